@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"hooktape/store"
+)
+
+type migrateCmd struct{}
+
+// Run migrates once and says what was done.
+func (migrateCmd) Run(e *env) error {
+	db, _, err := e.openStore()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	applied, err := db.Migrate(e.ctx)
+	if err != nil {
+		return err
+	}
+	if applied == 0 {
+		fmt.Fprintf(e.stdout, "database %s: nothing to do, its tables are up to date\n", db.Database())
+		return nil
+	}
+	fmt.Fprintf(e.stdout, "database %s: %d migrations applied\n", db.Database(), applied)
+	return nil
+}
+
+const migratePoll = 500 * time.Millisecond
+
+// migrate brings the tables up to date as soon as ClickHouse answers, however long that takes: webhooks wait on disk
+// meanwhile. What waiting cannot mend ends the process.
+func (p *process) migrate(ctx context.Context, engineUp <-chan struct{}) error {
+	select {
+	case <-engineUp:
+	case <-ctx.Done():
+		return nil
+	}
+	quiet := rate.Sometimes{First: 1, Interval: time.Minute}
+	for {
+		_, err := p.db.Migrate(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			close(p.migrated)
+			if p.ready != nil {
+				p.ready()
+			}
+			return nil
+		case !errors.Is(err, store.ErrUnavailable):
+			return err
+		}
+		quiet.Do(func() { p.log.Warn("ClickHouse does not answer; webhooks are taken and wait on disk", "error", err) })
+		select {
+		case <-time.After(migratePoll):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

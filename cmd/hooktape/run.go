@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/alecthomas/kong"
+
+	"hooktape/store"
+)
+
+// cli is the whole command line. Every flag may also be given by its environment variable; a flag wins over the
+// environment, which wins over the configuration file.
+type cli struct {
+	Config        string `env:"HOOKTAPE_CONFIG" type:"path" placeholder:"FILE" help:"Configuration file (default: hooktape.yaml in the data directory)."`
+	Data          string `env:"HOOKTAPE_DATA" type:"path" default:"./data" placeholder:"DIR" help:"Directory of the spools, the embedded engine's files and the first configuration."`
+	IngestAddr    string `env:"HOOKTAPE_INGEST_ADDR" placeholder:"HOST:PORT" help:"Where BotHelp posts to (default: 127.0.0.1:8080)."`
+	APIAddr       string `name:"api-addr" env:"HOOKTAPE_API_ADDR" placeholder:"HOST:PORT" help:"Where the API answers (default: 127.0.0.1:8081)."`
+	OpsAddr       string `env:"HOOKTAPE_OPS_ADDR" placeholder:"HOST:PORT" help:"Where metrics (/metrics) and profiles (/debug/pprof) are; off unless set."`
+	ClickhouseDSN string `name:"clickhouse-dsn" env:"HOOKTAPE_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse to use, as clickhouse://user:password@host:9000/hooktape (default: the embedded engine)."`
+	EmbeddedAddr  string `env:"HOOKTAPE_EMBEDDED_ADDR" placeholder:"HOST:PORT" help:"Where the embedded engine answers (default: 127.0.0.1:8123)."`
+	LogFormat     string `env:"HOOKTAPE_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
+
+	Serve   serveCmd   `cmd:"" help:"Run everything in one process; with the embedded ClickHouse engine when no DSN is set."`
+	Ingest  ingestCmd  `cmd:"" help:"Take webhooks and bring them to ClickHouse."`
+	Replay  replayCmd  `cmd:"" help:"Send stored events to an endpoint again."`
+	Events  eventsCmd  `cmd:"" help:"Look at what arrived."`
+	Sources sourcesCmd `cmd:"" help:"List the sources with their hook URLs."`
+	Migrate migrateCmd `cmd:"" help:"Create or update the tables in ClickHouse."`
+}
+
+// env is what a command works with besides its flags.
+type env struct {
+	ctx    context.Context
+	cli    *cli
+	stdout io.Writer
+	stderr io.Writer
+	log    *slog.Logger
+}
+
+// exitCode is an error that says all it has to say by the process's exit code.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit %d", int(c)) }
+
+// run is the program: tests start it as main does. It returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c, kong.Name("hooktape"), kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
+		kong.Description("hooktape is a flight recorder for BotHelp webhooks: it keeps every request as it came, and sends any of them again."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), kong.UsageOnError())
+	if err != nil {
+		fmt.Fprintln(stderr, "hooktape:", err)
+		return 1
+	}
+	command, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "hooktape: %v; see hooktape --help\n", err)
+		return 1
+	}
+	e := &env{ctx: ctx, cli: &c, stdout: stdout, stderr: stderr, log: newLogger(c.LogFormat, stderr)}
+	err = command.Run(e)
+	var code exitCode
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintln(stderr, "hooktape:", sentence(err, e))
+	return 1
+}
+
+func newLogger(format string, w io.Writer) *slog.Logger {
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
+}
+
+// sentence adds to an error what the person in front of it can do.
+func sentence(err error, e *env) string {
+	switch {
+	case errors.Is(err, store.ErrUnauthorized):
+		return err.Error() + "; check the user and password in the DSN"
+	case errors.Is(err, store.ErrUnavailable) && e.cli.ClickhouseDSN == "":
+		return err.Error() + "; is `hooktape serve` running?"
+	}
+	return err.Error()
+}
+
+// configPath is the configuration file's place.
+func (c *cli) configPath() string {
+	if c.Config != "" {
+		return c.Config
+	}
+	return filepath.Join(c.Data, "hooktape.yaml")
+}
+
+// config loads the configuration file and lays flags and environment over it.
+func (e *env) config() (*config, error) {
+	path := e.cli.configPath()
+	cfg, err := loadConfig(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no configuration at %s; `hooktape serve` writes one at its first start, --config or --data names another place", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	e.cli.override(cfg)
+	return cfg, nil
+}
+
+func (c *cli) override(cfg *config) {
+	set := func(target *string, value string) {
+		if value != "" {
+			*target = value
+		}
+	}
+	set(&cfg.IngestAddr, c.IngestAddr)
+	set(&cfg.APIAddr, c.APIAddr)
+	set(&cfg.OpsAddr, c.OpsAddr)
+	set(&cfg.ClickHouse.DSN, c.ClickhouseDSN)
+	set(&cfg.Embedded.Addr, c.EmbeddedAddr)
+}
+
+// openStore opens the store that the configuration names, for a command that only looks.
+func (e *env) openStore() (*store.Store, *config, error) {
+	cfg, err := e.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := store.Open(cfg.dsn())
+	return db, cfg, err
+}

@@ -1,0 +1,65 @@
+package main
+
+import "fmt"
+
+type serveCmd struct{}
+
+// Run starts everything, after writing a first configuration where there is none.
+func (serveCmd) Run(e *env) error {
+	written, err := ensureConfig(e.cli.configPath())
+	if err != nil {
+		return fmt.Errorf("write the first configuration: %w", err)
+	}
+	cfg, err := e.config()
+	if err != nil {
+		return err
+	}
+	p := &process{env: e, cfg: cfg, parts: parts{engine: cfg.embedded(), ingest: true, replay: true}}
+	p.ready = func() { e.printBanner(cfg, written) }
+	return p.run()
+}
+
+type ingestCmd struct{}
+
+// Run starts the half that takes webhooks.
+func (ingestCmd) Run(e *env) error { return e.runParts(parts{ingest: true}) }
+
+type replayServeCmd struct{}
+
+// Run starts the half that sends events again.
+func (replayServeCmd) Run(e *env) error { return e.runParts(parts{replay: true}) }
+
+func (e *env) runParts(which parts) error {
+	cfg, err := e.config()
+	if err != nil {
+		return err
+	}
+	return (&process{env: e, cfg: cfg, parts: which}).run()
+}
+
+// sampleBody is BotHelp's own example of a flow webhook, shortened.
+const sampleBody = `{"created_at":1499947711,"name":"John Wick","email":"john@gmail.com","phone":"+14123456789","conversations_count":10,"profile_link":"https://fb.com/1941325716136721","user_id":"1234567890","bothelp_user_id":"47659","utm_source":"VK","utm_medium":"social_cpc","age":"21"}`
+
+func (e *env) printBanner(cfg *config, written bool) {
+	out := e.stdout
+	fmt.Fprintf(out, "\nhooktape is ready. Ctrl-C stops it; nothing is lost.\n\n")
+	fmt.Fprintf(out, "  webhooks    http://%s\n  API         http://%s\n", cfg.IngestAddr, cfg.APIAddr)
+	if cfg.embedded() {
+		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded)\n", cfg.Embedded.Addr)
+	}
+	if cfg.OpsAddr != "" {
+		fmt.Fprintf(out, "  metrics     http://%s/metrics\n", cfg.OpsAddr)
+	}
+	note := ""
+	if written {
+		note = " (just written, with random secrets)"
+	}
+	fmt.Fprintf(out, "  config      %s%s\n", e.cli.configPath(), note)
+	if len(cfg.Sources) == 0 {
+		fmt.Fprintf(out, "\nNo source yet: `hooktape sources add NAME` makes one.\n")
+		return
+	}
+	first := cfg.hookURL(cfg.Sources[0])
+	fmt.Fprintf(out, "\nPaste this into BotHelp, with a name for the step at its end:\n  %s/start\n", first)
+	fmt.Fprintf(out, "\nOr try it from another terminal:\n  curl -sS %s/start -H 'Content-Type: application/json' -d '%s'\n  bin/hooktape events list\n\n", first, sampleBody)
+}

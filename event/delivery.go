@@ -1,0 +1,130 @@
+package event
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// DeliveryState is where a delivery stands.
+type DeliveryState string
+
+// The states. The last three are final.
+const (
+	Pending    DeliveryState = "pending"    // not tried yet
+	Delivering DeliveryState = "delivering" // sent, the answer not known yet
+	Retrying   DeliveryState = "retrying"   // failed, tried again at NextAt
+	Unknown    DeliveryState = "unknown"    // the process died between sending and noting; sent again
+	Delivered  DeliveryState = "delivered"
+	Failed     DeliveryState = "failed"
+	Cancelled  DeliveryState = "cancelled"
+)
+
+// Final tells whether nothing more will happen to a delivery in this state.
+func (s DeliveryState) Final() bool { return s == Delivered || s == Failed || s == Cancelled }
+
+// DeliveryKey names a delivery: one event on its way to one endpoint, in one replay or live (the zero UUID).
+type DeliveryKey struct {
+	ReplayID uuid.UUID `cbor:"1,keyasint"`
+	Endpoint string    `cbor:"2,keyasint"`
+	EventID  uuid.UUID `cbor:"3,keyasint"`
+}
+
+// AttemptID is the id of the delivery's number-th attempt: the same before and after a crash.
+func (k DeliveryKey) AttemptID(number uint32) uuid.UUID {
+	name := make([]byte, 0, 64)
+	name = append(name, k.EventID[:]...)
+	name = append(name, byte(number>>24), byte(number>>16), byte(number>>8), byte(number))
+	name = append(name, k.Endpoint...)
+	return uuid.NewSHA1(k.ReplayID, name)
+}
+
+// IdempotencyKey is the same over all attempts and replays of an event to an endpoint, so that a receiver that has
+// processed the event may drop it.
+func (k DeliveryKey) IdempotencyKey() string {
+	return uuid.NewSHA1(k.EventID, []byte(k.Endpoint)).String()
+}
+
+// Delivery is the state of one event's way to one endpoint.
+type Delivery struct {
+	DeliveryKey `cbor:"1,keyasint"`
+	// EventReceivedAt orders deliveries as their events arrived.
+	EventReceivedAt time.Time     `cbor:"2,keyasint"`
+	State           DeliveryState `cbor:"3,keyasint"`
+	Attempts        uint32        `cbor:"4,keyasint"` // begun so far
+	NextAt          time.Time     `cbor:"5,keyasint"` // of the next attempt; zero when none is due
+	StatusCode      uint16        `cbor:"6,keyasint"` // of the last answer; 0 when there was none
+	Error           string        `cbor:"7,keyasint"` // why the last attempt failed
+	UpdatedAt       time.Time     `cbor:"8,keyasint"`
+}
+
+// Version orders the states of one delivery: the higher one is the newer.
+func (d *Delivery) Version() uint64 {
+	v := uint64(d.Attempts) * 2
+	if d.State == Delivering {
+		return v - 1 // of this attempt, before its outcome
+	}
+	return v
+}
+
+// Outcome is how an attempt ended.
+type Outcome string
+
+// The outcomes. Each but OutcomeDelivered comes with a text in Attempt.Error.
+const (
+	OutcomeDelivered Outcome = "delivered"      // answered 2xx
+	OutcomeStatus    Outcome = "bad_status"     // answered something else
+	OutcomeTimeout   Outcome = "timeout"        // no whole answer in time
+	OutcomeNoConn    Outcome = "no_connection"  // name not found, refused, TLS failed
+	OutcomeBroken    Outcome = "broken_answer"  // connection broke, or the answer is no HTTP
+	OutcomeForbidden Outcome = "forbidden_addr" // the address is private and that is not allowed
+	OutcomeUnknown   Outcome = "unknown"        // the process died before it could note the answer
+)
+
+// Attempt is one sending of one event to one endpoint, and what came back.
+type Attempt struct {
+	ID              uuid.UUID     `cbor:"1,keyasint"`
+	EventID         uuid.UUID     `cbor:"2,keyasint"`
+	Endpoint        string        `cbor:"3,keyasint"`
+	URL             string        `cbor:"4,keyasint"`
+	ReplayID        uuid.UUID     `cbor:"5,keyasint"`
+	Number          uint32        `cbor:"6,keyasint"` // 1 is the first
+	StartedAt       time.Time     `cbor:"7,keyasint"`
+	Duration        time.Duration `cbor:"8,keyasint"`
+	Outcome         Outcome       `cbor:"9,keyasint"`
+	StatusCode      uint16        `cbor:"10,keyasint"`
+	Error           string        `cbor:"11,keyasint"`
+	ResponseHeaders []Header      `cbor:"12,keyasint"`
+	ResponseBody    []byte        `cbor:"13,keyasint"` // its first 16 KiB
+	TraceID         [16]byte      `cbor:"14,keyasint"`
+}
+
+// ReplayState is where a replay stands.
+type ReplayState string
+
+// The states of a replay. Planned is a replay whose selection is not frozen yet.
+const (
+	ReplayPlanned   ReplayState = "planned"
+	ReplayRunning   ReplayState = "running"
+	ReplayPaused    ReplayState = "paused"
+	ReplayDone      ReplayState = "done"
+	ReplayCancelled ReplayState = "cancelled"
+)
+
+// Replay is a job that sends a frozen selection of events to one endpoint.
+type Replay struct {
+	ID        uuid.UUID   `json:"id"`
+	CreatedAt time.Time   `json:"created_at"`
+	UpdatedAt time.Time   `json:"updated_at"`
+	CreatedBy string      `json:"created_by"`
+	State     ReplayState `json:"state"`
+	Endpoint  string      `json:"endpoint"`
+	URL       string      `json:"url"`
+	Selection Selection   `json:"selection"`
+	Total     uint64      `json:"total"` // deliveries frozen
+	// Rate is the most requests a second; 0 means as fast as the endpoint answers.
+	Rate float64 `json:"rate"`
+	// Concurrency is the most requests at once; with 1 the events go out strictly in order of arrival.
+	Concurrency uint16 `json:"concurrency"`
+	MaxAttempts uint16 `json:"max_attempts"`
+}

@@ -1,0 +1,113 @@
+package event
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Verdict is what ingest decided about a request. Only Accepted events are decoded, counted and ever forwarded.
+type Verdict string
+
+// The verdicts, with the HTTP status that the sender saw.
+const (
+	Accepted         Verdict = "accepted"           // 200
+	BadSignature     Verdict = "bad_signature"      // 401
+	UnknownSource    Verdict = "unknown_source"     // 404
+	BadToken         Verdict = "bad_token"          // 404
+	TooLarge         Verdict = "too_large"          // 413
+	MethodNotAllowed Verdict = "method_not_allowed" // 405
+	Aborted          Verdict = "aborted"            // the sender left in mid-body
+)
+
+// Verdicts lists every verdict, the good one first.
+var Verdicts = []Verdict{Accepted, BadSignature, UnknownSource, BadToken, TooLarge, MethodNotAllowed, Aborted}
+
+// Kind is what BotHelp meant by a request, read from its body.
+type Kind string
+
+// The kinds. A body that names no chat event and looks like a subscriber is a flow webhook; all else is unknown.
+const (
+	KindFlow               Kind = "flow"
+	KindConversationClosed Kind = "conversation_closed"
+	KindUserProfileViewed  Kind = "user_profile_viewed"
+	KindUnknown            Kind = "unknown"
+)
+
+// Kinds lists every kind.
+var Kinds = []Kind{KindFlow, KindConversationClosed, KindUserProfileViewed, KindUnknown}
+
+// Event is one request to a hook: how it arrived, and what could be read from it.
+type Event struct {
+	Received
+	Decoded
+	// StoredAt is when ClickHouse took the event; zero until then.
+	StoredAt time.Time
+	// DuplicateOf is the first event of which this one is BotHelp's retry; the zero UUID for an original.
+	DuplicateOf uuid.UUID
+}
+
+// Received is a request as it came, before anything was read from it. It is what the spool keeps.
+//
+// Body, Query and the headers are byte for byte what the sender wrote; Path has the hook token masked.
+type Received struct {
+	ID         uuid.UUID  `cbor:"1,keyasint"` // UUIDv7
+	ReceivedAt time.Time  `cbor:"2,keyasint"` // UTC, microseconds
+	Source     string     `cbor:"3,keyasint"`
+	Step       string     `cbor:"4,keyasint,omitempty"`
+	Verdict    Verdict    `cbor:"5,keyasint"`
+	Method     string     `cbor:"6,keyasint"`
+	Path       string     `cbor:"7,keyasint"`
+	Query      string     `cbor:"8,keyasint,omitempty"` // without the question mark
+	RemoteIP   netip.Addr `cbor:"9,keyasint"`
+	Headers    []Header   `cbor:"10,keyasint,omitempty"`
+	Body       []byte     `cbor:"11,keyasint,omitempty"`
+	BodySHA256 [32]byte   `cbor:"12,keyasint"` // of the bytes in Body, taken on arrival
+	TraceID    [16]byte   `cbor:"13,keyasint"`
+	SpanID     [8]byte    `cbor:"14,keyasint"`
+}
+
+// Header is one header line. A name that came twice stands twice.
+type Header struct {
+	_     struct{} `cbor:",toarray"`
+	Name  string
+	Value string
+}
+
+// Decoded is what could be read from a body. An empty string or a nil pointer means absent, null or unreadable;
+// the last of these DecodeError explains.
+type Decoded struct {
+	Kind Kind
+	// EventAt is the event's own time, nil where it has none.
+	EventAt *time.Time
+
+	BothelpUserID     string // the stable key of a subscriber
+	MessengerUserID   string
+	MessengerUsername string
+	CUID              string
+	Ref               string
+	Name              string
+	FirstName         string
+	LastName          string
+	Email             string
+	Phone             string
+	ProfileLink       string
+	Channel           string // "telegram", "vk", "facebook", …; from ProfileLink
+
+	ConversationsCount *uint64
+	CreatedAt          *time.Time
+	FirstContactAt     *time.Time
+	LastContactAt      *time.Time
+
+	UTMSource   string
+	UTMMedium   string
+	UTMCampaign string
+	UTMContent  string
+	UTMTerm     string
+
+	// Fields has everything else by the name that its owner gave it: strings as they are, other values as JSON text.
+	Fields map[string]string
+	// DecodeError says which key (or that the whole body) could not be read, and why; empty when all could.
+	DecodeError string
+}

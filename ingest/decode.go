@@ -1,0 +1,69 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+
+	"hooktape/bothelp"
+	"hooktape/event"
+	"hooktape/spool"
+)
+
+// decode turns spool records into events, on all processors. It fails with spool.ErrRefused for a record that is none:
+// nothing can ever store it.
+func decode(records [][]byte, kind func(source string) event.Kind) ([]event.Event, error) {
+	events := make([]event.Event, len(records))
+	var group errgroup.Group
+	share := (len(records) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
+	for start := 0; start < len(records); start += share {
+		group.Go(func() error {
+			for i := start; i < min(start+share, len(records)); i++ {
+				if err := decodeOne(&events[i], records[i], kind); err != nil {
+					return fmt.Errorf("%w: %w", spool.ErrRefused, err)
+				}
+			}
+			return nil
+		})
+	}
+	return events, group.Wait()
+}
+
+func decodeOne(e *event.Event, record []byte, kind func(source string) event.Kind) error {
+	if err := e.Received.Unmarshal(record); err != nil {
+		return err
+	}
+	e.Kind = event.KindUnknown
+	if e.Verdict != event.Accepted {
+		return nil
+	}
+	e.Decoded = bothelp.Decode(&e.Received)
+	if hint := kind(e.Source); e.Kind == event.KindUnknown && hint != "" {
+		e.Kind = hint
+	}
+	return nil
+}
+
+// markDuplicates names, for each chat event that BotHelp has sent before, the first of its kind. BotHelp repeats a chat
+// webhook until it gets a 200; flow webhooks it does not repeat, and equal ones are two visits.
+func (s *Sink) markDuplicates(ctx context.Context, events []event.Event) error {
+	var chat []event.Event
+	for i := range events {
+		if events[i].Verdict == event.Accepted && events[i].EventAt != nil {
+			chat = append(chat, events[i])
+		}
+	}
+	if len(chat) == 0 {
+		return nil
+	}
+	originals, err := s.store.Originals(ctx, chat)
+	if err != nil {
+		return err
+	}
+	for i := range events {
+		events[i].DuplicateOf = originals[events[i].ID]
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"hooktape/event"
+	"hooktape/spool"
+	"hooktape/store"
+)
+
+// EventStore is where the events go.
+type EventStore interface {
+	// InsertEvents stores the events once for each token. It fails with store.ErrRefused when it never will.
+	InsertEvents(ctx context.Context, token string, events []event.Event) error
+	InsertQuarantine(ctx context.Context, token string, q store.Quarantined) error
+	// Originals returns, of these events, those of which the same request is stored already.
+	Originals(ctx context.Context, events []event.Event) (map[uuid.UUID]uuid.UUID, error)
+	// Stored returns which of the ids are stored.
+	Stored(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error)
+}
+
+// Sink decodes what the spool holds and brings it to the store. It implements spool.Sink.
+type Sink struct {
+	store  EventStore
+	kind   func(source string) event.Kind
+	logger *slog.Logger
+	*instruments
+}
+
+// NewSink makes a sink. kind is what a source's events are when their bodies do not tell.
+func NewSink(store EventStore, kind func(source string) event.Kind, logger *slog.Logger) *Sink {
+	return &Sink{store: store, kind: kind, logger: logger, instruments: newInstruments()}
+}
+
+// Store decodes a batch and inserts it.
+func (s *Sink) Store(ctx context.Context, batch spool.Batch) (err error) {
+	ctx, span := s.tracer.Start(ctx, "drain insert", trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(attrBatchRows.Int(len(batch.Records)), attrBatchToken.String(batch.Token())))
+	defer func() {
+		if err != nil {
+			s.drainFailures.Add(ctx, 1)
+			span.SetStatus(codes.Error, "insert failed")
+			span.RecordError(err)
+		}
+		span.End()
+	}()
+	events, err := decode(batch.Records, s.kind)
+	if err != nil {
+		return err
+	}
+	link(span, events)
+	if batch.Suspect {
+		if events, err = s.withoutStored(ctx, events); err != nil {
+			return err
+		}
+	}
+	if err := s.markDuplicates(ctx, events); err != nil {
+		return err
+	}
+	if len(events) > 0 {
+		if err := s.store.InsertEvents(ctx, batch.Token(), events); errors.Is(err, store.ErrRefused) {
+			return fmt.Errorf("%w: %w", spool.ErrRefused, err)
+		} else if err != nil {
+			return err
+		}
+	}
+	s.drainRows.Add(ctx, int64(len(events)))
+	s.drainBatches.Add(ctx, 1)
+	return nil
+}
+
+// withoutStored drops, of events salvaged from a damaged spool, those that had been stored before the damage.
+func (s *Sink) withoutStored(ctx context.Context, events []event.Event) ([]event.Event, error) {
+	ids := make([]uuid.UUID, len(events))
+	for i := range events {
+		ids[i] = events[i].ID
+	}
+	stored, err := s.store.Stored(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var fresh []event.Event
+	for _, e := range events {
+		if !stored[e.ID] {
+			fresh = append(fresh, e)
+		}
+	}
+	return fresh, nil
+}
+
+// SetAside puts the only record of a batch into the table quarantine, with the words of the refusal.
+func (s *Sink) SetAside(ctx context.Context, batch spool.Batch, refusal error) error {
+	record := batch.Records[0]
+	q := store.Quarantined{ReceivedAt: batch.Appended, Error: refusal.Error(), Record: record}
+	var received event.Received
+	if err := received.Unmarshal(record); err == nil {
+		q.ID, q.ReceivedAt, q.Source = received.ID, received.ReceivedAt, received.Source
+	}
+	if err := s.store.InsertQuarantine(ctx, batch.Token(), q); err != nil {
+		return err
+	}
+	s.logger.Error("an event cannot be stored; it is kept in the table quarantine", "event_id", q.ID, "source", q.Source, "error", refusal)
+	s.quarantined.Add(ctx, 1, metric.WithAttributes(attrSource.String(q.Source)))
+	return nil
+}
+
+// maxLinks is how many of a batch's requests its insert is linked with.
+const maxLinks = 32
+
+func link(span trace.Span, events []event.Event) {
+	for i := range events[:min(len(events), maxLinks)] {
+		span.AddLink(trace.Link{SpanContext: trace.NewSpanContext(trace.SpanContextConfig{
+			TraceID: events[i].TraceID, SpanID: events[i].SpanID, TraceFlags: trace.FlagsSampled})})
+	}
+}

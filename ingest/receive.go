@@ -1,0 +1,167 @@
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"hooktape/bothelp"
+	"hooktape/event"
+)
+
+// receive captures a request first and judges it second.
+func (s *Server) receive(c *gin.Context) {
+	r, sources := c.Request, s.sources.Load()
+	h, _ := r.Context().Value(hookKey{}).(hook)
+	source, verdict := sources.authenticate(h)
+	if verdict != event.Accepted {
+		h = sources.scrub(h)
+	}
+
+	span := trace.SpanFromContext(r.Context())
+	captured := &event.Received{
+		ID:         uuid.Must(uuid.NewV7()),
+		ReceivedAt: time.Now().UTC().Truncate(time.Microsecond),
+		Source:     cutUTF8(strings.ToValidUTF8(h.source, "\uFFFD"), maxStepBytes),
+		Step:       h.step,
+		Method:     r.Method,
+		Path:       h.path,
+		Query:      h.hide(r.URL.RawQuery),
+		RemoteIP:   s.proxies.client(r),
+		Headers:    headers(r, h),
+		TraceID:    span.SpanContext().TraceID(),
+		SpanID:     span.SpanContext().SpanID(),
+	}
+	if verdict == event.Accepted && r.Method != http.MethodPost {
+		verdict = event.MethodNotAllowed
+	}
+	verdict = s.readBody(captured, r.Body, source, verdict)
+	if verdict == event.Accepted && !signed(source, r.Header, captured.Body) {
+		verdict = event.BadSignature
+	}
+	captured.Verdict = verdict
+	captured.BodySHA256 = sha256.Sum256(captured.Body)
+	span.SetAttributes(semconv.HTTPRoute(hookRoute), attrEventID.String(captured.ID.String()),
+		attrSource.String(captured.Source), attrStep.String(captured.Step), attrVerdict.String(string(verdict)))
+
+	if verdict != event.Accepted {
+		s.reject(c, captured)
+		return
+	}
+	if err := s.append(c, captured); err != nil {
+		s.unavailable(c, err)
+		return
+	}
+	s.count(r.Context(), captured.Source, verdict, true)
+	c.Data(http.StatusOK, "application/json", fmt.Appendf(nil, `{"id":%q,"received_at":%q}`+"\n",
+		captured.ID, captured.ReceivedAt.Format("2006-01-02T15:04:05.000000Z07:00")))
+}
+
+// readBody reads as much of the body as the verdict so far allows, and returns the verdict after it.
+func (s *Server) readBody(captured *event.Received, body io.Reader, source *Source, verdict event.Verdict) event.Verdict {
+	limit := int64(RejectedBodyBytes)
+	if verdict == event.Accepted {
+		limit = source.MaxBody
+	}
+	read, err := io.ReadAll(io.LimitReader(body, limit+1))
+	captured.Body = read
+	if int64(len(read)) > limit || verdict != event.Accepted {
+		captured.Body = slices.Clone(read[:min(len(read), RejectedBodyBytes)])
+	}
+	switch {
+	case verdict != event.Accepted:
+		return verdict
+	case int64(len(read)) > limit:
+		return event.TooLarge
+	case err != nil:
+		captured.Body = slices.Clone(read[:min(len(read), RejectedBodyBytes)])
+		return event.Aborted
+	}
+	return event.Accepted
+}
+
+func signed(source *Source, header http.Header, body []byte) bool {
+	return len(source.SigningTokens) == 0 ||
+		bothelp.VerifySignature(header.Get(bothelp.SignatureHeader), body, source.SigningTokens...)
+}
+
+// append puts the event on disk, whether or not the sender still waits for the answer: it may never send it again.
+func (s *Server) append(c *gin.Context, captured *event.Received) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), s.options.Timeouts.Read)
+	defer cancel()
+	ctx, span := s.tracer.Start(ctx, "spool append")
+	defer span.End()
+	record, err := captured.Marshal()
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	begun := time.Now()
+	if err := s.spool.Append(ctx, record); err != nil {
+		span.RecordError(err)
+		return err
+	}
+	s.appendTime.Record(ctx, time.Since(begun).Seconds())
+	return nil
+}
+
+// reject answers a request that is not accepted, and keeps it for the audit as far as the limits allow.
+func (s *Server) reject(c *gin.Context, captured *event.Received) {
+	kept := s.strangers.keep(captured.RemoteIP) && s.append(c, captured) == nil
+	s.count(c.Request.Context(), captured.Source, captured.Verdict, kept)
+	switch captured.Verdict {
+	case event.BadSignature:
+		c.JSON(http.StatusUnauthorized, gin.H{"error": "bad_signature", "message": bothelp.SignatureHeader + " is missing or was not made with this webhook's token"})
+	case event.TooLarge:
+		c.Header("Connection", "close")
+		c.JSON(http.StatusRequestEntityTooLarge, gin.H{"error": "too_large", "message": "the body is larger than this source allows"})
+	case event.MethodNotAllowed:
+		c.Header("Allow", http.MethodPost)
+		c.JSON(http.StatusMethodNotAllowed, gin.H{"error": "method_not_allowed", "message": "webhooks are sent by POST"})
+	case event.Aborted:
+		c.Header("Connection", "close")
+		c.JSON(http.StatusRequestTimeout, gin.H{"error": "aborted", "message": "the body did not arrive whole"})
+	default: // an unknown source and a bad token look alike to a stranger
+		c.JSON(http.StatusNotFound, gin.H{"error": "not_found"})
+	}
+}
+
+// unavailable tells the sender to come again: the event is not on disk.
+func (s *Server) unavailable(c *gin.Context, err error) {
+	ctx := c.Request.Context()
+	s.refused.Add(ctx, 1)
+	trace.SpanFromContext(ctx).RecordError(err)
+	c.Header("Retry-After", "5")
+	c.JSON(http.StatusServiceUnavailable, gin.H{"error": "unavailable", "message": "the event could not be stored; send it again"})
+}
+
+// headers lists every header line, the host among them. Their order is lost in net/http, so they are sorted by name;
+// the lines of one name keep theirs.
+func headers(r *http.Request, h hook) []event.Header {
+	list := make([]event.Header, 0, len(r.Header)+1)
+	list = append(list, event.Header{Name: "Host", Value: r.Host})
+	for name, values := range r.Header {
+		for _, value := range values {
+			list = append(list, event.Header{Name: name, Value: h.hide(value)})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b event.Header) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// hide masks the token in what may repeat the URL, such as a proxy's X-Original-URI.
+func (h hook) hide(s string) string {
+	if len(h.token) < 8 {
+		return s
+	}
+	return strings.ReplaceAll(s, h.token, mask)
+}

@@ -1,0 +1,68 @@
+package ingest
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// proxies knows whose word on the client's address is taken.
+type proxies []netip.Prefix
+
+func (p proxies) trust(addr netip.Addr) bool {
+	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
+}
+
+// client is the address that a request comes from: the connection's own, or, when that is a trusted proxy's, the last
+// one in Forwarded (RFC 7239) or X-Forwarded-For that is not a trusted proxy's.
+func (p proxies) client(r *http.Request) netip.Addr {
+	peer := peerAddr(r)
+	if !p.trust(peer) {
+		return peer
+	}
+	hops := forwardedFor(r.Header)
+	for _, hop := range slices.Backward(hops) {
+		addr, ok := parseHop(hop)
+		if !ok {
+			break // beyond this hop nothing can be believed
+		}
+		peer = addr
+		if !p.trust(addr) {
+			break
+		}
+	}
+	return peer
+}
+
+func peerAddr(r *http.Request) netip.Addr {
+	addr, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return addr.Addr().Unmap()
+}
+
+// forwardedFor lists the hops from client to here. Forwarded, being the standard, wins.
+func forwardedFor(header http.Header) []string {
+	var hops []string
+	for element := range strings.SplitSeq(strings.Join(header.Values("Forwarded"), ","), ",") {
+		for pair := range strings.SplitSeq(element, ";") {
+			name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+			if strings.EqualFold(name, "for") {
+				hops = append(hops, strings.Trim(value, `"`))
+			}
+		}
+	}
+	if len(hops) > 0 {
+		return hops
+	}
+	return strings.Split(strings.Join(header.Values("X-Forwarded-For"), ","), ",")
+}
+
+// parseHop reads 192.0.2.1, 192.0.2.1:80, 2001:db8::1, [2001:db8::1] and [2001:db8::1]:80.
+func parseHop(hop string) (netip.Addr, bool) {
+	hop = strings.TrimSpace(hop)
+	if addr, err := netip.ParseAddr(strings.Trim(hop, "[]")); err == nil {
+		return addr.Unmap().WithZone(""), true
+	}
+	addr, err := netip.ParseAddrPort(hop)
+	return addr.Addr().Unmap().WithZone(""), err == nil
+}

@@ -1,0 +1,127 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/net/netutil"
+)
+
+// Spool is where the server puts what it has captured.
+type Spool interface {
+	// Append returns nil when the record is on disk, and not before.
+	Append(ctx context.Context, record []byte) error
+	// Ready returns why Append would fail now.
+	Ready() error
+}
+
+// Server answers BotHelp.
+type Server struct {
+	options   Options
+	sources   atomic.Pointer[Sources]
+	spool     Spool
+	lag       func() Lag
+	proxies   proxies
+	strangers *strangers
+	logger    *slog.Logger
+	*instruments
+}
+
+// NewServer makes a server that appends to spool. lag is asked for the readiness page.
+func NewServer(o Options, sources *Sources, spool Spool, lag func() Lag, logger *slog.Logger) (*Server, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{options: o, spool: spool, lag: lag, proxies: o.TrustedProxies, strangers: newStrangers(o.Limits),
+		logger: logger, instruments: newInstruments()}
+	s.SetSources(sources)
+	return s, nil
+}
+
+// SetSources changes the sources for the requests that come from now on.
+func (s *Server) SetSources(sources *Sources) { s.sources.Store(sources) }
+
+// Handler is the whole of the public surface: hooks and probes. No other path exists.
+func (s *Server) Handler() http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.RedirectTrailingSlash = false
+	engine.Use(gin.CustomRecoveryWithWriter(nil, s.recovered))
+	engine.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
+	engine.GET("/readyz", s.readyz)
+	engine.POST(hooksPrefix+"*hook", s.receive)
+	engine.NoRoute(s.elsewhere)
+	traced := otelhttp.NewHandler(engine, "hook",
+		otelhttp.WithFilter(func(r *http.Request) bool { return r.Context().Value(hookKey{}) != nil }),
+		otelhttp.WithSpanNameFormatter(func(string, *http.Request) string { return "POST " + hookRoute }),
+		otelhttp.WithPublicEndpointFn(func(r *http.Request) bool { return !s.proxies.trust(peerAddr(r)) }),
+	)
+	return hideToken(traced)
+}
+
+// elsewhere takes what is no probe and no POST to a hook. A hook called by another method is still a request to a hook.
+func (s *Server) elsewhere(c *gin.Context) {
+	if c.Request.Context().Value(hookKey{}) != nil {
+		s.receive(c)
+		return
+	}
+	c.JSON(http.StatusNotFound, gin.H{"error": "not_found"})
+}
+
+const hookRoute = hooksPrefix + "{source}/{token}/{step}"
+
+// Serve answers on the listener until ctx ends, then finishes the requests in flight.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	t := s.options.Timeouts
+	server := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: t.ReadHeader,
+		ReadTimeout:       t.Read,
+		WriteTimeout:      t.Write,
+		IdleTimeout:       t.Idle,
+		MaxHeaderBytes:    s.options.Limits.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+	}
+	return serveUntil(ctx, server, netutil.LimitListener(listener, s.options.Limits.MaxConnections))
+}
+
+// shutdownGrace is how long requests in flight have to end.
+const shutdownGrace = 5 * time.Second
+
+// serveUntil runs a server until ctx ends; requests in flight then have until the shutdown grace is over.
+func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+		defer cancel()
+		err := server.Shutdown(grace)
+		if err != nil {
+			err = errors.Join(err, server.Close())
+		}
+		stopped <- err
+	})
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		stop()
+		return err
+	}
+	return <-stopped
+}
+
+func (s *Server) recovered(c *gin.Context, panicked any) {
+	ctx := c.Request.Context()
+	s.panics.Add(ctx, 1)
+	trace.SpanFromContext(ctx).AddEvent("panic", trace.WithAttributes(attribute.String("hooktape.route", hookRoute)), trace.WithStackTrace(true))
+	// The value is not logged: it may hold a part of the request.
+	s.logger.ErrorContext(ctx, "a request's handling panicked", "type", fmt.Sprintf("%T", panicked), "trace_id", trace.SpanContextFromContext(ctx).TraceID().String())
+	c.AbortWithStatusJSON(http.StatusInternalServerError, gin.H{"error": "internal"})
+}

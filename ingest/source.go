@@ -1,0 +1,95 @@
+package ingest
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"strings"
+
+	"hooktape/event"
+)
+
+// Source is a place that BotHelp posts to: one hook URL, or one for each of its tokens.
+type Source struct {
+	Name string
+	// Tokens are the secrets that a hook URL may carry; two while one replaces the other.
+	Tokens []string
+	// SigningTokens, if any, make X-Wh-Sign obligatory: one of them must have made it.
+	SigningTokens []string
+	// Kind is what the source's events are when their bodies do not tell. Empty: unknown.
+	Kind event.Kind
+	// MaxBody is the largest body in bytes.
+	MaxBody int64
+}
+
+// DefaultMaxBody is 1 MiB, some two thousand times the usual webhook.
+const DefaultMaxBody = 1 << 20
+
+// Sources is an immutable set of sources.
+type Sources struct {
+	byName map[string]*Source
+	hashes map[string][][32]byte // of each source's tokens
+	tokens map[[32]byte]bool     // all hashes
+}
+
+// NewSources makes a set.
+func NewSources(list []Source) *Sources {
+	s := &Sources{byName: map[string]*Source{}, hashes: map[string][][32]byte{}, tokens: map[[32]byte]bool{}}
+	for i := range list {
+		source := list[i]
+		if source.MaxBody == 0 {
+			source.MaxBody = DefaultMaxBody
+		}
+		s.byName[source.Name] = &source
+		for _, token := range source.Tokens {
+			hash := sha256.Sum256([]byte(token))
+			s.hashes[source.Name] = append(s.hashes[source.Name], hash)
+			s.tokens[hash] = true
+		}
+	}
+	return s
+}
+
+// authenticate finds the source that a hook names. The verdict is Accepted, UnknownSource or BadToken; the source is nil
+// unless it was accepted. Tokens are compared as hashes in constant time.
+func (s *Sources) authenticate(h hook) (*Source, event.Verdict) {
+	source, ok := s.byName[h.source]
+	if !ok {
+		return nil, event.UnknownSource
+	}
+	given, match := sha256.Sum256([]byte(h.token)), 0
+	for _, hash := range s.hashes[h.source] {
+		match |= subtle.ConstantTimeCompare(given[:], hash[:])
+	}
+	if match == 0 {
+		return nil, event.BadToken
+	}
+	return source, event.Accepted
+}
+
+// Kind is the kind that a source gives to events whose bodies do not tell theirs.
+func (s *Sources) Kind(source string) event.Kind {
+	if src, ok := s.byName[source]; ok {
+		return src.Kind
+	}
+	return ""
+}
+
+// scrub masks tokens that stand where none belongs, as in a URL whose parts were swapped.
+func (s *Sources) scrub(h hook) hook {
+	segments := strings.Split(h.path, "/")
+	for i, segment := range segments {
+		if s.tokens[sha256.Sum256([]byte(unescape(segment)))] {
+			segments[i] = mask
+		}
+	}
+	h.path = strings.Join(segments, "/")
+	h.source, h.step = s.scrubWord(h.source), s.scrubWord(h.step)
+	return h
+}
+
+func (s *Sources) scrubWord(word string) string {
+	if s.tokens[sha256.Sum256([]byte(word))] {
+		return mask
+	}
+	return word
+}

@@ -1,0 +1,73 @@
+package ingest
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"hooktape/event"
+)
+
+const scope = "hooktape/ingest"
+
+// Attributes of our own; all others are OpenTelemetry's semantic conventions.
+const (
+	attrEventID    = attribute.Key("hooktape.event.id")
+	attrSource     = attribute.Key("hooktape.source")
+	attrStep       = attribute.Key("hooktape.step")
+	attrVerdict    = attribute.Key("hooktape.verdict")
+	attrKept       = attribute.Key("hooktape.kept")
+	attrBatchRows  = attribute.Key("hooktape.batch.rows")
+	attrBatchBytes = attribute.Key("hooktape.batch.bytes")
+	attrBatchToken = attribute.Key("hooktape.batch.token")
+)
+
+// unknownSource is the label of every source that is not configured, so that strangers cannot make labels.
+const unknownSource = "(unknown)"
+
+type instruments struct {
+	tracer     trace.Tracer
+	requests   metric.Int64Counter
+	refused    metric.Int64Counter
+	panics     metric.Int64Counter
+	appendTime metric.Float64Histogram
+
+	drainRows     metric.Int64Counter
+	drainBatches  metric.Int64Counter
+	drainFailures metric.Int64Counter
+	quarantined   metric.Int64Counter
+}
+
+func newInstruments() *instruments {
+	m := otel.Meter(scope)
+	counter := func(name, unit, what string) metric.Int64Counter {
+		c, _ := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(what))
+		return c
+	}
+	appendTime, _ := m.Float64Histogram("hooktape.ingest.append.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time from having read a request to having it on disk."),
+		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5))
+	return &instruments{
+		tracer:        otel.Tracer(scope),
+		requests:      counter("hooktape.ingest.requests", "{request}", "Requests to hooks by source and verdict, and whether they were kept."),
+		refused:       counter("hooktape.ingest.unavailable", "{request}", "Accepted requests answered with 503 because they could not be put on disk."),
+		panics:        counter("hooktape.ingest.panics", "{panic}", "Requests whose handling panicked."),
+		appendTime:    appendTime,
+		drainRows:     counter("hooktape.drain.rows", "{event}", "Events stored in ClickHouse."),
+		drainBatches:  counter("hooktape.drain.batches", "{batch}", "Batches stored in ClickHouse."),
+		drainFailures: counter("hooktape.drain.failures", "{failure}", "Inserts that failed and are tried again."),
+		quarantined:   counter("hooktape.drain.quarantined", "{event}", "Events that ClickHouse refused and that went to the table quarantine."),
+	}
+}
+
+// count notes a request's verdict in the metrics. The source of a request that was not accepted may be anyone's
+// invention.
+func (i *instruments) count(ctx context.Context, source string, v event.Verdict, kept bool) {
+	if v == event.UnknownSource {
+		source = unknownSource
+	}
+	i.requests.Add(ctx, 1, metric.WithAttributes(attrSource.String(source), attrVerdict.String(string(v)), attrKept.Bool(kept)))
+}

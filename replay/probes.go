@@ -1,0 +1,23 @@
+package replay
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Handler is what the API's address answers.
+func (r *Runner) Handler() http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.Use(gin.Recovery())
+	engine.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
+	engine.GET("/readyz", func(c *gin.Context) {
+		if err := r.Failing(); err != nil {
+			c.JSON(http.StatusServiceUnavailable, gin.H{"ready": false, "clickhouse": err.Error()})
+			return
+		}
+		c.JSON(http.StatusOK, gin.H{"ready": true, "clickhouse": "ok"})
+	})
+	return engine
+}

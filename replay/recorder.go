@@ -1,0 +1,94 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"hooktape/event"
+	"hooktape/spool"
+	"hooktape/store"
+)
+
+// Recorder keeps what happened to deliveries: on disk at once, in ClickHouse as soon as it takes it.
+type Recorder struct {
+	spool *spool.Spool
+	drain *spool.Drain
+}
+
+// record is one entry of the spool: a delivery's new state and the attempt that led to it, if one did.
+type record struct {
+	Delivery event.Delivery `cbor:"1,keyasint"`
+	Attempt  *event.Attempt `cbor:"2,keyasint,omitempty"`
+}
+
+// NewRecorder makes a recorder on a spool of its own. It stores nothing in ClickHouse until Run.
+func NewRecorder(s *spool.Spool, db *store.Store, logger *slog.Logger) *Recorder {
+	limits := spool.DefaultLimits()
+	limits.Age = 200 * time.Millisecond
+	return &Recorder{spool: s, drain: spool.NewDrain(s, &sink{store: db, logger: logger, instruments: newInstruments()}, limits, logger)}
+}
+
+// Run brings records to ClickHouse until ctx ends.
+func (r *Recorder) Run(ctx context.Context) error { return r.drain.Run(ctx) }
+
+// Flush returns when all that was noted before is in ClickHouse.
+func (r *Recorder) Flush(ctx context.Context) error { return r.drain.Flush(ctx) }
+
+// Failing returns why ClickHouse does not take records now.
+func (r *Recorder) Failing() error { return r.drain.Failing() }
+
+// note puts a delivery's new state on disk; it returns nil when it is there.
+func (r *Recorder) note(ctx context.Context, d *event.Delivery, a *event.Attempt) error {
+	data, err := encoding.Marshal(record{*d, a})
+	if err != nil {
+		return fmt.Errorf("note delivery of event %s: %w", d.EventID, err)
+	}
+	return r.spool.Append(ctx, data)
+}
+
+var encoding, _ = cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode()
+
+// sink brings records to the tables deliveries and attempts.
+type sink struct {
+	store  *store.Store
+	logger *slog.Logger
+	*instruments
+}
+
+func (s *sink) Store(ctx context.Context, batch spool.Batch) error {
+	latest := map[event.DeliveryKey]int{}
+	var deliveries []event.Delivery
+	var attempts []event.Attempt
+	for _, data := range batch.Records {
+		var r record
+		if err := cbor.Unmarshal(data, &r); err != nil {
+			return fmt.Errorf("%w: %w", spool.ErrRefused, err)
+		}
+		if r.Attempt != nil {
+			attempts = append(attempts, *r.Attempt)
+		}
+		if i, seen := latest[r.Delivery.DeliveryKey]; seen {
+			deliveries[i] = r.Delivery // only the last state of each counts
+			continue
+		}
+		latest[r.Delivery.DeliveryKey] = len(deliveries)
+		deliveries = append(deliveries, r.Delivery)
+	}
+	err := s.store.RecordOutcomes(ctx, batch.Token(), deliveries, attempts)
+	if errors.Is(err, store.ErrRefused) {
+		return fmt.Errorf("%w: %w", spool.ErrRefused, err)
+	}
+	return err
+}
+
+// SetAside keeps a record that ClickHouse refuses in the table quarantine.
+func (s *sink) SetAside(ctx context.Context, batch spool.Batch, refusal error) error {
+	s.logger.Error("an outcome cannot be stored; it is kept in the table quarantine", "error", refusal)
+	return s.store.InsertQuarantine(ctx, batch.Token(), store.Quarantined{
+		ReceivedAt: batch.Appended, Source: "(replay)", Error: refusal.Error(), Record: batch.Records[0]})
+}

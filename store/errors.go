@@ -1,0 +1,82 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+var (
+	// ErrRefused: the server understood and will never take these rows; sending them again is of no use.
+	ErrRefused = errors.New("ClickHouse refuses the rows")
+	// ErrUnavailable: no answer, or one that says to come again later.
+	ErrUnavailable = errors.New("ClickHouse is not available")
+	// ErrUnauthorized: the server answers, but does not let this user in.
+	ErrUnauthorized = errors.New("ClickHouse refuses the user or password")
+	// ErrNotFound: no such row.
+	ErrNotFound = errors.New("not found")
+)
+
+// explain puts what was being done, and which of the package's errors it is, around an error of the driver.
+func explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if class := classify(err); class != nil {
+		return fmt.Errorf("%s: %w: %w", doing, class, err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+func classify(err error) error {
+	if exception, ok := errors.AsType[*clickhouse.Exception](err); ok {
+		return classifyCode(exception.Code)
+	}
+	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, clickhouse.ErrAcquireConnTimeout) || errors.Is(err, context.DeadlineExceeded) {
+		return ErrUnavailable
+	}
+	return nil
+}
+
+// classifyCode sorts ClickHouse's error codes (src/Common/ErrorCodes.cpp). What is not listed stays unclassified and is
+// tried again: a full disk, a missing table or a lost right is mended by a person, and then the rows are welcome.
+func classifyCode(code int32) error {
+	switch code {
+	case 6, // CANNOT_PARSE_TEXT
+		26,  // CANNOT_PARSE_QUOTED_STRING
+		27,  // CANNOT_PARSE_INPUT_ASSERTION_FAILED
+		38,  // CANNOT_PARSE_DATE
+		41,  // CANNOT_PARSE_DATETIME
+		53,  // TYPE_MISMATCH
+		69,  // ARGUMENT_OUT_OF_BOUND
+		70,  // CANNOT_CONVERT_TYPE
+		72,  // CANNOT_PARSE_NUMBER
+		117, // INCORRECT_DATA
+		128, // TOO_LARGE_ARRAY_SIZE
+		131, // TOO_LARGE_STRING_SIZE
+		321, // VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
+		349, // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
+		469: // VIOLATED_CONSTRAINT
+		return ErrRefused
+	case 192, 193, 194, 516: // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
+		return ErrUnauthorized
+	case 3, // UNEXPECTED_END_OF_FILE
+		159, // TIMEOUT_EXCEEDED
+		202, // TOO_MANY_SIMULTANEOUS_QUERIES
+		209, // SOCKET_TIMEOUT
+		210, // NETWORK_ERROR
+		236, // ABORTED
+		241, // MEMORY_LIMIT_EXCEEDED
+		242, // TABLE_IS_READ_ONLY
+		252, // TOO_MANY_PARTS
+		319, // UNKNOWN_STATUS_OF_INSERT
+		999: // KEEPER_EXCEPTION
+		return ErrUnavailable
+	}
+	return nil
+}

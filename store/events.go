@@ -1,0 +1,190 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+
+	"hooktape/event"
+)
+
+// eventColumns are the columns of events in the order in which appendEvent writes and scanEvent reads them.
+// stored_at is absent: the server's clock fills it.
+var eventColumns = []string{
+	"id", "received_at", "source", "step", "kind", "verdict",
+	"method", "path", "query", "remote_ip", "headers", "body", "body_sha256", "trace_id", "span_id",
+	"bothelp_user_id", "messenger_user_id", "messenger_username", "cuid", "ref",
+	"name", "first_name", "last_name", "email", "phone", "profile_link", "channel",
+	"conversations_count", "created_at", "first_contact_at", "last_contact_at",
+	"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
+	"fields", "event_at", "decode_error", "duplicate_of",
+}
+
+// wholeColumns and briefColumns are what scanEvent reads; the second leaves out the two that may be large.
+var (
+	wholeColumns = strings.Join(eventColumns, ", ") + ", stored_at"
+	briefColumns = strings.NewReplacer("headers,", "[]::Array(Tuple(name String, value String)),", "body,", "'',").Replace(wholeColumns)
+)
+
+// InsertEvents stores events in one block, once for each token.
+func (s *Store) InsertEvents(ctx context.Context, token string, events []event.Event) error {
+	return s.insert(ctx, token, "events ("+strings.Join(eventColumns, ", ")+")", func(batch driver.Batch) error {
+		for i := range events {
+			if err := appendEvent(batch, &events[i]); err != nil {
+				return fmt.Errorf("event %s: %w", events[i].ID, err)
+			}
+		}
+		return nil
+	})
+}
+
+func appendEvent(batch driver.Batch, e *event.Event) error {
+	eventAt := e.ReceivedAt
+	if e.EventAt != nil {
+		eventAt = *e.EventAt
+	}
+	ip := ""
+	if e.RemoteIP.IsValid() {
+		ip = e.RemoteIP.String()
+	}
+	return batch.Append(
+		e.ID, e.ReceivedAt, e.Source, e.Step, string(e.Kind), string(e.Verdict),
+		e.Method, e.Path, e.Query, ip, headerTuples(e.Headers), e.Body, hex.EncodeToString(e.BodySHA256[:]),
+		hex.EncodeToString(e.TraceID[:]), hex.EncodeToString(e.SpanID[:]),
+		e.BothelpUserID, e.MessengerUserID, e.MessengerUsername, e.CUID, e.Ref,
+		e.Name, e.FirstName, e.LastName, e.Email, e.Phone, e.ProfileLink, e.Channel,
+		e.ConversationsCount, e.CreatedAt, e.FirstContactAt, e.LastContactAt,
+		e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm,
+		e.Fields, eventAt, e.DecodeError, e.DuplicateOf,
+	)
+}
+
+// Quarantined is an event that ClickHouse refuses, kept whole.
+type Quarantined struct {
+	ID         uuid.UUID
+	ReceivedAt time.Time
+	Source     string
+	Error      string
+	Record     []byte // as the spool had it
+}
+
+// InsertQuarantine keeps an event that the events table refuses.
+func (s *Store) InsertQuarantine(ctx context.Context, token string, q Quarantined) error {
+	return s.insert(ctx, token, "quarantine (id, received_at, source, error, record)", func(batch driver.Batch) error {
+		return batch.Append(q.ID, q.ReceivedAt, q.Source, q.Error, q.Record)
+	})
+}
+
+// Page says which rows of a list to read.
+type Page struct {
+	Limit  int
+	Before *Cursor // rows older than this one; nil for the newest
+}
+
+// Cursor is the place of an event in a list.
+type Cursor struct {
+	ReceivedAt time.Time
+	ID         uuid.UUID
+}
+
+// ListEvents returns selected events, newest first, without headers and body.
+func (s *Store) ListEvents(ctx context.Context, sel event.Selection, page Page) ([]event.Event, error) {
+	where := matching(sel)
+	if page.Before != nil {
+		where.add("received_at <= {}", "DateTime64(6,'UTC')", micros(page.Before.ReceivedAt))
+		where.add("(received_at, id) < ({}, toUUID('"+page.Before.ID.String()+"'))", "DateTime64(6,'UTC')", micros(page.Before.ReceivedAt))
+	}
+	return s.queryEvents(ctx, fmt.Sprintf("SELECT %s FROM events WHERE %s ORDER BY received_at DESC, id DESC LIMIT %d",
+		briefColumns, where, page.Limit), where.args...)
+}
+
+// Event returns one event whole, or ErrNotFound.
+func (s *Store) Event(ctx context.Context, id uuid.UUID) (*event.Event, error) {
+	events, err := s.Events(ctx, []uuid.UUID{id})
+	if err != nil {
+		return nil, err
+	}
+	if len(events) == 0 {
+		return nil, fmt.Errorf("event %s: %w", id, ErrNotFound)
+	}
+	return &events[0], nil
+}
+
+// Events returns those of the events that are stored, whole, in order of arrival.
+func (s *Store) Events(ctx context.Context, ids []uuid.UUID) ([]event.Event, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	where := matching(event.Selection{IDs: ids})
+	return s.queryEvents(ctx, fmt.Sprintf("SELECT %s FROM events WHERE %s ORDER BY received_at, id LIMIT 1 BY id",
+		wholeColumns, where), where.args...)
+}
+
+func (s *Store) queryEvents(ctx context.Context, sql string, args ...any) ([]event.Event, error) {
+	rows, err := s.conn.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, explain("read events", err)
+	}
+	defer rows.Close()
+	var events []event.Event
+	for rows.Next() {
+		e, err := scanEvent(rows)
+		if err != nil {
+			return nil, explain("read events", err)
+		}
+		events = append(events, e)
+	}
+	return events, explain("read events", rows.Err())
+}
+
+func scanEvent(rows driver.Rows) (e event.Event, err error) {
+	var kind, verdict, ip, sha, trace, span, body string
+	var headers []map[string]any
+	var eventAt time.Time
+	err = rows.Scan(
+		&e.ID, &e.ReceivedAt, &e.Source, &e.Step, &kind, &verdict,
+		&e.Method, &e.Path, &e.Query, &ip, &headers, &body, &sha, &trace, &span,
+		&e.BothelpUserID, &e.MessengerUserID, &e.MessengerUsername, &e.CUID, &e.Ref,
+		&e.Name, &e.FirstName, &e.LastName, &e.Email, &e.Phone, &e.ProfileLink, &e.Channel,
+		&e.ConversationsCount, &e.CreatedAt, &e.FirstContactAt, &e.LastContactAt,
+		&e.UTMSource, &e.UTMMedium, &e.UTMCampaign, &e.UTMContent, &e.UTMTerm,
+		&e.Fields, &eventAt, &e.DecodeError, &e.DuplicateOf, &e.StoredAt,
+	)
+	if err != nil {
+		return e, err
+	}
+	e.Kind, e.Verdict, e.Body = event.Kind(kind), event.Verdict(verdict), []byte(body)
+	if !eventAt.Equal(e.ReceivedAt) {
+		e.EventAt = &eventAt
+	}
+	if ip != "" {
+		_ = e.RemoteIP.UnmarshalText([]byte(ip)) // our own spelling
+	}
+	e.Headers = headersFrom(headers)
+	_, _ = hex.Decode(e.BodySHA256[:], []byte(sha))
+	_, _ = hex.Decode(e.TraceID[:], []byte(trace))
+	_, _ = hex.Decode(e.SpanID[:], []byte(span))
+	return e, nil
+}
+
+func headerTuples(headers []event.Header) []map[string]any {
+	tuples := make([]map[string]any, len(headers))
+	for i, h := range headers {
+		tuples[i] = map[string]any{"name": h.Name, "value": h.Value}
+	}
+	return tuples
+}
+
+func headersFrom(tuples []map[string]any) []event.Header {
+	headers := make([]event.Header, len(tuples))
+	for i, t := range tuples {
+		headers[i].Name, _ = t["name"].(string)
+		headers[i].Value, _ = t["value"].(string)
+	}
+	return headers
+}

@@ -1,0 +1,19 @@
+-- +goose Up
+CREATE TABLE IF NOT EXISTS replays
+(
+    id           UUID,
+    created_at   DateTime64(6, 'UTC'),
+    updated_at   DateTime64(6, 'UTC'),
+    created_by   String,
+    state        LowCardinality(String),
+    endpoint     String,
+    url          String,
+    selection    String,
+    total        UInt64,
+    rate         Float64,
+    concurrency  UInt16,
+    max_attempts UInt16
+)
+ENGINE = ReplacingMergeTree(updated_at)
+ORDER BY id
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000;

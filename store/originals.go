@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/event"
+)
+
+// duplicateWindow is how long after the first of its kind an equal request counts as the sender's retry.
+const duplicateWindow = 24 * time.Hour
+
+// request is what makes two chat webhooks one: who sent what, said when.
+type request struct {
+	source  string
+	eventAt int64
+	sha256  string
+}
+
+type arrival struct {
+	at time.Time
+	id uuid.UUID
+}
+
+// Originals finds, for events with a time of their own, the first stored or given event that has the same source, time
+// and body and came at most 24 hours before. Events that have none are absent from the answer.
+func (s *Store) Originals(ctx context.Context, events []event.Event) (map[uuid.UUID]uuid.UUID, error) {
+	arrivals := map[request][]arrival{}
+	oldest, hashes := events[0].ReceivedAt, make([]string, 0, len(events))
+	for i := range events {
+		r := requestOf(&events[i])
+		arrivals[r] = append(arrivals[r], arrival{events[i].ReceivedAt, events[i].ID})
+		hashes = append(hashes, r.sha256)
+		if events[i].ReceivedAt.Before(oldest) {
+			oldest = events[i].ReceivedAt
+		}
+	}
+	where := &conditions{}
+	where.add("received_at >= {}", "DateTime64(6,'UTC')", micros(oldest.Add(-duplicateWindow)))
+	where.add("body_sha256 IN {}", "Array(String)", hashes)
+	rows, err := s.conn.Query(ctx, fmt.Sprintf(`SELECT source, event_at, body_sha256, received_at, id FROM events
+		WHERE %s AND verdict = 'accepted'`, where), where.args...)
+	if err != nil {
+		return nil, explain("look for duplicates", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r request
+		var a arrival
+		var eventAt time.Time
+		if err := rows.Scan(&r.source, &eventAt, &r.sha256, &a.at, &a.id); err != nil {
+			return nil, explain("look for duplicates", err)
+		}
+		r.eventAt = eventAt.UnixMicro()
+		if _, ours := arrivals[r]; ours {
+			arrivals[r] = append(arrivals[r], a)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, explain("look for duplicates", err)
+	}
+	return firsts(events, arrivals), nil
+}
+
+func firsts(events []event.Event, arrivals map[request][]arrival) map[uuid.UUID]uuid.UUID {
+	for _, list := range arrivals {
+		slices.SortFunc(list, func(a, b arrival) int { return a.at.Compare(b.at) })
+	}
+	originals := map[uuid.UUID]uuid.UUID{}
+	for i := range events {
+		e := &events[i]
+		for _, a := range arrivals[requestOf(e)] {
+			if a.at.Before(e.ReceivedAt.Add(-duplicateWindow)) {
+				continue
+			}
+			if a.id != e.ID {
+				originals[e.ID] = a.id
+			}
+			break
+		}
+	}
+	return originals
+}
+
+func requestOf(e *event.Event) request {
+	return request{e.Source, e.EventAt.UnixMicro(), hex.EncodeToString(e.BodySHA256[:])}
+}
+
+// Stored returns which of the ids are in the table events.
+func (s *Store) Stored(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
+	where := matching(event.Selection{IDs: ids})
+	rows, err := s.conn.Query(ctx, fmt.Sprintf("SELECT id FROM events WHERE %s", where), where.args...)
+	if err != nil {
+		return nil, explain("look for stored events", err)
+	}
+	defer rows.Close()
+	stored := map[uuid.UUID]bool{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, explain("look for stored events", err)
+		}
+		stored[id] = true
+	}
+	return stored, explain("look for stored events", rows.Err())
+}

@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Store is a pool of connections to one ClickHouse database.
+type Store struct {
+	conn    driver.Conn
+	options *clickhouse.Options
+}
+
+// Open prepares a pool for dsn (clickhouse://, http:// or https://, as clickhouse-go reads it). It does not connect.
+// The database is the DSN's path, "hooktape" when it names none.
+func Open(dsn string) (*Store, error) {
+	options, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("clickhouse DSN: %w", err)
+	}
+	if options.Auth.Database == "" {
+		options.Auth.Database = "hooktape"
+	}
+	if options.DialTimeout == 0 {
+		options.DialTimeout = 5 * time.Second
+	}
+	options.MaxOpenConns = max(options.MaxOpenConns, 16)
+	conn, err := clickhouse.Open(options)
+	if err != nil {
+		return nil, fmt.Errorf("clickhouse DSN: %w", err)
+	}
+	return &Store{conn: conn, options: options}, nil
+}
+
+// Close releases the connections.
+func (s *Store) Close() error { return s.conn.Close() }
+
+// Database is the name of the database in use.
+func (s *Store) Database() string { return s.options.Auth.Database }
+
+// Ping returns nil when the server answers a query of this user in this database.
+func (s *Store) Ping(ctx context.Context) error {
+	return explain("ping", s.conn.Exec(ctx, "SELECT 1"))
+}
+
+// insert sends rows in one block. With a token, a second insert of the same token into the table is dropped by the
+// server, and so are the rows that it would add to materialized views.
+func (s *Store) insert(ctx context.Context, token, into string, appendRows func(driver.Batch) error) error {
+	settings := clickhouse.Settings{"async_insert": 0}
+	if token != "" {
+		settings["insert_deduplication_token"] = token
+		settings["deduplicate_blocks_in_dependent_materialized_views"] = 1
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings))
+	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+into)
+	if err != nil {
+		return explain("insert into "+into, err)
+	}
+	defer batch.Close()
+	if err := appendRows(batch); err != nil {
+		// The client's own encoder found a value that the column cannot hold: the server would not either.
+		return fmt.Errorf("insert into %s: %w: %w", into, ErrRefused, err)
+	}
+	return explain("insert into "+into, batch.Send())
+}
