@@ -1,0 +1,42 @@
+.DEFAULT_GOAL := help
+
+# The programs are static; the tests run with the race detector where there is a C compiler for it.
+version := $(shell git describe --tags --always --dirty 2>/dev/null)
+build := CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(version)' -o bin/
+race := $(if $(shell command -v $${CC:-cc} 2>/dev/null),-race)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: run
+run: engine build ## fetch the engine once, build, and run everything on this machine
+	@exec bin/hooktape serve
+
+.PHONY: build
+build: ## build bin/hooktape and bin/embedded-clickhouse
+	$(build) ./cmd/...
+
+.PHONY: engine
+engine: ## fetch the embedded ClickHouse engine into the cache, once (178 MB)
+	@$(build) ./cmd/embedded-clickhouse
+	@bin/embedded-clickhouse fetch
+
+.PHONY: test
+test: engine lint ## run all tests: unit, fuzz seeds, end to end on the real engine
+	@$(if $(race),,echo "no C compiler: testing without the race detector")
+	HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test $(race) -timeout 10m ./...
+
+.PHONY: lint
+lint: ## check format and vet
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt these: $$unformatted"; exit 1; }
+	go vet ./...
+
+.PHONY: staticcheck
+staticcheck: ## run staticcheck
+	go run $(STATICCHECK) ./...
+
+.PHONY: clean
+clean: ## remove what was built (data/ and the engine's cache stay)
+	rm -rf bin
+
+.PHONY: help
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,148 @@
+package bothelp
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// replacement stands for bytes that are no UTF-8, and for NUL, which many a reader of the database stumbles over.
+const replacement = "\uFFFD"
+
+// set puts the value of a key of BotHelp's into its column. Null and the empty string mean absent and change nothing.
+func (d *decoding) set(target any, name []byte, value jsontext.Value) {
+	kind := value.Kind()
+	if kind == '{' || kind == '[' {
+		d.faults.ofKey(name, kindName(value)+" where one value was expected")
+		d.field(name, value)
+		return
+	}
+	text := d.scalar(value)
+	if len(text) == 0 {
+		return
+	}
+	if len(text) > maxText {
+		d.faults.ofKey(name, "longer than "+strconv.Itoa(maxText)+" bytes, cut")
+		text = cut(text, maxText)
+	}
+	kept := d.arena.keep(text)
+	if err := assign(target, kept); err != nil {
+		d.faults.ofKey(name, err.Error())
+	}
+}
+
+// assign reads text as what the column holds.
+func assign(target any, text string) error {
+	switch column := target.(type) {
+	case *string:
+		*column = text
+	case **uint64:
+		n, err := parseCount(text)
+		if err != nil {
+			return err
+		}
+		*column = &n
+	case **time.Time:
+		at, err := parseTime(text)
+		if err != nil {
+			return err
+		}
+		if !at.IsZero() {
+			*column = &at
+		}
+	}
+	return nil
+}
+
+// empty tells whether a column has no value yet.
+func empty(target any) bool {
+	switch column := target.(type) {
+	case *string:
+		return *column == ""
+	case **uint64:
+		return *column == nil
+	case **time.Time:
+		return *column == nil
+	}
+	return true
+}
+
+// scalar returns a string's content, a number's digits, true or false; nil for null.
+func (d *decoding) scalar(value jsontext.Value) []byte {
+	switch value.Kind() {
+	case 'n':
+		return nil
+	case '"':
+		return unquote(&d.valueBuf, value)
+	case '0':
+		if bytes.ContainsAny(value, ".eE") {
+			return []byte(wholeNumber(string(value)))
+		}
+	}
+	return value
+}
+
+// unquote returns the content of a JSON string: a part of it where it stands there as it is, else written to buf.
+func unquote(buf *[]byte, quoted []byte) []byte {
+	text := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) {
+		return text // JSON has no bare NUL in a string
+	}
+	// The error only says that something was replaced.
+	text, _ = jsontext.AppendUnquote((*buf)[:0], quoted)
+	*buf = text
+	if bytes.IndexByte(text, 0) >= 0 {
+		text = bytes.ReplaceAll(text, []byte{0}, []byte(replacement))
+	}
+	return text
+}
+
+// field keeps a value under the name that its owner gave it: a string's content, any other value as JSON text. Null is
+// absent.
+func (d *decoding) field(name []byte, value jsontext.Value) {
+	var text []byte
+	switch value.Kind() {
+	case 'n':
+		return
+	case '"':
+		text = unquote(&d.valueBuf, value)
+	default:
+		text = value
+		if !utf8.Valid(text) {
+			text = bytes.ToValidUTF8(text, []byte(replacement))
+		}
+	}
+	// Every write counts, so that a name that comes again and again is bounded too.
+	switch size := len(name) + len(text); {
+	case d.fieldBytes+size > maxFieldBytes:
+		d.faults.ofKey(name, "left out, for fields take more than "+strconv.Itoa(maxFieldBytes)+" bytes")
+		return
+	case len(d.out.Fields) >= maxFields:
+		d.faults.ofKey(name, "left out, for there are more than "+strconv.Itoa(maxFields)+" fields")
+		return
+	default:
+		d.fieldBytes += size
+	}
+	if d.out.Fields == nil {
+		d.out.Fields = make(map[string]string)
+	}
+	d.out.Fields[d.arena.keep(name)] = d.arena.keep(text)
+}
+
+// kindName says what a value is, in an error.
+func kindName(value jsontext.Value) string {
+	switch value.Kind() {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	}
+	return "the literal " + string(value) // null, true, false
+}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"hooktape/store"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"hooktape": main})
+}
+
+// programs is a directory with both programs, built as the test itself is.
+var programs = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("hooktape-programs-%d", os.Getpid()))
+	build := func(name, cgo string, flags ...string) error {
+		command := exec.Command("go", append(append([]string{"build"}, flags...), "-o", filepath.Join(dir, name), "hooktape/cmd/"+name)...)
+		command.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+		if out, err := command.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w\n%s", name, err, out)
+		}
+		return nil
+	}
+	var err error
+	if raceDetector {
+		err = build("hooktape", "1", "-race")
+	} else {
+		err = build("hooktape", "0")
+	}
+	if err != nil {
+		return "", err
+	}
+	if built := os.Getenv("HOOKTAPE_EMBEDDED_BIN"); built != "" {
+		return dir, os.Symlink(built, filepath.Join(dir, "embedded-clickhouse"))
+	}
+	return dir, build("embedded-clickhouse", "0")
+})
+
+// instance is a hooktape on free ports with a data directory of its own.
+type instance struct {
+	t      *testing.T
+	env    []string
+	ingest string
+	api    string
+	dsn    string
+	db     *store.Store
+
+	command *exec.Cmd
+	output  *lockedBuffer
+}
+
+// newInstance prepares an instance; dsn is empty for the embedded engine.
+func newInstance(t *testing.T, dsn string) *instance {
+	t.Helper()
+	i := &instance{t: t, ingest: freeAddr(t), api: freeAddr(t)}
+	embedded := freeAddr(t)
+	i.env = append(os.Environ(), "HOOKTAPE_DATA="+t.TempDir(), "HOOKTAPE_INGEST_ADDR="+i.ingest, "HOOKTAPE_API_ADDR="+i.api,
+		"HOOKTAPE_EMBEDDED_ADDR="+embedded, "HOOKTAPE_CLICKHOUSE_DSN="+dsn)
+	if dsn == "" {
+		dsn = "http://" + embedded + "/hooktape"
+	}
+	db, err := store.Open(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.dsn, i.db = dsn, db
+	t.Cleanup(func() { db.Close() })
+	return i
+}
+
+// start runs a long-lived subcommand and waits until its ingest answers.
+func (i *instance) start(args ...string) {
+	i.t.Helper()
+	dir, err := programs()
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	i.output = &lockedBuffer{}
+	i.command = exec.Command(filepath.Join(dir, "hooktape"), args...)
+	i.command.Env, i.command.Stdout, i.command.Stderr = i.env, i.output, i.output
+	if err := i.command.Start(); err != nil {
+		i.t.Fatal(err)
+	}
+	i.t.Cleanup(func() { i.kill() })
+	i.eventually(60*time.Second, "hooktape answers", func() error {
+		response, err := http.Get("http://" + i.ingest + "/readyz")
+		if err != nil {
+			return err
+		}
+		response.Body.Close()
+		return nil
+	})
+}
+
+// kill is kill -9.
+func (i *instance) kill() {
+	if i.command.ProcessState == nil {
+		_ = i.command.Process.Kill()
+		_ = i.command.Wait()
+	}
+}
+
+// stop is Ctrl-C; it returns how long the end took.
+func (i *instance) stop() time.Duration {
+	i.t.Helper()
+	begun := time.Now()
+	_ = i.command.Process.Signal(syscall.SIGINT)
+	if err := i.command.Wait(); err != nil {
+		i.t.Errorf("hooktape ends with %v:\n%s", err, i.output)
+	}
+	if strings.Contains(i.output.String(), "DATA RACE") {
+		i.t.Errorf("data race:\n%s", i.output)
+	}
+	return time.Since(begun)
+}
+
+// cli runs a subcommand to its end and returns what it printed.
+func (i *instance) cli(args ...string) string {
+	i.t.Helper()
+	dir, err := programs()
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var stderr bytes.Buffer
+	command := exec.CommandContext(ctx, filepath.Join(dir, "hooktape"), args...)
+	command.Env, command.Stderr = i.env, &stderr
+	out, err := command.Output()
+	if err != nil {
+		i.t.Fatalf("hooktape %s: %v\n%s%s\n--- the server said\n%s", strings.Join(args, " "), err, out, stderr.String(), i.output)
+	}
+	return string(out)
+}
+
+// hookURL is the demo source's.
+func (i *instance) hookURL() string {
+	i.t.Helper()
+	name, url, _ := strings.Cut(strings.TrimSpace(i.cli("sources")), "\t")
+	if name != "demo" {
+		i.t.Fatalf("the first source is %q, want demo", name)
+	}
+	return url
+}
+
+// post sends a body and returns the id of the 200.
+func (i *instance) post(url string, body []byte) string {
+	i.t.Helper()
+	response, err := http.Post(url, "application/ json", bytes.NewReader(body))
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(response.Body)
+	var answer struct {
+		ID         string    `json:"id"`
+		ReceivedAt time.Time `json:"received_at"`
+	}
+	if err := json.Unmarshal(text, &answer); err != nil || response.StatusCode != http.StatusOK {
+		i.t.Fatalf("answered %s: %s", response.Status, text)
+	}
+	if ago := time.Since(answer.ReceivedAt); ago < 0 || ago > time.Minute {
+		i.t.Errorf("received_at is %s ago", ago)
+	}
+	return answer.ID
+}
+
+// query asks ClickHouse over its HTTP interface, as curl would.
+func (i *instance) query(sql string) string {
+	i.t.Helper()
+	response, err := http.Post(strings.TrimSuffix(i.dsn, "/hooktape")+"/?database=hooktape", "", strings.NewReader(sql))
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(response.Body)
+	if response.StatusCode != http.StatusOK {
+		i.t.Fatalf("%s: %s", sql, text)
+	}
+	return string(text)
+}
+
+// eventually polls until check returns nil.
+func (i *instance) eventually(patience time.Duration, what string, check func() error) {
+	i.t.Helper()
+	var err error
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if err = check(); err == nil {
+			return
+		}
+	}
+	i.t.Fatalf("not within %s: %s: %v\n--- the server said\n%s", patience, what, err, i.output)
+}
+
+// freeAddr is an address that nothing listens on.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// lockedBuffer is a buffer that one may read while a process writes.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

@@ -1,0 +1,39 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Span is one span of a trace.
+type Span struct {
+	ID, ParentID string
+	Name, Kind   string
+	Start        time.Time
+	Duration     time.Duration
+	Status       string
+	Links        []string // trace ids
+}
+
+// SpansOf returns a trace's spans in order of their start.
+func (s *Store) SpansOf(ctx context.Context, traceID string) ([]Span, error) {
+	where := &conditions{}
+	where.add("TraceId = {}", "String", traceID)
+	rows, err := s.conn.Query(ctx, `SELECT SpanId, ParentSpanId, SpanName, SpanKind, Timestamp, Duration, StatusCode, Links.TraceId
+		FROM otel_traces WHERE `+where.String()+" ORDER BY Timestamp", where.args...)
+	if err != nil {
+		return nil, explain("read trace", err)
+	}
+	defer rows.Close()
+	var spans []Span
+	for rows.Next() {
+		var span Span
+		var nanos uint64
+		if err := rows.Scan(&span.ID, &span.ParentID, &span.Name, &span.Kind, &span.Start, &nanos, &span.Status, &span.Links); err != nil {
+			return nil, explain("read trace", err)
+		}
+		span.Duration = time.Duration(nanos)
+		spans = append(spans, span)
+	}
+	return spans, explain("read trace", rows.Err())
+}
