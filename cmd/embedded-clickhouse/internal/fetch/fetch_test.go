@@ -1,0 +1,188 @@
+package fetch
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha512"
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// engine is what the fake npm delivers as libchdb.so.
+const engine = "the engine"
+
+// fake makes this machine's build one that a fake npm delivers: a shell script that has the tarball's path in $tarball and
+// npm's arguments as its own ($4 is --pack-destination's value).
+func fake(t *testing.T, script string) (cache string) {
+	t.Helper()
+	tarball := pack(t)
+	data, err := os.ReadFile(tarball)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha512.Sum512(data)
+	system := runtime.GOOS + "-" + runtime.GOARCH
+	saved := builds[system]
+	t.Cleanup(func() { builds[system] = saved })
+	builds[system] = build{npm: "fake", integrity: "sha512-" + base64.StdEncoding.EncodeToString(sum[:]),
+		packed: int64(len(data)), library: int64(len(engine))}
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "npm"), []byte("#!/bin/sh\ntarball="+tarball+"\n"+script+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cache = t.TempDir()
+	t.Setenv("PATH", bin+":/bin:/usr/bin")
+	t.Setenv("XDG_CACHE_HOME", cache)
+	return cache
+}
+
+// pack writes a package as npm does.
+func pack(t *testing.T) string {
+	t.Helper()
+	var packed bytes.Buffer
+	zipped := gzip.NewWriter(&packed)
+	archive := tar.NewWriter(zipped)
+	for _, file := range []struct{ name, text string }{{"package/index.js", "x"}, {"package/libchdb.so", engine}} {
+		if err := archive.WriteHeader(&tar.Header{Name: file.name, Size: int64(len(file.text)), Typeflag: tar.TypeReg}); err != nil {
+			t.Fatal(err)
+		}
+		archive.Write([]byte(file.text))
+	}
+	archive.Close()
+	zipped.Close()
+	path := filepath.Join(t.TempDir(), "lib.tgz")
+	if err := os.WriteFile(path, packed.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func run(t *testing.T, o Options) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	o.Out = &out
+	err := Run(t.Context(), o)
+	return out.String(), err
+}
+
+func TestFetch(t *testing.T) {
+	cache := fake(t, `cp $tarball "$4/lib.tgz"`)
+	out, err := run(t, Options{})
+	if err != nil || !strings.Contains(out, "the engine is ready") {
+		t.Fatalf("got %q, %v", out, err)
+	}
+	library, err := LibraryPath()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(library); err != nil || string(text) != engine {
+		t.Errorf("got engine %q, %v", text, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(cache, "hooktape", "fetch-*")); len(left) > 0 {
+		t.Errorf("it left %v", left)
+	}
+	for _, o := range []Options{{}, {Verify: true}} {
+		if out, err := run(t, o); err != nil || out != "the engine is there: "+library+"\n" {
+			t.Errorf("again with %+v: got %q, %v", o, out, err)
+		}
+	}
+	// The same size, but other bytes: only a full check sees it, and only force repairs it.
+	if err := os.WriteFile(library, []byte("the_engine"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, Options{Verify: true}); err == nil || !strings.Contains(err.Error(), "damaged: run embedded-clickhouse fetch --force") {
+		t.Errorf("got error %v for a damaged engine", err)
+	}
+	if _, err := run(t, Options{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, Options{Verify: true}); err != nil {
+		t.Errorf("after --force: %v", err)
+	}
+	// A torn file has another size, and is replaced without being asked.
+	if err := os.WriteFile(library, []byte("the"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run(t, Options{}); err != nil || !strings.Contains(out, "the engine is ready") {
+		t.Errorf("over a torn file: got %q, %v", out, err)
+	}
+}
+
+func TestFetchFails(t *testing.T) {
+	for _, c := range []struct{ name, script, want string }{
+		{"npm failing", "echo 'npm error code ENOTFOUND' >&2; echo 'npm error A complete log is somewhere' >&2; exit 1",
+			"exit status 1): code ENOTFOUND; check the network"},
+		{"wrong checksum", `echo other > "$4/lib.tgz"`, "nothing was installed"},
+		{"no tarball", "true", "0 tarballs"},
+		{"disk full", "echo 'npm error code ENOSPC' >&2; exit 1", "is full"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cache := fake(t, c.script)
+			_, err := run(t, Options{})
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got error %v, want one line with %q", err, c.want)
+			}
+			library, _ := LibraryPath()
+			if _, err := os.Stat(library); err == nil {
+				t.Error("an engine was installed")
+			}
+			if left, _ := filepath.Glob(filepath.Join(cache, "hooktape", "fetch-*")); len(left) > 0 {
+				t.Errorf("it left %v", left)
+			}
+		})
+	}
+	t.Run("npm missing", func(t *testing.T) {
+		fake(t, "")
+		t.Setenv("PATH", t.TempDir())
+		if _, err := run(t, Options{}); err == nil || !strings.Contains(err.Error(), "npm is not installed") {
+			t.Errorf("got error %v", err)
+		}
+	})
+	t.Run("unknown system", func(t *testing.T) {
+		fake(t, "")
+		delete(builds, runtime.GOOS+"-"+runtime.GOARCH)
+		if _, err := run(t, Options{}); err == nil || !strings.Contains(err.Error(), "there is no engine for") {
+			t.Errorf("got error %v", err)
+		}
+	})
+}
+
+// TestFetchTwiceAtOnce runs npm once.
+func TestFetchTwiceAtOnce(t *testing.T) {
+	cache := fake(t, `echo run >> "$XDG_CACHE_HOME/runs"; sleep 0.3; cp $tarball "$4/lib.tgz"`)
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			var out bytes.Buffer
+			if err := Run(t.Context(), Options{Out: &out}); err != nil {
+				t.Errorf("%v: %s", err, out.String())
+			}
+		})
+	}
+	wg.Wait()
+	if runs, _ := os.ReadFile(filepath.Join(cache, "runs")); string(runs) != "run\n" {
+		t.Errorf("npm ran %d times", strings.Count(string(runs), "run"))
+	}
+}
+
+func TestBar(t *testing.T) {
+	for _, c := range []struct {
+		have, whole int64
+		want        string
+	}{
+		{0, 178e6, "[" + strings.Repeat(".", 40) + "] 0 MB of 178 MB"},
+		{89e6, 178e6, "[" + strings.Repeat("#", 20) + strings.Repeat(".", 20) + "] 89 MB of 178 MB"},
+		{200e6, 178e6, "[" + strings.Repeat("#", 40) + "] 178 MB of 178 MB"},
+		{5e6, 0, "5 MB"},
+	} {
+		if got := bar(c.have, c.whole); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}

@@ -1,0 +1,39 @@
+package libchdb
+
+import "unsafe"
+
+// Result is a result, or one piece of a streamed one, in the engine's memory.
+type Result struct {
+	symbols *symbols
+	p       unsafe.Pointer
+}
+
+// Stats counts what a statement has read and written.
+type Stats struct {
+	ResultRows                uint64
+	ReadRows, ReadBytes       uint64
+	WrittenRows, WrittenBytes uint64
+}
+
+// Bytes is the formatted data. It is the engine's memory and ends with Free.
+func (r *Result) Bytes() []byte {
+	buffer := r.symbols.resultBuffer(r.p)
+	if buffer == nil {
+		return nil
+	}
+	return unsafe.Slice((*byte)(buffer), r.symbols.resultLength(r.p))
+}
+
+// Stats returns the counts of this result or piece.
+func (r *Result) Stats() Stats {
+	return Stats{
+		ResultRows:   r.symbols.resultRows(r.p),
+		ReadRows:     r.symbols.resultStorageRows(r.p),
+		ReadBytes:    r.symbols.resultStorageBytes(r.p),
+		WrittenRows:  r.symbols.resultRowsWritten(r.p),
+		WrittenBytes: r.symbols.resultBytesWritten(r.p),
+	}
+}
+
+// Free gives the result's memory back.
+func (r *Result) Free() { r.symbols.destroyResult(r.p) }

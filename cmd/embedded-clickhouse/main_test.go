@@ -1,0 +1,324 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"hooktape/internal/enginetest"
+)
+
+// process is a real embedded-clickhouse.
+type process struct {
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	stderr  *bytes.Buffer
+	address string
+}
+
+// start runs the program until it listens, or fails the test.
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(enginetest.Binary(t), append([]string{"--listen", "127.0.0.1:0"}, args...)...), stderr: new(bytes.Buffer)}
+	p.cmd.Stderr = p.stderr
+	p.cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+	p.stdin, _ = p.cmd.StdinPipe()
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.cmd.Process.Kill(); p.cmd.Wait() })
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatalf("it does not listen: %s", p.stderr)
+	}
+	p.address = strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
+	return p
+}
+
+// refused runs the program, which must end with status 1 and one sentence that has the words.
+func refused(t *testing.T, env []string, args []string, words ...string) {
+	t.Helper()
+	cmd := exec.Command(enginetest.Binary(t), args...)
+	cmd.Env = append(os.Environ(), env...)
+	out, _ := cmd.CombinedOutput()
+	if status := cmd.ProcessState.ExitCode(); status != 1 || strings.Count(string(out), "\n") != 1 {
+		t.Errorf("got status %d and %q, want 1 and one line", status, out)
+	}
+	for _, word := range words {
+		if !strings.Contains(string(out), word) {
+			t.Errorf("got %q, want it to say %q", out, word)
+		}
+	}
+}
+
+func get(t *testing.T, address string, change func(*http.Request)) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(req)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func TestRefusals(t *testing.T) {
+	dir := t.TempDir()
+	running := start(t, "--path", dir)
+	damaged := filepath.Join(t.TempDir(), "libchdb.so")
+	if err := os.WriteFile(damaged, []byte("no library"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	other := []string{"--path", t.TempDir(), "--listen", "127.0.0.1:0"}
+	t.Run("data in use", func(t *testing.T) {
+		refused(t, nil, []string{"--path", dir, "--listen", "127.0.0.1:0"}, dir, "in use", "--path")
+	})
+	t.Run("port in use", func(t *testing.T) {
+		address := strings.TrimPrefix(running.address, "http://")
+		refused(t, nil, []string{"--path", t.TempDir(), "--listen", address}, address, "in use", "--listen")
+	})
+	t.Run("open to the network", func(t *testing.T) {
+		refused(t, nil, []string{"--path", t.TempDir(), "--listen", "0.0.0.0:0"}, "without a password", "HOOKTAPE_EMBEDDED_PASSWORD")
+	})
+	t.Run("no address", func(t *testing.T) {
+		refused(t, nil, []string{"--path", t.TempDir(), "--listen", "nonsense"}, "nonsense")
+	})
+	t.Run("engine missing", func(t *testing.T) {
+		refused(t, []string{"CHDB_LIB_PATH=", "XDG_CACHE_HOME=" + t.TempDir()}, other, "not there", "make engine")
+	})
+	t.Run("engine damaged", func(t *testing.T) {
+		refused(t, []string{"CHDB_LIB_PATH=" + damaged}, other, damaged, "fetch --force")
+	})
+	t.Run("data directory cannot be made", func(t *testing.T) {
+		refused(t, nil, []string{"--path", damaged, "--listen", "127.0.0.1:0"}, "data directory")
+	})
+}
+
+// TestBrowser sends what a web page of another origin could have the user's browser send.
+func TestBrowser(t *testing.T) {
+	p := start(t, "--temporary")
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(p.address, "http://"))
+	for _, c := range []struct {
+		name, header, value string
+		status              int
+	}{
+		{"curl", "", "", 200},
+		{"typed by the user", "Sec-Fetch-Site", "none", 200},
+		{"same origin", "Origin", p.address, 200},
+		{"cross-site", "Sec-Fetch-Site", "cross-site", 403},
+		{"other port of this host", "Sec-Fetch-Site", "same-site", 403},
+		{"foreign origin", "Origin", "https://evil.example", 403},
+		{"rebound name", "Host", "evil.example:" + port, 403},
+		{"localhost", "Host", "localhost:" + port, 200},
+		{"IPv6", "Host", "[::1]:" + port, 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, body := get(t, p.address+"/?query=SELECT+1", func(r *http.Request) {
+				if c.header == "Host" {
+					r.Host = c.value
+				} else if c.header != "" {
+					r.Header.Set(c.header, c.value)
+				}
+			})
+			if status != c.status {
+				t.Errorf("got status %d (%s), want %d", status, body, c.status)
+			}
+		})
+	}
+}
+
+func TestPassword(t *testing.T) {
+	p := start(t, "--temporary", "--password", "s3cret", "--log-level", "debug")
+	query := p.address + "/?query=SELECT+1"
+	for _, c := range []struct {
+		name, address string
+		change        func(*http.Request)
+		status        int
+	}{
+		{"none", query, nil, 401},
+		{"wrong", query, func(r *http.Request) { r.SetBasicAuth("default", "guess") }, 403},
+		{"other user", query, func(r *http.Request) { r.SetBasicAuth("admin", "s3cret") }, 403},
+		{"basic", query, func(r *http.Request) { r.SetBasicAuth("default", "s3cret") }, 200},
+		{"headers", query, func(r *http.Request) { r.Header.Set("X-ClickHouse-Key", "s3cret") }, 200},
+		{"URL", query + "&user=default&password=s3cret", nil, 200},
+		{"ping needs none", p.address + "/ping", nil, 200},
+		{"any name", query, func(r *http.Request) { r.Host = "db.internal"; r.SetBasicAuth("default", "s3cret") }, 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if status, body := get(t, c.address, c.change); status != c.status {
+				t.Errorf("got status %d (%s), want %d", status, body, c.status)
+			}
+		})
+	}
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	p.cmd.Wait()
+	if strings.Contains(p.stderr.String(), "s3cret") {
+		t.Errorf("it logged the password: %s", p.stderr)
+	}
+}
+
+// TestFilesStayClosed: who reaches the port must not reach the user's files.
+func TestFilesStayClosed(t *testing.T) {
+	p := start(t, "--temporary")
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("secret\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		"SELECT * FROM file('" + secret + "', LineAsString)",
+		"SELECT file('" + secret + "')",
+		"SELECT * APPLY(file) FROM (SELECT '" + secret + "')",
+		"SELECT * FROM default.`" + secret + "`",
+		"SELECT * FROM url('file://" + secret + "', LineAsString)",
+		"CREATE TABLE t (s String) ENGINE = File(LineAsString, '" + secret + "')",
+		"INSERT INTO FUNCTION file('" + secret + "', LineAsString, 's String') SELECT 'x'",
+		"SELECT 1 INTO OUTFILE '" + secret + "' TRUNCATE",
+		"INSERT INTO t FROM INFILE '" + secret + "' FORMAT CSV",
+		"SYSTEM SHUTDOWN",
+	} {
+		resp, err := http.Post(p.address+"/", "text/plain", strings.NewReader(statement))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode == 200 || strings.Contains(string(body), "secret\n") {
+			t.Errorf("%s: got status %d, %s", statement, resp.StatusCode, body)
+		}
+	}
+}
+
+// TestTornInsert: data that did not come to its end is not inserted, whichever way the end is marked.
+func TestTornInsert(t *testing.T) {
+	p := start(t, "--temporary")
+	post := func(statement string) {
+		resp, err := http.Post(p.address, "text/plain", strings.NewReader(statement))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+	}
+	post("CREATE TABLE torn (n UInt8) ENGINE = Memory")
+	for _, request := range []string{"Content-Length: 100\r\n\r\n1\n2\n", "Transfer-Encoding: chunked\r\n\r\n4\r\n1\n2\n\r\n"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.address, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "POST /?query=INSERT+INTO+torn+FORMAT+TSV HTTP/1.1\r\nHost: 127.0.0.1\r\n%s", request)
+		conn.(*net.TCPConn).CloseWrite()
+		answer, _ := io.ReadAll(conn)
+		conn.Close()
+		if strings.Contains(string(answer), " 200 ") {
+			t.Errorf("got %q", answer)
+		}
+	}
+	if _, count := get(t, p.address+"/?query=SELECT+count()+FROM+torn", nil); count != "0\n" {
+		t.Errorf("%s rows of torn requests were inserted", strings.TrimSpace(count))
+	}
+}
+
+// TestStopInOrder stops under a running statement, which is let finish.
+func TestStopInOrder(t *testing.T) {
+	dir := t.TempDir()
+	p := start(t, "--path", dir)
+	answer := make(chan string, 1)
+	go func() {
+		resp, err := http.Get(p.address + "/?query=SELECT+sleep(1.5)")
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		answer <- string(body)
+	}()
+	waitFor(t, func() bool {
+		_, count := get(t, p.address+"/?query=SELECT+count()+FROM+system.processes+WHERE+query+LIKE+'SELECT+sleep%25'", nil)
+		return count == "1\n"
+	})
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-answer; got != "0\n" {
+		t.Errorf("the running statement got %q, want its result", got)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("got %v, want exit status 0: %s", err, p.stderr)
+	}
+	// The lock has gone with the process.
+	start(t, "--path", dir)
+}
+
+// TestStopEndsLongStatements cancels what does not finish in time.
+func TestStopEndsLongStatements(t *testing.T) {
+	p := start(t, "--temporary")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		req, _ := http.NewRequestWithContext(ctx, "GET", p.address+"/?query=SELECT+sum(sipHash64(number))+FROM+numbers(1000000000000)", nil)
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			resp.Body.Close()
+		}
+	}()
+	waitFor(t, func() bool {
+		_, count := get(t, p.address+"/?query=SELECT+count()+FROM+system.processes+WHERE+query+LIKE+'SELECT+sum%25'", nil)
+		return count == "1\n"
+	})
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	began := time.Now()
+	if err := p.cmd.Wait(); err != nil || time.Since(began) > 9*time.Second {
+		t.Errorf("it stopped after %s with %v: %s", time.Since(began), err, p.stderr)
+	}
+}
+
+// TestExitWithStdin: a parent that is killed leaves no engine and no temporary data behind.
+func TestExitWithStdin(t *testing.T) {
+	p := start(t, "--temporary", "--exit-with-stdin")
+	var temp string
+	for _, variable := range p.cmd.Env {
+		if dir, ok := strings.CutPrefix(variable, "TMPDIR="); ok {
+			temp = dir
+		}
+	}
+	p.stdin.Close()
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("got %v, want exit status 0: %s", err, p.stderr)
+	}
+	if left, _ := os.ReadDir(temp); len(left) > 0 {
+		t.Errorf("it left %v", left)
+	}
+}
+
+func waitFor(t *testing.T, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(fmt.Errorf("it did not come to pass within 10 s"))
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package enginetest
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// startPatience is how long an engine may take to say that it listens. A loaded machine needs some seconds.
+const startPatience = time.Minute
+
+// Engine is a running embedded-clickhouse with a data directory of its own.
+type Engine struct {
+	t     testing.TB
+	child *child
+	args  []string
+}
+
+// Start starts an engine on a free port. Its data and its process end with the test.
+func Start(t testing.TB) *Engine {
+	t.Helper()
+	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", "127.0.0.1:0"}}
+	e.start()
+	t.Cleanup(func() {
+		if err := e.child.stop(); err != nil {
+			t.Errorf("stop the engine: %v", err)
+		}
+	})
+	// The next start takes the same port.
+	e.args[3] = e.child.address
+	return e
+}
+
+// DSN is the data source name of a database, which need not exist.
+func (e *Engine) DSN(database string) string { return dsn(e.child.address, database) }
+
+// Kill ends the process as kill -9 and the kernel's out-of-memory killer do: at once and without its help.
+func (e *Engine) Kill() {
+	e.t.Helper()
+	e.child.kill()
+}
+
+// Restart starts the engine again after Kill, over the same data and on the same port.
+func (e *Engine) Restart() {
+	e.t.Helper()
+	e.start()
+}
+
+func (e *Engine) start() {
+	e.t.Helper()
+	var err error
+	if e.child, err = startChild(e.args); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+func dsn(address, database string) string { return "http://" + address + "/" + database }
+
+// child is one process of embedded-clickhouse.
+type child struct {
+	cmd     *exec.Cmd
+	stdin   io.Closer
+	stderr  *os.File
+	address string
+}
+
+// startChild returns when the engine answers. The child holds the other end of its standard input, so that it stops when
+// this process ends, however that happens.
+func startChild(args []string) (*child, error) {
+	path, err := binary()
+	if err != nil {
+		return nil, err
+	}
+	c := &child{cmd: exec.Command(path, append([]string{"serve", "--exit-with-stdin"}, args...)...)}
+	// An environment meant for the product must not reach the engine of a test.
+	c.cmd.Env = append(os.Environ(), "HOOKTAPE_EMBEDDED_PASSWORD=")
+	// A file, because a buffer needs a goroutine, which goleak would find in whoever tests with us.
+	if c.stderr, err = os.CreateTemp("", "embedded-clickhouse-stderr-"); err != nil {
+		return nil, err
+	}
+	os.Remove(c.stderr.Name())
+	c.cmd.Stderr = c.stderr
+	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	stdout, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start embedded-clickhouse: %w", err)
+	}
+	late := time.AfterFunc(startPatience, func() { c.cmd.Process.Kill() })
+	defer late.Stop()
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		c.cmd.Wait()
+		return nil, fmt.Errorf("embedded-clickhouse does not start; has make engine been run?\n%s", c.messages())
+	}
+	c.address = strings.TrimSpace(strings.TrimPrefix(line, "listening on http://"))
+	return c, nil
+}
+
+// messages is what the process has written to its standard error.
+func (c *child) messages() string {
+	text, _ := io.ReadAll(io.NewSectionReader(c.stderr, 0, 1<<20))
+	return string(text)
+}
+
+// kill ends the process without its help. Killing a dead one is fine.
+func (c *child) kill() {
+	c.cmd.Process.Kill()
+	c.cmd.Wait()
+}
+
+// stop ends the process in order.
+func (c *child) stop() error {
+	if c.cmd.ProcessState != nil {
+		return nil
+	}
+	c.stdin.Close()
+	late := time.AfterFunc(startPatience, func() { c.cmd.Process.Kill() })
+	defer late.Stop()
+	if err := c.cmd.Wait(); err != nil {
+		return errors.Join(err, errors.New(c.messages()))
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package enginetest
+
+import (
+	"context"
+	"crypto/rand"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// kept holds on to the shared engine: were its standard input collected as garbage, it would end.
+var kept *child
+
+// shared is the engine that all tests of a binary share, or the real server. Nothing stops the engine: its standard input
+// ends with this process, and then it removes its data and goes.
+var shared = sync.OnceValues(func() (server string, err error) {
+	if dsn := os.Getenv("HOOKTAPE_TEST_CLICKHOUSE_DSN"); dsn != "" {
+		return dsn, nil
+	}
+	if kept, err = startChild([]string{"--temporary", "--listen", "127.0.0.1:0"}); err != nil {
+		return "", err
+	}
+	return dsn(kept.address, "default"), nil
+})
+
+// DSN returns the data source name of a database that was created for the test and is dropped after it.
+func DSN(t testing.TB) string {
+	t.Helper()
+	server, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	database := "test_" + strings.ToLower(rand.Text())
+	mustExec(t, server, "CREATE DATABASE "+database)
+	t.Cleanup(func() { mustExec(t, server, "DROP DATABASE IF EXISTS "+database+" SYNC") })
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatalf("HOOKTAPE_TEST_CLICKHOUSE_DSN: %v", err)
+	}
+	u.Path = "/" + database
+	return u.String()
+}
+
+func mustExec(t testing.TB, dsn, statement string) {
+	t.Helper()
+	if err := execute(dsn, statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func execute(dsn, statement string) error {
+	options, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		return err
+	}
+	conn, err := clickhouse.Open(options)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Exec(context.Background(), statement)
+}
