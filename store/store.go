@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -18,9 +21,12 @@ type Store struct {
 // Open prepares a pool for dsn (clickhouse://, http:// or https://, as clickhouse-go reads it). It does not connect.
 // The database is the DSN's path, "hooktape" when it names none.
 func Open(dsn string) (*Store, error) {
+	if u, err := url.Parse(dsn); err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
+		return nil, errBadDSN // without the text of it, for it may hold a password
+	}
 	options, err := clickhouse.ParseDSN(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("clickhouse DSN: %w", err)
+		return nil, errBadDSN
 	}
 	if options.Auth.Database == "" {
 		options.Auth.Database = "hooktape"
@@ -35,6 +41,11 @@ func Open(dsn string) (*Store, error) {
 	}
 	return &Store{conn: conn, options: options}, nil
 }
+
+var (
+	schemes   = []string{"clickhouse", "tcp", "http", "https"}
+	errBadDSN = errors.New("the ClickHouse DSN is none such as clickhouse://user:password@host:9000/hooktape or https://user:password@host:8443/hooktape")
+)
 
 // Close releases the connections.
 func (s *Store) Close() error { return s.conn.Close() }

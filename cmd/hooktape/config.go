@@ -1,17 +1,10 @@
 package main
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
 	"net/netip"
 	"net/url"
-	"os"
-	"regexp"
 	"strings"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"hooktape/event"
 	"hooktape/ingest"
@@ -93,152 +86,6 @@ func defaultConfig() *config {
 	c.Spool.MaxBytes, c.Spool.MinFree = size(sp.MaxBytes), size(sp.MinFree)
 	c.Drain.Rows, c.Drain.Bytes, c.Drain.Age = limits.Records, size(limits.Bytes), limits.Age
 	return c
-}
-
-// loadConfig reads and checks a configuration file. Its errors name the file, the line and the key; they never show a
-// line of the file, which may hold a secret.
-func loadConfig(path string) (*config, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	c := defaultConfig()
-	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.DisallowUnknownField()).Decode(c); err != nil && len(bytes.TrimSpace(data)) > 0 {
-		return nil, fmt.Errorf("%s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, false)))
-	}
-	if err := c.resolve(os.LookupEnv); err != nil {
-		return nil, at(path, data, err)
-	}
-	return c, nil
-}
-
-// keyError is a fault of the value at a key, such as $.sources[0].name.
-type keyError struct {
-	key  string
-	text string
-}
-
-func (e *keyError) Error() string { return strings.TrimPrefix(e.key, "$.") + ": " + e.text }
-
-// at puts file and line before each key error.
-func at(path string, data []byte, err error) error {
-	var lines []error
-	for _, err := range unjoin(err) {
-		line := ""
-		if ke, ok := errors.AsType[*keyError](err); ok {
-			line = lineOf(data, ke.key)
-		}
-		lines = append(lines, fmt.Errorf("%s%s: %w", path, line, err))
-	}
-	return errors.Join(lines...)
-}
-
-func unjoin(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
-	}
-	return []error{err}
-}
-
-// lineOf finds the line of a key or, where the key is absent, of the nearest thing around it that is there.
-func lineOf(data []byte, key string) string {
-	for key != "$" && key != "" {
-		if path, err := yaml.PathString(key); err == nil {
-			if node, err := path.ReadNode(bytes.NewReader(data)); err == nil {
-				return fmt.Sprintf(":%d", node.GetToken().Position.Line)
-			}
-		}
-		key = key[:strings.LastIndexAny(key, ".[")]
-	}
-	return ""
-}
-
-var sourceName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
-
-// minTokenBytes keeps guessable tokens out: 16 random characters are more than anyone can try.
-const minTokenBytes = 16
-
-// resolve fills in what stands elsewhere (environment, files) and says all that is wrong at once.
-func (c *config) resolve(lookup func(string) (string, bool)) error {
-	var errs []error
-	wrong := func(key, format string, args ...any) {
-		errs = append(errs, &keyError{"$." + key, fmt.Sprintf(format, args...)})
-	}
-	secret := func(key string, value *string) {
-		if name, ok := strings.CutPrefix(*value, "${"); ok && strings.HasSuffix(name, "}") {
-			name = strings.TrimSuffix(name, "}")
-			set, ok := lookup(name)
-			if !ok || set == "" {
-				wrong(key, "the environment variable %s is not set", name)
-			}
-			*value = set
-		}
-	}
-	secret("clickhouse.dsn", &c.ClickHouse.DSN)
-	secret("embedded.password", &c.Embedded.Password)
-	for i := range c.API.Tokens {
-		key := fmt.Sprintf("api.tokens[%d]", i)
-		secret(key+".token", &c.API.Tokens[i].Token)
-		if len(c.API.Tokens[i].Token) < minTokenBytes {
-			wrong(key+".token", "must have at least %d characters", minTokenBytes)
-		}
-	}
-	if c.PublicURL != "" {
-		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			wrong("public_url", "must be a URL such as https://hooks.example.org")
-		}
-	}
-	for i, p := range c.Ingest.TrustedProxies {
-		if _, err := netip.ParsePrefix(p); err != nil {
-			wrong(fmt.Sprintf("ingest.trusted_proxies[%d]", i), "%q is no network such as 10.0.0.0/8", p)
-		}
-	}
-	seen := map[string]bool{}
-	for i := range c.Sources {
-		s, key := &c.Sources[i], fmt.Sprintf("sources[%d]", i)
-		if !sourceName.MatchString(s.Name) {
-			wrong(key+".name", "%q must be lower-case letters, digits, - and _, at most 64, a letter or digit first", s.Name)
-		}
-		if seen[s.Name] {
-			wrong(key+".name", "the source %q is there twice", s.Name)
-		}
-		seen[s.Name] = true
-		secret(key+".token", &s.Token)
-		secret(key+".old_token", &s.OldToken)
-		secret(key+".signing_token", &s.SigningToken)
-		secret(key+".old_signing_token", &s.OldSigning)
-		if s.TokenFile != "" {
-			text, err := os.ReadFile(s.TokenFile)
-			if err != nil {
-				wrong(key+".token_file", "%v", err)
-			}
-			if s.Token != "" {
-				wrong(key+".token_file", "token and token_file exclude each other")
-			}
-			s.Token = strings.TrimSpace(string(text))
-		}
-		if len(s.Token) < minTokenBytes {
-			wrong(key+".token", "must have at least %d characters; `hooktape sources add` makes a random one", minTokenBytes)
-		}
-		if s.OldToken != "" && len(s.OldToken) < minTokenBytes {
-			wrong(key+".old_token", "must have at least %d characters", minTokenBytes)
-		}
-		if strings.ContainsAny(s.Token+s.OldToken, "/?#% ") {
-			wrong(key+".token", "must be fit for a URL: none of / ? # %% and no space")
-		}
-		switch s.Kind {
-		case "", event.KindFlow, event.KindConversationClosed, event.KindUserProfileViewed:
-		default:
-			wrong(key+".kind", "%q is none of flow, conversation_closed, user_profile_viewed", s.Kind)
-		}
-		if s.MaxBody < 0 || s.MaxBody > 16<<20 {
-			wrong(key+".max_body", "must lie between 1 and 16MiB")
-		}
-	}
-	if err := c.drainLimits().Validate(); err != nil {
-		wrong("drain", "%v", err)
-	}
-	return errors.Join(errs...)
 }
 
 func (c *config) drainLimits() spool.Limits {

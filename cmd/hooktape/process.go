@@ -153,6 +153,7 @@ func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {
 		return nil, err
 	}
 	accepting.run(func(ctx context.Context) error { return server.Serve(ctx, listener) })
+	accepting.run(func(ctx context.Context) error { return p.watchConfig(ctx, server.SetSources) })
 	storing.run(p.whenMigrated(drain.Run))
 	return drain, nil
 }
@@ -235,7 +236,7 @@ func (p *process) whenMigrated(actor func(context.Context) error) func(context.C
 func (p *process) openSpool(name string) (*spool.Spool, error) {
 	options := spool.DefaultOptions()
 	options.MaxBytes, options.MinFree, options.Logger = int64(p.cfg.Spool.MaxBytes), uint64(p.cfg.Spool.MinFree), p.log
-	s, err := spool.Open(filepath.Join(p.cli.Data, "spool", name), options)
+	s, err := spool.Open(filepath.Join(p.cli.spools(), name), options)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,8 @@ type cli struct {
 	Ingest  ingestCmd  `cmd:"" help:"Take webhooks and bring them to ClickHouse."`
 	Replay  replayCmd  `cmd:"" help:"Send stored events to an endpoint again."`
 	Events  eventsCmd  `cmd:"" help:"Look at what arrived."`
-	Sources sourcesCmd `cmd:"" help:"List the sources with their hook URLs."`
+	Sources sourcesCmd `cmd:"" help:"The places that BotHelp posts to, with their hook URLs."`
+	Spool   spoolCmd   `cmd:"" help:"Look into the spool on disk."`
 	Migrate migrateCmd `cmd:"" help:"Create or update the tables in ClickHouse."`
 }
 

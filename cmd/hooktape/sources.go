@@ -1,24 +1,37 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"hooktape/event"
+)
 
 type sourcesCmd struct {
+	List sourcesListCmd `cmd:"" default:"withargs" help:"List the sources: name, tab, hook URL (the default)."`
+	Add  sourcesAddCmd  `cmd:"" help:"Add a source with a random token, and print its hook URL."`
+}
+
+type sourcesListCmd struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// Run lists the sources: name, tab, hook URL.
-func (c sourcesCmd) Run(e *env) error {
+type sourceJSON struct {
+	Name string `json:"name"`
+	URL  string `json:"url"`
+}
+
+// Run lists the sources.
+func (c sourcesListCmd) Run(e *env) error {
 	cfg, err := e.config()
 	if err != nil {
 		return err
 	}
-	type source struct {
-		Name string `json:"name"`
-		URL  string `json:"url"`
-	}
-	list := []source{}
+	list := []sourceJSON{}
 	for _, s := range cfg.Sources {
-		list = append(list, source{s.Name, cfg.hookURL(s)})
+		list = append(list, sourceJSON{s.Name, cfg.hookURL(s)})
 	}
 	if c.JSON {
 		return printJSON(e.stdout, list)
@@ -27,4 +40,70 @@ func (c sourcesCmd) Run(e *env) error {
 		fmt.Fprintf(e.stdout, "%s\t%s\n", s.Name, s.URL)
 	}
 	return nil
+}
+
+type sourcesAddCmd struct {
+	Name         string     `arg:"" help:"Name of the source: lower-case letters, digits, - and _."`
+	Kind         event.Kind `placeholder:"KIND" help:"What its events are when their bodies do not tell: flow, conversation_closed or user_profile_viewed."`
+	SigningToken string     `placeholder:"TOKEN" help:"The token of BotHelp's chat webhook; requests must then be signed with it."`
+	JSON         bool       `name:"json" help:"Print JSON."`
+}
+
+// Run adds a source to the configuration file, leaving all else in it as it is. A running hooktape takes it up.
+func (c sourcesAddCmd) Run(e *env) error {
+	cfg, err := e.config()
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(cfg.Sources, func(s sourceConfig) bool { return s.Name == c.Name }) {
+		return fmt.Errorf("the source %q is there already; `hooktape sources` shows its URL", c.Name)
+	}
+	path := e.cli.configPath()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	source := sourceConfig{Name: c.Name, Token: randomToken(), Kind: c.Kind, SigningToken: c.SigningToken}
+	text, err = addSource(text, source)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if _, err := parseConfig(path, text); err != nil {
+		return err // nothing is written that would not be read
+	}
+	if err := replaceFile(path, text); err != nil {
+		return err
+	}
+	added := sourceJSON{c.Name, cfg.hookURL(source)}
+	if c.JSON {
+		return printJSON(e.stdout, added)
+	}
+	fmt.Fprintf(e.stdout, "%s\t%s\n", added.Name, added.URL)
+	return nil
+}
+
+// replaceFile puts a new text in place of a file, whole or not at all, with the old one's permissions.
+func replaceFile(path string, text []byte) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	next, err := os.CreateTemp(filepath.Dir(path), ".hooktape-*.yaml")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(next.Name())
+	if _, err := next.Write(text); err != nil {
+		return err
+	}
+	if err := next.Chmod(info.Mode()); err != nil {
+		return err
+	}
+	if err := next.Sync(); err != nil {
+		return err
+	}
+	if err := next.Close(); err != nil {
+		return err
+	}
+	return os.Rename(next.Name(), path)
 }

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+const someToken = "0123456789abcdef"
+
+// exampleConfig is the example as one would fill it in.
+func exampleConfig(t *testing.T) []byte {
+	t.Helper()
+	text, err := os.ReadFile("../../hooktape.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := t.TempDir() + "/token"
+	if err := os.WriteFile(file, []byte(someToken+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"HOOKTAPE_ADMIN_TOKEN", "HOOKTAPE_DEMO_TOKEN", "HOOKTAPE_CHAT_SIGNING_TOKEN"} {
+		t.Setenv(name, someToken)
+	}
+	return []byte(strings.ReplaceAll(string(text), "/run/secrets/chat-token", file))
+}
+
+// TestExampleHasEveryKey: what the program reads, the example explains, with the default where it says so.
+func TestExampleHasEveryKey(t *testing.T) {
+	text := exampleConfig(t)
+	var written map[string]any
+	if err := yaml.Unmarshal(text, &written); err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]bool{}
+	collect(keys, "", written)
+	for _, key := range keysOf(reflect.TypeFor[config](), "") {
+		if !keys[key] {
+			t.Errorf("hooktape.example.yaml lacks %s", key)
+		}
+	}
+	got, err := parseConfig("example", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultConfig()
+	want.PublicURL, want.Sources, want.API = got.PublicURL, got.Sources, got.API
+	if want.Ingest.TrustedProxies == nil {
+		want.Ingest.TrustedProxies = got.Ingest.TrustedProxies
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the example does not show the defaults:\n got %+v\nwant %+v", got, want)
+	}
+	if got.Sources[1].Token != someToken {
+		t.Errorf("token_file gives %q", got.Sources[1].Token)
+	}
+}
+
+func collect(keys map[string]bool, prefix string, value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			keys[prefix+name] = true
+			collect(keys, prefix+name+".", inner)
+		}
+	case []any:
+		for _, inner := range v {
+			collect(keys, prefix, inner)
+		}
+	}
+}
+
+func keysOf(typ reflect.Type, prefix string) (keys []string) {
+	for typ.Kind() == reflect.Slice {
+		typ = typ.Elem()
+	}
+	if typ.Kind() != reflect.Struct {
+		return nil
+	}
+	for field := range typ.Fields() {
+		name := prefix + field.Tag.Get("yaml")
+		keys = append(keys, name)
+		keys = append(keys, keysOf(field.Type, name+".")...)
+	}
+	return keys
+}
+
+func TestConfigErrorsNameLineAndKey(t *testing.T) {
+	const source = "sources:\n  - name: demo\n    token: " + someToken + "\n"
+	for _, c := range []struct{ name, text, want string }{
+		{"unknown key", source + "ingest_adr: x\n", `f.yaml: [4:1] unknown field "ingest_adr"`},
+		{"wrong type", source + "drain:\n  rows: many\n", "f.yaml: [5:9]"},
+		{"not YAML", "sources: [", "f.yaml: [1:1"},
+		{"short token", "sources:\n  - name: demo\n    token: short\n", "f.yaml:3: sources[0].token: must have at least 16 characters"},
+		{"no token", "sources:\n  - name: demo\n", "f.yaml:2: sources[0].token: must have at least 16 characters"},
+		{"bad name", "sources:\n  - name: Demo!\n    token: " + someToken + "\n", `f.yaml:2: sources[0].name: "Demo!" must be`},
+		{"twice", source + "  - name: demo\n    token: " + someToken + "\n", `f.yaml:4: sources[1].name: the source "demo" is there twice`},
+		{"unset variable", "sources:\n  - name: demo\n    token: ${HOOKTAPE_TEST_UNSET}\n", "f.yaml:3: sources[0].token: the environment variable HOOKTAPE_TEST_UNSET is not set"},
+		{"missing file", "sources:\n  - name: demo\n    token_file: /nowhere/x\n", "f.yaml:3: sources[0].token_file: open /nowhere/x"},
+		{"kind", source + "    kind: flows\n", `f.yaml:4: sources[0].kind: "flows" is none of`},
+		{"size", source + "spool:\n  max_bytes: lots\n", `"lots" is no size`},
+		{"proxy", source + "ingest:\n  trusted_proxies: [10.0.0.1]\n", `f.yaml:5: ingest.trusted_proxies[0]: "10.0.0.1" is no network`},
+		{"public URL", source + "public_url: hooks.example.org\n", "f.yaml:4: public_url: must be a URL"},
+		{"drain", source + "drain:\n  rows: 0\n", "drain: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := parseConfig("f.yaml", []byte(c.text))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), someToken) {
+				t.Errorf("the message shows a token: %v", err)
+			}
+		})
+	}
+}
+
+func TestAddSourceKeepsTheRest(t *testing.T) {
+	s := sourceConfig{Name: "new", Token: someToken}
+	for _, c := range []struct{ name, before, after string }{
+		{"behind the last", "# top\nsources: # mine\n  - name: a # first\n    token: 1\n\n# then\napi:\n  tokens: []\n",
+			"# top\nsources: # mine\n  - name: a # first\n    token: 1\n  - name: new\n    token: " + someToken + "\n\n# then\napi:\n  tokens: []\n"},
+		{"not indented", "sources:\n- name: a\n  token: 1", "sources:\n- name: a\n  token: 1\n- name: new\n  token: " + someToken + "\n"},
+		{"labels last", "sources:\n  - name: a\n    labels:\n      x: y\nspool: {}\n", "sources:\n  - name: a\n    labels:\n      x: y\n  - name: new\n    token: " + someToken + "\nspool: {}\n"},
+		{"no list yet", "api_addr: x\n", "api_addr: x\n\nsources:\n  - name: new\n    token: " + someToken + "\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := addSource([]byte(c.before), s)
+			if err != nil || string(got) != c.after {
+				t.Errorf("%v\n--- got\n%s\n--- want\n%s", err, got, c.after)
+			}
+		})
+	}
+	if _, err := addSource([]byte("sources: []\n"), s); err == nil {
+		t.Error("a list in brackets was changed")
+	}
+}
+
+func TestSelectionFlags(t *testing.T) {
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	sel, err := selectionFlags{Since: "1.5d", Source: []string{"a"}}.selection(now)
+	if err != nil || !sel.From.Equal(now.Add(-36*time.Hour)) || !slices.Equal(sel.Sources, []string{"a"}) {
+		t.Errorf("%+v, %v", sel, err)
+	}
+	sel, err = selectionFlags{From: "2026-03-01T00:00:00+03:00", Until: "2026-03-02"}.selection(now)
+	if err != nil || !sel.From.Equal(time.Date(2026, 2, 28, 21, 0, 0, 0, time.UTC)) || !sel.To.Equal(time.Date(2026, 3, 2, 0, 0, 0, 0, time.Local)) {
+		t.Errorf("%+v, %v", sel, err)
+	}
+	for _, wrong := range []selectionFlags{{Since: "soon"}, {Since: "-1h"}, {Since: "1h", From: "2026-01-01"}, {From: "yesterday"},
+		{From: "2026-01-02", Until: "2026-01-01"}, {Kind: []string{"flows"}}, {Verdict: []string{"ok"}}} {
+		if sel, err := wrong.selection(now); err == nil {
+			t.Errorf("%+v is taken as %+v", wrong, sel)
+		}
+	}
+}
+
+func TestSafeShowsWhatATerminalWouldObey(t *testing.T) {
+	for in, want := range map[string]string{
+		"Анна Петрова": "Анна Петрова",
+		"a\x1b[31mb":   `a\x1b[31mb`,
+		"a\tb\nc":      `a\tb\nc`,
+		"a\u202eb":     `a\u202eb`,
+		"a\xffb":       `a\xffb`,
+		"\x9bm":        `\x9bm`,
+	} {
+		if got := safe(in); got != want {
+			t.Errorf("safe(%q) = %q, want %q", in, got, want)
+		}
+	}
+	if got := safeText("a\n\tb\x1b"); got != "a\n\tb"+`\x1b` {
+		t.Errorf("safeText = %q", got)
+	}
+}
