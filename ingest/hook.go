@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"hooktape/event"
 )
 
 const (
@@ -23,16 +25,19 @@ type hook struct {
 // parseHook reads a path as it came, still percent-encoded. A step that is too long is cut, not refused: the whole of
 // it stays in the stored path, and a lead is worth more than a label.
 func parseHook(path string) hook {
-	parts := strings.SplitN(strings.TrimPrefix(path, hooksPrefix), "/", 3)
-	h := hook{source: unescape(parts[0]), path: path}
-	if len(parts) > 1 && parts[1] != "" {
-		h.token = unescape(parts[1])
-		parts[1] = mask
-		h.path = hooksPrefix + strings.Join(parts, "/")
-	}
+	parts := strings.SplitN(path, "/", 5) // "", hooks, source, token, step
+	h := hook{}
 	if len(parts) > 2 {
-		h.step = cutUTF8(strings.ToValidUTF8(unescape(parts[2]), "\uFFFD"), maxStepBytes)
+		h.source = cutUTF8(strings.ToValidUTF8(unescape(parts[2]), "\uFFFD"), maxStepBytes)
 	}
+	if len(parts) > 3 && parts[3] != "" {
+		h.token = unescape(parts[3])
+		parts[3] = mask
+	}
+	if len(parts) > 4 {
+		h.step = cutUTF8(strings.ToValidUTF8(unescape(parts[4]), "\uFFFD"), maxStepBytes)
+	}
+	h.path = strings.Join(parts, "/")
 	return h
 }
 
@@ -54,20 +59,31 @@ func cutUTF8(s string, n int) string {
 	return s[:n]
 }
 
-type hookKey struct{}
+// judged is a hook and what its source and token are worth.
+type judged struct {
+	hook
+	source  *Source // nil unless accepted
+	verdict event.Verdict
+	host    string // as the sender wrote it
+}
 
-// hideToken stands in front of everything else. It moves the token from the URL to the context, where only the receiver
-// looks for it: no middleware, span, metric or log behind it can tell the token, for none can see it.
-func hideToken(next http.Handler) http.Handler {
+type judgedKey struct{}
+
+// judge stands in front of everything else. It takes the token out of the URL: no middleware, span, metric or log behind
+// it can tell the token, for none can see it. The host, which is anyone's invention, goes as well.
+func (s *Server) judge(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, hooksPrefix) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		h := parseHook(rawPath(r))
-		masked := r.WithContext(context.WithValue(r.Context(), hookKey{}, h))
-		masked.URL = &url.URL{Path: h.path, RawQuery: r.URL.RawQuery}
-		masked.RequestURI = masked.URL.RequestURI()
+		sources := s.sources.Load()
+		j := judged{hook: parseHook(rawPath(r)), host: r.Host}
+		j.source, j.verdict = sources.authenticate(j.hook)
+		j.hook = sources.scrub(j.hook)
+		masked := r.WithContext(context.WithValue(r.Context(), judgedKey{}, j))
+		masked.URL = &url.URL{Path: hooksPrefix + mask, RawQuery: j.hide(r.URL.RawQuery)}
+		masked.RequestURI, masked.Host = masked.URL.RequestURI(), ""
 		next.ServeHTTP(w, masked)
 	})
 }
@@ -79,4 +95,12 @@ func rawPath(r *http.Request) string {
 		return path
 	}
 	return r.URL.EscapedPath()
+}
+
+// hide masks the token in what may repeat the URL, such as a proxy's X-Original-URI.
+func (h hook) hide(s string) string {
+	if len(h.token) < 8 {
+		return s
+	}
+	return strings.ReplaceAll(s, h.token, mask)
 }

@@ -21,22 +21,18 @@ import (
 
 // receive captures a request first and judges it second.
 func (s *Server) receive(c *gin.Context) {
-	r, sources := c.Request, s.sources.Load()
-	h, _ := r.Context().Value(hookKey{}).(hook)
-	source, verdict := sources.authenticate(h)
-	if verdict != event.Accepted {
-		h = sources.scrub(h)
-	}
-
+	r, begun := c.Request, time.Now()
+	h, _ := r.Context().Value(judgedKey{}).(judged)
+	verdict := h.verdict
 	span := trace.SpanFromContext(r.Context())
 	captured := &event.Received{
 		ID:         uuid.Must(uuid.NewV7()),
-		ReceivedAt: time.Now().UTC().Truncate(time.Microsecond),
-		Source:     cutUTF8(strings.ToValidUTF8(h.source, "\uFFFD"), maxStepBytes),
+		ReceivedAt: begun.UTC().Truncate(time.Microsecond),
+		Source:     h.hook.source,
 		Step:       h.step,
 		Method:     r.Method,
 		Path:       h.path,
-		Query:      h.hide(r.URL.RawQuery),
+		Query:      r.URL.RawQuery,
 		RemoteIP:   s.proxies.client(r),
 		Headers:    headers(r, h),
 		TraceID:    span.SpanContext().TraceID(),
@@ -45,13 +41,14 @@ func (s *Server) receive(c *gin.Context) {
 	if verdict == event.Accepted && r.Method != http.MethodPost {
 		verdict = event.MethodNotAllowed
 	}
-	verdict = s.readBody(captured, r.Body, source, verdict)
-	if verdict == event.Accepted && !signed(source, r.Header, captured.Body) {
+	verdict = s.readBody(captured, r.Body, h.source, verdict)
+	if verdict == event.Accepted && !signed(h.source, r.Header, captured.Body) {
 		verdict = event.BadSignature
 	}
 	captured.Verdict = verdict
 	captured.BodySHA256 = sha256.Sum256(captured.Body)
-	span.SetAttributes(semconv.HTTPRoute(hookRoute), attrEventID.String(captured.ID.String()),
+	defer func() { s.requestTime.Record(r.Context(), time.Since(begun).Seconds(), verdictSet(verdict)) }()
+	span.SetAttributes(semconv.HTTPRoute(hookRoute), semconv.URLPath(h.path), semconv.ClientAddress(captured.RemoteIP.String()), attrEventID.String(captured.ID.String()),
 		attrSource.String(captured.Source), attrStep.String(captured.Step), attrVerdict.String(string(verdict)))
 
 	if verdict != event.Accepted {
@@ -146,9 +143,9 @@ func (s *Server) unavailable(c *gin.Context, err error) {
 
 // headers lists every header line, the host among them. Their order is lost in net/http, so they are sorted by name;
 // the lines of one name keep theirs.
-func headers(r *http.Request, h hook) []event.Header {
+func headers(r *http.Request, h judged) []event.Header {
 	list := make([]event.Header, 0, len(r.Header)+1)
-	list = append(list, event.Header{Name: "Host", Value: r.Host})
+	list = append(list, event.Header{Name: "Host", Value: h.hide(h.host)})
 	for name, values := range r.Header {
 		for _, value := range values {
 			list = append(list, event.Header{Name: name, Value: h.hide(value)})
@@ -156,12 +153,4 @@ func headers(r *http.Request, h hook) []event.Header {
 	}
 	slices.SortStableFunc(list, func(a, b event.Header) int { return strings.Compare(a.Name, b.Name) })
 	return list
-}
-
-// hide masks the token in what may repeat the URL, such as a proxy's X-Original-URI.
-func (h hook) hide(s string) string {
-	if len(h.token) < 8 {
-		return s
-	}
-	return strings.ReplaceAll(s, h.token, mask)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/net/netutil"
 )
@@ -62,16 +63,17 @@ func (s *Server) Handler() http.Handler {
 	engine.POST(hooksPrefix+"*hook", s.receive)
 	engine.NoRoute(s.elsewhere)
 	traced := otelhttp.NewHandler(engine, "hook",
-		otelhttp.WithFilter(func(r *http.Request) bool { return r.Context().Value(hookKey{}) != nil }),
+		otelhttp.WithMeterProvider(noop.NewMeterProvider()), // its labels are the sender's to choose
+		otelhttp.WithFilter(func(r *http.Request) bool { return r.Context().Value(judgedKey{}) != nil }),
 		otelhttp.WithSpanNameFormatter(func(string, *http.Request) string { return "POST " + hookRoute }),
 		otelhttp.WithPublicEndpointFn(func(r *http.Request) bool { return !s.proxies.trust(peerAddr(r)) }),
 	)
-	return hideToken(traced)
+	return s.judge(traced)
 }
 
 // elsewhere takes what is no probe and no POST to a hook. A hook called by another method is still a request to a hook.
 func (s *Server) elsewhere(c *gin.Context) {
-	if c.Request.Context().Value(hookKey{}) != nil {
+	if c.Request.Context().Value(judgedKey{}) != nil {
 		s.receive(c)
 		return
 	}

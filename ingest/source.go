@@ -74,22 +74,26 @@ func (s *Sources) Kind(source string) event.Kind {
 	return ""
 }
 
-// scrub masks tokens that stand where none belongs, as in a URL whose parts were swapped.
+// scrub masks tokens that stand where none belongs, as in a URL whose parts were swapped or doubled.
 func (s *Sources) scrub(h hook) hook {
 	segments := strings.Split(h.path, "/")
 	for i, segment := range segments {
-		if s.tokens[sha256.Sum256([]byte(unescape(segment)))] {
+		if s.isToken(unescape(segment)) {
 			segments[i] = mask
 		}
 	}
 	h.path = strings.Join(segments, "/")
-	h.source, h.step = s.scrubWord(h.source), s.scrubWord(h.step)
+	if s.isToken(h.source) {
+		h.source = mask
+	}
+	words := strings.Split(h.step, "/")
+	for i, word := range words {
+		if s.isToken(word) {
+			words[i] = mask
+		}
+	}
+	h.step = strings.Join(words, "/")
 	return h
 }
 
-func (s *Sources) scrubWord(word string) string {
-	if s.tokens[sha256.Sum256([]byte(word))] {
-		return mask
-	}
-	return word
-}
+func (s *Sources) isToken(word string) bool { return s.tokens[sha256.Sum256([]byte(word))] }

@@ -28,12 +28,27 @@ const (
 // unknownSource is the label of every source that is not configured, so that strangers cannot make labels.
 const unknownSource = "(unknown)"
 
+var latencyBuckets = metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5)
+
+// verdictSets are the label sets of the verdicts, made once.
+var verdictSets = func() map[event.Verdict]metric.MeasurementOption {
+	sets := map[event.Verdict]metric.MeasurementOption{}
+	for _, v := range event.Verdicts {
+		sets[v] = metric.WithAttributeSet(attribute.NewSet(attrVerdict.String(string(v))))
+	}
+	return sets
+}()
+
+func verdictSet(v event.Verdict) metric.MeasurementOption { return verdictSets[v] }
+
 type instruments struct {
 	tracer     trace.Tracer
 	requests   metric.Int64Counter
 	refused    metric.Int64Counter
 	panics     metric.Int64Counter
 	appendTime metric.Float64Histogram
+
+	requestTime metric.Float64Histogram
 
 	drainRows     metric.Int64Counter
 	drainBatches  metric.Int64Counter
@@ -47,14 +62,16 @@ func newInstruments() *instruments {
 		c, _ := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(what))
 		return c
 	}
+	requestTime, _ := m.Float64Histogram("hooktape.ingest.request.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time from having read a request's header to having answered it, by verdict."), latencyBuckets)
 	appendTime, _ := m.Float64Histogram("hooktape.ingest.append.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time from having read a request to having it on disk."),
-		metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5))
+		metric.WithDescription("Time from having read a request to having it on disk."), latencyBuckets)
 	return &instruments{
 		tracer:        otel.Tracer(scope),
 		requests:      counter("hooktape.ingest.requests", "{request}", "Requests to hooks by source and verdict, and whether they were kept."),
 		refused:       counter("hooktape.ingest.unavailable", "{request}", "Accepted requests answered with 503 because they could not be put on disk."),
 		panics:        counter("hooktape.ingest.panics", "{panic}", "Requests whose handling panicked."),
+		requestTime:   requestTime,
 		appendTime:    appendTime,
 		drainRows:     counter("hooktape.drain.rows", "{event}", "Events stored in ClickHouse."),
 		drainBatches:  counter("hooktape.drain.batches", "{batch}", "Batches stored in ClickHouse."),

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -76,12 +77,19 @@ func CheckURL(raw string) error {
 		return fmt.Errorf("endpoint URL: %w", err)
 	case u.Scheme != "http" && u.Scheme != "https":
 		return fmt.Errorf("endpoint URL %q: it must begin with http:// or https://", u.Redacted())
-	case u.Host == "":
+	case u.Hostname() == "":
 		return fmt.Errorf("endpoint URL %q names no host", u.Redacted())
+	case u.Port() != "" && !validPort(u.Port()):
+		return fmt.Errorf("endpoint URL %q: a port lies between 1 and 65535", u.Redacted())
 	case u.User != nil:
 		return errors.New("endpoint URL: a user and password in it would be stored with each attempt; leave them out")
 	}
 	return nil
+}
+
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
 }
 
 // answer is what came back of an attempt.
@@ -140,7 +148,7 @@ func describe(err error) (event.Outcome, string) {
 		return event.OutcomeNoConn, "TLS: " + certificate.Error()
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return event.OutcomeNoConn, "connect to " + op.Addr.String() + ": " + syscallText(op.Err)
+		return event.OutcomeNoConn, fmt.Sprintf("connect to %v: %s", op.Addr, syscallText(op.Err))
 	}
 	switch {
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):

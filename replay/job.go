@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -41,6 +42,10 @@ func newJob(r *Runner, replay event.Replay) *job {
 // run makes passes until every delivery is final, then says so in the table replays.
 func (j *job) run(ctx context.Context) error {
 	for {
+		// What is noted and not yet in ClickHouse, by this job or the one before it, a pass would send again.
+		if err := j.recorder.Flush(ctx); err != nil {
+			return err
+		}
 		if err := j.pass(ctx); err != nil {
 			return err
 		}
@@ -125,9 +130,18 @@ func (j *job) eventsOf(ctx context.Context, due []event.Delivery) (map[uuid.UUID
 	return events, nil
 }
 
+// stopGrace is how long attempts in flight may take when the process stops or the replay is paused.
+const stopGrace = 3 * time.Second
+
+// errStopped ends an attempt whose answer did not come within stopGrace.
+var errStopped = errors.New("hooktape was stopped before the answer came")
+
 // deliver makes the next attempt of a delivery: note the intent, send, note the outcome. What was sent is noted even
 // when ctx ends meanwhile.
 func (j *job) deliver(ctx context.Context, d event.Delivery, e *event.Event) error {
+	sending, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, func() { cancel(errStopped) }) })()
 	ctx = context.WithoutCancel(ctx)
 	if d.State == event.Delivering {
 		if err := j.noteUnknown(ctx, &d); err != nil {
@@ -143,7 +157,7 @@ func (j *job) deliver(ctx context.Context, d event.Delivery, e *event.Event) err
 	if err := j.recorder.note(ctx, &d, nil); err != nil {
 		return err
 	}
-	a := j.attempt(ctx, &d, e)
+	a := j.attempt(sending, &d, e)
 	return j.recorder.note(ctx, &d, a)
 }
 
@@ -178,6 +192,9 @@ func (j *job) attempt(ctx context.Context, d *event.Delivery, e *event.Event) *e
 	} else {
 		got = send(j.client, request)
 	}
+	if errors.Is(context.Cause(ctx), errStopped) && got.outcome != event.OutcomeDelivered {
+		got = answer{outcome: event.OutcomeUnknown, err: errStopped.Error()}
+	}
 	a.Duration = time.Since(a.StartedAt)
 	a.Outcome, a.StatusCode, a.Error, a.ResponseHeaders, a.ResponseBody = got.outcome, got.status, got.err, got.headers, got.body
 	j.follow(d, got)
@@ -201,6 +218,8 @@ func (j *job) follow(d *event.Delivery, got answer) {
 	switch {
 	case got.outcome == event.OutcomeDelivered:
 		d.State = event.Delivered
+	case got.outcome == event.OutcomeUnknown:
+		d.State = event.Unknown // sent again when the replay goes on
 	case got.retryable() && d.Attempts < uint32(j.replay.MaxAttempts):
 		d.State, d.NextAt = event.Retrying, d.UpdatedAt.Add(retryDelay(d.Attempts))
 	default:

@@ -51,7 +51,11 @@ func (r *Recorder) note(ctx context.Context, d *event.Delivery, a *event.Attempt
 	return r.spool.Append(ctx, data)
 }
 
-var encoding, _ = cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode()
+var (
+	encoding, _ = cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode()
+	// An endpoint's headers may hold bytes that are no UTF-8.
+	decoding, _ = cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode()
+)
 
 // sink brings records to the tables deliveries and attempts.
 type sink struct {
@@ -66,7 +70,7 @@ func (s *sink) Store(ctx context.Context, batch spool.Batch) error {
 	var attempts []event.Attempt
 	for _, data := range batch.Records {
 		var r record
-		if err := cbor.Unmarshal(data, &r); err != nil {
+		if err := decoding.Unmarshal(data, &r); err != nil {
 			return fmt.Errorf("%w: %w", spool.ErrRefused, err)
 		}
 		if r.Attempt != nil {

@@ -24,6 +24,9 @@ type Options struct {
 // pollInterval is how soon a new replay, or a change to one, is seen.
 const pollInterval = 500 * time.Millisecond
 
+// troublePause is how long a job waits after an error that is not an endpoint's.
+const troublePause = 2 * time.Second
+
 // Runner works off the replays that are running.
 type Runner struct {
 	store    *store.Store
@@ -123,7 +126,11 @@ func (r *Runner) work(ctx context.Context, replay event.Replay) {
 	case ctx.Err() != nil:
 		log.Info("replay stops here; it goes on when it is resumed")
 	case err != nil:
-		log.Error("replay cannot go on now; it is tried again", "error", err)
+		log.Error("replay cannot go on now; it is tried again", "error", err, "in", troublePause)
+		select {
+		case <-time.After(troublePause):
+		case <-ctx.Done():
+		}
 	default:
 		log.Info("replay is done")
 	}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"hooktape/spool"
+)
+
+// observeSpool makes the figures of a spool a part of the process's metrics.
+func observeSpool(name string, s *spool.Spool) error {
+	m := otel.Meter("hooktape/spool")
+	labels := metric.WithAttributes(attribute.String("hooktape.spool", name))
+	records, _ := m.Int64ObservableGauge("hooktape.spool.records", metric.WithUnit("{record}"), metric.WithDescription("Records that wait for ClickHouse."))
+	bytes, _ := m.Int64ObservableGauge("hooktape.spool.size", metric.WithUnit("By"), metric.WithDescription("Bytes of the records that wait."))
+	age, _ := m.Float64ObservableGauge("hooktape.spool.age", metric.WithUnit("s"), metric.WithDescription("Age of the oldest record that waits."))
+	damaged, _ := m.Int64ObservableGauge("hooktape.spool.damaged", metric.WithUnit("{directory}"), metric.WithDescription("Damaged spools that were set aside and still lie there."))
+	_, err := m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		stat, old := s.Stat(), 0.0
+		if !stat.Oldest.IsZero() {
+			old = time.Since(stat.Oldest).Seconds()
+		}
+		o.ObserveInt64(records, int64(stat.Records), labels)
+		o.ObserveInt64(bytes, int64(stat.Bytes), labels)
+		o.ObserveFloat64(age, old, labels)
+		o.ObserveInt64(damaged, int64(len(stat.Damaged)), labels)
+		return nil
+	}, records, bytes, age, damaged)
+	return err
+}
+
+// commitTimes returns what a spool calls after each commit, to tell how long the disk took.
+func commitTimes(name string) func(spool.Commit) {
+	m := otel.Meter("hooktape/spool")
+	labels := metric.WithAttributeSet(attribute.NewSet(attribute.String("hooktape.spool", name)))
+	took, _ := m.Float64Histogram("hooktape.spool.commit.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time of a group commit: one write and one fsync."),
+		metric.WithExplicitBucketBoundaries(.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1))
+	size, _ := m.Int64Histogram("hooktape.spool.commit.records", metric.WithUnit("{record}"),
+		metric.WithDescription("Records in a group commit."), metric.WithExplicitBucketBoundaries(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000))
+	return func(c spool.Commit) {
+		took.Record(context.Background(), c.Took.Seconds(), labels)
+		size.Record(context.Background(), int64(c.Records), labels)
+	}
+}

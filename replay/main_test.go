@@ -1,0 +1,311 @@
+package replay_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.uber.org/goleak"
+
+	"hooktape/event"
+	"hooktape/internal/enginetest"
+	"hooktape/replay"
+	"hooktape/spool"
+	"hooktape/store"
+)
+
+// TestMain lets go of idle connections: clickhouse-go forgets one that it closes right after an error response.
+func TestMain(m *testing.M) {
+	otel.SetTracerProvider(sdktrace.NewTracerProvider())
+	otel.SetTextMapPropagator(propagation.TraceContext{})
+	if settings := os.Getenv(childEnv); settings != "" {
+		if err := runChild(settings); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
+
+// childEnv makes the test binary a process that only sends, to be killed by the test that started it.
+const childEnv = "REPLAY_TEST_CHILD"
+
+type childSettings struct{ DSN, Dir string }
+
+func runChild(settings string) error {
+	var c childSettings
+	if err := json.Unmarshal([]byte(settings), &c); err != nil {
+		return err
+	}
+	db, err := store.Open(c.DSN)
+	if err != nil {
+		return err
+	}
+	s, err := openSpool(c.Dir)
+	if err != nil {
+		return err
+	}
+	recorder := replay.NewRecorder(s, db, slog.New(slog.DiscardHandler))
+	go recorder.Run(context.Background())
+	runner := replay.NewRunner(replay.Options{AllowPrivate: true}, db, recorder, slog.New(slog.DiscardHandler))
+	return runner.Run(context.Background())
+}
+
+func openSpool(dir string) (*spool.Spool, error) {
+	o := spool.DefaultOptions()
+	o.MinFree, o.Logger = 0, slog.New(slog.DiscardHandler)
+	return spool.Open(dir, o)
+}
+
+// openStore opens a database with all tables in it.
+func openStore(t *testing.T, dsn string) *store.Store {
+	t.Helper()
+	db, err := store.Open(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if _, err := db.Migrate(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func newStore(t *testing.T) *store.Store {
+	t.Helper()
+	return openStore(t, enginetest.DSN(t))
+}
+
+// sender is what a process that sends consists of.
+type sender struct {
+	t        *testing.T
+	log      *logBuffer
+	runner   *replay.Runner
+	recorder *replay.Recorder
+	spool    *spool.Spool
+
+	stopRunner, stopRecorder func()
+}
+
+// newSender makes the parts; nothing runs yet.
+func newSender(t *testing.T, db *store.Store, dir string, o replay.Options) *sender {
+	t.Helper()
+	s := &sender{t: t, log: &logBuffer{}, stopRunner: func() {}, stopRecorder: func() {}}
+	var err error
+	if s.spool, err = openSpool(dir); err != nil {
+		t.Fatal(err)
+	}
+	logger := slog.New(slog.NewTextHandler(s.log, nil))
+	s.recorder = replay.NewRecorder(s.spool, db, logger)
+	s.runner = replay.NewRunner(o, db, s.recorder, logger)
+	t.Cleanup(s.stop)
+	return s
+}
+
+func startSender(t *testing.T, db *store.Store, dir string, o replay.Options) *sender {
+	t.Helper()
+	s := newSender(t, db, dir, o)
+	s.startRecorder()
+	s.startRunner()
+	return s
+}
+
+func (s *sender) startRunner()   { s.stopRunner = s.start(s.runner.Run) }
+func (s *sender) startRecorder() { s.stopRecorder = s.start(s.recorder.Run) }
+
+// start runs an actor; the returned function ends it and waits for it.
+func (s *sender) start(actor func(context.Context) error) func() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := actor(ctx); err != nil && !errors.Is(err, spool.ErrClosed) {
+			s.t.Errorf("an actor ended: %v", err)
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+// stop ends everything in order.
+func (s *sender) stop() {
+	s.stopRunner()
+	s.stopRecorder()
+	s.spool.Close()
+}
+
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// newEvent is a stored request, the n-th of its source.
+func newEvent(source string, n int) event.Event {
+	at := time.Now().UTC().Truncate(time.Microsecond).Add(-time.Minute + time.Duration(n)*time.Millisecond)
+	return event.Event{
+		Received: event.Received{ID: uuid.Must(uuid.NewV7()), ReceivedAt: at, Source: source, Verdict: event.Accepted, Method: "POST",
+			Path: "/hooks/" + source + "/***", RemoteIP: netip.MustParseAddr("192.0.2.1"),
+			Headers: []event.Header{{Name: "Content-Type", Value: "application/ json"}},
+			Body:    fmt.Appendf(nil, `{"bothelp_user_id":%d}`, n), TraceID: [16]byte{1, byte(n)}, SpanID: [8]byte{2, byte(n)}},
+		Decoded: event.Decoded{Kind: event.KindFlow},
+	}
+}
+
+func newEvents(source string, n int) []event.Event {
+	events := make([]event.Event, n)
+	for i := range events {
+		events[i] = newEvent(source, i)
+	}
+	return events
+}
+
+func insert(t *testing.T, db *store.Store, events ...event.Event) {
+	t.Helper()
+	if err := db.InsertEvents(context.Background(), "", events); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startReplay makes a running replay of all events of a source, as the command line does.
+func startReplay(t *testing.T, db *store.Store, source, url string, change func(*event.Replay)) event.Replay {
+	t.Helper()
+	now := time.Now()
+	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, State: event.ReplayRunning, Endpoint: url, URL: url,
+		Selection: event.Selection{Sources: []string{source}}, Concurrency: 1, MaxAttempts: 1}
+	if change != nil {
+		change(&r)
+	}
+	var err error
+	if r.Total, err = db.FreezeReplay(context.Background(), r); err != nil {
+		t.Fatal(err)
+	}
+	setState(t, db, &r, event.ReplayRunning)
+	return r
+}
+
+func setState(t *testing.T, db *store.Store, r *event.Replay, state event.ReplayState) {
+	t.Helper()
+	r.State, r.UpdatedAt = state, time.Now()
+	if err := db.SaveReplay(context.Background(), *r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// awaitDone waits for the end of a replay.
+func awaitDone(t *testing.T, db *store.Store, id uuid.UUID, patience time.Duration) {
+	t.Helper()
+	eventually(t, patience, func() error {
+		r, err := db.Replay(context.Background(), id)
+		if err == nil && r.State != event.ReplayDone {
+			counts, _ := db.CountDeliveries(context.Background(), id)
+			err = fmt.Errorf("the replay is %s: %v", r.State, counts)
+		}
+		return err
+	})
+}
+
+func eventually(t *testing.T, patience time.Duration, check func() error) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("not within %s: %v", patience, err)
+		}
+	}
+}
+
+// receipt is one request that an endpoint got.
+type receipt struct {
+	id, attempt string
+	header      http.Header
+	at          time.Time
+}
+
+// receiver notes what an endpoint gets.
+type receiver struct {
+	mu       sync.Mutex
+	receipts []receipt
+}
+
+func (r *receiver) note(req *http.Request) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.receipts = append(r.receipts, receipt{req.Header.Get("X-Hooktape-Event-Id"), req.Header.Get("X-Hooktape-Attempt"), req.Header.Clone(), time.Now()})
+	return len(r.receipts)
+}
+
+func (r *receiver) all() []receipt {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]receipt(nil), r.receipts...)
+}
+
+func (r *receiver) countByID() map[string]int {
+	counts := map[string]int{}
+	for _, got := range r.all() {
+		counts[got.id]++
+	}
+	return counts
+}
+
+func deliveryOf(t *testing.T, db *store.Store, id uuid.UUID) event.Delivery {
+	t.Helper()
+	list, err := db.DeliveriesOf(context.Background(), id)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("deliveries of %s: %+v, %v", id, list, err)
+	}
+	return list[0]
+}
+
+func attemptsOf(t *testing.T, db *store.Store, id uuid.UUID) []event.Attempt {
+	t.Helper()
+	list, err := db.AttemptsOf(context.Background(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func outcomes(attempts []event.Attempt) string {
+	var words []string
+	for _, a := range attempts {
+		words = append(words, fmt.Sprintf("%d:%s", a.Number, a.Outcome))
+	}
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,416 @@
+package replay_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"hooktape/event"
+	"hooktape/internal/enginetest"
+	"hooktape/replay"
+)
+
+var private = replay.Options{AllowPrivate: true}
+
+func TestOrderWithConcurrencyOne(t *testing.T) {
+	db := newStore(t)
+	events := newEvents("demo", 1100) // more than two pages
+	insert(t, db, events...)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	startSender(t, db, t.TempDir(), private)
+	awaitDone(t, db, startReplay(t, db, "demo", endpoint.URL, nil).ID, 30*time.Second)
+	receipts := got.all()
+	if len(receipts) != len(events) {
+		t.Fatalf("%d requests for %d events", len(receipts), len(events))
+	}
+	for i, r := range receipts {
+		if r.id != events[i].ID.String() {
+			t.Fatalf("the request number %d is event %s, want %s", i, r.id, events[i].ID)
+		}
+	}
+}
+
+func TestConcurrencyIsBoundedAndUsed(t *testing.T) {
+	db := newStore(t)
+	insert(t, db, newEvents("demo", 12)...)
+	const limit = 3
+	arrived, release := make(chan struct{}, 12), make(chan struct{})
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		<-release
+	}))
+	defer endpoint.Close()
+	startSender(t, db, t.TempDir(), private)
+	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Concurrency = limit })
+	for range limit {
+		<-arrived
+	}
+	select {
+	case <-arrived:
+		t.Errorf("more than %d requests at once", limit)
+	case <-time.After(100 * time.Millisecond): // there is nothing to poll for what must not come
+	}
+	close(release)
+	awaitDone(t, db, r.ID, 20*time.Second)
+}
+
+func TestRate(t *testing.T) {
+	db := newStore(t)
+	insert(t, db, newEvents("demo", 21)...)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	startSender(t, db, t.TempDir(), private)
+	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Rate, r.Concurrency = 20, 8 })
+	awaitDone(t, db, r.ID, 20*time.Second)
+	receipts := got.all()
+	if took := receipts[len(receipts)-1].at.Sub(receipts[0].at); took < 900*time.Millisecond {
+		t.Errorf("21 requests at 20 a second took %s", took)
+	}
+}
+
+func TestPauseAndResume(t *testing.T) {
+	db := newStore(t)
+	events := newEvents("demo", 40)
+	insert(t, db, events...)
+	var got receiver
+	reached, goOn := make(chan struct{}), make(chan struct{})
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got.note(r) == 10 {
+			close(reached)
+			<-goOn
+		}
+	}))
+	defer endpoint.Close()
+	s := startSender(t, db, t.TempDir(), private)
+	r := startReplay(t, db, "demo", endpoint.URL, nil)
+	<-reached
+	setState(t, db, &r, event.ReplayPaused)
+	// The tenth request holds the only worker until the runner has seen the pause.
+	eventually(t, 10*time.Second, func() error { return seenSince(s, r, time.Now().Add(-time.Second)) })
+	close(goOn)
+	eventually(t, 10*time.Second, func() error { return logged(s, "replay stops here", 1) })
+	paused := len(got.all())
+	if paused > 11 {
+		t.Errorf("%d requests after a pause at the tenth", paused)
+	}
+	if stored, err := db.Replay(context.Background(), r.ID); err != nil || stored.State != event.ReplayPaused {
+		t.Errorf("the paused replay is %s, %v", stored.State, err)
+	}
+	setState(t, db, &r, event.ReplayRunning)
+	awaitDone(t, db, r.ID, 20*time.Second)
+	assertEachOnce(t, events, &got)
+}
+
+// seenSince waits out one look of the runner at the table of replays: there is no other sign of it.
+func seenSince(_ *sender, r event.Replay, before time.Time) error {
+	if r.UpdatedAt.After(before) {
+		return fmt.Errorf("the state changed just now")
+	}
+	return nil
+}
+
+func assertEachOnce(t *testing.T, events []event.Event, got *receiver) {
+	t.Helper()
+	counts := got.countByID()
+	if len(counts) != len(events) {
+		t.Errorf("%d of %d events reached the endpoint", len(counts), len(events))
+	}
+	for id, n := range counts {
+		if n != 1 {
+			t.Errorf("event %s reached the endpoint %d times", id, n)
+		}
+	}
+}
+
+// assertAllDelivered: every event is delivered, and no endpoint saw an id more often than its attempts say.
+func assertAllDelivered(t *testing.T, events []event.Event, got *receiver, attemptsOf func(event.Event) (event.Delivery, []event.Attempt)) {
+	t.Helper()
+	counts := got.countByID()
+	for _, e := range events {
+		d, attempts := attemptsOf(e)
+		if d.State != event.Delivered {
+			t.Errorf("event %s is %s", e.ID, d.State)
+		}
+		if n := counts[e.ID.String()]; n == 0 || n > len(attempts) {
+			t.Errorf("event %s reached the endpoint %d times, its attempts are %s", e.ID, n, outcomes(attempts))
+		}
+		if int(d.Attempts) != len(attempts) {
+			t.Errorf("event %s: %d attempts begun, noted are %s", e.ID, d.Attempts, outcomes(attempts))
+		}
+	}
+}
+
+// TestStopAndStart stops the sending process in order at random moments: each event arrives once.
+func TestStopAndStart(t *testing.T) {
+	db := newStore(t)
+	events := newEvents("demo", 300)
+	insert(t, db, events...)
+	var got receiver
+	stopAt := []int{20 + rand.IntN(40), 90 + rand.IntN(40), 170 + rand.IntN(40)}
+	t.Log("stops at", stopAt)
+	stops := make(chan struct{}, len(stopAt))
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := got.note(r)
+		for _, at := range stopAt {
+			if n == at {
+				stops <- struct{}{}
+			}
+		}
+	}))
+	defer endpoint.Close()
+	dir := t.TempDir()
+	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Concurrency = 4 })
+	for range stopAt {
+		s := startSender(t, db, dir, private)
+		<-stops
+		s.stop()
+	}
+	startSender(t, db, dir, private)
+	awaitDone(t, db, r.ID, 30*time.Second)
+	assertEachOnce(t, events, &got)
+}
+
+// TestKill kills the sending process at random moments.
+func TestKill(t *testing.T) {
+	dsn := enginetest.DSN(t)
+	db := openStore(t, dsn)
+	events := newEvents("demo", 120)
+	insert(t, db, events...)
+	var got receiver
+	kills := make(chan struct{}, 3)
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n := got.note(r); n == 15 || n == 50 || n == 90 {
+			io.Copy(io.Discard, r.Body) // only then the server looks whether the client is still there
+			kills <- struct{}{}
+			<-r.Context().Done() // the answer to this one never comes
+		}
+	}))
+	defer endpoint.Close()
+	dir := t.TempDir()
+	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Concurrency = 4 })
+	settings, _ := json.Marshal(childSettings{dsn, dir})
+	for range 3 {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), childEnv+"="+string(settings))
+		child.Stderr = os.Stderr
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		<-kills
+		child.Process.Kill()
+		child.Wait()
+	}
+	startSender(t, db, dir, private)
+	awaitDone(t, db, r.ID, 30*time.Second)
+	unknown := 0
+	assertAllDelivered(t, events, &got, func(e event.Event) (event.Delivery, []event.Attempt) {
+		attempts := attemptsOf(t, db, e.ID)
+		for i, a := range attempts {
+			if a.Outcome == event.OutcomeUnknown {
+				unknown++
+				if i == len(attempts)-1 || a.Error == "" || a.StatusCode != 0 {
+					t.Errorf("an unknown attempt: %+v of %s", a, outcomes(attempts))
+				}
+			}
+		}
+		return deliveryOf(t, db, e.ID), attempts
+	})
+	if unknown < 3 {
+		t.Errorf("3 kills in mid-attempt, but only %d attempts are unknown", unknown)
+	}
+}
+
+// TestClickHouseDies kills ClickHouse in the middle of a job: the job goes on by itself when ClickHouse is back, and sends
+// nothing twice, for what it had sent before is noted on disk.
+func TestClickHouseDies(t *testing.T) {
+	engine := enginetest.Start(t)
+	db := openStore(t, engine.DSN("hooktape"))
+	events := newEvents("demo", 200)
+	insert(t, db, events...)
+	var got receiver
+	var once sync.Once
+	midway := make(chan struct{})
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got.note(r) == 80 {
+			once.Do(func() { close(midway) })
+		}
+	}))
+	defer endpoint.Close()
+	s := startSender(t, db, t.TempDir(), private)
+	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Rate, r.Concurrency = 100, 2 })
+	<-midway
+	engine.Kill()
+	eventually(t, 10*time.Second, func() error {
+		if s.runner.Failing() == nil {
+			return fmt.Errorf("the runner does not notice")
+		}
+		return nil
+	})
+	engine.Restart()
+	awaitDone(t, db, r.ID, 40*time.Second)
+	assertEachOnce(t, events, &got)
+	assertAllDelivered(t, events, &got, func(e event.Event) (event.Delivery, []event.Attempt) {
+		return deliveryOf(t, db, e.ID), attemptsOf(t, db, e.ID)
+	})
+	if err := s.runner.Failing(); err != nil {
+		t.Errorf("all is well again, but the runner says %v", err)
+	}
+}
+
+// TestJobBeginsAgainBeforeOutcomesAreStored: a job that is interrupted and begun again while its outcomes are on disk only
+// waits for them, instead of sending by a state that is behind.
+func TestJobBeginsAgainBeforeOutcomesAreStored(t *testing.T) {
+	db := newStore(t)
+	events := newEvents("demo", 5)
+	insert(t, db, events...)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	s := newSender(t, db, t.TempDir(), private)
+	s.startRunner() // and nobody brings outcomes to ClickHouse
+	r := startReplay(t, db, "demo", endpoint.URL, nil)
+	eventually(t, 10*time.Second, func() error {
+		if n := s.spool.Stat().Appended; n != 2*uint64(len(events)) {
+			return fmt.Errorf("%d outcomes are noted", n)
+		}
+		return nil
+	})
+	setState(t, db, &r, event.ReplayPaused)
+	eventually(t, 10*time.Second, func() error { return logged(s, "replay stops here", 1) })
+	setState(t, db, &r, event.ReplayRunning)
+	eventually(t, 10*time.Second, func() error { return logged(s, "replay runs", 2) })
+	s.startRecorder()
+	awaitDone(t, db, r.ID, 20*time.Second)
+	assertEachOnce(t, events, &got)
+	for _, e := range events {
+		if attempts := attemptsOf(t, db, e.ID); outcomes(attempts) != "1:delivered" {
+			t.Errorf("attempts of event %s: %s", e.ID, outcomes(attempts))
+		}
+	}
+}
+
+func logged(s *sender, line string, times int) error {
+	if n := strings.Count(s.log.String(), line); n < times {
+		return fmt.Errorf("the log has %q %d times:\n%s", line, n, s.log)
+	}
+	return nil
+}
+
+// TestAnswerWithBytesThatAreNoText: an endpoint may answer in Latin-1. Its answer is noted, and the event not sent again.
+func TestAnswerWithBytesThatAreNoText(t *testing.T) {
+	db := newStore(t)
+	events := newEvents("demo", 1)
+	insert(t, db, events...)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got.note(r)
+		w.Header().Set("X-City", "K\xf6ln")
+		fmt.Fprint(w, "\xff\x00 ok")
+	}))
+	defer endpoint.Close()
+	startSender(t, db, t.TempDir(), private)
+	r := startReplay(t, db, "demo", endpoint.URL, nil)
+	awaitDone(t, db, r.ID, 5*time.Second)
+	assertEachOnce(t, events, &got)
+	attempts := attemptsOf(t, db, events[0].ID)
+	if len(attempts) != 1 || string(attempts[0].ResponseBody) != "\xff\x00 ok" || !hasHeader(attempts[0].ResponseHeaders, "X-City", "K\xf6ln") {
+		t.Errorf("attempts %+v", attempts)
+	}
+}
+
+func hasHeader(headers []event.Header, name, value string) bool {
+	for _, h := range headers {
+		if h.Name == name && h.Value == value {
+			return true
+		}
+	}
+	return false
+}
+
+// TestEventIsGone: a delivery whose event was deleted fails, and says why.
+func TestEventIsGone(t *testing.T) {
+	db := newStore(t)
+	e := newEvent("demo", 1)
+	insert(t, db, e)
+	endpoint := httptest.NewServer(http.NotFoundHandler())
+	defer endpoint.Close()
+	r := startReplay(t, db, "demo", endpoint.URL, nil)
+	gone := newEvent("demo", 2)
+	if err := db.RecordOutcomes(context.Background(), "", []event.Delivery{{DeliveryKey: event.DeliveryKey{ReplayID: r.ID, Endpoint: r.Endpoint, EventID: gone.ID},
+		EventReceivedAt: gone.ReceivedAt, State: event.Pending, UpdatedAt: time.Now()}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	startSender(t, db, t.TempDir(), private)
+	awaitDone(t, db, r.ID, 10*time.Second)
+	if d := deliveryOf(t, db, gone.ID); d.State != event.Failed || d.Error != "the event is no longer stored" || d.Attempts != 0 {
+		t.Errorf("the delivery without event is %+v", d)
+	}
+	if d := deliveryOf(t, db, e.ID); d.State != event.Failed || d.StatusCode != 404 {
+		t.Errorf("the other delivery is %+v", d)
+	}
+}
+
+// TestOutcomesCannotBeNoted: nothing is sent that could not be noted, and the trouble does not become a busy loop.
+func TestOutcomesCannotBeNoted(t *testing.T) {
+	db := newStore(t)
+	insert(t, db, newEvents("demo", 3)...)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	s := startSender(t, db, t.TempDir(), private)
+	eventually(t, 5*time.Second, func() error { return s.runner.Failing() })
+	s.spool.Close()
+	startReplay(t, db, "demo", endpoint.URL, nil)
+	begun := time.Now()
+	eventually(t, 10*time.Second, func() error { return logged(s, "replay runs", 3) })
+	if took := time.Since(begun); took < 800*time.Millisecond {
+		t.Errorf("a job that cannot go on was begun 3 times within %s", took)
+	}
+	if n := len(got.all()); n != 0 {
+		t.Errorf("%d requests were sent and could not be noted", n)
+	}
+}
+
+func TestReadyz(t *testing.T) {
+	engine := enginetest.Start(t)
+	db := openStore(t, engine.DSN("hooktape"))
+	s := startSender(t, db, t.TempDir(), private)
+	handler := s.runner.Handler()
+	get := func(path string) (int, string) {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		return w.Code, w.Body.String()
+	}
+	eventually(t, 5*time.Second, func() error {
+		if code, body := get("/readyz"); code != 200 || body != `{"clickhouse":"ok","ready":true}` {
+			return fmt.Errorf("%d %s", code, body)
+		}
+		return nil
+	})
+	engine.Kill()
+	eventually(t, 10*time.Second, func() error {
+		if code, body := get("/readyz"); code != 503 || !strings.Contains(body, `"ready":false`) {
+			return fmt.Errorf("%d %s", code, body)
+		}
+		return nil
+	})
+	if code, _ := get("/healthz"); code != 200 {
+		t.Errorf("healthz answers %d while ClickHouse is away", code)
+	}
+	if _, body := get("/readyz"); strings.Contains(body, "SELECT") || strings.Contains(body, "param_") || strings.Contains(body, "client_protocol_version") {
+		t.Errorf("readyz shows an internal message: %s", body)
+	}
+}

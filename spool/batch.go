@@ -1,0 +1,137 @@
+package spool
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Batch is a run of records that are stored together.
+type Batch struct {
+	First, Last uint64    // numbers of its first and last record
+	Records     [][]byte  // in order; the caller may keep them
+	Appended    time.Time // when the first record was appended
+	// Suspect says that the records were salvaged from a damaged spool, which
+	// may have handed them out before: those that are stored already must be
+	// recognised by what they say, not by the token.
+	Suspect bool
+
+	spool string // its ID
+	total uint64 // of the last record
+}
+
+// Token names exactly these records: the same batch has the same token after
+// a crash, and no other batch has it ever.
+func (b Batch) Token() string {
+	return fmt.Sprintf("%s-%d-%d", b.spool, b.First, b.Last)
+}
+
+// Next waits until a batch is ready, by the limits, and returns it. The
+// bounds of the batch are durable before that, and until Ack every Next
+// returns this very batch, whatever the limits, also after a crash.
+//
+// Next, Shrink and Ack belong to one consumer and must not run at once.
+func (s *Spool) Next(ctx context.Context, l Limits) (Batch, error) {
+	if err := l.Validate(); err != nil {
+		return Batch{}, err
+	}
+	pos := s.position()
+	if pos.fixed > pos.acked {
+		return s.read(pos.acked+1, pos.fixed, Limits{})
+	}
+	pos, err := s.await(ctx, l)
+	if err != nil {
+		return Batch{}, err
+	}
+	b, err := s.read(pos.acked+1, pos.reach(), l)
+	if err != nil {
+		return Batch{}, err
+	}
+	st := pos.state
+	st.fixed = b.Last
+	return b, s.replace(ctx, st)
+}
+
+// reach is the last number that the next batch may have: it does not mix
+// suspect records with others.
+func (p position) reach() uint64 {
+	if p.acked < p.suspect {
+		return min(p.suspect, p.last)
+	}
+	return p.last
+}
+
+// await returns when the limits call for a batch.
+func (s *Spool) await(ctx context.Context, l Limits) (position, error) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var oldest time.Time
+	for {
+		pos := s.position()
+		if pos.waiting() > 0 && oldest.IsZero() {
+			var err error
+			if oldest, err = s.appendedAt(pos); err != nil {
+				return pos, err
+			}
+		}
+		var due <-chan time.Time
+		if pos.waiting() > 0 {
+			age := s.now().Sub(oldest)
+			if pos.waiting() >= uint64(l.Records) || pos.waitingBytes() >= uint64(l.Bytes) || age >= l.Age {
+				return pos, nil
+			}
+			timer.Reset(l.Age - age)
+			due = timer.C
+		}
+		select {
+		case <-s.grown:
+		case <-due:
+		case <-ctx.Done():
+			return pos, ctx.Err()
+		case <-s.failed:
+			return pos, s.failure()
+		case <-s.closing:
+			return pos, ErrClosed
+		}
+	}
+}
+
+// Shrink makes the batch shorter, durably: its first n records. The others
+// come with a later Next. It is for a batch that was refused as a whole: one
+// whose fate is unknown must be sent again under its own token.
+func (s *Spool) Shrink(b Batch, n int) (Batch, error) {
+	pos, err := s.handedOut(b)
+	if err != nil {
+		return Batch{}, err
+	}
+	if n < 1 || n > len(b.Records) {
+		return Batch{}, fmt.Errorf("spool: cannot shrink a batch of %d records to %d", len(b.Records), n)
+	}
+	short, err := s.read(b.First, b.Last, Limits{Records: n})
+	if err != nil {
+		return Batch{}, err
+	}
+	st := pos.state
+	st.fixed = short.Last
+	return short, s.replace(context.Background(), st)
+}
+
+// Ack forgets the batch. When the process dies before Ack is through, the
+// same batch comes again, under the same token.
+func (s *Spool) Ack(b Batch) error {
+	pos, err := s.handedOut(b)
+	if err != nil {
+		return err
+	}
+	st := pos.state
+	st.acked, st.ackedTotal = b.Last, b.total
+	return s.replace(context.Background(), st)
+}
+
+func (s *Spool) handedOut(b Batch) (position, error) {
+	pos := s.position()
+	if b.spool != s.ID() || b.Last != pos.fixed || b.Last <= pos.acked {
+		return pos, fmt.Errorf("%w: %s", ErrStale, b.Token())
+	}
+	return pos, nil
+}

@@ -1,0 +1,245 @@
+package spool
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// sink stands for the database behind the drain: it keeps what it is given,
+// and drops a batch whose token it has seen.
+type sink struct {
+	mu      sync.Mutex
+	batches map[string][]string
+}
+
+func (k *sink) insert(b Batch) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, seen := k.batches[b.Token()]; !seen {
+		k.batches[b.Token()] = texts(b)
+	}
+}
+
+// world is a spool on a disk that can lose its power, those who use it, and
+// what they know.
+type world struct {
+	fs   *vfs.MemFS
+	sink *sink
+
+	mu    sync.Mutex
+	acked map[string]bool
+}
+
+func (w *world) options() Options {
+	o := options(lockless{w.fs})
+	o.memTable = 64 << 10
+	return o
+}
+
+// lockless has no locks: MemFS takes its own lock twice in Lock, which hangs
+// when a crash comes in between.
+type lockless struct{ vfs.FS }
+
+func (lockless) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
+
+// run appends and drains until ctx ends.
+func (w *world) run(t *testing.T, ctx context.Context, s *Spool, round int, rng *rand.Rand) {
+	var group sync.WaitGroup
+	for a := range 4 {
+		seed := rng.Uint64()
+		group.Go(func() {
+			rng := rand.New(rand.NewPCG(seed, 0))
+			for i := 0; ctx.Err() == nil; i++ {
+				record := fmt.Sprintf("%d %d %d %s", round, a, i, strings.Repeat("x", rng.IntN(4000)))
+				if s.Append(ctx, []byte(record)) == nil {
+					w.mu.Lock()
+					w.acked[record] = true
+					w.mu.Unlock()
+				}
+			}
+		})
+	}
+	seed := rng.Uint64()
+	group.Go(func() {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		for {
+			l := Limits{Records: 1 + rng.IntN(30), Bytes: 1 + rng.IntN(50_000), Age: time.Microsecond}
+			b, err := s.Next(ctx, l)
+			if err != nil {
+				return
+			}
+			if rng.IntN(4) == 0 {
+				if b, err = s.Shrink(b, 1+rng.IntN(len(b.Records))); err != nil {
+					t.Error(err)
+				}
+			}
+			w.sink.insert(b)
+			if rng.IntN(8) == 0 {
+				if again, err := s.Next(ctx, l); err == nil && again.Token() != b.Token() {
+					t.Errorf("%s, then %s", b.Token(), again.Token())
+				}
+			}
+			if err := s.Ack(b); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	group.Wait()
+}
+
+// crash cuts the power: it returns what the disk holds then, what the sink
+// holds, and which records had been acknowledged.
+func (w *world) crash(rng *rand.Rand) *world {
+	w.mu.Lock()
+	acked := maps.Clone(w.acked)
+	w.mu.Unlock()
+	w.sink.mu.Lock() // no batch may reach the sink between the two copies
+	defer w.sink.mu.Unlock()
+	return &world{
+		fs: w.fs.CrashClone(vfs.CrashCloneCfg{
+			UnsyncedDataPercent: []int{0, 0, 20, 50, 80, 100}[rng.IntN(6)], RNG: rng,
+		}),
+		sink:  &sink{batches: maps.Clone(w.sink.batches)},
+		acked: acked,
+	}
+}
+
+// check drains all that is left into the sink, and compares.
+func (w *world) check(t *testing.T) {
+	t.Helper()
+	s := open(t, "/data/spool", w.options())
+	defer s.Close()
+	if d := s.Stat().Damaged; len(d) > 0 {
+		t.Fatalf("a crash was taken for damage: %+v", d)
+	}
+	for s.Stat().Records > 0 {
+		b := next(t, s, soon(1000))
+		w.sink.insert(b)
+		ack(t, s, b)
+	}
+	seen := map[string]int{}
+	order := map[string]int{}
+	tokens := slices.SortedFunc(maps.Keys(w.sink.batches), func(a, b string) int { return firstOf(a) - firstOf(b) })
+	for _, token := range tokens {
+		for _, r := range w.sink.batches[token] {
+			seen[r]++
+			var round, a, i int
+			fmt.Sscan(r, &round, &a, &i)
+			from := fmt.Sprint(round, a)
+			if last, ok := order[from]; ok && i <= last {
+				t.Fatalf("appender %s: %d after %d", from, i, last)
+			}
+			order[from] = i
+		}
+	}
+	for r, n := range seen {
+		if n > 1 {
+			t.Fatalf("%.20s is stored %d times", r, n)
+		}
+	}
+	for r := range w.acked {
+		if seen[r] == 0 {
+			t.Fatalf("%.20s was acknowledged and is not stored", r)
+		}
+	}
+}
+
+func firstOf(token string) (first int) {
+	fmt.Sscan(strings.Split(token, "-")[1], &first)
+	return first
+}
+
+// TestCrash runs a spool and cuts the power at random moments, again and
+// again. Whatever of the unsynced data the disk has kept: each acknowledged
+// record is stored once, in order.
+func TestCrash(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	fs := vfs.NewCrashableMem()
+	w := &world{fs: fs, sink: &sink{batches: map[string][]string{}}, acked: map[string]bool{}}
+	crashes := 0
+	for round := range 12 {
+		s := open(t, "/data/spool", w.options())
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			w.run(t, ctx, s, round, rand.New(rand.NewPCG(seed, uint64(round))))
+		}()
+		var crashed []*world
+		for len(crashed) < 6 {
+			before := s.Stat().Appended
+			more := uint64(rng.IntN(150))
+			eventually(t, "progress", func() bool { return s.Stat().Appended >= before+more })
+			crashed = append(crashed, w.crash(rng))
+		}
+		cancel()
+		<-done
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range crashed[1:] {
+			c.check(t)
+			crashes++
+		}
+		w = crashed[0]
+		if t.Failed() {
+			return
+		}
+	}
+	t.Logf("%d crashes, %d records acknowledged", crashes, len(w.acked))
+}
+
+// TestCrashWhileOpening cuts the power while a spool is made, and while one
+// is opened that holds records.
+func TestCrashWhileOpening(t *testing.T) {
+	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	w := &world{fs: vfs.NewCrashableMem(), sink: &sink{batches: map[string][]string{}}, acked: map[string]bool{}}
+	for range 10 {
+		var crashed []*world
+		opened := make(chan *Spool)
+		go func() { opened <- open(t, "/data/spool", w.options()) }()
+		var s *Spool
+		for s == nil {
+			select {
+			case s = <-opened:
+			default:
+				if len(crashed) < 20 {
+					crashed = append(crashed, w.crash(rng))
+				}
+			}
+		}
+		for i := range 20 {
+			record := fmt.Sprintf("%p 0 %d", s, i)
+			appendAll(t, s, record)
+			w.acked[record] = true
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range crashed {
+			s := open(t, "/data/spool", c.options())
+			if d := s.Stat().Damaged; len(d) > 0 {
+				t.Fatalf("a crash was taken for damage: %+v", d)
+			}
+			got := drain(t, s)
+			for r := range c.acked {
+				if !slices.Contains(got, r) {
+					t.Fatalf("%q was acknowledged and is lost", r)
+				}
+			}
+			s.Close()
+		}
+	}
+}

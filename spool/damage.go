@@ -1,0 +1,141 @@
+package spool
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Damage describes a database that was found damaged and set aside.
+type Damage struct {
+	Path   string    `json:"-"`      // where it lies now
+	Found  time.Time `json:"found"`  // when
+	Reason string    `json:"reason"` // what was wrong
+	// Salvaged counts the records that could be read; they wait again, as
+	// suspects.
+	Salvaged uint64 `json:"salvaged"`
+	// Lost counts the numbers missing before the last record that could be
+	// read. Some of them may have been acked before.
+	Lost uint64 `json:"lost"`
+	// Unreadable names the files that could not be read to their end.
+	Unreadable []string `json:"unreadable,omitempty"`
+}
+
+const (
+	quarantinePrefix = "damaged-"
+	reportName       = "damage.json" // in a damaged database: its Damage
+	markName         = "DAMAGED"     // in a database: damage was met while it ran
+)
+
+func quarantineName(now time.Time) string {
+	return quarantinePrefix + now.UTC().Format("20060102T150405.000Z")
+}
+
+// environment lists the errors that say nothing about the data: somebody has
+// to mend the machine, and then the same directory opens.
+var environment = []error{
+	syscall.EACCES, syscall.EPERM, syscall.EROFS,
+	syscall.ENOSPC, syscall.EDQUOT,
+	syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM,
+	syscall.EAGAIN, syscall.EBUSY,
+	ErrFailed, errNoRoom,
+}
+
+// isDamage tells whether err means that data cannot be read. What is not
+// known to be harmless is damage: to salvage from a sound database loses
+// nothing.
+func isDamage(err error) bool {
+	if err == nil {
+		return false
+	}
+	for _, e := range environment {
+		if errors.Is(err, e) {
+			return false
+		}
+	}
+	return true
+}
+
+// corrupt turns an error of reading into a CorruptionError if it is one, and
+// sees to it that the next Open salvages. The first damage stands for all.
+func (s *Spool) corrupt(err error) error {
+	if !isDamage(err) {
+		return err
+	}
+	if err := s.failure(); err != nil {
+		return err // what was not written cannot be read
+	}
+	s.markOnce.Do(func() {
+		s.damage = corruption(s.path(dbName), err)
+		s.log.Error("spool: damage found: records cannot be handed out until it is opened again",
+			"path", s.damage.Path, "error", s.damage.Err)
+		mark := s.opts.FS.PathJoin(s.path(dbName), markName)
+		if err := writeFile(s.opts.FS, mark, []byte(s.damage.Error())); err != nil {
+			s.log.Error("spool: damage could not be marked", "path", mark, "error", err)
+		}
+	})
+	return s.damage
+}
+
+// checkMark returns the damage that was met while the database ran.
+func checkMark(fs vfs.FS, db string) error {
+	reason, err := readFile(fs, fs.PathJoin(db, markName))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("marked earlier: %s", reason)
+}
+
+// listDamage finds what was set aside and still lies there.
+func listDamage(fs vfs.FS, dir string) (list []Damage, err error) {
+	names, err := fs.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, quarantinePrefix) {
+			continue
+		}
+		d := Damage{}
+		// A report that is missing or broken does not matter: the directory
+		// itself is what has to be seen.
+		if report, err := readFile(fs, fs.PathJoin(dir, name, reportName)); err == nil {
+			_ = json.Unmarshal(report, &d)
+		}
+		d.Path = fs.PathJoin(dir, name)
+		list = append(list, d)
+	}
+	return list, nil
+}
+
+func readFile(fs vfs.FS, path string) ([]byte, error) {
+	f, err := fs.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// writeFile writes a small file, durably.
+func writeFile(fs vfs.FS, path string, data []byte) error {
+	f, err := fs.Create(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return syncDir(fs, fs.PathDir(path))
+}

@@ -1,0 +1,149 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/time/rate"
+)
+
+// ErrRefused is what a Sink's error wraps when it will never take what is in a batch.
+var ErrRefused = errors.New("refused for its content")
+
+// Sink is where a Drain brings batches.
+type Sink interface {
+	// Store stores a batch, once for its token however often it is called. An error is tried again without end, unless
+	// it wraps ErrRefused.
+	Store(ctx context.Context, batch Batch) error
+	// SetAside keeps a batch of one record that Store has refused.
+	SetAside(ctx context.Context, batch Batch, refusal error) error
+}
+
+// Drain takes batches from a spool to a sink, each exactly once: a batch's bounds are durable before it is sent, its
+// token is made of them, and after whatever crash the very same batch is sent again. A batch that is refused is halved
+// until its bad record stands alone.
+type Drain struct {
+	spool  *Spool
+	sink   Sink
+	limits Limits
+	logger *slog.Logger
+
+	quiet   rate.Sometimes
+	failing atomic.Pointer[error]
+
+	mu    sync.Mutex
+	acked chan struct{} // closed and replaced at each ack
+}
+
+// NewDrain makes a drain; it does nothing until Run.
+func NewDrain(s *Spool, sink Sink, limits Limits, logger *slog.Logger) *Drain {
+	return &Drain{spool: s, sink: sink, limits: limits, logger: logger, acked: make(chan struct{}),
+		quiet: rate.Sometimes{First: 1, Interval: time.Minute}}
+}
+
+// Run drains until ctx ends, and returns nil then. Any other return is a spool that cannot be read or written.
+func (d *Drain) Run(ctx context.Context) error {
+	for {
+		batch, err := d.spool.Next(ctx, d.limits)
+		if err == nil {
+			err = d.deliver(ctx, batch)
+		}
+		if ctx.Err() != nil {
+			return nil // a batch that is under way comes again, under the same token
+		}
+		if err != nil {
+			return fmt.Errorf("drain: %w", err)
+		}
+	}
+}
+
+// Failing returns why the sink does not take batches now; nil while it does.
+func (d *Drain) Failing() error {
+	if err := d.failing.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Flush returns when all that was appended before it is stored.
+func (d *Drain) Flush(ctx context.Context) error {
+	goal := d.spool.Stat().Appended
+	for {
+		d.mu.Lock()
+		acked := d.acked
+		d.mu.Unlock()
+		if d.spool.Stat().Acked >= goal {
+			return nil
+		}
+		select {
+		case <-acked:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// deliver stores a batch or, of one that is refused, its first half: the rest comes with the next batches.
+func (d *Drain) deliver(ctx context.Context, batch Batch) error {
+	for {
+		err := d.untilAnswered(ctx, func() error { return d.sink.Store(ctx, batch) })
+		switch {
+		case err == nil:
+			return d.ack(batch)
+		case !errors.Is(err, ErrRefused):
+			return err
+		case len(batch.Records) == 1:
+			refusal := err
+			if err := d.untilAnswered(ctx, func() error { return d.sink.SetAside(ctx, batch, refusal) }); err != nil {
+				return err
+			}
+			return d.ack(batch)
+		}
+		if batch, err = d.spool.Shrink(batch, len(batch.Records)/2); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *Drain) ack(batch Batch) error {
+	if err := d.spool.Ack(batch); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	close(d.acked)
+	d.acked = make(chan struct{})
+	return nil
+}
+
+// untilAnswered calls send until it succeeds, is refused, or ctx ends.
+func (d *Drain) untilAnswered(ctx context.Context, send func() error) error {
+	delays := backoff.NewExponentialBackOff()
+	delays.InitialInterval, delays.MaxInterval = 100*time.Millisecond, 5*time.Second
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := send()
+		if errors.Is(err, ErrRefused) {
+			return struct{}{}, backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(delays), backoff.WithMaxElapsedTime(0), backoff.WithNotify(d.failed))
+	if err == nil || errors.Is(err, ErrRefused) {
+		d.failing.Store(nil)
+	}
+	return err
+}
+
+func (d *Drain) failed(err error, _ time.Duration) {
+	d.failing.Store(&err)
+	d.quiet.Do(func() {
+		stat := d.spool.Stat()
+		d.logger.Warn("records cannot be stored; they wait on disk and are tried again", "error", err,
+			"waiting", stat.Records, "bytes", stat.Bytes)
+	})
+}

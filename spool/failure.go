@@ -1,0 +1,65 @@
+package spool
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+)
+
+// failState is closed for good by the first error after which nobody can say
+// what the disk holds.
+type failState struct {
+	failed chan struct{}
+	once   sync.Once
+	err    error // set before failed is closed
+}
+
+func newFailState() *failState { return &failState{failed: make(chan struct{})} }
+
+func (f *failState) failure() error {
+	select {
+	case <-f.failed:
+		return f.err
+	default:
+		return nil
+	}
+}
+
+// fail makes the spool refuse everything from now on. Only the first cause
+// counts, and only it is logged.
+func (s *Spool) fail(cause error) error {
+	s.once.Do(func() {
+		s.log.Error("spool failed: nothing is accepted until it is opened again",
+			"path", s.dir, "error", cause)
+		s.err = fmt.Errorf("%w: %s: %w", ErrFailed, s.dir, cause)
+		close(s.failed)
+	})
+	return s.failure()
+}
+
+// engineLogger takes what Pebble logs. Pebble reports a commit or a manifest
+// that could not be written by Fatalf alone, and expects the process to end;
+// here the spool fails instead, and the process lives to say so.
+type engineLogger struct{ s *Spool }
+
+func (l engineLogger) Infof(format string, args ...any) {
+	if l.s.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.s.log.Debug(fmt.Sprintf(format, args...))
+	}
+}
+
+func (l engineLogger) Errorf(format string, args ...any) {
+	l.s.log.Warn(fmt.Sprintf(format, args...), "path", l.s.dir)
+}
+
+func (l engineLogger) Fatalf(format string, args ...any) {
+	// Keep the error itself, for errors.Is and for the errno in it.
+	for _, a := range args {
+		if err, ok := a.(error); ok {
+			_ = l.s.fail(err)
+			return
+		}
+	}
+	_ = l.s.fail(fmt.Errorf(format, args...))
+}

@@ -1,0 +1,158 @@
+package spool
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// guardFS stands between Pebble and the disk. The first write that goes wrong
+// fails the spool and freezes the disk: from then on Pebble's writes go
+// nowhere, and succeed.
+//
+// To the disk it looks as if the process had died at the first error, and
+// that is a state which Open knows how to handle. Pebble must not see the
+// error: on some it panics with its locks half held, which kills the process,
+// and others it repeats for ever. The spool sees the failure instead, before
+// it acknowledges anything.
+//
+// One error is left to Pebble: a table that finds no space on the disk is
+// written again until it does.
+type guardFS struct {
+	vfs.FS
+	s *Spool
+}
+
+func (g guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return g.open(name, "create", func() (vfs.File, error) { return g.FS.Create(name, c) })
+}
+
+func (g guardFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return g.open(to, "create", func() (vfs.File, error) { return g.FS.ReuseForWrite(from, to, c) })
+}
+
+func (g guardFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	return g.open(name, "open", func() (vfs.File, error) { return g.FS.OpenReadWrite(name, c, o...) })
+}
+
+func (g guardFS) OpenDir(name string) (vfs.File, error) {
+	f, err := g.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return &guardFile{File: f, fs: g, path: name}, nil
+}
+
+func (g guardFS) open(name, op string, open func() (vfs.File, error)) (vfs.File, error) {
+	f := &guardFile{fs: g, path: name}
+	err := g.change(op, name, func() (err error) {
+		f.File, err = open()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if f.File == nil {
+		f.File = vfs.NewMemFile(nil)
+	}
+	return f, nil
+}
+
+func (g guardFS) Link(from, to string) error {
+	return g.change("link", to, func() error { return g.FS.Link(from, to) })
+}
+
+func (g guardFS) Rename(from, to string) error {
+	return g.change("rename", to, func() error { return g.FS.Rename(from, to) })
+}
+
+// Remove may fail without harm.
+func (g guardFS) Remove(name string) error {
+	if g.s.failure() != nil {
+		return nil
+	}
+	return g.FS.Remove(name)
+}
+
+// RemoveAll may fail without harm.
+func (g guardFS) RemoveAll(name string) error {
+	if g.s.failure() != nil {
+		return nil
+	}
+	return g.FS.RemoveAll(name)
+}
+
+func (g guardFS) Unwrap() vfs.FS { return g.FS }
+
+// change does something to the disk, unless the spool has failed, and fails
+// the spool if it goes wrong.
+func (g guardFS) change(op, path string, do func() error) error {
+	if g.s.failure() != nil {
+		return nil
+	}
+	err := do()
+	if err == nil {
+		return nil
+	}
+	if pe := (*os.PathError)(nil); !errors.As(err, &pe) {
+		err = &os.PathError{Op: op, Path: path, Err: err}
+	}
+	// While the spool is being opened nobody can wait for space.
+	if noSpace(err) && strings.HasSuffix(path, tableSuffix) && g.s.running.Load() {
+		g.s.disk.refused(g.s.now())
+		return err
+	}
+	_ = g.s.fail(err)
+	return nil
+}
+
+const tableSuffix = ".sst"
+
+func noSpace(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// guardFile is a file or directory that Pebble writes.
+type guardFile struct {
+	vfs.File
+	fs   guardFS
+	path string
+}
+
+func (f *guardFile) Write(b []byte) (int, error) {
+	err := f.fs.change("write", f.path, func() error {
+		_, err := f.File.Write(b)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+func (f *guardFile) Sync() error {
+	return f.fs.change("fsync", f.path, f.File.Sync)
+}
+
+func (f *guardFile) SyncData() error {
+	return f.fs.change("fdatasync", f.path, f.File.SyncData)
+}
+
+func (f *guardFile) SyncTo(length int64) (full bool, err error) {
+	err = f.fs.change("sync", f.path, func() error {
+		full, err = f.File.SyncTo(length)
+		return err
+	})
+	return full, err
+}
+
+// Close closes the file also when the spool has failed.
+func (f *guardFile) Close() error {
+	if err := f.File.Close(); err != nil {
+		return f.fs.change("close", f.path, func() error { return err })
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package spool
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// sampleEvery is how old a figure of the free disk space may be.
+const sampleEvery = 250 * time.Millisecond
+
+// noSpaceHold is how long one refusal by the disk counts.
+const noSpaceHold = 5 * time.Second
+
+// admit says whether a record of n bytes may be appended now.
+func (s *Spool) admit(n int) error {
+	select {
+	case <-s.closing:
+		return ErrClosed
+	default:
+	}
+	if err := s.failure(); err != nil {
+		return err
+	}
+	if waiting := int64(s.position().waitingBytes()); waiting+int64(n) > s.opts.MaxBytes {
+		return fmt.Errorf("%w: %d bytes wait, at most %d may", ErrFull, waiting, s.opts.MaxBytes)
+	}
+	return s.disk.check(s.now())
+}
+
+// diskGauge knows whether the disk has room.
+type diskGauge struct {
+	fs      vfs.FS
+	dir     string
+	minFree uint64
+	hold    time.Duration // how long a refusal by the disk counts
+
+	mu      sync.Mutex
+	sampled time.Time
+	free    uint64
+	err     error     // why the free space could not be found out
+	noSpace time.Time // when the disk last refused a write for lack of space
+}
+
+// check returns ErrFull when the disk has no room.
+func (g *diskGauge) check(now time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.minFree > 0 && now.Sub(g.sampled) >= sampleEvery {
+		g.sampled = now
+		usage, err := g.fs.GetDiskUsage(g.dir)
+		g.free, g.err = usage.AvailBytes, err
+	}
+	switch {
+	case g.err != nil:
+		return fmt.Errorf("%w: free disk space unknown: %w", ErrFull, g.err)
+	case g.free < g.minFree:
+		return fmt.Errorf("%w: %d bytes free on disk, at least %d must be", ErrFull, g.free, g.minFree)
+	case now.Sub(g.noSpace) < g.hold:
+		return fmt.Errorf("%w: no space left on disk", ErrFull)
+	}
+	return nil
+}
+
+// refused tells that the disk had no space for a table. Pebble repeats a
+// flush that failed until it goes through, so that the refusals go on for as
+// long as they are true.
+func (g *diskGauge) refused(now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.noSpace = now
+}

@@ -1,0 +1,186 @@
+package spool
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/wal"
+)
+
+// Pebble's log is a sequence of blocks of 32 KiB that hold chunks:
+//
+//	+---------+----------+----------+----------------+-----------------+---------+
+//	| CRC (4) | size (2) | type (1) | log number (4) | sync offset (8) | payload |
+//	+---------+----------+----------+----------------+-----------------+---------+
+//
+// A commit is one chunk of type full, or a first, some middle and a last one.
+// Files are used again for later logs, so that behind the end lie chunks with
+// other log numbers. An old form of chunk has no sync offset.
+//
+// Pebble reads a log up to the first chunk that is not whole. It takes that
+// for the log's end unless a later sync offset lies beyond it; those offsets
+// count only part of what was synced, and much damage passes for an end.
+// Every commit of a spool is synced before the next one is written, which
+// gives an exact rule: a commit that begins behind a bad place proves that
+// the bad place was whole once.
+const (
+	logBlock       = 32 << 10
+	chunkHeader    = 11
+	chunkHeaderOff = chunkHeader + 8 // with a sync offset
+)
+
+type chunkKind int
+
+const (
+	badChunk chunkKind = iota
+	endChunk           // Pebble closed the log here
+	fullChunk
+	firstChunk
+	middleChunk
+	lastChunk
+)
+
+// chunkKinds gives the kind for each type byte; 1 to 4 are of a form older
+// than any spool.
+var chunkKinds = [13]chunkKind{
+	5: fullChunk, 6: firstChunk, 7: middleChunk, 8: lastChunk,
+	9: fullChunk, 10: firstChunk, 11: middleChunk, 12: lastChunk,
+}
+
+const firstTypeWithOffset = 9
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// parseChunk reads the chunk that b begins with, and its length.
+func parseChunk(b []byte, log uint32) (kind chunkKind, payload []byte, length int) {
+	if len(b) < chunkHeader || int(b[6]) >= len(chunkKinds) {
+		return badChunk, nil, 0
+	}
+	kind = chunkKinds[b[6]]
+	sum := binary.LittleEndian.Uint32(b)
+	size := int(binary.LittleEndian.Uint16(b[4:]))
+	number := binary.LittleEndian.Uint32(b[7:])
+	if kind == fullChunk && sum == 0 && size == 0 && number == log+1 {
+		return endChunk, nil, chunkHeader
+	}
+	head := chunkHeader
+	if b[6] >= firstTypeWithOffset {
+		head = chunkHeaderOff
+	}
+	length = head + size
+	if kind == badChunk || number != log || length > len(b) || sum != chunkSum(b[6:length]) {
+		return badChunk, nil, 0
+	}
+	return kind, b[head:length], length
+}
+
+func chunkSum(b []byte) uint32 {
+	sum := crc32.Checksum(b, castagnoli)
+	return (sum>>15 | sum<<17) + 0xa282ead8
+}
+
+// readLog calls visit for each whole commit in a log, wherever it lies, and
+// returns where the damage begins if there is any, else -1. The payload is
+// valid during visit.
+func readLog(r io.Reader, log uint32, visit func(commit []byte) error) (damage int64, err error) {
+	damage = -1
+	bad := int64(-1) // first place that is not a chunk
+	var commit []byte
+	open := false // commit has its first chunks
+	block := make([]byte, logBlock)
+	for at := int64(0); ; at += logBlock {
+		n, err := io.ReadFull(r, block)
+		if err == io.EOF {
+			return damage, nil
+		}
+		if err != nil && err != io.ErrUnexpectedEOF {
+			return damage, err
+		}
+		for i := 0; i < n; {
+			kind, payload, length := parseChunk(block[i:n], log)
+			starts := kind == fullChunk || kind == firstChunk
+			if kind == badChunk && n-i < chunkHeaderOff && len(bytes.Trim(block[i:n], "\x00")) == 0 {
+				break // no chunk fits into the rest of the block
+			}
+			if kind == badChunk || open == starts && kind != endChunk {
+				open = false
+				if bad < 0 {
+					bad = at + int64(i)
+				}
+			}
+			if bad >= 0 && damage < 0 && (starts || kind == endChunk) {
+				damage = bad
+			}
+			switch kind {
+			case badChunk:
+				length = 1 // look for the next chunk everywhere
+			case endChunk:
+				return damage, nil
+			case fullChunk, firstChunk:
+				commit, open = append(commit[:0], payload...), true
+			default:
+				commit = append(commit, payload...)
+			}
+			if open && (kind == fullChunk || kind == lastChunk) {
+				if err := visit(commit); err != nil {
+					return damage, err
+				}
+				open = false
+			}
+			i += length
+		}
+	}
+}
+
+// logNames lists the logs of a database, oldest first.
+func logNames(fs vfs.FS, db string) ([]string, error) {
+	names, err := fs.List(db)
+	if err != nil {
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		_, _, ok := wal.ParseLogFilename(name)
+		return !ok
+	})
+	slices.SortFunc(names, strings.Compare)
+	return names, nil
+}
+
+func readLogFile(fs vfs.FS, path string, visit func(commit []byte) error) (damage int64, err error) {
+	number, _, _ := wal.ParseLogFilename(fs.PathBase(path))
+	f, err := fs.Open(path)
+	if err != nil {
+		return -1, err
+	}
+	defer f.Close()
+	return readLog(f, uint32(number), visit)
+}
+
+// checkLogs returns an error if a log is damaged.
+func checkLogs(fs vfs.FS, db string) error {
+	names, err := logNames(fs, db)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return &CorruptionError{Path: db, Err: errors.New("no log")}
+	}
+	for _, name := range names {
+		path := fs.PathJoin(db, name)
+		at, err := readLogFile(fs, path, func([]byte) error { return nil })
+		if err != nil {
+			return &CorruptionError{Path: path, Err: err}
+		}
+		if at >= 0 {
+			return &CorruptionError{Path: path, Err: fmt.Errorf("bad checksum at offset %d, with commits behind it", at)}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package spool
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// read returns the records from first to last, as far as the limits allow but
+// at least one. No limits means all of them.
+func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
+	pos := s.position()
+	b := Batch{spool: s.ID(), Suspect: first <= pos.suspect}
+	size := 0
+	var mem arena
+	err := s.scan(first, last, func(seq uint64, h header, record []byte) bool {
+		n := len(b.Records)
+		full := l.Records > 0 && n == l.Records || l.Bytes > 0 && size+len(record) > l.Bytes
+		if n > 0 && full {
+			return false
+		}
+		if n == 0 {
+			b.First, b.Appended = seq, h.appended
+		}
+		b.Last, b.total = seq, h.total
+		b.Records = append(b.Records, mem.clone(record))
+		size += len(record)
+		return true
+	})
+	if err == nil && len(b.Records) == 0 {
+		err = s.corrupt(fmt.Errorf("records %d to %d are missing", first, last))
+	}
+	if err != nil {
+		return Batch{}, err
+	}
+	return b, nil
+}
+
+// appendedAt says when the oldest waiting record was appended.
+func (s *Spool) appendedAt(pos position) (t time.Time, err error) {
+	err = s.scan(pos.acked+1, pos.last, func(_ uint64, h header, _ []byte) bool {
+		t = h.appended
+		return false
+	})
+	return t, err
+}
+
+// scan calls visit for the records from first to last until it returns false.
+// The bounds keep it off what is acked, whose tombstones it would otherwise
+// wade through, and off what is not durable yet.
+func (s *Spool) scan(first, last uint64, visit func(uint64, header, []byte) bool) error {
+	s.reading.RLock()
+	defer s.reading.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
+	return s.corrupt(scanRecords(s.db, first, last, visit))
+}
+
+func scanRecords(db pebble.Reader, first, last uint64, visit func(uint64, header, []byte) bool) (err error) {
+	it, err := db.NewIter(&pebble.IterOptions{
+		LowerBound: recordKey(first),
+		UpperBound: recordKey(last + 1),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := it.Close(); err == nil {
+			err = e
+		}
+	}()
+	for ok := it.First(); ok; ok = it.Next() {
+		seq, err := parseRecordKey(it.Key())
+		if err != nil {
+			return err
+		}
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		h, record, err := parseRecord(value)
+		if err != nil {
+			return fmt.Errorf("record %d: %w", seq, err)
+		}
+		if !visit(seq, h, record) {
+			return nil
+		}
+	}
+	return it.Error()
+}
+
+// arena gives records their memory in few large pieces.
+type arena struct{ free []byte }
+
+const arenaPiece = 256 << 10
+
+func (a *arena) clone(record []byte) []byte {
+	if len(record) > arenaPiece/8 {
+		return slices.Clone(record)
+	}
+	if len(record) > len(a.free) {
+		a.free = make([]byte, arenaPiece)
+	}
+	n := copy(a.free, record)
+	c := a.free[:n:n]
+	a.free = a.free[n:]
+	return c
+}

@@ -1,0 +1,191 @@
+package spool
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/batchrepr"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// errNoRoom keeps a damaged spool from being salvaged, until there is room.
+var errNoRoom = errors.New("not enough free disk space to salvage")
+
+// salvage replaces a damaged database by a new one with every record that can
+// still be read. The old one is left as it is and set aside.
+//
+// The records keep their numbers, which leaves gaps where some are lost. The
+// new database has an id of its own: numbers that were lost at the end are
+// given out again, and under the old id their tokens would name two things.
+func (s *Spool) salvage(reason error) error {
+	fs := s.opts.FS
+	s.log.Error("spool: damage found: salvaging what can be read", "path", s.dir, "error", reason)
+	if err := s.roomToSalvage(); err != nil {
+		return err
+	}
+	d := Damage{Found: s.now().UTC(), Reason: reason.Error()}
+	if err := fs.RemoveAll(s.path(buildName)); err != nil {
+		return err
+	}
+	err := s.makeDB(func(db *pebble.DB) (state, error) {
+		r := &restorer{db: db, batch: db.NewBatch()}
+		defer r.batch.Close()
+		if err := r.readAll(fs, s.path(dbName), &d); err != nil {
+			return state{}, err
+		}
+		return r.finish(&d)
+	})
+	if err != nil {
+		return fmt.Errorf("salvage (%w): %w", reason, err)
+	}
+	report, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeFile(fs, fs.PathJoin(s.path(dbName), reportName), report); err != nil {
+		return err
+	}
+	if err := s.install(); err != nil {
+		return err
+	}
+	s.log.Error("spool: damaged database set aside", "path", s.dir, "reason", d.Reason,
+		"salvaged", d.Salvaged, "lost", d.Lost, "unreadable", strings.Join(d.Unreadable, " "))
+	return nil
+}
+
+// roomToSalvage makes sure that a copy of the database does not fill the disk.
+func (s *Spool) roomToSalvage() error {
+	fs := s.opts.FS
+	names, err := fs.List(s.path(dbName))
+	if err != nil {
+		return err
+	}
+	need := s.opts.MinFree
+	for _, name := range names {
+		if info, err := fs.Stat(fs.PathJoin(s.path(dbName), name)); err == nil {
+			need += uint64(info.Size())
+		}
+	}
+	usage, err := fs.GetDiskUsage(s.dir)
+	if err != nil {
+		return err
+	}
+	if usage.AvailBytes < need {
+		return fmt.Errorf("%w: %d bytes free, %d needed", errNoRoom, usage.AvailBytes, need)
+	}
+	return nil
+}
+
+// restorer collects what is found into a new database, which puts it in order.
+type restorer struct {
+	db    *pebble.DB
+	batch *pebble.Batch
+	state state // the one with the highest ack
+	known bool  // a state was found
+}
+
+func (r *restorer) readAll(fs vfs.FS, db string, d *Damage) error {
+	names, err := fs.List(db)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, tableSuffix) {
+			continue
+		}
+		if err := readTable(fs, fs.PathJoin(db, name), r.put); err != nil {
+			if !isDamage(err) {
+				return err
+			}
+			d.Unreadable = append(d.Unreadable, name)
+		}
+	}
+	logs, err := logNames(fs, db)
+	if err != nil {
+		return err
+	}
+	for _, name := range logs {
+		at, err := readLogFile(fs, fs.PathJoin(db, name), r.putCommit)
+		if err != nil && !isDamage(err) {
+			return err
+		}
+		if err != nil || at >= 0 {
+			d.Unreadable = append(d.Unreadable, name)
+		}
+	}
+	return r.flush()
+}
+
+// putCommit takes a commit from a log.
+func (r *restorer) putCommit(commit []byte) error {
+	if len(commit) < batchrepr.HeaderLen {
+		return nil
+	}
+	ops := batchrepr.Read(commit)
+	for {
+		kind, key, value, ok, err := ops.Next()
+		if !ok || err != nil {
+			return nil
+		}
+		if kind == pebble.InternalKeyKindSet {
+			if err := r.put(key, value); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// put takes a key and its value, if it knows them.
+func (r *restorer) put(key, value []byte) error {
+	if _, err := parseRecordKey(key); err == nil {
+		if _, _, err := parseRecord(value); err != nil {
+			return nil
+		}
+		if err := r.batch.Set(key, value, nil); err != nil {
+			return err
+		}
+	} else if st, err := parseState(value); err == nil && (!r.known || st.acked > r.state.acked) {
+		r.state, r.known = st, true
+	}
+	if r.batch.Len() < maxCommitBytes {
+		return nil
+	}
+	return r.flush()
+}
+
+func (r *restorer) flush() error {
+	err := r.db.Apply(r.batch, pebble.NoSync)
+	r.batch = r.db.NewBatch()
+	return err
+}
+
+// finish drops what was acked, counts the rest and returns the new state.
+func (r *restorer) finish(d *Damage) (state, error) {
+	if err := r.db.DeleteRange(recordKey(0), recordKey(r.state.acked+1), pebble.NoSync); err != nil {
+		return state{}, err
+	}
+	// Where a state was found, numbers are missing from its ack on; else
+	// from the first record on.
+	from := r.state.acked + 1
+	st := state{acked: r.state.acked, ackedTotal: r.state.ackedTotal}
+	last := st.acked
+	err := scanRecords(r.db, from, 1<<63, func(seq uint64, h header, record []byte) bool {
+		if d.Salvaged == 0 {
+			st.acked, st.ackedTotal = seq-1, h.total-uint64(len(record))
+			if !r.known {
+				from = seq
+			}
+		}
+		d.Salvaged++
+		last = seq
+		return true
+	})
+	if d.Salvaged > 0 {
+		d.Lost = last + 1 - from - d.Salvaged
+	}
+	st.fixed, st.suspect = st.acked, last
+	return st, err
+}

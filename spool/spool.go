@@ -1,0 +1,122 @@
+package spool
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"golang.org/x/sync/semaphore"
+)
+
+// Spool is an open spool. Append may be called by many goroutines at once;
+// Next, Shrink and Ack by one.
+type Spool struct {
+	dir  string
+	opts Options
+	log  *slog.Logger
+	now  func() time.Time
+	id   string
+	lock io.Closer
+	db   *pebble.DB
+	disk *diskGauge
+	flow *flow
+
+	quarantined []Damage
+	markOnce    sync.Once
+	damage      *CorruptionError // met while running; set by markOnce
+
+	*failState             // failed, once and for all
+	running    atomic.Bool // Open is through
+
+	queue    chan *request
+	room     *semaphore.Weighted // for queued bytes
+	building sync.Mutex
+	grown    chan struct{} // the position has changed
+	closing  chan struct{}
+	stopped  chan struct{} // the committer has ended
+
+	mu  sync.Mutex
+	pos position // durable
+
+	reading sync.RWMutex // held by those who read the database
+	closed  bool
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+func newSpool(dir string, o Options) *Spool {
+	o.memTable = cmp.Or(o.memTable, defaultMemTable)
+	s := &Spool{
+		dir:       dir,
+		opts:      o,
+		log:       o.Logger,
+		now:       time.Now,
+		disk:      &diskGauge{fs: o.FS, dir: dir, minFree: o.MinFree, hold: noSpaceHold},
+		flow:      newFlow(),
+		failState: newFailState(),
+		queue:     make(chan *request, maxQueued),
+		room:      semaphore.NewWeighted(maxQueuedBytes),
+		grown:     make(chan struct{}, 1),
+		closing:   make(chan struct{}),
+		stopped:   make(chan struct{}),
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	return s
+}
+
+// ID names this spool among all spools; it is in every token.
+func (s *Spool) ID() string { return s.id }
+
+// Stat is what the spool holds.
+type Stat struct {
+	Records  uint64    // waiting, that is appended and not acked
+	Bytes    uint64    // of the waiting records
+	Oldest   time.Time // when the oldest of them was appended; zero when none waits
+	Appended uint64    // number of the last record appended
+	Acked    uint64    // number of the last record acked
+	// Damaged lists the damaged spools that were set aside and still lie
+	// beside this one, for somebody to look at and remove.
+	Damaged []Damage
+}
+
+// Stat counts what waits.
+func (s *Spool) Stat() Stat {
+	pos := s.position()
+	st := pos.stat()
+	st.Damaged = s.quarantined
+	if pos.waiting() > 0 {
+		// What cannot be read is Next's to report.
+		st.Oldest, _ = s.appendedAt(pos)
+	}
+	return st
+}
+
+// Ready returns nil when a record would be accepted now, else why not.
+func (s *Spool) Ready() error { return s.admit(0) }
+
+// Close ends the spool. It may be called more than once.
+func (s *Spool) Close() error {
+	s.closeOnce.Do(func() { s.closeErr = s.close() })
+	return s.closeErr
+}
+
+func (s *Spool) close() error {
+	// 1. Accept nothing more.
+	close(s.closing)
+	// 2. Commit what waits.
+	<-s.stopped
+	// 3. Let readers finish, and no others begin.
+	s.reading.Lock()
+	s.closed = true
+	s.reading.Unlock()
+	// 4. Close the database, then give the directory free.
+	return errors.Join(s.db.Close(), s.lock.Close())
+}

@@ -1,0 +1,102 @@
+package spool
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// readTable calls visit for every key and value of a table that can be read,
+// and returns why not all could.
+func readTable(fs vfs.FS, path string, visit func(key, value []byte) error) (err error) {
+	// Pebble trusts what has a right checksum.
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	f, err := fs.Open(path)
+	if err != nil {
+		return err
+	}
+	readable, err := sstable.NewSimpleReadable(f)
+	if err != nil {
+		f.Close()
+		return err
+	}
+	o := &pebble.Options{}
+	o.EnsureDefaults()
+	table, err := sstable.NewReader(context.Background(), readable, o.MakeReaderOptions())
+	if err != nil {
+		readable.Close()
+		return err
+	}
+	defer table.Close()
+	it, err := table.NewIter(sstable.NoTransforms, nil, nil, sstable.AssertNoBlobHandles)
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+
+	var bad error
+	var next uint64 // number of the record to look for
+	kv := it.First()
+	for {
+		for ; kv != nil; kv = it.Next() {
+			value, _, err := kv.Value(nil)
+			if err != nil {
+				bad = err
+				continue
+			}
+			if err := visit(kv.K.UserKey, value); err != nil {
+				return err
+			}
+			if seq, err := parseRecordKey(kv.K.UserKey); err == nil {
+				next = seq + 1
+			}
+		}
+		if it.Error() == nil {
+			return bad
+		}
+		bad = it.Error()
+		next = behindBadBlock(it, next)
+		if kv = it.SeekGE(recordKey(next), 0); it.Error() != nil {
+			return bad
+		}
+	}
+}
+
+// maxPerBlock is more than the records that a block holds.
+const maxPerBlock = 256
+
+// behindBadBlock finds the first record behind a bad block, which may hold
+// the records from next on. How many it holds is not known, nor next when it
+// is the first of the table. So the numbers behind next are tried, and then a
+// border between bad and good is searched by halving, which is exact unless
+// there are several.
+func behindBadBlock(it sstable.Iterator, next uint64) uint64 {
+	isGood := func(seq uint64) bool {
+		it.SeekGE(recordKey(seq), 0)
+		return it.Error() == nil
+	}
+	for range maxPerBlock {
+		if isGood(next) {
+			return next
+		}
+		next++
+	}
+	bad, good := next, uint64(math.MaxUint64)
+	for good-bad > 1 {
+		half := bad + (good-bad)/2
+		if isGood(half) {
+			good = half
+		} else {
+			bad = half
+		}
+	}
+	return good
+}
