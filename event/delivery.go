@@ -58,13 +58,19 @@ type Delivery struct {
 	UpdatedAt       time.Time     `cbor:"8,keyasint"`
 }
 
-// Version orders the states of one delivery: the higher one is the newer.
+// Version orders the states of one delivery: the higher one is the newer. It needs no clock: a delivery waits, then each
+// attempt begins, may be lost from sight, and ends.
 func (d *Delivery) Version() uint64 {
-	v := uint64(d.Attempts) * 2
-	if d.State == Delivering {
-		return v - 1 // of this attempt, before its outcome
+	step := uint64(3)
+	switch d.State {
+	case Pending:
+		step = 0
+	case Delivering:
+		step = 1
+	case Unknown:
+		step = 2
 	}
-	return v
+	return uint64(d.Attempts)*4 + step
 }
 
 // Outcome is how an attempt ended.

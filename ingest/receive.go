@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/google/uuid"
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 	"go.opentelemetry.io/otel/trace"
 
@@ -26,7 +25,7 @@ func (s *Server) receive(c *gin.Context) {
 	verdict := h.verdict
 	span := trace.SpanFromContext(r.Context())
 	captured := &event.Received{
-		ID:         uuid.Must(uuid.NewV7()),
+		ID:         event.NewID(begun),
 		ReceivedAt: begun.UTC().Truncate(time.Microsecond),
 		Source:     h.hook.source,
 		Step:       h.step,

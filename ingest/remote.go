@@ -15,7 +15,7 @@ func (p proxies) trust(addr netip.Addr) bool {
 }
 
 // client is the address that a request comes from: the connection's own, or, when that is a trusted proxy's, the last
-// one in Forwarded (RFC 7239) or X-Forwarded-For that is not a trusted proxy's.
+// one in X-Forwarded-For or Forwarded (RFC 7239) that is not a trusted proxy's.
 func (p proxies) client(r *http.Request) netip.Addr {
 	peer := peerAddr(r)
 	if !p.trust(peer) {
@@ -40,9 +40,12 @@ func peerAddr(r *http.Request) netip.Addr {
 	return addr.Addr().Unmap()
 }
 
-// forwardedFor lists the hops from client to here. Forwarded, being the standard, wins.
-func forwardedFor(header http.Header) []string {
-	var hops []string
+// forwardedFor lists the hops from client to here. X-Forwarded-For wins: most proxies append to it and pass on a
+// Forwarded that the client made up.
+func forwardedFor(header http.Header) (hops []string) {
+	if list := header.Values("X-Forwarded-For"); len(list) > 0 {
+		return strings.Split(strings.Join(list, ","), ",")
+	}
 	for element := range strings.SplitSeq(strings.Join(header.Values("Forwarded"), ","), ",") {
 		for pair := range strings.SplitSeq(element, ";") {
 			name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
@@ -51,10 +54,7 @@ func forwardedFor(header http.Header) []string {
 			}
 		}
 	}
-	if len(hops) > 0 {
-		return hops
-	}
-	return strings.Split(strings.Join(header.Values("X-Forwarded-For"), ","), ",")
+	return hops
 }
 
 // parseHop reads 192.0.2.1, 192.0.2.1:80, 2001:db8::1, [2001:db8::1] and [2001:db8::1]:80.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -54,8 +55,20 @@ func (e *ForbiddenAddrError) Error() string {
 	return fmt.Sprintf("%s is not on the public internet; replay.allow_private in the configuration allows it", e.Addr)
 }
 
-// shared is RFC 6598's address space of carriers, which netip does not count as private.
-var shared = netip.MustParsePrefix("100.64.0.0/10")
+// reserved are what IANA's special-purpose registries keep from the public internet, beyond what netip knows: this
+// network, carriers, protocol assignments, benchmarks, reserved; and the IPv6 forms that carry an IPv4 address.
+var reserved = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("::/96"),
+	netip.MustParsePrefix("64:ff9b::/96"),
+	netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("2002::/16"),
+	netip.MustParsePrefix("fec0::/10"),
+}
 
 func checkAddress(address string) error {
 	ap, err := netip.ParseAddrPort(address)
@@ -63,7 +76,8 @@ func checkAddress(address string) error {
 		return err
 	}
 	addr := ap.Addr().Unmap().WithZone("")
-	if !addr.IsGlobalUnicast() || addr.IsPrivate() || shared.Contains(addr) {
+	if !addr.IsGlobalUnicast() || addr.IsPrivate() ||
+		slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(addr) }) {
 		return &ForbiddenAddrError{addr}
 	}
 	return nil
@@ -141,21 +155,22 @@ func describe(err error) (event.Outcome, string) {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return event.OutcomeNoConn, fmt.Sprintf("name %q: %s", dns.Name, dns.Err)
 	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return event.OutcomeNoConn, fmt.Sprintf("connect to %v: %s", op.Addr, syscallText(op.Err))
+	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return event.OutcomeTimeout, fmt.Sprintf("no whole answer within %s", attemptTimeout)
 	}
 	if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return event.OutcomeNoConn, "TLS: " + certificate.Error()
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return event.OutcomeNoConn, fmt.Sprintf("connect to %v: %s", op.Addr, syscallText(op.Err))
-	}
 	switch {
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return event.OutcomeBroken, "the endpoint reset the connection"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return event.OutcomeBroken, "the endpoint closed the connection in mid-answer"
-	case strings.Contains(err.Error(), "tls:"):
+	case strings.Contains(err.Error(), "tls:"), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
+		// net/http has no type for these.
 		return event.OutcomeNoConn, "TLS: " + err.Error()
 	}
 	return event.OutcomeBroken, err.Error()

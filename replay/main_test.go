@@ -170,7 +170,7 @@ func (b *logBuffer) String() string {
 func newEvent(source string, n int) event.Event {
 	at := time.Now().UTC().Truncate(time.Microsecond).Add(-time.Minute + time.Duration(n)*time.Millisecond)
 	return event.Event{
-		Received: event.Received{ID: uuid.Must(uuid.NewV7()), ReceivedAt: at, Source: source, Verdict: event.Accepted, Method: "POST",
+		Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: source, Verdict: event.Accepted, Method: "POST",
 			Path: "/hooks/" + source + "/***", RemoteIP: netip.MustParseAddr("192.0.2.1"),
 			Headers: []event.Header{{Name: "Content-Type", Value: "application/ json"}},
 			Body:    fmt.Appendf(nil, `{"bothelp_user_id":%d}`, n), TraceID: [16]byte{1, byte(n)}, SpanID: [8]byte{2, byte(n)}},

@@ -172,10 +172,11 @@ func scanEvent(rows driver.Rows) (e event.Event, err error) {
 	return e, nil
 }
 
-func headerTuples(headers []event.Header) []map[string]any {
-	tuples := make([]map[string]any, len(headers))
+// headerTuples are values of Array(Tuple(name String, value String)).
+func headerTuples(headers []event.Header) [][]string {
+	tuples := make([][]string, len(headers))
 	for i, h := range headers {
-		tuples[i] = map[string]any{"name": h.Name, "value": h.Value}
+		tuples[i] = []string{h.Name, h.Value}
 	}
 	return tuples
 }

@@ -68,10 +68,11 @@ func (s *Store) PlanReplay(ctx context.Context, sel event.Selection) (plan Plan,
 	return plan, err
 }
 
-// FreezeReplay writes a pending delivery for every event that the replay's selection matches now, in one statement, and
-// returns their number. Running it again for the same replay adds nothing.
+// FreezeReplay writes a pending delivery for every stored event that the replay's selection matches and that was received
+// before the replay was made, in one statement, and returns their number.
 func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (uint64, error) {
 	where := replayable(r.Selection)
+	where.add("received_at < {}", "DateTime64(6,'UTC')", micros(r.CreatedAt))
 	target := &conditions{args: where.args}
 	target.add("{}", "UUID", r.ID.String())
 	target.add("{}", "String", r.Endpoint)
@@ -81,7 +82,11 @@ func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (uint64, error
 		return 0, explain("freeze selection", err)
 	}
 	counts, err := s.CountDeliveries(ctx, r.ID)
-	return counts[event.Pending], err
+	total := uint64(0)
+	for _, n := range counts {
+		total += n
+	}
+	return total, err
 }
 
 // SaveReplay writes a replay's new state. UpdatedAt orders the states.

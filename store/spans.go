@@ -2,9 +2,12 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/column"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -40,36 +43,75 @@ func (x SpanExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnly
 func (SpanExporter) Shutdown(context.Context) error { return nil }
 
 func appendSpan(batch driver.Batch, span sdktrace.ReadOnlySpan) error {
-	resource := attributeMap(span.Resource().Attributes())
 	context, parent := span.SpanContext(), ""
 	if span.Parent().SpanID().IsValid() {
 		parent = span.Parent().SpanID().String()
 	}
-	events, links := span.Events(), span.Links()
-	eventTimes, eventNames, eventAttributes := make([]time.Time, len(events)), make([]string, len(events)), make([]map[string]string, len(events))
-	for i, e := range events {
-		eventTimes[i], eventNames[i], eventAttributes[i] = e.Time, e.Name, attributeMap(e.Attributes)
+	var events nestedEvents
+	for _, e := range span.Events() {
+		events.times, events.names = append(events.times, e.Time), append(events.names, e.Name)
+		events.attributes = append(events.attributes, attributes(e.Attributes))
 	}
-	linkTraces, linkSpans, linkStates, linkAttributes := make([]string, len(links)), make([]string, len(links)), make([]string, len(links)), make([]map[string]string, len(links))
-	for i, l := range links {
-		linkTraces[i], linkSpans[i] = l.SpanContext.TraceID().String(), l.SpanContext.SpanID().String()
-		linkStates[i], linkAttributes[i] = l.SpanContext.TraceState().String(), attributeMap(l.Attributes)
+	var links nestedLinks
+	for _, l := range span.Links() {
+		links.traces, links.spans = append(links.traces, l.SpanContext.TraceID().String()), append(links.spans, l.SpanContext.SpanID().String())
+		links.states, links.attributes = append(links.states, l.SpanContext.TraceState().String()), append(links.attributes, attributes(l.Attributes))
 	}
+	service, _ := span.Resource().Set().Value("service.name")
 	return batch.Append(
 		span.StartTime(), context.TraceID().String(), context.SpanID().String(), parent, context.TraceState().String(),
-		span.Name(), kindName(span.SpanKind()), resource["service.name"], resource,
-		span.InstrumentationScope().Name, span.InstrumentationScope().Version, attributeMap(span.Attributes()),
+		span.Name(), kindName(span.SpanKind()), service.AsString(), attributes(span.Resource().Attributes()),
+		span.InstrumentationScope().Name, span.InstrumentationScope().Version, attributes(span.Attributes()),
 		uint64(span.EndTime().Sub(span.StartTime())), span.Status().Code.String(), span.Status().Description,
-		eventTimes, eventNames, eventAttributes, linkTraces, linkSpans, linkStates, linkAttributes,
+		events.times, events.names, events.attributes, links.traces, links.spans, links.states, links.attributes,
 	)
 }
 
-func attributeMap(attributes []attribute.KeyValue) map[string]string {
-	m := make(map[string]string, len(attributes))
-	for _, a := range attributes {
-		m[string(a.Key)] = a.Value.Emit()
+// nestedEvents and nestedLinks are the Nested columns, an array for each of their parts.
+type nestedEvents struct {
+	times      []time.Time
+	names      []string
+	attributes []attributes
+}
+
+type nestedLinks struct {
+	traces, spans, states []string
+	attributes            []attributes
+}
+
+// attributes are a value of a Map column. They save making a Go map of each, which the driver would read by reflection.
+type attributes []attribute.KeyValue
+
+// Put implements column.IterableOrderedMap; only reading uses it.
+func (attributes) Put(any, any) {}
+
+// Iterator implements column.IterableOrderedMap.
+func (a attributes) Iterator() column.MapIterator { return &attributeIterator{list: a, at: -1} }
+
+type attributeIterator struct {
+	list attributes
+	at   int
+}
+
+func (i *attributeIterator) Next() bool { i.at++; return i.at < len(i.list) }
+func (i *attributeIterator) Key() any   { return string(i.list[i.at].Key) }
+func (i *attributeIterator) Value() any { return valueText(i.list[i.at].Value) }
+
+// valueText writes a value as the Collector does: what is no string as JSON.
+func valueText(v attribute.Value) string {
+	switch v.Type() {
+	case attribute.STRING:
+		return v.AsString()
+	case attribute.INT64:
+		return strconv.FormatInt(v.AsInt64(), 10)
+	case attribute.BOOL:
+		return strconv.FormatBool(v.AsBool())
 	}
-	return m
+	text, err := json.Marshal(v.AsInterface())
+	if err != nil { // a float that JSON has no word for
+		return v.Emit()
+	}
+	return string(text)
 }
 
 // kindName is the Collector's word for a span kind.

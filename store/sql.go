@@ -55,9 +55,10 @@ func matching(sel event.Selection) *conditions {
 	addIn(c, "kind", sel.Kinds)
 	addIn(c, "verdict", sel.Verdicts)
 	if len(sel.IDs) > 0 {
-		from, to := idRange(sel.IDs)
-		c.add("received_at >= {}", "DateTime64(6,'UTC')", micros(from))
-		c.add("received_at <= {}", "DateTime64(6,'UTC')", micros(to))
+		if from, to, ok := event.IDRange(sel.IDs); ok {
+			c.add("received_at >= {}", "DateTime64(6,'UTC')", micros(from))
+			c.add("received_at <= {}", "DateTime64(6,'UTC')", micros(to))
+		}
 		c.add("id IN {}", "Array(UUID)", uuidStrings(sel.IDs))
 	}
 	return c
@@ -80,21 +81,4 @@ func uuidStrings(ids []uuid.UUID) []string {
 		list[i] = id.String()
 	}
 	return list
-}
-
-// idRange bounds received_at for events with these ids, so that finding them reads a few granules and not the table.
-// An id is made when the request is received; its clock may differ from received_at by the steps of that clock.
-func idRange(ids []uuid.UUID) (from, to time.Time) {
-	const slack = time.Minute
-	for i, id := range ids {
-		seconds, nanos := id.Time().UnixTime()
-		at := time.Unix(seconds, nanos)
-		if i == 0 || at.Before(from) {
-			from = at
-		}
-		if i == 0 || at.After(to) {
-			to = at
-		}
-	}
-	return from.Add(-slack), to.Add(slack)
 }

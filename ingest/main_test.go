@@ -1,0 +1,328 @@
+package ingest_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.uber.org/goleak"
+
+	"hooktape/event"
+	"hooktape/ingest"
+	"hooktape/spool"
+)
+
+// The process's telemetry, as all tests of the package see it.
+var (
+	spans   = tracetest.NewInMemoryExporter()
+	metrics = metric.NewManualReader()
+)
+
+// TestMain lets go of idle connections: clickhouse-go forgets one that it closes right after an error response.
+func TestMain(m *testing.M) {
+	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)))
+	otel.SetMeterProvider(metric.NewMeterProvider(metric.WithReader(metrics)))
+	otel.SetTextMapPropagator(propagation.TraceContext{})
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
+
+const (
+	token    = "first-token-8Qx2"
+	newToken = "second-token-W7s"
+	signing  = "signing-token"
+	// other is a token of another source.
+	other = "other-source-token"
+)
+
+var sources = []ingest.Source{
+	{Name: "demo", Tokens: []string{token, newToken}, MaxBody: 100_000},
+	{Name: "chat", Tokens: []string{token}, SigningTokens: []string{signing, "next-" + signing}},
+	{Name: "демо", Tokens: []string{other}},
+	{Name: "small", Tokens: []string{other}, MaxBody: 1000},
+}
+
+// server is an ingest server on a real listener and a real spool.
+type server struct {
+	t       *testing.T
+	addr    string
+	spool   *spool.Spool
+	log     *logBuffer
+	handler *ingest.Server
+	stop    func() error
+}
+
+type config struct {
+	options ingest.Options
+	spool   spool.Options
+	lag     ingest.Lag
+	// between, when set, stands between the server and its spool.
+	between func(ingest.Spool) ingest.Spool
+}
+
+func newServer(t *testing.T, change func(*config)) *server {
+	t.Helper()
+	c := config{options: ingest.DefaultOptions(), spool: spool.DefaultOptions(), between: func(s ingest.Spool) ingest.Spool { return s }}
+	c.options.Limits.RejectedPerAddress = ingest.Rate{PerSecond: 1, Burst: 1000}
+	c.options.Limits.RejectedTotal = ingest.Rate{PerSecond: 1, Burst: 1000}
+	c.spool.MinFree, c.spool.Logger = 0, slog.New(slog.DiscardHandler)
+	if change != nil {
+		change(&c)
+	}
+	s := &server{t: t, log: &logBuffer{}}
+	var err error
+	if s.spool, err = spool.Open(t.TempDir(), c.spool); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.spool.Close() })
+	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s.handler, err = ingest.NewServer(c.options, ingest.NewSources(sources), c.between(s.spool), func() ingest.Lag { return c.lag }, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.addr = listener.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- s.handler.Serve(ctx, listener) }()
+	s.stop = sync.OnceValue(func() error { cancel(); return <-served })
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return s
+}
+
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// dial opens a connection that ends with the test.
+func (s *server) dial() net.Conn {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	s.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// answer is a response with its body read.
+type answer struct {
+	*http.Response
+	body string
+}
+
+func (s *server) read(r *bufio.Reader, method string) answer {
+	s.t.Helper()
+	response, err := http.ReadResponse(r, &http.Request{Method: method})
+	if err != nil {
+		s.t.Fatalf("no answer: %v", err)
+	}
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatalf("half an answer: %v", err)
+	}
+	return answer{response, string(body)}
+}
+
+// raw sends bytes as they stand, and reads one answer.
+func (s *server) raw(request string) answer {
+	s.t.Helper()
+	conn := s.dial()
+	defer conn.Close()
+	go io.WriteString(conn, request) // the answer may come before the whole is read
+	method, _, _ := strings.Cut(request, " ")
+	return s.read(bufio.NewReader(conn), method)
+}
+
+// request writes a request with a body of known length.
+func request(method, target, body string, headers ...string) string {
+	lines := append([]string{method + " " + target + " HTTP/1.1", "Host: hooks.example.com", fmt.Sprintf("Content-Length: %d", len(body))}, headers...)
+	return strings.Join(lines, "\r\n") + "\r\n\r\n" + body
+}
+
+func (s *server) post(target, body string, headers ...string) answer {
+	s.t.Helper()
+	return s.raw(request("POST", target, body, headers...))
+}
+
+// take takes n captured requests out of the spool.
+func (s *server) take(n int) []event.Received {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var list []event.Received
+	for len(list) < n {
+		batch, err := s.spool.Next(ctx, spool.Limits{Records: 1, Bytes: 1, Age: time.Millisecond})
+		if err != nil {
+			s.t.Fatalf("%d captured, want %d: %v", len(list), n, err)
+		}
+		for _, record := range batch.Records {
+			var r event.Received
+			if err := r.Unmarshal(record); err != nil {
+				s.t.Fatal(err)
+			}
+			list = append(list, r)
+		}
+		if err := s.spool.Ack(batch); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.nothing()
+	if len(list) != n {
+		s.t.Fatalf("%d captured, want %d: %+v", len(list), n, list)
+	}
+	return list
+}
+
+// one takes the only captured request.
+func (s *server) one() event.Received {
+	s.t.Helper()
+	return s.take(1)[0]
+}
+
+// nothing asserts that nothing is captured.
+func (s *server) nothing() {
+	s.t.Helper()
+	if n := s.spool.Stat().Records; n != 0 {
+		s.t.Errorf("%d more are captured", n)
+	}
+}
+
+func headerOf(r event.Received, name string) (values []string) {
+	for _, h := range r.Headers {
+		if h.Name == name {
+			values = append(values, h.Value)
+		}
+	}
+	return values
+}
+
+// sums adds up a counter's points by the values of some of its attributes.
+func sums(t *testing.T, counter string, keys ...string) map[string]int64 {
+	t.Helper()
+	counts := map[string]int64{}
+	for _, m := range collect(t) {
+		if m.Name != counter {
+			continue
+		}
+		for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
+			var label []string
+			for _, kv := range p.Attributes.ToSlice() {
+				if slices.Contains(keys, string(kv.Key)) {
+					label = append(label, kv.Value.Emit())
+				}
+			}
+			counts[strings.Join(label, " ")] += p.Value
+		}
+	}
+	return counts
+}
+
+func collect(t *testing.T) (list []metricdata.Metrics) {
+	t.Helper()
+	var rm metricdata.ResourceMetrics
+	if err := metrics.Collect(context.Background(), &rm); err != nil {
+		t.Fatal(err)
+	}
+	for _, scope := range rm.ScopeMetrics {
+		list = append(list, scope.Metrics...)
+	}
+	return list
+}
+
+// since is by how much counts have grown.
+func since(before, after map[string]int64) map[string]int64 {
+	grown := map[string]int64{}
+	for k, v := range after {
+		if v != before[k] {
+			grown[k] = v - before[k]
+		}
+	}
+	return grown
+}
+
+func eventually(t *testing.T, patience time.Duration, check func() error) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("not within %s: %v", patience, err)
+		}
+	}
+}
+
+func fixture(t *testing.T, name string) string {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join("..", "bothelp", "testdata", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+var localhost = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+
+func trusting(c *config) { c.options.TrustedProxies = localhost }
+
+// raws sends several requests at once over one connection, and tells the statuses of all answers.
+func (s *server) raws(requests string) (statuses []int) {
+	s.t.Helper()
+	conn := s.dial()
+	defer conn.Close()
+	io.WriteString(conn, requests)
+	r := bufio.NewReader(conn)
+	for range strings.Count(requests, " HTTP/1.1\r\n") {
+		statuses = append(statuses, s.read(r, "POST").StatusCode)
+	}
+	return statuses
+}

@@ -1,0 +1,217 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"hooktape/event"
+	"hooktape/internal/enginetest"
+	"hooktape/store"
+)
+
+func TestMigrateTwice(t *testing.T) {
+	d := open(t, enginetest.DSN(t))
+	applied, err := d.Migrate(background)
+	if err != nil || applied < 8 {
+		t.Fatalf("first: %d applied, %v", applied, err)
+	}
+	e := eventAt(dawn, 1)
+	d.insert(t, e)
+	if applied, err := d.Migrate(background); err != nil || applied != 0 {
+		t.Errorf("second: %d applied, %v", applied, err)
+	}
+	if _, err := d.Event(background, e.ID); err != nil {
+		t.Errorf("after the second: %v", err)
+	}
+}
+
+// TestMigrateAtOnce: two processes that start together both get a whole schema.
+func TestMigrateAtOnce(t *testing.T) {
+	dsn := enginetest.DSN(t)
+	for range 3 {
+		a, b := open(t, dsn), open(t, dsn)
+		var both errgroup.Group
+		for _, d := range []db{a, b} {
+			both.Go(func() error { _, err := d.Migrate(background); return err })
+		}
+		if err := both.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if n := a.text(t, "SELECT toString(count()) FROM system.tables WHERE database = currentDatabase() AND name IN "+
+			"('events', 'quarantine', 'replays', 'deliveries', 'attempts', 'otel_traces', 'otel_traces_trace_id_ts', 'otel_traces_trace_id_ts_mv')"); n != "8" {
+			t.Errorf("%s of 8 tables are there", n)
+		}
+		if applied, err := a.Migrate(background); err != nil || applied != 0 {
+			t.Errorf("afterwards: %d applied, %v", applied, err)
+		}
+		a.exec(t, "DROP DATABASE "+a.Database()+" SYNC")
+		a.exec2(t, dsn)
+	}
+}
+
+// exec2 makes the database again, for enginetest drops it in the end.
+func (d db) exec2(t *testing.T, dsn string) {
+	t.Helper()
+	if _, err := open(t, dsn).Migrate(background); err != nil {
+		t.Fatal(err)
+	}
+	d.exec(t, "DROP DATABASE "+d.Database()+" SYNC")
+}
+
+func TestMigrateMakesTheDatabase(t *testing.T) {
+	engine := enginetest.Start(t)
+	d := open(t, engine.DSN("of-its own`\\name"))
+	if _, err := d.Migrate(background); err != nil {
+		t.Fatal(err)
+	}
+	d.insert(t, eventAt(dawn, 1))
+	s, err := store.Open(strings.TrimSuffix(engine.DSN(""), "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if s.Database() != "hooktape" {
+		t.Errorf("a DSN without database means %q", s.Database())
+	}
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	d := newDB(t)
+	d.exec(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (10000, 1)")
+	if _, err := d.Migrate(background); !errors.Is(err, store.ErrNewerSchema) || !strings.Contains(err.Error(), "10000") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestErrorClasses: what callers decide on, from what a real engine answers.
+func TestErrorClasses(t *testing.T) {
+	d := newDB(t)
+	refused := func(change string) error {
+		t.Helper()
+		d.exec(t, change)
+		return d.InsertEvents(background, "", []event.Event{eventAt(dawn, 1)})
+	}
+	empty := open(t, enginetest.DSN(t))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := "http://" + listener.Addr().String() + "/hooktape"
+	listener.Close()
+	hanging, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hanging.Close()
+	soon, cancel := context.WithTimeout(background, 200*time.Millisecond)
+	defer cancel()
+	_, unknownTable := empty.ListEvents(background, event.Selection{}, store.Page{Limit: 1})
+	all := []error{store.ErrRefused, store.ErrUnavailable, store.ErrUnauthorized, store.ErrNotFound}
+	for _, c := range []struct {
+		name string
+		err  error
+		want error // nil: none of them
+	}{
+		{"unknown table", unknownTable, nil},
+		{"insert into an unknown table", empty.InsertEvents(background, "", []event.Event{eventAt(dawn, 1)}), nil},
+		{"unknown database", open(t, "http://"+hostOf(empty.dsn)+"/no_such_database").Ping(background), nil},
+		{"constraint", refused("ALTER TABLE events ADD CONSTRAINT never CHECK source != 'demo'"), store.ErrRefused},
+		{"missing column", refused("ALTER TABLE events DROP CONSTRAINT never, DROP COLUMN utm_term"), nil},
+		{"connection refused", open(t, closed).Ping(background), store.ErrUnavailable},
+		{"insert, connection refused", open(t, closed).InsertEvents(background, "", []event.Event{eventAt(dawn, 1)}), store.ErrUnavailable},
+		{"migrate, connection refused", migrateErr(open(t, closed)), store.ErrUnavailable},
+		{"time is over", open(t, "http://"+hanging.Addr().String()+"/hooktape").Ping(soon), store.ErrUnavailable},
+		{"unknown host", open(t, "http://no-such-host.invalid:8123/hooktape").Ping(background), store.ErrUnavailable},
+		{"no such event", eventErr(newDB(t), eventAt(dawn, 1)), store.ErrNotFound},
+		{"server's own timeout", open(t, d.dsn+"?max_execution_time=1").Ping(background), nil},
+	} {
+		if c.err == nil && c.name != "server's own timeout" {
+			t.Errorf("%s: no error", c.name)
+		}
+		for _, class := range all {
+			if errors.Is(c.err, class) != (class == c.want) {
+				t.Errorf("%s: is %q: %v: %v", c.name, class, errors.Is(c.err, class), c.err)
+			}
+		}
+	}
+	if d.exec(t, "DROP TABLE events"); d.InsertEvents(background, "", []event.Event{eventAt(dawn, 1)}) == nil {
+		t.Error("an insert into no table succeeds")
+	}
+}
+
+func hostOf(dsn string) string {
+	host, _, _ := strings.Cut(strings.TrimPrefix(dsn, "http://"), "/")
+	return host
+}
+
+func migrateErr(d db) error { _, err := d.Migrate(background); return err }
+
+func eventErr(d db, e event.Event) error { _, err := d.Event(background, e.ID); return err }
+
+// TestErrorsAreShort: an error is for a log line, and tells no password and none of the values asked for.
+func TestErrorsAreShort(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+	d := open(t, "http://someone:s3cret@"+listener.Addr().String()+"/hooktape")
+	_, err = d.ListEvents(background, event.Selection{Sources: []string{"looked-for"}}, store.Page{Limit: 1})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if text := err.Error(); strings.Contains(text, "s3cret") || strings.Contains(text, "looked-for") || strings.Contains(text, "param_") {
+		t.Errorf("the error says %s", text)
+	}
+	if _, err := store.Open("http://someone:s3cret@host:notaport/"); err == nil || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("a wrong DSN: %v", err)
+	}
+}
+
+// TestDeduplication: the same token stores once, also over a kill; another token again.
+func TestDeduplication(t *testing.T) {
+	engine := enginetest.Start(t)
+	d := open(t, engine.DSN("hooktape"))
+	if _, err := d.Migrate(background); err != nil {
+		t.Fatal(err)
+	}
+	// Over the end of a month: two partitions, hence two parts.
+	batch := []event.Event{eventAt(dawn.Add(-time.Hour), 1), eventAt(dawn.Add(time.Hour), 2)}
+	insert := func(token string) {
+		t.Helper()
+		if err := d.InsertEvents(background, token, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count := func(want string) {
+		t.Helper()
+		if n := d.text(t, "SELECT toString(count()) FROM events"); n != want {
+			t.Errorf("%s rows, want %s", n, want)
+		}
+	}
+	insert("spool-1-2")
+	insert("spool-1-2")
+	count("2")
+	engine.Kill()
+	engine.Restart()
+	d = open(t, engine.DSN("hooktape"))
+	insert("spool-1-2")
+	count("2")
+	insert("spool-3-4")
+	count("4")
+	q := store.Quarantined{ID: batch[0].ID, ReceivedAt: dawn, Source: "demo", Error: "x", Record: []byte{0, 0xff}}
+	for range 2 {
+		if err := d.InsertQuarantine(background, "spool-9-9", q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := d.text(t, "SELECT formatRow('CSV', count(), any(id), any(source), any(error), hex(any(record))) FROM quarantine"); got != `1,"`+q.ID.String()+"\",\"demo\",\"x\",\"00FF\"\n" {
+		t.Errorf("quarantine: %s", got)
+	}
+}
