@@ -1,10 +1,12 @@
 package ingest_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
@@ -148,8 +150,11 @@ func TestTooMuchHeader(t *testing.T) {
 	if e := s.one(); len(headerOf(e, "X-Large")[0]) != 60<<10 {
 		t.Errorf("60 KiB: %d bytes are kept", len(headerOf(e, "X-Large")[0]))
 	}
-	if a := s.post("/hooks/demo/"+token, "{}", "X-Large: "+strings.Repeat("x", 72<<10)); a.StatusCode != 431 {
-		t.Errorf("72 KiB: %s", a.Status)
+	conn := s.dial()
+	go io.WriteString(conn, request("POST", "/hooks/demo/"+token, "{}", "X-Large: "+strings.Repeat("x", 72<<10)))
+	// The server closes with bytes unread: of its answer only the beginning is sure to arrive.
+	if line, err := bufio.NewReader(conn).ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 431 ") {
+		t.Errorf("72 KiB: %q, %v", line, err)
 	}
 	s.nothing()
 }

@@ -12,7 +12,6 @@ import (
 
 const (
 	hooksPrefix  = "/hooks/"
-	mask         = "***"
 	maxStepBytes = 128
 )
 
@@ -64,13 +63,14 @@ type judged struct {
 	hook
 	source  *Source // nil unless accepted
 	verdict event.Verdict
-	host    string // as the sender wrote it
+	host    string
 }
 
 type judgedKey struct{}
 
-// judge stands in front of everything else. It takes the token out of the URL: no middleware, span, metric or log behind
-// it can tell the token, for none can see it. The host, which is anyone's invention, goes as well.
+// judge stands in front of everything else. It takes the token out of the URL, and out of wherever else it stands: no
+// middleware, span, metric or log behind it can tell the token, for none can see it. The host, which is anyone's
+// invention, goes out of the request as well.
 func (s *Server) judge(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, hooksPrefix) {
@@ -78,29 +78,27 @@ func (s *Server) judge(next http.Handler) http.Handler {
 			return
 		}
 		sources := s.sources.Load()
-		j := judged{hook: parseHook(rawPath(r)), host: r.Host}
-		j.source, j.verdict = sources.authenticate(j.hook)
-		j.hook = sources.scrub(j.hook)
+		h := parseHook(rawPath(r))
+		source, verdict := sources.authenticate(h)
+		secret := sources.secret
+		if verdict != event.Accepted {
+			secret = secret.with(h.token)
+		}
+		j := judged{source: source, verdict: verdict, host: secret.hide(r.Host),
+			hook: hook{source: secret.hide(h.source), step: secret.hide(h.step), path: secret.hidePath(h.path)}}
 		masked := r.WithContext(context.WithValue(r.Context(), judgedKey{}, j))
-		masked.URL = &url.URL{Path: hooksPrefix + mask, RawQuery: j.hide(r.URL.RawQuery)}
-		masked.RequestURI, masked.Host = masked.URL.RequestURI(), ""
+		masked.URL = &url.URL{Path: hooksPrefix + mask, RawQuery: secret.hide(r.URL.RawQuery)}
+		masked.RequestURI, masked.Host, masked.Header = masked.URL.RequestURI(), "", secret.hideHeader(r.Header)
 		next.ServeHTTP(w, masked)
 	})
 }
 
 // rawPath is the path as the sender wrote it.
 func rawPath(r *http.Request) string {
-	if strings.HasPrefix(r.RequestURI, "/") {
-		path, _, _ := strings.Cut(r.RequestURI, "?")
-		return path
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	if _, rest, absolute := strings.Cut(path, "://"); absolute && !strings.HasPrefix(path, "/") {
+		_, path, _ = strings.Cut(rest, "/") // as to a proxy: http://host/path
+		path = "/" + path
 	}
-	return r.URL.EscapedPath()
-}
-
-// hide masks the token in what may repeat the URL, such as a proxy's X-Original-URI.
-func (h hook) hide(s string) string {
-	if len(h.token) < 8 {
-		return s
-	}
-	return strings.ReplaceAll(s, h.token, mask)
+	return path
 }

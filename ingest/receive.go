@@ -45,6 +45,9 @@ func (s *Server) receive(c *gin.Context) {
 		verdict = event.BadSignature
 	}
 	captured.Verdict = verdict
+	if verdict != event.Accepted {
+		captured.Body = slices.Clip(captured.Body[:min(len(captured.Body), RejectedBodyBytes)])
+	}
 	captured.BodySHA256 = sha256.Sum256(captured.Body)
 	defer func() { s.requestTime.Record(r.Context(), time.Since(begun).Seconds(), verdictSet(verdict)) }()
 	span.SetAttributes(semconv.HTTPRoute(hookRoute), semconv.URLPath(h.path), semconv.ClientAddress(captured.RemoteIP.String()), attrEventID.String(captured.ID.String()),
@@ -67,20 +70,16 @@ func (s *Server) receive(c *gin.Context) {
 func (s *Server) readBody(captured *event.Received, body io.Reader, source *Source, verdict event.Verdict) event.Verdict {
 	limit := int64(RejectedBodyBytes)
 	if verdict == event.Accepted {
-		limit = source.MaxBody
+		limit = max(limit, source.MaxBody+1)
 	}
-	read, err := io.ReadAll(io.LimitReader(body, limit+1))
-	captured.Body = read
-	if int64(len(read)) > limit || verdict != event.Accepted {
-		captured.Body = slices.Clone(read[:min(len(read), RejectedBodyBytes)])
-	}
+	var err error
+	captured.Body, err = io.ReadAll(io.LimitReader(body, limit))
 	switch {
 	case verdict != event.Accepted:
 		return verdict
-	case int64(len(read)) > limit:
+	case int64(len(captured.Body)) > source.MaxBody:
 		return event.TooLarge
 	case err != nil:
-		captured.Body = slices.Clone(read[:min(len(read), RejectedBodyBytes)])
 		return event.Aborted
 	}
 	return event.Accepted
@@ -96,7 +95,7 @@ func (s *Server) append(c *gin.Context, captured *event.Received) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), s.options.Timeouts.Read)
 	defer cancel()
 	ctx, span := s.tracer.Start(ctx, "spool append")
-	defer span.End()
+	defer func() { span.End() }() // not deferred directly, for then End would record a panic's value
 	record, err := captured.Marshal()
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
@@ -144,10 +143,10 @@ func (s *Server) unavailable(c *gin.Context, err error) {
 // the lines of one name keep theirs.
 func headers(r *http.Request, h judged) []event.Header {
 	list := make([]event.Header, 0, len(r.Header)+1)
-	list = append(list, event.Header{Name: "Host", Value: h.hide(h.host)})
+	list = append(list, event.Header{Name: "Host", Value: h.host})
 	for name, values := range r.Header {
 		for _, value := range values {
-			list = append(list, event.Header{Name: name, Value: h.hide(value)})
+			list = append(list, event.Header{Name: name, Value: value})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b event.Header) int { return strings.Compare(a.Name, b.Name) })

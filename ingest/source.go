@@ -3,7 +3,6 @@ package ingest
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"strings"
 
 	"hooktape/event"
 )
@@ -28,12 +27,13 @@ const DefaultMaxBody = 1 << 20
 type Sources struct {
 	byName map[string]*Source
 	hashes map[string][][32]byte // of each source's tokens
-	tokens map[[32]byte]bool     // all hashes
+	secret secrets               // all tokens
 }
 
 // NewSources makes a set.
 func NewSources(list []Source) *Sources {
-	s := &Sources{byName: map[string]*Source{}, hashes: map[string][][32]byte{}, tokens: map[[32]byte]bool{}}
+	s := &Sources{byName: map[string]*Source{}, hashes: map[string][][32]byte{}}
+	var tokens []string
 	for i := range list {
 		source := list[i]
 		if source.MaxBody == 0 {
@@ -41,11 +41,11 @@ func NewSources(list []Source) *Sources {
 		}
 		s.byName[source.Name] = &source
 		for _, token := range source.Tokens {
-			hash := sha256.Sum256([]byte(token))
-			s.hashes[source.Name] = append(s.hashes[source.Name], hash)
-			s.tokens[hash] = true
+			s.hashes[source.Name] = append(s.hashes[source.Name], sha256.Sum256([]byte(token)))
+			tokens = append(tokens, token)
 		}
 	}
+	s.secret = newSecrets(tokens)
 	return s
 }
 
@@ -73,27 +73,3 @@ func (s *Sources) Kind(source string) event.Kind {
 	}
 	return ""
 }
-
-// scrub masks tokens that stand where none belongs, as in a URL whose parts were swapped or doubled.
-func (s *Sources) scrub(h hook) hook {
-	segments := strings.Split(h.path, "/")
-	for i, segment := range segments {
-		if s.isToken(unescape(segment)) {
-			segments[i] = mask
-		}
-	}
-	h.path = strings.Join(segments, "/")
-	if s.isToken(h.source) {
-		h.source = mask
-	}
-	words := strings.Split(h.step, "/")
-	for i, word := range words {
-		if s.isToken(word) {
-			words[i] = mask
-		}
-	}
-	h.step = strings.Join(words, "/")
-	return h
-}
-
-func (s *Sources) isToken(word string) bool { return s.tokens[sha256.Sum256([]byte(word))] }

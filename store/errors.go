@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
@@ -26,7 +27,11 @@ func explain(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if class := classify(err); class != nil {
+	class := classify(err)
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		err = request.Err // without the URL, which holds the query's parameters
+	}
+	if class != nil {
 		return fmt.Errorf("%s: %w: %w", doing, class, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)

@@ -125,7 +125,7 @@ func TestHostileSelections(t *testing.T) {
 func TestHostileEndpoints(t *testing.T) {
 	d := newDB(t)
 	for i, endpoint := range []string{"http://x/'", "http://x/\\", "http://x/\\n", "http://x/a\tb\nc", "http://x/{p0:String}", "http://x/ё", "\\N", ""} {
-		r := event.Replay{ID: idAt(dawn, i), Endpoint: endpoint}
+		r := event.Replay{ID: idAt(dawn, i), CreatedAt: dawn.Add(24 * time.Hour), Endpoint: endpoint}
 		e := eventAt(dawn.Add(time.Duration(i)*time.Hour), i)
 		d.insert(t, e)
 		r.Selection.IDs = []uuid.UUID{e.ID}

@@ -58,6 +58,7 @@ type instance struct {
 	env    []string
 	ingest string
 	api    string
+	dir    string
 	dsn    string
 	db     *store.Store
 
@@ -68,9 +69,9 @@ type instance struct {
 // newInstance prepares an instance; dsn is empty for the embedded engine.
 func newInstance(t *testing.T, dsn string) *instance {
 	t.Helper()
-	i := &instance{t: t, ingest: freeAddr(t), api: freeAddr(t)}
+	i := &instance{t: t, ingest: freeAddr(t), api: freeAddr(t), dir: t.TempDir()}
 	embedded := freeAddr(t)
-	i.env = append(os.Environ(), "HOOKTAPE_DATA="+t.TempDir(), "HOOKTAPE_INGEST_ADDR="+i.ingest, "HOOKTAPE_API_ADDR="+i.api,
+	i.env = append(os.Environ(), "HOOKTAPE_DATA="+i.dir, "HOOKTAPE_INGEST_ADDR="+i.ingest, "HOOKTAPE_API_ADDR="+i.api,
 		"HOOKTAPE_EMBEDDED_ADDR="+embedded, "HOOKTAPE_CLICKHOUSE_DSN="+dsn)
 	if dsn == "" {
 		dsn = "http://" + embedded + "/hooktape"

@@ -1,0 +1,145 @@
+package ingest_test
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"hooktape/event"
+	"hooktape/ingest"
+)
+
+// TestTokenIsNowhere: however the URL is written or mistaken, none of the tokens stands in what is stored, logged, traced or
+// measured.
+func TestTokenIsNowhere(t *testing.T) {
+	encoded := strings.ReplaceAll(url.PathEscape(token), "-", "%2D")
+	for name, c := range map[string]struct{ target, header string }{
+		"right":                       {"/hooks/demo/T/step", ""},
+		"percent-encoded":             {"/hooks/demo/" + encoded + "/step", ""},
+		"doubled slash before":        {"/hooks/demo//T/step", ""},
+		"doubled slash at the start":  {"/hooks//demo/T/step", ""},
+		"doubled slash at the root":   {"//hooks/demo/T/step", ""},
+		"swapped":                     {"/hooks/T/demo/step", ""},
+		"swapped and encoded":         {"/hooks/" + encoded + "/demo/step", ""},
+		"as the source":               {"/hooks/T", ""},
+		"as the source, closed":       {"/hooks/T/", ""},
+		"twice":                       {"/hooks/demo/T/T", ""},
+		"in the step":                 {"/hooks/demo/T/a/T/b", ""},
+		"in the step of a bad token":  {"/hooks/demo/x/T/b", ""},
+		"behind an encoded slash":     {"/hooks/demo/T/a%2FT", ""},
+		"before an encoded slash":     {"/hooks/demo/T%2Fstep", ""},
+		"unknown source":              {"/hooks/nobody/T/step", ""},
+		"unknown source and swapped":  {"/hooks/T/nobody", ""},
+		"of another source":           {"/hooks/demo/O/step", ""},
+		"encoded prefix":              {"/%68ooks/demo/T/step", ""},
+		"absolute form":               {"http://h/hooks/demo/T/step", ""},
+		"in the query too":            {"/hooks/demo/T/step?token=T", ""},
+		"only in the query":           {"/hooks/demo?token=T", ""},
+		"wrong method":                {"GET /hooks/demo/T/step", ""},
+		"X-Original-URI":              {"/hooks/demo/T/step", "X-Original-URI: /hooks/demo/T/step"},
+		"Referer":                     {"/hooks/demo/T/step", "Referer: https://h/hooks/demo/T/step?a=b"},
+		"encoded in X-Original-URI":   {"/hooks/demo/" + encoded, "X-Original-URI: /hooks/demo/" + encoded},
+		"swapped, with a header":      {"/hooks/T/demo", "X-Original-URI: /hooks/T/demo"},
+		"bad token, header with good": {"/hooks/demo/not-the-token", "X-Rewrite-URL: /hooks/demo/T"},
+		"User-Agent":                  {"/hooks/demo/T", "User-Agent: T"},
+		"bad signature":               {"/hooks/chat/T/step", ""},
+		"too large":                   {"/hooks/small/O/step", "X-Pad: 1"},
+		"upper-case prefix":           {"/HOOKS/demo/T", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, nil)
+			spans.Reset()
+			fill := strings.NewReplacer("/T", "/"+token, "=T", "="+token, ": T", ": "+token, "%2FT", "%2F"+token, "/O", "/"+other)
+			method, target, ok := strings.Cut(fill.Replace(c.target), " ")
+			if !ok {
+				method, target = "POST", method
+			}
+			var headers []string
+			if c.header != "" {
+				headers = append(headers, fill.Replace(c.header))
+			}
+			body := strings.Repeat("{}", 600)
+			s.raw(request(method, target, body, headers...))
+			s.stop()
+			stored := s.take(int(s.spool.Stat().Records))
+			for _, e := range stored {
+				e.Body = nil
+				assertNoToken(t, "what is stored", fmt.Sprintf("%q", []any{e.Source, e.Step, e.Path, e.Query, e.Method, e.Headers}))
+			}
+			for _, span := range spans.GetSpans() {
+				assertNoToken(t, "a span", spanText(span))
+			}
+			assertNoToken(t, "the log", s.log.String())
+			assertNoToken(t, "a metric", fmt.Sprintf("%v", collect(t)))
+			if len(stored) == 1 && stored[0].Verdict == event.Accepted && !strings.Contains(stored[0].Path, "***") {
+				t.Errorf("the path is %q", stored[0].Path)
+			}
+		})
+	}
+}
+
+// spanText is all that a span says.
+func spanText(span tracetest.SpanStub) string {
+	text := []string{span.Name, span.Status.Description}
+	add := func(attributes []attribute.KeyValue) {
+		for _, kv := range attributes {
+			text = append(text, string(kv.Key), kv.Value.Emit())
+		}
+	}
+	add(span.Attributes)
+	for _, e := range span.Events {
+		text = append(text, e.Name)
+		add(e.Attributes)
+	}
+	for _, link := range span.Links {
+		text = append(text, link.SpanContext.TraceState().String())
+		add(link.Attributes)
+	}
+	return strings.Join(text, " ")
+}
+
+func assertNoToken(t *testing.T, where, text string) {
+	t.Helper()
+	plain, err := url.PathUnescape(text)
+	if err != nil {
+		plain = strings.ReplaceAll(text, "%2D", "-")
+	}
+	for _, secret := range []string{token, other, signing} {
+		if strings.Contains(text, secret) || strings.Contains(plain, secret) {
+			t.Errorf("%s has %q: %s", where, secret, text)
+		}
+	}
+}
+
+// TestHostIsNoLabel: what a stranger writes into Host or the method makes no new time series.
+func TestHostIsNoLabel(t *testing.T) {
+	s := newServer(t, nil)
+	s.raw("FROBNICATE /hooks/invented-source/x HTTP/1.1\r\nHost: invented.example\r\nUser-Agent: invented-agent\r\n\r\n")
+	text := fmt.Sprintf("%v", collect(t))
+	for _, word := range []string{"invented", "FROBNICATE"} {
+		if strings.Contains(text, word) {
+			t.Errorf("a metric has the label %s", word)
+		}
+	}
+	if !strings.Contains(text, "(unknown)") {
+		t.Error("the request is not counted")
+	}
+}
+
+// TestPanicTellsNothing: a panic's value may be a part of the request.
+func TestPanicTellsNothing(t *testing.T) {
+	spans.Reset()
+	s := newServer(t, func(c *config) {
+		c.between = func(to ingest.Spool) ingest.Spool { return &panicking{Spool: to, value: "/hooks/demo/" + token} }
+	})
+	s.post("/hooks/demo/"+token, "{}")
+	s.stop()
+	assertNoToken(t, "the log", s.log.String())
+	for _, span := range spans.GetSpans() {
+		assertNoToken(t, "a span", spanText(span))
+	}
+}

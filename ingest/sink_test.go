@@ -1,0 +1,487 @@
+package ingest_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+
+	"hooktape/bothelp"
+	"hooktape/event"
+	"hooktape/ingest"
+	"hooktape/internal/enginetest"
+	"hooktape/spool"
+	"hooktape/store"
+)
+
+// pipe is a spool with a drain into a real database.
+type pipe struct {
+	t     *testing.T
+	db    *store.Store
+	conn  driver.Conn // beside it, for what the store does not tell
+	spool *spool.Spool
+	drain *spool.Drain
+	sink  *ingest.Sink
+	log   *logBuffer
+}
+
+var ctx = context.Background()
+
+// sourceKind: the source "viewer" is one of profile views, whatever its bodies say.
+func sourceKind(source string) event.Kind {
+	if source == "viewer" {
+		return event.KindUserProfileViewed
+	}
+	return ""
+}
+
+func newPipe(t *testing.T, dsn string, limits spool.Limits) *pipe {
+	t.Helper()
+	p := &pipe{t: t, log: &logBuffer{}}
+	p.connect(dsn)
+	if _, err := p.db.Migrate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	o := spool.DefaultOptions()
+	o.MinFree, o.Logger = 0, slog.New(slog.DiscardHandler)
+	var err error
+	if p.spool, err = spool.Open(t.TempDir(), o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.spool.Close() })
+	logger := slog.New(slog.NewTextHandler(p.log, nil))
+	p.sink = ingest.NewSink(p.db, sourceKind, logger)
+	p.drain = spool.NewDrain(p.spool, p.sink, limits, logger)
+	return p
+}
+
+func (p *pipe) connect(dsn string) {
+	p.t.Helper()
+	var err error
+	if p.db, err = store.Open(dsn); err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { p.db.Close() })
+	options, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if p.conn, err = clickhouse.Open(options); err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { p.conn.Close() })
+}
+
+var quick = spool.Limits{Records: 1000, Bytes: 8 << 20, Age: 50 * time.Millisecond}
+
+// run drains until the test ends.
+func (p *pipe) run() {
+	p.t.Helper()
+	running, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- p.drain.Run(running) }()
+	p.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			p.t.Errorf("drain: %v", err)
+		}
+	})
+}
+
+func (p *pipe) flush() {
+	p.t.Helper()
+	soon, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if err := p.drain.Flush(soon); err != nil {
+		p.t.Fatalf("flush: %v, failing: %v", err, p.drain.Failing())
+	}
+}
+
+func (p *pipe) append(records ...event.Received) {
+	p.t.Helper()
+	for _, r := range records {
+		data, err := r.Marshal()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if err := p.spool.Append(ctx, data); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// text is the only value of the only row, as text.
+func (p *pipe) text(query string) (value string) {
+	p.t.Helper()
+	if err := p.conn.QueryRow(ctx, query).Scan(&value); err != nil {
+		p.t.Fatalf("%s: %v", query, err)
+	}
+	return value
+}
+
+func (p *pipe) event(id uuid.UUID) *event.Event {
+	p.t.Helper()
+	e, err := p.db.Event(ctx, id)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return e
+}
+
+func (p *pipe) wantRows(table, want string) {
+	p.t.Helper()
+	if got := p.text("SELECT toString(count()) FROM " + table); got != want {
+		p.t.Errorf("%s rows in %s, want %s", got, table, want)
+	}
+}
+
+// receivedAt is an accepted request to a source.
+func receivedAt(at time.Time, source, body string) event.Received {
+	id := uuid.Must(uuid.NewV7())
+	ms := at.UnixMilli()
+	for i := range 6 {
+		id[i] = byte(ms >> (8 * (5 - i)))
+	}
+	return event.Received{ID: id, ReceivedAt: at.UTC().Truncate(time.Microsecond), Source: source, Verdict: event.Accepted, Method: "POST",
+		Path: "/hooks/" + source + "/***", RemoteIP: netip.MustParseAddr("192.0.2.1"), Body: []byte(body), BodySHA256: sha256.Sum256([]byte(body)),
+		TraceID: [16]byte{1}, SpanID: [8]byte{2}}
+}
+
+func received(source, body string) event.Received { return receivedAt(time.Now(), source, body) }
+
+// TestColumns writes out what each column of the fixtures holds.
+func TestColumns(t *testing.T) {
+	p := newPipe(t, enginetest.DSN(t), quick)
+	p.run()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
+	const decoded = `kind, bothelp_user_id, messenger_user_id, messenger_username, cuid, ref, name, first_name, last_name, email, phone, profile_link, channel,
+		conversations_count, created_at, first_contact_at, last_contact_at, utm_source, utm_medium, utm_campaign, utm_content, utm_term, mapSort(fields), event_at, decode_error, duplicate_of`
+	const none = "00000000-0000-0000-0000-000000000000"
+	for name, want := range map[string][]string{
+		"flow": {"flow", "47659", "1234567890", "", "1et0.301", "", "John Wick", "John", "Wick", "john@gmail.com", "+14123456789", "https://fb.com/1941325716136721", "facebook",
+			"10", "2017-07-13 12:08:31.000", "2017-07-13 11:08:31.000", "2017-07-13 11:08:31.000", "VK", "social_cpc", "messenger", "123", "",
+			"{'age':'21','position':'CEO at Pinapple'}", "2026-01-02 03:04:05.678901", "", none},
+		"flow-telegram-cyrillic": {"flow", "90210", "784512369", "anna_p", "2ab1.77", "c1", "Анна Петрова", "Анна", "Петрова", "", "+79001234567", "https://t.me/anna_p", "telegram",
+			"2", "2024-09-21 17:33:20.000", "2024-09-21 17:33:21.000", "2024-09-21 20:20:01.000", "telegram_ads", "cpc", "осень-2024", "", "",
+			"{'Доп данные':'оплатила','Подписка':'1'}", "2026-01-02 03:04:05.678901", "", none},
+		"chat-conversation-closed": {"conversation_closed", "90210", "784512369", "", "", "", "Анна Петрова", "", "", "", "", "", "",
+			`\N`, `\N`, `\N`, `\N`, "", "", "", "", "", "{'conversation.id':'c-551'}", "2024-09-21 20:40:34.000000", "", none},
+	} {
+		r := receivedAt(at, "demo", fixture(t, name))
+		r.Step, r.Query, r.Headers = "шаг", "a=\xff", []event.Header{{Name: "X-A", Value: "1"}, {Name: "X-A", Value: "2"}}
+		p.append(r)
+		p.flush()
+		row := func(columns string) string {
+			return strings.TrimSuffix(p.text("SELECT formatRow('TSV', "+columns+") FROM events WHERE id = '"+r.ID.String()+"'"), "\n")
+		}
+		if got := row(decoded); got != strings.Join(want, "\t") {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, strings.Join(want, "\t"))
+		}
+		wantRaw := strings.Join([]string{r.ID.String(), "2026-01-02 03:04:05.678901", "demo", "шаг", "accepted", "POST", "/hooks/demo/***", "a=\xff", "192.0.2.1",
+			"[('X-A','1'),('X-A','2')]", strings.ToUpper(hex.EncodeToString(r.Body)), hex.EncodeToString(r.BodySHA256[:]), "01" + strings.Repeat("0", 30), "02" + strings.Repeat("0", 14)}, "\t")
+		if got := row("id, received_at, source, step, verdict, method, path, query, remote_ip, headers, hex(body), body_sha256, trace_id, span_id"); got != wantRaw {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, wantRaw)
+		}
+	}
+}
+
+// TestHostileBodiesAreStored: every body ends in ClickHouse byte for byte, with what could be read of it.
+func TestHostileBodiesAreStored(t *testing.T) {
+	p := newPipe(t, enginetest.DSN(t), quick)
+	p.run()
+	sent := map[string]event.Received{}
+	for name, body := range hostileBodies() {
+		r := received("demo", body)
+		if name == "gzip" {
+			r.Headers = []event.Header{{Name: "Content-Encoding", Value: "gzip"}}
+		}
+		sent[name] = r
+		p.append(r)
+	}
+	p.flush()
+	for name, r := range sent {
+		e := p.event(r.ID)
+		want := bothelp.Decode(&r)
+		if want.Fields == nil {
+			want.Fields = map[string]string{}
+		}
+		if want.EventAt != nil && want.EventAt.Equal(r.ReceivedAt) {
+			want.EventAt = nil
+		}
+		if !bytes.Equal(e.Body, r.Body) || e.BodySHA256 != r.BodySHA256 || !reflect.DeepEqual(e.Decoded, want) {
+			t.Errorf("%s: %q\n got %+v\nwant %+v", name, e.Body, e.Decoded, want)
+		}
+	}
+	for name, wantError := range map[string]bool{"no JSON": true, "half JSON": true, "empty": true, "large number": false, "nested": false, "gzip": false, "BOM": false} {
+		if e := p.event(sent[name].ID); (e.DecodeError != "") != wantError {
+			t.Errorf("%s: decode_error %q", name, e.DecodeError)
+		}
+	}
+	if e := p.event(sent["gzip"].ID); e.BothelpUserID != "7" {
+		t.Errorf("gzip: bothelp_user_id %q", e.BothelpUserID)
+	}
+	p.wantRows("quarantine", "0")
+}
+
+// TestOnlyAcceptedIsDecoded: what strangers send is kept, and means nothing.
+func TestOnlyAcceptedIsDecoded(t *testing.T) {
+	p := newPipe(t, enginetest.DSN(t), quick)
+	p.run()
+	var sent []event.Received
+	for _, v := range event.Verdicts {
+		r := received("viewer", fixture(t, "chat-conversation-closed"))
+		r.Verdict = v
+		sent = append(sent, r)
+	}
+	viewed := received("viewer", "no JSON")
+	flow := received("viewer", fixture(t, "flow"))
+	p.append(append(sent, viewed, flow)...)
+	p.flush()
+	for _, r := range sent[1:] {
+		e := p.event(r.ID)
+		if want := (event.Decoded{Kind: event.KindUnknown, Fields: map[string]string{}}); !reflect.DeepEqual(e.Decoded, want) || e.DuplicateOf != uuid.Nil || e.Verdict != r.Verdict || !bytes.Equal(e.Body, r.Body) {
+			t.Errorf("%s: %+v", r.Verdict, e)
+		}
+	}
+	for id, want := range map[uuid.UUID]event.Kind{sent[0].ID: event.KindConversationClosed, viewed.ID: event.KindUserProfileViewed, flow.ID: event.KindFlow} {
+		if got := p.event(id).Kind; got != want {
+			t.Errorf("kind %s, want %s", got, want)
+		}
+	}
+}
+
+// TestRepeatedWebhooks: BotHelp's repetitions of a chat webhook name the first; nothing else does.
+func TestRepeatedWebhooks(t *testing.T) {
+	p := newPipe(t, enginetest.DSN(t), quick)
+	p.run()
+	chat, flow := fixture(t, "chat-conversation-closed"), fixture(t, "flow")
+	now := time.Now()
+	ago := func(d time.Duration, source, body string) event.Received {
+		return receivedAt(now.Add(-d), source, body)
+	}
+	first, otherSource, otherBody := ago(20*time.Hour, "demo", chat), ago(20*time.Hour, "other", chat), ago(20*time.Hour, "demo", chat+" ")
+	old, flow1 := ago(24*time.Hour+time.Second, "late", chat), ago(time.Hour, "demo", flow)
+	p.append(first, otherSource, otherBody, old, flow1)
+	p.flush()
+	again, inBatch1, inBatch2 := ago(0, "demo", chat), ago(2*time.Minute, "batch", chat), ago(time.Minute, "batch", chat)
+	late, flow2 := ago(0, "late", chat), ago(0, "demo", flow)
+	rejected := ago(0, "demo", chat)
+	rejected.Verdict = event.BadSignature
+	p.append(again, inBatch2, inBatch1, late, flow2, rejected)
+	p.flush()
+	for i, c := range []struct{ id, want uuid.UUID }{{first.ID, uuid.Nil}, {otherSource.ID, uuid.Nil}, {otherBody.ID, uuid.Nil}, {old.ID, uuid.Nil}, {flow1.ID, uuid.Nil},
+		{again.ID, first.ID}, {inBatch1.ID, uuid.Nil}, {inBatch2.ID, inBatch1.ID}, {late.ID, uuid.Nil}, {flow2.ID, uuid.Nil}, {rejected.ID, uuid.Nil}} {
+		if got := p.event(c.id).DuplicateOf; got != c.want {
+			t.Errorf("number %d is a duplicate of %s, want %s", i, got, c.want)
+		}
+	}
+}
+
+// TestRefusedEvent: what ClickHouse refuses goes to the table quarantine with its bytes, once, and all else flows.
+func TestRefusedEvent(t *testing.T) {
+	p := newPipe(t, enginetest.DSN(t), quick)
+	if err := p.conn.Exec(ctx, "ALTER TABLE events ADD CONSTRAINT picky CHECK name != 'refuse me'"); err != nil {
+		t.Fatal(err)
+	}
+	before := sums(t, "hooktape.drain.quarantined", "hooktape.source")
+	var good []uuid.UUID
+	var bad []event.Received
+	for n := range 40 {
+		r := received("demo", fmt.Sprintf(`{"bothelp_user_id":%d,"name":"fine"}`, n))
+		if n == 3 || n == 17 || n == 18 {
+			r = received("demo", fmt.Sprintf(`{"bothelp_user_id":%d,"name":"refuse me"}`, n))
+			bad = append(bad, r)
+		} else {
+			good = append(good, r.ID)
+		}
+		p.append(r)
+	}
+	garbage := [][]byte{[]byte("\xff no record"), {}, {0xa0}}
+	for _, g := range garbage[:2] {
+		if err := p.spool.Append(ctx, g); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := received("demo", `{"name":"after it"}`)
+	p.append(last)
+	p.run()
+	p.flush()
+	p.wantRows("events", "38")
+	if stored, err := p.db.Stored(ctx, append(good, last.ID)); err != nil || len(stored) != 38 {
+		t.Errorf("%d are stored, %v", len(stored), err)
+	}
+	p.wantRows("quarantine", "5")
+	for _, r := range bad {
+		record, _ := r.Marshal()
+		got := p.text(fmt.Sprintf("SELECT formatRow('TSV', received_at, source, position(error, 'picky') > 0, hex(record)) FROM quarantine WHERE id = '%s'", r.ID))
+		want := fmt.Sprintf("%s\tdemo\ttrue\t%X\n", r.ReceivedAt.Format("2006-01-02 15:04:05.000000"), record)
+		if got != want && got != strings.Replace(want, "true", "1", 1) {
+			t.Errorf("quarantine has\n%s, want\n%s", got, want)
+		}
+	}
+	if got := p.text("SELECT toString(groupArray(hex(record))) FROM quarantine WHERE id = toUUID('00000000-0000-0000-0000-000000000000')"); !strings.Contains(got, fmt.Sprintf("%X", garbage[0])) {
+		t.Errorf("quarantined garbage: %s", got)
+	}
+	if grown := since(before, sums(t, "hooktape.drain.quarantined", "hooktape.source")); grown["demo"] != 3 {
+		t.Errorf("counted %v", grown)
+	}
+	if n := strings.Count(p.log.String(), "quarantine"); n != 5 {
+		t.Errorf("the log tells of %d:\n%s", n, p.log)
+	}
+}
+
+// batchOf makes a batch as a spool hands it out.
+func batchOf(t *testing.T, suspect bool, list ...event.Received) spool.Batch {
+	t.Helper()
+	b := spool.Batch{First: 1, Last: uint64(len(list)), Suspect: suspect, Appended: time.Now()}
+	for _, r := range list {
+		data, err := r.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Records = append(b.Records, data)
+	}
+	return b
+}
+
+// TestSuspects: of records salvaged from damage those that are stored already are known by their ids, under whatever token.
+func TestSuspects(t *testing.T) {
+	p := newPipe(t, enginetest.DSN(t), quick)
+	a, b, c := received("demo", "a"), received("demo", "b"), received("demo", "c")
+	store := func(batch spool.Batch) {
+		t.Helper()
+		if err := p.sink.Store(ctx, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store(batchOf(t, false, a, b))
+	suspects := batchOf(t, true, b, c, a)
+	suspects.First, suspects.Last = 11, 13
+	store(suspects)
+	p.wantRows("events", "3")
+	suspects.First, suspects.Last = 21, 23
+	store(suspects) // now all of them are known
+	p.wantRows("events", "3")
+	refused := batchOf(t, true, a)
+	refused.Records = append(refused.Records, []byte("garbage"))
+	if err := p.sink.Store(ctx, refused); !errors.Is(err, spool.ErrRefused) {
+		t.Errorf("garbage among suspects: %v", err)
+	}
+}
+
+// TestClickHouseAway: what arrives while ClickHouse is killed and away is stored when it is back, once, by the drain alone.
+func TestClickHouseAway(t *testing.T) {
+	engine := enginetest.Start(t)
+	p := newPipe(t, engine.DSN("hooktape"), spool.Limits{Records: 20, Bytes: 1 << 20, Age: 20 * time.Millisecond})
+	p.run()
+	var ids []uuid.UUID
+	add := func(n int) {
+		for range n {
+			r := received("demo", fmt.Sprintf(`{"bothelp_user_id":%d}`, len(ids)))
+			ids = append(ids, r.ID)
+			p.append(r)
+		}
+	}
+	add(100)
+	eventually(t, 20*time.Second, func() error {
+		if n := p.spool.Stat().Acked; n < 40 {
+			return fmt.Errorf("%d stored", n)
+		}
+		return nil
+	})
+	engine.Kill()
+	add(100)
+	eventually(t, 10*time.Second, func() error {
+		if p.drain.Failing() == nil {
+			return errors.New("the drain does not notice")
+		}
+		return nil
+	})
+	if n := strings.Count(p.log.String(), "\n"); n != 1 {
+		t.Errorf("%d lines of log tell of one absence:\n%s", n, p.log)
+	}
+	engine.Restart()
+	add(50)
+	p.flush()
+	if err := p.drain.Failing(); err != nil {
+		t.Errorf("all is well again, but the drain says %v", err)
+	}
+	p.wantRows("events", "250")
+	if stored, err := p.db.Stored(ctx, ids); err != nil || len(stored) != len(ids) {
+		t.Errorf("%d of %d are stored, %v", len(stored), len(ids), err)
+	}
+}
+
+// TestSameBatchAgain: a batch whose acknowledgement was lost is sent again, and stored once, also over a kill of ClickHouse.
+func TestSameBatchAgain(t *testing.T) {
+	engine := enginetest.Start(t)
+	p := newPipe(t, engine.DSN("hooktape"), quick)
+	chat := fixture(t, "chat-conversation-closed")
+	now := time.Now()
+	batch := batchOf(t, false, received("demo", "a"), receivedAt(now, "demo", chat), receivedAt(now.Add(time.Second), "demo", chat))
+	duplicates := func() string {
+		return p.text("SELECT toString(arraySort(groupArray((id, duplicate_of)))) FROM events")
+	}
+	var first string
+	for round := range 3 {
+		if round == 2 {
+			engine.Kill()
+			engine.Restart()
+			p.connect(engine.DSN("hooktape"))
+			p.sink = ingest.NewSink(p.db, sourceKind, slog.New(slog.DiscardHandler))
+		}
+		if err := p.sink.Store(ctx, batch); err != nil {
+			t.Fatal(err)
+		}
+		p.wantRows("events", "3")
+		if first = max(first, duplicates()); duplicates() != first {
+			t.Errorf("round %d: %s, before %s", round, duplicates(), first)
+		}
+	}
+}
+
+// TestInsertIsTraced: the insert has a span of its own, which links to the requests in it, and says when it fails.
+func TestInsertIsTraced(t *testing.T) {
+	p := newPipe(t, enginetest.DSN(t), quick)
+	a, b := received("demo", "a"), received("demo", "b")
+	b.TraceID, b.SpanID = [16]byte{7}, [8]byte{8}
+	spans.Reset()
+	batch := batchOf(t, false, a, b)
+	if err := p.sink.Store(ctx, batch); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.conn.Exec(ctx, "DROP TABLE events SYNC"); err != nil {
+		t.Fatal(err)
+	}
+	batch.First, batch.Last = 3, 4
+	if err := p.sink.Store(ctx, batch); err == nil || errors.Is(err, spool.ErrRefused) {
+		t.Errorf("without a table: %v", err)
+	}
+	list := spans.GetSpans()
+	if len(list) != 2 || list[0].Status.Code.String() != "Unset" || list[1].Status.Code.String() != "Error" {
+		t.Fatalf("spans %+v", list)
+	}
+	var links []string
+	for _, link := range list[0].Links {
+		links = append(links, link.SpanContext.TraceID().String()[:2]+link.SpanContext.SpanID().String()[:2])
+	}
+	if !slices.Equal(links, []string{"0102", "0708"}) {
+		t.Errorf("links %v", links)
+	}
+	if text := spanText(list[0]); !strings.Contains(text, "hooktape.batch.rows 2") {
+		t.Errorf("the span says %s", text)
+	}
+}
