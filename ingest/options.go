@@ -60,18 +60,18 @@ func (o Options) Validate() error {
 	for name, d := range map[string]time.Duration{"ReadHeader": o.Timeouts.ReadHeader, "Read": o.Timeouts.Read,
 		"Write": o.Timeouts.Write, "Idle": o.Timeouts.Idle} {
 		if d <= 0 {
-			errs = append(errs, fmt.Errorf("Timeouts.%s must be positive, is %s", name, d))
+			errs = append(errs, fmt.Errorf("timeout %s must be positive, is %s", name, d))
 		}
 	}
 	if o.Limits.MaxHeaderBytes < 4<<10 {
-		errs = append(errs, fmt.Errorf("Limits.MaxHeaderBytes must be at least 4096, is %d", o.Limits.MaxHeaderBytes))
+		errs = append(errs, fmt.Errorf("limit MaxHeaderBytes must be at least 4096, is %d", o.Limits.MaxHeaderBytes))
 	}
 	if o.Limits.MaxConnections < 1 {
-		errs = append(errs, fmt.Errorf("Limits.MaxConnections must be at least 1, is %d", o.Limits.MaxConnections))
+		errs = append(errs, fmt.Errorf("limit MaxConnections must be at least 1, is %d", o.Limits.MaxConnections))
 	}
 	for name, r := range map[string]Rate{"RejectedPerAddress": o.Limits.RejectedPerAddress, "RejectedTotal": o.Limits.RejectedTotal} {
 		if r.PerSecond < 0 || r.Burst < 0 {
-			errs = append(errs, fmt.Errorf("Limits.%s must not be negative", name))
+			errs = append(errs, fmt.Errorf("limit %s must not be negative", name))
 		}
 	}
 	return errors.Join(errs...)

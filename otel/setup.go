@@ -66,7 +66,7 @@ func Setup(ctx context.Context, o Options) (shutdown func(context.Context) error
 	if o.Registry != nil {
 		exporter, err := promexporter.New(promexporter.WithRegisterer(o.Registry))
 		if err != nil {
-			return nil, fmt.Errorf("Prometheus exporter: %w", err)
+			return nil, fmt.Errorf("exporter for Prometheus: %w", err)
 		}
 		readers = append(readers, metric.WithReader(exporter))
 	}

@@ -24,7 +24,6 @@ var (
 	codeSyntaxError          = named{62, "SYNTAX_ERROR"}
 	codeUnknownTypeOfQuery   = named{78, "UNKNOWN_TYPE_OF_QUERY"}
 	codeUnknownSetting       = named{115, "UNKNOWN_SETTING"}
-	codeReadonly             = named{164, "READONLY"}
 	codeCannotDecompress     = named{271, "CANNOT_DECOMPRESS"}
 	codeQueryTooLarge        = named{307, "QUERY_IS_TOO_LARGE"}
 	codeRequiredPassword     = named{194, "REQUIRED_PASSWORD"}
