@@ -24,6 +24,20 @@ test: engine lint ## run all tests: unit, fuzz seeds, end to end on the real eng
 	@$(if $(race),,echo "no C compiler: testing without the race detector")
 	HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test $(race) -timeout 10m ./...
 
+.PHONY: torture
+torture: engine ## kill, starve and freeze the real processes, and count what is lost (3 minutes)
+	go run ./proof/torture
+
+.PHONY: bench-ingest
+bench-ingest: engine ## measure the cost of the promise (10 minutes, wants a quiet machine)
+	go run ./proof/benchingest
+
+.PHONY: fuzz
+fuzz: ## fuzz each decoder for a minute
+	go test ./bothelp -fuzz FuzzDecode$$ -fuzztime 60s -fuzzminimizetime 1s
+	go test ./bothelp -fuzz FuzzVerifySignature -fuzztime 60s -fuzzminimizetime 1s
+	go test ./event -fuzz FuzzUnmarshal -fuzztime 60s -fuzzminimizetime 1s
+
 .PHONY: lint
 lint: ## check format and vet
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt these: $$unformatted"; exit 1; }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"hooktape/spool"
 	"hooktape/store"
 )
 
@@ -90,7 +91,12 @@ func newLogger(format string, w io.Writer) *slog.Logger {
 
 // sentence adds to an error what the person in front of it can do.
 func sentence(err error, e *env) string {
+	if _, damaged := errors.AsType[*spool.CorruptionError](err); damaged {
+		return err.Error() + "; start hooktape again: it sets the damaged part aside and saves what can be read"
+	}
 	switch {
+	case errors.Is(err, spool.ErrLocked):
+		return err.Error() + "; another hooktape runs on this data directory"
 	case errors.Is(err, store.ErrUnauthorized):
 		return err.Error() + "; check the user and password in the DSN"
 	case errors.Is(err, store.ErrUnavailable) && e.cli.ClickhouseDSN == "":
