@@ -78,13 +78,14 @@ type Outcome string
 
 // The outcomes. Each but OutcomeDelivered comes with a text in Attempt.Error.
 const (
-	OutcomeDelivered Outcome = "delivered"      // answered 2xx
-	OutcomeStatus    Outcome = "bad_status"     // answered something else
-	OutcomeTimeout   Outcome = "timeout"        // no whole answer in time
-	OutcomeNoConn    Outcome = "no_connection"  // name not found, refused, TLS failed
-	OutcomeBroken    Outcome = "broken_answer"  // connection broke, or the answer is no HTTP
-	OutcomeForbidden Outcome = "forbidden_addr" // the address is private and that is not allowed
-	OutcomeUnknown   Outcome = "unknown"        // the process died before it could note the answer
+	OutcomeDelivered  Outcome = "delivered"      // answered 2xx
+	OutcomeStatus     Outcome = "bad_status"     // answered something else
+	OutcomeTimeout    Outcome = "timeout"        // no whole answer in time
+	OutcomeNoConn     Outcome = "no_connection"  // name not found, refused, TLS failed
+	OutcomeBroken     Outcome = "broken_answer"  // connection broke, or the answer is no HTTP
+	OutcomeForbidden  Outcome = "forbidden_addr" // the address is private and that is not allowed
+	OutcomeImpossible Outcome = "impossible"     // no request can be made of the event
+	OutcomeUnknown    Outcome = "unknown"        // the process died before it could note the answer
 )
 
 // Attempt is one sending of one event to one endpoint, and what came back.

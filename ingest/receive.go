@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -40,7 +41,7 @@ func (s *Server) receive(c *gin.Context) {
 	if verdict == event.Accepted && r.Method != http.MethodPost {
 		verdict = event.MethodNotAllowed
 	}
-	verdict = s.readBody(captured, r.Body, h.source, verdict)
+	verdict = s.readBody(captured, r.Body, r.ContentLength, h.source, verdict)
 	if verdict == event.Accepted && !signed(h.source, r.Header, captured.Body) {
 		verdict = event.BadSignature
 	}
@@ -67,13 +68,14 @@ func (s *Server) receive(c *gin.Context) {
 }
 
 // readBody reads as much of the body as the verdict so far allows, and returns the verdict after it.
-func (s *Server) readBody(captured *event.Received, body io.Reader, source *Source, verdict event.Verdict) event.Verdict {
+func (s *Server) readBody(captured *event.Received, body io.Reader, length int64, source *Source, verdict event.Verdict) event.Verdict {
 	limit := int64(RejectedBodyBytes)
 	if verdict == event.Accepted {
 		limit = max(limit, source.MaxBody+1)
 	}
-	var err error
-	captured.Body, err = io.ReadAll(io.LimitReader(body, limit))
+	buffer := bytes.NewBuffer(make([]byte, 0, min(max(length, 0), 16<<10)+bytes.MinRead))
+	_, err := buffer.ReadFrom(io.LimitReader(body, limit))
+	captured.Body = buffer.Bytes()
 	switch {
 	case verdict != event.Accepted:
 		return verdict
@@ -135,6 +137,7 @@ func (s *Server) unavailable(c *gin.Context, err error) {
 	ctx := c.Request.Context()
 	s.refused.Add(ctx, 1)
 	trace.SpanFromContext(ctx).RecordError(err)
+	s.quiet.Do(func() { s.logger.ErrorContext(ctx, "webhooks are answered with 503", "error", err) })
 	c.Header("Retry-After", "5")
 	c.JSON(http.StatusServiceUnavailable, gin.H{"error": "unavailable", "message": "the event could not be stored; send it again"})
 }

@@ -37,7 +37,7 @@ func (p proxies) client(r *http.Request) netip.Addr {
 
 func peerAddr(r *http.Request) netip.Addr {
 	addr, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return addr.Addr().Unmap()
+	return addr.Addr().Unmap().WithZone("")
 }
 
 // forwardedFor lists the hops from client to here. X-Forwarded-For wins: most proxies append to it and pass on a

@@ -264,7 +264,7 @@ func TestOptions(t *testing.T) {
 	}
 	for name, change := range map[string]func(*ingest.Options){
 		"ReadHeader":         func(o *ingest.Options) { o.Timeouts.ReadHeader = 0 },
-		"Timeouts.Read ":     func(o *ingest.Options) { o.Timeouts.Read = -1 },
+		"timeout Read ":      func(o *ingest.Options) { o.Timeouts.Read = -1 },
 		"Write":              func(o *ingest.Options) { o.Timeouts.Write = 0 },
 		"Idle":               func(o *ingest.Options) { o.Timeouts.Idle = 0 },
 		"MaxHeaderBytes":     func(o *ingest.Options) { o.Limits.MaxHeaderBytes = 4095 },

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/net/netutil"
+	"golang.org/x/time/rate"
 )
 
 // Spool is where the server puts what it has captured.
@@ -35,6 +36,7 @@ type Server struct {
 	proxies   proxies
 	strangers *strangers
 	logger    *slog.Logger
+	quiet     rate.Sometimes
 	*instruments
 }
 
@@ -44,7 +46,7 @@ func NewServer(o Options, sources *Sources, spool Spool, lag func() Lag, logger 
 		return nil, err
 	}
 	s := &Server{options: o, spool: spool, lag: lag, proxies: o.TrustedProxies, strangers: newStrangers(o.Limits),
-		logger: logger, instruments: newInstruments()}
+		logger: logger, quiet: rate.Sometimes{First: 1, Interval: time.Minute}, instruments: newInstruments()}
 	s.SetSources(sources)
 	return s, nil
 }
@@ -65,10 +67,18 @@ func (s *Server) Handler() http.Handler {
 	traced := otelhttp.NewHandler(engine, "hook",
 		otelhttp.WithMeterProvider(noop.NewMeterProvider()), // its labels are the sender's to choose
 		otelhttp.WithFilter(func(r *http.Request) bool { return r.Context().Value(judgedKey{}) != nil }),
-		otelhttp.WithSpanNameFormatter(func(string, *http.Request) string { return "POST " + hookRoute }),
+		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return spanName(r.Method) }),
 		otelhttp.WithPublicEndpointFn(func(r *http.Request) bool { return !s.proxies.trust(peerAddr(r)) }),
 	)
 	return s.judge(traced)
+}
+
+// spanName is by OpenTelemetry's conventions; a method that is none of HTTP's is anyone's invention.
+func spanName(method string) string {
+	if method != http.MethodPost && method != http.MethodGet {
+		method = "HTTP"
+	}
+	return method + " " + hookRoute
 }
 
 // elsewhere takes what is no probe and no POST to a hook. A hook called by another method is still a request to a hook.

@@ -70,19 +70,21 @@ func newPipe(t *testing.T, dsn string, limits spool.Limits) *pipe {
 
 func (p *pipe) connect(dsn string) {
 	p.t.Helper()
-	var err error
-	if p.db, err = store.Open(dsn); err != nil {
+	db, err := store.Open(dsn)
+	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.t.Cleanup(func() { p.db.Close() })
+	p.t.Cleanup(func() { db.Close() })
 	options, err := clickhouse.ParseDSN(dsn)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if p.conn, err = clickhouse.Open(options); err != nil {
+	conn, err := clickhouse.Open(options)
+	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.t.Cleanup(func() { p.conn.Close() })
+	p.t.Cleanup(func() { conn.Close() })
+	p.db, p.conn = db, conn
 }
 
 var quick = spool.Limits{Records: 1000, Bytes: 8 << 20, Age: 50 * time.Millisecond}

@@ -40,24 +40,12 @@ func (s *strangers) bucket(addr netip.Addr) *rate.Limiter {
 	b, ok := s.buckets[key]
 	if !ok {
 		if len(s.buckets) >= maxBuckets {
-			s.forgetIdle()
+			clear(s.buckets) // some strangers gain a burst; the rate over all still holds
 		}
 		b = rate.NewLimiter(rate.Limit(s.perAddress.PerSecond), s.perAddress.Burst)
 		s.buckets[key] = b
 	}
 	return b
-}
-
-// forgetIdle drops the buckets that are full again, which changes nothing for their owners; where none is, all.
-func (s *strangers) forgetIdle() {
-	for key, b := range s.buckets {
-		if b.Tokens() >= float64(s.perAddress.Burst) {
-			delete(s.buckets, key)
-		}
-	}
-	if len(s.buckets) >= maxBuckets {
-		clear(s.buckets)
-	}
 }
 
 // network is what one sender can be assumed to own: an IPv4 address, or a /64 of IPv6.

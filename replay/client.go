@@ -131,6 +131,7 @@ func send(client *http.Client, r *http.Request) answer {
 			a.headers = append(a.headers, event.Header{Name: name, Value: value})
 		}
 	}
+	slices.SortStableFunc(a.headers, func(x, y event.Header) int { return strings.Compare(x.Name, y.Name) })
 	a.body, err = io.ReadAll(io.LimitReader(response.Body, maxResponseBytes))
 	switch {
 	case response.StatusCode < 200 || response.StatusCode > 299:
@@ -187,7 +188,7 @@ func syscallText(err error) string {
 // address that may not be called.
 func (a answer) retryable() bool {
 	switch {
-	case a.outcome == event.OutcomeDelivered, a.outcome == event.OutcomeForbidden:
+	case a.outcome == event.OutcomeDelivered, a.outcome == event.OutcomeForbidden, a.outcome == event.OutcomeImpossible:
 		return false
 	case a.outcome != event.OutcomeStatus:
 		return true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,8 +20,12 @@ import (
 	"hooktape/store"
 )
 
-// pageSize is how many deliveries a job holds in memory; the others stay in ClickHouse.
-const pageSize = 500
+// What a job holds in memory: the keys of a page of deliveries, and the bodies of a part of it. The others stay in
+// ClickHouse.
+const (
+	pageSize = 500
+	partSize = 50
+)
 
 // job works off one replay. It goes over the replay's deliveries in passes: a pass sends all that are due, in order of
 // arrival; what failed and may be tried again is due in a later pass. Between passes everything noted is brought to
@@ -63,9 +68,7 @@ func (j *job) run(ctx context.Context) error {
 			}
 		}
 		if open == 0 {
-			done := j.replay
-			done.State, done.UpdatedAt = event.ReplayDone, time.Now()
-			return j.store.SaveReplay(ctx, done)
+			return j.finish(ctx)
 		}
 		select {
 		case <-time.After(pollInterval):
@@ -73,6 +76,16 @@ func (j *job) run(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// finish says in the table replays that the job is done, unless somebody has decided otherwise meanwhile.
+func (j *job) finish(ctx context.Context) error {
+	replay, err := j.store.Replay(ctx, j.replay.ID)
+	if err != nil || replay.State != event.ReplayRunning {
+		return err
+	}
+	replay.State, replay.UpdatedAt = event.ReplayDone, time.Now()
+	return j.store.SaveReplay(ctx, replay)
 }
 
 // pass sends all deliveries that are due, and returns when their outcomes are noted.
@@ -100,13 +113,15 @@ func (j *job) pages(ctx context.Context, each func(event.Delivery, *event.Event)
 		if err != nil || len(due) == 0 {
 			return err
 		}
-		events, err := j.eventsOf(ctx, due)
-		if err != nil {
-			return err
-		}
-		for _, d := range due {
-			if err := each(d, events[d.EventID]); err != nil {
+		for part := range slices.Chunk(due, partSize) {
+			events, err := j.eventsOf(ctx, part)
+			if err != nil {
 				return err
+			}
+			for _, d := range part {
+				if err := each(d, events[d.EventID]); err != nil {
+					return err
+				}
 			}
 		}
 		last := due[len(due)-1]
@@ -188,7 +203,7 @@ func (j *job) attempt(ctx context.Context, d *event.Delivery, e *event.Event) *e
 	request, err := newRequest(ctx, j.replay.URL, e, d)
 	var got answer
 	if err != nil {
-		got = answer{outcome: event.OutcomeForbidden, err: fmt.Sprintf("the request cannot be made: %v", err)}
+		got = answer{outcome: event.OutcomeImpossible, err: fmt.Sprintf("the request cannot be made: %v", err)}
 	} else {
 		got = send(j.client, request)
 	}

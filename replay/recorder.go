@@ -92,7 +92,7 @@ func (s *sink) Store(ctx context.Context, batch spool.Batch) error {
 
 // SetAside keeps a record that ClickHouse refuses in the table quarantine.
 func (s *sink) SetAside(ctx context.Context, batch spool.Batch, refusal error) error {
-	s.logger.Error("an outcome cannot be stored; it is kept in the table quarantine", "error", refusal)
+	s.logger.Error("ClickHouse refuses an outcome; the table quarantine has it, and ClickHouse's words")
 	return s.store.InsertQuarantine(ctx, batch.Token(), store.Quarantined{
 		ReceivedAt: batch.Appended, Source: "(replay)", Error: refusal.Error(), Record: batch.Records[0]})
 }

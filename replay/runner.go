@@ -24,6 +24,9 @@ type Options struct {
 // pollInterval is how soon a new replay, or a change to one, is seen.
 const pollInterval = 500 * time.Millisecond
 
+// maxReplays is how many replays run at once; more than anyone makes.
+const maxReplays = 10_000
+
 // troublePause is how long a job waits after an error that is not an endpoint's.
 const troublePause = 2 * time.Second
 
@@ -69,7 +72,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	for {
-		wanted, err := r.store.Replays(ctx, 100, event.ReplayRunning)
+		wanted, err := r.store.Replays(ctx, maxReplays, event.ReplayRunning)
 		if ctx.Err() != nil {
 			return nil
 		}

@@ -23,8 +23,9 @@ import (
 var private = replay.Options{AllowPrivate: true}
 
 func TestOrderWithConcurrencyOne(t *testing.T) {
+	t.Parallel()
 	db := newStore(t)
-	events := newEvents("demo", 1100) // more than two pages
+	events := newEvents("demo", 550) // more than a page
 	insert(t, db, events...)
 	var got receiver
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
@@ -43,6 +44,7 @@ func TestOrderWithConcurrencyOne(t *testing.T) {
 }
 
 func TestConcurrencyIsBoundedAndUsed(t *testing.T) {
+	t.Parallel()
 	db := newStore(t)
 	insert(t, db, newEvents("demo", 12)...)
 	const limit = 3
@@ -67,6 +69,7 @@ func TestConcurrencyIsBoundedAndUsed(t *testing.T) {
 }
 
 func TestRate(t *testing.T) {
+	t.Parallel()
 	db := newStore(t)
 	insert(t, db, newEvents("demo", 21)...)
 	var got receiver
@@ -82,6 +85,7 @@ func TestRate(t *testing.T) {
 }
 
 func TestPauseAndResume(t *testing.T) {
+	t.Parallel()
 	db := newStore(t)
 	events := newEvents("demo", 40)
 	insert(t, db, events...)
@@ -155,6 +159,7 @@ func assertAllDelivered(t *testing.T, events []event.Event, got *receiver, attem
 
 // TestStopAndStart stops the sending process in order at random moments: each event arrives once.
 func TestStopAndStart(t *testing.T) {
+	t.Parallel()
 	db := newStore(t)
 	events := newEvents("demo", 300)
 	insert(t, db, events...)
@@ -185,6 +190,7 @@ func TestStopAndStart(t *testing.T) {
 
 // TestKill kills the sending process at random moments.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	dsn := enginetest.DSN(t)
 	db := openStore(t, dsn)
 	events := newEvents("demo", 120)
@@ -236,6 +242,7 @@ func TestKill(t *testing.T) {
 // TestClickHouseDies kills ClickHouse in the middle of a job: the job goes on by itself when ClickHouse is back, and sends
 // nothing twice, for what it had sent before is noted on disk.
 func TestClickHouseDies(t *testing.T) {
+	t.Parallel()
 	engine := enginetest.Start(t)
 	db := openStore(t, engine.DSN("hooktape"))
 	events := newEvents("demo", 200)
@@ -273,6 +280,7 @@ func TestClickHouseDies(t *testing.T) {
 // TestJobBeginsAgainBeforeOutcomesAreStored: a job that is interrupted and begun again while its outcomes are on disk only
 // waits for them, instead of sending by a state that is behind.
 func TestJobBeginsAgainBeforeOutcomesAreStored(t *testing.T) {
+	t.Parallel()
 	db := newStore(t)
 	events := newEvents("demo", 5)
 	insert(t, db, events...)
@@ -311,6 +319,7 @@ func logged(s *sender, line string, times int) error {
 
 // TestAnswerWithBytesThatAreNoText: an endpoint may answer in Latin-1. Its answer is noted, and the event not sent again.
 func TestAnswerWithBytesThatAreNoText(t *testing.T) {
+	t.Parallel()
 	db := newStore(t)
 	events := newEvents("demo", 1)
 	insert(t, db, events...)
@@ -340,8 +349,41 @@ func hasHeader(headers []event.Header, name, value string) bool {
 	return false
 }
 
+// TestStopWhileAnEndpointHangs: stopping does not wait for it; the attempt cut off is noted as unknown, and made again later.
+func TestStopWhileAnEndpointHangs(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	events := newEvents("demo", 1)
+	insert(t, db, events...)
+	var got receiver
+	arrived := make(chan struct{}, 2)
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		arrived <- struct{}{}
+		if got.note(r) == 1 {
+			<-r.Context().Done()
+		}
+	}))
+	defer endpoint.Close()
+	dir := t.TempDir()
+	s := startSender(t, db, dir, private)
+	r := startReplay(t, db, "demo", endpoint.URL, nil)
+	<-arrived
+	begun := time.Now()
+	s.stop()
+	if took := time.Since(begun); took > 6*time.Second {
+		t.Errorf("stopping took %s", took)
+	}
+	startSender(t, db, dir, private)
+	awaitDone(t, db, r.ID, 20*time.Second)
+	if list := outcomes(attemptsOf(t, db, events[0].ID)); list != "1:unknown 2:delivered" || len(got.all()) != 2 {
+		t.Errorf("%d requests, attempts %s", len(got.all()), list)
+	}
+}
+
 // TestEventIsGone: a delivery whose event was deleted fails, and says why.
 func TestEventIsGone(t *testing.T) {
+	t.Parallel()
 	db := newStore(t)
 	e := newEvent("demo", 1)
 	insert(t, db, e)
@@ -365,6 +407,7 @@ func TestEventIsGone(t *testing.T) {
 
 // TestOutcomesCannotBeNoted: nothing is sent that could not be noted, and the trouble does not become a busy loop.
 func TestOutcomesCannotBeNoted(t *testing.T) {
+	t.Parallel()
 	db := newStore(t)
 	insert(t, db, newEvents("demo", 3)...)
 	var got receiver
@@ -385,6 +428,7 @@ func TestOutcomesCannotBeNoted(t *testing.T) {
 }
 
 func TestReadyz(t *testing.T) {
+	t.Parallel()
 	engine := enginetest.Start(t)
 	db := openStore(t, engine.DSN("hooktape"))
 	s := startSender(t, db, t.TempDir(), private)

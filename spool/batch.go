@@ -65,7 +65,7 @@ func (p position) reach() uint64 {
 func (s *Spool) await(ctx context.Context, l Limits) (position, error) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var oldest time.Time
+	var oldest, seen time.Time
 	for {
 		pos := s.position()
 		if pos.waiting() > 0 && oldest.IsZero() {
@@ -73,10 +73,12 @@ func (s *Spool) await(ctx context.Context, l Limits) (position, error) {
 			if oldest, err = s.appendedAt(pos); err != nil {
 				return pos, err
 			}
+			seen = s.now()
 		}
 		var due <-chan time.Time
 		if pos.waiting() > 0 {
-			age := s.now().Sub(oldest)
+			// The clock may have been set back since the record was appended.
+			age := max(s.now().Sub(oldest), s.now().Sub(seen))
 			if pos.waiting() >= uint64(l.Records) || pos.waitingBytes() >= uint64(l.Bytes) || age >= l.Age {
 				return pos, nil
 			}

@@ -72,6 +72,9 @@ func (s *Spool) corrupt(err error) error {
 	if err := s.failure(); err != nil {
 		return err // what was not written cannot be read
 	}
+	if !s.running.Load() {
+		return corruption(s.path(dbName), err) // Open deals with it now
+	}
 	s.markOnce.Do(func() {
 		s.damage = corruption(s.path(dbName), err)
 		s.log.Error("spool: damage found: records cannot be handed out until it is opened again",

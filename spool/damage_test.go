@@ -22,7 +22,11 @@ func filled(t *testing.T) (s *Spool, db string) {
 	t.Helper()
 	s = open(t, t.TempDir(), options(vfs.Default))
 	for from := 1; from < 400; from += 100 {
-		appendAll(t, s, numbered(from, from+99)...)
+		if from < 300 {
+			appendTogether(t, s, numbered(from, from+99)...)
+		} else {
+			appendAll(t, s, numbered(from, from+99)...)
+		}
 		if from == 101 {
 			ack(t, s, next(t, s, soon(100)))
 		}
@@ -154,6 +158,7 @@ func TestDamage(t *testing.T) {
 		"every file missing": {func(t *testing.T, db string) { removeAll(t, db, "*") }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			was, db := filled(t)
 			c.damage(t, db)
 			if _, err := Inspect(was.dir); !errors.As(err, new(*CorruptionError)) {
@@ -225,7 +230,7 @@ func filledTable(t *testing.T) (s *Spool, records []string) {
 	for i := range 2999 {
 		records = append(records, fmt.Sprintf("%04d %s", i, body(uint64(i))))
 	}
-	appendAll(t, s, records...)
+	appendTogether(t, s, records...)
 	if err := s.db.Flush(); err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +298,7 @@ func TestSalvageIsRepeated(t *testing.T) {
 		var n atomic.Int64
 		rule := func(op errorfs.Op) error {
 			if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpLock {
-				if n.Add(1) > stop*7 {
+				if n.Add(1) > stop*13 {
 					return syscall.EROFS
 				}
 			}
@@ -308,10 +313,10 @@ func TestSalvageIsRepeated(t *testing.T) {
 		disk.heal()
 		s = open(t, was.dir, was.opts)
 		if len(s.Stat().Damaged) == 0 {
-			t.Fatalf("stopped after %d: the damage is forgotten", stop*7)
+			t.Fatalf("stopped after %d: the damage is forgotten", stop*13)
 		}
 		if got := drain(t, s); !slices.Equal(got, numbered(101, 400)) {
-			t.Fatalf("stopped after %d: %d records", stop*7, len(got))
+			t.Fatalf("stopped after %d: %d records", stop*13, len(got))
 		}
 		s.Close()
 	}

@@ -21,8 +21,8 @@ func (s *Spool) engineOptions() *pebble.Options {
 		CacheSize:          8 << 20,
 		MemTableSize:       s.opts.memTable,
 		// See flow.
-		MemTableStopWritesThreshold: outOfReach,
-		L0StopWritesThreshold:       outOfReach,
+		MemTableStopWritesThreshold: memTableLimit,
+		L0StopWritesThreshold:       level0Limit,
 		MaxOpenFiles:                256,
 		// Acked records give their space back also when nothing follows.
 		FlushDelayDeleteRange:      5 * time.Second,

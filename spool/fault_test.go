@@ -72,6 +72,7 @@ func TestFailure(t *testing.T) {
 		"manifest no room": func(f *faults) { f.refuseManifest(syscall.ENOSPC, errorfs.OpFileWrite) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var log lockedBuffer
 			var disk faults
 			o := options(disk.fs(vfs.Default))

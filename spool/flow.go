@@ -7,8 +7,9 @@ import "sync/atomic"
 // are therefore set out of reach, and the committer waits here, where it
 // hears of failure and of Close.
 const (
-	maxUnflushed = 3    // memtables
-	outOfReach   = 1000 // for Pebble's limits
+	maxUnflushed  = 3 // memtables
+	memTableLimit = 16
+	level0Limit   = 1000
 )
 
 // flow counts the memtables that are not yet flushed. Each begins with a new

@@ -57,7 +57,7 @@ func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	acknowledged := map[string]bool{}
 	out := map[string]int{}
-	for round := range 4 {
+	for round := range 3 {
 		child := exec.Command(os.Args[0])
 		child.Env = append(os.Environ(), childEnv+"="+dir)
 		child.Stderr = os.Stderr
@@ -76,7 +76,7 @@ func TestKill(t *testing.T) {
 			} else {
 				out[id]++
 			}
-			if n > 15_000*(round+1) && !killed {
+			if n > 5_000*(round+1) && !killed {
 				killed = true
 				if err := child.Process.Kill(); err != nil {
 					t.Fatal(err)

@@ -57,6 +57,21 @@ func appendAll(t testing.TB, s *Spool, records ...string) {
 	}
 }
 
+// appendTogether appends many records in order, with few commits.
+func appendTogether(t testing.TB, s *Spool, records ...string) {
+	t.Helper()
+	requests := make([]*request, len(records))
+	for i, r := range records {
+		requests[i] = &request{record: []byte(r), queued: s.now(), done: make(chan error, 1)}
+		s.queue <- requests[i]
+	}
+	for _, r := range requests {
+		if err := <-r.done; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func numbered(from, to int) (records []string) {
 	for i := from; i <= to; i++ {
 		records = append(records, fmt.Sprintf("record %04d", i))

@@ -77,7 +77,7 @@ func (s *Spool) ID() string { return s.id }
 
 // Stat is what the spool holds.
 type Stat struct {
-	Records  uint64    // waiting, that is appended and not acked
+	Records  uint64    // waiting, that is appended and not acked; numbers lost to damage count as well
 	Bytes    uint64    // of the waiting records
 	Oldest   time.Time // when the oldest of them was appended; zero when none waits
 	Appended uint64    // number of the last record appended
@@ -100,7 +100,7 @@ func (s *Spool) Stat() Stat {
 }
 
 // Ready returns nil when a record would be accepted now, else why not.
-func (s *Spool) Ready() error { return s.admit(0) }
+func (s *Spool) Ready() error { return s.admit(1) }
 
 // Close ends the spool. It may be called more than once.
 func (s *Spool) Close() error {

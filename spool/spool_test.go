@@ -144,6 +144,13 @@ func TestNextWaitsForTheLimits(t *testing.T) {
 	}
 }
 
+func TestClockSetBack(t *testing.T) {
+	s := open(t, t.TempDir(), options(vfs.Default))
+	appendAll(t, s, "a")
+	s.now = func() time.Time { return time.Now().Add(-time.Hour) }
+	next(t, s, Limits{Records: 9, Bytes: 99, Age: 10 * time.Millisecond})
+}
+
 func TestContextEndsWaiting(t *testing.T) {
 	s := open(t, t.TempDir(), options(vfs.Default))
 	ctx, cancel := context.WithCancel(t.Context())

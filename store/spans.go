@@ -109,7 +109,7 @@ func valueText(v attribute.Value) string {
 	}
 	text, err := json.Marshal(v.AsInterface())
 	if err != nil { // a float that JSON has no word for
-		return v.Emit()
+		return v.String()
 	}
 	return string(text)
 }

@@ -34,6 +34,9 @@ func Open(dsn string) (*Store, error) {
 	if options.DialTimeout == 0 {
 		options.DialTimeout = 5 * time.Second
 	}
+	if options.ReadTimeout == 0 {
+		options.ReadTimeout = 60 * time.Second // of silence; the driver's own five minutes would stall a drain as long
+	}
 	options.MaxOpenConns = max(options.MaxOpenConns, 16)
 	conn, err := clickhouse.Open(options)
 	if err != nil {

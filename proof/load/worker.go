@@ -1,0 +1,133 @@
+package load
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"strconv"
+	"time"
+)
+
+const (
+	dialTimeout = time.Second
+	dialPause   = 20 * time.Millisecond
+	holdPause   = 2 * time.Millisecond
+	// patience is how long an answer may take. It is renewed for the connection, not for each request, which costs a timer.
+	patience = 40 * time.Second
+)
+
+// worker is one connection, opened again whenever it breaks.
+type worker struct {
+	run    *Run
+	ledger *Ledger
+
+	conn     net.Conn
+	reader   *bufio.Reader
+	deadline time.Time
+	body     []byte
+	request  []byte
+}
+
+func (w *worker) work(ctx context.Context) {
+	defer w.disconnect()
+	for ctx.Err() == nil {
+		if w.run.held.Load() {
+			sleepUntil(ctx, time.Now().Add(holdPause))
+			continue
+		}
+		number, due, ok := w.run.take()
+		if !ok || !sleepUntil(ctx, due) {
+			return
+		}
+		if !w.connected(ctx) {
+			w.ledger.Unsent++
+			continue
+		}
+		if due.IsZero() {
+			due = time.Now()
+		}
+		w.send(number, due)
+	}
+}
+
+// sleepUntil returns false when the context ends first.
+func sleepUntil(ctx context.Context, due time.Time) bool {
+	wait := time.Until(due)
+	if due.IsZero() || wait <= 0 {
+		return true
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (w *worker) connected(ctx context.Context) bool {
+	if w.conn != nil {
+		return true
+	}
+	conn, err := net.DialTimeout("tcp", w.run.options.Addr, dialTimeout)
+	if err != nil {
+		sleepUntil(ctx, time.Now().Add(dialPause))
+		return false
+	}
+	w.conn, w.deadline = conn, time.Time{}
+	if w.reader == nil {
+		w.reader = bufio.NewReaderSize(nil, 4<<10)
+	}
+	w.reader.Reset(conn)
+	return true
+}
+
+func (w *worker) disconnect() {
+	if w.conn != nil {
+		w.conn.Close()
+		w.conn = nil
+	}
+}
+
+// send sends one request and notes what becomes of it.
+func (w *worker) send(number uint64, due time.Time) {
+	w.build(number)
+	if until := due.Add(patience); until.Sub(w.deadline) > patience/4 {
+		w.deadline = until
+		_ = w.conn.SetDeadline(until) // a connection that cannot have one fails at once
+	}
+	w.ledger.Sent++
+	w.run.sent.Add(1)
+	_, err := w.conn.Write(w.request)
+	var a answer
+	if err == nil {
+		a, err = readAnswer(w.reader)
+	}
+	switch {
+	case err != nil:
+		w.ledger.Broken++
+	case a.status == 200:
+		w.ledger.Acks = append(w.ledger.Acks, Ack{ID: a.id, Number: number})
+		w.ledger.latencies = append(w.ledger.latencies, uint32(time.Since(due).Microseconds()))
+		w.run.acked.Add(1)
+	default:
+		w.ledger.Refused[a.status]++
+		w.run.refused.Add(1)
+	}
+	if err != nil || a.close {
+		w.disconnect()
+	}
+}
+
+// build writes the request as BotHelp would send it.
+func (w *worker) build(number uint64) {
+	o := &w.run.options
+	w.body = o.Bodies.Append(w.body[:0], number)
+	b := append(append(append(w.request[:0], "POST /hooks/"...), o.Source...), '/')
+	b = append(append(append(b, o.Token...), '/'), o.Bodies.Step(number)...)
+	b = append(append(b, " HTTP/1.1\r\nHost: "...), o.Addr...)
+	b = append(b, "\r\nUser-Agent: GuzzleHttp/7\r\nContent-Type: application/json\r\nContent-Length: "...)
+	b = append(strconv.AppendInt(b, int64(len(w.body)), 10), "\r\n\r\n"...)
+	w.request = append(b, w.body...)
+}

@@ -1,0 +1,48 @@
+package rig
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+)
+
+// startPatience is how long a process may take to answer. A loaded machine needs some seconds.
+const startPatience = time.Minute
+
+// Engine is the embedded ClickHouse.
+type Engine struct {
+	*Process
+	rig  *Rig
+	dir  string
+	addr string
+}
+
+// NewEngine starts an engine with a data directory of its own.
+func (r *Rig) NewEngine(ctx context.Context) (*Engine, error) {
+	dir, err := r.NewDir("engine")
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{rig: r, dir: dir}
+	if e.addr, err = FreeAddr(); err != nil {
+		return nil, err
+	}
+	if err := e.Start(ctx); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Start starts the engine again after Kill, over the same data and at the same address. It returns when it answers.
+func (e *Engine) Start(ctx context.Context) error {
+	p, err := e.rig.start(e.dir+".log", filepath.Join(e.rig.bin, "embedded-clickhouse"), "serve", "--exit-with-stdin",
+		"--path", e.dir, "--listen", e.addr)
+	if err != nil {
+		return err
+	}
+	e.Process = p
+	return e.awaitAnswer(ctx, e.addr, "/ping")
+}
+
+// DSN is the data source name of one of the engine's databases, which need not exist.
+func (e *Engine) DSN(database string) string { return "http://" + e.addr + "/" + database }

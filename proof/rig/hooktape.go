@@ -1,0 +1,65 @@
+package rig
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// The one source that the hooktape of a rig knows.
+const (
+	Source = "demo"
+	Token  = "0123456789abcdef0123456789abcdef"
+)
+
+// NoClickHouse is a data source name behind which nobody listens: what is acknowledged stays in the spool, and spans are
+// made and thrown away.
+const NoClickHouse = "http://127.0.0.1:1/hooktape"
+
+// Hooktape is a `hooktape ingest`.
+type Hooktape struct {
+	*Process
+	Addr string // of the hooks
+	Ops  string // of the profiles
+	rig  *Rig
+	dir  string
+	dsn  string
+}
+
+// NewHooktape starts a `hooktape ingest` with a spool of its own. settings are added to its configuration file.
+func (r *Rig) NewHooktape(ctx context.Context, dsn, settings string) (*Hooktape, error) {
+	dir, err := r.NewDir("hooktape")
+	if err != nil {
+		return nil, err
+	}
+	h := &Hooktape{rig: r, dir: dir, dsn: dsn}
+	if h.Addr, err = FreeAddr(); err != nil {
+		return nil, err
+	}
+	if h.Ops, err = FreeAddr(); err != nil {
+		return nil, err
+	}
+	config := fmt.Sprintf("sources:\n  - name: %s\n    token: %s\n%s", Source, Token, settings)
+	if err := os.WriteFile(filepath.Join(dir, "hooktape.yaml"), []byte(config), 0o600); err != nil {
+		return nil, err
+	}
+	if err := h.Start(ctx); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// Point makes the next Start use another ClickHouse.
+func (h *Hooktape) Point(dsn string) { h.dsn = dsn }
+
+// Start starts hooktape again after Kill or Stop, over the same spool and at the same address. It returns when it answers.
+func (h *Hooktape) Start(ctx context.Context) error {
+	p, err := h.rig.start(h.dir+".log", filepath.Join(h.rig.bin, "hooktape"), "ingest", "--data", h.dir,
+		"--ingest-addr", h.Addr, "--ops-addr", h.Ops, "--clickhouse-dsn", h.dsn)
+	if err != nil {
+		return err
+	}
+	h.Process = p
+	return h.awaitAnswer(ctx, h.Addr, "/healthz")
+}

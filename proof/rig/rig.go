@@ -1,0 +1,117 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Rig is where processes run.
+type Rig struct {
+	dir string // of all their files
+	bin string
+
+	mu      sync.Mutex
+	running []*Process
+	names   int
+}
+
+// New makes a rig. bin is the directory of the built programs; empty: they are built.
+func New(ctx context.Context, bin string) (*Rig, error) {
+	if bin == "" {
+		var err error
+		if bin, err = build(ctx); err != nil {
+			return nil, err
+		}
+	}
+	dir, err := os.MkdirTemp("", "hooktape-proof-")
+	return &Rig{dir: dir, bin: bin}, err
+}
+
+// build compiles the programs into the user's cache: the same path every time, so that go build finds its own work done.
+func build(ctx context.Context) (bin string, err error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	bin = filepath.Join(cache, "hooktape", "proof") + string(filepath.Separator)
+	command := exec.CommandContext(ctx, "go", "build", "-o", bin, "hooktape/cmd/hooktape", "hooktape/cmd/embedded-clickhouse")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the programs: %w\n%s", err, out)
+	}
+	return bin, nil
+}
+
+// Close ends all processes and removes their files.
+func (r *Rig) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.running {
+		p.Kill()
+	}
+	return os.RemoveAll(r.dir)
+}
+
+// NewDir makes a directory that no other process of the rig has.
+func (r *Rig) NewDir(name string) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.names++
+	dir := filepath.Join(r.dir, name+"-"+strconv.Itoa(r.names))
+	return dir, os.MkdirAll(dir, 0o700)
+}
+
+// The ports that FreeAddr gives lie below those that the kernel gives to outgoing connections, one of which might else hold
+// the port of a process that is dead for a moment.
+const firstPort, lastPort = 20_000, 32_000
+
+// FreeAddr is an address of the loopback where nobody listens.
+func FreeAddr() (string, error) {
+	for range 100 {
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		return listener.Addr().String(), listener.Close()
+	}
+	return "", errors.New("no free port found")
+}
+
+// poll is how often the rig looks whether something has come about.
+const poll = 10 * time.Millisecond
+
+// Until waits until done says so, at most as long as patience.
+func Until(ctx context.Context, patience time.Duration, what string, done func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for !done() {
+		if err := Pause(ctx, poll); err != nil {
+			return fmt.Errorf("waiting for %s: %w", what, err)
+		}
+	}
+	return nil
+}
+
+// Pause lets time pass; it fails when the context ends first.
+func Pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), context.Cause(ctx))
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"hooktape/proof/rig"
+)
+
+// arena is what all faults share.
+type arena struct {
+	rig *rig.Rig
+	scale
+	begun time.Time
+
+	printing sync.Mutex
+	out      io.Writer
+}
+
+// fault is one thing that goes wrong.
+type fault struct {
+	name string
+	// strike lets it go wrong, and returns when all runs again and the load still goes on.
+	strike func(context.Context, *trial) error
+}
+
+var faults = []fault{
+	{"hooktape killed", hooktapeKilled},
+	{"ClickHouse killed", clickHouseKilled},
+	{"both killed", bothKilled},
+	{"ClickHouse away", clickHouseAway},
+	{"ClickHouse frozen", clickHouseFrozen},
+	{"spool full", spoolFull},
+	{"write error", writeError},
+	{"fsync error", fsyncError},
+	{"power cut", powerCut},
+}
+
+// all lets the faults happen, some at a time, and shows the table. Its error says what was not as promised.
+func (a *arena) all(ctx context.Context, only string) error {
+	var group errgroup.Group
+	group.SetLimit(a.atOnce)
+	rows, failed := make([]row, len(faults)), make([]error, len(faults))
+	for i, f := range faults {
+		if rows[i].fault = f.name; strings.Contains(f.name, only) {
+			group.Go(func() error {
+				failed[i] = a.one(ctx, f, &rows[i])
+				return nil
+			})
+		}
+	}
+	_ = group.Wait() // a fault that is not survived does not spare the others
+	printTable(a.out, rows)
+	return errors.Join(failed...)
+}
+
+// one lets one fault happen and counts in r.
+func (a *arena) one(ctx context.Context, f fault, r *row) (err error) {
+	t := &trial{arena: a, name: f.name}
+	defer t.end()
+	if t.engine, err = a.rig.NewEngine(ctx); err == nil {
+		err = f.strike(ctx, t)
+	}
+	if err == nil {
+		ledger := t.load.Stop()
+		err = errors.Join(t.settle(ctx), t.count(ctx, ledger, r), r.broken())
+	}
+	if err != nil {
+		a.say(f.name, "FAILED: %v", err)
+		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	a.say(f.name, "done: %d acknowledged, %d stored", r.acknowledged, r.stored)
+	return nil
+}
+
+// say prints a line of progress.
+func (a *arena) say(fault, format string, args ...any) {
+	a.printing.Lock()
+	defer a.printing.Unlock()
+	fmt.Fprintf(a.out, "%6.1fs  %-18s %s\n", time.Since(a.begun).Seconds(), fault, fmt.Sprintf(format, args...))
+}
+
+// moment is a random time until the next blow.
+func (a *arena) moment() time.Duration {
+	return a.between/10 + rand.N(a.between*9/10)
+}

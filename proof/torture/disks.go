@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+)
+
+// The faults of the disk.
+
+func writeError(ctx context.Context, t *trial) error {
+	return t.diskFails(ctx, errorfs.OpFileWrite)
+}
+
+func fsyncError(ctx context.Context, t *trial) error {
+	return t.diskFails(ctx, errorfs.OpFileSync, errorfs.OpFileSyncData)
+}
+
+// diskFails lets these operations on the spool's logs fail from one moment on. Hooktape must then acknowledge nothing more;
+// started again over the same files on a disk that is well, it has all that it acknowledged before.
+func (t *trial) diskFails(ctx context.Context, kinds ...errorfs.OpKind) error {
+	dir, err := t.rig.NewDir("spool")
+	if err != nil {
+		return err
+	}
+	operations := func(op errorfs.Op) bool { return slices.Contains(kinds, op.Kind) && strings.HasSuffix(op.Path, ".log") }
+	d := newDisk(vfs.Default, operations)
+	if err := t.beginLocal(ctx, d, dir); err != nil {
+		return err
+	}
+	return t.blows(ctx, func() error {
+		d.broken.Store(true)
+		if err := t.acknowledgesNothing(ctx); err != nil {
+			return err
+		}
+		d = newDisk(vfs.Default, operations)
+		return t.restartLocal(ctx, d, dir)
+	})
+}
+
+// powerCut takes the power away: of what had not been synced nothing is left, or every other time half of it, as of a disk
+// that wrote some blocks on its own account.
+func powerCut(ctx context.Context, t *trial) error {
+	const dir = "/spool"
+	everything := func(errorfs.Op) bool { return true }
+	memory, cuts := vfs.NewCrashableMem(), 0
+	memory.TestingSetDiskUsage(plenty)
+	d := newDisk(memory, everything)
+	if err := t.beginLocal(ctx, d, dir); err != nil {
+		return err
+	}
+	return t.blows(ctx, func() error {
+		d.broken.Store(true)
+		if err := t.acknowledgesNothing(ctx); err != nil {
+			return err
+		}
+		memory = memory.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: cuts % 2 * 50, RNG: rand.New(rand.NewPCG(seed, uint64(cuts)))})
+		memory.TestingSetDiskUsage(plenty)
+		d = newDisk(memory, everything)
+		cuts++
+		return t.restartLocal(ctx, d, dir)
+	})
+}
+
+// plenty is the room that a disk in memory claims to have.
+var plenty = vfs.DiskUsage{AvailBytes: 1 << 40, TotalBytes: 1 << 40}
+
+// disk is a file system of which some operations fail once it is broken.
+type disk struct {
+	vfs.FS
+	broken atomic.Bool
+}
+
+func newDisk(under vfs.FS, fails func(errorfs.Op) bool) *disk {
+	d := &disk{}
+	d.FS = errorfs.Wrap(under, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if d.broken.Load() && fails(op) {
+			return syscall.EIO
+		}
+		return nil
+	}))
+	return d
+}

@@ -1,0 +1,54 @@
+// Command torture lets everything go wrong that hooktape promises to survive, under load, and counts what was promised
+// against what is stored.
+//
+//	go run ./proof/torture          two to three minutes
+//	go run ./proof/torture -short   half a minute
+//
+// Each fault has a hooktape, a spool and a ClickHouse of its own. After the fault the load ends, the spool drains, and every
+// id that was answered with 200 must be in ClickHouse once, with the bytes that were sent. The program fails when one is not.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"hooktape/proof/rig"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "torture:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("torture", flag.ContinueOnError)
+	short := flags.Bool("short", false, "fewer blows and shorter outages")
+	only := flags.String("only", "", "only the faults whose names contain this")
+	bin := flags.String("bin", "", "directory of the built programs (default: they are built)")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	limits := full
+	if *short {
+		limits = brief
+	}
+	ctx, cancel := context.WithTimeout(ctx, limits.atMost)
+	defer cancel()
+	processes, err := rig.New(ctx, *bin)
+	if err != nil {
+		return err
+	}
+	defer processes.Close()
+	return (&arena{rig: processes, scale: limits, out: stdout, begun: time.Now()}).all(ctx, *only)
+}

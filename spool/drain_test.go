@@ -1,0 +1,133 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// pickySink refuses every batch with a record that begins with "bad", and is away for the first calls.
+type pickySink struct {
+	mu     sync.Mutex
+	away   int
+	stored []string
+	aside  []string
+	tokens map[string]bool
+}
+
+func (s *pickySink) Store(_ context.Context, b Batch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.away > 0 {
+		s.away--
+		return errors.New("away")
+	}
+	for _, r := range b.Records {
+		if strings.HasPrefix(string(r), "bad") {
+			return fmt.Errorf("%w: %s", ErrRefused, r)
+		}
+	}
+	if s.tokens[b.Token()] {
+		return fmt.Errorf("token %s comes twice", b.Token())
+	}
+	s.tokens[b.Token()] = true
+	for _, r := range b.Records {
+		s.stored = append(s.stored, string(r))
+	}
+	return nil
+}
+
+func (s *pickySink) SetAside(_ context.Context, b Batch, refusal error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(b.Records) != 1 || !strings.Contains(refusal.Error(), string(b.Records[0])) {
+		return fmt.Errorf("set aside %d records for %w", len(b.Records), refusal)
+	}
+	s.aside = append(s.aside, string(b.Records[0]))
+	return nil
+}
+
+// TestDrain: everything good is stored once and in order, over an absence of the sink; what is refused is set aside
+// alone; and Flush waits for just that.
+func TestDrain(t *testing.T) {
+	o := DefaultOptions()
+	o.MinFree = 0
+	s, err := Open(t.TempDir(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var want []string
+	ctx := context.Background()
+	for i := range 100 {
+		record := fmt.Sprintf("good-%d", i)
+		if i%33 == 5 {
+			record = fmt.Sprintf("bad-%d", i)
+		} else {
+			want = append(want, record)
+		}
+		if err := s.Append(ctx, []byte(record)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sink := &pickySink{away: 3, tokens: map[string]bool{}}
+	d := NewDrain(s, sink, Limits{Records: 40, Bytes: 1 << 20, Age: time.Millisecond}, slog.New(slog.DiscardHandler))
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(running) }()
+	if err := d.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(sink.stored, want) {
+		t.Errorf("stored %v", sink.stored)
+	}
+	if !slices.Equal(sink.aside, []string{"bad-5", "bad-38", "bad-71"}) {
+		t.Errorf("set aside %v", sink.aside)
+	}
+	if err := d.Failing(); err != nil {
+		t.Errorf("still failing: %v", err)
+	}
+	if stat := s.Stat(); stat.Records != 0 {
+		t.Errorf("%d records still wait", stat.Records)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDrainSaysWhyItFails: while the sink is away Failing tells why, and Flush gives up with its context.
+func TestDrainSaysWhyItFails(t *testing.T) {
+	o := DefaultOptions()
+	o.MinFree = 0
+	s, err := Open(t.TempDir(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Append(context.Background(), []byte("good")); err != nil {
+		t.Fatal(err)
+	}
+	d := NewDrain(s, &pickySink{away: 1 << 30}, Limits{Records: 1, Bytes: 1, Age: 0}, slog.New(slog.DiscardHandler))
+	running, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(running) }()
+	soon, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	if err := d.Flush(soon); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Flush says %v", err)
+	}
+	if err := d.Failing(); err == nil || err.Error() != "away" {
+		t.Errorf("Failing says %v", err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
