@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -64,6 +65,8 @@ type judged struct {
 	source  *Source // nil unless accepted
 	verdict event.Verdict
 	host    string
+	peer    netip.Addr // of the connection
+	client  netip.Addr // the peer, or whom a trusted proxy names
 }
 
 type judgedKey struct{}
@@ -84,7 +87,7 @@ func (s *Server) judge(next http.Handler) http.Handler {
 		if verdict != event.Accepted {
 			secret = secret.with(h.token)
 		}
-		j := judged{source: source, verdict: verdict, host: secret.hide(r.Host),
+		j := judged{source: source, verdict: verdict, host: secret.hide(r.Host), peer: peerAddr(r), client: s.proxies.client(r),
 			hook: hook{source: secret.hide(h.source), step: secret.hide(h.step), path: secret.hidePath(h.path)}}
 		masked := r.WithContext(context.WithValue(r.Context(), judgedKey{}, j))
 		masked.URL = &url.URL{Path: hooksPrefix + mask, RawQuery: secret.hide(r.URL.RawQuery)}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"hooktape/bothelp"
@@ -33,7 +32,7 @@ func (s *Server) receive(c *gin.Context) {
 		Method:     r.Method,
 		Path:       h.path,
 		Query:      r.URL.RawQuery,
-		RemoteIP:   s.proxies.client(r),
+		RemoteIP:   h.client,
 		Headers:    headers(r, h),
 		TraceID:    span.SpanContext().TraceID(),
 		SpanID:     span.SpanContext().SpanID(),
@@ -51,7 +50,7 @@ func (s *Server) receive(c *gin.Context) {
 	}
 	captured.BodySHA256 = sha256.Sum256(captured.Body)
 	defer func() { s.requestTime.Record(r.Context(), time.Since(begun).Seconds(), verdictSet(verdict)) }()
-	span.SetAttributes(semconv.HTTPRoute(hookRoute), semconv.URLPath(h.path), semconv.ClientAddress(captured.RemoteIP.String()), attrEventID.String(captured.ID.String()),
+	span.SetAttributes(attrEventID.String(captured.ID.String()),
 		attrSource.String(captured.Source), attrStep.String(captured.Step), attrVerdict.String(string(verdict)))
 
 	if verdict != event.Accepted {

@@ -11,9 +11,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/net/netutil"
 	"golang.org/x/time/rate"
@@ -59,26 +57,12 @@ func (s *Server) Handler() http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.RedirectTrailingSlash = false
-	engine.Use(gin.CustomRecoveryWithWriter(nil, s.recovered))
+	engine.Use(s.traced, gin.CustomRecoveryWithWriter(nil, s.recovered))
 	engine.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
 	engine.GET("/readyz", s.readyz)
 	engine.POST(hooksPrefix+"*hook", s.receive)
 	engine.NoRoute(s.elsewhere)
-	traced := otelhttp.NewHandler(engine, "hook",
-		otelhttp.WithMeterProvider(noop.NewMeterProvider()), // its labels are the sender's to choose
-		otelhttp.WithFilter(func(r *http.Request) bool { return r.Context().Value(judgedKey{}) != nil }),
-		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return spanName(r.Method) }),
-		otelhttp.WithPublicEndpointFn(func(r *http.Request) bool { return !s.proxies.trust(peerAddr(r)) }),
-	)
-	return s.judge(traced)
-}
-
-// spanName is by OpenTelemetry's conventions; a method that is none of HTTP's is anyone's invention.
-func spanName(method string) string {
-	if method != http.MethodPost && method != http.MethodGet {
-		method = "HTTP"
-	}
-	return method + " " + hookRoute
+	return s.judge(engine)
 }
 
 // elsewhere takes what is no probe and no POST to a hook. A hook called by another method is still a request to a hook.

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"sync"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -44,6 +45,7 @@ func verdictSet(v event.Verdict) metric.MeasurementOption { return verdictSets[v
 type instruments struct {
 	tracer     trace.Tracer
 	requests   metric.Int64Counter
+	labels     sync.Map // of requests, by requestLabels
 	refused    metric.Int64Counter
 	panics     metric.Int64Counter
 	appendTime metric.Float64Histogram
@@ -86,5 +88,18 @@ func (i *instruments) count(ctx context.Context, source string, v event.Verdict,
 	if v == event.UnknownSource {
 		source = unknownSource
 	}
-	i.requests.Add(ctx, 1, metric.WithAttributes(attrSource.String(source), attrVerdict.String(string(v)), attrKept.Bool(kept)))
+	key := requestLabels{source, v, kept}
+	labels, ok := i.labels.Load(key)
+	if !ok {
+		labels = metric.WithAttributeSet(attribute.NewSet(attrSource.String(source), attrVerdict.String(string(v)), attrKept.Bool(kept)))
+		i.labels.Store(key, labels)
+	}
+	i.requests.Add(ctx, 1, labels.(metric.MeasurementOption))
+}
+
+// requestLabels name a label set. There are as many as sources times verdicts, so that they are made once and kept.
+type requestLabels struct {
+	source  string
+	verdict event.Verdict
+	kept    bool
 }
