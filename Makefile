@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 
-# The programs are static; the tests run with the race detector where there is a C compiler for it.
+# The programs are static; vet and tests use the race detector where there is a C compiler for it, one build for both.
 version := $(shell git describe --tags --always --dirty 2>/dev/null)
 build := CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(version)' -o bin/
 race := $(if $(shell command -v $${CC:-cc} 2>/dev/null),-race)
@@ -41,7 +41,7 @@ fuzz: ## fuzz each decoder for a minute
 .PHONY: lint
 lint: ## check format and vet
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt these: $$unformatted"; exit 1; }
-	go vet ./...
+	go vet $(race) ./...
 
 .PHONY: staticcheck
 staticcheck: ## run staticcheck

@@ -26,10 +26,7 @@ type bench struct {
 	next    uint64 // number of the next body
 }
 
-const (
-	seed   = 1
-	warmUp = time.Second
-)
+const seed = 1
 
 // connections are the concurrencies of a, b and c; most the highest of them.
 var connections = []int{1, 64, most}
@@ -59,7 +56,7 @@ type measured struct {
 // if any, is run.
 func (b *bench) load(ctx context.Context, s server, name string, connections int, rate float64, d time.Duration,
 	watch func(context.Context, *load.Run) error) (m measured, err error) {
-	warm, cancel := context.WithTimeout(ctx, warmUp)
+	warm, cancel := context.WithTimeout(ctx, b.each/10)
 	defer cancel()
 	b.next = load.Start(warm, b.to(s.addr, connections, rate)).Wait().Next
 	before, err := s.usage()

@@ -28,19 +28,13 @@ func whole(ctx context.Context, b *bench) error {
 	}
 	defer h.Kill()
 	s := server{h.Process, h.Addr, engine.Process}
-	for _, n := range connections {
-		if _, err := b.load(ctx, s, "c", n, 0, b.each, nil); err != nil {
-			return err
-		}
-		if err := b.empty(ctx, h); err != nil {
+	for _, n := range connections[:len(connections)-1] {
+		if _, _, err := b.watched(ctx, h, s, "c", n, 0, b.each); err != nil {
 			return err
 		}
 	}
-	rate, err := b.probe(ctx, h, s)
+	rate, err := b.sustained(ctx, h, s)
 	if err != nil {
-		return err
-	}
-	if rate, err = b.sustained(ctx, h, s, rate); err != nil {
 		return err
 	}
 	half, err := b.load(ctx, s, "c, half", most, rate/2, b.sustain/2, nil)
@@ -49,7 +43,27 @@ func whole(ctx context.Context, b *bench) error {
 	}
 	b.note("(c) sustained, per second", rate, "%.0f", atLeast(8000))
 	b.note("p99 of (c) at half of that, ms", float64(half.p99)/float64(time.Millisecond), "%.1f", atMost(25))
-	return b.empty(ctx, h)
+	if err := b.empty(ctx, h); err != nil {
+		return err
+	}
+	if err := h.Stop(time.Minute); err != nil {
+		return err
+	}
+	return b.noteSpans(ctx, dsn)
+}
+
+// noteSpans tells of how many requests the span came to ClickHouse too: a queue that is full drops spans, not events.
+func (b *bench) noteSpans(ctx context.Context, dsn string) error {
+	conn, err := open(dsn)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var traced, events uint64
+	err = conn.QueryRow(ctx, `SELECT (SELECT count() FROM otel_traces WHERE SpanKind = 'Server'),
+		(SELECT count() FROM events)`).Scan(&traced, &events)
+	b.note("(c) requests whose span is stored, %", 100*float64(traced)/float64(max(1, events)), "%.1f", nothing)
+	return err
 }
 
 // few is how many waiting events are no backlog: some batches under way.
@@ -70,26 +84,38 @@ func (b *bench) probe(ctx context.Context, h *rig.Hooktape, s server) (rate floa
 	return m.rate, errors.Join(err, b.empty(ctx, h))
 }
 
-// sustained finds the highest rate of an open loop, from this one down, at which the backlog stays bounded.
-func (b *bench) sustained(ctx context.Context, h *rig.Hooktape, s server, rate float64) (float64, error) {
+// sustained finds what can be taken for long with a bounded backlog: as much as comes when everyone waits for the answer to
+// the last request; where that is too much, the highest rate that is not.
+func (b *bench) sustained(ctx context.Context, h *rig.Hooktape, s server) (float64, error) {
 	const tries, step = 6, 0.93
+	waitForProfile := b.profile(ctx, "c", h, b.sustain)
+	m, w, err := b.watched(ctx, h, s, "c", most, 0, b.sustain)
+	if err := errors.Join(err, waitForProfile()); err != nil || w.bounded() {
+		return m.rate, err
+	}
+	rate, err := b.probe(ctx, h, s)
+	if err != nil {
+		return 0, err
+	}
 	for range tries {
+		m, w, err := b.watched(ctx, h, s, "c, open loop", most, rate, b.sustain)
+		if err != nil || w.bounded() && m.rate > rate*0.98 {
+			return m.rate, err
+		}
 		rate *= step
-		waitForProfile := b.profile(ctx, "c", h, b.sustain)
-		var w waiting
-		m, err := b.load(ctx, s, "c, sustained", most, rate, b.sustain, func(ctx context.Context, _ *load.Run) error {
-			w = watch(ctx, h, b.sustain/12)
-			return nil
-		})
-		if err := errors.Join(err, waitForProfile(), b.empty(ctx, h)); err != nil {
-			return 0, err
-		}
-		b.say("backlog at %.0f/s over time: %v", rate, w)
-		if w.bounded() && m.rate > rate*0.98 {
-			return m.rate, nil
-		}
 	}
 	return 0, fmt.Errorf("no rate down to %.0f/s could be sustained", rate)
+}
+
+// watched loads the server while it watches the backlog, and returns when that is gone.
+func (b *bench) watched(ctx context.Context, h *rig.Hooktape, s server, name string, connections int, rate float64,
+	d time.Duration) (m measured, w waiting, err error) {
+	m, err = b.load(ctx, s, name, connections, rate, d, func(ctx context.Context, _ *load.Run) error {
+		w = watch(ctx, h, d/12)
+		return nil
+	})
+	b.say("%-12s     backlog over time: %v", name, w)
+	return m, w, errors.Join(err, b.empty(ctx, h))
 }
 
 // waiting is how many events waited in the spool, at even times.
