@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -209,15 +211,20 @@ func (i *instance) eventually(patience time.Duration, what string, check func() 
 	i.t.Fatalf("not within %s: %s: %v\n--- the server said\n%s", patience, what, err, i.output)
 }
 
-// freeAddr is an address that nothing listens on.
+// freeAddr is an address that nothing listens on. Its port lies below those that the kernel gives to outgoing
+// connections, one of which might else hold the port of a process that is dead for a moment.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // lockedBuffer is a buffer that one may read while a process writes.

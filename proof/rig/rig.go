@@ -38,18 +38,35 @@ func New(ctx context.Context, bin string) (*Rig, error) {
 }
 
 // build compiles the programs into the user's cache: the same path every time, so that go build finds its own work done.
+// With the race detector in this program, hooktape has it too. HOOKTAPE_EMBEDDED_BIN names an engine that is built.
 func build(ctx context.Context) (bin string, err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	bin = filepath.Join(cache, "hooktape", "proof") + string(filepath.Separator)
-	command := exec.CommandContext(ctx, "go", "build", "-o", bin, "hooktape/cmd/hooktape", "hooktape/cmd/embedded-clickhouse")
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the programs: %w\n%s", err, out)
+	bin = filepath.Join(cache, "hooktape", "proof"+raceSuffix)
+	if err := compile(ctx, bin, "hooktape", hooktapeEnv, hooktapeFlags...); err != nil {
+		return "", err
 	}
-	return bin, nil
+	built := os.Getenv("HOOKTAPE_EMBEDDED_BIN")
+	if built == "" {
+		return bin, compile(ctx, bin, "embedded-clickhouse", "CGO_ENABLED=0")
+	}
+	link := filepath.Join(bin, "embedded-clickhouse")
+	if err := os.Remove(link); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	return bin, os.Symlink(built, link)
+}
+
+func compile(ctx context.Context, bin, name, env string, flags ...string) error {
+	args := append(append([]string{"build"}, flags...), "-o", filepath.Join(bin, name), "hooktape/cmd/"+name)
+	command := exec.CommandContext(ctx, "go", args...)
+	command.Env = append(os.Environ(), env)
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", name, err, out)
+	}
+	return nil
 }
 
 // Close ends all processes and removes their files.
