@@ -46,6 +46,12 @@ func newSink(t *testing.T) *sink {
 	return s
 }
 
+func (s *sink) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.got)
+}
+
 // TestEndToEnd goes the whole way that a newcomer goes, on the real programs.
 func TestEndToEnd(t *testing.T) {
 	i := newInstance(t, "")
@@ -74,7 +80,7 @@ func TestEndToEnd(t *testing.T) {
 	if !strings.Contains(plan, "3 events would go to") {
 		t.Errorf("the dry run says\n%s", plan)
 	}
-	if len(target.got) != 0 {
+	if target.count() != 0 {
 		t.Error("the dry run has sent something")
 	}
 	done := i.cli("replay", "create", "--source", "demo", "--since", "1h", "--to", target.URL+"/crm")
