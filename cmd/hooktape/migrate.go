@@ -54,10 +54,10 @@ func (p *process) migrate(ctx context.Context, engineUp <-chan struct{}) error {
 				p.ready()
 			}
 			return nil
-		case !errors.Is(err, store.ErrUnavailable):
+		case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrUnauthorized):
 			return err
 		}
-		quiet.Do(func() { p.log.Warn("ClickHouse does not answer; webhooks are taken and wait on disk", "error", err) })
+		quiet.Do(func() { p.log.Warn("the tables cannot be made yet; webhooks are taken and wait on disk", "error", err) })
 		select {
 		case <-time.After(migratePoll):
 		case <-ctx.Done():
