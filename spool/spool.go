@@ -99,8 +99,11 @@ func (s *Spool) Stat() Stat {
 	return st
 }
 
-// Ready returns nil when a record would be accepted now, else why not.
-func (s *Spool) Ready() error { return s.admit(1) }
+// Ready returns nil when a record of usual size would be accepted now, else
+// why not: a spool with less room than that refuses nearly everything.
+func (s *Spool) Ready() error { return s.admit(int(min(usualRecord, s.opts.MaxBytes/16))) }
+
+const usualRecord = 64 << 10
 
 // Close ends the spool. It may be called more than once.
 func (s *Spool) Close() error {
