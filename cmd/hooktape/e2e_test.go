@@ -106,7 +106,7 @@ func TestEndToEnd(t *testing.T) {
 func assertStored(i *instance, id uuid.UUID, body []byte, token string) {
 	i.t.Helper()
 	var e *event.Event
-	i.eventually(40*time.Second, "the event is stored", func() (err error) {
+	i.eventually(10*time.Second, "the event is stored", func() (err error) {
 		e, err = i.db.Event(context.Background(), id)
 		return err
 	})
@@ -122,7 +122,7 @@ func assertStored(i *instance, id uuid.UUID, body []byte, token string) {
 	if e.BothelpUserID == "" {
 		i.t.Errorf("not decoded: %+v", e.Decoded)
 	}
-	i.eventually(40*time.Second, "the trace is stored", func() error {
+	i.eventually(10*time.Second, "the trace is stored", func() error {
 		spans, err := i.db.SpansOf(context.Background(), hex.EncodeToString(e.TraceID[:]))
 		if err == nil && len(spans) < 2 {
 			err = fmt.Errorf("spans: %v", spans)
@@ -178,7 +178,7 @@ func assertDelivered(i *instance, target *sink, id uuid.UUID, body []byte) {
 		string(a.ResponseBody) != "taken" || a.ReplayID != d.ReplayID || a.Number != 1 {
 		i.t.Errorf("delivery %+v\nattempt %+v", d, a)
 	}
-	i.eventually(40*time.Second, "the delivery's span links to the arrival's trace", func() error {
+	i.eventually(10*time.Second, "the delivery's span links to the arrival's trace", func() error {
 		spans, err := i.db.SpansOf(context.Background(), hex.EncodeToString(a.TraceID[:]))
 		if err != nil {
 			return err
@@ -260,7 +260,7 @@ func TestEngineDies(t *testing.T) {
 		t.Fatalf("kill: %v %s", err, out)
 	}
 	second := uuid.MustParse(i.post(url, []byte(`{"bothelp_user_id":2}`)))
-	i.eventually(40*time.Second, "both events are there", func() error {
+	i.eventually(10*time.Second, "both events are there", func() error {
 		stored, err := i.db.Stored(context.Background(), []uuid.UUID{first, second})
 		if err == nil && len(stored) != 2 {
 			err = fmt.Errorf("stored: %v", stored)

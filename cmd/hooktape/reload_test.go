@@ -44,7 +44,7 @@ func TestReload(t *testing.T) {
 	}()
 
 	_, added, _ := strings.Cut(strings.TrimSpace(i.cli("sources", "add", "shop")), "\t")
-	i.eventually(40*time.Second, "the added source works", func() error { return statusOf(added, http.StatusOK) })
+	i.eventually(10*time.Second, "the added source works", func() error { return statusOf(added, http.StatusOK) })
 
 	good, err := os.ReadFile(path)
 	if err != nil {
@@ -53,7 +53,7 @@ func TestReload(t *testing.T) {
 	if err := os.WriteFile(path, append(good, "nonsense: 1\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	i.eventually(40*time.Second, "the wrong file is refused", func() error {
+	i.eventually(10*time.Second, "the wrong file is refused", func() error {
 		if !strings.Contains(i.output.String(), "the changed configuration is refused; the old one stays in force") {
 			return fmt.Errorf("the log does not say so")
 		}
@@ -68,7 +68,7 @@ func TestReload(t *testing.T) {
 	if err := i.command.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	i.eventually(40*time.Second, "the removed source is unknown", func() error { return statusOf(added, http.StatusNotFound) })
+	i.eventually(10*time.Second, "the removed source is unknown", func() error { return statusOf(added, http.StatusNotFound) })
 
 	close(stop)
 	if err := <-dropped; err != nil {
