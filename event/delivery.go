@@ -56,21 +56,17 @@ type Delivery struct {
 	StatusCode      uint16        `cbor:"6,keyasint"` // of the last answer; 0 when there was none
 	Error           string        `cbor:"7,keyasint"` // why the last attempt failed
 	UpdatedAt       time.Time     `cbor:"8,keyasint"`
+	// Subscriber is whom the event is about: BotHelp's id, else the messenger's, else the event's own. What has the same
+	// one keeps its order where an endpoint asks for that, and stays in one shard.
+	Subscriber string    `cbor:"9,keyasint"`
+	CreatedAt  time.Time `cbor:"10,keyasint"` // when the delivery was decided on; its age counts from here
 }
 
 // Version orders the states of one delivery: the higher one is the newer. It needs no clock: a delivery waits, then each
 // attempt begins, may be lost from sight, and ends.
 func (d *Delivery) Version() uint64 {
-	step := uint64(3)
-	switch d.State {
-	case Pending:
-		step = 0
-	case Delivering:
-		step = 1
-	case Unknown:
-		step = 2
-	}
-	return uint64(d.Attempts)*4 + step
+	step := map[DeliveryState]uint64{Pending: 0, Delivering: 1, Unknown: 2, Retrying: 3, Failed: 4, Delivered: 4, Cancelled: 5}
+	return uint64(d.Attempts)*8 + step[d.State]
 }
 
 // Outcome is how an attempt ended.
@@ -104,34 +100,4 @@ type Attempt struct {
 	ResponseHeaders []Header      `cbor:"12,keyasint"`
 	ResponseBody    []byte        `cbor:"13,keyasint"` // its first 16 KiB
 	TraceID         [16]byte      `cbor:"14,keyasint"`
-}
-
-// ReplayState is where a replay stands.
-type ReplayState string
-
-// The states of a replay. Planned is a replay whose selection is not frozen yet.
-const (
-	ReplayPlanned   ReplayState = "planned"
-	ReplayRunning   ReplayState = "running"
-	ReplayPaused    ReplayState = "paused"
-	ReplayDone      ReplayState = "done"
-	ReplayCancelled ReplayState = "cancelled"
-)
-
-// Replay is a job that sends a frozen selection of events to one endpoint.
-type Replay struct {
-	ID        uuid.UUID   `json:"id"`
-	CreatedAt time.Time   `json:"created_at"`
-	UpdatedAt time.Time   `json:"updated_at"`
-	CreatedBy string      `json:"created_by"`
-	State     ReplayState `json:"state"`
-	Endpoint  string      `json:"endpoint"`
-	URL       string      `json:"url"`
-	Selection Selection   `json:"selection"`
-	Total     uint64      `json:"total"` // deliveries frozen
-	// Rate is the most requests a second; 0 means as fast as the endpoint answers.
-	Rate float64 `json:"rate"`
-	// Concurrency is the most requests at once; with 1 the events go out strictly in order of arrival.
-	Concurrency uint16 `json:"concurrency"`
-	MaxAttempts uint16 `json:"max_attempts"`
 }

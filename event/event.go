@@ -71,8 +71,8 @@ type Received struct {
 // Header is one header line. A name that came twice stands twice.
 type Header struct {
 	_     struct{} `cbor:",toarray"`
-	Name  string
-	Value string
+	Name  string   `json:"name"`
+	Value string   `json:"value"`
 }
 
 // Decoded is what could be read from a body. An empty string or a nil pointer means absent, null or unreadable;
