@@ -198,7 +198,7 @@ func startReplay(t *testing.T, db *store.Store, source, url string, change func(
 	t.Helper()
 	now := time.Now()
 	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, State: event.ReplayRunning, Endpoint: url, URL: url,
-		Selection: event.Selection{Sources: []string{source}}, Concurrency: 1, MaxAttempts: 1}
+		Selection: event.Selection{Sources: []string{source}}, ReplayOptions: event.ReplayOptions{Concurrency: 1, MaxAttempts: 1}}
 	if change != nil {
 		change(&r)
 	}

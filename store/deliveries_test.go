@@ -15,7 +15,8 @@ import (
 
 func newReplay(n int) event.Replay {
 	return event.Replay{ID: idAt(dawn, 1000+n), CreatedAt: dawn.Add(time.Duration(n) * time.Second), UpdatedAt: dawn, CreatedBy: "cli:я", State: event.ReplayRunning,
-		Endpoint: "crm", URL: "http://crm.example/", Selection: event.Selection{Sources: []string{"demo"}}, Rate: 2.5, Concurrency: 3, MaxAttempts: 4}
+		Endpoint: "crm", URL: "http://crm.example/", Selection: event.Selection{Sources: []string{"demo"}},
+		ReplayOptions: event.ReplayOptions{Rate: 2.5, Concurrency: 3, MaxAttempts: 4}}
 }
 
 func TestFreezeReplay(t *testing.T) {

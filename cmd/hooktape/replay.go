@@ -57,7 +57,7 @@ func (c *replayCreateCmd) Run(e *env) error {
 		return c.printPlan(e, target, plan)
 	}
 	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, CreatedBy: whoami(), State: event.ReplayPlanned,
-		Endpoint: target, URL: target, Selection: sel, Rate: c.Rate, Concurrency: c.Concurrency, MaxAttempts: c.MaxAttempts}
+		Endpoint: target, URL: target, Selection: sel, ReplayOptions: event.ReplayOptions{Rate: c.Rate, Concurrency: c.Concurrency, MaxAttempts: c.MaxAttempts}}
 	if err := db.SaveReplay(e.ctx, r); err != nil {
 		return err
 	}
