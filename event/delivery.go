@@ -84,6 +84,9 @@ const (
 	OutcomeUnknown    Outcome = "unknown"        // the process died before it could note the answer
 )
 
+// OK tells whether the endpoint has taken the event.
+func (o Outcome) OK() bool { return o == OutcomeDelivered }
+
 // Attempt is one sending of one event to one endpoint, and what came back.
 type Attempt struct {
 	ID              uuid.UUID     `cbor:"1,keyasint"`

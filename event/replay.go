@@ -55,15 +55,17 @@ const (
 
 // Replay is a job that sends a frozen selection of events to one endpoint.
 type Replay struct {
-	ID        uuid.UUID   `json:"id"`
-	CreatedAt time.Time   `json:"created_at"`
-	UpdatedAt time.Time   `json:"updated_at"`
-	CreatedBy string      `json:"created_by"`
-	State     ReplayState `json:"state"`
-	Reason    string      `json:"reason,omitempty"` // why it is paused or cancelled
-	Endpoint  string      `json:"endpoint"`
-	URL       string      `json:"url"`
-	Selection Selection   `json:"selection"`
+	ID        uuid.UUID `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	CreatedBy string    `json:"created_by"`
+	// IdempotencyKey is what its maker called the making, so that doing it twice makes one replay.
+	IdempotencyKey string      `json:"-"`
+	State          ReplayState `json:"state"`
+	Reason         string      `json:"reason,omitempty"` // why it is paused or cancelled
+	Endpoint       string      `json:"endpoint"`
+	URL            string      `json:"url"`
+	Selection      Selection   `json:"selection"`
 	ReplayOptions
 	Total uint64 `json:"total"` // deliveries frozen
 	// Counts is how many deliveries are in each state, as of UpdatedAt.

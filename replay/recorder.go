@@ -18,6 +18,7 @@ import (
 type Recorder struct {
 	spool *spool.Spool
 	drain *spool.Drain
+	sink  *sink
 }
 
 // record is one entry of the spool: a delivery's new state and the attempt that led to it, if one did.
@@ -30,8 +31,12 @@ type record struct {
 func NewRecorder(s *spool.Spool, db *store.Store, logger *slog.Logger) *Recorder {
 	limits := spool.DefaultLimits()
 	limits.Age = 200 * time.Millisecond
-	return &Recorder{spool: s, drain: spool.NewDrain(s, &sink{store: db, logger: logger, instruments: newInstruments()}, limits, logger)}
+	out := &sink{store: db, logger: logger}
+	return &Recorder{spool: s, drain: spool.NewDrain(s, out, limits, logger), sink: out}
 }
+
+// onStored calls f with the deliveries of each batch that has come to ClickHouse. It must be set before Run.
+func (r *Recorder) onStored(f func([]event.Delivery)) { r.sink.stored = f }
 
 // Run brings records to ClickHouse until ctx ends.
 func (r *Recorder) Run(ctx context.Context) error { return r.drain.Run(ctx) }
@@ -61,7 +66,7 @@ var (
 type sink struct {
 	store  *store.Store
 	logger *slog.Logger
-	*instruments
+	stored func([]event.Delivery)
 }
 
 func (s *sink) Store(ctx context.Context, batch spool.Batch) error {
@@ -84,8 +89,11 @@ func (s *sink) Store(ctx context.Context, batch spool.Batch) error {
 		deliveries = append(deliveries, r.Delivery)
 	}
 	err := s.store.RecordOutcomes(ctx, batch.Token(), deliveries, attempts)
-	if errors.Is(err, store.ErrRefused) {
+	switch {
+	case errors.Is(err, store.ErrRefused):
 		return fmt.Errorf("%w: %w", spool.ErrRefused, err)
+	case err == nil && s.stored != nil:
+		s.stored(deliveries)
 	}
 	return err
 }

@@ -1,15 +1,17 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/time/rate"
 
 	"hooktape/event"
 	"hooktape/store"
@@ -17,36 +19,90 @@ import (
 
 // Options are the runner's settings.
 type Options struct {
-	// AllowPrivate lets deliveries go to loopback, private and link-local addresses.
+	// AllowPrivate lets replays to a URL, in place of a configured endpoint, go to loopback, private and link-local
+	// addresses.
 	AllowPrivate bool
+	// Shard is this process's part of the subscribers.
+	Shard store.Shard
 }
 
-// pollInterval is how soon a new replay, or a change to one, is seen.
-const pollInterval = 500 * time.Millisecond
+// lookInterval is how soon a new replay, a command or a changed endpoint is seen.
+const lookInterval = 500 * time.Millisecond
 
-// maxReplays is how many replays run at once; more than anyone makes.
-const maxReplays = 10_000
-
-// troublePause is how long a job waits after an error that is not an endpoint's.
-const troublePause = 2 * time.Second
-
-// Runner works off the replays that are running.
+// Runner delivers: live events to the endpoints that subscribe to them, and replays.
+//
+// It compares, twice a second, the lanes that should be there with those that are: one for each endpoint that subscribes
+// to something and one for each running replay. What should be there stands in the configuration and in ClickHouse alone,
+// so that a crash, a pause and a changed configuration all end in the same way: by looking again.
 type Runner struct {
+	options  Options
 	store    *store.Store
 	recorder *Recorder
-	client   *http.Client
 	logger   *slog.Logger
 	*instruments
 
-	failing atomic.Pointer[error]
+	endpoints atomic.Pointer[[]Endpoint]
+	failing   atomic.Pointer[error]
+	quiet     rate.Sometimes // for faults of the configuration, which stay until it is changed
+
+	mu      sync.Mutex // lanes are read by the recorder
+	lanes   map[laneID]*track
+	targets map[string]*target // by endpoint's name
+	jobs    jobs
+	states  endpointStates
+	ended   chan endedLane
+	running sync.WaitGroup
+}
+
+type laneID struct {
+	replay   uuid.UUID // zero: live
+	endpoint string
+}
+
+// track is a lane that is there, and what it was made of.
+type track struct {
+	plan     plan
+	lane     *lane
+	follower *follower // of a live lane
+	stop     context.CancelFunc
+	stopping bool
+}
+
+// plan is a lane as it should be. One that differs in anything but the rate is another lane.
+type plan struct {
+	id       laneID
+	endpoint Endpoint
+	spec     laneSpec
+	headers  []event.Header
+	retry    RetryPolicy
+	rate     float64
+}
+
+func (p plan) same(other plan) bool {
+	p.rate = other.rate
+	return reflect.DeepEqual(p, other)
+}
+
+type endedLane struct {
+	id laneID
+	ending
 }
 
 // NewRunner makes a runner; it does nothing until Run.
-func NewRunner(o Options, db *store.Store, recorder *Recorder, logger *slog.Logger) *Runner {
-	return &Runner{store: db, recorder: recorder, client: newClient(o.AllowPrivate), logger: logger, instruments: newInstruments()}
+func NewRunner(o Options, endpoints []Endpoint, db *store.Store, recorder *Recorder, logger *slog.Logger) *Runner {
+	o.Shard = cmp.Or(o.Shard, store.Shard{Index: 1, Count: 1})
+	r := &Runner{options: o, store: db, recorder: recorder, logger: logger, instruments: newInstruments(),
+		lanes: map[laneID]*track{}, targets: map[string]*target{}, jobs: newJobs(), ended: make(chan endedLane),
+		quiet: rate.Sometimes{First: 1, Interval: time.Minute}}
+	r.SetEndpoints(endpoints)
+	recorder.onStored(r.settle)
+	return r
 }
 
-// Failing returns why replays cannot be looked for now; nil when they can.
+// SetEndpoints takes changed endpoints into use: within a second, without a restart.
+func (r *Runner) SetEndpoints(list []Endpoint) { r.endpoints.Store(&list) }
+
+// Failing returns why it cannot be seen now what is to be delivered; nil when it can.
 func (r *Runner) Failing() error {
 	if err := r.failing.Load(); err != nil {
 		return *err
@@ -54,87 +110,213 @@ func (r *Runner) Failing() error {
 	return r.recorder.Failing()
 }
 
-// Run starts a job for each running replay and stops it when the replay is paused or cancelled, until ctx ends and all
-// jobs with it. What a job has sent is noted before Run returns.
+// Run delivers until ctx ends. What has been sent is noted before it returns.
 func (r *Runner) Run(ctx context.Context) error {
-	defer r.client.CloseIdleConnections()
 	// What the last process noted must be in ClickHouse before anyone reads there what is still to be sent.
 	if err := r.recorder.Flush(ctx); err != nil {
 		return nil
 	}
-	jobs := map[uuid.UUID]context.CancelFunc{}
-	ended := make(chan uuid.UUID)
-	var running sync.WaitGroup
-	defer running.Wait()
-	stopped := make(chan struct{})
-	defer close(stopped)
-
-	tick := time.NewTicker(pollInterval)
+	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
 	for {
-		wanted, err := r.store.Replays(ctx, maxReplays, event.ReplayRunning)
+		err := r.look(ctx)
 		if ctx.Err() != nil {
+			r.end()
 			return nil
 		}
+		r.failing.Store(nil)
 		if err != nil {
-			err = fmt.Errorf("look for replays: %w", err)
 			r.failing.Store(&err)
-		} else {
-			r.failing.Store(nil)
-			r.reconcile(ctx, wanted, jobs, func(replay event.Replay, ctx context.Context) {
-				running.Go(func() {
-					r.work(ctx, replay)
-					select {
-					case ended <- replay.ID:
-					case <-stopped:
-					}
-				})
-			})
 		}
 		select {
-		case id := <-ended:
-			jobs[id]()
-			delete(jobs, id)
+		case e := <-r.ended:
+			r.lost(ctx, e)
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil
 		}
 	}
 }
 
-// reconcile starts the jobs that are wanted and not there, and stops those that are there and not wanted.
-func (r *Runner) reconcile(ctx context.Context, wanted []event.Replay, jobs map[uuid.UUID]context.CancelFunc, start func(event.Replay, context.Context)) {
-	want := map[uuid.UUID]bool{}
-	for _, replay := range wanted {
-		want[replay.ID] = true
-		if _, there := jobs[replay.ID]; !there {
-			jobCtx, cancel := context.WithCancel(ctx)
-			jobs[replay.ID] = cancel
-			start(replay, jobCtx)
-		}
-	}
-	for id, cancel := range jobs {
-		if !want[id] {
-			cancel() // its end comes over the channel
-		}
-	}
-}
-
-// work runs one job to its end, or until ctx ends.
-func (r *Runner) work(ctx context.Context, replay event.Replay) {
-	log := r.logger.With("replay_id", replay.ID, "endpoint", replay.Endpoint)
-	log.Info("replay runs", "events", replay.Total)
-	err := newJob(r, replay).run(ctx)
-	switch {
-	case ctx.Err() != nil:
-		log.Info("replay stops here; it goes on when it is resumed")
-	case err != nil:
-		log.Error("replay cannot go on now; it is tried again", "error", err, "in", troublePause)
+// end waits for all lanes, whose context has ended.
+func (r *Runner) end() {
+	done := make(chan struct{})
+	go func() { r.running.Wait(); close(done) }()
+	for {
 		select {
-		case <-time.After(troublePause):
-		case <-ctx.Done():
+		case e := <-r.ended:
+			r.remove(e.id)
+		case <-done:
+			for _, t := range r.targets {
+				t.client.CloseIdleConnections()
+			}
+			return
 		}
-	default:
-		log.Info("replay is done")
+	}
+}
+
+// look brings what is there to what should be there.
+func (r *Runner) look(ctx context.Context) error {
+	steering, err := r.store.Steering(ctx)
+	if err != nil {
+		return fmt.Errorf("read commands: %w", err)
+	}
+	r.refreshTargets(steering)
+	wanted := r.live()
+	replays, err := r.replays(ctx, steering)
+	if err != nil {
+		return fmt.Errorf("look for replays: %w", err)
+	}
+	wanted = append(wanted, replays...)
+	if err := r.reconcile(ctx, wanted); err != nil {
+		return err
+	}
+	return r.saveStates(ctx)
+}
+
+// refreshTargets makes a target for each configured endpoint, anew when it has changed, and pauses and resumes them.
+func (r *Runner) refreshTargets(steering map[string]store.Steered) {
+	for _, e := range *r.endpoints.Load() {
+		r.target(e)
+	}
+	for name, t := range r.targets {
+		switch s := steering[name]; s.Action {
+		case event.ActionPause:
+			t.pause(s.Why())
+		case event.ActionResume:
+			t.resume(time.Now())
+		}
+	}
+}
+
+// target returns the target of an endpoint; nil when none can be made of it, which is logged.
+func (r *Runner) target(e Endpoint) *target {
+	if t := r.targets[e.Name]; t != nil && reflect.DeepEqual(t.Endpoint, e) {
+		return t
+	}
+	t, err := newTarget(e)
+	if err != nil {
+		r.quiet.Do(func() { r.logger.Error("nothing can be sent to an endpoint", "endpoint", e.Name, "error", err) })
+		return nil
+	}
+	r.targets[e.Name] = t
+	return t
+}
+
+// live plans the lanes of endpoints that subscribe to something.
+func (r *Runner) live() (plans []plan) {
+	for _, e := range *r.endpoints.Load() {
+		if e.Subscribe != nil {
+			plans = append(plans, plan{id: laneID{endpoint: e.Name}, endpoint: e, retry: e.Retry, rate: e.Rate,
+				spec: laneSpec{Concurrency: e.Concurrency, Order: e.Order}})
+		}
+	}
+	return plans
+}
+
+// reconcile starts the lanes that should be there and are not, and stops those that are there and should not.
+func (r *Runner) reconcile(ctx context.Context, wanted []plan) error {
+	want := map[laneID]bool{}
+	for _, p := range wanted {
+		want[p.id] = true
+		t := r.lanes[p.id]
+		switch {
+		case t == nil:
+			if err := r.start(ctx, p); err != nil {
+				return err
+			}
+		case !t.plan.same(p):
+			r.stop(t) // it is started anew when it has ended
+		default:
+			t.lane.setRate(p.rate / float64(r.options.Shard.Count))
+		}
+	}
+	for id, t := range r.lanes {
+		if !want[id] {
+			r.stop(t)
+		}
+	}
+	return nil
+}
+
+func (r *Runner) stop(t *track) {
+	if !t.stopping {
+		t.stopping = true
+		t.stop()
+	}
+}
+
+func (r *Runner) start(ctx context.Context, p plan) error {
+	target := r.target(p.endpoint)
+	if target == nil || time.Now().Before(r.jobs.notBefore[p.id]) {
+		return nil
+	}
+	log := r.logger.With("endpoint", p.id.endpoint)
+	if p.spec.Replay {
+		log = log.With("replay_id", p.id.replay)
+	}
+	queue := store.Queue{ReplayID: p.id.replay, Endpoint: p.id.endpoint, Shard: r.options.Shard}
+	out := sender{target: target, instruments: r.instruments, recorder: r.recorder, headers: p.headers, retry: p.retry}
+	t := &track{plan: p, lane: newLane(r.store, queue, out, p.spec, p.rate/float64(r.options.Shard.Count), log)}
+	if !p.spec.Replay {
+		var err error
+		if t.follower, err = r.newFollower(ctx, queue, p.endpoint, &t.lane.inbox, log); err != nil {
+			return err
+		}
+	}
+	laneCtx, stop := context.WithCancel(ctx)
+	t.stop = stop
+	r.mu.Lock()
+	r.lanes[p.id] = t
+	r.mu.Unlock()
+	log.Info("delivery begins", "url", target.StoredURL())
+	r.running.Go(func() {
+		var following sync.WaitGroup
+		if t.follower != nil {
+			following.Go(func() { t.follower.run(laneCtx) })
+		}
+		e := t.lane.run(laneCtx)
+		stop()
+		following.Wait()
+		r.ended <- endedLane{p.id, e}
+	})
+	return nil
+}
+
+// lost takes away a lane that has ended, and does what follows.
+func (r *Runner) lost(ctx context.Context, e endedLane) {
+	t := r.remove(e.id)
+	switch {
+	case e.err != nil:
+		t.lane.logger.Error("what was sent cannot be noted on disk; delivery goes on when it can", "error", e.err)
+		r.jobs.notBefore[e.id] = time.Now().Add(troublePause)
+	case e.halted != "":
+		t.lane.logger.Warn("the replay pauses itself", "reason", e.halted)
+		r.command(ctx, e.id.replay, event.ActionPause, e.halted)
+	case e.done:
+		r.jobs.done[e.id.replay] = true
+	}
+}
+
+func (r *Runner) remove(id laneID) *track {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.lanes[id]
+	delete(r.lanes, id)
+	return t
+}
+
+// settle tells the lanes which of their deliveries have come to ClickHouse in a final state.
+func (r *Runner) settle(deliveries []event.Delivery) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	touched := map[*inbox]bool{}
+	for _, d := range deliveries {
+		if t := r.lanes[laneID{d.ReplayID, d.Endpoint}]; t != nil && d.State.Final() {
+			t.lane.inbox.settle(d.EventID)
+			touched[&t.lane.inbox] = true
+		}
+	}
+	for in := range touched {
+		in.wake()
 	}
 }

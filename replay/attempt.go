@@ -1,0 +1,141 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"hooktape/event"
+)
+
+// stopGrace is how long attempts in flight may take when the process stops or the replay is paused.
+const stopGrace = 3 * time.Second
+
+// errStopped ends an attempt whose answer did not come within stopGrace.
+var errStopped = errors.New("hooktape was stopped before the answer came")
+
+// sender makes attempts: note the intent on disk, send, note the outcome on disk.
+type sender struct {
+	*target
+	*instruments
+	recorder *Recorder
+	headers  []event.Header // of the replay
+	retry    RetryPolicy
+}
+
+// deliver makes the next attempt of a delivery and moves it to the state that follows. What was sent is noted even when
+// ctx ends meanwhile. An error is one of noting: what happened is not on disk, and nothing more may be sent.
+func (s *sender) deliver(ctx context.Context, d *event.Delivery, e *event.Event) (answer, error) {
+	sending, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, func() { cancel(errStopped) }) })()
+	ctx = context.WithoutCancel(ctx)
+	if d.State == event.Delivering {
+		if err := s.noteUnknown(ctx, d); err != nil {
+			return answer{}, err
+		}
+	}
+	now := time.Now()
+	d.UpdatedAt = now
+	d.State, d.Attempts, d.NextAt = event.Delivering, d.Attempts+1, time.Time{}
+	if err := s.recorder.note(ctx, d, nil); err != nil {
+		return answer{}, err
+	}
+	a, got := s.attempt(sending, d, e)
+	return got, s.recorder.note(ctx, d, a)
+}
+
+// giveUp ends a delivery without an attempt.
+func (s *sender) giveUp(ctx context.Context, d *event.Delivery, why string) error {
+	if d.State == event.Delivering {
+		if err := s.noteUnknown(ctx, d); err != nil {
+			return err
+		}
+	}
+	d.State, d.Error, d.UpdatedAt = event.Failed, why, time.Now()
+	return s.recorder.note(context.WithoutCancel(ctx), d, nil)
+}
+
+// noteUnknown closes an attempt whose outcome died with the process that made it.
+func (s *sender) noteUnknown(ctx context.Context, d *event.Delivery) error {
+	lost := s.describe(d)
+	lost.StartedAt, lost.Outcome, lost.Error = d.UpdatedAt, event.OutcomeUnknown, "hooktape ended before it could note the answer"
+	d.State, d.Error, d.UpdatedAt = event.Unknown, lost.Error, time.Now()
+	return s.recorder.note(ctx, d, lost)
+}
+
+// describe fills what an attempt of d has in common with others.
+func (s *sender) describe(d *event.Delivery) *event.Attempt {
+	return &event.Attempt{ID: d.AttemptID(d.Attempts), EventID: d.EventID, Endpoint: d.Endpoint, URL: s.StoredURL(),
+		ReplayID: d.ReplayID, Number: d.Attempts}
+}
+
+// attempt sends the event once and moves the delivery to the state that follows.
+func (s *sender) attempt(ctx context.Context, d *event.Delivery, e *event.Event) (*event.Attempt, answer) {
+	ctx, span := s.tracer.Start(ctx, "deliver", trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithLinks(trace.Link{SpanContext: arrivalOf(e)}),
+		trace.WithAttributes(semconv.HTTPRequestMethodKey.String(e.Method), attrEventID.String(e.ID.String()),
+			attrReplayID.String(d.ReplayID.String()), attrEndpoint.String(d.Endpoint), attrAttempt.Int(int(d.Attempts))))
+	defer span.End()
+	a := s.describe(d)
+	a.StartedAt, a.TraceID = time.Now(), span.SpanContext().TraceID()
+
+	request, err := newRequest(ctx, &s.Endpoint, s.headers, e, d, a.StartedAt)
+	var got answer
+	if err != nil {
+		got = answer{outcome: event.OutcomeImpossible, err: fmt.Sprintf("the request cannot be made: %v", err)}
+	} else {
+		got = send(s.client, request)
+	}
+	if errors.Is(context.Cause(ctx), errStopped) && !got.outcome.OK() {
+		got = answer{outcome: event.OutcomeUnknown, err: errStopped.Error()}
+	}
+	a.Duration = time.Since(a.StartedAt)
+	a.Outcome, a.StatusCode, a.Error, a.ResponseHeaders, a.ResponseBody = got.outcome, got.status, got.err, got.headers, got.body
+	s.follow(d, got)
+
+	labels := metric.WithAttributes(attrEndpoint.String(d.Endpoint), attrOutcome.String(string(a.Outcome)))
+	s.attempts.Add(ctx, 1, labels)
+	s.duration.Record(ctx, a.Duration.Seconds(), labels)
+	span.SetAttributes(attrOutcome.String(string(a.Outcome)))
+	if a.StatusCode != 0 {
+		span.SetAttributes(semconv.HTTPResponseStatusCode(int(a.StatusCode)))
+	}
+	if !a.Outcome.OK() {
+		span.SetStatus(codes.Error, a.Error)
+	}
+	return a, got
+}
+
+// follow is what an answer makes of a delivery.
+func (s *sender) follow(d *event.Delivery, got answer) {
+	d.UpdatedAt, d.StatusCode, d.Error = time.Now(), got.status, got.err
+	switch got.outcome {
+	case event.OutcomeDelivered:
+		d.State = event.Delivered
+		return
+	case event.OutcomeUnknown:
+		d.State = event.Unknown // sent again when the lane goes on
+		return
+	}
+	delay, again, why := s.retry.Next(got, d.Attempts, d.UpdatedAt.Sub(d.CreatedAt))
+	if again {
+		d.State, d.NextAt = event.Retrying, d.UpdatedAt.Add(delay)
+		return
+	}
+	d.State = event.Failed
+	if why != "" {
+		d.Error += "; " + why
+	}
+}
+
+// arrivalOf is the span of the request that brought the event.
+func arrivalOf(e *event.Event) trace.SpanContext {
+	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: e.TraceID, SpanID: e.SpanID, TraceFlags: trace.FlagsSampled, Remote: true})
+}

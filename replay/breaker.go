@@ -1,0 +1,132 @@
+package replay
+
+import (
+	"sync"
+	"time"
+)
+
+// breaker keeps an endpoint that does not work from being called on and on. After Failures failed attempts in a row it
+// opens: nothing is sent but one probe at a time, at intervals that double from ProbeAfter to ProbeMax, until one is
+// delivered. Nothing is lost meanwhile, for what is not sent waits.
+//
+// Beside that it holds everything back for as long as an answer's Retry-After asks (RFC 9110, section 10.2.3), and
+// while a person has paused the endpoint. It is shared by all lanes to the endpoint.
+type breaker struct {
+	options BreakerOptions
+
+	mu       sync.Mutex
+	paused   string // by whom and why; empty when not
+	failures uint32 // in a row
+	reason   string // of the last failure
+	open     bool
+	interval time.Duration
+	probeAt  time.Time
+	probing  bool
+	holdTill time.Time
+}
+
+// blockedPoll is how soon a lane that is held back asks again: a person, or another lane's probe, may have changed it.
+const blockedPoll = 250 * time.Millisecond
+
+// admission is an attempt that was let through. It must be reported or withdrawn.
+type admission struct{ probe bool }
+
+// admit lets an attempt through, or says how long to wait before asking again.
+func (b *breaker) admit(now time.Time) (a admission, wait time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.paused != "":
+		return a, blockedPoll
+	case now.Before(b.holdTill):
+		return a, min(b.holdTill.Sub(now), blockedPoll)
+	case !b.open:
+		return a, 0
+	case b.probing:
+		return a, blockedPoll
+	case now.Before(b.probeAt):
+		return a, min(b.probeAt.Sub(now), blockedPoll)
+	}
+	b.probing = true
+	return admission{probe: true}, 0
+}
+
+// report takes the answer to an attempt that was let through.
+func (b *breaker) report(admitted admission, a answer, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if admitted.probe {
+		b.probing = false
+	}
+	if a.outcome.OK() {
+		b.failures, b.reason, b.open = 0, "", false
+		return
+	}
+	b.failures, b.reason = b.failures+1, a.err
+	if until := now.Add(min(a.retryAfter, maxHold)); a.retryAfter > 0 && until.After(b.holdTill) {
+		b.holdTill = until
+	}
+	switch {
+	case b.options.Failures == 0 || b.failures < uint32(b.options.Failures):
+		return
+	case !b.open:
+		b.open, b.interval = true, b.options.ProbeAfter
+	case admitted.probe:
+		b.interval = min(2*b.interval, b.options.ProbeMax)
+	default:
+		return // one that was under way when the breaker opened
+	}
+	b.probeAt = now.Add(b.interval)
+}
+
+// maxHold bounds how long one answer may hold back everything; the event that was answered so waits as long as it says.
+const maxHold = time.Hour
+
+// withdraw takes back an attempt that was let through and not made, or whose answer nobody waited for.
+func (b *breaker) withdraw(admitted admission) {
+	if !admitted.probe {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.probing = false
+}
+
+// pause holds everything back until resume; why is for people to read.
+func (b *breaker) pause(why string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.paused = why
+}
+
+// resume ends a pause, and lets the next attempt through even if the breaker is open: the person who resumes an endpoint
+// has mended it.
+func (b *breaker) resume(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.paused == "" {
+		return
+	}
+	b.paused, b.probeAt, b.holdTill = "", now, now
+}
+
+// Breaker states, as the table endpoint_states has them.
+const (
+	stateActive  = "active"
+	statePaused  = "paused"
+	stateBroken  = "broken"
+	stateRemoved = "removed"
+)
+
+// snapshot tells where the breaker stands.
+func (b *breaker) snapshot() (state, reason string, failures uint32, nextProbe time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.paused != "":
+		return statePaused, b.paused, b.failures, time.Time{}
+	case b.open:
+		return stateBroken, b.reason, b.failures, b.probeAt
+	}
+	return stateActive, b.reason, b.failures, time.Time{}
+}

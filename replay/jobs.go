@@ -1,0 +1,183 @@
+package replay
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/event"
+	"hooktape/store"
+)
+
+const (
+	// progressInterval is how often a running replay's counts are written.
+	progressInterval = 2 * time.Second
+	// orphanAge is how old a replay may be and not frozen, before its maker is taken for dead and its work done for it.
+	orphanAge = time.Minute
+)
+
+// jobs is what the runner remembers of replays between two looks.
+type jobs struct {
+	done      map[uuid.UUID]bool         // the lane has found nothing left
+	notBefore map[laneID]time.Time       // when a lane may be started again
+	progress  map[uuid.UUID]event.Replay // as written last
+	adopted   time.Time                  // when orphans were looked for last
+}
+
+func newJobs() jobs {
+	return jobs{done: map[uuid.UUID]bool{}, notBefore: map[laneID]time.Time{}, progress: map[uuid.UUID]event.Replay{}}
+}
+
+// replays brings each unfinished replay as far as it can be brought now, and plans the lanes of those that run. Only the
+// first shard writes the table replays; what anyone wants of a replay comes as a command.
+func (r *Runner) replays(ctx context.Context, steering map[string]store.Steered) (plans []plan, err error) {
+	unfinished, err := r.store.UnfinishedReplays(ctx)
+	if err != nil {
+		return nil, err
+	}
+	there := map[uuid.UUID]bool{}
+	for _, job := range unfinished {
+		there[job.ID] = true
+		wanted := steering[job.ID.String()]
+		if wanted.Rate != nil {
+			job.Rate = *wanted.Rate
+		}
+		switch {
+		case wanted.Action == event.ActionCancel:
+			err = r.cancel(ctx, job, wanted)
+		case wanted.Action == event.ActionPause:
+			err = r.save(ctx, job, event.ReplayPaused, wanted.Why())
+		case r.jobs.done[job.ID]:
+			err = r.finish(ctx, job)
+		default:
+			if err = r.save(ctx, job, event.ReplayRunning, ""); err == nil {
+				plans = r.plan(ctx, plans, job)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for id := range r.jobs.progress {
+		if !there[id] {
+			delete(r.jobs.progress, id)
+			delete(r.jobs.done, id)
+		}
+	}
+	return plans, r.adoptOrphans(ctx)
+}
+
+// plan adds the lane of a running replay, or pauses it when its endpoint is gone.
+func (r *Runner) plan(ctx context.Context, plans []plan, job event.Replay) []plan {
+	e, err := resolve(*r.endpoints.Load(), r.options.AllowPrivate, job.Endpoint, job.URL)
+	if err != nil {
+		r.command(ctx, job.ID, event.ActionPause, err.Error())
+		return plans
+	}
+	retry := e.Retry
+	if job.MaxAttempts > 0 {
+		retry.MaxAttempts = int(job.MaxAttempts)
+	}
+	if job.Retry == event.RetryNone {
+		retry.MaxAttempts = 1
+	}
+	return append(plans, plan{id: laneID{job.ID, job.Endpoint}, endpoint: e, headers: job.Headers, retry: retry, rate: job.Rate,
+		spec: laneSpec{Concurrency: int(max(job.Concurrency, 1)), Order: job.Order, Pace: job.Pace, StopAfterFailures: job.StopAfterFailures, Replay: true}})
+}
+
+// finish ends a replay of which nothing is left, in any shard.
+func (r *Runner) finish(ctx context.Context, job event.Replay) error {
+	counts, err := r.store.CountDeliveries(ctx, job.ID)
+	if err != nil {
+		return err
+	}
+	if job.Counts = counts; job.Open() > 0 {
+		delete(r.jobs.done, job.ID) // another shard works on, or something was left
+		return nil
+	}
+	r.logger.Info("replay is done", "replay_id", job.ID, "delivered", counts[event.Delivered], "failed", counts[event.Failed])
+	return r.write(ctx, job, event.ReplayDone, "")
+}
+
+// cancel makes what is left of a replay cancelled, once its lane has ended.
+func (r *Runner) cancel(ctx context.Context, job event.Replay, wanted store.Steered) error {
+	if r.lanes[laneID{job.ID, job.Endpoint}] != nil {
+		return nil // it is being stopped
+	}
+	if err := r.recorder.Flush(ctx); err != nil {
+		return err
+	}
+	if err := r.store.CancelDeliveries(ctx, store.Queue{ReplayID: job.ID, Endpoint: job.Endpoint, Shard: r.options.Shard}); err != nil {
+		return err
+	}
+	counts, err := r.store.CountDeliveries(ctx, job.ID)
+	if err != nil {
+		return err
+	}
+	if job.Counts = counts; job.Open() > 0 {
+		return nil // another shard's part
+	}
+	r.logger.Info("replay is cancelled", "replay_id", job.ID, "by", wanted.By)
+	return r.write(ctx, job, event.ReplayCancelled, wanted.Why())
+}
+
+// save writes a replay's state when it has changed, and now and then its progress.
+func (r *Runner) save(ctx context.Context, job event.Replay, state event.ReplayState, reason string) error {
+	last, seen := r.jobs.progress[job.ID]
+	changed := job.State != state || job.Reason != reason
+	if !changed && seen && (state != event.ReplayRunning || time.Since(last.UpdatedAt) < progressInterval) {
+		return nil
+	}
+	counts, err := r.store.CountDeliveries(ctx, job.ID)
+	if err != nil {
+		return err
+	}
+	before := last.Open()
+	last.Counts, job.Counts = nil, counts
+	if elapsed := time.Since(last.UpdatedAt); seen && before >= job.Open() {
+		job.PerSecond = float64(before-job.Open()) / elapsed.Seconds()
+	}
+	return r.write(ctx, job, state, reason)
+}
+
+func (r *Runner) write(ctx context.Context, job event.Replay, state event.ReplayState, reason string) error {
+	job.State, job.Reason, job.UpdatedAt = state, reason, time.Now()
+	if state != event.ReplayRunning {
+		job.PerSecond = 0
+	}
+	r.jobs.progress[job.ID] = job
+	if r.options.Shard.Index != 1 {
+		return nil
+	}
+	return r.store.SaveReplay(ctx, job)
+}
+
+// command is something that the program itself wants of a replay.
+func (r *Runner) command(ctx context.Context, id uuid.UUID, action event.Action, why string) {
+	c := event.Command{At: time.Now(), Target: id.String(), Action: action, By: "hooktape", Reason: why}
+	if err := r.store.AddCommand(ctx, c); err != nil {
+		r.logger.Warn("a command of the program's own is not stored", "replay_id", id, "action", action, "error", err)
+	}
+}
+
+// adoptOrphans freezes replays whose maker died before doing so, and lets them run.
+func (r *Runner) adoptOrphans(ctx context.Context) error {
+	if r.options.Shard.Index != 1 || time.Since(r.jobs.adopted) < orphanAge/4 {
+		return nil
+	}
+	r.jobs.adopted = time.Now()
+	planned, err := r.store.Replays(ctx, 100, event.ReplayPlanned)
+	if err != nil {
+		return err
+	}
+	for _, job := range planned {
+		if time.Since(job.UpdatedAt) > orphanAge {
+			r.logger.Info("a replay was left unfrozen by its maker; it is frozen now", "replay_id", job.ID)
+			if err := freeze(ctx, r.store, &job); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,303 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/event"
+	"hooktape/store"
+)
+
+// Service is what people and programs may ask for: it plans, makes and steers replays. The work itself is the Runner's,
+// in this process or another one; the two meet in ClickHouse.
+type Service struct {
+	store        *store.Store
+	endpoints    func() []Endpoint
+	allowPrivate bool
+	creating     sync.Mutex // one creation under an idempotency key at a time
+}
+
+// NewService makes a service. The endpoints are asked for each time, for they may change.
+func NewService(db *store.Store, endpoints func() []Endpoint, allowPrivate bool) *Service {
+	return &Service{store: db, endpoints: endpoints, allowPrivate: allowPrivate}
+}
+
+// Actor is who asks.
+type Actor struct {
+	Name     string     // of a token, or of the user of the command line
+	RemoteIP netip.Addr // the zero one for the command line
+}
+
+// Request is a replay that somebody wants.
+type Request struct {
+	Selection event.Selection `json:"selection"`
+	// To is a configured endpoint's name, or a URL.
+	To string `json:"to"`
+	event.ReplayOptions
+}
+
+// Plan is what a request would do.
+type Plan struct {
+	store.Plan
+	Endpoint string `json:"endpoint"`
+	URL      string `json:"url"`
+	// Seconds is how long it takes at the request's rate; 0 when that is not limited.
+	Seconds float64 `json:"seconds"`
+}
+
+// InvalidError is a request that cannot be met, with what is wrong with it in words for the person who made it.
+type InvalidError struct{ Text string }
+
+func (e *InvalidError) Error() string { return e.Text }
+
+func invalid(format string, args ...any) error { return &InvalidError{fmt.Sprintf(format, args...)} }
+
+// ErrNothing: the selection matches no event that would be sent.
+var ErrNothing = errors.New("no events match that would be sent")
+
+// Plan tells what a request would do, and does nothing.
+func (s *Service) Plan(ctx context.Context, want Request) (Plan, error) {
+	e, err := s.check(ctx, &want)
+	if err != nil {
+		return Plan{}, err
+	}
+	plan, err := s.store.PlanReplay(ctx, store.PlanRequest{Selection: want.Selection, Endpoint: e.Name, Mode: want.Mode})
+	p := Plan{Plan: plan, Endpoint: e.Name, URL: e.StoredURL()}
+	if want.Rate > 0 {
+		p.Seconds = float64(plan.Count) / want.Rate
+	}
+	return p, err
+}
+
+// Create freezes a request's selection and lets it run. With a key, a second creation under the same key returns the
+// replay that the first one made. It returns ErrNothing when there is nothing to send.
+func (s *Service) Create(ctx context.Context, by Actor, key string, want Request) (event.Replay, error) {
+	if key != "" {
+		key = by.Name + "\x00" + key // a key is its maker's own
+		s.creating.Lock()
+		defer s.creating.Unlock()
+		if r, err := s.store.ReplayByKey(ctx, key); !errors.Is(err, store.ErrNotFound) {
+			return r, err
+		}
+	}
+	e, err := s.check(ctx, &want)
+	if err != nil {
+		return event.Replay{}, err
+	}
+	plan, err := s.store.PlanReplay(ctx, store.PlanRequest{Selection: want.Selection, Endpoint: e.Name, Mode: want.Mode})
+	if err != nil {
+		return event.Replay{}, err
+	}
+	if plan.Count == 0 {
+		return event.Replay{}, ErrNothing
+	}
+	now := time.Now()
+	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, CreatedBy: by.Name, IdempotencyKey: key,
+		State: event.ReplayPlanned, Endpoint: e.Name, URL: e.URL, Selection: want.Selection, ReplayOptions: want.ReplayOptions}
+	if err := s.store.SaveReplay(ctx, r); err != nil {
+		return r, err
+	}
+	if err := freeze(ctx, s.store, &r); err != nil {
+		return r, err
+	}
+	return r, s.audit(ctx, by, "replay.create", r.ID.String(), want)
+}
+
+// freeze writes the deliveries of a planned replay, and lets it run. It may be done again after a crash.
+func freeze(ctx context.Context, db *store.Store, r *event.Replay) (err error) {
+	if r.Total, err = db.FreezeReplay(ctx, *r); err != nil {
+		return err
+	}
+	r.State, r.UpdatedAt = event.ReplayRunning, time.Now()
+	return db.SaveReplay(ctx, *r)
+}
+
+// check completes a request with its defaults, and says what is wrong with it.
+func (s *Service) check(ctx context.Context, want *Request) (Endpoint, error) {
+	o := &want.ReplayOptions
+	setDefault(&o.Order, event.OrderNone)
+	setDefault(&o.Mode, event.ModeUndelivered)
+	setDefault(&o.Retry, event.RetryEndpoint)
+	setDefault(&o.Concurrency, 4)
+	switch {
+	case o.Rate < 0:
+		return Endpoint{}, invalid("the rate must not be negative")
+	case o.Pace < 0:
+		return Endpoint{}, invalid("the pace must not be negative")
+	case o.Concurrency > maxConcurrency:
+		return Endpoint{}, invalid("the concurrency must be at most %d", maxConcurrency)
+	case o.Order != event.OrderNone && o.Order != event.OrderSubscriber:
+		return Endpoint{}, invalid("the order %q is none of none, subscriber", o.Order)
+	case o.Mode != event.ModeUndelivered && o.Mode != event.ModeAll:
+		return Endpoint{}, invalid("the mode %q is none of undelivered, all", o.Mode)
+	case o.Retry != event.RetryEndpoint && o.Retry != event.RetryNone:
+		return Endpoint{}, invalid("the way to retry %q is none of endpoint, none", o.Retry)
+	}
+	for _, h := range o.Headers {
+		if err := checkHeader(h); err != nil {
+			return Endpoint{}, invalid("header %v", err)
+		}
+	}
+	for _, name := range []string{want.Selection.UndeliveredTo, want.Selection.FailedAt} {
+		if name != "" && !strings.Contains(name, "://") {
+			if _, err := s.resolve(name); err != nil {
+				return Endpoint{}, err
+			}
+		}
+	}
+	e, err := s.resolve(want.To)
+	if err != nil {
+		return e, err
+	}
+	return e, reachable(ctx, e)
+}
+
+// maxConcurrency is more than any endpoint is glad about.
+const maxConcurrency = 1024
+
+func setDefault[T comparable](value *T, otherwise T) {
+	var zero T
+	if *value == zero {
+		*value = otherwise
+	}
+}
+
+func (s *Service) resolve(to string) (Endpoint, error) {
+	return resolve(s.endpoints(), s.allowPrivate, to, to)
+}
+
+// resolve finds the endpoint of a name, or makes one of a URL.
+func resolve(endpoints []Endpoint, allowPrivate bool, name, rawURL string) (Endpoint, error) {
+	if i := slices.IndexFunc(endpoints, func(e Endpoint) bool { return e.Name == name }); i >= 0 {
+		return endpoints[i], nil
+	}
+	if strings.Contains(rawURL, "://") {
+		if err := CheckURL(rawURL); err != nil {
+			return Endpoint{}, invalid("%v", err)
+		}
+		return AdHoc(rawURL, allowPrivate), nil
+	}
+	known := make([]string, len(endpoints))
+	for i, e := range endpoints {
+		known[i] = e.Name
+	}
+	if len(known) == 0 {
+		return Endpoint{}, invalid("there is no endpoint %q: none is configured; give a URL, or add it to endpoints in the configuration", name)
+	}
+	return Endpoint{}, invalid("there is no endpoint %q; the configuration has %s; a URL will do as well", name, strings.Join(known, ", "))
+}
+
+// reachable refuses early what every attempt would refuse: an endpoint on an address that is not allowed. A name that
+// does not resolve now may do so later.
+func reachable(ctx context.Context, e Endpoint) error {
+	if e.AllowPrivate {
+		return nil
+	}
+	u, err := url.Parse(e.URL)
+	if err != nil {
+		return invalid("%v", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+	if err != nil {
+		return nil
+	}
+	for _, addr := range addrs {
+		if err := checkAddress(e, netip.AddrPortFrom(addr, 1).String()); err != nil {
+			return invalid("%s: %v", u.Hostname(), err)
+		}
+	}
+	return nil
+}
+
+// Steer pauses, resumes or cancels a replay, or changes its rate.
+func (s *Service) Steer(ctx context.Context, by Actor, id uuid.UUID, action event.Action, perSecond float64) error {
+	r, err := s.store.Replay(ctx, id)
+	if err != nil {
+		return err
+	}
+	if r.State.Final() {
+		return invalid("the replay is %s already", r.State)
+	}
+	if perSecond < 0 {
+		return invalid("the rate must not be negative")
+	}
+	if err := s.store.AddCommand(ctx, event.Command{At: time.Now(), Target: id.String(), Action: action, Rate: perSecond, By: by.Name}); err != nil {
+		return err
+	}
+	return s.audit(ctx, by, "replay."+string(action), id.String(), map[string]any{"rate": perSecond})
+}
+
+// SteerEndpoint pauses or resumes all that goes to an endpoint.
+func (s *Service) SteerEndpoint(ctx context.Context, by Actor, name string, action event.Action) error {
+	if action != event.ActionPause && action != event.ActionResume {
+		return invalid("an endpoint can be paused and resumed, and nothing else")
+	}
+	if _, err := s.resolve(name); err != nil {
+		return err
+	}
+	if err := s.store.AddCommand(ctx, event.Command{At: time.Now(), Target: name, Action: action, By: by.Name}); err != nil {
+		return err
+	}
+	return s.audit(ctx, by, "endpoint."+string(action), name, nil)
+}
+
+// EndpointStatus is an endpoint as it is configured, and where the delivery to it stands.
+type EndpointStatus struct {
+	Name       string                `json:"name"`
+	URL        string                `json:"url"`
+	Subscribed bool                  `json:"subscribed"` // to live events; else replays only
+	State      string                `json:"state"`      // active, paused, broken; unknown while no process delivers
+	Shards     []event.EndpointState `json:"shards"`
+	Backlog    store.Backlog         `json:"backlog"`
+}
+
+// Endpoints lists the configured endpoints.
+func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
+	states, err := s.store.EndpointStates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	backlogs, err := s.store.Backlogs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := []EndpointStatus{}
+	for _, e := range s.endpoints() {
+		status := EndpointStatus{Name: e.Name, URL: e.StoredURL(), Subscribed: e.Subscribe != nil, State: "unknown"}
+		for _, state := range states {
+			if state.Endpoint == e.Name && state.State != stateRemoved {
+				status.Shards = append(status.Shards, state)
+				if status.State == "unknown" || state.State != stateActive {
+					status.State = state.State
+				}
+			}
+		}
+		for _, b := range backlogs {
+			if b.Endpoint == e.Name {
+				status.Backlog = b
+			}
+		}
+		list = append(list, status)
+	}
+	return list, nil
+}
+
+func (s *Service) audit(ctx context.Context, by Actor, action, target string, detail any) error {
+	entry := store.AuditEntry{At: time.Now(), Who: by.Name, Action: action, Target: target, Detail: detail}
+	if by.RemoteIP.IsValid() {
+		entry.RemoteIP = by.RemoteIP.String()
+	}
+	return s.store.Audit(ctx, entry)
+}

@@ -1,0 +1,131 @@
+package replay
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"hooktape/event"
+	"hooktape/store"
+)
+
+// stateInterval is how often an endpoint's state is written while it changes.
+const stateInterval = 2 * time.Second
+
+// endpointStates is what the runner has written of endpoints' states.
+type endpointStates struct {
+	loaded  bool
+	written map[string]event.EndpointState // by endpoint
+	at      time.Time
+}
+
+// newFollower makes the follower of an endpoint: from where the last one was, else from now on.
+func (r *Runner) newFollower(ctx context.Context, q store.Queue, e Endpoint, lane *inbox, log *slog.Logger) (*follower, error) {
+	f := &follower{store: r.store, queue: q, lane: lane, logger: log,
+		sub: store.Subscription{Sources: e.Subscribe.Sources, Steps: e.Subscribe.Steps, Kinds: e.Subscribe.Kinds}}
+	states, err := r.store.EndpointStates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last, known := lastFollowed(states, e.Name, r.options.Shard.String())
+	if !known {
+		if last.FollowedSince, err = r.store.Now(ctx); err != nil {
+			return nil, err
+		}
+		last.FollowedUntil = last.FollowedSince
+		log.Info("the endpoint is new: what is stored from now on is delivered to it; a replay sends what is older")
+	}
+	f.since = last.FollowedSince
+	f.position.Store(last.FollowedUntil.UnixMilli())
+	// Should the process die now, the next one must begin here.
+	return f, r.saveState(ctx, event.EndpointState{Endpoint: e.Name, URL: e.StoredURL(), State: stateActive, FollowedSince: f.since, FollowedUntil: f.until()})
+}
+
+// lastFollowed is how far an endpoint was followed by this shard or, when the shards were cut otherwise, by the one that
+// was behind the others. An endpoint that was removed meanwhile begins anew.
+func lastFollowed(states []event.EndpointState, endpoint, shard string) (last event.EndpointState, known bool) {
+	for _, s := range states {
+		switch {
+		case s.Endpoint != endpoint || s.State == stateRemoved || s.FollowedSince.IsZero():
+		case s.Shard == shard:
+			return s, true
+		case !known || s.FollowedUntil.Before(last.FollowedUntil):
+			last, known = s, true
+		}
+	}
+	return last, known
+}
+
+// saveStates writes the states of endpoints that have changed.
+func (r *Runner) saveStates(ctx context.Context) error {
+	if time.Since(r.states.at) < stateInterval {
+		return nil
+	}
+	r.states.at = time.Now()
+	if err := r.loadStates(ctx); err != nil {
+		return err
+	}
+	configured := map[string]bool{}
+	for _, e := range *r.endpoints.Load() {
+		configured[e.Name] = true
+		now := event.EndpointState{Endpoint: e.Name, URL: e.StoredURL(), State: stateActive}
+		if t := r.targets[e.Name]; t != nil {
+			now.State, now.Reason, now.Failures, now.NextProbe = t.snapshot()
+		}
+		if t := r.lanes[laneID{endpoint: e.Name}]; t != nil && t.follower != nil {
+			now.FollowedSince, now.FollowedUntil = t.follower.since, t.follower.until()
+		}
+		if err := r.saveState(ctx, now); err != nil {
+			return err
+		}
+	}
+	for name, s := range r.states.written {
+		if !configured[name] && s.State != stateRemoved {
+			s.State, s.Reason = stateRemoved, ""
+			if err := r.saveState(ctx, s); err != nil {
+				return err
+			}
+			delete(r.targets, name)
+		}
+	}
+	return nil
+}
+
+func (r *Runner) loadStates(ctx context.Context) error {
+	if r.states.loaded {
+		return nil
+	}
+	all, err := r.store.EndpointStates(ctx)
+	if err != nil {
+		return err
+	}
+	r.states.loaded = true
+	for _, s := range all {
+		if s.Shard == r.options.Shard.String() {
+			r.written()[s.Endpoint] = s
+		}
+	}
+	return nil
+}
+
+func (r *Runner) written() map[string]event.EndpointState {
+	if r.states.written == nil {
+		r.states.written = map[string]event.EndpointState{}
+	}
+	return r.states.written
+}
+
+func (r *Runner) saveState(ctx context.Context, s event.EndpointState) error {
+	s.Shard = r.options.Shard.String()
+	last := r.written()[s.Endpoint]
+	s.UpdatedAt = last.UpdatedAt
+	if s == last {
+		return nil
+	}
+	s.UpdatedAt = time.Now()
+	if err := r.store.SaveEndpointState(ctx, s); err != nil {
+		return err
+	}
+	r.written()[s.Endpoint] = s
+	return nil
+}
