@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -34,6 +33,8 @@ type job struct {
 	*Runner
 	replay  event.Replay
 	limiter *rate.Limiter
+
+	endpoint Endpoint
 }
 
 func newJob(r *Runner, replay event.Replay) *job {
@@ -41,7 +42,9 @@ func newJob(r *Runner, replay event.Replay) *job {
 	if replay.Rate > 0 {
 		limit = rate.Limit(replay.Rate)
 	}
-	return &job{Runner: r, replay: replay, limiter: rate.NewLimiter(limit, 1)}
+	e := AdHoc(replay.URL, r.allowPrivate)
+	e.Retry.MaxAttempts = int(replay.MaxAttempts)
+	return &job{Runner: r, replay: replay, limiter: rate.NewLimiter(limit, 1), endpoint: e}
 }
 
 // run makes passes until every delivery is final, then says so in the table replays.
@@ -186,7 +189,7 @@ func (j *job) noteUnknown(ctx context.Context, d *event.Delivery) error {
 
 // describe fills what an attempt of d has in common with others.
 func (j *job) describe(d *event.Delivery) *event.Attempt {
-	return &event.Attempt{ID: d.AttemptID(d.Attempts), EventID: d.EventID, Endpoint: d.Endpoint, URL: j.replay.URL,
+	return &event.Attempt{ID: d.AttemptID(d.Attempts), EventID: d.EventID, Endpoint: d.Endpoint, URL: j.endpoint.StoredURL(),
 		ReplayID: d.ReplayID, Number: d.Attempts}
 }
 
@@ -200,7 +203,7 @@ func (j *job) attempt(ctx context.Context, d *event.Delivery, e *event.Event) *e
 	a := j.describe(d)
 	a.StartedAt, a.TraceID = time.Now(), span.SpanContext().TraceID()
 
-	request, err := newRequest(ctx, j.replay.URL, e, d)
+	request, err := newRequest(ctx, &j.endpoint, j.replay.Headers, e, d, a.StartedAt)
 	var got answer
 	if err != nil {
 		got = answer{outcome: event.OutcomeImpossible, err: fmt.Sprintf("the request cannot be made: %v", err)}
@@ -235,18 +238,14 @@ func (j *job) follow(d *event.Delivery, got answer) {
 		d.State = event.Delivered
 	case got.outcome == event.OutcomeUnknown:
 		d.State = event.Unknown // sent again when the replay goes on
-	case got.retryable() && d.Attempts < uint32(j.replay.MaxAttempts):
-		d.State, d.NextAt = event.Retrying, d.UpdatedAt.Add(retryDelay(d.Attempts))
 	default:
-		d.State = event.Failed
+		delay, again, why := j.endpoint.Retry.Next(got, d.Attempts, d.UpdatedAt.Sub(d.CreatedAt))
+		if again {
+			d.State, d.NextAt = event.Retrying, d.UpdatedAt.Add(delay)
+			return
+		}
+		d.State, d.Error = event.Failed, d.Error+"; "+why
 	}
-}
-
-// retryDelay is the time before the attempt that follows number: exponential from 1 s to at most 5 min, with full
-// jitter, so that what failed together does not come back together.
-func retryDelay(number uint32) time.Duration {
-	ceiling := min(time.Second<<min(number-1, 16), 5*time.Minute)
-	return rand.N(ceiling) + time.Millisecond
 }
 
 // arrivalOf is the span of the request that brought the event.

@@ -32,10 +32,11 @@ const troublePause = 2 * time.Second
 
 // Runner works off the replays that are running.
 type Runner struct {
-	store    *store.Store
-	recorder *Recorder
-	client   *http.Client
-	logger   *slog.Logger
+	store        *store.Store
+	recorder     *Recorder
+	client       *http.Client
+	allowPrivate bool
+	logger       *slog.Logger
 	*instruments
 
 	failing atomic.Pointer[error]
@@ -43,7 +44,8 @@ type Runner struct {
 
 // NewRunner makes a runner; it does nothing until Run.
 func NewRunner(o Options, db *store.Store, recorder *Recorder, logger *slog.Logger) *Runner {
-	return &Runner{store: db, recorder: recorder, client: newClient(o.AllowPrivate), logger: logger, instruments: newInstruments()}
+	client, _ := newClient(AdHoc("", o.AllowPrivate)) // it names no file that could fail
+	return &Runner{store: db, recorder: recorder, client: client, allowPrivate: o.AllowPrivate, logger: logger, instruments: newInstruments()}
 }
 
 // Failing returns why replays cannot be looked for now; nil when they can.
