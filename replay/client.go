@@ -59,11 +59,12 @@ func newClient(e Endpoint) (*http.Client, error) {
 	}, nil
 }
 
-// send makes one attempt.
+// send makes one attempt, which is one request.
 func send(client *http.Client, r *http.Request) answer {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	way := &progress{}
+	onlyOnce(r)
 	response, err := client.Do(r.WithContext(way.watch(ctx)))
 	if err != nil {
 		outcome, text := describe(err, way.stage(), client.Timeout)
@@ -84,6 +85,18 @@ func send(client *http.Client, r *http.Request) answer {
 		drain(response.Body, cancel)
 	}
 	return a
+}
+
+// onlyOnce keeps net/http from sending a request again by itself: one with an Idempotency-Key it repeats when a
+// connection that was used before breaks, which would be an attempt that nobody notes. It looks for the canonical
+// spelling alone; to the receiver a header's case means nothing.
+func onlyOnce(r *http.Request) {
+	for canonical, plain := range map[string]string{"Idempotency-Key": "idempotency-key", "X-Idempotency-Key": "x-idempotency-key"} {
+		if values, there := r.Header[canonical]; there {
+			delete(r.Header, canonical)
+			r.Header[plain] = values
+		}
+	}
 }
 
 // drain reads what is left of an answer, if that is little and comes at once: only then the connection is used again.

@@ -302,6 +302,38 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
+// TestOneAttemptIsOneRequest: net/http repeats a request by itself where it takes that for harmless. What the endpoint
+// gets, hooktape must know of.
+func TestOneAttemptIsOneRequest(t *testing.T) {
+	var requests atomic.Int32
+	e := local(acceptor(t, func(c *net.TCPConn) {
+		reader := bufio.NewReader(c)
+		for range 2 {
+			r, err := http.ReadRequest(reader)
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			if r.Header.Get("Idempotency-Key") == "" {
+				t.Error("there is no Idempotency-Key")
+			}
+			if requests.Add(1)%2 == 1 { // the second one it takes, and breaks the connection
+				says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")(c)
+			}
+		}
+	}))
+	client := clientOf(t, e)
+	if a := attempt(t, client, e); a.outcome != event.OutcomeDelivered {
+		t.Fatalf("%+v", a)
+	}
+	if a := attempt(t, client, e); a.outcome != event.OutcomeBroken || a.err != "the endpoint closed the connection without an answer" {
+		t.Errorf("%+v", a)
+	}
+	if n := requests.Load(); n != 2 {
+		t.Errorf("2 attempts were %d requests", n)
+	}
+}
+
 // TestNoProxy: a proxy from the environment would be what resolves names and connects, past the check of addresses.
 func TestNoProxy(t *testing.T) {
 	client := clientOf(t, DefaultEndpoint("crm", "http://example.com"))
