@@ -81,8 +81,10 @@ func describe(err error, at stage, timeout time.Duration) (event.Outcome, string
 		return event.OutcomeNoConn, fmt.Sprintf("connect to %v: %s", op.Addr, reason(op.Err))
 	}
 	text := err.Error()
-	if i := strings.Index(text, "malformed HTTP"); i >= 0 {
-		return event.OutcomeBroken, "the answer is no HTTP: " + clip(text[i:])
+	for _, malformed := range []string{"malformed HTTP", "malformed MIME"} { // before TLS: the endpoint's words are in it
+		if i := strings.Index(text, malformed); i >= 0 {
+			return event.OutcomeBroken, "the answer is no HTTP: " + clip(text[i:])
+		}
 	}
 	if isTLS(text) {
 		return event.OutcomeNoConn, "TLS: " + clip(strings.TrimPrefix(strings.TrimPrefix(text, "tls: "), "http: "))

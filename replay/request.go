@@ -47,7 +47,7 @@ var dropped = map[string]bool{
 
 // ours tells whether a header is one that we write.
 func ours(name string) bool {
-	return strings.HasPrefix(name, "X-Hooktape-") || strings.HasPrefix(name, "Webhook-") || name == headerIdempotencyKey || traceHeaders[name]
+	return strings.HasPrefix(name, "X-Hooktape-") || name == headerIdempotencyKey || traceHeaders[name] || signatureHeaders[name]
 }
 
 // CheckHeader says why a header cannot be one of an endpoint's or a replay's own. It never shows the value.

@@ -13,6 +13,9 @@ import (
 
 const secretPrefix = "whsec_"
 
+// signatureHeaders are the headers of Standard Webhooks, as net/http spells them.
+var signatureHeaders = map[string]bool{"Webhook-Id": true, "Webhook-Timestamp": true, "Webhook-Signature": true}
+
 // sign adds the headers of Standard Webhooks: the id is the same over all attempts, the time is that of this one, and
 // each secret gives a signature of id, time and body.
 func (o SigningOptions) sign(header http.Header, id string, now time.Time, body []byte) error {
