@@ -171,7 +171,7 @@ func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, erro
 		return nil, err
 	}
 	recorder := replay.NewRecorder(outcomes, p.db, p.log)
-	runner := replay.NewRunner(replay.Options{AllowPrivate: p.cfg.Replay.AllowPrivate}, p.db, recorder, p.log)
+	runner := replay.NewRunner(replay.Options{AllowPrivate: p.cfg.Replay.AllowPrivate}, nil, p.db, recorder, p.log)
 	listener, err := listen(p.cfg.APIAddr, "--api-addr")
 	if err != nil {
 		return nil, err
