@@ -70,6 +70,8 @@ type Replay struct {
 	Counts map[DeliveryState]uint64 `json:"counts,omitempty"`
 	// PerSecond is how many were settled a second of late.
 	PerSecond float64 `json:"per_second"`
+	// IdempotencyKey is what who made the replay has named the request by, so that asking again does not make another.
+	IdempotencyKey string `json:"idempotency_key,omitempty"`
 }
 
 // ReplayOptions say how a replay runs.
