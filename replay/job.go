@@ -109,10 +109,12 @@ func (j *job) pass(ctx context.Context) error {
 func (j *job) pages(ctx context.Context, each func(event.Delivery, *event.Event) error) error {
 	var after *store.Cursor
 	for {
-		due, err := j.store.DueDeliveries(ctx, j.replay.ID, j.replay.Endpoint, after, time.Now(), pageSize)
-		if err != nil || len(due) == 0 {
+		open, err := j.store.OpenDeliveries(ctx, store.Queue{ReplayID: j.replay.ID, Endpoint: j.replay.Endpoint}, after, pageSize)
+		if err != nil || len(open) == 0 {
 			return err
 		}
+		now, last := time.Now(), open[len(open)-1]
+		due := slices.DeleteFunc(open, func(d event.Delivery) bool { return d.State == event.Retrying && d.NextAt.After(now) })
 		for part := range slices.Chunk(due, partSize) {
 			events, err := j.eventsOf(ctx, part)
 			if err != nil {
@@ -124,7 +126,6 @@ func (j *job) pages(ctx context.Context, each func(event.Delivery, *event.Event)
 				}
 			}
 		}
-		last := due[len(due)-1]
 		after = &store.Cursor{ReceivedAt: last.EventReceivedAt, ID: last.EventID}
 	}
 }
