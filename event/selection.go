@@ -18,14 +18,14 @@ type Selection struct {
 	Channels []string    `json:"channels,omitempty"`
 	IDs      []uuid.UUID `json:"ids,omitempty"`
 
-	// Subscribers are ids of people, BotHelp's or the messenger's.
+	// Subscribers are ids of people, BotHelp's or the messenger's. An empty one is nobody's.
 	Subscribers  []string `json:"subscribers,omitempty"`
 	UTMSources   []string `json:"utm_sources,omitempty"`
 	UTMMediums   []string `json:"utm_mediums,omitempty"`
 	UTMCampaigns []string `json:"utm_campaigns,omitempty"`
 	UTMContents  []string `json:"utm_contents,omitempty"`
 	UTMTerms     []string `json:"utm_terms,omitempty"`
-	// Fields are custom fields, each with the value that it must have.
+	// Fields are custom fields, each with the value that it must have. One that is absent is not one that is empty.
 	Fields map[string]string `json:"fields,omitempty"`
 	// Text must stand in the body, byte for byte.
 	Text string `json:"text,omitempty"`
@@ -35,6 +35,7 @@ type Selection struct {
 	// FailedAt is an endpoint at which the event's last delivery failed for good.
 	FailedAt string `json:"failed_at,omitempty"`
 
-	// Where is a ClickHouse expression over the columns of the table events, for what no other field covers.
+	// Where is a ClickHouse expression over the columns of the table events, for what no other field covers. It may only
+	// read, for so long and with so much memory.
 	Where string `json:"where,omitempty"`
 }

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -291,8 +292,13 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 	return list, nil
 }
 
+// audit writes down who did what; detail is kept as JSON.
 func (s *Service) audit(ctx context.Context, by Actor, action, target string, detail any) error {
-	entry := store.AuditEntry{At: time.Now(), Who: by.Name, Action: action, Target: target, Detail: detail}
+	text, err := json.Marshal(detail)
+	if err != nil {
+		return fmt.Errorf("audit %s: %w", action, err)
+	}
+	entry := store.AuditEntry{At: time.Now(), Who: by.Name, Action: action, Target: target, Detail: string(text)}
 	if by.RemoteIP.IsValid() {
 		entry.RemoteIP = by.RemoteIP.String()
 	}

@@ -2,10 +2,10 @@ package store
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
@@ -14,138 +14,111 @@ import (
 
 const deliveryColumns = `replay_id, endpoint, event_received_at, event_id, state, attempts, next_at, status_code, error, updated_at, subscriber, created_at`
 
-// RecordOutcomes stores new states of deliveries and the attempts that led to them, once for each token.
-func (s *Store) RecordOutcomes(ctx context.Context, token string, deliveries []event.Delivery, attempts []event.Attempt) error {
-	if len(attempts) > 0 {
-		if err := s.insertAttempts(ctx, token, attempts); err != nil {
-			return err
-		}
-	}
-	if len(deliveries) == 0 {
-		return nil
-	}
-	return s.insert(ctx, token, "deliveries ("+deliveryColumns+", version)", func(batch driver.Batch) error {
-		for _, d := range deliveries {
-			if err := batch.Append(d.ReplayID, d.Endpoint, d.EventReceivedAt, d.EventID, string(d.State), d.Attempts,
-				epochIfZero(d.NextAt), d.StatusCode, d.Error, d.UpdatedAt, d.Subscriber, epochIfZero(d.CreatedAt), d.Version()); err != nil {
-				return fmt.Errorf("delivery of event %s: %w", d.EventID, err)
-			}
-		}
-		return nil
-	})
+func scanDelivery(rows driver.Rows, d *event.Delivery) error {
+	var state string
+	err := rows.Scan(&d.ReplayID, &d.Endpoint, &d.EventReceivedAt, &d.EventID, &state, &d.Attempts,
+		&d.NextAt, &d.StatusCode, &d.Error, &d.UpdatedAt, &d.Subscriber, &d.CreatedAt)
+	d.State = event.DeliveryState(state)
+	d.NextAt = zeroIfEpoch(d.NextAt)
+	return err
 }
 
-func (s *Store) insertAttempts(ctx context.Context, token string, attempts []event.Attempt) error {
-	return s.insert(ctx, token, "attempts ("+attemptColumns+")", func(batch driver.Batch) error {
-		for _, a := range attempts {
-			if err := batch.Append(a.ID, a.EventID, a.Endpoint, a.URL, a.ReplayID, a.Number, a.StartedAt,
-				float64(a.Duration)/float64(time.Millisecond), string(a.Outcome), a.StatusCode, a.Error,
-				headerTuples(a.ResponseHeaders), a.ResponseBody, hex.EncodeToString(a.TraceID[:])); err != nil {
-				return fmt.Errorf("attempt %s: %w", a.ID, err)
-			}
-		}
-		return nil
-	})
-}
+// inOrder makes a page a short walk along the primary key: in one thread, so that nothing but the page is merged, and in
+// small blocks, so that the walk ends close behind it. The month of a delivery follows from its key, so that no two
+// partitions have versions of the same one.
+var inOrder = clickhouse.Settings{"optimize_read_in_order": 1, "do_not_merge_across_partitions_select_final": 1, "max_threads": 1, "max_block_size": 1024}
 
-const attemptColumns = `id, event_id, endpoint, url, replay_id, number, started_at, duration_ms, outcome, status_code, error, response_headers, response_body, trace_id`
-
-// epochIfZero: Go's zero time lies before the first that a DateTime64 can hold.
-func epochIfZero(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Unix(0, 0)
-	}
-	return t
-}
-
-// DueDeliveries returns deliveries of a replay to an endpoint that wait to be sent: those not tried yet or left in
-// mid-flight by a crash, and those whose next attempt is due by now; after the cursor, in order of arrival.
-func (s *Store) DueDeliveries(ctx context.Context, replayID uuid.UUID, endpoint string, after *Cursor, now time.Time, limit int) ([]event.Delivery, error) {
-	where := &conditions{}
-	where.add("replay_id = {}", "UUID", replayID.String())
-	where.add("endpoint = {}", "String", endpoint)
+// OpenDeliveries returns deliveries of a queue that are not final, whether or not they are due, behind the cursor (nil is
+// the beginning), in order of their events' arrival. What it costs is the way from the cursor to the end of the page:
+// deliveries that are final on that way are read too.
+func (s *Store) OpenDeliveries(ctx context.Context, q Queue, after *Cursor, limit int) ([]event.Delivery, error) {
+	where := q.conditions()
 	if after != nil {
-		where.add("event_received_at >= {}", "DateTime64(6,'UTC')", micros(after.ReceivedAt))
-		where.add("(event_received_at, event_id) > ({}, toUUID('"+after.ID.String()+"'))", "DateTime64(6,'UTC')", micros(after.ReceivedAt))
+		at := where.bind("DateTime64(6,'UTC')", micros(after.ReceivedAt))
+		// The first of these alone is what the primary key can be searched for.
+		where.require("event_received_at >= "+at, "(event_received_at, event_id) > ("+at+", "+where.bind("UUID", after.ID.String())+")")
 	}
-	where.add("(state IN ('pending', 'delivering', 'unknown') OR (state = 'retrying' AND next_at <= {}))", "DateTime64(6,'UTC')", micros(now))
-	return s.queryDeliveries(ctx, fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY event_received_at, event_id LIMIT %d",
-		deliveryColumns, where, limit), where.args...)
+	where.require(openState)
+	return collect(with(ctx, inOrder), s.conn, "read deliveries", fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY event_received_at, event_id LIMIT %d",
+		deliveryColumns, where, limit), where.args, scanDelivery)
 }
 
 // DeliveriesOf returns every delivery of an event, live first, then replays in order of their making.
 func (s *Store) DeliveriesOf(ctx context.Context, eventID uuid.UUID) ([]event.Delivery, error) {
 	where := &conditions{}
 	where.add("event_id = {}", "UUID", eventID.String())
-	return s.queryDeliveries(ctx, fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY toString(replay_id), endpoint",
-		deliveryColumns, where), where.args...)
+	return collect(ctx, s.conn, "read deliveries", fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY toString(replay_id), endpoint",
+		deliveryColumns, where), where.args, scanDelivery)
+}
+
+// CancelDeliveries makes every delivery of a queue that is not final a cancelled one, in one statement. A sending that is
+// under way ends, but does not change that; its attempt tells how it ended.
+func (s *Store) CancelDeliveries(ctx context.Context, q Queue) error {
+	where := q.conditions()
+	where.require(openState)
+	sql := fmt.Sprintf(`INSERT INTO deliveries (%s, version)
+		SELECT replay_id, endpoint, event_received_at, event_id, 'cancelled', attempts, toDateTime64(0, 3, 'UTC'), status_code, error, now64(6), subscriber, created_at,
+			toUInt64(attempts) * 8 + 5 FROM deliveries FINAL WHERE %s`, deliveryColumns, where)
+	return explain("cancel deliveries", s.patient.Exec(with(ctx, clickhouse.Settings{"do_not_merge_across_partitions_select_final": 1}), sql, where.args...))
 }
 
 // CountDeliveries counts a replay's deliveries by state.
 func (s *Store) CountDeliveries(ctx context.Context, replayID uuid.UUID) (map[event.DeliveryState]uint64, error) {
 	where := &conditions{}
 	where.add("replay_id = {}", "UUID", replayID.String())
-	rows, err := s.conn.Query(ctx, fmt.Sprintf("SELECT state, count() FROM deliveries FINAL WHERE %s GROUP BY state", where), where.args...)
-	if err != nil {
-		return nil, explain("count deliveries", err)
-	}
-	defer rows.Close()
+	parts, err := collect(ctx, s.conn, "count deliveries", fmt.Sprintf("SELECT state, count() FROM deliveries FINAL WHERE %s GROUP BY state", where), where.args, scanCount)
 	counts := map[event.DeliveryState]uint64{}
-	for rows.Next() {
-		var state string
-		var n uint64
-		if err := rows.Scan(&state, &n); err != nil {
-			return nil, explain("count deliveries", err)
-		}
-		counts[event.DeliveryState(state)] = n
+	for _, part := range parts {
+		counts[part.state] = part.n
 	}
-	return counts, explain("count deliveries", rows.Err())
+	return counts, err
 }
 
-func (s *Store) queryDeliveries(ctx context.Context, sql string, args ...any) ([]event.Delivery, error) {
-	rows, err := s.conn.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, explain("read deliveries", err)
-	}
-	defer rows.Close()
-	var deliveries []event.Delivery
-	for rows.Next() {
-		var d event.Delivery
-		var state string
-		if err := rows.Scan(&d.ReplayID, &d.Endpoint, &d.EventReceivedAt, &d.EventID, &state, &d.Attempts,
-			&d.NextAt, &d.StatusCode, &d.Error, &d.UpdatedAt, &d.Subscriber, &d.CreatedAt); err != nil {
-			return nil, explain("read deliveries", err)
-		}
-		d.State = event.DeliveryState(state)
-		deliveries = append(deliveries, d)
-	}
-	return deliveries, explain("read deliveries", rows.Err())
+type stateCount struct {
+	state event.DeliveryState
+	n     uint64
 }
 
-// AttemptsOf returns every attempt to deliver an event, in order of time.
-func (s *Store) AttemptsOf(ctx context.Context, eventID uuid.UUID) ([]event.Attempt, error) {
-	where := &conditions{}
-	where.add("event_id = {}", "UUID", eventID.String())
-	rows, err := s.conn.Query(ctx, fmt.Sprintf("SELECT %s FROM attempts WHERE %s ORDER BY started_at, number LIMIT 1 BY id",
-		attemptColumns, where), where.args...)
-	if err != nil {
-		return nil, explain("read attempts", err)
+func scanCount(rows driver.Rows, c *stateCount) error {
+	return rows.Scan((*string)(&c.state), &c.n)
+}
+
+// CountOpen counts the deliveries of a queue that are not final.
+func (s *Store) CountOpen(ctx context.Context, q Queue) (n uint64, err error) {
+	where := q.conditions()
+	where.require(openState)
+	err = s.conn.QueryRow(ctx, "SELECT count() FROM deliveries FINAL WHERE "+where.String(), where.args...).Scan(&n)
+	return n, explain("count deliveries", err)
+}
+
+// Backlog is where the live delivery to an endpoint stands.
+type Backlog struct {
+	Endpoint string
+	Counts   map[event.DeliveryState]uint64
+	// OldestOpen is when the first event arrived whose delivery is not final; zero when all are.
+	OldestOpen time.Time
+}
+
+// Backlogs returns the backlog of each endpoint that live delivery has ever had anything for.
+func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
+	return collect(ctx, s.conn, "read backlogs", `SELECT endpoint, CAST(sumMap(map(toString(state), n)), 'Map(String, UInt64)'), minIf(oldest, `+openState+`) FROM
+		(SELECT endpoint, state, count() AS n, min(event_received_at) AS oldest FROM deliveries FINAL WHERE replay_id = toUUID('00000000-0000-0000-0000-000000000000')
+			GROUP BY endpoint, state) GROUP BY endpoint ORDER BY endpoint`, nil, scanBacklog)
+}
+
+func scanBacklog(rows driver.Rows, b *Backlog) error {
+	counts := map[string]uint64{}
+	if err := rows.Scan(&b.Endpoint, &counts, &b.OldestOpen); err != nil {
+		return err
 	}
-	defer rows.Close()
-	var attempts []event.Attempt
-	for rows.Next() {
-		var a event.Attempt
-		var millis float64
-		var outcome, trace, body string
-		var headers []map[string]any
-		if err := rows.Scan(&a.ID, &a.EventID, &a.Endpoint, &a.URL, &a.ReplayID, &a.Number, &a.StartedAt, &millis,
-			&outcome, &a.StatusCode, &a.Error, &headers, &body, &trace); err != nil {
-			return nil, explain("read attempts", err)
-		}
-		a.Duration = time.Duration(millis * float64(time.Millisecond))
-		a.Outcome, a.ResponseBody, a.ResponseHeaders = event.Outcome(outcome), []byte(body), headersFrom(headers)
-		_, _ = hex.Decode(a.TraceID[:], []byte(trace))
-		attempts = append(attempts, a)
+	b.Counts, b.OldestOpen = statesOf(counts), zeroIfEpoch(b.OldestOpen)
+	return nil
+}
+
+func statesOf(counts map[string]uint64) map[event.DeliveryState]uint64 {
+	states := make(map[event.DeliveryState]uint64, len(counts))
+	for state, n := range counts {
+		states[event.DeliveryState(state)] = n
 	}
-	return attempts, explain("read attempts", rows.Err())
+	return states
 }

@@ -94,13 +94,29 @@ type Cursor struct {
 
 // ListEvents returns selected events, newest first, without headers and body.
 func (s *Store) ListEvents(ctx context.Context, sel event.Selection, page Page) ([]event.Event, error) {
-	where := matching(sel)
+	where, err := matching(sel)
+	if err != nil {
+		return nil, err
+	}
 	if page.Before != nil {
 		where.add("received_at <= {}", "DateTime64(6,'UTC')", micros(page.Before.ReceivedAt))
 		where.add("(received_at, id) < ({}, toUUID('"+page.Before.ID.String()+"'))", "DateTime64(6,'UTC')", micros(page.Before.ReceivedAt))
 	}
-	return s.queryEvents(ctx, fmt.Sprintf("SELECT %s FROM events WHERE %s ORDER BY received_at DESC, id DESC LIMIT %d",
-		briefColumns, where, page.Limit), where.args...)
+	return s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at DESC, id DESC LIMIT %d", page.Limit))
+}
+
+// CountEvents counts selected events, and stops at atMost; 0 is no limit.
+func (s *Store) CountEvents(ctx context.Context, sel event.Selection, atMost uint64) (n uint64, err error) {
+	where, err := matching(sel)
+	if err != nil {
+		return 0, err
+	}
+	sql := fmt.Sprintf("SELECT count() FROM %s WHERE %s", where.events(), where)
+	if atMost > 0 {
+		sql = fmt.Sprintf("SELECT count() FROM (SELECT 1 FROM %s WHERE %s LIMIT %d)", where.events(), where, atMost)
+	}
+	err = s.conn.QueryRow(where.limited(ctx), sql, where.args...).Scan(&n)
+	return n, where.blame(sql, explain("count events", err))
 }
 
 // Event returns one event whole, or ErrNotFound.
@@ -120,33 +136,23 @@ func (s *Store) Events(ctx context.Context, ids []uuid.UUID) ([]event.Event, err
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	where := matching(event.Selection{IDs: ids})
-	return s.queryEvents(ctx, fmt.Sprintf("SELECT %s FROM events WHERE %s ORDER BY received_at, id LIMIT 1 BY id",
-		wholeColumns, where), where.args...)
+	where := &conditions{}
+	where.identified(ids)
+	return s.queryEvents(ctx, where, wholeColumns, "ORDER BY received_at, id LIMIT 1 BY id")
 }
 
-func (s *Store) queryEvents(ctx context.Context, sql string, args ...any) ([]event.Event, error) {
-	rows, err := s.conn.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, explain("read events", err)
-	}
-	defer rows.Close()
-	var events []event.Event
-	for rows.Next() {
-		e, err := scanEvent(rows)
-		if err != nil {
-			return nil, explain("read events", err)
-		}
-		events = append(events, e)
-	}
-	return events, explain("read events", rows.Err())
+// queryEvents reads the events for which the conditions are true; tail is the query's ORDER BY and LIMIT.
+func (s *Store) queryEvents(ctx context.Context, where *conditions, columns, tail string) ([]event.Event, error) {
+	sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s %s", columns, where.events(), where, tail)
+	events, err := collect(where.limited(ctx), s.conn, "read events", sql, where.args, scanEvent)
+	return events, where.blame(sql, err)
 }
 
-func scanEvent(rows driver.Rows) (e event.Event, err error) {
+func scanEvent(rows driver.Rows, e *event.Event) error {
 	var kind, verdict, ip, sha, trace, span, body string
 	var headers []map[string]any
 	var eventAt time.Time
-	err = rows.Scan(
+	err := rows.Scan(
 		&e.ID, &e.ReceivedAt, &e.Source, &e.Step, &kind, &verdict,
 		&e.Method, &e.Path, &e.Query, &ip, &headers, &body, &sha, &trace, &span,
 		&e.BothelpUserID, &e.MessengerUserID, &e.MessengerUsername, &e.CUID, &e.Ref,
@@ -156,7 +162,7 @@ func scanEvent(rows driver.Rows) (e event.Event, err error) {
 		&e.Fields, &eventAt, &e.DecodeError, &e.DuplicateOf, &e.StoredAt,
 	)
 	if err != nil {
-		return e, err
+		return err
 	}
 	e.Kind, e.Verdict, e.Body = event.Kind(kind), event.Verdict(verdict), []byte(body)
 	if !eventAt.Equal(e.ReceivedAt) {
@@ -169,7 +175,7 @@ func scanEvent(rows driver.Rows) (e event.Event, err error) {
 	_, _ = hex.Decode(e.BodySHA256[:], []byte(sha))
 	_, _ = hex.Decode(e.TraceID[:], []byte(trace))
 	_, _ = hex.Decode(e.SpanID[:], []byte(span))
-	return e, nil
+	return nil
 }
 
 // headerTuples are values of Array(Tuple(name String, value String)).

@@ -133,7 +133,7 @@ func TestHostileEndpoints(t *testing.T) {
 			t.Errorf("%q: %d frozen, %v", endpoint, n, err)
 			continue
 		}
-		due, err := d.DueDeliveries(background, r.ID, endpoint, nil, time.Now(), 10)
+		due, err := d.OpenDeliveries(background, store.Queue{ReplayID: r.ID, Endpoint: endpoint}, nil, 10)
 		if err != nil || len(due) != 1 || due[0].Endpoint != endpoint {
 			t.Errorf("%q: due %+v, %v", endpoint, due, err)
 		}
@@ -181,7 +181,7 @@ func TestBoundaries(t *testing.T) {
 		if err != nil || !slices.Equal(numbers(found), c.want) {
 			t.Errorf("%v to %v: %v, want %v, %v", c.from, c.to, numbers(found), c.want, err)
 		}
-		plan, err := d.PlanReplay(background, event.Selection{From: c.from, To: c.to})
+		plan, err := d.PlanReplay(background, store.PlanRequest{Selection: event.Selection{From: c.from, To: c.to}})
 		if err != nil || int(plan.Count) != len(c.want) {
 			t.Errorf("%v to %v: plan %d, want %d, %v", c.from, c.to, plan.Count, len(c.want), err)
 		}

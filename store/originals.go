@@ -127,7 +127,8 @@ func (s *Store) Stored(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool
 }
 
 func (s *Store) addStoredIDs(ctx context.Context, ids []uuid.UUID, stored map[uuid.UUID]bool) error {
-	where := matching(event.Selection{IDs: ids})
+	where := &conditions{}
+	where.identified(ids)
 	rows, err := s.conn.Query(ctx, fmt.Sprintf("SELECT id FROM events WHERE %s", where), where.args...)
 	if err != nil {
 		return err

@@ -14,7 +14,9 @@ import (
 
 // Store is a pool of connections to one ClickHouse database.
 type Store struct {
-	conn    driver.Conn
+	conn driver.Conn
+	// patient is for the few statements that go over whole months without a word in between.
+	patient driver.Conn
 	options *clickhouse.Options
 }
 
@@ -42,8 +44,17 @@ func Open(dsn string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse DSN: %w", err)
 	}
-	return &Store{conn: conn, options: options}, nil
+	slow := *options
+	slow.ReadTimeout = max(slow.ReadTimeout, patience)
+	patient, err := clickhouse.Open(&slow)
+	if err != nil {
+		return nil, fmt.Errorf("clickhouse DSN: %w", err)
+	}
+	return &Store{conn: conn, patient: patient, options: options}, nil
 }
+
+// patience is how long a server may be silent while it freezes, compares or cancels a replay.
+const patience = 10 * time.Minute
 
 var (
 	schemes   = []string{"clickhouse", "tcp", "http", "https"}
@@ -51,7 +62,7 @@ var (
 )
 
 // Close releases the connections.
-func (s *Store) Close() error { return s.conn.Close() }
+func (s *Store) Close() error { return errors.Join(s.conn.Close(), s.patient.Close()) }
 
 // Database is the name of the database in use.
 func (s *Store) Database() string { return s.options.Auth.Database }

@@ -49,7 +49,7 @@ func (c *replayCreateCmd) Run(e *env) error {
 		return err
 	}
 	defer db.Close()
-	plan, err := db.PlanReplay(e.ctx, sel)
+	plan, err := db.PlanReplay(e.ctx, store.PlanRequest{Selection: sel, Endpoint: target})
 	if err != nil {
 		return err
 	}

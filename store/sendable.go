@@ -1,0 +1,96 @@
+package store
+
+import (
+	"time"
+
+	"hooktape/event"
+)
+
+// openState is the condition that a delivery is not final; event.DeliveryState.Final says the same in Go.
+const openState = "state NOT IN ('delivered', 'failed', 'cancelled')"
+
+// original is the condition that an event is not the sender's own retry of an earlier one.
+const original = "duplicate_of = toUUID('00000000-0000-0000-0000-000000000000')"
+
+// accepted are the conditions for the selected events that may ever be sent anywhere.
+func (req PlanRequest) accepted() (*conditions, error) {
+	c, err := matching(req.Selection)
+	if err == nil {
+		c.require("verdict = 'accepted'")
+	}
+	return c, err
+}
+
+// sendable are the conditions for the events that a replay sends.
+func (req PlanRequest) sendable() (*conditions, error) {
+	c, err := req.accepted()
+	if err != nil {
+		return nil, err
+	}
+	if !req.repeatsToo() {
+		c.require(original)
+	}
+	if req.Mode == event.ModeUndelivered {
+		c.require("id NOT IN (" + req.having(c, "(state = 'delivered' OR "+underWay+")") + ")")
+	}
+	return c, nil
+}
+
+// repeatsToo: who names an event by its id means this one.
+func (req PlanRequest) repeatsToo() bool { return len(req.Selection.IDs) > 0 }
+
+// fate is an expression that sorts the selected events.
+func (req PlanRequest) fate(c *conditions) string {
+	repeat := "NOT " + original
+	if req.repeatsToo() {
+		repeat = "false"
+	}
+	if req.Endpoint == "" {
+		return "multiIf(" + repeat + ", '" + fateRepeat + "', '" + fateOpen + "')"
+	}
+	return "multiIf(" + repeat + ", '" + fateRepeat + "',\n id IN (" + req.having(c, "state = 'delivered'") + "), '" + fateDelivered +
+		"',\n id IN (" + req.having(c, underWay) + "), '" + fateOnItsWay + "', '" + fateOpen + "')"
+}
+
+// having selects the ids of events with a delivery to the endpoint for which a condition is true.
+func (req PlanRequest) having(c *conditions, condition string) string {
+	return "SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(req.Endpoint, req.Selection) + " AND " + condition
+}
+
+// underWay is the condition that a delivery will still be tried: it is open, and so is the replay that it belongs to.
+const underWay = "(" + openState + " AND replay_id NOT IN (" + endedReplays + "))"
+
+// endedReplays are the replays that send nothing more, those that somebody has just cancelled among them.
+const endedReplays = `SELECT id FROM replays FINAL WHERE state IN ('done', 'cancelled')
+	UNION ALL SELECT toUUIDOrZero(target) FROM commands WHERE action != 'set-rate' AND isNotNull(toUUIDOrNull(target))
+	GROUP BY target HAVING argMax(action, at) = 'cancel'`
+
+// exceptOwn are the conditions for what a replay that was frozen at a time in part would have sent then. Its own
+// deliveries do not count, and those of others as they were: the ones decided on later were not there yet, and those that
+// ended later were still on their way.
+func (r frozenInPart) exceptOwn() (*conditions, error) {
+	req := PlanRequest{r.replay.Selection, r.replay.Endpoint, r.replay.Mode}
+	if r.replay.Mode != event.ModeUndelivered {
+		return req.sendable()
+	}
+	req.Mode = event.ModeAll
+	c, err := req.sendable()
+	if err != nil {
+		return nil, err
+	}
+	condition := "replay_id != " + c.bind("UUID", r.replay.ID.String())
+	taken := "state = 'delivered' OR " + underWay
+	if !r.at.IsZero() {
+		at := c.bind("DateTime64(6,'UTC')", micros(r.at))
+		condition += " AND created_at <= " + at
+		taken += " OR updated_at > " + at
+	}
+	c.require("id NOT IN (" + req.having(c, condition+" AND ("+taken+")") + ")")
+	return c, nil
+}
+
+// frozenInPart is a replay of which something was frozen already; at is when, zero for one that is frozen first.
+type frozenInPart struct {
+	replay event.Replay
+	at     time.Time
+}

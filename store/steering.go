@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"hooktape/event"
+)
+
+// AddCommand stores what somebody wants done to a replay or an endpoint.
+func (s *Store) AddCommand(ctx context.Context, c event.Command) error {
+	return s.insert(ctx, "", "commands (at, target, action, rate, by, reason)", func(batch driver.Batch) error {
+		return batch.Append(c.At, c.Target, string(c.Action), c.Rate, c.By, c.Reason)
+	})
+}
+
+// Steered is what the commands to one target come to.
+type Steered struct {
+	// Action is the last of pause, resume and cancel, and By, Reason and At are its own; zero when there was none.
+	Action event.Action
+	By     string
+	Reason string
+	At     time.Time
+	// Rate is the last one set; nil when none was, for a rate of 0 is one without limit.
+	Rate *float64
+}
+
+// Why says in words who took the action, and for what reason.
+func (s Steered) Why() string {
+	if s.Reason == "" {
+		return "by " + s.By
+	}
+	return s.Reason + " (by " + s.By + ")"
+}
+
+// lastCommands is a subquery with a row for each target that a command was ever given to. Of two commands of the same
+// microsecond a cancel counts.
+const lastCommands = `(SELECT target, last.1 AS action, last.2 AS by, last.3 AS reason, last.4 AS acted_at, rate_set, rate FROM
+	(SELECT target, argMaxIf((action, by, reason, at), (at, action = 'cancel'), action != 'set-rate') AS last,
+		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, at, action = 'set-rate') AS rate
+	FROM commands GROUP BY target))`
+
+// Steering returns what is wanted of each target, by its name or id.
+func (s *Store) Steering(ctx context.Context) (map[string]Steered, error) {
+	type row struct {
+		target string
+		Steered
+	}
+	rows, err := collect(ctx, s.conn, "read commands", "SELECT target, action, by, reason, acted_at, rate_set, rate FROM "+lastCommands, nil,
+		func(rows driver.Rows, r *row) error {
+			var set uint8
+			var rate float64
+			err := rows.Scan(&r.target, (*string)(&r.Action), &r.By, &r.Reason, &r.At, &set, &rate)
+			r.At = zeroIfEpoch(r.At)
+			if set != 0 {
+				r.Rate = &rate
+			}
+			return err
+		})
+	steering := make(map[string]Steered, len(rows))
+	for _, r := range rows {
+		steering[r.target] = r.Steered
+	}
+	return steering, err
+}
