@@ -103,6 +103,9 @@ func describe(err error, at stage, timeout time.Duration) (event.Outcome, string
 		return event.OutcomeBroken, "the endpoint closed the connection without an answer"
 	case closed:
 		return event.OutcomeBroken, "the endpoint closed the connection in mid-answer"
+	case strings.Contains(text, "client conn could not be established"):
+		// HTTP/2 does not pass on what TLS was told; that a certificate is missing comes only now (RFC 8446, section 4.4.2.4).
+		return event.OutcomeNoConn, "TLS: the endpoint ended the connection after the handshake; it may want a certificate of ours"
 	case strings.Contains(text, "server closed idle connection"):
 		return event.OutcomeBroken, "the endpoint closed the connection before the request was sent"
 	case strings.Contains(text, "response headers exceeded"), strings.Contains(text, "header list larger"):
