@@ -7,9 +7,13 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
+
+	"hooktape/event"
 )
 
 func TestRemoteAddress(t *testing.T) {
@@ -125,5 +129,23 @@ func TestTrace(t *testing.T) {
 	span, _ = serverSpan(newServer(t, trusting), "X-Forwarded-For: 6.6.6.6")
 	if got := attribute.NewSet(span.Attributes...); !got.HasValue("network.peer.address") {
 		t.Errorf("behind a proxy the peer's address is missing: %v", span.Attributes)
+	}
+}
+
+// TestUntracedEventHasItsTraceID: what is not sampled has ids all the same.
+func TestUntracedEventHasItsTraceID(t *testing.T) {
+	sampling := otel.GetTracerProvider()
+	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans), sdktrace.WithSampler(sdktrace.NeverSample())))
+	s := newServer(t, nil)
+	otel.SetTracerProvider(sampling)
+	spans.Reset()
+	s.post("/hooks/demo/"+token+"/start", "{}")
+	e := s.one()
+	s.stop()
+	if !trace.TraceID(e.TraceID).IsValid() || !trace.SpanID(e.SpanID).IsValid() || e.Verdict != event.Accepted {
+		t.Errorf("trace %x, span %x, %s", e.TraceID, e.SpanID, e.Verdict)
+	}
+	if all := spans.GetSpans(); len(all) != 0 {
+		t.Errorf("spans: %v", all)
 	}
 }

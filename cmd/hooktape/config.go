@@ -51,6 +51,9 @@ type config struct {
 	Replay struct {
 		AllowPrivate bool `yaml:"allow_private"`
 	} `yaml:"replay"`
+	Traces struct {
+		Sample float64 `yaml:"sample"`
+	} `yaml:"traces"`
 }
 
 type apiToken struct {
@@ -78,6 +81,7 @@ type rateConfig struct {
 func defaultConfig() *config {
 	c := &config{IngestAddr: "127.0.0.1:8080", APIAddr: "127.0.0.1:8081"}
 	c.Embedded.Addr = "127.0.0.1:8123"
+	c.Traces.Sample = 1
 	in := ingest.DefaultOptions()
 	c.Ingest.ReadHeaderTimeout, c.Ingest.ReadTimeout, c.Ingest.IdleTimeout = in.Timeouts.ReadHeader, in.Timeouts.Read, in.Timeouts.Idle
 	c.Ingest.MaxConnections = in.Limits.MaxConnections
