@@ -36,10 +36,10 @@ type Options struct {
 }
 
 // At 8,000 spans a second the queue bridges two seconds. An insert costs ClickHouse and its merges the more, for each
-// span, the fewer there are: a third less in batches of 16,384 than of 4,096. Queue and batch take some 60 MB at most.
+// span, the fewer there are: a quarter less in batches of 8,192 than of 4,096. Queue and batch take some 50 MB at most.
 const (
 	spanQueue   = 16384
-	spanBatch   = 16384
+	spanBatch   = 8192
 	spanDelay   = 2 * time.Second
 	spanTimeout = 10 * time.Second
 )
