@@ -37,6 +37,10 @@ fuzz: ## fuzz each decoder for a minute
 	go test ./bothelp -fuzz FuzzDecode$$ -fuzztime 60s -fuzzminimizetime 1s
 	go test ./bothelp -fuzz FuzzVerifySignature -fuzztime 60s -fuzzminimizetime 1s
 	go test ./event -fuzz FuzzUnmarshal -fuzztime 60s -fuzzminimizetime 1s
+	go test ./spool -run Fuzz -fuzz FuzzRecord$$ -fuzztime 60s -fuzzminimizetime 1s
+	go test ./spool -run Fuzz -fuzz FuzzRecordKey -fuzztime 60s -fuzzminimizetime 1s
+	go test ./spool -run Fuzz -fuzz FuzzState -fuzztime 60s -fuzzminimizetime 1s
+	go test ./spool -run Fuzz -fuzz FuzzReadLog -fuzztime 60s -fuzzminimizetime 1s
 
 .PHONY: lint
 lint: ## check format and vet

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"hooktape/event"
@@ -13,6 +14,7 @@ import (
 
 const (
 	hooksPrefix  = "/hooks/"
+	maskedPath   = hooksPrefix + mask
 	maxStepBytes = 128
 )
 
@@ -59,7 +61,7 @@ func cutUTF8(s string, n int) string {
 	return s[:n]
 }
 
-// judged is a hook and what its source and token are worth.
+// judged is a hook and what its source and token are worth, and later what became of the request.
 type judged struct {
 	hook
 	source  *Source // nil unless accepted
@@ -67,9 +69,19 @@ type judged struct {
 	host    string
 	peer    netip.Addr // of the connection
 	client  netip.Addr // the peer, or whom a trusted proxy names
+
+	captured *event.Received // nil until it is
+	id       string          // of captured
+	appended time.Duration   // how long it took to put it on disk; 0 when it is not there
 }
 
 type judgedKey struct{}
+
+// judgedOf is what judge made of a request; nil when it is none to a hook.
+func judgedOf(r *http.Request) *judged {
+	h, _ := r.Context().Value(judgedKey{}).(*judged)
+	return h
+}
 
 // judge stands in front of everything else. It takes the token out of the URL, and out of wherever else it stands: no
 // middleware, span, metric or log behind it can tell the token, for none can see it. The host, which is anyone's
@@ -87,11 +99,11 @@ func (s *Server) judge(next http.Handler) http.Handler {
 		if verdict != event.Accepted {
 			secret = secret.with(h.token)
 		}
-		j := judged{source: source, verdict: verdict, host: secret.hide(r.Host), peer: peerAddr(r), client: s.proxies.client(r),
+		j := &judged{source: source, verdict: verdict, host: secret.hide(r.Host), peer: peerAddr(r), client: s.proxies.client(r),
 			hook: hook{source: secret.hide(h.source), step: secret.hide(h.step), path: secret.hidePath(h.path)}}
 		masked := r.WithContext(context.WithValue(r.Context(), judgedKey{}, j))
-		masked.URL = &url.URL{Path: hooksPrefix + mask, RawQuery: secret.hide(r.URL.RawQuery)}
-		masked.RequestURI, masked.Host, masked.Header = masked.URL.RequestURI(), "", secret.hideHeader(r.Header)
+		masked.URL = &url.URL{Path: maskedPath, RawQuery: secret.hide(r.URL.RawQuery)}
+		masked.RequestURI, masked.Host, masked.Header = maskedPath, "", secret.hideHeader(r.Header)
 		next.ServeHTTP(w, masked)
 	})
 }

@@ -21,9 +21,9 @@ import (
 // receive captures a request first and judges it second.
 func (s *Server) receive(c *gin.Context) {
 	r, begun := c.Request, time.Now()
-	h, _ := r.Context().Value(judgedKey{}).(judged)
+	h := judgedOf(r)
 	verdict := h.verdict
-	span := trace.SpanFromContext(r.Context())
+	span := trace.SpanContextFromContext(r.Context())
 	captured := &event.Received{
 		ID:         event.NewID(begun),
 		ReceivedAt: begun.UTC().Truncate(time.Microsecond),
@@ -34,9 +34,10 @@ func (s *Server) receive(c *gin.Context) {
 		Query:      r.URL.RawQuery,
 		RemoteIP:   h.client,
 		Headers:    headers(r, h),
-		TraceID:    span.SpanContext().TraceID(),
-		SpanID:     span.SpanContext().SpanID(),
+		TraceID:    span.TraceID(),
+		SpanID:     span.SpanID(),
 	}
+	h.captured, h.id = captured, captured.ID.String()
 	if verdict == event.Accepted && r.Method != http.MethodPost {
 		verdict = event.MethodNotAllowed
 	}
@@ -50,20 +51,24 @@ func (s *Server) receive(c *gin.Context) {
 	}
 	captured.BodySHA256 = sha256.Sum256(captured.Body)
 	defer func() { s.requestTime.Record(r.Context(), time.Since(begun).Seconds(), verdictSet(verdict)) }()
-	span.SetAttributes(attrEventID.String(captured.ID.String()),
-		attrSource.String(captured.Source), attrStep.String(captured.Step), attrVerdict.String(string(verdict)))
 
 	if verdict != event.Accepted {
-		s.reject(c, captured)
+		s.reject(c, h)
 		return
 	}
-	if err := s.append(c, captured); err != nil {
+	if err := s.append(r.Context(), h); err != nil {
 		s.unavailable(c, err)
 		return
 	}
 	s.count(r.Context(), captured.Source, verdict, true)
-	c.Data(http.StatusOK, "application/json", fmt.Appendf(nil, `{"id":%q,"received_at":%q}`+"\n",
-		captured.ID, captured.ReceivedAt.Format("2006-01-02T15:04:05.000000Z07:00")))
+	c.Data(http.StatusOK, "application/json", receipt(h))
+}
+
+// receipt is the body of a 200.
+func receipt(h *judged) []byte {
+	text := append(append(append(make([]byte, 0, 96), `{"id":"`...), h.id...), `","received_at":"`...)
+	text = h.captured.ReceivedAt.AppendFormat(text, "2006-01-02T15:04:05.000000Z07:00")
+	return append(text, "\"}\n"...)
 }
 
 // readBody reads as much of the body as the verdict so far allows, and returns the verdict after it.
@@ -92,29 +97,28 @@ func signed(source *Source, header http.Header, body []byte) bool {
 }
 
 // append puts the event on disk, whether or not the sender still waits for the answer: it may never send it again.
-func (s *Server) append(c *gin.Context, captured *event.Received) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), s.options.Timeouts.Read)
-	defer cancel()
-	ctx, span := s.tracer.Start(ctx, "spool append")
-	defer func() { span.End() }() // not deferred directly, for then End would record a panic's value
-	record, err := captured.Marshal()
+func (s *Server) append(request context.Context, h *judged) error {
+	record, err := h.captured.Marshal()
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.options.Timeouts.Read)
+	defer cancel()
 	begun := time.Now()
 	if err := s.spool.Append(ctx, record); err != nil {
-		span.RecordError(err)
 		return err
 	}
-	s.appendTime.Record(ctx, time.Since(begun).Seconds())
+	h.appended = time.Since(begun)
+	s.appendTime.Record(request, h.appended.Seconds())
 	return nil
 }
 
 // reject answers a request that is not accepted, and keeps it for the audit as far as the limits allow.
-func (s *Server) reject(c *gin.Context, captured *event.Received) {
-	kept := s.strangers.keep(captured.RemoteIP) && s.append(c, captured) == nil
-	s.count(c.Request.Context(), captured.Source, captured.Verdict, kept)
-	switch captured.Verdict {
+func (s *Server) reject(c *gin.Context, h *judged) {
+	ctx, verdict := c.Request.Context(), h.captured.Verdict
+	kept := s.strangers.keep(h.client) && s.append(ctx, h) == nil
+	s.count(ctx, h.captured.Source, verdict, kept)
+	switch verdict {
 	case event.BadSignature:
 		c.JSON(http.StatusUnauthorized, gin.H{"error": "bad_signature", "message": bothelp.SignatureHeader + " is missing or was not made with this webhook's token"})
 	case event.TooLarge:
@@ -143,7 +147,7 @@ func (s *Server) unavailable(c *gin.Context, err error) {
 
 // headers lists every header line, the host among them. Their order is lost in net/http, so they are sorted by name;
 // the lines of one name keep theirs.
-func headers(r *http.Request, h judged) []event.Header {
+func headers(r *http.Request, h *judged) []event.Header {
 	list := make([]event.Header, 0, len(r.Header)+1)
 	list = append(list, event.Header{Name: "Host", Value: h.host})
 	for name, values := range r.Header {

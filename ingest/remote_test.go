@@ -2,11 +2,18 @@ package ingest_test
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
+
+	"hooktape/event"
 )
 
 func TestRemoteAddress(t *testing.T) {
@@ -75,18 +82,13 @@ func TestTrace(t *testing.T) {
 		s.post("/hooks/demo/"+token+"/start", "{}", headers...)
 		e := s.one()
 		s.stop()
-		var found tracetest.SpanStub
-		children := 0
-		for _, span := range spans.GetSpans() {
-			if span.SpanKind == trace.SpanKindServer {
-				found = span
-			}
-			if span.Name == "spool append" && span.Parent.SpanID() == trace.SpanID(e.SpanID) {
-				children++
-			}
+		all := spans.GetSpans()
+		if len(all) != 1 {
+			t.Fatalf("%d spans of a request: %v", len(all), all)
 		}
-		if found.SpanContext.SpanID() != trace.SpanID(e.SpanID) || found.SpanContext.TraceID() != trace.TraceID(e.TraceID) || children != 1 {
-			t.Errorf("the event's span is %x of %x, the server's %v; %d children", e.SpanID, e.TraceID, found.SpanContext, children)
+		found := all[0]
+		if found.SpanContext.SpanID() != trace.SpanID(e.SpanID) || found.SpanContext.TraceID() != trace.TraceID(e.TraceID) || found.SpanKind != trace.SpanKindServer {
+			t.Errorf("the event's span is %x of %x, the server's %v (%v)", e.SpanID, e.TraceID, found.SpanContext, found.SpanKind)
 		}
 		return found, found.SpanContext.TraceID()
 	}
@@ -114,5 +116,36 @@ func TestTrace(t *testing.T) {
 		if attributes[key] != want {
 			t.Errorf("span attribute %s is %q, want %q", key, attributes[key], want)
 		}
+	}
+	if micros, err := strconv.Atoi(attributes["hooktape.append.duration_us"]); err != nil || micros <= 0 || micros > int(span.EndTime.Sub(span.StartTime).Microseconds()) {
+		t.Errorf("the append took %q of %v", attributes["hooktape.append.duration_us"], span.EndTime.Sub(span.StartTime))
+	}
+	if id, err := uuid.Parse(attributes["hooktape.event.id"]); err != nil || id.Version() != 7 {
+		t.Errorf("the event's id is %q", attributes["hooktape.event.id"])
+	}
+	if peer, there := attributes["network.peer.address"]; there {
+		t.Errorf("the client is the peer, and yet it is there: %q", peer)
+	}
+	span, _ = serverSpan(newServer(t, trusting), "X-Forwarded-For: 6.6.6.6")
+	if got := attribute.NewSet(span.Attributes...); !got.HasValue("network.peer.address") {
+		t.Errorf("behind a proxy the peer's address is missing: %v", span.Attributes)
+	}
+}
+
+// TestUntracedEventHasItsTraceID: what is not sampled has ids all the same.
+func TestUntracedEventHasItsTraceID(t *testing.T) {
+	sampling := otel.GetTracerProvider()
+	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans), sdktrace.WithSampler(sdktrace.NeverSample())))
+	s := newServer(t, nil)
+	otel.SetTracerProvider(sampling)
+	spans.Reset()
+	s.post("/hooks/demo/"+token+"/start", "{}")
+	e := s.one()
+	s.stop()
+	if !trace.TraceID(e.TraceID).IsValid() || !trace.SpanID(e.SpanID).IsValid() || e.Verdict != event.Accepted {
+		t.Errorf("trace %x, span %x, %s", e.TraceID, e.SpanID, e.Verdict)
+	}
+	if all := spans.GetSpans(); len(all) != 0 {
+		t.Errorf("spans: %v", all)
 	}
 }

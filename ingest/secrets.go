@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,15 +13,16 @@ const mask = "***"
 // proxy's X-Original-URI, in a query.
 type secrets struct {
 	tokens   []string
+	shortest int // of the tokens, in bytes
 	replacer *strings.Replacer
 }
 
 func newSecrets(tokens []string) secrets {
-	var pairs []string
+	shortest, pairs := math.MaxInt, []string(nil)
 	for _, token := range tokens {
-		pairs = append(pairs, token, mask)
+		shortest, pairs = min(shortest, len(token)), append(pairs, token, mask)
 	}
-	return secrets{tokens, strings.NewReplacer(pairs...)}
+	return secrets{tokens, shortest, strings.NewReplacer(pairs...)}
 }
 
 // with returns secrets that also mask what was given as a token and is none: it may be one of yesterday, or of a
@@ -34,6 +36,9 @@ func (s secrets) with(given string) secrets {
 
 // hide returns text with *** for each token, or for all of it when a token shows only after percent-decoding.
 func (s secrets) hide(text string) string {
+	if len(text) < s.shortest {
+		return text // as nearly all are; decoding makes none longer
+	}
 	text = s.replacer.Replace(text)
 	if strings.Contains(text, "%") {
 		if plain := unescape(text); s.replacer.Replace(plain) != plain {
@@ -45,6 +50,9 @@ func (s secrets) hide(text string) string {
 
 // hidePath hides segment by segment, so that the rest of the path stays readable.
 func (s secrets) hidePath(path string) string {
+	if !strings.Contains(path, "%") {
+		return s.hide(path) // there is nothing to decode: the whole is as good
+	}
 	segments := strings.Split(path, "/")
 	for i, segment := range segments {
 		segments[i] = s.hide(segment)

@@ -67,7 +67,7 @@ func (s *Server) Handler() http.Handler {
 
 // elsewhere takes what is no probe and no POST to a hook. A hook called by another method is still a request to a hook.
 func (s *Server) elsewhere(c *gin.Context) {
-	if c.Request.Context().Value(judgedKey{}) != nil {
+	if judgedOf(c.Request) != nil {
 		s.receive(c)
 		return
 	}

@@ -20,6 +20,7 @@ const (
 	attrSource     = attribute.Key("hooktape.source")
 	attrStep       = attribute.Key("hooktape.step")
 	attrVerdict    = attribute.Key("hooktape.verdict")
+	attrAppended   = attribute.Key("hooktape.append.duration_us")
 	attrKept       = attribute.Key("hooktape.kept")
 	attrBatchRows  = attribute.Key("hooktape.batch.rows")
 	attrBatchBytes = attribute.Key("hooktape.batch.bytes")

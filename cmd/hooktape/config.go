@@ -55,6 +55,9 @@ type config struct {
 		AllowPrivate bool   `yaml:"allow_private"`
 		Shard        string `yaml:"shard"`
 	} `yaml:"replay"`
+	Traces struct {
+		Sample float64 `yaml:"sample"`
+	} `yaml:"traces"`
 }
 
 type apiToken struct {
@@ -82,6 +85,7 @@ type rateConfig struct {
 func defaultConfig() *config {
 	c := &config{IngestAddr: "127.0.0.1:8080", APIAddr: "127.0.0.1:8081"}
 	c.Embedded.Addr = "127.0.0.1:8123"
+	c.Traces.Sample = 1
 	in := ingest.DefaultOptions()
 	c.Ingest.ReadHeaderTimeout, c.Ingest.ReadTimeout, c.Ingest.IdleTimeout = in.Timeouts.ReadHeader, in.Timeouts.Read, in.Timeouts.Idle
 	c.Ingest.MaxConnections = in.Limits.MaxConnections

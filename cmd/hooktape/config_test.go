@@ -113,6 +113,9 @@ func TestConfigErrorsNameLineAndKey(t *testing.T) {
 		{"size", source + "spool:\n  max_bytes: lots\n", `"lots" is no size`},
 		{"proxy", source + "ingest:\n  trusted_proxies: [10.0.0.1]\n", `f.yaml:5: ingest.trusted_proxies[0]: "10.0.0.1" is no network`},
 		{"public URL", source + "public_url: hooks.example.org\n", "f.yaml:4: public_url: must be a URL"},
+		{"share below", source + "traces:\n  sample: -0.1\n", "f.yaml:5: traces.sample: must lie between 0 and 1, is -0.1"},
+		{"share above", source + "traces:\n  sample: 10\n", "f.yaml:5: traces.sample: must lie between 0 and 1, is 10"},
+		{"share of nothing", source + "traces: {sample: .nan}\n", "f.yaml:4: traces.sample: must lie between 0 and 1, is NaN"},
 		{"drain", source + "drain:\n  rows: 0\n", "drain: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -144,6 +144,9 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 			wrong(key+".max_body", "must lie between 1 and 16MiB")
 		}
 	}
+	if share := c.Traces.Sample; !(share >= 0 && share <= 1) { // .nan is neither
+		wrong("traces.sample", "must lie between 0 and 1, is %v", share)
+	}
 	if err := c.drainLimits().Validate(); err != nil {
 		wrong("drain", "%v", err)
 	}

@@ -124,8 +124,8 @@ func assertStored(i *instance, id uuid.UUID, body []byte, token string) {
 	}
 	i.eventually(10*time.Second, "the trace is stored", func() error {
 		spans, err := i.db.SpansOf(context.Background(), hex.EncodeToString(e.TraceID[:]))
-		if err == nil && len(spans) < 2 {
-			err = fmt.Errorf("spans: %v", spans)
+		if err == nil && (len(spans) != 1 || spans[0].Kind != "Server" || spans[0].ID != hex.EncodeToString(e.SpanID[:])) {
+			err = fmt.Errorf("spans: %+v", spans)
 		}
 		return err
 	})

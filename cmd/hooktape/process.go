@@ -66,7 +66,7 @@ func (p *process) run() (err error) {
 	defer engine.stop()
 	defer func() { err = errors.Join(err, p.close()) }()
 	endTelemetry, err := otel.Setup(ctx, otel.Options{ServiceName: "hooktape", Version: buildVersion(),
-		Spans: p.db.SpanExporter(), Registry: p.registry, Logger: p.log})
+		Spans: p.db.SpanExporter(), Sample: p.cfg.Traces.Sample, Registry: p.registry, Logger: p.log})
 	if err != nil {
 		return err
 	}
