@@ -1,0 +1,128 @@
+package simulate
+
+// merge adds what another tally counted.
+func (t *tally) merge(o *tally) {
+	t.all.merge(o.all)
+	for name, s := range o.sources {
+		t.source(name).merge(s)
+	}
+}
+
+func (s *Source) merge(o *Source) {
+	s.Events += o.Events
+	s.DecodeErrors += o.DecodeErrors
+	s.Duplicates += o.Duplicates
+	s.Closed += o.Closed
+	s.Viewed += o.Viewed
+	s.Subscribers += o.Subscribers
+	s.New += o.New
+	s.Returning += o.Returning
+	s.Contacts += o.Contacts
+	s.Emails += o.Emails
+	s.Phones += o.Phones
+	s.Untagged.Events += o.Untagged.Events
+	s.Untagged.Subscribers += o.Untagged.Subscribers
+	addCounts(s.Verdicts, o.Verdicts)
+	addCounts(s.Kinds, o.Kinds)
+	addCounts(s.StepEvents, o.StepEvents)
+	addCounts(s.Steps, o.Steps)
+	addActivity(s.Days, o.Days)
+	addActivity(s.Weeks, o.Weeks)
+	s.Funnel.merge(o.Funnel)
+	addFunnels(s.Channels, o.Channels)
+	addFunnels(s.DayCohorts, o.DayCohorts)
+	addFunnels(s.WeekCohorts, o.WeekCohorts)
+	for i := range s.touches {
+		for key, touch := range o.touches[i] {
+			mine, ok := s.touches[i][key]
+			if !ok {
+				s.touches[i][key] = touch
+				continue
+			}
+			mine.Leads += touch.Leads
+			mine.Conversions += touch.Conversions
+			mine.Contacts += touch.Contacts
+		}
+	}
+	for step, times := range o.stepTimes {
+		s.stepTimes[step] = append(s.stepTimes[step], times...)
+	}
+	s.timesToEnd = append(s.timesToEnd, o.timesToEnd...)
+	for field, folded := range o.Spellings {
+		for key, spellings := range folded {
+			if s.Spellings[field][key] == nil {
+				s.Spellings[field][key] = map[string]uint64{}
+			}
+			addCounts(s.Spellings[field][key], spellings)
+		}
+	}
+}
+
+func addCounts(to, from map[string]uint64) {
+	for key, n := range from {
+		to[key] += n
+	}
+}
+
+func addActivity(to, from map[string]Activity) {
+	for key, a := range from {
+		b := to[key]
+		to[key] = Activity{b.Active + a.Active, b.New + a.New, b.Returning + a.Returning}
+	}
+}
+
+func addFunnels(to, from map[string]*Funnel) {
+	for key, f := range from {
+		funnel(to, key).merge(f)
+	}
+}
+
+func (f *Funnel) merge(o *Funnel) {
+	if f.Reached == nil {
+		f.Reached = make([]uint64, len(o.Reached))
+	}
+	f.Leads += o.Leads
+	f.Conversions += o.Conversions
+	f.Contacts += o.Contacts
+	for k, n := range o.Reached {
+		f.Reached[k] += n
+	}
+}
+
+// report ends the counting.
+func (t *tally) report() Report {
+	r := Report{From: t.q.From.UTC(), To: t.q.To.UTC(), Within: t.q.Within.String(), All: t.all, Sources: t.sources}
+	for name, s := range t.sources {
+		if s.Events == 0 { // of somebody who came at another time
+			delete(t.sources, name)
+			continue
+		}
+		s.FirstTouch, s.LastTouch, s.LatestTouch = sortTouches(s.touches[0]), sortTouches(s.touches[1]), sortTouches(s.touches[2])
+		s.MedianToConvert = median(s.timesToEnd)
+		s.MedianStep = map[string]float64{}
+		for step, times := range s.stepTimes {
+			s.MedianStep[step] = median(times)
+		}
+		if s.Funnel.Leads == 0 {
+			s.Funnel = nil
+		}
+		s.keepSpellings()
+	}
+	t.all.Funnel = nil
+	t.all.keepSpellings()
+	return r
+}
+
+// keepSpellings leaves those that have more than one.
+func (s *Source) keepSpellings() {
+	for field, folded := range s.Spellings {
+		for key, spellings := range folded {
+			if len(spellings) < 2 {
+				delete(folded, key)
+			}
+		}
+		if len(folded) == 0 {
+			delete(s.Spellings, field)
+		}
+	}
+}
