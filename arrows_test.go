@@ -24,7 +24,7 @@ var rooms = map[string][]string{
 	"store":               {"event"},
 	"ingest":              {"event", "bothelp", "spool", "store"},
 	"replay":              {"event", "spool", "store"},
-	"simulate":            {"event", "bothelp"},
+	"simulate":            {"event", "bothelp", "store"},
 }
 
 // testOnly are packages that only tests may import.
