@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"net/netip"
@@ -68,44 +69,63 @@ func (v Visit) At() time.Time { return time.UnixMicro(v.at).UTC() }
 // Request makes the request that a visit is, as ingest would have captured it: nothing is read from it yet, but
 // DuplicateOf says of which one it is BotHelp's retry, as the drain would have found.
 func (a *Account) Request(v Visit) event.Event {
-	var l life
-	return a.request(v, &l)
+	return (&maker{Account: a}).request(v)
 }
 
-func (a *Account) request(which Visit, l *life) (e event.Event) {
+// maker makes one request after the other. Its memory is used again for the next.
+type maker struct {
+	*Account
+	life life
+	body []byte
+}
+
+func (m *maker) request(which Visit) (e event.Event) {
+	l := &m.life
 	if l.visits == nil || l.number != uint64(which.number) {
-		a.live(l, uint64(which.number))
+		m.live(l, uint64(which.number))
 	}
 	v := l.find(which.key)
-	ids := people.Throw(a.Seed, streamIDs, uint64(which.number)<<8|uint64(v.key))
-	e.ReceivedAt = time.UnixMicro(v.at).UTC()
+	e.ReceivedAt = v.time()
+	ids := m.dice(l, v)
 	e.ID = event.StampID(randomID(&ids), e.ReceivedAt)
 	binary.BigEndian.PutUint64(e.TraceID[:8], ids.Next())
 	binary.BigEndian.PutUint64(e.TraceID[8:], ids.Next())
 	binary.BigEndian.PutUint64(e.SpanID[:], ids.Next())
 	if v.repeats() {
 		first := l.find(v.of)
-		ids := people.Throw(a.Seed, streamIDs, uint64(which.number)<<8|uint64(first.key))
-		e.DuplicateOf = event.StampID(randomID(&ids), time.UnixMicro(first.at))
+		ids := m.dice(l, first)
+		e.DuplicateOf = event.StampID(randomID(&ids), first.time())
 	}
-	e.Source, e.Step, e.Verdict, e.Method = a.sourceOf(v), stepOf(v), v.verdict(), "POST"
+	e.Source, e.Step, e.Verdict, e.Method = m.sourceOf(v), stepOf(v), v.verdict(), "POST"
 	e.RemoteIP = netip.AddrFrom4([4]byte{192, 0, 2, 1 + byte(v.at%3)})
-	switch v.flow {
-	case chat:
-		p := a.person(l)
-		e.Body = p.appendChat(make([]byte, 0, 256), v)
-	case stranger:
-		a.fillStranger(&e, v, &ids)
-	default:
-		p := a.person(l)
-		e.Body = a.appendFlow(make([]byte, 0, 1024), &p, l, v)
+	if v.flow == stranger {
+		fillStranger(&e, v, &ids)
+	} else {
+		m.fillBody(&e, v)
 	}
 	e.BodySHA256 = sha256.Sum256(e.Body)
-	a.fillHeaders(&e, v)
+	m.fillHeaders(&e, v)
 	return e
 }
 
-func (a *Account) fillStranger(e *event.Event, v *visit, d *people.Dice) {
+// dice are those of which a request's ids are made.
+func (a *Account) dice(l *life, v *visit) people.Dice {
+	return people.Throw(a.Seed, streamIDs, l.number<<8|uint64(v.key))
+}
+
+func (v *visit) time() time.Time { return time.UnixMicro(v.at).UTC() }
+
+func (m *maker) fillBody(e *event.Event, v *visit) {
+	p := m.person(&m.life)
+	if v.flow == chat {
+		m.body = p.appendChat(m.body[:0], v)
+	} else {
+		m.body = m.appendFlow(m.body[:0], &p, &m.life, v)
+	}
+	e.Body = bytes.Clone(m.body)
+}
+
+func fillStranger(e *event.Event, v *visit, d *people.Dice) {
 	e.RemoteIP = netip.AddrFrom4([4]byte{198, 51, 100, byte(d.UpTo(256))})
 	if v.step == wrongMethod {
 		e.Method = "GET"

@@ -30,7 +30,7 @@ type Progress struct {
 // same tokens, so that the server drops what it has.
 func (a *Account) Backfill(ctx context.Context, insert Insert, each func(Progress)) error {
 	group, ctx := errgroup.WithContext(ctx)
-	batches, made := make(chan []Visit, 1), make(chan []event.Event, 1)
+	batches, made := make(chan []Visit, 1), make(chan []event.Event)
 	group.Go(func() error {
 		defer close(batches)
 		for batch := range a.Batches(BatchSize) {
@@ -75,9 +75,9 @@ func (a *Account) Events(batch []Visit) []event.Event {
 	var group errgroup.Group
 	for start := 0; start < len(batch); start += share {
 		group.Go(func() error {
-			var l life
+			m := maker{Account: a}
 			for i := start; i < min(start+share, len(batch)); i++ {
-				events[i] = a.request(batch[i], &l)
+				events[i] = m.request(batch[i])
 				bothelp.Read(&events[i], "")
 			}
 			return nil

@@ -26,12 +26,12 @@ func (s *Source) merge(o *Source) {
 	addCounts(s.Kinds, o.Kinds)
 	addCounts(s.StepEvents, o.StepEvents)
 	addCounts(s.Steps, o.Steps)
-	addActivity(s.Days, o.Days)
-	addActivity(s.Weeks, o.Weeks)
+	addActivity(s.days, o.days)
+	addActivity(s.weeks, o.weeks)
 	s.Funnel.merge(o.Funnel)
 	addFunnels(s.Channels, o.Channels)
-	addFunnels(s.DayCohorts, o.DayCohorts)
-	addFunnels(s.WeekCohorts, o.WeekCohorts)
+	addFunnels(s.dayCohorts, o.dayCohorts)
+	addFunnels(s.weekCohorts, o.weekCohorts)
 	for i := range s.touches {
 		for key, touch := range o.touches[i] {
 			mine, ok := s.touches[i][key]
@@ -64,14 +64,14 @@ func addCounts(to, from map[string]uint64) {
 	}
 }
 
-func addActivity(to, from map[string]Activity) {
+func addActivity(to, from map[int64]Activity) {
 	for key, a := range from {
 		b := to[key]
 		to[key] = Activity{b.Active + a.Active, b.New + a.New, b.Returning + a.Returning}
 	}
 }
 
-func addFunnels(to, from map[string]*Funnel) {
+func addFunnels[K comparable](to, from map[K]*Funnel) {
 	for key, f := range from {
 		funnel(to, key).merge(f)
 	}
@@ -97,20 +97,25 @@ func (t *tally) report() Report {
 			delete(t.sources, name)
 			continue
 		}
-		s.FirstTouch, s.LastTouch, s.LatestTouch = sortTouches(s.touches[0]), sortTouches(s.touches[1]), sortTouches(s.touches[2])
-		s.MedianToConvert = median(s.timesToEnd)
-		s.MedianStep = map[string]float64{}
-		for step, times := range s.stepTimes {
-			s.MedianStep[step] = median(times)
-		}
-		if s.Funnel.Leads == 0 {
-			s.Funnel = nil
-		}
-		s.keepSpellings()
+		s.finish()
 	}
-	t.all.Funnel = nil
-	t.all.keepSpellings()
+	t.all.finish()
 	return r
+}
+
+// finish makes of what was counted what is shown.
+func (s *Source) finish() {
+	s.Days, s.Weeks = named(s.days, dayName), named(s.weeks, weekName)
+	s.DayCohorts, s.WeekCohorts = named(s.dayCohorts, dayName), named(s.weekCohorts, weekName)
+	s.FirstTouch, s.LastTouch, s.LatestTouch = sortTouches(s.touches[0]), sortTouches(s.touches[1]), sortTouches(s.touches[2])
+	s.MedianToConvert, s.MedianStep = median(s.timesToEnd), map[string]float64{}
+	for step, times := range s.stepTimes {
+		s.MedianStep[step] = median(times)
+	}
+	if s.Funnel.Leads == 0 {
+		s.Funnel = nil
+	}
+	s.keepSpellings()
 }
 
 // keepSpellings leaves those that have more than one.

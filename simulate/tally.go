@@ -34,9 +34,9 @@ func newTally(a *Account, q Question) *tally {
 }
 
 func newSource() *Source {
-	s := &Source{Verdicts: map[string]uint64{}, Kinds: map[string]uint64{}, Days: map[string]Activity{}, Weeks: map[string]Activity{},
+	s := &Source{Verdicts: map[string]uint64{}, Kinds: map[string]uint64{}, days: map[int64]Activity{}, weeks: map[int64]Activity{},
 		StepEvents: map[string]uint64{}, Steps: map[string]uint64{}, Funnel: &Funnel{}, Channels: map[string]*Funnel{},
-		DayCohorts: map[string]*Funnel{}, WeekCohorts: map[string]*Funnel{}, stepTimes: map[string][]int64{},
+		dayCohorts: map[int64]*Funnel{}, weekCohorts: map[int64]*Funnel{}, stepTimes: map[string][]int64{},
 		Spellings: map[string]map[string]map[string]uint64{"utm_source": {}, "utm_medium": {}, "utm_campaign": {}}}
 	for i := range s.touches {
 		s.touches[i] = map[tags]*Touch{}
@@ -147,7 +147,7 @@ func (t *tally) subscriber(name string, l *life) {
 	lead := t.first(goals[0])
 	levels, done := t.levels(goals)
 	if lead != 0 {
-		for _, f := range []*Funnel{s.Funnel, funnel(s.Channels, channels[l.channel].name), funnel(s.DayCohorts, dayOf(lead)), funnel(s.WeekCohorts, weekOf(lead))} {
+		for _, f := range []*Funnel{s.Funnel, funnel(s.Channels, channels[l.channel].name), funnel(s.dayCohorts, dayNumber(lead)), funnel(s.weekCohorts, weekNumber(lead))} {
 			f.count(len(goals), levels, contact != 0)
 		}
 	}
@@ -169,11 +169,11 @@ func (t *tally) activity(s *Source) {
 		active = true
 		if d := dayNumber(v.at); d != lastDay {
 			lastDay = d
-			s.Days[dayOf(v.at)] = s.Days[dayOf(v.at)].plus(d == dayNumber(first))
+			s.days[d] = s.days[d].plus(d == dayNumber(first))
 		}
 		if w := weekNumber(v.at); w != lastWeek {
 			lastWeek = w
-			s.Weeks[weekOf(v.at)] = s.Weeks[weekOf(v.at)].plus(w == weekNumber(first))
+			s.weeks[w] = s.weeks[w].plus(w == weekNumber(first))
 		}
 	}
 	switch {
@@ -280,7 +280,7 @@ func (t *tally) levels(goals []string) (reached int, done int64) {
 	return reached, done
 }
 
-func funnel(m map[string]*Funnel, key string) *Funnel {
+func funnel[K comparable](m map[K]*Funnel, key K) *Funnel {
 	f, ok := m[key]
 	if !ok {
 		f = &Funnel{}
@@ -386,11 +386,17 @@ func (t *tally) durations(s *Source, goals []string) {
 func dayNumber(at int64) int64  { return (at + 3*hour) / day }
 func weekNumber(at int64) int64 { return (dayNumber(at) + 3) / 7 } // 1970-01-01 was a Thursday
 
-// dayOf and weekOf name a day, and a week by its Monday, in Zone.
-func dayOf(at int64) string  { return date(dayNumber(at)) }
-func weekOf(at int64) string { return date(weekNumber(at)*7 - 3) }
+// dayName and weekName name a day, and a week by its Monday, in Zone.
+func dayName(number int64) string  { return time.Unix(number*86400, 0).UTC().Format(time.DateOnly) }
+func weekName(number int64) string { return dayName(number*7 - 3) }
 
-func date(number int64) string { return time.Unix(number*86400, 0).UTC().Format(time.DateOnly) }
+func named[V any](m map[int64]V, name func(int64) string) map[string]V {
+	out := make(map[string]V, len(m))
+	for number, v := range m {
+		out[name(number)] = v
+	}
+	return out
+}
 
 func sortTouches(m map[tags]*Touch) []Touch {
 	list := make([]Touch, 0, len(m))

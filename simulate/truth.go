@@ -66,6 +66,10 @@ type Source struct {
 	Untagged  Untagged                                `json:"untagged"`
 	Spellings map[string]map[string]map[string]uint64 `json:"spellings,omitempty"`
 
+	// While counting: days and weeks by their numbers, times in microseconds.
+	days, weeks             map[int64]Activity
+	dayCohorts, weekCohorts map[int64]*Funnel
+
 	touches    [3]map[tags]*Touch
 	stepTimes  map[string][]int64
 	timesToEnd []int64

@@ -38,18 +38,18 @@ const (
 var flows = [2]flow{
 	course: {mail: 2, phone: 3, price: 4900, paid: 4, givesContact: 88, steps: []step{
 		{name: "start"},
-		{"offer", 660, wait{4 * minute, 400}},
-		{"form", 500, wait{22 * minute, 560}},
-		{"payment", 440, wait{3 * hour, 620}},
-		{"paid", 620, wait{35 * minute, 520}},
+		{"offer", 640, wait{4 * minute, 400}},
+		{"form", 450, wait{22 * minute, 560}},
+		{"payment", 400, wait{3 * hour, 620}},
+		{"paid", 540, wait{35 * minute, 520}},
 	}},
 	webinar: {mail: 0, phone: 4, price: 12900, paid: 5, givesContact: 71, steps: []step{
 		{name: "webinar"},
 		{"reminder", 860, wait{20 * hour, 160}},
 		{"watched", 470, wait{2 * hour, 200}},
 		{"discount", 640, wait{50 * minute, 420}},
-		{"заявка", 430, wait{5 * hour, 600}},
-		{"оплата", 610, wait{80 * minute, 560}},
+		{"заявка", 380, wait{5 * hour, 600}},
+		{"оплата", 520, wait{80 * minute, 560}},
 	}},
 }
 
