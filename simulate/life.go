@@ -274,7 +274,7 @@ func (v *visit) repeats() bool { return v.of != v.key }
 // tags are those that can be read from the request.
 func (v *visit) tags() *campaign {
 	if !v.isFlow() || v.damage == cut {
-		return &campaigns[0]
+		return untagged
 	}
 	return &campaigns[v.touch]
 }

@@ -1,5 +1,7 @@
 package simulate
 
+import "maps"
+
 // merge adds what another tally counted.
 func (t *tally) merge(o *tally) {
 	t.all.merge(o.all)
@@ -20,7 +22,6 @@ func (s *Source) merge(o *Source) {
 	s.Contacts += o.Contacts
 	s.Emails += o.Emails
 	s.Phones += o.Phones
-	s.Untagged.Events += o.Untagged.Events
 	s.Untagged.Subscribers += o.Untagged.Subscribers
 	addCounts(s.Verdicts, o.Verdicts)
 	addCounts(s.Kinds, o.Kinds)
@@ -48,17 +49,10 @@ func (s *Source) merge(o *Source) {
 		s.stepTimes[step] = append(s.stepTimes[step], times...)
 	}
 	s.timesToEnd = append(s.timesToEnd, o.timesToEnd...)
-	for field, folded := range o.Spellings {
-		for key, spellings := range folded {
-			if s.Spellings[field][key] == nil {
-				s.Spellings[field][key] = map[string]uint64{}
-			}
-			addCounts(s.Spellings[field][key], spellings)
-		}
-	}
+	addCounts(s.tagged, o.tagged)
 }
 
-func addCounts(to, from map[string]uint64) {
+func addCounts[K comparable](to, from map[K]uint64) {
 	for key, n := range from {
 		to[key] += n
 	}
@@ -115,19 +109,27 @@ func (s *Source) finish() {
 	if s.Funnel.Leads == 0 {
 		s.Funnel = nil
 	}
-	s.keepSpellings()
+	s.spell()
 }
 
-// keepSpellings leaves those that have more than one.
-func (s *Source) keepSpellings() {
-	for field, folded := range s.Spellings {
-		for key, spellings := range folded {
-			if len(spellings) < 2 {
-				delete(folded, key)
+// spell tells of each column's values which of them differ only in case and spaces.
+func (s *Source) spell() {
+	s.Untagged.Events = s.tagged[untagged]
+	s.Spellings = map[string]map[string]map[string]uint64{"utm_source": {}, "utm_medium": {}, "utm_campaign": {}}
+	for c, n := range s.tagged {
+		for column, value := range map[string]string{"utm_source": c.source, "utm_medium": c.medium, "utm_campaign": c.name} {
+			if value == "" {
+				continue
 			}
-		}
-		if len(folded) == 0 {
-			delete(s.Spellings, field)
+			spellings := s.Spellings[column]
+			if spellings[fold(value)] == nil {
+				spellings[fold(value)] = map[string]uint64{}
+			}
+			spellings[fold(value)][value] += n
 		}
 	}
+	for _, spellings := range s.Spellings {
+		maps.DeleteFunc(spellings, func(_ string, of map[string]uint64) bool { return len(of) < 2 })
+	}
+	maps.DeleteFunc(s.Spellings, func(_ string, spellings map[string]map[string]uint64) bool { return len(spellings) == 0 })
 }

@@ -37,7 +37,7 @@ func newSource() *Source {
 	s := &Source{Verdicts: map[string]uint64{}, Kinds: map[string]uint64{}, days: map[int64]Activity{}, weeks: map[int64]Activity{},
 		StepEvents: map[string]uint64{}, Steps: map[string]uint64{}, Funnel: &Funnel{}, Channels: map[string]*Funnel{},
 		dayCohorts: map[int64]*Funnel{}, weekCohorts: map[int64]*Funnel{}, stepTimes: map[string][]int64{},
-		Spellings: map[string]map[string]map[string]uint64{"utm_source": {}, "utm_medium": {}, "utm_campaign": {}}}
+		tagged: map[*campaign]uint64{}}
 	for i := range s.touches {
 		s.touches[i] = map[tags]*Touch{}
 	}
@@ -108,24 +108,7 @@ func (t *tally) count(s *Source, v *visit) {
 	if !v.isFlow() {
 		return
 	}
-	c := v.tags()
-	if *v.tags() == campaigns[0] {
-		s.Untagged.Events++
-	}
-	spell(s.Spellings["utm_source"], c.source)
-	spell(s.Spellings["utm_medium"], c.medium)
-	spell(s.Spellings["utm_campaign"], c.name)
-}
-
-func spell(m map[string]map[string]uint64, value string) {
-	if value == "" {
-		return
-	}
-	key := fold(value)
-	if m[key] == nil {
-		m[key] = map[string]uint64{}
-	}
-	m[key][value]++
+	s.tagged[v.tags()]++
 }
 
 // fold makes one of spellings that differ only in case and in spaces around.
@@ -206,7 +189,7 @@ func (t *tally) reached(s *Source) {
 			continue
 		}
 		flowEvents = true
-		tagged = tagged || *v.tags() != campaigns[0]
+		tagged = tagged || v.tags() != untagged
 		if steps[v.flow]&(1<<v.step) == 0 {
 			steps[v.flow] |= 1 << v.step
 			s.Steps[stepOf(v)]++

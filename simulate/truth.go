@@ -70,6 +70,7 @@ type Source struct {
 	days, weeks             map[int64]Activity
 	dayCohorts, weekCohorts map[int64]*Funnel
 
+	tagged     map[*campaign]uint64
 	touches    [3]map[tags]*Touch
 	stepTimes  map[string][]int64
 	timesToEnd []int64

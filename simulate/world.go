@@ -116,6 +116,9 @@ var campaigns = []campaign{
 	{"viber", "broadcast", "весна", 25, 100, "viber", false},
 }
 
+// untagged is the campaign that is none.
+var untagged = &campaigns[0]
+
 var (
 	terms = []string{"чат-бот", "курс маркетинга", "воронка продаж", "рассылка", "автоворонка", "bot builder"}
 
