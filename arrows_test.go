@@ -24,6 +24,7 @@ var rooms = map[string][]string{
 	"store":               {"event"},
 	"ingest":              {"event", "bothelp", "spool", "store"},
 	"replay":              {"event", "spool", "store"},
+	"simulate":            {"event", "bothelp", "store"},
 }
 
 // testOnly are packages that only tests may import.
@@ -58,7 +59,7 @@ func TestArrows(t *testing.T) {
 			}
 		}
 	}
-	for _, room := range []string{"event", "bothelp", "spool", "store", "ingest", "replay", "otel"} {
+	for _, room := range []string{"event", "bothelp", "spool", "store", "ingest", "replay", "otel", "simulate"} {
 		if !found[room] {
 			t.Errorf("there is no room %s: the list in this test is out of date", room)
 		}

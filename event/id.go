@@ -10,13 +10,17 @@ func init() { uuid.EnableRandPool() } // a system call for 16 ids, not for each
 
 // NewID makes an event's id: a UUIDv7 (RFC 9562) of exactly the millisecond in which the event was received, so that who
 // has the id knows where to look. (The library's own V7 never goes back when the clock does.)
-func NewID(received time.Time) uuid.UUID {
-	id := uuid.New()
+func NewID(received time.Time) uuid.UUID { return StampID(uuid.New(), received) }
+
+// StampID makes an event's id of given randomness: the same every time, for a history that is made rather than received.
+func StampID(random uuid.UUID, received time.Time) uuid.UUID {
+	id := random
 	ms := uint64(received.UnixMilli())
 	for i := range 6 {
 		id[i] = byte(ms >> (40 - 8*i))
 	}
 	id[6] = 0x70 | id[6]&0x0f
+	id[8] = 0x80 | id[8]&0x3f
 	return id
 }
 

@@ -35,14 +35,7 @@ func decodeOne(e *event.Event, record []byte, kind func(source string) event.Kin
 	if err := e.Received.Unmarshal(record); err != nil {
 		return err
 	}
-	e.Kind = event.KindUnknown
-	if e.Verdict != event.Accepted {
-		return nil
-	}
-	e.Decoded = bothelp.Decode(&e.Received)
-	if hint := kind(e.Source); e.Kind == event.KindUnknown && hint != "" {
-		e.Kind = hint
-	}
+	bothelp.Read(e, kind(e.Source))
 	return nil
 }
 

@@ -89,10 +89,8 @@ func tally(total uint64, counts map[event.DeliveryState]uint64) string {
 
 // bar is one line: how much is done, the counts, the speed and the time that is left at it.
 func bar(total uint64, counts map[event.DeliveryState]uint64, elapsed time.Duration) string {
-	const width = 30
 	done := counts[event.Delivered] + counts[event.Failed] + counts[event.Cancelled]
-	filled := int(done * width / max(total, 1))
-	line := fmt.Sprintf("[%s%s] %3d%%  %s", strings.Repeat("█", filled), strings.Repeat("░", width-filled), done*100/max(total, 1), tally(total, counts))
+	line := progressBar(done, total) + "  " + tally(total, counts)
 	if speed := float64(done) / elapsed.Seconds(); done > 0 && done < total {
 		left := time.Duration(float64(total-done) / speed * float64(time.Second))
 		line += fmt.Sprintf("  %.0f/s, %s left", speed, left.Round(time.Second))

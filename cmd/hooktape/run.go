@@ -27,13 +27,14 @@ type cli struct {
 	EmbeddedAddr  string `env:"HOOKTAPE_EMBEDDED_ADDR" placeholder:"HOST:PORT" help:"Where the embedded engine answers (default: 127.0.0.1:8123)."`
 	LogFormat     string `env:"HOOKTAPE_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
 
-	Serve   serveCmd   `cmd:"" help:"Run everything in one process; with the embedded ClickHouse engine when no DSN is set."`
-	Ingest  ingestCmd  `cmd:"" help:"Take webhooks and bring them to ClickHouse."`
-	Replay  replayCmd  `cmd:"" help:"Send stored events to an endpoint again."`
-	Events  eventsCmd  `cmd:"" help:"Look at what arrived."`
-	Sources sourcesCmd `cmd:"" help:"The places that BotHelp posts to, with their hook URLs."`
-	Spool   spoolCmd   `cmd:"" help:"Look into the spool on disk."`
-	Migrate migrateCmd `cmd:"" help:"Create or update the tables in ClickHouse."`
+	Serve    serveCmd    `cmd:"" help:"Run everything in one process; with the embedded ClickHouse engine when no DSN is set."`
+	Ingest   ingestCmd   `cmd:"" help:"Take webhooks and bring them to ClickHouse."`
+	Replay   replayCmd   `cmd:"" help:"Send stored events to an endpoint again."`
+	Events   eventsCmd   `cmd:"" help:"Look at what arrived."`
+	Sources  sourcesCmd  `cmd:"" help:"The places that BotHelp posts to, with their hook URLs."`
+	Spool    spoolCmd    `cmd:"" help:"Look into the spool on disk."`
+	Simulate simulateCmd `cmd:"" help:"Play a believable BotHelp account: a history at once, or live."`
+	Migrate  migrateCmd  `cmd:"" help:"Create or update the tables in ClickHouse."`
 }
 
 // env is what a command works with besides its flags.

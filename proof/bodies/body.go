@@ -3,6 +3,8 @@ package bodies
 import (
 	"strconv"
 	"time"
+
+	"hooktape/simulate/people"
 )
 
 // Source makes the bodies of one seed.
@@ -25,22 +27,22 @@ const pace = 2600 * time.Millisecond
 
 // Step is the step of the bot whose webhook the number-th request is.
 func (s Source) Step(number uint64) string {
-	d := throw(s.seed, 3, number)
-	return steps[d.early(len(steps))]
+	d := people.Throw(s.seed, 3, number)
+	return steps[d.Early(len(steps))]
 }
 
 // Append appends the body of the number-th request. No other has the same, for each has a number of its own in it.
 func (s Source) Append(dst []byte, number uint64) []byte {
-	d := throw(s.seed, 2, number)
-	p, own := s.person(mixing + number/eventsEach - uint64(d.early(mixing)))
+	d := people.Throw(s.seed, 2, number)
+	p, own := s.person(mixing + number/eventsEach - uint64(d.Early(mixing)))
 	now := start + int64(time.Duration(number)*pace/time.Second)
 	created := now - p.created
-	seen := now - int64(d.early(600))
+	seen := now - int64(d.Early(600))
 
 	dst = appendInt(append(dst, `{"created_at":`...), created)
-	dst = append(append(dst, `,"name":"`...), p.first.text...)
+	dst = append(append(dst, `,"name":"`...), p.first.Text...)
 	dst = p.appendLast(append(dst, ' '))
-	dst = append(append(dst, `","first_name":"`...), p.first.text...)
+	dst = append(append(dst, `","first_name":"`...), p.first.Text...)
 	dst = p.appendLast(append(dst, `","last_name":"`...))
 	dst = append(append(dst, `","profile_link":"`...), p.channel.link...)
 	handle := p.appendHandle(make([]byte, 0, 48), &own)
@@ -50,8 +52,8 @@ func (s Source) Append(dst []byte, number uint64) []byte {
 		dst = strconv.AppendUint(dst, p.id, 10)
 	}
 	dst = p.appendContacts(append(dst, '"'), &own)
-	dst = appendInt(append(dst, `,"conversations_count":`...), int64(1+d.early(12)))
-	dst = appendInt(append(dst, `,"first_contact_at":`...), created+int64(own.upTo(5)))
+	dst = appendInt(append(dst, `,"conversations_count":`...), int64(1+d.Early(12)))
+	dst = appendInt(append(dst, `,"first_contact_at":`...), created+int64(own.UpTo(5)))
 	dst = appendInt(append(dst, `,"last_contact_at":`...), seen)
 	dst = strconv.AppendUint(append(dst, `,"user_id":"`...), p.id, 10)
 	if p.channel == telegram {
@@ -62,16 +64,16 @@ func (s Source) Append(dst []byte, number uint64) []byte {
 	dst = strconv.AppendUint(append(dst, `,"bothelp_user_id":"`...), 47_000+p.number, 10)
 	dst = time.Unix(created, 0).UTC().AppendFormat(append(dst, `","created_at_show":"`...), "02/01/2006 15:04:05 UTC")
 	dst = strconv.AppendUint(append(dst, `","cuid":"`...), 47_000+p.number, 36)
-	dst = appendInt(append(dst, '.'), int64(own.upTo(999)))
+	dst = appendInt(append(dst, '.'), int64(own.UpTo(999)))
 	dst = p.appendUTM(append(dst, '"'), &own)
 	dst = appendFields(dst, &d)
 	return append(strconv.AppendUint(append(dst, `,"Заказ":"`...), 1_000_000+number, 10), `"}`...)
 }
 
-func (p *person) appendContacts(dst []byte, own *dice) []byte {
+func (p *person) appendContacts(dst []byte, own *people.Dice) []byte {
 	if p.mail {
 		dst = p.appendHandle(append(dst, `,"email":"`...), own)
-		dst = append(append(append(dst, '@'), mailHosts[own.early(len(mailHosts))]...), '"')
+		dst = append(append(append(dst, '@'), people.MailHosts[own.Early(len(people.MailHosts))]...), '"')
 	} else {
 		dst = append(dst, `,"email":null`...)
 	}
@@ -80,38 +82,38 @@ func (p *person) appendContacts(dst []byte, own *dice) []byte {
 	}
 	dst = append(append(dst, `,"phone":"`...), p.phone...)
 	for range 12 - len(p.phone) {
-		dst = append(dst, '0'+byte(own.upTo(10)))
+		dst = append(dst, '0'+byte(own.UpTo(10)))
 	}
 	return append(dst, '"')
 }
 
-func (p *person) appendUTM(dst []byte, own *dice) []byte {
+func (p *person) appendUTM(dst []byte, own *people.Dice) []byte {
 	if !p.utm {
 		return append(dst, `,"ref":null`...)
 	}
-	dst = appendInt(append(dst, `,"ref":"c`...), int64(own.early(60)))
-	dst = append(append(dst, `","utm_source":"`...), utmSources[own.early(len(utmSources))]...)
-	dst = append(append(dst, `","utm_medium":"`...), utmMediums[own.early(len(utmMediums))]...)
-	dst = append(append(dst, `","utm_campaign":"`...), utmCampaigns[own.early(len(utmCampaigns))]...)
-	dst = appendInt(append(dst, `","utm_content":"`...), 7_312_000_000+int64(own.early(400))*7919)
-	return append(append(append(dst, `","utm_term":"`...), utmTerms[own.early(len(utmTerms))]...), '"')
+	dst = appendInt(append(dst, `,"ref":"c`...), int64(own.Early(60)))
+	dst = append(append(dst, `","utm_source":"`...), utmSources[own.Early(len(utmSources))]...)
+	dst = append(append(dst, `","utm_medium":"`...), utmMediums[own.Early(len(utmMediums))]...)
+	dst = append(append(dst, `","utm_campaign":"`...), utmCampaigns[own.Early(len(utmCampaigns))]...)
+	dst = appendInt(append(dst, `","utm_content":"`...), 7_312_000_000+int64(own.Early(400))*7919)
+	return append(append(append(dst, `","utm_term":"`...), utmTerms[own.Early(len(utmTerms))]...), '"')
 }
 
 // appendFields appends some of the account's own fields.
-func appendFields(dst []byte, d *dice) []byte {
-	if d.percent(50) {
-		dst = appendInt(append(dst, `,"Подписка":"`...), int64(d.upTo(2)))
+func appendFields(dst []byte, d *people.Dice) []byte {
+	if d.Percent(50) {
+		dst = appendInt(append(dst, `,"Подписка":"`...), int64(d.UpTo(2)))
 		dst = append(dst, '"')
 	}
-	if d.percent(15) {
-		dst = append(append(append(dst, `,"Город":"`...), cities[d.early(len(cities))]...), '"')
+	if d.Percent(15) {
+		dst = append(append(append(dst, `,"Город":"`...), people.Cities[d.Early(len(people.Cities))]...), '"')
 	}
-	if d.percent(15) {
-		dst = append(append(append(dst, `,"Доп данные":"`...), answers[d.early(len(answers))]...), '"')
+	if d.Percent(15) {
+		dst = append(append(append(dst, `,"Доп данные":"`...), people.Answers[d.Early(len(people.Answers))]...), '"')
 	}
-	if d.percent(15) {
-		dst = append(appendInt(append(dst, `,"age":"`...), int64(18+d.upTo(45))), '"')
-		dst = append(append(append(dst, `,"position":"`...), jobs[d.early(len(jobs))]...), '"')
+	if d.Percent(15) {
+		dst = append(appendInt(append(dst, `,"age":"`...), int64(18+d.UpTo(45))), '"')
+		dst = append(append(append(dst, `,"position":"`...), people.Jobs[d.Early(len(people.Jobs))]...), '"')
 	}
 	return dst
 }

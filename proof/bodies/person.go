@@ -1,11 +1,15 @@
 package bodies
 
-import "strconv"
+import (
+	"strconv"
+
+	"hooktape/simulate/people"
+)
 
 // person is a subscriber, of whom all is known by the number.
 type person struct {
 	number      uint64
-	first, last name
+	first, last people.Name
 	female      bool // takes the ending of a surname
 	channel     channel
 	phone       string // its country's part; empty: not given
@@ -27,18 +31,18 @@ var (
 	facebook = channel{"https://fb.com/", 9_999_999_999_999_999, 1_000_000_000_000_000}
 )
 
-func (s Source) person(number uint64) (p person, d dice) {
-	d = throw(s.seed, 1, number)
+func (s Source) person(number uint64) (p person, d people.Dice) {
+	d = people.Throw(s.seed, 1, number)
 	p.number = number
-	switch kind := d.upTo(100); {
+	switch kind := d.UpTo(100); {
 	case kind < 42:
-		p.first, p.last, p.female = women[d.upTo(len(women))], surnames[d.upTo(len(surnames))], true
+		p.first, p.last, p.female = people.Women[d.UpTo(len(people.Women))], people.Surnames[d.UpTo(len(people.Surnames))], true
 	case kind < 75:
-		p.first, p.last = men[d.upTo(len(men))], surnames[d.upTo(len(surnames))]
+		p.first, p.last = people.Men[d.UpTo(len(people.Men))], people.Surnames[d.UpTo(len(people.Surnames))]
 	default:
-		p.first, p.last = latinNames[d.upTo(len(latinNames))], latinSurnames[d.upTo(len(latinSurnames))]
+		p.first, p.last = people.LatinNames[d.UpTo(len(people.LatinNames))], people.LatinSurnames[d.UpTo(len(people.LatinSurnames))]
 	}
-	switch kind := d.upTo(100); {
+	switch kind := d.UpTo(100); {
 	case kind < 62:
 		p.channel = telegram
 	case kind < 88:
@@ -46,17 +50,17 @@ func (s Source) person(number uint64) (p person, d dice) {
 	default:
 		p.channel = facebook
 	}
-	p.id = p.channel.smallest + d.next()%(p.channel.ids-p.channel.smallest)
-	if d.percent(70) {
-		p.phone = []string{"+79", "+79", "+79", "+770", "+37529", "+4479", "+1415"}[d.upTo(7)]
+	p.id = p.channel.smallest + d.Next()%(p.channel.ids-p.channel.smallest)
+	if d.Percent(70) {
+		p.phone = []string{"+79", "+79", "+79", "+770", "+37529", "+4479", "+1415"}[d.UpTo(7)]
 	}
-	p.mail, p.utm = d.percent(50), d.percent(50)
-	p.created = int64(d.early(90 * 24 * 3600))
+	p.mail, p.utm = d.Percent(50), d.Percent(50)
+	p.created = int64(d.Early(90 * 24 * 3600))
 	return p, d
 }
 
 func (p *person) appendLast(dst []byte) []byte {
-	dst = append(dst, p.last.text...)
+	dst = append(dst, p.last.Text...)
 	if p.female {
 		dst = append(dst, "а"...)
 	}
@@ -64,19 +68,19 @@ func (p *person) appendLast(dst []byte) []byte {
 }
 
 // appendHandle is how the person is called where only Latin letters are taken.
-func (p *person) appendHandle(dst []byte, d *dice) []byte {
-	switch d.upTo(4) {
+func (p *person) appendHandle(dst []byte, d *people.Dice) []byte {
+	switch d.UpTo(4) {
 	case 0:
-		dst = append(append(append(dst, p.first.latin...), '_'), p.last.latin...)
+		dst = append(append(append(dst, p.first.Latin...), '_'), p.last.Latin...)
 	case 1:
-		dst = append(append(append(dst, p.last.latin...), '.'), p.first.latin[0])
+		dst = append(append(append(dst, p.last.Latin...), '.'), p.first.Latin[0])
 	case 2:
-		dst = append(append(dst, p.first.latin...), p.last.latin[:3]...)
+		dst = append(append(dst, p.first.Latin...), p.last.Latin[:3]...)
 	default:
-		dst = append(dst, p.last.latin...)
+		dst = append(dst, p.last.Latin...)
 	}
-	if d.percent(60) {
-		dst = strconv.AppendInt(dst, int64(d.upTo(9999)), 10)
+	if d.Percent(60) {
+		dst = strconv.AppendInt(dst, int64(d.UpTo(9999)), 10)
 	}
 	return dst
 }

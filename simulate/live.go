@@ -1,0 +1,73 @@
+package simulate
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+const (
+	// warmUp is how long the account has been busy before a live play begins: else nobody would come to a later step for
+	// a while. It is shorter where that would be too many requests to go over.
+	warmUp     = 6 * time.Hour
+	mostWarmUp = 2_000_000 // requests
+
+	// longest is how far ahead a live play is laid out.
+	longest = 30 * 24 * time.Hour
+)
+
+// Live returns the options of an account that is in full swing at now and makes rate requests a second, about, for a
+// time, at most 30 days. Seed, Speed, Sources and ChatSigningToken are taken from o.
+func Live(o Options, now time.Time, rate float64, lasts time.Duration) Options {
+	if lasts <= 0 || lasts > longest {
+		lasts = longest
+	}
+	warm := min(warmUp, time.Duration(mostWarmUp/rate*float64(time.Second)))
+	o.From, o.Until, o.Even = now.Add(-warm), now.Add(lasts), true
+	people := rate / o.visitsWithin(warm) * (warm + lasts).Seconds()
+	o.Subscribers = uint32(min(max(people, 1), maxSubscribers))
+	return o
+}
+
+// visitsWithin is how many requests a subscriber is good for in the first time after the first one, on average.
+func (o Options) visitsWithin(first time.Duration) float64 {
+	const sample = 4000
+	o.Subscribers, o.Until = sample, o.From.Add(maxSpan)
+	a := &Account{Options: o, calendar: newCalendar(Options{From: o.From, Until: o.From.Add(time.Minute), Even: true}), until: o.Until.UnixMicro()}
+	var l life
+	count := 0
+	for n := range uint64(sample) {
+		a.live(&l, n)
+		for i := range l.visits {
+			if l.visits[i].at < l.visits[0].at+first.Microseconds() {
+				count++
+			}
+		}
+	}
+	return float64(count) / sample
+}
+
+// Play yields the visits from a time on, each when its time has come, until ctx ends or the history does.
+func (a *Account) Play(ctx context.Context, from time.Time) iter.Seq[Visit] {
+	return func(yield func(Visit) bool) {
+		timer := time.NewTimer(0)
+		defer timer.Stop()
+		for v := range a.Visits() {
+			if v.at < from.UnixMicro() {
+				if ctx.Err() != nil {
+					return
+				}
+				continue
+			}
+			timer.Reset(time.Until(v.At()))
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				return
+			}
+			if !yield(v) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,394 @@
+package simulate
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// tally counts lives.
+type tally struct {
+	*Account
+	q        Question
+	from, to int64
+	within   int64
+	all      *Source
+	sources  map[string]*Source
+	goals    map[string][]string
+	names    []string // of the sources, each once
+	seen     []*visit // of the subscriber at hand, to one source or all
+}
+
+func newTally(a *Account, q Question) *tally {
+	t := &tally{Account: a, q: q, from: q.From.UnixMicro(), to: q.To.UnixMicro(), within: q.Within.Microseconds(),
+		all: newSource(), sources: map[string]*Source{}, goals: map[string][]string{}}
+	courseSteps, webinarSteps := Steps()
+	t.goals[a.Sources.Webinar] = webinarSteps
+	t.goals[a.Sources.Course] = courseSteps
+	for source, goals := range q.Goals {
+		t.goals[source] = goals
+	}
+	t.names = slices.Compact(slices.Sorted(slices.Values(a.sources[:chat+1])))
+	return t
+}
+
+func newSource() *Source {
+	s := &Source{Verdicts: map[string]uint64{}, Kinds: map[string]uint64{}, days: map[int64]Activity{}, weeks: map[int64]Activity{},
+		StepEvents: map[string]uint64{}, Steps: map[string]uint64{}, Funnel: &Funnel{}, Channels: map[string]*Funnel{},
+		dayCohorts: map[int64]*Funnel{}, weekCohorts: map[int64]*Funnel{}, stepTimes: map[string][]int64{},
+		tagged: map[*campaign]uint64{}}
+	for i := range s.touches {
+		s.touches[i] = map[tags]*Touch{}
+	}
+	return s
+}
+
+func (t *tally) source(name string) *Source {
+	s, ok := t.sources[name]
+	if !ok {
+		s = newSource()
+		t.sources[name] = s
+	}
+	return s
+}
+
+func (t *tally) inside(v *visit) bool { return v.at >= t.from && v.at < t.to }
+
+// add counts one life.
+func (t *tally) add(l *life) {
+	for i := range l.visits {
+		if v := &l.visits[i]; t.inside(v) {
+			t.count(t.source(t.sourceOf(v)), v)
+			t.count(t.all, v)
+		}
+	}
+	for _, name := range t.names {
+		t.seen = t.seen[:0]
+		for i := range l.visits {
+			if v := &l.visits[i]; !v.nobody() && t.sourceOf(v) == name {
+				t.seen = append(t.seen, v)
+			}
+		}
+		t.subscriber(name, l)
+	}
+	t.seen = t.seen[:0]
+	for i := range l.visits {
+		if v := &l.visits[i]; !v.nobody() {
+			t.seen = append(t.seen, v)
+		}
+	}
+	t.activity(t.all)
+	t.reached(t.all)
+	t.contacts(t.all)
+}
+
+// count counts one request.
+func (t *tally) count(s *Source, v *visit) {
+	s.Events++
+	s.Verdicts[string(v.verdict())]++
+	if v.flow == stranger {
+		return
+	}
+	s.Kinds[string(v.kind())]++
+	if v.damage != whole {
+		s.DecodeErrors++
+	}
+	switch {
+	case v.repeats():
+		s.Duplicates++
+	case v.flow == chat && v.step == closed:
+		s.Closed++
+	case v.flow == chat:
+		s.Viewed++
+	}
+	if v.flow != chat {
+		s.StepEvents[stepOf(v)]++
+	}
+	if !v.isFlow() {
+		return
+	}
+	s.tagged[v.tags()]++
+}
+
+// fold makes one of spellings that differ only in case and in spaces around.
+func fold(s string) string { return strings.ToLower(strings.Trim(s, " ")) }
+
+// subscriber counts what one subscriber, whose visits to a source are in t.seen, did there.
+func (t *tally) subscriber(name string, l *life) {
+	if len(t.seen) == 0 {
+		return
+	}
+	s := t.source(name)
+	t.activity(s)
+	t.reached(s)
+	contact := t.contacts(s)
+	goals := t.goals[name]
+	if len(goals) == 0 {
+		return
+	}
+	lead := t.first(goals[0])
+	levels, done := t.levels(goals)
+	if lead != 0 {
+		for _, f := range []*Funnel{s.Funnel, funnel(s.Channels, channels[l.channel].name), funnel(s.dayCohorts, dayNumber(lead)), funnel(s.weekCohorts, weekNumber(lead))} {
+			f.count(len(goals), levels, contact != 0)
+		}
+	}
+	t.touch(s, lead, done, contact)
+	t.durations(s, goals)
+}
+
+// activity counts the days and weeks in which the subscriber of t.seen was active, and whether for the first time.
+func (t *tally) activity(s *Source) {
+	if len(t.seen) == 0 {
+		return
+	}
+	first, active := t.seen[0].at, false
+	lastDay, lastWeek := int64(-1), int64(-1)
+	for _, v := range t.seen {
+		if !t.inside(v) {
+			continue
+		}
+		active = true
+		if d := dayNumber(v.at); d != lastDay {
+			lastDay = d
+			s.days[d] = s.days[d].plus(d == dayNumber(first))
+		}
+		if w := weekNumber(v.at); w != lastWeek {
+			lastWeek = w
+			s.weeks[w] = s.weeks[w].plus(w == weekNumber(first))
+		}
+	}
+	switch {
+	case !active:
+	case first >= t.from:
+		s.Subscribers++
+		s.New++
+	default:
+		s.Subscribers++
+		s.Returning++
+	}
+}
+
+func (a Activity) plus(isNew bool) Activity {
+	a.Active++
+	if isNew {
+		a.New++
+	} else {
+		a.Returning++
+	}
+	return a
+}
+
+// reached counts the steps that the subscriber of t.seen was at, and whether any had tags.
+func (t *tally) reached(s *Source) {
+	var steps [2]uint16 // by flow, a bit for each step
+	flowEvents, tagged := false, false
+	for _, v := range t.seen {
+		if !t.inside(v) || !v.isFlow() {
+			continue
+		}
+		flowEvents = true
+		tagged = tagged || v.tags() != untagged
+		if steps[v.flow]&(1<<v.step) == 0 {
+			steps[v.flow] |= 1 << v.step
+			s.Steps[stepOf(v)]++
+		}
+	}
+	if flowEvents && !tagged {
+		s.Untagged.Subscribers++
+	}
+}
+
+// contacts counts whether e-mail or phone of the subscriber of t.seen are known, and returns since when, 0 if never.
+func (t *tally) contacts(s *Source) (since int64) {
+	mail, phone := false, false
+	for _, v := range t.seen {
+		if !t.inside(v) || !v.isFlow() {
+			continue
+		}
+		if since == 0 && (v.mail || v.phone) {
+			since = v.at
+			s.Contacts++
+		}
+		if v.mail && !mail {
+			mail = true
+			s.Emails++
+		}
+		if v.phone && !phone {
+			phone = true
+			s.Phones++
+		}
+	}
+	return since
+}
+
+// first is when the subscriber was first at a step, 0 if never.
+func (t *tally) first(step string) int64 {
+	for _, v := range t.seen {
+		if t.inside(v) && v.isFlow() && stepOf(v) == step {
+			return v.at
+		}
+	}
+	return 0
+}
+
+// levels is how many of the goals the subscriber reached in their order and within the window, and when the last of them
+// was reached for the first time, 0 if it was not. For each level it keeps the latest beginning that leads there: with
+// any other the window closes sooner.
+func (t *tally) levels(goals []string) (reached int, done int64) {
+	var began [32]int64
+	for _, v := range t.seen {
+		if !t.inside(v) || !v.isFlow() {
+			continue
+		}
+		name := stepOf(v)
+		for k := min(len(goals), len(began)) - 1; k >= 0; k-- {
+			if goals[k] != name {
+				continue
+			}
+			if k == 0 {
+				began[0] = v.at
+			} else if began[k-1] != 0 && v.at-began[k-1] <= t.within {
+				began[k] = began[k-1]
+			} else {
+				continue
+			}
+			reached = max(reached, k+1)
+			if k == len(goals)-1 && done == 0 {
+				done = v.at
+			}
+		}
+	}
+	return reached, done
+}
+
+func funnel[K comparable](m map[K]*Funnel, key K) *Funnel {
+	f, ok := m[key]
+	if !ok {
+		f = &Funnel{}
+		m[key] = f
+	}
+	return f
+}
+
+func (f *Funnel) count(goals, reached int, contact bool) {
+	if f.Reached == nil {
+		f.Reached = make([]uint64, goals)
+	}
+	f.Leads++
+	for k := range reached {
+		f.Reached[k]++
+	}
+	if reached == goals {
+		f.Conversions++
+	}
+	if contact {
+		f.Contacts++
+	}
+}
+
+// tags are the three by which conversions are told apart.
+type tags struct{ source, medium, campaign string }
+
+// touch counts a lead, a conversion and a contact under the tags of the first touch, of the last one until then, and of
+// the last one of all.
+func (t *tally) touch(s *Source, lead, done, contact int64) {
+	var first, latest tags
+	for _, v := range t.seen {
+		if c := t.tagsOf(v); c != (tags{}) {
+			if first == (tags{}) {
+				first = c
+			}
+			latest = c
+		}
+	}
+	for i, at := range []int64{lead, done, contact} {
+		if at == 0 {
+			continue
+		}
+		keys := [3]tags{first, t.lastTouch(at), latest}
+		for which, key := range keys {
+			g := s.touches[which][key]
+			if g == nil {
+				g = &Touch{UTMSource: key.source, UTMMedium: key.medium, UTMCampaign: key.campaign}
+				s.touches[which][key] = g
+			}
+			switch i {
+			case 0:
+				g.Leads++
+			case 1:
+				g.Conversions++
+			case 2:
+				g.Contacts++
+			}
+		}
+	}
+}
+
+// tagsOf are a visit's tags, none if it is outside of the range.
+func (t *tally) tagsOf(v *visit) tags {
+	if !t.inside(v) || !v.isFlow() {
+		return tags{}
+	}
+	c := v.tags()
+	if t.q.Fold {
+		return tags{fold(c.source), fold(c.medium), fold(c.name)}
+	}
+	return tags{c.source, c.medium, c.name}
+}
+
+func (t *tally) lastTouch(until int64) (last tags) {
+	for _, v := range t.seen {
+		if v.at > until {
+			break
+		}
+		if c := t.tagsOf(v); c != (tags{}) {
+			last = c
+		}
+	}
+	return last
+}
+
+// durations keeps the times between the first visits to steps that follow each other.
+func (t *tally) durations(s *Source, goals []string) {
+	begin := t.first(goals[0])
+	before := begin
+	for k, step := range goals[1:] {
+		at := t.first(step)
+		if before != 0 && at != 0 && at >= before {
+			s.stepTimes[step] = append(s.stepTimes[step], at-before)
+		}
+		if k == len(goals)-2 && begin != 0 && at >= begin {
+			s.timesToEnd = append(s.timesToEnd, at-begin)
+		}
+		before = at
+	}
+}
+
+func dayNumber(at int64) int64  { return (at + 3*hour) / day }
+func weekNumber(at int64) int64 { return (dayNumber(at) + 3) / 7 } // 1970-01-01 was a Thursday
+
+// dayName and weekName name a day, and a week by its Monday, in Zone.
+func dayName(number int64) string  { return time.Unix(number*86400, 0).UTC().Format(time.DateOnly) }
+func weekName(number int64) string { return dayName(number*7 - 3) }
+
+func named[V any](m map[int64]V, name func(int64) string) map[string]V {
+	out := make(map[string]V, len(m))
+	for number, v := range m {
+		out[name(number)] = v
+	}
+	return out
+}
+
+func sortTouches(m map[tags]*Touch) []Touch {
+	list := make([]Touch, 0, len(m))
+	for _, t := range m {
+		list = append(list, *t)
+	}
+	slices.SortFunc(list, func(a, b Touch) int {
+		return cmp.Or(cmp.Compare(b.Leads, a.Leads), cmp.Compare(a.UTMSource, b.UTMSource),
+			cmp.Compare(a.UTMMedium, b.UTMMedium), cmp.Compare(a.UTMCampaign, b.UTMCampaign))
+	})
+	return list
+}
