@@ -38,6 +38,10 @@ type process struct {
 	sources  atomic.Pointer[ingest.Sources]
 	migrated chan struct{} // closed when the tables are there
 	closers  []func() error
+
+	// What takes a changed configuration into use; nil where this process does not run that part.
+	setSources   func(*ingest.Sources)
+	setEndpoints func([]replay.Endpoint)
 }
 
 const (
@@ -86,6 +90,7 @@ func (p *process) run() (err error) {
 		}
 		flush = append(flush, recorder.Flush)
 	}
+	accepting.run(p.watchConfig)
 	if err := p.startOps(accepting); err != nil {
 		return err
 	}
@@ -153,7 +158,7 @@ func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {
 		return nil, err
 	}
 	accepting.run(func(ctx context.Context) error { return server.Serve(ctx, listener) })
-	accepting.run(func(ctx context.Context) error { return p.watchConfig(ctx, server.SetSources) })
+	p.setSources = server.SetSources
 	storing.run(p.whenMigrated(drain.Run))
 	return drain, nil
 }
@@ -171,7 +176,13 @@ func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, erro
 		return nil, err
 	}
 	recorder := replay.NewRecorder(outcomes, p.db, p.log)
-	runner := replay.NewRunner(replay.Options{AllowPrivate: p.cfg.Replay.AllowPrivate}, nil, p.db, recorder, p.log)
+	index, count, err := p.cfg.shard()
+	if err != nil {
+		return nil, err
+	}
+	runner := replay.NewRunner(replay.Options{AllowPrivate: p.cfg.Replay.AllowPrivate, Shard: store.Shard{Index: uint32(index), Count: uint32(count)}},
+		p.cfg.endpoints(), p.db, recorder, p.log)
+	p.setEndpoints = runner.SetEndpoints
 	listener, err := listen(p.cfg.APIAddr, "--api-addr")
 	if err != nil {
 		return nil, err
