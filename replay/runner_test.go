@@ -102,7 +102,13 @@ func TestPauseAndResume(t *testing.T) {
 	r := startReplay(t, db, "demo", endpoint.URL, nil)
 	<-reached
 	steer(t, db, r.ID.String(), event.ActionPause)
-	awaitState(t, db, r.ID, event.ReplayPaused, 10*time.Second)
+	eventually(t, 10*time.Second, func() error { // the runner has seen it, and not only the command been given
+		replays, err := db.UnfinishedReplays(context.Background())
+		if err == nil && (len(replays) != 1 || replays[0].State != event.ReplayPaused) {
+			err = fmt.Errorf("%+v", replays)
+		}
+		return err
+	})
 	close(goOn)
 	eventually(t, 10*time.Second, func() error { return logged(s, "delivery stops", 1) })
 	paused := len(got.all())
