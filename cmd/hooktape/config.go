@@ -8,6 +8,7 @@ import (
 
 	"hooktape/event"
 	"hooktape/ingest"
+	"hooktape/replay/api"
 	"hooktape/spool"
 )
 
@@ -54,8 +55,9 @@ type config struct {
 }
 
 type apiToken struct {
-	Name  string `yaml:"name"`
-	Token string `yaml:"token"`
+	Name  string   `yaml:"name"`
+	Token string   `yaml:"token"`
+	Role  api.Role `yaml:"role"`
 }
 
 type sourceConfig struct {
@@ -126,6 +128,15 @@ func (c *config) sources() *ingest.Sources {
 			SigningTokens: present(s.SigningToken, s.OldSigning), Kind: s.Kind, MaxBody: int64(s.MaxBody)})
 	}
 	return ingest.NewSources(list)
+}
+
+// tokens are those of the API.
+func (c *config) tokens() []api.Token {
+	list := make([]api.Token, len(c.API.Tokens))
+	for i, t := range c.API.Tokens {
+		list[i] = api.Token{Name: t.Name, Secret: t.Token, Role: t.Role}
+	}
+	return list
 }
 
 func present(values ...string) (list []string) {

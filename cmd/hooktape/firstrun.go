@@ -19,6 +19,7 @@ api:
   tokens:
     - name: admin
       token: %s
+      role: admin
 
 replay:
   # Lets replays go to this machine and its network. Take it out where strangers may create replays.

@@ -10,15 +10,13 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
-
-	"hooktape/ingest"
 )
 
 const reloadPoll = time.Second
 
 // watchConfig reloads the configuration at SIGHUP and when its file changes, until ctx ends. A file that is wrong is
 // refused, and what was in force stays.
-func (p *process) watchConfig(ctx context.Context, use func(*ingest.Sources)) error {
+func (p *process) watchConfig(ctx context.Context) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -42,7 +40,7 @@ func (p *process) watchConfig(ctx context.Context, use func(*ingest.Sources)) er
 		case <-ctx.Done():
 			return nil
 		}
-		if err := p.reload(use); err != nil {
+		if err := p.reload(); err != nil {
 			failures.Add(ctx, 1)
 			p.log.Error("the changed configuration is refused; the old one stays in force", "error", err)
 		}
@@ -64,19 +62,20 @@ func stamp(path string) fileStamp {
 	return fileStamp{info.ModTime(), info.Size()}
 }
 
-func (p *process) reload(use func(*ingest.Sources)) error {
+func (p *process) reload() error {
 	fresh, err := p.config()
 	if err != nil {
 		return err
 	}
-	sources := fresh.sources()
-	p.sources.Store(sources)
-	use(sources)
-	p.log.Info("the configuration is reloaded", "sources", len(fresh.Sources))
+	for _, use := range p.changed {
+		use(fresh)
+	}
+	p.log.Info("the configuration is reloaded", "sources", len(fresh.Sources), "endpoints", len(fresh.Endpoints))
 	old := *p.cfg
 	old.Sources, fresh.Sources = nil, nil
+	old.Endpoints, fresh.Endpoints = nil, nil
 	if !reflect.DeepEqual(&old, fresh) {
-		p.log.Warn("only the sources are changed while running; the other changes take effect at the next start")
+		p.log.Warn("only sources and endpoints are changed while running; the other changes take effect at the next start")
 	}
 	return nil
 }
