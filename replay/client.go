@@ -2,17 +2,9 @@ package replay
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -20,179 +12,95 @@ import (
 )
 
 const (
-	attemptTimeout   = 10 * time.Second
-	maxResponseBytes = 16 << 10
-	maxIdlePerHost   = 64
+	maxResponseBytes    = 16 << 10 // kept
+	maxResponseHeader   = 64 << 10
+	maxDrainBytes       = 64 << 10 // read beyond that, to use the connection again
+	drainPatience       = 250 * time.Millisecond
+	maxConnectTime      = 5 * time.Second
+	idleConnections     = 64 // at least; a replay may have more workers than the endpoint has live
+	idleTimeout         = 30 * time.Second
+	http2PingAfter      = 15 * time.Second
+	http2PingTimeout    = 5 * time.Second
+	http2WriteByteLimit = 10 * time.Second
 )
 
-// newClient makes the client for deliveries: no redirects, no proxy, and, unless allowPrivate, no connection to an
-// address that is not on the public internet. The address is checked after the name is resolved, at every dial, so that
-// a name whose address changes gains nothing.
-func newClient(allowPrivate bool) *http.Client {
-	dialer := &net.Dialer{Timeout: 5 * time.Second}
-	if !allowPrivate {
-		dialer.Control = func(_, address string, _ syscall.RawConn) error { return checkAddress(address) }
+// newClient makes the client for the deliveries to an endpoint, live and in replays: no redirects, no proxy, the
+// endpoint's TLS, and, unless it allows private addresses, no connection to one that is not on the public internet. The
+// address is looked at after the name is resolved, at every dial, so that a name whose address changes gains nothing.
+//
+// Its timeout is the endpoint's, for the whole attempt. Connecting gets at most half of it, so that who reads the error
+// sees whether the endpoint was reached.
+func newClient(e Endpoint) (*http.Client, error) {
+	secure, err := e.TLS.config()
+	if err != nil {
+		return nil, err
+	}
+	connectTime := min(maxConnectTime, e.Timeout/2)
+	dialer := &net.Dialer{Timeout: connectTime}
+	if !e.AllowPrivate {
+		setting := e.privateKey()
+		dialer.Control = func(_, address string, _ syscall.RawConn) error { return checkAddress(address, setting) }
 	}
 	return &http.Client{
+		Timeout: e.Timeout,
 		Transport: &http.Transport{
 			DialContext:            dialer.DialContext,
+			TLSClientConfig:        secure,
+			TLSHandshakeTimeout:    connectTime,
 			ForceAttemptHTTP2:      true,
-			MaxIdleConns:           1024,
-			MaxIdleConnsPerHost:    maxIdlePerHost,
-			IdleConnTimeout:        90 * time.Second,
-			TLSHandshakeTimeout:    5 * time.Second,
+			MaxIdleConnsPerHost:    max(e.Concurrency, idleConnections),
+			IdleConnTimeout:        idleTimeout,
 			DisableCompression:     true, // the answer is kept as it came
-			MaxResponseHeaderBytes: 64 << 10,
+			MaxResponseHeaderBytes: maxResponseHeader,
+			// A connection whose other end has gone without a word would else fail one attempt after the other.
+			HTTP2: &http.HTTP2Config{SendPingTimeout: http2PingAfter, PingTimeout: http2PingTimeout, WriteByteTimeout: http2WriteByteLimit},
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	}, nil
 }
 
-// ForbiddenAddrError: the endpoint's name leads to an address that deliveries may not go to.
-type ForbiddenAddrError struct{ Addr netip.Addr }
-
-func (e *ForbiddenAddrError) Error() string {
-	return fmt.Sprintf("%s is not on the public internet; replay.allow_private in the configuration allows it", e.Addr)
-}
-
-// reserved are what IANA's special-purpose registries keep from the public internet, beyond what netip knows: this
-// network, carriers, protocol assignments, benchmarks, reserved; and the IPv6 forms that carry an IPv4 address.
-var reserved = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),
-	netip.MustParsePrefix("100.64.0.0/10"),
-	netip.MustParsePrefix("192.0.0.0/24"),
-	netip.MustParsePrefix("198.18.0.0/15"),
-	netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("::/96"),
-	netip.MustParsePrefix("64:ff9b::/96"),
-	netip.MustParsePrefix("64:ff9b:1::/48"),
-	netip.MustParsePrefix("2002::/16"),
-	netip.MustParsePrefix("fec0::/10"),
-}
-
-func checkAddress(address string) error {
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	addr := ap.Addr().Unmap().WithZone("")
-	if !addr.IsGlobalUnicast() || addr.IsPrivate() ||
-		slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(addr) }) {
-		return &ForbiddenAddrError{addr}
-	}
-	return nil
-}
-
-// CheckURL says what is wrong with an endpoint's URL.
-func CheckURL(raw string) error {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return fmt.Errorf("endpoint URL: %w", err)
-	case u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("endpoint URL %q: it must begin with http:// or https://", u.Redacted())
-	case u.Hostname() == "":
-		return fmt.Errorf("endpoint URL %q names no host", u.Redacted())
-	case u.Port() != "" && !validPort(u.Port()):
-		return fmt.Errorf("endpoint URL %q: a port lies between 1 and 65535", u.Redacted())
-	case u.User != nil:
-		return errors.New("endpoint URL: a user and password in it would be stored with each attempt; leave them out")
-	}
-	return nil
-}
-
-func validPort(port string) bool {
-	n, err := strconv.ParseUint(port, 10, 16)
-	return err == nil && n > 0
-}
-
-// answer is what came back of an attempt.
-type answer struct {
-	outcome event.Outcome
-	status  uint16
-	headers []event.Header
-	body    []byte
-	err     string
-}
-
-// send makes one attempt.
+// send makes one attempt, which is one request.
 func send(client *http.Client, r *http.Request) answer {
-	ctx, cancel := context.WithTimeout(r.Context(), attemptTimeout)
+	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	response, err := client.Do(r.WithContext(ctx))
+	way := &progress{}
+	onlyOnce(r)
+	response, err := client.Do(r.WithContext(way.watch(ctx)))
 	if err != nil {
-		outcome, text := describe(err)
+		outcome, text := describe(err, way.stage(), client.Timeout)
 		return answer{outcome: outcome, err: text}
 	}
 	defer response.Body.Close()
-	a := answer{outcome: event.OutcomeDelivered, status: uint16(response.StatusCode)}
-	for name, values := range response.Header {
-		for _, value := range values {
-			a.headers = append(a.headers, event.Header{Name: name, Value: value})
-		}
+	a := answerOf(response)
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return a // what follows is another protocol, and has no end
 	}
-	slices.SortStableFunc(a.headers, func(x, y event.Header) int { return strings.Compare(x.Name, y.Name) })
 	a.body, err = io.ReadAll(io.LimitReader(response.Body, maxResponseBytes))
-	switch {
-	case response.StatusCode < 200 || response.StatusCode > 299:
-		a.outcome, a.err = event.OutcomeStatus, "answered "+response.Status
-	case err != nil:
+	if err != nil && a.outcome == event.OutcomeDelivered {
 		// The status said yes, but the answer broke off: whether the receiver is done nobody can tell.
-		a.outcome, a.err = describe(err)
+		a.outcome, a.err = describe(err, inBody, client.Timeout)
 		a.err = "answered " + response.Status + ", then: " + a.err
+	}
+	if err == nil {
+		drain(response.Body, cancel)
 	}
 	return a
 }
 
-// describe tells, in a sentence for the person who looks after the endpoint, why there is no whole answer. The URL is
-// not part of it.
-func describe(err error) (event.Outcome, string) {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
+// onlyOnce keeps net/http from sending a request again by itself: one with an Idempotency-Key it repeats when a
+// connection that was used before breaks, which would be an attempt that nobody notes. It looks for the canonical
+// spelling alone; to the receiver a header's case means nothing.
+func onlyOnce(r *http.Request) {
+	for canonical, plain := range map[string]string{"Idempotency-Key": "idempotency-key", "X-Idempotency-Key": "x-idempotency-key"} {
+		if values, there := r.Header[canonical]; there {
+			delete(r.Header, canonical)
+			r.Header[plain] = values
+		}
 	}
-	if forbidden, ok := errors.AsType[*ForbiddenAddrError](err); ok {
-		return event.OutcomeForbidden, forbidden.Error()
-	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return event.OutcomeNoConn, fmt.Sprintf("name %q: %s", dns.Name, dns.Err)
-	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return event.OutcomeNoConn, fmt.Sprintf("connect to %v: %s", op.Addr, syscallText(op.Err))
-	}
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		return event.OutcomeTimeout, fmt.Sprintf("no whole answer within %s", attemptTimeout)
-	}
-	if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return event.OutcomeNoConn, "TLS: " + certificate.Error()
-	}
-	switch {
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return event.OutcomeBroken, "the endpoint reset the connection"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return event.OutcomeBroken, "the endpoint closed the connection in mid-answer"
-	case strings.Contains(err.Error(), "tls:"), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
-		// net/http has no type for these.
-		return event.OutcomeNoConn, "TLS: " + err.Error()
-	}
-	return event.OutcomeBroken, err.Error()
 }
 
-func syscallText(err error) string {
-	if errno, ok := errors.AsType[syscall.Errno](err); ok {
-		return errno.Error()
-	}
-	return err.Error()
-}
-
-// retryable: no answer, or one that asks to come again (408, 425, 429, 5xx); other statuses are final, and so is an
-// address that may not be called.
-func (a answer) retryable() bool {
-	switch {
-	case a.outcome == event.OutcomeDelivered, a.outcome == event.OutcomeForbidden, a.outcome == event.OutcomeImpossible:
-		return false
-	case a.outcome != event.OutcomeStatus:
-		return true
-	}
-	return a.status == http.StatusRequestTimeout || a.status == http.StatusTooEarly ||
-		a.status == http.StatusTooManyRequests || a.status >= 500
+// drain reads what is left of an answer, if that is little and comes at once: only then the connection is used again.
+func drain(body io.Reader, cancel context.CancelFunc) {
+	defer time.AfterFunc(drainPatience, cancel).Stop()
+	_, _ = io.CopyN(io.Discard, body, maxDrainBytes)
 }

@@ -1,10 +1,19 @@
-// Package replay sends stored events to downstream endpoints.
+// Package replay delivers stored events to downstream endpoints: live, as they are stored, and again, in replays.
 //
-// A replay is a frozen selection: one pending delivery for each event, written in one statement when it is made. A
-// [Runner] looks for running replays and works each off in order of arrival: it notes an attempt's intent on disk, sends
-// the request, and notes the outcome on disk; a [Recorder] brings both to ClickHouse. So an absence of ClickHouse loses
-// no history, and a crash leaves at most attempts whose outcome is unknown: their deliveries are sent again with the
-// same Idempotency-Key, and the attempts table says "unknown" of the attempt that the crash cut off.
+// Both are deliveries in a queue, a row each in ClickHouse: an endpoint's live queue is filled by a [follower] of the
+// table events, a replay's by the one statement that freezes its selection. A [lane] works a queue off. It notes an
+// attempt's intent on disk, sends the request, and notes the outcome on disk; a [Recorder] brings both to ClickHouse. So
+// an absence of ClickHouse loses no history, and a crash leaves at most attempts whose outcome is unknown: their
+// deliveries are sent again with the same Idempotency-Key, and the attempts table says "unknown" of the attempt that the
+// crash cut off.
 //
-// What is sent is what came: method, body bytes and headers; see [newRequest] for the exceptions.
+//	events ──follower──▶ deliveries ──sweep──▶ agenda ──▶ breaker ──▶ attempt ──▶ endpoint
+//	           └──────────────offer─────────────▲                        │
+//	                                            └── settled ── recorder ◀┘
+//
+// A [Runner] decides which lanes there are. Nothing is remembered anywhere but in ClickHouse and the recorder's spool:
+// every lane may be ended at any moment, and one that begins reads where it stands.
+//
+// What is sent is what came: method, body bytes and headers; see [newRequest] for the exceptions. A [Service] is what
+// people and programs ask for replays.
 package replay

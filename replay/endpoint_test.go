@@ -162,7 +162,7 @@ func TestFailingEndpoints(t *testing.T) {
 			}
 		}
 		d := deliveryOf(t, db, events[name].ID)
-		if last := attempts[len(attempts)-1]; d.State != state || int(d.Attempts) != want || d.StatusCode != c.status || d.Error != last.Error {
+		if last := attempts[len(attempts)-1]; d.State != state || int(d.Attempts) != want || d.StatusCode != c.status || !strings.HasPrefix(d.Error, last.Error) {
 			t.Errorf("%s: delivery %+v", name, d)
 		}
 	}

@@ -2,10 +2,10 @@ package replay
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 
 	"hooktape/event"
@@ -201,10 +201,12 @@ func (l *lane) attempt(ctx context.Context, it *item, admitted admission) result
 	switch age := time.Since(d.CreatedAt); {
 	case it.gone:
 		l.sender.withdraw(admitted)
-		return result{it, d, false, l.sender.giveUp(ctx, &d, "the event is no longer stored")}.with(d)
+		err := l.sender.giveUp(ctx, &d, "the event is no longer stored")
+		return result{it, d, false, err}
 	case l.sender.retry.MaxAge > 0 && age > l.sender.retry.MaxAge:
 		l.sender.withdraw(admitted)
-		return result{it, d, false, l.sender.giveUp(ctx, &d, "gave up: older than "+l.sender.retry.MaxAge.String())}.with(d)
+		err := l.sender.giveUp(ctx, &d, "gave up: older than "+brief(l.sender.retry.MaxAge))
+		return result{it, d, false, err}
 	}
 	got, err := l.sender.deliver(ctx, &d, it.event)
 	if err != nil || got.outcome == event.OutcomeUnknown {
@@ -215,8 +217,6 @@ func (l *lane) attempt(ctx context.Context, it *item, admitted admission) result
 	return result{it, d, !got.outcome.OK(), err}
 }
 
-func (r result) with(d event.Delivery) result { r.delivery = d; return r }
-
 // finish takes a result in.
 func (l *lane) finish(r result) error {
 	l.inFlight--
@@ -226,7 +226,7 @@ func (l *lane) finish(r result) error {
 	if r.failed {
 		l.inRow++
 		if stop := l.spec.StopAfterFailures; stop > 0 && l.inRow >= stop && l.halted == "" {
-			l.halted = "stopped after " + plural(l.inRow, "failed attempt") + " in a row, the last: " + r.delivery.Error
+			l.halted = fmt.Sprintf("stopped by its rule after %d failed attempts in a row; the last: %s", l.inRow, r.delivery.Error)
 		}
 	} else if r.delivery.State == event.Delivered {
 		l.inRow = 0

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
@@ -63,7 +64,7 @@ func runChild(settings string) error {
 	}
 	recorder := replay.NewRecorder(s, db, slog.New(slog.DiscardHandler))
 	go recorder.Run(context.Background())
-	runner := replay.NewRunner(replay.Options{AllowPrivate: true}, db, recorder, slog.New(slog.DiscardHandler))
+	runner := replay.NewRunner(replay.Options{AllowPrivate: true}, nil, db, recorder, slog.New(slog.DiscardHandler))
 	return runner.Run(context.Background())
 }
 
@@ -104,7 +105,7 @@ type sender struct {
 }
 
 // newSender makes the parts; nothing runs yet.
-func newSender(t *testing.T, db *store.Store, dir string, o replay.Options) *sender {
+func newSender(t *testing.T, db *store.Store, dir string, o replay.Options, endpoints ...replay.Endpoint) *sender {
 	t.Helper()
 	s := &sender{t: t, log: &logBuffer{}, stopRunner: func() {}, stopRecorder: func() {}}
 	var err error
@@ -113,14 +114,14 @@ func newSender(t *testing.T, db *store.Store, dir string, o replay.Options) *sen
 	}
 	logger := slog.New(slog.NewTextHandler(s.log, nil))
 	s.recorder = replay.NewRecorder(s.spool, db, logger)
-	s.runner = replay.NewRunner(o, db, s.recorder, logger)
+	s.runner = replay.NewRunner(o, endpoints, db, s.recorder, logger)
 	t.Cleanup(s.stop)
 	return s
 }
 
-func startSender(t *testing.T, db *store.Store, dir string, o replay.Options) *sender {
+func startSender(t *testing.T, db *store.Store, dir string, o replay.Options, endpoints ...replay.Endpoint) *sender {
 	t.Helper()
-	s := newSender(t, db, dir, o)
+	s := newSender(t, db, dir, o, endpoints...)
 	s.startRecorder()
 	s.startRunner()
 	return s
@@ -206,14 +207,16 @@ func startReplay(t *testing.T, db *store.Store, source, url string, change func(
 	if r.Total, err = db.FreezeReplay(context.Background(), r); err != nil {
 		t.Fatal(err)
 	}
-	setState(t, db, &r, event.ReplayRunning)
+	if err := db.SaveReplay(context.Background(), r); err != nil {
+		t.Fatal(err)
+	}
 	return r
 }
 
-func setState(t *testing.T, db *store.Store, r *event.Replay, state event.ReplayState) {
+// steer commands a replay (by its id) or an endpoint.
+func steer(t *testing.T, db *store.Store, target string, action event.Action) {
 	t.Helper()
-	r.State, r.UpdatedAt = state, time.Now()
-	if err := db.SaveReplay(context.Background(), *r); err != nil {
+	if err := db.AddCommand(context.Background(), event.Command{At: time.Now(), Target: target, Action: action, By: "test"}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -221,14 +224,20 @@ func setState(t *testing.T, db *store.Store, r *event.Replay, state event.Replay
 // awaitDone waits for the end of a replay.
 func awaitDone(t *testing.T, db *store.Store, id uuid.UUID, patience time.Duration) {
 	t.Helper()
-	eventually(t, patience, func() error {
-		r, err := db.Replay(context.Background(), id)
-		if err == nil && r.State != event.ReplayDone {
+	awaitState(t, db, id, event.ReplayDone, patience)
+}
+
+func awaitState(t *testing.T, db *store.Store, id uuid.UUID, state event.ReplayState, patience time.Duration) (r event.Replay) {
+	t.Helper()
+	eventually(t, patience, func() (err error) {
+		r, err = db.Replay(context.Background(), id)
+		if err == nil && r.State != state {
 			counts, _ := db.CountDeliveries(context.Background(), id)
-			err = fmt.Errorf("the replay is %s: %v", r.State, counts)
+			err = fmt.Errorf("the replay is %s (%s): %v", r.State, r.Reason, counts)
 		}
 		return err
 	})
+	return r
 }
 
 func eventually(t *testing.T, patience time.Duration, check func() error) {
@@ -308,4 +317,23 @@ func outcomes(attempts []event.Attempt) string {
 		words = append(words, fmt.Sprintf("%d:%s", a.Number, a.Outcome))
 	}
 	return strings.Join(words, " ")
+}
+
+// insertStoredAt stores an event as if its insert had begun at its StoredAt, and had taken until now.
+func insertStoredAt(t *testing.T, dsn string, e event.Event) {
+	t.Helper()
+	options, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := clickhouse.Open(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.Exec(context.Background(), fmt.Sprintf(`INSERT INTO events (id, received_at, stored_at, source, verdict, method, body)
+		SELECT toUUID('%s'), fromUnixTimestamp64Micro(%d), fromUnixTimestamp64Milli(%d), '%s', 'accepted', 'POST', '{}'`,
+		e.ID, e.ReceivedAt.UnixMicro(), e.StoredAt.UnixMilli(), e.Source)); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -294,6 +294,8 @@ func (r *Runner) lost(ctx context.Context, e endedLane) {
 		r.command(ctx, e.id.replay, event.ActionPause, e.halted)
 	case e.done:
 		r.jobs.done[e.id.replay] = true
+	default:
+		t.lane.logger.Info("delivery stops; it goes on where it was")
 	}
 }
 

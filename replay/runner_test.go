@@ -101,11 +101,10 @@ func TestPauseAndResume(t *testing.T) {
 	s := startSender(t, db, t.TempDir(), private)
 	r := startReplay(t, db, "demo", endpoint.URL, nil)
 	<-reached
-	setState(t, db, &r, event.ReplayPaused)
-	// The tenth request holds the only worker until the runner has seen the pause.
-	eventually(t, 10*time.Second, func() error { return seenSince(s, r, time.Now().Add(-time.Second)) })
+	steer(t, db, r.ID.String(), event.ActionPause)
+	awaitState(t, db, r.ID, event.ReplayPaused, 10*time.Second)
 	close(goOn)
-	eventually(t, 10*time.Second, func() error { return logged(s, "replay stops here", 1) })
+	eventually(t, 10*time.Second, func() error { return logged(s, "delivery stops", 1) })
 	paused := len(got.all())
 	if paused > 11 {
 		t.Errorf("%d requests after a pause at the tenth", paused)
@@ -113,17 +112,9 @@ func TestPauseAndResume(t *testing.T) {
 	if stored, err := db.Replay(context.Background(), r.ID); err != nil || stored.State != event.ReplayPaused {
 		t.Errorf("the paused replay is %s, %v", stored.State, err)
 	}
-	setState(t, db, &r, event.ReplayRunning)
+	steer(t, db, r.ID.String(), event.ActionResume)
 	awaitDone(t, db, r.ID, 20*time.Second)
 	assertEachOnce(t, events, &got)
-}
-
-// seenSince waits out one look of the runner at the table of replays: there is no other sign of it.
-func seenSince(_ *sender, r event.Replay, before time.Time) error {
-	if r.UpdatedAt.After(before) {
-		return fmt.Errorf("the state changed just now")
-	}
-	return nil
 }
 
 func assertEachOnce(t *testing.T, events []event.Event, got *receiver) {
@@ -296,10 +287,10 @@ func TestJobBeginsAgainBeforeOutcomesAreStored(t *testing.T) {
 		}
 		return nil
 	})
-	setState(t, db, &r, event.ReplayPaused)
-	eventually(t, 10*time.Second, func() error { return logged(s, "replay stops here", 1) })
-	setState(t, db, &r, event.ReplayRunning)
-	eventually(t, 10*time.Second, func() error { return logged(s, "replay runs", 2) })
+	steer(t, db, r.ID.String(), event.ActionPause)
+	eventually(t, 10*time.Second, func() error { return logged(s, "delivery stops", 1) })
+	steer(t, db, r.ID.String(), event.ActionResume)
+	eventually(t, 10*time.Second, func() error { return logged(s, "delivery begins", 2) })
 	s.startRecorder()
 	awaitDone(t, db, r.ID, 20*time.Second)
 	assertEachOnce(t, events, &got)
@@ -418,7 +409,7 @@ func TestOutcomesCannotBeNoted(t *testing.T) {
 	s.spool.Close()
 	startReplay(t, db, "demo", endpoint.URL, nil)
 	begun := time.Now()
-	eventually(t, 10*time.Second, func() error { return logged(s, "replay runs", 3) })
+	eventually(t, 10*time.Second, func() error { return logged(s, "delivery begins", 3) })
 	if took := time.Since(begun); took < 800*time.Millisecond {
 		t.Errorf("a job that cannot go on was begun 3 times within %s", took)
 	}

@@ -144,7 +144,7 @@ func (s *Service) check(ctx context.Context, want *Request) (Endpoint, error) {
 		return Endpoint{}, invalid("the way to retry %q is none of endpoint, none", o.Retry)
 	}
 	for _, h := range o.Headers {
-		if err := checkHeader(h); err != nil {
+		if err := CheckHeader(h); err != nil {
 			return Endpoint{}, invalid("header %v", err)
 		}
 	}
@@ -161,9 +161,6 @@ func (s *Service) check(ctx context.Context, want *Request) (Endpoint, error) {
 	}
 	return e, reachable(ctx, e)
 }
-
-// maxConcurrency is more than any endpoint is glad about.
-const maxConcurrency = 1024
 
 func setDefault[T comparable](value *T, otherwise T) {
 	var zero T
@@ -214,7 +211,7 @@ func reachable(ctx context.Context, e Endpoint) error {
 		return nil
 	}
 	for _, addr := range addrs {
-		if err := checkAddress(e, netip.AddrPortFrom(addr, 1).String()); err != nil {
+		if err := checkAddress(netip.AddrPortFrom(addr, 1).String(), e.privateKey()); err != nil {
 			return invalid("%s: %v", u.Hostname(), err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"hooktape/event"
 )
 
-const deliveryColumns = `replay_id, endpoint, event_received_at, event_id, state, attempts, next_at, status_code, error, updated_at`
+const deliveryColumns = `replay_id, endpoint, event_received_at, event_id, state, attempts, next_at, status_code, error, updated_at, subscriber, created_at`
 
 // RecordOutcomes stores new states of deliveries and the attempts that led to them, once for each token.
 func (s *Store) RecordOutcomes(ctx context.Context, token string, deliveries []event.Delivery, attempts []event.Attempt) error {
@@ -27,7 +27,7 @@ func (s *Store) RecordOutcomes(ctx context.Context, token string, deliveries []e
 	return s.insert(ctx, token, "deliveries ("+deliveryColumns+", version)", func(batch driver.Batch) error {
 		for _, d := range deliveries {
 			if err := batch.Append(d.ReplayID, d.Endpoint, d.EventReceivedAt, d.EventID, string(d.State), d.Attempts,
-				epochIfZero(d.NextAt), d.StatusCode, d.Error, d.UpdatedAt, d.Version()); err != nil {
+				epochIfZero(d.NextAt), d.StatusCode, d.Error, d.UpdatedAt, d.Subscriber, epochIfZero(d.CreatedAt), d.Version()); err != nil {
 				return fmt.Errorf("delivery of event %s: %w", d.EventID, err)
 			}
 		}
@@ -113,7 +113,7 @@ func (s *Store) queryDeliveries(ctx context.Context, sql string, args ...any) ([
 		var d event.Delivery
 		var state string
 		if err := rows.Scan(&d.ReplayID, &d.Endpoint, &d.EventReceivedAt, &d.EventID, &state, &d.Attempts,
-			&d.NextAt, &d.StatusCode, &d.Error, &d.UpdatedAt); err != nil {
+			&d.NextAt, &d.StatusCode, &d.Error, &d.UpdatedAt, &d.Subscriber, &d.CreatedAt); err != nil {
 			return nil, explain("read deliveries", err)
 		}
 		d.State = event.DeliveryState(state)

@@ -35,8 +35,15 @@ func replayable(sel event.Selection) *conditions {
 	return c
 }
 
+type PlanRequest struct {
+	Selection event.Selection
+	Endpoint  string
+	Mode      event.Mode
+}
+
 // PlanReplay counts what Freeze would freeze now.
-func (s *Store) PlanReplay(ctx context.Context, sel event.Selection) (plan Plan, err error) {
+func (s *Store) PlanReplay(ctx context.Context, r PlanRequest) (plan Plan, err error) {
+	sel := r.Selection
 	where := replayable(sel)
 	rows, err := s.conn.Query(ctx, fmt.Sprintf(`SELECT source, step, uniqExact(id) AS n, min(received_at), max(received_at)
 		FROM events WHERE %s GROUP BY source, step ORDER BY n DESC, source, step`, where), where.args...)
@@ -76,8 +83,8 @@ func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (uint64, error
 	target := &conditions{args: where.args}
 	target.add("{}", "UUID", r.ID.String())
 	target.add("{}", "String", r.Endpoint)
-	sql := fmt.Sprintf(`INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_id, state, updated_at)
-		SELECT %s, %s, received_at, id, 'pending', now64(6) FROM events WHERE %s`, target.terms[0], target.terms[1], where)
+	sql := fmt.Sprintf(`INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_id, state, updated_at, subscriber, created_at)
+		SELECT %s, %s, received_at, id, 'pending', now64(6), `+subscriberExpr+`, now64(6) FROM events WHERE %s`, target.terms[0], target.terms[1], where)
 	if err := s.conn.Exec(ctx, sql, target.args...); err != nil {
 		return 0, explain("freeze selection", err)
 	}
@@ -97,11 +104,11 @@ func (s *Store) SaveReplay(ctx context.Context, r event.Replay) error {
 	}
 	return s.insert(ctx, "", "replays ("+replayColumns+")", func(batch driver.Batch) error {
 		return batch.Append(r.ID, r.CreatedAt, r.UpdatedAt, r.CreatedBy, string(r.State), r.Endpoint, r.URL, string(selection),
-			r.Total, r.Rate, r.Concurrency, r.MaxAttempts)
+			r.Total, r.Rate, r.Concurrency, r.MaxAttempts, r.Reason, string(r.Order), string(r.Mode), string(r.Retry), r.Pace, r.StopAfterFailures)
 	})
 }
 
-const replayColumns = `id, created_at, updated_at, created_by, state, endpoint, url, selection, total, rate, concurrency, max_attempts`
+const replayColumns = `id, created_at, updated_at, created_by, state, endpoint, url, selection, total, rate, concurrency, max_attempts, reason, event_order, mode, retry, pace, stop_after_failures`
 
 // Replays returns the newest replays first; with states, only those in one of them.
 func (s *Store) Replays(ctx context.Context, limit int, states ...event.ReplayState) ([]event.Replay, error) {
@@ -134,12 +141,12 @@ func (s *Store) queryReplays(ctx context.Context, where *conditions, limit int) 
 	var replays []event.Replay
 	for rows.Next() {
 		var r event.Replay
-		var state, selection string
+		var state, selection, order, mode, retry string
 		if err := rows.Scan(&r.ID, &r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, &state, &r.Endpoint, &r.URL, &selection,
-			&r.Total, &r.Rate, &r.Concurrency, &r.MaxAttempts); err != nil {
+			&r.Total, &r.Rate, &r.Concurrency, &r.MaxAttempts, &r.Reason, &order, &mode, &retry, &r.Pace, &r.StopAfterFailures); err != nil {
 			return nil, explain("read replays", err)
 		}
-		r.State = event.ReplayState(state)
+		r.State, r.Order, r.Mode, r.Retry = event.ReplayState(state), event.Order(order), event.Mode(mode), event.Retry(retry)
 		if err := json.Unmarshal([]byte(selection), &r.Selection); err != nil {
 			return nil, fmt.Errorf("replay %s: its selection: %w", r.ID, err)
 		}

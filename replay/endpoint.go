@@ -1,0 +1,91 @@
+package replay
+
+import (
+	"time"
+
+	"hooktape/event"
+)
+
+// Endpoint is where events are delivered to, and how.
+//
+// Its fields are named after the keys of the configuration; [Endpoint.Validate] speaks of them by those keys. Two equal
+// endpoints (by reflect.DeepEqual) deliver alike, so that a changed configuration shows by comparison.
+type Endpoint struct {
+	Name string // in every delivery; with the event's id it makes the Idempotency-Key
+	URL  string
+	// Subscribe says which events are delivered as they arrive; nil: none, the endpoint is for replays only.
+	Subscribe *Subscription
+	// Headers go out in place of the event's own of the same name.
+	Headers []event.Header
+	// Timeout bounds a whole attempt, from resolving the name to the last byte of the answer.
+	Timeout     time.Duration
+	Rate        float64 // requests a second, live; 0 is without a limit
+	Concurrency int     // requests at once, live
+	Order       event.Order
+	Retry       RetryPolicy
+	Breaker     BreakerOptions
+	Sign        SigningOptions
+	// AllowPrivate lets deliveries go to loopback, private and link-local addresses.
+	AllowPrivate bool
+	TLS          TLSOptions
+
+	adHoc bool // made of a URL alone; no configuration names it
+}
+
+// Subscription names the events that an endpoint gets as they arrive: those that match every field that is set, and of
+// a field any of its values. One without fields is everything.
+type Subscription struct {
+	Sources []string
+	Steps   []string
+	Kinds   []event.Kind
+	// Labels are how the configuration chose among the sources. Whoever makes the subscription has resolved them:
+	// Sources holds what they came to, and nothing here looks at them again.
+	Labels map[string]string
+}
+
+// BreakerOptions say when an endpoint is taken for broken, and how its return is noticed.
+type BreakerOptions struct {
+	Failures   int           // attempts failed in a row; 0 never
+	ProbeAfter time.Duration // until the first attempt after that
+	ProbeMax   time.Duration // the wait doubles up to this
+}
+
+// SigningOptions make requests verifiable as Standard Webhooks describes it (https://www.standardwebhooks.com).
+type SigningOptions struct {
+	// Secrets are written as whsec_ and base64. Each makes a signature, so that a secret can be changed while the
+	// receiver knows only one of two. None: requests are not signed.
+	Secrets []string
+}
+
+// TLSOptions are files in PEM, read once, when the endpoint is taken into use.
+type TLSOptions struct {
+	// CAFile holds the authorities to trust in place of the system's: who names one means that no other will do.
+	CAFile            string
+	CertFile, KeyFile string // what hooktape shows of itself
+	ServerName        string // to expect in the endpoint's certificate in place of the URL's host
+}
+
+// DefaultEndpoint is an endpoint about which no more than this was said.
+func DefaultEndpoint(name, url string) Endpoint {
+	return Endpoint{
+		Name: name, URL: url, Timeout: 10 * time.Second, Concurrency: 4, Order: event.OrderNone, Retry: DefaultRetry(),
+		Breaker: BreakerOptions{Failures: 10, ProbeAfter: 10 * time.Second, ProbeMax: 5 * time.Minute},
+	}
+}
+
+// AdHoc is the endpoint of a replay to a URL that the configuration does not know. Its retries are over within minutes,
+// for somebody waits for them.
+func AdHoc(url string, allowPrivate bool) Endpoint {
+	e := DefaultEndpoint(url, url)
+	e.Retry = RetryPolicy{Initial: time.Second, Cap: 5 * time.Minute, Multiplier: 2, MaxAttempts: 5, On: e.Retry.On}
+	e.AllowPrivate, e.adHoc = allowPrivate, true
+	return e
+}
+
+// privateKey is the setting that lets deliveries to this endpoint go to private addresses, in words.
+func (e *Endpoint) privateKey() string {
+	if e.adHoc {
+		return "replay.allow_private"
+	}
+	return "allow_private of the endpoint " + e.Name
+}

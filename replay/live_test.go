@@ -1,0 +1,365 @@
+package replay_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/event"
+	"hooktape/internal/enginetest"
+	"hooktape/replay"
+	"hooktape/store"
+)
+
+// endpointAt is an endpoint for tests: on this machine, tried again soon.
+func endpointAt(name, url string, change func(*replay.Endpoint)) replay.Endpoint {
+	e := replay.DefaultEndpoint(name, url)
+	e.AllowPrivate, e.Subscribe = true, &replay.Subscription{}
+	e.Retry.Schedule = []time.Duration{20 * time.Millisecond, 40 * time.Millisecond, 80 * time.Millisecond}
+	e.Retry.MaxAttempts = 20
+	if change != nil {
+		change(&e)
+	}
+	return e
+}
+
+// awaitFollowing waits until the events that are stored from now on are an endpoint's.
+func awaitFollowing(t *testing.T, db *store.Store, endpoint string) {
+	t.Helper()
+	eventually(t, 10*time.Second, func() error {
+		states, err := db.EndpointStates(context.Background())
+		if err != nil {
+			return err
+		}
+		for _, s := range states {
+			if s.Endpoint == endpoint && !s.FollowedSince.IsZero() {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s is not followed: %+v", endpoint, states)
+	})
+}
+
+// awaitDelivered waits until every event is delivered.
+func awaitDelivered(t *testing.T, db *store.Store, events []event.Event, patience time.Duration) {
+	t.Helper()
+	eventually(t, patience, func() error {
+		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
+		if err == nil && counts[event.Delivered] != uint64(len(events)) {
+			err = fmt.Errorf("of %d: %v", len(events), counts)
+		}
+		return err
+	})
+}
+
+// ofSubscribers makes events of some people in turn.
+func ofSubscribers(events []event.Event, people int) []event.Event {
+	for i := range events {
+		events[i].BothelpUserID = fmt.Sprint("person ", i%people)
+	}
+	return events
+}
+
+func TestLiveDelivery(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	insert(t, db, newEvents("old", 5)...)
+	dir, crm := t.TempDir(), endpointAt("crm", endpoint.URL, func(e *replay.Endpoint) { e.Subscribe.Sources = []string{"demo"} })
+	s := startSender(t, db, dir, replay.Options{}, crm)
+	awaitFollowing(t, db, "crm")
+	first := newEvents("demo", 30)
+	insert(t, db, newEvents("other", 3)...)
+	insert(t, db, first[20:]...) // the later ones are stored first
+	insert(t, db, first[:20]...)
+	insert(t, db, first[5]) // and one comes twice
+	awaitDelivered(t, db, first, 15*time.Second)
+	s.stop()
+
+	second := newEvents("demo", 40)[30:]
+	insert(t, db, second...) // while nobody delivers
+	startSender(t, db, dir, replay.Options{}, crm)
+	all := append(first, second...)
+	awaitDelivered(t, db, all, 15*time.Second)
+	assertEachOnce(t, all, &got)
+	for _, r := range got.all() {
+		if r.header.Get("X-Hooktape-Replay-Id") != "" {
+			t.Error("a live delivery has a replay's id")
+		}
+	}
+}
+
+// TestLateEventsAreDelivered: an insert that becomes visible long after its rows were given their storing time.
+func TestLateEventsAreDelivered(t *testing.T) {
+	t.Parallel()
+	dsn := enginetest.DSN(t)
+	db := openStore(t, dsn)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	startSender(t, db, t.TempDir(), replay.Options{}, endpointAt("crm", endpoint.URL, nil))
+	awaitFollowing(t, db, "crm")
+	early := newEvents("demo", 2)
+	insert(t, db, early[0])
+	awaitDelivered(t, db, early[:1], 10*time.Second)
+	// The follower is past the next storing time by seconds before the row is there.
+	stored := deliveryOf(t, db, early[0].ID).CreatedAt
+	eventually(t, 10*time.Second, func() error {
+		if time.Since(stored) < 4*time.Second {
+			return fmt.Errorf("too early")
+		}
+		return nil
+	})
+	late := early[1]
+	late.StoredAt = stored.Add(100 * time.Millisecond)
+	insertStoredAt(t, dsn, late)
+	awaitDelivered(t, db, early, 30*time.Second)
+	assertEachOnce(t, early, &got)
+}
+
+// TestOrderOfASubscriber: an endpoint that fails every third request gets each person's events in order all the same.
+func TestOrderOfASubscriber(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	var got receiver
+	var requests atomic.Int64
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1)%3 == 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		got.note(r)
+	}))
+	defer endpoint.Close()
+	crm := endpointAt("crm", endpoint.URL, func(e *replay.Endpoint) { e.Order, e.Concurrency = event.OrderSubscriber, 8 })
+	dir := t.TempDir()
+	s := startSender(t, db, dir, replay.Options{}, crm)
+	awaitFollowing(t, db, "crm")
+	events := ofSubscribers(newEvents("demo", 300), 7)
+	insert(t, db, events[:100]...)
+	eventually(t, 20*time.Second, func() error {
+		if n := len(got.all()); n < 40 {
+			return fmt.Errorf("%d requests", n)
+		}
+		return nil
+	})
+	s.stop()
+	insert(t, db, events[100:]...)
+	startSender(t, db, dir, replay.Options{}, crm)
+	awaitDelivered(t, db, events, 60*time.Second)
+	assertEachOnce(t, events, &got)
+	place := map[string]int{}
+	for i, e := range events {
+		place[e.ID.String()] = i
+	}
+	last := map[int]int{}
+	for _, r := range got.all() {
+		n := place[r.id]
+		if before, ok := last[n%7]; ok && before > n {
+			t.Errorf("event %d of person %d came after %d", n, n%7, before)
+		}
+		last[n%7] = n
+	}
+}
+
+// TestDeadEndpoint: it is called a few times and no more, nothing is lost, and another one is not slowed.
+func TestDeadEndpoint(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	var alive atomic.Bool
+	var calls atomic.Int64
+	var got, healthy receiver
+	dead := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !alive.Load() {
+			calls.Add(1)
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		got.note(r)
+	}))
+	defer dead.Close()
+	well := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { healthy.note(r) }))
+	defer well.Close()
+	startSender(t, db, t.TempDir(), replay.Options{},
+		endpointAt("dead", dead.URL, func(e *replay.Endpoint) {
+			e.Breaker = replay.BreakerOptions{Failures: 5, ProbeAfter: 500 * time.Millisecond, ProbeMax: time.Second}
+		}), endpointAt("well", well.URL, nil))
+	awaitFollowing(t, db, "dead")
+	awaitFollowing(t, db, "well")
+	events := newEvents("demo", 200)
+	insert(t, db, events...)
+	awaitDelivered(t, db, events, 20*time.Second) // by the healthy one
+	assertEachOnce(t, events, &healthy)
+	eventually(t, 10*time.Second, func() error {
+		states, err := db.EndpointStates(context.Background())
+		for _, s := range states {
+			if s.Endpoint == "dead" && s.State == "broken" && s.Reason != "" && !s.NextProbe.IsZero() {
+				return err
+			}
+		}
+		return fmt.Errorf("%+v, %v", states, err)
+	})
+	if n := calls.Load(); n > 30 { // five, those under way beside them, and the probes
+		t.Errorf("a dead endpoint was called %d times", n)
+	}
+	alive.Store(true)
+	awaitDelivered(t, db, append(events, events...), 30*time.Second)
+	assertEachOnce(t, events, &got)
+}
+
+func TestStopAfterFailures(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	events := newEvents("demo", 50)
+	insert(t, db, events...)
+	var mended atomic.Bool
+	var calls atomic.Int64
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		if !mended.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	defer endpoint.Close()
+	startSender(t, db, t.TempDir(), private)
+	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.StopAfterFailures, r.MaxAttempts = 3, 5 })
+	paused := awaitState(t, db, r.ID, event.ReplayPaused, 20*time.Second)
+	if calls.Load() != 3 || paused.Reason == "" {
+		t.Errorf("%d requests, reason %q", calls.Load(), paused.Reason)
+	}
+	mended.Store(true)
+	steer(t, db, r.ID.String(), event.ActionResume)
+	awaitDone(t, db, r.ID, 20*time.Second)
+	if counts, _ := db.CountDeliveries(context.Background(), r.ID); counts[event.Delivered] != 50 {
+		t.Errorf("%v", counts)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	insert(t, db, newEvents("demo", 50)...)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	startSender(t, db, t.TempDir(), private)
+	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Rate = 10 })
+	eventually(t, 10*time.Second, func() error {
+		if len(got.all()) == 0 {
+			return fmt.Errorf("nothing came")
+		}
+		return nil
+	})
+	steer(t, db, r.ID.String(), event.ActionCancel)
+	eventually(t, 10*time.Second, func() error {
+		counts, err := db.CountDeliveries(context.Background(), r.ID)
+		if err == nil && counts[event.Cancelled]+counts[event.Delivered] != 50 {
+			err = fmt.Errorf("%v", counts)
+		}
+		return err
+	})
+	counts, _ := db.CountDeliveries(context.Background(), r.ID)
+	if n := uint64(len(got.all())); counts[event.Delivered] != n || n == 50 {
+		t.Errorf("%d requests, %v", n, counts)
+	}
+	awaitState(t, db, r.ID, event.ReplayCancelled, 5*time.Second)
+}
+
+// TestShards: two processes share the subscribers; each event is sent once, and a person's by one process alone.
+func TestShards(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	for i := range uint32(2) {
+		name := fmt.Sprint("half", i+1)
+		startSender(t, db, t.TempDir(), replay.Options{AllowPrivate: true, Shard: store.Shard{Index: i + 1, Count: 2}},
+			endpointAt("crm", endpoint.URL, func(e *replay.Endpoint) { e.Headers = []event.Header{{Name: "X-Shard", Value: name}} }))
+	}
+	eventually(t, 10*time.Second, func() error {
+		if states, err := db.EndpointStates(context.Background()); err != nil || len(states) != 2 {
+			return fmt.Errorf("%+v, %v", states, err)
+		}
+		return nil
+	})
+	events := ofSubscribers(newEvents("demo", 100), 20)
+	insert(t, db, events...)
+	awaitDelivered(t, db, events, 20*time.Second)
+	assertEachOnce(t, events, &got)
+	person, shard := map[string]string{}, map[string]int{}
+	for _, e := range events {
+		person[e.ID.String()] = e.BothelpUserID
+	}
+	seen := map[string]string{}
+	for _, r := range got.all() {
+		by := r.header.Get("X-Shard")
+		shard[by]++
+		if other, ok := seen[person[r.id]]; ok && other != by {
+			t.Errorf("%s was served by two processes", person[r.id])
+		}
+		seen[person[r.id]] = by
+	}
+	if len(shard) != 2 {
+		t.Errorf("the work was not shared: %v", shard)
+	}
+	r := startReplay(t, db, "demo", endpoint.URL, nil)
+	awaitDone(t, db, r.ID, 30*time.Second)
+	if counts, _ := db.CountDeliveries(context.Background(), r.ID); counts[event.Delivered] != 100 {
+		t.Errorf("%v", counts)
+	}
+}
+
+// TestPausedEndpoint: nothing goes to it, live or replayed, until it is resumed.
+func TestPausedEndpoint(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	steer(t, db, "crm", event.ActionPause)
+	startSender(t, db, t.TempDir(), replay.Options{}, endpointAt("crm", endpoint.URL, nil))
+	awaitFollowing(t, db, "crm")
+	events := newEvents("demo", 5)
+	insert(t, db, events...)
+	eventually(t, 10*time.Second, func() error {
+		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
+		if err == nil && counts[event.Pending] != 5 {
+			err = fmt.Errorf("%v", counts)
+		}
+		return err
+	})
+	if n := len(got.all()); n != 0 {
+		t.Fatalf("%d requests to a paused endpoint", n)
+	}
+	steer(t, db, "crm", event.ActionResume)
+	awaitDelivered(t, db, events, 10*time.Second)
+}
+
+// TestUnfrozenReplayIsAdopted: its maker died between writing it down and freezing its selection.
+func TestUnfrozenReplayIsAdopted(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	events := newEvents("demo", 5)
+	insert(t, db, events...)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	made := time.Now().Add(-2 * time.Second)
+	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: made, UpdatedAt: made.Add(-time.Hour), State: event.ReplayPlanned, Endpoint: endpoint.URL, URL: endpoint.URL,
+		Selection: event.Selection{Sources: []string{"demo"}}}
+	if err := db.SaveReplay(context.Background(), r); err != nil {
+		t.Fatal(err)
+	}
+	startSender(t, db, t.TempDir(), private)
+	awaitDone(t, db, r.ID, 20*time.Second)
+	assertEachOnce(t, events, &got)
+}

@@ -1,0 +1,67 @@
+package replay
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/event"
+)
+
+func aDelivery(body []byte, headers ...event.Header) (*event.Delivery, *event.Event) {
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	e := &event.Event{Received: event.Received{ID: event.NewID(now), ReceivedAt: now, Method: "POST", Headers: headers, Body: body}}
+	return &event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: uuid.New(), Endpoint: "crm", EventID: e.ID}, Attempts: 1}, e
+}
+
+// TestHeadersReplace: the endpoint's take the place of the event's, the replay's that of both, and ours that of all.
+func TestHeadersReplace(t *testing.T) {
+	d, e := aDelivery(nil, event.Header{Name: "x-a", Value: "event"}, event.Header{Name: "X-A", Value: "event"}, event.Header{Name: "X-B", Value: "event"},
+		event.Header{Name: "X-C", Value: "event"}, event.Header{Name: "Authorization", Value: "event"}, event.Header{Name: "Webhook-Id", Value: "event"})
+	ep := DefaultEndpoint("crm", "http://example.com/hooks?token=x")
+	ep.Headers = []event.Header{{Name: "X-a", Value: "endpoint"}, {Name: "X-B", Value: "endpoint"}, {Name: "x-b", Value: "endpoint 2"}, {Name: "Authorization", Value: "Bearer endpoint"}}
+	ep.Sign.Secrets = []string{newSecret}
+	extra := []event.Header{{Name: "x-B", Value: "replay"}, {Name: "X-D", Value: "replay"}, {Name: "Cookie", Value: "a=b"}}
+	r, err := newRequest(context.Background(), &ep, extra, e, d, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]string{"X-A": {"endpoint"}, "X-B": {"replay"}, "X-C": {"event"}, "X-D": {"replay"}, "Authorization": {"Bearer endpoint"}, "Cookie": {"a=b"},
+		"Webhook-Id": {d.IdempotencyKey()}, "X-Hooktape-Event-Id": {e.ID.String()}, "X-Hooktape-Replay-Id": {d.ReplayID.String()}, "X-Hooktape-Attempt": {"1"},
+		"X-Hooktape-Received-At": {"2026-03-04T12:00:00Z"}, "Idempotency-Key": {d.IdempotencyKey()}} {
+		if got := r.Header[name]; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if r.URL.String() != ep.URL {
+		t.Errorf("sent to %s", r.URL)
+	}
+	ep.Headers = []event.Header{{Name: "X-B", Value: "endpoint"}, {Name: "x-b", Value: "endpoint 2"}}
+	if r, _ = newRequest(context.Background(), &ep, nil, e, d, time.Now()); !reflect.DeepEqual(r.Header["X-B"], []string{"endpoint", "endpoint 2"}) {
+		t.Errorf("a name that stands twice: %q", r.Header["X-B"])
+	}
+}
+
+func TestCheckHeader(t *testing.T) {
+	for _, good := range []string{"Authorization", "cookie", "User-Agent", "X-Key", "Content-Type", "X-Forwarded-For", "Webhook-Token"} {
+		if err := CheckHeader(event.Header{Name: good, Value: "secret é"}); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, bad := range []string{"", "X Key", "X:Key", "X-Ключ", "host", "Content-Length", "TRANSFER-ENCODING", "Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Expect",
+		"Proxy-Authorization", "x-hooktape-attempt", "X-Hooktape-Anything", "idempotency-key", "Webhook-Id", "webhook-signature", "Webhook-Timestamp", "traceparent", "Tracestate", "Baggage"} {
+		if CheckHeader(event.Header{Name: bad, Value: "x"}) == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+	for _, bad := range []string{"secret\r\nX: y", "secret\n", "secret\x00"} {
+		err := CheckHeader(event.Header{Name: "X-Key", Value: bad})
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}

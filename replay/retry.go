@@ -1,0 +1,163 @@
+package replay
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"hooktape/event"
+)
+
+// RetryPolicy says whether and when a failed attempt is made again: by a schedule, or at exponentially growing intervals.
+//
+// Either way chance is a part of it, so that what failed together does not come back together. A step of the schedule
+// waits between half of what it says and all of it: a schedule is a promise, to be kept about. An exponential step waits
+// anything up to its ceiling (the "full jitter" of the AWS Architecture Blog), which spreads a crowd best.
+type RetryPolicy struct {
+	Schedule []time.Duration // its last step is repeated if MaxAttempts asks for more
+
+	Initial, Cap time.Duration // exponential: the first ceiling and the last
+	Multiplier   float64       // from one to the next
+
+	// MaxAttempts is the most attempts altogether. 0 is one more than the schedule has steps, and no limit for
+	// exponential retries.
+	MaxAttempts int
+	// MaxAge is how old a delivery may be at an attempt; 0 is any age.
+	MaxAge time.Duration
+	// On are the results that are tried again: no_answer, a status such as 429, a class of them such as 5xx.
+	On []string
+}
+
+// RetryNoAnswer in RetryPolicy.On stands for everything that is not a whole answer.
+const RetryNoAnswer = "no_answer"
+
+// DefaultRetry tries for about a day, and only what may work another time.
+func DefaultRetry() RetryPolicy {
+	return RetryPolicy{
+		Schedule: []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute,
+			time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour},
+		On: []string{RetryNoAnswer, "408", "425", "429", "5xx"},
+	}
+}
+
+// maxRetryAfter is as long as an endpoint may put a delivery off.
+const maxRetryAfter = 24 * time.Hour
+
+// Next says what follows the attempts-th attempt, which got a, of a delivery that is age old: another one after delay,
+// or none and why. A Retry-After is waited for, up to a day; a tenth of it is added by chance.
+func (p RetryPolicy) Next(a answer, attempts uint32, age time.Duration) (delay time.Duration, again bool, why string) {
+	if why := p.final(a); why != "" {
+		return 0, false, why
+	}
+	if most := p.maxAttempts(); most > 0 && int64(attempts) >= int64(most) {
+		if attempts == 1 {
+			return 0, false, "gave up after 1 attempt"
+		}
+		return 0, false, fmt.Sprintf("gave up after %d attempts", attempts)
+	}
+	delay = p.delay(attempts)
+	if a.retryAfter > 0 {
+		delay = max(delay, min(a.retryAfter+rand.N(a.retryAfter/10+1), maxRetryAfter))
+	}
+	if p.MaxAge > 0 && age+delay > p.MaxAge {
+		return 0, false, "gave up: older than " + brief(p.MaxAge) + " by the next attempt"
+	}
+	return delay, true, ""
+}
+
+// final says why a result is not tried again; empty when it is.
+func (p RetryPolicy) final(a answer) string {
+	switch a.outcome {
+	case event.OutcomeDelivered:
+		return "it is delivered"
+	case event.OutcomeForbidden, event.OutcomeImpossible:
+		return "that is not tried again"
+	case event.OutcomeStatus:
+		status := strconv.Itoa(int(a.status))
+		if !slices.Contains(p.On, status) && !slices.Contains(p.On, status[:1]+"xx") {
+			return status + " is not tried again"
+		}
+	default:
+		if !slices.Contains(p.On, RetryNoAnswer) {
+			return "what gets no answer is not tried again"
+		}
+	}
+	return ""
+}
+
+func (p RetryPolicy) maxAttempts() int {
+	if p.MaxAttempts == 0 && len(p.Schedule) > 0 {
+		return len(p.Schedule) + 1
+	}
+	return p.MaxAttempts
+}
+
+// delay is the time between the attempts-th attempt and the next.
+func (p RetryPolicy) delay(attempts uint32) time.Duration {
+	ceiling := p.ceiling(attempts)
+	if len(p.Schedule) > 0 {
+		return ceiling - rand.N(ceiling/2+1)
+	}
+	return rand.N(ceiling) + time.Millisecond
+}
+
+// ceiling is the longest delay after the attempts-th attempt.
+func (p RetryPolicy) ceiling(attempts uint32) time.Duration {
+	step := int(max(attempts, 1)) - 1
+	if n := len(p.Schedule); n > 0 {
+		return p.Schedule[min(step, n-1)]
+	}
+	grown := float64(p.Initial) * math.Pow(p.Multiplier, float64(step))
+	if grown >= float64(p.Cap) { // also when it is past all numbers
+		return max(p.Cap, 1)
+	}
+	return max(time.Duration(grown), 1)
+}
+
+func (p RetryPolicy) validate(f *faults) {
+	exponential := p.Initial != 0 || p.Cap != 0 || p.Multiplier != 0
+	switch {
+	case exponential && len(p.Schedule) > 0:
+		f.unless(false, "retry.schedule", "excludes initial, cap and multiplier")
+	case exponential:
+		f.unless(p.Initial > 0, "retry.initial", "must be more than 0")
+		f.unless(p.Cap >= p.Initial, "retry.cap", "must not be less than initial")
+		f.unless(p.Multiplier >= 1 && p.Multiplier <= 100, "retry.multiplier", "must lie between 1 and 100")
+		f.unless(p.MaxAttempts != 0 || p.MaxAge != 0, "retry", "needs max_attempts or max_age with initial, else it never ends")
+	default:
+		f.unless(len(p.Schedule) > 0, "retry.schedule", "must have a step; max_attempts: 1 is what makes one attempt only")
+	}
+	for i, step := range p.Schedule {
+		f.unless(step > 0, fmt.Sprintf("retry.schedule[%d]", i), "must be more than 0")
+	}
+	f.unless(p.MaxAttempts >= 0 && p.MaxAttempts <= math.MaxUint16, "retry.max_attempts", "must lie between 1 and %d", math.MaxUint16)
+	f.unless(p.MaxAge >= 0, "retry.max_age", "must not be negative")
+	for i, on := range p.On {
+		f.unless(on == RetryNoAnswer || isFailure(on), fmt.Sprintf("retry_on[%d]", i), "%q must be no_answer, a status such as 429, or a class such as 5xx", on)
+	}
+}
+
+// isFailure tells whether a word is a status, or a class of them, that does not say yes.
+func isFailure(word string) bool {
+	if class, ok := strings.CutSuffix(word, "xx"); ok {
+		word = class + "00"
+	}
+	status, err := strconv.Atoi(word)
+	return err == nil && len(word) == 3 && status >= 100 && status <= 599 && status/100 != 2
+}
+
+// brief writes a duration without its zeros: 72h rather than 72h0m0s.
+func brief(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

@@ -1,0 +1,163 @@
+package replay
+
+import (
+	"math"
+	"net/http"
+	"testing"
+	"time"
+
+	"hooktape/event"
+)
+
+func status(code uint16) answer { return answer{outcome: event.OutcomeStatus, status: code} }
+
+// bounds makes many draws of the delay after an attempt.
+func bounds(t *testing.T, p RetryPolicy, a answer, attempts uint32) (least, most time.Duration) {
+	t.Helper()
+	least = math.MaxInt64
+	for range 2000 {
+		delay, again, why := p.Next(a, attempts, 0)
+		if !again || why != "" {
+			t.Fatalf("after attempt %d: %v, %q", attempts, again, why)
+		}
+		least, most = min(least, delay), max(most, delay)
+	}
+	return least, most
+}
+
+// TestSchedule: a step is waited for between half of it and all of it, and all of that range is used.
+func TestSchedule(t *testing.T) {
+	p := DefaultRetry()
+	for i, step := range p.Schedule {
+		least, most := bounds(t, p, status(503), uint32(i+1))
+		if least < step/2 || least > step*55/100 || most > step || most < step*95/100 {
+			t.Errorf("step %s: %s … %s", step, least, most)
+		}
+	}
+	if _, again, why := p.Next(status(503), 9, 0); again || why != "gave up after 9 attempts" {
+		t.Errorf("after the last step: %v, %q", again, why)
+	}
+	p.MaxAttempts = 20
+	if least, most := bounds(t, p, status(503), 15); least < 6*time.Hour || most > 12*time.Hour {
+		t.Errorf("beyond the schedule: %s … %s", least, most)
+	}
+}
+
+// TestExponential: anything up to a ceiling that grows to its cap.
+func TestExponential(t *testing.T) {
+	p := AdHoc("http://example.com", false).Retry
+	p.MaxAttempts = 0
+	for _, c := range []struct {
+		attempts uint32
+		most     time.Duration
+	}{{1, time.Second}, {2, 2 * time.Second}, {5, 16 * time.Second}, {9, 256 * time.Second}, {10, 5 * time.Minute}, {1000, 5 * time.Minute}, {math.MaxUint32, 5 * time.Minute}} {
+		least, most := bounds(t, p, status(500), c.attempts)
+		if least <= 0 || least > c.most/20 || most > c.most+time.Millisecond || most < c.most*9/10 {
+			t.Errorf("after attempt %d: %s … %s, want up to %s", c.attempts, least, most, c.most)
+		}
+	}
+}
+
+func TestGivingUp(t *testing.T) {
+	p := DefaultRetry()
+	p.MaxAge = 72 * time.Hour
+	once := p
+	once.MaxAttempts = 1
+	picky := RetryPolicy{Schedule: []time.Duration{time.Second}, On: []string{"302", "5xx"}}
+	hurt := answer{outcome: event.OutcomeTimeout}
+	for _, c := range []struct {
+		name     string
+		p        RetryPolicy
+		a        answer
+		attempts uint32
+		age      time.Duration
+		why      string // empty: tried again
+	}{
+		{"no answer", p, hurt, 1, 0, ""},
+		{"broken off after a 200", p, answer{outcome: event.OutcomeBroken, status: 200}, 1, 0, ""},
+		{"no connection", p, answer{outcome: event.OutcomeNoConn}, 1, 0, ""},
+		{"408", p, status(408), 1, 0, ""},
+		{"425", p, status(425), 1, 0, ""},
+		{"429", p, status(429), 1, 0, ""},
+		{"500", p, status(500), 1, 0, ""},
+		{"599", p, status(599), 8, 0, ""},
+		{"404", p, status(404), 1, 0, "404 is not tried again"},
+		{"302", p, status(302), 1, 0, "302 is not tried again"},
+		{"101", p, status(101), 1, 0, "101 is not tried again"},
+		{"delivered", p, answer{outcome: event.OutcomeDelivered, status: 200}, 1, 0, "it is delivered"},
+		{"forbidden", p, answer{outcome: event.OutcomeForbidden}, 1, 0, "that is not tried again"},
+		{"impossible", p, answer{outcome: event.OutcomeImpossible}, 1, 0, "that is not tried again"},
+		{"one attempt", once, hurt, 1, 0, "gave up after 1 attempt"},
+		{"too many", p, hurt, 12, 0, "gave up after 12 attempts"},
+		{"too old", p, hurt, 1, 72 * time.Hour, "gave up: older than 72h by the next attempt"},
+		{"too old when it comes to it", p, hurt, 8, 66 * time.Hour, "gave up: older than 72h by the next attempt"},
+		{"young enough", p, hurt, 8, 59 * time.Hour, ""},
+		{"asked to come when it is too old", p, answer{outcome: event.OutcomeStatus, status: 503, retryAfter: 3 * time.Hour}, 1, 70 * time.Hour, "gave up: older than 72h by the next attempt"},
+		{"only some: 302", picky, status(302), 1, 0, ""},
+		{"only some: 429", picky, status(429), 1, 0, "429 is not tried again"},
+		{"only some: no answer", picky, hurt, 1, 0, "what gets no answer is not tried again"},
+		{"default attempts", picky, status(500), 2, 0, "gave up after 2 attempts"},
+	} {
+		_, again, why := c.p.Next(c.a, c.attempts, c.age)
+		if why != c.why || again != (c.why == "") {
+			t.Errorf("%s: %v, %q; want %q", c.name, again, why, c.why)
+		}
+	}
+}
+
+// TestRetryAfterIsALowerBound: and what was sent away together does not come back together.
+func TestRetryAfterIsALowerBound(t *testing.T) {
+	for _, c := range []struct{ asked, least, most time.Duration }{
+		{time.Second, 2500 * time.Millisecond, 5 * time.Second}, // the schedule asks for more
+		{10 * time.Minute, 10 * time.Minute, 11 * time.Minute},
+		{23 * time.Hour, 23 * time.Hour, 24 * time.Hour},
+		{24 * time.Hour, 24 * time.Hour, 24 * time.Hour},
+		{240 * time.Hour, 24 * time.Hour, 24 * time.Hour},
+	} {
+		a := status(429)
+		a.retryAfter = c.asked
+		least, most := bounds(t, DefaultRetry(), a, 1)
+		if least < c.least || most > c.most || (c.least < c.most && least == most) {
+			t.Errorf("asked for %s: %s … %s", c.asked, least, most)
+		}
+	}
+}
+
+func TestReadRetryAfter(t *testing.T) {
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		text, date string
+		want       time.Duration
+	}{
+		{"120", "", 2 * time.Minute},
+		{" 7 ", "", 7 * time.Second},
+		{"0", "", 0},
+		{"", "", 0},
+		{"-5", "", 0},
+		{"1.5", "", 0},
+		{"soon", "", 0},
+		{"99999999", "", 24 * time.Hour},
+		{"99999999999999999999999999", "", 24 * time.Hour},
+		{"Wed, 04 Mar 2026 12:00:30 GMT", "", 30 * time.Second},
+		{"Wednesday, 04-Mar-26 12:00:30 GMT", "", 30 * time.Second},
+		{"Wed Mar  4 12:00:30 2026", "", 30 * time.Second},
+		{"Wed, 04 Mar 2026 11:00:00 GMT", "", 0},
+		{"Wed, 04 Mar 2027 11:00:00 GMT", "", 24 * time.Hour},
+		{"Wed, 04 Mar 2026 09:01:00 GMT", "Wed, 04 Mar 2026 09:00:00 GMT", time.Minute}, // the endpoint's clock is behind
+		{"Wed, 04 Mar 2026 12:01:00 GMT", "today", time.Minute},
+	} {
+		h := http.Header{"Retry-After": {c.text}, "Date": {c.date}}
+		if got := retryAfter(h, now); got != c.want {
+			t.Errorf("%q at %q: %s, want %s", c.text, c.date, got, c.want)
+		}
+	}
+}
+
+func TestBrief(t *testing.T) {
+	for d, want := range map[time.Duration]string{72 * time.Hour: "72h", 90 * time.Minute: "1h30m", 10 * time.Minute: "10m", 10 * time.Second: "10s", 100 * time.Millisecond: "100ms",
+		time.Hour + 10*time.Second: "1h0m10s"} {
+		if got := brief(d); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

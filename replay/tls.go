@@ -1,0 +1,37 @@
+package replay
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+)
+
+// config reads the files. Its error is a [*Fault].
+func (o TLSOptions) config() (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: o.ServerName}
+	if o.CAFile != "" {
+		text, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return nil, &Fault{"tls.ca_file", err.Error()}
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(text) {
+			return nil, &Fault{"tls.ca_file", o.CAFile + " has no certificate in PEM"}
+		}
+	}
+	switch {
+	case o.CertFile == "" && o.KeyFile == "":
+		return c, nil
+	case o.CertFile == "":
+		return nil, &Fault{"tls.cert_file", "is missing, for there is a key_file"}
+	case o.KeyFile == "":
+		return nil, &Fault{"tls.key_file", "is missing, for there is a cert_file"}
+	}
+	certificate, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
+	if err != nil {
+		return nil, &Fault{"tls.cert_file", fmt.Sprintf("with key_file: %v", err)}
+	}
+	c.Certificates = []tls.Certificate{certificate}
+	return c, nil
+}
