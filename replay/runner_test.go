@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 	"hooktape/event"
 	"hooktape/internal/enginetest"
 	"hooktape/replay"
+	"hooktape/replay/api"
 )
 
 var private = replay.Options{AllowPrivate: true}
@@ -429,7 +431,11 @@ func TestReadyz(t *testing.T) {
 	engine := enginetest.Start(t)
 	db := openStore(t, engine.DSN("hooktape"))
 	s := startSender(t, db, t.TempDir(), private)
-	handler := s.runner.Handler()
+	service := replay.NewService(db, func() []replay.Endpoint { return nil }, false)
+	handler, err := api.New(api.Options{Store: db, Service: service, Failing: s.runner.Failing, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	get := func(path string) (int, string) {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, httptest.NewRequest("GET", path, nil))

@@ -10,7 +10,10 @@ import (
 
 	"hooktape/event"
 	"hooktape/ingest"
+	"hooktape/replay"
+	"hooktape/replay/api"
 	"hooktape/spool"
+	"hooktape/store"
 )
 
 // config is hooktape.yaml. hooktape.example.yaml explains each key.
@@ -61,8 +64,9 @@ type config struct {
 }
 
 type apiToken struct {
-	Name  string `yaml:"name"`
-	Token string `yaml:"token"`
+	Name  string   `yaml:"name"`
+	Token string   `yaml:"token"`
+	Role  api.Role `yaml:"role"`
 }
 
 type sourceConfig struct {
@@ -149,6 +153,20 @@ func (c *config) sources() *ingest.Sources {
 			SigningTokens: present(s.SigningToken, s.OldSigning), Kind: s.Kind, MaxBody: int64(s.MaxBody)})
 	}
 	return ingest.NewSources(list)
+}
+
+func (c *config) replayOptions() replay.Options {
+	index, count, _ := c.shard() // resolve has checked it
+	return replay.Options{AllowPrivate: c.Replay.AllowPrivate, Shard: store.Shard{Index: uint32(index), Count: uint32(count)}}
+}
+
+// tokens are those of the API.
+func (c *config) tokens() []api.Token {
+	list := make([]api.Token, len(c.API.Tokens))
+	for i, t := range c.API.Tokens {
+		list[i] = api.Token{Name: t.Name, Secret: t.Token, Role: t.Role}
+	}
+	return list
 }
 
 func present(values ...string) (list []string) {

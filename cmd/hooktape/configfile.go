@@ -2,17 +2,20 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 
 	"hooktape/event"
+	"hooktape/replay/api"
 )
 
 // loadConfig reads and checks a configuration file. Its errors name the file, the line and the key; they never show a
@@ -89,12 +92,27 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 	wrong, secret := check.wrong, check.secret
 	secret("clickhouse.dsn", &c.ClickHouse.DSN)
 	secret("embedded.password", &c.Embedded.Password)
+	named, secrets := map[string]bool{}, map[string]bool{}
 	for i := range c.API.Tokens {
-		key := fmt.Sprintf("api.tokens[%d]", i)
-		secret(key+".token", &c.API.Tokens[i].Token)
-		if len(c.API.Tokens[i].Token) < minTokenBytes {
-			wrong(key+".token", "must have at least %d characters", minTokenBytes)
+		t, key := &c.API.Tokens[i], fmt.Sprintf("api.tokens[%d]", i)
+		secret(key+".token", &t.Token)
+		t.Role = cmp.Or(t.Role, api.RoleAdmin)
+		switch {
+		case t.Name == "":
+			wrong(key+".name", "must be there: a replay is made in its name")
+		case named[t.Name]:
+			wrong(key+".name", "the token %q is there twice", t.Name)
 		}
+		switch {
+		case len(t.Token) < minTokenBytes:
+			wrong(key+".token", "must have at least %d characters", minTokenBytes)
+		case secrets[t.Token]:
+			wrong(key+".token", "is another one's as well")
+		}
+		if !slices.Contains(api.Roles, t.Role) {
+			wrong(key+".role", "%q is none of %s", t.Role, api.Words(api.Roles))
+		}
+		named[t.Name], secrets[t.Token] = true, true
 	}
 	if c.PublicURL != "" {
 		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {

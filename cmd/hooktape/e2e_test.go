@@ -20,6 +20,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
+	"hooktape/replay/api"
 	"hooktape/internal/enginetest"
 	"hooktape/store"
 )
@@ -96,7 +97,7 @@ func TestEndToEnd(t *testing.T) {
 	}
 	i.start("serve")
 	i.eventually(30*time.Second, "the engine answers again", func() error { return i.db.Ping(context.Background()) })
-	var listed []eventJSON
+	var listed []api.Event
 	if err := json.Unmarshal([]byte(i.cli("events", "list", "--json")), &listed); err != nil || len(listed) != len(sent) {
 		t.Errorf("after the second start there are %d events, want %d, %v", len(listed), len(sent), err)
 	}

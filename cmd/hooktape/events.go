@@ -1,14 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -16,7 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
-	"hooktape/store"
+	"hooktape/replay/api"
 )
 
 type eventsCmd struct {
@@ -31,9 +29,25 @@ type eventsListCmd struct {
 	JSON  bool   `name:"json" help:"Print JSON."`
 }
 
+// Help implements kong.HelpProvider.
+func (eventsListCmd) Help() string {
+	return `Examples:
+
+  hooktape events list --since 2h --source demo --step paid
+  hooktape events list --from 01:00 --to 03:00 --undelivered-to crm
+  hooktape events list --utm-source vk --field city=Омск --json
+  hooktape events list --verdict bad_token --verdict unknown_source`
+}
+
+// pageSize is how many events are asked for at once.
+const pageSize = 1000
+
 // Run lists events.
 func (c eventsListCmd) Run(e *env) error {
-	c.Until = cmp.Or(c.Until, c.To)
+	if c.To != "" && c.Until != "" {
+		return errors.New("--to and --until are the same; give one")
+	}
+	c.Until += c.To
 	if c.Limit < 1 {
 		return errors.New("--limit must be at least 1")
 	}
@@ -41,35 +55,34 @@ func (c eventsListCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	db, _, err := e.openStore()
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	events, err := db.ListEvents(e.ctx, sel, store.Page{Limit: c.Limit})
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		list := make([]eventJSON, len(events))
-		for i := range events {
-			list[i] = briefJSON(&events[i])
+	return e.withBackend(func(b backend) error {
+		events := []api.Event{}
+		for cursor := ""; len(events) < c.Limit; {
+			page, err := b.Events(e.ctx, sel, min(c.Limit-len(events), pageSize), cursor)
+			if err != nil {
+				return err
+			}
+			events = append(events, page.Events...)
+			if cursor = page.Next; cursor == "" {
+				break
+			}
 		}
-		return printJSON(e.stdout, list)
-	}
-	if len(events) == 0 {
-		fmt.Fprintln(e.stdout, "no events match")
-		return nil
-	}
-	return printEvents(e.stdout, events)
+		switch {
+		case c.JSON:
+			return printJSON(e.stdout, events)
+		case len(events) == 0:
+			fmt.Fprintln(e.stdout, "no events match")
+			return nil
+		}
+		return printEvents(e.stdout, events)
+	})
 }
 
-func printEvents(w io.Writer, events []event.Event) error {
+func printEvents(w io.Writer, events []api.Event) error {
 	t := newTable(w, "RECEIVED", "SOURCE", "STEP", "KIND", "VERDICT", "SUBSCRIBER", "NAME", "UTM SOURCE", "ID")
-	for i := range events {
-		ev := &events[i]
-		t.row(local(ev.ReceivedAt), ev.Source, orDash(ev.Step), string(ev.Kind), string(ev.Verdict), orDash(ev.BothelpUserID),
-			orDash(ev.Name), orDash(ev.UTMSource), ev.ID.String())
+	for _, ev := range events {
+		t.row(local(ev.ReceivedAt), ev.Source, orDash(ev.Step), string(ev.Kind), string(ev.Verdict), orDash(ev.Decoded["bothelp_user_id"]),
+			orDash(ev.Decoded["name"]), orDash(ev.Decoded["utm_source"]), ev.ID.String())
 	}
 	return t.end()
 }
@@ -86,54 +99,48 @@ func (c eventsShowCmd) Run(e *env) error {
 	if err != nil {
 		return fmt.Errorf("%q is no event id; `hooktape events list` shows ids", c.ID)
 	}
-	db, _, err := e.openStore()
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	ev, err := db.Event(e.ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("there is no event %s (one that has just been received is stored within a second)", id)
-	}
-	if err != nil {
-		return err
-	}
-	if c.Raw {
-		_, err := e.stdout.Write(ev.Body)
-		return err
-	}
-	deliveries, err := db.DeliveriesOf(e.ctx, id)
-	if err != nil {
-		return err
-	}
-	attempts, err := db.AttemptsOf(e.ctx, id)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return printJSON(e.stdout, wholeJSON(ev, deliveries, attempts))
-	}
-	showEvent(e.stdout, ev)
-	return showDeliveries(e.stdout, deliveries, attempts)
+	return e.withBackend(func(b backend) error {
+		if c.Raw {
+			body, err := b.Body(e.ctx, id)
+			if err == nil {
+				_, err = e.stdout.Write(body)
+			}
+			return err
+		}
+		ev, err := b.Event(e.ctx, id)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(e.stdout, ev)
+		}
+		showEvent(e.stdout, ev)
+		return showDeliveries(e.stdout, ev.Deliveries)
+	})
 }
 
-func showEvent(w io.Writer, ev *event.Event) {
+func showEvent(w io.Writer, ev api.Event) {
 	query := ""
-	if ev.Query != "" {
-		query = "?" + ev.Query
+	if ev.Request.Query != "" {
+		query = "?" + ev.Request.Query
 	}
 	fmt.Fprintf(w, "event     %s\nreceived  %s from %s\nstored    %s\nverdict   %s\ntrace     %s\n", ev.ID, local(ev.ReceivedAt),
-		ev.RemoteIP, local(ev.StoredAt), ev.Verdict, hex.EncodeToString(ev.TraceID[:]))
-	if ev.DuplicateOf != uuid.Nil {
+		safe(ev.RemoteIP), local(ev.StoredAt), safe(string(ev.Verdict)), safe(ev.TraceID))
+	if ev.DuplicateOf != nil {
 		fmt.Fprintf(w, "repeats   %s\n", ev.DuplicateOf)
 	}
-	fmt.Fprintf(w, "\n--- request\n%s %s%s\n", safe(ev.Method), safe(ev.Path), safe(query))
-	for _, h := range ev.Headers {
+	fmt.Fprintf(w, "\n--- request\n%s %s%s\n", safe(ev.Request.Method), safe(ev.Request.Path), safe(query))
+	for _, h := range ev.Request.Headers {
 		fmt.Fprintf(w, "%s: %s\n", safe(h.Name), safe(h.Value))
 	}
-	fmt.Fprintf(w, "\n%s\n", bodyText(ev.Body))
+	fmt.Fprintf(w, "\n%s\n", bodyText(ev.Request.Bytes()))
 	fmt.Fprintf(w, "\n--- read from it\n")
-	list := append([][2]string{{"kind", string(ev.Kind)}}, knownFields(ev, local)...)
+	list := [][2]string{{"kind", string(ev.Kind)}}
+	for _, name := range api.DecodedNames {
+		if value := ev.Decoded[name]; value != "" {
+			list = append(list, [2]string{name, localText(name, value)})
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(ev.Fields)) {
 		list = append(list, [2]string{name, ev.Fields[name]})
 	}
@@ -143,6 +150,14 @@ func showEvent(w io.Writer, ev *event.Event) {
 	for _, f := range list {
 		fmt.Fprintf(w, "%-20s %s\n", safe(f[0]), safe(f[1]))
 	}
+}
+
+// localText writes those of the known fields that are times for a person.
+func localText(name, value string) string {
+	if t, err := time.Parse(time.RFC3339Nano, value); err == nil && strings.HasSuffix(name, "_at") {
+		return local(t)
+	}
+	return value
 }
 
 // bodyText is a body for a terminal: as it is when it is text, else as a hex dump.
@@ -156,46 +171,7 @@ func bodyText(body []byte) string {
 	return "(not UTF-8; --raw prints the bytes)\n" + hex.Dump(body[:min(len(body), 4096)])
 }
 
-// knownFields lists those that the event has, name and value.
-func knownFields(ev *event.Event, when func(time.Time) string) (list [][2]string) {
-	add := func(name, value string) {
-		if value != "" {
-			list = append(list, [2]string{name, value})
-		}
-	}
-	addTime := func(name string, t *time.Time) {
-		if t != nil {
-			add(name, when(*t))
-		}
-	}
-	addTime("event_at", ev.EventAt)
-	add("bothelp_user_id", ev.BothelpUserID)
-	add("messenger_user_id", ev.MessengerUserID)
-	add("messenger_username", ev.MessengerUsername)
-	add("cuid", ev.CUID)
-	add("ref", ev.Ref)
-	add("name", ev.Name)
-	add("first_name", ev.FirstName)
-	add("last_name", ev.LastName)
-	add("email", ev.Email)
-	add("phone", ev.Phone)
-	add("profile_link", ev.ProfileLink)
-	add("channel", ev.Channel)
-	if ev.ConversationsCount != nil {
-		add("conversations_count", strconv.FormatUint(*ev.ConversationsCount, 10))
-	}
-	addTime("created_at", ev.CreatedAt)
-	addTime("first_contact_at", ev.FirstContactAt)
-	addTime("last_contact_at", ev.LastContactAt)
-	add("utm_source", ev.UTMSource)
-	add("utm_medium", ev.UTMMedium)
-	add("utm_campaign", ev.UTMCampaign)
-	add("utm_content", ev.UTMContent)
-	add("utm_term", ev.UTMTerm)
-	return list
-}
-
-func showDeliveries(w io.Writer, deliveries []event.Delivery, attempts []event.Attempt) error {
+func showDeliveries(w io.Writer, deliveries []api.Delivery) error {
 	fmt.Fprintf(w, "\n--- deliveries\n")
 	if len(deliveries) == 0 {
 		fmt.Fprintln(w, "none")
@@ -207,22 +183,23 @@ func showDeliveries(w io.Writer, deliveries []event.Delivery, attempts []event.A
 			way = "replay " + d.ReplayID.String()
 		}
 		fmt.Fprintf(w, "%s to %s (%s)", d.State, safe(d.Endpoint), way)
-		if d.State == event.Retrying {
-			fmt.Fprintf(w, ", next at %s", local(d.NextAt))
+		if d.NextAt != nil && d.State == event.Retrying {
+			fmt.Fprintf(w, ", next at %s", local(*d.NextAt))
 		}
 		fmt.Fprintln(w)
+		if len(d.Attempts) == 0 {
+			continue
+		}
 		t := newTable(w, "  #", "STARTED", "TOOK", "OUTCOME", "STATUS", "ERROR", "TRACE")
-		made := attemptsAt(d, attempts)
-		for _, a := range made {
-			t.row(fmt.Sprintf("  %d", a.Number), local(a.StartedAt), a.Duration.Round(time.Millisecond/10).String(), string(a.Outcome),
-				statusText(a.StatusCode), orDash(a.Error), hex.EncodeToString(a.TraceID[:]))
+		for _, a := range d.Attempts {
+			t.row(fmt.Sprintf("  %d", a.Number), local(a.StartedAt), millis(a.DurationMS), string(a.Outcome),
+				statusText(a.StatusCode), orDash(a.Error), a.TraceID)
 		}
 		if err := t.end(); err != nil {
 			return err
 		}
-		if len(made) > 0 && len(made[len(made)-1].ResponseBody) > 0 {
-			answer := bodyText(made[len(made)-1].ResponseBody)
-			fmt.Fprintf(w, "  answered: %s\n", strings.ReplaceAll(answer, "\n", "\n  "))
+		if response := d.Attempts[len(d.Attempts)-1].Response(); len(response) > 0 {
+			fmt.Fprintf(w, "  answered: %s\n", strings.ReplaceAll(bodyText(response), "\n", "\n  "))
 		}
 	}
 	return nil
@@ -233,4 +210,9 @@ func statusText(code uint16) string {
 		return "-"
 	}
 	return fmt.Sprint(code)
+}
+
+// millis writes a number of milliseconds as a duration.
+func millis(ms float64) string {
+	return time.Duration(ms * float64(time.Millisecond)).Round(time.Millisecond / 10).String()
 }

@@ -19,6 +19,7 @@ api:
   tokens:
     - name: admin
       token: %s
+      role: admin
 
 # Where events are delivered to as they arrive:
 # endpoints:

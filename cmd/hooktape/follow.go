@@ -10,47 +10,110 @@ import (
 	"golang.org/x/term"
 
 	"hooktape/event"
-	"hooktape/store"
+	"hooktape/replay/api"
 )
 
 const (
-	followPoll  = 300 * time.Millisecond
 	followQuiet = 5 * time.Second // between lines where there is no terminal
-	exitFailed  = exitCode(2)     // some deliveries failed for good
+	stalled     = 20 * time.Second
+	exitFailed  = exitCode(2)   // not all has been delivered
+	exitLeft    = exitCode(130) // Ctrl-C
 )
 
-// follow shows a replay's progress until it is done: a bar on a terminal, else a line now and then. Ending the command
-// does not end the replay.
-func follow(e *env, db *store.Store, r event.Replay, asJSON bool) error {
-	terminal := isTerminal(e)
-	begun, lastLine := time.Now(), time.Now()
-	tick := time.NewTicker(followPoll)
-	defer tick.Stop()
-	for {
-		counts, err := db.CountDeliveries(e.ctx, r.ID)
-		if err == nil {
-			r, err = db.Replay(e.ctx, r.ID)
-		}
-		if e.ctx.Err() != nil {
-			fmt.Fprintf(e.stderr, "\nthe replay goes on; `hooktape replay status %s` tells how far it is\n", r.ID)
-			return exitCode(130)
-		}
-		switch {
-		case errors.Is(err, store.ErrUnavailable): // the job goes on; so does the looking
-		case err != nil:
+type replayWatchCmd struct {
+	replayID
+	JSON bool `name:"json" help:"Print JSON at the end."`
+}
+
+// Run follows a replay.
+func (c replayWatchCmd) Run(e *env) error {
+	id, err := c.uuid()
+	if err != nil {
+		return err
+	}
+	return e.withBackend(func(b backend) error {
+		r, err := b.Replay(e.ctx, id)
+		if err != nil {
 			return err
-		case r.State != event.ReplayRunning:
-			return finish(e, r, counts, asJSON, terminal)
-		case terminal && !asJSON:
-			fmt.Fprintf(e.stdout, "\r\x1b[K%s", bar(r.Total, counts, time.Since(begun)))
-		case time.Since(lastLine) > followQuiet:
-			lastLine = time.Now()
-			fmt.Fprintln(e.stderr, tally(r.Total, counts))
 		}
-		select {
-		case <-tick.C:
-		case <-e.ctx.Done():
+		return follow(e, b, r, c.JSON)
+	})
+}
+
+// errPaused ends the following of a replay that is paused.
+var errPaused = errors.New("the replay is paused")
+
+// follow shows a replay's progress until it is at its end or paused: a bar on a terminal, else a line now and then.
+// Ending the command does not end the replay.
+func follow(e *env, b backend, r event.Replay, asJSON bool) error {
+	f := follower{env: e, terminal: isTerminal(e), silent: asJSON, said: time.Now()}
+	err := b.Watch(e.ctx, r.ID, func(p api.Progress, lost error) error {
+		if lost != nil {
+			f.lost(lost)
+			return nil
 		}
+		r = p.Replay
+		f.show(p)
+		if r.State == event.ReplayPaused {
+			return errPaused
+		}
+		return nil
+	})
+	f.clear()
+	switch {
+	case e.ctx.Err() != nil:
+		fmt.Fprintf(e.stderr, "the replay goes on; follow it again by `hooktape replay watch %s`, end it by `hooktape replay cancel %s`\n", r.ID, r.ID)
+		return exitLeft
+	case err != nil && !errors.Is(err, errPaused):
+		return err
+	}
+	return finish(e, r, asJSON)
+}
+
+// follower is what following shows.
+type follower struct {
+	*env
+	terminal bool
+	silent   bool // but for what goes wrong
+	said     time.Time
+	away     bool // the connection is lost, and that was said
+	warned   bool
+}
+
+func (f *follower) show(p api.Progress) {
+	r := p.Replay
+	if f.away {
+		f.away = false
+		fmt.Fprintln(f.stderr, "connected again")
+	}
+	if age := time.Since(r.UpdatedAt); r.State == event.ReplayRunning && age > stalled && !f.warned {
+		f.warned = true
+		f.clear()
+		fmt.Fprintf(f.stderr, "nothing has moved for %s; is `hooktape serve` or `hooktape replay serve` running?\n", age.Round(time.Second))
+	}
+	switch {
+	case f.silent || r.State.Final():
+	case f.terminal:
+		fmt.Fprintf(f.stdout, "\r\x1b[K%s", bar(p))
+	case time.Since(f.said) > followQuiet:
+		f.said = time.Now()
+		fmt.Fprintln(f.stderr, tally(r.Total, r.Counts))
+	}
+}
+
+// lost says once that nothing can be learnt now. The replay itself is not concerned.
+func (f *follower) lost(err error) {
+	if !f.away {
+		f.away = true
+		f.clear()
+		fmt.Fprintf(f.stderr, "%s; the replay is not concerned, trying again\n", safe(err.Error()))
+	}
+}
+
+// clear takes the bar away.
+func (f *follower) clear() {
+	if f.terminal && !f.silent {
+		fmt.Fprint(f.stdout, "\r\x1b[K")
 	}
 }
 
@@ -59,18 +122,22 @@ func isTerminal(e *env) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-func finish(e *env, r event.Replay, counts map[event.DeliveryState]uint64, asJSON, terminal bool) error {
+func finish(e *env, r event.Replay, asJSON bool) error {
 	if asJSON {
-		if err := printJSON(e.stdout, replayJSON{r, counts}); err != nil {
+		if err := printJSON(e.stdout, r); err != nil {
 			return err
 		}
 	} else {
-		if terminal {
-			fmt.Fprint(e.stdout, "\r\x1b[K")
-		}
-		fmt.Fprintf(e.stdout, "%s: %s\n", r.State, tally(r.Total, counts))
+		fmt.Fprintf(e.stdout, "%s: %s\n", r.State, tally(r.Total, r.Counts))
 	}
-	if counts[event.Delivered] < r.Total {
+	if r.State == event.ReplayPaused {
+		why := ""
+		if r.Reason != "" {
+			why = ": " + safe(r.Reason)
+		}
+		fmt.Fprintf(e.stderr, "the replay is paused%s\nto go on: hooktape replay resume %s && hooktape replay watch %s\n", why, r.ID, r.ID)
+	}
+	if r.State != event.ReplayDone || r.Counts[event.Delivered] < r.Total {
 		return exitFailed
 	}
 	return nil
@@ -88,12 +155,15 @@ func tally(total uint64, counts map[event.DeliveryState]uint64) string {
 }
 
 // bar is one line: how much is done, the counts, the speed and the time that is left at it.
-func bar(total uint64, counts map[event.DeliveryState]uint64, elapsed time.Duration) string {
-	done := counts[event.Delivered] + counts[event.Failed] + counts[event.Cancelled]
-	line := progressBar(done, total) + "  " + tally(total, counts)
-	if speed := float64(done) / elapsed.Seconds(); done > 0 && done < total {
-		left := time.Duration(float64(total-done) / speed * float64(time.Second))
-		line += fmt.Sprintf("  %.0f/s, %s left", speed, left.Round(time.Second))
+func bar(p api.Progress) string {
+	r := p.Replay
+	done := r.Counts[event.Delivered] + r.Counts[event.Failed] + r.Counts[event.Cancelled]
+	line := progressBar(done, r.Total) + "  " + tally(r.Total, r.Counts)
+	if r.PerSecond > 0 {
+		line += fmt.Sprintf("  %.0f/s", r.PerSecond)
+	}
+	if p.SecondsLeft != nil {
+		line += ", " + timeLeft(*p.SecondsLeft) + " left"
 	}
 	return line
 }

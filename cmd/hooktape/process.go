@@ -19,6 +19,7 @@ import (
 	"hooktape/ingest"
 	"hooktape/otel"
 	"hooktape/replay"
+	"hooktape/replay/api"
 	"hooktape/spool"
 	"hooktape/store"
 )
@@ -33,18 +34,17 @@ type process struct {
 	parts parts
 	ready func() // called once everything answers; may be nil
 
-	db       *store.Store
-	registry *prometheus.Registry
-	sources  atomic.Pointer[ingest.Sources]
-	migrated chan struct{} // closed when the tables are there
-	closers  []func() error
-
-	// What takes a changed configuration into use; nil where this process does not run that part.
-	setSources   func(*ingest.Sources)
-	setEndpoints func([]replay.Endpoint)
+	db        *store.Store
+	registry  *prometheus.Registry
+	sources   atomic.Pointer[ingest.Sources]
+	endpoints atomic.Pointer[[]replay.Endpoint]
+	changed   []func(*config) // take what may change while running into use
+	migrated  chan struct{}   // closed when the tables are there
+	closers   []func() error
 }
 
 const (
+	answerGrace    = time.Second
 	flushGrace     = 2 * time.Second
 	telemetryGrace = 1500 * time.Millisecond
 )
@@ -90,10 +90,10 @@ func (p *process) run() (err error) {
 		}
 		flush = append(flush, recorder.Flush)
 	}
-	accepting.run(p.watchConfig)
 	if err := p.startOps(accepting); err != nil {
 		return err
 	}
+	accepting.run(p.watchConfig)
 	engineUp := make(chan struct{})
 	if err := p.startEngine(engine, engineUp); err != nil {
 		return err
@@ -158,7 +158,10 @@ func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {
 		return nil, err
 	}
 	accepting.run(func(ctx context.Context) error { return server.Serve(ctx, listener) })
-	p.setSources = server.SetSources
+	p.changed = append(p.changed, func(fresh *config) {
+		p.sources.Store(fresh.sources())
+		server.SetSources(p.sources.Load())
+	})
 	storing.run(p.whenMigrated(drain.Run))
 	return drain, nil
 }
@@ -176,21 +179,32 @@ func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, erro
 		return nil, err
 	}
 	recorder := replay.NewRecorder(outcomes, p.db, p.log)
-	index, count, err := p.cfg.shard()
+	endpoints := p.cfg.endpoints()
+	p.endpoints.Store(&endpoints)
+	runner := replay.NewRunner(p.cfg.replayOptions(), endpoints, p.db, recorder, p.log)
+	p.changed = append(p.changed, func(fresh *config) {
+		endpoints := fresh.endpoints()
+		p.endpoints.Store(&endpoints)
+		runner.SetEndpoints(endpoints)
+	})
+	handler, err := p.api(runner)
 	if err != nil {
 		return nil, err
 	}
-	runner := replay.NewRunner(replay.Options{AllowPrivate: p.cfg.Replay.AllowPrivate, Shard: store.Shard{Index: uint32(index), Count: uint32(count)}},
-		p.cfg.endpoints(), p.db, recorder, p.log)
-	p.setEndpoints = runner.SetEndpoints
 	listener, err := listen(p.cfg.APIAddr, "--api-addr")
 	if err != nil {
 		return nil, err
 	}
 	storing.run(p.whenMigrated(recorder.Run))
 	accepting.run(p.whenMigrated(runner.Run))
-	accepting.run(func(ctx context.Context) error { return serveHTTP(ctx, listener, runner.Handler()) })
+	accepting.run(func(ctx context.Context) error { return serveHTTP(ctx, listener, handler) })
 	return recorder, nil
+}
+
+// api is what answers on the API's address, with the endpoints as they are at each time.
+func (p *process) api(runner *replay.Runner) (http.Handler, error) {
+	service := replay.NewService(p.db, func() []replay.Endpoint { return *p.endpoints.Load() }, p.cfg.Replay.AllowPrivate)
+	return api.New(api.Options{Store: p.db, Service: service, Tokens: p.cfg.tokens(), Failing: runner.Failing, Version: buildVersion(), Logger: p.log})
 }
 
 // startOps serves what only the operator may see, on an address of its own.
@@ -267,11 +281,23 @@ func listen(addr, flag string) (net.Listener, error) {
 	return listener, nil
 }
 
+// serveHTTP answers until ctx ends, and a moment longer, so that what is being made is made.
 func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerGrace)
+		defer cancel()
+		if server.Shutdown(grace) != nil {
+			_ = server.Close() // streams have no end of their own
+		}
+	})
+	err := server.Serve(listener)
+	if !stop() {
+		<-ended
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

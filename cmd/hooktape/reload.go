@@ -67,13 +67,8 @@ func (p *process) reload() error {
 	if err != nil {
 		return err
 	}
-	sources := fresh.sources()
-	p.sources.Store(sources)
-	if p.setSources != nil {
-		p.setSources(sources)
-	}
-	if p.setEndpoints != nil {
-		p.setEndpoints(fresh.endpoints())
+	for _, use := range p.changed {
+		use(fresh)
 	}
 	p.log.Info("the configuration is reloaded", "sources", len(fresh.Sources), "endpoints", len(fresh.Endpoints))
 	old := *p.cfg

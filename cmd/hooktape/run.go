@@ -25,16 +25,19 @@ type cli struct {
 	OpsAddr       string `env:"HOOKTAPE_OPS_ADDR" placeholder:"HOST:PORT" help:"Where metrics (/metrics) and profiles (/debug/pprof) are; off unless set."`
 	ClickhouseDSN string `name:"clickhouse-dsn" env:"HOOKTAPE_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse to use, as clickhouse://user:password@host:9000/hooktape (default: the embedded engine)."`
 	EmbeddedAddr  string `env:"HOOKTAPE_EMBEDDED_ADDR" placeholder:"HOST:PORT" help:"Where the embedded engine answers (default: 127.0.0.1:8123)."`
+	APIURL        string `name:"api-url" env:"HOOKTAPE_API_URL" placeholder:"URL" help:"Ask the hooktape that answers here, such as http://127.0.0.1:8081, in place of the database (events, replay, endpoints)."`
+	APITokenFile  string `name:"api-token-file" env:"HOOKTAPE_API_TOKEN_FILE" type:"path" placeholder:"FILE" help:"File with the token for --api-url (default: $HOOKTAPE_API_TOKEN, else the configuration's first token)."`
 	LogFormat     string `env:"HOOKTAPE_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
 
-	Serve    serveCmd    `cmd:"" help:"Run everything in one process; with the embedded ClickHouse engine when no DSN is set."`
-	Ingest   ingestCmd   `cmd:"" help:"Take webhooks and bring them to ClickHouse."`
-	Replay   replayCmd   `cmd:"" help:"Send stored events to an endpoint again."`
-	Events   eventsCmd   `cmd:"" help:"Look at what arrived."`
-	Sources  sourcesCmd  `cmd:"" help:"The places that BotHelp posts to, with their hook URLs."`
-	Spool    spoolCmd    `cmd:"" help:"Look into the spool on disk."`
-	Simulate simulateCmd `cmd:"" help:"Play a believable BotHelp account: a history at once, or live."`
-	Migrate  migrateCmd  `cmd:"" help:"Create or update the tables in ClickHouse."`
+	Serve     serveCmd     `cmd:"" help:"Run everything in one process; with the embedded ClickHouse engine when no DSN is set."`
+	Ingest    ingestCmd    `cmd:"" help:"Take webhooks and bring them to ClickHouse."`
+	Replay    replayCmd    `cmd:"" help:"Send stored events to an endpoint again."`
+	Events    eventsCmd    `cmd:"" help:"Look at what arrived."`
+	Endpoints endpointsCmd `cmd:"" help:"Where events are delivered to."`
+	Sources   sourcesCmd   `cmd:"" help:"The places that BotHelp posts to, with their hook URLs."`
+	Spool     spoolCmd     `cmd:"" help:"Look into the spool on disk."`
+	Simulate  simulateCmd  `cmd:"" help:"Play a believable BotHelp account: a history at once, or live."`
+	Migrate   migrateCmd   `cmd:"" help:"Create or update the tables in ClickHouse."`
 }
 
 // env is what a command works with besides its flags.

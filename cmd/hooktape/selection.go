@@ -1,100 +1,203 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
+	_ "time/tzdata" // zones are named where no system knows them
+
+	"github.com/google/uuid"
 
 	"hooktape/event"
+	"hooktape/replay/api"
 )
 
-// selectionFlags choose events; the same flags serve every command that does.
+// selectionFlags choose events; the same flags serve every command that does. Flags of one name add up: any of their
+// values matches.
 type selectionFlags struct {
-	Since   string   `placeholder:"AGO" help:"Received in this last span of time: 90m, 24h, 7d."`
-	From    string   `placeholder:"TIME" help:"Received at or after: 2026-01-31, '2026-01-31 13:00' (in this machine's zone) or RFC 3339."`
-	Until   string   `placeholder:"TIME" help:"Received before."`
-	Source  []string `placeholder:"NAME" help:"From one of these sources."`
-	Step    []string `placeholder:"STEP" help:"At one of these steps."`
-	Kind    []string `placeholder:"KIND" help:"Of one of these kinds: flow, conversation_closed, user_profile_viewed, unknown."`
-	Verdict []string `placeholder:"VERDICT" help:"With one of these verdicts: accepted, bad_signature, unknown_source, bad_token, too_large, method_not_allowed, aborted."`
+	Since         string   `group:"Which events" placeholder:"AGO" help:"Received in this last span of time: 90m, 24h, 7d."`
+	From          string   `group:"Which events" placeholder:"TIME" help:"Received at or after: 13:00 (today), 2026-01-31, '2026-01-31 13:00' (in this machine's zone), '2026-01-31 13:00 Europe/Moscow' or RFC 3339."`
+	Until         string   `group:"Which events" placeholder:"TIME" help:"Received before; --to TIME is the same."`
+	Source        []string `group:"Which events" sep:"none" placeholder:"NAME" help:"From this source."`
+	Step          []string `group:"Which events" sep:"none" placeholder:"STEP" help:"At this step; '' for none."`
+	Kind          []string `group:"Which events" sep:"none" placeholder:"KIND" help:"Of this kind: flow, conversation_closed, user_profile_viewed, unknown."`
+	Verdict       []string `group:"Which events" sep:"none" placeholder:"VERDICT" help:"With this verdict: accepted, bad_signature, unknown_source, bad_token, too_large, method_not_allowed, aborted."`
+	Channel       []string `group:"Which events" sep:"none" placeholder:"CHANNEL" help:"Through this channel: telegram, vk, …"`
+	Subscriber    []string `group:"Which events" sep:"none" placeholder:"ID" help:"About this person: BotHelp's id, or the messenger's."`
+	UTMSource     []string `name:"utm-source" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_source."`
+	UTMMedium     []string `name:"utm-medium" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_medium."`
+	UTMCampaign   []string `name:"utm-campaign" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_campaign."`
+	UTMContent    []string `name:"utm-content" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_content."`
+	UTMTerm       []string `name:"utm-term" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_term."`
+	Field         []string `group:"Which events" sep:"none" placeholder:"NAME=VALUE" help:"With this value of this custom field; of several, all must match."`
+	Text          string   `group:"Which events" placeholder:"TEXT" help:"With this text in the body."`
+	ID            []string `name:"id" group:"Which events" sep:"none" placeholder:"ID" help:"This event."`
+	IDsFile       string   `name:"ids-file" group:"Which events" placeholder:"FILE" help:"Events whose ids stand in this file, one a line; - reads them from standard input."`
+	UndeliveredTo string   `group:"Which events" placeholder:"ENDPOINT" help:"Never taken by this endpoint, live or in a replay."`
+	FailedAt      string   `group:"Which events" placeholder:"ENDPOINT" help:"Whose last delivery to this endpoint failed for good."`
+	Where         string   `group:"Which events" placeholder:"EXPRESSION" help:"For what no flag covers: a ClickHouse expression over the columns of events, such as 'length(body) > 10000'."`
 }
 
 func (f selectionFlags) selection(now time.Time) (sel event.Selection, err error) {
-	sel.Sources, sel.Steps = f.Source, f.Step
-	for _, k := range f.Kind {
-		if !slices.Contains(event.Kinds, event.Kind(k)) {
-			return sel, fmt.Errorf("--kind %q is none of %s", k, words(event.Kinds))
-		}
-		sel.Kinds = append(sel.Kinds, event.Kind(k))
-	}
-	for _, v := range f.Verdict {
-		if !slices.Contains(event.Verdicts, event.Verdict(v)) {
-			return sel, fmt.Errorf("--verdict %q is none of %s", v, words(event.Verdicts))
-		}
-		sel.Verdicts = append(sel.Verdicts, event.Verdict(v))
-	}
-	if f.Since != "" {
-		if f.From != "" {
-			return sel, fmt.Errorf("--since and --from exclude each other")
-		}
-		ago, err := parseSpan(f.Since)
-		if err != nil {
-			return sel, fmt.Errorf("--since: %w", err)
-		}
-		from := now.Add(-ago)
-		sel.From = &from
-	}
-	if sel.From, err = parseTime(f.From, "--from", sel.From); err != nil {
+	sel = event.Selection{Sources: f.Source, Steps: f.Step, Channels: f.Channel, Subscribers: f.Subscriber, UTMSources: f.UTMSource,
+		UTMMediums: f.UTMMedium, UTMCampaigns: f.UTMCampaign, UTMContents: f.UTMContent, UTMTerms: f.UTMTerm, Text: f.Text,
+		UndeliveredTo: f.UndeliveredTo, FailedAt: f.FailedAt, Where: f.Where}
+	if sel.Kinds, err = oneOf("--kind", f.Kind, event.Kinds); err != nil {
 		return sel, err
 	}
-	if sel.To, err = parseTime(f.Until, "--until", nil); err != nil {
+	if sel.Verdicts, err = oneOf("--verdict", f.Verdict, event.Verdicts); err != nil {
 		return sel, err
 	}
-	if sel.From != nil && sel.To != nil && !sel.From.Before(*sel.To) {
-		return sel, fmt.Errorf("the selection ends (%s) before it begins (%s)", local(*sel.To), local(*sel.From))
+	if err := f.times(&sel, now); err != nil {
+		return sel, err
+	}
+	if sel.Fields, err = fields(f.Field); err != nil {
+		return sel, err
+	}
+	if sel.IDs, err = f.ids(); err != nil {
+		return sel, err
+	}
+	if faults := api.CheckSelection(sel); len(faults) > 0 {
+		return sel, fmt.Errorf("the selection: %s", faults[0].Message)
 	}
 	return sel, nil
 }
 
-func words[T ~string](list []T) string {
-	text := make([]string, len(list))
-	for i, w := range list {
-		text[i] = string(w)
-	}
-	return strings.Join(text, ", ")
-}
-
-// parseSpan reads Go's durations, and days.
-func parseSpan(s string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		var n float64
-		if _, err := fmt.Sscanf(days+";", "%f;", &n); err == nil && n > 0 {
-			return time.Duration(n * 24 * float64(time.Hour)), nil
+func oneOf[T ~string](flag string, values []string, known []T) (list []T, err error) {
+	for _, v := range values {
+		if !slices.Contains(known, T(v)) {
+			return nil, fmt.Errorf("%s %q is none of %s", flag, v, api.Words(known))
 		}
+		list = append(list, T(v))
 	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("%q is no span of time such as 90m, 24h or 7d", s)
-	}
-	return d, nil
+	return list, nil
 }
 
-func parseTime(s, flag string, otherwise *time.Time) (*time.Time, error) {
+func (f selectionFlags) times(sel *event.Selection, now time.Time) (err error) {
+	if f.Since != "" {
+		if f.From != "" {
+			return fmt.Errorf("--since and --from exclude each other")
+		}
+		ago, err := api.ParseSpan(f.Since)
+		if err != nil {
+			return fmt.Errorf("--since: %w", err)
+		}
+		from := now.Add(-ago)
+		sel.From = &from
+	}
+	if sel.From, err = parseTime(f.From, "--from", now, sel.From); err != nil {
+		return err
+	}
+	sel.To, err = parseTime(f.Until, "--until", now, nil)
+	return err
+}
+
+// fields reads NAME=VALUE.
+func fields(pairs []string) (map[string]string, error) {
+	if len(pairs) == 0 {
+		return nil, nil
+	}
+	fields := map[string]string{}
+	for _, pair := range pairs {
+		name, value, ok := strings.Cut(pair, "=")
+		if _, twice := fields[name]; !ok || name == "" || twice {
+			return nil, fmt.Errorf("--field %q must be NAME=VALUE, each name once", pair)
+		}
+		fields[name] = value
+	}
+	return fields, nil
+}
+
+func (f selectionFlags) ids() (ids []uuid.UUID, err error) {
+	for _, text := range f.ID {
+		id, err := uuid.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("--id %q is no event id", text)
+		}
+		ids = append(ids, id)
+	}
+	if f.IDsFile == "" {
+		return ids, nil
+	}
+	file := os.Stdin
+	if f.IDsFile != "-" {
+		if file, err = os.Open(f.IDsFile); err != nil {
+			return nil, fmt.Errorf("--ids-file: %w", err)
+		}
+		defer file.Close()
+	}
+	more, err := readIDs(file)
+	if err != nil {
+		return nil, fmt.Errorf("--ids-file %s: %w", f.IDsFile, err)
+	}
+	return append(ids, more...), nil
+}
+
+// readIDs reads ids, one a line; empty lines and those after a # are left out.
+func readIDs(r io.Reader) (ids []uuid.UUID, err error) {
+	lines := bufio.NewScanner(r)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		id, err := uuid.Parse(line)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %.60q is no event id", n, line)
+		}
+		ids = append(ids, id)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		return nil, fmt.Errorf("there is no id in it") // an empty list would select everything
+	}
+	return ids, nil
+}
+
+func parseTime(s, flag string, now time.Time, otherwise *time.Time) (*time.Time, error) {
 	if s == "" {
 		return otherwise, nil
 	}
-	if t, ok := readTime(s); ok {
+	if t, ok := readTime(s, now); ok {
 		return &t, nil
 	}
-	return nil, fmt.Errorf("%s: %q is no time such as 2026-01-31, '2026-01-31 13:00' or 2026-01-31T13:00:00+03:00", flag, s)
+	return nil, fmt.Errorf("%s: %q is no time such as 13:00, 2026-01-31, '2026-01-31 13:00', '2026-01-31 13:00 Europe/Moscow' or 2026-01-31T13:00:00+03:00", flag, s)
 }
 
-// readTime takes a time without a zone as one of this machine's.
-func readTime(s string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02"} {
-		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+var (
+	zonedLayouts = []string{time.RFC3339Nano, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 Z07:00", "2006-01-02 15:04 Z07:00", "2006-01-02T15:04Z07:00"}
+	plainLayouts = []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02"}
+	clockLayouts = []string{"15:04:05", "15:04"}
+)
+
+// readTime takes a time without a zone as one of this machine's, and one without a day as today's.
+func readTime(s string, now time.Time) (time.Time, bool) {
+	for _, layout := range zonedLayouts {
+		if t, err := time.Parse(layout, s); err == nil {
 			return t, true
+		}
+	}
+	zone := time.Local
+	if i := strings.LastIndexByte(s, ' '); i > 0 {
+		if named, err := time.LoadLocation(s[i+1:]); err == nil && s[i+1:] != "" {
+			s, zone = s[:i], named
+		}
+	}
+	for _, layout := range plainLayouts {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return t, true
+		}
+	}
+	for _, layout := range clockLayouts {
+		if t, err := time.Parse(layout, s); err == nil {
+			today := now.In(zone)
+			return time.Date(today.Year(), today.Month(), today.Day(), t.Hour(), t.Minute(), t.Second(), 0, zone), true
 		}
 	}
 	return time.Time{}, false

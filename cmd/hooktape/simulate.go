@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"hooktape/replay/api"
 	"hooktape/simulate"
 )
 
@@ -44,7 +45,7 @@ play in a database of its own (--clickhouse-dsn, --data).`
 
 // Run plays the account, one way or the other.
 func (c simulateCmd) Run(e *env) error {
-	within, err := parseSpan(c.Within)
+	within, err := api.ParseSpan(c.Within)
 	if err != nil {
 		return fmt.Errorf("--within: %w", err)
 	}
@@ -71,7 +72,7 @@ func (c simulateCmd) Run(e *env) error {
 
 func (c simulateCmd) backfill(e *env, within time.Duration) error {
 	now := time.Now().Truncate(time.Minute)
-	until, err := parseTime(c.Until, "--until", &now)
+	until, err := parseTime(c.Until, "--until", now, &now)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hooktape/event"
+	"hooktape/replay/api"
 	"hooktape/spool"
 )
 
@@ -81,7 +82,7 @@ func (spoolDumpCmd) Run(e *env) error {
 		if err := ev.Unmarshal(r.Data); err != nil {
 			line.Error, line.Record = err.Error(), r.Data
 		} else {
-			whole := wholeJSON(ev, nil, nil)
+			whole := api.WholeEvent(ev, nil)
 			line.Event = &whole
 		}
 		if err := encoder.Encode(line); err != nil {
@@ -95,7 +96,7 @@ func (spoolDumpCmd) Run(e *env) error {
 type spooledJSON struct {
 	Seq      uint64     `json:"seq"`
 	Appended time.Time  `json:"appended_at"`
-	Event    *eventJSON `json:"event,omitempty"`
+	Event    *api.Event `json:"event,omitempty"`
 	Error    string     `json:"error,omitempty"`  // why the record is no event
 	Record   []byte     `json:"record,omitempty"` // then: its bytes, base64
 }

@@ -1,4 +1,4 @@
-package replay
+package api
 
 import (
 	"net/http"
@@ -6,18 +6,14 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Handler is what the API's address answers.
-func (r *Runner) Handler() http.Handler {
-	gin.SetMode(gin.ReleaseMode)
-	engine := gin.New()
-	engine.Use(gin.Recovery())
+// probes are for whoever keeps processes running; they need no token.
+func probes(engine *gin.Engine, failing func() error) {
 	engine.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
 	engine.GET("/readyz", func(c *gin.Context) {
-		if r.Failing() != nil {
+		if failing != nil && failing() != nil {
 			c.JSON(http.StatusServiceUnavailable, gin.H{"ready": false, "clickhouse": "does not answer, or does not take outcomes; see the log"})
 			return
 		}
 		c.JSON(http.StatusOK, gin.H{"ready": true, "clickhouse": "ok"})
 	})
-	return engine
 }

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"hooktape/event"
+	"hooktape/replay"
+	"hooktape/replay/api"
+	"hooktape/store"
+)
+
+// backend is what commands ask: an API far away, or the database at hand. Both say the same.
+type backend interface {
+	eventReader
+	replayer
+	endpointSteerer
+}
+
+type eventReader interface {
+	Events(ctx context.Context, sel event.Selection, limit int, cursor string) (api.EventPage, error)
+	Event(ctx context.Context, id uuid.UUID) (api.Event, error)
+	Body(ctx context.Context, id uuid.UUID) ([]byte, error)
+}
+
+type replayer interface {
+	Plan(ctx context.Context, want replay.Request) (api.Plan, error)
+	Create(ctx context.Context, key string, want replay.Request) (event.Replay, error)
+	Replays(ctx context.Context, limit int, states ...event.ReplayState) ([]event.Replay, error)
+	Replay(ctx context.Context, id uuid.UUID) (event.Replay, error)
+	Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64) error
+	Watch(ctx context.Context, id uuid.UUID, each func(p api.Progress, lost error) error) error
+	Diff(ctx context.Context, id uuid.UUID, against string, limit int) (api.Diff, error)
+}
+
+type endpointSteerer interface {
+	Endpoints(ctx context.Context) ([]api.Endpoint, error)
+	SteerEndpoint(ctx context.Context, name string, action event.Action) error
+}
+
+// withBackend opens the backend for a command and closes it behind it.
+func (e *env) withBackend(command func(backend) error) error {
+	if e.cli.APIURL != "" {
+		token, err := e.apiToken()
+		if err != nil {
+			return err
+		}
+		client, err := api.NewClient(e.cli.APIURL, token)
+		if err != nil {
+			return fmt.Errorf("--api-url: %w", err)
+		}
+		defer client.Close()
+		return command(client)
+	}
+	db, cfg, err := e.openStore()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return command(direct(db, cfg, replay.Actor{Name: whoami()}))
+}
+
+func direct(db *store.Store, cfg *config, by replay.Actor) *api.Direct {
+	endpoints := cfg.endpoints()
+	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, cfg.Replay.AllowPrivate)
+	return api.NewDirect(db, service, by)
+}
+
+// apiToken is the token to show to an API: from a file, the environment, or the configuration at hand.
+func (e *env) apiToken() (string, error) {
+	if e.cli.APITokenFile != "" {
+		text, err := os.ReadFile(e.cli.APITokenFile)
+		if err != nil {
+			return "", fmt.Errorf("--api-token-file: %w", err)
+		}
+		token := strings.TrimSpace(string(text))
+		if token == "" {
+			return "", fmt.Errorf("--api-token-file: %s is empty", e.cli.APITokenFile)
+		}
+		return token, nil
+	}
+	if token := os.Getenv("HOOKTAPE_API_TOKEN"); token != "" { // no flag: everyone on a machine sees those
+		return token, nil
+	}
+	cfg, err := e.config()
+	if err != nil || len(cfg.API.Tokens) == 0 {
+		return "", errors.Join(err, errors.New("there is no token for the API: set HOOKTAPE_API_TOKEN, or name a file with it by --api-token-file"))
+	}
+	return cfg.API.Tokens[0].Token, nil
+}
+
+func whoami() string {
+	if u, err := user.Current(); err == nil {
+		return "cli:" + u.Username
+	}
+	return "cli"
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"hooktape/event"
+	"hooktape/replay/api"
+)
+
+type endpointsCmd struct {
+	List   endpointsListCmd   `cmd:"" default:"withargs" help:"List the endpoints: state, backlog, last error (the default)."`
+	Pause  endpointsPauseCmd  `cmd:"" help:"Send nothing to an endpoint until it is resumed; what there is for it waits."`
+	Resume endpointsResumeCmd `cmd:"" help:"Let a paused or broken endpoint have its events again, at once."`
+}
+
+type endpointsListCmd struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// Run lists the endpoints.
+func (c endpointsListCmd) Run(e *env) error {
+	return e.withBackend(func(b backend) error {
+		list, err := b.Endpoints(e.ctx)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(e.stdout, list)
+		}
+		if len(list) == 0 {
+			fmt.Fprintln(e.stdout, "no endpoint is configured; hooktape.example.yaml shows how")
+			return nil
+		}
+		return printEndpoints(e, list)
+	})
+}
+
+type (
+	endpointsPauseCmd struct {
+		Name string `arg:"" help:"The endpoint's name."`
+		JSON bool   `name:"json" help:"Print JSON."`
+	}
+	endpointsResumeCmd endpointsPauseCmd
+)
+
+// Run pauses an endpoint.
+func (c endpointsPauseCmd) Run(e *env) error {
+	return c.steer(e, event.ActionPause, func(state string) bool { return state == "paused" })
+}
+
+// Run lets an endpoint go on.
+func (c endpointsResumeCmd) Run(e *env) error {
+	return endpointsPauseCmd(c).steer(e, event.ActionResume, func(state string) bool { return state != "paused" && state != "broken" })
+}
+
+// steer asks for an action and waits until the processes that deliver have taken it up.
+func (c endpointsPauseCmd) steer(e *env, action event.Action, wanted func(state string) bool) error {
+	return e.withBackend(func(b backend) error {
+		if err := b.SteerEndpoint(e.ctx, c.Name, action); err != nil {
+			return err
+		}
+		var now api.Endpoint
+		for deadline := time.Now().Add(watchPatience); ; {
+			list, err := b.Endpoints(e.ctx)
+			if err != nil {
+				return err
+			}
+			if i := slices.IndexFunc(list, func(s api.Endpoint) bool { return s.Name == c.Name }); i >= 0 {
+				now = list[i]
+			}
+			if now.State != "unknown" && wanted(now.State) {
+				break
+			}
+			if time.Now().After(deadline) {
+				fmt.Fprintf(e.stderr, "hooktape: it is noted, but no process has taken it up yet; is `hooktape serve` or `hooktape replay serve` running?\n")
+				break
+			}
+			select {
+			case <-time.After(watchPatience / 20):
+			case <-e.ctx.Done():
+				return e.ctx.Err()
+			}
+		}
+		if c.JSON {
+			return printJSON(e.stdout, now)
+		}
+		fmt.Fprintf(e.stdout, "%s is %s\n", safe(c.Name), now.State)
+		return nil
+	})
+}

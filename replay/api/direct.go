@@ -1,0 +1,220 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/event"
+	"hooktape/replay"
+	"hooktape/store"
+)
+
+// Direct answers from the database. It asks for no role: whoever has the database has everything.
+type Direct struct {
+	store   *store.Store
+	service *replay.Service
+	by      replay.Actor
+}
+
+// NewDirect makes a Direct that acts in someone's name.
+func NewDirect(db *store.Store, service *replay.Service, by replay.Actor) *Direct {
+	return &Direct{store: db, service: service, by: by}
+}
+
+// as is the same in another one's name.
+func (d *Direct) as(by replay.Actor) *Direct { return NewDirect(d.store, d.service, by) }
+
+// EventPage is a page of a list of events.
+type EventPage struct {
+	Events []Event `json:"events" doc:"The newest first, without requests and deliveries."`
+	Next   string  `json:"next,omitempty" doc:"The cursor of the page after this one; absent on the last."`
+}
+
+// Events returns a page of selected events, newest first. The empty cursor is the beginning.
+func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cursor string) (EventPage, error) {
+	before, err := decodeCursor(cursor)
+	if err != nil {
+		return EventPage{}, err
+	}
+	events, err := d.store.ListEvents(ctx, sel, store.Page{Limit: limit + 1, Before: before})
+	if err != nil {
+		return EventPage{}, err
+	}
+	page := EventPage{Events: briefEvents(events[:min(len(events), limit)])}
+	if len(events) > limit {
+		page.Next = encodeCursor(page.Events[limit-1])
+	}
+	return page, nil
+}
+
+// Event returns one event with its request and its deliveries.
+func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
+	e, err := d.event(ctx, id)
+	if err != nil {
+		return Event{}, err
+	}
+	deliveries, err := d.deliveries(ctx, id)
+	return WholeEvent(e, deliveries), err
+}
+
+// Body returns the bytes of an event's body as they came.
+func (d *Direct) Body(ctx context.Context, id uuid.UUID) ([]byte, error) {
+	e, err := d.event(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return e.Body, nil
+}
+
+// Deliveries returns every way of an event to an endpoint.
+func (d *Direct) Deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, error) {
+	list, err := d.deliveries(ctx, id)
+	if err == nil && len(list) == 0 {
+		_, err = d.event(ctx, id) // none of an event that is not there
+	}
+	return list, err
+}
+
+func (d *Direct) event(ctx context.Context, id uuid.UUID) (*event.Event, error) {
+	e, err := d.store.Event(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		p := notFound("event", id)
+		p.Detail += " (one that has just been received is stored within a second)"
+		return nil, p
+	}
+	return e, err
+}
+
+func (d *Direct) deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, error) {
+	deliveries, err := d.store.DeliveriesOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	attempts, err := d.store.AttemptsOf(ctx, id)
+	return deliveriesJSON(deliveries, attempts), err
+}
+
+// Plan is what a replay would do.
+type Plan struct {
+	replay.Plan
+	Samples []Event `json:"samples" doc:"The first few of them, in order of arrival."`
+}
+
+// Plan tells what a request would do, and does nothing.
+func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
+	p, err := d.service.Plan(ctx, want)
+	if err != nil {
+		return Plan{}, err
+	}
+	plan := Plan{Plan: p, Samples: briefEvents(p.Heads)}
+	plan.Endpoint = maskedURL(plan.Endpoint)
+	return plan, nil
+}
+
+// Create makes a replay and lets it run. A second creation under the same key, unless that is empty, returns the replay
+// of the first. It returns replay.ErrNothing when there is nothing to send.
+func (d *Direct) Create(ctx context.Context, key string, want replay.Request) (event.Replay, error) {
+	r, err := d.service.Create(ctx, d.by, key, want)
+	if err != nil {
+		return event.Replay{}, err
+	}
+	return shown(r), nil
+}
+
+// Replays lists the newest first; with states, those in one of them.
+func (d *Direct) Replays(ctx context.Context, limit int, states ...event.ReplayState) ([]event.Replay, error) {
+	replays, err := d.store.Replays(ctx, limit, states...)
+	list := make([]event.Replay, len(replays))
+	for i, r := range replays {
+		list[i] = shown(r)
+	}
+	return list, err
+}
+
+// Replay returns one replay with its counts.
+func (d *Direct) Replay(ctx context.Context, id uuid.UUID) (event.Replay, error) {
+	r, err := d.store.Replay(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return r, notFound("replay", id)
+	}
+	return shown(r), err
+}
+
+// shown is a replay as people see it.
+func shown(r event.Replay) event.Replay {
+	if len(r.Counts) == 0 && r.Total > 0 { // nobody has looked at it yet
+		r.Counts = map[event.DeliveryState]uint64{event.Pending: r.Total}
+	}
+	return masked(r)
+}
+
+// Steer pauses, resumes or cancels a replay, or changes its rate. The process that delivers takes it up within a second.
+func (d *Direct) Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64) error {
+	err := d.service.Steer(ctx, d.by, id, action, perSecond)
+	if errors.Is(err, store.ErrNotFound) {
+		return notFound("replay", id)
+	}
+	return err
+}
+
+// Progress is how far a replay is.
+type Progress struct {
+	Replay event.Replay `json:"replay" doc:"The replay, with its counts and its rate of late."`
+	// SecondsLeft is an estimate from the rate of late.
+	SecondsLeft *float64 `json:"seconds_left,omitempty" doc:"How long it takes from here at the rate of late; absent where nobody can tell."`
+
+	ended bool // there is no more after this
+}
+
+func progressOf(r event.Replay) Progress {
+	p := Progress{Replay: r}
+	if r.PerSecond > 0 && r.State == event.ReplayRunning {
+		left := float64(r.Open()) / r.PerSecond
+		p.SecondsLeft = &left
+	}
+	return p
+}
+
+// watchInterval is how often a watched replay is looked at.
+const watchInterval = time.Second
+
+// Watch calls each with a replay's progress, at once and then each second, until it is at its end, each returns an error,
+// or ctx ends. While nothing can be learnt, each is called with the reason and the progress known last.
+func (d *Direct) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, lost error) error) error {
+	tick := time.NewTicker(watchInterval)
+	defer tick.Stop()
+	var last Progress
+	for ending := 0; ; {
+		r, err := d.Replay(ctx, id)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			last = progressOf(r)
+		case !errors.Is(err, store.ErrUnavailable):
+			return err
+		}
+		if last.Replay.State.Final() {
+			ending++
+		}
+		last.ended = ended(last.Replay, ending)
+		if err := each(last, err); err != nil || last.ended {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// ended tells whether a replay is at its end after so many looks that say so. One that somebody has cancelled shows that
+// at once, but is at its end when what was on its way has come back; without a process that delivers nothing ever does.
+func ended(r event.Replay, looks int) bool {
+	const patience = 10
+	return looks > 0 && (r.Open() == 0 || looks > patience)
+}

@@ -1,0 +1,108 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"hooktape/replay"
+)
+
+const scheme = "token" // the name of the security scheme in the document
+
+// operation completes what the document and the library must know of a route.
+func (s *server) operation(role Role, op huma.Operation) huma.Operation {
+	op.Path = "/api/v1" + op.Path
+	op.Security = []map[string][]string{{scheme: {string(role)}}}
+	op.RejectUnknownQueryParameters = true // a filter with a typing error would select everything
+	op.Middlewares = append(huma.Middlewares{s.admit(role)}, op.Middlewares...)
+	op.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, op.Errors...)
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = maxSmallBytes
+	}
+	return op
+}
+
+// route serves one operation to those who have a role.
+func route[I, O any](s *server, role Role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	op = s.operation(role, op)
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
+		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, s.problem(ctx, op.OperationID, err)
+		}
+		return out, nil
+	})
+}
+
+// problem turns an error into its answer, and logs what is not for the caller.
+func (s *server) problem(ctx context.Context, operation string, err error) error {
+	p, internal := problemOf(err)
+	if internal && !errors.Is(ctx.Err(), context.Canceled) {
+		s.logger.Error("the API could not answer", "operation", operation, "error", err)
+	}
+	if p.Status == http.StatusServiceUnavailable {
+		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {"5"}})
+	}
+	return p
+}
+
+type callerKey struct{}
+
+// caller is who asks, once it is known.
+type caller struct {
+	key
+	remote netip.Addr
+}
+
+// callerOf is set on every route.
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c
+}
+
+// as is what the caller may be answered, in its name.
+func (s *server) as(ctx context.Context) *Direct {
+	c := callerOf(ctx)
+	return s.direct.as(replay.Actor{Name: c.name, RemoteIP: c.remote})
+}
+
+// admit lets the bearers of a role in. Neither the answer nor anything else says what was in a wrong token.
+func (s *server) admit(role Role) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		kind, secret, _ := strings.Cut(ctx.Header("Authorization"), " ")
+		found, ok := s.keys.find(strings.TrimSpace(secret))
+		switch {
+		case !ok || !strings.EqualFold(kind, "Bearer"):
+			ctx.SetHeader("WWW-Authenticate", `Bearer realm="hooktape"`)
+			text := "this needs a token of api.tokens in the configuration: Authorization: Bearer TOKEN"
+			if len(s.keys) == 0 {
+				text = "the configuration has no api.tokens, so that nobody is let in"
+			}
+			s.refuse(ctx, problem(http.StatusUnauthorized, "%s", text))
+		case !found.role.covers(role):
+			s.refuse(ctx, problem(http.StatusForbidden, "this needs the role %s; the token %q has the role %s", role, found.name, found.role))
+		default:
+			addr, _ := netip.ParseAddrPort(ctx.RemoteAddr())
+			next(huma.WithValue(ctx, callerKey{}, caller{found, addr.Addr().Unmap()}))
+		}
+	}
+}
+
+func (s *server) refuse(ctx huma.Context, p *Problem) {
+	_ = huma.WriteErr(s.api, ctx, p.Status, p.Detail) // who has gone needs no answer
+}
+
+// mayWrite refuses expressions to those who may not write them.
+func mayWrite(ctx context.Context, where string) error {
+	if c := callerOf(ctx); where != "" && !c.role.covers(RoleAdmin) {
+		return problem(http.StatusForbidden, "where needs the role %s; the token %q has the role %s", RoleAdmin, c.name, c.role)
+	}
+	return nil
+}
