@@ -83,6 +83,10 @@ func (s *Service) Plan(ctx context.Context, want Request) (Plan, error) {
 // Create freezes a request's selection and lets it run. With a key, a second creation under the same key returns the
 // replay that the first one made. It returns ErrNothing when there is nothing to send.
 func (s *Service) Create(ctx context.Context, by Actor, key string, want Request) (event.Replay, error) {
+	e, err := s.check(ctx, &want)
+	if err != nil {
+		return event.Replay{}, err
+	}
 	if key != "" {
 		key = by.Name + "\x00" + key // a key is its maker's own
 		s.creating.Lock()
@@ -90,10 +94,6 @@ func (s *Service) Create(ctx context.Context, by Actor, key string, want Request
 		if r, err := s.store.ReplayByKey(ctx, key); !errors.Is(err, store.ErrNotFound) {
 			return r, err
 		}
-	}
-	e, err := s.check(ctx, &want)
-	if err != nil {
-		return event.Replay{}, err
 	}
 	plan, err := s.store.PlanReplay(ctx, store.PlanRequest{Selection: want.Selection, Endpoint: e.Name, Mode: want.Mode})
 	if err != nil {
@@ -111,7 +111,19 @@ func (s *Service) Create(ctx context.Context, by Actor, key string, want Request
 	if err := freeze(ctx, s.store, &r); err != nil {
 		return r, err
 	}
-	return r, s.audit(ctx, by, "replay.create", r.ID.String(), want)
+	return r, s.audit(ctx, by, "replay.create", r.ID.String(), withoutSecrets(want, e))
+}
+
+// withoutSecrets is a request as it may be kept for people to read: a URL's query and the headers' values are the
+// receiver's secrets.
+func withoutSecrets(want Request, e Endpoint) Request {
+	want.To = e.Name
+	headers := make([]event.Header, len(want.Headers))
+	for i, h := range want.Headers {
+		headers[i] = event.Header{Name: h.Name, Value: "***"}
+	}
+	want.Headers = headers
+	return want
 }
 
 // freeze writes the deliveries of a planned replay, and lets it run. It may be done again after a crash.
