@@ -20,8 +20,8 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
-	"hooktape/replay/api"
 	"hooktape/internal/enginetest"
+	"hooktape/replay/api"
 	"hooktape/store"
 )
 
