@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,8 +50,10 @@ type config struct {
 		Bytes size          `yaml:"bytes"`
 		Age   time.Duration `yaml:"age"`
 	} `yaml:"drain"`
-	Replay struct {
-		AllowPrivate bool `yaml:"allow_private"`
+	Endpoints []endpointConfig `yaml:"endpoints"`
+	Replay    struct {
+		AllowPrivate bool   `yaml:"allow_private"`
+		Shard        string `yaml:"shard"`
 	} `yaml:"replay"`
 }
 
@@ -85,7 +89,22 @@ func defaultConfig() *config {
 	sp, limits := spool.DefaultOptions(), spool.DefaultLimits()
 	c.Spool.MaxBytes, c.Spool.MinFree = size(sp.MaxBytes), size(sp.MinFree)
 	c.Drain.Rows, c.Drain.Bytes, c.Drain.Age = limits.Records, size(limits.Bytes), limits.Age
+	c.Replay.Shard = "1/1"
 	return c
+}
+
+// maxShards is more processes than one ClickHouse could be asked by.
+const maxShards = 1024
+
+// shard is which of how many parts of the subscribers this process delivers to: 2/4 is the second of four.
+func (c *config) shard() (index, count int, err error) {
+	first, second, _ := strings.Cut(c.Replay.Shard, "/")
+	index, wrong := strconv.Atoi(first)
+	count, alsoWrong := strconv.Atoi(second)
+	if wrong != nil || alsoWrong != nil || index < 1 || index > count || count > maxShards {
+		return 0, 0, fmt.Errorf("%q is no shard such as 2/4, the second of four", c.Replay.Shard)
+	}
+	return index, count, nil
 }
 
 func (c *config) drainLimits() spool.Limits {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -11,7 +12,10 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-const someToken = "0123456789abcdef"
+const (
+	someToken  = "0123456789abcdef"
+	someSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+)
 
 // exampleConfig is the example as one would fill it in.
 func exampleConfig(t *testing.T) []byte {
@@ -20,14 +24,17 @@ func exampleConfig(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := t.TempDir() + "/token"
-	if err := os.WriteFile(file, []byte(someToken+"\n"), 0o600); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	for name, secret := range map[string]string{"chat-token": someToken, "crm-key": someToken, "crm-old-signing-secret": someSecret} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(secret+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for _, name := range []string{"HOOKTAPE_ADMIN_TOKEN", "HOOKTAPE_DEMO_TOKEN", "HOOKTAPE_CHAT_SIGNING_TOKEN"} {
+	for _, name := range []string{"HOOKTAPE_ADMIN_TOKEN", "HOOKTAPE_DEMO_TOKEN", "HOOKTAPE_CHAT_SIGNING_TOKEN", "CRM_TOKEN"} {
 		t.Setenv(name, someToken)
 	}
-	return []byte(strings.ReplaceAll(string(text), "/run/secrets/chat-token", file))
+	t.Setenv("CRM_SIGNING_SECRET", someSecret)
+	return []byte(strings.ReplaceAll(string(text), "/run/secrets", dir))
 }
 
 // TestExampleHasEveryKey: what the program reads, the example explains, with the default where it says so.
@@ -49,7 +56,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := defaultConfig()
-	want.PublicURL, want.Sources, want.API = got.PublicURL, got.Sources, got.API
+	want.PublicURL, want.Sources, want.API, want.Endpoints = got.PublicURL, got.Sources, got.API, got.Endpoints
 	if want.Ingest.TrustedProxies == nil {
 		want.Ingest.TrustedProxies = got.Ingest.TrustedProxies
 	}
@@ -76,7 +83,7 @@ func collect(keys map[string]bool, prefix string, value any) {
 }
 
 func keysOf(typ reflect.Type, prefix string) (keys []string) {
-	for typ.Kind() == reflect.Slice {
+	for typ.Kind() == reflect.Slice || typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
 	}
 	if typ.Kind() != reflect.Struct {

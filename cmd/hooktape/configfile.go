@@ -85,20 +85,8 @@ const minTokenBytes = 16
 
 // resolve fills in what stands elsewhere (environment, files) and says all that is wrong at once.
 func (c *config) resolve(lookup func(string) (string, bool)) error {
-	var errs []error
-	wrong := func(key, format string, args ...any) {
-		errs = append(errs, &keyError{"$." + key, fmt.Sprintf(format, args...)})
-	}
-	secret := func(key string, value *string) {
-		if name, ok := strings.CutPrefix(*value, "${"); ok && strings.HasSuffix(name, "}") {
-			name = strings.TrimSuffix(name, "}")
-			set, ok := lookup(name)
-			if !ok || set == "" {
-				wrong(key, "the environment variable %s is not set", name)
-			}
-			*value = set
-		}
-	}
+	check := &checker{lookup: lookup}
+	wrong, secret := check.wrong, check.secret
 	secret("clickhouse.dsn", &c.ClickHouse.DSN)
 	secret("embedded.password", &c.Embedded.Password)
 	for i := range c.API.Tokens {
@@ -133,14 +121,10 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 		secret(key+".signing_token", &s.SigningToken)
 		secret(key+".old_signing_token", &s.OldSigning)
 		if s.TokenFile != "" {
-			text, err := os.ReadFile(s.TokenFile)
-			if err != nil {
-				wrong(key+".token_file", "%v", err)
-			}
 			if s.Token != "" {
 				wrong(key+".token_file", "token and token_file exclude each other")
 			}
-			s.Token = strings.TrimSpace(string(text))
+			s.Token = check.file(key+".token_file", s.TokenFile)
 		}
 		if len(s.Token) < minTokenBytes {
 			wrong(key+".token", "must have at least %d characters; `hooktape sources add` makes a random one", minTokenBytes)
@@ -163,5 +147,54 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 	if err := c.drainLimits().Validate(); err != nil {
 		wrong("drain", "%v", err)
 	}
-	return errors.Join(errs...)
+	c.resolveEndpoints(check)
+	if _, _, err := c.shard(); err != nil {
+		wrong("replay.shard", "%v", err)
+	}
+	return errors.Join(check.errs...)
+}
+
+// checker collects what is wrong, and fills in what stands elsewhere.
+type checker struct {
+	lookup func(string) (string, bool)
+	errs   []error
+}
+
+func (c *checker) wrong(key, format string, args ...any) {
+	c.errs = append(c.errs, &keyError{"$." + key, fmt.Sprintf(format, args...)})
+}
+
+// secret takes a value written as ${NAME} from the environment.
+func (c *checker) secret(key string, value *string) {
+	if name, ok := strings.CutPrefix(*value, "${"); ok && strings.HasSuffix(name, "}") {
+		name = strings.TrimSuffix(name, "}")
+		set, ok := c.lookup(name)
+		if !ok || set == "" {
+			c.wrong(key, "the environment variable %s is not set", name)
+		}
+		*value = set
+	}
+}
+
+// valueOrFile takes a secret from a file in place of the value.
+func (c *checker) valueOrFile(key string, value *string, file string) {
+	switch {
+	case file == "" && *value == "":
+		c.wrong(key, "needs value or value_file")
+	case file == "":
+		c.secret(key+".value", value)
+	case *value != "":
+		c.wrong(key+".value_file", "value and value_file exclude each other")
+	default:
+		*value = c.file(key+".value_file", file)
+	}
+}
+
+// file reads a secret.
+func (c *checker) file(key, path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		c.wrong(key, "%v", err)
+	}
+	return strings.TrimSpace(string(text))
 }

@@ -20,8 +20,14 @@ api:
     - name: admin
       token: %s
 
+# Where events are delivered to as they arrive:
+# endpoints:
+#   - name: crm
+#     url: https://crm.example.org/hooks
+#     subscribe: {}
+
 replay:
-  # Lets replays go to this machine and its network. Take it out where strangers may create replays.
+  # Lets replays to a URL go to this machine and its network. Take it out where strangers may create replays.
   allow_private: true
 `
 

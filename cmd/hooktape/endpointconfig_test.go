@@ -1,0 +1,177 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"hooktape/event"
+	"hooktape/replay"
+)
+
+// TestExampleEndpoints: the example shows the defaults where it says so, and is read as it is meant.
+func TestExampleEndpoints(t *testing.T) {
+	c, err := parseConfig("example", exampleConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	crm := replay.DefaultEndpoint("crm", "https://crm.example.org/hooks")
+	crm.Subscribe = &replay.Subscription{Sources: []string{"demo"}, Steps: []string{"paid"}, Kinds: []event.Kind{event.KindFlow}, Labels: map[string]string{"team": "sales"}}
+	crm.Headers = []event.Header{{Name: "Authorization", Value: someToken}, {Name: "X-Key", Value: someToken}}
+	crm.Sign.Secrets = []string{someSecret, someSecret}
+	archive := replay.DefaultEndpoint("archive", "http://127.0.0.1:9000/archive")
+	archive.Subscribe, archive.AllowPrivate = &replay.Subscription{}, true
+	archive.Retry = replay.RetryPolicy{Initial: time.Second, Cap: 5 * time.Minute, Multiplier: 2, MaxAttempts: 50, On: archive.Retry.On}
+	for i, want := range []replay.Endpoint{crm, archive} {
+		if got := c.endpoints()[i]; !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	}
+}
+
+const twoSources = "sources:\n  - {name: a, token: " + someToken + ", labels: {team: sales, city: k}}\n  - {name: b, token: " + someToken + ", labels: {team: sales}}\n"
+
+func parsed(t *testing.T, text string) *config {
+	t.Helper()
+	c, err := parseConfig("f.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestEndpointDefaults: what is not written is the default; what is written as zero is zero.
+func TestEndpointDefaults(t *testing.T) {
+	c := parsed(t, "endpoints:\n  - {name: x, url: 'http://h/'}\n  - {name: y, url: 'http://h/', breaker: {failures: 0}, retry: {max_attempts: 3}, retry_on: []}\n")
+	list := c.endpoints()
+	if want := replay.DefaultEndpoint("x", "http://h/"); !reflect.DeepEqual(list[0], want) {
+		t.Errorf("got  %+v\nwant %+v", list[0], want)
+	}
+	want := replay.DefaultEndpoint("y", "http://h/")
+	want.Breaker.Failures, want.Retry.MaxAttempts, want.Retry.On = 0, 3, []string{}
+	if !reflect.DeepEqual(list[1], want) {
+		t.Errorf("got  %+v\nwant %+v", list[1], want)
+	}
+	if got := defaultConfig().endpoints(); len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestSubscribe: without the key nothing, empty everything; labels choose among the sources.
+func TestSubscribe(t *testing.T) {
+	for text, want := range map[string]*replay.Subscription{
+		"":                                   nil,
+		"subscribe: {}":                      {},
+		"subscribe: {steps: [paid]}":         {Steps: []string{"paid"}},
+		"subscribe: {sources: [b, a]}":       {Sources: []string{"b", "a"}},
+		"subscribe: {labels: {team: sales}}": {Sources: []string{"a", "b"}, Labels: map[string]string{"team": "sales"}},
+		"subscribe: {labels: {city: k}}":     {Sources: []string{"a"}, Labels: map[string]string{"city": "k"}},
+		"subscribe: {sources: [b], labels: {team: sales}}": {Sources: []string{"b"}, Labels: map[string]string{"team": "sales"}},
+		"subscribe: {labels: {team: sales, city: k}}":      {Sources: []string{"a"}, Labels: map[string]string{"team": "sales", "city": "k"}},
+	} {
+		c := parsed(t, twoSources+"endpoints:\n  - name: x\n    url: http://h/\n    "+text+"\n")
+		if got := c.endpoints()[0].Subscribe; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, want %+v", text, got, want)
+		}
+	}
+}
+
+func TestEndpointErrorsNameLineAndKey(t *testing.T) {
+	const secret = "S3cret"
+	t.Setenv("CRM_URL_TEST", "ftp://h/?t="+secret)
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, []byte(secret+"\nX: "+secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const head = twoSources + "endpoints:\n  - name: crm\n    url: https://crm.example.org/hooks\n" // 6 lines
+	for _, c := range []struct{ name, text, want string }{
+		{"unknown key", head + "    tiemout: 1s\n", `f.yaml: [7:5] unknown field "tiemout"`},
+		{"unknown inner key", head + "    retry:\n      sched: [1s]\n", `f.yaml: [8:7] unknown field "sched"`},
+		{"wrong type", head + "    concurrency: many\n", "f.yaml: [7:18]"},
+		{"wrong duration", head + "    timeout: soon\n", `f.yaml: [7:14] "soon" is no duration such as`},
+		{"number for a duration", head + "    timeout: 10\n", `f.yaml: [7:14] "10" is no duration such as`},
+		{"list for a duration", head + "    timeout: [1s]\n", "is no duration such as"},
+		{"wrong step", head + "    retry: {schedule: [1s, later]}\n", `f.yaml: [7:28] "later" is no duration such as`},
+		{"no name", twoSources + "endpoints:\n  - url: http://h/\n", `f.yaml:5: endpoints[0].name: "" must be lower-case`},
+		{"a URL as name", twoSources + "endpoints:\n  - name: http://h/\n    url: http://h/\n", `f.yaml:5: endpoints[0].name: "http://h/" must be lower-case`},
+		{"twice", head + "  - name: crm\n    url: http://h/\n", `f.yaml:7: endpoints[1].name: the endpoint "crm" is there twice`},
+		{"no URL", twoSources + "endpoints:\n  - name: crm\n", "f.yaml:5: endpoints[0].url: must begin with http:// or https://"},
+		{"password", twoSources + "endpoints:\n  - name: crm\n    url: http://u:" + secret + "@h/\n", "f.yaml:6: endpoints[0].url: must have no user and password"},
+		{"URL by environment", twoSources + "endpoints:\n  - name: crm\n    url: ${CRM_URL_TEST}\n", "f.yaml:6: endpoints[0].url: must begin with"},
+		{"unset URL", twoSources + "endpoints:\n  - name: crm\n    url: ${HOOKTAPE_TEST_UNSET}\n", "f.yaml:6: endpoints[0].url: the environment variable HOOKTAPE_TEST_UNSET is not set"},
+		{"unknown source", head + "    subscribe:\n      sources: [a, c]\n", `f.yaml:8: endpoints[0].subscribe.sources[1]: there is no source "c"; there are a, b`},
+		{"no source at all", "endpoints:\n  - {name: crm, url: 'http://h/', subscribe: {sources: [c]}}\n", `f.yaml:2: endpoints[0].subscribe.sources[0]: there is no source "c"; there are none`},
+		{"label of nobody", head + "    subscribe:\n      labels: {team: marketing}\n",
+			"f.yaml:8: endpoints[0].subscribe.labels: no source that is asked for has all of these labels; a has city: k, a has team: sales, b has team: sales"},
+		{"labels of others", head + "    subscribe:\n      sources: [b]\n      labels: {city: k}\n", "f.yaml:9: endpoints[0].subscribe.labels: no source"},
+		{"kind", head + "    subscribe: {kinds: [flows]}\n", `f.yaml:7: endpoints[0].subscribe.kinds[0]: "flows" is none of`},
+		{"header", head + "    headers:\n      - {name: Host, value: " + secret + "}\n", "f.yaml:8: endpoints[0].headers[0]: Host is written by"},
+		{"header without value", head + "    headers:\n      - name: X-Key\n", "f.yaml:8: endpoints[0].headers[0]: needs value or value_file"},
+		{"header with both", head + "    headers:\n      - {name: X-Key, value: " + secret + ", value_file: /x}\n", "f.yaml:8: endpoints[0].headers[0].value_file: value and value_file exclude"},
+		{"header from nowhere", head + "    headers:\n      - {name: X-Key, value_file: /nowhere/x}\n", "f.yaml:8: endpoints[0].headers[0].value_file: open /nowhere/x"},
+		{"header of two lines", head + "    headers:\n      - {name: X-Key, value_file: " + empty + "}\n", "f.yaml:8: endpoints[0].headers[0]: the value of X-Key has characters"},
+		{"unset header", head + "    headers:\n      - {name: X-Key, value: '${HOOKTAPE_TEST_UNSET}'}\n", "f.yaml:8: endpoints[0].headers[0].value: the environment variable HOOKTAPE_TEST_UNSET"},
+		{"timeout", head + "    timeout: 0s\n", "f.yaml:7: endpoints[0].timeout: must be more than 0"},
+		{"rate", head + "    rate: -1\n", "f.yaml:7: endpoints[0].rate: must be a number"},
+		{"concurrency", head + "    concurrency: 0\n", "f.yaml:7: endpoints[0].concurrency: must lie between"},
+		{"order", head + "    order: strict\n", `f.yaml:7: endpoints[0].order: "strict" is neither none nor subscriber`},
+		{"two ways to retry", head + "    retry:\n      schedule: [1s]\n      initial: 1s\n      cap: 1m\n      multiplier: 2\n", "f.yaml:8: endpoints[0].retry.schedule: excludes initial"},
+		{"endless retry", head + "    retry:\n      initial: 1s\n      cap: 1m\n      multiplier: 2\n", "endpoints[0].retry: needs max_attempts or max_age"},
+		{"half an exponential retry", head + "    retry:\n      initial: 1s\n      max_attempts: 3\n", "endpoints[0].retry.cap: must not be less than initial"},
+		{"step", head + "    retry: {schedule: [1s, 0s]}\n", "f.yaml:7: endpoints[0].retry.schedule[1]: must be more than 0"},
+		{"no step", head + "    retry: {schedule: []}\n", "f.yaml:7: endpoints[0].retry.schedule: must have a step"},
+		{"retry on", head + "    retry_on: [no_answer, 200]\n", `f.yaml:7: endpoints[0].retry_on[1]: "200" must be`},
+		{"breaker", head + "    breaker: {probe_after: 1h}\n", "f.yaml:7: endpoints[0].breaker.probe_max: must not be less"},
+		{"signing secret", head + "    sign:\n      secrets:\n        - value: " + secret + "\n", "f.yaml:9: endpoints[0].sign.secrets[0]: must be whsec_"},
+		{"certificate", head + "    tls:\n      ca_file: /nowhere/ca.pem\n", "f.yaml:8: endpoints[0].tls.ca_file: open /nowhere/ca.pem"},
+		{"key without certificate", head + "    tls:\n      key_file: /nowhere/key.pem\n", "endpoints[0].tls.cert_file: is missing, for there is a key_file"},
+		{"shard", head + "replay:\n  shard: 5/4\n", `f.yaml:8: replay.shard: "5/4" is no shard such as 2/4`},
+		{"shard zero", head + "replay:\n  shard: 0/4\n", `f.yaml:8: replay.shard: "0/4" is no shard`},
+		{"shard in words", head + "replay:\n  shard: two\n", `f.yaml:8: replay.shard: "two" is no shard`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := parseConfig("f.yaml", []byte(c.text))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+			if err != nil && (strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), someToken)) {
+				t.Errorf("the message shows a secret: %v", err)
+			}
+		})
+	}
+	_, err := parseConfig("f.yaml", []byte(head+"    timeout: 0s\n    rate: -1\n    order: x\n"))
+	if err == nil || strings.Count(err.Error(), "f.yaml:") != 3 {
+		t.Errorf("not all is said at once: %v", err)
+	}
+}
+
+func TestShard(t *testing.T) {
+	if index, count, err := parsed(t, "replay: {shard: 2/4}").shard(); index != 2 || count != 4 || err != nil {
+		t.Errorf("%d/%d, %v", index, count, err)
+	}
+	if index, count, err := defaultConfig().shard(); index != 1 || count != 1 || err != nil {
+		t.Errorf("%d/%d, %v", index, count, err)
+	}
+}
+
+// TestFirstConfigIsValid: also with its commented parts put into force.
+func TestFirstConfigIsValid(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hooktape.yaml")
+	if _, err := ensureConfig(path); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := parsed(t, string(text)); len(c.Endpoints) != 0 || !c.Replay.AllowPrivate {
+		t.Errorf("%+v", c)
+	}
+	live := strings.NewReplacer("# endpoints:", "endpoints:", "#   - name", "  - name", "#     ", "    ").Replace(string(text))
+	if list := parsed(t, live).endpoints(); len(list) != 1 || list[0].Subscribe == nil || list[0].Name != "crm" {
+		t.Errorf("%+v", list)
+	}
+}
