@@ -25,7 +25,7 @@ test: engine lint ## run all tests: unit, fuzz seeds, end to end on the real eng
 	HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test $(race) -p 1 -timeout 10m ./...
 
 .PHONY: torture
-torture: engine ## kill, starve and freeze the real processes, and count what is lost (3 minutes)
+torture: engine ## kill, starve and freeze the real processes and an endpoint, and count what is lost (5 minutes)
 	go run ./proof/torture
 
 .PHONY: bench-ingest

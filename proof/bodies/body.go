@@ -8,10 +8,19 @@ import (
 )
 
 // Source makes the bodies of one seed.
-type Source struct{ seed uint64 }
+type Source struct {
+	seed   uint64
+	people uint64 // 0: ever new ones
+}
 
 // New returns the source of a seed.
-func New(seed uint64) Source { return Source{seed} }
+func New(seed uint64) Source { return Source{seed: seed} }
+
+// Among makes all webhooks those of so many subscribers, each of whom has many then.
+func (s Source) Among(people uint64) Source {
+	s.people = people
+	return s
+}
 
 // eventsEach is how many webhooks a subscriber sets off, on average, and among how many of the latest subscribers' they lie:
 // most too far apart for a compressor to find them.
@@ -34,7 +43,7 @@ func (s Source) Step(number uint64) string {
 // Append appends the body of the number-th request. No other has the same, for each has a number of its own in it.
 func (s Source) Append(dst []byte, number uint64) []byte {
 	d := people.Throw(s.seed, 2, number)
-	p, own := s.person(mixing + number/eventsEach - uint64(d.Early(mixing)))
+	p, own := s.person(s.who(number, &d))
 	now := start + int64(time.Duration(number)*pace/time.Second)
 	created := now - p.created
 	seen := now - int64(d.Early(600))
@@ -68,6 +77,15 @@ func (s Source) Append(dst []byte, number uint64) []byte {
 	dst = p.appendUTM(append(dst, '"'), &own)
 	dst = appendFields(dst, &d)
 	return append(strconv.AppendUint(append(dst, `,"Заказ":"`...), 1_000_000+number, 10), `"}`...)
+}
+
+// who is the subscriber who sets off the number-th webhook.
+func (s Source) who(number uint64, d *people.Dice) uint64 {
+	who := mixing + number/eventsEach - uint64(d.Early(mixing))
+	if s.people > 0 {
+		return who % s.people
+	}
+	return who
 }
 
 func (p *person) appendContacts(dst []byte, own *people.Dice) []byte {

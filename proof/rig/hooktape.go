@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // The one source that the hooktape of a rig knows.
@@ -17,23 +18,33 @@ const (
 // made and thrown away.
 const NoClickHouse = "http://127.0.0.1:1/hooktape"
 
-// Hooktape is a `hooktape ingest`.
+// Hooktape is one of hooktape's processes.
 type Hooktape struct {
 	*Process
-	Addr string // of the hooks
-	Ops  string // of the profiles
-	rig  *Rig
-	dir  string
-	dsn  string
+	Addr    string // of the hooks, or of the API
+	Ops     string // of the profiles
+	rig     *Rig
+	dir     string
+	dsn     string
+	command []string // what is run, and last the flag that takes Addr
 }
 
 // NewHooktape starts a `hooktape ingest` with a spool of its own. settings are added to its configuration file.
 func (r *Rig) NewHooktape(ctx context.Context, dsn, settings string) (*Hooktape, error) {
-	dir, err := r.NewDir("hooktape")
+	return r.newHooktape(ctx, dsn, settings, "ingest", "--ingest-addr")
+}
+
+// NewDeliverer starts a `hooktape replay serve`: it delivers live events and replays, to the endpoints in settings.
+func (r *Rig) NewDeliverer(ctx context.Context, dsn, settings string) (*Hooktape, error) {
+	return r.newHooktape(ctx, dsn, settings, "replay", "serve", "--api-addr")
+}
+
+func (r *Rig) newHooktape(ctx context.Context, dsn, settings string, command ...string) (*Hooktape, error) {
+	dir, err := r.NewDir(command[0])
 	if err != nil {
 		return nil, err
 	}
-	h := &Hooktape{rig: r, dir: dir, dsn: dsn}
+	h := &Hooktape{rig: r, dir: dir, dsn: dsn, command: command}
 	if h.Addr, err = FreeAddr(); err != nil {
 		return nil, err
 	}
@@ -55,8 +66,8 @@ func (h *Hooktape) Point(dsn string) { h.dsn = dsn }
 
 // Start starts hooktape again after Kill or Stop, over the same spool and at the same address. It returns when it answers.
 func (h *Hooktape) Start(ctx context.Context) error {
-	p, err := h.rig.start(h.dir+".log", filepath.Join(h.rig.bin, "hooktape"), "ingest", "--data", h.dir,
-		"--ingest-addr", h.Addr, "--ops-addr", h.Ops, "--clickhouse-dsn", h.dsn)
+	p, err := h.rig.start(h.dir+".log", filepath.Join(h.rig.bin, "hooktape"), append(slices.Clone(h.command), h.Addr,
+		"--data", h.dir, "--ops-addr", h.Ops, "--clickhouse-dsn", h.dsn)...)
 	if err != nil {
 		return err
 	}

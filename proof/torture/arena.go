@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -44,21 +45,28 @@ var faults = []fault{
 	{"power cut", powerCut},
 }
 
-// all lets the faults happen, some at a time, and shows the table. Its error says what was not as promised.
+// all lets the faults happen, some at a time, and shows the tables. Its error says what was not as promised.
 func (a *arena) all(ctx context.Context, only string) error {
+	here := slices.DeleteFunc(slices.Clone(faults), func(f fault) bool { return !strings.Contains(f.name, only) })
+	there := slices.DeleteFunc(slices.Clone(endpointFaults), func(f endpointFault) bool { return !strings.Contains(f.name, only) })
+	stored, received := make([]row, len(here)), make([]receivedRow, len(there))
+	failed := make([]error, len(here)+len(there))
 	var group errgroup.Group
 	group.SetLimit(a.atOnce)
-	rows, failed := make([]row, len(faults)), make([]error, len(faults))
-	for i, f := range faults {
-		if rows[i].fault = f.name; strings.Contains(f.name, only) {
-			group.Go(func() error {
-				failed[i] = a.one(ctx, f, &rows[i])
-				return nil
-			})
-		}
+	begin := func(i int, one func() error) {
+		group.Go(func() error { failed[i] = one(); return nil }) // a fault that is not survived does not spare the others
 	}
-	_ = group.Wait() // a fault that is not survived does not spare the others
-	printTable(a.out, rows)
+	for i, f := range there { // first, for they take longest
+		received[i].fault = f.name
+		begin(len(here)+i, func() error { return a.oneDelivered(ctx, f, &received[i]) })
+	}
+	for i, f := range here {
+		stored[i].fault = f.name
+		begin(i, func() error { return a.one(ctx, f, &stored[i]) })
+	}
+	_ = group.Wait()
+	printStored(a.out, stored)
+	printReceived(a.out, received)
 	return errors.Join(failed...)
 }
 
@@ -85,7 +93,7 @@ func (a *arena) one(ctx context.Context, f fault, r *row) (err error) {
 func (a *arena) say(fault, format string, args ...any) {
 	a.printing.Lock()
 	defer a.printing.Unlock()
-	fmt.Fprintf(a.out, "%6.1fs  %-18s %s\n", time.Since(a.begun).Seconds(), fault, fmt.Sprintf(format, args...))
+	fmt.Fprintf(a.out, "%6.1fs  %-19s %s\n", time.Since(a.begun).Seconds(), fault, fmt.Sprintf(format, args...))
 }
 
 // moment is a random time until the next blow.

@@ -1,11 +1,14 @@
 // Command torture lets everything go wrong that hooktape promises to survive, under load, and counts what was promised
-// against what is stored.
+// against what is stored, and what is stored against what an endpoint got.
 //
-//	go run ./proof/torture          two to three minutes
-//	go run ./proof/torture -short   half a minute
+//	go run ./proof/torture          about five minutes
+//	go run ./proof/torture -short   less than one
 //
 // Each fault has a hooktape, a spool and a ClickHouse of its own. After the fault the load ends, the spool drains, and every
-// id that was answered with 200 must be in ClickHouse once, with the bytes that were sent. The program fails when one is not.
+// id that was answered with 200 must be in ClickHouse once, with the bytes that were sent. Where an endpoint is what fails,
+// or the process that delivers to it, the endpoint's own ledger must show every event, each as often as attempts are
+// recorded at most, a subscriber's in order, and none while it has asked to be left alone. The program fails when one
+// promise is not kept.
 package main
 
 import (

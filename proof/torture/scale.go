@@ -11,13 +11,22 @@ type scale struct {
 	between time.Duration // two blows, at most
 	away    time.Duration // how long ClickHouse is
 	frozen  time.Duration // how long ClickHouse is, each time
+
+	arrivals   float64       // requests a second while an endpoint fails
+	down       time.Duration // how long an endpoint fails
+	retryAfter time.Duration // asked for by an endpoint that answers 429
+	replayed   uint64        // events of the replay whose process is killed
+	replayRate float64       // its rate, so that it outlives the kills
+	kills      int           // of that process
 }
 
 var (
-	full = scale{atMost: 8 * time.Minute, atOnce: 2, rate: 3000, blows: 6, between: 1500 * time.Millisecond,
-		away: 30 * time.Second, frozen: 4 * time.Second}
-	brief = scale{atMost: 2 * time.Minute, atOnce: 4, rate: 1500, blows: 2, between: 400 * time.Millisecond,
-		away: 5 * time.Second, frozen: 2 * time.Second}
+	full = scale{atMost: 12 * time.Minute, atOnce: 2, rate: 3000, blows: 6, between: 1500 * time.Millisecond,
+		away: 30 * time.Second, frozen: 4 * time.Second,
+		arrivals: 400, down: time.Minute, retryAfter: 5 * time.Second, replayed: 50_000, replayRate: 3000, kills: 10}
+	brief = scale{atMost: 3 * time.Minute, atOnce: 4, rate: 1500, blows: 2, between: 400 * time.Millisecond,
+		away: 5 * time.Second, frozen: 2 * time.Second,
+		arrivals: 100, down: 20 * time.Second, retryAfter: 3 * time.Second, replayed: 2000, replayRate: 400, kills: 3}
 )
 
 // connections is how many the load has.

@@ -38,7 +38,10 @@ func (r *row) broken() error {
 	return nil
 }
 
-func printTable(out io.Writer, rows []row) {
+func printStored(out io.Writer, rows []row) {
+	if len(rows) == 0 {
+		return
+	}
 	all := row{fault: "all"}
 	for _, r := range rows {
 		all.add(r)

@@ -22,6 +22,7 @@ type trial struct {
 	hooktape *rig.Hooktape // nil where it runs in this process
 	local    *local        // nil where it is a process
 	load     *load.Run
+	delivery *delivery // nil where nothing is delivered
 }
 
 const (
@@ -47,19 +48,41 @@ func (t *trial) dsn() string { return t.engine.DSN("hooktape") }
 
 // startLoad returns when events arrive in ClickHouse: whatever is struck then was at work.
 func (t *trial) startLoad(ctx context.Context) error {
-	t.load = load.Start(ctx, load.Options{Addr: t.addr, Source: rig.Source, Token: rig.Token, Bodies: bodies.New(seed),
-		Connections: connections, Rate: t.rate})
+	return t.startLoadOf(ctx, load.Options{Bodies: bodies.New(seed), Rate: t.rate})
+}
+
+func (t *trial) startLoadOf(ctx context.Context, o load.Options) error {
+	o.Addr, o.Source, o.Token, o.Connections = t.addr, rig.Source, rig.Token, connections
+	t.load = load.Start(ctx, o)
 	return t.until(ctx, "the first event in ClickHouse", func() bool { return t.stored(ctx) > 0 })
 }
 
 // until waits until done says so. A hooktape that has ended by itself is not waited for.
 func (t *trial) until(ctx context.Context, what string, done func() bool) error {
-	ended := func() bool { return t.hooktape != nil && t.hooktape.Ended() }
-	err := rig.Until(ctx, patience, what, func() bool { return ended() || done() })
-	if ended() {
-		return fmt.Errorf("waiting for %s: hooktape has ended: %s", what, t.hooktape.Said())
+	var ended *rig.Hooktape
+	err := rig.Until(ctx, patience, what, func() bool {
+		for _, h := range t.hooktapes() {
+			if h.Ended() {
+				ended = h
+			}
+		}
+		return ended != nil || done()
+	})
+	if ended != nil {
+		return fmt.Errorf("waiting for %s: hooktape has ended: %s", what, ended.Said())
 	}
 	return err
+}
+
+// hooktapes are the processes of hooktape that there are.
+func (t *trial) hooktapes() (list []*rig.Hooktape) {
+	if t.hooktape != nil {
+		list = append(list, t.hooktape)
+	}
+	if t.delivery != nil && t.delivery.Hooktape != nil {
+		list = append(list, t.delivery.Hooktape)
+	}
+	return list
 }
 
 // stored is how many events are in ClickHouse; 0 also while it cannot say.
@@ -118,8 +141,11 @@ func (t *trial) end() {
 	if t.load != nil {
 		t.load.Stop()
 	}
-	if t.hooktape != nil {
-		t.hooktape.Kill()
+	for _, h := range t.hooktapes() {
+		h.Kill()
+	}
+	if t.delivery != nil {
+		t.delivery.sink.Close()
 	}
 	if t.local != nil {
 		t.local.stop()
