@@ -32,6 +32,10 @@ torture: engine ## kill, starve and freeze the real processes and an endpoint, a
 bench-ingest: engine ## measure the cost of the promise (10 minutes, wants a quiet machine)
 	go run ./proof/benchingest
 
+.PHONY: bench-replay
+bench-replay: engine ## measure what delivery achieves beside a bare loop (5 minutes, wants a quiet machine)
+	go run ./proof/benchreplay
+
 .PHONY: fuzz
 fuzz: ## fuzz each decoder for a minute
 	go test ./bothelp -fuzz FuzzDecode$$ -fuzztime 60s -fuzzminimizetime 1s
