@@ -124,17 +124,17 @@ func (a *agenda) unloaded(n int) (items []*item) {
 	return items
 }
 
-// loaded counts the deliveries at the front whose events are there.
-func (a *agenda) loaded() (n int) {
+// loaded tells whether the first n deliveries that go next have their events.
+func (a *agenda) loaded(n int) bool {
 	for _, queue := range [][]*item{a.again, a.fresh} {
-		for _, it := range queue {
+		for _, it := range queue[:min(n, len(queue))] {
 			if it.event == nil && !it.gone {
-				return n
+				return false
 			}
-			n++
 		}
+		n -= min(n, len(queue))
 	}
-	return n
+	return n == 0
 }
 
 // done takes back what was popped, in the state that its attempt left it in. It returns where ClickHouse must be read

@@ -15,10 +15,10 @@ import (
 // What a lane holds in memory: the keys of some thousand deliveries, the events of those that go next, and the keys of
 // deliveries that wait for another attempt. The others stay in ClickHouse.
 const (
-	pageSize     = 2000 // deliveries read at once
-	fewWaiting   = 1000 // below this the next page is read
+	pageSize     = 10_000 // deliveries read at once
+	fewWaiting   = 5_000  // below this the next page is read
 	maxRetries   = 100_000
-	payloadCount = 500     // events loaded at once
+	payloadCount = 3_000   // events loaded at once: ClickHouse reads 8,192 rows for one as for all; a parameter takes no more ids
 	payloadBytes = 8 << 20 // … unless they are larger than this
 )
 

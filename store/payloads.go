@@ -14,7 +14,7 @@ import (
 
 // inPieces keeps the server from holding more than a few bodies: it reads in the order of the primary key, in blocks of
 // about a megabyte, and goes on only as the rows are taken.
-var inPieces = clickhouse.Settings{"optimize_read_in_order": 1, "max_threads": 1, "max_block_size": 64, "preferred_block_size_bytes": 1 << 20}
+var inPieces = clickhouse.Settings{"optimize_read_in_order": 1, "max_threads": 1, "max_block_size": 256, "preferred_block_size_bytes": 1 << 20}
 
 // Payloads returns what of the events is needed to send them, in order of arrival: not their paths, queries and what was
 // read from their bodies. It stops behind the event with which the bodies have maxBytes or more, so that there is at
