@@ -54,10 +54,9 @@ func matching(sel event.Selection) (*conditions, error) {
 		c.add("(bothelp_user_id IN {} OR messenger_user_id IN {})", "Array(String)", texts(known))
 	}
 	for _, name := range slices.Sorted(maps.Keys(sel.Fields)) {
-		// A field that is absent reads as empty, and is not the same as an empty one.
+		// Not fields[name]: there an absent field is like an empty one, and the name '' is not always found.
 		key := c.bind("String", name)
-		c.require("mapContains(fields, " + key + ")")
-		c.add("fields["+key+"] = {}", "String", sel.Fields[name])
+		c.add("arrayExists((k, v) -> k = "+key+" AND v = {}, mapKeys(fields), mapValues(fields))", "String", sel.Fields[name])
 	}
 	if sel.Text != "" {
 		c.add("position(body, {}) > 0", "String", sel.Text)
