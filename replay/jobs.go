@@ -19,6 +19,7 @@ const (
 
 // jobs is what the runner remembers of replays between two looks.
 type jobs struct {
+	halted    map[uuid.UUID]string       // why the lane has stopped itself, until that is a command
 	done      map[uuid.UUID]bool         // the lane has found nothing left
 	notBefore map[laneID]time.Time       // when a lane may be started again
 	progress  map[uuid.UUID]event.Replay // as written last
@@ -26,7 +27,7 @@ type jobs struct {
 }
 
 func newJobs() jobs {
-	return jobs{done: map[uuid.UUID]bool{}, notBefore: map[laneID]time.Time{}, progress: map[uuid.UUID]event.Replay{}}
+	return jobs{halted: map[uuid.UUID]string{}, done: map[uuid.UUID]bool{}, notBefore: map[laneID]time.Time{}, progress: map[uuid.UUID]event.Replay{}}
 }
 
 // replays brings each unfinished replay as far as it can be brought now, and plans the lanes of those that run. Only the
@@ -44,6 +45,10 @@ func (r *Runner) replays(ctx context.Context, steering map[string]store.Steered)
 			job.Rate = *wanted.Rate
 		}
 		switch {
+		case r.jobs.halted[job.ID] != "":
+			if err = r.command(ctx, job.ID, event.ActionPause, r.jobs.halted[job.ID]); err == nil {
+				delete(r.jobs.halted, job.ID) // the next look finds the command
+			}
 		case wanted.Action == event.ActionCancel:
 			err = r.cancel(ctx, job, wanted)
 		case wanted.Action == event.ActionPause:
@@ -52,7 +57,7 @@ func (r *Runner) replays(ctx context.Context, steering map[string]store.Steered)
 			err = r.finish(ctx, job)
 		default:
 			if err = r.save(ctx, job, event.ReplayRunning, ""); err == nil {
-				plans = r.plan(ctx, plans, job)
+				plans = r.plan(plans, job)
 			}
 		}
 		if err != nil {
@@ -69,10 +74,10 @@ func (r *Runner) replays(ctx context.Context, steering map[string]store.Steered)
 }
 
 // plan adds the lane of a running replay, or pauses it when its endpoint is gone.
-func (r *Runner) plan(ctx context.Context, plans []plan, job event.Replay) []plan {
+func (r *Runner) plan(plans []plan, job event.Replay) []plan {
 	e, err := resolve(*r.endpoints.Load(), r.options.AllowPrivate, job.Endpoint, job.URL)
 	if err != nil {
-		r.command(ctx, job.ID, event.ActionPause, err.Error())
+		r.jobs.halted[job.ID] = err.Error()
 		return plans
 	}
 	retry := e.Retry
@@ -154,11 +159,8 @@ func (r *Runner) write(ctx context.Context, job event.Replay, state event.Replay
 }
 
 // command is something that the program itself wants of a replay.
-func (r *Runner) command(ctx context.Context, id uuid.UUID, action event.Action, why string) {
-	c := event.Command{At: time.Now(), Target: id.String(), Action: action, By: "hooktape", Reason: why}
-	if err := r.store.AddCommand(ctx, c); err != nil {
-		r.logger.Warn("a command of the program's own is not stored", "replay_id", id, "action", action, "error", err)
-	}
+func (r *Runner) command(ctx context.Context, id uuid.UUID, action event.Action, why string) error {
+	return r.store.AddCommand(ctx, event.Command{At: time.Now(), Target: id.String(), Action: action, By: "hooktape", Reason: why})
 }
 
 // adoptOrphans freezes replays whose maker died before doing so, and lets them run.

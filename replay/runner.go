@@ -130,7 +130,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		}
 		select {
 		case e := <-r.ended:
-			r.lost(ctx, e)
+			r.lost(e)
 		case <-tick.C:
 		case <-ctx.Done():
 		}
@@ -173,10 +173,22 @@ func (r *Runner) look(ctx context.Context) error {
 	return r.saveStates(ctx)
 }
 
-// refreshTargets makes a target for each configured endpoint, anew when it has changed, and pauses and resumes them.
+// refreshTargets makes a target for each configured endpoint, anew when it has changed, lets go of those that nothing
+// needs any more, and pauses and resumes them.
 func (r *Runner) refreshTargets(steering map[string]store.Steered) {
+	needed := map[string]bool{}
 	for _, e := range *r.endpoints.Load() {
+		needed[e.Name] = true
 		r.target(e)
+	}
+	for id := range r.lanes {
+		needed[id.endpoint] = true
+	}
+	for name, t := range r.targets {
+		if !needed[name] {
+			t.client.CloseIdleConnections()
+			delete(r.targets, name)
+		}
 	}
 	for name, t := range r.targets {
 		switch s := steering[name]; s.Action {
@@ -263,6 +275,7 @@ func (r *Runner) start(ctx context.Context, p plan) error {
 			return err
 		}
 	}
+	delete(r.jobs.notBefore, p.id)
 	laneCtx, stop := context.WithCancel(ctx)
 	t.stop = stop
 	r.mu.Lock()
@@ -283,7 +296,7 @@ func (r *Runner) start(ctx context.Context, p plan) error {
 }
 
 // lost takes away a lane that has ended, and does what follows.
-func (r *Runner) lost(ctx context.Context, e endedLane) {
+func (r *Runner) lost(e endedLane) {
 	t := r.remove(e.id)
 	switch {
 	case e.err != nil:
@@ -291,7 +304,7 @@ func (r *Runner) lost(ctx context.Context, e endedLane) {
 		r.jobs.notBefore[e.id] = time.Now().Add(troublePause)
 	case e.halted != "":
 		t.lane.logger.Warn("the replay pauses itself", "reason", e.halted)
-		r.command(ctx, e.id.replay, event.ActionPause, e.halted)
+		r.jobs.halted[e.id.replay] = e.halted
 	case e.done:
 		r.jobs.done[e.id.replay] = true
 	default:

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -19,7 +18,6 @@ import (
 	"hooktape/event"
 	"hooktape/internal/enginetest"
 	"hooktape/replay"
-	"hooktape/replay/api"
 )
 
 var private = replay.Options{AllowPrivate: true}
@@ -423,41 +421,5 @@ func TestOutcomesCannotBeNoted(t *testing.T) {
 	}
 	if n := len(got.all()); n != 0 {
 		t.Errorf("%d requests were sent and could not be noted", n)
-	}
-}
-
-func TestReadyz(t *testing.T) {
-	t.Parallel()
-	engine := enginetest.Start(t)
-	db := openStore(t, engine.DSN("hooktape"))
-	s := startSender(t, db, t.TempDir(), private)
-	service := replay.NewService(db, func() []replay.Endpoint { return nil }, false)
-	handler, err := api.New(api.Options{Store: db, Service: service, Failing: s.runner.Failing, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	get := func(path string) (int, string) {
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		return w.Code, w.Body.String()
-	}
-	eventually(t, 5*time.Second, func() error {
-		if code, body := get("/readyz"); code != 200 || body != `{"clickhouse":"ok","ready":true}` {
-			return fmt.Errorf("%d %s", code, body)
-		}
-		return nil
-	})
-	engine.Kill()
-	eventually(t, 10*time.Second, func() error {
-		if code, body := get("/readyz"); code != 503 || !strings.Contains(body, `"ready":false`) {
-			return fmt.Errorf("%d %s", code, body)
-		}
-		return nil
-	})
-	if code, _ := get("/healthz"); code != 200 {
-		t.Errorf("healthz answers %d while ClickHouse is away", code)
-	}
-	if _, body := get("/readyz"); strings.Contains(body, "SELECT") || strings.Contains(body, "param_") || strings.Contains(body, "client_protocol_version") {
-		t.Errorf("readyz shows an internal message: %s", body)
 	}
 }

@@ -105,13 +105,15 @@ func (s *Service) Create(ctx context.Context, by Actor, key string, want Request
 	now := time.Now()
 	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, CreatedBy: by.Name, IdempotencyKey: key,
 		State: event.ReplayPlanned, Endpoint: e.Name, URL: e.URL, Selection: want.Selection, ReplayOptions: want.ReplayOptions}
+	// What cannot be written down is not done.
+	if err := s.audit(ctx, by, "replay.create", r.ID.String(), withoutSecrets(want, e)); err != nil {
+		return r, err
+	}
 	if err := s.store.SaveReplay(ctx, r); err != nil {
 		return r, err
 	}
-	if err := freeze(ctx, s.store, &r); err != nil {
-		return r, err
-	}
-	return r, s.audit(ctx, by, "replay.create", r.ID.String(), withoutSecrets(want, e))
+	err = freeze(ctx, s.store, &r)
+	return r, err
 }
 
 // withoutSecrets is a request as it may be kept for people to read: a URL's query and the headers' values are the
@@ -243,10 +245,10 @@ func (s *Service) Steer(ctx context.Context, by Actor, id uuid.UUID, action even
 	if perSecond < 0 {
 		return invalid("the rate must not be negative")
 	}
-	if err := s.store.AddCommand(ctx, event.Command{At: time.Now(), Target: id.String(), Action: action, Rate: perSecond, By: by.Name}); err != nil {
+	if err := s.audit(ctx, by, "replay."+string(action), id.String(), map[string]any{"rate": perSecond}); err != nil {
 		return err
 	}
-	return s.audit(ctx, by, "replay."+string(action), id.String(), map[string]any{"rate": perSecond})
+	return s.store.AddCommand(ctx, event.Command{At: time.Now(), Target: id.String(), Action: action, Rate: perSecond, By: by.Name})
 }
 
 // SteerEndpoint pauses or resumes all that goes to an endpoint.
@@ -257,10 +259,10 @@ func (s *Service) SteerEndpoint(ctx context.Context, by Actor, name string, acti
 	if _, err := s.resolve(name); err != nil {
 		return err
 	}
-	if err := s.store.AddCommand(ctx, event.Command{At: time.Now(), Target: name, Action: action, By: by.Name}); err != nil {
+	if err := s.audit(ctx, by, "endpoint."+string(action), name, nil); err != nil {
 		return err
 	}
-	return s.audit(ctx, by, "endpoint."+string(action), name, nil)
+	return s.store.AddCommand(ctx, event.Command{At: time.Now(), Target: name, Action: action, By: by.Name})
 }
 
 // EndpointStatus is an endpoint as it is configured, and where the delivery to it stands.

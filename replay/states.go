@@ -85,7 +85,6 @@ func (r *Runner) saveStates(ctx context.Context) error {
 			if err := r.saveState(ctx, s); err != nil {
 				return err
 			}
-			delete(r.targets, name)
 		}
 	}
 	return nil

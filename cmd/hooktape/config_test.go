@@ -116,6 +116,11 @@ func TestConfigErrorsNameLineAndKey(t *testing.T) {
 		{"share below", source + "traces:\n  sample: -0.1\n", "f.yaml:5: traces.sample: must lie between 0 and 1, is -0.1"},
 		{"share above", source + "traces:\n  sample: 10\n", "f.yaml:5: traces.sample: must lie between 0 and 1, is 10"},
 		{"share of nothing", source + "traces: {sample: .nan}\n", "f.yaml:4: traces.sample: must lie between 0 and 1, is NaN"},
+		{"token without a name", source + "api:\n  tokens:\n    - token: " + someToken + "\n", "f.yaml:6: api.tokens[0].name: must be there"},
+		{"short API token", source + "api:\n  tokens:\n    - {name: a, token: short}\n", "f.yaml:6: api.tokens[0].token: must have at least 16 characters"},
+		{"role", source + "api:\n  tokens:\n    - {name: a, token: " + someToken + ", role: boss}\n", `f.yaml:6: api.tokens[0].role: "boss" is none of read, replay, admin`},
+		{"tokens of one name", source + "api:\n  tokens:\n    - {name: a, token: " + someToken + "}\n    - {name: a, token: " + someToken + "x}\n", `f.yaml:7: api.tokens[1].name: the token "a" is there twice`},
+		{"tokens of one secret", source + "api:\n  tokens:\n    - {name: a, token: " + someToken + "}\n    - {name: b, token: " + someToken + "}\n", "f.yaml:7: api.tokens[1].token: is another one's as well"},
 		{"drain", source + "drain:\n  rows: 0\n", "drain: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -37,6 +37,26 @@ func (c endpointsListCmd) Run(e *env) error {
 	})
 }
 
+func printEndpoints(e *env, list []api.Endpoint) error {
+	t := newTable(e.stdout, "NAME", "STATE", "LIVE", "WAITING", "OLDEST", "FAILED", "URL", "REASON")
+	for _, p := range list {
+		live, oldest, waiting := "-", "-", uint64(0)
+		if p.Subscribed {
+			live = "yes"
+		}
+		if p.OldestOpen != nil {
+			oldest = local(*p.OldestOpen)
+		}
+		for state, n := range p.Backlog {
+			if !state.Final() {
+				waiting += n
+			}
+		}
+		t.row(p.Name, p.State, live, fmt.Sprint(waiting), oldest, fmt.Sprint(p.Backlog[event.Failed]), p.URL, orDash(p.Reason))
+	}
+	return t.end()
+}
+
 type (
 	endpointsPauseCmd struct {
 		Name string `arg:"" help:"The endpoint's name."`

@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	followQuiet = 5 * time.Second // between lines where there is no terminal
-	stalled     = 20 * time.Second
-	exitFailed  = exitCode(2)   // not all has been delivered
-	exitLeft    = exitCode(130) // Ctrl-C
+	followPoll  = 300 * time.Millisecond // between lines on a terminal
+	followQuiet = 5 * time.Second        // between lines where there is none
+	stalled     = 20 * time.Second       // a running replay's counts are written every two
+	exitFailed  = exitCode(2)            // not all has been delivered
+	exitLeft    = exitCode(130)          // Ctrl-C
 )
 
 type replayWatchCmd struct {
@@ -157,13 +158,18 @@ func tally(total uint64, counts map[event.DeliveryState]uint64) string {
 // bar is one line: how much is done, the counts, the speed and the time that is left at it.
 func bar(p api.Progress) string {
 	r := p.Replay
-	done := r.Counts[event.Delivered] + r.Counts[event.Failed] + r.Counts[event.Cancelled]
-	line := progressBar(done, r.Total) + "  " + tally(r.Total, r.Counts)
+	line := progressBar(r.Counts[event.Delivered]+r.Counts[event.Failed]+r.Counts[event.Cancelled], r.Total) + "  " + tally(r.Total, r.Counts)
 	if r.PerSecond > 0 {
 		line += fmt.Sprintf("  %.0f/s", r.PerSecond)
 	}
 	if p.SecondsLeft != nil {
-		line += ", " + timeLeft(*p.SecondsLeft) + " left"
+		line += ", " + seconds(*p.SecondsLeft) + " left"
 	}
 	return line
+}
+
+// seconds writes a number of seconds as people say it.
+func seconds(n float64) string {
+	const most = 1e9 // three decades
+	return time.Duration(min(n, most) * float64(time.Second)).Round(time.Second).String()
 }

@@ -38,6 +38,7 @@ type process struct {
 	registry  *prometheus.Registry
 	sources   atomic.Pointer[ingest.Sources]
 	endpoints atomic.Pointer[[]replay.Endpoint]
+	read      fileStamp       // the configuration file as it was at the start
 	changed   []func(*config) // take what may change while running into use
 	migrated  chan struct{}   // closed when the tables are there
 	closers   []func() error
@@ -59,6 +60,7 @@ func (p *process) run() (err error) {
 	ctx, fail := context.WithCancelCause(p.ctx)
 	defer fail(nil)
 	accepting, storing, engine := newStage(ctx, fail), newStage(ctx, fail), newStage(ctx, fail)
+	p.read = stamp(p.cli.configPath()) // before anything answers: what is changed from then on is a change
 	p.migrated = make(chan struct{})
 	p.registry = prometheus.NewRegistry()
 	p.sources.Store(p.cfg.sources())
@@ -90,10 +92,10 @@ func (p *process) run() (err error) {
 		}
 		flush = append(flush, recorder.Flush)
 	}
+	accepting.run(p.watchConfig)
 	if err := p.startOps(accepting); err != nil {
 		return err
 	}
-	accepting.run(p.watchConfig)
 	engineUp := make(chan struct{})
 	if err := p.startEngine(engine, engineUp); err != nil {
 		return err

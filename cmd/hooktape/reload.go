@@ -23,8 +23,7 @@ func (p *process) watchConfig(ctx context.Context) error {
 	failures, _ := otel.Meter("hooktape").Int64Counter("hooktape.config.reload.failures", metric.WithUnit("{failure}"),
 		metric.WithDescription("Configuration files that were refused while running."))
 
-	path := p.cli.configPath()
-	seen := stamp(path)
+	path, seen := p.cli.configPath(), p.read
 	tick := time.NewTicker(reloadPoll)
 	defer tick.Stop()
 	for {

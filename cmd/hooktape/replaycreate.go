@@ -1,9 +1,10 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -20,10 +21,10 @@ type replayCreateCmd struct {
 	To                []string `required:"" sep:"none" placeholder:"ENDPOINT" help:"Where to send: a configured endpoint's name, or a URL. A value that is a time ends the range, as --until does."`
 	DryRun            bool     `help:"Say what would be sent, and send nothing."`
 	Rate              float64  `placeholder:"N" help:"At most N requests a second (default: as fast as the endpoint answers)."`
-	Concurrency       uint16   `default:"4" placeholder:"N" help:"At most N requests at once; with 1 the events go out strictly in order."`
-	Order             string   `enum:"none,subscriber" default:"none" placeholder:"ORDER" help:"none: nothing waits for anything else; subscriber: each subscriber's events one after the other."`
-	Mode              string   `enum:"undelivered,all" default:"undelivered" placeholder:"MODE" help:"undelivered: leave out what the endpoint has taken already, or is on its way there; all: send everything."`
-	Retry             string   `enum:"endpoint,none" default:"endpoint" placeholder:"RETRY" help:"endpoint: as its configuration says; none: one attempt for each event."`
+	Concurrency       uint16   `default:"4" placeholder:"N" help:"At most N requests at once (default: 4); with 1 the events go out strictly in order."`
+	Order             string   `enum:"none,subscriber" default:"none" placeholder:"ORDER" help:"none (the default): nothing waits for anything else; subscriber: each subscriber's events one after the other."`
+	Mode              string   `enum:"undelivered,all" default:"undelivered" placeholder:"MODE" help:"undelivered (the default): leave out what the endpoint has taken already, or is on its way there; all: send everything."`
+	Retry             string   `enum:"endpoint,none" default:"endpoint" placeholder:"RETRY" help:"endpoint (the default): as its configuration says; none: one attempt for each event."`
 	MaxAttempts       uint16   `placeholder:"N" help:"Try each event at most N times (default: what the endpoint says)."`
 	Pace              string   `placeholder:"PACE" help:"original: keep the time between the events; original×10, or 10: ten times as fast."`
 	StopAfterFailures uint32   `placeholder:"N" help:"Pause the replay when N attempts in a row have failed."`
@@ -167,40 +168,19 @@ func parsePace(s string) (float64, error) {
 	if s == "" {
 		return 0, nil
 	}
-	factor, original := strings.CutPrefix(s, "original")
-	if original && factor == "" {
+	m := paceWords.FindStringSubmatch(s)
+	if m == nil {
+		return 0, fmt.Errorf("--pace %q is none of original, original×10, 10", s)
+	}
+	factor := cmp.Or(m[1], m[2])
+	if factor == "" {
 		return 1, nil
 	}
-	if original {
-		for _, sign := range []string{"×", "x", "*"} {
-			factor = strings.TrimPrefix(factor, sign)
-		}
-	}
 	n, err := strconv.ParseFloat(factor, 64)
-	if err != nil || !(n > 0 && n <= 1e6) {
-		return 0, fmt.Errorf("--pace %q is none of original, original×10, 10", s)
+	if err != nil || n <= 0 || n > 1e6 {
+		return 0, fmt.Errorf("--pace %q must be more than 0 and at most 1000000", s)
 	}
 	return n, nil
 }
 
-// watchPatience is how long a command waits for what it has asked for to be taken up.
-const watchPatience = 5 * time.Second
-
-// await looks at a replay until it is as wanted, or patience ends; then the replay is as it stands, and taken is false.
-func await(ctx context.Context, b backend, id uuid.UUID, wanted func(event.Replay) bool) (r event.Replay, taken bool, err error) {
-	const interval = 200 * time.Millisecond
-	for deadline := time.Now().Add(watchPatience); ; {
-		r, err = b.Replay(ctx, id)
-		if err != nil || wanted(r) {
-			return r, err == nil, err
-		}
-		if time.Now().After(deadline) {
-			return r, false, nil
-		}
-		select {
-		case <-time.After(interval):
-		case <-ctx.Done():
-			return r, false, ctx.Err()
-		}
-	}
-}
+var paceWords = regexp.MustCompile(`^(?:original(?:[×x*]([0-9.]+))?|([0-9.]+))$`)

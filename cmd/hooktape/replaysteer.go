@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
+
+	"github.com/google/uuid"
 
 	"hooktape/event"
 )
@@ -25,53 +29,86 @@ type (
 )
 
 // Run pauses a replay.
-func (c replayPauseCmd) Run(e *env) error {
-	return c.steer(e, event.ActionPause, 0, func(r event.Replay) bool { return r.State == event.ReplayPaused || r.State.Final() })
-}
+func (c replayPauseCmd) Run(e *env) error { return c.steer(e, event.ActionPause, 0) }
 
 // Run lets a replay go on.
-func (c replayResumeCmd) Run(e *env) error {
-	return c.steer(e, event.ActionResume, 0, func(r event.Replay) bool { return r.State != event.ReplayPaused })
-}
+func (c replayResumeCmd) Run(e *env) error { return c.steer(e, event.ActionResume, 0) }
 
 // Run cancels a replay.
-func (c replayCancelCmd) Run(e *env) error {
-	return c.steer(e, event.ActionCancel, 0, func(r event.Replay) bool { return r.State.Final() })
-}
+func (c replayCancelCmd) Run(e *env) error { return c.steer(e, event.ActionCancel, 0) }
 
 // Run changes a replay's rate.
 func (c replayRateCmd) Run(e *env) error {
 	if c.PerSecond < 0 {
 		return errors.New("the rate must not be negative")
 	}
-	return steerCmd{c.replayID, c.JSON}.steer(e, event.ActionRate, c.PerSecond, func(r event.Replay) bool { return r.Rate == c.PerSecond || r.State.Final() })
+	return steerCmd{c.replayID, c.JSON}.steer(e, event.ActionRate, c.PerSecond)
 }
 
 // steer asks for an action and waits until the process that delivers has taken it up.
-func (c steerCmd) steer(e *env, action event.Action, perSecond float64, wanted func(event.Replay) bool) error {
+func (c steerCmd) steer(e *env, action event.Action, perSecond float64) error {
 	id, err := c.uuid()
 	if err != nil {
 		return err
 	}
 	return e.withBackend(func(b backend) error {
+		before, err := b.Replay(e.ctx, id)
+		if err != nil {
+			return err
+		}
 		if err := b.Steer(e.ctx, id, action, perSecond); err != nil {
 			return err
 		}
-		r, taken, err := await(e.ctx, b, id, wanted)
+		r, taken, err := await(e.ctx, b, id, takenUp(before, action))
 		if err != nil {
 			return err
 		}
 		if !taken {
-			fmt.Fprintf(e.stderr, "hooktape: it is noted, but no process has taken it up yet; is `hooktape serve` or `hooktape replay serve` running?\n")
+			fmt.Fprintln(e.stderr, "hooktape: it is noted, but no process has taken it up yet; is `hooktape serve` or `hooktape replay serve` running?")
 		}
-		if c.JSON {
+		switch {
+		case c.JSON:
 			return printJSON(e.stdout, r)
-		}
-		if action == event.ActionRate {
+		case action == event.ActionRate:
 			fmt.Fprintln(e.stdout, safe(optionsText(r.ReplayOptions)))
-			return nil
+		default:
+			fmt.Fprintf(e.stdout, "%s: %s\n", r.State, tally(r.Total, r.Counts))
 		}
-		fmt.Fprintf(e.stdout, "%s: %s\n", r.State, tally(r.Total, r.Counts))
 		return nil
 	})
+}
+
+// takenUp tells whether a process that delivers has written a replay since it was asked for an action. The action itself
+// shows at once.
+func takenUp(before event.Replay, action event.Action) func(event.Replay) bool {
+	return func(r event.Replay) bool {
+		switch {
+		case action == event.ActionCancel:
+			return r.State.Final() && r.Open() == 0
+		case before.State == event.ReplayPaused && action != event.ActionResume, before.State == event.ReplayRunning && action == event.ActionResume:
+			return true // there is nothing to take up
+		}
+		return r.UpdatedAt.After(before.UpdatedAt) || r.State.Final()
+	}
+}
+
+// watchPatience is how long a command waits for what it has asked for to be taken up.
+const watchPatience = 5 * time.Second
+
+// await looks at a replay until it is as wanted, or patience ends; then the replay is as it stands, and taken is false.
+func await(ctx context.Context, b backend, id uuid.UUID, wanted func(event.Replay) bool) (r event.Replay, taken bool, err error) {
+	for deadline := time.Now().Add(watchPatience); ; {
+		r, err = b.Replay(ctx, id)
+		if err != nil || wanted(r) {
+			return r, err == nil, err
+		}
+		if time.Now().After(deadline) {
+			return r, false, nil
+		}
+		select {
+		case <-time.After(followPoll):
+		case <-ctx.Done():
+			return r, false, ctx.Err()
+		}
+	}
 }

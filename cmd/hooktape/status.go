@@ -17,9 +17,6 @@ type status struct {
 	last     time.Time
 }
 
-// statusPause is how often the line is written over on a terminal.
-const statusPause = 300 * time.Millisecond
-
 func newStatus(e *env) *status {
 	file, ok := e.stderr.(*os.File)
 	return &status{e: e, terminal: ok && term.IsTerminal(int(file.Fd())), last: time.Now()}
@@ -28,7 +25,7 @@ func newStatus(e *env) *status {
 // show writes the line if it is time for it.
 func (s *status) show(line func() string) {
 	switch since := time.Since(s.last); {
-	case s.terminal && since > statusPause:
+	case s.terminal && since > followPoll:
 		fmt.Fprintf(s.e.stderr, "\r\x1b[K%s", line())
 	case !s.terminal && since > followQuiet:
 		fmt.Fprintln(s.e.stderr, line())

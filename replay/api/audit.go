@@ -29,6 +29,7 @@ func (d *Direct) AuditLog(ctx context.Context, limit int) ([]AuditEntry, error) 
 	list := make([]AuditEntry, len(found))
 	for i, e := range found {
 		list[i] = AuditEntry(e)
+		list[i].Detail = maskedDetail(e.Detail)
 	}
 	return list, err
 }

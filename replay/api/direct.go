@@ -17,15 +17,22 @@ type Direct struct {
 	store   *store.Store
 	service *replay.Service
 	by      replay.Actor
+	recent  *recent
 }
 
 // NewDirect makes a Direct that acts in someone's name.
 func NewDirect(db *store.Store, service *replay.Service, by replay.Actor) *Direct {
-	return &Direct{store: db, service: service, by: by}
+	d := &Direct{store: db, service: service, by: by}
+	d.recent = newRecent(d.Replay)
+	return d
 }
 
 // as is the same in another one's name.
-func (d *Direct) as(by replay.Actor) *Direct { return NewDirect(d.store, d.service, by) }
+func (d *Direct) as(by replay.Actor) *Direct {
+	other := *d
+	other.by = by
+	return &other
+}
 
 // EventPage is a page of a list of events.
 type EventPage struct {
@@ -39,7 +46,7 @@ func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cur
 	if err != nil {
 		return EventPage{}, err
 	}
-	events, err := d.store.ListEvents(ctx, sel, store.Page{Limit: limit + 1, Before: before})
+	events, err := d.store.ListEvents(ctx, named(sel), store.Page{Limit: limit + 1, Before: before})
 	if err != nil {
 		return EventPage{}, err
 	}
@@ -100,23 +107,32 @@ func (d *Direct) deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, erro
 // Plan is what a replay would do.
 type Plan struct {
 	replay.Plan
-	Samples []Event `json:"samples" doc:"The first few of them, in order of arrival."`
+	First   *time.Time `json:"first,omitempty" doc:"When the first of them was received; absent when there is none."`
+	Last    *time.Time `json:"last,omitempty" doc:"When the last of them was received; absent when there is none."`
+	Samples []Event    `json:"samples" doc:"The first few of them, in order of arrival."`
 }
 
 // Plan tells what a request would do, and does nothing.
 func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
+	want.Selection = named(want.Selection)
 	p, err := d.service.Plan(ctx, want)
 	if err != nil {
 		return Plan{}, err
 	}
 	plan := Plan{Plan: p, Samples: briefEvents(p.Heads)}
 	plan.Endpoint = maskedURL(plan.Endpoint)
+	if p.Count > 0 {
+		plan.First, plan.Last = &p.First, &p.Last
+	} else {
+		plan.Parts = []store.PlanPart{}
+	}
 	return plan, nil
 }
 
 // Create makes a replay and lets it run. A second creation under the same key, unless that is empty, returns the replay
 // of the first. It returns replay.ErrNothing when there is nothing to send.
 func (d *Direct) Create(ctx context.Context, key string, want replay.Request) (event.Replay, error) {
+	want.Selection = named(want.Selection)
 	r, err := d.service.Create(ctx, d.by, key, want)
 	if err != nil {
 		return event.Replay{}, err
@@ -130,6 +146,7 @@ func (d *Direct) Replays(ctx context.Context, limit int, states ...event.ReplayS
 	list := make([]event.Replay, len(replays))
 	for i, r := range replays {
 		list[i] = shown(r)
+		list[i].Selection = shortened(list[i].Selection)
 	}
 	return list, err
 }
@@ -170,6 +187,7 @@ type Progress struct {
 }
 
 func progressOf(r event.Replay) Progress {
+	r.Selection = shortened(r.Selection)
 	p := Progress{Replay: r}
 	if r.PerSecond > 0 && r.State == event.ReplayRunning {
 		left := float64(r.Open()) / r.PerSecond
@@ -187,8 +205,10 @@ func (d *Direct) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, 
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	var last Progress
-	for ending := 0; ; {
-		r, err := d.Replay(ctx, id)
+	// What a watcher sees first must not be older than what it has just done.
+	look := d.recent.fresh
+	for ending := 0; ; look = d.recent.get {
+		r, err := look(ctx, id)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()

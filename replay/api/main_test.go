@@ -4,15 +4,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
 	"hooktape/event"
@@ -29,127 +33,308 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 
-var background = context.Background()
-
-// The tokens of the tests, one a role.
 const (
-	reader = "reader-token-0123456789"
-	sender = "sender-token-0123456789"
-	admin  = "admin-token-0123456789"
+	readSecret   = "the-secret-of-read-0123456789"
+	replaySecret = "the-secret-of-replay-0123456789"
+	otherSecret  = "the-secret-of-other-0123456789"
+	adminSecret  = "the-secret-of-admin-0123456789"
 )
 
-// server is the API on a real socket and a real engine, with a process that delivers behind it.
-type server struct {
-	t   *testing.T
-	db  *store.Store
-	url string
-	log *bytes.Buffer
+// fixture is an API on a real engine, with the process that delivers beside it.
+type fixture struct {
+	t      *testing.T
+	db     *store.Store
+	log    *logBuffer
+	server *httptest.Server
+	web    *http.Client // checks every answer against the document
+	runner *replay.Runner
+	sink   *sink // what the endpoint crm gets
 }
 
-func start(t *testing.T, endpoints ...replay.Endpoint) *server {
+// newFixture starts an API on a database of its own.
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	db, err := store.Open(enginetest.DSN(t))
+	return fixtureOn(t, enginetest.DSN(t), false)
+}
+
+// fixtureOn starts an API on a database; allowPrivate lets replays to URLs go to this machine.
+func fixtureOn(t *testing.T, dsn string, allowPrivate bool) *fixture {
+	t.Helper()
+	db, err := store.Open(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if _, err := db.Migrate(background); err != nil {
+	if _, err := db.Migrate(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	quiet := slog.New(slog.DiscardHandler)
-	options := spool.DefaultOptions()
-	options.MinFree, options.Logger = 0, quiet
-	outcomes, err := spool.Open(t.TempDir(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { outcomes.Close() })
-	recorder := replay.NewRecorder(outcomes, db, quiet)
-	runner := replay.NewRunner(replay.Options{AllowPrivate: true}, endpoints, db, recorder, quiet)
-	run(t, recorder.Run)
-	run(t, runner.Run)
+	f := &fixture{t: t, db: db, log: &logBuffer{}, sink: newSink(t)}
+	logger := slog.New(slog.NewTextHandler(f.log, nil))
+	crm := replay.DefaultEndpoint("crm", f.sink.URL+"/hooks?token=a-secret-of-crm")
+	crm.AllowPrivate = true
+	crm.Retry.Schedule, crm.Retry.MaxAttempts = []time.Duration{20 * time.Millisecond}, 2
+	crm.Breaker.Failures = 0
+	endpoints := []replay.Endpoint{crm, replay.DefaultEndpoint("elsewhere", "https://elsewhere.example.org/")}
 
-	s := &server{t: t, db: db, log: &bytes.Buffer{}}
-	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, true)
-	handler, err := api.New(api.Options{Store: db, Service: service, Failing: runner.Failing, Version: "test", Logger: slog.New(slog.NewTextHandler(s.log, nil)),
-		Tokens: []api.Token{{Name: "rita", Secret: reader, Role: api.RoleRead}, {Name: "sam", Secret: sender, Role: api.RoleReplay}, {Name: "ada", Secret: admin, Role: api.RoleAdmin}}})
+	outcomes, err := openSpool(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	listening := httptest.NewServer(handler)
-	t.Cleanup(listening.Close)
-	s.url = listening.URL
-	return s
+	recorder := replay.NewRecorder(outcomes, db, logger)
+	f.runner = replay.NewRunner(replay.Options{AllowPrivate: allowPrivate}, endpoints, db, recorder, logger)
+	stopRecorder, stopRunner := start(t, recorder.Run), start(t, f.runner.Run)
+	t.Cleanup(func() { stopRunner(); stopRecorder(); outcomes.Close() })
+
+	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, allowPrivate)
+	handler, err := api.New(api.Options{Store: db, Service: service, Failing: f.runner.Failing, Version: "test", Logger: logger,
+		Tokens: []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay},
+			{Name: "other", Secret: otherSecret, Role: api.RoleReplay}, {Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.server = httptest.NewServer(handler)
+	t.Cleanup(f.server.Close)
+	f.web = &http.Client{Transport: newChecker(t, handler)}
+	t.Cleanup(f.assertNoSecret)
+	return f
 }
 
-// run runs an actor until the test ends.
-func run(t *testing.T, actor func(context.Context) error) {
-	ctx, cancel := context.WithCancel(background)
+// assertNoSecret looks for secrets in all that was logged.
+func (f *fixture) assertNoSecret() {
+	for _, secret := range []string{readSecret, replaySecret, otherSecret, adminSecret, "a-secret-of-crm"} {
+		if strings.Contains(f.log.String(), secret) {
+			f.t.Errorf("a secret is in the log:\n%s", f.log)
+		}
+	}
+}
+
+func openSpool(dir string) (*spool.Spool, error) {
+	o := spool.DefaultOptions()
+	o.MinFree, o.Logger = 0, slog.New(slog.DiscardHandler)
+	return spool.Open(dir, o)
+}
+
+// start runs an actor; the returned function ends it and waits for it.
+func start(t *testing.T, actor func(context.Context) error) func() {
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = actor(ctx)
+		if err := actor(ctx); err != nil && !errors.Is(err, spool.ErrClosed) {
+			t.Errorf("an actor ended: %v", err)
+		}
 	}()
-	t.Cleanup(func() { cancel(); <-done })
+	return func() { cancel(); <-done }
 }
 
-// insert stores n events of the source demo, one microsecond and one event in two apart.
-func (s *server) insert(n int) []event.Event {
-	s.t.Helper()
-	base := time.Now().UTC().Truncate(time.Second).Add(-time.Hour)
-	events := make([]event.Event, n)
-	for i := range events {
-		at := base.Add(time.Duration(i/2) * time.Microsecond)
-		events[i] = event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "demo", Step: "start", Verdict: event.Accepted, Method: "POST",
-			Path: "/hooks/demo/***/start", RemoteIP: netip.MustParseAddr("192.0.2.1"), Headers: []event.Header{{Name: "Content-Type", Value: "application/json"}},
-			Body: fmt.Appendf(nil, "{\"bothelp_user_id\":%d,\"name\":\"Анна <script>\"}\xff", i)},
-			Decoded: event.Decoded{Kind: event.KindFlow, BothelpUserID: fmt.Sprint(i), Name: "Анна <script>"}}
-	}
-	if err := s.db.InsertEvents(background, "", events); err != nil {
-		s.t.Fatal(err)
-	}
-	return events
+// answer is what the API said.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
 }
 
-// call makes a request with a token and returns the status, the header and the body.
-func (s *server) call(token, method, path, body string, header ...string) (int, http.Header, []byte) {
-	s.t.Helper()
-	r, err := http.NewRequest(method, s.url+path, bytes.NewReader([]byte(body)))
+// problem is the answer as one; it must be one.
+func (a answer) problem(t *testing.T) api.Problem {
+	t.Helper()
+	var p api.Problem
+	if err := json.Unmarshal(a.body, &p); err != nil || a.header.Get("Content-Type") != "application/problem+json" {
+		t.Fatalf("%d is no problem: %s %s", a.status, a.header.Get("Content-Type"), a.body)
+	}
+	if p.Status != a.status || p.Title != http.StatusText(a.status) || p.Detail == "" {
+		t.Errorf("%d is answered with the problem %+v", a.status, p)
+	}
+	return p
+}
+
+// ask makes a request; body is nil, text as it is, or a value to be JSON.
+func (f *fixture) ask(secret, method, path string, body any, header ...string) answer {
+	f.t.Helper()
+	var content io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		content = strings.NewReader(b)
+	default:
+		text, err := json.Marshal(b)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		content = bytes.NewReader(text)
+	}
+	r, err := http.NewRequest(method, f.server.URL+path, content)
 	if err != nil {
-		s.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	if body != "" {
+	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	for i := 0; i+1 < len(header); i += 2 {
+	if secret != "" {
+		r.Header.Set("Authorization", "Bearer "+secret)
+	}
+	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := f.web.Do(r)
 	if err != nil {
-		s.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		s.t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	return response.StatusCode, response.Header, text
+	return answer{response.StatusCode, response.Header, text}
 }
 
-// read calls, wants a status, and reads the answer into out.
-func (s *server) read(out any, status int, token, method, path, body string, header ...string) http.Header {
-	s.t.Helper()
-	got, head, text := s.call(token, method, path, body, header...)
-	if got != status {
-		s.t.Fatalf("%s %s answers %d, want %d: %s", method, path, got, status, text)
+// get asks for JSON and must get it.
+func (f *fixture) get(secret, path string, out any) {
+	f.t.Helper()
+	a := f.ask(secret, "GET", path, nil)
+	if a.status != http.StatusOK {
+		f.t.Fatalf("GET %s: %d %s", path, a.status, a.body)
 	}
-	if out != nil {
-		if err := json.Unmarshal(text, out); err != nil {
-			s.t.Fatalf("%s %s: %v: %s", method, path, err, text)
+	if err := json.Unmarshal(a.body, out); err != nil {
+		f.t.Fatalf("GET %s: %v", path, err)
+	}
+}
+
+func (f *fixture) client(secret string) *api.Client {
+	f.t.Helper()
+	c, err := api.NewClient(f.server.URL, secret)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func (f *fixture) insert(events ...event.Event) {
+	f.t.Helper()
+	if err := f.db.InsertEvents(context.Background(), "", events); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// create makes a replay of a source's events to crm.
+func (f *fixture) create(source string, change func(*replay.Request)) event.Replay {
+	f.t.Helper()
+	want := replay.Request{Selection: event.Selection{Sources: []string{source}}, To: "crm"}
+	if change != nil {
+		change(&want)
+	}
+	r, err := f.client(replaySecret).Create(context.Background(), "", want)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return r
+}
+
+// eventually polls until check returns nil, or the error that is wanted.
+func (f *fixture) eventually(patience time.Duration, check func() error, wanted ...error) {
+	f.t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil || len(wanted) > 0 && errors.Is(err, wanted[0]) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			f.t.Fatalf("not within %s: %v\n--- the log says\n%s", patience, err, f.log)
 		}
 	}
-	return head
+}
+
+// awaitState waits until a replay is in a state.
+func (f *fixture) awaitState(id uuid.UUID, state event.ReplayState) (r event.Replay) {
+	f.t.Helper()
+	f.eventually(20*time.Second, func() error {
+		f.get(readSecret, "/api/v1/replays/"+id.String(), &r)
+		if r.State != state {
+			return fmt.Errorf("the replay is %s, want %s: %v", r.State, state, r.Counts)
+		}
+		return nil
+	})
+	return r
+}
+
+// newEvent is a stored request, the n-th of its source.
+func newEvent(source string, n int) event.Event {
+	at := time.Now().UTC().Truncate(time.Microsecond).Add(-time.Hour + time.Duration(n)*time.Millisecond)
+	return event.Event{
+		Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: source, Step: "paid", Verdict: event.Accepted, Method: "POST",
+			Path: "/hooks/" + source + "/***", RemoteIP: netip.MustParseAddr("192.0.2.1"),
+			Headers: []event.Header{{Name: "Content-Type", Value: "application/json"}},
+			Body:    fmt.Appendf(nil, `{"bothelp_user_id":%d}`, n), TraceID: [16]byte{1, byte(n)}, SpanID: [8]byte{2, byte(n)}},
+		Decoded: event.Decoded{Kind: event.KindFlow, BothelpUserID: fmt.Sprint(n), Name: "Анна"},
+	}
+}
+
+func newEvents(source string, n int) []event.Event {
+	events := make([]event.Event, n)
+	for i := range events {
+		events[i] = newEvent(source, i)
+	}
+	return events
+}
+
+// sink is an endpoint that takes what it gets, unless answer says otherwise.
+type sink struct {
+	*httptest.Server
+	mu     sync.Mutex
+	got    []*http.Request
+	answer func(w http.ResponseWriter, r *http.Request)
+}
+
+func newSink(t *testing.T) *sink {
+	s := &sink{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		s.mu.Lock()
+		s.got = append(s.got, r)
+		answer := s.answer
+		s.mu.Unlock()
+		if answer != nil {
+			answer(w, r)
+			return
+		}
+		fmt.Fprint(w, "taken")
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// answers changes what the sink says from now on.
+func (s *sink) answers(answer func(w http.ResponseWriter, r *http.Request)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
+func (s *sink) requests() []*http.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*http.Request(nil), s.got...)
+}
+
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }

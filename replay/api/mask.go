@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -20,10 +21,37 @@ func maskedURL(endpoint string) string {
 // masked is a replay as it may be shown: without what the receiver's owner may have told its maker alone.
 func masked(r event.Replay) event.Replay {
 	r.Endpoint, r.URL = maskedURL(r.Endpoint), maskedURL(r.URL)
-	r.Selection.UndeliveredTo, r.Selection.FailedAt = maskedURL(r.Selection.UndeliveredTo), maskedURL(r.Selection.FailedAt)
+	r.Selection = named(r.Selection)
 	r.Headers = slices.Clone(r.Headers)
 	for i := range r.Headers {
 		r.Headers[i].Value = "***"
 	}
 	return r
+}
+
+// named has the endpoints of a selection by the names that stand in deliveries: for a URL, the masked one.
+func named(sel event.Selection) event.Selection {
+	sel.UndeliveredTo, sel.FailedAt = maskedURL(sel.UndeliveredTo), maskedURL(sel.FailedAt)
+	return sel
+}
+
+// maskedDetail shows the request of which a replay was made in the same way; other details have no secret.
+func maskedDetail(detail string) string {
+	var made replay.Request
+	if json.Unmarshal([]byte(detail), &made) != nil || made.To == "" {
+		return detail
+	}
+	shown := masked(event.Replay{Endpoint: made.To, Selection: made.Selection, ReplayOptions: made.ReplayOptions})
+	text, err := json.Marshal(replay.Request{Selection: shortened(shown.Selection), To: shown.Endpoint, ReplayOptions: shown.ReplayOptions})
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// shortened leaves out most of many ids: a stream would send them each second.
+func shortened(sel event.Selection) event.Selection {
+	const most = 100
+	sel.IDs = sel.IDs[:min(len(sel.IDs), most)]
+	return sel
 }

@@ -63,10 +63,13 @@ func (s *server) describe() {
 			}
 			property.Description = d.words[name]
 		}
+		for name, most := range d.most {
+			schema.Properties[name].Minimum, schema.Properties[name].Maximum = new(float64), &most
+		}
 		if d.required != nil {
 			schema.Required = d.required
-			schema.PrecomputeMessages()
 		}
+		schema.PrecomputeMessages()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -56,10 +57,12 @@ type operation struct {
 		Schema                schema
 	}
 	RequestBody *struct{ Content map[string]media }
-	Responses   map[string]struct {
-		Description string
-		Content     map[string]media
-	}
+	Responses   map[string]response
+}
+
+type response struct {
+	Description string
+	Content     map[string]media
 }
 
 type media struct{ Schema schema }
@@ -103,6 +106,29 @@ func (o operation) Role() string {
 		return strings.Join(s[scheme], ", ")
 	}
 	return ""
+}
+
+// Answers are those other than problems.
+func (o operation) Answers() map[string]response {
+	answers := maps.Clone(o.Responses)
+	maps.DeleteFunc(answers, func(_ string, r response) bool { return isProblem(r) })
+	return answers
+}
+
+// Problems are the statuses of the problems.
+func (o operation) Problems() string {
+	var list []string
+	for _, status := range slices.Sorted(maps.Keys(o.Responses)) {
+		if isProblem(o.Responses[status]) {
+			list = append(list, status)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+func isProblem(r response) bool {
+	_, ok := r.Content[problemType]
+	return ok
 }
 
 // anchor is the name of the schema that another one refers to; empty for none.

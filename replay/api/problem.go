@@ -55,6 +55,9 @@ func init() {
 			if d, ok := err.(huma.ErrorDetailer); ok {
 				f = Fault{Location: d.ErrorDetail().Location, Message: d.ErrorDetail().Message}
 			}
+			if strings.Contains(f.Message, "Go struct field") { // what the schema lets through and a number's size does not
+				f.Message = "a value is too large or too small for its place"
+			}
 			p.Errors = append(p.Errors, f)
 		}
 		if len(p.Errors) > 0 {

@@ -118,7 +118,7 @@ func (s *server) create(ctx context.Context, in *createInput) (*createOutput, er
 // madeOf tells whether a replay may have been made of a request: a key that comes with another request is a mistake.
 func madeOf(r event.Replay, want replay.Request) bool {
 	return maskedURL(want.To) == r.Endpoint && want.Rate == r.Rate && want.Pace == r.Pace && want.MaxAttempts == r.MaxAttempts &&
-		reflect.DeepEqual(encodeSelection(masked(event.Replay{Selection: want.Selection}).Selection), encodeSelection(r.Selection))
+		reflect.DeepEqual(encodeSelection(named(want.Selection)), encodeSelection(r.Selection))
 }
 
 type steering struct {

@@ -21,6 +21,9 @@ func (s *server) operation(role Role, op huma.Operation) huma.Operation {
 	op.RejectUnknownQueryParameters = true // a filter with a typing error would select everything
 	op.Middlewares = append(huma.Middlewares{s.admit(role)}, op.Middlewares...)
 	op.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, op.Errors...)
+	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
+		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxSmallBytes
 	}
@@ -48,10 +51,12 @@ func (s *server) problem(ctx context.Context, operation string, err error) error
 		s.logger.Error("the API could not answer", "operation", operation, "error", err)
 	}
 	if p.Status == http.StatusServiceUnavailable {
-		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {"5"}})
+		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {retryAfter}})
 	}
 	return p
 }
+
+const retryAfter = "5" // seconds
 
 type callerKey struct{}
 
@@ -96,6 +101,9 @@ func (s *server) admit(role Role) func(huma.Context, func(huma.Context)) {
 }
 
 func (s *server) refuse(ctx huma.Context, p *Problem) {
+	if p.Status == http.StatusServiceUnavailable {
+		ctx.SetHeader("Retry-After", retryAfter)
+	}
 	_ = huma.WriteErr(s.api, ctx, p.Status, p.Detail) // who has gone needs no answer
 }
 

@@ -43,12 +43,11 @@ func (s *server) stream(ctx huma.Context, next func(huma.Context)) {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
 	default:
-		ctx.SetHeader("Retry-After", "10")
 		s.refuse(ctx, problem(http.StatusServiceUnavailable, "%d replays are being watched already; try again later", maxStreams))
 		return
 	}
 	if id, err := uuid.Parse(ctx.Param("id")); err == nil { // what is no id, the library says
-		if _, err := s.as(ctx.Context()).Replay(ctx.Context(), id); err != nil {
+		if _, err := s.direct.recent.fresh(ctx.Context(), id); err != nil {
 			p, _ := problemOf(err)
 			s.refuse(ctx, p)
 			return

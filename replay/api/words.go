@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -77,6 +78,7 @@ func (outcomeWord) Schema(huma.Registry) *huma.Schema {
 type description struct {
 	of       reflect.Type
 	required []string // in place of what the type's tags say; nil leaves that
+	most     map[string]float64
 	words    map[string]string
 }
 
@@ -118,15 +120,16 @@ var described = []description{
 		"failed_at": "Whose last delivery to this endpoint failed for good.",
 		"where":     "For what nothing else covers: a ClickHouse expression over the columns of the table events. Needs the role admin.",
 	}},
-	{of: reflect.TypeFor[NewReplay](), required: []string{"selection", "to"}, words: with(optionWords, map[string]string{
-		"selection": "Which events: those that match everything that is set. {} is every accepted event.",
-		"to":        "Where to: a configured endpoint's name, or a URL.",
-	})},
+	{of: reflect.TypeFor[NewReplay](), required: []string{"selection", "to"},
+		most: map[string]float64{"rate": 1e6, "pace": 1e6, "concurrency": 1024, "max_attempts": math.MaxUint16, "stop_after_failures": math.MaxUint32}, words: with(optionWords, map[string]string{
+			"selection": "Which events: those that match everything that is set. {} is every accepted event.",
+			"to":        "Where to: a configured endpoint's name, or a URL.",
+		})},
 	{of: reflect.TypeFor[event.Replay](), words: with(optionWords, map[string]string{
 		"id": "Its id.", "created_at": "When it was made.", "updated_at": "When it came to what stands here.", "created_by": "The name of the token that made it.",
 		"state": "Where it stands. planned: its selection is not frozen yet.", "reason": "Why it is paused or cancelled.",
 		"endpoint": "Where to: a configured endpoint's name, or a URL with its query's values masked.", "url": "The URL, its query's values masked.",
-		"selection": "What it was made of.", "total": "How many deliveries were frozen.", "counts": "How many deliveries are in each state, as of updated_at.",
+		"selection": "What it was made of; of many ids, lists and streams have the first 100.", "total": "How many deliveries were frozen.", "counts": "How many deliveries are in each state, as of updated_at.",
 		"per_second": "How many were settled a second of late.",
 	})},
 	{of: reflect.TypeFor[event.EndpointState](), words: map[string]string{
@@ -139,7 +142,7 @@ var described = []description{
 	{of: reflect.TypeFor[Plan](), words: map[string]string{
 		"count": "How many events would be sent.", "delivered": "Of those selected, how many the endpoint has taken already.",
 		"on_their_way": "How many are on their way there: live, or by a replay that is not over.", "repeats": "How many are BotHelp's own repetitions, which are left out unless named by their ids.",
-		"first": "When the first of them was received.", "last": "When the last was.", "parts": "The same by day, source and step.",
+		"parts":    "The same by day, source and step.",
 		"endpoint": "Where to: a configured endpoint's name, or a URL with its query's values masked.", "url": "The URL, its query's values masked.",
 		"seconds": "How long it takes at the rate that was asked for; 0 without one.",
 	}},

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/event"
+	"hooktape/replay/api"
+)
+
+// result is how a command ended.
+type result struct {
+	out, err string
+	code     int
+}
+
+// program makes a subcommand of the real program.
+func (i *instance) program(args ...string) *exec.Cmd {
+	i.t.Helper()
+	dir, err := programs()
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	i.t.Cleanup(cancel)
+	command := exec.CommandContext(ctx, filepath.Join(dir, "hooktape"), args...)
+	command.Env, command.Stdout, command.Stderr = i.env, &bytes.Buffer{}, &bytes.Buffer{}
+	return command
+}
+
+// try runs a subcommand to its end, whatever that is.
+func (i *instance) try(args ...string) result {
+	i.t.Helper()
+	return i.resultOf(i.program(args...), "")
+}
+
+func (i *instance) resultOf(command *exec.Cmd, stdin string) result {
+	i.t.Helper()
+	command.Stdin = strings.NewReader(stdin)
+	if exit, ok := errors.AsType[*exec.ExitError](command.Run()); ok && exit.ExitCode() < 0 {
+		i.t.Fatalf("%v: %v", command.Args, exit)
+	}
+	return result{command.Stdout.(*bytes.Buffer).String(), command.Stderr.(*bytes.Buffer).String(), command.ProcessState.ExitCode()}
+}
+
+const replayTestConfig = `
+sources:
+  - {name: demo, token: the-token-of-demo-0123}
+api:
+  tokens:
+    - {name: boss, token: the-token-of-boss-0123, role: admin}
+    - {name: rob, token: the-token-of-rob-01234, role: read}
+endpoints:
+  - name: crm
+    url: %[1]s/crm?key=the-key-of-crm
+    allow_private: true
+    retry: {schedule: [50ms], max_attempts: 2}
+    breaker: {failures: 0}
+  - {name: v2, url: "%[1]s/v2", allow_private: true}
+`
+
+// TestReplayCommands: the story of a broken CRM by the real programs, told alike by the API and by the database at hand.
+func TestReplayCommands(t *testing.T) {
+	target, broken := newSink(t), make(chan struct{})
+	handler := target.Config.Handler
+	target.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-broken:
+			handler.ServeHTTP(w, r)
+		default:
+			http.Error(w, "the CRM is down", http.StatusServiceUnavailable)
+		}
+	})
+	i := newInstance(t, "")
+	if err := os.WriteFile(filepath.Join(i.dir, "hooktape.yaml"), fmt.Appendf(nil, replayTestConfig, target.URL), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i.start("serve")
+	url := i.hookURL()
+	var ids []string
+	for n := range 30 {
+		ids = append(ids, i.post(url+"/paid", fmt.Appendf(nil, `{"bothelp_user_id":%d,"name":"Анна","город":"Омск"}`, n%5)))
+	}
+	i.eventually(20*time.Second, "all events are stored", func() error {
+		stored, err := i.db.Stored(context.Background(), uuids(ids))
+		if err == nil && len(stored) != len(ids) {
+			err = fmt.Errorf("%d are", len(stored))
+		}
+		return err
+	})
+	remote := []string{"--api-url", "http://" + i.api}
+	over := func(args ...string) result { return i.try(append(append([]string{}, remote...), args...)...) }
+
+	// What there is, and what would be sent.
+	for _, args := range [][]string{
+		{"events", "list", "--step", "paid", "--field", "город=Омск", "--subscriber", "3", "--json"},
+		{"events", "list", "--limit", "5"},
+		{"events", "show", ids[0]},
+		{"events", "show", ids[0], "--json"},
+		{"events", "show", ids[0], "--raw"},
+		{"replay", "create", "--source", "demo", "--to", "crm", "--rate", "10", "--dry-run"},
+		{"replay", "create", "--source", "demo", "--to", "crm", "--dry-run", "--json"},
+		{"replay", "create", "--source", "nothing", "--to", "crm"},
+		{"replay", "create", "--to", "nowhere"},
+		{"replay", "create", "--to", "http://127.0.0.1:1/", "--id", ids[0]},
+		{"events", "list", "--where", "length(body > 1"},
+		{"replay", "list"},
+		{"endpoints", "list", "--json"},
+	} {
+		here, there := i.try(args...), over(args...)
+		if here != there {
+			t.Errorf("%v\n--- by the database: %d\n%s%s\n--- by the API: %d\n%s%s", args, here.code, here.out, here.err, there.code, there.out, there.err)
+		}
+		if here.code != 0 && !strings.HasPrefix(here.err, "hooktape: ") {
+			t.Errorf("%v ends with %d and says %s", args, here.code, here.err)
+		}
+	}
+	if plan := over("replay", "create", "--source", "demo", "--to", "crm", "--rate", "10", "--dry-run"); plan.code != 0 ||
+		!strings.Contains(plan.out, "30 events would go to crm") || !strings.Contains(plan.out, "at 10 a second that takes 3s") || !strings.Contains(plan.out, "The first 10:") {
+		t.Errorf("the plan: %d\n%s%s", plan.code, plan.out, plan.err)
+	}
+	if none := over("replay", "create", "--source", "nothing", "--to", "crm"); none.code != 0 || !strings.Contains(none.out, "there is nothing to replay") {
+		t.Errorf("nothing to replay: %d\n%s%s", none.code, none.out, none.err)
+	}
+
+	// It breaks again: the replay pauses itself, and says why and how it goes on.
+	stopped := over("replay", "create", "--source", "demo", "--to", "crm", "--order", "subscriber", "--rate", "50", "--stop-after-failures", "4")
+	if stopped.code != 2 || !strings.Contains(stopped.out, "paused: 30 events:") || !strings.Contains(stopped.err, "4 failed attempts in a row") || !strings.Contains(stopped.err, "hooktape replay resume ") {
+		t.Fatalf("a replay to what is down: %d\n%s%s", stopped.code, stopped.out, stopped.err)
+	}
+	var list []event.Replay
+	if err := json.Unmarshal([]byte(over("replay", "list", "--state", "paused", "--json").out), &list); err != nil || len(list) != 1 || list[0].CreatedBy != "boss" {
+		t.Fatalf("the list: %+v, %v", list, err)
+	}
+	id := list[0].ID.String()
+	close(broken)
+	if r := i.try("replay", "resume", id); r.code != 0 || !strings.HasPrefix(r.out, "running: ") && !strings.HasPrefix(r.out, "done: ") || r.err != "" {
+		t.Errorf("resumed: %d %s%s", r.code, r.out, r.err)
+	}
+	if r := over("replay", "watch", id); r.code != 2 || !strings.HasPrefix(r.out, "done: 30 events: ") || !strings.Contains(r.out, " failed") {
+		t.Errorf("watched: %d %s%s", r.code, r.out, r.err)
+	}
+	if r := i.try("replay", "create", "--failed-at", "crm", "--to", "crm", "--json"); r.code != 0 || !strings.Contains(r.out, `"state": "done"`) {
+		t.Errorf("what has failed is sent again: %d %s%s", r.code, r.out, r.err)
+	}
+	if n := target.count(); n != 30 {
+		t.Errorf("the CRM has %d events, want 30", n)
+	}
+
+	// Ids by standard input; steering; a comparison.
+	detached := i.resultOf(i.program(append(remote, "replay", "create", "--ids-file", "-", "--to", "v2", "--rate", "2", "--header", "X-Who: me", "--detach")...), strings.Join(ids[:20], "\n"))
+	id = strings.TrimSpace(detached.out)
+	if _, err := uuid.Parse(id); err != nil || detached.code != 0 {
+		t.Fatalf("detached: %d %s%s", detached.code, detached.out, detached.err)
+	}
+	for _, step := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"replay", "pause", id}, "paused: 20 events: "},
+		{[]string{"replay", "set-rate", id, "200"}, "at most 200 a second"},
+		{[]string{"replay", "status", id}, "endpoint  v2"},
+		{[]string{"replay", "resume", id}, ""},
+		{[]string{"replay", "watch", id}, "done: 20 events: 20 delivered"},
+		{[]string{"replay", "diff", id, "--against", "crm"}, "the same             20"},
+		{[]string{"endpoints", "pause", "v2"}, "v2 is paused"},
+		{[]string{"endpoints", "resume", "v2"}, "v2 is active"},
+	} {
+		if r := over(step.args...); r.code != 0 || !strings.Contains(r.out, step.says) || r.err != "" {
+			t.Errorf("%v: %d %s%s", step.args, r.code, r.out, r.err)
+		}
+	}
+
+	// Ctrl-C leaves the replay running.
+	following := i.program(append(remote, "replay", "create", "--source", "demo", "--mode", "all", "--to", "v2", "--rate", "1")...)
+	if err := following.Start(); err != nil {
+		t.Fatal(err)
+	}
+	i.eventually(20*time.Second, "a replay is followed", func() error {
+		replays, err := i.db.Replays(context.Background(), 1, event.ReplayRunning)
+		if err == nil && len(replays) == 0 {
+			err = errors.New("there is none")
+		}
+		if err == nil {
+			id = replays[0].ID.String()
+		}
+		return err
+	})
+	time.Sleep(time.Second) // past the answer to the creation
+	_ = following.Process.Signal(syscall.SIGINT)
+	_ = following.Wait()
+	if said := following.Stderr.(*bytes.Buffer).String(); following.ProcessState.ExitCode() != 130 || !strings.Contains(said, "the replay goes on; follow it again by `hooktape replay watch "+id) {
+		t.Errorf("Ctrl-C: %d %s", following.ProcessState.ExitCode(), said)
+	}
+	if r := over("replay", "cancel", id); r.code != 0 || !strings.HasPrefix(r.out, "cancelled: 30 events: ") || strings.Contains(r.out, "pending") {
+		t.Errorf("cancelled: %d %s%s", r.code, r.out, r.err)
+	}
+	if r := over("replay", "pause", id); r.code != 1 || r.err != "hooktape: the replay is cancelled already\n" {
+		t.Errorf("paused after its end: %d %s%s", r.code, r.out, r.err)
+	}
+
+	// Who may not.
+	i.env = append(i.env, "HOOKTAPE_API_TOKEN=the-token-of-rob-01234")
+	if r := over("replay", "create", "--source", "demo", "--to", "crm"); r.code != 1 || !strings.Contains(r.err, `this needs the role replay; the token "rob" has the role read`) {
+		t.Errorf("without the role: %d %s%s", r.code, r.out, r.err)
+	}
+	for _, secret := range []string{"the-token-of-boss", "the-token-of-rob", "the-key-of-crm"} {
+		if strings.Contains(i.output.String(), secret) {
+			t.Errorf("a secret is in the log:\n%s", i.output)
+		}
+	}
+	var log []api.AuditEntry
+	client, err := api.NewClient("http://"+i.api, "the-token-of-boss-0123")
+	if err == nil {
+		defer client.Close()
+		log, err = client.AuditLog(context.Background(), 100)
+	}
+	if err != nil || len(log) != 11 || log[len(log)-1].Action != "replay.create" || log[len(log)-1].Who != "boss" {
+		t.Errorf("the audit log has %d entries: %+v, %v", len(log), log, err)
+	}
+	i.stop()
+}
+
+func uuids(texts []string) (ids []uuid.UUID) {
+	for _, text := range texts {
+		ids = append(ids, uuid.MustParse(text))
+	}
+	return ids
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"hooktape/event"
+	"hooktape/replay"
+	"hooktape/replay/api"
+)
+
+// printPlan says what a replay would do, and what it would leave out.
+func printPlan(w io.Writer, plan api.Plan, want replay.Request) error {
+	if plan.Count == 0 || plan.First == nil || plan.Last == nil {
+		fmt.Fprintln(w, "there is nothing to replay: no events match that would be sent")
+		printLeftOut(w, plan, want)
+		return nil
+	}
+	fmt.Fprintf(w, "%s would go to %s, received from %s to %s\n", plural(plan.Count, "event"), safe(plan.Endpoint), local(*plan.First), local(*plan.Last))
+	printLeftOut(w, plan, want)
+	if plan.Seconds > 0 {
+		fmt.Fprintf(w, "at %g a second that takes %s\n", want.Rate, seconds(plan.Seconds))
+	}
+	fmt.Fprintln(w)
+	t := newTable(w, "DAY (UTC)", "SOURCE", "STEP", "EVENTS")
+	for _, p := range plan.Parts {
+		t.row(p.Day, p.Source, orDash(p.Step), fmt.Sprint(p.Count))
+	}
+	if err := t.end(); err != nil {
+		return err
+	}
+	if uint64(len(plan.Samples)) < plan.Count {
+		fmt.Fprintf(w, "\nThe first %d:\n", len(plan.Samples))
+	} else {
+		fmt.Fprintln(w)
+	}
+	return printEvents(w, plan.Samples)
+}
+
+func printLeftOut(w io.Writer, plan api.Plan, want replay.Request) {
+	fate := "left out"
+	if want.Mode == event.ModeAll {
+		fate = "sent again"
+	}
+	if plan.Delivered > 0 {
+		fmt.Fprintf(w, "%s, already delivered there: %s\n", plural(plan.Delivered, "event"), fate)
+	}
+	if plan.OnTheirWay > 0 {
+		fmt.Fprintf(w, "%s, on the way there: %s\n", plural(plan.OnTheirWay, "event"), fate)
+	}
+	if plan.Repeats > 0 {
+		fmt.Fprintf(w, "%s, BotHelp's own repetitions: left out\n", plural(plan.Repeats, "event"))
+	}
+}

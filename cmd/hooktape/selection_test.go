@@ -1,0 +1,50 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+func TestReadTime(t *testing.T) {
+	moscow, err := time.LoadLocation("Europe/Moscow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 29, 0, 30, 0, 0, time.UTC) // 03:30 in Moscow
+	for text, want := range map[string]time.Time{
+		"2026-01-31T13:00:00+03:00":      time.Date(2026, 1, 31, 13, 0, 0, 0, moscow),
+		"2026-01-31T10:00:00.5Z":         time.Date(2026, 1, 31, 10, 0, 0, 5e8, time.UTC),
+		"2026-01-31 13:00 +03:00":        time.Date(2026, 1, 31, 13, 0, 0, 0, moscow),
+		"2026-01-31 13:00:01+03:00":      time.Date(2026, 1, 31, 13, 0, 1, 0, moscow),
+		"2026-01-31 13:00 Europe/Moscow": time.Date(2026, 1, 31, 13, 0, 0, 0, moscow),
+		"2026-01-31 Europe/Moscow":       time.Date(2026, 1, 31, 0, 0, 0, 0, moscow),
+		"2026-01-31 13:00 UTC":           time.Date(2026, 1, 31, 13, 0, 0, 0, time.UTC),
+		"2026-01-31 13:00":               time.Date(2026, 1, 31, 13, 0, 0, 0, time.Local),
+		"2026-01-31T13:00:01":            time.Date(2026, 1, 31, 13, 0, 1, 0, time.Local),
+		"2026-01-31":                     time.Date(2026, 1, 31, 0, 0, 0, 0, time.Local),
+		"03:00 Europe/Moscow":            time.Date(2026, 3, 29, 3, 0, 0, 0, moscow),
+		"01:00:05 UTC":                   time.Date(2026, 3, 29, 1, 0, 5, 0, time.UTC),
+	} {
+		if got, ok := readTime(text, now); !ok || !got.Equal(want) {
+			t.Errorf("%q is %s (%v), want %s", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{"", " ", "crm", "http://crm.example.org", "25:00", "2026-02-30", "13:00 Mars/Olympus", "2026-01-31 13:00 ", "13:00 ../../etc/passwd"} {
+		if got, ok := readTime(text, now); ok {
+			t.Errorf("%q is taken for %s", text, got)
+		}
+	}
+}
+
+func TestParsePace(t *testing.T) {
+	for text, want := range map[string]float64{"": 0, "original": 1, "original×10": 10, "originalx2.5": 2.5, "original*2": 2, "4": 4, "0.5": 0.5} {
+		if got, err := parsePace(text); err != nil || got != want {
+			t.Errorf("%q is %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"original10", "10×", "×10", "-1", "0", "NaN", "Inf", "1e3", "1..2", "9999999999", "original×"} {
+		if got, err := parsePace(text); err == nil {
+			t.Errorf("%q is taken for %v", text, got)
+		}
+	}
+}
