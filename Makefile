@@ -22,7 +22,7 @@ engine: ## fetch the embedded ClickHouse engine into the cache, once (178 MB)
 .PHONY: test
 test: engine lint ## run all tests: unit, fuzz seeds, end to end on the real engine
 	@$(if $(race),,echo "no C compiler: testing without the race detector")
-	HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test $(race) -p 1 -timeout 10m ./...
+	HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test $(race) -vet=off -timeout 10m ./...
 
 .PHONY: torture
 torture: engine ## kill, starve and freeze the real processes and an endpoint, and count what is lost (5 minutes)
