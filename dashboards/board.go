@@ -1,0 +1,68 @@
+package dashboards
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
+
+//go:generate go run ./generate
+
+// Folder is the folder of Grafana that the dashboards are in, FolderUID its uid.
+const (
+	Folder    = "hooktape"
+	FolderUID = "hooktape"
+)
+
+// tag is on all dashboards, and finds them for the links from one to the others.
+const tag = "hooktape"
+
+// board begins a dashboard: its links to the others keep the range of time and the variables.
+func board(uid, title, text string) *dashboard.DashboardBuilder {
+	return dashboard.NewDashboardBuilder(title).
+		Uid(uid).
+		Description(text).
+		Tags([]string{tag}).
+		Editable().
+		Tooltip(dashboard.DashboardCursorSyncCrosshair).
+		Timezone("browser").
+		Time("now-30d", "now").
+		Refresh("").
+		Link(dashboard.NewDashboardLinkBuilder("hooktape").Type(dashboard.DashboardLinkTypeDashboards).Tags([]string{tag}).KeepTime(true).IncludeVars(true)).
+		WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Data source").Type(PluginID))
+}
+
+// All builds the dashboards.
+func All() ([]dashboard.Dashboard, error) {
+	var all []dashboard.Dashboard
+	for _, b := range []*dashboard.DashboardBuilder{webhooks(), conversion(), conversations(), deliveries(), subscriber(), pipeline()} {
+		d, err := b.Build()
+		if err != nil {
+			return nil, fmt.Errorf("dashboards: %w", err)
+		}
+		for i := range d.Links {
+			d.Links[i].Placement = nil // the SDK's default would hide them in a menu
+		}
+		number := uint32(0)
+		for _, p := range d.Panels {
+			number++
+			if p.Panel != nil {
+				p.Panel.Id = new(number)
+			} else {
+				p.RowPanel.Id = number
+			}
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// JSON is a dashboard as a file of Grafana's.
+func JSON(d dashboard.Dashboard) ([]byte, error) {
+	data, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("dashboard %s: %w", *d.Title, err)
+	}
+	return append(data, '\n'), nil
+}

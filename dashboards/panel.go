@@ -1,0 +1,130 @@
+package dashboards
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
+	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/stat"
+	"github.com/grafana/grafana-foundation-sdk/go/table"
+	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
+)
+
+// source is the data source that the variable "datasource" of each dashboard names.
+var source = common.DataSourceRef{Type: new(PluginID), Uid: new("${datasource}")}
+
+// Colours mean the same on all dashboards.
+const (
+	good    = "green"
+	doubt   = "orange"
+	bad     = "red"
+	neutral = "blue"
+	second  = "purple"
+	quiet   = "#8e8e8e"
+)
+
+// about is what each panel says of itself.
+type about struct {
+	sql           string // the file under sql, without .sql
+	title         string
+	text          string // what is counted, exactly
+	empty         string // what stands there when there is nothing
+	width, height uint32 // of 24 columns; of rows
+}
+
+// panel is what the builders of all kinds of panels have in common.
+type panel[B any] interface {
+	cog.Builder[dashboard.Panel]
+	Title(string) B
+	Description(string) B
+	Datasource(common.DataSourceRef) B
+	WithTarget(cog.Builder[variants.Dataquery]) B
+	NoValue(string) B
+	Span(uint32) B
+	Height(uint32) B
+}
+
+// show fills in what a panel says of itself.
+func show[B interface {
+	panel[B]
+}](b B, a about, format Format) B {
+	b.Title(a.title)
+	b.Description(a.text)
+	b.Datasource(source)
+	b.WithTarget(query(a.sql, format))
+	b.NoValue(a.empty)
+	b.Span(a.width)
+	return b.Height(a.height)
+}
+
+// number is a panel with one large number, or several: the last row's.
+func number(a about) *stat.PanelBuilder {
+	return show(stat.NewPanelBuilder(), a, Table).
+		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"})).
+		ColorMode(common.BigValueColorModeValue).
+		GraphMode(common.BigValueGraphModeNone).
+		ColorScheme(fixed("text"))
+}
+
+// lines is a panel of series over time.
+func lines(a about) *timeseries.PanelBuilder {
+	return show(timeseries.NewPanelBuilder(), a, TimeSeries).
+		LineWidth(1.5).
+		FillOpacity(8).
+		ShowPoints(common.VisibilityModeNever).
+		Min(0).
+		Legend(common.NewVizLegendOptionsBuilder().ShowLegend(true).DisplayMode(common.LegendDisplayModeList).Placement(common.LegendPlacementBottom)).
+		Tooltip(common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeMulti).Sort(common.SortOrderDescending))
+}
+
+// bars is a panel of stacked bars over time.
+func bars(a about) *timeseries.PanelBuilder {
+	return lines(a).
+		DrawStyle(common.GraphDrawStyleBars).
+		FillOpacity(80).
+		LineWidth(0).
+		Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal).Group("A"))
+}
+
+// rows is a table.
+func rows(a about) *table.PanelBuilder {
+	return show(table.NewPanelBuilder(), a, Table).ColorScheme(fixed("text"))
+}
+
+func fixed(color string) *dashboard.FieldColorBuilder {
+	return dashboard.NewFieldColorBuilder().Mode(dashboard.FieldColorModeIdFixed).FixedColor(color)
+}
+
+// steps are thresholds: the first colour from the beginning, then a colour from each limit on.
+func steps(first string, limits ...dashboard.Threshold) *dashboard.ThresholdsConfigBuilder {
+	all := append([]dashboard.Threshold{{Color: first}}, limits...)
+	return dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).Steps(all)
+}
+
+func from(limit float64, color string) dashboard.Threshold {
+	return dashboard.Threshold{Value: &limit, Color: color}
+}
+
+func byThresholds() *dashboard.FieldColorBuilder {
+	return dashboard.NewFieldColorBuilder().Mode(dashboard.FieldColorModeIdThresholds)
+}
+
+// property is one setting of the fields that an override matches. The ids are Grafana's.
+func property(id string, value any) dashboard.DynamicConfigValue {
+	return dashboard.DynamicConfigValue{Id: id, Value: value}
+}
+
+// colored gives a field its colour.
+func colored(color string) []dashboard.DynamicConfigValue {
+	return []dashboard.DynamicConfigValue{property("color", map[string]any{"mode": "fixed", "fixedColor": color})}
+}
+
+// barCell draws a number as a bar in its cell.
+func barCell(color string) []dashboard.DynamicConfigValue {
+	return append(colored(color), property("custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}))
+}
+
+// link makes the values of a field lead somewhere.
+func link(title, url string) dashboard.DynamicConfigValue {
+	return property("links", []map[string]any{{"title": title, "url": url}})
+}

@@ -1,0 +1,62 @@
+-- +goose Up
+-- journeys(…): the way of each subscriber through a source's flow, one row each, as the requests received from `from` to
+-- `to` tell it. Texts come encoded as in URLs (Grafana's :percentencode), so that none can break out of its quotes.
+--
+--   goals        steps in order, with commas; the first makes a lead, the last is the conversion; eight at most
+--   window_days  how long after the first goal the last may be reached
+--   attribution  'first' or 'last': whose UTM tags count, among the requests that have a source, medium or campaign
+--   channel, utm_…  '*' for all, or values, each encoded once more: {a,b}; (none) is the empty one
+CREATE VIEW IF NOT EXISTS journeys AS
+WITH
+    arrayMap(g -> trim(BOTH ' ' FROM g), splitByChar(',', decodeURLComponent({goals:String}))) AS goals,
+    v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
+SELECT
+    subscriber,
+    first_channel AS channel,
+    reached, -- how many goals, each after the one before, and the last of them within the window
+    reached > 0 AS lead,
+    reached = length(goals) AS converted,
+    arraySlice(visits, 1, length(goals)) AS visited_at, -- when each goal was first visited; the epoch: never
+    visits[1] AS lead_at,
+    contact, -- whether an e-mail address or a phone number is known
+    tagged,  -- whether any of the requests had a UTM tag
+    touch.1 AS utm_source,
+    touch.2 AS utm_medium,
+    touch.3 AS utm_campaign,
+    touch.4 AS utm_content,
+    touch.5 AS utm_term
+FROM
+(
+    SELECT
+        bothelp_user_id AS subscriber,
+        argMin(channel, received_at) AS first_channel,
+        windowFunnel({window_days:UInt32} * 86400000000)(toUInt64(toUnixTimestamp64Micro(received_at)),
+            step = goals[1],
+            length(goals) > 1 AND step = goals[2],
+            length(goals) > 2 AND step = goals[3],
+            length(goals) > 3 AND step = goals[4],
+            length(goals) > 4 AND step = goals[5],
+            length(goals) > 5 AND step = goals[6],
+            length(goals) > 6 AND step = goals[7],
+            length(goals) > 7 AND step = goals[8]) AS reached,
+        [
+            minIf(received_at, step = goals[1]), minIf(received_at, step = goals[2]), minIf(received_at, step = goals[3]),
+            minIf(received_at, step = goals[4]), minIf(received_at, step = goals[5]), minIf(received_at, step = goals[6]),
+            minIf(received_at, step = goals[7]), minIf(received_at, step = goals[8])
+        ] AS visits,
+        max(email != '' OR phone != '') AS contact,
+        max(utm_source != '' OR utm_medium != '' OR utm_campaign != '' OR utm_content != '' OR utm_term != '') AS tagged,
+        if({attribution:String} = 'last',
+            argMaxIf((utm_source, utm_medium, utm_campaign, utm_content, utm_term), received_at, utm_source != '' OR utm_medium != '' OR utm_campaign != ''),
+            argMinIf((utm_source, utm_medium, utm_campaign, utm_content, utm_term), received_at, utm_source != '' OR utm_medium != '' OR utm_campaign != '')) AS touch
+    FROM events
+    WHERE received_at >= {from:DateTime} AND received_at <= {to:DateTime}
+        AND source = decodeURLComponent({source:String}) AND verdict = 'accepted' AND kind = 'flow' AND bothelp_user_id != ''
+    GROUP BY bothelp_user_id
+)
+WHERE (decodeURLComponent({channel:String}) = '*' OR has(chosen({channel:String}), first_channel))
+    AND (decodeURLComponent({utm_source:String}) = '*' OR has(chosen({utm_source:String}), touch.1))
+    AND (decodeURLComponent({utm_medium:String}) = '*' OR has(chosen({utm_medium:String}), touch.2))
+    AND (decodeURLComponent({utm_campaign:String}) = '*' OR has(chosen({utm_campaign:String}), touch.3))
+    AND (decodeURLComponent({utm_content:String}) = '*' OR has(chosen({utm_content:String}), touch.4))
+    AND (decodeURLComponent({utm_term:String}) = '*' OR has(chosen({utm_term:String}), touch.5));
