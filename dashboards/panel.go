@@ -63,7 +63,9 @@ func number(a about) *stat.PanelBuilder {
 		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"})).
 		ColorMode(common.BigValueColorModeValue).
 		GraphMode(common.BigValueGraphModeNone).
-		ColorScheme(fixed("text"))
+		Orientation(common.VizOrientationAuto).
+		ColorScheme(fixed("text")).
+		Unit(count)
 }
 
 // lines is a panel of series over time.
@@ -73,6 +75,7 @@ func lines(a about) *timeseries.PanelBuilder {
 		FillOpacity(8).
 		ShowPoints(common.VisibilityModeNever).
 		Min(0).
+		Unit(count).
 		Legend(common.NewVizLegendOptionsBuilder().ShowLegend(true).DisplayMode(common.LegendDisplayModeList).Placement(common.LegendPlacementBottom)).
 		Tooltip(common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeMulti).Sort(common.SortOrderDescending))
 }
@@ -88,7 +91,7 @@ func bars(a about) *timeseries.PanelBuilder {
 
 // rows is a table.
 func rows(a about) *table.PanelBuilder {
-	return show(table.NewPanelBuilder(), a, Table).ColorScheme(fixed("text"))
+	return show(table.NewPanelBuilder(), a, Table).ColorScheme(fixed("text")).Unit(count)
 }
 
 func fixed(color string) *dashboard.FieldColorBuilder {
@@ -121,10 +124,38 @@ func colored(color string) []dashboard.DynamicConfigValue {
 
 // barCell draws a number as a bar in its cell.
 func barCell(color string) []dashboard.DynamicConfigValue {
-	return append(colored(color), property("custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}))
+	return append(colored(color), property("min", 0), property("fieldMinMax", true),
+		property("custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}))
 }
 
 // link makes the values of a field lead somewhere.
 func link(title, url string) dashboard.DynamicConfigValue {
 	return property("links", []map[string]any{{"title": title, "url": url}})
+}
+
+// count is the unit of plain numbers: grouped by thousands, as the viewer's language does.
+const count = "locale"
+
+var (
+	// absent is what stands for a value that cannot be: the first step of a funnel has none before it.
+	absent   = property("noValue", "–")
+	percent  = []dashboard.DynamicConfigValue{property("unit", "percentunit"), property("decimals", 1)}
+	duration = []dashboard.DynamicConfigValue{property("unit", "s"), property("decimals", 1)}
+	// hidden keeps a field for links and leaves it out of sight.
+	hidden = []dashboard.DynamicConfigValue{property("custom.hidden", true), property("custom.hideFrom", map[string]any{"viz": true, "legend": true, "tooltip": true})}
+)
+
+// width is that of a table's column, in pixels.
+func width(pixels int) []dashboard.DynamicConfigValue {
+	return []dashboard.DynamicConfigValue{property("custom.width", pixels)}
+}
+
+// hours is a table of weekdays and hours whose cells are the darker the more there is.
+func hours(a about) *table.PanelBuilder {
+	return rows(a).
+		ColorScheme(dashboard.NewFieldColorBuilder().Mode("continuous-blues")).
+		OverrideByRegexp("\\d\\d", []dashboard.DynamicConfigValue{
+			property("custom.cellOptions", map[string]any{"type": "color-background", "mode": "basic"}),
+			property("custom.align", "center"), property("unit", "short"), property("decimals", 0)}).
+		OverrideByName("Day", width(110))
 }

@@ -5,6 +5,6 @@
 ALTER TABLE events ADD PROJECTION IF NOT EXISTS touches
 (
     SELECT source, bothelp_user_id, received_at, verdict, kind, step, channel, utm_source, utm_medium, utm_campaign, utm_content, utm_term,
-        email, phone, conversations_count, duplicate_of
+        contact, conversations_count, duplicate_of
     ORDER BY source, bothelp_user_id, received_at
 );

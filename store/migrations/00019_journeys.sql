@@ -18,7 +18,7 @@ SELECT
     reached = length(goals) AS converted,
     arraySlice(visits, 1, length(goals)) AS visited_at, -- when each goal was first visited; the epoch: never
     visits[1] AS lead_at,
-    contact, -- whether an e-mail address or a phone number is known
+    reachable AS contact, -- whether an e-mail address or a phone number is known
     tagged,  -- whether any of the requests had a UTM tag
     touch.1 AS utm_source,
     touch.2 AS utm_medium,
@@ -44,7 +44,7 @@ FROM
             minIf(received_at, step = goals[4]), minIf(received_at, step = goals[5]), minIf(received_at, step = goals[6]),
             minIf(received_at, step = goals[7]), minIf(received_at, step = goals[8])
         ] AS visits,
-        max(email != '' OR phone != '') AS contact,
+        max(contact) AS reachable,
         max(utm_source != '' OR utm_medium != '' OR utm_campaign != '' OR utm_content != '' OR utm_term != '') AS tagged,
         if({attribution:String} = 'last',
             argMaxIf((utm_source, utm_medium, utm_campaign, utm_content, utm_term), received_at, utm_source != '' OR utm_medium != '' OR utm_campaign != ''),

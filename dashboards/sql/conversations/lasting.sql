@@ -1,0 +1,21 @@
+-- Subscribers by the time from their first contact to their last one, as BotHelp last told of them.
+WITH
+    v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
+SELECT
+    multiIf(span < 3600, 'an hour', span < 86400, 'a day', span < 7 * 86400, 'a week', span < 30 * 86400, '30 days', span < 90 * 86400, '90 days', 'more') AS "Within",
+    count() AS "Subscribers"
+FROM
+(
+    SELECT
+        argMax((first_contact_at, last_contact_at), received_at) AS contacts,
+        dateDiff('second', contacts.1, contacts.2) AS span
+    FROM events
+    WHERE $__timeFilter(received_at) AND first_contact_at IS NOT NULL AND last_contact_at IS NOT NULL
+        AND verdict = 'accepted' AND bothelp_user_id != ''
+            AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
+            AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
+    GROUP BY bothelp_user_id
+)
+WHERE span >= 0
+GROUP BY "Within"
+ORDER BY min(span)

@@ -1,0 +1,15 @@
+-- Leads by the messenger that they came by.
+SELECT
+    if(channel = '', '(unknown)', channel) AS "Channel",
+    countIf(lead) AS "Leads",
+    countIf(lead AND contact) AS "With a contact",
+    countIf(converted) AS "Converted",
+    "Converted" / "Leads" AS "Conversion rate"
+FROM journeys(from = $__fromTime, to = $__toTime,
+    source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
+    attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',
+    utm_source = '${utm_source:percentencode}', utm_medium = '${utm_medium:percentencode}', utm_campaign = '${utm_campaign:percentencode}',
+    utm_content = '${utm_content:percentencode}', utm_term = '${utm_term:percentencode}')
+GROUP BY channel
+HAVING "Leads" > 0
+ORDER BY "Leads" DESC

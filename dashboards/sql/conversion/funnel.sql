@@ -1,0 +1,19 @@
+-- How many leads came to each step, each step after the one before and the last within the window, and the median time from
+-- the first visit of one step to the first visit of the next.
+WITH splitByChar(',', decodeURLComponent('${goals:percentencode}')) AS goals
+SELECT
+    trim(BOTH ' ' FROM goals[k]) AS "Step",
+    countIf(reached >= k) AS "Leads",
+    "Leads" / first_value("Leads") OVER w AS "Of all leads",
+    if(k = 1, NULL, "Leads" / lagInFrame("Leads") OVER w) AS "Of the step before",
+    if(k = 1, NULL, quantileExactIf(0.5)(toUnixTimestamp64Micro(visited_at[k]) - toUnixTimestamp64Micro(visited_at[k - 1]),
+        k > 1 AND visited_at[k - 1] > 0 AND visited_at[k] >= visited_at[k - 1]) / 1e6) AS "Median time"
+FROM journeys(from = $__fromTime, to = $__toTime,
+    source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
+    attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',
+    utm_source = '${utm_source:percentencode}', utm_medium = '${utm_medium:percentencode}', utm_campaign = '${utm_campaign:percentencode}',
+    utm_content = '${utm_content:percentencode}', utm_term = '${utm_term:percentencode}')
+ARRAY JOIN arrayEnumerate(goals) AS k
+GROUP BY k
+WINDOW w AS (ORDER BY k ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+ORDER BY k

@@ -1,0 +1,29 @@
+-- UTM values that differ only in case or in spaces around them, with how many requests have each spelling.
+SELECT
+    tag AS "Tag",
+    same AS "In common",
+    arrayStringConcat(arrayMap(s -> concat('"', s.2, '" ', toString(s.1)), arrayReverseSort(groupArray((n, value)))), ' · ') AS "Spellings and requests",
+    sum(n) AS "Requests"
+FROM
+(
+    SELECT
+        tags.1 AS tag,
+        tags.2 AS value,
+        lowerUTF8(trim(BOTH ' ' FROM value)) AS same,
+        sum(requests) AS n
+    FROM
+    (
+        SELECT utm_source, utm_medium, utm_campaign, utm_content, utm_term, count() AS requests
+        FROM events
+        WHERE $__timeFilter(received_at) AND source = decodeURLComponent('${source:percentencode}')
+            AND verdict = 'accepted' AND kind = 'flow' AND bothelp_user_id != ''
+        GROUP BY ALL
+    )
+    ARRAY JOIN [('source', utm_source), ('medium', utm_medium), ('campaign', utm_campaign), ('content', utm_content), ('term', utm_term)] AS tags
+    WHERE value != ''
+    GROUP BY tag, value
+)
+GROUP BY tag, same
+HAVING count() > 1
+ORDER BY "Requests" DESC
+LIMIT 100

@@ -1,0 +1,27 @@
+-- The steps of a source in the order in which subscribers come to them; and the first with the last alone.
+WITH (
+    SELECT groupArray(step)
+    FROM
+    (
+        SELECT step
+        FROM
+        (
+            SELECT step, min(received_at) AS at, min(at) OVER (PARTITION BY bothelp_user_id) AS begun
+            FROM
+            (
+                SELECT bothelp_user_id, step, received_at
+                FROM events
+                WHERE $__timeFilter(received_at) AND source = decodeURLComponent('${source:percentencode}')
+                    AND verdict = 'accepted' AND kind = 'flow' AND bothelp_user_id != '' AND step != ''
+                ORDER BY received_at DESC
+                LIMIT 200000
+            )
+            GROUP BY bothelp_user_id, step
+        )
+        GROUP BY step
+        ORDER BY quantile(0.5)(at - begun), avg(at - begun)
+        LIMIT 8
+    )
+) AS steps
+SELECT arrayJoin(arrayDistinct([arrayStringConcat(steps, ','), concat(steps[1], ',', steps[-1])])) AS goals
+WHERE notEmpty(steps)
