@@ -36,7 +36,7 @@ func conversations() *dashboard.DashboardBuilder {
 			text:  "Subscribers by the field conversations_count of their last request in this time that has it.",
 			empty: "No request told a number of conversations"}, neutral)).
 		WithPanel(groups(about{sql: "conversations/lasting", title: "From the first contact to the last", width: 8, height: 8,
-			text:  "Subscribers by the time between the first and the last contact that their last request in this time told of: within an hour, within a day, and so on.",
+			text:  "Subscribers by the time between the first and the last contact that their requests in this time told of: within an hour, within a day, and so on.",
 			empty: "No request told of first and last contact"}, second)).
 		WithPanel(hours(about{sql: "conversations/hours", title: "When subscribers write, by hour of the week", width: 24, height: 9,
 			text:  "Accepted requests of subscribers by weekday and hour, in your time zone (in UTC, where Grafana is older than 10).",
@@ -45,8 +45,8 @@ func conversations() *dashboard.DashboardBuilder {
 			text:  "Subscribers by their messenger. Conversations a subscriber: the average of conversations_count where BotHelp tells it.",
 			empty: "Nobody in this time"}).
 			OverrideByName("Active subscribers", barCell(neutral)).
-			OverrideByName("New", barCell(good)).
-			OverrideByName("Returning", barCell(second)).
+			OverrideByName("Conversations closed", barCell(quiet)).
+			OverrideByName("Profiles viewed", barCell(quiet)).
 			OverrideByName("Conversations a subscriber", []dashboard.DynamicConfigValue{property("decimals", 1), absent}))
 }
 

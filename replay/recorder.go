@@ -30,7 +30,7 @@ type record struct {
 // NewRecorder makes a recorder on a spool of its own. It stores nothing in ClickHouse until Run.
 func NewRecorder(s *spool.Spool, db *store.Store, logger *slog.Logger) *Recorder {
 	limits := spool.DefaultLimits()
-	limits.Age = 200 * time.Millisecond
+	limits.Age = 500 * time.Millisecond
 	out := &sink{store: db, logger: logger}
 	return &Recorder{spool: s, drain: spool.NewDrain(s, out, limits, logger), sink: out}
 }

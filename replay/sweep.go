@@ -132,7 +132,7 @@ func (l *lane) load(ctx context.Context) {
 	if l.loading || time.Now().Before(l.troubled) {
 		return
 	}
-	if l.agenda.loaded(payloadCount / 2) {
+	if l.agenda.loaded(payloadCount) {
 		return
 	}
 	asked := l.agenda.unloaded(payloadCount)

@@ -20,13 +20,14 @@ SELECT
     visits[1] AS lead_at,
     reachable AS contact, -- whether an e-mail address or a phone number is known
     tagged,  -- whether any of the requests had a UTM tag
-    touch.1 AS utm_source,
-    touch.2 AS utm_medium,
-    touch.3 AS utm_campaign,
-    touch.4 AS utm_content,
-    touch.5 AS utm_term
+    its_source AS utm_source,
+    its_medium AS utm_medium,
+    its_campaign AS utm_campaign,
+    its_content AS utm_content,
+    its_term AS utm_term
 FROM
 (
+    WITH utm_source != '' OR utm_medium != '' OR utm_campaign != '' AS touching
     SELECT
         bothelp_user_id AS subscriber,
         argMin(channel, received_at) AS first_channel,
@@ -46,17 +47,19 @@ FROM
         ] AS visits,
         max(contact) AS reachable,
         max(utm_source != '' OR utm_medium != '' OR utm_campaign != '' OR utm_content != '' OR utm_term != '') AS tagged,
-        if({attribution:String} = 'last',
-            argMaxIf((utm_source, utm_medium, utm_campaign, utm_content, utm_term), received_at, utm_source != '' OR utm_medium != '' OR utm_campaign != ''),
-            argMinIf((utm_source, utm_medium, utm_campaign, utm_content, utm_term), received_at, utm_source != '' OR utm_medium != '' OR utm_campaign != '')) AS touch
+        if({attribution:String} = 'last', argMaxIf(utm_source, received_at, touching), argMinIf(utm_source, received_at, touching)) AS its_source,
+        if({attribution:String} = 'last', argMaxIf(utm_medium, received_at, touching), argMinIf(utm_medium, received_at, touching)) AS its_medium,
+        if({attribution:String} = 'last', argMaxIf(utm_campaign, received_at, touching), argMinIf(utm_campaign, received_at, touching)) AS its_campaign,
+        if({attribution:String} = 'last', argMaxIf(utm_content, received_at, touching), argMinIf(utm_content, received_at, touching)) AS its_content,
+        if({attribution:String} = 'last', argMaxIf(utm_term, received_at, touching), argMinIf(utm_term, received_at, touching)) AS its_term
     FROM events
     WHERE received_at >= {from:DateTime} AND received_at <= {to:DateTime}
         AND source = decodeURLComponent({source:String}) AND verdict = 'accepted' AND kind = 'flow' AND bothelp_user_id != ''
     GROUP BY bothelp_user_id
 )
 WHERE (decodeURLComponent({channel:String}) = '*' OR has(chosen({channel:String}), first_channel))
-    AND (decodeURLComponent({utm_source:String}) = '*' OR has(chosen({utm_source:String}), touch.1))
-    AND (decodeURLComponent({utm_medium:String}) = '*' OR has(chosen({utm_medium:String}), touch.2))
-    AND (decodeURLComponent({utm_campaign:String}) = '*' OR has(chosen({utm_campaign:String}), touch.3))
-    AND (decodeURLComponent({utm_content:String}) = '*' OR has(chosen({utm_content:String}), touch.4))
-    AND (decodeURLComponent({utm_term:String}) = '*' OR has(chosen({utm_term:String}), touch.5));
+    AND (decodeURLComponent({utm_source:String}) = '*' OR has(chosen({utm_source:String}), its_source))
+    AND (decodeURLComponent({utm_medium:String}) = '*' OR has(chosen({utm_medium:String}), its_medium))
+    AND (decodeURLComponent({utm_campaign:String}) = '*' OR has(chosen({utm_campaign:String}), its_campaign))
+    AND (decodeURLComponent({utm_content:String}) = '*' OR has(chosen({utm_content:String}), its_content))
+    AND (decodeURLComponent({utm_term:String}) = '*' OR has(chosen({utm_term:String}), its_term));

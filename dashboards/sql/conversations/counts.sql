@@ -9,8 +9,8 @@ FROM
     SELECT argMax(conversations_count, received_at) AS n
     FROM events
     WHERE $__timeFilter(received_at) AND conversations_count IS NOT NULL AND verdict = 'accepted' AND bothelp_user_id != ''
-            AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
-            AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
+        AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
+        AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
     GROUP BY bothelp_user_id
 )
 GROUP BY "Conversations"

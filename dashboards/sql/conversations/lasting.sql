@@ -1,4 +1,4 @@
--- Subscribers by the time from their first contact to their last one, as BotHelp last told of them.
+-- Subscribers by the time from their first contact to their last one, as BotHelp told of them.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
@@ -6,14 +6,12 @@ SELECT
     count() AS "Subscribers"
 FROM
 (
-    SELECT
-        argMax((first_contact_at, last_contact_at), received_at) AS contacts,
-        dateDiff('second', contacts.1, contacts.2) AS span
+    SELECT dateDiff('second', min(first_contact_at), max(last_contact_at)) AS span
     FROM events
     WHERE $__timeFilter(received_at) AND first_contact_at IS NOT NULL AND last_contact_at IS NOT NULL
         AND verdict = 'accepted' AND bothelp_user_id != ''
-            AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
-            AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
+        AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
+        AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
     GROUP BY bothelp_user_id
 )
 WHERE span >= 0

@@ -17,8 +17,8 @@ FROM
         countIf(received_at >= $__fromTime AND kind = 'user_profile_viewed' AND duplicate_of = toUUID('00000000-0000-0000-0000-000000000000')) AS viewed
     FROM events
     WHERE received_at <= $__toTime AND verdict = 'accepted' AND bothelp_user_id != ''
-            AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
-            AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
+        AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
+        AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
     GROUP BY bothelp_user_id
 )
 WHERE requests > 0

@@ -13,8 +13,8 @@ FROM
         groupUniqArrayIf(toStartOfWeek(received_at, 1, zone), received_at >= $__fromTime) AS weeks
     FROM events
     WHERE received_at <= $__toTime AND verdict = 'accepted' AND bothelp_user_id != ''
-            AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
-            AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
+        AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
+        AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
     GROUP BY bothelp_user_id
 )
 ARRAY JOIN weeks AS week

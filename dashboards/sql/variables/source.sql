@@ -1,1 +1,3 @@
-SELECT DISTINCT encodeURLComponent(source) AS id, source AS name FROM events ORDER BY name
+SELECT encodeURLComponent(source) AS id, source AS name
+FROM (SELECT source FROM events GROUP BY source)
+ORDER BY name

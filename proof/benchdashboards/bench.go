@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"hooktape/proof/panels"
+	"hooktape/simulate"
+)
+
+// bench asks the queries of a database.
+type bench struct {
+	out     io.Writer
+	url     string
+	until   time.Time
+	queries []panels.Query
+}
+
+// What is aimed at: each query, and a dashboard as a whole, for 30 days; and how much longer 90 days may take.
+const (
+	queryAim     = time.Second
+	dashboardAim = 4 * time.Second
+	longerAim    = 2.5
+)
+
+var ranges = []struct {
+	name string
+	days float64
+}{{"24 h", 1}, {"30 days", 30}, {"90 days", 90}}
+
+func newBench(ctx context.Context, out io.Writer, dsn, until string) (*bench, error) {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{out: out, url: fmt.Sprintf("http://%s/?database=%s&default_format=Null&wait_end_of_query=1", u.Host, strings.Trim(u.Path, "/"))}
+	if b.queries, err = panels.All(); err != nil {
+		return nil, err
+	}
+	if until != "" {
+		b.until, err = time.Parse(time.RFC3339, until)
+		return b, err
+	}
+	var newest string
+	if newest, _, err = b.ask(ctx, "SELECT toUnixTimestamp(max(received_at)) + 60 FROM events FORMAT TSV"); err != nil {
+		return nil, err
+	}
+	var unix int64
+	_, err = fmt.Sscan(newest, &unix)
+	b.until = time.Unix(unix, 0).UTC()
+	return b, err
+}
+
+// measured is what a query cost.
+type measured struct {
+	took time.Duration
+	rows uint64
+	err  error
+}
+
+// all asks each dashboard for each range, and prints what that took.
+func (b *bench) all(ctx context.Context) error {
+	w := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	missed := 0
+	var boards []string
+	for _, q := range b.queries {
+		if !slices.Contains(boards, q.Dashboard) {
+			boards = append(boards, q.Dashboard)
+		}
+	}
+	for _, board := range boards {
+		var queries []panels.Query
+		for _, q := range b.queries {
+			if q.Dashboard == board {
+				queries = append(queries, q)
+			}
+		}
+		n, err := b.board(ctx, w, board, queries)
+		if err != nil {
+			return err
+		}
+		missed += n
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(b.out, "\naims: each query ≤ %v and a dashboard ≤ %v for 30 days, ≤ %v times that for 90 days; %d not reached (✗)\n", queryAim, dashboardAim, longerAim, missed)
+	return nil
+}
+
+// board asks one dashboard's queries and prints a line for each, and one for all.
+func (b *bench) board(ctx context.Context, w io.Writer, board string, queries []panels.Query) (missed int, err error) {
+	cells := make([][]string, len(queries))
+	total := []string{}
+	var month []measured
+	var monthTotal time.Duration
+	for _, r := range ranges {
+		took, each := b.ask2(ctx, b.view(r.days), queries)
+		for i, m := range each {
+			if m.err != nil {
+				return missed, fmt.Errorf("%s, %s: %w", board, queries[i].Title, m.err)
+			}
+			ok := r.days != 30 || m.took <= queryAim
+			if r.days == 90 {
+				ok = m.took <= max(time.Duration(longerAim*float64(month[i].took)), queryAim)
+			}
+			missed += unless(ok)
+			cells[i] = append(cells[i], fmt.Sprintf("%d%s", m.took.Milliseconds(), mark(ok)), thousands(m.rows))
+		}
+		ok := r.days != 30 || took <= dashboardAim
+		if r.days == 90 {
+			ok = took <= max(time.Duration(longerAim*float64(monthTotal)), dashboardAim)
+		}
+		missed += unless(ok)
+		total = append(total, fmt.Sprintf("%d%s", took.Milliseconds(), mark(ok)), "")
+		if r.days == 30 {
+			month, monthTotal = each, took
+		}
+	}
+	fmt.Fprintf(w, "\n%s\t24 h, ms\trows read\t30 days, ms\trows read\t90 days, ms\trows read\t\n", board)
+	for i, q := range queries {
+		title := q.Title
+		if q.Variable {
+			title = "$" + title
+		}
+		fmt.Fprintf(w, "%s\t%s\t\n", title, strings.Join(cells[i], "\t"))
+	}
+	fmt.Fprintf(w, "the dashboard, two at a time\t%s\t\n", strings.Join(total, "\t"))
+	return missed, nil
+}
+
+func mark(ok bool) string {
+	if ok {
+		return "  "
+	}
+	return " ✗"
+}
+
+func unless(ok bool) int {
+	if ok {
+		return 0
+	}
+	return 1
+}
+
+func thousands(n uint64) string {
+	if n < 10_000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%dk", n/1000)
+}
+
+// view is the range of days with the variables as they are when a dashboard is opened.
+func (b *bench) view(days float64) panels.View {
+	goals, _ := simulate.Steps()
+	return panels.View{From: b.until.Add(-time.Duration(days * 24 * float64(time.Hour))), To: b.until, Interval: time.Duration(days * 24 * float64(time.Hour) / 200),
+		Zone: "Europe/Moscow", Plugin: 4, Values: map[string][]string{"source": {simulate.DefaultSources.Course}, "goals": {strings.Join(goals, ",")},
+			"window_days": {"7"}, "attribution": {"first"}}}
+}
+
+// ask2 asks queries two at a time, as Grafana does of one server.
+func (b *bench) ask2(ctx context.Context, v panels.View, queries []panels.Query) (time.Duration, []measured) {
+	each := make([]measured, len(queries))
+	begun := time.Now()
+	var group errgroup.Group
+	group.SetLimit(2)
+	for i, q := range queries {
+		group.Go(func() error {
+			sql, err := v.Expand(q.SQL)
+			if err == nil {
+				at := time.Now()
+				_, each[i].rows, err = b.ask(ctx, sql)
+				each[i].took = time.Since(at)
+			}
+			each[i].err = err
+			return nil
+		})
+	}
+	_ = group.Wait()
+	return time.Since(begun), each
+}
+
+// ask runs a query and returns its answer and how many rows ClickHouse read for it.
+func (b *bench) ask(ctx context.Context, sql string) (string, uint64, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url, strings.NewReader(sql))
+	if err != nil {
+		return "", 0, err
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", 0, err
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", 0, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", 0, fmt.Errorf("%s", data)
+	}
+	var summary struct {
+		ReadRows json.Number `json:"read_rows"`
+	}
+	_ = json.Unmarshal([]byte(response.Header.Get("X-ClickHouse-Summary")), &summary)
+	rows, _ := summary.ReadRows.Int64()
+	return string(data), uint64(rows), nil
+}

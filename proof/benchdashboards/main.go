@@ -1,0 +1,90 @@
+// Command benchdashboards measures how long the dashboards' queries take over a large account.
+//
+//	go run ./proof/benchdashboards [-events 10000000] [-days 90] [-dsn http://…/hooktape]
+//
+// It plays an account into a real engine, asks what Grafana asks of each dashboard, two queries at a time, for the last 24
+// hours, 30 and 90 days, and prints milliseconds and rows read for each panel, and each dashboard's time as a whole. With
+// -dsn it asks a database that has the events already.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"hooktape/proof/rig"
+	"hooktape/simulate"
+	"hooktape/store"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "benchdashboards:", err)
+		os.Exit(1)
+	}
+}
+
+// eventsEach is how many events a simulated subscriber makes, on the average.
+const eventsEach = 8.39
+
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("benchdashboards", flag.ContinueOnError)
+	events := flags.Int("events", 10_000_000, "about how many events")
+	days := flags.Int("days", 90, "days that they lie in")
+	dsn := flags.String("dsn", "", "database that has them already, by HTTP (default: an engine is started and filled)")
+	until := flags.String("until", "", "end of the ranges, with -dsn (default: the newest event's minute)")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *dsn == "" {
+		processes, err := rig.New(ctx, "")
+		if err != nil {
+			return err
+		}
+		defer processes.Close()
+		engine, err := processes.NewEngine(ctx)
+		if err != nil {
+			return err
+		}
+		defer engine.Kill()
+		*dsn = engine.DSN("hooktape")
+		if err := fill(ctx, stdout, *dsn, *events, *days); err != nil {
+			return err
+		}
+	}
+	b, err := newBench(ctx, stdout, *dsn, *until)
+	if err != nil {
+		return err
+	}
+	return b.all(ctx)
+}
+
+// fill plays an account into a database.
+func fill(ctx context.Context, stdout io.Writer, dsn string, events, days int) error {
+	o := simulate.DefaultOptions(time.Now().UTC().Truncate(time.Minute), days)
+	o.Subscribers = uint32(float64(events) / eventsEach)
+	a, err := simulate.New(o)
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(dsn)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := db.Migrate(ctx); err != nil {
+		return err
+	}
+	begun, done := time.Now(), uint64(0)
+	err = a.Backfill(ctx, db.InsertEvents, func(p simulate.Progress) { done = p.Events })
+	fmt.Fprintf(stdout, "%d events of %d subscribers, inserted within %v\n", done, o.Subscribers, time.Since(begun).Round(time.Second))
+	return err
+}

@@ -1,0 +1,163 @@
+package panels_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"testing"
+	"time"
+
+	"hooktape/event"
+	"hooktape/proof/panels"
+	"hooktape/simulate"
+)
+
+// hostile are texts that a webhook, a link or a text box may bring.
+var hostile = []string{"", "plain", "O'Brien", `"quoted"`, `back\slash`, `\`, `\'`, `\' OR 1=1 --`, "'; DROP TABLE events; --", "осень, 2026", "a,b", "{a,b}", "*", "%27",
+	"$__fromTime", "$__timeFilter(x)", "${source}", "$source", "(none)", "two\nlines", "a\x00b", "/*", "--", "`", "$$", "🙂", "{x:String}", "?", ") UNION SELECT 1 --"}
+
+// hostileAccount is an account in whose events each hostile text is each UTM tag, step, messenger, name and field once.
+func hostileAccount(t *testing.T) database {
+	t.Helper()
+	o := simulate.DefaultOptions(until, 2)
+	o.Subscribers = 50
+	a, err := simulate.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, stored := fill(t, a)
+	var events []event.Event
+	for i, text := range hostile {
+		at := until.Add(-time.Duration(i+1) * time.Minute)
+		for k, step := range []string{"first", text} {
+			at := at.Add(time.Duration(k) * time.Second)
+			events = append(events, event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "hostile", Step: step,
+				Verdict: event.Accepted, Method: "POST", Path: "/hooks/hostile/***", RemoteIP: netip.MustParseAddr("192.0.2.1"), Body: []byte(text)},
+				Decoded: event.Decoded{Kind: event.KindFlow, BothelpUserID: fmt.Sprintf("h%d", i), Name: text, Channel: text, UTMSource: text, UTMMedium: text, UTMCampaign: text,
+					UTMContent: text, UTMTerm: text, Fields: map[string]string{"field " + text: text}}})
+		}
+	}
+	if err := stored.InsertEvents(context.Background(), "", events); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// TestHostileValues runs every query with every hostile text in every variable, alone, among others, and as it would be
+// if somebody wrote it into the link.
+func TestHostileValues(t *testing.T) {
+	db := hostileAccount(t)
+	queries, err := panels.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(queries) < 20 {
+		t.Fatalf("only %d queries", len(queries))
+	}
+	for _, q := range queries {
+		for _, view := range hostileViews(q.SQL) {
+			sql, err := view.Expand(q.SQL)
+			if err != nil {
+				t.Errorf("%s, %s: %v", q.Dashboard, q.Title, err)
+				break
+			}
+			if _, err := db.ask(sql); err != nil {
+				t.Errorf("%s, %s, plugin %d, %q: %v", q.Dashboard, q.Title, view.Plugin, view.Values, err)
+				break
+			}
+		}
+	}
+}
+
+var named = regexp.MustCompile(`\$\{(\w+):percentencode\}`)
+
+// fixed are the variables whose values are a list in the dashboard, not texts.
+var fixed = map[string]string{"window_days": "7", "attribution": "last"}
+
+func hostileViews(sql string) (views []panels.View) {
+	names := map[string]bool{}
+	for _, m := range named.FindAllStringSubmatch(sql, -1) {
+		names[m[1]] = true
+	}
+	view := func(plugin int, zone string, values func(name string) []string) {
+		v := panels.View{From: until.Add(-36 * time.Hour), To: until, Interval: time.Hour, Plugin: plugin, Zone: zone, Values: map[string][]string{}}
+		for name := range names {
+			if value, ok := fixed[name]; ok {
+				v.Values[name] = []string{value}
+			} else if chosen := values(name); chosen != nil {
+				v.Values[name] = chosen
+			}
+		}
+		views = append(views, v)
+	}
+	for _, plugin := range []int{3, 4} {
+		view(plugin, "", func(string) []string { return nil })
+		view(plugin, "Asia/Tokyo", func(string) []string {
+			return []string{panels.Key(hostile[3]), panels.Key(hostile[6]), panels.Key(hostile[9])}
+		})
+	}
+	if len(names) == 0 {
+		return views
+	}
+	for _, text := range hostile {
+		view(4, "no/such zone", func(string) []string { return []string{text} })
+	}
+	return views
+}
+
+// TestHostileTagsAreFound: the leads of a tag are found by it, whatever the tag is.
+func TestHostileTagsAreFound(t *testing.T) {
+	db := hostileAccount(t)
+	for _, variable := range []string{"utm_source", "utm_campaign", "utm_term", "channel"} {
+		for i, text := range hostile {
+			if text == "" && variable != "channel" {
+				continue // who has no tag at all has no touch, and is under (none) with others
+			}
+			for _, goals := range []string{"first", "first," + text} {
+				if i > 0 && goals != "first" && (regexp.MustCompile(`[,]|^ | $`).MatchString(text)) {
+					continue // a goal's name has no comma
+				}
+				v := panels.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"hostile"}, "goals": {goals},
+					"window_days": {"1"}, "attribution": {"first"}, variable: {panels.Key(text)}}}
+				got := db.see(t, conversion, "Leads and conversions", v)[1]
+				if got.n("Leads") != 1 || got.n("Converted") != 1 {
+					t.Errorf("%s = %q, goals %q: %v, want one lead, converted", variable, text, goals, got)
+				}
+			}
+		}
+	}
+}
+
+// TestVariables: the values of the lists are the keys of what is stored.
+func TestVariables(t *testing.T) {
+	db := hostileAccount(t)
+	queries, err := panels.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range queries {
+		if !q.Variable || q.Title != "utm_source" || q.Dashboard != conversion {
+			continue
+		}
+		sql, err := panels.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"hostile"}}}.Expand(q.SQL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := db.ask(sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := map[string]bool{}
+		for _, r := range rows {
+			keys[r.s("id")] = true
+		}
+		for _, text := range hostile {
+			if !keys[panels.Key(text)] {
+				t.Errorf("%q is not listed as %s", text, panels.Key(text))
+			}
+		}
+		return
+	}
+	t.Error("no variable utm_source")
+}
