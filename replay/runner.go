@@ -3,6 +3,7 @@ package replay
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -38,6 +39,7 @@ type Runner struct {
 	options  Options
 	store    *store.Store
 	recorder *Recorder
+	lease    *lease
 	logger   *slog.Logger
 	*instruments
 
@@ -94,6 +96,7 @@ func NewRunner(o Options, endpoints []Endpoint, db *store.Store, recorder *Recor
 	r := &Runner{options: o, store: db, recorder: recorder, logger: logger, instruments: newInstruments(),
 		lanes: map[laneID]*track{}, targets: map[string]*target{}, jobs: newJobs(), ended: make(chan endedLane),
 		quiet: rate.Sometimes{First: 1, Interval: time.Minute}}
+	r.lease = newLease(db, o.Shard.String(), recorder.spool.ID(), logger)
 	r.SetEndpoints(endpoints)
 	recorder.onStored(r.settle)
 	return r
@@ -122,6 +125,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		err := r.look(ctx)
 		if ctx.Err() != nil {
 			r.end()
+			r.lease.release()
 			return nil
 		}
 		r.failing.Store(nil)
@@ -154,8 +158,14 @@ func (r *Runner) end() {
 	}
 }
 
-// look brings what is there to what should be there.
+// look brings what is there to what should be there: nothing, while another process holds this shard.
 func (r *Runner) look(ctx context.Context) error {
+	if err := r.lease.keep(ctx); err != nil {
+		if errors.Is(err, ErrStandby) || errors.Is(err, errUnsure) {
+			return errors.Join(err, r.reconcile(ctx, nil))
+		}
+		return fmt.Errorf("hold shard %s: %w", r.options.Shard, err)
+	}
 	steering, err := r.store.Steering(ctx)
 	if err != nil {
 		return fmt.Errorf("read commands: %w", err)

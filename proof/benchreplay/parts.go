@@ -136,7 +136,7 @@ func (b *bench) replay(ctx context.Context) (s speed, err error) {
 	if err != nil {
 		return s, err
 	}
-	fmt.Fprintf(b.out, "%d events frozen within %v\n", job.Total, time.Since(frozen).Round(time.Millisecond))
+	freezing := time.Since(frozen)
 	begun := time.Now()
 	if err := rig.Until(ctx, 10*time.Minute, "the replay's end", func() bool {
 		r, err := db.Replay(ctx, job.ID)
@@ -144,7 +144,7 @@ func (b *bench) replay(ctx context.Context) (s speed, err error) {
 	}); err != nil {
 		return s, err
 	}
-	s = speed{events: b.events, took: time.Since(begun), hooktape: cpu(h.Process) - ours, engine: cpu(engine.Process) - theirs}
+	s = speed{events: b.events, frozen: freezing, took: time.Since(begun), hooktape: cpu(h.Process) - ours, engine: cpu(engine.Process) - theirs}
 	s.peak, err = h.PeakRSS()
 	if n := receiver.Accepted(); n != b.events {
 		return s, fmt.Errorf("the sink has %d requests for %d events", n, b.events)

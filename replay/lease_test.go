@@ -1,0 +1,76 @@
+package replay_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"hooktape/replay"
+	"hooktape/store"
+)
+
+// TestStandby: of processes with the same shard one delivers, and another takes over when that ends; nothing is sent
+// twice. A process that is started again over its spool need not wait for its former self.
+func TestStandby(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	crm := endpointAt("crm", endpoint.URL, func(e *replay.Endpoint) { e.Subscribe.Sources = []string{"demo"} })
+	first := startSender(t, db, t.TempDir(), replay.Options{}, crm)
+	awaitFollowing(t, db, "crm")
+	dirs := []string{t.TempDir(), t.TempDir()}
+	var waiting []*sender
+	for _, dir := range dirs {
+		waiting = append(waiting, startSender(t, db, dir, replay.Options{}, crm))
+	}
+	events := newEvents("demo", 60)
+	insert(t, db, events[:20]...)
+	awaitDelivered(t, db, events[:20], 15*time.Second)
+	for _, w := range waiting {
+		eventually(t, 15*time.Second, func() error {
+			if err := w.runner.Failing(); !errors.Is(err, replay.ErrStandby) {
+				return fmt.Errorf("it delivers beside another: %w", err)
+			}
+			return nil
+		})
+		if text := w.runner.Failing().Error(); !strings.Contains(text, "has shard 1/1") {
+			t.Errorf("a standby says %q", text)
+		}
+	}
+	first.stop()
+	insert(t, db, events[20:40]...)
+	awaitDelivered(t, db, events[:40], 15*time.Second)
+	active := 0
+	for _, w := range waiting {
+		if w.runner.Failing() == nil {
+			active++
+		}
+	}
+	if active != 1 {
+		t.Errorf("%d processes deliver, want one", active)
+	}
+	for _, w := range waiting {
+		w.stop()
+	}
+	startSender(t, db, dirs[0], replay.Options{}, crm)
+	insert(t, db, events[40:]...)
+	awaitDelivered(t, db, events, 15*time.Second)
+	assertEachOnce(t, events, &got)
+}
+
+// TestShardsDoNotWaitForEachOther: a holder of one shard keeps nobody from another.
+func TestShardsDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	for n := range uint32(2) {
+		s := startSender(t, db, t.TempDir(), replay.Options{Shard: store.Shard{Index: n + 1, Count: 2}})
+		eventually(t, 15*time.Second, s.runner.Failing)
+	}
+}
+
