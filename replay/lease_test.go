@@ -73,4 +73,3 @@ func TestShardsDoNotWaitForEachOther(t *testing.T) {
 		eventually(t, 15*time.Second, s.runner.Failing)
 	}
 }
-

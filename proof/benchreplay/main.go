@@ -106,8 +106,12 @@ func (b *bench) report(bare, replayed speed, live beside, waiting int64) error {
 		fmt.Fprintf(w, "%s\t"+format+"\t"+format+"\t%s\t\n", figure, measured, aim, mark)
 	}
 	fmt.Fprintf(w, "\nfigure\tmeasured\taim\t\t\n")
-	atLeast := func(figure, format string, measured, aim float64) { line(figure, format, measured, aim, measured >= aim) }
-	atMost := func(figure, format string, measured, aim float64) { line(figure, format, measured, aim, measured <= aim) }
+	atLeast := func(figure, format string, measured, aim float64) {
+		line(figure, format, measured, aim, measured >= aim)
+	}
+	atMost := func(figure, format string, measured, aim float64) {
+		line(figure, format, measured, aim, measured <= aim)
+	}
 	atLeast("(b)/(a), at least", "%.2f", replayed.perSecond()/bare.perSecond(), 0.5)
 	atLeast("(b), deliveries/s, at least", "%.0f", replayed.perSecond(), 5000)
 	atMost(fmt.Sprintf("RSS with %d pending for a dead endpoint, MiB, at most", b.pending), "%.0f", float64(waiting>>20), 300)
