@@ -156,6 +156,6 @@ func hours(a about) *table.PanelBuilder {
 		ColorScheme(dashboard.NewFieldColorBuilder().Mode("continuous-blues")).
 		OverrideByRegexp("\\d\\d", []dashboard.DynamicConfigValue{
 			property("custom.cellOptions", map[string]any{"type": "color-background", "mode": "basic"}),
-			property("custom.align", "center"), property("unit", "short"), property("decimals", 0)}).
+			property("custom.minWidth", 36), property("custom.align", "center"), property("unit", "short"), property("decimals", 0)}).
 		OverrideByName("Day", width(110))
 }
