@@ -71,7 +71,7 @@ func (c eventsListCmd) Run(e *env) error {
 		case c.JSON:
 			return printJSON(e.stdout, events)
 		case len(events) == 0:
-			fmt.Fprintln(e.stdout, "no events match")
+			fmt.Fprintln(e.stdout, "no events match; what has just arrived is listed within a second")
 			return nil
 		}
 		return printEvents(e.stdout, events)
