@@ -69,8 +69,7 @@ func (t *trial) endpointFails(ctx context.Context, fail func(*sink.Sink) (recove
 	return t.arrives(ctx)
 }
 
-// replayKilled kills the process that replays, at random moments, until it has been killed often enough; the last one
-// goes on to the end. Some subscribers' events are refused for good, some requests get a 503.
+// replayKilled kills the process that replays, at a random moment of each part of the job; the last one goes on to the end. Some subscribers' events are refused for good, some requests get a 503.
 func replayKilled(ctx context.Context, t *trial) error {
 	if err := t.fillFor(ctx); err != nil {
 		return err
@@ -82,12 +81,9 @@ func replayKilled(ctx context.Context, t *trial) error {
 	if err := t.createReplay(ctx); err != nil {
 		return err
 	}
-	most := time.Duration(float64(t.replayed) / t.replayRate / float64(t.kills) * 0.8 * float64(time.Second))
 	for i := range t.kills {
-		if err := t.arrives(ctx); err != nil {
-			return err
-		}
-		if err := rig.Pause(ctx, rand.N(most)); err != nil {
+		moment := int((float64(i) + rand.Float64()) / float64(t.kills+1) * float64(t.replayed))
+		if err := t.until(ctx, fmt.Sprintf("request %d", moment), func() bool { return t.delivery.sink.Requests() >= moment }); err != nil {
 			return err
 		}
 		t.delivery.Kill()
