@@ -21,7 +21,8 @@ func (p pusher) dashboard(d dashboard.Dashboard) (Change, error) {
 	if err != nil {
 		return c, err
 	}
-	there, err := p.api.DashboardByUID(c.UID)
+	var there found
+	err = p.get(&there, "api/dashboards/uid", c.UID)
 	switch {
 	case notFound(err):
 		return p.save(c.as(Created), nil, ours)
@@ -29,14 +30,26 @@ func (p pusher) dashboard(d dashboard.Dashboard) (Change, error) {
 		return c, p.explain("look at its dashboards", err)
 	case there.Meta.FolderUID != p.folderUID:
 		return c.refused(fmt.Sprintf("a dashboard of this uid is in another folder; move it to %q if it is ours, else give it another uid", p.folderUID)), nil
-	case !tagged(there.Model, d.Tags):
+	case !tagged(there.Dashboard, d.Tags):
 		return c.refused(fmt.Sprintf("the dashboard of this uid is without the tag %q, so it is not ours; give it another uid", strings.Join(d.Tags, " "))), nil
 	}
-	theirs, version := stored(there.Model)
-	if reflect.DeepEqual(theirs, ours) {
+	theirs, version := stored(there.Dashboard)
+	switch {
+	case reflect.DeepEqual(theirs, ours):
 		return c.as(Unchanged), nil
+	case there.Meta.Provisioned:
+		return c.refused("it is provisioned from a file of Grafana's; write that anew by hooktape dashboards export"), nil
 	}
 	return p.save(c.as(Updated), &saved{theirs, version}, ours)
+}
+
+// found is a dashboard as Grafana shows it. The client library's own type does not tell what is provisioned.
+type found struct {
+	Dashboard map[string]any
+	Meta      struct {
+		FolderUID   string
+		Provisioned bool
+	}
 }
 
 // saved is a dashboard that Grafana has.

@@ -132,14 +132,18 @@ func TestProvisioned(t *testing.T) {
 	}
 	b.DataSource.Host = "elsewhere"
 	b.Dashboards[0].Title = new("A new one")
-	changes := g.push(b, false)
+	changes := g.push(b, true)
+	if got := results(changes); got != "R.R....." {
+		t.Errorf("a dry run with changes: %s", got)
+	}
+	changes = g.push(b, false)
 	if got := results(changes); got != "R.R....." {
 		t.Errorf("with changes: %s", got)
 	}
 	if c := of(t, changes, "data source", b.DataSource.UID); !strings.Contains(c.Note, "provisioned from a file") {
 		t.Errorf("the data source: %q", c.Note)
 	}
-	if c := of(t, changes, "dashboard", *b.Dashboards[0].Uid); c.Note != "Grafana does not take it: Cannot save provisioned dashboard" {
+	if c := of(t, changes, "dashboard", *b.Dashboards[0].Uid); c.Note != "it is provisioned from a file of Grafana's; write that anew by hooktape dashboards export" {
 		t.Errorf("the dashboard: %q", c.Note)
 	}
 }
