@@ -33,7 +33,7 @@ func Open(ctx context.Context, address, token string) (*Grafana, error) {
 	base, err := url.Parse(address)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") || base.User != nil || base.RawQuery != "" {
 		// Without the text of it, for it may hold a password.
-		return nil, errors.New("Grafana's URL is none such as https://grafana.example.org or https://example.org/grafana; who asks is said by a token, not in the URL")
+		return nil, errors.New("the URL of Grafana is none such as https://grafana.example.org or https://example.org/grafana; who asks is said by a token, not in the URL")
 	}
 	// With it set the client library logs whole requests, the password of the data source among them.
 	if err := os.Unsetenv("GF_LOG"); err != nil {
