@@ -15,20 +15,21 @@ const module = "hooktape"
 // rooms are the packages that others build on, and all that each may import of the module. What is not listed is a
 // program, a proof, or a part of one: it may import anything, and only its like may import it.
 var rooms = map[string][]string{
-	"event":               {},
-	"spool":               {},
-	"otel":                {},
-	"dashboards":          {},
-	"internal/enginetest": {},
-	"bothelp":             {"event"},
-	"store":               {"event"},
-	"ingest":              {"event", "bothelp", "spool", "store"},
-	"replay":              {"event", "spool", "store"},
-	"simulate":            {"event", "bothelp", "store"},
+	"event":                {},
+	"spool":                {},
+	"otel":                 {},
+	"dashboards":           {},
+	"internal/enginetest":  {},
+	"internal/grafanatest": {},
+	"bothelp":              {"event"},
+	"store":                {"event"},
+	"ingest":               {"event", "bothelp", "spool", "store"},
+	"replay":               {"event", "spool", "store"},
+	"simulate":             {"event", "bothelp", "store"},
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"internal/enginetest"}
+var testOnly = []string{"internal/enginetest", "internal/grafanatest"}
 
 // tops may import everything.
 var tops = []string{"cmd/", "proof"}

@@ -29,15 +29,16 @@ type cli struct {
 	APITokenFile  string `name:"api-token-file" env:"HOOKTAPE_API_TOKEN_FILE" type:"path" placeholder:"FILE" help:"File with the token for --api-url (default: $HOOKTAPE_API_TOKEN, else the configuration's first token)."`
 	LogFormat     string `env:"HOOKTAPE_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
 
-	Serve     serveCmd     `cmd:"" help:"Run everything in one process; with the embedded ClickHouse engine when no DSN is set."`
-	Ingest    ingestCmd    `cmd:"" help:"Take webhooks and bring them to ClickHouse."`
-	Replay    replayCmd    `cmd:"" help:"Send stored events to an endpoint again."`
-	Events    eventsCmd    `cmd:"" help:"Look at what arrived."`
-	Endpoints endpointsCmd `cmd:"" help:"Where events are delivered to."`
-	Sources   sourcesCmd   `cmd:"" help:"The places that BotHelp posts to, with their hook URLs."`
-	Spool     spoolCmd     `cmd:"" help:"Look into the spool on disk."`
-	Simulate  simulateCmd  `cmd:"" help:"Play a believable BotHelp account: a history at once, or live."`
-	Migrate   migrateCmd   `cmd:"" help:"Create or update the tables in ClickHouse."`
+	Serve      serveCmd      `cmd:"" help:"Run everything in one process; with the embedded ClickHouse engine when no DSN is set."`
+	Ingest     ingestCmd     `cmd:"" help:"Take webhooks and bring them to ClickHouse."`
+	Replay     replayCmd     `cmd:"" help:"Send stored events to an endpoint again."`
+	Events     eventsCmd     `cmd:"" help:"Look at what arrived."`
+	Endpoints  endpointsCmd  `cmd:"" help:"Where events are delivered to."`
+	Sources    sourcesCmd    `cmd:"" help:"The places that BotHelp posts to, with their hook URLs."`
+	Spool      spoolCmd      `cmd:"" help:"Look into the spool on disk."`
+	Simulate   simulateCmd   `cmd:"" help:"Play a believable BotHelp account: a history at once, or live."`
+	Migrate    migrateCmd    `cmd:"" help:"Create or update the tables in ClickHouse."`
+	Dashboards dashboardsCmd `cmd:"" help:"What Grafana shows of it all: push it to a Grafana, or write it to files."`
 }
 
 // env is what a command works with besides its flags.

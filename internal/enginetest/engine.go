@@ -40,6 +40,9 @@ func Start(t testing.TB) *Engine {
 // DSN is the data source name of a database, which need not exist.
 func (e *Engine) DSN(database string) string { return dsn(e.child.address, database) }
 
+// Dir is the data directory. ClickHouse reads hooktape-users.d/*.xml in it at each start, beside its own users.
+func (e *Engine) Dir() string { return e.args[1] }
+
 // Kill ends the process as kill -9 and the kernel's out-of-memory killer do: at once and without its help.
 func (e *Engine) Kill() {
 	e.t.Helper()

@@ -1,0 +1,83 @@
+package push
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/rogpeppe/go-internal/diff"
+)
+
+// Result is what became of one thing; in a dry run, what would.
+type Result string
+
+// The results.
+const (
+	Created   Result = "created"
+	Updated   Result = "updated"
+	Unchanged Result = "unchanged"
+	// Refused: it is not ours, or Grafana does not take it. Note says why.
+	Refused Result = "refused"
+)
+
+// Change is what became of one thing in Grafana.
+type Change struct {
+	Result Result `json:"result"`
+	Kind   string `json:"kind"` // "data source", "folder" or "dashboard"
+	Title  string `json:"title"`
+	UID    string `json:"uid"`
+	Note   string `json:"note,omitempty"`
+	// Diff is, in a dry run, the unified diff between what Grafana has and what it would have.
+	Diff string `json:"diff,omitempty"`
+}
+
+func (c Change) as(r Result) Change {
+	c.Result = r
+	return c
+}
+
+func (c Change) refused(why string) Change {
+	c.Note = why
+	return c.as(Refused)
+}
+
+// settle makes a refusal of this one thing a part of the change; any other error ends the push.
+func (c Change) settle(err error) (Change, error) {
+	refused, ok := errors.AsType[*refusal](err)
+	switch {
+	case !ok:
+		return c, err
+	case refused.status == http.StatusPreconditionFailed && refused.kind == "version-mismatch":
+		return c.refused("somebody has saved it at the same moment; push again"), nil
+	case refused.status == http.StatusBadRequest, refused.status == http.StatusConflict, refused.status == http.StatusPreconditionFailed:
+		return c.refused("Grafana does not take it: " + refused.message), nil
+	}
+	return c, err
+}
+
+// compare is the unified diff between two models, theirs nil where there is none yet.
+func compare(uid string, theirs, ours map[string]any) (string, error) {
+	from, before, err := "/dev/null", []byte(nil), error(nil)
+	if theirs != nil {
+		from = "grafana/" + uid + ".json"
+		if before, err = pretty(theirs); err != nil {
+			return "", err
+		}
+	}
+	after, err := pretty(ours)
+	return string(diff.Diff(from, before, "hooktape/"+uid+".json", after)), err
+}
+
+// pretty is a model as text that a person can compare: keys in order, and SQL without escapes for < and >.
+func pretty(model map[string]any) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(model); err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	return text.Bytes(), nil
+}

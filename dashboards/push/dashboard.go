@@ -1,0 +1,106 @@
+package push
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	gapi "github.com/grafana/grafana-api-golang-client"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
+	"hooktape/dashboards"
+)
+
+// dashboard brings one dashboard to Grafana.
+func (p pusher) dashboard(d dashboard.Dashboard) (Change, error) {
+	c := Change{Kind: "dashboard", Title: *d.Title, UID: *d.Uid}
+	ours, err := model(d)
+	if err != nil {
+		return c, err
+	}
+	var there found
+	err = p.get(&there, "api/dashboards/uid", c.UID)
+	switch {
+	case notFound(err):
+		return p.save(c.as(Created), nil, ours)
+	case err != nil:
+		return c, p.explain("look at its dashboards", err)
+	case there.Meta.FolderUID != p.folderUID:
+		return c.refused(fmt.Sprintf("a dashboard of this uid is in another folder; move it to %q if it is ours, else give it another uid", p.folderUID)), nil
+	case !tagged(there.Dashboard, d.Tags):
+		return c.refused(fmt.Sprintf("the dashboard of this uid is without the tag %q, so it is not ours; give it another uid", strings.Join(d.Tags, " "))), nil
+	}
+	theirs, version := stored(there.Dashboard)
+	switch {
+	case reflect.DeepEqual(theirs, ours):
+		return c.as(Unchanged), nil
+	case there.Meta.Provisioned:
+		return c.refused("it is provisioned from a file of Grafana's; write that anew by hooktape dashboards export"), nil
+	}
+	return p.save(c.as(Updated), &saved{theirs, version}, ours)
+}
+
+// found is a dashboard as Grafana shows it. The client library's own type does not tell what is provisioned.
+type found struct {
+	Dashboard map[string]any
+	Meta      struct {
+		FolderUID   string
+		Provisioned bool
+	}
+}
+
+// saved is a dashboard that Grafana has.
+type saved struct {
+	model   map[string]any
+	version any
+}
+
+// save sends a model, which takes the place of the one that was compared and of no later one.
+func (p pusher) save(c Change, old *saved, ours map[string]any) (Change, error) {
+	if p.dry {
+		before := map[string]any(nil)
+		if old != nil {
+			before = old.model
+		}
+		var err error
+		c.Diff, err = compare(c.UID, before, ours)
+		return c, err
+	}
+	if old != nil {
+		ours["version"] = old.version
+	}
+	_, err := p.api.NewDashboard(gapi.Dashboard{Model: ours, FolderUID: p.folderUID, Message: "hooktape dashboards push"})
+	if c, err = c.settle(err); err != nil {
+		return c, p.explain("save dashboards", err)
+	}
+	return c, nil
+}
+
+// model is a dashboard as Grafana's API speaks of it.
+func model(d dashboard.Dashboard) (m map[string]any, err error) {
+	text, err := dashboards.JSON(d)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &m); err != nil {
+		return nil, fmt.Errorf("dashboard %s: %w", *d.Title, err)
+	}
+	return m, nil
+}
+
+// stored takes from a model what Grafana counts by itself.
+func stored(m map[string]any) (theirs map[string]any, version any) {
+	theirs, version = maps.Clone(m), m["version"]
+	delete(theirs, "id")
+	delete(theirs, "version")
+	return theirs, version
+}
+
+// tagged tells whether a model bears all of the tags.
+func tagged(m map[string]any, tags []string) bool {
+	list, _ := m["tags"].([]any)
+	return !slices.ContainsFunc(tags, func(tag string) bool { return !slices.Contains(list, any(tag)) })
+}

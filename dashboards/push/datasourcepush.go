@@ -1,0 +1,112 @@
+package push
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	gapi "github.com/grafana/grafana-api-golang-client"
+
+	"hooktape/dashboards"
+)
+
+// dataSource brings the data source to Grafana.
+func (p pusher) dataSource(d DataSource) (Change, error) {
+	c := Change{Kind: "data source", Title: d.Name, UID: d.UID}
+	theirs, err := p.api.DataSourceByUID(d.UID)
+	switch {
+	case notFound(err):
+		theirs = &gapi.DataSource{UID: d.UID, Name: d.Name, Type: dashboards.PluginID, Access: "proxy"}
+		return p.put(c.as(Created), d, theirs)
+	case err != nil:
+		return c, p.explainDataSource("look at its data sources", err)
+	}
+	c.Title = theirs.Name
+	if theirs.Type != dashboards.PluginID {
+		return c.refused("the data source of this uid is of another type (" + theirs.Type + "), so it is not ours; give it another uid, or leave data sources alone"), nil
+	}
+	if reflect.DeepEqual(merged(theirs.JSONData, d.settings()), theirs.JSONData) {
+		return p.put(c.as(Unchanged), d, theirs)
+	}
+	if theirs.ReadOnly {
+		return c.refused("it is provisioned from a file of Grafana's, which alone can change it; leave data sources alone, or delete it there"), nil
+	}
+	return p.put(c.as(Updated), d, theirs)
+}
+
+// put sends the data source. Grafana shows no passwords: one that is given is sent even where all else is the same.
+func (p pusher) put(c Change, d DataSource, theirs *gapi.DataSource) (Change, error) {
+	next := *theirs
+	next.JSONData = merged(theirs.JSONData, d.settings())
+	if d.Password != "" && !theirs.ReadOnly {
+		next.SecureJSONData = map[string]any{"password": d.Password}
+		if c.Result == Unchanged {
+			c.Note = "the password is written again, for Grafana does not show the one it has"
+		}
+	}
+	if p.dry {
+		return p.diff(c, theirs, next)
+	}
+	var err error
+	switch {
+	case c.Result == Created:
+		_, err = p.api.NewDataSource(&next)
+	case c.Result == Updated, next.SecureJSONData != nil:
+		err = p.api.UpdateDataSourceByUID(&next)
+	}
+	if c, err = c.settle(err); err != nil {
+		return c, p.explainDataSource("change data sources", err)
+	}
+	if c.Result != Refused {
+		c.Note = strings.Join(slices.DeleteFunc([]string{c.Note, p.health(d)}, func(s string) bool { return s == "" }), "; ")
+	}
+	return c, nil
+}
+
+// explainDataSource knows a way out for those who have no right to data sources.
+func (p pusher) explainDataSource(doing string, err error) error {
+	refused, ok := errors.AsType[*refusal](err)
+	err = p.explain(doing, err)
+	if ok && refused.status == http.StatusForbidden {
+		return fmt.Errorf("%w, or leave data sources alone and push the dashboards only", err)
+	}
+	return err
+}
+
+// diff shows what would change of a data source: the settings, and no password.
+func (p pusher) diff(c Change, theirs *gapi.DataSource, next gapi.DataSource) (Change, error) {
+	before := map[string]any(nil)
+	if c.Result != Created {
+		before = map[string]any{"name": theirs.Name, "type": theirs.Type, "jsonData": theirs.JSONData}
+	}
+	var err error
+	c.Diff, err = compare(c.UID, before, map[string]any{"name": next.Name, "type": next.Type, "jsonData": next.JSONData})
+	return c, err
+}
+
+// health has Grafana ask ClickHouse, and returns what is wrong. What goes wrong first is the address: Grafana may have to
+// reach ClickHouse by another one than this machine.
+func (p pusher) health(d DataSource) string {
+	var answer struct{ Status, Message string }
+	err := p.get(&answer, "api/datasources/uid", d.UID, "health")
+	refused, ok := errors.AsType[*refusal](err)
+	if !ok || refused.status == http.StatusForbidden {
+		return "" // it works, or nobody tells us
+	}
+	return fmt.Sprintf("but Grafana has no answer from ClickHouse at %s:%d (%s); the address must be the one that Grafana reaches it by",
+		d.Host, d.Port, refused.message)
+}
+
+// merged lays settings over those that are there.
+func merged(theirs, ours map[string]any) map[string]any {
+	all := maps.Clone(theirs)
+	if all == nil {
+		all = map[string]any{}
+	}
+	maps.Copy(all, ours)
+	return all
+}
