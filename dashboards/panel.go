@@ -89,9 +89,13 @@ func bars(a about) *timeseries.PanelBuilder {
 		Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal).Group("A"))
 }
 
-// rows is a table.
+// rows is a table. A cell without a value is not a table without rows: it says nothing, or that there is no number. A text of
+// digits, such as a phone, is no number.
 func rows(a about) *table.PanelBuilder {
-	return show(table.NewPanelBuilder(), a, Table).ColorScheme(fixed("text")).Unit(count)
+	return show(table.NewPanelBuilder(), a, Table).ColorScheme(fixed("text")).Unit(count).
+		OverrideByFieldType("string", []dashboard.DynamicConfigValue{property("noValue", ""), property("unit", "string")}).
+		OverrideByFieldType("number", []dashboard.DynamicConfigValue{absent}).
+		OverrideByFieldType("time", []dashboard.DynamicConfigValue{absent, property("unit", "dateTimeAsIso")})
 }
 
 func fixed(color string) *dashboard.FieldColorBuilder {
@@ -156,6 +160,6 @@ func hours(a about) *table.PanelBuilder {
 		ColorScheme(dashboard.NewFieldColorBuilder().Mode("continuous-blues")).
 		OverrideByRegexp("\\d\\d", []dashboard.DynamicConfigValue{
 			property("custom.cellOptions", map[string]any{"type": "color-background", "mode": "basic"}),
-			property("custom.minWidth", 36), property("custom.align", "center"), property("unit", "short"), property("decimals", 0)}).
+			property("custom.minWidth", 36), property("custom.align", "center"), property("decimals", 0)}).
 		OverrideByName("Day", width(110))
 }

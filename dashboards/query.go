@@ -21,6 +21,8 @@ const (
 	TimeSeries Format = 0
 	// Table leaves the rows as they are.
 	Table Format = 1
+	// Trace is for the panel that draws a trace: a row is a span.
+	Trace Format = 3
 )
 
 // Query is a query of the ClickHouse plugin, in SQL. The field editorType is read by the plugin's version 4; version 3 knows

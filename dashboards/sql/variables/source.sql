@@ -1,3 +1,8 @@
-SELECT encodeURLComponent(source) AS id, source AS name
-FROM (SELECT source FROM events GROUP BY source)
+-- The configuration's sources; what strangers made up is left out.
+SELECT
+    if(source = '', '(none)', encodeURLComponent(source)) AS id,
+    if(source = '', '(none)', source) AS name
+FROM events
+WHERE verdict != 'unknown_source'
+GROUP BY source
 ORDER BY name
