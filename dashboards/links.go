@@ -1,0 +1,51 @@
+package dashboards
+
+import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
+// Where the values of tables lead, with the data source. A person's and a trace's dashboard open at a time of their own: what
+// belongs to them need not be in the viewer's.
+const (
+	toRequest   = "${hooktape_url}/events/${__value.raw}"
+	toReplay    = "${hooktape_url}/replays/${__value.raw}"
+	toNewReplay = "${hooktape_url}/replays?endpoint=${__value.raw:percentencode}&failed_at=${__value.raw:percentencode}"
+	toTrace     = "/d/hooktape-pipeline?${datasource:queryparam}&viewPanel=" + tracePanel + "&var-trace_id=${__value.raw}"
+	toPerson    = "/d/hooktape-subscriber?${datasource:queryparam}&var-who=${__data.fields.person_key:percentencode}"
+)
+
+// door is a column that shows the same text for each value there is, and leads somewhere.
+func door(text, title, url string, pixels int) []dashboard.DynamicConfigValue {
+	return append(width(pixels), link(title, url), asText(text))
+}
+
+// asText shows the same text for each value there is.
+func asText(text string) dashboard.DynamicConfigValue {
+	return property("mappings", []map[string]any{
+		{"type": "regex", "options": map[string]any{"pattern": ".+", "result": map[string]any{"text": text, "index": 0}}}})
+}
+
+// hooktapeURL is where hooktape's API and console are for the viewer's browser.
+func hooktapeURL() constant {
+	return newConstant("hooktape_url", "Address of hooktape", "http://127.0.0.1:8081")
+}
+
+// constant is a variable for whoever sets the dashboards up, not for their viewers: it is no part of a dashboard's address, so
+// that the links from one to the other leave it alone. (Grafana 9 takes it from an address all the same.)
+type constant struct {
+	*dashboard.ConstantVariableBuilder
+}
+
+func newConstant(name, label, value string) constant {
+	return constant{dashboard.NewConstantVariableBuilder(name).Label(label).Value(dashboard.StringOrMap{String: &value})}
+}
+
+// Build implements cog.Builder.
+func (c constant) Build() (dashboard.VariableModel, error) {
+	v, err := c.ConstantVariableBuilder.Build()
+	v.SkipUrlSync = new(true)
+	return v, err
+}
+
+// box is a variable that the viewer types.
+func box(name, label, text string) *dashboard.TextBoxVariableBuilder {
+	return dashboard.NewTextBoxVariableBuilder(name).Label(label).Description(text).DefaultValue(dashboard.StringOrMap{String: new("")})
+}

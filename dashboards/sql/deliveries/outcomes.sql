@@ -1,0 +1,17 @@
+-- Attempts over time by how they ended.
+WITH
+    v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen,
+    assumeNotNull((SELECT if(count() = 0, 'UTC', any(time_zone)) FROM system.time_zones WHERE time_zone = '${__timezone}')) AS zone,
+    timezoneOffset(toTimeZone($__toTime, zone)) AS ahead
+SELECT
+    fromUnixTimestamp(intDiv(toUnixTimestamp(started_at) + ahead, $__interval_s ) * $__interval_s - ahead) AS time,
+    countIf(outcome = 'delivered') AS "delivered",
+    countIf(outcome = 'bad_status') AS "answered with an error",
+    countIf(outcome = 'timeout') AS "no answer in time",
+    countIf(outcome = 'no_connection') AS "no connection",
+    countIf(outcome NOT IN ('delivered', 'bad_status', 'timeout', 'no_connection')) AS "other trouble"
+FROM attempts
+WHERE $__timeFilter(started_at)
+    AND (decodeURLComponent('${endpoints:percentencode}') = '*' OR has(chosen('${endpoints:percentencode}'), endpoint))
+GROUP BY time
+ORDER BY time

@@ -1,0 +1,21 @@
+-- Replays that were made in the chosen time or are not at their end, and how far they are.
+WITH
+    v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
+SELECT
+    created_at AS "Made",
+    created_by AS "By",
+    endpoint AS "Endpoint",
+    state AS "State",
+    if(total = 0, NULL, counts['delivered'] / total) AS "Delivered",
+    total AS "Requests",
+    counts['failed'] AS "Given up",
+    total - counts['delivered'] - counts['failed'] - counts['cancelled'] AS "Open",
+    per_second AS "A second",
+    if("Open" = 0 OR per_second = 0 OR state != 'running', NULL, "Open" / per_second) AS "Time left",
+    reason AS "Why",
+    toString(id) AS "Replay"
+FROM replays FINAL
+WHERE ($__timeFilter(created_at) OR state NOT IN ('done', 'cancelled'))
+    AND (decodeURLComponent('${endpoints:percentencode}') = '*' OR has(chosen('${endpoints:percentencode}'), endpoint))
+ORDER BY created_at DESC
+LIMIT 100

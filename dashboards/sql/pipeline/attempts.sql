@@ -1,0 +1,11 @@
+-- How long delivery attempts took, over time: 95 of 100 at each endpoint within so many milliseconds. Invisible characters
+-- before the names number them, for the colours.
+SELECT time, concat(repeat(unhex('E2808B'), (dense_rank() OVER (ORDER BY name) - 1) % 6 + 1), name) AS series, ms
+FROM
+(
+    SELECT $__timeInterval(started_at) AS time, toString(endpoint) AS name, quantile(0.95)(duration_ms) AS ms
+    FROM attempts
+    WHERE $__timeFilter(started_at) AND outcome != 'unknown'
+    GROUP BY time, name
+)
+ORDER BY time, name

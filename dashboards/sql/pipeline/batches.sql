@@ -1,0 +1,9 @@
+-- How many requests went to ClickHouse at once, over time.
+SELECT
+    $__timeInterval(Timestamp) AS time,
+    avg(toUInt64OrZero(SpanAttributes['hooktape.batch.rows'])) AS "Average",
+    max(toUInt64OrZero(SpanAttributes['hooktape.batch.rows'])) AS "Largest"
+FROM otel_traces
+WHERE $__timeFilter(Timestamp) AND SpanName = 'drain insert'
+GROUP BY time
+ORDER BY time

@@ -1,0 +1,31 @@
+-- The slowest traces of the chosen time: the twenty slowest requests, inserts and delivery attempts each.
+SELECT
+    Timestamp AS "Begun",
+    multiIf(SpanName = 'deliver', 'delivery attempt', SpanName = 'drain insert', 'insert', 'request') AS "What",
+    multiIf(
+        SpanName = 'deliver', concat(SpanAttributes['hooktape.endpoint'], ', attempt ', SpanAttributes['hooktape.attempt']),
+        SpanName = 'drain insert', concat(SpanAttributes['hooktape.batch.rows'], ' requests'),
+        concat(SpanAttributes['hooktape.source'],
+            if(SpanAttributes['hooktape.step'] = '', '', concat(' / ', SpanAttributes['hooktape.step'])))) AS "Of",
+    Duration / 1e6 AS "Took",
+    if(StatusCode = 'Error', 'error', 'ok') AS "Result",
+    if(StatusMessage = '', SpanAttributes['http.response.status_code'], StatusMessage) AS "Answer",
+    TraceId AS "Trace"
+FROM
+(
+    SELECT * FROM otel_traces
+    WHERE $__timeFilter(Timestamp) AND SpanKind = 'Server' AND SpanName LIKE '% /hooks/%'
+    ORDER BY Duration DESC
+    LIMIT 20
+    UNION ALL
+    SELECT * FROM otel_traces
+    WHERE $__timeFilter(Timestamp) AND SpanName = 'drain insert'
+    ORDER BY Duration DESC
+    LIMIT 20
+    UNION ALL
+    SELECT * FROM otel_traces
+    WHERE $__timeFilter(Timestamp) AND SpanName = 'deliver'
+    ORDER BY Duration DESC
+    LIMIT 20
+)
+ORDER BY Duration DESC

@@ -1,0 +1,17 @@
+-- Requests over time that were rejected, by reason, and those of which something could not be read.
+WITH
+    v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen,
+    assumeNotNull((SELECT if(count() = 0, 'UTC', any(time_zone)) FROM system.time_zones WHERE time_zone = '${__timezone}')) AS zone,
+    timezoneOffset(toTimeZone($__toTime, zone)) AS ahead
+SELECT
+    fromUnixTimestamp(intDiv(toUnixTimestamp(received_at) + ahead, $__interval_s ) * $__interval_s - ahead) AS time,
+    transform(toString(verdict),
+        ['accepted', 'bad_signature', 'unknown_source', 'bad_token', 'too_large', 'method_not_allowed', 'aborted'],
+        ['accepted, partly unreadable', 'wrong signature', 'no such source', 'wrong token', 'too large', 'no POST', 'broken off'],
+        toString(verdict)) AS series,
+    count() AS requests
+FROM events
+WHERE $__timeFilter(received_at)
+    AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source)) AND (verdict != 'accepted' OR decode_error != '')
+GROUP BY time, series
+ORDER BY time, series

@@ -1,0 +1,91 @@
+package dashboards
+
+import (
+	"fmt"
+
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/stat"
+	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
+)
+
+// word is what a panel shows in place of a value of the tables, and its colour; without one it has the text's.
+type word struct{ value, text, color string }
+
+var (
+	verdictWords = []word{
+		{"accepted", "accepted", good}, {"bad_signature", "wrong signature", bad}, {"unknown_source", "no such source", bad},
+		{"bad_token", "wrong token", bad}, {"too_large", "too large", bad}, {"method_not_allowed", "no POST", bad}, {"aborted", "broken off", bad},
+	}
+	// faultWords are verdictWords where the accepted ones are those with something that could not be read.
+	faultWords = append([]word{{"accepted", "partly unreadable", doubt}}, verdictWords[1:]...)
+	kindWords  = []word{
+		{"flow", "step of a flow", ""}, {"conversation_closed", "conversation closed", ""}, {"user_profile_viewed", "profile viewed", ""},
+		{"unknown", "not known", quiet}, {"delivery", "delivery", neutral},
+	}
+	habitWords = []word{
+		{"usual", "as usual", good}, {"quiet", "quieter than usual", doubt}, {"silent", "silent", bad}, {"new", "too new to tell", quiet},
+	}
+	deliveryWords = []word{
+		{"received", "received", ""}, {"delivered", "delivered", good}, {"failed", "given up", bad}, {"pending", "waiting", doubt},
+		{"retrying", "will be tried again", doubt}, {"delivering", "being sent", neutral}, {"unknown", "interrupted, will be sent again", doubt},
+		{"cancelled", "cancelled", quiet},
+	}
+	endpointWords = []word{
+		{"active", "works", good}, {"broken", "does not work", bad}, {"paused", "paused", doubt}, {"removed", "not configured", quiet},
+		{"adhoc", "replays only", quiet},
+	}
+	replayWords = []word{
+		{"planned", "being prepared", doubt}, {"running", "running", neutral}, {"paused", "paused", doubt}, {"done", "done", good},
+		{"cancelled", "cancelled", quiet},
+	}
+	resultWords = []word{{"ok", "ok", good}, {"error", "error", bad}}
+)
+
+// shown puts words in place of values.
+func shown(words []word) dashboard.DynamicConfigValue {
+	options := map[string]any{}
+	for i, w := range words {
+		option := map[string]any{"text": w.text, "index": i}
+		if w.color != "" {
+			option["color"] = w.color
+		}
+		options[w.value] = option
+	}
+	return property("mappings", []map[string]any{{"type": "value", "options": options}})
+}
+
+// inWords is a column of words, each in its colour.
+func inWords(words []word, pixels int) []dashboard.DynamicConfigValue {
+	return append(width(pixels), shown(words), property("custom.cellOptions", map[string]any{"type": "color-text"}))
+}
+
+// lamp is a column of words, each on a ground of its colour.
+func lamp(words []word, pixels int) []dashboard.DynamicConfigValue {
+	return append(width(pixels), shown(words), property("custom.cellOptions", map[string]any{"type": "color-background", "mode": "basic"}))
+}
+
+// moment is the width of a column of dates with times.
+const moment = 170
+
+// span is a column of durations in a unit of Grafana's.
+func span(unit string, pixels int) []dashboard.DynamicConfigValue {
+	return append(width(pixels), property("unit", unit), property("decimals", 0))
+}
+
+// figures are numbers of one size, whether one stands in the panel or four.
+func figures(a about) *stat.PanelBuilder {
+	return number(a).Text(common.NewVizTextDisplayOptionsBuilder().TitleSize(14).ValueSize(30))
+}
+
+// series is a name that the query's column of this name gives to a series.
+const series = "${__field.labels.series}"
+
+// numbered colours series of which none is good or bad: sources, endpoints. Grafana's own palette begins with green and red,
+// and version 9 has no other. So the query numbers the series, by as many zero-width spaces before the name.
+func numbered(b *timeseries.PanelBuilder) *timeseries.PanelBuilder {
+	for i, color := range []string{neutral, second, "#3fa7a0", "light-blue", "dark-purple", quiet} {
+		b.OverrideByRegexp(fmt.Sprintf(`/^\u200b{%d}[^\u200b]/`, i+1), colored(color))
+	}
+	return b
+}
