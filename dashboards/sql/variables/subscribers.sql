@@ -1,0 +1,42 @@
+-- People whose name, user name, phone or e-mail has the text of the box in it, in the chosen time, or whose id it is, at any
+-- time; with an empty box those who were seen last. Of a phone number the last ten digits count, however they are written.
+WITH
+    trim(BOTH ' ' FROM decodeURLComponent('${who:percentencode}')) AS wanted,
+    NOT match(wanted, '[^0-9+() -]') AS numeric,
+    arrayStringConcat(extractAll(right(replaceRegexpAll(wanted, '[^0-9]', ''), 10), '.'), '[^0-9]*') AS number
+SELECT
+    encodeURLComponent(bothelp_user_id) AS id,
+    arrayStringConcat(
+        arrayFilter(t -> t != '', [known_name, known_phone, known_email, concat('id ', bothelp_user_id)]), ' · ') AS name
+FROM
+(
+    SELECT
+        bothelp_user_id,
+        argMaxIf(name, received_at, name != '') AS known_name,
+        argMaxIf(phone, received_at, phone != '') AS known_phone,
+        argMaxIf(email, received_at, email != '') AS known_email,
+        max(received_at) AS seen
+    FROM
+    (
+        SELECT bothelp_user_id, received_at, name, phone, email
+        FROM events
+        WHERE bothelp_user_id = wanted AND wanted != '' AND verdict = 'accepted'
+        UNION ALL
+        SELECT bothelp_user_id, received_at, name, phone, email
+        FROM events
+        WHERE $__timeFilter(received_at) AND verdict = 'accepted' AND bothelp_user_id NOT IN ('', wanted)
+            AND (wanted != '' OR received_at >= (
+                SELECT min(received_at)
+                FROM (SELECT received_at FROM events WHERE $__timeFilter(received_at) ORDER BY received_at DESC LIMIT 300)
+            ))
+            AND (wanted = ''
+                OR numeric AND (messenger_user_id = wanted OR length(number) > 4 AND match(phone, number))
+                OR NOT numeric AND multiSearchAnyCaseInsensitiveUTF8(name, [wanted])
+                OR NOT numeric AND multiSearchAnyCaseInsensitiveUTF8(email, [wanted])
+                OR NOT numeric AND multiSearchAnyCaseInsensitiveUTF8(messenger_username, [trim(LEADING '@' FROM wanted)]))
+    )
+    GROUP BY bothelp_user_id
+    ORDER BY bothelp_user_id = wanted DESC, seen DESC
+    LIMIT 100
+)
+ORDER BY bothelp_user_id = wanted DESC, seen DESC
