@@ -33,7 +33,7 @@ func conversations() *dashboard.DashboardBuilder {
 			OverrideByName("Conversations closed", colored(neutral)).
 			OverrideByName("Profiles viewed", colored(quiet))).
 		WithPanel(groups(about{sql: "conversations/counts", title: "Conversations a subscriber has had", width: 8, height: 8,
-			text:  "Subscribers by the field conversations_count of their last request in this time that has it.",
+			text:  "Subscribers by the highest number of conversations (the field conversations_count) that their requests in this time told of.",
 			empty: "No request told a number of conversations"}, neutral)).
 		WithPanel(groups(about{sql: "conversations/lasting", title: "From the first contact to the last", width: 8, height: 8,
 			text:  "Subscribers by the time between the first and the last contact that their requests in this time told of: within an hour, within a day, and so on.",

@@ -100,7 +100,8 @@ func hostileViews(sql string) (views []panels.View) {
 	if len(names) == 0 {
 		return views
 	}
-	for _, text := range hostile {
+	view(4, "no/such zone", func(string) []string { return hostile })
+	for _, text := range hostile[4:9] { // what could end a string
 		view(4, "no/such zone", func(string) []string { return []string{text} })
 	}
 	return views

@@ -1,4 +1,4 @@
--- Subscribers by the number of conversations that BotHelp last told of them.
+-- Subscribers by the number of conversations that BotHelp told of them.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
@@ -6,7 +6,7 @@ SELECT
     count() AS "Subscribers"
 FROM
 (
-    SELECT argMax(conversations_count, received_at) AS n
+    SELECT max(conversations_count) AS n
     FROM events
     WHERE $__timeFilter(received_at) AND conversations_count IS NOT NULL AND verdict = 'accepted' AND bothelp_user_id != ''
         AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))

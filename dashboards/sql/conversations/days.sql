@@ -3,20 +3,30 @@ WITH
     (SELECT if(count() = 0, 'UTC', any(time_zone)) FROM system.time_zones WHERE time_zone = '${__timezone}') AS zone,
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
-    day AS time,
-    countIf(day = toStartOfDay(first, zone)) AS "New",
-    countIf(day > toStartOfDay(first, zone)) AS "Returning"
+    period AS time,
+    sum(fresh) AS "New",
+    sum(active) - sum(fresh) AS "Returning"
 FROM
 (
-    SELECT
-        min(received_at) AS first,
-        groupUniqArrayIf(toStartOfDay(received_at, zone), received_at >= $__fromTime) AS days
+    SELECT toStartOfDay(received_at, zone) AS period, uniqExact(bothelp_user_id) AS active, 0 AS fresh
     FROM events
-    WHERE received_at <= $__toTime AND verdict = 'accepted' AND bothelp_user_id != ''
+    WHERE $__timeFilter(received_at) AND verdict = 'accepted' AND bothelp_user_id != ''
         AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
         AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
-    GROUP BY bothelp_user_id
+    GROUP BY period
+    UNION ALL
+    SELECT toStartOfDay(seen, zone) AS period, 0, count()
+    FROM
+    (
+        SELECT min(received_at) AS first, minIf(received_at, received_at >= $__fromTime) AS seen
+        FROM events
+        WHERE received_at <= $__toTime AND verdict = 'accepted' AND bothelp_user_id != ''
+            AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
+            AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
+        GROUP BY bothelp_user_id
+    )
+    WHERE toStartOfDay(first, zone) = toStartOfDay(seen, zone)
+    GROUP BY period
 )
-ARRAY JOIN days AS day
 GROUP BY time
 ORDER BY time
