@@ -36,6 +36,14 @@ bench-ingest: engine ## measure the cost of the promise (10 minutes, wants a qui
 bench-replay: engine ## measure what delivery achieves beside a bare loop (5 minutes, wants a quiet machine)
 	go run ./proof/benchreplay
 
+.PHONY: bench-dashboards
+bench-dashboards: engine ## measure the dashboards' queries over ten million events (10 minutes)
+	go run ./proof/benchdashboards
+
+.PHONY: dashboards
+dashboards: ## write dashboards/json anew from the code
+	go generate ./dashboards
+
 .PHONY: fuzz
 fuzz: ## fuzz each decoder for a minute
 	go test ./bothelp -fuzz FuzzDecode$$ -fuzztime 60s -fuzzminimizetime 1s

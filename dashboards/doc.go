@@ -12,7 +12,7 @@
 //     as {a,b}; "all" is *. Values of lists are encoded once more by the query that lists them, so that a comma in a UTM
 //     tag is no comma of the list; see the view journeys.
 //   - Macros of the plugin take no argument with a comma: version 3 splits at each one.
-//   - Days and weeks are the viewer's: zone.sql's expression takes Grafana's ${__timezone}, where that is known, else UTC. Bars
+//   - Days and weeks are the viewer's: the expression "zone" takes Grafana's ${__timezone}, where that is known, else UTC. Bars
 //     of some hours begin at the viewer's midnight too: the query adds how far the zone is "ahead", and takes it away again.
 //   - dateDiff by hours or days compares what clocks of the two zones show; seconds are safe.
 package dashboards

@@ -45,9 +45,7 @@ type panel[B any] interface {
 }
 
 // show fills in what a panel says of itself.
-func show[B interface {
-	panel[B]
-}](b B, a about, format Format) B {
+func show[B panel[B]](b B, a about, format Format) B {
 	b.Title(a.title)
 	b.Description(a.text)
 	b.Datasource(source)

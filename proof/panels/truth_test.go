@@ -15,6 +15,7 @@ import (
 const (
 	conversion    = "hooktape-conversion"
 	conversations = "hooktape-conversations"
+	webhooks      = "hooktape-webhooks"
 )
 
 func account(t *testing.T) *simulate.Account {
@@ -56,6 +57,7 @@ func TestTruth(t *testing.T) {
 			t.Run(fmt.Sprintf("plugin %d/%s/conversations", plugin, name), func(t *testing.T) {
 				c := comparison{t: t, db: db, a: a, q: q, view: panels.View{From: q.From, To: q.To, Zone: "Europe/Moscow", Plugin: plugin}}
 				c.conversations()
+				c.webhooks()
 			})
 		}
 	}
@@ -250,6 +252,24 @@ func (c comparison) conversations() {
 	}
 	c.equal("days", lines(c.see(conversations, "Active subscribers a day"), shown), byKey(truth.Days, activity))
 	c.equal("weeks", lines(c.see(conversations, "Active subscribers a week"), shown), byKey(truth.Weeks, activity))
+}
+
+func (c comparison) webhooks() {
+	truth := c.a.Truth().Between(c.q)
+	got := c.see(webhooks, "Requests")[0]
+	want := fmt.Sprint(truth.All.Events, " ", truth.All.Events-truth.All.Verdicts["accepted"], " ", truth.All.DecodeErrors)
+	if s := fmt.Sprint(got.n("Received"), " ", got.n("Rejected"), " ", got.n("Partly unreadable")); s != want {
+		c.t.Errorf("requests: %s, want %s", s, want)
+	}
+	sources := map[string]uint64{}
+	for _, r := range c.see(webhooks, "What was not right") {
+		sources[r.s("Source")] += r.n("Requests")
+	}
+	for name, s := range truth.Sources {
+		if wrong := s.Events - s.Verdicts["accepted"] + s.DecodeErrors; name != "" && sources[name] != wrong {
+			c.t.Errorf("not right at %s: %d, want %d of %v", name, sources[name], wrong, sources)
+		}
+	}
 }
 
 // zoneOf is the zone that a time was written in: midnight in Moscow, or the same moment in UTC.
