@@ -142,7 +142,8 @@ var (
 	// absent is what stands for a value that cannot be: the first step of a funnel has none before it.
 	absent   = property("noValue", "–")
 	percent  = []dashboard.DynamicConfigValue{property("unit", "percentunit"), property("decimals", 1)}
-	duration = []dashboard.DynamicConfigValue{property("unit", "s"), property("decimals", 1)}
+	// duration is in minutes: Grafana 9 draws the bars of a table's other columns up to the largest number of all.
+	duration = []dashboard.DynamicConfigValue{property("unit", "m"), property("decimals", 1)}
 	// hidden keeps a field for links and leaves it out of sight.
 	hidden = []dashboard.DynamicConfigValue{property("custom.hidden", true), property("custom.hideFrom", map[string]any{"viz": true, "legend": true, "tooltip": true})}
 )

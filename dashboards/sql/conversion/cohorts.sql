@@ -6,7 +6,7 @@ SELECT
     countIf(contact) AS "With a contact",
     countIf(converted) AS "Converted",
     "Converted" / "Leads" AS "Conversion rate",
-    quantileExactOrNullIf(0.5)(toUnixTimestamp64Micro(visited_at[-1]) - toUnixTimestamp64Micro(lead_at), converted) / 1e6 AS "Median time"
+    quantileExactOrNullIf(0.5)(toUnixTimestamp64Micro(visited_at[-1]) - toUnixTimestamp64Micro(lead_at), converted) / 60e6 AS "Median time"
 FROM journeys(from = $__fromTime, to = $__toTime,
     source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
     attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',

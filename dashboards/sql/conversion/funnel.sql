@@ -7,7 +7,7 @@ SELECT
     "Leads" / first_value("Leads") OVER w AS "Of all leads",
     if(k = 1, NULL, "Leads" / lagInFrame("Leads") OVER w) AS "Of the step before",
     if(k = 1, NULL, quantileExactIf(0.5)(toUnixTimestamp64Micro(visited_at[k]) - toUnixTimestamp64Micro(visited_at[k - 1]),
-        k > 1 AND visited_at[k - 1] > 0 AND visited_at[k] >= visited_at[k - 1]) / 1e6) AS "Median time"
+        k > 1 AND visited_at[k - 1] > 0 AND visited_at[k] >= visited_at[k - 1]) / 60e6) AS "Median time"
 FROM journeys(from = $__fromTime, to = $__toTime,
     source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
     attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',

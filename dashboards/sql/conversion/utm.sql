@@ -7,7 +7,7 @@ SELECT
     countIf(lead AND contact) AS "With a contact",
     countIf(converted) AS "Converted",
     "Converted" / "Leads" AS "Conversion rate",
-    quantileExactOrNullIf(0.5)(toUnixTimestamp64Micro(visited_at[-1]) - toUnixTimestamp64Micro(lead_at), converted) / 1e6 AS "Median time",
+    quantileExactOrNullIf(0.5)(toUnixTimestamp64Micro(visited_at[-1]) - toUnixTimestamp64Micro(lead_at), converted) / 60e6 AS "Median time",
     if(utm_source = '', '(none)', encodeURLComponent(utm_source)) AS source_key,
     if(utm_medium = '', '(none)', encodeURLComponent(utm_medium)) AS medium_key,
     if(utm_campaign = '', '(none)', encodeURLComponent(utm_campaign)) AS campaign_key
