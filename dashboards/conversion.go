@@ -35,7 +35,7 @@ func conversion() *dashboard.DashboardBuilder {
 			empty: "No leads in this time"}).
 			OverrideByName("Leads", barCell(neutral)).
 			OverrideByName("Of all leads", percent).
-			OverrideByName("Of the step before", append(percent, absent)).
+			OverrideByName("Of step before", append(percent, absent)).
 			OverrideByName("Median time", append(duration, absent))).
 		WithPanel(bars(about{sql: "conversion/over_time", title: "Leads and their conversion over time", width: 12, height: 8,
 			text:  "Leads by the day of their first visit to the first goal (by the hour, when three days or less are shown), and which share of them converted since. The last days are still going up: their leads have had less time.",

@@ -90,7 +90,7 @@ func bars(a about) *timeseries.PanelBuilder {
 // rows is a table. A cell without a value is not a table without rows: it says nothing, or that there is no number. A text of
 // digits, such as a phone, is no number.
 func rows(a about) *table.PanelBuilder {
-	return show(table.NewPanelBuilder(), a, Table).ColorScheme(fixed("text")).Unit(count).
+	return show(table.NewPanelBuilder(), a, Table).ColorScheme(fixed("text")).Unit(count).MinWidth(90).
 		OverrideByFieldType("string", []dashboard.DynamicConfigValue{property("noValue", ""), property("unit", "string")}).
 		OverrideByFieldType("number", []dashboard.DynamicConfigValue{absent}).
 		OverrideByFieldType("time", []dashboard.DynamicConfigValue{absent, property("unit", "dateTimeAsIso")})

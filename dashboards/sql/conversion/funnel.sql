@@ -5,7 +5,7 @@ SELECT
     trim(BOTH ' ' FROM goals[k]) AS "Step",
     countIf(reached >= k) AS "Leads",
     "Leads" / first_value("Leads") OVER w AS "Of all leads",
-    if(k = 1, NULL, "Leads" / lagInFrame("Leads") OVER w) AS "Of the step before",
+    if(k = 1, NULL, "Leads" / lagInFrame("Leads") OVER w) AS "Of step before",
     if(k = 1, NULL, quantileExactIf(0.5)(toUnixTimestamp64Micro(visited_at[k]) - toUnixTimestamp64Micro(visited_at[k - 1]),
         k > 1 AND visited_at[k - 1] > 0 AND visited_at[k] >= visited_at[k - 1]) / 60e6) AS "Median time"
 FROM journeys(from = $__fromTime, to = $__toTime,
