@@ -175,8 +175,8 @@ func TestGrafanaAgrees(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"dashboards/provisioning/alerting/hooktape.yaml", "dashboards/provisioning/alerting/contact.yaml"} {
-		var any map[string]any
-		parse(t, path, &any)
+		var file map[string]any
+		parse(t, path, &file)
 	}
 }
 
