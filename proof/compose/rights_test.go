@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +20,65 @@ import (
 // accessDenied is ClickHouse's code for what a user has no right to.
 const accessDenied = 497
 
+// usersD writes a file into an engine's users.d; it counts from the next start on.
+func usersD(t *testing.T, engine *enginetest.Engine, name, file string) {
+	t.Helper()
+	dir := filepath.Join(engine.Dir(), "hooktape-users.d")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func connect(t *testing.T, engine *enginetest.Engine) driver.Conn {
+	t.Helper()
+	options, err := clickhouse.ParseDSN(engine.DSN("default"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := clickhouse.Open(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// TestUsersLoad has an engine read the files as they are mounted, under those names: the smaller server's limits win.
+func TestUsersLoad(t *testing.T) {
+	engine := enginetest.Start(t)
+	engine.Kill()
+	for _, v := range project(t).Services["clickhouse"].Volumes {
+		if dir, name := filepath.Split(v.Target); dir == "/etc/clickhouse-server/users.d/" {
+			usersD(t, engine, name, text(t, v.Source))
+		}
+	}
+	for _, u := range users(t) {
+		if u.Password != nil {
+			t.Setenv(u.Password.FromEnv, "secret")
+		}
+	}
+	engine.Restart()
+	conn := connect(t, engine)
+	var names []string
+	var limit, most string
+	err := errors.Join(
+		conn.QueryRow(context.Background(), "SELECT groupArray(name) FROM (SELECT name FROM system.users ORDER BY name)").Scan(&names),
+		conn.QueryRow(context.Background(), "SELECT any(value), any(max) FROM system.settings_profile_elements"+
+			" WHERE profile_name = 'hooktape_grafana' AND setting_name = 'max_memory_usage'").Scan(&limit, &most))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"collector", "default", "grafana", "hooktape"}; !slices.Equal(names, want) {
+		t.Errorf("the users are %v, want %v", names, want)
+	}
+	if limit != "700000000" || most != "700000000" {
+		t.Errorf("Grafana may take %s bytes, and as much as %s if it asks for it", limit, most)
+	}
+}
+
 // become has the engine's only user have the rights and limits of another from now on, for it has no way to log in as one.
 func become(t *testing.T, engine *enginetest.Engine, name string) driver.Conn {
 	t.Helper()
@@ -31,24 +91,9 @@ func become(t *testing.T, engine *enginetest.Engine, name string) driver.Conn {
 		`<quota>default</quota><grants>%s</grants></default></users><profiles>%s</profiles></clickhouse>`,
 		u.Profile, grants, readUsers(t, "compose/clickhouse/users.xml").Profiles.Inner)
 	engine.Kill()
-	dir := filepath.Join(engine.Dir(), "hooktape-users.d")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "user.xml"), []byte(file), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	usersD(t, engine, "user.xml", file)
 	engine.Restart()
-	options, err := clickhouse.ParseDSN(engine.DSN("default"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
+	return connect(t, engine)
 }
 
 func migrate(t *testing.T, engine *enginetest.Engine) {
