@@ -39,6 +39,8 @@ type cli struct {
 	Simulate   simulateCmd   `cmd:"" help:"Play a believable BotHelp account: a history at once, or live."`
 	Migrate    migrateCmd    `cmd:"" help:"Create or update the tables in ClickHouse."`
 	Dashboards dashboardsCmd `cmd:"" help:"What Grafana shows of it all: push it to a Grafana, or write it to files."`
+
+	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running hooktape how it is, for containers and service managers."`
 }
 
 // env is what a command works with besides its flags.

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"syscall"
+	"time"
+)
+
+type healthcheckCmd struct {
+	Ready   bool          `help:"Ask whether it can do its work (/readyz), not only whether it lives (/healthz)."`
+	Timeout time.Duration `default:"5s" placeholder:"SPAN" help:"How long an answer may take."`
+}
+
+// Help implements kong.HelpProvider.
+func (healthcheckCmd) Help() string {
+	return `For containers and service managers: asks the hooktape that listens on --ingest-addr or --api-addr of this machine, one of
+them or both. The exit code is 0 when all that listens is well, and 1 when something is not, or nothing listens.`
+}
+
+// Run asks the listeners of a running hooktape, each of its halves where it listens.
+func (c healthcheckCmd) Run(e *env) error {
+	ingest, api := e.cli.IngestAddr, e.cli.APIAddr
+	if ingest == "" || api == "" {
+		// Only then: a file that is wrong by now says nothing about the process that has read it before.
+		cfg, err := e.config()
+		if err != nil {
+			return err
+		}
+		ingest, api = cfg.IngestAddr, cfg.APIAddr
+	}
+	path := "/healthz"
+	if c.Ready {
+		path = "/readyz"
+	}
+	ctx, cancel := context.WithTimeout(e.ctx, c.Timeout)
+	defer cancel()
+	listening, ill := 0, []error{}
+	for _, part := range []struct{ name, addr string }{{"ingest", ingest}, {"API", api}} {
+		switch err := ask(ctx, localAddr(part.addr), path); {
+		case errors.Is(err, syscall.ECONNREFUSED):
+			continue
+		case err != nil:
+			ill = append(ill, fmt.Errorf("%s: %w", part.name, err))
+		default:
+			fmt.Fprintf(e.stdout, "%s: ok\n", part.name)
+		}
+		listening++
+	}
+	if listening == 0 {
+		return fmt.Errorf("no hooktape listens, neither its ingest on %s nor its API on %s", localAddr(ingest), localAddr(api))
+	}
+	return errors.Join(ill...)
+}
+
+// maxProbeBody is more than any answer of a probe has.
+const maxProbeBody = 4096
+
+// ask returns nil when a probe is answered with 200.
+func ask(ctx context.Context, addr, path string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
+	if err != nil {
+		return err
+	}
+	// Without a proxy, whatever the environment says: this never leaves the machine.
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusOK {
+		return nil
+	}
+	body, _ := io.ReadAll(io.LimitReader(response.Body, maxProbeBody))
+	return fmt.Errorf("%s is answered with %s: %s", path, response.Status, strings.TrimSpace(string(body)))
+}
+
+// localAddr is where this machine reaches what listens on addr: every address is also the loopback's.
+func localAddr(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	switch ip, err := netip.ParseAddr(host); {
+	case host == "":
+		host = "127.0.0.1"
+	case err == nil && ip.IsUnspecified() && ip.Is4():
+		host = "127.0.0.1"
+	case err == nil && ip.IsUnspecified():
+		host = "::1"
+	}
+	return net.JoinHostPort(host, port)
+}

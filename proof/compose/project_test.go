@@ -1,0 +1,124 @@
+package compose
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+const root = "../.."
+
+// text is a file of the repository, by its path there.
+func text(t *testing.T, path string) string {
+	t.Helper()
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(root, path)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// example is .env.example: what must be filled in, and what may be, with its default.
+type example struct {
+	required []string
+	optional map[string]string
+}
+
+var exampleLine = regexp.MustCompile(`^(#?)([A-Z][A-Z0-9_]*)=(.*)$`)
+
+func readExample(t *testing.T) example {
+	t.Helper()
+	e := example{optional: map[string]string{}}
+	lines := strings.Split(text(t, ".env.example"), "\n")
+	for i, line := range lines {
+		match := exampleLine.FindStringSubmatch(line)
+		if match == nil {
+			if line != "" && !strings.HasPrefix(line, "#") {
+				t.Errorf(".env.example:%d: %q is neither a variable nor a comment", i+1, line)
+			}
+			continue
+		}
+		if i == 0 || !strings.HasPrefix(lines[i-1], "# ") {
+			t.Errorf(".env.example:%d: nothing explains %s", i+1, match[2])
+		}
+		switch {
+		case match[1] == "#":
+			e.optional[match[2]] = match[3]
+		case match[3] != "":
+			t.Errorf(".env.example:%d: %s has the value %q", i+1, match[2], match[3])
+		default:
+			e.required = append(e.required, match[2])
+		}
+	}
+	return e
+}
+
+// filled is what a person makes of .env.example: each secret is its own.
+func filled(e example) map[string]string {
+	values := map[string]string{}
+	for _, name := range e.required {
+		values[name] = "secret0of0" + strings.ReplaceAll(strings.ToLower(name), "_", "0")
+	}
+	return values
+}
+
+// load reads docker-compose.yml as `docker compose` does, with these lines in .env and nothing in the environment.
+func load(t *testing.T, env map[string]string) (*types.Project, error) {
+	t.Helper()
+	lines := ""
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		lines += fmt.Sprintf("%s=%s\n", name, env[name])
+	}
+	path := filepath.Join(t.TempDir(), ".env")
+	if err := os.WriteFile(path, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")}, cli.WithWorkingDirectory(root),
+		cli.WithEnvFiles(path), cli.WithDotEnv, cli.WithResolvedPaths(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return options.LoadProject(context.Background())
+}
+
+// project is docker-compose.yml with .env filled in.
+func project(t *testing.T) *types.Project {
+	t.Helper()
+	p, err := load(t, filled(readExample(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// ours are the services that run hooktape.
+func ours(p *types.Project) (list []types.ServiceConfig) {
+	for _, s := range p.Services {
+		if s.Image == "hooktape:local" {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// value is a variable of a service's environment.
+func value(t *testing.T, s types.ServiceConfig, name string) string {
+	t.Helper()
+	v, ok := s.Environment[name]
+	if !ok || v == nil {
+		t.Fatalf("%s has no %s", s.Name, name)
+	}
+	return *v
+}

@@ -1,0 +1,154 @@
+package compose
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// once are the services that end when their work is done.
+var once = []string{"migrate", "collector-volume"}
+
+// TestHardened: no service can write to its image, gain rights, fill the disk with its log, or take the others' memory.
+func TestHardened(t *testing.T) {
+	const server = 3300 << 20 // of 4 GB, beside the system and Docker
+	sum := types.UnitBytes(0)
+	for _, s := range project(t).Services {
+		logging := s.Logging
+		switch {
+		case !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) || s.Privileged:
+			t.Errorf("%s may do too much", s.Name)
+		case logging == nil || logging.Options["max-size"] == "" || logging.Options["max-file"] == "":
+			t.Errorf("%s may fill the disk with its log", s.Name)
+		case s.MemLimit == 0:
+			t.Errorf("%s may take all memory", s.Name)
+		case len(s.CapAdd) > 0 && s.Name != "collector-volume", s.User == "0:0" && s.Name != "collector-volume":
+			t.Errorf("%s is root, or nearly: %v", s.Name, s.CapAdd)
+		}
+		if slices.Contains(once, s.Name) {
+			if s.Restart != types.RestartPolicyNo {
+				t.Errorf("%s is started again and again", s.Name)
+			}
+			continue
+		}
+		sum += s.MemLimit
+		if s.Restart != types.RestartPolicyUnlessStopped {
+			t.Errorf("%s is not started again", s.Name)
+		}
+		if (s.HealthCheck == nil || s.HealthCheck.Disable || len(s.HealthCheck.Test) == 0) != (s.Name == "collector") {
+			t.Errorf("%s: the health check is %+v", s.Name, s.HealthCheck)
+		}
+	}
+	if sum > server {
+		t.Errorf("all services may take %d MiB together", sum>>20)
+	}
+}
+
+// TestOpen: BotHelp reaches the hooks, this machine Grafana, and nothing reaches ClickHouse, which has no way out either.
+func TestOpen(t *testing.T) {
+	p := project(t)
+	for _, s := range p.Services {
+		var open []string
+		for _, port := range s.Ports {
+			open = append(open, port.HostIP+":"+port.Published)
+		}
+		want := map[string][]string{"ingest": {"0.0.0.0:8080"}, "grafana": {"127.0.0.1:3000"}}[s.Name]
+		if !slices.Equal(open, want) {
+			t.Errorf("%s is open at %v", s.Name, open)
+		}
+		if _, out := s.Networks["public"]; out != slices.Contains([]string{"ingest", "replay", "grafana"}, s.Name) {
+			t.Errorf("%s is in the networks %v", s.Name, s.Networks)
+		}
+	}
+	if !p.Networks["inside"].Internal || p.Networks["public"].Internal {
+		t.Errorf("%+v", p.Networks)
+	}
+}
+
+// TestOrder: the ingest waits for nothing; what needs tables waits for them.
+func TestOrder(t *testing.T) {
+	p := project(t)
+	for service, want := range map[string]map[string]string{
+		"ingest":  {"clickhouse": types.ServiceConditionStarted},
+		"migrate": {"clickhouse": types.ServiceConditionHealthy},
+		"replay":  {"migrate": types.ServiceConditionCompletedSuccessfully},
+		"grafana": {"clickhouse": types.ServiceConditionHealthy},
+		"collector": {"migrate": types.ServiceConditionCompletedSuccessfully,
+			"collector-volume": types.ServiceConditionCompletedSuccessfully},
+	} {
+		got := p.Services[service].DependsOn
+		if len(got) != len(want) {
+			t.Errorf("%s depends on %v", service, got)
+		}
+		for on, condition := range want {
+			if got[on].Condition != condition {
+				t.Errorf("%s depends on %s as %q, want %q", service, on, got[on].Condition, condition)
+			}
+		}
+	}
+}
+
+// TestMounts: what is mounted is there and cannot be written to; what must stay has a volume.
+func TestMounts(t *testing.T) {
+	p := project(t)
+	here, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for _, s := range p.Services {
+		for _, v := range s.Volumes {
+			switch v.Type {
+			case types.VolumeTypeBind:
+				if _, err := os.Stat(v.Source); err != nil {
+					t.Errorf("%s mounts what is not there: %v", s.Name, err)
+				}
+				if !v.ReadOnly || !strings.HasPrefix(v.Source, here+string(filepath.Separator)) {
+					t.Errorf("%s mounts %s, read-only: %v", s.Name, v.Source, v.ReadOnly)
+				}
+			case types.VolumeTypeVolume:
+				used[v.Source] = true
+			}
+		}
+	}
+	for name := range p.Volumes {
+		if !used[name] {
+			t.Errorf("the volume %s is nobody's", name)
+		}
+	}
+	for service, path := range map[string]string{
+		"ingest": "/var/lib/hooktape", "replay": "/var/lib/hooktape", "clickhouse": "/var/lib/clickhouse",
+		"grafana": "/var/lib/grafana", "collector": "/var/lib/otelcol",
+	} {
+		if !slices.ContainsFunc(p.Services[service].Volumes, func(v types.ServiceVolumeConfig) bool {
+			return v.Target == path && v.Type == types.VolumeTypeVolume && v.Source == service
+		}) {
+			t.Errorf("%s has no volume of its own at %s", service, path)
+		}
+	}
+}
+
+var pinned = regexp.MustCompile(`^[a-z]+/[a-z-]+:[0-9]+\.[0-9]+\.[0-9]+(\.[0-9]+)?(-alpine)?$`)
+
+// TestImages: one release of each, and ClickHouse's of the line that everything here is tested on.
+func TestImages(t *testing.T) {
+	p := project(t)
+	for _, s := range p.Services {
+		if s.Build == nil && !pinned.MatchString(s.Image) {
+			t.Errorf("%s has the image %s", s.Name, s.Image)
+		}
+	}
+	engine := regexp.MustCompile(`const Version = "([0-9]+\.[0-9]+)\.`).FindStringSubmatch(text(t, "cmd/embedded-clickhouse/internal/fetch/cache.go"))
+	if image := p.Services["clickhouse"].Image; engine == nil || !strings.HasPrefix(image, "clickhouse/clickhouse-server:"+engine[1]+".") {
+		t.Errorf("the server is %s, the embedded engine %v", image, engine)
+	}
+	plugin := value(t, p.Services["grafana"], "GF_PLUGINS_PREINSTALL_SYNC")
+	if !regexp.MustCompile(`^grafana-clickhouse-datasource@[0-9]+\.[0-9]+\.[0-9]+$`).MatchString(plugin) {
+		t.Errorf("Grafana's plugin is %s", plugin)
+	}
+}
