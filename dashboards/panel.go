@@ -140,8 +140,8 @@ const count = "locale"
 
 var (
 	// absent is what stands for a value that cannot be: the first step of a funnel has none before it.
-	absent   = property("noValue", "–")
-	percent  = []dashboard.DynamicConfigValue{property("unit", "percentunit"), property("decimals", 1)}
+	absent  = property("noValue", "–")
+	percent = []dashboard.DynamicConfigValue{property("unit", "percentunit"), property("decimals", 1)}
 	// duration is in minutes: Grafana 9 draws the bars of a table's other columns up to the largest number of all.
 	duration = []dashboard.DynamicConfigValue{property("unit", "m"), property("decimals", 1)}
 	// hidden keeps a field for links and leaves it out of sight.
