@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/codes"
@@ -56,7 +57,7 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (err error) {
 		return err
 	}
 	link(span, events)
-	if batch.Suspect {
+	if batch.Suspect || batch.Repeated && time.Since(batch.Appended) > tokenTrust {
 		if events, err = s.withoutStored(ctx, events); err != nil {
 			return err
 		}
@@ -76,7 +77,12 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (err error) {
 	return nil
 }
 
-// withoutStored drops, of events salvaged from a damaged spool, those that had been stored before the damage.
+// tokenTrust is for how long a batch that is sent again is known to ClickHouse by its token alone: a table remembers the
+// last 10,000 inserts, which many processes make in some minutes.
+const tokenTrust = 5 * time.Minute
+
+// withoutStored drops those events that are stored already: of a damaged spool, those of before the damage; of a batch that
+// is sent again long after, perhaps all.
 func (s *Sink) withoutStored(ctx context.Context, events []event.Event) ([]event.Event, error) {
 	ids := make([]uuid.UUID, len(events))
 	for i := range events {

@@ -384,6 +384,24 @@ func TestSuspects(t *testing.T) {
 	}
 }
 
+// TestRepeatedLongAfter: a batch that is sent again when ClickHouse may have forgotten its token is known by its events.
+func TestRepeatedLongAfter(t *testing.T) {
+	p := newPipe(t, enginetest.DSN(t), quick)
+	batch := batchOf(t, false, received("demo", "a"), received("demo", "b"))
+	for i, repeat := range []struct {
+		repeated bool
+		age      time.Duration
+		rows     string
+	}{{false, 0, "2"}, {true, time.Minute, "4"}, {true, time.Hour, "4"}} {
+		batch.First, batch.Last = uint64(10*i+1), uint64(10*i+2) // a token that ClickHouse does not know any more
+		batch.Repeated, batch.Appended = repeat.repeated, time.Now().Add(-repeat.age)
+		if err := p.sink.Store(ctx, batch); err != nil {
+			t.Fatal(err)
+		}
+		p.wantRows("events", repeat.rows)
+	}
+}
+
 // TestClickHouseAway: what arrives while ClickHouse is killed and away is stored when it is back, once, by the drain alone.
 func TestClickHouseAway(t *testing.T) {
 	engine := enginetest.Start(t)

@@ -27,6 +27,7 @@ type sender struct {
 	recorder *Recorder
 	headers  []event.Header // of the replay
 	retry    RetryPolicy
+	held     func() bool // nothing may be sent while another process may deliver the same
 }
 
 // deliver makes the next attempt of a delivery and moves it to the state that follows. What was sent is noted even when

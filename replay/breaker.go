@@ -99,14 +99,11 @@ func (b *breaker) pause(why string) {
 	b.paused = why
 }
 
-// resume ends a pause, and lets the next attempt through even if the breaker is open: the person who resumes an endpoint
+// resume ends a pause, if there is one, and lets the next attempt through even if the breaker is open: the person who resumes an endpoint
 // has mended it.
 func (b *breaker) resume(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.paused == "" {
-		return
-	}
 	b.paused, b.probeAt, b.holdTill = "", now, now
 }
 

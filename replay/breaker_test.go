@@ -88,7 +88,9 @@ func TestRetryAfterHoldsBackEverything(t *testing.T) {
 func TestPauseAndResume(t *testing.T) {
 	b := &breaker{options: BreakerOptions{Failures: 1, ProbeAfter: time.Hour, ProbeMax: time.Hour}}
 	b.report(mustAdmit(t, b, noon), bad, noon)
-	b.resume(noon) // not paused: the breaker stays open
+	mustHold(t, b, noon)
+	b.resume(noon) // not paused, but open: a probe at once
+	b.report(mustAdmit(t, b, noon), bad, noon)
 	mustHold(t, b, noon)
 	b.pause("by anna")
 	mustHold(t, b, noon.Add(2*time.Hour))

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -75,7 +76,11 @@ func (r *Runner) replays(ctx context.Context, steering map[string]store.Steered)
 
 // plan adds the lane of a running replay, or pauses it when its endpoint is gone.
 func (r *Runner) plan(plans []plan, job event.Replay) []plan {
-	e, err := resolve(*r.endpoints.Load(), r.options.AllowPrivate, job.Endpoint, job.URL)
+	url := ""
+	if strings.Contains(job.Endpoint, "://") {
+		url = job.URL // else the endpoint's name counts, wherever that leads by now
+	}
+	e, err := resolve(*r.endpoints.Load(), r.options.AllowPrivate, job.Endpoint, url)
 	if err != nil {
 		r.jobs.halted[job.ID] = err.Error()
 		return plans
@@ -91,6 +96,9 @@ func (r *Runner) plan(plans []plan, job event.Replay) []plan {
 		spec: laneSpec{Concurrency: int(max(job.Concurrency, 1)), Order: job.Order, Pace: job.Pace, StopAfterFailures: job.StopAfterFailures, Replay: true}})
 }
 
+// othersPause is how long a shard that has nothing left of a replay waits before it looks again: others work on.
+const othersPause = 5 * time.Second
+
 // finish ends a replay of which nothing is left, in any shard.
 func (r *Runner) finish(ctx context.Context, job event.Replay) error {
 	counts, err := r.store.CountDeliveries(ctx, job.ID)
@@ -99,6 +107,9 @@ func (r *Runner) finish(ctx context.Context, job event.Replay) error {
 	}
 	if job.Counts = counts; job.Open() > 0 {
 		delete(r.jobs.done, job.ID) // another shard works on, or something was left
+		if r.options.Shard.Count > 1 {
+			r.jobs.notBefore[laneID{job.ID, job.Endpoint}] = time.Now().Add(othersPause)
+		}
 		return nil
 	}
 	r.logger.Info("replay is done", "replay_id", job.ID, "delivered", counts[event.Delivered], "failed", counts[event.Failed])

@@ -118,7 +118,9 @@ func (l *lane) run(ctx context.Context) ending {
 		}
 		select {
 		case r := <-l.results:
-			failed = l.finish(r)
+			if err := l.finish(r); err != nil {
+				failed = err
+			}
 		case p := <-l.pages:
 			l.turn(p)
 		case p := <-l.payloads:
@@ -151,8 +153,14 @@ func (l *lane) takeIn(now time.Time) {
 // idlePoll is how soon a lane looks again when nothing is to be done; whatever is new pokes it.
 const idlePoll = time.Minute
 
+// heldPoll is how soon it looks again whether it may send.
+const heldPoll = 200 * time.Millisecond
+
 // dispatch starts as many attempts as may start now, and returns how long to wait when nothing else happens.
 func (l *lane) dispatch(ctx context.Context, now time.Time) time.Duration {
+	if l.sender.held != nil && !l.sender.held() {
+		return heldPoll
+	}
 	for l.inFlight < l.spec.Concurrency {
 		it := l.agenda.peek(now)
 		if it == nil {
@@ -162,7 +170,7 @@ func (l *lane) dispatch(ctx context.Context, now time.Time) time.Duration {
 			return idlePoll // it is being loaded
 		}
 		if due := l.pacer.due(it.EventReceivedAt, now); due.After(now) {
-			return due.Sub(now)
+			return min(due.Sub(now), until(l.agenda.nextRetry(), now, idlePoll))
 		}
 		place := l.limiter.ReserveN(now, 1)
 		if wait := place.DelayFrom(now); wait > 0 {

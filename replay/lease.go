@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -17,17 +18,24 @@ import (
 const (
 	leaseTime  = 10 * time.Second // a holder that was not seen for so long has gone
 	leaseRenew = 2 * time.Second
+	// leaseFence is after how long a holder that cannot be seen stops sending, before another may begin.
+	leaseFence = leaseTime - leaseRenew
+	leaseAsk   = 5 * time.Second // for one renewal
 )
 
 // ErrStandby: another process delivers this shard; this one takes over when that has gone.
 var ErrStandby = errors.New("another process delivers this part of the subscribers")
 
-// errUnsure lasts for a second after the start.
+// errUnsure lasts for a second after the start, and after a time in which the process or ClickHouse stood still.
 var errUnsure = errors.New("whether another process delivers this part of the subscribers is being found out")
 
 // lease keeps two processes from delivering the same shard, for each event would be sent twice. Of those that were seen
 // of late the one that asked first holds it. ClickHouse has no compare-and-set, so a process writes before it reads, and
 // holds only what it has found to be its own twice: of two that begin in the same moment at least one has seen the other.
+//
+// A holder that knows of others sends nothing more when it could not renew for a while, for one of them will begin. One
+// that knows of none goes on without ClickHouse: nobody could take the lease from it there. One that stood still itself
+// sends nothing before it has looked, and queues behind whoever came meanwhile.
 type lease struct {
 	store  *store.Store
 	shard  string
@@ -35,52 +43,103 @@ type lease struct {
 	logger *slog.Logger
 	quiet  rate.Sometimes
 
-	renewed time.Time
-	rounds  int // in a row that found it to be ours
-	err     error
+	mu      sync.Mutex
+	beat    time.Time // when it was last tried to look
+	renewed time.Time // when that last worked
+	alone   bool      // no other was seen then
+	rounds  int       // in a row that found it to be ours
+	err     error     // why nothing may be sent
 }
 
 func newLease(db *store.Store, shard, id string, logger *slog.Logger) *lease {
 	host, _ := os.Hostname()
 	return &lease{store: db, shard: shard, self: store.Holder{ID: id, Host: fmt.Sprintf("%s, process %d", cmp.Or(host, "unknown host"), os.Getpid())}, logger: logger,
-		quiet: rate.Sometimes{First: 1, Interval: time.Minute}}
+		quiet: rate.Sometimes{First: 1, Interval: time.Minute}, err: errUnsure}
 }
 
-// keep renews the lease when it is time to, and returns nil while it is held. While ClickHouse does not answer, it
-// stays as it was: nobody else could take it either.
-func (l *lease) keep(ctx context.Context) error {
-	if l.rounds > 1 && time.Since(l.renewed) < leaseRenew {
-		return l.err
+// state is nil while the shard is this process's.
+func (l *lease) state() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil && (!within(l.beat, leaseFence) || !l.alone && !within(l.renewed, leaseFence)) {
+		return errUnsure
 	}
-	if err := l.store.SeeHolder(ctx, l.shard, l.self, false); err != nil {
-		return l.unless(err)
-	}
-	holders, err := l.store.Holders(ctx, l.shard, leaseTime)
-	if err != nil {
-		return l.unless(err)
-	}
-	l.renewed = time.Now()
-	l.decide(holders)
 	return l.err
 }
 
-func (l *lease) unless(err error) error {
-	if l.rounds > 1 && l.err == nil {
-		return nil
+// held tells whether anything may be sent now.
+func (l *lease) held() bool { return l.state() == nil }
+
+// within tells whether a time is no longer ago than d, by the clock on the wall and by the one that only goes forward: the
+// one goes on while the machine sleeps, the other when somebody sets the first.
+func within(t time.Time, d time.Duration) bool {
+	now := time.Now()
+	return now.Sub(t) < d && now.Round(0).Sub(t.Round(0)) < d
+}
+
+// run looks and renews until ctx ends.
+func (l *lease) run(ctx context.Context) {
+	tick := time.NewTicker(lookInterval)
+	defer tick.Stop()
+	for {
+		if !l.fresh() {
+			l.keep(ctx)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
 	}
-	return err
+}
+
+// fresh notes that the process goes on, and tells whether it need not ask now.
+func (l *lease) fresh() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !within(l.renewed, leaseRenew) || l.err != nil || !within(l.beat, leaseFence) {
+		return false
+	}
+	l.beat = time.Now()
+	return true
+}
+
+// keep renews the lease and takes in who else is there.
+func (l *lease) keep(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaseAsk)
+	defer cancel()
+	asked := time.Now()
+	err := l.store.SeeHolder(ctx, l.shard, l.self, false)
+	var holders []store.Holder
+	if err == nil {
+		holders, err = l.store.Holders(ctx, l.shard, leaseTime)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.beat = time.Now()
+	switch {
+	case err != nil && l.rounds < 2:
+		l.err = fmt.Errorf("hold shard %s: %w", l.shard, err)
+	case err != nil:
+	case len(holders) == 0: // it took ClickHouse so long to note us
+		l.rounds, l.err = 0, errUnsure
+	default:
+		l.decide(holders, asked)
+	}
 }
 
 // decide takes in who was seen of late.
-func (l *lease) decide(holders []store.Holder) {
+func (l *lease) decide(holders []store.Holder, asked time.Time) {
+	missed := l.rounds > 1 && !within(l.renewed, leaseTime)
+	l.renewed, l.alone = asked, len(holders) == 1 && holders[0].ID == l.self.ID
+	if missed && !l.alone { // another may have begun: behind it
+		l.rounds, l.self.Since, l.err = 0, time.Time{}, errUnsure
+		return
+	}
 	for _, h := range holders {
-		if h.ID == l.self.ID && l.self.Since.IsZero() {
+		if h.ID == l.self.ID {
 			l.self.Since = h.Since
 		}
-	}
-	if len(holders) == 0 { // it took ClickHouse so long to note us
-		l.rounds, l.err = 0, errUnsure
-		return
 	}
 	l.rounds++
 	if first := holders[0]; first.ID != l.self.ID {

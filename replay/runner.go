@@ -119,13 +119,16 @@ func (r *Runner) Run(ctx context.Context) error {
 	if err := r.recorder.Flush(ctx); err != nil {
 		return nil
 	}
+	var renewing sync.WaitGroup
+	renewing.Go(func() { r.lease.run(ctx) })
 	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
 	for {
 		err := r.look(ctx)
 		if ctx.Err() != nil {
 			r.end()
-			r.lease.release()
+			renewing.Wait()
+			r.handOver(ctx)
 			return nil
 		}
 		r.failing.Store(nil)
@@ -140,6 +143,19 @@ func (r *Runner) Run(ctx context.Context) error {
 		}
 	}
 }
+
+// handOver lets another process have the shard at once, if all that is known here is in ClickHouse: there the other reads
+// what is still to be sent.
+func (r *Runner) handOver(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushGrace)
+	defer cancel()
+	if r.recorder.Flush(ctx) == nil {
+		r.lease.release()
+	}
+}
+
+// flushGrace is how long the last outcomes may take to ClickHouse.
+const flushGrace = 2 * time.Second
 
 // end waits for all lanes, whose context has ended.
 func (r *Runner) end() {
@@ -160,11 +176,10 @@ func (r *Runner) end() {
 
 // look brings what is there to what should be there: nothing, while another process holds this shard.
 func (r *Runner) look(ctx context.Context) error {
-	if err := r.lease.keep(ctx); err != nil {
-		if errors.Is(err, ErrStandby) || errors.Is(err, errUnsure) {
-			return errors.Join(err, r.reconcile(ctx, nil))
-		}
-		return fmt.Errorf("hold shard %s: %w", r.options.Shard, err)
+	if err := r.lease.state(); err != nil {
+		// What another process changes meanwhile must be read anew.
+		r.jobs, r.states = newJobs(), endpointStates{}
+		return errors.Join(err, r.reconcile(ctx, nil))
 	}
 	steering, err := r.store.Steering(ctx)
 	if err != nil {
@@ -205,7 +220,10 @@ func (r *Runner) refreshTargets(steering map[string]store.Steered) {
 		case event.ActionPause:
 			t.pause(s.Why())
 		case event.ActionResume:
-			t.resume(time.Now())
+			if s.At.After(t.resumed) {
+				t.resumed = s.At
+				t.resume(time.Now())
+			}
 		}
 	}
 }
@@ -277,7 +295,7 @@ func (r *Runner) start(ctx context.Context, p plan) error {
 		log = log.With("replay_id", p.id.replay)
 	}
 	queue := store.Queue{ReplayID: p.id.replay, Endpoint: p.id.endpoint, Shard: r.options.Shard}
-	out := sender{target: target, instruments: r.instruments, recorder: r.recorder, headers: p.headers, retry: p.retry}
+	out := sender{target: target, instruments: r.instruments, recorder: r.recorder, headers: p.headers, retry: p.retry, held: r.lease.held}
 	t := &track{plan: p, lane: newLane(r.store, queue, out, p.spec, p.rate/float64(r.options.Shard.Count), log)}
 	if !p.spec.Replay {
 		var err error

@@ -104,7 +104,7 @@ func (s *Service) Create(ctx context.Context, by Actor, key string, want Request
 	}
 	now := time.Now()
 	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, CreatedBy: by.Name, IdempotencyKey: key,
-		State: event.ReplayPlanned, Endpoint: e.Name, URL: e.URL, Selection: want.Selection, ReplayOptions: want.ReplayOptions}
+		State: event.ReplayPlanned, Endpoint: e.Name, URL: e.targetURL(), Selection: want.Selection, ReplayOptions: want.ReplayOptions}
 	// What cannot be written down is not done.
 	if err := s.audit(ctx, by, "replay.create", r.ID.String(), withoutSecrets(want, e)); err != nil {
 		return r, err
@@ -186,6 +186,15 @@ func setDefault[T comparable](value *T, otherwise T) {
 
 func (s *Service) resolve(to string) (Endpoint, error) {
 	return resolve(s.endpoints(), s.allowPrivate, to, to)
+}
+
+// targetURL is what a replay keeps of where it sends to: the URL, when nothing else names it; of a configured endpoint what
+// may be shown, for the configuration has the rest.
+func (e Endpoint) targetURL() string {
+	if e.adHoc {
+		return e.URL
+	}
+	return e.StoredURL()
 }
 
 // resolve finds the endpoint of a name, or makes one of a URL.

@@ -168,7 +168,7 @@ func (l *lane) attach(p payloads) {
 		it.event = byID[it.EventID]
 		switch last := len(p.events) - 1; {
 		case it.event != nil:
-		case whole, compare(placeOf(it.Delivery), store.Cursor{ReceivedAt: p.events[last].ReceivedAt, ID: p.events[last].ID}) < 0:
+		case whole, it.EventReceivedAt.Before(p.events[last].ReceivedAt): // ids of one moment have another order there
 			it.gone = true
 		}
 	}

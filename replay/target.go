@@ -2,6 +2,7 @@ package replay
 
 import (
 	"net/http"
+	"time"
 )
 
 // target is an endpoint with its client and its breaker, shared by all lanes to it: live deliveries and replays alike.
@@ -9,6 +10,7 @@ type target struct {
 	Endpoint
 	client *http.Client
 	breaker
+	resumed time.Time // when a person last asked for it
 }
 
 func newTarget(e Endpoint) (*target, error) {

@@ -15,6 +15,9 @@ type Batch struct {
 	// may have handed them out before: those that are stored already must be
 	// recognised by what they say, not by the token.
 	Suspect bool
+	// Repeated says that the batch was handed out before, so that it may be
+	// stored already.
+	Repeated bool
 
 	spool string // its ID
 	total uint64 // of the last record
@@ -37,7 +40,9 @@ func (s *Spool) Next(ctx context.Context, l Limits) (Batch, error) {
 	}
 	pos := s.position()
 	if pos.fixed > pos.acked {
-		return s.read(pos.acked+1, pos.fixed, Limits{})
+		b, err := s.read(pos.acked+1, pos.fixed, Limits{})
+		b.Repeated = true
+		return b, err
 	}
 	pos, err := s.await(ctx, l)
 	if err != nil {

@@ -92,7 +92,11 @@ func (d *Drain) Flush(ctx context.Context) error {
 // deliver stores a batch or, of one that is refused, its first half: the rest comes with the next batches.
 func (d *Drain) deliver(ctx context.Context, batch Batch) error {
 	for {
-		err := d.untilAnswered(ctx, func() error { return d.sink.Store(ctx, batch) })
+		err := d.untilAnswered(ctx, func() error {
+			err := d.sink.Store(ctx, batch)
+			batch.Repeated = true // whatever comes next
+			return err
+		})
 		switch {
 		case err == nil:
 			return d.ack(batch)

@@ -156,6 +156,8 @@ func TestHostileRequests(t *testing.T) {
 		{"GET", "/events?since=-1h", "", 422, "query.since"},
 		{"GET", "/events?since=1h&from=2026-01-01T00:00:00Z", "", 422, "exclude each other"},
 		{"GET", "/events?text=a&text=b", "", 422, "query.text: may be given once"},
+		{"POST", "/replays", `{"to":"crm","mode":"all","selection":{"ids":[]}}`, 422, "an empty list, which would select everything"},
+		{"POST", "/replays", `{"to":"crm","selection":{"sources":[]}}`, 422, "selection.sources"},
 		{"GET", "/events?field=novalue", "", 422, "query.field"},
 		{"GET", "/events?field=a=1&field=a=2", "", 422, "query.field"},
 		{"GET", "/events?id=1", "", 422, `query.id: "1" is no event id`},

@@ -98,11 +98,21 @@ func CheckSelection(sel event.Selection) (faults []Fault) {
 		faults = append(faults, Fault{"selection", fmt.Sprintf("it ends (%s) before it begins (%s)",
 			sel.To.Format(time.RFC3339), sel.From.Format(time.RFC3339))})
 	}
+	for name, empty := range map[string]bool{"ids": empty(sel.IDs), "sources": empty(sel.Sources), "steps": empty(sel.Steps), "kinds": empty(sel.Kinds),
+		"verdicts": empty(sel.Verdicts), "subscribers": empty(sel.Subscribers), "channels": empty(sel.Channels), "utm_sources": empty(sel.UTMSources),
+		"utm_mediums": empty(sel.UTMMediums), "utm_campaigns": empty(sel.UTMCampaigns), "utm_contents": empty(sel.UTMContents), "utm_terms": empty(sel.UTMTerms)} {
+		if empty {
+			faults = append(faults, Fault{"selection." + name, "it is an empty list, which would select everything; leave it out for that"})
+		}
+	}
 	if len(sel.IDs) > maxIDs {
 		faults = append(faults, Fault{"selection", fmt.Sprintf("it names %d events; at most %d can be named by their ids", len(sel.IDs), maxIDs)})
 	}
 	return faults
 }
+
+// empty tells a list that is there and has nothing in it: most likely what a program has computed.
+func empty[T any](list []T) bool { return list != nil && len(list) == 0 }
 
 // maxIDs is how many events can be named one by one.
 const maxIDs = 100_000

@@ -1,0 +1,135 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/event"
+	"hooktape/spool"
+	"hooktape/store"
+)
+
+func newRecorder(t *testing.T) *Recorder {
+	t.Helper()
+	o := spool.DefaultOptions()
+	o.MinFree, o.Logger = 0, slog.New(slog.DiscardHandler)
+	s, err := spool.Open(t.TempDir(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return NewRecorder(s, nil, slog.New(slog.DiscardHandler))
+}
+
+func bareLane(t *testing.T, recorder *Recorder, spec laneSpec) *lane {
+	t.Helper()
+	target, err := newTarget(DefaultEndpoint("crm", "http://127.0.0.1:1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newLane(nil, store.Queue{}, sender{target: target, instruments: newInstruments(), recorder: recorder}, spec, 0, slog.New(slog.DiscardHandler))
+}
+
+func deliveryOf(id uuid.UUID, at time.Time) event.Delivery {
+	return event.Delivery{DeliveryKey: event.DeliveryKey{EventID: id}, EventReceivedAt: at}
+}
+
+// TestAFailedNoteEndsTheLane, whatever the attempts beside it come to: else its delivery would be held for ever.
+func TestAFailedNoteEndsTheLane(t *testing.T) {
+	t.Parallel()
+	l := bareLane(t, newRecorder(t), laneSpec{Concurrency: 2})
+	l.reading, l.loading, l.inFlight = true, true, 2 // nothing is read: there is no store
+	a, b := &item{Delivery: deliveryOf(uuid.New(), time.Now())}, &item{Delivery: deliveryOf(uuid.New(), time.Now())}
+	l.agenda.held[a.EventID], l.agenda.held[b.EventID] = true, true
+	ended := make(chan ending, 1)
+	go func() { ended <- l.run(t.Context()) }()
+	l.results <- result{item: a, delivery: a.Delivery, err: errors.New("spool: full")}
+	delivered := b.Delivery
+	delivered.State = event.Delivered
+	l.results <- result{item: b, delivery: delivered}
+	select {
+	case e := <-ended:
+		if e.err == nil {
+			t.Error("the lane ended without the error")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the lane goes on")
+	}
+}
+
+// TestWhatWasNotReadIsNotGone: ClickHouse has another order of ids than ours, so that of events of one moment nobody can
+// say which were left out of a full page.
+func TestWhatWasNotReadIsNotGone(t *testing.T) {
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	first, second := uuid.MustParse("01a204fa-08f1-7fff-8000-000000000000"), uuid.MustParse("01a204fa-08f1-7000-8fff-000000000000")
+	l := &lane{agenda: newAgenda(event.OrderNone), logger: slog.New(slog.DiscardHandler)}
+	x, y := &item{Delivery: deliveryOf(first, at)}, &item{Delivery: deliveryOf(second, at)}
+	l.attach(payloads{asked: []*item{x, y}, events: []event.Event{{Received: event.Received{ID: first, ReceivedAt: at, Body: make([]byte, payloadBytes)}}}})
+	if x.event == nil || y.gone {
+		t.Errorf("loaded: %v; the other is gone: %v", x.event != nil, y.gone)
+	}
+}
+
+// TestAPacedReplayWakesForRetries.
+func TestAPacedReplayWakesForRetries(t *testing.T) {
+	l := bareLane(t, nil, laneSpec{Concurrency: 2, Pace: 1, Replay: true})
+	now := time.Now()
+	l.pacer.due(now.Add(-time.Hour), now) // the first event went out now
+	retried, next := deliveryOf(uuid.New(), now.Add(-time.Hour)), deliveryOf(uuid.New(), now.Add(-10*time.Minute))
+	retried.State, retried.NextAt = event.Retrying, now.Add(5*time.Second)
+	l.agenda.add(retried, now)
+	l.agenda.add(next, now)
+	l.agenda.fresh[0].event = &event.Event{}
+	if wait := l.dispatch(context.Background(), now); wait > 6*time.Second {
+		t.Errorf("the lane sleeps %v while a retry is due in 5 s", wait)
+	}
+}
+
+// TestALostLeaseIsNotTakenBack: a process that stood still for longer than leaseTime queues behind the one that took over.
+func TestALostLeaseIsNotTakenBack(t *testing.T) {
+	now := time.Now()
+	l := &lease{shard: "1/1", self: store.Holder{ID: "old"}, logger: slog.New(slog.DiscardHandler)}
+	old, other := store.Holder{ID: "old", Since: now.Add(-time.Hour)}, store.Holder{ID: "other", Since: now.Add(-20 * time.Second)}
+	for range 2 {
+		l.decide([]store.Holder{old}, time.Now())
+		l.beat = time.Now()
+	}
+	if !l.held() {
+		t.Fatal(l.state())
+	}
+	l.renewed = now.Add(-30 * time.Second)
+	l.beat = l.renewed
+	if l.held() {
+		t.Error("it sends before it has looked")
+	}
+	l.decide([]store.Holder{old, other}, time.Now())
+	l.beat = time.Now()
+	if l.held() || !l.self.Since.IsZero() {
+		t.Error("it goes on beside the one that has taken over, or claims to have been first")
+	}
+	old.Since = time.Now()
+	l.decide([]store.Holder{other, old}, time.Now())
+	if err := l.state(); !errors.Is(err, ErrStandby) {
+		t.Errorf("then it says %v", err)
+	}
+}
+
+// TestAHolderAloneGoesOnWithoutClickHouse, and one that knows of others does not.
+func TestAHolderAloneGoesOnWithoutClickHouse(t *testing.T) {
+	self, other := store.Holder{ID: "self", Since: time.Now().Add(-time.Hour)}, store.Holder{ID: "other", Since: time.Now()}
+	for _, holders := range [][]store.Holder{{self}, {self, other}} {
+		l := &lease{shard: "1/1", self: self, logger: slog.New(slog.DiscardHandler)}
+		for range 2 {
+			l.decide(holders, time.Now())
+		}
+		l.renewed, l.beat = time.Now().Add(-leaseFence), time.Now()
+		if alone := len(holders) == 1; l.held() != alone {
+			t.Errorf("of %d holders it sends: %v", len(holders), l.held())
+		}
+	}
+}

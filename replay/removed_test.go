@@ -1,0 +1,50 @@
+package replay_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"hooktape/event"
+	"hooktape/replay"
+)
+
+// TestReplayToARemovedEndpoint pauses: nothing goes to its URL without its headers. What stands behind the URL's ? is kept
+// nowhere.
+func TestReplayToARemovedEndpoint(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	crm := endpointAt("crm", endpoint.URL+"?token=SECRET", func(e *replay.Endpoint) {
+		e.Subscribe, e.Headers = nil, []event.Header{{Name: "Authorization", Value: "Bearer x"}}
+	})
+	insert(t, db, newEvents("demo", 40)...)
+	service := replay.NewService(db, func() []replay.Endpoint { return []replay.Endpoint{crm} }, true)
+	r, err := service.Create(context.Background(), replay.Actor{Name: "test"}, "", replay.Request{Selection: event.Selection{Sources: []string{"demo"}}, To: "crm",
+		ReplayOptions: event.ReplayOptions{Rate: 10, Concurrency: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stored, err := db.Replay(context.Background(), r.ID); err != nil || stored.URL != crm.StoredURL() {
+		t.Errorf("the table replays has the URL %s (%v)", stored.URL, err)
+	}
+	s := startSender(t, db, t.TempDir(), replay.Options{AllowPrivate: true}, crm)
+	eventually(t, 15*time.Second, func() error {
+		if n := len(got.all()); n < 5 {
+			return fmt.Errorf("%d requests", n)
+		}
+		return nil
+	})
+	s.runner.SetEndpoints(nil)
+	awaitState(t, db, r.ID, event.ReplayPaused, 15*time.Second)
+	for _, one := range got.all() {
+		if one.header.Get("Authorization") == "" {
+			t.Fatal("a request went out without the endpoint's Authorization")
+		}
+	}
+}
