@@ -97,7 +97,7 @@ func (l *lease) run(ctx context.Context) {
 func (l *lease) fresh() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !within(l.renewed, leaseRenew) || l.err != nil || !within(l.beat, leaseFence) {
+	if !within(l.renewed, leaseRenew) || l.err != nil {
 		return false
 	}
 	l.beat = time.Now()
@@ -108,8 +108,9 @@ func (l *lease) fresh() bool {
 func (l *lease) keep(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, leaseAsk)
 	defer cancel()
+	self, stood := l.asking()
 	asked := time.Now()
-	err := l.store.SeeHolder(ctx, l.shard, l.self, false)
+	err := l.store.SeeHolder(ctx, l.shard, self, false)
 	var holders []store.Holder
 	if err == nil {
 		holders, err = l.store.Holders(ctx, l.shard, leaseTime)
@@ -118,9 +119,9 @@ func (l *lease) keep(ctx context.Context) {
 	defer l.mu.Unlock()
 	l.beat = time.Now()
 	switch {
-	case err != nil && l.rounds < 2:
-		l.err = fmt.Errorf("hold shard %s: %w", l.shard, err)
-	case err != nil:
+	case err != nil && (l.rounds < 2 || stood):
+		l.rounds, l.err = 0, fmt.Errorf("hold shard %s: %w", l.shard, err)
+	case err != nil: // it stays as it was
 	case len(holders) == 0: // it took ClickHouse so long to note us
 		l.rounds, l.err = 0, errUnsure
 	default:
@@ -128,14 +129,20 @@ func (l *lease) keep(ctx context.Context) {
 	}
 }
 
+// asking is what to note of this process, and whether it stood still before. One that was not seen for so long that
+// another may have begun asks anew, and so comes behind it.
+func (l *lease) asking() (self store.Holder, stood bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !within(l.renewed, leaseTime) {
+		l.self.Since = time.Time{}
+	}
+	return l.self, !within(l.beat, leaseFence)
+}
+
 // decide takes in who was seen of late.
 func (l *lease) decide(holders []store.Holder, asked time.Time) {
-	missed := l.rounds > 1 && !within(l.renewed, leaseTime)
 	l.renewed, l.alone = asked, len(holders) == 1 && holders[0].ID == l.self.ID
-	if missed && !l.alone { // another may have begun: behind it
-		l.rounds, l.self.Since, l.err = 0, time.Time{}, errUnsure
-		return
-	}
 	for _, h := range holders {
 		if h.ID == l.self.ID {
 			l.self.Since = h.Since
