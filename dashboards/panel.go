@@ -145,7 +145,7 @@ var (
 	// duration is in minutes: Grafana 9 draws the bars of a table's other columns up to the largest number of all.
 	duration = []dashboard.DynamicConfigValue{property("unit", "m"), property("decimals", 1)}
 	// hidden keeps a field for links and leaves it out of sight.
-	hidden = []dashboard.DynamicConfigValue{property("custom.hidden", true), property("custom.hideFrom", map[string]any{"viz": true, "legend": true, "tooltip": true})}
+	hidden = []dashboard.DynamicConfigValue{property("custom.hidden", true)}
 )
 
 // width is that of a table's column, in pixels.

@@ -388,17 +388,13 @@ func TestSuspects(t *testing.T) {
 func TestRepeatedLongAfter(t *testing.T) {
 	p := newPipe(t, enginetest.DSN(t), quick)
 	batch := batchOf(t, false, received("demo", "a"), received("demo", "b"))
-	for i, repeat := range []struct {
-		repeated bool
-		age      time.Duration
-		rows     string
-	}{{false, 0, "2"}, {true, time.Minute, "4"}, {true, time.Hour, "4"}} {
-		batch.First, batch.Last = uint64(10*i+1), uint64(10*i+2) // a token that ClickHouse does not know any more
-		batch.Repeated, batch.Appended = repeat.repeated, time.Now().Add(-repeat.age)
+	for range 2 {
 		if err := p.sink.Store(ctx, batch); err != nil {
 			t.Fatal(err)
 		}
-		p.wantRows("events", repeat.rows)
+		p.wantRows("events", "2")
+		batch.First, batch.Last = 11, 12 // a token that ClickHouse does not know, as if it had forgotten it
+		batch.Repeated, batch.Appended = true, time.Now().Add(-time.Hour)
 	}
 }
 

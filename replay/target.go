@@ -2,7 +2,11 @@ package replay
 
 import (
 	"net/http"
+	"reflect"
 	"time"
+
+	"hooktape/event"
+	"hooktape/store"
 )
 
 // target is an endpoint with its client and its breaker, shared by all lanes to it: live deliveries and replays alike.
@@ -19,4 +23,48 @@ func newTarget(e Endpoint) (*target, error) {
 		return nil, err
 	}
 	return &target{Endpoint: e, client: client, breaker: breaker{options: e.Breaker}}, nil
+}
+
+// refreshTargets makes a target for each configured endpoint, anew when it has changed, lets go of those that nothing
+// needs any more, and pauses and resumes them.
+func (r *Runner) refreshTargets(steering map[string]store.Steered) {
+	needed := map[string]bool{}
+	for _, e := range *r.endpoints.Load() {
+		needed[e.Name] = true
+		r.target(e)
+	}
+	for id := range r.lanes {
+		needed[id.endpoint] = true
+	}
+	for name, t := range r.targets {
+		if !needed[name] {
+			t.client.CloseIdleConnections()
+			delete(r.targets, name)
+		}
+	}
+	for name, t := range r.targets {
+		switch s := steering[name]; s.Action {
+		case event.ActionPause:
+			t.pause(s.Why())
+		case event.ActionResume:
+			if s.At.After(t.resumed) {
+				t.resumed = s.At
+				t.resume(time.Now())
+			}
+		}
+	}
+}
+
+// target returns the target of an endpoint; nil when none can be made of it, which is logged.
+func (r *Runner) target(e Endpoint) *target {
+	if t := r.targets[e.Name]; t != nil && reflect.DeepEqual(t.Endpoint, e) {
+		return t
+	}
+	t, err := newTarget(e)
+	if err != nil {
+		r.quiet.Do(func() { r.logger.Error("nothing can be sent to an endpoint", "endpoint", e.Name, "error", err) })
+		return nil
+	}
+	r.targets[e.Name] = t
+	return t
 }

@@ -19,11 +19,13 @@ type pickySink struct {
 	stored []string
 	aside  []string
 	tokens map[string]bool
+	seen   []bool // of each batch, whether it was said to be repeated
 }
 
 func (s *pickySink) Store(_ context.Context, b Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.seen = append(s.seen, b.Repeated)
 	if s.away > 0 {
 		s.away--
 		return errors.New("away")
@@ -86,6 +88,9 @@ func TestDrain(t *testing.T) {
 	}
 	if !slices.Equal(sink.stored, want) {
 		t.Errorf("stored %v", sink.stored)
+	}
+	if !slices.Equal(sink.seen[:4], []bool{false, true, true, true}) {
+		t.Errorf("the batches that came while the sink was away and after that were repeated: %v", sink.seen[:4])
 	}
 	if !slices.Equal(sink.aside, []string{"bad-5", "bad-38", "bad-71"}) {
 		t.Errorf("set aside %v", sink.aside)

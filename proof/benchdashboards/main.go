@@ -12,9 +12,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"hooktape/proof/rig"
@@ -22,15 +19,7 @@ import (
 	"hooktape/store"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "benchdashboards:", err)
-		os.Exit(1)
-	}
-}
+func main() { rig.Main(run) }
 
 // eventsEach is how many events a simulated subscriber makes, on the average.
 const eventsEach = 8.39

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,10 +99,10 @@ func CheckSelection(sel event.Selection) (faults []Fault) {
 		faults = append(faults, Fault{"selection", fmt.Sprintf("it ends (%s) before it begins (%s)",
 			sel.To.Format(time.RFC3339), sel.From.Format(time.RFC3339))})
 	}
-	for name, empty := range map[string]bool{"ids": empty(sel.IDs), "sources": empty(sel.Sources), "steps": empty(sel.Steps), "kinds": empty(sel.Kinds),
-		"verdicts": empty(sel.Verdicts), "subscribers": empty(sel.Subscribers), "channels": empty(sel.Channels), "utm_sources": empty(sel.UTMSources),
-		"utm_mediums": empty(sel.UTMMediums), "utm_campaigns": empty(sel.UTMCampaigns), "utm_contents": empty(sel.UTMContents), "utm_terms": empty(sel.UTMTerms)} {
-		if empty {
+	// Most likely a list that a program has computed.
+	for field, value := range reflect.ValueOf(sel).Fields() {
+		if value.Kind() == reflect.Slice && !value.IsNil() && value.Len() == 0 {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			faults = append(faults, Fault{"selection." + name, "it is an empty list, which would select everything; leave it out for that"})
 		}
 	}
@@ -110,9 +111,6 @@ func CheckSelection(sel event.Selection) (faults []Fault) {
 	}
 	return faults
 }
-
-// empty tells a list that is there and has nothing in it: most likely what a program has computed.
-func empty[T any](list []T) bool { return list != nil && len(list) == 0 }
 
 // maxIDs is how many events can be named one by one.
 const maxIDs = 100_000
