@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/metric"
+	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"hooktape/event"
@@ -43,12 +43,13 @@ func NewSink(store EventStore, kind func(source string) event.Kind, logger *slog
 
 // Store decodes a batch and inserts it.
 func (s *Sink) Store(ctx context.Context, batch spool.Batch) (err error) {
-	ctx, span := s.tracer.Start(ctx, "drain insert", trace.WithSpanKind(trace.SpanKindClient),
+	ctx, span := s.tracer.Start(ctx, "drain insert", trace.WithSpanKind(trace.SpanKindClient), insertOfEvents,
 		trace.WithAttributes(attrBatchRows.Int(len(batch.Records)), attrBatchToken.String(batch.Token())))
 	defer func() {
 		if err != nil {
-			s.drainFailures.Add(ctx, 1)
-			span.SetStatus(codes.Error, "insert failed") // not the error's text: a refusal may quote what people wrote
+			// Not the error's text: a refusal may quote what people wrote.
+			span.SetAttributes(semconv.ErrorTypeKey.String(errorType(err)))
+			span.SetStatus(codes.Error, "insert failed")
 		}
 		span.End()
 	}()
@@ -72,9 +73,23 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (err error) {
 			return err
 		}
 	}
-	s.drainRows.Add(ctx, int64(len(events)))
-	s.drainBatches.Add(ctx, 1)
 	return nil
+}
+
+// insertOfEvents is what every span of an insert begins with.
+var insertOfEvents = trace.WithAttributes(semconv.DBSystemNameClickHouse, semconv.DBOperationName("INSERT"), semconv.DBCollectionName("events"))
+
+// errorType is the kind of an error as spans have it.
+func errorType(err error) string {
+	switch {
+	case errors.Is(err, store.ErrRefused):
+		return "refused"
+	case errors.Is(err, store.ErrUnavailable):
+		return "unavailable"
+	case errors.Is(err, store.ErrUnauthorized):
+		return "unauthorized"
+	}
+	return semconv.ErrorTypeOther.Value.AsString()
 }
 
 // tokenTrust is for how long a batch that is sent again is known to ClickHouse by its token alone: a table remembers the
@@ -108,12 +123,12 @@ func (s *Sink) SetAside(ctx context.Context, batch spool.Batch, refusal error) e
 	var received event.Received
 	if err := received.Unmarshal(record); err == nil {
 		q.ID, q.ReceivedAt, q.Source = received.ID, received.ReceivedAt, received.Source
+		ctx = trace.ContextWithSpanContext(ctx, arrivalOf(&received)) // the log line is about this request
 	}
 	if err := s.store.InsertQuarantine(ctx, batch.Token(), q); err != nil {
 		return err
 	}
-	s.logger.Error("ClickHouse refuses an event; the table quarantine has it, and ClickHouse's words", "event_id", q.ID, "source", q.Source)
-	s.quarantined.Add(ctx, 1, metric.WithAttributes(attrSource.String(q.Source)))
+	s.logger.ErrorContext(ctx, "ClickHouse refuses an event; the table quarantine has it, and ClickHouse's words", "event_id", q.ID.String())
 	return nil
 }
 
@@ -122,7 +137,11 @@ const maxLinks = 32
 
 func link(span trace.Span, events []event.Event) {
 	for i := range events[:min(len(events), maxLinks)] {
-		span.AddLink(trace.Link{SpanContext: trace.NewSpanContext(trace.SpanContextConfig{
-			TraceID: events[i].TraceID, SpanID: events[i].SpanID, TraceFlags: trace.FlagsSampled})})
+		span.AddLink(trace.Link{SpanContext: arrivalOf(&events[i].Received)})
 	}
+}
+
+// arrivalOf is the span of the request that brought an event.
+func arrivalOf(r *event.Received) trace.SpanContext {
+	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: r.TraceID, SpanID: r.SpanID, TraceFlags: trace.FlagsSampled})
 }

@@ -118,6 +118,6 @@ func (s *Server) recovered(c *gin.Context, panicked any) {
 	s.panics.Add(ctx, 1)
 	trace.SpanFromContext(ctx).AddEvent("panic", trace.WithAttributes(attribute.String("hooktape.route", hookRoute)), trace.WithStackTrace(true))
 	// The value is not logged: it may hold a part of the request.
-	s.logger.ErrorContext(ctx, "a request's handling panicked", "type", fmt.Sprintf("%T", panicked), "trace_id", trace.SpanContextFromContext(ctx).TraceID().String())
+	s.logger.ErrorContext(ctx, "a request's handling panicked", "type", fmt.Sprintf("%T", panicked))
 	c.AbortWithStatusJSON(http.StatusInternalServerError, gin.H{"error": "internal"})
 }

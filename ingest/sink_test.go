@@ -298,7 +298,6 @@ func TestRefusedEvent(t *testing.T) {
 	if err := p.conn.Exec(ctx, "ALTER TABLE events ADD CONSTRAINT picky CHECK name != 'refuse me'"); err != nil {
 		t.Fatal(err)
 	}
-	before := sums(t, "hooktape.drain.quarantined", "hooktape.source")
 	var good []uuid.UUID
 	var bad []event.Received
 	for n := range 40 {
@@ -336,9 +335,6 @@ func TestRefusedEvent(t *testing.T) {
 	}
 	if got := p.text("SELECT toString(groupArray(hex(record))) FROM quarantine WHERE id = toUUID('00000000-0000-0000-0000-000000000000')"); !strings.Contains(got, fmt.Sprintf("%X", garbage[0])) {
 		t.Errorf("quarantined garbage: %s", got)
-	}
-	if grown := since(before, sums(t, "hooktape.drain.quarantined", "hooktape.source")); grown["demo"] != 3 {
-		t.Errorf("counted %v", grown)
 	}
 	if n := strings.Count(p.log.String(), "quarantine"); n != 5 {
 		t.Errorf("the log tells of %d:\n%s", n, p.log)

@@ -44,19 +44,13 @@ var verdictSets = func() map[event.Verdict]metric.MeasurementOption {
 func verdictSet(v event.Verdict) metric.MeasurementOption { return verdictSets[v] }
 
 type instruments struct {
-	tracer     trace.Tracer
-	requests   metric.Int64Counter
-	labels     sync.Map // of requests, by requestLabels
-	refused    metric.Int64Counter
-	panics     metric.Int64Counter
-	appendTime metric.Float64Histogram
-
+	tracer      trace.Tracer
+	requests    metric.Int64Counter
+	labels      sync.Map // of requests, by requestLabels
+	refused     metric.Int64Counter
+	panics      metric.Int64Counter
+	appendTime  metric.Float64Histogram
 	requestTime metric.Float64Histogram
-
-	drainRows     metric.Int64Counter
-	drainBatches  metric.Int64Counter
-	drainFailures metric.Int64Counter
-	quarantined   metric.Int64Counter
 }
 
 func newInstruments() *instruments {
@@ -65,21 +59,22 @@ func newInstruments() *instruments {
 		c, _ := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(what))
 		return c
 	}
+	refused := counter("hooktape.ingest.unavailable", "{request}", "Accepted requests answered with 503 because they could not be put on disk.")
+	panics := counter("hooktape.ingest.panics", "{panic}", "Requests whose handling panicked.")
+	for _, c := range []metric.Int64Counter{refused, panics} {
+		c.Add(context.Background(), 0) // there from the start, for alerts
+	}
 	requestTime, _ := m.Float64Histogram("hooktape.ingest.request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time from having read a request's header to having answered it, by verdict."), latencyBuckets)
 	appendTime, _ := m.Float64Histogram("hooktape.ingest.append.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time from having read a request to having it on disk."), latencyBuckets)
 	return &instruments{
-		tracer:        otel.Tracer(scope),
-		requests:      counter("hooktape.ingest.requests", "{request}", "Requests to hooks by source and verdict, and whether they were kept."),
-		refused:       counter("hooktape.ingest.unavailable", "{request}", "Accepted requests answered with 503 because they could not be put on disk."),
-		panics:        counter("hooktape.ingest.panics", "{panic}", "Requests whose handling panicked."),
-		requestTime:   requestTime,
-		appendTime:    appendTime,
-		drainRows:     counter("hooktape.drain.rows", "{event}", "Events stored in ClickHouse."),
-		drainBatches:  counter("hooktape.drain.batches", "{batch}", "Batches stored in ClickHouse."),
-		drainFailures: counter("hooktape.drain.failures", "{failure}", "Inserts that failed and are tried again."),
-		quarantined:   counter("hooktape.drain.quarantined", "{event}", "Events that ClickHouse refused and that went to the table quarantine."),
+		tracer:      otel.Tracer(scope),
+		requests:    counter("hooktape.ingest.requests", "{request}", "Requests to hooks by source and verdict, and whether they were kept."),
+		refused:     refused,
+		panics:      panics,
+		requestTime: requestTime,
+		appendTime:  appendTime,
 	}
 }
 

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel"
@@ -40,8 +41,9 @@ func (s *Server) traced(c *gin.Context) {
 	if span.IsRecording() {
 		span.SetAttributes(h.attributes(r, method, c.Writer.Status())...)
 	}
-	if c.Writer.Status() >= http.StatusInternalServerError {
-		span.SetStatus(codes.Error, http.StatusText(c.Writer.Status()))
+	if status := c.Writer.Status(); status >= http.StatusInternalServerError {
+		span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(status)))
+		span.SetStatus(codes.Error, http.StatusText(status))
 	}
 }
 
@@ -49,7 +51,7 @@ func (s *Server) traced(c *gin.Context) {
 func (h *judged) attributes(r *http.Request, method string, status int) []attribute.KeyValue {
 	client := h.client.String()
 	list := append(make([]attribute.KeyValue, 0, 14),
-		semconv.HTTPRequestMethodKey.String(method), semconv.HTTPRoute(hookRoute), semconv.URLScheme("http"),
+		semconv.HTTPRequestMethodKey.String(method), semconv.HTTPRoute(hookRoute), semconv.URLScheme(scheme(r)),
 		semconv.URLPath(h.path), semconv.ClientAddress(client), semconv.UserAgentOriginal(r.UserAgent()),
 		semconv.NetworkProtocolVersion(r.Proto[len("HTTP/"):]), semconv.HTTPResponseStatusCode(status))
 	if h.peer != h.client {
@@ -63,6 +65,13 @@ func (h *judged) attributes(r *http.Request, method string, status int) []attrib
 		list = append(list, attrAppended.Int64(h.appended.Microseconds()))
 	}
 	return list
+}
+
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
 }
 
 // knownMethod is by OpenTelemetry's conventions: a method that is none of HTTP's is anyone's invention.

@@ -10,11 +10,14 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/contrib/instrumentation/runtime"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	promexporter "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -44,28 +47,26 @@ const (
 	spanTimeout = 10 * time.Second
 )
 
-// Setup installs the global tracer and meter providers and the W3C propagator. The returned function flushes and ends
-// them; it must be called once, while the exporter still works.
+// Setup installs the global tracer, meter and logger providers and the W3C propagator, and begins to measure the process and
+// Go's runtime. The returned function flushes and ends them; it must be called once, while the exporter still works.
 func Setup(ctx context.Context, o Options) (shutdown func(context.Context) error, err error) {
-	res, err := resource.Merge(resource.Default(), resource.NewSchemaless(
-		semconv.ServiceName(o.ServiceName), semconv.ServiceVersion(o.Version)))
+	res, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithService(), // a service.instance.id, random
+		resource.WithAttributes(semconv.ServiceName(o.ServiceName), semconv.ServiceVersion(o.Version)), resource.WithFromEnv())
 	if err != nil {
 		return nil, fmt.Errorf("telemetry resource: %w", err)
 	}
 	otel.SetErrorHandler(onceAMinute(o.Logger))
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 
-	spans := o.Spans
-	var readers []metric.Option
+	spans, readers, logs := o.Spans, []metric.Option{metric.WithResource(res)}, []log.LoggerProviderOption{log.WithResource(res)}
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" {
-		if spans, err = otlptracehttp.New(ctx); err != nil {
-			return nil, fmt.Errorf("OTLP span exporter: %w", err)
-		}
-		metrics, err := otlpmetrichttp.New(ctx)
+		to, err := newCollector(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("OTLP metric exporter: %w", err)
+			return nil, err
 		}
-		readers = append(readers, metric.WithReader(metric.NewPeriodicReader(metrics)))
+		spans = to.spans
+		readers = append(readers, metric.WithReader(metric.NewPeriodicReader(to.metrics)))
+		logs = append(logs, log.WithProcessor(log.NewBatchProcessor(to.logs)))
 	}
 	if o.Registry != nil {
 		exporter, err := promexporter.New(promexporter.WithRegisterer(o.Registry))
@@ -79,12 +80,33 @@ func Setup(ctx context.Context, o Options) (shutdown func(context.Context) error
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithSampler(sampler), sdktrace.WithBatcher(spans,
 		sdktrace.WithMaxQueueSize(spanQueue), sdktrace.WithMaxExportBatchSize(spanBatch),
 		sdktrace.WithBatchTimeout(spanDelay), sdktrace.WithExportTimeout(spanTimeout)))
-	meters := metric.NewMeterProvider(append(readers, metric.WithResource(res))...)
+	meters, loggers := metric.NewMeterProvider(readers...), log.NewLoggerProvider(logs...)
 	otel.SetTracerProvider(tracers)
 	otel.SetMeterProvider(meters)
+	otel.SetLoggerProvider(loggers)
 	return func(ctx context.Context) error {
-		return errors.Join(tracers.Shutdown(ctx), meters.Shutdown(ctx))
-	}, nil
+		return errors.Join(tracers.Shutdown(ctx), meters.Shutdown(ctx), loggers.Shutdown(ctx))
+	}, errors.Join(runtime.Start(), observeProcess())
+}
+
+// collector is where OTEL_EXPORTER_OTLP_ENDPOINT leads.
+type collector struct {
+	spans   sdktrace.SpanExporter
+	metrics metric.Exporter
+	logs    log.Exporter
+}
+
+func newCollector(ctx context.Context) (c collector, err error) {
+	if c.spans, err = otlptracehttp.New(ctx); err != nil {
+		return c, fmt.Errorf("OTLP span exporter: %w", err)
+	}
+	if c.metrics, err = otlpmetrichttp.New(ctx); err != nil {
+		return c, fmt.Errorf("OTLP metric exporter: %w", err)
+	}
+	if c.logs, err = otlploghttp.New(ctx); err != nil {
+		return c, fmt.Errorf("OTLP log exporter: %w", err)
+	}
+	return c, nil
 }
 
 // onceAMinute logs the SDK's own troubles, such as an exporter that cannot reach its server, without flooding.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel/codes"
@@ -45,11 +46,11 @@ func (s *sender) deliver(ctx context.Context, d *event.Delivery, e *event.Event)
 	now := time.Now()
 	d.UpdatedAt = now
 	d.State, d.Attempts, d.NextAt = event.Delivering, d.Attempts+1, time.Time{}
-	if err := s.recorder.note(ctx, d, nil); err != nil {
+	if err := s.note(ctx, d, nil); err != nil {
 		return answer{}, err
 	}
 	a, got := s.attempt(sending, d, e)
-	return got, s.recorder.note(ctx, d, a)
+	return got, s.note(ctx, d, a)
 }
 
 // giveUp ends a delivery without an attempt.
@@ -60,7 +61,16 @@ func (s *sender) giveUp(ctx context.Context, d *event.Delivery, why string) erro
 		}
 	}
 	d.State, d.Error, d.UpdatedAt = event.Failed, why, time.Now()
-	return s.recorder.note(context.WithoutCancel(ctx), d, nil)
+	return s.note(context.WithoutCancel(ctx), d, nil)
+}
+
+// note puts a delivery's new state on disk, and counts one that has come to its end.
+func (s *sender) note(ctx context.Context, d *event.Delivery, a *event.Attempt) error {
+	err := s.recorder.note(ctx, d, a)
+	if err == nil && d.State.Final() {
+		s.ended.Add(ctx, 1, metric.WithAttributes(endpointLabel(d.Endpoint), attrState.String(string(d.State))))
+	}
+	return err
 }
 
 // noteUnknown closes an attempt whose outcome died with the process that made it.
@@ -68,7 +78,7 @@ func (s *sender) noteUnknown(ctx context.Context, d *event.Delivery) error {
 	lost := s.describe(d)
 	lost.StartedAt, lost.Outcome, lost.Error = d.UpdatedAt, event.OutcomeUnknown, "hooktape ended before it could note the answer"
 	d.State, d.Error, d.UpdatedAt = event.Unknown, lost.Error, time.Now()
-	return s.recorder.note(ctx, d, lost)
+	return s.note(ctx, d, lost)
 }
 
 // describe fills what an attempt of d has in common with others.
@@ -80,10 +90,13 @@ func (s *sender) describe(d *event.Delivery) *event.Attempt {
 // attempt sends the event once and moves the delivery to the state that follows.
 func (s *sender) attempt(ctx context.Context, d *event.Delivery, e *event.Event) (*event.Attempt, answer) {
 	ctx, span := s.tracer.Start(ctx, "deliver", trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithLinks(trace.Link{SpanContext: arrivalOf(e)}),
+		trace.WithLinks(trace.Link{SpanContext: arrivalOf(e)}), trace.WithAttributes(s.address...),
 		trace.WithAttributes(semconv.HTTPRequestMethodKey.String(e.Method), attrEventID.String(e.ID.String()),
 			attrReplayID.String(d.ReplayID.String()), attrEndpoint.String(d.Endpoint), attrAttempt.Int(int(d.Attempts))))
 	defer span.End()
+	endpoint := endpointLabel(d.Endpoint)
+	s.inFlight.Add(ctx, 1, metric.WithAttributes(endpoint))
+	defer s.inFlight.Add(ctx, -1, metric.WithAttributes(endpoint))
 	a := s.describe(d)
 	a.StartedAt, a.TraceID = time.Now(), span.SpanContext().TraceID()
 
@@ -101,17 +114,28 @@ func (s *sender) attempt(ctx context.Context, d *event.Delivery, e *event.Event)
 	a.Outcome, a.StatusCode, a.Error, a.ResponseHeaders, a.ResponseBody = got.outcome, got.status, got.err, got.headers, got.body
 	s.follow(d, got)
 
-	labels := metric.WithAttributes(attrEndpoint.String(d.Endpoint), attrOutcome.String(string(a.Outcome)))
+	labels := metric.WithAttributes(endpoint, attrOutcome.String(string(a.Outcome)))
 	s.attempts.Add(ctx, 1, labels)
 	s.duration.Record(ctx, a.Duration.Seconds(), labels)
+	conclude(span, a)
+	return a, got
+}
+
+// conclude tells a span how the attempt ended: by words of ours alone, for the endpoint's may quote what was sent.
+func conclude(span trace.Span, a *event.Attempt) {
 	span.SetAttributes(attrOutcome.String(string(a.Outcome)))
 	if a.StatusCode != 0 {
 		span.SetAttributes(semconv.HTTPResponseStatusCode(int(a.StatusCode)))
 	}
-	if !a.Outcome.OK() {
-		span.SetStatus(codes.Error, a.Error)
+	switch {
+	case a.Outcome.OK():
+	case a.Outcome == event.OutcomeStatus:
+		span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(int(a.StatusCode))))
+		span.SetStatus(codes.Error, "")
+	default:
+		span.SetAttributes(semconv.ErrorTypeKey.String(string(a.Outcome)))
+		span.SetStatus(codes.Error, string(a.Outcome))
 	}
-	return a, got
 }
 
 // follow is what an answer makes of a delivery.

@@ -112,7 +112,7 @@ func (r *Runner) finish(ctx context.Context, job event.Replay) error {
 		}
 		return nil
 	}
-	r.logger.Info("replay is done", "replay_id", job.ID, "delivered", counts[event.Delivered], "failed", counts[event.Failed])
+	r.logger.Info("replay is done", "replay_id", job.ID.String(), "delivered", counts[event.Delivered], "failed", counts[event.Failed])
 	return r.write(ctx, job, event.ReplayDone, "")
 }
 
@@ -134,7 +134,7 @@ func (r *Runner) cancel(ctx context.Context, job event.Replay, wanted store.Stee
 	if job.Counts = counts; job.Open() > 0 {
 		return nil // another shard's part
 	}
-	r.logger.Info("replay is cancelled", "replay_id", job.ID, "by", wanted.By)
+	r.logger.Info("replay is cancelled", "replay_id", job.ID.String(), "by", wanted.By)
 	return r.write(ctx, job, event.ReplayCancelled, wanted.Why())
 }
 
@@ -186,7 +186,7 @@ func (r *Runner) adoptOrphans(ctx context.Context) error {
 	}
 	for _, job := range planned {
 		if time.Since(job.UpdatedAt) > orphanAge {
-			r.logger.Info("a replay was left unfrozen by its maker; it is frozen now", "replay_id", job.ID)
+			r.logger.Info("a replay was left unfrozen by its maker; it is frozen now", "replay_id", job.ID.String())
 			if err := freeze(ctx, r.store, &job); err != nil {
 				return err
 			}

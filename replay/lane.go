@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -40,9 +41,10 @@ type lane struct {
 	limiter  *rate.Limiter
 	pacer    pacer
 	inFlight int
-	inRow    uint32 // failed attempts
-	halted   string // why nothing more is sent
-	idle     bool   // a replay has been found to have nothing left
+	holds    atomic.Int64 // open deliveries in memory, for the metrics
+	inRow    uint32       // failed attempts
+	halted   string       // why nothing more is sent
+	idle     bool         // a replay has been found to have nothing left
 
 	sweep    *store.Cursor // where to sweep from, once this sweep is over; nil: nowhere
 	cursor   *store.Cursor // of the sweep under way; nil when there is none
@@ -103,7 +105,9 @@ func (l *lane) run(ctx context.Context) ending {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var failed error
+	defer l.holds.Store(0)
 	for {
+		l.holds.Store(int64(l.agenda.waiting() + len(l.agenda.retries) + l.inFlight))
 		stopping := ctx.Err() != nil || failed != nil || l.halted != ""
 		if stopping && l.inFlight == 0 || l.idle {
 			return ending{done: l.idle, halted: l.halted, err: failed}

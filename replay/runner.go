@@ -45,7 +45,8 @@ type Runner struct {
 
 	endpoints atomic.Pointer[[]Endpoint]
 	failing   atomic.Pointer[error]
-	quiet     rate.Sometimes // for faults of the configuration, which stay until it is changed
+	observed  atomic.Pointer[observation] // nil while another process delivers
+	quiet     rate.Sometimes              // for faults of the configuration, which stay until it is changed
 
 	mu      sync.Mutex // lanes are read by the recorder
 	lanes   map[laneID]*track
@@ -119,6 +120,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	if err := r.recorder.Flush(ctx); err != nil {
 		return nil
 	}
+	defer r.observe()()
 	var renewing sync.WaitGroup
 	renewing.Go(func() { r.lease.run(ctx) })
 	tick := time.NewTicker(lookInterval)
@@ -179,6 +181,7 @@ func (r *Runner) look(ctx context.Context) error {
 	if err := r.lease.state(); err != nil {
 		// What another process changes meanwhile must be read anew.
 		r.jobs, r.states = newJobs(), endpointStates{}
+		r.observed.Store(nil)
 		return errors.Join(err, r.reconcile(ctx, nil))
 	}
 	steering, err := r.store.Steering(ctx)
@@ -192,6 +195,7 @@ func (r *Runner) look(ctx context.Context) error {
 		return fmt.Errorf("look for replays: %w", err)
 	}
 	wanted = append(wanted, replays...)
+	r.observeAt()
 	if err := r.reconcile(ctx, wanted); err != nil {
 		return err
 	}
@@ -248,7 +252,7 @@ func (r *Runner) start(ctx context.Context, p plan) error {
 	}
 	log := r.logger.With("endpoint", p.id.endpoint)
 	if p.spec.Replay {
-		log = log.With("replay_id", p.id.replay)
+		log = log.With("replay_id", p.id.replay.String())
 	}
 	queue := store.Queue{ReplayID: p.id.replay, Endpoint: p.id.endpoint, Shard: r.options.Shard}
 	out := sender{target: target, instruments: r.instruments, recorder: r.recorder, headers: p.headers, retry: p.retry, held: r.lease.held}
@@ -265,7 +269,7 @@ func (r *Runner) start(ctx context.Context, p plan) error {
 	r.mu.Lock()
 	r.lanes[p.id] = t
 	r.mu.Unlock()
-	log.Info("delivery begins", "url", target.StoredURL())
+	log.Info("delivery begins")
 	r.running.Go(func() {
 		var following sync.WaitGroup
 		if t.follower != nil {
@@ -287,7 +291,7 @@ func (r *Runner) lost(e endedLane) {
 		t.lane.logger.Error("what was sent cannot be noted on disk; delivery goes on when it can", "error", e.err)
 		r.jobs.notBefore[e.id] = time.Now().Add(troublePause)
 	case e.halted != "":
-		t.lane.logger.Warn("the replay pauses itself", "reason", e.halted)
+		t.lane.logger.Warn("the replay pauses itself, as its stop rule says; `hooktape replay status` tells the last answer") // which may quote what was sent
 		r.jobs.halted[e.id.replay] = e.halted
 	case e.done:
 		r.jobs.done[e.id.replay] = true

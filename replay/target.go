@@ -1,9 +1,15 @@
 package replay
 
 import (
+	"cmp"
 	"net/http"
+	"net/url"
 	"reflect"
+	"strconv"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 
 	"hooktape/event"
 	"hooktape/store"
@@ -14,7 +20,8 @@ type target struct {
 	Endpoint
 	client *http.Client
 	breaker
-	resumed time.Time // when a person last asked for it
+	resumed time.Time            // when a person last asked for it
+	address []attribute.KeyValue // of its server, for spans
 }
 
 func newTarget(e Endpoint) (*target, error) {
@@ -22,7 +29,21 @@ func newTarget(e Endpoint) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &target{Endpoint: e, client: client, breaker: breaker{options: e.Breaker}}, nil
+	return &target{Endpoint: e, client: client, breaker: breaker{options: e.Breaker}, address: addressOf(e)}, nil
+}
+
+// addressOf is the server's address by OpenTelemetry's conventions. The whole URL is not told: many a receiver has its
+// secret in the path.
+func addressOf(e Endpoint) []attribute.KeyValue {
+	u, err := url.Parse(e.URL)
+	if err != nil {
+		return nil
+	}
+	port, err := strconv.Atoi(cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme]))
+	if err != nil {
+		return nil
+	}
+	return []attribute.KeyValue{semconv.ServerAddress(u.Hostname()), semconv.ServerPort(port)}
 }
 
 // refreshTargets makes a target for each configured endpoint, anew when it has changed, lets go of those that nothing

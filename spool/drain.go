@@ -93,7 +93,7 @@ func (d *Drain) Flush(ctx context.Context) error {
 func (d *Drain) deliver(ctx context.Context, batch Batch) error {
 	for {
 		err := d.untilAnswered(ctx, func() error {
-			err := d.sink.Store(ctx, batch)
+			err := d.store(ctx, batch)
 			batch.Repeated = true // whatever comes next
 			return err
 		})
@@ -104,7 +104,7 @@ func (d *Drain) deliver(ctx context.Context, batch Batch) error {
 			return err
 		case len(batch.Records) == 1:
 			refusal := err
-			if err := d.untilAnswered(ctx, func() error { return d.sink.SetAside(ctx, batch, refusal) }); err != nil {
+			if err := d.untilAnswered(ctx, func() error { return d.setAside(ctx, batch, refusal) }); err != nil {
 				return err
 			}
 			return d.ack(batch)
@@ -112,6 +112,27 @@ func (d *Drain) deliver(ctx context.Context, batch Batch) error {
 		if batch, err = d.spool.Shrink(batch, len(batch.Records)/2); err != nil {
 			return err
 		}
+	}
+}
+
+func (d *Drain) store(ctx context.Context, batch Batch) error {
+	begun := time.Now()
+	err := d.sink.Store(ctx, batch)
+	d.tell(ctx, Store{Records: len(batch.Records), Took: time.Since(begun), Err: err})
+	return err
+}
+
+func (d *Drain) setAside(ctx context.Context, batch Batch, refusal error) error {
+	begun := time.Now()
+	err := d.sink.SetAside(ctx, batch, refusal)
+	d.tell(ctx, Store{Records: len(batch.Records), Took: time.Since(begun), SetAside: true, Err: err})
+	return err
+}
+
+// tell reports what became of a batch, unless it was cut short because the drain ends.
+func (d *Drain) tell(ctx context.Context, s Store) {
+	if d.spool.opts.OnStore != nil && (s.Err == nil || ctx.Err() == nil) {
+		d.spool.opts.OnStore(s)
 	}
 }
 

@@ -56,10 +56,23 @@ func (s *pickySink) SetAside(_ context.Context, b Batch, refusal error) error {
 }
 
 // TestDrain: everything good is stored once and in order, over an absence of the sink; what is refused is set aside
-// alone; and Flush waits for just that.
+// alone; OnStore is told of each; and Flush waits for just that.
 func TestDrain(t *testing.T) {
 	o := DefaultOptions()
 	o.MinFree = 0
+	var stored, aside, away, refused int
+	o.OnStore = func(s Store) {
+		switch {
+		case errors.Is(s.Err, ErrRefused):
+			refused++
+		case s.Err != nil:
+			away++
+		case s.SetAside:
+			aside += s.Records
+		default:
+			stored += s.Records
+		}
+	}
 	s, err := Open(t.TempDir(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +117,9 @@ func TestDrain(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+	if stored != len(want) || aside != 3 || away != 3 || refused < 3 {
+		t.Errorf("told of %d stored, %d set aside, %d failures and %d refusals", stored, aside, away, refused)
 	}
 }
 

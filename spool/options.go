@@ -29,6 +29,9 @@ type Options struct {
 	// OnCommit, when set, is told of each commit from the committer's own
 	// goroutine: it must be quick and must not call the spool.
 	OnCommit func(Commit)
+	// OnStore, when set, is told of each batch that a Drain has brought to
+	// its sink, or tried to, from the drain's own goroutine.
+	OnStore func(Store)
 
 	memTable uint64 // bytes, 0 means the default; tests make it small
 }
@@ -41,6 +44,14 @@ type Commit struct {
 	Bytes   int           // of those records
 	Waited  time.Duration // from the first record's Append to the commit's start
 	Took    time.Duration // writing and fsync
+}
+
+// Store describes what became of a batch.
+type Store struct {
+	Records  int
+	Took     time.Duration // the sink's answer
+	SetAside bool          // the sink refuses this record; it was kept elsewhere
+	Err      error         // why the batch is not stored; nil when it is
 }
 
 // DefaultOptions is what a small server wants.

@@ -263,7 +263,7 @@ func (p *process) whenMigrated(actor func(context.Context) error) func(context.C
 func (p *process) openSpool(name string) (*spool.Spool, error) {
 	options := spool.DefaultOptions()
 	options.MaxBytes, options.MinFree, options.Logger = int64(p.cfg.Spool.MaxBytes), uint64(p.cfg.Spool.MinFree), p.log
-	options.OnCommit = commitTimes(name)
+	options.OnCommit, options.OnStore = commitTimes(name), storeTimes(name)
 	s, err := spool.Open(filepath.Join(p.cli.spools(), name), options)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"hooktape/otel"
 	"hooktape/spool"
 	"hooktape/store"
 )
@@ -89,11 +90,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 1
 }
 
+// newLogger makes the log: lines on w and, once telemetry is set up, to a collector if there is one.
 func newLogger(format string, w io.Writer) *slog.Logger {
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, nil))
+		return otel.NewLogger(slog.NewJSONHandler(w, nil))
 	}
-	return slog.New(slog.NewTextHandler(w, nil))
+	return otel.NewLogger(slog.NewTextHandler(w, nil))
 }
 
 // sentence adds to an error what the person in front of it can do.

@@ -47,3 +47,34 @@ func commitTimes(name string) func(spool.Commit) {
 		size.Record(context.Background(), int64(c.Records), labels)
 	}
 }
+
+// storeTimes returns what a spool calls after each batch, to tell how fast it empties.
+func storeTimes(name string) func(spool.Store) {
+	m, ctx := otel.Meter("hooktape/spool"), context.Background()
+	labels := metric.WithAttributeSet(attribute.NewSet(attribute.String("hooktape.spool", name)))
+	counter := func(name, unit, what string) metric.Int64Counter {
+		c, _ := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(what))
+		c.Add(ctx, 0, labels) // there from the start, for alerts
+		return c
+	}
+	rows := counter("hooktape.drain.rows", "{record}", "Records brought to ClickHouse.")
+	failures := counter("hooktape.drain.failures", "{failure}", "Batches that ClickHouse did not take: they are tried again, or halved when it refuses what is in them.")
+	quarantined := counter("hooktape.drain.quarantined", "{record}", "Records that ClickHouse refuses and that went to the table quarantine.")
+	took, _ := m.Float64Histogram("hooktape.drain.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time to decode a batch and to bring it to ClickHouse; its count is the number of batches."),
+		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30))
+	size, _ := m.Int64Histogram("hooktape.drain.batch.rows", metric.WithUnit("{record}"),
+		metric.WithDescription("Records in a batch that was brought to ClickHouse."), metric.WithExplicitBucketBoundaries(1, 10, 100, 500, 1000, 2500, 5000, 10_000))
+	return func(s spool.Store) {
+		switch {
+		case s.Err != nil:
+			failures.Add(ctx, 1, labels)
+		case s.SetAside:
+			quarantined.Add(ctx, 1, labels)
+		default:
+			rows.Add(ctx, int64(s.Records), labels)
+			took.Record(ctx, s.Took.Seconds(), labels)
+			size.Record(ctx, int64(s.Records), labels)
+		}
+	}
+}

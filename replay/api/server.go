@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -71,7 +72,7 @@ func New(o Options) (http.Handler, error) {
 	return engine, documentation(engine, s.api.OpenAPI())
 }
 
-// recover answers a panic with a problem, and keeps its words for the log.
+// recover answers a panic with a problem. The log has its place, not its value, which may be a part of the request.
 func (s *server) recover(c *gin.Context) {
 	defer func() {
 		switch p := recover(); {
@@ -79,7 +80,7 @@ func (s *server) recover(c *gin.Context) {
 		case p == http.ErrAbortHandler: // the request's sender has gone
 			panic(p)
 		default:
-			s.logger.Error("the API panicked", "method", c.Request.Method, "path", c.FullPath(), "panic", p, "stack", string(debug.Stack()))
+			s.logger.Error("the API panicked", "method", c.Request.Method, "path", c.FullPath(), "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 			if !c.Writer.Written() {
 				writeProblem(c, problem(http.StatusInternalServerError, "hooktape could not do that; its log says why"))
 			}
