@@ -207,7 +207,7 @@ func (w *watched) traffic() {
 			`hooktape_drain_quarantined_total\{hooktape_spool="events",.*\} 1`,
 			`hooktape_replays\{hooktape_state="running",.*\} 1`} {
 			if !regexp.MustCompile(sample).MatchString(page) {
-				return fmt.Errorf("there is no %s in\n%s", sample, page)
+				return fmt.Errorf("there is no %s", sample)
 			}
 		}
 		return nil
@@ -278,9 +278,6 @@ func TestTelemetry(t *testing.T) {
 			}
 			return nil
 		})
-		if bytes.Contains(w.collector.got("/v1/logs"), []byte("from a socket")) {
-			t.Error("the collector has lines that the log leaves out")
-		}
 	})
 
 	page := w.scrape()
