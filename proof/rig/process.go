@@ -27,6 +27,7 @@ func (r *Rig) start(log string, program string, args ...string) (*Process, error
 			p.command.Env = append(p.command.Env, setting)
 		}
 	}
+	p.command.Env = append(p.command.Env, r.Env...)
 	var err error
 	if p.stdin, err = p.command.StdinPipe(); err != nil {
 		return nil, err
@@ -88,9 +89,15 @@ func (p *Process) Ended() bool {
 // Said is the end of what the process printed.
 func (p *Process) Said() string {
 	const most = 2000
-	text, err := os.ReadFile(p.log)
+	text, err := p.Output()
 	if err != nil {
 		return err.Error()
 	}
-	return strings.TrimSpace(string(text[max(0, len(text)-most):]))
+	return strings.TrimSpace(text[max(0, len(text)-most):])
+}
+
+// Output is all that the process printed.
+func (p *Process) Output() (string, error) {
+	text, err := os.ReadFile(p.log)
+	return string(text), err
 }

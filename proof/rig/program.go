@@ -7,15 +7,20 @@ import (
 
 // NewProgram starts any other program that answers GET /healthz at addr, and returns when it does.
 func (r *Rig) NewProgram(ctx context.Context, addr, program string, args ...string) (*Process, error) {
-	dir, err := r.NewDir("program")
-	if err != nil {
-		return nil, err
-	}
-	p, err := r.start(dir+".log", program, args...)
+	p, err := r.StartProgram(program, args...)
 	if err != nil {
 		return nil, err
 	}
 	return p, p.awaitAnswer(ctx, addr, "/healthz")
+}
+
+// StartProgram starts any other program and does not wait for it.
+func (r *Rig) StartProgram(program string, args ...string) (*Process, error) {
+	dir, err := r.NewDir("program")
+	if err != nil {
+		return nil, err
+	}
+	return r.start(dir+".log", program, args...)
 }
 
 // awaitAnswer returns when the process answers at addr. One that ends instead is an error in its own words.

@@ -17,6 +17,9 @@ import (
 
 // Rig is where processes run.
 type Rig struct {
+	// Env is added to the environment of what is started from then on.
+	Env []string
+
 	dir string // of all their files
 	bin string
 
