@@ -25,6 +25,7 @@ func sample() Received {
 		BodySHA256: [32]byte{1, 2, 3},
 		TraceID:    [16]byte{4},
 		SpanID:     [8]byte{5},
+		Untraced:   true,
 	}
 }
 

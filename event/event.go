@@ -66,6 +66,7 @@ type Received struct {
 	BodySHA256 [32]byte   `cbor:"12,keyasint"` // of the bytes in Body, taken on arrival
 	TraceID    [16]byte   `cbor:"13,keyasint"`
 	SpanID     [8]byte    `cbor:"14,keyasint"`
+	Untraced   bool       `cbor:"15,keyasint,omitempty"` // the span is not kept; only the spool knows
 }
 
 // Header is one header line. A name that came twice stands twice.

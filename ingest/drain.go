@@ -132,12 +132,17 @@ func (s *Sink) SetAside(ctx context.Context, batch spool.Batch, refusal error) e
 	return nil
 }
 
-// maxLinks is how many of a batch's requests its insert is linked with.
+// maxLinks is how many of a batch's requests its insert is linked with: a link takes a tenth of what an event does.
 const maxLinks = 32
 
+// link leads from an insert to the first of its requests that have a span.
 func link(span trace.Span, events []event.Event) {
-	for i := range events[:min(len(events), maxLinks)] {
-		span.AddLink(trace.Link{SpanContext: arrivalOf(&events[i].Received)})
+	linked := 0
+	for i := range events {
+		if r := &events[i].Received; !r.Untraced && linked < maxLinks {
+			span.AddLink(trace.Link{SpanContext: arrivalOf(r)})
+			linked++
+		}
 	}
 }
 

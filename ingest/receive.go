@@ -36,6 +36,7 @@ func (s *Server) receive(c *gin.Context) {
 		Headers:    headers(r, h),
 		TraceID:    span.TraceID(),
 		SpanID:     span.SpanID(),
+		Untraced:   !span.IsSampled(),
 	}
 	h.captured, h.id = captured, captured.ID.String()
 	if verdict == event.Accepted && r.Method != http.MethodPost {

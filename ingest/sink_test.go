@@ -470,15 +470,17 @@ func TestInsertIsTraced(t *testing.T) {
 	p := newPipe(t, enginetest.DSN(t), quick)
 	a, b := received("demo", "a"), received("demo", "b")
 	b.TraceID, b.SpanID = [16]byte{7}, [8]byte{8}
+	unkept := received("demo", "c")
+	unkept.Untraced = true
 	spans.Reset()
-	batch := batchOf(t, false, a, b)
+	batch := batchOf(t, false, unkept, a, b)
 	if err := p.sink.Store(ctx, batch); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.conn.Exec(ctx, "DROP TABLE events SYNC"); err != nil {
 		t.Fatal(err)
 	}
-	batch.First, batch.Last = 3, 4
+	batch.First, batch.Last = 4, 6
 	if err := p.sink.Store(ctx, batch); err == nil || errors.Is(err, spool.ErrRefused) {
 		t.Errorf("without a table: %v", err)
 	}
@@ -493,7 +495,7 @@ func TestInsertIsTraced(t *testing.T) {
 	if !slices.Equal(links, []string{"0102", "0708"}) {
 		t.Errorf("links %v", links)
 	}
-	if text := spanText(list[0]); !strings.Contains(text, "hooktape.batch.rows 2") {
+	if text := spanText(list[0]); !strings.Contains(text, "hooktape.batch.rows 3") {
 		t.Errorf("the span says %s", text)
 	}
 }

@@ -30,8 +30,8 @@ type Options struct {
 	Version     string // service.version
 	// Spans takes the spans when no OTLP endpoint is set.
 	Spans sdktrace.SpanExporter
-	// Sample is the share of the traces that are kept, from 0 to 1, chosen by trace id. What a trusted peer has begun is
-	// kept if the peer keeps it. The ids are there all the same.
+	// Sample is the share of the webhooks whose traces are kept, from 0 to 1: of request and deliveries alike. What a
+	// trusted peer has begun is kept if the peer keeps it. The ids are there all the same.
 	Sample float64
 	// Registry takes the metrics, for /metrics. Nil: none are kept.
 	Registry prometheus.Registerer
@@ -76,8 +76,7 @@ func Setup(ctx context.Context, o Options) (shutdown func(context.Context) error
 		readers = append(readers, metric.WithReader(exporter))
 	}
 
-	sampler := sdktrace.ParentBased(sdktrace.TraceIDRatioBased(o.Sample))
-	tracers := sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithSampler(sampler), sdktrace.WithBatcher(spans,
+	tracers := sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithSampler(newSampler(o.Sample)), sdktrace.WithBatcher(spans,
 		sdktrace.WithMaxQueueSize(spanQueue), sdktrace.WithMaxExportBatchSize(spanBatch),
 		sdktrace.WithBatchTimeout(spanDelay), sdktrace.WithExportTimeout(spanTimeout)))
 	meters, loggers := metric.NewMeterProvider(readers...), log.NewLoggerProvider(logs...)

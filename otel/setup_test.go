@@ -7,6 +7,7 @@ import (
 
 	api "go.opentelemetry.io/otel"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 
 	"hooktape/otel"
 )
@@ -36,6 +37,43 @@ func TestSample(t *testing.T) {
 		}
 		if int(*kept) < c.least || int(*kept) > c.most {
 			t.Errorf("share %v: %d of %d spans are kept", c.share, *kept, spans)
+		}
+	}
+}
+
+// TestSampleOfWebhooks: a delivery's trace is kept if its request's is, and an insert's always; no link of a stranger's
+// makes a request kept.
+func TestSampleOfWebhooks(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+	for _, share := range []float64{0, 0.5, 1} {
+		shutdown, err := otel.Setup(t.Context(), otel.Options{ServiceName: "test", Spans: new(counting), Sample: share, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tracer, kept := api.Tracer("test"), 0
+		start := func(kind trace.SpanKind, links ...trace.Link) trace.SpanContext {
+			_, span := tracer.Start(context.Background(), "span", trace.WithSpanKind(kind), trace.WithLinks(links...))
+			defer span.End()
+			return span.SpanContext()
+		}
+		for range 200 {
+			stranger := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{15: 1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled})
+			request := start(trace.SpanKindServer, trace.Link{SpanContext: stranger}) // the smallest id there is: a share always has it
+			if request.IsSampled() {
+				kept++
+			}
+			if delivery := start(trace.SpanKindClient, trace.Link{SpanContext: request}); delivery.IsSampled() != request.IsSampled() {
+				t.Fatalf("share %v: request kept %v, delivery kept %v", share, request.IsSampled(), delivery.IsSampled())
+			}
+			if insert := start(trace.SpanKindClient); insert.IsSampled() != (share > 0) {
+				t.Fatalf("share %v: insert kept %v", share, insert.IsSampled())
+			}
+		}
+		if share == 0.5 && (kept < 50 || kept > 150) {
+			t.Errorf("%d of 200 requests are kept", kept)
+		}
+		if err := shutdown(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -1,0 +1,34 @@
+package otel
+
+import (
+	"fmt"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// sampler keeps a share of the webhooks, chosen by trace id, and each with its deliveries: a delivery begins a trace of its
+// own, which is kept if the one that it links to is. Inserts are of many webhooks and few themselves: all are kept.
+type sampler struct {
+	share float64
+	ratio sdktrace.Sampler
+}
+
+func newSampler(share float64) sdktrace.Sampler {
+	return sdktrace.ParentBased(sampler{share, sdktrace.TraceIDRatioBased(share)})
+}
+
+// ShouldSample implements sdktrace.Sampler.
+func (s sampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	switch {
+	case p.Kind != trace.SpanKindClient: // its links are what a stranger says
+	case len(p.Links) > 0:
+		p.TraceID = p.Links[0].SpanContext.TraceID()
+	case s.share > 0:
+		return sdktrace.AlwaysSample().ShouldSample(p)
+	}
+	return s.ratio.ShouldSample(p)
+}
+
+// Description implements sdktrace.Sampler.
+func (s sampler) Description() string { return fmt.Sprintf("Webhooks{%g}", s.share) }
