@@ -250,7 +250,7 @@ func sums(t *testing.T, counter string, keys ...string) map[string]int64 {
 			var label []string
 			for _, kv := range p.Attributes.ToSlice() {
 				if slices.Contains(keys, string(kv.Key)) {
-					label = append(label, kv.Value.Emit())
+					label = append(label, kv.Value.String())
 				}
 			}
 			counts[strings.Join(label, " ")] += p.Value

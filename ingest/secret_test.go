@@ -87,7 +87,7 @@ func spanText(span tracetest.SpanStub) string {
 	text := []string{span.Name, span.Status.Description}
 	add := func(attributes []attribute.KeyValue) {
 		for _, kv := range attributes {
-			text = append(text, string(kv.Key), kv.Value.Emit())
+			text = append(text, string(kv.Key), kv.Value.String())
 		}
 	}
 	add(span.Attributes)
