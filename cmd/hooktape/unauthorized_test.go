@@ -39,6 +39,9 @@ func TestPasswordIsWrong(t *testing.T) {
 		t.Errorf("the log has the password:\n%s", text)
 	}
 	i.stop()
+	if out := i.cli("spool", "stat", "--json"); !strings.Contains(out, `"events"`) || strings.Count(out, `"waiting": 1,`) != 1 || !strings.Contains(out, `"outcomes"`) {
+		t.Errorf("on disk are:\n%s", out)
+	}
 	dsn := "http://default:n3w-password@" + address + "/hooktape"
 	i.env = append(i.env, "HOOKTAPE_CLICKHOUSE_DSN="+dsn)
 	i.start("serve")
