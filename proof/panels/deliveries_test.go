@@ -14,7 +14,6 @@ import (
 
 	"hooktape/event"
 	"hooktape/proof/panels"
-	"hooktape/simulate"
 	"hooktape/store"
 )
 
@@ -123,13 +122,7 @@ func (p past) tell(t *testing.T, db *store.Store) {
 
 // TestDeliveriesTruth compares the dashboard of deliveries with a history that the test has made up, counted in Go.
 func TestDeliveriesTruth(t *testing.T) {
-	o := simulate.DefaultOptions(until, 1)
-	o.Subscribers = 1
-	a, err := simulate.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, stored := fill(t, a)
+	db, stored := empty(t)
 	p := madeUp()
 	p.tell(t, stored)
 	for _, plugin := range []int{3, 4} {
