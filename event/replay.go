@@ -117,7 +117,6 @@ const (
 // Command is an action that somebody took. Commands are only ever added: whoever does the work reads them, so that
 // steering and the progress of the work never overwrite each other.
 type Command struct {
-	At     time.Time
 	Target string // a replay's id, or an endpoint's name
 	Action Action
 	Rate   float64 // of ActionRate

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -16,19 +17,27 @@ const (
 	progressInterval = 2 * time.Second
 	// orphanAge is how old a replay may be and not frozen, before its maker is taken for dead and its work done for it.
 	orphanAge = time.Minute
+	// hopelessAge is when one that cannot be frozen, for whatever reason, is given up.
+	hopelessAge = 10 * time.Minute
 )
 
 // jobs is what the runner remembers of replays between two looks.
 type jobs struct {
-	halted    map[uuid.UUID]string       // why the lane has stopped itself, until that is a command
-	done      map[uuid.UUID]bool         // the lane has found nothing left
-	notBefore map[laneID]time.Time       // when a lane may be started again
-	progress  map[uuid.UUID]event.Replay // as written last
-	adopted   time.Time                  // when orphans were looked for last
+	halted    map[uuid.UUID]string // why the lane has stopped itself, until that is a command
+	done      map[uuid.UUID]bool   // the lane has found nothing left
+	notBefore map[laneID]time.Time // when a lane may be started again
+	progress  map[uuid.UUID]noted  // what was written last
+	adopted   time.Time            // when orphans were looked for last
+}
+
+// noted is a replay as its progress was written, and when that was.
+type noted struct {
+	event.Replay
+	at time.Time
 }
 
 func newJobs() jobs {
-	return jobs{halted: map[uuid.UUID]string{}, done: map[uuid.UUID]bool{}, notBefore: map[laneID]time.Time{}, progress: map[uuid.UUID]event.Replay{}}
+	return jobs{halted: map[uuid.UUID]string{}, done: map[uuid.UUID]bool{}, notBefore: map[laneID]time.Time{}, progress: map[uuid.UUID]noted{}}
 }
 
 // replays brings each unfinished replay as far as it can be brought now, and plans the lanes of those that run. Only the
@@ -46,12 +55,12 @@ func (r *Runner) replays(ctx context.Context, steering map[string]store.Steered)
 			job.Rate = *wanted.Rate
 		}
 		switch {
+		case wanted.Action == event.ActionCancel:
+			err = r.cancel(ctx, job, wanted)
 		case r.jobs.halted[job.ID] != "":
 			if err = r.command(ctx, job.ID, event.ActionPause, r.jobs.halted[job.ID]); err == nil {
 				delete(r.jobs.halted, job.ID) // the next look finds the command
 			}
-		case wanted.Action == event.ActionCancel:
-			err = r.cancel(ctx, job, wanted)
 		case wanted.Action == event.ActionPause:
 			err = r.save(ctx, job, event.ReplayPaused, wanted.Why())
 		case r.jobs.done[job.ID]:
@@ -118,8 +127,9 @@ func (r *Runner) finish(ctx context.Context, job event.Replay) error {
 
 // cancel makes what is left of a replay cancelled, once its lane has ended.
 func (r *Runner) cancel(ctx context.Context, job event.Replay, wanted store.Steered) error {
-	if r.lanes[laneID{job.ID, job.Endpoint}] != nil {
-		return nil // it is being stopped
+	id := laneID{job.ID, job.Endpoint}
+	if r.lanes[id] != nil || time.Now().Before(r.jobs.notBefore[id]) {
+		return nil // it is being stopped, or another shard's part is
 	}
 	if err := r.recorder.Flush(ctx); err != nil {
 		return err
@@ -132,7 +142,8 @@ func (r *Runner) cancel(ctx context.Context, job event.Replay, wanted store.Stee
 		return err
 	}
 	if job.Counts = counts; job.Open() > 0 {
-		return nil // another shard's part
+		r.jobs.notBefore[id] = time.Now().Add(othersPause)
+		return nil
 	}
 	r.logger.Info("replay is cancelled", "replay_id", job.ID.String(), "by", wanted.By)
 	return r.write(ctx, job, event.ReplayCancelled, wanted.Why())
@@ -142,27 +153,26 @@ func (r *Runner) cancel(ctx context.Context, job event.Replay, wanted store.Stee
 func (r *Runner) save(ctx context.Context, job event.Replay, state event.ReplayState, reason string) error {
 	last, seen := r.jobs.progress[job.ID]
 	changed := job.State != state || job.Reason != reason
-	if !changed && seen && (state != event.ReplayRunning || time.Since(last.UpdatedAt) < progressInterval) {
+	if !changed && seen && (state != event.ReplayRunning || time.Since(last.at) < progressInterval) {
 		return nil
 	}
 	counts, err := r.store.CountDeliveries(ctx, job.ID)
 	if err != nil {
 		return err
 	}
-	before := last.Open()
-	last.Counts, job.Counts = nil, counts
-	if elapsed := time.Since(last.UpdatedAt); seen && before >= job.Open() {
-		job.PerSecond = float64(before-job.Open()) / elapsed.Seconds()
+	job.Counts = counts
+	if open := job.Open(); seen && last.Open() >= open {
+		job.PerSecond = float64(last.Open()-open) / time.Since(last.at).Seconds()
 	}
 	return r.write(ctx, job, state, reason)
 }
 
 func (r *Runner) write(ctx context.Context, job event.Replay, state event.ReplayState, reason string) error {
-	job.State, job.Reason, job.UpdatedAt = state, reason, time.Now()
+	job.State, job.Reason, job.UpdatedAt = state, reason, after(job.UpdatedAt)
 	if state != event.ReplayRunning {
 		job.PerSecond = 0
 	}
-	r.jobs.progress[job.ID] = job
+	r.jobs.progress[job.ID] = noted{job, time.Now()}
 	if r.options.Shard.Index != 1 {
 		return nil
 	}
@@ -171,7 +181,7 @@ func (r *Runner) write(ctx context.Context, job event.Replay, state event.Replay
 
 // command is something that the program itself wants of a replay.
 func (r *Runner) command(ctx context.Context, id uuid.UUID, action event.Action, why string) error {
-	return r.store.AddCommand(ctx, event.Command{At: time.Now(), Target: id.String(), Action: action, By: "hooktape", Reason: why})
+	return r.store.AddCommand(ctx, event.Command{Target: id.String(), Action: action, By: "hooktape", Reason: why})
 }
 
 // adoptOrphans freezes replays whose maker died before doing so, and lets them run.
@@ -185,9 +195,19 @@ func (r *Runner) adoptOrphans(ctx context.Context) error {
 		return err
 	}
 	for _, job := range planned {
-		if time.Since(job.UpdatedAt) > orphanAge {
-			r.logger.Info("a replay was left unfrozen by its maker; it is frozen now", "replay_id", job.ID.String())
-			if err := freeze(ctx, r.store, &job); err != nil {
+		age := time.Since(job.UpdatedAt)
+		if age <= orphanAge {
+			continue
+		}
+		log := r.logger.With("replay_id", job.ID.String())
+		log.Info("a replay was left unfrozen by its maker; it is frozen now")
+		switch err := freeze(ctx, r.store, &job); {
+		case err == nil:
+		case ctx.Err() != nil || age < hopelessAge && errors.Is(err, store.ErrUnavailable):
+			log.Warn("the replay cannot be frozen yet", "error", err)
+		default: // it would fail for ever
+			log.Error("the replay cannot be frozen; it is cancelled; `hooktape replay status` says why") // in words that may quote the selection
+			if err := r.write(ctx, job, event.ReplayCancelled, "its selection could not be frozen: "+err.Error()); err != nil {
 				return err
 			}
 		}

@@ -216,7 +216,7 @@ func startReplay(t *testing.T, db *store.Store, source, url string, change func(
 // steer commands a replay (by its id) or an endpoint.
 func steer(t *testing.T, db *store.Store, target string, action event.Action) {
 	t.Helper()
-	if err := db.AddCommand(context.Background(), event.Command{At: time.Now(), Target: target, Action: action, By: "test"}); err != nil {
+	if err := db.AddCommand(context.Background(), event.Command{Target: target, Action: action, By: "test"}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -336,4 +336,19 @@ func insertStoredAt(t *testing.T, dsn string, e event.Event) {
 		e.ID, e.ReceivedAt.UnixMicro(), e.StoredAt.UnixMilli(), e.Source)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// restated waits until the runner has written down an endpoint's state.
+func restated(t *testing.T, db *store.Store, endpoint string) {
+	t.Helper()
+	begun := time.Now()
+	eventually(t, 10*time.Second, func() error {
+		states, err := db.EndpointStates(context.Background())
+		for _, s := range states {
+			if s.Endpoint == endpoint && s.UpdatedAt.After(begun) {
+				return nil
+			}
+		}
+		return fmt.Errorf("%+v, %v", states, err)
+	})
 }

@@ -26,7 +26,7 @@ func (r *Runner) observeAt() {
 	}
 	for _, job := range r.jobs.progress {
 		if r.options.Shard.Index == 1 && (job.State == event.ReplayRunning || job.State == event.ReplayPaused) {
-			o.replays = append(o.replays, job)
+			o.replays = append(o.replays, job.Replay)
 		}
 	}
 	r.observed.Store(o)

@@ -26,7 +26,8 @@ type RetryPolicy struct {
 	// MaxAttempts is the most attempts altogether. 0 is one more than the schedule has steps, and no limit for
 	// exponential retries.
 	MaxAttempts int
-	// MaxAge is how old a delivery may be at an attempt; 0 is any age.
+	// MaxAge is how old a delivery may be at another attempt; 0 is any age. The first attempt is made at any age: what
+	// has waited for an endpoint to come back is not given up untried.
 	MaxAge time.Duration
 	// On are the results that are tried again: no_answer, a status such as 429, a class of them such as 5xx.
 	On []string

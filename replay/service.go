@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -130,7 +131,7 @@ func freeze(ctx context.Context, db *store.Store, r *event.Replay) (err error) {
 	if r.Total, err = db.FreezeReplay(ctx, *r); err != nil {
 		return err
 	}
-	r.State, r.UpdatedAt = event.ReplayRunning, time.Now()
+	r.State, r.UpdatedAt = event.ReplayRunning, after(r.UpdatedAt)
 	return db.SaveReplay(ctx, *r)
 }
 
@@ -200,7 +201,7 @@ func (s *Service) Steer(ctx context.Context, by Actor, id uuid.UUID, action even
 	if err := s.audit(ctx, by, "replay."+string(action), id.String(), map[string]any{"rate": perSecond}); err != nil {
 		return err
 	}
-	return s.store.AddCommand(ctx, event.Command{At: time.Now(), Target: id.String(), Action: action, Rate: perSecond, By: by.Name})
+	return s.store.AddCommand(ctx, event.Command{Target: id.String(), Action: action, Rate: perSecond, By: by.Name})
 }
 
 // SteerEndpoint pauses or resumes all that goes to an endpoint.
@@ -214,7 +215,7 @@ func (s *Service) SteerEndpoint(ctx context.Context, by Actor, name string, acti
 	if err := s.audit(ctx, by, "endpoint."+string(action), name, nil); err != nil {
 		return err
 	}
-	return s.store.AddCommand(ctx, event.Command{At: time.Now(), Target: name, Action: action, By: by.Name})
+	return s.store.AddCommand(ctx, event.Command{Target: name, Action: action, By: by.Name})
 }
 
 // EndpointStatus is an endpoint as it is configured, and where the delivery to it stands.
@@ -238,6 +239,7 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 		return nil, err
 	}
 	list := []EndpointStatus{}
+	states = ofLastDivision(states)
 	for _, e := range s.endpoints() {
 		status := EndpointStatus{Name: e.Name, URL: e.StoredURL(), Subscribed: e.Subscribe != nil, State: "unknown"}
 		for _, state := range states {
@@ -256,6 +258,22 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 		list = append(list, status)
 	}
 	return list, nil
+}
+
+// ofLastDivision leaves out what shards of another division of the work, such as the second of two where there is one
+// now, have left behind. A process writes down all endpoints when it begins.
+func ofLastDivision(states []event.EndpointState) []event.EndpointState {
+	newest := map[string]event.EndpointState{}
+	for _, s := range states {
+		if s.UpdatedAt.After(newest[s.Endpoint].UpdatedAt) {
+			newest[s.Endpoint] = s
+		}
+	}
+	return slices.DeleteFunc(states, func(s event.EndpointState) bool {
+		_, count, _ := strings.Cut(s.Shard, "/")
+		_, last, _ := strings.Cut(newest[s.Endpoint].Shard, "/")
+		return count != last
+	})
 }
 
 // audit writes down who did what; detail is kept as JSON.

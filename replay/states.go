@@ -12,10 +12,11 @@ import (
 // stateInterval is how often an endpoint's state is written while it changes.
 const stateInterval = 2 * time.Second
 
-// endpointStates is what the runner has written of endpoints' states.
+// endpointStates is what the runner, or the one before it, has written of endpoints' states.
 type endpointStates struct {
 	loaded  bool
 	written map[string]event.EndpointState // by endpoint
+	own     map[string]bool                // those that this runner has written
 	at      time.Time
 }
 
@@ -23,6 +24,9 @@ type endpointStates struct {
 func (r *Runner) newFollower(ctx context.Context, q store.Queue, e Endpoint, lane *inbox, log *slog.Logger) (*follower, error) {
 	f := &follower{store: r.store, queue: q, lane: lane, logger: log,
 		sub: store.Subscription{Sources: e.Subscribe.Sources, Steps: e.Subscribe.Steps, Kinds: e.Subscribe.Kinds}}
+	if err := r.loadStates(ctx); err != nil {
+		return nil, err
+	}
 	states, err := r.store.EndpointStates(ctx)
 	if err != nil {
 		return nil, err
@@ -68,9 +72,13 @@ func (r *Runner) saveStates(ctx context.Context) error {
 	configured := map[string]bool{}
 	for _, e := range *r.endpoints.Load() {
 		configured[e.Name] = true
+		last := r.states.written[e.Name]
 		now := event.EndpointState{Endpoint: e.Name, URL: e.StoredURL(), State: stateActive}
 		if t := r.targets[e.Name]; t != nil {
 			now.State, now.Reason, now.Failures, now.NextProbe = t.snapshot()
+		}
+		if e.Subscribe != nil { // while its lane is away, it is as far as it was
+			now.FollowedSince, now.FollowedUntil = last.FollowedSince, last.FollowedUntil
 		}
 		if t := r.lanes[laneID{endpoint: e.Name}]; t != nil && t.follower != nil {
 			now.FollowedSince, now.FollowedUntil = t.follower.since, t.follower.until()
@@ -98,33 +106,35 @@ func (r *Runner) loadStates(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.states.loaded = true
+	r.states = endpointStates{loaded: true, at: r.states.at, written: map[string]event.EndpointState{}, own: map[string]bool{}}
 	for _, s := range all {
 		if s.Shard == r.options.Shard.String() {
-			r.written()[s.Endpoint] = s
+			r.states.written[s.Endpoint] = s
 		}
 	}
 	return nil
 }
 
-func (r *Runner) written() map[string]event.EndpointState {
-	if r.states.written == nil {
-		r.states.written = map[string]event.EndpointState{}
+// after is now, or the moment after last where that is later: what is written now must count for newer than what was
+// written before, though that may have been by another machine, whose clock is ahead.
+func after(last time.Time) time.Time {
+	if now := time.Now(); now.After(last) {
+		return now
 	}
-	return r.states.written
+	return last.Add(time.Microsecond)
 }
 
 func (r *Runner) saveState(ctx context.Context, s event.EndpointState) error {
 	s.Shard = r.options.Shard.String()
-	last := r.written()[s.Endpoint]
+	last := r.states.written[s.Endpoint]
 	s.UpdatedAt = last.UpdatedAt
-	if s == last {
+	if s == last && r.states.own[s.Endpoint] {
 		return nil
 	}
-	s.UpdatedAt = time.Now()
+	s.UpdatedAt = after(last.UpdatedAt)
 	if err := r.store.SaveEndpointState(ctx, s); err != nil {
 		return err
 	}
-	r.written()[s.Endpoint] = s
+	r.states.written[s.Endpoint], r.states.own[s.Endpoint] = s, true
 	return nil
 }

@@ -24,7 +24,7 @@
 //   - Closed, Viewed: chat events without the retries.
 //   - Subscribers: who has an accepted event. New are those whose first accepted event ever, at this source, lies in the
 //     range; Returning are the others. In active_by_day and active_by_week New are those whose first accepted event ever
-//     lies in that day or week (not: in the range).
+//     lies in the range and in that day or week.
 //   - Steps: subscribers with a flow event at the step. StepEvents: accepted requests to it.
 //   - Leads: subscribers with a flow event at the first goal.
 //   - Reached[k]: leads with flow events at goals 0, 1, … k, each later than the one before, and the last at most Within

@@ -186,8 +186,8 @@ func recountSource(events []event.Event, q simulate.Question, goals []string) *s
 		} else {
 			s.Returning++
 		}
-		countActive(s.Days, list, everFirst[id], dayOf)
-		countActive(s.Weeks, list, everFirst[id], weekOf)
+		countActive(s.Days, list, everFirst[id], isNew, dayOf)
+		countActive(s.Weeks, list, everFirst[id], isNew, weekOf)
 		flow := slices.DeleteFunc(slices.Clone(list), func(e event.Event) bool { return e.Kind != event.KindFlow })
 		steps := map[string]bool{}
 		var mail, phone bool
@@ -287,7 +287,7 @@ func weekOf(t time.Time) string {
 	return t.AddDate(0, 0, -(int(t.Weekday())+6)%7).Format(time.DateOnly)
 }
 
-func countActive(m map[string]simulate.Activity, list []event.Event, first time.Time, name func(time.Time) string) {
+func countActive(m map[string]simulate.Activity, list []event.Event, first time.Time, isNew bool, name func(time.Time) string) {
 	seen := map[string]bool{}
 	for _, e := range list {
 		key := name(e.ReceivedAt)
@@ -297,8 +297,8 @@ func countActive(m map[string]simulate.Activity, list []event.Event, first time.
 		seen[key] = true
 		a := m[key]
 		a.Active++
-		a.New += one(key == name(first))
-		a.Returning += one(key != name(first))
+		a.New += one(isNew && key == name(first))
+		a.Returning += one(!isNew || key != name(first))
 		m[key] = a
 	}
 }

@@ -152,11 +152,11 @@ func (t *tally) activity(s *Source) {
 		active = true
 		if d := dayNumber(v.at); d != lastDay {
 			lastDay = d
-			s.days[d] = s.days[d].plus(d == dayNumber(first))
+			s.days[d] = s.days[d].plus(first >= t.from && d == dayNumber(first))
 		}
 		if w := weekNumber(v.at); w != lastWeek {
 			lastWeek = w
-			s.weeks[w] = s.weeks[w].plus(w == weekNumber(first))
+			s.weeks[w] = s.weeks[w].plus(first >= t.from && w == weekNumber(first))
 		}
 	}
 	switch {

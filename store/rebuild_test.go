@@ -17,18 +17,26 @@ import (
 const sums = `SELECT toString(tuple(count(), sum(sipHash64(source, bothelp_user_id, received_at, verdict, kind, step, channel, utm_source, utm_medium, utm_campaign,
 	utm_content, utm_term, contact, conversations_count, duplicate_of)))) FROM events WHERE source = 'demo'`
 
-func sum(t *testing.T, conn driver.Conn, projection int) (text string) {
+// firsts is the same of when each subscriber was seen first.
+const firsts = `SELECT toString(tuple(count(), sum(sipHash64(bothelp_user_id, first)))) FROM
+	(SELECT bothelp_user_id, min(received_at) AS first FROM events WHERE source = 'demo' AND verdict = 'accepted' GROUP BY bothelp_user_id)`
+
+// sum asks with a projection, or the table alone when that is empty.
+func sum(t *testing.T, conn driver.Conn, query, projection string) (text string) {
 	t.Helper()
-	ctx := clickhouse.Context(context.Background(), clickhouse.WithSettings(clickhouse.Settings{"optimize_use_projections": projection, "force_optimize_projection": projection}))
-	if err := conn.QueryRow(ctx, sums).Scan(&text); err != nil {
-		t.Fatal(err)
+	settings := clickhouse.Settings{"optimize_use_projections": 0}
+	if projection != "" {
+		settings = clickhouse.Settings{"force_optimize_projection": 1, "preferred_optimize_projection_name": projection}
+	}
+	if err := conn.QueryRow(clickhouse.Context(context.Background(), clickhouse.WithSettings(settings)), query).Scan(&text); err != nil {
+		t.Fatalf("with the projection %q: %v", projection, err)
 	}
 	return text
 }
 
-// TestProjection: what the dashboards read beside the table is the table's, whether it was filled by inserts, by the same
+// TestProjections: what the dashboards read beside the table is the table's, whether it was filled by inserts, by the same
 // inserts once more, or anew.
-func TestProjection(t *testing.T) {
+func TestProjections(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	for batch := range 3 {
@@ -44,20 +52,22 @@ func TestProjection(t *testing.T) {
 			}
 		}
 	}
-	want := sum(t, d.conn, 0)
-	if !strings.HasPrefix(want, "(150,") {
-		t.Fatalf("the table has %s", want)
+	for _, c := range []struct{ projection, query, rows string }{{"touches", sums, "(150,"}, {"firsts", firsts, "(7,"}} {
+		want := sum(t, d.conn, c.query, "")
+		if !strings.HasPrefix(want, c.rows) {
+			t.Fatalf("the table has %s", want)
+		}
+		if got := sum(t, d.conn, c.query, c.projection); got != want {
+			t.Errorf("%s has %s, the table %s", c.projection, got, want)
+		}
+		if err := d.Rebuild(background, c.projection); err != nil {
+			t.Fatal(err)
+		}
+		if got := sum(t, d.conn, c.query, c.projection); got != want {
+			t.Errorf("%s rebuilt: %s, the table %s", c.projection, got, want)
+		}
 	}
-	if got := sum(t, d.conn, 1); got != want {
-		t.Errorf("the projection has %s, the table %s", got, want)
-	}
-	if err := d.Rebuild(background, "touches"); err != nil {
-		t.Fatal(err)
-	}
-	if got := sum(t, d.conn, 1); got != want {
-		t.Errorf("rebuilt: %s, the table %s", got, want)
-	}
-	if err := d.Rebuild(background, "events; DROP TABLE events"); err == nil || !strings.Contains(err.Error(), "there is: touches") {
+	if err := d.Rebuild(background, "events; DROP TABLE events"); err == nil || !strings.Contains(err.Error(), "there is: touches, firsts") {
 		t.Errorf("of an unknown one: %v", err)
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"hooktape/event"
 )
 
-// AddCommand stores what somebody wants done to a replay or an endpoint.
+// AddCommand stores what somebody wants done to a replay or an endpoint, under ClickHouse's time.
 func (s *Store) AddCommand(ctx context.Context, c event.Command) error {
-	return s.insert(ctx, "", "commands (at, target, action, rate, by, reason)", func(batch driver.Batch) error {
-		return batch.Append(c.At, c.Target, string(c.Action), c.Rate, c.By, c.Reason)
+	return s.insert(ctx, "", "commands (target, action, rate, by, reason)", func(batch driver.Batch) error {
+		return batch.Append(c.Target, string(c.Action), c.Rate, c.By, c.Reason)
 	})
 }
 
@@ -35,10 +35,10 @@ func (s Steered) Why() string {
 	return s.Reason + " (by " + s.By + ")"
 }
 
-// lastCommands is a subquery with a row for each target that a command was ever given to. Of two commands of the same
-// microsecond a cancel counts.
+// lastCommands is a subquery with a row for each target that a command was ever given to. Nothing undoes a cancel, such as
+// a pause that somebody else, or a rule, asks for at the same moment.
 const lastCommands = `(SELECT target, last.1 AS action, last.2 AS by, last.3 AS reason, last.4 AS acted_at, rate_set, rate FROM
-	(SELECT target, argMaxIf((action, by, reason, at), (at, action = 'cancel'), action != 'set-rate') AS last,
+	(SELECT target, argMaxIf((action, by, reason, at), (action = 'cancel', at), action != 'set-rate') AS last,
 		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, at, action = 'set-rate') AS rate
 	FROM commands GROUP BY target))`
 

@@ -12,7 +12,7 @@ import (
 )
 
 type migrateCmd struct {
-	Rebuild string `placeholder:"NAME" help:"Then make a projection of the events anew (touches: what the dashboards read). Webhooks are taken meanwhile; on ten million events it takes some seconds."`
+	Rebuild string `placeholder:"NAME" help:"Then make a projection of the events anew (touches or firsts: what the dashboards read). Webhooks are taken meanwhile; on ten million events it takes some seconds."`
 }
 
 // Run migrates once and says what was done.
@@ -45,8 +45,8 @@ func (c migrateCmd) Run(e *env) error {
 
 const migratePoll = 500 * time.Millisecond
 
-// migrate brings the tables up to date as soon as ClickHouse answers, however long that takes: webhooks wait on disk
-// meanwhile. What waiting cannot mend ends the process.
+// migrate brings the tables up to date as soon as ClickHouse answers and lets us in, however long that takes: webhooks
+// wait on disk meanwhile. A process that takes none ends when it is not let in, and any when it is older than the tables.
 func (p *process) migrate(ctx context.Context, engineUp <-chan struct{}) error {
 	select {
 	case <-engineUp:
@@ -65,10 +65,10 @@ func (p *process) migrate(ctx context.Context, engineUp <-chan struct{}) error {
 				p.ready()
 			}
 			return nil
-		case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrUnauthorized):
+		case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrUnauthorized) && !p.parts.ingest:
 			return err
 		}
-		quiet.Do(func() { p.log.Warn("the tables cannot be made yet; webhooks are taken and wait on disk", "error", err) })
+		quiet.Do(func() { p.log.Error("ClickHouse cannot be used yet; what is to be stored waits on disk", "error", err) })
 		select {
 		case <-time.After(migratePoll):
 		case <-ctx.Done():

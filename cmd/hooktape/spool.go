@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,47 +17,87 @@ import (
 
 type spoolCmd struct {
 	Stat spoolStatCmd `cmd:"" help:"Tell what waits on disk (hooktape must not be running)."`
-	Dump spoolDumpCmd `cmd:"" help:"Print what waits on disk as NDJSON (hooktape must not be running)."`
+	Dump spoolDumpCmd `cmd:"" help:"Print the events that wait on disk as NDJSON (hooktape must not be running)."`
 }
 
 // spools is the directory of all spools.
 func (c *cli) spools() string { return filepath.Join(c.Data, "spool") }
 
-// eventSpool is the directory of the spool between ingest and its drain.
-func (c *cli) eventSpool() string { return filepath.Join(c.spools(), "events") }
+// spoolNames are the two: events on their way to ClickHouse, and outcomes of deliveries.
+var spoolNames = []string{"events", "outcomes"}
 
-func (e *env) inspect() (*spool.Inspection, error) {
-	dir := e.cli.eventSpool()
+// inspect opens a spool for looking. A hooktape that does only one half of the work has only one of them.
+func (e *env) inspect(name string) (*spool.Inspection, error) {
+	dir := filepath.Join(e.cli.spools(), name)
 	i, err := spool.Inspect(dir)
 	switch {
 	case errors.Is(err, spool.ErrLocked):
 		return nil, fmt.Errorf("%s is in use: stop hooktape first, or ask its /readyz", dir)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no spool at %s; --data names the directory that holds it", dir)
+		return nil, noSpoolError(dir)
 	}
 	return i, err
+}
+
+// noSpoolError is the directory where there is none.
+type noSpoolError string
+
+func (e noSpoolError) Error() string {
+	return fmt.Sprintf("there is no spool at %s; --data names the directory that holds it", string(e))
 }
 
 type spoolStatCmd struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
+// spoolStat is what waits in one spool.
+type spoolStat struct {
+	Name     string         `json:"name"`
+	ID       string         `json:"id"`
+	Waiting  uint64         `json:"waiting"` // records
+	Bytes    uint64         `json:"bytes"`
+	Oldest   time.Time      `json:"oldest,omitzero"`
+	Appended uint64         `json:"appended"`
+	Stored   uint64         `json:"stored"`
+	Damaged  []spool.Damage `json:"damaged"`
+}
+
 // Run tells what waits.
 func (c spoolStatCmd) Run(e *env) error {
-	i, err := e.inspect()
-	if err != nil {
+	var list []spoolStat
+	var missing error
+	for _, name := range spoolNames {
+		i, err := e.inspect(name)
+		if _, ok := errors.AsType[noSpoolError](err); ok {
+			missing = cmp.Or(missing, err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		s := i.Stat()
+		list = append(list, spoolStat{name, i.ID(), s.Records, s.Bytes, s.Oldest, s.Appended, s.Acked, s.Damaged})
+		if err := i.Close(); err != nil {
+			return err
+		}
+	}
+	if len(list) == 0 {
+		return missing
+	}
+	if c.JSON {
+		return printJSON(e.stdout, list)
+	}
+	t := newTable(e.stdout, "SPOOL", "WAITING", "BYTES", "OLDEST", "APPENDED", "STORED")
+	for _, s := range list {
+		t.row(s.Name, fmt.Sprint(s.Waiting), fmt.Sprint(s.Bytes), local(s.Oldest), fmt.Sprint(s.Appended), fmt.Sprint(s.Stored))
+	}
+	if err := t.end(); err != nil {
 		return err
 	}
-	defer i.Close()
-	stat := i.Stat()
-	if c.JSON {
-		return printJSON(e.stdout, map[string]any{"id": i.ID(), "events": stat.Records, "bytes": stat.Bytes, "oldest": stat.Oldest,
-			"appended": stat.Appended, "stored": stat.Acked, "damaged": stat.Damaged})
-	}
-	fmt.Fprintf(e.stdout, "spool     %s\nwaiting   %s, %d bytes\noldest    %s\nappended  %d since it was made\nstored    %d\n",
-		e.cli.eventSpool(), plural(stat.Records, "event"), stat.Bytes, local(stat.Oldest), stat.Appended, stat.Acked)
-	for _, d := range stat.Damaged {
-		fmt.Fprintf(e.stdout, "damaged   %+v\n", d)
+	for _, s := range list {
+		for _, d := range s.Damaged {
+			fmt.Fprintf(e.stdout, "damaged: %s: %+v\n", s.Name, d)
+		}
 	}
 	return nil
 }
@@ -65,7 +106,7 @@ type spoolDumpCmd struct{}
 
 // Run prints what waits, a line an event.
 func (spoolDumpCmd) Run(e *env) error {
-	i, err := e.inspect()
+	i, err := e.inspect("events")
 	if err != nil {
 		return err
 	}

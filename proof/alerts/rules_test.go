@@ -143,6 +143,7 @@ var cases = map[string]struct {
 			endpointState("crm", "1/2", "broken", "3 MINUTE"), endpointState("crm", "1/2", "active", "1 MINUTE"),
 			endpointState("gone", "1/1", "broken", "3 MINUTE"), endpointState("gone", "1/1", "removed", "1 MINUTE"),
 			endpointState("sheet", "1/1", "paused", "1 MINUTE"),
+			endpointState("alone", "2/2", "broken", "3 MINUTE"), endpointState("alone", "1/1", "active", "1 MINUTE"),
 		},
 		alarm: []string{endpointState("crm", "2/2", "broken", "1 MINUTE")},
 		want:  []string{"crm"},

@@ -19,10 +19,18 @@ import (
 
 var until = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
-// database is an engine with an account's history in it.
+// database is an engine, as a panel asks it.
 type database struct{ url string }
 
 func fill(t *testing.T, a *simulate.Account) (database, *store.Store) {
+	t.Helper()
+	d, db := empty(t)
+	insert(t, a, db)
+	return d, db
+}
+
+// empty is an engine with nothing in it but the tables.
+func empty(t *testing.T) (database, *store.Store) {
 	t.Helper()
 	dsn := enginetest.DSN(t)
 	db, err := store.Open(dsn)
@@ -34,7 +42,6 @@ func fill(t *testing.T, a *simulate.Account) (database, *store.Store) {
 	if _, err := db.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
-	insert(t, a, db)
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal(err)

@@ -99,7 +99,7 @@ func lines[T any](list []T, line func(T) string) (out []string) {
 	return out
 }
 
-func byKey[V any](m map[string]V, line func(string, V) string) (out []string) {
+func byKey[K comparable, V any](m map[K]V, line func(K, V) string) (out []string) {
 	for k, v := range m {
 		out = append(out, line(k, v))
 	}

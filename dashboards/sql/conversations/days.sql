@@ -15,17 +15,17 @@ FROM
         AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
     GROUP BY period
     UNION ALL
-    SELECT toStartOfDay(seen, zone) AS period, 0, count()
+    SELECT toStartOfDay(first, zone) AS period, 0, count()
     FROM
     (
-        SELECT min(received_at) AS first, minIf(received_at, received_at >= $__fromTime) AS seen
+        SELECT min(received_at) AS first
         FROM events
-        WHERE received_at <= $__toTime AND verdict = 'accepted' AND bothelp_user_id != ''
+        WHERE verdict = 'accepted' AND bothelp_user_id != ''
             AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
             AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
         GROUP BY bothelp_user_id
     )
-    WHERE toStartOfDay(first, zone) = toStartOfDay(seen, zone)
+    WHERE first >= $__fromTime AND first <= $__toTime
     GROUP BY period
 )
 GROUP BY time
