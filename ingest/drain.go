@@ -137,11 +137,14 @@ const maxLinks = 32
 
 // link leads from an insert to the first of its requests that have a span.
 func link(span trace.Span, events []event.Event) {
-	linked := 0
+	left := maxLinks
 	for i := range events {
-		if r := &events[i].Received; !r.Untraced && linked < maxLinks {
+		if left == 0 {
+			return
+		}
+		if r := &events[i].Received; !r.Untraced {
 			span.AddLink(trace.Link{SpanContext: arrivalOf(r)})
-			linked++
+			left--
 		}
 	}
 }

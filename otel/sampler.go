@@ -22,10 +22,10 @@ func newSampler(share float64) sdktrace.Sampler {
 func (s sampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
 	switch {
 	case p.Kind != trace.SpanKindClient: // its links are what a stranger says
-	case len(p.Links) > 0:
-		p.TraceID = p.Links[0].SpanContext.TraceID()
-	case s.share > 0:
+	case len(p.Links) == 0 && s.share > 0:
 		return sdktrace.AlwaysSample().ShouldSample(p)
+	case len(p.Links) > 0 && p.Links[0].SpanContext.HasTraceID():
+		p.TraceID = p.Links[0].SpanContext.TraceID()
 	}
 	return s.ratio.ShouldSample(p)
 }
