@@ -26,6 +26,11 @@ func assertDocument(t *testing.T, page string) {
 		t.Fatal("there is no table in it")
 	}
 	want := metricsTable(page)
+	for _, match := range alert.FindAllStringSubmatch(before, -1) {
+		if !strings.Contains(want, "| `"+match[1]+"` |") {
+			t.Errorf("%s alerts on %s, which is no metric", metricsDocument, match[1])
+		}
+	}
 	if *update {
 		if err := os.WriteFile(metricsDocument, []byte(before+"\n"+want), 0o644); err != nil {
 			t.Fatal(err)
@@ -59,6 +64,9 @@ type family struct {
 	kind, help string
 	labels     map[string]bool
 }
+
+// alert is a metric in an expression of the document's.
+var alert = regexp.MustCompile("\\| `(?:increase\\()?(hooktape_[a-z_]+)[^`]")
 
 var label = regexp.MustCompile(`([a-z_]+)="`)
 
