@@ -26,6 +26,7 @@ type trial struct {
 	db             database
 	collector      *collector
 	restart        func() error // the collector, after a kill
+	deaf           [2]time.Time // when no collector was there, from the last that it may not have got
 	ingest, replay *rig.Hooktape
 	sink           *sink.Sink
 	load           *load.Run
@@ -47,6 +48,8 @@ const (
 	metricsEvery = "OTEL_METRIC_EXPORT_INTERVAL=2000"
 	// told is longer than hooktape keeps a span to itself.
 	told = 8 * time.Second
+	// lineDelay is longer than it keeps a log line to itself.
+	lineDelay = 2 * time.Second
 )
 
 // play lets everything happen, counts and shows the table.
@@ -142,6 +145,7 @@ func (t *trial) killedMeanwhile(ctx context.Context) error {
 	if err := rig.Pause(ctx, told); err != nil {
 		return err
 	}
+	t.deaf[0] = time.Now().Add(-lineDelay)
 	t.collector.Kill()
 	t.say("the collector is killed meanwhile")
 	// It starts only when ClickHouse answers; until then docker-compose.yml would start it again and again.
@@ -151,6 +155,7 @@ func (t *trial) killedMeanwhile(ctx context.Context) error {
 	if err := t.restart(); err != nil {
 		return err
 	}
+	t.deaf[1] = time.Now()
 	t.say("both are back")
 	t.load.Hold(false)
 	return rig.Pause(ctx, calm)
