@@ -2,6 +2,7 @@ package enginetest_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +42,29 @@ func TestDeduplication(t *testing.T) {
 	for _, table := range []string{"source", "target"} {
 		if got := one[uint64](t, conn, "SELECT count() FROM "+table); got != 4 {
 			t.Errorf("%s has %d rows, want 4: two of each token", table, got)
+		}
+	}
+}
+
+// TestLargeInsert: what does not fit into the engine's memory for a body is taken as well, compressed or not.
+func TestLargeInsert(t *testing.T) {
+	for _, method := range []clickhouse.CompressionMethod{clickhouse.CompressionNone, clickhouse.CompressionLZ4, clickhouse.CompressionZSTD} {
+		conn := open(t, func(o *clickhouse.Options) { o.Compression = &clickhouse.Compression{Method: method} })
+		mustExec(t, conn, "CREATE TABLE large (n UInt64, text String) ENGINE = MergeTree ORDER BY n")
+		batch, err := conn.PrepareBatch(context.Background(), "INSERT INTO large")
+		if err != nil {
+			t.Fatal(err)
+		}
+		const rows = 9000 // of 1 KiB
+		for n := range uint64(rows) {
+			if err := batch.Append(n, strings.Repeat("text", 256)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := batch.Send(); err != nil {
+			t.Errorf("compressed by %s: %v", method, err)
+		} else if got := one[uint64](t, conn, "SELECT count() FROM large WHERE length(text) = 1024"); got != rows {
+			t.Errorf("compressed by %s: %d rows, want %d", method, got, rows)
 		}
 	}
 }

@@ -67,7 +67,11 @@ func (t *trial) play(ctx context.Context) error {
 	ledger := t.load.Stop()
 	t.say("%d requests are acknowledged; all ends", len(ledger.Acks))
 	late := t.end(ctx, len(ledger.Acks)) // what did not come about in time is counted all the same
-	return errors.Join(late, t.count(ctx, ledger), t.ask(ctx))
+	err := errors.Join(late, t.count(ctx, ledger), t.ask(ctx))
+	if err != nil {
+		err = fmt.Errorf("%w\nthe collector said last: %s", err, t.collector.Said())
+	}
+	return err
 }
 
 // begin starts all, and returns when events arrive in ClickHouse and at the endpoint.

@@ -48,7 +48,8 @@ func readBody(r *http.Request, decompress bool, tempDir string) (*spool, error) 
 		return nil, err
 	}
 	os.Remove(s.file.Name())
-	if _, err := io.Copy(s.file, body); err != nil {
+	// The end that a compressed body has is an io.EOF in other words.
+	if _, err := io.Copy(s.file, body); err != nil && !errors.Is(err, io.EOF) {
 		s.Close()
 		return nil, codeCannotDecompress.errorf("Cannot read the request's body: %v.", err)
 	}
