@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel"
@@ -38,7 +39,7 @@ func (s *Server) traced(c *gin.Context) {
 	c.Request = r.WithContext(ctx)
 	c.Next()
 	if span.IsRecording() {
-		span.SetAttributes(h.attributes(r, method, c.Writer.Status())...)
+		span.SetAttributes(h.attributes(r, method, s.proxies.scheme(r), c.Writer.Status())...)
 	}
 	if c.Writer.Status() >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, http.StatusText(c.Writer.Status()))
@@ -46,12 +47,12 @@ func (s *Server) traced(c *gin.Context) {
 }
 
 // attributes are those of the request's span, all at once: the SDK copies the list each time that some are added.
-func (h *judged) attributes(r *http.Request, method string, status int) []attribute.KeyValue {
+func (h *judged) attributes(r *http.Request, method, scheme string, status int) []attribute.KeyValue {
 	client := h.client.String()
 	list := append(make([]attribute.KeyValue, 0, 14),
-		semconv.HTTPRequestMethodKey.String(method), semconv.HTTPRoute(hookRoute), semconv.URLScheme("http"),
+		semconv.HTTPRequestMethodKey.String(method), semconv.HTTPRoute(hookRoute), semconv.URLScheme(scheme),
 		semconv.URLPath(h.path), semconv.ClientAddress(client), semconv.UserAgentOriginal(r.UserAgent()),
-		semconv.NetworkProtocolVersion(r.Proto[len("HTTP/"):]), semconv.HTTPResponseStatusCode(status))
+		semconv.NetworkProtocolVersion(protocolVersion(r)), semconv.HTTPResponseStatusCode(status))
 	if h.peer != h.client {
 		list = append(list, semconv.NetworkPeerAddress(h.peer.String()))
 	}
@@ -63,6 +64,14 @@ func (h *judged) attributes(r *http.Request, method string, status int) []attrib
 		list = append(list, attrAppended.Int64(h.appended.Microseconds()))
 	}
 	return list
+}
+
+// protocolVersion is by OpenTelemetry's conventions: 1.0, 1.1, 2.
+func protocolVersion(r *http.Request) string {
+	if r.ProtoMajor > 1 {
+		return strconv.Itoa(r.ProtoMajor)
+	}
+	return r.Proto[len("HTTP/"):]
 }
 
 // knownMethod is by OpenTelemetry's conventions: a method that is none of HTTP's is anyone's invention.

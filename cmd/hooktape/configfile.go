@@ -119,6 +119,7 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 			wrong("public_url", "must be a URL such as https://hooks.example.org")
 		}
 	}
+	c.TLS.check(check)
 	for i, p := range c.Ingest.TrustedProxies {
 		if _, err := netip.ParsePrefix(p); err != nil {
 			wrong(fmt.Sprintf("ingest.trusted_proxies[%d]", i), "%q is no network such as 10.0.0.0/8", p)

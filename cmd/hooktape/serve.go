@@ -43,7 +43,7 @@ const sampleBody = `{"created_at":1499947711,"name":"John Wick","email":"john@gm
 func (e *env) printBanner(cfg *config, written bool) {
 	out := e.stdout
 	fmt.Fprintf(out, "\nhooktape is ready. Ctrl-C stops it; nothing is lost.\n\n")
-	fmt.Fprintf(out, "  webhooks    http://%s\n  API         http://%s\n", cfg.IngestAddr, cfg.APIAddr)
+	fmt.Fprintf(out, "  webhooks    %s://%s\n  API         %s://%s\n", cfg.scheme(), cfg.IngestAddr, cfg.apiScheme(), cfg.APIAddr)
 	if cfg.embedded() {
 		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded)\n", cfg.Embedded.Addr)
 	}
