@@ -110,6 +110,7 @@ func (p *process) run() (err error) {
 		return err
 	}
 	storing.run(func(ctx context.Context) error { return p.migrate(ctx, engineUp) })
+	accepting.run(p.tellSystemd)
 
 	<-ctx.Done()
 	if errors.Is(context.Cause(ctx), context.Canceled) {
