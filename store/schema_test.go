@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -207,5 +210,35 @@ func TestDeduplication(t *testing.T) {
 	}
 	if got := d.text(t, "SELECT formatRow('CSV', count(), any(id), any(source), any(error), hex(any(record))) FROM quarantine"); got != `1,"`+q.ID.String()+"\",\"demo\",\"x\",\"00FF\"\n" {
 		t.Errorf("quarantine: %s", got)
+	}
+}
+
+// repeats is what a migration may be: a statement that does nothing where its work is done, or whose work may be done again.
+var repeats = regexp.MustCompile(`^(CREATE (TABLE|VIEW|MATERIALIZED VIEW|FUNCTION) IF NOT EXISTS |CREATE OR REPLACE |` +
+	`ALTER TABLE \w+ ((ADD (COLUMN|INDEX|PROJECTION|CONSTRAINT) IF NOT EXISTS |DROP \w+ IF EXISTS |MODIFY |MATERIALIZE )[^;]*))`)
+
+// TestMigrationsRepeat: goose has no lock for ClickHouse, and ClickHouse no transaction over what goose does: of processes
+// that migrate at once each does all that it finds missing, and one that is killed between the work and the note of it
+// does it again. So every migration is one statement that can be repeated. They go forward only.
+func TestMigrationsRepeat(t *testing.T) {
+	files, err := filepath.Glob("migrations/*.sql")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d migrations, %v", len(files), err)
+	}
+	comment := regexp.MustCompile(`(?m)--.*$`)
+	space := regexp.MustCompile(`\s+`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "goose Down") {
+			t.Errorf("%s goes backward", file)
+		}
+		statement := strings.TrimSpace(space.ReplaceAllString(comment.ReplaceAllString(string(text), ""), " "))
+		adds := strings.Count(statement, "ADD ")
+		if !repeats.MatchString(statement) || strings.Contains(strings.TrimSuffix(statement, ";"), ";") || (adds > 0 && adds != strings.Count(statement, " IF NOT EXISTS ")) {
+			t.Errorf("%s cannot be repeated: %s", file, statement)
+		}
 	}
 }
