@@ -3,9 +3,14 @@ package certificate
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/crypto/acme"
@@ -109,4 +114,20 @@ func (a *ACME) obtain(daily *rate.Sometimes) time.Duration {
 		warnNearEnd(a.options.Logger, daily, pair, domain)
 	}
 	return again
+}
+
+// Cached is the certificate of a domain that an ACME keeps in its cache; fs.ErrNotExist when it has none yet.
+func Cached(cache, domain string) (*x509.Certificate, error) {
+	rest, err := os.ReadFile(filepath.Join(cache, domain))
+	if err != nil {
+		return nil, err
+	}
+	for block := (*pem.Block)(nil); ; {
+		if block, rest = pem.Decode(rest); block == nil {
+			return nil, fmt.Errorf("%s has no certificate", filepath.Join(cache, domain))
+		}
+		if block.Type == "CERTIFICATE" {
+			return x509.ParseCertificate(block.Bytes)
+		}
+	}
 }

@@ -194,3 +194,12 @@ func TestSafeShowsWhatATerminalWouldObey(t *testing.T) {
 		t.Errorf("safeText = %q", got)
 	}
 }
+
+// TestConfigThatSaysNothing is all defaults.
+func TestConfigThatSaysNothing(t *testing.T) {
+	for _, text := range []string{"", "\n  \n", "# nothing\n\n  # yet"} {
+		if got, err := parseConfig("c", []byte(text)); err != nil || !reflect.DeepEqual(got, defaultConfig()) {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+}

@@ -40,6 +40,7 @@ type cli struct {
 	Migrate    migrateCmd    `cmd:"" help:"Create or update the tables in ClickHouse."`
 	Dashboards dashboardsCmd `cmd:"" help:"What Grafana shows of it all: push it to a Grafana, or write it to files."`
 
+	Doctor      doctorCmd      `cmd:"" help:"Look whether all that hooktape needs is well, and say what to do where it is not."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running hooktape how it is, for containers and service managers."`
 }
 
