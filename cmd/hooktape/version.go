@@ -1,20 +1,43 @@
 package main
 
-import "runtime/debug"
+import (
+	"cmp"
+	"fmt"
+	"runtime"
+	"runtime/debug"
 
-// version is set by the linker for a release.
-var version string
+	"hooktape/cmd/embedded-clickhouse/pin"
+)
+
+// Both are set by the linker, where make builds.
+var version, commit string
 
 // buildVersion is the release, or else the commit that the binary was built from.
 func buildVersion() string {
 	if version != "" {
 		return version
 	}
+	if hash := buildCommit(); hash != "" {
+		return hash[:min(12, len(hash))]
+	}
+	return "dev"
+}
+
+// buildCommit is the linker's, or else what Go has noted of the source.
+func buildCommit() string {
+	if commit != "" {
+		return commit
+	}
 	info, _ := debug.ReadBuildInfo()
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			return s.Value[:min(12, len(s.Value))]
+			return s.Value
 		}
 	}
-	return "dev"
+	return ""
+}
+
+// versionText is what --version prints: a line each, its name first.
+func versionText() string {
+	return fmt.Sprintf("version  %s\ncommit   %s\ngo       %s %s/%s\nengine   %s", buildVersion(), cmp.Or(buildCommit(), "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH, pin.Engine)
 }
