@@ -9,8 +9,8 @@ import (
 	"hooktape/cmd/embedded-clickhouse/pin"
 )
 
-// Both are set by the linker, where make builds.
-var version, commit string
+// version is set by the linker for a release.
+var version string
 
 // buildVersion is the release, or else the commit that the binary was built from.
 func buildVersion() string {
@@ -23,11 +23,8 @@ func buildVersion() string {
 	return "dev"
 }
 
-// buildCommit is the linker's, or else what Go has noted of the source.
+// buildCommit is what Go has noted of the source; nothing when it was built without git.
 func buildCommit() string {
-	if commit != "" {
-		return commit
-	}
 	info, _ := debug.ReadBuildInfo()
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
