@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -169,6 +172,36 @@ func TestErrorsAreShort(t *testing.T) {
 	if _, err := store.Open("http://someone:s3cret@host:notaport/"); err == nil || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("a wrong DSN: %v", err)
 	}
+}
+
+// TestHTTPS: the DSN that an error recommends is one that works.
+func TestHTTPS(t *testing.T) {
+	behind, err := url.Parse(enginetest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewTLSServer(httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: behind.Host}))
+	defer front.Close()
+	ping := func(dsn string) error {
+		s, err := store.Open(dsn)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		return s.Ping(background)
+	}
+	dsn := front.URL + behind.Path
+	if err := ping(dsn + "?skip_verify=true"); err != nil {
+		t.Errorf("over TLS: %v", err)
+	}
+	if err := ping(dsn); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a certificate that nobody vouches for: %v", err)
+	}
+	s, err := store.Open("https://user:password@host:8443/hooktape")
+	if err != nil {
+		t.Fatalf("as the error of a bad DSN recommends: %v", err)
+	}
+	s.Close()
 }
 
 // TestDeduplication: the same token stores once, also over a kill; another token again.

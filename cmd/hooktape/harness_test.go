@@ -205,16 +205,25 @@ func (i *instance) post(url string, body []byte) string {
 // query asks ClickHouse over its HTTP interface, as curl would.
 func (i *instance) query(sql string) string {
 	i.t.Helper()
-	response, err := http.Post(strings.TrimSuffix(i.dsn, "/hooktape")+"/?database=hooktape", "", strings.NewReader(sql))
+	text, err := i.ask(sql)
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	defer response.Body.Close()
-	text, _ := io.ReadAll(response.Body)
-	if response.StatusCode != http.StatusOK {
-		i.t.Fatalf("%s: %s", sql, text)
+	return text
+}
+
+// ask is query where ClickHouse, or its tables, may not be there yet.
+func (i *instance) ask(sql string) (string, error) {
+	response, err := http.Post(strings.TrimSuffix(i.dsn, "/hooktape")+"/?database=hooktape", "", strings.NewReader(sql))
+	if err != nil {
+		return "", err
 	}
-	return string(text)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", sql, text)
+	}
+	return string(text), err
 }
 
 // eventually polls until check returns nil.

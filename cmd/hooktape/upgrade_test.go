@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -197,15 +198,11 @@ func (i *instance) storedEvents() map[string]leftEvent {
 func (i *instance) untilStored(n int) {
 	i.t.Helper()
 	i.eventually(60*time.Second, fmt.Sprintf("%d events are stored", n), func() error {
-		response, err := http.Post(strings.TrimSuffix(i.dsn, "/hooktape")+"/?database=hooktape", "", strings.NewReader("SELECT count() >= "+fmt.Sprint(n)+" FROM events"))
-		if err != nil {
-			return err
+		text, err := i.ask("SELECT count() >= " + fmt.Sprint(n) + " FROM events")
+		if err == nil && strings.TrimSpace(text) != "1" {
+			err = errors.New("not yet")
 		}
-		defer response.Body.Close()
-		if text, _ := io.ReadAll(response.Body); strings.TrimSpace(string(text)) != "1" {
-			return fmt.Errorf("%s", text)
-		}
-		return nil
+		return err
 	})
 }
 
