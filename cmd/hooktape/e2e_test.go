@@ -199,7 +199,7 @@ func assertDelivered(i *instance, target *sink, id uuid.UUID, body []byte) {
 func assertNoSecret(t *testing.T, i *instance, token string) {
 	t.Helper()
 	for line := range strings.Lines(i.output.String()) {
-		if strings.Contains(line, token) && !strings.Contains(line, "http://"+i.ingest+"/hooks/demo/") {
+		if strings.Contains(line, token) {
 			t.Errorf("the token is in the log: %s", line)
 		}
 	}
