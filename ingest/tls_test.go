@@ -53,7 +53,7 @@ func TestHTTP2(t *testing.T) {
 	s.stop()
 	attributes := map[string]string{}
 	for _, kv := range spans.GetSpans()[0].Attributes {
-		attributes[string(kv.Key)] = kv.Value.Emit()
+		attributes[string(kv.Key)] = kv.Value.String()
 	}
 	if attributes["url.scheme"] != "https" || attributes["network.protocol.version"] != "2" {
 		t.Errorf("the span says %v", attributes)

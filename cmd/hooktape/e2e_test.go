@@ -56,7 +56,7 @@ func (s *sink) count() int {
 // TestEndToEnd goes the whole way that a newcomer goes, on the real programs.
 func TestEndToEnd(t *testing.T) {
 	i := newInstance(t, "")
-	i.start("serve")
+	i.startReady("serve") // spans from before the tables are there are lost
 	url := i.hookURL()
 	token := url[strings.LastIndex(url, "/")+1:]
 
