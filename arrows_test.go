@@ -21,6 +21,7 @@ var rooms = map[string][]string{
 	"dashboards":           {},
 	"internal/enginetest":  {},
 	"internal/grafanatest": {},
+	"certificate":          {},
 	"bothelp":              {"event"},
 	"store":                {"event"},
 	"ingest":               {"event", "bothelp", "spool", "store"},

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -13,6 +14,8 @@ type Options struct {
 	Limits   Limits
 	// TrustedProxies may name the client in X-Forwarded-For or Forwarded, and continue a trace by traceparent.
 	TrustedProxies []netip.Prefix
+	// TLS, if not nil, is spoken on the listener, with HTTP/2 where its NextProtos have h2.
+	TLS *tls.Config
 }
 
 // Timeouts bound how long one client may hold a connection.
@@ -26,6 +29,7 @@ type Timeouts struct {
 // Limits bound what strangers can make the server do.
 type Limits struct {
 	MaxHeaderBytes int
+	// MaxConnections is also how many requests are handled at once: one connection of HTTP/2 could carry many.
 	MaxConnections int
 	// What is not accepted is kept for the audit up to these rates, and beyond them counted only.
 	RejectedPerAddress Rate

@@ -35,6 +35,17 @@ func (p proxies) client(r *http.Request) netip.Addr {
 	return peer
 }
 
+// scheme is what the client speaks: to us, or to a trusted proxy that says so.
+func (p proxies) scheme(r *http.Request) string {
+	if claimed := r.Header.Get("X-Forwarded-Proto"); (claimed == "https" || claimed == "http") && p.trust(peerAddr(r)) {
+		return claimed
+	}
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
 func peerAddr(r *http.Request) netip.Addr {
 	addr, _ := netip.ParseAddrPort(r.RemoteAddr)
 	return addr.Addr().Unmap().WithZone("")

@@ -62,7 +62,7 @@ func (s *Server) Handler() http.Handler {
 	engine.GET("/readyz", s.readyz)
 	engine.POST(hooksPrefix+"*hook", s.receive)
 	engine.NoRoute(s.elsewhere)
-	return s.judge(engine)
+	return s.limited(s.judge(engine))
 }
 
 // elsewhere takes what is no probe and no POST to a hook. A hook called by another method is still a request to a hook.
@@ -87,6 +87,8 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    s.options.Limits.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+		TLSConfig:         s.options.TLS,
+		HTTP2:             s.options.http2(),
 	}
 	return serveUntil(ctx, server, netutil.LimitListener(listener, s.options.Limits.MaxConnections))
 }
@@ -106,7 +108,11 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 		}
 		stopped <- err
 	})
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	serve := server.Serve
+	if server.TLSConfig != nil {
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
+	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		stop()
 		return err
 	}

@@ -39,7 +39,7 @@ func (s *Server) traced(c *gin.Context) {
 	c.Request = r.WithContext(ctx)
 	c.Next()
 	if span.IsRecording() {
-		span.SetAttributes(h.attributes(r, method, c.Writer.Status())...)
+		span.SetAttributes(h.attributes(r, method, s.proxies.scheme(r), c.Writer.Status())...)
 	}
 	if status := c.Writer.Status(); status >= http.StatusInternalServerError {
 		span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(status)))
@@ -48,12 +48,12 @@ func (s *Server) traced(c *gin.Context) {
 }
 
 // attributes are those of the request's span, all at once: the SDK copies the list each time that some are added.
-func (h *judged) attributes(r *http.Request, method string, status int) []attribute.KeyValue {
+func (h *judged) attributes(r *http.Request, method, scheme string, status int) []attribute.KeyValue {
 	client := h.client.String()
 	list := append(make([]attribute.KeyValue, 0, 14),
-		semconv.HTTPRequestMethodKey.String(method), semconv.HTTPRoute(hookRoute), semconv.URLScheme(scheme(r)),
+		semconv.HTTPRequestMethodKey.String(method), semconv.HTTPRoute(hookRoute), semconv.URLScheme(scheme),
 		semconv.URLPath(h.path), semconv.ClientAddress(client), semconv.UserAgentOriginal(r.UserAgent()),
-		semconv.NetworkProtocolVersion(r.Proto[len("HTTP/"):]), semconv.HTTPResponseStatusCode(status))
+		semconv.NetworkProtocolVersion(protocolVersion(r)), semconv.HTTPResponseStatusCode(status))
 	if h.peer != h.client {
 		list = append(list, semconv.NetworkPeerAddress(h.peer.String()))
 	}
@@ -67,11 +67,12 @@ func (h *judged) attributes(r *http.Request, method string, status int) []attrib
 	return list
 }
 
-func scheme(r *http.Request) string {
-	if r.TLS != nil {
-		return "https"
+// protocolVersion is by OpenTelemetry's conventions: 1.0, 1.1, 2.
+func protocolVersion(r *http.Request) string {
+	if r.ProtoMajor > 1 {
+		return strconv.Itoa(r.ProtoMajor)
 	}
-	return "http"
+	return r.Proto[len("HTTP/"):]
 }
 
 // knownMethod is by OpenTelemetry's conventions: a method that is none of HTTP's is anyone's invention.

@@ -17,8 +17,9 @@ var migrations embed.FS
 // ErrNewerSchema: the database was migrated by a newer hooktape than this one.
 var ErrNewerSchema = errors.New("the database's schema is newer than this program")
 
-// Migrate creates the database and brings its tables to this program's version. It is safe to run again, and from two
-// processes at once: each migration is one statement that does nothing where its work is done.
+// Migrate creates the database and brings its tables to this program's version; there is no way back. It is safe to run
+// again, and from several processes at once: goose has no lock for ClickHouse, so that each of them does what it finds
+// missing, and therefore each migration is one statement that does nothing where its work is done.
 func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	if err := s.createDatabase(ctx); err != nil {
 		return 0, err

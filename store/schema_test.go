@@ -4,6 +4,12 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -168,6 +174,36 @@ func TestErrorsAreShort(t *testing.T) {
 	}
 }
 
+// TestHTTPS: the DSN that an error recommends is one that works.
+func TestHTTPS(t *testing.T) {
+	behind, err := url.Parse(enginetest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewTLSServer(httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: behind.Host}))
+	defer front.Close()
+	ping := func(dsn string) error {
+		s, err := store.Open(dsn)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		return s.Ping(background)
+	}
+	dsn := front.URL + behind.Path
+	if err := ping(dsn + "?skip_verify=true"); err != nil {
+		t.Errorf("over TLS: %v", err)
+	}
+	if err := ping(dsn); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a certificate that nobody vouches for: %v", err)
+	}
+	s, err := store.Open("https://user:password@host:8443/hooktape")
+	if err != nil {
+		t.Fatalf("as the error of a bad DSN recommends: %v", err)
+	}
+	s.Close()
+}
+
 // TestDeduplication: the same token stores once, also over a kill; another token again.
 func TestDeduplication(t *testing.T) {
 	engine := enginetest.Start(t)
@@ -207,5 +243,35 @@ func TestDeduplication(t *testing.T) {
 	}
 	if got := d.text(t, "SELECT formatRow('CSV', count(), any(id), any(source), any(error), hex(any(record))) FROM quarantine"); got != `1,"`+q.ID.String()+"\",\"demo\",\"x\",\"00FF\"\n" {
 		t.Errorf("quarantine: %s", got)
+	}
+}
+
+// repeats is what a migration may be: a statement that does nothing where its work is done, or whose work may be done again.
+var repeats = regexp.MustCompile(`^(CREATE (TABLE|VIEW|MATERIALIZED VIEW|FUNCTION) IF NOT EXISTS |CREATE OR REPLACE |` +
+	`ALTER TABLE \w+ ((ADD (COLUMN|INDEX|PROJECTION|CONSTRAINT) IF NOT EXISTS |DROP \w+ IF EXISTS |MODIFY |MATERIALIZE )[^;]*))`)
+
+// TestMigrationsRepeat: goose has no lock for ClickHouse, and ClickHouse no transaction over what goose does: of processes
+// that migrate at once each does all that it finds missing, and one that is killed between the work and the note of it
+// does it again. So every migration is one statement that can be repeated. They go forward only.
+func TestMigrationsRepeat(t *testing.T) {
+	files, err := filepath.Glob("migrations/*.sql")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d migrations, %v", len(files), err)
+	}
+	comment := regexp.MustCompile(`(?m)--.*$`)
+	space := regexp.MustCompile(`\s+`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "goose Down") {
+			t.Errorf("%s goes backward", file)
+		}
+		statement := strings.TrimSpace(space.ReplaceAllString(comment.ReplaceAllString(string(text), ""), " "))
+		adds := strings.Count(statement, "ADD ")
+		if !repeats.MatchString(statement) || strings.Contains(strings.TrimSuffix(statement, ";"), ";") || (adds > 0 && adds != strings.Count(statement, " IF NOT EXISTS ")) {
+			t.Errorf("%s cannot be repeated: %s", file, statement)
+		}
 	}
 }

@@ -23,10 +23,15 @@ type Store struct {
 // Open prepares a pool for dsn (clickhouse://, http:// or https://, as clickhouse-go reads it). It does not connect.
 // The database is the DSN's path, "hooktape" when it names none.
 func Open(dsn string) (*Store, error) {
-	if u, err := url.Parse(dsn); err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
+	u, err := url.Parse(dsn)
+	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
 		return nil, errBadDSN // without the text of it, for it may hold a password
 	}
-	options, err := clickhouse.ParseDSN(dsn)
+	if query := u.Query(); u.Scheme == "https" && !query.Has("secure") {
+		query.Set("secure", "true") // the driver wants it said twice
+		u.RawQuery = query.Encode()
+	}
+	options, err := clickhouse.ParseDSN(u.String())
 	if err != nil {
 		return nil, errBadDSN
 	}

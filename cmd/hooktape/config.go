@@ -34,6 +34,7 @@ type config struct {
 		Tokens []apiToken `yaml:"tokens"`
 	} `yaml:"api"`
 
+	TLS     serverTLS      `yaml:"tls"`
 	Sources []sourceConfig `yaml:"sources"`
 	Ingest  struct {
 		TrustedProxies     []string      `yaml:"trusted_proxies"`
@@ -180,9 +181,5 @@ func present(values ...string) (list []string) {
 
 // hookURL is what a person pastes into BotHelp.
 func (c *config) hookURL(s sourceConfig) string {
-	base := strings.TrimRight(c.PublicURL, "/")
-	if base == "" {
-		base = "http://" + c.IngestAddr
-	}
-	return base + "/hooks/" + s.Name + "/" + s.Token
+	return c.baseURL() + "/hooks/" + s.Name + "/" + s.Token
 }

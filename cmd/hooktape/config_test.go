@@ -60,6 +60,9 @@ func TestExampleHasEveryKey(t *testing.T) {
 	if want.Ingest.TrustedProxies == nil {
 		want.Ingest.TrustedProxies = got.Ingest.TrustedProxies
 	}
+	if len(got.TLS.Autocert) == 0 {
+		want.TLS.Autocert = got.TLS.Autocert
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("the example does not show the defaults:\n got %+v\nwant %+v", got, want)
 	}
@@ -189,5 +192,14 @@ func TestSafeShowsWhatATerminalWouldObey(t *testing.T) {
 	}
 	if got := safeText("a\n\tb\x1b"); got != "a\n\tb"+`\x1b` {
 		t.Errorf("safeText = %q", got)
+	}
+}
+
+// TestConfigThatSaysNothing is all defaults.
+func TestConfigThatSaysNothing(t *testing.T) {
+	for _, text := range []string{"", "\n  \n", "# nothing\n\n  # yet"} {
+		if got, err := parseConfig("c", []byte(text)); err != nil || !reflect.DeepEqual(got, defaultConfig()) {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
 	}
 }

@@ -31,13 +31,25 @@ func loadConfig(path string) (*config, error) {
 // parseConfig checks a configuration file's text; path is for the messages.
 func parseConfig(path string, data []byte) (*config, error) {
 	c := defaultConfig()
-	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.DisallowUnknownField()).Decode(c); err != nil && len(bytes.TrimSpace(data)) > 0 {
-		return nil, fmt.Errorf("%s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, false)))
+	if !saysNothing(data) { // which would be decoded as null, and take the defaults away
+		if err := yaml.NewDecoder(bytes.NewReader(data), yaml.DisallowUnknownField()).Decode(c); err != nil {
+			return nil, fmt.Errorf("%s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, false)))
+		}
 	}
 	if err := c.resolve(os.LookupEnv); err != nil {
 		return nil, at(path, data, err)
 	}
 	return c, nil
+}
+
+// saysNothing tells a file that is empty, or has nothing but comments.
+func saysNothing(data []byte) bool {
+	for line := range bytes.Lines(data) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+			return false
+		}
+	}
+	return true
 }
 
 // keyError is a fault of the value at a key, such as $.sources[0].name.
@@ -119,6 +131,7 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 			wrong("public_url", "must be a URL such as https://hooks.example.org")
 		}
 	}
+	c.TLS.check(check)
 	for i, p := range c.Ingest.TrustedProxies {
 		if _, err := netip.ParsePrefix(p); err != nil {
 			wrong(fmt.Sprintf("ingest.trusted_proxies[%d]", i), "%q is no network such as 10.0.0.0/8", p)

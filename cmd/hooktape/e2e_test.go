@@ -56,7 +56,7 @@ func (s *sink) count() int {
 // TestEndToEnd goes the whole way that a newcomer goes, on the real programs.
 func TestEndToEnd(t *testing.T) {
 	i := newInstance(t, "")
-	i.start("serve")
+	i.startReady("serve") // spans from before the tables are there are lost
 	url := i.hookURL()
 	token := url[strings.LastIndex(url, "/")+1:]
 
@@ -199,7 +199,7 @@ func assertDelivered(i *instance, target *sink, id uuid.UUID, body []byte) {
 func assertNoSecret(t *testing.T, i *instance, token string) {
 	t.Helper()
 	for line := range strings.Lines(i.output.String()) {
-		if strings.Contains(line, token) && !strings.Contains(line, "http://"+i.ingest+"/hooks/demo/") {
+		if strings.Contains(line, token) {
 			t.Errorf("the token is in the log: %s", line)
 		}
 	}

@@ -3,11 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"hooktape/event"
 	"hooktape/replay/api"
@@ -47,7 +44,7 @@ var errPaused = errors.New("the replay is paused")
 // follow shows a replay's progress until it is at its end or paused: a bar on a terminal, else a line now and then.
 // Ending the command does not end the replay.
 func follow(e *env, b backend, r event.Replay, asJSON bool) error {
-	f := follower{env: e, terminal: isTerminal(e), silent: asJSON, said: time.Now()}
+	f := follower{env: e, terminal: isTerminal(e.stdout), silent: asJSON, said: time.Now()}
 	err := b.Watch(e.ctx, r.ID, func(p api.Progress, lost error) error {
 		if lost != nil {
 			f.lost(lost)
@@ -116,11 +113,6 @@ func (f *follower) clear() {
 	if f.terminal && !f.silent {
 		fmt.Fprint(f.stdout, "\r\x1b[K")
 	}
-}
-
-func isTerminal(e *env) bool {
-	file, ok := e.stdout.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 func finish(e *env, r event.Replay, asJSON bool) error {

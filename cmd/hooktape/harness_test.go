@@ -63,6 +63,7 @@ type instance struct {
 	dir    string
 	dsn    string
 	db     *store.Store
+	old    string // another hooktape than this one; empty is this
 
 	command *exec.Cmd
 	output  *lockedBuffer
@@ -87,15 +88,24 @@ func newInstance(t *testing.T, dsn string) *instance {
 	return i
 }
 
-// start runs a long-lived subcommand and waits until its ingest answers.
-func (i *instance) start(args ...string) {
+// binary is the path of the hooktape to run.
+func (i *instance) binary() string {
 	i.t.Helper()
+	if i.old != "" {
+		return i.old
+	}
 	dir, err := programs()
 	if err != nil {
 		i.t.Fatal(err)
 	}
+	return filepath.Join(dir, "hooktape")
+}
+
+// start runs a long-lived subcommand and waits until its ingest answers.
+func (i *instance) start(args ...string) {
+	i.t.Helper()
 	i.output = &lockedBuffer{}
-	i.command = exec.Command(filepath.Join(dir, "hooktape"), args...)
+	i.command = exec.Command(i.binary(), args...)
 	i.command.Env, i.command.Stdout, i.command.Stderr = i.env, i.output, i.output
 	if err := i.command.Start(); err != nil {
 		i.t.Fatal(err)
@@ -107,6 +117,18 @@ func (i *instance) start(args ...string) {
 			return err
 		}
 		response.Body.Close()
+		return nil
+	})
+}
+
+// startReady is start for serve, and waits until the tables are there as well.
+func (i *instance) startReady(args ...string) {
+	i.t.Helper()
+	i.start(args...)
+	i.eventually(60*time.Second, "hooktape is ready", func() error {
+		if !strings.Contains(i.output.String(), "hooktape is ready") {
+			return errors.New("not yet")
+		}
 		return nil
 	})
 }
@@ -136,14 +158,10 @@ func (i *instance) stop() time.Duration {
 // cli runs a subcommand to its end and returns what it printed.
 func (i *instance) cli(args ...string) string {
 	i.t.Helper()
-	dir, err := programs()
-	if err != nil {
-		i.t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var stderr bytes.Buffer
-	command := exec.CommandContext(ctx, filepath.Join(dir, "hooktape"), args...)
+	command := exec.CommandContext(ctx, i.binary(), args...)
 	command.Env, command.Stderr = i.env, &stderr
 	out, err := command.Output()
 	if err != nil {
@@ -187,16 +205,25 @@ func (i *instance) post(url string, body []byte) string {
 // query asks ClickHouse over its HTTP interface, as curl would.
 func (i *instance) query(sql string) string {
 	i.t.Helper()
-	response, err := http.Post(strings.TrimSuffix(i.dsn, "/hooktape")+"/?database=hooktape", "", strings.NewReader(sql))
+	text, err := i.ask(sql)
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	defer response.Body.Close()
-	text, _ := io.ReadAll(response.Body)
-	if response.StatusCode != http.StatusOK {
-		i.t.Fatalf("%s: %s", sql, text)
+	return text
+}
+
+// ask is query where ClickHouse, or its tables, may not be there yet.
+func (i *instance) ask(sql string) (string, error) {
+	response, err := http.Post(strings.TrimSuffix(i.dsn, "/hooktape")+"/?database=hooktape", "", strings.NewReader(sql))
+	if err != nil {
+		return "", err
 	}
-	return string(text)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", sql, text)
+	}
+	return string(text), err
 }
 
 // eventually polls until check returns nil.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -62,24 +63,39 @@ func (c healthcheckCmd) Run(e *env) error {
 // maxProbeBody is more than any answer of a probe has.
 const maxProbeBody = 4096
 
-// ask returns nil when a probe is answered with 200.
+// ask returns nil when a probe is answered with 200. Plain HTTP comes first: a listener that wants TLS answers it with 400,
+// as no probe is answered, and is then asked in TLS.
 func ask(ctx context.Context, addr, path string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
-	if err != nil {
+	client := http.Client{Transport: ownTransport()}
+	status, said, err := get(ctx, client, "http://"+addr+path)
+	if err == nil && status == http.StatusBadRequest {
+		status, said, err = get(ctx, client, "https://"+addr+path)
+	}
+	if err != nil || status == http.StatusOK {
 		return err
 	}
-	// Without a proxy, whatever the environment says: this never leaves the machine.
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	return fmt.Errorf("%s is answered with %d %s: %s", path, status, http.StatusText(status), said)
+}
+
+func get(ctx context.Context, client http.Client, url string) (status int, said string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, "", err
+	}
 	response, err := client.Do(request)
 	if err != nil {
-		return err
+		return 0, "", err
 	}
 	defer response.Body.Close()
-	if response.StatusCode == http.StatusOK {
-		return nil
-	}
 	body, _ := io.ReadAll(io.LimitReader(response.Body, maxProbeBody))
-	return fmt.Errorf("%s is answered with %s: %s", path, response.Status, strings.TrimSpace(string(body)))
+	return response.StatusCode, strings.TrimSpace(string(body)), nil
+}
+
+// ownTransport speaks to the hooktape of this machine: without a proxy, whatever the environment says, for it never leaves
+// the machine. The certificate is not verified, for it is the public name's and not that of the address listened on, where
+// none but this machine's own programs can answer. An address as server name keeps any name out of the handshake.
+func ownTransport() *http.Transport {
+	return &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "127.0.0.1"}}
 }
 
 // localAddr is where this machine reaches what listens on addr: every address is also the loopback's.

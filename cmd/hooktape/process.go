@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -36,6 +38,7 @@ type process struct {
 
 	db        *store.Store
 	registry  *prometheus.Registry
+	tls       certificates // of the listeners; nil is plain HTTP
 	sources   atomic.Pointer[ingest.Sources]
 	endpoints atomic.Pointer[[]replay.Endpoint]
 	read      fileStamp       // the configuration file as it was at the start
@@ -77,6 +80,9 @@ func (p *process) run() (err error) {
 		return err
 	}
 
+	if p.tls, err = p.openTLS(accepting); err != nil {
+		return err
+	}
 	var flush []func(context.Context) error
 	if p.parts.ingest {
 		drain, err := p.startIngest(accepting, storing)
@@ -92,6 +98,9 @@ func (p *process) run() (err error) {
 		}
 		flush = append(flush, recorder.Flush)
 	}
+	if p.tls != nil {
+		accepting.run(p.tls.Run) // now that an authority finds the listener
+	}
 	accepting.run(p.watchConfig)
 	if err := p.startOps(accepting); err != nil {
 		return err
@@ -101,6 +110,7 @@ func (p *process) run() (err error) {
 		return err
 	}
 	storing.run(func(ctx context.Context) error { return p.migrate(ctx, engineUp) })
+	accepting.run(p.tellSystemd)
 
 	<-ctx.Done()
 	if errors.Is(context.Cause(ctx), context.Canceled) {
@@ -151,7 +161,11 @@ func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {
 	}
 	kind := func(source string) event.Kind { return p.sources.Load().Kind(source) }
 	drain := spool.NewDrain(events, ingest.NewSink(p.db, kind, p.log), p.cfg.drainLimits(), p.log)
-	server, err := ingest.NewServer(p.cfg.ingestOptions(), p.sources.Load(), events, lagOf(events, drain), p.log)
+	options := p.cfg.ingestOptions()
+	if p.tls != nil {
+		options.TLS = p.tls.Config()
+	}
+	server, err := ingest.NewServer(options, p.sources.Load(), events, lagOf(events, drain), p.log)
 	if err != nil {
 		return nil, err
 	}
@@ -197,9 +211,12 @@ func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, erro
 	if err != nil {
 		return nil, err
 	}
+	if p.cfg.TLS.API {
+		listener = tls.NewListener(listener, p.tls.Config())
+	}
 	storing.run(p.whenMigrated(recorder.Run))
 	accepting.run(p.whenMigrated(runner.Run))
-	accepting.run(func(ctx context.Context) error { return serveHTTP(ctx, listener, handler) })
+	accepting.run(func(ctx context.Context) error { return p.serveHTTP(ctx, listener, handler) })
 	return recorder, nil
 }
 
@@ -223,7 +240,7 @@ func (p *process) startOps(accepting *stage) error {
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	accepting.run(func(ctx context.Context) error { return serveHTTP(ctx, listener, mux) })
+	accepting.run(func(ctx context.Context) error { return p.serveHTTP(ctx, listener, mux) })
 	return nil
 }
 
@@ -284,8 +301,9 @@ func listen(addr, flag string) (net.Listener, error) {
 }
 
 // serveHTTP answers until ctx ends, and a moment longer, so that what is being made is made.
-func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+func (p *process) serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)}
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)

@@ -19,16 +19,17 @@ import (
 // cli is the whole command line. Every flag may also be given by its environment variable; a flag wins over the
 // environment, which wins over the configuration file.
 type cli struct {
-	Config        string `env:"HOOKTAPE_CONFIG" type:"path" placeholder:"FILE" help:"Configuration file (default: hooktape.yaml in the data directory)."`
-	Data          string `env:"HOOKTAPE_DATA" type:"path" default:"./data" placeholder:"DIR" help:"Directory of the spools, the embedded engine's files and the first configuration."`
-	IngestAddr    string `env:"HOOKTAPE_INGEST_ADDR" placeholder:"HOST:PORT" help:"Where BotHelp posts to (default: 127.0.0.1:8080)."`
-	APIAddr       string `name:"api-addr" env:"HOOKTAPE_API_ADDR" placeholder:"HOST:PORT" help:"Where the API answers (default: 127.0.0.1:8081)."`
-	OpsAddr       string `env:"HOOKTAPE_OPS_ADDR" placeholder:"HOST:PORT" help:"Where metrics (/metrics) and profiles (/debug/pprof) are; off unless set."`
-	ClickhouseDSN string `name:"clickhouse-dsn" env:"HOOKTAPE_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse to use, as clickhouse://user:password@host:9000/hooktape (default: the embedded engine)."`
-	EmbeddedAddr  string `env:"HOOKTAPE_EMBEDDED_ADDR" placeholder:"HOST:PORT" help:"Where the embedded engine answers (default: 127.0.0.1:8123)."`
-	APIURL        string `name:"api-url" env:"HOOKTAPE_API_URL" placeholder:"URL" help:"Ask the hooktape that answers here, such as http://127.0.0.1:8081, in place of the database (events, replay, endpoints)."`
-	APITokenFile  string `name:"api-token-file" env:"HOOKTAPE_API_TOKEN_FILE" type:"path" placeholder:"FILE" help:"File with the token for --api-url (default: $HOOKTAPE_API_TOKEN, else the configuration's first token)."`
-	LogFormat     string `env:"HOOKTAPE_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
+	Config        string           `env:"HOOKTAPE_CONFIG" type:"path" placeholder:"FILE" help:"Configuration file (default: hooktape.yaml in the data directory)."`
+	Data          string           `env:"HOOKTAPE_DATA" type:"path" default:"./data" placeholder:"DIR" help:"Directory of the spools, the embedded engine's files and the first configuration."`
+	IngestAddr    string           `env:"HOOKTAPE_INGEST_ADDR" placeholder:"HOST:PORT" help:"Where BotHelp posts to (default: 127.0.0.1:8080)."`
+	APIAddr       string           `name:"api-addr" env:"HOOKTAPE_API_ADDR" placeholder:"HOST:PORT" help:"Where the API answers (default: 127.0.0.1:8081)."`
+	OpsAddr       string           `env:"HOOKTAPE_OPS_ADDR" placeholder:"HOST:PORT" help:"Where metrics (/metrics) and profiles (/debug/pprof) are; off unless set."`
+	ClickhouseDSN string           `name:"clickhouse-dsn" env:"HOOKTAPE_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse to use, as clickhouse://user:password@host:9000/hooktape (default: the embedded engine)."`
+	EmbeddedAddr  string           `env:"HOOKTAPE_EMBEDDED_ADDR" placeholder:"HOST:PORT" help:"Where the embedded engine answers (default: 127.0.0.1:8123)."`
+	APIURL        string           `name:"api-url" env:"HOOKTAPE_API_URL" placeholder:"URL" help:"Ask the hooktape that answers here, such as http://127.0.0.1:8081, in place of the database (events, replay, endpoints)."`
+	APITokenFile  string           `name:"api-token-file" env:"HOOKTAPE_API_TOKEN_FILE" type:"path" placeholder:"FILE" help:"File with the token for --api-url (default: $HOOKTAPE_API_TOKEN, else the configuration's first token)."`
+	Version       kong.VersionFlag `help:"Print version, commit, Go and the pinned version of the embedded ClickHouse engine, a line each."`
+	LogFormat     string           `env:"HOOKTAPE_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
 
 	Serve      serveCmd      `cmd:"" help:"Run everything in one process; with the embedded ClickHouse engine when no DSN is set."`
 	Ingest     ingestCmd     `cmd:"" help:"Take webhooks and bring them to ClickHouse."`
@@ -41,6 +42,7 @@ type cli struct {
 	Migrate    migrateCmd    `cmd:"" help:"Create or update the tables in ClickHouse."`
 	Dashboards dashboardsCmd `cmd:"" help:"What Grafana shows of it all: push it to a Grafana, or write it to files."`
 
+	Doctor      doctorCmd      `cmd:"" help:"Look whether all that hooktape needs is well, and say what to do where it is not."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running hooktape how it is, for containers and service managers."`
 }
 
@@ -62,7 +64,7 @@ func (c exitCode) Error() string { return fmt.Sprintf("exit %d", int(c)) }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("hooktape"), kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
+	parser, err := kong.New(&c, kong.Name("hooktape"), kong.Vars{"version": versionText()}, kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
 		kong.Description("hooktape is a flight recorder for BotHelp webhooks: it keeps every request as it came, and sends any of them again."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), kong.UsageOnError())
 	if err != nil {

@@ -40,10 +40,12 @@ func (e *env) runParts(which parts) error {
 // sampleBody is BotHelp's own example of a flow webhook, shortened.
 const sampleBody = `{"created_at":1499947711,"name":"John Wick","email":"john@gmail.com","phone":"+14123456789","conversations_count":10,"profile_link":"https://fb.com/1941325716136721","user_id":"1234567890","bothelp_user_id":"47659","utm_source":"VK","utm_medium":"social_cpc","age":"21"}`
 
+// printBanner says where everything is. A hook URL has its token in it: it is shown when it is new, and to a person only,
+// for what goes to a file or a journal stays there.
 func (e *env) printBanner(cfg *config, written bool) {
 	out := e.stdout
 	fmt.Fprintf(out, "\nhooktape is ready. Ctrl-C stops it; nothing is lost.\n\n")
-	fmt.Fprintf(out, "  webhooks    http://%s\n  API         http://%s\n", cfg.IngestAddr, cfg.APIAddr)
+	fmt.Fprintf(out, "  webhooks    %s://%s\n  API         %s://%s\n", cfg.scheme(), cfg.IngestAddr, cfg.apiScheme(), cfg.APIAddr)
 	if cfg.embedded() {
 		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded)\n", cfg.Embedded.Addr)
 	}
@@ -57,6 +59,10 @@ func (e *env) printBanner(cfg *config, written bool) {
 	fmt.Fprintf(out, "  config      %s%s\n", e.cli.configPath(), note)
 	if len(cfg.Sources) == 0 {
 		fmt.Fprintf(out, "\nNo source yet: `hooktape sources add NAME` makes one.\n")
+		return
+	}
+	if !written || !isTerminal(out) {
+		fmt.Fprintf(out, "\n`hooktape sources` shows the hook URLs, which are secret.\n\n")
 		return
 	}
 	first := cfg.hookURL(cfg.Sources[0])

@@ -37,11 +37,12 @@ func TestSimulateLive(t *testing.T) {
 	if r.All.Events < 150 || r.All.Events > 1500 {
 		t.Errorf("%d requests in 8 s at 60 a second", r.All.Events)
 	}
-	i.eventually(30*time.Second, "all is stored", func() error {
-		if got := strings.TrimSpace(i.query("SELECT count() FROM events")); got != fmt.Sprint(r.All.Events) {
-			return fmt.Errorf("%s events stored, %d posted", got, r.All.Events)
+	i.eventually(60*time.Second, "all is stored", func() error { // on a busy machine the engine comes later than the last webhook
+		got, err := i.ask("SELECT count() FROM events")
+		if err == nil && strings.TrimSpace(got) != fmt.Sprint(r.All.Events) {
+			err = fmt.Errorf("%s events stored, %d posted", got, r.All.Events)
 		}
-		return nil
+		return err
 	})
 	for verdict, n := range r.All.Verdicts {
 		assertNumber(i, verdict, "SELECT count() FROM events WHERE verdict = '"+verdict+"'", n)

@@ -55,6 +55,7 @@ type targets struct {
 	sources      simulate.Sources
 	urls         map[string]string // by source
 	signingToken string
+	own          bool // the hooktape of this machine
 }
 
 // targets finds sources for the account's flows and its chat.
@@ -79,13 +80,13 @@ func (c simulateCmd) targets(e *env) (to targets, err error) {
 	if first < 0 {
 		return to, errors.New("there is no source to post to; `hooktape sources add NAME` makes one")
 	}
-	to.urls = map[string]string{}
+	to.urls, to.own = map[string]string{}, true
 	find := func(name string) sourceConfig {
 		source := cfg.Sources[first]
 		if i := slices.IndexFunc(cfg.Sources, func(s sourceConfig) bool { return s.Name == name }); i >= 0 {
 			source = cfg.Sources[i]
 		}
-		to.urls[source.Name] = "http://" + cfg.IngestAddr + "/hooks/" + source.Name + "/" + source.Token
+		to.urls[source.Name] = cfg.scheme() + "://" + cfg.IngestAddr + "/hooks/" + source.Name + "/" + source.Token
 		return source
 	}
 	chat := find(simulate.DefaultSources.Chat)
@@ -110,7 +111,10 @@ const posters = 16
 
 func newPoster(account *simulate.Account, to targets) *poster {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = posters
+	if to.own {
+		transport = ownTransport()
+	}
+	transport.MaxIdleConnsPerHost, transport.DisableKeepAlives = posters, false
 	return &poster{account: account, to: to, client: http.Client{Transport: transport, Timeout: 30 * time.Second}}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"hooktape/event"
 )
@@ -82,7 +83,7 @@ func (c sourcesAddCmd) Run(e *env) error {
 	return nil
 }
 
-// replaceFile puts a new text in place of a file, whole or not at all, with the old one's permissions.
+// replaceFile puts a new text in place of a file, whole or not at all, with the old one's permissions and owner.
 func replaceFile(path string, text []byte) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -98,6 +99,9 @@ func replaceFile(path string, text []byte) error {
 	}
 	if err := next.Chmod(info.Mode()); err != nil {
 		return err
+	}
+	if old, ok := info.Sys().(*syscall.Stat_t); ok {
+		_ = next.Chown(int(old.Uid), int(old.Gid)) // root can, and must: the service's user has to read it; others own it already
 	}
 	if err := next.Sync(); err != nil {
 		return err

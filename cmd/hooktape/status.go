@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -18,8 +19,12 @@ type status struct {
 }
 
 func newStatus(e *env) *status {
-	file, ok := e.stderr.(*os.File)
-	return &status{e: e, terminal: ok && term.IsTerminal(int(file.Fd())), last: time.Now()}
+	return &status{e: e, terminal: isTerminal(e.stderr), last: time.Now()}
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // show writes the line if it is time for it.

@@ -1,6 +1,13 @@
 package main
 
-import "runtime/debug"
+import (
+	"cmp"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"hooktape/cmd/embedded-clickhouse/pin"
+)
 
 // version is set by the linker for a release.
 var version string
@@ -10,11 +17,24 @@ func buildVersion() string {
 	if version != "" {
 		return version
 	}
+	if hash := buildCommit(); hash != "" {
+		return hash[:min(12, len(hash))]
+	}
+	return "dev"
+}
+
+// buildCommit is what Go has noted of the source; nothing when it was built without git.
+func buildCommit() string {
 	info, _ := debug.ReadBuildInfo()
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			return s.Value[:min(12, len(s.Value))]
+			return s.Value
 		}
 	}
-	return "dev"
+	return ""
+}
+
+// versionText is what --version prints: a line each, its name first.
+func versionText() string {
+	return fmt.Sprintf("version  %s\ncommit   %s\ngo       %s %s/%s\nengine   %s", buildVersion(), cmp.Or(buildCommit(), "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH, pin.Engine)
 }

@@ -64,13 +64,13 @@ type watched struct {
 	*instance
 	hook      string // up to the token
 	ops       string
-	collector *collector
+	collector *otlpSink
 	sink      *sink
 	parrot    string
 }
 
 func newWatched(t *testing.T) *watched {
-	w := &watched{instance: newInstance(t, ""), collector: newCollector(t), sink: newSink(t), parrot: newParrot(t), ops: freeAddr(t)}
+	w := &watched{instance: newInstance(t, ""), collector: newOTLPSink(t), sink: newSink(t), parrot: newParrot(t), ops: freeAddr(t)}
 	w.hook = "http://" + w.ingest + "/hooks/demo/"
 	w.dsn = strings.Replace(w.dsn, "http://", "http://default:"+enginePass+"@", 1)
 	w.configure("")
@@ -229,16 +229,16 @@ func (w *watched) scrape() string {
 	return string(page)
 }
 
-// collector takes OTLP over HTTP and keeps it as it came. What it is sent is not compressed, so that each text in it can
+// otlpSink takes OTLP over HTTP and keeps it as it came. What it is sent is not compressed, so that each text in it can
 // be found.
-type collector struct {
+type otlpSink struct {
 	*httptest.Server
 	mu     sync.Mutex
 	bodies map[string][]byte // by path
 }
 
-func newCollector(t *testing.T) *collector {
-	c := &collector{bodies: map[string][]byte{}}
+func newOTLPSink(t *testing.T) *otlpSink {
+	c := &otlpSink{bodies: map[string][]byte{}}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil || r.Header.Get("Content-Type") != "application/x-protobuf" || r.Header.Get("Content-Encoding") != "" {
@@ -252,7 +252,7 @@ func newCollector(t *testing.T) *collector {
 	return c
 }
 
-func (c *collector) got(path string) []byte {
+func (c *otlpSink) got(path string) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return bytes.Clone(c.bodies[path])

@@ -5,10 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"hooktape/cmd/embedded-clickhouse/pin"
 )
 
 // Version is the engine's pinned version.
-const Version = "26.7.3-stable.1"
+const Version = pin.Engine
 
 // build is the engine for one system.
 type build struct {

@@ -1,0 +1,133 @@
+package certificate
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/crypto/acme"
+	"golang.org/x/crypto/acme/autocert"
+	"golang.org/x/time/rate"
+)
+
+// ACMEOptions say whose certificates are wanted of whom.
+type ACMEOptions struct {
+	Domains []string
+	// Email is whom the authority tells about trouble; may be empty.
+	Email string
+	// DirectoryURL is the authority; empty is Let's Encrypt.
+	DirectoryURL string
+	// Cache is a directory for certificates and the account's key; it is made, for its owner alone.
+	Cache  string
+	Logger *slog.Logger
+}
+
+// ACME gets certificates from an authority, and renews them in time. The authority checks the domain by a handshake with
+// the listener itself (TLS-ALPN-01, at port 443 of the domain), or by a request to Handler (HTTP-01, at its port 80).
+type ACME struct {
+	manager *autocert.Manager
+	options ACMEOptions
+	own     *tls.Certificate
+}
+
+// NewACME asks for nothing yet; Run does. It accepts the authority's terms of service.
+func NewACME(o ACMEOptions) (*ACME, error) {
+	own, err := selfSigned()
+	if err != nil {
+		return nil, err
+	}
+	return &ACME{options: o, own: own, manager: &autocert.Manager{
+		Prompt: autocert.AcceptTOS, Cache: autocert.DirCache(o.Cache), HostPolicy: autocert.HostWhitelist(o.Domains...), Email: o.Email,
+		Client: &acme.Client{DirectoryURL: o.DirectoryURL, UserAgent: "hooktape"},
+	}}, nil
+}
+
+// Config is what a listener needs. Who names no host could not check a certificate anyway and gets one that we sign
+// ourselves: so this machine's health checks need no authority, and scanners of addresses learn no name.
+func (a *ACME) Config() *tls.Config {
+	return config(func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if hello.ServerName == "" {
+			return a.own, nil
+		}
+		return a.manager.GetCertificate(hello)
+	}, acme.ALPNProto)
+}
+
+// Handler answers the authority's requests, and leaves the others to next.
+func (a *ACME) Handler(next http.Handler) http.Handler {
+	inner := a.manager.HTTPHandler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// An authority of one's own may ask at another port than 80; the manager compares the whole of Host with the domains.
+		if host, _, err := net.SplitHostPort(r.Host); err == nil {
+			r.Host = host
+		}
+		inner.ServeHTTP(w, r)
+	})
+}
+
+const (
+	acmeLook = time.Hour
+	// acmeRetry keeps below the five failures an hour after which Let's Encrypt does not listen for a while: a try may be two.
+	acmeRetry = 30 * time.Minute
+)
+
+// Run gets the certificates at once rather than during the first webhook's handshake, and says what is wrong with them,
+// until ctx ends.
+func (a *ACME) Run(ctx context.Context) error {
+	daily := rate.Sometimes{First: 1, Interval: 24 * time.Hour}
+	for {
+		wait := make(chan time.Duration, 1)
+		go func() { wait <- a.obtain(&daily) }() // has no context, and may take minutes that an end need not wait for
+		select {
+		case next := <-wait:
+			select {
+			case <-time.After(next):
+			case <-ctx.Done():
+				return nil
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// obtain looks at each domain's certificate, which gets it where it is not there, and returns when to look again.
+func (a *ACME) obtain(daily *rate.Sometimes) time.Duration {
+	again := acmeLook
+	for _, domain := range a.options.Domains {
+		// As a client of today asks, so that it is the ECDSA certificate, which all of them can use.
+		pair, err := a.manager.GetCertificate(&tls.ClientHelloInfo{ServerName: domain, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}})
+		if err != nil {
+			again = acmeRetry
+			a.options.Logger.Error("there is no certificate yet: senders cannot deliver to this domain", "domain", domain, "error", err, "again", acmeRetry)
+			continue
+		}
+		a.options.Logger.Debug("the certificate is there", "domain", domain, "expires", pair.Leaf.NotAfter)
+		warnNearEnd(a.options.Logger, daily, pair, domain)
+	}
+	return again
+}
+
+// Cached is the certificate of a domain that an ACME keeps in its cache; fs.ErrNotExist when it has none yet.
+func Cached(cache, domain string) (*x509.Certificate, error) {
+	rest, err := os.ReadFile(filepath.Join(cache, domain))
+	if err != nil {
+		return nil, err
+	}
+	for block := (*pem.Block)(nil); ; {
+		if block, rest = pem.Decode(rest); block == nil {
+			return nil, fmt.Errorf("%s has no certificate", filepath.Join(cache, domain))
+		}
+		if block.Type == "CERTIFICATE" {
+			return x509.ParseCertificate(block.Bytes)
+		}
+	}
+}

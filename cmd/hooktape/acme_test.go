@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const acmeDomain = "hooks.example.org"
+
+// authority is Pebble, the small ACME server of Let's Encrypt, with a DNS of its own in which every name is this machine.
+type authority struct {
+	i          *instance
+	directory  string
+	management string
+	trust      *http.Client
+	stop       func()
+}
+
+// newAuthority starts one that checks domains at the given ports.
+func newAuthority(i *instance, tlsAddr, httpAddr string) *authority {
+	t, dir := i.t, i.t.TempDir()
+	t.Helper()
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "tool")
+	build.Dir = "../../proof/acme"
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build Pebble: %v\n%s", err, out)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AddCert(writePair(t, dir, 1, time.Now().Add(24*time.Hour)))
+	a := &authority{i: i, directory: freeAddr(t), management: freeAddr(t), trust: &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: trusted}, DisableKeepAlives: true}}}
+	dns := freeAddr(t)
+	writeFile(t, filepath.Join(dir, "pebble.json"), fmt.Sprintf(`{"pebble": {"listenAddress": %q, "managementListenAddress": %q, "certificate": %q, "privateKey": %q,
+		"tlsPort": %s, "httpPort": %s, "retryAfter": {"authz": 1, "order": 1}, "profiles": {"default": {"description": "90 days", "validityPeriod": 7776000}}}}`,
+		a.directory, a.management, dir+"/cert.pem", dir+"/key.pem", portOf(t, tlsAddr), portOf(t, httpAddr)))
+	i.run(filepath.Join(dir, "pebble-challtestsrv"), "-dnsserver", dns, "-management", freeAddr(t), "-defaultIPv6", "", "-doh", "", "-http01", "", "-https01", "", "-tlsalpn01", "")
+	a.stop = i.run(filepath.Join(dir, "pebble"), "-config", filepath.Join(dir, "pebble.json"), "-dnsserver", dns)
+	i.env = append(i.env, "SSL_CERT_FILE="+filepath.Join(dir, "cert.pem")) // hooktape trusts the authority's own listener by it
+	i.eventually(20*time.Second, "Pebble answers", func() error {
+		response, err := a.trust.Get("https://" + a.directory + "/dir")
+		if err == nil {
+			response.Body.Close()
+		}
+		return err
+	})
+	return a
+}
+
+// root is what its certificates are checked by.
+func (a *authority) root() *x509.CertPool {
+	a.i.t.Helper()
+	response, err := a.trust.Get("https://" + a.management + "/roots/0")
+	if err != nil {
+		a.i.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(response.Body)
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		a.i.t.Fatalf("no root: %s", text)
+	}
+	return pool
+}
+
+// run starts a program that ends with the test, or when stop is called.
+func (i *instance) run(name string, args ...string) (stop func()) {
+	i.t.Helper()
+	command := exec.Command(name, args...)
+	command.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1")
+	if err := command.Start(); err != nil {
+		i.t.Fatal(err)
+	}
+	stop = func() {
+		if command.ProcessState == nil {
+			_ = command.Process.Kill()
+			_ = command.Wait()
+		}
+	}
+	i.t.Cleanup(stop)
+	return stop
+}
+
+func portOf(t *testing.T, addr string) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// TestACME gets a certificate of a real authority, by a handshake with the listener and by a request to http_addr, before
+// the first webhook comes; keeps it; and serves it at once after a restart without the authority.
+func TestACME(t *testing.T) {
+	for _, challenge := range []string{"tls-alpn-01", "http-01"} {
+		t.Run(challenge, func(t *testing.T) {
+			i := newInstance(t, "http://127.0.0.1:1/hooktape") // ClickHouse is not needed to take webhooks
+			plain, tlsPort := freeAddr(t), i.ingest
+			if challenge == "http-01" {
+				tlsPort = freeAddr(t) // where nobody listens, so that only the other way is left
+			}
+			a := newAuthority(i, tlsPort, plain)
+			writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), fmt.Sprintf("sources:\n  - {name: demo, token: a-token-of-this-test}\ntls:\n  autocert: [%s]\n"+
+				"  email: admin@example.org\n  directory_url: https://%s/dir\n  http_addr: %s\n", acmeDomain, a.directory, plain))
+			i.start("ingest")
+			url := i.hookURL()
+			if want := "https://" + acmeDomain + ":" + portOf(t, i.ingest) + "/hooks/demo/"; !strings.HasPrefix(url, want) {
+				t.Fatalf("the hook URL is %s, want %s…", url, want)
+			}
+			i.eventually(30*time.Second, "the certificate is there before anyone asks for it", func() error {
+				_, err := os.Stat(filepath.Join(i.dir, "autocert", acmeDomain))
+				return err
+			})
+			root := a.root()
+			assertTaken(i, url, root)
+			assertSentOn(i, plain, url)
+			if info, err := os.Stat(filepath.Join(i.dir, "autocert")); err != nil || info.Mode().Perm() != 0o700 {
+				t.Errorf("the cache is %v, %v; want it to be its owner's alone", info.Mode(), err)
+			}
+			i.stop()
+			a.stop()
+			i.start("ingest")
+			assertTaken(i, url, root)
+			if got := i.cli("healthcheck"); got != "ingest: ok\n" {
+				t.Errorf("healthcheck says %q", got)
+			}
+			i.stop()
+		})
+	}
+}
+
+// assertTaken posts as BotHelp does: to the domain's name, whose certificate it checks.
+func assertTaken(i *instance, url string, root *x509.CertPool) {
+	i.t.Helper()
+	sender := newSender(url, root, 2, false)
+	sender.client.Transport.(*http.Transport).DialContext = toThisMachine
+	if err := sender.post(); err != nil {
+		i.t.Error(err)
+	}
+}
+
+// toThisMachine is what DNS would do.
+func toThisMachine(ctx context.Context, network, addr string) (net.Conn, error) {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+}
+
+// assertSentOn: who comes by plain HTTP is sent to the same hook by https, with method and body.
+func assertSentOn(i *instance, plain, url string) {
+	i.t.Helper()
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	defer client.CloseIdleConnections()
+	response, err := client.Post("http://"+plain+url[strings.Index(url, "/hooks/"):]+"/start?a=b", "application/json", strings.NewReader("{}"))
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	response.Body.Close()
+	if got := response.Header.Get("Location"); response.StatusCode != http.StatusPermanentRedirect || got != url+"/start?a=b" {
+		i.t.Errorf("answered %s, Location %q", response.Status, got)
+	}
+	if said := i.output.String(); !strings.Contains(said, "a webhook came by plain HTTP") || strings.Contains(said, "a-token-of-this-test") {
+		i.t.Errorf("the log says\n%s", said)
+	}
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+)
+
+const (
+	readyPoll  = 100 * time.Millisecond
+	healthWait = 5 * time.Second
+)
+
+// tellSystemd tells the service manager that has started us, if it wants to know (sd_notify(3)):
+//
+//   - READY when everything answers: the hooks alone, for these wait for nothing; what delivers, when the tables are there.
+//   - WATCHDOG as long as /healthz does, on each of our listeners: a process that answers nobody is started again.
+//   - STOPPING when it ends.
+func (p *process) tellSystemd(ctx context.Context) error {
+	if asked, err := daemon.SdNotify(false, "STATUS=Starting"); !asked {
+		if err != nil {
+			p.log.Warn("the service manager cannot be told how it goes", "error", err)
+		}
+		return nil
+	}
+	if p.untilReady(ctx) {
+		_, _ = daemon.SdNotify(false, daemon.SdNotifyReady+"\nSTATUS=Everything answers")
+		p.pat(ctx)
+	}
+	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping+"\nSTATUS=Stopping; nothing is lost")
+	return nil
+}
+
+// untilReady returns false when ctx ends first.
+func (p *process) untilReady(ctx context.Context) bool {
+	if p.parts.replay {
+		_, _ = daemon.SdNotify(false, "STATUS=Waiting for ClickHouse; webhooks, if they are taken here, are taken")
+		select {
+		case <-p.migrated:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	for p.healthy(ctx, healthWait) != nil {
+		select {
+		case <-time.After(readyPoll):
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// pat keeps the watchdog quiet until ctx ends. It looks three times in its span, so that one slow answer is no end.
+func (p *process) pat(ctx context.Context) {
+	span, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || span == 0 {
+		<-ctx.Done()
+		return
+	}
+	tick := time.NewTicker(span / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if err := p.healthy(ctx, span/3); err == nil {
+			_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
+		} else if ctx.Err() == nil {
+			p.log.Error("not healthy; the watchdog is not told otherwise", "error", err)
+		}
+	}
+}
+
+// healthy asks the process's own listeners, as `hooktape healthcheck` does from outside.
+func (p *process) healthy(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var ill []error
+	for _, part := range []struct {
+		here       bool
+		name, addr string
+	}{{p.parts.ingest, "ingest", p.cfg.IngestAddr}, {p.parts.replay, "API", p.cfg.APIAddr}} {
+		if !part.here {
+			continue
+		}
+		if err := ask(ctx, localAddr(part.addr), "/healthz"); err != nil {
+			ill = append(ill, fmt.Errorf("%s: %w", part.name, err))
+		}
+	}
+	return errors.Join(ill...)
+}

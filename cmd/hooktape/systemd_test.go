@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"hooktape/internal/enginetest"
+)
+
+// serviceManager is what a process is told by: systemd's end of its notify socket.
+type serviceManager struct {
+	i    *instance
+	mu   sync.Mutex
+	said []string
+}
+
+// newServiceManager makes an instance a service with a watchdog of that span.
+func newServiceManager(i *instance, watchdog time.Duration) *serviceManager {
+	i.t.Helper()
+	dir, err := os.MkdirTemp("", "n") // a socket's path must be short
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	path := filepath.Join(dir, "notify")
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	i.t.Cleanup(func() {
+		socket.Close()
+		os.RemoveAll(dir)
+	})
+	m := &serviceManager{i: i}
+	i.env = append(i.env, "NOTIFY_SOCKET="+path, fmt.Sprintf("WATCHDOG_USEC=%d", watchdog.Microseconds()))
+	go func() {
+		for buffer := make([]byte, 4096); ; {
+			n, err := socket.Read(buffer)
+			if err != nil {
+				return
+			}
+			m.mu.Lock()
+			m.said = append(m.said, strings.Split(string(buffer[:n]), "\n")...)
+			m.mu.Unlock()
+		}
+	}()
+	return m
+}
+
+func (m *serviceManager) count(word string) (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, line := range m.said {
+		if line == word {
+			n++
+		}
+	}
+	return n
+}
+
+// hears waits until a word has been said so many times.
+func (m *serviceManager) hears(word string, times int) {
+	m.i.t.Helper()
+	m.i.eventually(30*time.Second, word, func() error {
+		if n := m.count(word); n < times {
+			return fmt.Errorf("said %d times, want %d", n, times)
+		}
+		return nil
+	})
+}
+
+// TestWatchdog: the ingest is ready without ClickHouse; its watchdog is patted while it answers, and not while it does not.
+func TestWatchdog(t *testing.T) {
+	i := newInstance(t, "http://127.0.0.1:1/hooktape")
+	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), "sources:\n  - {name: demo, token: a-token-of-this-test}\ningest: {max_connections: 1}\n")
+	m := newServiceManager(i, 300*time.Millisecond)
+	i.start("ingest")
+	m.hears("READY=1", 1)
+	m.hears("WATCHDOG=1", 3)
+
+	// Whoever holds the only place there is, makes it deaf.
+	http.DefaultClient.CloseIdleConnections()
+	var only net.Conn
+	i.eventually(20*time.Second, "nobody else is answered", func() (err error) {
+		if only, err = net.Dial("tcp", i.ingest); err != nil {
+			return err
+		}
+		client := http.Client{Timeout: 200 * time.Millisecond, Transport: &http.Transport{DisableKeepAlives: true}}
+		response, err := client.Get("http://" + i.ingest + "/healthz")
+		if err != nil {
+			return nil
+		}
+		response.Body.Close()
+		only.Close()
+		return errors.New("it answers")
+	})
+	i.eventually(20*time.Second, "the process knows", func() error {
+		if !strings.Contains(i.output.String(), "not healthy; the watchdog is not told otherwise") {
+			return errors.New("the log does not say so")
+		}
+		return nil
+	})
+	deaf, looked := m.count("WATCHDOG=1"), strings.Count(i.output.String(), "not healthy")
+	i.eventually(20*time.Second, "it looks again", func() error {
+		if strings.Count(i.output.String(), "not healthy") < looked+3 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	if now := m.count("WATCHDOG=1"); now != deaf {
+		t.Errorf("patted %d times while it is deaf", now-deaf)
+	}
+	only.Close()
+	m.hears("WATCHDOG=1", deaf+2)
+	i.stop()
+	m.hears("STOPPING=1", 1)
+}
+
+// TestReadiness: what delivers is ready when the tables are there, and takes webhooks before.
+func TestReadiness(t *testing.T) {
+	engine := enginetest.Start(t)
+	i := newInstance(t, engine.DSN("hooktape"))
+	m := newServiceManager(i, 0)
+	engine.Kill()
+	i.start("serve")
+	i.post(i.hookURL(), []byte("{}"))
+	m.hears("STATUS=Waiting for ClickHouse; webhooks, if they are taken here, are taken", 1)
+	if m.count("READY=1") > 0 {
+		t.Error("it is ready without tables")
+	}
+	engine.Restart()
+	m.hears("READY=1", 1)
+	if got := i.cli("healthcheck"); got != "ingest: ok\nAPI: ok\n" {
+		t.Errorf("it said that it is ready, and healthcheck says %q", got)
+	}
+	i.stop()
+	m.hears("STOPPING=1", 1)
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// writePair writes cert.pem and key.pem of 127.0.0.1 into a directory.
+func writePair(t *testing.T, dir string, serial int64, ends time.Time) *x509.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: ends.Add(-90 * 24 * time.Hour), NotAfter: ends,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"hooks.example.org"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "cert.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	writeFile(t, filepath.Join(dir, "key.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newTLSInstance is an instance with a certificate, and what its clients must trust.
+func newTLSInstance(t *testing.T, more string) (i *instance, trusted *x509.CertPool) {
+	t.Helper()
+	i = newInstance(t, "http://127.0.0.1:1/hooktape") // ClickHouse is not needed to take webhooks
+	trusted = x509.NewCertPool()
+	trusted.AddCert(writePair(t, i.dir, 1, time.Now().Add(90*24*time.Hour)))
+	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), fmt.Sprintf("sources:\n  - {name: demo, token: a-token-of-this-test}\ntls:\n  cert: %[1]s/cert.pem\n  key: %[1]s/key.pem\n%[2]s", i.dir, more))
+	return i, trusted
+}
+
+// sender posts on and on, and tells what went wrong.
+type sender struct {
+	client *http.Client
+	url    string
+	proto  int
+	mu     sync.Mutex
+	serial int64 // of the certificate that was shown last
+	posted int
+}
+
+func newSender(url string, trusted *x509.CertPool, proto int, keepAlive bool) *sender {
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}, ForceAttemptHTTP2: proto == 2, DisableKeepAlives: !keepAlive}
+	return &sender{client: &http.Client{Transport: transport, Timeout: 20 * time.Second}, url: url, proto: proto}
+}
+
+func (s *sender) post() error {
+	response, err := s.client.Post(s.url, "application/json", strings.NewReader(`{"user_id":1}`))
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, response.Body)
+	if response.StatusCode != http.StatusOK || response.ProtoMajor != s.proto {
+		return fmt.Errorf("answered %s %s", response.Proto, response.Status)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.serial, s.posted = response.TLS.PeerCertificates[0].SerialNumber.Int64(), s.posted+1
+	return nil
+}
+
+func (s *sender) shown() (serial int64, posted int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.serial, s.posted
+}
+
+func (s *sender) run(ctx context.Context) error {
+	defer s.client.CloseIdleConnections()
+	for ctx.Err() == nil {
+		if err := s.post(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestTLSReload: the certificate changes under requests in flight, by HTTP/1.1 and HTTP/2, on connections old and new, and
+// none of them is lost; a broken one is refused and said.
+func TestTLSReload(t *testing.T) {
+	i, trusted := newTLSInstance(t, "")
+	i.start("ingest")
+	url := i.hookURL()
+	if want := "https://" + i.ingest + "/hooks/demo/"; !strings.HasPrefix(url, want) {
+		t.Fatalf("the hook URL is %s, want %s…", url, want)
+	}
+	next := t.TempDir()
+	trusted.AddCert(writePair(t, next, 2, time.Now().Add(90*24*time.Hour)))
+	fresh := newSender(url, trusted, 1, false)
+	senders := []*sender{newSender(url, trusted, 1, true), newSender(url, trusted, 2, true), fresh, newSender(url, trusted, 2, false)}
+	ctx, stop := context.WithCancel(t.Context())
+	var sending sync.WaitGroup
+	for _, s := range senders {
+		sending.Go(func() {
+			if err := s.run(ctx); err != nil {
+				t.Errorf("HTTP/%d: %v", s.proto, err)
+			}
+		})
+	}
+	shows := func(serial int64) {
+		i.t.Helper()
+		i.eventually(20*time.Second, fmt.Sprintf("certificate %d is shown", serial), func() error {
+			if got, _ := fresh.shown(); got != serial {
+				return fmt.Errorf("it is %d", got)
+			}
+			return nil
+		})
+	}
+	shows(1)
+	move(t, next, i.dir)
+	shows(2)
+	writeFile(t, filepath.Join(i.dir, "cert.pem"), "nonsense")
+	i.eventually(20*time.Second, "the broken one is refused", func() error {
+		if said := i.output.String(); !strings.Contains(said, "the changed certificate is refused; the old one stays in force") || !strings.Contains(said, i.dir+"/cert.pem") {
+			return errors.New("the log does not say so")
+		}
+		return nil
+	})
+	_, posted := fresh.shown()
+	i.eventually(20*time.Second, "webhooks are taken on", func() error {
+		if _, now := fresh.shown(); now < posted+2 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	shows(2)
+	stop()
+	sending.Wait()
+	if got := i.cli("healthcheck", "--ready"); got != "ingest: ok\n" {
+		t.Errorf("healthcheck says %q", got)
+	}
+	i.stop()
+}
+
+// move puts the pair of one directory in place of another's, as certbot and others do: file by file.
+func move(t *testing.T, from, to string) {
+	t.Helper()
+	for _, name := range []string{"cert.pem", "key.pem"} {
+		if err := os.Rename(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestTLSListeners: TLS is the hooks' alone unless the API is to have it too, and the health check asks each as it is.
+func TestTLSListeners(t *testing.T) {
+	for name, c := range map[string]struct{ more, api string }{"the hooks alone": {"", "http"}, "the API too": {"  api: true\n", "https"}} {
+		t.Run(name, func(t *testing.T) {
+			i, trusted := newTLSInstance(t, c.more)
+			i.env = append(i.env, "HOOKTAPE_CLICKHOUSE_DSN=") // as serve, whose engine is ours
+			i.start("serve")
+			client := newSender("", trusted, 2, false).client
+			for _, url := range []string{"https://" + i.ingest + "/healthz", c.api + "://" + i.api + "/healthz"} {
+				i.eventually(20*time.Second, url, func() error {
+					response, err := client.Get(url)
+					if err != nil {
+						return err
+					}
+					response.Body.Close()
+					if response.StatusCode != http.StatusOK || (response.TLS != nil && response.ProtoMajor != 2) {
+						return fmt.Errorf("%s %s", response.Proto, response.Status)
+					}
+					return nil
+				})
+			}
+			if got := i.cli("healthcheck"); got != "ingest: ok\nAPI: ok\n" {
+				t.Errorf("healthcheck says %q", got)
+			}
+			i.cli("simulate", "--rate", "30", "--for", "2s") // fails when it is not answered as it should be
+			i.stop()
+			if said := i.output.String(); !strings.Contains(said, "webhooks    https://"+i.ingest) || !strings.Contains(said, "API         "+c.api+"://"+i.api) {
+				t.Errorf("the banner says\n%s", said)
+			}
+		})
+	}
+}
+
+// TestTLSFilesAtTheStart: what is wrong with them is one sentence with the path; that a certificate has expired keeps
+// nobody from taking webhooks.
+func TestTLSFilesAtTheStart(t *testing.T) {
+	i, _ := newTLSInstance(t, "")
+	refused := func(want string) {
+		t.Helper()
+		var stdout, stderr lockedBuffer
+		code := run(t.Context(), []string{"--data", i.dir, "--ingest-addr", i.ingest, "--clickhouse-dsn", i.dsn, "ingest"}, &stdout, &stderr)
+		if lines := strings.Count(stderr.String(), "\n"); code != 1 || lines != 1 || !strings.Contains(stderr.String(), want) {
+			t.Errorf("exit code %d, want 1 and %q:\n%s", code, want, stderr.String())
+		}
+	}
+	writeFile(t, filepath.Join(i.dir, "key.pem"), "nonsense")
+	refused("hooktape: tls: " + i.dir + "/cert.pem and " + i.dir + "/key.pem are no certificate and its key: ")
+	if err := os.Remove(filepath.Join(i.dir, "cert.pem")); err != nil {
+		t.Fatal(err)
+	}
+	refused("hooktape: tls: the certificate cannot be read: open " + i.dir + "/cert.pem: no such file or directory")
+
+	expired := writePair(t, i.dir, 3, time.Now().Add(-time.Hour))
+	i.start("ingest")
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	response, err := client.Post(i.hookURL(), "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK || response.TLS.PeerCertificates[0].SerialNumber.Cmp(expired.SerialNumber) != 0 {
+		t.Errorf("answered %s", response.Status)
+	}
+	if !strings.Contains(i.output.String(), "the certificate has expired") {
+		t.Errorf("the log does not say so:\n%s", i.output)
+	}
+	i.stop()
+}

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Health is what a look at ClickHouse tells. Nothing is changed by it, and nothing left behind.
+type Health struct {
+	Version string // of the server
+	User    string
+	// Ahead is how far the server's clock is before this machine's.
+	Ahead  time.Duration
+	Schema Schema
+	// Missing are rights that the program needs and the user has not, as GRANT names them.
+	Missing []string
+	// Settings are those of the user that stand against the program's promises, as name=value.
+	Settings []string
+}
+
+// Schema is how far the database's tables are; 0 is that there are none.
+type Schema struct{ At, Known int64 }
+
+// needed are the rights that migrations and the program's work take.
+var needed = []string{"SELECT", "INSERT", "ALTER", "CREATE TABLE", "CREATE VIEW"}
+
+// hinderingSettings: a user that only reads; deduplication switched off, without which a batch sent again is stored again;
+// asynchronous inserts that this program may not switch off.
+const hinderingSettings = `SELECT name || '=' || value AS Setting FROM system.settings
+	WHERE name = 'readonly' AND value != '0' OR name = 'insert_deduplicate' AND value = '0' OR name = 'async_insert' AND value = '1' AND readonly`
+
+// ClickHouse's codes for what is not there, or not understood.
+const (
+	codeUnknownTable    = 60
+	codeSyntax          = 62
+	codeUnknownDatabase = 81
+)
+
+// Health looks. It speaks to the server without naming the database, which may not be there yet.
+func (s *Store) Health(ctx context.Context) (h Health, err error) {
+	options := *s.options
+	options.Auth.Database = ""
+	conn, err := clickhouse.Open(&options)
+	if err != nil {
+		return h, explain("look at ClickHouse", err)
+	}
+	defer conn.Close()
+	if err := conn.Ping(ctx); err != nil { // so that connecting does not count as a clock's difference
+		return h, explain("look at ClickHouse", err)
+	}
+	begun, theirs := time.Now(), time.Time{}
+	if err := conn.QueryRow(ctx, "SELECT version(), currentUser(), now64(3, 'UTC')").Scan(&h.Version, &h.User, &theirs); err != nil {
+		return h, explain("look at ClickHouse", err)
+	}
+	h.Ahead = theirs.Sub(begun.Add(time.Since(begun) / 2))
+	database := quoteName(s.Database())
+	if h.Schema, err = schemaOf(ctx, conn, database); err != nil {
+		return h, explain("read the schema's version", err)
+	}
+	rights := needed
+	if h.Schema.At == 0 {
+		rights = append(rights, "CREATE DATABASE")
+	}
+	if h.Missing, err = missing(ctx, conn, database, rights); err != nil {
+		return h, explain("ask for rights", err)
+	}
+	var rows []struct{ Setting string }
+	err = conn.Select(ctx, &rows, hinderingSettings)
+	for _, row := range rows {
+		h.Settings = append(h.Settings, row.Setting)
+	}
+	return h, explain("read the user's settings", err)
+}
+
+func schemaOf(ctx context.Context, conn driver.Conn, database string) (is Schema, err error) {
+	if is.Known, err = newestMigration(); err != nil {
+		return is, err
+	}
+	err = conn.QueryRow(ctx, "SELECT max(version_id) FROM "+database+".goose_db_version").Scan(&is.At)
+	if hasCode(err, codeUnknownTable, codeUnknownDatabase) {
+		return is, nil
+	}
+	return is, err
+}
+
+func missing(ctx context.Context, conn driver.Conn, database string, rights []string) (list []string, err error) {
+	for _, right := range rights {
+		var granted uint8
+		err := conn.QueryRow(ctx, "CHECK GRANT "+right+" ON "+database+".*").Scan(&granted)
+		switch {
+		case hasCode(err, codeSyntax): // a server from before 24.10, which cannot be asked
+			return nil, nil
+		case err != nil:
+			return nil, err
+		case granted == 0:
+			list = append(list, right)
+		}
+	}
+	return list, nil
+}
+
+func hasCode(err error, codes ...int32) bool {
+	exception, ok := errors.AsType[*clickhouse.Exception](err)
+	return ok && slices.Contains(codes, exception.Code)
+}
+
+// newestMigration is the version that this program brings a database to.
+func newestMigration() (newest int64, err error) {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	for _, name := range names {
+		number, _, _ := strings.Cut(strings.TrimPrefix(name, "migrations/"), "_")
+		n, wrong := strconv.ParseInt(number, 10, 64)
+		if wrong != nil {
+			return 0, fmt.Errorf("migration %s: %w", name, wrong)
+		}
+		newest = max(newest, n)
+	}
+	return newest, err
+}
