@@ -133,7 +133,7 @@ func showEvent(w io.Writer, ev api.Event) {
 	for _, h := range ev.Request.Headers {
 		fmt.Fprintf(w, "%s: %s\n", safe(h.Name), safe(h.Value))
 	}
-	fmt.Fprintf(w, "\n%s\n", bodyText(ev.Request.Bytes()))
+	fmt.Fprintf(w, "\n%s\n", requestBody(ev.Request))
 	fmt.Fprintf(w, "\n--- read from it\n")
 	list := [][2]string{{"kind", string(ev.Kind)}}
 	for _, name := range api.DecodedNames {
@@ -158,6 +158,13 @@ func localText(name, value string) string {
 		return local(t)
 	}
 	return value
+}
+
+func requestBody(r *api.EventRequest) string {
+	if r.BodyGone {
+		return "(its body is past its retention; the SHA-256 of it was " + safe(r.BodySHA256) + ")"
+	}
+	return bodyText(r.Bytes())
 }
 
 // bodyText is a body for a terminal: as it is when it is text, else as a hex dump.
