@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Days is how long something is kept. The zero value says nothing, so that what is more general counts, and in the end
+// Days is how long something is kept. The zero value says nothing: then what is more general counts, and in the end
 // Forever.
 type Days uint32
 
@@ -33,7 +33,7 @@ func (d Days) String() string {
 type Retention struct {
 	Events   Days // whole events, and those in quarantine
 	Bodies   Days // their raw bodies; what was read from them and their hashes stay
-	Rejected Days // events that were not accepted; zero is as all others
+	Rejected Days // events that were not accepted, if that is shorter
 	Attempts Days // attempts, deliveries and replays that are at their end
 	Traces   Days
 	Sources  map[string]SourceRetention
@@ -46,7 +46,7 @@ type SourceRetention struct{ Events, Bodies Days }
 type keep struct {
 	all      Days
 	sources  map[string]Days // in place of all
-	rejected Days            // in place of both, for what was not accepted; zero is no difference
+	rejected Days            // at most, for what was not accepted
 }
 
 func (r Retention) events() keep {
@@ -92,7 +92,7 @@ func (k keep) String() string {
 	for _, name := range slices.Sorted(maps.Keys(k.sources)) {
 		text += ", " + name + " " + k.sources[name].String()
 	}
-	if k.rejected != 0 {
+	if finite(k.rejected) {
 		text += ", not accepted " + k.rejected.String()
 	}
 	return text
@@ -113,8 +113,8 @@ func (k keep) ttl(column string) string {
 		}
 		days = fmt.Sprintf("transform(source, [%s], [%s], %s)", strings.Join(names, ", "), strings.Join(each, ", "), days)
 	}
-	if k.rejected != 0 {
-		days = fmt.Sprintf("if(verdict = 'accepted', %s, %s)", days, k.rejected.sql())
+	if finite(k.rejected) {
+		days = fmt.Sprintf("least(%s, if(verdict = 'accepted', %d, %d))", days, Forever, k.rejected)
 	}
 	return fmt.Sprintf("%s + toIntervalDay(%s)", column, days)
 }
@@ -128,7 +128,7 @@ func quoteText(s string) string {
 
 var (
 	ttlForm     = regexp.MustCompile(`^\w+ \+ toIntervalDay\((.*)\)$`)
-	verdictForm = regexp.MustCompile(`^if\(verdict = 'accepted', (.*), (\d+)\)$`)
+	verdictForm = regexp.MustCompile(`^least\((.*), if\(verdict = 'accepted', \d+, (\d+)\)\)$`)
 	sourceForm  = regexp.MustCompile(`^transform\(source, \[(.*)\], \[(.*)\], (\d+)\)$`)
 )
 

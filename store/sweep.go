@@ -38,11 +38,9 @@ func (s *Store) Sweep(ctx context.Context, kept Days) (deliveries uint64, err er
 	return deliveries, explain("remove old replays", s.sweepReplays(ctx, cutoff))
 }
 
-// sweepReplays leaves alone a replay of which there is a delivery. Where nothing would go, it changes nothing.
+// sweepReplays changes nothing where nothing would go.
 func (s *Store) sweepReplays(ctx context.Context, cutoff time.Time) error {
-	at := quoteText(micros(cutoff))
-	old := fmt.Sprintf("updated_at < %[1]s AND id NOT IN (SELECT id FROM replays FINAL WHERE state NOT IN ('done', 'cancelled') OR updated_at >= %[1]s)"+
-		" AND id NOT IN (SELECT replay_id FROM deliveries)", at)
+	old := endedReplaysBefore(cutoff)
 	var n uint64
 	if err := s.conn.QueryRow(ctx, "SELECT count() FROM replays WHERE "+old).Scan(&n); err != nil || n == 0 {
 		return err
@@ -58,6 +56,12 @@ func endedBefore(cutoff time.Time) string {
 		" AND (replay_id, endpoint, event_received_at, event_id) NOT IN (SELECT replay_id, endpoint, event_received_at, event_id FROM deliveries FINAL"+
 		" WHERE event_received_at < %[1]s AND (updated_at >= %[1]s OR %[2]s))"+
 		" AND replay_id NOT IN (SELECT id FROM replays FINAL WHERE state NOT IN ('done', 'cancelled'))", at, openState)
+}
+
+// endedReplaysBefore is the condition for rows of replays that ended before a time and of which there is no delivery.
+func endedReplaysBefore(cutoff time.Time) string {
+	return fmt.Sprintf("updated_at < %[1]s AND id NOT IN (SELECT id FROM replays FINAL WHERE state NOT IN ('done', 'cancelled') OR updated_at >= %[1]s)"+
+		" AND id NOT IN (SELECT replay_id FROM deliveries)", quoteText(micros(cutoff)))
 }
 
 // sweepable is what of an endpoint's deliveries a sweep would remove.
