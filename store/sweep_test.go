@@ -40,7 +40,7 @@ func TestSweep(t *testing.T) {
 	deliver("crm", over.ID, 50, event.Pending, event.Failed)
 	open := deliver("crm", uuid.Nil, 60, event.Pending, event.Retrying)
 	kept := deliver("crm", uuid.Nil, 20, event.Pending, event.Delivered)
-	ofRunning := deliver("v2", running.ID, 50, event.Pending, event.Delivered)
+	ofRunning := deliver("v2", running.ID, 51, event.Pending, event.Delivered)
 	late := deliver("v2", uuid.Nil, 70, event.Pending) // paused for long, and delivered yesterday
 	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "v2", EventID: late.ID}, EventReceivedAt: late.ReceivedAt,
 		State: event.Delivered, Attempts: 1, UpdatedAt: now.AddDate(0, 0, -1)})

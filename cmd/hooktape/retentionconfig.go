@@ -1,12 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"strconv"
-	"strings"
-
-	"hooktape/store"
-)
+import "hooktape/store"
 
 // retentionConfig is retention in the configuration.
 type retentionConfig struct {
@@ -36,23 +30,4 @@ func (c *config) retention() store.Retention {
 		r.Sources[s.Name] = store.SourceRetention{Events: store.Days(s.Retention.Events), Bodies: store.Days(s.Retention.Bodies)}
 	}
 	return r
-}
-
-// days is a number of days, written as 90d, or forever.
-type days store.Days
-
-// UnmarshalYAML reads days.
-func (d *days) UnmarshalYAML(data []byte) error {
-	text := strings.Trim(strings.TrimSpace(string(data)), `"'`)
-	if text == "forever" {
-		*d = days(store.Forever)
-		return nil
-	}
-	digits, ok := strings.CutSuffix(text, "d")
-	n, err := strconv.ParseUint(digits, 10, 32)
-	if !ok || err != nil || n < 1 || n > uint64(store.MaxDays) {
-		return fmt.Errorf("%q is no number of days from 1d to %dd, nor forever", text, store.MaxDays)
-	}
-	*d = days(n)
-	return nil
 }
