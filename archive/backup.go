@@ -75,7 +75,7 @@ func backupTable(ctx context.Context, db *store.Store, dir, table string, progre
 		return f, err
 	}
 	for rows.Next() {
-		if err := w.WriteRow(rows, nil); err != nil {
+		if err := errors.Join(w.Scan(rows), w.Write()); err != nil {
 			return f, err
 		}
 		progress(table, w.Rows, total)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -40,15 +41,22 @@ func NewWriter(w io.Writer, table string, columns []store.Column) (*Writer, erro
 	return writer, nil
 }
 
-// WriteRow writes the row that rows stands at, unless skip says that it is not wanted.
-func (w *Writer) WriteRow(rows *store.Rows, skip func(row reflect.Value) bool) error {
+// Scan reads the row that rows stands at.
+func (w *Writer) Scan(rows *store.Rows) error {
 	w.value.SetZero()
-	if err := rows.Scan(w.dest...); err != nil {
-		return err
+	return rows.Scan(w.dest...)
+}
+
+// Value is a column's value in the row that Scan has read; nil where there is no such column.
+func (w *Writer) Value(column string) any {
+	if i := slices.Index(w.columns, column); i >= 0 {
+		return w.value.Field(i).Interface()
 	}
-	if skip != nil && skip(w.value) {
-		return nil
-	}
+	return nil
+}
+
+// Write writes the row that Scan has read.
+func (w *Writer) Write() error {
 	row := w.schema.Deconstruct(nil, w.value.Addr().Interface())
 	if _, err := w.file.WriteRows([]parquet.Row{row}); err != nil {
 		return fmt.Errorf("write Parquet: %w", err)

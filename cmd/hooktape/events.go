@@ -20,6 +20,8 @@ import (
 type eventsCmd struct {
 	List eventsListCmd `cmd:"" help:"List events, newest first."`
 	Show eventsShowCmd `cmd:"" help:"Show one event: the request as it came, what was read from it, and its deliveries."`
+
+	Export eventsExportCmd `cmd:"" help:"Write whole events to a file: ndjson, csv or parquet."`
 }
 
 type eventsListCmd struct {

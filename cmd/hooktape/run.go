@@ -40,6 +40,8 @@ type cli struct {
 	Migrate    migrateCmd    `cmd:"" help:"Create or update the tables in ClickHouse, and put the configured retention in force."`
 	Retention  retentionCmd  `cmd:"" help:"How long what is kept, and what is past that."`
 	Storage    storageCmd    `cmd:"" help:"How much room is taken, by table and source."`
+	Backup     backupCmd     `cmd:"" help:"Back everything up: to Parquet files, or by ClickHouse itself."`
+	Restore    restoreCmd    `cmd:"" help:"Restore a backup into an empty database."`
 	Dashboards dashboardsCmd `cmd:"" help:"What Grafana shows of it all: push it to a Grafana, or write it to files."`
 
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running hooktape how it is, for containers and service managers."`
