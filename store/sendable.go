@@ -8,7 +8,7 @@ import (
 )
 
 // openState is the condition that a delivery is not final; event.DeliveryState.Final says the same in Go.
-const openState = "state NOT IN ('delivered', 'failed', 'cancelled')"
+const openState = "(state NOT IN ('delivered', 'failed', 'cancelled'))"
 
 // original is the condition that an event is not the sender's own retry of an earlier one.
 const original = "duplicate_of = toUUID('00000000-0000-0000-0000-000000000000')"

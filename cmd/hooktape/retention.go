@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"time"
+
+	"hooktape/store"
 )
 
 const (
@@ -21,11 +24,17 @@ func (p *process) applyRetention(ctx context.Context) {
 	}
 }
 
-// sweep removes deliveries and replays that ended long ago, once a day. Of several processes that deliver one is enough.
+// sweep removes deliveries and replays that ended long ago. Of several processes that deliver one is enough.
 func (p *process) sweep(ctx context.Context) error {
-	if index, _, _ := p.cfg.shard(); index != 1 {
+	kept := p.cfg.retention().Attempts
+	if index, _, _ := p.cfg.shard(); index != 1 || kept == store.Forever {
 		return nil
 	}
+	return daily(ctx, p.log, func(ctx context.Context) (uint64, error) { return p.db.Sweep(ctx, kept) })
+}
+
+// daily sweeps once a day, for the first time when the process has found its feet.
+func daily(ctx context.Context, log *slog.Logger, sweep func(context.Context) (uint64, error)) error {
 	timer := time.NewTimer(sweepDelay)
 	defer timer.Stop()
 	for {
@@ -35,12 +44,12 @@ func (p *process) sweep(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		n, err := p.db.Sweep(ctx, p.cfg.retention().Attempts)
+		n, err := sweep(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			p.log.Warn("old deliveries cannot be removed now; it is tried again tomorrow", "error", err)
+			log.Warn("old deliveries cannot be removed now; it is tried again tomorrow", "error", err)
 		case n > 0:
-			p.log.Info("deliveries past their retention are removed", "deliveries", n)
+			log.Info("deliveries past their retention are removed", "deliveries", n)
 		}
 	}
 }
