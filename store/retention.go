@@ -28,7 +28,7 @@ func (d Days) String() string {
 	return fmt.Sprintf("%dd", uint32(d))
 }
 
-// Retention says how long rows are kept, counted from their receipt (attempts: from their beginning; deliveries and
+// Retention says how long rows are kept at least; they go in the night after. It counts from their receipt (attempts: from their beginning; deliveries and
 // replays: from their end; spans: from their start).
 type Retention struct {
 	Events   Days // whole events, and those in quarantine
@@ -100,7 +100,8 @@ func (k keep) String() string {
 
 // ttl is the expression after which a row or value expires; empty when none ever does. It is written as ClickHouse shows
 // it again, so that what is in force can be compared with what is wanted, and one expression serves all sources: a row
-// has one time of expiry.
+// has one time of expiry. That is a midnight, so that a part of the table is written anew once a day, for all that has
+// expired in it.
 func (k keep) ttl(column string) string {
 	if k.forever() {
 		return ""
@@ -116,7 +117,7 @@ func (k keep) ttl(column string) string {
 	if finite(k.rejected) {
 		days = fmt.Sprintf("least(%s, if(verdict = 'accepted', %d, %d))", days, Forever, k.rejected)
 	}
-	return fmt.Sprintf("%s + toIntervalDay(%s)", column, days)
+	return fmt.Sprintf("toStartOfDay(%s) + toIntervalDay(%s + 1)", column, days)
 }
 
 func (d Days) sql() string { return strconv.FormatUint(uint64(cmp.Or(d, Forever)), 10) }
@@ -127,7 +128,7 @@ func quoteText(s string) string {
 }
 
 var (
-	ttlForm     = regexp.MustCompile(`^\w+ \+ toIntervalDay\((.*)\)$`)
+	ttlForm     = regexp.MustCompile(`^toStartOfDay\(\w+\) \+ toIntervalDay\((.*) \+ 1\)$`)
 	verdictForm = regexp.MustCompile(`^least\((.*), if\(verdict = 'accepted', \d+, (\d+)\)\)$`)
 	sourceForm  = regexp.MustCompile(`^transform\(source, \[(.*)\], \[(.*)\], (\d+)\)$`)
 )

@@ -17,8 +17,10 @@ type Kept struct {
 	InForce     string    `json:"in_force"`
 	Rows        uint64    `json:"rows"` // of deliveries and replays each version
 	Oldest      time.Time `json:"oldest,omitzero"`
-	// Expired are rows past the retention in force, which the next merge (of deliveries and replays: the next sweep) removes.
+	// Expired are rows past the retention in force, which the next merges (of deliveries and replays: the next sweep) removes.
 	Expired uint64 `json:"expired"`
+	// ExpiredAsConfigured are those past what is configured: what it would remove if it were put in force now.
+	ExpiredAsConfigured uint64 `json:"expired_as_configured"`
 }
 
 // RetentionReport says what of a retention is in force, by table and source.
@@ -42,9 +44,9 @@ func (s *Store) keptOf(ctx context.Context, x expiring, r Retention) ([]Kept, er
 	}
 	wanted := x.of(r)
 	inForce, ours := parseTTL(ttl)
-	list, err := collect(ctx, s.patient, "look at "+x.String(), x.report(ttl), nil, func(rows driver.Rows, k *Kept) error {
+	list, err := collect(ctx, s.patient, "look at "+x.String(), x.report(ttl, wanted.ttl(x.since)), nil, func(rows driver.Rows, k *Kept) error {
 		k.What = x.String()
-		if err := rows.Scan(&k.Source, &k.NotAccepted, &k.Rows, &k.Oldest, &k.Expired); err != nil {
+		if err := rows.Scan(&k.Source, &k.NotAccepted, &k.Rows, &k.Oldest, &k.Expired, &k.ExpiredAsConfigured); err != nil {
 			return err
 		}
 		k.Oldest = zeroIfEpoch(k.Oldest)
@@ -61,7 +63,7 @@ func (s *Store) keptOf(ctx context.Context, x expiring, r Retention) ([]Kept, er
 }
 
 // report is a query with a row for each source, and one for what was not accepted; one row for tables without sources.
-func (x expiring) report(ttl string) string {
+func (x expiring) report(inForce, configured string) string {
 	source, refused, there := "''", "false", "true"
 	switch {
 	case x.table == "events" && x.column == "":
@@ -71,12 +73,16 @@ func (x expiring) report(ttl string) string {
 	case x.table == "quarantine":
 		source = "toString(source)"
 	}
-	expired := "false"
-	if ttl != "" {
-		expired = fmt.Sprintf("(%s) <= now()", ttl)
+	return fmt.Sprintf(`SELECT %s AS of, %s AS refused, countIf(%s AS there), toDateTime64(minIf(%s, there), 6, 'UTC'), countIf(there AND %s), countIf(there AND %s)
+		FROM %s GROUP BY of, refused ORDER BY refused, of`, source, refused, there, x.since, expired(inForce), expired(configured), x.table)
+}
+
+// expired is the condition that a row is past a time of expiry.
+func expired(ttl string) string {
+	if ttl == "" {
+		return "false"
 	}
-	return fmt.Sprintf(`SELECT %s AS of, %s AS refused, countIf(%s AS there), toDateTime64(minIf(%s, there), 6, 'UTC'), countIf(there AND %s)
-		FROM %s GROUP BY of, refused ORDER BY refused, of`, source, refused, there, x.since, expired, x.table)
+	return "(" + ttl + ") <= now()"
 }
 
 // of is how long the rows of a source are kept.
@@ -108,7 +114,7 @@ func (s *Store) sweptReport(ctx context.Context, kept Days) ([]Kept, error) {
 		if err != nil {
 			return nil, explain("look at "+t.table, err)
 		}
-		k.Oldest = zeroIfEpoch(k.Oldest)
+		k.Oldest, k.ExpiredAsConfigured = zeroIfEpoch(k.Oldest), k.Expired
 		report = append(report, k)
 	}
 	return report, nil

@@ -70,7 +70,7 @@ func TestRetentionCommands(t *testing.T) {
 		t.Errorf("the second time it says %s", out)
 	}
 	events := i.stored(40, 10, 1)
-	says(t, i.cli("retention"), "events demo 30d 30d", "events.body demo 5d 5d", "deliveries - 90d 90d 0", "otel_traces - for ever for ever 0 - 0")
+	says(t, i.cli("retention"), "events demo 30d 30d", "events.body demo 5d 5d", "deliveries - 90d 90d 0", "otel_traces - for ever for ever 0 - 0 0")
 	var report []store.Kept
 	if err := json.Unmarshal([]byte(i.cli("retention", "--json")), &report); err != nil || len(report) < 8 {
 		t.Errorf("%v, %d lines", err, len(report))

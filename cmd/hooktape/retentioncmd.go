@@ -13,8 +13,9 @@ type retentionCmd struct {
 // Help implements kong.HelpProvider.
 func (retentionCmd) Help() string {
 	return `Configured is what stands in the configuration, in force what ClickHouse does; "hooktape migrate" and each start bring
-them together. What is expired goes with the next merge, within a day; deliveries and replays at their end are removed
-once a day by the process that delivers.`
+them together. Expired is what is past the retention in force: it goes with the next merges, within hours; deliveries and
+replays at their end are removed once a day by the process that delivers. As configured is what would be past the
+configured one: look at it before you put a shorter one in force.`
 }
 
 // Run says how long what is kept.
@@ -31,11 +32,11 @@ func (c retentionCmd) Run(e *env) error {
 	if c.JSON {
 		return printJSON(e.stdout, report)
 	}
-	t := newTable(e.stdout, "WHAT", "SOURCE", "CONFIGURED", "IN FORCE", "ROWS", "OLDEST", "EXPIRED")
+	t := newTable(e.stdout, "WHAT", "SOURCE", "CONFIGURED", "IN FORCE", "ROWS", "OLDEST", "EXPIRED", "AS CONFIGURED")
 	differs := false
 	for _, k := range report {
 		differs = differs || k.Configured != k.InForce
-		t.row(k.What, sourceOf(k), k.Configured, k.InForce, fmt.Sprint(k.Rows), local(k.Oldest), fmt.Sprint(k.Expired))
+		t.row(k.What, sourceOf(k), k.Configured, k.InForce, fmt.Sprint(k.Rows), local(k.Oldest), fmt.Sprint(k.Expired), fmt.Sprint(k.ExpiredAsConfigured))
 	}
 	if err := t.end(); err != nil {
 		return err
