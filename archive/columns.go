@@ -25,6 +25,9 @@ type pair struct {
 	Value string `parquet:"value" ch:"value"`
 }
 
+// headerType is the type of columns with headers. The server writes it in one line or in several, as it is asked.
+const headerType = "Array(Tuple(nameString,valueString))"
+
 // raw are the columns with bytes that need not be text. All others are text to whoever reads the file, though their bytes
 // are kept as they are as well.
 var raw = map[string]bool{"body": true, "response_body": true, "record": true}
@@ -57,9 +60,9 @@ func fieldOf(c store.Column) (t reflect.Type, tag string, err error) {
 		return t, unitOf(c.Type) + ",zstd", nil
 	case t == reflect.TypeFor[*time.Time]():
 		return t, ",optional" + unitOf(c.Type) + ",zstd", nil
-	case strings.Join(strings.Fields(c.Type), " ") == "Array(Tuple( name String, value String))":
+	case strings.Join(strings.Fields(c.Type), "") == headerType:
 		return reflect.TypeFor[[]pair](), ",list", nil
-	case t.Kind() == reflect.Slice:
+	case t.Kind() == reflect.Slice && t.Elem() != reflect.TypeFor[map[string]any]():
 		return t, ",list", nil
 	case t.Kind() == reflect.Map:
 		return t, "", nil

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -65,7 +64,7 @@ func (s *Store) Columns(ctx context.Context, table string) (columns []Column, er
 	for _, c := range batch.Columns() {
 		columns = append(columns, Column{c.Name(), string(c.Type()), c.ScanType()})
 	}
-	return columns, explain("look at the columns of "+table, errors.Join(batch.Abort(), batch.Close()))
+	return columns, explain("look at the columns of "+table, batch.Close())
 }
 
 // names lists columns for a statement.
