@@ -27,6 +27,7 @@ var rooms = map[string][]string{
 	"ingest":               {"event", "bothelp", "spool", "store"},
 	"replay":               {"event", "spool", "store"},
 	"simulate":             {"event", "bothelp", "store"},
+	"archive":              {"event", "store"},
 }
 
 // testOnly are packages that only tests may import.
@@ -61,7 +62,7 @@ func TestArrows(t *testing.T) {
 			}
 		}
 	}
-	for _, room := range []string{"event", "bothelp", "spool", "store", "ingest", "replay", "otel", "simulate"} {
+	for _, room := range []string{"event", "bothelp", "spool", "store", "ingest", "replay", "otel", "simulate", "archive"} {
 		if !found[room] {
 			t.Errorf("there is no room %s: the list in this test is out of date", room)
 		}

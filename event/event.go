@@ -1,6 +1,7 @@
 package event
 
 import (
+	"crypto/sha256"
 	"net/netip"
 	"time"
 
@@ -68,6 +69,13 @@ type Received struct {
 	SpanID     [8]byte    `cbor:"14,keyasint"`
 	Untraced   bool       `cbor:"15,keyasint,omitempty"` // the span is not kept; only the spool knows
 }
+
+// emptyHash is the BodySHA256 of a request without a body.
+var emptyHash = sha256.Sum256(nil)
+
+// BodyGone tells of an event that was read whole whether its body has been removed since it came: then only the hash is
+// left of it, and nothing may be sent in its name.
+func (r *Received) BodyGone() bool { return len(r.Body) == 0 && r.BodySHA256 != emptyHash }
 
 // Header is one header line. A name that came twice stands twice.
 type Header struct {

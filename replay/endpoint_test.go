@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"log"
@@ -347,7 +348,8 @@ func TestSentRequest(t *testing.T) {
 		e.Headers = append(e.Headers, event.Header{Name: name, Value: value})
 	}
 	empty := newEvent("empty", 2)
-	empty.Body, empty.Headers = nil, []event.Header{{Name: "User-Agent", Value: "BotHelp/1.0"}}
+	empty.Body, empty.BodySHA256 = nil, sha256.Sum256(nil)
+	empty.Headers = []event.Header{{Name: "User-Agent", Value: "BotHelp/1.0"}}
 	insert(t, db, e, empty)
 
 	type request struct {

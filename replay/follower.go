@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"hooktape/event"
 	"hooktape/store"
 )
@@ -41,6 +43,7 @@ func (f *follower) until() time.Time { return time.UnixMilli(f.position.Load()).
 
 // run follows until ctx ends.
 func (f *follower) run(ctx context.Context) {
+	quiet := rate.Sometimes{First: 1, Interval: time.Minute}
 	far := time.Time{} // after a start, the first look goes back far
 	for ctx.Err() == nil {
 		overlap := followOverlap
@@ -50,7 +53,9 @@ func (f *follower) run(ctx context.Context) {
 		pause := followPoll
 		switch more, err := f.look(ctx, overlap); {
 		case err != nil && ctx.Err() == nil:
-			f.logger.Warn("cannot look for new events now; it is tried again", "error", err, "in", troublePause)
+			quiet.Do(func() {
+				f.logger.Warn("cannot look for new events now; it is tried again", "error", err, "every", troublePause)
+			})
 			pause, far = troublePause, time.Time{}
 		case more:
 			continue

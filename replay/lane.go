@@ -215,6 +215,10 @@ func (l *lane) attempt(ctx context.Context, it *item, admitted admission) result
 		l.sender.withdraw(admitted)
 		err := l.sender.giveUp(ctx, &d, "the event is no longer stored")
 		return result{it, d, false, err}
+	case it.event.BodyGone():
+		l.sender.withdraw(admitted)
+		err := l.sender.giveUp(ctx, &d, "the event's body is past its retention; there is nothing to send")
+		return result{it, d, false, err}
 	case d.Attempts > 0 && l.sender.retry.MaxAge > 0 && age > l.sender.retry.MaxAge:
 		l.sender.withdraw(admitted)
 		err := l.sender.giveUp(ctx, &d, "gave up: older than "+brief(l.sender.retry.MaxAge))

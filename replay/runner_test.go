@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -399,6 +400,34 @@ func TestEventIsGone(t *testing.T) {
 	}
 	if d := deliveryOf(t, db, e.ID); d.State != event.Failed || d.StatusCode != 404 {
 		t.Errorf("the other delivery is %+v", d)
+	}
+}
+
+// TestBodyIsGone: a delivery whose event has lost its body fails, and says why; nothing is sent in its place.
+func TestBodyIsGone(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	whole, gone := newEvent("demo", 1), newEvent("demo", 2)
+	gone.Body, gone.BodySHA256 = nil, sha256.Sum256([]byte("what it was"))
+	insert(t, db, whole, gone)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	r := startReplay(t, db, "demo", endpoint.URL, nil)
+	if err := db.InsertDeliveries(context.Background(), []event.Delivery{{DeliveryKey: event.DeliveryKey{ReplayID: r.ID, Endpoint: r.Endpoint, EventID: gone.ID},
+		EventReceivedAt: gone.ReceivedAt, State: event.Pending, UpdatedAt: time.Now()}}); err != nil {
+		t.Fatal(err)
+	}
+	startSender(t, db, t.TempDir(), private)
+	awaitDone(t, db, r.ID, 10*time.Second)
+	if d := deliveryOf(t, db, gone.ID); d.State != event.Failed || !strings.Contains(d.Error, "past its retention") || d.Attempts != 0 {
+		t.Errorf("the delivery without a body is %+v", d)
+	}
+	if d := deliveryOf(t, db, whole.ID); d.State != event.Delivered {
+		t.Errorf("the other delivery is %+v", d)
+	}
+	if n := len(got.all()); n != 1 {
+		t.Errorf("%d requests were sent, want 1", n)
 	}
 }
 

@@ -47,13 +47,13 @@ const (
 func (o Options) Validate() error {
 	var errs []error
 	if span := o.Until.Sub(o.From); span < time.Minute || span > maxSpan || o.From.Year() < 2000 || o.Until.Year() > 2099 {
-		errs = append(errs, errors.New("From and Until must lie between 2000 and 2099, a minute to ten years apart"))
+		errs = append(errs, errors.New("fields From and Until must lie between 2000 and 2099, a minute to ten years apart"))
 	}
 	if o.Subscribers < 1 || o.Subscribers > maxSubscribers {
-		errs = append(errs, errors.New("Subscribers must be between 1 and a billion"))
+		errs = append(errs, errors.New("field Subscribers must be between 1 and a billion"))
 	}
 	if o.Speed < 1 || o.Speed > 100_000 {
-		errs = append(errs, errors.New("Speed must be between 1 and 100000"))
+		errs = append(errs, errors.New("field Speed must be between 1 and 100000"))
 	}
 	if o.Sources.Course == "" || o.Sources.Webinar == "" || o.Sources.Chat == "" {
 		errs = append(errs, errors.New("every source needs a name"))

@@ -77,7 +77,7 @@ func (c *conditions) identified(ids []uuid.UUID) {
 // addFates adds the conditions about what became of an event at an endpoint.
 func (c *conditions) addFates(sel event.Selection) {
 	if sel.UndeliveredTo != "" {
-		c.require("id NOT IN (SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(sel.UndeliveredTo, sel) + " AND state = 'delivered')")
+		c.require(c.remembered(sel.UndeliveredTo), "id NOT IN (SELECT event_id FROM deliveries FINAL WHERE "+c.deliveriesTo(sel.UndeliveredTo, sel)+" AND state = 'delivered')")
 	}
 	if sel.FailedAt != "" {
 		c.require("id IN (SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(sel.FailedAt, sel) +

@@ -2,12 +2,14 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/pressly/goose/v3"
 )
 
@@ -26,13 +28,9 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	}
 	db := clickhouse.OpenDB(s.options)
 	defer db.Close()
-	files, err := fs.Sub(migrations, "migrations")
+	provider, err := newProvider(db)
 	if err != nil {
 		return 0, err
-	}
-	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files)
-	if err != nil {
-		return 0, fmt.Errorf("migrations: %w", err)
 	}
 	current, known, err := provider.GetVersions(ctx)
 	if err != nil {
@@ -48,14 +46,52 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	return len(results), nil
 }
 
-// createDatabase speaks to the server without naming the database, for a session in one that is not there fails.
+func newProvider(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files)
+	if err != nil {
+		return nil, fmt.Errorf("migrations: %w", err)
+	}
+	return provider, nil
+}
+
+// Schema is the version of the database's tables, and the newest that this program knows. It creates nothing but the
+// table of versions.
+func (s *Store) Schema(ctx context.Context) (current, known int64, err error) {
+	db := clickhouse.OpenDB(s.options)
+	defer db.Close()
+	provider, err := newProvider(db)
+	if err != nil {
+		return 0, 0, err
+	}
+	current, known, err = provider.GetVersions(ctx)
+	return current, known, explain("read the schema's version", err)
+}
+
+// KnownSchema is the newest version of the tables that this program knows.
+func KnownSchema() (int64, error) {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil || len(names) == 0 {
+		return 0, fmt.Errorf("there are no migrations: %w", err)
+	}
+	return goose.NumericComponent(names[len(names)-1])
+}
+
 func (s *Store) createDatabase(ctx context.Context) error {
-	options := *s.options
-	options.Auth.Database = ""
-	conn, err := clickhouse.Open(&options)
+	conn, err := s.withoutDatabase()
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	return explain("create database", conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quoteName(s.Database())))
+}
+
+// withoutDatabase speaks to the server without naming the database, for a session in one that is not there fails.
+func (s *Store) withoutDatabase() (driver.Conn, error) {
+	options := *s.options
+	options.Auth.Database = ""
+	return clickhouse.Open(&options)
 }

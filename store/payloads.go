@@ -28,7 +28,7 @@ func (s *Store) Payloads(ctx context.Context, ids []uuid.UUID, maxBytes int) ([]
 	// Closing rows reads them to their end; cancelling comes first, so that what is not wanted does not come.
 	ctx, cancel := context.WithCancel(with(ctx, inPieces))
 	defer cancel()
-	rows, err := s.conn.Query(ctx, fmt.Sprintf(`SELECT id, received_at, source, step, method, headers, body, trace_id, span_id FROM events
+	rows, err := s.conn.Query(ctx, fmt.Sprintf(`SELECT id, received_at, source, step, method, headers, body, body_sha256, trace_id, span_id FROM events
 		WHERE %s ORDER BY received_at, id LIMIT 1 BY id`, where), where.args...)
 	if err != nil {
 		return nil, explain("read payloads", err)
@@ -53,12 +53,13 @@ func (s *Store) Payloads(ctx context.Context, ids []uuid.UUID, maxBytes int) ([]
 }
 
 func scanPayload(rows driver.Rows, e *event.Event) error {
-	var body, trace, span string
+	var body, sha, trace, span string
 	var headers []map[string]any
-	if err := rows.Scan(&e.ID, &e.ReceivedAt, &e.Source, &e.Step, &e.Method, &headers, &body, &trace, &span); err != nil {
+	if err := rows.Scan(&e.ID, &e.ReceivedAt, &e.Source, &e.Step, &e.Method, &headers, &body, &sha, &trace, &span); err != nil {
 		return err
 	}
 	e.Body, e.Headers = []byte(body), headersFrom(headers)
+	_, _ = hex.Decode(e.BodySHA256[:], []byte(sha))
 	_, _ = hex.Decode(e.TraceID[:], []byte(trace))
 	_, _ = hex.Decode(e.SpanID[:], []byte(span))
 	return nil

@@ -18,12 +18,17 @@ type PlanRequest struct {
 }
 
 // Plan is what a replay would do. Of the accepted events selected, each is in exactly one of Delivered, OnTheirWay,
-// Repeats and the rest; Count is the rest, and with event.ModeAll those delivered and on their way too.
+// Repeats, BodiesGone, Forgotten and the rest; Count is the rest, and with event.ModeAll those delivered and on their way
+// too.
 type Plan struct {
 	Count      uint64 `json:"count"`        // events that would be sent
 	Delivered  uint64 `json:"delivered"`    // taken by the endpoint already, live or in a replay
 	OnTheirWay uint64 `json:"on_their_way"` // not taken yet, but live delivery or a replay that is not over will bring them
 	Repeats    uint64 `json:"repeats"`      // the sender's own retries, left out unless the selection names events by id
+	BodiesGone uint64 `json:"bodies_gone"`  // their bodies are past their retention: never sent
+	// Forgotten are past the retention of deliveries: whether the endpoint has taken them is not known any more. They are
+	// left out with event.ModeUndelivered, and none with event.ModeAll.
+	Forgotten uint64 `json:"forgotten"`
 
 	First time.Time     `json:"first"` // of those that would be sent, as are Last, Parts and Heads
 	Last  time.Time     `json:"last"`
@@ -69,6 +74,8 @@ const (
 	fateRepeat    = "repeat"
 	fateDelivered = "delivered"
 	fateOnItsWay  = "on its way"
+	fateBodyGone  = "body gone"
+	fateForgotten = "forgotten"
 	fateOpen      = "open"
 )
 
@@ -87,6 +94,12 @@ func (p *Plan) add(part fated, mode event.Mode) {
 	switch part.fate {
 	case fateRepeat:
 		p.Repeats += part.Count
+		return
+	case fateBodyGone:
+		p.BodiesGone += part.Count
+		return
+	case fateForgotten:
+		p.Forgotten += part.Count
 		return
 	case fateDelivered:
 		p.Delivered += part.Count

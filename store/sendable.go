@@ -1,13 +1,14 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"hooktape/event"
 )
 
 // openState is the condition that a delivery is not final; event.DeliveryState.Final says the same in Go.
-const openState = "state NOT IN ('delivered', 'failed', 'cancelled')"
+const openState = "(state NOT IN ('delivered', 'failed', 'cancelled'))"
 
 // original is the condition that an event is not the sender's own retry of an earlier one.
 const original = "duplicate_of = toUUID('00000000-0000-0000-0000-000000000000')"
@@ -30,8 +31,9 @@ func (req PlanRequest) sendable() (*conditions, error) {
 	if !req.repeatsToo() {
 		c.require(original)
 	}
+	c.require("NOT " + bodyGone)
 	if req.Mode == event.ModeUndelivered {
-		c.require("id NOT IN (" + req.having(c, "(state = 'delivered' OR "+underWay+")") + ")")
+		c.require(c.remembered(req.Endpoint), "id NOT IN ("+req.having(c, "(state = 'delivered' OR "+underWay+")")+")")
 	}
 	return c, nil
 }
@@ -39,17 +41,27 @@ func (req PlanRequest) sendable() (*conditions, error) {
 // repeatsToo: who names an event by its id means this one.
 func (req PlanRequest) repeatsToo() bool { return len(req.Selection.IDs) > 0 }
 
-// fate is an expression that sorts the selected events.
+// fate is an expression that sorts the selected events. With event.ModeUndelivered one that was delivered is not counted
+// as one without a body, with event.ModeAll it is, for it would be sent.
 func (req PlanRequest) fate(c *conditions) string {
 	repeat := "NOT " + original
 	if req.repeatsToo() {
 		repeat = "false"
 	}
-	if req.Endpoint == "" {
-		return "multiIf(" + repeat + ", '" + fateRepeat + "', '" + fateOpen + "')"
+	cases := []string{repeat, fateRepeat, bodyGone, fateBodyGone}
+	if req.Endpoint != "" {
+		delivered := []string{"id IN (" + req.having(c, "state = 'delivered'") + ")", fateDelivered, "id IN (" + req.having(c, underWay) + ")", fateOnItsWay}
+		if req.Mode == event.ModeUndelivered {
+			cases = slices.Concat(cases[:2], delivered, []string{"NOT " + c.remembered(req.Endpoint), fateForgotten}, cases[2:])
+		} else {
+			cases = append(cases, delivered...)
+		}
 	}
-	return "multiIf(" + repeat + ", '" + fateRepeat + "',\n id IN (" + req.having(c, "state = 'delivered'") + "), '" + fateDelivered +
-		"',\n id IN (" + req.having(c, underWay) + "), '" + fateOnItsWay + "', '" + fateOpen + "')"
+	text := "multiIf("
+	for i := 0; i < len(cases); i += 2 {
+		text += cases[i] + ", '" + cases[i+1] + "',\n "
+	}
+	return text + "'" + fateOpen + "')"
 }
 
 // having selects the ids of events with a delivery to the endpoint for which a condition is true.
@@ -85,7 +97,7 @@ func (r frozenInPart) exceptOwn() (*conditions, error) {
 		condition += " AND created_at <= " + at
 		taken += " OR updated_at > " + at
 	}
-	c.require("id NOT IN (" + req.having(c, condition+" AND ("+taken+")") + ")")
+	c.require(c.remembered(req.Endpoint), "id NOT IN ("+req.having(c, condition+" AND ("+taken+")")+")")
 	return c, nil
 }
 

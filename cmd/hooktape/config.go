@@ -62,6 +62,7 @@ type config struct {
 	Traces struct {
 		Sample float64 `yaml:"sample"`
 	} `yaml:"traces"`
+	Retention retentionConfig `yaml:"retention"`
 }
 
 type apiToken struct {
@@ -80,6 +81,8 @@ type sourceConfig struct {
 	OldSigning   string            `yaml:"old_signing_token"`
 	MaxBody      size              `yaml:"max_body"`
 	Labels       map[string]string `yaml:"labels"`
+
+	Retention sourceRetentionConfig `yaml:"retention"`
 }
 
 type rateConfig struct {
@@ -99,6 +102,7 @@ func defaultConfig() *config {
 	c.Spool.MaxBytes, c.Spool.MinFree = size(sp.MaxBytes), size(sp.MinFree)
 	c.Drain.Rows, c.Drain.Bytes, c.Drain.Age = limits.Records, size(limits.Bytes), limits.Age
 	c.Replay.Shard = "1/1"
+	c.Retention = defaultRetention()
 	return c
 }
 

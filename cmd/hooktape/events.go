@@ -20,6 +20,8 @@ import (
 type eventsCmd struct {
 	List eventsListCmd `cmd:"" help:"List events, newest first."`
 	Show eventsShowCmd `cmd:"" help:"Show one event: the request as it came, what was read from it, and its deliveries."`
+
+	Export eventsExportCmd `cmd:"" help:"Write whole events to a file: ndjson, csv or parquet."`
 }
 
 type eventsListCmd struct {
@@ -133,7 +135,7 @@ func showEvent(w io.Writer, ev api.Event) {
 	for _, h := range ev.Request.Headers {
 		fmt.Fprintf(w, "%s: %s\n", safe(h.Name), safe(h.Value))
 	}
-	fmt.Fprintf(w, "\n%s\n", bodyText(ev.Request.Bytes()))
+	fmt.Fprintf(w, "\n%s\n", requestBody(ev.Request))
 	fmt.Fprintf(w, "\n--- read from it\n")
 	list := [][2]string{{"kind", string(ev.Kind)}}
 	for _, name := range api.DecodedNames {
@@ -158,6 +160,13 @@ func localText(name, value string) string {
 		return local(t)
 	}
 	return value
+}
+
+func requestBody(r *api.EventRequest) string {
+	if r.BodyGone {
+		return "(its body is past its retention; the SHA-256 of it was " + safe(r.BodySHA256) + ")"
+	}
+	return bodyText(r.Bytes())
 }
 
 // bodyText is a body for a terminal: as it is when it is text, else as a hex dump.

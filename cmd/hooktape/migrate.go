@@ -17,7 +17,7 @@ type migrateCmd struct {
 
 // Run migrates once and says what was done.
 func (c migrateCmd) Run(e *env) error {
-	db, _, err := e.openStore()
+	db, cfg, err := e.openStore()
 	if err != nil {
 		return err
 	}
@@ -26,10 +26,17 @@ func (c migrateCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	changes, err := db.ApplyRetention(e.ctx, cfg.retention())
+	for _, c := range changes {
+		fmt.Fprintf(e.stdout, "database %s: %s are kept %s; before it was %s\n", db.Database(), c.What, c.After, c.Before)
+	}
+	if err != nil {
+		return err
+	}
 	switch {
 	case applied > 0:
 		fmt.Fprintf(e.stdout, "database %s: %d migrations applied\n", db.Database(), applied)
-	case c.Rebuild == "":
+	case c.Rebuild == "" && len(changes) == 0:
 		fmt.Fprintf(e.stdout, "database %s: nothing to do, its tables are up to date\n", db.Database())
 	}
 	if c.Rebuild == "" {
@@ -60,6 +67,7 @@ func (p *process) migrate(ctx context.Context, engineUp <-chan struct{}) error {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil:
+			p.applyRetention(ctx)
 			close(p.migrated)
 			if p.ready != nil {
 				p.ready()

@@ -216,6 +216,7 @@ func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, erro
 	}
 	storing.run(p.whenMigrated(recorder.Run))
 	accepting.run(p.whenMigrated(runner.Run))
+	storing.run(p.whenMigrated(p.sweep))
 	accepting.run(func(ctx context.Context) error { return p.serveHTTP(ctx, listener, handler) })
 	return recorder, nil
 }

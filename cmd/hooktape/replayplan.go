@@ -51,4 +51,10 @@ func printLeftOut(w io.Writer, plan api.Plan, want replay.Request) {
 	if plan.Repeats > 0 {
 		fmt.Fprintf(w, "%s, BotHelp's own repetitions: left out\n", plural(plan.Repeats, "event"))
 	}
+	if plan.BodiesGone > 0 {
+		fmt.Fprintf(w, "%s without a body, which is past its retention: left out\n", plural(plan.BodiesGone, "event"))
+	}
+	if plan.Forgotten > 0 {
+		fmt.Fprintf(w, "%s, so old that deliveries of them were removed and nobody knows whether they arrived: left out; --mode all sends them too\n", plural(plan.Forgotten, "event"))
+	}
 }

@@ -39,7 +39,11 @@ type cli struct {
 	Sources    sourcesCmd    `cmd:"" help:"The places that BotHelp posts to, with their hook URLs."`
 	Spool      spoolCmd      `cmd:"" help:"Look into the spool on disk."`
 	Simulate   simulateCmd   `cmd:"" help:"Play a believable BotHelp account: a history at once, or live."`
-	Migrate    migrateCmd    `cmd:"" help:"Create or update the tables in ClickHouse."`
+	Migrate    migrateCmd    `cmd:"" help:"Create or update the tables in ClickHouse, and put the configured retention in force."`
+	Retention  retentionCmd  `cmd:"" help:"How long what is kept, and what is past that."`
+	Storage    storageCmd    `cmd:"" help:"How much room is taken, by table and source."`
+	Backup     backupCmd     `cmd:"" help:"Back everything up: to Parquet files, or by ClickHouse itself."`
+	Restore    restoreCmd    `cmd:"" help:"Restore a backup into an empty database."`
 	Dashboards dashboardsCmd `cmd:"" help:"What Grafana shows of it all: push it to a Grafana, or write it to files."`
 
 	Doctor      doctorCmd      `cmd:"" help:"Look whether all that hooktape needs is well, and say what to do where it is not."`

@@ -13,6 +13,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"hooktape/archive"
 	"hooktape/internal/enginetest"
 	"hooktape/store"
 )
@@ -116,6 +117,27 @@ func migrate(t *testing.T, engine *enginetest.Engine) {
 	}
 }
 
+// keep does what keeps the database small, tells of it, and copies it.
+func keep(t *testing.T, engine *enginetest.Engine) {
+	t.Helper()
+	s, err := store.Open(engine.DSN("hooktape"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ctx := context.Background()
+	some := store.Retention{Events: 30, Bodies: 10, Attempts: 30, Traces: 7}
+	_, applying := s.ApplyRetention(ctx, some)
+	_, sweeping := s.Sweep(ctx, some.Attempts)
+	_, kept := s.RetentionReport(ctx, some)
+	tables, stored := s.StorageReport(ctx)
+	_, copying := archive.Backup(ctx, s, filepath.Join(t.TempDir(), "backup"), "", func(string, uint64, uint64) {})
+	_, filled := s.FilledTable(ctx)
+	if err := errors.Join(applying, sweeping, kept, stored, copying, filled); err != nil || len(tables) == 0 {
+		t.Errorf("%d tables, %v", len(tables), err)
+	}
+}
+
 func mayNot(t *testing.T, conn driver.Conn, statements ...string) {
 	t.Helper()
 	for _, sql := range statements {
@@ -141,6 +163,7 @@ func TestRights(t *testing.T) {
 	engine := enginetest.Start(t)
 	hooktape := become(t, engine, "hooktape")
 	migrate(t, engine)
+	keep(t, engine)
 	may(t, hooktape, "SELECT name FROM system.tables WHERE database = 'hooktape'",
 		"INSERT INTO hooktape.quarantine (id, received_at) SELECT generateUUIDv4(), now64(6)",
 		"ALTER TABLE hooktape.quarantine DELETE WHERE 1")

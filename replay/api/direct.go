@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -67,11 +68,14 @@ func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
 	return WholeEvent(e, deliveries), err
 }
 
-// Body returns the bytes of an event's body as they came.
+// Body returns the bytes of an event's body as they came. One that is past its retention is a Problem.
 func (d *Direct) Body(ctx context.Context, id uuid.UUID) ([]byte, error) {
 	e, err := d.event(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if e.BodyGone() {
+		return nil, problem(http.StatusGone, "the body of event %s is past its retention; only its hash is left", id)
 	}
 	return e.Body, nil
 }

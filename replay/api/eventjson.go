@@ -43,6 +43,7 @@ type EventRequest struct {
 	BodySHA256 string         `json:"body_sha256" doc:"Of the body's bytes, taken on arrival."`
 	Body       string         `json:"body,omitempty" doc:"The body, where it is UTF-8."`
 	BodyBase64 string         `json:"body_base64,omitempty" doc:"The body in Base64, where it is not."`
+	BodyGone   bool           `json:"body_gone,omitempty" doc:"The body is past its retention: only its hash is left."`
 }
 
 // Bytes is the body.
@@ -111,7 +112,7 @@ func WholeEvent(e *event.Event, deliveries []Delivery) Event {
 	j := briefEvent(e)
 	j.Deliveries = deliveries
 	j.Request = &EventRequest{Method: e.Method, Path: e.Path, Query: e.Query, Headers: present(e.Headers),
-		BodySHA256: hex.EncodeToString(e.BodySHA256[:])}
+		BodySHA256: hex.EncodeToString(e.BodySHA256[:]), BodyGone: e.BodyGone()}
 	j.Request.Body, j.Request.BodyBase64 = split(e.Body)
 	return j
 }

@@ -54,7 +54,7 @@ func (s *server) events() {
 			return &struct{ Body Event }{e}, err
 		})
 	route(s, RoleRead, huma.Operation{OperationID: "get-event-raw", Method: http.MethodGet, Path: "/events/{id}/raw", Tags: []string{"Events"},
-		Summary: "Get an event's body", Description: "The bytes exactly as they came.", Errors: []int{http.StatusNotFound},
+		Summary: "Get an event's body", Description: "The bytes exactly as they came.", Errors: []int{http.StatusNotFound, http.StatusGone},
 		Responses: map[string]*huma.Response{"200": {Description: "The body's bytes", Content: map[string]*huma.MediaType{octets: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}},
 		func(ctx context.Context, in *idPath) (*rawOutput, error) {
 			body, err := s.as(ctx).Body(ctx, in.uuid())

@@ -3,6 +3,8 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -240,7 +242,7 @@ func TestRaw(t *testing.T) {
 	}
 	for name, body := range map[string][]byte{"every byte": all, "a page": []byte("<script>alert(1)</script>"), "nothing": {}, "a lot": bytes.Repeat([]byte("Ёlka\n"), 200_000)} {
 		e := newEvent("shop", 1)
-		e.ID, e.Body = uuid.New(), body
+		e.ID, e.Body, e.BodySHA256 = uuid.New(), body, sha256.Sum256(body)
 		e.Headers = append(e.Headers, event.Header{Name: "X-A", Value: "\xff"}, event.Header{Name: "x-a", Value: "2"})
 		f.insert(e)
 		path := "/api/v1/events/" + e.ID.String()
@@ -267,6 +269,26 @@ func TestRaw(t *testing.T) {
 		if err != nil || !bytes.Equal(got, body) {
 			t.Errorf("%s: the client has %d bytes, %v", name, len(got), err)
 		}
+	}
+}
+
+// TestBodyGone: an event whose body is past its retention is shown as such, and its body is no empty one.
+func TestBodyGone(t *testing.T) {
+	f := newFixture(t)
+	e := newEvent("shop", 1)
+	e.Body, e.BodySHA256 = nil, sha256.Sum256([]byte("what it was"))
+	f.insert(e)
+	path := "/api/v1/events/" + e.ID.String()
+	var shown api.Event
+	f.get(readSecret, path, &shown)
+	if !shown.Request.BodyGone || shown.Request.BodySHA256 != hex.EncodeToString(e.BodySHA256[:]) {
+		t.Errorf("shown as %+v", shown.Request)
+	}
+	if a := f.ask(readSecret, "GET", path+"/raw", nil); a.status != http.StatusGone || !strings.Contains(string(a.body), "past its retention") {
+		t.Errorf("the body is answered with %d %s", a.status, a.body)
+	}
+	if body, err := f.client(readSecret).Body(context.Background(), e.ID); err == nil || !strings.Contains(err.Error(), "past its retention") {
+		t.Errorf("the client has %q, %v", body, err)
 	}
 }
 

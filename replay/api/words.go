@@ -142,8 +142,10 @@ var described = []description{
 	{of: reflect.TypeFor[Plan](), words: map[string]string{
 		"count": "How many events would be sent.", "delivered": "Of those selected, how many the endpoint has taken already.",
 		"on_their_way": "How many are on their way there: live, or by a replay that is not over.", "repeats": "How many are BotHelp's own repetitions, which are left out unless named by their ids.",
-		"parts":    "The same by day, source and step.",
-		"endpoint": "Where to: a configured endpoint's name, or a URL with its query's values masked.", "url": "The URL, its query's values masked.",
+		"bodies_gone": "How many have no body any more, because it is past its retention; they are never sent.",
+		"forgotten":   "How many are past the retention of deliveries, so that nobody knows whether the endpoint has taken them; the mode undelivered leaves them out.",
+		"parts":       "The same by day, source and step.",
+		"endpoint":    "Where to: a configured endpoint's name, or a URL with its query's values masked.", "url": "The URL, its query's values masked.",
 		"seconds": "How long it takes at the rate that was asked for; 0 without one.",
 	}},
 }

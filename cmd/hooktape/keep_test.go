@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+
+	"hooktape/event"
+	"hooktape/internal/enginetest"
+	"hooktape/replay/api"
+	"hooktape/store"
+)
+
+// keeping is an instance on the shared engine whose configuration has more in it.
+func keeping(t *testing.T, more string) *instance {
+	t.Helper()
+	i := newInstance(t, enginetest.DSN(t))
+	text := "sources:\n  - name: demo\n    token: " + someToken + "\n" + more
+	if err := os.WriteFile(filepath.Join(i.dir, "hooktape.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// stored are events as old as that, in order of arrival; their bodies are what no text could hold.
+func (i *instance) stored(days ...int) (events []event.Event) {
+	i.t.Helper()
+	for _, n := range days {
+		at := time.Now().UTC().Truncate(time.Microsecond).AddDate(0, 0, -n)
+		e := event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "demo", Verdict: event.Accepted, Method: "POST", Body: []byte("\x00\xff,\"\r\n" + at.String())},
+			Decoded: event.Decoded{Kind: event.KindFlow, Name: "John \"Wick\",\n", Fields: map[string]string{"ё": "1"}}}
+		e.BodySHA256 = sha256.Sum256(e.Body)
+		events = append(events, e)
+	}
+	if err := i.db.InsertEvents(context.Background(), "", events); err != nil {
+		i.t.Fatal(err)
+	}
+	return events
+}
+
+// says fails unless each of the texts is in what a command has printed.
+func says(t *testing.T, out string, texts ...string) {
+	t.Helper()
+	out = strings.Join(strings.Fields(out), " ")
+	for _, text := range texts {
+		if !strings.Contains(out, text) {
+			t.Errorf("%q is not in\n%s", text, out)
+		}
+	}
+}
+
+// TestRetentionCommands: migrate puts it in force and says so, once; what has lost its body says that.
+func TestRetentionCommands(t *testing.T) {
+	i := keeping(t, "    retention: {bodies: 5d}\nretention: {events: 30d, bodies: 20d, attempts: 90d}\nreplay: {allow_private: true}\n")
+	out := i.cli("migrate")
+	says(t, out, "events are kept 30d; before it was for ever", "events.body are kept 20d, demo 5d; before it was for ever", "attempts are kept 90d", "migrations applied")
+	if out := i.cli("migrate"); !strings.Contains(out, "nothing to do") {
+		t.Errorf("the second time it says %s", out)
+	}
+	events := i.stored(40, 10, 1)
+	says(t, i.cli("retention"), "events demo 30d 30d", "events.body demo 5d 5d", "deliveries - 90d 90d 0", "otel_traces - for ever for ever 0 - 0 0")
+	var report []store.Kept
+	if err := json.Unmarshal([]byte(i.cli("retention", "--json")), &report); err != nil || len(report) < 8 {
+		t.Errorf("%v, %d lines", err, len(report))
+	}
+	i.eventually(30*time.Second, "the events expire", func() error {
+		_, err := i.db.Event(context.Background(), events[0].ID)
+		if err != nil {
+			return nil
+		}
+		return i.optimize()
+	})
+	id := events[1].ID.String()
+	says(t, i.cli("events", "show", id), "(its body is past its retention; the SHA-256 of it was")
+	says(t, i.cli("replay", "create", "--to", "http://127.0.0.1:9/", "--source", "demo", "--dry-run"), "1 event would go to", "1 event without a body, which is past its retention: left out")
+	var shown api.Event
+	if err := json.Unmarshal([]byte(i.cli("events", "show", id, "--json")), &shown); err != nil || !shown.Request.BodyGone {
+		t.Errorf("%+v, %v", shown.Request, err)
+	}
+}
+
+// optimize does what ClickHouse does in its own time; the error says to look once more.
+func (i *instance) optimize() error {
+	i.t.Helper()
+	u, err := url.Parse(i.dsn)
+	if err != nil {
+		return err
+	}
+	query := url.Values{"database": {strings.Trim(u.Path, "/")}}
+	response, err := http.Post("http://"+u.Host+"/?"+query.Encode(), "", strings.NewReader("OPTIMIZE TABLE events FINAL"))
+	if err == nil {
+		response.Body.Close()
+		err = errors.New("the expired event is still there")
+	}
+	return err
+}
+
+// TestStorageCommand: tables, sources and spools with their sizes.
+func TestStorageCommand(t *testing.T) {
+	i := keeping(t, "")
+	i.cli("migrate")
+	i.stored(3, 2, 1)
+	if err := os.MkdirAll(filepath.Join(i.dir, "spool", "events"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(i.dir, "spool", "events", "x"), make([]byte, 3<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	says(t, i.cli("storage"), "TABLE ROWS ON DISK UNCOMPRESSED RATIO OLDEST NEWEST", "events 3 ", "demo 3 0 ", "events 3.0 MiB")
+	var r storageReport
+	if err := json.Unmarshal([]byte(i.cli("storage", "--json")), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Tables[0].Table != "events" || r.Tables[0].Rows != 3 || r.Tables[0].Bytes == 0 || r.Tables[0].Uncompressed == 0 || r.Tables[0].Newest.Sub(r.Tables[0].Oldest).Round(time.Minute) != 48*time.Hour ||
+		len(r.Sources) != 1 || r.Sources[0].Events != 3 || r.Sources[0].BodyBytes == 0 || len(r.Spools) != 1 || r.Spools[0].Bytes != 3<<20 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestExport: each format has every selected event once, in order, and every byte of its body.
+func TestExport(t *testing.T) {
+	i := keeping(t, "")
+	i.cli("migrate")
+	events := i.stored(3, 2, 1)
+	if err := i.db.InsertEvents(context.Background(), "", events[1:2]); err != nil { // stored twice
+		t.Fatal(err)
+	}
+	path := func(name string) string { return filepath.Join(i.dir, name) }
+	for _, name := range []string{"a.ndjson", "a.csv", "a.parquet"} {
+		if out := i.cli("events", "export", "--source", "demo", path(name)); !strings.HasPrefix(out, "3 events in ") {
+			t.Errorf("%s: %s", name, out)
+		}
+	}
+	bodies := map[string][][]byte{"a.ndjson": jsonBodies(t, path("a.ndjson")), "a.csv": csvBodies(t, path("a.csv")), "a.parquet": parquetBodies(t, path("a.parquet"))}
+	for name, got := range bodies {
+		if len(got) != len(events) {
+			t.Errorf("%s: %d events, want %d", name, len(got), len(events))
+			continue
+		}
+		for n := range events {
+			if !bytes.Equal(got[n], events[n].Body) {
+				t.Errorf("%s: the body of event %d is %q, want %q", name, n, got[n], events[n].Body)
+			}
+		}
+	}
+	if out := i.cli("events", "export", "--since", "36h", "-"); strings.Count(out, "\n") != 1 || !strings.Contains(out, events[2].ID.String()) {
+		t.Errorf("to standard output: %s", out)
+	}
+	if out := i.cli("events", "export", "--source", "nobody", path("none.parquet")); !strings.HasPrefix(out, "0 events in") || len(parquetBodies(t, path("none.parquet"))) != 0 {
+		t.Errorf("nothing: %s", out)
+	}
+}
+
+func jsonBodies(t *testing.T, path string) (bodies [][]byte) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for decoder := json.NewDecoder(bytes.NewReader(text)); decoder.More(); {
+		var e api.Event
+		if err := decoder.Decode(&e); err != nil {
+			t.Fatal(err)
+		}
+		bodies = append(bodies, e.Request.Bytes())
+	}
+	return bodies
+}
+
+func csvBodies(t *testing.T, path string) (bodies [][]byte) {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	lines, err := csv.NewReader(file).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines[1:] {
+		r := api.EventRequest{}
+		for n, name := range lines[0] {
+			switch name {
+			case "body":
+				r.Body = line[n]
+			case "body_base64":
+				r.BodyBase64 = line[n]
+			case "name":
+				if line[n] != "John \"Wick\",\n" {
+					t.Errorf("the name is %q", line[n])
+				}
+			}
+		}
+		bodies = append(bodies, r.Bytes())
+	}
+	return bodies
+}
+
+func parquetBodies(t *testing.T, path string) (bodies [][]byte) {
+	t.Helper()
+	rows, err := parquet.ReadFile[struct {
+		Body []byte `parquet:"body"`
+	}](path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		bodies = append(bodies, row.Body)
+	}
+	return bodies
+}
+
+// TestBackupCommands: a backup of one database becomes another one.
+func TestBackupCommands(t *testing.T) {
+	i := keeping(t, "")
+	i.cli("migrate")
+	events := i.stored(3, 2, 1)
+	dir := filepath.Join(i.dir, "backup")
+	says(t, i.cli("backup", dir), "3 rows of 11 tables are in")
+	other := newInstance(t, enginetest.DSN(t))
+	to := []string{"--clickhouse-dsn", other.dsn, "restore", dir}
+	says(t, i.cli(append(to, "--dry-run")...), "3 rows of 11 tables", "are whole and would be restored")
+	if n, err := other.db.FilledTable(context.Background()); n != "" || err != nil {
+		t.Errorf("after a dry run: %q, %v", n, err)
+	}
+	says(t, i.cli(to...), "3 rows of 11 tables", "are restored into the database test_")
+	for _, want := range events {
+		if got, err := other.db.Event(context.Background(), want.ID); err != nil || !bytes.Equal(got.Body, want.Body) {
+			t.Errorf("%s: %v", want.ID, err)
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"hooktape/store"
+)
+
+type storageCmd struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// storageReport is what everything takes.
+type storageReport struct {
+	Tables  []store.Stored       `json:"tables"`
+	Sources []store.StoredSource `json:"sources"`
+	Spools  []spoolSize          `json:"spools"` // of this machine
+}
+
+type spoolSize struct {
+	Name  string `json:"name"`
+	Bytes uint64 `json:"bytes"`
+}
+
+// Run says how much room is taken, and by what.
+func (c storageCmd) Run(e *env) error {
+	db, _, err := e.openStore()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var r storageReport
+	if r.Tables, err = db.StorageReport(e.ctx); err != nil {
+		return err
+	}
+	if r.Sources, err = db.StorageBySource(e.ctx); err != nil {
+		return err
+	}
+	if r.Spools, err = spoolSizes(e.cli.spools()); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(e.stdout, r)
+	}
+	return r.print(e.stdout)
+}
+
+func (r storageReport) print(w io.Writer) error {
+	t := newTable(w, "TABLE", "ROWS", "ON DISK", "UNCOMPRESSED", "RATIO", "OLDEST", "NEWEST")
+	var all store.Stored
+	for _, s := range r.Tables {
+		t.row(s.Table, fmt.Sprint(s.Rows), humane(s.Bytes), humane(s.Uncompressed), ratio(s), local(s.Oldest), local(s.Newest))
+		all.Rows, all.Bytes, all.Compressed, all.Uncompressed = all.Rows+s.Rows, all.Bytes+s.Bytes, all.Compressed+s.Compressed, all.Uncompressed+s.Uncompressed
+	}
+	t.row("all", fmt.Sprint(all.Rows), humane(all.Bytes), humane(all.Uncompressed), ratio(all), "", "")
+	if err := t.end(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	t = newTable(w, "SOURCE", "EVENTS", "NOT ACCEPTED", "BODIES", "OLDEST", "NEWEST")
+	for _, s := range r.Sources {
+		name := s.Source
+		if name == "" {
+			name = "(unknown)"
+		}
+		t.row(name, fmt.Sprint(s.Events), fmt.Sprint(s.Rejected), humane(s.BodyBytes), local(s.Oldest), local(s.Newest))
+	}
+	if err := t.end(); err != nil || len(r.Spools) == 0 {
+		return err
+	}
+	fmt.Fprintln(w)
+	t = newTable(w, "SPOOL HERE", "ON DISK")
+	for _, s := range r.Spools {
+		t.row(s.Name, humane(s.Bytes))
+	}
+	return t.end()
+}
+
+func ratio(s store.Stored) string {
+	if s.Compressed == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f", float64(s.Uncompressed)/float64(s.Compressed))
+}
+
+// spoolSizes are the sizes of the spools in a directory, those set aside for damage among them. A running hooktape
+// removes files meanwhile.
+func spoolSizes(dir string) ([]spoolSize, error) {
+	sizes := []spoolSize{}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return sizes, nil
+	}
+	for _, entry := range entries {
+		size := spoolSize{Name: entry.Name()}
+		err := filepath.WalkDir(filepath.Join(dir, entry.Name()), func(_ string, d fs.DirEntry, err error) error {
+			if info, gone := infoOf(d, err); !gone && info.Mode().IsRegular() {
+				size.Bytes += uint64(info.Size())
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		sizes = append(sizes, size)
+	}
+	return sizes, err
+}
+
+func infoOf(d fs.DirEntry, err error) (info fs.FileInfo, gone bool) {
+	if err == nil {
+		info, err = d.Info()
+	}
+	return info, err != nil
+}
+
+// humane writes a number of bytes with three digits or so.
+func humane(n uint64) string {
+	f, unit := float64(n), "B"
+	for _, larger := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if f < 1024 {
+			break
+		}
+		f, unit = f/1024, larger
+	}
+	if unit == "B" || f >= 100 {
+		return fmt.Sprintf("%.0f %s", f, unit)
+	}
+	return fmt.Sprintf("%.1f %s", f, unit)
+}

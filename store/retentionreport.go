@@ -1,0 +1,121 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Kept is how long some rows are kept, and what there is of them.
+type Kept struct {
+	What        string    `json:"what"`         // a table, or a column such as events.body
+	Source      string    `json:"source"`       // of events; empty for all
+	NotAccepted bool      `json:"not_accepted"` // the events that were not accepted, of whatever source
+	Configured  string    `json:"configured"`   // such as 90d, or "for ever"
+	InForce     string    `json:"in_force"`
+	Rows        uint64    `json:"rows"` // of deliveries and replays each version
+	Oldest      time.Time `json:"oldest,omitzero"`
+	// Expired are rows past the retention in force, which the next merges (of deliveries and replays: the next sweep) removes.
+	Expired uint64 `json:"expired"`
+	// ExpiredAsConfigured are those past what is configured: what it would remove if it were put in force now.
+	ExpiredAsConfigured uint64 `json:"expired_as_configured"`
+}
+
+// RetentionReport says what of a retention is in force, by table and source.
+func (s *Store) RetentionReport(ctx context.Context, r Retention) ([]Kept, error) {
+	var report []Kept
+	for _, x := range expirings {
+		rows, err := s.keptOf(ctx, x, r)
+		if err != nil {
+			return nil, err
+		}
+		report = append(report, rows...)
+	}
+	swept, err := s.sweptReport(ctx, r.Attempts)
+	return append(report, swept...), err
+}
+
+func (s *Store) keptOf(ctx context.Context, x expiring, r Retention) ([]Kept, error) {
+	ttl, err := s.ttlOf(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	wanted := x.of(r)
+	inForce, ours := parseTTL(ttl)
+	list, err := collect(ctx, s.patient, "look at "+x.String(), x.report(ttl, wanted.ttl(x.since)), nil, func(rows driver.Rows, k *Kept) error {
+		k.What = x.String()
+		if err := rows.Scan(&k.Source, &k.NotAccepted, &k.Rows, &k.Oldest, &k.Expired, &k.ExpiredAsConfigured); err != nil {
+			return err
+		}
+		k.Oldest = zeroIfEpoch(k.Oldest)
+		k.Configured, k.InForce = wanted.of(k.Source, k.NotAccepted).String(), ttl
+		if ours {
+			k.InForce = inForce.of(k.Source, k.NotAccepted).String()
+		}
+		return nil
+	})
+	if err == nil && len(list) == 0 {
+		list = []Kept{{What: x.String(), Configured: wanted.String(), InForce: words(inForce, ttl, ours)}}
+	}
+	return list, err
+}
+
+// report is a query with a row for each source, and one for what was not accepted; one row for tables without sources.
+func (x expiring) report(inForce, configured string) string {
+	source, refused, there := "''", "false", "true"
+	switch {
+	case x.table == "events" && x.column == "":
+		source, refused = "if(refused, '', toString(source))", "verdict != 'accepted'"
+	case x.table == "events":
+		source, there = "toString(source)", x.column+" != ''"
+	case x.table == "quarantine":
+		source = "toString(source)"
+	}
+	return fmt.Sprintf(`SELECT %s AS of, %s AS refused, countIf(%s AS there), toDateTime64(minIf(%s, there), 6, 'UTC'), countIf(there AND %s), countIf(there AND %s)
+		FROM %s GROUP BY of, refused ORDER BY refused, of`, source, refused, there, x.since, expired(inForce), expired(configured), x.table)
+}
+
+// expired is the condition that a row is past a time of expiry.
+func expired(ttl string) string {
+	if ttl == "" {
+		return "false"
+	}
+	return "(" + ttl + ") <= now()"
+}
+
+// of is how long the rows of a source are kept.
+func (k keep) of(source string, refused bool) Days {
+	d, differs := k.sources[source]
+	if !differs || refused {
+		d = k.all
+	}
+	if d == 0 {
+		d = Forever
+	}
+	if refused && finite(k.rejected) {
+		d = min(d, k.rejected)
+	}
+	return d
+}
+
+func (s *Store) sweptReport(ctx context.Context, kept Days) ([]Kept, error) {
+	deliveries, replays := "false", "false"
+	if finite(kept) {
+		cutoff := time.Now().AddDate(0, 0, -int(kept))
+		deliveries, replays = endedBefore(cutoff), endedReplaysBefore(cutoff)
+	}
+	var report []Kept
+	for _, t := range []struct{ table, expired string }{{"deliveries", deliveries}, {"replays", replays}} {
+		k := Kept{What: t.table, Configured: kept.String(), InForce: kept.String()}
+		err := s.patient.QueryRow(ctx, "SELECT count(), min(updated_at), countIf("+t.expired+") FROM "+t.table).
+			Scan(&k.Rows, &k.Oldest, &k.Expired)
+		if err != nil {
+			return nil, explain("look at "+t.table, err)
+		}
+		k.Oldest, k.ExpiredAsConfigured = zeroIfEpoch(k.Oldest), k.Expired
+		report = append(report, k)
+	}
+	return report, nil
+}

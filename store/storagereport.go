@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Stored is what a table takes. Oldest and Newest are zero where its rows have no time, or there are none.
+type Stored struct {
+	Table        string    `json:"table"`
+	Rows         uint64    `json:"rows"`         // versions of a row count each
+	Bytes        uint64    `json:"bytes"`        // on ClickHouse's disk, with indexes and projections
+	Compressed   uint64    `json:"compressed"`   // of the columns alone
+	Uncompressed uint64    `json:"uncompressed"` // the same before compression
+	Oldest       time.Time `json:"oldest,omitzero"`
+	Newest       time.Time `json:"newest,omitzero"`
+}
+
+// StoredSource is what there is of a source's events. BodyBytes are those of the bodies before compression.
+type StoredSource struct {
+	Source    string    `json:"source"`
+	Events    uint64    `json:"events"`
+	Rejected  uint64    `json:"rejected"` // of them, not accepted
+	BodyBytes uint64    `json:"body_bytes"`
+	Oldest    time.Time `json:"oldest"`
+	Newest    time.Time `json:"newest"`
+}
+
+// tableTimes are the columns that tell how old a row is.
+var tableTimes = map[string]string{"events": "received_at", "quarantine": "received_at", "attempts": "started_at", "deliveries": "updated_at", "replays": "created_at",
+	"commands": "at", "audit_log": "at", "endpoint_states": "updated_at", "holders": "seen_at", "otel_traces": "Timestamp", "otel_traces_trace_id_ts": "Start"}
+
+// StorageReport says what each table of the database takes, the largest first. What was replaced and waits for ClickHouse
+// to remove it is not counted.
+func (s *Store) StorageReport(ctx context.Context) ([]Stored, error) {
+	tables, err := collect(ctx, s.conn, "look at the tables", `SELECT t.name, sum(p.rows), sum(p.bytes_on_disk), sum(p.data_compressed_bytes), sum(p.data_uncompressed_bytes)
+		FROM system.tables AS t LEFT JOIN (SELECT * FROM system.parts WHERE active AND database = currentDatabase()) AS p ON p.table = t.name
+		WHERE t.database = currentDatabase() AND t.engine LIKE '%MergeTree' GROUP BY t.name ORDER BY 3 DESC, 1`, nil,
+		func(rows driver.Rows, t *Stored) error {
+			return rows.Scan(&t.Table, &t.Rows, &t.Bytes, &t.Compressed, &t.Uncompressed)
+		})
+	if err != nil {
+		return nil, err
+	}
+	for i := range tables {
+		t := &tables[i]
+		column, known := tableTimes[t.Table]
+		if !known || t.Rows == 0 {
+			continue
+		}
+		sql := fmt.Sprintf("SELECT toDateTime64(min(%[1]s), 6, 'UTC'), toDateTime64(max(%[1]s), 6, 'UTC') FROM %[2]s", column, t.Table)
+		if err := s.conn.QueryRow(ctx, sql).Scan(&t.Oldest, &t.Newest); err != nil {
+			return nil, explain("look at "+t.Table, err)
+		}
+	}
+	return slices.DeleteFunc(tables, func(t Stored) bool { return t.Table == "goose_db_version" }), nil
+}
+
+// StorageBySource says what there is of each source's events, the one with the most first. The names of sources that do
+// not exist, as strangers try them, are one: the empty one.
+func (s *Store) StorageBySource(ctx context.Context) ([]StoredSource, error) {
+	return collect(ctx, s.patient, "look at the sources", `SELECT if(verdict = 'unknown_source', '', toString(source)) AS name, count(), countIf(verdict != 'accepted'),
+		sum(length(body)), min(received_at), max(received_at) FROM events GROUP BY name ORDER BY 2 DESC, 1`, nil,
+		func(rows driver.Rows, t *StoredSource) error {
+			return rows.Scan(&t.Source, &t.Events, &t.Rejected, &t.BodyBytes, &t.Oldest, &t.Newest)
+		})
+}
