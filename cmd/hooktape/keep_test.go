@@ -91,6 +91,28 @@ func TestRetentionCommands(t *testing.T) {
 	}
 }
 
+// TestRetentionAtStart: a start puts the configured retention in force too, and says so.
+func TestRetentionAtStart(t *testing.T) {
+	i := keeping(t, "retention: {traces: 14d}\n")
+	i.start("ingest")
+	i.eventually(60*time.Second, "the retention is in force", func() error {
+		report, err := i.db.RetentionReport(context.Background(), store.Retention{})
+		for _, k := range report {
+			if k.What == "otel_traces" && k.InForce == "14d" {
+				return nil
+			}
+		}
+		return errors.Join(err, errors.New("it is not"))
+	})
+	i.eventually(10*time.Second, "it is logged", func() error {
+		if !strings.Contains(i.output.String(), `msg="the retention is changed" of=otel_traces from="for ever" to=14d`) {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+	i.stop()
+}
+
 // optimize does what ClickHouse does in its own time; the error says to look once more.
 func (i *instance) optimize() error {
 	i.t.Helper()
