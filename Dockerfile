@@ -9,7 +9,7 @@ RUN go mod download
 COPY . .
 ARG VERSION=
 # The flags of `make build`.
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$VERSION" -o /image/usr/local/bin/ ./cmd/hooktape
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /image/usr/local/bin/ ./cmd/hooktape
 # Go's table of time zones, and a folder that a new volume takes its owner from.
 RUN mkdir -p /image/etc/hooktape /image/var/lib/hooktape \
     && cp "$(go env GOROOT)/lib/time/zoneinfo.zip" /image/etc/zoneinfo.zip

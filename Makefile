@@ -2,7 +2,7 @@
 
 # The programs are static; vet and tests use the race detector where there is a C compiler for it, one build for both.
 version := $(shell git describe --tags --always --dirty 2>/dev/null)
-build := CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(version)' -o bin/
+build := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(version)' -o bin/
 race := $(if $(shell command -v $${CC:-cc} 2>/dev/null),-race)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 

@@ -142,7 +142,7 @@ func TestFailingEndpoints(t *testing.T) {
 	}
 	startSender(t, db, t.TempDir(), private)
 	for name, c := range cases {
-		awaitDone(t, db, replays[name].ID, 30*time.Second)
+		awaitDone(t, db, replays[name].ID, 2*time.Minute) // there are many at once
 		attempts := attemptsOf(t, db, events[name].ID)
 		want, state := 1, event.Failed
 		if c.retried {
@@ -296,7 +296,7 @@ func TestForbiddenAddresses(t *testing.T) {
 		ids[i] = startReplay(t, db, host, "http://"+host+":"+port+"/", func(r *event.Replay) { r.MaxAttempts = 1 }).ID
 	}
 	for i, host := range hosts {
-		awaitDone(t, db, ids[i], 30*time.Second)
+		awaitDone(t, db, ids[i], 2*time.Minute)
 		attempts := attemptsOf(t, db, events[i].ID)
 		if len(attempts) != 1 {
 			t.Errorf("%s: attempts %s", host, outcomes(attempts))
