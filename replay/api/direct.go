@@ -27,8 +27,8 @@ func NewDirect(db *store.Store, service *replay.Service, by replay.Actor) *Direc
 	return d
 }
 
-// as is the same in another one's name.
-func (d *Direct) as(by replay.Actor) *Direct {
+// As is the same in another one's name.
+func (d *Direct) As(by replay.Actor) *Direct {
 	other := *d
 	other.by = by
 	return &other
@@ -57,6 +57,12 @@ func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cur
 	return page, nil
 }
 
+// EventsStored returns selected events that were stored at a time or later, the last received first; at most limit.
+func (d *Direct) EventsStored(ctx context.Context, sel event.Selection, since time.Time, limit int) ([]Event, error) {
+	events, err := d.store.ListStored(ctx, named(sel), since, limit)
+	return briefEvents(events), err
+}
+
 // Event returns one event with its request and its deliveries.
 func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
 	e, err := d.event(ctx, id)
@@ -64,7 +70,29 @@ func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
 		return Event{}, err
 	}
 	deliveries, err := d.deliveries(ctx, id)
+	if err == nil {
+		err = d.addSent(ctx, e, deliveries)
+	}
 	return WholeEvent(e, deliveries), err
+}
+
+// addSent adds the headers of each attempt's request.
+func (d *Direct) addSent(ctx context.Context, e *event.Event, deliveries []Delivery) error {
+	for _, delivery := range deliveries {
+		var extra []event.Header
+		if delivery.ReplayID != uuid.Nil {
+			r, err := d.store.Replay(ctx, delivery.ReplayID)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			extra = r.Headers
+		}
+		key := event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: delivery.ReplayID, Endpoint: delivery.Endpoint, EventID: e.ID}}
+		for i := range delivery.Attempts {
+			delivery.Attempts[i].RequestHeaders = d.service.SentHeaders(e, key, delivery.Attempts[i].Number, extra)
+		}
+	}
+	return nil
 }
 
 // Body returns the bytes of an event's body as they came.

@@ -1,0 +1,226 @@
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/event"
+	"hooktape/replay/api"
+)
+
+func (c *console) eventsRoutes(mux *http.ServeMux) {
+	mux.Handle("GET /{$}", c.read(showEvents))
+	mux.Handle("GET /events/newer", c.read(showNewer))
+	mux.Handle("GET /events/chart", c.read(showChart))
+	mux.Handle("GET /events.csv", c.read(downloadCSV))
+	mux.Handle("GET /events.ndjson", c.read(downloadNDJSON))
+	mux.Handle("POST /columns", c.read(keepColumns))
+}
+
+// pageSize is how many events a page of the list has.
+const pageSize = 50
+
+type eventsPage struct {
+	filters
+	Chips   []chip
+	Presets []preset
+	Form    filterForm
+	Columns []column // those shown
+	Choice  []column // all that there are
+	Rows    []row
+	Next    string // the page of older ones
+	Newest  string // the first page; empty on it
+	Tail    string // where to ask for what is newer; empty where there can be nothing
+	After   string // since when
+	Chart   *chart // nil when it is asked for later
+	Empty   *empty
+}
+
+// ChartURL is where the chart comes from after the list.
+func (p eventsPage) ChartURL() string { return link("/events/chart", p.Values) }
+
+// row is an event in a list.
+type row struct {
+	api.Event
+	At      moment
+	Columns []column
+	Fates   []fate
+}
+
+type fate struct {
+	Endpoint string
+	State    event.DeliveryState
+}
+
+// Key orders rows as the list does.
+func (r row) Key() string { return r.ReceivedAt.UTC().Format("20060102150405.000000") + r.ID.String() }
+
+// Stored is when ClickHouse took the event.
+func (r row) Stored() string { return r.StoredAt.UTC().Format(time.RFC3339Nano) }
+
+// Place is the source and the step.
+func (r row) Place() string {
+	if r.Step == "" {
+		return r.Source
+	}
+	return r.Source + "/" + r.Step
+}
+
+// Person is whom the event is about, by the best name that it has.
+func (r row) Person() string {
+	full := strings.TrimSpace(r.Decoded["first_name"] + " " + r.Decoded["last_name"])
+	return cmp.Or(r.Decoded["name"], full, r.Decoded["messenger_username"], r.Subscriber())
+}
+
+// Subscriber is the id under which the person is known.
+func (r row) Subscriber() string {
+	return cmp.Or(r.Decoded["bothelp_user_id"], r.Decoded["messenger_user_id"])
+}
+
+// Contact is how the person can be reached.
+func (r row) Contact() string { return cmp.Or(r.Decoded["phone"], r.Decoded["email"]) }
+
+func showEvents(v *visit) error {
+	if tidied, err := v.tidy(); err != nil {
+		return err
+	} else if tidied != nil {
+		if ids := tidied["id"]; len(ids) == 1 && len(tidied) == 1 {
+			return v.see("/events/" + url.PathEscape(ids[0]))
+		}
+		return v.see(link("/", tidied))
+	}
+	f, err := v.filters("cursor", "chart")
+	if err != nil {
+		return err
+	}
+	after, err := v.Store.Now(v.Context())
+	if err != nil {
+		return err
+	}
+	query := v.URL.Query()
+	found, err := v.direct.Events(v.Context(), f.Selection, pageSize, query.Get("cursor"))
+	if err != nil {
+		return err
+	}
+	p := eventsPage{filters: f, Chips: v.chips(f, "/"), Presets: presetsOf(f), Form: v.filterForm(f), Columns: v.columns(), Choice: columns, After: after.UTC().Format(time.RFC3339Nano)}
+	if p.Rows, err = v.rows(found.Events, p.Columns); err != nil {
+		return err
+	}
+	if found.Next != "" {
+		p.Next = "/?" + f.with("cursor", found.Next)
+	}
+	switch {
+	case query.Has("cursor"):
+		p.Newest = f.URL()
+	case f.To == nil:
+		p.Tail = link("/events/newer", f.Values)
+	}
+	if query.Has("chart") {
+		if p.Chart, err = v.chart(f); err != nil {
+			return err
+		}
+	}
+	if len(p.Rows) == 0 {
+		if p.Empty, err = v.empty(f); err != nil {
+			return err
+		}
+	}
+	return v.show("events", "Events", p)
+}
+
+// rows puts the fates of events beside them.
+func (v *visit) rows(events []api.Event, shown []column) ([]row, error) {
+	list, ids := make([]row, len(events)), make([]uuid.UUID, len(events))
+	for i, e := range events {
+		list[i], ids[i] = row{Event: e, At: v.at(e.ReceivedAt), Columns: shown}, e.ID
+	}
+	if len(events) == 0 || !slices.ContainsFunc(shown, func(c column) bool { return c.Name == "deliveries" }) {
+		return list, nil
+	}
+	first, last := events[0].ReceivedAt, events[0].ReceivedAt
+	for _, e := range events {
+		if e.ReceivedAt.Before(first) {
+			first = e.ReceivedAt
+		}
+		if e.ReceivedAt.After(last) {
+			last = e.ReceivedAt
+		}
+	}
+	found, err := v.Store.Fates(v.Context(), ids, first, last)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		for _, f := range found {
+			if f.EventID == list[i].ID {
+				list[i].Fates = append(list[i].Fates, fate{f.Endpoint, f.State})
+			}
+		}
+	}
+	return list, nil
+}
+
+// empty is what to do when there is nothing to be seen.
+type empty struct {
+	First  bool // nothing has ever come
+	Source *Source
+}
+
+func (v *visit) empty(f filters) (*empty, error) {
+	first, err := v.Store.FirstEvent(v.Context())
+	e := &empty{First: first.IsZero()}
+	if sources := v.Sources(); len(sources) > 0 {
+		e.Source = &sources[0]
+	}
+	return e, err
+}
+
+// preset is a span of time to choose.
+type preset struct {
+	Label, URL string
+	Chosen     bool
+}
+
+func presetsOf(f filters) (list []preset) {
+	for _, p := range []struct{ label, since string }{{"15 min", "15m"}, {"1 h", "1h"}, {"24 h", "24h"}, {"7 d", "7d"}, {"30 d", "30d"}, {"all", ""}} {
+		values := f.without("since", "from", "to")
+		if p.since != "" {
+			values.Set("since", p.since)
+		}
+		list = append(list, preset{p.label, link("/", values), f.Get("since") == p.since && f.From == nil == (p.since == "") && f.To == nil})
+	}
+	return list
+}
+
+// filterForm is what the form of filters offers.
+type filterForm struct {
+	Sources, Endpoints []string
+	Kinds              []event.Kind
+	Verdicts           []event.Verdict
+	Keep               url.Values // goes on being set
+	Text, Where        string
+	Undelivered        string
+	Failed             string
+	From, To           string // for inputs of the type datetime-local
+}
+
+func (v *visit) filterForm(f filters) filterForm {
+	form := filterForm{Endpoints: v.Service.EndpointNames(), Kinds: event.Kinds, Verdicts: event.Verdicts, Keep: f.without("text", "where", "undelivered_to", "failed_at"),
+		Text: f.Text, Where: f.Where, Undelivered: f.UndeliveredTo, Failed: f.FailedAt}
+	for _, s := range v.Sources() {
+		form.Sources = append(form.Sources, s.Name)
+	}
+	if f.From != nil && !f.Has("since") {
+		form.From = f.From.In(v.zone).Format("2006-01-02T15:04")
+	}
+	if f.To != nil {
+		form.To = f.To.In(v.zone).Format("2006-01-02T15:04")
+	}
+	return form
+}
