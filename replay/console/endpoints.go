@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"hooktape/event"
 	"hooktape/replay/api"
 	"hooktape/store"
@@ -44,9 +46,10 @@ type endpointCard struct {
 	Tested   *attempt
 }
 
+// failure is an attempt that failed, of some event.
 type failure struct {
 	attempt
-	At moment
+	EventID uuid.UUID
 }
 
 // maxFailures is how many of the last failures a card has.
@@ -140,7 +143,7 @@ func (v *visit) endpointCard(e api.Endpoint, figures []store.EndpointFigures) (e
 
 func (v *visit) failures(failed []event.Attempt) (list []failure) {
 	for _, a := range failed {
-		list = append(list, failure{attempt{Attempt: api.AttemptOf(a)}, v.at(a.StartedAt)})
+		list = append(list, failure{v.attempt(api.AttemptOf(a)), a.EventID})
 	}
 	return list
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -52,6 +53,11 @@ type attempt struct {
 	Started moment
 	Took    string
 	Answer  block
+}
+
+// Why is why it failed, without what the status says.
+func (a attempt) Why() string {
+	return strings.TrimPrefix(strings.TrimPrefix(a.Error, "answered "+a.StatusText()), "; ")
 }
 
 // StatusText is the number with its words, such as 503 Service Unavailable.

@@ -1,11 +1,13 @@
 package console
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"hooktape/event"
 	"hooktape/replay"
@@ -22,7 +24,7 @@ type newReplay struct {
 	Options   event.ReplayOptions
 	Plan      *plan
 	Fault     string     // why there is no plan
-	Query     url.Values // all of the form, for making what was planned
+	Frozen    url.Values // the same without what changes by itself, for making what was planned
 	Key       string     // makes sending the form twice one replay
 }
 
@@ -34,7 +36,7 @@ type plan struct {
 }
 
 // optionNames are the parameters of a replay beside its selection.
-var optionNames = []string{"to", "url", "endpoint", "mode", "order", "rate", "pace", "concurrency", "stop_after_failures"}
+var optionNames = []string{"endpoint", "url", "mode", "order", "rate", "pace", "concurrency", "stop_after_failures"}
 
 // wanted reads the selection, the target and the options of a replay from the URL. What was left empty is not set.
 func (v *visit) wanted() (f filters, want replay.Request, err error) {
@@ -47,11 +49,7 @@ func (v *visit) wanted() (f filters, want replay.Request, err error) {
 	o.Rate, o.Pace = numbers.float("rate"), numbers.float("pace")
 	o.Concurrency, o.StopAfterFailures = uint16(numbers.whole("concurrency", 16)), uint32(numbers.whole("stop_after_failures", 32))
 	want = replay.Request{Selection: f.Selection, ReplayOptions: o}
-	for _, name := range []string{"endpoint", "to", "url"} { // the dashboards say endpoint
-		if to := query.Get(name); to != "" {
-			want.To = to
-		}
-	}
+	want.To = cmp.Or(query.Get("url"), query.Get("endpoint")) // what is written in wins over what the list began with
 	return f, want, numbers.err
 }
 
@@ -94,7 +92,7 @@ func (v *visit) newReplay() (*newReplay, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &newReplay{filters: f, Chips: v.chips(f, "/replays"), Endpoints: v.Service.EndpointNames(), To: want.To, Options: want.ReplayOptions, Query: v.URL.Query(), Key: rand.Text()}
+	n := &newReplay{filters: f, Chips: v.chips(f, "/replays"), Endpoints: v.Service.EndpointNames(), To: want.To, Options: want.ReplayOptions, Key: rand.Text()}
 	for _, name := range n.Endpoints {
 		n.Named = n.Named || name == want.To
 	}
@@ -109,12 +107,26 @@ func (v *visit) newReplay() (*newReplay, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.Frozen = frozen(f, v.URL.Query(), v.now)
 	n.Plan = &plan{Plan: found, First: v.atOr(found.First), Last: v.atOr(found.Last)}
 	if found.Seconds > 0 {
 		n.Plan.Takes = span(milliseconds(found.Seconds * 1000))
 	}
 	n.Plan.Samples, err = v.rows(found.Samples, nil)
 	return n, err
+}
+
+// frozen is a query with the times that were meant when it was planned: "the last hour" is another one a minute later, and
+// what comes meanwhile was not planned.
+func frozen(f filters, query url.Values, now time.Time) url.Values {
+	query.Del("since")
+	if f.From != nil {
+		query.Set("from", f.From.UTC().Format(time.RFC3339Nano))
+	}
+	if f.To == nil {
+		query.Set("to", now.UTC().Format(time.RFC3339Nano))
+	}
+	return query
 }
 
 // createReplay makes the replay that was planned: the URL says which.

@@ -100,7 +100,7 @@ func showReplay(v *visit) error {
 	values := api.EncodeSelection(r.Selection)
 	p.Chips, p.Selected = v.chips(filters{Values: values, Selection: r.Selection}, "/"), link("/", values)
 	again := api.EncodeSelection(r.Selection)
-	again.Set("to", r.Endpoint)
+	again.Set("endpoint", r.Endpoint)
 	p.Again = link("/replays", again)
 	p.Failed = link("/", withFailed(values, r.Endpoint))
 	if v.URL.Query().Has("compare") {

@@ -90,7 +90,9 @@ func (v *visit) sourcesPage(reveal string) error {
 			if err != nil {
 				return err
 			}
-			p.Strangers = append(p.Strangers, card)
+			if len(card.Rejected) > 0 {
+				p.Strangers = append(p.Strangers, card)
+			}
 		}
 	}
 	return v.show("sources", "Sources", p)

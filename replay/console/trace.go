@@ -23,6 +23,14 @@ type traceLine struct {
 
 const traceWidth = 1000.0
 
+// later is how long after the beginning.
+func later(d time.Duration) string {
+	if d == 0 {
+		return "0"
+	}
+	return "+" + span(d)
+}
+
 func milliseconds(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
 
 func (v *visit) trace(e api.Event) (*trace, error) {
@@ -64,7 +72,7 @@ func (v *visit) trace(e api.Event) (*trace, error) {
 	whole := max(end.Sub(begin), time.Microsecond)
 	t := &trace{ID: e.TraceID, Total: span(whole)}
 	for _, p := range parts {
-		line := traceLine{Name: p.name, Tone: p.tone, Detail: p.detail, After: "+" + span(p.at.Sub(begin)), X: traceWidth * float64(p.at.Sub(begin)) / float64(whole), Width: traceWidth * float64(p.took) / float64(whole)}
+		line := traceLine{Name: p.name, Tone: p.tone, Detail: p.detail, After: later(p.at.Sub(begin)), X: traceWidth * float64(p.at.Sub(begin)) / float64(whole), Width: traceWidth * float64(p.took) / float64(whole)}
 		if p.took > 0 {
 			line.Took = span(p.took)
 		}

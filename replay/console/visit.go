@@ -108,18 +108,46 @@ func (v *visit) fail(err error) {
 	if internal && !errors.Is(v.Context().Err(), context.Canceled) {
 		v.Logger.Error("the console could not answer", "page", v.Pattern, "error", err)
 	}
-	content := struct {
-		*api.Problem
-		Back string
-	}{p, backOf(v.Request)}
+	content := wrong{p, backOf(v.Request)}
 	if v.partial() {
 		err = v.write(p.Status, "problem", "part", content)
 	} else {
-		err = v.write(p.Status, "problem", "layout", frame{p.Title, "", v.who, zoneName(v.zone, v.now), v.Version, content})
+		err = v.write(p.Status, "problem", "layout", frame{titleOf(p.Status), "", v.who, zoneName(v.zone, v.now), v.Version, content})
 	}
 	if err != nil {
 		v.Logger.Error("the console could not say what is wrong", "error", err)
 	}
+}
+
+// wrong is what a page says of an error.
+type wrong struct {
+	*api.Problem
+	Back string
+}
+
+// Sentences tell what is wrong, one by one.
+func (w wrong) Sentences() (list []string) {
+	for _, fault := range w.Errors {
+		list = append(list, fault.Message)
+	}
+	if len(list) == 0 {
+		list = []string{w.Detail}
+	}
+	return list
+}
+
+func titleOf(status int) string {
+	switch status {
+	case http.StatusNotFound:
+		return "Not here"
+	case http.StatusForbidden:
+		return "Not allowed"
+	case http.StatusServiceUnavailable:
+		return "Not available now"
+	case http.StatusInternalServerError:
+		return "Something went wrong"
+	}
+	return "That cannot be done"
 }
 
 // backOf is the page of ours from which a request was made; the start page when that is not known.
