@@ -21,6 +21,7 @@ var rooms = map[string][]string{
 	"dashboards":           {},
 	"internal/enginetest":  {},
 	"internal/grafanatest": {},
+	"internal/browsertest": {},
 	"bothelp":              {"event"},
 	"store":                {"event"},
 	"ingest":               {"event", "bothelp", "spool", "store"},
@@ -29,7 +30,7 @@ var rooms = map[string][]string{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"internal/enginetest", "internal/grafanatest"}
+var testOnly = []string{"internal/enginetest", "internal/grafanatest", "internal/browsertest"}
 
 // tops may import everything.
 var tops = []string{"cmd/", "proof"}

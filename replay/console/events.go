@@ -45,6 +45,9 @@ type eventsPage struct {
 // ChartURL is where the chart comes from after the list.
 func (p eventsPage) ChartURL() string { return link("/events/chart", p.Values) }
 
+// WithChart is the same page with the chart in it.
+func (p eventsPage) WithChart() string { return "/?" + p.with("chart", "1") }
+
 // row is an event in a list.
 type row struct {
 	api.Event

@@ -24,7 +24,7 @@ type newReplay struct {
 	Options   event.ReplayOptions
 	Plan      *plan
 	Fault     string     // why there is no plan
-	Frozen    url.Values // the same without what changes by itself, for making what was planned
+	Make      string // where to send the wish for just what was planned
 	Key       string     // makes sending the form twice one replay
 }
 
@@ -107,7 +107,7 @@ func (v *visit) newReplay() (*newReplay, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.Frozen = frozen(f, v.URL.Query(), v.now)
+	n.Make = link("/replays", frozen(f, v.URL.Query(), v.now))
 	n.Plan = &plan{Plan: found, First: v.atOr(found.First), Last: v.atOr(found.Last)}
 	if found.Seconds > 0 {
 		n.Plan.Takes = span(milliseconds(found.Seconds * 1000))

@@ -65,6 +65,9 @@ type replayPage struct {
 	MaySteer bool
 }
 
+// GivenUp tells whether some deliveries failed for good.
+func (p replayPage) GivenUp() bool { return p.Counts[event.Failed] > 0 }
+
 type diff struct {
 	api.Diff
 	Rows []diffRow
