@@ -50,11 +50,36 @@ func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cur
 	if err != nil {
 		return EventPage{}, err
 	}
+	return pageOf(events, limit), nil
+}
+
+// pageOf is a page of the first of events, with a cursor when there are more.
+func pageOf(events []event.Event, limit int) EventPage {
 	page := EventPage{Events: briefEvents(events[:min(len(events), limit)])}
 	if len(events) > limit {
-		page.Next = encodeCursor(page.Events[limit-1])
+		last := page.Events[limit-1]
+		page.Next = encodeCursor(store.Cursor{ReceivedAt: last.ReceivedAt, ID: last.ID})
 	}
-	return page, nil
+	return page
+}
+
+// Search is Events for somebody who waits: after patience it returns what it has found, how far back it has looked (nil: to
+// the beginning, or the page is full), and with the cursor of the page one goes on from there.
+func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cursor string, patience time.Duration) (EventPage, *time.Time, error) {
+	before, err := decodeCursor(cursor)
+	if err != nil {
+		return EventPage{}, nil, err
+	}
+	events, rest, err := d.store.SearchEvents(ctx, named(sel), store.Page{Limit: limit + 1, Before: before}, patience)
+	if err != nil {
+		return EventPage{}, nil, err
+	}
+	page := pageOf(events, limit)
+	if rest == nil {
+		return page, nil, nil
+	}
+	page.Next = encodeCursor(*rest)
+	return page, &rest.ReceivedAt, nil
 }
 
 // EventsStored returns selected events that were stored at a time or later, the last received first; at most limit.

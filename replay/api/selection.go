@@ -33,7 +33,7 @@ type SelectionQuery struct {
 	UTMContent    []string `query:"utm_content,explode" doc:"With one of these values of utm_content."`
 	UTMTerm       []string `query:"utm_term,explode" doc:"With one of these values of utm_term."`
 	Field         []string `query:"field,explode" doc:"With this value of this custom field: name=value." example:"[\"age=21\"]"`
-	Text          string   `query:"text" doc:"With this text in the body, byte for byte."`
+	Text          string   `query:"text" doc:"With this text in the body; letters that are not ASCII in any of the spellings of JSON and forms."`
 	ID            []string `query:"id,explode" doc:"One of these events."`
 	UndeliveredTo string   `query:"undelivered_to" doc:"Never taken by this endpoint: a configured name, or a URL."`
 	FailedAt      string   `query:"failed_at" doc:"Whose last delivery to this endpoint failed for good."`

@@ -14,7 +14,6 @@ type chart struct {
 	Width          string // of a bar in time, in words
 	Capacity       int    // bars that there is room for
 	Replay         string // a replay of all of these
-	CSV, NDJSON    string
 }
 
 type bar struct {
@@ -63,7 +62,7 @@ func (v *visit) chart(f filters) (*chart, error) {
 		return nil, err
 	}
 	c := &chart{From: v.at(*from), To: v.at(until), Base: link("/", f.without("since", "from", "to")), Width: span(width), Capacity: int((until.Sub(*from)-1)/width) + 1,
-		Replay: "/replays?" + f.with("from", from.UTC().Format(time.RFC3339Nano), "to", until.UTC().Format(time.RFC3339Nano)), CSV: link("/events.csv", f.Values), NDJSON: link("/events.ndjson", f.Values)}
+		Replay: "/replays?" + f.with("from", from.UTC().Format(time.RFC3339Nano), "to", until.UTC().Format(time.RFC3339Nano))}
 	most := uint64(1)
 	for _, b := range bars {
 		c.Total, c.Refused, most = c.Total+b.Events, c.Refused+b.Refused, max(most, b.Events)

@@ -17,6 +17,7 @@ import (
 func (c *console) eventsRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /{$}", c.read(showEvents))
 	mux.Handle("GET /events/newer", c.read(showNewer))
+	mux.Handle("GET /events/further", c.read(showFurther))
 	mux.Handle("GET /events/chart", c.read(showChart))
 	mux.Handle("GET /events.csv", c.read(downloadCSV))
 	mux.Handle("GET /events.ndjson", c.read(downloadNDJSON))
@@ -34,16 +35,29 @@ type eventsPage struct {
 	Columns []column // those shown
 	Choice  []column // all that there are
 	Rows    []row
-	Next    string // the page of older ones
-	Newest  string // the first page; empty on it
-	Tail    string // where to ask for what is newer; empty where there can be nothing
-	After   string // since when
-	Chart   *chart // nil when it is asked for later
+	Next    string   // the page of older ones
+	Further *further // nil when the search is over
+	Newest  string   // the first page; empty on it
+	Tail    string   // where to ask for what is newer; empty where there can be nothing
+	After   string   // since when
+	Chart   *chart   // nil when it is asked for later
 	Empty   *empty
 }
 
 // ChartURL is where the chart comes from after the list.
 func (p eventsPage) ChartURL() string { return link("/events/chart", p.Values) }
+
+// Slow tells whether counting the events takes a look at all of them, which is done when it is asked for.
+func (p eventsPage) Slow() bool {
+	return p.Text != "" || p.Where != "" || len(p.Fields) > 0 || p.UndeliveredTo != "" || p.FailedAt != ""
+}
+
+// All are the links for all events that match: to a replay of them, and to downloads.
+func (p eventsPage) All() allLinks {
+	return allLinks{link("/replays", p.Values), link("/events.csv", p.Values), link("/events.ndjson", p.Values)}
+}
+
+type allLinks struct{ Replay, CSV, NDJSON string }
 
 // WithChart is the same page with the chart in it.
 func (p eventsPage) WithChart() string { return "/?" + p.with("chart", "1") }
@@ -107,7 +121,7 @@ func showEvents(v *visit) error {
 		return err
 	}
 	query := v.URL.Query()
-	found, err := v.direct.Events(v.Context(), f.Selection, pageSize, query.Get("cursor"))
+	found, reached, err := v.direct.Search(v.Context(), f.Selection, pageSize, query.Get("cursor"), listPatience)
 	if err != nil {
 		return err
 	}
@@ -115,7 +129,10 @@ func showEvents(v *visit) error {
 	if p.Rows, err = v.rows(found.Events, p.Columns); err != nil {
 		return err
 	}
-	if found.Next != "" {
+	switch {
+	case reached != nil:
+		p.Further = v.further(f, found.Next, *reached, len(p.Rows), len(p.Columns)+1)
+	case found.Next != "":
 		p.Next = "/?" + f.with("cursor", found.Next)
 	}
 	switch {
@@ -129,7 +146,7 @@ func showEvents(v *visit) error {
 			return err
 		}
 	}
-	if len(p.Rows) == 0 {
+	if len(p.Rows) == 0 && p.Further == nil {
 		if p.Empty, err = v.empty(f); err != nil {
 			return err
 		}

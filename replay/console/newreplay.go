@@ -23,9 +23,9 @@ type newReplay struct {
 	To        string // an endpoint's name, or a URL
 	Options   event.ReplayOptions
 	Plan      *plan
-	Fault     string     // why there is no plan
+	Fault     string // why there is no plan
 	Make      string // where to send the wish for just what was planned
-	Key       string     // makes sending the form twice one replay
+	Key       string // makes sending the form twice one replay
 }
 
 type plan struct {

@@ -82,7 +82,7 @@ document.addEventListener('click', async e => {
     copy.textContent = 'Copied'
     setTimeout(() => { copy.textContent = 'Copy' }, 1500)
   }
-  if (e.target.id === 'all') $$('#rows input[name=id]').forEach(b => { b.checked = e.target.checked })
+  if (e.target.id === 'all') $$('input[name=id]').forEach(b => { b.checked = e.target.checked })
   if (e.target.closest('#keys')) $('#help').showModal()
   $$('details.menu[open]').forEach(m => { if (!m.contains(e.target)) m.open = false })
 })
@@ -96,7 +96,7 @@ document.addEventListener('keydown', e => {
   if (e.key === 'Escape') { $$('details.menu[open]').forEach(m => { m.open = false; $('summary', m).focus() }); if (field) e.target.blur(); return }
   if (field || $('dialog[open]')) return
   if (going) { going = false; if (places[e.key]) location.href = places[e.key]; return }
-  const rows = $$('#rows tr'), at = rows.findIndex(r => r.contains(document.activeElement))
+  const rows = $$('#rows tr, .events tr[data-key]'), at = rows.findIndex(r => r.contains(document.activeElement))
   const go = i => { const row = rows[Math.min(rows.length - 1, Math.max(0, i))]; row && $('a', row).focus() }
   const act = {
     j: () => go(at + 1), k: () => go(at - 1), x: () => at >= 0 && $('input', rows[at])?.click(), p: toggle, g: () => { going = true },
