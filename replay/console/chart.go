@@ -34,7 +34,7 @@ var widths = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, 30 
 
 func widthFor(d time.Duration) time.Duration {
 	for _, w := range widths {
-		if d <= w*mostBars {
+		if d <= w*(mostBars+1) {
 			return w
 		}
 	}
@@ -62,7 +62,7 @@ func (v *visit) chart(f filters) (*chart, error) {
 		return nil, err
 	}
 	c := &chart{From: v.at(*from), To: v.at(until), Base: link("/", f.without("since", "from", "to")), Width: span(width), Capacity: int((until.Sub(*from)-1)/width) + 1,
-		Replay: "/replays?" + f.with("from", from.UTC().Format(time.RFC3339Nano), "to", until.UTC().Format(time.RFC3339Nano))}
+		Replay: link("/replays", frozen(f, f.without(), until))}
 	most := uint64(1)
 	for _, b := range bars {
 		c.Total, c.Refused, most = c.Total+b.Events, c.Refused+b.Refused, max(most, b.Events)
