@@ -83,6 +83,9 @@ func lineOf(data []byte, key string) string {
 
 var sourceName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
+// accountName is a name of a host, for it becomes a part of one.
+var accountName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
 // minTokenBytes keeps guessable tokens out: 16 random characters are more than anyone can try.
 const minTokenBytes = 16
 
@@ -118,6 +121,9 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			wrong("public_url", "must be a URL such as https://hooks.example.org")
 		}
+	}
+	if c.BothelpAccount != "" && !accountName.MatchString(c.BothelpAccount) {
+		wrong("bothelp_account", "%q must be the NAME in https://NAME.bothelp.io", c.BothelpAccount)
 	}
 	for i, p := range c.Ingest.TrustedProxies {
 		if _, err := netip.ParsePrefix(p); err != nil {

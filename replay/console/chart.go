@@ -13,7 +13,6 @@ type chart struct {
 	Base           string // the page to which from and to are added when a range is dragged
 	Width          string // of a bar in time, in words
 	Capacity       int    // bars that there is room for
-	Replay         string // a replay of all of these
 }
 
 type bar struct {
@@ -61,8 +60,7 @@ func (v *visit) chart(f filters) (*chart, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chart{From: v.at(*from), To: v.at(until), Base: link("/", f.without("since", "from", "to")), Width: span(width), Capacity: int((until.Sub(*from)-1)/width) + 1,
-		Replay: link("/replays", frozen(f, f.without(), until))}
+	c := &chart{From: v.at(*from), To: v.at(until), Base: link("/", f.without("since", "from", "to")), Width: span(width), Capacity: int((until.Sub(*from)-1)/width) + 1}
 	most := uint64(1)
 	for _, b := range bars {
 		c.Total, c.Refused, most = c.Total+b.Events, c.Refused+b.Refused, max(most, b.Events)

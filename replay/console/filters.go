@@ -85,8 +85,16 @@ type chip struct{ Name, Label, Value, Without string }
 // maxChips is how many values of one filter stand one by one.
 const maxChips = 5
 
-// chips are the filters that are set, for a page that shows its selection under a path.
+// chips are the filters that are set, for a page that shows its selection under a path; without a path they cannot be taken
+// away.
 func (v *visit) chips(f filters, page string) (list []chip) {
+	defer func() {
+		for i := range list {
+			if page == "" {
+				list[i].Without = ""
+			}
+		}
+	}()
 	for _, name := range chipOrder {
 		values, label := f.Values[name], filterLabels[name]
 		if len(values) > maxChips {

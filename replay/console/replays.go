@@ -101,7 +101,7 @@ func showReplay(v *visit) error {
 		return err
 	}
 	values := api.EncodeSelection(r.Selection)
-	p.Chips, p.Selected = v.chips(filters{Values: values, Selection: r.Selection}, "/"), link("/", values)
+	p.Chips, p.Selected = v.chips(filters{Values: values, Selection: r.Selection}, ""), link("/", values)
 	again := api.EncodeSelection(r.Selection)
 	again.Set("endpoint", r.Endpoint)
 	p.Again = link("/replays", again)

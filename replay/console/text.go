@@ -52,6 +52,9 @@ const maxCell = 120
 
 // line is text on one line, cut where it is long.
 func line(text string) template.HTML {
+	if text == "" {
+		return ""
+	}
 	head, cut := clip(text, maxCell)
 	html := template.HTML(strings.NewReplacer("\n", `<i class="sign">␊</i>`, "\t", `<i class="sign">␉</i>`).Replace(string(visible(head))))
 	if cut {
