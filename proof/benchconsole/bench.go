@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -61,7 +63,7 @@ func newBench(ctx context.Context, out io.Writer, dsn string, times int) (*bench
 	}
 	endpoints := []replay.Endpoint{replay.DefaultEndpoint("crm", "https://crm.example.org/")}
 	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, false)
-	handler, err := console.New(console.Options{Store: db, Service: service, Logger: slog.New(slog.NewTextHandler(out, nil)), Version: "bench",
+	handler, err := console.New(console.Options{Store: db, Service: service, Logger: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn})), Version: "bench",
 		Tokens: []api.Token{{Name: "bench", Secret: secret, Role: api.RoleAdmin}}, Sources: func() []console.Source { return nil }})
 	if err != nil {
 		return nil, err
@@ -167,7 +169,7 @@ func (b *bench) pages() (list []page) {
 // all asks for each page, and prints what that took.
 func (b *bench) all(ctx context.Context) error {
 	w := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "milliseconds\tfirst\tmedian\tslowest\taim\t\tcount and chart\t\n")
+	fmt.Fprintf(w, "milliseconds\tfirst\tmedian\tslowest\taim\t\tto the end\tcount and chart\t\n")
 	missed := 0
 	for _, p := range b.pages() {
 		took, err := b.ask(ctx, p.path, b.times)
@@ -179,15 +181,18 @@ func (b *bench) all(ctx context.Context) error {
 		if median > p.aim {
 			mark, missed = "✗", missed+1
 		}
-		chart := ""
+		chart, end := "", ""
 		if p.query != nil {
+			if end, err = b.toTheEnd(ctx, p.path); err != nil {
+				return fmt.Errorf("%s, to the end: %w", p.name, err)
+			}
 			took, err := b.ask(ctx, "/events/chart?"+p.query.Encode(), max(b.times/3, 1))
 			if err != nil {
 				return fmt.Errorf("%s, the chart: %w", p.name, err)
 			}
 			chart = fmt.Sprint(middleOf(took).Milliseconds())
 		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t\n", p.name, took[0].Milliseconds(), median.Milliseconds(), slowest.Milliseconds(), p.aim.Milliseconds(), mark, chart)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t\n", p.name, took[0].Milliseconds(), median.Milliseconds(), slowest.Milliseconds(), p.aim.Milliseconds(), mark, end, chart)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -199,29 +204,55 @@ func (b *bench) all(ctx context.Context) error {
 // ask asks for a page so many times.
 func (b *bench) ask(ctx context.Context, path string, times int) (took []time.Duration, err error) {
 	for range times {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.server.URL+path, nil)
-		if err != nil {
-			return nil, err
-		}
-		if strings.HasPrefix(path, "/events/chart") {
-			r.Header.Set("HX-Request", "true")
-		}
 		begun := time.Now()
-		response, err := b.web.Do(r)
-		if err != nil {
+		if _, err := b.get(ctx, path); err != nil {
 			return nil, err
 		}
-		text, err := io.ReadAll(response.Body)
-		response.Body.Close()
 		took = append(took, time.Since(begun))
-		if err != nil {
-			return nil, err
-		}
-		if response.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("%s: %.500s", response.Status, text)
-		}
 	}
 	return took, nil
+}
+
+var further = regexp.MustCompile(`hx-get="(/events/further[^"]*)"`)
+
+// toTheEnd follows a search that goes on in steps, as the page does by itself, and returns how long it took altogether;
+// nothing for one that is at its end with its first page.
+func (b *bench) toTheEnd(ctx context.Context, path string) (string, error) {
+	begun := time.Now()
+	for steps := 0; ; steps++ {
+		text, err := b.get(ctx, path)
+		if err != nil {
+			return "", err
+		}
+		next := further.FindStringSubmatch(text)
+		switch {
+		case next == nil && steps == 0:
+			return "", nil
+		case next == nil:
+			return fmt.Sprint(time.Since(begun).Milliseconds()), nil
+		}
+		path = html.UnescapeString(next[1])
+	}
+}
+
+func (b *bench) get(ctx context.Context, path string) (string, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.server.URL+path, nil)
+	if err != nil {
+		return "", err
+	}
+	if strings.HasPrefix(path, "/events/") && strings.Contains(path, "?") {
+		r.Header.Set("HX-Request", "true")
+	}
+	response, err := b.web.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %.500s", response.Status, text)
+	}
+	return string(text), err
 }
 
 func middleOf(took []time.Duration) time.Duration {

@@ -128,6 +128,28 @@ func TestSearchGoesOn(t *testing.T) {
 	f.assertClean(b)
 }
 
+// TestTailLooksBack: an insert is seen when it has ended, with the time at which it began. So what was stored a little before
+// the last look is looked for again.
+func TestTailLooksBack(t *testing.T) {
+	f := newFixture(t)
+	e := newLead("7", "Анна", time.Minute)
+	f.insert(e)
+	p := f.login(readSecret)
+	later := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339Nano) }
+	a := p.get("/events/newer?source=demo&after=" + later(3*time.Second))
+	if got := listed(a.body); !slices.Equal(got, []string{e.ID.String()}) {
+		t.Errorf("a look three seconds later has %v", got)
+	}
+	if after, err := time.Parse(time.RFC3339Nano, a.header.Get("X-Hooktape-After")); err != nil || time.Since(after).Abs() > time.Minute {
+		t.Errorf("the next look is from %s", a.header.Get("X-Hooktape-After"))
+	}
+	for _, query := range []string{"after=" + later(time.Minute), "source=nosuch&after=" + later(-time.Minute)} {
+		if a := p.get("/events/newer?" + query); a.status != http.StatusNoContent || a.body != "" {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+	}
+}
+
 // TestChart counts all events in its bars, each in its time.
 func TestChart(t *testing.T) {
 	f := newFixture(t)

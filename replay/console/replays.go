@@ -75,7 +75,7 @@ type diff struct {
 
 type diffRow struct {
 	EventID     uuid.UUID
-	Differs     string
+	Differs     []string
 	Here, There *attempt
 }
 
@@ -130,7 +130,7 @@ func (v *visit) diff(id uuid.UUID, against string) (*diff, error) {
 	}
 	d := &diff{Diff: found}
 	for _, r := range found.Rows {
-		shown := diffRow{EventID: r.EventID, Differs: api.Words(r.Differs)}
+		shown := diffRow{EventID: r.EventID, Differs: r.Differs}
 		if r.Here != nil {
 			here := v.attempt(*r.Here)
 			shown.Here = &here

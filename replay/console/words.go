@@ -26,6 +26,9 @@ var words = map[string]map[string]word{
 		"delivered": {"delivered", "good"}, "bad_status": {"answered with an error", "bad"}, "timeout": {"no answer in time", "bad"}, "no_connection": {"no connection", "bad"},
 		"broken_answer": {"broken answer", "bad"}, "forbidden_addr": {"address not allowed", "bad"}, "impossible": {"no request can be made", "bad"}, "unknown": {"not known", "doubt"},
 	},
+	"differs": {
+		"status": {"another status", "doubt"}, "outcome": {"another outcome", "doubt"}, "body": {"another body", "doubt"}, "only_here": {"an answer only here", "quiet"}, "only_there": {"an answer only there", "quiet"},
+	},
 	"endpoint": {
 		"active": {"works", "good"}, "broken": {"does not work", "bad"}, "paused": {"paused", "doubt"}, "unknown": {"nothing delivered yet", "quiet"},
 	},
