@@ -9,7 +9,7 @@ import (
 // A search that no index helps with goes back in steps: the page comes with what the first has found, and asks for the next
 // one until a page is full or all was looked at.
 var (
-	listPatience    = 250 * time.Millisecond
+	listPatience    = 200 * time.Millisecond
 	furtherPatience = 2 * time.Second
 )
 

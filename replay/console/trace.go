@@ -3,11 +3,13 @@ package console
 import (
 	"time"
 
+	"github.com/google/uuid"
+
 	"hooktape/replay/api"
 )
 
 // trace is the way of an event through hooktape as a waterfall: the spans of its arrival, its storing, and each attempt to
-// deliver it.
+// deliver it live. Those of replays may be of another year.
 type trace struct {
 	ID    string
 	Lines []traceLine
@@ -56,6 +58,9 @@ func (v *visit) trace(e api.Event) (*trace, error) {
 	}
 	parts = append(parts, part{"stored in ClickHouse", "second", "", e.StoredAt, 0})
 	for _, d := range e.Deliveries {
+		if d.ReplayID != uuid.Nil {
+			continue
+		}
 		for _, a := range d.Attempts {
 			parts = append(parts, part{"attempt " + number(int(a.Number)) + " at " + d.Endpoint, say("outcome", a.Outcome).Tone, statusText(a.StatusCode), a.StartedAt, milliseconds(a.DurationMS)})
 		}
@@ -76,7 +81,7 @@ func (v *visit) trace(e api.Event) (*trace, error) {
 		if p.took > 0 {
 			line.Took = span(p.took)
 		}
-		line.Width = max(line.Width, 4)
+		line.Width = max(line.Width, 10)
 		line.X = min(line.X, traceWidth-line.Width)
 		t.Lines = append(t.Lines, line)
 	}
