@@ -16,7 +16,7 @@ func TestSearchEvents(t *testing.T) {
 	d := newDB(t)
 	var events []event.Event
 	for n := range 300 { // over twelve days, some at one time
-		e := eventAt(dawn.Add(time.Duration(n/2)*2*time.Hour), n)
+		e := eventAt(dawn.Add(time.Duration(n/2)*115*time.Minute), n)
 		if n%3 == 0 {
 			e.Body = []byte("rare")
 		}
@@ -47,6 +47,9 @@ func TestSearchEvents(t *testing.T) {
 		default:
 			if !slices.Equal(got, want) {
 				t.Errorf("found %v, want %v", got, want)
+			}
+			if at, _, err := d.SearchEvents(background, sel, store.Page{Limit: 1000}, time.Minute); err != nil || !slices.Equal(numbers(at), want) {
+				t.Errorf("at once, in many steps, %v are found, %v; want %v", numbers(at), err, want)
 			}
 			if stops < 20 {
 				t.Errorf("the search has stopped %d times: nothing is proved", stops)

@@ -36,19 +36,12 @@ func bodyOf(raw []byte, all string, wantAll bool) body {
 }
 
 // prettyJSON writes JSON in lines, so that a person can read it: with letters in place of their escapes, and each number
-// as its sender spelt it, for a number that went through a float is another one.
+// as its sender spelt it, for a number that went through a float is another one. (A token keeps its spelling.)
 func prettyJSON(raw []byte) (string, bool) {
 	var out bytes.Buffer
 	encoder := jsontext.NewEncoder(&out, jsontext.WithIndent("  "), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(false))
 	decoder := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	for depth, any := 0, false; depth > 0 || !any; any = true {
-		if decoder.PeekKind() == '0' {
-			number, err := decoder.ReadValue()
-			if err != nil || encoder.WriteValue(number) != nil {
-				return "", false
-			}
-			continue
-		}
 		token, err := decoder.ReadToken()
 		if err != nil {
 			return "", false

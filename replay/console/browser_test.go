@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"hooktape/event"
+	"hooktape/internal/browsertest"
 )
 
 // TestPauseAndResume steers a replay of 5,000 events by the page's buttons and sees it through to its end.
@@ -65,9 +66,13 @@ func TestTail(t *testing.T) {
 	if took := b.Await(`document.querySelector('#rows tr').textContent.includes('Вторая')`); took > 3*time.Second {
 		t.Errorf("a new event is seen after %s, want at most 3 s", took)
 	}
-	f.insert(newLead("3", "Поздняя", 30*time.Second)) // received before the one that is shown already
-	b.Await(`[...document.querySelectorAll('#rows tr')].map(r => r.textContent.match(/Первая|Вторая|Поздняя/)[0]).join() === 'Вторая,Поздняя,Первая'`)
+	f.insert(newLead("3", "Поздняя", 90*time.Second)) // received before those that are shown already
+	b.Await(`[...document.querySelectorAll('#rows tr')].map(r => r.textContent.match(/Первая|Вторая|Поздняя/)[0]).join() === 'Вторая,Первая,Поздняя'`)
 	b.AwaitText("#news", "1 new event")
+
+	// What a look brings alone, without those before it, goes to its place as well.
+	b.Script(`(() => { const rows = document.querySelector('#rows'), last = rows.lastElementChild.cloneNode(true); rows.lastElementChild.remove(); rows.prepend(last); settle() })()`, nil)
+	b.Await(`[...document.querySelectorAll('#rows tr')].map(r => r.textContent.match(/Первая|Вторая|Поздняя/)[0]).join() === 'Вторая,Первая,Поздняя'`)
 
 	b.Press("p")
 	b.Await(`document.querySelector('#pause').getAttribute('aria-pressed') === 'true'`)
@@ -108,16 +113,19 @@ func TestKeyboard(t *testing.T) {
 	f.insert(newLead("1", "Иван", time.Minute), wanted, newLead("9", "Олег", 3*time.Minute))
 	b := f.browser(replaySecret)
 	b.AwaitText("#rows", "Олег")
+	scripted(b)
 	b.Press("/")
 	b.Await(`document.activeElement.id === 'q'`)
 	b.Run(chromedp.KeyEvent("Анна П\r"))
 	b.AwaitText(".chips", "Анна П")
 	b.Await(`document.querySelectorAll('#rows tr').length === 1`)
+	scripted(b)
 	b.Press("j")
 	b.Press("x")
 	b.Await(`document.querySelector('#rows input').checked`)
 	b.Run(chromedp.KeyEvent("\r"))
 	b.Await(`location.pathname === '/events/` + wanted.ID.String() + `'`)
+	scripted(b)
 	b.Press("?")
 	b.Await(`document.querySelector('#help').open`)
 	b.Run(chromedp.KeyEvent("\u001b"))
@@ -131,10 +139,16 @@ func TestKeyboard(t *testing.T) {
 	}
 	b.Run(chromedp.KeyEvent("\r"))
 	b.AwaitText("#progress", "done")
+	scripted(b)
 	b.Press("g")
 	b.Press("d")
 	b.AwaitText("h1", "Endpoints")
 	f.assertClean(b)
+}
+
+// scripted waits until the page's script has begun, after which a person can press a key.
+func scripted(b *browsertest.Browser) {
+	b.Await(`document.querySelector('#keys') && !document.querySelector('#keys').hidden`)
 }
 
 // TestWithoutJavaScript reads all pages, filters, plans and replays with scripts switched off.

@@ -12,7 +12,8 @@ import (
 )
 
 // curl is a command for a POSIX shell that sends an event's request again, to its hook: the same method, query, body and
-// headers, but those of the connection and those that may be a secret. The token in the path is masked already.
+// headers, but those of the connection and those that may be a secret. The token in the path is masked already. A long body
+// is to be downloaded beside it.
 func (v *visit) curl(e api.Event) string {
 	target := "http://HOST" + strings.Replace(e.Request.Path, "***", "TOKEN", 1)
 	for _, s := range v.Sources() {
@@ -42,6 +43,9 @@ func (v *visit) curl(e api.Event) string {
 	body := e.Request.Bytes()
 	if plainText(string(body)) && len(body) <= maxArgument {
 		return strings.Join(append(lines, "--data-raw "+quoted(string(body))), " \\\n  ")
+	}
+	if len(body) > maxArgument {
+		return strings.Join(append(lines, "--data-binary "+shellWord("@"+e.ID.String()+".body")), " \\\n  ")
 	}
 	// One line of base64 may be longer than what a terminal takes.
 	text := base64.StdEncoding.EncodeToString(body)

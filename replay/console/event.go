@@ -29,6 +29,7 @@ type eventPage struct {
 	Decoded   []pair
 	Fields    []pair
 	Curl      string
+	Signature string // what is known of it; empty for nothing
 	Trace     *trace
 	Ways      []way
 	Before    *neighbour
@@ -38,6 +39,9 @@ type eventPage struct {
 }
 
 type pair struct{ Name, Value string }
+
+// LongBody tells whether the body is no part of the curl command.
+func (p eventPage) LongBody() bool { return p.Body.Bytes > maxArgument }
 
 // way is a delivery with its attempts as the page shows them.
 type way struct {
@@ -101,7 +105,7 @@ func showEvent(v *visit) error {
 			p.Decoded = append(p.Decoded, pair{name, value})
 		}
 	}
-	p.Ways = v.ways(e)
+	p.Ways, p.Signature = v.ways(e), v.signature(e)
 	if p.Trace, err = v.trace(e); err != nil {
 		return err
 	}
@@ -116,6 +120,20 @@ func sorted(m map[string]string) (list []pair) {
 		list = append(list, pair{name, m[name]})
 	}
 	return list
+}
+
+// signature tells how the request's signature was, by what the source asks for now; nothing where it was not looked at.
+func (v *visit) signature(e api.Event) string {
+	signed := slices.ContainsFunc(v.Sources(), func(s Source) bool { return s.Name == e.Source && s.Signed })
+	switch {
+	case e.Verdict == event.BadSignature:
+		return "wrong"
+	case e.Verdict == event.Accepted && signed:
+		return "right"
+	case e.Verdict == event.Accepted:
+		return "not asked for"
+	}
+	return ""
 }
 
 func (v *visit) ways(e api.Event) (list []way) {

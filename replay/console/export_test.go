@@ -65,4 +65,4 @@ type Sessions struct{ s *sessions }
 func (s Sessions) Begin(who api.Bearer) string { return s.s.begin(who) }
 
 // Find is find.
-func (s Sessions) Find(id string) (api.Bearer, bool) { return s.s.find(id) }
+func (s Sessions) Find(id string, person bool) (api.Bearer, bool) { return s.s.find(id, person) }

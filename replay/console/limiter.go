@@ -14,6 +14,7 @@ type limiter struct {
 	mu    sync.Mutex
 	known map[netip.Prefix]*rate.Limiter
 	rest  *rate.Limiter
+	tidy  time.Time // when it last looked for those that it may forget
 }
 
 const (
@@ -40,7 +41,7 @@ func (l *limiter) of(addr netip.Addr) *rate.Limiter {
 	if found := l.known[prefix]; found != nil {
 		return found
 	}
-	if len(l.known) >= maxAddresses {
+	if len(l.known) >= maxAddresses && time.Since(l.tidy) >= failureEvery { // sooner there is hardly one
 		l.forget()
 	}
 	if len(l.known) >= maxAddresses {
@@ -52,6 +53,7 @@ func (l *limiter) of(addr netip.Addr) *rate.Limiter {
 
 // forget drops the addresses that have their whole allowance again.
 func (l *limiter) forget() {
+	l.tidy = time.Now()
 	for prefix, a := range l.known {
 		if a.Tokens() >= failuresAtOnce {
 			delete(l.known, prefix)

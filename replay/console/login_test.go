@@ -134,30 +134,33 @@ func TestSessionsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := console.NewSessions()
 		who := api.Bearer{Name: "boss", Role: api.RoleAdmin}
-		idle, busy := s.Begin(who), s.Begin(who)
+		idle, busy, left := s.Begin(who), s.Begin(who), s.Begin(who)
 		if idle == busy || len(idle) != 43 {
 			t.Errorf("the ids are %q and %q", idle, busy)
 		}
 		for hours := 0; hours < 7*24; hours++ {
-			if got, ok := s.Find(busy); !ok || got != who {
+			if got, ok := s.Find(busy, true); !ok || got != who {
 				t.Fatalf("after %d hours the session is over", hours)
 			}
+			if _, ok := s.Find(left, false); ok != (hours < 12) {
+				t.Fatalf("after %d hours the session of a page that is left open: %v", hours, ok)
+			}
 			if hours == 11 {
-				if _, ok := s.Find(idle); !ok {
+				if _, ok := s.Find(idle, true); !ok {
 					t.Error("an idle session is over after 11 hours")
 				}
 			}
 			if hours == 23 {
-				if _, ok := s.Find(idle); ok {
+				if _, ok := s.Find(idle, true); ok {
 					t.Error("an idle session goes on after 12 hours")
 				}
 			}
 			time.Sleep(time.Hour)
 		}
-		if _, ok := s.Find(busy); ok {
+		if _, ok := s.Find(busy, true); ok {
 			t.Error("a session goes on after seven days")
 		}
-		if _, ok := s.Find(""); ok {
+		if _, ok := s.Find("", true); ok {
 			t.Error("no id is a session")
 		}
 	})

@@ -52,8 +52,8 @@ func (s *sessions) begin(who api.Bearer) (id string) {
 	return id
 }
 
-// find returns whose session an id is, and keeps it from idling.
-func (s *sessions) find(id string) (api.Bearer, bool) {
+// find returns whose session an id is. What a person does keeps it from idling; what an open page asks by itself does not.
+func (s *sessions) find(id string, person bool) (api.Bearer, bool) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +66,9 @@ func (s *sessions) find(id string) (api.Bearer, bool) {
 		delete(s.open, hash)
 		return api.Bearer{}, false
 	}
-	found.seen = now
+	if person {
+		found.seen = now
+	}
 	return found.who, true
 }
 
@@ -101,5 +103,5 @@ func (c *console) session(r *http.Request) (api.Bearer, bool) {
 	if err != nil {
 		return api.Bearer{}, false
 	}
-	return c.sessions.find(cookie.Value)
+	return c.sessions.find(cookie.Value, r.Header.Get("HX-Request") == "")
 }

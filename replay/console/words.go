@@ -82,7 +82,7 @@ func count(n uint64, noun string) string {
 
 // functions are what templates may call.
 var functions = template.FuncMap{
-	"visible": visible, "line": line, "say": say, "number": number, "count": count, "span": span, "asset": assetPath, "cut": cutValue,
+	"visible": visible, "line": line, "say": say, "number": number, "count": count, "span": span, "asset": assetPath, "cut": cutValue, "long": longValue,
 	"meaning":       func(verdict any) string { return verdictMeaning[fmt.Sprint(verdict)] },
 	"subscriberURL": subscriberURL,
 	"tab":           func(f frame, section, path, name string) tab { return tab{path, name, f.Section == section} },
@@ -94,6 +94,9 @@ type tab struct {
 	Path, Name string
 	Current    bool
 }
+
+// longValue is as much of a long value as a page has room for: there may be many.
+func longValue(text string) block { return blockOf(text, "", false) }
 
 // cutValue is a value that may be long, as it stands in a table.
 func cutValue(text string) block {
