@@ -24,6 +24,7 @@ func pageOf(limit int) store.Page { return store.Page{Limit: limit} }
 
 // TestAccessible has axe-core look at every page in light and dark: nothing serious or critical.
 func TestAccessible(t *testing.T) {
+	t.Parallel()
 	unzip, err := gzip.NewReader(bytes.NewReader(axe))
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 
 // TestPauseAndResume steers a replay of 5,000 events by the page's buttons and sees it through to its end.
 func TestPauseAndResume(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	const total = 5000
 	var events []event.Event
@@ -71,8 +72,16 @@ func TestTail(t *testing.T) {
 	b.AwaitText("#news", "1 new event")
 
 	// What a look brings alone, without those before it, goes to its place as well.
-	b.Script(`(() => { const rows = document.querySelector('#rows'), last = rows.lastElementChild.cloneNode(true); rows.lastElementChild.remove(); rows.prepend(last); settle() })()`, nil)
-	b.Await(`[...document.querySelectorAll('#rows tr')].map(r => r.textContent.match(/Первая|Вторая|Поздняя/)[0]).join() === 'Вторая,Первая,Поздняя'`)
+	var order string
+	b.Script(`(() => {
+		const rows = document.querySelector('#rows'), last = rows.lastElementChild
+		rows.prepend(last)
+		settle()
+		return [...rows.children].map(r => r.textContent.match(/Первая|Вторая|Поздняя/)[0]).join()
+	})()`, &order)
+	if order != "Вторая,Первая,Поздняя" {
+		t.Errorf("the rows are in the order %s", order)
+	}
 
 	b.Press("p")
 	b.Await(`document.querySelector('#pause').getAttribute('aria-pressed') === 'true'`)
@@ -98,6 +107,7 @@ func TestTail(t *testing.T) {
 
 // TestTailOfAnEmptyList sees the first event of all.
 func TestTailOfAnEmptyList(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	b := f.browser(readSecret)
 	b.AwaitText("#empty", "https://hooks.example.org/hooks/demo/***/start")
@@ -108,6 +118,7 @@ func TestTailOfAnEmptyList(t *testing.T) {
 
 // TestKeyboard finds an event, looks at it and replays it without a mouse.
 func TestKeyboard(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	wanted := newLead("7", "Анна Петрова", 2*time.Minute)
 	f.insert(newLead("1", "Иван", time.Minute), wanted, newLead("9", "Олег", 3*time.Minute))
@@ -153,6 +164,7 @@ func scripted(b *browsertest.Browser) {
 
 // TestWithoutJavaScript reads all pages, filters, plans and replays with scripts switched off.
 func TestWithoutJavaScript(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	e := newLead("7", "Анна Петрова", 2*time.Minute)
 	f.insert(e, newLead("8", "Иван", time.Minute))
@@ -188,6 +200,7 @@ func TestWithoutJavaScript(t *testing.T) {
 // TestLinkFromElsewhere follows a link from a page of another site: one is logged in still, though the session's cookie
 // does not come along at first.
 func TestLinkFromElsewhere(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	e := newLead("7", "Анна Петрова", 2*time.Minute)
 	f.insert(e)
@@ -203,6 +216,7 @@ func TestLinkFromElsewhere(t *testing.T) {
 
 // TestPhone sees that no page is wider than a phone.
 func TestPhone(t *testing.T) {
+	t.Parallel()
 	f, e, replayed := hostileFixture(t)
 	b := f.browser(adminSecret)
 	b.Resize(375, 740)
@@ -220,6 +234,7 @@ func TestPhone(t *testing.T) {
 
 // TestZone sees that times are in the browser's zone, which stands beside them.
 func TestZone(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	e := newLead("7", "Анна", 0)
 	f.insert(e)

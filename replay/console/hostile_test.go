@@ -89,6 +89,7 @@ func hostileFixture(t *testing.T) (*fixture, event.Event, uuid.UUID) {
 // TestHostileText looks at every page with hostile text of all kinds in it: no script of it runs, nothing is asked from
 // elsewhere, no element of it is made, and nothing that hides or turns text is in the page as such.
 func TestHostileText(t *testing.T) {
+	t.Parallel()
 	f, e, replayed := hostileFixture(t)
 	if len(hostile) < 20 {
 		t.Fatalf("%d kinds are too few", len(hostile))
@@ -146,6 +147,7 @@ func idsOf(t *testing.T, f *fixture) (ids []uuid.UUID) {
 
 // TestHostileHTML says the same of the bytes of the pages, without a browser's good will.
 func TestHostileHTML(t *testing.T) {
+	t.Parallel()
 	f, e, replayed := hostileFixture(t)
 	p := f.login(adminSecret)
 	looked := pages(e, replayed)

@@ -35,6 +35,7 @@ func listed(page string) (ids []string) {
 // TestFilters: each filter of the API's works in the console's URL under the same name, and shows as a chip that takes it
 // away.
 func TestFilters(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	wanted := newLead("7", "Анна Петрова", 10*time.Minute)
 	wanted.Source, wanted.Step, wanted.MessengerUserID, wanted.UTMMedium, wanted.UTMCampaign, wanted.UTMContent, wanted.UTMTerm = "course", "paid", "777", "cpc", "осень", "a&b", ""
@@ -73,6 +74,7 @@ func TestFilters(t *testing.T) {
 
 // TestNamesInOtherSpellings: a name is found by its letters, however the body spells them.
 func TestNamesInOtherSpellings(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	bodies := []string{`{"name":"Анна П"}`, `{"name":"\u0410\u043d\u043d\u0430 \u041f"}`, `{"name":"\u0410\u043D\u043D\u0430 \u041F"}`, "name=%D0%90%D0%BD%D0%BD%D0%B0+%D0%9F"}
 	for i, body := range bodies {
@@ -86,6 +88,7 @@ func TestNamesInOtherSpellings(t *testing.T) {
 
 // TestPages goes through the list page by page, by its links, while more comes in: each event once, none left out.
 func TestPages(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	var events []event.Event
 	for i := range 120 {
@@ -118,7 +121,7 @@ func TestPages(t *testing.T) {
 func TestSearchGoesOn(t *testing.T) {
 	console.Hurry(t)
 	f := newFixture(t)
-	f.insert(newLead("1", "Первая", 200*time.Hour), newLead("2", "Вторая", 100*time.Hour), newLead("3", "Третья", time.Hour))
+	f.insert(newLead("1", "Первая", 40*time.Hour), newLead("2", "Вторая", 20*time.Hour), newLead("3", "Третья", time.Hour))
 	b := f.browser(readSecret)
 	b.Open(f.url + "/?text=" + url.QueryEscape("ервая"))
 	b.AwaitText("table.events", "Первая")
@@ -131,6 +134,7 @@ func TestSearchGoesOn(t *testing.T) {
 // TestTailLooksBack: an insert is seen when it has ended, with the time at which it began. So what was stored a little before
 // the last look is looked for again.
 func TestTailLooksBack(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	e := newLead("7", "Анна", time.Minute)
 	f.insert(e)
@@ -152,6 +156,7 @@ func TestTailLooksBack(t *testing.T) {
 
 // TestChart counts all events in its bars, each in its time.
 func TestChart(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	refused := newEvent("", 50*time.Minute)
 	refused.Verdict = event.BadToken
@@ -171,6 +176,7 @@ func TestChart(t *testing.T) {
 
 // TestDownloads has all events of a selection in both formats, and no formula in a cell.
 func TestDownloads(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	var events []event.Event
 	for i := range 2100 { // more than two pages of the way
@@ -206,6 +212,7 @@ func TestDownloads(t *testing.T) {
 
 // TestBytes: the body comes back as it came, and as a file.
 func TestBytes(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	raw := "\x00\xff<script>\r\n" + `{"n":1.0}`
 	e := newEvent(raw, time.Minute)
@@ -218,6 +225,7 @@ func TestBytes(t *testing.T) {
 
 // TestCurl runs what the page gives to copy in a real shell, with a curl that writes down its words and its input.
 func TestCurl(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	p := f.login(readSecret)
 	dir := t.TempDir()
@@ -271,6 +279,7 @@ func TestCurl(t *testing.T) {
 
 // TestSubscriber tells a person's story: what changed, and where to find them.
 func TestSubscriber(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	first, second := newLead("7/8", "Анна", time.Hour), newLead("7/8", "Анна Петрова", time.Minute)
 	second.Fields = map[string]string{"Доп данные": "отказ"}
@@ -292,6 +301,7 @@ func TestSubscriber(t *testing.T) {
 
 // TestEndpointsAndSources say how it goes.
 func TestEndpointsAndSources(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	refused := newEvent("", time.Minute)
 	refused.Verdict = event.BadSignature
@@ -338,6 +348,7 @@ func TestEndpointsAndSources(t *testing.T) {
 
 // TestEvent shows all that is known of an event, and what came of it.
 func TestEvent(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	before, e := newLead("7", "Анна", time.Hour), newLead("7", "Анна Петрова", time.Minute)
 	f.insert(before, e)
@@ -358,6 +369,7 @@ func TestEvent(t *testing.T) {
 
 // TestReplayIsMadeOnce: a form that is sent twice makes one replay, and what was planned is what is sent.
 func TestReplayIsMadeOnce(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.insert(newLead("7", "Анна", time.Minute))
 	p := f.login(replaySecret)

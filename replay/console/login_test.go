@@ -17,6 +17,7 @@ import (
 
 // TestLogin goes in and out, and on to where one wanted.
 func TestLogin(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	e := newLead("7", "Анна", time.Minute)
 	f.insert(e)
@@ -63,6 +64,7 @@ func TestLogin(t *testing.T) {
 
 // TestLoginOverTLS: behind a proxy with TLS the cookie never goes over a connection without.
 func TestLoginOverTLS(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	a := f.stranger().post("/login", url.Values{"token": {readSecret}}, "X-Forwarded-Proto", "https", "Sec-Fetch-Site", "same-origin")
 	if cookie := a.header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "__Host-hooktape_session=") || !strings.Contains(cookie, "; Secure") || !strings.Contains(cookie, "Path=/;") || strings.Contains(cookie, "Domain") {
@@ -72,6 +74,7 @@ func TestLoginOverTLS(t *testing.T) {
 
 // TestWrongTokens: failed logins are logged without what was tried, and limited for each address.
 func TestWrongTokens(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	p := f.stranger()
 	const tried = "a-wrong-token-of-somebody"
@@ -168,6 +171,7 @@ func TestSessionsEnd(t *testing.T) {
 
 // TestOtherSites: what changes something is refused when another site has sent it.
 func TestOtherSites(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	e := newLead("7", "Анна", time.Minute)
 	f.insert(e)
@@ -192,6 +196,7 @@ func TestOtherSites(t *testing.T) {
 
 // TestRoles: each role sees and does what it may at the API, and no more.
 func TestRoles(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	e := newLead("7", "Анна", time.Minute)
 	f.insert(e)
@@ -240,6 +245,7 @@ func TestRoles(t *testing.T) {
 
 // TestAudit: who has looked at a body stands in the audit log once an hour, and who did something each time.
 func TestAudit(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	e := newLead("7", "Анна", time.Minute)
 	f.insert(e)
@@ -272,6 +278,7 @@ func TestAudit(t *testing.T) {
 
 // TestHeaders: pages are kept by no cache and run nothing; assets are kept for ever.
 func TestHeaders(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	a := f.stranger().get("/login")
 	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Content-Type": "text/html; charset=utf-8",
@@ -292,6 +299,7 @@ func TestHeaders(t *testing.T) {
 
 // TestNoTokens says what is missing when nobody can log in, and lets nobody in.
 func TestNoTokens(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	handler, err := console.New(console.Options{Store: f.db, Sources: func() []console.Source { return nil }})
 	if err != nil {
