@@ -48,6 +48,12 @@ func TestPauseAndResume(t *testing.T) {
 	b.Run(chromedp.SetValue(`form[action$="/set-rate"] input`, "0", chromedp.ByQuery), chromedp.Submit(`form[action$="/set-rate"]`, chromedp.ByQuery))
 	b.AwaitText("#progress", "paused")
 	b.Click(`form[action$="/resume"] button`)
+	f.eventually(2*time.Minute, func() error {
+		if events, _ := f.sink.count(); events < total {
+			return fmt.Errorf("%d of %d came", events, total)
+		}
+		return nil
+	})
 	b.AwaitText("#progress", "done")
 	b.AwaitText("#progress", "100.0 %")
 	b.Await(`!document.querySelector('#steer form')`) // there is nothing more to steer
