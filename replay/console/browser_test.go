@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
 	"hooktape/event"
@@ -235,6 +236,39 @@ func TestPhone(t *testing.T) {
 			t.Errorf("%s is wider than a phone: %s", page, strings.Join(wide, "\n  "))
 		}
 	}
+	f.assertClean(b)
+}
+
+// TestDrag drags a range on the chart, which becomes the time of the list; and copies what a button offers.
+func TestDrag(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := newLead("7", "Анна", 30*time.Minute)
+	f.insert(newLead("1", "Иван", 5*time.Minute), e, newLead("2", "Олег", 55*time.Minute))
+	b := f.browser(readSecret)
+	b.Open(f.url + "/?since=1h&source=demo")
+	b.Await(`document.querySelector('#spark .all')`)
+	scripted(b)
+	var box []float64
+	b.Script(`(r => [r.left, r.top + r.height / 2, r.width])(document.querySelector('#spark').getBoundingClientRect())`, &box)
+	at := func(part float64) float64 { return box[0] + part*box[2] }
+	left := chromedp.ButtonType(input.Left)
+	b.Run(chromedp.MouseEvent(input.MousePressed, at(0.25), box[1], left), chromedp.MouseEvent(input.MouseMoved, at(0.5), box[1], left),
+		chromedp.MouseEvent(input.MouseMoved, at(0.75), box[1], left), chromedp.MouseEvent(input.MouseReleased, at(0.75), box[1], left))
+	b.Await(`new URLSearchParams(location.search).has('to')`)
+	b.Await(`document.querySelectorAll('#rows tr').length === 1`)
+	b.AwaitText("#rows", "Анна")
+	var minutes float64
+	b.Script(`(p => (Date.parse(p.get('to')) - Date.parse(p.get('from'))) / 60000)(new URLSearchParams(location.search))`, &minutes)
+	if minutes < 29 || minutes > 31 || !strings.Contains(b.Text(".chips"), "source") {
+		t.Errorf("half of the hour is %v minutes, with the filters %s", minutes, b.Text(".chips"))
+	}
+	b.Open(f.url + "/events/" + e.ID.String())
+	scripted(b)
+	b.Script(`navigator.clipboard.writeText = async text => { window.copied = text }`, nil)
+	b.Click(`[data-copy="#pretty pre"]`)
+	b.Await(`JSON.parse(window.copied).name === 'Анна'`)
+	b.AwaitText(`[data-copy="#pretty pre"]`, "Copied")
 	f.assertClean(b)
 }
 

@@ -174,6 +174,25 @@ func TestChart(t *testing.T) {
 	}
 }
 
+// TestColumns: a choice of columns is kept by the browser, and taken back.
+func TestColumns(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.insert(newLead("7", "Анна", time.Minute))
+	p := f.login(readSecret)
+	if a := p.post("/columns", url.Values{"column": {"kind", "id", "<script>"}, "query": {"since=1h"}}); a.header.Get("Location") != "/?since=1h" {
+		t.Errorf("the choice leads to %s", a.header.Get("Location"))
+	}
+	page := p.page("/?since=1h")
+	if !strings.Contains(page, `class="c-time"`) || !strings.Contains(page, `class="c-kind"`) || !strings.Contains(page, `class="c-id"`) || strings.Contains(page, `class="c-person"`) || strings.Contains(page, "c-<script") {
+		t.Error("the list has not the columns that were chosen")
+	}
+	p.post("/columns", url.Values{"usual": {"1"}})
+	if page := p.page("/"); !strings.Contains(page, `class="c-person"`) || strings.Contains(page, `class="c-kind"`) {
+		t.Error("the list has not the usual columns again")
+	}
+}
+
 // TestDownloads has all events of a selection in both formats, and no formula in a cell.
 func TestDownloads(t *testing.T) {
 	t.Parallel()
