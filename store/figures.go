@@ -26,7 +26,8 @@ type SourceFigures struct {
 func (s *Store) FiguresOfSources(ctx context.Context, since time.Time) ([]SourceFigures, error) {
 	where := &conditions{}
 	where.add("received_at >= {}", "DateTime64(6,'UTC')", micros(since))
-	return collect(ctx, s.conn, "count events of sources", `SELECT source, countIf(verdict = 'accepted'), CAST(sumMapIf(map(toString(verdict), toUInt64(1)), verdict != 'accepted'), 'Map(String, UInt64)'),
+	return collect(ctx, s.conn, "count events of sources", `SELECT source, countIf(verdict = 'accepted'),
+		CAST(sumMapIf(map(toString(verdict), toUInt64(1)), verdict != 'accepted'), 'Map(String, UInt64)'),
 		maxIf(received_at, verdict = 'accepted'), argMaxIf(id, received_at, verdict = 'accepted'), maxIf(received_at, verdict != 'accepted'),
 		countIf(verdict = 'accepted' AND decode_error != '') FROM events WHERE `+where.String()+" GROUP BY source ORDER BY source", where.args, scanSourceFigures)
 }

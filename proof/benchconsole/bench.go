@@ -63,7 +63,8 @@ func newBench(ctx context.Context, out io.Writer, dsn string, times int) (*bench
 	}
 	endpoints := []replay.Endpoint{replay.DefaultEndpoint("crm", "https://crm.example.org/")}
 	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, false)
-	handler, err := console.New(console.Options{Store: db, Service: service, Logger: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn})), Version: "bench",
+	logger := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	handler, err := console.New(console.Options{Store: db, Service: service, Logger: logger, Version: "bench",
 		Tokens: []api.Token{{Name: "bench", Secret: secret, Role: api.RoleAdmin}}, Sources: func() []console.Source { return nil }})
 	if err != nil {
 		return nil, err
@@ -101,8 +102,10 @@ func (b *bench) prepare(ctx context.Context, dsn string) error {
 		return err
 	}
 	if deliveries == 0 {
-		err := conn.Exec(ctx, fmt.Sprintf(`INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_id, state, attempts, updated_at, subscriber, created_at, version)
-			SELECT toUUID('00000000-0000-0000-0000-000000000000'), 'crm', received_at, id, if(cityHash64(id) %% 20 = 0, 'failed', 'delivered'), 1, received_at, bothelp_user_id, received_at, 12
+		err := conn.Exec(ctx, fmt.Sprintf(`INSERT INTO deliveries
+			(replay_id, endpoint, event_received_at, event_id, state, attempts, updated_at, subscriber, created_at, version)
+			SELECT toUUID('00000000-0000-0000-0000-000000000000'), 'crm', received_at, id,
+				if(cityHash64(id) %% 20 = 0, 'failed', 'delivered'), 1, received_at, bothelp_user_id, received_at, 12
 			FROM events WHERE verdict = 'accepted' ORDER BY received_at DESC LIMIT %d`, events/10))
 		if err != nil {
 			return err
@@ -111,7 +114,8 @@ func (b *bench) prepare(ctx context.Context, dsn string) error {
 	k := &b.known
 	// Somebody of the middle of the history: the newest are found at once in any case.
 	err = conn.QueryRow(ctx, `WITH (SELECT min(received_at) + intDiv(max(received_at) - min(received_at), 2) FROM events) AS middle
-		SELECT toString(id), bothelp_user_id, source, step, channel, utm_source, utm_campaign, phone, name, fields['Город'], (SELECT min(received_at) FROM events), (SELECT max(received_at) FROM events)
+		SELECT toString(id), bothelp_user_id, source, step, channel, utm_source, utm_campaign, phone, name, fields['Город'],
+			(SELECT min(received_at) FROM events), (SELECT max(received_at) FROM events)
 		FROM events WHERE received_at >= toDateTime(middle) AND verdict = 'accepted' AND phone != '' AND utm_campaign != '' AND fields['Город'] != '' LIMIT 1`).
 		Scan(&k.Event, &k.Subscriber, &k.Source, &k.Step, &k.Channel, &k.UTM, &k.Campaign, &k.Phone, &k.Name, &k.Field, &k.From, &k.To)
 	fmt.Fprintf(b.out, "%d events from %s to %s\n\n", events, k.From.Format(time.DateTime), k.To.Format(time.DateTime))

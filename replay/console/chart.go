@@ -60,7 +60,8 @@ func (v *visit) chart(f filters) (*chart, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chart{From: v.at(*from), To: v.at(until), Base: link("/", f.without("since", "from", "to")), Width: span(width), Capacity: int((until.Sub(*from)-1)/width) + 1}
+	c := &chart{From: v.at(*from), To: v.at(until), Base: link("/", f.without("since", "from", "to")), Width: span(width),
+		Capacity: int((until.Sub(*from)-1)/width) + 1}
 	most := uint64(1)
 	for _, b := range bars {
 		c.Total, c.Refused, most = c.Total+b.Events, c.Refused+b.Refused, max(most, b.Events)
@@ -68,8 +69,9 @@ func (v *visit) chart(f filters) (*chart, error) {
 	for _, b := range bars {
 		at := v.at(b.At)
 		height := max(chartHeight*float64(b.Events)/float64(most), 1.5)
-		c.Bars = append(c.Bars, bar{X: barStep * float64(b.At.Sub(*from)/width), Y: chartHeight - height, Height: height, RefusedHeight: height * float64(b.Refused) / float64(b.Events),
-			Title: fmt.Sprintf("%s, %s: %s", at.Format("2006-01-02 15:04:05"), c.Width, count(b.Events, "event"))})
+		c.Bars = append(c.Bars, bar{X: barStep * float64(b.At.Sub(*from)/width), Y: chartHeight - height, Height: height,
+			RefusedHeight: height * float64(b.Refused) / float64(b.Events),
+			Title:         fmt.Sprintf("%s, %s: %s", at.Format("2006-01-02 15:04:05"), c.Width, count(b.Events, "event"))})
 	}
 	return c, nil
 }

@@ -52,7 +52,8 @@ func keepColumns(v *visit) error {
 			chosen = append(chosen, c.Name)
 		}
 	}
-	cookie := &http.Cookie{Name: columnsCookie, Value: strings.Join(chosen, "."), Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, Secure: secure(v.Request), SameSite: http.SameSiteStrictMode}
+	cookie := &http.Cookie{Name: columnsCookie, Value: strings.Join(chosen, "."), Path: "/", MaxAge: 365 * 24 * 3600,
+		HttpOnly: true, Secure: secure(v.Request), SameSite: http.SameSiteStrictMode}
 	if v.PostForm.Has("usual") {
 		cookie.MaxAge = -1
 	}

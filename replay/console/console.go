@@ -101,7 +101,8 @@ func harmless(next http.Handler) http.Handler {
 func sameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "This was sent from another site, so nothing was done. Open the console and do it there. (A proxy in front must pass the header Host on.)", http.StatusForbidden)
+		http.Error(w, "This was sent from another site, so nothing was done. Open the console and do it there. "+
+			"(A proxy in front must pass the header Host on.)", http.StatusForbidden)
 	}))
 	return protection.Handler(next)
 }

@@ -88,7 +88,8 @@ func (w *ndjsonWriter) flush() error            { return nil }
 type csvWriter struct{ *csv.Writer }
 
 // csvColumns are the columns of the table, in this order, and the custom fields as JSON.
-var csvColumns = append(append([]string{"id", "received_at", "source", "step", "kind", "verdict", "remote_ip", "trace_id", "duplicate_of"}, api.DecodedNames...), "fields", "decode_error")
+var csvColumns = slices.Concat([]string{"id", "received_at", "source", "step", "kind", "verdict", "remote_ip", "trace_id", "duplicate_of"},
+	api.DecodedNames, []string{"fields", "decode_error"})
 
 func newCSV(w io.Writer) csvWriter {
 	out := csvWriter{csv.NewWriter(w)}

@@ -98,7 +98,8 @@ func showEvent(v *visit) error {
 	if err := v.note("event.view", id.String()); err != nil {
 		return err
 	}
-	p := eventPage{row: row{Event: e, At: v.at(e.ReceivedAt)}, Fields: sorted(e.Fields), Curl: v.curl(e), Endpoints: v.Service.EndpointNames(), MayReplay: v.who.Role.Covers(api.RoleReplay), Key: rand.Text()}
+	p := eventPage{row: row{Event: e, At: v.at(e.ReceivedAt)}, Fields: sorted(e.Fields), Curl: v.curl(e),
+		Endpoints: v.Service.EndpointNames(), MayReplay: v.who.Role.Covers(api.RoleReplay), Key: rand.Text()}
 	p.Body = bodyOf(e.Request.Bytes(), "/events/"+id.String()+"?all=1#body", v.URL.Query().Has("all"))
 	for _, name := range api.DecodedNames {
 		if value := e.Decoded[name]; value != "" {
@@ -226,7 +227,8 @@ func replayEvent(v *visit) error {
 	if to == "" {
 		return problem(http.StatusUnprocessableEntity, "choose an endpoint, or write a URL to send to")
 	}
-	made, err := v.direct.Create(v.Context(), v.PostFormValue("key"), replay.Request{To: to, Selection: event.Selection{IDs: []uuid.UUID{id}}, ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}})
+	made, err := v.direct.Create(v.Context(), v.PostFormValue("key"),
+		replay.Request{To: to, Selection: event.Selection{IDs: []uuid.UUID{id}}, ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}})
 	if err != nil {
 		return err
 	}

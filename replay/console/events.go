@@ -104,30 +104,46 @@ func (r row) Subscriber() string {
 func (r row) Contact() string { return cmp.Or(r.Decoded["phone"], r.Decoded["email"]) }
 
 func showEvents(v *visit) error {
-	if tidied, err := v.tidy(); err != nil {
+	tidied, err := v.tidy()
+	if err != nil {
 		return err
-	} else if tidied != nil {
-		if ids := tidied["id"]; len(ids) == 1 && len(tidied) == 1 {
-			return v.see("/events/" + url.PathEscape(ids[0]))
-		}
-		return v.see(link("/", tidied))
+	}
+	if tidied != nil {
+		return v.see(meantBy(tidied))
 	}
 	f, err := v.filters("cursor", "chart")
 	if err != nil {
 		return err
 	}
+	p, err := v.eventsPage(f)
+	if err != nil {
+		return err
+	}
+	return v.show("events", "Events", p)
+}
+
+// meantBy is the page that a tidied query leads to: an event's own for its id alone.
+func meantBy(tidied url.Values) string {
+	if ids := tidied["id"]; len(ids) == 1 && len(tidied) == 1 {
+		return "/events/" + url.PathEscape(ids[0])
+	}
+	return link("/", tidied)
+}
+
+func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
+	// The tail begins where the list was read, not where it was shown.
 	after, err := v.Store.Now(v.Context())
 	if err != nil {
-		return err
+		return p, err
 	}
-	query := v.URL.Query()
-	found, reached, err := v.direct.Search(v.Context(), f.Selection, pageSize, query.Get("cursor"), listPatience)
+	cursor := v.URL.Query().Get("cursor")
+	found, reached, err := v.direct.Search(v.Context(), f.Selection, pageSize, cursor, listPatience)
 	if err != nil {
-		return err
+		return p, err
 	}
-	p := eventsPage{filters: f, Chips: v.chips(f, "/"), Presets: presetsOf(f), Form: v.filterForm(f), Columns: v.columns(), Choice: columns, After: after.UTC().Format(time.RFC3339Nano)}
+	p = eventsPage{filters: f, Chips: v.chips(f, "/"), Presets: presetsOf(f), Form: v.filterForm(f), Columns: v.columns(), Choice: columns}
 	if p.Rows, err = v.rows(found.Events, p.Columns); err != nil {
-		return err
+		return p, err
 	}
 	switch {
 	case reached != nil:
@@ -136,22 +152,20 @@ func showEvents(v *visit) error {
 		p.Next = "/?" + f.with("cursor", found.Next)
 	}
 	switch {
-	case query.Has("cursor"):
+	case cursor != "":
 		p.Newest = f.URL()
 	case f.To == nil:
-		p.Tail = link("/events/newer", f.Values)
-	}
-	if query.Has("chart") {
-		if p.Chart, err = v.chart(f); err != nil {
-			return err
-		}
+		p.Tail, p.After = link("/events/newer", f.Values), after.UTC().Format(time.RFC3339Nano)
 	}
 	if len(p.Rows) == 0 && p.Further == nil {
-		if p.Empty, err = v.empty(f); err != nil {
-			return err
+		if p.Empty, err = v.empty(); err != nil {
+			return p, err
 		}
 	}
-	return v.show("events", "Events", p)
+	if v.URL.Query().Has("chart") {
+		p.Chart, err = v.chart(f)
+	}
+	return p, err
 }
 
 // rows puts the fates of events beside them.
@@ -192,55 +206,11 @@ type empty struct {
 	Source *Source
 }
 
-func (v *visit) empty(f filters) (*empty, error) {
+func (v *visit) empty() (*empty, error) {
 	first, err := v.Store.FirstEvent(v.Context())
 	e := &empty{First: first.IsZero()}
 	if sources := v.Sources(); len(sources) > 0 {
 		e.Source = &sources[0]
 	}
 	return e, err
-}
-
-// preset is a span of time to choose.
-type preset struct {
-	Label, URL string
-	Chosen     bool
-}
-
-func presetsOf(f filters) (list []preset) {
-	for _, p := range []struct{ label, since string }{{"15 min", "15m"}, {"1 h", "1h"}, {"24 h", "24h"}, {"7 d", "7d"}, {"30 d", "30d"}, {"all", ""}} {
-		values := f.without("since", "from", "to")
-		if p.since != "" {
-			values.Set("since", p.since)
-		}
-		list = append(list, preset{p.label, link("/", values), f.Get("since") == p.since && f.From == nil == (p.since == "") && f.To == nil})
-	}
-	return list
-}
-
-// filterForm is what the form of filters offers.
-type filterForm struct {
-	Sources, Endpoints []string
-	Kinds              []event.Kind
-	Verdicts           []event.Verdict
-	Keep               url.Values // goes on being set
-	Text, Where        string
-	Undelivered        string
-	Failed             string
-	From, To           string // for inputs of the type datetime-local
-}
-
-func (v *visit) filterForm(f filters) filterForm {
-	form := filterForm{Endpoints: v.Service.EndpointNames(), Kinds: event.Kinds, Verdicts: event.Verdicts, Keep: f.without("text", "where", "undelivered_to", "failed_at"),
-		Text: f.Text, Where: f.Where, Undelivered: f.UndeliveredTo, Failed: f.FailedAt}
-	for _, s := range v.Sources() {
-		form.Sources = append(form.Sources, s.Name)
-	}
-	if f.From != nil && !f.Has("since") {
-		form.From = f.From.In(v.zone).Format("2006-01-02T15:04")
-	}
-	if f.To != nil {
-		form.To = f.To.In(v.zone).Format("2006-01-02T15:04")
-	}
-	return form
 }

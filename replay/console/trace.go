@@ -62,7 +62,8 @@ func (v *visit) trace(e api.Event) (*trace, error) {
 			continue
 		}
 		for _, a := range d.Attempts {
-			parts = append(parts, part{"attempt " + number(int(a.Number)) + " at " + d.Endpoint, say("outcome", a.Outcome).Tone, statusText(a.StatusCode), a.StartedAt, milliseconds(a.DurationMS)})
+			parts = append(parts, part{"attempt " + number(int(a.Number)) + " at " + d.Endpoint, say("outcome", a.Outcome).Tone,
+				statusText(a.StatusCode), a.StartedAt, milliseconds(a.DurationMS)})
 		}
 	}
 	begin, end := parts[0].at, parts[0].at
@@ -77,7 +78,9 @@ func (v *visit) trace(e api.Event) (*trace, error) {
 	whole := max(end.Sub(begin), time.Microsecond)
 	t := &trace{ID: e.TraceID, Total: span(whole)}
 	for _, p := range parts {
-		line := traceLine{Name: p.name, Tone: p.tone, Detail: p.detail, After: later(p.at.Sub(begin)), X: traceWidth * float64(p.at.Sub(begin)) / float64(whole), Width: traceWidth * float64(p.took) / float64(whole)}
+		line := traceLine{Name: p.name, Tone: p.tone, Detail: p.detail, After: later(p.at.Sub(begin)),
+			X:     traceWidth * float64(p.at.Sub(begin)) / float64(whole),
+			Width: traceWidth * float64(p.took) / float64(whole)}
 		if p.took > 0 {
 			line.Took = span(p.took)
 		}

@@ -16,18 +16,22 @@ var words = map[string]map[string]word{
 		"too_large": {"too large", "bad"}, "method_not_allowed": {"no POST", "bad"}, "aborted": {"broken off", "bad"},
 	},
 	"kind": {
-		"flow": {"step of a flow", ""}, "conversation_closed": {"conversation closed", ""}, "user_profile_viewed": {"profile viewed", ""}, "unknown": {"not known", "quiet"},
+		"flow": {"step of a flow", ""}, "conversation_closed": {"conversation closed", ""},
+		"user_profile_viewed": {"profile viewed", ""}, "unknown": {"not known", "quiet"},
 	},
 	"delivery": {
 		"delivered": {"delivered", "good"}, "failed": {"given up", "bad"}, "pending": {"waiting", "doubt"}, "retrying": {"will be tried again", "doubt"},
 		"delivering": {"being sent", "neutral"}, "unknown": {"interrupted, will be sent again", "doubt"}, "cancelled": {"cancelled", "quiet"},
 	},
 	"outcome": {
-		"delivered": {"delivered", "good"}, "bad_status": {"answered with an error", "bad"}, "timeout": {"no answer in time", "bad"}, "no_connection": {"no connection", "bad"},
-		"broken_answer": {"broken answer", "bad"}, "forbidden_addr": {"address not allowed", "bad"}, "impossible": {"no request can be made", "bad"}, "unknown": {"not known", "doubt"},
+		"delivered": {"delivered", "good"}, "bad_status": {"answered with an error", "bad"}, "timeout": {"no answer in time", "bad"},
+		"no_connection": {"no connection", "bad"},
+		"broken_answer": {"broken answer", "bad"}, "forbidden_addr": {"address not allowed", "bad"},
+		"impossible": {"no request can be made", "bad"}, "unknown": {"not known", "doubt"},
 	},
 	"differs": {
-		"status": {"another status", "doubt"}, "outcome": {"another outcome", "doubt"}, "body": {"another body", "doubt"}, "only_here": {"an answer only here", "quiet"}, "only_there": {"an answer only there", "quiet"},
+		"status": {"another status", "doubt"}, "outcome": {"another outcome", "doubt"}, "body": {"another body", "doubt"},
+		"only_here": {"an answer only here", "quiet"}, "only_there": {"an answer only there", "quiet"},
 	},
 	"endpoint": {
 		"active": {"works", "good"}, "broken": {"does not work", "bad"}, "paused": {"paused", "doubt"}, "unknown": {"nothing delivered yet", "quiet"},
