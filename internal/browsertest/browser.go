@@ -12,6 +12,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
@@ -48,7 +49,7 @@ func New(t testing.TB) *Browser {
 		stop()
 	})
 	chromedp.ListenTarget(ctx, b.note)
-	b.Run(network.Enable(), runtime.Enable(), page.Enable())
+	b.Run(network.Enable(), runtime.Enable(), page.Enable(), log.Enable())
 	return b
 }
 
@@ -72,6 +73,10 @@ func (b *Browser) note(happened any) {
 		b.requests = append(b.requests, e.URL)
 	case *runtime.EventExceptionThrown:
 		b.trouble = append(b.trouble, "exception: "+e.ExceptionDetails.Error())
+	case *log.EventEntryAdded:
+		if e.Entry.Source == log.SourceSecurity { // what a page's policy has refused
+			b.trouble = append(b.trouble, "security: "+e.Entry.Text)
+		}
 	case *page.EventJavascriptDialogOpening:
 		b.trouble = append(b.trouble, "dialog: "+e.Message)
 	case *runtime.EventConsoleAPICalled:
@@ -79,7 +84,7 @@ func (b *Browser) note(happened any) {
 	}
 }
 
-// Trouble is what scripts of the pages have thrown, said or asked so far. A page in order is silent.
+// Trouble is what scripts of the pages have thrown, said or asked so far, and what the pages' policies have refused. A page in order is silent.
 func (b *Browser) Trouble() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
