@@ -40,6 +40,10 @@ bench-replay: engine ## measure what delivery achieves beside a bare loop (5 min
 bench-dashboards: engine ## measure the dashboards' queries over ten million events (10 minutes)
 	go run ./proof/benchdashboards
 
+.PHONY: bench-console
+bench-console: engine ## measure the console's pages over ten million events (10 minutes)
+	go run ./proof/benchconsole
+
 .PHONY: collector
 collector: engine ## try otel/collector.yaml with a real collector, which is built once (1 minute, the first time 5)
 	go run ./proof/collector

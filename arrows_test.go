@@ -22,6 +22,7 @@ var rooms = map[string][]string{
 	"internal/enginetest":  {},
 	"internal/grafanatest": {},
 	"certificate":          {},
+	"internal/browsertest": {},
 	"bothelp":              {"event"},
 	"store":                {"event"},
 	"ingest":               {"event", "bothelp", "spool", "store"},
@@ -31,7 +32,7 @@ var rooms = map[string][]string{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"internal/enginetest", "internal/grafanatest"}
+var testOnly = []string{"internal/enginetest", "internal/grafanatest", "internal/browsertest"}
 
 // tops may import everything.
 var tops = []string{"cmd/", "proof"}

@@ -27,7 +27,7 @@ type Selection struct {
 	UTMTerms     []string `json:"utm_terms,omitempty"`
 	// Fields are custom fields, each with the value that it must have. One that is absent is not one that is empty.
 	Fields map[string]string `json:"fields,omitempty"`
-	// Text must stand in the body, byte for byte.
+	// Text must stand in the body, its letters beyond ASCII in any of the spellings that JSON and forms have for them.
 	Text string `json:"text,omitempty"`
 
 	// UndeliveredTo is an endpoint that has never taken the event, live or in a replay.

@@ -74,12 +74,9 @@ func newRequest(ctx context.Context, ep *Endpoint, extra []event.Header, e *even
 	if err != nil {
 		return nil, err
 	}
-	hop := connectionOptions(e.Headers)
-	for _, h := range e.Headers {
+	for _, h := range SentOn(e.Headers) {
 		name := http.CanonicalHeaderKey(h.Name)
-		if !transport[name] && !traceHeaders[name] && !dropped[name] && !hop[name] && !strings.HasPrefix(name, "X-Hooktape-") {
-			r.Header[name] = append(r.Header[name], h.Value)
-		}
+		r.Header[name] = append(r.Header[name], h.Value)
 	}
 	replace(r.Header, ep.Headers)
 	replace(r.Header, extra)
@@ -98,6 +95,19 @@ func newRequest(ctx context.Context, ep *Endpoint, extra []event.Header, e *even
 	}
 	otel.GetTextMapPropagator().Inject(ctx, propagation.HeaderCarrier(r.Header))
 	return r, nil
+}
+
+// SentOn are those of an event's headers that go on to a receiver: not the ones of the connection on which it came, of
+// the proxies on its way, of its trace, and those that may be a secret of that way (Authorization, Cookie).
+func SentOn(headers []event.Header) (sent []event.Header) {
+	hop := connectionOptions(headers)
+	for _, h := range headers {
+		name := http.CanonicalHeaderKey(h.Name)
+		if !transport[name] && !traceHeaders[name] && !dropped[name] && !hop[name] && !strings.HasPrefix(name, "X-Hooktape-") {
+			sent = append(sent, h)
+		}
+	}
+	return sent
 }
 
 // replace sets headers; a name that stands twice among them is sent twice.

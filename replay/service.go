@@ -218,6 +218,15 @@ func (s *Service) SteerEndpoint(ctx context.Context, by Actor, name string, acti
 	return s.store.AddCommand(ctx, event.Command{Target: name, Action: action, By: by.Name})
 }
 
+// EndpointNames are the configured endpoints' names, in the order of the configuration.
+func (s *Service) EndpointNames() []string {
+	var names []string
+	for _, e := range s.endpoints() {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
 // EndpointStatus is an endpoint as it is configured, and where the delivery to it stands.
 type EndpointStatus struct {
 	Name       string                `json:"name"`

@@ -17,7 +17,18 @@ type Span struct {
 
 // SpansOf returns a trace's spans in order of their start.
 func (s *Store) SpansOf(ctx context.Context, traceID string) ([]Span, error) {
+	return s.spans(ctx, traceID, &conditions{})
+}
+
+// SpansNear is SpansOf for a trace that is known to have begun about a time: it looks at an hour before and after alone.
+func (s *Store) SpansNear(ctx context.Context, traceID string, at time.Time) ([]Span, error) {
 	where := &conditions{}
+	where.add("Timestamp >= {}", "DateTime64(6,'UTC')", micros(at.Add(-time.Hour)))
+	where.add("Timestamp <= {}", "DateTime64(6,'UTC')", micros(at.Add(time.Hour)))
+	return s.spans(ctx, traceID, where)
+}
+
+func (s *Store) spans(ctx context.Context, traceID string, where *conditions) ([]Span, error) {
 	where.add("TraceId = {}", "String", traceID)
 	rows, err := s.conn.Query(ctx, `SELECT SpanId, ParentSpanId, SpanName, SpanKind, Timestamp, Duration, StatusCode, Links.TraceId
 		FROM otel_traces WHERE `+where.String()+" ORDER BY Timestamp", where.args...)

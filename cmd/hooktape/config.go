@@ -18,7 +18,10 @@ import (
 
 // config is hooktape.yaml. hooktape.example.yaml explains each key.
 type config struct {
-	PublicURL  string `yaml:"public_url"`
+	PublicURL string `yaml:"public_url"`
+	// BothelpAccount is the account's name in NAME.bothelp.io, for links to it.
+	BothelpAccount string `yaml:"bothelp_account"`
+
 	IngestAddr string `yaml:"ingest_addr"`
 	APIAddr    string `yaml:"api_addr"`
 	OpsAddr    string `yaml:"ops_addr"`

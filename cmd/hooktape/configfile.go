@@ -95,6 +95,9 @@ func lineOf(data []byte, key string) string {
 
 var sourceName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
+// accountName is a name of a host, for it becomes a part of one.
+var accountName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
 // minTokenBytes keeps guessable tokens out: 16 random characters are more than anyone can try.
 const minTokenBytes = 16
 
@@ -132,6 +135,9 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 		}
 	}
 	c.TLS.check(check)
+	if c.BothelpAccount != "" && !accountName.MatchString(c.BothelpAccount) {
+		wrong("bothelp_account", "%q must be the NAME in https://NAME.bothelp.io", c.BothelpAccount)
+	}
 	for i, p := range c.Ingest.TrustedProxies {
 		if _, err := netip.ParsePrefix(p); err != nil {
 			wrong(fmt.Sprintf("ingest.trusted_proxies[%d]", i), "%q is no network such as 10.0.0.0/8", p)

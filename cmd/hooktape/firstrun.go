@@ -17,6 +17,7 @@ sources:
 
 api:
   tokens:
+    # Who logs in to the console, or asks the API, does so with one of these.
     - name: admin
       token: %s
       role: admin

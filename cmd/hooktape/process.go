@@ -22,6 +22,7 @@ import (
 	"hooktape/otel"
 	"hooktape/replay"
 	"hooktape/replay/api"
+	"hooktape/replay/console"
 	"hooktape/spool"
 	"hooktape/store"
 )
@@ -41,6 +42,7 @@ type process struct {
 	tls       certificates // of the listeners; nil is plain HTTP
 	sources   atomic.Pointer[ingest.Sources]
 	endpoints atomic.Pointer[[]replay.Endpoint]
+	hooks     atomic.Pointer[[]console.Source]
 	read      fileStamp       // the configuration file as it was at the start
 	changed   []func(*config) // take what may change while running into use
 	migrated  chan struct{}   // closed when the tables are there
@@ -221,10 +223,14 @@ func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, erro
 	return recorder, nil
 }
 
-// api is what answers on the API's address, with the endpoints as they are at each time.
+// api is the API and the console, with the endpoints as they are at each time.
 func (p *process) api(runner *replay.Runner) (http.Handler, error) {
 	service := replay.NewService(p.db, func() []replay.Endpoint { return *p.endpoints.Load() }, p.cfg.Replay.AllowPrivate)
-	return api.New(api.Options{Store: p.db, Service: service, Tokens: p.cfg.tokens(), Failing: runner.Failing, Version: buildVersion(), Logger: p.log})
+	handler, err := api.New(api.Options{Store: p.db, Service: service, Tokens: p.cfg.tokens(), Failing: runner.Failing, Version: buildVersion(), Logger: p.log})
+	if err != nil {
+		return nil, err
+	}
+	return p.front(handler, service)
 }
 
 // startOps serves what only the operator may see, on an address of its own.

@@ -22,7 +22,7 @@ type cli struct {
 	Config        string           `env:"HOOKTAPE_CONFIG" type:"path" placeholder:"FILE" help:"Configuration file (default: hooktape.yaml in the data directory)."`
 	Data          string           `env:"HOOKTAPE_DATA" type:"path" default:"./data" placeholder:"DIR" help:"Directory of the spools, the embedded engine's files and the first configuration."`
 	IngestAddr    string           `env:"HOOKTAPE_INGEST_ADDR" placeholder:"HOST:PORT" help:"Where BotHelp posts to (default: 127.0.0.1:8080)."`
-	APIAddr       string           `name:"api-addr" env:"HOOKTAPE_API_ADDR" placeholder:"HOST:PORT" help:"Where the API answers (default: 127.0.0.1:8081)."`
+	APIAddr       string           `name:"api-addr" env:"HOOKTAPE_API_ADDR" placeholder:"HOST:PORT" help:"Where the console and the API answer (default: 127.0.0.1:8081)."`
 	OpsAddr       string           `env:"HOOKTAPE_OPS_ADDR" placeholder:"HOST:PORT" help:"Where metrics (/metrics) and profiles (/debug/pprof) are; off unless set."`
 	ClickhouseDSN string           `name:"clickhouse-dsn" env:"HOOKTAPE_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse to use, as clickhouse://user:password@host:9000/hooktape (default: the embedded engine)."`
 	EmbeddedAddr  string           `env:"HOOKTAPE_EMBEDDED_ADDR" placeholder:"HOST:PORT" help:"Where the embedded engine answers (default: 127.0.0.1:8123)."`

@@ -45,7 +45,7 @@ const sampleBody = `{"created_at":1499947711,"name":"John Wick","email":"john@gm
 func (e *env) printBanner(cfg *config, written bool) {
 	out := e.stdout
 	fmt.Fprintf(out, "\nhooktape is ready. Ctrl-C stops it; nothing is lost.\n\n")
-	fmt.Fprintf(out, "  webhooks    %s://%s\n  API         %s://%s\n", cfg.scheme(), cfg.IngestAddr, cfg.apiScheme(), cfg.APIAddr)
+	fmt.Fprintf(out, "  webhooks    %s://%s\n  console     %s://%s (and the API)\n", cfg.scheme(), cfg.IngestAddr, cfg.apiScheme(), cfg.APIAddr)
 	if cfg.embedded() {
 		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded)\n", cfg.Embedded.Addr)
 	}
@@ -57,6 +57,11 @@ func (e *env) printBanner(cfg *config, written bool) {
 		note = " (just written, with random secrets)"
 	}
 	fmt.Fprintf(out, "  config      %s%s\n", e.cli.configPath(), note)
+	if len(cfg.API.Tokens) > 0 {
+		fmt.Fprintf(out, "\nLog in to the console with the token of %q, which stands there under api.tokens.\n", cfg.API.Tokens[0].Name)
+	} else {
+		fmt.Fprintf(out, "\nNobody can log in to the console: there is no token under api.tokens.\n")
+	}
 	if len(cfg.Sources) == 0 {
 		fmt.Fprintf(out, "\nNo source yet: `hooktape sources add NAME` makes one.\n")
 		return

@@ -14,9 +14,9 @@ import (
 // A cursor is the place of the last event of a page: the microsecond of its receiving and its id. It stays right while
 // events come in, and when many were received at one time.
 
-func encodeCursor(e Event) string {
-	b := binary.BigEndian.AppendUint64(nil, uint64(e.ReceivedAt.UnixMicro()))
-	return base64.RawURLEncoding.EncodeToString(append(b, e.ID[:]...))
+func encodeCursor(c store.Cursor) string {
+	b := binary.BigEndian.AppendUint64(nil, uint64(c.ReceivedAt.UnixMicro()))
+	return base64.RawURLEncoding.EncodeToString(append(b, c.ID[:]...))
 }
 
 // decodeCursor returns nil for the beginning.

@@ -53,11 +53,11 @@ func (d *Direct) Diff(ctx context.Context, id uuid.UUID, against string, limit i
 	for _, r := range found.Rows {
 		row := DiffRow{EventID: r.EventID, Differs: r.Differs}
 		if r.Here != nil {
-			a := attemptJSON(*r.Here)
+			a := AttemptOf(*r.Here)
 			row.Here = &a
 		}
 		if r.There != nil {
-			a := attemptJSON(*r.There)
+			a := AttemptOf(*r.There)
 			row.There = &a
 		}
 		diff.Rows = append(diff.Rows, row)

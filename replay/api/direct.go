@@ -28,8 +28,8 @@ func NewDirect(db *store.Store, service *replay.Service, by replay.Actor) *Direc
 	return d
 }
 
-// as is the same in another one's name.
-func (d *Direct) as(by replay.Actor) *Direct {
+// As is the same in another one's name.
+func (d *Direct) As(by replay.Actor) *Direct {
 	other := *d
 	other.by = by
 	return &other
@@ -51,11 +51,42 @@ func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cur
 	if err != nil {
 		return EventPage{}, err
 	}
+	return pageOf(events, limit), nil
+}
+
+// pageOf is a page of the first of events, with a cursor when there are more.
+func pageOf(events []event.Event, limit int) EventPage {
 	page := EventPage{Events: briefEvents(events[:min(len(events), limit)])}
 	if len(events) > limit {
-		page.Next = encodeCursor(page.Events[limit-1])
+		last := page.Events[limit-1]
+		page.Next = encodeCursor(store.Cursor{ReceivedAt: last.ReceivedAt, ID: last.ID})
 	}
-	return page, nil
+	return page
+}
+
+// Search is Events for somebody who waits: after patience it returns what it has found, how far back it has looked (nil: to
+// the beginning, or the page is full), and with the cursor of the page one goes on from there.
+func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cursor string, patience time.Duration) (EventPage, *time.Time, error) {
+	before, err := decodeCursor(cursor)
+	if err != nil {
+		return EventPage{}, nil, err
+	}
+	events, rest, err := d.store.SearchEvents(ctx, named(sel), store.Page{Limit: limit + 1, Before: before}, patience)
+	if err != nil {
+		return EventPage{}, nil, err
+	}
+	page := pageOf(events, limit)
+	if rest == nil {
+		return page, nil, nil
+	}
+	page.Next = encodeCursor(*rest)
+	return page, &rest.ReceivedAt, nil
+}
+
+// EventsStored returns selected events that were stored at a time or later, the last received first; at most limit.
+func (d *Direct) EventsStored(ctx context.Context, sel event.Selection, since time.Time, limit int) ([]Event, error) {
+	events, err := d.store.ListStored(ctx, named(sel), since, limit)
+	return briefEvents(events), err
 }
 
 // Event returns one event with its request and its deliveries.
@@ -65,7 +96,29 @@ func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
 		return Event{}, err
 	}
 	deliveries, err := d.deliveries(ctx, id)
+	if err == nil {
+		err = d.addSent(ctx, e, deliveries)
+	}
 	return WholeEvent(e, deliveries), err
+}
+
+// addSent adds the headers of each attempt's request.
+func (d *Direct) addSent(ctx context.Context, e *event.Event, deliveries []Delivery) error {
+	for _, delivery := range deliveries {
+		var extra []event.Header
+		if delivery.ReplayID != uuid.Nil {
+			r, err := d.store.Replay(ctx, delivery.ReplayID)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			extra = r.Headers
+		}
+		key := event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: delivery.ReplayID, Endpoint: delivery.Endpoint, EventID: e.ID}}
+		for i := range delivery.Attempts {
+			delivery.Attempts[i].RequestHeaders = d.service.SentHeaders(e, key, delivery.Attempts[i].Number, extra)
+		}
+	}
+	return nil
 }
 
 // Body returns the bytes of an event's body as they came. One that is past its retention is a Problem.

@@ -65,6 +65,12 @@ func (d *Direct) SteerEndpoint(ctx context.Context, name string, action event.Ac
 	return d.service.SteerEndpoint(ctx, d.by, name, action)
 }
 
+// TestEndpoint sends a test request to a configured endpoint and returns what came back.
+func (d *Direct) TestEndpoint(ctx context.Context, name string) (Attempt, error) {
+	a, err := d.service.TestEndpoint(ctx, d.by, name)
+	return AttemptOf(a), err
+}
+
 // EndpointList is the configured endpoints.
 type EndpointList struct {
 	Endpoints []Endpoint `json:"endpoints" doc:"In the order of the configuration."`

@@ -71,6 +71,7 @@ type Attempt struct {
 	Outcome            event.Outcome  `json:"outcome" doc:"How it ended."`
 	StatusCode         uint16         `json:"status_code" doc:"Of the answer; 0 when there was none."`
 	Error              string         `json:"error,omitempty" doc:"Why it failed."`
+	RequestHeaders     []event.Header `json:"request_headers,omitempty" doc:"Of the request, as the configuration makes them now, for they are not kept; what the configuration or a replay sets is masked. Absent where the endpoint is not configured any more, and outside of a single event."`
 	ResponseHeaders    []event.Header `json:"response_headers" doc:"Of the answer."`
 	ResponseBody       string         `json:"response_body" doc:"The answer's first 16 KiB, where they are UTF-8."`
 	ResponseBodyBase64 string         `json:"response_body_base64,omitempty" doc:"The same in Base64, where they are not."`
@@ -128,7 +129,7 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 		}
 		for _, a := range attempts {
 			if a.ReplayID == d.ReplayID && a.Endpoint == d.Endpoint {
-				j.Attempts = append(j.Attempts, attemptJSON(a))
+				j.Attempts = append(j.Attempts, AttemptOf(a))
 			}
 		}
 		list = append(list, j)
@@ -136,7 +137,8 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 	return list
 }
 
-func attemptJSON(a event.Attempt) Attempt {
+// AttemptOf is an attempt as programs and people read it.
+func AttemptOf(a event.Attempt) Attempt {
 	j := Attempt{ID: a.ID, Number: a.Number, URL: maskedURL(a.URL), StartedAt: a.StartedAt, DurationMS: float64(a.Duration) / float64(time.Millisecond),
 		Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error, ResponseHeaders: present(a.ResponseHeaders),
 		TraceID: hex.EncodeToString(a.TraceID[:])}

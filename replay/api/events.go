@@ -88,18 +88,18 @@ type DeliveryList struct {
 type deliveriesOutput struct{ Body DeliveryList }
 
 func (s *server) page(ctx context.Context, sel event.Selection, limit int, cursor string) (*eventsOutput, error) {
-	if err := mayWrite(ctx, sel.Where); err != nil {
+	if err := callerOf(ctx).MaySelect(sel); err != nil {
 		return nil, err
 	}
-	if err := faultsOf(CheckSelection(sel)); err != nil {
+	if err := FaultsOf(CheckSelection(sel)); err != nil {
 		return nil, err
 	}
 	page, err := s.as(ctx).Events(ctx, sel, limit, cursor)
 	return &eventsOutput{page}, err
 }
 
-// faultsOf makes one problem of faults; nil of none.
-func faultsOf(faults []Fault) error {
+// FaultsOf makes one [*Problem] of faults; nil of none.
+func FaultsOf(faults []Fault) error {
 	if len(faults) == 0 {
 		return nil
 	}

@@ -81,8 +81,8 @@ func (p *Problem) faults() string {
 	return strings.Join(text, "; ")
 }
 
-// problemOf finds the answer to an error. An internal one keeps its text for the log.
-func problemOf(err error) (p *Problem, internal bool) {
+// ProblemOf finds the answer to an error. Of an internal one, whoever looks after the server wants to know the error itself.
+func ProblemOf(err error) (p *Problem, internal bool) {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p, false
 	}

@@ -94,10 +94,10 @@ func (s *server) json(v any) map[string]*huma.MediaType {
 
 func (s *server) create(ctx context.Context, in *createInput) (*createOutput, error) {
 	want, d := in.Body.Request, s.as(ctx)
-	if err := mayWrite(ctx, want.Selection.Where); err != nil {
+	if err := callerOf(ctx).MaySelect(want.Selection); err != nil {
 		return nil, err
 	}
-	if err := faultsOf(CheckSelection(want.Selection)); err != nil {
+	if err := FaultsOf(CheckSelection(want.Selection)); err != nil {
 		return nil, err
 	}
 	if !in.Body.DryRun {
@@ -118,7 +118,7 @@ func (s *server) create(ctx context.Context, in *createInput) (*createOutput, er
 // madeOf tells whether a replay may have been made of a request: a key that comes with another request is a mistake.
 func madeOf(r event.Replay, want replay.Request) bool {
 	return maskedURL(want.To) == r.Endpoint && want.Rate == r.Rate && want.Pace == r.Pace && want.MaxAttempts == r.MaxAttempts &&
-		reflect.DeepEqual(encodeSelection(named(want.Selection)), encodeSelection(r.Selection))
+		reflect.DeepEqual(EncodeSelection(named(want.Selection)), EncodeSelection(r.Selection))
 }
 
 type steering struct {

@@ -46,7 +46,7 @@ func route[I, O any](s *server, role Role, op huma.Operation, handle func(contex
 
 // problem turns an error into its answer, and logs what is not for the caller.
 func (s *server) problem(ctx context.Context, operation string, err error) error {
-	p, internal := problemOf(err)
+	p, internal := ProblemOf(err)
 	if internal && !errors.Is(ctx.Err(), context.Canceled) {
 		s.logger.Error("the API could not answer", "operation", operation, "error", err)
 	}
@@ -62,7 +62,7 @@ type callerKey struct{}
 
 // caller is who asks, once it is known.
 type caller struct {
-	key
+	Bearer
 	remote netip.Addr
 }
 
@@ -75,14 +75,15 @@ func callerOf(ctx context.Context) caller {
 // as is what the caller may be answered, in its name.
 func (s *server) as(ctx context.Context) *Direct {
 	c := callerOf(ctx)
-	return s.direct.as(replay.Actor{Name: c.name, RemoteIP: c.remote})
+	return s.direct.As(replay.Actor{Name: c.Name, RemoteIP: c.remote})
 }
 
 // admit lets the bearers of a role in. Neither the answer nor anything else says what was in a wrong token.
 func (s *server) admit(role Role) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		kind, secret, _ := strings.Cut(ctx.Header("Authorization"), " ")
-		found, ok := s.keys.find(strings.TrimSpace(secret))
+		found, ok := s.keys.Find(strings.TrimSpace(secret))
+		var refused *Problem
 		switch {
 		case !ok || !strings.EqualFold(kind, "Bearer"):
 			ctx.SetHeader("WWW-Authenticate", `Bearer realm="hooktape"`)
@@ -91,8 +92,8 @@ func (s *server) admit(role Role) func(huma.Context, func(huma.Context)) {
 				text = "the configuration has no api.tokens, so that nobody is let in"
 			}
 			s.refuse(ctx, problem(http.StatusUnauthorized, "%s", text))
-		case !found.role.covers(role):
-			s.refuse(ctx, problem(http.StatusForbidden, "this needs the role %s; the token %q has the role %s", role, found.name, found.role))
+		case errors.As(found.Need(role), &refused):
+			s.refuse(ctx, refused)
 		default:
 			addr, _ := netip.ParseAddrPort(ctx.RemoteAddr())
 			next(huma.WithValue(ctx, callerKey{}, caller{found, addr.Addr().Unmap()}))
@@ -105,12 +106,4 @@ func (s *server) refuse(ctx huma.Context, p *Problem) {
 		ctx.SetHeader("Retry-After", retryAfter)
 	}
 	_ = huma.WriteErr(s.api, ctx, p.Status, p.Detail) // who has gone needs no answer
-}
-
-// mayWrite refuses expressions to those who may not write them.
-func mayWrite(ctx context.Context, where string) error {
-	if c := callerOf(ctx); where != "" && !c.role.covers(RoleAdmin) {
-		return problem(http.StatusForbidden, "where needs the role %s; the token %q has the role %s", RoleAdmin, c.name, c.role)
-	}
-	return nil
 }

@@ -33,7 +33,7 @@ type SelectionQuery struct {
 	UTMContent    []string `query:"utm_content,explode" doc:"With one of these values of utm_content."`
 	UTMTerm       []string `query:"utm_term,explode" doc:"With one of these values of utm_term."`
 	Field         []string `query:"field,explode" doc:"With this value of this custom field: name=value." example:"[\"age=21\"]"`
-	Text          string   `query:"text" doc:"With this text in the body, byte for byte."`
+	Text          string   `query:"text" doc:"With this text in the body; letters that are not ASCII in any of the spellings of JSON and forms."`
 	ID            []string `query:"id,explode" doc:"One of these events."`
 	UndeliveredTo string   `query:"undelivered_to" doc:"Never taken by this endpoint: a configured name, or a URL."`
 	FailedAt      string   `query:"failed_at" doc:"Whose last delivery to this endpoint failed for good."`
@@ -49,7 +49,7 @@ func (q *SelectionQuery) Resolve(ctx huma.Context) []error {
 	if err != nil {
 		return []error{&huma.ErrorDetail{Location: "query", Message: "is not written as a query: " + err.Error()}}
 	}
-	sel, faults := parseSelection(values, time.Now())
+	sel, faults := ParseSelection(values, time.Now())
 	q.selection = sel
 	errs := make([]error, len(faults))
 	for i, f := range faults {
@@ -58,8 +58,9 @@ func (q *SelectionQuery) Resolve(ctx huma.Context) []error {
 	return errs
 }
 
-// parseSelection reads a selection from query parameters.
-func parseSelection(values url.Values, now time.Time) (sel event.Selection, faults []Fault) {
+// ParseSelection reads a selection from the query parameters of the API, and says what is wrong with them. A span of time
+// (since) counts back from now.
+func ParseSelection(values url.Values, now time.Time) (sel event.Selection, faults []Fault) {
 	r := queryReader{values: values}
 	sel = event.Selection{
 		Sources: values["source"], Steps: values["step"], Channels: values["channel"], Subscribers: values["subscriber"],
@@ -115,8 +116,8 @@ func CheckSelection(sel event.Selection) (faults []Fault) {
 // maxIDs is how many events can be named one by one.
 const maxIDs = 100_000
 
-// encodeSelection is the opposite of parseSelection.
-func encodeSelection(sel event.Selection) url.Values {
+// EncodeSelection is the opposite of [ParseSelection].
+func EncodeSelection(sel event.Selection) url.Values {
 	v := url.Values{}
 	add := func(name string, values ...string) {
 		for _, value := range values {

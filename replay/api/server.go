@@ -37,7 +37,7 @@ const (
 
 type server struct {
 	direct  *Direct
-	keys    keyring
+	keys    Keyring
 	logger  *slog.Logger
 	api     huma.API
 	streams chan struct{} // holds one for each stream
@@ -45,7 +45,7 @@ type server struct {
 
 // New makes the handler of everything on the API's address: the API, its document and its page, and the probes.
 func New(o Options) (http.Handler, error) {
-	keys, err := newKeyring(o.Tokens)
+	keys, err := NewKeyring(o.Tokens)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func (s *server) stream(ctx huma.Context, next func(huma.Context)) {
 	}
 	if id, err := uuid.Parse(ctx.Param("id")); err == nil { // what is no id, the library says
 		if _, err := s.direct.recent.fresh(ctx.Context(), id); err != nil {
-			p, _ := problemOf(err)
+			p, _ := ProblemOf(err)
 			s.refuse(ctx, p)
 			return
 		}

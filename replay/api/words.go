@@ -116,7 +116,7 @@ var described = []description{
 		"utm_sources": "With one of these values of utm_source.", "utm_mediums": "With one of these values of utm_medium.",
 		"utm_campaigns": "With one of these values of utm_campaign.", "utm_contents": "With one of these values of utm_content.",
 		"utm_terms": "With one of these values of utm_term.", "fields": "With these values of these custom fields.",
-		"text": "With this text in the body, byte for byte.", "undelivered_to": "Never taken by this endpoint: a configured name, or a URL.",
+		"text": "With this text in the body; letters that are not ASCII in any of the spellings of JSON and forms.", "undelivered_to": "Never taken by this endpoint: a configured name, or a URL.",
 		"failed_at": "Whose last delivery to this endpoint failed for good.",
 		"where":     "For what nothing else covers: a ClickHouse expression over the columns of the table events. Needs the role admin.",
 	}},

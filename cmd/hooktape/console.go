@@ -1,0 +1,34 @@
+package main
+
+import (
+	"net/http"
+
+	"hooktape/replay"
+	"hooktape/replay/console"
+)
+
+// front is what answers on the API's address: the API under its paths, and the console under all others.
+func (p *process) front(api http.Handler, service *replay.Service) (http.Handler, error) {
+	p.hooks.Store(p.cfg.hooks())
+	p.changed = append(p.changed, func(fresh *config) { p.hooks.Store(fresh.hooks()) })
+	pages, err := console.New(console.Options{Store: p.db, Service: service, Tokens: p.cfg.tokens(), Sources: func() []console.Source { return *p.hooks.Load() },
+		BothelpAccount: p.cfg.BothelpAccount, Version: buildVersion(), Logger: p.log})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	for _, path := range []string{"/api/", "/docs", "/docs/", "/openapi.json", "/healthz", "/readyz"} {
+		mux.Handle(path, api)
+	}
+	mux.Handle("/", pages)
+	return mux, nil
+}
+
+// hooks are the sources as the console shows them.
+func (c *config) hooks() *[]console.Source {
+	list := make([]console.Source, len(c.Sources))
+	for i, s := range c.Sources {
+		list[i] = console.Source{Name: s.Name, HookURL: c.hookURL(s), Kind: s.Kind, Signed: s.SigningToken != ""}
+	}
+	return &list
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"hooktape/internal/browsertest"
+)
+
+// TestConsole goes the way of somebody who is asked "did her lead reach us, and the CRM?", on the real program and in a real
+// browser: log in, find the request by the name, look at its bytes, send it again, and see what was answered.
+func TestConsole(t *testing.T) {
+	i := newInstance(t, "")
+	i.start("serve")
+	url := i.hookURL()
+	body, err := os.ReadFile("testdata/hooks/flow-telegram-cyrillic.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.post(url+"/start", []byte(`{"name":"Иван","bothelp_user_id":"1"}`))
+	id := i.post(url+"/start", body)
+	target := newSink(t)
+	i.eventually(30*time.Second, "the banner", func() error {
+		if !strings.Contains(i.output.String(), "console     http://"+i.api) || !strings.Contains(i.output.String(), `with the token of "admin"`) {
+			return fmt.Errorf("it says %s", i.output)
+		}
+		return nil
+	})
+	config, err := os.ReadFile(filepath.Join(i.dir, "hooktape.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := regexp.MustCompile(`name: admin\s+token: (\S+)`).FindSubmatch(config)
+	if token == nil {
+		t.Fatal("the first configuration has no token for admin")
+	}
+	base := "http://" + i.api
+
+	b := browsertest.New(t)
+	b.Open(base + "/replays?endpoint=crm&failed_at=crm") // as a dashboard's link leads there
+	b.AwaitText("label", "Token")
+	b.Run(chromedp.SendKeys("#token", "a wrong one entirely\r", chromedp.ByQuery))
+	b.AwaitText("[role=alert]", "That is no token")
+	b.Run(chromedp.SendKeys("#token", string(token[1])+"\r", chromedp.ByQuery))
+	b.AwaitText("h2", "New replay")
+	b.AwaitText(".chips", "given up at")
+
+	b.Open(base + "/")
+	b.AwaitText("#rows", "Анна Петрова")
+	b.Run(chromedp.SendKeys("#q", "Анна Петрова\r", chromedp.ByQuery))
+	b.Await(`location.search.includes('text=') && document.querySelectorAll('#rows tr').length === 1`)
+	b.Click("#rows a")
+	b.Await(`location.pathname === '/events/` + id + `'`)
+	b.AwaitText("#pretty", `"utm_campaign": "осень-2024"`)
+	b.AwaitText("#body details pre", strings.TrimSpace(string(body)))
+	var bytes string
+	b.Script(`fetch(location.pathname + '/raw').then(r => r.text()).then(t => { window.raw = t }); 0`, nil)
+	b.Await(`window.raw`)
+	if b.Script(`window.raw`, &bytes); bytes != string(body) {
+		t.Errorf("the bytes are %q, want %q", bytes, body)
+	}
+
+	b.Run(chromedp.SetValue("#deliveries input[name=url]", target.URL+"/crm", chromedp.ByQuery), chromedp.Submit("#deliveries form", chromedp.ByQuery))
+	b.AwaitText("#progress", "done")
+	b.AwaitText("#progress", "100.0 %")
+	if target.count() != 1 || target.body[id] != string(body) {
+		t.Errorf("the receiver has %d requests: %q", target.count(), target.body)
+	}
+	b.Open(base + "/events/" + id)
+	b.Click("#deliveries .attempt summary")
+	b.AwaitText("#deliveries .attempt", "200 OK")
+	b.AwaitText("#deliveries .attempt pre", "taken")
+	for _, trouble := range append(b.Trouble(), b.Elsewhere(base)...) {
+		t.Errorf("in the browser: %s", trouble)
+	}
+	assertAPIBeside(t, base)
+	i.stop()
+	if log := i.output.String(); strings.Contains(log, string(token[1])) || !strings.Contains(log, "a login to the console has failed") {
+		t.Errorf("the log is not as it must be:\n%s", log)
+	}
+}
+
+// assertAPIBeside: the API's own paths are answered as they were without a console.
+func assertAPIBeside(t *testing.T, base string) {
+	t.Helper()
+	for path, want := range map[string]string{"/healthz": "text/plain", "/readyz": "application/json", "/docs": "text/html", "/openapi.json": "application/openapi+json", "/api/v1/events": "application/problem+json", "/api/v1/nothing": "application/problem+json"} {
+		response, err := http.Get(base + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+		if got := response.Header.Get("Content-Type"); !strings.HasPrefix(got, want) {
+			t.Errorf("%s is answered with %s %s", path, response.Status, got)
+		}
+	}
+}

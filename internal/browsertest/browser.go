@@ -1,0 +1,209 @@
+// Package browsertest has a real browser look at pages, for tests.
+package browsertest
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// patience is how long a page may take to become as a test wants it. A loaded machine needs some seconds.
+const patience = 20 * time.Second
+
+// Browser is a headless Chromium with one tab, which ends with the test.
+type Browser struct {
+	t   testing.TB
+	ctx context.Context
+
+	mu       sync.Mutex
+	requests []string
+	trouble  []string
+}
+
+// New starts a browser of its own: no cookie is another test's. Without Chromium the test fails.
+func New(t testing.TB) *Browser {
+	t.Helper()
+	path := find()
+	if path == "" {
+		t.Fatal("there is no Chromium, which this test needs: apt-get install chromium (or brew install --cask chromium)")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()))
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, _ := chromedp.NewContext(allocator)
+	b := &Browser{t: t, ctx: ctx}
+	t.Cleanup(func() {
+		_ = chromedp.Cancel(ctx) // in order, so that its directory can be removed
+		stop()
+	})
+	chromedp.ListenTarget(ctx, b.note)
+	b.Run(network.Enable(), runtime.Enable(), page.Enable(), log.Enable())
+	return b
+}
+
+func find() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// note writes down what a page does.
+func (b *Browser) note(happened any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := happened.(type) {
+	case *network.EventRequestWillBeSent:
+		b.requests = append(b.requests, e.Request.URL)
+	case *network.EventWebSocketCreated:
+		b.requests = append(b.requests, e.URL)
+	case *runtime.EventExceptionThrown:
+		b.trouble = append(b.trouble, "exception: "+e.ExceptionDetails.Error())
+	case *log.EventEntryAdded:
+		if e.Entry.Source == log.SourceSecurity { // what a page's policy has refused
+			b.trouble = append(b.trouble, "security: "+e.Entry.Text)
+		}
+	case *page.EventJavascriptDialogOpening:
+		b.trouble = append(b.trouble, "dialog: "+e.Message)
+	case *runtime.EventConsoleAPICalled:
+		b.trouble = append(b.trouble, fmt.Sprintf("console.%s with %d arguments", e.Type, len(e.Args)))
+	}
+}
+
+// Trouble is what scripts of the pages have thrown, said or asked so far, and what the pages' policies have refused. A page in order is silent.
+func (b *Browser) Trouble() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]string(nil), b.trouble...)
+}
+
+// Elsewhere are the requests so far that went to no URL beginning with base.
+func (b *Browser) Elsewhere(base string) (list []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, url := range b.requests {
+		if !strings.HasPrefix(url, base) && !strings.HasPrefix(url, "data:") {
+			list = append(list, url)
+		}
+	}
+	return list
+}
+
+// Run takes actions, which must succeed in time.
+func (b *Browser) Run(actions ...chromedp.Action) {
+	b.t.Helper()
+	if err := b.try(patience, actions...); err != nil {
+		b.t.Fatalf("in the browser: %v\n%s", err, b.snapshot())
+	}
+}
+
+func (b *Browser) try(within time.Duration, actions ...chromedp.Action) error {
+	ctx, cancel := b.ctx, context.CancelFunc(func() {})
+	if chromedp.FromContext(b.ctx).Target != nil { // a first run under a context with an end would end the browser with it
+		ctx, cancel = context.WithTimeout(b.ctx, within)
+	}
+	defer cancel()
+	return chromedp.Run(ctx, actions...)
+}
+
+// snapshot tells where the browser is, for a failed test.
+func (b *Browser) snapshot() string {
+	var url, text string
+	if err := b.try(5*time.Second, chromedp.Location(&url), chromedp.Evaluate("document.body ? document.body.innerText.slice(0, 3000) : ''", &text)); err != nil {
+		return "(the page does not answer)"
+	}
+	return "--- " + url + "\n" + text
+}
+
+// Open goes to a page.
+func (b *Browser) Open(url string) {
+	b.t.Helper()
+	b.Run(chromedp.Navigate(url))
+}
+
+// Script evaluates a JavaScript expression, which the page's policy does not concern.
+func (b *Browser) Script(expression string, result any) {
+	b.t.Helper()
+	b.Run(chromedp.Evaluate(expression, result))
+}
+
+// Await waits until a JavaScript expression is true, and returns how long that took.
+func (b *Browser) Await(expression string) time.Duration {
+	b.t.Helper()
+	begun := time.Now()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var now bool
+		err := b.try(patience, chromedp.Evaluate("!!("+expression+")", &now)) // fails while one page makes way for the next
+		if err == nil && now {
+			return time.Since(begun)
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			b.t.Fatalf("waited in vain for %s: %v\n%s", expression, err, b.snapshot())
+		}
+	}
+}
+
+// AwaitText waits until an element has a text in it.
+func (b *Browser) AwaitText(selector, text string) {
+	b.t.Helper()
+	b.Await(fmt.Sprintf("document.querySelector(%q)?.textContent.includes(%q)", selector, text))
+}
+
+// Text is what an element says.
+func (b *Browser) Text(selector string) (text string) {
+	b.t.Helper()
+	b.Script(fmt.Sprintf("document.querySelector(%q)?.textContent ?? ''", selector), &text)
+	return text
+}
+
+// Press presses the key of a character, where the focus is, as a keyboard does: a page that takes the key for itself keeps
+// the character from being typed.
+func (b *Browser) Press(key string) {
+	b.t.Helper()
+	b.Run(input.DispatchKeyEvent(input.KeyDown).WithKey(key).WithText(key), input.DispatchKeyEvent(input.KeyUp).WithKey(key))
+}
+
+// Click clicks the first element that a selector finds, and waits for the page that it may lead to.
+func (b *Browser) Click(selector string) {
+	b.t.Helper()
+	b.Run(chromedp.Click(selector, chromedp.ByQuery))
+}
+
+// Resize gives the window a size, in CSS pixels.
+func (b *Browser) Resize(width, height int64) {
+	b.t.Helper()
+	b.Run(chromedp.EmulateViewport(width, height))
+}
+
+// Dark chooses the dark colours, or the light ones.
+func (b *Browser) Dark(dark bool) {
+	b.t.Helper()
+	scheme := map[bool]string{true: "dark", false: "light"}[dark]
+	b.Run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
+}
+
+// WithoutScripts switches JavaScript off in pages opened from now on.
+func (b *Browser) WithoutScripts() {
+	b.t.Helper()
+	b.Run(emulation.SetScriptExecutionDisabled(true))
+}

@@ -1,0 +1,106 @@
+// What htmx does not do: the zone, the tail, the range on the chart, copying, and the keyboard.
+'use strict'
+const $ = (s, in_ = document) => in_.querySelector(s), $$ = (s, in_ = document) => [...in_.querySelectorAll(s)]
+
+// Times are shown in this browser's zone, which the server learns by a cookie.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'
+const kept = document.cookie.split('; ').find(c => c.startsWith('hooktape_zone='))
+if (!kept || decodeURIComponent(kept.slice(14)) !== zone) {
+  document.cookie = 'hooktape_zone=' + encodeURIComponent(zone) + '; path=/; max-age=31536000; samesite=strict'
+  if (document.documentElement.dataset.zone && zone !== 'UTC' && !sessionStorage.zoned) { sessionStorage.zoned = 1; location.reload() }
+}
+
+// Buttons that are of no use without a script are hidden until now.
+$$('[data-copy], #keys, #all, #pause').forEach(e => { e.hidden = false })
+
+// The tail: every two seconds while it is wanted and seen.
+const tail = $('[data-after]'), pause = $('#pause')
+const paused = () => pause.getAttribute('aria-pressed') === 'true'
+function toggle() {
+  if (!pause) return
+  pause.setAttribute('aria-pressed', String(!paused()))
+  sessionStorage.paused = paused() ? 1 : ''
+}
+if (tail && pause) {
+  if (sessionStorage.paused) toggle()
+  pause.onclick = toggle
+  let busy = false
+  setInterval(() => { if (!paused() && !document.hidden && !busy) { busy = true; htmx.trigger(tail, 'tail') } }, 2000)
+  tail.addEventListener('htmx:configRequest', e => { e.detail.parameters.after = tail.dataset.after })
+  tail.addEventListener('htmx:afterRequest', e => {
+    busy = false
+    tail.dataset.after = e.detail.xhr.getResponseHeader('X-Hooktape-After') || tail.dataset.after
+    if (e.detail.xhr.status === 200) tail.id === 'rows' ? settle() : location.reload()
+  })
+}
+// settle leaves out the rows that are there already, and puts those that came late in their place.
+function settle() {
+  const seen = new Map(), known = new Set(settle.known || $$('tr[data-key]', tail).map(r => r.id))
+  for (const row of $$('tr[data-key]', tail)) {
+    if (seen.has(row.id)) { $('input', row).checked && ($('input', seen.get(row.id)).checked = true); row.contains(document.activeElement) ? (seen.get(row.id).remove(), seen.set(row.id, row)) : row.remove() }
+    else seen.set(row.id, row)
+  }
+  const rows = [...seen.values()].sort((a, b) => a.dataset.key < b.dataset.key ? 1 : -1)
+  let fresh = 0
+  rows.forEach((row, i) => {
+    if (settle.known && !settle.known.has(row.id)) { fresh++; row.classList.add('new') }
+    if (tail.children[i] !== row) tail.insertBefore(row, tail.children[i])
+  })
+  rows.slice(500).forEach(r => r.remove())
+  settle.known = new Set(rows.map(r => r.id))
+  if (fresh) $('#news').textContent = fresh === 1 ? '1 new event' : fresh + ' new events'
+}
+if (tail && tail.id === 'rows') settle.known = new Set($$('tr', tail).map(r => r.id))
+
+// A range dragged on the chart becomes the time of the list.
+document.addEventListener('pointerdown', e => {
+  const chart = e.target.closest('#spark')
+  if (!chart || e.button) return
+  const box = chart.getBoundingClientRect(), part = x => Math.min(1, Math.max(0, (x - box.left) / box.width)), drag = $('#drag')
+  const from = part(e.clientX), wide = chart.viewBox.baseVal.width
+  const move = m => { const to = part(m.clientX); drag.setAttribute('x', wide * Math.min(from, to)); drag.setAttribute('width', wide * Math.abs(to - from)) }
+  const up = u => {
+    removeEventListener('pointermove', move)
+    const to = part(u.clientX), first = +chart.dataset.from, all = chart.dataset.to - first
+    if (Math.abs(to - from) < .004) return
+    const at = p => encodeURIComponent(new Date(first + all * p).toISOString()), base = chart.dataset.base
+    location.href = base + (base.includes('?') ? '&' : '?') + 'from=' + at(Math.min(from, to)) + '&to=' + at(Math.max(from, to))
+  }
+  e.preventDefault()
+  addEventListener('pointermove', move)
+  addEventListener('pointerup', up, { once: true })
+})
+
+document.addEventListener('click', async e => {
+  const copy = e.target.closest('[data-copy]')
+  if (copy) {
+    const text = $(copy.dataset.copy).textContent
+    try { await navigator.clipboard.writeText(text) } catch { // only over TLS and on this machine
+      const area = document.body.appendChild(Object.assign(document.createElement('textarea'), { value: text }))
+      area.select(); document.execCommand('copy'); area.remove()
+    }
+    copy.textContent = 'Copied'
+    setTimeout(() => { copy.textContent = 'Copy' }, 1500)
+  }
+  if (e.target.id === 'all') $$('input[name=id]').forEach(b => { b.checked = e.target.checked })
+  if (e.target.closest('#keys')) $('#help').showModal()
+  $$('details.menu[open]').forEach(m => { if (!m.contains(e.target)) m.open = false })
+})
+
+// The keyboard, outside of fields.
+const places = { e: '/', r: '/replays', d: '/endpoints', s: '/sources' }
+let going = false
+document.addEventListener('keydown', e => {
+  if (e.ctrlKey || e.metaKey || e.altKey) return
+  const field = e.target.matches('input:not([type=checkbox]), select, textarea')
+  if (e.key === 'Escape') { $$('details.menu[open]').forEach(m => { m.open = false; $('summary', m).focus() }); if (field) e.target.blur(); return }
+  if (field || $('dialog[open]')) return
+  if (going) { going = false; if (places[e.key]) location.href = places[e.key]; return }
+  const rows = $$('#rows tr, .events tr[data-key]'), at = rows.findIndex(r => r.contains(document.activeElement))
+  const go = i => { const row = rows[Math.min(rows.length - 1, Math.max(0, i))]; row && $('a', row).focus() }
+  const act = {
+    j: () => go(at + 1), k: () => go(at - 1), x: () => at >= 0 && $('input', rows[at])?.click(), p: toggle, g: () => { going = true },
+    '/': () => $('#q') ? $('#q').focus() : (location.href = '/'), '?': () => $('#help')?.showModal(),
+  }[e.key]
+  if (act) { e.preventDefault(); act() }
+})

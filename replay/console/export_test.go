@@ -1,0 +1,68 @@
+package console
+
+import (
+	"net/netip"
+	"testing"
+
+	"hooktape/replay/api"
+)
+
+// What tests outside of the package look at.
+var (
+	Visible    = visible
+	Line       = line
+	PrettyJSON = prettyJSON
+	ShellWord  = shellWord
+	Local      = local
+	CSVCell    = harmlessCell
+	Assets     = assets
+)
+
+// Change is a difference between two bodies.
+type Change = change
+
+// ChangesOf compares two bodies.
+var ChangesOf = changesOf
+
+// Hurry makes each step of a search the shortest that there is, until the test ends.
+func Hurry(t *testing.T) {
+	list, further := listPatience, furtherPatience
+	listPatience, furtherPatience = 0, 0
+	t.Cleanup(func() { listPatience, furtherPatience = list, further })
+}
+
+// Bytes is how many an asset has.
+func Bytes(a asset) int { return len(a.content) }
+
+// NewLimiter is a limiter with its methods.
+func NewLimiter() Limiter { return Limiter{newLimiter()} }
+
+// Limiter is limiter.
+type Limiter struct{ l *limiter }
+
+// Open is open.
+func (l Limiter) Open(addr netip.Addr) bool { return l.l.open(addr) }
+
+// Fail is fail.
+func (l Limiter) Fail(addr netip.Addr) { l.l.fail(addr) }
+
+// Known is how many addresses it remembers, after it has forgotten.
+func (l Limiter) Known() int {
+	l.l.mu.Lock()
+	defer l.l.mu.Unlock()
+	n := len(l.l.known)
+	l.l.forget()
+	return min(n, len(l.l.known))
+}
+
+// NewSessions is sessions with their methods.
+func NewSessions() Sessions { return Sessions{newSessions()} }
+
+// Sessions is sessions.
+type Sessions struct{ s *sessions }
+
+// Begin is begin.
+func (s Sessions) Begin(who api.Bearer) string { return s.s.begin(who) }
+
+// Find is find.
+func (s Sessions) Find(id string, person bool) (api.Bearer, bool) { return s.s.find(id, person) }

@@ -1,0 +1,199 @@
+package console
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/event"
+	"hooktape/replay/api"
+)
+
+// filters are a selection as it stands in the URL of a page, under the names of the API's query parameters.
+type filters struct {
+	url.Values
+	event.Selection
+}
+
+// filterLabels are the parameters of a selection, and what people call them.
+var filterLabels = map[string]string{
+	"from": "from", "to": "until", "since": "last", "source": "source", "step": "step", "kind": "kind", "verdict": "verdict", "channel": "channel",
+	"subscriber": "subscriber", "utm_source": "utm_source", "utm_medium": "utm_medium", "utm_campaign": "utm_campaign", "utm_content": "utm_content",
+	"utm_term": "utm_term", "field": "field", "text": "body has", "id": "event", "undelivered_to": "not delivered to", "failed_at": "given up at", "where": "where",
+}
+
+// filters reads the selection from the URL. Parameters that are neither a filter nor one of the page's own are refused:
+// a filter with a typing error would select everything.
+func (v *visit) filters(own ...string) (filters, error) {
+	f := filters{Values: url.Values{}}
+	all, err := url.ParseQuery(v.URL.RawQuery)
+	if err != nil {
+		return f, problem(http.StatusUnprocessableEntity, "the address is not written as a query: %v", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if _, known := filterLabels[name]; known {
+			f.Values[name] = all[name]
+		} else if !slices.Contains(own, name) {
+			return f, problem(http.StatusUnprocessableEntity, "there is no filter %q; those that there are have the names of the API's query parameters, see /docs", name)
+		}
+	}
+	sel, faults := api.ParseSelection(f.Values, v.now)
+	f.Selection = sel
+	if err := api.FaultsOf(faults); err != nil {
+		return f, err
+	}
+	return f, v.who.MaySelect(sel)
+}
+
+// with is the query with more parameters in it, or others in place of those of the same names.
+func (f filters) with(pairs ...string) string {
+	values := maps.Clone(f.Values)
+	for i := 0; i < len(pairs); i += 2 {
+		values[pairs[i]] = []string{pairs[i+1]}
+	}
+	return values.Encode()
+}
+
+// without is the query without some parameters.
+func (f filters) without(names ...string) url.Values {
+	values := maps.Clone(f.Values)
+	for _, name := range names {
+		delete(values, name)
+	}
+	return values
+}
+
+// URL is the list of the selected events.
+func (f filters) URL() string { return link("/", f.Values) }
+
+// link is a page of ours with a query.
+func link(page string, values url.Values) string {
+	if len(values) == 0 {
+		return page
+	}
+	return page + "?" + values.Encode()
+}
+
+// chip is a filter that is set.
+type chip struct{ Name, Label, Value, Without string }
+
+// maxChips is how many values of one filter stand one by one.
+const maxChips = 5
+
+// chips are the filters that are set, for a page that shows its selection under a path; without a path they cannot be taken
+// away.
+func (v *visit) chips(f filters, page string) (list []chip) {
+	defer func() {
+		for i := range list {
+			if page == "" {
+				list[i].Without = ""
+			}
+		}
+	}()
+	for _, name := range chipOrder {
+		values, label := f.Values[name], filterLabels[name]
+		if len(values) > maxChips {
+			list = append(list, chip{name, label, number(len(values)) + " of them", link(page, f.without(name))})
+			continue
+		}
+		for i, value := range values {
+			rest := f.without()
+			rest[name] = slices.Delete(slices.Clone(values), i, i+1)
+			list = append(list, chip{name, label, v.chipValue(name, value), link(page, rest)})
+		}
+	}
+	return list
+}
+
+var chipOrder = []string{"since", "from", "to", "source", "step", "kind", "verdict", "channel", "subscriber", "utm_source", "utm_medium", "utm_campaign",
+	"utm_content", "utm_term", "field", "text", "undelivered_to", "failed_at", "where", "id"}
+
+func (v *visit) chipValue(name, value string) string {
+	switch name {
+	case "kind", "verdict":
+		return say(name, value).Text
+	case "from", "to":
+		if t, err := time.Parse(time.RFC3339Nano, value); err == nil {
+			return strings.TrimSuffix(v.at(t).Format("2006-01-02 15:04:05"), ":00")
+		}
+	case "since":
+		if d, err := api.ParseSpan(value); err == nil {
+			return span(d)
+		}
+	}
+	if value == "" {
+		return "(none)"
+	}
+	return value
+}
+
+// none is what a person writes for an empty value, which a form cannot tell from nothing.
+const none = "(none)"
+
+// tidy turns what the form of filters sends into the query that it means: without what was left empty, times with their
+// zone, and what was typed into the search box as the filter that it looks like. It returns nil when there is nothing to
+// be done.
+func (v *visit) tidy() (url.Values, error) {
+	all := v.URL.Query()
+	tidied := url.Values{}
+	touched := false
+	for name, values := range all {
+		filter, form := strings.CutPrefix(name, "f.")
+		if !form {
+			tidied[name] = append(tidied[name], values...)
+			continue
+		}
+		touched = true
+		for _, value := range values {
+			if err := v.addTidied(tidied, all, filter, strings.TrimSpace(value)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if !touched {
+		return nil, nil
+	}
+	return tidied, nil
+}
+
+func (v *visit) addTidied(tidied, all url.Values, filter, value string) error {
+	switch {
+	case value == "":
+	case filter == "q":
+		filter, value = meant(value)
+		tidied.Add(filter, value)
+	case filter == "since":
+		tidied["since"] = []string{value}
+		tidied.Del("from")
+	case filter == "from" || filter == "to":
+		t, err := time.ParseInLocation("2006-01-02T15:04", value[:min(len(value), 16)], v.zone)
+		if err != nil {
+			return problem(http.StatusUnprocessableEntity, "%q is no time such as 2026-01-31T13:00", value)
+		}
+		tidied[filter] = []string{t.Format(time.RFC3339)}
+		tidied.Del("since")
+	case slices.Contains([]string{"text", "undelivered_to", "failed_at", "where"}, filter):
+		tidied[filter] = []string{value}
+	case value == none:
+		tidied.Add(filter, "")
+	case !slices.Contains(all[filter], value):
+		tidied.Add(filter, value)
+	}
+	return nil
+}
+
+// meant is the filter that a search means: an event's id, a filter by its name (step:paid), or a text in the body.
+func meant(search string) (filter, value string) {
+	if _, err := uuid.Parse(search); err == nil {
+		return "id", search
+	}
+	if name, value, ok := strings.Cut(search, ":"); ok && filterLabels[name] != "" && value != "" {
+		return name, value
+	}
+	return "text", search
+}

@@ -1,0 +1,110 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// zoneCookie is set by console.js to the browser's zone. Without JavaScript times are in UTC.
+const zoneCookie = "hooktape_zone"
+
+func zoneOf(r *http.Request) *time.Location {
+	cookie, err := r.Cookie(zoneCookie)
+	if err != nil {
+		return time.UTC
+	}
+	name, err := url.QueryUnescape(cookie.Value)
+	if err != nil || name == "" || name == "Local" {
+		return time.UTC
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// zoneName is such as Europe/Moscow, UTC+3.
+func zoneName(zone *time.Location, now time.Time) string {
+	if zone == time.UTC {
+		return "UTC"
+	}
+	_, offset := now.In(zone).Zone()
+	sign, hours, minutes := "+", offset/3600, offset%3600/60
+	if offset < 0 {
+		sign, hours, minutes = "−", -hours, -minutes
+	}
+	name := fmt.Sprintf("%s, UTC%s%d", zone, sign, hours)
+	if minutes != 0 {
+		name += fmt.Sprintf(":%02d", minutes)
+	}
+	return name
+}
+
+// moment is a time as the visitor reads it.
+type moment struct {
+	time.Time
+	now time.Time
+}
+
+func (v *visit) at(t time.Time) moment { return moment{t.In(v.zone), v.now} }
+
+// atOr is the moment of a time that may not be there.
+func (v *visit) atOr(t *time.Time) moment {
+	if t == nil {
+		return moment{}
+	}
+	return v.at(*t)
+}
+
+// Brief leaves out what is clear: the day when it is today.
+func (m moment) Brief() string {
+	if m.Format(time.DateOnly) == m.now.In(m.Location()).Format(time.DateOnly) {
+		return m.Format("15:04:05")
+	}
+	return m.Format("2006-01-02 15:04:05")
+}
+
+// Full is to the millisecond, with the offset of the zone.
+func (m moment) Full() string { return m.Format("2006-01-02 15:04:05.000 -07:00") }
+
+// Ago is such as 5 min ago.
+func (m moment) Ago() string {
+	switch d := m.now.Sub(m.Time); {
+	case d < -time.Second:
+		return "in " + span(-d)
+	case d < 2*time.Second:
+		return "now"
+	default:
+		return span(d) + " ago"
+	}
+}
+
+// span is a duration in its two largest units.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return fmt.Sprintf("%d µs", d.Microseconds())
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < time.Hour:
+		return units(d, time.Minute, "min", time.Second, "s")
+	case d < 24*time.Hour:
+		return units(d, time.Hour, "h", time.Minute, "min")
+	}
+	return units(d, 24*time.Hour, "d", time.Hour, "h")
+}
+
+func units(d, large time.Duration, largeName string, small time.Duration, smallName string) string {
+	n, rest := d/large, d%large/small
+	if rest == 0 {
+		return fmt.Sprintf("%d %s", n, largeName)
+	}
+	return fmt.Sprintf("%d %s %d %s", n, largeName, rest, smallName)
+}

@@ -1,0 +1,31 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"hooktape/event"
+)
+
+// Neighbours returns the accepted events of a subscriber (BotHelp's id) that came last before an event and first after it,
+// whole; nil where there is none.
+func (s *Store) Neighbours(ctx context.Context, subscriber string, of Cursor) (before, after *event.Event, err error) {
+	if before, err = s.neighbour(ctx, subscriber, of, "<", "DESC"); err != nil {
+		return nil, nil, err
+	}
+	after, err = s.neighbour(ctx, subscriber, of, ">", "ASC")
+	return before, after, err
+}
+
+func (s *Store) neighbour(ctx context.Context, subscriber string, of Cursor, side, order string) (*event.Event, error) {
+	where := &conditions{}
+	where.add("bothelp_user_id = {}", "String", subscriber)
+	where.require("verdict = 'accepted'")
+	at := where.bind("DateTime64(6,'UTC')", micros(of.ReceivedAt))
+	where.require("received_at "+side+"= "+at, "(received_at, id) "+side+" ("+at+", "+where.bind("UUID", of.ID.String())+")")
+	found, err := s.queryEvents(ctx, where, wholeColumns, fmt.Sprintf("ORDER BY received_at %[1]s, id %[1]s LIMIT 1", order))
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
