@@ -116,7 +116,7 @@ func (c *console) recover(next http.Handler) http.Handler {
 			case p == http.ErrAbortHandler: // the request's sender has gone
 				panic(p)
 			default:
-				c.Logger.Error("the console panicked", "method", r.Method, "page", r.Pattern, "panic", p, "stack", string(debug.Stack()))
+				c.Logger.Error("the console panicked", "method", r.Method, "page", r.Pattern, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 				http.Error(w, "hooktape could not do that; its log says why", http.StatusInternalServerError)
 			}
 		}()

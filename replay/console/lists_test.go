@@ -419,3 +419,24 @@ func TestReplayIsMadeOnce(t *testing.T) {
 		t.Errorf("an unknown action: %d", a.status)
 	}
 }
+
+// TestBodyPastRetention: a page says that a body is gone and offers nothing that cannot be done with it.
+func TestBodyPastRetention(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := newLead("7", "Анна", time.Minute)
+	e.Body = nil // its hash stays
+	f.insert(e)
+	p := f.login(adminSecret)
+	page := p.page("/events/" + e.ID.String())
+	if !strings.Contains(page, "The body is past its retention") || strings.Contains(page, `action="/events/`+e.ID.String()+`/replay"`) {
+		t.Error("the page of the event does not say that its body is gone, or has a form to send it")
+	}
+	if a := p.get("/events/" + e.ID.String() + "/raw"); a.status != http.StatusGone || !strings.Contains(a.body, "retention") {
+		t.Errorf("the bytes: %d", a.status)
+	}
+	page = p.page("/replays?since=1h&endpoint=crm&mode=all")
+	if !strings.Contains(page, "Body past its retention") || !strings.Contains(page, "There is nothing to send: the bodies are past their retention") {
+		t.Error("the plan does not say why there is nothing to send")
+	}
+}
