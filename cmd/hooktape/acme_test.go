@@ -104,6 +104,7 @@ func portOf(t *testing.T, addr string) string {
 // TestACME gets a certificate of a real authority, by a handshake with the listener and by a request to http_addr, before
 // the first webhook comes; keeps it; and serves it at once after a restart without the authority.
 func TestACME(t *testing.T) {
+	t.Parallel()
 	for _, challenge := range []string{"tls-alpn-01", "http-01"} {
 		t.Run(challenge, func(t *testing.T) {
 			i := newInstance(t, "http://127.0.0.1:1/hooktape") // ClickHouse is not needed to take webhooks

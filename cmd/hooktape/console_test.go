@@ -19,6 +19,7 @@ import (
 // TestConsole goes the way of somebody who is asked "did her lead reach us, and the CRM?", on the real program and in a real
 // browser: log in, find the request by the name, look at its bytes, send it again, and see what was answered.
 func TestConsole(t *testing.T) {
+	t.Parallel()
 	i := newInstance(t, "")
 	i.start("serve")
 	url := i.hookURL()

@@ -57,6 +57,7 @@ func (d *diagnosis) finds(result verdict, check, says string) {
 
 // TestDoctorWell: on a set-up that is well, running or not, nothing is to be mended, and nothing is left behind.
 func TestDoctorWell(t *testing.T) {
+	t.Parallel()
 	receiver := httptest.NewServer(http.NotFoundHandler())
 	defer receiver.Close()
 	i := newInstance(t, "")

@@ -55,6 +55,7 @@ func (s *sink) count() int {
 
 // TestEndToEnd goes the whole way that a newcomer goes, on the real programs.
 func TestEndToEnd(t *testing.T) {
+	t.Parallel()
 	i := newInstance(t, "")
 	i.startReady("serve") // spans from before the tables are there are lost
 	url := i.hookURL()
@@ -213,6 +214,7 @@ func assertNoSecret(t *testing.T, i *instance, token string) {
 // TestKillBetweenAnswerAndDrain: what was answered with 200 while ClickHouse was away, by a process that was killed at
 // once, is in ClickHouse once after the next start.
 func TestKillBetweenAnswerAndDrain(t *testing.T) {
+	t.Parallel()
 	engine := enginetest.Start(t)
 	i := newInstance(t, engine.DSN("hooktape"))
 	writeConfig(t, i)
@@ -245,6 +247,7 @@ func TestKillBetweenAnswerAndDrain(t *testing.T) {
 
 // TestEngineDies: the embedded engine is started again within 5 s, the log says so, and no webhook is refused meanwhile.
 func TestEngineDies(t *testing.T) {
+	t.Parallel()
 	i := newInstance(t, "")
 	i.start("serve")
 	url := i.hookURL()

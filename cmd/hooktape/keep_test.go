@@ -63,6 +63,7 @@ func says(t *testing.T, out string, texts ...string) {
 
 // TestRetentionCommands: migrate puts it in force and says so, once; what has lost its body says that.
 func TestRetentionCommands(t *testing.T) {
+	t.Parallel()
 	i := keeping(t, "    retention: {bodies: 5d}\nretention: {events: 30d, bodies: 20d, attempts: 90d}\nreplay: {allow_private: true}\n")
 	out := i.cli("migrate")
 	says(t, out, "events are kept 30d; before it was for ever", "events.body are kept 20d, demo 5d; before it was for ever", "attempts are kept 90d", "migrations applied")
@@ -131,6 +132,7 @@ func (i *instance) optimize() error {
 
 // TestStorageCommand: tables, sources and spools with their sizes.
 func TestStorageCommand(t *testing.T) {
+	t.Parallel()
 	i := keeping(t, "")
 	i.cli("migrate")
 	i.stored(3, 2, 1)
@@ -153,6 +155,7 @@ func TestStorageCommand(t *testing.T) {
 
 // TestExport: each format has every selected event once, in order, and every byte of its body.
 func TestExport(t *testing.T) {
+	t.Parallel()
 	i := keeping(t, "")
 	i.cli("migrate")
 	events := i.stored(3, 2, 1)
@@ -247,6 +250,7 @@ func parquetBodies(t *testing.T, path string) (bodies [][]byte) {
 
 // TestBackupCommands: a backup of one database becomes another one.
 func TestBackupCommands(t *testing.T) {
+	t.Parallel()
 	i := keeping(t, "")
 	i.cli("migrate")
 	events := i.stored(3, 2, 1)

@@ -14,6 +14,7 @@ import (
 // made. goose has no lock for ClickHouse, so each of them applies what it finds missing: several times the same. That is
 // right because each migration is one statement that does nothing where its work is done (store's TestMigrationsRepeat).
 func TestMigrateAtOnce(t *testing.T) {
+	t.Parallel()
 	i := newInstance(t, enginetest.Start(t).DSN("hooktape"))
 	writeConfig(t, i)
 	var all sync.WaitGroup

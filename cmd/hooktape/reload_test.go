@@ -14,6 +14,7 @@ import (
 // TestReload: a source that is added works without a restart; a wrong file is refused and the old one stays; SIGHUP reads
 // the file again; and no request is dropped meanwhile.
 func TestReload(t *testing.T) {
+	t.Parallel()
 	i := newInstance(t, "http://127.0.0.1:1/hooktape") // ClickHouse is not needed to take webhooks
 	writeConfig(t, i)
 	i.start("ingest")

@@ -74,6 +74,7 @@ endpoints:
 
 // TestReplayCommands: the story of a broken CRM by the real programs, told alike by the API and by the database at hand.
 func TestReplayCommands(t *testing.T) {
+	t.Parallel()
 	target, broken := newSink(t), make(chan struct{})
 	handler := target.Config.Handler
 	target.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

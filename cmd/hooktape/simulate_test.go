@@ -14,6 +14,7 @@ import (
 
 // TestSimulateLive posts through the real ingest and compares what is stored with the truth.
 func TestSimulateLive(t *testing.T) {
+	t.Parallel()
 	i := newInstance(t, "")
 	i.start("serve")
 	i.cli("sources", "add", "webinar")
@@ -68,6 +69,7 @@ func assertNumber(i *instance, what, query string, want uint64) {
 
 // TestSimulateBackfill makes a history twice: the second time adds nothing.
 func TestSimulateBackfill(t *testing.T) {
+	t.Parallel()
 	i := newInstance(t, "")
 	i.start("serve")
 	i.eventually(60*time.Second, "the engine answers", func() error { return i.db.Ping(t.Context()) })

@@ -125,6 +125,7 @@ func TestWatchdog(t *testing.T) {
 
 // TestReadiness: what delivers is ready when the tables are there, and takes webhooks before.
 func TestReadiness(t *testing.T) {
+	t.Parallel()
 	engine := enginetest.Start(t)
 	i := newInstance(t, engine.DSN("hooktape"))
 	m := newServiceManager(i, 0)

@@ -25,6 +25,7 @@ func series(page string) (list []string) {
 
 // TestTelemetry plays ordinary and hostile traffic through the real program, and looks at all that it tells of itself.
 func TestTelemetry(t *testing.T) {
+	t.Parallel()
 	w := newWatched(t)
 	w.traffic()
 

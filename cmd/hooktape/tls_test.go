@@ -115,6 +115,7 @@ func (s *sender) run(ctx context.Context) error {
 // TestTLSReload: the certificate changes under requests in flight, by HTTP/1.1 and HTTP/2, on connections old and new, and
 // none of them is lost; a broken one is refused and said.
 func TestTLSReload(t *testing.T) {
+	t.Parallel()
 	i, trusted := newTLSInstance(t, "")
 	i.start("ingest")
 	url := i.hookURL()
@@ -181,6 +182,7 @@ func move(t *testing.T, from, to string) {
 
 // TestTLSListeners: TLS is the hooks' alone unless the API is to have it too, and the health check asks each as it is.
 func TestTLSListeners(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ more, api string }{"the hooks alone": {"", "http"}, "the API too": {"  api: true\n", "https"}} {
 		t.Run(name, func(t *testing.T) {
 			i, trusted := newTLSInstance(t, c.more)
@@ -205,7 +207,7 @@ func TestTLSListeners(t *testing.T) {
 			}
 			i.cli("simulate", "--rate", "30", "--for", "2s") // fails when it is not answered as it should be
 			i.stop()
-			if said := i.output.String(); !strings.Contains(said, "webhooks    https://"+i.ingest) || !strings.Contains(said, "API         "+c.api+"://"+i.api) {
+			if said := i.output.String(); !strings.Contains(said, "webhooks    https://"+i.ingest) || !strings.Contains(said, "console     "+c.api+"://"+i.api) {
 				t.Errorf("the banner says\n%s", said)
 			}
 		})

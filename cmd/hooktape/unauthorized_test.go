@@ -16,6 +16,7 @@ import (
 // TestPasswordIsWrong: somebody has changed ClickHouse's password, and hooktape is started before it knows. Webhooks are
 // taken, the log says what is wrong, and with the right password they are stored.
 func TestPasswordIsWrong(t *testing.T) {
+	t.Parallel()
 	address := freeAddr(t)
 	i := newInstance(t, "http://default:0ld-password@"+address+"/hooktape")
 	dir, err := programs()

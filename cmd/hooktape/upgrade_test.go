@@ -31,6 +31,7 @@ import (
 // Before there is a release it is the first commit that was whole (b80ec4b), whose directory lies in testdata, for not
 // every checkout has the history; HOOKTAPE_UPGRADE_FROM=COMMIT makes another one, and HOOKTAPE_UPGRADE_SAVE=FILE keeps it.
 func TestUpgrade(t *testing.T) {
+	t.Parallel()
 	i := newInstance(t, "")
 	if from := oldest(t); from != "" {
 		leaveBehind(i, buildAt(t, from))

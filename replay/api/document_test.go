@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -15,9 +16,10 @@ import (
 
 // checker is a transport that compares every answer of the API with what its document promises.
 type checker struct {
-	t        *testing.T
-	document map[string]any
-	compiler *jsonschema.Compiler
+	t         *testing.T
+	document  map[string]any
+	compiler  *jsonschema.Compiler
+	compiling sync.Mutex // the compiler is not for several at once, and requests are
 }
 
 const documentURL = "http://hooktape.test/openapi.json"
@@ -77,7 +79,9 @@ func (c *checker) validate(at []string, body []byte) error {
 	for _, step := range at {
 		pointer += "/" + strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(step)
 	}
+	c.compiling.Lock()
 	schema, err := c.compiler.Compile(documentURL + "#" + pointer)
+	c.compiling.Unlock()
 	if err != nil {
 		return err
 	}
