@@ -3,6 +3,7 @@ package compose
 import (
 	"bytes"
 	"encoding/xml"
+	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -127,9 +128,11 @@ func TestHooktapeAgrees(t *testing.T) {
 			t.Errorf("%s sends its telemetry to %s", s.Name, otlp)
 		}
 	}
-	ingest := p.Services["ingest"]
-	if target := ingest.Ports[0].Target; port(t, value(t, ingest, "HOOKTAPE_INGEST_ADDR")) != "8080" || target != 8080 {
-		t.Errorf("the hooks are at %s, the open port leads to %d", value(t, ingest, "HOOKTAPE_INGEST_ADDR"), target)
+	for name, addr := range map[string]string{"ingest": "HOOKTAPE_INGEST_ADDR", "replay": "HOOKTAPE_API_ADDR"} {
+		s := p.Services[name]
+		if at := value(t, s, addr); port(t, at) != fmt.Sprint(s.Ports[0].Target) {
+			t.Errorf("%s answers at %s, the open port leads to %d", name, at, s.Ports[0].Target)
+		}
 	}
 }
 

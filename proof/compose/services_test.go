@@ -49,7 +49,7 @@ func TestHardened(t *testing.T) {
 	}
 }
 
-// TestOpen: BotHelp reaches the hooks, this machine Grafana, and nothing reaches ClickHouse, which has no way out either.
+// TestOpen: BotHelp reaches the hooks, this machine the console and Grafana, and nothing reaches ClickHouse, which has no way out either.
 func TestOpen(t *testing.T) {
 	p := project(t)
 	for _, s := range p.Services {
@@ -57,7 +57,7 @@ func TestOpen(t *testing.T) {
 		for _, port := range s.Ports {
 			open = append(open, port.HostIP+":"+port.Published)
 		}
-		want := map[string][]string{"ingest": {"0.0.0.0:8080"}, "grafana": {"127.0.0.1:3000"}}[s.Name]
+		want := map[string][]string{"ingest": {"0.0.0.0:8080"}, "replay": {"127.0.0.1:8081"}, "grafana": {"127.0.0.1:3000"}}[s.Name]
 		if !slices.Equal(open, want) {
 			t.Errorf("%s is open at %v", s.Name, open)
 		}
