@@ -23,6 +23,7 @@ var rooms = map[string][]string{
 	"internal/grafanatest": {},
 	"certificate":          {},
 	"internal/browsertest": {},
+	"internal/await":       {},
 	"bothelp":              {"event"},
 	"store":                {"event"},
 	"ingest":               {"event", "bothelp", "spool", "store"},
@@ -32,7 +33,7 @@ var rooms = map[string][]string{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"internal/enginetest", "internal/grafanatest", "internal/browsertest"}
+var testOnly = []string{"internal/enginetest", "internal/grafanatest", "internal/browsertest", "internal/await"}
 
 // tops may import everything.
 var tops = []string{"cmd/", "proof"}

@@ -1,7 +1,6 @@
 package certificate_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -17,7 +16,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"hooktape/certificate"
+	"hooktape/internal/await"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,12 +32,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type pair struct {
 	t         *testing.T
 	cert, key string
-	log       *logBuffer
+	log       *await.Log
 }
 
 func newPair(t *testing.T) *pair {
 	dir := t.TempDir()
-	return &pair{t: t, cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"), log: &logBuffer{}}
+	return &pair{t: t, cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"), log: &await.Log{}}
 }
 
 func (p *pair) logger() *slog.Logger { return slog.New(slog.NewTextHandler(p.log, nil)) }
@@ -74,23 +73,6 @@ func (p *pair) put(path string, text []byte) {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		p.t.Fatal(err)
 	}
-}
-
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // shown is the number of the certificate that a listener with this configuration shows.

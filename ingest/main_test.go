@@ -2,7 +2,6 @@ package ingest_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +28,7 @@ import (
 
 	"hooktape/event"
 	"hooktape/ingest"
+	"hooktape/internal/await"
 	"hooktape/spool"
 )
 
@@ -67,7 +67,7 @@ type server struct {
 	t       *testing.T
 	addr    string
 	spool   *spool.Spool
-	log     *logBuffer
+	log     *await.Log
 	handler *ingest.Server
 	stop    func() error
 }
@@ -89,7 +89,7 @@ func newServer(t *testing.T, change func(*config)) *server {
 	if change != nil {
 		change(&c)
 	}
-	s := &server{t: t, log: &logBuffer{}}
+	s := &server{t: t, log: &await.Log{}}
 	var err error
 	if s.spool, err = spool.Open(t.TempDir(), c.spool); err != nil {
 		t.Fatal(err)
@@ -115,23 +115,6 @@ func newServer(t *testing.T, change func(*config)) *server {
 		}
 	})
 	return s
-}
-
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // dial opens a connection that ends with the test.
@@ -280,25 +263,6 @@ func since(before, after map[string]int64) map[string]int64 {
 		}
 	}
 	return grown
-}
-
-func eventually(t *testing.T, patience time.Duration, check func() error) {
-	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("not within %s: %v", patience, err)
-		}
-	}
 }
 
 func fixture(t *testing.T, name string) string {

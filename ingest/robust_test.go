@@ -16,6 +16,7 @@ import (
 
 	"hooktape/event"
 	"hooktape/ingest"
+	"hooktape/internal/await"
 	"hooktape/spool"
 )
 
@@ -96,7 +97,7 @@ func TestSenderLeaves(t *testing.T) {
 	<-gate.entered
 	conn.Close()
 	// The server hears of it while the spool is at work: the request's context ends.
-	eventually(t, 5*time.Second, func() error {
+	await.Nil(t, 5*time.Second, func() error {
 		if gate.request.Err() == nil && gate.looked.Add(1) < 20 {
 			return errors.New("not yet")
 		}
@@ -232,7 +233,7 @@ func TestShutdown(t *testing.T) {
 	s.take(1)
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.stop() }()
-	eventually(t, 5*time.Second, func() error {
+	await.Nil(t, 5*time.Second, func() error {
 		c, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + s.addr + "/healthz")
 		if err == nil {
 			c.Body.Close()

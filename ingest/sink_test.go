@@ -22,6 +22,7 @@ import (
 	"hooktape/bothelp"
 	"hooktape/event"
 	"hooktape/ingest"
+	"hooktape/internal/await"
 	"hooktape/internal/enginetest"
 	"hooktape/spool"
 	"hooktape/store"
@@ -35,7 +36,7 @@ type pipe struct {
 	spool *spool.Spool
 	drain *spool.Drain
 	sink  *ingest.Sink
-	log   *logBuffer
+	log   *await.Log
 }
 
 var ctx = context.Background()
@@ -50,7 +51,7 @@ func sourceKind(source string) event.Kind {
 
 func newPipe(t *testing.T, dsn string, limits spool.Limits) *pipe {
 	t.Helper()
-	p := &pipe{t: t, log: &logBuffer{}}
+	p := &pipe{t: t, log: &await.Log{}}
 	p.connect(dsn)
 	if _, err := p.db.Migrate(ctx); err != nil {
 		t.Fatal(err)
@@ -408,7 +409,7 @@ func TestClickHouseAway(t *testing.T) {
 		}
 	}
 	add(100)
-	eventually(t, 20*time.Second, func() error {
+	await.Nil(t, 20*time.Second, func() error {
 		if n := p.spool.Stat().Acked; n < 40 {
 			return fmt.Errorf("%d stored", n)
 		}
@@ -416,7 +417,7 @@ func TestClickHouseAway(t *testing.T) {
 	})
 	engine.Kill()
 	add(100)
-	eventually(t, 10*time.Second, func() error {
+	await.Nil(t, 10*time.Second, func() error {
 		if p.drain.Failing() == nil {
 			return errors.New("the drain does not notice")
 		}

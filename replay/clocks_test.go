@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
+	"hooktape/internal/await"
 	"hooktape/replay"
 )
 
@@ -33,7 +34,7 @@ func TestAMakersClockIsAhead(t *testing.T) {
 	startSender(t, db, t.TempDir(), private, endpointAt("crm", server.URL, nil))
 	awaitDone(t, db, r.ID, 20*time.Second)
 	assertEachOnce(t, events, &got)
-	eventually(t, 10*time.Second, func() error {
+	await.Nil(t, 10*time.Second, func() error {
 		states, err := db.EndpointStates(context.Background())
 		if err == nil && (len(states) != 1 || states[0].State != "active") {
 			err = fmt.Errorf("%+v", states)
@@ -74,7 +75,7 @@ func TestOnlyTheLastDivisionIsShown(t *testing.T) {
 		t.Error(err)
 	}
 	startSender(t, db, t.TempDir(), private, endpoint)
-	eventually(t, 10*time.Second, func() error { return shown("active", "1/1") })
+	await.Nil(t, 10*time.Second, func() error { return shown("active", "1/1") })
 }
 
 // TestFollowedWhileTheLaneIsAway: an endpoint that cannot be called for a while, for its files are wrong, gets what came
@@ -90,7 +91,7 @@ func TestFollowedWhileTheLaneIsAway(t *testing.T) {
 	s := startSender(t, db, t.TempDir(), private, good)
 	awaitFollowing(t, db, "crm")
 	s.runner.SetEndpoints([]replay.Endpoint{bad})
-	eventually(t, 10*time.Second, func() error { return logged(s, "nothing can be sent to an endpoint", 1) })
+	await.Nil(t, 10*time.Second, func() error { return logged(s, "nothing can be sent to an endpoint", 1) })
 	events := newEvents("demo", 3)
 	insert(t, db, events...)
 	other := endpointAt("other", server.URL, func(e *replay.Endpoint) { e.Subscribe = nil })
@@ -161,7 +162,7 @@ func TestMaxAgeIsOfRetries(t *testing.T) {
 	insert(t, db, e...)
 	restated(t, db, "crm") // longer than its greatest age
 	steer(t, db, "crm", event.ActionResume)
-	eventually(t, 10*time.Second, func() error {
+	await.Nil(t, 10*time.Second, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if err == nil && counts[event.Failed] != 1 {
 			err = fmt.Errorf("%v", counts)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"hooktape/internal/await"
 	"hooktape/replay"
 	"hooktape/store"
 )
@@ -33,7 +34,7 @@ func TestStandby(t *testing.T) {
 	insert(t, db, events[:20]...)
 	awaitDelivered(t, db, events[:20], 15*time.Second)
 	for _, w := range waiting {
-		eventually(t, 15*time.Second, func() error {
+		await.Nil(t, 15*time.Second, func() error {
 			if err := w.runner.Failing(); !errors.Is(err, replay.ErrStandby) {
 				return fmt.Errorf("it delivers beside another: %w", err)
 			}
@@ -70,6 +71,6 @@ func TestShardsDoNotWaitForEachOther(t *testing.T) {
 	db := newStore(t)
 	for n := range uint32(2) {
 		s := startSender(t, db, t.TempDir(), replay.Options{Shard: store.Shard{Index: n + 1, Count: 2}})
-		eventually(t, 15*time.Second, s.runner.Failing)
+		await.Nil(t, 15*time.Second, s.runner.Failing)
 	}
 }

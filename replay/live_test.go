@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
+	"hooktape/internal/await"
 	"hooktape/internal/enginetest"
 	"hooktape/replay"
 	"hooktape/store"
@@ -32,7 +33,7 @@ func endpointAt(name, url string, change func(*replay.Endpoint)) replay.Endpoint
 // awaitFollowing waits until the events that are stored from now on are an endpoint's.
 func awaitFollowing(t *testing.T, db *store.Store, endpoint string) {
 	t.Helper()
-	eventually(t, 10*time.Second, func() error {
+	await.Nil(t, 10*time.Second, func() error {
 		states, err := db.EndpointStates(context.Background())
 		if err != nil {
 			return err
@@ -49,7 +50,7 @@ func awaitFollowing(t *testing.T, db *store.Store, endpoint string) {
 // awaitDelivered waits until every event is delivered.
 func awaitDelivered(t *testing.T, db *store.Store, events []event.Event, patience time.Duration) {
 	t.Helper()
-	eventually(t, patience, func() error {
+	await.Nil(t, patience, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if err == nil && counts[event.Delivered] != uint64(len(events)) {
 			err = fmt.Errorf("of %d: %v", len(events), counts)
@@ -112,7 +113,7 @@ func TestLateEventsAreDelivered(t *testing.T) {
 	awaitDelivered(t, db, early[:1], 10*time.Second)
 	// The follower is past the next storing time by seconds before the row is there.
 	stored := deliveryOf(t, db, early[0].ID).CreatedAt
-	eventually(t, 10*time.Second, func() error {
+	await.Nil(t, 10*time.Second, func() error {
 		if time.Since(stored) < 4*time.Second {
 			return fmt.Errorf("too early")
 		}
@@ -145,7 +146,7 @@ func TestOrderOfASubscriber(t *testing.T) {
 	awaitFollowing(t, db, "crm")
 	events := ofSubscribers(newEvents("demo", 300), 7)
 	insert(t, db, events[:100]...)
-	eventually(t, 20*time.Second, func() error {
+	await.Nil(t, 20*time.Second, func() error {
 		if n := len(got.all()); n < 40 {
 			return fmt.Errorf("%d requests", n)
 		}
@@ -198,7 +199,7 @@ func TestDeadEndpoint(t *testing.T) {
 	insert(t, db, events...)
 	awaitDelivered(t, db, events, 20*time.Second) // by the healthy one
 	assertEachOnce(t, events, &healthy)
-	eventually(t, 10*time.Second, func() error {
+	await.Nil(t, 10*time.Second, func() error {
 		states, err := db.EndpointStates(context.Background())
 		for _, s := range states {
 			if s.Endpoint == "dead" && s.State == "broken" && s.Reason != "" && !s.NextProbe.IsZero() {
@@ -252,14 +253,14 @@ func TestCancel(t *testing.T) {
 	defer endpoint.Close()
 	startSender(t, db, t.TempDir(), private)
 	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Rate = 10 })
-	eventually(t, 10*time.Second, func() error {
+	await.Nil(t, 10*time.Second, func() error {
 		if len(got.all()) == 0 {
 			return fmt.Errorf("nothing came")
 		}
 		return nil
 	})
 	steer(t, db, r.ID.String(), event.ActionCancel)
-	eventually(t, 10*time.Second, func() error {
+	await.Nil(t, 10*time.Second, func() error {
 		counts, err := db.CountDeliveries(context.Background(), r.ID)
 		if err == nil && counts[event.Cancelled]+counts[event.Delivered] != 50 {
 			err = fmt.Errorf("%v", counts)
@@ -285,7 +286,7 @@ func TestShards(t *testing.T) {
 		startSender(t, db, t.TempDir(), replay.Options{AllowPrivate: true, Shard: store.Shard{Index: i + 1, Count: 2}},
 			endpointAt("crm", endpoint.URL, func(e *replay.Endpoint) { e.Headers = []event.Header{{Name: "X-Shard", Value: name}} }))
 	}
-	eventually(t, 10*time.Second, func() error {
+	await.Nil(t, 10*time.Second, func() error {
 		if states, err := db.EndpointStates(context.Background()); err != nil || len(states) != 2 {
 			return fmt.Errorf("%+v, %v", states, err)
 		}
@@ -330,7 +331,7 @@ func TestPausedEndpoint(t *testing.T) {
 	awaitFollowing(t, db, "crm")
 	events := newEvents("demo", 5)
 	insert(t, db, events...)
-	eventually(t, 10*time.Second, func() error {
+	await.Nil(t, 10*time.Second, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if err == nil && counts[event.Pending] != 5 {
 			err = fmt.Errorf("%v", counts)

@@ -1,7 +1,6 @@
 package replay_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"hooktape/event"
+	"hooktape/internal/await"
 	"hooktape/internal/enginetest"
 	"hooktape/replay"
 	"hooktape/spool"
@@ -96,7 +96,7 @@ func newStore(t *testing.T) *store.Store {
 // sender is what a process that sends consists of.
 type sender struct {
 	t        *testing.T
-	log      *logBuffer
+	log      *await.Log
 	runner   *replay.Runner
 	recorder *replay.Recorder
 	spool    *spool.Spool
@@ -107,7 +107,7 @@ type sender struct {
 // newSender makes the parts; nothing runs yet.
 func newSender(t *testing.T, db *store.Store, dir string, o replay.Options, endpoints ...replay.Endpoint) *sender {
 	t.Helper()
-	s := &sender{t: t, log: &logBuffer{}, stopRunner: func() {}, stopRecorder: func() {}}
+	s := &sender{t: t, log: &await.Log{}, stopRunner: func() {}, stopRecorder: func() {}}
 	var err error
 	if s.spool, err = openSpool(dir); err != nil {
 		t.Fatal(err)
@@ -148,23 +148,6 @@ func (s *sender) stop() {
 	s.stopRunner()
 	s.stopRecorder()
 	s.spool.Close()
-}
-
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // newEvent is a stored request, the n-th of its source.
@@ -229,7 +212,7 @@ func awaitDone(t *testing.T, db *store.Store, id uuid.UUID, patience time.Durati
 
 func awaitState(t *testing.T, db *store.Store, id uuid.UUID, state event.ReplayState, patience time.Duration) (r event.Replay) {
 	t.Helper()
-	eventually(t, patience, func() (err error) {
+	await.Nil(t, patience, func() (err error) {
 		r, err = db.Replay(context.Background(), id)
 		if err == nil && r.State != state {
 			counts, _ := db.CountDeliveries(context.Background(), id)
@@ -238,25 +221,6 @@ func awaitState(t *testing.T, db *store.Store, id uuid.UUID, state event.ReplayS
 		return err
 	})
 	return r
-}
-
-func eventually(t *testing.T, patience time.Duration, check func() error) {
-	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("not within %s: %v", patience, err)
-		}
-	}
 }
 
 // receipt is one request that an endpoint got.
@@ -342,7 +306,7 @@ func insertStoredAt(t *testing.T, dsn string, e event.Event) {
 func restated(t *testing.T, db *store.Store, endpoint string) {
 	t.Helper()
 	begun := time.Now()
-	eventually(t, 10*time.Second, func() error {
+	await.Nil(t, 10*time.Second, func() error {
 		states, err := db.EndpointStates(context.Background())
 		for _, s := range states {
 			if s.Endpoint == endpoint && s.UpdatedAt.After(begun) {

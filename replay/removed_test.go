@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hooktape/event"
+	"hooktape/internal/await"
 	"hooktape/replay"
 )
 
@@ -34,7 +35,7 @@ func TestReplayToARemovedEndpoint(t *testing.T) {
 		t.Errorf("the table replays has the URL %s (%v)", stored.URL, err)
 	}
 	s := startSender(t, db, t.TempDir(), replay.Options{AllowPrivate: true}, crm)
-	eventually(t, 15*time.Second, func() error {
+	await.Nil(t, 15*time.Second, func() error {
 		if n := len(got.all()); n < 5 {
 			return fmt.Errorf("%d requests", n)
 		}

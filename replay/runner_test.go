@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"hooktape/event"
+	"hooktape/internal/await"
 	"hooktape/internal/enginetest"
 	"hooktape/replay"
 )
@@ -103,7 +104,7 @@ func TestPauseAndResume(t *testing.T) {
 	r := startReplay(t, db, "demo", endpoint.URL, nil)
 	<-reached
 	steer(t, db, r.ID.String(), event.ActionPause)
-	eventually(t, 10*time.Second, func() error { // the runner has seen it, and not only the command been given
+	await.Nil(t, 10*time.Second, func() error { // the runner has seen it, and not only the command been given
 		replays, err := db.UnfinishedReplays(context.Background())
 		if err == nil && (len(replays) != 1 || replays[0].State != event.ReplayPaused) {
 			err = fmt.Errorf("%+v", replays)
@@ -111,7 +112,7 @@ func TestPauseAndResume(t *testing.T) {
 		return err
 	})
 	close(goOn)
-	eventually(t, 10*time.Second, func() error { return logged(s, "delivery stops", 1) })
+	await.Nil(t, 10*time.Second, func() error { return logged(s, "delivery stops", 1) })
 	paused := len(got.all())
 	if paused > 11 {
 		t.Errorf("%d requests after a pause at the tenth", paused)
@@ -258,7 +259,7 @@ func TestClickHouseDies(t *testing.T) {
 	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Rate, r.Concurrency = 100, 2 })
 	<-midway
 	engine.Kill()
-	eventually(t, 10*time.Second, func() error {
+	await.Nil(t, 10*time.Second, func() error {
 		if s.runner.Failing() == nil {
 			return fmt.Errorf("the runner does not notice")
 		}
@@ -288,16 +289,16 @@ func TestJobBeginsAgainBeforeOutcomesAreStored(t *testing.T) {
 	s := newSender(t, db, t.TempDir(), private)
 	s.startRunner() // and nobody brings outcomes to ClickHouse
 	r := startReplay(t, db, "demo", endpoint.URL, nil)
-	eventually(t, 10*time.Second, func() error {
+	await.Nil(t, 10*time.Second, func() error {
 		if n := s.spool.Stat().Appended; n != 2*uint64(len(events)) {
 			return fmt.Errorf("%d outcomes are noted", n)
 		}
 		return nil
 	})
 	steer(t, db, r.ID.String(), event.ActionPause)
-	eventually(t, 10*time.Second, func() error { return logged(s, "delivery stops", 1) })
+	await.Nil(t, 10*time.Second, func() error { return logged(s, "delivery stops", 1) })
 	steer(t, db, r.ID.String(), event.ActionResume)
-	eventually(t, 10*time.Second, func() error { return logged(s, "delivery begins", 2) })
+	await.Nil(t, 10*time.Second, func() error { return logged(s, "delivery begins", 2) })
 	s.startRecorder()
 	awaitDone(t, db, r.ID, 20*time.Second)
 	assertEachOnce(t, events, &got)
@@ -440,11 +441,11 @@ func TestOutcomesCannotBeNoted(t *testing.T) {
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
 	defer endpoint.Close()
 	s := startSender(t, db, t.TempDir(), private)
-	eventually(t, 5*time.Second, func() error { return s.runner.Failing() })
+	await.Nil(t, 5*time.Second, func() error { return s.runner.Failing() })
 	s.spool.Close()
 	startReplay(t, db, "demo", endpoint.URL, nil)
 	begun := time.Now()
-	eventually(t, 10*time.Second, func() error { return logged(s, "delivery begins", 3) })
+	await.Nil(t, 10*time.Second, func() error { return logged(s, "delivery begins", 3) })
 	if took := time.Since(begun); took < 800*time.Millisecond {
 		t.Errorf("a job that cannot go on was begun 3 times within %s", took)
 	}

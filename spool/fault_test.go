@@ -1,7 +1,6 @@
 package spool
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"hooktape/internal/await"
 )
 
 // faults is a file system that refuses what it is told to.
@@ -73,7 +74,7 @@ func TestFailure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var log lockedBuffer
+			var log await.Log
 			var disk faults
 			o := options(disk.fs(vfs.Default))
 			o.memTable = 256 << 10
@@ -204,21 +205,4 @@ func TestContextEndsWaitingForTheDisk(t *testing.T) {
 	if len(got) == 0 || got[len(got)-1] != "b" {
 		t.Fatal(got)
 	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

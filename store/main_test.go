@@ -140,17 +140,3 @@ func sameBytes(t *testing.T, what string, got, want []byte) {
 		t.Errorf("%s: %q, want %q", what, got, want)
 	}
 }
-
-// eventually waits for what the engine does in the background.
-func eventually(t *testing.T, ok func() error) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		err := ok()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
-}

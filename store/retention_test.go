@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hooktape/event"
+	"hooktape/internal/await"
 	"hooktape/store"
 )
 
@@ -43,7 +44,7 @@ func (d db) apply(t *testing.T, r store.Retention) []store.RetentionChange {
 // settle waits until the times of expiry are computed.
 func (d db) settle(t *testing.T) {
 	t.Helper()
-	eventually(t, func() error {
+	await.Nil(t, 30*time.Second, func() error {
 		if n := d.text(t, "SELECT toString(count()) FROM system.mutations WHERE database = currentDatabase() AND NOT is_done"); n != "0" {
 			return fmt.Errorf("%s mutations are not done", n)
 		}
@@ -154,7 +155,7 @@ func TestRetentionByItself(t *testing.T) {
 	if _, err := d.ApplyRetention(background, store.Retention{Events: 90}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() error {
+	await.Nil(t, 30*time.Second, func() error {
 		if rows, _ := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65}) {
 			return fmt.Errorf("still there: %v", rows)
 		}

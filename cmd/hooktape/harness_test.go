@@ -21,6 +21,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"hooktape/internal/await"
 	"hooktape/store"
 )
 
@@ -66,7 +67,7 @@ type instance struct {
 	old    string // another hooktape than this one; empty is this
 
 	command *exec.Cmd
-	output  *lockedBuffer
+	output  *await.Log
 }
 
 // newInstance prepares an instance; dsn is empty for the embedded engine.
@@ -104,7 +105,7 @@ func (i *instance) binary() string {
 // start runs a long-lived subcommand and waits until its ingest answers.
 func (i *instance) start(args ...string) {
 	i.t.Helper()
-	i.output = &lockedBuffer{}
+	i.output = &await.Log{}
 	i.command = exec.Command(i.binary(), args...)
 	i.command.Env, i.command.Stdout, i.command.Stderr = i.env, i.output, i.output
 	if err := i.command.Start(); err != nil {
@@ -252,22 +253,4 @@ func freeAddr(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-}
-
-// lockedBuffer is a buffer that one may read while a process writes.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

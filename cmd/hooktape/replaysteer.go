@@ -59,7 +59,7 @@ func (c steerCmd) steer(e *env, action event.Action, perSecond float64) error {
 		if err := b.Steer(e.ctx, id, action, perSecond); err != nil {
 			return err
 		}
-		r, taken, err := await(e.ctx, b, id, takenUp(before, action))
+		r, taken, err := untilTaken(e.ctx, b, id, takenUp(before, action))
 		if err != nil {
 			return err
 		}
@@ -95,8 +95,8 @@ func takenUp(before event.Replay, action event.Action) func(event.Replay) bool {
 // watchPatience is how long a command waits for what it has asked for to be taken up.
 const watchPatience = 5 * time.Second
 
-// await looks at a replay until it is as wanted, or patience ends; then the replay is as it stands, and taken is false.
-func await(ctx context.Context, b backend, id uuid.UUID, wanted func(event.Replay) bool) (r event.Replay, taken bool, err error) {
+// untilTaken looks at a replay until it is as wanted, or patience ends; then the replay is as it stands, and taken is false.
+func untilTaken(ctx context.Context, b backend, id uuid.UUID, wanted func(event.Replay) bool) (r event.Replay, taken bool, err error) {
 	for deadline := time.Now().Add(watchPatience); ; {
 		r, err = b.Replay(ctx, id)
 		if err != nil || wanted(r) {

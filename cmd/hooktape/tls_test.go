@@ -20,6 +20,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"hooktape/internal/await"
 )
 
 // writePair writes cert.pem and key.pem of 127.0.0.1 into a directory.
@@ -220,7 +222,7 @@ func TestTLSFilesAtTheStart(t *testing.T) {
 	i, _ := newTLSInstance(t, "")
 	refused := func(want string) {
 		t.Helper()
-		var stdout, stderr lockedBuffer
+		var stdout, stderr await.Log
 		code := run(t.Context(), []string{"--data", i.dir, "--ingest-addr", i.ingest, "--clickhouse-dsn", i.dsn, "ingest"}, &stdout, &stderr)
 		if lines := strings.Count(stderr.String(), "\n"); code != 1 || lines != 1 || !strings.Contains(stderr.String(), want) {
 			t.Errorf("exit code %d, want 1 and %q:\n%s", code, want, stderr.String())

@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
+	"hooktape/internal/await"
 	"hooktape/internal/enginetest"
 	"hooktape/replay/api"
 )
@@ -297,7 +298,7 @@ func TestClickHouseAway(t *testing.T) {
 	engine := enginetest.Start(t)
 	f := fixtureOn(t, engine.DSN("hooktape"), false)
 	r := func(path string) answer { return f.ask(readSecret, "GET", path, nil) }
-	f.eventually(10*time.Second, func() error { return ready(r("/readyz"), 200, `"ready":true`) })
+	await.Nil(f.t, 10*time.Second, func() error { return ready(r("/readyz"), 200, `"ready":true`) })
 	engine.Kill()
 	for _, path := range []string{"/events", "/events/" + uuid.NewString(), "/endpoints", "/replays", "/replays/" + uuid.NewString() + "/stream"} {
 		a := r("/api/v1" + path)
@@ -312,7 +313,7 @@ func TestClickHouseAway(t *testing.T) {
 	if !strings.Contains(f.log.String(), "the API could not answer") || !strings.Contains(f.log.String(), "operation=list-events") {
 		t.Errorf("the log does not say why:\n%s", f.log)
 	}
-	f.eventually(10*time.Second, func() error { return ready(r("/readyz"), 503, `"ready":false`) })
+	await.Nil(f.t, 10*time.Second, func() error { return ready(r("/readyz"), 503, `"ready":false`) })
 	if a := r("/healthz"); a.status != 200 {
 		t.Errorf("healthz answers %d while ClickHouse is away", a.status)
 	}

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"hooktape/event"
+	"hooktape/internal/await"
 	"hooktape/internal/enginetest"
 	"hooktape/replay"
 	"hooktape/replay/api"
@@ -44,7 +45,7 @@ const (
 type fixture struct {
 	t      *testing.T
 	db     *store.Store
-	log    *logBuffer
+	log    *await.Log
 	server *httptest.Server
 	web    *http.Client // checks every answer against the document
 	runner *replay.Runner
@@ -68,7 +69,7 @@ func fixtureOn(t *testing.T, dsn string, allowPrivate bool) *fixture {
 	if _, err := db.Migrate(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, db: db, log: &logBuffer{}, sink: newSink(t)}
+	f := &fixture{t: t, db: db, log: &await.Log{}, sink: newSink(t)}
 	logger := slog.New(slog.NewTextHandler(f.log, nil))
 	crm := replay.DefaultEndpoint("crm", f.sink.URL+"/hooks?token=a-secret-of-crm")
 	crm.AllowPrivate = true
@@ -99,8 +100,11 @@ func fixtureOn(t *testing.T, dsn string, allowPrivate bool) *fixture {
 	return f
 }
 
-// assertNoSecret looks for secrets in all that was logged.
+// assertNoSecret looks for secrets in all that was logged, which a test that has failed shows.
 func (f *fixture) assertNoSecret() {
+	if f.t.Failed() {
+		f.t.Logf("the log says\n%s", f.log)
+	}
 	for _, secret := range []string{readSecret, replaySecret, otherSecret, adminSecret, "a-secret-of-crm"} {
 		if strings.Contains(f.log.String(), secret) {
 			f.t.Errorf("a secret is in the log:\n%s", f.log)
@@ -230,30 +234,10 @@ func (f *fixture) create(source string, change func(*replay.Request)) event.Repl
 	return r
 }
 
-// eventually polls until check returns nil, or the error that is wanted.
-func (f *fixture) eventually(patience time.Duration, check func() error, wanted ...error) {
-	f.t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := check()
-		if err == nil || len(wanted) > 0 && errors.Is(err, wanted[0]) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			f.t.Fatalf("not within %s: %v\n--- the log says\n%s", patience, err, f.log)
-		}
-	}
-}
-
 // awaitState waits until a replay is in a state.
 func (f *fixture) awaitState(id uuid.UUID, state event.ReplayState) (r event.Replay) {
 	f.t.Helper()
-	f.eventually(20*time.Second, func() error {
+	await.Nil(f.t, 20*time.Second, func() error {
 		f.get(readSecret, "/api/v1/replays/"+id.String(), &r)
 		if r.State != state {
 			return fmt.Errorf("the replay is %s, want %s: %v", r.State, state, r.Counts)
@@ -320,21 +304,4 @@ func (s *sink) requests() []*http.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]*http.Request(nil), s.got...)
-}
-
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
+	"hooktape/internal/await"
 	"hooktape/replay"
 	"hooktape/replay/api"
 )
@@ -139,14 +141,14 @@ func TestWatchEnds(t *testing.T) {
 	if refused < 70-64 {
 		t.Errorf("of 70 streams at once %d were refused", refused)
 	}
-	f.eventually(10*time.Second, func() error {
-		return client.Watch(context.Background(), r.ID, func(_ api.Progress, lost error) error {
-			if lost != nil {
-				return lost
-			}
-			return context.Canceled // a stream may be had again
-		})
-	}, context.Canceled)
+	await.Nil(f.t, 10*time.Second, func() error {
+		had := errors.New("a stream may be had again")
+		err := client.Watch(context.Background(), r.ID, func(_ api.Progress, lost error) error { return cmp.Or(lost, had) })
+		if errors.Is(err, had) {
+			return nil
+		}
+		return err
+	})
 }
 
 // proxy passes bytes on, and cuts or refuses connections when told.

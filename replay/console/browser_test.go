@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"hooktape/event"
+	"hooktape/internal/await"
 	"hooktape/internal/browsertest"
 )
 
@@ -35,7 +36,7 @@ func TestPauseAndResume(t *testing.T) {
 	b.AwaitText("#progress", "paused")
 	b.Await(`document.querySelector('form[action$="/resume"]')`)
 	var still int
-	f.eventually(20*time.Second, func() error { // what was on its way comes to its end
+	await.Nil(f.t, 20*time.Second, func() error { // what was on its way comes to its end
 		before, _ := f.sink.count()
 		if before != still || before == 0 {
 			still = before
@@ -49,7 +50,7 @@ func TestPauseAndResume(t *testing.T) {
 	b.Run(chromedp.SetValue(`form[action$="/set-rate"] input`, "0", chromedp.ByQuery), chromedp.Submit(`form[action$="/set-rate"]`, chromedp.ByQuery))
 	b.AwaitText("#progress", "paused")
 	b.Click(`form[action$="/resume"] button`)
-	f.eventually(2*time.Minute, func() error {
+	await.Nil(f.t, 2*time.Minute, func() error {
 		if events, _ := f.sink.count(); events < total {
 			return fmt.Errorf("%d of %d came", events, total)
 		}
@@ -191,7 +192,7 @@ func TestWithoutJavaScript(t *testing.T) {
 	b.AwaitText(".plan", "To be sent1")
 	b.Run(chromedp.Submit(".go", chromedp.ByQuery))
 	b.AwaitText("h1", "Replay")
-	f.eventually(20*time.Second, func() error {
+	await.Nil(f.t, 20*time.Second, func() error {
 		b.Run(chromedp.Reload())
 		if text := b.Text("#progress"); !strings.Contains(text, "done") {
 			return fmt.Errorf("the page says %s", text)

@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
+	"hooktape/internal/await"
 	"hooktape/replay/api"
 	"hooktape/replay/console"
 )
@@ -351,7 +352,7 @@ func TestEndpointsAndSources(t *testing.T) {
 	if a := p.post("/endpoints/crm/pause", nil); a.status != http.StatusSeeOther {
 		t.Errorf("to pause an endpoint: %d", a.status)
 	}
-	f.eventually(10*time.Second, func() error {
+	await.Nil(f.t, 10*time.Second, func() error {
 		if page := p.page("/endpoints"); !strings.Contains(page, `>paused</span>`) || !strings.Contains(page, "Resume") {
 			return fmt.Errorf("the endpoint is not shown as paused")
 		}

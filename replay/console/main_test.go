@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -22,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"hooktape/event"
+	"hooktape/internal/await"
 	"hooktape/internal/browsertest"
 	"hooktape/internal/enginetest"
 	"hooktape/replay"
@@ -52,7 +52,7 @@ const (
 type fixture struct {
 	t       *testing.T
 	db      *store.Store
-	log     *logBuffer
+	log     *await.Log
 	url     string
 	handler http.Handler
 	sink    *sink // what the endpoint crm gets
@@ -68,7 +68,7 @@ func newFixture(t *testing.T) *fixture {
 	if _, err := db.Migrate(background); err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, db: db, log: &logBuffer{}, sink: newSink(t)}
+	f := &fixture{t: t, db: db, log: &await.Log{}, sink: newSink(t)}
 	logger := slog.New(slog.NewTextHandler(f.log, nil))
 	crm := replay.DefaultEndpoint("crm", f.sink.URL+"/hooks?token="+queryOfCRM)
 	crm.AllowPrivate, crm.Breaker.Failures = true, 0
@@ -251,25 +251,6 @@ func (f *fixture) insert(events ...event.Event) {
 	}
 }
 
-func (f *fixture) eventually(patience time.Duration, check func() error) {
-	f.t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			f.t.Fatalf("not within %s: %v\n--- the log says\n%s", patience, err, f.log)
-		}
-	}
-}
-
 // newEvent is a stored request with a body, so long ago.
 func newEvent(body string, ago time.Duration) event.Event {
 	at := time.Now().UTC().Truncate(time.Microsecond).Add(-ago)
@@ -331,23 +312,6 @@ func (s *sink) count() (events, requests int) {
 	return len(s.got), len(s.bodies)
 }
 
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
 // pages are all kinds of pages there are, about an event of a subscriber and a replay of it.
 func pages(e event.Event, replayID uuid.UUID) []string {
 	return []string{"/", "/?since=1h&verdict=accepted&chart=1", "/events/" + e.ID.String(), "/subscribers/" + url.PathEscape(e.BothelpUserID), "/replays?since=1h&endpoint=crm&mode=all",
@@ -362,7 +326,7 @@ func (f *fixture) replayOf(p *person, query string) uuid.UUID {
 	if err != nil {
 		f.t.Fatalf("make a replay: %d %s", a.status, a.body)
 	}
-	f.eventually(30*time.Second, func() error {
+	await.Nil(f.t, 30*time.Second, func() error {
 		r, err := f.db.Replay(background, id)
 		if err == nil && r.State != event.ReplayDone {
 			err = fmt.Errorf("the replay is %s: %v", r.State, r.Counts)
