@@ -279,9 +279,7 @@ func ofLastDivision(states []event.EndpointState) []event.EndpointState {
 		}
 	}
 	return slices.DeleteFunc(states, func(s event.EndpointState) bool {
-		_, count, _ := strings.Cut(s.Shard, "/")
-		_, last, _ := strings.Cut(newest[s.Endpoint].Shard, "/")
-		return count != last
+		return divisionOf(s) != divisionOf(newest[s.Endpoint])
 	})
 }
 

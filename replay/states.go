@@ -2,7 +2,10 @@ package replay
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"hooktape/event"
@@ -45,19 +48,41 @@ func (r *Runner) newFollower(ctx context.Context, q store.Queue, e Endpoint, lan
 	return f, r.saveState(ctx, event.EndpointState{Endpoint: e.Name, URL: e.StoredURL(), State: stateActive, FollowedSince: f.since, FollowedUntil: f.until()})
 }
 
-// lastFollowed is how far an endpoint was followed by this shard or, when the shards were cut otherwise, by the one that
-// was behind the others. An endpoint that was removed meanwhile begins anew.
+// lastFollowed is how far an endpoint was followed by this shard. When the work was divided otherwise meanwhile, it is as far
+// as the one that was behind the others then, and if a division never came to be whole, as far as in the one before it. An
+// endpoint that was removed meanwhile begins anew.
 func lastFollowed(states []event.EndpointState, endpoint, shard string) (last event.EndpointState, known bool) {
-	for _, s := range states {
-		switch {
-		case s.Endpoint != endpoint || s.State == stateRemoved || s.FollowedSince.IsZero():
-		case s.Shard == shard:
-			return s, true
-		case !known || s.FollowedUntil.Before(last.FollowedUntil):
-			last, known = s, true
+	states = slices.DeleteFunc(slices.Clone(states), func(s event.EndpointState) bool {
+		return s.Endpoint != endpoint || s.State == stateRemoved || s.FollowedSince.IsZero()
+	})
+	slices.SortFunc(states, func(a, b event.EndpointState) int { return b.UpdatedAt.Compare(a.UpdatedAt) }) // the newest division first
+	for len(states) > 0 {
+		newest, count := divisionOf(states[0]), 0
+		for _, s := range states {
+			if divisionOf(s) != newest {
+				continue
+			}
+			count++
+			if s.Shard == shard {
+				return s, true
+			}
+			if last.FollowedUntil.IsZero() || s.FollowedUntil.Before(last.FollowedUntil) {
+				last = s
+			}
 		}
+		known = true
+		if fmt.Sprint(count) == newest {
+			break
+		}
+		states = slices.DeleteFunc(states, func(s event.EndpointState) bool { return divisionOf(s) == newest })
 	}
 	return last, known
+}
+
+// divisionOf is in how many shards the work was divided when a state was written.
+func divisionOf(s event.EndpointState) string {
+	_, count, _ := strings.Cut(s.Shard, "/")
+	return count
 }
 
 // saveStates writes the states of endpoints that have changed.
@@ -77,7 +102,7 @@ func (r *Runner) saveStates(ctx context.Context) error {
 		if t := r.targets[e.Name]; t != nil {
 			now.State, now.Reason, now.Failures, now.NextProbe = t.snapshot()
 		}
-		if e.Subscribe != nil { // while its lane is away, it is as far as it was
+		if e.Subscribe != nil && last.State != stateRemoved { // while its lane is away, it is as far as it was
 			now.FollowedSince, now.FollowedUntil = last.FollowedSince, last.FollowedUntil
 		}
 		if t := r.lanes[laneID{endpoint: e.Name}]; t != nil && t.follower != nil {

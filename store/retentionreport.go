@@ -104,12 +104,12 @@ func (s *Store) sweptReport(ctx context.Context, kept Days) ([]Kept, error) {
 	deliveries, replays := "false", "false"
 	if finite(kept) {
 		cutoff := time.Now().AddDate(0, 0, -int(kept))
-		deliveries, replays = endedBefore(cutoff), endedReplaysBefore(cutoff)
+		deliveries, replays = endedBefore(cutoff), overBefore(cutoff)
 	}
 	var report []Kept
 	for _, t := range []struct{ table, expired string }{{"deliveries", deliveries}, {"replays", replays}} {
 		k := Kept{What: t.table, Configured: kept.String(), InForce: kept.String()}
-		err := s.patient.QueryRow(ctx, "SELECT count(), min(updated_at), countIf("+t.expired+") FROM "+t.table).
+		err := s.patient.QueryRow(ctx, "SELECT count(), min(updated_at), countIf("+t.expired+") FROM "+t.table+" FINAL").
 			Scan(&k.Rows, &k.Oldest, &k.Expired)
 		if err != nil {
 			return nil, explain("look at "+t.table, err)

@@ -75,7 +75,7 @@ const underWay = "(" + openState + " AND replay_id NOT IN (" + endedReplays + ")
 // endedReplays are the replays that send nothing more, those that somebody has just cancelled among them.
 const endedReplays = `SELECT id FROM replays FINAL WHERE state IN ('done', 'cancelled')
 	UNION ALL SELECT toUUIDOrZero(target) FROM commands WHERE action != 'set-rate' AND isNotNull(toUUIDOrNull(target))
-	GROUP BY target HAVING argMax(action, at) = 'cancel'`
+	GROUP BY target HAVING countIf(action = 'cancel') > 0`
 
 // exceptOwn are the conditions for what a replay that was frozen at a time in part would have sent then. Its own
 // deliveries do not count, and those of others as they were: the ones decided on later were not there yet, and those that

@@ -97,3 +97,69 @@ func TestSweep(t *testing.T) {
 		t.Errorf("to another: plan %+v, %v", plan, err)
 	}
 }
+
+// TestSweepBrokenOff: the mutation that removes deliveries is about last rows alone. One that ClickHouse has done to some
+// parts and not to others leaves nothing that is to be sent.
+func TestSweepBrokenOff(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.exec(t, "ALTER TABLE deliveries MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1")
+	e := daysAgo(50, 1, "demo", event.Accepted)
+	for i, state := range []event.DeliveryState{event.Pending, event.Retrying, event.Delivered} {
+		record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: e.ID}, EventReceivedAt: e.ReceivedAt, State: state,
+			Attempts: uint32(i), UpdatedAt: e.ReceivedAt.Add(time.Duration(i) * time.Minute)})
+	}
+	parts := func() (n uint64) {
+		t.Helper()
+		if err := d.conn.QueryRow(background, "SELECT count() FROM system.parts WHERE active AND database = currentDatabase() AND table = 'deliveries' AND rows > 0").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if parts() != 3 {
+		t.Fatalf("%d parts", parts())
+	}
+	d.exec(t, "SYSTEM STOP MERGES deliveries") // no mutation, either; an OPTIMIZE is refused
+	if swept, err := d.Sweep(background, 30); err == nil {
+		t.Fatalf("%d swept, though the versions could not be merged", swept)
+	}
+	d.exec(t, "SYSTEM START MERGES deliveries")
+	var noted uint64
+	if err := d.conn.QueryRow(background, "SELECT count() FROM swept WHERE endpoint = 'crm'").Scan(&noted); err != nil || noted == 0 {
+		t.Errorf("it was not noted first: %d, %v", noted, err)
+	}
+	if open, err := d.CountOpen(background, store.Queue{Endpoint: "crm"}); err != nil || open != 0 || parts() != 3 {
+		t.Errorf("%d are open, in %d parts, %v", open, parts(), err)
+	}
+	if swept, err := d.Sweep(background, 30); err != nil || swept != 1 || parts() != 0 {
+		t.Errorf("%d swept, %d parts left, %v", swept, parts(), err)
+	}
+}
+
+// TestSweepWaitsForFollowers: a process that has been away for longer than deliveries are kept goes on where it was, and
+// finds what was delivered to the endpoint just before.
+func TestSweepWaitsForFollowers(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	e := daysAgo(50, 1, "demo", event.Accepted)
+	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: e.ID}, EventReceivedAt: e.ReceivedAt, State: event.Delivered, Attempts: 1,
+		UpdatedAt: e.ReceivedAt.Add(time.Second)})
+	follow := func(shard, state string, until time.Time) {
+		t.Helper()
+		if err := d.SaveEndpointState(background, event.EndpointState{Endpoint: "crm", Shard: shard, State: state, UpdatedAt: time.Now(),
+			FollowedSince: e.ReceivedAt.AddDate(0, 0, -1), FollowedUntil: until}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweep := func(when string, want uint64) {
+		t.Helper()
+		if swept, err := d.Sweep(background, 30); err != nil || swept != want {
+			t.Errorf("%s: %d swept, %v, want %d", when, swept, err, want)
+		}
+	}
+	follow("1/2", "active", time.Now())
+	follow("2/2", "active", e.ReceivedAt.Add(time.Minute))
+	sweep("one is behind", 0)
+	follow("2/2", "removed", e.ReceivedAt.Add(time.Minute))
+	sweep("it is no more", 1)
+}
