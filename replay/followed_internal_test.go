@@ -24,6 +24,7 @@ func TestLastFollowed(t *testing.T) {
 	}{
 		"nobody":                      {nil, "1/1", 0},
 		"removed":                     {[]event.EndpointState{gone}, "1/1", 0},
+		"its own, ahead of the other": {[]event.EndpointState{at("1/2", 7), at("2/2", 5)}, "1/2", 7},
 		"its own":                     {[]event.EndpointState{at("1/2", 7), at("2/2", 5)}, "2/2", 5},
 		"the first of two":            {[]event.EndpointState{at("1/1", 3)}, "1/2", 3},
 		"the second, an hour later":   {[]event.EndpointState{at("1/1", 3), at("1/2", 4)}, "2/2", 3},
