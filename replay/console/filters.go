@@ -139,52 +139,66 @@ const none = "(none)"
 // zone, and what was typed into the search box as the filter that it looks like. It returns nil when there is nothing to
 // be done.
 func (v *visit) tidy() (url.Values, error) {
-	all := v.URL.Query()
-	tidied := url.Values{}
-	touched := false
-	for name, values := range all {
-		filter, form := strings.CutPrefix(name, "f.")
-		if !form {
-			tidied[name] = append(tidied[name], values...)
-			continue
+	tidied, typed := url.Values{}, url.Values{}
+	for name, values := range v.URL.Query() {
+		if filter, form := strings.CutPrefix(name, "f."); form {
+			typed[filter] = values
+		} else {
+			tidied[name] = values // what was set already, over which the form goes
 		}
-		touched = true
-		for _, value := range values {
-			if err := v.addTidied(tidied, all, filter, strings.TrimSpace(value)); err != nil {
+	}
+	for _, filter := range slices.Sorted(maps.Keys(typed)) {
+		for _, value := range typed[filter] {
+			if err := v.addTidied(tidied, filter, strings.TrimSpace(value)); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if !touched {
+	if len(typed) == 0 {
 		return nil, nil
 	}
 	return tidied, nil
 }
 
-func (v *visit) addTidied(tidied, all url.Values, filter, value string) error {
+// single are the filters that have one value.
+var single = []string{"from", "to", "since", "text", "undelivered_to", "failed_at", "where"}
+
+func (v *visit) addTidied(tidied url.Values, filter, value string) error {
 	switch {
 	case value == "":
 	case filter == "q":
 		filter, value = meant(value)
-		tidied.Add(filter, value)
-	case filter == "since":
-		tidied["since"] = []string{value}
-		tidied.Del("from")
+		setTidied(tidied, filter, value)
 	case filter == "from" || filter == "to":
 		t, err := time.ParseInLocation("2006-01-02T15:04", value[:min(len(value), 16)], v.zone)
 		if err != nil {
 			return problem(http.StatusUnprocessableEntity, "%q is no time such as 2026-01-31T13:00", value)
 		}
-		tidied[filter] = []string{t.Format(time.RFC3339)}
-		tidied.Del("since")
-	case slices.Contains([]string{"text", "undelivered_to", "failed_at", "where"}, filter):
-		tidied[filter] = []string{value}
+		setTidied(tidied, filter, t.Format(time.RFC3339))
 	case value == none:
-		tidied.Add(filter, "")
-	case !slices.Contains(all[filter], value):
-		tidied.Add(filter, value)
+		setTidied(tidied, filter, "")
+	default:
+		setTidied(tidied, filter, value)
 	}
 	return nil
+}
+
+// setTidied sets a filter: beside the values that it has, or in their place where it can have one only. A time ends the span
+// of time that was set before it, and the other way round.
+func setTidied(tidied url.Values, filter, value string) {
+	switch {
+	case filter == "since":
+		tidied.Del("from")
+		tidied.Del("to")
+	case filter == "from" || filter == "to":
+		tidied.Del("since")
+	}
+	switch {
+	case slices.Contains(single, filter):
+		tidied.Set(filter, value)
+	case !slices.Contains(tidied[filter], value):
+		tidied.Add(filter, value)
+	}
 }
 
 // meant is the filter that a search means: an event's id, a filter by its name (step:paid), or a text in the body.
