@@ -10,7 +10,8 @@ import (
 	"hooktape/event"
 )
 
-// Fate is what became of an event at an endpoint, live and in replays: the state of the delivery that changed last.
+// Fate is what became of an event at an endpoint, live and in replays: delivered, if one of them got there; else the state of
+// the delivery that changed last.
 type Fate struct {
 	EventID  uuid.UUID
 	Endpoint string
@@ -26,7 +27,7 @@ func (s *Store) Fates(ctx context.Context, ids []uuid.UUID, from, to time.Time) 
 	where.add("event_received_at >= {}", "DateTime64(6,'UTC')", micros(from))
 	where.add("event_received_at <= {}", "DateTime64(6,'UTC')", micros(to))
 	where.add("event_id IN {}", "Array(UUID)", uuidStrings(ids))
-	return collect(ctx, s.conn, "read deliveries", "SELECT event_id, endpoint, argMax(state, (updated_at, version)) FROM deliveries WHERE "+where.String()+
+	return collect(ctx, s.conn, "read deliveries", "SELECT event_id, endpoint, if(countIf(state = 'delivered') > 0, 'delivered', argMax(state, (updated_at, version))) FROM deliveries WHERE "+where.String()+
 		" GROUP BY event_id, endpoint ORDER BY endpoint", where.args, func(rows driver.Rows, f *Fate) error {
 		return rows.Scan(&f.EventID, &f.Endpoint, (*string)(&f.State))
 	})

@@ -18,30 +18,31 @@ type SourceFigures struct {
 	Verdicts map[event.Verdict]uint64 // of what was not accepted
 	Last     time.Time                // the last accepted event; zero for none
 	LastID   uuid.UUID
-	LastBad  time.Time // the last one not accepted; zero for none
-	Unread   uint64    // accepted ones of which something could not be read
+	Unread   uint64 // accepted ones of which something could not be read
 }
 
-// FiguresOfSources returns the figures of each source since a time.
-func (s *Store) FiguresOfSources(ctx context.Context, since time.Time) ([]SourceFigures, error) {
+// FiguresOfSources returns the figures since a time of the sources with the most events; at most limit of them, for names may be
+// anyone's invention. Those of some sources come first.
+func (s *Store) FiguresOfSources(ctx context.Context, since time.Time, first []string, limit int) ([]SourceFigures, error) {
 	where := &conditions{}
 	where.add("received_at >= {}", "DateTime64(6,'UTC')", micros(since))
 	return collect(ctx, s.conn, "count events of sources", `SELECT source, countIf(verdict = 'accepted'),
 		CAST(sumMapIf(map(toString(verdict), toUInt64(1)), verdict != 'accepted'), 'Map(String, UInt64)'),
-		maxIf(received_at, verdict = 'accepted'), argMaxIf(id, received_at, verdict = 'accepted'), maxIf(received_at, verdict != 'accepted'),
-		countIf(verdict = 'accepted' AND decode_error != '') FROM events WHERE `+where.String()+" GROUP BY source ORDER BY source", where.args, scanSourceFigures)
+		maxIf(received_at, verdict = 'accepted'), argMaxIf(id, received_at, verdict = 'accepted'),
+		countIf(verdict = 'accepted' AND decode_error != '') FROM events WHERE `+where.String()+" GROUP BY source ORDER BY source IN "+where.bind("Array(String)", first)+
+		fmt.Sprintf(" DESC, count() DESC, source LIMIT %d", limit), where.args, scanSourceFigures)
 }
 
 func scanSourceFigures(rows driver.Rows, f *SourceFigures) error {
 	verdicts := map[string]uint64{}
-	if err := rows.Scan(&f.Source, &f.Accepted, &verdicts, &f.Last, &f.LastID, &f.LastBad, &f.Unread); err != nil {
+	if err := rows.Scan(&f.Source, &f.Accepted, &verdicts, &f.Last, &f.LastID, &f.Unread); err != nil {
 		return err
 	}
 	f.Verdicts = make(map[event.Verdict]uint64, len(verdicts))
 	for verdict, n := range verdicts {
 		f.Verdicts[event.Verdict(verdict)] = n
 	}
-	f.Last, f.LastBad = zeroIfEpoch(f.Last), zeroIfEpoch(f.LastBad)
+	f.Last = zeroIfEpoch(f.Last)
 	return nil
 }
 

@@ -100,9 +100,11 @@ func TestFates(t *testing.T) {
 	failed := event.Delivery{DeliveryKey: key, EventReceivedAt: dawn, State: event.Failed, Attempts: 3, UpdatedAt: dawn.Add(time.Minute)}
 	pending := event.Delivery{DeliveryKey: key, EventReceivedAt: dawn, State: event.Pending, UpdatedAt: dawn}
 	delivered := event.Delivery{DeliveryKey: again, EventReceivedAt: dawn, State: event.Delivered, Attempts: 1, UpdatedAt: dawn.Add(time.Hour)}
+	again.ReplayID = uuid.New()
+	failedLater := event.Delivery{DeliveryKey: again, EventReceivedAt: dawn, State: event.Failed, Attempts: 1, UpdatedAt: dawn.Add(2 * time.Hour)}
 	sheets := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "sheets", EventID: e.ID}, EventReceivedAt: dawn, State: event.Retrying, Attempts: 1, UpdatedAt: dawn}
 	unasked := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: other.ID}, EventReceivedAt: dawn, State: event.Delivered, UpdatedAt: dawn}
-	if err := d.InsertDeliveries(background, []event.Delivery{failed, pending, delivered, sheets, unasked}); err != nil {
+	if err := d.InsertDeliveries(background, []event.Delivery{failed, pending, delivered, failedLater, sheets, unasked}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := d.Fates(background, []uuid.UUID{e.ID}, dawn, dawn)
@@ -120,13 +122,22 @@ func TestFigures(t *testing.T) {
 	old, bad, unread := eventAt(dawn.Add(-time.Hour), 1), eventAt(dawn.Add(2*time.Minute), 2), eventAt(dawn.Add(time.Minute), 3)
 	bad.Verdict, unread.DecodeError = event.TooLarge, "created_at: no time"
 	d.insert(t, old, eventAt(dawn, 4), bad, unread)
-	found, err := d.FiguresOfSources(background, dawn)
+	found, err := d.FiguresOfSources(background, dawn, nil, 10)
 	if err != nil || len(found) != 1 {
 		t.Fatalf("the figures are %v, %v", found, err)
 	}
 	f := found[0]
-	if f.Source != "demo" || f.Accepted != 2 || f.Unread != 1 || f.Verdicts[event.TooLarge] != 1 || len(f.Verdicts) != 1 || !f.Last.Equal(unread.ReceivedAt) || f.LastID != unread.ID || !f.LastBad.Equal(bad.ReceivedAt) {
+	if f.Source != "demo" || f.Accepted != 2 || f.Unread != 1 || f.Verdicts[event.TooLarge] != 1 || len(f.Verdicts) != 1 || !f.Last.Equal(unread.ReceivedAt) || f.LastID != unread.ID {
 		t.Errorf("the figures are %+v", f)
+	}
+	stranger := eventAt(dawn, 5)
+	stranger.Source, stranger.Verdict = "aaa", event.UnknownSource
+	d.insert(t, stranger)
+	if found, err := d.FiguresOfSources(background, dawn, nil, 1); err != nil || len(found) != 1 || found[0].Source != "demo" {
+		t.Errorf("the one with the most is %+v, %v", found, err)
+	}
+	if found, err := d.FiguresOfSources(background, dawn, []string{"aaa"}, 1); err != nil || len(found) != 1 || found[0].Source != "aaa" {
+		t.Errorf("the one that is asked for is %+v, %v", found, err)
 	}
 	if at, id, err := d.LastEvent(background, "nosuch"); err != nil || !at.IsZero() || id != uuid.Nil {
 		t.Errorf("the last event of no source is %v %v, %v", at, id, err)

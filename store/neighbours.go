@@ -29,3 +29,18 @@ func (s *Store) neighbour(ctx context.Context, subscriber string, of Cursor, sid
 	}
 	return &found[0], nil
 }
+
+// FirstTouch returns the first accepted event of a subscriber (BotHelp's id, or the messenger's) that has a UTM tag, without
+// headers and body; nil for none.
+func (s *Store) FirstTouch(ctx context.Context, subscriber string) (*event.Event, error) {
+	where, err := matching(event.Selection{Subscribers: []string{subscriber}, Verdicts: []event.Verdict{event.Accepted}})
+	if err != nil {
+		return nil, err
+	}
+	where.require("(utm_source != '' OR utm_medium != '' OR utm_campaign != '' OR utm_content != '' OR utm_term != '')")
+	found, err := s.queryEvents(ctx, where, briefColumns, "ORDER BY received_at, id LIMIT 1")
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}

@@ -105,6 +105,9 @@ func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
 // addSent adds the headers of each attempt's request.
 func (d *Direct) addSent(ctx context.Context, e *event.Event, deliveries []Delivery) error {
 	for _, delivery := range deliveries {
+		if len(delivery.Attempts) == 0 {
+			continue
+		}
 		var extra []event.Header
 		if delivery.ReplayID != uuid.Nil {
 			r, err := d.store.Replay(ctx, delivery.ReplayID)

@@ -113,6 +113,20 @@ func TestTail(t *testing.T) {
 	f.assertClean(b)
 }
 
+// TestTailIsCutOff: a list that cannot ask for what is new does not go on saying that it is live.
+func TestTailIsCutOff(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.insert(newLead("1", "Первая", time.Minute))
+	b := f.browser(readSecret)
+	b.AwaitText("#rows", "Первая")
+	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === 'none'`)
+	f.server.CloseClientConnections()
+	f.server.Listener.Close()
+	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Cut off"'`)
+	b.AwaitText("#rows", "Первая")
+}
+
 // TestTailOfAnEmptyList sees the first event of all.
 func TestTailOfAnEmptyList(t *testing.T) {
 	t.Parallel()

@@ -14,8 +14,8 @@ import (
 	"hooktape/replay/api"
 )
 
-// maxDownload is how many events a download has at most. Who needs more asks the API, page by page, or ClickHouse.
-const maxDownload = 1_000_000
+// maxDownload is how many events a download may have.
+var maxDownload uint64 = 1_000_000
 
 func downloadCSV(v *visit) error {
 	return v.download("csv", "text/csv; charset=utf-8", func(w io.Writer) writer { return newCSV(w) })
@@ -40,6 +40,13 @@ func (v *visit) download(kind, contentType string, open func(io.Writer) writer) 
 	if err := v.note("events.download", link("/", f.Values)); err != nil {
 		return err
 	}
+	n, err := v.Store.CountEvents(v.Context(), f.Selection, maxDownload+1)
+	if err != nil {
+		return err
+	}
+	if n > maxDownload {
+		return problem(http.StatusUnprocessableEntity, "these are more than %s events, the most that a browser is sent; `hooktape events export` writes any number to a file", number(maxDownload))
+	}
 	page, err := v.direct.Events(v.Context(), f.Selection, 1000, "")
 	if err != nil {
 		return err
@@ -47,7 +54,7 @@ func (v *visit) download(kind, contentType string, open func(io.Writer) writer) 
 	h := v.w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Disposition", `attachment; filename="hooktape-events-`+v.now.UTC().Format("20060102-150405")+"."+kind+`"`)
-	if err := v.sendPages(open(v.w), f.Selection, page); err != nil && v.Context().Err() == nil {
+	if err := v.sendPages(open(v.w), f.Selection, page); err != nil {
 		v.Logger.Warn("a download of events has broken off", "error", err)
 		panic(http.ErrAbortHandler) // the connection breaks, so that nobody takes the half for the whole
 	}
@@ -56,7 +63,7 @@ func (v *visit) download(kind, contentType string, open func(io.Writer) writer) 
 
 func (v *visit) sendPages(w writer, sel event.Selection, page api.EventPage) error {
 	control := http.NewResponseController(v.w)
-	for sent := 0; ; {
+	for {
 		for _, e := range page.Events {
 			if err := w.write(e); err != nil {
 				return err
@@ -66,7 +73,7 @@ func (v *visit) sendPages(w writer, sel event.Selection, page api.EventPage) err
 			return err
 		}
 		_ = control.SetWriteDeadline(time.Now().Add(requestTimeout)) // as at the beginning
-		if sent += len(page.Events); page.Next == "" || sent >= maxDownload {
+		if page.Next == "" {
 			return nil
 		}
 		// A download may take longer than a page.

@@ -78,9 +78,6 @@ type fate struct {
 // Key orders rows as the list does.
 func (r row) Key() string { return r.ReceivedAt.UTC().Format("20060102150405.000000") + r.ID.String() }
 
-// Stored is when ClickHouse took the event.
-func (r row) Stored() string { return r.StoredAt.UTC().Format(time.RFC3339Nano) }
-
 // Place is the source and the step.
 func (r row) Place() string {
 	if r.Step == "" {

@@ -66,3 +66,10 @@ func (s Sessions) Begin(who api.Bearer) string { return s.s.begin(who) }
 
 // Find is find.
 func (s Sessions) Find(id string, person bool) (api.Bearer, bool) { return s.s.find(id, person) }
+
+// LimitDownloads lets a download have so many events at most, until the test ends.
+func LimitDownloads(t *testing.T, most uint64) {
+	before := maxDownload
+	maxDownload = most
+	t.Cleanup(func() { maxDownload = before })
+}

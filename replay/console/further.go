@@ -42,7 +42,7 @@ func showFurther(v *visit) error {
 	}
 	query := v.URL.Query()
 	already, err := strconv.Atoi(query.Get("found"))
-	if err != nil || already < 0 || already >= pageSize {
+	if err != nil || already < 0 || already > pageSize {
 		return problem(http.StatusUnprocessableEntity, "found is no number of events that a page has")
 	}
 	found, reached, err := v.direct.Search(v.Context(), f.Selection, pageSize-already, query.Get("cursor"), furtherPatience)

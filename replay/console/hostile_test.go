@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -108,7 +109,7 @@ func TestHostileText(t *testing.T) {
 		}
 	}
 	looked = append(looked, "/?text="+"%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/?step=%E2%80%AE%1B%5B2J", "/?field=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E%3D1", "/nowhere/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
-		"/?cursor=%3Cscript%3E", "/?%3Cscript%3Ealert(1)%3C%2Fscript%3E=1", "/subscribers/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/replays?endpoint=%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+		"/?cursor=%3Cscript%3E", "/subscribers/"+url.PathEscape(hostile["bidi override"]), "/subscribers/"+url.PathEscape(hostile["control characters"]), "/?%3Cscript%3Ealert(1)%3C%2Fscript%3E=1", "/subscribers/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/replays?endpoint=%3Cscript%3Ealert(1)%3C%2Fscript%3E",
 		"/replays?endpoint=javascript:alert(1)", "/events/"+e.ID.String()+"?all=1")
 	for _, page := range looked {
 		b.Open(f.url + page)

@@ -152,6 +152,17 @@ func TestTailLooksBack(t *testing.T) {
 	if after, err := time.Parse(time.RFC3339Nano, a.header.Get("X-Hooktape-After")); err != nil || time.Since(after).Abs() > time.Minute {
 		t.Errorf("the next look is from %s", a.header.Get("X-Hooktape-After"))
 	}
+	if a.header.Get("X-Hooktape-More") != "" {
+		t.Error("one event is said to be more than is shown")
+	}
+	many := make([]event.Event, 120)
+	for i := range many {
+		many[i] = newLead("8", "Иван", time.Duration(i)*time.Millisecond)
+	}
+	f.insert(many...)
+	if a := p.get("/events/newer?after=" + later(-time.Minute)); a.header.Get("X-Hooktape-More") == "" || len(listed(a.body)) >= 120 {
+		t.Errorf("of 120 at once %d are shown, and nothing says so", len(listed(a.body)))
+	}
 	for _, query := range []string{"after=" + later(time.Minute), "source=nosuch&after=" + later(-time.Minute)} {
 		if a := p.get("/events/newer?" + query); a.status != http.StatusNoContent || a.body != "" {
 			t.Errorf("%s: %d %s", query, a.status, a.body)
@@ -318,6 +329,33 @@ func TestSubscriber(t *testing.T) {
 	if strings.Contains(page, `href="javascript`) || strings.Contains(page, "Profile in the messenger") {
 		t.Error("the page leads to a profile that is no web page")
 	}
+	// A chat event between the two changes nothing of that; and what is known stands on the page of older events as well.
+	chat := newLead("7/8", "", 30*time.Minute)
+	chat.Kind, chat.UTMSource, chat.UTMMedium, chat.UTMCampaign = event.KindUserProfileViewed, "", "", ""
+	f.insert(chat)
+	if page = f.login(readSecret).page("/subscribers/7%2F8"); !strings.Contains(page, "<del><bdi>Анна</bdi></del>") {
+		t.Error("a chat event hides what changed")
+	}
+	many := []event.Event{}
+	for i := range 101 {
+		e := newLead("9", "Пётр", time.Duration(i)*time.Minute)
+		e.UTMSource = "vk"
+		if i == 100 {
+			e.Name, e.UTMSource = "Пётр Первый", "yandex"
+		}
+		many = append(many, e)
+	}
+	f.insert(many...)
+	p := f.login(readSecret)
+	newest := p.page("/subscribers/9")
+	_, next, _ := strings.Cut(newest, `/subscribers/9?cursor=`)
+	next, _, _ = strings.Cut(next, `"`)
+	for which, page := range map[string]string{"newest": newest, "older": p.page("/subscribers/9?cursor=" + next)} {
+		_, facts, _ := strings.Cut(page, "<h2>What is known")
+		if !strings.Contains(facts, "yandex") || !strings.Contains(facts, "vk") || strings.Contains(facts, "Первый") {
+			t.Errorf("the page of the %s does not know the first and the last touch, or a name of long ago for the last", which)
+		}
+	}
 	if a := f.login(readSecret).get("/subscribers/nobody"); a.status != http.StatusNotFound {
 		t.Errorf("nobody's page: %d", a.status)
 	}
@@ -422,6 +460,34 @@ func TestReplayIsMadeOnce(t *testing.T) {
 	}
 	if a := p.post(made[0]+"/explode", nil); a.status != http.StatusNotFound {
 		t.Errorf("an unknown action: %d", a.status)
+	}
+}
+
+// TestDownloadTooLarge: what would be cut off is refused, with what to do instead.
+func TestDownloadTooLarge(t *testing.T) {
+	f := newFixture(t)
+	f.insert(newLead("7", "Анна", time.Minute), newLead("8", "Иван", time.Minute))
+	console.LimitDownloads(t, 1)
+	p := f.login(readSecret)
+	if a := p.get("/events.csv?since=1h"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "hooktape events export") {
+		t.Errorf("two of one: %d", a.status)
+	}
+	if a := p.get("/events.csv?subscriber=7"); a.status != http.StatusOK {
+		t.Errorf("one of one: %d", a.status)
+	}
+}
+
+// TestVisibleTitle: a page's title has no markup to show what hides or turns text.
+func TestVisibleTitle(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := "a\u202eb\x1b[2J"
+	e := newLead(id, "Анна", time.Minute)
+	f.insert(e)
+	_, title, _ := strings.Cut(f.login(readSecret).page("/subscribers/"+url.PathEscape(id)), "<title>")
+	title, _, _ = strings.Cut(title, "</title>")
+	if title != "Subscriber aU&#43;202Eb␛[2J · hooktape" {
+		t.Errorf("the title is %q", title)
 	}
 }
 

@@ -4,10 +4,14 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
-// maxFormBytes is more than any form of ours sends but for the ids of chosen events.
-const maxFormBytes = 4 << 20
+const (
+	maxFormBytes  = 4 << 20 // the ids of chosen events
+	maxLoginBytes = 64 << 10
+	formTime      = 30 * time.Second // for a form to be read
+)
 
 func (c *console) loginRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /login", c.askLogin)
@@ -64,7 +68,7 @@ func (c *console) showLogin(w http.ResponseWriter, r *http.Request, status int, 
 }
 
 func (c *console) login(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
+	r.Body = http.MaxBytesReader(w, r.Body, maxLoginBytes)
 	to, remote := local(r.PostFormValue("to")), remoteOf(r)
 	if !c.failures.open(remote) {
 		c.showLogin(w, r, http.StatusTooManyRequests, loginPage{To: to, Error: "Too many wrong tokens came from your address. Wait half a minute, then try again."})

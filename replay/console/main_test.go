@@ -55,6 +55,7 @@ type fixture struct {
 	log     *await.Log
 	url     string
 	handler http.Handler
+	server  *httptest.Server
 	sink    *sink // what the endpoint crm gets
 }
 
@@ -95,9 +96,9 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(f.handler)
-	t.Cleanup(server.Close)
-	f.url = server.URL
+	f.server = httptest.NewServer(f.handler)
+	t.Cleanup(f.server.Close)
+	f.url = f.server.URL
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the log says\n%s", f.log)

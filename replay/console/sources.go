@@ -22,15 +22,18 @@ const figuresSince = 24 * time.Hour
 type sourcesPage struct {
 	Sources   []sourceCard
 	Strangers []sourceCard // names that came and are no source
+	Most      int          // of strangers that are shown
 	MayReveal bool
 }
+
+// maxStrangers is how many names that are no source are shown: those with the most requests.
+const maxStrangers = 20
 
 type sourceCard struct {
 	Source
 	Figures  store.SourceFigures
 	Last     moment
 	LastID   string // of the last event
-	LastBad  moment
 	Rejected []rejection
 	PerHour  string
 	Revealed bool // HookURL has the token
@@ -69,14 +72,16 @@ func revealSource(v *visit) error {
 }
 
 func (v *visit) sourcesPage(reveal string) error {
-	figures, err := v.Store.FiguresOfSources(v.Context(), v.now.Add(-figuresSince))
+	var names []string
+	for _, s := range v.Sources() {
+		names = append(names, s.Name)
+	}
+	figures, err := v.Store.FiguresOfSources(v.Context(), v.now.Add(-figuresSince), names, len(names)+maxStrangers)
 	if err != nil {
 		return err
 	}
-	p := sourcesPage{MayReveal: v.who.Role.Covers(api.RoleAdmin)}
-	configured := map[string]bool{}
+	p := sourcesPage{MayReveal: v.who.Role.Covers(api.RoleAdmin), Most: maxStrangers}
 	for _, s := range v.Sources() {
-		configured[s.Name] = true
 		card, err := v.sourceCard(s, figures)
 		if err != nil {
 			return err
@@ -85,7 +90,7 @@ func (v *visit) sourcesPage(reveal string) error {
 		p.Sources = append(p.Sources, card)
 	}
 	for _, f := range figures {
-		if !configured[f.Source] {
+		if !slices.Contains(names, f.Source) {
 			card, err := v.sourceCard(Source{Name: f.Source}, []store.SourceFigures{f})
 			if err != nil {
 				return err
@@ -114,9 +119,6 @@ func (v *visit) sourceCard(s Source, figures []store.SourceFigures) (sourceCard,
 	}
 	if !last.IsZero() {
 		card.Last, card.LastID = v.at(last), id.String()
-	}
-	if !f.LastBad.IsZero() {
-		card.LastBad = v.at(f.LastBad)
 	}
 	for _, verdict := range event.Verdicts {
 		if n := f.Verdicts[verdict]; n > 0 {

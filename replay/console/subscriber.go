@@ -60,11 +60,21 @@ func showSubscriber(v *visit) error {
 		s := step{row: r, Tags: tagsOf(r.Event)}
 		if i+1 < len(rows) {
 			s.After = span(r.ReceivedAt.Sub(rows[i+1].ReceivedAt))
-			s.Changes = changed(rows[i+1].Event, r.Event)
+		}
+		if before := slices.IndexFunc(rows[i+1:], func(older row) bool { return older.Kind == event.KindFlow }); before >= 0 {
+			s.Changes = changed(rows[i+1+before].Event, r.Event)
 		}
 		p.Timeline = append(p.Timeline, s)
 	}
+	if v.URL.Query().Has("cursor") { // what is known is what the newest events say
+		if found, err = v.direct.Events(v.Context(), event.Selection{Subscribers: []string{id}}, timelineSize, ""); err != nil {
+			return err
+		}
+	}
 	p.describe(v, found.Events)
+	if p.Tags, err = v.touches(id, found.Events); err != nil {
+		return err
+	}
 	return v.show("subscriber", "Subscriber "+id, p)
 }
 
@@ -104,11 +114,20 @@ func (p *subscriberPage) describe(v *visit, events []api.Event) {
 		}
 	}
 	p.Fields = sorted(fields)
-	last := newest(tagsOf)
-	slices.Reverse(events)
-	if first := newest(tagsOf); first != "" {
-		p.Tags = []pair{{"first", first}, {"last", last}}
+}
+
+// touches are the subscriber's first UTM tags ever, and the last of some events, the newest first.
+func (v *visit) touches(id string, events []api.Event) ([]pair, error) {
+	e, err := v.Store.FirstTouch(v.Context(), id)
+	if err != nil || e == nil {
+		return nil, err
 	}
+	first := tagsOf(api.WholeEvent(e, nil))
+	last := first
+	if i := slices.IndexFunc(events, func(e api.Event) bool { return tagsOf(e) != "" }); i >= 0 {
+		last = tagsOf(events[i])
+	}
+	return []pair{{"first", first}, {"last", last}}, nil
 }
 
 var tagNames = []string{"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"}
@@ -123,9 +142,10 @@ func tagsOf(e api.Event) (text string) {
 	return text[min(len(text), len(" · ")):]
 }
 
-// changed is what an event says of the person that the one before did not. A chat event says little, which is no change.
+// changed is what an event of a flow says of the person that the one before it did not. A chat event says little, which is no
+// change.
 func changed(before, after api.Event) (list []change) {
-	if before.Kind != after.Kind || after.Kind != event.KindFlow {
+	if after.Kind != event.KindFlow {
 		return nil
 	}
 	for _, name := range factNames {

@@ -32,6 +32,9 @@ func showNewer(v *visit) error {
 		return err
 	}
 	v.w.Header().Set("X-Hooktape-After", now.UTC().Format(time.RFC3339Nano))
+	if len(events) == maxNewer { // there may be more, which the page will not get to see
+		v.w.Header().Set("X-Hooktape-More", "yes")
+	}
 	if len(events) == 0 {
 		v.w.WriteHeader(http.StatusNoContent)
 		return nil

@@ -29,6 +29,22 @@ func visible(text string) template.HTML {
 	return template.HTML(b.String())
 }
 
+// visibleTitle is the same for where there is no markup: a page's title, on one line.
+func visibleTitle(text string) string {
+	var b strings.Builder
+	head, _ := clip(text, maxCell)
+	for i := 0; i < len(head); {
+		r, size := utf8.DecodeRuneInString(head[i:])
+		if sign := signOf(r, size, head[i]); sign != "" {
+			b.WriteString(sign)
+		} else {
+			b.WriteString(head[i : i+size])
+		}
+		i += size
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
 // signOf is what stands for a character that cannot stand for itself; empty for one that can.
 func signOf(r rune, size int, first byte) string {
 	switch {

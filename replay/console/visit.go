@@ -74,7 +74,7 @@ func (f frame) May(role string) bool { return f.Who.Role.Covers(api.Role(role)) 
 
 // show answers with a page.
 func (v *visit) show(name, title string, content any) error {
-	return v.write(http.StatusOK, name, "layout", frame{title, sections[name], v.who, zoneName(v.zone, v.now), v.Version, content})
+	return v.write(http.StatusOK, name, "layout", frame{visibleTitle(title), sections[name], v.who, zoneName(v.zone, v.now), v.Version, content})
 }
 
 // sections are the entries of the navigation that pages belong to.

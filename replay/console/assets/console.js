@@ -27,15 +27,18 @@ if (tail && pause) {
   let busy = false
   setInterval(() => { if (!paused() && !document.hidden && !busy) { busy = true; htmx.trigger(tail, 'tail') } }, 2000)
   tail.addEventListener('htmx:configRequest', e => { e.detail.parameters.after = tail.dataset.after })
+  tail.addEventListener('htmx:beforeSwap', e => { if (e.detail.xhr.status !== 200) e.detail.shouldSwap = false })
   tail.addEventListener('htmx:afterRequest', e => {
     busy = false
+    if (e.detail.xhr.getResponseHeader('X-Hooktape-More') && $('#much')) $('#much').hidden = false
+    pause.classList.toggle('cut', !e.detail.successful)
     tail.dataset.after = e.detail.xhr.getResponseHeader('X-Hooktape-After') || tail.dataset.after
     if (e.detail.xhr.status === 200) tail.id === 'rows' ? settle() : location.reload()
   })
 }
 // settle leaves out the rows that are there already, and puts those that came late in their place.
 function settle() {
-  const seen = new Map(), known = new Set(settle.known || $$('tr[data-key]', tail).map(r => r.id))
+  const seen = new Map()
   for (const row of $$('tr[data-key]', tail)) {
     if (seen.has(row.id)) { $('input', row).checked && ($('input', seen.get(row.id)).checked = true); row.contains(document.activeElement) ? (seen.get(row.id).remove(), seen.set(row.id, row)) : row.remove() }
     else seen.set(row.id, row)
