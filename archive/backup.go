@@ -75,7 +75,10 @@ func backupTable(ctx context.Context, db *store.Store, dir, table string, progre
 		return f, err
 	}
 	for rows.Next() {
-		if err := errors.Join(w.Scan(rows), w.Write()); err != nil {
+		if err := w.Scan(rows); err != nil {
+			return f, err
+		}
+		if err := w.Write(); err != nil {
 			return f, err
 		}
 		progress(table, w.Rows, total)

@@ -11,6 +11,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/acme"
@@ -36,6 +39,7 @@ type ACME struct {
 	manager *autocert.Manager
 	options ACMEOptions
 	own     *tls.Certificate
+	got     sync.Map // *tls.Certificate by domain, as Run saw it last
 }
 
 // NewACME asks for nothing yet; Run does. It accepts the authority's terms of service.
@@ -53,12 +57,33 @@ func NewACME(o ACMEOptions) (*ACME, error) {
 // Config is what a listener needs. Who names no host could not check a certificate anyway and gets one that we sign
 // ourselves: so this machine's health checks need no authority, and scanners of addresses learn no name.
 func (a *ACME) Config() *tls.Config {
-	return config(func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		if hello.ServerName == "" {
-			return a.own, nil
-		}
-		return a.manager.GetCertificate(hello)
-	}, acme.ALPNProto)
+	return config(a.certificate, acme.ALPNProto)
+}
+
+// certificate is the one for a handshake. Only Run asks the authority for one: a webhook every second that finds none would
+// ask so often that the authority does not listen any more.
+func (a *ACME) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	domain := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
+	switch {
+	case domain == "":
+		return a.own, nil
+	case !slices.Contains(a.options.Domains, domain):
+		return nil, fmt.Errorf("%q is none of our domains", domain)
+	case slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto}):
+		return a.manager.GetCertificate(hello) // the authority looks whether we are who we say
+	}
+	if pair, ok := a.got.Load(domain); ok {
+		return pair.(*tls.Certificate), nil
+	}
+	if kept, err := Cached(a.options.Cache, domain); err == nil && time.Now().Before(kept.NotAfter) {
+		return a.manager.GetCertificate(modern(domain)) // after a start, before Run has looked
+	}
+	return nil, fmt.Errorf("there is no certificate for %s yet", domain)
+}
+
+// modern is what a client of today says, so that it gets the ECDSA certificate, which all of them can use.
+func modern(domain string) *tls.ClientHelloInfo {
+	return &tls.ClientHelloInfo{ServerName: domain, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}}
 }
 
 // Handler answers the authority's requests, and leaves the others to next.
@@ -82,10 +107,13 @@ const (
 // Run gets the certificates at once rather than during the first webhook's handshake, and says what is wrong with them,
 // until ctx ends.
 func (a *ACME) Run(ctx context.Context) error {
-	daily := rate.Sometimes{First: 1, Interval: 24 * time.Hour}
+	daily := map[string]*rate.Sometimes{}
+	for _, domain := range a.options.Domains {
+		daily[domain] = &rate.Sometimes{First: 1, Interval: 24 * time.Hour}
+	}
 	for {
 		wait := make(chan time.Duration, 1)
-		go func() { wait <- a.obtain(&daily) }() // has no context, and may take minutes that an end need not wait for
+		go func() { wait <- a.obtain(daily) }() // has no context, and may take minutes that an end need not wait for
 		select {
 		case next := <-wait:
 			select {
@@ -100,18 +128,18 @@ func (a *ACME) Run(ctx context.Context) error {
 }
 
 // obtain looks at each domain's certificate, which gets it where it is not there, and returns when to look again.
-func (a *ACME) obtain(daily *rate.Sometimes) time.Duration {
+func (a *ACME) obtain(daily map[string]*rate.Sometimes) time.Duration {
 	again := acmeLook
 	for _, domain := range a.options.Domains {
-		// As a client of today asks, so that it is the ECDSA certificate, which all of them can use.
-		pair, err := a.manager.GetCertificate(&tls.ClientHelloInfo{ServerName: domain, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}})
+		pair, err := a.manager.GetCertificate(modern(domain))
 		if err != nil {
 			again = acmeRetry
 			a.options.Logger.Error("there is no certificate yet: senders cannot deliver to this domain", "domain", domain, "error", err, "again", acmeRetry)
 			continue
 		}
+		a.got.Store(domain, pair)
 		a.options.Logger.Debug("the certificate is there", "domain", domain, "expires", pair.Leaf.NotAfter)
-		warnNearEnd(a.options.Logger, daily, pair, domain)
+		warnNearEnd(a.options.Logger, daily[domain], pair, domain)
 	}
 	return again
 }

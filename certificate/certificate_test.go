@@ -13,9 +13,11 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,7 +192,16 @@ func TestOpen(t *testing.T) {
 
 // TestNoName: who names no host gets a certificate at once, whatever the authority is like; a stranger's name none.
 func TestNoName(t *testing.T) {
-	a, err := certificate.NewACME(certificate.ACMEOptions{Domains: []string{"hooks.example.org"}, DirectoryURL: "https://127.0.0.1:1/", Cache: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	var asked atomic.Int32
+	authority := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer authority.Close()
+	authority.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+	authority.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			asked.Add(1)
+		}
+	}
+	a, err := certificate.NewACME(certificate.ACMEOptions{Domains: []string{"hooks.example.org"}, DirectoryURL: authority.URL, Cache: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,10 +224,15 @@ func TestNoName(t *testing.T) {
 	if err := dial(&tls.Config{}); err != nil {
 		t.Errorf("without a name: %v", err)
 	}
-	if err := dial(&tls.Config{ServerName: "stranger.example.org"}); err == nil {
-		t.Error("a stranger's name gets a certificate")
+	for _, name := range []string{"stranger.example.org", "../hooks.example.org", "hooks.example.org", "HOOKS.example.org"} {
+		if err := dial(&tls.Config{ServerName: name}); err == nil {
+			t.Errorf("%s gets a certificate, though none is there", name)
+		}
 	}
-	if err := dial(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
-		t.Error("TLS 1.1 is spoken")
+	if n := asked.Load(); n != 0 {
+		t.Errorf("handshakes have asked the authority %d times: it listens to a few an hour", n)
+	}
+	if version := a.Config().MinVersion; version != tls.VersionTLS12 {
+		t.Errorf("TLS %x is spoken", version)
 	}
 }

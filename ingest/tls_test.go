@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"hooktape/event"
 	"hooktape/ingest"
 )
@@ -76,10 +78,9 @@ func TestScheme(t *testing.T) {
 		s.post("/hooks/demo/"+token, "{}", c.header)
 		s.one()
 		s.stop()
-		for _, kv := range spans.GetSpans()[0].Attributes {
-			if kv.Key == "url.scheme" && kv.Value.AsString() != c.want {
-				t.Errorf("%s: %s, want %s", c.header, kv.Value.AsString(), c.want)
-			}
+		said := attribute.NewSet(spans.GetSpans()[0].Attributes...)
+		if scheme, _ := said.Value("url.scheme"); scheme.AsString() != c.want {
+			t.Errorf("%s: %q, want %s", c.header, scheme.AsString(), c.want)
 		}
 	}
 }

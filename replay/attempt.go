@@ -92,7 +92,7 @@ func (s *sender) attempt(ctx context.Context, d *event.Delivery, e *event.Event)
 	ctx, span := s.tracer.Start(ctx, "deliver", trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithLinks(trace.Link{SpanContext: arrivalOf(e)}), trace.WithAttributes(s.address...),
 		trace.WithAttributes(semconv.HTTPRequestMethodKey.String(e.Method), attrEventID.String(e.ID.String()),
-			attrReplayID.String(d.ReplayID.String()), attrEndpoint.String(d.Endpoint), attrAttempt.Int(int(d.Attempts))))
+			attrReplayID.String(d.ReplayID.String()), endpointLabel(d.Endpoint), attrAttempt.Int(int(d.Attempts))))
 	defer span.End()
 	endpoint := endpointLabel(d.Endpoint)
 	s.inFlight.Add(ctx, 1, metric.WithAttributes(endpoint))

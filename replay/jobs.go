@@ -17,17 +17,18 @@ const (
 	progressInterval = 2 * time.Second
 	// orphanAge is how old a replay may be and not frozen, before its maker is taken for dead and its work done for it.
 	orphanAge = time.Minute
-	// hopelessAge is when one that cannot be frozen, for whatever reason, is given up.
+	// hopelessAge is for how long it is tried to freeze one, whatever stands against it.
 	hopelessAge = 10 * time.Minute
 )
 
 // jobs is what the runner remembers of replays between two looks.
 type jobs struct {
-	halted    map[uuid.UUID]string // why the lane has stopped itself, until that is a command
-	done      map[uuid.UUID]bool   // the lane has found nothing left
-	notBefore map[laneID]time.Time // when a lane may be started again
-	progress  map[uuid.UUID]noted  // what was written last
-	adopted   time.Time            // when orphans were looked for last
+	halted    map[uuid.UUID]string    // why the lane has stopped itself, until that is a command
+	done      map[uuid.UUID]bool      // the lane has found nothing left
+	notBefore map[laneID]time.Time    // when a lane may be started again
+	progress  map[uuid.UUID]noted     // what was written last
+	adopted   time.Time               // when orphans were looked for last
+	orphans   map[uuid.UUID]time.Time // those that could not be frozen yet, by when that was first tried
 }
 
 // noted is a replay as its progress was written, and when that was.
@@ -37,7 +38,7 @@ type noted struct {
 }
 
 func newJobs() jobs {
-	return jobs{halted: map[uuid.UUID]string{}, done: map[uuid.UUID]bool{}, notBefore: map[laneID]time.Time{}, progress: map[uuid.UUID]noted{}}
+	return jobs{halted: map[uuid.UUID]string{}, done: map[uuid.UUID]bool{}, notBefore: map[laneID]time.Time{}, progress: map[uuid.UUID]noted{}, orphans: map[uuid.UUID]time.Time{}}
 }
 
 // replays brings each unfinished replay as far as it can be brought now, and plans the lanes of those that run. Only the
@@ -110,6 +111,9 @@ const othersPause = 5 * time.Second
 
 // finish ends a replay of which nothing is left, in any shard.
 func (r *Runner) finish(ctx context.Context, job event.Replay) error {
+	if time.Now().Before(r.jobs.notBefore[laneID{job.ID, job.Endpoint}]) {
+		return nil
+	}
 	counts, err := r.store.CountDeliveries(ctx, job.ID)
 	if err != nil {
 		return err
@@ -119,6 +123,10 @@ func (r *Runner) finish(ctx context.Context, job event.Replay) error {
 		if r.options.Shard.Count > 1 {
 			r.jobs.notBefore[laneID{job.ID, job.Endpoint}] = time.Now().Add(othersPause)
 		}
+		return nil
+	}
+	if r.options.Shard.Index != 1 { // which writes it, in its own time
+		r.jobs.notBefore[laneID{job.ID, job.Endpoint}] = time.Now().Add(othersPause)
 		return nil
 	}
 	r.logger.Info("replay is done", "replay_id", job.ID.String(), "delivered", counts[event.Delivered], "failed", counts[event.Failed])
@@ -195,17 +203,21 @@ func (r *Runner) adoptOrphans(ctx context.Context) error {
 		return err
 	}
 	for _, job := range planned {
-		age := time.Since(job.UpdatedAt)
-		if age <= orphanAge {
+		if time.Since(job.UpdatedAt) <= orphanAge {
 			continue
+		}
+		if _, tried := r.jobs.orphans[job.ID]; !tried {
+			r.jobs.orphans[job.ID] = time.Now()
 		}
 		log := r.logger.With("replay_id", job.ID.String())
 		log.Info("a replay was left unfrozen by its maker; it is frozen now")
 		switch err := freeze(ctx, r.store, &job); {
 		case err == nil:
-		case ctx.Err() != nil || age < hopelessAge && errors.Is(err, store.ErrUnavailable):
+			delete(r.jobs.orphans, job.ID)
+		case ctx.Err() != nil || time.Since(r.jobs.orphans[job.ID]) < hopelessAge && errors.Is(err, store.ErrUnavailable):
 			log.Warn("the replay cannot be frozen yet", "error", err)
 		default: // it would fail for ever
+			delete(r.jobs.orphans, job.ID)
 			log.Error("the replay cannot be frozen; it is cancelled; `hooktape replay status` says why") // in words that may quote the selection
 			if err := r.write(ctx, job, event.ReplayCancelled, "its selection could not be frozen: "+err.Error()); err != nil {
 				return err

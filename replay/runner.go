@@ -250,7 +250,7 @@ func (r *Runner) start(ctx context.Context, p plan) error {
 	if target == nil || time.Now().Before(r.jobs.notBefore[p.id]) {
 		return nil
 	}
-	log := r.logger.With("endpoint", p.id.endpoint)
+	log := r.logger.With("endpoint", endpointLabel(p.id.endpoint).Value.AsString())
 	if p.spec.Replay {
 		log = log.With("replay_id", p.id.replay.String())
 	}

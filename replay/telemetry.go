@@ -43,8 +43,8 @@ func newInstruments() *instruments {
 	return i
 }
 
-// endpointLabel is an endpoint's name as metrics have it. There are as many as the configuration names: all replays to a
-// URL share one, for anyone with a token may think of URLs.
+// endpointLabel is an endpoint's name as metrics, spans and logs have it. There are as many as the configuration names: all
+// replays to a URL share one, for anyone with a token may think of URLs, and many a receiver has its secret in the path.
 func endpointLabel(name string) attribute.KeyValue {
 	if strings.Contains(name, "://") {
 		name = "(url)"

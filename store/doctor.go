@@ -3,11 +3,7 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -47,9 +43,7 @@ const (
 
 // Health looks. It speaks to the server without naming the database, which may not be there yet.
 func (s *Store) Health(ctx context.Context) (h Health, err error) {
-	options := *s.options
-	options.Auth.Database = ""
-	conn, err := clickhouse.Open(&options)
+	conn, err := s.withoutDatabase()
 	if err != nil {
 		return h, explain("look at ClickHouse", err)
 	}
@@ -82,7 +76,7 @@ func (s *Store) Health(ctx context.Context) (h Health, err error) {
 }
 
 func schemaOf(ctx context.Context, conn driver.Conn, database string) (is Schema, err error) {
-	if is.Known, err = newestMigration(); err != nil {
+	if is.Known, err = KnownSchema(); err != nil {
 		return is, err
 	}
 	err = conn.QueryRow(ctx, "SELECT max(version_id) FROM "+database+".goose_db_version").Scan(&is.At)
@@ -111,18 +105,4 @@ func missing(ctx context.Context, conn driver.Conn, database string, rights []st
 func hasCode(err error, codes ...int32) bool {
 	exception, ok := errors.AsType[*clickhouse.Exception](err)
 	return ok && slices.Contains(codes, exception.Code)
-}
-
-// newestMigration is the version that this program brings a database to.
-func newestMigration() (newest int64, err error) {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
-	for _, name := range names {
-		number, _, _ := strings.Cut(strings.TrimPrefix(name, "migrations/"), "_")
-		n, wrong := strconv.ParseInt(number, 10, 64)
-		if wrong != nil {
-			return 0, fmt.Errorf("migration %s: %w", name, wrong)
-		}
-		newest = max(newest, n)
-	}
-	return newest, err
 }

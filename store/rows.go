@@ -24,7 +24,15 @@ type Column struct {
 type Rows struct {
 	Columns []Column
 	driver.Rows
-	doing string
+	doing  string
+	cancel context.CancelFunc
+}
+
+// Close lets go of the rows. Of those that were not read it has none sent any more: the driver's own Close would read them
+// all.
+func (r *Rows) Close() error {
+	r.cancel()
+	return explain(r.doing, r.Rows.Close())
 }
 
 // Scan reads the row that Next has moved to.
@@ -144,11 +152,13 @@ func (s *Store) streamed(ctx context.Context, doing string, columns []Column, sq
 	if where.expression != "" {
 		maps.Copy(settings, expressionLimits)
 	}
+	ctx, cancel := context.WithCancel(ctx)
 	rows, err := s.patient.Query(with(ctx, settings), sql, where.args...)
 	if err != nil {
+		cancel()
 		return nil, explain(doing, err)
 	}
-	return &Rows{Columns: columns, Rows: rows, doing: doing}, nil
+	return &Rows{Columns: columns, Rows: rows, doing: doing, cancel: cancel}, nil
 }
 
 // InsertRows puts rows into one of Tables in one block, once for each token. It calls each with a function that adds a row.

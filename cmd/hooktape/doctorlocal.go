@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -87,18 +86,16 @@ func (d *doctor) disk(context.Context) []finding {
 	const do = "free some space, or make spool.min_free smaller"
 	switch {
 	case free < min:
-		return []finding{bad(do, "%s free, less than spool.min_free (%s): webhooks are answered with 503", gib(free), gib(min))}
+		return []finding{bad(do, "%s free, less than spool.min_free (%s): webhooks are answered with 503", humane(free), humane(min))}
 	case free < 2*min:
-		return []finding{warn(do, "%s free; below %s webhooks are answered with 503", gib(free), gib(min))}
+		return []finding{warn(do, "%s free; below %s webhooks are answered with 503", humane(free), humane(min))}
 	}
-	return []finding{ok("%s free", gib(free))}
+	return []finding{ok("%s free", humane(free))}
 }
-
-func gib(bytes uint64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }
 
 // spools looks at what waits on disk, which a running hooktape keeps to itself, and at what was set aside.
 func (d *doctor) spools(context.Context) (list []finding) {
-	for _, name := range []string{"events", "outcomes"} {
+	for _, name := range spoolNames {
 		dir := filepath.Join(d.cli.spools(), name)
 		i, err := spool.Inspect(dir)
 		_, damaged := errors.AsType[*spool.CorruptionError](err)

@@ -130,7 +130,7 @@ func (v *visit) signature(e api.Event) string {
 	case e.Verdict == event.BadSignature:
 		return "wrong"
 	case e.Verdict == event.Accepted && signed:
-		return "right"
+		return "right, if it was asked for then"
 	case e.Verdict == event.Accepted:
 		return "not asked for"
 	}
