@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -185,6 +186,27 @@ func TestExport(t *testing.T) {
 	}
 	if out := i.cli("events", "export", "--source", "nobody", path("none.parquet")); !strings.HasPrefix(out, "0 events in") || len(parquetBodies(t, path("none.parquet"))) != 0 {
 		t.Errorf("nothing: %s", out)
+	}
+}
+
+// TestExportPages: what takes more than one query comes whole, each event once.
+func TestExportPages(t *testing.T) {
+	t.Parallel()
+	i := keeping(t, "")
+	i.cli("migrate")
+	i.stored(make([]int, exportPage+5)...) // within moments, so that a page ends among events of the same time
+	var ids []string
+	for line := range strings.Lines(i.cli("events", "export", "-")) {
+		var e struct{ ID string }
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, e.ID)
+	}
+	lines := len(ids)
+	slices.Sort(ids)
+	if different := len(slices.Compact(ids)); lines != exportPage+5 || different != lines {
+		t.Errorf("%d events, %d of them different, want %d", lines, different, exportPage+5)
 	}
 }
 

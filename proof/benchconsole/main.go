@@ -10,19 +10,12 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
-	"time"
 
 	"hooktape/proof/rig"
-	"hooktape/simulate"
-	"hooktape/store"
 )
 
 func main() { rig.Main(run) }
-
-// eventsEach is how many events a simulated subscriber makes, on the average.
-const eventsEach = 8.39
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("benchconsole", flag.ContinueOnError)
@@ -45,7 +38,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		}
 		defer engine.Kill()
 		*dsn = engine.DSN("hooktape")
-		if err := fill(ctx, stdout, *dsn, *events, *days); err != nil {
+		if err := rig.Fill(ctx, stdout, *dsn, *events, *days); err != nil {
 			return err
 		}
 	}
@@ -55,26 +48,4 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	defer b.close()
 	return b.all(ctx)
-}
-
-// fill plays an account into a database.
-func fill(ctx context.Context, stdout io.Writer, dsn string, events, days int) error {
-	o := simulate.DefaultOptions(time.Now().UTC().Truncate(time.Minute), days)
-	o.Subscribers = uint32(float64(events) / eventsEach)
-	a, err := simulate.New(o)
-	if err != nil {
-		return err
-	}
-	db, err := store.Open(dsn)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	if _, err := db.Migrate(ctx); err != nil {
-		return err
-	}
-	begun, done := time.Now(), uint64(0)
-	err = a.Backfill(ctx, db.InsertEvents, func(p simulate.Progress) { done = p.Events })
-	fmt.Fprintf(stdout, "%d events of %d subscribers, inserted within %v\n", done, o.Subscribers, time.Since(begun).Round(time.Second))
-	return err
 }
