@@ -111,17 +111,27 @@ func TestTLS(t *testing.T) {
 		change func(*TLSOptions)
 		err    string
 	}{
-		"without the authority":   {func(o *TLSOptions) { o.CAFile = "" }, "TLS: failed to verify certificate: x509: certificate signed by unknown authority"},
-		"another authority":       {func(o *TLSOptions) { o.CAFile = newAuthority(t).file }, "TLS: failed to verify certificate: x509: certificate signed by unknown authority"},
-		"without the name":        {func(o *TLSOptions) { o.ServerName = "" }, "TLS: failed to verify certificate: x509: "},
-		"another name":            {func(o *TLSOptions) { o.ServerName = "x.internal" }, "TLS: failed to verify certificate: x509: certificate is valid for crm.internal, not x.internal"},
-		"without the certificate": {func(o *TLSOptions) { o.CertFile, o.KeyFile = "", "" }, "TLS: "}, // the words of TLS or, if HTTP/2 came first, ours
+		"without the authority": {func(o *TLSOptions) { o.CAFile = "" }, "TLS: failed to verify certificate: x509: certificate signed by unknown authority"},
+		"another authority":     {func(o *TLSOptions) { o.CAFile = newAuthority(t).file }, "TLS: failed to verify certificate: x509: certificate signed by unknown authority"},
+		"without the name":      {func(o *TLSOptions) { o.ServerName = "" }, "TLS: failed to verify certificate: x509: "},
+		"another name":          {func(o *TLSOptions) { o.ServerName = "x.internal" }, "TLS: failed to verify certificate: x509: certificate is valid for crm.internal, not x.internal"},
 	} {
 		e := full
 		c.change(&e.TLS)
 		if a := attempt(t, clientOf(t, e), e); a.outcome != event.OutcomeNoConn || !strings.HasPrefix(a.err, c.err) {
 			t.Errorf("%s: %s %q", name, a.outcome, a.err)
 		}
+	}
+
+	// TLS 1.3 ends the handshake before the server has looked for a certificate. What is heard first is its alert, in TLS's
+	// words or HTTP/2's, or the reset of a connection on which a request was already under way.
+	bare := full
+	bare.TLS.CertFile, bare.TLS.KeyFile = "", ""
+	switch a := attempt(t, clientOf(t, bare), bare); {
+	case a.outcome == event.OutcomeNoConn && strings.HasPrefix(a.err, "TLS: "):
+	case a.outcome == event.OutcomeBroken && a.err == "the endpoint reset the connection":
+	default:
+		t.Errorf("without the certificate: %s %q", a.outcome, a.err)
 	}
 }
 
