@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 )
 
@@ -13,7 +12,7 @@ type Options struct {
 	Timeouts Timeouts
 	Limits   Limits
 	// TrustedProxies may name the client in X-Forwarded-For or Forwarded, and continue a trace by traceparent.
-	TrustedProxies []netip.Prefix
+	TrustedProxies Proxies
 	// TLS, if not nil, is spoken on the listener, with HTTP/2 where its NextProtos have h2.
 	TLS *tls.Config
 }

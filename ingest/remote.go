@@ -7,16 +7,27 @@ import (
 	"strings"
 )
 
-// proxies knows whose word on the client's address is taken.
-type proxies []netip.Prefix
+// Proxies are the networks of those whose word on the client's address is taken.
+type Proxies []netip.Prefix
 
-func (p proxies) trust(addr netip.Addr) bool {
+// Handler has next see the client's address in RemoteAddr where a request comes by way of one of them.
+func (p Proxies) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if client := p.client(r); client != peerAddr(r) {
+			r = r.WithContext(r.Context()) // a copy, for the request is the server's
+			r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (p Proxies) trust(addr netip.Addr) bool {
 	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
 }
 
 // client is the address that a request comes from: the connection's own, or, when that is a trusted proxy's, the last
 // one in X-Forwarded-For or Forwarded (RFC 7239) that is not a trusted proxy's.
-func (p proxies) client(r *http.Request) netip.Addr {
+func (p Proxies) client(r *http.Request) netip.Addr {
 	peer := peerAddr(r)
 	if !p.trust(peer) {
 		return peer
@@ -36,7 +47,7 @@ func (p proxies) client(r *http.Request) netip.Addr {
 }
 
 // scheme is what the client speaks: to us, or to a trusted proxy that says so.
-func (p proxies) scheme(r *http.Request) string {
+func (p Proxies) scheme(r *http.Request) string {
 	if claimed := r.Header.Get("X-Forwarded-Proto"); (claimed == "https" || claimed == "http") && p.trust(peerAddr(r)) {
 		return claimed
 	}

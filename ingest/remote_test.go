@@ -1,6 +1,8 @@
 package ingest_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"hooktape/event"
+	"hooktape/ingest"
 )
 
 func TestRemoteAddress(t *testing.T) {
@@ -129,6 +132,20 @@ func TestTrace(t *testing.T) {
 	span, _ = serverSpan(newServer(t, trusting), "X-Forwarded-For: 6.6.6.6")
 	if got := attribute.NewSet(span.Attributes...); !got.HasValue("network.peer.address") {
 		t.Errorf("behind a proxy the peer's address is missing: %v", span.Attributes)
+	}
+}
+
+// TestProxiesHandler: what is behind sees the client's address, and only a trusted proxy can name it.
+func TestProxiesHandler(t *testing.T) {
+	var seen string
+	handler := ingest.Proxies{netip.MustParsePrefix("10.0.0.0/8")}.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.RemoteAddr }))
+	for peer, want := range map[string]string{"10.1.1.1:4711": "[2001:db8::1]:0", "192.0.2.1:4711": "192.0.2.1:4711"} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = peer
+		r.Header.Set("X-Forwarded-For", "2001:db8::1")
+		if handler.ServeHTTP(httptest.NewRecorder(), r); seen != want || r.RemoteAddr != peer {
+			t.Errorf("from %s: %s, want %s, and %s left as it was", peer, seen, want, r.RemoteAddr)
+		}
 	}
 }
 

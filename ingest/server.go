@@ -31,7 +31,7 @@ type Server struct {
 	sources   atomic.Pointer[Sources]
 	spool     Spool
 	lag       func() Lag
-	proxies   proxies
+	proxies   Proxies
 	strangers *strangers
 	logger    *slog.Logger
 	quiet     rate.Sometimes

@@ -34,7 +34,8 @@ type config struct {
 		Password string `yaml:"password"`
 	} `yaml:"embedded"`
 	API struct {
-		Tokens []apiToken `yaml:"tokens"`
+		Tokens         []apiToken `yaml:"tokens"`
+		TrustedProxies []string   `yaml:"trusted_proxies"`
 	} `yaml:"api"`
 
 	TLS     serverTLS      `yaml:"tls"`
@@ -148,10 +149,16 @@ func (c *config) ingestOptions() ingest.Options {
 	o.Timeouts.Write = c.Ingest.ReadTimeout + 10*time.Second
 	o.Limits.MaxConnections = c.Ingest.MaxConnections
 	o.Limits.RejectedPerAddress, o.Limits.RejectedTotal = ingest.Rate(c.Ingest.RejectedPerAddress), ingest.Rate(c.Ingest.RejectedTotal)
-	for _, p := range c.Ingest.TrustedProxies {
-		o.TrustedProxies = append(o.TrustedProxies, netip.MustParsePrefix(p))
-	}
+	o.TrustedProxies = proxies(c.Ingest.TrustedProxies)
 	return o
+}
+
+// proxies reads networks that resolve has checked.
+func proxies(networks []string) (list ingest.Proxies) {
+	for _, n := range networks {
+		list = append(list, netip.MustParsePrefix(n))
+	}
+	return list
 }
 
 func (c *config) sources() *ingest.Sources {

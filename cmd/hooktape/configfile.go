@@ -138,11 +138,8 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 	if c.BothelpAccount != "" && !accountName.MatchString(c.BothelpAccount) {
 		wrong("bothelp_account", "%q must be the NAME in https://NAME.bothelp.io", c.BothelpAccount)
 	}
-	for i, p := range c.Ingest.TrustedProxies {
-		if _, err := netip.ParsePrefix(p); err != nil {
-			wrong(fmt.Sprintf("ingest.trusted_proxies[%d]", i), "%q is no network such as 10.0.0.0/8", p)
-		}
-	}
+	check.networks("ingest.trusted_proxies", c.Ingest.TrustedProxies)
+	check.networks("api.trusted_proxies", c.API.TrustedProxies)
 	seen := map[string]bool{}
 	for i := range c.Sources {
 		s, key := &c.Sources[i], fmt.Sprintf("sources[%d]", i)
@@ -202,6 +199,15 @@ type checker struct {
 
 func (c *checker) wrong(key, format string, args ...any) {
 	c.errs = append(c.errs, &keyError{"$." + key, fmt.Sprintf(format, args...)})
+}
+
+// networks are addresses with how many bits of them count.
+func (c *checker) networks(key string, list []string) {
+	for i, n := range list {
+		if _, err := netip.ParsePrefix(n); err != nil {
+			c.wrong(fmt.Sprintf("%s[%d]", key, i), "%q is no network such as 10.0.0.0/8", n)
+		}
+	}
 }
 
 // secret takes a value written as ${NAME} from the environment.

@@ -21,7 +21,7 @@ func (p *process) front(api http.Handler, service *replay.Service) (http.Handler
 		mux.Handle(path, api)
 	}
 	mux.Handle("/", pages)
-	return mux, nil
+	return proxies(p.cfg.API.TrustedProxies).Handler(mux), nil
 }
 
 // hooks are the sources as the console shows them.

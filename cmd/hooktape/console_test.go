@@ -90,6 +90,40 @@ func TestConsole(t *testing.T) {
 	}
 }
 
+// TestConsoleBehindProxy: wrong tokens count for whom a trusted proxy names, so that one guesser shuts nobody else out.
+func TestConsoleBehindProxy(t *testing.T) {
+	t.Parallel()
+	i := keeping(t, "api: {tokens: [{name: admin, token: "+someToken+"}], trusted_proxies: [127.0.0.1/32]}\n")
+	i.startReady("serve")
+	login := func(token, client string) int {
+		r, err := http.NewRequest(http.MethodPost, "http://"+i.api+"/login", strings.NewReader("token="+token))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("X-Forwarded-For", client)
+		response, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.StatusCode
+	}
+	for range 20 {
+		login("wrong", "203.0.113.9")
+	}
+	if status := login(someToken, "203.0.113.9"); status != http.StatusTooManyRequests {
+		t.Errorf("who has guessed is answered with %d", status)
+	}
+	if status := login(someToken, "2001:db8::7"); status != http.StatusSeeOther {
+		t.Errorf("who has not is answered with %d", status)
+	}
+	i.stop()
+	if log := i.output.String(); !strings.Contains(log, "remote_ip=203.0.113.9") || !strings.Contains(log, "remote_ip=2001:db8::7") || strings.Contains(log, "remote_ip=127.0.0.1") {
+		t.Errorf("the log has other addresses:\n%s", log)
+	}
+}
+
 // assertAPIBeside: the API's own paths are answered as they were without a console.
 func assertAPIBeside(t *testing.T, base string) {
 	t.Helper()
