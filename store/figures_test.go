@@ -37,20 +37,22 @@ func TestNeighbours(t *testing.T) {
 	var events []event.Event
 	for n := range 5 { // 1 and 2 at one time; 3 is somebody else's
 		e := eventAt(dawn.Add(time.Duration([]int{0, 1, 1, 2, 3}[n])*time.Second), n)
-		e.BothelpUserID = "a"
+		e.BothelpUserID, e.MessengerUserID = "a", "tg-a"
 		events = append(events, e)
 	}
-	events[3].BothelpUserID = "b"
+	events[3].BothelpUserID, events[3].MessengerUserID = "b", "tg-b"
 	refused := eventAt(dawn.Add(2500*time.Millisecond), 7)
 	refused.BothelpUserID, refused.Verdict = "a", event.BadSignature
 	d.insert(t, append(events, refused)...)
 	for n, want := range map[int][2]int{0: {-1, 1}, 1: {0, 2}, 2: {1, 4}, 4: {2, -1}} {
-		before, after, err := d.Neighbours(background, "a", store.Cursor{ReceivedAt: events[n].ReceivedAt, ID: events[n].ID})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := [2]int{numberOf(before), numberOf(after)}; got != want {
-			t.Errorf("around %d are %v, want %v", n, got, want)
+		for _, id := range []string{"a", "tg-a"} {
+			before, after, err := d.Neighbours(background, id, store.Cursor{ReceivedAt: events[n].ReceivedAt, ID: events[n].ID})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := [2]int{numberOf(before), numberOf(after)}; got != want {
+				t.Errorf("around %d of %s are %v, want %v", n, id, got, want)
+			}
 		}
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"hooktape/event"
 )
 
-// Neighbours returns the accepted events of a subscriber (BotHelp's id) that came last before an event and first after it,
-// whole; nil where there is none.
+// Neighbours returns the accepted events of a subscriber (BotHelp's id, or the messenger's) that came last before an event and
+// first after it, whole; nil where there is none.
 func (s *Store) Neighbours(ctx context.Context, subscriber string, of Cursor) (before, after *event.Event, err error) {
 	if before, err = s.neighbour(ctx, subscriber, of, "<", "DESC"); err != nil {
 		return nil, nil, err
@@ -18,9 +18,10 @@ func (s *Store) Neighbours(ctx context.Context, subscriber string, of Cursor) (b
 }
 
 func (s *Store) neighbour(ctx context.Context, subscriber string, of Cursor, side, order string) (*event.Event, error) {
-	where := &conditions{}
-	where.add("bothelp_user_id = {}", "String", subscriber)
-	where.require("verdict = 'accepted'")
+	where, err := matching(ofSubscriber(subscriber))
+	if err != nil {
+		return nil, err
+	}
 	at := where.bind("DateTime64(6,'UTC')", micros(of.ReceivedAt))
 	where.require("received_at "+side+"= "+at, "(received_at, id) "+side+" ("+at+", "+where.bind("UUID", of.ID.String())+")")
 	found, err := s.queryEvents(ctx, where, wholeColumns, fmt.Sprintf("ORDER BY received_at %[1]s, id %[1]s LIMIT 1", order))
@@ -33,7 +34,7 @@ func (s *Store) neighbour(ctx context.Context, subscriber string, of Cursor, sid
 // FirstTouch returns the first accepted event of a subscriber (BotHelp's id, or the messenger's) that has a UTM tag, without
 // headers and body; nil for none.
 func (s *Store) FirstTouch(ctx context.Context, subscriber string) (*event.Event, error) {
-	where, err := matching(event.Selection{Subscribers: []string{subscriber}, Verdicts: []event.Verdict{event.Accepted}})
+	where, err := matching(ofSubscriber(subscriber))
 	if err != nil {
 		return nil, err
 	}
@@ -43,4 +44,8 @@ func (s *Store) FirstTouch(ctx context.Context, subscriber string) (*event.Event
 		return nil, err
 	}
 	return &found[0], nil
+}
+
+func ofSubscriber(id string) event.Selection {
+	return event.Selection{Subscribers: []string{id}, Verdicts: []event.Verdict{event.Accepted}}
 }

@@ -22,7 +22,7 @@ var axe []byte
 
 func pageOf(limit int) store.Page { return store.Page{Limit: limit} }
 
-// TestAccessible has axe-core look at every page in light and dark: nothing serious or critical.
+// TestAccessible has axe-core look at every page in light, dark and on a phone: nothing serious or critical.
 func TestAccessible(t *testing.T) {
 	t.Parallel()
 	unzip, err := gzip.NewReader(bytes.NewReader(axe))
@@ -41,13 +41,16 @@ func TestAccessible(t *testing.T) {
 	replayed := f.replayOf(f.login(adminSecret), "since=1h&endpoint=crm&mode=all")
 	b := f.browser(adminSecret)
 	looked := append(pages(e, replayed), "/nowhere", "/?text=nothing", "/events/"+refused.ID.String())
-	for _, dark := range []bool{false, true} {
-		b.Dark(dark)
+	for _, look := range []string{"light", "dark", "dark, on a phone"} {
+		b.Dark(look != "light")
+		if look == "dark, on a phone" {
+			b.Resize(375, 740)
+		}
 		for _, page := range looked {
 			b.Open(f.url + page)
 			b.Await(`document.querySelector('h1') && !document.querySelector('[hx-trigger=load]:has(p.hint)')`)
 			b.Script(`document.querySelectorAll('details').forEach(d => { d.open = true })`, nil)
-			assertNoFault(t, b.Run, string(script), fmt.Sprintf("%s (dark: %v)", page, dark))
+			assertNoFault(t, b.Run, string(script), fmt.Sprintf("%s (%s)", page, look))
 		}
 	}
 	b.Run(chromedp.Submit(`form[action="/logout"]`, chromedp.ByQuery))

@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
@@ -284,6 +286,48 @@ func TestDrag(t *testing.T) {
 	b.Click(`[data-copy="#pretty pre"]`)
 	b.Await(`JSON.parse(window.copied).name === 'Анна'`)
 	b.AwaitText(`[data-copy="#pretty pre"]`, "Copied")
+	f.assertClean(b)
+}
+
+// TestReload: who loads a page again that a button made does not press the button again.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var tests atomic.Int32
+	f.sink.answers(func(w http.ResponseWriter, r *http.Request) {
+		tests.Add(1)
+		fmt.Fprint(w, "test taken")
+	})
+	b := f.browser(adminSecret)
+	b.Open(f.url + "/endpoints")
+	b.Click(`form[action$="/test"] button`)
+	b.AwaitText(".tested", "test taken")
+	b.Await(`location.pathname === '/endpoints'`)
+	b.Run(chromedp.Reload())
+	b.Await(`document.querySelector('h1') && !document.querySelector('.tested')`)
+	if n := tests.Load(); n != 1 {
+		t.Errorf("%d test requests were made", n)
+	}
+	b.Open(f.url + "/sources")
+	b.Click(`form[action$="/reveal"] button`)
+	b.AwaitText("#url-demo", hookSecret)
+	b.Await(`location.pathname === '/sources'`)
+	b.Run(chromedp.Reload())
+	b.AwaitText("#url-demo", "***")
+	f.assertClean(b)
+}
+
+// TestBrowsersZone: the script tells the server which zone the browser is in, and the page comes again in it.
+func TestBrowsersZone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := newLead("7", "Анна", 0)
+	f.insert(e)
+	b := f.browser(readSecret)
+	b.Run(emulation.SetTimezoneOverride("Asia/Kathmandu"))
+	b.Open(f.url + "/events/" + e.ID.String())
+	b.AwaitText(".zone", "Asia/Kathmandu, UTC+5:45")
+	b.AwaitText(".facts", e.ReceivedAt.Add(5*time.Hour+45*time.Minute).Format("2006-01-02 15:04:05.000"))
 	f.assertClean(b)
 }
 

@@ -102,5 +102,5 @@ func showChart(v *visit) error {
 	if !v.partial() {
 		return v.see("/?" + f.with("chart", "1"))
 	}
-	return v.part("events", "chart", c)
+	return v.part("events", "counted", c)
 }

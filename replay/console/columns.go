@@ -13,7 +13,8 @@ type column struct{ Name, Title string }
 // columns are all that there are, in the order in which they stand.
 var columns = []column{
 	{"time", "Received"}, {"verdict", "Verdict"}, {"place", "Source / step"}, {"kind", "Kind"}, {"person", "Subscriber"}, {"contact", "Contact"}, {"channel", "Channel"},
-	{"utm_source", "UTM source"}, {"utm_medium", "UTM medium"}, {"utm_campaign", "UTM campaign"}, {"deliveries", "Deliveries"}, {"note", "Not decoded"}, {"id", "Id"},
+	{"utm_source", "UTM source"}, {"utm_medium", "UTM medium"}, {"utm_campaign", "UTM campaign"}, {"utm_content", "UTM content"}, {"utm_term", "UTM term"},
+	{"deliveries", "Deliveries"}, {"note", "Not decoded"}, {"id", "Id"},
 }
 
 // usualColumns are shown to those who have not chosen.

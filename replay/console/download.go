@@ -33,9 +33,12 @@ type writer interface {
 
 // download sends all selected events, without their requests. It is written down who did that.
 func (v *visit) download(kind, contentType string, open func(io.Writer) writer) error {
-	f, err := v.filters()
+	f, err := v.filters("chosen")
 	if err != nil {
 		return err
+	}
+	if v.URL.Query().Has("chosen") && len(f.IDs) == 0 {
+		return problem(http.StatusUnprocessableEntity, "no event is chosen; tick some at their left")
 	}
 	if err := v.note("events.download", link("/", f.Values)); err != nil {
 		return err

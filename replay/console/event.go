@@ -163,7 +163,7 @@ type neighbour struct {
 }
 
 func (v *visit) neighbours(e api.Event) (before, after *neighbour, err error) {
-	subscriber := e.Decoded["bothelp_user_id"]
+	subscriber := row{Event: e}.Subscriber()
 	if subscriber == "" {
 		return nil, nil, nil
 	}

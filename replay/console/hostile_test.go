@@ -84,6 +84,13 @@ func hostileFixture(t *testing.T) (*fixture, event.Event, uuid.UUID) {
 		}
 		events = append(events, e)
 	}
+	for name, text := range hostile { // anybody can post to a source that is none
+		e := newEvent("", time.Minute)
+		e.Source, e.Verdict = text[:min(len(text), 10_000)], event.UnknownSource
+		if name != "megabyte" {
+			events = append(events, e)
+		}
+	}
 	f.insert(events...)
 	id := f.replayOf(f.login(adminSecret), "since=1h&endpoint=crm&mode=all")
 	return f, events[0], id
@@ -100,7 +107,7 @@ func TestHostileText(t *testing.T) {
 	b := f.browser(adminSecret)
 	looked := pages(e, replayed)
 	list, err := f.db.Events(background, idsOf(t, f))
-	if err != nil || len(list) != len(hostile) {
+	if err != nil || len(list) != 2*len(hostile)-1 {
 		t.Fatalf("%d events are stored, %v", len(list), err)
 	}
 	for _, e := range list { // of the others TestHostileHTML has the pages

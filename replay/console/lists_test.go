@@ -182,6 +182,9 @@ func TestChart(t *testing.T) {
 	if !strings.Contains(page, "<b>4 events</b>") || !strings.Contains(page, "1 not accepted") || !strings.Contains(page, "one bar is 30 s") || strings.Contains(page, "since=1h&amp;to=") {
 		t.Errorf("the chart says %s", page[strings.Index(page, `class="sum"`):][:300])
 	}
+	if a := p.get("/events/chart?since=1h", "HX-Request", "true"); !strings.Contains(a.body, `<span id="matching" hx-swap-oob="true">All 4 that match:</span>`) {
+		t.Errorf("the links for all of them are not told how many: %s", a.body)
+	}
 	if n := strings.Count(page, `<rect class="all"`); n != 4 {
 		t.Errorf("there are %d bars", n)
 	}
@@ -231,6 +234,12 @@ func TestDownloads(t *testing.T) {
 	name, phone := slices.Index(records[0], "name"), slices.Index(records[0], "phone")
 	if records[1][name] != `'=HYPERLINK("http://evil.example")` || records[1][phone] != "+79001234567" || records[2][name] != "Анна" {
 		t.Errorf("the first records are %q, %q", records[1], records[2])
+	}
+	if a := p.get("/events.csv?chosen=1&id=" + events[3].ID.String() + "&id=" + events[5].ID.String()); strings.Count(a.body, "\n") != 3 || !strings.Contains(a.body, events[5].ID.String()) {
+		t.Errorf("the CSV of two has %d lines", strings.Count(a.body, "\n"))
+	}
+	if a := p.get("/events.csv?chosen=1"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "no event is chosen") {
+		t.Errorf("the CSV of none: %d", a.status)
 	}
 	seen := map[uuid.UUID]bool{}
 	for line := range strings.Lines(p.get("/events.ndjson?source=demo").body) {

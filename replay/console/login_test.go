@@ -2,14 +2,18 @@ package console_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/uuid"
 
 	"hooktape/replay/api"
 	"hooktape/replay/console"
@@ -259,20 +263,55 @@ func TestAudit(t *testing.T) {
 	boss.post("/sources/demo/reveal", nil)
 	boss.post("/endpoints/crm/test", nil)
 	boss.post("/events/"+e.ID.String()+"/replay", url.Values{"to": {"crm"}})
+	var chosen strings.Builder
+	for range 200 {
+		chosen.WriteString("&id=" + uuid.NewString())
+	}
+	boss.page("/events.ndjson?chosen=1" + chosen.String())
 	entries, err := f.db.AuditLog(background, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
-	count := map[string]int{}
+	count, targets := map[string]int{}, map[string]string{}
 	for _, entry := range entries {
 		count[entry.Who+" "+entry.Action]++
+		targets[entry.Who+" "+entry.Action] = entry.Target
 		if entry.RemoteIP != "127.0.0.1" {
 			t.Errorf("%s by %s is from %q", entry.Action, entry.Who, entry.RemoteIP)
 		}
 	}
-	want := map[string]int{"reader event.view": 1, "reader event.download": 1, "boss event.view": 1, "reader events.download": 1, "boss source.reveal": 1, "boss endpoint.test": 1, "boss replay.create": 1}
+	want := map[string]int{"reader event.view": 1, "reader event.download": 1, "boss event.view": 1, "reader events.download": 1, "boss events.download": 1, "boss source.reveal": 1, "boss endpoint.test": 1, "boss replay.create": 1}
 	if fmt.Sprint(count) != fmt.Sprint(want) {
 		t.Errorf("the audit log has %v, want %v", count, want)
+	}
+	for entry, want := range map[string]string{"reader event.view": e.ID.String(), "reader event.download": e.ID.String(), "reader events.download": "/?since=1h", "boss source.reveal": "demo", "boss endpoint.test": "crm"} {
+		if targets[entry] != want {
+			t.Errorf("%s is of %q, want %q", entry, targets[entry], want)
+		}
+	}
+	if long := targets["boss events.download"]; len(long) != 2000 || !strings.HasPrefix(long, "/?id=") {
+		t.Errorf("a long selection stands there with %d characters", len(long))
+	}
+}
+
+// TestLookAgain: one look at a thing stands in the audit log for an hour, whatever else was looked at, and no longer.
+func TestLookAgain(t *testing.T) {
+	now := time.Now()
+	looks := console.NewLooks()
+	for _, c := range []struct {
+		who, target string
+		after       time.Duration
+		due         bool
+	}{{"a", "1", 0, true}, {"a", "1", time.Minute, false}, {"b", "1", time.Minute, true}, {"a", "2", time.Minute, true}, {"a", "1", 59 * time.Minute, false}, {"a", "1", time.Hour, true}, {"a", "1", 119 * time.Minute, false}} {
+		if due := looks.Due(c.who, "event.view", c.target, now.Add(c.after)); due != c.due {
+			t.Errorf("a look at %s by %s after %s: %v", c.target, c.who, c.after, due)
+		}
+	}
+	for i := range 30_000 {
+		looks.Due("a", "event.view", strconv.Itoa(i), now.Add(time.Minute))
+	}
+	if n := looks.Known(); n > 10_000 {
+		t.Errorf("%d looks are remembered", n)
 	}
 }
 
@@ -301,7 +340,7 @@ func TestHeaders(t *testing.T) {
 func TestNoTokens(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	handler, err := console.New(console.Options{Store: f.db, Sources: func() []console.Source { return nil }})
+	handler, err := console.New(console.Options{Store: f.db, Sources: func() []console.Source { return nil }, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,5 +348,12 @@ func TestNoTokens(t *testing.T) {
 	handler.ServeHTTP(w, httptest.NewRequest("GET", "/login", nil))
 	if !strings.Contains(w.Body.String(), "has no <code>api.tokens</code>") {
 		t.Errorf("the login says %s", w.Body)
+	}
+	for _, token := range []string{"", " ", adminSecret} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"token": {token}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if handler.ServeHTTP(w, r); w.Code != http.StatusUnauthorized || w.Header().Get("Set-Cookie") != "" {
+			t.Errorf("with the token %q: %d", token, w.Code)
+		}
 	}
 }

@@ -19,6 +19,7 @@ type look struct{ who, action, target string }
 const (
 	lookAgain = time.Hour
 	maxLooks  = 10_000
+	maxTarget = 2000 // characters; a selection may name thousands of events
 )
 
 func newLooks() *looks { return &looks{seen: map[look]time.Time{}} }
@@ -47,6 +48,7 @@ func (l *looks) forget(k look) {
 
 // note writes into the audit log that the visitor has looked at something. What cannot be written down is not shown.
 func (v *visit) note(action, target string) error {
+	target, _ = clip(target, maxTarget)
 	k := look{v.who.Name, action, target}
 	if !v.looks.due(k, v.now) {
 		return nil

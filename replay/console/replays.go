@@ -27,6 +27,7 @@ type replaysPage struct {
 	Replays  []replayRow
 	MayMake  bool
 	Selected bool // a selection came, which only others may replay
+	Most     int  // replays that are listed; zero when these are all
 }
 
 type replayRow struct {
@@ -46,6 +47,9 @@ func showReplays(v *visit) error {
 	}
 	p := replaysPage{New: made, MayMake: v.who.Role.Covers(api.RoleReplay)}
 	p.Selected = v.URL.RawQuery != "" && !p.MayMake
+	if len(list) == maxReplays {
+		p.Most = maxReplays
+	}
 	for _, r := range list {
 		p.Replays = append(p.Replays, replayRow{r, v.at(r.CreatedAt), sharesOf(r)})
 	}
@@ -71,6 +75,7 @@ func (p replayPage) GivenUp() bool { return p.Counts[event.Failed] > 0 }
 type diff struct {
 	api.Diff
 	Rows []diffRow
+	Most int // rows that are shown; zero when these are all
 }
 
 type diffRow struct {
@@ -129,6 +134,9 @@ func (v *visit) diff(id uuid.UUID, against string) (*diff, error) {
 		return nil, err
 	}
 	d := &diff{Diff: found}
+	if len(found.Rows) == maxDiffs {
+		d.Most = maxDiffs
+	}
 	for _, r := range found.Rows {
 		shown := diffRow{EventID: r.EventID, Differs: r.Differs}
 		if r.Here != nil {

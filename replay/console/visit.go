@@ -66,15 +66,25 @@ type frame struct {
 	Who     api.Bearer
 	Zone    string
 	Version string
+	Here    string // the page's address, when a form has made it
 	Content any
 }
 
 // May tells whether the visitor has a role.
 func (f frame) May(role string) bool { return f.Who.Role.Covers(api.Role(role)) }
 
-// show answers with a page.
+func (v *visit) frame(title string, content any) frame {
+	return frame{Title: visibleTitle(title), Who: v.who, Zone: zoneName(v.zone, v.now), Version: v.Version, Content: content}
+}
+
+// show answers with a page. What a form has made must be the page of a section.
 func (v *visit) show(name, title string, content any) error {
-	return v.write(http.StatusOK, name, "layout", frame{visibleTitle(title), sections[name], v.who, zoneName(v.zone, v.now), v.Version, content})
+	f := v.frame(title, content)
+	f.Section = sections[name]
+	if v.Method == http.MethodPost {
+		f.Here = "/" + f.Section
+	}
+	return v.write(http.StatusOK, name, "layout", f)
 }
 
 // sections are the entries of the navigation that pages belong to.
@@ -112,7 +122,7 @@ func (v *visit) fail(err error) {
 	if v.partial() {
 		err = v.write(p.Status, "problem", "part", content)
 	} else {
-		err = v.write(p.Status, "problem", "layout", frame{titleOf(p.Status), "", v.who, zoneName(v.zone, v.now), v.Version, content})
+		err = v.write(p.Status, "problem", "layout", v.frame(titleOf(p.Status), content))
 	}
 	if err != nil {
 		v.Logger.Error("the console could not say what is wrong", "error", err)

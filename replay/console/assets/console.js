@@ -10,6 +10,9 @@ if (!kept || decodeURIComponent(kept.slice(14)) !== zone) {
   if (document.documentElement.dataset.zone && zone !== 'UTC' && !sessionStorage.zoned) { sessionStorage.zoned = 1; location.reload() }
 }
 
+// A page that a form made is asked for again by its address, and the form is not sent twice.
+if (document.documentElement.dataset.here) history.replaceState(null, '', document.documentElement.dataset.here)
+
 // Buttons that are of no use without a script are hidden until now.
 $$('[data-copy], #keys, #all, #pause').forEach(e => { e.hidden = false })
 
@@ -49,7 +52,7 @@ function settle() {
     if (settle.known && !settle.known.has(row.id)) { fresh++; row.classList.add('new') }
     if (tail.children[i] !== row) tail.insertBefore(row, tail.children[i])
   })
-  rows.slice(500).forEach(r => r.remove())
+  rows.slice(500).forEach(r => { r.remove(); $('#much').hidden = false })
   settle.known = new Set(rows.map(r => r.id))
   if (fresh) $('#news').textContent = fresh === 1 ? '1 new event' : fresh + ' new events'
 }
