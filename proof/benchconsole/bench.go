@@ -16,8 +16,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-
 	"hooktape/replay"
 	"hooktape/replay/api"
 	"hooktape/replay/console"
@@ -43,12 +41,6 @@ type bench struct {
 	known  known
 }
 
-// known is what there is to ask for.
-type known struct {
-	Event, Subscriber, Source, Step, Channel, UTM, Campaign, Phone, Field, Name string
-	From, To                                                                    time.Time
-}
-
 func newBench(ctx context.Context, out io.Writer, dsn string, times int) (*bench, error) {
 	db, err := store.Open(dsn)
 	if err != nil {
@@ -58,7 +50,7 @@ func newBench(ctx context.Context, out io.Writer, dsn string, times int) (*bench
 		return nil, err
 	}
 	b := &bench{out: out, times: times, db: db}
-	if err := b.prepare(ctx, dsn); err != nil {
+	if b.known, err = prepare(ctx, out, dsn); err != nil {
 		return nil, err
 	}
 	endpoints := []replay.Endpoint{replay.DefaultEndpoint("crm", "https://crm.example.org/")}
@@ -84,44 +76,6 @@ func (b *bench) close() {
 	b.db.Close()
 }
 
-// prepare gives the newest tenth of the events a delivery to crm, of which one in twenty has failed, unless there are some,
-// and looks for what to ask for.
-func (b *bench) prepare(ctx context.Context, dsn string) error {
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		return err
-	}
-	options.ReadTimeout = 10 * time.Minute
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	var events, deliveries uint64
-	if err := conn.QueryRow(ctx, "SELECT (SELECT count() FROM events), (SELECT count() FROM deliveries)").Scan(&events, &deliveries); err != nil {
-		return err
-	}
-	if deliveries == 0 {
-		err := conn.Exec(ctx, fmt.Sprintf(`INSERT INTO deliveries
-			(replay_id, endpoint, event_received_at, event_id, state, attempts, updated_at, subscriber, created_at, version)
-			SELECT toUUID('00000000-0000-0000-0000-000000000000'), 'crm', received_at, id,
-				if(cityHash64(id) %% 20 = 0, 'failed', 'delivered'), 1, received_at, bothelp_user_id, received_at, 12
-			FROM events WHERE verdict = 'accepted' ORDER BY received_at DESC LIMIT %d`, events/10))
-		if err != nil {
-			return err
-		}
-	}
-	k := &b.known
-	// Somebody of the middle of the history: the newest are found at once in any case.
-	err = conn.QueryRow(ctx, `WITH (SELECT min(received_at) + intDiv(max(received_at) - min(received_at), 2) FROM events) AS middle
-		SELECT toString(id), bothelp_user_id, source, step, channel, utm_source, utm_campaign, phone, name, fields['Город'],
-			(SELECT min(received_at) FROM events), (SELECT max(received_at) FROM events)
-		FROM events WHERE received_at >= toDateTime(middle) AND verdict = 'accepted' AND phone != '' AND utm_campaign != '' AND fields['Город'] != '' LIMIT 1`).
-		Scan(&k.Event, &k.Subscriber, &k.Source, &k.Step, &k.Channel, &k.UTM, &k.Campaign, &k.Phone, &k.Name, &k.Field, &k.From, &k.To)
-	fmt.Fprintf(b.out, "%d events from %s to %s\n\n", events, k.From.Format(time.DateTime), k.To.Format(time.DateTime))
-	return err
-}
-
 // page is one to be asked for.
 type page struct {
 	name  string
@@ -141,6 +95,9 @@ func (b *bench) pages() (list []page) {
 	}
 	middle := k.From.Add(k.To.Sub(k.From) / 2)
 	filter("no filter")
+	for _, since := range []string{"15m", "1h", "24h", "7d", "30d"} {
+		filter("the last "+since, "since", since)
+	}
 	filter("an hour in the middle", "from", middle.Format(time.RFC3339), "to", middle.Add(time.Hour).Format(time.RFC3339))
 	filter("source", "source", k.Source)
 	filter("source that has nothing", "source", "nothing")
@@ -151,11 +108,14 @@ func (b *bench) pages() (list []page) {
 	filter("verdict that nothing has", "verdict", "too_large")
 	filter("channel", "channel", k.Channel)
 	filter("utm_source", "utm_source", k.UTM)
+	filter("utm_medium", "utm_medium", k.Medium)
 	filter("utm_campaign", "utm_campaign", k.Campaign)
+	filter("utm_content", "utm_content", k.Content)
+	filter("utm_term", "utm_term", k.Term)
 	filter("utm_term that nothing has", "utm_term", "nothing")
 	filter("subscriber", "subscriber", k.Subscriber)
 	filter("subscriber whom nobody knows", "subscriber", "nobody-at-all")
-	filter("event by its id", "id", k.Event)
+	filter("event by its id", "id", k.Old)
 	filter("text: a name", "text", k.Name)
 	filter("text: a phone number", "text", k.Phone)
 	filter("text that nothing has", "text", "nothing has this")
@@ -165,7 +125,8 @@ func (b *bench) pages() (list []page) {
 	filter("given up at crm", "failed_at", "crm")
 	filter("expression", "where", "length(body) > 600")
 	filter("expression that is never true", "where", "length(body) > 1000000")
-	return append(list, page{name: "an event", path: "/events/" + k.Event, aim: eventAim},
+	return append(list, page{name: "an event of long ago", path: "/events/" + k.Old, aim: eventAim},
+		page{name: "an event of late: deliveries, trace", path: "/events/" + k.New, aim: eventAim},
 		page{name: "a subscriber", path: "/subscribers/" + url.PathEscape(k.Subscriber), aim: subscriberAim},
 		page{name: "endpoints", path: "/endpoints", aim: listAim}, page{name: "sources", path: "/sources", aim: listAim}, page{name: "replays", path: "/replays", aim: listAim})
 }

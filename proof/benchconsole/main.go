@@ -2,9 +2,10 @@
 //
 //	go run ./proof/benchconsole [-events 10000000] [-days 90] [-dsn http://…/hooktape]
 //
-// It plays an account into a real engine, gives a tenth of its events a delivery, serves the console over it, and asks for
-// the list of events with one filter at a time, an event's page and a subscriber's, as a browser would. It prints
-// milliseconds: of the first time, the median, and the slowest. With -dsn it asks a database that has the events already.
+// It plays an account into a real engine, gives a tenth of its events a delivery with its attempt and trace, serves the
+// console over it, and asks for the list of events with one filter at a time, an event's page and a subscriber's, as a
+// browser would. It prints milliseconds: of the first time, the median, and the slowest. With -dsn it asks a database that
+// has the events already.
 package main
 
 import (

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// known is what there is to ask for: an event of the middle of the history, for the newest are found at once in any case,
+// what it has in it, and one of those that were delivered.
+type known struct {
+	Old, New, Subscriber, Source, Step, Channel, UTM, Medium, Campaign, Content, Term, Phone, Field, Name string
+	From, To                                                                                              time.Time
+}
+
+// deliver gives the newest tenth of the events a delivery to crm, of which one in twenty has failed, its attempt, and the
+// span of their arrival.
+var deliver = []string{
+	`INSERT INTO deliveries
+		(replay_id, endpoint, event_received_at, event_id, state, attempts, updated_at, subscriber, created_at, version)
+		SELECT toUUID('00000000-0000-0000-0000-000000000000'), 'crm', received_at, id,
+			if(cityHash64(id) % 20 = 0, 'failed', 'delivered'), 1, received_at, bothelp_user_id, received_at, 12
+		FROM events WHERE verdict = 'accepted' ORDER BY received_at DESC LIMIT (SELECT intDiv(count(), 10) FROM events)`,
+	`INSERT INTO attempts
+		(id, event_id, endpoint, url, replay_id, number, started_at, duration_ms, outcome, status_code, response_headers, response_body, trace_id)
+		SELECT generateUUIDv4(), event_id, endpoint, 'https://crm.example.org/', replay_id, 1, event_received_at + toIntervalMillisecond(600), 42,
+			if(state = 'failed', 'bad_status', 'delivered'), if(state = 'failed', 500, 200),
+			[('Content-Type', 'application/json'), ('Date', 'Thu, 01 Jan 1970 00:00:00 GMT')], '{"ok":true}', lower(hex(MD5(toString(event_id))))
+		FROM deliveries`,
+	`INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanName, SpanKind, ServiceName, SpanAttributes, Duration)
+		SELECT received_at, trace_id, span_id, 'POST /hooks/{source}/{token}/{step}', 'Server', 'hooktape', map('hooktape.event.id', toString(id)), 700000
+		FROM events WHERE verdict = 'accepted' ORDER BY received_at DESC LIMIT (SELECT intDiv(count(), 10) FROM events)`,
+}
+
+// prepare makes deliveries, unless there are some, and looks for what to ask for.
+func prepare(ctx context.Context, out io.Writer, dsn string) (k known, err error) {
+	options, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		return k, err
+	}
+	options.ReadTimeout = 10 * time.Minute
+	conn, err := clickhouse.Open(options)
+	if err != nil {
+		return k, err
+	}
+	defer conn.Close()
+	var events, attempts uint64
+	if err := conn.QueryRow(ctx, "SELECT (SELECT count() FROM events), (SELECT count() FROM attempts)").Scan(&events, &attempts); err != nil {
+		return k, err
+	}
+	if attempts == 0 {
+		for _, sql := range deliver {
+			if err := conn.Exec(ctx, sql); err != nil {
+				return k, err
+			}
+		}
+	}
+	err = conn.QueryRow(ctx, `WITH (SELECT min(received_at) + intDiv(max(received_at) - min(received_at), 2) FROM events) AS middle
+		SELECT toString(id), bothelp_user_id, source, step, channel, utm_source, utm_medium, utm_campaign, utm_content, utm_term, phone, name, fields['Город'],
+			(SELECT min(received_at) FROM events), (SELECT max(received_at) FROM events), (SELECT toString(argMax(event_id, event_received_at)) FROM deliveries WHERE state = 'failed')
+		FROM events WHERE received_at >= toDateTime(middle) AND verdict = 'accepted' AND phone != '' AND utm_campaign != '' AND fields['Город'] != '' LIMIT 1`).
+		Scan(&k.Old, &k.Subscriber, &k.Source, &k.Step, &k.Channel, &k.UTM, &k.Medium, &k.Campaign, &k.Content, &k.Term, &k.Phone, &k.Name, &k.Field, &k.From, &k.To, &k.New)
+	fmt.Fprintf(out, "%d events from %s to %s\n\n", events, k.From.Format(time.DateTime), k.To.Format(time.DateTime))
+	return k, err
+}
