@@ -56,7 +56,7 @@ func number(t *testing.T, conn driver.Conn, query string) (n uint64) {
 // TestBackfill asks the real engine, by SQL, what the truth says.
 func TestBackfill(t *testing.T) {
 	db, conn := newDB(t)
-	a := account(t, func(o *simulate.Options) { o.Subscribers = 8000 })
+	a := account(t, func(o *simulate.Options) { o.Subscribers = 2500 })
 	var last simulate.Progress
 	for range 2 { // the second time adds nothing
 		if err := a.Backfill(t.Context(), db.InsertEvents, func(p simulate.Progress) { last = p }); err != nil {
@@ -139,7 +139,7 @@ func assertRetries(t *testing.T, db *store.Store, a *simulate.Account) {
 
 // TestBackfillStops when the store does, with its error, and when nobody wants it any more.
 func TestBackfillStops(t *testing.T) {
-	a := account(t, func(o *simulate.Options) { o.Subscribers = 50_000 })
+	a := account(t, func(o *simulate.Options) { o.Subscribers = 12_000 })
 	broken, batches := errors.New("broken"), 0
 	insert := func(context.Context, string, []event.Event) error {
 		batches++

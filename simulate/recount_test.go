@@ -20,7 +20,7 @@ var until = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 func account(t testing.TB, change func(*simulate.Options)) *simulate.Account {
 	t.Helper()
 	o := simulate.DefaultOptions(until, 30)
-	o.Subscribers = 3000
+	o.Subscribers = 1000
 	if change != nil {
 		change(&o)
 	}
