@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/codes"
@@ -58,7 +57,7 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (err error) {
 		return err
 	}
 	link(span, events)
-	if batch.Suspect || batch.Repeated && time.Since(batch.Appended) > tokenTrust {
+	if batch.Doubtful(store.TokenTrust) {
 		if events, err = s.withoutStored(ctx, events); err != nil {
 			return err
 		}
@@ -91,10 +90,6 @@ func errorType(err error) string {
 	}
 	return semconv.ErrorTypeOther.Value.AsString()
 }
-
-// tokenTrust is for how long a batch that is sent again is known to ClickHouse by its token alone: a table remembers the
-// last 10,000 inserts, which many processes make in some minutes.
-const tokenTrust = 5 * time.Minute
 
 // withoutStored drops those events that are stored already: of a damaged spool, those of before the damage; of a batch that
 // is sent again long after, perhaps all.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -87,6 +88,13 @@ func (s *sink) Store(ctx context.Context, batch spool.Batch) error {
 		}
 		latest[r.Delivery.DeliveryKey] = len(deliveries)
 		deliveries = append(deliveries, r.Delivery)
+	}
+	if batch.Doubtful(store.TokenTrust) { // a delivery's row replaces itself; an attempt's does not
+		stored, err := s.store.StoredAttempts(ctx, attempts)
+		if err != nil {
+			return err
+		}
+		attempts = slices.DeleteFunc(attempts, func(a event.Attempt) bool { return stored[a.ID] })
 	}
 	err := s.store.RecordOutcomes(ctx, batch.Token(), deliveries, attempts)
 	switch {

@@ -23,6 +23,13 @@ type Batch struct {
 	total uint64 // of the last record
 }
 
+// Doubtful says that who stores the batch may have stored it before and not
+// know it by its token any more, which is known for so long: what is stored
+// already must be recognised by what it says.
+func (b Batch) Doubtful(known time.Duration) bool {
+	return b.Suspect || b.Repeated && time.Since(b.Appended) > known
+}
+
 // Token names exactly these records: the same batch has the same token after
 // a crash, and no other batch has it ever.
 func (b Batch) Token() string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -68,6 +69,31 @@ func (s *Store) insertAttempts(ctx context.Context, token string, attempts []eve
 		}
 		return nil
 	})
+}
+
+// StoredAttempts tells which of some attempts are stored already, by their ids.
+func (s *Store) StoredAttempts(ctx context.Context, attempts []event.Attempt) (map[uuid.UUID]bool, error) {
+	stored := map[uuid.UUID]bool{}
+	for part := range slices.Chunk(attempts, maxParameters) {
+		begun := func(a, b event.Attempt) int { return a.StartedAt.Compare(b.StartedAt) }
+		ids := make([]uuid.UUID, len(part))
+		for i, a := range part {
+			ids[i] = a.ID
+		}
+		where := &conditions{}
+		where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(slices.MinFunc(part, begun).StartedAt))
+		where.add("started_at <= {}", "DateTime64(6,'UTC')", micros(slices.MaxFunc(part, begun).StartedAt))
+		where.add("id IN {}", "Array(UUID)", uuidStrings(ids))
+		found, err := collect(ctx, s.conn, "look for stored attempts", fmt.Sprintf("SELECT id FROM attempts WHERE %s", where), where.args,
+			func(rows driver.Rows, id *uuid.UUID) error { return rows.Scan(id) })
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range found {
+			stored[id] = true
+		}
+	}
+	return stored, nil
 }
 
 // AttemptsOf returns every attempt to deliver an event, in order of time.

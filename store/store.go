@@ -77,6 +77,10 @@ func (s *Store) Ping(ctx context.Context) error {
 	return explain("ping", s.conn.Exec(ctx, "SELECT 1"))
 }
 
+// TokenTrust is for how long ClickHouse surely knows a token: a table remembers the last 10,000 inserts, which many
+// processes make in some minutes.
+const TokenTrust = 5 * time.Minute
+
 // insert sends rows in one block. With a token, a second insert of the same token into the table is dropped by the
 // server, and so are the rows that it would add to materialized views.
 func (s *Store) insert(ctx context.Context, token, into string, appendRows func(driver.Batch) error) error {

@@ -1,0 +1,46 @@
+package replay
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"hooktape/event"
+	"hooktape/internal/enginetest"
+	"hooktape/spool"
+	"hooktape/store"
+)
+
+// TestOutcomesRepeatedLongAfter: outcomes that are sent again when ClickHouse may have forgotten their token are there once.
+func TestOutcomesRepeatedLongAfter(t *testing.T) {
+	db, err := store.Open(enginetest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	d := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: event.NewID(now)}, EventReceivedAt: now, State: event.Delivered, Attempts: 2, UpdatedAt: now}
+	batch := spool.Batch{First: 1, Last: 2, Appended: now}
+	for n := range uint32(2) {
+		a := &event.Attempt{ID: d.AttemptID(n + 1), EventID: d.EventID, Endpoint: "crm", Number: n + 1, StartedAt: now.Add(time.Duration(n) * time.Second), Outcome: event.OutcomeDelivered}
+		data, err := encoding.Marshal(record{d, a})
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch.Records = append(batch.Records, data)
+	}
+	out := &sink{store: db, logger: slog.New(slog.DiscardHandler)}
+	for range 2 {
+		if err := out.Store(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := db.CountRows(t.Context(), "attempts"); err != nil || n != 2 {
+			t.Errorf("%d attempts are stored, %v", n, err)
+		}
+		batch.First, batch.Last = 11, 12 // a token that ClickHouse does not know, as if it had forgotten it
+		batch.Repeated, batch.Appended = true, now.Add(-time.Hour)
+	}
+}
