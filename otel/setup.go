@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
+	"golang.org/x/time/rate"
 )
 
 // Options say what a process tells about itself, and to whom.
@@ -110,15 +110,8 @@ func newCollector(ctx context.Context) (c collector, err error) {
 
 // onceAMinute logs the SDK's own troubles, such as an exporter that cannot reach its server, without flooding.
 func onceAMinute(logger *slog.Logger) otel.ErrorHandler {
-	var mu sync.Mutex
-	var last time.Time
+	now := rate.Sometimes{Interval: time.Minute}
 	return otel.ErrorHandlerFunc(func(err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if time.Since(last) < time.Minute {
-			return
-		}
-		last = time.Now()
-		logger.Warn("telemetry is being lost", "error", err)
+		now.Do(func() { logger.Warn("telemetry is being lost", "error", err) })
 	})
 }

@@ -89,9 +89,11 @@ func (s *Store) createDatabase(ctx context.Context) error {
 	return explain("create database", conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quoteName(s.Database())))
 }
 
-// withoutDatabase speaks to the server without naming the database, for a session in one that is not there fails.
+// withoutDatabase speaks to the server without naming the database, for a session in one that is not there fails. A restore
+// may be silent for long.
 func (s *Store) withoutDatabase() (driver.Conn, error) {
 	options := *s.options
 	options.Auth.Database = ""
+	options.ReadTimeout = max(options.ReadTimeout, patience)
 	return clickhouse.Open(&options)
 }
