@@ -48,16 +48,22 @@ func (s *server) events() {
 			return s.page(ctx, in.Body.Selection, in.Body.Limit, in.Body.Cursor)
 		})
 	route(s, RoleRead, huma.Operation{OperationID: "get-event", Method: http.MethodGet, Path: "/events/{id}", Tags: []string{"Events"},
-		Summary: "Show an event", Description: "The request as it came, what was read from it, and its deliveries.", Errors: []int{http.StatusNotFound}},
+		Summary: "Show an event", Description: "The request as it came, what was read from it, and its deliveries. That it was looked at stands in the audit log.", Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *idPath) (*struct{ Body Event }, error) {
 			e, err := s.as(ctx).Event(ctx, in.uuid())
+			if err == nil {
+				err = s.note(ctx, "event.view", e.ID)
+			}
 			return &struct{ Body Event }{e}, err
 		})
 	route(s, RoleRead, huma.Operation{OperationID: "get-event-raw", Method: http.MethodGet, Path: "/events/{id}/raw", Tags: []string{"Events"},
-		Summary: "Get an event's body", Description: "The bytes exactly as they came.", Errors: []int{http.StatusNotFound, http.StatusGone},
+		Summary: "Get an event's body", Description: "The bytes exactly as they came. That they were looked at stands in the audit log.", Errors: []int{http.StatusNotFound, http.StatusGone},
 		Responses: map[string]*huma.Response{"200": {Description: "The body's bytes", Content: map[string]*huma.MediaType{octets: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}},
 		func(ctx context.Context, in *idPath) (*rawOutput, error) {
 			body, err := s.as(ctx).Body(ctx, in.uuid())
+			if err == nil {
+				err = s.note(ctx, "event.download", in.uuid())
+			}
 			if body == nil {
 				body = []byte{}
 			}

@@ -273,6 +273,30 @@ func TestRaw(t *testing.T) {
 	}
 }
 
+// TestLooksAreAudited: the audit log has who has seen a body, once an hour for each, and not who has seen a list.
+func TestLooksAreAudited(t *testing.T) {
+	f := newFixture(t)
+	e := newEvent("shop", 1)
+	f.insert(e)
+	path := "/api/v1/events/" + e.ID.String()
+	for range 2 {
+		f.ask(readSecret, "GET", path, nil)
+		f.ask(readSecret, "GET", path+"/raw", nil)
+		f.ask(readSecret, "GET", "/api/v1/events", nil)
+	}
+	f.ask(adminSecret, "GET", path, nil)
+	var log api.AuditList
+	f.get(adminSecret, "/api/v1/audit-log", &log)
+	var lines []string
+	for _, e := range log.Entries {
+		lines = append(lines, e.Who+" "+e.Action+" "+e.Target+" "+e.RemoteIP)
+	}
+	id := e.ID.String() + " 127.0.0.1"
+	if want := []string{"boss event.view " + id, "reader event.download " + id, "reader event.view " + id}; strings.Join(lines, "\n") != strings.Join(want, "\n") {
+		t.Errorf("the audit log:\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // TestBodyGone: an event whose body is past its retention is shown as such, and its body is no empty one.
 func TestBodyGone(t *testing.T) {
 	f := newFixture(t)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	"hooktape/replay"
 )
@@ -72,10 +73,14 @@ func callerOf(ctx context.Context) caller {
 	return c
 }
 
+func (c caller) actor() replay.Actor { return replay.Actor{Name: c.Name, RemoteIP: c.remote} }
+
 // as is what the caller may be answered, in its name.
-func (s *server) as(ctx context.Context) *Direct {
-	c := callerOf(ctx)
-	return s.direct.As(replay.Actor{Name: c.Name, RemoteIP: c.remote})
+func (s *server) as(ctx context.Context) *Direct { return s.direct.As(callerOf(ctx).actor()) }
+
+// note writes into the audit log that the caller looks at an event's body.
+func (s *server) note(ctx context.Context, action string, id uuid.UUID) error {
+	return s.looks.Note(ctx, callerOf(ctx).actor(), action, id.String())
 }
 
 // admit lets the bearers of a role in. Neither the answer nor anything else says what was in a wrong token.

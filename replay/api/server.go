@@ -37,6 +37,7 @@ const (
 
 type server struct {
 	direct  *Direct
+	looks   *Looks
 	keys    Keyring
 	logger  *slog.Logger
 	api     huma.API
@@ -52,7 +53,7 @@ func New(o Options) (http.Handler, error) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.RedirectTrailingSlash, engine.HandleMethodNotAllowed = false, true
-	s := &server{direct: NewDirect(o.Store, o.Service, replay.Actor{}), keys: keys, logger: o.Logger, streams: make(chan struct{}, maxStreams)}
+	s := &server{direct: NewDirect(o.Store, o.Service, replay.Actor{}), looks: NewLooks(o.Store), keys: keys, logger: o.Logger, streams: make(chan struct{}, maxStreams)}
 	engine.Use(s.recover, harmless, deadline)
 	engine.NoRoute(func(c *gin.Context) {
 		writeProblem(c, problem(http.StatusNotFound, "there is nothing at %s; /docs tells what there is", c.Request.URL.Path))

@@ -46,7 +46,7 @@ type console struct {
 	keys     api.Keyring
 	sessions *sessions
 	failures *limiter
-	looks    *looks
+	looks    *api.Looks
 	pages    map[string]*template.Template
 }
 
@@ -57,7 +57,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	c := &console{Options: o, direct: api.NewDirect(o.Store, o.Service, replay.Actor{}), keys: keys,
-		sessions: newSessions(), failures: newLimiter(), looks: newLooks()}
+		sessions: newSessions(), failures: newLimiter(), looks: api.NewLooks(o.Store)}
 	if c.pages, err = parsePages(); err != nil {
 		return nil, fmt.Errorf("the console's templates: %w", err)
 	}

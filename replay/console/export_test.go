@@ -3,7 +3,6 @@ package console
 import (
 	"net/netip"
 	"testing"
-	"time"
 
 	"hooktape/replay/api"
 )
@@ -34,20 +33,6 @@ func Hurry(t *testing.T) {
 
 // Bytes is how many an asset has.
 func Bytes(a asset) int { return len(a.content) }
-
-// NewLooks are looks with their methods.
-func NewLooks() Looks { return Looks{newLooks()} }
-
-// Looks is looks.
-type Looks struct{ *looks }
-
-// Due is due.
-func (l Looks) Due(who, action, target string, now time.Time) bool {
-	return l.due(look{who, action, target}, now)
-}
-
-// Known is how many looks are remembered.
-func (l Looks) Known() int { return len(l.seen) }
 
 // NewLimiter is a limiter with its methods.
 func NewLimiter() Limiter { return Limiter{newLimiter()} }

@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -291,27 +290,6 @@ func TestAudit(t *testing.T) {
 	}
 	if long := targets["boss events.download"]; len(long) != 2000 || !strings.HasPrefix(long, "/?id=") {
 		t.Errorf("a long selection stands there with %d characters", len(long))
-	}
-}
-
-// TestLookAgain: one look at a thing stands in the audit log for an hour, whatever else was looked at, and no longer.
-func TestLookAgain(t *testing.T) {
-	now := time.Now()
-	looks := console.NewLooks()
-	for _, c := range []struct {
-		who, target string
-		after       time.Duration
-		due         bool
-	}{{"a", "1", 0, true}, {"a", "1", time.Minute, false}, {"b", "1", time.Minute, true}, {"a", "2", time.Minute, true}, {"a", "1", 59 * time.Minute, false}, {"a", "1", time.Hour, true}, {"a", "1", 119 * time.Minute, false}} {
-		if due := looks.Due(c.who, "event.view", c.target, now.Add(c.after)); due != c.due {
-			t.Errorf("a look at %s by %s after %s: %v", c.target, c.who, c.after, due)
-		}
-	}
-	for i := range 30_000 {
-		looks.Due("a", "event.view", strconv.Itoa(i), now.Add(time.Minute))
-	}
-	if n := looks.Known(); n > 10_000 {
-		t.Errorf("%d looks are remembered", n)
 	}
 }
 

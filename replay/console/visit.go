@@ -20,6 +20,7 @@ type visit struct {
 	*http.Request
 	w      http.ResponseWriter
 	who    api.Bearer
+	actor  replay.Actor
 	direct *api.Direct // in the visitor's name
 	zone   *time.Location
 	now    time.Time
@@ -39,8 +40,9 @@ func (c *console) serve(role api.Role, handle func(*visit) error) http.Handler {
 			toLogin(w, r)
 			return
 		}
-		v := &visit{console: c, Request: r.WithContext(ctx), w: w, who: who, zone: zoneOf(r), now: time.Now()}
-		v.direct = c.direct.As(replay.Actor{Name: who.Name, RemoteIP: remoteOf(r)})
+		v := &visit{console: c, Request: r.WithContext(ctx), w: w, who: who, zone: zoneOf(r), now: time.Now(),
+			actor: replay.Actor{Name: who.Name, RemoteIP: remoteOf(r)}}
+		v.direct = c.direct.As(v.actor)
 		err := who.Need(role)
 		if err == nil {
 			err = handle(v)
@@ -49,6 +51,11 @@ func (c *console) serve(role api.Role, handle func(*visit) error) http.Handler {
 			v.fail(err)
 		}
 	})
+}
+
+// note writes into the audit log that the visitor looks at something.
+func (v *visit) note(action, target string) error {
+	return v.looks.Note(v.Context(), v.actor, action, target)
 }
 
 func remoteOf(r *http.Request) netip.Addr {

@@ -1,0 +1,74 @@
+package api
+
+import (
+	"context"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"hooktape/replay"
+	"hooktape/store"
+)
+
+// Looks write into the audit log who has looked at what. Who looks at the same again and again stands there once an hour.
+type Looks struct {
+	db   *store.Store
+	mu   sync.Mutex
+	seen map[look]time.Time
+}
+
+type look struct{ who, action, target string }
+
+const (
+	lookAgain = time.Hour
+	maxLooks  = 10_000
+	maxTarget = 2000 // bytes; a selection may name thousands of events
+)
+
+// NewLooks makes the looks of a process, which begins without any.
+func NewLooks(db *store.Store) *Looks { return &Looks{db: db, seen: map[look]time.Time{}} }
+
+// Note writes that somebody looks at something. What cannot be written down must not be shown.
+func (l *Looks) Note(ctx context.Context, by replay.Actor, action, target string) error {
+	if len(target) > maxTarget {
+		target = target[:maxTarget]
+		for !utf8.ValidString(target) {
+			target = target[:len(target)-1]
+		}
+	}
+	now, k := time.Now(), look{by.Name, action, target}
+	if !l.due(k, now) {
+		return nil
+	}
+	entry := store.AuditEntry{At: now, Who: by.Name, Action: action, Target: target, Detail: "{}"}
+	if by.RemoteIP.IsValid() {
+		entry.RemoteIP = by.RemoteIP.String()
+	}
+	err := l.db.Audit(ctx, entry)
+	if err != nil {
+		l.forget(k)
+	}
+	return err
+}
+
+// due tells whether a look is to be written down, and takes it for written.
+func (l *Looks) due(k look, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if last, ok := l.seen[k]; ok && now.Sub(last) < lookAgain {
+		return false
+	}
+	for old, at := range l.seen {
+		if now.Sub(at) >= lookAgain || len(l.seen) >= maxLooks {
+			delete(l.seen, old)
+		}
+	}
+	l.seen[k] = now
+	return true
+}
+
+func (l *Looks) forget(k look) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.seen, k)
+}
