@@ -50,7 +50,8 @@ func conversations() *dashboard.DashboardBuilder {
 			OverrideByName("Conversations a subscriber", []dashboard.DynamicConfigValue{property("decimals", 1), absent}))
 }
 
-// groups is a bar for each of a few groups.
+// groups is a bar for each of a few groups. Their names are short: the SDK's limit of none is read as one of no letters at all
+// by Grafana 12.
 func groups(a about, color string) *barchart.PanelBuilder {
 	return show(barchart.NewPanelBuilder(), a, Table).
 		ColorScheme(fixed(color)).
@@ -58,5 +59,7 @@ func groups(a about, color string) *barchart.PanelBuilder {
 		FillOpacity(80).
 		LineWidth(0).
 		ShowValue(common.VisibilityModeAuto).
+		XTickLabelMaxLength(100).
+		Tooltip(common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeSingle).Sort(common.SortOrderNone)).
 		Legend(common.NewVizLegendOptionsBuilder().ShowLegend(false).DisplayMode(common.LegendDisplayModeHidden).Placement(common.LegendPlacementBottom))
 }

@@ -23,13 +23,15 @@ func conversion() *dashboard.DashboardBuilder {
 		WithVariable(several("utm_content", "content", "utm_content")).
 		WithVariable(several("utm_term", "term", "utm_term")).
 		WithPanel(number(about{sql: "conversion/summary", title: "Leads and conversions", width: 24, height: 4,
-			text:  whatIsALead + " Converted are those who went through all goals in their order, within the chosen time from the first to the last. The percentages below compare with the period before, as long as this one.",
+			text:  whatIsALead + " Converted are those who went through all goals in their order, within the chosen time from the first to the last. The percentages beside them compare with the period before, as long as this one, if hooktape was there all through it.",
 			empty: "No leads in this time"}).
+			// Not the last number there is: where nobody came, that would be the rate of the period before.
+			ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"last"})).
 			ShowPercentChange(true).
 			OverrideByName("Leads", colored(neutral)).
 			OverrideByName("With a contact", colored(second)).
 			OverrideByName("Converted", colored(good)).
-			OverrideByName("Conversion rate", append(colored(good), percent...))).
+			OverrideByName("Conversion rate", append(append(colored(good), percent...), absent))).
 		WithPanel(rows(about{sql: "conversion/funnel", title: "Funnel", width: 12, height: 8,
 			text:  whatIsALead + " Each step counts leads who came to it after the step before, and within the chosen time after the first. The median time is that between the first visits to the step before and to this one.",
 			empty: "No leads in this time"}).
@@ -45,7 +47,7 @@ func conversion() *dashboard.DashboardBuilder {
 			OverrideByName("Converted", append(colored(good), property("custom.hideFrom", map[string]any{"viz": true, "legend": true, "tooltip": false}))).
 			OverrideByName("Conversion rate", append(append(colored(good), percent...),
 				property("custom.drawStyle", "line"), property("custom.lineWidth", 2), property("custom.fillOpacity", 0),
-				property("custom.axisPlacement", "right"), property("min", 0)))).
+				property("custom.axisPlacement", "right"), property("custom.axisSoftMax", 0.01), property("min", 0)))).
 		WithPanel(rows(about{sql: "conversion/utm", title: "Where leads come from", width: 24, height: 12,
 			text:  "Leads by the UTM tags of their first tagged visit in this time, or of the last one, as the attribution above says. A visit is tagged when it has a source, medium or campaign. The median time is that from the first visit to the first goal to the first visit to the last. Click a value to look at its leads alone.",
 			empty: "No leads in this time"}).
@@ -93,6 +95,7 @@ func conversion() *dashboard.DashboardBuilder {
 			empty: "Every value has one spelling"}).
 			OverrideByName("Tag", width(80)).
 			OverrideByName("In common", width(110)).
+			OverrideByName("Spellings and requests", []dashboard.DynamicConfigValue{whole}).
 			OverrideByName("Requests", width(90)))
 }
 

@@ -144,6 +144,8 @@ var (
 	percent = []dashboard.DynamicConfigValue{property("unit", "percentunit"), property("decimals", 1)}
 	// duration is in minutes: Grafana 9 draws the bars of a table's other columns up to the largest number of all.
 	duration = []dashboard.DynamicConfigValue{property("unit", "m"), property("decimals", 1)}
+	// whole is a text on as many lines as it takes; before Grafana 11 it ends where its column does.
+	whole = property("custom.cellOptions", map[string]any{"type": "auto", "wrapText": true})
 	// hidden keeps a field for links and leaves it out of sight.
 	hidden = []dashboard.DynamicConfigValue{property("custom.hidden", true)}
 )

@@ -36,6 +36,8 @@ type Query struct {
 	SelectedFormat Format                `json:"selectedFormat"`
 	// PluginVersion tells version 4 that there is nothing to migrate.
 	PluginVersion string `json:"pluginVersion"`
+	// BuilderOptions are those of a query that is not in SQL. A trace has empty ones: version 4.18 looks into them.
+	BuilderOptions *struct{} `json:"builderOptions,omitempty"`
 }
 
 //go:embed sql
@@ -47,8 +49,12 @@ func query(name string, format Format) Query {
 	if err != nil {
 		panic(err) // a name in this package's code has no file
 	}
-	return Query{RefID: "A", Datasource: &source, EditorType: "sql", RawSQL: strings.TrimSpace(string(text)), Format: format,
+	q := Query{RefID: "A", Datasource: &source, EditorType: "sql", RawSQL: strings.TrimSpace(string(text)), Format: format,
 		SelectedFormat: format, PluginVersion: "4.0.0"}
+	if format == Trace {
+		q.BuilderOptions = new(struct{})
+	}
+	return q
 }
 
 // Build makes a Query its own builder.

@@ -46,7 +46,7 @@ func empty(t *testing.T) (database, *store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return database{"http://" + u.Host + "/?default_format=JSONCompact&output_format_json_quote_64bit_integers=0&database=" + strings.Trim(u.Path, "/")}, db
+	return database{"http://" + u.Host + "/?default_format=JSONCompact&output_format_json_quote_64bit_integers=0&output_format_json_quote_denormals=1&database=" + strings.Trim(u.Path, "/")}, db
 }
 
 func insert(t *testing.T, a *simulate.Account, db *store.Store) {

@@ -40,6 +40,7 @@ func TestTruth(t *testing.T) {
 			"all":           {From: a.From, To: a.Until, Within: 30 * 24 * time.Hour},
 			"two weeks":     {From: until.Add(-15 * 24 * time.Hour), To: until.Add(-24 * time.Hour), Within: 7 * 24 * time.Hour},
 			"some goals":    {From: until.Add(-20 * 24 * time.Hour), To: until, Within: 24 * time.Hour, Goals: map[string][]string{"course": {"offer", "payment"}, "webinar": {"webinar", "оплата"}}},
+			"empty steps":   {From: until.Add(-72 * time.Hour), To: until, Within: 24 * time.Hour, Goals: map[string][]string{"course": {"start", "never", "paid"}, "webinar": {"never", "оплата"}}},
 			"last day":      {From: until.Add(-24 * time.Hour), To: until, Within: 24 * time.Hour},
 			"before it all": {From: a.From.Add(-48 * time.Hour), To: a.From.Add(-24 * time.Hour), Within: 24 * time.Hour},
 		} {
@@ -106,25 +107,18 @@ func byKey[K comparable, V any](m map[K]V, line func(K, V) string) (out []string
 	return out
 }
 
-func seconds(f float64) string { return fmt.Sprintf("%.3fs", f) }
-
 func (c comparison) conversion() {
 	truth := c.truth(c.q)
 	before := c.q
 	before.From, before.To = c.q.From.Add(-c.q.To.Sub(c.q.From)), c.q.From
-	var wanted []string
-	for _, s := range []*simulate.Source{c.truth(before), truth} {
-		rate := 0.0
-		if s.Funnel.Leads > 0 {
-			rate = float64(s.Funnel.Conversions) / float64(s.Funnel.Leads)
-		}
-		wanted = append(wanted, fmt.Sprintf("%d %d %d %.6f", s.Funnel.Leads, s.Funnel.Contacts, s.Funnel.Conversions, rate))
+	got := c.see(conversion, "Leads and conversions")
+	if len(got) != 2 {
+		c.t.Fatalf("summary: %d rows, want this period and the one before", len(got))
 	}
-	got := lines(c.see(conversion, "Leads and conversions"), func(r row) string {
-		return fmt.Sprintf("%d %d %d %.6f", r.n("Leads"), r.n("With a contact"), r.n("Converted"), r.f("Conversion rate"))
-	})
-	if !slices.Equal(got, wanted) {
-		c.t.Errorf("summary: got %q, want %q", got, wanted)
+	for i, want := range [][]string{toCompare(c.truth(before), !before.From.Before(c.first())), figures(truth)} {
+		if shown := got[i].figures("Leads", "With a contact", "Converted", "Conversion rate"); !slices.Equal(shown, want) {
+			c.t.Errorf("summary, row %d: got %q, want %q", i, shown, want)
+		}
 	}
 	c.funnel(truth)
 	c.groups(truth)
@@ -147,22 +141,82 @@ func (c comparison) truth(q simulate.Question) *simulate.Source {
 	return s
 }
 
+// figures are leads, contacts, conversions and rate.
+func figures(s *simulate.Source) []string {
+	f := s.Funnel
+	return []string{shown(float64(f.Leads)), shown(float64(f.Contacts)), shown(float64(f.Conversions)), share(f.Conversions, f.Leads)}
+}
+
+// toCompare are the figures that others can be compared with: of a period that is known from its beginning, what is not 0.
+func toCompare(s *simulate.Source, known bool) []string {
+	out := figures(s)
+	for i, f := range out {
+		if !known || f == nobody || f == shown(0) {
+			out[i] = "inf"
+		}
+	}
+	return out
+}
+
+// nobody is the figure of those who are not there.
+const nobody = "none"
+
+func shown(f float64) string { return fmt.Sprintf("%.6f", f) }
+
+func share(part, whole uint64) string {
+	if whole == 0 {
+		return nobody
+	}
+	return shown(float64(part) / float64(whole))
+}
+
+// figures are the numbers in the columns.
+func (r row) figures(columns ...string) (out []string) {
+	for _, column := range columns {
+		switch v := r[column].(type) {
+		case nil:
+			out = append(out, nobody)
+		case float64:
+			out = append(out, shown(v))
+		default:
+			out = append(out, fmt.Sprint(v))
+		}
+	}
+	return out
+}
+
+// first is when the account's first request came.
+func (c comparison) first() time.Time {
+	first := c.a.Until
+	for batch := range c.a.Batches(simulate.BatchSize) {
+		for _, e := range c.a.Events(batch) {
+			if e.ReceivedAt.Before(first) {
+				first = e.ReceivedAt
+			}
+		}
+	}
+	return first
+}
+
 func (c comparison) funnel(truth *simulate.Source) {
 	var want []string
 	for k, goal := range c.goals {
-		reached, median := uint64(0), 0.0
+		reached, ofAll, goOn, median := uint64(0), nobody, nobody, nobody
 		if k < len(truth.Funnel.Reached) {
-			reached = truth.Funnel.Reached[k]
+			reached, ofAll = truth.Funnel.Reached[k], share(truth.Funnel.Reached[k], truth.Funnel.Leads)
 		}
-		if k > 0 {
-			median = truth.MedianStep[goal]
+		if k > 0 && k < len(truth.Funnel.Reached) {
+			goOn = share(reached, truth.Funnel.Reached[k-1])
+		}
+		if m, ok := truth.MedianStep[goal]; ok && k > 0 {
+			median = shown(m / 60)
 		}
 		if truth.Subscribers > 0 {
-			want = append(want, fmt.Sprint(goal, reached, seconds(median)))
+			want = append(want, fmt.Sprint(goal, reached, []string{ofAll, goOn, median}))
 		}
 	}
 	c.equal("funnel", lines(c.see(conversion, "Funnel"), func(r row) string {
-		return fmt.Sprint(r.s("Step"), r.n("Leads"), seconds(r.f("Median time")*60))
+		return fmt.Sprint(r.s("Step"), r.n("Leads"), r.figures("Of all leads", "Of step before", "Median time"))
 	}), want)
 }
 

@@ -1,13 +1,18 @@
 -- Leads, those of them whose e-mail address or phone is known, and those who converted; before that the same of the
--- period before.
+-- period before. What cannot be compared with is infinite there, of which Grafana shows no percentage: nothing, and all of a
+-- period that began before the first request ever.
+WITH
+    $__fromTime - ($__toTime - $__fromTime) AS before,
+    (SELECT min(received_at) FROM events) <= before AS known,
+    n -> if(known AND n > 0, n, inf) AS comparable
 SELECT *
 FROM
 (
     SELECT
         $__fromTime AS time,
-        countIf(lead) AS "Leads",
-        countIf(lead AND contact) AS "With a contact",
-        countIf(converted) AS "Converted",
+        toFloat64(countIf(lead)) AS "Leads",
+        toFloat64(countIf(lead AND contact)) AS "With a contact",
+        toFloat64(countIf(converted)) AS "Converted",
         countIf(converted) / nullIf(countIf(lead), 0) AS "Conversion rate"
     FROM journeys(from = $__fromTime, to = $__toTime,
         source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
@@ -15,7 +20,12 @@ FROM
         utm_source = '${utm_source:percentencode}', utm_medium = '${utm_medium:percentencode}', utm_campaign = '${utm_campaign:percentencode}',
         utm_content = '${utm_content:percentencode}', utm_term = '${utm_term:percentencode}')
     UNION ALL
-    SELECT $__fromTime - ($__toTime - $__fromTime), countIf(lead), countIf(lead AND contact), countIf(converted), countIf(converted) / nullIf(countIf(lead), 0)
+    SELECT
+        before,
+        comparable(toFloat64(countIf(lead))),
+        comparable(toFloat64(countIf(lead AND contact))),
+        comparable(toFloat64(countIf(converted))),
+        comparable(countIf(converted) / countIf(lead))
     FROM journeys(from = $__fromTime - ($__toTime - $__fromTime), to = $__fromTime,
         source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
         attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',
