@@ -79,7 +79,7 @@ func schemaOf(ctx context.Context, conn driver.Conn, database string) (is Schema
 	if is.Known, err = KnownSchema(); err != nil {
 		return is, err
 	}
-	err = conn.QueryRow(ctx, "SELECT max(version_id) FROM "+database+".goose_db_version").Scan(&is.At)
+	err = conn.QueryRow(ctx, "SELECT max(version_id) FROM "+database+"."+versions).Scan(&is.At)
 	if hasCode(err, codeUnknownTable, codeUnknownDatabase) {
 		return is, nil
 	}

@@ -57,7 +57,7 @@ func (s *Store) StorageReport(ctx context.Context) ([]Stored, error) {
 			return nil, explain("look at "+t.Table, err)
 		}
 	}
-	return slices.DeleteFunc(tables, func(t Stored) bool { return t.Table == "goose_db_version" }), nil
+	return slices.DeleteFunc(tables, func(t Stored) bool { return t.Table == versions }), nil
 }
 
 // StorageBySource says what there is of each source's events, the one with the most first. The names of sources that do
