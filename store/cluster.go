@@ -57,6 +57,14 @@ func (c cluster) altered(table string) string {
 	return c.table(table+ownTable) + " " + c.on()
 }
 
+// whole is the database as BACKUP and RESTORE name it.
+func (c cluster) whole() string {
+	if c.one() {
+		return quoteName(c.database)
+	}
+	return quoteName(c.database) + " " + c.on()
+}
+
 // own is the name of what holds the rows of a table of the schema.
 func (c cluster) own(table string) string {
 	if c.one() {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
@@ -39,6 +40,12 @@ func open(t *testing.T, dsn string) db {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return beside(t, s, dsn)
+}
+
+// beside gives a store its connection of the test's own.
+func beside(t *testing.T, s *store.Store, dsn string) db {
+	t.Helper()
 	t.Cleanup(func() { s.Close() })
 	options, err := clickhouse.ParseDSN(dsn)
 	if err != nil {
@@ -55,7 +62,25 @@ func open(t *testing.T, dsn string) db {
 // newDB is a fresh database with all tables in it.
 func newDB(t *testing.T) db {
 	t.Helper()
+	if os.Getenv("HOOKTAPE_TEST_CLUSTER") != "" {
+		return newCluster(t)
+	}
 	d := open(t, enginetest.DSN(t))
+	if _, err := d.Migrate(background); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// newCluster is a database with all tables in it, on a cluster of two shards.
+func newCluster(t *testing.T) db {
+	t.Helper()
+	dsn := enginetest.Cluster(t, store.OwnShardedBy())
+	s, err := store.OpenCluster(dsn, enginetest.ClusterName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := beside(t, s, dsn+"&distributed_product_mode=global&distributed_foreground_insert=1")
 	if _, err := d.Migrate(background); err != nil {
 		t.Fatal(err)
 	}
