@@ -32,6 +32,8 @@ type db struct {
 	*store.Store
 	dsn  string
 	conn driver.Conn
+	// cluster tells that each table is two.
+	cluster bool
 }
 
 func open(t *testing.T, dsn string) db {
@@ -56,31 +58,16 @@ func beside(t *testing.T, s *store.Store, dsn string) db {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return db{s, dsn, conn}
+	return db{Store: s, dsn: dsn, conn: conn}
 }
 
 // newDB is a fresh database with all tables in it.
 func newDB(t *testing.T) db {
 	t.Helper()
-	if os.Getenv("HOOKTAPE_TEST_CLUSTER") != "" {
-		return newCluster(t)
+	if dsns := os.Getenv(clusterVariable); dsns != "" {
+		return onCluster(t, fmt.Sprintf(dsns, databases.Add(1)))
 	}
 	d := open(t, enginetest.DSN(t))
-	if _, err := d.Migrate(background); err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
-// newCluster is a database with all tables in it, on a cluster of two shards.
-func newCluster(t *testing.T) db {
-	t.Helper()
-	dsn := enginetest.Cluster(t, store.OwnShardedBy())
-	s, err := store.OpenCluster(dsn, enginetest.ClusterName)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := beside(t, s, dsn+"&distributed_product_mode=global&distributed_foreground_insert=1")
 	if _, err := d.Migrate(background); err != nil {
 		t.Fatal(err)
 	}

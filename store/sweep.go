@@ -126,7 +126,7 @@ func (s *Store) checkMerged(ctx context.Context, table, partition string) error 
 	}
 	var most uint64
 	err := s.conn.QueryRow(ctx, "SELECT max(n) FROM (SELECT count() AS n FROM "+s.cluster.parts()+" WHERE active AND database = "+quoteText(s.Database())+
-		" AND table = "+quoteText(s.cluster.own(table))+" AND partition = "+quoteText(partition)+" GROUP BY _shard_num)").Scan(&most)
+		" AND table = "+quoteText(s.cluster.own(table))+" AND partition = "+quoteText(partition)+" GROUP BY _shard_num, partition)").Scan(&most)
 	if err == nil && most > 1 {
 		err = fmt.Errorf("partition %s of %s is in %d parts on a shard and could not be merged; the next sweep tries again", partition, table, most)
 	}

@@ -21,25 +21,23 @@ const ClusterName = "two"
 // clusterPort is what the engine takes for its own, so that it finds both shards within itself. Nothing listens there.
 const clusterPort = 9
 
-// Cluster starts an engine that is a cluster of two shards, and returns the data source name of its one database, hooktape,
-// which need not exist. Both shards are the engine itself, which has neither Keeper nor a port for other servers: Distributed
-// tables are ClickHouse's own, and so is all that it does with two shards; a shard is those rows of a table for which a
-// row policy that asks for the number of the shard is true. The policies need to know what column each table (by the name
-// of the one that has the rows) is sharded by.
+// ClusterDatabases is how many databases it has.
+const ClusterDatabases = 100
+
+// Cluster starts an engine that is a cluster of two shards, and returns the data source names of its databases, which do not
+// exist yet: a format for their numbers, from 0 on. Both shards are the engine itself, which has neither Keeper nor a port for
+// other servers. Distributed tables are ClickHouse's own, and so is all that it does with two shards; but a shard is those rows of
+// a table for which a row policy that asks for the number of the shard is true. The policies need to know what column each
+// table (by the name of the one that has the rows) is sharded by.
 //
 // What the engine has not is taken out of the statements on their way to it: ON CLUSTER, and Replicated before the name of an
 // engine. Partitions are cut by shard as well, for each shard drops inserts that are sent again by itself.
-func Cluster(t testing.TB, shardedBy map[string]string) (dsn string) {
+func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
 	t.Helper()
 	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", "127.0.0.1:0"}}
-	e.configure("config", fmt.Sprintf(`<clickhouse><tcp_port>%[1]d</tcp_port><remote_servers><%[2]s>%[3]s%[3]s</%[2]s></remote_servers></clickhouse>`,
-		clusterPort, ClusterName, fmt.Sprintf("<shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>%d</port></replica></shard>", clusterPort)))
-	var policies strings.Builder
-	for table, column := range shardedBy {
-		fmt.Fprintf(&policies, "<%[1]s><filter>shardNum() = 0 OR %[2]s + 1 = shardNum()</filter></%[1]s>", table, shardOf(column))
-	}
-	e.configure("users", `<clickhouse><users><default><grants replace="replace"><query>GRANT ALL ON *.*</query></grants>
-		<databases><hooktape>`+policies.String()+`</hooktape><system><parts><filter>shardNum() != 2</filter></parts></system></databases></default></users></clickhouse>`)
+	shard := fmt.Sprintf("<shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>%d</port></replica></shard>", clusterPort)
+	e.configure("config", fmt.Sprintf(`<clickhouse><tcp_port>%[1]d</tcp_port><remote_servers><%[2]s>%[3]s%[3]s</%[2]s></remote_servers></clickhouse>`, clusterPort, ClusterName, shard))
+	e.configure("users", policies(shardedBy))
 	e.start()
 	t.Cleanup(func() {
 		if err := e.child.stop(); err != nil {
@@ -52,7 +50,20 @@ func Cluster(t testing.TB, shardedBy map[string]string) (dsn string) {
 	}})
 	t.Cleanup(front.Close)
 	// Over the network it could not reach itself.
-	return front.URL + "/hooktape?prefer_localhost_replica=1"
+	return front.URL + "/cluster_%d?prefer_localhost_replica=1"
+}
+
+// policies make two shards of the tables of all databases. Of the server's own parts the second shard has none.
+func policies(shardedBy map[string]string) string {
+	var tables, databases strings.Builder
+	for table, column := range shardedBy {
+		fmt.Fprintf(&tables, "<%[1]s><filter>shardNum() = 0 OR %[2]s + 1 = shardNum()</filter></%[1]s>", table, shardOf(column))
+	}
+	for n := range ClusterDatabases {
+		fmt.Fprintf(&databases, "<cluster_%[1]d>%[2]s</cluster_%[1]d>", n, tables.String())
+	}
+	return `<clickhouse><users><default><grants replace="replace"><query>GRANT ALL ON *.*</query></grants><databases>` + databases.String() +
+		`<system><parts><filter>shardNum() != 2</filter></parts></system></databases></default></users></clickhouse>`
 }
 
 // configure writes a file beside the engine's own configuration.
@@ -73,7 +84,7 @@ func shardOf(column string) string { return "cityHash64(" + column + ") % 2" }
 var (
 	onCluster   = regexp.MustCompile(" ON CLUSTER `" + ClusterName + "`")
 	replicated  = regexp.MustCompile(`Replicated(\w*MergeTree\()'[^']*', '\{replica\}'(?:, )?`)
-	ownTable    = regexp.MustCompile("^CREATE TABLE IF NOT EXISTS `hooktape`\\.`(\\w+)`")
+	ownTable    = regexp.MustCompile("^CREATE TABLE IF NOT EXISTS `\\w+`\\.`(\\w+)`")
 	partitionBy = regexp.MustCompile(`\nPARTITION BY (.*)\n`)
 	oneMonth    = regexp.MustCompile(`PARTITION \d{6} FINAL`)
 	itsMonth    = regexp.MustCompile(`partition = '(\d{6})'`)

@@ -1,0 +1,161 @@
+package store_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+
+	"hooktape/internal/enginetest"
+	"hooktape/store"
+)
+
+// clusterVariable has newDB take databases of a cluster: the format of their data source names.
+const clusterVariable = "HOOKTAPE_TEST_CLUSTER"
+
+// databases counts those that were taken.
+var databases atomic.Int64
+
+// onCluster is a database with all tables in it, on a cluster of two shards.
+func onCluster(t *testing.T, dsn string) db {
+	t.Helper()
+	s, err := store.OpenCluster(dsn, enginetest.ClusterName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := beside(t, s, dsn+"&distributed_product_mode=global&distributed_foreground_insert=1")
+	d.cluster = true
+	if _, err := d.Migrate(background); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// own is the name of what holds the rows of a table.
+func (d db) own(table string) string {
+	if d.cluster {
+		return table + "_local"
+	}
+	return table
+}
+
+// singleAlone are tests of what is a single server's by their nature, each with the reason.
+var singleAlone = map[string]string{
+	"TestOnCluster":    "is this",
+	"TestErrorClasses": "breaks tables in ways that no cluster has",
+	"TestProjections":  "a projection lacks the column that our shards are told by; on a cluster each server uses its own",
+}
+
+// TestOnCluster runs this package's tests once more, over tables that are spread over two shards.
+func TestOnCluster(t *testing.T) {
+	if os.Getenv(clusterVariable) != "" {
+		t.Fatal("it has started itself")
+	}
+	var skip []string
+	for name := range singleAlone {
+		skip = append(skip, name)
+	}
+	tests := exec.Command(os.Args[0], "-test.v", "-test.skip", "^("+strings.Join(skip, "|")+")$")
+	tests.Env = append(os.Environ(), clusterVariable+"="+enginetest.Cluster(t, store.OwnShardedBy()))
+	out, err := tests.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v:\n%s", err, failures(string(out)))
+	}
+	if n := strings.Count(string(out), "--- PASS: "); n < 40 {
+		t.Errorf("%d tests ran", n)
+	}
+}
+
+var passed = regexp.MustCompile(`(?m)^\s*(=== .*|--- PASS.*)\n`)
+
+// failures is what tests said that did not pass.
+func failures(out string) string { return passed.ReplaceAllString(out, "") }
+
+// TestShards: what the other tests run on is two shards, each with a part of the rows, and knows an insert that is sent again.
+func TestShards(t *testing.T) {
+	t.Parallel()
+	d := onCluster(t, fmt.Sprintf(enginetest.Cluster(t, store.OwnShardedBy()), 0))
+	for i := range 50 {
+		d.insert(t, eventAt(dawn, i))
+	}
+	if got := d.text(t, "SELECT toString(groupArray(toUInt8(n > 10))) FROM (SELECT count() AS n FROM events GROUP BY shardNum())"); got != "[1,1]" {
+		t.Errorf("%s", got)
+	}
+}
+
+var update = flag.Bool("update", false, "write testdata anew")
+
+// TestSpread: the statements that migrations become on a cluster are those of the golden file, and each migration becomes some.
+func TestSpread(t *testing.T) {
+	files, err := filepath.Glob("migrations/*.sql")
+	if err != nil || len(files) < 28 {
+		t.Fatalf("%d migrations, %v", len(files), err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		statements, err := store.Spread("main", "hooktape", os.DirFS("migrations"), filepath.Base(file))
+		if err != nil || len(statements) == 0 {
+			t.Errorf("%s: %d statements, %v", file, len(statements), err)
+		}
+		fmt.Fprintf(&all, "-- %s\n%s;\n\n", filepath.Base(file), strings.Join(statements, ";\n\n"))
+	}
+	const golden = "testdata/cluster.sql"
+	if *update {
+		if err := os.WriteFile(golden, []byte(all.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, err := os.ReadFile(golden); err != nil || string(want) != all.String() {
+		t.Errorf("the migrations become something else than %s (%v): look at it with go test ./store -run TestSpread -update, and git diff", golden, err)
+	}
+}
+
+// TestSpreadRefuses: what nobody has thought about for clusters is an error, and not done on one server.
+func TestSpreadRefuses(t *testing.T) {
+	for name, statement := range map[string]string{
+		"a table without a key":    "CREATE TABLE IF NOT EXISTS new\n(\n    id UUID\n)\nENGINE = MergeTree\nORDER BY id",
+		"another engine":           "CREATE TABLE IF NOT EXISTS events\n(\n    id UUID\n)\nENGINE = AggregatingMergeTree\nORDER BY id",
+		"another form":             "CREATE TABLE IF NOT EXISTS events (id UUID) ENGINE = MergeTree ORDER BY id",
+		"a dropped column":         "ALTER TABLE events DROP COLUMN IF EXISTS ref",
+		"changes of two kinds":     "ALTER TABLE events ADD COLUMN IF NOT EXISTS a String, ADD INDEX IF NOT EXISTS b a TYPE minmax",
+		"the same, line by line":   "ALTER TABLE events\n    ADD COLUMN IF NOT EXISTS a String,\n    DROP COLUMN IF EXISTS b",
+		"no change":                "ALTER TABLE events",
+		"rows changed":             "ALTER TABLE events UPDATE ref = '' WHERE true",
+		"a function":               "CREATE FUNCTION IF NOT EXISTS f AS x -> x",
+		"another statement behind": "CREATE VIEW IF NOT EXISTS a AS\nSELECT 1;\nCREATE VIEW IF NOT EXISTS b AS\nSELECT 1",
+		"nothing":                  "",
+	} {
+		files := fstest.MapFS{"1.sql": {Data: []byte("-- +goose Up\n-- Why.\n" + statement + ";\n")}}
+		if statements, err := store.Spread("main", "hooktape", files, "1.sql"); err == nil {
+			t.Errorf("%s: %q", name, statements)
+		}
+	}
+}
+
+// TestLayoutIsKept: tables of a single server are not taken for a cluster's, nor a cluster's for a single server's.
+func TestLayoutIsKept(t *testing.T) {
+	t.Parallel()
+	dsns := enginetest.Cluster(t, store.OwnShardedBy())
+	onCluster(t, fmt.Sprintf(dsns, 0))
+	alone := open(t, fmt.Sprintf(dsns, 1))
+	if _, err := alone.Migrate(background); err != nil {
+		t.Fatal(err)
+	}
+	for n, name := range []string{"", enginetest.ClusterName} {
+		s, err := store.OpenCluster(fmt.Sprintf(dsns, n), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if applied, err := s.Migrate(background); !errors.Is(err, store.ErrOtherLayout) || applied != 0 {
+			t.Errorf("database %d on the cluster %q: %d migrations, %v", n, name, applied, err)
+		}
+	}
+}
