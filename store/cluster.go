@@ -33,6 +33,8 @@ var clusterSettings = clickhouse.Settings{
 	// Whichever server is asked, of each shard the first replica that is alive takes what is written, and is read: what was
 	// written is found again. One that was away is not read before it has caught up.
 	"load_balancing": "in_order", "prefer_localhost_replica": 0, "max_replica_delay_for_distributed_queries": 1,
+	// A change of a table is known to all replicas when it ends: the next one may be made by another of them.
+	"alter_sync": 2,
 	// A shard that is away is an error, and never an answer without its rows.
 	"skip_unavailable_shards": 0,
 }

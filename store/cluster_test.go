@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"hooktape/event"
 	"hooktape/internal/enginetest"
 	"hooktape/store"
 )
@@ -82,12 +83,23 @@ func failures(out string) string { return passed.ReplaceAllString(out, "") }
 func TestShards(t *testing.T) {
 	t.Parallel()
 	d := onCluster(t, fmt.Sprintf(enginetest.Cluster(t, store.OwnShardedBy()), 0))
+	var batch []event.Event
 	for i := range 50 {
-		d.insert(t, eventAt(dawn, i))
+		batch = append(batch, eventAt(dawn, i))
 	}
-	if got := d.text(t, "SELECT toString(groupArray(toUInt8(n > 10))) FROM (SELECT count() AS n FROM events GROUP BY shardNum())"); got != "[1,1]" {
-		t.Errorf("%s", got)
+	stored := func(when string) {
+		t.Helper()
+		if err := d.InsertEvents(background, "spool-1-50", batch); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.text(t, "SELECT toString((min(n) > 10, count(), sum(n))) FROM (SELECT count() AS n FROM events GROUP BY shardNum())"); got != "(1,2,50)" {
+			t.Errorf("%s: whether each shard has more than ten rows, shards, and rows: %s", when, got)
+		}
 	}
+	stored("once")
+	stored("sent again")
+	d.exec(t, "ALTER TABLE "+d.own("events")+" DROP PARTITION (202603, 1)") // its memory of the insert goes with it
+	stored("sent again after one shard had taken its part and the other had not")
 }
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -157,5 +169,43 @@ func TestLayoutIsKept(t *testing.T) {
 		if applied, err := s.Migrate(background); !errors.Is(err, store.ErrOtherLayout) || applied != 0 {
 			t.Errorf("database %d on the cluster %q: %d migrations, %v", n, name, applied, err)
 		}
+	}
+}
+
+// TestClusterHealth: what a cluster lacks is told, and one that is not there.
+func TestClusterHealth(t *testing.T) {
+	t.Parallel()
+	d := onCluster(t, fmt.Sprintf(enginetest.Cluster(t, store.OwnShardedBy()), 0))
+	h, err := d.Health(background)
+	if err != nil || len(h.Missing)+len(h.MissingOnCluster) > 0 || h.Cluster == nil {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	c := *h.Cluster
+	if c.Shards != 2 || c.Servers != 2 || c.WrittenTwice || strings.Join(c.Macros, " ") != "shard replica" || c.Keeper == nil || len(c.Differing)+len(c.Behind) > 0 {
+		t.Errorf("%+v", c)
+	}
+	elsewhere, err := store.OpenCluster(d.dsn, "elsewhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer elsewhere.Close()
+	if h, err := elsewhere.Health(background); err != nil || h.Cluster == nil || h.Cluster.Servers != 0 {
+		t.Errorf("of an unknown one: %+v, %v", h, err)
+	}
+}
+
+// TestStorageOfCluster counts each row once, under the name of the table.
+func TestStorageOfCluster(t *testing.T) {
+	t.Parallel()
+	d := onCluster(t, fmt.Sprintf(enginetest.Cluster(t, store.OwnShardedBy()), 0))
+	for i := range 20 {
+		d.insert(t, eventAt(dawn, i))
+	}
+	report, err := d.StorageReport(background)
+	if err != nil || len(report) == 0 || report[0].Table != "events" || report[0].Rows != 20 || !report[0].Oldest.Equal(dawn) {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if table, err := d.FilledTable(background); table != "events" || err != nil {
+		t.Errorf("filled is %q, %v", table, err)
 	}
 }

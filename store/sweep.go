@@ -74,8 +74,8 @@ func (s *Store) sweepUntil(ctx context.Context, cutoff time.Time) (time.Time, er
 func (c cluster) sweepSettings() clickhouse.Settings {
 	settings := clickhouse.Settings{"mutations_sync": 1, "optimize_skip_merged_partitions": 1, "optimize_throw_if_noop": 1}
 	if !c.one() {
-		// A shard may have nothing of a month, and would say so; and all replicas shall have merged: checkMerged looks.
-		maps.Copy(settings, clickhouse.Settings{"optimize_throw_if_noop": 0, "alter_sync": 2, "distributed_ddl_task_timeout": int(patience.Seconds())})
+		// A shard that has nothing of a month would be an error; checkMerged looks in its place.
+		maps.Copy(settings, clickhouse.Settings{"optimize_throw_if_noop": 0, "distributed_ddl_task_timeout": int(patience.Seconds())})
 	}
 	return settings
 }
