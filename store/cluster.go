@@ -22,6 +22,15 @@ var shardedBy = map[string]string{
 	"otel_traces": "TraceId", "otel_traces_trace_id_ts": "TraceId", versions: "version_id",
 }
 
+// ShardedBy is the same for the tables that have the rows, by their own names.
+func ShardedBy() map[string]string {
+	own := map[string]string{}
+	for table, column := range shardedBy {
+		own[table+ownTable] = column
+	}
+	return own
+}
+
 // clusterSettings go with every query. A setting in the DSN comes before them.
 var clusterSettings = clickhouse.Settings{
 	// An insert has ended when it is on each shard's disk. Otherwise it would wait in a queue of the server that was asked.

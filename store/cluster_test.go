@@ -4,12 +4,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/fstest"
 
@@ -17,12 +16,6 @@ import (
 	"hooktape/internal/enginetest"
 	"hooktape/store"
 )
-
-// clusterVariable has newDB take databases of a cluster: the format of their data source names.
-const clusterVariable = "HOOKTAPE_TEST_CLUSTER"
-
-// databases counts those that were taken.
-var databases atomic.Int64
 
 // onCluster is a database with all tables in it, on a cluster of two shards.
 func onCluster(t *testing.T, dsn string) db {
@@ -52,37 +45,22 @@ var singleAlone = map[string]string{
 	"TestOnCluster":    "is this",
 	"TestErrorClasses": "breaks tables in ways that no cluster has",
 	"TestProjections":  "a projection lacks the column that our shards are told by; on a cluster each server uses its own",
+	"TestShards":       "has a cluster of its own, as those below",
+	"TestLayoutIsKept": "", "TestClusterHealth": "", "TestStorageOfCluster": "",
+	"TestSpread": "asks no ClickHouse, as the next", "TestSpreadRefuses": "",
 }
 
 // TestOnCluster runs this package's tests once more, over tables that are spread over two shards.
 func TestOnCluster(t *testing.T) {
-	if os.Getenv(clusterVariable) != "" {
-		t.Fatal("it has started itself")
-	}
-	var skip []string
-	for name := range singleAlone {
-		skip = append(skip, name)
-	}
-	tests := exec.Command(os.Args[0], "-test.v", "-test.skip", "^("+strings.Join(skip, "|")+")$")
-	tests.Env = append(os.Environ(), clusterVariable+"="+enginetest.Cluster(t, store.OwnShardedBy()))
-	out, err := tests.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v:\n%s", err, failures(string(out)))
-	}
-	if n := strings.Count(string(out), "--- PASS: "); n < 40 {
-		t.Errorf("%d tests ran", n)
-	}
+	t.Parallel()
+	names := slices.Collect(maps.Keys(singleAlone))
+	enginetest.OnCluster(t, store.ShardedBy(), 45, "-test.skip", "^("+strings.Join(names, "|")+")$")
 }
-
-var passed = regexp.MustCompile(`(?m)^\s*(=== .*|--- PASS.*)\n`)
-
-// failures is what tests said that did not pass.
-func failures(out string) string { return passed.ReplaceAllString(out, "") }
 
 // TestShards: what the other tests run on is two shards, each with a part of the rows, and knows an insert that is sent again.
 func TestShards(t *testing.T) {
 	t.Parallel()
-	d := onCluster(t, fmt.Sprintf(enginetest.Cluster(t, store.OwnShardedBy()), 0))
+	d := onCluster(t, fmt.Sprintf(enginetest.Cluster(t, store.ShardedBy()), 0))
 	var batch []event.Event
 	for i := range 50 {
 		batch = append(batch, eventAt(dawn, i))
@@ -154,7 +132,7 @@ func TestSpreadRefuses(t *testing.T) {
 // TestLayoutIsKept: tables of a single server are not taken for a cluster's, nor a cluster's for a single server's.
 func TestLayoutIsKept(t *testing.T) {
 	t.Parallel()
-	dsns := enginetest.Cluster(t, store.OwnShardedBy())
+	dsns := enginetest.Cluster(t, store.ShardedBy())
 	onCluster(t, fmt.Sprintf(dsns, 0))
 	alone := open(t, fmt.Sprintf(dsns, 1))
 	if _, err := alone.Migrate(background); err != nil {
@@ -175,7 +153,7 @@ func TestLayoutIsKept(t *testing.T) {
 // TestClusterHealth: what a cluster lacks is told, and one that is not there.
 func TestClusterHealth(t *testing.T) {
 	t.Parallel()
-	d := onCluster(t, fmt.Sprintf(enginetest.Cluster(t, store.OwnShardedBy()), 0))
+	d := onCluster(t, fmt.Sprintf(enginetest.Cluster(t, store.ShardedBy()), 0))
 	h, err := d.Health(background)
 	if err != nil || len(h.Missing)+len(h.MissingOnCluster) > 0 || h.Cluster == nil {
 		t.Fatalf("%+v, %v", h, err)
@@ -197,7 +175,7 @@ func TestClusterHealth(t *testing.T) {
 // TestStorageOfCluster counts each row once, under the name of the table.
 func TestStorageOfCluster(t *testing.T) {
 	t.Parallel()
-	d := onCluster(t, fmt.Sprintf(enginetest.Cluster(t, store.OwnShardedBy()), 0))
+	d := onCluster(t, fmt.Sprintf(enginetest.Cluster(t, store.ShardedBy()), 0))
 	for i := range 20 {
 		d.insert(t, eventAt(dawn, i))
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"os"
 	"testing"
 	"time"
 
@@ -64,8 +63,8 @@ func beside(t *testing.T, s *store.Store, dsn string) db {
 // newDB is a fresh database with all tables in it.
 func newDB(t *testing.T) db {
 	t.Helper()
-	if dsns := os.Getenv(clusterVariable); dsns != "" {
-		return onCluster(t, fmt.Sprintf(dsns, databases.Add(1)))
+	if dsn := enginetest.ClusterDSN(); dsn != "" {
+		return onCluster(t, dsn)
 	}
 	d := open(t, enginetest.DSN(t))
 	if _, err := d.Migrate(background); err != nil {
