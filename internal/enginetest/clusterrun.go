@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // clusterVariable is the format of the data source names of a cluster's databases, for tests that run once more.
@@ -35,6 +36,7 @@ func OnCluster(t *testing.T, shardedBy map[string]string, atLeast int, flags ...
 	}
 	tests := exec.Command(os.Args[0], append(flags, "-test.v")...)
 	tests.Env = append(os.Environ(), clusterVariable+"="+Cluster(t, shardedBy))
+	tests.WaitDelay = 10 * time.Second // for what a killed test has left behind
 	out, err := tests.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v:\n%s", err, noise.ReplaceAllString(string(out), ""))
