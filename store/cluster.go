@@ -13,16 +13,23 @@ import (
 // server it asks. What changes a table (ALTER, OPTIMIZE) is said of the servers' own, ON CLUSTER.
 const ownTable = "_local"
 
-// shardedBy is the column by whose hash the rows of a table are spread over the shards. All versions of a row have it in
-// common, so that they lie on one shard: FINAL is done by each shard for itself, and so is dropping a batch that is sent
-// again. An event lies beside its deliveries and attempts.
+// shardedBy is what the rows of a table are spread over the shards by: the hash of a column, or of an expression. All versions
+// of a row have it in common, so that they lie on one shard: FINAL is done by each shard for itself, and so is dropping a
+// batch that is sent again.
+//
+// An insert is seen on one shard before it is on the next. What is to be sent in a subscriber's order therefore lies on one
+// shard: whoever sees an event, or its delivery, sees those of the same insert that come before it.
 var shardedBy = map[string]string{
-	"events": "id", "quarantine": "id", "deliveries": "event_id", "attempts": "event_id",
+	"events": subscriber, "deliveries": "subscriber", "attempts": "event_id", "quarantine": "id",
 	"replays": "id", "commands": "target", "endpoint_states": "endpoint", "swept": "endpoint", "holders": "shard", "audit_log": "who",
 	"otel_traces": "TraceId", "otel_traces_trace_id_ts": "TraceId", versions: "version_id",
 }
 
-// ShardedBy is the same for the tables that have the rows, by their own names.
+// bornWith are columns that a table is sharded by, and therefore has from the beginning, though a later migration adds
+// them: it finds that they are there.
+var bornWith = map[string]string{"deliveries": "subscriber        String DEFAULT toString(event_id) CODEC(ZSTD(1))"}
+
+// ShardedBy is what shardedBy is, of the tables that have the rows, by their own names.
 func ShardedBy() map[string]string {
 	own := map[string]string{}
 	for table, column := range shardedBy {
@@ -131,6 +138,9 @@ func (c cluster) spreadTable(name, columns, replacing, version, rest string) ([]
 	key, ok := shardedBy[name]
 	if !ok {
 		return nil, fmt.Errorf("it is not known what the table %s is to be sharded by", name)
+	}
+	if column, ok := bornWith[name]; ok {
+		columns = strings.TrimSuffix(columns, "\n)\n") + ",\n    " + column + "\n)\n"
 	}
 	arguments := quoteText("/clickhouse/tables/{shard}/"+c.database+"/"+name) + ", '{replica}'"
 	if version != "" {

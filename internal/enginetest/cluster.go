@@ -27,7 +27,7 @@ const ClusterDatabases = 100
 // Cluster starts an engine that is a cluster of two shards, and returns the data source names of its databases, which do not
 // exist yet: a format for their numbers, from 0 on. Both shards are the engine itself, which has neither Keeper nor a port for
 // other servers. Distributed tables are ClickHouse's own, and so is all that it does with two shards; but a shard is those rows of
-// a table for which a row policy that asks for the number of the shard is true. The policies need to know what column each
+// a table for which a row policy that asks for the number of the shard is true. The policies need to know what each
 // table (by the name of the one that has the rows) is sharded by.
 //
 // What the engine has not is taken out of the statements on their way to it: ON CLUSTER, and Replicated before the name of an
@@ -79,7 +79,7 @@ func (e *Engine) configure(of, text string) {
 }
 
 // shardOf is the index of the shard that a Distributed table puts a row on.
-func shardOf(column string) string { return "cityHash64(" + column + ") % 2" }
+func shardOf(key string) string { return "cityHash64(" + key + ") % 2" }
 
 var (
 	onCluster   = regexp.MustCompile(" ON CLUSTER `" + ClusterName + "`")

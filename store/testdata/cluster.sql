@@ -58,7 +58,7 @@ ORDER BY (received_at, id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
 
 CREATE TABLE IF NOT EXISTS `hooktape`.`events` ON CLUSTER `main` AS `hooktape`.`events_local`
-ENGINE = Distributed('main', 'hooktape', 'events_local', cityHash64(id));
+ENGINE = Distributed('main', 'hooktape', 'events_local', cityHash64(multiIf(bothelp_user_id != '', bothelp_user_id, messenger_user_id != '', concat('m:', messenger_user_id), toString(id))));
 
 -- 00002_quarantine.sql
 CREATE TABLE IF NOT EXISTS `hooktape`.`quarantine_local` ON CLUSTER `main`
@@ -119,7 +119,8 @@ CREATE TABLE IF NOT EXISTS `hooktape`.`deliveries_local` ON CLUSTER `main`
     updated_at        DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     version           UInt64 CODEC(ZSTD(1)),
 
-    INDEX event_id_bloom event_id TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX event_id_bloom event_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    subscriber        String DEFAULT toString(event_id) CODEC(ZSTD(1))
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/hooktape/deliveries', '{replica}', version)
 PARTITION BY toYYYYMM(event_received_at)
@@ -127,7 +128,7 @@ ORDER BY (replay_id, endpoint, event_received_at, event_id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
 
 CREATE TABLE IF NOT EXISTS `hooktape`.`deliveries` ON CLUSTER `main` AS `hooktape`.`deliveries_local`
-ENGINE = Distributed('main', 'hooktape', 'deliveries_local', cityHash64(event_id));
+ENGINE = Distributed('main', 'hooktape', 'deliveries_local', cityHash64(subscriber));
 
 -- 00005_attempts.sql
 CREATE TABLE IF NOT EXISTS `hooktape`.`attempts_local` ON CLUSTER `main`
