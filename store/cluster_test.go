@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"hooktape/event"
 	"hooktape/internal/enginetest"
@@ -42,11 +43,11 @@ func (d db) own(table string) string {
 
 // singleAlone are tests of what is a single server's by their nature, each with the reason.
 var singleAlone = map[string]string{
-	"TestOnCluster":    "is this",
-	"TestErrorClasses": "breaks tables in ways that no cluster has",
-	"TestProjections":  "a projection lacks the column that our shards are told by; on a cluster each server uses its own",
-	"TestShards":       "has a cluster of its own, as those below",
-	"TestLayoutIsKept": "", "TestClusterHealth": "", "TestStorageOfCluster": "",
+	"TestOnCluster":            "is this",
+	"TestErrorClasses":         "breaks tables in ways that no cluster has",
+	"TestProjections":          "a projection lacks the column that our shards are told by; on a cluster each server uses its own",
+	"TestShards":               "has a cluster of its own, as those below",
+	"TestSubscriberOnOneShard": "", "TestLayoutIsKept": "", "TestClusterHealth": "", "TestStorageOfCluster": "",
 	"TestSpread": "asks no ClickHouse, as the next", "TestSpreadRefuses": "",
 }
 
@@ -146,6 +147,37 @@ func TestLayoutIsKept(t *testing.T) {
 		defer s.Close()
 		if applied, err := s.Migrate(background); !errors.Is(err, store.ErrOtherLayout) || applied != 0 {
 			t.Errorf("database %d on the cluster %q: %d migrations, %v", n, name, applied, err)
+		}
+	}
+}
+
+// TestSubscriberOnOneShard: an insert is seen on one shard before it is on the next, and nobody shall see a subscriber's later
+// event, or its delivery, without the one before it.
+func TestSubscriberOnOneShard(t *testing.T) {
+	t.Parallel()
+	d := onCluster(t, fmt.Sprintf(enginetest.Cluster(t, store.ShardedBy()), 0))
+	var batch []event.Event
+	for i := range 60 {
+		e := eventAt(dawn.Add(time.Duration(i)*time.Second), i)
+		switch i % 3 {
+		case 0:
+			e.BothelpUserID = fmt.Sprint(i % 7)
+		case 1:
+			e.MessengerUserID = fmt.Sprint(i % 5)
+		}
+		batch = append(batch, e)
+	}
+	d.insert(t, batch...)
+	found, _, err := d.Follow(background, store.Queue{Endpoint: "crm"}, store.Subscription{}, dawn, 100)
+	if err != nil || len(found) != len(batch) {
+		t.Fatalf("%d of %d are found, %v", len(found), len(batch), err)
+	}
+	if err := d.InsertDeliveries(background, found); err != nil {
+		t.Fatal(err)
+	}
+	for table, subscriber := range map[string]string{"events": "bothelp_user_id || '/' || messenger_user_id || if(bothelp_user_id || messenger_user_id = '', toString(id), '')", "deliveries": "subscriber"} {
+		if got := d.text(t, "SELECT toString((uniqExactArray(shards), max(length(shards)))) FROM (SELECT "+subscriber+" AS whom, groupUniqArray(shardNum()) AS shards FROM "+table+" GROUP BY whom)"); got != "(2,1)" {
+			t.Errorf("%s: shards, and the most that a subscriber is on: %s", table, got)
 		}
 	}
 }
