@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,4 +89,43 @@ func fillForGrowth(t *testing.T, db *store.Store) (events []event.Event) {
 		t.Fatal(err)
 	}
 	return events
+}
+
+// TestSpoolGoesToTheCluster: what was taken while no ClickHouse was there is stored on the cluster once it is, and delivered.
+func TestSpoolGoesToTheCluster(t *testing.T) {
+	two := fmt.Sprintf(enginetest.Cluster(t, store.ShardedBy()), 0)
+	var got atomic.Int64
+	crm := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }))
+	defer crm.Close()
+	i := newInstance(t, "http://127.0.0.1:1/hooktape")
+	writeConfig(t, i)
+	i.start("ingest")
+	hook := i.hookURL()
+	for n := range 20 {
+		i.post(hook, fmt.Appendf(nil, `{"bothelp_user_id": %d, "name": "n"}`, n))
+	}
+	i.stop()
+
+	path := filepath.Join(i.dir, "hooktape.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, path, fmt.Sprintf("%s\nclickhouse: {cluster: %s}\nendpoints:\n  - {name: crm, url: '%s/', allow_private: true, subscribe: {sources: [demo]}}\n", text, enginetest.ClusterName, crm.URL))
+	i.env = append(i.env, "HOOKTAPE_CLICKHOUSE_DSN="+two)
+	i.startReady("serve")
+	db, err := store.OpenCluster(two, enginetest.ClusterName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	i.eventually(60*time.Second, "all are stored, and what comes since the endpoint is followed is delivered", func() error {
+		i.post(hook, []byte(`{"bothelp_user_id": 7, "name": "later"}`))
+		stored, err := db.CountEvents(t.Context(), event.Selection{}, 0)
+		if stored <= 20 || err != nil || got.Load() == 0 {
+			return fmt.Errorf("%d are stored, %v; %d delivered", stored, err, got.Load())
+		}
+		return nil
+	})
+	i.stop()
 }
