@@ -185,20 +185,29 @@ func TestSubscriberOnOneShard(t *testing.T) {
 // TestClusterHealth: what a cluster lacks is told, and one that is not there.
 func TestClusterHealth(t *testing.T) {
 	t.Parallel()
-	d := onCluster(t, fmt.Sprintf(enginetest.Cluster(t, store.ShardedBy()), 0))
+	dsn := fmt.Sprintf(enginetest.Cluster(t, store.ShardedBy()), 0)
+	d := onCluster(t, dsn)
 	h, err := d.Health(background)
-	if err != nil || len(h.Missing)+len(h.MissingOnCluster) > 0 || h.Cluster == nil {
+	if err != nil || len(h.Missing)+len(h.MissingOnCluster)+len(h.Settings) > 0 || h.Cluster == nil {
 		t.Fatalf("%+v, %v", h, err)
 	}
 	c := *h.Cluster
 	if c.Shards != 2 || c.Servers != 2 || c.WrittenTwice || strings.Join(c.Macros, " ") != "shard replica" || c.Keeper == nil || len(c.Differing)+len(c.Behind) > 0 {
 		t.Errorf("%+v", c)
 	}
-	elsewhere, err := store.OpenCluster(d.dsn, "elsewhere")
+	elsewhere, err := store.OpenCluster(dsn, "elsewhere")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer elsewhere.Close()
+	queued, err := store.OpenCluster(dsn+"&distributed_foreground_insert=0&skip_unavailable_shards=1&distributed_product_mode=local", enginetest.ClusterName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer queued.Close()
+	if h, err := queued.Health(background); err != nil || len(h.Settings) != 3 {
+		t.Errorf("of settings in the DSN: %q, %v", h.Settings, err)
+	}
 	if h, err := elsewhere.Health(background); err != nil || h.Cluster == nil || h.Cluster.Servers != 0 {
 		t.Errorf("of an unknown one: %+v, %v", h, err)
 	}

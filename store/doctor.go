@@ -38,6 +38,10 @@ var needed = []string{"SELECT", "INSERT", "ALTER", "CREATE TABLE", "CREATE VIEW"
 const hinderingSettings = `SELECT name || '=' || value AS Setting FROM system.settings
 	WHERE name = 'readonly' AND value != '0' OR name = 'insert_deduplicate' AND value = '0' OR name = 'async_insert' AND value = '1' AND readonly`
 
+// hinderingOnCluster: inserts that are only queued; answers without the rows of a shard that is away, or that look things up on each shard alone.
+const hinderingOnCluster = ` OR name = 'distributed_foreground_insert' AND value = '0' OR name = 'skip_unavailable_shards' AND value != '0'
+	OR name = 'distributed_product_mode' AND value != 'global'`
+
 // ClickHouse's codes for what is not there, or not understood.
 const (
 	codeUnknownTable    = 60
@@ -77,7 +81,11 @@ func (s *Store) Health(ctx context.Context) (h Health, err error) {
 		}
 	}
 	var rows []struct{ Setting string }
-	err = conn.Select(ctx, &rows, hinderingSettings)
+	hindering := hinderingSettings
+	if !s.cluster.one() {
+		hindering += hinderingOnCluster
+	}
+	err = conn.Select(ctx, &rows, hindering)
 	for _, row := range rows {
 		h.Settings = append(h.Settings, row.Setting)
 	}

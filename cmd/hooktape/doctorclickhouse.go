@@ -39,7 +39,7 @@ func (d *doctor) clickhouse(ctx context.Context) []finding {
 		list = append(list, bad("GRANT ALL ON "+db.Database()+".* TO "+h.User, "the user lacks %s", strings.Join(h.Missing, ", ")))
 	}
 	if len(h.Settings) > 0 {
-		list = append(list, bad("change them in the user's settings profile", "the user has settings under which hooktape cannot work rightly: %s", strings.Join(h.Settings, ", ")))
+		list = append(list, bad("change them in the user's settings profile, or in the DSN", "the user has settings under which hooktape cannot work rightly: %s", strings.Join(h.Settings, ", ")))
 	}
 	if len(h.MissingOnCluster) > 0 {
 		rights := strings.Join(h.MissingOnCluster, ", ")
