@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"hooktape/event"
 	"hooktape/internal/enginetest"
 	"hooktape/store"
@@ -74,7 +72,7 @@ func fillForGrowth(t *testing.T, db *store.Store) (events []event.Event) {
 	var deliveries []event.Delivery
 	for i := range 40 {
 		at := time.Now().UTC().Truncate(time.Microsecond)
-		events = append(events, event.Event{Received: event.Received{ID: uuid.Must(uuid.NewV7()), ReceivedAt: at, Source: "demo", Verdict: event.Accepted,
+		events = append(events, event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "demo", Verdict: event.Accepted,
 			Method: "POST", Path: "/hooks/demo/***", Body: fmt.Appendf(nil, "{\"n\": %d}", i)}, Decoded: event.Decoded{Kind: event.KindFlow}})
 		if i%2 == 0 {
 			deliveries = append(deliveries, event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: events[i].ID}, EventReceivedAt: at,
