@@ -49,6 +49,10 @@ bench-console: engine ## measure the console's pages over ten million events (10
 collector: engine ## try otel/collector.yaml with a real collector, which is built once (1 minute, the first time 5)
 	go run ./proof/collector
 
+.PHONY: cluster
+cluster: engine ## run all tests of ClickHouse over two shards, of which make test runs some (5 minutes)
+	HOOKTAPE_TEST_WHOLE=1 HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test -run OnCluster -count 1 -timeout 20m ./store ./replay ./proof/panels
+
 .PHONY: dashboards
 dashboards: ## write dashboards/json anew from the code
 	go generate ./dashboards

@@ -171,6 +171,15 @@ func TestOrderOfASubscriber(t *testing.T) {
 	}
 }
 
+// TestOnCluster: so it is where tables are spread over two shards, of which one has its part of an insert before the other.
+func TestOnCluster(t *testing.T) {
+	t.Parallel()
+	enginetest.OnCluster(t, store.ShardedBy(), 2, "-test.run", "^(TestOrderOfASubscriber|TestLiveDelivery)$")
+	if enginetest.Whole() {
+		enginetest.OnCluster(t, store.ShardedBy(), 4, "-test.run", "^(TestLateEventsAreDelivered|TestCancel|TestShardsDoNotWaitForEachOther|TestUnfrozenReplayIsAdopted)$")
+	}
+}
+
 // TestDeadEndpoint: it is called a few times and no more, nothing is lost, and another one is not slowed.
 func TestDeadEndpoint(t *testing.T) {
 	t.Parallel()

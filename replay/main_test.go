@@ -77,7 +77,13 @@ func openSpool(dir string) (*spool.Spool, error) {
 // openStore opens a database with all tables in it.
 func openStore(t *testing.T, dsn string) *store.Store {
 	t.Helper()
-	db, err := store.Open(dsn)
+	return openCluster(t, dsn, "")
+}
+
+// openCluster is openStore for a database of a cluster; "" is a server that stands alone.
+func openCluster(t *testing.T, dsn, name string) *store.Store {
+	t.Helper()
+	db, err := store.OpenCluster(dsn, name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +96,9 @@ func openStore(t *testing.T, dsn string) *store.Store {
 
 func newStore(t *testing.T) *store.Store {
 	t.Helper()
+	if dsn := enginetest.ClusterDSN(); dsn != "" {
+		return openCluster(t, dsn, enginetest.ClusterName)
+	}
 	return openStore(t, enginetest.DSN(t))
 }
 

@@ -19,6 +19,10 @@ type Health struct {
 	Schema Schema
 	// Missing are rights that the program needs and the user has not, as GRANT names them.
 	Missing []string
+	// MissingOnCluster are the same of rights on everything, which a cluster takes.
+	MissingOnCluster []string
+	// Cluster is that of the configuration; nil for a server that stands alone.
+	Cluster *ClusterHealth
 	// Settings are those of the user that stand against the program's promises, as name=value.
 	Settings []string
 }
@@ -33,6 +37,10 @@ var needed = []string{"SELECT", "INSERT", "ALTER", "CREATE TABLE", "CREATE VIEW"
 // asynchronous inserts that this program may not switch off.
 const hinderingSettings = `SELECT name || '=' || value AS Setting FROM system.settings
 	WHERE name = 'readonly' AND value != '0' OR name = 'insert_deduplicate' AND value = '0' OR name = 'async_insert' AND value = '1' AND readonly`
+
+// hinderingOnCluster: inserts that are only queued; answers without the rows of a shard that is away, or that look things up on each shard alone.
+const hinderingOnCluster = ` OR name = 'distributed_foreground_insert' AND value = '0' OR name = 'skip_unavailable_shards' AND value != '0'
+	OR name = 'distributed_product_mode' AND value != 'global'`
 
 // ClickHouse's codes for what is not there, or not understood.
 const (
@@ -64,11 +72,20 @@ func (s *Store) Health(ctx context.Context) (h Health, err error) {
 	if h.Schema.At == 0 {
 		rights = append(rights, "CREATE DATABASE")
 	}
-	if h.Missing, err = missing(ctx, conn, database, rights); err != nil {
+	if h.Missing, err = missing(ctx, conn, database+".*", rights); err != nil {
 		return h, explain("ask for rights", err)
 	}
+	if !s.cluster.one() {
+		if err := s.lookAtCluster(ctx, conn, &h); err != nil {
+			return h, err
+		}
+	}
 	var rows []struct{ Setting string }
-	err = conn.Select(ctx, &rows, hinderingSettings)
+	hindering := hinderingSettings
+	if !s.cluster.one() {
+		hindering += hinderingOnCluster
+	}
+	err = conn.Select(ctx, &rows, hindering)
 	for _, row := range rows {
 		h.Settings = append(h.Settings, row.Setting)
 	}
@@ -79,17 +96,29 @@ func schemaOf(ctx context.Context, conn driver.Conn, database string) (is Schema
 	if is.Known, err = KnownSchema(); err != nil {
 		return is, err
 	}
-	err = conn.QueryRow(ctx, "SELECT max(version_id) FROM "+database+".goose_db_version").Scan(&is.At)
+	err = conn.QueryRow(ctx, "SELECT max(version_id) FROM "+database+"."+versions).Scan(&is.At)
 	if hasCode(err, codeUnknownTable, codeUnknownDatabase) {
 		return is, nil
 	}
 	return is, err
 }
 
-func missing(ctx context.Context, conn driver.Conn, database string, rights []string) (list []string, err error) {
+// lookAtCluster does so if the user may.
+func (s *Store) lookAtCluster(ctx context.Context, conn driver.Conn, h *Health) error {
+	lacks, err := missing(ctx, conn, "*.*", neededOnCluster)
+	if h.MissingOnCluster = lacks; err != nil || len(lacks) > 0 {
+		return explain("ask for rights", err)
+	}
+	found, err := s.cluster.health(ctx, conn)
+	h.Cluster = &found
+	return explain("look at the cluster "+s.cluster.name, err)
+}
+
+// missing asks for rights on such as database.*.
+func missing(ctx context.Context, conn driver.Conn, on string, rights []string) (list []string, err error) {
 	for _, right := range rights {
 		var granted uint8
-		err := conn.QueryRow(ctx, "CHECK GRANT "+right+" ON "+database+".*").Scan(&granted)
+		err := conn.QueryRow(ctx, "CHECK GRANT "+right+" ON "+on).Scan(&granted)
 		switch {
 		case hasCode(err, codeSyntax): // a server from before 24.10, which cannot be asked
 			return nil, nil

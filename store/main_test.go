@@ -31,6 +31,8 @@ type db struct {
 	*store.Store
 	dsn  string
 	conn driver.Conn
+	// cluster tells that each table is two.
+	cluster bool
 }
 
 func open(t *testing.T, dsn string) db {
@@ -39,6 +41,12 @@ func open(t *testing.T, dsn string) db {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return beside(t, s, dsn)
+}
+
+// beside gives a store its connection of the test's own.
+func beside(t *testing.T, s *store.Store, dsn string) db {
+	t.Helper()
 	t.Cleanup(func() { s.Close() })
 	options, err := clickhouse.ParseDSN(dsn)
 	if err != nil {
@@ -49,12 +57,15 @@ func open(t *testing.T, dsn string) db {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return db{s, dsn, conn}
+	return db{Store: s, dsn: dsn, conn: conn}
 }
 
 // newDB is a fresh database with all tables in it.
 func newDB(t *testing.T) db {
 	t.Helper()
+	if dsn := enginetest.ClusterDSN(); dsn != "" {
+		return onCluster(t, dsn)
+	}
 	d := open(t, enginetest.DSN(t))
 	if _, err := d.Migrate(background); err != nil {
 		t.Fatal(err)

@@ -26,9 +26,12 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	if err := s.createDatabase(ctx); err != nil {
 		return 0, err
 	}
+	if err := s.checkLayout(ctx); err != nil {
+		return 0, err
+	}
 	db := clickhouse.OpenDB(s.options)
 	defer db.Close()
-	provider, err := newProvider(db)
+	provider, err := s.newProvider(db)
 	if err != nil {
 		return 0, err
 	}
@@ -46,12 +49,20 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	return len(results), nil
 }
 
-func newProvider(db *sql.DB) (*goose.Provider, error) {
+func (s *Store) newProvider(db *sql.DB) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
-	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files)
+	options := []goose.ProviderOption{}
+	if !s.cluster.one() {
+		spread, err := s.cluster.migrations(files)
+		if err != nil {
+			return nil, fmt.Errorf("migrations: %w", err)
+		}
+		files, options = nil, append(options, goose.WithGoMigrations(spread...), goose.WithDisableGlobalRegistry(true))
+	}
+	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files, options...)
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}
@@ -63,7 +74,7 @@ func newProvider(db *sql.DB) (*goose.Provider, error) {
 func (s *Store) Schema(ctx context.Context) (current, known int64, err error) {
 	db := clickhouse.OpenDB(s.options)
 	defer db.Close()
-	provider, err := newProvider(db)
+	provider, err := s.newProvider(db)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -86,7 +97,17 @@ func (s *Store) createDatabase(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	return explain("create database", conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quoteName(s.Database())))
+	database := quoteName(s.Database())
+	if s.cluster.one() {
+		return explain("create database", conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+database))
+	}
+	// A statement about all servers waits for all of them: where there is nothing to do, none that is away shall be waited for.
+	var there uint64
+	err = conn.QueryRow(ctx, "SELECT count() FROM system.databases WHERE name = "+quoteText(s.Database())).Scan(&there)
+	if err == nil && there == 0 {
+		err = conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+database+" "+s.cluster.on())
+	}
+	return explain("create database", err)
 }
 
 // withoutDatabase speaks to the server without naming the database, for a session in one that is not there fails. A restore

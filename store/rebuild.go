@@ -18,9 +18,9 @@ func (s *Store) Rebuild(ctx context.Context, projection string) error {
 	if !slices.Contains(Projections, projection) {
 		return fmt.Errorf("there is no projection %q; there is: %s", projection, strings.Join(Projections, ", "))
 	}
-	ctx = with(ctx, clickhouse.Settings{"mutations_sync": 2})
+	ctx = with(ctx, clickhouse.Settings{"mutations_sync": 2, "distributed_ddl_task_timeout": int(patience.Seconds())})
 	for _, step := range []string{"CLEAR", "MATERIALIZE"} {
-		if err := s.patient.Exec(ctx, "ALTER TABLE events "+step+" PROJECTION "+projection); err != nil {
+		if err := s.patient.Exec(ctx, "ALTER TABLE "+s.cluster.altered("events")+" "+step+" PROJECTION "+projection); err != nil {
 			return explain("rebuild "+projection, err)
 		}
 	}

@@ -103,8 +103,12 @@ func (k keep) of(source string, refused bool) Days {
 func (s *Store) sweptReport(ctx context.Context, kept Days) ([]Kept, error) {
 	deliveries, replays := "false", "false"
 	if finite(kept) {
+		unfinished, err := s.unfinished(ctx)
+		if err != nil {
+			return nil, err
+		}
 		cutoff := time.Now().AddDate(0, 0, -int(kept))
-		deliveries, replays = endedBefore(cutoff), overBefore(cutoff)
+		deliveries, replays = endedBefore(cutoff, unfinished), overBefore(cutoff)
 	}
 	var report []Kept
 	for _, t := range []struct{ table, expired string }{{"deliveries", deliveries}, {"replays", replays}} {

@@ -98,10 +98,15 @@ func (s *Store) FilledTable(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer server.Close()
-	var filled []string
-	err = server.QueryRow(ctx, "SELECT groupArray(name) FROM system.tables WHERE total_rows > 0 AND database = "+quoteText(s.Database())).Scan(&filled)
+	var there []string
+	err = server.QueryRow(ctx, "SELECT groupArray(name) FROM system.tables WHERE database = "+quoteText(s.Database())).Scan(&there)
 	for _, table := range Tables {
-		if slices.Contains(filled, table) {
+		if err != nil || !slices.Contains(there, table) {
+			continue
+		}
+		var rows uint64
+		err = server.QueryRow(ctx, "SELECT count() FROM (SELECT 1 FROM "+s.cluster.table(table)+" LIMIT 1)").Scan(&rows)
+		if rows > 0 {
 			return table, nil
 		}
 	}

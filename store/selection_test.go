@@ -40,7 +40,7 @@ func TestSelectedByOneField(t *testing.T) {
 	}
 	d := newDB(t)
 	for name, field := range fields {
-		d.exec(t, "TRUNCATE TABLE events")
+		d.exec(t, "TRUNCATE TABLE "+d.own("events"))
 		var events []event.Event
 		for i, v := range awkward {
 			e := eventAt(dawn.Add(time.Duration(i)*time.Second), i)

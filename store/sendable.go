@@ -69,8 +69,9 @@ func (req PlanRequest) having(c *conditions, condition string) string {
 	return "SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(req.Endpoint, req.Selection) + " AND " + condition
 }
 
-// underWay is the condition that a delivery will still be tried: it is open, and so is the replay that it belongs to.
-const underWay = "(" + openState + " AND replay_id NOT IN (" + endedReplays + "))"
+// underWay is the condition that a delivery will still be tried: it is open, and so is the replay that it belongs to. (GLOBAL is
+// for clusters, see matching.)
+const underWay = "(" + openState + " AND replay_id GLOBAL NOT IN (" + endedReplays + "))"
 
 // endedReplays are the replays that send nothing more, those that somebody has just cancelled among them.
 const endedReplays = `SELECT id FROM replays FINAL WHERE state IN ('done', 'cancelled')

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -38,10 +39,12 @@ var tableTimes = map[string]string{"events": "received_at", "quarantine": "recei
 // to remove it is not counted.
 func (s *Store) StorageReport(ctx context.Context) ([]Stored, error) {
 	tables, err := collect(ctx, s.conn, "look at the tables", `SELECT t.name, sum(p.rows), sum(p.bytes_on_disk), sum(p.data_compressed_bytes), sum(p.data_uncompressed_bytes)
-		FROM system.tables AS t LEFT JOIN (SELECT * FROM system.parts WHERE active AND database = currentDatabase()) AS p ON p.table = t.name
+		FROM system.tables AS t LEFT JOIN (SELECT * FROM `+s.cluster.parts()+` WHERE active AND database = `+quoteText(s.Database())+`) AS p ON p.table = t.name
 		WHERE t.database = currentDatabase() AND t.engine LIKE '%MergeTree' GROUP BY t.name ORDER BY 3 DESC, 1`, nil,
 		func(rows driver.Rows, t *Stored) error {
-			return rows.Scan(&t.Table, &t.Rows, &t.Bytes, &t.Compressed, &t.Uncompressed)
+			err := rows.Scan(&t.Table, &t.Rows, &t.Bytes, &t.Compressed, &t.Uncompressed)
+			t.Table = strings.TrimSuffix(t.Table, s.cluster.own(""))
+			return err
 		})
 	if err != nil {
 		return nil, err
@@ -57,7 +60,7 @@ func (s *Store) StorageReport(ctx context.Context) ([]Stored, error) {
 			return nil, explain("look at "+t.Table, err)
 		}
 	}
-	return slices.DeleteFunc(tables, func(t Stored) bool { return t.Table == "goose_db_version" }), nil
+	return slices.DeleteFunc(tables, func(t Stored) bool { return t.Table == versions }), nil
 }
 
 // StorageBySource says what there is of each source's events, the one with the most first. The names of sources that do

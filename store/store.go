@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"time"
@@ -18,11 +19,16 @@ type Store struct {
 	// patient is for the few statements that go over whole months without a word in between.
 	patient driver.Conn
 	options *clickhouse.Options
+	cluster cluster
 }
 
 // Open prepares a pool for dsn (clickhouse://, http:// or https://, as clickhouse-go reads it). It does not connect.
 // The database is the DSN's path, "hooktape" when it names none.
-func Open(dsn string) (*Store, error) {
+func Open(dsn string) (*Store, error) { return OpenCluster(dsn, "") }
+
+// OpenCluster is Open for a server of a cluster, by its name in the servers' configuration (remote_servers); "" is a server
+// that stands alone.
+func OpenCluster(dsn, name string) (*Store, error) {
 	u, err := url.Parse(dsn)
 	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
 		return nil, errBadDSN // without the text of it, for it may hold a password
@@ -45,6 +51,11 @@ func Open(dsn string) (*Store, error) {
 		options.ReadTimeout = 60 * time.Second // of silence; the driver's own five minutes would stall a drain as long
 	}
 	options.MaxOpenConns = max(options.MaxOpenConns, 16)
+	if name != "" {
+		settings := maps.Clone(clusterSettings)
+		maps.Copy(settings, options.Settings)
+		options.Settings = settings
+	}
 	conn, err := clickhouse.Open(options)
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse DSN: %w", err)
@@ -55,7 +66,7 @@ func Open(dsn string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse DSN: %w", err)
 	}
-	return &Store{conn: conn, patient: patient, options: options}, nil
+	return &Store{conn: conn, patient: patient, options: options, cluster: cluster{name, options.Auth.Database}}, nil
 }
 
 // patience is how long a server may be silent while it freezes, compares or cancels a replay.

@@ -3,10 +3,14 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
 )
 
 // Sweep removes deliveries and replays that have been at their end for so long, and returns how many deliveries went.
@@ -25,16 +29,21 @@ func (s *Store) Sweep(ctx context.Context, kept Days) (deliveries uint64, err er
 	if err != nil {
 		return 0, err
 	}
-	found, err := s.sweepable(ctx, cutoff)
+	unfinished, err := s.unfinished(ctx)
 	if err != nil {
 		return 0, err
 	}
-	ctx = with(ctx, clickhouse.Settings{"mutations_sync": 1, "optimize_throw_if_noop": 1, "optimize_skip_merged_partitions": 1})
+	ended := endedBefore(cutoff, unfinished)
+	found, err := s.sweepable(ctx, ended)
+	if err != nil {
+		return 0, err
+	}
+	ctx = with(ctx, s.cluster.sweepSettings())
 	if len(found) > 0 {
 		if err := s.noteSwept(ctx, found); err != nil {
 			return 0, err
 		}
-		if err := s.removeDeliveries(ctx, found, cutoff); err != nil {
+		if err := s.removeDeliveries(ctx, found, ended); err != nil {
 			return 0, explain("remove old deliveries", err)
 		}
 	}
@@ -61,46 +70,95 @@ func (s *Store) sweepUntil(ctx context.Context, cutoff time.Time) (time.Time, er
 	return cutoff, explain("look how far events are followed", err)
 }
 
+// sweepSettings have each statement end when its work is done, or fail.
+func (c cluster) sweepSettings() clickhouse.Settings {
+	settings := clickhouse.Settings{"mutations_sync": 1, "optimize_skip_merged_partitions": 1, "optimize_throw_if_noop": 1}
+	if !c.one() {
+		// A shard that has nothing of a month would be an error; checkMerged looks in its place.
+		maps.Copy(settings, clickhouse.Settings{"optimize_throw_if_noop": 0, "distributed_ddl_task_timeout": int(patience.Seconds())})
+	}
+	return settings
+}
+
 // removeDeliveries removes the rows that are the last of an ended delivery, in months that have nothing but last rows.
-func (s *Store) removeDeliveries(ctx context.Context, found []sweepable, cutoff time.Time) error {
+func (s *Store) removeDeliveries(ctx context.Context, found []sweepable, ended string) error {
 	merged := map[uint32]bool{}
 	for _, f := range found {
 		if merged[f.month] {
 			continue
 		}
 		merged[f.month] = true
-		if err := s.patient.Exec(ctx, fmt.Sprintf("OPTIMIZE TABLE deliveries PARTITION %d FINAL", f.month)); err != nil {
+		if err := s.patient.Exec(ctx, fmt.Sprintf("OPTIMIZE TABLE %s PARTITION %d FINAL", s.cluster.altered("deliveries"), f.month)); err != nil {
+			return err
+		}
+		if err := s.checkMerged(ctx, "deliveries", fmt.Sprint(f.month)); err != nil {
 			return err
 		}
 	}
-	return s.patient.Exec(ctx, "ALTER TABLE deliveries DELETE WHERE "+endedBefore(cutoff))
+	return s.patient.Exec(ctx, "ALTER TABLE "+s.cluster.altered("deliveries")+" DELETE WHERE "+ended)
 }
 
-// removeReplays changes nothing where nothing would go.
+// removeReplays changes nothing where nothing would go. What goes is named in the statement: replicas of a table refuse to
+// look for it in another one, where each might find something else.
 func (s *Store) removeReplays(ctx context.Context, cutoff time.Time) error {
-	old := overBefore(cutoff)
-	var n uint64
-	if err := s.conn.QueryRow(ctx, "SELECT count() FROM replays FINAL WHERE "+old).Scan(&n); err != nil || n == 0 {
+	ids, err := s.replaysWhere(ctx, overBefore(cutoff))
+	if err != nil || len(ids) == 0 {
 		return err
 	}
-	if err := s.patient.Exec(ctx, "OPTIMIZE TABLE replays FINAL"); err != nil {
+	if err := s.patient.Exec(ctx, "OPTIMIZE TABLE "+s.cluster.altered("replays")+" FINAL"); err != nil {
 		return err
 	}
-	return s.patient.Exec(ctx, "ALTER TABLE replays DELETE WHERE "+old)
+	if err := s.checkMerged(ctx, "replays", "tuple()"); err != nil {
+		return err
+	}
+	for part := range slices.Chunk(ids, maxParameters) {
+		if err := s.patient.Exec(ctx, "ALTER TABLE "+s.cluster.altered("replays")+" DELETE WHERE id IN ("+quoteIDs(part)+")"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// endedBefore is the condition for the last row of a delivery that ended before a time. It is about a moment in the past,
-// so that what happens meanwhile changes nothing of it.
-func endedBefore(cutoff time.Time) string {
+// checkMerged refuses to go on while a shard has more than one part of a partition. A single server has said so itself.
+func (s *Store) checkMerged(ctx context.Context, table, partition string) error {
+	if s.cluster.one() {
+		return nil
+	}
+	var most uint64
+	err := s.conn.QueryRow(ctx, "SELECT max(n) FROM (SELECT count() AS n FROM "+s.cluster.parts()+" WHERE active AND database = "+quoteText(s.Database())+
+		" AND table = "+quoteText(s.cluster.own(table))+" AND partition = "+quoteText(partition)+" GROUP BY _shard_num, partition)").Scan(&most)
+	if err == nil && most > 1 {
+		err = fmt.Errorf("partition %s of %s is in %d parts on a shard and could not be merged; the next sweep tries again", partition, table, most)
+	}
+	return err
+}
+
+// unfinished are the replays that are not over.
+func (s *Store) unfinished(ctx context.Context) ([]uuid.UUID, error) {
+	return s.replaysWhere(ctx, "state NOT IN ('done', 'cancelled')")
+}
+
+func (s *Store) replaysWhere(ctx context.Context, condition string) ([]uuid.UUID, error) {
+	return collect(ctx, s.conn, "read replays", "SELECT id FROM replays FINAL WHERE "+condition, nil, func(rows driver.Rows, id *uuid.UUID) error { return rows.Scan(id) })
+}
+
+// endedBefore is the condition for the last row of a delivery that ended before a time, and is of no replay that is
+// unfinished. It is about a moment in the past, so that what happens meanwhile changes nothing of it.
+func endedBefore(cutoff time.Time, unfinished []uuid.UUID) string {
 	at := quoteText(micros(cutoff))
-	return fmt.Sprintf("event_received_at < %[1]s AND updated_at < %[1]s AND NOT %[2]s"+
-		" AND replay_id NOT IN (SELECT id FROM replays FINAL WHERE state NOT IN ('done', 'cancelled'))", at, openState)
+	condition := fmt.Sprintf("event_received_at < %[1]s AND updated_at < %[1]s AND NOT %[2]s", at, openState)
+	if len(unfinished) > 0 {
+		condition += " AND replay_id NOT IN (" + quoteIDs(unfinished) + ")"
+	}
+	return condition
 }
 
 // overBefore is the same for replays, of which there must be no delivery any more.
 func overBefore(cutoff time.Time) string {
 	return "updated_at < " + quoteText(micros(cutoff)) + " AND state IN ('done', 'cancelled') AND id NOT IN (SELECT replay_id FROM deliveries)"
 }
+
+func quoteIDs(ids []uuid.UUID) string { return "'" + strings.Join(uuidStrings(ids), "', '") + "'" }
 
 // sweepable is what of an endpoint's deliveries of a month a sweep would remove.
 type sweepable struct {
@@ -110,11 +168,11 @@ type sweepable struct {
 	newest   time.Time // receipt of the newest event among them
 }
 
-func (s *Store) sweepable(ctx context.Context, cutoff time.Time) ([]sweepable, error) {
+func (s *Store) sweepable(ctx context.Context, ended string) ([]sweepable, error) {
 	// The month of a delivery follows from its key.
 	ctx = with(ctx, clickhouse.Settings{"do_not_merge_across_partitions_select_final": 1})
 	return collect(ctx, s.patient, "look for old deliveries", "SELECT endpoint, toYYYYMM(event_received_at) AS month, count(), max(event_received_at) FROM deliveries FINAL WHERE "+
-		endedBefore(cutoff)+" GROUP BY endpoint, month", nil, func(rows driver.Rows, f *sweepable) error {
+		ended+" GROUP BY endpoint, month", nil, func(rows driver.Rows, f *sweepable) error {
 		return rows.Scan(&f.endpoint, &f.month, &f.count, &f.newest)
 	})
 }

@@ -54,7 +54,7 @@ func (s *Store) ApplyRetention(ctx context.Context, r Retention) (changes []Rete
 			continue
 		}
 		// Not waiting for the times of expiry to be computed anew: on a large table that takes minutes.
-		if err := s.conn.Exec(with(ctx, clickhouse.Settings{"alter_sync": 0}), x.alter(ttl)); err != nil {
+		if err := s.conn.Exec(with(ctx, clickhouse.Settings{"alter_sync": 0}), x.alter(s.cluster.altered(x.table), ttl)); err != nil {
 			return changes, explain("change the retention of "+x.String(), err)
 		}
 		changes = append(changes, RetentionChange{x.String(), words(before, inForce, ours), wanted.String()})
@@ -70,24 +70,24 @@ func words(k keep, ttl string, ours bool) string {
 }
 
 // alter is the statement that puts an expression in force; an empty one removes what is there.
-func (x expiring) alter(ttl string) string {
+func (x expiring) alter(table, ttl string) string {
 	what := ""
 	if x.column != "" {
 		what = "COLUMN " + x.column + " "
 	}
 	if ttl == "" && x.column == "" {
-		return "ALTER TABLE " + x.table + " REMOVE TTL"
+		return "ALTER TABLE " + table + " REMOVE TTL"
 	}
 	if ttl == "" {
-		return "ALTER TABLE " + x.table + " MODIFY " + what + "REMOVE TTL"
+		return "ALTER TABLE " + table + " MODIFY " + what + "REMOVE TTL"
 	}
-	return "ALTER TABLE " + x.table + " MODIFY " + what + "TTL " + ttl
+	return "ALTER TABLE " + table + " MODIFY " + what + "TTL " + ttl
 }
 
 // ttlOf is the expression in force, as ClickHouse shows it; empty when there is none.
 func (s *Store) ttlOf(ctx context.Context, x expiring) (ttl string, err error) {
 	var engine, create string
-	err = s.conn.QueryRow(ctx, "SELECT engine_full, create_table_query FROM system.tables WHERE database = currentDatabase() AND name = '"+x.table+"'").Scan(&engine, &create)
+	err = s.conn.QueryRow(ctx, "SELECT engine_full, create_table_query FROM system.tables WHERE database = currentDatabase() AND name = "+quoteText(s.cluster.own(x.table))).Scan(&engine, &create)
 	if err != nil {
 		return "", explain("look for the retention of "+x.String(), err)
 	}

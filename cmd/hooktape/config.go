@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -27,7 +28,8 @@ type config struct {
 	OpsAddr    string `yaml:"ops_addr"`
 
 	ClickHouse struct {
-		DSN string `yaml:"dsn"`
+		DSN     string `yaml:"dsn"`
+		Cluster string `yaml:"cluster"`
 	} `yaml:"clickhouse"`
 	Embedded struct {
 		Addr     string `yaml:"addr"`
@@ -138,6 +140,14 @@ func (c *config) dsn() string {
 		u.User = url.UserPassword("default", c.Embedded.Password)
 	}
 	return u.String()
+}
+
+// openStore opens the store on that ClickHouse.
+func (c *config) openStore() (*store.Store, error) {
+	if c.ClickHouse.Cluster != "" && c.embedded() {
+		return nil, errors.New("clickhouse.cluster: the embedded engine is no cluster; name a server of the cluster by clickhouse.dsn")
+	}
+	return store.OpenCluster(c.dsn(), c.ClickHouse.Cluster)
 }
 
 // embedded tells whether ClickHouse is ours to start.

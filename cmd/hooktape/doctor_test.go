@@ -200,6 +200,34 @@ func TestDoctorClickHouse(t *testing.T) {
 	d.finds(problem, "ClickHouse", "insert_deduplicate=0")
 }
 
+// TestDoctorCluster: what a cluster lacks, one that the server does not know, and one that cannot be.
+func TestDoctorCluster(t *testing.T) {
+	dsn, dir := fmt.Sprintf(enginetest.Cluster(t, nil), 0), t.TempDir()
+	configured := func(name, dsn string) *diagnosis {
+		t.Helper()
+		writeFile(t, filepath.Join(dir, "hooktape.yaml"), fmt.Sprintf("clickhouse: {cluster: %q, dsn: %q}\n", name, dsn))
+		return diagnose(t, "--data", dir)
+	}
+	d := configured(enginetest.ClusterName, dsn)
+	d.finds(well, "ClickHouse", "the cluster two has 2 shards and 2 servers")
+	d.finds(problem, "ClickHouse", "the server that was asked has no macro shard, replica")
+	d.finds(problem, "ClickHouse", "Keeper cannot be used")
+	d.finds(notice, "ClickHouse", "there are no tables yet")
+	configured("elsewhere", dsn).finds(problem, "ClickHouse", `knows no cluster "elsewhere"`)
+	configured("two", "").finds(problem, "ClickHouse", "the embedded engine is no cluster")
+
+	var out, errs bytes.Buffer
+	configured(enginetest.ClusterName, dsn)
+	if code := run(t.Context(), []string{"--data", dir, "migrate"}, &out, &errs); code != 0 || !strings.Contains(out.String(), "migrations applied") {
+		t.Fatalf("exit code %d: %s%s", code, &out, &errs)
+	}
+	configured(enginetest.ClusterName, dsn).finds(well, "ClickHouse", "the tables are up to date")
+	configured("", dsn)
+	if code := run(t.Context(), []string{"--data", dir, "migrate"}, &out, &errs); code != 1 || !strings.Contains(errs.String(), "set clickhouse.cluster to the cluster's name") {
+		t.Errorf("without the cluster's name: exit code %d: %s", code, &errs)
+	}
+}
+
 // TestDoctorGrafana: it tells whether the dashboards are there, and writes nothing.
 func TestDoctorGrafana(t *testing.T) {
 	grafana, dir := grafanatest.New(t), t.TempDir()

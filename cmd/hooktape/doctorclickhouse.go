@@ -18,9 +18,9 @@ const (
 
 // clickhouse looks at the server, and at what of it is ours.
 func (d *doctor) clickhouse(ctx context.Context) []finding {
-	db, err := store.Open(d.cfg.dsn())
+	db, err := d.cfg.openStore()
 	if err != nil {
-		return []finding{bad("mend the DSN", "%v", err)}
+		return []finding{bad("mend it in the configuration", "%v", err)}
 	}
 	defer db.Close()
 	h, err := db.Health(ctx)
@@ -39,9 +39,40 @@ func (d *doctor) clickhouse(ctx context.Context) []finding {
 		list = append(list, bad("GRANT ALL ON "+db.Database()+".* TO "+h.User, "the user lacks %s", strings.Join(h.Missing, ", ")))
 	}
 	if len(h.Settings) > 0 {
-		list = append(list, bad("change them in the user's settings profile", "the user has settings under which hooktape cannot work rightly: %s", strings.Join(h.Settings, ", ")))
+		list = append(list, bad("change them in the user's settings profile, or in the DSN", "the user has settings under which hooktape cannot work rightly: %s", strings.Join(h.Settings, ", ")))
+	}
+	if len(h.MissingOnCluster) > 0 {
+		rights := strings.Join(h.MissingOnCluster, ", ")
+		list = append(list, bad("GRANT "+rights+" ON *.* TO "+h.User, "on a cluster the user needs %s as well", rights))
+	}
+	if h.Cluster != nil {
+		list = append(list, clusterFindings(d.cfg.ClickHouse.Cluster, *h.Cluster)...)
 	}
 	return append(list, schemaFinding(h.Schema), clockFinding(h.Ahead))
+}
+
+// clusterFindings leave out what follows from what they have said.
+func clusterFindings(name string, c store.ClusterHealth) []finding {
+	if c.Servers == 0 {
+		return []finding{bad("name one of `SELECT DISTINCT cluster FROM system.clusters`, or add it to remote_servers in the configuration of all servers", "the server knows no cluster %q", name)}
+	}
+	list := []finding{ok("the cluster %s has %s and %s", name, plural(c.Shards, "shard"), plural(c.Servers, "server"))}
+	if c.WrittenTwice {
+		list = append(list, bad("set <internal_replication>true</internal_replication> for each shard in remote_servers", "what is inserted would be written to each replica twice"))
+	}
+	if len(c.Macros) > 0 {
+		list = append(list, bad("set them in <macros> of each server's configuration", "the server that was asked has no macro %s", strings.Join(c.Macros, ", ")))
+	}
+	if c.Keeper != nil {
+		return append(list, bad("start ClickHouse Keeper, and name it in <zookeeper> of each server's configuration", "Keeper cannot be used: %v", c.Keeper))
+	}
+	if len(c.Differing) > 0 {
+		list = append(list, bad("make them as in docs/OPERATIONS.md, \"Grow to a cluster\"", "servers whose tables differ from those of the one that was asked: %s", strings.Join(c.Differing, ", ")))
+	}
+	if len(c.Behind) > 0 {
+		list = append(list, bad("see system.replicas and system.replication_queue there", "replicas that take nothing, or are more than a minute behind: %s", strings.Join(c.Behind, ", ")))
+	}
+	return list
 }
 
 func schemaFinding(s store.Schema) finding {

@@ -53,7 +53,8 @@ func (c migrateCmd) Run(e *env) error {
 const migratePoll = 500 * time.Millisecond
 
 // migrate brings the tables up to date as soon as ClickHouse answers and lets us in, however long that takes: webhooks
-// wait on disk meanwhile. A process that takes none ends when it is not let in, and any when it is older than the tables.
+// wait on disk meanwhile. A process that takes none ends when it is not let in, and any when it is older than the tables, or
+// they are not those of the cluster that is configured.
 func (p *process) migrate(ctx context.Context, engineUp <-chan struct{}) error {
 	select {
 	case <-engineUp:
@@ -73,7 +74,7 @@ func (p *process) migrate(ctx context.Context, engineUp <-chan struct{}) error {
 				p.ready()
 			}
 			return nil
-		case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrUnauthorized) && !p.parts.ingest:
+		case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrOtherLayout), errors.Is(err, store.ErrUnauthorized) && !p.parts.ingest:
 			return err
 		}
 		quiet.Do(func() { p.log.Error("ClickHouse cannot be used yet; what is to be stored waits on disk", "error", err) })

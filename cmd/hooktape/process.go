@@ -70,7 +70,7 @@ func (p *process) run() (err error) {
 	p.registry = prometheus.NewRegistry()
 	p.sources.Store(p.cfg.sources())
 
-	if p.db, err = store.Open(p.cfg.dsn()); err != nil {
+	if p.db, err = p.cfg.openStore(); err != nil {
 		return err
 	}
 	defer p.db.Close()

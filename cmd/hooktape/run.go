@@ -161,6 +161,6 @@ func (e *env) openStore() (*store.Store, *config, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := store.Open(cfg.dsn())
+	db, err := cfg.openStore()
 	return db, cfg, err
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -32,8 +34,11 @@ func fill(t *testing.T, a *simulate.Account) (database, *store.Store) {
 // empty is an engine with nothing in it but the tables.
 func empty(t *testing.T) (database, *store.Store) {
 	t.Helper()
-	dsn := enginetest.DSN(t)
-	db, err := store.Open(dsn)
+	dsn, cluster := enginetest.ClusterDSN(), enginetest.ClusterName
+	if dsn == "" {
+		dsn, cluster = enginetest.DSN(t), ""
+	}
+	db, err := store.OpenCluster(dsn, cluster)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +51,36 @@ func empty(t *testing.T) (database, *store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return database{"http://" + u.Host + "/?default_format=JSONCompact&output_format_json_quote_64bit_integers=0&output_format_json_quote_denormals=1&database=" + strings.Trim(u.Path, "/")}, db
+	settings := u.Query()
+	settings.Set("default_format", "JSONCompact")
+	settings.Set("output_format_json_quote_64bit_integers", "0")
+	settings.Set("output_format_json_quote_denormals", "1")
+	settings.Set("distributed_product_mode", grafanasMode(t))
+	settings.Set("database", strings.Trim(u.Path, "/"))
+	return database{"http://" + u.Host + "/?" + settings.Encode()}, db
+}
+
+// grafanasMode is the setting of the user that Grafana asks as by which lookups in tables of a cluster are right.
+func grafanasMode(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../dashboards/provisioning/clickhouse/grafana.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("<distributed_product_mode>(.*)</").FindSubmatch(text)
+	if m == nil {
+		return "deny" // ClickHouse's default
+	}
+	return string(m[1])
+}
+
+// TestOnCluster tries the panels over tables that are spread over two shards.
+func TestOnCluster(t *testing.T) {
+	enginetest.OnCluster(t, store.ShardedBy(), 1, "-test.run", "^TestDeliveriesTruth$")
+	enginetest.OnCluster(t, store.ShardedBy(), 1, "-test.run", "^TestTruth$/^plugin_4$/^two_weeks$")
+	if enginetest.Whole() {
+		enginetest.OnCluster(t, store.ShardedBy(), 2, "-test.run", "^(TestPipelineTruth|TestVariables)$")
+	}
 }
 
 func insert(t *testing.T, a *simulate.Account, db *store.Store) {

@@ -1,0 +1,117 @@
+package enginetest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// ClusterName is the name of the cluster that Cluster starts.
+const ClusterName = "two"
+
+// clusterPort is what the engine takes for its own, so that it finds both shards within itself. Nothing listens there.
+const clusterPort = 9
+
+// ClusterDatabases is how many databases it has.
+const ClusterDatabases = 100
+
+// Cluster starts an engine that is a cluster of two shards, and returns the data source names of its databases, which do not
+// exist yet: a format for their numbers, from 0 on. Both shards are the engine itself, which has neither Keeper nor a port for
+// other servers. Distributed tables are ClickHouse's own, and so is all that it does with two shards; but a shard is those rows of
+// a table for which a row policy that asks for the number of the shard is true. The policies need to know what each
+// table (by the name of the one that has the rows) is sharded by.
+//
+// What the engine has not is taken out of the statements on their way to it: ON CLUSTER, and Replicated before the name of an
+// engine. Partitions are cut by shard as well, for each shard drops inserts that are sent again by itself.
+func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
+	t.Helper()
+	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", "127.0.0.1:0"}}
+	shard := fmt.Sprintf("<shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>%d</port></replica></shard>", clusterPort)
+	e.configure("config", fmt.Sprintf(`<clickhouse><tcp_port>%[1]d</tcp_port><remote_servers><%[2]s>%[3]s%[3]s</%[2]s></remote_servers></clickhouse>`, clusterPort, ClusterName, shard))
+	e.configure("users", policies(shardedBy))
+	e.start()
+	t.Cleanup(func() {
+		if err := e.child.stop(); err != nil {
+			t.Errorf("stop the engine: %v", err)
+		}
+	})
+	front := httptest.NewServer(&httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: e.child.address})
+		adapt(r.Out, shardedBy)
+	}})
+	t.Cleanup(front.Close)
+	// Over the network it could not reach itself.
+	return front.URL + "/cluster_%d?prefer_localhost_replica=1"
+}
+
+// policies make two shards of the tables of all databases. Of the server's own parts the second shard has none.
+func policies(shardedBy map[string]string) string {
+	var tables, databases strings.Builder
+	for table, column := range shardedBy {
+		fmt.Fprintf(&tables, "<%[1]s><filter>shardNum() = 0 OR %[2]s + 1 = shardNum()</filter></%[1]s>", table, shardOf(column))
+	}
+	for n := range ClusterDatabases {
+		fmt.Fprintf(&databases, "<cluster_%[1]d>%[2]s</cluster_%[1]d>", n, tables.String())
+	}
+	return `<clickhouse><users><default><grants replace="replace"><query>GRANT ALL ON *.*</query></grants><databases>` + databases.String() +
+		`<system><parts><filter>shardNum() != 2</filter></parts></system></databases></default></users></clickhouse>`
+}
+
+// configure writes a file beside the engine's own configuration.
+func (e *Engine) configure(of, text string) {
+	e.t.Helper()
+	dir := filepath.Join(e.args[1], "hooktape-"+of+".d")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		e.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "cluster.xml"), []byte(text), 0o600); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// shardOf is the index of the shard that a Distributed table puts a row on.
+func shardOf(key string) string { return "cityHash64(" + key + ") % 2" }
+
+var (
+	onCluster   = regexp.MustCompile(" ON CLUSTER `" + ClusterName + "`")
+	replicated  = regexp.MustCompile(`Replicated(\w*MergeTree\()'[^']*', '\{replica\}'(?:, )?`)
+	ownTable    = regexp.MustCompile("^CREATE TABLE IF NOT EXISTS `\\w+`\\.`(\\w+)`")
+	partitionBy = regexp.MustCompile(`\nPARTITION BY (.*)\n`)
+	oneMonth    = regexp.MustCompile(`PARTITION \d{6} FINAL`)
+	itsMonth    = regexp.MustCompile(`partition = '(\d{6})'`)
+)
+
+// adapt takes out of a statement what the engine has not.
+func adapt(r *http.Request, shardedBy map[string]string) {
+	if r.URL.Query().Has("query") || r.Body == nil { // the data of an insert
+		return
+	}
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the engine will miss the rest
+	}
+	statement := replicated.ReplaceAllString(onCluster.ReplaceAllString(string(text), ""), "$1")
+	statement = strings.Replace(statement, "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_dedup", "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_dedup", 1)
+	if m := ownTable.FindStringSubmatch(statement); m != nil && shardedBy[m[1]] != "" {
+		shard := shardOf(shardedBy[m[1]])
+		if partitionBy.MatchString(statement) {
+			statement = partitionBy.ReplaceAllString(statement, "\nPARTITION BY ($1, "+shard+")\n")
+		} else {
+			statement = strings.Replace(statement, "\nORDER BY", "\nPARTITION BY "+shard+"\nORDER BY", 1)
+		}
+	}
+	statement = oneMonth.ReplaceAllString(statement, "FINAL")
+	statement = itsMonth.ReplaceAllString(statement, "startsWith(partition, '($1,')")
+	r.Body = io.NopCloser(bytes.NewReader([]byte(statement)))
+	r.ContentLength = int64(len(statement))
+}

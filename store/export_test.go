@@ -1,0 +1,8 @@
+package store
+
+import "io/fs"
+
+// Spread are the statements of a migration, or of the text of one, on a cluster.
+func Spread(name, database string, files fs.FS, file string) ([]string, error) {
+	return cluster{name, database}.spreadFile(files, file)
+}

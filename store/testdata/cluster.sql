@@ -1,0 +1,459 @@
+-- 00001_events.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`events_local` ON CLUSTER `main`
+(
+    id                  UUID CODEC(ZSTD(1)),
+    received_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    stored_at           DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta, ZSTD(1)),
+    source              LowCardinality(String),
+    step                LowCardinality(String),
+    kind                LowCardinality(String),
+    verdict             LowCardinality(String),
+
+    -- The request as it came. The hook token in `path` is masked, `body` is byte for byte.
+    method              LowCardinality(String),
+    path                LowCardinality(String),
+    query               String CODEC(ZSTD(1)),
+    remote_ip           LowCardinality(String),
+    headers             Array(Tuple(name String, value String)) CODEC(ZSTD(1)),
+    body                String CODEC(ZSTD(3)),
+    body_sha256         String CODEC(ZSTD(1)),
+    trace_id            String CODEC(ZSTD(1)),
+    span_id             String CODEC(ZSTD(1)),
+
+    -- What was read from the body. Empty or NULL: absent, or unreadable (see decode_error).
+    bothelp_user_id     String CODEC(ZSTD(1)),
+    messenger_user_id   String CODEC(ZSTD(1)),
+    messenger_username  String CODEC(ZSTD(1)),
+    cuid                String CODEC(ZSTD(1)),
+    ref                 String CODEC(ZSTD(1)),
+    name                String CODEC(ZSTD(1)),
+    first_name          String CODEC(ZSTD(1)),
+    last_name           String CODEC(ZSTD(1)),
+    email               String CODEC(ZSTD(1)),
+    phone               String CODEC(ZSTD(1)),
+    profile_link        String CODEC(ZSTD(1)),
+    channel             LowCardinality(String),
+    conversations_count Nullable(UInt64) CODEC(ZSTD(1)),
+    created_at          Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
+    first_contact_at    Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
+    last_contact_at     Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
+    utm_source          LowCardinality(String),
+    utm_medium          LowCardinality(String),
+    utm_campaign        LowCardinality(String),
+    utm_content         LowCardinality(String),
+    utm_term            LowCardinality(String),
+    fields              Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    event_at            DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    decode_error        LowCardinality(String),
+    duplicate_of        UUID CODEC(ZSTD(1)),
+
+    INDEX body_sha256_bloom body_sha256 TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX bothelp_user_id_bloom bothelp_user_id TYPE bloom_filter(0.01) GRANULARITY 4
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/hooktape/events', '{replica}')
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (received_at, id)
+-- The spool forgets a batch once this insert is acknowledged, and may send it again after a crash: hence fsync and
+-- deduplication by token.
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`events` ON CLUSTER `main` AS `hooktape`.`events_local`
+ENGINE = Distributed('main', 'hooktape', 'events_local', cityHash64(multiIf(bothelp_user_id != '', bothelp_user_id, messenger_user_id != '', concat('m:', messenger_user_id), toString(id))));
+
+-- 00002_quarantine.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`quarantine_local` ON CLUSTER `main`
+(
+    id             UUID,
+    received_at    DateTime64(6, 'UTC'),
+    quarantined_at DateTime64(3, 'UTC') DEFAULT now64(3),
+    source         LowCardinality(String),
+    -- Why ClickHouse refused the event.
+    error          String CODEC(ZSTD(1)),
+    -- The event as the spool had it: CBOR, raw request included.
+    record         String CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/hooktape/quarantine', '{replica}')
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (received_at, id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`quarantine` ON CLUSTER `main` AS `hooktape`.`quarantine_local`
+ENGINE = Distributed('main', 'hooktape', 'quarantine_local', cityHash64(id));
+
+-- 00003_replays.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`replays_local` ON CLUSTER `main`
+(
+    id           UUID,
+    created_at   DateTime64(6, 'UTC'),
+    updated_at   DateTime64(6, 'UTC'),
+    created_by   String,
+    state        LowCardinality(String),
+    endpoint     String,
+    url          String,
+    selection    String,
+    total        UInt64,
+    rate         Float64,
+    concurrency  UInt16,
+    max_attempts UInt16
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/hooktape/replays', '{replica}', updated_at)
+ORDER BY id
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`replays` ON CLUSTER `main` AS `hooktape`.`replays_local`
+ENGINE = Distributed('main', 'hooktape', 'replays_local', cityHash64(id));
+
+-- 00004_deliveries.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`deliveries_local` ON CLUSTER `main`
+(
+    -- The zero UUID for live delivery.
+    replay_id         UUID CODEC(ZSTD(1)),
+    endpoint          LowCardinality(String),
+    event_received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    event_id          UUID CODEC(ZSTD(1)),
+    state             LowCardinality(String),
+    attempts          UInt32 CODEC(ZSTD(1)),
+    next_at           DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    status_code       UInt16 CODEC(ZSTD(1)),
+    error             String CODEC(ZSTD(1)),
+    updated_at        DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    version           UInt64 CODEC(ZSTD(1)),
+
+    INDEX event_id_bloom event_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    subscriber        String DEFAULT toString(event_id) CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/hooktape/deliveries', '{replica}', version)
+PARTITION BY toYYYYMM(event_received_at)
+ORDER BY (replay_id, endpoint, event_received_at, event_id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`deliveries` ON CLUSTER `main` AS `hooktape`.`deliveries_local`
+ENGINE = Distributed('main', 'hooktape', 'deliveries_local', cityHash64(subscriber));
+
+-- 00005_attempts.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`attempts_local` ON CLUSTER `main`
+(
+    id               UUID CODEC(ZSTD(1)),
+    event_id         UUID CODEC(ZSTD(1)),
+    endpoint         LowCardinality(String),
+    url              LowCardinality(String),
+    replay_id        UUID CODEC(ZSTD(1)),
+    number           UInt32 CODEC(ZSTD(1)),
+    started_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    duration_ms      Float64 CODEC(ZSTD(1)),
+    outcome          LowCardinality(String),
+    status_code      UInt16 CODEC(ZSTD(1)),
+    error            String CODEC(ZSTD(1)),
+    response_headers Array(Tuple(name String, value String)) CODEC(ZSTD(1)),
+    response_body    String CODEC(ZSTD(1)),
+    trace_id         String CODEC(ZSTD(1)),
+
+    INDEX event_id_bloom event_id TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/hooktape/attempts', '{replica}')
+PARTITION BY toYYYYMM(started_at)
+ORDER BY (started_at, id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`attempts` ON CLUSTER `main` AS `hooktape`.`attempts_local`
+ENGINE = Distributed('main', 'hooktape', 'attempts_local', cityHash64(event_id));
+
+-- 00006_otel_traces.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`otel_traces_local` ON CLUSTER `main`
+(
+    Timestamp          DateTime64(9) CODEC(Delta, ZSTD(1)),
+    TraceId            String CODEC(ZSTD(1)),
+    SpanId             String CODEC(ZSTD(1)),
+    ParentSpanId       String CODEC(ZSTD(1)),
+    TraceState         String CODEC(ZSTD(1)),
+    SpanName           LowCardinality(String) CODEC(ZSTD(1)),
+    SpanKind           LowCardinality(String) CODEC(ZSTD(1)),
+    ServiceName        LowCardinality(String) CODEC(ZSTD(1)),
+    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    ScopeName          String CODEC(ZSTD(1)),
+    ScopeVersion       String CODEC(ZSTD(1)),
+    SpanAttributes     Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    Duration           UInt64 CODEC(ZSTD(1)),
+    StatusCode         LowCardinality(String) CODEC(ZSTD(1)),
+    StatusMessage      String CODEC(ZSTD(1)),
+    Events             Nested(Timestamp DateTime64(9), Name LowCardinality(String), Attributes Map(LowCardinality(String), String)) CODEC(ZSTD(1)),
+    Links              Nested(TraceId String, SpanId String, TraceState String, Attributes Map(LowCardinality(String), String)) CODEC(ZSTD(1)),
+    INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_res_attr_key mapKeys(ResourceAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_res_attr_value mapValues(ResourceAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_span_attr_key mapKeys(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_span_attr_value mapValues(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_duration Duration TYPE minmax GRANULARITY 1
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/hooktape/otel_traces', '{replica}')
+PARTITION BY toDate(Timestamp)
+ORDER BY (ServiceName, SpanName, toDateTime(Timestamp))
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`otel_traces` ON CLUSTER `main` AS `hooktape`.`otel_traces_local`
+ENGINE = Distributed('main', 'hooktape', 'otel_traces_local', cityHash64(TraceId));
+
+-- 00007_otel_traces_trace_id_ts.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`otel_traces_trace_id_ts_local` ON CLUSTER `main`
+(
+    TraceId String CODEC(ZSTD(1)),
+    Start   DateTime CODEC(Delta, ZSTD(1)),
+    End     DateTime CODEC(Delta, ZSTD(1)),
+    INDEX idx_trace_id TraceId TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/hooktape/otel_traces_trace_id_ts', '{replica}')
+PARTITION BY toDate(Start)
+ORDER BY (TraceId, Start)
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`otel_traces_trace_id_ts` ON CLUSTER `main` AS `hooktape`.`otel_traces_trace_id_ts_local`
+ENGINE = Distributed('main', 'hooktape', 'otel_traces_trace_id_ts_local', cityHash64(TraceId));
+
+-- 00008_otel_traces_trace_id_ts_mv.sql
+CREATE MATERIALIZED VIEW IF NOT EXISTS `hooktape`.`otel_traces_trace_id_ts_mv` ON CLUSTER `main` TO `hooktape`.`otel_traces_trace_id_ts_local` AS
+SELECT TraceId, min(Timestamp) AS Start, max(Timestamp) AS End
+FROM `hooktape`.`otel_traces_local`
+WHERE TraceId != ''
+GROUP BY TraceId;
+
+-- 00009_events_stored_at.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` ADD INDEX IF NOT EXISTS stored_at_minmax stored_at TYPE minmax GRANULARITY 1;
+
+-- 00010_deliveries_subscriber.sql
+ALTER TABLE `hooktape`.`deliveries_local` ON CLUSTER `main`
+    -- Whom the event is about; what has the same one keeps its order, and stays in one shard.
+    ADD COLUMN IF NOT EXISTS subscriber String DEFAULT toString(event_id) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS created_at DateTime64(6, 'UTC') DEFAULT event_received_at CODEC(Delta, ZSTD(1));
+
+ALTER TABLE `hooktape`.`deliveries` ON CLUSTER `main`
+    -- Whom the event is about; what has the same one keeps its order, and stays in one shard.
+    ADD COLUMN IF NOT EXISTS subscriber String DEFAULT toString(event_id) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS created_at DateTime64(6, 'UTC') DEFAULT event_received_at CODEC(Delta, ZSTD(1));
+
+-- 00011_replays_options.sql
+ALTER TABLE `hooktape`.`replays_local` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS reason String,
+    -- 'none' or 'subscriber'
+    ADD COLUMN IF NOT EXISTS event_order LowCardinality(String) DEFAULT 'none',
+    -- 'undelivered' or 'all'
+    ADD COLUMN IF NOT EXISTS mode LowCardinality(String) DEFAULT 'all',
+    -- 'endpoint' or 'none'
+    ADD COLUMN IF NOT EXISTS retry LowCardinality(String) DEFAULT 'endpoint',
+    ADD COLUMN IF NOT EXISTS pace Float64,
+    ADD COLUMN IF NOT EXISTS stop_after_failures UInt32,
+    ADD COLUMN IF NOT EXISTS headers Array(Tuple(name String, value String)),
+    ADD COLUMN IF NOT EXISTS idempotency_key String,
+    -- Deliveries by state, as of updated_at.
+    ADD COLUMN IF NOT EXISTS counts Map(LowCardinality(String), UInt64),
+    ADD COLUMN IF NOT EXISTS per_second Float64;
+
+ALTER TABLE `hooktape`.`replays` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS reason String,
+    -- 'none' or 'subscriber'
+    ADD COLUMN IF NOT EXISTS event_order LowCardinality(String) DEFAULT 'none',
+    -- 'undelivered' or 'all'
+    ADD COLUMN IF NOT EXISTS mode LowCardinality(String) DEFAULT 'all',
+    -- 'endpoint' or 'none'
+    ADD COLUMN IF NOT EXISTS retry LowCardinality(String) DEFAULT 'endpoint',
+    ADD COLUMN IF NOT EXISTS pace Float64,
+    ADD COLUMN IF NOT EXISTS stop_after_failures UInt32,
+    ADD COLUMN IF NOT EXISTS headers Array(Tuple(name String, value String)),
+    ADD COLUMN IF NOT EXISTS idempotency_key String,
+    -- Deliveries by state, as of updated_at.
+    ADD COLUMN IF NOT EXISTS counts Map(LowCardinality(String), UInt64),
+    ADD COLUMN IF NOT EXISTS per_second Float64;
+
+-- 00012_commands.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`commands_local` ON CLUSTER `main`
+(
+    at     DateTime64(6, 'UTC'),
+    target String,
+    action LowCardinality(String),
+    rate   Float64,
+    by     String,
+    reason String
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/hooktape/commands', '{replica}')
+ORDER BY (target, at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`commands` ON CLUSTER `main` AS `hooktape`.`commands_local`
+ENGINE = Distributed('main', 'hooktape', 'commands_local', cityHash64(target));
+
+-- 00013_endpoint_states.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`endpoint_states_local` ON CLUSTER `main`
+(
+    endpoint       String,
+    shard          LowCardinality(String),
+    url            String,
+    -- 'active', 'paused', 'broken' (the breaker is open) or 'removed'
+    state          LowCardinality(String),
+    reason         String,
+    failures       UInt32,
+    next_probe     DateTime64(3, 'UTC'),
+    updated_at     DateTime64(6, 'UTC'),
+    followed_since DateTime64(3, 'UTC'),
+    followed_until DateTime64(3, 'UTC')
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/hooktape/endpoint_states', '{replica}', updated_at)
+ORDER BY (endpoint, shard)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`endpoint_states` ON CLUSTER `main` AS `hooktape`.`endpoint_states_local`
+ENGINE = Distributed('main', 'hooktape', 'endpoint_states_local', cityHash64(endpoint));
+
+-- 00014_audit_log.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`audit_log_local` ON CLUSTER `main`
+(
+    at        DateTime64(6, 'UTC'),
+    -- The name of the token, or the user of the command line.
+    who       String,
+    action    LowCardinality(String),
+    target    String,
+    -- What exactly, as JSON.
+    detail    String CODEC(ZSTD(1)),
+    remote_ip String
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/hooktape/audit_log', '{replica}')
+PARTITION BY toYYYYMM(at)
+ORDER BY at
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`audit_log` ON CLUSTER `main` AS `hooktape`.`audit_log_local`
+ENGINE = Distributed('main', 'hooktape', 'audit_log_local', cityHash64(who));
+
+-- 00015_events_stored_at_materialize.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` MATERIALIZE INDEX stored_at_minmax;
+
+-- 00016_events_contact.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS contact Bool MATERIALIZED email != '' OR phone != '';
+
+ALTER TABLE `hooktape`.`events` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS contact Bool MATERIALIZED email != '' OR phone != '';
+
+-- 00017_events_touches.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` ADD PROJECTION IF NOT EXISTS touches
+(
+    SELECT source, bothelp_user_id, received_at, verdict, kind, step, channel, utm_source, utm_medium, utm_campaign, utm_content, utm_term,
+        contact, conversations_count, duplicate_of
+    ORDER BY source, bothelp_user_id, received_at
+);
+
+-- 00018_events_touches_materialize.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` MATERIALIZE PROJECTION touches;
+
+-- 00019_journeys.sql
+CREATE VIEW IF NOT EXISTS `hooktape`.`journeys` ON CLUSTER `main` AS
+WITH
+    arrayMap(g -> trim(BOTH ' ' FROM g), splitByChar(',', decodeURLComponent({goals:String}))) AS goals,
+    v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
+SELECT
+    subscriber,
+    first_channel AS channel,
+    reached, -- how many goals, each after the one before, and the last of them within the window
+    reached > 0 AS lead,
+    reached = length(goals) AS converted,
+    arraySlice(visits, 1, length(goals)) AS visited_at, -- when each goal was first visited; the epoch: never
+    visits[1] AS lead_at,
+    reachable AS contact, -- whether an e-mail address or a phone number is known
+    tagged,  -- whether any of the requests had a UTM tag
+    its_source AS utm_source,
+    its_medium AS utm_medium,
+    its_campaign AS utm_campaign,
+    its_content AS utm_content,
+    its_term AS utm_term
+FROM
+(
+    WITH utm_source != '' OR utm_medium != '' OR utm_campaign != '' AS touching
+    SELECT
+        bothelp_user_id AS subscriber,
+        argMin(channel, received_at) AS first_channel,
+        windowFunnel({window_days:UInt32} * 86400000000)(toUInt64(toUnixTimestamp64Micro(received_at)),
+            step = goals[1],
+            length(goals) > 1 AND step = goals[2],
+            length(goals) > 2 AND step = goals[3],
+            length(goals) > 3 AND step = goals[4],
+            length(goals) > 4 AND step = goals[5],
+            length(goals) > 5 AND step = goals[6],
+            length(goals) > 6 AND step = goals[7],
+            length(goals) > 7 AND step = goals[8]) AS reached,
+        [
+            minIf(received_at, step = goals[1]), minIf(received_at, step = goals[2]), minIf(received_at, step = goals[3]),
+            minIf(received_at, step = goals[4]), minIf(received_at, step = goals[5]), minIf(received_at, step = goals[6]),
+            minIf(received_at, step = goals[7]), minIf(received_at, step = goals[8])
+        ] AS visits,
+        max(contact) AS reachable,
+        max(utm_source != '' OR utm_medium != '' OR utm_campaign != '' OR utm_content != '' OR utm_term != '') AS tagged,
+        if({attribution:String} = 'last', argMaxIf(utm_source, received_at, touching), argMinIf(utm_source, received_at, touching)) AS its_source,
+        if({attribution:String} = 'last', argMaxIf(utm_medium, received_at, touching), argMinIf(utm_medium, received_at, touching)) AS its_medium,
+        if({attribution:String} = 'last', argMaxIf(utm_campaign, received_at, touching), argMinIf(utm_campaign, received_at, touching)) AS its_campaign,
+        if({attribution:String} = 'last', argMaxIf(utm_content, received_at, touching), argMinIf(utm_content, received_at, touching)) AS its_content,
+        if({attribution:String} = 'last', argMaxIf(utm_term, received_at, touching), argMinIf(utm_term, received_at, touching)) AS its_term
+    FROM events
+    WHERE received_at >= {from:DateTime} AND received_at <= {to:DateTime}
+        AND source = decodeURLComponent({source:String}) AND verdict = 'accepted' AND kind = 'flow' AND bothelp_user_id != ''
+    GROUP BY bothelp_user_id
+)
+WHERE (decodeURLComponent({channel:String}) = '*' OR has(chosen({channel:String}), first_channel))
+    AND (decodeURLComponent({utm_source:String}) = '*' OR has(chosen({utm_source:String}), its_source))
+    AND (decodeURLComponent({utm_medium:String}) = '*' OR has(chosen({utm_medium:String}), its_medium))
+    AND (decodeURLComponent({utm_campaign:String}) = '*' OR has(chosen({utm_campaign:String}), its_campaign))
+    AND (decodeURLComponent({utm_content:String}) = '*' OR has(chosen({utm_content:String}), its_content))
+    AND (decodeURLComponent({utm_term:String}) = '*' OR has(chosen({utm_term:String}), its_term));
+
+-- 00020_holders.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`holders_local` ON CLUSTER `main`
+(
+    shard    LowCardinality(String),
+    holder   String, -- the id of the process's spool
+    host     String,
+    since    DateTime64(6, 'UTC'),
+    seen_at  DateTime64(6, 'UTC'),
+    released Bool
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/hooktape/holders', '{replica}', seen_at)
+ORDER BY (shard, holder);
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`holders` ON CLUSTER `main` AS `hooktape`.`holders_local`
+ENGINE = Distributed('main', 'hooktape', 'holders_local', cityHash64(shard));
+
+-- 00021_commands_at.sql
+ALTER TABLE `hooktape`.`commands_local` ON CLUSTER `main` MODIFY COLUMN at DateTime64(6, 'UTC') DEFAULT now64(6);
+
+ALTER TABLE `hooktape`.`commands` ON CLUSTER `main` MODIFY COLUMN at DateTime64(6, 'UTC') DEFAULT now64(6);
+
+-- 00022_events_firsts.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` ADD PROJECTION IF NOT EXISTS firsts
+(
+    SELECT source, channel, verdict, bothelp_user_id, min(received_at)
+    GROUP BY source, channel, verdict, bothelp_user_id
+);
+
+-- 00023_events_firsts_materialize.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` MATERIALIZE PROJECTION firsts;
+
+-- 00024_events_ttl_settings.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` MODIFY SETTING materialize_ttl_recalculate_only = 1, merge_with_ttl_timeout = 3600;
+
+-- 00025_attempts_ttl_settings.sql
+ALTER TABLE `hooktape`.`attempts_local` ON CLUSTER `main` MODIFY SETTING materialize_ttl_recalculate_only = 1, merge_with_ttl_timeout = 3600;
+
+-- 00026_swept.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`swept_local` ON CLUSTER `main`
+(
+    endpoint          LowCardinality(String),
+    event_received_at DateTime64(6, 'UTC'),
+    swept_at          DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/hooktape/swept', '{replica}', event_received_at)
+ORDER BY endpoint
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`swept` ON CLUSTER `main` AS `hooktape`.`swept_local`
+ENGINE = Distributed('main', 'hooktape', 'swept_local', cityHash64(endpoint));
+
+-- 00027_events_messenger_user_id.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` ADD INDEX IF NOT EXISTS messenger_user_id_bloom messenger_user_id TYPE bloom_filter(0.01) GRANULARITY 4;
+
+-- 00028_events_messenger_user_id_materialize.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` MATERIALIZE INDEX messenger_user_id_bloom;
+
