@@ -1,4 +1,5 @@
 -- By messenger: subscribers with a request in this time, and the conversations of an average one.
+-- (A hash stands for the id, for it is compared faster: among a million ids two are alike once in forty million accounts.)
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
@@ -18,7 +19,7 @@ FROM
     WHERE $__timeFilter(received_at) AND verdict = 'accepted' AND bothelp_user_id != ''
         AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
         AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
-    GROUP BY bothelp_user_id
+    GROUP BY cityHash64(bothelp_user_id)
 )
 GROUP BY its_channel
 ORDER BY "Active subscribers" DESC

@@ -1,4 +1,5 @@
 -- Subscribers by the time from their first contact to their last one, as BotHelp told of them.
+-- (A hash stands for the id, for it is compared faster: among a million ids two are alike once in forty million accounts.)
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
@@ -12,7 +13,7 @@ FROM
         AND verdict = 'accepted' AND bothelp_user_id != ''
         AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
         AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
-    GROUP BY bothelp_user_id
+    GROUP BY cityHash64(bothelp_user_id)
 )
 WHERE span >= 0
 GROUP BY "Within"

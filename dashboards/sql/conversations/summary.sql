@@ -1,5 +1,6 @@
 -- Subscribers with a request in this time; those whose first request ever was in it; conversations closed and profiles
 -- viewed, BotHelp's repetitions not counted.
+-- (A hash stands for the id, for it is compared faster: among a million ids two are alike once in forty million accounts.)
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
@@ -11,7 +12,7 @@ SELECT
 FROM
 (
     SELECT
-        uniqExact(bothelp_user_id) AS active,
+        uniqExact(cityHash64(bothelp_user_id)) AS active,
         0 AS fresh,
         countIf(kind = 'conversation_closed' AND duplicate_of = toUUID('00000000-0000-0000-0000-000000000000')) AS closed,
         countIf(kind = 'user_profile_viewed' AND duplicate_of = toUUID('00000000-0000-0000-0000-000000000000')) AS viewed
@@ -28,7 +29,7 @@ FROM
         WHERE verdict = 'accepted' AND bothelp_user_id != ''
             AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
             AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
-        GROUP BY bothelp_user_id
+        GROUP BY cityHash64(bothelp_user_id)
     )
     WHERE first >= $__fromTime AND first <= $__toTime
 )
