@@ -21,7 +21,7 @@ const (
 func account(t *testing.T) *simulate.Account {
 	t.Helper()
 	o := simulate.DefaultOptions(until, 40)
-	o.Subscribers = 3000
+	o.Subscribers = 1200
 	a, err := simulate.New(o)
 	if err != nil {
 		t.Fatal(err)

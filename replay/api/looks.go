@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -58,10 +59,11 @@ func (l *Looks) due(k look, now time.Time) bool {
 	if last, ok := l.seen[k]; ok && now.Sub(last) < lookAgain {
 		return false
 	}
-	for old, at := range l.seen {
-		if now.Sub(at) >= lookAgain || len(l.seen) >= maxLooks {
-			delete(l.seen, old)
-		}
+	if len(l.seen) >= maxLooks {
+		maps.DeleteFunc(l.seen, func(_ look, at time.Time) bool { return now.Sub(at) >= lookAgain })
+	}
+	if len(l.seen) >= maxLooks {
+		clear(l.seen) // all of them stand there once more, if they are done again
 	}
 	l.seen[k] = now
 	return true
