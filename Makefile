@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 
 # The programs are static; vet and tests use the race detector where there is a C compiler for it, one build for both. Without
-# tables for debuggers (-w) some thirty programs of the tests are linked in half the time, and tests that mostly wait run four
+# tables for debuggers (-w) some thirty programs of the tests are linked in half the time, and tests that mostly wait run three
 # at a time.
 version := $(shell git describe --tags --always --dirty 2>/dev/null)
 build := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(version)' -o bin/
@@ -24,7 +24,7 @@ engine: ## fetch the embedded ClickHouse engine into the cache, once (178 MB)
 .PHONY: test
 test: engine lint ## run all tests: unit, fuzz seeds, end to end on the real engine
 	@$(if $(race),,echo "no C compiler: testing without the race detector")
-	GOFLAGS="$$GOFLAGS -ldflags=-w" HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test $(race) -vet=off -parallel 4 -timeout 10m ./...
+	GOFLAGS="$$GOFLAGS -ldflags=-w" HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test $(race) -vet=off -p 3 -parallel 3 -timeout 10m ./...
 
 .PHONY: torture
 torture: engine ## kill, starve and freeze the real processes and an endpoint, and count what is lost (5 minutes)

@@ -56,7 +56,7 @@ func number(t *testing.T, conn driver.Conn, query string) (n uint64) {
 // TestBackfill asks the real engine, by SQL, what the truth says.
 func TestBackfill(t *testing.T) {
 	db, conn := newDB(t)
-	a := account(t, func(o *simulate.Options) { o.Subscribers = 2500 })
+	a := account(t, func(o *simulate.Options) { o.Subscribers = 1500 })
 	var last simulate.Progress
 	for range 2 { // the second time adds nothing
 		if err := a.Backfill(t.Context(), db.InsertEvents, func(p simulate.Progress) { last = p }); err != nil {

@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long a page may take to become as a test wants it. A loaded machine needs some seconds.
-const patience = 20 * time.Second
+const patience = 30 * time.Second
 
 // Browser is a headless Chromium with one tab, which ends with the test.
 type Browser struct {
