@@ -3,13 +3,10 @@ package certificate
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,7 +20,7 @@ import (
 
 // ACMEOptions say whose certificates are wanted of whom.
 type ACMEOptions struct {
-	Domains []string
+	Domains []string // in lower-case ASCII, without a dot at the end
 	// Email is whom the authority tells about trouble; may be empty.
 	Email string
 	// DirectoryURL is the authority; empty is Let's Encrypt.
@@ -39,7 +36,7 @@ type ACME struct {
 	manager *autocert.Manager
 	options ACMEOptions
 	own     *tls.Certificate
-	got     sync.Map // *tls.Certificate by domain, as Run saw it last
+	got     sync.Map // *tls.Certificate by domain, as Run, or a handshake before it, saw it last
 }
 
 // NewACME asks for nothing yet; Run does. It accepts the authority's terms of service.
@@ -75,8 +72,9 @@ func (a *ACME) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 	if pair, ok := a.got.Load(domain); ok {
 		return pair.(*tls.Certificate), nil
 	}
-	if kept, err := Cached(a.options.Cache, domain); err == nil && time.Now().Before(kept.NotAfter) {
-		return a.manager.GetCertificate(modern(domain)) // after a start, before Run has looked
+	if kept, err := Cached(a.options.Cache, domain); err == nil && time.Now().Before(kept.Leaf.NotAfter) {
+		a.got.Store(domain, kept) // after a start, before Run has looked
+		return kept, nil
 	}
 	return nil, fmt.Errorf("there is no certificate for %s yet", domain)
 }
@@ -144,18 +142,9 @@ func (a *ACME) obtain(daily map[string]*rate.Sometimes) time.Duration {
 	return again
 }
 
-// Cached is the certificate of a domain that an ACME keeps in its cache; fs.ErrNotExist when it has none yet.
-func Cached(cache, domain string) (*x509.Certificate, error) {
-	rest, err := os.ReadFile(filepath.Join(cache, domain))
-	if err != nil {
-		return nil, err
-	}
-	for block := (*pem.Block)(nil); ; {
-		if block, rest = pem.Decode(rest); block == nil {
-			return nil, fmt.Errorf("%s has no certificate", filepath.Join(cache, domain))
-		}
-		if block.Type == "CERTIFICATE" {
-			return x509.ParseCertificate(block.Bytes)
-		}
-	}
+// Cached is the certificate of a domain, with its key, that an ACME keeps in its cache; fs.ErrNotExist when it has none yet.
+func Cached(cache, domain string) (*tls.Certificate, error) {
+	path := filepath.Join(cache, domain) // where autocert has both in one file
+	pair, err := tls.LoadX509KeyPair(path, path)
+	return &pair, err
 }

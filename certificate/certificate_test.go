@@ -201,7 +201,8 @@ func TestNoName(t *testing.T) {
 			asked.Add(1)
 		}
 	}
-	a, err := certificate.NewACME(certificate.ACMEOptions{Domains: []string{"hooks.example.org"}, DirectoryURL: authority.URL, Cache: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	cache := t.TempDir()
+	a, err := certificate.NewACME(certificate.ACMEOptions{Domains: []string{"hooks.example.org", "new.example.org"}, DirectoryURL: authority.URL, Cache: cache, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,10 +225,18 @@ func TestNoName(t *testing.T) {
 	if err := dial(&tls.Config{}); err != nil {
 		t.Errorf("without a name: %v", err)
 	}
-	for _, name := range []string{"stranger.example.org", "../hooks.example.org", "hooks.example.org", "HOOKS.example.org"} {
-		if err := dial(&tls.Config{ServerName: name}); err == nil {
-			t.Errorf("%s gets a certificate, though none is there", name)
+	p := newPair(t)
+	cert, key := p.texts(1, time.Now().Add(time.Hour))
+	for _, name := range []string{"hooks.example.org", "stranger.example.org"} { // as autocert keeps them
+		p.put(filepath.Join(cache, name), append(key, cert...))
+	}
+	for name, there := range map[string]bool{"hooks.example.org": true, "HOOKS.example.org": true, "new.example.org": false, "stranger.example.org": false, "../hooks.example.org": false} {
+		if err := dial(&tls.Config{ServerName: name}); (err == nil) != there {
+			t.Errorf("%s gets a certificate: %v", name, err)
 		}
+	}
+	if err := dial(&tls.Config{ServerName: "new.example.org", NextProtos: []string{"acme-tls/1", "h2"}}); err == nil {
+		t.Error("who says acme-tls/1 beside something else gets a certificate")
 	}
 	if n := asked.Load(); n != 0 {
 		t.Errorf("handshakes have asked the authority %d times: it listens to a few an hour", n)

@@ -73,14 +73,14 @@ func (d *doctor) certificates(context.Context) (list []finding) {
 		}
 	}
 	for _, domain := range t.Autocert {
-		leaf, err := certificate.Cached(d.cli.acmeDir(), domain)
+		pair, err := certificate.Cached(d.cli.acmeDir(), domain)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			list = append(list, warn("start hooktape; its log says why, if the authority gives none", "there is none for %s yet", domain))
 		case err != nil:
 			list = append(list, bad("run doctor as the user that hooktape runs as", "%v", err))
 		default:
-			list = append(list, lifeOf(domain, leaf.NotAfter, "see hooktape's log for why it is not renewed"))
+			list = append(list, lifeOf(domain, pair.Leaf.NotAfter, "see hooktape's log for why it is not renewed"))
 		}
 	}
 	return list

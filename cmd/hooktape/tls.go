@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/net/netutil"
 	"golang.org/x/time/rate"
 
@@ -43,9 +44,11 @@ func (t serverTLS) check(check *checker) {
 		check.wrong("tls.api", "needs cert and key, or autocert")
 	}
 	for i, domain := range t.Autocert {
-		if !strings.Contains(strings.Trim(domain, "."), ".") || strings.ContainsAny(domain, ":/*@ ") || net.ParseIP(domain) != nil {
+		ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(domain, "."))
+		if err != nil || strings.Index(ascii, ".") < 1 || net.ParseIP(ascii) != nil {
 			check.wrong(fmt.Sprintf("tls.autocert[%d]", i), "%q is no domain such as hooks.example.org", domain)
 		}
+		t.Autocert[i] = ascii // as a client's handshake has it
 	}
 	if u, err := url.Parse(t.DirectoryURL); t.DirectoryURL != "" && (err != nil || u.Host == "" || u.Scheme != "https") {
 		check.wrong("tls.directory_url", "must be a URL such as https://acme-staging-v02.api.letsencrypt.org/directory")
