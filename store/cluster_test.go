@@ -197,7 +197,7 @@ func TestClusterHealth(t *testing.T) {
 		t.Fatalf("%+v, %v", h, err)
 	}
 	c := *h.Cluster
-	if c.Shards != 2 || c.Servers != 2 || c.WrittenTwice || strings.Join(c.Macros, " ") != "shard replica" || c.Keeper == nil || len(c.Differing)+len(c.Behind) > 0 {
+	if c.Shards != 2 || c.Servers != 2 || c.WrittenTwice || strings.Join(c.Macros, " ") != "shard replica" || c.Keeper == nil || c.Silent != 0 || len(c.Differing)+len(c.Behind) > 0 {
 		t.Errorf("%+v", c)
 	}
 	elsewhere, err := store.OpenCluster(dsn, "elsewhere")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
@@ -17,6 +18,8 @@ type ClusterHealth struct {
 	Macros []string
 	// Keeper is what stands between the server and ClickHouse Keeper or ZooKeeper; nil when it answers.
 	Keeper error
+	// Silent is how many servers do not answer the one that was asked.
+	Silent uint64
 	// Differing are servers that have other tables than the one that was asked, or none.
 	Differing []string
 	// Behind are tables of servers that take no inserts, or lack what other replicas have had for a minute.
@@ -40,6 +43,12 @@ func (c cluster) health(ctx context.Context, conn driver.Conn) (h ClusterHealth,
 	}
 	h.Macros = slices.DeleteFunc([]string{"shard", "replica"}, func(name string) bool { return slices.Contains(macros, name) })
 	h.Keeper = conn.Exec(ctx, "SELECT count() FROM system.zookeeper WHERE path = '/'")
+	ctx = with(ctx, clickhouse.Settings{"skip_unavailable_shards": 1}) // of those that answer there may be more to tell
+	var answered uint64
+	if err := conn.QueryRow(ctx, "SELECT uniqExact(_shard_num) FROM "+c.all("system.one")).Scan(&answered); err != nil {
+		return h, err
+	}
+	h.Silent = h.Servers - min(answered, h.Servers)
 	if h.Differing, err = c.differing(ctx, conn); err != nil {
 		return h, err
 	}

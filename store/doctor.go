@@ -51,7 +51,7 @@ const (
 
 // Health looks. It speaks to the server without naming the database, which may not be there yet.
 func (s *Store) Health(ctx context.Context) (h Health, err error) {
-	conn, err := s.withoutDatabase()
+	conn, err := s.withoutDatabase(0)
 	if err != nil {
 		return h, explain("look at ClickHouse", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -92,7 +93,7 @@ func KnownSchema() (int64, error) {
 }
 
 func (s *Store) createDatabase(ctx context.Context) error {
-	conn, err := s.withoutDatabase()
+	conn, err := s.withoutDatabase(0)
 	if err != nil {
 		return err
 	}
@@ -110,11 +111,10 @@ func (s *Store) createDatabase(ctx context.Context) error {
 	return explain("create database", err)
 }
 
-// withoutDatabase speaks to the server without naming the database, for a session in one that is not there fails. A restore
-// may be silent for long.
-func (s *Store) withoutDatabase() (driver.Conn, error) {
+// withoutDatabase speaks to the server without naming the database, for a session in one that is not there fails. The server
+// may be silent for as long as ever, or longer.
+func (s *Store) withoutDatabase(silence time.Duration) (driver.Conn, error) {
 	options := *s.options
-	options.Auth.Database = ""
-	options.ReadTimeout = max(options.ReadTimeout, patience)
+	options.Auth.Database, options.ReadTimeout = "", max(options.ReadTimeout, silence)
 	return clickhouse.Open(&options)
 }

@@ -107,9 +107,13 @@ func (s *Store) sweptReport(ctx context.Context, kept Days) ([]Kept, error) {
 		if err != nil {
 			return nil, err
 		}
-		cutoff := time.Now().AddDate(0, 0, -int(kept))
+		cutoff, err := s.sweepUntil(ctx, time.Now().AddDate(0, 0, -int(kept)))
+		if err != nil {
+			return nil, err
+		}
 		deliveries, replays = endedBefore(cutoff, unfinished), overBefore(cutoff)
 	}
+	ctx = with(ctx, s.cluster.sweepSettings())
 	var report []Kept
 	for _, t := range []struct{ table, expired string }{{"deliveries", deliveries}, {"replays", replays}} {
 		k := Kept{What: t.table, Configured: kept.String(), InForce: kept.String()}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"hooktape/event"
@@ -25,13 +26,17 @@ type Rows struct {
 	Columns []Column
 	driver.Rows
 	doing  string
+	http   bool
 	cancel context.CancelFunc
 }
 
-// Close lets go of the rows. Of those that were not read it has none sent any more: the driver's own Close would read them
-// all.
+// Close lets go of the rows. Over HTTP those that were not read are not sent any more. By the native protocol the driver
+// reads them all: cancelled in the midst of it, it may panic (ClickHouse/clickhouse-go#1677).
 func (r *Rows) Close() error {
-	r.cancel()
+	defer r.cancel()
+	if r.http {
+		r.cancel()
+	}
 	return explain(r.doing, r.Rows.Close())
 }
 
@@ -93,7 +98,7 @@ func (s *Store) CountRows(ctx context.Context, table string) (n uint64, err erro
 
 // FilledTable is the first of Tables that has rows; "" when none has, or none is there.
 func (s *Store) FilledTable(ctx context.Context) (string, error) {
-	server, err := s.withoutDatabase()
+	server, err := s.withoutDatabase(0)
 	if err != nil {
 		return "", err
 	}
@@ -163,7 +168,7 @@ func (s *Store) streamed(ctx context.Context, doing string, columns []Column, sq
 		cancel()
 		return nil, explain(doing, err)
 	}
-	return &Rows{Columns: columns, Rows: rows, doing: doing, cancel: cancel}, nil
+	return &Rows{Columns: columns, Rows: rows, doing: doing, http: s.options.Protocol == clickhouse.HTTP, cancel: cancel}, nil
 }
 
 // InsertRows puts rows into one of Tables in one block, once for each token. It calls each with a function that adds a row.

@@ -13,7 +13,7 @@ func (s *Store) BackupToDisk(ctx context.Context, disk, name string) error {
 
 // RestoreFromDisk is the way back, into a database of the same name that is empty or not there.
 func (s *Store) RestoreFromDisk(ctx context.Context, disk, name string) error {
-	conn, err := s.withoutDatabase()
+	conn, err := s.withoutDatabase(patience)
 	if err != nil {
 		return err
 	}

@@ -33,12 +33,12 @@ func (s *Store) Sweep(ctx context.Context, kept Days) (deliveries uint64, err er
 	if err != nil {
 		return 0, err
 	}
+	ctx = with(ctx, s.cluster.sweepSettings())
 	ended := endedBefore(cutoff, unfinished)
 	found, err := s.sweepable(ctx, ended)
 	if err != nil {
 		return 0, err
 	}
-	ctx = with(ctx, s.cluster.sweepSettings())
 	if len(found) > 0 {
 		if err := s.noteSwept(ctx, found); err != nil {
 			return 0, err
@@ -70,9 +70,11 @@ func (s *Store) sweepUntil(ctx context.Context, cutoff time.Time) (time.Time, er
 	return cutoff, explain("look how far events are followed", err)
 }
 
-// sweepSettings have each statement end when its work is done, or fail.
+// sweepSettings have each statement end when its work is done, or fail. A statement may name a hundred thousand replays that are
+// not over. The month of a delivery follows from its key, so that FINAL need not look beyond it.
 func (c cluster) sweepSettings() clickhouse.Settings {
-	settings := clickhouse.Settings{"mutations_sync": 1, "optimize_skip_merged_partitions": 1, "optimize_throw_if_noop": 1}
+	settings := clickhouse.Settings{"mutations_sync": 1, "optimize_skip_merged_partitions": 1, "optimize_throw_if_noop": 1,
+		"max_query_size": 4 << 20, "do_not_merge_across_partitions_select_final": 1}
 	if !c.one() {
 		// A shard that has nothing of a month would be an error; checkMerged looks in its place.
 		maps.Copy(settings, clickhouse.Settings{"optimize_throw_if_noop": 0, "distributed_ddl_task_timeout": int(patience.Seconds())})
@@ -169,8 +171,6 @@ type sweepable struct {
 }
 
 func (s *Store) sweepable(ctx context.Context, ended string) ([]sweepable, error) {
-	// The month of a delivery follows from its key.
-	ctx = with(ctx, clickhouse.Settings{"do_not_merge_across_partitions_select_final": 1})
 	return collect(ctx, s.patient, "look for old deliveries", "SELECT endpoint, toYYYYMM(event_received_at) AS month, count(), max(event_received_at) FROM deliveries FINAL WHERE "+
 		ended+" GROUP BY endpoint, month", nil, func(rows driver.Rows, f *sweepable) error {
 		return rows.Scan(&f.endpoint, &f.month, &f.count, &f.newest)

@@ -22,8 +22,8 @@ const ClusterName = "two"
 // clusterPort is what the engine takes for its own, so that it finds both shards within itself. Nothing listens there.
 const clusterPort = 9
 
-// ClusterDatabases is how many databases it has.
-const ClusterDatabases = 100
+// clusterDatabases is how many databases it has.
+const clusterDatabases = 100
 
 // Cluster starts an engine that is a cluster of two shards, and returns the data source names of its databases, which do not
 // exist yet: a format for their numbers, from 0 on. Both shards are the engine itself, which has neither Keeper nor a port for
@@ -60,7 +60,7 @@ func policies(shardedBy map[string]string) string {
 	for table, column := range shardedBy {
 		fmt.Fprintf(&tables, "<%[1]s><filter>shardNum() = 0 OR %[2]s + 1 = shardNum()</filter></%[1]s>", table, shardOf(column))
 	}
-	for n := range ClusterDatabases {
+	for n := range clusterDatabases {
 		fmt.Fprintf(&databases, "<cluster_%[1]d>%[2]s</cluster_%[1]d>", n, tables.String())
 	}
 	return `<clickhouse><users><default><grants replace="replace"><query>GRANT ALL ON *.*</query></grants><databases>` + databases.String() +

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,30 +23,36 @@ func ClusterDSN() string {
 	if format == "" {
 		return ""
 	}
-	return fmt.Sprintf(format, taken.Add(1)-1)
+	n := taken.Add(1) - 1
+	if n >= clusterDatabases {
+		panic("the cluster has no shards in any more databases: make clusterDatabases larger")
+	}
+	return fmt.Sprintf(format, n)
 }
 
 // Whole tells whether all tests are to run on a cluster, as `make cluster` wants, and not only those that have a minute.
 func Whole() bool { return os.Getenv("HOOKTAPE_TEST_WHOLE") != "" }
 
 // OnCluster runs tests of this binary once more, chosen by flags of go test (-test.run …), in a process whose ClusterDSN names
-// databases of a Cluster. At least so many must pass, and none fail.
+// databases of a Cluster. At least so many must pass, subtests among them, and none fail.
 func OnCluster(t *testing.T, shardedBy map[string]string, atLeast int, flags ...string) {
 	t.Helper()
 	if os.Getenv(clusterVariable) != "" {
 		t.Fatal("the tests that run once more run themselves once more")
 	}
-	tests := exec.Command(os.Args[0], append(flags, "-test.v")...)
+	tests := exec.Command(os.Args[0], append(flags, "-test.v", "-test.timeout", "9m")...)
 	tests.Env = append(os.Environ(), clusterVariable+"="+Cluster(t, shardedBy))
 	tests.WaitDelay = 10 * time.Second // for what a killed test has left behind
 	out, err := tests.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v:\n%s", err, noise.ReplaceAllString(string(out), ""))
 	}
-	if n := strings.Count("\n"+string(out), "\n--- PASS: "); n < atLeast {
+	if n := len(passes.FindAll(out, -1)); n < atLeast {
 		t.Errorf("%d tests passed, want at least %d", n, atLeast)
 	}
 }
+
+var passes = regexp.MustCompile(`(?m)^ *--- PASS: `)
 
 // noise is what go test says of tests that pass.
 var noise = regexp.MustCompile(`(?m)^\s*(=== .*|--- PASS.*)\n`)

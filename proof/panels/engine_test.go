@@ -77,7 +77,7 @@ func grafanasMode(t *testing.T) string {
 // TestOnCluster tries the panels over tables that are spread over two shards.
 func TestOnCluster(t *testing.T) {
 	enginetest.OnCluster(t, store.ShardedBy(), 1, "-test.run", "^TestDeliveriesTruth$")
-	enginetest.OnCluster(t, store.ShardedBy(), 1, "-test.run", "^TestTruth$/^plugin_4$/^two_weeks$")
+	enginetest.OnCluster(t, store.ShardedBy(), 4, "-test.run", "^TestTruth$/^plugin_4$/^two_weeks$") // three kinds of comparisons
 	if enginetest.Whole() {
 		enginetest.OnCluster(t, store.ShardedBy(), 2, "-test.run", "^(TestPipelineTruth|TestVariables)$")
 	}
