@@ -89,12 +89,12 @@ func (s *sender) describe(d *event.Delivery) *event.Attempt {
 
 // attempt sends the event once and moves the delivery to the state that follows.
 func (s *sender) attempt(ctx context.Context, d *event.Delivery, e *event.Event) (*event.Attempt, answer) {
+	endpoint := endpointLabel(d.Endpoint)
 	ctx, span := s.tracer.Start(ctx, "deliver", trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithLinks(trace.Link{SpanContext: arrivalOf(e)}), trace.WithAttributes(s.address...),
 		trace.WithAttributes(semconv.HTTPRequestMethodKey.String(e.Method), attrEventID.String(e.ID.String()),
-			attrReplayID.String(d.ReplayID.String()), endpointLabel(d.Endpoint), attrAttempt.Int(int(d.Attempts))))
+			attrReplayID.String(d.ReplayID.String()), endpoint, attrAttempt.Int(int(d.Attempts))))
 	defer span.End()
-	endpoint := endpointLabel(d.Endpoint)
 	s.inFlight.Add(ctx, 1, metric.WithAttributes(endpoint))
 	defer s.inFlight.Add(ctx, -1, metric.WithAttributes(endpoint))
 	a := s.describe(d)

@@ -3,6 +3,8 @@ package replay
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,6 +83,7 @@ func (r *Runner) replays(ctx context.Context, steering map[string]store.Steered)
 			delete(r.jobs.done, id)
 		}
 	}
+	maps.DeleteFunc(r.jobs.notBefore, func(id laneID, _ time.Time) bool { return id.replay != uuid.Nil && !there[id.replay] })
 	return plans, r.adoptOrphans(ctx)
 }
 
@@ -202,6 +205,9 @@ func (r *Runner) adoptOrphans(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	maps.DeleteFunc(r.jobs.orphans, func(id uuid.UUID, _ time.Time) bool {
+		return !slices.ContainsFunc(planned, func(job event.Replay) bool { return job.ID == id })
+	})
 	for _, job := range planned {
 		if time.Since(job.UpdatedAt) <= orphanAge {
 			continue
@@ -213,11 +219,9 @@ func (r *Runner) adoptOrphans(ctx context.Context) error {
 		log.Info("a replay was left unfrozen by its maker; it is frozen now")
 		switch err := freeze(ctx, r.store, &job); {
 		case err == nil:
-			delete(r.jobs.orphans, job.ID)
 		case ctx.Err() != nil || time.Since(r.jobs.orphans[job.ID]) < hopelessAge && errors.Is(err, store.ErrUnavailable):
 			log.Warn("the replay cannot be frozen yet", "error", err)
 		default: // it would fail for ever
-			delete(r.jobs.orphans, job.ID)
 			log.Error("the replay cannot be frozen; it is cancelled; `hooktape replay status` says why") // in words that may quote the selection
 			if err := r.write(ctx, job, event.ReplayCancelled, "its selection could not be frozen: "+err.Error()); err != nil {
 				return err

@@ -31,15 +31,23 @@ func (s *Store) neighbour(ctx context.Context, subscriber string, of Cursor, sid
 	return &found[0], nil
 }
 
-// FirstTouch returns the first accepted event of a subscriber (BotHelp's id, or the messenger's) that has a UTM tag, without
-// headers and body; nil for none.
-func (s *Store) FirstTouch(ctx context.Context, subscriber string) (*event.Event, error) {
+// Touches returns the first and the last accepted event of a subscriber (BotHelp's id, or the messenger's) that have a UTM tag,
+// without headers and body; nil for none.
+func (s *Store) Touches(ctx context.Context, subscriber string) (first, last *event.Event, err error) {
+	if first, err = s.touch(ctx, subscriber, "ASC"); err != nil || first == nil {
+		return nil, nil, err
+	}
+	last, err = s.touch(ctx, subscriber, "DESC")
+	return first, last, err
+}
+
+func (s *Store) touch(ctx context.Context, subscriber, order string) (*event.Event, error) {
 	where, err := matching(ofSubscriber(subscriber))
 	if err != nil {
 		return nil, err
 	}
 	where.require("(utm_source != '' OR utm_medium != '' OR utm_campaign != '' OR utm_content != '' OR utm_term != '')")
-	found, err := s.queryEvents(ctx, where, briefColumns, "ORDER BY received_at, id LIMIT 1")
+	found, err := s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at %[1]s, id %[1]s LIMIT 1", order))
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}

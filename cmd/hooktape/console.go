@@ -4,21 +4,22 @@ import (
 	"net/http"
 
 	"hooktape/replay"
+	"hooktape/replay/api"
 	"hooktape/replay/console"
 )
 
 // front is what answers on the API's address: the API under its paths, and the console under all others.
-func (p *process) front(api http.Handler, service *replay.Service) (http.Handler, error) {
+func (p *process) front(answers http.Handler, service *replay.Service, looks *api.Looks) (http.Handler, error) {
 	p.hooks.Store(p.cfg.hooks())
 	p.changed = append(p.changed, func(fresh *config) { p.hooks.Store(fresh.hooks()) })
-	pages, err := console.New(console.Options{Store: p.db, Service: service, Tokens: p.cfg.tokens(), Sources: func() []console.Source { return *p.hooks.Load() },
+	pages, err := console.New(console.Options{Store: p.db, Service: service, Looks: looks, Tokens: p.cfg.tokens(), Sources: func() []console.Source { return *p.hooks.Load() },
 		BothelpAccount: p.cfg.BothelpAccount, Version: buildVersion(), Logger: p.log})
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	for _, path := range []string{"/api/", "/docs", "/docs/", "/openapi.json", "/healthz", "/readyz"} {
-		mux.Handle(path, api)
+		mux.Handle(path, answers)
 	}
 	mux.Handle("/", pages)
 	return proxies(p.cfg.API.TrustedProxies).Handler(mux), nil

@@ -226,11 +226,12 @@ func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, erro
 // api is the API and the console, with the endpoints as they are at each time.
 func (p *process) api(runner *replay.Runner) (http.Handler, error) {
 	service := replay.NewService(p.db, func() []replay.Endpoint { return *p.endpoints.Load() }, p.cfg.Replay.AllowPrivate)
-	handler, err := api.New(api.Options{Store: p.db, Service: service, Tokens: p.cfg.tokens(), Failing: runner.Failing, Version: buildVersion(), Logger: p.log})
+	looks := api.NewLooks(p.db)
+	handler, err := api.New(api.Options{Store: p.db, Service: service, Looks: looks, Tokens: p.cfg.tokens(), Failing: runner.Failing, Version: buildVersion(), Logger: p.log})
 	if err != nil {
 		return nil, err
 	}
-	return p.front(handler, service)
+	return p.front(handler, service, looks)
 }
 
 // startOps serves what only the operator may see, on an address of its own.

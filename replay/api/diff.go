@@ -44,7 +44,7 @@ func (d *Direct) Diff(ctx context.Context, id uuid.UUID, against string, limit i
 	if _, err := d.Replay(ctx, id); err != nil {
 		return Diff{}, err
 	}
-	found, err := d.store.DiffReplay(ctx, id, maskedURL(against), limit)
+	found, err := d.store.DiffReplay(ctx, id, MaskedURL(against), limit)
 	if err != nil {
 		return Diff{}, err
 	}

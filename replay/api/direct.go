@@ -54,6 +54,11 @@ func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cur
 	return pageOf(events, limit), nil
 }
 
+// Count returns how many events are selected, or atMost when they are more; 0 is no limit.
+func (d *Direct) Count(ctx context.Context, sel event.Selection, atMost uint64) (uint64, error) {
+	return d.store.CountEvents(ctx, named(sel), atMost)
+}
+
 // pageOf is a page of the first of events, with a cursor when there are more.
 func pageOf(events []event.Event, limit int) EventPage {
 	page := EventPage{Events: briefEvents(events[:min(len(events), limit)])}
@@ -180,7 +185,7 @@ func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
 		return Plan{}, err
 	}
 	plan := Plan{Plan: p, Samples: briefEvents(p.Heads)}
-	plan.Endpoint = maskedURL(plan.Endpoint)
+	plan.Endpoint = MaskedURL(plan.Endpoint)
 	if p.Count > 0 {
 		plan.First, plan.Last = &p.First, &p.Last
 	} else {

@@ -122,7 +122,7 @@ func WholeEvent(e *event.Event, deliveries []Delivery) Event {
 func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Delivery {
 	list := []Delivery{}
 	for _, d := range deliveries {
-		j := Delivery{ReplayID: d.ReplayID, Endpoint: maskedURL(d.Endpoint), State: d.State, StatusCode: d.StatusCode, Error: d.Error,
+		j := Delivery{ReplayID: d.ReplayID, Endpoint: MaskedURL(d.Endpoint), State: d.State, StatusCode: d.StatusCode, Error: d.Error,
 			UpdatedAt: d.UpdatedAt, Attempts: []Attempt{}}
 		if d.State == event.Retrying {
 			j.NextAt = &d.NextAt
@@ -139,7 +139,7 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 
 // AttemptOf is an attempt as programs and people read it.
 func AttemptOf(a event.Attempt) Attempt {
-	j := Attempt{ID: a.ID, Number: a.Number, URL: maskedURL(a.URL), StartedAt: a.StartedAt, DurationMS: float64(a.Duration) / float64(time.Millisecond),
+	j := Attempt{ID: a.ID, Number: a.Number, URL: MaskedURL(a.URL), StartedAt: a.StartedAt, DurationMS: float64(a.Duration) / float64(time.Millisecond),
 		Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error, ResponseHeaders: present(a.ResponseHeaders),
 		TraceID: hex.EncodeToString(a.TraceID[:])}
 	j.ResponseBody, j.ResponseBodyBase64 = split(a.ResponseBody)

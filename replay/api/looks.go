@@ -2,10 +2,11 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
 	"maps"
+	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"hooktape/replay"
 	"hooktape/store"
@@ -18,7 +19,10 @@ type Looks struct {
 	seen map[look]time.Time
 }
 
-type look struct{ who, action, target string }
+type look struct {
+	who, action string
+	target      [sha256.Size]byte // the hash of the whole
+}
 
 const (
 	lookAgain = time.Hour
@@ -31,15 +35,12 @@ func NewLooks(db *store.Store) *Looks { return &Looks{db: db, seen: map[look]tim
 
 // Note writes that somebody looks at something. What cannot be written down must not be shown.
 func (l *Looks) Note(ctx context.Context, by replay.Actor, action, target string) error {
-	if len(target) > maxTarget {
-		target = target[:maxTarget]
-		for !utf8.ValidString(target) {
-			target = target[:len(target)-1]
-		}
-	}
-	now, k := time.Now(), look{by.Name, action, target}
+	now, k := time.Now(), look{by.Name, action, sha256.Sum256([]byte(target))}
 	if !l.due(k, now) {
 		return nil
+	}
+	if len(target) > maxTarget {
+		target = strings.ToValidUTF8(target[:maxTarget], "")
 	}
 	entry := store.AuditEntry{At: now, Who: by.Name, Action: action, Target: target, Detail: "{}"}
 	if by.RemoteIP.IsValid() {

@@ -87,7 +87,7 @@ func fixtureOn(t *testing.T, dsn string, allowPrivate bool) *fixture {
 	t.Cleanup(func() { stopRunner(); stopRecorder(); outcomes.Close() })
 
 	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, allowPrivate)
-	handler, err := api.New(api.Options{Store: db, Service: service, Failing: f.runner.Failing, Version: "test", Logger: logger,
+	handler, err := api.New(api.Options{Store: db, Service: service, Looks: api.NewLooks(db), Failing: f.runner.Failing, Version: "test", Logger: logger,
 		Tokens: []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay},
 			{Name: "other", Secret: otherSecret, Role: api.RoleReplay}, {Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}}})
 	if err != nil {

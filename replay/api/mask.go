@@ -9,9 +9,9 @@ import (
 	"hooktape/replay"
 )
 
-// maskedURL shows the URL of a replay that goes to no configured endpoint: receivers take secrets in queries. A name
+// MaskedURL shows the URL of a replay that goes to no configured endpoint: receivers take secrets in queries. A name
 // stays what it is.
-func maskedURL(endpoint string) string {
+func MaskedURL(endpoint string) string {
 	if !strings.Contains(endpoint, "://") {
 		return endpoint
 	}
@@ -20,7 +20,7 @@ func maskedURL(endpoint string) string {
 
 // masked is a replay as it may be shown: without what the receiver's owner may have told its maker alone.
 func masked(r event.Replay) event.Replay {
-	r.Endpoint, r.URL = maskedURL(r.Endpoint), maskedURL(r.URL)
+	r.Endpoint, r.URL = MaskedURL(r.Endpoint), MaskedURL(r.URL)
 	r.Selection = named(r.Selection)
 	r.Headers = slices.Clone(r.Headers)
 	for i := range r.Headers {
@@ -31,7 +31,7 @@ func masked(r event.Replay) event.Replay {
 
 // named has the endpoints of a selection by the names that stand in deliveries: for a URL, the masked one.
 func named(sel event.Selection) event.Selection {
-	sel.UndeliveredTo, sel.FailedAt = maskedURL(sel.UndeliveredTo), maskedURL(sel.FailedAt)
+	sel.UndeliveredTo, sel.FailedAt = MaskedURL(sel.UndeliveredTo), MaskedURL(sel.FailedAt)
 	return sel
 }
 

@@ -22,6 +22,8 @@ type Options struct {
 	Service *replay.Service
 	// Tokens let their bearers in. Without any nobody is.
 	Tokens []Token
+	// Looks are those of the process, which the console has as well.
+	Looks *Looks
 	// Failing tells why the process cannot deliver now; nil when it can.
 	Failing func() error
 	Version string
@@ -53,7 +55,7 @@ func New(o Options) (http.Handler, error) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.RedirectTrailingSlash, engine.HandleMethodNotAllowed = false, true
-	s := &server{direct: NewDirect(o.Store, o.Service, replay.Actor{}), looks: NewLooks(o.Store), keys: keys, logger: o.Logger, streams: make(chan struct{}, maxStreams)}
+	s := &server{direct: NewDirect(o.Store, o.Service, replay.Actor{}), looks: o.Looks, keys: keys, logger: o.Logger, streams: make(chan struct{}, maxStreams)}
 	engine.Use(s.recover, harmless, deadline)
 	engine.NoRoute(func(c *gin.Context) {
 		writeProblem(c, problem(http.StatusNotFound, "there is nothing at %s; /docs tells what there is", c.Request.URL.Path))

@@ -123,10 +123,36 @@ func TestTailIsCutOff(t *testing.T) {
 	b := f.browser(readSecret)
 	b.AwaitText("#rows", "Первая")
 	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === 'none'`)
+	b.Script(`window.after = document.querySelector('#rows').dataset.after, document.querySelector('#rows').dataset.after = 'no time', 0`, nil) // for an answer that is an error
+	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Cut off"'`)
+	b.Script(`document.querySelector('#rows').dataset.after = window.after, 0`, nil)
+	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === 'none'`)
 	f.server.CloseClientConnections()
 	f.server.Listener.Close()
 	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Cut off"'`)
 	b.AwaitText("#rows", "Первая")
+}
+
+// TestTailOfMany: more at once than a look brings is said to be so; a few are not, however many came just before.
+func TestTailOfMany(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	many := func(name string, n int) (events []event.Event) {
+		for i := range n {
+			events = append(events, newLead("8", name, time.Duration(i)*time.Millisecond))
+		}
+		return events
+	}
+	f.insert(many("Первая", 110)...)
+	b := f.browser(readSecret)
+	b.AwaitText("#rows", "Первая")
+	f.insert(newLead("7", "Одна", 0)) // the look goes back, and brings a hundred
+	b.AwaitText("#rows", "Одна")
+	b.Await(`document.querySelector('#much').hidden`)
+	f.insert(many("Вторая", 120)...)
+	b.AwaitText("#rows", "Вторая")
+	b.Await(`!document.querySelector('#much').hidden`)
+	f.assertClean(b)
 }
 
 // TestTailOfAnEmptyList sees the first event of all.

@@ -43,10 +43,6 @@ func (p eventsPage) Shows(name string) bool {
 
 // keepColumns remembers a choice in the browser.
 func keepColumns(v *visit) error {
-	v.Body = http.MaxBytesReader(v.w, v.Body, maxFormBytes)
-	if err := v.ParseForm(); err != nil {
-		return problem(http.StatusBadRequest, "the form could not be read; send it again")
-	}
 	var chosen []string
 	for _, c := range columns {
 		if slices.Contains(v.PostForm["column"], c.Name) {

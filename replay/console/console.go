@@ -20,6 +20,8 @@ type Options struct {
 	Service *replay.Service
 	// Tokens let their bearers in, as they do at the API.
 	Tokens []api.Token
+	// Looks are those of the process, which the API has as well.
+	Looks *api.Looks
 	// Sources are the configured ones, as they are now.
 	Sources func() []Source
 	// BothelpAccount is the account's name in NAME.bothelp.io; empty when it is not known.
@@ -46,7 +48,6 @@ type console struct {
 	keys     api.Keyring
 	sessions *sessions
 	failures *limiter
-	looks    *api.Looks
 	pages    map[string]*template.Template
 }
 
@@ -57,7 +58,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	c := &console{Options: o, direct: api.NewDirect(o.Store, o.Service, replay.Actor{}), keys: keys,
-		sessions: newSessions(), failures: newLimiter(), looks: api.NewLooks(o.Store)}
+		sessions: newSessions(), failures: newLimiter()}
 	if c.pages, err = parsePages(); err != nil {
 		return nil, fmt.Errorf("the console's templates: %w", err)
 	}
@@ -92,7 +93,7 @@ func harmless(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		if r.Method == http.MethodPost {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTime)) // a writer without one is a test's
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTime)) // a writer without one is a test's; readForm takes it back
 		}
 		next.ServeHTTP(w, r)
 	})

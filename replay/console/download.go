@@ -40,10 +40,7 @@ func (v *visit) download(kind, contentType string, open func(io.Writer) writer) 
 	if v.URL.Query().Has("chosen") && len(f.IDs) == 0 {
 		return problem(http.StatusUnprocessableEntity, "no event is chosen; tick some at their left")
 	}
-	if err := v.note("events.download", link("/", f.Values)); err != nil {
-		return err
-	}
-	n, err := v.Store.CountEvents(v.Context(), f.Selection, maxDownload+1)
+	n, err := v.direct.Count(v.Context(), f.Selection, maxDownload+1)
 	if err != nil {
 		return err
 	}
@@ -52,6 +49,9 @@ func (v *visit) download(kind, contentType string, open func(io.Writer) writer) 
 	}
 	page, err := v.direct.Events(v.Context(), f.Selection, 1000, "")
 	if err != nil {
+		return err
+	}
+	if err := v.note("events.download", f.masked()); err != nil {
 		return err
 	}
 	h := v.w.Header()

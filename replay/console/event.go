@@ -219,7 +219,6 @@ func replayEvent(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.Body = http.MaxBytesReader(v.w, v.Body, maxFormBytes)
 	to := v.PostFormValue("to")
 	if url := v.PostFormValue("url"); url != "" {
 		to = url

@@ -31,6 +31,9 @@ func Hurry(t *testing.T) {
 	t.Cleanup(func() { listPatience, furtherPatience = list, further })
 }
 
+// FormTime is formTime.
+var FormTime = &formTime
+
 // Bytes is how many an asset has.
 func Bytes(a asset) int { return len(a.content) }
 

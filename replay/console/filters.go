@@ -68,6 +68,17 @@ func (f filters) without(names ...string) url.Values {
 	return values
 }
 
+// masked is the list of the selected events, without what a URL among the filters may have in its query.
+func (f filters) masked() string {
+	values := f.without()
+	for _, name := range []string{"undelivered_to", "failed_at"} {
+		if values.Has(name) {
+			values.Set(name, api.MaskedURL(values.Get(name)))
+		}
+	}
+	return link("/", values)
+}
+
 // URL is the list of the selected events.
 func (f filters) URL() string { return link("/", f.Values) }
 

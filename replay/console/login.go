@@ -10,8 +10,10 @@ import (
 const (
 	maxFormBytes  = 4 << 20 // the ids of chosen events
 	maxLoginBytes = 64 << 10
-	formTime      = 30 * time.Second // for a form to be read
 )
+
+// formTime is how long a form may take to be read.
+var formTime = 30 * time.Second
 
 func (c *console) loginRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /login", c.askLogin)

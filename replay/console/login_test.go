@@ -267,6 +267,9 @@ func TestAudit(t *testing.T) {
 		chosen.WriteString("&id=" + uuid.NewString())
 	}
 	boss.page("/events.ndjson?chosen=1" + chosen.String())
+	boss.page("/events.ndjson?chosen=1" + chosen.String() + "&id=" + uuid.NewString()) // another selection, which begins alike
+	reader.page("/events.csv?undelivered_to=" + url.QueryEscape("https://evil.example/?key="+queryOfCRM))
+	reader.get("/events.csv?chosen=1") // refused, so nothing is looked at
 	entries, err := f.db.AuditLog(background, 100)
 	if err != nil {
 		t.Fatal(err)
@@ -275,15 +278,18 @@ func TestAudit(t *testing.T) {
 	for _, entry := range entries {
 		count[entry.Who+" "+entry.Action]++
 		targets[entry.Who+" "+entry.Action] = entry.Target
+		if entry.Who+entry.Action == "readerevents.download" && entry.Target != "/?since=1h" && entry.Target != "/?undelivered_to=https%3A%2F%2Fevil.example%2F%3Fkey%3D%2A%2A%2A" {
+			t.Errorf("a download is of %q", entry.Target)
+		}
 		if entry.RemoteIP != "127.0.0.1" {
 			t.Errorf("%s by %s is from %q", entry.Action, entry.Who, entry.RemoteIP)
 		}
 	}
-	want := map[string]int{"reader event.view": 1, "reader event.download": 1, "boss event.view": 1, "reader events.download": 1, "boss events.download": 1, "boss source.reveal": 1, "boss endpoint.test": 1, "boss replay.create": 1}
+	want := map[string]int{"reader event.view": 1, "reader event.download": 1, "boss event.view": 1, "reader events.download": 2, "boss events.download": 2, "boss source.reveal": 1, "boss endpoint.test": 1, "boss replay.create": 1}
 	if fmt.Sprint(count) != fmt.Sprint(want) {
 		t.Errorf("the audit log has %v, want %v", count, want)
 	}
-	for entry, want := range map[string]string{"reader event.view": e.ID.String(), "reader event.download": e.ID.String(), "reader events.download": "/?since=1h", "boss source.reveal": "demo", "boss endpoint.test": "crm"} {
+	for entry, want := range map[string]string{"reader event.view": e.ID.String(), "reader event.download": e.ID.String(), "boss source.reveal": "demo", "boss endpoint.test": "crm"} {
 		if targets[entry] != want {
 			t.Errorf("%s is of %q, want %q", entry, targets[entry], want)
 		}
@@ -318,7 +324,7 @@ func TestHeaders(t *testing.T) {
 func TestNoTokens(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	handler, err := console.New(console.Options{Store: f.db, Sources: func() []console.Source { return nil }, Logger: slog.New(slog.DiscardHandler)})
+	handler, err := console.New(console.Options{Store: f.db, Looks: api.NewLooks(f.db), Sources: func() []console.Source { return nil }, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ import (
 
 // TestMain lets go of idle connections: clickhouse-go forgets one that it closes right after an error response.
 func TestMain(m *testing.M) {
+	*console.FormTime = 3 * time.Second
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
@@ -88,7 +89,7 @@ func newFixture(t *testing.T) *fixture {
 	stopRecorder, stopRunner := start(t, recorder.Run), start(t, runner.Run)
 	t.Cleanup(func() { stopRunner(); stopRecorder(); outcomes.Close() })
 
-	f.handler, err = console.New(console.Options{Store: db, Service: replay.NewService(db, func() []replay.Endpoint { return endpoints }, true), Version: "test", Logger: logger, BothelpAccount: "school",
+	f.handler, err = console.New(console.Options{Store: db, Looks: api.NewLooks(db), Service: replay.NewService(db, func() []replay.Endpoint { return endpoints }, true), Version: "test", Logger: logger, BothelpAccount: "school",
 		Tokens: []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay}, {Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}},
 		Sources: func() []console.Source {
 			return []console.Source{{Name: "demo", HookURL: "https://hooks.example.org/hooks/demo/" + hookSecret, Signed: true}}

@@ -135,7 +135,6 @@ func createReplay(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.Body = http.MaxBytesReader(v.w, v.Body, maxFormBytes)
 	made, err := v.direct.Create(v.Context(), v.PostFormValue("key"), want)
 	if errors.Is(err, replay.ErrNothing) {
 		return problem(http.StatusUnprocessableEntity, "nothing was sent: no event matches that this endpoint has not had already")

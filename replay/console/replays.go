@@ -157,7 +157,6 @@ func steerReplay(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.Body = http.MaxBytesReader(v.w, v.Body, maxFormBytes)
 	action, rate := event.Action(v.PathValue("action")), 0.0
 	switch action {
 	case event.ActionPause, event.ActionResume, event.ActionCancel:

@@ -72,8 +72,9 @@ func revealSource(v *visit) error {
 }
 
 func (v *visit) sourcesPage(reveal string) error {
+	sources := v.Sources()
 	var names []string
-	for _, s := range v.Sources() {
+	for _, s := range sources {
 		names = append(names, s.Name)
 	}
 	figures, err := v.Store.FiguresOfSources(v.Context(), v.now.Add(-figuresSince), names, len(names)+maxStrangers)
@@ -81,7 +82,7 @@ func (v *visit) sourcesPage(reveal string) error {
 		return err
 	}
 	p := sourcesPage{MayReveal: v.who.Role.Covers(api.RoleAdmin), Most: maxStrangers}
-	for _, s := range v.Sources() {
+	for _, s := range sources {
 		card, err := v.sourceCard(s, figures)
 		if err != nil {
 			return err

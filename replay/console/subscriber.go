@@ -72,7 +72,7 @@ func showSubscriber(v *visit) error {
 		}
 	}
 	p.describe(v, found.Events)
-	if p.Tags, err = v.touches(id, found.Events); err != nil {
+	if p.Tags, err = v.touches(id); err != nil {
 		return err
 	}
 	return v.show("subscriber", "Subscriber "+id, p)
@@ -116,18 +116,13 @@ func (p *subscriberPage) describe(v *visit, events []api.Event) {
 	p.Fields = sorted(fields)
 }
 
-// touches are the subscriber's first UTM tags ever, and the last of some events, the newest first.
-func (v *visit) touches(id string, events []api.Event) ([]pair, error) {
-	e, err := v.Store.FirstTouch(v.Context(), id)
-	if err != nil || e == nil {
+// touches are the UTM tags of the subscriber's first tagged event ever, and of the last one.
+func (v *visit) touches(id string) ([]pair, error) {
+	first, last, err := v.Store.Touches(v.Context(), id)
+	if err != nil || first == nil || last == nil {
 		return nil, err
 	}
-	first := tagsOf(api.WholeEvent(e, nil))
-	last := first
-	if i := slices.IndexFunc(events, func(e api.Event) bool { return tagsOf(e) != "" }); i >= 0 {
-		last = tagsOf(events[i])
-	}
-	return []pair{{"first", first}, {"last", last}}, nil
+	return []pair{{"first", tagsOf(api.WholeEvent(first, nil))}, {"last", tagsOf(api.WholeEvent(last, nil))}}, nil
 }
 
 var tagNames = []string{"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -32,9 +33,7 @@ func showNewer(v *visit) error {
 		return err
 	}
 	v.w.Header().Set("X-Hooktape-After", now.UTC().Format(time.RFC3339Nano))
-	if len(events) == maxNewer { // there may be more, which the page will not get to see
-		v.w.Header().Set("X-Hooktape-More", "yes")
-	}
+	v.w.Header().Set("X-Hooktape-Most", strconv.Itoa(maxNewer)) // of as many new ones there may be more, which the page will not get to see
 	if len(events) == 0 {
 		v.w.WriteHeader(http.StatusNoContent)
 		return nil

@@ -44,6 +44,9 @@ func (c *console) serve(role api.Role, handle func(*visit) error) http.Handler {
 			actor: replay.Actor{Name: who.Name, RemoteIP: remoteOf(r)}}
 		v.direct = c.direct.As(v.actor)
 		err := who.Need(role)
+		if err == nil && r.Method == http.MethodPost {
+			err = v.readForm()
+		}
 		if err == nil {
 			err = handle(v)
 		}
@@ -53,9 +56,20 @@ func (c *console) serve(role api.Role, handle func(*visit) error) http.Handler {
 	})
 }
 
+// readForm reads the form that was sent, within formTime. What is done then may take longer, for which the deadline goes: the
+// server takes the end of the connection for that of the request.
+func (v *visit) readForm() error {
+	v.Body = http.MaxBytesReader(v.w, v.Body, maxFormBytes)
+	if err := v.ParseForm(); err != nil {
+		return problem(http.StatusBadRequest, "the form could not be read; send it again")
+	}
+	_ = http.NewResponseController(v.w).SetReadDeadline(time.Time{})
+	return nil
+}
+
 // note writes into the audit log that the visitor looks at something.
 func (v *visit) note(action, target string) error {
-	return v.looks.Note(v.Context(), v.actor, action, target)
+	return v.Looks.Note(v.Context(), v.actor, action, target)
 }
 
 func remoteOf(r *http.Request) netip.Addr {
@@ -73,7 +87,7 @@ type frame struct {
 	Who     api.Bearer
 	Zone    string
 	Version string
-	Here    string // the page's address, when a form has made it
+	Here    string // the page that the form is on which has made this one
 	Content any
 }
 
@@ -81,16 +95,17 @@ type frame struct {
 func (f frame) May(role string) bool { return f.Who.Role.Covers(api.Role(role)) }
 
 func (v *visit) frame(title string, content any) frame {
-	return frame{Title: visibleTitle(title), Who: v.who, Zone: zoneName(v.zone, v.now), Version: v.Version, Content: content}
+	f := frame{Title: visibleTitle(title), Who: v.who, Zone: zoneName(v.zone, v.now), Version: v.Version, Content: content}
+	if v.Method == http.MethodPost {
+		f.Here = backOf(v.Request)
+	}
+	return f
 }
 
-// show answers with a page. What a form has made must be the page of a section.
+// show answers with a page.
 func (v *visit) show(name, title string, content any) error {
 	f := v.frame(title, content)
 	f.Section = sections[name]
-	if v.Method == http.MethodPost {
-		f.Here = "/" + f.Section
-	}
 	return v.write(http.StatusOK, name, "layout", f)
 }
 

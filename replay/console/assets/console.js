@@ -2,6 +2,10 @@
 'use strict'
 const $ = (s, in_ = document) => in_.querySelector(s), $$ = (s, in_ = document) => [...in_.querySelectorAll(s)]
 
+// To load a page again that a form has made is to load that of the form: it is not sent twice.
+const here = document.documentElement.dataset.here
+if (here) history.replaceState(null, '', here)
+
 // Times are shown in this browser's zone, which the server learns by a cookie.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'
 const kept = document.cookie.split('; ').find(c => c.startsWith('hooktape_zone='))
@@ -9,9 +13,6 @@ if (!kept || decodeURIComponent(kept.slice(14)) !== zone) {
   document.cookie = 'hooktape_zone=' + encodeURIComponent(zone) + '; path=/; max-age=31536000; samesite=strict'
   if (document.documentElement.dataset.zone && zone !== 'UTC' && !sessionStorage.zoned) { sessionStorage.zoned = 1; location.reload() }
 }
-
-// A page that a form made is asked for again by its address, and the form is not sent twice.
-if (document.documentElement.dataset.here) history.replaceState(null, '', document.documentElement.dataset.here)
 
 // Buttons that are of no use without a script are hidden until now.
 $$('[data-copy], #keys, #all, #pause').forEach(e => { e.hidden = false })
@@ -33,14 +34,14 @@ if (tail && pause) {
   tail.addEventListener('htmx:beforeSwap', e => { if (e.detail.xhr.status !== 200) e.detail.shouldSwap = false })
   tail.addEventListener('htmx:afterRequest', e => {
     busy = false
-    if (e.detail.xhr.getResponseHeader('X-Hooktape-More') && $('#much')) $('#much').hidden = false
     pause.classList.toggle('cut', !e.detail.successful)
     tail.dataset.after = e.detail.xhr.getResponseHeader('X-Hooktape-After') || tail.dataset.after
-    if (e.detail.xhr.status === 200) tail.id === 'rows' ? settle() : location.reload()
+    if (e.detail.xhr.status === 200) tail.id === 'rows' ? settle(+e.detail.xhr.getResponseHeader('X-Hooktape-Most')) : location.reload()
   })
 }
-// settle leaves out the rows that are there already, and puts those that came late in their place.
-function settle() {
+// settle leaves out the rows that are there already, and puts those that came late in their place. As many new ones as come at
+// most are a sign of more.
+function settle(most) {
   const seen = new Map()
   for (const row of $$('tr[data-key]', tail)) {
     if (seen.has(row.id)) { $('input', row).checked && ($('input', seen.get(row.id)).checked = true); row.contains(document.activeElement) ? (seen.get(row.id).remove(), seen.set(row.id, row)) : row.remove() }
@@ -52,7 +53,8 @@ function settle() {
     if (settle.known && !settle.known.has(row.id)) { fresh++; row.classList.add('new') }
     if (tail.children[i] !== row) tail.insertBefore(row, tail.children[i])
   })
-  rows.slice(500).forEach(r => { r.remove(); $('#much').hidden = false })
+  rows.slice(500).forEach(r => r.remove())
+  if (rows.length > 500 || fresh && fresh >= most) $('#much').hidden = false
   settle.known = new Set(rows.map(r => r.id))
   if (fresh) $('#news').textContent = fresh === 1 ? '1 new event' : fresh + ' new events'
 }
