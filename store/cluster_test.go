@@ -187,7 +187,7 @@ func TestSubscriberOnOneShard(t *testing.T) {
 	}
 }
 
-// TestClusterHealth: what a cluster lacks is told, and one that is not there.
+// TestClusterHealth: what a cluster lacks is told, and one that is not there. Both shards of this one are one server.
 func TestClusterHealth(t *testing.T) {
 	t.Parallel()
 	dsn := fmt.Sprintf(enginetest.Cluster(t, store.ShardedBy()), 0)
@@ -197,7 +197,7 @@ func TestClusterHealth(t *testing.T) {
 		t.Fatalf("%+v, %v", h, err)
 	}
 	c := *h.Cluster
-	if c.Shards != 2 || c.Servers != 2 || c.WrittenTwice || strings.Join(c.Macros, " ") != "shard replica" || c.Keeper == nil || c.Silent != 0 || len(c.Differing)+len(c.Behind) > 0 {
+	if c.Shards != 2 || c.Servers != 1 || c.WrittenTwice || strings.Join(c.Macros, " ") != "shard replica" || c.Keeper == nil || c.Silent != 0 || len(c.Differing)+len(c.Behind) > 0 {
 		t.Errorf("%+v", c)
 	}
 	elsewhere, err := store.OpenCluster(dsn, "elsewhere")
@@ -215,6 +215,14 @@ func TestClusterHealth(t *testing.T) {
 	}
 	if h, err := elsewhere.Health(background); err != nil || h.Cluster == nil || h.Cluster.Servers != 0 {
 		t.Errorf("of an unknown one: %+v, %v", h, err)
+	}
+	half, err := store.OpenCluster(dsn, enginetest.HalfCluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer half.Close()
+	if h, err := half.Health(background); err != nil || h.Cluster == nil || h.Cluster.Servers != 2 || h.Cluster.Silent != 1 {
+		t.Errorf("with a server away: %+v, %v", h, err)
 	}
 }
 

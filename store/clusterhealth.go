@@ -32,7 +32,7 @@ var neededOnCluster = []string{"CLUSTER", "REMOTE", "CREATE TEMPORARY TABLE"}
 // health looks at the cluster through a connection to one of its servers.
 func (c cluster) health(ctx context.Context, conn driver.Conn) (h ClusterHealth, err error) {
 	var alone uint8
-	err = conn.QueryRow(ctx, "SELECT uniqExact(shard_num), count(), min(internal_replication) FROM system.clusters WHERE cluster = "+quoteText(c.name)).Scan(&h.Shards, &h.Servers, &alone)
+	err = conn.QueryRow(ctx, "SELECT uniqExact(shard_num), uniqExact((host_name, port)), min(internal_replication) FROM system.clusters WHERE cluster = "+quoteText(c.name)).Scan(&h.Shards, &h.Servers, &alone)
 	if err != nil || h.Servers == 0 {
 		return h, err
 	}

@@ -19,7 +19,10 @@ import (
 // ClusterName is the name of the cluster that Cluster starts.
 const ClusterName = "two"
 
-// clusterPort is what the engine takes for its own, so that it finds both shards within itself. Nothing listens there.
+// HalfCluster is the name of one that it knows as well, whose second server is away.
+const HalfCluster = "half"
+
+// clusterPort is what the engine takes for its own, so that it finds both shards within itself. Nothing listens there, nor on the next one.
 const clusterPort = 9
 
 // clusterDatabases is how many databases it has.
@@ -36,8 +39,12 @@ const clusterDatabases = 100
 func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
 	t.Helper()
 	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", "127.0.0.1:0"}}
-	shard := fmt.Sprintf("<shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>%d</port></replica></shard>", clusterPort)
-	e.configure("config", fmt.Sprintf(`<clickhouse><tcp_port>%[1]d</tcp_port><remote_servers><%[2]s>%[3]s%[3]s</%[2]s></remote_servers></clickhouse>`, clusterPort, ClusterName, shard))
+	shard := func(port int) string {
+		return fmt.Sprintf("<shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>%d</port></replica></shard>", port)
+	}
+	here, away := shard(clusterPort), shard(clusterPort+1)
+	e.configure("config", fmt.Sprintf(`<clickhouse><tcp_port>%d</tcp_port><remote_servers><%[2]s>%[4]s%[4]s</%[2]s><%[3]s>%[4]s%[5]s</%[3]s></remote_servers></clickhouse>`,
+		clusterPort, ClusterName, HalfCluster, here, away))
 	e.configure("users", policies(shardedBy))
 	e.start()
 	t.Cleanup(func() {
