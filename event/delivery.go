@@ -103,4 +103,7 @@ type Attempt struct {
 	ResponseHeaders []Header      `cbor:"12,keyasint"`
 	ResponseBody    []byte        `cbor:"13,keyasint"` // its first 16 KiB
 	TraceID         [16]byte      `cbor:"14,keyasint"`
+	// RequestHeaders are those that were sent, by name; what the configuration or a replay sets, and a signature, is masked.
+	// There are none of an attempt whose process died, nor of those made before hooktape kept them.
+	RequestHeaders []Header `cbor:"15,keyasint,omitempty"`
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -105,6 +106,7 @@ func (s *sender) attempt(ctx context.Context, d *event.Delivery, e *event.Event)
 	if err != nil {
 		got = answer{outcome: event.OutcomeImpossible, err: fmt.Sprintf("the request cannot be made: %v", err)}
 	} else {
+		a.RequestHeaders = sentHeaders(request, slices.Concat(s.Headers, s.headers)...)
 		got = send(s.client, request)
 	}
 	if errors.Is(context.Cause(ctx), errStopped) && !got.outcome.OK() {

@@ -379,6 +379,13 @@ func TestSentRequest(t *testing.T) {
 	if parent := got.Get("Traceparent"); !strings.HasPrefix(parent, fmt.Sprintf("00-%x-", attempts[0].TraceID)) || attempts[0].TraceID == e.TraceID {
 		t.Errorf("traceparent %q, the attempt's trace is %x, the arrival's %x", parent, attempts[0].TraceID, e.TraceID)
 	}
+	sent := http.Header{"Content-Length": got["Content-Length"]} // which is the client's
+	for _, h := range attempts[0].RequestHeaders {
+		sent.Add(h.Name, h.Value)
+	}
+	if !reflect.DeepEqual(sent, got) {
+		t.Errorf("the attempt's headers are kept as\n%q, and came as\n%q", sent, got)
+	}
 	got.Del("Traceparent")
 	for name := range want {
 		if !reflect.DeepEqual(got[name], want[name]) {

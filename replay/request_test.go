@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,8 @@ func aDelivery(body []byte, headers ...event.Header) (*event.Delivery, *event.Ev
 	return &event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: uuid.New(), Endpoint: "crm", EventID: e.ID}, Attempts: 1}, e
 }
 
-// TestHeadersReplace: the endpoint's take the place of the event's, the replay's that of both, and ours that of all.
+// TestHeadersReplace: the endpoint's take the place of the event's, the replay's that of both, and ours that of all. What an
+// attempt keeps of them are no secrets.
 func TestHeadersReplace(t *testing.T) {
 	d, e := aDelivery(nil, event.Header{Name: "x-a", Value: "event"}, event.Header{Name: "X-A", Value: "event"}, event.Header{Name: "X-B", Value: "event"},
 		event.Header{Name: "X-C", Value: "event"}, event.Header{Name: "Authorization", Value: "event"}, event.Header{Name: "Webhook-Id", Value: "event"})
@@ -35,6 +37,16 @@ func TestHeadersReplace(t *testing.T) {
 		"X-Hooktape-Received-At": {"2026-03-04T12:00:00Z"}, "Idempotency-Key": {d.IdempotencyKey()}} {
 		if got := r.Header[name]; !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	kept := map[string]string{}
+	for _, h := range sentHeaders(r, slices.Concat(ep.Headers, extra)...) {
+		kept[h.Name] += h.Value
+	}
+	for name, want := range map[string]string{"X-A": "***", "X-B": "***", "X-C": "event", "X-D": "***", "Authorization": "***", "Cookie": "***", "Webhook-Signature": "***",
+		"Webhook-Id": d.IdempotencyKey(), "X-Hooktape-Attempt": "1"} {
+		if kept[name] != want {
+			t.Errorf("%s is kept as %q, want %q", name, kept[name], want)
 		}
 	}
 	if r.URL.String() != ep.URL {

@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,27 +11,16 @@ import (
 // maskedValue stands for what is a secret of a receiver.
 const maskedValue = "***"
 
-// SentHeaders are the headers with which an attempt sends an event, sorted by name, as the configuration makes them now:
-// those of the past are not kept. extra are the replay's own. What the endpoint's configuration or a replay sets is masked,
-// and so is a signature. It is nil for an endpoint that the configuration does not have any more.
-func (s *Service) SentHeaders(e *event.Event, d event.Delivery, number uint32, extra []event.Header) []event.Header {
-	ep, err := s.resolve(d.Endpoint)
-	if err != nil {
-		return nil
-	}
-	d.Attempts = number
-	r, err := newRequest(context.Background(), &ep, extra, e, &d, e.ReceivedAt)
-	if err != nil {
-		return nil
-	}
-	secret := map[string]bool{}
-	for _, h := range slices.Concat(ep.Headers, extra) {
+// sentHeaders are the headers of a request as an attempt keeps them, sorted by name. What the endpoint's configuration or a
+// replay has set is masked, and so is a signature.
+func sentHeaders(r *http.Request, set ...event.Header) (sent []event.Header) {
+	secret := map[string]bool{"Webhook-Signature": true}
+	for _, h := range set {
 		secret[http.CanonicalHeaderKey(h.Name)] = true
 	}
-	var sent []event.Header
 	for name, values := range r.Header {
 		for _, value := range values {
-			if secret[name] || signatureHeaders[name] {
+			if secret[name] {
 				value = maskedValue
 			}
 			sent = append(sent, event.Header{Name: name, Value: value})

@@ -144,7 +144,7 @@ func TestOutcomes(t *testing.T) {
 	}
 	attempt := event.Attempt{ID: key.AttemptID(1), EventID: key.EventID, Endpoint: "crm", URL: "http://crm.example/?a=я", ReplayID: key.ReplayID, Number: 1,
 		StartedAt: dawn.Add(654321 * time.Microsecond), Duration: 1500 * time.Microsecond, Outcome: event.OutcomeStatus, StatusCode: 503, Error: "answered 503",
-		ResponseHeaders: []event.Header{{Name: "A", Value: "1"}, {Name: "A", Value: "\xff"}}, ResponseBody: []byte("\x00\xff"), TraceID: [16]byte{1, 15: 2}}
+		RequestHeaders: []event.Header{{Name: "X-Key", Value: "***"}}, ResponseHeaders: []event.Header{{Name: "A", Value: "1"}, {Name: "A", Value: "\xff"}}, ResponseBody: []byte("\x00\xff"), TraceID: [16]byte{1, 15: 2}}
 	second := attempt
 	second.ID, second.Number = key.AttemptID(2), 2
 	for range 2 {

@@ -56,14 +56,14 @@ func known(d event.Delivery) event.Delivery {
 	return d
 }
 
-const attemptColumns = `id, event_id, endpoint, url, replay_id, number, started_at, duration_ms, outcome, status_code, error, response_headers, response_body, trace_id`
+const attemptColumns = `id, event_id, endpoint, url, replay_id, number, started_at, duration_ms, outcome, status_code, error, request_headers, response_headers, response_body, trace_id`
 
 func (s *Store) insertAttempts(ctx context.Context, token string, attempts []event.Attempt) error {
 	return s.insert(ctx, token, "attempts ("+attemptColumns+")", func(batch driver.Batch) error {
 		for _, a := range attempts {
 			if err := batch.Append(a.ID, a.EventID, a.Endpoint, a.URL, a.ReplayID, a.Number, a.StartedAt,
 				float64(a.Duration)/float64(time.Millisecond), string(a.Outcome), a.StatusCode, a.Error,
-				headerTuples(a.ResponseHeaders), a.ResponseBody, hex.EncodeToString(a.TraceID[:])); err != nil {
+				headerTuples(a.RequestHeaders), headerTuples(a.ResponseHeaders), a.ResponseBody, hex.EncodeToString(a.TraceID[:])); err != nil {
 				return fmt.Errorf("attempt %s: %w", a.ID, err)
 			}
 		}
@@ -111,13 +111,14 @@ func (s *Store) queryAttempts(ctx context.Context, where *conditions) ([]event.A
 func scanAttempt(rows driver.Rows, a *event.Attempt) error {
 	var millis float64
 	var outcome, trace, body string
-	var headers []map[string]any
+	var sent, headers []map[string]any
 	if err := rows.Scan(&a.ID, &a.EventID, &a.Endpoint, &a.URL, &a.ReplayID, &a.Number, &a.StartedAt, &millis,
-		&outcome, &a.StatusCode, &a.Error, &headers, &body, &trace); err != nil {
+		&outcome, &a.StatusCode, &a.Error, &sent, &headers, &body, &trace); err != nil {
 		return err
 	}
 	a.Duration = time.Duration(millis * float64(time.Millisecond))
-	a.Outcome, a.ResponseBody, a.ResponseHeaders = event.Outcome(outcome), []byte(body), headersFrom(headers)
+	a.Outcome, a.ResponseBody = event.Outcome(outcome), []byte(body)
+	a.RequestHeaders, a.ResponseHeaders = headersFrom(sent), headersFrom(headers)
 	_, _ = hex.Decode(a.TraceID[:], []byte(trace))
 	return nil
 }

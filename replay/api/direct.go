@@ -101,32 +101,7 @@ func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
 		return Event{}, err
 	}
 	deliveries, err := d.deliveries(ctx, id)
-	if err == nil {
-		err = d.addSent(ctx, e, deliveries)
-	}
 	return WholeEvent(e, deliveries), err
-}
-
-// addSent adds the headers of each attempt's request.
-func (d *Direct) addSent(ctx context.Context, e *event.Event, deliveries []Delivery) error {
-	for _, delivery := range deliveries {
-		if len(delivery.Attempts) == 0 {
-			continue
-		}
-		var extra []event.Header
-		if delivery.ReplayID != uuid.Nil {
-			r, err := d.store.Replay(ctx, delivery.ReplayID)
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				return err
-			}
-			extra = r.Headers
-		}
-		key := event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: delivery.ReplayID, Endpoint: delivery.Endpoint, EventID: e.ID}}
-		for i := range delivery.Attempts {
-			delivery.Attempts[i].RequestHeaders = d.service.SentHeaders(e, key, delivery.Attempts[i].Number, extra)
-		}
-	}
-	return nil
 }
 
 // Body returns the bytes of an event's body as they came. One that is past its retention is a Problem.

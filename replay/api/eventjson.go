@@ -71,7 +71,7 @@ type Attempt struct {
 	Outcome            event.Outcome  `json:"outcome" doc:"How it ended."`
 	StatusCode         uint16         `json:"status_code" doc:"Of the answer; 0 when there was none."`
 	Error              string         `json:"error,omitempty" doc:"Why it failed."`
-	RequestHeaders     []event.Header `json:"request_headers,omitempty" doc:"Of the request, as the configuration makes them now, for they are not kept; what the configuration or a replay sets is masked. Absent where the endpoint is not configured any more, and outside of a single event."`
+	RequestHeaders     []event.Header `json:"request_headers,omitempty" doc:"Of the request. What the configuration or a replay sets, and a signature, is masked. Absent of an attempt whose process died, and of those made before hooktape kept them."`
 	ResponseHeaders    []event.Header `json:"response_headers" doc:"Of the answer."`
 	ResponseBody       string         `json:"response_body" doc:"The answer's first 16 KiB, where they are UTF-8."`
 	ResponseBodyBase64 string         `json:"response_body_base64,omitempty" doc:"The same in Base64, where they are not."`
@@ -140,7 +140,7 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 // AttemptOf is an attempt as programs and people read it.
 func AttemptOf(a event.Attempt) Attempt {
 	j := Attempt{ID: a.ID, Number: a.Number, URL: MaskedURL(a.URL), StartedAt: a.StartedAt, DurationMS: float64(a.Duration) / float64(time.Millisecond),
-		Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error, ResponseHeaders: present(a.ResponseHeaders),
+		Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error, RequestHeaders: a.RequestHeaders, ResponseHeaders: present(a.ResponseHeaders),
 		TraceID: hex.EncodeToString(a.TraceID[:])}
 	j.ResponseBody, j.ResponseBodyBase64 = split(a.ResponseBody)
 	return j

@@ -215,7 +215,7 @@ func TestDownloads(t *testing.T) {
 	f := newFixture(t)
 	var events []event.Event
 	for i := range 2100 { // more than two pages of the way
-		events = append(events, newLead(fmt.Sprint(i), "Анна", time.Hour+time.Duration(i)*time.Millisecond))
+		events = append(events, newLead(fmt.Sprint(i), "Анна", time.Hour+time.Duration(i)*time.Second))
 	}
 	events[0].Name, events[0].Phone = `=HYPERLINK("http://evil.example")`, "+79001234567"
 	f.insert(events...)

@@ -457,3 +457,8 @@ ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` ADD INDEX IF NOT EXISTS 
 -- 00028_events_messenger_user_id_materialize.sql
 ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` MATERIALIZE INDEX messenger_user_id_bloom;
 
+-- 00029_attempts_request_headers.sql
+ALTER TABLE `hooktape`.`attempts_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS request_headers Array(Tuple(name String, value String)) CODEC(ZSTD(1)) AFTER error;
+
+ALTER TABLE `hooktape`.`attempts` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS request_headers Array(Tuple(name String, value String)) CODEC(ZSTD(1)) AFTER error;
+
