@@ -201,7 +201,7 @@ func (r *Runner) adoptOrphans(ctx context.Context) error {
 		return nil
 	}
 	r.jobs.adopted = time.Now()
-	planned, err := r.store.Replays(ctx, 100, event.ReplayPlanned)
+	planned, err := r.store.Replays(ctx, uuid.Nil, 100, event.ReplayPlanned)
 	if err != nil {
 		return err
 	}

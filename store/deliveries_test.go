@@ -203,7 +203,7 @@ func TestReplays(t *testing.T) {
 		}
 	}
 	list := func(states ...event.ReplayState) string {
-		replays, err := d.Replays(background, 10, states...)
+		replays, err := d.Replays(background, uuid.Nil, 10, states...)
 		if err != nil {
 			t.Fatal(err)
 		}

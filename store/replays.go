@@ -36,12 +36,20 @@ func (s *Store) SaveReplay(ctx context.Context, r event.Replay) error {
 	})
 }
 
-// Replays returns the newest replays first; with states, only those in one of them. Like Replay and ReplayByKey it shows
-// them as people have steered them, whether or not the process that does the work knows of it yet.
-func (s *Store) Replays(ctx context.Context, limit int, states ...event.ReplayState) ([]event.Replay, error) {
+// Replays returns the newest replays first, or the newest of those made before a replay (ErrNotFound when it is not there);
+// with states, only those in one of them. Like Replay and ReplayByKey it shows them as people have steered them, whether or
+// not the process that does the work knows of it yet.
+func (s *Store) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error) {
 	where := &conditions{}
 	addIn(where, "state", states)
-	return s.steeredReplays(ctx, where, fmt.Sprintf("created_at DESC LIMIT %d", limit))
+	if before != uuid.Nil {
+		r, err := s.Replay(ctx, before)
+		if err != nil {
+			return nil, err
+		}
+		where.require(fmt.Sprintf("(created_at, id) < (%s, %s)", where.bind("DateTime64(6,'UTC')", micros(r.CreatedAt)), where.bind("UUID", before.String())))
+	}
+	return s.steeredReplays(ctx, where, fmt.Sprintf("created_at DESC, id DESC LIMIT %d", limit))
 }
 
 // Replay returns one replay, or ErrNotFound.

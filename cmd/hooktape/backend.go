@@ -32,7 +32,7 @@ type eventReader interface {
 type replayer interface {
 	Plan(ctx context.Context, want replay.Request) (api.Plan, error)
 	Create(ctx context.Context, key string, want replay.Request) (event.Replay, error)
-	Replays(ctx context.Context, limit int, states ...event.ReplayState) ([]event.Replay, error)
+	Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error)
 	Replay(ctx context.Context, id uuid.UUID) (event.Replay, error)
 	Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64) error
 	Watch(ctx context.Context, id uuid.UUID, each func(p api.Progress, lost error) error) error

@@ -52,7 +52,7 @@ func (c replayListCmd) Run(e *env) error {
 		return fmt.Errorf("--limit must lie between 1 and 1000")
 	}
 	return e.withBackend(func(b backend) error {
-		replays, err := b.Replays(e.ctx, c.Limit, states...)
+		replays, err := b.Replays(e.ctx, uuid.Nil, c.Limit, states...)
 		if err != nil {
 			return err
 		}

@@ -191,7 +191,7 @@ func TestReplayCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.eventually(20*time.Second, "a replay is followed", func() error {
-		replays, err := i.db.Replays(context.Background(), 1, event.ReplayRunning)
+		replays, err := i.db.Replays(context.Background(), uuid.Nil, 1, event.ReplayRunning)
 		if err == nil && len(replays) == 0 {
 			err = errors.New("there is none")
 		}

@@ -226,9 +226,12 @@ func complete(want replay.Request) replay.Request {
 	return want
 }
 
-// Replays lists the newest first; with states, those in one of them.
-func (c *Client) Replays(ctx context.Context, limit int, states ...event.ReplayState) ([]event.Replay, error) {
+// Replays lists the newest first, or those made before a replay; with states, those in one of them.
+func (c *Client) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error) {
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	if before != uuid.Nil {
+		query.Set("before", before.String())
+	}
 	for _, state := range states {
 		query.Add("state", string(state))
 	}

@@ -180,9 +180,12 @@ func (d *Direct) Create(ctx context.Context, key string, want replay.Request) (e
 	return shown(r), nil
 }
 
-// Replays lists the newest first; with states, those in one of them.
-func (d *Direct) Replays(ctx context.Context, limit int, states ...event.ReplayState) ([]event.Replay, error) {
-	replays, err := d.store.Replays(ctx, limit, states...)
+// Replays lists the newest first, or those made before a replay; with states, those in one of them.
+func (d *Direct) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error) {
+	replays, err := d.store.Replays(ctx, before, limit, states...)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, notFound("replay", before)
+	}
 	list := make([]event.Replay, len(replays))
 	for i, r := range replays {
 		list[i] = shown(r)

@@ -181,6 +181,8 @@ func TestHostileRequests(t *testing.T) {
 		{"GET", "/replays/" + id + "/diff", "", 404, "there is no replay"},
 		{"GET", "/replays/x/stream", "", 422, "path.id"},
 		{"GET", "/replays?state=nonsense", "", 422, "query.state"},
+		{"GET", "/replays?before=x", "", 422, "query.before"},
+		{"GET", "/replays?before=" + id, "", 404, "there is no replay " + id},
 		{"POST", "/replays/" + id + "/cancel", "", 404, "there is no replay"},
 		{"PATCH", "/replays/" + id, `{"state":"paused"}`, 404, "there is no replay"},
 		{"PATCH", "/replays/" + id, `{}`, 422, "give a state"},
@@ -344,11 +346,11 @@ func TestClickHouseAway(t *testing.T) {
 	if a := r("/readyz"); strings.Contains(string(a.body), "SELECT") || strings.Contains(string(a.body), "127.0.0.1") {
 		t.Errorf("readyz shows an internal message: %s", a.body)
 	}
-	if _, err := f.client(readSecret).Replays(context.Background(), 1); err == nil || !strings.Contains(err.Error(), "ClickHouse does not answer") {
+	if _, err := f.client(readSecret).Replays(context.Background(), uuid.Nil, 1); err == nil || !strings.Contains(err.Error(), "ClickHouse does not answer") {
 		t.Errorf("the client says %v", err)
 	}
 	f.server.Close()
-	if _, err := f.client(readSecret).Replays(context.Background(), 1); !errors.Is(err, api.ErrUnreachable) {
+	if _, err := f.client(readSecret).Replays(context.Background(), uuid.Nil, 1); !errors.Is(err, api.ErrUnreachable) {
 		t.Errorf("the client says %v", err)
 	}
 }

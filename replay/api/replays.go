@@ -37,8 +37,9 @@ type ReplayList struct {
 }
 
 type replaysInput struct {
-	Limit int                 `query:"limit" default:"20" minimum:"1" maximum:"1000" doc:"At most this many."`
-	State []event.ReplayState `query:"state,explode" doc:"In one of these states."`
+	Limit  int                 `query:"limit" default:"20" minimum:"1" maximum:"1000" doc:"At most this many."`
+	Before string              `query:"before" format:"uuid" doc:"Those made before this replay: the last one of the page before."`
+	State  []event.ReplayState `query:"state,explode" doc:"In one of these states."`
 }
 
 // ReplayPath names a replay.
@@ -65,9 +66,10 @@ func (s *server) replays() {
 			"201": {Description: "The replay, which runs", Content: s.json(event.Replay{}), Headers: map[string]*huma.Param{"Location": {Description: "The replay's path.", Schema: &huma.Schema{Type: "string", Format: "uri-reference"}}}}}},
 		s.create)
 	route(s, RoleRead, huma.Operation{OperationID: "list-replays", Method: http.MethodGet, Path: "/replays", Tags: []string{"Replays"},
-		Summary: "List replays", Description: "Newest first."},
+		Summary: "List replays", Description: "Newest first.", Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *replaysInput) (*struct{ Body ReplayList }, error) {
-			list, err := s.as(ctx).Replays(ctx, in.Limit, in.State...)
+			before, _ := uuid.Parse(in.Before) // empty, or checked by the library
+			list, err := s.as(ctx).Replays(ctx, before, in.Limit, in.State...)
 			return &struct{ Body ReplayList }{ReplayList{list}}, err
 		})
 	route(s, RoleRead, huma.Operation{OperationID: "get-replay", Method: http.MethodGet, Path: "/replays/{id}", Tags: []string{"Replays"},

@@ -44,6 +44,11 @@ func TestCreate(t *testing.T) {
 		t.Fatalf("created: %d %v %s", a.status, a.header, a.body)
 	}
 	done := f.awaitState(made.ID, event.ReplayDone)
+	for before, want := range map[uuid.UUID]int{uuid.Nil: 1, made.ID: 0} {
+		if list, err := f.client(readSecret).Replays(context.Background(), before, 10); err != nil || len(list) != want {
+			t.Errorf("before %s: %d replays, %v, want %d", before, len(list), err, want)
+		}
+	}
 	if done.Counts[event.Delivered] != 25 || done.Total != 25 || done.CreatedBy != "replayer" || done.Endpoint != "crm" || done.Rate != 1000 ||
 		done.Order != event.OrderNone || done.Mode != event.ModeUndelivered || done.Retry != event.RetryEndpoint || done.Concurrency != 4 {
 		t.Errorf("the replay at its end: %+v", done)

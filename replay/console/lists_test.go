@@ -441,6 +441,47 @@ func TestEvent(t *testing.T) {
 }
 
 // TestReplayIsMadeOnce: a form that is sent twice makes one replay, and what was planned is what is sent.
+// TestOlderReplays: each replay is on one page, those that were made at the same time as well.
+func TestOlderReplays(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	at := time.Now().UTC().Truncate(time.Second)
+	for i := range 205 {
+		made := at.Add(-time.Duration(i/50) * time.Hour)
+		r := event.Replay{ID: event.NewID(made), CreatedAt: made, UpdatedAt: made, State: event.ReplayDone, Endpoint: "crm", CreatedBy: "boss"}
+		if err := f.db.SaveReplay(background, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := f.login(replaySecret)
+	seen, next := map[string]int{}, "/replays"
+	for pages := 1; next != ""; pages++ {
+		page := p.page(next)
+		if strings.Contains(page, "New replay") {
+			t.Fatalf("%s plans a replay", next)
+		}
+		for _, m := range replayLink.FindAllStringSubmatch(page, -1) {
+			seen[m[1]]++
+		}
+		_, rest, _ := strings.Cut(page, `href="/replays?before=`)
+		before, _, more := strings.Cut(rest, `"`)
+		next = ""
+		if more {
+			next = "/replays?before=" + before
+		}
+		if want := min(100*pages, 205); len(seen) != want || (pages == 3) != (next == "") {
+			t.Fatalf("page %d: %d replays so far, want %d; the next page is %q", pages, len(seen), want, next)
+		}
+	}
+	for _, bad := range []string{"x", uuid.NewString()} {
+		if a := p.get("/replays?before=" + bad); a.status != http.StatusNotFound {
+			t.Errorf("before %s: %d", bad, a.status)
+		}
+	}
+}
+
+var replayLink = regexp.MustCompile(`href="/replays/([-0-9a-f]{36})"`)
+
 func TestReplayIsMadeOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -85,7 +85,7 @@ func (n *numbers) whole(name string, bits int) uint64 {
 
 // newReplay plans what the URL asks for; nil when it asks for nothing, or the visitor may not replay.
 func (v *visit) newReplay() (*newReplay, error) {
-	if v.URL.RawQuery == "" || !v.who.Role.Covers(api.RoleReplay) {
+	if !v.selects() || !v.who.Role.Covers(api.RoleReplay) {
 		return nil, nil
 	}
 	f, want, err := v.wanted()

@@ -57,7 +57,7 @@ func (v *visit) progress(r event.Replay) (p progress, err error) {
 // showProgress answers with what moves; the buttons come along only when they are others than before, so that who is
 // about to press one does not lose it each second.
 func showProgress(v *visit) error {
-	id, err := v.replayID()
+	id, err := replayID(v.PathValue("id"))
 	if err != nil {
 		return err
 	}

@@ -19,15 +19,15 @@ func (c *console) replaysRoutes(mux *http.ServeMux) {
 	mux.Handle("POST /replays/{id}/{action}", c.serve(api.RoleReplay, steerReplay))
 }
 
-// maxReplays is how many of the newest replays are listed.
+// maxReplays is how many replays are on a page.
 const maxReplays = 100
 
 type replaysPage struct {
 	New      *newReplay
 	Replays  []replayRow
 	MayMake  bool
-	Selected bool // a selection came, which only others may replay
-	Most     int  // replays that are listed; zero when these are all
+	Selected bool   // a selection came, which only others may replay
+	Older    string // the next page
 }
 
 type replayRow struct {
@@ -36,19 +36,29 @@ type replayRow struct {
 	Shares  []share
 }
 
+// selects tells whether the page was asked for with a selection to replay.
+func (v *visit) selects() bool { return v.URL.RawQuery != "" && !v.URL.Query().Has("before") }
+
 func showReplays(v *visit) error {
 	made, err := v.newReplay()
 	if err != nil {
 		return err
 	}
-	list, err := v.direct.Replays(v.Context(), maxReplays)
+	var before uuid.UUID
+	if text := v.URL.Query().Get("before"); text != "" {
+		if before, err = replayID(text); err != nil {
+			return err
+		}
+	}
+	list, err := v.direct.Replays(v.Context(), before, maxReplays+1)
 	if err != nil {
 		return err
 	}
 	p := replaysPage{New: made, MayMake: v.who.Role.Covers(api.RoleReplay)}
-	p.Selected = v.URL.RawQuery != "" && !p.MayMake
-	if len(list) == maxReplays {
-		p.Most = maxReplays
+	p.Selected = v.selects() && !p.MayMake
+	if len(list) > maxReplays {
+		list = list[:maxReplays]
+		p.Older = "/replays?before=" + list[maxReplays-1].ID.String()
 	}
 	for _, r := range list {
 		p.Replays = append(p.Replays, replayRow{r, v.at(r.CreatedAt), sharesOf(r)})
@@ -84,16 +94,16 @@ type diffRow struct {
 	Here, There *attempt
 }
 
-func (v *visit) replayID() (uuid.UUID, error) {
-	id, err := uuid.Parse(v.PathValue("id"))
+func replayID(text string) (uuid.UUID, error) {
+	id, err := uuid.Parse(text)
 	if err != nil {
-		return id, notFound("%q is no id of a replay", v.PathValue("id"))
+		return id, notFound("%q is no id of a replay", text)
 	}
 	return id, nil
 }
 
 func showReplay(v *visit) error {
-	id, err := v.replayID()
+	id, err := replayID(v.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -153,7 +163,7 @@ func (v *visit) diff(id uuid.UUID, against string) (*diff, error) {
 }
 
 func steerReplay(v *visit) error {
-	id, err := v.replayID()
+	id, err := replayID(v.PathValue("id"))
 	if err != nil {
 		return err
 	}
