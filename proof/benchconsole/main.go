@@ -20,30 +20,18 @@ func main() { rig.Main(run) }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("benchconsole", flag.ContinueOnError)
-	events := flags.Int("events", 10_000_000, "about how many events")
-	days := flags.Int("days", 90, "days that they lie in")
-	dsn := flags.String("dsn", "", "database that has them already, by HTTP (default: an engine is started and filled)")
+	var account rig.Account
+	account.Flags(flags)
 	times := flags.Int("times", 7, "how often each page is asked for")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *dsn == "" {
-		processes, err := rig.New(ctx, "")
-		if err != nil {
-			return err
-		}
-		defer processes.Close()
-		engine, err := processes.NewEngine(ctx)
-		if err != nil {
-			return err
-		}
-		defer engine.Kill()
-		*dsn = engine.DSN("hooktape")
-		if err := rig.Fill(ctx, stdout, *dsn, *events, *days); err != nil {
-			return err
-		}
+	end, err := account.Open(ctx, stdout)
+	if err != nil {
+		return err
 	}
-	b, err := newBench(ctx, stdout, *dsn, *times)
+	defer end()
+	b, err := newBench(ctx, stdout, account.DSN, *times)
 	if err != nil {
 		return err
 	}

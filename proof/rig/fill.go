@@ -2,6 +2,7 @@ package rig
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"time"
@@ -13,15 +14,54 @@ import (
 // eventsEach is how many events a simulated subscriber makes, on the average.
 const eventsEach = 8.39
 
-// Fill plays an account of about that many events in the last days into a database.
-func Fill(ctx context.Context, stdout io.Writer, dsn string, events, days int) error {
-	o := simulate.DefaultOptions(time.Now().UTC().Truncate(time.Minute), days)
-	o.Subscribers = uint32(float64(events) / eventsEach)
-	a, err := simulate.New(o)
+// Account is a large account to measure with, by flags: a database that has it already, or an engine that is filled with it.
+type Account struct {
+	DSN          string
+	events, days int
+}
+
+// Flags are -dsn, -events and -days.
+func (a *Account) Flags(flags *flag.FlagSet) {
+	flags.IntVar(&a.events, "events", 10_000_000, "about how many events")
+	flags.IntVar(&a.days, "days", 90, "days that they lie in")
+	flags.StringVar(&a.DSN, "dsn", "", "database that has them already, by HTTP (default: an engine is started and filled)")
+}
+
+// Open sets DSN, unless a flag did. The engine, if it has started one, ends with end.
+func (a *Account) Open(ctx context.Context, stdout io.Writer) (end func(), err error) {
+	if a.DSN != "" {
+		return func() {}, nil
+	}
+	processes, err := New(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	engine, err := processes.NewEngine(ctx)
+	if err != nil {
+		processes.Close()
+		return nil, err
+	}
+	end = func() {
+		engine.Kill()
+		processes.Close()
+	}
+	a.DSN = engine.DSN("hooktape")
+	if err := a.fill(ctx, stdout); err != nil {
+		end()
+		return nil, err
+	}
+	return end, nil
+}
+
+// fill plays the account into the database.
+func (a *Account) fill(ctx context.Context, stdout io.Writer) error {
+	o := simulate.DefaultOptions(time.Now().UTC().Truncate(time.Minute), a.days)
+	o.Subscribers = uint32(float64(a.events) / eventsEach)
+	account, err := simulate.New(o)
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(dsn)
+	db, err := store.Open(a.DSN)
 	if err != nil {
 		return err
 	}
@@ -30,7 +70,7 @@ func Fill(ctx context.Context, stdout io.Writer, dsn string, events, days int) e
 		return err
 	}
 	begun, done := time.Now(), uint64(0)
-	err = a.Backfill(ctx, db.InsertEvents, func(p simulate.Progress) { done = p.Events })
+	err = account.Backfill(ctx, db.InsertEvents, func(p simulate.Progress) { done = p.Events })
 	fmt.Fprintf(stdout, "%d events of %d subscribers, inserted within %v\n", done, o.Subscribers, time.Since(begun).Round(time.Second))
 	return err
 }
