@@ -209,7 +209,7 @@ func TestDoctorCluster(t *testing.T) {
 		return diagnose(t, "--data", dir)
 	}
 	d := configured(enginetest.ClusterName, dsn)
-	d.finds(well, "ClickHouse", "the cluster two has 2 shards and 2 servers")
+	d.finds(well, "ClickHouse", "the cluster two has 2 shards and 1 server")
 	d.finds(problem, "ClickHouse", "the server that was asked has no macro shard, replica")
 	d.finds(problem, "ClickHouse", "Keeper cannot be used")
 	d.finds(notice, "ClickHouse", "there are no tables yet")

@@ -29,30 +29,30 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"hooktape": main})
 }
 
-// programs is a directory with both programs, built as the test itself is.
-var programs = sync.OnceValues(func() (string, error) {
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("hooktape-programs-%d", os.Getpid()))
-	build := func(name, cgo string, flags ...string) error {
-		command := exec.Command("go", append(append([]string{"build"}, flags...), "-o", filepath.Join(dir, name), "hooktape/cmd/"+name)...)
-		command.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
-		if out, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w\n%s", name, err, out)
-		}
-		return nil
-	}
-	var err error
-	if raceDetector {
-		err = build("hooktape", "1", "-race")
-	} else {
-		err = build("hooktape", "0")
-	}
+// programs is a directory with both programs, the engine beside hooktape, which is the test itself (see TestMain). It goes
+// when the test does.
+var programs = sync.OnceValues(func() (dir string, err error) {
+	hooktape, err := exec.LookPath("hooktape")
 	if err != nil {
 		return "", err
 	}
-	if built := os.Getenv("HOOKTAPE_EMBEDDED_BIN"); built != "" {
-		return dir, os.Symlink(built, filepath.Join(dir, "embedded-clickhouse"))
+	dir = filepath.Join(filepath.Dir(hooktape), "programs")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", err
 	}
-	return dir, build("embedded-clickhouse", "0")
+	if err := os.Link(hooktape, filepath.Join(dir, "hooktape")); err != nil {
+		return "", err
+	}
+	engine := filepath.Join(dir, "embedded-clickhouse")
+	if built := os.Getenv("HOOKTAPE_EMBEDDED_BIN"); built != "" {
+		return dir, os.Symlink(built, engine)
+	}
+	build := exec.Command("go", "build", "-o", engine, "hooktape/cmd/embedded-clickhouse")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build embedded-clickhouse: %w\n%s", err, out)
+	}
+	return dir, nil
 })
 
 // instance is a hooktape on free ports with a data directory of its own.
