@@ -142,7 +142,7 @@ var (
 	// absent is what stands for a value that cannot be: the first step of a funnel has none before it.
 	absent  = property("noValue", "–")
 	percent = []dashboard.DynamicConfigValue{property("unit", "percentunit"), property("decimals", 1)}
-	// duration is in minutes: Grafana 9 draws the bars of a table's other columns up to the largest number of all.
+	// duration is in minutes: Grafana 9 and 10.1 draw the bars of a table's other columns up to the largest number of all.
 	duration = []dashboard.DynamicConfigValue{property("unit", "m"), property("decimals", 1)}
 	// whole is a text on as many lines as it takes; before Grafana 11 it ends where its column does.
 	whole = property("custom.cellOptions", map[string]any{"type": "auto", "wrapText": true})
