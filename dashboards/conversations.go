@@ -38,7 +38,7 @@ func conversations() *dashboard.DashboardBuilder {
 		WithPanel(groups(about{sql: "conversations/lasting", title: "From the first contact to the last", width: 8, height: 8,
 			text:  "Subscribers by the time between the first and the last contact that their requests in this time told of: within an hour, within a day, and so on.",
 			empty: "No request told of first and last contact"}, second)).
-		WithPanel(hours(about{sql: "conversations/hours", title: "When subscribers write, by hour of the week", width: 24, height: 9,
+		WithPanel(hours(about{sql: "conversations/hours", title: "When subscribers write, by hour of the week", width: 24, height: 10,
 			text:  "Accepted requests of subscribers by weekday and hour, in your time zone (in UTC, where Grafana is older than 10).",
 			empty: "Nobody in this time"})).
 		WithPanel(rows(about{sql: "conversations/channels", title: "Messengers", width: 24, height: 9,

@@ -29,7 +29,7 @@ func pipeline() *dashboard.DashboardBuilder {
 			empty: "No requests in this time"}).
 			Unit("ms").
 			Thresholds(steps("text", from(0, good), from(5_000, doubt), from(60_000, bad))).ColorScheme(byThresholds())).
-		WithPanel(figures(about{sql: "pipeline/insert", title: "Inserts into ClickHouse", width: 4, height: 4,
+		WithPanel(figures(about{sql: "pipeline/insert", title: "Inserts", width: 4, height: 4,
 			text:  "How many requests hooktape stores at once, on the average, and how long that takes: 95 of 100 inserts of this time took no longer.",
 			empty: "No inserts in this time"}).
 			Decimals(0).
@@ -74,7 +74,7 @@ func pipeline() *dashboard.DashboardBuilder {
 			OverrideByName("attempt at an endpoint", colored(doubt)).
 			OverrideByName("insert into ClickHouse", colored("dark-red"))).
 		WithPanel(slowest()).
-		WithPanel(traceView(about{sql: "pipeline/trace", title: "The way of one request", width: 24, height: 12,
+		WithPanel(traceView(about{sql: "pipeline/trace", title: "The way of one request", width: 24, height: 16,
 			text:  "The trace whose id stands above, and what belongs to it: the request, the insert that stored it (if it was among the first 32 of it), and each attempt to deliver it. With no id above it is the slowest request of this time.",
 			empty: "No such trace"}))
 }

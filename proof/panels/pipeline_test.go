@@ -113,7 +113,7 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 	c.three("How fast BotHelp is answered", answers)
 	c.three("How fast requests are on disk", appends)
 	c.three("How long inserts take", inserts)
-	got := c.see(pipeline, "Inserts into ClickHouse")[0]
+	got := c.see(pipeline, "Inserts")[0]
 	if s, want := fmt.Sprintf("%.3f %.3f", got.f("Requests each"), got.f("95 of 100")), fmt.Sprintf("%.3f %.3f", average(batches.all()), quantile(inserts.all(), 0.95)); s != want {
 		c.t.Errorf("inserts: %s, want %s", s, want)
 	}
