@@ -25,7 +25,11 @@ import (
 	"hooktape/store"
 )
 
+// noSleep has a program with the race detector end when it is done, not a second later.
+const noSleep = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
+	os.Setenv("GORACE", noSleep)
 	testscript.Main(m, map[string]func(){"hooktape": main})
 }
 
@@ -159,7 +163,7 @@ func (i *instance) stop() time.Duration {
 // cli runs a subcommand to its end and returns what it printed.
 func (i *instance) cli(args ...string) string {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	var stderr bytes.Buffer
 	command := exec.CommandContext(ctx, i.binary(), args...)

@@ -34,7 +34,7 @@ func (i *instance) program(args ...string) *exec.Cmd {
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	i.t.Cleanup(cancel)
 	command := exec.CommandContext(ctx, filepath.Join(dir, "hooktape"), args...)
 	command.Env, command.Stdout, command.Stderr = i.env, &bytes.Buffer{}, &bytes.Buffer{}
@@ -67,7 +67,7 @@ endpoints:
   - name: crm
     url: %[1]s/crm?key=the-key-of-crm
     allow_private: true
-    retry: {schedule: [50ms], max_attempts: 2}
+    retry: {schedule: [50ms], max_attempts: 1}
     breaker: {failures: 0}
   - {name: v2, url: "%[1]s/v2", allow_private: true}
 `
