@@ -73,8 +73,8 @@ func (a *ACME) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 		return pair.(*tls.Certificate), nil
 	}
 	if kept, err := Cached(a.options.Cache, domain); err == nil && time.Now().Before(kept.Leaf.NotAfter) {
-		a.got.Store(domain, kept) // after a start, before Run has looked
-		return kept, nil
+		pair, _ := a.got.LoadOrStore(domain, kept) // after a start; Run may have looked since
+		return pair.(*tls.Certificate), nil
 	}
 	return nil, fmt.Errorf("there is no certificate for %s yet", domain)
 }

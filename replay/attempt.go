@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -27,7 +26,8 @@ type sender struct {
 	*target
 	*instruments
 	recorder *Recorder
-	headers  []event.Header // of the replay
+	headers  []event.Header  // of the replay
+	secret   map[string]bool // of all headers, those that are kept masked
 	retry    RetryPolicy
 	held     func() bool // nothing may be sent while another process may deliver the same
 }
@@ -106,7 +106,7 @@ func (s *sender) attempt(ctx context.Context, d *event.Delivery, e *event.Event)
 	if err != nil {
 		got = answer{outcome: event.OutcomeImpossible, err: fmt.Sprintf("the request cannot be made: %v", err)}
 	} else {
-		a.RequestHeaders = sentHeaders(request, slices.Concat(s.Headers, s.headers)...)
+		a.RequestHeaders = sentHeaders(request, s.secret)
 		got = send(s.client, request)
 	}
 	if errors.Is(context.Cause(ctx), errStopped) && !got.outcome.OK() {

@@ -142,7 +142,7 @@ func TestFailingEndpoints(t *testing.T) {
 	}
 	startSender(t, db, t.TempDir(), private)
 	for name, c := range cases {
-		awaitDone(t, db, replays[name].ID, 4*time.Minute) // there are many at once
+		awaitDone(t, db, replays[name].ID, 2*time.Minute) // there are many at once
 		attempts := attemptsOf(t, db, events[name].ID)
 		want, state := 1, event.Failed
 		if c.retried {

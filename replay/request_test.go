@@ -3,7 +3,6 @@ package replay
 import (
 	"context"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +39,7 @@ func TestHeadersReplace(t *testing.T) {
 		}
 	}
 	kept := map[string]string{}
-	for _, h := range sentHeaders(r, slices.Concat(ep.Headers, extra)...) {
+	for _, h := range sentHeaders(r, secretHeaders(ep.Headers, extra)) {
 		kept[h.Name] += h.Value
 	}
 	for name, want := range map[string]string{"X-A": "***", "X-B": "***", "X-C": "event", "X-D": "***", "Authorization": "***", "Cookie": "***", "Webhook-Signature": "***",

@@ -11,13 +11,18 @@ import (
 // maskedValue stands for what is a secret of a receiver.
 const maskedValue = "***"
 
-// sentHeaders are the headers of a request as an attempt keeps them, sorted by name. What the endpoint's configuration or a
-// replay has set is masked, and so is a signature.
-func sentHeaders(r *http.Request, set ...event.Header) (sent []event.Header) {
+// secretHeaders are those whose values may be a secret: what an endpoint's configuration or a replay sets, and a signature.
+func secretHeaders(set ...[]event.Header) map[string]bool {
 	secret := map[string]bool{"Webhook-Signature": true}
-	for _, h := range set {
+	for _, h := range slices.Concat(set...) {
 		secret[http.CanonicalHeaderKey(h.Name)] = true
 	}
+	return secret
+}
+
+// sentHeaders are the headers of a request as an attempt keeps them, sorted by name, the secret ones masked.
+func sentHeaders(r *http.Request, secret map[string]bool) []event.Header {
+	sent := make([]event.Header, 0, len(r.Header))
 	for name, values := range r.Header {
 		for _, value := range values {
 			if secret[name] {

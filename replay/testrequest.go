@@ -44,7 +44,7 @@ func (s *Service) TestEndpoint(ctx context.Context, by Actor, name string) (even
 		return event.Attempt{}, invalid("the request cannot be made: %v", err)
 	}
 	r.Header.Set(headerTest, "1")
-	a.RequestHeaders = sentHeaders(r, ep.Headers...)
+	a.RequestHeaders = sentHeaders(r, secretHeaders(ep.Headers))
 	got := send(client, r)
 	a.Duration = time.Since(a.StartedAt)
 	a.Outcome, a.StatusCode, a.Error, a.ResponseHeaders, a.ResponseBody = got.outcome, got.status, got.err, got.headers, got.body

@@ -213,6 +213,7 @@ func TestDoctorCluster(t *testing.T) {
 	d.finds(problem, "ClickHouse", "the server that was asked has no macro shard, replica")
 	d.finds(problem, "ClickHouse", "Keeper cannot be used")
 	d.finds(notice, "ClickHouse", "there are no tables yet")
+	configured(enginetest.HalfCluster, dsn).finds(problem, "ClickHouse", "of the servers 1 cannot be reached from the one that was asked")
 	configured("elsewhere", dsn).finds(problem, "ClickHouse", `knows no cluster "elsewhere"`)
 	configured("two", "").finds(problem, "ClickHouse", "the embedded engine is no cluster")
 

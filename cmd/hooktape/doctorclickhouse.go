@@ -63,11 +63,11 @@ func clusterFindings(name string, c store.ClusterHealth) []finding {
 	if len(c.Macros) > 0 {
 		list = append(list, bad("set them in <macros> of each server's configuration", "the server that was asked has no macro %s", strings.Join(c.Macros, ", ")))
 	}
+	if c.Silent > 0 {
+		list = append(list, bad("see whether ClickHouse runs on each; the errors in system.clusters tell which it is", "of the servers %d cannot be reached from the one that was asked", c.Silent))
+	}
 	if c.Keeper != nil {
 		return append(list, bad("start ClickHouse Keeper, and name it in <zookeeper> of each server's configuration", "Keeper cannot be used: %v", c.Keeper))
-	}
-	if c.Silent > 0 {
-		list = append(list, bad("see whether ClickHouse runs on each; the errors in system.clusters tell which it is", "%s of the cluster do not answer the one that was asked", plural(c.Silent, "server")))
 	}
 	if len(c.Differing) > 0 {
 		list = append(list, bad("make them as in docs/OPERATIONS.md, \"Grow to a cluster\"", "servers whose tables differ from those of the one that was asked: %s", strings.Join(c.Differing, ", ")))

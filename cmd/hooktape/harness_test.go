@@ -163,7 +163,7 @@ func (i *instance) stop() time.Duration {
 // cli runs a subcommand to its end and returns what it printed.
 func (i *instance) cli(args ...string) string {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var stderr bytes.Buffer
 	command := exec.CommandContext(ctx, i.binary(), args...)

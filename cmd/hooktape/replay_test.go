@@ -34,7 +34,7 @@ func (i *instance) program(args ...string) *exec.Cmd {
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	i.t.Cleanup(cancel)
 	command := exec.CommandContext(ctx, filepath.Join(dir, "hooktape"), args...)
 	command.Env, command.Stdout, command.Stderr = i.env, &bytes.Buffer{}, &bytes.Buffer{}

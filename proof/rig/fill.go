@@ -36,21 +36,21 @@ func (a *Account) Open(ctx context.Context, stdout io.Writer) (end func(), err e
 	if err != nil {
 		return nil, err
 	}
-	engine, err := processes.NewEngine(ctx)
-	if err != nil {
-		processes.Close()
-		return nil, err
-	}
-	end = func() {
-		engine.Kill()
-		processes.Close()
-	}
-	a.DSN = engine.DSN("hooktape")
-	if err := a.fill(ctx, stdout); err != nil {
+	end = func() { processes.Close() }
+	if err := a.make(ctx, stdout, processes); err != nil {
 		end()
 		return nil, err
 	}
 	return end, nil
+}
+
+func (a *Account) make(ctx context.Context, stdout io.Writer, processes *Rig) error {
+	engine, err := processes.NewEngine(ctx)
+	if err != nil {
+		return err
+	}
+	a.DSN = engine.DSN("hooktape")
+	return a.fill(ctx, stdout)
 }
 
 // fill plays the account into the database.
