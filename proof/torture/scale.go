@@ -26,7 +26,7 @@ var (
 		arrivals: 400, down: time.Minute, retryAfter: 5 * time.Second, replayed: 50_000, replayRate: 3000, kills: 10}
 	brief = scale{atMost: 3 * time.Minute, atOnce: 4, rate: 700, blows: 2, between: 400 * time.Millisecond,
 		away: 5 * time.Second, frozen: 2 * time.Second,
-		arrivals: 50, down: 20 * time.Second, retryAfter: 3 * time.Second, replayed: 2000, replayRate: 400, kills: 3}
+		arrivals: 50, down: 10 * time.Second, retryAfter: 3 * time.Second, replayed: 2000, replayRate: 400, kills: 3}
 )
 
 // connections is how many the load has.
