@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -241,6 +242,9 @@ func newOTLPSink(t *testing.T) *otlpSink {
 	c := &otlpSink{bodies: map[string][]byte{}}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
+		if errors.Is(err, io.ErrUnexpectedEOF) && r.URL.Path == "/v1/metrics" {
+			return // the SDK breaks off an export of metrics when it ends, and makes a last one of all of them
+		}
 		if err != nil || r.Header.Get("Content-Type") != "application/x-protobuf" || r.Header.Get("Content-Encoding") != "" {
 			t.Errorf("%s: %v, %v", r.URL, r.Header, err)
 		}
