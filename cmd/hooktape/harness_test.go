@@ -234,13 +234,9 @@ func (i *instance) ask(sql string) (string, error) {
 // eventually polls until check returns nil.
 func (i *instance) eventually(patience time.Duration, what string, check func() error) {
 	i.t.Helper()
-	var err error
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if err = check(); err == nil {
-			return
-		}
+	if err := await.Until(patience, check); err != nil {
+		i.t.Fatalf("not within %s: %s: %v\n--- the server said\n%s", patience, what, err, i.output)
 	}
-	i.t.Fatalf("not within %s: %s: %v\n--- the server said\n%s", patience, what, err, i.output)
 }
 
 // freeAddr is an address that nothing listens on. Its port lies below those that the kernel gives to outgoing

@@ -8,25 +8,29 @@ import (
 	"time"
 )
 
-const poll = 20 * time.Millisecond
+// How often is asked: soon at first, then less and less, for many tests wait at once and most of them ask a database.
+const (
+	firstPoll = 10 * time.Millisecond
+	lastPoll  = 250 * time.Millisecond
+)
 
 // Nil asks until check returns nil. It fails the test with the last error when that has not come about within patience.
 func Nil(t testing.TB, patience time.Duration, check func() error) {
 	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	for {
+	if err := Until(patience, check); err != nil {
+		t.Fatalf("not within %s: %v", patience, err)
+	}
+}
+
+// Until asks until check returns nil, and returns its last error when that has not come about within patience.
+func Until(patience time.Duration, check func() error) error {
+	deadline := time.Now().Add(patience)
+	for poll := firstPoll; ; poll = min(poll*3/2, lastPoll) {
 		err := check()
-		if err == nil {
-			return
+		if err == nil || time.Now().After(deadline) {
+			return err
 		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("not within %s: %v", patience, err)
-		}
+		time.Sleep(poll)
 	}
 }
 
