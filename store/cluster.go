@@ -102,7 +102,7 @@ func (c cluster) parts() string {
 var (
 	createTable = regexp.MustCompile(`(?s)^CREATE TABLE IF NOT EXISTS (\w+)(\n\(.*\n\)\n)ENGINE = (Replacing)?MergeTree(?:\((\w+)\))?\n(.*)$`)
 	createMV    = regexp.MustCompile(`(?s)^CREATE MATERIALIZED VIEW IF NOT EXISTS (\w+) TO (\w+) AS\n([^;]*\n)FROM (\w+)\n(.*)$`)
-	createView  = regexp.MustCompile(`(?s)^CREATE VIEW IF NOT EXISTS (\w+) AS\n(.*)$`)
+	createView  = regexp.MustCompile(`(?s)^CREATE (OR REPLACE VIEW|VIEW IF NOT EXISTS) (\w+) AS\n(.*)$`)
 	alterTable  = regexp.MustCompile(`(?s)^ALTER TABLE (\w+)(\s.*)$`)
 	alteration  = regexp.MustCompile(`(?m)(?:^\s*|,\s+)((?:ADD|ALTER|ATTACH|CLEAR|COMMENT|DELETE|DETACH|DROP|MATERIALIZE|MODIFY|MOVE|REMOVE|RENAME|REPLACE|RESET|UPDATE) [A-Z]+)\b`)
 )
@@ -124,7 +124,7 @@ func (c cluster) spread(statement string) ([]string, error) {
 			c.table(m[1]), c.on(), c.table(m[2]+ownTable), m[3], c.table(m[4]+ownTable), m[5])}, nil
 	}
 	if m := createView.FindStringSubmatch(statement); m != nil {
-		return []string{fmt.Sprintf("CREATE VIEW IF NOT EXISTS %s %s AS\n%s", c.table(m[1]), c.on(), m[2])}, nil
+		return []string{fmt.Sprintf("CREATE %s %s %s AS\n%s", m[1], c.table(m[2]), c.on(), m[3])}, nil
 	}
 	if m := alterTable.FindStringSubmatch(statement); m != nil {
 		return c.spreadAlter(m[1], m[2])
