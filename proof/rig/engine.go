@@ -2,6 +2,7 @@ package rig
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"time"
 )
@@ -46,3 +47,24 @@ func (e *Engine) Start(ctx context.Context) error {
 
 // DSN is the data source name of one of the engine's databases, which need not exist.
 func (e *Engine) DSN(database string) string { return "http://" + e.addr + "/" + database }
+
+// Rest waits until the engine has merged what it was given, and has next to nothing to do.
+func (e *Engine) Rest(ctx context.Context) error {
+	const look = 2 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	before, err := e.CPU()
+	if err != nil {
+		return err
+	}
+	for {
+		if err := Pause(ctx, look); err != nil {
+			return fmt.Errorf("waiting for the engine's merges: %w", err)
+		}
+		now, err := e.CPU()
+		if err != nil || now-before < look/10 {
+			return err
+		}
+		before = now
+	}
+}

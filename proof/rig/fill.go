@@ -50,7 +50,11 @@ func (a *Account) make(ctx context.Context, stdout io.Writer, processes *Rig) er
 		return err
 	}
 	a.DSN = engine.DSN("hooktape")
-	return a.fill(ctx, stdout)
+	if err := a.fill(ctx, stdout); err != nil {
+		return err
+	}
+	// In an account the events of months have long been merged when somebody looks at them.
+	return engine.Rest(ctx)
 }
 
 // fill plays the account into the database.
