@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"hooktape/internal/await"
+	"hooktape/internal/freeport"
 	"hooktape/store"
 )
 
@@ -239,18 +238,11 @@ func (i *instance) eventually(patience time.Duration, what string, check func() 
 	}
 }
 
-// freeAddr is an address that nothing listens on. Its port lies below those that the kernel gives to outgoing
-// connections, one of which might else hold the port of a process that is dead for a moment.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	for {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)))
-		if err == nil {
-			defer l.Close()
-			return l.Addr().String()
-		}
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			t.Fatal(err)
-		}
+	addr, err := freeport.Addr()
+	if err != nil {
+		t.Fatal(err)
 	}
+	return addr
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"hooktape/internal/freeport"
 	"io"
 	"os"
 	"os/exec"
@@ -25,15 +26,17 @@ type Engine struct {
 // Start starts an engine on a free port. Its data and its process end with the test.
 func Start(t testing.TB) *Engine {
 	t.Helper()
-	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", "127.0.0.1:0"}}
+	addr, err := freeport.Addr() // the next start takes it again
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", addr}}
 	e.start()
 	t.Cleanup(func() {
 		if err := e.child.stop(); err != nil {
 			t.Errorf("stop the engine: %v", err)
 		}
 	})
-	// The next start takes the same port.
-	e.args[3] = e.child.address
 	return e
 }
 

@@ -3,14 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"hooktape/internal/freeport"
 	"io"
 	"net/http"
 	"os"
 	"time"
 
 	"github.com/gin-gonic/gin"
-
-	"hooktape/proof/rig"
 )
 
 // bare measures a handler that promises nothing, in a process of its own: what gin and the machine allow.
@@ -19,7 +18,7 @@ func bare(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	addr, err := rig.FreeAddr()
+	addr, err := freeport.Addr()
 	if err != nil {
 		return err
 	}

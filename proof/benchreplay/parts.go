@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"hooktape/event"
+	"hooktape/internal/freeport"
 	"hooktape/proof/bodies"
 	"hooktape/proof/rig"
 	"hooktape/proof/sink"
@@ -68,7 +69,7 @@ func (b *bench) bare(ctx context.Context) (speed, error) {
 }
 
 func (b *bench) listen() (*sink.Sink, error) {
-	addr, err := rig.FreeAddr()
+	addr, err := freeport.Addr()
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +182,7 @@ func (b *bench) waiting(ctx context.Context) (int64, error) {
 		FROM numbers(%d)`, b.pending)); err != nil {
 		return 0, err
 	}
-	addr, err := rig.FreeAddr() // where nobody listens
+	addr, err := freeport.Addr() // where nobody listens
 	if err != nil {
 		return 0, err
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"hooktape/internal/freeport"
 	"hooktape/proof/rig"
 )
 
@@ -19,12 +20,12 @@ type collector struct {
 // startCollector starts the collector over a folder for what waits, and returns when it takes telemetry. addr is empty for
 // a new one; else it starts again where it was.
 func (t *trial) startCollector(ctx context.Context, clickhouse, dir, addr string) (c *collector, err error) {
-	grpc, err := rig.FreeAddr()
+	grpc, err := freeport.Addr()
 	if err != nil {
 		return nil, err
 	}
 	if addr == "" {
-		if addr, err = rig.FreeAddr(); err != nil {
+		if addr, err = freeport.Addr(); err != nil {
 			return nil, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"hooktape/internal/freeport"
 	"hooktape/proof/bodies"
 	"hooktape/proof/load"
 	"hooktape/proof/rig"
@@ -80,7 +81,7 @@ func (t *trial) begin(ctx context.Context) (err error) {
 		return err
 	}
 	t.db = databaseOf(t.engine, "hooktape")
-	addr, err := rig.FreeAddr()
+	addr, err := freeport.Addr()
 	if err != nil {
 		return err
 	}

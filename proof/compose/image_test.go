@@ -5,8 +5,8 @@ import (
 	"context"
 	"debug/elf"
 	"fmt"
+	"hooktape/internal/freeport"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -329,10 +329,9 @@ func answers(addr string) bool {
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeport.Addr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return addr
 }

@@ -3,6 +3,7 @@ package rig
 import (
 	"context"
 	"fmt"
+	"hooktape/internal/freeport"
 	"path/filepath"
 	"time"
 )
@@ -25,7 +26,7 @@ func (r *Rig) NewEngine(ctx context.Context) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{rig: r, dir: dir}
-	if e.addr, err = FreeAddr(); err != nil {
+	if e.addr, err = freeport.Addr(); err != nil {
 		return nil, err
 	}
 	if err := e.Start(ctx); err != nil {

@@ -3,6 +3,7 @@ package rig
 import (
 	"context"
 	"fmt"
+	"hooktape/internal/freeport"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,10 +46,10 @@ func (r *Rig) newHooktape(ctx context.Context, dsn, settings string, command ...
 		return nil, err
 	}
 	h := &Hooktape{rig: r, dir: dir, dsn: dsn, command: command}
-	if h.Addr, err = FreeAddr(); err != nil {
+	if h.Addr, err = freeport.Addr(); err != nil {
 		return nil, err
 	}
-	if h.Ops, err = FreeAddr(); err != nil {
+	if h.Ops, err = freeport.Addr(); err != nil {
 		return nil, err
 	}
 	config := fmt.Sprintf("sources:\n  - name: %s\n    token: %s\n%s", Source, Token, settings)

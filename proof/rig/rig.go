@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -89,26 +86,6 @@ func (r *Rig) NewDir(name string) (string, error) {
 	r.names++
 	dir := filepath.Join(r.dir, name+"-"+strconv.Itoa(r.names))
 	return dir, os.MkdirAll(dir, 0o700)
-}
-
-// The ports that FreeAddr gives lie below those that the kernel gives to outgoing connections, one of which might else hold
-// the port of a process that is dead for a moment.
-const firstPort, lastPort = 20_000, 32_000
-
-// FreeAddr is an address of the loopback where nobody listens.
-func FreeAddr() (string, error) {
-	for range 100 {
-		port := firstPort + rand.IntN(lastPort-firstPort)
-		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if errors.Is(err, syscall.EADDRINUSE) {
-			continue
-		}
-		if err != nil {
-			return "", err
-		}
-		return listener.Addr().String(), listener.Close()
-	}
-	return "", errors.New("no free port found")
 }
 
 // poll is how often the rig looks whether something has come about.

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
-	"hooktape/proof/rig"
+	"hooktape/internal/freeport"
 	"hooktape/proof/sink"
 )
 
@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func listen(t *testing.T) *sink.Sink {
 	t.Helper()
-	addr, err := rig.FreeAddr()
+	addr, err := freeport.Addr()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
+	"hooktape/internal/freeport"
 	"hooktape/proof/bodies"
 	"hooktape/proof/load"
 	"hooktape/proof/rig"
@@ -80,7 +81,7 @@ func (a *arena) oneDelivered(ctx context.Context, f endpointFault, r *receivedRo
 
 // beginDelivery starts a process that delivers to a sink.
 func (t *trial) beginDelivery(ctx context.Context, settings string) error {
-	addr, err := rig.FreeAddr()
+	addr, err := freeport.Addr()
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"hooktape/event"
 	"hooktape/ingest"
+	"hooktape/internal/freeport"
 	"hooktape/proof/rig"
 	"hooktape/spool"
 	"hooktape/store"
@@ -76,7 +77,7 @@ func (t *trial) beginLocal(ctx context.Context, fs vfs.FS, dir string) error {
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	if t.addr, err = rig.FreeAddr(); err != nil {
+	if t.addr, err = freeport.Addr(); err != nil {
 		return err
 	}
 	if t.local, err = startLocal(ctx, fs, dir, t.addr, t.dsn()); err != nil {
