@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,11 +22,12 @@ var rooms = map[string][]string{
 	"spool":                {},
 	"otel":                 {},
 	"dashboards":           {},
-	"internal/enginetest":  {},
+	"internal/enginetest":  {"internal/freeport"},
 	"internal/grafanatest": {},
 	"certificate":          {},
 	"internal/browsertest": {},
 	"internal/await":       {},
+	"internal/freeport":    {},
 	"bothelp":              {"event"},
 	"store":                {"event"},
 	"ingest":               {"event", "bothelp", "spool", "store"},
@@ -33,7 +37,7 @@ var rooms = map[string][]string{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"internal/enginetest", "internal/grafanatest", "internal/browsertest", "internal/await"}
+var testOnly = []string{"internal/enginetest", "internal/grafanatest", "internal/browsertest", "internal/await", "internal/freeport"}
 
 // tops may import everything.
 var tops = []string{"cmd/", "proof"}
@@ -73,6 +77,7 @@ func TestArrows(t *testing.T) {
 
 func list(t *testing.T) (packages []listed) {
 	t.Helper()
+	lookAtSources(t)
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...").Output()
 	if err != nil {
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -88,6 +93,25 @@ func list(t *testing.T) (packages []listed) {
 			t.Fatal(err)
 		}
 		packages = append(packages, p)
+	}
+}
+
+// lookAtSources makes go test run this again when a source has changed: of what go list reads its cache knows nothing.
+func lookAtSources(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case path == ".git", path == "bin", path == "data":
+			return fs.SkipDir
+		case strings.HasSuffix(path, ".go"):
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
