@@ -99,7 +99,7 @@ func list(t *testing.T) (packages []listed) {
 // lookAtSources makes go test run this again when a source has changed: of what go list reads its cache knows nothing.
 func lookAtSources(t *testing.T) {
 	t.Helper()
-	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err

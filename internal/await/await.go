@@ -30,7 +30,7 @@ func Until(patience time.Duration, check func() error) error {
 		if err == nil || time.Now().After(deadline) {
 			return err
 		}
-		time.Sleep(poll)
+		time.Sleep(min(poll, time.Until(deadline)))
 	}
 }
 

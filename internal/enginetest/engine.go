@@ -4,13 +4,14 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"hooktape/internal/freeport"
 	"io"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"hooktape/internal/freeport"
 )
 
 // startPatience is how long an engine may take to say that it listens. A loaded machine needs some seconds.

@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"errors"
-	"hooktape/internal/freeport"
 	"io"
 	"net/http"
 	"os"
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"hooktape/internal/freeport"
 )
 
 // bare measures a handler that promises nothing, in a process of its own: what gin and the machine allow.

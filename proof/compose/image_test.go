@@ -5,7 +5,6 @@ import (
 	"context"
 	"debug/elf"
 	"fmt"
-	"hooktape/internal/freeport"
 	"io/fs"
 	"net/http"
 	"os"
@@ -19,6 +18,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"hooktape/internal/freeport"
 )
 
 // instruction is one of a Dockerfile, such as RUN and all that follows it.

@@ -3,9 +3,10 @@ package rig
 import (
 	"context"
 	"fmt"
-	"hooktape/internal/freeport"
 	"path/filepath"
 	"time"
+
+	"hooktape/internal/freeport"
 )
 
 // startPatience is how long a process may take to answer. A loaded machine needs some seconds.

@@ -3,10 +3,11 @@ package rig
 import (
 	"context"
 	"fmt"
-	"hooktape/internal/freeport"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"hooktape/internal/freeport"
 )
 
 // The one source that the hooktape of a rig knows.

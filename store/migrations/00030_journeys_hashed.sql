@@ -1,6 +1,6 @@
 -- +goose Up
--- journeys as it was (the migration that made it says what the parameters are), with a tenth less work: subscribers are told
--- apart by a hash of 64 bits, and goals that are not asked for are no conditions.
+-- journeys as it was (00019_journeys.sql says what its parameters are), with up to a tenth less work: subscribers are told apart
+-- by a hash of 64 bits, and goals that are not asked for are no conditions.
 CREATE OR REPLACE VIEW journeys AS
 WITH
     arrayMap(g -> trim(BOTH ' ' FROM g), splitByChar(',', decodeURLComponent({goals:String}))) AS goals,
