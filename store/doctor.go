@@ -33,10 +33,12 @@ type Schema struct{ At, Known int64 }
 // needed are the rights that migrations and the program's work take.
 var needed = []string{"SELECT", "INSERT", "ALTER", "CREATE TABLE", "CREATE VIEW"}
 
-// hinderingSettings: a user that only reads; deduplication switched off, without which a batch sent again is stored again;
-// asynchronous inserts that this program may not switch off.
+// hinderingSettings: a user that only reads; deduplication switched off, without which a batch sent again is stored again
+// (deduplicate_insert, where the server has it, comes before insert_deduplicate); asynchronous inserts that this program may
+// not switch off.
 const hinderingSettings = `SELECT name || '=' || value AS Setting FROM system.settings
-	WHERE name = 'readonly' AND value != '0' OR name = 'insert_deduplicate' AND value = '0' OR name = 'async_insert' AND value = '1' AND readonly`
+	WHERE name = 'readonly' AND value != '0' OR name = 'async_insert' AND value = '1' AND readonly OR name = 'deduplicate_insert' AND value = 'disable'
+	OR name = 'insert_deduplicate' AND value = '0' AND NOT (SELECT count() > 0 FROM system.settings WHERE name = 'deduplicate_insert' AND value = 'enable')`
 
 // hinderingOnCluster: inserts that are only queued; answers without the rows of a shard that is away, or that look things up on each shard alone.
 const hinderingOnCluster = ` OR name = 'distributed_foreground_insert' AND value = '0' OR name = 'skip_unavailable_shards' AND value != '0'

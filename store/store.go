@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -92,15 +93,15 @@ func (s *Store) Ping(ctx context.Context) error {
 // processes make in some minutes.
 const TokenTrust = 5 * time.Minute
 
-// insert sends rows in one block. With a token, a second insert of the same token into the table is dropped by the
-// server, and so are the rows that it would add to materialized views.
+// insert sends rows in one block. A second insert of the same token into the table is dropped by the server, and so are the
+// rows that it would add to materialized views. Without a token the insert gets one of its own: the server would take it for
+// an earlier one whose rows were alike, as those of two commands are but for the time, which it adds itself.
 func (s *Store) insert(ctx context.Context, token, into string, appendRows func(driver.Batch) error) error {
-	settings := clickhouse.Settings{"async_insert": 0}
-	if token != "" {
-		settings["insert_deduplication_token"] = token
-		settings["deduplicate_blocks_in_dependent_materialized_views"] = 1
+	if token == "" {
+		token = rand.Text()
 	}
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings))
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"async_insert": 0,
+		"insert_deduplication_token": token, "deduplicate_blocks_in_dependent_materialized_views": 1}))
 	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+into)
 	if err != nil {
 		return explain("insert into "+into, err)

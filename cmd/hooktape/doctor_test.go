@@ -191,13 +191,13 @@ func TestDoctorClickHouse(t *testing.T) {
 	if err := os.MkdirAll(users, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(users, "poor.xml"), `<clickhouse><profiles><poor><insert_deduplicate>0</insert_deduplicate></poor></profiles><users><default replace="replace">
+	writeFile(t, filepath.Join(users, "poor.xml"), `<clickhouse><profiles><poor><deduplicate_insert>disable</deduplicate_insert></poor></profiles><users><default replace="replace">
 		<password></password><networks><ip>::/0</ip></networks><profile>poor</profile><quota>default</quota>
 		<grants><query>GRANT SELECT, INSERT ON hooktape.*</query></grants></default></users></clickhouse>`)
 	engine.Restart()
 	d = diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn)
 	d.finds(problem, "ClickHouse", "the user lacks ALTER, CREATE TABLE, CREATE VIEW")
-	d.finds(problem, "ClickHouse", "insert_deduplicate=0")
+	d.finds(problem, "ClickHouse", "deduplicate_insert=disable")
 }
 
 // TestDoctorCluster: what a cluster lacks, one that the server does not know, and one that cannot be.
