@@ -93,7 +93,7 @@ func (a *Account) live(l *life, number uint64) {
 	}
 	reached := a.run(l, &now, f, 0, &d)
 	a.talk(l, now, &d)
-	for d.Percent(70) && len(l.visits) < mostVisits {
+	for d.Percent(78) && len(l.visits) < mostVisits {
 		now.at += a.pause(wait{4 * day, 480}, &d)
 		if !a.Even {
 			now.at = awake(now.at, &d)

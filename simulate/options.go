@@ -10,7 +10,7 @@ type Options struct {
 	Seed uint64
 	// From and Until bound the history: nothing comes before From, nor at Until or later.
 	From, Until time.Time
-	// Subscribers is how many people come for the first time between the two. Each is good for some nine requests.
+	// Subscribers is how many people come for the first time between the two. Each is good for some ten requests in 90 days.
 	Subscribers uint32
 	// Speed divides the time that people take, 1 for none of it; so that a funnel fills while somebody watches.
 	Speed int64

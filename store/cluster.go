@@ -109,8 +109,8 @@ var (
 
 // alterations are the changes of a table that are known to do their work on a cluster, and whether the Distributed table has
 // to be changed as well. Indexes, projections and settings are the own table's alone.
-var alterations = map[string]bool{"ADD COLUMN": true, "MODIFY COLUMN": true, "ADD INDEX": false, "ADD PROJECTION": false,
-	"MATERIALIZE INDEX": false, "MATERIALIZE PROJECTION": false, "MODIFY SETTING": false}
+var alterations = map[string]bool{"ADD COLUMN": true, "MODIFY COLUMN": true, "ADD INDEX": false, "ADD PROJECTION": false, "DROP PROJECTION": false,
+	"MATERIALIZE COLUMN": false, "MATERIALIZE INDEX": false, "MATERIALIZE PROJECTION": false, "MODIFY SETTING": false}
 
 // spread turns a statement of a migration into those that do the same on every server of the cluster. A form that it does
 // not know is an error: whoever writes such a migration teaches it here.

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -341,5 +342,29 @@ func TestOriginalsOfOneMicrosecond(t *testing.T) {
 		if marked != 1 {
 			t.Errorf("stored %d first: %d of the two are marked", n+1, marked)
 		}
+	}
+}
+
+// TestSubscriberKey: a subscriber's number is BotHelp's where the id is one, written as BotHelp writes it; other ids have numbers
+// that no such id has, and nobody has none.
+func TestSubscriberKey(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	numbers := map[string]string{"": "0", "1": "1", "1000042": "1000042", "9223372036854775807": "9223372036854775807"}
+	others := []string{"0", "01", "+1", "-1", " 1", "1 ", "1.0", "1e3", "9223372036854775808", "18446744073709551615", "18446744073709551617", "u1", "U1", "Анна", "\x00"}
+	var events []event.Event
+	for _, id := range append(slices.Collect(maps.Keys(numbers)), others...) {
+		e := eventAt(dawn, len(events)+1)
+		e.BothelpUserID = id
+		events = append(events, e)
+	}
+	d.insert(t, events...)
+	for id, number := range numbers {
+		if key := d.text(t, "SELECT toString(subscriber_key) FROM events WHERE bothelp_user_id = '"+id+"'"); key != number {
+			t.Errorf("%q is %s", id, key)
+		}
+	}
+	if n := d.text(t, "SELECT toString(uniqExactIf(subscriber_key, subscriber_key > 9223372036854775808)) FROM events"); n != fmt.Sprint(len(others)) {
+		t.Errorf("%s of %d other ids have a number of their own", n, len(others))
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Projections are the parts of the table events in other orders, which queries read in its place by themselves.
-var Projections = []string{"touches", "firsts"}
+var Projections = []string{"visits", "newcomers"}
 
 // Rebuild makes a projection anew from the table and returns when it is done, which may take minutes. Queries go on
 // meanwhile, from the table where the projection is not there yet, and so do inserts.

@@ -14,12 +14,12 @@ import (
 )
 
 // sums is an answer that tells one set of events from another; with the projection and without.
-const sums = `SELECT toString(tuple(count(), sum(sipHash64(source, bothelp_user_id, received_at, verdict, kind, step, channel, utm_source, utm_medium, utm_campaign,
+const sums = `SELECT toString(tuple(count(), sum(sipHash64(source, subscriber_key, received_at, verdict, kind, step, channel, utm_source, utm_medium, utm_campaign,
 	utm_content, utm_term, contact, conversations_count, duplicate_of)))) FROM events WHERE source = 'demo'`
 
-// firsts is the same of when each subscriber was seen first.
-const firsts = `SELECT toString(tuple(count(), sum(sipHash64(bothelp_user_id, first)))) FROM
-	(SELECT bothelp_user_id, min(received_at) AS first FROM events WHERE source = 'demo' AND verdict = 'accepted' GROUP BY bothelp_user_id)`
+// begun is the same of when each subscriber was seen first.
+const begun = `SELECT toString(tuple(count(), sum(sipHash64(subscriber_key, first)))) FROM
+	(SELECT subscriber_key, min(received_at) AS first FROM events WHERE source = 'demo' AND verdict = 'accepted' GROUP BY subscriber_key)`
 
 // sum asks with a projection, or the table alone when that is empty.
 func sum(t *testing.T, conn driver.Conn, query, projection string) (text string) {
@@ -52,7 +52,7 @@ func TestProjections(t *testing.T) {
 			}
 		}
 	}
-	for _, c := range []struct{ projection, query, rows string }{{"touches", sums, "(150,"}, {"firsts", firsts, "(7,"}} {
+	for _, c := range []struct{ projection, query, rows string }{{"visits", sums, "(150,"}, {"newcomers", begun, "(7,"}} {
 		want := sum(t, d.conn, c.query, "")
 		if !strings.HasPrefix(want, c.rows) {
 			t.Fatalf("the table has %s", want)
@@ -67,7 +67,7 @@ func TestProjections(t *testing.T) {
 			t.Errorf("%s rebuilt: %s, the table %s", c.projection, got, want)
 		}
 	}
-	if err := d.Rebuild(background, "events; DROP TABLE events"); err == nil || !strings.Contains(err.Error(), "there is: touches, firsts") {
+	if err := d.Rebuild(background, "events; DROP TABLE events"); err == nil || !strings.Contains(err.Error(), "there is: visits, newcomers") {
 		t.Errorf("of an unknown one: %v", err)
 	}
 }

@@ -108,7 +108,7 @@ func TestRetention(t *testing.T) {
 			t.Errorf("%s, %s: events of the days %v are left, %v with bodies; want %v and %v", c.source, c.verdict, rows, bodies, c.rows, c.bodies)
 		}
 	}
-	for projection, query := range map[string]string{"touches": sums, "firsts": firsts} {
+	for projection, query := range map[string]string{"visits": sums, "newcomers": begun} {
 		if d.cluster { // see singleAlone, TestProjections
 			break
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 type migrateCmd struct {
-	Rebuild string `placeholder:"NAME" help:"Then make a projection of the events anew (touches or firsts: what the dashboards read). Webhooks are taken meanwhile; on ten million events it takes some seconds."`
+	Rebuild string `placeholder:"NAME" help:"Then make a projection of the events anew (visits or newcomers: what the dashboards read). Webhooks are taken meanwhile; on ten million events it takes some seconds."`
 }
 
 // Run migrates once and says what was done.

@@ -1,6 +1,6 @@
 // Command benchconsole measures how long the console's pages take over a large account.
 //
-//	go run ./proof/benchconsole [-events 10000000] [-days 90] [-dsn http://…/hooktape]
+//	go run ./proof/benchconsole [-subscribers 1000000] [-days 90] [-dsn http://…/hooktape]
 //
 // It plays an account into a real engine, gives a tenth of its events a delivery with its attempt and trace, serves the
 // console over it, and asks for the list of events with one filter at a time, an event's page and a subscriber's, as a

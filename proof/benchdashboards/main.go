@@ -1,6 +1,6 @@
 // Command benchdashboards measures how long the dashboards' queries take over a large account.
 //
-//	go run ./proof/benchdashboards [-events 10000000] [-days 90] [-dsn http://…/hooktape]
+//	go run ./proof/benchdashboards [-subscribers 1000000] [-days 90] [-dsn http://…/hooktape]
 //
 // It plays an account into a real engine, asks what Grafana asks of each dashboard, two queries at a time, for the last 24
 // hours, 30 and 90 days, and prints milliseconds and rows read for each panel, and each dashboard's time as a whole. With

@@ -11,18 +11,15 @@ import (
 	"hooktape/store"
 )
 
-// eventsEach is how many events a simulated subscriber makes, on the average.
-const eventsEach = 8.39
-
 // Account is a large account to measure with, by flags: a database that has it already, or an engine that is filled with it.
 type Account struct {
-	DSN          string
-	events, days int
+	DSN               string
+	subscribers, days int
 }
 
-// Flags are -dsn, -events and -days.
+// Flags are -dsn, -subscribers and -days.
 func (a *Account) Flags(flags *flag.FlagSet) {
-	flags.IntVar(&a.events, "events", 10_000_000, "about how many events")
+	flags.IntVar(&a.subscribers, "subscribers", 1_000_000, "how many people, each with some ten events in 90 days")
 	flags.IntVar(&a.days, "days", 90, "days that they lie in")
 	flags.StringVar(&a.DSN, "dsn", "", "database that has them already, by HTTP (default: an engine is started and filled)")
 }
@@ -60,7 +57,7 @@ func (a *Account) make(ctx context.Context, stdout io.Writer, processes *Rig) er
 // fill plays the account into the database.
 func (a *Account) fill(ctx context.Context, stdout io.Writer) error {
 	o := simulate.DefaultOptions(time.Now().UTC().Truncate(time.Minute), a.days)
-	o.Subscribers = uint32(float64(a.events) / eventsEach)
+	o.Subscribers = uint32(a.subscribers)
 	account, err := simulate.New(o)
 	if err != nil {
 		return err

@@ -521,3 +521,97 @@ WHERE (decodeURLComponent({channel:String}) = '*' OR has(chosen({channel:String}
     AND (decodeURLComponent({utm_content:String}) = '*' OR has(chosen({utm_content:String}), its_content))
     AND (decodeURLComponent({utm_term:String}) = '*' OR has(chosen({utm_term:String}), its_term));
 
+-- 00031_events_touches_drop.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` DROP PROJECTION IF EXISTS touches;
+
+-- 00032_events_firsts_drop.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` DROP PROJECTION IF EXISTS firsts;
+
+-- 00033_events_subscriber_key.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS subscriber_key UInt64 MATERIALIZED multiIf(
+    bothelp_user_id = '', 0,
+    bothelp_user_id = toString(toUInt64OrZero(bothelp_user_id)) AND toUInt64OrZero(bothelp_user_id) BETWEEN 1 AND 9223372036854775807, toUInt64OrZero(bothelp_user_id),
+    bitOr(cityHash64(bothelp_user_id), 9223372036854775808)) CODEC(T64, ZSTD(1)) AFTER bothelp_user_id;
+
+ALTER TABLE `hooktape`.`events` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS subscriber_key UInt64 MATERIALIZED multiIf(
+    bothelp_user_id = '', 0,
+    bothelp_user_id = toString(toUInt64OrZero(bothelp_user_id)) AND toUInt64OrZero(bothelp_user_id) BETWEEN 1 AND 9223372036854775807, toUInt64OrZero(bothelp_user_id),
+    bitOr(cityHash64(bothelp_user_id), 9223372036854775808)) CODEC(T64, ZSTD(1)) AFTER bothelp_user_id;
+
+-- 00034_events_visits.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` ADD PROJECTION IF NOT EXISTS visits
+(
+    SELECT source, subscriber_key, received_at, verdict, kind, step, channel, utm_source, utm_medium, utm_campaign, utm_content, utm_term,
+        contact, conversations_count, duplicate_of
+    ORDER BY source, subscriber_key, received_at
+);
+
+-- 00035_events_newcomers.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` ADD PROJECTION IF NOT EXISTS newcomers
+(
+    SELECT source, channel, verdict, subscriber_key, min(received_at)
+    GROUP BY source, channel, verdict, subscriber_key
+);
+
+-- 00036_journeys_keyed.sql
+CREATE OR REPLACE VIEW `hooktape`.`journeys` ON CLUSTER `main` AS
+WITH
+    arrayMap(g -> trim(BOTH ' ' FROM g), splitByChar(',', decodeURLComponent({goals:String}))) AS goals,
+    arrayResize(goals, 8, '\xFF') AS steps,
+    v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
+SELECT
+    subscriber_key,
+    first_channel AS channel,
+    reached, -- how many goals, each after the one before, and the last of them within the window
+    reached > 0 AS lead,
+    reached = length(goals) AS converted,
+    arraySlice(visits, 1, length(goals)) AS visited_at, -- when each goal was first visited; the epoch: never
+    visits[1] AS lead_at,
+    reachable AS contact, -- whether an e-mail address or a phone number is known
+    tagged,  -- whether any of the requests had a UTM tag
+    its_source AS utm_source,
+    its_medium AS utm_medium,
+    its_campaign AS utm_campaign,
+    its_content AS utm_content,
+    its_term AS utm_term
+FROM
+(
+    WITH utm_source != '' OR utm_medium != '' OR utm_campaign != '' AS touching
+    SELECT
+        subscriber_key,
+        argMin(channel, received_at) AS first_channel,
+        windowFunnel({window_days:UInt32} * 86400000000)(toUInt64(toUnixTimestamp64Micro(received_at)),
+            step = steps[1], step = steps[2], step = steps[3], step = steps[4], step = steps[5], step = steps[6], step = steps[7], step = steps[8]) AS reached,
+        [
+            minIf(received_at, step = steps[1]), minIf(received_at, step = steps[2]), minIf(received_at, step = steps[3]),
+            minIf(received_at, step = steps[4]), minIf(received_at, step = steps[5]), minIf(received_at, step = steps[6]),
+            minIf(received_at, step = steps[7]), minIf(received_at, step = steps[8])
+        ] AS visits,
+        max(contact) AS reachable,
+        max(utm_source != '' OR utm_medium != '' OR utm_campaign != '' OR utm_content != '' OR utm_term != '') AS tagged,
+        if({attribution:String} = 'last', argMaxIf(utm_source, received_at, touching), argMinIf(utm_source, received_at, touching)) AS its_source,
+        if({attribution:String} = 'last', argMaxIf(utm_medium, received_at, touching), argMinIf(utm_medium, received_at, touching)) AS its_medium,
+        if({attribution:String} = 'last', argMaxIf(utm_campaign, received_at, touching), argMinIf(utm_campaign, received_at, touching)) AS its_campaign,
+        if({attribution:String} = 'last', argMaxIf(utm_content, received_at, touching), argMinIf(utm_content, received_at, touching)) AS its_content,
+        if({attribution:String} = 'last', argMaxIf(utm_term, received_at, touching), argMinIf(utm_term, received_at, touching)) AS its_term
+    FROM events
+    WHERE received_at >= {from:DateTime} AND received_at <= {to:DateTime}
+        AND source = decodeURLComponent({source:String}) AND verdict = 'accepted' AND kind = 'flow' AND subscriber_key != 0
+    GROUP BY subscriber_key
+)
+WHERE (decodeURLComponent({channel:String}) = '*' OR has(chosen({channel:String}), first_channel))
+    AND (decodeURLComponent({utm_source:String}) = '*' OR has(chosen({utm_source:String}), its_source))
+    AND (decodeURLComponent({utm_medium:String}) = '*' OR has(chosen({utm_medium:String}), its_medium))
+    AND (decodeURLComponent({utm_campaign:String}) = '*' OR has(chosen({utm_campaign:String}), its_campaign))
+    AND (decodeURLComponent({utm_content:String}) = '*' OR has(chosen({utm_content:String}), its_content))
+    AND (decodeURLComponent({utm_term:String}) = '*' OR has(chosen({utm_term:String}), its_term));
+
+-- 00037_events_subscriber_key_materialize.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` MATERIALIZE COLUMN subscriber_key;
+
+-- 00038_events_visits_materialize.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` MATERIALIZE PROJECTION visits;
+
+-- 00039_events_newcomers_materialize.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` MATERIALIZE PROJECTION newcomers;
+

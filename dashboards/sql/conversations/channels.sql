@@ -1,5 +1,4 @@
 -- By messenger: subscribers with a request in this time, and the conversations of an average one.
--- (A hash stands for the id, for it is compared faster: among a million ids two are alike once in forty million accounts.)
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
@@ -16,10 +15,10 @@ FROM
         countIf(kind = 'user_profile_viewed' AND duplicate_of = toUUID('00000000-0000-0000-0000-000000000000')) AS viewed,
         max(conversations_count) AS conversations
     FROM events
-    WHERE $__timeFilter(received_at) AND verdict = 'accepted' AND bothelp_user_id != ''
+    WHERE $__timeFilter(received_at) AND verdict = 'accepted' AND subscriber_key != 0
         AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
         AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
-    GROUP BY cityHash64(bothelp_user_id)
+    GROUP BY subscriber_key
 )
 GROUP BY its_channel
 ORDER BY "Active subscribers" DESC

@@ -1,5 +1,4 @@
 -- Subscribers by the number of conversations that BotHelp told of them.
--- (A hash stands for the id, for it is compared faster: among a million ids two are alike once in forty million accounts.)
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
@@ -9,10 +8,10 @@ FROM
 (
     SELECT max(conversations_count) AS n
     FROM events
-    WHERE $__timeFilter(received_at) AND conversations_count IS NOT NULL AND verdict = 'accepted' AND bothelp_user_id != ''
+    WHERE $__timeFilter(received_at) AND conversations_count IS NOT NULL AND verdict = 'accepted' AND subscriber_key != 0
         AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
         AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
-    GROUP BY cityHash64(bothelp_user_id)
+    GROUP BY subscriber_key
 )
 GROUP BY "Conversations"
 ORDER BY min(n)

@@ -29,7 +29,7 @@ SELECT
     countIf(toHour(received_at, zone) = 22) AS "22",
     countIf(toHour(received_at, zone) = 23) AS "23"
 FROM events
-WHERE $__timeFilter(received_at) AND verdict = 'accepted' AND bothelp_user_id != ''
+WHERE $__timeFilter(received_at) AND verdict = 'accepted' AND subscriber_key != 0
     AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
     AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
 GROUP BY toDayOfWeek(received_at, 0, zone)

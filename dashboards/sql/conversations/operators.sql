@@ -8,7 +8,7 @@ SELECT
     countIf(kind = 'user_profile_viewed') AS "Profiles viewed"
 FROM events
 WHERE $__timeFilter(received_at) AND kind IN ('conversation_closed', 'user_profile_viewed') AND duplicate_of = toUUID('00000000-0000-0000-0000-000000000000')
-    AND verdict = 'accepted' AND bothelp_user_id != ''
+    AND verdict = 'accepted' AND subscriber_key != 0
     AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
     AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
 GROUP BY time

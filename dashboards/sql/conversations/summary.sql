@@ -1,6 +1,5 @@
 -- Subscribers with a request in this time; those whose first request ever was in it; conversations closed and profiles
 -- viewed, BotHelp's repetitions not counted.
--- (A hash stands for the id, for it is compared faster: among a million ids two are alike once in forty million accounts.)
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
@@ -12,12 +11,12 @@ SELECT
 FROM
 (
     SELECT
-        uniqExact(cityHash64(bothelp_user_id)) AS active,
+        uniqExact(subscriber_key) AS active,
         0 AS fresh,
         countIf(kind = 'conversation_closed' AND duplicate_of = toUUID('00000000-0000-0000-0000-000000000000')) AS closed,
         countIf(kind = 'user_profile_viewed' AND duplicate_of = toUUID('00000000-0000-0000-0000-000000000000')) AS viewed
     FROM events
-    WHERE $__timeFilter(received_at) AND verdict = 'accepted' AND bothelp_user_id != ''
+    WHERE $__timeFilter(received_at) AND verdict = 'accepted' AND subscriber_key != 0
         AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
         AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
     UNION ALL
@@ -26,10 +25,10 @@ FROM
     (
         SELECT min(received_at) AS first
         FROM events
-        WHERE verdict = 'accepted' AND bothelp_user_id != ''
+        WHERE verdict = 'accepted' AND subscriber_key != 0
             AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
             AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
-        GROUP BY cityHash64(bothelp_user_id)
+        GROUP BY subscriber_key
     )
     WHERE first >= $__fromTime AND first <= $__toTime
 )

@@ -1,5 +1,4 @@
 -- Subscribers with a request in each week from Monday on: those whose first request ever was in that week, and the others.
--- (A hash stands for the id, for it is compared faster: among a million ids two are alike once in forty million accounts.)
 WITH
     (SELECT if(count() = 0, 'UTC', any(time_zone)) FROM system.time_zones WHERE time_zone = '${__timezone}') AS zone,
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
@@ -9,9 +8,9 @@ SELECT
     sum(active) - sum(fresh) AS "Returning"
 FROM
 (
-    SELECT toStartOfWeek(received_at, 1, zone) AS period, uniqExact(cityHash64(bothelp_user_id)) AS active, 0 AS fresh
+    SELECT toStartOfWeek(received_at, 1, zone) AS period, uniqExact(subscriber_key) AS active, 0 AS fresh
     FROM events
-    WHERE $__timeFilter(received_at) AND verdict = 'accepted' AND bothelp_user_id != ''
+    WHERE $__timeFilter(received_at) AND verdict = 'accepted' AND subscriber_key != 0
         AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
         AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
     GROUP BY period
@@ -21,10 +20,10 @@ FROM
     (
         SELECT min(received_at) AS first
         FROM events
-        WHERE verdict = 'accepted' AND bothelp_user_id != ''
+        WHERE verdict = 'accepted' AND subscriber_key != 0
             AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
             AND (decodeURLComponent('${channel:percentencode}') = '*' OR has(chosen('${channel:percentencode}'), channel))
-        GROUP BY cityHash64(bothelp_user_id)
+        GROUP BY subscriber_key
     )
     WHERE first >= $__fromTime AND first <= $__toTime
     GROUP BY period

@@ -16,7 +16,7 @@ FROM
         SELECT utm_source, utm_medium, utm_campaign, utm_content, utm_term, count() AS requests
         FROM events
         WHERE $__timeFilter(received_at) AND source = decodeURLComponent('${source:percentencode}')
-            AND verdict = 'accepted' AND kind = 'flow' AND bothelp_user_id != ''
+            AND verdict = 'accepted' AND kind = 'flow' AND subscriber_key != 0
         GROUP BY ALL
     )
     ARRAY JOIN [('source', utm_source), ('medium', utm_medium), ('campaign', utm_campaign), ('content', utm_content), ('term', utm_term)] AS tags

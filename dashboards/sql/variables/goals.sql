@@ -6,17 +6,17 @@ WITH (
         SELECT step
         FROM
         (
-            SELECT step, min(received_at) AS at, min(at) OVER (PARTITION BY bothelp_user_id) AS begun
+            SELECT step, min(received_at) AS at, min(at) OVER (PARTITION BY subscriber_key) AS begun
             FROM
             (
-                SELECT bothelp_user_id, step, received_at
+                SELECT subscriber_key, step, received_at
                 FROM events
                 WHERE $__timeFilter(received_at) AND source = decodeURLComponent('${source:percentencode}')
-                    AND verdict = 'accepted' AND kind = 'flow' AND bothelp_user_id != '' AND step != ''
+                    AND verdict = 'accepted' AND kind = 'flow' AND subscriber_key != 0 AND step != ''
                 ORDER BY received_at DESC
                 LIMIT 200000
             )
-            GROUP BY bothelp_user_id, step
+            GROUP BY subscriber_key, step
         )
         GROUP BY step
         ORDER BY quantile(0.5)(at - begun), avg(at - begun)

@@ -1,0 +1,3 @@
+-- +goose Up
+-- In the background, for what was stored before.
+ALTER TABLE events MATERIALIZE PROJECTION visits;
