@@ -14,7 +14,7 @@ import (
 
 type simulateCmd struct {
 	Days        int     `placeholder:"N" help:"Make the history of N days and insert it."`
-	Subscribers uint32  `default:"5000" placeholder:"N" help:"How many people come in these days; each makes some eight requests."`
+	Subscribers uint32  `default:"5000" placeholder:"N" help:"How many people come in these days; each makes some seven requests in 30 days, ten in 90."`
 	Until       string  `placeholder:"TIME" help:"When the history ends (default: this minute)."`
 	Rate        float64 `placeholder:"N" help:"Post about N requests a second to the ingest."`
 	For         string  `placeholder:"SPAN" help:"Stop posting after this time: 90s, 10m, 2h (default: at Ctrl-C)."`
@@ -40,7 +40,8 @@ requests have the User-Agent ` + simulate.UserAgent + `. The same flags make the
 
 Live requests go to the sources called course, webinar and chat, or to the first source in place of those that the
 configuration does not have. Simulated events are events like others: endpoints that follow live deliveries get them, so
-play in a database of its own (--clickhouse-dsn, --data).`
+play in a database of its own (--clickhouse-dsn, --data). A history is stored when you play it, days after the requests that
+it has; where the dashboards show how long requests waited to be stored, they show that.`
 }
 
 // Run plays the account, one way or the other.
