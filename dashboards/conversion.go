@@ -95,7 +95,7 @@ func conversion() *dashboard.DashboardBuilder {
 			empty: "Every value has one spelling"}).
 			OverrideByName("Tag", width(80)).
 			OverrideByName("In common", width(110)).
-			OverrideByName("Spellings and requests", []dashboard.DynamicConfigValue{whole}).
+			OverrideByName("Spellings and requests", whole).
 			OverrideByName("Requests", width(90)))
 }
 

@@ -43,7 +43,7 @@ func deliveries() *dashboard.DashboardBuilder {
 			OverrideByName("Status", statusColumn(80)).
 			OverrideByName("Attempts", append(barCell(neutral), width(140)...)).
 			OverrideByName("Last", width(moment)).
-			OverrideByName("Last error", []dashboard.DynamicConfigValue{whole})).
+			OverrideByName("Last error", whole)).
 		WithPanel(rows(about{sql: "deliveries/backlog", title: "What waits, and for what", width: 12, height: 8,
 			text:  "Deliveries that are not at their end, by endpoint and state, whatever time is chosen above. Next attempt: the earliest that is planned; what waits for its first attempt has none.",
 			empty: "Nothing waits"}).
@@ -73,7 +73,7 @@ func endpoints() *table.PanelBuilder {
 		OverrideByName("The oldest for", span("s", 115)).
 		OverrideByName("Attempts", width(95)).
 		OverrideByName("95 of 100 within", span("ms", 130)).
-		OverrideByName("Last trouble", []dashboard.DynamicConfigValue{whole}).
+		OverrideByName("Last trouble", whole).
 		OverrideByName("Replay", door("send again", "Prepare a replay of what was given up", toNewReplay, 105))
 }
 

@@ -144,10 +144,11 @@ var (
 	percent = []dashboard.DynamicConfigValue{property("unit", "percentunit"), property("decimals", 1)}
 	// duration is in minutes: Grafana 9 and 10.1 draw the bars of a table's other columns up to the largest number of all.
 	duration = []dashboard.DynamicConfigValue{property("unit", "m"), property("decimals", 1)}
-	// whole is a text on as many lines as it takes; before Grafana 11 it ends where its column does.
-	whole = property("custom.cellOptions", map[string]any{"type": "auto", "wrapText": true})
-	// hidden keeps a field for links and leaves it out of sight.
-	hidden = []dashboard.DynamicConfigValue{property("custom.hidden", true)}
+	// whole is a text on as many lines as it takes, said as up to Grafana 12.3 and as later; before Grafana 11.1 it ends where
+	// its column does.
+	whole = []dashboard.DynamicConfigValue{property("custom.cellOptions", map[string]any{"type": "auto", "wrapText": true}), property("custom.wrapText", true)}
+	// hidden keeps a field for links and leaves it out of sight, as up to Grafana 12.1 and as later.
+	hidden = []dashboard.DynamicConfigValue{property("custom.hidden", true), property("custom.hideFrom.viz", true)}
 )
 
 // width is that of a table's column, in pixels.

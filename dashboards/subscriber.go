@@ -26,19 +26,19 @@ func subscriber() *dashboard.DashboardBuilder {
 			text:  "The tags of the first and of the last flow request of the person, of all time, that has a UTM source, medium or campaign.",
 			empty: "No request had UTM tags"}).
 			OverrideByName("UTM", width(85)).
-			OverrideByRegexp(".*touch", []dashboard.DynamicConfigValue{whole})).
+			OverrideByRegexp(".*touch", whole)).
 		WithPanel(rows(about{sql: "subscriber/fields", title: "Custom fields", width: 7, height: 9,
 			text:  "The custom fields that flow requests of the person have brought, of all time: the last value, since when it is that, and how often it changed.",
 			empty: "No custom fields"}).
-			OverrideByRegexp("Field|Now", []dashboard.DynamicConfigValue{property("custom.minWidth", 90), whole}).
+			OverrideByRegexp("Field|Now", append([]dashboard.DynamicConfigValue{property("custom.minWidth", 90)}, whole...)).
 			OverrideByName("Since", width(moment)).
 			OverrideByName("Changes", width(80))).
 		WithPanel(rows(about{sql: "subscriber/changes", title: "What changed, and when", width: 11, height: 9,
 			text:  "What a flow request of the person brought that differs from the one before: custom fields, name, e-mail and phone; of all time, the newest first. What the very first request brought is no change.",
 			empty: "Nothing changed"}).
 			OverrideByName("When", width(moment)).
-			OverrideByName("Field", append(width(105), whole)).
-			OverrideByRegexp("Before|After", []dashboard.DynamicConfigValue{property("custom.minWidth", 90), absent, whole}).
+			OverrideByName("Field", append(width(105), whole...)).
+			OverrideByRegexp("Before|After", append([]dashboard.DynamicConfigValue{property("custom.minWidth", 90), absent}, whole...)).
 			OverrideByName("Seen at", width(125))).
 		WithPanel(deliveriesOfPerson())
 }

@@ -79,7 +79,7 @@ func notRight() *table.PanelBuilder {
 		empty: "Everything was accepted and read"}).
 		OverrideByName("Result", inWords(faultWords, 140)).
 		OverrideByName("Source", width(80)).
-		OverrideByName("Unreadable", []dashboard.DynamicConfigValue{whole}).
+		OverrideByName("Unreadable", whole).
 		OverrideByName("Requests", append(barCell(doubt), width(110)...)).
 		OverrideByName("Last", width(moment))
 }
