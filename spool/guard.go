@@ -26,8 +26,17 @@ type guardFS struct {
 	s *Spool
 }
 
+// Create makes a file. One that Pebble calls a marker names another, which is then in the directory for good: Pebble has both
+// synced at once, and of two that were not, a power cut may leave either.
 func (g guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.open(name, "create", func() (vfs.File, error) { return g.FS.Create(name, c) })
+	return g.open(name, "create", func() (vfs.File, error) {
+		if strings.HasPrefix(g.FS.PathBase(name), markerPrefix) {
+			if err := syncDir(g.FS, g.FS.PathDir(name)); err != nil {
+				return nil, err
+			}
+		}
+		return g.FS.Create(name, c)
+	})
 }
 
 func (g guardFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
@@ -109,7 +118,11 @@ func (g guardFS) change(op, path string, do func() error) error {
 	return nil
 }
 
-const tableSuffix = ".sst"
+// How Pebble names files.
+const (
+	tableSuffix  = ".sst"
+	markerPrefix = "marker."
+)
 
 func noSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)

@@ -24,7 +24,7 @@ func (s *Spool) salvage(reason error) error {
 	fs := s.opts.FS
 	s.log.Error("spool: damage found: salvaging what can be read", "path", s.dir, "error", reason)
 	if err := s.roomToSalvage(); err != nil {
-		return err
+		return fmt.Errorf("salvage (%w): %w", reason, err)
 	}
 	d := Damage{Found: s.now().UTC(), Reason: reason.Error()}
 	if err := fs.RemoveAll(s.path(buildName)); err != nil {
