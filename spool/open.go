@@ -62,9 +62,10 @@ func (s *Spool) open() error {
 	}
 	err := s.load()
 	if isDamage(err) {
-		if err = s.salvage(err); err == nil {
-			err = s.load()
+		if failed := s.salvage(err); failed != nil {
+			return fmt.Errorf("salvage (%w): %w", err, failed)
 		}
+		err = s.load()
 	}
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func (s *Spool) salvage(reason error) error {
 	fs := s.opts.FS
 	s.log.Error("spool: damage found: salvaging what can be read", "path", s.dir, "error", reason)
 	if err := s.roomToSalvage(); err != nil {
-		return fmt.Errorf("salvage (%w): %w", reason, err)
+		return err
 	}
 	d := Damage{Found: s.now().UTC(), Reason: reason.Error()}
 	if err := fs.RemoveAll(s.path(buildName)); err != nil {
@@ -39,7 +39,7 @@ func (s *Spool) salvage(reason error) error {
 		return r.finish(&d)
 	})
 	if err != nil {
-		return fmt.Errorf("salvage (%w): %w", reason, err)
+		return err
 	}
 	report, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
