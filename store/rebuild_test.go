@@ -26,7 +26,7 @@ func sum(t *testing.T, conn driver.Conn, query, projection string) (text string)
 	t.Helper()
 	settings := clickhouse.Settings{"optimize_use_projections": 0}
 	if projection != "" {
-		settings = clickhouse.Settings{"force_optimize_projection": 1, "preferred_optimize_projection_name": projection}
+		settings = clickhouse.Settings{"force_optimize_projection": 1, "force_optimize_projection_name": projection}
 	}
 	if err := conn.QueryRow(clickhouse.Context(context.Background(), clickhouse.WithSettings(settings)), query).Scan(&text); err != nil {
 		t.Fatalf("with the projection %q: %v", projection, err)
