@@ -356,6 +356,9 @@ func TestNoRoomToSalvage(t *testing.T) {
 	disk.free.Store(1000)
 	_, err := Open(was.dir, options(disk))
 	wantErr(t, err, errNoRoom)
+	if !strings.Contains(err.Error(), "database does not exist") {
+		t.Errorf("%v does not say for which damage", err)
+	}
 	s := open(t, was.dir, was.opts)
 	if got := drain(t, s); len(got) != 300 {
 		t.Fatal(len(got))
