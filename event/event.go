@@ -45,6 +45,10 @@ type Event struct {
 	Decoded
 	// StoredAt is when ClickHouse took the event; zero until then.
 	StoredAt time.Time
+	// Spool and SpoolNumber are the event's place in the sequence of the spool that it came through, in order of receipt;
+	// "" and 0 for an event that came through none.
+	Spool       string
+	SpoolNumber uint64
 	// DuplicateOf is the first event of which this one is BotHelp's retry; the zero UUID for an original.
 	DuplicateOf uuid.UUID
 }

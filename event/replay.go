@@ -134,9 +134,15 @@ type EndpointState struct {
 	Reason    string    `json:"reason,omitempty"`
 	Failures  uint32    `json:"failures"` // in a row
 	NextProbe time.Time `json:"next_probe,omitzero"`
+	// UpdatedAt is also the state's version: it is never before that of an earlier state, whatever the clock says.
 	UpdatedAt time.Time `json:"updated_at"`
-	// FollowedSince is the storing time of the first event that live delivery could have; FollowedUntil how far it is.
-	// Both are zero for an endpoint that subscribes to nothing.
+	// FollowedSince is when live delivery began; FollowedUntil when the newest event was received that it has come to. They
+	// are for people to read, and both zero for an endpoint that subscribes to nothing.
 	FollowedSince time.Time `json:"followed_since,omitzero"`
 	FollowedUntil time.Time `json:"followed_until,omitzero"`
+	// Subscription is what the endpoint subscribes to, as JSON. Its events are those behind the numbers in StartedAfter, and
+	// those up to the numbers in Positions have a delivery. Both are by spool; a spool that is not named counts as 0.
+	Subscription string            `json:"-"`
+	StartedAfter map[string]uint64 `json:"-"`
+	Positions    map[string]uint64 `json:"-"`
 }

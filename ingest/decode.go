@@ -12,9 +12,10 @@ import (
 	"hooktape/spool"
 )
 
-// decode turns spool records into events, on all processors. It fails with spool.ErrRefused for a record that is none:
-// nothing can ever store it.
-func decode(records [][]byte, kind func(source string) event.Kind) ([]event.Event, error) {
+// decode turns a batch of the spool into events, on all processors. It fails with spool.ErrRefused for a record that is
+// none: nothing can ever store it.
+func decode(batch spool.Batch, kind func(source string) event.Kind) ([]event.Event, error) {
+	records := batch.Records
 	events := make([]event.Event, len(records))
 	var group errgroup.Group
 	share := (len(records) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
@@ -24,6 +25,8 @@ func decode(records [][]byte, kind func(source string) event.Kind) ([]event.Even
 				if err := decodeOne(&events[i], records[i], kind); err != nil {
 					return fmt.Errorf("%w: %w", spool.ErrRefused, err)
 				}
+				// Where damage has left gaps in the numbers these are less than the spool's own, in order all the same.
+				events[i].Spool, events[i].SpoolNumber = batch.Spool, batch.First+uint64(i)
 			}
 			return nil
 		})

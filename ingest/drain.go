@@ -25,6 +25,8 @@ type EventStore interface {
 	Originals(ctx context.Context, events []event.Event) (map[uuid.UUID]uuid.UUID, error)
 	// Stored returns which of the ids are stored.
 	Stored(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error)
+	// MarkStored lets live delivery see events that an earlier insert has stored.
+	MarkStored(ctx context.Context, ids []uuid.UUID) error
 }
 
 // Sink decodes what the spool holds and brings it to the store. It implements spool.Sink.
@@ -52,13 +54,14 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (err error) {
 		}
 		span.End()
 	}()
-	events, err := decode(batch.Records, s.kind)
+	events, err := decode(batch, s.kind)
 	if err != nil {
 		return err
 	}
 	link(span, events)
+	var stored []uuid.UUID
 	if batch.Doubtful(store.TokenTrust) {
-		if events, err = s.withoutStored(ctx, events); err != nil {
+		if events, stored, err = s.withoutStored(ctx, events); err != nil {
 			return err
 		}
 	}
@@ -72,7 +75,7 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (err error) {
 			return err
 		}
 	}
-	return nil
+	return s.store.MarkStored(ctx, stored)
 }
 
 // insertOfEvents is what every span of an insert begins with.
@@ -91,24 +94,25 @@ func errorType(err error) string {
 	return semconv.ErrorTypeOther.Value.AsString()
 }
 
-// withoutStored drops those events that are stored already: of a damaged spool, those of before the damage; of a batch that
-// is sent again long after, perhaps all.
-func (s *Sink) withoutStored(ctx context.Context, events []event.Event) ([]event.Event, error) {
+// withoutStored splits events into those that are not stored yet and the ids of those that are: of a damaged spool, those of
+// before the damage; of a batch that is sent again long after, perhaps all.
+func (s *Sink) withoutStored(ctx context.Context, events []event.Event) (fresh []event.Event, stored []uuid.UUID, err error) {
 	ids := make([]uuid.UUID, len(events))
 	for i := range events {
 		ids[i] = events[i].ID
 	}
-	stored, err := s.store.Stored(ctx, ids)
+	there, err := s.store.Stored(ctx, ids)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var fresh []event.Event
 	for _, e := range events {
-		if !stored[e.ID] {
+		if there[e.ID] {
+			stored = append(stored, e.ID)
+		} else {
 			fresh = append(fresh, e)
 		}
 	}
-	return fresh, nil
+	return fresh, stored, nil
 }
 
 // SetAside puts the only record of a batch into the table quarantine, with the words of the refusal.

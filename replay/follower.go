@@ -2,11 +2,14 @@ package replay
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
+	"maps"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/time/rate"
 
 	"hooktape/event"
@@ -15,48 +18,69 @@ import (
 
 const (
 	// followPoll is how soon an event that was stored is seen.
-	followPoll = 300 * time.Millisecond
-	// An insert becomes visible some time after the stored_at of its rows, and clocks of replicas differ: each look goes
-	// back a little, and now and then far.
-	followOverlap     = 2 * time.Second
-	followFarOverlap  = 5 * time.Minute
-	followFarInterval = 15 * time.Second
-	followLimit       = 5000
+	followPoll  = 300 * time.Millisecond
+	followLimit = 5000
+	// auditInterval is how often it is looked whether each event has its delivery, of those received within auditWindow.
+	auditInterval = time.Hour
+	auditWindow   = 48 * time.Hour
+	// unnumberedOverlap is how far back the first look goes for events without numbers, whose inserts may have taken long.
+	unnumberedOverlap = 5 * time.Minute
 )
 
-// follower finds the events that an endpoint subscribes to as they are stored, and makes a delivery of each.
+// follower makes a delivery of each stored event that an endpoint subscribes to. It goes along the numbers that the spools
+// gave the events (see store.Range): each event is seen once, in the order of its spool, whatever the clocks say.
 //
-// It goes along stored_at, with an overlap and without what has a delivery already: so an event that becomes visible
-// late, or out of order, is not missed, and none has two deliveries, for a delivery's key is made of event and endpoint.
-// How far it is stands in the table endpoint_states; after a crash it begins there again, minus the overlap.
+// How far it is stands in the table endpoint_states. After a crash it begins there again and leaves out what has a delivery.
 type follower struct {
-	store    *store.Store
-	queue    store.Queue
-	sub      store.Subscription
-	since    time.Time    // storing time of the first event that may be delivered
-	position atomic.Int64 // storing time up to which all is seen, Unix ms
-	lane     *inbox
-	logger   *slog.Logger
+	store  *store.Store
+	queue  store.Queue
+	sub    store.Subscription
+	lane   *inbox
+	logger *slog.Logger
+	*instruments
+	label metric.MeasurementOption
+
+	// before is the subscription that a changed one replaces. It holds for numbers up to those in startedAfter.
+	before       store.Subscription
+	startedAfter map[string]uint64
+	// unnumbered is the storing time from which events without numbers are still to be looked at; zero when none are.
+	unnumbered time.Time
+
+	mu    sync.Mutex
+	saved followed
 }
 
-func (f *follower) until() time.Time { return time.UnixMilli(f.position.Load()).UTC() }
+// followed is how far a follower is, as endpoint_states keeps it.
+type followed struct {
+	subscription            string // store.Subscription as JSON; "" for one that has no numbers yet
+	startedAfter, positions map[string]uint64
+	since, until            time.Time
+}
+
+// snapshot returns how far the follower is; its maps are not changed any more.
+func (f *follower) snapshot() followed {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.saved
+}
 
 // run follows until ctx ends.
 func (f *follower) run(ctx context.Context) {
 	quiet := rate.Sometimes{First: 1, Interval: time.Minute}
-	far := time.Time{} // after a start, the first look goes back far
+	var audited time.Time
 	for ctx.Err() == nil {
-		overlap := followOverlap
-		if time.Since(far) > followFarInterval {
-			overlap, far = followFarOverlap, time.Now()
-		}
 		pause := followPoll
-		switch more, err := f.look(ctx, overlap); {
+		more, err := f.look(ctx)
+		if err == nil && !more && time.Since(audited) > auditInterval {
+			audited = time.Now()
+			err = f.audit(ctx)
+		}
+		switch {
 		case err != nil && ctx.Err() == nil:
 			quiet.Do(func() {
 				f.logger.Warn("cannot look for new events now; it is tried again", "error", err, "every", troublePause)
 			})
-			pause, far = troublePause, time.Time{}
+			pause = troublePause
 		case more:
 			continue
 		}
@@ -67,28 +91,123 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
-// look makes deliveries of what is new, and tells whether there may be more.
-func (f *follower) look(ctx context.Context, overlap time.Duration) (more bool, err error) {
-	from := f.until().Add(-overlap)
-	if from.Before(f.since) {
-		from = f.since
+// look makes deliveries of what is new, and reports whether there may be more.
+func (f *follower) look(ctx context.Context) (more bool, err error) {
+	if !f.unnumbered.IsZero() {
+		return f.lookAtUnnumbered(ctx)
 	}
-	found, until, err := f.store.Follow(ctx, f.queue, f.sub, from, followLimit)
+	positions := f.snapshot().positions
+	ranges, err := f.store.Ranges(ctx, positions)
 	if err != nil {
 		return false, err
 	}
-	if len(found) > 0 {
-		slices.SortFunc(found, func(a, b event.Delivery) int { return compare(placeOf(a), placeOf(b)) })
-		if err := f.store.InsertDeliveries(ctx, found); err != nil {
-			f.lane.miss(placeOf(found[0])) // they may be stored all the same
+	var found []event.Delivery
+	positions = maps.Clone(positions)
+	until := time.Time{}
+	for i, r := range ranges {
+		if i > 0 && r.Spool == ranges[i-1].Spool {
+			more = true // the next look takes it
+			continue
+		}
+		sub := f.sub
+		if boundary := f.startedAfter[r.Spool]; r.After < boundary {
+			more = more || boundary < r.Last
+			sub, r.Last = f.before, min(r.Last, boundary)
+		}
+		deliveries, last, err := f.store.Follow(ctx, f.queue, sub, r, followLimit)
+		if err != nil {
 			return false, err
 		}
-		f.lane.offer(found)
+		more = more || last < r.Last
+		found, positions[r.Spool] = append(found, deliveries...), last
+		if r.Until.After(until) {
+			until = r.Until
+		}
 	}
-	if until.After(f.until()) {
-		f.position.Store(until.UnixMilli())
+	if err := f.hand(ctx, found); err != nil {
+		return false, err
 	}
-	return len(found) == followLimit, nil
+	f.moved(positions, until)
+	return more, nil
+}
+
+// audit looks for events that were followed and have no delivery, which must not be, and makes one for each.
+func (f *follower) audit(ctx context.Context) error {
+	ranges, err := f.store.RecentRanges(ctx, auditWindow)
+	if err != nil {
+		return err
+	}
+	at := f.snapshot()
+	if at.subscription != subscriptionText(f.sub) {
+		return nil // it is changing; the next audit looks
+	}
+	for _, r := range ranges {
+		r, ok := r.Between(at.startedAfter[r.Spool], at.positions[r.Spool])
+		if !ok {
+			continue
+		}
+		missing, err := f.store.Missing(ctx, f.queue, f.sub, r, followLimit)
+		if err != nil {
+			return err
+		}
+		if len(missing) == 0 {
+			continue
+		}
+		f.logger.Error("stored events had no delivery; they are delivered now", "events", len(missing), "first", missing[0].EventID.String())
+		f.missing.Add(ctx, int64(len(missing)), f.label)
+		if err := f.hand(ctx, missing); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hand stores new deliveries and gives them to the lane.
+func (f *follower) hand(ctx context.Context, found []event.Delivery) error {
+	if len(found) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(found, func(a, b event.Delivery) int { return compare(placeOf(a), placeOf(b)) })
+	if err := f.store.InsertDeliveries(ctx, found); err != nil {
+		f.lane.miss(placeOf(found[0])) // they may be stored all the same
+		return err
+	}
+	f.lane.offer(found)
+	return nil
+}
+
+// moved notes new positions. A changed subscription is noted when all that the one before it has to get is found.
+func (f *follower) moved(positions map[string]uint64, until time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.saved.positions = positions
+	if until.After(f.saved.until) {
+		f.saved.until = until
+	}
+	for spool, boundary := range f.startedAfter {
+		if positions[spool] < boundary {
+			return
+		}
+	}
+	f.saved.subscription, f.saved.startedAfter = subscriptionText(f.sub), f.startedAfter
+}
+
+// lookAtUnnumbered finds what a version without numbers has stored and had not come to when it ended.
+func (f *follower) lookAtUnnumbered(ctx context.Context) (more bool, err error) {
+	found, err := f.store.FollowUnnumbered(ctx, f.queue, f.sub, f.unnumbered, followLimit)
+	if err == nil {
+		err = f.hand(ctx, found)
+	}
+	if err == nil && len(found) < followLimit {
+		f.unnumbered = time.Time{}
+	}
+	return true, err
+}
+
+// subscriptionText is how a subscription is kept and compared.
+func subscriptionText(s store.Subscription) string {
+	text, _ := json.Marshal(s) // lists of strings always can be
+	return string(text)
 }
 
 // placeOf is where a delivery stands in order of arrival.

@@ -29,9 +29,13 @@ var ErrStandby = errors.New("another process delivers this part of the subscribe
 // errUnsure lasts for a second after the start, and after a time in which the process or ClickHouse stood still.
 var errUnsure = errors.New("whether another process delivers this part of the subscribers is being found out")
 
-// lease keeps two processes from delivering the same shard, for each event would be sent twice. Of those that were seen
-// of late the one that asked first holds it. ClickHouse has no compare-and-set, so a process writes before it reads, and
-// holds only what it has found to be its own twice: of two that begin in the same moment at least one has seen the other.
+// lease keeps two processes from delivering the same shard, because every event would be sent twice. Of those that are alive
+// the one that asked first holds it. ClickHouse has no compare-and-set, so a process writes before it reads, and holds only
+// what it has found to be its own twice: of two that begin in the same moment at least one has seen the other.
+//
+// A holder is alive while what it writes changes. How long ago that was, each process measures by its own monotonic clock;
+// no time of the database or of another machine decides. A holder that is not alive any more is noted as released by the
+// process that takes over, so that a later start need not watch it again.
 //
 // A holder that knows of others sends nothing more when it could not renew for a while, for one of them will begin. One
 // that knows of none goes on without ClickHouse: nobody could take the lease from it there. One that stood still itself
@@ -44,17 +48,24 @@ type lease struct {
 	quiet  rate.Sometimes
 
 	mu      sync.Mutex
-	beat    time.Time // when it was last tried to look
-	renewed time.Time // when that last worked
-	alone   bool      // no other was seen then
-	rounds  int       // in a row that found it to be ours
-	err     error     // why nothing may be sent
+	seen    map[string]sighting // of the others, by holder
+	beat    time.Time           // when it was last tried to look
+	renewed time.Time           // when that last worked
+	alone   bool                // no other was seen then
+	rounds  int                 // in a row that found it to be ours
+	err     error               // why nothing may be sent
 }
 
 func newLease(db *store.Store, shard, id string, logger *slog.Logger) *lease {
 	host, _ := os.Hostname()
 	return &lease{store: db, shard: shard, self: store.Holder{ID: id, Host: fmt.Sprintf("%s, process %d", cmp.Or(host, "unknown host"), os.Getpid())}, logger: logger,
 		quiet: rate.Sometimes{First: 1, Interval: time.Minute}, err: errUnsure}
+}
+
+// sighting is when a holder was first seen with a SeenAt, by this process's clock.
+type sighting struct {
+	mark time.Time
+	at   time.Time
 }
 
 // state is nil while the shard is this process's.
@@ -113,8 +124,19 @@ func (l *lease) keep(ctx context.Context) {
 	err := l.store.SeeHolder(ctx, l.shard, self, false)
 	var holders []store.Holder
 	if err == nil {
-		holders, err = l.store.Holders(ctx, l.shard, leaseTime)
+		holders, err = l.store.Holders(ctx, l.shard)
 	}
+	for _, gone := range l.take(holders, asked, stood, err) {
+		if err := l.store.SeeHolder(ctx, l.shard, gone, true); err != nil {
+			l.logger.Warn("cannot note that another process no longer holds the shard; it is tried again", "shard", l.shard, "error", err)
+			return
+		}
+		l.logger.Info("took over from a process that has ended or stands still", "shard", l.shard, "process", gone.Host)
+	}
+}
+
+// take takes in an answer of ClickHouse, and returns the holders to be noted as released.
+func (l *lease) take(holders []store.Holder, asked time.Time, stood bool, err error) (gone []store.Holder) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.beat = time.Now()
@@ -122,11 +144,35 @@ func (l *lease) keep(ctx context.Context) {
 	case err != nil && (l.rounds < 2 || stood):
 		l.rounds, l.err = 0, fmt.Errorf("hold shard %s: %w", l.shard, err)
 	case err != nil: // it stays as it was
-	case len(holders) == 0: // it took ClickHouse so long to note us
+	case !within(asked, leaseTime): // it took ClickHouse so long that others may take us for gone
 		l.rounds, l.err = 0, errUnsure
 	default:
-		l.decide(holders, asked)
+		alive, dead := l.alive(holders, l.beat)
+		l.decide(alive, asked)
+		if l.err == nil {
+			gone = dead
+		}
 	}
+	return gone
+}
+
+// alive parts the holders in those that are alive, this process among them, and those that are not.
+func (l *lease) alive(holders []store.Holder, now time.Time) (alive, dead []store.Holder) {
+	seen := map[string]sighting{}
+	for _, h := range holders {
+		last, known := l.seen[h.ID]
+		if !known || !last.mark.Equal(h.SeenAt) {
+			last = sighting{h.SeenAt, now}
+		}
+		seen[h.ID] = last
+		if h.ID == l.self.ID || now.Sub(last.at) < leaseTime {
+			alive = append(alive, h)
+		} else {
+			dead = append(dead, h)
+		}
+	}
+	l.seen = seen
+	return alive, dead
 }
 
 // asking is what to note of this process, and whether it stood still before. One that was not seen for so long that

@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,12 +10,12 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
@@ -179,8 +180,19 @@ func newEvents(source string, n int) []event.Event {
 	return events
 }
 
+// insert stores events as those of a spool of their own.
 func insert(t *testing.T, db *store.Store, events ...event.Event) {
 	t.Helper()
+	insertAs(t, db, rand.Text(), 1, events...)
+}
+
+// insertAs stores events as those of a spool, numbered from first on.
+func insertAs(t *testing.T, db *store.Store, spool string, first uint64, events ...event.Event) {
+	t.Helper()
+	events = slices.Clone(events)
+	for i := range events {
+		events[i].Spool, events[i].SpoolNumber = spool, first+uint64(i)
+	}
 	if err := db.InsertEvents(context.Background(), "", events); err != nil {
 		t.Fatal(err)
 	}
@@ -290,25 +302,6 @@ func outcomes(attempts []event.Attempt) string {
 		words = append(words, fmt.Sprintf("%d:%s", a.Number, a.Outcome))
 	}
 	return strings.Join(words, " ")
-}
-
-// insertStoredAt stores an event as if its insert had begun at its StoredAt, and had taken until now.
-func insertStoredAt(t *testing.T, dsn string, e event.Event) {
-	t.Helper()
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.Exec(context.Background(), fmt.Sprintf(`INSERT INTO events (id, received_at, stored_at, source, verdict, method, body)
-		SELECT toUUID('%s'), fromUnixTimestamp64Micro(%d), fromUnixTimestamp64Milli(%d), '%s', 'accepted', 'POST', '{}'`,
-		e.ID, e.ReceivedAt.UnixMicro(), e.StoredAt.UnixMilli(), e.Source)); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // restated waits until the runner has written down an endpoint's state.

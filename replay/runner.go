@@ -41,6 +41,7 @@ type Runner struct {
 	*instruments
 
 	endpoints atomic.Pointer[[]Endpoint]
+	known     known
 	failing   atomic.Pointer[error]
 	observed  atomic.Pointer[observation] // nil while another process delivers
 	quiet     rate.Sometimes              // for faults of the configuration, which stay until it is changed
@@ -67,7 +68,10 @@ func NewRunner(o Options, endpoints []Endpoint, db *store.Store, recorder *Recor
 }
 
 // SetEndpoints takes changed endpoints into use: within a second, without a restart.
-func (r *Runner) SetEndpoints(list []Endpoint) { r.endpoints.Store(&list) }
+func (r *Runner) SetEndpoints(list []Endpoint) {
+	r.known.update(list)
+	r.endpoints.Store(&list)
+}
 
 // Failing returns why it cannot be seen now what is to be delivered; nil when it can.
 func (r *Runner) Failing() error {

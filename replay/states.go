@@ -2,11 +2,16 @@ package replay
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	"go.opentelemetry.io/otel/metric"
 
 	"hooktape/event"
 	"hooktape/store"
@@ -23,10 +28,12 @@ type endpointStates struct {
 	at      time.Time
 }
 
-// newFollower makes the follower of an endpoint: from where the last one was, else from now on.
+// newFollower makes the follower of an endpoint. It goes on where the last one was; for an endpoint that is new it begins
+// with the events received since the endpoint is known, and for one whose subscription has changed, the changed one begins
+// there.
 func (r *Runner) newFollower(ctx context.Context, q store.Queue, e Endpoint, lane *inbox, log *slog.Logger) (*follower, error) {
-	f := &follower{store: r.store, queue: q, lane: lane, logger: log,
-		sub: store.Subscription{Sources: e.Subscribe.Sources, Steps: e.Subscribe.Steps, Kinds: e.Subscribe.Kinds}}
+	f := &follower{store: r.store, queue: q, lane: lane, logger: log, sub: e.Subscribe.stored(),
+		instruments: r.instruments, label: metric.WithAttributes(endpointLabel(e.Name))}
 	if err := r.loadStates(ctx); err != nil {
 		return nil, err
 	}
@@ -35,17 +42,61 @@ func (r *Runner) newFollower(ctx context.Context, q store.Queue, e Endpoint, lan
 		return nil, err
 	}
 	last, known := lastFollowed(states, e.Name, r.options.Shard.String())
-	if !known {
-		if last.FollowedSince, err = r.store.Now(ctx); err != nil {
+	f.saved = followed{last.Subscription, last.StartedAfter, last.Positions, last.FollowedSince, last.FollowedUntil}
+	f.startedAfter = last.StartedAfter
+	var since time.Time
+	changed := known && last.Subscription != "" && last.Subscription != subscriptionText(f.sub)
+	switch {
+	case known && last.Subscription == "":
+		f.unnumbered = last.FollowedUntil.Add(-unnumberedOverlap)
+	case !known || changed:
+		now, err := r.store.Now(ctx)
+		if err != nil {
 			return nil, err
 		}
-		last.FollowedUntil = last.FollowedSince
-		log.Info("the endpoint is new: what is stored from now on is delivered to it; a replay sends what is older")
+		since = now.Add(-r.knownFor(e)) // by the server's clock, a moment early rather than late
+		if f.startedAfter, err = r.store.Start(ctx, since); err != nil {
+			return nil, err
+		}
 	}
-	f.since = last.FollowedSince
-	f.position.Store(last.FollowedUntil.UnixMilli())
+	switch {
+	case !known:
+		f.saved = followed{subscriptionText(f.sub), f.startedAfter, f.startedAfter, since, since}
+		log.Info("the endpoint is new: events received from now on are delivered to it; a replay sends older ones")
+	case changed:
+		if err := json.Unmarshal([]byte(last.Subscription), &f.before); err != nil {
+			return nil, fmt.Errorf("read the last subscription of %s: %w", e.Name, err)
+		}
+		// What came since the change may have been looked at with the old subscription.
+		f.saved.positions = behind(last.Positions, f.startedAfter)
+		log.Info("the endpoint's subscription has changed: it holds for events received from now on")
+	}
 	// Should the process die now, the next one must begin here.
-	return f, r.saveState(ctx, event.EndpointState{Endpoint: e.Name, URL: e.StoredURL(), State: stateActive, FollowedSince: f.since, FollowedUntil: f.until()})
+	return f, r.saveState(ctx, f.state(event.EndpointState{Endpoint: e.Name, URL: e.StoredURL(), State: stateActive}))
+}
+
+// behind returns positions that are at most those in limits, for the spools in limits.
+func behind(positions, limits map[string]uint64) map[string]uint64 {
+	positions = maps.Clone(positions)
+	for spool, limit := range limits {
+		if n, ok := positions[spool]; ok {
+			positions[spool] = min(n, limit)
+		}
+	}
+	return positions
+}
+
+// state adds how far the follower is to an endpoint's state.
+func (f *follower) state(s event.EndpointState) event.EndpointState {
+	at := f.snapshot()
+	s.Subscription, s.StartedAfter, s.Positions = at.subscription, at.startedAfter, at.positions
+	s.FollowedSince, s.FollowedUntil = at.since, at.until
+	return s
+}
+
+// stored is the subscription as the store asks for it.
+func (s *Subscription) stored() store.Subscription {
+	return store.Subscription{Sources: s.Sources, Steps: s.Steps, Kinds: s.Kinds}
 }
 
 // lastFollowed is how far an endpoint was followed by this shard. When the work was divided otherwise meanwhile, it is as far
@@ -66,9 +117,7 @@ func lastFollowed(states []event.EndpointState, endpoint, shard string) (last ev
 			if s.Shard == shard {
 				return s, true
 			}
-			if last.FollowedUntil.IsZero() || s.FollowedUntil.Before(last.FollowedUntil) {
-				last = s
-			}
+			last = behindBoth(last, s)
 		}
 		known = true
 		if fmt.Sprint(count) == newest {
@@ -77,6 +126,24 @@ func lastFollowed(states []event.EndpointState, endpoint, shard string) (last ev
 		states = slices.DeleteFunc(states, func(s event.EndpointState) bool { return divisionOf(s) == newest })
 	}
 	return last, known
+}
+
+// behindBoth is how far two shards are that were followed by different processes: as far as the one that is behind.
+func behindBoth(a, b event.EndpointState) event.EndpointState {
+	if a.FollowedUntil.IsZero() {
+		return b
+	}
+	if b.FollowedUntil.Before(a.FollowedUntil) {
+		a, b = b, a
+	}
+	least := map[string]uint64{}
+	for spool, n := range a.Positions {
+		if other := b.Positions[spool]; other > 0 {
+			least[spool] = min(n, other)
+		}
+	}
+	a.Positions = least
+	return a
 }
 
 // divisionOf is in how many shards the work was divided when a state was written.
@@ -104,9 +171,10 @@ func (r *Runner) saveStates(ctx context.Context) error {
 		}
 		if e.Subscribe != nil && last.State != stateRemoved { // while its lane is away, it is as far as it was
 			now.FollowedSince, now.FollowedUntil = last.FollowedSince, last.FollowedUntil
+			now.Subscription, now.StartedAfter, now.Positions = last.Subscription, last.StartedAfter, last.Positions
 		}
 		if t := r.lanes[laneID{endpoint: e.Name}]; t != nil && t.follower != nil {
-			now.FollowedSince, now.FollowedUntil = t.follower.since, t.follower.until()
+			now = t.follower.state(now)
 		}
 		if err := r.saveState(ctx, now); err != nil {
 			return err
@@ -153,7 +221,7 @@ func (r *Runner) saveState(ctx context.Context, s event.EndpointState) error {
 	s.Shard = r.options.Shard.String()
 	last := r.states.written[s.Endpoint]
 	s.UpdatedAt = last.UpdatedAt
-	if s == last && r.states.own[s.Endpoint] {
+	if reflect.DeepEqual(s, last) && r.states.own[s.Endpoint] {
 		return nil
 	}
 	s.UpdatedAt = after(last.UpdatedAt)

@@ -20,7 +20,7 @@ type target struct {
 	Endpoint
 	client *http.Client
 	breaker
-	resumed time.Time            // when a person last asked for it
+	resumed uint64               // number of the last command that asked for it
 	address []attribute.KeyValue // of its server, for spans
 }
 
@@ -68,8 +68,8 @@ func (r *Runner) refreshTargets(steering map[string]store.Steered) {
 		case event.ActionPause:
 			t.pause(s.Why())
 		case event.ActionResume:
-			if s.At.After(t.resumed) {
-				t.resumed = s.At
+			if s.Number > t.resumed {
+				t.resumed = s.Number
 				t.resume(time.Now())
 			}
 		}

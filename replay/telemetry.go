@@ -26,6 +26,7 @@ type instruments struct {
 	duration metric.Float64Histogram
 	inFlight metric.Int64UpDownCounter
 	ended    metric.Int64Counter
+	missing  metric.Int64Counter
 }
 
 func newInstruments() *instruments {
@@ -40,6 +41,8 @@ func newInstruments() *instruments {
 		metric.WithDescription("Attempts whose answer is awaited, by endpoint."))
 	i.ended, _ = m.Int64Counter("hooktape.deliveries", metric.WithUnit("{delivery}"),
 		metric.WithDescription("Deliveries that came to their end, by endpoint and state: delivered or failed."))
+	i.missing, _ = m.Int64Counter("hooktape.delivery.missing", metric.WithUnit("{event}"),
+		metric.WithDescription("Stored events that an audit found without a delivery, by endpoint: 0 unless something is wrong. They are delivered then."))
 	return i
 }
 

@@ -8,6 +8,7 @@ import (
 
 // Batch is a run of records that are stored together.
 type Batch struct {
+	Spool       string    // the spool's ID
 	First, Last uint64    // numbers of its first and last record
 	Records     [][]byte  // in order; the caller may keep them
 	Appended    time.Time // when the first record was appended
@@ -19,7 +20,6 @@ type Batch struct {
 	// stored already.
 	Repeated bool
 
-	spool string // its ID
 	total uint64 // of the last record
 }
 
@@ -27,13 +27,15 @@ type Batch struct {
 // know it by its token any more, which is known for so long: what is stored
 // already must be recognised by what it says.
 func (b Batch) Doubtful(known time.Duration) bool {
-	return b.Suspect || b.Repeated && time.Since(b.Appended) > known
+	age := time.Since(b.Appended)
+	// An age below zero says that a clock was set back since: how old the batch is, nobody knows.
+	return b.Suspect || b.Repeated && (age < 0 || age > known)
 }
 
 // Token names exactly these records: the same batch has the same token after
 // a crash, and no other batch has it ever.
 func (b Batch) Token() string {
-	return fmt.Sprintf("%s-%d-%d", b.spool, b.First, b.Last)
+	return fmt.Sprintf("%s-%d-%d", b.Spool, b.First, b.Last)
 }
 
 // Next waits until a batch is ready, by the limits, and returns it. The
@@ -144,7 +146,7 @@ func (s *Spool) Ack(b Batch) error {
 
 func (s *Spool) handedOut(b Batch) (position, error) {
 	pos := s.position()
-	if b.spool != s.ID() || b.Last != pos.fixed || b.Last <= pos.acked {
+	if b.Spool != s.ID() || b.Last != pos.fixed || b.Last <= pos.acked {
 		return pos, fmt.Errorf("%w: %s", ErrStale, b.Token())
 	}
 	return pos, nil

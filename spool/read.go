@@ -12,7 +12,7 @@ import (
 // at least one. No limits means all of them.
 func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 	pos := s.position()
-	b := Batch{spool: s.ID(), Suspect: first <= pos.suspect}
+	b := Batch{Spool: s.ID(), Suspect: first <= pos.suspect}
 	size := 0
 	var mem arena
 	err := s.scan(first, last, func(seq uint64, h header, record []byte) bool {

@@ -21,7 +21,7 @@ const ownTable = "_local"
 // shard: whoever sees an event, or its delivery, sees those of the same insert that come before it.
 var shardedBy = map[string]string{
 	"events": subscriber, "deliveries": "subscriber", "attempts": "event_id", "quarantine": "id",
-	"replays": "id", "commands": "target", "endpoint_states": "endpoint", "swept": "endpoint", "holders": "shard", "audit_log": "who",
+	"replays": "id", "commands": "target", "endpoint_states": "endpoint", "swept": "endpoint", "stored_ranges": "spool", "holders": "shard", "audit_log": "who",
 	"otel_traces": "TraceId", "otel_traces_trace_id_ts": "TraceId", versions: "version_id",
 }
 
@@ -100,7 +100,7 @@ func (c cluster) parts() string {
 }
 
 var (
-	createTable = regexp.MustCompile(`(?s)^CREATE TABLE IF NOT EXISTS (\w+)(\n\(.*\n\)\n)ENGINE = (Replacing)?MergeTree(?:\((\w+)\))?\n(.*)$`)
+	createTable = regexp.MustCompile(`(?s)^CREATE TABLE IF NOT EXISTS (\w+)(\n\(.*\n\)\n)ENGINE = (Replacing|Aggregating)?MergeTree(?:\((\w+)\))?\n(.*)$`)
 	createMV    = regexp.MustCompile(`(?s)^CREATE MATERIALIZED VIEW IF NOT EXISTS (\w+) TO (\w+) AS\n([^;]*\n)FROM (\w+)\n(.*)$`)
 	createView  = regexp.MustCompile(`(?s)^CREATE (OR REPLACE VIEW|VIEW IF NOT EXISTS) (\w+) AS\n(.*)$`)
 	alterTable  = regexp.MustCompile(`(?s)^ALTER TABLE (\w+)(\s.*)$`)

@@ -170,10 +170,15 @@ func TestSubscriberOnOneShard(t *testing.T) {
 		case 1:
 			e.MessengerUserID = fmt.Sprint(i % 5)
 		}
+		e.Spool, e.SpoolNumber = "spool", uint64(i+1)
 		batch = append(batch, e)
 	}
 	d.insert(t, batch...)
-	found, _, err := d.Follow(background, store.Queue{Endpoint: "crm"}, store.Subscription{}, dawn, 100)
+	ranges, err := d.Ranges(background, nil)
+	if err != nil || len(ranges) != 1 {
+		t.Fatalf("ranges: %+v, %v", ranges, err)
+	}
+	found, _, err := d.Follow(background, store.Queue{Endpoint: "crm"}, store.Subscription{}, ranges[0], 100)
 	if err != nil || len(found) != len(batch) {
 		t.Fatalf("%d of %d are found, %v", len(found), len(batch), err)
 	}

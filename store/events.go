@@ -22,7 +22,7 @@ var eventColumns = []string{
 	"name", "first_name", "last_name", "email", "phone", "profile_link", "channel",
 	"conversations_count", "created_at", "first_contact_at", "last_contact_at",
 	"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
-	"fields", "event_at", "decode_error", "duplicate_of",
+	"fields", "event_at", "decode_error", "duplicate_of", "spool", "spool_number",
 }
 
 // wholeColumns and briefColumns are what scanEvent reads; the second leaves out the two that may be large.
@@ -31,9 +31,10 @@ var (
 	briefColumns = strings.NewReplacer("headers,", "[]::Array(Tuple(name String, value String)),", "body,", "'',").Replace(wholeColumns)
 )
 
-// InsertEvents stores events in one block, once for each token.
+// InsertEvents stores events in one block, once for each token, and then marks those that came through a spool as stored:
+// from then on Follow returns them. When it returns an error the events may be stored; the same call again completes it.
 func (s *Store) InsertEvents(ctx context.Context, token string, events []event.Event) error {
-	return s.insert(ctx, token, "events ("+strings.Join(eventColumns, ", ")+")", func(batch driver.Batch) error {
+	err := s.insert(ctx, token, "events ("+strings.Join(eventColumns, ", ")+")", func(batch driver.Batch) error {
 		for i := range events {
 			if err := appendEvent(batch, &events[i]); err != nil {
 				return fmt.Errorf("event %s: %w", events[i].ID, err)
@@ -41,6 +42,10 @@ func (s *Store) InsertEvents(ctx context.Context, token string, events []event.E
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return s.markStored(ctx, events)
 }
 
 func appendEvent(batch driver.Batch, e *event.Event) error {
@@ -60,7 +65,7 @@ func appendEvent(batch driver.Batch, e *event.Event) error {
 		e.Name, e.FirstName, e.LastName, e.Email, e.Phone, e.ProfileLink, e.Channel,
 		e.ConversationsCount, e.CreatedAt, e.FirstContactAt, e.LastContactAt,
 		e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm,
-		e.Fields, eventAt, e.DecodeError, e.DuplicateOf,
+		e.Fields, eventAt, e.DecodeError, e.DuplicateOf, e.Spool, e.SpoolNumber,
 	)
 }
 
@@ -159,7 +164,7 @@ func scanEvent(rows driver.Rows, e *event.Event) error {
 		&e.Name, &e.FirstName, &e.LastName, &e.Email, &e.Phone, &e.ProfileLink, &e.Channel,
 		&e.ConversationsCount, &e.CreatedAt, &e.FirstContactAt, &e.LastContactAt,
 		&e.UTMSource, &e.UTMMedium, &e.UTMCampaign, &e.UTMContent, &e.UTMTerm,
-		&e.Fields, &eventAt, &e.DecodeError, &e.DuplicateOf, &e.StoredAt,
+		&e.Fields, &eventAt, &e.DecodeError, &e.DuplicateOf, &e.Spool, &e.SpoolNumber, &e.StoredAt,
 	)
 	if err != nil {
 		return err

@@ -13,63 +13,86 @@ import (
 
 // Subscription is which events an endpoint wants as they come; an empty list is any.
 type Subscription struct {
-	Sources []string
-	Steps   []string
-	Kinds   []event.Kind
+	Sources []string     `json:"sources,omitempty"`
+	Steps   []string     `json:"steps,omitempty"`
+	Kinds   []event.Kind `json:"kinds,omitempty"`
 }
 
-// Follow finds events for live delivery: accepted originals of the subscription and the queue's shard, stored at from or
-// later, that have no delivery in the queue yet; in order of storing, at most limit. They come as pending deliveries, not
-// stored yet.
-//
-// Until is where to go on from. All events of one insert have the same time of storing, taken when it began, and are seen
-// when it has ended: so a caller goes on from somewhat before until, and stores what was found before it asks again.
-//
-// One that is asked for every moment costs little while nothing is new: the index of stored_at skips all older events,
-// and of the deliveries only those of the candidates are looked up.
-func (s *Store) Follow(ctx context.Context, q Queue, sub Subscription, from time.Time, limit int) (found []event.Delivery, until time.Time, err error) {
-	where := &conditions{}
+// Follow finds the events of a range for live delivery: accepted originals of the subscription and of the queue's shard
+// that have no delivery in the queue yet, at most limit, in the order of the spool. They come as pending deliveries that
+// are not stored yet. All of the range up to last is found; last is less than the range's where the limit was reached.
+func (s *Store) Follow(ctx context.Context, q Queue, sub Subscription, r Range, limit int) (found []event.Delivery, last uint64, err error) {
+	where := sub.conditions(q)
+	where.within(r)
+	found, last, err = s.undelivered(ctx, q, where, "spool_number", limit)
+	if len(found) < limit {
+		last = r.Last
+	}
+	return found, last, err
+}
+
+// Missing is Follow for a range that was followed before: what it finds should have a delivery and has none. Events whose
+// deliveries may have been purged are left out.
+func (s *Store) Missing(ctx context.Context, q Queue, sub Subscription, r Range, limit int) ([]event.Delivery, error) {
+	where := sub.conditions(q)
+	where.within(r)
+	where.require(where.remembered(q.Endpoint))
+	found, _, err := s.undelivered(ctx, q, where, "spool_number", limit)
+	return found, err
+}
+
+func (c *conditions) within(r Range) {
+	c.add("spool = {}", "String", r.Spool)
+	c.add("spool_number > {}", "UInt64", r.After)
+	c.add("spool_number <= {}", "UInt64", r.Last)
+	c.add("received_at >= {}", "DateTime64(6,'UTC')", micros(r.From))
+	c.add("received_at <= {}", "DateTime64(6,'UTC')", micros(r.Until))
+}
+
+// FollowUnnumbered is Follow for events that a version without numbers has stored at a time or later.
+func (s *Store) FollowUnnumbered(ctx context.Context, q Queue, sub Subscription, from time.Time, limit int) ([]event.Delivery, error) {
+	where := sub.conditions(q)
 	where.add("stored_at >= {}", "DateTime64(6,'UTC')", micros(from))
+	where.require("spool = ''")
+	found, _, err := s.undelivered(ctx, q, where, "received_at", limit)
+	return found, err
+}
+
+func (sub Subscription) conditions(q Queue) *conditions {
+	where := &conditions{}
 	where.require("verdict = 'accepted'", original)
 	addIn(where, "source", sub.Sources)
 	addIn(where, "step", sub.Steps)
 	addIn(where, "kind", sub.Kinds)
 	q.Shard.narrow(where, subscriber)
+	return where
+}
+
+// undelivered makes a delivery of each event for which the conditions are true and that has none in the queue yet. Of the
+// deliveries only those of the candidates are looked up.
+func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, order string, limit int) (found []event.Delivery, last uint64, err error) {
 	queue := "replay_id = " + where.bind("UUID", q.ReplayID.String()) + " AND endpoint = " + where.bind("String", q.Endpoint)
-	// The first row tells the time; its SELECT is analysed before the other's, which then sees at least what was there by then.
-	sql := fmt.Sprintf(`SELECT toUUID('00000000-0000-0000-0000-000000000000') AS id, toDateTime64(0, 6, 'UTC') AS received_at, '' AS subscriber, now64(3, 'UTC') AS stored_at
-		UNION ALL SELECT * FROM (SELECT id, received_at, %[1]s, stored_at FROM events WHERE %[2]s AND (received_at, id) NOT IN
+	sql := fmt.Sprintf(`SELECT id, received_at, %[1]s, spool_number FROM events WHERE %[2]s AND (received_at, id) NOT IN
 			(SELECT event_received_at, event_id FROM deliveries WHERE %[3]s AND (event_received_at, event_id) IN
 				(SELECT received_at, id FROM events WHERE %[2]s))
-			ORDER BY stored_at, id LIMIT 1 BY id LIMIT %[4]d)`, subscriber, where, queue, limit)
-	rows, err := collect(ctx, s.conn, "follow events", sql, where.args, scanStored)
+			ORDER BY %[4]s, received_at, id LIMIT 1 BY id LIMIT %[5]d`, subscriber, where, queue, order, limit)
+	type row struct {
+		id         uuid.UUID
+		receivedAt time.Time
+		subscriber string
+		number     uint64
+	}
+	rows, err := collect(ctx, s.conn, "follow events", sql, where.args, func(rows driver.Rows, r *row) error {
+		return rows.Scan(&r.id, &r.receivedAt, &r.subscriber, &r.number)
+	})
 	if err != nil {
-		return nil, until, err
+		return nil, 0, err
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	var last time.Time
-	for _, row := range rows {
-		if row.id == uuid.Nil {
-			until = row.storedAt
-			continue
-		}
-		last = row.storedAt
-		found = append(found, event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: q.ReplayID, Endpoint: q.Endpoint, EventID: row.id},
-			EventReceivedAt: row.receivedAt, State: event.Pending, UpdatedAt: now, Subscriber: row.subscriber, CreatedAt: now})
+	for _, r := range rows {
+		last = r.number
+		found = append(found, event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: q.ReplayID, Endpoint: q.Endpoint, EventID: r.id},
+			EventReceivedAt: r.receivedAt, State: event.Pending, UpdatedAt: now, Subscriber: r.subscriber, CreatedAt: now})
 	}
-	if len(found) >= limit {
-		until = last
-	}
-	return found, until, nil
-}
-
-type storedEvent struct {
-	id         uuid.UUID
-	receivedAt time.Time
-	subscriber string
-	storedAt   time.Time
-}
-
-func scanStored(rows driver.Rows, e *storedEvent) error {
-	return rows.Scan(&e.id, &e.receivedAt, &e.subscriber, &e.storedAt)
+	return found, last, nil
 }

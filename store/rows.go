@@ -49,12 +49,13 @@ func (r *Rows) Err() error { return explain(r.doing, r.Rows.Err()) }
 // Tables are the tables that hold what cannot be made anew from another one, in the order in which they are to be read
 // while hooktape runs: what tells that something is done comes before what it was done to. So what a copy made meanwhile
 // lacks is done once more by whoever works on from it, and nothing is left undone. What deliveries were swept is read after
-// them: a note of it that is too new leaves out of replays what nobody knows of, one that is too old would send it.
-var Tables = []string{"endpoint_states", "holders", "commands", "replays", "deliveries", "swept", "attempts", "audit_log", "quarantine", "otel_traces", "events"}
+// them: a note of it that is too new leaves out of replays what nobody knows of, one that is too old would send it. The marks
+// of stored events are read after the events, so that each event of the copy has one.
+var Tables = []string{"endpoint_states", "holders", "commands", "replays", "deliveries", "swept", "attempts", "audit_log", "quarantine", "otel_traces", "events", "stored_ranges"}
 
 // Versioned are those of Tables whose rows are versions, of which ClickHouse keeps the newest and removes the others, at an
 // insert or later.
-var Versioned = []string{"endpoint_states", "holders", "replays", "swept", "deliveries"}
+var Versioned = []string{"stored_ranges", "endpoint_states", "holders", "replays", "swept", "deliveries"}
 
 // TableRows returns all rows of one of Tables.
 func (s *Store) TableRows(ctx context.Context, table string) (*Rows, error) {

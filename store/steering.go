@@ -2,27 +2,31 @@ package store
 
 import (
 	"context"
-	"time"
+	"fmt"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"hooktape/event"
 )
 
-// AddCommand stores what somebody wants done to a replay or an endpoint, under ClickHouse's time.
+// AddCommand stores what somebody wants done to a replay or an endpoint. Its number is above those of all commands to the
+// target that are stored by then: the last command counts, whatever the clocks said when it was given.
 func (s *Store) AddCommand(ctx context.Context, c event.Command) error {
-	return s.insert(ctx, "", "commands (target, action, rate, by, reason)", func(batch driver.Batch) error {
-		return batch.Append(c.Target, string(c.Action), c.Rate, c.By, c.Reason)
-	})
+	v := &conditions{}
+	target := v.bind("String", c.Target)
+	sql := fmt.Sprintf(`INSERT INTO commands (target, action, rate, by, reason, number)
+		SELECT %s, %s, %s, %s, %s, (SELECT max(number) + 1 FROM commands WHERE target = %s)`, target, v.bind("String", string(c.Action)),
+		v.bind("Float64", c.Rate), v.bind("String", c.By), v.bind("String", c.Reason), target)
+	return explain("add a command to "+c.Target, s.conn.Exec(ctx, sql, v.args...))
 }
 
 // Steered is what the commands to one target come to.
 type Steered struct {
-	// Action is the last of pause, resume and cancel, and By, Reason and At are its own; zero when there was none.
+	// Action is the last of pause, resume and cancel, and By, Reason and Number are its own; zero when there was none.
 	Action event.Action
 	By     string
 	Reason string
-	At     time.Time
+	Number uint64 // grows with each command to the target
 	// Rate is the last one set; nil when none was, for a rate of 0 is one without limit.
 	Rate *float64
 }
@@ -37,9 +41,9 @@ func (s Steered) Why() string {
 
 // lastCommands is a subquery with a row for each target that a command was ever given to. Nothing undoes a cancel, such as
 // a pause that somebody else, or a rule, asks for at the same moment.
-const lastCommands = `(SELECT target, last.1 AS action, last.2 AS by, last.3 AS reason, last.4 AS acted_at, rate_set, rate FROM
-	(SELECT target, argMaxIf((action, by, reason, at), (action = 'cancel', at), action != 'set-rate') AS last,
-		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, at, action = 'set-rate') AS rate
+const lastCommands = `(SELECT target, last.1 AS action, last.2 AS by, last.3 AS reason, last.4 AS number, rate_set, rate FROM
+	(SELECT target, argMaxIf((action, by, reason, number), (action = 'cancel', number, at), action != 'set-rate') AS last,
+		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, (number, at), action = 'set-rate') AS rate
 	FROM commands GROUP BY target))`
 
 // Steering returns what is wanted of each target, by its name or id.
@@ -48,12 +52,11 @@ func (s *Store) Steering(ctx context.Context) (map[string]Steered, error) {
 		target string
 		Steered
 	}
-	rows, err := collect(ctx, s.conn, "read commands", "SELECT target, action, by, reason, acted_at, rate_set, rate FROM "+lastCommands, nil,
+	rows, err := collect(ctx, s.conn, "read commands", "SELECT target, action, by, reason, number, rate_set, rate FROM "+lastCommands, nil,
 		func(rows driver.Rows, r *row) error {
 			var set uint8
 			var rate float64
-			err := rows.Scan(&r.target, (*string)(&r.Action), &r.By, &r.Reason, &r.At, &set, &rate)
-			r.At = zeroIfEpoch(r.At)
+			err := rows.Scan(&r.target, (*string)(&r.Action), &r.By, &r.Reason, &r.Number, &set, &rate)
 			if set != 0 {
 				r.Rate = &rate
 			}

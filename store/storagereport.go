@@ -33,7 +33,7 @@ type StoredSource struct {
 
 // tableTimes are the columns that tell how old a row is.
 var tableTimes = map[string]string{"events": "received_at", "quarantine": "received_at", "attempts": "started_at", "deliveries": "updated_at", "replays": "created_at",
-	"commands": "at", "audit_log": "at", "endpoint_states": "updated_at", "holders": "seen_at", "otel_traces": "Timestamp", "otel_traces_trace_id_ts": "Start"}
+	"commands": "at", "audit_log": "at", "endpoint_states": "updated_at", "holders": "seen_at", "stored_ranges": "received_until", "otel_traces": "Timestamp", "otel_traces_trace_id_ts": "Start"}
 
 // StorageReport says what each table of the database takes, the largest first. What was replaced and waits for ClickHouse
 // to remove it is not counted.
