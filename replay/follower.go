@@ -133,33 +133,17 @@ func (f *follower) look(ctx context.Context) (more bool, err error) {
 
 // audit looks for events that were followed and have no delivery, which must not be, and makes one for each.
 func (f *follower) audit(ctx context.Context) error {
-	ranges, err := f.store.RecentRanges(ctx, auditWindow)
-	if err != nil {
-		return err
-	}
-	at := f.snapshot()
-	if at.subscription != subscriptionText(f.sub) {
+	state := f.state(event.EndpointState{Endpoint: f.queue.Endpoint})
+	if state.Subscription != subscriptionText(f.sub) {
 		return nil // it is changing; the next audit looks
 	}
-	for _, r := range ranges {
-		r, ok := r.Between(at.startedAfter[r.Spool], at.positions[r.Spool])
-		if !ok {
-			continue
-		}
-		missing, err := f.store.Missing(ctx, f.queue, f.sub, r, followLimit)
-		if err != nil {
-			return err
-		}
-		if len(missing) == 0 {
-			continue
-		}
-		f.logger.Error("stored events had no delivery; they are delivered now", "events", len(missing), "first", missing[0].EventID.String())
-		f.missing.Add(ctx, int64(len(missing)), f.label)
-		if err := f.hand(ctx, missing); err != nil {
-			return err
-		}
+	missing, err := f.store.Missing(ctx, f.queue, state, auditWindow, followLimit)
+	if err != nil || len(missing) == 0 {
+		return err
 	}
-	return nil
+	f.logger.Error("stored events had no delivery; they are delivered now", "events", len(missing), "first", missing[0].EventID.String())
+	f.missing.Add(ctx, int64(len(missing)), f.label)
+	return f.hand(ctx, missing)
 }
 
 // hand stores new deliveries and gives them to the lane.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"hooktape/event"
 	"hooktape/store"
 )
 
@@ -69,6 +70,47 @@ func TestAHolderAloneGoesOnWithoutClickHouse(t *testing.T) {
 		l.renewed, l.beat = time.Now().Add(-leaseFence), time.Now()
 		if alone := len(holders) == 1; l.held() != alone {
 			t.Errorf("of %d holders it sends: %v", len(holders), l.held())
+		}
+	}
+}
+
+// TestAliveIsWhatChanges: whether another holder is alive shows in the change of what it writes, and in no clock but our own.
+func TestAliveIsWhatChanges(t *testing.T) {
+	l := &lease{self: store.Holder{ID: "self"}}
+	future, now := time.Now().Add(2*time.Hour), time.Now()
+	for n, c := range []struct {
+		after time.Duration
+		mark  time.Time
+		alive bool
+	}{
+		{0, future, true}, {leaseTime - 1, future, true}, {leaseTime, future, false},
+		{leaseTime + time.Second, future.Add(-time.Hour), true}, {2 * leaseTime, future.Add(-time.Hour), true}, {2*leaseTime + time.Second, future.Add(-time.Hour), false},
+	} {
+		alive, dead := l.alive([]store.Holder{{ID: "other", SeenAt: c.mark}, {ID: "self"}}, now.Add(c.after))
+		if got := len(alive) == 2; got != c.alive || len(alive)+len(dead) != 2 {
+			t.Errorf("look %d: alive %v, dead %v; want it alive: %v", n, alive, dead, c.alive)
+		}
+	}
+}
+
+// TestARetryIsNotPutOff: a delivery that was put off while the clock was ahead waits as long as was meant.
+func TestARetryIsNotPutOff(t *testing.T) {
+	now := time.Now()
+	retrying := func(updated, next time.Duration) event.Delivery {
+		return event.Delivery{State: event.Retrying, UpdatedAt: now.Add(updated), NextAt: now.Add(next)}
+	}
+	for _, c := range []struct {
+		name string
+		d    event.Delivery
+		want time.Duration
+	}{
+		{"clocks agree", retrying(-time.Minute, time.Minute), time.Minute},
+		{"due", retrying(-time.Minute, -time.Second), -time.Second},
+		{"decided two hours ahead", retrying(2*time.Hour, 2*time.Hour+5*time.Second), 5 * time.Second},
+		{"decided two hours behind", retrying(-2*time.Hour, -2*time.Hour+5*time.Second), -2*time.Hour + 5*time.Second},
+	} {
+		if got := notPutOff(c.d, now).Sub(now); got != c.want {
+			t.Errorf("%s: due in %v, want %v", c.name, got, c.want)
 		}
 	}
 }

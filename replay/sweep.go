@@ -106,12 +106,22 @@ func (l *lane) turn(p page) {
 // takePage adds what was read and moves the sweep on. A page that is not full ends it.
 func (l *lane) takePage(found []event.Delivery, full int, now time.Time) {
 	for _, d := range found {
+		d.NextAt = notPutOff(d, now)
 		l.agenda.add(d, now)
 	}
 	l.cursor = nil
 	if n := len(found); n == full {
 		l.cursor = new(placeOf(found[n-1]))
 	}
+}
+
+// notPutOff is when a delivery is due. It waits as long as was decided after its last attempt and no longer, even if the
+// clock was ahead then and has been set back since.
+func notPutOff(d event.Delivery, now time.Time) time.Time {
+	if wait := d.NextAt.Sub(d.UpdatedAt); d.State == event.Retrying && d.NextAt.Sub(now) > wait {
+		return now.Add(wait)
+	}
+	return d.NextAt
 }
 
 func (l *lane) trouble(doing string, err error) {

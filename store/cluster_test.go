@@ -117,7 +117,7 @@ func TestSpread(t *testing.T) {
 func TestSpreadRefuses(t *testing.T) {
 	for name, statement := range map[string]string{
 		"a table without a key":    "CREATE TABLE IF NOT EXISTS new\n(\n    id UUID\n)\nENGINE = MergeTree\nORDER BY id",
-		"another engine":           "CREATE TABLE IF NOT EXISTS events\n(\n    id UUID\n)\nENGINE = AggregatingMergeTree\nORDER BY id",
+		"another engine":           "CREATE TABLE IF NOT EXISTS events\n(\n    id UUID\n)\nENGINE = SummingMergeTree\nORDER BY id",
 		"another form":             "CREATE TABLE IF NOT EXISTS events (id UUID) ENGINE = MergeTree ORDER BY id",
 		"a dropped column":         "ALTER TABLE events DROP COLUMN IF EXISTS ref",
 		"changes of two kinds":     "ALTER TABLE events ADD COLUMN IF NOT EXISTS a String, ADD INDEX IF NOT EXISTS b a TYPE minmax",

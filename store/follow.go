@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -31,14 +32,33 @@ func (s *Store) Follow(ctx context.Context, q Queue, sub Subscription, r Range, 
 	return found, last, err
 }
 
-// Missing is Follow for a range that was followed before: what it finds should have a delivery and has none. Events whose
+// Missing finds the events that should have a delivery in the queue and have none, at most limit: those of the endpoint's
+// subscription that live delivery has come to, as its state says, and that were received within the window. Events whose
 // deliveries may have been purged are left out.
-func (s *Store) Missing(ctx context.Context, q Queue, sub Subscription, r Range, limit int) ([]event.Delivery, error) {
-	where := sub.conditions(q)
-	where.within(r)
-	where.require(where.remembered(q.Endpoint))
-	found, _, err := s.undelivered(ctx, q, where, "spool_number", limit)
-	return found, err
+func (s *Store) Missing(ctx context.Context, q Queue, state event.EndpointState, window time.Duration, limit int) (missing []event.Delivery, err error) {
+	var sub Subscription
+	if err := json.Unmarshal([]byte(state.Subscription), &sub); err != nil {
+		return nil, fmt.Errorf("read the subscription of %s: %w", state.Endpoint, err)
+	}
+	ranges, err := s.recentRanges(ctx, window)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range ranges {
+		r.After, r.Last = max(r.After, state.StartedAfter[r.Spool]), min(r.Last, state.Positions[r.Spool])
+		if r.After >= r.Last || len(missing) >= limit {
+			continue
+		}
+		where := sub.conditions(q)
+		where.within(r)
+		where.require(where.remembered(q.Endpoint))
+		found, _, err := s.undelivered(ctx, q, where, "spool_number", limit-len(missing))
+		if err != nil {
+			return nil, err
+		}
+		missing = append(missing, found...)
+	}
+	return missing, nil
 }
 
 func (c *conditions) within(r Range) {

@@ -30,12 +30,6 @@ type Range struct {
 	From, Until time.Time
 }
 
-// Between returns the part of the range with numbers behind after and up to last, and whether there is any.
-func (r Range) Between(after, last uint64) (Range, bool) {
-	r.After, r.Last = max(r.After, after), min(r.Last, last)
-	return r, r.After < r.Last
-}
-
 // markStored makes events known to Ranges. They must be stored already, with all events before them in their spools.
 func (s *Store) markStored(ctx context.Context, events []event.Event) error {
 	type row struct {
@@ -99,8 +93,8 @@ func (s *Store) Ranges(ctx context.Context, positions map[string]uint64) ([]Rang
 	return s.ranges(ctx, c, position, "WHERE last > "+position, "")
 }
 
-// RecentRanges returns the ranges with events that were received within the window, whether followed or not.
-func (s *Store) RecentRanges(ctx context.Context, window time.Duration) ([]Range, error) {
+// recentRanges returns the ranges with events that were received within the window.
+func (s *Store) recentRanges(ctx context.Context, window time.Duration) ([]Range, error) {
 	c := &conditions{}
 	return s.ranges(ctx, c, "0", "", "HAVING max(received_until) >= now64(6) - toIntervalSecond("+c.bind("Int64", int64(window.Seconds()))+")")
 }

@@ -610,3 +610,44 @@ WHERE (decodeURLComponent({channel:String}) = '*' OR has(chosen({channel:String}
 -- 00035_events_subscriber_key_materialize.sql
 ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` MATERIALIZE COLUMN subscriber_key, MATERIALIZE PROJECTION visits, MATERIALIZE PROJECTION newcomers;
 
+-- 00036_events_spool.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS spool LowCardinality(String),
+    ADD COLUMN IF NOT EXISTS spool_number UInt64 CODEC(Delta, ZSTD(1));
+
+ALTER TABLE `hooktape`.`events` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS spool LowCardinality(String),
+    ADD COLUMN IF NOT EXISTS spool_number UInt64 CODEC(Delta, ZSTD(1));
+
+-- 00037_stored_ranges.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`stored_ranges_local` ON CLUSTER `main`
+(
+    spool          String,
+    bucket         UInt64, -- numbers / 65536
+    last           SimpleAggregateFunction(max, UInt64), -- the highest number that is stored with all before it
+    received_from  SimpleAggregateFunction(min, DateTime64(6, 'UTC')),
+    received_until SimpleAggregateFunction(max, DateTime64(6, 'UTC'))
+)
+ENGINE = ReplicatedAggregatingMergeTree('/clickhouse/tables/{shard}/hooktape/stored_ranges', '{replica}')
+ORDER BY (spool, bucket)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`stored_ranges` ON CLUSTER `main` AS `hooktape`.`stored_ranges_local`
+ENGINE = Distributed('main', 'hooktape', 'stored_ranges_local', cityHash64(spool));
+
+-- 00038_endpoint_states_positions.sql
+ALTER TABLE `hooktape`.`endpoint_states_local` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS subscription String,
+    ADD COLUMN IF NOT EXISTS started_after Map(String, UInt64),
+    ADD COLUMN IF NOT EXISTS positions Map(String, UInt64);
+
+ALTER TABLE `hooktape`.`endpoint_states` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS subscription String,
+    ADD COLUMN IF NOT EXISTS started_after Map(String, UInt64),
+    ADD COLUMN IF NOT EXISTS positions Map(String, UInt64);
+
+-- 00039_commands_number.sql
+ALTER TABLE `hooktape`.`commands_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS number UInt64 DEFAULT toUnixTimestamp64Micro(at);
+
+ALTER TABLE `hooktape`.`commands` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS number UInt64 DEFAULT toUnixTimestamp64Micro(at);
+
