@@ -39,7 +39,7 @@ type item struct {
 type chain struct {
 	head *item // ready, in flight or waiting for its next attempt; nil: sent, and the rest is only in ClickHouse
 	next []*item
-	cut  bool // more of them are only in ClickHouse
+	rest *store.Cursor // the earliest of those that are only in ClickHouse; nil: none is
 }
 
 func newAgenda(order event.Order) *agenda {
@@ -63,7 +63,7 @@ func (a *agenda) add(d event.Delivery, now time.Time) {
 		case !there:
 			a.chains[d.Subscriber] = &chain{head: it}
 		case c.head == nil || c.head.State == event.Retrying:
-			c.cut = true
+			c.leave(d)
 			return
 		default:
 			c.next = append(c.next, it)
@@ -157,9 +157,9 @@ func (a *agenda) done(it *item, now time.Time) *store.Cursor {
 		c.head, c.next = c.next[0], c.next[1:]
 		a.behind--
 		a.schedule(c.head, now)
-	case c.cut:
+	case c.rest != nil:
 		c.head = nil // nothing of the subscriber goes before a sweep has found what is next
-		return new(placeOf(it.Delivery))
+		return c.rest
 	default:
 		delete(a.chains, it.Subscriber)
 	}
@@ -169,20 +169,31 @@ func (a *agenda) done(it *item, now time.Time) *store.Cursor {
 func (a *agenda) cut(c *chain) {
 	for _, it := range c.next {
 		delete(a.held, it.EventID)
+		c.leave(it.Delivery)
 	}
 	a.behind -= len(c.next)
-	c.cut = c.cut || len(c.next) > 0
 	c.next = nil
 }
 
-// beginSweep is called before ClickHouse is read anew from the oldest place that done has named: chains whose heads are
-// through begin again with what is found.
-func (a *agenda) beginSweep() {
+// leave notes a delivery that is not kept. The earliest is not always the first, for clocks are set back.
+func (c *chain) leave(d event.Delivery) {
+	if place := placeOf(d); c.rest == nil || compare(place, *c.rest) < 0 {
+		c.rest = &place
+	}
+}
+
+// beginSweep is called before ClickHouse is read anew from a place on, the oldest that done has named: chains whose heads are
+// through begin again with what is found. It returns that place, or an earlier one where some of theirs came later.
+func (a *agenda) beginSweep(from store.Cursor) store.Cursor {
 	for subscriber, c := range a.chains {
 		if c.head == nil {
+			if compare(*c.rest, from) < 0 {
+				from = *c.rest
+			}
 			delete(a.chains, subscriber)
 		}
 	}
+	return from
 }
 
 // settled lets go of deliveries whose final states are in ClickHouse.

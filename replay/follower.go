@@ -23,8 +23,11 @@ const (
 	// auditInterval is how often it is looked whether each event has its delivery, of those received within auditWindow.
 	auditInterval = time.Hour
 	auditWindow   = 48 * time.Hour
-	// unnumberedOverlap is how far back the first look goes for events without numbers, whose inserts may have taken long.
-	unnumberedOverlap = 5 * time.Minute
+	// Events without numbers are looked for after an upgrade, as long as an ingest of the older version may still run; the
+	// first look goes back by the overlap, because an insert may have taken long.
+	unnumberedOverlap  = 5 * time.Minute
+	unnumberedInterval = 15 * time.Second
+	unnumberedTime     = time.Hour
 )
 
 // follower makes a delivery of each stored event that an endpoint subscribes to. It goes along the numbers that the spools
@@ -43,11 +46,16 @@ type follower struct {
 	// before is the subscription that a changed one replaces. It holds for numbers up to those in startedAfter.
 	before       store.Subscription
 	startedAfter map[string]uint64
-	// unnumbered is the storing time from which events without numbers are still to be looked at; zero when none are.
-	unnumbered time.Time
+	unnumbered   *unnumbered // nil unless an older version was here before
 
 	mu    sync.Mutex
 	saved followed
+}
+
+// unnumbered is how a follower looks for events that an older version has stored, which have no numbers.
+type unnumbered struct {
+	from        time.Time // when the first of them was stored
+	begun, last time.Time // looks
 }
 
 // followed is how far a follower is, as endpoint_states keeps it.
@@ -93,7 +101,7 @@ func (f *follower) run(ctx context.Context) {
 
 // look makes deliveries of what is new, and reports whether there may be more.
 func (f *follower) look(ctx context.Context) (more bool, err error) {
-	if !f.unnumbered.IsZero() {
+	if f.unnumbered != nil && time.Since(f.unnumbered.last) > unnumberedInterval {
 		return f.lookAtUnnumbered(ctx)
 	}
 	positions := f.snapshot().positions
@@ -119,7 +127,7 @@ func (f *follower) look(ctx context.Context) (more bool, err error) {
 			return false, err
 		}
 		more = more || last < r.Last
-		found, positions[r.Spool] = append(found, deliveries...), last
+		found, positions[r.Spool] = merge(found, deliveries), last
 		if r.Until.After(until) {
 			until = r.Until
 		}
@@ -146,14 +154,29 @@ func (f *follower) audit(ctx context.Context) error {
 	return f.hand(ctx, missing)
 }
 
+// merge puts the deliveries of two spools in order of arrival. Each spool's stay in the order of its numbers, which is right
+// even where the clock was set back.
+func merge(a, b []event.Delivery) []event.Delivery {
+	all := make([]event.Delivery, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		from := &a
+		if compare(placeOf(b[0]), placeOf(a[0])) < 0 {
+			from = &b
+		}
+		all = append(all, (*from)[0])
+		*from = (*from)[1:]
+	}
+	return append(append(all, a...), b...)
+}
+
 // hand stores new deliveries and gives them to the lane.
 func (f *follower) hand(ctx context.Context, found []event.Delivery) error {
 	if len(found) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(found, func(a, b event.Delivery) int { return compare(placeOf(a), placeOf(b)) })
 	if err := f.store.InsertDeliveries(ctx, found); err != nil {
-		f.lane.miss(placeOf(found[0])) // they may be stored all the same
+		first := slices.MinFunc(found, func(a, b event.Delivery) int { return compare(placeOf(a), placeOf(b)) })
+		f.lane.miss(placeOf(first)) // they may be stored all the same
 		return err
 	}
 	f.lane.offer(found)
@@ -168,6 +191,9 @@ func (f *follower) moved(positions map[string]uint64, until time.Time) {
 	if until.After(f.saved.until) {
 		f.saved.until = until
 	}
+	if f.unnumbered != nil {
+		return
+	}
 	for spool, boundary := range f.startedAfter {
 		if positions[spool] < boundary {
 			return
@@ -176,14 +202,17 @@ func (f *follower) moved(positions map[string]uint64, until time.Time) {
 	f.saved.subscription, f.saved.startedAfter = subscriptionText(f.sub), f.startedAfter
 }
 
-// lookAtUnnumbered finds what a version without numbers has stored and had not come to when it ended.
+// lookAtUnnumbered finds what an older version has stored and had not come to when it ended, or stores still.
 func (f *follower) lookAtUnnumbered(ctx context.Context) (more bool, err error) {
-	found, err := f.store.FollowUnnumbered(ctx, f.queue, f.sub, f.unnumbered, followLimit)
+	found, err := f.store.FollowUnnumbered(ctx, f.queue, f.sub, f.unnumbered.from, followLimit)
 	if err == nil {
 		err = f.hand(ctx, found)
 	}
 	if err == nil && len(found) < followLimit {
-		f.unnumbered = time.Time{}
+		f.unnumbered.last = time.Now()
+		if time.Since(f.unnumbered.begun) > unnumberedTime {
+			f.unnumbered = nil
+		}
 	}
 	return true, err
 }

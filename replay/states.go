@@ -44,28 +44,22 @@ func (r *Runner) newFollower(ctx context.Context, q store.Queue, e Endpoint, lan
 	last, known := lastFollowed(states, e.Name, r.options.Shard.String())
 	f.saved = followed{last.Subscription, last.StartedAfter, last.Positions, last.FollowedSince, last.FollowedUntil}
 	f.startedAfter = last.StartedAfter
-	var since time.Time
-	changed := known && last.Subscription != "" && last.Subscription != subscriptionText(f.sub)
-	switch {
-	case known && last.Subscription == "":
-		f.unnumbered = last.FollowedUntil.Add(-unnumberedOverlap)
-	case !known || changed:
-		now, err := r.store.Now(ctx)
+	switch text := subscriptionText(f.sub); {
+	case !known:
+		since, err := r.begin(ctx, f, e)
 		if err != nil {
 			return nil, err
 		}
-		since = now.Add(-r.knownFor(e)) // by the server's clock, a moment early rather than late
-		if f.startedAfter, err = r.store.Start(ctx, since); err != nil {
-			return nil, err
-		}
-	}
-	switch {
-	case !known:
-		f.saved = followed{subscriptionText(f.sub), f.startedAfter, f.startedAfter, since, since}
+		f.saved = followed{text, f.startedAfter, f.startedAfter, since, since}
 		log.Info("the endpoint is new: events received from now on are delivered to it; a replay sends older ones")
-	case changed:
+	case last.Subscription == "":
+		f.unnumbered = &unnumbered{from: last.FollowedUntil.Add(-unnumberedOverlap), begun: time.Now()}
+	case last.Subscription != text:
 		if err := json.Unmarshal([]byte(last.Subscription), &f.before); err != nil {
 			return nil, fmt.Errorf("read the last subscription of %s: %w", e.Name, err)
+		}
+		if _, err := r.begin(ctx, f, e); err != nil {
+			return nil, err
 		}
 		// What came since the change may have been looked at with the old subscription.
 		f.saved.positions = behind(last.Positions, f.startedAfter)
@@ -73,6 +67,18 @@ func (r *Runner) newFollower(ctx context.Context, q store.Queue, e Endpoint, lan
 	}
 	// Should the process die now, the next one must begin here.
 	return f, r.saveState(ctx, f.state(event.EndpointState{Endpoint: e.Name, URL: e.StoredURL(), State: stateActive}))
+}
+
+// begin lets a follower's subscription hold for events received since the process knows it, and returns that time by
+// ClickHouse's clock: a moment early rather than late.
+func (r *Runner) begin(ctx context.Context, f *follower, e Endpoint) (since time.Time, err error) {
+	now, err := r.store.Now(ctx)
+	if err != nil {
+		return since, err
+	}
+	since = now.Add(-r.knownFor(e))
+	f.startedAfter, err = r.store.Start(ctx, since)
+	return since, err
 }
 
 // behind returns positions that are at most those in limits, for the spools in limits.

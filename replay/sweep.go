@@ -57,8 +57,7 @@ func (l *lane) read(ctx context.Context) {
 		return
 	}
 	if l.cursor == nil {
-		l.cursor, l.sweep = before(*l.sweep), nil
-		l.agenda.beginSweep()
+		l.cursor, l.sweep = before(l.agenda.beginSweep(*l.sweep)), nil
 	}
 	l.reading = true
 	after := l.cursor
