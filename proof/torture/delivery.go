@@ -36,6 +36,8 @@ var endpointFaults = []endpointFault{
 	{"endpoint hanging", endpointHanging},
 	{"endpoint busy (429)", endpointBusy},
 	{"replay killed", replayKilled},
+	{"clocks moved", clocksMoved},
+	{"frozen for long", clickHouseFrozenLong},
 }
 
 const (

@@ -74,8 +74,7 @@ func printReceived(out io.Writer, rows []receivedRow) {
 // selected is an event that was to be delivered, as ClickHouse and the endpoint have it.
 type selected struct {
 	receivedAt time.Time
-	storedAt   time.Time
-	place      int // in order of arrival
+	place      int // in order of the spool
 	subscriber string
 	state      string
 	attempts   uint64 // recorded, different ones
@@ -134,12 +133,12 @@ func (t *trial) countReceived(ctx context.Context, r *receivedRow) error {
 func (t *trial) selected(ctx context.Context, r *receivedRow) (map[uuid.UUID]*selected, error) {
 	events := map[uuid.UUID]*selected{}
 	err := t.query(ctx, func(conn driver.Conn) error {
-		rows, err := conn.Query(ctx, `SELECT e.id, e.received_at, e.stored_at, e.bothelp_user_id, d.state, a.attempts, a.unknown FROM events AS e
+		rows, err := conn.Query(ctx, `SELECT e.id, e.received_at, e.bothelp_user_id, d.state, a.attempts, a.unknown FROM events AS e
 			LEFT JOIN (SELECT event_id, toString(state) AS state FROM deliveries FINAL WHERE replay_id = '`+t.delivery.replay.String()+`') AS d
 				ON d.event_id = e.id
 			LEFT JOIN (SELECT event_id, uniqExact(id) AS attempts, uniqExactIf(id, outcome = 'unknown') AS unknown FROM attempts
 				WHERE replay_id = '`+t.delivery.replay.String()+`' GROUP BY event_id) AS a ON a.event_id = e.id
-			WHERE e.verdict = 'accepted' ORDER BY e.received_at, e.id`)
+			WHERE e.verdict = 'accepted' ORDER BY e.spool, e.spool_number, e.received_at, e.id`)
 		if err != nil {
 			return err
 		}
@@ -148,7 +147,7 @@ func (t *trial) selected(ctx context.Context, r *receivedRow) (map[uuid.UUID]*se
 			var id uuid.UUID
 			var unknown uint64
 			e := &selected{place: len(events), numbers: map[uint32]bool{}}
-			if err := rows.Scan(&id, &e.receivedAt, &e.storedAt, &e.subscriber, &e.state, &e.attempts, &unknown); err != nil {
+			if err := rows.Scan(&id, &e.receivedAt, &e.subscriber, &e.state, &e.attempts, &unknown); err != nil {
 				return err
 			}
 			events[id] = e
@@ -160,12 +159,16 @@ func (t *trial) selected(ctx context.Context, r *receivedRow) (map[uuid.UUID]*se
 	return events, err
 }
 
-// disordered counts the events of a subscriber that were taken after a later one, though they were not stored later than
-// that: of requests that come at the same time the later one may be stored first, and go first.
+// atOnce is how far apart two requests may be that came at the same time: the one that was received later may be stored, and
+// go, first.
+const atOnce = time.Second
+
+// disordered counts the events of a subscriber that were taken after a later one.
 func disordered(taken []*selected) (n int) {
 	for i, e := range taken {
 		for _, before := range taken[:i] {
-			if before.place > e.place && !e.storedAt.After(before.storedAt) {
+			ahead := e.receivedAt.Sub(before.receivedAt)
+			if before.place > e.place && !(ahead > 0 && ahead < atOnce) {
 				n++
 				break
 			}

@@ -35,17 +35,18 @@ func TestEarly(t *testing.T) {
 }
 
 func TestDisordered(t *testing.T) {
-	event := func(place, storedMS int) *selected {
-		return &selected{place: place, storedAt: time.UnixMilli(int64(storedMS))}
+	event := func(place, receivedMS int) *selected {
+		return &selected{place: place, receivedAt: time.UnixMilli(int64(receivedMS))}
 	}
 	for name, c := range map[string]struct {
 		taken []*selected
 		want  int
 	}{
-		"in order":                      {[]*selected{event(0, 1), event(1, 1), event(5, 2)}, 0},
-		"one late":                      {[]*selected{event(1, 1), event(0, 1), event(5, 2)}, 1},
-		"two behind one":                {[]*selected{event(5, 2), event(0, 1), event(1, 1)}, 2},
-		"stored later than what passed": {[]*selected{event(1, 1), event(0, 2)}, 0},
+		"in order":                     {[]*selected{event(0, 1), event(1, 1), event(5, 2)}, 0},
+		"one late":                     {[]*selected{event(1, 1), event(0, 1), event(5, 2)}, 1},
+		"two behind one":               {[]*selected{event(5, 2), event(0, 1), event(1, 1)}, 2},
+		"received with what passed it": {[]*selected{event(1, 1), event(0, 2)}, 0},
+		"received much later, it says": {[]*selected{event(1, 1), event(0, 5000)}, 1},
 	} {
 		if got := disordered(c.taken); got != c.want {
 			t.Errorf("%s: %d out of order, want %d", name, got, c.want)
