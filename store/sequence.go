@@ -19,8 +19,12 @@ import (
 // other, and marks a batch as stored (stored_ranges) when ClickHouse has acknowledged all of it. So whoever reads up to the
 // highest mark sees every event up to that number, in whatever state the process, the engine or the clocks have been.
 
-// rangeSize is how many numbers a row of stored_ranges covers at most: few enough to read their events at once.
-const rangeSize = 1 << 16
+// rangeSize is how many numbers a row of stored_ranges covers at most. A look for new events reads as many: about one granule
+// of the table events. auditedRanges of them are read at once by an audit.
+const (
+	rangeSize     = 1 << 13
+	auditedRanges = 8
+)
 
 // Range is a run of a spool's events that are all stored: those with numbers behind After and up to Last, which were
 // received between From and Until.
@@ -90,18 +94,19 @@ func (s *Store) MarkStored(ctx context.Context, ids []uuid.UUID) error {
 func (s *Store) Ranges(ctx context.Context, positions map[string]uint64) ([]Range, error) {
 	c := &conditions{}
 	position := c.bind("Map(String, UInt64)", positions) + "[spool]"
-	return s.ranges(ctx, c, position, "WHERE last > "+position, "")
+	return s.ranges(ctx, c, position, "WHERE last > "+position, "bucket", "")
 }
 
 // recentRanges returns the ranges with events that were received within the window.
 func (s *Store) recentRanges(ctx context.Context, window time.Duration) ([]Range, error) {
 	c := &conditions{}
-	return s.ranges(ctx, c, "0", "", "HAVING max(received_until) >= now64(6) - toIntervalSecond("+c.bind("Int64", int64(window.Seconds()))+")")
+	return s.ranges(ctx, c, "0", "", fmt.Sprintf("intDiv(bucket, %d)", auditedRanges), "HAVING max(received_until) >= now64(6) - toIntervalSecond("+c.bind("Int64", int64(window.Seconds()))+")")
 }
 
-func (s *Store) ranges(ctx context.Context, c *conditions, position, where, having string) ([]Range, error) {
-	sql := fmt.Sprintf(`SELECT spool, greatest(if(bucket = 0, 0, bucket * %d - 1), any(toUInt64(%s))), max(last), min(received_from), max(received_until)
-		FROM stored_ranges %s GROUP BY spool, bucket %s ORDER BY spool, bucket`, rangeSize, position, where, having)
+// ranges returns what is stored, each group of rows as one range.
+func (s *Store) ranges(ctx context.Context, c *conditions, position, where, group, having string) ([]Range, error) {
+	sql := fmt.Sprintf(`SELECT spool, greatest(if(min(bucket) = 0, 0, min(bucket) * %d - 1), any(toUInt64(%s))), max(last), min(received_from), max(received_until)
+		FROM stored_ranges %s GROUP BY spool, %s AS part %s ORDER BY spool, part`, rangeSize, position, where, group, having)
 	return collect(ctx, s.conn, "look for stored events", sql, c.args, func(rows driver.Rows, r *Range) error {
 		return rows.Scan(&r.Spool, &r.After, &r.Last, &r.From, &r.Until)
 	})

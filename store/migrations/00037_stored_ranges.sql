@@ -1,10 +1,10 @@
 -- +goose Up
--- How far each spool's events are stored whole. A row is added after each batch; rows of 65,536 numbers merge into one.
+-- How far each spool's events are stored whole. A row is added after each batch; the rows of 8,192 numbers merge into one.
 -- The times of receipt tell the follower which part of the table events to read.
 CREATE TABLE IF NOT EXISTS stored_ranges
 (
     spool          String,
-    bucket         UInt64, -- numbers / 65536
+    bucket         UInt64, -- number / 8192
     last           SimpleAggregateFunction(max, UInt64), -- the highest number that is stored with all before it
     received_from  SimpleAggregateFunction(min, DateTime64(6, 'UTC')),
     received_until SimpleAggregateFunction(max, DateTime64(6, 'UTC'))

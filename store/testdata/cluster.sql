@@ -623,7 +623,7 @@ ALTER TABLE `hooktape`.`events` ON CLUSTER `main`
 CREATE TABLE IF NOT EXISTS `hooktape`.`stored_ranges_local` ON CLUSTER `main`
 (
     spool          String,
-    bucket         UInt64, -- numbers / 65536
+    bucket         UInt64, -- number / 8192
     last           SimpleAggregateFunction(max, UInt64), -- the highest number that is stored with all before it
     received_from  SimpleAggregateFunction(min, DateTime64(6, 'UTC')),
     received_until SimpleAggregateFunction(max, DateTime64(6, 'UTC'))
