@@ -41,7 +41,7 @@ type Runner struct {
 	*instruments
 
 	endpoints atomic.Pointer[[]Endpoint]
-	failing   atomic.Pointer[error]
+	failing   atomic.Pointer[error]       // of the last look
 	observed  atomic.Pointer[observation] // nil while another process delivers
 	quiet     rate.Sometimes              // for faults of the configuration, which stay until it is changed
 
@@ -61,18 +61,23 @@ func NewRunner(o Options, endpoints []Endpoint, db *store.Store, recorder *Recor
 		lanes: map[laneID]*track{}, targets: map[string]*target{}, jobs: newJobs(), ended: make(chan endedLane),
 		quiet: rate.Sometimes{First: 1, Interval: time.Minute}}
 	r.lease = newLease(db, o.Shard.String(), recorder.spool.ID(), logger)
+	r.failing.Store(&errNotBegun)
 	r.SetEndpoints(endpoints)
 	recorder.onStored(r.settle)
 	return r
 }
 
+// errNotBegun is why a runner is failing that has not looked yet. It looks when the tables are there.
+var errNotBegun = errors.New("delivery has not begun: ClickHouse or its tables are not there yet")
+
 // SetEndpoints takes changed endpoints into use: within a second, without a restart.
 func (r *Runner) SetEndpoints(list []Endpoint) { r.endpoints.Store(&list) }
 
-// Failing returns why it cannot be seen now what is to be delivered; nil when it can.
+// Failing returns why it cannot be seen now what is to be delivered; nil when it can. Before the first look that is not known,
+// which is an error too.
 func (r *Runner) Failing() error {
-	if err := r.failing.Load(); err != nil {
-		return *err
+	if err := *r.failing.Load(); err != nil {
+		return err
 	}
 	return r.recorder.Failing()
 }
@@ -96,10 +101,7 @@ func (r *Runner) Run(ctx context.Context) error {
 			r.handOver(ctx)
 			return nil
 		}
-		r.failing.Store(nil)
-		if err != nil {
-			r.failing.Store(&err)
-		}
+		r.failing.Store(&err)
 		select {
 		case e := <-r.ended:
 			r.lost(e)

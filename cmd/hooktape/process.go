@@ -100,7 +100,7 @@ func (p *process) run() (err error) {
 		return err
 	}
 	storing.run(func(ctx context.Context) error { return p.migrate(ctx, engineUp) })
-	accepting.run(p.tellSystemd)
+	accepting.run(p.announce)
 
 	<-ctx.Done()
 	if errors.Is(context.Cause(ctx), context.Canceled) {
