@@ -25,22 +25,21 @@ const (
 )
 
 // newClient makes the client for the deliveries to an endpoint, live and in replays: no redirects, no proxy, the
-// endpoint's TLS, and, unless it allows private addresses, no connection to one that is not on the public internet. The
-// address is looked at after the name is resolved, at every dial, so that a name whose address changes gains nothing.
+// endpoint's TLS, no connection to hooktape itself, and, unless the endpoint allows private addresses, none to an address that is
+// not on the public internet. The address is looked at after the name is resolved, at every dial, so that a name whose address
+// changes gains nothing.
 //
 // Its timeout is the endpoint's, for the whole attempt. Connecting gets at most half of it, so that who reads the error
 // sees whether the endpoint was reached.
-func newClient(e Endpoint) (*http.Client, error) {
+func newClient(e Endpoint, own *Own) (*http.Client, error) {
 	secure, err := e.TLS.config()
 	if err != nil {
 		return nil, err
 	}
 	connectTime := min(maxConnectTime, e.Timeout/2)
-	dialer := &net.Dialer{Timeout: connectTime}
-	if !e.AllowPrivate {
-		setting := e.privateKey()
-		dialer.Control = func(_, address string, _ syscall.RawConn) error { return checkAddress(address, setting) }
-	}
+	dialer := &net.Dialer{Timeout: connectTime, ControlContext: func(ctx context.Context, _, address string, _ syscall.RawConn) error {
+		return checkTarget(ctx, &e, own, address)
+	}}
 	return &http.Client{
 		Timeout: e.Timeout,
 		Transport: &http.Transport{

@@ -28,7 +28,7 @@ func local(url string) Endpoint {
 
 func clientOf(t *testing.T, e Endpoint) *http.Client {
 	t.Helper()
-	client, err := newClient(e)
+	client, err := newClient(e, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

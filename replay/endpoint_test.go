@@ -143,7 +143,7 @@ func TestFailingEndpoints(t *testing.T) {
 	begun := time.Now()
 	startSender(t, db, t.TempDir(), private)
 	for name, c := range cases {
-		awaitDone(t, db, replays[name].ID, 2*time.Minute) // there are many at once
+		awaitDone(t, db, replays[name].ID, 4*time.Minute) // there are many at once, and a slow machine takes its time
 		attempts := attemptsOf(t, db, events[name].ID)
 		want, state := 1, event.Failed
 		if c.retried {
@@ -312,6 +312,42 @@ func TestForbiddenAddresses(t *testing.T) {
 	}
 	if reached.Load() != 0 {
 		t.Errorf("%d requests have reached this machine", reached.Load())
+	}
+}
+
+// TestPublicOnly: of two replays to one private URL, the one whose maker may not send there sends nothing, though the configuration
+// allows the URL; the other sends.
+func TestPublicOnly(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	events := newEvents("demo", 3)
+	insert(t, db, events...)
+	startSender(t, db, t.TempDir(), private)
+	var made []event.Replay
+	for _, publicOnly := range []bool{true, false, true} {
+		made = append(made, startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.PublicOnly = publicOnly }))
+	}
+	for _, r := range made {
+		awaitDone(t, db, r.ID, 30*time.Second)
+		counts, err := db.CountDeliveries(context.Background(), r.ID)
+		want := event.Delivered
+		if r.PublicOnly {
+			want = event.Failed
+		}
+		if err != nil || counts[want] != 3 {
+			t.Errorf("public only %t: %v, %v", r.PublicOnly, counts, err)
+		}
+	}
+	for _, a := range attemptsOf(t, db, events[0].ID) {
+		if refused := a.ReplayID != made[1].ID; refused != (a.Outcome == event.OutcomeForbidden) || len(a.ResponseBody) > 0 {
+			t.Errorf("attempt %+v", a)
+		}
+	}
+	if len(got.all()) != 3 {
+		t.Errorf("%d requests have arrived", len(got.all()))
 	}
 }
 

@@ -18,8 +18,10 @@ import (
 // Options are the runner's settings.
 type Options struct {
 	// AllowPrivate lets replays to a URL, in place of a configured endpoint, go to loopback, private and link-local
-	// addresses.
+	// addresses, unless they are event.Replay.PublicOnly.
 	AllowPrivate bool
+	// Own is hooktape itself, where nothing is sent.
+	Own *Own
 	// Shard is this process's part of the subscribers.
 	Shard store.Shard
 }
@@ -47,7 +49,7 @@ type Runner struct {
 
 	mu      sync.Mutex // lanes are read by the recorder
 	lanes   map[laneID]*track
-	targets map[string]*target // by endpoint's name
+	targets map[string]*target // by targetKey
 	jobs    jobs
 	states  endpointStates
 	ended   chan endedLane
@@ -105,8 +107,21 @@ func (r *Runner) Run(ctx context.Context) error {
 		select {
 		case e := <-r.ended:
 			r.lost(e)
+			r.loseOthers()
 		case <-tick.C:
 		case <-ctx.Done():
+		}
+	}
+}
+
+// loseOthers takes in the other lanes that have ended by now: one look serves them all, and with many replays a look takes its time.
+func (r *Runner) loseOthers() {
+	for {
+		select {
+		case e := <-r.ended:
+			r.lost(e)
+		default:
+			return
 		}
 	}
 }

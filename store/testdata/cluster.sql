@@ -610,3 +610,8 @@ WHERE (decodeURLComponent({channel:String}) = '*' OR has(chosen({channel:String}
 -- 00035_events_subscriber_key_materialize.sql
 ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` MATERIALIZE COLUMN subscriber_key, MATERIALIZE PROJECTION visits, MATERIALIZE PROJECTION newcomers;
 
+-- 00055_replays_public_only.sql
+ALTER TABLE `hooktape`.`replays_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS public_only Bool DEFAULT false;
+
+ALTER TABLE `hooktape`.`replays` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS public_only Bool DEFAULT false;
+
