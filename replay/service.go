@@ -113,11 +113,13 @@ func (s *Service) Create(ctx context.Context, by Actor, key string, want Request
 	if err := s.audit(ctx, by, "replay.create", r.ID.String(), withoutSecrets(want, e)); err != nil {
 		return r, err
 	}
-	if err := s.store.SaveReplay(ctx, r); err != nil {
+	if err := freeze(ctx, s.store, &r); err != nil {
 		return r, err
 	}
-	err = freeze(ctx, s.store, &r)
-	return r, err
+	if r.Total == 0 { // others have it that were made at the same time
+		return r, ErrNothing
+	}
+	return r, nil
 }
 
 // withoutSecrets is a request as it may be kept for people to read: a URL's query and the headers' values are the
@@ -130,15 +132,6 @@ func withoutSecrets(want Request, e Endpoint) Request {
 	}
 	want.Headers = headers
 	return want
-}
-
-// freeze writes the deliveries of a planned replay, and lets it run. It may be done again after a crash.
-func freeze(ctx context.Context, db *store.Store, r *event.Replay) (err error) {
-	if r.Total, err = db.FreezeReplay(ctx, *r); err != nil {
-		return err
-	}
-	r.State, r.UpdatedAt = event.ReplayRunning, after(r.UpdatedAt)
-	return db.SaveReplay(ctx, *r)
 }
 
 // check completes a request with its defaults, and says what is wrong with it.
