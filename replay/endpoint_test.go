@@ -230,10 +230,12 @@ func TestDeadEndpointSlowsNoOther(t *testing.T) {
 	defer close(release)
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
 	defer endpoint.Close()
-	startReplay(t, db, "dead", hanging.URL, nil)
+	startReplay(t, db, "dead", hanging.URL, func(r *event.Replay) { r.Endpoint = "dead" })
 	r := startReplay(t, db, "healthy", endpoint.URL, nil)
-	startSender(t, db, t.TempDir(), private)
-	awaitDone(t, db, r.ID, 8*time.Second) // less than an attempt may take
+	startSender(t, db, t.TempDir(), private, endpointAt("dead", hanging.URL, func(e *replay.Endpoint) {
+		e.Subscribe, e.Timeout = nil, 10*time.Minute // longer than anyone waits here
+	}))
+	awaitDone(t, db, r.ID, atLeast)
 	assertEachOnce(t, healthy, &got)
 }
 
