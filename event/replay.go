@@ -66,6 +66,9 @@ type Replay struct {
 	Endpoint       string      `json:"endpoint"`
 	URL            string      `json:"url"`
 	Selection      Selection   `json:"selection"`
+	// PublicOnly keeps a replay to a URL, in place of a configured endpoint, from private addresses, whatever the configuration
+	// allows: its maker may not send there.
+	PublicOnly bool `json:"-"`
 	ReplayOptions
 	Total uint64 `json:"total"` // deliveries frozen
 	// Counts is how many deliveries are in each state, as of UpdatedAt.

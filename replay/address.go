@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,9 +11,13 @@ import (
 type ForbiddenAddrError struct {
 	Addr    netip.Addr
 	Setting string // what would allow it
+	Own     string // what of hooktape itself is there, which no setting allows; else empty
 }
 
 func (e *ForbiddenAddrError) Error() string {
+	if e.Own != "" {
+		return fmt.Sprintf("%s is hooktape's own %s; nothing is ever sent there", e.Addr, e.Own)
+	}
 	return fmt.Sprintf("%s is not on the public internet; %s in the configuration allows it", e.Addr, e.Setting)
 }
 
@@ -41,23 +46,44 @@ var (
 	nat64    = netip.MustParsePrefix("64:ff9b::/96")
 )
 
-// checkAddress looks at an address as it is about to be called. An IPv4 address within an IPv6 one is judged as what it
-// is where the network will turn it into that: mapped, or behind NAT64 (RFC 6052), without which a machine that has
-// IPv6 only could reach nobody.
-func checkAddress(address, setting string) error {
-	ap, err := netip.ParseAddrPort(address)
+// checkTarget looks at an address as it is about to be called for an endpoint: nothing goes to hooktape itself, and to private
+// addresses only what the endpoint allows.
+func checkTarget(ctx context.Context, e *Endpoint, own *Own, address string) error {
+	to, err := leadsTo(address)
 	if err != nil {
 		return err
 	}
-	addr := ap.Addr().Unmap().WithZone("")
-	judged := addr
-	if nat64.Contains(addr) {
-		bytes := addr.As16()
-		judged = netip.AddrFrom4([4]byte(bytes[12:]))
+	if err := own.check(ctx, to); err != nil || e.AllowPrivate {
+		return err
 	}
-	if !judged.IsGlobalUnicast() || judged.IsPrivate() || judged.Is6() && !givenOut.Contains(judged) ||
-		slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(judged) }) {
-		return &ForbiddenAddrError{addr, setting}
+	return checkAddress(address, e.privateKey())
+}
+
+// checkAddress returns a *ForbiddenAddrError for an address that is not on the public internet.
+func checkAddress(address, setting string) error {
+	to, err := leadsTo(address)
+	if err != nil {
+		return err
+	}
+	addr := to.Addr()
+	if !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.Is6() && !givenOut.Contains(addr) ||
+		slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(addr) }) {
+		return &ForbiddenAddrError{Addr: addr, Setting: setting}
 	}
 	return nil
+}
+
+// leadsTo reads an address, such as [::1]:80. An IPv4 address within an IPv6 one is taken for what it is where the network will
+// turn it into that: mapped, or behind NAT64 (RFC 6052), without which a machine that has IPv6 only could reach nobody.
+func leadsTo(address string) (netip.AddrPort, error) {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return ap, err
+	}
+	addr := ap.Addr().Unmap().WithZone("")
+	if nat64.Contains(addr) {
+		bytes := addr.As16()
+		addr = netip.AddrFrom4([4]byte(bytes[12:]))
+	}
+	return netip.AddrPortFrom(addr, ap.Port()), nil
 }

@@ -145,7 +145,7 @@ func (s *sender) follow(d *event.Delivery, got answer) {
 	d.UpdatedAt, d.StatusCode, d.Error = time.Now(), got.status, got.err
 	switch got.outcome {
 	case event.OutcomeDelivered:
-		d.State = event.Delivered
+		d.State, d.Error = event.Delivered, "" // the attempt keeps what was wrong with the answer's body
 		return
 	case event.OutcomeUnknown:
 		d.State = event.Unknown // sent again when the lane goes on

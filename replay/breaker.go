@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -51,16 +52,34 @@ func (b *breaker) admit(now time.Time) (a admission, wait time.Duration) {
 	return admission{probe: true}, 0
 }
 
-// report takes the answer to an attempt that was let through.
-func (b *breaker) report(admitted admission, a answer, now time.Time) {
+// turn is what an answer has changed about a breaker.
+type turn struct {
+	opened, closed bool
+	failures       uint32        // in a row, until then
+	probeIn        time.Duration // of one that has opened
+}
+
+// log tells of a turn, in words of ours: the endpoint's stand with its attempts.
+func (t turn) log(logger *slog.Logger) {
+	switch {
+	case t.opened:
+		logger.Warn("the endpoint's circuit breaker opens: deliveries wait, and one attempt at a time is made until it works", "failed_attempts", t.failures, "next_attempt_in", t.probeIn)
+	case t.closed:
+		logger.Info("the endpoint's circuit breaker closes: deliveries go on", "failed_attempts", t.failures)
+	}
+}
+
+// report takes the answer to an attempt that was let through, and returns what that changes.
+func (b *breaker) report(admitted admission, a answer, now time.Time) (changed turn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if admitted.probe {
 		b.probing = false
 	}
 	if a.outcome.OK() {
+		changed = turn{closed: b.open, failures: b.failures}
 		b.failures, b.reason, b.open = 0, "", false
-		return
+		return changed
 	}
 	b.failures, b.reason = b.failures+1, a.err
 	if until := now.Add(min(a.retryAfter, maxHold)); a.retryAfter > 0 && until.After(b.holdTill) {
@@ -68,15 +87,17 @@ func (b *breaker) report(admitted admission, a answer, now time.Time) {
 	}
 	switch {
 	case b.options.Failures == 0 || b.failures < uint32(b.options.Failures):
-		return
+		return turn{}
 	case !b.open:
 		b.open, b.interval = true, b.options.ProbeAfter
+		changed = turn{opened: true, failures: b.failures, probeIn: b.interval}
 	case admitted.probe:
 		b.interval = min(2*b.interval, b.options.ProbeMax)
 	default:
-		return // one that was under way when the breaker opened
+		return turn{} // one that was under way when the breaker opened
 	}
 	b.probeAt = now.Add(b.interval)
+	return changed
 }
 
 // maxHold bounds how long one answer may hold back everything; the event that was answered so waits as long as it says.

@@ -1,6 +1,8 @@
 package replay
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +55,23 @@ func TestBreakerProbesAtGrowingIntervals(t *testing.T) {
 	mustAdmit(t, b, now)
 	if state, reason, failures, _ := b.snapshot(); state != stateActive || reason != "" || failures != 0 {
 		t.Errorf("%s, %q, %d failures", state, reason, failures)
+	}
+}
+
+// TestBreakerIsLogged: one warning when it opens, one line when it closes, each with the failed attempts until then.
+func TestBreakerIsLogged(t *testing.T) {
+	var log strings.Builder
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	b := &breaker{options: BreakerOptions{Failures: 3, ProbeAfter: 10 * time.Second, ProbeMax: time.Minute}}
+	now := noon
+	for _, a := range []answer{bad, good, bad, bad, bad, bad, bad, good, good} {
+		b.report(mustAdmit(t, b, now), a, now).log(logger)
+		now = now.Add(time.Hour)
+	}
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "breaker opens") || !strings.Contains(lines[0], "failed_attempts=3 next_attempt_in=10s") ||
+		!strings.Contains(lines[1], "level=INFO") || !strings.Contains(lines[1], "breaker closes") || !strings.Contains(lines[1], "failed_attempts=5") {
+		t.Errorf("the log says\n%s", log.String())
 	}
 }
 

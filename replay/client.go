@@ -15,7 +15,6 @@ const (
 	maxResponseBytes    = 16 << 10 // kept
 	maxResponseHeader   = 64 << 10
 	maxDrainBytes       = 64 << 10 // read beyond that, to use the connection again
-	drainPatience       = 250 * time.Millisecond
 	maxConnectTime      = 5 * time.Second
 	idleConnections     = 64 // at least; a replay may have more workers than the endpoint has live
 	idleTimeout         = 30 * time.Second
@@ -24,23 +23,25 @@ const (
 	http2WriteByteLimit = 10 * time.Second
 )
 
+// drainPatience is how long an answer may take beyond what is kept of it. A variable, because a loaded machine that tests needs longer.
+var drainPatience = 250 * time.Millisecond
+
 // newClient makes the client for the deliveries to an endpoint, live and in replays: no redirects, no proxy, the
-// endpoint's TLS, and, unless it allows private addresses, no connection to one that is not on the public internet. The
-// address is looked at after the name is resolved, at every dial, so that a name whose address changes gains nothing.
+// endpoint's TLS, no connection to hooktape itself, and, unless the endpoint allows private addresses, none to an address that is
+// not on the public internet. The address is looked at after the name is resolved, at every dial, so that a name whose address
+// changes gains nothing.
 //
 // Its timeout is the endpoint's, for the whole attempt. Connecting gets at most half of it, so that who reads the error
 // sees whether the endpoint was reached.
-func newClient(e Endpoint) (*http.Client, error) {
+func newClient(e Endpoint, own *Own) (*http.Client, error) {
 	secure, err := e.TLS.config()
 	if err != nil {
 		return nil, err
 	}
 	connectTime := min(maxConnectTime, e.Timeout/2)
-	dialer := &net.Dialer{Timeout: connectTime}
-	if !e.AllowPrivate {
-		setting := e.privateKey()
-		dialer.Control = func(_, address string, _ syscall.RawConn) error { return checkAddress(address, setting) }
-	}
+	dialer := &net.Dialer{Timeout: connectTime, ControlContext: func(ctx context.Context, _, address string, _ syscall.RawConn) error {
+		return checkTarget(ctx, &e, own, address)
+	}}
 	return &http.Client{
 		Timeout: e.Timeout,
 		Transport: &http.Transport{
@@ -77,9 +78,9 @@ func send(client *http.Client, r *http.Request) answer {
 	}
 	a.body, err = io.ReadAll(io.LimitReader(response.Body, maxResponseBytes))
 	if err != nil && a.outcome == event.OutcomeDelivered {
-		// The status said yes, but the answer broke off: whether the receiver is done nobody can tell.
-		a.outcome, a.err = describe(err, inBody, client.Timeout)
-		a.err = "answered " + response.Status + ", then: " + a.err
+		// The status says that the receiver has it: sent again, it would have it twice. What became of the body is for people to read.
+		_, text := describe(err, inBody, client.Timeout)
+		a.err = "answered " + clip(response.Status) + ", then: " + text
 	}
 	if err == nil {
 		drain(response.Body, cancel)

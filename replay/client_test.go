@@ -28,7 +28,7 @@ func local(url string) Endpoint {
 
 func clientOf(t *testing.T, e Endpoint) *http.Client {
 	t.Helper()
-	client, err := newClient(e)
+	client, err := newClient(e, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestWhatCanGoWrong(t *testing.T) {
 		{"hanging before the header", rawServer(t, untilGone), soon, event.OutcomeTimeout, 0, "no answer within 300ms"},
 		{"hanging in the header", rawServer(t, func(c *net.TCPConn) { says("HTTP/1.1 200 OK\r\nX: ")(c); untilGone(c) }), soon, event.OutcomeTimeout, 0,
 			"no whole answer within 300ms"},
-		{"hanging in the body", rawServer(t, func(c *net.TCPConn) { says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\npart")(c); untilGone(c) }), soon, event.OutcomeTimeout, 200,
+		{"hanging in the body", rawServer(t, func(c *net.TCPConn) { says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\npart")(c); untilGone(c) }), soon, event.OutcomeDelivered, 200,
 			"answered 200 OK, then: no whole answer within 300ms"},
 		{"hanging in the body of a 500", rawServer(t, func(c *net.TCPConn) {
 			says("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 10\r\n\r\npart")(c)
@@ -152,11 +152,11 @@ func TestWhatCanGoWrong(t *testing.T) {
 		{"closed in the header", rawServer(t, says("HTTP/1.1 200 OK\r\nX-A: 1\r\n")), 0, event.OutcomeBroken, 0, "the endpoint closed the connection in mid-answer"},
 		{"closed in a line of the header", rawServer(t, says("HTTP/1.1 200 OK\r\nContent-Le")), 0, event.OutcomeBroken, 0,
 			`the answer is no HTTP: malformed MIME header: missing colon: "Content-Le"`},
-		{"closed after the header", rawServer(t, says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")), 0, event.OutcomeBroken, 200,
+		{"closed after the header", rawServer(t, says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")), 0, event.OutcomeDelivered, 200,
 			"answered 200 OK, then: the endpoint closed the connection in mid-answer"},
-		{"closed in the body", rawServer(t, says("HTTP/1.1 200 Fine\r\nContent-Length: 10\r\n\r\n12345")), 0, event.OutcomeBroken, 200,
+		{"closed in the body", rawServer(t, says("HTTP/1.1 200 Fine\r\nContent-Length: 10\r\n\r\n12345")), 0, event.OutcomeDelivered, 200,
 			"answered 200 Fine, then: the endpoint closed the connection in mid-answer"},
-		{"closed in a chunk", rawServer(t, says("HTTP/1.1 202 Sure\r\nTransfer-Encoding: chunked\r\n\r\na\r\n12345")), 0, event.OutcomeBroken, 202,
+		{"closed in a chunk", rawServer(t, says("HTTP/1.1 202 Sure\r\nTransfer-Encoding: chunked\r\n\r\na\r\n12345")), 0, event.OutcomeDelivered, 202,
 			"answered 202 Sure, then: the endpoint closed the connection in mid-answer"},
 
 		{"garbage", rawServer(t, says("\xff\x00what?\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is no HTTP: malformed HTTP response "\xff\x00what?"`},
@@ -219,7 +219,7 @@ func TestTimeoutIsOfTheWholeAttempt(t *testing.T) {
 		{9900 * time.Millisecond, 0, event.OutcomeDelivered, ""},
 		{5 * time.Second, 4900 * time.Millisecond, event.OutcomeDelivered, ""},
 		{10100 * time.Millisecond, 0, event.OutcomeTimeout, "no answer within 10s"},
-		{5 * time.Second, 5100 * time.Millisecond, event.OutcomeTimeout, "answered 200 OK, then: no whole answer within 10s"},
+		{5 * time.Second, 5100 * time.Millisecond, event.OutcomeDelivered, "answered 200 OK, then: no whole answer within 10s"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			e := local("http://crm.example.org/")
@@ -254,6 +254,9 @@ func TestTimeoutIsOfTheWholeAttempt(t *testing.T) {
 // TestConnectionsAreUsedAgain: also when an answer is longer than what is kept of it, up to a point; and one that does not
 // end holds nobody up.
 func TestConnectionsAreUsedAgain(t *testing.T) {
+	usual := drainPatience
+	drainPatience = 8 * time.Second
+	defer func() { drainPatience = usual }()
 	for _, c := range []struct {
 		name   string
 		length int
@@ -287,6 +290,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 		})
 	}
 	t.Run("without end", func(t *testing.T) {
+		drainPatience = usual
 		e := local(rawServer(t, func(c *net.TCPConn) {
 			says("HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat("x", maxResponseBytes))(c)
 			untilGone(c)

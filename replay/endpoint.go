@@ -29,7 +29,8 @@ type Endpoint struct {
 	AllowPrivate bool
 	TLS          TLSOptions
 
-	adHoc bool // made of a URL alone; no configuration names it
+	adHoc      bool // made of a URL alone; no configuration names it
+	publicOnly bool // for somebody for whom replay.allow_private does not count
 }
 
 // Subscription names the events that an endpoint gets as they arrive: those that match every field that is set, and of
@@ -82,9 +83,20 @@ func AdHoc(url string, allowPrivate bool) Endpoint {
 	return e
 }
 
+// toPublic is the endpoint for somebody for whom replay.allow_private does not count. A configured endpoint stays as it is.
+func (e Endpoint) toPublic() Endpoint {
+	if e.adHoc {
+		e.AllowPrivate, e.publicOnly = false, true
+	}
+	return e
+}
+
 // privateKey is the setting that lets deliveries to this endpoint go to private addresses, in words.
 func (e *Endpoint) privateKey() string {
-	if e.adHoc {
+	switch {
+	case e.publicOnly:
+		return "for the role admin and the local command line, replay.allow_private"
+	case e.adHoc:
 		return "replay.allow_private"
 	}
 	return "allow_private of the endpoint " + e.Name

@@ -98,6 +98,9 @@ func (r *Runner) plan(plans []plan, job event.Replay) []plan {
 		r.jobs.halted[job.ID] = err.Error()
 		return plans
 	}
+	if job.PublicOnly {
+		e = e.toPublic()
+	}
 	retry := e.Retry
 	if job.MaxAttempts > 0 {
 		retry.MaxAttempts = int(job.MaxAttempts)

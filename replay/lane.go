@@ -229,7 +229,7 @@ func (l *lane) attempt(ctx context.Context, it *item, admitted admission) result
 		l.sender.withdraw(admitted)
 		return result{it, d, false, err}
 	}
-	l.sender.report(admitted, got, time.Now())
+	l.sender.report(admitted, got, time.Now()).log(l.logger)
 	return result{it, d, !got.outcome.OK(), err}
 }
 

@@ -28,7 +28,7 @@ func newRecorder(t *testing.T) *Recorder {
 
 func bareLane(t *testing.T, recorder *Recorder, spec laneSpec) *lane {
 	t.Helper()
-	target, err := newTarget(DefaultEndpoint("crm", "http://127.0.0.1:1"))
+	target, err := newTarget(DefaultEndpoint("crm", "http://127.0.0.1:1"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func endpointAt(name, url string, change func(*replay.Endpoint)) replay.Endpoint
 // awaitFollowing waits until the events that are stored from now on are an endpoint's.
 func awaitFollowing(t *testing.T, db *store.Store, endpoint string) {
 	t.Helper()
-	await.Nil(t, 10*time.Second, func() error {
+	await.Nil(t, atLeast, func() error {
 		states, err := db.EndpointStates(context.Background())
 		if err != nil {
 			return err
@@ -50,7 +50,7 @@ func awaitFollowing(t *testing.T, db *store.Store, endpoint string) {
 // awaitDelivered waits until every event is delivered.
 func awaitDelivered(t *testing.T, db *store.Store, events []event.Event, patience time.Duration) {
 	t.Helper()
-	await.Nil(t, patience, func() error {
+	await.Nil(t, max(patience, atLeast), func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if err == nil && counts[event.Delivered] != uint64(len(events)) {
 			err = fmt.Errorf("of %d: %v", len(events), counts)

@@ -12,18 +12,17 @@ import (
 
 // Probe connects to an endpoint as a delivery would, and sends nothing: the name must resolve, the address be allowed, and
 // with https the certificate be right. It returns when that certificate ends; zero without one.
-func Probe(ctx context.Context, e Endpoint) (certificateEnds time.Time, err error) {
+func Probe(ctx context.Context, e Endpoint, own *Own) (certificateEnds time.Time, err error) {
 	u, err := url.Parse(e.URL)
 	if err != nil {
 		return time.Time{}, invalid("%v", err)
 	}
-	client, err := newClient(e)
+	client, err := newClient(e, own)
 	if err != nil {
 		return time.Time{}, err
 	}
 	transport := client.Transport.(*http.Transport)
-	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
-	conn, err := transport.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	conn, err := transport.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), portOf(u)))
 	if err != nil {
 		return time.Time{}, err
 	}

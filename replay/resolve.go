@@ -1,9 +1,10 @@
 package replay
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -42,10 +43,7 @@ func resolve(endpoints []Endpoint, allowPrivate bool, name, rawURL string) (Endp
 
 // reachable refuses early what every attempt would refuse: an endpoint on an address that is not allowed. A name that
 // does not resolve now may do so later.
-func reachable(ctx context.Context, e Endpoint) error {
-	if e.AllowPrivate {
-		return nil
-	}
+func (s *Service) reachable(ctx context.Context, e Endpoint) error {
 	u, err := url.Parse(e.URL)
 	if err != nil {
 		return invalid("%v", err)
@@ -57,9 +55,15 @@ func reachable(ctx context.Context, e Endpoint) error {
 		return nil
 	}
 	for _, addr := range addrs {
-		if err := checkAddress(netip.AddrPortFrom(addr, 1).String(), e.privateKey()); err != nil {
-			return invalid("%s: %v", u.Hostname(), err)
+		err := checkTarget(ctx, &e, s.Own, net.JoinHostPort(addr.String(), portOf(u)))
+		if forbidden, ok := errors.AsType[*ForbiddenAddrError](err); ok {
+			return invalid("%s: %v", u.Hostname(), forbidden)
 		}
 	}
 	return nil
+}
+
+// portOf is the port that a URL leads to.
+func portOf(u *url.URL) string {
+	return cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 }

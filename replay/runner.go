@@ -18,8 +18,10 @@ import (
 // Options are the runner's settings.
 type Options struct {
 	// AllowPrivate lets replays to a URL, in place of a configured endpoint, go to loopback, private and link-local
-	// addresses.
+	// addresses, unless they are event.Replay.PublicOnly.
 	AllowPrivate bool
+	// Own is hooktape itself, where nothing is sent.
+	Own *Own
 	// Shard is this process's part of the subscribers.
 	Shard store.Shard
 }
@@ -42,13 +44,13 @@ type Runner struct {
 
 	endpoints atomic.Pointer[[]Endpoint]
 	known     known
-	failing   atomic.Pointer[error]
+	failing   atomic.Pointer[error]       // of the last look
 	observed  atomic.Pointer[observation] // nil while another process delivers
 	quiet     rate.Sometimes              // for faults of the configuration, which stay until it is changed
 
 	mu      sync.Mutex // lanes are read by the recorder
 	lanes   map[laneID]*track
-	targets map[string]*target // by endpoint's name
+	targets map[string]*target // by targetKey
 	jobs    jobs
 	states  endpointStates
 	ended   chan endedLane
@@ -62,10 +64,14 @@ func NewRunner(o Options, endpoints []Endpoint, db *store.Store, recorder *Recor
 		lanes: map[laneID]*track{}, targets: map[string]*target{}, jobs: newJobs(), ended: make(chan endedLane),
 		quiet: rate.Sometimes{First: 1, Interval: time.Minute}}
 	r.lease = newLease(db, o.Shard.String(), recorder.spool.ID(), logger)
+	r.failing.Store(&errNotBegun)
 	r.SetEndpoints(endpoints)
 	recorder.onStored(r.settle)
 	return r
 }
+
+// errNotBegun is why a runner is failing that has not looked yet. It looks when the tables are there.
+var errNotBegun = errors.New("delivery has not begun: ClickHouse or its tables are not there yet")
 
 // SetEndpoints takes changed endpoints into use: within a second, without a restart.
 func (r *Runner) SetEndpoints(list []Endpoint) {
@@ -73,10 +79,11 @@ func (r *Runner) SetEndpoints(list []Endpoint) {
 	r.endpoints.Store(&list)
 }
 
-// Failing returns why it cannot be seen now what is to be delivered; nil when it can.
+// Failing returns why it cannot be seen now what is to be delivered; nil when it can. Before the first look that is not known,
+// which is an error too.
 func (r *Runner) Failing() error {
-	if err := r.failing.Load(); err != nil {
-		return *err
+	if err := *r.failing.Load(); err != nil {
+		return err
 	}
 	return r.recorder.Failing()
 }
@@ -100,15 +107,25 @@ func (r *Runner) Run(ctx context.Context) error {
 			r.handOver(ctx)
 			return nil
 		}
-		r.failing.Store(nil)
-		if err != nil {
-			r.failing.Store(&err)
-		}
+		r.failing.Store(&err)
 		select {
 		case e := <-r.ended:
 			r.lost(e)
+			r.loseOthers()
 		case <-tick.C:
 		case <-ctx.Done():
+		}
+	}
+}
+
+// loseOthers takes in the other lanes that have ended by now: one look serves them all, and with many replays a look takes its time.
+func (r *Runner) loseOthers() {
+	for {
+		select {
+		case e := <-r.ended:
+			r.lost(e)
+		default:
+			return
 		}
 	}
 }

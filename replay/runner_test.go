@@ -349,6 +349,7 @@ func hasHeader(headers []event.Header, name, value string) bool {
 }
 
 // TestStopWhileAnEndpointHangs: stopping does not wait for it; the attempt cut off is noted as unknown, and made again later.
+// Had stopping waited for the endpoint's timeout, the attempt would have that as its outcome.
 func TestStopWhileAnEndpointHangs(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -368,11 +369,7 @@ func TestStopWhileAnEndpointHangs(t *testing.T) {
 	s := startSender(t, db, dir, private)
 	r := startReplay(t, db, "demo", endpoint.URL, nil)
 	<-arrived
-	begun := time.Now()
 	s.stop()
-	if took := time.Since(begun); took > 6*time.Second {
-		t.Errorf("stopping took %s", took)
-	}
 	startSender(t, db, dir, private)
 	awaitDone(t, db, r.ID, 20*time.Second)
 	if list := outcomes(attemptsOf(t, db, events[0].ID)); list != "1:unknown 2:delivered" || len(got.all()) != 2 {

@@ -20,6 +20,9 @@ import (
 // Service is what people and programs may ask for: it plans, makes and steers replays. The work itself is the Runner's,
 // in this process or another one; the two meet in ClickHouse.
 type Service struct {
+	// Own is hooktape itself, where nothing is sent. It is set before the first request.
+	Own *Own
+
 	store        *store.Store
 	endpoints    func() []Endpoint
 	allowPrivate bool
@@ -35,6 +38,9 @@ func NewService(db *store.Store, endpoints func() []Endpoint, allowPrivate bool)
 type Actor struct {
 	Name     string     // of a token, or of the user of the command line
 	RemoteIP netip.Addr // the zero one for the command line
+	// MayReachPrivate lets replays to a URL go to private addresses, where the configuration's replay.allow_private does. It is for
+	// those who have the machine anyway.
+	MayReachPrivate bool
 }
 
 // Request is a replay that somebody wants.
@@ -65,8 +71,8 @@ func invalid(format string, args ...any) error { return &InvalidError{fmt.Sprint
 var ErrNothing = errors.New("no events match that would be sent")
 
 // Plan tells what a request would do, and does nothing.
-func (s *Service) Plan(ctx context.Context, want Request) (Plan, error) {
-	e, err := s.check(ctx, &want)
+func (s *Service) Plan(ctx context.Context, by Actor, want Request) (Plan, error) {
+	e, err := s.check(ctx, by, &want)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -81,7 +87,7 @@ func (s *Service) Plan(ctx context.Context, want Request) (Plan, error) {
 // Create freezes a request's selection and lets it run. With a key, a second creation under the same key returns the
 // replay that the first one made. It returns ErrNothing when there is nothing to send.
 func (s *Service) Create(ctx context.Context, by Actor, key string, want Request) (event.Replay, error) {
-	e, err := s.check(ctx, &want)
+	e, err := s.check(ctx, by, &want)
 	if err != nil {
 		return event.Replay{}, err
 	}
@@ -102,16 +108,18 @@ func (s *Service) Create(ctx context.Context, by Actor, key string, want Request
 	}
 	now := time.Now()
 	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, CreatedBy: by.Name, IdempotencyKey: key,
-		State: event.ReplayPlanned, Endpoint: e.Name, URL: e.targetURL(), Selection: want.Selection, ReplayOptions: want.ReplayOptions}
+		State: event.ReplayPlanned, Endpoint: e.Name, URL: e.targetURL(), Selection: want.Selection, PublicOnly: !by.MayReachPrivate, ReplayOptions: want.ReplayOptions}
 	// What cannot be written down is not done.
 	if err := s.audit(ctx, by, "replay.create", r.ID.String(), withoutSecrets(want, e)); err != nil {
 		return r, err
 	}
-	if err := s.store.SaveReplay(ctx, r); err != nil {
+	if err := freeze(ctx, s.store, &r); err != nil {
 		return r, err
 	}
-	err = freeze(ctx, s.store, &r)
-	return r, err
+	if r.Total == 0 { // others have it that were made at the same time
+		return r, ErrNothing
+	}
+	return r, nil
 }
 
 // withoutSecrets is a request as it may be kept for people to read: a URL's query and the headers' values are the
@@ -126,17 +134,8 @@ func withoutSecrets(want Request, e Endpoint) Request {
 	return want
 }
 
-// freeze writes the deliveries of a planned replay, and lets it run. It may be done again after a crash.
-func freeze(ctx context.Context, db *store.Store, r *event.Replay) (err error) {
-	if r.Total, err = db.FreezeReplay(ctx, *r); err != nil {
-		return err
-	}
-	r.State, r.UpdatedAt = event.ReplayRunning, after(r.UpdatedAt)
-	return db.SaveReplay(ctx, *r)
-}
-
 // check completes a request with its defaults, and says what is wrong with it.
-func (s *Service) check(ctx context.Context, want *Request) (Endpoint, error) {
+func (s *Service) check(ctx context.Context, by Actor, want *Request) (Endpoint, error) {
 	o := &want.ReplayOptions
 	setDefault(&o.Order, event.OrderNone)
 	setDefault(&o.Mode, event.ModeUndelivered)
@@ -172,7 +171,10 @@ func (s *Service) check(ctx context.Context, want *Request) (Endpoint, error) {
 	if err != nil {
 		return e, err
 	}
-	return e, reachable(ctx, e)
+	if !by.MayReachPrivate {
+		e = e.toPublic()
+	}
+	return e, s.reachable(ctx, e)
 }
 
 func setDefault[T comparable](value *T, otherwise T) {

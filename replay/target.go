@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"cmp"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -24,8 +23,8 @@ type target struct {
 	address []attribute.KeyValue // of its server, for spans
 }
 
-func newTarget(e Endpoint) (*target, error) {
-	client, err := newClient(e)
+func newTarget(e Endpoint, own *Own) (*target, error) {
+	client, err := newClient(e, own)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +38,7 @@ func addressOf(e Endpoint) []attribute.KeyValue {
 	if err != nil {
 		return nil
 	}
-	port, err := strconv.Atoi(cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme]))
+	port, err := strconv.Atoi(portOf(u))
 	if err != nil {
 		return nil
 	}
@@ -51,20 +50,20 @@ func addressOf(e Endpoint) []attribute.KeyValue {
 func (r *Runner) refreshTargets(steering map[string]store.Steered) {
 	needed := map[string]bool{}
 	for _, e := range *r.endpoints.Load() {
-		needed[e.Name] = true
+		needed[targetKey(e)] = true
 		r.target(e)
 	}
-	for id := range r.lanes {
-		needed[id.endpoint] = true
+	for _, t := range r.lanes {
+		needed[targetKey(t.plan.endpoint)] = true
 	}
-	for name, t := range r.targets {
-		if !needed[name] {
+	for key, t := range r.targets {
+		if !needed[key] {
 			t.client.CloseIdleConnections()
-			delete(r.targets, name)
+			delete(r.targets, key)
 		}
 	}
-	for name, t := range r.targets {
-		switch s := steering[name]; s.Action {
+	for _, t := range r.targets {
+		switch s := steering[t.Name]; s.Action {
 		case event.ActionPause:
 			t.pause(s.Why())
 		case event.ActionResume:
@@ -76,16 +75,26 @@ func (r *Runner) refreshTargets(steering map[string]store.Steered) {
 	}
 }
 
+// targetKey is what a target goes by: the endpoint's name. Two replays to one URL, of which only one may go to private addresses,
+// have a target each.
+func targetKey(e Endpoint) string {
+	if e.publicOnly {
+		return e.Name + " (public addresses only)"
+	}
+	return e.Name
+}
+
 // target returns the target of an endpoint; nil when none can be made of it, which is logged.
 func (r *Runner) target(e Endpoint) *target {
-	if t := r.targets[e.Name]; t != nil && reflect.DeepEqual(t.Endpoint, e) {
+	key := targetKey(e)
+	if t := r.targets[key]; t != nil && reflect.DeepEqual(t.Endpoint, e) {
 		return t
 	}
-	t, err := newTarget(e)
+	t, err := newTarget(e, r.options.Own)
 	if err != nil {
 		r.quiet.Do(func() { r.logger.Error("nothing can be sent to an endpoint", "endpoint", e.Name, "error", err) })
 		return nil
 	}
-	r.targets[e.Name] = t
+	r.targets[key] = t
 	return t
 }

@@ -26,7 +26,7 @@ func (s *Service) TestEndpoint(ctx context.Context, by Actor, name string) (even
 	if err != nil {
 		return event.Attempt{}, err
 	}
-	client, err := newClient(ep)
+	client, err := newClient(ep, s.Own)
 	if err != nil {
 		return event.Attempt{}, fmt.Errorf("test the endpoint %s: %w", name, err)
 	}

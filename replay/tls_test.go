@@ -158,7 +158,7 @@ func TestTLSFiles(t *testing.T) {
 	} {
 		e := DefaultEndpoint("crm", "https://example.com/")
 		e.TLS = c.tls
-		_, err := newClient(e)
+		_, err := newClient(e, nil)
 		fault, ok := errors.AsType[*Fault](err)
 		if !ok || fault.Key != c.key || !strings.HasPrefix(fault.Text, c.text) {
 			t.Errorf("%+v: %v", c.tls, err)

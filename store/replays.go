@@ -16,7 +16,7 @@ import (
 var replayColumns = []string{
 	"id", "created_at", "updated_at", "created_by", "state", "reason", "endpoint", "url", "selection", "total",
 	"rate", "concurrency", "event_order", "mode", "retry", "max_attempts", "pace", "stop_after_failures", "headers",
-	"idempotency_key", "counts", "per_second",
+	"idempotency_key", "counts", "per_second", "public_only",
 }
 
 // SaveReplay writes a replay's new state. UpdatedAt orders the states.
@@ -32,7 +32,7 @@ func (s *Store) SaveReplay(ctx context.Context, r event.Replay) error {
 	return s.insert(ctx, "", "replays ("+strings.Join(replayColumns, ", ")+")", func(batch driver.Batch) error {
 		return batch.Append(r.ID, r.CreatedAt, r.UpdatedAt, r.CreatedBy, string(r.State), r.Reason, r.Endpoint, r.URL, string(selection), r.Total,
 			r.Rate, r.Concurrency, string(r.Order), string(r.Mode), string(r.Retry), r.MaxAttempts, r.Pace, r.StopAfterFailures, headerTuples(r.Headers),
-			r.IdempotencyKey, counts, r.PerSecond)
+			r.IdempotencyKey, counts, r.PerSecond, r.PublicOnly)
 	})
 }
 
@@ -94,7 +94,7 @@ func scanReplay(rows driver.Rows, r *event.Replay) error {
 	counts := map[string]uint64{}
 	if err := rows.Scan(&r.ID, &r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, (*string)(&r.State), &r.Reason, &r.Endpoint, &r.URL, &selection, &r.Total,
 		&r.Rate, &r.Concurrency, (*string)(&r.Order), (*string)(&r.Mode), (*string)(&r.Retry), &r.MaxAttempts, &r.Pace, &r.StopAfterFailures, &headers,
-		&r.IdempotencyKey, &counts, &r.PerSecond); err != nil {
+		&r.IdempotencyKey, &counts, &r.PerSecond, &r.PublicOnly); err != nil {
 		return err
 	}
 	if len(headers) > 0 {

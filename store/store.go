@@ -84,6 +84,9 @@ func (s *Store) Close() error { return errors.Join(s.conn.Close(), s.patient.Clo
 // Database is the name of the database in use.
 func (s *Store) Database() string { return s.options.Auth.Database }
 
+// Addresses are the servers of the DSN, such as clickhouse:9000.
+func (s *Store) Addresses() []string { return slices.Clone(s.options.Addr) }
+
 // Ping returns nil when the server answers a query of this user in this database.
 func (s *Store) Ping(ctx context.Context) error {
 	return explain("ping", s.conn.Exec(ctx, "SELECT 1"))

@@ -63,12 +63,13 @@ func (e *env) withBackend(command func(backend) error) error {
 		return err
 	}
 	defer db.Close()
-	return command(direct(db, cfg, replay.Actor{Name: whoami()}))
+	return command(direct(db, cfg, replay.Actor{Name: whoami(), MayReachPrivate: true}))
 }
 
 func direct(db *store.Store, cfg *config, by replay.Actor) *api.Direct {
 	endpoints := cfg.endpoints()
 	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, cfg.Replay.AllowPrivate)
+	service.Own = cfg.own(db)
 	return api.NewDirect(db, service, by)
 }
 

@@ -95,7 +95,7 @@ func (c doctorCmd) examinations(e *env) []examination {
 		{"listeners", d.listeners}, {"hook URL", d.publicURL}, {"TLS certificate", d.certificates}, {"ClickHouse", d.clickhouse}, {"deliveries", d.deliveries},
 	}
 	for _, endpoint := range cfg.endpoints() {
-		list = append(list, examination{"endpoint " + endpoint.Name, func(ctx context.Context) []finding { return lookAtEndpoint(ctx, endpoint) }})
+		list = append(list, examination{"endpoint " + endpoint.Name, func(ctx context.Context) []finding { return d.endpoint(ctx, endpoint) }})
 	}
 	return append(list, examination{"Grafana", func(ctx context.Context) []finding { return c.grafana(ctx) }}, examination{"collector", collector})
 }

@@ -98,8 +98,14 @@ func lifeOf(whose string, ends time.Time, do string) finding {
 	return ok("%s is good for %s", whose, plural(uint64(days), "day"))
 }
 
-func lookAtEndpoint(ctx context.Context, e replay.Endpoint) []finding {
-	ends, err := replay.Probe(ctx, e)
+// endpoint connects to an endpoint.
+func (d *doctor) endpoint(ctx context.Context, e replay.Endpoint) []finding {
+	db, err := d.cfg.openStore() // which connects to nothing
+	if err != nil {
+		return []finding{bad("see ClickHouse", "%v", err)}
+	}
+	defer db.Close()
+	ends, err := replay.Probe(ctx, e, d.cfg.own(db))
 	if err == nil && ends.IsZero() {
 		return []finding{ok("answers")}
 	}
@@ -110,6 +116,8 @@ func lookAtEndpoint(ctx context.Context, e replay.Endpoint) []finding {
 	_, noName := errors.AsType[*net.DNSError](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
+	case isForbidden && forbidden.Own != "":
+		return []finding{bad("name another url", "%v", forbidden)}
 	case isForbidden:
 		return []finding{bad("set "+forbidden.Setting+" if it is meant to be there", "%v", forbidden)}
 	case noName:

@@ -29,7 +29,7 @@ api:
 #     subscribe: {}
 
 replay:
-  # Lets replays to a URL go to this machine and its network. Take it out where strangers may create replays.
+  # Lets replays to a URL, made by the role admin or the local command line, go to this machine and its network.
   allow_private: true
 `
 

@@ -11,6 +11,15 @@ import (
 	"time"
 )
 
+// listen listens on one of hooktape's own addresses, where nothing is delivered to; what says what it is.
+func (p *process) listen(addr, flag, what string) (net.Listener, error) {
+	listener, err := listen(addr, flag)
+	if err == nil {
+		p.own.AddListener(listener.Addr().String(), what) // the real port, where port 0 is configured
+	}
+	return listener, err
+}
+
 func listen(addr, flag string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -70,9 +70,6 @@ func (p *process) migrate(ctx context.Context, engineUp <-chan struct{}) error {
 		case err == nil:
 			p.applyRetention(ctx)
 			close(p.migrated)
-			if p.ready != nil {
-				p.ready()
-			}
 			return nil
 		case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrOtherLayout), errors.Is(err, store.ErrUnauthorized) && !p.parts.ingest:
 			return err

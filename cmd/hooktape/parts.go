@@ -31,7 +31,7 @@ func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := listen(p.cfg.IngestAddr, "--ingest-addr")
+	listener, err := p.listen(p.cfg.IngestAddr, "--ingest-addr", ownHooks)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,9 @@ func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, erro
 	recorder := replay.NewRecorder(outcomes, p.db, p.log)
 	endpoints := p.cfg.endpoints()
 	p.endpoints.Store(&endpoints)
-	runner := replay.NewRunner(p.cfg.replayOptions(), endpoints, p.db, recorder, p.log)
+	options := p.cfg.replayOptions()
+	options.Own = p.own
+	runner := replay.NewRunner(options, endpoints, p.db, recorder, p.log)
 	p.changed = append(p.changed, func(fresh *config) {
 		endpoints := fresh.endpoints()
 		p.endpoints.Store(&endpoints)
@@ -69,7 +71,7 @@ func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, erro
 	if err != nil {
 		return nil, err
 	}
-	listener, err := listen(p.cfg.APIAddr, "--api-addr")
+	listener, err := p.listen(p.cfg.APIAddr, "--api-addr", ownAPI)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +88,7 @@ func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, erro
 // api is the API and the console, with the endpoints as they are at each time.
 func (p *process) api(runner *replay.Runner) (http.Handler, error) {
 	service := replay.NewService(p.db, func() []replay.Endpoint { return *p.endpoints.Load() }, p.cfg.Replay.AllowPrivate)
+	service.Own = p.own
 	looks := api.NewLooks(p.db)
 	handler, err := api.New(api.Options{Store: p.db, Service: service, Looks: looks, Tokens: p.cfg.tokens(), Failing: runner.Failing, Version: buildVersion(), Logger: p.log})
 	if err != nil {
@@ -99,7 +102,7 @@ func (p *process) startOps(accepting *stage) error {
 	if p.cfg.OpsAddr == "" {
 		return nil
 	}
-	listener, err := listen(p.cfg.OpsAddr, "--ops-addr")
+	listener, err := p.listen(p.cfg.OpsAddr, "--ops-addr", ownOps)
 	if err != nil {
 		return err
 	}

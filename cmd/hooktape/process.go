@@ -26,6 +26,7 @@ type process struct {
 	ready func() // called once everything answers; may be nil
 
 	db        *store.Store
+	own       *replay.Own // this process's own addresses, and those that the configuration gives to its other half
 	registry  *prometheus.Registry
 	tls       certificates // of the listeners; nil is plain HTTP
 	sources   atomic.Pointer[ingest.Sources]
@@ -62,6 +63,7 @@ func (p *process) run() (err error) {
 		return err
 	}
 	defer p.db.Close()
+	p.own = p.cfg.own(p.db)
 	defer engine.stop()
 	defer func() { err = errors.Join(err, p.close()) }()
 	endTelemetry, err := otel.Setup(ctx, otel.Options{ServiceName: "hooktape", Version: buildVersion(),
@@ -100,7 +102,7 @@ func (p *process) run() (err error) {
 		return err
 	}
 	storing.run(func(ctx context.Context) error { return p.migrate(ctx, engineUp) })
-	accepting.run(p.tellSystemd)
+	accepting.run(p.announce)
 
 	<-ctx.Done()
 	if errors.Is(context.Cause(ctx), context.Canceled) {

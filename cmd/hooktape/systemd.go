@@ -14,19 +14,20 @@ const (
 	healthWait = 5 * time.Second
 )
 
-// tellSystemd tells the service manager that has started us, if it wants to know (sd_notify(3)):
+// announce says when everything answers: to the person at the terminal (p.ready), and to the service manager that has started
+// us, if it wants to know (sd_notify(3)):
 //
 //   - READY when everything answers: the hooks alone, for these wait for nothing; what delivers, when the tables are there.
 //   - WATCHDOG as long as /healthz does, on each of our listeners: a process that answers nobody is started again.
 //   - STOPPING when it ends.
-func (p *process) tellSystemd(ctx context.Context) error {
-	if asked, err := daemon.SdNotify(false, "STATUS=Starting"); !asked {
-		if err != nil {
-			p.log.Warn("the service manager cannot be told how it goes", "error", err)
-		}
-		return nil
+func (p *process) announce(ctx context.Context) error {
+	if _, err := daemon.SdNotify(false, "STATUS=Starting"); err != nil {
+		p.log.Warn("the service manager cannot be told how it goes", "error", err)
 	}
 	if p.untilReady(ctx) {
+		if p.ready != nil {
+			p.ready()
+		}
 		_, _ = daemon.SdNotify(false, daemon.SdNotifyReady+"\nSTATUS=Everything answers")
 		p.pat(ctx)
 	}
@@ -34,7 +35,8 @@ func (p *process) tellSystemd(ctx context.Context) error {
 	return nil
 }
 
-// untilReady returns false when ctx ends first.
+// untilReady returns false when ctx ends first. The ingest is ready when it answers: that its disk is full is no reason to start it
+// again. What delivers is ready when its /readyz says so.
 func (p *process) untilReady(ctx context.Context) bool {
 	if p.parts.replay {
 		_, _ = daemon.SdNotify(false, "STATUS=Waiting for ClickHouse; webhooks, if they are taken here, are taken")
@@ -44,7 +46,7 @@ func (p *process) untilReady(ctx context.Context) bool {
 			return false
 		}
 	}
-	for p.healthy(ctx, healthWait) != nil {
+	for p.healthy(ctx, healthWait) != nil || p.parts.replay && !p.delivers(ctx) {
 		select {
 		case <-time.After(readyPoll):
 		case <-ctx.Done():
@@ -52,6 +54,12 @@ func (p *process) untilReady(ctx context.Context) bool {
 		}
 	}
 	return true
+}
+
+func (p *process) delivers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, healthWait)
+	defer cancel()
+	return ask(ctx, localAddr(p.cfg.APIAddr), "/readyz") == nil
 }
 
 // pat keeps the watchdog quiet until ctx ends. It looks three times in its span, so that one slow answer is no end.

@@ -133,10 +133,20 @@ func TestReadiness(t *testing.T) {
 	i.start("serve")
 	i.post(i.hookURL(), []byte("{}"))
 	m.hears("STATUS=Waiting for ClickHouse; webhooks, if they are taken here, are taken", 1)
-	if m.count("READY=1") > 0 {
-		t.Error("it is ready without tables")
+	// ready is nil where /readyz of a listener is answered with 200.
+	ready := func(addr string) error { return ask(t.Context(), addr, "/readyz") }
+	i.eventually(20*time.Second, "the API answers", func() error { return ask(t.Context(), i.api, "/healthz") })
+	if err := ready(i.ingest); err != nil {
+		t.Errorf("the ingest is not ready without ClickHouse: %v", err)
+	}
+	if err := ready(i.api); err == nil || m.count("READY=1") > 0 || strings.Contains(i.output.String(), "hooktape is ready") {
+		t.Errorf("it is ready without tables: %v\n%s", err, i.output)
 	}
 	engine.Restart()
+	i.eventually(60*time.Second, "the API is ready", func() error { return ready(i.api) })
+	if _, err := i.ask("SELECT count() FROM swept"); err != nil {
+		t.Errorf("the API is ready without tables: %v", err)
+	}
 	m.hears("READY=1", 1)
 	if got := i.cli("healthcheck"); got != "ingest: ok\nAPI: ok\n" {
 		t.Errorf("it said that it is ready, and healthcheck says %q", got)

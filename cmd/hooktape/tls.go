@@ -126,7 +126,7 @@ func (p *process) openACME(accepting *stage) (certificates, error) {
 	if err != nil || t.HTTPAddr == "" {
 		return a, err
 	}
-	listener, err := listen(t.HTTPAddr, "tls.http_addr")
+	listener, err := p.listen(t.HTTPAddr, "tls.http_addr", ownHTTP)
 	if err != nil {
 		return nil, err
 	}

@@ -155,7 +155,7 @@ type Plan struct {
 // Plan tells what a request would do, and does nothing.
 func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
 	want.Selection = named(want.Selection)
-	p, err := d.service.Plan(ctx, want)
+	p, err := d.service.Plan(ctx, d.by, want)
 	if err != nil {
 		return Plan{}, err
 	}

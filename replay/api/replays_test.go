@@ -246,6 +246,36 @@ func TestDiff(t *testing.T) {
 // version7 is the middle of a UUIDv7, which is there once in each.
 var version7 = regexp.MustCompile(`-7[0-9a-f]{3}-[89ab]`)
 
+// TestPrivateAddressesByRole: replay.allow_private counts for the role admin alone. A configured endpoint's own setting counts for
+// everyone.
+func TestPrivateAddressesByRole(t *testing.T) {
+	f := fixtureOn(t, enginetest.DSN(t), true)
+	f.insert(newEvents("shop", 3)...)
+	want := replay.Request{To: f.sink.URL + "/hook", Selection: event.Selection{Sources: []string{"shop"}}}
+	replayer := f.client(replaySecret)
+	for doing, refused := range map[string]func() error{
+		"planned": func() error { _, err := replayer.Plan(context.Background(), want); return err },
+		"made":    func() error { _, err := replayer.Create(context.Background(), "", want); return err },
+	} {
+		if err := refused(); err == nil || !strings.Contains(err.Error(), "for the role admin and the local command line, replay.allow_private in the configuration allows it") {
+			t.Errorf("a replay to this machine is %s by the role replay: %v", doing, err)
+		}
+	}
+	if list, err := replayer.Replays(context.Background(), uuid.Nil, 10); err != nil || len(list) > 0 {
+		t.Errorf("there are replays: %+v, %v", list, err)
+	}
+	r, err := f.client(adminSecret).Create(context.Background(), "", want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.awaitState(r.ID, event.ReplayDone)
+	want.To = "crm"
+	if r, err = replayer.Create(context.Background(), "", want); err != nil {
+		t.Fatal(err)
+	}
+	f.awaitState(r.ID, event.ReplayDone)
+}
+
 // TestMasking: a URL that a replay goes to is shown without the values of its query, wherever it stands.
 func TestMasking(t *testing.T) {
 	f := fixtureOn(t, enginetest.DSN(t), true)
@@ -257,7 +287,7 @@ func TestMasking(t *testing.T) {
 	for i, e := range events {
 		want.Selection.IDs[i] = e.ID
 	}
-	client := f.client(replaySecret)
+	client := f.client(adminSecret) // who may send to this machine
 	plan, err := client.Plan(context.Background(), want)
 	if err != nil || plan.Count != 150 {
 		t.Fatalf("the plan: %+v, %v", plan, err)

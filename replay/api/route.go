@@ -73,7 +73,7 @@ func callerOf(ctx context.Context) caller {
 	return c
 }
 
-func (c caller) actor() replay.Actor { return replay.Actor{Name: c.Name, RemoteIP: c.remote} }
+func (c caller) actor() replay.Actor { return c.Actor(c.remote) }
 
 // as is what the caller may be answered, in its name.
 func (s *server) as(ctx context.Context) *Direct { return s.direct.As(callerOf(ctx).actor()) }

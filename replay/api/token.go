@@ -5,9 +5,11 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 
 	"hooktape/event"
+	"hooktape/replay"
 )
 
 // Role is what the bearer of a token may do. Each may do what those before it may.
@@ -37,6 +39,11 @@ type Token struct {
 type Bearer struct {
 	Name string
 	Role Role
+}
+
+// Actor is the bearer as the one who acts, from an address.
+func (b Bearer) Actor(remote netip.Addr) replay.Actor {
+	return replay.Actor{Name: b.Name, RemoteIP: remote, MayReachPrivate: b.Role.Covers(RoleAdmin)}
 }
 
 // Need refuses what needs a role that the bearer's does not cover. The error is a [*Problem].

@@ -123,7 +123,7 @@ var described = []description{
 	{of: reflect.TypeFor[NewReplay](), required: []string{"selection", "to"},
 		most: map[string]float64{"rate": 1e6, "pace": 1e6, "concurrency": 1024, "max_attempts": math.MaxUint16, "stop_after_failures": math.MaxUint32}, words: with(optionWords, map[string]string{
 			"selection": "Which events: those that match everything that is set. {} is every accepted event.",
-			"to":        "Where to: a configured endpoint's name, or a URL.",
+			"to":        "Where to: a configured endpoint's name, or a URL. A URL on a private address needs the role admin and replay.allow_private in the configuration; hooktape itself and its ClickHouse are never sent to.",
 		})},
 	{of: reflect.TypeFor[event.Replay](), words: with(optionWords, map[string]string{
 		"id": "Its id.", "created_at": "When it was made.", "updated_at": "When it came to what stands here.", "created_by": "The name of the token that made it.",

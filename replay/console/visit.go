@@ -41,7 +41,7 @@ func (c *console) serve(role api.Role, handle func(*visit) error) http.Handler {
 			return
 		}
 		v := &visit{console: c, Request: r.WithContext(ctx), w: w, who: who, zone: zoneOf(r), now: time.Now(),
-			actor: replay.Actor{Name: who.Name, RemoteIP: remoteOf(r)}}
+			actor: who.Actor(remoteOf(r))}
 		v.direct = c.direct.As(v.actor)
 		err := who.Need(role)
 		if err == nil && r.Method == http.MethodPost {

@@ -651,3 +651,8 @@ ALTER TABLE `hooktape`.`commands_local` ON CLUSTER `main` ADD COLUMN IF NOT EXIS
 
 ALTER TABLE `hooktape`.`commands` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS number UInt64 DEFAULT toUnixTimestamp64Micro(at);
 
+-- 00040_replays_public_only.sql
+ALTER TABLE `hooktape`.`replays_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS public_only Bool DEFAULT false;
+
+ALTER TABLE `hooktape`.`replays` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS public_only Bool DEFAULT false;
+

@@ -1,0 +1,63 @@
+package replay_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"hooktape/event"
+	"hooktape/internal/enginetest"
+	"hooktape/replay"
+)
+
+// TestSimultaneousReplays: six replays to one endpoint, made at the same moment by three processes without a key, send each
+// event once between them.
+func TestSimultaneousReplays(t *testing.T) {
+	t.Parallel()
+	dsn := enginetest.DSN(t)
+	var got receiver
+	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer endpoint.Close()
+	crm := endpointAt("crm", endpoint.URL, func(e *replay.Endpoint) { e.Subscribe = nil })
+	db := openStore(t, dsn)
+	events := newEvents("demo", 200)
+	insert(t, db, events...)
+
+	var begin, creating sync.WaitGroup
+	begin.Add(1)
+	made := make([]event.Replay, 6)
+	errs := make([]error, 6)
+	for process := range 3 {
+		service := replay.NewService(openStore(t, dsn), func() []replay.Endpoint { return []replay.Endpoint{crm} }, true)
+		for n := 2 * process; n < 2*process+2; n++ {
+			creating.Go(func() {
+				begin.Wait()
+				made[n], errs[n] = service.Create(context.Background(), replay.Actor{Name: "test"}, "", replay.Request{To: "crm"})
+			})
+		}
+	}
+	begin.Done()
+	creating.Wait()
+	startSender(t, db, t.TempDir(), private, crm)
+	total := uint64(0)
+	for n, r := range made {
+		switch {
+		case errs[n] == nil && r.Total > 0:
+		case errors.Is(errs[n], replay.ErrNothing):
+		default:
+			t.Fatalf("replay %s of %d events: %v", r.ID, r.Total, errs[n])
+		}
+		total += r.Total
+		if r.Total > 0 {
+			awaitDone(t, db, r.ID, 30*time.Second)
+		}
+	}
+	if total != uint64(len(events)) {
+		t.Errorf("%d deliveries were frozen, want %d", total, len(events))
+	}
+	assertEachOnce(t, events, &got)
+}
