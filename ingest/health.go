@@ -16,6 +16,8 @@ type Lag struct {
 	Bytes  uint64
 	Oldest time.Time // when the oldest waiting event was taken; zero when none waits
 	Error  error     // why the last insert failed; nil when it did not
+	// Damaged counts the damaged spools that were set aside and still lie there.
+	Damaged int
 }
 
 // readyz says whether the next webhook would be stored. That ClickHouse is away does not count against it: events wait
@@ -31,10 +33,21 @@ func (s *Server) readyz(c *gin.Context) {
 		drain["behind_seconds"] = time.Since(lag.Oldest).Round(time.Millisecond).Seconds()
 	}
 	if lag.Error != nil {
-		drain["error"] = "ClickHouse does not take events; they wait on disk"
+		drain["error"] = stuck(lag.Error)
 	}
 	body["drain"] = drain
+	if lag.Damaged > 0 {
+		body["damaged"] = "a damaged spool was salvaged and set aside: see damaged-*/damage.json in the spool's directory, then remove it"
+	}
 	c.JSON(status, body)
+}
+
+// stuck says to the outside why events stay on disk.
+func stuck(err error) string {
+	if _, damaged := errors.AsType[*spool.CorruptionError](err); damaged {
+		return "the spool is damaged and cannot be salvaged now; events are taken and wait on disk; see the log"
+	}
+	return "ClickHouse does not take events; they wait on disk"
 }
 
 // plainly says to the outside what is wrong, without the paths and figures that the log has.

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/wal"
 )
 
 // guardFS stands between Pebble and the disk. The first write that goes wrong
@@ -23,7 +24,8 @@ import (
 // written again until it does.
 type guardFS struct {
 	vfs.FS
-	s *Spool
+	s  *Spool
+	at func() position // for the tail
 }
 
 // Create makes a file. One that Pebble calls a marker names another, which is then in the directory for good: Pebble has both
@@ -35,12 +37,31 @@ func (g guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) 
 				return nil, err
 			}
 		}
-		return g.FS.Create(name, c)
+		return g.begun(name)(g.FS.Create(name, c))
 	})
 }
 
+// begun writes the tail when the file that was just made is a log.
+func (g guardFS) begun(name string) func(vfs.File, error) (vfs.File, error) {
+	return func(f vfs.File, err error) (vfs.File, error) {
+		number, _, isLog := wal.ParseLogFilename(g.FS.PathBase(name))
+		if err != nil || !isLog {
+			return f, err
+		}
+		dir, pos := g.FS.PathDir(name), g.at()
+		err = syncDir(g.FS, dir)
+		if err == nil {
+			err = writeTail(g.FS, dir, tail{log: uint64(number), last: pos.last, acked: pos.acked})
+		}
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		return f, nil
+	}
+}
+
 func (g guardFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.open(to, "create", func() (vfs.File, error) { return g.FS.ReuseForWrite(from, to, c) })
+	return g.open(to, "create", func() (vfs.File, error) { return g.begun(to)(g.FS.ReuseForWrite(from, to, c)) })
 }
 
 func (g guardFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {

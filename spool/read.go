@@ -12,15 +12,17 @@ import (
 // at least one. No limits means all of them.
 func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 	pos := s.position()
-	b := Batch{spool: s.ID(), Suspect: first <= pos.suspect}
+	b := Batch{spool: pos.name(), Suspect: first <= pos.suspect}
 	size := 0
+	next, full := first, false
 	var mem arena
 	err := s.scan(first, last, func(seq uint64, h header, record []byte) bool {
 		n := len(b.Records)
-		full := l.Records > 0 && n == l.Records || l.Bytes > 0 && size+len(record) > l.Bytes
-		if n > 0 && full {
+		full = n > 0 && (l.Records > 0 && n == l.Records || l.Bytes > 0 && size+len(record) > l.Bytes)
+		if full || seq != next {
 			return false
 		}
+		next++
 		if n == 0 {
 			b.First, b.Appended = seq, h.appended
 		}
@@ -29,8 +31,8 @@ func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 		size += len(record)
 		return true
 	})
-	if err == nil && len(b.Records) == 0 {
-		err = s.corrupt(fmt.Errorf("records %d to %d are missing", first, last))
+	if err == nil && !full && next <= last {
+		err = s.corrupt(missing(next))
 	}
 	if err != nil {
 		return Batch{}, err

@@ -20,15 +20,13 @@ type Spool struct {
 	opts Options
 	log  *slog.Logger
 	now  func() time.Time
-	id   string
 	lock io.Closer
 	db   *pebble.DB
 	disk *diskGauge
 	flow *flow
 
-	quarantined []Damage
-	markOnce    sync.Once
-	damage      *CorruptionError // met while running; set by markOnce
+	damage atomic.Pointer[CorruptionError] // met while running, not yet salvaged
+	harmed chan struct{}                   // has an element when damage was met
 
 	*failState             // failed, once and for all
 	running    atomic.Bool // Open is through
@@ -40,8 +38,9 @@ type Spool struct {
 	closing  chan struct{}
 	stopped  chan struct{} // the committer has ended
 
-	mu  sync.Mutex
-	pos position // durable
+	mu          sync.Mutex
+	pos         position // durable
+	quarantined []Damage
 
 	reading sync.RWMutex // held by those who read the database
 	closed  bool
@@ -63,6 +62,7 @@ func newSpool(dir string, o Options) *Spool {
 		queue:     make(chan *request, maxQueued),
 		room:      semaphore.NewWeighted(maxQueuedBytes),
 		grown:     make(chan struct{}, 1),
+		harmed:    make(chan struct{}, 1),
 		closing:   make(chan struct{}),
 		stopped:   make(chan struct{}),
 	}
@@ -72,8 +72,9 @@ func newSpool(dir string, o Options) *Spool {
 	return s
 }
 
-// ID names this spool among all spools; it is in every token.
-func (s *Spool) ID() string { return s.id }
+// ID names this spool among all spools; it is in every token. It changes
+// when the spool is salvaged.
+func (s *Spool) ID() string { return s.position().name() }
 
 // Stat is what the spool holds.
 type Stat struct {
@@ -89,9 +90,11 @@ type Stat struct {
 
 // Stat counts what waits.
 func (s *Spool) Stat() Stat {
-	pos := s.position()
+	s.mu.Lock()
+	pos, damaged := s.pos, s.quarantined
+	s.mu.Unlock()
 	st := pos.stat()
-	st.Damaged = s.quarantined
+	st.Damaged = damaged
 	if pos.waiting() > 0 {
 		// What cannot be read is Next's to report.
 		st.Oldest, _ = s.appendedAt(pos)
@@ -121,5 +124,19 @@ func (s *Spool) close() error {
 	s.closed = true
 	s.reading.Unlock()
 	// 4. Close the database, then give the directory free.
-	return errors.Join(s.db.Close(), s.lock.Close())
+	err := s.db.Close()
+	if err == nil && s.failure() == nil {
+		err = s.endTail()
+	}
+	return errors.Join(err, s.lock.Close())
+}
+
+// endTail writes that nothing comes after the position.
+func (s *Spool) endTail() error {
+	db, pos := s.path(dbName), s.position()
+	log, err := newestLog(s.opts.FS, db)
+	if err != nil {
+		return err
+	}
+	return writeTail(s.opts.FS, db, tail{log: log, last: pos.last, acked: pos.acked, closed: true})
 }

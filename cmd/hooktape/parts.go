@@ -47,7 +47,7 @@ func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {
 func lagOf(events *spool.Spool, drain *spool.Drain) func() ingest.Lag {
 	return func() ingest.Lag {
 		stat := events.Stat()
-		return ingest.Lag{Events: stat.Records, Bytes: stat.Bytes, Oldest: stat.Oldest, Error: drain.Failing()}
+		return ingest.Lag{Events: stat.Records, Bytes: stat.Bytes, Oldest: stat.Oldest, Error: drain.Failing(), Damaged: len(stat.Damaged)}
 	}
 }
 
