@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -18,6 +19,15 @@ type Lag struct {
 	Error  error     // why the last insert failed; nil when it did not
 	// Damaged counts the damaged spools that were set aside and still lie there.
 	Damaged int
+}
+
+// healthz says whether anything but a restart would help: it would not where the disk has refused a write.
+func (s *Server) healthz(c *gin.Context) {
+	if err := s.spool.Ready(); errors.Is(err, spool.ErrFailed) {
+		c.String(http.StatusServiceUnavailable, plainly(err)+"\n")
+		return
+	}
+	c.String(http.StatusOK, "ok\n")
 }
 
 // readyz says whether the next webhook would be stored. That ClickHouse is away does not count against it: events wait
@@ -52,8 +62,13 @@ func stuck(err error) string {
 
 // plainly says to the outside what is wrong, without the paths and figures that the log has.
 func plainly(err error) string {
-	if errors.Is(err, spool.ErrFull) {
+	switch {
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "waiting: no file can be opened, for others hold all descriptors; it goes on by itself"
+	case errors.Is(err, spool.ErrFull):
 		return "full: the disk or spool.max_bytes is reached"
+	case errors.Is(err, spool.ErrSalvaging):
+		return "damaged: it is being salvaged, and requests wait for that"
 	}
 	return "failed: the disk refused a write; see the log"
 }

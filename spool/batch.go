@@ -99,10 +99,13 @@ func (s *Spool) await(ctx context.Context, l Limits) (position, error) {
 	for {
 		pos := s.position()
 		if pos.waiting() > 0 && oldest.IsZero() {
-			var err error
-			if oldest, err = s.appendedAt(pos); err != nil {
+			s.reading.RLock()
+			found, err := s.appendedAt(pos)
+			s.reading.RUnlock()
+			if err != nil {
 				return pos, err
 			}
+			oldest = found
 			seen = s.now()
 		}
 		var due <-chan time.Time

@@ -83,8 +83,8 @@ func (s *Spool) corrupt(err error) error {
 	}
 	s.log.Error("spool: damage found: records are handed out again once it is salvaged",
 		"path", damage.Path, "error", damage.Err)
-	mark := s.opts.FS.PathJoin(s.path(dbName), markName)
-	if err := writeFile(s.opts.FS, mark, []byte(damage.Error())); err != nil {
+	mark := s.fs.PathJoin(s.path(dbName), markName)
+	if err := writeFile(s.fs, mark, []byte(damage.Error())); err != nil {
 		s.log.Error("spool: damage could not be marked", "path", mark, "error", err)
 	}
 	select {

@@ -13,6 +13,8 @@ var (
 	// ErrFailed refuses everything after a write or fsync went wrong: what
 	// the disk holds is then unknown until the spool is opened again.
 	ErrFailed = errors.New("spool: failed")
+	// ErrSalvaging says that the spool is being salvaged: Append waits.
+	ErrSalvaging = errors.New("spool: damaged, and being salvaged")
 	// ErrClosed is returned once Close was called.
 	ErrClosed = errors.New("spool: closed")
 	// ErrLocked refuses to open a directory that is open already, in this

@@ -132,7 +132,7 @@ func (g guardFS) change(op, path string, do func() error) error {
 	}
 	// While the spool is being opened nobody can wait for space.
 	if noSpace(err) && strings.HasSuffix(path, tableSuffix) && g.s.running.Load() {
-		g.s.disk.refused(g.s.now())
+		g.s.disk.refused(g.s.now(), err)
 		return err
 	}
 	_ = g.s.fail(err)

@@ -38,6 +38,7 @@ func Open(dir string, o Options) (*Spool, error) {
 	}
 	s.lock = lock
 	s.running.Store(true)
+	s.reserve.fill()
 	go s.runCommitter()
 	return s, nil
 }
@@ -78,14 +79,14 @@ func (s *Spool) open() error {
 // tidy finishes what a crash in the middle of Open left undone, and makes the
 // database when there is none.
 func (s *Spool) tidy() error {
-	if err := s.opts.FS.RemoveAll(s.path(buildName)); err != nil {
+	if err := s.fs.RemoveAll(s.path(buildName)); err != nil {
 		return err
 	}
-	ready, err := exists(s.opts.FS, s.path(readyName))
+	ready, err := exists(s.fs, s.path(readyName))
 	if err != nil {
 		return err
 	}
-	db, err := exists(s.opts.FS, s.path(dbName))
+	db, err := exists(s.fs, s.path(dbName))
 	switch {
 	case err != nil:
 		return err
@@ -103,7 +104,7 @@ func (s *Spool) tidy() error {
 // makeDB makes a database that can take the place of db. Only when all of it
 // is on disk it gets the name that says so.
 func (s *Spool) makeDB(fill func(*pebble.DB) (state, error)) error {
-	fs := s.opts.FS
+	fs := s.fs
 	o := s.engineOptions(func() position { return position{} })
 	o.ErrorIfNotExists, o.ErrorIfExists = false, true
 	db, err := pebble.Open(s.path(buildName), o)
@@ -124,7 +125,7 @@ func (s *Spool) makeDB(fill func(*pebble.DB) (state, error)) error {
 // install puts the database that is ready in its place; one that is there
 // already is damaged, and set aside.
 func (s *Spool) install() error {
-	fs := s.opts.FS
+	fs := s.fs
 	db, err := exists(fs, s.path(dbName))
 	if err != nil {
 		return err
@@ -138,7 +139,7 @@ func (s *Spool) install() error {
 }
 
 func (s *Spool) load() error {
-	pos, err := examine(s.opts.FS, s.path(dbName), s.engineOptions(s.position))
+	pos, err := examine(s.fs, s.path(dbName), s.engineOptions(s.position))
 	if err != nil {
 		return err
 	}
@@ -239,7 +240,7 @@ func findPosition(db *pebble.DB) (pos position, err error) {
 	return pos, nil
 }
 
-func (s *Spool) path(name string) string { return s.opts.FS.PathJoin(s.dir, name) }
+func (s *Spool) path(name string) string { return s.fs.PathJoin(s.dir, name) }
 
 func exists(fs vfs.FS, path string) (bool, error) {
 	_, err := fs.Stat(path)
@@ -259,7 +260,7 @@ func makeDir(fs vfs.FS, dir string) error {
 	if err := makeDir(fs, parent); err != nil {
 		return err
 	}
-	if err := fs.MkdirAll(dir, 0o755); err != nil {
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	return syncDir(fs, parent)

@@ -40,9 +40,10 @@ func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 	return b, nil
 }
 
-// appendedAt says when the oldest waiting record was appended.
+// appendedAt says when the oldest waiting record was appended. The caller
+// holds s.reading.
 func (s *Spool) appendedAt(pos position) (t time.Time, err error) {
-	err = s.scan(pos.acked+1, pos.last, func(_ uint64, h header, _ []byte) bool {
+	err = s.scanHeld(pos.acked+1, pos.last, func(_ uint64, h header, _ []byte) bool {
 		t = h.appended
 		return false
 	})
@@ -55,6 +56,10 @@ func (s *Spool) appendedAt(pos position) (t time.Time, err error) {
 func (s *Spool) scan(first, last uint64, visit func(uint64, header, []byte) bool) error {
 	s.reading.RLock()
 	defer s.reading.RUnlock()
+	return s.scanHeld(first, last, visit)
+}
+
+func (s *Spool) scanHeld(first, last uint64, visit func(uint64, header, []byte) bool) error {
 	if s.closed {
 		return ErrClosed
 	}

@@ -45,7 +45,7 @@ func (s *Spool) replaceDamaged(damage *CorruptionError) error {
 
 // noteDamage finds out what Stat says was set aside.
 func (s *Spool) noteDamage() error {
-	list, err := listDamage(s.opts.FS, s.dir)
+	list, err := listDamage(s.fs, s.dir)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.quarantined = list

@@ -23,7 +23,7 @@ var errNoRoom = errors.New("not enough free disk space to salvage")
 // The new database has an id of its own, for under the old one a token would
 // name two things.
 func (s *Spool) salvage(reason error) error {
-	fs := s.opts.FS
+	fs := s.fs
 	s.log.Error("spool: damage found: salvaging what can be read", "path", s.dir, "error", reason)
 	if err := s.roomToSalvage(); err != nil {
 		return err
@@ -64,7 +64,7 @@ func (s *Spool) salvage(reason error) error {
 
 // roomToSalvage makes sure that a copy of the database does not fill the disk.
 func (s *Spool) roomToSalvage() error {
-	fs := s.opts.FS
+	fs := s.fs
 	names, err := fs.List(s.path(dbName))
 	if err != nil {
 		return err

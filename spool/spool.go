@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
 )
 
 // Spool is an open spool. Append may be called by many goroutines at once;
@@ -18,6 +20,7 @@ import (
 type Spool struct {
 	dir  string
 	opts Options
+	fs   vfs.FS // the disk, patiently
 	log  *slog.Logger
 	now  func() time.Time
 	lock io.Closer
@@ -30,6 +33,8 @@ type Spool struct {
 
 	*failState             // failed, once and for all
 	running    atomic.Bool // Open is through
+	reserve    reserve
+	starved    rate.Sometimes
 
 	queue    chan *request
 	room     *semaphore.Weighted // for queued bytes
@@ -42,7 +47,7 @@ type Spool struct {
 	pos         position // durable
 	quarantined []Damage
 
-	reading sync.RWMutex // held by those who read the database
+	reading sync.RWMutex // held by those who read the database, and by its replacement
 	closed  bool
 
 	closeOnce sync.Once
@@ -66,6 +71,8 @@ func newSpool(dir string, o Options) *Spool {
 		closing:   make(chan struct{}),
 		stopped:   make(chan struct{}),
 	}
+	s.fs = patientFS{o.FS, s}
+	s.reserve.size, s.starved = reserveSize, rate.Sometimes{First: 1, Interval: time.Minute}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -95,7 +102,9 @@ func (s *Spool) Stat() Stat {
 	s.mu.Unlock()
 	st := pos.stat()
 	st.Damaged = damaged
-	if pos.waiting() > 0 {
+	// While the spool is salvaged nothing can be read, and nobody need wait.
+	if pos.waiting() > 0 && s.reading.TryRLock() {
+		defer s.reading.RUnlock()
 		// What cannot be read is Next's to report.
 		st.Oldest, _ = s.appendedAt(pos)
 	}
@@ -104,7 +113,20 @@ func (s *Spool) Stat() Stat {
 
 // Ready returns nil when a record of usual size would be accepted now, else
 // why not: a spool with less room than that refuses nearly everything.
-func (s *Spool) Ready() error { return s.admit(int(min(usualRecord, s.opts.MaxBytes/16))) }
+func (s *Spool) Ready() error {
+	err := s.admit(int(min(usualRecord, s.opts.MaxBytes/16)))
+	if err == nil && !s.running.Load() {
+		err = ErrSalvaging
+	}
+	return err
+}
+
+// Failed is closed when the spool has failed for good: then Err says why, and
+// only to open it again helps.
+func (s *Spool) Failed() <-chan struct{} { return s.failed }
+
+// Err returns why the spool has failed for good, nil while it has not.
+func (s *Spool) Err() error { return s.failure() }
 
 const usualRecord = 64 << 10
 
@@ -128,15 +150,16 @@ func (s *Spool) close() error {
 	if err == nil && s.failure() == nil {
 		err = s.endTail()
 	}
+	s.reserve.close()
 	return errors.Join(err, s.lock.Close())
 }
 
 // endTail writes that nothing comes after the position.
 func (s *Spool) endTail() error {
 	db, pos := s.path(dbName), s.position()
-	log, err := newestLog(s.opts.FS, db)
+	log, err := newestLog(s.fs, db)
 	if err != nil {
 		return err
 	}
-	return writeTail(s.opts.FS, db, tail{log: log, last: pos.last, acked: pos.acked, closed: true})
+	return writeTail(s.fs, db, tail{log: log, last: pos.last, acked: pos.acked, closed: true})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"hooktape/otel"
 	"hooktape/replay"
 	"hooktape/replay/console"
+	"hooktape/spool"
 	"hooktape/store"
 )
 
@@ -26,6 +28,8 @@ type process struct {
 	ready func() // called once everything answers; may be nil
 
 	db        *store.Store
+	budget    descriptors
+	outcomes  *spool.Spool
 	registry  *prometheus.Registry
 	tls       certificates // of the listeners; nil is plain HTTP
 	sources   atomic.Pointer[ingest.Sources]
@@ -57,6 +61,12 @@ func (p *process) run() (err error) {
 	p.migrated = make(chan struct{})
 	p.registry = prometheus.NewRegistry()
 	p.sources.Store(p.cfg.sources())
+	if p.budget, err = descriptorBudget(); err != nil {
+		return err
+	}
+	if err = p.keepPrivate(); err != nil {
+		return fmt.Errorf("keep the data directory private: %w", err)
+	}
 
 	if p.db, err = p.cfg.openStore(); err != nil {
 		return err
