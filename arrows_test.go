@@ -24,7 +24,8 @@ var rooms = map[string][]string{
 	"dashboards":           {},
 	"internal/enginetest":  {"internal/freeport"},
 	"internal/grafanatest": {},
-	"certificate":          {},
+	"certificate":          {"internal/settled"},
+	"internal/settled":     {},
 	"internal/browsertest": {},
 	"internal/await":       {},
 	"internal/freeport":    {},
@@ -32,7 +33,7 @@ var rooms = map[string][]string{
 	"bothelp":              {"event"},
 	"store":                {"event"},
 	"ingest":               {"event", "bothelp", "spool", "store"},
-	"replay":               {"event", "spool", "store"},
+	"replay":               {"event", "spool", "store", "internal/settled"},
 	"simulate":             {"event", "bothelp", "store"},
 	"archive":              {"event", "store"},
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"hooktape/ingest"
+	"hooktape/internal/settled"
 	"hooktape/otel"
 	"hooktape/replay"
 	"hooktape/replay/console"
@@ -35,7 +36,8 @@ type process struct {
 	sources   atomic.Pointer[ingest.Sources]
 	endpoints atomic.Pointer[[]replay.Endpoint]
 	hooks     atomic.Pointer[[]console.Source]
-	read      fileStamp       // the configuration file as it was at the start
+	read      settled.Stamp   // the configuration file as it was read last
+	inForce   int             // sources
 	changed   []func(*config) // take what may change while running into use
 	migrated  chan struct{}   // closed when the tables are there
 	closers   []func() error
@@ -57,7 +59,11 @@ func (p *process) run() (err error) {
 	ctx, fail := context.WithCancelCause(p.ctx)
 	defer fail(nil)
 	accepting, storing, engine := newStage(ctx, fail), newStage(ctx, fail), newStage(ctx, fail)
-	p.read = stamp(p.cli.configPath()) // before anything answers: what is changed from then on is a change
+	p.read = settled.Of(p.cli.configPath()) // before anything answers: what is changed from then on is a change
+	if err = p.cfg.notEmpty(p.cli.configPath()); err != nil {
+		return err
+	}
+	p.inForce = len(p.cfg.Sources)
 	p.migrated = make(chan struct{})
 	p.registry = prometheus.NewRegistry()
 	p.sources.Store(p.cfg.sources())

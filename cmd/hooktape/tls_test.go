@@ -190,7 +190,7 @@ func TestTLSListeners(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			i, trusted := newTLSInstance(t, c.more)
 			i.env = append(i.env, "HOOKTAPE_CLICKHOUSE_DSN=") // as serve, whose engine is ours
-			i.start("serve")
+			i.startReady("serve")
 			client := newSender("", trusted, 2, false).client
 			for _, url := range []string{"https://" + i.ingest + "/healthz", c.api + "://" + i.api + "/healthz"} {
 				i.eventually(20*time.Second, url, func() error {
