@@ -15,7 +15,7 @@ import (
 
 // Damage describes a database that was found damaged and set aside.
 type Damage struct {
-	Path   string    `json:"-"`      // where it lies now
+	Path   string    `json:"path"`   // where it lies now
 	Found  time.Time `json:"found"`  // when
 	Reason string    `json:"reason"` // what was wrong
 	// Salvaged counts the records that could be read; they wait again, as

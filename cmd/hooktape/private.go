@@ -8,12 +8,15 @@ import (
 	"syscall"
 )
 
+// privateNames are what lies in a data directory.
+var privateNames = []string{"spool", "autocert", "clickhouse", "hooktape.yaml"}
+
 // keepPrivate has nobody but this user read what hooktape keeps in the data directory: what is there already, from a version
 // or with a umask that let others in, and what this process and the embedded engine will make. The directory itself may be
 // one that others use too; it stays as it is.
 func (p *process) keepPrivate() error {
 	syscall.Umask(0o077)
-	for _, name := range []string{"spool", "autocert", "clickhouse", "hooktape.yaml"} {
+	for _, name := range privateNames {
 		root, err := filepath.EvalSymlinks(filepath.Join(p.cli.Data, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
