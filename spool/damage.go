@@ -139,13 +139,19 @@ func readFile(fs vfs.FS, path string) ([]byte, error) {
 
 // writeFile writes a small file, durably.
 func writeFile(fs vfs.FS, path string, data []byte) error {
+	if err := writeUnnamed(fs, path, data); err != nil {
+		return err
+	}
+	return syncDir(fs, fs.PathDir(path))
+}
+
+// writeUnnamed writes a small file whose bytes are durable, and whose name is
+// not yet.
+func writeUnnamed(fs vfs.FS, path string, data []byte) error {
 	f, err := fs.Create(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return syncDir(fs, fs.PathDir(path))
+	return errors.Join(err, f.Sync(), f.Close())
 }

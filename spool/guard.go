@@ -41,23 +41,40 @@ func (g guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) 
 	})
 }
 
-// begun writes the tail when the file that was just made is a log.
+// begun has the tail written when the file that was just made is a log. While
+// the spool runs nobody waits for that.
 func (g guardFS) begun(name string) func(vfs.File, error) (vfs.File, error) {
 	return func(f vfs.File, err error) (vfs.File, error) {
 		number, _, isLog := wal.ParseLogFilename(g.FS.PathBase(name))
 		if err != nil || !isLog {
 			return f, err
 		}
-		dir, pos := g.FS.PathDir(name), g.at()
-		err = syncDir(g.FS, dir)
-		if err == nil {
-			err = writeTail(g.FS, dir, tail{log: uint64(number), last: pos.last, acked: pos.acked})
-		}
-		if err != nil {
-			return nil, errors.Join(err, f.Close())
+		pos := g.at()
+		t := tail{log: uint64(number), last: pos.last, acked: pos.acked}
+		if g.s.running.Load() {
+			g.s.tails.Go(func() { g.writeTail(g.FS.PathDir(name), t) })
+		} else {
+			g.writeTail(g.FS.PathDir(name), t)
 		}
 		return f, nil
 	}
+}
+
+// writeTail writes a tail, unless a later one is there. What it names is made
+// durable first.
+func (g guardFS) writeTail(db string, t tail) {
+	g.s.tailing.Lock()
+	defer g.s.tailing.Unlock()
+	if t.log < g.s.newest {
+		return
+	}
+	g.s.newest = t.log
+	_ = g.change("write", g.FS.PathJoin(db, tailName), func() error {
+		if err := syncDir(g.FS, db); err != nil {
+			return err
+		}
+		return writeTail(g.FS, db, t)
+	})
 }
 
 func (g guardFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {

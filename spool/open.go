@@ -116,7 +116,7 @@ func (s *Spool) makeDB(fill func(*pebble.DB) (state, error)) error {
 		rand.Read(st.id[:])
 		err = db.Set(stateKey, st.encode(), pebble.Sync)
 	}
-	if err = errors.Join(err, s.failure(), db.Close()); err != nil {
+	if err = errors.Join(err, s.failure(), s.closeDB(db)); err != nil {
 		return err
 	}
 	return rename(fs, s.path(buildName), s.path(readyName))

@@ -25,7 +25,7 @@ func (s *Spool) replaceDamaged(damage *CorruptionError) error {
 	}
 	s.running.Store(false)
 	defer s.running.Store(true)
-	if err := s.db.Close(); err != nil {
+	if err := s.closeDB(s.db); err != nil {
 		s.log.Warn("spool: the damaged database did not close in order", "path", s.dir, "error", err)
 	}
 	err := s.salvage(damage)

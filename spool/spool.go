@@ -33,6 +33,9 @@ type Spool struct {
 
 	*failState             // failed, once and for all
 	running    atomic.Bool // Open is through
+	tails      sync.WaitGroup
+	tailing    sync.Mutex
+	newest     uint64 // log of the last tail; tailing guards it
 	reserve    reserve
 	starved    rate.Sometimes
 
@@ -146,12 +149,22 @@ func (s *Spool) close() error {
 	s.closed = true
 	s.reading.Unlock()
 	// 4. Close the database, then give the directory free.
-	err := s.db.Close()
+	err := s.closeDB(s.db)
 	if err == nil && s.failure() == nil {
 		err = s.endTail()
 	}
 	s.reserve.close()
 	return errors.Join(err, s.lock.Close())
+}
+
+// closeDB closes a database, and waits for what is still written beside it.
+func (s *Spool) closeDB(db *pebble.DB) error {
+	err := db.Close()
+	s.tails.Wait()
+	s.tailing.Lock()
+	defer s.tailing.Unlock()
+	s.newest = 0
+	return err
 }
 
 // endTail writes that nothing comes after the position.

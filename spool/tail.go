@@ -18,7 +18,7 @@ import (
 type tail struct {
 	log         uint64 // number of the newest log
 	last, acked uint64 // the position when the tail was written
-	closed      bool   // nothing was appended or acked since
+	closed      bool   // nothing was appended or acked since, in this log
 }
 
 const (
@@ -70,13 +70,14 @@ func readTail(fs vfs.FS, db string) (tail, error) {
 	return t, nil
 }
 
-// writeTail replaces the tail of a database, durably. The log that it names
-// must be durable already.
+// writeTail replaces the tail of a database. The log that it names must be
+// durable already. The tail itself need not be: an older one demands less.
 func writeTail(fs vfs.FS, db string, t tail) error {
-	if err := writeFile(fs, fs.PathJoin(db, tailNewName), t.encode()); err != nil {
+	path := fs.PathJoin(db, tailNewName)
+	if err := writeUnnamed(fs, path, t.encode()); err != nil {
 		return err
 	}
-	return rename(fs, fs.PathJoin(db, tailNewName), fs.PathJoin(db, tailName))
+	return fs.Rename(path, fs.PathJoin(db, tailName))
 }
 
 // newestLog returns the number of the newest log of a database, 0 when there
@@ -106,7 +107,7 @@ func checkTail(fs vfs.FS, db string, pos position) error {
 		return fmt.Errorf("log %d is missing; the newest is %d", t.log, log)
 	case pos.last < t.last || pos.acked < t.acked:
 		return fmt.Errorf("records up to %d and acks up to %d were written; only %d and %d are found", t.last, t.acked, pos.last, pos.acked)
-	case t.closed && (pos.last != t.last || pos.acked != t.acked):
+	case t.closed && log == t.log && (pos.last != t.last || pos.acked != t.acked):
 		return fmt.Errorf("the spool was closed at record %d, ack %d; found are %d and %d", t.last, t.acked, pos.last, pos.acked)
 	}
 	return nil
