@@ -14,8 +14,8 @@ import (
 type span struct{ first, last uint64 }
 
 // checkComplete returns an error if a record between the ack and the last one
-// is missing. Numbers grow by one, and so do they within each table: only
-// the numbers that no table spans are looked for one by one.
+// is missing. Numbers grow by one, also within each table: it checks one by
+// one only the numbers outside the span of every table.
 func checkComplete(fs vfs.FS, dir string, db *pebble.DB, pos position) error {
 	spans, err := tableSpans(fs, dir, db, pos.acked+1)
 	if err != nil {

@@ -41,8 +41,8 @@ func (g guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) 
 	})
 }
 
-// begun has the tail written when the file that was just made is a log. While
-// the spool runs nobody waits for that.
+// begun writes the tail when the new file is a log. While the spool runs it
+// does so in the background, and no commit waits for it.
 func (g guardFS) begun(name string) func(vfs.File, error) (vfs.File, error) {
 	return func(f vfs.File, err error) (vfs.File, error) {
 		number, _, isLog := wal.ParseLogFilename(g.FS.PathBase(name))
@@ -60,8 +60,8 @@ func (g guardFS) begun(name string) func(vfs.File, error) (vfs.File, error) {
 	}
 }
 
-// writeTail writes a tail, unless a later one is there. What it names is made
-// durable first.
+// writeTail writes a tail unless a later one exists. It first makes the name
+// of the log durable.
 func (g guardFS) writeTail(db string, t tail) {
 	g.s.tailing.Lock()
 	defer g.s.tailing.Unlock()

@@ -61,8 +61,8 @@ func (p patientFS) Unwrap() vfs.FS { return p.FS }
 
 const openPause = 50 * time.Millisecond
 
-// insist calls open until it succeeds or fails for good. While the spool is
-// opened or closed nobody can wait.
+// insist calls open until it succeeds or fails for good. It does not wait
+// while the spool is being opened or closed.
 func (p patientFS) insist(open func() (vfs.File, error)) (vfs.File, error) {
 	if !p.s.running.Load() {
 		return open()
@@ -95,7 +95,7 @@ type reserve struct {
 	files []*os.File
 }
 
-// reserveSize is what a new log, its tail and a table that is flushed take.
+// reserveSize covers a new log, its tail and a flushed table, twice.
 const reserveSize = 8
 
 // fill takes as many descriptors as are missing, if there are any.

@@ -13,7 +13,8 @@ func (s *Spool) repair(ctx context.Context, damage *CorruptionError) error {
 	return s.submit(ctx, &request{repair: damage, done: make(chan error, 1)})
 }
 
-// replaceDamaged is repair's work. Nobody else uses the database.
+// replaceDamaged does what repair asks for. It runs in the committer and locks
+// readers out.
 func (s *Spool) replaceDamaged(damage *CorruptionError) error {
 	if s.damage.Load() == nil {
 		return nil // repaired already

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// descriptors says how many of the process's file descriptors each of its parts may take, so that clients cannot take those
-// that the spools and the way to ClickHouse need.
+// descriptors divides the process's file descriptors among its parts. It keeps enough for the spools and for ClickHouse,
+// however many clients connect.
 type descriptors struct {
 	Tables     int // open at once, in each spool
 	Ingest     int // connections
@@ -15,7 +15,7 @@ type descriptors struct {
 }
 
 const (
-	// minDescriptors is what the smallest shares add up to.
+	// minDescriptors leaves every part a few.
 	minDescriptors = 256
 	// ownDescriptors are for streams, listeners, the engine's pipes, telemetry and the operator's connections.
 	ownDescriptors = 48
@@ -27,8 +27,8 @@ const (
 	opsConnections        = 16
 )
 
-// divide shares out as many descriptors as the limit allows: half of what hooktape does not need itself goes to the ingest,
-// a quarter each to the API and to deliveries.
+// divide divides limit descriptors. Of those that hooktape does not need itself, the ingest gets half, the API and deliveries
+// a quarter each.
 func divide(limit int) descriptors {
 	tables := max(minTables, min(limit/16, maxTables))
 	rest := limit - ownDescriptors - len(spoolNames)*(tables+spoolDescriptors) - clickhouseDescriptors

@@ -11,9 +11,9 @@ import (
 // privateNames are what lies in a data directory.
 var privateNames = []string{"spool", "autocert", "clickhouse", "hooktape.yaml"}
 
-// keepPrivate has nobody but this user read what hooktape keeps in the data directory: what is there already, from a version
-// or with a umask that let others in, and what this process and the embedded engine will make. The directory itself may be
-// one that others use too; it stays as it is.
+// keepPrivate closes hooktape's files in the data directory to other users. It changes the mode of existing files, which an
+// older version left readable, and sets the umask for new ones, also for those of the embedded engine. It leaves the mode of
+// the data directory itself alone: other programs may use it.
 func (p *process) keepPrivate() error {
 	syscall.Umask(0o077)
 	for _, name := range privateNames {
@@ -31,7 +31,7 @@ func (p *process) keepPrivate() error {
 	return nil
 }
 
-// closeToOthers takes the permissions of group and others away from a file, or from a directory and all that is in it.
+// closeToOthers removes the permissions of group and others from a file, or from a directory and everything below it.
 func (p *process) closeToOthers(root string) error {
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -45,8 +45,8 @@ func (p *process) closeToOthers(root string) error {
 			return nil
 		}
 		err = os.Chmod(path, info.Mode().Perm()&^0o077)
-		if errors.Is(err, fs.ErrPermission) { // somebody else's, who may have reasons
-			p.log.Warn("others on this machine can read a file of hooktape, which is not ours to change", "path", path, "mode", info.Mode().Perm().String())
+		if errors.Is(err, fs.ErrPermission) { // it belongs to another user
+			p.log.Warn("other users can read this file; change its mode, hooktape does not own it", "path", path, "mode", info.Mode().Perm().String())
 			return nil
 		}
 		if errors.Is(err, fs.ErrNotExist) {

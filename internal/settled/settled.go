@@ -1,4 +1,4 @@
-// Package settled reads files that others replace or write to, only once their writer is done.
+// Package settled reads files that other programs write. It waits until the writer has finished.
 package settled
 
 import (
