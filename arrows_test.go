@@ -24,20 +24,22 @@ var rooms = map[string][]string{
 	"dashboards":           {},
 	"internal/enginetest":  {"internal/freeport"},
 	"internal/grafanatest": {},
-	"certificate":          {},
+	"certificate":          {"internal/settled"},
+	"internal/settled":     {},
 	"internal/browsertest": {},
 	"internal/await":       {},
 	"internal/freeport":    {},
+	"internal/rot":         {},
 	"bothelp":              {"event"},
 	"store":                {"event"},
 	"ingest":               {"event", "bothelp", "spool", "store"},
-	"replay":               {"event", "spool", "store"},
+	"replay":               {"event", "spool", "store", "internal/settled"},
 	"simulate":             {"event", "bothelp", "store"},
 	"archive":              {"event", "store"},
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"internal/enginetest", "internal/grafanatest", "internal/browsertest", "internal/await", "internal/freeport"}
+var testOnly = []string{"internal/enginetest", "internal/grafanatest", "internal/browsertest", "internal/await", "internal/freeport", "internal/rot"}
 
 // tops may import everything.
 var tops = []string{"cmd/", "proof"}

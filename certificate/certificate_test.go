@@ -156,7 +156,8 @@ func TestNearEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		go files.Run(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- files.Run(ctx) }()
 		for day, want := range []int{0, 1, 2} {
 			synctest.Wait()
 			if got := strings.Count(p.log.String(), "the certificate ends soon"); got != want {
@@ -165,6 +166,9 @@ func TestNearEnd(t *testing.T) {
 			time.Sleep(24*time.Hour + 2*time.Second)
 		}
 		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	})
 }
 

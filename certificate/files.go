@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
-	"os"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"hooktape/internal/settled"
 )
 
 // Files is a certificate with its chain and its key, in two files in PEM.
@@ -50,13 +53,14 @@ func Open(cert, key string, logger *slog.Logger) (*Files, error) {
 }
 
 func readBoth(cert, key string) (text [2][]byte, err error) {
-	if text[0], err = os.ReadFile(cert); err != nil {
-		return text, fmt.Errorf("the certificate cannot be read: %w", err)
-	}
-	if text[1], err = os.ReadFile(key); err != nil {
+	both, _, err := settled.Read(cert, key)
+	if failed, ok := errors.AsType[*fs.PathError](err); ok && failed.Path == key {
 		return text, fmt.Errorf("the certificate's key cannot be read: %w", err)
 	}
-	return text, nil
+	if err != nil {
+		return text, fmt.Errorf("the certificate cannot be read: %w", err)
+	}
+	return [2][]byte(both), nil
 }
 
 func parse(cert, key string, text [2][]byte) (*tls.Certificate, error) {
@@ -106,6 +110,9 @@ func (f *Files) Run(ctx context.Context) error {
 // renew compares the text, not the times: that sees a change however it is made, and a pair is two small files.
 func (f *Files) renew() error {
 	text, err := readBoth(f.cert, f.key)
+	if errors.Is(err, settled.ErrChanging) {
+		return nil
+	}
 	if bytes.Equal(text[0], f.read[0]) && bytes.Equal(text[1], f.read[1]) {
 		return nil
 	}

@@ -25,7 +25,6 @@ func decode(batch spool.Batch, kind func(source string) event.Kind) ([]event.Eve
 				if err := decodeOne(&events[i], records[i], kind); err != nil {
 					return fmt.Errorf("%w: %w", spool.ErrRefused, err)
 				}
-				// Where damage has left gaps in the numbers these are less than the spool's own, in order all the same.
 				events[i].Spool, events[i].SpoolNumber = batch.Spool, batch.First+uint64(i)
 			}
 			return nil

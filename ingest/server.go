@@ -58,7 +58,7 @@ func (s *Server) Handler() http.Handler {
 	engine := gin.New()
 	engine.RedirectTrailingSlash = false
 	engine.Use(s.traced, gin.CustomRecoveryWithWriter(nil, s.recovered))
-	engine.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
+	engine.GET("/healthz", s.healthz)
 	engine.GET("/readyz", s.readyz)
 	engine.POST(hooksPrefix+"*hook", s.receive)
 	engine.NoRoute(s.elsewhere)

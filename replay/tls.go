@@ -4,19 +4,20 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"os"
+
+	"hooktape/internal/settled"
 )
 
 // config reads the files. Its error is a [*Fault].
 func (o TLSOptions) config() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: o.ServerName}
 	if o.CAFile != "" {
-		text, err := os.ReadFile(o.CAFile)
+		texts, _, err := settled.Read(o.CAFile)
 		if err != nil {
 			return nil, &Fault{"tls.ca_file", err.Error()}
 		}
 		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(text) {
+		if !c.RootCAs.AppendCertsFromPEM(texts[0]) {
 			return nil, &Fault{"tls.ca_file", o.CAFile + " has no certificate in PEM"}
 		}
 	}
@@ -28,7 +29,11 @@ func (o TLSOptions) config() (*tls.Config, error) {
 	case o.KeyFile == "":
 		return nil, &Fault{"tls.key_file", "is missing, for there is a cert_file"}
 	}
-	certificate, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
+	pair, _, err := settled.Read(o.CertFile, o.KeyFile)
+	if err != nil {
+		return nil, &Fault{"tls.cert_file", fmt.Sprintf("with key_file: %v", err)}
+	}
+	certificate, err := tls.X509KeyPair(pair[0], pair[1])
 	if err != nil {
 		return nil, &Fault{"tls.cert_file", fmt.Sprintf("with key_file: %v", err)}
 	}

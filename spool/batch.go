@@ -42,11 +42,29 @@ func (b Batch) Token() string {
 // bounds of the batch are durable before that, and until Ack every Next
 // returns this very batch, whatever the limits, also after a crash.
 //
+// A damaged spool is salvaged first; those who append wait meanwhile. What
+// was lost Stat tells. A CorruptionError says that it cannot be salvaged now:
+// a later Next tries again.
+//
 // Next, Shrink and Ack belong to one consumer and must not run at once.
 func (s *Spool) Next(ctx context.Context, l Limits) (Batch, error) {
 	if err := l.Validate(); err != nil {
 		return Batch{}, err
 	}
+	for {
+		if damage := s.damage.Load(); damage != nil {
+			if err := s.repair(ctx, damage); err != nil {
+				return Batch{}, err
+			}
+		}
+		b, err := s.next(ctx, l)
+		if err == nil || s.damage.Load() == nil {
+			return b, err
+		}
+	}
+}
+
+func (s *Spool) next(ctx context.Context, l Limits) (Batch, error) {
 	pos := s.position()
 	if pos.fixed > pos.acked {
 		b, err := s.read(pos.acked+1, pos.fixed, Limits{})
@@ -83,10 +101,13 @@ func (s *Spool) await(ctx context.Context, l Limits) (position, error) {
 	for {
 		pos := s.position()
 		if pos.waiting() > 0 && oldest.IsZero() {
-			var err error
-			if oldest, err = s.appendedAt(pos); err != nil {
+			s.reading.RLock()
+			found, err := s.appendedAt(pos)
+			s.reading.RUnlock()
+			if err != nil {
 				return pos, err
 			}
+			oldest = found
 			seen = s.now()
 		}
 		var due <-chan time.Time
@@ -101,6 +122,10 @@ func (s *Spool) await(ctx context.Context, l Limits) (position, error) {
 		}
 		select {
 		case <-s.grown:
+		case <-s.harmed:
+			if damage := s.damage.Load(); damage != nil {
+				return pos, damage
+			}
 		case <-due:
 		case <-ctx.Done():
 			return pos, ctx.Err()

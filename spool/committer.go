@@ -18,11 +18,12 @@ const (
 	maxCommitBytes = 4 << 20
 )
 
-// request asks the committer for one record to be appended, or for the state
-// to be replaced.
+// request asks the committer for one record to be appended, for the state to
+// be replaced, or for a damaged database to be.
 type request struct {
 	record []byte
 	state  *state
+	repair *CorruptionError
 	queued time.Time
 	// abandoned is set when nobody waits any more; Spool.building guards it.
 	abandoned bool
@@ -172,6 +173,10 @@ func (s *Spool) commit(group []*request) {
 		s.observe(group, started)
 	}
 	for _, r := range group {
+		if r.repair != nil {
+			r.done <- s.replaceDamaged(r.repair)
+			continue
+		}
 		r.done <- err
 	}
 }
@@ -184,7 +189,7 @@ func (s *Spool) build(batch *pebble.Batch, group []*request, now time.Time) posi
 	pos := s.position()
 	for _, r := range group {
 		switch {
-		case r.abandoned:
+		case r.abandoned, r.repair != nil:
 		case r.state != nil:
 			pos.move(batch, *r.state)
 		default:
@@ -221,7 +226,7 @@ func (s *Spool) observe(group []*request, started time.Time) {
 	}
 	c := Commit{Took: s.now().Sub(started)}
 	for _, r := range group {
-		if r.state != nil {
+		if r.state != nil || r.repair != nil {
 			continue
 		}
 		c.Records++

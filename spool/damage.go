@@ -15,16 +15,17 @@ import (
 
 // Damage describes a database that was found damaged and set aside.
 type Damage struct {
-	Path   string    `json:"-"`      // where it lies now
+	Path   string    `json:"path"`   // where it lies now
 	Found  time.Time `json:"found"`  // when
 	Reason string    `json:"reason"` // what was wrong
 	// Salvaged counts the records that could be read; they wait again, as
 	// suspects.
 	Salvaged uint64 `json:"salvaged"`
-	// Lost counts the numbers missing before the last record that could be
-	// read. Some of them may have been acked before.
+	// Lost counts the numbers missing before the last record that is known
+	// of. Some of them may have been acked before.
 	Lost uint64 `json:"lost"`
-	// Unreadable names the files that could not be read to their end.
+	// Unreadable names the files that could not be read to their end, or are
+	// missing. What they held is not always counted in Lost.
 	Unreadable []string `json:"unreadable,omitempty"`
 }
 
@@ -64,7 +65,8 @@ func isDamage(err error) bool {
 }
 
 // corrupt turns an error of reading into a CorruptionError if it is one, and
-// sees to it that the next Open salvages. The first damage stands for all.
+// sees to it that the next Next salvages, or the next Open. The first damage
+// stands for all.
 func (s *Spool) corrupt(err error) error {
 	if !isDamage(err) {
 		return err
@@ -75,16 +77,21 @@ func (s *Spool) corrupt(err error) error {
 	if !s.running.Load() {
 		return corruption(s.path(dbName), err) // Open deals with it now
 	}
-	s.markOnce.Do(func() {
-		s.damage = corruption(s.path(dbName), err)
-		s.log.Error("spool: damage found: records cannot be handed out until it is opened again",
-			"path", s.damage.Path, "error", s.damage.Err)
-		mark := s.opts.FS.PathJoin(s.path(dbName), markName)
-		if err := writeFile(s.opts.FS, mark, []byte(s.damage.Error())); err != nil {
-			s.log.Error("spool: damage could not be marked", "path", mark, "error", err)
-		}
-	})
-	return s.damage
+	damage := corruption(s.path(dbName), err)
+	if !s.damage.CompareAndSwap(nil, damage) {
+		return s.damage.Load()
+	}
+	s.log.Error("spool: damage found: records are handed out again once it is salvaged",
+		"path", damage.Path, "error", damage.Err)
+	mark := s.fs.PathJoin(s.path(dbName), markName)
+	if err := writeFile(s.fs, mark, []byte(damage.Error())); err != nil {
+		s.log.Error("spool: damage could not be marked", "path", mark, "error", err)
+	}
+	select {
+	case s.harmed <- struct{}{}:
+	default:
+	}
+	return damage
 }
 
 // checkMark returns the damage that was met while the database ran.
@@ -132,13 +139,19 @@ func readFile(fs vfs.FS, path string) ([]byte, error) {
 
 // writeFile writes a small file, durably.
 func writeFile(fs vfs.FS, path string, data []byte) error {
+	if err := writeUnnamed(fs, path, data); err != nil {
+		return err
+	}
+	return syncDir(fs, fs.PathDir(path))
+}
+
+// writeUnnamed writes a small file whose bytes are durable, and whose name is
+// not yet.
+func writeUnnamed(fs vfs.FS, path string, data []byte) error {
 	f, err := fs.Create(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return syncDir(fs, fs.PathDir(path))
+	return errors.Join(err, f.Sync(), f.Close())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"hooktape/internal/await"
 )
 
 // filled makes a spool with 400 records of which 100 are acked, some in
@@ -81,8 +84,8 @@ func removeAll(t *testing.T, pattern ...string) {
 	}
 }
 
-// newestLog is the one with the records 301 to 400 in it.
-func newestLog(t *testing.T, db string) string {
+// newestLogFile is the one with the records 301 to 400 in it.
+func newestLogFile(t *testing.T, db string) string {
 	logs := glob(t, db, "*.log")
 	return logs[len(logs)-1]
 }
@@ -96,16 +99,16 @@ func TestDamage(t *testing.T) {
 		minimum int // records that must come out, of 300
 	}{
 		"log: a bit in the middle": {func(t *testing.T, db string) {
-			change(t, newestLog(t, db), flip(middle))
+			change(t, newestLogFile(t, db), flip(middle))
 		}, 290},
 		"log: its first byte": {func(t *testing.T, db string) {
-			change(t, newestLog(t, db), flip(func(int) int { return 0 }))
+			change(t, newestLogFile(t, db), flip(func(int) int { return 0 }))
 		}, 290},
 		"log: missing": {func(t *testing.T, db string) {
 			removeAll(t, db, "*.log")
 		}, 200},
 		"log: zeros in the middle": {func(t *testing.T, db string) {
-			change(t, newestLog(t, db), func(data []byte) []byte {
+			change(t, newestLogFile(t, db), func(data []byte) []byte {
 				clear(data[len(data)/2 : len(data)/2+200])
 				return data
 			})
@@ -249,23 +252,105 @@ func filledTable(t *testing.T) (s *Spool, records []string) {
 	return s, append(records, "the last")
 }
 
-// TestDamageMetByNext has damage that is not seen before it is read.
+// TestDamageMetByNext has damage that is not seen before it is read. The spool is salvaged while it runs, and takes records
+// all the time.
 func TestDamageMetByNext(t *testing.T) {
+	was, records := filledTable(t)
+	s := open(t, was.dir, was.opts)
+	if d := s.Stat().Damaged; len(d) > 0 {
+		t.Fatalf("the damage is seen at the start: %+v", d)
+	}
+	old := s.ID()
+	stop, appended := make(chan struct{}), make(chan []string)
+	go func() {
+		var list []string
+		defer func() { appended <- list }()
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			r := fmt.Sprintf("meanwhile %d", n)
+			if err := s.Append(context.Background(), []byte(r)); err != nil {
+				t.Errorf("append: %v", err)
+				return
+			}
+			list = append(list, r)
+		}
+	}()
+	b := next(t, s, soon(5000))
+	if !b.Suspect || b.Spool == old || s.ID() == old {
+		t.Errorf("suspect %v, the spool's id was %s and is %s", b.Suspect, old, s.ID())
+	}
+	got := texts(b)
+	ack(t, s, b)
+	appendAll(t, s, "goes on")
+	close(stop)
+	want := append(records, "goes on")
+	want = append(want, <-appended...)
+	got = append(got, drain(t, s)...)
+	d := s.Stat().Damaged
+	if len(d) != 1 || d[0].Lost == 0 || d[0].Lost > 100 || len(got)+int(d[0].Lost) != len(want) {
+		t.Fatalf("%d of %d came out; %+v", len(got), len(want), d)
+	}
+	for _, r := range got {
+		if count(got, r) != 1 || !slices.Contains(want, r) {
+			t.Fatalf("%.20q came %d times", r, count(got, r))
+		}
+	}
+	s = reopen(t, s)
+	if d := s.Stat().Damaged; len(d) != 1 || s.Stat().Records != 0 {
+		t.Fatalf("after another start: %+v", s.Stat())
+	}
+}
+
+// TestDamageThatCannotBeSalvagedNow has no room for the copy: records are taken all the same, and once there is room the
+// drain goes on by itself.
+func TestDamageThatCannotBeSalvagedNow(t *testing.T) {
+	was, records := filledTable(t)
+	disk := &diskOf{FS: vfs.Default}
+	disk.free.Store(1000)
+	o := options(disk)
+	var log await.Log
+	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	s := open(t, was.dir, o)
+	sink := &pickySink{tokens: map[string]bool{}}
+	d := NewDrain(s, sink, soon(5000), o.Logger)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- d.Run(ctx) }()
+	eventually(t, "the drain says why it fails", func() bool { return errors.As(d.Failing(), new(*CorruptionError)) })
+	appendAll(t, s, "taken")
+	if err := s.Ready(); err != nil {
+		t.Errorf("not ready: %v", err)
+	}
+	if !strings.Contains(log.String(), "level=ERROR msg=\"the spool cannot be read") {
+		t.Errorf("the log says\n%s", log.String())
+	}
+	disk.free.Store(1 << 40)
+	eventually(t, "all is stored", func() bool { return s.Stat().Records == 0 })
+	eventually(t, "the drain is well", func() bool { return d.Failing() == nil })
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if n := len(sink.stored); n < len(records)-100 || !slices.Contains(sink.stored, "taken") {
+		t.Errorf("%d of %d are stored", n, len(records)+1)
+	}
+}
+
+// TestDamageMetByACompaction: what Pebble finds in the background is salvaged as well.
+func TestDamageMetByACompaction(t *testing.T) {
 	was, _ := filledTable(t)
 	s := open(t, was.dir, was.opts)
-	_, err := s.Next(t.Context(), soon(5000))
-	ce := (*CorruptionError)(nil)
-	if !errors.As(err, &ce) || !strings.HasSuffix(ce.Path, ".sst") {
-		t.Fatalf("error is %v", err)
+	if err := s.db.Compact(t.Context(), recordKey(0), append(stateKey, 0), false); err == nil {
+		t.Fatal("the compaction goes through")
 	}
-	appendAll(t, s, "goes on")
-	s = reopen(t, s)
-	damaged := s.Stat().Damaged
-	if len(damaged) != 1 || !strings.Contains(damaged[0].Reason, ce.Path) {
-		t.Fatalf("damage %+v", damaged)
-	}
-	if got := drain(t, s); got[len(got)-1] != "goes on" || len(got) < 2900 {
-		t.Fatal(len(got))
+	appendAll(t, s, "new")
+	got := drain(t, s)
+	if d := s.Stat().Damaged; len(d) != 1 || len(got)+int(d[0].Lost) != 3001 || got[len(got)-1] != "new" {
+		t.Fatalf("%d records; %+v", len(got), d)
 	}
 }
 
@@ -276,7 +361,7 @@ func TestSalvageReadsAroundABadBlock(t *testing.T) {
 	s = open(t, s.dir, s.opts)
 	d := s.Stat().Damaged[0]
 	got := drain(t, s)
-	if len(got) < 2900 || len(got) == 3000 || int(d.Lost) != 2999-len(got) {
+	if len(got) < 2900 || len(got) == 3000 || int(d.Lost) != 3000-len(got) {
 		t.Fatalf("%d records, %+v", len(got), d)
 	}
 	for _, r := range got {

@@ -31,7 +31,8 @@
 // One goroutine, the committer, takes all that waits, numbers it, writes it
 // to Pebble as one commit with one fsync, and releases those who wait. Next
 // never sees a record that is not durable, nor one before those with smaller
-// numbers. Numbers grow by one; only salvaging leaves gaps.
+// numbers. Numbers grow by one and never have a gap: a start looks at the ends
+// of each table, and Next at each record.
 //
 // Memory does not depend on the backlog: two or three memtables, and the
 // batch that was handed out.
@@ -42,8 +43,8 @@
 // bytes that were synced before. Rename within a directory is atomic. Bits
 // may rot, and files vanish: that is found where a checksum, a size or a
 // missing file shows it. What cannot be told from a crash is damage to the
-// very last commit of a log that was not closed, the loss of the newest log
-// while an older one remains, and the loss of the whole directory.
+// last commit of a log that was not closed, the loss of such a log's end, and
+// the loss of the whole directory.
 //
 // # What happens when
 //
@@ -59,8 +60,9 @@
 //	                             records that can be read are copied to a new one,
 //	                             as suspects, and the spool opens. See Stat.Damaged.
 //	                             It needs free space for the copy.
-//	damage found by Next         CorruptionError. Append goes on. The next Open
-//	                             salvages.
+//	damage found while it runs   The next Next salvages in the same way; Append
+//	                             waits for that. While it cannot be done Append
+//	                             goes on, and Next returns a CorruptionError.
 //	trouble found by Open        An error, and nothing is changed: permissions, too
 //	                             many open files, no space.
 //	second process               ErrLocked.
@@ -68,7 +70,7 @@
 // # What lies on disk
 //
 //	LOCK            held while the spool is open
-//	db/             a Pebble database
+//	db/             a Pebble database; its file TAIL says how far it reaches at least
 //	db.new/         one that is being made; removed by the next Open
 //	db.ready/       one that is made, and is about to take the place of db
 //	damaged-<time>/ one that was set aside, with damage.json; never read again,

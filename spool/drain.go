@@ -35,6 +35,7 @@ type Drain struct {
 	logger *slog.Logger
 
 	quiet   rate.Sometimes
+	unread  rate.Sometimes
 	failing atomic.Pointer[error]
 
 	mu    sync.Mutex
@@ -44,26 +45,44 @@ type Drain struct {
 // NewDrain makes a drain; it does nothing until Run.
 func NewDrain(s *Spool, sink Sink, limits Limits, logger *slog.Logger) *Drain {
 	return &Drain{spool: s, sink: sink, limits: limits, logger: logger, acked: make(chan struct{}),
-		quiet: rate.Sometimes{First: 1, Interval: time.Minute}}
+		quiet: rate.Sometimes{First: 1, Interval: time.Minute}, unread: rate.Sometimes{First: 1, Interval: time.Minute}}
 }
 
-// Run drains until ctx ends, and returns nil then. Any other return is a spool that cannot be read or written.
+// Run drains until ctx ends, and returns nil then. Any other return is a spool that has failed or is closed. One that
+// cannot be read, because of damage or for want of descriptors, is tried again.
 func (d *Drain) Run(ctx context.Context) error {
 	for {
 		batch, err := d.spool.Next(ctx, d.limits)
 		if err == nil {
 			err = d.deliver(ctx, batch)
 		}
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil // a batch that is under way comes again, under the same token
-		}
-		if err != nil {
+		case errors.Is(err, ErrFailed) || errors.Is(err, ErrClosed):
 			return fmt.Errorf("drain: %w", err)
+		case err != nil:
+			d.stuck(ctx, err)
 		}
 	}
 }
 
-// Failing returns why the sink does not take batches now; nil while it does.
+const readPause = 2 * time.Second
+
+// stuck says that the spool cannot be read, and waits before that is tried again.
+func (d *Drain) stuck(ctx context.Context, err error) {
+	d.failing.Store(&err)
+	d.unread.Do(func() {
+		d.logger.Error("the spool cannot be read; new records are taken, none is stored, and reading is tried again", "error", err)
+	})
+	select {
+	case <-time.After(readPause):
+	case <-ctx.Done():
+	}
+}
+
+// Failing returns why batches are not stored now: what the sink says, or a CorruptionError where the spool cannot be read.
+// nil while they are.
 func (d *Drain) Failing() error {
 	if err := d.failing.Load(); err != nil {
 		return *err

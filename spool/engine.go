@@ -10,10 +10,11 @@ import (
 // log was synced before it.
 const format = pebble.FormatValueSeparation
 
-// engineOptions makes Pebble small: it holds a queue, not a database.
-func (s *Spool) engineOptions() *pebble.Options {
+// engineOptions makes Pebble small: it holds a queue, not a database. at is
+// what the database's tail may say when a log begins.
+func (s *Spool) engineOptions(at func() position) *pebble.Options {
 	o := &pebble.Options{
-		FS:                 guardFS{s.opts.FS, s},
+		FS:                 guardFS{s.fs, s, at},
 		Logger:             engineLogger{s},
 		EventListener:      s.listener(),
 		FormatMajorVersion: format,
@@ -23,7 +24,7 @@ func (s *Spool) engineOptions() *pebble.Options {
 		// See flow.
 		MemTableStopWritesThreshold: memTableLimit,
 		L0StopWritesThreshold:       level0Limit,
-		MaxOpenFiles:                256,
+		MaxOpenFiles:                s.opts.MaxOpenFiles,
 		// Acked records give their space back also when nothing follows.
 		FlushDelayDeleteRange:      5 * time.Second,
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },

@@ -13,6 +13,8 @@ var (
 	// ErrFailed refuses everything after a write or fsync went wrong: what
 	// the disk holds is then unknown until the spool is opened again.
 	ErrFailed = errors.New("spool: failed")
+	// ErrSalvaging says that the spool is being salvaged: Append waits.
+	ErrSalvaging = errors.New("spool: damaged, and being salvaged")
 	// ErrClosed is returned once Close was called.
 	ErrClosed = errors.New("spool: closed")
 	// ErrLocked refuses to open a directory that is open already, in this
@@ -24,9 +26,9 @@ var (
 	ErrStale = errors.New("spool: not the batch that was handed out last")
 )
 
-// CorruptionError says that records on disk cannot be read. The spool goes on
-// taking records; those behind the damage come out after it is opened again,
-// which salvages what can be read.
+// CorruptionError says that records on disk cannot be read, and cannot be
+// salvaged now. The spool goes on taking records. The next Next, or the next
+// Open, tries again to salvage what can be read.
 type CorruptionError struct {
 	Path string // file, or the directory where the file is not known
 	Err  error

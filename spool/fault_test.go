@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -64,7 +65,7 @@ func TestFailure(t *testing.T) {
 		"log fsync":        func(f *faults) { f.refuse(syscall.EIO, ".log", errorfs.OpFileSync, errorfs.OpFileSyncData) },
 		"log write":        func(f *faults) { f.refuse(syscall.EIO, ".log", errorfs.OpFileWrite) },
 		"log full":         func(f *faults) { f.refuse(syscall.ENOSPC, ".log", errorfs.OpFileWrite) },
-		"new log":          func(f *faults) { f.refuse(syscall.EMFILE, ".log", errorfs.OpCreate, errorfs.OpReuseForWrite) },
+		"new log":          func(f *faults) { f.refuse(syscall.EIO, ".log", errorfs.OpCreate, errorfs.OpReuseForWrite) },
 		"directory fsync":  func(f *faults) { f.refuse(syscall.EIO, dbName, errorfs.OpFileSync) },
 		"table fsync":      func(f *faults) { f.refuse(syscall.EIO, ".sst", errorfs.OpFileSync, errorfs.OpFileSyncData) },
 		"table write":      func(f *faults) { f.refuse(syscall.EIO, ".sst", errorfs.OpFileWrite) },
@@ -135,6 +136,92 @@ func TestFailure(t *testing.T) {
 				t.Fatal("stored after the failure")
 			}
 		})
+	}
+}
+
+// TestNoDescriptors refuses to open files for want of descriptors, as others take them all: the spool refuses records for as
+// long, and goes on by itself.
+func TestNoDescriptors(t *testing.T) {
+	for name, refuse := range map[string]func(*faults){
+		"log": func(f *faults) {
+			f.refuse(syscall.EMFILE, ".log", errorfs.OpCreate, errorfs.OpReuseForWrite, errorfs.OpOpen)
+		},
+		"tail":  func(f *faults) { f.refuse(syscall.ENFILE, tailNewName, errorfs.OpCreate) },
+		"table": func(f *faults) { f.refuse(syscall.EMFILE, ".sst", errorfs.OpCreate, errorfs.OpOpen) },
+		"any": func(f *faults) {
+			f.refuse(syscall.EMFILE, "", errorfs.OpCreate, errorfs.OpReuseForWrite, errorfs.OpOpen, errorfs.OpOpenDir)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var disk faults
+			o := options(disk.fs(vfs.Default))
+			o.memTable = 256 << 10
+			s := open(t, t.TempDir(), o)
+			s.disk.hold = 4 * openPause
+			refuse(&disk)
+			ctx, cancel := context.WithCancel(t.Context())
+			padding := strings.Repeat(".", 30<<10)
+			var accepted []string
+			ended := make(chan error)
+			go func() {
+				for i := 0; ; i++ {
+					record := fmt.Sprintf("%d %s", i, padding)
+					if err := s.Append(ctx, []byte(record)); err != nil {
+						ended <- err
+						return
+					}
+					accepted = append(accepted, record)
+				}
+			}()
+			eventually(t, "it is full", func() bool { return errors.Is(s.Ready(), ErrFull) })
+			cancel()
+			if err := <-ended; !errors.Is(err, ErrFull) && !errors.Is(err, context.Canceled) {
+				t.Errorf("append: %v", err)
+			}
+			disk.heal()
+			eventually(t, "it is ready again", func() bool { return s.Ready() == nil })
+			appendAll(t, s, "later")
+			got := drain(t, s)
+			for _, r := range append(accepted, "later") {
+				if count(got, r) != 1 {
+					t.Fatalf("%.20s came %d times", r, count(got, r))
+				}
+			}
+		})
+	}
+}
+
+// TestReserve takes every descriptor that the process may have: the spool lives on those that it has set aside.
+func TestReserve(t *testing.T) {
+	o := options(vfs.Default)
+	o.memTable = 256 << 10
+	s := open(t, t.TempDir(), o)
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	few := syscall.Rlimit{Cur: 200, Max: was.Max}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Setrlimit(syscall.RLIMIT_NOFILE, &was)
+	for {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			if !errors.Is(err, syscall.EMFILE) {
+				t.Error(err)
+			}
+			break
+		}
+		defer f.Close()
+	}
+	record := strings.Repeat(".", 30<<10)
+	for range 40 { // several logs and tables
+		appendAll(t, s, record)
+	}
+	if got := drain(t, s); len(got) != 40 {
+		t.Errorf("%d records", len(got))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/wal"
 )
 
 // guardFS stands between Pebble and the disk. The first write that goes wrong
@@ -23,7 +24,8 @@ import (
 // written again until it does.
 type guardFS struct {
 	vfs.FS
-	s *Spool
+	s  *Spool
+	at func() position // for the tail
 }
 
 // Create makes a file. One that Pebble calls a marker names another, which is then in the directory for good: Pebble has both
@@ -35,12 +37,48 @@ func (g guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) 
 				return nil, err
 			}
 		}
-		return g.FS.Create(name, c)
+		return g.begun(name)(g.FS.Create(name, c))
+	})
+}
+
+// begun writes the tail when the new file is a log. While the spool runs it
+// does so in the background, and no commit waits for it.
+func (g guardFS) begun(name string) func(vfs.File, error) (vfs.File, error) {
+	return func(f vfs.File, err error) (vfs.File, error) {
+		number, _, isLog := wal.ParseLogFilename(g.FS.PathBase(name))
+		if err != nil || !isLog {
+			return f, err
+		}
+		pos := g.at()
+		t := tail{log: uint64(number), last: pos.last, acked: pos.acked}
+		if g.s.running.Load() {
+			g.s.tails.Go(func() { g.writeTail(g.FS.PathDir(name), t) })
+		} else {
+			g.writeTail(g.FS.PathDir(name), t)
+		}
+		return f, nil
+	}
+}
+
+// writeTail writes a tail unless a later one exists. It first makes the name
+// of the log durable.
+func (g guardFS) writeTail(db string, t tail) {
+	g.s.tailing.Lock()
+	defer g.s.tailing.Unlock()
+	if t.log < g.s.newest {
+		return
+	}
+	g.s.newest = t.log
+	_ = g.change("write", g.FS.PathJoin(db, tailName), func() error {
+		if err := syncDir(g.FS, db); err != nil {
+			return err
+		}
+		return writeTail(g.FS, db, t)
 	})
 }
 
 func (g guardFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.open(to, "create", func() (vfs.File, error) { return g.FS.ReuseForWrite(from, to, c) })
+	return g.open(to, "create", func() (vfs.File, error) { return g.begun(to)(g.FS.ReuseForWrite(from, to, c)) })
 }
 
 func (g guardFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
@@ -111,7 +149,7 @@ func (g guardFS) change(op, path string, do func() error) error {
 	}
 	// While the spool is being opened nobody can wait for space.
 	if noSpace(err) && strings.HasSuffix(path, tableSuffix) && g.s.running.Load() {
-		g.s.disk.refused(g.s.now())
+		g.s.disk.refused(g.s.now(), err)
 		return err
 	}
 	_ = g.s.fail(err)

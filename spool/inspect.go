@@ -1,7 +1,6 @@
 package spool
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -55,9 +54,7 @@ func Inspect(dir string) (_ *Inspection, err error) {
 	}
 	s := newSpool(dir, DefaultOptions())
 	s.log = slog.New(slog.DiscardHandler)
-	o := s.engineOptions()
-	o.ReadOnly = true
-	if i.db, i.pos, err = openDB(db, o); isDamage(err) {
+	if i.db, i.pos, err = openReadOnly(fs, db, s.engineOptions(s.position)); isDamage(err) {
 		return nil, corruption(db, err)
 	} else if err != nil {
 		return nil, fmt.Errorf("spool: inspect %s: %w", dir, err)
@@ -66,7 +63,7 @@ func Inspect(dir string) (_ *Inspection, err error) {
 }
 
 // ID names the spool; it is in every token.
-func (i *Inspection) ID() string { return hex.EncodeToString(i.pos.id[:]) }
+func (i *Inspection) ID() string { return i.pos.name() }
 
 // Stat is what the spool holds.
 func (i *Inspection) Stat() Stat {

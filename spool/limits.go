@@ -11,7 +11,7 @@ import (
 // sampleEvery is how old a figure of the free disk space may be.
 const sampleEvery = 250 * time.Millisecond
 
-// noSpaceHold is how long one refusal by the disk counts.
+// noSpaceHold is how long one refusal counts.
 const noSpaceHold = 5 * time.Second
 
 // admit says whether a record of n bytes may be appended now.
@@ -41,7 +41,8 @@ type diskGauge struct {
 	sampled time.Time
 	free    uint64
 	err     error     // why the free space could not be found out
-	noSpace time.Time // when the disk last refused a write for lack of space
+	refusal error     // why the disk last refused a table or a file
+	when    time.Time // and when
 }
 
 // check returns ErrFull when the disk has no room.
@@ -58,17 +59,17 @@ func (g *diskGauge) check(now time.Time) error {
 		return fmt.Errorf("%w: free disk space unknown: %w", ErrFull, g.err)
 	case g.free < g.minFree:
 		return fmt.Errorf("%w: %d bytes free on disk, at least %d must be", ErrFull, g.free, g.minFree)
-	case now.Sub(g.noSpace) < g.hold:
-		return fmt.Errorf("%w: no space left on disk", ErrFull)
+	case now.Sub(g.when) < g.hold:
+		return fmt.Errorf("%w: %w", ErrFull, g.refusal)
 	}
 	return nil
 }
 
-// refused tells that the disk had no space for a table. Pebble repeats a
-// flush that failed until it goes through, so that the refusals go on for as
-// long as they are true.
-func (g *diskGauge) refused(now time.Time) {
+// refused notes that the disk had no space for a table, or that no file could
+// be opened. Both are repeated until they go through, so that the refusals go
+// on for as long as they are true.
+func (g *diskGauge) refused(now time.Time, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.noSpace = now
+	g.when, g.refusal = now, err
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 	"github.com/cockroachdb/pebble/v2/wal"
 )
 
@@ -47,14 +48,19 @@ const (
 	lastChunk
 )
 
-// chunkKinds gives the kind for each type byte; 1 to 4 are of a form older
-// than any spool.
+// chunkKinds gives the kind for each type byte. 1 to 4 are the types of a
+// manifest's chunks, which have no log number.
 var chunkKinds = [13]chunkKind{
+	1: fullChunk, 2: firstChunk, 3: middleChunk, 4: lastChunk,
 	5: fullChunk, 6: firstChunk, 7: middleChunk, 8: lastChunk,
 	9: fullChunk, 10: firstChunk, 11: middleChunk, 12: lastChunk,
 }
 
-const firstTypeWithOffset = 9
+const (
+	firstTypeOfLog      = 5
+	firstTypeWithOffset = 9
+	manifestChunkHeader = 7
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -75,10 +81,24 @@ func parseChunk(b []byte, log uint32) (kind chunkKind, payload []byte, length in
 		head = chunkHeaderOff
 	}
 	length = head + size
-	if kind == badChunk || number != log || length > len(b) || sum != chunkSum(b[6:length]) {
+	if kind == badChunk || b[6] < firstTypeOfLog || number != log || length > len(b) || sum != chunkSum(b[6:length]) {
 		return badChunk, nil, 0
 	}
 	return kind, b[head:length], length
+}
+
+// parseManifestChunk reads the chunk of a manifest that b begins with, and
+// its length.
+func parseManifestChunk(b []byte) (kind chunkKind, payload []byte, length int) {
+	if len(b) < manifestChunkHeader || b[6] >= firstTypeOfLog {
+		return badChunk, nil, 0
+	}
+	kind = chunkKinds[b[6]]
+	length = manifestChunkHeader + int(binary.LittleEndian.Uint16(b[4:]))
+	if kind == badChunk || length > len(b) || binary.LittleEndian.Uint32(b) != chunkSum(b[6:length]) {
+		return badChunk, nil, 0
+	}
+	return kind, b[manifestChunkHeader:length], length
 }
 
 func chunkSum(b []byte) uint32 {
@@ -90,6 +110,13 @@ func chunkSum(b []byte) uint32 {
 // returns where the damage begins if there is any, else -1. The payload is
 // valid during visit.
 func readLog(r io.Reader, log uint32, visit func(commit []byte) error) (damage int64, err error) {
+	return readChunks(r, func(b []byte) (chunkKind, []byte, int) { return parseChunk(b, log) }, visit)
+}
+
+// parser reads the chunk that b begins with, and its length.
+type parser func(b []byte) (kind chunkKind, payload []byte, length int)
+
+func readChunks(r io.Reader, parse parser, visit func(commit []byte) error) (damage int64, err error) {
 	damage = -1
 	bad := int64(-1) // first place that is not a chunk
 	var commit []byte
@@ -104,7 +131,7 @@ func readLog(r io.Reader, log uint32, visit func(commit []byte) error) (damage i
 			return damage, err
 		}
 		for i := 0; i < n; {
-			kind, payload, length := parseChunk(block[i:n], log)
+			kind, payload, length := parse(block[i:n])
 			starts := kind == fullChunk || kind == firstChunk
 			if kind == badChunk && n-i < chunkHeaderOff && len(bytes.Trim(block[i:n], "\x00")) == 0 {
 				break // no chunk fits into the rest of the block
@@ -138,6 +165,9 @@ func readLog(r io.Reader, log uint32, visit func(commit []byte) error) (damage i
 		}
 	}
 }
+
+// logName is how Pebble names a log.
+func logName(number uint64) string { return fmt.Sprintf("%06d.log", number) }
 
 // logNames lists the logs of a database, oldest first.
 func logNames(fs vfs.FS, db string) ([]string, error) {
@@ -175,12 +205,38 @@ func checkLogs(fs vfs.FS, db string) error {
 	for _, name := range names {
 		path := fs.PathJoin(db, name)
 		at, err := readLogFile(fs, path, func([]byte) error { return nil })
-		if err != nil {
-			return &CorruptionError{Path: path, Err: err}
+		if err := damageAt(path, at, err); err != nil {
+			return err
 		}
-		if at >= 0 {
-			return &CorruptionError{Path: path, Err: fmt.Errorf("bad checksum at offset %d, with commits behind it", at)}
-		}
+	}
+	return nil
+}
+
+// checkManifest returns an error if the manifest in force is damaged. Each of
+// its edits is synced before the next one is written, as in a log; Pebble
+// takes a bad edit for the manifest's end and forgets those behind it.
+func checkManifest(fs vfs.FS, db string) error {
+	name, err := atomicfs.ReadMarker(fs, db, "manifest")
+	if err != nil || name == "" {
+		return err // a marker that is missing is Pebble's to tell
+	}
+	path := fs.PathJoin(db, name)
+	f, err := fs.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	at, err := readChunks(f, parseManifestChunk, func([]byte) error { return nil })
+	return damageAt(path, at, err)
+}
+
+// damageAt makes an error of what readChunks returns.
+func damageAt(path string, at int64, err error) error {
+	switch {
+	case err != nil:
+		return corruption(path, err)
+	case at >= 0:
+		return corruption(path, fmt.Errorf("bad checksum at offset %d, with commits behind it", at))
 	}
 	return nil
 }

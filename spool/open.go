@@ -2,7 +2,6 @@ package spool
 
 import (
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +38,7 @@ func Open(dir string, o Options) (*Spool, error) {
 	}
 	s.lock = lock
 	s.running.Store(true)
+	s.reserve.fill()
 	go s.runCommitter()
 	return s, nil
 }
@@ -70,8 +70,7 @@ func (s *Spool) open() error {
 	if err != nil {
 		return err
 	}
-	s.quarantined, err = listDamage(s.opts.FS, s.dir)
-	if err != nil {
+	if err := s.noteDamage(); err != nil {
 		return errors.Join(err, s.db.Close())
 	}
 	return nil
@@ -80,14 +79,14 @@ func (s *Spool) open() error {
 // tidy finishes what a crash in the middle of Open left undone, and makes the
 // database when there is none.
 func (s *Spool) tidy() error {
-	if err := s.opts.FS.RemoveAll(s.path(buildName)); err != nil {
+	if err := s.fs.RemoveAll(s.path(buildName)); err != nil {
 		return err
 	}
-	ready, err := exists(s.opts.FS, s.path(readyName))
+	ready, err := exists(s.fs, s.path(readyName))
 	if err != nil {
 		return err
 	}
-	db, err := exists(s.opts.FS, s.path(dbName))
+	db, err := exists(s.fs, s.path(dbName))
 	switch {
 	case err != nil:
 		return err
@@ -105,8 +104,8 @@ func (s *Spool) tidy() error {
 // makeDB makes a database that can take the place of db. Only when all of it
 // is on disk it gets the name that says so.
 func (s *Spool) makeDB(fill func(*pebble.DB) (state, error)) error {
-	fs := s.opts.FS
-	o := s.engineOptions()
+	fs := s.fs
+	o := s.engineOptions(func() position { return position{} })
 	o.ErrorIfNotExists, o.ErrorIfExists = false, true
 	db, err := pebble.Open(s.path(buildName), o)
 	if err != nil {
@@ -117,7 +116,7 @@ func (s *Spool) makeDB(fill func(*pebble.DB) (state, error)) error {
 		rand.Read(st.id[:])
 		err = db.Set(stateKey, st.encode(), pebble.Sync)
 	}
-	if err = errors.Join(err, s.failure(), db.Close()); err != nil {
+	if err = errors.Join(err, s.failure(), s.closeDB(db)); err != nil {
 		return err
 	}
 	return rename(fs, s.path(buildName), s.path(readyName))
@@ -126,7 +125,7 @@ func (s *Spool) makeDB(fill func(*pebble.DB) (state, error)) error {
 // install puts the database that is ready in its place; one that is there
 // already is damaged, and set aside.
 func (s *Spool) install() error {
-	fs := s.opts.FS
+	fs := s.fs
 	db, err := exists(fs, s.path(dbName))
 	if err != nil {
 		return err
@@ -140,7 +139,17 @@ func (s *Spool) install() error {
 }
 
 func (s *Spool) load() error {
-	db, pos, err := openDB(s.path(dbName), s.engineOptions())
+	pos, err := examine(s.fs, s.path(dbName), s.engineOptions(s.position))
+	if err != nil {
+		return err
+	}
+	s.publish(pos) // the tail of the new log says it
+	return s.start()
+}
+
+// start opens the database, whose position is known.
+func (s *Spool) start() error {
+	db, err := openEngine(s.path(dbName), s.engineOptions(s.position))
 	if err != nil {
 		return err
 	}
@@ -148,31 +157,52 @@ func (s *Spool) load() error {
 		return errors.Join(err, db.Close())
 	}
 	s.flow.unflushed.Store(1) // whatever the replay of logs did
-	s.db, s.pos, s.id = db, pos, hex.EncodeToString(pos.id[:])
+	s.db = db
 	return nil
 }
 
-// openDB opens the database and finds out where it stands.
-func openDB(dir string, o *pebble.Options) (db *pebble.DB, pos position, err error) {
-	// Some damage makes Pebble panic.
+// examine finds out where the database stands, without changing it: once it
+// is opened for writing, Pebble removes what it takes for leftovers.
+func examine(fs vfs.FS, dir string, o *pebble.Options) (position, error) {
+	db, pos, err := openReadOnly(fs, dir, o)
+	if err != nil {
+		return pos, err
+	}
+	return pos, db.Close()
+}
+
+// openReadOnly opens the database for reading, and returns an error if it
+// does not hold all that it should.
+func openReadOnly(fs vfs.FS, dir string, o *pebble.Options) (db *pebble.DB, pos position, err error) {
+	for _, check := range []func(vfs.FS, string) error{checkMark, checkManifest, checkLogs} {
+		if err := check(fs, dir); err != nil {
+			return nil, pos, err
+		}
+	}
+	o.ReadOnly = true
+	if db, err = openEngine(dir, o); err != nil {
+		return nil, pos, err
+	}
+	if pos, err = findPosition(db); err == nil {
+		err = checkTail(fs, dir, pos)
+	}
+	if err == nil {
+		err = checkComplete(fs, dir, db, pos)
+	}
+	if err != nil {
+		return nil, pos, errors.Join(err, db.Close())
+	}
+	return db, pos, nil
+}
+
+// openEngine opens a database. Some damage makes Pebble panic.
+func openEngine(dir string, o *pebble.Options) (db *pebble.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic while opening: %v", p)
 		}
 	}()
-	if err := checkMark(o.FS, dir); err != nil {
-		return nil, pos, err
-	}
-	if err := checkLogs(o.FS, dir); err != nil {
-		return nil, pos, err
-	}
-	if db, err = pebble.Open(dir, o); err != nil {
-		return nil, pos, err
-	}
-	if pos, err = findPosition(db); err != nil {
-		return nil, pos, errors.Join(err, db.Close())
-	}
-	return db, pos, nil
+	return pebble.Open(dir, o)
 }
 
 // findPosition reads the state and the last record, however many there are.
@@ -210,7 +240,7 @@ func findPosition(db *pebble.DB) (pos position, err error) {
 	return pos, nil
 }
 
-func (s *Spool) path(name string) string { return s.opts.FS.PathJoin(s.dir, name) }
+func (s *Spool) path(name string) string { return s.fs.PathJoin(s.dir, name) }
 
 func exists(fs vfs.FS, path string) (bool, error) {
 	_, err := fs.Stat(path)
@@ -230,7 +260,7 @@ func makeDir(fs vfs.FS, dir string) error {
 	if err := makeDir(fs, parent); err != nil {
 		return err
 	}
-	if err := fs.MkdirAll(dir, 0o755); err != nil {
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	return syncDir(fs, parent)

@@ -22,6 +22,9 @@ type Options struct {
 	// that disk. Below it Append answers ErrFull until there is room again.
 	// 0 means not to ask.
 	MinFree uint64
+	// MaxOpenFiles bounds the tables that are kept open, each by a descriptor.
+	// Below 64 it counts as 64.
+	MaxOpenFiles int
 	// FS is the file system; tests put faults into it.
 	FS vfs.FS
 	// Logger takes what an operator must know. nil means slog.Default().
@@ -56,7 +59,7 @@ type Store struct {
 
 // DefaultOptions is what a small server wants.
 func DefaultOptions() Options {
-	return Options{MaxBytes: 10 << 30, MinFree: 1 << 30, FS: vfs.Default}
+	return Options{MaxBytes: 10 << 30, MinFree: 1 << 30, MaxOpenFiles: 256, FS: vfs.Default}
 }
 
 // Validate says what is wrong with the options.

@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"encoding/hex"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -11,6 +12,9 @@ type position struct {
 	state
 	last, lastTotal uint64
 }
+
+// name is the spool's id, as it is in tokens.
+func (p position) name() string { return hex.EncodeToString(p.id[:]) }
 
 func (p position) waiting() uint64      { return p.last - p.acked }
 func (p position) waitingBytes() uint64 { return p.lastTotal - p.ackedTotal }

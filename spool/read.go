@@ -12,15 +12,17 @@ import (
 // at least one. No limits means all of them.
 func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 	pos := s.position()
-	b := Batch{Spool: s.ID(), Suspect: first <= pos.suspect}
+	b := Batch{Spool: pos.name(), Suspect: first <= pos.suspect}
 	size := 0
+	next, full := first, false
 	var mem arena
 	err := s.scan(first, last, func(seq uint64, h header, record []byte) bool {
 		n := len(b.Records)
-		full := l.Records > 0 && n == l.Records || l.Bytes > 0 && size+len(record) > l.Bytes
-		if n > 0 && full {
+		full = n > 0 && (l.Records > 0 && n == l.Records || l.Bytes > 0 && size+len(record) > l.Bytes)
+		if full || seq != next {
 			return false
 		}
+		next++
 		if n == 0 {
 			b.First, b.Appended = seq, h.appended
 		}
@@ -29,8 +31,8 @@ func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 		size += len(record)
 		return true
 	})
-	if err == nil && len(b.Records) == 0 {
-		err = s.corrupt(fmt.Errorf("records %d to %d are missing", first, last))
+	if err == nil && !full && next <= last {
+		err = s.corrupt(missing(next))
 	}
 	if err != nil {
 		return Batch{}, err
@@ -38,9 +40,10 @@ func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 	return b, nil
 }
 
-// appendedAt says when the oldest waiting record was appended.
+// appendedAt says when the oldest waiting record was appended. The caller
+// holds s.reading.
 func (s *Spool) appendedAt(pos position) (t time.Time, err error) {
-	err = s.scan(pos.acked+1, pos.last, func(_ uint64, h header, _ []byte) bool {
+	err = s.scanHeld(pos.acked+1, pos.last, func(_ uint64, h header, _ []byte) bool {
 		t = h.appended
 		return false
 	})
@@ -53,6 +56,10 @@ func (s *Spool) appendedAt(pos position) (t time.Time, err error) {
 func (s *Spool) scan(first, last uint64, visit func(uint64, header, []byte) bool) error {
 	s.reading.RLock()
 	defer s.reading.RUnlock()
+	return s.scanHeld(first, last, visit)
+}
+
+func (s *Spool) scanHeld(first, last uint64, visit func(uint64, header, []byte) bool) error {
 	if s.closed {
 		return ErrClosed
 	}

@@ -1,9 +1,11 @@
 package spool
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -17,11 +19,11 @@ var errNoRoom = errors.New("not enough free disk space to salvage")
 // salvage replaces a damaged database by a new one with every record that can
 // still be read. The old one is left as it is and set aside.
 //
-// The records keep their numbers, which leaves gaps where some are lost. The
-// new database has an id of its own: numbers that were lost at the end are
-// given out again, and under the old id their tokens would name two things.
+// Where records are lost, those behind them move up: numbers never have a gap.
+// The new database has an id of its own, for under the old one a token would
+// name two things.
 func (s *Spool) salvage(reason error) error {
-	fs := s.opts.FS
+	fs := s.fs
 	s.log.Error("spool: damage found: salvaging what can be read", "path", s.dir, "error", reason)
 	if err := s.roomToSalvage(); err != nil {
 		return err
@@ -36,7 +38,11 @@ func (s *Spool) salvage(reason error) error {
 		if err := r.readAll(fs, s.path(dbName), &d); err != nil {
 			return state{}, err
 		}
-		return r.finish(&d)
+		t, err := readTail(fs, s.path(dbName))
+		if err != nil && !isDamage(err) {
+			return state{}, err
+		}
+		return r.finish(&d, t)
 	})
 	if err != nil {
 		return err
@@ -58,7 +64,7 @@ func (s *Spool) salvage(reason error) error {
 
 // roomToSalvage makes sure that a copy of the database does not fill the disk.
 func (s *Spool) roomToSalvage() error {
-	fs := s.opts.FS
+	fs := s.fs
 	names, err := fs.List(s.path(dbName))
 	if err != nil {
 		return err
@@ -106,6 +112,11 @@ func (r *restorer) readAll(fs vfs.FS, db string, d *Damage) error {
 	logs, err := logNames(fs, db)
 	if err != nil {
 		return err
+	}
+	if t, err := readTail(fs, db); err == nil && t.log > 0 {
+		if name := logName(t.log); !slices.Contains(logs, name) {
+			d.Unreadable = append(d.Unreadable, name)
+		}
 	}
 	for _, name := range logs {
 		at, err := readLogFile(fs, fs.PathJoin(db, name), r.putCommit)
@@ -162,30 +173,63 @@ func (r *restorer) flush() error {
 	return err
 }
 
-// finish drops what was acked, counts the rest and returns the new state.
-func (r *restorer) finish(d *Damage) (state, error) {
-	if err := r.db.DeleteRange(recordKey(0), recordKey(r.state.acked+1), pebble.NoSync); err != nil {
+// finish drops what was acked, closes the gaps, counts the rest and returns
+// the new state. t is the tail of the damaged database, as far as it is known.
+func (r *restorer) finish(d *Damage, t tail) (state, error) {
+	st := r.state
+	st.acked = max(st.acked, t.acked)
+	if err := r.db.DeleteRange(recordKey(0), recordKey(st.acked+1), pebble.NoSync); err != nil {
 		return state{}, err
 	}
-	// Where a state was found, numbers are missing from its ack on; else
-	// from the first record on.
-	from := r.state.acked + 1
-	st := state{acked: r.state.acked, ackedTotal: r.state.ackedTotal}
-	last := st.acked
-	err := scanRecords(r.db, from, 1<<63, func(seq uint64, h header, record []byte) bool {
+	// Where an ack is known, numbers are missing from it on; else from the
+	// first record on.
+	from := st.acked + 1
+	last := max(st.acked, t.last) // as records were numbered
+	var to position               // as they are numbered now
+	moved := false
+	var failed error
+	err := scanRecords(r.db, st.acked+1, 1<<63, func(seq uint64, h header, record []byte) bool {
 		if d.Salvaged == 0 {
-			st.acked, st.ackedTotal = seq-1, h.total-uint64(len(record))
-			if !r.known {
+			to.last, to.lastTotal = seq-1, h.total-uint64(len(record))
+			st.acked, st.ackedTotal = to.last, to.lastTotal
+			if !r.known && t.log == 0 {
 				from = seq
 			}
 		}
 		d.Salvaged++
-		last = seq
-		return true
+		last = max(last, seq)
+		if seq == to.last+1 {
+			to.last, to.lastTotal = seq, to.lastTotal+uint64(len(record))
+			return true
+		}
+		moved = true
+		to.append(r.batch, record, h.appended)
+		if r.batch.Len() >= maxCommitBytes {
+			failed = r.flush()
+		}
+		return failed == nil
 	})
-	if d.Salvaged > 0 {
-		d.Lost = last + 1 - from - d.Salvaged
+	if err = errors.Join(err, failed); err != nil {
+		return state{}, err
 	}
-	st.fixed, st.suspect = st.acked, last
-	return st, err
+	if moved {
+		if err := r.closeGaps(to.last, last); err != nil {
+			return state{}, err
+		}
+	}
+	d.Lost = last + 1 - from - d.Salvaged
+	st.fixed, st.suspect = st.acked, max(to.last, st.acked)
+	return st, nil
+}
+
+// closeGaps finishes moving records to smaller numbers. Each table must hold
+// a run of numbers without a gap, which compacting them all makes sure.
+func (r *restorer) closeGaps(last, was uint64) error {
+	if err := r.flush(); err != nil {
+		return err
+	}
+	if err := r.db.DeleteRange(recordKey(last+1), recordKey(was+1), pebble.NoSync); err != nil {
+		return err
+	}
+	return r.db.Compact(context.Background(), recordKey(0), stateKey, false)
 }

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
 )
 
 // Spool is an open spool. Append may be called by many goroutines at once;
@@ -18,20 +20,24 @@ import (
 type Spool struct {
 	dir  string
 	opts Options
+	fs   vfs.FS // the disk, patiently
 	log  *slog.Logger
 	now  func() time.Time
-	id   string
 	lock io.Closer
 	db   *pebble.DB
 	disk *diskGauge
 	flow *flow
 
-	quarantined []Damage
-	markOnce    sync.Once
-	damage      *CorruptionError // met while running; set by markOnce
+	damage atomic.Pointer[CorruptionError] // met while running, not yet salvaged
+	harmed chan struct{}                   // has an element when damage was met
 
 	*failState             // failed, once and for all
 	running    atomic.Bool // Open is through
+	tails      sync.WaitGroup
+	tailing    sync.Mutex
+	newest     uint64 // log of the last tail; tailing guards it
+	reserve    reserve
+	starved    rate.Sometimes
 
 	queue    chan *request
 	room     *semaphore.Weighted // for queued bytes
@@ -40,10 +46,11 @@ type Spool struct {
 	closing  chan struct{}
 	stopped  chan struct{} // the committer has ended
 
-	mu  sync.Mutex
-	pos position // durable
+	mu          sync.Mutex
+	pos         position // durable
+	quarantined []Damage
 
-	reading sync.RWMutex // held by those who read the database
+	reading sync.RWMutex // held by those who read the database, and by its replacement
 	closed  bool
 
 	closeOnce sync.Once
@@ -63,17 +70,21 @@ func newSpool(dir string, o Options) *Spool {
 		queue:     make(chan *request, maxQueued),
 		room:      semaphore.NewWeighted(maxQueuedBytes),
 		grown:     make(chan struct{}, 1),
+		harmed:    make(chan struct{}, 1),
 		closing:   make(chan struct{}),
 		stopped:   make(chan struct{}),
 	}
+	s.fs = patientFS{o.FS, s}
+	s.reserve.size, s.starved = reserveSize, rate.Sometimes{First: 1, Interval: time.Minute}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
 	return s
 }
 
-// ID names this spool among all spools; it is in every token.
-func (s *Spool) ID() string { return s.id }
+// ID names this spool among all spools; it is in every token. It changes
+// when the spool is salvaged.
+func (s *Spool) ID() string { return s.position().name() }
 
 // Stat is what the spool holds.
 type Stat struct {
@@ -89,10 +100,14 @@ type Stat struct {
 
 // Stat counts what waits.
 func (s *Spool) Stat() Stat {
-	pos := s.position()
+	s.mu.Lock()
+	pos, damaged := s.pos, s.quarantined
+	s.mu.Unlock()
 	st := pos.stat()
-	st.Damaged = s.quarantined
-	if pos.waiting() > 0 {
+	st.Damaged = damaged
+	// While the spool is salvaged nothing can be read, and nobody need wait.
+	if pos.waiting() > 0 && s.reading.TryRLock() {
+		defer s.reading.RUnlock()
 		// What cannot be read is Next's to report.
 		st.Oldest, _ = s.appendedAt(pos)
 	}
@@ -101,7 +116,20 @@ func (s *Spool) Stat() Stat {
 
 // Ready returns nil when a record of usual size would be accepted now, else
 // why not: a spool with less room than that refuses nearly everything.
-func (s *Spool) Ready() error { return s.admit(int(min(usualRecord, s.opts.MaxBytes/16))) }
+func (s *Spool) Ready() error {
+	err := s.admit(int(min(usualRecord, s.opts.MaxBytes/16)))
+	if err == nil && !s.running.Load() {
+		err = ErrSalvaging
+	}
+	return err
+}
+
+// Failed is closed when the spool has failed for good: then Err says why, and
+// only to open it again helps.
+func (s *Spool) Failed() <-chan struct{} { return s.failed }
+
+// Err returns why the spool has failed for good, nil while it has not.
+func (s *Spool) Err() error { return s.failure() }
 
 const usualRecord = 64 << 10
 
@@ -121,5 +149,30 @@ func (s *Spool) close() error {
 	s.closed = true
 	s.reading.Unlock()
 	// 4. Close the database, then give the directory free.
-	return errors.Join(s.db.Close(), s.lock.Close())
+	err := s.closeDB(s.db)
+	if err == nil && s.failure() == nil {
+		err = s.endTail()
+	}
+	s.reserve.close()
+	return errors.Join(err, s.lock.Close())
+}
+
+// closeDB closes a database, and waits for what is still written beside it.
+func (s *Spool) closeDB(db *pebble.DB) error {
+	err := db.Close()
+	s.tails.Wait()
+	s.tailing.Lock()
+	defer s.tailing.Unlock()
+	s.newest = 0
+	return err
+}
+
+// endTail writes that nothing comes after the position.
+func (s *Spool) endTail() error {
+	db, pos := s.path(dbName), s.position()
+	log, err := newestLog(s.fs, db)
+	if err != nil {
+		return err
+	}
+	return writeTail(s.fs, db, tail{log: log, last: pos.last, acked: pos.acked, closed: true})
 }

@@ -10,6 +10,54 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
+// openTable opens a table for reading its keys and values.
+func openTable(fs vfs.FS, path string) (sstable.Iterator, func(), error) {
+	f, err := fs.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	readable, err := sstable.NewSimpleReadable(f)
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	o := &pebble.Options{}
+	o.EnsureDefaults()
+	table, err := sstable.NewReader(context.Background(), readable, o.MakeReaderOptions())
+	if err != nil {
+		readable.Close()
+		return nil, nil, err
+	}
+	it, err := table.NewIter(sstable.NoTransforms, nil, nil, sstable.AssertNoBlobHandles)
+	if err != nil {
+		table.Close()
+		return nil, nil, err
+	}
+	return it, func() { it.Close(); table.Close() }, nil
+}
+
+// tableSpan returns the span of the records in a table, if it has any.
+func tableSpan(fs vfs.FS, path string) (s span, any bool, err error) {
+	it, closeTable, err := openTable(fs, path)
+	if err != nil {
+		return s, false, err
+	}
+	defer closeTable()
+	first := it.First()
+	if first == nil {
+		return s, false, it.Error()
+	}
+	if s.first, err = parseRecordKey(first.K.UserKey); err != nil {
+		return s, false, nil // the state sorts behind every record
+	}
+	last := it.SeekLT(stateKey, 0)
+	if last == nil {
+		return s, false, it.Error()
+	}
+	s.last, err = parseRecordKey(last.K.UserKey)
+	return s, err == nil, err
+}
+
 // readTable calls visit for every key and value of a table that can be read,
 // and returns why not all could.
 func readTable(fs vfs.FS, path string, visit func(key, value []byte) error) (err error) {
@@ -19,28 +67,11 @@ func readTable(fs vfs.FS, path string, visit func(key, value []byte) error) (err
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	f, err := fs.Open(path)
+	it, closeTable, err := openTable(fs, path)
 	if err != nil {
 		return err
 	}
-	readable, err := sstable.NewSimpleReadable(f)
-	if err != nil {
-		f.Close()
-		return err
-	}
-	o := &pebble.Options{}
-	o.EnsureDefaults()
-	table, err := sstable.NewReader(context.Background(), readable, o.MakeReaderOptions())
-	if err != nil {
-		readable.Close()
-		return err
-	}
-	defer table.Close()
-	it, err := table.NewIter(sstable.NoTransforms, nil, nil, sstable.AssertNoBlobHandles)
-	if err != nil {
-		return err
-	}
-	defer it.Close()
+	defer closeTable()
 
 	var bad error
 	var next uint64 // number of the record to look for

@@ -69,6 +69,8 @@ type config struct {
 		Sample float64 `yaml:"sample"`
 	} `yaml:"traces"`
 	Retention retentionConfig `yaml:"retention"`
+
+	empty bool // the file says nothing
 }
 
 type apiToken struct {

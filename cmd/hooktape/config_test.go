@@ -195,10 +195,12 @@ func TestSafeShowsWhatATerminalWouldObey(t *testing.T) {
 	}
 }
 
-// TestConfigThatSaysNothing is all defaults.
+// TestConfigThatSaysNothing is all defaults, and known for what it is.
 func TestConfigThatSaysNothing(t *testing.T) {
+	want := defaultConfig()
+	want.empty = true
 	for _, text := range []string{"", "\n  \n", "# nothing\n\n  # yet"} {
-		if got, err := parseConfig("c", []byte(text)); err != nil || !reflect.DeepEqual(got, defaultConfig()) {
+		if got, err := parseConfig("c", []byte(text)); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %+v, %v", text, got, err)
 		}
 	}

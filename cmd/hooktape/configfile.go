@@ -15,23 +15,24 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"hooktape/event"
+	"hooktape/internal/settled"
 	"hooktape/replay/api"
 )
 
 // loadConfig reads and checks a configuration file. Its errors name the file, the line and the key; they never show a
 // line of the file, which may hold a secret.
 func loadConfig(path string) (*config, error) {
-	data, err := os.ReadFile(path)
+	texts, _, err := settled.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	return parseConfig(path, data)
+	return parseConfig(path, texts[0])
 }
 
 // parseConfig checks a configuration file's text; path is for the messages.
 func parseConfig(path string, data []byte) (*config, error) {
 	c := defaultConfig()
-	if !saysNothing(data) { // which would be decoded as null, and take the defaults away
+	if c.empty = saysNothing(data); !c.empty { // which would be decoded as null, and take the defaults away
 		if err := yaml.NewDecoder(bytes.NewReader(data), yaml.DisallowUnknownField()).Decode(c); err != nil {
 			return nil, fmt.Errorf("%s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, false)))
 		}
@@ -40,6 +41,14 @@ func parseConfig(path string, data []byte) (*config, error) {
 		return nil, at(path, data, err)
 	}
 	return c, nil
+}
+
+// notEmpty returns an error for a file that says nothing: that is an accident, and nothing would be taken or delivered.
+func (c *config) notEmpty(path string) error {
+	if c.empty {
+		return fmt.Errorf("%s is empty: restore it; or remove it, and `hooktape serve` writes a new one with a new source", path)
+	}
+	return nil
 }
 
 // saysNothing tells a file that is empty, or has nothing but comments.
@@ -238,9 +247,10 @@ func (c *checker) valueOrFile(key string, value *string, file string) {
 
 // file reads a secret.
 func (c *checker) file(key, path string) string {
-	text, err := os.ReadFile(path)
+	texts, _, err := settled.Read(path)
 	if err != nil {
 		c.wrong(key, "%v", err)
+		return ""
 	}
-	return strings.TrimSpace(string(text))
+	return strings.TrimSpace(string(texts[0]))
 }

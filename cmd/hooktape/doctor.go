@@ -91,7 +91,7 @@ func (c doctorCmd) examinations(e *env) []examination {
 	}
 	d := &doctor{e, cfg}
 	list := []examination{
-		{"configuration", d.configuration}, {"data directory", d.directory}, {"disk", d.disk}, {"spool", d.spools},
+		{"configuration", d.configuration}, {"data directory", d.directory}, {"data directory", d.private}, {"disk", d.disk}, {"spool", d.spools},
 		{"listeners", d.listeners}, {"hook URL", d.publicURL}, {"TLS certificate", d.certificates}, {"ClickHouse", d.clickhouse}, {"deliveries", d.deliveries},
 	}
 	for _, endpoint := range cfg.endpoints() {

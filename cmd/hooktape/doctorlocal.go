@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +31,20 @@ func (d *doctor) configuration(context.Context) []finding {
 	}
 	if len(d.cfg.Sources) == 0 {
 		list = append(list, warn("hooktape sources add NAME", "there is no source: nothing can be taken"))
+	}
+	return list
+}
+
+// private looks whether others on this machine can read what hooktape keeps.
+func (d *doctor) private(context.Context) (list []finding) {
+	for _, name := range privateNames {
+		path := filepath.Join(d.cli.Data, name)
+		if path == d.cli.configPath() {
+			continue // configuration looks at it
+		}
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+			list = append(list, warn("start hooktape as the owner, which keeps others out; or chmod -R go= "+path, "others on this machine may read %s (%v)", path, info.Mode().Perm()))
+		}
 	}
 	return list
 }
@@ -137,6 +153,9 @@ func (d *doctor) listeners(ctx context.Context) (list []finding) {
 		switch {
 		case err == nil:
 			list = append(list, ok("%s at %s: ready", part.name, part.addr))
+			if trouble := troubleOf(ctx, localAddr(part.addr)); trouble != "" {
+				list = append(list, warn("see hooktape's log", "%s at %s: %s", part.name, part.addr, trouble))
+			}
 		case refusedConnection(err):
 			continue
 		default:
@@ -148,4 +167,19 @@ func (d *doctor) listeners(ctx context.Context) (list []finding) {
 		return []finding{warn("start it", "hooktape does not run here: nothing listens at %s and %s", d.cfg.IngestAddr, d.cfg.APIAddr)}
 	}
 	return list
+}
+
+// troubleOf is what a listener that is ready says of why events are not stored; "" when they are.
+func troubleOf(ctx context.Context, addr string) string {
+	client := http.Client{Transport: ownTransport()}
+	_, said, err := probe(ctx, client, addr, "/readyz")
+	var body struct {
+		Drain struct {
+			Error string `json:"error"`
+		} `json:"drain"`
+	}
+	if err != nil || json.Unmarshal([]byte(said), &body) != nil {
+		return ""
+	}
+	return body.Drain.Error
 }

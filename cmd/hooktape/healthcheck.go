@@ -66,15 +66,20 @@ const maxProbeBody = 4096
 // ask returns nil when a probe is answered with 200. Plain HTTP comes first: a listener that wants TLS answers it with 400,
 // as no probe is answered, and is then asked in TLS.
 func ask(ctx context.Context, addr, path string) error {
-	client := http.Client{Transport: ownTransport()}
-	status, said, err := get(ctx, client, "http://"+addr+path)
-	if err == nil && status == http.StatusBadRequest {
-		status, said, err = get(ctx, client, "https://"+addr+path)
-	}
+	status, said, err := probe(ctx, http.Client{Transport: ownTransport()}, addr, path)
 	if err != nil || status == http.StatusOK {
 		return err
 	}
 	return fmt.Errorf("%s is answered with %d %s: %s", path, status, http.StatusText(status), said)
+}
+
+// probe asks in plain HTTP, and in TLS where the listener wants that.
+func probe(ctx context.Context, client http.Client, addr, path string) (status int, said string, err error) {
+	status, said, err = get(ctx, client, "http://"+addr+path)
+	if err == nil && status == http.StatusBadRequest {
+		return get(ctx, client, "https://"+addr+path)
+	}
+	return status, said, err
 }
 
 func get(ctx context.Context, client http.Client, url string) (status int, said string, err error) {

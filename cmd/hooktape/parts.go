@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net/http"
 	"net/http/pprof"
 	"path/filepath"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 
 	"hooktape/event"
 	"hooktape/ingest"
@@ -17,7 +20,7 @@ import (
 )
 
 func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {
-	events, err := p.openSpool("events")
+	events, err := p.openSpool("events", accepting)
 	if err != nil {
 		return nil, err
 	}
@@ -47,15 +50,16 @@ func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {
 func lagOf(events *spool.Spool, drain *spool.Drain) func() ingest.Lag {
 	return func() ingest.Lag {
 		stat := events.Stat()
-		return ingest.Lag{Events: stat.Records, Bytes: stat.Bytes, Oldest: stat.Oldest, Error: drain.Failing()}
+		return ingest.Lag{Events: stat.Records, Bytes: stat.Bytes, Oldest: stat.Oldest, Error: drain.Failing(), Damaged: len(stat.Damaged)}
 	}
 }
 
 func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, error) {
-	outcomes, err := p.openSpool("outcomes")
+	outcomes, err := p.openSpool("outcomes", accepting)
 	if err != nil {
 		return nil, err
 	}
+	p.outcomes = outcomes
 	recorder := replay.NewRecorder(outcomes, p.db, p.log)
 	endpoints := p.cfg.endpoints()
 	p.endpoints.Store(&endpoints)
@@ -75,6 +79,7 @@ func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, erro
 	if err != nil {
 		return nil, err
 	}
+	listener = netutil.LimitListener(listener, p.budget.API)
 	if p.cfg.TLS.API {
 		listener = tls.NewListener(listener, p.tls.Config())
 	}
@@ -90,7 +95,7 @@ func (p *process) api(runner *replay.Runner) (http.Handler, error) {
 	service := replay.NewService(p.db, func() []replay.Endpoint { return *p.endpoints.Load() }, p.cfg.Replay.AllowPrivate)
 	service.Own = p.own
 	looks := api.NewLooks(p.db)
-	handler, err := api.New(api.Options{Store: p.db, Service: service, Looks: looks, Tokens: p.cfg.tokens(), Failing: runner.Failing, Version: buildVersion(), Logger: p.log})
+	handler, err := api.New(api.Options{Store: p.db, Service: service, Looks: looks, Tokens: p.cfg.tokens(), Failing: runner.Failing, Broken: p.outcomes.Err, Version: buildVersion(), Logger: p.log})
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +111,7 @@ func (p *process) startOps(accepting *stage) error {
 	if err != nil {
 		return err
 	}
+	listener = netutil.LimitListener(listener, opsConnections)
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{Registry: p.registry, EnableOpenMetrics: true}))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -148,14 +154,52 @@ func (p *process) whenMigrated(actor func(context.Context) error) func(context.C
 	}
 }
 
-func (p *process) openSpool(name string) (*spool.Spool, error) {
+// openSpool opens a spool, and ends the process when that has failed for good: whoever has started it starts it again.
+func (p *process) openSpool(name string, stage *stage) (*spool.Spool, error) {
 	options := spool.DefaultOptions()
 	options.MaxBytes, options.MinFree, options.Logger = int64(p.cfg.Spool.MaxBytes), uint64(p.cfg.Spool.MinFree), p.log
+	options.MaxOpenFiles = p.budget.Tables
 	options.OnCommit, options.OnStore = commitTimes(name), storeTimes(name)
-	s, err := spool.Open(filepath.Join(p.cli.spools(), name), options)
+	s, err := patientlyOpen(p.ctx, filepath.Join(p.cli.spools(), name), options)
 	if err != nil {
 		return nil, err
 	}
 	p.closers = append(p.closers, s.Close)
+	stage.run(func(ctx context.Context) error { return untilFailed(ctx, s) })
 	return s, observeSpool(name, s)
+}
+
+const (
+	lockPatience = 15 * time.Second
+	lockPause    = 100 * time.Millisecond
+)
+
+// patientlyOpen opens a spool. A process that was killed a moment ago may hold it until the disk has answered its last write.
+func patientlyOpen(ctx context.Context, dir string, o spool.Options) (*spool.Spool, error) {
+	ctx, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	for said := false; ; said = true {
+		s, err := spool.Open(dir, o)
+		if !errors.Is(err, spool.ErrLocked) {
+			return s, err
+		}
+		if !said {
+			o.Logger.Warn("another process holds the spool; waiting for its end", "path", dir, "patience", lockPatience)
+		}
+		select {
+		case <-time.After(lockPause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// untilFailed returns an error when the spool has failed for good, and nil when ctx ends first.
+func untilFailed(ctx context.Context, s *spool.Spool) error {
+	select {
+	case <-s.Failed():
+		return s.Err()
+	case <-ctx.Done():
+		return nil
+	}
 }

@@ -3,15 +3,18 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"hooktape/ingest"
+	"hooktape/internal/settled"
 	"hooktape/otel"
 	"hooktape/replay"
 	"hooktape/replay/console"
+	"hooktape/spool"
 	"hooktape/store"
 )
 
@@ -27,12 +30,15 @@ type process struct {
 
 	db        *store.Store
 	own       *replay.Own // this process's own addresses, and those that the configuration gives to its other half
+	budget    descriptors
+	outcomes  *spool.Spool
 	registry  *prometheus.Registry
 	tls       certificates // of the listeners; nil is plain HTTP
 	sources   atomic.Pointer[ingest.Sources]
 	endpoints atomic.Pointer[[]replay.Endpoint]
 	hooks     atomic.Pointer[[]console.Source]
-	read      fileStamp       // the configuration file as it was at the start
+	read      settled.Stamp   // the configuration file as it was read last
+	inForce   int             // sources
 	changed   []func(*config) // take what may change while running into use
 	migrated  chan struct{}   // closed when the tables are there
 	closers   []func() error
@@ -54,10 +60,20 @@ func (p *process) run() (err error) {
 	ctx, fail := context.WithCancelCause(p.ctx)
 	defer fail(nil)
 	accepting, storing, engine := newStage(ctx, fail), newStage(ctx, fail), newStage(ctx, fail)
-	p.read = stamp(p.cli.configPath()) // before anything answers: what is changed from then on is a change
+	p.read = settled.Of(p.cli.configPath()) // before anything answers: what is changed from then on is a change
+	if err = p.cfg.notEmpty(p.cli.configPath()); err != nil {
+		return err
+	}
+	p.inForce = len(p.cfg.Sources)
 	p.migrated = make(chan struct{})
 	p.registry = prometheus.NewRegistry()
 	p.sources.Store(p.cfg.sources())
+	if p.budget, err = descriptorBudget(); err != nil {
+		return err
+	}
+	if err = p.keepPrivate(); err != nil {
+		return fmt.Errorf("keep the data directory private: %w", err)
+	}
 
 	if p.db, err = p.cfg.openStore(); err != nil {
 		return err

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"reflect"
@@ -10,6 +12,8 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
+
+	"hooktape/internal/settled"
 )
 
 const reloadPoll = time.Second
@@ -23,49 +27,53 @@ func (p *process) watchConfig(ctx context.Context) error {
 	failures, _ := otel.Meter("hooktape").Int64Counter("hooktape.config.reload.failures", metric.WithUnit("{failure}"),
 		metric.WithDescription("Configuration files that were refused while running."))
 
-	path, seen := p.cli.configPath(), p.read
+	path := p.cli.configPath()
 	tick := time.NewTicker(reloadPoll)
 	defer tick.Stop()
 	for {
 		select {
 		case <-hangup:
-			seen = stamp(path)
 		case <-tick.C:
-			now := stamp(path)
-			if now == seen {
+			if settled.Of(path) == p.read {
 				continue
 			}
-			seen = now
 		case <-ctx.Done():
 			return nil
 		}
-		if err := p.reload(); err != nil {
+		switch err := p.reload(); {
+		case errors.Is(err, settled.ErrChanging):
+			p.log.Warn("the configuration is being written; it is read once it is left alone", "path", path)
+		case err != nil:
 			failures.Add(ctx, 1)
 			p.log.Error("the changed configuration is refused; the old one stays in force", "error", err)
 		}
 	}
 }
 
-// fileStamp tells one version of a file from another. Editors and orchestrators replace files rather than write into
-// them, which a look each second sees however they do it.
-type fileStamp struct {
-	modified time.Time
-	size     int64
-}
-
-func stamp(path string) fileStamp {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fileStamp{}
-	}
-	return fileStamp{info.ModTime(), info.Size()}
-}
-
+// reload takes up the configuration file as it is now.
 func (p *process) reload() error {
-	fresh, err := p.config()
+	path := p.cli.configPath()
+	texts, read, err := settled.Read(path)
+	if errors.Is(err, settled.ErrChanging) {
+		return err
+	}
+	if err != nil {
+		p.read = settled.Of(path) // is said once
+		return err
+	}
+	p.read = read
+	fresh, err := parseConfig(path, texts[0])
 	if err != nil {
 		return err
 	}
+	if err := fresh.notEmpty(path); err != nil {
+		return err
+	}
+	if p.parts.ingest && p.inForce > 0 && len(fresh.Sources) == 0 {
+		return fmt.Errorf("%s has no source any more: restore it; to take no webhooks at all, restart hooktape", path)
+	}
+	p.inForce = len(fresh.Sources)
+	p.cli.override(fresh)
 	for _, use := range p.changed {
 		use(fresh)
 	}

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"hooktape/internal/settled"
 )
 
 // TestReload: a source that is added works without a restart; a wrong file is refused and the old one stays; SIGHUP reads
@@ -78,6 +82,121 @@ func TestReload(t *testing.T) {
 	if took := i.stop(); took > 10*time.Second {
 		t.Errorf("stopping without ClickHouse took %s", took)
 	}
+}
+
+// TestHalfWrittenConfig writes the configuration in pieces, in ways that parse at each of them, and empties it: a source that
+// is in it is never unknown, nor is one while nothing is left of the file.
+func TestHalfWrittenConfig(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "http://127.0.0.1:1/hooktape")
+	writeConfig(t, i)
+	i.start("ingest")
+	path := filepath.Join(i.dir, "hooktape.yaml")
+	demo := i.hookURL()
+	_, last, _ := strings.Cut(strings.TrimSpace(i.cli("sources", "add", "last")), "\t")
+	i.eventually(10*time.Second, "the added source works", func() error { return statusOf(last, http.StatusOK) })
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reloaded := func() int { return strings.Count(i.output.String(), "the configuration is reloaded") }
+	bothWork := func() {
+		t.Helper()
+		for _, url := range []string{demo, last} {
+			if err := statusOf(url, http.StatusOK); err != nil {
+				t.Fatalf("%v\n%s", err, i.output)
+			}
+		}
+	}
+	for round, tries := 0, 0; round < 3; tries++ {
+		if tries == 20 {
+			t.Fatal("this machine is too slow to write a file without a pause")
+		}
+		before := reloaded()
+		stop, failed := make(chan struct{}), make(chan error, 1)
+		go func() {
+			for {
+				for _, url := range []string{demo, last} {
+					if err := statusOf(url, http.StatusOK); err != nil {
+						failed <- err
+						return
+					}
+				}
+				select {
+				case <-stop:
+					failed <- nil
+					return
+				default:
+				}
+			}
+		}()
+		pause := i.writeSlowly(path, string(good)+strings.Repeat("# more\n", 20*round), round == 2)
+		close(stop)
+		err := <-failed
+		if pause >= settled.Quiet { // nothing could tell this from a writer who is done
+			i.eventually(10*time.Second, "both work again", func() error {
+				return errors.Join(statusOf(demo, http.StatusOK), statusOf(last, http.StatusOK))
+			})
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%v\n%s", err, i.output)
+		}
+		i.eventually(10*time.Second, "it is read when it is whole", func() error {
+			bothWork()
+			if reloaded() == before {
+				return fmt.Errorf("not reloaded")
+			}
+			return nil
+		})
+		round++
+	}
+	for name, text := range map[string]string{"is empty: restore it": "", "has no source any more": "api_addr: 127.0.0.1:1\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		i.eventually(10*time.Second, "what takes all sources away is refused", func() error {
+			if !strings.Contains(i.output.String(), name) {
+				return fmt.Errorf("the log does not say %q", name)
+			}
+			return nil
+		})
+		bothWork()
+	}
+	i.stop()
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(i.binary(), "serve")
+	command.Env = i.env
+	if out, err := command.CombinedOutput(); err == nil || !strings.Contains(string(out), path+" is empty") {
+		t.Errorf("a start with an empty configuration: %v\n%s", err, out)
+	}
+}
+
+// writeSlowly writes a file line by line, and says SIGHUP after each if it is to. It returns the longest pause that it made.
+func (i *instance) writeSlowly(path, text string, hangup bool) (pause time.Duration) {
+	i.t.Helper()
+	file, err := os.Create(path)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	defer file.Close()
+	last := time.Now()
+	for _, line := range strings.SplitAfter(text, "\n") {
+		if _, err := file.WriteString(line); err != nil {
+			i.t.Fatal(err)
+		}
+		pause = max(pause, time.Since(last))
+		last = time.Now()
+		if hangup {
+			if err := i.command.Process.Signal(syscall.SIGHUP); err != nil {
+				i.t.Fatal(err)
+			}
+		}
+		time.Sleep(settled.Quiet / 10)
+	}
+	return pause
 }
 
 func statusOf(url string, want int) error {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"hooktape/event"
@@ -52,31 +53,38 @@ type spoolStatCmd struct {
 
 // spoolStat is what waits in one spool.
 type spoolStat struct {
-	Name     string         `json:"name"`
-	ID       string         `json:"id"`
-	Waiting  uint64         `json:"waiting"` // records
-	Bytes    uint64         `json:"bytes"`
-	Oldest   time.Time      `json:"oldest,omitzero"`
-	Appended uint64         `json:"appended"`
-	Stored   uint64         `json:"stored"`
-	Damaged  []spool.Damage `json:"damaged"`
+	Name     string    `json:"name"`
+	ID       string    `json:"id"`
+	Waiting  uint64    `json:"waiting"` // records
+	Bytes    uint64    `json:"bytes"`
+	Oldest   time.Time `json:"oldest,omitzero"`
+	Appended uint64    `json:"appended"`
+	Stored   uint64    `json:"stored"`
+	// Damaged are the databases that were set aside. Error says that the one in use is damaged: the next start salvages it.
+	Damaged []spool.Damage `json:"damaged"`
+	Error   string         `json:"error,omitempty"`
 }
 
 // Run tells what waits.
 func (c spoolStatCmd) Run(e *env) error {
 	var list []spoolStat
-	var missing error
+	var missing, damaged error
 	for _, name := range spoolNames {
 		i, err := e.inspect(name)
 		if _, ok := errors.AsType[noSpoolError](err); ok {
 			missing = cmp.Or(missing, err)
 			continue
 		}
+		if _, ok := errors.AsType[*spool.CorruptionError](err); ok {
+			damaged = cmp.Or(damaged, err)
+			list = append(list, spoolStat{Name: name, Error: err.Error()})
+			continue
+		}
 		if err != nil {
 			return err
 		}
 		s := i.Stat()
-		list = append(list, spoolStat{name, i.ID(), s.Records, s.Bytes, s.Oldest, s.Appended, s.Acked, s.Damaged})
+		list = append(list, spoolStat{name, i.ID(), s.Records, s.Bytes, s.Oldest, s.Appended, s.Acked, s.Damaged, ""})
 		if err := i.Close(); err != nil {
 			return err
 		}
@@ -85,10 +93,14 @@ func (c spoolStatCmd) Run(e *env) error {
 		return missing
 	}
 	if c.JSON {
-		return printJSON(e.stdout, list)
+		return errors.Join(printJSON(e.stdout, list), damaged)
 	}
 	t := newTable(e.stdout, "SPOOL", "WAITING", "BYTES", "OLDEST", "APPENDED", "STORED")
 	for _, s := range list {
+		if s.Error != "" {
+			t.row(s.Name, "damaged", "", "", "", "")
+			continue
+		}
 		t.row(s.Name, fmt.Sprint(s.Waiting), fmt.Sprint(s.Bytes), local(s.Oldest), fmt.Sprint(s.Appended), fmt.Sprint(s.Stored))
 	}
 	if err := t.end(); err != nil {
@@ -96,10 +108,14 @@ func (c spoolStatCmd) Run(e *env) error {
 	}
 	for _, s := range list {
 		for _, d := range s.Damaged {
-			fmt.Fprintf(e.stdout, "damaged: %s: %+v\n", s.Name, d)
+			fmt.Fprintf(e.stdout, "%s: damage found %s: %d records salvaged, %d lost", s.Name, local(d.Found), d.Salvaged, d.Lost)
+			if len(d.Unreadable) > 0 {
+				fmt.Fprintf(e.stdout, ", not whole %s", strings.Join(d.Unreadable, " "))
+			}
+			fmt.Fprintf(e.stdout, "; set aside in %s: %s\n", d.Path, d.Reason)
 		}
 	}
-	return nil
+	return damaged
 }
 
 type spoolDumpCmd struct{}

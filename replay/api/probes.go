@@ -10,8 +10,14 @@ import (
 )
 
 // probes are for whoever keeps processes running; they need no token.
-func probes(engine *gin.Engine, failing func() error) {
-	engine.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
+func probes(engine *gin.Engine, failing, broken func() error) {
+	engine.GET("/healthz", func(c *gin.Context) {
+		if broken != nil && broken() != nil {
+			c.String(http.StatusServiceUnavailable, "failed: the disk refused a write; see the log\n")
+			return
+		}
+		c.String(http.StatusOK, "ok\n")
+	})
 	engine.GET("/readyz", func(c *gin.Context) {
 		var err error
 		if failing != nil {

@@ -26,6 +26,8 @@ type Options struct {
 	Looks *Looks
 	// Failing tells why the process cannot deliver now; nil when it can.
 	Failing func() error
+	// Broken returns why only a restart of the process helps; nil when it is well.
+	Broken  func() error
 	Version string
 	Logger  *slog.Logger
 }
@@ -63,7 +65,7 @@ func New(o Options) (http.Handler, error) {
 	engine.NoMethod(func(c *gin.Context) {
 		writeProblem(c, problem(http.StatusMethodNotAllowed, "%s does not go with %s; /docs tells what does", c.Request.Method, c.Request.URL.Path))
 	})
-	probes(engine, o.Failing)
+	probes(engine, o.Failing, o.Broken)
 	s.api = humagin.New(engine, configuration(cmp.Or(o.Version, "unknown")))
 	s.describe()
 	s.events()

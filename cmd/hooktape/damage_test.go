@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"hooktape/internal/rot"
+)
+
+// TestDamagedSpool: a bit flips in a spool. Every command that looks says so, the next start saves what can be read and takes
+// webhooks, and then the commands say what was saved.
+func TestDamagedSpool(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "http://127.0.0.1:1/hooktape")
+	writeConfig(t, i)
+	i.start("ingest")
+	hook := i.hookURL() + "/start"
+	for range 20 {
+		i.post(hook, []byte(`{"user_id":1}`))
+	}
+	i.stop()
+
+	dir := filepath.Join(i.dir, "spool", "events")
+	image, err := rot.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range image.Names() {
+		if rot.Kind(name) == "db/#.log" && len(image[name]) > 0 {
+			image = image.Flip(name, 8*(len(image[name])/2))
+		}
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := image.Store(dir); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := i.tell("spool", "stat"); err == nil || !strings.Contains(out, "events  damaged") || !strings.Contains(out, "start hooktape again") {
+		t.Errorf("spool stat: %v\n%s", err, out)
+	}
+	if out, _ := i.tell("doctor"); !strings.Contains(out, "spool: damaged") {
+		t.Errorf("doctor:\n%s", out)
+	}
+
+	i.start("ingest")
+	i.post(hook, []byte(`{"user_id":2}`))
+	i.stop()
+	if said := i.output.String(); !strings.Contains(said, "level=ERROR msg=\"spool: damaged database set aside\"") {
+		t.Errorf("the start says\n%s", said)
+	}
+	var list []spoolStat
+	if err := json.Unmarshal([]byte(i.cli("spool", "stat", "--json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	if s := list[0]; len(s.Damaged) != 1 || s.Waiting+s.Damaged[0].Lost != 21 || s.Damaged[0].Lost == 0 || s.Damaged[0].Path == "" {
+		t.Errorf("spool stat: %+v", s)
+	}
+	if out := i.cli("spool", "stat"); !strings.Contains(out, "records salvaged, ") || !strings.Contains(out, "set aside in "+dir) {
+		t.Errorf("spool stat:\n%s", out)
+	}
+	if n := strings.Count(i.cli("spool", "dump"), "\n"); n != int(list[0].Waiting) {
+		t.Errorf("spool dump has %d lines, %d wait", n, list[0].Waiting)
+	}
+	if out, _ := i.tell("doctor"); !strings.Contains(out, "1 damaged database set aside") {
+		t.Errorf("doctor:\n%s", out)
+	}
+}
+
+// tell runs a command that may fail, and returns all that it says.
+func (i *instance) tell(args ...string) (string, error) {
+	command := exec.Command(i.binary(), args...)
+	command.Env = i.env
+	out, err := command.CombinedOutput()
+	return string(out), err
+}

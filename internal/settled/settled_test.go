@@ -1,0 +1,71 @@
+package settled_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hooktape/internal/settled"
+)
+
+// TestReadWaitsForTheWriter writes a file in pieces, slower than a reader reads: nobody sees a part of it.
+func TestReadWaitsForTheWriter(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
+	old := time.Now().Add(-time.Hour)
+	for _, path := range []string{cert, key} {
+		if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if texts, _, err := settled.Read(cert, key); err != nil || string(texts[0])+string(texts[1]) != "oldold" {
+		t.Fatalf("%s %v", texts, err)
+	}
+	begun, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		var err error
+		for n, path := range []string{cert, key} {
+			file, failed := os.Create(path)
+			err = errors.Join(err, failed)
+			if n == 0 {
+				close(begun)
+			}
+			for range 20 {
+				_, failed := file.WriteString("piece ")
+				err = errors.Join(err, failed)
+				time.Sleep(settled.Quiet / 20)
+			}
+			err = errors.Join(err, file.Close())
+		}
+		done <- err
+	}()
+	<-begun
+	texts, stamp, err := settled.Read(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Repeat("piece ", 20)
+	if string(texts[0]) != want || string(texts[1]) != want || stamp != settled.Of(cert) {
+		t.Errorf("read %q and %q", texts[0], texts[1])
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReadOfNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none")
+	if _, _, err := settled.Read(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error is %v", err)
+	}
+	if settled.Of(path) != (settled.Stamp{}) {
+		t.Error("a file that is not there has a stamp")
+	}
+}

@@ -1,0 +1,30 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+)
+
+// TestBroken: /healthz fails where only a restart helps, without the words of the error.
+func TestBroken(t *testing.T) {
+	var broken error
+	engine := gin.New()
+	probes(engine, nil, func() error { return broken })
+	ask := func() *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+		return w
+	}
+	if w := ask(); w.Code != http.StatusOK {
+		t.Errorf("while all is well: %d", w.Code)
+	}
+	broken = errors.New("fsync /secret-path: input/output error")
+	if w := ask(); w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "secret-path") {
+		t.Errorf("once the disk has failed: %d %s", w.Code, w.Body)
+	}
+}
