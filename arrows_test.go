@@ -28,10 +28,11 @@ var rooms = map[string][]string{
 	"internal/browsertest": {},
 	"internal/await":       {},
 	"internal/freeport":    {},
+	"internal/peraddress":  {},
 	"bothelp":              {"event"},
 	"store":                {"event"},
-	"ingest":               {"event", "bothelp", "spool", "store"},
-	"replay":               {"event", "spool", "store"},
+	"ingest":               {"event", "bothelp", "spool", "store", "internal/peraddress"},
+	"replay":               {"event", "spool", "store", "internal/peraddress"},
 	"simulate":             {"event", "bothelp", "store"},
 	"archive":              {"event", "store"},
 }

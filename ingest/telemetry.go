@@ -22,6 +22,9 @@ const (
 	attrVerdict    = attribute.Key("hooktape.verdict")
 	attrAppended   = attribute.Key("hooktape.append.duration_us")
 	attrKept       = attribute.Key("hooktape.kept")
+	attrSender     = attribute.Key("hooktape.sender")
+	attrLimit      = attribute.Key("hooktape.limit")
+	attrConnection = attribute.Key("hooktape.connection")
 	attrBatchRows  = attribute.Key("hooktape.batch.rows")
 	attrBatchBytes = attribute.Key("hooktape.batch.bytes")
 	attrBatchToken = attribute.Key("hooktape.batch.token")
@@ -48,6 +51,8 @@ type instruments struct {
 	requests    metric.Int64Counter
 	labels      sync.Map // of requests, by requestLabels
 	refused     metric.Int64Counter
+	shed        metric.Int64Counter
+	closed      metric.Int64Counter
 	panics      metric.Int64Counter
 	appendTime  metric.Float64Histogram
 	requestTime metric.Float64Histogram
@@ -69,9 +74,12 @@ func newInstruments() *instruments {
 	appendTime, _ := m.Float64Histogram("hooktape.ingest.append.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time from having read a request to having it on disk."), latencyBuckets)
 	return &instruments{
-		tracer:      otel.Tracer(scope),
-		requests:    counter("hooktape.ingest.requests", "{request}", "Requests to hooks by source and verdict, and whether they were kept."),
-		refused:     refused,
+		tracer:   otel.Tracer(scope),
+		requests: counter("hooktape.ingest.requests", "{request}", "Requests to hooks by source and verdict, and whether they were kept."),
+		refused:  refused,
+		shed:     counter("hooktape.ingest.shed", "{request}", "Requests answered with 503 because ingest.max_memory is in use, by sender: known (with a valid token) or unknown."),
+		closed: counter("hooktape.ingest.connections.closed", "{connection}", "Connections closed at a limit: address, unknown_clients, total or memory; "+
+			"the new one, or the one that waited longest for a request."),
 		panics:      panics,
 		requestTime: requestTime,
 		appendTime:  appendTime,

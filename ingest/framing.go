@@ -1,0 +1,99 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+// framing looks at the headers of a connection of HTTP/1 for requests that have both Content-Length and
+// Transfer-Encoding. Two servers in a row may read such a request differently: what one takes for its body is another
+// request to the other. RFC 9112, section 6.1, allows to refuse it; net/http instead removes the Content-Length before any
+// handler sees the request. So the bytes are looked at on their way to net/http.
+//
+// A header that follows a body with a Content-Length is found by counting. Behind a chunked body nothing is looked at: the
+// connection ends with that request (see Server.admitted), as section 6.1 demands of a server that accepts both.
+type framing struct {
+	line     []byte // the start of the line that is being read
+	lines    int    // read so far of this header
+	length   int64  // of the body, by Content-Length; -1 when that is not a number
+	measured bool   // there is a Content-Length
+	encoded  bool   // there is a Transfer-Encoding
+	body     int64  // bytes of the body that are still to come
+	refused  bool
+
+	// opaque is set when the end of the body is not known. Handlers read it as well.
+	opaque atomic.Bool
+}
+
+// lineStart is how much of a line is looked at.
+const lineStart = 64
+
+var errTwoLengths = errors.New("the request has both Content-Length and Transfer-Encoding")
+
+// check looks at bytes that were read, and returns how many of them net/http may see: those before a request that is
+// refused. The error says why there are none.
+func (f *framing) check(read []byte) (int, error) {
+	begun := 0 // where the header that is being read begins
+	for at := 0; at < len(read) && !f.opaque.Load(); {
+		if f.body > 0 {
+			n := min(f.body, int64(len(read)-at))
+			f.body -= n
+			at += int(n)
+			begun = at
+			continue
+		}
+		part := read[at:]
+		end := bytes.IndexByte(part, '\n')
+		if end >= 0 {
+			part = part[:end+1]
+		}
+		at += len(part)
+		f.line = append(f.line, part[:min(len(part), lineStart-len(f.line))]...)
+		if end < 0 {
+			break
+		}
+		if f.endLine() {
+			begun = at
+		}
+		if f.refused = f.measured && f.encoded; f.refused {
+			if begun == 0 {
+				return 0, errTwoLengths
+			}
+			return begun, nil // the next read fails
+		}
+	}
+	return len(read), nil
+}
+
+// endLine reads a whole line, and reports whether the header ends with it.
+func (f *framing) endLine() bool {
+	line := strings.TrimRight(string(f.line), "\r\n")
+	f.line = f.line[:0]
+	if line == "" {
+		if f.lines == 0 {
+			return false // net/http, too, takes empty lines before a request
+		}
+		f.opaque.Store(f.encoded || f.length < 0)
+		f.body = f.length
+		f.lines, f.length, f.measured, f.encoded = 0, 0, false, false
+		return true
+	}
+	f.lines++
+	name, value, _ := strings.Cut(line, ":")
+	switch {
+	case f.lines == 1: // the request line
+	case strings.EqualFold(name, "Transfer-Encoding"):
+		f.encoded = true
+	case strings.EqualFold(name, "Content-Length"):
+		f.measured = true
+		length, err := strconv.ParseUint(strings.Trim(value, " \t"), 10, 63)
+		f.length = int64(length)
+		if err != nil {
+			f.length = -1
+		}
+	}
+	return false
+}
