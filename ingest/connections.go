@@ -58,6 +58,11 @@ const (
 )
 
 func newConnections(o Options, m *memory, closed metric.Int64Counter) *connections {
+	for _, reason := range []string{fullAddress, fullStrangers, fullTotal, fullMemory} {
+		for _, which := range []string{closedNew, closedWaiting} {
+			closed.Add(context.Background(), 0, closedSet(reason, which)) // there from the start, for alerts
+		}
+	}
 	return &connections{limits: o.Limits, proxies: o.TrustedProxies, memory: m, closed: closed, framed: o.TLS == nil,
 		clients: map[netip.Prefix]*client{}, waiting: list.New()}
 }
@@ -121,7 +126,11 @@ const (
 )
 
 func (cs *connections) count(reason, which string) {
-	cs.closed.Add(context.Background(), 1, metric.WithAttributes(attrLimit.String(reason), attrConnection.String(which)))
+	cs.closed.Add(context.Background(), 1, closedSet(reason, which))
+}
+
+func closedSet(reason, which string) metric.MeasurementOption {
+	return metric.WithAttributes(attrLimit.String(reason), attrConnection.String(which))
 }
 
 // full reports which limit another connection of a client would exceed.
@@ -294,15 +303,15 @@ func (c *conn) Read(p []byte) (int, error) {
 		return 0, errTwoLengths // net/http answers with 400 and closes
 	}
 	n, err := c.Conn.Read(p)
-	if n > 0 && c.waits.Load() && !c.connections.charge(c, arrivalCost*int64(n)) {
-		return 0, &net.OpError{Op: "read", Err: errNoMemory} // net/http closes without an answer
-	}
+	header := n
 	if c.connections.framed {
-		if whole := n; err == nil || n > 0 {
-			if n, refused := c.framing.check(p[:whole]); n < whole {
-				return n, refused
-			}
+		var refused error
+		if n, header, refused = c.framing.check(p[:n]); refused != nil {
+			err = refused
 		}
+	}
+	if header > 0 && c.waits.Load() && !c.connections.charge(c, arrivalCost*int64(header)) {
+		return 0, &net.OpError{Op: "read", Err: errNoMemory} // net/http closes without an answer
 	}
 	return n, err
 }

@@ -33,16 +33,14 @@ const lineStart = 64
 
 var errTwoLengths = errors.New("the request has both Content-Length and Transfer-Encoding")
 
-// check looks at bytes that were read, and returns how many of them net/http may see: those before a request that is
-// refused. The error says why there are none.
-func (f *framing) check(read []byte) (int, error) {
-	begun := 0 // where the header that is being read begins
+// check looks at bytes that were read, and returns how many of them net/http may see and how many belong to headers. Of a
+// request that is refused net/http sees the start, so that it has something to answer, and then an error.
+func (f *framing) check(read []byte) (seen, header int, err error) {
 	for at := 0; at < len(read) && !f.opaque.Load(); {
 		if f.body > 0 {
 			n := min(f.body, int64(len(read)-at))
 			f.body -= n
 			at += int(n)
-			begun = at
 			continue
 		}
 		part := read[at:]
@@ -51,35 +49,30 @@ func (f *framing) check(read []byte) (int, error) {
 			part = part[:end+1]
 		}
 		at += len(part)
+		header += len(part)
 		f.line = append(f.line, part[:min(len(part), lineStart-len(f.line))]...)
 		if end < 0 {
 			break
 		}
-		if f.endLine() {
-			begun = at
-		}
+		f.endLine()
 		if f.refused = f.measured && f.encoded; f.refused {
-			if begun == 0 {
-				return 0, errTwoLengths
-			}
-			return begun, nil // the next read fails
+			return at - len(part), header, errTwoLengths
 		}
 	}
-	return len(read), nil
+	return len(read), header, nil
 }
 
-// endLine reads a whole line, and reports whether the header ends with it.
-func (f *framing) endLine() bool {
+// endLine reads a whole line. An empty one ends the header, unless it precedes the request: net/http allows that.
+func (f *framing) endLine() {
 	line := strings.TrimRight(string(f.line), "\r\n")
 	f.line = f.line[:0]
 	if line == "" {
-		if f.lines == 0 {
-			return false // net/http, too, takes empty lines before a request
+		if f.lines > 0 {
+			f.opaque.Store(f.encoded || f.length < 0)
+			f.body = f.length
+			f.lines, f.length, f.measured, f.encoded = 0, 0, false, false
 		}
-		f.opaque.Store(f.encoded || f.length < 0)
-		f.body = f.length
-		f.lines, f.length, f.measured, f.encoded = 0, 0, false, false
-		return true
+		return
 	}
 	f.lines++
 	name, value, _ := strings.Cut(line, ":")
@@ -95,5 +88,4 @@ func (f *framing) endLine() bool {
 			f.length = -1
 		}
 	}
-	return false
 }

@@ -46,6 +46,7 @@ func NewServer(o Options, sources *Sources, spool Spool, lag func() Lag, logger 
 	}
 	s := &Server{options: o, spool: spool, lag: lag, proxies: o.TrustedProxies, memory: &memory{max: o.Limits.MaxMemory},
 		rejects: newRejects(o.Limits, logger), logger: logger, quiet: rate.Sometimes{First: 1, Interval: time.Minute}, instruments: newInstruments()}
+	s.memory.observe()
 	s.connections = newConnections(o, s.memory, s.closed)
 	s.SetSources(sources)
 	return s, nil
