@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"strconv"
-	"strings"
 	"sync/atomic"
 )
 
@@ -31,6 +30,12 @@ type framing struct {
 // lineStart is how much of a line is looked at.
 const lineStart = 64
 
+var (
+	colon            = []byte(":")
+	transferEncoding = []byte("Transfer-Encoding")
+	contentLength    = []byte("Content-Length")
+)
+
 var errTwoLengths = errors.New("the request has both Content-Length and Transfer-Encoding")
 
 // check looks at bytes that were read, and returns how many of them net/http may see and how many belong to headers. Of a
@@ -50,23 +55,26 @@ func (f *framing) check(read []byte) (seen, header int, err error) {
 		}
 		at += len(part)
 		header += len(part)
-		f.line = append(f.line, part[:min(len(part), lineStart-len(f.line))]...)
+		if end < 0 || len(f.line) > 0 { // the line is in several reads
+			f.line = append(f.line, part[:min(len(part), lineStart-len(f.line))]...)
+			part = f.line
+		}
 		if end < 0 {
 			break
 		}
-		f.endLine()
+		f.endLine(part)
+		f.line = f.line[:0]
 		if f.refused = f.measured && f.encoded; f.refused {
-			return at - len(part), header, errTwoLengths
+			return at - (end + 1), header, errTwoLengths
 		}
 	}
 	return len(read), header, nil
 }
 
 // endLine reads a whole line. An empty one ends the header, unless it precedes the request: net/http allows that.
-func (f *framing) endLine() {
-	line := strings.TrimRight(string(f.line), "\r\n")
-	f.line = f.line[:0]
-	if line == "" {
+func (f *framing) endLine(line []byte) {
+	line = bytes.TrimRight(line, "\r\n")
+	if len(line) == 0 {
 		if f.lines > 0 {
 			f.opaque.Store(f.encoded || f.length < 0)
 			f.body = f.length
@@ -75,16 +83,16 @@ func (f *framing) endLine() {
 		return
 	}
 	f.lines++
-	name, value, _ := strings.Cut(line, ":")
+	name, value, _ := bytes.Cut(line, colon)
 	switch {
 	case f.lines == 1: // the request line
-	case strings.EqualFold(name, "Transfer-Encoding"):
+	case bytes.EqualFold(name, transferEncoding):
 		f.encoded = true
-	case strings.EqualFold(name, "Content-Length"):
+	case bytes.EqualFold(name, contentLength):
 		f.measured = true
-		length, err := strconv.ParseUint(strings.Trim(value, " \t"), 10, 63)
+		length, err := strconv.ParseUint(string(bytes.Trim(value, " \t")), 10, 63)
 		f.length = int64(length)
-		if err != nil {
+		if err != nil || len(line) >= lineStart { // of which the end may be cut off
 			f.length = -1
 		}
 	}
