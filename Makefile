@@ -30,6 +30,10 @@ test: engine lint ## run all tests: unit, fuzz seeds, end to end on the real eng
 torture: engine ## kill, starve and freeze the real processes and an endpoint, and count what is lost (5 minutes)
 	go run ./proof/torture
 
+.PHONY: flood
+flood: engine ## attack a real process as a stranger can, and measure its memory and what a known sender notices (3 minutes)
+	go run ./proof/flood
+
 .PHONY: bench-ingest
 bench-ingest: engine ## measure the cost of the promise (10 minutes, wants a quiet machine)
 	go run ./proof/benchingest

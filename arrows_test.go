@@ -30,10 +30,11 @@ var rooms = map[string][]string{
 	"internal/await":       {},
 	"internal/freeport":    {},
 	"internal/rot":         {},
+	"internal/peraddress":  {},
 	"bothelp":              {"event"},
 	"store":                {"event"},
-	"ingest":               {"event", "bothelp", "spool", "store"},
-	"replay":               {"event", "spool", "store", "internal/settled"},
+	"ingest":               {"event", "bothelp", "spool", "store", "internal/peraddress"},
+	"replay":               {"event", "spool", "store", "internal/settled", "internal/peraddress"},
 	"simulate":             {"event", "bothelp", "store"},
 	"archive":              {"event", "store"},
 }

@@ -69,6 +69,8 @@ type judged struct {
 	host    string
 	peer    netip.Addr // of the connection
 	client  netip.Addr // the peer, or whom a trusted proxy names
+	secret  secrets
+	memory  reservation
 
 	captured *event.Received // nil until it is
 	id       string          // of captured
@@ -99,11 +101,11 @@ func (s *Server) judge(next http.Handler) http.Handler {
 		if verdict != event.Accepted {
 			secret = secret.with(h.token)
 		}
-		j := &judged{source: source, verdict: verdict, host: secret.hide(r.Host), peer: peerAddr(r), client: s.proxies.client(r),
+		j := &judged{source: source, verdict: verdict, host: secret.hide(r.Host), peer: peerAddr(r), client: s.proxies.client(r), secret: secret,
 			hook: hook{source: secret.hide(h.source), step: secret.hide(h.step), path: secret.hidePath(h.path)}}
 		masked := r.WithContext(context.WithValue(r.Context(), judgedKey{}, j))
 		masked.URL = &url.URL{Path: maskedPath, RawQuery: secret.hide(r.URL.RawQuery)}
-		masked.RequestURI, masked.Host, masked.Header = maskedPath, "", secret.hideHeader(r.Header)
+		masked.Method, masked.RequestURI, masked.Host, masked.Header = secret.hide(r.Method), maskedPath, "", secret.hideHeader(r.Header)
 		next.ServeHTTP(w, masked)
 	})
 }

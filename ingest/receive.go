@@ -1,9 +1,9 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,13 +42,17 @@ func (s *Server) receive(c *gin.Context) {
 	if verdict == event.Accepted && r.Method != http.MethodPost {
 		verdict = event.MethodNotAllowed
 	}
-	verdict = s.readBody(captured, r.Body, r.ContentLength, h.source, verdict)
+	verdict, err := s.readBody(c, h, verdict)
+	if err != nil {
+		s.turnAway(c.Writer, r, h)
+		return
+	}
 	if verdict == event.Accepted && !signed(h.source, r.Header, captured.Body) {
 		verdict = event.BadSignature
 	}
 	captured.Verdict = verdict
 	if verdict != event.Accepted {
-		captured.Body = slices.Clip(captured.Body[:min(len(captured.Body), RejectedBodyBytes)])
+		captured.Body = h.secret.hideBytes(captured.Body[:min(len(captured.Body), RejectedBodyBytes)])
 	}
 	captured.BodySHA256 = sha256.Sum256(captured.Body)
 	defer func() { s.requestTime.Record(r.Context(), time.Since(begun).Seconds(), verdictSet(verdict)) }()
@@ -72,24 +76,73 @@ func receipt(h *judged) []byte {
 	return append(text, "\"}\n"...)
 }
 
-// readBody reads as much of the body as the verdict so far allows, and returns the verdict after it.
-func (s *Server) readBody(captured *event.Received, body io.Reader, length int64, source *Source, verdict event.Verdict) event.Verdict {
+// bodyLimit is how much of the body is read at most.
+func (h *judged) bodyLimit() int64 {
+	if h.source == nil {
+		return RejectedBodyBytes
+	}
+	return max(RejectedBodyBytes, h.source.MaxBody+1)
+}
+
+// firstRead is the size of the first buffer for a body that claims a length; -1 is none. One byte more than the length
+// lets the reader see the end.
+func firstRead(length, limit int64) int64 {
+	if length < 0 || length >= firstBody {
+		return min(firstBody, limit)
+	}
+	return min(length+1, limit)
+}
+
+// readBody reads as much of the body as the verdict so far allows, and returns the verdict after it. It fails when there is
+// no memory for the rest.
+func (s *Server) readBody(c *gin.Context, h *judged, verdict event.Verdict) (event.Verdict, error) {
 	limit := int64(RejectedBodyBytes)
 	if verdict == event.Accepted {
-		limit = max(limit, source.MaxBody+1)
+		limit = h.bodyLimit()
 	}
-	buffer := bytes.NewBuffer(make([]byte, 0, min(max(length, 0), 16<<10)+bytes.MinRead))
-	_, err := buffer.ReadFrom(io.LimitReader(body, limit))
-	captured.Body = buffer.Bytes()
+	body, err := s.readAll(c, h, limit)
+	h.captured.Body = body
 	switch {
+	case errors.Is(err, errNoMemory):
+		return verdict, err
 	case verdict != event.Accepted:
-		return verdict
-	case int64(len(captured.Body)) > source.MaxBody:
-		return event.TooLarge
+		return verdict, nil
+	case int64(len(body)) > h.source.MaxBody:
+		return event.TooLarge, nil
 	case err != nil:
-		return event.Aborted
+		return event.Aborted, nil
 	}
-	return event.Accepted
+	return event.Accepted, nil
+}
+
+// readAll reads a body up to the limit, in steps for which memory is reserved, and no slower than the least rate.
+func (s *Server) readAll(c *gin.Context, h *judged, limit int64) ([]byte, error) {
+	begun, control, length := time.Now(), http.NewResponseController(c.Writer), c.Request.ContentLength
+	body := make([]byte, 0, firstRead(length, limit))
+	for {
+		if have := int64(len(body)); have == limit {
+			return body, nil
+		} else if have == int64(cap(body)) {
+			larger := min(4*have, limit)
+			if length >= have {
+				larger = min(larger, length+1)
+			}
+			if !h.memory.grow(bodyCost*(larger-have), forBody) {
+				return nil, errNoMemory
+			}
+			body = append(make([]byte, 0, larger), body...)
+		}
+		n, err := c.Request.Body.Read(body[len(body):min(int64(cap(body)), limit)])
+		body = body[:len(body)+n]
+		if err == io.EOF {
+			return body, nil
+		}
+		if err != nil {
+			return body, err
+		}
+		earned := s.options.Timeouts.BodyGrace + time.Duration(len(body))*time.Second/time.Duration(s.options.Limits.MinBodyRate)
+		_ = control.SetReadDeadline(begun.Add(min(earned, s.options.Timeouts.Read))) // a writer without one is a test's
+	}
 }
 
 func signed(source *Source, header http.Header, body []byte) bool {
@@ -103,6 +156,7 @@ func (s *Server) append(request context.Context, h *judged) error {
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}
+	h.captured.Body = nil // the record has it
 	ctx, cancel := context.WithTimeout(context.Background(), s.options.Timeouts.Read)
 	defer cancel()
 	begun := time.Now()
@@ -117,7 +171,7 @@ func (s *Server) append(request context.Context, h *judged) error {
 // reject answers a request that is not accepted, and keeps it for the audit as far as the limits allow.
 func (s *Server) reject(c *gin.Context, h *judged) {
 	ctx, verdict := c.Request.Context(), h.captured.Verdict
-	kept := s.strangers.keep(h.client) && s.append(ctx, h) == nil
+	kept := s.rejects.keep(h.client, verdict, rawBytes(h.captured)) && s.append(ctx, h) == nil
 	s.count(ctx, h.captured.Source, verdict, kept)
 	switch verdict {
 	case event.BadSignature:
@@ -136,13 +190,22 @@ func (s *Server) reject(c *gin.Context, h *judged) {
 	}
 }
 
+// rawBytes is about what a request takes in the spool.
+func rawBytes(r *event.Received) int64 {
+	n := 256 + len(r.Body) + len(r.Path) + len(r.Query) + len(r.Source) + len(r.Step) + len(r.Method)
+	for _, h := range r.Headers {
+		n += len(h.Name) + len(h.Value)
+	}
+	return int64(n)
+}
+
 // unavailable tells the sender to come again: the event is not on disk.
 func (s *Server) unavailable(c *gin.Context, err error) {
 	ctx := c.Request.Context()
 	s.refused.Add(ctx, 1)
 	trace.SpanFromContext(ctx).RecordError(err)
 	s.quiet.Do(func() { s.logger.ErrorContext(ctx, "webhooks are answered with 503", "error", err) })
-	c.Header("Retry-After", "5")
+	c.Header("Retry-After", retryAfter)
 	c.JSON(http.StatusServiceUnavailable, gin.H{"error": "unavailable", "message": "the event could not be stored; send it again"})
 }
 

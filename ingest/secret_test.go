@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/url"
 	"strings"
@@ -49,11 +50,17 @@ func TestTokenIsNowhere(t *testing.T) {
 		"bad signature":               {"/hooks/chat/T/step", ""},
 		"too large":                   {"/hooks/small/O/step", "X-Pad: 1"},
 		"upper-case prefix":           {"/HOOKS/demo/T", ""},
+		"as the method":               {"@T /hooks/demo/T/step", ""},
+		"as the method, bad token":    {"@T /hooks/demo/not-the-token", ""},
+		"as a header's name":          {"/hooks/demo/T/step", "@T: 1"},
+		"in a header's name":          {"/hooks/demo/not-the-token", "X-@T-X: 1"},
+		"in the query, broken":        {"/hooks/nobody?a=%zz&t=" + encoded, ""},
+		"in the query, encoded twice": {"/hooks/demo/T?t=" + strings.ReplaceAll(encoded, "%", "%25"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, nil)
 			spans.Reset()
-			fill := strings.NewReplacer("/T", "/"+token, "=T", "="+token, ": T", ": "+token, "%2FT", "%2F"+token, "/O", "/"+other)
+			fill := strings.NewReplacer("/T", "/"+token, "=T", "="+token, ": T", ": "+token, "%2FT", "%2F"+token, "/O", "/"+other, "@T", token)
 			method, target, ok := strings.Cut(fill.Replace(c.target), " ")
 			if !ok {
 				method, target = "POST", method
@@ -79,6 +86,27 @@ func TestTokenIsNowhere(t *testing.T) {
 				t.Errorf("the path is %q", stored[0].Path)
 			}
 		})
+	}
+}
+
+// TestTokenInRejectedBody: the body of a rejected request is stored without tokens, that of an accepted one as it came.
+func TestTokenInRejectedBody(t *testing.T) {
+	s := newServer(t, nil)
+	body := `{"url":"/hooks/demo/` + token + `","other":"` + other + `"}`
+	for _, target := range []string{"/hooks/nobody/x", "/hooks/demo/an-old-token-of-demo", "/hooks/chat/" + token} {
+		s.post(target, body+"an-old-token-of-demo")
+		e := s.one()
+		assertNoToken(t, target, string(e.Body))
+		if !strings.HasPrefix(string(e.Body), `{"url":"/hooks/demo/***","other":"***"}`) || e.BodySHA256 != sha256.Sum256(e.Body) {
+			t.Errorf("%s: the body is %s", target, e.Body)
+		}
+		if strings.Contains(target, "old-token") && strings.Contains(string(e.Body), "old-token") {
+			t.Errorf("the token that was tried is in the body: %s", e.Body)
+		}
+	}
+	s.post("/hooks/demo/"+token, body)
+	if e := s.one(); string(e.Body) != body {
+		t.Errorf("the accepted body is %s", e.Body)
 	}
 }
 
@@ -109,7 +137,7 @@ func assertNoToken(t *testing.T, where, text string) {
 		plain = strings.ReplaceAll(text, "%2D", "-")
 	}
 	for _, secret := range []string{token, other, signing} {
-		if strings.Contains(text, secret) || strings.Contains(plain, secret) {
+		if strings.Contains(strings.ToLower(text), strings.ToLower(secret)) || strings.Contains(plain, secret) {
 			t.Errorf("%s has %q: %s", where, secret, text)
 		}
 	}

@@ -4,13 +4,14 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 const mask = "***"
 
 // secrets masks tokens wherever they stand: in the place where they belong, in a URL whose parts were swapped, in a
-// proxy's X-Original-URI, in a query.
+// proxy's X-Original-URI, in a query, in a method, in the name of a header, in the body of a rejected request.
 type secrets struct {
 	tokens   []string
 	shortest int // of the tokens, in bytes
@@ -40,12 +41,50 @@ func (s secrets) hide(text string) string {
 		return text // as nearly all are; decoding makes none longer
 	}
 	text = s.replacer.Replace(text)
-	if strings.Contains(text, "%") {
-		if plain := unescape(text); s.replacer.Replace(plain) != plain {
-			return mask
-		}
+	if s.encodedIn(text) {
+		return mask
 	}
 	return text
+}
+
+// encodings is how often a text is decoded: proxies encode what is encoded already.
+const encodings = 3
+
+// encodedIn reports whether a token shows after percent-decoding.
+func (s secrets) encodedIn(text string) bool {
+	for range encodings {
+		if !strings.Contains(text, "%") {
+			return false
+		}
+		text = decoded(text)
+		if s.replacer.Replace(text) != text {
+			return true
+		}
+	}
+	return false
+}
+
+// decoded decodes what is percent-encoded, and leaves a % alone that encodes nothing.
+func decoded(text string) string {
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if c == '%' && i+2 < len(text) {
+			if code, err := strconv.ParseUint(text[i+1:i+3], 16, 8); err == nil {
+				c, i = byte(code), i+2
+			}
+		}
+		out.WriteByte(c)
+	}
+	return out.String()
+}
+
+// hideBytes is hide for a body.
+func (s secrets) hideBytes(body []byte) []byte {
+	if hidden := s.hide(string(body)); hidden != string(body) {
+		return []byte(hidden)
+	}
+	return slices.Clip(body)
 }
 
 // hidePath hides segment by segment, so that the rest of the path stays readable.
@@ -60,19 +99,38 @@ func (s secrets) hidePath(path string) string {
 	return strings.Join(segments, "/")
 }
 
+// hideName returns *** for the name of a header that contains a token. net/http changes the case of names.
+func (s secrets) hideName(name string) string {
+	if len(name) < s.shortest {
+		return name
+	}
+	lower := strings.ToLower(name)
+	for _, token := range s.tokens {
+		if token = strings.ToLower(token); strings.Contains(lower, token) || strings.Contains(strings.ToLower(decoded(name)), token) {
+			return mask
+		}
+	}
+	return name
+}
+
 // hideHeader returns a header without tokens: the same one, if it has none.
 func (s secrets) hideHeader(header http.Header) http.Header {
 	cloned := false
 	for name, values := range header {
+		shown := s.hideName(name)
 		for i, value := range values {
 			hidden := s.hide(value)
-			if hidden == value {
+			if hidden == value && shown == name {
 				continue
 			}
 			if !cloned {
 				header, cloned = header.Clone(), true
 			}
 			header[name][i] = hidden
+		}
+		if shown != name {
+			header[shown] = append(header[shown], header[name]...)
+			delete(header, name)
 		}
 	}
 	return header

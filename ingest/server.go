@@ -13,7 +13,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
-	"golang.org/x/net/netutil"
 	"golang.org/x/time/rate"
 )
 
@@ -27,14 +26,16 @@ type Spool interface {
 
 // Server answers BotHelp.
 type Server struct {
-	options   Options
-	sources   atomic.Pointer[Sources]
-	spool     Spool
-	lag       func() Lag
-	proxies   Proxies
-	strangers *strangers
-	logger    *slog.Logger
-	quiet     rate.Sometimes
+	options     Options
+	sources     atomic.Pointer[Sources]
+	spool       Spool
+	lag         func() Lag
+	proxies     Proxies
+	memory      *memory
+	connections *connections
+	rejects     rejects
+	logger      *slog.Logger
+	quiet       rate.Sometimes
 	*instruments
 }
 
@@ -43,8 +44,10 @@ func NewServer(o Options, sources *Sources, spool Spool, lag func() Lag, logger 
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, spool: spool, lag: lag, proxies: o.TrustedProxies, strangers: newStrangers(o.Limits),
-		logger: logger, quiet: rate.Sometimes{First: 1, Interval: time.Minute}, instruments: newInstruments()}
+	s := &Server{options: o, spool: spool, lag: lag, proxies: o.TrustedProxies, memory: &memory{max: o.Limits.MaxMemory},
+		rejects: newRejects(o.Limits, logger), logger: logger, quiet: rate.Sometimes{First: 1, Interval: time.Minute}, instruments: newInstruments()}
+	s.memory.observe()
+	s.connections = newConnections(o, s.memory, s.closed)
 	s.SetSources(sources)
 	return s, nil
 }
@@ -62,7 +65,7 @@ func (s *Server) Handler() http.Handler {
 	engine.GET("/readyz", s.readyz)
 	engine.POST(hooksPrefix+"*hook", s.receive)
 	engine.NoRoute(s.elsewhere)
-	return s.limited(s.judge(engine))
+	return s.judge(s.admitted(s.limited(engine)))
 }
 
 // elsewhere takes what is no probe and no POST to a hook. A hook called by another method is still a request to a hook.
@@ -82,15 +85,19 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: t.ReadHeader,
-		ReadTimeout:       t.Read,
+		ReadTimeout:       min(t.Read, t.ReadHeader+t.BodyGrace), // readBody prolongs it
 		WriteTimeout:      t.Write,
 		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    s.options.Limits.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 		TLSConfig:         s.options.TLS,
 		HTTP2:             s.options.http2(),
+		ConnState:         s.connections.state,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, connOf(c))
+		},
 	}
-	return serveUntil(ctx, server, netutil.LimitListener(listener, s.options.Limits.MaxConnections))
+	return serveUntil(ctx, server, s.connections.limit(listener))
 }
 
 // shutdownGrace is how long requests in flight have to end.

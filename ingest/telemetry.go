@@ -22,6 +22,9 @@ const (
 	attrVerdict    = attribute.Key("hooktape.verdict")
 	attrAppended   = attribute.Key("hooktape.append.duration_us")
 	attrKept       = attribute.Key("hooktape.kept")
+	attrSender     = attribute.Key("hooktape.sender")
+	attrLimit      = attribute.Key("hooktape.limit")
+	attrConnection = attribute.Key("hooktape.connection")
 	attrBatchRows  = attribute.Key("hooktape.batch.rows")
 	attrBatchBytes = attribute.Key("hooktape.batch.bytes")
 	attrBatchToken = attribute.Key("hooktape.batch.token")
@@ -41,6 +44,12 @@ var verdictSets = func() map[event.Verdict]metric.MeasurementOption {
 	return sets
 }()
 
+// The label sets of shed requests.
+var (
+	shedKnown   = metric.WithAttributeSet(attribute.NewSet(attrSender.String("known")))
+	shedUnknown = metric.WithAttributeSet(attribute.NewSet(attrSender.String("unknown")))
+)
+
 func verdictSet(v event.Verdict) metric.MeasurementOption { return verdictSets[v] }
 
 type instruments struct {
@@ -48,6 +57,8 @@ type instruments struct {
 	requests    metric.Int64Counter
 	labels      sync.Map // of requests, by requestLabels
 	refused     metric.Int64Counter
+	shed        metric.Int64Counter
+	closed      metric.Int64Counter
 	panics      metric.Int64Counter
 	appendTime  metric.Float64Histogram
 	requestTime metric.Float64Histogram
@@ -68,14 +79,33 @@ func newInstruments() *instruments {
 		metric.WithDescription("Time from having read a request's header to having answered it, by verdict."), latencyBuckets)
 	appendTime, _ := m.Float64Histogram("hooktape.ingest.append.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time from having read a request to having it on disk."), latencyBuckets)
+	shed := counter("hooktape.ingest.shed", "{request}", "Requests answered with 503 because ingest.max_memory is in use, by sender: known (with a valid token) or unknown.")
+	for _, set := range []metric.MeasurementOption{shedKnown, shedUnknown} {
+		shed.Add(context.Background(), 0, set)
+	}
 	return &instruments{
-		tracer:      otel.Tracer(scope),
-		requests:    counter("hooktape.ingest.requests", "{request}", "Requests to hooks by source and verdict, and whether they were kept."),
-		refused:     refused,
+		tracer:   otel.Tracer(scope),
+		requests: counter("hooktape.ingest.requests", "{request}", "Requests to hooks by source and verdict, and whether they were kept."),
+		refused:  refused,
+		shed:     shed,
+		closed: counter("hooktape.ingest.connections.closed", "{connection}", "Connections closed at a limit: address, unknown_clients, total or memory; "+
+			"the new one, or the one that waited longest for a request."),
 		panics:      panics,
 		requestTime: requestTime,
 		appendTime:  appendTime,
 	}
+}
+
+// observe lets the metrics show how much of the memory is reserved.
+func (m *memory) observe() {
+	_, _ = otel.Meter(scope).Int64ObservableUpDownCounter("hooktape.ingest.memory", metric.WithUnit("By"),
+		metric.WithDescription("Bytes that requests in flight have reserved of ingest.max_memory."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			o.Observe(m.used)
+			return nil
+		}))
 }
 
 // count notes a request's verdict in the metrics. The source of a request that was not accepted may be anyone's

@@ -181,3 +181,53 @@ func TestHTTP2SlowBody(t *testing.T) {
 		t.Errorf("captured %s %q", e.Verdict, e.Body)
 	}
 }
+
+// TestHTTP2Memory: streams of one connection are within the memory as connections are: strangers' bodies that do not fit
+// are answered with 503, and a known source finds room.
+func TestHTTP2Memory(t *testing.T) {
+	var client *http.Client
+	s := newServer(t, func(c *config) {
+		client = secure(t, c)
+		c.options.Limits.MaxMemory = 1 << 20
+	})
+	const streams, size = 20, 40 << 10 // strangers have 256 KiB, and each stream takes 80
+	statuses := make(chan int, streams)
+	var bodies []*io.PipeWriter
+	for range streams {
+		body, w := io.Pipe()
+		bodies = append(bodies, w)
+		go io.WriteString(w, strings.Repeat("x", size))
+		go func() {
+			response, err := client.Post("https://"+s.addr+"/hooks/nobody/x", "", body)
+			if err != nil {
+				t.Error(err)
+				statuses <- 0
+				return
+			}
+			response.Body.Close()
+			if response.StatusCode == 503 && response.Header.Get("Retry-After") == "" {
+				t.Error("503 without Retry-After")
+			}
+			statuses <- response.StatusCode
+		}()
+	}
+	for range streams - 3 {
+		if status := <-statuses; status != 503 {
+			t.Errorf("%d", status)
+		}
+	}
+	response, err := client.Post("https://"+s.addr+"/hooks/demo/"+token, "", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != 200 {
+		t.Errorf("a known source: %s", response.Status)
+	}
+	for _, w := range bodies {
+		w.Close()
+	}
+	for range 3 {
+		<-statuses
+	}
+}

@@ -237,3 +237,39 @@ func TestStrangersAreLimited(t *testing.T) {
 		t.Errorf("counted %v, want %v", grown, want)
 	}
 }
+
+// TestKnownSourcesAreKept: strangers cannot use up what is for rejected requests to sources that exist.
+func TestKnownSourcesAreKept(t *testing.T) {
+	s := newServer(t, func(c *config) {
+		c.options.Limits.RejectedTotal = ingest.Rate{Burst: 5}
+		c.options.Limits.RejectedDaily = 20_000
+	})
+	for range 30 {
+		s.post("/hooks/nobody/x", "{}")
+	}
+	s.take(5)
+	s.post("/hooks/demo/an-old-token", "{}")
+	if e := s.one(); e.Verdict != event.BadToken {
+		t.Errorf("kept %s", e.Verdict)
+	}
+}
+
+// TestRejectedDaily: rejected requests are stored up to so many bytes a day, and the log says once that they are used up.
+func TestRejectedDaily(t *testing.T) {
+	s := newServer(t, func(c *config) { c.options.Limits.RejectedDaily = 20_000 })
+	for _, target := range []string{"/hooks/nobody/x", "/hooks/demo/an-old-token"} {
+		for range 20 {
+			if a := s.post(target, strings.Repeat("x", 2000)); a.StatusCode != 404 {
+				t.Fatalf("%s", a.Status)
+			}
+		}
+		s.take(4) // of 10,000 bytes
+	}
+	if n := strings.Count(s.log.String(), "have used up their bytes of today"); n != 2 {
+		t.Errorf("the log says it %d times:\n%s", n, s.log)
+	}
+	if a := s.post("/hooks/demo/"+token, "{}"); a.StatusCode != 200 {
+		t.Errorf("accepted: %s", a.Status)
+	}
+	s.take(1)
+}

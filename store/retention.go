@@ -39,6 +39,9 @@ type Retention struct {
 	Sources  map[string]SourceRetention
 }
 
+// DefaultRetention is in force where nothing else is configured: anyone can send requests that are rejected.
+var DefaultRetention = Retention{Rejected: 30}
+
 // SourceRetention is what differs for the events of a source.
 type SourceRetention struct{ Events, Bodies Days }
 

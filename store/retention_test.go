@@ -166,6 +166,27 @@ func TestRetentionByItself(t *testing.T) {
 	})
 }
 
+// TestDefaultRetention: rejected events go after 30 days, and everything else stays; "for ever" wins over it.
+func TestDefaultRetention(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.insert(t, aged()...)
+	if changes := d.apply(t, store.DefaultRetention); len(changes) != 1 || changes[0] != (store.RetentionChange{What: "events", Before: "for ever",
+		After: "for ever, not accepted 30d"}) {
+		t.Errorf("changes %+v", changes)
+	}
+	d.merge(t)
+	for _, verdict := range []event.Verdict{event.Accepted, event.BadToken} {
+		want := map[event.Verdict][]int{event.Accepted: {1, 15, 35, 65, 100}, event.BadToken: {1, 15}}[verdict]
+		if rows, bodies := d.left(t, "demo", verdict); !slices.Equal(rows, want) || !slices.Equal(bodies, want) {
+			t.Errorf("%s: events of the days %v are left, %v with bodies; want %v", verdict, rows, bodies, want)
+		}
+	}
+	if changes := d.apply(t, store.Retention{Rejected: store.Forever}); len(changes) != 1 || changes[0].After != "for ever" {
+		t.Errorf("for ever: %+v", changes)
+	}
+}
+
 // TestForeignTTL: somebody else's stays where nothing is configured, and is replaced, and named, where something is.
 func TestForeignTTL(t *testing.T) {
 	t.Parallel()
@@ -173,6 +194,10 @@ func TestForeignTTL(t *testing.T) {
 	d.exec(t, "ALTER TABLE "+d.own("otel_traces")+" MODIFY TTL toDateTime(Timestamp) + toIntervalWeek(2)")
 	if changes := d.apply(t, store.Retention{}); len(changes) != 0 {
 		t.Errorf("changes %+v", changes)
+	}
+	d.exec(t, "ALTER TABLE "+d.own("events")+" MODIFY TTL received_at + toIntervalWeek(2)")
+	if changes := d.apply(t, store.DefaultRetention); len(changes) != 0 {
+		t.Errorf("the default changes %+v", changes)
 	}
 	changes := d.apply(t, store.Retention{Traces: 7})
 	if len(changes) != 2 || changes[0] != (store.RetentionChange{What: "otel_traces", Before: "toDateTime(Timestamp) + toIntervalWeek(2)", After: "7d"}) {

@@ -40,7 +40,8 @@ type RetentionChange struct {
 }
 
 // ApplyRetention puts a retention in force where another one is, and returns what it has changed. What has expired goes
-// with the next merges, in the background. Where nothing is asked for, a TTL of somebody else's stays as it is.
+// with the next merges, in the background. Where nothing is asked for but the default, a TTL of somebody else's stays as it
+// is.
 func (s *Store) ApplyRetention(ctx context.Context, r Retention) (changes []RetentionChange, err error) {
 	for _, x := range expirings {
 		inForce, err := s.ttlOf(ctx, x)
@@ -50,7 +51,8 @@ func (s *Store) ApplyRetention(ctx context.Context, r Retention) (changes []Rete
 		wanted := x.of(r)
 		ttl := wanted.ttl(x.since)
 		before, ours := parseTTL(inForce)
-		if ttl == inForce || ttl == "" && !ours {
+		byDefault := ttl == "" || ttl == x.of(DefaultRetention).ttl(x.since)
+		if ttl == inForce || byDefault && !ours {
 			continue
 		}
 		// Not waiting for the times of expiry to be computed anew: on a large table that takes minutes.

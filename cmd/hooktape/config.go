@@ -48,8 +48,11 @@ type config struct {
 		ReadTimeout        time.Duration `yaml:"read_timeout"`
 		IdleTimeout        time.Duration `yaml:"idle_timeout"`
 		MaxConnections     int           `yaml:"max_connections"`
+		PerAddress         int           `yaml:"max_connections_per_address"`
+		MaxMemory          size          `yaml:"max_memory"`
 		RejectedPerAddress rateConfig    `yaml:"rejected_per_address"`
 		RejectedTotal      rateConfig    `yaml:"rejected_total"`
+		RejectedDaily      size          `yaml:"rejected_daily"`
 	} `yaml:"ingest"`
 	Spool struct {
 		MaxBytes size `yaml:"max_bytes"`
@@ -104,7 +107,8 @@ func defaultConfig() *config {
 	c.Traces.Sample = 1
 	in := ingest.DefaultOptions()
 	c.Ingest.ReadHeaderTimeout, c.Ingest.ReadTimeout, c.Ingest.IdleTimeout = in.Timeouts.ReadHeader, in.Timeouts.Read, in.Timeouts.Idle
-	c.Ingest.MaxConnections = in.Limits.MaxConnections
+	c.Ingest.MaxConnections, c.Ingest.PerAddress = in.Limits.MaxConnections, in.Limits.MaxConnectionsPerAddress
+	c.Ingest.MaxMemory, c.Ingest.RejectedDaily = size(in.Limits.MaxMemory), size(in.Limits.RejectedDaily)
 	c.Ingest.RejectedPerAddress, c.Ingest.RejectedTotal = rateConfig(in.Limits.RejectedPerAddress), rateConfig(in.Limits.RejectedTotal)
 	sp, limits := spool.DefaultOptions(), spool.DefaultLimits()
 	c.Spool.MaxBytes, c.Spool.MinFree = size(sp.MaxBytes), size(sp.MinFree)
@@ -159,7 +163,8 @@ func (c *config) ingestOptions() ingest.Options {
 	o := ingest.DefaultOptions()
 	o.Timeouts.ReadHeader, o.Timeouts.Read, o.Timeouts.Idle = c.Ingest.ReadHeaderTimeout, c.Ingest.ReadTimeout, c.Ingest.IdleTimeout
 	o.Timeouts.Write = c.Ingest.ReadTimeout + 10*time.Second
-	o.Limits.MaxConnections = c.Ingest.MaxConnections
+	o.Limits.MaxConnections, o.Limits.MaxConnectionsPerAddress = c.Ingest.MaxConnections, c.Ingest.PerAddress
+	o.Limits.MaxMemory, o.Limits.RejectedDaily = int64(c.Ingest.MaxMemory), int64(c.Ingest.RejectedDaily)
 	o.Limits.RejectedPerAddress, o.Limits.RejectedTotal = ingest.Rate(c.Ingest.RejectedPerAddress), ingest.Rate(c.Ingest.RejectedTotal)
 	o.TrustedProxies = proxies(c.Ingest.TrustedProxies)
 	return o

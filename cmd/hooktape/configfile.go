@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"hooktape/event"
+	"hooktape/ingest"
 	"hooktape/internal/settled"
 	"hooktape/replay/api"
 )
@@ -149,6 +150,12 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 	}
 	check.networks("ingest.trusted_proxies", c.Ingest.TrustedProxies)
 	check.networks("api.trusted_proxies", c.API.TrustedProxies)
+	if c.Ingest.MaxMemory < ingest.MinMemory {
+		wrong("ingest.max_memory", "must be at least 1MiB")
+	}
+	if c.Ingest.PerAddress < 1 {
+		wrong("ingest.max_connections_per_address", "must be at least 1")
+	}
 	seen := map[string]bool{}
 	for i := range c.Sources {
 		s, key := &c.Sources[i], fmt.Sprintf("sources[%d]", i)

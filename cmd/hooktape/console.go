@@ -9,10 +9,10 @@ import (
 )
 
 // front is what answers on the API's address: the API under its paths, and the console under all others.
-func (p *process) front(answers http.Handler, service *replay.Service, looks *api.Looks) (http.Handler, error) {
+func (p *process) front(answers http.Handler, service *replay.Service, looks *api.Looks, guard *api.Guard) (http.Handler, error) {
 	p.hooks.Store(p.cfg.hooks())
 	p.changed = append(p.changed, func(fresh *config) { p.hooks.Store(fresh.hooks()) })
-	pages, err := console.New(console.Options{Store: p.db, Service: service, Looks: looks, Tokens: p.cfg.tokens(), Sources: func() []console.Source { return *p.hooks.Load() },
+	pages, err := console.New(console.Options{Store: p.db, Service: service, Looks: looks, Guard: guard, Tokens: p.cfg.tokens(), Sources: func() []console.Source { return *p.hooks.Load() },
 		BothelpAccount: p.cfg.BothelpAccount, Version: buildVersion(), Logger: p.log})
 	if err != nil {
 		return nil, err

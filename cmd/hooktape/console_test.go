@@ -85,7 +85,7 @@ func TestConsole(t *testing.T) {
 	}
 	assertAPIBeside(t, base)
 	i.stop()
-	if log := i.output.String(); strings.Contains(log, string(token[1])) || !strings.Contains(log, "a login to the console has failed") {
+	if log := i.output.String(); strings.Contains(log, string(token[1])) || !strings.Contains(log, "wrong tokens are tried") {
 		t.Errorf("the log is not as it must be:\n%s", log)
 	}
 }

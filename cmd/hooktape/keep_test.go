@@ -67,7 +67,7 @@ func TestRetentionCommands(t *testing.T) {
 	t.Parallel()
 	i := keeping(t, "    retention: {bodies: 5d}\nretention: {events: 30d, bodies: 20d, attempts: 90d}\nreplay: {allow_private: true}\n")
 	out := i.cli("migrate")
-	says(t, out, "events are kept 30d; before it was for ever", "events.body are kept 20d, demo 5d; before it was for ever", "attempts are kept 90d", "migrations applied")
+	says(t, out, "events are kept 30d, not accepted 30d; before it was for ever", "events.body are kept 20d, demo 5d; before it was for ever", "attempts are kept 90d", "migrations applied")
 	if out := i.cli("migrate"); !strings.Contains(out, "nothing to do") {
 		t.Errorf("the second time it says %s", out)
 	}

@@ -95,11 +95,12 @@ func (p *process) api(runner *replay.Runner) (http.Handler, error) {
 	service := replay.NewService(p.db, func() []replay.Endpoint { return *p.endpoints.Load() }, p.cfg.Replay.AllowPrivate)
 	service.Own = p.own
 	looks := api.NewLooks(p.db)
-	handler, err := api.New(api.Options{Store: p.db, Service: service, Looks: looks, Tokens: p.cfg.tokens(), Failing: runner.Failing, Broken: p.outcomes.Err, Version: buildVersion(), Logger: p.log})
+	guard := api.NewGuard(p.log)
+	handler, err := api.New(api.Options{Store: p.db, Service: service, Looks: looks, Guard: guard, Tokens: p.cfg.tokens(), Failing: runner.Failing, Broken: p.outcomes.Err, Version: buildVersion(), Logger: p.log})
 	if err != nil {
 		return nil, err
 	}
-	return p.front(handler, service, looks)
+	return p.front(handler, service, looks, guard)
 }
 
 // startOps serves what only the operator may see, on an address of its own.

@@ -93,6 +93,7 @@ func (p *process) run() (err error) {
 	}
 	var flush []func(context.Context) error
 	if p.parts.ingest {
+		limitMemory(p.cfg)
 		drain, err := p.startIngest(accepting, storing)
 		if err != nil {
 			return err

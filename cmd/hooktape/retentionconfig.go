@@ -19,7 +19,7 @@ type sourceRetentionConfig struct {
 
 func defaultRetention() retentionConfig {
 	forever := days(store.Forever)
-	return retentionConfig{forever, forever, forever, forever, forever}
+	return retentionConfig{Events: forever, Bodies: forever, Rejected: days(store.DefaultRetention.Rejected), Attempts: forever, Traces: forever}
 }
 
 // retention is what is to be in force.

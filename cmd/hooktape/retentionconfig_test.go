@@ -14,7 +14,7 @@ func TestRetentionConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := store.Retention{Events: 730, Bodies: 180, Rejected: store.Forever, Attempts: store.Forever, Traces: store.Forever,
+	want := store.Retention{Events: 730, Bodies: 180, Rejected: 30, Attempts: store.Forever, Traces: store.Forever,
 		Sources: map[string]store.SourceRetention{"shop": {Events: store.Forever, Bodies: 30}}}
 	if got := c.retention(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -41,6 +41,11 @@ func (r *Rig) NewDeliverer(ctx context.Context, dsn, settings string) (*Hooktape
 	return r.newHooktape(ctx, dsn, settings, "replay", "serve", "--api-addr")
 }
 
+// NewServe starts a `hooktape serve`. Its settings may name a certificate for the hooks.
+func (r *Rig) NewServe(ctx context.Context, dsn, settings string) (*Hooktape, error) {
+	return r.newHooktape(ctx, dsn, settings, "serve", "--ingest-addr")
+}
+
 func (r *Rig) newHooktape(ctx context.Context, dsn, settings string, command ...string) (*Hooktape, error) {
 	dir, err := r.NewDir(command[0])
 	if err != nil {
@@ -74,5 +79,5 @@ func (h *Hooktape) Start(ctx context.Context) error {
 		return err
 	}
 	h.Process = p
-	return h.awaitAnswer(ctx, h.Addr, "/healthz")
+	return h.awaitAnswer(ctx, h.Ops, "/metrics") // the hooks may speak TLS
 }

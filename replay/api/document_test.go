@@ -150,7 +150,7 @@ func TestDocument(t *testing.T) {
 			if want := fmt.Sprintf(`[{"token":[%q]}]`, roles[name]); string(security) != want {
 				t.Errorf("%s needs %s, want %s", name, security, want)
 			}
-			for _, status := range []string{"401", "403", "422", "500", "503"} {
+			for _, status := range []string{"401", "403", "422", "429", "500", "503"} {
 				if dig(operation, "responses", status, "content", "application/problem+json") == nil {
 					t.Errorf("%s has no problem %s", name, status)
 				}

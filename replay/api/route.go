@@ -21,7 +21,7 @@ func (s *server) operation(role Role, op huma.Operation) huma.Operation {
 	op.Security = []map[string][]string{{scheme: {string(role)}}}
 	op.RejectUnknownQueryParameters = true // a filter with a typing error would select everything
 	op.Middlewares = append(huma.Middlewares{s.admit(role)}, op.Middlewares...)
-	op.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}, op.Errors...)
+	op.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable}, op.Errors...)
 	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
 		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
@@ -86,11 +86,19 @@ func (s *server) note(ctx context.Context, action string, id uuid.UUID) error {
 // admit lets the bearers of a role in. Neither the answer nor anything else says what was in a wrong token.
 func (s *server) admit(role Role) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
+		addr := remoteAddr(ctx)
 		kind, secret, _ := strings.Cut(ctx.Header("Authorization"), " ")
 		found, ok := s.keys.Find(strings.TrimSpace(secret))
+		ok = ok && strings.EqualFold(kind, "Bearer")
 		var refused *Problem
 		switch {
-		case !ok || !strings.EqualFold(kind, "Bearer"):
+		case kind != "" && !s.guard.Open(addr):
+			ctx.SetHeader("Retry-After", TryAgainAfter)
+			s.refuse(ctx, problem(http.StatusTooManyRequests, "too many wrong tokens came from your address; try again in %s seconds", TryAgainAfter))
+		case !ok:
+			if kind != "" {
+				s.guard.Fail(DoorAPI, addr)
+			}
 			ctx.SetHeader("WWW-Authenticate", `Bearer realm="hooktape"`)
 			text := "this needs a token of api.tokens in the configuration: Authorization: Bearer TOKEN"
 			if len(s.keys) == 0 {
@@ -100,10 +108,14 @@ func (s *server) admit(role Role) func(huma.Context, func(huma.Context)) {
 		case errors.As(found.Need(role), &refused):
 			s.refuse(ctx, refused)
 		default:
-			addr, _ := netip.ParseAddrPort(ctx.RemoteAddr())
-			next(huma.WithValue(ctx, callerKey{}, caller{found, addr.Addr().Unmap()}))
+			next(huma.WithValue(ctx, callerKey{}, caller{found, addr}))
 		}
 	}
+}
+
+func remoteAddr(ctx huma.Context) netip.Addr {
+	addr, _ := netip.ParseAddrPort(ctx.RemoteAddr())
+	return addr.Addr().Unmap()
 }
 
 func (s *server) refuse(ctx huma.Context, p *Problem) {

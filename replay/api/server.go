@@ -22,6 +22,8 @@ type Options struct {
 	Service *replay.Service
 	// Tokens let their bearers in. Without any nobody is.
 	Tokens []Token
+	// Guard limits wrong tokens; the console has the same one. Without one the API has its own.
+	Guard *Guard
 	// Looks are those of the process, which the console has as well.
 	Looks *Looks
 	// Failing tells why the process cannot deliver now; nil when it can.
@@ -43,6 +45,7 @@ type server struct {
 	direct  *Direct
 	looks   *Looks
 	keys    Keyring
+	guard   *Guard
 	logger  *slog.Logger
 	api     huma.API
 	streams chan struct{} // holds one for each stream
@@ -54,10 +57,13 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Guard == nil {
+		o.Guard = NewGuard(o.Logger)
+	}
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.RedirectTrailingSlash, engine.HandleMethodNotAllowed = false, true
-	s := &server{direct: NewDirect(o.Store, o.Service, replay.Actor{}), looks: o.Looks, keys: keys, logger: o.Logger, streams: make(chan struct{}, maxStreams)}
+	s := &server{direct: NewDirect(o.Store, o.Service, replay.Actor{}), looks: o.Looks, keys: keys, guard: o.Guard, logger: o.Logger, streams: make(chan struct{}, maxStreams)}
 	engine.Use(s.recover, harmless, deadline)
 	engine.NoRoute(func(c *gin.Context) {
 		writeProblem(c, problem(http.StatusNotFound, "there is nothing at %s; /docs tells what there is", c.Request.URL.Path))

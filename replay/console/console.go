@@ -20,6 +20,8 @@ type Options struct {
 	Service *replay.Service
 	// Tokens let their bearers in, as they do at the API.
 	Tokens []api.Token
+	// Guard limits wrong tokens; the API has the same one. Without one the console has its own.
+	Guard *api.Guard
 	// Looks are those of the process, which the API has as well.
 	Looks *api.Looks
 	// Sources are the configured ones, as they are now.
@@ -47,7 +49,6 @@ type console struct {
 	direct   *api.Direct
 	keys     api.Keyring
 	sessions *sessions
-	failures *limiter
 	pages    map[string]*template.Template
 }
 
@@ -57,8 +58,11 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Guard == nil {
+		o.Guard = api.NewGuard(o.Logger)
+	}
 	c := &console{Options: o, direct: api.NewDirect(o.Store, o.Service, replay.Actor{}), keys: keys,
-		sessions: newSessions(), failures: newLimiter()}
+		sessions: newSessions()}
 	if c.pages, err = parsePages(); err != nil {
 		return nil, fmt.Errorf("the console's templates: %w", err)
 	}

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"net/netip"
 	"testing"
 
 	"hooktape/replay/api"
@@ -36,27 +35,6 @@ var FormTime = &formTime
 
 // Bytes is how many an asset has.
 func Bytes(a asset) int { return len(a.content) }
-
-// NewLimiter is a limiter with its methods.
-func NewLimiter() Limiter { return Limiter{newLimiter()} }
-
-// Limiter is limiter.
-type Limiter struct{ l *limiter }
-
-// Open is open.
-func (l Limiter) Open(addr netip.Addr) bool { return l.l.open(addr) }
-
-// Fail is fail.
-func (l Limiter) Fail(addr netip.Addr) { l.l.fail(addr) }
-
-// Known is how many addresses it remembers, after it has forgotten.
-func (l Limiter) Known() int {
-	l.l.mu.Lock()
-	defer l.l.mu.Unlock()
-	n := len(l.l.known)
-	l.l.forget()
-	return min(n, len(l.l.known))
-}
 
 // NewSessions is sessions with their methods.
 func NewSessions() Sessions { return Sessions{newSessions()} }

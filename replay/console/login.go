@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"hooktape/replay/api"
 )
 
 const (
@@ -72,14 +74,14 @@ func (c *console) showLogin(w http.ResponseWriter, r *http.Request, status int, 
 func (c *console) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLoginBytes)
 	to, remote := local(r.PostFormValue("to")), remoteOf(r)
-	if !c.failures.open(remote) {
+	if !c.Guard.Open(remote) {
+		w.Header().Set("Retry-After", api.TryAgainAfter)
 		c.showLogin(w, r, http.StatusTooManyRequests, loginPage{To: to, Error: "Too many wrong tokens came from your address. Wait half a minute, then try again."})
 		return
 	}
 	who, ok := c.keys.Find(strings.TrimSpace(r.PostFormValue("token")))
 	if !ok {
-		c.failures.fail(remote)
-		c.Logger.Warn("a login to the console has failed", "remote_ip", remote)
+		c.Guard.Fail(api.DoorConsole, remote)
 		c.showLogin(w, r, http.StatusUnauthorized, loginPage{To: to, Error: "That is no token of api.tokens in the configuration. Copy it from there without quotes."})
 		return
 	}

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -90,7 +89,7 @@ func TestWrongTokens(t *testing.T) {
 		t.Errorf("after ten wrong ones: %d", a.status)
 	}
 	log := f.log.String()
-	if strings.Contains(log, tried) || strings.Count(log, "a login to the console has failed") != 10 || !strings.Contains(log, "remote_ip=127.0.0.1") {
+	if strings.Contains(log, tried) || strings.Count(log, "wrong tokens are tried") != 1 || !strings.Contains(log, "at=console remote_ip=127.0.0.1 since_last_line=1") {
 		t.Errorf("the log says\n%s", log)
 	}
 	other := httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"token": {readSecret}}.Encode()))
@@ -101,38 +100,6 @@ func TestWrongTokens(t *testing.T) {
 	if w.Code != http.StatusSeeOther {
 		t.Errorf("another address is locked out as well: %d", w.Code)
 	}
-}
-
-// TestLimiter: it remembers a bounded number of addresses, lets go of those that have waited, and gives time back.
-func TestLimiter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := console.NewLimiter()
-		one := netip.MustParseAddr("2001:db8::1")
-		for range 10 {
-			l.Fail(one)
-		}
-		if l.Open(one) || l.Open(netip.MustParseAddr("2001:db8::2")) || !l.Open(netip.MustParseAddr("2001:db8:0:1::1")) {
-			t.Error("an IPv6 network does not count as one")
-		}
-		for i := range 30_000 {
-			l.Fail(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
-		}
-		if n := l.Known(); n > 10_000 {
-			t.Errorf("%d addresses are remembered", n)
-		}
-		if l.Open(one) {
-			t.Error("a crowd of addresses frees the one that was locked")
-		}
-		time.Sleep(6 * time.Second)
-		if !l.Open(one) {
-			t.Error("an address stays locked")
-		}
-		time.Sleep(time.Hour)
-		l.Fail(netip.MustParseAddr("192.0.2.1"))
-		if n := l.Known(); n != 1 {
-			t.Errorf("%d addresses are remembered after an hour", n)
-		}
-	})
 }
 
 // TestSessionsEnd: after twelve hours without a request, and after seven days in any case.
