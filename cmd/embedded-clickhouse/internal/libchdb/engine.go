@@ -21,6 +21,9 @@ func Load(path string) (*Library, error) {
 	}
 	// The engine's handlers run without SA_ONSTACK, which the Go runtime answers by aborting the process.
 	s.setSignalHandlersEnabled(0)
+	if err := stopOnFailedWrites(path, s.anchor); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrLoad, err)
+	}
 	return &Library{symbols: s}, nil
 }
 
