@@ -25,7 +25,7 @@ const rowBytes = 1000
 func TestMergeOnFullDisk(t *testing.T) {
 	const parts, rows = 4, 10_000
 	dir := t.TempDir()
-	disk := smalldisk.MountFor(t, dir, 1<<30)
+	disk := smalldisk.MountFor(t, dir, 2<<30)
 	engine := enginetest.StartIn(t, dir)
 	conn := openDSN(t, engine.DSN("default"))
 	mustExec(t, conn, "CREATE TABLE source (n UInt64, s String CODEC(NONE)) ENGINE = MergeTree ORDER BY n SETTINGS old_parts_lifetime = 1,"+

@@ -3,46 +3,37 @@ package smalldisk
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-func mount(dir string, size int64) error {
-	if err := unix.Mount("hooktape-test", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-		return fmt.Errorf("mount a tmpfs on %s: %w", dir, err)
+func mount(dir string, size int64) error { return tmpfs(dir, size, 0) }
+
+func tmpfs(dir string, size int64, flags uintptr) error {
+	if err := unix.Mount("hooktape-test", dir, "tmpfs", flags, fmt.Sprintf("size=%d", size)); err != nil {
+		return fmt.Errorf("mount a tmpfs of %d bytes on %s: %w", size, dir, err)
 	}
 	return nil
 }
 
+func resize(dir string, size int64) error { return tmpfs(dir, size, unix.MS_REMOUNT) }
+
 // unmount also works while files are open.
 func unmount(dir string) error { return unix.Unmount(dir, unix.MNT_DETACH) }
 
-// fillAttempts bounds the race with who writes meanwhile: an allocation takes all it asks for or nothing.
+// fillAttempts bounds the race with who writes meanwhile: a disk cannot be made smaller than what is on it.
 const fillAttempts = 1000
 
-func fill(dir, filler string) error {
-	file, err := os.Create(filler)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	var at int64
+func fill(dir string) (err error) {
 	for range fillAttempts {
 		var stat unix.Statfs_t
 		if err := unix.Statfs(dir, &stat); err != nil {
 			return err
 		}
-		free := int64(stat.Bavail) * stat.Bsize
-		if free == 0 {
-			return nil
-		}
-		switch err := unix.Fallocate(int(file.Fd()), 0, at, free); {
-		case err == nil:
-			at += free
-		case !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EINTR):
-			return fmt.Errorf("fill %s: %w", dir, err)
+		err = resize(dir, int64(stat.Blocks-stat.Bfree)*stat.Bsize)
+		if !errors.Is(err, unix.EINVAL) {
+			return err
 		}
 	}
-	return nil // all but what is written and removed all the time
+	return err
 }

@@ -4,14 +4,13 @@ package smalldisk
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"testing"
 )
 
 // Disk is a mounted file system.
 type Disk struct {
-	dir    string
-	filler string
+	dir  string
+	size int64
 }
 
 // Mount mounts a new file system of so many bytes on dir, which exists. It needs Linux and the right to mount.
@@ -19,7 +18,7 @@ func Mount(dir string, size int64) (*Disk, error) {
 	if err := mount(dir, size); err != nil {
 		return nil, err
 	}
-	return &Disk{dir, filepath.Join(dir, "filler")}, nil
+	return &Disk{dir, size}, nil
 }
 
 // MountFor mounts a disk for the length of a test, which is skipped where that is not allowed.
@@ -40,11 +39,11 @@ func MountFor(t testing.TB, dir string, size int64) *Disk {
 	return d
 }
 
-// Fill takes all space that is left, at once, until Free.
-func (d *Disk) Fill() error { return fill(d.dir, d.filler) }
+// Fill takes all space that is left, at once, until Free. What is removed meanwhile can be written again.
+func (d *Disk) Fill() error { return fill(d.dir) }
 
 // Free gives back what Fill took.
-func (d *Disk) Free() error { return os.Remove(d.filler) }
+func (d *Disk) Free() error { return resize(d.dir, d.size) }
 
 // Unmount removes the file system and all that is in it.
 func (d *Disk) Unmount() error { return unmount(d.dir) }
