@@ -16,10 +16,11 @@ type Lag struct {
 	Bytes  uint64
 	Oldest time.Time // when the oldest waiting event was taken; zero when none waits
 	Error  error     // why the last insert failed; nil when it did not
+	Damage error     // what of the stored events ClickHouse cannot read; nil when nothing is known of
 }
 
 // readyz says whether the next webhook would be stored. That ClickHouse is away does not count against it: events wait
-// on disk.
+// on disk. Nor does it that it has lost some of what it had: refusing webhooks would lose more.
 func (s *Server) readyz(c *gin.Context) {
 	status, body := http.StatusOK, gin.H{"ready": true, "spool": "ok"}
 	if err := s.spool.Ready(); err != nil {
@@ -34,6 +35,9 @@ func (s *Server) readyz(c *gin.Context) {
 		drain["error"] = "ClickHouse does not take events; they wait on disk"
 	}
 	body["drain"] = drain
+	if lag.Damage != nil {
+		body["clickhouse"] = "has a part that it cannot read; see the log, or hooktape doctor"
+	}
 	c.JSON(status, body)
 }
 

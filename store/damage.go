@@ -62,11 +62,16 @@ type activePart struct {
 // have the checksums with which they were written. It looks at the server that answers. progress may be nil; the sizes are
 // in bytes.
 func (s *Store) CheckParts(ctx context.Context, since time.Time, progress func(table string, done, total uint64)) ([]DamagedPart, error) {
+	return s.checkParts(ctx, "", since, progress)
+}
+
+// checkParts is CheckParts of one table; "" is all of them.
+func (s *Store) checkParts(ctx context.Context, table string, since time.Time, progress func(table string, done, total uint64)) ([]DamagedPart, error) {
 	var damaged []DamagedPart
 	var done, total uint64
 	checked := map[string]bool{}
 	for range checkRounds {
-		parts, err := s.partsSince(ctx, since)
+		parts, err := s.partsSince(ctx, table, since)
 		if err != nil {
 			return damaged, err
 		}
@@ -95,8 +100,11 @@ func (s *Store) CheckParts(ctx context.Context, since time.Time, progress func(t
 	return damaged, nil
 }
 
-func (s *Store) partsSince(ctx context.Context, since time.Time) ([]activePart, error) {
+func (s *Store) partsSince(ctx context.Context, table string, since time.Time) ([]activePart, error) {
 	where := &conditions{}
+	if table != "" {
+		where.add("table = {}", "String", table)
+	}
 	where.add("database = {}", "String", s.Database())
 	where.add("modification_time >= {}", "DateTime64(6,'UTC')", micros(epochIfZero(since)))
 	return collect(ctx, s.conn, "list the parts", fmt.Sprintf("SELECT table, name, path, bytes_on_disk FROM system.parts WHERE active AND %s ORDER BY table, name", where), where.args,

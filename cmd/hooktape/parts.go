@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net/http"
@@ -27,7 +28,7 @@ func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {
 	if p.tls != nil {
 		options.TLS = p.tls.Config()
 	}
-	server, err := ingest.NewServer(options, p.sources.Load(), events, lagOf(events, drain), p.log)
+	server, err := ingest.NewServer(options, p.sources.Load(), events, p.lagOf(events, drain), p.log)
 	if err != nil {
 		return nil, err
 	}
@@ -44,10 +45,10 @@ func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {
 	return drain, nil
 }
 
-func lagOf(events *spool.Spool, drain *spool.Drain) func() ingest.Lag {
+func (p *process) lagOf(events *spool.Spool, drain *spool.Drain) func() ingest.Lag {
 	return func() ingest.Lag {
 		stat := events.Stat()
-		return ingest.Lag{Events: stat.Records, Bytes: stat.Bytes, Oldest: stat.Oldest, Error: drain.Failing()}
+		return ingest.Lag{Events: stat.Records, Bytes: stat.Bytes, Oldest: stat.Oldest, Error: drain.Failing(), Damage: p.damage.failing()}
 	}
 }
 
@@ -87,7 +88,7 @@ func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, erro
 func (p *process) api(runner *replay.Runner) (http.Handler, error) {
 	service := replay.NewService(p.db, func() []replay.Endpoint { return *p.endpoints.Load() }, p.cfg.Replay.AllowPrivate)
 	looks := api.NewLooks(p.db)
-	handler, err := api.New(api.Options{Store: p.db, Service: service, Looks: looks, Tokens: p.cfg.tokens(), Failing: runner.Failing, Version: buildVersion(), Logger: p.log})
+	handler, err := api.New(api.Options{Store: p.db, Service: service, Looks: looks, Tokens: p.cfg.tokens(), Failing: func() error { return cmp.Or(runner.Failing(), p.damage.failing()) }, Version: buildVersion(), Logger: p.log})
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ type process struct {
 	ready func() // called once everything answers; may be nil
 
 	db        *store.Store
+	damage    *damageWatch
 	registry  *prometheus.Registry
 	tls       certificates // of the listeners; nil is plain HTTP
 	sources   atomic.Pointer[ingest.Sources]
@@ -62,6 +63,7 @@ func (p *process) run() (err error) {
 		return err
 	}
 	defer p.db.Close()
+	p.damage = &damageWatch{db: p.db, log: p.log, reads: p.parts.replay}
 	defer engine.stop()
 	defer func() { err = errors.Join(err, p.close()) }()
 	endTelemetry, err := otel.Setup(ctx, otel.Options{ServiceName: "hooktape", Version: buildVersion(),
@@ -100,6 +102,7 @@ func (p *process) run() (err error) {
 		return err
 	}
 	storing.run(func(ctx context.Context) error { return p.migrate(ctx, engineUp) })
+	storing.run(p.whenMigrated(p.damage.run))
 	accepting.run(p.tellSystemd)
 
 	<-ctx.Done()
