@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,42 +87,54 @@ func (s *Store) granules(ctx context.Context, table, part string) (list []Unread
 	})
 }
 
+// triedAtOnce is how many granules are tried at once. Of those that fail each is tried alone. ClickHouse takes seconds, for a
+// large block minutes, to fail at a wrong checksum, because it looks for the bit that would make it right; halving a
+// part again and again would fail more often.
+const triedAtOnce = 64
+
 // sift splits granules, which follow each other, into ranges that can be read and ranges that cannot.
 func (s *Store) sift(ctx context.Context, table string, columns []Column, part string, granules []Unreadable) (whole, lost []Unreadable, err error) {
-	if len(granules) == 0 {
-		return nil, nil, nil
-	}
-	all := Unreadable{part, granules[0].From, granules[len(granules)-1].To}
-	var n uint64
-	// ignore() has every column read, and none sent.
-	err = s.patient.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s AND NOT ignore(%s)", quoteName(table), all.condition(), names(columns))).Scan(&n)
-	switch {
-	case err == nil:
-		return []Unreadable{all}, nil, nil
-	case ctx.Err() != nil || classify(err) == ErrUnavailable:
-		return nil, nil, explain("read "+table, err)
-	case len(granules) == 1:
-		return nil, []Unreadable{all}, nil
-	}
-	half := len(granules) / 2
-	for _, some := range [][]Unreadable{granules[:half], granules[half:]} {
-		w, l, err := s.sift(ctx, table, columns, part, some)
+	for some := range slices.Chunk(granules, triedAtOnce) {
+		all := Unreadable{part, some[0].From, some[len(some)-1].To}
+		readable, err := s.readable(ctx, table, columns, all)
 		if err != nil {
 			return nil, nil, err
 		}
-		whole, lost = joined(whole, w), joined(lost, l)
+		if readable {
+			whole = joined(whole, all)
+			continue
+		}
+		for _, one := range some {
+			readable, err := s.readable(ctx, table, columns, one)
+			switch {
+			case err != nil:
+				return nil, nil, err
+			case readable:
+				whole = joined(whole, one)
+			default:
+				lost = joined(lost, one)
+			}
+		}
 	}
 	return whole, lost, nil
 }
 
-// joined appends ranges, and makes one of two that follow each other.
-func joined(list, more []Unreadable) []Unreadable {
-	for _, u := range more {
-		if n := len(list); n > 0 && list[n-1].To == u.From {
-			list[n-1].To = u.To
-			continue
-		}
-		list = append(list, u)
+// readable reports whether rows can be read.
+func (s *Store) readable(ctx context.Context, table string, columns []Column, rows Unreadable) (bool, error) {
+	var n uint64
+	// ignore() has every column read, and none sent.
+	err := s.patient.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s AND NOT ignore(%s)", quoteName(table), rows.condition(), names(columns))).Scan(&n)
+	if err != nil && (ctx.Err() != nil || errors.Is(classify(err), ErrUnavailable)) {
+		return false, explain("read "+table, err)
 	}
-	return list
+	return err == nil, nil
+}
+
+// joined appends a range, or makes the last one longer that it follows.
+func joined(list []Unreadable, u Unreadable) []Unreadable {
+	if n := len(list); n > 0 && list[n-1].To == u.From {
+		list[n-1].To = u.To
+		return list
+	}
+	return append(list, u)
 }

@@ -22,7 +22,7 @@ import (
 // others. After what doctor says to do all is well.
 func TestDamage(t *testing.T) {
 	t.Parallel()
-	const events = 20_000
+	const events = 9_000 // a granule of 8,192, and one that is small: ClickHouse is slow to find a large block damaged
 	i := newInstance(t, "")
 	i.configure("spool: {min_free: 1MiB}\n")
 	i.startReady("serve")
@@ -58,6 +58,7 @@ func TestDamage(t *testing.T) {
 	}
 	i.query(drop)
 
+	i.query("ALTER TABLE events MODIFY SETTING min_bytes_for_wide_part = 0") // a file for each column
 	i.insert(events)
 	i.eventually(60*time.Second, "doctor finds that all is well", func() error {
 		if r := i.try("doctor", "--deep"); r.code != 0 {
@@ -66,7 +67,7 @@ func TestDamage(t *testing.T) {
 		return nil
 	})
 	flipped, path := i.part()
-	flip(t, filepath.Join(path, "data.bin"))
+	flip(t, filepath.Join(path, "id.bin"))
 	i.query("SYSTEM DROP UNCOMPRESSED CACHE")
 	r = i.try("doctor", "--deep")
 	if err := contains(r.out, "✗ data", "the table events cannot be read as a whole: its part "+flipped+" in "+path, "ALTER TABLE `events` DROP PART '"+flipped+"'"); r.code != 2 || err != nil {
@@ -87,7 +88,7 @@ func TestDamage(t *testing.T) {
 		t.Fatalf("the manifest says %+v, want that one range is unreadable", saved)
 	}
 	u := saved.Unreadable[0]
-	if lost := u.To - u.From; u.Part != flipped || lost == 0 || lost >= events || saved.Rows != events-lost {
+	if lost := u.To - u.From; u.Part != flipped || lost != events-8192 || saved.Rows != events-lost {
 		t.Errorf("of %d events %d are in the backup, and %+v cannot be read", events, saved.Rows, u)
 	}
 
@@ -118,7 +119,7 @@ func (i *instance) insert(n int) {
 	for k := range events {
 		at := now.Add(time.Duration(k) * time.Microsecond)
 		id := event.NewID(at)
-		events[k] = event.Event{Received: event.Received{ID: id, ReceivedAt: at, Source: "demo", Verdict: event.Accepted, Method: "POST", Body: append(id[:], make([]byte, 100)...)},
+		events[k] = event.Event{Received: event.Received{ID: id, ReceivedAt: at, Source: "demo", Verdict: event.Accepted, Method: "POST", Body: id[:4]},
 			Decoded: event.Decoded{Kind: event.KindFlow}}
 	}
 	if err := i.db.InsertEvents(context.Background(), "", events); err != nil {
@@ -160,14 +161,14 @@ func contains(text string, words ...string) error {
 	return nil
 }
 
-// flip changes one bit in the middle of a file.
+// flip changes one bit near the end of a file.
 func flip(t *testing.T, path string) {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	data[len(data)/2] ^= 1
+	data[len(data)-len(data)/50] ^= 1
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
