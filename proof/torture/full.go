@@ -5,9 +5,11 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"golang.org/x/sync/errgroup"
 
 	"hooktape/cmd/embedded-clickhouse/exit"
 	"hooktape/internal/smalldisk"
@@ -58,17 +60,19 @@ func diskFilled(ctx context.Context, t *trial) (err error) {
 	if err := t.begin(ctx, t.dsn(), hurry); err != nil {
 		return err
 	}
-	merging, stop := context.WithCancel(ctx)
-	merged := make(chan struct{})
-	defer func() { stop(); <-merged }()
-	go func() {
-		defer close(merged)
-		for rig.Pause(merging, 100*time.Millisecond) == nil {
-			_ = t.query(merging, func(conn driver.Conn) error { return conn.Exec(merging, "OPTIMIZE TABLE events FINAL") })
+	beside, stop := context.WithCancel(ctx)
+	group, beside := errgroup.WithContext(beside)
+	defer func() { stop(); err = errors.Join(err, group.Wait()) }()
+	group.Go(func() error {
+		for rig.Pause(beside, 100*time.Millisecond) == nil {
+			_ = t.query(beside, func(conn driver.Conn) error { return conn.Exec(beside, "OPTIMIZE TABLE events FINAL") })
 		}
-	}()
-	struck, fills := 0, t.arena.blows*fillsABlow
-	for i := 0; i < fills || struck == 0 && i < 10*fills; i++ {
+		return nil
+	})
+	var struck atomic.Int64
+	group.Go(func() error { return t.startAgain(beside, &struck) })
+	fills := int64(t.arena.blows * fillsABlow)
+	for i := int64(0); i < fills || struck.Load() == 0 && i < 10*fills; i++ {
 		if err := rig.Pause(ctx, t.moment()/2); err != nil {
 			return err
 		}
@@ -81,25 +85,28 @@ func diskFilled(ctx context.Context, t *trial) (err error) {
 		if err := disk.Free(); err != nil {
 			return err
 		}
-		if err := rig.Pause(ctx, t.moment()/10); err != nil {
-			return err
-		}
-		if t.engine.Ended() {
-			struck++
-			if _, failed := exit.WriteError(t.engine.ExitStatus()); !failed {
-				return errors.New("the engine has ended: " + t.engine.Said())
-			}
-			if err := t.engine.Start(ctx); err != nil {
-				return err
-			}
-		}
 		if err := t.goesOn(ctx); err != nil {
 			return err
 		}
-		t.say(t.name, "%d of %d, ClickHouse ended %d times, %d acknowledged so far", i+1, fills, struck, t.load.Counts().Acked)
+		t.say(t.name, "%d of %d, ClickHouse ended %d times, %d acknowledged so far", i+1, fills, struck.Load(), t.load.Counts().Acked)
 	}
-	if struck == 0 {
+	if struck.Load() == 0 {
 		return errors.New("ClickHouse was never at work when the disk was filled")
+	}
+	// An engine that could not write may take a moment to be gone.
+	return t.until(ctx, "ClickHouse to answer", func() bool { return t.stored(ctx) > 0 })
+}
+
+// startAgain starts the engine whenever it has ended, until ctx ends, and counts how often that was because it could not write.
+func (t *trial) startAgain(ctx context.Context, struck *atomic.Int64) error {
+	for rig.Pause(ctx, 50*time.Millisecond) == nil {
+		if !t.engine.Ended() {
+			continue
+		}
+		if _, failed := exit.WriteError(t.engine.ExitStatus()); failed {
+			struck.Add(1)
+		}
+		_ = t.engine.Start(ctx) // on a disk that is full it may not
 	}
 	return nil
 }
