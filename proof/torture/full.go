@@ -13,6 +13,8 @@ import (
 
 	"hooktape/cmd/embedded-clickhouse/exit"
 	"hooktape/internal/smalldisk"
+	"hooktape/proof/bodies"
+	"hooktape/proof/load"
 	"hooktape/proof/rig"
 )
 
@@ -21,6 +23,8 @@ const (
 	smallDisk = 1 << 30
 	// fillsABlow is how often it is filled for what another fault does once: most of the time nothing is written just then.
 	fillsABlow = 4
+	// fullRate is how many requests a second come: with more, a slow machine does not keep up over so many fills.
+	fullRate = 400
 	// fullAtMost is how long it stays full.
 	fullAtMost = 1200 * time.Millisecond
 )
@@ -57,7 +61,11 @@ func diskFilled(ctx context.Context, t *trial) (err error) {
 	if t.engine, err = t.rig.NewEngineIn(ctx, dir); err != nil {
 		return err
 	}
-	if err := t.begin(ctx, t.dsn(), hurry); err != nil {
+	if t.hooktape, err = t.rig.NewHooktape(ctx, t.dsn(), hurry); err != nil {
+		return err
+	}
+	t.addr = t.hooktape.Addr
+	if err := t.startLoadOf(ctx, load.Options{Bodies: bodies.New(seed), Rate: min(t.rate, fullRate)}); err != nil {
 		return err
 	}
 	beside, stop := context.WithCancel(ctx)
