@@ -18,7 +18,7 @@ import (
 type Progress func(table string, done, total uint64)
 
 // Backup writes all tables into a new folder, while hooktape runs or not. The tables are read one after the other, in the
-// order of [store.Tables].
+// order of [store.Tables]. What is damaged is left out, and named in the manifest; all the rest is there.
 func Backup(ctx context.Context, db *store.Store, dir, version string, progress Progress) (m Manifest, err error) {
 	current, known, err := db.Schema(ctx)
 	switch {
@@ -58,36 +58,64 @@ func backupTable(ctx context.Context, db *store.Store, dir, table string, progre
 		return f, err
 	}
 	f = File{Table: table, Name: table + ".parquet"}
+	err = f.write(ctx, db, dir, func(each func(*store.Rows) error) error {
+		rows, err := db.TableRows(ctx, table)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		return each(rows)
+	}, func(done uint64) { progress(table, done, total) })
+	if err == nil || ctx.Err() != nil {
+		return f, err
+	}
+	damaged, checkErr := db.DamagedPartsOf(ctx, table)
+	if checkErr != nil || len(damaged) == 0 {
+		return f, err
+	}
+	var lost []store.Unreadable
+	err = f.write(ctx, db, dir, func(each func(*store.Rows) error) error {
+		lost, err = db.ReadableRows(ctx, table, damaged, each)
+		return err
+	}, func(done uint64) { progress(table, done, total) })
+	f.Unreadable = lost
+	return f, err
+}
+
+// write makes the file of the rows that read calls its function with.
+func (f *File) write(ctx context.Context, db *store.Store, dir string, read func(each func(*store.Rows) error) error, progress func(done uint64)) error {
+	columns, err := db.Columns(ctx, f.Table)
+	if err != nil {
+		return err
+	}
 	file, err := Create(filepath.Join(dir, f.Name))
 	if err != nil {
-		return f, err
+		return err
 	}
 	defer file.Discard()
-	rows, err := db.TableRows(ctx, table)
-	if err != nil {
-		return f, err
-	}
-	defer rows.Close()
 	hash := sha256.New()
 	size := new(counter)
-	w, err := NewWriter(io.MultiWriter(file, hash, size), table, rows.Columns)
+	w, err := NewWriter(io.MultiWriter(file, hash, size), f.Table, columns)
 	if err != nil {
-		return f, err
+		return err
 	}
-	for rows.Next() {
-		if err := w.Scan(rows); err != nil {
-			return f, err
+	err = read(func(rows *store.Rows) error {
+		for rows.Next() {
+			if err := w.Scan(rows); err != nil {
+				return err
+			}
+			if err := w.Write(); err != nil {
+				return err
+			}
+			progress(w.Rows)
 		}
-		if err := w.Write(); err != nil {
-			return f, err
-		}
-		progress(table, w.Rows, total)
-	}
-	if err := errors.Join(rows.Err(), w.Close()); err != nil {
-		return f, err
+		return rows.Err()
+	})
+	if err := errors.Join(err, w.Close()); err != nil {
+		return err
 	}
 	f.Rows, f.Bytes, f.SHA256 = w.Rows, int64(*size), hex.EncodeToString(hash.Sum(nil))
-	return f, file.Commit()
+	return file.Commit()
 }
 
 // counter counts bytes.

@@ -32,6 +32,8 @@ type File struct {
 	Rows   uint64 `json:"rows"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
+	// Unreadable are the rows that the table had and the backup has not, because they are damaged.
+	Unreadable []store.Unreadable `json:"unreadable,omitempty"`
 }
 
 const (

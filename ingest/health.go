@@ -17,8 +17,10 @@ type Lag struct {
 	Bytes  uint64
 	Oldest time.Time // when the oldest waiting event was taken; zero when none waits
 	Error  error     // why the last insert failed; nil when it did not
-	// Damaged counts the damaged spools that were set aside and still lie there.
-	Damaged int
+	// DamagedSpools counts those that were set aside and still lie there.
+	DamagedSpools int
+	// Unreadable is what of the stored events ClickHouse cannot read; nil when nothing is known of.
+	Unreadable error
 }
 
 // healthz says whether anything but a restart would help: it would not where the disk has refused a write.
@@ -31,7 +33,7 @@ func (s *Server) healthz(c *gin.Context) {
 }
 
 // readyz says whether the next webhook would be stored. That ClickHouse is away does not count against it: events wait
-// on disk.
+// on disk. Nor does it that it has lost some of what it had: refusing webhooks would lose more.
 func (s *Server) readyz(c *gin.Context) {
 	status, body := http.StatusOK, gin.H{"ready": true, "spool": "ok"}
 	if err := s.spool.Ready(); err != nil {
@@ -46,8 +48,11 @@ func (s *Server) readyz(c *gin.Context) {
 		drain["error"] = stuck(lag.Error)
 	}
 	body["drain"] = drain
-	if lag.Damaged > 0 {
+	if lag.DamagedSpools > 0 {
 		body["damaged"] = "a damaged spool was salvaged and set aside: see damaged-*/damage.json in the spool's directory, then remove it"
+	}
+	if lag.Unreadable != nil {
+		body["clickhouse"] = "has a part that it cannot read; see the log, or hooktape doctor"
 	}
 	c.JSON(status, body)
 }

@@ -18,6 +18,8 @@ var (
 	ErrUnavailable = errors.New("ClickHouse is not available")
 	// ErrUnauthorized: the server answers, but does not let this user in.
 	ErrUnauthorized = errors.New("ClickHouse refuses the user or password")
+	// ErrDamaged: rows that were stored cannot be read.
+	ErrDamaged = errors.New("ClickHouse has a part that it cannot read")
 	// ErrNotFound: no such row.
 	ErrNotFound = errors.New("not found")
 )

@@ -1,17 +1,26 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
+const (
+	// lockPatience is how long a start waits for the data directory: a process of the engine that was killed holds it until
+	// the kernel has taken down its memory, which takes seconds on a busy machine.
+	lockPatience = 15 * time.Second
+	lockPause    = 50 * time.Millisecond
+)
+
 // lockDirectory creates the data directory and takes it for this process. The kernel gives the lock back when the process
-// ends, however it ends.
-func lockDirectory(path string) (unlock func(), err error) {
+// ends, however it ends. While another process holds it lockDirectory waits, until patience or ctx ends.
+func lockDirectory(ctx context.Context, path string, patience time.Duration) (unlock func(), err error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("create the data directory: %w", err)
 	}
@@ -19,7 +28,13 @@ func lockDirectory(path string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the data directory: %w", err)
 	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+	lock := func() error { return unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
+	err = lock()
+	for deadline := time.Now().Add(patience); errors.Is(err, unix.EWOULDBLOCK) && ctx.Err() == nil && time.Now().Before(deadline); {
+		time.Sleep(lockPause)
+		err = lock()
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) {
 		file.Close()
 		return nil, fmt.Errorf("the data in %s is in use by another embedded-clickhouse: stop it or choose another --path", path)
 	} else if err != nil {

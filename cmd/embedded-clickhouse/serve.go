@@ -44,7 +44,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := lockDirectory(path)
+	unlock, err := lockDirectory(ctx, path, lockPatience)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type backupCmd struct {
 func (backupCmd) Help() string {
 	return `Without --disk each table becomes a Parquet file, with every byte as it was; "hooktape restore" brings them back into an
 empty database. hooktape may run meanwhile. What still waits in the spools (see "hooktape spool stat") is not in it.
+Rows that ClickHouse cannot read are named and left out; the exit code is then 2.
 
   hooktape backup /backup/hooktape-monday
   hooktape backup --disk backups monday.zip`
@@ -44,13 +45,28 @@ func (c backupCmd) Run(e *env) error {
 	case err != nil:
 		return err
 	case c.JSON:
-		return printJSON(e.stdout, m)
+		return errors.Join(printJSON(e.stdout, m), incomplete(m))
 	}
 	var bytes uint64
 	for _, f := range m.Tables {
 		bytes += uint64(f.Bytes)
 	}
 	fmt.Fprintf(e.stdout, "%s of %d tables are in %s: %s, within %v\n", plural(m.Rows(), "row"), len(m.Tables), safe(c.To), humane(bytes), time.Since(begun).Round(100*time.Millisecond))
+	for _, f := range m.Tables {
+		for _, u := range f.Unreadable {
+			fmt.Fprintf(e.stdout, "NOT in it, because ClickHouse cannot read them: rows %d to %d of the part %s of %s\n", u.From, u.To-1, u.Part, f.Table)
+		}
+	}
+	return incomplete(m)
+}
+
+// incomplete is the exit code of a backup that lacks rows.
+func incomplete(m archive.Manifest) error {
+	for _, f := range m.Tables {
+		if len(f.Unreadable) > 0 {
+			return exitFailed
+		}
+	}
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 type doctorCmd struct {
 	GrafanaURL       string `name:"grafana-url" env:"GRAFANA_URL" placeholder:"URL" help:"Look at this Grafana as well."`
 	GrafanaTokenFile string `env:"GRAFANA_TOKEN_FILE" type:"path" placeholder:"FILE" help:"File with the token of a service account of it (default: $GRAFANA_TOKEN)."`
+	Deep             bool   `help:"Read all that is in ClickHouse as well, and compare its checksums, which takes as long as reading it does."`
 	JSON             bool   `name:"json" help:"Print JSON."`
 }
 
@@ -66,6 +67,12 @@ const examineTime = 8 * time.Second
 // Run looks at all and says it.
 func (c doctorCmd) Run(e *env) error {
 	findings := examine(e.ctx, c.examinations(e))
+	if cfg, err := e.config(); c.Deep && err == nil {
+		for _, f := range (&doctor{e, cfg}).deep(e.ctx) {
+			f.Check = "data"
+			findings = append(findings, f)
+		}
+	}
 	sick := false
 	for _, f := range findings {
 		sick = sick || f.Result == problem

@@ -48,7 +48,15 @@ func (d *doctor) clickhouse(ctx context.Context) []finding {
 	if h.Cluster != nil {
 		list = append(list, clusterFindings(d.cfg.ClickHouse.Cluster, *h.Cluster)...)
 	}
-	return append(list, schemaFinding(h.Schema), clockFinding(h.Ahead))
+	list = append(list, schemaFinding(h.Schema), clockFinding(h.Ahead))
+	if h.Schema.At == 0 {
+		return list
+	}
+	detached, err := db.DetachedParts(ctx)
+	if err != nil {
+		return append(list, warn("see ClickHouse's log", "%v", err))
+	}
+	return append(list, damageFindings(detached)...)
 }
 
 // clusterFindings leave out what follows from what they have said.

@@ -13,6 +13,10 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/time/rate"
+
+	"hooktape/cmd/embedded-clickhouse/exit"
 )
 
 // engine is the embedded ClickHouse, our child process. When it dies it is started again.
@@ -51,6 +55,7 @@ func newEngine(cfg *config, dataDir string, log *slog.Logger) (*engine, error) {
 // error in its own words; one that ends later is started again.
 func (e *engine) run(ctx context.Context, ready func(again bool)) error {
 	answered := false
+	quiet := rate.Sometimes{First: 1, Interval: time.Minute}
 	for {
 		said, err := e.once(ctx, func() {
 			ready(answered)
@@ -62,13 +67,27 @@ func (e *engine) run(ctx context.Context, ready func(again bool)) error {
 		case !answered:
 			return fmt.Errorf("the embedded ClickHouse does not start: %s", cmp.Or(strings.TrimPrefix(said, "embedded-clickhouse: "), fmt.Sprint(err)))
 		}
-		e.log.Error("the embedded ClickHouse has ended; it is started again", "error", err, "said", said)
+		// While the disk is full it may end every second.
+		quiet.Do(func() {
+			e.log.Error("the embedded ClickHouse has ended; it is started again, and again, until it runs", "error", endOf(err), "said", said)
+		})
 		select {
 		case <-time.After(engineRestartDelay):
 		case <-ctx.Done():
 			return nil
 		}
 	}
+}
+
+// endOf says why the engine has ended.
+func endOf(err error) error {
+	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
+		if why, ok := exit.WriteError(ended.ExitCode()); ok {
+			return fmt.Errorf("it could not write a file, and does not go on with half of one: %w; "+
+				"nothing that was acknowledged is lost: see to the disk of its directory", why)
+		}
+	}
+	return err
 }
 
 // once runs the engine till its end and returns the last line of its log.

@@ -28,10 +28,7 @@ import (
 func keeping(t *testing.T, more string) *instance {
 	t.Helper()
 	i := newInstance(t, enginetest.DSN(t))
-	text := "sources:\n  - name: demo\n    token: " + someToken + "\n" + more
-	if err := os.WriteFile(filepath.Join(i.dir, "hooktape.yaml"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	i.configure(more)
 	return i
 }
 

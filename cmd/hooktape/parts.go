@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -30,7 +31,7 @@ func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {
 	if p.tls != nil {
 		options.TLS = p.tls.Config()
 	}
-	server, err := ingest.NewServer(options, p.sources.Load(), events, lagOf(events, drain), p.log)
+	server, err := ingest.NewServer(options, p.sources.Load(), events, p.lagOf(events, drain), p.log)
 	if err != nil {
 		return nil, err
 	}
@@ -47,10 +48,11 @@ func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {
 	return drain, nil
 }
 
-func lagOf(events *spool.Spool, drain *spool.Drain) func() ingest.Lag {
+func (p *process) lagOf(events *spool.Spool, drain *spool.Drain) func() ingest.Lag {
 	return func() ingest.Lag {
 		stat := events.Stat()
-		return ingest.Lag{Events: stat.Records, Bytes: stat.Bytes, Oldest: stat.Oldest, Error: drain.Failing(), Damaged: len(stat.Damaged)}
+		return ingest.Lag{Events: stat.Records, Bytes: stat.Bytes, Oldest: stat.Oldest, Error: drain.Failing(), DamagedSpools: len(stat.Damaged),
+			Unreadable: p.damage.failing()}
 	}
 }
 
@@ -96,7 +98,8 @@ func (p *process) api(runner *replay.Runner) (http.Handler, error) {
 	service.Own = p.own
 	looks := api.NewLooks(p.db)
 	guard := api.NewGuard(p.log)
-	handler, err := api.New(api.Options{Store: p.db, Service: service, Looks: looks, Guard: guard, Tokens: p.cfg.tokens(), Failing: runner.Failing, Broken: p.outcomes.Err, Version: buildVersion(), Logger: p.log})
+	failing := func() error { return cmp.Or(runner.Failing(), p.damage.failing()) }
+	handler, err := api.New(api.Options{Store: p.db, Service: service, Looks: looks, Guard: guard, Tokens: p.cfg.tokens(), Failing: failing, Broken: p.outcomes.Err, Version: buildVersion(), Logger: p.log})
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,7 @@ type process struct {
 	own       *replay.Own // this process's own addresses, and those that the configuration gives to its other half
 	budget    descriptors
 	outcomes  *spool.Spool
+	damage    *damageWatch
 	registry  *prometheus.Registry
 	tls       certificates // of the listeners; nil is plain HTTP
 	sources   atomic.Pointer[ingest.Sources]
@@ -80,6 +81,7 @@ func (p *process) run() (err error) {
 	}
 	defer p.db.Close()
 	p.own = p.cfg.own(p.db)
+	p.damage = &damageWatch{db: p.db, log: p.log, reads: p.parts.replay}
 	defer engine.stop()
 	defer func() { err = errors.Join(err, p.close()) }()
 	endTelemetry, err := otel.Setup(ctx, otel.Options{ServiceName: "hooktape", Version: buildVersion(),
@@ -119,6 +121,7 @@ func (p *process) run() (err error) {
 		return err
 	}
 	storing.run(func(ctx context.Context) error { return p.migrate(ctx, engineUp) })
+	storing.run(p.whenMigrated(p.damage.run))
 	accepting.run(p.announce)
 
 	<-ctx.Done()

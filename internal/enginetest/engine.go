@@ -27,11 +27,17 @@ type Engine struct {
 // Start starts an engine on a free port. Its data and its process end with the test.
 func Start(t testing.TB) *Engine {
 	t.Helper()
+	return StartIn(t, t.TempDir())
+}
+
+// StartIn is Start over a directory that the test has.
+func StartIn(t testing.TB, dir string) *Engine {
+	t.Helper()
 	addr, err := freeport.Addr() // the next start takes it again
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", addr}}
+	e := &Engine{t: t, args: []string{"--path", dir, "--listen", addr}}
 	e.start()
 	t.Cleanup(func() {
 		if err := e.child.stop(); err != nil {
@@ -53,7 +59,24 @@ func (e *Engine) Kill() {
 	e.child.kill()
 }
 
-// Restart starts the engine again after Kill, over the same data and on the same port.
+// ExitStatus waits until the process ends by itself, and returns its exit status.
+func (e *Engine) ExitStatus() int {
+	e.t.Helper()
+	late := time.AfterFunc(startPatience, func() { e.child.cmd.Process.Kill() })
+	defer late.Stop()
+	e.child.cmd.Wait()
+	return e.child.cmd.ProcessState.ExitCode()
+}
+
+// Stop ends the process in order.
+func (e *Engine) Stop() {
+	e.t.Helper()
+	if err := e.child.stop(); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// Restart starts the engine again after it has ended, over the same data and on the same port.
 func (e *Engine) Restart() {
 	e.t.Helper()
 	e.start()

@@ -26,6 +26,11 @@ func (r *Rig) NewEngine(ctx context.Context) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.NewEngineIn(ctx, dir)
+}
+
+// NewEngineIn starts an engine over a directory.
+func (r *Rig) NewEngineIn(ctx context.Context, dir string) (_ *Engine, err error) {
 	e := &Engine{rig: r, dir: dir}
 	if e.addr, err = freeport.Addr(); err != nil {
 		return nil, err

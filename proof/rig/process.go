@@ -86,6 +86,9 @@ func (p *Process) Ended() bool {
 	}
 }
 
+// ExitStatus is the exit status of a process that has ended, -1 of one that was killed.
+func (p *Process) ExitStatus() int { return p.command.ProcessState.ExitCode() }
+
 // Said is the end of what the process printed.
 func (p *Process) Said() string {
 	const most = 2000

@@ -22,7 +22,8 @@ type trial struct {
 	hooktape *rig.Hooktape // nil where it runs in this process
 	local    *local        // nil where it is a process
 	load     *load.Run
-	delivery *delivery // nil where nothing is delivered
+	delivery *delivery    // nil where nothing is delivered
+	atEnd    func() error // what else is to be given back; may be nil
 }
 
 const (
@@ -152,5 +153,8 @@ func (t *trial) end() {
 	}
 	if t.engine != nil {
 		t.engine.Kill()
+	}
+	if t.atEnd != nil {
+		_ = t.atEnd()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -24,6 +25,7 @@ const serverConfig = `<clickhouse>
     <iceberg_metadata_files_cache_size>16777216</iceberg_metadata_files_cache_size>
     <query_condition_cache_size>33554432</query_condition_cache_size>
     <compiled_expression_cache_size>33554432</compiled_expression_cache_size>
+    <storage_configuration><disks><default><keep_free_space_bytes>%KEEPFREE%</keep_free_space_bytes></default></disks></storage_configuration>
 </clickhouse>
 `
 
@@ -63,7 +65,7 @@ func writeConfig(dir string) (string, error) {
 	if err := xml.EscapeText(&escaped, []byte(users)); err != nil {
 		return "", err
 	}
-	config := strings.Replace(serverConfig, "%USERS%", escaped.String(), 1)
+	config := strings.NewReplacer("%USERS%", escaped.String(), "%KEEPFREE%", strconv.Itoa(keepFree)).Replace(serverConfig)
 	if err := os.WriteFile(users, []byte(usersConfig), 0o600); err != nil {
 		return "", err
 	}

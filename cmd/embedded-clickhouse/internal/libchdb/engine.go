@@ -21,6 +21,9 @@ func Load(path string) (*Library, error) {
 	}
 	// The engine's handlers run without SA_ONSTACK, which the Go runtime answers by aborting the process.
 	s.setSignalHandlersEnabled(0)
+	if err := stopOnFailedWrites(path, s.anchor); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrLoad, err)
+	}
 	return &Library{symbols: s}, nil
 }
 
@@ -37,6 +40,13 @@ type Engine struct {
 
 // Start boots the engine over the data directory, an absolute path that exists.
 func (l *Library) Start(path string) (*Engine, error) {
+	spare := reserveIn(path)
+	if err := spare.release(); err != nil {
+		return nil, fmt.Errorf("remove the reserve of disk space: %w", err)
+	}
+	if _, err := forgetLostInserts(path); err != nil {
+		return nil, err
+	}
 	config, err := writeConfig(path)
 	if err != nil {
 		return nil, fmt.Errorf("write the engine's configuration: %w", err)
@@ -46,6 +56,7 @@ func (l *Library) Start(path string) (*Engine, error) {
 	if e.anchor = e.connect("--config-file=" + config); e.anchor == nil {
 		return nil, fmt.Errorf("the engine did not start on %s", path)
 	}
+	spare.take()
 	return e, nil
 }
 

@@ -38,6 +38,9 @@ type symbols struct {
 	resultRowsWritten  func(result unsafe.Pointer) uint64
 	resultBytesWritten func(result unsafe.Pointer) uint64
 	destroyResult      func(result unsafe.Pointer)
+
+	// anchor is the address of anchorSymbol.
+	anchor uintptr
 }
 
 // load opens the shared library and finds every symbol, so that a library of another version is refused at once and not at
@@ -75,6 +78,9 @@ func load(path string) (*symbols, error) {
 		address, err := purego.Dlsym(handle, name)
 		if err != nil {
 			return nil, fmt.Errorf("%s has no function %s", path, name)
+		}
+		if name == anchorSymbol {
+			s.anchor = address
 		}
 		purego.RegisterFunc(fn, address)
 	}

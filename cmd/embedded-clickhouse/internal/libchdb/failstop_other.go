@@ -1,0 +1,8 @@
+//go:build !linux
+
+package libchdb
+
+// stopOnFailedWrites does nothing here: see the one for Linux.
+func stopOnFailedWrites(string, uintptr) error { return nil }
+
+const anchorSymbol = "chdb_connect"

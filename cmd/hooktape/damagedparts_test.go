@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"hooktape/archive"
+	"hooktape/event"
+)
+
+// TestDamage: a part that ClickHouse has set aside, and one with a flipped bit, are named by the log, by /readyz of what
+// delivers, and by doctor, with what to do. The ingest stays ready. A backup has all rows that can be read and names the
+// others. After what doctor says to do all is well.
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	const events = 9_000 // a granule of 8,192, and one that is small: ClickHouse is slow to find a large block damaged
+	i := newInstance(t, "")
+	i.configure("spool: {min_free: 1MiB}\n")
+	i.startReady("serve")
+	i.query("SYSTEM STOP MERGES events")
+	i.insert(10)
+	cut, path := i.part()
+	i.stop()
+	data := filepath.Join(path, "data.bin")
+	info, err := os.Stat(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(data, info.Size()-1); err != nil {
+		t.Fatal(err)
+	}
+
+	i.startReady("serve")
+	i.query("SYSTEM STOP MERGES events")
+	part := "broken-on-start_" + cut
+	i.eventually(60*time.Second, "the log names the part", func() error {
+		return contains(i.output.String(), `level=ERROR msg="ClickHouse has a part that it cannot read" table=events part=`+part)
+	})
+	i.eventually(60*time.Second, "what delivers is not ready", func() error {
+		return i.readyz(i.api, http.StatusServiceUnavailable, `"clickhouse":"has a part that it cannot read; see the log, or hooktape doctor"`)
+	})
+	if err := i.readyz(i.ingest, http.StatusOK, `"clickhouse":"has a part that it cannot read; see the log, or hooktape doctor"`); err != nil {
+		t.Error(err)
+	}
+	drop := "ALTER TABLE `events` DROP DETACHED PART '" + part + "' SETTINGS allow_drop_detached = 1"
+	r := i.try("doctor")
+	if err := errors.Join(contains(r.out, "✗ ClickHouse", "the table events lacks the rows of the part "+part, drop)); r.code != 2 || err != nil {
+		t.Errorf("doctor ends with %d: %v", r.code, err)
+	}
+	i.query(drop)
+
+	i.query("ALTER TABLE events MODIFY SETTING min_bytes_for_wide_part = 0") // a file for each column
+	i.insert(events)
+	i.eventually(60*time.Second, "doctor finds that all is well", func() error {
+		if r := i.try("doctor", "--deep"); r.code != 0 {
+			return fmt.Errorf("it ends with %d: %s", r.code, r.out)
+		}
+		return nil
+	})
+	flipped, path := i.part()
+	flip(t, filepath.Join(path, "id.bin"))
+	i.query("SYSTEM DROP UNCOMPRESSED CACHE")
+	r = i.try("doctor", "--deep")
+	if err := contains(r.out, "✗ data", "the table events cannot be read as a whole: its part "+flipped+" in "+path, "ALTER TABLE `events` DROP PART '"+flipped+"'"); r.code != 2 || err != nil {
+		t.Errorf("doctor --deep ends with %d: %v", r.code, err)
+	}
+
+	dir := filepath.Join(i.dir, "backup")
+	r = i.try("backup", dir)
+	if err := contains(r.out, "NOT in it, because ClickHouse cannot read them: rows ", " of the part "+flipped+" of events"); r.code != 2 || err != nil {
+		t.Errorf("backup ends with %d: %v%s", r.code, err, r.err)
+	}
+	m, err := archive.Check(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved := m.Tables[slices.IndexFunc(m.Tables, func(f archive.File) bool { return f.Table == "events" })]
+	if len(saved.Unreadable) != 1 {
+		t.Fatalf("the manifest says %+v, want that one range is unreadable", saved)
+	}
+	u := saved.Unreadable[0]
+	if lost := u.To - u.From; u.Part != flipped || lost != events-8192 || saved.Rows != events-lost {
+		t.Errorf("of %d events %d are in the backup, and %+v cannot be read", events, saved.Rows, u)
+	}
+
+	// As docs/OPERATIONS.md says.
+	rescue := strings.Replace(i.dsn, "/hooktape", "/rescue", 1)
+	i.cli("restore", dir, "--clickhouse-dsn", rescue)
+	i.query("ALTER TABLE `events` DROP PART '" + flipped + "'")
+	i.query("INSERT INTO events SELECT * FROM rescue.events WHERE id NOT IN (SELECT id FROM events)")
+	i.query("DROP DATABASE rescue")
+	if got := i.query("SELECT count() FROM events"); got != fmt.Sprintln(saved.Rows) {
+		t.Errorf("%s events are back, want %d", got, saved.Rows)
+	}
+	if r := i.try("doctor", "--deep"); r.code != 0 {
+		t.Errorf("doctor --deep ends with %d: %s", r.code, r.out)
+	}
+	i.stop()
+	i.startReady("serve")
+	i.eventually(60*time.Second, "what delivers is ready", func() error {
+		return i.readyz(i.api, http.StatusOK, `"ready":true`)
+	})
+}
+
+// insert stores events in one part.
+func (i *instance) insert(n int) {
+	i.t.Helper()
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	events := make([]event.Event, n)
+	for k := range events {
+		at := now.Add(time.Duration(k) * time.Microsecond)
+		id := event.NewID(at)
+		events[k] = event.Event{Received: event.Received{ID: id, ReceivedAt: at, Source: "demo", Verdict: event.Accepted, Method: "POST", Body: id[:4]},
+			Decoded: event.Decoded{Kind: event.KindFlow}}
+	}
+	if err := i.db.InsertEvents(context.Background(), "", events); err != nil {
+		i.t.Fatal(err)
+	}
+}
+
+// part is the only part of the events that has rows, and where it lies.
+func (i *instance) part() (name, path string) {
+	i.t.Helper()
+	name, path, _ = strings.Cut(strings.TrimSpace(i.query("SELECT name, path FROM system.parts WHERE active AND table = 'events' AND rows > 0")), "\t")
+	return name, path
+}
+
+// readyz wants a probe's answer to be that.
+func (i *instance) readyz(addr string, status int, says string) error {
+	response, err := http.Get("http://" + addr + "/readyz")
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != status {
+		err = fmt.Errorf("answered with %d, want %d", response.StatusCode, status)
+	}
+	if !json.Valid(body) {
+		err = errors.Join(err, errors.New("the answer is no JSON"))
+	}
+	return errors.Join(err, contains(string(body), says))
+}
+
+// contains returns an error unless each of the words is in the text.
+func contains(text string, words ...string) error {
+	for _, word := range words {
+		if !strings.Contains(text, word) {
+			return fmt.Errorf("%q is not in\n%s", word, text)
+		}
+	}
+	return nil
+}
+
+// flip changes one bit near the end of a file.
+func flip(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)-len(data)/50] ^= 1
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
