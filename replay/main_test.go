@@ -227,7 +227,7 @@ func steer(t *testing.T, db *store.Store, target string, action event.Action) {
 
 // atLeast is how long is waited for anything: a loaded machine takes ten times as long as an idle one, and waiting costs nothing
 // where it is over sooner.
-const atLeast = time.Minute
+const atLeast = 2 * time.Minute
 
 // awaitDone waits for the end of a replay.
 func awaitDone(t *testing.T, db *store.Store, id uuid.UUID, patience time.Duration) {

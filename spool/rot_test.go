@@ -117,6 +117,7 @@ func survive(t *testing.T, i rot.Image, records []string) (missing []string, rep
 	if !strings.Contains(log.String(), "level=ERROR") {
 		return missing, false
 	}
+	t.Logf("%+v", s.Stat().Damaged)
 	lost, uncounted := 0, false
 	for _, d := range s.Stat().Damaged {
 		lost += int(d.Lost)

@@ -131,9 +131,10 @@ spool: {min_free: 4000TiB}
 endpoints:
   - {name: nowhere, url: "https://no-such-host.invalid/?key=query-s3cret"}
   - {name: private, url: "http://127.0.0.1:80/"}
-  - {name: dead, url: "http://%[2]s/?key=query-s3cret", allow_private: true}
+  - {name: dead, url: "http://%[6]s/?key=query-s3cret", allow_private: true}
+  - {name: itself, url: "http://%[2]s/?key=query-s3cret", allow_private: true}
   - {name: untrusted, url: "%[5]s/", allow_private: true}
-`, probed(t, 200, 503), nobody, silent.Addr(), dir, untrusted.URL))
+`, probed(t, 200, 503), nobody, silent.Addr(), dir, untrusted.URL, freeAddr(t)))
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -160,6 +161,7 @@ endpoints:
 	d.finds(problem, "endpoint nowhere", "no such host")
 	d.finds(problem, "endpoint private", "127.0.0.1 is not on the public internet")
 	d.finds(problem, "endpoint dead", "connection refused")
+	d.finds(problem, "endpoint itself", "127.0.0.1 is hooktape's own API and console")
 	d.finds(problem, "endpoint untrusted", "its certificate is refused")
 	d.finds(problem, "Grafana", "Grafana does not answer")
 	d.finds(problem, "collector", "does not take telemetry")
