@@ -28,6 +28,8 @@ func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {
 	kind := func(source string) event.Kind { return p.sources.Load().Kind(source) }
 	drain := spool.NewDrain(events, ingest.NewSink(p.db, kind, p.log), p.cfg.drainLimits(), p.log)
 	options := p.cfg.ingestOptions()
+	options.Limits.MaxConnections = min(options.Limits.MaxConnections, p.budget.Ingest)
+	options.Limits.MaxConnectionsPerAddress = min(options.Limits.MaxConnectionsPerAddress, options.Limits.MaxConnections)
 	if p.tls != nil {
 		options.TLS = p.tls.Config()
 	}
