@@ -59,7 +59,7 @@ func (r *Rig) newHooktape(ctx context.Context, dsn, settings string, command ...
 		return nil, err
 	}
 	config := fmt.Sprintf("sources:\n  - name: %s\n    token: %s\n%s", Source, Token, settings)
-	if err := os.WriteFile(filepath.Join(dir, "hooktape.yaml"), []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(h.Config(), []byte(config), 0o600); err != nil {
 		return nil, err
 	}
 	if err := h.Start(ctx); err != nil {
@@ -70,6 +70,12 @@ func (r *Rig) newHooktape(ctx context.Context, dsn, settings string, command ...
 
 // Point makes the next Start use another ClickHouse.
 func (h *Hooktape) Point(dsn string) { h.dsn = dsn }
+
+// Dir is the data directory.
+func (h *Hooktape) Dir() string { return h.dir }
+
+// Config is the configuration file.
+func (h *Hooktape) Config() string { return filepath.Join(h.dir, "hooktape.yaml") }
 
 // Start starts hooktape again after Kill or Stop, over the same spool and at the same address. It returns when it answers.
 func (h *Hooktape) Start(ctx context.Context) error {

@@ -46,6 +46,7 @@ var faults = []fault{
 	{"fsync error", fsyncError, nil},
 	{"power cut", powerCut, nil},
 	{"disk filled", diskFilled, canMount},
+	{"bits flipped", bitsFlipped, nil},
 }
 
 // all lets the faults happen, some at a time, and shows the tables. Its error says what was not as promised.

@@ -52,7 +52,9 @@ func (t *trial) count(ctx context.Context, ledger *load.Ledger, r *row) error {
 		}
 	})
 	r.lost = missing
-	return errors.Join(err, t.readBack(ctx, ledger))
+	lost, more, failed := t.reported()
+	r.reported, r.uncounted = lost, more
+	return errors.Join(err, failed, t.readBack(ctx, ledger))
 }
 
 // hashes gives for the hash of each body that may have been sent its number.

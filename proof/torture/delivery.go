@@ -38,6 +38,7 @@ var endpointFaults = []endpointFault{
 	{"replay killed", replayKilled},
 	{"clocks moved", clocksMoved},
 	{"frozen for long", clickHouseFrozenLong},
+	{"config written", configWritten},
 }
 
 const (
