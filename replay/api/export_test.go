@@ -1,10 +1,16 @@
 package api
 
 import (
+	"log/slog"
+
 	"golang.org/x/time/rate"
 
 	"hooktape/internal/peraddress"
 )
 
-// Forget lets every address try again.
-func (g *Guard) Forget() { g.failures = peraddress.New(rate.Every(wrongEvery), wrongAtOnce) }
+// PatientGuard is a guard that lets an address try many wrong tokens.
+func PatientGuard(logger *slog.Logger) *Guard {
+	g := NewGuard(logger)
+	g.failures = peraddress.New(rate.Every(wrongEvery), 10_000)
+	return g
+}

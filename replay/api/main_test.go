@@ -43,14 +43,14 @@ const (
 
 // fixture is an API on a real engine, with the process that delivers beside it.
 type fixture struct {
-	t      *testing.T
-	db     *store.Store
-	log    *await.Log
-	server *httptest.Server
-	web    *http.Client // checks every answer against the document
-	guard  *api.Guard
-	runner *replay.Runner
-	sink   *sink // what the endpoint crm gets
+	t       *testing.T
+	db      *store.Store
+	log     *await.Log
+	server  *httptest.Server
+	web     *http.Client // checks every answer against the document
+	options api.Options
+	runner  *replay.Runner
+	sink    *sink // what the endpoint crm gets
 }
 
 // newFixture starts an API on a database of its own.
@@ -72,7 +72,6 @@ func fixtureOn(t *testing.T, dsn string, allowPrivate bool) *fixture {
 	}
 	f := &fixture{t: t, db: db, log: &await.Log{}, sink: newSink(t)}
 	logger := slog.New(slog.NewTextHandler(f.log, nil))
-	f.guard = api.NewGuard(logger)
 	crm := replay.DefaultEndpoint("crm", f.sink.URL+"/hooks?token=a-secret-of-crm")
 	crm.AllowPrivate = true
 	crm.Retry.Schedule, crm.Retry.MaxAttempts = []time.Duration{20 * time.Millisecond}, 2
@@ -89,9 +88,10 @@ func fixtureOn(t *testing.T, dsn string, allowPrivate bool) *fixture {
 	t.Cleanup(func() { stopRunner(); stopRecorder(); outcomes.Close() })
 
 	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, allowPrivate)
-	handler, err := api.New(api.Options{Store: db, Service: service, Looks: api.NewLooks(db), Guard: f.guard, Failing: f.runner.Failing, Version: "test", Logger: logger,
+	f.options = api.Options{Store: db, Service: service, Looks: api.NewLooks(db), Guard: api.PatientGuard(logger), Failing: f.runner.Failing, Version: "test", Logger: logger,
 		Tokens: []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay},
-			{Name: "other", Secret: otherSecret, Role: api.RoleReplay}, {Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}}})
+			{Name: "other", Secret: otherSecret, Role: api.RoleReplay}, {Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}}}
+	handler, err := api.New(f.options)
 	if err != nil {
 		t.Fatal(err)
 	}
