@@ -11,7 +11,7 @@ import (
 
 // lockDirectory creates the data directory and takes it for this process. The kernel gives the lock back when the process
 // ends, however it ends.
-func lockDirectory(path string) (unlock func(), err error) {
+func lockDirectory(path string) (*os.File, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("create the data directory: %w", err)
 	}
@@ -26,5 +26,5 @@ func lockDirectory(path string) (unlock func(), err error) {
 		file.Close()
 		return nil, fmt.Errorf("lock the data directory: %w", err)
 	}
-	return func() { file.Close() }, nil
+	return file, nil
 }

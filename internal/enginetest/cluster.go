@@ -38,7 +38,7 @@ const clusterDatabases = 100
 // engine. Partitions are cut by shard as well, for each shard drops inserts that are sent again by itself.
 func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
 	t.Helper()
-	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", "127.0.0.1:0"}}
+	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", "127.0.0.1:0", "--unjudged"}}
 	shard := func(port int) string {
 		return fmt.Sprintf("<shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>%d</port></replica></shard>", port)
 	}
@@ -58,7 +58,7 @@ func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
 	}})
 	t.Cleanup(front.Close)
 	// Over the network it could not reach itself.
-	return front.URL + "/cluster_%d?prefer_localhost_replica=1"
+	return dsn(strings.TrimPrefix(front.URL, "http://"), "") + "cluster_%d?prefer_localhost_replica=1"
 }
 
 // policies make two shards of the tables of all databases. Of the server's own parts the second shard has none.

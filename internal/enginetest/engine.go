@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -27,11 +28,23 @@ type Engine struct {
 // Start starts an engine on a free port. Its data and its process end with the test.
 func Start(t testing.TB) *Engine {
 	t.Helper()
+	return start(t)
+}
+
+// StartServer is Start for tests of the rights that a server's users are to have: nothing but these confines statements. The
+// embedded engine's own checks are off.
+func StartServer(t testing.TB) *Engine {
+	t.Helper()
+	return start(t, "--unjudged")
+}
+
+func start(t testing.TB, args ...string) *Engine {
+	t.Helper()
 	addr, err := freeport.Addr() // the next start takes it again
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", addr}}
+	e := &Engine{t: t, args: append([]string{"--path", t.TempDir(), "--listen", addr}, args...)}
 	e.start()
 	t.Cleanup(func() {
 		if err := e.child.stop(); err != nil {
@@ -67,7 +80,18 @@ func (e *Engine) start() {
 	}
 }
 
-func dsn(address, database string) string { return "http://" + address + "/" + database }
+func dsn(address, database string) string {
+	return (&url.URL{Scheme: "http", User: url.UserPassword("default", Password), Host: address, Path: "/" + database}).String()
+}
+
+// Password is that of the user "default" of the engines of tests, ReaderPassword that of the user "reader".
+const (
+	Password       = "password-of-tests"
+	ReaderPassword = "reader-password-of-tests"
+)
+
+// databases are those that tests may use.
+const databases = "default,test_*,cluster_*,hooktape*,plain"
 
 // child is one process of embedded-clickhouse.
 type child struct {
@@ -84,9 +108,9 @@ func startChild(args []string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.Command(path, append([]string{"serve", "--exit-with-stdin"}, args...)...)}
+	c := &child{cmd: exec.Command(path, append([]string{"serve", "--exit-with-stdin", "--databases", databases}, args...)...)}
 	// An environment meant for the product must not reach the engine of a test.
-	c.cmd.Env = append(os.Environ(), "HOOKTAPE_EMBEDDED_PASSWORD=")
+	c.cmd.Env = append(os.Environ(), "HOOKTAPE_EMBEDDED_PASSWORD="+Password, "HOOKTAPE_EMBEDDED_READER_PASSWORD="+ReaderPassword)
 	// A file, because a buffer needs a goroutine, which goleak would find in whoever tests with us.
 	if c.stderr, err = os.CreateTemp("", "embedded-clickhouse-stderr-"); err != nil {
 		return nil, err

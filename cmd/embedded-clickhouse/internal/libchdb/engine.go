@@ -35,9 +35,10 @@ type Engine struct {
 	anchor unsafe.Pointer
 }
 
-// Start boots the engine over the data directory, an absolute path that exists.
-func (l *Library) Start(path string) (*Engine, error) {
-	config, err := writeConfig(path)
+// Start boots the engine over the data directory, an absolute path that exists. Its sessions may use these databases and
+// none else; a name that ends in * is that of all that begin so.
+func (l *Library) Start(path string, databases []string) (*Engine, error) {
+	config, err := writeConfig(path, databases)
 	if err != nil {
 		return nil, fmt.Errorf("write the engine's configuration: %w", err)
 	}
