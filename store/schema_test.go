@@ -190,7 +190,7 @@ func TestHTTPS(t *testing.T) {
 		defer s.Close()
 		return s.Ping(background)
 	}
-	dsn := front.URL + behind.Path
+	dsn := strings.Replace(front.URL, "//", "//"+behind.User.String()+"@", 1) + behind.Path
 	if err := ping(dsn + "?skip_verify=true"); err != nil {
 		t.Errorf("over TLS: %v", err)
 	}

@@ -74,10 +74,11 @@ func (e *Engine) Restart() {
 
 func (e *Engine) start() {
 	e.t.Helper()
-	var err error
-	if e.child, err = startChild(e.args); err != nil {
+	c, err := startChild(e.args)
+	if err != nil {
 		e.t.Fatal(err)
 	}
+	e.child = c
 }
 
 func dsn(address, database string) string {
@@ -91,7 +92,7 @@ const (
 )
 
 // databases are those that tests may use.
-const databases = "default,test_*,cluster_*,hooktape*,plain"
+const databases = "default,test_*,cluster_*,hooktape*,plain,of-its own*"
 
 // child is one process of embedded-clickhouse.
 type child struct {

@@ -123,7 +123,7 @@ var kinds = []struct {
 }{
 	{"SELECT", true}, {"WITH", true}, {"(", true}, {"EXPLAIN", true}, {"DESCRIBE TABLE", true}, {"EXISTS", true},
 	{"SHOW CREATE", true}, {"SHOW TABLES", true}, {"SHOW DATABASES", true}, {"SHOW COLUMNS", true}, {"SHOW INDEXES", true},
-	{"SHOW FULL", true}, {"CHECK TABLE", false},
+	{"SHOW FULL", true}, {"CHECK TABLE", false}, {"CHECK GRANT", true},
 	{"INSERT INTO", false},
 	{"CREATE DATABASE", false}, {"CREATE TABLE", false}, {"CREATE OR REPLACE TABLE", false}, {"CREATE VIEW", false},
 	{"CREATE OR REPLACE VIEW", false}, {"CREATE MATERIALIZED VIEW", false}, {"CREATE TEMPORARY TABLE", false},

@@ -69,13 +69,24 @@ const writerRights = "SELECT, INSERT, SHOW, CHECK, ALTER, CREATE DATABASE, CREAT
 // the headers and addresses of replays, which may hold a receiver's secrets.
 func grants(databases []string) (reader, writer string) {
 	for _, database := range databases {
-		reader += "<query>GRANT SELECT, SHOW ON " + database + ".*</query>"
-		if !strings.HasSuffix(database, "*") {
-			reader += "<query>REVOKE SELECT(headers, url) ON " + database + ".replays</query>"
+		prefix, many := strings.CutSuffix(database, "*")
+		name := "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(prefix) + "`"
+		if many {
+			name += "*"
 		}
-		writer += "<query>GRANT " + writerRights + " ON " + database + ".*</query>"
+		reader += query("GRANT SELECT, SHOW ON " + name + ".*")
+		if !many {
+			reader += query("REVOKE SELECT(headers, url) ON " + name + ".replays")
+		}
+		writer += query("GRANT " + writerRights + " ON " + name + ".*")
 	}
 	return reader, writer
+}
+
+func query(sql string) string {
+	var escaped strings.Builder
+	_ = xml.EscapeText(&escaped, []byte(sql)) // a Builder takes everything
+	return "<query>" + escaped.String() + "</query>"
 }
 
 // writeConfig writes both files into the data directory and returns the path of the first.
