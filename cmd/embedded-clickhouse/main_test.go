@@ -30,7 +30,7 @@ type process struct {
 // start runs the program until it listens, or fails the test.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(enginetest.Binary(t), append([]string{"--listen", "127.0.0.1:0"}, args...)...), stderr: new(bytes.Buffer)}
+	p := &process{cmd: exec.Command(enginetest.Binary(t), append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...), stderr: new(bytes.Buffer)}
 	p.cmd.Stderr = p.stderr
 	p.cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir(), "HOOKTAPE_EMBEDDED_PASSWORD="+enginetest.Password,
 		"HOOKTAPE_EMBEDDED_READER_PASSWORD="+enginetest.ReaderPassword)
