@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -357,5 +358,85 @@ func waitFor(t *testing.T, done func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatal(fmt.Errorf("it did not come to pass within 10 s"))
 		}
+	}
+}
+
+// TestWhereDataBegin: the data of an INSERT begin where ClickHouse's parser has them begin, whatever stands before.
+func TestWhereDataBegin(t *testing.T) {
+	p := start(t, "--temporary")
+	create(t, p)
+	post := func(statement string) (int, string) {
+		t.Helper()
+		resp, err := http.Post(p.writer()+"/?database=hooktape", "text/plain", strings.NewReader(statement))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(body)
+	}
+	for _, statement := range []string{"CREATE TABLE `values` (format String) ENGINE = Memory", "CREATE TABLE t (format String, a String DEFAULT 'd') ENGINE = Memory"} {
+		if status, body := post(statement); status != http.StatusOK {
+			t.Fatal(body)
+		}
+	}
+	for _, c := range []struct{ statement, table, want string }{
+		{"INSERT INTO `values` VALUES ('FORMAT CSV')", "`values`", "FORMAT CSV"},
+		{"INSERT INTO values VALUES ('1')", "`values`", "1"},
+		{"-- FORMAT CSV\nINSERT INTO t (format) FORMAT TSV\nFORMAT;'", "t", "FORMAT;\\'\td"},
+		{"/* VALUES (1) */ INSERT INTO t (format) /* FORMAT CSV */ FORMAT TSV\n-- no comment", "t", "-- no comment\td"},
+		{"INSERT INTO t (format, a) SETTINGS async_insert = 0 FORMAT CSV  \r\n 1,2", "t", "1\t2"},
+		{"INSERT INTO t SELECT 'x FORMAT CSV', 'VALUES (1)'", "t", "x FORMAT CSV\tVALUES (1)"},
+		{"INSERT INTO t WITH 'x' AS format SELECT format, format", "t", "x\tx"},
+		{"INSERT INTO t SELECT * FROM values('a String, b String', ('1', '2'))", "t", "1\t2"},
+		{"INSERT INTO t VALUES (upper('a'), concat('x', ';', 'y'))", "t", "A\tx;y"},
+		{"INSERT INTO t (a, format) VALUES ('it''s', '\\'') /* ' */", "", ""}, // no comment in data
+		{"INSERT INTO t (format) FORMAT /* */ CSV\n1", "", ""},
+		{"INSERT INTO t VALUES (file('/etc/passwd'), '')", "", ""},
+		{"INSERT INTO t VALUES ('a', 'b'); DROP TABLE t", "", ""},
+		{"INSERT INTO t (format) FORMAT CSV\n1\n; DROP TABLE t", "", ""},
+	} {
+		post("TRUNCATE TABLE `values`")
+		post("TRUNCATE TABLE t")
+		status, body := post(c.statement)
+		if c.table == "" {
+			if status == http.StatusOK && !strings.Contains(c.statement, "\n; DROP") { // which is a line of CSV
+				t.Errorf("%q is accepted", c.statement)
+			}
+		} else if _, got := post("SELECT * FROM " + c.table); status != http.StatusOK || got != c.want+"\n" {
+			t.Errorf("%q: status %d %s, the table has %q, want %q", c.statement, status, body, got, c.want)
+		}
+	}
+	if _, tables := post("EXISTS TABLE t"); tables != "1\n" {
+		t.Error("the table is gone")
+	}
+}
+
+// TestFunctionsAreReviewed: each function of the engine has been looked at, and is either in the list of those that reach
+// nothing outside or in that of those that are refused. Look at those that a newer engine brings before you add them to one.
+func TestFunctionsAreReviewed(t *testing.T) {
+	reviewed := map[string]bool{}
+	for _, file := range []string{"functions.txt", "testdata/refused.txt"} {
+		text, err := os.ReadFile("internal/chhttp/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range strings.FieldsSeq(string(text)) {
+			if reviewed[name] {
+				t.Errorf("%s is in both lists", name)
+			}
+			reviewed[name] = true
+		}
+	}
+	p := start(t, "--temporary")
+	_, names := get(t, p.writer()+"/?query="+url.QueryEscape("SELECT DISTINCT lower(name) FROM (SELECT name FROM system.functions UNION ALL SELECT name FROM system.table_functions)"), nil)
+	n := 0
+	for name := range strings.FieldsSeq(names) {
+		if n++; !reviewed[name] {
+			t.Errorf("nobody has looked at %s yet", name)
+		}
+	}
+	if n < 1000 {
+		t.Errorf("the engine has %d functions: %s", n, names)
 	}
 }

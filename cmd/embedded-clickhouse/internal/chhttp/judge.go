@@ -141,7 +141,8 @@ var (
 		`Parquet|Arrow|ArrowStream|ORC|Avro|Values|Vertical|XML|Markdown|MD|MsgPack|BSONEachRow|SQLInsert|TSKV|Npy|Null|One|Hash|Form|Regexp|Prometheus)$`)
 	engines = []string{"Atomic", "Memory", "Null", "MergeTree", "ReplacingMergeTree", "SummingMergeTree", "AggregatingMergeTree",
 		"CollapsingMergeTree", "VersionedCollapsingMergeTree", "CoalescingMergeTree", "Log", "TinyLog", "StripeLog", "Set", "Join", "View", "MaterializedView"}
-	// settings are those of queries and of tables that may be set: none of them names a file, an address or a dialect.
+	// settings are those of queries and of tables that may be set: none of them names a file, an address or a dialect, or has
+	// the engine compute what was not judged.
 	settings = regexp.MustCompile(`^(readonly|log_comment|extremes|priority|workload|final|session_timezone|async_insert\w*|wait_for_async_insert\w*|` +
 		`insert_deduplicat\w*|insert_quorum\w*|deduplicate_\w*|mutations_sync|alter_sync|lightweight_\w*|distributed_product_mode|` +
 		`prefer_localhost_replica|skip_unavailable_shards|\w+_overflow_mode|cancel_http_readonly_queries_on_client_close|` +
@@ -156,8 +157,8 @@ var (
 		`do_not_merge_across_partitions_select_final|select_sequential_consistency|parallel_replicas_\w+|load_balancing|` +
 		`date_time_(input|output)_format|date_time_overflow_behavior|cast_\w+|transform_null_in|union_default_mode|data_type_default_nullable|` +
 		`output_format_(json|pretty|csv|tsv|values|markdown|parquet|arrow|orc|msgpack|native|binary|decimal|float|write|trim|sql_insert|parallel)_\w+|` +
-		`input_format_(csv|tsv|json|values|native|parquet|arrow|orc|binary|avro|msgpack|bson|custom)_\w+|` +
-		`input_format_(allow_errors_num|allow_errors_ratio|defaults_for_omitted_fields|force_null_for_omitted_fields|null_as_default|skip_unknown_fields|parallel_parsing|import_nested_json|max_\w+)|` +
+		`input_format_(csv|tsv|json|native|parquet|arrow|orc|binary|avro|msgpack|bson|custom)_\w+|` +
+		`input_format_values_accurate_types_of_literals|input_format_(allow_errors_num|allow_errors_ratio|defaults_for_omitted_fields|force_null_for_omitted_fields|null_as_default|skip_unknown_fields|parallel_parsing|import_nested_json|max_\w+)|` +
 		`format_(csv|tsv|custom|binary)_\w+|` +
 		`index_granularity\w*|fsync_\w+|(non_)?replicated_deduplication_window\w*|ttl_only_drop_parts|merge_with_\w+|merge_selecting_\w+|` +
 		`merge_max_block_size\w*|materialize_ttl_\w+|parts_to_\w+|old_parts_lifetime|compress_\w+|ratio_of_defaults_for_sparse_serialization|` +
@@ -175,6 +176,9 @@ func (j *Judge) check(s *statement) error {
 	for i, t := range s.tokens {
 		after := s.at(i + 1)
 		switch {
+		case t.called && strings.EqualFold(t.text, "format") && !isPattern(s.at(i+2)):
+			// The table function of this name computes the expressions in a text, which nobody has judged.
+			return codeAccessDenied.errorf("Function format is allowed with a pattern such as '{}' only in the embedded engine.")
 		case t.called && !j.mayCall(t.text):
 			return codeAccessDenied.errorf("Function %s is not allowed in the embedded engine.", t.text)
 		case t.is("APPLY") && (after.kind == word || after.kind == name) && !j.mayCall(after.text):
@@ -201,6 +205,9 @@ func (j *Judge) check(s *statement) error {
 	}
 	return nil
 }
+
+// isPattern reports whether the token is a pattern of the function format, and so no name of a format.
+func isPattern(t token) bool { return t.kind == text && strings.Contains(t.text, "{") }
 
 func (j *Judge) mayCall(function string) bool {
 	function = strings.ToLower(function)

@@ -50,8 +50,17 @@ func (s *Server) query(r *http.Request, reader bool, o *output) error {
 		if err != nil {
 			return err
 		}
-		if stmt.hasData && strings.EqualFold(stmt.format, "Values") && (len(head) == maxStatement || !s.judge.mayCompute(conn, head[dataAt:])) {
-			req.settings["input_format_values_interpret_expressions"] = "0"
+		if stmt.hasData && strings.EqualFold(stmt.format, "Values") {
+			compute := false
+			if len(head) < maxStatement {
+				if compute, err = s.judge.mayCompute(conn, head[dataAt:]); err != nil {
+					return err
+				}
+			}
+			if !compute {
+				req.settings["input_format_values_interpret_expressions"] = "0"
+				req.settings["input_format_values_deduce_templates_of_expressions"] = "0"
+			}
 		}
 		if format := first(stmt.format, req.defaultFormat); isNative(format) && req.revision > 0 {
 			// Of the two forms of JSON and Dynamic only this one survives being decoded and encoded again.

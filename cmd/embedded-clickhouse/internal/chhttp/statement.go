@@ -103,13 +103,16 @@ func behindLine(sql []byte, pos int) int {
 }
 
 // mayCompute reports whether the rows behind VALUES may have expressions in them, which the engine computes: they are
-// judged like those of a SELECT. Rows of a data file are not.
-func (j *Judge) mayCompute(conn *libchdb.Conn, rows []byte) bool {
-	if bytes.IndexByte(rows, 0) >= 0 {
-		return false
+// judged as those of a SELECT are. Others are taken as plain values. A second statement behind them is an error.
+func (j *Judge) mayCompute(conn *libchdb.Conn, rows []byte) (bool, error) {
+	if len(bytes.TrimSpace(rows)) == 0 || bytes.IndexByte(rows, 0) >= 0 {
+		return false, nil
 	}
 	_, err := j.read(conn, "SELECT "+string(rows))
-	return err == nil
+	if err != nil && strings.Contains(err.Error(), "Multi-statements are not allowed") {
+		return false, err
+	}
+	return err == nil, nil
 }
 
 // streams reports whether the engine can hand over the result in pieces.
