@@ -14,16 +14,30 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// Ask has ClickHouse run one statement that only reads, and copies its result as it comes. The format is the statement's own,
-// or else this one; any that the server knows will do, for it writes it: that is why Ask goes over HTTP, also where the DSN
-// names the native protocol, whose usual ports have a usual neighbour. An error may come after a part of the result.
-func (s *Store) Ask(ctx context.Context, w io.Writer, statement, format string) error {
+// Question is a statement of somebody else.
+type Question struct {
+	Statement string
+	// Format is that of the result if the statement names none. It may be any that the server knows.
+	Format string
+	// Write lets the statement change data. Without it the server refuses to.
+	Write bool
+}
+
+// Ask has ClickHouse run one statement and copies its result as it arrives. An error may come after a part of the result.
+//
+// The server formats the result, which it does over HTTP only. If the DSN names the native protocol's usual port, Ask uses the
+// usual port of HTTP; another one is an error.
+func (s *Store) Ask(ctx context.Context, w io.Writer, q Question) error {
 	address, err := s.httpAddress()
 	if err != nil {
 		return err
 	}
-	address.RawQuery = url.Values{"database": {s.Database()}, "default_format": {format}, "readonly": {"2"}}.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), strings.NewReader(statement))
+	parameters := url.Values{"database": {s.Database()}, "default_format": {q.Format}}
+	if !q.Write {
+		parameters.Set("readonly", "2") // which leaves settings to the statement
+	}
+	address.RawQuery = parameters.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), strings.NewReader(q.Statement))
 	if err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 type sqlCmd struct {
 	Statement string `arg:"" optional:"" help:"The statement; without it, that of --file or of standard input."`
 	File      string `short:"f" type:"path" placeholder:"FILE" help:"File with the statement."`
+	Write     bool   `help:"Let the statement change data."`
 	Format    string `placeholder:"FORMAT" help:"Format of the result, if the statement names none (default: PrettyCompact on a terminal, else TabSeparated)."`
 }
 
@@ -23,7 +24,8 @@ func (sqlCmd) Help() string {
   hooktape sql --format CSVWithNames -f report.sql > report.csv
   echo "SELECT * FROM deliveries LIMIT 10 FORMAT Vertical" | hooktape sql
 
-It only reads: the embedded engine is asked as its user "reader", a server as the user of the DSN, read-only.`
+Without --write the statement cannot change anything: the embedded engine runs it as its user "reader", a server as the DSN's user,
+read-only.`
 }
 
 // Run asks, and prints the result as it comes.
@@ -36,7 +38,11 @@ func (c sqlCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(cfg.readerDSN())
+	dsn := cfg.readerDSN()
+	if c.Write {
+		dsn = cfg.dsn()
+	}
+	db, err := store.Open(dsn)
 	if err != nil {
 		return err
 	}
@@ -47,7 +53,7 @@ func (c sqlCmd) Run(e *env) error {
 	} else if format == "" {
 		format = "TabSeparated"
 	}
-	return db.Ask(e.ctx, e.stdout, statement, format)
+	return db.Ask(e.ctx, e.stdout, store.Question{Statement: statement, Format: format, Write: c.Write})
 }
 
 func (c sqlCmd) statement() (string, error) {
