@@ -46,12 +46,7 @@ func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
 	e.configure("config", fmt.Sprintf(`<clickhouse><tcp_port>%d</tcp_port><remote_servers><%[2]s>%[4]s%[4]s</%[2]s><%[3]s>%[4]s%[5]s</%[3]s></remote_servers></clickhouse>`,
 		clusterPort, ClusterName, HalfCluster, here, away))
 	e.configure("users", policies(shardedBy))
-	e.start()
-	t.Cleanup(func() {
-		if err := e.child.stop(); err != nil {
-			t.Errorf("stop the engine: %v", err)
-		}
-	})
+	e.begin()
 	front := httptest.NewServer(&httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(&url.URL{Scheme: "http", Host: e.child.address})
 		adapt(r.Out, shardedBy)
@@ -81,7 +76,7 @@ func (e *Engine) configure(of, text string) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		e.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "cluster.xml"), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "engine.xml"), []byte(text), 0o600); err != nil {
 		e.t.Fatal(err)
 	}
 }

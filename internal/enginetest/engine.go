@@ -28,27 +28,34 @@ type Engine struct {
 // Start starts an engine on a free port. Its data and its process end with the test.
 func Start(t testing.TB) *Engine {
 	t.Helper()
-	return start(t)
+	return prepare(t).begin()
 }
 
 // StartServer is Start for tests of the rights that a server's users are to have: nothing but these confines statements. The
 // embedded engine's own checks are off.
 func StartServer(t testing.TB) *Engine {
 	t.Helper()
-	return start(t, "--unjudged")
+	e := prepare(t, "--unjudged")
+	e.configure("users", `<clickhouse><users><default><grants replace="replace"><query>GRANT ALL ON *.*</query></grants></default></users></clickhouse>`)
+	return e.begin()
 }
 
-func start(t testing.TB, args ...string) *Engine {
+func prepare(t testing.TB, args ...string) *Engine {
 	t.Helper()
 	addr, err := freeport.Addr() // the next start takes it again
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Engine{t: t, args: append([]string{"--path", t.TempDir(), "--listen", addr}, args...)}
+	return &Engine{t: t, args: append([]string{"--path", t.TempDir(), "--listen", addr}, args...)}
+}
+
+// begin starts the engine, and stops it when the test ends.
+func (e *Engine) begin() *Engine {
+	e.t.Helper()
 	e.start()
-	t.Cleanup(func() {
+	e.t.Cleanup(func() {
 		if err := e.child.stop(); err != nil {
-			t.Errorf("stop the engine: %v", err)
+			e.t.Errorf("stop the engine: %v", err)
 		}
 	})
 	return e

@@ -55,7 +55,6 @@ func (e *Engine) DSN(database string) string {
 // enginePassword is no secret: the engine holds made-up events, and goes when the program does.
 const enginePassword = "password-of-the-rig"
 
-
 // Rest waits until the engine has merged what it was given, and has next to nothing to do.
 func (e *Engine) Rest(ctx context.Context) error {
 	const look = 2 * time.Second
