@@ -440,3 +440,15 @@ func TestFunctionsAreReviewed(t *testing.T) {
 		t.Errorf("the engine has %d functions: %s", n, names)
 	}
 }
+
+// TestMissingFencesAreLoud: who switches a fence off is told so.
+func TestMissingFencesAreLoud(t *testing.T) {
+	p := start(t, "--temporary", "--unconfined", "--unjudged")
+	p.cmd.Process.Kill()
+	p.cmd.Wait()
+	for _, words := range []string{"WARNING: HOOKTAPE_EMBEDDED_UNCONFINED", "WARNING: HOOKTAPE_EMBEDDED_UNJUDGED"} {
+		if !strings.Contains(p.stderr.String(), words) {
+			t.Errorf("got %q, want it to say %q", p.stderr, words)
+		}
+	}
+}

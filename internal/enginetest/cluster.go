@@ -38,7 +38,7 @@ const clusterDatabases = 100
 // engine. Partitions are cut by shard as well, for each shard drops inserts that are sent again by itself.
 func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
 	t.Helper()
-	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", "127.0.0.1:0", "--unjudged"}}
+	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", "127.0.0.1:0", "--unjudged", "--unconfined"}}
 	shard := func(port int) string {
 		return fmt.Sprintf("<shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>%d</port></replica></shard>", port)
 	}
