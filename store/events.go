@@ -99,7 +99,7 @@ type Cursor struct {
 
 // ListEvents returns selected events, newest first, without headers and body.
 func (s *Store) ListEvents(ctx context.Context, sel event.Selection, page Page) ([]event.Event, error) {
-	where, err := matching(sel)
+	where, err := s.matching(ctx, sel)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (s *Store) ListEvents(ctx context.Context, sel event.Selection, page Page) 
 
 // CountEvents counts selected events, and stops at atMost; 0 is no limit.
 func (s *Store) CountEvents(ctx context.Context, sel event.Selection, atMost uint64) (n uint64, err error) {
-	where, err := matching(sel)
+	where, err := s.matching(ctx, sel)
 	if err != nil {
 		return 0, err
 	}
@@ -120,8 +120,8 @@ func (s *Store) CountEvents(ctx context.Context, sel event.Selection, atMost uin
 	if atMost > 0 {
 		sql = fmt.Sprintf("SELECT count() FROM (SELECT 1 FROM %s WHERE %s LIMIT %d)", where.events(), where, atMost)
 	}
-	err = s.conn.QueryRow(where.limited(ctx), sql, where.args...).Scan(&n)
-	return n, where.blame(sql, explain("count events", err))
+	err = s.asking(where).QueryRow(where.limited(ctx), sql, where.args...).Scan(&n)
+	return n, where.blame(explain("count events", err))
 }
 
 // Event returns one event whole, or ErrNotFound.
@@ -149,8 +149,8 @@ func (s *Store) Events(ctx context.Context, ids []uuid.UUID) ([]event.Event, err
 // queryEvents reads the events for which the conditions are true; tail is the query's ORDER BY and LIMIT.
 func (s *Store) queryEvents(ctx context.Context, where *conditions, columns, tail string) ([]event.Event, error) {
 	sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s %s", columns, where.events(), where, tail)
-	events, err := collect(where.limited(ctx), s.conn, "read events", sql, where.args, scanEvent)
-	return events, where.blame(sql, err)
+	events, err := collect(where.limited(ctx), s.asking(where), "read events", sql, where.args, scanEvent)
+	return events, where.blame(err)
 }
 
 func scanEvent(rows driver.Rows, e *event.Event) error {

@@ -1,9 +1,15 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
 // ExpressionError says what is wrong with the expression of a selection (event.Selection.Where). The fault is its
@@ -22,172 +28,94 @@ func (e *ExpressionError) Error() string {
 	return "where: " + e.Text
 }
 
-// checkExpression makes sure that text stays within the parentheses that it is put into: it closes every quote, comment
-// and bracket that it opens, opens every one that it closes, and ends no statement.
+// understand returns an expression as ClickHouse's own parser has understood it: without comments, with one way of writing
+// strings and names. It must be one expression that stays within the parentheses it is put into. So it is parsed twice: alone,
+// where a bracket, quote or comment that it opens and does not close is an error, and so is one that it closes and has not
+// opened; and within parentheses, where a clause such as LIMIT or a second expression behind a semicolon is one.
 //
-// It reads as ClickHouse does (src/Parsers/Lexer.cpp), and refuses what ClickHouse's versions read in different ways or
-// what has no place in an expression. SETTINGS is one of these: in a subquery it would lift the limits and the read-only
-// mode under which expressions run.
-func checkExpression(text string) error {
-	c := &checker{text: text}
-	for c.pos < len(text) {
-		if fault := c.step(); fault != "" {
-			return c.fault(fault)
+// SETTINGS are refused, because in a subquery they would lift the limits and the read-only mode under which expressions run,
+// and so are parameters, which are the query's own.
+func (s *Store) understand(ctx context.Context, text string) (string, error) {
+	if _, err := s.format(ctx, "SELECT\n", text, ""); err != nil {
+		return "", err
+	}
+	const before = "SELECT 1 WHERE ("
+	formatted, err := s.format(ctx, before+"\n", text, "\n)")
+	if err != nil {
+		return "", err
+	}
+	expression, ok := strings.CutPrefix(formatted, "SELECT 1 WHERE ")
+	if !ok {
+		return "", &ExpressionError{Text: "this is no expression"}
+	}
+	if word := notAllowed.FindString(quoted.ReplaceAllString(expression, "''")); word != "" {
+		return "", &ExpressionError{Text: word + " is not allowed here", Position: only(text, word)}
+	}
+	return expression, nil
+}
+
+var (
+	// quoted is a string or name in a formatted text, in which a backslash escapes.
+	quoted     = regexp.MustCompile(`(?s)'(?:[^'\\]|\\.)*'|\x60(?:[^\x60\\]|\\.)*\x60`)
+	notAllowed = regexp.MustCompile(`\bSETTINGS\b|\{`)
+)
+
+// format has the server parse a statement in which the expression stands between two texts, and returns it as the server
+// writes it. A position in its error becomes one in the expression.
+func (s *Store) format(ctx context.Context, before, expression, after string) (formatted string, err error) {
+	where := &conditions{expression: expression}
+	sql := "SELECT formatQuerySingleLine(" + where.bind("String", before+expression+after) + ")"
+	err = s.asking(where).QueryRow(ctx, sql, where.args...).Scan(&formatted)
+	if exception, ok := errors.AsType[*clickhouse.Exception](err); ok && expressionAtFault(exception.Code) {
+		text, _, _ := strings.Cut(strings.TrimPrefix(exception.Message, "DB::Exception: "), ": In scope SELECT formatQuery")
+		return "", located(text, len(before), expression)
+	}
+	return formatted, explain("check the expression", err)
+}
+
+var syntaxPosition = regexp.MustCompile(`at position (\d+)`)
+
+// located is a message of the parser; a position in it, which counts from the beginning of a text that has the expression
+// from an offset on, becomes one in the expression, and what it repeats of the text behind the expression is cut.
+func located(message string, offset int, expression string) *ExpressionError {
+	e := &ExpressionError{Text: message}
+	match := syntaxPosition.FindStringSubmatchIndex(e.Text)
+	if match == nil {
+		return e
+	}
+	at, err := strconv.Atoi(e.Text[match[2]:match[3]])
+	at -= offset + 1
+	if err != nil || at < 0 {
+		return e
+	}
+	at = min(at, len(expression))
+	e.Position = position(expression, at)
+	tail := ""
+	if _, expected, ok := strings.Cut(e.Text, ". Expected one of"); ok {
+		tail = " Expected one of" + expected
+	}
+	e.Text = fmt.Sprintf("%s%d: %q.%s", e.Text[:match[2]], e.Position, head(expression[at:], 60), tail)
+	return e
+}
+
+// only is the position of a word that stands in the text once; else 0.
+func only(text, word string) int {
+	places := regexp.MustCompile("(?i)"+regexp.QuoteMeta(word)).FindAllStringIndex(text, 2)
+	if len(places) != 1 {
+		return 0
+	}
+	return position(text, places[0][0])
+}
+
+// position is the number of the character that begins at a byte; 1 is the first.
+func position(text string, at int) int { return utf8.RuneCountInString(text[:at]) + 1 }
+
+// head is the beginning of a text, whole characters of it.
+func head(text string, atMost int) string {
+	for i := range text {
+		if i >= atMost {
+			return text[:i] + "…"
 		}
 	}
-	if len(c.open) > 0 {
-		c.start = c.open[len(c.open)-1]
-		return c.fault(fmt.Sprintf("this %c is never closed", text[c.start]))
-	}
-	if !c.any {
-		return c.fault("there is no expression")
-	}
-	return nil
-}
-
-// checker is the place in a text up to which it is in order.
-type checker struct {
-	text       string
-	start, pos int   // of the token being read, and behind what was read of it
-	open       []int // positions of the brackets not closed yet
-	any        bool  // whether there was more than blanks and comments
-}
-
-func (c *checker) fault(text string) error {
-	return &ExpressionError{Text: text, Position: utf8.RuneCountInString(c.text[:c.start]) + 1}
-}
-
-// step reads one token, and returns what is wrong with it.
-func (c *checker) step() (fault string) {
-	c.start = c.pos
-	rest := c.text[c.pos:]
-	switch {
-	case strings.IndexByte(" \t\r\n\f\v", rest[0]) >= 0:
-		c.pos++
-		return ""
-	case hasAnyPrefix(rest, "--", "//", "# ", "#!"):
-		c.skipLine()
-		return ""
-	case strings.HasPrefix(rest, "/*"):
-		return c.skipComment()
-	}
-	c.any = true
-	switch first := rest[0]; {
-	case wordByte(first):
-		return c.word()
-	case strings.IndexByte("'\"`", first) >= 0:
-		return c.skipQuoted(first)
-	case first == '$':
-		return c.skipHeredoc()
-	case strings.IndexByte("([", first) >= 0:
-		c.open = append(c.open, c.pos)
-	case strings.IndexByte(")]", first) >= 0:
-		return c.close(first)
-	case strings.IndexByte("+-*/%=!<>?:|.,", first) < 0:
-		r, size := utf8.DecodeRuneInString(rest)
-		c.pos += size
-		return fmt.Sprintf("%q has no place here outside quotes", r)
-	}
-	c.pos++
-	return ""
-}
-
-func (c *checker) close(bracket byte) string {
-	if n := len(c.open); n == 0 {
-		return fmt.Sprintf("this %c closes nothing", bracket)
-	} else if opened := c.text[c.open[n-1]]; (opened == '(') != (bracket == ')') {
-		return fmt.Sprintf("this %c does not close the %c before it", bracket, opened)
-	}
-	c.open = c.open[:len(c.open)-1]
-	c.pos++
-	return ""
-}
-
-func (c *checker) word() string {
-	for c.pos < len(c.text) && (wordByte(c.text[c.pos]) || c.text[c.pos] == '$') {
-		c.pos++
-	}
-	word := c.text[c.start:c.pos]
-	if strings.Contains(word, "$") {
-		return "a name with $ must stand in backticks"
-	}
-	if strings.EqualFold(word, "SETTINGS") {
-		return "SETTINGS are not allowed here"
-	}
-	return ""
-}
-
-func (c *checker) skipLine() {
-	if i := strings.IndexByte(c.text[c.pos:], '\n'); i >= 0 {
-		c.pos += i
-	} else {
-		c.pos = len(c.text)
-	}
-}
-
-// skipComment passes /* … */, which may stand in one another.
-func (c *checker) skipComment() string {
-	for depth := 0; c.pos < len(c.text); {
-		switch rest := c.text[c.pos:]; {
-		case strings.HasPrefix(rest, "/*"):
-			depth++
-			c.pos += 2
-		case strings.HasPrefix(rest, "*/"):
-			depth--
-			c.pos += 2
-			if depth == 0 {
-				return ""
-			}
-		default:
-			c.pos++
-		}
-	}
-	return "this comment is never closed"
-}
-
-// skipQuoted passes a string or name; inside it a backslash or a doubled quote stands for a quote.
-func (c *checker) skipQuoted(quote byte) string {
-	for c.pos++; c.pos < len(c.text); c.pos++ {
-		switch c.text[c.pos] {
-		case '\\':
-			c.pos++
-		case quote:
-			c.pos++
-			if c.pos == len(c.text) || c.text[c.pos] != quote {
-				return ""
-			}
-		}
-	}
-	return fmt.Sprintf("this %c is never closed", quote)
-}
-
-// skipHeredoc passes $tag$ … $tag$.
-func (c *checker) skipHeredoc() string {
-	n := 1
-	for c.pos+n < len(c.text) && wordByte(c.text[c.pos+n]) {
-		n++
-	}
-	if c.pos+n == len(c.text) || c.text[c.pos+n] != '$' {
-		return "this $ begins nothing such as $tag$ … $tag$"
-	}
-	tag := c.text[c.pos : c.pos+n+1]
-	end := strings.Index(c.text[c.pos+len(tag):], tag)
-	if end < 0 {
-		return "this " + tag + " has no second one"
-	}
-	c.pos += len(tag) + end + len(tag)
-	return ""
-}
-
-func wordByte(b byte) bool {
-	return b == '_' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z'
-}
-
-func hasAnyPrefix(text string, prefixes ...string) bool {
-	for _, p := range prefixes {
-		if strings.HasPrefix(text, p) {
-			return true
-		}
-	}
-	return false
+	return text
 }

@@ -32,7 +32,7 @@ func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (uint64, error
 		return 0, err
 	}
 	part := frozenInPart{r, at}
-	where, err := part.exceptOwn()
+	where, err := part.exceptOwn(ctx, s)
 	if err != nil {
 		return 0, err
 	}
@@ -53,7 +53,7 @@ func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (uint64, error
 	}
 	sql := fmt.Sprintf("%s FROM %s WHERE %s", into, where.events(), where)
 	if err := s.patient.Exec(with(ctx, settings), sql, where.args...); err != nil {
-		return 0, where.blame(sql, explain("freeze selection", err))
+		return 0, where.blame(explain("freeze selection", err))
 	}
 	counts, err := s.CountDeliveries(ctx, r.ID)
 	total := uint64(0)
@@ -70,7 +70,7 @@ func (s *Store) try(ctx context.Context, where *conditions) error {
 		return nil
 	}
 	sql := fmt.Sprintf("SELECT count() FROM %s WHERE %s", where.events(), where)
-	return where.blame(sql, explain("try the expression", s.patient.Exec(where.limited(ctx), sql, where.args...)))
+	return where.blame(explain("try the expression", s.askingPatiently(where).Exec(where.limited(ctx), sql, where.args...)))
 }
 
 // frozenAt is when a replay's deliveries began to be frozen; zero when there are none.

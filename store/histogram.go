@@ -20,20 +20,20 @@ type Bar struct {
 // Histogram counts selected events in parts of a width, from a time on until another. Parts without events are absent.
 func (s *Store) Histogram(ctx context.Context, sel event.Selection, from, until time.Time, width time.Duration) ([]Bar, error) {
 	sel.From, sel.To = &from, &until
-	where, err := matching(sel)
+	where, err := s.matching(ctx, sel)
 	if err != nil {
 		return nil, err
 	}
 	begin, micros := where.bind("Int64", from.UnixMicro()), where.bind("Int64", width.Microseconds())
 	sql := fmt.Sprintf(`SELECT intDiv(toUnixTimestamp64Micro(received_at) - %s, %s) AS part, count(), countIf(verdict != 'accepted')
 		FROM %s WHERE %s GROUP BY part ORDER BY part`, begin, micros, where.events(), where)
-	bars, err := collect(where.limited(ctx), s.conn, "count events over time", sql, where.args, func(rows driver.Rows, b *Bar) error {
+	bars, err := collect(where.limited(ctx), s.asking(where), "count events over time", sql, where.args, func(rows driver.Rows, b *Bar) error {
 		var part int64
 		err := rows.Scan(&part, &b.Events, &b.Refused)
 		b.At = from.Add(time.Duration(part) * width)
 		return err
 	})
-	return bars, where.blame(sql, err)
+	return bars, where.blame(err)
 }
 
 // FirstEvent is when the oldest event was received; zero when there is none. It costs next to nothing: each part of the

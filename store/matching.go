@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/url"
@@ -25,11 +26,13 @@ func (c *conditions) events() string {
 	return "(SELECT * FROM events WHERE (\n" + c.expression + "\n))"
 }
 
-// matching turns a selection into conditions over the table events. The error is an *ExpressionError.
-func matching(sel event.Selection) (*conditions, error) {
-	c := &conditions{expression: sel.Where}
+// matching turns a selection into conditions over the table events. If its expression is at fault, the error is an
+// *ExpressionError.
+func (s *Store) matching(ctx context.Context, sel event.Selection) (*conditions, error) {
+	c := &conditions{}
 	if sel.Where != "" {
-		if err := checkExpression(sel.Where); err != nil {
+		var err error
+		if c.expression, err = s.understand(ctx, sel.Where); err != nil {
 			return nil, err
 		}
 	}

@@ -18,7 +18,7 @@ func (s *Store) Neighbours(ctx context.Context, subscriber string, of Cursor) (b
 }
 
 func (s *Store) neighbour(ctx context.Context, subscriber string, of Cursor, side, order string) (*event.Event, error) {
-	where, err := matching(ofSubscriber(subscriber))
+	where, err := s.matching(ctx, ofSubscriber(subscriber))
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (s *Store) Touches(ctx context.Context, subscriber string) (first, last *ev
 }
 
 func (s *Store) touch(ctx context.Context, subscriber, order string) (*event.Event, error) {
-	where, err := matching(ofSubscriber(subscriber))
+	where, err := s.matching(ctx, ofSubscriber(subscriber))
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 // ListStored returns selected events that were stored at a time or later, the last received first, without headers and
 // body; at most limit. The index of stored_at skips all that is older.
 func (s *Store) ListStored(ctx context.Context, sel event.Selection, since time.Time, limit int) ([]event.Event, error) {
-	where, err := matching(sel)
+	where, err := s.matching(ctx, sel)
 	if err != nil {
 		return nil, err
 	}

@@ -49,20 +49,20 @@ const planHeads = 10
 
 // PlanReplay tells what a replay would send if it were made now.
 func (s *Store) PlanReplay(ctx context.Context, req PlanRequest) (plan Plan, err error) {
-	where, err := req.accepted()
+	where, err := req.accepted(ctx, s)
 	if err != nil {
 		return plan, err
 	}
 	sql := fmt.Sprintf(`SELECT source, step, toString(toDate(received_at)), %s AS fate, uniqExact(id), min(received_at), max(received_at)
 		FROM %s WHERE %s GROUP BY ALL ORDER BY 3, 1, 2`, req.fate(where), where.events(), where)
-	parts, err := collect(where.limited(ctx), s.patient, "plan replay", sql, where.args, scanFated)
+	parts, err := collect(where.limited(ctx), s.askingPatiently(where), "plan replay", sql, where.args, scanFated)
 	if err != nil {
-		return plan, where.blame(sql, err)
+		return plan, where.blame(err)
 	}
 	for _, part := range parts {
 		plan.add(part, req.Mode)
 	}
-	if where, err = req.sendable(); err != nil {
+	if where, err = req.sendable(ctx, s); err != nil {
 		return plan, err
 	}
 	plan.Heads, err = s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at, id LIMIT 1 BY id LIMIT %d", planHeads))

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // The limits of a query with an expression of the user's in it. Over both protocols they go with the query, and count
@@ -33,12 +31,12 @@ func (c *conditions) limited(ctx context.Context) context.Context {
 
 // blame turns what ClickHouse says against a query into an *ExpressionError, if the selection has an expression and the
 // fault may be its: without it these queries are known to be in order.
-func (c *conditions) blame(sql string, err error) error {
+func (c *conditions) blame(err error) error {
 	exception, ok := errors.AsType[*clickhouse.Exception](err)
 	if c.expression == "" || !ok || !expressionAtFault(exception.Code) {
 		return err
 	}
-	return located(exception.Message, sql, c.expression)
+	return &ExpressionError{Text: strings.TrimPrefix(exception.Message, "DB::Exception: ")}
 }
 
 // expressionAtFault leaves out what a server says whatever the query. Its limits of time (159) and memory (241) are those
@@ -48,38 +46,40 @@ func expressionAtFault(code int32) bool {
 	return code == 159 || code == 241 || class == nil || class == ErrRefused
 }
 
-var syntaxPosition = regexp.MustCompile(`at position (\d+)`)
-
-// located is ClickHouse's message; a position in it, which counts from the beginning of the query, becomes one in the
-// expression, and what it repeats of the query behind the expression is cut.
-func located(message, sql, expression string) *ExpressionError {
-	e := &ExpressionError{Text: strings.TrimPrefix(message, "DB::Exception: ")}
-	begin := strings.Index(sql, "(\n"+expression+"\n)") + 2
-	match := syntaxPosition.FindStringSubmatchIndex(e.Text)
-	if match == nil || begin < 2 {
-		return e
+// UseReader has ClickHouse run every query with an expression of a selection as this user, who should have no right but to
+// read. Without it they run as the DSN's user, under readonly. (A replay's selection is tried as the reader first, and then
+// written as the DSN's user, for one statement does that.)
+func (s *Store) UseReader(user, password string) error {
+	read := func(options clickhouse.Options) (driver.Conn, error) {
+		options.Auth.Username, options.Auth.Password = user, password
+		return clickhouse.Open(&options)
 	}
-	at, err := strconv.Atoi(e.Text[match[2]:match[3]])
-	at -= begin + 1
-	if err != nil || at < 0 {
-		return e
+	conn, err := read(*s.options)
+	if err != nil {
+		return fmt.Errorf("clickhouse reader: %w", err)
 	}
-	at = min(at, len(expression))
-	e.Position = utf8.RuneCountInString(expression[:at]) + 1
-	tail := ""
-	if _, expected, ok := strings.Cut(e.Text, ". Expected one of"); ok {
-		tail = " Expected one of" + expected
+	slow := *s.options
+	slow.ReadTimeout = max(slow.ReadTimeout, patience)
+	patient, err := read(slow)
+	if err != nil {
+		return fmt.Errorf("clickhouse reader: %w", err)
 	}
-	e.Text = fmt.Sprintf("%s%d: %q.%s", e.Text[:match[2]], e.Position, head(expression[at:], 60), tail)
-	return e
+	s.reader, s.patientReader = conn, patient
+	return nil
 }
 
-// head is the beginning of a text, whole characters of it.
-func head(text string, atMost int) string {
-	for i := range text {
-		if i >= atMost {
-			return text[:i] + "…"
-		}
+// asking is the pool for a query over selected events.
+func (s *Store) asking(c *conditions) driver.Conn {
+	if c.expression != "" && s.reader != nil {
+		return s.reader
 	}
-	return text
+	return s.conn
+}
+
+// askingPatiently is asking for a query that may be silent for minutes.
+func (s *Store) askingPatiently(c *conditions) driver.Conn {
+	if c.expression != "" && s.patientReader != nil {
+		return s.patientReader
+	}
+	return s.patient
 }

@@ -122,7 +122,7 @@ func (s *Store) FilledTable(ctx context.Context) (string, error) {
 // EventRows returns selected events with the columns of the table, in order of arrival, from behind the cursor (nil is the
 // beginning), at most limit. An event that is stored twice stands there twice, one right after the other.
 func (s *Store) EventRows(ctx context.Context, sel event.Selection, after *Cursor, limit int) (*Rows, error) {
-	where, err := inOrderAfter(sel, after)
+	where, err := s.inOrderAfter(ctx, sel, after)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (s *Store) EventRows(ctx context.Context, sel event.Selection, after *Curso
 	}
 	sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY received_at, id LIMIT %d", names(columns), where.events(), where, limit)
 	rows, err := s.streamed(ctx, "read events", columns, sql, where)
-	return rows, where.blame(sql, err)
+	return rows, where.blame(err)
 }
 
 // EventColumns are the columns of EventRows.
@@ -143,8 +143,8 @@ func (s *Store) EventColumns(ctx context.Context) ([]Column, error) {
 	return columns, err
 }
 
-func inOrderAfter(sel event.Selection, after *Cursor) (*conditions, error) {
-	where, err := matching(sel)
+func (s *Store) inOrderAfter(ctx context.Context, sel event.Selection, after *Cursor) (*conditions, error) {
+	where, err := s.matching(ctx, sel)
 	if err == nil && after != nil {
 		at := where.bind("DateTime64(6,'UTC')", micros(after.ReceivedAt))
 		where.require("received_at >= "+at, "(received_at, id) > ("+at+", "+where.bind("UUID", after.ID.String())+")")
@@ -164,7 +164,7 @@ func (s *Store) streamed(ctx context.Context, doing string, columns []Column, sq
 		maps.Copy(settings, expressionLimits)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	rows, err := s.patient.Query(with(ctx, settings), sql, where.args...)
+	rows, err := s.askingPatiently(where).Query(with(ctx, settings), sql, where.args...)
 	if err != nil {
 		cancel()
 		return nil, explain(doing, err)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -14,8 +15,8 @@ const openState = "(state NOT IN ('delivered', 'failed', 'cancelled'))"
 const original = "duplicate_of = toUUID('00000000-0000-0000-0000-000000000000')"
 
 // accepted are the conditions for the selected events that may ever be sent anywhere.
-func (req PlanRequest) accepted() (*conditions, error) {
-	c, err := matching(req.Selection)
+func (req PlanRequest) accepted(ctx context.Context, s *Store) (*conditions, error) {
+	c, err := s.matching(ctx, req.Selection)
 	if err == nil {
 		c.require("verdict = 'accepted'")
 	}
@@ -23,8 +24,8 @@ func (req PlanRequest) accepted() (*conditions, error) {
 }
 
 // sendable are the conditions for the events that a replay sends.
-func (req PlanRequest) sendable() (*conditions, error) {
-	c, err := req.accepted()
+func (req PlanRequest) sendable(ctx context.Context, s *Store) (*conditions, error) {
+	c, err := req.accepted(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -81,13 +82,13 @@ const endedReplays = `SELECT id FROM replays FINAL WHERE state IN ('done', 'canc
 // exceptOwn are the conditions for what a replay that was frozen at a time in part would have sent then. Its own
 // deliveries do not count, and those of others as they were: the ones decided on later were not there yet, and those that
 // ended later were still on their way.
-func (r frozenInPart) exceptOwn() (*conditions, error) {
+func (r frozenInPart) exceptOwn(ctx context.Context, s *Store) (*conditions, error) {
 	req := PlanRequest{r.replay.Selection, r.replay.Endpoint, r.replay.Mode}
 	if r.replay.Mode != event.ModeUndelivered {
-		return req.sendable()
+		return req.sendable(ctx, s)
 	}
 	req.Mode = event.ModeAll
-	c, err := req.sendable()
+	c, err := req.sendable(ctx, s)
 	if err != nil {
 		return nil, err
 	}

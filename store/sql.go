@@ -21,7 +21,7 @@ func quoteName(name string) string {
 type conditions struct {
 	terms []string
 	args  []any
-	// expression is a selection's own, checked by checkExpression; see events.
+	// expression is a selection's own, as understand returned it; see events.
 	expression string
 }
 

@@ -19,6 +19,9 @@ type Store struct {
 	conn driver.Conn
 	// patient is for the few statements that go over whole months without a word in between.
 	patient driver.Conn
+	// reader and patientReader are the same for the user that UseReader has named; nil without one.
+	reader, patientReader driver.Conn
+
 	options *clickhouse.Options
 	cluster cluster
 }
@@ -79,7 +82,13 @@ var (
 )
 
 // Close releases the connections.
-func (s *Store) Close() error { return errors.Join(s.conn.Close(), s.patient.Close()) }
+func (s *Store) Close() error {
+	errs := []error{s.conn.Close(), s.patient.Close()}
+	if s.reader != nil {
+		errs = append(errs, s.reader.Close(), s.patientReader.Close())
+	}
+	return errors.Join(errs...)
+}
 
 // Database is the name of the database in use.
 func (s *Store) Database() string { return s.options.Auth.Database }

@@ -20,7 +20,7 @@ const (
 
 // lockDirectory creates the data directory and takes it for this process. The kernel gives the lock back when the process
 // ends, however it ends. While another process holds it lockDirectory waits, until patience or ctx ends.
-func lockDirectory(ctx context.Context, path string, patience time.Duration) (unlock func(), err error) {
+func lockDirectory(ctx context.Context, path string, patience time.Duration) (*os.File, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("create the data directory: %w", err)
 	}
@@ -41,5 +41,5 @@ func lockDirectory(ctx context.Context, path string, patience time.Duration) (un
 		file.Close()
 		return nil, fmt.Errorf("lock the data directory: %w", err)
 	}
-	return func() { file.Close() }, nil
+	return file, nil
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -19,9 +20,15 @@ type commandLine struct {
 	Fetch fetchCommand `cmd:"" help:"Fetch the engine into the cache, once."`
 }
 
+// The main goroutine keeps the process's first thread to itself: the engine asks for the stack of each thread that runs it,
+// and of the first one the C library finds it in /proc/self/maps only, which a confined process cannot read.
+func init() { runtime.LockOSThread() }
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	done := make(chan error)
+	go func() { done <- run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr) }()
+	err := <-done
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "embedded-clickhouse:", err)

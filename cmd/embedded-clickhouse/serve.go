@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -23,62 +22,79 @@ import (
 const patience = 5 * time.Second
 
 type serveCommand struct {
-	Path          string     `default:"data/clickhouse" help:"Directory of the data." placeholder:"DIR"`
-	Listen        string     `default:"127.0.0.1:8123" help:"Address to listen on."`
-	Password      string     `env:"HOOKTAPE_EMBEDDED_PASSWORD" help:"Password of the user \"default\"; empty: none is asked."`
-	Library       string     `env:"CHDB_LIB_PATH" help:"The engine, if not the one that fetch keeps." placeholder:"FILE"`
-	Temporary     bool       `help:"Keep the data in a new directory that is removed at the end, instead of --path."`
-	ExitWithStdin bool       `help:"Stop when standard input ends, so as not to outlive the process that started this one."`
-	LogLevel      slog.Level `default:"info" help:"Least level of what is logged: debug, info, warn or error."`
+	Path           string     `default:"data/clickhouse" help:"Directory of the data." placeholder:"DIR"`
+	Listen         string     `default:"127.0.0.1:8123" help:"Address to listen on."`
+	Databases      []string   `default:"hooktape" help:"Databases that may be used; NAME* is all whose names begin so." placeholder:"NAME"`
+	Password       string     `env:"HOOKTAPE_EMBEDDED_PASSWORD" help:"Password of the user \"default\", who reads and writes (default: the one in embedded-password beside --path, random at the first start)."`
+	ReaderPassword string     `env:"HOOKTAPE_EMBEDDED_READER_PASSWORD" help:"Password of the user \"reader\", who only reads (default: the one in embedded-reader-password beside --path)."`
+	Library        string     `env:"CHDB_LIB_PATH" help:"The engine, if not the one that fetch keeps." placeholder:"FILE"`
+	Temporary      bool       `help:"Keep the data in a new directory that is removed at the end, instead of --path."`
+	ExitWithStdin  bool       `help:"Stop when standard input ends, so as not to outlive the process that started this one."`
+	LogLevel       slog.Level `default:"info" help:"Least level of what is logged: debug, info, warn or error."`
+	// For tests: without one of the two fences.
+	Unconfined bool `hidden:"" env:"HOOKTAPE_EMBEDDED_UNCONFINED"`
+	Unjudged   bool `hidden:"" env:"HOOKTAPE_EMBEDDED_UNJUDGED"`
 }
 
 // Run serves until the context ends. It starts things in the order in which they can go wrong for the user, the cheap first,
 // and stops them in the opposite one.
+//
+// In between it starts this program again in the same process, to confine it: what begins before the engine is loaded
+// happens in the first run (see acquire), all else in the second.
 func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	log := slog.New(slog.NewTextHandler(std.stderr, &slog.HandlerOptions{Level: c.LogLevel}))
-	path, err := filepath.Abs(c.Path)
-	if c.Temporary {
-		path, err = os.MkdirTemp("", "embedded-clickhouse-")
-		defer os.RemoveAll(path)
+	own, err := adopt()
+	if err == nil && own == nil {
+		own, err = c.acquire(ctx)
+		if err == nil {
+			err = c.confine(own, std.stderr)
+		}
 	}
+	defer own.Close()
 	if err != nil {
 		return err
 	}
-	unlock, err := lockDirectory(ctx, path, lockPatience)
+	if !c.Unconfined {
+		if err := forbidCalls(); err != nil {
+			fmt.Fprintf(std.stderr, "embedded-clickhouse: warning: this system lacks seccomp (%v): only the checks of statements keep the engine from the network\n", err)
+		}
+	}
+	engine, err := c.startEngine(own)
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	listener, err := c.listen()
-	if err != nil {
-		return err
+	if c.Unjudged {
+		fmt.Fprintln(std.stderr, "embedded-clickhouse: WARNING: HOOKTAPE_EMBEDDED_UNJUDGED is set: statements are not checked")
 	}
-	defer listener.Close()
-	engine, err := c.startEngine(path)
-	if err != nil {
-		return err
-	}
-	handler := &chhttp.Server{Engine: engine, Password: c.Password, TempDir: path, Log: log}
+	handler := &chhttp.Server{Engine: engine, Password: own.Password, ReaderPassword: own.ReaderPassword, Unjudged: c.Unjudged, TempDir: own.Path, Log: log}
 	if err := handler.Init(); err != nil {
 		return err
 	}
 	if c.ExitWithStdin {
 		ctx = untilEnd(ctx, std.stdin)
 	}
-	fmt.Fprintf(std.stdout, "listening on http://%s\n", listener.Addr())
-	return serve(ctx, listener, handler, engine, log)
+	fmt.Fprintf(std.stdout, "listening on http://%s\n", own.listener.Addr())
+	return serve(ctx, own.listener, handler, engine, log)
 }
 
-// listen opens the port. Without a password only this machine may reach it.
-func (c *serveCommand) listen() (net.Listener, error) {
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("--listen %q is no address: give one like 127.0.0.1:8123", c.Listen)
+// confine takes from this process all that the engine does not need. Where it cannot, or is told not to, it says so.
+func (c *serveCommand) confine(own *resources, stderr io.Writer) error {
+	if c.Unconfined {
+		fmt.Fprintln(stderr, "embedded-clickhouse: WARNING: HOOKTAPE_EMBEDDED_UNCONFINED is set: nothing keeps the engine from files, programs and networks but the checks of statements")
+		return nil
 	}
-	addr, err := netip.ParseAddr(host)
-	if loopback := host == "localhost" || err == nil && addr.IsLoopback(); !loopback && c.Password == "" {
-		return nil, fmt.Errorf("--listen %s would open the database to the network without a password: "+
-			"set HOOKTAPE_EMBEDDED_PASSWORD or listen on 127.0.0.1", c.Listen)
+	lacks, err := own.reexec()
+	if err != nil {
+		return fmt.Errorf("confine the engine: %w", err)
+	}
+	fmt.Fprintf(stderr, "embedded-clickhouse: warning: this system lacks %s: only the checks of statements keep the engine from the files of this user\n", lacks)
+	return nil
+}
+
+// listen opens the port.
+func (c *serveCommand) listen() (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return nil, fmt.Errorf("--listen %q is no address: give one like 127.0.0.1:8123", c.Listen)
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -90,23 +106,28 @@ func (c *serveCommand) listen() (net.Listener, error) {
 	return listener, nil
 }
 
-func (c *serveCommand) startEngine(path string) (*libchdb.Engine, error) {
+// library is the file of the engine.
+func (c *serveCommand) library() (string, error) {
 	file := c.Library
 	if file == "" {
 		var err error
 		if file, err = fetch.LibraryPath(); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
 	if _, err := os.Stat(file); err != nil {
-		return nil, fmt.Errorf("the engine is not there (%s): run make engine, or embedded-clickhouse fetch", file)
+		return "", fmt.Errorf("the engine is not there (%s): run make engine, or embedded-clickhouse fetch", file)
 	}
-	library, err := libchdb.Load(file)
+	return filepath.Abs(file)
+}
+
+func (c *serveCommand) startEngine(own *resources) (*libchdb.Engine, error) {
+	library, err := libchdb.Load(own.Library)
 	if err != nil {
 		return nil, fmt.Errorf("the engine %s is damaged or made for another system: run embedded-clickhouse fetch --force (%w)",
-			file, err)
+			own.Library, err)
 	}
-	engine, err := library.Start(path)
+	engine, err := library.Start(own.Path, c.Databases)
 	if err != nil {
 		return nil, fmt.Errorf("%w: is the data there of a newer version, the disk full, or the directory not yours?", err)
 	}

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
+	"hooktape/cmd/embedded-clickhouse/password"
 	"hooktape/event"
 	"hooktape/ingest"
 	"hooktape/replay"
@@ -34,6 +38,8 @@ type config struct {
 	Embedded struct {
 		Addr     string `yaml:"addr"`
 		Password string `yaml:"password"`
+		// readerPassword is that of the user who only reads. It has no key: the program makes it.
+		readerPassword string
 	} `yaml:"embedded"`
 	API struct {
 		Tokens         []apiToken `yaml:"tokens"`
@@ -141,11 +147,42 @@ func (c *config) dsn() string {
 	if c.ClickHouse.DSN != "" {
 		return c.ClickHouse.DSN
 	}
+	return c.embeddedDSN(password.Writer, c.Embedded.Password)
+}
+
+// readerDSN is that ClickHouse as a user who only reads, if it is the embedded one; a server's users are the DSN's to name.
+func (c *config) readerDSN() string {
+	if c.ClickHouse.DSN != "" {
+		return c.ClickHouse.DSN
+	}
+	return c.embeddedDSN(password.Reader, c.Embedded.readerPassword)
+}
+
+func (c *config) embeddedDSN(user, password string) string {
 	u := url.URL{Scheme: "http", Host: c.Embedded.Addr, Path: "/hooktape"}
-	if c.Embedded.Password != "" {
-		u.User = url.UserPassword("default", c.Embedded.Password)
+	if password != "" {
+		u.User = url.UserPassword(user, password)
 	}
 	return u.String()
+}
+
+// findPasswords takes those of the embedded engine from the environment, the configuration or the data directory. The engine's first start writes the files; before, there is no password.
+func (c *config) findPasswords(dataDir string, find func(file string) (string, error)) (err error) {
+	for _, p := range []struct {
+		value          *string
+		variable, file string
+	}{
+		{&c.Embedded.Password, "HOOKTAPE_EMBEDDED_PASSWORD", password.WriterFile},
+		{&c.Embedded.readerPassword, "HOOKTAPE_EMBEDDED_READER_PASSWORD", password.ReaderFile},
+	} {
+		if *p.value = cmp.Or(os.Getenv(p.variable), *p.value); *p.value != "" {
+			continue
+		}
+		if *p.value, err = find(filepath.Join(dataDir, p.file)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // openStore opens the store on that ClickHouse.
@@ -153,7 +190,11 @@ func (c *config) openStore() (*store.Store, error) {
 	if c.ClickHouse.Cluster != "" && c.embedded() {
 		return nil, errors.New("clickhouse.cluster: the embedded engine is no cluster; name a server of the cluster by clickhouse.dsn")
 	}
-	return store.OpenCluster(c.dsn(), c.ClickHouse.Cluster)
+	db, err := store.OpenCluster(c.dsn(), c.ClickHouse.Cluster)
+	if err == nil && c.embedded() && c.Embedded.readerPassword != "" {
+		err = db.UseReader(password.Reader, c.Embedded.readerPassword)
+	}
+	return db, err
 }
 
 // embedded tells whether ClickHouse is ours to start.

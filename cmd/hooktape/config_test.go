@@ -93,6 +93,9 @@ func keysOf(typ reflect.Type, prefix string) (keys []string) {
 		return nil
 	}
 	for field := range typ.Fields() {
+		if !field.IsExported() {
+			continue // no key: the decoder does not see it
+		}
 		name := prefix + field.Tag.Get("yaml")
 		keys = append(keys, name)
 		keys = append(keys, keysOf(field.Type, name+".")...)

@@ -19,7 +19,7 @@ type dashboardsCmd struct {
 type dashboardsPushCmd struct {
 	GrafanaURL             string `name:"grafana-url" env:"GRAFANA_URL" required:"" placeholder:"URL" help:"Grafana's address, as a browser shows it up to /login."`
 	GrafanaTokenFile       string `env:"GRAFANA_TOKEN_FILE" type:"path" placeholder:"FILE" help:"File with the token of a service account whose role is Admin (default: $GRAFANA_TOKEN)."`
-	DatasourceDSN          string `name:"datasource-dsn" env:"HOOKTAPE_DATASOURCE_DSN" placeholder:"DSN" help:"ClickHouse by the address that Grafana reaches, and the user that Grafana asks as (default: the configuration's)."`
+	DatasourceDSN          string `name:"datasource-dsn" env:"HOOKTAPE_DATASOURCE_DSN" placeholder:"DSN" help:"ClickHouse by the address that Grafana reaches, and the user that Grafana asks as (default: the configuration's; of the embedded engine the user who only reads)."`
 	DatasourcePasswordFile string `env:"HOOKTAPE_GRAFANA_PASSWORD_FILE" type:"path" placeholder:"FILE" help:"File with that user's password (default: $HOOKTAPE_GRAFANA_PASSWORD, else the DSN's)."`
 	Datasource             bool   `negatable:"" default:"true" help:"Bring the data source as well (the default)."`
 	DryRun                 bool   `help:"Show what would change, as a diff, and change nothing."`
@@ -78,7 +78,7 @@ func (c dashboardsPushCmd) dataSource(e *env) (*push.DataSource, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w; or name ClickHouse by --datasource-dsn", err)
 		}
-		dsn = cfg.dsn()
+		dsn = cfg.readerDSN()
 	}
 	d, err := push.FromDSN(dsn)
 	if err != nil {

@@ -177,7 +177,7 @@ endpoints:
 
 // TestDoctorClickHouse: what a user may not do, and tables that this program does not know.
 func TestDoctorClickHouse(t *testing.T) {
-	engine := enginetest.Start(t)
+	engine := enginetest.StartServer(t)
 	i := newInstance(t, engine.DSN("hooktape"))
 	writeConfig(t, i)
 	d := diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn)

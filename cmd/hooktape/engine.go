@@ -21,11 +21,11 @@ import (
 
 // engine is the embedded ClickHouse, our child process. When it dies it is started again.
 type engine struct {
-	binary   string
-	addr     string
-	dir      string
-	password string
-	log      *slog.Logger
+	binary    string
+	addr      string
+	dir       string
+	passwords []string // as variables of the environment, which nobody else on the machine sees, as they do a command line
+	log       *slog.Logger
 }
 
 const (
@@ -35,7 +35,8 @@ const (
 
 // newEngine finds the program: beside this one, or in PATH.
 func newEngine(cfg *config, dataDir string, log *slog.Logger) (*engine, error) {
-	e := &engine{addr: cfg.Embedded.Addr, dir: filepath.Join(dataDir, "clickhouse"), password: cfg.Embedded.Password, log: log}
+	e := &engine{addr: cfg.Embedded.Addr, dir: filepath.Join(dataDir, "clickhouse"), log: log, passwords: []string{
+		"HOOKTAPE_EMBEDDED_PASSWORD=" + cfg.Embedded.Password, "HOOKTAPE_EMBEDDED_READER_PASSWORD=" + cfg.Embedded.readerPassword}}
 	if self, err := os.Executable(); err == nil {
 		beside := filepath.Join(filepath.Dir(self), "embedded-clickhouse")
 		if _, err := os.Stat(beside); err == nil {
@@ -93,7 +94,7 @@ func endOf(err error) error {
 // once runs the engine till its end and returns the last line of its log.
 func (e *engine) once(ctx context.Context, ready func()) (said string, err error) {
 	command := exec.CommandContext(ctx, e.binary, "serve", "--path", e.dir, "--listen", e.addr, "--exit-with-stdin")
-	command.Env = append(os.Environ(), "HOOKTAPE_EMBEDDED_PASSWORD="+e.password)
+	command.Env = append(os.Environ(), e.passwords...)
 	command.SysProcAttr = ownGroup // a Ctrl-C at the terminal is ours to pass on, in order
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = engineStopGrace
@@ -104,6 +105,10 @@ func (e *engine) once(ctx context.Context, ready func()) (said string, err error
 	})
 	command.Stderr = lines(func(line string) {
 		said = line
+		if strings.Contains(strings.ToLower(line), "warning: ") { // of what does not confine it
+			e.log.Warn(strings.TrimPrefix(line, "embedded-clickhouse: "))
+			return
+		}
 		e.log.Debug("embedded ClickHouse", "says", line)
 	})
 	// The engine ends when this pipe closes, so that even a kill -9 of this process leaves none behind.

@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"hooktape/internal/await"
+	"hooktape/internal/enginetest"
 	"hooktape/internal/freeport"
 	"hooktape/store"
 )
@@ -79,9 +80,9 @@ func newInstance(t *testing.T, dsn string) *instance {
 	i := &instance{t: t, ingest: freeAddr(t), api: freeAddr(t), dir: t.TempDir()}
 	embedded := freeAddr(t)
 	i.env = append(os.Environ(), "HOOKTAPE_DATA="+i.dir, "HOOKTAPE_INGEST_ADDR="+i.ingest, "HOOKTAPE_API_ADDR="+i.api,
-		"HOOKTAPE_EMBEDDED_ADDR="+embedded, "HOOKTAPE_CLICKHOUSE_DSN="+dsn)
+		"HOOKTAPE_EMBEDDED_ADDR="+embedded, "HOOKTAPE_CLICKHOUSE_DSN="+dsn, "HOOKTAPE_EMBEDDED_PASSWORD="+enginetest.Password)
 	if dsn == "" {
-		dsn = "http://" + embedded + "/hooktape"
+		dsn = "http://default:" + enginetest.Password + "@" + embedded + "/hooktape"
 	}
 	db, err := store.Open(dsn)
 	if err != nil {

@@ -120,7 +120,7 @@ func (i *instance) optimize() error {
 		return err
 	}
 	query := url.Values{"database": {strings.Trim(u.Path, "/")}}
-	response, err := http.Post("http://"+u.Host+"/?"+query.Encode(), "", strings.NewReader("OPTIMIZE TABLE events FINAL"))
+	response, err := http.Post("http://"+u.User.String()+"@"+u.Host+"/?"+query.Encode(), "", strings.NewReader("OPTIMIZE TABLE events FINAL"))
 	if err == nil {
 		response.Body.Close()
 		err = errors.New("the expired event is still there")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"hooktape/cmd/embedded-clickhouse/password"
 	"hooktape/otel"
 	"hooktape/spool"
 	"hooktape/store"
@@ -36,6 +37,7 @@ type cli struct {
 	Replay     replayCmd     `cmd:"" help:"Send stored events to an endpoint again."`
 	Events     eventsCmd     `cmd:"" help:"Look at what arrived."`
 	Endpoints  endpointsCmd  `cmd:"" help:"Where events are delivered to."`
+	SQL        sqlCmd        `cmd:"" name:"sql" help:"Ask ClickHouse in SQL."`
 	Sources    sourcesCmd    `cmd:"" help:"The places that BotHelp posts to, with their hook URLs."`
 	Spool      spoolCmd      `cmd:"" help:"Look into the spool on disk."`
 	Simulate   simulateCmd   `cmd:"" help:"Play a believable BotHelp account: a history at once, or live."`
@@ -57,6 +59,8 @@ type env struct {
 	stdout io.Writer
 	stderr io.Writer
 	log    *slog.Logger
+	// embedded reports that the configuration, once read, names no server.
+	embedded bool
 }
 
 // exitCode is an error that says all it has to say by the process's exit code.
@@ -112,6 +116,9 @@ func sentence(err error, e *env) string {
 	switch {
 	case errors.Is(err, spool.ErrLocked):
 		return err.Error() + "; another hooktape runs on this data directory"
+	case errors.Is(err, store.ErrUnauthorized) && e.embedded:
+		return err.Error() + "; `hooktape serve` keeps the embedded engine's password in " + password.WriterFile +
+			" of its data directory: name that by --data, or remove a password that is set elsewhere"
 	case errors.Is(err, store.ErrUnauthorized):
 		return err.Error() + "; check the user and password in the DSN"
 	case errors.Is(err, store.ErrUnavailable) && e.cli.ClickhouseDSN == "":
@@ -139,6 +146,9 @@ func (e *env) config() (*config, error) {
 		return nil, err
 	}
 	e.cli.override(cfg)
+	if e.embedded = cfg.embedded(); e.embedded {
+		return cfg, cfg.findPasswords(e.cli.Data, password.Read)
+	}
 	return cfg, nil
 }
 

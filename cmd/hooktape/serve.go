@@ -1,6 +1,11 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"path/filepath"
+
+	"hooktape/cmd/embedded-clickhouse/password"
+)
 
 type serveCmd struct{}
 
@@ -13,6 +18,11 @@ func (serveCmd) Run(e *env) error {
 	cfg, err := e.config()
 	if err != nil {
 		return err
+	}
+	if cfg.embedded() {
+		if err := cfg.findPasswords(e.cli.Data, password.Ensure); err != nil {
+			return err
+		}
 	}
 	p := &process{env: e, cfg: cfg, parts: parts{engine: cfg.embedded(), ingest: true, replay: true}}
 	p.ready = func() { e.printBanner(cfg, written) }
@@ -47,7 +57,8 @@ func (e *env) printBanner(cfg *config, written bool) {
 	fmt.Fprintf(out, "\nhooktape is ready. Ctrl-C stops it; nothing is lost.\n\n")
 	fmt.Fprintf(out, "  webhooks    %s://%s\n  console     %s://%s (and the API)\n", cfg.scheme(), cfg.IngestAddr, cfg.apiScheme(), cfg.APIAddr)
 	if cfg.embedded() {
-		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded)\n", cfg.Embedded.Addr)
+		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded); for Grafana: user %s, its password is in %s\n", cfg.Embedded.Addr, password.Reader,
+			filepath.Join(e.cli.Data, password.ReaderFile))
 	}
 	if cfg.OpsAddr != "" {
 		fmt.Fprintf(out, "  metrics     http://%s/metrics\n", cfg.OpsAddr)

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"hooktape/internal/enginetest"
 )
 
 // The secrets and the person of these tests. None may stand in a log line, a span or a metric.
@@ -73,9 +75,9 @@ type watched struct {
 func newWatched(t *testing.T) *watched {
 	w := &watched{instance: newInstance(t, ""), collector: newOTLPSink(t), sink: newSink(t), parrot: newParrot(t), ops: freeAddr(t)}
 	w.hook = "http://" + w.ingest + "/hooks/demo/"
-	w.dsn = strings.Replace(w.dsn, "http://", "http://default:"+enginePass+"@", 1)
+	w.dsn = strings.Replace(w.dsn, enginetest.Password, enginePass, 1)
 	w.configure("")
-	w.env = append(w.env, "HOOKTAPE_OPS_ADDR="+w.ops, "OTEL_EXPORTER_OTLP_ENDPOINT="+w.collector.URL, "OTEL_METRIC_EXPORT_INTERVAL=200",
+	w.env = append(w.env, "HOOKTAPE_EMBEDDED_PASSWORD=", "HOOKTAPE_OPS_ADDR="+w.ops, "OTEL_EXPORTER_OTLP_ENDPOINT="+w.collector.URL, "OTEL_METRIC_EXPORT_INTERVAL=200",
 		"OTEL_BLRP_SCHEDULE_DELAY=200", "GOMEMLIMIT=4GiB", "HOOKTAPE_API_URL=http://"+w.api, "HOOKTAPE_API_TOKEN="+adminToken)
 	w.start("serve")
 	w.becomes("SELECT uniqExact(endpoint) FROM endpoint_states", "2") // what is stored from now on is delivered

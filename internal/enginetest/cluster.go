@@ -38,7 +38,7 @@ const clusterDatabases = 100
 // engine. Partitions are cut by shard as well, for each shard drops inserts that are sent again by itself.
 func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
 	t.Helper()
-	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", "127.0.0.1:0"}}
+	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", "127.0.0.1:0", "--unjudged", "--unconfined"}}
 	shard := func(port int) string {
 		return fmt.Sprintf("<shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>%d</port></replica></shard>", port)
 	}
@@ -46,19 +46,14 @@ func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
 	e.configure("config", fmt.Sprintf(`<clickhouse><tcp_port>%d</tcp_port><remote_servers><%[2]s>%[4]s%[4]s</%[2]s><%[3]s>%[4]s%[5]s</%[3]s></remote_servers></clickhouse>`,
 		clusterPort, ClusterName, HalfCluster, here, away))
 	e.configure("users", policies(shardedBy))
-	e.start()
-	t.Cleanup(func() {
-		if err := e.child.stop(); err != nil {
-			t.Errorf("stop the engine: %v", err)
-		}
-	})
+	e.begin()
 	front := httptest.NewServer(&httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(&url.URL{Scheme: "http", Host: e.child.address})
 		adapt(r.Out, shardedBy)
 	}})
 	t.Cleanup(front.Close)
 	// Over the network it could not reach itself.
-	return front.URL + "/cluster_%d?prefer_localhost_replica=1"
+	return dsn(strings.TrimPrefix(front.URL, "http://"), "") + "cluster_%d?prefer_localhost_replica=1"
 }
 
 // policies make two shards of the tables of all databases. Of the server's own parts the second shard has none.
@@ -81,7 +76,7 @@ func (e *Engine) configure(of, text string) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		e.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "cluster.xml"), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "engine.xml"), []byte(text), 0o600); err != nil {
 		e.t.Fatal(err)
 	}
 }

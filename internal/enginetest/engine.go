@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -27,21 +28,40 @@ type Engine struct {
 // Start starts an engine on a free port. Its data and its process end with the test.
 func Start(t testing.TB) *Engine {
 	t.Helper()
-	return StartIn(t, t.TempDir())
+	return prepare(t, t.TempDir()).begin()
 }
 
 // StartIn is Start over a directory that the test has.
 func StartIn(t testing.TB, dir string) *Engine {
 	t.Helper()
+	return prepare(t, dir).begin()
+}
+
+// StartServer is Start for tests of the rights that a server's users are to have: nothing but these confines statements. The
+// embedded engine's own checks are off.
+func StartServer(t testing.TB) *Engine {
+	t.Helper()
+	e := prepare(t, t.TempDir(), "--unjudged")
+	e.configure("users", `<clickhouse><users><default><grants replace="replace"><query>GRANT ALL ON *.*</query></grants></default></users></clickhouse>`)
+	return e.begin()
+}
+
+func prepare(t testing.TB, dir string, args ...string) *Engine {
+	t.Helper()
 	addr, err := freeport.Addr() // the next start takes it again
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Engine{t: t, args: []string{"--path", dir, "--listen", addr}}
+	return &Engine{t: t, args: append([]string{"--path", dir, "--listen", addr}, args...)}
+}
+
+// begin starts the engine, and stops it when the test ends.
+func (e *Engine) begin() *Engine {
+	e.t.Helper()
 	e.start()
-	t.Cleanup(func() {
+	e.t.Cleanup(func() {
 		if err := e.child.stop(); err != nil {
-			t.Errorf("stop the engine: %v", err)
+			e.t.Errorf("stop the engine: %v", err)
 		}
 	})
 	return e
@@ -84,13 +104,25 @@ func (e *Engine) Restart() {
 
 func (e *Engine) start() {
 	e.t.Helper()
-	var err error
-	if e.child, err = startChild(e.args); err != nil {
+	c, err := startChild(e.args)
+	if err != nil {
 		e.t.Fatal(err)
 	}
+	e.child = c
 }
 
-func dsn(address, database string) string { return "http://" + address + "/" + database }
+func dsn(address, database string) string {
+	return (&url.URL{Scheme: "http", User: url.UserPassword("default", Password), Host: address, Path: "/" + database}).String()
+}
+
+// Password is that of the user "default" of the engines of tests, ReaderPassword that of the user "reader".
+const (
+	Password       = "password-of-tests"
+	ReaderPassword = "reader-password-of-tests"
+)
+
+// databases are those that tests may use.
+const databases = "default,test_*,cluster_*,hooktape*,plain,of-its own*"
 
 // child is one process of embedded-clickhouse.
 type child struct {
@@ -107,9 +139,9 @@ func startChild(args []string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.Command(path, append([]string{"serve", "--exit-with-stdin"}, args...)...)}
+	c := &child{cmd: exec.Command(path, append([]string{"serve", "--exit-with-stdin", "--databases", databases}, args...)...)}
 	// An environment meant for the product must not reach the engine of a test.
-	c.cmd.Env = append(os.Environ(), "HOOKTAPE_EMBEDDED_PASSWORD=")
+	c.cmd.Env = append(os.Environ(), "HOOKTAPE_EMBEDDED_PASSWORD="+Password, "HOOKTAPE_EMBEDDED_READER_PASSWORD="+ReaderPassword)
 	// A file, because a buffer needs a goroutine, which goleak would find in whoever tests with us.
 	if c.stderr, err = os.CreateTemp("", "embedded-clickhouse-stderr-"); err != nil {
 		return nil, err

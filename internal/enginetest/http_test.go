@@ -47,7 +47,7 @@ func TestHTTP(t *testing.T) {
 		{name: "unknown setting", method: "GET", query: "SELECT 1", params: url.Values{"nothing": {"1"}}, status: 404,
 			want: "Code: 115.", header: "X-ClickHouse-Exception-Code: 115"},
 		{name: "invalid setting", method: "GET", query: "SELECT 1", params: url.Values{"max_threads": {"many"}}, status: 400, want: "Code: "},
-		{name: "unknown database", method: "GET", query: "SELECT 1", params: url.Values{"database": {"nowhere"}}, status: 404,
+		{name: "unknown database", method: "GET", query: "SELECT 1", params: url.Values{"database": {"test_nowhere"}}, status: 404,
 			want: "Code: 81."},
 		{name: "outfile", method: "POST", body: "SELECT 1 INTO OUTFILE '/tmp/x'", status: 500, want: "Code: "},
 		{name: "create", method: "POST", body: "CREATE TABLE lines (n UInt8, s String) ENGINE = Memory", status: 200},

@@ -15,7 +15,7 @@ import (
 
 // TestUser gives the engine's only user the rights and limits of Grafana's, for it has no way to log in as another.
 func TestUser(t *testing.T) {
-	engine := enginetest.Start(t)
+	engine := enginetest.StartServer(t)
 	fresh(t, engine.DSN("hooktape"))
 	engine.Kill()
 	become(t, engine, "default")

@@ -45,7 +45,7 @@ func newBench(ctx context.Context, out io.Writer, dsn, until string) (*bench, er
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{out: out, url: fmt.Sprintf("http://%s/?database=%s&default_format=Null&wait_end_of_query=1", u.Host, strings.Trim(u.Path, "/"))}
+	b := &bench{out: out, url: fmt.Sprintf("http://%s@%s/?database=%s&default_format=Null&wait_end_of_query=1", u.User, u.Host, strings.Trim(u.Path, "/"))}
 	if b.queries, err = panels.All(); err != nil {
 		return nil, err
 	}

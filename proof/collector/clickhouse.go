@@ -17,7 +17,7 @@ type database struct{ url string }
 
 func databaseOf(e *rig.Engine, name string) database {
 	u, _ := url.Parse(e.DSN(name)) // the engine has made it
-	return database{"http://" + u.Host + "/?database=" + name}
+	return database{"http://" + u.User.String() + "@" + u.Host + "/?database=" + name}
 }
 
 // text is the answer to a query, as ClickHouse writes it in TSV.

@@ -49,7 +49,7 @@ func connect(t *testing.T, engine *enginetest.Engine) driver.Conn {
 
 // TestUsersLoad has an engine read the files as they are mounted, under those names: the smaller server's limits win.
 func TestUsersLoad(t *testing.T) {
-	engine := enginetest.Start(t)
+	engine := enginetest.StartServer(t)
 	engine.Kill()
 	for _, v := range project(t).Services["clickhouse"].Volumes {
 		if dir, name := filepath.Split(v.Target); dir == "/etc/clickhouse-server/users.d/" {
@@ -160,7 +160,7 @@ func may(t *testing.T, conn driver.Conn, statements ...string) {
 // TestRights: hooktape makes its database from nothing and keeps to it; the collector makes and fills its own tables, and
 // reads no event.
 func TestRights(t *testing.T) {
-	engine := enginetest.Start(t)
+	engine := enginetest.StartServer(t)
 	hooktape := become(t, engine, "hooktape")
 	migrate(t, engine)
 	keep(t, engine)

@@ -57,7 +57,11 @@ func empty(t *testing.T) (database, *store.Store) {
 	settings.Set("output_format_json_quote_denormals", "1")
 	settings.Set("distributed_product_mode", grafanasMode(t))
 	settings.Set("database", strings.Trim(u.Path, "/"))
-	return database{"http://" + u.Host + "/?" + settings.Encode()}, db
+	user := u.User
+	if password, _ := user.Password(); password == enginetest.Password && cluster == "" {
+		user = url.UserPassword("reader", enginetest.ReaderPassword) // as Grafana asks
+	}
+	return database{(&url.URL{Scheme: "http", User: user, Host: u.Host, Path: "/", RawQuery: settings.Encode()}).String()}, db
 }
 
 // grafanasMode is the setting of the user that Grafana asks as by which lookups in tables of a cluster are right.

@@ -44,7 +44,7 @@ func (r *Rig) NewEngineIn(ctx context.Context, dir string) (_ *Engine, err error
 // Start starts the engine again after Kill, over the same data and at the same address. It returns when it answers.
 func (e *Engine) Start(ctx context.Context) error {
 	p, err := e.rig.start(e.dir+".log", filepath.Join(e.rig.bin, "embedded-clickhouse"), "serve", "--exit-with-stdin",
-		"--path", e.dir, "--listen", e.addr)
+		"--path", e.dir, "--listen", e.addr, "--databases", "hooktape*,plain", "--password", enginePassword)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,12 @@ func (e *Engine) Start(ctx context.Context) error {
 }
 
 // DSN is the data source name of one of the engine's databases, which need not exist.
-func (e *Engine) DSN(database string) string { return "http://" + e.addr + "/" + database }
+func (e *Engine) DSN(database string) string {
+	return "http://default:" + enginePassword + "@" + e.addr + "/" + database
+}
+
+// enginePassword is no secret: the engine holds made-up events, and goes when the program does.
+const enginePassword = "password-of-the-rig"
 
 // Rest waits until the engine has merged what it was given, and has next to nothing to do.
 func (e *Engine) Rest(ctx context.Context) error {

@@ -23,6 +23,7 @@ var (
 	codeNotImplemented       = named{48, "NOT_IMPLEMENTED"}
 	codeSyntaxError          = named{62, "SYNTAX_ERROR"}
 	codeUnknownTypeOfQuery   = named{78, "UNKNOWN_TYPE_OF_QUERY"}
+	codeUnknownFormat        = named{73, "UNKNOWN_FORMAT"}
 	codeUnknownSetting       = named{115, "UNKNOWN_SETTING"}
 	codeCannotDecompress     = named{271, "CANNOT_DECOMPRESS"}
 	codeQueryTooLarge        = named{307, "QUERY_IS_TOO_LARGE"}

@@ -21,7 +21,11 @@ type request struct {
 	// compress and decompress ask for ClickHouse's own compressed blocks in the response and in the request.
 	compress, decompress bool
 	// whole asks for no byte of the result before the statement has succeeded.
-	whole    bool
+	whole bool
+	// reader is a request of the user who only reads.
+	reader bool
+	// readonly is the engine's setting for this request; empty leaves its default, which lets it write.
+	readonly string
 	settings map[string]string
 	params   map[string]string
 }
@@ -32,7 +36,7 @@ var reserved = []string{"query", "query_id", "database", "default_format", "clie
 
 var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
-func parseRequest(r *http.Request) (*request, error) {
+func parseRequest(r *http.Request, reader bool) (*request, error) {
 	q := r.URL.Query()
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
 		return nil, codeNotImplemented.errorf("External tables are not supported here.")
@@ -41,6 +45,7 @@ func parseRequest(r *http.Request) (*request, error) {
 		return nil, codeNotImplemented.errorf("HTTP sessions are not supported here: put settings into each request.")
 	}
 	req := &request{
+		reader:        reader,
 		queryID:       first(q.Get("query_id"), r.Header.Get("X-ClickHouse-Query-Id")),
 		database:      first(q.Get("database"), r.Header.Get("X-ClickHouse-Database")),
 		defaultFormat: first(q.Get("default_format"), r.Header.Get("X-ClickHouse-Format"), "TabSeparated"),
@@ -77,9 +82,11 @@ func (req *request) parseSettings(q url.Values, method string) error {
 			req.settings[name] = value
 		}
 	}
-	// ClickHouse lets a GET change settings, but nothing else.
-	if readonly := req.settings["readonly"]; method != http.MethodPost && (readonly == "" || readonly == "0") {
-		req.settings["readonly"] = "2"
+	// ClickHouse lets a GET change settings, but nothing else; the reader too. What a client asks for may only be stricter.
+	req.readonly = req.settings["readonly"]
+	delete(req.settings, "readonly")
+	if (method != http.MethodPost || req.reader) && req.readonly != "1" {
+		req.readonly = "2"
 	}
 	return nil
 }

@@ -19,8 +19,8 @@ import (
 const killPause = 100 * time.Millisecond
 
 // query runs one request's statement.
-func (s *Server) query(r *http.Request, o *output) error {
-	req, err := parseRequest(r)
+func (s *Server) query(r *http.Request, reader bool, o *output) error {
+	req, err := parseRequest(r, reader)
 	if err != nil {
 		return err
 	}
@@ -42,30 +42,48 @@ func (s *Server) query(r *http.Request, o *output) error {
 	if len(bytes.TrimSpace(head)) == 0 {
 		return s.greet(o)
 	}
-	stmt, err := parseStatement(head)
-	if err != nil {
-		return err
-	}
-	if len(head) == maxStatement && !stmt.hasData {
-		return codeQueryTooLarge.errorf("The statement has more than %d bytes.", maxStatement)
-	}
-	if format := first(stmt.format, req.defaultFormat); isNative(format) && req.revision > 0 {
-		// Of the two forms of JSON and Dynamic only this one survives being decoded and encoded again.
-		req.settings["output_format_native_use_flattened_dynamic_and_json_serialization"] = "1"
-	}
-	return s.inSession(r.Context(), req, stmt.reads(), func(conn *libchdb.Conn) error {
-		if stmt.hasData {
-			data := io.MultiReader(bytes.NewReader(head[stmt.dataAt:]), text)
-			o.stats, err = conn.Insert(string(head[:stmt.formatAt]), stmt.format, req.params, data)
+	return s.inSession(r.Context(), func(conn *libchdb.Conn) error {
+		stmt, dataAt, err := s.judge.parse(conn, head)
+		if err == nil {
+			err = s.judge.admits(req, stmt)
+		}
+		if err != nil {
 			return err
 		}
-		return send(r.Context(), conn, req, stmt, string(head), o)
+		if stmt.hasData && strings.EqualFold(stmt.format, "Values") {
+			compute := false
+			if len(head) < maxStatement {
+				if compute, err = s.judge.mayCompute(conn, head[dataAt:]); err != nil {
+					return err
+				}
+			}
+			if !compute {
+				req.settings["input_format_values_interpret_expressions"] = "0"
+				req.settings["input_format_values_deduce_templates_of_expressions"] = "0"
+			}
+		}
+		if format := first(stmt.format, req.defaultFormat); isNative(format) && req.revision > 0 {
+			// Of the two forms of JSON and Dynamic only this one survives being decoded and encoded again.
+			req.settings["output_format_native_use_flattened_dynamic_and_json_serialization"] = "1"
+		}
+		mark := uuid.NewString()
+		if err := prepare(conn, req, mark); err != nil {
+			return err
+		}
+		if stmt.reads {
+			defer s.killWhenGone(r.Context(), mark)()
+		}
+		if stmt.hasData {
+			data := io.MultiReader(bytes.NewReader(head[dataAt:]), text)
+			o.stats, err = conn.Insert(stmt.text, stmt.format, req.params, data)
+			return err
+		}
+		return send(r.Context(), conn, req, stmt, o)
 	})
 }
 
-// inSession opens a session with the request's settings and database and gives it to run. If the client goes away, a
-// statement that only reads is killed.
-func (s *Server) inSession(ctx context.Context, req *request, killable bool, run func(*libchdb.Conn) error) error {
+// inSession opens a session and gives it to run.
+func (s *Server) inSession(ctx context.Context, run func(*libchdb.Conn) error) error {
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
@@ -77,19 +95,28 @@ func (s *Server) inSession(ctx context.Context, req *request, killable bool, run
 		return err
 	}
 	defer conn.Close()
-	mark := uuid.NewString()
-	if err := conn.Exec(req.setStatement(mark)); err != nil {
-		return err
+	return run(conn)
+}
+
+// prepare gives the session the request's rights, settings and database. Being read-only comes last: the engine then
+// refuses to end it, whatever the statement says.
+func prepare(conn *libchdb.Conn, req *request, mark string) error {
+	statements := []string{req.setStatement(mark)}
+	if req.reader {
+		statements = append(statements, "SET ROLE "+libchdb.ReaderRole)
 	}
-	if req.database != "" {
-		if err := conn.Exec("USE " + quoteName(req.database)); err != nil {
+	if req.database != "" && req.database != "default" { // in which a session begins
+		statements = append(statements, "USE "+quoteName(req.database))
+	}
+	if req.readonly != "" {
+		statements = append(statements, "SET readonly = "+quote(req.readonly))
+	}
+	for _, statement := range statements {
+		if err := conn.Exec(statement); err != nil {
 			return err
 		}
 	}
-	if killable {
-		defer s.killWhenGone(ctx, mark)()
-	}
-	return run(conn)
+	return nil
 }
 
 // killWhenGone watches the context until the returned function is called.
@@ -124,10 +151,10 @@ func (s *Server) kill(mark string) {
 }
 
 // send runs a statement and writes its result.
-func send(ctx context.Context, conn *libchdb.Conn, req *request, stmt *statement, sql string, o *output) error {
+func send(ctx context.Context, conn *libchdb.Conn, req *request, stmt *statement, o *output) error {
 	format := first(stmt.format, req.defaultFormat)
-	if stmt.streams() && !req.whole && isJoinable(format, sql, req.settings) {
-		stream, err := conn.Stream(sql, format, req.params)
+	if stmt.streams() && !req.whole && isJoinable(format, stmt.text, req.settings) {
+		stream, err := conn.Stream(stmt.text, format, req.params)
 		if err == nil {
 			defer stream.Close()
 			return sendPieces(ctx, stream, req, format, o)
@@ -136,7 +163,7 @@ func send(ctx context.Context, conn *libchdb.Conn, req *request, stmt *statement
 			return err
 		}
 	}
-	result, err := conn.Query(sql, format, req.params)
+	result, err := conn.Query(stmt.text, format, req.params)
 	if err != nil {
 		return err
 	}

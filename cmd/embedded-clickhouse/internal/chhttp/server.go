@@ -20,8 +20,10 @@ const maxConcurrent = 64
 // Server is the HTTP interface.
 type Server struct {
 	Engine *libchdb.Engine
-	// Password of the user "default"; without one everybody who reaches the port is let in, but no web page.
-	Password string
+	// Password is that of the user "default", who writes, ReaderPassword that of the user "reader".
+	Password, ReaderPassword string
+	// Unjudged lets all statements run that the engine's grants allow, for tests of rights that a real server is to have.
+	Unjudged bool
 	// TempDir takes large request bodies while they come in.
 	TempDir string
 	Log     *slog.Logger
@@ -29,6 +31,7 @@ type Server struct {
 	displayName string
 	context     column.ServerContext
 	slots       chan struct{}
+	judge       *Judge
 }
 
 // Init asks the engine what clients ask a server first.
@@ -57,6 +60,10 @@ func (s *Server) Init() error {
 	s.displayName = block.Columns[0].Row(0, false).(string)
 	s.context = column.ServerContext{Revision: proto.DBMS_TCP_PROTOCOL_VERSION, VersionMajor: version.Major,
 		VersionMinor: version.Minor, VersionPatch: version.Patch, Timezone: location}
+	if s.judge, err = newJudge(conn); err != nil {
+		return err
+	}
+	s.judge.lenient = s.Unjudged
 	return nil
 }
 
@@ -77,10 +84,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) route(r *http.Request, o *output) error {
-	if s.Password == "" {
-		if err := checkOrigin(r); err != nil {
-			return err
-		}
+	if err := checkOrigin(r); err != nil {
+		return err
 	}
 	switch r.URL.Path {
 	case "/ping", "/replicas_status":
@@ -92,14 +97,13 @@ func (s *Server) route(r *http.Request, o *output) error {
 		_, err := fmt.Fprintf(o.w, "There is no handle %s\n\nUse / or /ping for health checks.\n", r.URL.Path)
 		return err
 	}
-	if s.Password != "" {
-		if err := checkPassword(r, s.Password); err != nil {
-			return err
-		}
+	reader, err := s.authenticate(r)
+	if err != nil {
+		return err
 	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost:
-		return s.query(r, o)
+		return s.query(r, reader, o)
 	}
 	return codeNotImplemented.errorf("Method %s is not supported.", r.Method)
 }

@@ -1,82 +1,91 @@
 package chhttp
 
-import "strings"
+import (
+	"bytes"
+	"regexp"
+	"strings"
 
-// statement is what the text of a query tells about how to run it.
+	"hooktape/cmd/embedded-clickhouse/internal/libchdb"
+)
+
+// statement is one that may run.
 type statement struct {
-	// kind is the first word, in capitals.
-	kind string
+	// text is the statement as the engine's parser returned it; of an INSERT that brings data, what comes before FORMAT.
+	text   string
+	tokens []token
+	// kind is the first words, as kinds has them, and reads reports that such a statement changes nothing.
+	kind  string
+	reads bool
 	// format is the name in the FORMAT clause; its case is the engine's.
 	format string
-	// For an INSERT that brings data: where the clause that names its format starts, and where the data does.
-	formatAt, dataAt int
-	hasData          bool
+	// hasData reports that this is an INSERT whose data follow.
+	hasData bool
 }
 
-// parseStatement reads as much of the text as it needs: of an INSERT, all before its data.
-func parseStatement(sql []byte) (*statement, error) {
-	l := &lexer{sql: sql}
-	t := l.next()
-	for t.text == "(" {
-		t = l.next()
+// at returns a token, or an empty one behind the last.
+func (s *statement) at(i int) token {
+	if i < len(s.tokens) {
+		return s.tokens[i]
 	}
-	s := &statement{kind: strings.ToUpper(t.text)}
-	return s, s.parseClauses(l, t)
+	return token{kind: symbol}
 }
 
-func (s *statement) parseClauses(l *lexer, previous token) error {
-	mayBringData := s.kind == "INSERT"
-	var beforePrevious token
-	for t := l.next(); t.text != ""; beforePrevious, previous, t = previous, t, l.next() {
-		switch word := strings.ToUpper(t.text); {
-		case word == "OUTFILE" && strings.EqualFold(previous.text, "INTO"):
-			return codeIntoOutfile.errorf("INTO OUTFILE is not allowed.")
-		case word == "INFILE" && strings.EqualFold(previous.text, "FROM"):
-			return codeUnknownTypeOfQuery.errorf("Query has infile and was send directly to server.")
-		case callsFile(beforePrevious, previous, t):
-			return codeAccessDenied.errorf("Function file is not allowed.")
-		case t.depth > 0:
-		case word == ";":
-			if l.next().text != "" {
-				return codeSyntaxError.errorf("Syntax error (Multi-statements are not allowed).")
-			}
-			return nil
-		case mayBringData && (word == "SELECT" || word == "WITH"):
-			mayBringData = false
-		case mayBringData && word == "VALUES" && !strings.EqualFold(previous.text, "INTO"):
-			// What follows is written as SQL is, so the search for a second statement goes on in it.
-			s.hasData, s.format, s.formatAt, s.dataAt = true, "Values", t.start, t.end
-			mayBringData = false
-		case word == "FORMAT" && !s.hasData && !strings.EqualFold(previous.text, "INTO"):
-			name := l.next()
-			if mayBringData && isWord(name) {
-				s.hasData, s.format, s.formatAt = true, name.text, t.start
-				s.dataAt = behindLine(l.sql, name.end)
-				return nil
-			}
-			if isWord(name) && endsOutput(*l) {
-				s.format = name.text
-			}
-			t = name
+func (s *statement) classify() {
+	for _, k := range kinds {
+		words := strings.Fields(k.words)
+		if s.begins(words) && len(words) > len(strings.Fields(s.kind)) {
+			s.kind, s.reads = k.words, k.reads
 		}
 	}
-	return nil
+	if s.kind == "SET" && !s.at(2).is("=") { // SET ROLE and the like
+		s.kind = ""
+	}
+	selects := false
+	for i, t := range s.tokens {
+		selects = selects || t.depth == 0 && t.is("SELECT")
+		// Behind the clause only SETTINGS may follow; else FORMAT is a column's name.
+		if after := s.at(i + 2); t.depth == 0 && t.is("FORMAT") && s.at(i+1).kind != symbol && (after.text == "" || after.is("SETTINGS")) {
+			s.format = s.at(i + 1).text
+			if s.kind == "INSERT INTO" && !selects {
+				s.hasData = true
+				s.text = s.text[:t.start]
+			}
+		}
+	}
 }
 
-// callsFile finds the function that reads any file of the user's, which no grant can take away in the library: file(…) and
-// APPLY(file).
-func callsFile(beforePrevious, previous, t token) bool {
-	name := func(t token) bool { return strings.EqualFold(strings.Trim(t.text, "`\""), "file") }
-	apply := func(t token) bool { return strings.EqualFold(t.text, "APPLY") }
-	return t.text == "(" && name(previous) || name(t) && (apply(previous) || previous.text == "(" && apply(beforePrevious))
+func (s *statement) begins(words []string) bool {
+	for i, w := range words {
+		if !s.at(i).is(w) {
+			return false
+		}
+	}
+	return true
 }
 
-func isWord(t token) bool { return t.text != "" && wordByte(t.text[0]) }
+// dataMarks are the places behind which an INSERT's data may begin.
+var dataMarks = regexp.MustCompile(`(?i)\bVALUES\b|\bFORMAT\s+\w+`)
 
-// endsOutput tells a FORMAT clause from a column of that name: after the clause only SETTINGS may follow.
-func endsOutput(l lexer) bool {
-	t := l.next()
-	return t.text == "" || t.text == ";" || strings.EqualFold(t.text, "SETTINGS")
+// maxMarks bounds how many such places are tried.
+const maxMarks = 32
+
+// parse reads the statement that the text begins with, and returns where its data are. Whether a place in the text is one
+// where an INSERT's data begin is the engine's to say: what comes before it must be a whole INSERT.
+func (j *Judge) parse(conn *libchdb.Conn, head []byte) (s *statement, dataAt int, err error) {
+	for _, mark := range dataMarks.FindAllIndex(head, maxMarks) {
+		s, err := j.statement(conn, string(head[:mark[1]]))
+		if s != nil && s.hasData {
+			return s, behindLine(head, mark[1]), err
+		}
+	}
+	if len(head) == maxStatement {
+		return nil, 0, codeQueryTooLarge.errorf("The statement has more than %d bytes.", maxStatement)
+	}
+	s, err = j.statement(conn, string(head))
+	if err == nil && s.hasData {
+		return nil, 0, codeSyntaxError.errorf("Write VALUES, or FORMAT and its name, without a comment in between.")
+	}
+	return s, len(head), err
 }
 
 // behindLine skips blanks and one line break: what comes then is data, whatever it looks like.
@@ -93,14 +102,18 @@ func behindLine(sql []byte, pos int) int {
 	return pos
 }
 
-// reads tells statements that change nothing: they are cancelled when the client goes away, while a change is carried out.
-func (s *statement) reads() bool {
-	switch s.kind {
-	case "SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK":
-		return true
+// mayCompute reports whether the rows behind VALUES may have expressions in them, which the engine computes: they are
+// judged as those of a SELECT are. Others are taken as plain values. A second statement behind them is an error.
+func (j *Judge) mayCompute(conn *libchdb.Conn, rows []byte) (bool, error) {
+	if len(bytes.TrimSpace(rows)) == 0 || bytes.IndexByte(rows, 0) >= 0 {
+		return false, nil
 	}
-	return false
+	_, err := j.read(conn, "SELECT "+string(rows))
+	if err != nil && strings.Contains(err.Error(), "Multi-statements are not allowed") {
+		return false, err
+	}
+	return err == nil, nil
 }
 
-// streams tells statements whose result the engine can hand over in pieces.
+// streams reports whether the engine can hand over the result in pieces.
 func (s *statement) streams() bool { return s.kind == "SELECT" || s.kind == "WITH" }

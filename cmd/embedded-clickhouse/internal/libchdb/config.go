@@ -29,9 +29,12 @@ const serverConfig = `<clickhouse>
 </clickhouse>
 `
 
-// usersConfig makes the one user behave as on a server. A library's host may read every file and open every connection that
-// its user may, and so could everyone who reaches our port: SOURCES (files, URLs, other databases) and the table engines of
-// that kind are taken away (the others, such as MergeTree, need no grant). SYSTEM SHUTDOWN would send SIGTERM to our whole process group. The settings undo what the
+// ReaderRole is the role of a session that only reads. Each session of the library is one of the same user and begins with
+// the rights of all roles.
+const ReaderRole = "hooktape_reader"
+
+// usersConfig gives the one user two roles and, because a library's host may reach every file and address, nothing else:
+// neither SOURCES (files, URLs, other databases) nor dictionaries, users, backups or functions. The settings undo what the
 // library sets differently from a server.
 const usersConfig = `<clickhouse>
     <profiles>
@@ -41,6 +44,10 @@ const usersConfig = `<clickhouse>
         </default>
     </profiles>
     <quotas><default/></quotas>
+    <roles>
+        <hooktape_reader><grants>%READER%</grants></hooktape_reader>
+        <hooktape_writer><grants>%WRITER%</grants></hooktape_writer>
+    </roles>
     <users>
         <default>
             <password></password>
@@ -48,25 +55,53 @@ const usersConfig = `<clickhouse>
             <profile>default</profile>
             <quota>default</quota>
             <grants>
-                <query>GRANT ALL ON *.*</query>
-                <query>REVOKE SOURCES ON *.*</query>
-                <query>REVOKE SYSTEM SHUTDOWN ON *.*</query>
-                <query>REVOKE TABLE ENGINE ON *</query>
+                <query>GRANT hooktape_reader, hooktape_writer</query>
+                <query>GRANT KILL QUERY ON *.*</query>
             </grants>
         </default>
     </users>
 </clickhouse>
 `
 
+// writerRights are those on hooktape's databases: to read, to write, and what migrations and retention do.
+const writerRights = "SELECT, INSERT, SHOW, CHECK, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP, TRUNCATE, OPTIMIZE, " +
+	"SYSTEM MERGES, SYSTEM TTL MERGES"
+
+// grants are the rights on each of the databases, whose names may end in * for all that begin so. The reader does not see
+// the headers and addresses of replays, which may hold a receiver's secrets.
+func grants(databases []string) (reader, writer string) {
+	for _, database := range databases {
+		prefix, many := strings.CutSuffix(database, "*")
+		name := "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(prefix) + "`"
+		if many {
+			name += "*"
+		}
+		reader += query("GRANT SELECT, SHOW ON " + name + ".*")
+		if !many {
+			reader += query("REVOKE SELECT(headers, url) ON " + name + ".replays")
+		}
+		writer += query("GRANT " + writerRights + " ON " + name + ".*")
+	}
+	return reader, writer
+}
+
+func query(sql string) string {
+	var escaped strings.Builder
+	_ = xml.EscapeText(&escaped, []byte(sql)) // a Builder takes everything
+	return "<query>" + escaped.String() + "</query>"
+}
+
 // writeConfig writes both files into the data directory and returns the path of the first.
-func writeConfig(dir string) (string, error) {
+func writeConfig(dir string, databases []string) (string, error) {
 	users, server := filepath.Join(dir, "hooktape-users.xml"), filepath.Join(dir, "hooktape-config.xml")
 	var escaped strings.Builder
 	if err := xml.EscapeText(&escaped, []byte(users)); err != nil {
 		return "", err
 	}
 	config := strings.NewReplacer("%USERS%", escaped.String(), "%KEEPFREE%", strconv.Itoa(keepFree)).Replace(serverConfig)
-	if err := os.WriteFile(users, []byte(usersConfig), 0o600); err != nil {
+	reader, writer := grants(databases)
+	rights := strings.NewReplacer("%READER%", reader, "%WRITER%", writer).Replace(usersConfig)
+	if err := os.WriteFile(users, []byte(rights), 0o600); err != nil {
 		return "", err
 	}
 	return server, os.WriteFile(server, []byte(config), 0o600)

@@ -38,8 +38,9 @@ type Engine struct {
 	anchor unsafe.Pointer
 }
 
-// Start boots the engine over the data directory, an absolute path that exists.
-func (l *Library) Start(path string) (*Engine, error) {
+// Start boots the engine over the data directory, an absolute path that exists. Its sessions may use these databases and
+// none else; a name that ends in * is that of all that begin so.
+func (l *Library) Start(path string, databases []string) (*Engine, error) {
 	spare := reserveIn(path)
 	if err := spare.release(); err != nil {
 		return nil, fmt.Errorf("remove the reserve of disk space: %w", err)
@@ -47,7 +48,7 @@ func (l *Library) Start(path string) (*Engine, error) {
 	if _, err := forgetLostInserts(path); err != nil {
 		return nil, err
 	}
-	config, err := writeConfig(path)
+	config, err := writeConfig(path, databases)
 	if err != nil {
 		return nil, fmt.Errorf("write the engine's configuration: %w", err)
 	}

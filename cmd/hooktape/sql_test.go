@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"hooktape/internal/enginetest"
+	"hooktape/store"
+)
+
+// withoutPassword is an instance whose passwords are for hooktape to make.
+func withoutPassword(t *testing.T) *instance {
+	i := newInstance(t, "")
+	i.env = append(i.env, "HOOKTAPE_EMBEDDED_PASSWORD=")
+	return i
+}
+
+// sql runs `hooktape sql` with a standard input, and returns what it printed and the error.
+func (i *instance) sql(stdin string, args ...string) (out, errs string, err error) {
+	i.t.Helper()
+	var stdout, stderr bytes.Buffer
+	command := exec.Command(i.binary(), append([]string{"sql"}, args...)...)
+	command.Env, command.Stdin, command.Stdout, command.Stderr = i.env, strings.NewReader(stdin), &stdout, &stderr
+	err = command.Run()
+	return stdout.String(), stderr.String(), err
+}
+
+// TestEmbeddedPasswords: the first start makes passwords that only the owner can read, no command line has them, later starts
+// and other commands use them, and a data directory without them gets new ones and keeps its events.
+func TestEmbeddedPasswords(t *testing.T) {
+	t.Parallel()
+	i := withoutPassword(t)
+	var before []string
+	for round := range 3 {
+		i.startReady("serve")
+		var passwords []string
+		for _, name := range []string{"embedded-password", "embedded-reader-password"} {
+			info, err := os.Stat(filepath.Join(i.dir, name))
+			if err != nil || info.Mode().Perm() != 0o600 {
+				t.Fatalf("%s: %v, %v", name, info, err)
+			}
+			text, err := os.ReadFile(filepath.Join(i.dir, name))
+			if err != nil || len(text) < 20 {
+				t.Fatalf("%s has %q, %v", name, text, err)
+			}
+			passwords = append(passwords, strings.TrimSpace(string(text)))
+		}
+		children, err := exec.Command("pgrep", "-P", strconv.Itoa(i.command.Process.Pid)).Output()
+		if err != nil {
+			t.Fatalf("the engine's process: %v", err)
+		}
+		for pid := range strings.FieldsSeq(string(children)) {
+			line, err := os.ReadFile("/proc/" + pid + "/cmdline")
+			if err == nil && (bytes.Contains(line, []byte(passwords[0])) || bytes.Contains(line, []byte(passwords[1]))) {
+				t.Errorf("the command line of the engine has a password: %q", line)
+			}
+		}
+		if round == 0 {
+			i.post(i.hookURL(), []byte(`{"name":"Ада"}`))
+		}
+		i.eventually(30*time.Second, "the event is stored", func() error {
+			if out, errs, err := i.sql("", "SELECT count() FROM events"); err != nil || out != "1\n" {
+				return fmt.Errorf("%q %s %v", out, errs, err)
+			}
+			return nil
+		})
+		if round == 1 && !slices.Equal(passwords, before) {
+			t.Error("the second start has other passwords")
+		}
+		before = passwords
+		i.stop()
+		if text := i.output.String(); strings.Contains(text, passwords[0]) || strings.Contains(text, passwords[1]) {
+			t.Errorf("the output has a password:\n%s", text)
+		}
+		if round == 1 { // as an earlier version leaves its data
+			for _, name := range []string{"embedded-password", "embedded-reader-password"} {
+				if err := os.Remove(filepath.Join(i.dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+// TestSQL asks the embedded engine as the user who only reads.
+func TestSQL(t *testing.T) {
+	t.Parallel()
+	i := withoutPassword(t)
+	i.startReady("serve")
+	i.post(i.hookURL(), []byte(`{"name":"Ада"}`))
+	i.eventually(30*time.Second, "the event is stored", func() error {
+		if out, errs, err := i.sql("", "SELECT count() FROM events"); err != nil || out != "1\n" {
+			return fmt.Errorf("%q %s %v", out, errs, err)
+		}
+		return nil
+	})
+	file := filepath.Join(i.dir, "names.sql")
+	writeFile(t, file, "SELECT name -- of everybody\nFROM events;\n")
+	for _, c := range []struct {
+		stdin string
+		args  []string
+		want  string
+	}{
+		{"", []string{"SELECT name FROM events"}, "Ада\n"},
+		{"", []string{"--file", file}, "Ада\n"},
+		{"SELECT name FROM events FORMAT JSONEachRow", nil, "{\"name\":\"Ада\"}\n"},
+		{"", []string{"--format", "CSVWithNames", "SELECT name FROM events"}, "\"name\"\n\"Ада\"\n"},
+		{"", []string{"SELECT 1 SETTINGS max_threads = 1"}, "1\n"},
+		{"", []string{"SELECT currentRoles()"}, "['hooktape_reader']\n"},
+	} {
+		if out, errs, err := i.sql(c.stdin, c.args...); err != nil || out != c.want {
+			t.Errorf("%q < %q: got %q, %s, %v; want %q", c.args, c.stdin, out, errs, err, c.want)
+		}
+	}
+	if out, errs, err := i.sql("", "SELECT repeat('x', 1000) FROM numbers(20000)"); err != nil || len(out) != 20_020_000 {
+		t.Errorf("got %d bytes of a large result, %s, %v", len(out), errs, err)
+	}
+	for _, c := range []struct{ statement, words string }{
+		{"DROP TABLE events", "only reads"},
+		{"SELECT file('/etc/passwd')", "file is not allowed"},
+		{"SELECT headers FROM replays", "Not enough privileges"},
+		{"SELECT * FROM system.processes", "may not read system.processes"},
+		{"SELECT throwIf(number = 9000000, 'late') FROM numbers(10000000)", ""},
+		{"SELECT nothing FROM events", "nothing"},
+	} {
+		if out, errs, err := i.sql(c.statement); err == nil || !strings.Contains(errs, c.words) || strings.Contains(errs, "Code:") || strings.Count(errs, "\n") > 2 {
+			t.Errorf("%s: got %.100q, %s, %v", c.statement, out, errs, err)
+		}
+	}
+	if _, errs, err := i.sql("", "--write", "ALTER TABLE events DELETE WHERE name = 'nobody' SETTINGS mutations_sync = 1"); err != nil {
+		t.Errorf("--write: %s", errs)
+	}
+	// An expression runs as this user too.
+	if out := i.cli("events", "list", "--json", "--where", "currentRoles() = ['hooktape_reader']"); !strings.Contains(out, "Ада") {
+		t.Errorf("as who does an expression run? %s", out)
+	}
+	i.stop()
+}
+
+// TestSQLOnServer asks the server of a DSN, which keeps its rights to itself.
+func TestSQLOnServer(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, enginetest.DSN(t))
+	writeConfig(t, i)
+	if out, errs, err := i.sql("SELECT currentDatabase() = '" + i.db.Database() + "' FORMAT TSVWithNames"); err != nil || !strings.HasSuffix(out, "\n1\n") {
+		t.Errorf("got %q, %s, %v", out, errs, err)
+	}
+	if _, errs, err := i.sql("CREATE TABLE t (n UInt8) ENGINE = Memory"); err == nil || !strings.Contains(errs, "readonly") {
+		t.Errorf("it may write: %s, %v", errs, err)
+	}
+	native, err := store.Open("clickhouse://127.0.0.1:9001/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer native.Close()
+	if err := native.Ask(t.Context(), new(bytes.Buffer), store.Question{Statement: "SELECT 1"}); err == nil || !strings.Contains(err.Error(), "HTTP") {
+		t.Errorf("a port of which nobody knows its neighbour: %v", err)
+	}
+}
