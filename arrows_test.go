@@ -28,6 +28,7 @@ var rooms = map[string][]string{
 	"internal/browsertest": {},
 	"internal/await":       {},
 	"internal/freeport":    {},
+	"internal/smalldisk":   {},
 	"bothelp":              {"event"},
 	"store":                {"event"},
 	"ingest":               {"event", "bothelp", "spool", "store"},
@@ -37,7 +38,7 @@ var rooms = map[string][]string{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"internal/enginetest", "internal/grafanatest", "internal/browsertest", "internal/await", "internal/freeport"}
+var testOnly = []string{"internal/enginetest", "internal/grafanatest", "internal/browsertest", "internal/await", "internal/freeport", "internal/smalldisk"}
 
 // tops may import everything.
 var tops = []string{"cmd/", "proof"}
