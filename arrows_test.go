@@ -31,6 +31,7 @@ var rooms = map[string][]string{
 	"internal/freeport":    {},
 	"internal/rot":         {},
 	"internal/peraddress":  {},
+	"internal/smalldisk":   {},
 	"bothelp":              {"event"},
 	"store":                {"event"},
 	"ingest":               {"event", "bothelp", "spool", "store", "internal/peraddress"},
@@ -40,7 +41,7 @@ var rooms = map[string][]string{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"internal/enginetest", "internal/grafanatest", "internal/browsertest", "internal/await", "internal/freeport", "internal/rot"}
+var testOnly = []string{"internal/enginetest", "internal/grafanatest", "internal/browsertest", "internal/await", "internal/freeport", "internal/rot", "internal/smalldisk"}
 
 // tops may import everything.
 var tops = []string{"cmd/", "proof"}

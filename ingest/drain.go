@@ -20,6 +20,8 @@ import (
 type EventStore interface {
 	// InsertEvents stores the events once for each token. It fails with store.ErrRefused when it never will.
 	InsertEvents(ctx context.Context, token string, events []event.Event) error
+	// InsertEventsAgain is InsertEvents for a token that may have been sent before.
+	InsertEventsAgain(ctx context.Context, token string, events []event.Event) error
 	InsertQuarantine(ctx context.Context, token string, q store.Quarantined) error
 	// Originals returns, of these events, those of which the same request is stored already.
 	Originals(ctx context.Context, events []event.Event) (map[uuid.UUID]uuid.UUID, error)
@@ -69,7 +71,11 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (err error) {
 		return err
 	}
 	if len(events) > 0 {
-		if err := s.store.InsertEvents(ctx, batch.Token(), events); errors.Is(err, store.ErrRefused) {
+		insert := s.store.InsertEvents
+		if batch.Repeated {
+			insert = s.store.InsertEventsAgain
+		}
+		if err := insert(ctx, batch.Token(), events); errors.Is(err, store.ErrRefused) {
 			return fmt.Errorf("%w: %w", spool.ErrRefused, err)
 		} else if err != nil {
 			return err

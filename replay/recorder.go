@@ -89,14 +89,18 @@ func (s *sink) Store(ctx context.Context, batch spool.Batch) error {
 		latest[r.Delivery.DeliveryKey] = len(deliveries)
 		deliveries = append(deliveries, r.Delivery)
 	}
+	var err error
 	if batch.Doubtful(store.TokenTrust) { // a delivery's row replaces itself; an attempt's does not
-		stored, err := s.store.StoredAttempts(ctx, attempts)
-		if err != nil {
+		if attempts, err = s.withoutStored(ctx, attempts); err != nil {
 			return err
 		}
-		attempts = slices.DeleteFunc(attempts, func(a event.Attempt) bool { return stored[a.ID] })
 	}
-	err := s.store.RecordOutcomes(ctx, batch.Token(), deliveries, attempts)
+	err = s.store.RecordOutcomes(ctx, batch.Token(), deliveries, attempts)
+	if err == nil && batch.Repeated { // ClickHouse may know the token and lack the rows: see store.InsertEventsAgain
+		if attempts, err = s.withoutStored(ctx, attempts); err == nil {
+			err = s.store.RecordOutcomes(ctx, batch.Token()+store.AgainSuffix, deliveries, attempts)
+		}
+	}
 	switch {
 	case errors.Is(err, store.ErrRefused):
 		return fmt.Errorf("%w: %w", spool.ErrRefused, err)
@@ -104,6 +108,11 @@ func (s *sink) Store(ctx context.Context, batch spool.Batch) error {
 		s.stored(deliveries)
 	}
 	return err
+}
+
+func (s *sink) withoutStored(ctx context.Context, attempts []event.Attempt) ([]event.Attempt, error) {
+	stored, err := s.store.StoredAttempts(ctx, attempts)
+	return slices.DeleteFunc(attempts, func(a event.Attempt) bool { return stored[a.ID] }), err
 }
 
 // SetAside keeps a record that ClickHouse refuses in the table quarantine.

@@ -32,9 +32,64 @@ var (
 )
 
 // InsertEvents stores events in one block, once for each token, and then marks those that came through a spool as stored:
-// from then on Follow returns them. When it returns an error the events may be stored; the same call again completes it.
+// from then on Follow returns them. When it returns an error the events may be stored; InsertEventsAgain completes it.
 func (s *Store) InsertEvents(ctx context.Context, token string, events []event.Event) error {
-	err := s.insert(ctx, token, "events ("+strings.Join(eventColumns, ", ")+")", func(batch driver.Batch) error {
+	if err := s.insertEvents(ctx, token, events); err != nil {
+		return err
+	}
+	return s.markStored(ctx, events)
+}
+
+// InsertEventsAgain is InsertEvents for a token that may have been sent before. ClickHouse writes an insert's token down
+// before its rows: a server that was killed in between knows the token and lacks the rows. So what is not there is inserted
+// under another token.
+func (s *Store) InsertEventsAgain(ctx context.Context, token string, events []event.Event) error {
+	if err := s.insertEvents(ctx, token, events); err != nil {
+		return err
+	}
+	missing, err := s.withoutStored(ctx, events)
+	if err == nil && len(missing) > 0 {
+		select { // the earlier insert may be just about to end
+		case <-time.After(insertSettles):
+			missing, err = s.withoutStored(ctx, missing)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if err == nil && len(missing) > 0 {
+		err = s.insertEvents(ctx, token+AgainSuffix, missing)
+	}
+	if err != nil {
+		return err
+	}
+	return s.markStored(ctx, events)
+}
+
+// AgainSuffix makes another token of one whose rows ClickHouse has lost.
+const AgainSuffix = "-again"
+
+// insertSettles is longer than an insert takes between its token and its rows.
+const insertSettles = 2 * time.Second
+
+func (s *Store) withoutStored(ctx context.Context, events []event.Event) (missing []event.Event, err error) {
+	ids := make([]uuid.UUID, len(events))
+	for i := range events {
+		ids[i] = events[i].ID
+	}
+	stored, err := s.Stored(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range events {
+		if !stored[events[i].ID] {
+			missing = append(missing, events[i])
+		}
+	}
+	return missing, nil
+}
+
+func (s *Store) insertEvents(ctx context.Context, token string, events []event.Event) error {
+	return s.insert(ctx, token, "events ("+strings.Join(eventColumns, ", ")+")", func(batch driver.Batch) error {
 		for i := range events {
 			if err := appendEvent(batch, &events[i]); err != nil {
 				return fmt.Errorf("event %s: %w", events[i].ID, err)
@@ -42,10 +97,6 @@ func (s *Store) InsertEvents(ctx context.Context, token string, events []event.E
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return s.markStored(ctx, events)
 }
 
 func appendEvent(batch driver.Batch, e *event.Event) error {

@@ -85,3 +85,22 @@ func TestMarkStored(t *testing.T) {
 		t.Errorf("%+v, %v", ranges, err)
 	}
 }
+
+// TestTokenWithoutRows: a server that was killed between the token of an insert and its rows takes them the second time.
+func TestTokenWithoutRows(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	events := numbered("a", 1, 3)
+	if err := d.InsertEvents(background, "token", events); err != nil {
+		t.Fatal(err)
+	}
+	d.exec(t, "DELETE FROM events WHERE spool_number > 1")
+	for range 2 {
+		if err := d.InsertEventsAgain(background, "token", events); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := d.text(t, "SELECT toString(groupArray(spool_number)) FROM (SELECT spool_number FROM events ORDER BY spool_number)"); got != "[1,2,3]" {
+		t.Errorf("the numbers %s are stored", got)
+	}
+}

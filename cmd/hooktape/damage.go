@@ -59,7 +59,9 @@ func (w *damageWatch) run(ctx context.Context) error {
 			}
 		}
 		if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnavailable) {
-			quiet.Do(func() { w.log.Warn("ClickHouse's parts cannot be checked", "error", err) })
+			quiet.Do(func() {
+				w.log.Warn("ClickHouse's parts cannot be checked; hooktape doctor says what to do", "error", err)
+			})
 		}
 		w.tell()
 		select {

@@ -54,7 +54,7 @@ func (d *doctor) clickhouse(ctx context.Context) []finding {
 	}
 	detached, err := db.DetachedParts(ctx)
 	if err != nil {
-		return append(list, warn("see ClickHouse's log", "%v", err))
+		return append(list, warn("GRANT SELECT ON system.detached_parts TO "+h.User+", and the same ON system.parts; or see ClickHouse's log", "damaged parts would not be noticed: %v", err))
 	}
 	return append(list, damageFindings(detached)...)
 }

@@ -11,11 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/cmd/embedded-clickhouse/exit"
 	"hooktape/internal/await"
 	"hooktape/internal/enginetest"
 	"hooktape/internal/smalldisk"
 )
+
+// writeFailed plus the error number is the exit status of an engine that could not write a file.
+const writeFailed = 100
 
 // rowBytes is the size of a row of the tests' tables, which nothing compresses.
 const rowBytes = 1000
@@ -61,7 +63,7 @@ func TestMergeOnFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err != nil && conn.Ping(context.Background()) != nil {
-			if status := engine.ExitStatus(); status != exit.WriteFailed+int(syscall.ENOSPC) {
+			if status := engine.ExitStatus(); status != writeFailed+int(syscall.ENOSPC) {
 				t.Fatalf("the engine has ended with %d, want that it says of a full disk", status)
 			}
 			struck++

@@ -165,6 +165,7 @@ func TestRights(t *testing.T) {
 	migrate(t, engine)
 	keep(t, engine)
 	may(t, hooktape, "SELECT name FROM system.tables WHERE database = 'hooktape'",
+		"SELECT name FROM system.detached_parts WHERE database = 'hooktape'", "SELECT name FROM system.parts", "CHECK TABLE hooktape.quarantine",
 		"INSERT INTO hooktape.quarantine (id, received_at) SELECT generateUUIDv4(), now64(6)",
 		"ALTER TABLE hooktape.quarantine DELETE WHERE 1")
 	mayNot(t, hooktape, "CREATE DATABASE other", "CREATE TABLE default.x (n UInt8) ENGINE = Memory", "CREATE USER eve",
