@@ -94,7 +94,7 @@ func TestTokenWithoutRows(t *testing.T) {
 	if err := d.InsertEvents(background, "token", events); err != nil {
 		t.Fatal(err)
 	}
-	d.exec(t, "DELETE FROM events WHERE spool_number > 1")
+	d.exec(t, "ALTER TABLE events DELETE WHERE spool_number > 1 SETTINGS mutations_sync = 1")
 	for range 2 {
 		if err := d.InsertEventsAgain(background, "token", events); err != nil {
 			t.Fatal(err)

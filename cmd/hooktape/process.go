@@ -94,8 +94,8 @@ func (p *process) run() (err error) {
 		return err
 	}
 	var flush []func(context.Context) error
+	limitMemory(p.cfg)
 	if p.parts.ingest {
-		limitMemory(p.cfg)
 		drain, err := p.startIngest(accepting, storing)
 		if err != nil {
 			return err
