@@ -124,6 +124,10 @@ func TestDamage(t *testing.T) {
 		"tables: all missing": {func(t *testing.T, db string) {
 			removeAll(t, db, "*.sst")
 		}, 100},
+		"logs and tables: all missing": {func(t *testing.T, db string) {
+			removeAll(t, db, "*.log")
+			removeAll(t, db, "*.sst")
+		}, 0},
 		"manifest: missing": {func(t *testing.T, db string) {
 			removeAll(t, db, "MANIFEST-*")
 		}, 300},
@@ -214,6 +218,10 @@ func TestDamage(t *testing.T) {
 			}
 			if found < c.minimum {
 				t.Fatalf("%d records came out, want %d; %+v", found, c.minimum, d)
+			}
+			tail, err := readTail(vfs.Default, d.Path)
+			if known := err == nil && tail.log > 0; known && found+int(d.Lost) != 300 {
+				t.Fatalf("%d of 300 came out; %+v", found, d)
 			}
 			t.Logf("%d of 300; salvaged %d, lost %d, unreadable %q; %s", found, d.Salvaged, d.Lost, d.Unreadable, d.Reason)
 

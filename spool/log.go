@@ -30,7 +30,8 @@ import (
 // count only part of what was synced, and much damage passes for an end.
 // Every commit of a spool is synced before the next one is written, which
 // gives an exact rule: a commit that begins behind a bad place proves that
-// the bad place was whole once.
+// the bad place was whole once. Only a checksum tells a commit from other
+// bytes, so Pebble's mark of a log's end, which has none, proves nothing there.
 const (
 	logBlock       = 32 << 10
 	chunkHeader    = 11
@@ -73,7 +74,7 @@ func parseChunk(b []byte, log uint32) (kind chunkKind, payload []byte, length in
 	sum := binary.LittleEndian.Uint32(b)
 	size := int(binary.LittleEndian.Uint16(b[4:]))
 	number := binary.LittleEndian.Uint32(b[7:])
-	if kind == fullChunk && sum == 0 && size == 0 && number == log+1 {
+	if b[6] == firstTypeOfLog && sum == 0 && size == 0 && number == log+1 {
 		return endChunk, nil, chunkHeader
 	}
 	head := chunkHeader
@@ -107,16 +108,16 @@ func chunkSum(b []byte) uint32 {
 }
 
 // readLog calls visit for each whole commit in a log, wherever it lies, and
-// returns where the damage begins if there is any, else -1. The payload is
-// valid during visit.
-func readLog(r io.Reader, log uint32, visit func(commit []byte) error) (damage int64, err error) {
-	return readChunks(r, func(b []byte) (chunkKind, []byte, int) { return parseChunk(b, log) }, visit)
+// returns where the damage begins if there is any, else -1. A closed log is
+// damaged unless it is whole up to its end. The payload is valid during visit.
+func readLog(r io.Reader, log uint32, closed bool, visit func(commit []byte) error) (damage int64, err error) {
+	return readChunks(r, func(b []byte) (chunkKind, []byte, int) { return parseChunk(b, log) }, closed, visit)
 }
 
 // parser reads the chunk that b begins with, and its length.
 type parser func(b []byte) (kind chunkKind, payload []byte, length int)
 
-func readChunks(r io.Reader, parse parser, visit func(commit []byte) error) (damage int64, err error) {
+func readChunks(r io.Reader, parse parser, closed bool, visit func(commit []byte) error) (damage int64, err error) {
 	damage = -1
 	bad := int64(-1) // first place that is not a chunk
 	var commit []byte
@@ -125,13 +126,22 @@ func readChunks(r io.Reader, parse parser, visit func(commit []byte) error) (dam
 	for at := int64(0); ; at += logBlock {
 		n, err := io.ReadFull(r, block)
 		if err == io.EOF {
-			return damage, nil
+			switch {
+			case !closed || damage >= 0:
+				return damage, nil
+			case bad >= 0:
+				return bad, nil
+			}
+			return at, nil
 		}
 		if err != nil && err != io.ErrUnexpectedEOF {
 			return damage, err
 		}
 		for i := 0; i < n; {
 			kind, payload, length := parse(block[i:n])
+			if kind == endChunk && bad >= 0 {
+				kind = badChunk
+			}
 			starts := kind == fullChunk || kind == firstChunk
 			if kind == badChunk && n-i < chunkHeaderOff && len(bytes.Trim(block[i:n], "\x00")) == 0 {
 				break // no chunk fits into the rest of the block
@@ -142,7 +152,7 @@ func readChunks(r io.Reader, parse parser, visit func(commit []byte) error) (dam
 					bad = at + int64(i)
 				}
 			}
-			if bad >= 0 && damage < 0 && (starts || kind == endChunk) {
+			if bad >= 0 && damage < 0 && starts {
 				damage = bad
 			}
 			switch kind {
@@ -183,14 +193,15 @@ func logNames(fs vfs.FS, db string) ([]string, error) {
 	return names, nil
 }
 
-func readLogFile(fs vfs.FS, path string, visit func(commit []byte) error) (damage int64, err error) {
+// readLogFile reads a log of the database that has the tail t.
+func readLogFile(fs vfs.FS, path string, t tail, visit func(commit []byte) error) (damage int64, err error) {
 	number, _, _ := wal.ParseLogFilename(fs.PathBase(path))
 	f, err := fs.Open(path)
 	if err != nil {
 		return -1, err
 	}
 	defer f.Close()
-	return readLog(f, uint32(number), visit)
+	return readLog(f, uint32(number), t.closed && t.log == uint64(number), visit)
 }
 
 // checkLogs returns an error if a log is damaged.
@@ -202,9 +213,13 @@ func checkLogs(fs vfs.FS, db string) error {
 	if len(names) == 0 {
 		return &CorruptionError{Path: db, Err: errors.New("no log")}
 	}
+	t, err := readTail(fs, db)
+	if err != nil {
+		return err
+	}
 	for _, name := range names {
 		path := fs.PathJoin(db, name)
-		at, err := readLogFile(fs, path, func([]byte) error { return nil })
+		at, err := readLogFile(fs, path, t, func([]byte) error { return nil })
 		if err := damageAt(path, at, err); err != nil {
 			return err
 		}
@@ -226,7 +241,7 @@ func checkManifest(fs vfs.FS, db string) error {
 		return err
 	}
 	defer f.Close()
-	at, err := readChunks(f, parseManifestChunk, func([]byte) error { return nil })
+	at, err := readChunks(f, parseManifestChunk, false, func([]byte) error { return nil })
 	return damageAt(path, at, err)
 }
 
@@ -236,7 +251,7 @@ func damageAt(path string, at int64, err error) error {
 	case err != nil:
 		return corruption(path, err)
 	case at >= 0:
-		return corruption(path, fmt.Errorf("bad checksum at offset %d, with commits behind it", at))
+		return corruption(path, fmt.Errorf("a commit that was written is not whole, at offset %d", at))
 	}
 	return nil
 }

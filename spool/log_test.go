@@ -39,8 +39,10 @@ func writeLog(t testing.TB, offsets bool, commits [][]byte) (log []byte, begin [
 	return buf.Bytes(), begin
 }
 
-func readAllOf(log []byte) (commits []string, damage int64, err error) {
-	damage, err = readLog(bytes.NewReader(log), testLog, func(c []byte) error {
+func readAllOf(log []byte) (commits []string, damage int64, err error) { return readAll(log, false) }
+
+func readAll(log []byte, closed bool) (commits []string, damage int64, err error) {
+	damage, err = readLog(bytes.NewReader(log), testLog, closed, func(c []byte) error {
 		commits = append(commits, string(c))
 		return nil
 	})
@@ -63,7 +65,7 @@ func TestReadLog(t *testing.T) {
 	for _, offsets := range []bool{false, true} {
 		log, _ := writeLog(t, offsets, commits)
 		for _, tail := range [][]byte{nil, make([]byte, 100_000), bytes.Repeat([]byte("x"), 100_000)} {
-			got, damage, err := readAllOf(append(slices.Clone(log), tail...))
+			got, damage, err := readAll(append(slices.Clone(log), tail...), true)
 			if err != nil || damage >= 0 || !slices.Equal(got, want) {
 				t.Fatalf("offsets %v: %d commits, damage at %d, %v", offsets, len(got), damage, err)
 			}
@@ -76,7 +78,7 @@ func TestReadLog(t *testing.T) {
 func TestReadLogIgnoresOlderLogs(t *testing.T) {
 	commits, _ := testCommits()
 	log, _ := writeLog(t, true, commits)
-	damage, err := readLog(bytes.NewReader(log), testLog+1, func([]byte) error {
+	damage, err := readLog(bytes.NewReader(log), testLog+1, false, func([]byte) error {
 		return errors.New("a commit of another log")
 	})
 	if damage >= 0 || err != nil {
@@ -110,8 +112,11 @@ func TestReadLogTellsDamageFromAnEnd(t *testing.T) {
 
 		bad = slices.Clone(log)
 		bad[at] ^= 0x10
-		if _, damage, _ = readAllOf(bad); damage < 0 {
+		if _, damage, _ = readAll(bad, true); damage < 0 {
 			t.Fatalf("damage at %d of a closed log was not seen", at)
+		}
+		if _, damage, _ = readAll(log[:at], true); damage < 0 {
+			t.Fatalf("a closed log that is cut at %d was taken for a whole one", at)
 		}
 		if _, damage, _ = readAllOf(open[:at]); damage >= 0 {
 			t.Fatalf("a log torn at %d was taken for damage at %d", at, damage)
@@ -140,12 +145,25 @@ func TestReadLogToleratesLostBlocks(t *testing.T) {
 	}
 }
 
+// TestReadLogSearchesNoEnd tears the first commit of a file that was used
+// before. Its old bytes hold a state that looks like the log's end.
+func TestReadLogSearchesNoEnd(t *testing.T) {
+	log, _ := writeLog(t, true, [][]byte{[]byte("torn"), []byte("whole")})
+	old := append(make([]byte, 100), state{acked: 1<<8 + testLog + 1}.encode()...)
+	if _, damage, err := readAllOf(old); err != nil || damage >= 0 {
+		t.Fatalf("a torn first commit was taken for damage at %d, %v", damage, err)
+	}
+	log[chunkHeaderOff] ^= 1
+	if got, damage, err := readAllOf(append(old, log...)); err != nil || damage < 0 || len(got) != 1 {
+		t.Fatalf("what lies behind was not found: %q, damage at %d, %v", got, damage, err)
+	}
+}
 func TestReadLogPassesErrorsOn(t *testing.T) {
 	log, _ := writeLog(t, true, [][]byte{[]byte("a")})
 	want := errors.New("no")
-	_, err := readLog(bytes.NewReader(log), testLog, func([]byte) error { return want })
+	_, err := readLog(bytes.NewReader(log), testLog, false, func([]byte) error { return want })
 	wantErr(t, err, want)
-	_, err = readLog(io.MultiReader(strings.NewReader(string(log)), failingReader{want}), testLog,
+	_, err = readLog(io.MultiReader(strings.NewReader(string(log)), failingReader{want}), testLog, false,
 		func([]byte) error { return nil })
 	wantErr(t, err, want)
 }

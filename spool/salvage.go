@@ -35,11 +35,11 @@ func (s *Spool) salvage(reason error) error {
 	err := s.makeDB(func(db *pebble.DB) (state, error) {
 		r := &restorer{db: db, batch: db.NewBatch()}
 		defer r.batch.Close()
-		if err := r.readAll(fs, s.path(dbName), &d); err != nil {
-			return state{}, err
-		}
 		t, err := readTail(fs, s.path(dbName))
 		if err != nil && !isDamage(err) {
+			return state{}, err
+		}
+		if err := r.readAll(fs, s.path(dbName), t, &d); err != nil {
 			return state{}, err
 		}
 		return r.finish(&d, t)
@@ -93,7 +93,9 @@ type restorer struct {
 	known bool  // a state was found
 }
 
-func (r *restorer) readAll(fs vfs.FS, db string, d *Damage) error {
+// readAll reads all files of the damaged database, whose tail is t as far as
+// it is known.
+func (r *restorer) readAll(fs vfs.FS, db string, t tail, d *Damage) error {
 	names, err := fs.List(db)
 	if err != nil {
 		return err
@@ -113,13 +115,11 @@ func (r *restorer) readAll(fs vfs.FS, db string, d *Damage) error {
 	if err != nil {
 		return err
 	}
-	if t, err := readTail(fs, db); err == nil && t.log > 0 {
-		if name := logName(t.log); !slices.Contains(logs, name) {
-			d.Unreadable = append(d.Unreadable, name)
-		}
+	if name := logName(t.log); t.log > 0 && !slices.Contains(logs, name) {
+		d.Unreadable = append(d.Unreadable, name)
 	}
 	for _, name := range logs {
-		at, err := readLogFile(fs, fs.PathJoin(db, name), r.putCommit)
+		at, err := readLogFile(fs, fs.PathJoin(db, name), t, r.putCommit)
 		if err != nil && !isDamage(err) {
 			return err
 		}

@@ -18,7 +18,7 @@ import (
 type tail struct {
 	log         uint64 // number of the newest log
 	last, acked uint64 // the position when the tail was written
-	closed      bool   // nothing was appended or acked since, in this log
+	closed      bool   // the log was closed, and nothing written since
 }
 
 const (
@@ -107,8 +107,6 @@ func checkTail(fs vfs.FS, db string, pos position) error {
 		return fmt.Errorf("log %d is missing; the newest is %d", t.log, log)
 	case pos.last < t.last || pos.acked < t.acked:
 		return fmt.Errorf("records up to %d and acks up to %d were written; only %d and %d are found", t.last, t.acked, pos.last, pos.acked)
-	case t.closed && log == t.log && (pos.last != t.last || pos.acked != t.acked):
-		return fmt.Errorf("the spool was closed at record %d, ack %d; found are %d and %d", t.last, t.acked, pos.last, pos.acked)
 	}
 	return nil
 }
