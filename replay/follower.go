@@ -74,6 +74,7 @@ func (f *follower) snapshot() followed {
 
 // run follows until ctx ends.
 func (f *follower) run(ctx context.Context) {
+	f.missing.Add(ctx, 0, f.label) // it is shown before there is any
 	quiet := rate.Sometimes{First: 1, Interval: time.Minute}
 	var audited time.Time
 	for ctx.Err() == nil {

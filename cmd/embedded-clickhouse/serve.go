@@ -24,7 +24,7 @@ const patience = 5 * time.Second
 type serveCommand struct {
 	Path           string     `default:"data/clickhouse" help:"Directory of the data." placeholder:"DIR"`
 	Listen         string     `default:"127.0.0.1:8123" help:"Address to listen on."`
-	Databases      []string   `default:"hooktape" help:"Databases that may be used; NAME* is all whose names begin so." placeholder:"NAME"`
+	Databases      []string   `default:"hooktape,hooktape_*" help:"Databases that may be used; NAME* is all whose names begin so." placeholder:"NAME"`
 	Password       string     `env:"HOOKTAPE_EMBEDDED_PASSWORD" help:"Password of the user \"default\", who reads and writes (default: the one in embedded-password beside --path, random at the first start)."`
 	ReaderPassword string     `env:"HOOKTAPE_EMBEDDED_READER_PASSWORD" help:"Password of the user \"reader\", who only reads (default: the one in embedded-reader-password beside --path)."`
 	Library        string     `env:"CHDB_LIB_PATH" help:"The engine, if not the one that fetch keeps." placeholder:"FILE"`

@@ -69,7 +69,6 @@ func TestDamage(t *testing.T) {
 	})
 	flipped, path := i.part()
 	flip(t, filepath.Join(path, "id.bin"))
-	i.query("SYSTEM DROP UNCOMPRESSED CACHE")
 	r = i.try("doctor", "--deep")
 	if err := contains(r.out, "✗ data", "the table events cannot be read as a whole: its part "+flipped+" in "+path, "ALTER TABLE `events` DROP PART '"+flipped+"'"); r.code != 2 || err != nil {
 		t.Errorf("doctor --deep ends with %d: %v", r.code, err)
@@ -94,11 +93,11 @@ func TestDamage(t *testing.T) {
 	}
 
 	// As docs/OPERATIONS.md says.
-	rescue := strings.Replace(i.dsn, "/hooktape", "/rescue", 1)
+	rescue := strings.Replace(i.dsn, "/hooktape", "/hooktape_rescue", 1)
 	i.cli("restore", dir, "--clickhouse-dsn", rescue)
 	i.query("ALTER TABLE `events` DROP PART '" + flipped + "'")
-	i.query("INSERT INTO events SELECT * FROM rescue.events WHERE id NOT IN (SELECT id FROM events)")
-	i.query("DROP DATABASE rescue")
+	i.query("INSERT INTO events SELECT * FROM hooktape_rescue.events WHERE id NOT IN (SELECT id FROM events)")
+	i.query("DROP DATABASE hooktape_rescue")
 	if got := i.query("SELECT count() FROM events"); got != fmt.Sprintln(saved.Rows) {
 		t.Errorf("%s events are back, want %d", got, saved.Rows)
 	}

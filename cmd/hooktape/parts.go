@@ -70,6 +70,7 @@ func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, erro
 	options := p.cfg.replayOptions()
 	options.Own = p.own
 	runner := replay.NewRunner(options, endpoints, p.db, recorder, p.log)
+	p.runner = runner
 	p.changed = append(p.changed, func(fresh *config) {
 		endpoints := fresh.endpoints()
 		p.endpoints.Store(&endpoints)

@@ -32,6 +32,7 @@ type process struct {
 	own       *replay.Own // this process's own addresses, and those that the configuration gives to its other half
 	budget    descriptors
 	outcomes  *spool.Spool
+	runner    *replay.Runner // nil where nothing is delivered
 	damage    *damageWatch
 	registry  *prometheus.Registry
 	tls       certificates // of the listeners; nil is plain HTTP

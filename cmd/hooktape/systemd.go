@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+
+	"hooktape/replay"
 )
 
 const (
@@ -36,7 +38,7 @@ func (p *process) announce(ctx context.Context) error {
 }
 
 // untilReady returns false when ctx ends first. The ingest is ready when it answers: that its disk is full is no reason to start it
-// again. What delivers is ready when its /readyz says so.
+// again. What delivers is ready when it has begun to, or stands by.
 func (p *process) untilReady(ctx context.Context) bool {
 	if p.parts.replay {
 		_, _ = daemon.SdNotify(false, "STATUS=Waiting for ClickHouse; webhooks, if they are taken here, are taken")
@@ -46,7 +48,7 @@ func (p *process) untilReady(ctx context.Context) bool {
 			return false
 		}
 	}
-	for p.healthy(ctx, healthWait) != nil || p.parts.replay && !p.delivers(ctx) {
+	for p.healthy(ctx, healthWait) != nil || p.parts.replay && !p.delivers() {
 		select {
 		case <-time.After(readyPoll):
 		case <-ctx.Done():
@@ -56,10 +58,10 @@ func (p *process) untilReady(ctx context.Context) bool {
 	return true
 }
 
-func (p *process) delivers(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, healthWait)
-	defer cancel()
-	return ask(ctx, localAddr(p.cfg.APIAddr), "/readyz") == nil
+// delivers reports whether the process delivers, or stands by for another. A damaged part is no reason not to.
+func (p *process) delivers() bool {
+	err := p.runner.Failing()
+	return err == nil || errors.Is(err, replay.ErrStandby)
 }
 
 // pat keeps the watchdog quiet until ctx ends. It looks three times in its span, so that one slow answer is no end.
