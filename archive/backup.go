@@ -70,7 +70,7 @@ func backupTable(ctx context.Context, db *store.Store, dir, table string, progre
 	defer rows.Close()
 	hash := sha256.New()
 	size := new(counter)
-	w, err := NewWriter(io.MultiWriter(file, hash, size), table, rows.Columns)
+	w, err := NewWriter(io.MultiWriter(file, hash, size), table, rows.Columns, Exact)
 	if err != nil {
 		return f, err
 	}

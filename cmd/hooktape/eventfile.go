@@ -26,7 +26,7 @@ type eventFile interface {
 func newEventFile(format string, w io.Writer, columns []store.Column) (eventFile, error) {
 	switch format {
 	case "parquet":
-		file, err := archive.NewWriter(w, "events", columns)
+		file, err := archive.NewWriter(w, "events", columns, archive.Readable)
 		return &parquetFile{file}, err
 	case "csv":
 		file := &csvFile{w: csv.NewWriter(w)}
