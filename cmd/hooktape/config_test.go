@@ -166,7 +166,7 @@ func TestSelectionFlags(t *testing.T) {
 		t.Errorf("%+v, %v", sel, err)
 	}
 	sel, err = selectionFlags{From: "2026-03-01T00:00:00+03:00", Until: "2026-03-02"}.selection(now)
-	if err != nil || !sel.From.Equal(time.Date(2026, 2, 28, 21, 0, 0, 0, time.UTC)) || !sel.To.Equal(time.Date(2026, 3, 2, 0, 0, 0, 0, time.Local)) {
+	if err != nil || !sel.From.Equal(time.Date(2026, 2, 28, 21, 0, 0, 0, time.UTC)) || !sel.Until.Equal(time.Date(2026, 3, 2, 0, 0, 0, 0, time.Local)) {
 		t.Errorf("%+v, %v", sel, err)
 	}
 	for _, wrong := range []selectionFlags{{Since: "soon"}, {Since: "-1h"}, {Since: "1h", From: "2026-01-01"}, {From: "yesterday"},

@@ -16,7 +16,7 @@ import (
 
 type eventsExportCmd struct {
 	selectionFlags
-	To     string `hidden:"" help:"The same as --until."`
+	oldTo
 	Format string `enum:",ndjson,csv,parquet" default:"" placeholder:"FORMAT" help:"ndjson, csv or parquet (default: what the file's name ends with, else ndjson)."`
 	File   string `arg:"" help:"The file to write; - for standard output."`
 }
@@ -39,10 +39,6 @@ func (c eventsExportCmd) Run(e *env) (err error) {
 	if e.cli.APIURL != "" {
 		return errors.New("an export reads the database itself; leave out --api-url and run it where the configuration is")
 	}
-	if c.To != "" && c.Until != "" {
-		return errors.New("--to and --until are the same; give one")
-	}
-	c.Until += c.To
 	sel, err := c.selection(time.Now())
 	if err != nil {
 		return err
