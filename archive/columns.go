@@ -3,6 +3,7 @@ package archive
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +50,7 @@ const headerType = "Array(Tuple(nameString,valueString))"
 // raw are the columns that hold bytes as they came over the network.
 var raw = map[string]bool{"body": true, "response_body": true, "record": true, "query": true}
 
-func layoutOf(table string, columns []store.Column, as Strings) (*layout, error) {
+func layoutOf(table string, columns []store.Column, as Strings, only ...string) (*layout, error) {
 	l := &layout{}
 	var fields []reflect.StructField
 	for i, c := range columns {
@@ -57,7 +58,11 @@ func layoutOf(table string, columns []store.Column, as Strings) (*layout, error)
 		if err != nil {
 			return nil, fmt.Errorf("table %s, column %s: %w", table, c.Name, err)
 		}
-		fields = append(fields, reflect.StructField{Name: fmt.Sprintf("C%d", i), Type: t, Tag: reflect.StructTag(fmt.Sprintf("parquet:%q%s", c.Name+tag, innerTags(c, as)))})
+		tags := fmt.Sprintf("parquet:%q%s", c.Name+tag, innerTags(c, as))
+		if len(only) > 0 && !slices.Contains(only, c.Name) {
+			tags = `parquet:"-"` // in memory and not in the file
+		}
+		fields = append(fields, reflect.StructField{Name: fmt.Sprintf("C%d", i), Type: t, Tag: reflect.StructTag(tags)})
 		l.columns = append(l.columns, c.Name)
 	}
 	l.row = reflect.StructOf(fields)

@@ -31,9 +31,9 @@ type Writer struct {
 	Rows  uint64        // written in all
 }
 
-// NewWriter makes a writer of rows with these columns.
-func NewWriter(w io.Writer, table string, columns []store.Column, as Strings) (*Writer, error) {
-	l, err := layoutOf(table, columns, as)
+// NewWriter makes a writer of rows with these columns. With names in only, the file has just these of them, in the table's order.
+func NewWriter(w io.Writer, table string, columns []store.Column, as Strings, only ...string) (*Writer, error) {
+	l, err := layoutOf(table, columns, as, only...)
 	if err != nil {
 		return nil, err
 	}

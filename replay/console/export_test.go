@@ -14,7 +14,6 @@ var (
 	PrettyJSON = prettyJSON
 	ShellWord  = shellWord
 	Local      = local
-	CSVCell    = harmlessCell
 	Assets     = assets
 )
 
