@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/user"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -79,7 +78,7 @@ func (e *env) apiToken() (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("--api-token-file: %w", err)
 		}
-		token := strings.TrimSpace(string(text))
+		token := secretText(text)
 		if token == "" {
 			return "", fmt.Errorf("--api-token-file: %s is empty", e.cli.APITokenFile)
 		}

@@ -46,8 +46,9 @@ type cli struct {
 	Restore    restoreCmd    `cmd:"" help:"Restore a backup into an empty database."`
 	Dashboards dashboardsCmd `cmd:"" help:"What Grafana shows of it all: push it to a Grafana, or write it to files."`
 
-	Doctor      doctorCmd      `cmd:"" help:"Look whether all that hooktape needs is well, and say what to do where it is not."`
-	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running hooktape how it is, for containers and service managers."`
+	Configuration configCmd      `cmd:"" name:"config" help:"Check the configuration."`
+	Doctor        doctorCmd      `cmd:"" help:"Look whether all that hooktape needs is well, and say what to do where it is not."`
+	Healthcheck   healthcheckCmd `cmd:"" help:"Ask a running hooktape how it is, for containers and service managers."`
 }
 
 // env is what a command works with besides its flags.
