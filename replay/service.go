@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -161,16 +160,17 @@ func (s *Service) check(ctx context.Context, want *Request) (Endpoint, error) {
 			return Endpoint{}, invalid("header %v", err)
 		}
 	}
-	for _, name := range []string{want.Selection.UndeliveredTo, want.Selection.FailedAt} {
-		if name != "" && !strings.Contains(name, "://") {
-			if _, err := s.resolve(name); err != nil {
-				return Endpoint{}, err
-			}
-		}
-	}
 	e, err := s.resolve(want.To)
 	if err != nil {
 		return e, err
+	}
+	for _, name := range []string{want.Selection.UndeliveredTo, want.Selection.FailedAt} {
+		if name == e.Name {
+			continue // a URL that nothing has been sent to yet
+		}
+		if err := s.CheckEndpoints(ctx, name); err != nil {
+			return e, err
+		}
 	}
 	return e, reachable(ctx, e)
 }

@@ -66,9 +66,12 @@ func (e *env) withBackend(command func(backend) error) error {
 }
 
 func direct(db *store.Store, cfg *config, by replay.Actor) *api.Direct {
+	return api.NewDirect(db, service(db, cfg), by)
+}
+
+func service(db *store.Store, cfg *config) *replay.Service {
 	endpoints := cfg.endpoints()
-	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, cfg.Replay.AllowPrivate)
-	return api.NewDirect(db, service, by)
+	return replay.NewService(db, func() []replay.Endpoint { return endpoints }, cfg.Replay.AllowPrivate)
 }
 
 // apiToken is the token to show to an API: from a file, the environment, or the configuration at hand.

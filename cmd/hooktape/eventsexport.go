@@ -12,6 +12,7 @@ import (
 
 	"hooktape/archive"
 	"hooktape/event"
+	"hooktape/replay/api"
 	"hooktape/store"
 )
 
@@ -57,11 +58,15 @@ func (c eventsExportCmd) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	db, _, err := e.openStore()
+	db, cfg, err := e.openStore()
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	sel.UndeliveredTo, sel.FailedAt = api.MaskedURL(sel.UndeliveredTo), api.MaskedURL(sel.FailedAt)
+	if err := service(db, cfg).CheckEndpoints(e.ctx, sel.UndeliveredTo, sel.FailedAt); err != nil {
+		return err
+	}
 	total, err := db.CountEvents(e.ctx, sel, 0)
 	if err != nil {
 		return err

@@ -76,6 +76,9 @@ func TestSelection(t *testing.T) {
 	one.Body = []byte(`{"a":"50% & <b>"}`)
 	two.Step, two.Verdict = "", event.BadToken
 	f.insert(one, two)
+	if err := f.db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "shop", Shard: "1/1", State: "removed", UpdatedAt: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
 	between := one.ReceivedAt.Add(500 * time.Microsecond)
 	for query, wants := range map[string][]event.Event{
 		"":                                {two, one},
@@ -204,7 +207,10 @@ func TestHostileRequests(t *testing.T) {
 		{"POST", "/replays", `{"selection":{"from":"x"},"to":"crm"}`, 422, "body.selection.from"},
 		{"POST", "/replays", `{"selection":{"ids":["x"]},"to":"crm"}`, 422, "body.selection.ids[0]"},
 		{"POST", "/replays", `{"selection":{},"to":"nonsense"}`, 422, `there is no endpoint "nonsense"; the configuration has crm, elsewhere`},
-		{"POST", "/replays", `{"selection":{"failed_at":"nonsense"},"to":"crm"}`, 422, "there is no endpoint"},
+		{"POST", "/replays", `{"selection":{"failed_at":"nonsense"},"to":"crm"}`, 422, `there is no endpoint "nonsense"; known are crm, elsewhere`},
+		{"GET", "/events?undelivered_to=nonsense", "", 422, `there is no endpoint "nonsense"; known are crm, elsewhere`},
+		{"GET", "/events?failed_at=https://nowhere.example/", "", 422, `there is no endpoint "https://nowhere.example/"; known are crm, elsewhere`},
+		{"POST", "/events/search", `{"selection":{"failed_at":"nonsense"}}`, 422, `there is no endpoint "nonsense"`},
 		{"POST", "/replays", `{"selection":{},"to":"ftp://x"}`, 422, "must begin with http"},
 		{"POST", "/replays", `{"selection":{},"to":"http://127.0.0.1:1/"}`, 422, "127.0.0.1"},
 		{"POST", "/replays", `{"selection":{},"to":"http://169.254.169.254/latest"}`, 422, "169.254.169.254"},
