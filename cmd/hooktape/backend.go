@@ -57,7 +57,7 @@ func (e *env) withBackend(command func(backend) error) error {
 		defer client.Close()
 		return command(client)
 	}
-	db, cfg, err := e.openStore()
+	db, cfg, err := e.openTables()
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (c eventsExportCmd) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	db, cfg, err := e.openStore()
+	db, cfg, err := e.openTables()
 	if err != nil {
 		return err
 	}

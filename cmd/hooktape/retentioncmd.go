@@ -20,7 +20,7 @@ configured one: look at it before you put a shorter one in force.`
 
 // Run says how long what is kept.
 func (c retentionCmd) Run(e *env) error {
-	db, cfg, err := e.openStore()
+	db, cfg, err := e.openTables()
 	if err != nil {
 		return err
 	}
