@@ -54,8 +54,8 @@ func (c eventsListCmd) Run(e *env) error {
 		return err
 	}
 	return e.withBackend(func(b backend) error {
-		events := []api.Event{}
-		for cursor := ""; len(events) < c.Limit; {
+		events, cursor := []api.Event{}, ""
+		for len(events) < c.Limit {
 			page, err := b.Events(e.ctx, sel, min(c.Limit-len(events), pageSize), cursor)
 			if err != nil {
 				return err
@@ -65,11 +65,14 @@ func (c eventsListCmd) Run(e *env) error {
 				break
 			}
 		}
+		if cursor != "" {
+			defer fmt.Fprintf(e.stderr, "there are more than these %d; --limit shows more, `hooktape events export` all\n", c.Limit)
+		}
 		switch {
 		case c.JSON:
 			return printJSON(e.stdout, events)
 		case len(events) == 0:
-			fmt.Fprintln(e.stdout, "no events match; what has just arrived is listed within a second")
+			fmt.Fprintln(e.stderr, "no events match; what has just arrived is listed within a second")
 			return nil
 		}
 		return printEvents(e.stdout, events)

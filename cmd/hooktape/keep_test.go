@@ -164,6 +164,18 @@ func TestExport(t *testing.T) {
 	if err := i.db.InsertEvents(context.Background(), "", events[1:2]); err != nil { // stored twice
 		t.Fatal(err)
 	}
+	if r := i.try("events", "list", "--limit", "2"); strings.Count(r.out, "\n") != 3 || !strings.Contains(r.err, "there are more than these 2; --limit shows more") {
+		t.Errorf("a list that ends before its end: %s%s", r.out, r.err)
+	}
+	if r := i.try("events", "list", "--limit", "4"); strings.Count(r.out, "\n") != 4 || r.err != "" {
+		t.Errorf("a whole list: %s%s", r.out, r.err)
+	}
+	if r := i.try("events", "list", "--source", "nobody"); r.code != 0 || r.out != "" || !strings.Contains(r.err, "no events match") {
+		t.Errorf("an empty list: %d %s%s", r.code, r.out, r.err)
+	}
+	if r := i.try("events", "export", "--failed-at", "cmr", "-"); r.code != 1 || r.out != "" || !strings.Contains(r.err, `there is no endpoint "cmr"`) {
+		t.Errorf("an endpoint that is not known: %d %s%s", r.code, r.out, r.err)
+	}
 	path := func(name string) string { return filepath.Join(i.dir, name) }
 	for _, name := range []string{"a.ndjson", "a.csv", "a.parquet"} {
 		if out := i.cli("events", "export", "--source", "demo", path(name)); !strings.HasPrefix(out, "3 events in ") {

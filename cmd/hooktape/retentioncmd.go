@@ -42,7 +42,7 @@ func (c retentionCmd) Run(e *env) error {
 		return err
 	}
 	if differs {
-		fmt.Fprintln(e.stdout, "\nWhat is configured is not yet in force; `hooktape migrate` or the next start puts it in force.")
+		fmt.Fprintln(e.stderr, "\nWhat is configured is not yet in force; `hooktape migrate` or the next start puts it in force.")
 	}
 	return nil
 }
