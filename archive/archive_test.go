@@ -143,6 +143,7 @@ func filled(t *testing.T) db {
 		Subscription: "{}", StartedAfter: map[string]uint64{"spool": 1}, Positions: map[string]uint64{"spool": 4}}))
 	must(d.SeeHolder(background, "1/1", store.Holder{ID: "a", Host: "b"}, true))
 	must(d.Audit(background, store.AuditEntry{At: at, Who: "ich", Detail: "{}"}))
+	must(d.conn.Exec(background, "INSERT INTO stored_ranges (spool, bucket, last, received_from, received_until) VALUES ('a', 1, 65537, '2026-01-01 00:00:00.000001', '2026-01-01 00:00:00.000002')"))
 	must(d.conn.Exec(background, "INSERT INTO swept (endpoint, event_received_at) VALUES ('crm', '2026-01-01 00:00:00.000001')"))
 	must(d.conn.Exec(background, `INSERT INTO otel_traces (Timestamp, TraceId, SpanAttributes, Duration, Events.Timestamp, Events.Name, Events.Attributes, Links.TraceId, Links.SpanId, Links.TraceState, Links.Attributes)
 		VALUES ('2026-03-01 12:00:00.123456789', 'abc', {'a': 'b'}, 18446744073709551615, ['2026-03-01 12:00:00.000000001', '1970-01-01 00:00:00'], ['x', ''], [{'k': 'v'}, {}], ['l'], [''], [''], [{}])`))

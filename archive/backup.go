@@ -95,7 +95,7 @@ func (f *File) write(ctx context.Context, db *store.Store, dir string, read func
 	defer file.Discard()
 	hash := sha256.New()
 	size := new(counter)
-	w, err := NewWriter(io.MultiWriter(file, hash, size), f.Table, columns)
+	w, err := NewWriter(io.MultiWriter(file, hash, size), f.Table, columns, Exact)
 	if err != nil {
 		return err
 	}

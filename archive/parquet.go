@@ -1,10 +1,12 @@
 package archive
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"reflect"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -23,20 +25,26 @@ type Writer struct {
 	file  *parquet.GenericWriter[any]
 	value reflect.Value // the row at hand
 	dest  []any         // pointers to its fields
+	text  []bool        // by column of the file: whether it is UTF-8 by its type
 	bytes int64         // in the row group
 	rows  int           // in the row group
 	Rows  uint64        // written in all
 }
 
-// NewWriter makes a writer of rows with these columns.
-func NewWriter(w io.Writer, table string, columns []store.Column) (*Writer, error) {
-	l, err := layoutOf(table, columns)
+// NewWriter makes a writer of rows with these columns. With names in only, the file has just these of them, in the table's order.
+func NewWriter(w io.Writer, table string, columns []store.Column, as Strings, only ...string) (*Writer, error) {
+	l, err := layoutOf(table, columns, as, only...)
 	if err != nil {
 		return nil, err
 	}
 	writer := &Writer{layout: l, file: parquet.NewGenericWriter[any](w, l.schema), value: reflect.New(l.row).Elem()}
 	for i := range l.columns {
 		writer.dest = append(writer.dest, writer.value.Field(i).Addr().Interface())
+	}
+	for _, path := range l.schema.Columns() {
+		leaf, _ := l.schema.Lookup(path...)
+		logical := leaf.Node.Type().LogicalType()
+		writer.text = append(writer.text, as == Readable && logical != nil && logical.String() == "STRING")
 	}
 	return writer, nil
 }
@@ -58,6 +66,12 @@ func (w *Writer) Value(column string) any {
 // Write writes the row that Scan has read.
 func (w *Writer) Write() error {
 	row := w.schema.Deconstruct(nil, w.value.Addr().Interface())
+	for i, v := range row {
+		if w.text[v.Column()] && !utf8.Valid(v.ByteArray()) {
+			valid := bytes.ToValidUTF8(v.ByteArray(), []byte("\uFFFD"))
+			row[i] = parquet.ByteArrayValue(valid).Level(v.RepetitionLevel(), v.DefinitionLevel(), v.Column())
+		}
+	}
 	if _, err := w.file.WriteRows([]parquet.Row{row}); err != nil {
 		return fmt.Errorf("write Parquet: %w", err)
 	}
@@ -78,7 +92,7 @@ func (w *Writer) Write() error {
 // Close writes what is left and the file's end.
 func (w *Writer) Close() error { return w.file.Close() }
 
-// Reader reads what a Writer has written, into rows of the same columns.
+// Reader reads what a Writer has written, exact or readable, into rows of the same columns.
 type Reader struct {
 	*layout
 	file *parquet.GenericReader[any]
@@ -107,7 +121,7 @@ func NewReader(r io.ReaderAt, size int64, table string, columns []store.Column) 
 		}
 		of = append(of, c)
 	}
-	l, err := layoutOf(table, of)
+	l, err := layoutOf(table, of, Exact)
 	if err != nil {
 		return nil, err
 	}

@@ -81,7 +81,8 @@ var emptyHash = sha256.Sum256(nil)
 // left of it, and nothing may be sent in its name.
 func (r *Received) BodyGone() bool { return len(r.Body) == 0 && r.BodySHA256 != emptyHash }
 
-// Header is one header line. A name that came twice stands twice.
+// Header is one header line. A name that came twice stands twice. In JSON, a value that is not UTF-8 stands as value_base64 in
+// place of value.
 type Header struct {
 	_     struct{} `cbor:",toarray"`
 	Name  string   `json:"name"`

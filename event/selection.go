@@ -9,8 +9,8 @@ import (
 // Selection names events: those that match every field that is set. Within a list any value matches; an empty list is
 // one that is not set. The command line, the API and the console all choose events by it.
 type Selection struct {
-	From     *time.Time  `json:"from,omitempty"` // received at or after
-	To       *time.Time  `json:"to,omitempty"`   // received before
+	From     *time.Time  `json:"from,omitempty"`  // received at or after
+	Until    *time.Time  `json:"until,omitempty"` // received before
 	Sources  []string    `json:"sources,omitempty"`
 	Steps    []string    `json:"steps,omitempty"`
 	Kinds    []Kind      `json:"kinds,omitempty"`

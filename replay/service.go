@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -160,16 +159,17 @@ func (s *Service) check(ctx context.Context, by Actor, want *Request) (Endpoint,
 			return Endpoint{}, invalid("header %v", err)
 		}
 	}
-	for _, name := range []string{want.Selection.UndeliveredTo, want.Selection.FailedAt} {
-		if name != "" && !strings.Contains(name, "://") {
-			if _, err := s.resolve(name); err != nil {
-				return Endpoint{}, err
-			}
-		}
-	}
 	e, err := s.resolve(want.To)
 	if err != nil {
 		return e, err
+	}
+	for _, name := range []string{want.Selection.UndeliveredTo, want.Selection.FailedAt} {
+		if name == e.Name {
+			continue // a URL that nothing has been sent to yet
+		}
+		if err := s.CheckEndpoints(ctx, name); err != nil {
+			return e, err
+		}
 	}
 	if !by.MayReachPrivate {
 		e = e.toPublic()

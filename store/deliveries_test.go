@@ -183,7 +183,7 @@ func TestFailedWithoutAttempt(t *testing.T) {
 func TestReplays(t *testing.T) {
 	d := newDB(t)
 	a, b := newReplay(1), newReplay(2)
-	a.Selection = event.Selection{From: ptr(dawn), To: ptr(dawn.Add(time.Microsecond)), Sources: []string{"'\\"}, Steps: []string{"шаг"}, Kinds: event.Kinds, Verdicts: event.Verdicts,
+	a.Selection = event.Selection{From: ptr(dawn), Until: ptr(dawn.Add(time.Microsecond)), Sources: []string{"'\\"}, Steps: []string{"шаг"}, Kinds: event.Kinds, Verdicts: event.Verdicts,
 		IDs: []uuid.UUID{idAt(dawn, 1)}}
 	a.Total = 12
 	for _, r := range []event.Replay{a, b} {

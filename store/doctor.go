@@ -94,6 +94,17 @@ func (s *Store) Health(ctx context.Context) (h Health, err error) {
 	return h, explain("read the user's settings", err)
 }
 
+// SchemaNow is how far the database's tables are. It creates nothing.
+func (s *Store) SchemaNow(ctx context.Context) (is Schema, err error) {
+	conn, err := s.withoutDatabase(0)
+	if err != nil {
+		return is, err
+	}
+	defer conn.Close()
+	is, err = schemaOf(ctx, conn, quoteName(s.Database()))
+	return is, explain("read the schema's version", err)
+}
+
 func schemaOf(ctx context.Context, conn driver.Conn, database string) (is Schema, err error) {
 	if is.Known, err = KnownSchema(); err != nil {
 		return is, err

@@ -28,3 +28,10 @@ func (s *Store) EndpointStates(ctx context.Context) ([]event.EndpointState, erro
 			return err
 		})
 }
+
+// EndpointNames returns the names of all endpoints that were ever delivered to, in order: those configured then, and the masked
+// URLs that replays were sent to.
+func (s *Store) EndpointNames(ctx context.Context) ([]string, error) {
+	return collect(ctx, s.conn, "read endpoint names", "SELECT DISTINCT endpoint FROM (SELECT endpoint FROM endpoint_states UNION ALL SELECT endpoint FROM replays) ORDER BY endpoint", nil,
+		func(rows driver.Rows, name *string) error { return rows.Scan(name) })
+}

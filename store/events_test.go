@@ -178,11 +178,11 @@ func TestBoundaries(t *testing.T) {
 		{ptr(time.Unix(0, 0)), ptr(time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)), []int{3, 2, 1}},
 		{ptr(time.Time{}), ptr(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)), []int{3, 2, 1}},
 	} {
-		found, err := d.ListEvents(background, event.Selection{From: c.from, To: c.to}, store.Page{Limit: 10})
+		found, err := d.ListEvents(background, event.Selection{From: c.from, Until: c.to}, store.Page{Limit: 10})
 		if err != nil || !slices.Equal(numbers(found), c.want) {
 			t.Errorf("%v to %v: %v, want %v, %v", c.from, c.to, numbers(found), c.want, err)
 		}
-		plan, err := d.PlanReplay(background, store.PlanRequest{Selection: event.Selection{From: c.from, To: c.to}})
+		plan, err := d.PlanReplay(background, store.PlanRequest{Selection: event.Selection{From: c.from, Until: c.to}})
 		if err != nil || int(plan.Count) != len(c.want) {
 			t.Errorf("%v to %v: plan %d, want %d, %v", c.from, c.to, plan.Count, len(c.want), err)
 		}

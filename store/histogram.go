@@ -19,7 +19,7 @@ type Bar struct {
 
 // Histogram counts selected events in parts of a width, from a time on until another. Parts without events are absent.
 func (s *Store) Histogram(ctx context.Context, sel event.Selection, from, until time.Time, width time.Duration) ([]Bar, error) {
-	sel.From, sel.To = &from, &until
+	sel.From, sel.Until = &from, &until
 	where, err := s.matching(ctx, sel)
 	if err != nil {
 		return nil, err

@@ -39,8 +39,8 @@ func (s *Store) matching(ctx context.Context, sel event.Selection) (*conditions,
 	if sel.From != nil {
 		c.add("received_at >= {}", "DateTime64(6,'UTC')", micros(*sel.From))
 	}
-	if sel.To != nil {
-		c.add("received_at < {}", "DateTime64(6,'UTC')", micros(*sel.To))
+	if sel.Until != nil {
+		c.add("received_at < {}", "DateTime64(6,'UTC')", micros(*sel.Until))
 	}
 	addIn(c, "source", sel.Sources)
 	addIn(c, "step", sel.Steps)
@@ -144,7 +144,7 @@ func (c *conditions) deliveriesTo(endpoint string, sel event.Selection) string {
 
 // bounds are the times between which the selected events were received, both included; nil where there is none.
 func bounds(sel event.Selection) (from, to *time.Time) {
-	from, to = sel.From, sel.To
+	from, to = sel.From, sel.Until
 	if first, last, ok := event.IDRange(sel.IDs); ok {
 		if from == nil || from.Before(first) {
 			from = &first

@@ -28,7 +28,7 @@ func (s *Store) SearchEvents(ctx context.Context, sel event.Selection, page Page
 			from = begin
 		}
 		part := sel
-		part.From, part.To = &from, &end
+		part.From, part.Until = &from, &end
 		stepped := time.Now()
 		more, err := s.ListEvents(ctx, part, Page{Limit: page.Limit - len(found), Before: page.Before})
 		if err != nil {
@@ -83,8 +83,8 @@ func (s *Store) span(ctx context.Context, sel event.Selection, page Page) (begin
 	if sel.From != nil && sel.From.After(begin) {
 		begin = *sel.From
 	}
-	if sel.To != nil && sel.To.Before(end) {
-		end = *sel.To
+	if sel.Until != nil && sel.Until.Before(end) {
+		end = *sel.Until
 	}
 	if page.Before != nil && page.Before.ReceivedAt.Before(end) {
 		end = page.Before.ReceivedAt.Add(time.Microsecond) // those of the same microsecond are behind the cursor, or before it

@@ -68,9 +68,9 @@ func TestSearchEventsWithin(t *testing.T) {
 	}{
 		"all of them":          {event.Selection{Where: "true"}, []int{4, 3, 2, 1}},
 		"from, included":       {event.Selection{Where: "true", From: ptr(dawn.Add(time.Hour))}, []int{4, 3, 2}},
-		"until, not included":  {event.Selection{Where: "true", To: ptr(dawn.Add(2 * time.Hour))}, []int{2, 1}},
-		"nothing in that time": {event.Selection{Where: "true", From: ptr(dawn.Add(3 * time.Hour)), To: ptr(dawn.Add(4 * time.Hour))}, nil},
-		"before all of them":   {event.Selection{Where: "true", To: ptr(dawn)}, nil},
+		"until, not included":  {event.Selection{Where: "true", Until: ptr(dawn.Add(2 * time.Hour))}, []int{2, 1}},
+		"nothing in that time": {event.Selection{Where: "true", From: ptr(dawn.Add(3 * time.Hour)), Until: ptr(dawn.Add(4 * time.Hour))}, nil},
+		"before all of them":   {event.Selection{Where: "true", Until: ptr(dawn)}, nil},
 		"with an index":        {event.Selection{Sources: []string{"demo"}}, []int{4, 3, 2, 1}},
 	} {
 		found, rest, err := d.SearchEvents(background, test.sel, store.Page{Limit: 10}, time.Minute)

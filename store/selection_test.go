@@ -217,8 +217,8 @@ func TestSelectedByFate(t *testing.T) {
 		{"failed", event.Selection{FailedAt: endpoint}, []int{3, 4, 8}},
 		{"both", event.Selection{FailedAt: endpoint, UndeliveredTo: endpoint}, []int{3, 4}},
 		{"at different endpoints", event.Selection{FailedAt: "other", UndeliveredTo: endpoint}, []int{6}},
-		{"bounded", event.Selection{FailedAt: endpoint, From: ptr(dawn.Add(4 * time.Hour)), To: ptr(dawn.Add(8 * time.Hour))}, []int{4}},
-		{"bounded at both ends", event.Selection{UndeliveredTo: endpoint, From: ptr(dawn), To: ptr(dawn.Add(time.Hour))}, []int{0}},
+		{"bounded", event.Selection{FailedAt: endpoint, From: ptr(dawn.Add(4 * time.Hour)), Until: ptr(dawn.Add(8 * time.Hour))}, []int{4}},
+		{"bounded at both ends", event.Selection{UndeliveredTo: endpoint, From: ptr(dawn), Until: ptr(dawn.Add(time.Hour))}, []int{0}},
 		{"by id", event.Selection{UndeliveredTo: endpoint, IDs: []uuid.UUID{idAt(dawn.Add(time.Hour), 1), idAt(dawn.Add(3*time.Hour), 3)}}, []int{3}},
 		{"no endpoint of that name", event.Selection{FailedAt: endpoint + "x"}, nil},
 		{"nothing delivered there", event.Selection{UndeliveredTo: endpoint + "x", Text: "7"}, []int{7}},
@@ -251,7 +251,7 @@ func TestPagesOfAnExpression(t *testing.T) {
 	var got []int
 	page := store.Page{Limit: 2}
 	for {
-		events, err := d.ListEvents(background, event.Selection{Where: "toUInt8(body) % 2 = 0 -- even", To: ptr(dawn.Add(7 * time.Second))}, page)
+		events, err := d.ListEvents(background, event.Selection{Where: "toUInt8(body) % 2 = 0 -- even", Until: ptr(dawn.Add(7 * time.Second))}, page)
 		if err != nil {
 			t.Fatal(err)
 		}

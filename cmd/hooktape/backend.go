@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/user"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -58,7 +57,7 @@ func (e *env) withBackend(command func(backend) error) error {
 		defer client.Close()
 		return command(client)
 	}
-	db, cfg, err := e.openStore()
+	db, cfg, err := e.openTables()
 	if err != nil {
 		return err
 	}
@@ -67,10 +66,14 @@ func (e *env) withBackend(command func(backend) error) error {
 }
 
 func direct(db *store.Store, cfg *config, by replay.Actor) *api.Direct {
+	return api.NewDirect(db, service(db, cfg), by)
+}
+
+func service(db *store.Store, cfg *config) *replay.Service {
 	endpoints := cfg.endpoints()
 	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, cfg.Replay.AllowPrivate)
 	service.Own = cfg.own(db)
-	return api.NewDirect(db, service, by)
+	return service
 }
 
 // apiToken is the token to show to an API: from a file, the environment, or the configuration at hand.
@@ -80,7 +83,7 @@ func (e *env) apiToken() (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("--api-token-file: %w", err)
 		}
-		token := strings.TrimSpace(string(text))
+		token := secretText(text)
 		if token == "" {
 			return "", fmt.Errorf("--api-token-file: %s is empty", e.cli.APITokenFile)
 		}

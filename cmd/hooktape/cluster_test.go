@@ -124,7 +124,7 @@ func TestSpoolGoesToTheCluster(t *testing.T) {
 	defer db.Close()
 	i.eventually(60*time.Second, "all are stored once, and what comes since the endpoint is followed is delivered", func() error {
 		i.post(hook, []byte(`{"bothelp_user_id": 7, "name": "later"}`))
-		stored, err := db.CountEvents(t.Context(), event.Selection{To: &until}, 0)
+		stored, err := db.CountEvents(t.Context(), event.Selection{Until: &until}, 0)
 		if stored != 20 || err != nil || got.Load() == 0 {
 			return fmt.Errorf("%d are stored, %v; %d delivered", stored, err, got.Load())
 		}

@@ -32,12 +32,12 @@ type config struct {
 	OpsAddr    string `yaml:"ops_addr"`
 
 	ClickHouse struct {
-		DSN     string `yaml:"dsn"`
+		DSN     string `yaml:"dsn" secret:"url"`
 		Cluster string `yaml:"cluster"`
 	} `yaml:"clickhouse"`
 	Embedded struct {
 		Addr     string `yaml:"addr"`
-		Password string `yaml:"password"`
+		Password string `yaml:"password" secret:""`
 		// readerPassword is that of the user who only reads. It has no key: the program makes it.
 		readerPassword string
 	} `yaml:"embedded"`
@@ -49,25 +49,25 @@ type config struct {
 	TLS     serverTLS      `yaml:"tls"`
 	Sources []sourceConfig `yaml:"sources"`
 	Ingest  struct {
-		TrustedProxies     []string      `yaml:"trusted_proxies"`
-		ReadHeaderTimeout  time.Duration `yaml:"read_header_timeout"`
-		ReadTimeout        time.Duration `yaml:"read_timeout"`
-		IdleTimeout        time.Duration `yaml:"idle_timeout"`
-		MaxConnections     int           `yaml:"max_connections"`
-		PerAddress         int           `yaml:"max_connections_per_address"`
-		MaxMemory          size          `yaml:"max_memory"`
-		RejectedPerAddress rateConfig    `yaml:"rejected_per_address"`
-		RejectedTotal      rateConfig    `yaml:"rejected_total"`
-		RejectedDaily      size          `yaml:"rejected_daily"`
+		TrustedProxies     []string   `yaml:"trusted_proxies"`
+		ReadHeaderTimeout  duration   `yaml:"read_header_timeout"`
+		ReadTimeout        duration   `yaml:"read_timeout"`
+		IdleTimeout        duration   `yaml:"idle_timeout"`
+		MaxConnections     int        `yaml:"max_connections"`
+		PerAddress         int        `yaml:"max_connections_per_address"`
+		MaxMemory          size       `yaml:"max_memory"`
+		RejectedPerAddress rateConfig `yaml:"rejected_per_address"`
+		RejectedTotal      rateConfig `yaml:"rejected_total"`
+		RejectedDaily      size       `yaml:"rejected_daily"`
 	} `yaml:"ingest"`
 	Spool struct {
 		MaxBytes size `yaml:"max_bytes"`
 		MinFree  size `yaml:"min_free"`
 	} `yaml:"spool"`
 	Drain struct {
-		Rows  int           `yaml:"rows"`
-		Bytes size          `yaml:"bytes"`
-		Age   time.Duration `yaml:"age"`
+		Rows  int      `yaml:"rows"`
+		Bytes size     `yaml:"bytes"`
+		Age   duration `yaml:"age"`
 	} `yaml:"drain"`
 	Endpoints []endpointConfig `yaml:"endpoints"`
 	Replay    struct {
@@ -84,18 +84,18 @@ type config struct {
 
 type apiToken struct {
 	Name  string   `yaml:"name"`
-	Token string   `yaml:"token"`
+	Token string   `yaml:"token" secret:""`
 	Role  api.Role `yaml:"role"`
 }
 
 type sourceConfig struct {
 	Name         string            `yaml:"name"`
-	Token        string            `yaml:"token"`
+	Token        string            `yaml:"token" secret:""`
 	TokenFile    string            `yaml:"token_file"`
-	OldToken     string            `yaml:"old_token"`
+	OldToken     string            `yaml:"old_token" secret:""`
 	Kind         event.Kind        `yaml:"kind"`
-	SigningToken string            `yaml:"signing_token"`
-	OldSigning   string            `yaml:"old_signing_token"`
+	SigningToken string            `yaml:"signing_token" secret:""`
+	OldSigning   string            `yaml:"old_signing_token" secret:""`
 	MaxBody      size              `yaml:"max_body"`
 	Labels       map[string]string `yaml:"labels"`
 
@@ -112,13 +112,13 @@ func defaultConfig() *config {
 	c.Embedded.Addr = "127.0.0.1:8123"
 	c.Traces.Sample = 1
 	in := ingest.DefaultOptions()
-	c.Ingest.ReadHeaderTimeout, c.Ingest.ReadTimeout, c.Ingest.IdleTimeout = in.Timeouts.ReadHeader, in.Timeouts.Read, in.Timeouts.Idle
+	c.Ingest.ReadHeaderTimeout, c.Ingest.ReadTimeout, c.Ingest.IdleTimeout = duration(in.Timeouts.ReadHeader), duration(in.Timeouts.Read), duration(in.Timeouts.Idle)
 	c.Ingest.MaxConnections, c.Ingest.PerAddress = in.Limits.MaxConnections, in.Limits.MaxConnectionsPerAddress
 	c.Ingest.MaxMemory, c.Ingest.RejectedDaily = size(in.Limits.MaxMemory), size(in.Limits.RejectedDaily)
 	c.Ingest.RejectedPerAddress, c.Ingest.RejectedTotal = rateConfig(in.Limits.RejectedPerAddress), rateConfig(in.Limits.RejectedTotal)
 	sp, limits := spool.DefaultOptions(), spool.DefaultLimits()
 	c.Spool.MaxBytes, c.Spool.MinFree = size(sp.MaxBytes), size(sp.MinFree)
-	c.Drain.Rows, c.Drain.Bytes, c.Drain.Age = limits.Records, size(limits.Bytes), limits.Age
+	c.Drain.Rows, c.Drain.Bytes, c.Drain.Age = limits.Records, size(limits.Bytes), duration(limits.Age)
 	c.Replay.Shard = "1/1"
 	c.Retention = defaultRetention()
 	return c
@@ -139,7 +139,7 @@ func (c *config) shard() (index, count int, err error) {
 }
 
 func (c *config) drainLimits() spool.Limits {
-	return spool.Limits{Records: c.Drain.Rows, Bytes: int(c.Drain.Bytes), Age: c.Drain.Age}
+	return spool.Limits{Records: c.Drain.Rows, Bytes: int(c.Drain.Bytes), Age: time.Duration(c.Drain.Age)}
 }
 
 // dsn is the ClickHouse to use.
@@ -202,8 +202,8 @@ func (c *config) embedded() bool { return c.ClickHouse.DSN == "" }
 
 func (c *config) ingestOptions() ingest.Options {
 	o := ingest.DefaultOptions()
-	o.Timeouts.ReadHeader, o.Timeouts.Read, o.Timeouts.Idle = c.Ingest.ReadHeaderTimeout, c.Ingest.ReadTimeout, c.Ingest.IdleTimeout
-	o.Timeouts.Write = c.Ingest.ReadTimeout + 10*time.Second
+	o.Timeouts.ReadHeader, o.Timeouts.Read, o.Timeouts.Idle = time.Duration(c.Ingest.ReadHeaderTimeout), time.Duration(c.Ingest.ReadTimeout), time.Duration(c.Ingest.IdleTimeout)
+	o.Timeouts.Write = time.Duration(c.Ingest.ReadTimeout) + 10*time.Second
 	o.Limits.MaxConnections, o.Limits.MaxConnectionsPerAddress = c.Ingest.MaxConnections, c.Ingest.PerAddress
 	o.Limits.MaxMemory, o.Limits.RejectedDaily = int64(c.Ingest.MaxMemory), int64(c.Ingest.RejectedDaily)
 	o.Limits.RejectedPerAddress, o.Limits.RejectedTotal = ingest.Rate(c.Ingest.RejectedPerAddress), ingest.Rate(c.Ingest.RejectedTotal)

@@ -106,9 +106,9 @@ func keysOf(typ reflect.Type, prefix string) (keys []string) {
 func TestConfigErrorsNameLineAndKey(t *testing.T) {
 	const source = "sources:\n  - name: demo\n    token: " + someToken + "\n"
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown key", source + "ingest_adr: x\n", `f.yaml: [4:1] unknown field "ingest_adr"`},
-		{"wrong type", source + "drain:\n  rows: many\n", "f.yaml: [5:9]"},
-		{"not YAML", "sources: [", "f.yaml: [1:1"},
+		{"unknown key", source + "ingest_adr: x\n", "f.yaml:4: ingest_adr: unknown key; did you mean ingest_addr?"},
+		{"wrong type", source + "drain:\n  rows: many\n", "f.yaml:5: drain.rows: want a number"},
+		{"not YAML", "sources: [", "f.yaml:1: "},
 		{"short token", "sources:\n  - name: demo\n    token: short\n", "f.yaml:3: sources[0].token: must have at least 16 characters"},
 		{"no token", "sources:\n  - name: demo\n", "f.yaml:2: sources[0].token: must have at least 16 characters"},
 		{"bad name", "sources:\n  - name: Demo!\n    token: " + someToken + "\n", `f.yaml:2: sources[0].name: "Demo!" must be`},
@@ -116,7 +116,17 @@ func TestConfigErrorsNameLineAndKey(t *testing.T) {
 		{"unset variable", "sources:\n  - name: demo\n    token: ${HOOKTAPE_TEST_UNSET}\n", "f.yaml:3: sources[0].token: the environment variable HOOKTAPE_TEST_UNSET is not set"},
 		{"missing file", "sources:\n  - name: demo\n    token_file: /nowhere/x\n", "f.yaml:3: sources[0].token_file: open /nowhere/x"},
 		{"kind", source + "    kind: flows\n", `f.yaml:4: sources[0].kind: "flows" is none of`},
-		{"size", source + "spool:\n  max_bytes: lots\n", `"lots" is no size`},
+		{"size", source + "spool:\n  max_bytes: lots\n", `f.yaml:5: spool.max_bytes: "lots" is no size such as 512KiB, 8MiB or 10GiB`},
+		{"size of a source", source + "    max_body: 10gigs\n", `f.yaml:4: sources[0].max_body: "10gigs" is no size`},
+		{"duration", source + "drain: {age: fast}\n", `f.yaml:4: drain.age: "fast" is no duration such as 500ms, 10s or 72h`},
+		{"timeout", source + "ingest:\n  read_timeout: 10\n", `f.yaml:5: ingest.read_timeout: "10" is no duration`},
+		{"duration of an endpoint", "endpoints:\n  - name: crm\n    retry: {schedule: [1s, soon]}\n", `f.yaml:3: endpoints[0].retry.schedule[1]: "soon" is no duration`},
+		{"days", "retention: {events: soon}\n", `f.yaml:1: retention.events: "soon" is no number of days`},
+		{"unknown key of a source", source + "    tokn: x\n", "f.yaml:4: sources[0].tokn: unknown key; did you mean token?"},
+		{"unknown key like no other", source + "drain:\n  swimming: x\n", "f.yaml:5: drain.swimming: unknown key; known here are rows, bytes, age"},
+		{"a list for a text", "ingest_addr: [a]\n", "f.yaml:1: ingest_addr: want a text"},
+		{"public URL with a query", "public_url: https://hooks.example.org/?a=b\n", "f.yaml:1: public_url: must end with the host or a path"},
+		{"public URL with a fragment", "public_url: https://hooks.example.org/#\n", "f.yaml:1: public_url: must end with the host or a path"},
 		{"proxy", source + "ingest:\n  trusted_proxies: [10.0.0.1]\n", `f.yaml:5: ingest.trusted_proxies[0]: "10.0.0.1" is no network`},
 		{"public URL", source + "public_url: hooks.example.org\n", "f.yaml:4: public_url: must be a URL"},
 		{"share below", source + "traces:\n  sample: -0.1\n", "f.yaml:5: traces.sample: must lie between 0 and 1, is -0.1"},
@@ -138,6 +148,25 @@ func TestConfigErrorsNameLineAndKey(t *testing.T) {
 				t.Errorf("the message shows a token: %v", err)
 			}
 		})
+	}
+}
+
+// TestByteOrderMark: what Windows editors put before UTF-8 is neither a key nor a part of a secret.
+func TestByteOrderMark(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("\uFEFF"+someToken+"\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := parseConfig("f.yaml", []byte("\uFEFFsources:\r\n  - {name: demo, token_file: "+file+"}\r\n"))
+	if err != nil || len(c.Sources) != 1 || c.Sources[0].Token != someToken {
+		t.Errorf("%+v, %v", c, err)
+	}
+	e := env{cli: &cli{APITokenFile: file}}
+	if token, err := e.apiToken(); err != nil || token != someToken {
+		t.Errorf("%q, %v", token, err)
+	}
+	if _, err := parseConfig("f.yaml", []byte("\uFEFF\n# nothing\n")); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -169,7 +198,7 @@ func TestSelectionFlags(t *testing.T) {
 		t.Errorf("%+v, %v", sel, err)
 	}
 	sel, err = selectionFlags{From: "2026-03-01T00:00:00+03:00", Until: "2026-03-02"}.selection(now)
-	if err != nil || !sel.From.Equal(time.Date(2026, 2, 28, 21, 0, 0, 0, time.UTC)) || !sel.To.Equal(time.Date(2026, 3, 2, 0, 0, 0, 0, time.Local)) {
+	if err != nil || !sel.From.Equal(time.Date(2026, 2, 28, 21, 0, 0, 0, time.UTC)) || !sel.Until.Equal(time.Date(2026, 3, 2, 0, 0, 0, 0, time.Local)) {
 		t.Errorf("%+v, %v", sel, err)
 	}
 	for _, wrong := range []selectionFlags{{Since: "soon"}, {Since: "-1h"}, {Since: "1h", From: "2026-01-01"}, {From: "yesterday"},

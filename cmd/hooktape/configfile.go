@@ -32,10 +32,11 @@ func loadConfig(path string) (*config, error) {
 
 // parseConfig checks a configuration file's text; path is for the messages.
 func parseConfig(path string, data []byte) (*config, error) {
+	data = bytes.TrimPrefix(data, byteOrderMark)
 	c := defaultConfig()
 	if c.empty = saysNothing(data); !c.empty { // which would be decoded as null, and take the defaults away
 		if err := yaml.NewDecoder(bytes.NewReader(data), yaml.DisallowUnknownField()).Decode(c); err != nil {
-			return nil, fmt.Errorf("%s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, false)))
+			return nil, decodeError(path, data, err)
 		}
 	}
 	if err := c.resolve(os.LookupEnv); err != nil {
@@ -51,6 +52,9 @@ func (c *config) notEmpty(path string) error {
 	}
 	return nil
 }
+
+// byteOrderMark is what some editors put before UTF-8.
+var byteOrderMark = []byte("\uFEFF")
 
 // saysNothing tells a file that is empty, or has nothing but comments.
 func saysNothing(data []byte) bool {
@@ -140,8 +144,12 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 		named[t.Name], secrets[t.Token] = true, true
 	}
 	if c.PublicURL != "" {
-		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		u, err := url.Parse(c.PublicURL)
+		switch {
+		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
 			wrong("public_url", "must be a URL such as https://hooks.example.org")
+		case strings.ContainsAny(c.PublicURL, "?#") || u.User != nil:
+			wrong("public_url", "must end with the host or a path: hook URLs are made by adding /hooks/… to it, so there can be no query, fragment or user")
 		}
 	}
 	c.TLS.check(check)
@@ -259,5 +267,10 @@ func (c *checker) file(key, path string) string {
 		c.wrong(key, "%v", err)
 		return ""
 	}
-	return strings.TrimSpace(string(texts[0]))
+	return secretText(texts[0])
+}
+
+// secretText is the secret in a file's text: without the byte order mark and the line break that editors leave there.
+func secretText(text []byte) string {
+	return strings.TrimSpace(string(bytes.TrimPrefix(text, byteOrderMark)))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"hooktape/dashboards"
 	"hooktape/dashboards/push"
@@ -99,7 +98,7 @@ func secretFrom(flag, file, variable string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", flag, err)
 	}
-	secret := strings.TrimSpace(string(text))
+	secret := secretText(text)
 	if secret == "" {
 		return "", fmt.Errorf("%s: %s is empty", flag, file)
 	}

@@ -21,7 +21,10 @@ type doctorCmd struct {
 func (doctorCmd) Help() string {
 	return `Whether hooktape runs or not: run it as the user that hooktape runs as, with the same configuration and environment. It changes
 nothing. ✓ is well, ! is to be known, ✗ is to be mended; each of the last two says what to do. The exit code is 0 without a ✗,
-and 2 with one.`
+and 2 with one.
+
+Among what is to be mended: hooktape does not run, an endpoint fails (its breaker is open), or deliveries wait for an hour or are
+more than 10,000. An endpoint that somebody has paused is to be known, whatever waits for it.`
 }
 
 // verdict is what a finding is worth.

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"hooktape/event"
+	"hooktape/internal/await"
 	"hooktape/internal/enginetest"
 	"hooktape/internal/grafanatest"
 )
@@ -89,9 +91,66 @@ func TestDoctorWell(t *testing.T) {
 	}
 	i.stop()
 	stopped := i.try("doctor")
-	if stopped.code != 0 || !strings.Contains(stopped.out, "! listeners       hooktape does not run here") || !strings.Contains(stopped.out, "! ClickHouse      the embedded engine does not answer") ||
+	if stopped.code != 2 || !strings.Contains(stopped.out, "✗ listeners       hooktape does not run here") || !strings.Contains(stopped.out, "! ClickHouse      the embedded engine does not answer") ||
 		!strings.Contains(stopped.out, "✓ spool           events: all is in ClickHouse") {
 		t.Errorf("while it does not run: exit code %d\n%s", stopped.code, stopped.out)
+	}
+}
+
+// TestDoctorDeliveries: an endpoint that fails and one that does not keep up are to be mended, one that somebody has paused is to be
+// known; tables that are on their way are no fault of deliveries.
+func TestDoctorDeliveries(t *testing.T) {
+	t.Parallel()
+	i := keeping(t, "endpoints:\n  - {name: down, url: 'http://127.0.0.1:1/'}\n  - {name: slow, url: 'http://127.0.0.1:1/'}\n  - {name: held, url: 'http://127.0.0.1:1/'}\n  - {name: good, url: 'http://127.0.0.1:1/'}\n")
+	d := diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn)
+	for _, f := range d.Checks {
+		if f.Check == "deliveries" {
+			t.Errorf("without tables: %+v", f)
+		}
+	}
+	i.cli("migrate")
+	now := time.Now()
+	for name, state := range map[string]string{"down": "broken", "slow": "active", "held": "paused", "good": "active"} {
+		if err := i.db.SaveEndpointState(t.Context(), event.EndpointState{Endpoint: name, Shard: "1/1", State: state, Reason: map[string]string{"down": "status 503"}[name], UpdatedAt: now}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	received := now.Add(-2 * time.Hour)
+	for _, name := range []string{"down", "slow", "held"} {
+		d := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: name, EventID: event.NewID(received)}, EventReceivedAt: received, State: event.Retrying, NextAt: now, UpdatedAt: now, CreatedAt: received}
+		if err := i.db.RecordOutcomes(t.Context(), "", []event.Delivery{d}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d = diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn)
+	d.finds(problem, "deliveries", "down fails (status 503): 1 delivery waits, the oldest for an event received ")
+	d.finds(problem, "deliveries", "slow: 1 delivery waits, the oldest for an event received ")
+	d.finds(notice, "deliveries", "held is paused: 1 delivery waits, the oldest for an event received ")
+	d.finds(well, "deliveries", "good: nothing waits")
+	if d.code != 2 {
+		t.Errorf("exit code %d", d.code)
+	}
+}
+
+// TestCommandsAwaitTables: a command that comes before the tables waits for them, and says so.
+func TestCommandsAwaitTables(t *testing.T) {
+	t.Parallel()
+	i := keeping(t, "")
+	command := i.program("retention")
+	said := &await.Log{}
+	command.Stderr = said
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	i.eventually(30*time.Second, "it says that it waits", func() error {
+		if !strings.Contains(said.String(), "the tables are not ready (version 0 of ") {
+			return fmt.Errorf("it says %q", said)
+		}
+		return nil
+	})
+	i.cli("migrate")
+	if err := command.Wait(); err != nil || !strings.Contains(command.Stdout.(*bytes.Buffer).String(), "otel_traces") {
+		t.Errorf("%v\n%s%s", err, command.Stdout, said)
 	}
 }
 

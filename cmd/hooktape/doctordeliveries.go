@@ -5,7 +5,15 @@ import (
 	"fmt"
 	"time"
 
+	"hooktape/replay"
 	"hooktape/store"
+)
+
+// What waits longer or is more than that does not get less by itself.
+const (
+	backlogNotice  = 15 * time.Minute
+	backlogProblem = time.Hour
+	mostWaiting    = 10_000
 )
 
 // Which events doctor looks at for a delivery, and how many of those without one it counts.
@@ -14,14 +22,26 @@ const (
 	mostMissing      = 1000
 )
 
-// deliveries looks whether each stored event that an endpoint subscribes to has a delivery. ClickHouse's own trouble is told
-// elsewhere.
+// deliveries looks how delivery to each endpoint goes, and whether each stored event that it subscribes to has a delivery.
+// ClickHouse's own trouble is told elsewhere, as are tables that are not there yet.
 func (d *doctor) deliveries(ctx context.Context) (list []finding) {
 	db, err := d.cfg.openStore()
 	if err != nil {
 		return nil
 	}
 	defer db.Close()
+	if s, err := db.SchemaNow(ctx); err != nil || s.At < s.Known {
+		return nil
+	}
+	endpoints, err := service(db, d.cfg).Endpoints(ctx)
+	if err != nil {
+		return nil
+	}
+	for _, e := range endpoints {
+		if f := backlogFinding(e, time.Now()); f != nil {
+			list = append(list, *f)
+		}
+	}
 	states, err := db.EndpointStates(ctx)
 	if err != nil {
 		return nil
@@ -47,6 +67,49 @@ func (d *doctor) deliveries(ctx context.Context) (list []finding) {
 		}
 	}
 	return list
+}
+
+// backlogFinding says how delivery to an endpoint goes; nil of one that has never had anything to do.
+func backlogFinding(e replay.EndpointStatus, now time.Time) *finding {
+	waiting := uint64(0)
+	for state, n := range e.Backlog.Counts {
+		if !state.Final() {
+			waiting += n
+		}
+	}
+	text := fmt.Sprintf("%d deliveries wait", waiting)
+	if waiting == 1 {
+		text = "1 delivery waits"
+	}
+	age := time.Duration(0)
+	if waiting > 0 && !e.Backlog.OldestOpen.IsZero() {
+		age = now.Sub(e.Backlog.OldestOpen)
+		text += ", the oldest for an event received " + local(e.Backlog.OldestOpen)
+	}
+	reason := ""
+	for _, shard := range e.Shards {
+		if shard.Reason != "" {
+			reason = " (" + shard.Reason + ")"
+		}
+	}
+	var f finding
+	switch {
+	case e.State == "broken":
+		f = bad("mend the endpoint; hooktape tries it again by itself, `hooktape endpoints resume "+e.Name+"` at once", "%s fails%s: %s", e.Name, reason, text)
+	case e.State == "paused":
+		f = warn("hooktape endpoints resume "+e.Name, "%s is paused%s: %s", e.Name, reason, text)
+	case age > backlogProblem || waiting > mostWaiting:
+		f = bad("see `hooktape endpoints` and the last errors at the endpoint; more concurrency or rate lets more through", "%s: %s", e.Name, text)
+	case age > backlogNotice:
+		f = warn("see `hooktape endpoints` and the last errors at the endpoint", "%s: %s", e.Name, text)
+	case len(e.Shards) == 0 && waiting == 0:
+		return nil
+	case waiting == 0:
+		f = ok("%s: nothing waits", e.Name)
+	default:
+		f = ok("%s: %s", e.Name, text)
+	}
+	return &f
 }
 
 func missingFinding(endpoint, events string) finding {

@@ -164,7 +164,7 @@ func (d *doctor) listeners(ctx context.Context) (list []finding) {
 		listening = true
 	}
 	if !listening {
-		return []finding{warn("start it", "hooktape does not run here: nothing listens at %s and %s", d.cfg.IngestAddr, d.cfg.APIAddr)}
+		return []finding{bad("start it", "hooktape does not run here: nothing listens at %s and %s", d.cfg.IngestAddr, d.cfg.APIAddr)}
 	}
 	return list
 }

@@ -16,7 +16,7 @@ import (
 // endpointConfig is one of endpoints.
 type endpointConfig struct {
 	Name        string           `yaml:"name"`
-	URL         string           `yaml:"url"`
+	URL         string           `yaml:"url" secret:"url"`
 	Subscribe   *subscribeConfig `yaml:"subscribe"`
 	Headers     []headerConfig   `yaml:"headers"`
 	Timeout     duration         `yaml:"timeout"`
@@ -42,12 +42,12 @@ type subscribeConfig struct {
 
 type headerConfig struct {
 	Name      string `yaml:"name"`
-	Value     string `yaml:"value"`
+	Value     string `yaml:"value" secret:""`
 	ValueFile string `yaml:"value_file"`
 }
 
 type secretConfig struct {
-	Value     string `yaml:"value"`
+	Value     string `yaml:"value" secret:""`
 	ValueFile string `yaml:"value_file"`
 }
 

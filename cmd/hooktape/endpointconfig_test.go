@@ -88,13 +88,13 @@ func TestEndpointErrorsNameLineAndKey(t *testing.T) {
 	}
 	const head = twoSources + "endpoints:\n  - name: crm\n    url: https://crm.example.org/hooks\n" // 6 lines
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown key", head + "    tiemout: 1s\n", `f.yaml: [7:5] unknown field "tiemout"`},
-		{"unknown inner key", head + "    retry:\n      sched: [1s]\n", `f.yaml: [8:7] unknown field "sched"`},
-		{"wrong type", head + "    concurrency: many\n", "f.yaml: [7:18]"},
-		{"wrong duration", head + "    timeout: soon\n", `f.yaml: [7:14] "soon" is no duration such as`},
-		{"number for a duration", head + "    timeout: 10\n", `f.yaml: [7:14] "10" is no duration such as`},
+		{"unknown key", head + "    tiemout: 1s\n", "f.yaml:7: endpoints[0].tiemout: unknown key; did you mean timeout?"},
+		{"unknown inner key", head + "    retry:\n      sched: [1s]\n", "f.yaml:8: endpoints[0].retry.sched: unknown key; known here are schedule, "},
+		{"wrong type", head + "    concurrency: many\n", "f.yaml:7: endpoints[0].concurrency: want a number"},
+		{"wrong duration", head + "    timeout: soon\n", `f.yaml:7: endpoints[0].timeout: "soon" is no duration such as`},
+		{"number for a duration", head + "    timeout: 10\n", `f.yaml:7: endpoints[0].timeout: "10" is no duration such as`},
 		{"list for a duration", head + "    timeout: [1s]\n", "is no duration such as"},
-		{"wrong step", head + "    retry: {schedule: [1s, later]}\n", `f.yaml: [7:28] "later" is no duration such as`},
+		{"wrong step", head + "    retry: {schedule: [1s, later]}\n", `f.yaml:7: endpoints[0].retry.schedule[1]: "later" is no duration such as`},
 		{"no name", twoSources + "endpoints:\n  - url: http://h/\n", `f.yaml:5: endpoints[0].name: "" must be lower-case`},
 		{"a URL as name", twoSources + "endpoints:\n  - name: http://h/\n    url: http://h/\n", `f.yaml:5: endpoints[0].name: "http://h/" must be lower-case`},
 		{"twice", head + "  - name: crm\n    url: http://h/\n", `f.yaml:7: endpoints[1].name: the endpoint "crm" is there twice`},

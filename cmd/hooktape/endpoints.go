@@ -30,7 +30,7 @@ func (c endpointsListCmd) Run(e *env) error {
 			return printJSON(e.stdout, list)
 		}
 		if len(list) == 0 {
-			fmt.Fprintln(e.stdout, "no endpoint is configured; hooktape.example.yaml shows how")
+			fmt.Fprintln(e.stderr, "no endpoint is configured; hooktape.example.yaml shows how")
 			return nil
 		}
 		return printEndpoints(e, list)

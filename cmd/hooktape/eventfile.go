@@ -1,9 +1,11 @@
 package main
 
 import (
-	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,18 +25,56 @@ type eventFile interface {
 	close() error
 }
 
-func newEventFile(format string, w io.Writer, columns []store.Column) (eventFile, error) {
-	switch format {
-	case "parquet":
-		file, err := archive.NewWriter(w, "events", columns)
+// exportFormat is what a file is written as.
+type exportFormat struct {
+	name    string
+	columns []string // chosen; none is all
+	mark    bool     // a CSV begins with a byte order mark
+}
+
+func (f exportFormat) newFile(w io.Writer, columns []store.Column) (eventFile, error) {
+	if f.name == "parquet" {
+		chosen, err := f.tableColumns(columns)
+		if err != nil {
+			return nil, err
+		}
+		file, err := archive.NewWriter(w, "events", columns, archive.Readable, chosen...)
 		return &parquetFile{file}, err
-	case "csv":
-		file := &csvFile{w: csv.NewWriter(w)}
-		return file, file.w.Write(csvColumns())
+	}
+	chosen := api.AllColumns()
+	if len(f.columns) > 0 {
+		var err error
+		if chosen, err = chosen.Choose(f.columns); err != nil {
+			return nil, fmt.Errorf("--columns: %w", err)
+		}
+	}
+	if f.name == "csv" {
+		if f.mark {
+			if _, err := io.WriteString(w, api.ByteOrderMark); err != nil {
+				return nil, err
+			}
+		}
+		return &csvFile{csv: api.NewCSV(w, chosen)}, nil
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	return &jsonFile{encoder: encoder}, nil
+	if len(f.columns) == 0 {
+		chosen = nil
+	}
+	return &jsonFile{encoder: encoder, columns: chosen}, nil
+}
+
+// tableColumns are the chosen columns of the table.
+func (f exportFormat) tableColumns(columns []store.Column) (names []string, err error) {
+	for _, c := range columns {
+		names = append(names, c.Name)
+	}
+	for _, name := range f.columns {
+		if !slices.Contains(names, name) {
+			return nil, fmt.Errorf("--columns: there is no column %q; Parquet has %s", name, strings.Join(names, ", "))
+		}
+	}
+	return f.columns, nil
 }
 
 type parquetFile struct{ *archive.Writer }
@@ -59,55 +99,31 @@ func (c *current) read(rows *store.Rows) (place store.Cursor, err error) {
 	return store.Cursor{ReceivedAt: c.ReceivedAt, ID: c.ID}, err
 }
 
-// jsonFile has an event on each line, as `events show --json` has it but for its deliveries.
+// jsonFile has an event on each line, as `events show --json` has it but for its deliveries; with columns, an object of these.
 type jsonFile struct {
 	current
 	encoder *json.Encoder
+	columns api.Columns
 }
 
-func (f *jsonFile) write() error { return f.encoder.Encode(api.WholeEvent(&f.Event, nil)) }
+func (f *jsonFile) write() error {
+	e := api.WholeEvent(&f.Event, nil)
+	if f.columns == nil {
+		return f.encoder.Encode(e)
+	}
+	return f.encoder.Encode(f.columns.Object(&e))
+}
+
 func (f *jsonFile) close() error { return nil }
 
-// csvFile has an event on each line, with the names of the columns on the first. Headers and custom fields are JSON.
 type csvFile struct {
 	current
-	w *csv.Writer
-}
-
-func csvColumns() []string {
-	columns := []string{"id", "received_at", "stored_at", "source", "step", "kind", "verdict", "remote_ip", "trace_id", "duplicate_of"}
-	columns = append(columns, api.DecodedNames...)
-	return append(columns, "fields", "decode_error", "method", "path", "query", "headers", "body_sha256", "body", "body_base64", "body_gone")
+	csv *api.CSV
 }
 
 func (f *csvFile) write() error {
 	e := api.WholeEvent(&f.Event, nil)
-	duplicate, gone := "", ""
-	if e.DuplicateOf != nil {
-		duplicate = e.DuplicateOf.String()
-	}
-	if e.Request.BodyGone {
-		gone = "true"
-	}
-	cells := []string{e.ID.String(), csvTime(e.ReceivedAt), csvTime(e.StoredAt), e.Source, e.Step, string(e.Kind), string(e.Verdict), e.RemoteIP, e.TraceID, duplicate}
-	for _, name := range api.DecodedNames {
-		cells = append(cells, e.Decoded[name])
-	}
-	fields, err := json.Marshal(e.Fields)
-	if err != nil {
-		return err
-	}
-	headers, err := json.Marshal(e.Request.Headers)
-	if err != nil {
-		return err
-	}
-	r := e.Request
-	return f.w.Write(append(cells, string(fields), e.DecodeError, r.Method, r.Path, r.Query, string(headers), r.BodySHA256, r.Body, r.BodyBase64, gone))
+	return f.csv.Write(&e)
 }
 
-func (f *csvFile) close() error {
-	f.w.Flush()
-	return f.w.Error()
-}
-
-func csvTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+func (f *csvFile) close() error { return f.csv.Flush() }

@@ -26,9 +26,9 @@ type eventsCmd struct {
 
 type eventsListCmd struct {
 	selectionFlags
-	To    string `hidden:"" help:"The same as --until."`
-	Limit int    `default:"50" help:"At most this many."`
-	JSON  bool   `name:"json" help:"Print JSON."`
+	oldTo
+	Limit int  `default:"50" help:"At most this many."`
+	JSON  bool `name:"json" help:"Print JSON."`
 }
 
 // Help implements kong.HelpProvider.
@@ -36,7 +36,7 @@ func (eventsListCmd) Help() string {
 	return `Examples:
 
   hooktape events list --since 2h --source demo --step paid
-  hooktape events list --from 01:00 --to 03:00 --undelivered-to crm
+  hooktape events list --from 01:00 --until 03:00 --undelivered-to crm
   hooktape events list --utm-source vk --field city=Омск --json
   hooktape events list --verdict bad_token --verdict unknown_source`
 }
@@ -46,10 +46,6 @@ const pageSize = 1000
 
 // Run lists events.
 func (c eventsListCmd) Run(e *env) error {
-	if c.To != "" && c.Until != "" {
-		return errors.New("--to and --until are the same; give one")
-	}
-	c.Until += c.To
 	if c.Limit < 1 {
 		return errors.New("--limit must be at least 1")
 	}
@@ -58,8 +54,8 @@ func (c eventsListCmd) Run(e *env) error {
 		return err
 	}
 	return e.withBackend(func(b backend) error {
-		events := []api.Event{}
-		for cursor := ""; len(events) < c.Limit; {
+		events, cursor := []api.Event{}, ""
+		for len(events) < c.Limit {
 			page, err := b.Events(e.ctx, sel, min(c.Limit-len(events), pageSize), cursor)
 			if err != nil {
 				return err
@@ -69,11 +65,14 @@ func (c eventsListCmd) Run(e *env) error {
 				break
 			}
 		}
+		if cursor != "" {
+			defer fmt.Fprintf(e.stderr, "there are more than these %d; --limit shows more, `hooktape events export` all\n", c.Limit)
+		}
 		switch {
 		case c.JSON:
 			return printJSON(e.stdout, events)
 		case len(events) == 0:
-			fmt.Fprintln(e.stdout, "no events match; what has just arrived is listed within a second")
+			fmt.Fprintln(e.stderr, "no events match; what has just arrived is listed within a second")
 			return nil
 		}
 		return printEvents(e.stdout, events)
@@ -123,8 +122,8 @@ func (c eventsShowCmd) Run(e *env) error {
 
 func showEvent(w io.Writer, ev api.Event) {
 	query := ""
-	if ev.Request.Query != "" {
-		query = "?" + ev.Request.Query
+	if raw := ev.Request.RawQuery(); raw != "" {
+		query = "?" + raw
 	}
 	fmt.Fprintf(w, "event     %s\nreceived  %s from %s\nstored    %s\nverdict   %s\ntrace     %s\n", ev.ID, local(ev.ReceivedAt),
 		safe(ev.RemoteIP), local(ev.StoredAt), safe(string(ev.Verdict)), safe(ev.TraceID))

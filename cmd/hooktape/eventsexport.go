@@ -6,28 +6,39 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"hooktape/archive"
 	"hooktape/event"
+	"hooktape/replay/api"
 	"hooktape/store"
 )
 
 type eventsExportCmd struct {
 	selectionFlags
-	To     string `hidden:"" help:"The same as --until."`
-	Format string `enum:",ndjson,csv,parquet" default:"" placeholder:"FORMAT" help:"ndjson, csv or parquet (default: what the file's name ends with, else ndjson)."`
-	File   string `arg:"" help:"The file to write; - for standard output."`
+	oldTo
+	Format  string   `enum:",ndjson,csv,parquet" default:"" placeholder:"FORMAT" help:"ndjson, csv or parquet (default: what the file's name ends with; ndjson for standard output)."`
+	Columns []string `placeholder:"NAME,…" help:"Write these columns only; an unknown name lists those that there are."`
+	File    string   `arg:"" help:"The file to write: .ndjson, .csv or .parquet; - for standard output."`
 }
 
 // Help implements kong.HelpProvider.
 func (eventsExportCmd) Help() string {
 	return `Writes whole events, in order of arrival. The file appears under its name when it is complete, until then as FILE.partial.
-In Parquet the body is a column of bytes; in ndjson and csv it stands in body where it is UTF-8, else in body_base64.
+
+Text is UTF-8 in each format. What came over the network may be any bytes: body, query and the values of headers are columns of
+bytes in Parquet; in ndjson and csv they are text where they are UTF-8, else they stand in body_base64, query_base64 and
+value_base64.
+
+A csv file is for Excel: it begins with a byte order mark (not on standard output), and a value that a spreadsheet would take
+for a formula (beginning with = + - @, a tab or a line break) has an apostrophe before it. Telephone numbers such as +79161234567
+and negative numbers stay as they are. Programs read ndjson or Parquet without such changes.
 
   hooktape events export --since 30d --source demo leads.csv
   hooktape events export --from 2026-01-01 --until 2026-02-01 january.parquet
+  hooktape events export --columns received_at,name,phone,utm_source --step paid paid.csv
   hooktape events export --verdict accepted - | jq .decoded.email`
 }
 
@@ -39,19 +50,23 @@ func (c eventsExportCmd) Run(e *env) (err error) {
 	if e.cli.APIURL != "" {
 		return errors.New("an export reads the database itself; leave out --api-url and run it where the configuration is")
 	}
-	if c.To != "" && c.Until != "" {
-		return errors.New("--to and --until are the same; give one")
+	format, err := c.format()
+	if err != nil {
+		return err
 	}
-	c.Until += c.To
 	sel, err := c.selection(time.Now())
 	if err != nil {
 		return err
 	}
-	db, _, err := e.openStore()
+	db, cfg, err := e.openTables()
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	sel.UndeliveredTo, sel.FailedAt = api.MaskedURL(sel.UndeliveredTo), api.MaskedURL(sel.FailedAt)
+	if err := service(db, cfg).CheckEndpoints(e.ctx, sel.UndeliveredTo, sel.FailedAt); err != nil {
+		return err
+	}
 	total, err := db.CountEvents(e.ctx, sel, 0)
 	if err != nil {
 		return err
@@ -62,7 +77,7 @@ func (c eventsExportCmd) Run(e *env) (err error) {
 	}
 	defer discard()
 	s := newStatus(e)
-	n, err := c.write(e, db, sel, out, func(n uint64) {
+	n, err := c.write(e, db, sel, format, out, func(n uint64) {
 		s.show(func() string { return progressBar(n, total) + "  " + plural(n, "event") })
 	})
 	s.clear()
@@ -91,13 +106,13 @@ func (c eventsExportCmd) output(e *env) (out io.Writer, commit func() error, dis
 }
 
 // write writes the events page by page, each once.
-func (c eventsExportCmd) write(e *env, db *store.Store, sel event.Selection, out io.Writer, progress func(n uint64)) (n uint64, err error) {
+func (c eventsExportCmd) write(e *env, db *store.Store, sel event.Selection, format exportFormat, out io.Writer, progress func(n uint64)) (n uint64, err error) {
 	columns, err := db.EventColumns(e.ctx)
 	if err != nil {
 		return 0, err
 	}
 	buffer := bufio.NewWriterSize(out, 1<<16)
-	file, err := newEventFile(c.format(), buffer, columns)
+	file, err := format.newFile(buffer, columns)
 	if err != nil {
 		return 0, err
 	}
@@ -133,13 +148,21 @@ func (c eventsExportCmd) write(e *env, db *store.Store, sel event.Selection, out
 	return n, errors.Join(file.close(), buffer.Flush())
 }
 
-func (c eventsExportCmd) format() string {
-	if c.Format != "" {
-		return c.Format
+// format is what --format says or, without it, the end of the file's name.
+func (c eventsExportCmd) format() (f exportFormat, err error) {
+	f = exportFormat{name: c.Format, columns: c.Columns, mark: c.File != "-"}
+	if f.name != "" {
+		return f, nil
 	}
-	switch ext := strings.ToLower(filepath.Ext(c.File)); ext {
-	case ".csv", ".parquet":
-		return ext[1:]
+	switch ext := strings.ToLower(filepath.Ext(c.File)); {
+	case c.File == "-":
+		f.name = "ndjson"
+	case slices.Contains([]string{".ndjson", ".csv", ".parquet"}, ext):
+		f.name = ext[1:]
+	case ext == ".jsonl":
+		f.name = "ndjson"
+	default:
+		return f, fmt.Errorf("%s: the name must end with .ndjson, .csv or .parquet, or --format must say what to write", c.File)
 	}
-	return "ndjson"
+	return f, nil
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -37,8 +38,8 @@ func (i *instance) stored(days ...int) (events []event.Event) {
 	i.t.Helper()
 	for _, n := range days {
 		at := time.Now().UTC().Truncate(time.Microsecond).AddDate(0, 0, -n)
-		e := event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "demo", Verdict: event.Accepted, Method: "POST", Body: []byte("\x00\xff,\"\r\n" + at.String())},
-			Decoded: event.Decoded{Kind: event.KindFlow, Name: "John \"Wick\",\n", Fields: map[string]string{"ё": "1"}}}
+		e := event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "demo", Verdict: event.Accepted, Method: "POST", Query: "a=\xf1\xff", Body: []byte("\x00\xff,\"\r\n" + at.String())},
+			Decoded: event.Decoded{Kind: event.KindFlow, Name: "John \"Wick\",\n", Phone: "+79161234567", UTMSource: "=HYPERLINK(1)", Fields: map[string]string{"ё": "1"}}}
 		e.BodySHA256 = sha256.Sum256(e.Body)
 		events = append(events, e)
 	}
@@ -160,6 +161,18 @@ func TestExport(t *testing.T) {
 	if err := i.db.InsertEvents(context.Background(), "", events[1:2]); err != nil { // stored twice
 		t.Fatal(err)
 	}
+	if r := i.try("events", "list", "--limit", "2"); strings.Count(r.out, "\n") != 3 || !strings.Contains(r.err, "there are more than these 2; --limit shows more") {
+		t.Errorf("a list that ends before its end: %s%s", r.out, r.err)
+	}
+	if r := i.try("events", "list", "--limit", "10"); strings.Count(r.out, "\n") != 5 || r.err != "" {
+		t.Errorf("a whole list: %s%s", r.out, r.err)
+	}
+	if r := i.try("events", "list", "--source", "nobody"); r.code != 0 || r.out != "" || !strings.Contains(r.err, "no events match") {
+		t.Errorf("an empty list: %d %s%s", r.code, r.out, r.err)
+	}
+	if r := i.try("events", "export", "--failed-at", "cmr", "-"); r.code != 1 || r.out != "" || !strings.Contains(r.err, `there is no endpoint "cmr"`) {
+		t.Errorf("an endpoint that is not known: %d %s%s", r.code, r.out, r.err)
+	}
 	path := func(name string) string { return filepath.Join(i.dir, name) }
 	for _, name := range []string{"a.ndjson", "a.csv", "a.parquet"} {
 		if out := i.cli("events", "export", "--source", "demo", path(name)); !strings.HasPrefix(out, "3 events in ") {
@@ -183,6 +196,40 @@ func TestExport(t *testing.T) {
 	}
 	if out := i.cli("events", "export", "--source", "nobody", path("none.parquet")); !strings.HasPrefix(out, "0 events in") || len(parquetBodies(t, path("none.parquet"))) != 0 {
 		t.Errorf("nothing: %s", out)
+	}
+}
+
+// TestExportColumns: each format has the chosen columns alone.
+func TestExportColumns(t *testing.T) {
+	t.Parallel()
+	i := keeping(t, "")
+	i.cli("migrate")
+	events := i.stored(1)
+	choose := func(format string) string {
+		return i.cli("events", "export", "--columns", "id,utm_source,fields", "--format", format, "-")
+	}
+	if got, want := choose("csv"), "id,utm_source,fields\n"+events[0].ID.String()+",'=HYPERLINK(1),\"{\"\"ё\"\":\"\"1\"\"}\"\n"; got != want {
+		t.Errorf("csv: %q, want %q", got, want)
+	}
+	if got, want := choose("ndjson"), `{"fields":{"ё":"1"},"id":"`+events[0].ID.String()+`","utm_source":"=HYPERLINK(1)"}`+"\n"; got != want {
+		t.Errorf("ndjson: %s, want %s", got, want)
+	}
+	file := choose("parquet")
+	f, err := parquet.OpenFile(strings.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, field := range f.Schema().Fields() {
+		names = append(names, field.Name())
+	}
+	if slices.Sort(names); !slices.Equal(names, []string{"fields", "id", "utm_source"}) || f.NumRows() != 1 {
+		t.Errorf("parquet has %d rows of %v", f.NumRows(), names)
+	}
+	for _, format := range []string{"csv", "parquet"} {
+		if r := i.try("events", "export", "--columns", "nam", "--format", format, "-"); r.code != 1 || !strings.Contains(r.err, `--columns: there is no column "nam"; `) || !strings.Contains(r.err, "utm_source") {
+			t.Errorf("%s: %d %s", format, r.code, r.err)
+		}
 	}
 }
 
@@ -218,19 +265,24 @@ func jsonBodies(t *testing.T, path string) (bodies [][]byte) {
 		if err := decoder.Decode(&e); err != nil {
 			t.Fatal(err)
 		}
-		bodies = append(bodies, e.Request.Bytes())
+		if bodies = append(bodies, e.Request.Bytes()); e.Request.RawQuery() != "a=\xf1\xff" {
+			t.Errorf("the query is %q", e.Request.RawQuery())
+		}
 	}
 	return bodies
 }
 
 func csvBodies(t *testing.T, path string) (bodies [][]byte) {
 	t.Helper()
-	file, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	lines, err := csv.NewReader(file).ReadAll()
+	text, marked := bytes.CutPrefix(text, []byte(api.ByteOrderMark))
+	if !marked || !utf8.Valid(text) {
+		t.Errorf("%s is not marked as UTF-8 (%v), or is none", path, marked)
+	}
+	lines, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,6 +294,18 @@ func csvBodies(t *testing.T, path string) (bodies [][]byte) {
 				r.Body = line[n]
 			case "body_base64":
 				r.BodyBase64 = line[n]
+			case "query_base64":
+				if line[n] != "YT3x/w==" {
+					t.Errorf("the query is %q", line[n])
+				}
+			case "phone":
+				if line[n] != "+79161234567" {
+					t.Errorf("the phone is %q", line[n])
+				}
+			case "utm_source":
+				if line[n] != "'=HYPERLINK(1)" {
+					t.Errorf("a spreadsheet would run %q", line[n])
+				}
 			case "name":
 				if line[n] != "John \"Wick\",\n" {
 					t.Errorf("the name is %q", line[n])
@@ -256,13 +320,16 @@ func csvBodies(t *testing.T, path string) (bodies [][]byte) {
 func parquetBodies(t *testing.T, path string) (bodies [][]byte) {
 	t.Helper()
 	rows, err := parquet.ReadFile[struct {
-		Body []byte `parquet:"body"`
+		Body  []byte `parquet:"body"`
+		Query []byte `parquet:"query"`
 	}](path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range rows {
-		bodies = append(bodies, row.Body)
+		if bodies = append(bodies, row.Body); string(row.Query) != "a=\xf1\xff" {
+			t.Errorf("the query is %q", row.Query)
+		}
 	}
 	return bodies
 }
@@ -274,14 +341,14 @@ func TestBackupCommands(t *testing.T) {
 	i.cli("migrate")
 	events := i.stored(3, 2, 1)
 	dir := filepath.Join(i.dir, "backup")
-	says(t, i.cli("backup", dir), "3 rows of 11 tables are in")
+	says(t, i.cli("backup", dir), "3 rows of 12 tables are in")
 	other := newInstance(t, enginetest.DSN(t))
 	to := []string{"--clickhouse-dsn", other.dsn, "restore", dir}
-	says(t, i.cli(append(to, "--dry-run")...), "3 rows of 11 tables", "are whole and would be restored")
+	says(t, i.cli(append(to, "--dry-run")...), "3 rows of 12 tables", "are whole and would be restored")
 	if n, err := other.db.FilledTable(context.Background()); n != "" || err != nil {
 		t.Errorf("after a dry run: %q, %v", n, err)
 	}
-	says(t, i.cli(to...), "3 rows of 11 tables", "are restored into the database test_")
+	says(t, i.cli(to...), "3 rows of 12 tables", "are restored into the database test_")
 	for _, want := range events {
 		if got, err := other.db.Event(context.Background(), want.ID); err != nil || !bytes.Equal(got.Body, want.Body) {
 			t.Errorf("%s: %v", want.ID, err)

@@ -60,7 +60,7 @@ func (c replayListCmd) Run(e *env) error {
 			return printJSON(e.stdout, append([]event.Replay{}, replays...))
 		}
 		if len(replays) == 0 {
-			fmt.Fprintln(e.stdout, "no replays match; `hooktape replay create` makes one")
+			fmt.Fprintln(e.stderr, "no replays match; `hooktape replay create` makes one")
 			return nil
 		}
 		t := newTable(e.stdout, "CREATED", "BY", "STATE", "EVENTS", "DELIVERED", "FAILED", "ENDPOINT", "ID")

@@ -18,7 +18,7 @@ import (
 
 type replayCreateCmd struct {
 	selectionFlags
-	To                []string `required:"" sep:"none" placeholder:"ENDPOINT" help:"Where to send: a configured endpoint's name, or a URL. A value that is a time ends the range, as --until does."`
+	To                []string `required:"" sep:"none" placeholder:"ENDPOINT" help:"Where to send: a configured endpoint's name, or a URL."`
 	DryRun            bool     `help:"Say what would be sent, and send nothing."`
 	Rate              float64  `placeholder:"N" help:"At most N requests a second (default: as fast as the endpoint answers)."`
 	Concurrency       uint16   `default:"4" placeholder:"N" help:"At most N requests at once (default: 4); with 1 the events go out strictly in order."`
@@ -42,7 +42,7 @@ Examples:
 
 The CRM was down from one to three; send what it missed, in order, 20 a second, and stop when it breaks again:
 
-  hooktape replay create --from 01:00 --to 03:00 --undelivered-to crm --to crm --order subscriber --rate 20 --stop-after-failures 10
+  hooktape replay create --from 01:00 --until 03:00 --undelivered-to crm --to crm --order subscriber --rate 20 --stop-after-failures 10
 
 What would that be?
 
@@ -140,27 +140,20 @@ func (c *replayCreateCmd) request(now time.Time) (want replay.Request, err error
 	return want, err
 }
 
-// target takes --to apart: "--from … --to …" is how people say a range, "--to crm" how they say where.
-func (c *replayCreateCmd) target(now time.Time) (target string, err error) {
+// target is where --to says. It once ended the time as well, which is told from a target here for those who know it so.
+func (c *replayCreateCmd) target(now time.Time) (string, error) {
 	for _, to := range c.To {
-		switch _, isTime := readTime(to, now); {
-		case isTime && c.Until == "":
-			c.Until = to
-		case target == "" && !isTime:
-			target = to
-		case isTime:
-			return "", fmt.Errorf("--to %s is a second end of the range", to)
-		default:
-			return "", fmt.Errorf("--to is there twice with a target; one replay goes to one endpoint")
+		if _, isTime := readTime(to, now); isTime {
+			return "", fmt.Errorf("--to %s is a time; --to is where the replay goes to, the end of the time is --until %s", quoteWord(to), quoteWord(to))
 		}
 	}
-	switch {
-	case target == "":
-		return "", errors.New("--to names a time and no endpoint; give --to a second time with an endpoint's name or a URL")
-	case strings.Contains(target, "://"):
-		return target, replay.CheckURL(target)
+	if len(c.To) > 1 {
+		return "", errors.New("--to is there twice; one replay goes to one endpoint")
 	}
-	return target, nil
+	if strings.Contains(c.To[0], "://") {
+		return c.To[0], replay.CheckURL(c.To[0])
+	}
+	return c.To[0], nil
 }
 
 // parsePace reads original, original×10, or 10.

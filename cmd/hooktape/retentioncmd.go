@@ -20,7 +20,7 @@ configured one: look at it before you put a shorter one in force.`
 
 // Run says how long what is kept.
 func (c retentionCmd) Run(e *env) error {
-	db, cfg, err := e.openStore()
+	db, cfg, err := e.openTables()
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (c retentionCmd) Run(e *env) error {
 		return err
 	}
 	if differs {
-		fmt.Fprintln(e.stdout, "\nWhat is configured is not yet in force; `hooktape migrate` or the next start puts it in force.")
+		fmt.Fprintln(e.stderr, "\nWhat is configured is not yet in force; `hooktape migrate` or the next start puts it in force.")
 	}
 	return nil
 }

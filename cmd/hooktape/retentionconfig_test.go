@@ -21,7 +21,7 @@ func TestRetentionConfig(t *testing.T) {
 	}
 	for _, wrong := range []string{"0d", "90", "1.5d", "-3d", "20000d", "2y", "never", "''"} {
 		_, err := parseConfig("f.yaml", []byte("retention:\n  traces: "+wrong+"\n"+source))
-		if err == nil || !strings.Contains(err.Error(), "is no number of days from 1d to 18250d, nor forever") || !strings.Contains(err.Error(), "f.yaml: [2:11]") {
+		if err == nil || !strings.Contains(err.Error(), "is no number of days from 1d to 18250d, nor forever") || !strings.Contains(err.Error(), "f.yaml:2: retention.traces: ") {
 			t.Errorf("%s: %v", wrong, err)
 		}
 	}

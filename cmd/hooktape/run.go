@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/alecthomas/kong"
+	"github.com/willabides/kongplete"
 
 	"hooktape/cmd/embedded-clickhouse/password"
 	"hooktape/otel"
@@ -48,8 +50,13 @@ type cli struct {
 	Restore    restoreCmd    `cmd:"" help:"Restore a backup into an empty database."`
 	Dashboards dashboardsCmd `cmd:"" help:"What Grafana shows of it all: push it to a Grafana, or write it to files."`
 
-	Doctor      doctorCmd      `cmd:"" help:"Look whether all that hooktape needs is well, and say what to do where it is not."`
-	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running hooktape how it is, for containers and service managers."`
+	Configuration configCmd      `cmd:"" name:"config" help:"Check the configuration."`
+	Doctor        doctorCmd      `cmd:"" help:"Look whether all that hooktape needs is well, and say what to do where it is not."`
+	Healthcheck   healthcheckCmd `cmd:"" help:"Ask a running hooktape how it is, for containers and service managers."`
+
+	Help       helpCmd       `cmd:"" help:"Print help about a command."`
+	VersionOf  versionCmd    `cmd:"" name:"version" help:"Print the version, as --version does."`
+	Completion completionCmd `cmd:"" help:"Print a script that lets a shell complete commands and flags."`
 }
 
 // env is what a command works with besides its flags.
@@ -74,10 +81,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	exited := -1
 	parser, err := kong.New(&c, kong.Name("hooktape"), kong.Vars{"version": versionText()}, kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
 		kong.Description("hooktape is a flight recorder for BotHelp webhooks: it keeps every request as it came, and sends any of them again."),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), kong.UsageOnError())
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), kong.UsageOnError(),
+		kong.Help(printHelp), kong.ValueFormatter(helpWithDefault))
 	if err != nil {
 		fmt.Fprintln(stderr, "hooktape:", err)
 		return 1
+	}
+	kongplete.Complete(parser, kongplete.WithExitFunc(func(code int) { exited = code })) // when a shell asks
+	if exited >= 0 {
+		return exited
+	}
+	if bareGroup(parser.Model.Node, args) {
+		args = append(slices.Clone(args), "--help")
 	}
 	command, err := parser.Parse(args)
 	if exited >= 0 {

@@ -21,7 +21,7 @@ import (
 type selectionFlags struct {
 	Since         string   `group:"Which events" placeholder:"AGO" help:"Received in this last span of time: 90m, 24h, 7d."`
 	From          string   `group:"Which events" placeholder:"TIME" help:"Received at or after: 13:00 (today), 2026-01-31, '2026-01-31 13:00' (in this machine's zone), '2026-01-31 13:00 Europe/Moscow' or RFC 3339."`
-	Until         string   `group:"Which events" placeholder:"TIME" help:"Received before; --to TIME is the same."`
+	Until         string   `group:"Which events" placeholder:"TIME" help:"Received before."`
 	Source        []string `group:"Which events" sep:"none" placeholder:"NAME" help:"From this source."`
 	Step          []string `group:"Which events" sep:"none" placeholder:"STEP" help:"At this step; '' for none."`
 	Kind          []string `group:"Which events" sep:"none" placeholder:"KIND" help:"Of this kind: flow, conversation_closed, user_profile_viewed, unknown."`
@@ -67,6 +67,27 @@ func (f selectionFlags) selection(now time.Time) (sel event.Selection, err error
 	return sel, nil
 }
 
+// oldTo refuses --to of commands that send nothing anywhere.
+type oldTo struct {
+	To string `hidden:"" help:"The old name of --until."`
+}
+
+// Validate implements kong.Validatable.
+func (o oldTo) Validate() error {
+	if o.To != "" {
+		return fmt.Errorf("--to is where a replay goes to; the end of the time is --until %s", quoteWord(o.To))
+	}
+	return nil
+}
+
+// quoteWord writes a word as a shell takes it.
+func quoteWord(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return strings.ContainsRune(" '\"\\$`&|;<>()*?#~", r) || r < ' ' }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 func oneOf[T ~string](flag string, values []string, known []T) (list []T, err error) {
 	for _, v := range values {
 		if !slices.Contains(known, T(v)) {
@@ -92,7 +113,7 @@ func (f selectionFlags) times(sel *event.Selection, now time.Time) (err error) {
 	if sel.From, err = parseTime(f.From, "--from", now, sel.From); err != nil {
 		return err
 	}
-	sel.To, err = parseTime(f.Until, "--until", now, nil)
+	sel.Until, err = parseTime(f.Until, "--until", now, nil)
 	return err
 }
 

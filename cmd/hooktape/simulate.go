@@ -88,6 +88,10 @@ func (c simulateCmd) backfill(e *env, within time.Duration) error {
 			return err
 		}
 	}
+	if c.DryRun {
+		report := account.Truth().Between(simulate.Question{From: account.From, To: account.Until, Within: within})
+		fmt.Fprintf(e.stderr, "%s from %s to %s would be inserted; nothing was\n", plural(report.All.Events, "event"), local(account.From), local(account.Until))
+	}
 	return c.tell(e, account, account.From, account.Until, within)
 }
 

@@ -29,7 +29,7 @@ type spoolSize struct {
 
 // Run says how much room is taken, and by what.
 func (c storageCmd) Run(e *env) error {
-	db, _, err := e.openStore()
+	db, _, err := e.openTables()
 	if err != nil {
 		return err
 	}

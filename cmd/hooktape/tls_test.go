@@ -209,10 +209,13 @@ func TestTLSListeners(t *testing.T) {
 				t.Errorf("healthcheck says %q", got)
 			}
 			i.cli("simulate", "--rate", "30", "--for", "2s") // fails when it is not answered as it should be
+			i.eventually(30*time.Second, "the banner has both addresses", func() error {
+				if said := i.output.String(); !strings.Contains(said, "webhooks    https://"+i.ingest) || !strings.Contains(said, "console     "+c.api+"://"+i.api) {
+					return fmt.Errorf("it says\n%s", said)
+				}
+				return nil
+			})
 			i.stop()
-			if said := i.output.String(); !strings.Contains(said, "webhooks    https://"+i.ingest) || !strings.Contains(said, "console     "+c.api+"://"+i.api) {
-				t.Errorf("the banner says\n%s", said)
-			}
 		})
 	}
 }

@@ -44,7 +44,11 @@ func (d *Direct) Diff(ctx context.Context, id uuid.UUID, against string, limit i
 	if _, err := d.Replay(ctx, id); err != nil {
 		return Diff{}, err
 	}
-	found, err := d.store.DiffReplay(ctx, id, MaskedURL(against), limit)
+	against = MaskedURL(against)
+	if err := d.service.CheckEndpoints(ctx, against); err != nil {
+		return Diff{}, err
+	}
+	found, err := d.store.DiffReplay(ctx, id, against, limit)
 	if err != nil {
 		return Diff{}, err
 	}

@@ -47,7 +47,10 @@ func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cur
 	if err != nil {
 		return EventPage{}, err
 	}
-	events, err := d.store.ListEvents(ctx, named(sel), store.Page{Limit: limit + 1, Before: before})
+	if sel, err = d.selected(ctx, sel); err != nil {
+		return EventPage{}, err
+	}
+	events, err := d.store.ListEvents(ctx, sel, store.Page{Limit: limit + 1, Before: before})
 	if err != nil {
 		return EventPage{}, err
 	}
@@ -56,7 +59,11 @@ func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cur
 
 // Count returns how many events are selected, or atMost when they are more; 0 is no limit.
 func (d *Direct) Count(ctx context.Context, sel event.Selection, atMost uint64) (uint64, error) {
-	return d.store.CountEvents(ctx, named(sel), atMost)
+	sel, err := d.selected(ctx, sel)
+	if err != nil {
+		return 0, err
+	}
+	return d.store.CountEvents(ctx, sel, atMost)
 }
 
 // pageOf is a page of the first of events, with a cursor when there are more.
@@ -76,7 +83,10 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 	if err != nil {
 		return EventPage{}, nil, err
 	}
-	events, rest, err := d.store.SearchEvents(ctx, named(sel), store.Page{Limit: limit + 1, Before: before}, patience)
+	if sel, err = d.selected(ctx, sel); err != nil {
+		return EventPage{}, nil, err
+	}
+	events, rest, err := d.store.SearchEvents(ctx, sel, store.Page{Limit: limit + 1, Before: before}, patience)
 	if err != nil {
 		return EventPage{}, nil, err
 	}
@@ -90,7 +100,11 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 
 // EventsStored returns selected events that were stored at a time or later, the last received first; at most limit.
 func (d *Direct) EventsStored(ctx context.Context, sel event.Selection, since time.Time, limit int) ([]Event, error) {
-	events, err := d.store.ListStored(ctx, named(sel), since, limit)
+	sel, err := d.selected(ctx, sel)
+	if err != nil {
+		return nil, err
+	}
+	events, err := d.store.ListStored(ctx, sel, since, limit)
 	return briefEvents(events), err
 }
 

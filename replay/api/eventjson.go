@@ -33,21 +33,25 @@ type Event struct {
 	Deliveries []Delivery    `json:"deliveries,omitzero" doc:"Every way of the event to an endpoint; not in lists."`
 }
 
-// EventRequest is the request of an event as it came, but for the hook's token, which is masked in the path. Bytes that
-// are no UTF-8 stand as U+FFFD in query and headers.
+// EventRequest is the request of an event as it came, but for the hook's token, which is masked in the path. What is
+// not UTF-8 stands in Base64, in a property of its own.
 type EventRequest struct {
-	Method     string         `json:"method" doc:"Its method."`
-	Path       string         `json:"path" doc:"Its path, the hook's token masked."`
-	Query      string         `json:"query" doc:"What stood behind the question mark."`
-	Headers    []event.Header `json:"headers" doc:"Its header lines in order."`
-	BodySHA256 string         `json:"body_sha256" doc:"Of the body's bytes, taken on arrival."`
-	Body       string         `json:"body,omitempty" doc:"The body, where it is UTF-8."`
-	BodyBase64 string         `json:"body_base64,omitempty" doc:"The body in Base64, where it is not."`
-	BodyGone   bool           `json:"body_gone,omitempty" doc:"The body is past its retention: only its hash is left."`
+	Method      string         `json:"method" doc:"Its method."`
+	Path        string         `json:"path" doc:"Its path, the hook's token masked."`
+	Query       string         `json:"query" doc:"What stood behind the question mark, where it is UTF-8."`
+	QueryBase64 string         `json:"query_base64,omitempty" doc:"The same in Base64, where it is not."`
+	Headers     []event.Header `json:"headers" doc:"Its header lines in order."`
+	BodySHA256  string         `json:"body_sha256" doc:"Of the body's bytes, taken on arrival."`
+	Body        string         `json:"body,omitempty" doc:"The body, where it is UTF-8."`
+	BodyBase64  string         `json:"body_base64,omitempty" doc:"The body in Base64, where it is not."`
+	BodyGone    bool           `json:"body_gone,omitempty" doc:"The body is past its retention: only its hash is left."`
 }
 
 // Bytes is the body.
 func (r *EventRequest) Bytes() []byte { return textOrBase64(r.Body, r.BodyBase64) }
+
+// RawQuery is the query.
+func (r *EventRequest) RawQuery() string { return string(textOrBase64(r.Query, r.QueryBase64)) }
 
 // Delivery is an event's way to one endpoint.
 type Delivery struct {
@@ -112,8 +116,9 @@ func briefEvents(events []event.Event) []Event {
 func WholeEvent(e *event.Event, deliveries []Delivery) Event {
 	j := briefEvent(e)
 	j.Deliveries = deliveries
-	j.Request = &EventRequest{Method: e.Method, Path: e.Path, Query: e.Query, Headers: present(e.Headers),
+	j.Request = &EventRequest{Method: e.Method, Path: e.Path, Headers: present(e.Headers),
 		BodySHA256: hex.EncodeToString(e.BodySHA256[:]), BodyGone: e.BodyGone()}
+	j.Request.Query, j.Request.QueryBase64 = split([]byte(e.Query))
 	j.Request.Body, j.Request.BodyBase64 = split(e.Body)
 	return j
 }

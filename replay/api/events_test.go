@@ -76,6 +76,9 @@ func TestSelection(t *testing.T) {
 	one.Body = []byte(`{"a":"50% & <b>"}`)
 	two.Step, two.Verdict = "", event.BadToken
 	f.insert(one, two)
+	if err := f.db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "shop", Shard: "1/1", State: "removed", UpdatedAt: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
 	between := one.ReceivedAt.Add(500 * time.Microsecond)
 	for query, wants := range map[string][]event.Event{
 		"":                                {two, one},
@@ -100,7 +103,8 @@ func TestSelection(t *testing.T) {
 		"text=" + escape(`'; DROP TABLE`): {},
 		"id=" + two.ID.String():           {two},
 		"from=" + escape(between.In(time.FixedZone("", 3*3600)).Format(time.RFC3339Nano)): {two},
-		"to=" + escape(between.Format(time.RFC3339Nano)):                                  {one},
+		"until=" + escape(between.Format(time.RFC3339Nano)):                               {one},
+		"to=" + escape(between.Format(time.RFC3339Nano)):                                  {one}, // its old name
 		"since=2h":            {two, one},
 		"since=0.01d":         {},
 		"undelivered_to=crm":  {two, one},
@@ -116,7 +120,7 @@ func TestSelection(t *testing.T) {
 	// The client says the same by URL and, when that is too long, by a body.
 	sel := event.Selection{Sources: []string{"shop"}, Kinds: []event.Kind{event.KindConversationClosed}, Channels: []string{"telegram"}, Subscribers: []string{"1"},
 		UTMSources: []string{"vk"}, UTMMediums: []string{"cpc"}, UTMCampaigns: []string{"x, y"}, UTMContents: []string{"c=1&d"}, UTMTerms: []string{"ё"},
-		Text: `50% & <b>`, UndeliveredTo: "crm", Fields: map[string]string{"пусто": ""}, From: &one.ReceivedAt, To: &between, Steps: []string{"paid"}, Verdicts: []event.Verdict{event.Accepted}}
+		Text: `50% & <b>`, UndeliveredTo: "crm", Fields: map[string]string{"пусто": ""}, From: &one.ReceivedAt, Until: &between, Steps: []string{"paid"}, Verdicts: []event.Verdict{event.Accepted}}
 	for _, ids := range [][]uuid.UUID{{one.ID, two.ID}, append(slices.Repeat([]uuid.UUID{uuid.New()}, 5000), one.ID)} {
 		sel.IDs = ids
 		page, err := f.client(readSecret).Events(context.Background(), sel, 10, "")
@@ -156,6 +160,8 @@ func TestHostileRequests(t *testing.T) {
 		{"GET", "/events?verdict=good", "", 422, "query.verdict"},
 		{"GET", "/events?from=yesterday", "", 422, `query.from: "yesterday" is no time such as`},
 		{"GET", "/events?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "", 422, "before it begins"},
+		{"GET", "/events?until=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "", 422, "until and to, its old name, differ"},
+		{"POST", "/events/search", `{"selection":{"until":"2026-01-02T00:00:00Z","to":"2026-01-01T00:00:00Z"}}`, 422, "until and to, its old name, differ"},
 		{"GET", "/events?since=-1h", "", 422, "query.since"},
 		{"GET", "/events?since=1h&from=2026-01-01T00:00:00Z", "", 422, "exclude each other"},
 		{"GET", "/events?text=a&text=b", "", 422, "query.text: may be given once"},
@@ -201,7 +207,10 @@ func TestHostileRequests(t *testing.T) {
 		{"POST", "/replays", `{"selection":{"from":"x"},"to":"crm"}`, 422, "body.selection.from"},
 		{"POST", "/replays", `{"selection":{"ids":["x"]},"to":"crm"}`, 422, "body.selection.ids[0]"},
 		{"POST", "/replays", `{"selection":{},"to":"nonsense"}`, 422, `there is no endpoint "nonsense"; the configuration has crm, elsewhere`},
-		{"POST", "/replays", `{"selection":{"failed_at":"nonsense"},"to":"crm"}`, 422, "there is no endpoint"},
+		{"POST", "/replays", `{"selection":{"failed_at":"nonsense"},"to":"crm"}`, 422, `there is no endpoint "nonsense"; known are crm, elsewhere`},
+		{"GET", "/events?undelivered_to=nonsense", "", 422, `there is no endpoint "nonsense"; known are crm, elsewhere`},
+		{"GET", "/events?failed_at=https://nowhere.example/", "", 422, `there is no endpoint "https://nowhere.example/"; known are crm, elsewhere`},
+		{"POST", "/events/search", `{"selection":{"failed_at":"nonsense"}}`, 422, `there is no endpoint "nonsense"`},
 		{"POST", "/replays", `{"selection":{},"to":"ftp://x"}`, 422, "must begin with http"},
 		{"POST", "/replays", `{"selection":{},"to":"http://127.0.0.1:1/"}`, 422, "127.0.0.1"},
 		{"POST", "/replays", `{"selection":{},"to":"http://169.254.169.254/latest"}`, 422, "169.254.169.254"},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -33,6 +34,12 @@ func masked(r event.Replay) event.Replay {
 func named(sel event.Selection) event.Selection {
 	sel.UndeliveredTo, sel.FailedAt = MaskedURL(sel.UndeliveredTo), MaskedURL(sel.FailedAt)
 	return sel
+}
+
+// selected is a selection as the database knows it, when it names known endpoints only.
+func (d *Direct) selected(ctx context.Context, sel event.Selection) (event.Selection, error) {
+	sel = named(sel)
+	return sel, d.service.CheckEndpoints(ctx, sel.UndeliveredTo, sel.FailedAt)
 }
 
 // maskedDetail shows the request of which a replay was made in the same way; other details have no secret.

@@ -63,6 +63,7 @@ func (s *server) describe() {
 			}
 			property.Description = d.words[name]
 		}
+		maps.Copy(schema.Properties, d.more)
 		for name, most := range d.most {
 			schema.Properties[name].Minimum, schema.Properties[name].Maximum = new(float64), &most
 		}

@@ -241,6 +241,9 @@ func TestDiff(t *testing.T) {
 	if err != nil || none.OnlyHere != 6 {
 		t.Errorf("against one that got nothing: %+v, %v", none, err)
 	}
+	if _, err := f.client(readSecret).Diff(context.Background(), again.ID, "cmr", 5); err == nil || !strings.Contains(err.Error(), `there is no endpoint "cmr"; known are crm, elsewhere`) {
+		t.Errorf("against one that is not known: %v", err)
+	}
 }
 
 // version7 is the middle of a UUIDv7, which is there once in each.
@@ -282,7 +285,7 @@ func TestMasking(t *testing.T) {
 	events := newEvents("shop", 150)
 	f.insert(events...)
 	const secret = "secret-of-the-receiver"
-	want := replay.Request{To: f.sink.URL + "/hook?key=" + secret, Selection: event.Selection{IDs: make([]uuid.UUID, len(events)), UndeliveredTo: f.sink.URL + "/?a=" + secret},
+	want := replay.Request{To: f.sink.URL + "/hook?key=" + secret, Selection: event.Selection{IDs: make([]uuid.UUID, len(events)), UndeliveredTo: f.sink.URL + "/hook?key=" + secret},
 		ReplayOptions: event.ReplayOptions{Rate: 1, MaxAttempts: 1, Headers: []event.Header{{Name: "Authorization", Value: secret}}}}
 	for i, e := range events {
 		want.Selection.IDs[i] = e.ID

@@ -101,6 +101,9 @@ func (s *server) admit(role Role) func(huma.Context, func(huma.Context)) {
 			}
 			ctx.SetHeader("WWW-Authenticate", `Bearer realm="hooktape"`)
 			text := "this needs a token of api.tokens in the configuration: Authorization: Bearer TOKEN"
+			if secret != "" {
+				text = "this token is none of api.tokens in the configuration of this hooktape"
+			}
 			if len(s.keys) == 0 {
 				text = "the configuration has no api.tokens, so that nobody is let in"
 			}

@@ -19,7 +19,8 @@ import (
 // raw query, so that an empty value (events without a step) is a value, and one that cannot be read is an error.
 type SelectionQuery struct {
 	From          string   `query:"from" doc:"Received at or after this time, RFC 3339." example:"2026-01-31T13:00:00+03:00"`
-	To            string   `query:"to" doc:"Received before this time, RFC 3339."`
+	Until         string   `query:"until" doc:"Received before this time, RFC 3339."`
+	To            string   `query:"to" doc:"The old name of until."`
 	Since         string   `query:"since" doc:"Received in this last span of time; in place of from." example:"2h"`
 	Source        []string `query:"source,explode" doc:"From one of these sources."`
 	Step          []string `query:"step,explode" doc:"At one of these steps; empty for none."`
@@ -67,7 +68,7 @@ func ParseSelection(values url.Values, now time.Time) (sel event.Selection, faul
 		UTMSources: values["utm_source"], UTMMediums: values["utm_medium"], UTMCampaigns: values["utm_campaign"],
 		UTMContents: values["utm_content"], UTMTerms: values["utm_term"], Text: r.one("text"),
 		UndeliveredTo: r.one("undelivered_to"), FailedAt: r.one("failed_at"), Where: r.one("where"),
-		From: r.time("from"), To: r.time("to"), Kinds: words(&r, "kind", event.Kinds), Verdicts: words(&r, "verdict", event.Verdicts),
+		From: r.time("from"), Until: r.until(), Kinds: words(&r, "kind", event.Kinds), Verdicts: words(&r, "verdict", event.Verdicts),
 	}
 	if since := r.one("since"); since != "" {
 		ago, err := ParseSpan(since)
@@ -96,9 +97,9 @@ func ParseSelection(values url.Values, now time.Time) (sel event.Selection, faul
 
 // CheckSelection says what in a selection can match nothing by a mistake of its maker.
 func CheckSelection(sel event.Selection) (faults []Fault) {
-	if sel.From != nil && sel.To != nil && !sel.From.Before(*sel.To) {
+	if sel.From != nil && sel.Until != nil && !sel.From.Before(*sel.Until) {
 		faults = append(faults, Fault{"selection", fmt.Sprintf("it ends (%s) before it begins (%s)",
-			sel.To.Format(time.RFC3339), sel.From.Format(time.RFC3339))})
+			sel.Until.Format(time.RFC3339), sel.From.Format(time.RFC3339))})
 	}
 	// Most likely a list that a program has computed.
 	for field, value := range reflect.ValueOf(sel).Fields() {
@@ -132,8 +133,8 @@ func EncodeSelection(sel event.Selection) url.Values {
 	if sel.From != nil {
 		one("from", sel.From.Format(time.RFC3339Nano))
 	}
-	if sel.To != nil {
-		one("to", sel.To.Format(time.RFC3339Nano))
+	if sel.Until != nil {
+		one("until", sel.Until.Format(time.RFC3339Nano))
 	}
 	add("source", sel.Sources...)
 	add("step", sel.Steps...)
@@ -189,6 +190,16 @@ func (r *queryReader) time(name string) *time.Time {
 	t, err := time.Parse(time.RFC3339Nano, text)
 	r.unless(err == nil, name, "%q is no time such as 2026-01-31T13:00:00+03:00", text)
 	return &t
+}
+
+// until reads the end of the time of receiving, which was called to.
+func (r *queryReader) until() *time.Time {
+	until, to := r.time("until"), r.time("to")
+	if until == nil {
+		return to
+	}
+	r.unless(to == nil || to.Equal(*until), "to", "until and to, its old name, differ: give until alone")
+	return until
 }
 
 func words[T ~string](r *queryReader, name string, known []T) (list []T) {

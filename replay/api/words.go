@@ -80,6 +80,7 @@ type description struct {
 	required []string // in place of what the type's tags say; nil leaves that
 	most     map[string]float64
 	words    map[string]string
+	more     map[string]*huma.Schema // properties that are no fields of the type
 }
 
 var optionWords = map[string]string{
@@ -107,9 +108,10 @@ func with(words map[string]string, more map[string]string) map[string]string {
 
 // described comes in an order in which no type is used before it is described.
 var described = []description{
-	{of: reflect.TypeFor[event.Header](), words: map[string]string{"name": "Its name.", "value": "Its value."}},
+	{of: reflect.TypeFor[event.Header](), words: map[string]string{"name": "Its name.", "value": "Its value, where it is UTF-8."}, required: []string{"name"},
+		more: map[string]*huma.Schema{"value_base64": {Type: huma.TypeString, ContentEncoding: "base64", Description: "Its value in Base64, where it is not."}}},
 	{of: reflect.TypeFor[event.Selection](), words: map[string]string{
-		"from": "Received at or after.", "to": "Received before.", "sources": "From one of these sources.",
+		"from": "Received at or after.", "until": "Received before.", "sources": "From one of these sources.",
 		"steps": "At one of these steps; an empty one is none.", "kinds": "Of one of these kinds.", "verdicts": "With one of these verdicts. A replay sends accepted events only.",
 		"channels": "Through one of these channels, such as telegram.", "ids": "One of these events.",
 		"subscribers": "About one of these people: BotHelp's id, or the messenger's.",
@@ -119,7 +121,7 @@ var described = []description{
 		"text": "With this text in the body; letters that are not ASCII in any of the spellings of JSON and forms.", "undelivered_to": "Never taken by this endpoint: a configured name, or a URL.",
 		"failed_at": "Whose last delivery to this endpoint failed for good.",
 		"where":     "For what nothing else covers: a ClickHouse expression over the columns of the table events. Needs the role admin.",
-	}},
+	}, more: map[string]*huma.Schema{"to": {Type: huma.TypeString, Format: "date-time", Description: "The old name of until; answers have both."}}},
 	{of: reflect.TypeFor[NewReplay](), required: []string{"selection", "to"},
 		most: map[string]float64{"rate": 1e6, "pace": 1e6, "concurrency": 1024, "max_attempts": math.MaxUint16, "stop_after_failures": math.MaxUint32}, words: with(optionWords, map[string]string{
 			"selection": "Which events: those that match everything that is set. {} is every accepted event.",

@@ -298,11 +298,11 @@ func TestDrag(t *testing.T) {
 	left := chromedp.ButtonType(input.Left)
 	b.Run(chromedp.MouseEvent(input.MousePressed, at(0.25), box[1], left), chromedp.MouseEvent(input.MouseMoved, at(0.5), box[1], left),
 		chromedp.MouseEvent(input.MouseMoved, at(0.75), box[1], left), chromedp.MouseEvent(input.MouseReleased, at(0.75), box[1], left))
-	b.Await(`new URLSearchParams(location.search).has('to')`)
+	b.Await(`new URLSearchParams(location.search).has('until')`)
 	b.Await(`document.querySelectorAll('#rows tr').length === 1`)
 	b.AwaitText("#rows", "Анна")
 	var minutes float64
-	b.Script(`(p => (Date.parse(p.get('to')) - Date.parse(p.get('from'))) / 60000)(new URLSearchParams(location.search))`, &minutes)
+	b.Script(`(p => (Date.parse(p.get('until')) - Date.parse(p.get('from'))) / 60000)(new URLSearchParams(location.search))`, &minutes)
 	if minutes < 29 || minutes > 31 || !strings.Contains(b.Text(".chips"), "source") {
 		t.Errorf("half of the hour is %v minutes, with the filters %s", minutes, b.Text(".chips"))
 	}

@@ -42,8 +42,8 @@ func widthFor(d time.Duration) time.Duration {
 
 func (v *visit) chart(f filters) (*chart, error) {
 	from, until := f.From, v.now.Add(time.Second)
-	if f.To != nil {
-		until = *f.To
+	if f.Until != nil {
+		until = *f.Until
 	}
 	if from == nil {
 		first, err := v.Store.FirstEvent(v.Context())
@@ -60,7 +60,7 @@ func (v *visit) chart(f filters) (*chart, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chart{From: v.at(*from), To: v.at(until), Base: link("/", f.without("since", "from", "to")), Width: span(width),
+	c := &chart{From: v.at(*from), To: v.at(until), Base: link("/", f.without("since", "from", "until")), Width: span(width),
 		Capacity: int((until.Sub(*from)-1)/width) + 1}
 	most := uint64(1)
 	for _, b := range bars {

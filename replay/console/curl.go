@@ -24,8 +24,8 @@ func (v *visit) curl(e api.Event) string {
 			target = base + strings.Replace(e.Request.Path, "***", "TOKEN", 1)
 		}
 	}
-	if e.Request.Query != "" {
-		target += "?" + e.Request.Query
+	if query := e.Request.RawQuery(); query != "" {
+		target += "?" + query
 	}
 	lines := []string{"curl -sS --globoff -X " + shellWord(e.Request.Method) + " " + shellWord(target)}
 	typed := false

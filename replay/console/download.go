@@ -2,12 +2,9 @@ package console
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"io"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"hooktape/event"
@@ -95,51 +92,12 @@ type ndjsonWriter struct{ encoder *json.Encoder }
 func (w *ndjsonWriter) write(e api.Event) error { return w.encoder.Encode(e) }
 func (w *ndjsonWriter) flush() error            { return nil }
 
-type csvWriter struct{ *csv.Writer }
-
-// csvColumns are the columns of the table, in this order, and the custom fields as JSON.
-var csvColumns = slices.Concat([]string{"id", "received_at", "source", "step", "kind", "verdict", "remote_ip", "trace_id", "duplicate_of"},
-	api.DecodedNames, []string{"fields", "decode_error"})
+type csvWriter struct{ *api.CSV }
 
 func newCSV(w io.Writer) csvWriter {
-	out := csvWriter{csv.NewWriter(w)}
-	_ = out.Write(csvColumns) // flush tells
-	return out
+	_, _ = io.WriteString(w, api.ByteOrderMark) // flush tells
+	return csvWriter{api.NewCSV(w, api.ListColumns())}
 }
 
-func (w csvWriter) write(e api.Event) error {
-	duplicate := ""
-	if e.DuplicateOf != nil {
-		duplicate = e.DuplicateOf.String()
-	}
-	record := []string{e.ID.String(), e.ReceivedAt.UTC().Format(time.RFC3339Nano), e.Source, e.Step, string(e.Kind), string(e.Verdict), e.RemoteIP, e.TraceID, duplicate}
-	for _, name := range api.DecodedNames {
-		record = append(record, e.Decoded[name])
-	}
-	fields, err := json.Marshal(e.Fields)
-	if err != nil {
-		return err
-	}
-	record = append(record, string(fields), e.DecodeError)
-	for i, cell := range record {
-		record[i] = harmlessCell(cell)
-	}
-	return w.Write(record)
-}
-
-func (w csvWriter) flush() error {
-	w.Flush()
-	return w.Error()
-}
-
-// harmlessCell keeps spreadsheets from taking what came from outside for a formula (OWASP, CSV Injection): an apostrophe
-// before it says that it is text. A phone number or a negative number is none.
-func harmlessCell(cell string) string {
-	if cell == "" || !strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
-		return cell
-	}
-	if strings.ContainsRune("+-", rune(cell[0])) && !slices.ContainsFunc([]byte(cell[1:]), func(b byte) bool { return b < '0' || b > '9' }) && len(cell) > 1 {
-		return cell
-	}
-	return "'" + cell
-}
+func (w csvWriter) write(e api.Event) error { return w.Write(&e) }
+func (w csvWriter) flush() error            { return w.Flush() }

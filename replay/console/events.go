@@ -150,7 +150,7 @@ func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
 	switch {
 	case cursor != "":
 		p.Newest = f.URL()
-	case f.To == nil:
+	case f.Until == nil:
 		p.Tail, p.After = link("/events/newer", f.Values), after.UTC().Format(time.RFC3339Nano)
 	}
 	if len(p.Rows) == 0 && p.Further == nil {

@@ -13,7 +13,6 @@ var (
 	PrettyJSON = prettyJSON
 	ShellWord  = shellWord
 	Local      = local
-	CSVCell    = harmlessCell
 	Assets     = assets
 )
 

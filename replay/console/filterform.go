@@ -14,11 +14,11 @@ type preset struct {
 
 func presetsOf(f filters) (list []preset) {
 	for _, p := range []struct{ label, since string }{{"15 min", "15m"}, {"1 h", "1h"}, {"24 h", "24h"}, {"7 d", "7d"}, {"30 d", "30d"}, {"all", ""}} {
-		values := f.without("since", "from", "to")
+		values := f.without("since", "from", "until")
 		if p.since != "" {
 			values.Set("since", p.since)
 		}
-		list = append(list, preset{p.label, link("/", values), f.Get("since") == p.since && f.From == nil == (p.since == "") && f.To == nil})
+		list = append(list, preset{p.label, link("/", values), f.Get("since") == p.since && f.From == nil == (p.since == "") && f.Until == nil})
 	}
 	return list
 }
@@ -32,7 +32,7 @@ type filterForm struct {
 	Text, Where        string
 	Undelivered        string
 	Failed             string
-	From, To           string // for inputs of the type datetime-local
+	From, Until        string // for inputs of the type datetime-local
 }
 
 func (v *visit) filterForm(f filters) filterForm {
@@ -44,8 +44,8 @@ func (v *visit) filterForm(f filters) filterForm {
 	if f.From != nil && !f.Has("since") {
 		form.From = f.From.In(v.zone).Format("2006-01-02T15:04")
 	}
-	if f.To != nil {
-		form.To = f.To.In(v.zone).Format("2006-01-02T15:04")
+	if f.Until != nil {
+		form.Until = f.Until.In(v.zone).Format("2006-01-02T15:04")
 	}
 	return form
 }

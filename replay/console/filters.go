@@ -22,7 +22,7 @@ type filters struct {
 
 // filterLabels are the parameters of a selection, and what people call them.
 var filterLabels = map[string]string{
-	"from": "from", "to": "until", "since": "last", "source": "source", "step": "step", "kind": "kind", "verdict": "verdict", "channel": "channel",
+	"from": "from", "until": "until", "since": "last", "source": "source", "step": "step", "kind": "kind", "verdict": "verdict", "channel": "channel",
 	"subscriber": "subscriber", "utm_source": "utm_source", "utm_medium": "utm_medium", "utm_campaign": "utm_campaign", "utm_content": "utm_content",
 	"utm_term": "utm_term", "field": "field", "text": "body has", "id": "event", "undelivered_to": "not delivered to", "failed_at": "given up at", "where": "where",
 }
@@ -35,6 +35,7 @@ func (v *visit) filters(own ...string) (filters, error) {
 	if err != nil {
 		return f, problem(http.StatusUnprocessableEntity, "the address is not written as a query: %v", err)
 	}
+	renamed(all)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if _, known := filterLabels[name]; known {
 			f.Values[name] = all[name]
@@ -48,6 +49,17 @@ func (v *visit) filters(own ...string) (filters, error) {
 		return f, err
 	}
 	return f, v.who.MaySelect(sel)
+}
+
+// renamed gives a filter that stands under its old name the new one. Where both are there they must be the same, which the
+// selection tells by its being there twice.
+func renamed(values url.Values) {
+	if to, ok := values["to"]; ok {
+		delete(values, "to")
+		if !slices.Equal(values["until"], to) {
+			values["until"] = append(values["until"], to...)
+		}
+	}
 }
 
 // with is the query with more parameters in it, or others in place of those of the same names.
@@ -121,14 +133,14 @@ func (v *visit) chips(f filters, page string) (list []chip) {
 	return list
 }
 
-var chipOrder = []string{"since", "from", "to", "source", "step", "kind", "verdict", "channel", "subscriber", "utm_source", "utm_medium", "utm_campaign",
+var chipOrder = []string{"since", "from", "until", "source", "step", "kind", "verdict", "channel", "subscriber", "utm_source", "utm_medium", "utm_campaign",
 	"utm_content", "utm_term", "field", "text", "undelivered_to", "failed_at", "where", "id"}
 
 func (v *visit) chipValue(name, value string) string {
 	switch name {
 	case "kind", "verdict":
 		return say(name, value).Text
-	case "from", "to":
+	case "from", "until":
 		if t, err := time.Parse(time.RFC3339Nano, value); err == nil {
 			return strings.TrimSuffix(v.at(t).Format("2006-01-02 15:04:05"), ":00")
 		}
@@ -158,6 +170,8 @@ func (v *visit) tidy() (url.Values, error) {
 			tidied[name] = values // what was set already, over which the form goes
 		}
 	}
+	renamed(tidied)
+	renamed(typed)
 	for _, filter := range slices.Sorted(maps.Keys(typed)) {
 		for _, value := range typed[filter] {
 			if err := v.addTidied(tidied, filter, strings.TrimSpace(value)); err != nil {
@@ -172,7 +186,7 @@ func (v *visit) tidy() (url.Values, error) {
 }
 
 // single are the filters that have one value.
-var single = []string{"from", "to", "since", "text", "undelivered_to", "failed_at", "where"}
+var single = []string{"from", "until", "since", "text", "undelivered_to", "failed_at", "where"}
 
 func (v *visit) addTidied(tidied url.Values, filter, value string) error {
 	switch {
@@ -180,7 +194,7 @@ func (v *visit) addTidied(tidied url.Values, filter, value string) error {
 	case filter == "q":
 		filter, value = meant(value)
 		setTidied(tidied, filter, value)
-	case filter == "from" || filter == "to":
+	case filter == "from" || filter == "until":
 		t, err := time.ParseInLocation("2006-01-02T15:04", value[:min(len(value), 16)], v.zone)
 		if err != nil {
 			return problem(http.StatusUnprocessableEntity, "%q is no time such as 2026-01-31T13:00", value)
@@ -200,8 +214,8 @@ func setTidied(tidied url.Values, filter, value string) {
 	switch {
 	case filter == "since":
 		tidied.Del("from")
-		tidied.Del("to")
-	case filter == "from" || filter == "to":
+		tidied.Del("until")
+	case filter == "from" || filter == "until":
 		tidied.Del("since")
 	}
 	switch {

@@ -47,7 +47,7 @@ func TestFilters(t *testing.T) {
 	p := f.login(adminSecret)
 	at := wanted.ReceivedAt.Add(time.Second).Format(time.RFC3339)
 	for _, query := range []string{"source=course", "step=paid", "kind=flow", "verdict=accepted", "channel=telegram", "subscriber=7", "subscriber=777", "utm_source=vk", "utm_medium=cpc", "utm_campaign=" + url.QueryEscape("осень"),
-		"utm_content=a%26b", "utm_term=", "field=" + url.QueryEscape("Доп данные=оплатила"), "text=" + url.QueryEscape("Петров"), "id=" + wanted.ID.String(), "to=" + url.QueryEscape(at), "where=" + url.QueryEscape("name LIKE 'Анна%'"),
+		"utm_content=a%26b", "utm_term=", "field=" + url.QueryEscape("Доп данные=оплатила"), "text=" + url.QueryEscape("Петров"), "id=" + wanted.ID.String(), "until=" + url.QueryEscape(at), "to=" + url.QueryEscape(at), "where=" + url.QueryEscape("name LIKE 'Анна%'"),
 		"since=1h&verdict=accepted"} {
 		page := p.page("/?" + query)
 		if got := listed(page); !slices.Equal(got, []string{wanted.ID.String()}) {
@@ -60,7 +60,7 @@ func TestFilters(t *testing.T) {
 	if got := listed(p.page("/")); !slices.Equal(got, []string{other.ID.String(), wanted.ID.String()}) {
 		t.Errorf("the list is %v, want the newest first", got)
 	}
-	for query, status := range map[string]int{"sinse=1h": 422, "since=tomorrow": 422, "kind=nothing": 422, "id=1": 422, "cursor=x": 422, "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": 422, "text=a&text=b": 422} {
+	for query, status := range map[string]int{"sinse=1h": 422, "since=tomorrow": 422, "kind=nothing": 422, "id=1": 422, "cursor=x": 422, "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": 422, "text=a&text=b": 422, "until=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": 422} {
 		if a := p.get("/?" + query); a.status != status {
 			t.Errorf("%s: %d, want %d", query, a.status, status)
 		}
@@ -68,7 +68,7 @@ func TestFilters(t *testing.T) {
 	for form, want := range map[string]string{"f.q=" + url.QueryEscape("step:paid"): "/?step=paid", "f.q=" + wanted.ID.String(): "/events/" + wanted.ID.String(), "f.q=a+b&source=course": "/?source=course&text=a+b",
 		"f.source=course&f.kind=&f.step=&f.since=": "/?source=course", "since=1h&f.from=2026-01-01T10:00": "/?from=2026-01-01T10%3A00%3A00Z", "f.text=": "/", "f.verdict=accepted&verdict=accepted": "/?verdict=accepted",
 		"text=a&f.q=b": "/?text=b", "since=1h&f.q=since:2h": "/?since=2h", "source=a&f.q=source:b": "/?source=a&source=b",
-		"from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&f.from=2026-01-01T10:00&f.to=2026-01-01T11:00": "/?from=2026-01-01T10%3A00%3A00Z&to=2026-01-01T11%3A00%3A00Z"} {
+		"from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&f.from=2026-01-01T10:00&f.until=2026-01-01T11:00": "/?from=2026-01-01T10%3A00%3A00Z&until=2026-01-01T11%3A00%3A00Z"} {
 		for range 5 { // whatever order a map has
 			if got := p.get("/?" + form).header.Get("Location"); got != want {
 				t.Fatalf("the form %s leads to %s, want %s", form, got, want)
@@ -224,7 +224,11 @@ func TestDownloads(t *testing.T) {
 	if got := a.header.Get("Content-Disposition"); !strings.HasPrefix(got, "attachment; filename=") || a.header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("the CSV comes as %q", got)
 	}
-	records, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
+	text, marked := strings.CutPrefix(a.body, api.ByteOrderMark)
+	if !marked {
+		t.Error("Excel does not see that the CSV is UTF-8")
+	}
+	records, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil || len(records) != 2101 {
 		t.Fatalf("the CSV has %d records, %v", len(records), err)
 	}

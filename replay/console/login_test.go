@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"hooktape/event"
 	"hooktape/replay/api"
 	"hooktape/replay/console"
 )
@@ -235,6 +236,10 @@ func TestAudit(t *testing.T) {
 	}
 	boss.page("/events.ndjson?chosen=1" + chosen.String())
 	boss.page("/events.ndjson?chosen=1" + chosen.String() + "&id=" + uuid.NewString()) // another selection, which begins alike
+	sent := event.Replay{ID: uuid.New(), CreatedAt: time.Now(), UpdatedAt: time.Now(), State: event.ReplayDone, Endpoint: api.MaskedURL("https://evil.example/?key=" + queryOfCRM)}
+	if err := f.db.SaveReplay(background, sent); err != nil {
+		t.Fatal(err)
+	}
 	reader.page("/events.csv?undelivered_to=" + url.QueryEscape("https://evil.example/?key="+queryOfCRM))
 	reader.get("/events.csv?chosen=1") // refused, so nothing is looked at
 	entries, err := f.db.AuditLog(background, 100)

@@ -123,8 +123,8 @@ func frozen(f filters, query url.Values, now time.Time) url.Values {
 	if f.From != nil {
 		query.Set("from", f.From.UTC().Format(time.RFC3339Nano))
 	}
-	if f.To == nil {
-		query.Set("to", now.UTC().Format(time.RFC3339Nano))
+	if f.Until == nil {
+		query.Set("until", now.UTC().Format(time.RFC3339Nano))
 	}
 	return query
 }

@@ -132,15 +132,6 @@ func FuzzShellWord(f *testing.F) {
 	})
 }
 
-func TestCSVCell(t *testing.T) {
-	for cell, want := range map[string]string{"=1+1": "'=1+1", "@SUM(A1)": "'@SUM(A1)", "+79991234567": "+79991234567", "-5": "-5", "-1+cmd|' /C calc'!A0": "'-1+cmd|' /C calc'!A0", "\t=1": "'\t=1",
-		"Анна": "Анна", "": "", "+": "'+", "-": "'-"} {
-		if got := console.CSVCell(cell); got != want {
-			t.Errorf("the cell %q becomes %q, want %q", cell, got, want)
-		}
-	}
-}
-
 func TestLocal(t *testing.T) {
 	for to, want := range map[string]string{"/events/1?all=1#body": "/events/1?all=1#body", "": "/", "//evil.example": "/", "https://evil.example/": "/", `/\evil.example`: "/", "javascript:alert(1)": "/",
 		"/\t/evil.example": "/", "events": "/", "/login?to=/login": "/", "/logout": "/", "/?text=%0d%0aSet-Cookie:x": "/?text=%0d%0aSet-Cookie:x"} {

@@ -72,7 +72,7 @@ document.addEventListener('pointerdown', e => {
     const to = part(u.clientX), first = +chart.dataset.from, all = chart.dataset.to - first
     if (Math.abs(to - from) < .004) return
     const at = p => encodeURIComponent(new Date(first + all * p).toISOString()), base = chart.dataset.base
-    location.href = base + (base.includes('?') ? '&' : '?') + 'from=' + at(Math.min(from, to)) + '&to=' + at(Math.max(from, to))
+    location.href = base + (base.includes('?') ? '&' : '?') + 'from=' + at(Math.min(from, to)) + '&until=' + at(Math.max(from, to))
   }
   e.preventDefault()
   addEventListener('pointermove', move)

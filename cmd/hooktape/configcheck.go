@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"reflect"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"hooktape/replay/api"
+	"hooktape/store"
+)
+
+type configCmd struct {
+	Check configCheckCmd `cmd:"" help:"Check the configuration, and print what is in force."`
+}
+
+type configCheckCmd struct {
+	JSON bool `name:"json" help:"Print JSON: ok, errors and config."`
+}
+
+// Help implements kong.HelpProvider.
+func (configCheckCmd) Help() string {
+	return `Reads the configuration as "hooktape serve" would, with the flags and the environment over it, and connects to nothing. It prints
+what is in force, defaults included, with *** in place of each secret. The exit code is 0 when the configuration is right, else 1:
+each error has its file, line and key.`
+}
+
+// checkedConfig is the result of a check.
+type checkedConfig struct {
+	File   string          `json:"file"`
+	OK     bool            `json:"ok"`
+	Errors []string        `json:"errors"`
+	Config json.RawMessage `json:"config,omitempty"`
+}
+
+// Run checks the configuration.
+func (c configCheckCmd) Run(e *env) error {
+	cfg, err := e.config()
+	result := checkedConfig{File: e.cli.configPath(), OK: err == nil, Errors: []string{}}
+	if err != nil {
+		if !c.JSON {
+			return err
+		}
+		for _, err := range unjoin(err) {
+			result.Errors = append(result.Errors, err.Error())
+		}
+		if err := printJSON(e.stdout, result); err != nil {
+			return err
+		}
+		return exitCode(1)
+	}
+	text, err := yaml.MarshalWithOptions(inForce(reflect.ValueOf(*cfg)), yaml.IndentSequence(true))
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		if result.Config, err = yaml.YAMLToJSON(text); err != nil {
+			return err
+		}
+		return printJSON(e.stdout, result)
+	}
+	fmt.Fprintf(e.stderr, "%s is right; in force is:\n", safe(result.File))
+	_, err = fmt.Fprint(e.stdout, safeText(string(text)))
+	return err
+}
+
+// hidden is what stands in place of a secret.
+const hidden = "***"
+
+// inForce is a value of the configuration as YAML writes it. Fields with the tag secret are hidden; of "url" that part of a URL
+// that may be a secret is.
+func inForce(v reflect.Value) any {
+	switch x := v.Interface().(type) {
+	case size:
+		return x.String()
+	case duration:
+		return time.Duration(x).String()
+	case days:
+		if x == 0 {
+			return nil // a source's own, which is not set
+		}
+		return x.String()
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		return inForce(v.Elem())
+	case reflect.Struct:
+		object := yaml.MapSlice{}
+		for field, value := range v.Fields() {
+			object = append(object, yaml.MapItem{Key: field.Tag.Get("yaml"), Value: visible(field, value)})
+		}
+		return object
+	case reflect.Slice:
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = inForce(v.Index(i))
+		}
+		return list
+	}
+	return v.Interface()
+}
+
+func visible(field reflect.StructField, v reflect.Value) any {
+	switch kind, secret := field.Tag.Lookup("secret"); {
+	case !secret || v.IsZero():
+		return inForce(v)
+	case kind == "url":
+		u, err := url.Parse(v.String())
+		if err != nil {
+			return hidden
+		}
+		if _, set := u.User.Password(); set {
+			u.User = url.UserPassword(u.User.Username(), hidden)
+		}
+		text, err := url.PathUnescape(api.MaskedURL(u.String()))
+		if err != nil {
+			return hidden
+		}
+		return text
+	}
+	return hidden
+}
+
+// String writes a size with the largest unit that it is a whole number of.
+func (s size) String() string {
+	for _, u := range []int{3, 2, 1, 0} {
+		if s != 0 && int64(s)%units[u].factor == 0 {
+			return fmt.Sprintf("%d%s", int64(s)/units[u].factor, units[u].suffix)
+		}
+	}
+	return fmt.Sprint(int64(s))
+}
+
+// String writes days as they are configured.
+func (d days) String() string {
+	if store.Days(d) == store.Forever {
+		return "forever"
+	}
+	return fmt.Sprintf("%dd", d)
+}

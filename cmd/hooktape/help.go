@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// printHelp is kong's help with what belongs to the command first, and the flags of every command behind.
+func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
+	if selected := ctx.Selected(); selected != nil {
+		common := &kong.Group{Key: "common", Title: "Flags of every command"}
+		var own []*kong.Flag
+		for _, flag := range ctx.Model.Flags {
+			if flag.Name == "help" {
+				own = append(own, flag)
+				continue
+			}
+			flag.Group = common
+			selected.Flags = append(selected.Flags, flag)
+		}
+		ctx.Model.Flags = own // the process is about to end
+	}
+	// go/doc, through which kong writes, takes two apostrophes for a closing quotation mark.
+	stdout := ctx.Stdout
+	var text bytes.Buffer
+	ctx.Stdout = &text
+	err := kong.DefaultHelpPrinter(options, ctx)
+	ctx.Stdout = stdout
+	_, writing := stdout.Write(bytes.ReplaceAll(text.Bytes(), []byte("”"), []byte("''")))
+	return errors.Join(err, writing)
+}
+
+// helpWithDefault is a flag's help, its default in it.
+func helpWithDefault(value *kong.Value) string {
+	if value.HasDefault && value.Default != "" && !strings.Contains(value.Help, "default") {
+		shown := *value
+		shown.Help = strings.TrimSuffix(value.Help, ".") + " (default: " + value.Default + ")."
+		value = &shown
+	}
+	return kong.DefaultHelpValueFormatter(value)
+}
+
+// bareGroup reports whether the arguments name commands of which one has to be chosen yet: then help is what is wanted.
+func bareGroup(node *kong.Node, args []string) bool {
+	for _, arg := range args {
+		var next *kong.Node
+		for _, child := range node.Children {
+			if child.Name == arg {
+				next = child
+			}
+		}
+		if next == nil {
+			return false
+		}
+		node = next
+	}
+	return len(node.Children) > 0 && node.DefaultCmd == nil
+}
+
+type helpCmd struct {
+	Command []string `arg:"" optional:"" help:"The command, such as replay create."`
+}
+
+// Run prints help.
+func (c helpCmd) Run(e *env) error {
+	return exitCode(run(e.ctx, append(c.Command, "--help"), e.stdout, e.stderr))
+}
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(e *env) error {
+	_, err := fmt.Fprintln(e.stdout, versionText())
+	return err
+}
+
+type completionCmd struct {
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+}
+
+// Help implements kong.HelpProvider.
+func (completionCmd) Help() string {
+	return `Have your shell read it at its start:
+
+  echo 'source <(hooktape completion bash)' >> ~/.bashrc
+  echo 'source <(hooktape completion zsh)' >> ~/.zshrc
+  hooktape completion fish > ~/.config/fish/completions/hooktape.fish`
+}
+
+// Run prints what makes a shell complete the words of a command line. Asked by it, the program finds COMP_LINE set.
+func (c completionCmd) Run(e *env) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	script := "complete -C %s hooktape\n"
+	switch c.Shell {
+	case "zsh":
+		script = "autoload -U +X bashcompinit && bashcompinit\n" + script
+	case "fish":
+		script = "function __complete_hooktape\n    set -lx COMP_LINE (commandline -cp)\n    test -z (commandline -ct); and set COMP_LINE \"$COMP_LINE \"\n    %s\nend\ncomplete -f -c hooktape -a \"(__complete_hooktape)\"\n"
+	}
+	_, err = fmt.Fprintf(e.stdout, script, quoteWord(program))
+	return err
+}

@@ -1,0 +1,37 @@
+package api
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestHarmlessCell: what a spreadsheet would run is text; a telephone number stays one.
+func TestHarmlessCell(t *testing.T) {
+	for cell, want := range map[string]string{"=1+1": "'=1+1", "@SUM(A1)": "'@SUM(A1)", "+79991234567": "+79991234567", "-5": "-5", "-1.5": "-1.5", "+7 (916) 123-45-67": "+7 (916) 123-45-67",
+		"-1+cmd|' /C calc'!A0": "'-1+cmd|' /C calc'!A0", "\t=1": "'\t=1", "\r=1": "'\r=1", "＝1": "'＝1", "+1*2": "'+1*2", "Анна": "Анна", "": "", "+": "'+", "-": "'-", "+()": "'+()"} {
+		if got := harmlessCell(cell); got != want {
+			t.Errorf("the cell %q becomes %q, want %q", cell, got, want)
+		}
+	}
+}
+
+// TestCSVIsText: bytes that are none reach no cell.
+func TestCSVIsText(t *testing.T) {
+	var out strings.Builder
+	columns, err := AllColumns().Choose([]string{"name", "query", "query_base64", "headers"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewCSV(&out, columns)
+	e := Event{Decoded: map[string]string{"name": "a\xff"}, Request: &EventRequest{}}
+	e.Request.Query, e.Request.QueryBase64 = split([]byte("\xf1\xff"))
+	if err := c.Write(&e); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if want := "name,query,query_base64,headers\na\uFFFD,,8f8=,null\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
