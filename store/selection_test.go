@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,6 +131,49 @@ func TestSelectedByText(t *testing.T) {
 		`\u0410`: {4}, `\`: {2, 4}, "\xd0": {0, 1, 2, 5}, "'()": {2}, "\n": {2}, "\r\x0e": {2}} {
 		if got := d.found(t, event.Selection{Text: text}); !slices.Equal(got, want) {
 			t.Errorf("%q finds %v, want %v", text, got, want)
+		}
+	}
+}
+
+// TestTextIsFoundAsGoFindsIt compares the search with strings.Contains, over texts of a few letters, which nearly match
+// everywhere. None of them has a backslash or a percent sign, so that no other spelling of a text matches.
+func TestTextIsFoundAsGoFindsIt(t *testing.T) {
+	d := newDB(t)
+	chance := rand.New(rand.NewPCG(1, 2))
+	letters := []string{"a", "b", "A", "\x00", "\n", "'", "\xd0", "\x90", "\xff", "А", "🦊"}
+	text := func(most int) string {
+		var b strings.Builder
+		for range chance.IntN(most + 1) {
+			b.WriteString(letters[chance.IntN(len(letters))])
+		}
+		return b.String()
+	}
+	var bodies []string
+	var events []event.Event
+	for i := range 200 {
+		bodies = append(bodies, text(300))
+		e := eventAt(dawn.Add(time.Duration(i)*time.Second), i)
+		e.Body = []byte(bodies[i])
+		events = append(events, e)
+	}
+	d.insert(t, events...)
+	for range 120 {
+		wanted := text(3)
+		if body := bodies[chance.IntN(len(bodies))]; chance.IntN(3) == 0 && body != "" { // a part of one, of any length
+			from := chance.IntN(len(body))
+			wanted = body[from : from+1+chance.IntN(len(body)-from)]
+		}
+		if wanted == "" {
+			continue
+		}
+		var want []int
+		for i, body := range bodies {
+			if strings.Contains(body, wanted) {
+				want = append(want, i)
+			}
+		}
+		if got := d.found(t, event.Selection{Text: wanted}); !slices.Equal(got, want) {
+			t.Errorf("%q finds %v, want %v", wanted, got, want)
 		}
 	}
 }

@@ -31,9 +31,9 @@ FROM
             ))
             AND (wanted = ''
                 OR numeric AND (messenger_user_id = wanted OR length(number) > 4 AND match(phone, number))
-                OR NOT numeric AND multiSearchAnyCaseInsensitiveUTF8(name, [wanted])
-                OR NOT numeric AND multiSearchAnyCaseInsensitiveUTF8(email, [wanted])
-                OR NOT numeric AND multiSearchAnyCaseInsensitiveUTF8(messenger_username, [trim(LEADING '@' FROM wanted)]))
+                OR NOT numeric AND positionCaseInsensitiveUTF8(name, wanted) > 0
+                OR NOT numeric AND positionCaseInsensitiveUTF8(email, wanted) > 0
+                OR NOT numeric AND positionCaseInsensitiveUTF8(messenger_username, trim(LEADING '@' FROM wanted)) > 0)
     )
     GROUP BY bothelp_user_id
     ORDER BY bothelp_user_id = wanted DESC, seen DESC
