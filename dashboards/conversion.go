@@ -12,7 +12,7 @@ func conversion() *dashboard.DashboardBuilder {
 	return board("hooktape-conversion", "Conversion and UTM", "Who came, from where, how far they went, and what it took.").
 		WithVariable(list("source", "Source", "flows")).
 		WithVariable(list("goals", "Goals, in order", "goals").
-			Description("Steps with commas: the first makes a lead, the last is the conversion. Choose, or type your own.").
+			Description("Steps with commas: the first makes a lead, the last is the conversion. Choose, or type your own; a comma within a step is written %2C.").
 			AllowCustomValue(true)).
 		WithVariable(choice("window_days", "Within", [2]string{"7", "7 days"}, [2]string{"1", "1 day"}, [2]string{"14", "14 days"}, [2]string{"30", "30 days"}, [2]string{"90", "90 days"})).
 		WithVariable(choice("attribution", "Attribution", [2]string{"first", "First touch"}, [2]string{"last", "Last touch"})).
