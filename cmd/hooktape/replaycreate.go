@@ -143,7 +143,7 @@ func (c *replayCreateCmd) request(now time.Time) (want replay.Request, err error
 // target takes --to apart: "--from … --to …" is how people say a range, "--to crm" how they say where.
 func (c *replayCreateCmd) target(now time.Time) (target string, err error) {
 	for _, to := range c.To {
-		switch _, isTime := readTime(to, now); {
+		switch _, _, isTime := readTime(to, now); {
 		case isTime && c.Until == "":
 			c.Until = to
 		case target == "" && !isTime:
