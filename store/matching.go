@@ -57,10 +57,11 @@ func matching(sel event.Selection) (*conditions, error) {
 			"Array(String)", texts(known))
 	}
 	for _, name := range slices.Sorted(maps.Keys(sel.Fields)) {
-		// Not fields[name]: there an absent field is like an empty one, and the name '' is not always found.
+		// Not fields[name]: there an absent field is like an empty one, and the name '' is not always found. search_text has the name
+		// and the value one after the other; where it has not, nothing needs to be normalized.
 		key, value := c.bind("String", name), c.bind("String", sel.Fields[name])
-		c.require("arrayExists(v -> " + Normalized("v") + " = " + Normalized(value) +
-			", arrayFilter((v, k) -> " + Normalized("k") + " = " + Normalized(key) + ", mapValues(fields), mapKeys(fields)))")
+		c.require("if(position(search_text, " + Normalized("concat("+key+", ' ', "+value+")") + ") > 0, arrayExists((k, v) -> " +
+			Normalized("k") + " = " + Normalized(key) + " AND " + Normalized("v") + " = " + Normalized(value) + ", mapKeys(fields), mapValues(fields)), false)")
 	}
 	if sel.Text != "" {
 		c.addText(sel.Text)

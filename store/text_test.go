@@ -99,7 +99,7 @@ func TestTextOfLongRequests(t *testing.T) {
 			t.Errorf("%.10q finds %v, want %v", text, got, want)
 		}
 	}
-	if got := d.text(t, "SELECT toString(max(length(search_text)) > 65536 AND max(length(search_text)) < 65536 * 12 AND max(length(search_body)) < 65536 * 12) FROM events"); got != "1" {
+	if got := d.text(t, "SELECT toString(max(length(search_text)) > 65536 AND max(length(search_text)) < 262144 * 12 AND max(length(search_body)) < 65536 * 12) FROM events"); got != "1" {
 		t.Errorf("the columns are of other sizes: %s", got)
 	}
 }
