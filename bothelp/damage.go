@@ -37,7 +37,7 @@ func (d *decoding) damaged() {
 		problem = "ends too early, at " + d.at(c.errOffset())
 	}
 	if c.name != nil {
-		problem += ", in " + label(unquote(&d.nameBuf, c.name))
+		problem += ", in " + label(d.unquote(&d.nameBuf, c.name))
 	}
 	d.faults.ofBody(problem)
 }

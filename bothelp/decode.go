@@ -34,7 +34,8 @@ type decoding struct {
 	shown   jsontext.Value // created_at_show, wherever it stood
 	objects []object       // nested ones
 
-	fieldBytes int // of names and values of all fields
+	fieldBytes int  // of names and values of all fields
+	replaced   bool // of the name or value that was read last, and not noted yet
 
 	nameBuf, valueBuf, pathBuf []byte
 }
@@ -61,7 +62,9 @@ func (d *decoding) body(req *event.Received) {
 		text, d.base = rest, 3
 	}
 	if isForm(req, text) {
-		text = d.formObject(text)
+		text = d.formObject(req, text)
+	} else if isWindows1251(req, text) {
+		text = fromWindows1251(text)
 	}
 	d.arena.reserve(len(text))
 	d.top(text)

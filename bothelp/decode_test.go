@@ -137,10 +137,10 @@ func TestValues(t *testing.T) {
 		})},
 		{"spaces stay", `{"name":"  Anna "}`, flow(func(d *event.Decoded) { d.Name = "  Anna " })},
 		{"NUL and lone surrogates", `{"name":"a\u0000b","x\u0000":"\ud83d","first_name":"\ud83d\ude00"}`, flow(func(d *event.Decoded) {
-			d.Name, d.FirstName, d.Fields = "a\uFFFDb", "😀", fields{"x\uFFFD": "\uFFFD"}
+			d.Name, d.FirstName, d.Fields, d.DecodeError = "a\uFFFDb", "😀", fields{"x\uFFFD": "\uFFFD"}, "name: NUL, or what is no character, replaced by \uFFFD"
 		})},
 		{"invalid UTF-8", "{\"name\":\"a\xffb\",\"x\xfe\":\"\xd0\",\"l\":[\"\xff\"]}", flow(func(d *event.Decoded) {
-			d.Name, d.Fields = "a\uFFFDb", fields{"x\uFFFD": "\uFFFD", "l": "[\"\uFFFD\"]"}
+			d.Name, d.Fields, d.DecodeError = "a\uFFFDb", fields{"x\uFFFD": "\uFFFD", "l": "[\"\uFFFD\"]"}, "name: NUL, or what is no character, replaced by \uFFFD"
 		})},
 		{"byte order mark", "\xef\xbb\xbf{\"name\":\"a\"}", flow(func(d *event.Decoded) { d.Name = "a" })},
 		{"white space", " \r\n\t{ \"name\" : \"a\" } \n", flow(func(d *event.Decoded) { d.Name = "a" })},

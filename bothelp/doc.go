@@ -5,7 +5,9 @@
 //
 //   - It never fails as a whole and never panics: what can be read is read, and DecodeError says what could not.
 //   - DecodeError names the first key with a problem, and the body where that is damaged, with the byte offset in the
-//     body (after decompression). It has no value of any key in it, so that it may be logged.
+//     body (after decompression, and in UTF-8). It has no value of any key in it, so that it may be logged.
+//   - Bodies in windows-1251 are read where the Content-Type names it or the bytes can hardly be anything else. NUL, and what is
+//     no character, becomes U+FFFD, and DecodeError names the key.
 //   - What it returns is valid UTF-8 without NUL, bounded in size (see limits.go) whatever arrived, and shares no memory
 //     with the body.
 //   - The same request gives the same result at every time; Decode may be called from many goroutines.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -31,8 +32,9 @@ func isForm(req *event.Received, text []byte) bool {
 
 // formObject writes a form as the JSON object that it stands for, so that the same rules hold for both. Brackets, as PHP
 // writes them, become objects: subscriber[name]=x is {"subscriber":{"name":"x"}}.
-func (d *decoding) formObject(text []byte) []byte {
-	w := formWriter{out: []byte("{")}
+func (d *decoding) formObject(req *event.Received, text []byte) []byte {
+	var pairs [][2]string
+	var plain []byte // all names and values
 	for pair := range bytes.SplitSeq(bytes.TrimSpace(text), []byte("&")) {
 		if len(pair) == 0 {
 			continue
@@ -43,6 +45,18 @@ func (d *decoding) formObject(text []byte) []byte {
 		if badName || badValue {
 			d.faults.ofKey([]byte(name), "a percent sign that escapes nothing, kept as it came")
 		}
+		pairs = append(pairs, [2]string{name, value})
+		plain = append(append(plain, name...), value...)
+	}
+	cyrillic := isWindows1251(req, plain)
+	w := formWriter{out: []byte("{")}
+	for _, pair := range pairs {
+		name, value := pair[0], pair[1]
+		if cyrillic {
+			name, value = string(fromWindows1251([]byte(name))), string(fromWindows1251([]byte(value)))
+		}
+		d.replaced = !utf8.ValidString(name) || !utf8.ValidString(value)
+		d.noteReplaced([]byte(name))
 		w.write(segments(name), value)
 	}
 	w.close(0)

@@ -26,7 +26,9 @@ func TestForm(t *testing.T) {
 		{"wrong escape", `name=100%&cuid=1`, flow(func(d *event.Decoded) {
 			d.Name, d.CUID, d.DecodeError = "100%", "1", "name: a percent sign that escapes nothing, kept as it came"
 		})},
-		{"invalid UTF-8, NUL and quotes", `name=%FFa%00%22&&cuid`, flow(func(d *event.Decoded) { d.Name = "\uFFFDa\uFFFD\"" })},
+		{"invalid UTF-8, NUL and quotes", `name=%FFa%00%22&&cuid`, flow(func(d *event.Decoded) {
+			d.Name, d.DecodeError = "\uFFFDa\uFFFD\"", "name: NUL, or what is no character, replaced by \uFFFD"
+		})},
 		{"base64 is no form", `bmFtZQ==`, unknown("body: not JSON from byte 0 on")},
 		{"prose is no form", `x=1 and so on`, unknown("body: not JSON from byte 0 on")},
 	})

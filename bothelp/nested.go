@@ -82,7 +82,8 @@ func (d *decoding) open(o object) {
 	c.reset(o.text)
 	for c.open('{'); c.next(); {
 		if c.value.Kind() == '{' && len(d.objects) < maxObjects {
-			path := o.path + "." + string(cut(unquote(&d.nameBuf, c.name), maxText))
+			path := o.path + "." + string(cut(d.unquote(&d.nameBuf, c.name), maxText))
+			d.noteReplaced([]byte(path))
 			d.objects = append(d.objects, object{path: path, text: c.value, whole: !c.part, down: o.down + 1})
 		}
 	}
@@ -92,8 +93,9 @@ func (d *decoding) open(o object) {
 // the top level has filled.
 func (d *decoding) nestedMember(o object, about bool, top *event.Decoded) {
 	c := d.cursor
-	name := unquote(&d.nameBuf, c.name)
+	name := d.unquote(&d.nameBuf, c.name)
 	d.pathBuf = append(append(append(d.pathBuf[:0], o.path...), '.'), name...)
+	d.noteReplaced(d.pathBuf)
 	if about && string(name) == keyCreatedAtShow {
 		d.keyed = true
 		if d.shown == nil {

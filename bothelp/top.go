@@ -32,7 +32,8 @@ func (d *decoding) wrapped(wrapper object) {
 func (d *decoding) topMember() {
 	c := d.cursor
 	d.members++
-	name := unquote(&d.nameBuf, c.name)
+	name := d.unquote(&d.nameBuf, c.name)
+	d.noteReplaced(name)
 	target := column(&d.out, name)
 	d.keyed = d.keyed || target != nil
 	switch {

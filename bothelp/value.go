@@ -21,6 +21,7 @@ func (d *decoding) set(target any, name []byte, value jsontext.Value) {
 		return
 	}
 	text := d.scalar(value)
+	d.noteReplaced(name)
 	if len(text) == 0 {
 		return
 	}
@@ -76,7 +77,7 @@ func (d *decoding) scalar(value jsontext.Value) []byte {
 	case 'n':
 		return nil
 	case '"':
-		return unquote(&d.valueBuf, value)
+		return d.unquote(&d.valueBuf, value)
 	case '0':
 		if bytes.ContainsAny(value, ".eE") {
 			return []byte(wholeNumber(string(value)))
@@ -85,19 +86,29 @@ func (d *decoding) scalar(value jsontext.Value) []byte {
 	return value
 }
 
-// unquote returns the content of a JSON string: a part of it where it stands there as it is, else written to buf.
-func unquote(buf *[]byte, quoted []byte) []byte {
+// unquote returns the content of a JSON string: a part of it where it stands there as it is, else written to buf. It notes in
+// d.replaced that it has replaced something.
+func (d *decoding) unquote(buf *[]byte, quoted []byte) []byte {
 	text := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) {
 		return text // JSON has no bare NUL in a string
 	}
-	// The error only says that something was replaced.
-	text, _ = jsontext.AppendUnquote((*buf)[:0], quoted)
+	text, err := jsontext.AppendUnquote((*buf)[:0], quoted)
+	d.replaced = d.replaced || err != nil // invalid UTF-8, or half of a surrogate pair
 	*buf = text
 	if bytes.IndexByte(text, 0) >= 0 {
+		d.replaced = true
 		text = bytes.ReplaceAll(text, []byte{0}, []byte(replacement))
 	}
 	return text
+}
+
+// noteReplaced notes for a key that characters of its name or value were replaced, if any were.
+func (d *decoding) noteReplaced(name []byte) {
+	if d.replaced {
+		d.faults.ofKey(name, "NUL, or what is no character, replaced by "+replacement)
+		d.replaced = false
+	}
 }
 
 // field keeps a value under the name that its owner gave it: a string's content, any other value as JSON text. Null is
@@ -108,13 +119,15 @@ func (d *decoding) field(name []byte, value jsontext.Value) {
 	case 'n':
 		return
 	case '"':
-		text = unquote(&d.valueBuf, value)
+		text = d.unquote(&d.valueBuf, value)
 	default:
 		text = value
 		if !utf8.Valid(text) {
 			text = bytes.ToValidUTF8(text, []byte(replacement))
+			d.replaced = true
 		}
 	}
+	d.noteReplaced(name)
 	// Every write counts, so that a name that comes again and again is bounded too.
 	switch size := len(name) + len(text); {
 	case d.fieldBytes+size > maxFieldBytes:

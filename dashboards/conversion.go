@@ -12,7 +12,7 @@ func conversion() *dashboard.DashboardBuilder {
 	return board("hooktape-conversion", "Conversion and UTM", "Who came, from where, how far they went, and what it took.").
 		WithVariable(list("source", "Source", "flows")).
 		WithVariable(list("goals", "Goals, in order", "goals").
-			Description("Steps with commas: the first makes a lead, the last is the conversion. Choose, or type your own.").
+			Description("Steps with commas: the first makes a lead, the last is the conversion. Choose, or type your own; a comma within a step is written %2C.").
 			AllowCustomValue(true)).
 		WithVariable(choice("window_days", "Within", [2]string{"7", "7 days"}, [2]string{"1", "1 day"}, [2]string{"14", "14 days"}, [2]string{"30", "30 days"}, [2]string{"90", "90 days"})).
 		WithVariable(choice("attribution", "Attribution", [2]string{"first", "First touch"}, [2]string{"last", "Last touch"})).
@@ -91,7 +91,7 @@ func conversion() *dashboard.DashboardBuilder {
 			OverrideByName("Of all leads", append(percent, property("thresholds", map[string]any{"mode": "absolute",
 				"steps": []map[string]any{{"color": good, "value": nil}, {"color": doubt, "value": 0.15}, {"color": bad, "value": 0.4}}})))).
 		WithPanel(rows(about{sql: "conversion/spellings", title: "UTM values with several spellings", width: 8, height: 9,
-			text:  "UTM values that differ only in capital letters or in spaces around them. Each spelling is a row of its own in the tables above; mend it where the link is made.",
+			text:  "UTM values that differ only in capital letters, ё and е, spaces, or characters that nobody sees. Each spelling is a row of its own in the tables above; mend it where the link is made.",
 			empty: "Every value has one spelling"}).
 			OverrideByName("Tag", width(80)).
 			OverrideByName("In common", width(110)).

@@ -19,7 +19,9 @@ type Selection struct {
 	IDs      []uuid.UUID `json:"ids,omitempty"`
 
 	// Subscribers are ids of people, BotHelp's or the messenger's. An empty one is nobody's.
-	Subscribers  []string `json:"subscribers,omitempty"`
+	Subscribers []string `json:"subscribers,omitempty"`
+	// Tags, and names and values of fields, match in any spelling, as texts do: without regard to case, outer spaces, invisible
+	// characters and composition of letters.
 	UTMSources   []string `json:"utm_sources,omitempty"`
 	UTMMediums   []string `json:"utm_mediums,omitempty"`
 	UTMCampaigns []string `json:"utm_campaigns,omitempty"`
@@ -27,7 +29,8 @@ type Selection struct {
 	UTMTerms     []string `json:"utm_terms,omitempty"`
 	// Fields are custom fields, each with the value that it must have. One that is absent is not one that is empty.
 	Fields map[string]string `json:"fields,omitempty"`
-	// Text must stand in the body, its letters beyond ASCII in any of the spellings that JSON and forms have for them.
+	// Text has words that must all occur, in any order, in what was read from the request and in its step; where not all of it could
+	// be read, or it was rejected, in its path and body. What is in double quotes is one word. Of phone numbers the digits count.
 	Text string `json:"text,omitempty"`
 
 	// UndeliveredTo is an endpoint that has never taken the event, live or in a replay.

@@ -56,7 +56,7 @@ var singleAlone = map[string]string{
 func TestOnCluster(t *testing.T) {
 	t.Parallel()
 	if !enginetest.Whole() {
-		enginetest.OnCluster(t, store.ShardedBy(), 9, "-test.run", "^(TestFreezeReplay|TestOutcomes|TestReplays|TestPages|TestDeduplication|TestSelectedByFate|TestSubscriberByEitherID|TestRetention|TestSweep)$")
+		enginetest.OnCluster(t, store.ShardedBy(), 10, "-test.run", "^(TestText|TestFreezeReplay|TestOutcomes|TestReplays|TestPages|TestDeduplication|TestSelectedByFate|TestSubscriberByEitherID|TestRetention|TestSweep)$")
 		return
 	}
 	names := slices.Collect(maps.Keys(singleAlone))

@@ -151,3 +151,5 @@ func sameBytes(t *testing.T, what string, got, want []byte) {
 		t.Errorf("%s: %q, want %q", what, got, want)
 	}
 }
+
+func named(name string, value any) driver.NamedValue { return clickhouse.Named(name, value) }

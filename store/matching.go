@@ -2,13 +2,9 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"maps"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf16"
 
 	"github.com/google/uuid"
 
@@ -18,12 +14,12 @@ import (
 // events is the FROM clause that goes with the conditions of a selection: the table, or those of its rows for which the
 // selection's own expression is true. The expression has a scope of its own and stands on lines of its own. So a comment
 // at its end reaches nothing of ours, and a name that it gives to something is unknown outside or an error, but never what
-// a condition of ours means by that name.
+// a condition of ours means by that name. The columns after the asterisk are computed ones, which it leaves out.
 func (c *conditions) events() string {
 	if c.expression == "" {
 		return "events"
 	}
-	return "(SELECT * FROM events WHERE (\n" + c.expression + "\n))"
+	return "(SELECT *, events.search_text AS search_text, events.search_body AS search_body FROM events WHERE (\n" + c.expression + "\n))"
 }
 
 // matching turns a selection into conditions over the table events. If its expression is at fault, the error is an
@@ -47,11 +43,11 @@ func (s *Store) matching(ctx context.Context, sel event.Selection) (*conditions,
 	addIn(c, "kind", sel.Kinds)
 	addIn(c, "verdict", sel.Verdicts)
 	addIn(c, "channel", sel.Channels)
-	addIn(c, "utm_source", sel.UTMSources)
-	addIn(c, "utm_medium", sel.UTMMediums)
-	addIn(c, "utm_campaign", sel.UTMCampaigns)
-	addIn(c, "utm_content", sel.UTMContents)
-	addIn(c, "utm_term", sel.UTMTerms)
+	c.addAlike("utm_source", sel.UTMSources)
+	c.addAlike("utm_medium", sel.UTMMediums)
+	c.addAlike("utm_campaign", sel.UTMCampaigns)
+	c.addAlike("utm_content", sel.UTMContents)
+	c.addAlike("utm_term", sel.UTMTerms)
 	if len(sel.IDs) > 0 {
 		c.identified(sel.IDs)
 	}
@@ -64,48 +60,17 @@ func (s *Store) matching(ctx context.Context, sel event.Selection) (*conditions,
 			"Array(String)", texts(known))
 	}
 	for _, name := range slices.Sorted(maps.Keys(sel.Fields)) {
-		// Not fields[name]: there an absent field is like an empty one, and the name '' is not always found.
-		key := c.bind("String", name)
-		c.add("arrayExists((k, v) -> k = "+key+" AND v = {}, mapKeys(fields), mapValues(fields))", "String", sel.Fields[name])
+		// Not fields[name]: there an absent field is like an empty one, and the name '' is not always found. search_text has the name
+		// and the value one after the other; where it has not, nothing needs to be normalized.
+		key, value := c.bind("String", name), c.bind("String", sel.Fields[name])
+		c.require("if(position(search_text, " + Normalized("concat("+key+", ' ', "+value+")") + ") > 0, arrayExists((k, v) -> " +
+			Normalized("k") + " = " + Normalized(key) + " AND " + Normalized("v") + " = " + Normalized(value) + ", mapKeys(fields), mapValues(fields)), false)")
 	}
 	if sel.Text != "" {
-		c.contains("body", spellings(sel.Text))
+		c.addText(sel.Text)
 	}
 	c.addFates(sel)
 	return c, nil
-}
-
-// contains is the condition that a column has one of the texts in it. It searches for one text after the other: on processors
-// without AVX-512, multiSearchAny of ClickHouse 26.7 misses matches where it looks for texts of several kinds.
-func (c *conditions) contains(column string, texts []string) {
-	terms := make([]string, len(texts))
-	for i, text := range texts {
-		terms[i] = "position(" + column + ", " + c.bind("String", text) + ") > 0"
-	}
-	c.require("(" + strings.Join(terms, " OR ") + ")")
-}
-
-// spellings are the ways in which a text may stand in a body: as it is and, where it is not of ASCII alone, as JSON and forms
-// write it that were made to be. So a name is found by its letters, however the body spells them.
-func spellings(text string) []string {
-	small, capital := escaped(text, `\u%04x`), escaped(text, `\u%04X`)
-	if small == text {
-		return []string{text}
-	}
-	return []string{text, small, capital, url.QueryEscape(text)}
-}
-
-// escaped has what is not ASCII written by a format for UTF-16, as JSON does.
-func escaped(text, format string) string {
-	var b strings.Builder
-	for _, unit := range utf16.Encode([]rune(text)) {
-		if unit < 0x80 {
-			b.WriteByte(byte(unit))
-		} else {
-			fmt.Fprintf(&b, format, unit)
-		}
-	}
-	return b.String()
 }
 
 // identified is the condition that an event has one of these ids. When they tell when to look, only that is looked at.
@@ -115,6 +80,13 @@ func (c *conditions) identified(ids []uuid.UUID) {
 		c.add("received_at <= {}", "DateTime64(6,'UTC')", micros(to))
 	}
 	c.add("id IN {}", "Array(UUID)", uuidStrings(ids))
+}
+
+// addAlike is the condition that a column has one of the values, in any spelling of it.
+func (c *conditions) addAlike(column string, values []string) {
+	if len(values) > 0 {
+		c.add("has(arrayMap(v -> "+Normalized("v")+", {}), "+Normalized(column)+")", "Array(String)", values)
+	}
 }
 
 // addFates adds the conditions about what became of an event at an endpoint.

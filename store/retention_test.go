@@ -108,6 +108,9 @@ func TestRetention(t *testing.T) {
 			t.Errorf("%s, %s: events of the days %v are left, %v with bodies; want %v and %v", c.source, c.verdict, rows, bodies, c.rows, c.bodies)
 		}
 	}
+	if got := d.text(t, "SELECT toString(groupUniqArray((body = '', search_body = concat(path, '\\x1F', body)))) FROM events WHERE verdict != 'accepted'"); got != "[(0,1),(1,1)]" && got != "[(1,1),(0,1)]" {
+		t.Errorf("without and with a body, whether it is searched is %s", got)
+	}
 	for projection, query := range map[string]string{"visits": sums, "newcomers": begun} {
 		if d.cluster { // see singleAlone, TestProjections
 			break

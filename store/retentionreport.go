@@ -27,6 +27,9 @@ type Kept struct {
 func (s *Store) RetentionReport(ctx context.Context, r Retention) ([]Kept, error) {
 	var report []Kept
 	for _, x := range expirings {
+		if x.made {
+			continue
+		}
 		rows, err := s.keptOf(ctx, x, r)
 		if err != nil {
 			return nil, err

@@ -65,8 +65,7 @@ func nextStep(step, took, left time.Duration) time.Duration {
 	return max(next, firstStep)
 }
 
-// stepEvents is about how many events a step may go over: ClickHouse looks through the bodies of so many in a tenth of a
-// second. How long the steps before took does not tell it all: ClickHouse remembers where nothing was.
+// stepEvents is about how many events a step may go over: ClickHouse searches the texts of so many in a tenth of a second. How long the steps before took does not tell it all: ClickHouse remembers where nothing was.
 const stepEvents = 500_000
 
 // span is the time that the selected events of a page can lie in, from begin until before end, and the longest step.

@@ -18,15 +18,17 @@ type expiring struct {
 	column string // empty: whole rows
 	since  string // the column that their age counts from
 	of     func(Retention) keep
+	made   bool // of the column before it, with which it goes; no report names it
 }
 
 var expirings = []expiring{
-	{"events", "", "received_at", Retention.events},
-	{"events", "body", "received_at", Retention.bodies},
-	{"quarantine", "", "received_at", Retention.quarantine},
-	{"attempts", "", "started_at", func(r Retention) keep { return keep{all: r.Attempts} }},
-	{"otel_traces", "", "Timestamp", func(r Retention) keep { return keep{all: r.Traces} }},
-	{"otel_traces_trace_id_ts", "", "Start", func(r Retention) keep { return keep{all: r.Traces} }},
+	{"events", "", "received_at", Retention.events, false},
+	{"events", "body", "received_at", Retention.bodies, false},
+	{"events", "search_body", "received_at", Retention.bodies, true}, // made of the body
+	{"quarantine", "", "received_at", Retention.quarantine, false},
+	{"attempts", "", "started_at", func(r Retention) keep { return keep{all: r.Attempts} }, false},
+	{"otel_traces", "", "Timestamp", func(r Retention) keep { return keep{all: r.Traces} }, false},
+	{"otel_traces_trace_id_ts", "", "Start", func(r Retention) keep { return keep{all: r.Traces} }, false},
 }
 
 // String is the table, and the column.
@@ -59,7 +61,9 @@ func (s *Store) ApplyRetention(ctx context.Context, r Retention) (changes []Rete
 		if err := s.conn.Exec(with(ctx, clickhouse.Settings{"alter_sync": 0}), x.alter(s.cluster.altered(x.table), ttl)); err != nil {
 			return changes, explain("change the retention of "+x.String(), err)
 		}
-		changes = append(changes, RetentionChange{x.String(), words(before, inForce, ours), wanted.String()})
+		if !x.made {
+			changes = append(changes, RetentionChange{x.String(), words(before, inForce, ours), wanted.String()})
+		}
 	}
 	return changes, nil
 }

@@ -143,7 +143,7 @@ func (c *replayCreateCmd) request(now time.Time) (want replay.Request, err error
 // target is where --to says. It once ended the time as well, which is told from a target here for those who know it so.
 func (c *replayCreateCmd) target(now time.Time) (string, error) {
 	for _, to := range c.To {
-		if _, isTime := readTime(to, now); isTime {
+		if _, _, isTime := readTime(to, now); isTime {
 			return "", fmt.Errorf("--to %s is a time; --to is where the replay goes to, the end of the time is --until %s", quoteWord(to), quoteWord(to))
 		}
 	}

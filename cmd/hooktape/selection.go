@@ -20,21 +20,21 @@ import (
 // values matches.
 type selectionFlags struct {
 	Since         string   `group:"Which events" placeholder:"AGO" help:"Received in this last span of time: 90m, 24h, 7d."`
-	From          string   `group:"Which events" placeholder:"TIME" help:"Received at or after: 13:00 (today), 2026-01-31, '2026-01-31 13:00' (in this machine's zone), '2026-01-31 13:00 Europe/Moscow' or RFC 3339."`
-	Until         string   `group:"Which events" placeholder:"TIME" help:"Received before."`
+	From          string   `group:"Which events" placeholder:"TIME" help:"Received at or after: 13:00 (today), 2026-01-31, '2026-01-31 13:00' (in this machine's zone), '2026-01-31 13:00 Europe/Moscow' or RFC 3339. Of a time that clocks show twice the first."`
+	Until         string   `group:"Which events" placeholder:"TIME" help:"Received before. Of a time that clocks show twice the second."`
 	Source        []string `group:"Which events" sep:"none" placeholder:"NAME" help:"From this source."`
 	Step          []string `group:"Which events" sep:"none" placeholder:"STEP" help:"At this step; '' for none."`
 	Kind          []string `group:"Which events" sep:"none" placeholder:"KIND" help:"Of this kind: flow, conversation_closed, user_profile_viewed, unknown."`
 	Verdict       []string `group:"Which events" sep:"none" placeholder:"VERDICT" help:"With this verdict: accepted, bad_signature, unknown_source, bad_token, too_large, method_not_allowed, aborted."`
 	Channel       []string `group:"Which events" sep:"none" placeholder:"CHANNEL" help:"Through this channel: telegram, vk, …"`
 	Subscriber    []string `group:"Which events" sep:"none" placeholder:"ID" help:"About this person: BotHelp's id, or the messenger's."`
-	UTMSource     []string `name:"utm-source" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_source."`
-	UTMMedium     []string `name:"utm-medium" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_medium."`
-	UTMCampaign   []string `name:"utm-campaign" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_campaign."`
-	UTMContent    []string `name:"utm-content" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_content."`
-	UTMTerm       []string `name:"utm-term" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_term."`
-	Field         []string `group:"Which events" sep:"none" placeholder:"NAME=VALUE" help:"With this value of this custom field; of several, all must match."`
-	Text          string   `group:"Which events" placeholder:"TEXT" help:"With this text in the body."`
+	UTMSource     []string `name:"utm-source" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_source, in any spelling."`
+	UTMMedium     []string `name:"utm-medium" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_medium, in any spelling."`
+	UTMCampaign   []string `name:"utm-campaign" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_campaign, in any spelling."`
+	UTMContent    []string `name:"utm-content" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_content, in any spelling."`
+	UTMTerm       []string `name:"utm-term" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_term, in any spelling."`
+	Field         []string `group:"Which events" sep:"none" placeholder:"NAME=VALUE" help:"With this value of this custom field, in any spelling; of several, all must match."`
+	Text          string   `group:"Which events" placeholder:"TEXT" help:"With all of these words, in any order and spelling, in what was read from the request; \"in quotes\" as one."`
 	ID            []string `name:"id" group:"Which events" sep:"none" placeholder:"ID" help:"This event."`
 	IDsFile       string   `name:"ids-file" group:"Which events" placeholder:"FILE" help:"Events whose ids stand in this file, one a line; - reads them from standard input."`
 	UndeliveredTo string   `group:"Which events" placeholder:"ENDPOINT" help:"Never taken by this endpoint, live or in a replay."`
@@ -181,14 +181,19 @@ func readIDs(r io.Reader) (ids []uuid.UUID, err error) {
 	return ids, nil
 }
 
+// parseTime reads the value of a flag. Of a time that clocks show twice the flag --until means the second, others the first.
 func parseTime(s, flag string, now time.Time, otherwise *time.Time) (*time.Time, error) {
 	if s == "" {
 		return otherwise, nil
 	}
-	if t, ok := readTime(s, now); ok {
-		return &t, nil
+	first, last, ok := readTime(s, now)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%s: %q is no time such as 13:00, 2026-01-31, '2026-01-31 13:00', '2026-01-31 13:00 Europe/Moscow' or 2026-01-31T13:00:00+03:00", flag, s)
+	case flag == "--until":
+		return &last, nil
 	}
-	return nil, fmt.Errorf("%s: %q is no time such as 13:00, 2026-01-31, '2026-01-31 13:00', '2026-01-31 13:00 Europe/Moscow' or 2026-01-31T13:00:00+03:00", flag, s)
+	return &first, nil
 }
 
 var (
@@ -197,11 +202,12 @@ var (
 	clockLayouts = []string{"15:04:05", "15:04"}
 )
 
-// readTime takes a time without a zone as one of this machine's, and one without a day as today's.
-func readTime(s string, now time.Time) (time.Time, bool) {
+// readTime takes a time without a zone as one of this machine's, and one without a day as today's. It returns the first and the
+// last moment that the text may mean, see api.LocalTimes.
+func readTime(s string, now time.Time) (first, last time.Time, ok bool) {
 	for _, layout := range zonedLayouts {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t, true
+			return t, t, true
 		}
 	}
 	zone := time.Local
@@ -211,15 +217,17 @@ func readTime(s string, now time.Time) (time.Time, bool) {
 		}
 	}
 	for _, layout := range plainLayouts {
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
-			return t, true
+		if wall, err := time.Parse(layout, s); err == nil {
+			first, last = api.LocalTimes(wall, zone)
+			return first, last, true
 		}
 	}
 	for _, layout := range clockLayouts {
-		if t, err := time.Parse(layout, s); err == nil {
+		if clock, err := time.Parse(layout, s); err == nil {
 			today := now.In(zone)
-			return time.Date(today.Year(), today.Month(), today.Day(), t.Hour(), t.Minute(), t.Second(), 0, zone), true
+			first, last = api.LocalTimes(clock.AddDate(today.Year(), int(today.Month())-1, today.Day()-1), zone)
+			return first, last, true
 		}
 	}
-	return time.Time{}, false
+	return first, last, false
 }

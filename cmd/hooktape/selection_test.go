@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 	"time"
+
+	"hooktape/event"
 )
 
 func TestReadTime(t *testing.T) {
@@ -25,12 +27,12 @@ func TestReadTime(t *testing.T) {
 		"03:00 Europe/Moscow":            time.Date(2026, 3, 29, 3, 0, 0, 0, moscow),
 		"01:00:05 UTC":                   time.Date(2026, 3, 29, 1, 0, 5, 0, time.UTC),
 	} {
-		if got, ok := readTime(text, now); !ok || !got.Equal(want) {
+		if got, last, ok := readTime(text, now); !ok || !got.Equal(want) || !last.Equal(want) {
 			t.Errorf("%q is %s (%v), want %s", text, got, ok, want)
 		}
 	}
 	for _, text := range []string{"", " ", "crm", "http://crm.example.org", "25:00", "2026-02-30", "13:00 Mars/Olympus", "2026-01-31 13:00 ", "13:00 ../../etc/passwd"} {
-		if got, ok := readTime(text, now); ok {
+		if got, _, ok := readTime(text, now); ok {
 			t.Errorf("%q is taken for %s", text, got)
 		}
 	}
@@ -45,6 +47,24 @@ func TestParsePace(t *testing.T) {
 	for _, text := range []string{"original10", "10×", "×10", "-1", "0", "NaN", "Inf", "1e3", "1..2", "9999999999", "original×"} {
 		if got, err := parsePace(text); err == nil {
 			t.Errorf("%q is taken for %v", text, got)
+		}
+	}
+}
+
+// TestRepeatedHour: a range from and until a time that clocks show twice has both passes of that hour.
+func TestRepeatedHour(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"2026-10-25 02:15 Europe/Berlin":    {"2026-10-25T00:15:00Z", "2026-10-25T01:15:00Z"},
+		"2026-11-01T01:30 America/New_York": {"2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z"},
+		"02:15 Europe/Berlin":               {"2026-10-25T00:15:00Z", "2026-10-25T01:15:00Z"},
+		"2026-03-29 02:15 Europe/Berlin":    {"2026-03-29T01:00:00Z", "2026-03-29T01:00:00Z"},
+	} {
+		var sel event.Selection
+		if err := (selectionFlags{From: text, Until: text}).times(&sel, time.Date(2026, 10, 25, 12, 0, 0, 0, time.UTC)); err != nil {
+			t.Fatal(err)
+		}
+		if got := [2]string{sel.From.UTC().Format(time.RFC3339), sel.Until.UTC().Format(time.RFC3339)}; got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
 }

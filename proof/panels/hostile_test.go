@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,14 +113,15 @@ func hostileViews(sql string) (views []panels.View) {
 func TestHostileTagsAreFound(t *testing.T) {
 	db := hostileAccount(t)
 	for _, variable := range []string{"utm_source", "utm_campaign", "utm_term", "channel"} {
-		for i, text := range hostile {
+		for _, text := range hostile {
 			if text == "" && variable != "channel" {
 				continue // who has no tag at all has no touch, and is under (none) with others
 			}
-			for _, goals := range []string{"first", "first," + text} {
-				if i > 0 && goals != "first" && (regexp.MustCompile(`[,]|^ | $`).MatchString(text)) {
-					continue // a goal's name has no comma
+			for _, goals := range []string{"first", "first," + text, "first, " + url.QueryEscape(text)} {
+				if goals == "first,"+text && strings.ContainsAny(text, ",%") {
+					continue // it has to be encoded
 				}
+				goals = strings.ReplaceAll(goals, "+", "%20")
 				v := panels.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"hostile"}, "goals": {goals},
 					"window_days": {"1"}, "attribution": {"first"}, variable: {panels.Key(text)}}}
 				got := db.see(t, conversion, "Leads and conversions", v)[1]
@@ -161,4 +164,36 @@ func TestVariables(t *testing.T) {
 		return
 	}
 	t.Error("no variable utm_source")
+}
+
+// TestSuggestedGoals: each step that the dashboard suggests as a goal, whatever its name is, has the leads that came to it.
+func TestSuggestedGoals(t *testing.T) {
+	db, stored := empty(t)
+	steps := []string{"reg,free", "begin ", " two  spaces", "100%", "%2C", "Оплата, полная", "a+b"}
+	var events []event.Event
+	for i, step := range steps {
+		at := until.Add(time.Duration(i-60) * time.Minute)
+		events = append(events, event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "odd", Step: step, Verdict: event.Accepted},
+			Decoded: event.Decoded{Kind: event.KindFlow, BothelpUserID: "7"}})
+	}
+	if err := stored.InsertEvents(context.Background(), "", events); err != nil {
+		t.Fatal(err)
+	}
+	v := panels.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"odd"}, "window_days": {"1"}, "attribution": {"first"}}}
+	suggested := db.see(t, conversion, "goals", v)
+	if len(suggested) != 2 {
+		t.Fatalf("%v is suggested", suggested)
+	}
+	for _, goals := range suggested {
+		v.Values["goals"] = []string{goals.s("goals")}
+		for i, r := range db.see(t, conversion, "Funnel", v) {
+			want := steps[i]
+			if len(strings.Split(goals.s("goals"), ",")) == 2 && i == 1 {
+				want = steps[len(steps)-1]
+			}
+			if r.s("Step") != want || r.n("Leads") != 1 {
+				t.Errorf("goals %q: step %d is %q with %d leads, want %q with one", goals.s("goals"), i+1, r.s("Step"), r.n("Leads"), want)
+			}
+		}
+	}
 }

@@ -72,7 +72,7 @@ func TestSelection(t *testing.T) {
 	one, two := newEvent("shop", 1), newEvent("school", 2)
 	one.Kind, one.Channel, one.MessengerUserID = event.KindConversationClosed, "telegram", "tg7"
 	one.UTMSource, one.UTMMedium, one.UTMCampaign, one.UTMContent, one.UTMTerm = "vk", "cpc", "x, y", "c=1&d", "ё"
-	one.Fields = map[string]string{"город=a": "Омск, Россия", "пусто": ""}
+	one.Fields = map[string]string{"город=a": "Омск, Россия", "пусто": "", "a": "50% & <b>"}
 	one.Body = []byte(`{"a":"50% & <b>"}`)
 	two.Step, two.Verdict = "", event.BadToken
 	f.insert(one, two)
@@ -92,7 +92,7 @@ func TestSelection(t *testing.T) {
 		"channel=telegram":                {one},
 		"subscriber=2":                    {two},
 		"subscriber=tg7&subscriber=2":     {two, one},
-		"utm_source=vk":                   {one},
+		"utm_source=VK":                   {one},
 		"utm_medium=cpc":                  {one},
 		"utm_campaign=" + escape("x, y"):  {one},
 		"utm_campaign=x":                  {},

@@ -28,13 +28,13 @@ type SelectionQuery struct {
 	Verdict       []string `query:"verdict,explode" doc:"With one of these verdicts: accepted, bad_signature, unknown_source, bad_token, too_large, method_not_allowed, aborted."`
 	Channel       []string `query:"channel,explode" doc:"Through one of these channels, such as telegram."`
 	Subscriber    []string `query:"subscriber,explode" doc:"About one of these people: BotHelp's id, or the messenger's."`
-	UTMSource     []string `query:"utm_source,explode" doc:"With one of these values of utm_source."`
-	UTMMedium     []string `query:"utm_medium,explode" doc:"With one of these values of utm_medium."`
-	UTMCampaign   []string `query:"utm_campaign,explode" doc:"With one of these values of utm_campaign."`
-	UTMContent    []string `query:"utm_content,explode" doc:"With one of these values of utm_content."`
-	UTMTerm       []string `query:"utm_term,explode" doc:"With one of these values of utm_term."`
-	Field         []string `query:"field,explode" doc:"With this value of this custom field: name=value." example:"[\"age=21\"]"`
-	Text          string   `query:"text" doc:"With this text in the body; letters that are not ASCII in any of the spellings of JSON and forms."`
+	UTMSource     []string `query:"utm_source,explode" doc:"With one of these values of utm_source, in any spelling (vk is VK)."`
+	UTMMedium     []string `query:"utm_medium,explode" doc:"With one of these values of utm_medium, in any spelling (vk is VK)."`
+	UTMCampaign   []string `query:"utm_campaign,explode" doc:"With one of these values of utm_campaign, in any spelling (vk is VK)."`
+	UTMContent    []string `query:"utm_content,explode" doc:"With one of these values of utm_content, in any spelling (vk is VK)."`
+	UTMTerm       []string `query:"utm_term,explode" doc:"With one of these values of utm_term, in any spelling (vk is VK)."`
+	Field         []string `query:"field,explode" doc:"With this value of this custom field, in any spelling: name=value." example:"[\"age=21\"]"`
+	Text          string   `query:"text" doc:"With all of these words, in any order and spelling, in what was read from the request (of a rejected one: in its path and body). In double quotes: as one. Of phone numbers the digits count."`
 	ID            []string `query:"id,explode" doc:"One of these events."`
 	UndeliveredTo string   `query:"undelivered_to" doc:"Never taken by this endpoint: a configured name, or a URL."`
 	FailedAt      string   `query:"failed_at" doc:"Whose last delivery to this endpoint failed for good."`

@@ -42,10 +42,10 @@ func (v *visit) filterForm(f filters) filterForm {
 		form.Sources = append(form.Sources, s.Name)
 	}
 	if f.From != nil && !f.Has("since") {
-		form.From = f.From.In(v.zone).Format("2006-01-02T15:04")
+		form.From = f.From.In(v.zone).Format(inputTime)
 	}
 	if f.Until != nil {
-		form.Until = f.Until.In(v.zone).Format("2006-01-02T15:04")
+		form.Until = f.Until.In(v.zone).Format(inputTime)
 	}
 	return form
 }

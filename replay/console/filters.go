@@ -195,11 +195,18 @@ func (v *visit) addTidied(tidied url.Values, filter, value string) error {
 		filter, value = meant(value)
 		setTidied(tidied, filter, value)
 	case filter == "from" || filter == "until":
-		t, err := time.ParseInLocation("2006-01-02T15:04", value[:min(len(value), 16)], v.zone)
+		wall, err := time.Parse(inputTime, value[:min(len(value), len(inputTime))])
 		if err != nil {
 			return problem(http.StatusUnprocessableEntity, "%q is no time such as 2026-01-31T13:00", value)
 		}
-		setTidied(tidied, filter, t.Format(time.RFC3339))
+		if set, err := time.Parse(time.RFC3339Nano, tidied.Get(filter)); err == nil && set.In(v.zone).Format(inputTime) == wall.Format(inputTime) {
+			break // left as it was: the form shows neither its seconds nor its offset
+		}
+		first, last := api.LocalTimes(wall, v.zone)
+		if filter == "until" {
+			first = last
+		}
+		setTidied(tidied, filter, first.Format(time.RFC3339))
 	case value == none:
 		setTidied(tidied, filter, "")
 	default:
@@ -226,7 +233,10 @@ func setTidied(tidied url.Values, filter, value string) {
 	}
 }
 
-// meant is the filter that a search means: an event's id, a filter by its name (step:paid), or a text in the body.
+// inputTime is a time as inputs of the type datetime-local have it.
+const inputTime = "2006-01-02T15:04"
+
+// meant is the filter that a search means: an event's id, a filter by its name (step:paid), or a text.
 func meant(search string) (filter, value string) {
 	if _, err := uuid.Parse(search); err == nil {
 		return "id", search

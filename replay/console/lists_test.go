@@ -77,17 +77,17 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestNamesInOtherSpellings: a name is found by its letters, however the body spells them.
-func TestNamesInOtherSpellings(t *testing.T) {
+// TestSearchBox finds a lead by its words in any order and spelling.
+func TestSearchBox(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	bodies := []string{`{"name":"Анна П"}`, `{"name":"\u0410\u043d\u043d\u0430 \u041f"}`, `{"name":"\u0410\u043D\u043D\u0430 \u041F"}`, "name=%D0%90%D0%BD%D0%BD%D0%B0+%D0%9F"}
-	for i, body := range bodies {
-		f.insert(newEvent(body, time.Duration(i+1)*time.Minute))
-	}
-	f.insert(newEvent(`{"name":"Анн"}`, time.Minute))
-	if got := listed(f.login(readSecret).page("/?text=" + url.QueryEscape("Анна П"))); len(got) != len(bodies) {
-		t.Errorf("%d of %d are found", len(got), len(bodies))
+	wanted := newLead("7", "Анна Пётрова", time.Minute)
+	f.insert(wanted, newLead("8", "Анна", time.Minute))
+	p := f.login(readSecret)
+	for _, text := range []string{"петрова АННА", `"анна петрова"`, "https://t.me/anna_p 7 петрова"} {
+		if got := listed(p.page("/?text=" + url.QueryEscape(text))); !slices.Equal(got, []string{wanted.ID.String()}) {
+			t.Errorf("%s finds %v", text, got)
+		}
 	}
 }
 

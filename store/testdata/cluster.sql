@@ -656,3 +656,102 @@ ALTER TABLE `hooktape`.`replays_local` ON CLUSTER `main` ADD COLUMN IF NOT EXIST
 
 ALTER TABLE `hooktape`.`replays` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS public_only Bool DEFAULT false;
 
+-- 00041_events_search.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main`
+    -- What was read from the request: all of it, because package bothelp reads less than 256 KiB.
+    ADD COLUMN IF NOT EXISTS search_text String MATERIALIZED arrayStringConcat(arrayMap(
+            text -> concat(text, arrayStringConcat(arrayMap(number -> concat('\x1F', replaceRegexpAll(number, '[^0-9]+', '')),
+                extractAll(text, '[0-9]+[ ()./\\x{2010}-\\x{2015}-]+[0-9][0-9 ()./\\x{2010}-\\x{2015}-]{2,}[0-9]')))),
+            [trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(substring(concatWithSeparator('\x1F', step, name, first_name,
+                last_name, email, phone, messenger_username, profile_link, cuid, ref, bothelp_user_id, messenger_user_id, channel,
+                utm_source, utm_medium, utm_campaign, utm_content, utm_term, decodeURLFormComponent(query),
+                arrayStringConcat(arrayMap((name, value) -> concat(name, ' ', value), mapKeys(fields), mapValues(fields)), '\x1F')), 1, 262144))), 'ё', 'е'), '\\s+', ' '))])) CODEC(ZSTD(3)),
+    -- The path and 64 KiB of the body of a request that was rejected or could not be read as a whole. JSON is without its escapes and
+    -- quotes, a form without its escapes. It expires with the body.
+    ADD COLUMN IF NOT EXISTS search_body String MATERIALIZED arrayStringConcat(arrayMap(
+            text -> concat(text, arrayStringConcat(arrayMap(number -> concat('\x1F', replaceRegexpAll(number, '[^0-9]+', '')),
+                extractAll(text, '[0-9]+[ ()./\\x{2010}-\\x{2015}-]+[0-9][0-9 ()./\\x{2010}-\\x{2015}-]{2,}[0-9]')))),
+            arrayMap(raw -> trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(substring(concatWithSeparator('\x1F', path, multiIf(
+                    NOT match(raw, '^\\s*[{\\[]'), decodeURLFormComponent(raw),
+                    position(raw, '\\') = 0, replaceAll(raw, '"', ' '),
+                    simpleJSONExtractString(concat('{"text":"', replaceAll(replaceRegexpOne(replaceAll(replaceAll(raw, '\\\\', '/'), '\\"', ' '),
+                        '\\\\(u[0-9A-Fa-f]{0,3})?$', ''), '"', ' '), '"}'), 'text'))), 1, 65536))), 'ё', 'е'), '\\s+', ' ')),
+                if(verdict = 'accepted' AND decode_error = '', [], [substring(body, 1, 65536)])))) CODEC(ZSTD(3));
+
+ALTER TABLE `hooktape`.`events` ON CLUSTER `main`
+    -- What was read from the request: all of it, because package bothelp reads less than 256 KiB.
+    ADD COLUMN IF NOT EXISTS search_text String MATERIALIZED arrayStringConcat(arrayMap(
+            text -> concat(text, arrayStringConcat(arrayMap(number -> concat('\x1F', replaceRegexpAll(number, '[^0-9]+', '')),
+                extractAll(text, '[0-9]+[ ()./\\x{2010}-\\x{2015}-]+[0-9][0-9 ()./\\x{2010}-\\x{2015}-]{2,}[0-9]')))),
+            [trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(substring(concatWithSeparator('\x1F', step, name, first_name,
+                last_name, email, phone, messenger_username, profile_link, cuid, ref, bothelp_user_id, messenger_user_id, channel,
+                utm_source, utm_medium, utm_campaign, utm_content, utm_term, decodeURLFormComponent(query),
+                arrayStringConcat(arrayMap((name, value) -> concat(name, ' ', value), mapKeys(fields), mapValues(fields)), '\x1F')), 1, 262144))), 'ё', 'е'), '\\s+', ' '))])) CODEC(ZSTD(3)),
+    -- The path and 64 KiB of the body of a request that was rejected or could not be read as a whole. JSON is without its escapes and
+    -- quotes, a form without its escapes. It expires with the body.
+    ADD COLUMN IF NOT EXISTS search_body String MATERIALIZED arrayStringConcat(arrayMap(
+            text -> concat(text, arrayStringConcat(arrayMap(number -> concat('\x1F', replaceRegexpAll(number, '[^0-9]+', '')),
+                extractAll(text, '[0-9]+[ ()./\\x{2010}-\\x{2015}-]+[0-9][0-9 ()./\\x{2010}-\\x{2015}-]{2,}[0-9]')))),
+            arrayMap(raw -> trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(substring(concatWithSeparator('\x1F', path, multiIf(
+                    NOT match(raw, '^\\s*[{\\[]'), decodeURLFormComponent(raw),
+                    position(raw, '\\') = 0, replaceAll(raw, '"', ' '),
+                    simpleJSONExtractString(concat('{"text":"', replaceAll(replaceRegexpOne(replaceAll(replaceAll(raw, '\\\\', '/'), '\\"', ' '),
+                        '\\\\(u[0-9A-Fa-f]{0,3})?$', ''), '"', ' '), '"}'), 'text'))), 1, 65536))), 'ё', 'е'), '\\s+', ' ')),
+                if(verdict = 'accepted' AND decode_error = '', [], [substring(body, 1, 65536)])))) CODEC(ZSTD(3));
+
+-- 00042_events_search_materialize.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` MATERIALIZE COLUMN search_text, MATERIALIZE COLUMN search_body;
+
+-- 00043_journeys_unix_time.sql
+CREATE OR REPLACE VIEW `hooktape`.`journeys` ON CLUSTER `main` AS
+WITH
+    arrayMap(g -> decodeURLComponent(trim(BOTH ' ' FROM g)), splitByChar(',', decodeURLComponent({goals:String}))) AS goals,
+    arrayResize(goals, 8, '\xFF') AS steps,
+    v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
+SELECT
+    subscriber_key,
+    first_channel AS channel,
+    reached, -- how many goals, each after the one before, and the last of them within the window
+    reached > 0 AS lead,
+    reached = length(goals) AS converted,
+    arraySlice(visits, 1, length(goals)) AS visited_at, -- when each goal was first visited; the epoch: never
+    visits[1] AS lead_at,
+    reachable AS contact, -- whether an e-mail address or a phone number is known
+    tagged,  -- whether any of the requests had a UTM tag
+    its_source AS utm_source,
+    its_medium AS utm_medium,
+    its_campaign AS utm_campaign,
+    its_content AS utm_content,
+    its_term AS utm_term
+FROM
+(
+    WITH utm_source != '' OR utm_medium != '' OR utm_campaign != '' AS touching
+    SELECT
+        subscriber_key,
+        argMin(channel, received_at) AS first_channel,
+        windowFunnel({window_days:UInt32} * 86400000000)(toUInt64(toUnixTimestamp64Micro(received_at)),
+            step = steps[1], step = steps[2], step = steps[3], step = steps[4], step = steps[5], step = steps[6], step = steps[7], step = steps[8]) AS reached,
+        [
+            minIf(received_at, step = steps[1]), minIf(received_at, step = steps[2]), minIf(received_at, step = steps[3]),
+            minIf(received_at, step = steps[4]), minIf(received_at, step = steps[5]), minIf(received_at, step = steps[6]),
+            minIf(received_at, step = steps[7]), minIf(received_at, step = steps[8])
+        ] AS visits,
+        max(contact) AS reachable,
+        max(utm_source != '' OR utm_medium != '' OR utm_campaign != '' OR utm_content != '' OR utm_term != '') AS tagged,
+        if({attribution:String} = 'last', argMaxIf(utm_source, received_at, touching), argMinIf(utm_source, received_at, touching)) AS its_source,
+        if({attribution:String} = 'last', argMaxIf(utm_medium, received_at, touching), argMinIf(utm_medium, received_at, touching)) AS its_medium,
+        if({attribution:String} = 'last', argMaxIf(utm_campaign, received_at, touching), argMinIf(utm_campaign, received_at, touching)) AS its_campaign,
+        if({attribution:String} = 'last', argMaxIf(utm_content, received_at, touching), argMinIf(utm_content, received_at, touching)) AS its_content,
+        if({attribution:String} = 'last', argMaxIf(utm_term, received_at, touching), argMinIf(utm_term, received_at, touching)) AS its_term
+    FROM events
+    WHERE received_at >= toDateTime({from:String}) AND received_at <= toDateTime({to:String})
+        AND source = decodeURLComponent({source:String}) AND verdict = 'accepted' AND kind = 'flow' AND subscriber_key != 0
+    GROUP BY subscriber_key
+)
+WHERE (decodeURLComponent({channel:String}) = '*' OR has(chosen({channel:String}), first_channel))
+    AND (decodeURLComponent({utm_source:String}) = '*' OR has(chosen({utm_source:String}), its_source))
+    AND (decodeURLComponent({utm_medium:String}) = '*' OR has(chosen({utm_medium:String}), its_medium))
+    AND (decodeURLComponent({utm_campaign:String}) = '*' OR has(chosen({utm_campaign:String}), its_campaign))
+    AND (decodeURLComponent({utm_content:String}) = '*' OR has(chosen({utm_content:String}), its_content))
+    AND (decodeURLComponent({utm_term:String}) = '*' OR has(chosen({utm_term:String}), its_term));
+

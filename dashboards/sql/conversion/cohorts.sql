@@ -7,7 +7,7 @@ SELECT
     countIf(converted) AS "Converted",
     "Converted" / "Leads" AS "Conversion rate",
     quantileExactOrNullIf(0.5)(toUnixTimestamp64Micro(visited_at[-1]) - toUnixTimestamp64Micro(lead_at), converted) / 60e6 AS "Median time"
-FROM journeys(from = $__fromTime, to = $__toTime,
+FROM journeys(from = toUnixTimestamp($__fromTime), to = toUnixTimestamp($__toTime),
     source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
     attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',
     utm_source = '${utm_source:percentencode}', utm_medium = '${utm_medium:percentencode}', utm_campaign = '${utm_campaign:percentencode}',

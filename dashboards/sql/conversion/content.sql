@@ -5,7 +5,7 @@ SELECT
     countIf(lead) AS "Leads",
     countIf(converted) AS "Converted",
     "Converted" / "Leads" AS "Conversion rate"
-FROM journeys(from = $__fromTime, to = $__toTime,
+FROM journeys(from = toUnixTimestamp($__fromTime), to = toUnixTimestamp($__toTime),
     source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
     attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',
     utm_source = '${utm_source:percentencode}', utm_medium = '${utm_medium:percentencode}', utm_campaign = '${utm_campaign:percentencode}',

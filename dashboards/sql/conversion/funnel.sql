@@ -2,13 +2,13 @@
 -- the first visit of one step to the first visit of the next.
 WITH splitByChar(',', decodeURLComponent('${goals:percentencode}')) AS goals
 SELECT
-    trim(BOTH ' ' FROM goals[k]) AS "Step",
+    decodeURLComponent(trim(BOTH ' ' FROM goals[k])) AS "Step",
     countIf(reached >= k) AS "Leads",
     "Leads" / nullIf(first_value("Leads") OVER w, 0) AS "Of all leads",
     if(k = 1, NULL, "Leads" / nullIf(lagInFrame("Leads") OVER w, 0)) AS "Of step before",
     if(k = 1, NULL, quantileExactOrNullIf(0.5)(toUnixTimestamp64Micro(visited_at[k]) - toUnixTimestamp64Micro(visited_at[k - 1]),
         k > 1 AND visited_at[k - 1] > 0 AND visited_at[k] >= visited_at[k - 1]) / 60e6) AS "Median time"
-FROM journeys(from = $__fromTime, to = $__toTime,
+FROM journeys(from = toUnixTimestamp($__fromTime), to = toUnixTimestamp($__toTime),
     source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
     attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',
     utm_source = '${utm_source:percentencode}', utm_medium = '${utm_medium:percentencode}', utm_campaign = '${utm_campaign:percentencode}',

@@ -1,4 +1,5 @@
--- UTM values that differ only in case or in spaces around them, with how many requests have each spelling.
+-- UTM values that a search takes for one (hooktape's store/normalized.go): they differ only in case, spaces, composition of letters or
+-- invisible characters. With how many requests have each spelling.
 SELECT
     tag AS "Tag",
     same AS "In common",
@@ -9,7 +10,7 @@ FROM
     SELECT
         tags.1 AS tag,
         tags.2 AS value,
-        lowerUTF8(trim(BOTH ' ' FROM value)) AS same,
+        trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(value)), 'ё', 'е'), '\\s+', ' ')) AS same,
         sum(requests) AS n
     FROM
     (

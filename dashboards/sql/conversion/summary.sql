@@ -14,7 +14,7 @@ FROM
         toFloat64(countIf(lead AND contact)) AS "With a contact",
         toFloat64(countIf(converted)) AS "Converted",
         countIf(converted) / nullIf(countIf(lead), 0) AS "Conversion rate"
-    FROM journeys(from = $__fromTime, to = $__toTime,
+    FROM journeys(from = toUnixTimestamp($__fromTime), to = toUnixTimestamp($__toTime),
         source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
         attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',
         utm_source = '${utm_source:percentencode}', utm_medium = '${utm_medium:percentencode}', utm_campaign = '${utm_campaign:percentencode}',
@@ -26,7 +26,7 @@ FROM
         comparable(toFloat64(countIf(lead AND contact))),
         comparable(toFloat64(countIf(converted))),
         comparable(countIf(converted) / countIf(lead))
-    FROM journeys(from = $__fromTime - ($__toTime - $__fromTime), to = $__fromTime,
+    FROM journeys(from = toUnixTimestamp($__fromTime) - ($__toTime - $__fromTime), to = toUnixTimestamp($__fromTime),
         source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
         attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',
         utm_source = '${utm_source:percentencode}', utm_medium = '${utm_medium:percentencode}', utm_campaign = '${utm_campaign:percentencode}',

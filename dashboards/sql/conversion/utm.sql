@@ -11,7 +11,7 @@ SELECT
     if(utm_source = '', '(none)', encodeURLComponent(utm_source)) AS source_key,
     if(utm_medium = '', '(none)', encodeURLComponent(utm_medium)) AS medium_key,
     if(utm_campaign = '', '(none)', encodeURLComponent(utm_campaign)) AS campaign_key
-FROM journeys(from = $__fromTime, to = $__toTime,
+FROM journeys(from = toUnixTimestamp($__fromTime), to = toUnixTimestamp($__toTime),
     source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
     attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',
     utm_source = '${utm_source:percentencode}', utm_medium = '${utm_medium:percentencode}', utm_campaign = '${utm_campaign:percentencode}',

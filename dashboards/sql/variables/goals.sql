@@ -1,6 +1,7 @@
--- The steps of a source in the order in which subscribers come to them; and the first with the last alone.
+-- The steps of a source in the order in which subscribers come to them; and the first with the last alone. What
+-- would be read as a comma between steps, or as a space beside it, is encoded.
 WITH (
-    SELECT groupArray(step)
+    SELECT groupArray(replaceRegexpOne(replaceRegexpOne(replaceAll(replaceAll(step, '%', '%25'), ',', '%2C'), '^ ', '%20'), ' $', '%20'))
     FROM
     (
         SELECT step

@@ -1,8 +1,9 @@
--- People whose name, user name, phone or e-mail has the text of the box in it, in the chosen time, or whose id it is, at any
--- time; with an empty box those who were seen last. Of a phone number the last ten digits count, however they are written.
+-- People whose name, user name and e-mail have all words of the box in them, in any order, or whose phone has its digits, in the chosen
+-- time, or whose id it is, at any time; with an empty box those who were seen last. Of a phone number the last ten digits count, however they are written.
 WITH
     trim(BOTH ' ' FROM decodeURLComponent('${who:percentencode}')) AS wanted,
     NOT match(wanted, '[^0-9+() -]') AS numeric,
+    arrayMap(word -> trim(LEADING '@' FROM word), splitByChar(' ', trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(wanted)), 'ё', 'е'), '\\s+', ' ')))) AS words,
     arrayStringConcat(extractAll(right(replaceRegexpAll(wanted, '[^0-9]', ''), 10), '.'), '[^0-9]*') AS number
 SELECT
     encodeURLComponent(bothelp_user_id) AS id,
@@ -31,9 +32,8 @@ FROM
             ))
             AND (wanted = ''
                 OR numeric AND (messenger_user_id = wanted OR length(number) > 4 AND match(phone, number))
-                OR NOT numeric AND positionCaseInsensitiveUTF8(name, wanted) > 0
-                OR NOT numeric AND positionCaseInsensitiveUTF8(email, wanted) > 0
-                OR NOT numeric AND positionCaseInsensitiveUTF8(messenger_username, trim(LEADING '@' FROM wanted)) > 0)
+                OR NOT numeric AND arrayAll(word -> position(search_text, word) > 0, words)
+                    AND arrayAll(word -> position(trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(concat(name, ' ', email, ' ', messenger_username))), 'ё', 'е'), '\\s+', ' ')), word) > 0, words))
     )
     GROUP BY bothelp_user_id
     ORDER BY bothelp_user_id = wanted DESC, seen DESC

@@ -16,13 +16,13 @@ FROM
         source,
         max(received_at) AS last,
         dateDiff('second', last, now64(6)) AS silent,
-        arraySort(groupArrayIf(toUnixTimestamp(received_at), received_at > now() - INTERVAL 14 DAY)) AS times,
+        arraySort(groupArrayIf(toUnixTimestamp(received_at), received_at > now('UTC') - INTERVAL 14 DAY)) AS times,
         length(times) AS requests,
         arrayPopFront(arrayDifference(times)) AS pauses,
         arrayReduce('quantile(0.99)', pauses) AS usual,
         arrayMax(pauses) AS longest
     FROM events
-    WHERE received_at > now() - INTERVAL 90 DAY AND verdict = 'accepted'
+    WHERE received_at > now('UTC') - INTERVAL 90 DAY AND verdict = 'accepted'
         AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
     GROUP BY source
 )

@@ -9,7 +9,7 @@ WITH
             AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
     )) AS oldest,
     toStartOfHour(oldest, zone) AS first,
-    toUnixTimestamp(least($__toTime, now())) AS until
+    toUnixTimestamp(least($__toTime, now('UTC'))) AS until
 SELECT
     ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'][weekday] AS "Day",
     hours[1] AS "00", hours[2] AS "01", hours[3] AS "02", hours[4] AS "03", hours[5] AS "04", hours[6] AS "05",
