@@ -77,8 +77,15 @@ func (g guardFS) writeTail(db string, t tail) {
 	})
 }
 
+// ReuseForWrite makes a new file where Pebble would write over an old log. Old bytes behind the end of a log that was not closed
+// would be searched for commits, and what lies in old records strangers have chosen.
 func (g guardFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.open(to, "create", func() (vfs.File, error) { return g.begun(to)(g.FS.ReuseForWrite(from, to, c)) })
+	return g.open(to, "create", func() (vfs.File, error) {
+		if err := g.FS.Remove(from); err != nil {
+			return nil, err
+		}
+		return g.begun(to)(g.FS.Create(to, c))
+	})
 }
 
 func (g guardFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
