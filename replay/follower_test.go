@@ -160,7 +160,13 @@ func TestAuditOfDeliveries(t *testing.T) {
 	events := newEvents("demo", 5)
 	insertAs(t, db, "spool", 1, events...)
 	awaitDelivered(t, db, events, 15*time.Second)
-	restated(t, db, "crm") // the position is saved
+	await.Nil(t, 15*time.Second, func() error { // the position is saved
+		states, err := db.EndpointStates(context.Background())
+		if err == nil && (len(states) != 1 || states[0].Positions["spool"] != 5) {
+			err = fmt.Errorf("%+v", states)
+		}
+		return err
+	})
 	s.stop()
 	execute(t, dsn, fmt.Sprintf("DELETE FROM deliveries WHERE event_id = '%s'", events[2].ID))
 	s = startSender(t, db, dir, replay.Options{}, crm)
