@@ -28,7 +28,7 @@ func TestNothingIsSentToHooktape(t *testing.T) {
 		_, err := i.ask("SELECT throwIf(count() = 0) FROM events")
 		return err
 	})
-	engine := strings.TrimSuffix(strings.TrimPrefix(i.dsn, "http://"), "/hooktape")
+	engine := strings.TrimSuffix(i.dsn[strings.LastIndex(i.dsn, "@")+1:], "/hooktape")
 	targets := map[string]string{
 		"http://" + engine + "/?query=SELECT+1":                                           "ClickHouse",
 		"http://localhost" + engine[strings.LastIndex(engine, ":"):] + "/?query=SELECT+1": "ClickHouse",

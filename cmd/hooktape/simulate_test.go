@@ -71,6 +71,7 @@ func assertNumber(i *instance, what, query string, want uint64) {
 func TestSimulateBackfill(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, "")
+	i.configure("retention: {rejected: forever}\n") // the history is older than rejected requests are kept
 	i.start("serve")
 	i.eventually(60*time.Second, "the engine answers", func() error { return i.db.Ping(t.Context()) })
 	args := []string{"simulate", "--days", "10", "--subscribers", "300", "--until", "2026-03-02T00:00:00Z", "--json"}

@@ -85,13 +85,14 @@ func TestWatchdog(t *testing.T) {
 	m.hears("READY=1", 1)
 	m.hears("WATCHDOG=1", 3)
 
-	// Whoever holds the only place there is, makes it deaf.
+	// A request whose body does not come holds the only place there is, and makes it deaf.
 	http.DefaultClient.CloseIdleConnections()
 	var only net.Conn
 	i.eventually(20*time.Second, "nobody else is answered", func() (err error) {
 		if only, err = net.Dial("tcp", i.ingest); err != nil {
 			return err
 		}
+		fmt.Fprint(only, "POST /hooks/demo/a-token-of-this-test/start HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\n{")
 		client := http.Client{Timeout: 200 * time.Millisecond, Transport: &http.Transport{DisableKeepAlives: true}}
 		response, err := client.Get("http://" + i.ingest + "/healthz")
 		if err != nil {

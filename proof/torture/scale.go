@@ -26,7 +26,7 @@ var (
 	full = scale{atMost: 12 * time.Minute, atOnce: 2, rate: 3000, blows: 6, between: 1500 * time.Millisecond,
 		away: 30 * time.Second, frozen: 4 * time.Second,
 		arrivals: 400, down: time.Minute, retryAfter: 5 * time.Second, moved: 15 * time.Second, frozenLong: 90 * time.Second, replayed: 50_000, replayRate: 3000, kills: 10}
-	brief = scale{atMost: 3 * time.Minute, atOnce: 4, rate: 700, blows: 2, between: 400 * time.Millisecond,
+	brief = scale{atMost: 9 * time.Minute, atOnce: 4, rate: 700, blows: 2, between: 400 * time.Millisecond,
 		away: 5 * time.Second, frozen: 2 * time.Second,
 		arrivals: 50, down: 10 * time.Second, retryAfter: 3 * time.Second, moved: 2 * time.Second, frozenLong: 10 * time.Second, replayed: 2000, replayRate: 400, kills: 3}
 )
