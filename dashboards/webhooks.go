@@ -40,7 +40,8 @@ func webhooks() *dashboard.DashboardBuilder {
 			OverrideByName("wrong token", colored("dark-red")).
 			OverrideByName("no such source", colored("light-red")).
 			OverrideByName("no POST", colored("semi-dark-red")).
-			OverrideByName("broken off", colored("super-light-red"))).
+			OverrideByName("broken off", colored("super-light-red")).
+			OverrideByName("not HTTP", colored(neutral))).
 		WithPanel(hours(about{sql: "webhooks/hours", title: "When requests come, by hour of the week", width: 24, height: 10,
 			text:  "Requests an hour, on the average of this time, by weekday and hour in your time zone (in UTC, where Grafana is older than 10).",
 			empty: "No requests in this time"})).

@@ -16,6 +16,7 @@ var (
 	verdictWords = []word{
 		{"accepted", "accepted", good}, {"bad_signature", "wrong signature", bad}, {"unknown_source", "no such source", bad},
 		{"bad_token", "wrong token", bad}, {"too_large", "too large", bad}, {"method_not_allowed", "no POST", bad}, {"aborted", "broken off", bad},
+		{"malformed", "not HTTP", bad},
 	}
 	// faultWords are verdictWords where the accepted ones are those with something that could not be read.
 	faultWords = append([]word{{"accepted", "partly unreadable", doubt}}, verdictWords[1:]...)

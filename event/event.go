@@ -20,10 +20,12 @@ const (
 	TooLarge         Verdict = "too_large"          // 413
 	MethodNotAllowed Verdict = "method_not_allowed" // 405
 	Aborted          Verdict = "aborted"            // the sender left in mid-body
+	// Malformed is not HTTP as any parser reads it: 400, 417, 431, 501 or 505. The event's body is the start of the request.
+	Malformed Verdict = "malformed"
 )
 
 // Verdicts lists every verdict, the good one first.
-var Verdicts = []Verdict{Accepted, BadSignature, UnknownSource, BadToken, TooLarge, MethodNotAllowed, Aborted}
+var Verdicts = []Verdict{Accepted, BadSignature, UnknownSource, BadToken, TooLarge, MethodNotAllowed, Aborted, Malformed}
 
 // Kind is what BotHelp meant by a request, read from its body.
 type Kind string

@@ -78,10 +78,27 @@ func TestTargets(t *testing.T) {
 	for _, c := range []struct{ target, source, step, path, query string }{
 		{"/hooks/demo/T", "demo", "", "/hooks/demo/***", ""},
 		{"/hooks/demo/T/", "demo", "", "/hooks/demo/***/", ""},
+		{"/hooks/demo/T/start/", "demo", "start", "/hooks/demo/***/start/", ""},
+		{"/hooks/demo/T//start", "demo", "start", "/hooks/demo/***//start", ""},
+		{"/hooks/demo/T/sale-10%", "demo", "sale-10%", "/hooks/demo/***/sale-10%", ""},
+		{"/hooks/demo/T/%D1%8b-10%?a=1 2", "demo", "ы-10%", "/hooks/demo/***/%D1%8b-10%", "a=1 2"},
+		{"/hooks/demo/T/{%cuid%}", "demo", "{%cuid%}", "/hooks/demo/***/{%cuid%}", ""},
+		{"/hooks/demo/T/two words", "demo", "two words", "/hooks/demo/***/two words", ""},
+		{"/hooks/demo/T/tab\tand\x7f", "demo", "tab\tand\x7f", "/hooks/demo/***/tab\tand\x7f", ""},
+		{"/hooks/demo/T/\xff\xfe", "demo", "\uFFFD", "/hooks/demo/***/\xff\xfe", ""},
+		{" /hooks/demo/T/x ", "demo", "x", "/hooks/demo/***/x", ""},
+		{"//hooks/demo/T/x", "demo", "x", "//hooks/demo/***/x", ""},
+		{"/Hooks/demo/T/x", "demo", "x", "/Hooks/demo/***/x", ""},
+		{"/./hooks/demo/T/x", "demo", "x", "/./hooks/demo/***/x", ""},
+		{"/demo/T/x", "demo", "x", "/demo/***/x", ""},
+		{"hooks/demo/T/x", "demo", "x", "hooks/demo/***/x", ""},
+		{"/api/v1/hooks/demo/T/x", "demo", "x", "/api/v1/hooks/demo/***/x", ""},
+		{"/hooks/demo//T/x", "demo", "x", "/hooks/demo//***/x", ""},
+		{"http://[::1/hooks/demo/T/10%", "demo", "10%", "/hooks/demo/***/10%", ""},
 		{"/hooks/demo/T?", "demo", "", "/hooks/demo/***", ""},
 		{"/hooks/demo/T/start?a=%2f&a=&=b;c&%zz", "demo", "start", "/hooks/demo/***/start", "a=%2f&a=&=b;c&%zz"},
 		{"/hooks/demo/T/x?q=a?b#c", "demo", "x", "/hooks/demo/***/x", "q=a?b#c"},
-		{"/hooks/demo/T/a/b//c/", "demo", "a/b//c/", "/hooks/demo/***/a/b//c/", ""},
+		{"/hooks/demo/T/a/b//c/", "demo", "a/b/c", "/hooks/demo/***/a/b//c/", ""},
 		{"/hooks/demo/T/../..", "demo", "../..", "/hooks/demo/***/../..", ""},
 		{"/hooks/demo/T/%D0%BE%D0%BF%D0%BB%D0%B0%D1%82%D0%B0", "demo", "оплата", "/hooks/demo/***/%D0%BE%D0%BF%D0%BB%D0%B0%D1%82%D0%B0", ""},
 		{"/hooks/demo/T/%d0%be+%20%2F%25", "demo", "о+ /%", "/hooks/demo/***/%d0%be+%20%2F%25", ""},
@@ -138,8 +155,10 @@ func TestHTTPVersionsAndConnections(t *testing.T) {
 		if a := s.raw(broken); a.StatusCode < 400 || a.StatusCode == 500 {
 			t.Errorf("%q: %s", broken, a.Status)
 		}
+		if e := s.one(); e.Verdict != event.Malformed {
+			t.Errorf("%q: %s", broken, e.Verdict)
+		}
 	}
-	s.nothing()
 }
 
 func TestTooMuchHeader(t *testing.T) {
@@ -156,5 +175,7 @@ func TestTooMuchHeader(t *testing.T) {
 	if line, err := bufio.NewReader(conn).ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 431 ") {
 		t.Errorf("72 KiB: %q, %v", line, err)
 	}
-	s.nothing()
+	if e := s.one(); e.Verdict != event.Malformed {
+		t.Errorf("72 KiB: %s", e.Verdict)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -35,6 +36,10 @@ type connections struct {
 	memory  *memory
 	closed  metric.Int64Counter
 	framed  bool // the bytes are HTTP/1, not TLS
+	longest int  // head of a request
+
+	// malformed is told of requests that net/http has refused without any handler.
+	malformed func(*conn, head)
 
 	mu        sync.Mutex
 	clients   map[netip.Prefix]*client
@@ -63,7 +68,7 @@ func newConnections(o Options, m *memory, closed metric.Int64Counter) *connectio
 			closed.Add(context.Background(), 0, closedSet(reason, which)) // there from the start, for alerts
 		}
 	}
-	return &connections{limits: o.Limits, proxies: o.TrustedProxies, memory: m, closed: closed, framed: o.TLS == nil,
+	return &connections{limits: o.Limits, proxies: o.TrustedProxies, memory: m, closed: closed, framed: o.TLS == nil, longest: o.Limits.MaxHeaderBytes,
 		clients: map[netip.Prefix]*client{}, waiting: list.New()}
 }
 
@@ -109,7 +114,7 @@ func (cs *connections) admit(raw net.Conn) *conn {
 		cs.strangers++
 	}
 	cs.clients[c.network] = c // eviction may have forgotten it
-	admitted := &conn{Conn: raw, connections: cs, client: c}
+	admitted := &conn{Conn: raw, framing: framing{longest: cs.longest}, connections: cs, client: c}
 	admitted.wait()
 	return admitted
 }
@@ -249,14 +254,19 @@ func (cs *connections) state(of net.Conn, state http.ConnState) {
 		c.act()
 		c.discharge() // the request's own reservation takes over
 	case state == http.StateIdle:
+		c.handled = false
 		c.wait()
 	}
 }
 
-// conn is a connection that is counted. All but Conn and framing is guarded by its connections' mutex.
+// conn is a connection that is counted. Its connections' mutex guards all but the first fields.
 type conn struct {
 	net.Conn
-	framing     framing
+	framing framing
+	ready   []byte // what framing has let pass and net/http has not read yet
+	ended   bool   // the sender has closed it
+	handled bool   // a handler has the request; only net/http's goroutine of the connection uses it
+
 	connections *connections
 	client      *client
 	waits       atomic.Bool   // for a request, or sends its header; changed under the mutex
@@ -297,23 +307,41 @@ func (c *conn) discharge() {
 
 var errNoMemory = errors.New("no memory is left for requests")
 
-// Read reads, reserves memory for the bytes of a header, and refuses requests that two servers may read differently.
+// Read reads, reserves memory for the bytes of a head, and lets pass of them what framing does.
 func (c *conn) Read(p []byte) (int, error) {
-	if c.framing.refused {
-		return 0, errTwoLengths // net/http answers with 400 and closes
+	for len(c.ready) == 0 {
+		if c.framing.refused != nil {
+			return 0, c.framing.refused // net/http answers with 400 and closes
+		}
+		n, err := c.Conn.Read(p)
+		c.ended = err == io.EOF
+		seen, header := p[:n], n
+		if c.connections.framed {
+			seen, header = c.framing.check(p[:n])
+		}
+		if header > 0 && c.waits.Load() && !c.connections.charge(c, arrivalCost*int64(header)) {
+			return 0, &net.OpError{Op: "read", Err: errNoMemory} // net/http closes without an answer
+		}
+		if len(seen) <= len(p) && (len(seen) > 0 || err != nil) {
+			return copy(p, seen), err
+		}
+		c.ready = seen
 	}
-	n, err := c.Conn.Read(p)
-	header := n
-	if c.connections.framed {
-		var refused error
-		if n, header, refused = c.framing.check(p[:n]); refused != nil {
-			err = refused
+	n := copy(p, c.ready)
+	c.ready = c.ready[n:]
+	return n, nil
+}
+
+// Write writes. What net/http answers without a handler is the refusal of a request that no handler will see. Of a sender
+// that left before the end of its head there is no request.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.connections.framed && !c.handled {
+		c.handled = true
+		if !c.ended {
+			c.connections.malformed(c, c.framing.next())
 		}
 	}
-	if header > 0 && c.waits.Load() && !c.connections.charge(c, arrivalCost*int64(header)) {
-		return 0, &net.OpError{Op: "read", Err: errNoMemory} // net/http closes without an answer
-	}
-	return n, err
+	return c.Conn.Write(p)
 }
 
 // charge reserves memory for a part of a header. When strangers have none left, the connections that have waited longest

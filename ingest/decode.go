@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -38,6 +39,9 @@ func decodeOne(e *event.Event, record []byte, kind func(source string) event.Kin
 		return err
 	}
 	bothelp.Read(e, kind(e.Source))
+	if note := mistyped(e.Path); note != "" && e.Verdict == event.Accepted {
+		e.DecodeError = strings.TrimSuffix(note+"; "+e.DecodeError, "; ")
+	}
 	return nil
 }
 

@@ -3,32 +3,58 @@ package ingest
 import (
 	"bytes"
 	"errors"
+	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"sync/atomic"
 )
 
-// framing looks at the headers of a connection of HTTP/1 for requests that have both Content-Length and
-// Transfer-Encoding. Two servers in a row may read such a request differently: what one takes for its body is another
-// request to the other. RFC 9112, section 6.1, allows to refuse it; net/http instead removes the Content-Length before any
-// handler sees the request. So the bytes are looked at on their way to net/http.
+// framing reads the heads of a connection's HTTP/1 requests on their way to net/http, for three reasons:
 //
-// A header that follows a body with a Content-Length is found by counting. Behind a chunked body nothing is looked at: the
+//   - net/http answers 400 to a request target that is no URL. BotHelp sends such targets: a label with a bare % or a space,
+//     a macro that was not filled in. net/http gets a stand-in for them, and the handler asks for the target as it came.
+//   - No handler sees a request that net/http refuses. The start of each request is kept until a handler has it, so that a
+//     refused one can be audited (see conn.Write).
+//   - Two servers in a row may read a request with both Content-Length and Transfer-Encoding differently: what one takes for
+//     its body is another request to the other. RFC 9112, section 6.1, allows to refuse it; net/http instead removes the
+//     Content-Length before any handler sees the request.
+//
+// A head that follows a body with a Content-Length is found by counting. Behind a chunked body nothing is looked at: the
 // connection ends with that request (see Server.admitted), as section 6.1 demands of a server that accepts both.
 type framing struct {
-	line     []byte // the start of the line that is being read
-	lines    int    // read so far of this header
+	longest  int    // request line that waits for its end
+	line     []byte // the start of the line that is being read: of a request line all
+	passed   int    // bytes of an unfinished request line that net/http has
+	lines    int    // read so far of this head
+	within   bool   // a head has begun and its request has not ended
 	length   int64  // of the body, by Content-Length; -1 when that is not a number
 	measured bool   // there is a Content-Length
 	encoded  bool   // there is a Transfer-Encoding
 	body     int64  // bytes of the body that are still to come
-	refused  bool
+	refused  error  // what net/http reads next
 
 	// opaque is set when the end of the body is not known. Handlers read it as well.
 	opaque atomic.Bool
+
+	mu    sync.Mutex // net/http reads ahead while a handler runs
+	heads []*head    // of requests that no handler has yet
 }
 
-// lineStart is how much of a line is looked at.
-const lineStart = 64
+// head is what is known of a request before net/http reads it.
+type head struct {
+	target string // as it came
+	start  []byte // the first malformedBytes of the request
+}
+
+const (
+	// lineStart is how much of a header line is looked at.
+	lineStart = 64
+	// standIn is the target that net/http gets in place of one that it would refuse.
+	standIn = "/"
+)
 
 var (
 	colon            = []byte(":")
@@ -36,48 +62,173 @@ var (
 	contentLength    = []byte("Content-Length")
 )
 
-var errTwoLengths = errors.New("the request has both Content-Length and Transfer-Encoding")
+var (
+	errTwoLengths = errors.New("the request has both Content-Length and Transfer-Encoding")
+	errNotHTTP    = errors.New("the request does not begin with a method")
+)
 
-// check looks at bytes that were read, and returns how many of them net/http may see and how many belong to headers. Of a
-// request that is refused net/http sees the start, so that it has something to answer, and then an error.
-func (f *framing) check(read []byte) (seen, header int, err error) {
-	for at := 0; at < len(read) && !f.opaque.Load(); {
+// next returns the head of the request that a handler begins with, or that net/http has refused, and forgets it.
+func (f *framing) next() (h head) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.heads) > 0 {
+		h, f.heads = *f.heads[0], f.heads[1:]
+	}
+	return h
+}
+
+// note keeps bytes of the request that is being read, until a handler has it.
+func (f *framing) note(part []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.within {
+		f.within = true
+		f.heads = append(f.heads, &head{})
+	}
+	if n := len(f.heads); n > 0 {
+		last := f.heads[n-1]
+		last.start = append(last.start, part[:min(len(part), malformedBytes-len(last.start))]...)
+	}
+}
+
+// aim notes the target of the request that is being read.
+func (f *framing) aim(target string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(f.heads); n > 0 {
+		f.heads[n-1].target = target
+	}
+}
+
+// check looks at bytes that were read. It returns the bytes that net/http may see of them and of earlier ones, and how many
+// bytes belong to heads. Of a request that is refused net/http sees the start, so that it has something to answer.
+func (f *framing) check(read []byte) (seen []byte, header int) {
+	at, from := 0, 0 // net/http sees seen, then read[from:at]
+	for at < len(read) && !f.opaque.Load() {
+		begun, part := at, read[at:]
 		if f.body > 0 {
-			n := min(f.body, int64(len(read)-at))
-			f.body -= n
-			at += int(n)
+			part = part[:min(f.body, int64(len(part)))]
+			f.note(part)
+			at += len(part)
+			f.body -= int64(len(part))
+			f.within = f.body > 0
 			continue
 		}
-		part := read[at:]
 		end := bytes.IndexByte(part, '\n')
 		if end >= 0 {
 			part = part[:end+1]
 		}
 		at += len(part)
 		header += len(part)
+		first := f.lines == 0
+		if first && len(f.line) == 0 && !startsRequest(part[0]) {
+			f.note(read[begun:])
+			f.refused = errNotHTTP
+			return append(seen, read[from:]...), header
+		}
+		f.note(part)
+		line := part
 		if end < 0 || len(f.line) > 0 { // the line is in several reads
-			f.line = append(f.line, part[:min(len(part), lineStart-len(f.line))]...)
-			part = f.line
+			if !first {
+				part = part[:min(len(part), lineStart-len(f.line))]
+			}
+			f.line = append(f.line, part...)
+			line = f.line
+		}
+		if first {
+			out := f.requestLine(line, end >= 0)
+			if len(f.line) > 0 || len(out) != len(line) {
+				seen = append(append(seen, read[from:begun]...), out[f.passed:]...)
+				from = at
+			}
+			f.passed = len(out)
 		}
 		if end < 0 {
 			break
 		}
-		f.endLine(part)
-		f.line = f.line[:0]
-		if f.refused = f.measured && f.encoded; f.refused {
-			return at - (end + 1), header, errTwoLengths
+		f.endLine(line)
+		f.line, f.passed = f.line[:0], 0
+		if f.measured && f.encoded {
+			f.note(read[at:])
+			f.refused = errTwoLengths
+			return append(seen, read[from:begun]...), header
 		}
 	}
-	return len(read), header, nil
+	if at < len(read) {
+		f.note(read[at:])
+	}
+	if from == 0 {
+		return read, header
+	}
+	return append(seen, read[from:]...), header
 }
 
-// endLine reads a whole line. An empty one ends the header, unless it precedes the request: net/http allows that.
+// startsRequest reports whether a request can start with a byte: an empty line may precede its method. TLS cannot, and
+// waits for an answer before it sends a line's end.
+func startsRequest(b byte) bool { return b == '\r' || b == '\n' || b > ' ' && b < 0x7f }
+
+// requestLine returns what net/http sees of a request line: when it is not whole yet the method, since the target may have to
+// be replaced, or all of a line that is too long to wait for its end.
+func (f *framing) requestLine(line []byte, whole bool) []byte {
+	space := bytes.IndexByte(line, ' ')
+	switch {
+	case !whole && (space < 0 || len(line) > f.longest):
+		return line
+	case !whole:
+		return line[:max(f.passed, space+1)]
+	case space < 0 || f.passed > space+1:
+		return line
+	}
+	method, rest := string(line[:space]), line[space+1:]
+	last := bytes.LastIndexByte(rest, ' ')
+	if last < 0 {
+		return line
+	}
+	target := strings.Trim(string(rest[:last]), " ")
+	f.aim(target)
+	version := strings.TrimRight(string(rest[last+1:]), "\r\n")
+	_, _, valid := http.ParseHTTPVersion(version)
+	switch {
+	case !valid || target == "": // not HTTP
+		return line
+	case strings.Contains(target, "\r"): // which ends a line to some servers: see RFC 9112, section 2.2
+		return line
+	case len(target) == last && (plain(target) || parses(method, target)):
+		return line
+	}
+	return slices.Concat(line[:space+1], []byte(standIn), rest[last:])
+}
+
+// plain reports whether a target is a path that net/http surely accepts.
+func plain(target string) bool {
+	if target[0] != '/' {
+		return false
+	}
+	for i := range len(target) {
+		if c := target[i]; c <= ' ' || c >= 0x7f || c == '%' {
+			return false
+		}
+	}
+	return true
+}
+
+// parses reports whether net/http accepts a target. It parses it as net/http does.
+func parses(method, target string) bool {
+	if method == http.MethodConnect && target[0] != '/' {
+		target = "http://" + target
+	}
+	_, err := url.ParseRequestURI(target)
+	return err == nil && !strings.Contains(target, " ")
+}
+
+// endLine reads a whole line. An empty one ends the head, unless it precedes the request: net/http allows that.
 func (f *framing) endLine(line []byte) {
 	line = bytes.TrimRight(line, "\r\n")
 	if len(line) == 0 {
 		if f.lines > 0 {
 			f.opaque.Store(f.encoded || f.length < 0)
 			f.body = f.length
+			f.within = f.body != 0 || f.opaque.Load()
 			f.lines, f.length, f.measured, f.encoded = 0, 0, false, false
 		}
 		return

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	hooksPrefix  = "/hooks/"
+	hooksSegment = "hooks"
+	hooksPrefix  = "/" + hooksSegment + "/"
 	maskedPath   = hooksPrefix + mask
 	maxStepBytes = 128
 )
@@ -24,30 +25,65 @@ type hook struct {
 	path                string // as it came, the token masked
 }
 
-// parseHook reads a path as it came, still percent-encoded. A step that is too long is cut, not refused: the whole of
-// it stays in the stored path, and a lead is worth more than a label.
-func parseHook(path string) hook {
-	parts := strings.SplitN(path, "/", 5) // "", hooks, source, token, step
-	h := hook{}
-	if len(parts) > 2 {
-		h.source = cutUTF8(strings.ToValidUTF8(unescape(parts[2]), "\uFFFD"), maxStepBytes)
+// maxPrefix is how many segments of a path may precede the source.
+const maxPrefix = 8
+
+// address reads a path as it came, still percent-encoded. The first two segments that are a source and its token make it a
+// hook, whatever precedes them: a URL that was mistyped before its token brings a lead all the same. Empty segments mean
+// nothing. All that follows the token is the step. A step that is too long is cut, not refused: the whole of it stays in
+// the stored path, and a lead is worth more than a label.
+//
+// The verdict is Accepted, UnknownSource or BadToken; the source is nil unless it was accepted.
+func (s *Sources) address(path string) (h hook, source *Source, verdict event.Verdict) {
+	parts := strings.Split(path, "/")
+	var segments []int // the parts that say something
+	for i, part := range parts {
+		if part != "" && part != "." {
+			segments = append(segments, i)
+		}
 	}
-	if len(parts) > 3 && parts[3] != "" {
-		h.token = unescape(parts[3])
-		parts[3] = mask
+	segment := func(i int) string {
+		if i < len(segments) {
+			return decoded(parts[segments[i]])
+		}
+		return ""
 	}
-	if len(parts) > 4 {
-		h.step = cutUTF8(strings.ToValidUTF8(unescape(parts[4]), "\uFFFD"), maxStepBytes)
+	begin := 0
+	for i := range min(maxPrefix, len(segments)) {
+		if strings.EqualFold(segment(i), hooksSegment) {
+			begin = i + 1 // if none is accepted
+			break
+		}
+	}
+	source, verdict = s.authenticate(label(segment(begin)), segment(begin+1))
+	for i := 0; i < min(maxPrefix, len(segments)) && source == nil; i++ {
+		if found, _ := s.authenticate(label(segment(i)), segment(i+1)); found != nil {
+			begin, source, verdict = i, found, event.Accepted
+		}
+	}
+	h.source, h.token = label(segment(begin)), segment(begin+1)
+	var step []string
+	for _, i := range segments[min(begin+2, len(segments)):] {
+		step = append(step, parts[i])
+	}
+	h.step = label(decoded(strings.Join(step, "/")))
+	if h.token != "" {
+		parts[segments[begin+1]] = mask
 	}
 	h.path = strings.Join(parts, "/")
-	return h
+	return h, source, verdict
 }
 
-func unescape(segment string) string {
-	if s, err := url.PathUnescape(segment); err == nil {
-		return s
+// label makes a source or step of what a path says.
+func label(text string) string { return cutUTF8(strings.ToValidUTF8(text, "\uFFFD"), maxStepBytes) }
+
+// mistyped tells what is wrong with the stored path of an accepted event; "" if it is a hook's.
+func mistyped(path string) string {
+	parts := strings.SplitN(path, "/", 5)
+	if len(parts) > 3 && parts[0] == "" && decoded(parts[1]) == hooksSegment && parts[2] != "." && parts[3] == mask {
+		return ""
 	}
-	return segment
+	return "the path is not " + hookRoute + ": correct the URL in BotHelp"
 }
 
 // cutUTF8 returns the longest start of s that has at most n bytes and ends with a whole character.
@@ -90,13 +126,14 @@ func judgedOf(r *http.Request) *judged {
 // invention, goes out of the request as well.
 func (s *Server) judge(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.URL.Path, hooksPrefix) {
+		path, query, _ := strings.Cut(s.begin(r), "?")
+		path = pathOf(path)
+		if !toHook(r.Method, path) {
 			next.ServeHTTP(w, r)
 			return
 		}
 		sources := s.sources.Load()
-		h := parseHook(rawPath(r))
-		source, verdict := sources.authenticate(h)
+		h, source, verdict := sources.address(path)
 		secret := sources.secret
 		if verdict != event.Accepted {
 			secret = secret.with(h.token)
@@ -104,18 +141,36 @@ func (s *Server) judge(next http.Handler) http.Handler {
 		j := &judged{source: source, verdict: verdict, host: secret.hide(r.Host), peer: peerAddr(r), client: s.proxies.client(r), secret: secret,
 			hook: hook{source: secret.hide(h.source), step: secret.hide(h.step), path: secret.hidePath(h.path)}}
 		masked := r.WithContext(context.WithValue(r.Context(), judgedKey{}, j))
-		masked.URL = &url.URL{Path: maskedPath, RawQuery: secret.hide(r.URL.RawQuery)}
+		masked.URL = &url.URL{Path: maskedPath, RawQuery: secret.hide(query)}
 		masked.Method, masked.RequestURI, masked.Host, masked.Header = secret.hide(r.Method), maskedPath, "", secret.hideHeader(r.Header)
 		next.ServeHTTP(w, masked)
 	})
 }
 
-// rawPath is the path as the sender wrote it.
-func rawPath(r *http.Request) string {
-	path, _, _ := strings.Cut(r.RequestURI, "?")
-	if _, rest, absolute := strings.Cut(path, "://"); absolute && !strings.HasPrefix(path, "/") {
-		_, path, _ = strings.Cut(rest, "/") // as to a proxy: http://host/path
-		path = "/" + path
+// begin notes that a handler has the request, and returns its target as it came.
+func (s *Server) begin(r *http.Request) string {
+	c, _ := r.Context().Value(connKey{}).(*conn)
+	if c == nil || !s.connections.framed {
+		return r.RequestURI
 	}
-	return path
+	c.handled = true
+	if h := c.framing.next(); r.RequestURI == standIn && h.target != "" {
+		return h.target
+	}
+	return r.RequestURI
+}
+
+// toHook reports whether a request is one to a hook: by any method below the prefix, and by POST wherever no probe is,
+// because BotHelp posts, and its URL may have been mistyped.
+func toHook(method, path string) bool {
+	return strings.HasPrefix(decoded(path), hooksPrefix) || method == http.MethodPost && path != healthPath && path != readyPath
+}
+
+// pathOf is the path of a target as the sender wrote it, without its query.
+func pathOf(target string) string {
+	if _, rest, absolute := strings.Cut(target, "://"); absolute && !strings.HasPrefix(target, "/") {
+		_, path, _ := strings.Cut(rest, "/") // as to a proxy: http://host/path
+		return "/" + path
+	}
+	return target
 }

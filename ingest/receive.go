@@ -171,7 +171,7 @@ func (s *Server) append(request context.Context, h *judged) error {
 // reject answers a request that is not accepted, and keeps it for the audit as far as the limits allow.
 func (s *Server) reject(c *gin.Context, h *judged) {
 	ctx, verdict := c.Request.Context(), h.captured.Verdict
-	kept := s.rejects.keep(h.client, verdict, rawBytes(h.captured)) && s.append(ctx, h) == nil
+	kept := s.rejects.keep(h.client, verdict != event.UnknownSource, rawBytes(h.captured)) && s.append(ctx, h) == nil
 	s.count(ctx, h.captured.Source, verdict, kept)
 	switch verdict {
 	case event.BadSignature:

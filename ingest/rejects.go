@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"hooktape/event"
 	"hooktape/internal/peraddress"
 )
 
@@ -21,12 +20,12 @@ func newRejects(l Limits, logger *slog.Logger) rejects {
 	return rejects{known: newRejectLimiter(l, "known sources", logger), strangers: newRejectLimiter(l, "unknown sources", logger)}
 }
 
-// keep reports whether to store a rejected request of so many bytes.
-func (r rejects) keep(addr netip.Addr, v event.Verdict, size int64) bool {
-	if v == event.UnknownSource {
-		return r.strangers.keep(addr, size)
+// keep reports whether to store a rejected request of so many bytes. known says whether it names a configured source.
+func (r rejects) keep(addr netip.Addr, known bool, size int64) bool {
+	if known {
+		return r.known.keep(addr, size)
 	}
-	return r.known.keep(addr, size)
+	return r.strangers.keep(addr, size)
 }
 
 // rejectLimiter limits requests for each address and in total, and bytes a day. The bytes are counted in memory, as they

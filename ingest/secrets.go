@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"math"
 	"net/http"
 	"slices"
@@ -66,6 +67,9 @@ func (s secrets) encodedIn(text string) bool {
 
 // decoded decodes what is percent-encoded, and leaves a % alone that encodes nothing.
 func decoded(text string) string {
+	if !strings.Contains(text, "%") {
+		return text
+	}
 	var out strings.Builder
 	for i := 0; i < len(text); i++ {
 		c := text[i]
@@ -85,6 +89,19 @@ func (s secrets) hideBytes(body []byte) []byte {
 		return []byte(hidden)
 	}
 	return slices.Clip(body)
+}
+
+// hideCut is hideBytes for the start of something: a token that the cut has split does not show its first half.
+func (s secrets) hideCut(start []byte) []byte {
+	for _, token := range s.tokens {
+		for n := min(len(token), len(start)); n > 0; n-- {
+			if bytes.HasSuffix(start, []byte(token[:n])) {
+				start = append(slices.Clone(start[:len(start)-n]), mask...)
+				break
+			}
+		}
+	}
+	return s.hideBytes(start)
 }
 
 // hidePath hides segment by segment, so that the rest of the path stays readable.

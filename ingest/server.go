@@ -48,6 +48,7 @@ func NewServer(o Options, sources *Sources, spool Spool, lag func() Lag, logger 
 		rejects: newRejects(o.Limits, logger), logger: logger, quiet: rate.Sometimes{First: 1, Interval: time.Minute}, instruments: newInstruments()}
 	s.memory.observe()
 	s.connections = newConnections(o, s.memory, s.closed)
+	s.connections.malformed = s.malformed
 	s.SetSources(sources)
 	return s, nil
 }
@@ -61,8 +62,8 @@ func (s *Server) Handler() http.Handler {
 	engine := gin.New()
 	engine.RedirectTrailingSlash = false
 	engine.Use(s.traced, gin.CustomRecoveryWithWriter(nil, s.recovered))
-	engine.GET("/healthz", s.healthz)
-	engine.GET("/readyz", s.readyz)
+	engine.GET(healthPath, s.healthz)
+	engine.GET(readyPath, s.readyz)
 	engine.POST(hooksPrefix+"*hook", s.receive)
 	engine.NoRoute(s.elsewhere)
 	return s.judge(s.admitted(s.limited(engine)))
@@ -76,6 +77,11 @@ func (s *Server) elsewhere(c *gin.Context) {
 	}
 	c.JSON(http.StatusNotFound, gin.H{"error": "not_found"})
 }
+
+const (
+	healthPath = "/healthz"
+	readyPath  = "/readyz"
+)
 
 const hookRoute = hooksPrefix + "{source}/{token}/{step}"
 
@@ -92,7 +98,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 		TLSConfig:         s.options.TLS,
 		HTTP2:             s.options.http2(),
-		ConnState:         s.connections.state,
+		// No answer without a handler but to what net/http refuses: see conn.Write.
+		DisableGeneralOptionsHandler: true,
+		ConnState:                    s.connections.state,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, connOf(c))
 		},

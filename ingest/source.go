@@ -49,15 +49,15 @@ func NewSources(list []Source) *Sources {
 	return s
 }
 
-// authenticate finds the source that a hook names. The verdict is Accepted, UnknownSource or BadToken; the source is nil
+// authenticate finds the source of a name and a token. The verdict is Accepted, UnknownSource or BadToken; the source is nil
 // unless it was accepted. Tokens are compared as hashes in constant time.
-func (s *Sources) authenticate(h hook) (*Source, event.Verdict) {
-	source, ok := s.byName[h.source]
+func (s *Sources) authenticate(name, token string) (*Source, event.Verdict) {
+	source, ok := s.byName[name]
 	if !ok {
 		return nil, event.UnknownSource
 	}
-	given, match := sha256.Sum256([]byte(h.token)), 0
-	for _, hash := range s.hashes[h.source] {
+	given, match := sha256.Sum256([]byte(token)), 0
+	for _, hash := range s.hashes[name] {
 		match |= subtle.ConstantTimeCompare(given[:], hash[:])
 	}
 	if match == 0 {

@@ -111,7 +111,7 @@ func (m *memory) observe() {
 // count notes a request's verdict in the metrics. The source of a request that was not accepted may be anyone's
 // invention.
 func (i *instruments) count(ctx context.Context, source string, v event.Verdict, kept bool) {
-	if v == event.UnknownSource {
+	if v == event.UnknownSource || source == "" {
 		source = unknownSource
 	}
 	key := requestLabels{source, v, kept}

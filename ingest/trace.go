@@ -3,6 +3,7 @@ package ingest
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel"
@@ -52,13 +53,13 @@ func (h *judged) attributes(r *http.Request, method, scheme string, status int) 
 	client := h.client.String()
 	list := append(make([]attribute.KeyValue, 0, 14),
 		semconv.HTTPRequestMethodKey.String(method), semconv.HTTPRoute(hookRoute), semconv.URLScheme(scheme),
-		semconv.URLPath(h.path), semconv.ClientAddress(client), semconv.UserAgentOriginal(r.UserAgent()),
+		semconv.URLPath(valid(h.path)), semconv.ClientAddress(client), semconv.UserAgentOriginal(valid(r.UserAgent())),
 		semconv.NetworkProtocolVersion(protocolVersion(r)), semconv.HTTPResponseStatusCode(status))
 	if h.peer != h.client {
 		list = append(list, semconv.NetworkPeerAddress(h.peer.String()))
 	}
 	if h.captured != nil {
-		list = append(list, attrEventID.String(h.id), attrSource.String(h.captured.Source), attrStep.String(h.captured.Step),
+		list = append(list, attrEventID.String(h.id), attrSource.String(valid(h.captured.Source)), attrStep.String(valid(h.captured.Step)),
 			attrVerdict.String(string(h.captured.Verdict)))
 	}
 	if h.appended > 0 {
@@ -66,6 +67,9 @@ func (h *judged) attributes(r *http.Request, method, scheme string, status int) 
 	}
 	return list
 }
+
+// valid makes text UTF-8. Protocol buffers refuse any other, and a span that has it takes all of its batch with it.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // protocolVersion is by OpenTelemetry's conventions: 1.0, 1.1, 2.
 func protocolVersion(r *http.Request) string {

@@ -25,7 +25,7 @@ type selectionFlags struct {
 	Source        []string `group:"Which events" sep:"none" placeholder:"NAME" help:"From this source."`
 	Step          []string `group:"Which events" sep:"none" placeholder:"STEP" help:"At this step; '' for none."`
 	Kind          []string `group:"Which events" sep:"none" placeholder:"KIND" help:"Of this kind: flow, conversation_closed, user_profile_viewed, unknown."`
-	Verdict       []string `group:"Which events" sep:"none" placeholder:"VERDICT" help:"With this verdict: accepted, bad_signature, unknown_source, bad_token, too_large, method_not_allowed, aborted."`
+	Verdict       []string `group:"Which events" sep:"none" placeholder:"VERDICT" help:"With this verdict: accepted, bad_signature, unknown_source, bad_token, too_large, method_not_allowed, aborted, malformed."`
 	Channel       []string `group:"Which events" sep:"none" placeholder:"CHANNEL" help:"Through this channel: telegram, vk, …"`
 	Subscriber    []string `group:"Which events" sep:"none" placeholder:"ID" help:"About this person: BotHelp's id, or the messenger's."`
 	UTMSource     []string `name:"utm-source" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_source, in any spelling."`

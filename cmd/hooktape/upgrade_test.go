@@ -88,7 +88,7 @@ func assertEventsKept(i *instance, left map[string]leftEvent) {
 	}
 	var listed []api.Event
 	if err := json.Unmarshal([]byte(i.cli("events", "list", "--limit", "1000", "--json", "--verdict", "accepted", "--verdict", "bad_token", "--verdict", "unknown_source",
-		"--verdict", "bad_signature", "--verdict", "method_not_allowed", "--verdict", "too_large", "--verdict", "aborted")), &listed); err != nil || len(listed) != len(left) {
+		"--verdict", "bad_signature", "--verdict", "method_not_allowed", "--verdict", "too_large", "--verdict", "aborted", "--verdict", "malformed")), &listed); err != nil || len(listed) != len(left) {
 		i.t.Errorf("%d events are listed, want %d; %v", len(listed), len(left), err)
 	}
 	assertNumber(i, "events", "SELECT count() FROM events", uint64(len(left)))

@@ -27,7 +27,7 @@ type Event struct {
 	DuplicateOf *uuid.UUID        `json:"duplicate_of,omitempty" doc:"The first event of which this is BotHelp's repetition."`
 	Decoded     map[string]string `json:"decoded" doc:"The known fields that the body has, as text: bothelp_user_id, name, utm_source, …"`
 	Fields      map[string]string `json:"fields" doc:"Everything else in the body by its owner's names; what is no text stands as JSON."`
-	DecodeError string            `json:"decode_error,omitempty" doc:"What of the body could not be read, and why."`
+	DecodeError string            `json:"decode_error,omitempty" doc:"What of the body could not be read, and why; or that the URL was mistyped before its token."`
 
 	Request    *EventRequest `json:"request,omitempty" doc:"The request as it came; not in lists."`
 	Deliveries []Delivery    `json:"deliveries,omitzero" doc:"Every way of the event to an endpoint; not in lists."`

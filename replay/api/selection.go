@@ -25,7 +25,7 @@ type SelectionQuery struct {
 	Source        []string `query:"source,explode" doc:"From one of these sources."`
 	Step          []string `query:"step,explode" doc:"At one of these steps; empty for none."`
 	Kind          []string `query:"kind,explode" doc:"Of one of these kinds: flow, conversation_closed, user_profile_viewed, unknown."`
-	Verdict       []string `query:"verdict,explode" doc:"With one of these verdicts: accepted, bad_signature, unknown_source, bad_token, too_large, method_not_allowed, aborted."`
+	Verdict       []string `query:"verdict,explode" doc:"With one of these verdicts: accepted, bad_signature, unknown_source, bad_token, too_large, method_not_allowed, aborted, malformed."`
 	Channel       []string `query:"channel,explode" doc:"Through one of these channels, such as telegram."`
 	Subscriber    []string `query:"subscriber,explode" doc:"About one of these people: BotHelp's id, or the messenger's."`
 	UTMSource     []string `query:"utm_source,explode" doc:"With one of these values of utm_source, in any spelling (vk is VK)."`

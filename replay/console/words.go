@@ -14,6 +14,7 @@ var words = map[string]map[string]word{
 	"verdict": {
 		"accepted": {"accepted", "good"}, "bad_signature": {"wrong signature", "bad"}, "unknown_source": {"no such source", "bad"}, "bad_token": {"wrong token", "bad"},
 		"too_large": {"too large", "bad"}, "method_not_allowed": {"no POST", "bad"}, "aborted": {"broken off", "bad"},
+		"malformed": {"not HTTP", "bad"},
 	},
 	"kind": {
 		"flow": {"step of a flow", ""}, "conversation_closed": {"conversation closed", ""},
@@ -49,6 +50,7 @@ var verdictMeaning = map[string]string{
 	"too_large":          "The body is larger than the source's max_body. Raise it in the configuration if such bodies are right.",
 	"method_not_allowed": "Not a POST: somebody has opened the hook's URL in a browser.",
 	"aborted":            "The sender left before its request was complete.",
+	"malformed":          "No HTTP server can read this request; the body shows how it begins. Correct the sender, or the proxy in front.",
 }
 
 // say is the word for a value of a list.

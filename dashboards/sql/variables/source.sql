@@ -3,6 +3,6 @@ SELECT
     if(source = '', '(none)', encodeURLComponent(source)) AS id,
     if(source = '', '(none)', source) AS name
 FROM events
-WHERE verdict != 'unknown_source'
+WHERE verdict != 'unknown_source' AND NOT (verdict = 'malformed' AND source = '')
 GROUP BY source
 ORDER BY name

@@ -12,7 +12,7 @@ FROM
 (
     SELECT
         fromUnixTimestamp(intDiv(toUnixTimestamp(received_at) + ahead, $__interval_s ) * $__interval_s - ahead) AS time,
-        verdict = 'unknown_source' AS stranger,
+        verdict = 'unknown_source' OR (verdict = 'malformed' AND source = '') AS stranger,
         multiIf(stranger, '(no such source)', source = '', '(none)', toString(source)) AS name,
         count() AS requests
     FROM events

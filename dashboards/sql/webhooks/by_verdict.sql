@@ -6,8 +6,8 @@ WITH
 SELECT
     fromUnixTimestamp(intDiv(toUnixTimestamp(received_at) + ahead, $__interval_s ) * $__interval_s - ahead) AS time,
     transform(toString(verdict),
-        ['accepted', 'bad_signature', 'unknown_source', 'bad_token', 'too_large', 'method_not_allowed', 'aborted'],
-        ['accepted, partly unreadable', 'wrong signature', 'no such source', 'wrong token', 'too large', 'no POST', 'broken off'],
+        ['accepted', 'bad_signature', 'unknown_source', 'bad_token', 'too_large', 'method_not_allowed', 'aborted', 'malformed'],
+        ['accepted, partly unreadable', 'wrong signature', 'no such source', 'wrong token', 'too large', 'no POST', 'broken off', 'not HTTP'],
         toString(verdict)) AS series,
     count() AS requests
 FROM events

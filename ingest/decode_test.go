@@ -1,0 +1,33 @@
+package ingest
+
+import (
+	"strings"
+	"testing"
+
+	"hooktape/event"
+)
+
+// TestMistyped: an accepted event whose URL is wrong says so, besides what else could not be read.
+func TestMistyped(t *testing.T) {
+	for path, wrong := range map[string]bool{"/hooks/demo/***": false, "/hooks/demo/***/start/": false, "/hooks/demo/***//a": false, "/%68ooks/demo/***/x": false,
+		"//hooks/demo/***/x": true, "/Hooks/demo/***": true, "/./hooks/demo/***": true, "/demo/***/x": true, "hooks/demo/***": true, "/hooks//demo/***": true,
+		"/hooks/demo//***": true, "/api/hooks/demo/***": true} {
+		for body, unreadable := range map[string]bool{`{"bothelp_user_id":"7"}`: false, "no JSON": true} {
+			for _, verdict := range []event.Verdict{event.Accepted, event.BadSignature} {
+				record, err := (&event.Received{Path: path, Body: []byte(body), Verdict: verdict}).Marshal()
+				if err != nil {
+					t.Fatal(err)
+				}
+				var e event.Event
+				if err := decodeOne(&e, record, func(string) event.Kind { return "" }); err != nil {
+					t.Fatal(err)
+				}
+				accepted := verdict == event.Accepted
+				says := strings.HasPrefix(e.DecodeError, "the path is not /hooks/{source}/{token}/{step}")
+				if says != (wrong && accepted) || (e.DecodeError != "") != (accepted && (wrong || unreadable)) || strings.HasSuffix(e.DecodeError, "; ") {
+					t.Errorf("%s %q %s: decode_error %q", path, body, verdict, e.DecodeError)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package ingest_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"hooktape/event"
+	"hooktape/ingest"
+)
+
+// TestMalformed: a request that net/http refuses is answered as before, and its start is kept and counted.
+func TestMalformed(t *testing.T) {
+	s := newServer(t, nil)
+	demo := "/hooks/demo/" + token + "/start"
+	masked := strings.NewReplacer(token, "***", "an-old-token", "***")
+	long := request("POST", demo, strings.Repeat("x", 200_000), "Bad Name: 1")
+	before := sums(t, "hooktape.ingest.requests", "hooktape.source", "hooktape.verdict", "hooktape.kept")
+	cases := []struct {
+		name, sent   string
+		status       int
+		source, step string
+	}{
+		{"a header's name with a space", request("POST", demo, `{"a":1}`, "Bad Name: 1"), 400, "demo", "start"},
+		{"a control character", request("POST", demo, "{}", "X-A: \x01"), 400, "demo", "start"},
+		{"an unknown coding", "POST " + demo + " HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n{}", 501, "demo", "start"},
+		{"Expect", request("POST", demo, "{}", "Expect: 200-ok"), 417, "demo", "start"},
+		{"two lengths", request("POST", demo, "{}", "Transfer-Encoding: chunked"), 400, "demo", "start"},
+		{"a bad token", request("POST", "/hooks/demo/an-old-token", "{}", "Bad Name: 1"), 400, "", ""},
+		{"no host", "POST " + demo + " HTTP/1.1\r\n\r\n", 400, "demo", "start"},
+		{"another version", "POST " + demo + " HTTP/3.0\r\nHost: h\r\n\r\n", 505, "demo", "start"},
+		{"a label and another version", "POST " + demo + "/10% HTTP/3.0\r\nHost: h\r\n\r\n", 505, "demo", "start/10%"},
+		{"a bare CR", "POST " + demo + "\r10% HTTP/1.1\r\nHost: h\r\n\r\n", 400, "demo", "start\r10%"},
+		{"PROXY", "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n" + request("POST", demo, "{}"), 400, "", ""},
+		{"PROXY, binary", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c", 400, "", ""},
+		{"no HTTP", "hello\r\n", 400, "", ""},
+		{"a long head", "POST " + demo + " HTTP/1.1\r\nHost: h\r\nX-Long: " + strings.Repeat("x", 80<<10) + "\r\n\r\n", 431, "demo", "start"},
+		{"a long target", "POST " + demo + strings.Repeat("%", 80<<10) + " HTTP/1.1\r\nHost: h\r\n\r\n", 431, "", ""},
+		{"a long body", long, 400, "demo", "start"},
+	}
+	for _, c := range cases {
+		conn := s.dial()
+		go io.WriteString(conn, c.sent)
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		if err != nil || !strings.Contains(line, fmt.Sprint(" ", c.status, " ")) {
+			t.Errorf("%s: %q, %v, want %d", c.name, line, err, c.status)
+		}
+		conn.Close()
+		e := s.one()
+		want := masked.Replace(c.sent)
+		if got := string(e.Body); got == "" || !strings.HasPrefix(want, got) || len(c.sent) < 4096 && len(got) < len(want) && c.status != 431 || len(got) > 4096 {
+			t.Errorf("%s: kept %d bytes: %.200q", c.name, len(got), got)
+		}
+		if e.Verdict != event.Malformed || e.Source != c.source || e.Step != c.step || e.BodySHA256 != sha256.Sum256(e.Body) || e.RemoteIP.String() != "127.0.0.1" {
+			t.Errorf("%s: kept %+v", c.name, e)
+		}
+		assertNoToken(t, c.name, fmt.Sprintf("%q", []any{e.Path, e.Body, e.Step}))
+	}
+	grown := since(before, sums(t, "hooktape.ingest.requests", "hooktape.source", "hooktape.verdict", "hooktape.kept"))
+	if want := map[string]int64{"true demo malformed": 11, "true (unknown) malformed": 5}; !reflect.DeepEqual(grown, want) {
+		t.Errorf("counted %v, want %v", grown, want)
+	}
+	assertNoToken(t, "the log", s.log.String())
+}
+
+// TestMalformedCut: a token that the end of what is kept splits does not show.
+func TestMalformedCut(t *testing.T) {
+	s := newServer(t, nil)
+	for cut := 1; cut <= len(token); cut++ {
+		head := "POST /nowhere HTTP/1.1\r\nHost: h\r\nBad Name: "
+		s.raw(head + strings.Repeat("x", 4096-len(head)-cut) + token + "\r\n\r\n")
+		if e := s.one(); !bytes.HasSuffix(e.Body, []byte("x***")) {
+			t.Errorf("%d bytes of the token: %q", cut, e.Body[len(e.Body)-20:])
+		}
+	}
+}
+
+// TestTLSOnPlainPort: whoever speaks TLS to a port without it is answered at once, and seen.
+func TestTLSOnPlainPort(t *testing.T) {
+	s := newServer(t, nil)
+	raw, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	if err := tls.Client(raw, &tls.Config{ServerName: "h"}).Handshake(); err == nil {
+		t.Error("a handshake")
+	}
+	if e := s.one(); e.Verdict != event.Malformed || !bytes.HasPrefix(e.Body, []byte{0x16, 3}) {
+		t.Errorf("kept %s %q", e.Verdict, e.Body)
+	}
+}
+
+// TestMalformedBehindOthers: of several requests at once the right one is kept, and the others have their own targets.
+func TestMalformedBehindOthers(t *testing.T) {
+	s := newServer(t, nil)
+	demo := "/hooks/demo/" + token + "/"
+	bad := request("POST", demo+"bad", "{}", "Bad Name: 1")
+	statuses := s.raws(request("POST", demo+"1%", "{}") + request("POST", demo+"two words", "{}") + request("GET", "/healthz", "") + request("POST", demo+"3", "{}") + bad)
+	if fmt.Sprint(statuses) != "[200 200 200 200 400]" {
+		t.Errorf("%v", statuses)
+	}
+	var steps []string
+	for _, e := range s.take(4) {
+		steps = append(steps, e.Step)
+		if e.Verdict == event.Malformed && string(e.Body) != strings.ReplaceAll(bad, token, "***") {
+			t.Errorf("kept %q", e.Body)
+		}
+	}
+	if want := []string{"1%", "two words", "3", "bad"}; !reflect.DeepEqual(steps, want) {
+		t.Errorf("steps %q, want %q", steps, want)
+	}
+}
+
+// TestTargetsBytewise: a target that comes byte by byte is the same target.
+func TestTargetsBytewise(t *testing.T) {
+	s := newServer(t, nil)
+	conn := s.dial()
+	for _, step := range []string{"10%", "two words", "plain"} {
+		sent := request("POST", "/hooks/demo/"+token+"/"+step, "{}")
+		go func() {
+			for i := range len(sent) {
+				io.WriteString(conn, sent[i:i+1])
+			}
+		}()
+		if a := s.read(bufio.NewReader(conn), "POST"); a.StatusCode != 200 {
+			t.Errorf("%s: %s", step, a.Status)
+		}
+		if e := s.one(); e.Step != step || e.Path != "/hooks/demo/***/"+step || string(e.Body) != "{}" {
+			t.Errorf("%s: kept %q %q", step, e.Step, e.Path)
+		}
+	}
+}
+
+// TestMalformedIsLimited: what is not HTTP is kept as sparingly as what other strangers send.
+func TestMalformedIsLimited(t *testing.T) {
+	s := newServer(t, func(c *config) { c.options.Limits.RejectedPerAddress = ingest.Rate{Burst: 3} })
+	before := sums(t, "hooktape.ingest.requests", "hooktape.verdict", "hooktape.kept")
+	for range 5 {
+		s.raw("hello\r\n\r\n")
+	}
+	s.take(3)
+	grown := since(before, sums(t, "hooktape.ingest.requests", "hooktape.verdict", "hooktape.kept"))
+	if want := map[string]int64{"true malformed": 3, "false malformed": 2}; !reflect.DeepEqual(grown, want) {
+		t.Errorf("counted %v, want %v", grown, want)
+	}
+}
+
+// TestElsewhere: a POST to no hook is an event; what else does not call a hook is not.
+func TestElsewhere(t *testing.T) {
+	s := newServer(t, nil)
+	for target, want := range map[string]event.Verdict{"/": event.UnknownSource, "/webhook": event.UnknownSource, "/nowhere/x/y": event.UnknownSource,
+		"/Hooks/nobody/" + token: event.UnknownSource, "/demo/an-old-token/x": event.BadToken, "/Hooks/demo/an-old-token": event.BadToken, "//hooks/demo/an-old-token": event.BadToken} {
+		if a := s.post(target, "{}"); a.StatusCode != 404 {
+			t.Errorf("%s: %s", target, a.Status)
+		}
+		e := s.one()
+		if e.Verdict != want || string(e.Body) != "{}" || strings.Contains(e.Path, "old-token") {
+			t.Errorf("%s: kept %s %s %q", target, e.Verdict, e.Path, e.Body)
+		}
+		assertNoToken(t, target, e.Path+e.Step+e.Source)
+	}
+	for _, line := range []string{"GET /", "GET /10%", "OPTIONS *", "POST /healthz", "GET /Hooks/demo/x"} {
+		s.raw(line + " HTTP/1.1\r\nHost: h\r\n\r\n")
+	}
+	s.nothing()
+}
+
+// TestSpansAreUTF8: whatever bytes a request has, its span is valid, for one that is not takes its whole batch with it.
+func TestSpansAreUTF8(t *testing.T) {
+	spans.Reset()
+	s := newServer(t, nil)
+	s.post("/hooks/demo/"+token+"/\xff", "{}", "User-Agent: \xff", "X-Forwarded-For: \xff", "X-Forwarded-Proto: \xff", "Traceparent: \xff", "Tracestate: \xff")
+	s.post("/hooks/\xffdemo/x/\xff%ff", "{}", "User-Agent: a\xffb")
+	s.post("/\xff", "{}")
+	s.take(3)
+	s.stop()
+	for _, span := range spans.GetSpans() {
+		if text := spanText(span); !utf8.ValidString(text) {
+			t.Errorf("a span says %q", text)
+		}
+	}
+	if len(spans.GetSpans()) != 3 {
+		t.Errorf("%d spans", len(spans.GetSpans()))
+	}
+}
+
+// TestHTTP2SpansAreUTF8: the path of HTTP/2 may have any bytes as well.
+func TestHTTP2SpansAreUTF8(t *testing.T) {
+	spans.Reset()
+	var client *http.Client
+	s := newServer(t, func(c *config) { client = secure(t, c) })
+	at := "/hooks/demo/" + token + "/\xff"
+	response, err := client.Do(&http.Request{Method: "POST", URL: &url.URL{Scheme: "https", Host: s.addr, Opaque: at}, Header: http.Header{"User-Agent": {"\xff"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if e := s.one(); e.Path != "/hooks/demo/***/\xff" || e.Step != "\uFFFD" || response.ProtoMajor != 2 {
+		t.Errorf("%s: kept %q %q", response.Proto, e.Path, e.Step)
+	}
+	client.CloseIdleConnections()
+	s.stop()
+	for _, span := range spans.GetSpans() {
+		if text := spanText(span); !utf8.ValidString(text) {
+			t.Errorf("a span says %q", text)
+		}
+	}
+}
