@@ -17,6 +17,11 @@ type Endpoint struct {
 	Subscribe *Subscription
 	// Headers go out in place of the event's own of the same name.
 	Headers []event.Header
+	// DropHeaders are names of the event's headers that are not sent, besides those that never are.
+	DropHeaders []string
+	// KeepHeaders are names of the event's headers that are sent although proxies add them or they may hold a secret of the
+	// event's sender: Authorization, Cookie.
+	KeepHeaders []string
 	// Timeout bounds a whole attempt, from resolving the name to the last byte of the answer.
 	Timeout     time.Duration
 	Rate        float64 // requests a second, live; 0 is without a limit

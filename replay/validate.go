@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"regexp"
 	"slices"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"hooktape/event"
 )
@@ -40,6 +43,13 @@ func (e *Endpoint) Validate() error {
 	}
 	for i, h := range e.Headers {
 		f.err(fmt.Sprintf("headers[%d]", i), CheckHeader(h))
+	}
+	for i, name := range e.DropHeaders {
+		f.unless(httpguts.ValidHeaderFieldName(name), fmt.Sprintf("drop_headers[%d]", i), "%q is no name of a header", name)
+	}
+	for i, name := range e.KeepHeaders {
+		f.err(fmt.Sprintf("keep_headers[%d]", i), CheckHeader(event.Header{Name: name}))
+		f.unless(!headerSet(e.DropHeaders)[http.CanonicalHeaderKey(name)], fmt.Sprintf("keep_headers[%d]", i), "%s is in drop_headers too", name)
 	}
 	f.unless(e.Timeout > 0 && e.Timeout <= maxTimeout, "timeout", "must be more than 0 and at most %s", brief(maxTimeout))
 	f.unless(e.Rate >= 0 && !math.IsInf(e.Rate, 0), "rate", "must be a number of requests a second, or 0 for no limit")

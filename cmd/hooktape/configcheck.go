@@ -93,6 +93,9 @@ func inForce(v reflect.Value) any {
 	case reflect.Struct:
 		object := yaml.MapSlice{}
 		for field, value := range v.Fields() {
+			if !field.IsExported() { // no key of the file
+				continue
+			}
 			object = append(object, yaml.MapItem{Key: field.Tag.Get("yaml"), Value: visible(field, value)})
 		}
 		return object
