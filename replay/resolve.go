@@ -26,10 +26,11 @@ func resolve(endpoints []Endpoint, allowPrivate bool, name, rawURL string) (Endp
 		return endpoints[i], nil
 	}
 	if strings.Contains(rawURL, "://") {
-		if err := CheckURL(rawURL); err != nil {
+		clean, err := CleanURL(rawURL)
+		if err != nil {
 			return Endpoint{}, invalid("%v", err)
 		}
-		return AdHoc(rawURL, allowPrivate), nil
+		return AdHoc(clean, allowPrivate), nil
 	}
 	known := make([]string, len(endpoints))
 	for i, e := range endpoints {

@@ -6,15 +6,68 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 )
 
-// CheckURL says what is wrong with an endpoint's URL. It shows nothing of the URL: of one that is wrong nobody can say
-// what in it is a secret.
-func CheckURL(raw string) error {
-	if err := checkURL(raw); err != nil {
-		return fmt.Errorf("endpoint URL: %w", err)
+// CleanURL returns an endpoint's URL as it is called, shown and compared: without white space and invisible characters at its
+// ends, the scheme and the host in lower case, the host in ASCII (UTS #46, as net/http does). All else stays as it is written.
+// An error shows nothing of the URL, any part of which may be a secret.
+func CleanURL(raw string) (string, error) {
+	clean, err := cleanURL(raw)
+	if err != nil {
+		return "", fmt.Errorf("endpoint URL: %w", err)
 	}
-	return nil
+	return clean, nil
+}
+
+func cleanURL(raw string) (string, error) {
+	raw = trim(raw)
+	if strings.ContainsFunc(raw, invisible) {
+		return "", errors.New("must have no white space or invisible character; write a space as %20")
+	}
+	if err := checkURL(raw); err != nil {
+		return "", err
+	}
+	scheme, rest, _ := strings.Cut(raw, "://")
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	authority, err := asciiHost(rest[:end])
+	return strings.ToLower(scheme) + "://" + authority + rest[end:], err
+}
+
+// asciiHost converts the host of an authority, such as Example.com:80. A host in ASCII keeps what is no domain name, such as
+// an underscore; so does net/http.
+func asciiHost(authority string) (string, error) {
+	if address, zone, found := strings.Cut(authority, "%"); found && strings.HasPrefix(authority, "[") {
+		return strings.ToLower(address) + "%" + zone, nil // names of interfaces have a case
+	}
+	u, err := url.Parse("//" + authority)
+	if err != nil {
+		return "", err
+	}
+	host := u.Hostname()
+	if strings.IndexFunc(host, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
+		return strings.ToLower(authority), nil
+	}
+	if host, err = idna.Lookup.ToASCII(host); err != nil {
+		return "", errors.New("names a host that is no internationalized domain name")
+	}
+	if u.Port() != "" {
+		host += ":" + u.Port()
+	}
+	return host, nil
+}
+
+// trim removes white space and invisible characters, which copying a URL or a name brings along, from both ends.
+func trim(s string) string { return strings.TrimFunc(s, invisible) }
+
+func invisible(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }
 
 func checkURL(raw string) error {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"time"
@@ -37,7 +39,7 @@ func (e *Endpoint) Validate() error {
 	if !e.adHoc {
 		f.unless(endpointName.MatchString(e.Name), "name", "%q must be lower-case letters, digits, - and _, at most 64, a letter or digit first", e.Name)
 	}
-	f.err("url", checkURL(e.URL))
+	f.err("url", e.checkURL())
 	if e.Subscribe != nil {
 		e.Subscribe.validate(&f)
 	}
@@ -63,6 +65,24 @@ func (e *Endpoint) Validate() error {
 	_, err := e.TLS.config()
 	f.add(err)
 	return errors.Join(f...)
+}
+
+// checkURL refuses a URL that nothing can be sent to: a malformed one, or the literal address of a machine that the endpoint
+// may not reach. A name that leads to such an address may lead elsewhere later.
+func (e *Endpoint) checkURL() error {
+	clean, err := cleanURL(e.URL)
+	if err != nil || e.adHoc || e.AllowPrivate {
+		return err
+	}
+	u, err := url.Parse(clean)
+	if err != nil {
+		return err
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return nil // a name
+	}
+	return checkAddress(netip.AddrPortFrom(addr, 0).String(), e.privateKey())
 }
 
 func (s *Subscription) validate(f *faults) {

@@ -157,6 +157,9 @@ func (c *config) resolveEndpoints(check *checker) {
 	for i := range c.Endpoints {
 		e, key := &c.Endpoints[i], fmt.Sprintf("endpoints[%d]", i)
 		check.secret(key+".url", &e.URL)
+		if clean, err := replay.CleanURL(e.URL); err == nil { // else Validate says what is wrong
+			e.URL = clean
+		}
 		for i := range e.Headers {
 			check.valueOrFile(fmt.Sprintf("%s.headers[%d]", key, i), &e.Headers[i].Value, e.Headers[i].ValueFile)
 		}

@@ -16,6 +16,9 @@ func MaskedURL(endpoint string) string {
 	if !strings.Contains(endpoint, "://") {
 		return endpoint
 	}
+	if clean, err := replay.CleanURL(endpoint); err == nil {
+		endpoint = clean
+	}
 	return replay.AdHoc(endpoint, false).StoredURL()
 }
 
