@@ -82,7 +82,7 @@ func DefaultEndpoint(name, url string) Endpoint {
 // AdHoc is the endpoint of a replay to a URL that the configuration does not know. Its retries are over within minutes,
 // for somebody waits for them.
 func AdHoc(url string, allowPrivate bool) Endpoint {
-	e := DefaultEndpoint(Endpoint{URL: url}.StoredURL(), url) // the name stands in every row, and a query may hold a secret
+	e := DefaultEndpoint(adHocName(url), url)
 	e.Retry = RetryPolicy{Initial: time.Second, Cap: 5 * time.Minute, Multiplier: 2, MaxAttempts: 5, On: e.Retry.On}
 	e.AllowPrivate, e.adHoc = allowPrivate, true
 	return e

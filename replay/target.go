@@ -87,11 +87,14 @@ func (r *Runner) retryNow(t *target) {
 	}
 }
 
-// targetKey is what a target goes by: the endpoint's name. Two replays to one URL, of which only one may go to private addresses,
+// targetKey is what a target goes by: the endpoint's name, or the whole URL of one that is no more than that. Two replays to one URL, of which only one may go to private addresses,
 // have a target each.
 func targetKey(e Endpoint) string {
-	if e.publicOnly {
-		return e.Name + " (public addresses only)"
+	switch {
+	case e.publicOnly:
+		return e.URL + " (public addresses only)"
+	case e.adHoc:
+		return e.URL
 	}
 	return e.Name
 }

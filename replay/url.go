@@ -1,6 +1,8 @@
 package replay
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -114,4 +116,41 @@ func (e Endpoint) StoredURL() string {
 		}
 	}
 	return before + "?" + strings.Join(params, "&")
+}
+
+// TargetName returns the name that deliveries have for an endpoint: a configured name as it is, for a URL the URL without the
+// secrets in its query, and what tells it from others. A name of a URL, also one of an older version, stays as it is.
+func TargetName(endpoint string) string {
+	if !strings.Contains(endpoint, "://") {
+		return endpoint
+	}
+	if clean, err := cleanURL(endpoint); err == nil {
+		endpoint = clean
+	}
+	return adHocName(endpoint)
+}
+
+// adHocName returns the name of an endpoint that is a URL. It is in every row, so it must not hold the secrets of a query, and it
+// is what a delivery goes by, so it must differ where the URL does: ?action=lead and ?action=deal are two targets. Hence the
+// masked URL with the beginning of the URL's SHA-256. These 32 bits tell targets apart; they find no secret of the length that
+// secrets have, but who guesses a short one can check the guess.
+func adHocName(url string) string {
+	stored := Endpoint{URL: url}.StoredURL()
+	sent, fragment, _ := strings.Cut(url, "#")
+	switch {
+	case stored != sent:
+		sum := sha256.Sum256([]byte(sent))
+		return stored + "#" + hex.EncodeToString(sum[:nameHash])
+	case strings.Contains(sent, "?") && isNameHash(fragment):
+		return url
+	}
+	return stored
+}
+
+// nameHash is how many bytes of a hash a name has.
+const nameHash = 4
+
+func isNameHash(s string) bool {
+	sum, err := hex.DecodeString(s)
+	return err == nil && len(sum) == nameHash
 }
