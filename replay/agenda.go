@@ -84,6 +84,14 @@ func (a *agenda) schedule(it *item, now time.Time) {
 	a.fresh = append(a.fresh, it)
 }
 
+// retryAll makes every retry due.
+func (a *agenda) retryAll(now time.Time) {
+	for _, it := range a.retries {
+		it.NextAt = now
+	}
+	heap.Init(&a.retries)
+}
+
 // peek returns what is to be sent next, nil when nothing is. Due retries come first: their events are the older ones.
 func (a *agenda) peek(now time.Time) *item {
 	for len(a.retries) > 0 && !a.retries[0].NextAt.After(now) {

@@ -120,12 +120,14 @@ func (b *breaker) pause(why string) {
 	b.paused = why
 }
 
-// resume ends a pause, if there is one, and lets the next attempt through even if the breaker is open: the person who resumes an endpoint
-// has mended it.
-func (b *breaker) resume(now time.Time) {
+// resume ends a pause and a Retry-After, and closes the breaker: the person who resumes an endpoint says that it works again. If it
+// does not, the breaker opens after Failures failed attempts, as ever.
+func (b *breaker) resume() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.paused, b.probeAt, b.holdTill = "", now, now
+	b.paused = ""
+	b.holdTill = time.Time{}
+	b.failures, b.reason, b.open = 0, "", false
 }
 
 // Breaker states, as the table endpoint_states has them.

@@ -108,7 +108,10 @@ func TestPauseAndResume(t *testing.T) {
 	b := &breaker{options: BreakerOptions{Failures: 1, ProbeAfter: time.Hour, ProbeMax: time.Hour}}
 	b.report(mustAdmit(t, b, noon), bad, noon)
 	mustHold(t, b, noon)
-	b.resume(noon) // not paused, but open: a probe at once
+	b.resume() // not paused, but open: it closes, and opens when that was wrong
+	if state, reason, failures, _ := b.snapshot(); state != stateActive || reason != "" || failures != 0 {
+		t.Errorf("resumed: %s, %q, %d failures", state, reason, failures)
+	}
 	b.report(mustAdmit(t, b, noon), bad, noon)
 	mustHold(t, b, noon)
 	b.pause("by anna")
@@ -116,8 +119,8 @@ func TestPauseAndResume(t *testing.T) {
 	if state, reason, _, _ := b.snapshot(); state != statePaused || reason != "by anna" {
 		t.Errorf("%s, %q", state, reason)
 	}
-	b.resume(noon)
-	mustAdmit(t, b, noon) // a probe at once
+	b.resume()
+	b.report(mustAdmit(t, b, noon), bad, noon)
 	mustHold(t, b, noon)
 }
 

@@ -17,6 +17,11 @@ type Endpoint struct {
 	Subscribe *Subscription
 	// Headers go out in place of the event's own of the same name.
 	Headers []event.Header
+	// DropHeaders are names of the event's headers that are not sent, besides those that never are.
+	DropHeaders []string
+	// KeepHeaders are names of the event's headers that are sent although proxies add them or they may hold a secret of the
+	// event's sender: Authorization, Cookie.
+	KeepHeaders []string
 	// Timeout bounds a whole attempt, from resolving the name to the last byte of the answer.
 	Timeout     time.Duration
 	Rate        float64 // requests a second, live; 0 is without a limit
@@ -77,7 +82,7 @@ func DefaultEndpoint(name, url string) Endpoint {
 // AdHoc is the endpoint of a replay to a URL that the configuration does not know. Its retries are over within minutes,
 // for somebody waits for them.
 func AdHoc(url string, allowPrivate bool) Endpoint {
-	e := DefaultEndpoint(Endpoint{URL: url}.StoredURL(), url) // the name stands in every row, and a query may hold a secret
+	e := DefaultEndpoint(adHocName(url), url)
 	e.Retry = RetryPolicy{Initial: time.Second, Cap: 5 * time.Minute, Multiplier: 2, MaxAttempts: 5, On: e.Retry.On}
 	e.AllowPrivate, e.adHoc = allowPrivate, true
 	return e

@@ -134,7 +134,7 @@ func TestFailingEndpoints(t *testing.T) {
 	}
 	insert(t, db, values(events)...)
 	for name, c := range cases {
-		if name == "port out of range" && replay.CheckURL(c.url) != nil {
+		if name == "port out of range" && isBadURL(c.url) {
 			delete(cases, name) // it cannot become a replay
 			continue
 		}
@@ -496,4 +496,9 @@ func TestOnlyAcceptedEventsAreSent(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(counts, map[event.DeliveryState]uint64{event.Delivered: 1}) {
 		t.Errorf("deliveries %v, %v", counts, err)
 	}
+}
+
+func isBadURL(url string) bool {
+	_, err := replay.CleanURL(url)
+	return err != nil
 }

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -16,6 +17,7 @@ type inbox struct {
 	mu      sync.Mutex
 	settled []uuid.UUID      // deliveries whose final state is in ClickHouse
 	offers  []event.Delivery // new ones, in ClickHouse already
+	resumed time.Time        // when somebody resumed the endpoint; zero: not since the lane has looked
 	missed  *store.Cursor    // from here on deliveries may be in ClickHouse that were not offered
 }
 
@@ -48,6 +50,21 @@ func (b *inbox) miss(from store.Cursor) {
 	}
 	b.mu.Unlock()
 	b.wake()
+}
+
+// resume makes what was tried before a time due now.
+func (b *inbox) resume(at time.Time) {
+	b.mu.Lock()
+	b.resumed = at
+	b.mu.Unlock()
+	b.wake()
+}
+
+func (b *inbox) takeResumed() (at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	at, b.resumed = b.resumed, time.Time{}
+	return at
 }
 
 func (b *inbox) takeSettled() (list []uuid.UUID) {

@@ -98,6 +98,9 @@ func (r *Runner) plan(plans []plan, job event.Replay) []plan {
 		r.jobs.halted[job.ID] = err.Error()
 		return plans
 	}
+	if e.adHoc {
+		e.Name = job.Endpoint // an older version named the same URL otherwise
+	}
 	if job.PublicOnly {
 		e = e.toPublic()
 	}

@@ -44,6 +44,7 @@ type lane struct {
 	holds    atomic.Int64 // open deliveries in memory, for the metrics
 	inRow    uint32       // failed attempts
 	halted   string       // why nothing more is sent
+	resumed  time.Time    // when somebody resumed the endpoint last
 	idle     bool         // a replay has been found to have nothing left
 
 	sweep    *store.Cursor // where to sweep from, once this sweep is over; nil: nowhere
@@ -139,6 +140,10 @@ func (l *lane) run(ctx context.Context) ending {
 // takeIn takes what the follower and the recorder have put into the inbox. While a page is being read, what settles
 // must stay held, for the page may show it as it was before.
 func (l *lane) takeIn(now time.Time) {
+	if at := l.inbox.takeResumed(); !at.IsZero() {
+		l.resumed = at
+		l.agenda.retryAll(now)
+	}
 	if !l.reading {
 		l.agenda.settled(l.inbox.takeSettled())
 	}

@@ -107,6 +107,9 @@ func (r *Runner) start(ctx context.Context, p plan) error {
 			return err
 		}
 	}
+	if !target.resumedAt.IsZero() {
+		t.lane.inbox.resume(target.resumedAt)
+	}
 	delete(r.jobs.notBefore, p.id)
 	laneCtx, stop := context.WithCancel(ctx)
 	t.stop = stop

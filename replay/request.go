@@ -36,14 +36,8 @@ var transport = map[string]bool{
 // traceHeaders are the headers of a trace, which is each attempt's own.
 var traceHeaders = map[string]bool{"Traceparent": true, "Tracestate": true, "Baggage": true}
 
-// dropped are the other headers of the original that are not sent on: the proxies' notes on the way to us, and what
-// could be a secret of the way to us rather than of BotHelp's message.
-var dropped = map[string]bool{
-	"Forwarded": true, "X-Forwarded-For": true, "X-Forwarded-Host": true, "X-Forwarded-Proto": true,
-	"X-Forwarded-Port": true, "X-Forwarded-Server": true, "X-Forwarded-Uri": true, "X-Original-Uri": true,
-	"X-Original-Url": true, "X-Real-Ip": true, "Via": true,
-	"Authorization": true, "Cookie": true,
-}
+// secretHeadersOfSender are headers of the original that may hold a secret between its sender and us.
+var secretHeadersOfSender = map[string]bool{"Authorization": true, "Cookie": true}
 
 // ours tells whether a header is one that we write.
 func ours(name string) bool {
@@ -74,7 +68,7 @@ func newRequest(ctx context.Context, ep *Endpoint, extra []event.Header, e *even
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range SentOn(e.Headers) {
+	for _, h := range ep.sentOn(e.Headers) {
 		name := http.CanonicalHeaderKey(h.Name)
 		r.Header[name] = append(r.Header[name], h.Value)
 	}
@@ -97,13 +91,18 @@ func newRequest(ctx context.Context, ep *Endpoint, extra []event.Header, e *even
 	return r, nil
 }
 
-// SentOn are those of an event's headers that go on to a receiver: not the ones of the connection on which it came, of
-// the proxies on its way, of its trace, and those that may be a secret of that way (Authorization, Cookie).
-func SentOn(headers []event.Header) (sent []event.Header) {
-	hop := connectionOptions(headers)
+// SentOn returns those of an event's headers that a receiver gets unless its endpoint says otherwise: not the headers of the
+// connection on which the event came, of the proxies on its way, of its trace, and those that may hold a secret of its sender.
+func SentOn(headers []event.Header) []event.Header { return (&Endpoint{}).sentOn(headers) }
+
+// sentOn is SentOn with the endpoint's DropHeaders and KeepHeaders.
+func (e *Endpoint) sentOn(headers []event.Header) (sent []event.Header) {
+	hop, drop, keep := connectionOptions(headers), headerSet(e.DropHeaders), headerSet(e.KeepHeaders)
 	for _, h := range headers {
-		name := http.CanonicalHeaderKey(h.Name)
-		if !transport[name] && !traceHeaders[name] && !dropped[name] && !hop[name] && !strings.HasPrefix(name, "X-Hooktape-") {
+		switch name := http.CanonicalHeaderKey(h.Name); {
+		case transport[name], traceHeaders[name], hop[name], drop[name], strings.HasPrefix(name, "X-Hooktape-"):
+		case (secretHeadersOfSender[name] || addedByProxy(name)) && !keep[name]:
+		default:
 			sent = append(sent, h)
 		}
 	}

@@ -76,3 +76,66 @@ func TestCheckHeader(t *testing.T) {
 		}
 	}
 }
+
+// TestProxyHeadersStayHere: an event that came through a CDN goes to an endpoint behind one as if it had come through none.
+func TestProxyHeadersStayHere(t *testing.T) {
+	proxies := []string{"CF-Connecting-IP", "CF-RAY", "cf-ipcountry", "CF-Visitor", "CDN-Loop", "True-Client-IP", "Cf-Access-Jwt-Assertion", // Cloudflare
+		"Fastly-Client-IP", "Fastly-FF", "X-Varnish", "X-Timer", "Akamai-Origin-Hop", "X-Akamai-Edgescape", // Fastly, Akamai
+		"X-Amzn-Trace-Id", "X-Amz-Cf-Id", "CloudFront-Viewer-Country", "X-Amzn-Tls-Version", // AWS
+		"X-Azure-ClientIP", "X-Azure-FDID", "X-FD-HealthProbe", "X-AppGW-Trace-Id", "X-Original-Host", "X-ARR-LOG-ID", // Azure
+		"X-Cloud-Trace-Context", "X-AppEngine-Country", "Fly-Client-IP", "Fly-Forwarded-Port", "X-Vercel-Id", "x-vercel-ip-country", // GCP, Fly, Vercel
+		"X-Envoy-External-Address", "X-Request-Id", "X-B3-TraceId", "X-Forwarded-Client-Cert", "X-Real-IP", "X-Scheme", "X-Original-Forwarded-For", // Envoy, nginx
+		"X-Forwarded-For", "X-Forwarded-Ssl", "X-Forwarded-Prefix", "Forwarded", "Via", "X-Request-Start"}
+	own := []string{"Content-Type", "User-Agent", "Accept", "X-Wh-Sign", "X-Custom", "Accept-Language"}
+	var headers []event.Header
+	for _, name := range append(append([]string{"Authorization", "Cookie"}, proxies...), own...) {
+		headers = append(headers, event.Header{Name: name, Value: "event"})
+	}
+	d, e := aDelivery(nil, headers...)
+	ep := DefaultEndpoint("crm", "http://example.com/")
+	r, err := newRequest(context.Background(), &ep, nil, e, d, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append([]string{"Authorization", "Cookie"}, proxies...) {
+		if got := r.Header.Values(name); len(got) > 0 {
+			t.Errorf("%s is sent on: %q", name, got)
+		}
+	}
+	for _, name := range own {
+		if got := r.Header.Get(name); got != "event" {
+			t.Errorf("%s is sent as %q", name, got)
+		}
+	}
+}
+
+// TestDropAndKeepHeaders: an endpoint's lists win over the defaults, whatever the case of the names.
+func TestDropAndKeepHeaders(t *testing.T) {
+	d, e := aDelivery(nil, event.Header{Name: "X-Request-Id", Value: "event"}, event.Header{Name: "CF-RAY", Value: "event"}, event.Header{Name: "cookie", Value: "event"},
+		event.Header{Name: "X-Custom", Value: "event"}, event.Header{Name: "Accept", Value: "event"})
+	ep := DefaultEndpoint("crm", "http://example.com/")
+	ep.KeepHeaders, ep.DropHeaders = []string{"x-request-id", "Cookie"}, []string{"x-CUSTOM"}
+	if err := ep.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := newRequest(context.Background(), &ep, nil, e, d, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"X-Request-Id": "event", "Cf-Ray": "", "Cookie": "event", "X-Custom": "", "Accept": "event"} {
+		if got := r.Header.Get(name); got != want {
+			t.Errorf("%s is sent as %q, want %q", name, got, want)
+		}
+	}
+	for key, wrong := range map[string]Endpoint{
+		"keep_headers[0]": {KeepHeaders: []string{"Content-Length"}},
+		"keep_headers[1]": {KeepHeaders: []string{"Via", "traceparent"}},
+		"drop_headers[0]": {DropHeaders: []string{"X Custom"}},
+	} {
+		bad := DefaultEndpoint("crm", "http://example.com/")
+		bad.KeepHeaders, bad.DropHeaders = wrong.KeepHeaders, wrong.DropHeaders
+		if err := bad.Validate(); err == nil || !strings.HasPrefix(err.Error(), key) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}

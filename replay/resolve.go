@@ -26,10 +26,15 @@ func resolve(endpoints []Endpoint, allowPrivate bool, name, rawURL string) (Endp
 		return endpoints[i], nil
 	}
 	if strings.Contains(rawURL, "://") {
-		if err := CheckURL(rawURL); err != nil {
+		clean, err := CleanURL(rawURL)
+		if err != nil {
 			return Endpoint{}, invalid("%v", err)
 		}
-		return AdHoc(rawURL, allowPrivate), nil
+		e := AdHoc(clean, allowPrivate)
+		if e.Name == clean && strings.Contains(clean, "#") {
+			return Endpoint{}, invalid("%s is the name of a target, without the secrets of its query: give the whole URL", clean)
+		}
+		return e, nil
 	}
 	known := make([]string, len(endpoints))
 	for i, e := range endpoints {

@@ -33,7 +33,8 @@ type RetryPolicy struct {
 	On []string
 }
 
-// RetryNoAnswer in RetryPolicy.On stands for everything that is not a whole answer.
+// RetryNoAnswer in RetryPolicy.On stands for everything that is not a whole answer, a name that leads to a forbidden address included:
+// it may lead elsewhere later, and the configuration may allow the address.
 const RetryNoAnswer = "no_answer"
 
 // DefaultRetry tries for about a day, and only what may work another time.
@@ -75,7 +76,7 @@ func (p RetryPolicy) final(a answer) string {
 	switch a.outcome {
 	case event.OutcomeDelivered:
 		return "it is delivered"
-	case event.OutcomeForbidden, event.OutcomeImpossible:
+	case event.OutcomeImpossible:
 		return "that is not tried again"
 	case event.OutcomeStatus:
 		status := strconv.Itoa(int(a.status))

@@ -85,7 +85,7 @@ func TestGivingUp(t *testing.T) {
 		{"302", p, status(302), 1, 0, "302 is not tried again"},
 		{"101", p, status(101), 1, 0, "101 is not tried again"},
 		{"delivered", p, answer{outcome: event.OutcomeDelivered, status: 200}, 1, 0, "it is delivered"},
-		{"forbidden", p, answer{outcome: event.OutcomeForbidden}, 1, 0, "that is not tried again"},
+		{"forbidden", p, answer{outcome: event.OutcomeForbidden}, 1, 0, ""},
 		{"impossible", p, answer{outcome: event.OutcomeImpossible}, 1, 0, "that is not tried again"},
 		{"one attempt", once, hurt, 1, 0, "gave up after 1 attempt"},
 		{"too many", p, hurt, 12, 0, "gave up after 12 attempts"},

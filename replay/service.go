@@ -185,6 +185,7 @@ func setDefault[T comparable](value *T, otherwise T) {
 }
 
 func (s *Service) resolve(to string) (Endpoint, error) {
+	to = trim(to)
 	return resolve(s.endpoints(), s.allowPrivate, to, to)
 }
 

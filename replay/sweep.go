@@ -106,6 +106,9 @@ func (l *lane) turn(p page) {
 func (l *lane) takePage(found []event.Delivery, full int, now time.Time) {
 	for _, d := range found {
 		d.NextAt = notPutOff(d, now)
+		if d.State == event.Retrying && d.UpdatedAt.Before(l.resumed) {
+			d.NextAt = now
+		}
 		l.agenda.add(d, now)
 	}
 	l.cursor = nil

@@ -19,8 +19,9 @@ type target struct {
 	Endpoint
 	client *http.Client
 	breaker
-	resumed uint64               // number of the last command that asked for it
-	address []attribute.KeyValue // of its server, for spans
+	resumed   uint64               // number of the last command to resume it
+	resumedAt time.Time            // by that command
+	address   []attribute.KeyValue // of its server, for spans
 }
 
 func newTarget(e Endpoint, own *Own) (*target, error) {
@@ -68,18 +69,32 @@ func (r *Runner) refreshTargets(steering map[string]store.Steered) {
 			t.pause(s.Why())
 		case event.ActionResume:
 			if s.Number > t.resumed {
-				t.resumed = s.Number
-				t.resume(time.Now())
+				t.resumed, t.resumedAt = s.Number, s.At
+				t.resume()
+				r.retryNow(t)
+				r.states.at = time.Time{} // the state is written now
 			}
 		}
 	}
 }
 
-// targetKey is what a target goes by: the endpoint's name. Two replays to one URL, of which only one may go to private addresses,
+// retryNow makes all that waits for another attempt at a target due. A lane that begins later does the same for what it reads.
+func (r *Runner) retryNow(t *target) {
+	for _, other := range r.lanes {
+		if targetKey(other.plan.endpoint) == targetKey(t.Endpoint) {
+			other.lane.inbox.resume(t.resumedAt)
+		}
+	}
+}
+
+// targetKey is what a target goes by: the endpoint's name, or the whole URL of one that is no more than that. Two replays to one URL, of which only one may go to private addresses,
 // have a target each.
 func targetKey(e Endpoint) string {
-	if e.publicOnly {
-		return e.Name + " (public addresses only)"
+	switch {
+	case e.publicOnly:
+		return e.URL + " (public addresses only)"
+	case e.adHoc:
+		return e.URL
 	}
 	return e.Name
 }

@@ -5,20 +5,46 @@ import (
 	"testing"
 )
 
-func TestCheckURL(t *testing.T) {
+func TestCleanURL(t *testing.T) {
 	for _, good := range []string{"http://example.com", "https://example.com:8443/a?b=c", "http://[2001:db8::1]:80/", "http://пример.рф/", "HTTP://EXAMPLE.COM/"} {
-		if err := CheckURL(good); err != nil {
+		if _, err := CleanURL(good); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
 	for _, bad := range []string{"", "example.com", "//example.com", "ftp://example.com/?t=secret", "file:///etc/passwd", "http://", "http:///path", "http://:80/",
 		"http://example.com:99999/?t=secret", "http://example.com:0/", "http://exa mple.com", "http://user:secret@example.com/", "http://user:secret@exa mple.com/",
-		"http://user:se/cret@example.com/", "http://example.com/\x00secret", "user:secret@example.com"} {
-		err := CheckURL(bad)
+		"http://user:se/cret@example.com/", "http://example.com/\x00secret", "user:secret@example.com", "http://example.com/ok secret", "http://example.com/ok\u00a0secret", "http://example.com/ok\u200bsecret",
+		"http://exa\u00admple.com/", "http://-пример-.рф/"} {
+		_, err := CleanURL(bad)
 		if err == nil {
 			t.Errorf("%q is taken", bad)
 		} else if strings.Contains(err.Error(), "cret") {
 			t.Errorf("%q: the error tells a secret: %v", bad, err)
+		}
+	}
+}
+
+// TestCleanURLConverts: ends are trimmed, scheme and host are lowered, the host is ASCII; path and query stay byte by byte.
+func TestCleanURLConverts(t *testing.T) {
+	for raw, want := range map[string]string{
+		"https://crm.example.org/hooks?a=B#c":   "https://crm.example.org/hooks?a=B#c",
+		" http://h/ok \t\n":                     "http://h/ok",
+		"http://h/ok\u00a0":                     "http://h/ok",
+		"\ufeff\u200bhttp://h/ok\u200b\u200e":   "http://h/ok",
+		"HTTP://CRM.Example.ORG:8080/Hooks?A=B": "http://crm.example.org:8080/Hooks?A=B",
+		"http://Испытание.РФ/Путь%2F?Я":         "http://xn--80akhbyknj4f.xn--p1ai/Путь%2F?Я",
+		"http://испытание.рф:81":                "http://xn--80akhbyknj4f.xn--p1ai:81",
+		"http://My_Service:8080/":               "http://my_service:8080/",
+		"http://[FE80::1%25Eth0]:80/A":          "http://[fe80::1%25Eth0]:80/A",
+		"http://[2001:DB8::1]/A":                "http://[2001:db8::1]/A",
+		"http://h?A@B":                          "http://h?A@B",
+	} {
+		got, err := CleanURL(raw)
+		if err != nil || got != want {
+			t.Errorf("%q: %q, %v; want %q", raw, got, err, want)
+		}
+		if again, err := CleanURL(got); err != nil || again != got {
+			t.Errorf("%q again: %q, %v", got, again, err)
 		}
 	}
 }
@@ -37,6 +63,34 @@ func TestStoredURLHidesTheQuery(t *testing.T) {
 	} {
 		if got := (Endpoint{URL: url}).StoredURL(); got != want {
 			t.Errorf("%s is stored as %s, want %s", url, got, want)
+		}
+	}
+}
+
+// TestTargetNameTellsURLsApart: two actions of one receiver are two targets; a name tells no secret, and names itself.
+func TestTargetNameTellsURLsApart(t *testing.T) {
+	seen := map[string]string{}
+	for _, url := range []string{"http://h/h.php?action=lead", "http://h/h.php?action=deal", "http://h/h.php?lead", "http://h/h.php?deal", "http://h/h.php", "http://h/h.php?",
+		"http://h/h.php?action=lead&token=s3cret"} {
+		name := TargetName(url)
+		if other := seen[name]; other != "" {
+			t.Errorf("%s and %s are both named %s", url, other, name)
+		}
+		seen[name] = url
+		if strings.Contains(name, "lead") || strings.Contains(name, "s3cret") {
+			t.Errorf("%s is named %s", url, name)
+		}
+		if again := TargetName(name); again != name {
+			t.Errorf("%s, named again, is %s", name, again)
+		}
+		if e := AdHoc(url, false); e.Name != name || e.URL != url {
+			t.Errorf("the endpoint of %s is %s at %s", url, e.Name, e.URL)
+		}
+	}
+	for endpoint, want := range map[string]string{"crm": "crm", "http://h/h": "http://h/h", "http://h/h#s3cret": "http://h/h", "http://h/h#deadbeef": "http://h/h",
+		"http://h/h.php?action=***": "http://h/h.php?action=***", " HTTP://H/h ": "http://h/h", "http://h/?a=***#s3cret": "http://h/?a=***"} {
+		if got := TargetName(endpoint); got != want {
+			t.Errorf("%q is named %q, want %q", endpoint, got, want)
 		}
 	}
 }

@@ -4,9 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
+	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"hooktape/event"
 )
@@ -34,12 +39,19 @@ func (e *Endpoint) Validate() error {
 	if !e.adHoc {
 		f.unless(endpointName.MatchString(e.Name), "name", "%q must be lower-case letters, digits, - and _, at most 64, a letter or digit first", e.Name)
 	}
-	f.err("url", checkURL(e.URL))
+	f.err("url", e.checkURL())
 	if e.Subscribe != nil {
 		e.Subscribe.validate(&f)
 	}
 	for i, h := range e.Headers {
 		f.err(fmt.Sprintf("headers[%d]", i), CheckHeader(h))
+	}
+	for i, name := range e.DropHeaders {
+		f.unless(httpguts.ValidHeaderFieldName(name), fmt.Sprintf("drop_headers[%d]", i), "%q is no name of a header", name)
+	}
+	for i, name := range e.KeepHeaders {
+		f.err(fmt.Sprintf("keep_headers[%d]", i), CheckHeader(event.Header{Name: name}))
+		f.unless(!headerSet(e.DropHeaders)[http.CanonicalHeaderKey(name)], fmt.Sprintf("keep_headers[%d]", i), "%s is in drop_headers too", name)
 	}
 	f.unless(e.Timeout > 0 && e.Timeout <= maxTimeout, "timeout", "must be more than 0 and at most %s", brief(maxTimeout))
 	f.unless(e.Rate >= 0 && !math.IsInf(e.Rate, 0), "rate", "must be a number of requests a second, or 0 for no limit")
@@ -53,6 +65,24 @@ func (e *Endpoint) Validate() error {
 	_, err := e.TLS.config()
 	f.add(err)
 	return errors.Join(f...)
+}
+
+// checkURL refuses a URL that nothing can be sent to: a malformed one, or the literal address of a machine that the endpoint
+// may not reach. A name that leads to such an address may lead elsewhere later.
+func (e *Endpoint) checkURL() error {
+	clean, err := cleanURL(e.URL)
+	if err != nil || e.adHoc || e.AllowPrivate {
+		return err
+	}
+	u, err := url.Parse(clean)
+	if err != nil {
+		return err
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return nil // a name
+	}
+	return checkAddress(netip.AddrPortFrom(addr, 0).String(), e.privateKey())
 }
 
 func (s *Subscription) validate(f *faults) {

@@ -109,7 +109,10 @@ func knownKeys(under []string) (keys []string) {
 		keys = nil
 		next := t
 		for field := range t.Fields() {
-			tag := field.Tag.Get("yaml")
+			tag, isKey := field.Tag.Lookup("yaml")
+			if !isKey {
+				continue
+			}
 			keys = append(keys, tag)
 			if tag == name {
 				next = field.Type

@@ -101,7 +101,7 @@ func TestDoctorWell(t *testing.T) {
 // known; tables that are on their way are no fault of deliveries.
 func TestDoctorDeliveries(t *testing.T) {
 	t.Parallel()
-	i := keeping(t, "endpoints:\n  - {name: down, url: 'http://127.0.0.1:1/'}\n  - {name: slow, url: 'http://127.0.0.1:1/'}\n  - {name: held, url: 'http://127.0.0.1:1/'}\n  - {name: good, url: 'http://127.0.0.1:1/'}\n")
+	i := keeping(t, "endpoints:\n  - {name: down, url: 'http://127.0.0.1:1/', allow_private: true}\n  - {name: slow, url: 'http://127.0.0.1:1/', allow_private: true}\n  - {name: held, url: 'http://127.0.0.1:1/', allow_private: true}\n  - {name: good, url: 'http://127.0.0.1:1/', allow_private: true}\n")
 	d := diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn)
 	for _, f := range d.Checks {
 		if f.Check == "deliveries" {
@@ -189,7 +189,7 @@ tls: {cert: %[4]s/cert.pem, key: %[4]s/key.pem}
 spool: {min_free: 4000TiB}
 endpoints:
   - {name: nowhere, url: "https://no-such-host.invalid/?key=query-s3cret"}
-  - {name: private, url: "http://127.0.0.1:80/"}
+  - {name: private, url: "http://localhost:80/"}
   - {name: dead, url: "http://%[6]s/?key=query-s3cret", allow_private: true}
   - {name: itself, url: "http://%[2]s/?key=query-s3cret", allow_private: true}
   - {name: untrusted, url: "%[5]s/", allow_private: true}
@@ -218,7 +218,7 @@ endpoints:
 	d.finds(problem, "TLS certificate", "is not for other.example.org")
 	d.finds(problem, "ClickHouse", "ClickHouse is not available")
 	d.finds(problem, "endpoint nowhere", "no such host")
-	d.finds(problem, "endpoint private", "127.0.0.1 is not on the public internet")
+	d.finds(problem, "endpoint private", " is not on the public internet")
 	d.finds(problem, "endpoint dead", "connection refused")
 	d.finds(problem, "endpoint itself", "127.0.0.1 is hooktape's own API and console")
 	d.finds(problem, "endpoint untrusted", "its certificate is refused")

@@ -19,6 +19,8 @@ type endpointConfig struct {
 	URL         string           `yaml:"url" secret:"url"`
 	Subscribe   *subscribeConfig `yaml:"subscribe"`
 	Headers     []headerConfig   `yaml:"headers"`
+	DropHeaders []string         `yaml:"drop_headers"`
+	KeepHeaders []string         `yaml:"keep_headers"`
 	Timeout     duration         `yaml:"timeout"`
 	Rate        float64          `yaml:"rate"`
 	Concurrency int              `yaml:"concurrency"`
@@ -99,6 +101,7 @@ func (c *config) endpoint(e *endpointConfig) replay.Endpoint {
 	for _, h := range e.Headers {
 		out.Headers = append(out.Headers, event.Header{Name: h.Name, Value: h.Value})
 	}
+	out.DropHeaders, out.KeepHeaders = e.DropHeaders, e.KeepHeaders
 	for _, s := range e.Sign.Secrets {
 		out.Sign.Secrets = append(out.Sign.Secrets, s.Value)
 	}
@@ -154,6 +157,9 @@ func (c *config) resolveEndpoints(check *checker) {
 	for i := range c.Endpoints {
 		e, key := &c.Endpoints[i], fmt.Sprintf("endpoints[%d]", i)
 		check.secret(key+".url", &e.URL)
+		if clean, err := replay.CleanURL(e.URL); err == nil { // else Validate says what is wrong
+			e.URL = clean
+		}
 		for i := range e.Headers {
 			check.valueOrFile(fmt.Sprintf("%s.headers[%d]", key, i), &e.Headers[i].Value, e.Headers[i].ValueFile)
 		}

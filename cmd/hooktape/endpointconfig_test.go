@@ -21,6 +21,7 @@ func TestExampleEndpoints(t *testing.T) {
 	crm := replay.DefaultEndpoint("crm", "https://crm.example.org/hooks")
 	crm.Subscribe = &replay.Subscription{Sources: []string{"demo"}, Steps: []string{"paid"}, Kinds: []event.Kind{event.KindFlow}, Labels: map[string]string{"team": "sales"}}
 	crm.Headers = []event.Header{{Name: "Authorization", Value: someToken}, {Name: "X-Key", Value: someToken}}
+	crm.DropHeaders, crm.KeepHeaders = []string{"Accept-Language"}, []string{"X-Request-Id"}
 	crm.Sign.Secrets = []string{someSecret, someSecret}
 	archive := replay.DefaultEndpoint("archive", "http://127.0.0.1:9000/archive")
 	archive.Subscribe, archive.AllowPrivate = &replay.Subscription{}, true
@@ -57,6 +58,14 @@ func TestEndpointDefaults(t *testing.T) {
 	}
 	if got := defaultConfig().endpoints(); len(got) != 0 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestEndpointURLIsCleaned: what is configured and what is called, shown and resolved by doctor is the same URL.
+func TestEndpointURLIsCleaned(t *testing.T) {
+	c := parsed(t, "endpoints:\n  - name: x\n    url: \" HTTP://Испытание.РФ:8080/Путь?A=B\\u00a0\\u200b\"\n")
+	if got, want := c.endpoints()[0].URL, "http://xn--80akhbyknj4f.xn--p1ai:8080/Путь?A=B"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 
@@ -101,6 +110,13 @@ func TestEndpointErrorsNameLineAndKey(t *testing.T) {
 		{"no URL", twoSources + "endpoints:\n  - name: crm\n", "f.yaml:5: endpoints[0].url: must begin with http:// or https://"},
 		{"password", twoSources + "endpoints:\n  - name: crm\n    url: http://u:" + secret + "@h/\n", "f.yaml:6: endpoints[0].url: must have no user and password"},
 		{"URL by environment", twoSources + "endpoints:\n  - name: crm\n    url: ${CRM_URL_TEST}\n", "f.yaml:6: endpoints[0].url: must begin with"},
+		{"space in the URL", twoSources + "endpoints:\n  - name: crm\n    url: \"https://crm.example.org/" + secret + "\\u200bx\"\n", "f.yaml:6: endpoints[0].url: must have no white space or invisible character; write a space as %20"},
+		{"no host name", twoSources + "endpoints:\n  - name: crm\n    url: https://я" + secret + "-.рф/\n", "f.yaml:6: endpoints[0].url: names a host that is no internationalized domain name"},
+		{"loopback", twoSources + "endpoints:\n  - name: crm\n    url: http://127.0.0.1:9000/" + secret + "\n",
+			"f.yaml:6: endpoints[0].url: 127.0.0.1 is not on the public internet; allow_private of the endpoint crm in the configuration allows it"},
+		{"loopback, IPv6", twoSources + "endpoints:\n  - name: crm\n    url: 'http://[::1]:9000/'\n", "f.yaml:6: endpoints[0].url: ::1 is not on the public internet"},
+		{"loopback in wide digits", twoSources + "endpoints:\n  - name: crm\n    url: http://１２７.0.0.1/\n", "f.yaml:6: endpoints[0].url: 127.0.0.1 is not on the public internet"},
+		{"private", twoSources + "endpoints:\n  - name: crm\n    url: http://192.168.1.5/\n", "f.yaml:6: endpoints[0].url: 192.168.1.5 is not on the public internet"},
 		{"unset URL", twoSources + "endpoints:\n  - name: crm\n    url: ${HOOKTAPE_TEST_UNSET}\n", "f.yaml:6: endpoints[0].url: the environment variable HOOKTAPE_TEST_UNSET is not set"},
 		{"unknown source", head + "    subscribe:\n      sources: [a, c]\n", `f.yaml:8: endpoints[0].subscribe.sources[1]: there is no source "c"; there are a, b`},
 		{"no source at all", "endpoints:\n  - {name: crm, url: 'http://h/', subscribe: {sources: [c]}}\n", `f.yaml:2: endpoints[0].subscribe.sources[0]: there is no source "c"; there are none`},

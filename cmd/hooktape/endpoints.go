@@ -12,7 +12,7 @@ import (
 type endpointsCmd struct {
 	List   endpointsListCmd   `cmd:"" default:"withargs" help:"List the endpoints: state, backlog, last error (the default)."`
 	Pause  endpointsPauseCmd  `cmd:"" help:"Send nothing to an endpoint until it is resumed; what there is for it waits."`
-	Resume endpointsResumeCmd `cmd:"" help:"Let a paused or broken endpoint have its events again, at once."`
+	Resume endpointsResumeCmd `cmd:"" help:"End a pause, close the circuit breaker, and retry at once all that waits for the endpoint."`
 }
 
 type endpointsListCmd struct {

@@ -12,7 +12,7 @@ import (
 
 	"hooktape/archive"
 	"hooktape/event"
-	"hooktape/replay/api"
+	"hooktape/replay"
 	"hooktape/store"
 )
 
@@ -63,7 +63,7 @@ func (c eventsExportCmd) Run(e *env) (err error) {
 		return err
 	}
 	defer db.Close()
-	sel.UndeliveredTo, sel.FailedAt = api.MaskedURL(sel.UndeliveredTo), api.MaskedURL(sel.FailedAt)
+	sel.UndeliveredTo, sel.FailedAt = replay.TargetName(sel.UndeliveredTo), replay.TargetName(sel.FailedAt)
 	if err := service(db, cfg).CheckEndpoints(e.ctx, sel.UndeliveredTo, sel.FailedAt); err != nil {
 		return err
 	}

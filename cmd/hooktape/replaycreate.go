@@ -151,7 +151,7 @@ func (c *replayCreateCmd) target(now time.Time) (string, error) {
 		return "", errors.New("--to is there twice; one replay goes to one endpoint")
 	}
 	if strings.Contains(c.To[0], "://") {
-		return c.To[0], replay.CheckURL(c.To[0])
+		return replay.CleanURL(c.To[0])
 	}
 	return c.To[0], nil
 }

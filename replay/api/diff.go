@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"hooktape/replay"
 	"hooktape/store"
 )
 
@@ -44,7 +45,7 @@ func (d *Direct) Diff(ctx context.Context, id uuid.UUID, against string, limit i
 	if _, err := d.Replay(ctx, id); err != nil {
 		return Diff{}, err
 	}
-	against = MaskedURL(against)
+	against = replay.TargetName(against)
 	if err := d.service.CheckEndpoints(ctx, against); err != nil {
 		return Diff{}, err
 	}

@@ -174,7 +174,7 @@ func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
 		return Plan{}, err
 	}
 	plan := Plan{Plan: p, Samples: briefEvents(p.Heads)}
-	plan.Endpoint = MaskedURL(plan.Endpoint)
+	plan.Endpoint = replay.TargetName(plan.Endpoint)
 	if p.Count > 0 {
 		plan.First, plan.Last = &p.First, &p.Last
 	} else {

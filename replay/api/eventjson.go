@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
+	"hooktape/replay"
 )
 
 // Event is an event as programs read it, from the API and from the command line. Names are those of the columns in
@@ -127,7 +128,7 @@ func WholeEvent(e *event.Event, deliveries []Delivery) Event {
 func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Delivery {
 	list := []Delivery{}
 	for _, d := range deliveries {
-		j := Delivery{ReplayID: d.ReplayID, Endpoint: MaskedURL(d.Endpoint), State: d.State, StatusCode: d.StatusCode, Error: d.Error,
+		j := Delivery{ReplayID: d.ReplayID, Endpoint: replay.TargetName(d.Endpoint), State: d.State, StatusCode: d.StatusCode, Error: d.Error,
 			UpdatedAt: d.UpdatedAt, Attempts: []Attempt{}}
 		if d.State == event.Retrying {
 			j.NextAt = &d.NextAt

@@ -16,12 +16,15 @@ func MaskedURL(endpoint string) string {
 	if !strings.Contains(endpoint, "://") {
 		return endpoint
 	}
+	if clean, err := replay.CleanURL(endpoint); err == nil {
+		endpoint = clean
+	}
 	return replay.AdHoc(endpoint, false).StoredURL()
 }
 
 // masked is a replay as it may be shown: without what the receiver's owner may have told its maker alone.
 func masked(r event.Replay) event.Replay {
-	r.Endpoint, r.URL = MaskedURL(r.Endpoint), MaskedURL(r.URL)
+	r.Endpoint, r.URL = replay.TargetName(r.Endpoint), MaskedURL(r.URL)
 	r.Selection = named(r.Selection)
 	r.Headers = slices.Clone(r.Headers)
 	for i := range r.Headers {
@@ -30,9 +33,9 @@ func masked(r event.Replay) event.Replay {
 	return r
 }
 
-// named has the endpoints of a selection by the names that stand in deliveries: for a URL, the masked one.
+// named has the endpoints of a selection by the names that stand in deliveries.
 func named(sel event.Selection) event.Selection {
-	sel.UndeliveredTo, sel.FailedAt = MaskedURL(sel.UndeliveredTo), MaskedURL(sel.FailedAt)
+	sel.UndeliveredTo, sel.FailedAt = replay.TargetName(sel.UndeliveredTo), replay.TargetName(sel.FailedAt)
 	return sel
 }
 

@@ -119,7 +119,7 @@ func (s *server) create(ctx context.Context, in *createInput) (*createOutput, er
 
 // madeOf tells whether a replay may have been made of a request: a key that comes with another request is a mistake.
 func madeOf(r event.Replay, want replay.Request) bool {
-	return MaskedURL(want.To) == r.Endpoint && want.Rate == r.Rate && want.Pace == r.Pace && want.MaxAttempts == r.MaxAttempts &&
+	return replay.TargetName(want.To) == r.Endpoint && want.Rate == r.Rate && want.Pace == r.Pace && want.MaxAttempts == r.MaxAttempts &&
 		reflect.DeepEqual(EncodeSelection(named(want.Selection)), EncodeSelection(r.Selection))
 }
 

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -306,7 +307,7 @@ func TestMasking(t *testing.T) {
 	f.awaitState(r.ID, event.ReplayRunning)
 	await.Nil(f.t, 10*time.Second, func() error {
 		a := f.ask(readSecret, "GET", "/api/v1/events/"+events[0].ID.String(), nil)
-		if !strings.Contains(string(a.body), `"endpoint":"`+f.sink.URL+`/hook?key=***"`) {
+		if !strings.Contains(string(a.body), `"endpoint":"`+replay.TargetName(want.To)+`"`) || !strings.Contains(string(a.body), f.sink.URL+`/hook?key=***#`) {
 			return fmt.Errorf("the delivery: %s", a.body)
 		}
 		return nil
@@ -336,5 +337,43 @@ func TestMasking(t *testing.T) {
 	})
 	if err := client.Steer(context.Background(), r.ID, event.ActionCancel, 0); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTargetsOfOneReceiver: what went to one action of a receiver has not gone to another, whatever asks: a replay, a selection, a
+// comparison. The names tell the actions apart and no secret.
+func TestTargetsOfOneReceiver(t *testing.T) {
+	f := fixtureOn(t, enginetest.DSN(t), true)
+	f.insert(newEvents("shop", 3)...)
+	c := f.client(adminSecret)
+	lead, deal := f.sink.URL+"/h.php?action=lead", f.sink.URL+"/h.php?action=deal"
+	names := map[string]bool{}
+	for i, to := range []string{lead, deal} {
+		r, err := c.Create(context.Background(), "", replay.Request{To: to})
+		if err != nil || r.Total != 3 {
+			t.Fatalf("to %s: %d events, %v", to, r.Total, err)
+		}
+		f.awaitState(r.ID, event.ReplayDone)
+		names[r.Endpoint] = true
+		if strings.Contains(r.Endpoint, "action=lead") || strings.Contains(r.Endpoint, "action=deal") {
+			t.Errorf("the name shows the query: %s", r.Endpoint)
+		}
+		if got := len(f.sink.requests()); got != 3*(i+1) {
+			t.Errorf("%d requests after the replay to %s", got, to)
+		}
+		if _, err := c.Create(context.Background(), "", replay.Request{To: r.Endpoint}); err == nil {
+			t.Errorf("a replay to the name %s is made", r.Endpoint)
+		}
+		if diff, err := c.Diff(context.Background(), r.ID, lead, 10); err != nil || diff.OnlyHere != uint64(3*(1-i)) || diff.Same != uint64(3*i) {
+			t.Errorf("compared with %s: %+v, %v", lead, diff, err)
+		}
+	}
+	if len(names) != 2 {
+		t.Errorf("the targets are named %v", names)
+	}
+	for _, to := range []string{lead, deal} {
+		if _, err := c.Create(context.Background(), "", replay.Request{To: to}); !errors.Is(err, replay.ErrNothing) {
+			t.Errorf("a second replay to %s: %v", to, err)
+		}
 	}
 }

@@ -379,8 +379,8 @@ func TestZone(t *testing.T) {
 	}
 	p.web.Jar.SetCookies(nil, []*http.Cookie{{Name: "hooktape_zone", Value: url.QueryEscape("Europe/Berlin")}})
 	for form, want := range map[string]string{ // the hour that Berlin has twice
-		"f.from=2026-10-25T02:15&f.to=2026-10-25T02:15": "from=2026-10-25T02:15:00+02:00&to=2026-10-25T02:15:00+01:00",
-		"from=2026-10-25T02:15:30%2B01:00&to=2026-10-25T02:45:00%2B02:00&f.from=2026-10-25T02:15&f.to=2026-10-25T02:45&f.step=a": "from=2026-10-25T02:15:30+01:00&step=a&to=2026-10-25T02:45:00+02:00",
+		"f.from=2026-10-25T02:15&f.to=2026-10-25T02:15": "from=2026-10-25T02:15:00+02:00&until=2026-10-25T02:15:00+01:00",
+		"from=2026-10-25T02:15:30%2B01:00&to=2026-10-25T02:45:00%2B02:00&f.from=2026-10-25T02:15&f.to=2026-10-25T02:45&f.step=a": "from=2026-10-25T02:15:30+01:00&step=a&until=2026-10-25T02:45:00+02:00",
 		"from=2026-10-25T02:15:30%2B01:00&f.from=2026-10-25T02:16":                                                               "from=2026-10-25T02:16:00+02:00",
 	} {
 		if got, _ := url.QueryUnescape(strings.ReplaceAll(p.get("/?"+form).header.Get("Location"), "%2B", "%252B")); strings.TrimPrefix(strings.ReplaceAll(got, "%2B", "+"), "/?") != want {

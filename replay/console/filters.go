@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
+	"hooktape/replay"
 	"hooktape/replay/api"
 )
 
@@ -85,7 +86,7 @@ func (f filters) masked() string {
 	values := f.without()
 	for _, name := range []string{"undelivered_to", "failed_at"} {
 		if values.Has(name) {
-			values.Set(name, api.MaskedURL(values.Get(name)))
+			values.Set(name, replay.TargetName(values.Get(name)))
 		}
 	}
 	return link("/", values)

@@ -1,0 +1,101 @@
+package replay_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"hooktape/event"
+	"hooktape/internal/await"
+	"hooktape/replay"
+	"hooktape/store"
+)
+
+// awaitEndpoint waits until an endpoint is in a state, as its status tells it.
+func awaitEndpoint(t *testing.T, db *store.Store, e replay.Endpoint, state string) {
+	t.Helper()
+	service := replay.NewService(db, func() []replay.Endpoint { return []replay.Endpoint{e} }, false)
+	await.Nil(t, atLeast, func() error {
+		list, err := service.Endpoints(context.Background())
+		if err == nil && list[0].State != state {
+			err = fmt.Errorf("the endpoint is %s", list[0].State)
+		}
+		return err
+	})
+}
+
+// awaitTried waits until each event was refused once and waits for its next attempt.
+func awaitTried(t *testing.T, db *store.Store, events []event.Event, state event.DeliveryState) {
+	t.Helper()
+	for _, e := range events {
+		await.Nil(t, atLeast, func() error {
+			list, err := db.DeliveriesOf(context.Background(), e.ID)
+			if err == nil && (len(list) != 1 || list[0].State != state) {
+				err = fmt.Errorf("%+v", list)
+			}
+			return err
+		})
+	}
+}
+
+// TestResumeRetriesWhatWaits: an endpoint works again, and its events wait for a schedule of hours. Resuming the endpoint sends
+// them now: those in memory, and those that the next process reads.
+func TestResumeRetriesWhatWaits(t *testing.T) {
+	t.Parallel()
+	for name, restart := range map[string]bool{"in memory": false, "in ClickHouse": true} {
+		for _, order := range []event.Order{event.OrderNone, event.OrderSubscriber} {
+			t.Run(name+", order "+string(order), func(t *testing.T) {
+				t.Parallel()
+				db := newStore(t)
+				var mended atomic.Bool
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					if !mended.Load() {
+						w.WriteHeader(http.StatusInternalServerError)
+					}
+				}))
+				defer server.Close()
+				crm := endpointAt("crm", server.URL, func(e *replay.Endpoint) {
+					e.Retry.Schedule, e.Breaker.Failures, e.Order = []time.Duration{10 * time.Hour}, 0, order
+				})
+				dir := t.TempDir()
+				s := startSender(t, db, dir, replay.Options{}, crm)
+				awaitFollowing(t, db, "crm")
+				events := newEvents("demo", 3)
+				insert(t, db, events...)
+				awaitTried(t, db, events, event.Retrying)
+				mended.Store(true)
+				if restart {
+					s.stop()
+				}
+				steer(t, db, "crm", event.ActionResume)
+				if restart {
+					startSender(t, db, dir, replay.Options{}, crm)
+				}
+				awaitTried(t, db, events, event.Delivered)
+			})
+		}
+	}
+}
+
+// TestResumeClosesTheBreaker: although nothing waits that could show that the endpoint works.
+func TestResumeClosesTheBreaker(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }))
+	defer server.Close()
+	crm := endpointAt("crm", server.URL, func(e *replay.Endpoint) {
+		e.Breaker = replay.BreakerOptions{Failures: 1, ProbeAfter: time.Hour, ProbeMax: time.Hour}
+	})
+	startSender(t, db, t.TempDir(), replay.Options{}, crm)
+	awaitFollowing(t, db, "crm")
+	events := newEvents("demo", 1)
+	insert(t, db, events...)
+	awaitTried(t, db, events, event.Failed)
+	awaitEndpoint(t, db, crm, "broken")
+	steer(t, db, "crm", event.ActionResume)
+	awaitEndpoint(t, db, crm, "active")
+}
