@@ -24,7 +24,7 @@ engine: ## fetch the embedded ClickHouse engine into the cache, once (178 MB)
 .PHONY: test
 test: engine lint ## run all tests: unit, fuzz seeds, end to end on the real engine
 	@$(if $(race),,echo "no C compiler: testing without the race detector")
-	GOFLAGS="$$GOFLAGS -ldflags=-w" HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test $(race) -vet=off -p 3 -parallel 3 -timeout 10m ./...
+	GOFLAGS="$$GOFLAGS -ldflags=-w" HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test $(race) -vet=off -p 3 -parallel 3 -timeout 20m ./...
 
 .PHONY: torture
 torture: engine ## kill, starve and freeze the real processes and an endpoint, and count what is lost (5 minutes)

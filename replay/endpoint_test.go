@@ -370,11 +370,11 @@ func TestSentRequest(t *testing.T) {
 		"Accept-Encoding":  {"gzip, br"},
 		"X-Wh-Sign":        {"sha256=00ff"},
 		"X-Custom":         {"one", "", "three \xff"},
-		"X-Request-Id":     {"r-1"},
+		"X-Custom-Id":      {"r-1"},
 		"Pragma":           {"x"},
 	}
 	dropped := map[string]string{
-		"Connection": "keep-alive, X-Hop ,close", "X-Hop": "1", "Keep-Alive": "timeout=5", "Proxy-Authenticate": "Basic", "Proxy-Authorization": "Basic eDp5",
+		"X-Request-Id": "r-1", "Connection": "keep-alive, X-Hop ,close", "X-Hop": "1", "Keep-Alive": "timeout=5", "Proxy-Authenticate": "Basic", "Proxy-Authorization": "Basic eDp5",
 		"Proxy-Connection": "keep-alive", "Te": "trailers", "Trailer": "X-T", "Transfer-Encoding": "chunked", "Upgrade": "h2c", "Expect": "100-continue",
 		"Host": "hooks.example.com", "Content-Length": "7", "X-Hooktape-Attempt": "99", "X-Hooktape-Event-Id": "forged", "X-Hooktape-Anything": "forged",
 		"Idempotency-Key": "forged", "Traceparent": "00-11111111111111111111111111111111-2222222222222222-01", "Tracestate": "a=b", "Baggage": "a=b",

@@ -28,7 +28,7 @@ type trial struct {
 
 const (
 	// patience is how long anything may take to come about by itself.
-	patience = 90 * time.Second
+	patience = 4 * time.Minute
 	// hurry makes the drain insert all the time, so that a blow at a random moment hits an insert.
 	hurry = "drain:\n  age: 20ms\n"
 )
