@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
+	"hooktape/replay"
 	"hooktape/replay/api"
 	"hooktape/replay/console"
 )
@@ -236,7 +237,7 @@ func TestAudit(t *testing.T) {
 	}
 	boss.page("/events.ndjson?chosen=1" + chosen.String())
 	boss.page("/events.ndjson?chosen=1" + chosen.String() + "&id=" + uuid.NewString()) // another selection, which begins alike
-	sent := event.Replay{ID: uuid.New(), CreatedAt: time.Now(), UpdatedAt: time.Now(), State: event.ReplayDone, Endpoint: api.MaskedURL("https://evil.example/?key=" + queryOfCRM)}
+	sent := event.Replay{ID: uuid.New(), CreatedAt: time.Now(), UpdatedAt: time.Now(), State: event.ReplayDone, Endpoint: replay.TargetName("https://evil.example/?key=" + queryOfCRM)}
 	if err := f.db.SaveReplay(background, sent); err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +251,7 @@ func TestAudit(t *testing.T) {
 	for _, entry := range entries {
 		count[entry.Who+" "+entry.Action]++
 		targets[entry.Who+" "+entry.Action] = entry.Target
-		if entry.Who+entry.Action == "readerevents.download" && entry.Target != "/?since=1h" && entry.Target != "/?undelivered_to=https%3A%2F%2Fevil.example%2F%3Fkey%3D%2A%2A%2A" {
+		if entry.Who+entry.Action == "readerevents.download" && entry.Target != "/?since=1h" && !strings.HasPrefix(entry.Target, "/?undelivered_to=https%3A%2F%2Fevil.example%2F%3Fkey%3D%2A%2A%2A") {
 			t.Errorf("a download is of %q", entry.Target)
 		}
 		if entry.RemoteIP != "127.0.0.1" {
