@@ -118,7 +118,7 @@ func TestErrorClasses(t *testing.T) {
 		{"insert into an unknown table", empty.InsertEvents(background, "", []event.Event{eventAt(dawn, 1)}), nil},
 		{"unknown database", open(t, "http://"+hostOf(empty.dsn)+"/no_such_database").Ping(background), nil},
 		{"constraint", refused("ALTER TABLE events ADD CONSTRAINT never CHECK source != 'demo'"), store.ErrRefused},
-		{"missing column", refused("ALTER TABLE events DROP CONSTRAINT never, DROP COLUMN ref"), nil},
+		{"missing column", refused("ALTER TABLE events DROP CONSTRAINT never, DROP COLUMN last_contact_at"), nil},
 		{"connection refused", open(t, closed).Ping(background), store.ErrUnavailable},
 		{"insert, connection refused", open(t, closed).InsertEvents(background, "", []event.Event{eventAt(dawn, 1)}), store.ErrUnavailable},
 		{"migrate, connection refused", migrateErr(open(t, closed)), store.ErrUnavailable},

@@ -144,7 +144,7 @@ var (
 	// settings are those of queries and of tables that may be set: none of them names a file, an address or a dialect, or has
 	// the engine compute what was not judged.
 	settings = regexp.MustCompile(`^(readonly|log_comment|extremes|priority|workload|final|session_timezone|async_insert\w*|wait_for_async_insert\w*|` +
-		`check_query_single_value_result|allow_drop_detached|insert_deduplicat\w*|insert_quorum\w*|deduplicate_\w*|mutations_sync|alter_sync|lightweight_\w*|distributed_product_mode|` +
+		`check_query_single_value_result|allow_drop_detached|distributed_ddl_task_timeout|insert_deduplicat\w*|insert_quorum\w*|deduplicate_\w*|mutations_sync|alter_sync|lightweight_\w*|distributed_product_mode|` +
 		`prefer_localhost_replica|skip_unavailable_shards|\w+_overflow_mode|cancel_http_readonly_queries_on_client_close|` +
 		`enable_http_compression|network_compression_method|network_zstd_compression_level|http_zlib_compression_level|http_(connection|send|receive)_timeout|` +
 		`(connect|send|receive)_timeout\w*|send_progress_in_http_headers|http_headers_progress_interval_ms|http_response_buffer_size|` +
