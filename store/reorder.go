@@ -3,11 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/pressly/goose/v3"
 )
 
@@ -20,20 +18,13 @@ const (
 func (s *Store) reordering() *goose.Migration {
 	return goose.NewGoMigration(46, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) (err error) {
 		for range 5 {
-			err = s.reorderDeliveries(ctx)
-			if exception, ok := errors.AsType[*clickhouse.Exception](err); !ok || exception.Code != tableExists && exception.Code != unknownTable {
+			if err = s.reorderDeliveries(ctx); !hasCode(err, codeTableExists, codeUnknownTable) {
 				break
 			}
 		}
 		return explain("order the deliveries by position", err)
 	}}, nil)
 }
-
-// The error codes TABLE_ALREADY_EXISTS and UNKNOWN_TABLE of ClickHouse (src/Common/ErrorCodes.cpp).
-const (
-	tableExists  = 57
-	unknownTable = 60
-)
 
 // reorderDeliveries puts deliveries_by_position, filled, in the place of the table deliveries.
 //

@@ -785,7 +785,7 @@ CREATE TABLE IF NOT EXISTS `hooktape`.`deliveries_by_position_local` ON CLUSTER 
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/hooktape/deliveries_by_position', '{replica}', version)
 PARTITION BY toYYYYMM(event_received_at)
-ORDER BY (replay_id, endpoint, event_position, event_id)
+ORDER BY (replay_id, endpoint, event_position, event_id, event_received_at)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
 
 CREATE TABLE IF NOT EXISTS `hooktape`.`deliveries_by_position` ON CLUSTER `main` AS `hooktape`.`deliveries_by_position_local`
