@@ -30,7 +30,8 @@ func (s *Store) reordering() *goose.Migration {
 //
 // It may run again after a crash at any point, in several processes at once, and while an older hooktape delivers. The old table
 // goes only when all its rows are copied once more after the renaming; of two versions of a row the newer one counts, whichever
-// is copied last. If two processes rename at once, ClickHouse refuses one of them.
+// is copied last. If two processes rename at once, ClickHouse refuses one of them. Only an insert that is under way in the moment
+// of the renaming may be lost; its delivery is then made once more, under its old Idempotency-Key.
 func (s *Store) reorderDeliveries(ctx context.Context) error {
 	keys, err := s.sortingKeys(ctx, "deliveries", byTime)
 	if err != nil {
