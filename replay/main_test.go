@@ -25,6 +25,7 @@ import (
 	"hooktape/event"
 	"hooktape/internal/await"
 	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/replay"
 	"hooktape/spool"
 	"hooktape/store"
@@ -75,16 +76,24 @@ func openSpool(dir string) (*spool.Spool, error) {
 	return spool.Open(dir, o)
 }
 
-// openStore opens a database with all tables in it.
+// openStore opens a database that has all tables.
 func openStore(t *testing.T, dsn string) *store.Store {
 	t.Helper()
-	return openCluster(t, dsn, "")
+	db, err := store.Open(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
 }
 
-// openCluster is openStore for a database of a cluster; "" is a server that stands alone.
-func openCluster(t *testing.T, dsn, name string) *store.Store {
+func newStore(t *testing.T) *store.Store {
 	t.Helper()
-	db, err := store.OpenCluster(dsn, name)
+	dsn := enginetest.ClusterDSN()
+	if dsn == "" {
+		return openStore(t, storetest.DSN(t))
+	}
+	db, err := store.OpenCluster(dsn, enginetest.ClusterName)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,14 +102,6 @@ func openCluster(t *testing.T, dsn, name string) *store.Store {
 		t.Fatal(err)
 	}
 	return db
-}
-
-func newStore(t *testing.T) *store.Store {
-	t.Helper()
-	if dsn := enginetest.ClusterDSN(); dsn != "" {
-		return openCluster(t, dsn, enginetest.ClusterName)
-	}
-	return openStore(t, enginetest.DSN(t))
 }
 
 // sender is what a process that sends consists of.

@@ -20,6 +20,7 @@ import (
 	"hooktape/event"
 	"hooktape/internal/await"
 	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/replay/api"
 )
 
@@ -331,6 +332,7 @@ func TestBodyGone(t *testing.T) {
 // TestClickHouseAway: the API says so, shows nothing of the set-up, and keeps the reason for the log.
 func TestClickHouseAway(t *testing.T) {
 	engine := enginetest.Start(t)
+	storetest.Migrate(t, engine.DSN("hooktape"))
 	f := fixtureOn(t, engine.DSN("hooktape"), false)
 	r := func(path string) answer { return f.ask(readSecret, "GET", path, nil) }
 	await.Nil(f.t, 10*time.Second, func() error { return ready(r("/readyz"), 200, `"ready":true`) })

@@ -16,7 +16,7 @@ import (
 
 	"hooktape/event"
 	"hooktape/internal/await"
-	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/replay"
 	"hooktape/replay/api"
 )
@@ -253,7 +253,7 @@ var version7 = regexp.MustCompile(`-7[0-9a-f]{3}-[89ab]`)
 // TestPrivateAddressesByRole: replay.allow_private counts for the role admin alone. A configured endpoint's own setting counts for
 // everyone.
 func TestPrivateAddressesByRole(t *testing.T) {
-	f := fixtureOn(t, enginetest.DSN(t), true)
+	f := fixtureOn(t, storetest.DSN(t), true)
 	f.insert(newEvents("shop", 3)...)
 	want := replay.Request{To: f.sink.URL + "/hook", Selection: event.Selection{Sources: []string{"shop"}}}
 	replayer := f.client(replaySecret)
@@ -282,7 +282,7 @@ func TestPrivateAddressesByRole(t *testing.T) {
 
 // TestMasking: a URL that a replay goes to is shown without the values of its query, wherever it stands.
 func TestMasking(t *testing.T) {
-	f := fixtureOn(t, enginetest.DSN(t), true)
+	f := fixtureOn(t, storetest.DSN(t), true)
 	events := newEvents("shop", 150)
 	f.insert(events...)
 	const secret = "secret-of-the-receiver"
@@ -343,7 +343,7 @@ func TestMasking(t *testing.T) {
 // TestTargetsOfOneReceiver: what went to one action of a receiver has not gone to another, whatever asks: a replay, a selection, a
 // comparison. The names tell the actions apart and no secret.
 func TestTargetsOfOneReceiver(t *testing.T) {
-	f := fixtureOn(t, enginetest.DSN(t), true)
+	f := fixtureOn(t, storetest.DSN(t), true)
 	f.insert(newEvents("shop", 3)...)
 	c := f.client(adminSecret)
 	lead, deal := f.sink.URL+"/h.php?action=lead", f.sink.URL+"/h.php?action=deal"
