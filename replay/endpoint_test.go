@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -59,7 +58,8 @@ func closedPort(t *testing.T) string {
 	return "http://" + listener.Addr().String() + "/"
 }
 
-// TestFailingEndpoints: each failure has an outcome and a text of its own, and is tried again only where that may help.
+// TestFailingEndpoints: a failure's outcome, text and status are stored, and it is tried again only where that may help.
+// TestWhatCanGoWrong has more failures, and TestGivingUp has what is tried again.
 func TestFailingEndpoints(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -70,10 +70,6 @@ func TestFailingEndpoints(t *testing.T) {
 		fmt.Fprint(w, "said ", status)
 	}))
 	defer server.Close()
-	tlsServer := httptest.NewUnstartedServer(http.NotFoundHandler())
-	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0)
-	tlsServer.StartTLS()
-	defer tlsServer.Close()
 	address := func(url string) string { return strings.Trim(strings.TrimPrefix(url, "http://"), "/") }
 	refused := closedPort(t)
 
@@ -84,45 +80,17 @@ func TestFailingEndpoints(t *testing.T) {
 		err     string // a part of it
 		retried bool
 	}{
-		"unresolvable name": {"http://no-such-host.invalid/", event.OutcomeNoConn, 0, `name "no-such-host.invalid"`, true},
-		"refused":           {refused, event.OutcomeNoConn, 0, "connect to " + address(refused) + ": connection refused", true},
-		"reset": {rawEndpoint(t, func(c *net.TCPConn) { c.SetLinger(0) }), event.OutcomeBroken, 0,
-			"the endpoint reset the connection", true},
+		"refused": {refused, event.OutcomeNoConn, 0, "connect to " + address(refused) + ": connection refused", true},
 		"closed without an answer": {rawEndpoint(t, func(*net.TCPConn) {}), event.OutcomeBroken, 0,
 			"the endpoint closed the connection", true},
-		"garbage": {rawEndpoint(t, func(c *net.TCPConn) { c.Write([]byte("\xff\x00 what?\r\n\r\n")) }), event.OutcomeBroken, 0,
-			"malformed HTTP", true},
-		"closed in mid-header": {rawEndpoint(t, func(c *net.TCPConn) { c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Le")) }),
-			event.OutcomeBroken, 0, "", true},
-		"closed after the header": {rawEndpoint(t, func(c *net.TCPConn) {
-			c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"))
-		}), event.OutcomeDelivered, 200, "answered 200 OK, then: the endpoint closed the connection in mid-answer", false},
 		"closed in mid-body": {rawEndpoint(t, func(c *net.TCPConn) {
 			c.Write([]byte("HTTP/1.1 200 Fine\r\nContent-Length: 10\r\n\r\n12345"))
 		}), event.OutcomeDelivered, 200, "answered 200 Fine, then: the endpoint closed the connection in mid-answer", false},
-		"closed in mid-chunk": {rawEndpoint(t, func(c *net.TCPConn) {
-			c.Write([]byte("HTTP/1.1 202 Sure\r\nTransfer-Encoding: chunked\r\n\r\na\r\n12345"))
-		}), event.OutcomeDelivered, 202, "answered 202 Sure, then: the endpoint closed", false},
-		"too large a header": {rawEndpoint(t, func(c *net.TCPConn) {
-			c.Write([]byte("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n"))
-		}), event.OutcomeBroken, 0, "", true},
-		"unknown certificate": {tlsServer.URL, event.OutcomeNoConn, 0, "TLS: ", true},
-		"no TLS":              {strings.Replace(server.URL, "http:", "https:", 1), event.OutcomeNoConn, 0, "server gave HTTP response to HTTPS client", true},
-		"port out of range":   {"http://127.0.0.1:99999/", event.OutcomeNoConn, 0, "port", true},
-		"301":                 {server.URL + "/301", event.OutcomeStatus, 301, "answered 301 Moved Permanently", false},
-		"307":                 {server.URL + "/307", event.OutcomeStatus, 307, "answered 307 Temporary Redirect", false},
-		"304":                 {server.URL + "/304", event.OutcomeStatus, 304, "answered 304 Not Modified", false},
-		"400":                 {server.URL + "/400", event.OutcomeStatus, 400, "answered 400 Bad Request", false},
-		"404":                 {server.URL + "/404", event.OutcomeStatus, 404, "answered 404 Not Found", false},
-		"408":                 {server.URL + "/408", event.OutcomeStatus, 408, "answered 408 Request Timeout", true},
-		"410":                 {server.URL + "/410", event.OutcomeStatus, 410, "answered 410 Gone", false},
-		"425":                 {server.URL + "/425", event.OutcomeStatus, 425, "answered 425 Too Early", true},
-		"429":                 {server.URL + "/429", event.OutcomeStatus, 429, "answered 429 Too Many Requests", true},
-		"500":                 {server.URL + "/500", event.OutcomeStatus, 500, "answered 500 Internal Server Error", true},
-		"599":                 {server.URL + "/599", event.OutcomeStatus, 599, "answered 599", true},
-		"200":                 {server.URL + "/200", event.OutcomeDelivered, 200, "", false},
-		"204":                 {server.URL + "/204", event.OutcomeDelivered, 204, "", false},
-		"299":                 {server.URL + "/299", event.OutcomeDelivered, 299, "", false},
+		"301": {server.URL + "/301", event.OutcomeStatus, 301, "answered 301 Moved Permanently", false},
+		"404": {server.URL + "/404", event.OutcomeStatus, 404, "answered 404 Not Found", false},
+		"429": {server.URL + "/429", event.OutcomeStatus, 429, "answered 429 Too Many Requests", true},
+		"500": {server.URL + "/500", event.OutcomeStatus, 500, "answered 500 Internal Server Error", true},
+		"204": {server.URL + "/204", event.OutcomeDelivered, 204, "", false},
 	}
 	db := newStore(t)
 	events := map[string]event.Event{}
@@ -132,10 +100,6 @@ func TestFailingEndpoints(t *testing.T) {
 	}
 	insert(t, db, values(events)...)
 	for name, c := range cases {
-		if name == "port out of range" && isBadURL(c.url) {
-			delete(cases, name) // it cannot become a replay
-			continue
-		}
 		replays[name] = startReplay(t, db, name, c.url, func(r *event.Replay) { r.MaxAttempts = 2 })
 	}
 	begun := time.Now()
@@ -279,8 +243,8 @@ func TestAnswerIsKept(t *testing.T) {
 	}
 }
 
-// TestForbiddenAddresses: a replay reaches nothing of this machine unless the configuration allows it, and its attempt is not
-// repeated. TestForbiddenAtEveryDial has the addresses.
+// TestForbiddenAddresses: a replay reaches nothing of this machine unless the configuration allows it. TestForbiddenAtEveryDial
+// has the addresses.
 func TestForbiddenAddresses(t *testing.T) {
 	t.Parallel()
 	var reached atomic.Int32
@@ -293,7 +257,7 @@ func TestForbiddenAddresses(t *testing.T) {
 	startSender(t, db, t.TempDir(), replay.Options{})
 	var made []event.Replay
 	for _, e := range events {
-		made = append(made, startReplay(t, db, e.Source, "http://"+e.Source+":"+port+"/", func(r *event.Replay) { r.MaxAttempts = 3 }))
+		made = append(made, startReplay(t, db, e.Source, "http://"+e.Source+":"+port+"/", func(r *event.Replay) { r.MaxAttempts = 1 }))
 	}
 	for i, e := range events {
 		awaitDone(t, db, made[i].ID, 30*time.Second)
@@ -482,9 +446,4 @@ func TestOnlyAcceptedEventsAreSent(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(counts, map[event.DeliveryState]uint64{event.Delivered: 1}) {
 		t.Errorf("deliveries %v, %v", counts, err)
 	}
-}
-
-func isBadURL(url string) bool {
-	_, err := replay.CleanURL(url)
-	return err != nil
 }

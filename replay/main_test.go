@@ -24,7 +24,6 @@ import (
 
 	"hooktape/event"
 	"hooktape/internal/await"
-	"hooktape/internal/enginetest"
 	"hooktape/internal/storetest"
 	"hooktape/replay"
 	"hooktape/spool"
@@ -89,18 +88,7 @@ func openStore(t *testing.T, dsn string) *store.Store {
 
 func newStore(t *testing.T) *store.Store {
 	t.Helper()
-	dsn := enginetest.ClusterDSN()
-	if dsn == "" {
-		return openStore(t, storetest.DSN(t))
-	}
-	db, err := store.OpenCluster(dsn, enginetest.ClusterName)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	if _, err := db.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	db, _ := storetest.Open(t)
 	return db
 }
 

@@ -64,10 +64,11 @@ func beside(t testing.TB, s *store.Store, dsn string) db {
 // newDB is a fresh database with all tables in it.
 func newDB(t testing.TB) db {
 	t.Helper()
-	if dsn := enginetest.ClusterDSN(); dsn != "" {
-		return onCluster(t, dsn)
+	s, dsn := storetest.Open(t)
+	if enginetest.IsOnCluster() {
+		return besideCluster(t, s, dsn)
 	}
-	return open(t, storetest.DSN(t))
+	return beside(t, s, dsn)
 }
 
 func (d db) exec(t *testing.T, statement string) {

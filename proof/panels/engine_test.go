@@ -36,20 +36,7 @@ func fill(t *testing.T, a *simulate.Account) (database, *store.Store) {
 // empty is a database with nothing in it but the tables.
 func empty(t *testing.T) (database, *store.Store) {
 	t.Helper()
-	dsn, cluster := enginetest.ClusterDSN(), enginetest.ClusterName
-	if dsn == "" {
-		dsn, cluster = storetest.DSN(t), ""
-	}
-	db, err := store.OpenCluster(dsn, cluster)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	if cluster != "" {
-		if _, err := db.Migrate(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	db, dsn := storetest.Open(t)
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +48,7 @@ func empty(t *testing.T) (database, *store.Store) {
 	settings.Set("distributed_product_mode", grafanasMode(t))
 	settings.Set("database", strings.Trim(u.Path, "/"))
 	user := u.User
-	if password, _ := user.Password(); password == enginetest.Password && cluster == "" {
+	if password, _ := user.Password(); password == enginetest.Password && !enginetest.IsOnCluster() {
 		user = url.UserPassword("reader", enginetest.ReaderPassword) // as Grafana asks
 	}
 	return database{(&url.URL{Scheme: "http", User: user, Host: u.Host, Path: "/", RawQuery: settings.Encode()}).String()}, db
