@@ -21,6 +21,7 @@ import (
 	"hooktape/archive"
 	"hooktape/event"
 	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/store"
 )
 
@@ -38,10 +39,14 @@ type db struct {
 	conn driver.Conn
 }
 
-// newDB is a database that is there and has no tables.
-func newDB(t *testing.T) db {
+// newDB is an empty database that has no tables.
+func newDB(t *testing.T) db { return open(t, enginetest.DSN(t)) }
+
+// newTables is a database that has all tables.
+func newTables(t *testing.T) db { return open(t, storetest.DSN(t)) }
+
+func open(t *testing.T, dsn string) db {
 	t.Helper()
-	dsn := enginetest.DSN(t)
 	s, err := store.Open(dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -98,10 +103,7 @@ func (d db) differences(t *testing.T, other db, table string) {
 // filled is a database with something in every table, the awkward included.
 func filled(t *testing.T) db {
 	t.Helper()
-	d := newDB(t)
-	if _, err := d.Migrate(background); err != nil {
-		t.Fatal(err)
-	}
+	d := newTables(t)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -178,10 +180,7 @@ func TestRoundTrip(t *testing.T) {
 
 // TestTablesAreAll: a table that a migration adds is either backed up or follows from one that is.
 func TestTablesAreAll(t *testing.T) {
-	d := newDB(t)
-	if _, err := d.Migrate(background); err != nil {
-		t.Fatal(err)
-	}
+	d := newTables(t)
 	got := d.text(t, "SELECT arrayStringConcat(arraySort(groupArray(name)), ' ') FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name NOT IN ('goose_db_version', 'otel_traces_trace_id_ts')")
 	want := map[string]bool{}
 	for _, table := range store.Tables {
@@ -283,10 +282,7 @@ func flip(dir string) error {
 
 // TestManyRows: a table that is larger than what is written and inserted at once.
 func TestManyRows(t *testing.T) {
-	from, to := newDB(t), newDB(t)
-	if _, err := from.Migrate(background); err != nil {
-		t.Fatal(err)
-	}
+	from, to := newTables(t), newDB(t)
 	if err := from.conn.Exec(background, `INSERT INTO events (id, received_at, source, verdict, body, fields)
 		SELECT generateUUIDv4(), now64(6) - number, 'demo', 'accepted', randomString(number % 1000), map('n', toString(number)) FROM numbers(60000)`); err != nil {
 		t.Fatal(err)

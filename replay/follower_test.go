@@ -13,7 +13,7 @@ import (
 
 	"hooktape/event"
 	"hooktape/internal/await"
-	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/replay"
 )
 
@@ -46,7 +46,7 @@ func TestFollowedWhateverTheClocksSay(t *testing.T) {
 // TestNothingIsFollowedBeforeItIsWhole: rows of an insert that has not ended are visible, and those before them are not.
 func TestNothingIsFollowedBeforeItIsWhole(t *testing.T) {
 	t.Parallel()
-	dsn := enginetest.DSN(t)
+	dsn := storetest.DSN(t)
 	db := openStore(t, dsn)
 	var got receiver
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
@@ -149,7 +149,7 @@ func TestAnOlderVersionsStateIsTakenOver(t *testing.T) {
 // TestAuditOfDeliveries: an event that was passed over without a delivery is found at the next start, and delivered.
 func TestAuditOfDeliveries(t *testing.T) {
 	t.Parallel()
-	dsn := enginetest.DSN(t)
+	dsn := storetest.DSN(t)
 	db := openStore(t, dsn)
 	var got receiver
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
@@ -181,7 +181,7 @@ func TestAuditOfDeliveries(t *testing.T) {
 // taken for gone when it is silent.
 func TestALeaseWithoutClocks(t *testing.T) {
 	t.Parallel()
-	dsn := enginetest.DSN(t)
+	dsn := storetest.DSN(t)
 	db := openStore(t, dsn)
 	execute(t, dsn, "INSERT INTO holders (shard, holder, host, since, seen_at, released) SELECT '1/1', 'dead', 'a host', now64(6) + INTERVAL 1 HOUR, now64(6) + INTERVAL 2 HOUR, false")
 	startSender(t, db, t.TempDir(), replay.Options{})

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"hooktape/event"
-	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/replay"
 )
 
@@ -18,7 +18,7 @@ import (
 // event once between them.
 func TestSimultaneousReplays(t *testing.T) {
 	t.Parallel()
-	dsn := enginetest.DSN(t)
+	dsn := storetest.DSN(t)
 	var got receiver
 	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
 	defer endpoint.Close()

@@ -199,16 +199,14 @@ func assertReordered(t *testing.T, d db) {
 	}
 }
 
-// TestDeliveriesAreReorderedOnACluster is the same on both shards.
-func TestDeliveriesAreReorderedOnACluster(t *testing.T) {
-	t.Parallel()
-	dsn := fmt.Sprintf(enginetest.Cluster(t, store.ShardedBy()), 0)
+// testDeliveriesAreReorderedOnACluster is the same on both shards.
+func testDeliveriesAreReorderedOnACluster(t *testing.T, database func() string) {
+	dsn := database()
 	s, err := store.OpenCluster(dsn, enginetest.ClusterName)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := beside(t, s, dsn+"&distributed_product_mode=global&distributed_foreground_insert=1")
-	d.cluster = true
+	d := besideCluster(t, s, dsn)
 	if err := d.MigrateUpTo(background, 43); err != nil {
 		t.Fatal(err)
 	}

@@ -244,8 +244,10 @@ func TestDoctorClickHouse(t *testing.T) {
 	i.cli("migrate")
 	i.query("INSERT INTO goose_db_version (version_id, is_applied) VALUES (10000, 1)")
 	diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn).finds(problem, "ClickHouse", "the tables are newer (10000) than this program knows")
-	i.query("ALTER TABLE goose_db_version DELETE WHERE version_id > 5 SETTINGS mutations_sync = 2")
-	diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn).finds(notice, "ClickHouse", "the tables are at 5, and this program brings them to")
+	i.query("ALTER TABLE goose_db_version DELETE WHERE version_id > 25 SETTINGS mutations_sync = 2")
+	diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn).finds(notice, "ClickHouse", "the tables are at 25, and this program brings them to")
+	i.query("INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, 1)")
+	diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn).finds(problem, "ClickHouse", "the tables are at 25, and this program updates from 35 on")
 
 	engine.Kill()
 	users := filepath.Join(engine.Dir(), "hooktape-users.d")

@@ -13,23 +13,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"hooktape/internal/enginetest"
-	"hooktape/store"
+	"hooktape/internal/storetest"
 )
-
-// fresh is a database with all tables in it.
-func fresh(t *testing.T, dsn string) driver.Conn {
-	t.Helper()
-	s, err := store.Open(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if _, err := s.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	return connect(t, dsn)
-}
 
 func connect(t *testing.T, dsn string) driver.Conn {
 	t.Helper()
@@ -204,7 +189,7 @@ func TestRulesFire(t *testing.T) {
 			if !ok {
 				t.Fatal("nobody has thought of what makes it fire")
 			}
-			conn := fresh(t, enginetest.DSN(t))
+			conn := connect(t, storetest.DSN(t))
 			check := func(when string, want []string) {
 				t.Helper()
 				for i, sql := range expanded(r) {

@@ -129,6 +129,7 @@ func TestDeliveriesTruth(t *testing.T) {
 		for _, hours := range []int{2, 8} {
 			for _, endpoint := range []string{"", "crm", `o'dd \ one`} {
 				t.Run(fmt.Sprintf("plugin %d/%d hours/%s", plugin, hours, endpoint), func(t *testing.T) {
+					t.Parallel()
 					v := panels.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}
 					if endpoint != "" {
 						v.Values = map[string][]string{"endpoints": {panels.Key(endpoint)}}

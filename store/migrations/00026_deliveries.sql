@@ -13,6 +13,9 @@ CREATE TABLE IF NOT EXISTS deliveries
     error             String CODEC(ZSTD(1)),
     updated_at        DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     version           UInt64 CODEC(ZSTD(1)),
+    -- The subscriber of the event. Deliveries to the same subscriber keep their order and stay in one shard.
+    subscriber        String DEFAULT toString(event_id) CODEC(ZSTD(1)),
+    created_at        DateTime64(6, 'UTC') DEFAULT event_received_at CODEC(Delta, ZSTD(1)),
 
     INDEX event_id_bloom event_id TYPE bloom_filter(0.01) GRANULARITY 1
 )

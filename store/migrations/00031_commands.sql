@@ -1,8 +1,9 @@
 -- +goose Up
--- What somebody wants done to a replay (target is its id) or an endpoint (target is its name).
+-- Commands to replays (target is the id) and endpoints (target is the name).
 CREATE TABLE IF NOT EXISTS commands
 (
-    at     DateTime64(6, 'UTC'),
+    -- The time of ClickHouse's clock: the last command counts, and the clocks of those who give commands differ.
+    at     DateTime64(6, 'UTC') DEFAULT now64(6),
     target String,
     action LowCardinality(String),
     rate   Float64,

@@ -12,6 +12,8 @@ CREATE TABLE IF NOT EXISTS attempts
     outcome          LowCardinality(String),
     status_code      UInt16 CODEC(ZSTD(1)),
     error            String CODEC(ZSTD(1)),
+    -- The headers as they were sent, because the configuration that they come from changes. Attempts of old versions have none.
+    request_headers  Array(Tuple(name String, value String)) CODEC(ZSTD(1)),
     response_headers Array(Tuple(name String, value String)) CODEC(ZSTD(1)),
     response_body    String CODEC(ZSTD(1)),
     trace_id         String CODEC(ZSTD(1)),
@@ -21,4 +23,6 @@ CREATE TABLE IF NOT EXISTS attempts
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(started_at)
 ORDER BY (started_at, id)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000;
+-- 00023_events.sql explains the settings.
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000,
+    materialize_ttl_recalculate_only = 1, merge_with_ttl_timeout = 3600;
