@@ -191,8 +191,7 @@ func TestDeliveriesAreReorderedOnACluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := beside(t, s, dsn+"&distributed_product_mode=global&distributed_foreground_insert=1")
-	d.cluster = true
+	d := besideCluster(t, s, dsn)
 	if err := d.MigrateUpTo(background, 43); err != nil {
 		t.Fatal(err)
 	}
