@@ -67,7 +67,11 @@ func (d db) contents(t *testing.T, columns map[string]string) map[string]string 
 	t.Helper()
 	contents := map[string]string{}
 	for table, list := range columns {
-		contents[table] = d.text(t, "SELECT toString((count(), sum(sipHash64(formatRow('RowBinary', "+list+"))))) FROM "+table)
+		from := table
+		if slices.Contains(store.Versioned, table) {
+			from += " FINAL"
+		}
+		contents[table] = d.text(t, "SELECT toString((count(), sum(sipHash64(formatRow('RowBinary', "+list+"))))) FROM "+from)
 	}
 	return contents
 }
