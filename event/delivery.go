@@ -57,7 +57,7 @@ type Delivery struct {
 	Error           string        `cbor:"7,keyasint"` // why the last attempt failed
 	UpdatedAt       time.Time     `cbor:"8,keyasint"`
 	// Subscriber is whom the event is about: BotHelp's id, else the messenger's, else the event's own. What has the same
-	// one keeps its order where an endpoint asks for that, and stays in one shard.
+	// one keeps its order where an endpoint asks for that.
 	Subscriber string    `cbor:"9,keyasint"`
 	CreatedAt  time.Time `cbor:"10,keyasint"` // when the delivery was decided on; its age counts from here
 }

@@ -2,9 +2,7 @@ package replay
 
 import (
 	"context"
-	"errors"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,23 +12,15 @@ import (
 	"hooktape/store"
 )
 
-const (
-	// progressInterval is how often a running replay's counts are written.
-	progressInterval = 2 * time.Second
-	// orphanAge is how old a replay may be and not frozen, before its maker is taken for dead and its work done for it.
-	orphanAge = time.Minute
-	// hopelessAge is for how long it is tried to freeze one, whatever stands against it.
-	hopelessAge = 10 * time.Minute
-)
+// progressInterval is how often a running replay's counts are written.
+const progressInterval = 2 * time.Second
 
 // jobs is what the runner remembers of replays between two looks.
 type jobs struct {
-	halted    map[uuid.UUID]string    // why the lane has stopped itself, until that is a command
-	done      map[uuid.UUID]bool      // the lane has found nothing left
-	notBefore map[laneID]time.Time    // when a lane may be started again
-	progress  map[uuid.UUID]noted     // what was written last
-	adopted   time.Time               // when orphans were looked for last
-	orphans   map[uuid.UUID]time.Time // those that could not be frozen yet, by when that was first tried
+	halted    map[uuid.UUID]string // why the lane has stopped itself, until that is a command
+	done      map[uuid.UUID]bool   // the lane has found nothing left
+	notBefore map[laneID]time.Time // when a lane may be started again
+	progress  map[uuid.UUID]noted  // what was written last
 }
 
 // noted is a replay as its progress was written, and when that was.
@@ -40,11 +30,11 @@ type noted struct {
 }
 
 func newJobs() jobs {
-	return jobs{halted: map[uuid.UUID]string{}, done: map[uuid.UUID]bool{}, notBefore: map[laneID]time.Time{}, progress: map[uuid.UUID]noted{}, orphans: map[uuid.UUID]time.Time{}}
+	return jobs{halted: map[uuid.UUID]string{}, done: map[uuid.UUID]bool{}, notBefore: map[laneID]time.Time{}, progress: map[uuid.UUID]noted{}}
 }
 
-// replays brings each unfinished replay as far as it can be brought now, and plans the lanes of those that run. Only the
-// first shard writes the table replays; what anyone wants of a replay comes as a command.
+// replays brings each unfinished replay as far as it can be brought now, and plans the lanes of those that run. What anyone
+// wants of a replay comes as a command.
 func (r *Runner) replays(ctx context.Context, steering map[string]store.Steered) (plans []plan, err error) {
 	unfinished, err := r.store.UnfinishedReplays(ctx)
 	if err != nil {
@@ -84,7 +74,7 @@ func (r *Runner) replays(ctx context.Context, steering map[string]store.Steered)
 		}
 	}
 	maps.DeleteFunc(r.jobs.notBefore, func(id laneID, _ time.Time) bool { return id.replay != uuid.Nil && !there[id.replay] })
-	return plans, r.adoptOrphans(ctx)
+	return plans, nil
 }
 
 // plan adds the lane of a running replay, or pauses it when its endpoint is gone.
@@ -115,27 +105,14 @@ func (r *Runner) plan(plans []plan, job event.Replay) []plan {
 		spec: laneSpec{Concurrency: int(max(job.Concurrency, 1)), Order: job.Order, Pace: job.Pace, StopAfterFailures: job.StopAfterFailures, Replay: true}})
 }
 
-// othersPause is how long a shard that has nothing left of a replay waits before it looks again: others work on.
-const othersPause = 5 * time.Second
-
-// finish ends a replay of which nothing is left, in any shard.
+// finish ends a replay of which nothing is left.
 func (r *Runner) finish(ctx context.Context, job event.Replay) error {
-	if time.Now().Before(r.jobs.notBefore[laneID{job.ID, job.Endpoint}]) {
-		return nil
-	}
 	counts, err := r.store.CountDeliveries(ctx, job.ID)
 	if err != nil {
 		return err
 	}
 	if job.Counts = counts; job.Open() > 0 {
-		delete(r.jobs.done, job.ID) // another shard works on, or something was left
-		if r.options.Shard.Count > 1 {
-			r.jobs.notBefore[laneID{job.ID, job.Endpoint}] = time.Now().Add(othersPause)
-		}
-		return nil
-	}
-	if r.options.Shard.Index != 1 { // which writes it, in its own time
-		r.jobs.notBefore[laneID{job.ID, job.Endpoint}] = time.Now().Add(othersPause)
+		delete(r.jobs.done, job.ID)
 		return nil
 	}
 	r.logger.Info("replay is done", "replay_id", job.ID.String(), "delivered", counts[event.Delivered], "failed", counts[event.Failed])
@@ -145,23 +122,20 @@ func (r *Runner) finish(ctx context.Context, job event.Replay) error {
 // cancel makes what is left of a replay cancelled, once its lane has ended.
 func (r *Runner) cancel(ctx context.Context, job event.Replay, wanted store.Steered) error {
 	id := laneID{job.ID, job.Endpoint}
-	if r.lanes[id] != nil || time.Now().Before(r.jobs.notBefore[id]) {
-		return nil // it is being stopped, or another shard's part is
+	if r.lanes[id] != nil {
+		return nil // it is being stopped
 	}
 	if err := r.recorder.Flush(ctx); err != nil {
 		return err
 	}
-	if err := r.store.CancelDeliveries(ctx, store.Queue{ReplayID: job.ID, Endpoint: job.Endpoint, Shard: r.options.Shard}); err != nil {
+	if err := r.store.CancelDeliveries(ctx, store.Queue{ReplayID: job.ID, Endpoint: job.Endpoint}); err != nil {
 		return err
 	}
 	counts, err := r.store.CountDeliveries(ctx, job.ID)
 	if err != nil {
 		return err
 	}
-	if job.Counts = counts; job.Open() > 0 {
-		r.jobs.notBefore[id] = time.Now().Add(othersPause)
-		return nil
-	}
+	job.Counts = counts
 	r.logger.Info("replay is cancelled", "replay_id", job.ID.String(), "by", wanted.By)
 	return r.write(ctx, job, event.ReplayCancelled, wanted.Why())
 }
@@ -190,49 +164,10 @@ func (r *Runner) write(ctx context.Context, job event.Replay, state event.Replay
 		job.PerSecond = 0
 	}
 	r.jobs.progress[job.ID] = noted{job, time.Now()}
-	if r.options.Shard.Index != 1 {
-		return nil
-	}
 	return r.store.SaveReplay(ctx, job)
 }
 
 // command is something that the program itself wants of a replay.
 func (r *Runner) command(ctx context.Context, id uuid.UUID, action event.Action, why string) error {
 	return r.store.AddCommand(ctx, event.Command{Target: id.String(), Action: action, By: "hooktape", Reason: why})
-}
-
-// adoptOrphans freezes replays whose maker died before doing so, and lets them run.
-func (r *Runner) adoptOrphans(ctx context.Context) error {
-	if r.options.Shard.Index != 1 || time.Since(r.jobs.adopted) < orphanAge/4 {
-		return nil
-	}
-	r.jobs.adopted = time.Now()
-	planned, err := r.store.Replays(ctx, uuid.Nil, 100, event.ReplayPlanned)
-	if err != nil {
-		return err
-	}
-	maps.DeleteFunc(r.jobs.orphans, func(id uuid.UUID, _ time.Time) bool {
-		return !slices.ContainsFunc(planned, func(job event.Replay) bool { return job.ID == id })
-	})
-	for _, job := range planned {
-		if time.Since(job.UpdatedAt) <= orphanAge {
-			continue
-		}
-		if _, tried := r.jobs.orphans[job.ID]; !tried {
-			r.jobs.orphans[job.ID] = time.Now()
-		}
-		log := r.logger.With("replay_id", job.ID.String())
-		log.Info("a replay was left unfrozen by its maker; it is frozen now")
-		switch err := freeze(ctx, r.store, &job); {
-		case err == nil:
-		case ctx.Err() != nil || time.Since(r.jobs.orphans[job.ID]) < hopelessAge && errors.Is(err, store.ErrUnavailable):
-			log.Warn("the replay cannot be frozen yet", "error", err)
-		default: // it would fail for ever
-			log.Error("the replay cannot be frozen; it is cancelled; `hooktape replay status` says why") // in words that may quote the selection
-			if err := r.write(ctx, job, event.ReplayCancelled, "its selection could not be frozen: "+err.Error()); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

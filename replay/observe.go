@@ -13,7 +13,7 @@ import (
 // observation is what the runner found at its last look: what metrics tell of it besides what they count.
 type observation struct {
 	targets []*target      // of configured endpoints
-	replays []event.Replay // unfinished; none unless this process is the one that writes them down
+	replays []event.Replay // unfinished
 }
 
 // observeAt keeps what there is now for the metrics.
@@ -25,7 +25,7 @@ func (r *Runner) observeAt() {
 		}
 	}
 	for _, job := range r.jobs.progress {
-		if r.options.Shard.Index == 1 && (job.State == event.ReplayRunning || job.State == event.ReplayPaused) {
+		if job.State == event.ReplayRunning || job.State == event.ReplayPaused {
 			o.replays = append(o.replays, job.Replay)
 		}
 	}

@@ -71,7 +71,7 @@ func (r *Runner) reconcile(ctx context.Context, wanted []plan) error {
 		case !t.plan.same(p):
 			r.stop(t) // it is started anew when it has ended
 		default:
-			t.lane.setRate(p.rate / float64(r.options.Shard.Count))
+			t.lane.setRate(p.rate)
 		}
 	}
 	for id, t := range r.lanes {
@@ -98,9 +98,9 @@ func (r *Runner) start(ctx context.Context, p plan) error {
 	if p.spec.Replay {
 		log = log.With("replay_id", p.id.replay.String())
 	}
-	queue := store.Queue{ReplayID: p.id.replay, Endpoint: p.id.endpoint, Shard: r.options.Shard}
+	queue := store.Queue{ReplayID: p.id.replay, Endpoint: p.id.endpoint}
 	out := sender{target: target, instruments: r.instruments, recorder: r.recorder, headers: p.headers, secret: secretHeaders(p.endpoint.Headers, p.headers), retry: p.retry, held: r.lease.held}
-	t := &track{plan: p, lane: newLane(r.store, queue, out, p.spec, p.rate/float64(r.options.Shard.Count), log)}
+	t := &track{plan: p, lane: newLane(r.store, queue, out, p.spec, p.rate, log)}
 	if !p.spec.Replay {
 		var err error
 		if t.follower, err = r.newFollower(ctx, queue, p.endpoint, &t.lane.inbox, log); err != nil {

@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +21,6 @@ type Options struct {
 	AllowPrivate bool
 	// Own is hooktape itself, where nothing is sent.
 	Own *Own
-	// Shard is this process's part of the subscribers.
-	Shard store.Shard
 }
 
 // lookInterval is how soon a new replay, a command or a changed endpoint is seen.
@@ -59,11 +56,10 @@ type Runner struct {
 
 // NewRunner makes a runner; it does nothing until Run.
 func NewRunner(o Options, endpoints []Endpoint, db *store.Store, recorder *Recorder, logger *slog.Logger) *Runner {
-	o.Shard = cmp.Or(o.Shard, store.Shard{Index: 1, Count: 1})
 	r := &Runner{options: o, store: db, recorder: recorder, logger: logger, instruments: newInstruments(),
 		lanes: map[laneID]*track{}, targets: map[string]*target{}, jobs: newJobs(), ended: make(chan endedLane),
 		quiet: rate.Sometimes{First: 1, Interval: time.Minute}}
-	r.lease = newLease(db, o.Shard.String(), recorder.spool.ID(), logger)
+	r.lease = newLease(db, recorder.spool.ID(), logger)
 	r.failing.Store(&errNotBegun)
 	r.SetEndpoints(endpoints)
 	recorder.onStored(r.settle)
@@ -130,8 +126,7 @@ func (r *Runner) loseOthers() {
 	}
 }
 
-// handOver lets another process have the shard at once, if all that is known here is in ClickHouse: there the other reads
-// what is still to be sent.
+// handOver releases the lease, if everything known here is in ClickHouse: there another process reads what is still to be sent.
 func (r *Runner) handOver(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushGrace)
 	defer cancel()
@@ -160,7 +155,7 @@ func (r *Runner) end() {
 	}
 }
 
-// look brings what is there to what should be there: nothing, while another process holds this shard.
+// look brings what is there to what should be there: nothing, while another process holds the lease.
 func (r *Runner) look(ctx context.Context) error {
 	if err := r.lease.state(); err != nil {
 		// What another process changes meanwhile must be read anew.

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"reflect"
-	"slices"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -37,11 +35,11 @@ func (r *Runner) newFollower(ctx context.Context, q store.Queue, e Endpoint, lan
 	if err := r.loadStates(ctx); err != nil {
 		return nil, err
 	}
-	states, err := r.store.EndpointStates(ctx)
-	if err != nil {
-		return nil, err
+	last := r.states.written[e.Name]
+	known := last.State != stateRemoved && !last.FollowedSince.IsZero()
+	if !known {
+		last = event.EndpointState{}
 	}
-	last, known := lastFollowed(states, e.Name, r.options.Shard.String())
 	f.saved = followed{last.Subscription, last.StartedAfter, last.Positions, last.FollowedSince, last.FollowedUntil}
 	f.startedAfter = last.StartedAfter
 	switch text := subscriptionText(f.sub); {
@@ -105,59 +103,6 @@ func (s *Subscription) stored() store.Subscription {
 	return store.Subscription{Sources: s.Sources, Steps: s.Steps, Kinds: s.Kinds}
 }
 
-// lastFollowed is how far an endpoint was followed by this shard. When the work was divided otherwise meanwhile, it is as far
-// as the one that was behind the others then, and if a division never came to be whole, as far as in the one before it. An
-// endpoint that was removed meanwhile begins anew.
-func lastFollowed(states []event.EndpointState, endpoint, shard string) (last event.EndpointState, known bool) {
-	states = slices.DeleteFunc(slices.Clone(states), func(s event.EndpointState) bool {
-		return s.Endpoint != endpoint || s.State == stateRemoved || s.FollowedSince.IsZero()
-	})
-	slices.SortFunc(states, func(a, b event.EndpointState) int { return b.UpdatedAt.Compare(a.UpdatedAt) }) // the newest division first
-	for len(states) > 0 {
-		newest, count := divisionOf(states[0]), 0
-		for _, s := range states {
-			if divisionOf(s) != newest {
-				continue
-			}
-			count++
-			if s.Shard == shard {
-				return s, true
-			}
-			last = behindBoth(last, s)
-		}
-		known = true
-		if fmt.Sprint(count) == newest {
-			break
-		}
-		states = slices.DeleteFunc(states, func(s event.EndpointState) bool { return divisionOf(s) == newest })
-	}
-	return last, known
-}
-
-// behindBoth is how far two shards are that were followed by different processes: as far as the one that is behind.
-func behindBoth(a, b event.EndpointState) event.EndpointState {
-	if a.FollowedUntil.IsZero() {
-		return b
-	}
-	if b.FollowedUntil.Before(a.FollowedUntil) {
-		a, b = b, a
-	}
-	least := map[string]uint64{}
-	for spool, n := range a.Positions {
-		if other := b.Positions[spool]; other > 0 {
-			least[spool] = min(n, other)
-		}
-	}
-	a.Positions = least
-	return a
-}
-
-// divisionOf is in how many shards the work was divided when a state was written.
-func divisionOf(s event.EndpointState) string {
-	_, count, _ := strings.Cut(s.Shard, "/")
-	return count
-}
-
 // saveStates writes the states of endpoints that have changed.
 func (r *Runner) saveStates(ctx context.Context) error {
 	if time.Since(r.states.at) < stateInterval {
@@ -207,9 +152,7 @@ func (r *Runner) loadStates(ctx context.Context) error {
 	}
 	r.states = endpointStates{loaded: true, at: r.states.at, written: map[string]event.EndpointState{}, own: map[string]bool{}}
 	for _, s := range all {
-		if s.Shard == r.options.Shard.String() {
-			r.states.written[s.Endpoint] = s
-		}
+		r.states.written[s.Endpoint] = s
 	}
 	return nil
 }
@@ -224,7 +167,6 @@ func after(last time.Time) time.Time {
 }
 
 func (r *Runner) saveState(ctx context.Context, s event.EndpointState) error {
-	s.Shard = r.options.Shard.String()
 	last := r.states.written[s.Endpoint]
 	s.UpdatedAt = last.UpdatedAt
 	if reflect.DeepEqual(s, last) && r.states.own[s.Endpoint] {

@@ -47,6 +47,7 @@ func (s *Store) OpenDeliveries(ctx context.Context, q Queue, after *Cursor, limi
 func (s *Store) DeliveriesOf(ctx context.Context, eventID uuid.UUID) ([]event.Delivery, error) {
 	where := &conditions{}
 	where.add("event_id = {}", "UUID", eventID.String())
+	where.require(made)
 	return collect(ctx, s.conn, "read deliveries", fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY toString(replay_id), endpoint",
 		deliveryColumns, where), where.args, scanDelivery)
 }

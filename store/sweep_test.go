@@ -144,9 +144,9 @@ func TestSweepWaitsForFollowers(t *testing.T) {
 	e := daysAgo(50, 1, "demo", event.Accepted)
 	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: e.ID}, EventReceivedAt: e.ReceivedAt, State: event.Delivered, Attempts: 1,
 		UpdatedAt: e.ReceivedAt.Add(time.Second)})
-	follow := func(shard, state string, until time.Time) {
+	follow := func(endpoint, state string, until time.Time) {
 		t.Helper()
-		if err := d.SaveEndpointState(background, event.EndpointState{Endpoint: "crm", Shard: shard, State: state, UpdatedAt: time.Now(),
+		if err := d.SaveEndpointState(background, event.EndpointState{Endpoint: endpoint, State: state, UpdatedAt: time.Now(),
 			FollowedSince: e.ReceivedAt.AddDate(0, 0, -1), FollowedUntil: until}); err != nil {
 			t.Fatal(err)
 		}
@@ -157,9 +157,10 @@ func TestSweepWaitsForFollowers(t *testing.T) {
 			t.Errorf("%s: %d swept, %v, want %d", when, swept, err, want)
 		}
 	}
-	follow("1/2", "active", time.Now())
-	follow("2/2", "active", e.ReceivedAt.Add(time.Minute))
+	follow("crm", "active", time.Now())
+	follow("shop", "active", time.Now())
+	follow("shop", "active", e.ReceivedAt.Add(time.Minute))
 	sweep("one is behind", 0)
-	follow("2/2", "removed", e.ReceivedAt.Add(time.Minute))
+	follow("shop", "removed", e.ReceivedAt.Add(time.Minute))
 	sweep("it is no more", 1)
 }
