@@ -755,3 +755,44 @@ WHERE (decodeURLComponent({channel:String}) = '*' OR has(chosen({channel:String}
     AND (decodeURLComponent({utm_content:String}) = '*' OR has(chosen({utm_content:String}), its_content))
     AND (decodeURLComponent({utm_term:String}) = '*' OR has(chosen({utm_term:String}), its_term));
 
+-- 00044_deliveries_position.sql
+ALTER TABLE `hooktape`.`deliveries_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS event_position DateTime64(6, 'UTC') DEFAULT event_received_at CODEC(Delta, ZSTD(1));
+
+ALTER TABLE `hooktape`.`deliveries` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS event_position DateTime64(6, 'UTC') DEFAULT event_received_at CODEC(Delta, ZSTD(1));
+
+-- 00045_deliveries_by_position.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`deliveries_by_position_local` ON CLUSTER `main`
+(
+    -- The zero UUID for live delivery.
+    replay_id         UUID CODEC(ZSTD(1)),
+    endpoint          LowCardinality(String),
+    event_received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    event_position    DateTime64(6, 'UTC') DEFAULT event_received_at CODEC(Delta, ZSTD(1)),
+    event_id          UUID CODEC(ZSTD(1)),
+    state             LowCardinality(String),
+    attempts          UInt32 CODEC(ZSTD(1)),
+    next_at           DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    status_code       UInt16 CODEC(ZSTD(1)),
+    error             String CODEC(ZSTD(1)),
+    updated_at        DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    version           UInt64 CODEC(ZSTD(1)),
+    -- Whom the event is about; what has the same one keeps its order, and stays in one shard.
+    subscriber        String DEFAULT toString(event_id) CODEC(ZSTD(1)),
+    created_at        DateTime64(6, 'UTC') DEFAULT event_received_at CODEC(Delta, ZSTD(1)),
+
+    INDEX event_id_bloom event_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX event_received_at_minmax event_received_at TYPE minmax GRANULARITY 1
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/hooktape/deliveries_by_position', '{replica}', version)
+PARTITION BY toYYYYMM(event_received_at)
+ORDER BY (replay_id, endpoint, event_position, event_id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`deliveries_by_position` ON CLUSTER `main` AS `hooktape`.`deliveries_by_position_local`
+ENGINE = Distributed('main', 'hooktape', 'deliveries_by_position_local', cityHash64(subscriber));
+
+-- 00047_events_position.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS position_offset UInt64 CODEC(ZSTD(1));
+
+ALTER TABLE `hooktape`.`events` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS position_offset UInt64 CODEC(ZSTD(1));
+
