@@ -98,13 +98,13 @@ func count(is bool) int64 {
 	return 0
 }
 
-// waiting is what the lanes hold, by endpoint.
+// waiting is what the workers hold, by endpoint.
 func (r *Runner) waiting() map[attribute.KeyValue]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	held := map[attribute.KeyValue]int64{}
-	for id, t := range r.lanes {
-		held[endpointLabel(id.endpoint)] += t.lane.holds.Load()
+	for id, t := range r.workers {
+		held[endpointLabel(id.endpoint)] += t.worker.open.Load()
 	}
 	return held
 }

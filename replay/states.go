@@ -26,11 +26,11 @@ type endpointStates struct {
 	at      time.Time
 }
 
-// newFollower makes the follower of an endpoint. It goes on where the last one was; for an endpoint that is new it begins
+// newPoller makes the poller of an endpoint. It goes on where the last one was; for an endpoint that is new it begins
 // with the events received since the endpoint is known, and for one whose subscription has changed, the changed one begins
 // there.
-func (r *Runner) newFollower(ctx context.Context, q store.Queue, e Endpoint, lane *inbox, log *slog.Logger) (*follower, error) {
-	f := &follower{store: r.store, queue: q, lane: lane, logger: log, sub: e.Subscribe.stored(),
+func (r *Runner) newPoller(ctx context.Context, q store.Queue, e Endpoint, worker *worker, log *slog.Logger) (*poller, error) {
+	f := &poller{store: r.store, queue: q, worker: worker, logger: log, sub: e.Subscribe.stored(),
 		instruments: r.instruments, label: metric.WithAttributes(endpointLabel(e.Name))}
 	if err := r.loadStates(ctx); err != nil {
 		return nil, err
@@ -67,9 +67,9 @@ func (r *Runner) newFollower(ctx context.Context, q store.Queue, e Endpoint, lan
 	return f, r.saveState(ctx, f.state(event.EndpointState{Endpoint: e.Name, URL: e.StoredURL(), State: stateActive}))
 }
 
-// begin lets a follower's subscription hold for events received since the process knows it, and returns that time by
+// begin lets a poller's subscription hold for events received since the process knows it, and returns that time by
 // ClickHouse's clock: a moment early rather than late.
-func (r *Runner) begin(ctx context.Context, f *follower, e Endpoint) (since time.Time, err error) {
+func (r *Runner) begin(ctx context.Context, f *poller, e Endpoint) (since time.Time, err error) {
 	now, err := r.store.Now(ctx)
 	if err != nil {
 		return since, err
@@ -90,8 +90,8 @@ func behind(positions, limits map[string]uint64) map[string]uint64 {
 	return positions
 }
 
-// state adds how far the follower is to an endpoint's state.
-func (f *follower) state(s event.EndpointState) event.EndpointState {
+// state adds how far the poller is to an endpoint's state.
+func (f *poller) state(s event.EndpointState) event.EndpointState {
 	at := f.snapshot()
 	s.Subscription, s.StartedAfter, s.Positions = at.subscription, at.startedAfter, at.positions
 	s.FollowedSince, s.FollowedUntil = at.since, at.until
@@ -120,12 +120,12 @@ func (r *Runner) saveStates(ctx context.Context) error {
 		if t := r.targets[e.Name]; t != nil {
 			now.State, now.Reason, now.Failures, now.NextProbe = t.snapshot()
 		}
-		if e.Subscribe != nil && last.State != stateRemoved { // while its lane is away, it is as far as it was
+		if e.Subscribe != nil && last.State != stateRemoved { // while its worker is away, it is as far as it was
 			now.FollowedSince, now.FollowedUntil = last.FollowedSince, last.FollowedUntil
 			now.Subscription, now.StartedAfter, now.Positions = last.Subscription, last.StartedAfter, last.Positions
 		}
-		if t := r.lanes[laneID{endpoint: e.Name}]; t != nil && t.follower != nil {
-			now = t.follower.state(now)
+		if t := r.workers[workerID{endpoint: e.Name}]; t != nil && t.poller != nil {
+			now = t.poller.state(now)
 		}
 		if err := r.saveState(ctx, now); err != nil {
 			return err

@@ -39,7 +39,7 @@ func TestFreezeReplay(t *testing.T) {
 	if n, err := d.FreezeReplay(background, r); err != nil || n != 5 {
 		t.Errorf("%d frozen, %v", n, err)
 	}
-	due, err := d.OpenDeliveries(background, store.Queue{ReplayID: r.ID, Endpoint: r.Endpoint}, nil, 100)
+	due, err := d.OpenDeliveries(background, store.Queue{ReplayID: r.ID, Endpoint: r.Endpoint}, store.Cursor{}, store.Cursor{}, 100)
 	if err != nil || len(due) != 5 {
 		t.Fatalf("%d open, %v", len(due), err)
 	}
@@ -88,9 +88,9 @@ func TestOpenDeliveries(t *testing.T) {
 	}
 	for _, size := range []int{1, 7, 100} {
 		var got []int
-		var after *store.Cursor
+		var after store.Cursor
 		for {
-			page, err := d.OpenDeliveries(background, store.Queue{ReplayID: idAt(dawn, 1), Endpoint: "crm"}, after, size)
+			page, err := d.OpenDeliveries(background, store.Queue{ReplayID: idAt(dawn, 1), Endpoint: "crm"}, after, store.Cursor{}, size)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -104,7 +104,7 @@ func TestOpenDeliveries(t *testing.T) {
 					t.Errorf("delivery %+v, want %+v", one, all[n])
 				}
 			}
-			after = &store.Cursor{At: page[len(page)-1].EventReceivedAt, ID: page[len(page)-1].EventID}
+			after = store.Cursor{At: page[len(page)-1].EventReceivedAt, ID: page[len(page)-1].EventID}
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("pages of %d: %v, want %v", size, got, want)
@@ -115,7 +115,11 @@ func TestOpenDeliveries(t *testing.T) {
 // TestOutcomes: once for each token, and the newest state counts whatever the order of arrival.
 func TestOutcomes(t *testing.T) {
 	d := newDB(t)
-	key := event.DeliveryKey{ReplayID: idAt(dawn, 1), Endpoint: "crm", EventID: idAt(dawn, 2)}
+	r := newReplay(1)
+	if err := d.SaveReplay(background, r); err != nil {
+		t.Fatal(err)
+	}
+	key := event.DeliveryKey{ReplayID: r.ID, Endpoint: "crm", EventID: idAt(dawn, 2)}
 	at := func(state event.DeliveryState, attempts uint32) event.Delivery {
 		return event.Delivery{DeliveryKey: key, EventReceivedAt: dawn, State: state, Attempts: attempts, UpdatedAt: dawn.Add(time.Duration(attempts) * time.Second), Error: string(state)}
 	}

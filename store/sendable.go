@@ -3,12 +3,13 @@ package store
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"hooktape/event"
 )
 
-// openState is the condition that a delivery is not final; event.DeliveryState.Final says the same in Go.
-const openState = "(state NOT IN ('delivered', 'failed', 'cancelled'))"
+// openState is the condition that a delivery is not final.
+var openState = "(state NOT IN ('" + strings.Join(texts(event.FinalStates), "', '") + "'))"
 
 // original is the condition that an event is not the sender's own retry of an earlier one.
 const original = "duplicate_of = toUUID('00000000-0000-0000-0000-000000000000')"
@@ -70,7 +71,7 @@ func (req PlanRequest) having(c *conditions, condition string) string {
 }
 
 // underWay is the condition that a delivery will still be tried: it is open, and live or of a replay that is not over.
-const underWay = "(" + openState + " AND (" + live + " OR replay_id GLOBAL IN (" + openReplays + ")))"
+var underWay = "(" + openState + " AND (" + live + " OR replay_id GLOBAL IN (" + openReplays + ")))"
 
 // live is the condition that a delivery is of no replay.
 const live = "replay_id = toUUID('00000000-0000-0000-0000-000000000000')"
@@ -79,6 +80,6 @@ const live = "replay_id = toUUID('00000000-0000-0000-0000-000000000000')"
 // (GLOBAL is for clusters, see matching.)
 const openReplays = "SELECT id FROM replays FINAL WHERE state IN ('running', 'paused') AND id GLOBAL NOT IN (SELECT toUUIDOrZero(target) FROM commands WHERE action = 'cancel')"
 
-// made is the condition that a delivery is live or of a replay that exists: one that is being frozen does not yet, and one whose
-// maker died while it froze it never will.
-const made = "(" + live + " OR replay_id GLOBAL IN (SELECT id FROM replays))"
+// made is the condition that a delivery is live, was tried, or is of a replay that exists: one that is being frozen does not exist
+// yet, and one whose maker died while it froze it never will.
+const made = "(" + live + " OR attempts > 0 OR replay_id GLOBAL IN (SELECT id FROM replays))"
