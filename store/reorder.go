@@ -3,11 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/pressly/goose/v3"
 )
 
@@ -20,8 +18,7 @@ const (
 func (s *Store) reordering() *goose.Migration {
 	return goose.NewGoMigration(46, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) (err error) {
 		for range 5 {
-			err = s.reorderDeliveries(ctx)
-			if exception, ok := errors.AsType[*clickhouse.Exception](err); !ok || exception.Code != tableExists && exception.Code != unknownTable {
+			if err = s.reorderDeliveries(ctx); !hasCode(err, codeTableExists, codeUnknownTable) {
 				break
 			}
 		}
@@ -29,17 +26,12 @@ func (s *Store) reordering() *goose.Migration {
 	}}, nil)
 }
 
-// The error codes TABLE_ALREADY_EXISTS and UNKNOWN_TABLE of ClickHouse (src/Common/ErrorCodes.cpp).
-const (
-	tableExists  = 57
-	unknownTable = 60
-)
-
 // reorderDeliveries puts deliveries_by_position, filled, in the place of the table deliveries.
 //
 // It may run again after a crash at any point, in several processes at once, and while an older hooktape delivers. The old table
 // goes only when all its rows are copied once more after the renaming; of two versions of a row the newer one counts, whichever
-// is copied last. If two processes rename at once, ClickHouse refuses one of them.
+// is copied last. If two processes rename at once, ClickHouse refuses one of them. Only an insert that is under way in the moment
+// of the renaming may be lost; its delivery is then made once more, under its old Idempotency-Key.
 func (s *Store) reorderDeliveries(ctx context.Context) error {
 	keys, err := s.sortingKeys(ctx, "deliveries", byTime)
 	if err != nil {

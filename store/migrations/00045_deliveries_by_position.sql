@@ -1,7 +1,8 @@
 -- +goose Up
 -- What the table deliveries becomes: migration 46 moves the rows here and gives this table its name. The key has the position of
 -- the event in place of its time of receipt, so that the deliveries of a queue are read in the order in which its events arrived
--- even if the clock was set back.
+-- even if the clock was set back. event_received_at follows from event_id; it is in the key so that FINAL reads only the months
+-- that are asked for.
 CREATE TABLE IF NOT EXISTS deliveries_by_position
 (
     -- The zero UUID for live delivery.
@@ -26,5 +27,5 @@ CREATE TABLE IF NOT EXISTS deliveries_by_position
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(event_received_at)
-ORDER BY (replay_id, endpoint, event_position, event_id)
+ORDER BY (replay_id, endpoint, event_position, event_id, event_received_at)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000;
