@@ -102,8 +102,8 @@ func delivery(endpoint, state, ago string, version int) string {
 		" toUUID('00000000-0000-0000-0000-000000000001'), '%s', now64(6) - INTERVAL %s, %d", endpoint, state, ago, version)
 }
 
-func endpointState(endpoint, shard, state, ago string) string {
-	return fmt.Sprintf("INSERT INTO endpoint_states (endpoint, shard, state, updated_at) SELECT '%s', '%s', '%s', now64(6) - INTERVAL %s", endpoint, shard, state, ago)
+func endpointState(endpoint, state, ago string) string {
+	return fmt.Sprintf("INSERT INTO endpoint_states (endpoint, state, updated_at) SELECT '%s', '%s', now64(6) - INTERVAL %s", endpoint, state, ago)
 }
 
 const days = 24.0
@@ -125,12 +125,11 @@ var cases = map[string]struct {
 	},
 	"hooktape-breaker-open": {
 		calm: []string{
-			endpointState("crm", "1/2", "broken", "3 MINUTE"), endpointState("crm", "1/2", "active", "1 MINUTE"),
-			endpointState("gone", "1/1", "broken", "3 MINUTE"), endpointState("gone", "1/1", "removed", "1 MINUTE"),
-			endpointState("sheet", "1/1", "paused", "1 MINUTE"),
-			endpointState("alone", "2/2", "broken", "3 MINUTE"), endpointState("alone", "1/1", "active", "1 MINUTE"),
+			endpointState("crm", "broken", "3 MINUTE"), endpointState("crm", "active", "1 MINUTE"),
+			endpointState("gone", "broken", "3 MINUTE"), endpointState("gone", "removed", "1 MINUTE"),
+			endpointState("sheet", "paused", "1 MINUTE"),
 		},
-		alarm: []string{endpointState("crm", "2/2", "broken", "1 MINUTE")},
+		alarm: []string{endpointState("crm", "broken", "0 MINUTE")},
 		want:  []string{"crm"},
 	},
 	"hooktape-storing-lag": {
