@@ -65,7 +65,7 @@ func TestSimultaneousReplays(t *testing.T) {
 // TestSameKeyInTwoProcesses: of two creations under one key at the same moment, one makes the replay and both return it.
 func TestSameKeyInTwoProcesses(t *testing.T) {
 	t.Parallel()
-	dsn := enginetest.DSN(t)
+	dsn := storetest.DSN(t)
 	db := openStore(t, dsn)
 	insert(t, db, newEvents("demo", 20)...)
 	crm := endpointAt("crm", "http://127.0.0.1:1/", func(e *replay.Endpoint) { e.Subscribe = nil })
