@@ -187,6 +187,7 @@ func (s *Spool) build(batch *pebble.Batch, group []*request, now time.Time) posi
 	s.building.Lock()
 	defer s.building.Unlock()
 	pos := s.position()
+	_ = batch.LogData(pos.id[:], nil) // see commitMark
 	for _, r := range group {
 		switch {
 		case r.abandoned, r.repair != nil:
@@ -207,7 +208,7 @@ func (s *Spool) write(batch *pebble.Batch) error {
 	if err := s.failure(); err != nil {
 		return err
 	}
-	if batch.Empty() {
+	if batch.Count() == 0 {
 		return batch.Close()
 	}
 	if err := s.db.Apply(batch, pebble.Sync); err != nil {

@@ -174,5 +174,5 @@ func (s *Spool) endTail() error {
 	if err != nil {
 		return err
 	}
-	return writeTail(s.fs, db, tail{log: log, last: pos.last, acked: pos.acked, closed: true})
+	return writeTail(s.fs, db, tail{log: log, last: pos.last, acked: pos.acked, closed: true, id: pos.id})
 }
