@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"hooktape/internal/chars"
 )
 
 // replacement stands for bytes that are no UTF-8, and for NUL, which many a reader of the database stumbles over.
@@ -27,7 +29,7 @@ func (d *decoding) set(target any, name []byte, value jsontext.Value) {
 	}
 	if len(text) > maxText {
 		d.faults.ofKey(name, "longer than "+strconv.Itoa(maxText)+" bytes, cut")
-		text = cut(text, maxText)
+		text = chars.Cut(text, maxText)
 	}
 	kept := d.arena.keep(text)
 	if err := assign(target, kept); err != nil {

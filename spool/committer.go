@@ -60,7 +60,7 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 	case s.queue <- r:
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-s.failed:
+	case <-s.life.Done():
 		return s.failure()
 	case <-s.closing:
 		return ErrClosed
@@ -71,7 +71,7 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 	case <-ctx.Done():
 		s.abandon(r)
 		return ctx.Err()
-	case <-s.failed:
+	case <-s.life.Done():
 		s.abandon(r)
 		return s.failure()
 	case <-s.stopped:

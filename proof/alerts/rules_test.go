@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"hooktape/internal/enginetest"
@@ -28,21 +27,7 @@ func fresh(t *testing.T, dsn string) driver.Conn {
 	if _, err := s.Migrate(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	return connect(t, dsn)
-}
-
-func connect(t *testing.T, dsn string) driver.Conn {
-	t.Helper()
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
+	return enginetest.Connect(t, dsn)
 }
 
 // expanded is a rule's SQL as the plugin sends it, in its versions 3 and 4.

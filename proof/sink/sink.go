@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"hooktape/internal/freeport"
 )
 
 // Sink is an endpoint.
@@ -24,8 +26,12 @@ type Sink struct {
 	serving  sync.WaitGroup
 }
 
-// Listen makes a sink at an address of this machine; it says yes to everything.
-func Listen(addr string) (*Sink, error) {
+// Listen makes a sink on a free port of this machine; it says yes to everything.
+func Listen() (*Sink, error) {
+	addr, err := freeport.Addr()
+	if err != nil {
+		return nil, err
+	}
 	s := &Sink{addr: addr, conns: map[net.Conn]bool{}}
 	s.manner.Store(mannerOf(OK))
 	return s, s.Up()
