@@ -10,7 +10,7 @@ import (
 )
 
 // Until serves until ctx ends. Requests in flight then have so long to end; those that do not are cut, and the error is
-// [context.DeadlineExceeded]. With a TLSConfig it speaks TLS.
+// [context.DeadlineExceeded].
 func Until(ctx context.Context, server *http.Server, listener net.Listener, grace time.Duration) error {
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
@@ -22,11 +22,7 @@ func Until(ctx context.Context, server *http.Server, listener net.Listener, grac
 		}
 		stopped <- err
 	})
-	run := server.Serve
-	if server.TLSConfig != nil {
-		run = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
-	}
-	if err := run(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		stop()
 		return err
 	}
