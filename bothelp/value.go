@@ -31,7 +31,7 @@ func (d *decoding) set(target any, name []byte, value jsontext.Value) {
 		d.faults.ofKey(name, "longer than "+strconv.Itoa(maxText)+" bytes, cut")
 		text = chars.Cut(text, maxText)
 	}
-	kept := d.arena.keep(text)
+	kept := string(text)
 	if err := assign(target, kept); err != nil {
 		d.faults.ofKey(name, err.Error())
 	}
@@ -144,7 +144,7 @@ func (d *decoding) field(name []byte, value jsontext.Value) {
 	if d.out.Fields == nil {
 		d.out.Fields = make(map[string]string)
 	}
-	d.out.Fields[d.arena.keep(name)] = d.arena.keep(text)
+	d.out.Fields[string(name)] = string(text)
 }
 
 // kindName says what a value is, in an error.

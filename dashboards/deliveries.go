@@ -66,19 +66,15 @@ func endpoints() *table.PanelBuilder {
 			property("color", map[string]any{"mode": "thresholds"}), limits(bad, from(0.95, doubt), from(0.99, good))[0],
 			property("custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}), property("custom.width", 200)}).
 		OverrideByName("Delivered", width(100)).
-		OverrideByName("Given up", flagged(90, limits("text", from(1, bad)))).
-		OverrideByName("Waiting now", flagged(110, limits("text", from(1, doubt)))).
+		OverrideByName("Given up", append(limits("text", from(1, bad)), property("custom.cellOptions", map[string]any{"type": "color-text"}),
+			property("color", map[string]any{"mode": "thresholds"}), property("custom.width", 90))).
+		OverrideByName("Waiting now", append(limits("text", from(1, doubt)), property("custom.cellOptions", map[string]any{"type": "color-text"}),
+			property("color", map[string]any{"mode": "thresholds"}), property("custom.width", 110))).
 		OverrideByName("The oldest for", span("s", 115)).
 		OverrideByName("Attempts", width(95)).
 		OverrideByName("95 of 100 within", span("ms", 130)).
 		OverrideByName("Last trouble", whole).
 		OverrideByName("Replay", door("send again", "Prepare a replay of what was given up", toNewReplay, 105))
-}
-
-// flagged is a column of numbers in the colours of limits.
-func flagged(pixels int, limits []dashboard.DynamicConfigValue) []dashboard.DynamicConfigValue {
-	return append(limits, property("custom.cellOptions", map[string]any{"type": "color-text"}),
-		property("color", map[string]any{"mode": "thresholds"}), property("custom.width", pixels))
 }
 
 // attemptOutcomes has the ways of failing in reds, for each is a failure.
@@ -141,7 +137,8 @@ func replays() *table.PanelBuilder {
 		OverrideByName("State", lamp(replayWords, 130)).
 		OverrideByName("Delivered", append(barCell(good), property("unit", "percentunit"), property("decimals", 1), property("max", 1), property("custom.width", 260))).
 		OverrideByName("Requests", width(90)).
-		OverrideByName("Given up", flagged(90, limits("text", from(1, bad)))).
+		OverrideByName("Given up", append(limits("text", from(1, bad)), property("custom.cellOptions", map[string]any{"type": "color-text"}),
+			property("color", map[string]any{"mode": "thresholds"}), property("custom.width", 90))).
 		OverrideByName("Open", width(90)).
 		OverrideByName("A second", append(width(85), property("decimals", 1))).
 		OverrideByName("Time left", span("s", 95)).

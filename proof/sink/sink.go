@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -120,7 +119,7 @@ func (s *Sink) serve(conn net.Conn) {
 		delete(s.conns, conn)
 		s.mu.Unlock()
 	}()
-	reader := bufio.NewReaderSize(conn, maxBody)
+	reader := bufio.NewReader(conn)
 	for {
 		q, err := readRequest(reader)
 		if err != nil {
@@ -141,11 +140,7 @@ var refusal = response(400, "", "no")
 
 // answer notes a request and decides what is answered; nil: nothing.
 func (s *Sink) answer(q *request) []byte {
-	switch q.path {
-	case "":
-	case "/accepted":
-		return response(200, "", strconv.Itoa(s.Accepted()))
-	default:
+	if q.get {
 		return response(200, "", "ok")
 	}
 	m := s.manner.Load()
