@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
@@ -52,16 +51,7 @@ func open(t *testing.T, dsn string) db {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return db{s, conn}
+	return db{s, enginetest.Connect(t, dsn)}
 }
 
 func (d db) text(t *testing.T, query string) (value string) {

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"hooktape/event"
 	"hooktape/spool"
 	"hooktape/store"
@@ -45,18 +43,12 @@ func (r *Recorder) Failing() error { return r.drain.Failing() }
 
 // note puts a delivery's new state on disk; it returns nil when it is there.
 func (r *Recorder) note(ctx context.Context, d *event.Delivery, a *event.Attempt) error {
-	data, err := encoding.Marshal(record{*d, a})
+	data, err := event.Encoding.Marshal(record{*d, a})
 	if err != nil {
 		return fmt.Errorf("note delivery of event %s: %w", d.EventID, err)
 	}
 	return r.spool.Append(ctx, data)
 }
-
-var (
-	encoding, _ = cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode()
-	// An endpoint's headers may hold bytes that are no UTF-8.
-	decoding, _ = cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode()
-)
 
 // sink brings records to the tables deliveries and attempts.
 type sink struct {
@@ -75,7 +67,7 @@ func (s *sink) record(ctx context.Context, batch spool.Batch) error {
 	var attempts []event.Attempt
 	for _, data := range batch.Records {
 		var r record
-		if err := decoding.Unmarshal(data, &r); err != nil {
+		if err := event.Decoding.Unmarshal(data, &r); err != nil {
 			return fmt.Errorf("%w: %w", spool.ErrRefused, err)
 		}
 		if r.Attempt != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
+	"hooktape/internal/redact"
 	"hooktape/store"
 )
 
@@ -117,7 +118,7 @@ func withoutSecrets(want Request, e Endpoint) Request {
 	want.To = e.Name
 	headers := make([]event.Header, len(want.Headers))
 	for i, h := range want.Headers {
-		headers[i] = event.Header{Name: h.Name, Value: "***"}
+		headers[i] = event.Header{Name: h.Name, Value: redact.Mask}
 	}
 	want.Headers = headers
 	return want

@@ -86,15 +86,14 @@ type apiToken struct {
 }
 
 type sourceConfig struct {
-	Name         string            `yaml:"name"`
-	Token        string            `yaml:"token" secret:""`
-	TokenFile    string            `yaml:"token_file"`
-	OldToken     string            `yaml:"old_token" secret:""`
-	Kind         event.Kind        `yaml:"kind"`
-	SigningToken string            `yaml:"signing_token" secret:""`
-	OldSigning   string            `yaml:"old_signing_token" secret:""`
-	MaxBody      size              `yaml:"max_body"`
-	Labels       map[string]string `yaml:"labels"`
+	Name         string     `yaml:"name"`
+	Token        string     `yaml:"token" secret:""`
+	TokenFile    string     `yaml:"token_file"`
+	OldToken     string     `yaml:"old_token" secret:""`
+	Kind         event.Kind `yaml:"kind"`
+	SigningToken string     `yaml:"signing_token" secret:""`
+	OldSigning   string     `yaml:"old_signing_token" secret:""`
+	MaxBody      size       `yaml:"max_body"`
 
 	Retention sourceRetentionConfig `yaml:"retention"`
 }

@@ -10,25 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"hooktape/internal/enginetest"
 	"hooktape/internal/storetest"
 )
-
-func connect(t *testing.T, dsn string) driver.Conn {
-	t.Helper()
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
 
 // expanded is a rule's SQL as the plugin sends it, in its versions 3 and 4.
 func expanded(r rule) []string {
@@ -188,7 +174,7 @@ func TestRulesFire(t *testing.T) {
 			if !ok {
 				t.Fatal("nobody has thought of what makes it fire")
 			}
-			conn := connect(t, storetest.DSN(t))
+			conn := enginetest.Connect(t, storetest.DSN(t))
 			check := func(when string, want []string) {
 				t.Helper()
 				for i, sql := range expanded(r) {
