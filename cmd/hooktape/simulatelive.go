@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"hooktape/event"
-	"hooktape/replay/api"
 	"hooktape/simulate"
 )
 
@@ -24,7 +23,7 @@ func (c simulateCmd) post(e *env, within time.Duration) error {
 	var lasts time.Duration
 	var err error
 	if c.For != "" {
-		if lasts, err = api.ParseSpan(c.For); err != nil {
+		if lasts, err = event.ParseSpan(c.For); err != nil {
 			return fmt.Errorf("--for: %w", err)
 		}
 	}

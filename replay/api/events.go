@@ -37,7 +37,7 @@ type EventSearch struct {
 }
 
 func (s *server) events() {
-	route(s, RoleRead, huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/events", Tags: []string{"Events"},
+	route(s, RoleRead, huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/events", Tags: []string{"Events"}, Parameters: selectionParams(),
 		Summary: "List events", Description: "Newest first, page by page. Of parameters of one name any value matches; those of different names must all match."},
 		func(ctx context.Context, in *eventsInput) (*eventsOutput, error) {
 			return s.page(ctx, in.selection, in.Limit, in.Cursor)
@@ -97,20 +97,9 @@ func (s *server) page(ctx context.Context, sel event.Selection, limit int, curso
 	if err := callerOf(ctx).MaySelect(sel); err != nil {
 		return nil, err
 	}
-	if err := FaultsOf(CheckSelection(sel)); err != nil {
+	if err := CheckSelection(sel.Faults()); err != nil {
 		return nil, err
 	}
 	page, err := s.as(ctx).Events(ctx, sel, limit, cursor)
 	return &eventsOutput{page}, err
-}
-
-// FaultsOf makes one [*Problem] of faults; nil of none.
-func FaultsOf(faults []Fault) error {
-	if len(faults) == 0 {
-		return nil
-	}
-	p := problem(http.StatusUnprocessableEntity, "")
-	p.Errors = faults
-	p.Detail = p.faults()
-	return p
 }

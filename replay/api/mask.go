@@ -35,14 +35,13 @@ func masked(r event.Replay) event.Replay {
 
 // named has the endpoints of a selection by the names that stand in deliveries.
 func named(sel event.Selection) event.Selection {
-	sel.UndeliveredTo, sel.FailedAt = replay.TargetName(sel.UndeliveredTo), replay.TargetName(sel.FailedAt)
-	return sel
+	return sel.WithEndpoints(replay.TargetName)
 }
 
 // selected is a selection as the database knows it, when it names known endpoints only.
 func (d *Direct) selected(ctx context.Context, sel event.Selection) (event.Selection, error) {
 	sel = named(sel)
-	return sel, d.service.CheckEndpoints(ctx, sel.UndeliveredTo, sel.FailedAt)
+	return sel, d.service.CheckEndpoints(ctx, sel.Endpoints()...)
 }
 
 // maskedDetail shows the request of which a replay was made in the same way; other details have no secret.

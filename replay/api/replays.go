@@ -99,7 +99,7 @@ func (s *server) create(ctx context.Context, in *createInput) (*createOutput, er
 	if err := callerOf(ctx).MaySelect(want.Selection); err != nil {
 		return nil, err
 	}
-	if err := FaultsOf(CheckSelection(want.Selection)); err != nil {
+	if err := CheckSelection(want.Selection.Faults()); err != nil {
 		return nil, err
 	}
 	if !in.Body.DryRun {
@@ -120,7 +120,7 @@ func (s *server) create(ctx context.Context, in *createInput) (*createOutput, er
 // madeOf tells whether a replay may have been made of a request: a key that comes with another request is a mistake.
 func madeOf(r event.Replay, want replay.Request) bool {
 	return replay.TargetName(want.To) == r.Endpoint && want.Rate == r.Rate && want.Pace == r.Pace && want.MaxAttempts == r.MaxAttempts &&
-		reflect.DeepEqual(EncodeSelection(named(want.Selection)), EncodeSelection(r.Selection))
+		reflect.DeepEqual(named(want.Selection).Values(), r.Selection.Values())
 }
 
 type steering struct {

@@ -19,7 +19,8 @@ const scheme = "token" // the name of the security scheme in the document
 func (s *server) operation(role Role, op huma.Operation) huma.Operation {
 	op.Path = "/api/v1" + op.Path
 	op.Security = []map[string][]string{{scheme: {string(role)}}}
-	op.RejectUnknownQueryParameters = true // a filter with a typing error would select everything
+	// A filter with a typing error would select everything. Those of a selection are checked as it is read.
+	op.RejectUnknownQueryParameters = op.Parameters == nil
 	op.Middlewares = append(huma.Middlewares{s.admit(role)}, op.Middlewares...)
 	op.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable}, op.Errors...)
 	if op.Method == http.MethodPost || op.Method == http.MethodPatch {

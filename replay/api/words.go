@@ -95,6 +95,20 @@ var optionWords = map[string]string{
 	"headers":             "Go out beside the event's own, and in place of those of the same name. Their values are never shown again.",
 }
 
+// selection describes the filters. Answers have the old names beside the new ones.
+func selection() description {
+	d := description{of: reflect.TypeFor[event.Selection](), words: map[string]string{}, more: map[string]*huma.Schema{}}
+	for _, f := range event.Filters {
+		if f.Property() != "" {
+			d.words[f.Property()] = f.Help
+		}
+		if f.Old != "" {
+			d.more[f.Old] = &huma.Schema{Type: huma.TypeString, Format: "date-time", Description: "The old name of " + f.Name + "; answers have both."}
+		}
+	}
+	return d
+}
+
 // with puts more words to some.
 func with(words map[string]string, more map[string]string) map[string]string {
 	all := map[string]string{}
@@ -110,18 +124,7 @@ func with(words map[string]string, more map[string]string) map[string]string {
 var described = []description{
 	{of: reflect.TypeFor[event.Header](), words: map[string]string{"name": "Its name.", "value": "Its value, where it is UTF-8."}, required: []string{"name"},
 		more: map[string]*huma.Schema{"value_base64": {Type: huma.TypeString, ContentEncoding: "base64", Description: "Its value in Base64, where it is not."}}},
-	{of: reflect.TypeFor[event.Selection](), words: map[string]string{
-		"from": "Received at or after.", "until": "Received before.", "sources": "From one of these sources.",
-		"steps": "At one of these steps; an empty one is none.", "kinds": "Of one of these kinds.", "verdicts": "With one of these verdicts. A replay sends accepted events only.",
-		"channels": "Through one of these channels, such as telegram.", "ids": "One of these events.",
-		"subscribers": "About one of these people: BotHelp's id, or the messenger's.",
-		"utm_sources": "With one of these values of utm_source, in any spelling (vk is VK).", "utm_mediums": "With one of these values of utm_medium, in any spelling (vk is VK).",
-		"utm_campaigns": "With one of these values of utm_campaign, in any spelling (vk is VK).", "utm_contents": "With one of these values of utm_content, in any spelling (vk is VK).",
-		"utm_terms": "With one of these values of utm_term, in any spelling (vk is VK).", "fields": "With these values of these custom fields, in any spelling.",
-		"text": "With all of these words, in any order and spelling, in what was read from the request (of a rejected one: in its path and body). In double quotes: as one. Of phone numbers the digits count.", "undelivered_to": "Never taken by this endpoint: a configured name, or a URL.",
-		"failed_at": "Whose last delivery to this endpoint failed for good.",
-		"where":     "For what nothing else covers: a ClickHouse expression over the columns of the table events. Needs the role admin.",
-	}, more: map[string]*huma.Schema{"to": {Type: huma.TypeString, Format: "date-time", Description: "The old name of until; answers have both."}}},
+	selection(),
 	{of: reflect.TypeFor[NewReplay](), required: []string{"selection", "to"},
 		most: map[string]float64{"rate": 1e6, "pace": 1e6, "concurrency": 1024, "max_attempts": math.MaxUint16, "stop_after_failures": math.MaxUint32}, words: with(optionWords, map[string]string{
 			"selection": "Which events: those that match everything that is set. {} is every accepted event.",

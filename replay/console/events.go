@@ -12,7 +12,6 @@ import (
 
 	"hooktape/event"
 	"hooktape/replay/api"
-	"hooktape/store"
 )
 
 func (c *console) eventsRoutes(mux *http.ServeMux) {
@@ -49,7 +48,7 @@ type eventsPage struct {
 func (p eventsPage) ChartURL() string { return link("/events/chart", p.Values) }
 
 // Slow tells whether counting the events takes a look at all of them, which is done when it is asked for.
-func (p eventsPage) Slow() bool { return store.Laborious(p.Selection) }
+func (p eventsPage) Slow() bool { return p.Selection.FullScan() }
 
 // All are the links for all events that match: to a replay of them, and to downloads.
 func (p eventsPage) All() allLinks {

@@ -115,9 +115,9 @@ func showReplay(v *visit) error {
 	if p.Progress, err = v.progress(r); err != nil {
 		return err
 	}
-	values := api.EncodeSelection(r.Selection)
+	values := r.Selection.Values()
 	p.Chips, p.Selected = v.chips(filters{Values: values, Selection: r.Selection}, ""), link("/", values)
-	again := api.EncodeSelection(r.Selection)
+	again := r.Selection.Values()
 	again.Set("endpoint", r.Endpoint)
 	p.Again = link("/replays", again)
 	p.Failed = link("/", withFailed(values, r.Endpoint))
