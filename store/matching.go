@@ -51,8 +51,12 @@ func (s *Store) matching(ctx context.Context, sel event.Selection) (*conditions,
 
 // conditionOf has the conditions of filters that are no comparison with one column.
 var conditionOf = map[string]func(*conditions, event.Selection){
-	"from":       func(c *conditions, sel event.Selection) { c.add("received_at >= {}", "DateTime64(6,'UTC')", micros(*sel.From)) },
-	"until":      func(c *conditions, sel event.Selection) { c.add("received_at < {}", "DateTime64(6,'UTC')", micros(*sel.Until)) },
+	"from": func(c *conditions, sel event.Selection) {
+		c.add("received_at >= {}", "DateTime64(6,'UTC')", micros(*sel.From))
+	},
+	"until": func(c *conditions, sel event.Selection) {
+		c.add("received_at < {}", "DateTime64(6,'UTC')", micros(*sel.Until))
+	},
 	"id":         func(c *conditions, sel event.Selection) { c.identified(sel.IDs) },
 	"subscriber": func(c *conditions, sel event.Selection) { c.addSubscribers(sel.Subscribers) },
 	"field":      func(c *conditions, sel event.Selection) { c.addFields(sel.Fields) },

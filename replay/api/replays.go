@@ -96,12 +96,6 @@ func (s *server) json(v any) map[string]*huma.MediaType {
 
 func (s *server) create(ctx context.Context, in *createInput) (*createOutput, error) {
 	want, d := in.Body.Request, s.as(ctx)
-	if err := callerOf(ctx).MaySelect(want.Selection); err != nil {
-		return nil, err
-	}
-	if err := CheckSelection(want.Selection.Faults()); err != nil {
-		return nil, err
-	}
 	if !in.Body.DryRun {
 		r, err := d.Create(ctx, in.Key, want)
 		switch {

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"maps"
 	"math"
 	"reflect"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -11,67 +13,43 @@ import (
 	"hooktape/store"
 )
 
-// The types below say, in the document and to the library's validation, which words a type of the domain has.
-type (
-	uuidWord          uuid.UUID
-	kindWord          string
-	verdictWord       string
-	orderWord         string
-	modeWord          string
-	retryWord         string
-	replayStateWord   string
-	deliveryStateWord string
-	outcomeWord       string
-)
-
-func oneOf[T ~string](list ...T) *huma.Schema {
-	s := &huma.Schema{Type: huma.TypeString}
-	for _, word := range list {
-		s.Enum = append(s.Enum, string(word))
-	}
-	return s
+// enum has, for the document and the library's validation, the words of a type of the domain.
+type enum struct {
+	of, documented reflect.Type
+	words          []any
 }
+
+func enumOf[T ~string](list ...T) enum {
+	e := enum{of: reflect.TypeFor[T](), documented: reflect.TypeFor[word[T]]()}
+	for _, w := range list {
+		e.words = append(e.words, string(w))
+	}
+	return e
+}
+
+var enums = []enum{
+	enumOf(event.Kinds...), enumOf(event.Verdicts...), enumOf(event.OrderNone, event.OrderSubscriber), enumOf(event.ModeUndelivered, event.ModeAll),
+	enumOf(event.RetryEndpoint, event.RetryNone),
+	enumOf(event.ReplayPlanned, event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled),
+	enumOf(event.Pending, event.Delivering, event.Retrying, event.Unknown, event.Delivered, event.Failed, event.Cancelled),
+	enumOf(event.OutcomeDelivered, event.OutcomeStatus, event.OutcomeTimeout, event.OutcomeNoConn, event.OutcomeBroken,
+		event.OutcomeForbidden, event.OutcomeImpossible, event.OutcomeUnknown),
+}
+
+// word stands for a type of enums in the document.
+type word[T ~string] string
+
+// Schema implements huma.SchemaProvider.
+func (word[T]) Schema(huma.Registry) *huma.Schema {
+	i := slices.IndexFunc(enums, func(e enum) bool { return e.of == reflect.TypeFor[T]() })
+	return &huma.Schema{Type: huma.TypeString, Enum: enums[i].words}
+}
+
+type uuidWord uuid.UUID
 
 // Schema implements huma.SchemaProvider.
 func (uuidWord) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "uuid"}
-}
-
-// Schema implements huma.SchemaProvider.
-func (kindWord) Schema(huma.Registry) *huma.Schema { return oneOf(event.Kinds...) }
-
-// Schema implements huma.SchemaProvider.
-func (verdictWord) Schema(huma.Registry) *huma.Schema { return oneOf(event.Verdicts...) }
-
-// Schema implements huma.SchemaProvider.
-func (orderWord) Schema(huma.Registry) *huma.Schema {
-	return oneOf(event.OrderNone, event.OrderSubscriber)
-}
-
-// Schema implements huma.SchemaProvider.
-func (modeWord) Schema(huma.Registry) *huma.Schema {
-	return oneOf(event.ModeUndelivered, event.ModeAll)
-}
-
-// Schema implements huma.SchemaProvider.
-func (retryWord) Schema(huma.Registry) *huma.Schema {
-	return oneOf(event.RetryEndpoint, event.RetryNone)
-}
-
-// Schema implements huma.SchemaProvider.
-func (replayStateWord) Schema(huma.Registry) *huma.Schema {
-	return oneOf(event.ReplayPlanned, event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled)
-}
-
-// Schema implements huma.SchemaProvider.
-func (deliveryStateWord) Schema(huma.Registry) *huma.Schema {
-	return oneOf(event.Pending, event.Delivering, event.Retrying, event.Unknown, event.Delivered, event.Failed, event.Cancelled)
-}
-
-// Schema implements huma.SchemaProvider.
-func (outcomeWord) Schema(huma.Registry) *huma.Schema {
-	return oneOf(event.OutcomeDelivered, event.OutcomeStatus, event.OutcomeTimeout, event.OutcomeNoConn, event.OutcomeBroken,
-		event.OutcomeForbidden, event.OutcomeImpossible, event.OutcomeUnknown)
 }
 
 // description is what the document says of a type that is not this package's.
@@ -111,12 +89,8 @@ func selection() description {
 
 // with puts more words to some.
 func with(words map[string]string, more map[string]string) map[string]string {
-	all := map[string]string{}
-	for _, m := range []map[string]string{words, more} {
-		for name, text := range m {
-			all[name] = text
-		}
-	}
+	all := maps.Clone(words)
+	maps.Copy(all, more)
 	return all
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
-	"hooktape/replay"
 	"hooktape/replay/api"
 )
 
@@ -41,10 +40,7 @@ func (v *visit) filters(own ...string) (filters, error) {
 	}
 	sel, faults := event.ParseSelection(f.Values, v.now)
 	f.Selection = sel
-	if err := api.CheckSelection(faults); err != nil {
-		return f, err
-	}
-	return f, v.who.MaySelect(sel)
+	return f, api.CheckSelection(faults)
 }
 
 // with is the query with more parameters in it, or others in place of those of the same names.
@@ -63,17 +59,6 @@ func (f filters) without(names ...string) url.Values {
 		delete(values, name)
 	}
 	return values
-}
-
-// masked is the list of the selected events, without what a URL among the filters may have in its query.
-func (f filters) masked() string {
-	values := f.without()
-	for _, filter := range event.Filters {
-		if filter.Names == event.NamesEndpoint && values.Has(filter.Name) {
-			values.Set(filter.Name, replay.TargetName(values.Get(filter.Name)))
-		}
-	}
-	return link("/", values)
 }
 
 // URL is the list of the selected events.
@@ -302,7 +287,7 @@ func (v *visit) choices(f event.Filter, set string) (list []choice) {
 			values = append(values, s.Name)
 		}
 	case f.Names == event.NamesEndpoint:
-		if values = v.Service.EndpointNames(); set != "" && !slices.Contains(values, set) {
+		if values = v.direct.EndpointNames(); set != "" && !slices.Contains(values, set) {
 			values = append(values, set) // a URL
 		}
 	case values == nil:
