@@ -13,7 +13,7 @@ type Options struct {
 	Limits   Limits
 	// TrustedProxies may name the client in X-Forwarded-For or Forwarded, and continue a trace by traceparent.
 	TrustedProxies Proxies
-	// TLS, if not nil, is spoken on the listener, with HTTP/2 where its NextProtos have h2.
+	// TLS, if not nil, is spoken on the listener. HTTP/2 is never offered.
 	TLS *tls.Config
 }
 
@@ -30,7 +30,7 @@ type Timeouts struct {
 // Limits bound what strangers can make the server do.
 type Limits struct {
 	MaxHeaderBytes int
-	// MaxConnections is also how many requests are handled at once: one connection of HTTP/2 could carry many.
+	// MaxConnections is also how many requests are handled at once.
 	MaxConnections int
 	// MaxConnectionsPerAddress is for an IPv4 address or a /64 of IPv6. One that has presented a valid token within a day
 	// may have half of MaxConnections, and a trusted proxy all.

@@ -36,6 +36,7 @@ type Server struct {
 	rejects     rejects
 	logger      *slog.Logger
 	quiet       rate.Sometimes
+	handshakes  rate.Sometimes // limits a warning
 	*instruments
 }
 
@@ -45,10 +46,10 @@ func NewServer(o Options, sources *Sources, spool Spool, lag func() Lag, logger 
 		return nil, err
 	}
 	s := &Server{options: o, spool: spool, lag: lag, proxies: o.TrustedProxies, memory: &memory{max: o.Limits.MaxMemory},
-		rejects: newRejects(o.Limits, logger), logger: logger, quiet: rate.Sometimes{First: 1, Interval: time.Minute}, instruments: newInstruments()}
+		rejects: newRejects(o.Limits, logger), logger: logger,
+		quiet: rate.Sometimes{First: 1, Interval: time.Minute}, handshakes: rate.Sometimes{First: 1, Interval: time.Minute}, instruments: newInstruments()}
 	s.memory.observe()
 	s.connections = newConnections(o, s.memory, s.closed)
-	s.connections.malformed = s.malformed
 	s.SetSources(sources)
 	return s, nil
 }
@@ -66,7 +67,7 @@ func (s *Server) Handler() http.Handler {
 	engine.GET(readyPath, s.readyz)
 	engine.POST(hooksPrefix+"*hook", s.receive)
 	engine.NoRoute(s.elsewhere)
-	return s.judge(s.admitted(s.limited(engine)))
+	return s.judge(s.admitted(engine))
 }
 
 // elsewhere takes what is no probe and no POST to a hook. A hook called by another method is still a request to a hook.
@@ -86,7 +87,7 @@ const (
 const hookRoute = hooksPrefix + "{source}/{token}/{step}"
 
 // Serve answers on the listener until ctx ends, then finishes the requests in flight.
-func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	t := s.options.Timeouts
 	server := &http.Server{
 		Handler:           s.Handler(),
@@ -96,16 +97,12 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    s.options.Limits.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
-		TLSConfig:         s.options.TLS,
-		HTTP2:             s.options.http2(),
-		// No answer without a handler but to what net/http refuses: see conn.Write.
+		// No answer without a handler but to what net/http refuses: see stream.Write.
 		DisableGeneralOptionsHandler: true,
-		ConnState:                    s.connections.state,
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, connOf(c))
-		},
+		ConnState:                    func(c net.Conn, state http.ConnState) { c.(*stream).state(state) },
+		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, streamKey{}, c) },
 	}
-	return serveUntil(ctx, server, s.connections.limit(listener))
+	return serveUntil(ctx, server, &listener{Listener: l, server: s, tls: http1(s.options.TLS)})
 }
 
 // shutdownGrace is how long requests in flight have to end.
@@ -123,11 +120,7 @@ func serveUntil(ctx context.Context, server *http.Server, listener net.Listener)
 		}
 		stopped <- err
 	})
-	serve := server.Serve
-	if server.TLSConfig != nil {
-		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
-	}
-	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		stop()
 		return err
 	}

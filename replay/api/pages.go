@@ -73,7 +73,7 @@ func (d *Direct) Histogram(ctx context.Context, sel event.Selection, from, until
 
 // Neighbours returns the accepted events of a subscriber before and after an event; nil for none.
 func (d *Direct) Neighbours(ctx context.Context, subscriber string, e Event) (before, after *Event, err error) {
-	return pair(d.store.Neighbours(ctx, subscriber, store.Cursor{ReceivedAt: e.ReceivedAt, ID: e.ID}))
+	return pair(d.store.Neighbours(ctx, subscriber, store.Cursor{At: e.ReceivedAt, ID: e.ID}))
 }
 
 // Touches returns the first and the last accepted event of a subscriber that have a UTM tag; nil for none.
