@@ -296,7 +296,6 @@ func TestHeaders(t *testing.T) {
 // TestNoTokens says what is missing when nobody can log in, and lets nobody in.
 func TestNoTokens(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
 	handler, err := console.New(console.Options{Sources: func() []console.Source { return nil }, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
