@@ -156,3 +156,12 @@ func check(t *testing.T, from string, imports, allowed []string) {
 		}
 	}
 }
+
+// TestConsoleAsksTheAPI: pages ask api.Direct, which knows roles and the audit log, and never the database.
+func TestConsoleAsksTheAPI(t *testing.T) {
+	for _, p := range list(t) {
+		if ours(p.ImportPath) == "replay/console" && slices.Contains(p.Imports, module+"/store") {
+			t.Error("replay/console imports store; what a page needs is a method of api.Direct")
+		}
+	}
+}

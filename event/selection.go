@@ -7,7 +7,7 @@ import (
 )
 
 // Selection names events: those that match every field that is set. Within a list any value matches; an empty list is
-// one that is not set. The command line, the API and the console all choose events by it.
+// one that is not set. Each field has a row in [Filters], by which the command line, the API, the console and SQL know it.
 type Selection struct {
 	From     *time.Time  `json:"from,omitempty"`  // received at or after
 	Until    *time.Time  `json:"until,omitempty"` // received before

@@ -154,7 +154,7 @@ func (s *Service) check(ctx context.Context, by Actor, want *Request) (Endpoint,
 	if err != nil {
 		return e, err
 	}
-	for _, name := range []string{want.Selection.UndeliveredTo, want.Selection.FailedAt} {
+	for _, name := range want.Selection.Endpoints() {
 		if name == e.Name {
 			continue // a URL that nothing has been sent to yet
 		}

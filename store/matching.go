@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -26,51 +27,68 @@ func (c *conditions) events() string {
 // *ExpressionError.
 func (s *Store) matching(ctx context.Context, sel event.Selection) (*conditions, error) {
 	c := &conditions{}
-	if sel.Where != "" {
-		var err error
-		if c.expression, err = s.understand(ctx, sel.Where); err != nil {
-			return nil, err
+	for _, f := range event.Filters {
+		values := f.Values(sel)
+		switch {
+		case len(values) == 0:
+		case f.AnySpelling:
+			c.addAlike(f.Column, values)
+		case f.Column != "":
+			c.add(f.Column+" IN {}", "Array(String)", values)
+		case f.Name == "where":
+			var err error
+			if c.expression, err = s.understand(ctx, sel.Where); err != nil {
+				return nil, err
+			}
+		case conditionOf[f.Name] == nil:
+			return nil, fmt.Errorf("the filter %s has neither a column nor a condition", f.Name)
+		default:
+			conditionOf[f.Name](c, sel)
 		}
 	}
-	if sel.From != nil {
+	return c, nil
+}
+
+// conditionOf has the conditions of filters that are no comparison with one column.
+var conditionOf = map[string]func(*conditions, event.Selection){
+	"from": func(c *conditions, sel event.Selection) {
 		c.add("received_at >= {}", "DateTime64(6,'UTC')", micros(*sel.From))
-	}
-	if sel.Until != nil {
+	},
+	"until": func(c *conditions, sel event.Selection) {
 		c.add("received_at < {}", "DateTime64(6,'UTC')", micros(*sel.Until))
-	}
-	addIn(c, "source", sel.Sources)
-	addIn(c, "step", sel.Steps)
-	addIn(c, "kind", sel.Kinds)
-	addIn(c, "verdict", sel.Verdicts)
-	addIn(c, "channel", sel.Channels)
-	c.addAlike("utm_source", sel.UTMSources)
-	c.addAlike("utm_medium", sel.UTMMediums)
-	c.addAlike("utm_campaign", sel.UTMCampaigns)
-	c.addAlike("utm_content", sel.UTMContents)
-	c.addAlike("utm_term", sel.UTMTerms)
-	if len(sel.IDs) > 0 {
-		c.identified(sel.IDs)
-	}
-	if len(sel.Subscribers) > 0 {
-		// An empty id is nobody's: without the filter, "" would be everyone who lacks one of the two.
-		known := slices.DeleteFunc(slices.Clone(sel.Subscribers), func(id string) bool { return id == "" })
-		// Each of the two columns has an index, and ClickHouse uses neither where they are joined by OR. GLOBAL is for clusters, where
-		// two tables behind one IN cannot be made so by the setting.
-		c.add("(received_at, id) GLOBAL IN (SELECT received_at, id FROM events WHERE bothelp_user_id IN {} UNION ALL SELECT received_at, id FROM events WHERE messenger_user_id IN {})",
-			"Array(String)", texts(known))
-	}
-	for _, name := range slices.Sorted(maps.Keys(sel.Fields)) {
+	},
+	"id":         func(c *conditions, sel event.Selection) { c.identified(sel.IDs) },
+	"subscriber": func(c *conditions, sel event.Selection) { c.addSubscribers(sel.Subscribers) },
+	"field":      func(c *conditions, sel event.Selection) { c.addFields(sel.Fields) },
+	"text":       func(c *conditions, sel event.Selection) { c.addText(sel.Text) },
+	"undelivered_to": func(c *conditions, sel event.Selection) {
+		c.require(c.remembered(sel.UndeliveredTo), "id NOT IN (SELECT event_id FROM deliveries FINAL WHERE "+c.deliveriesTo(sel.UndeliveredTo, sel)+" AND state = 'delivered')")
+	},
+	"failed_at": func(c *conditions, sel event.Selection) {
+		c.require("id IN (SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(sel.FailedAt, sel) +
+			" GROUP BY event_id HAVING argMax(state, (updated_at, version)) = 'failed')")
+	},
+}
+
+// addSubscribers is the condition that an event is about one of these people. An empty id is nobody's: without the filter, ""
+// would be everyone who lacks one of the two.
+func (c *conditions) addSubscribers(ids []string) {
+	known := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" })
+	// Each of the two columns has an index, and ClickHouse uses neither where they are joined by OR. GLOBAL is for clusters, where
+	// two tables behind one IN cannot be made so by the setting.
+	c.add("(received_at, id) GLOBAL IN (SELECT received_at, id FROM events WHERE bothelp_user_id IN {} UNION ALL SELECT received_at, id FROM events WHERE messenger_user_id IN {})",
+		"Array(String)", known)
+}
+
+// addFields is the condition that an event has all of these custom fields, in any spelling.
+func (c *conditions) addFields(fields map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		// Not fields[name]: there an absent field is like an empty one, and the name '' is not always found. search_text has the name
 		// and the value one after the other; where it has not, nothing needs to be normalized.
-		key, value := c.bind("String", name), c.bind("String", sel.Fields[name])
+		key, value := c.bind("String", name), c.bind("String", fields[name])
 		c.require("if(position(search_text, " + Normalized("concat("+key+", ' ', "+value+")") + ") > 0, arrayExists((k, v) -> " +
 			Normalized("k") + " = " + Normalized(key) + " AND " + Normalized("v") + " = " + Normalized(value) + ", mapKeys(fields), mapValues(fields)), false)")
 	}
-	if sel.Text != "" {
-		c.addText(sel.Text)
-	}
-	c.addFates(sel)
-	return c, nil
 }
 
 // identified is the condition that an event has one of these ids. When they tell when to look, only that is looked at.
@@ -84,20 +102,7 @@ func (c *conditions) identified(ids []uuid.UUID) {
 
 // addAlike is the condition that a column has one of the values, in any spelling of it.
 func (c *conditions) addAlike(column string, values []string) {
-	if len(values) > 0 {
-		c.add("has(arrayMap(v -> "+Normalized("v")+", {}), "+Normalized(column)+")", "Array(String)", values)
-	}
-}
-
-// addFates adds the conditions about what became of an event at an endpoint.
-func (c *conditions) addFates(sel event.Selection) {
-	if sel.UndeliveredTo != "" {
-		c.require(c.remembered(sel.UndeliveredTo), "id NOT IN (SELECT event_id FROM deliveries FINAL WHERE "+c.deliveriesTo(sel.UndeliveredTo, sel)+" AND state = 'delivered')")
-	}
-	if sel.FailedAt != "" {
-		c.require("id IN (SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(sel.FailedAt, sel) +
-			" GROUP BY event_id HAVING argMax(state, (updated_at, version)) = 'failed')")
-	}
+	c.add("has(arrayMap(v -> "+Normalized("v")+", {}), "+Normalized(column)+")", "Array(String)", values)
 }
 
 // deliveriesTo is a condition over the table deliveries: of events to an endpoint, live and in replays, that can be

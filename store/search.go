@@ -13,7 +13,7 @@ import (
 // expression, what became of an event at an endpoint) it looks for going back from the newest in steps, and stops after the
 // step with which patience is over. Then rest is where to go on from; it is nil when the page is full, or all was looked at.
 func (s *Store) SearchEvents(ctx context.Context, sel event.Selection, page Page, patience time.Duration) (found []event.Event, rest *Cursor, err error) {
-	if !Laborious(sel) {
+	if !sel.FullScan() {
 		found, err = s.ListEvents(ctx, sel, page)
 		return found, nil, err
 	}
@@ -44,12 +44,6 @@ func (s *Store) SearchEvents(ctx context.Context, sel event.Selection, page Page
 		step, end = min(nextStep(step, time.Since(stepped), left), most), from
 	}
 	return found, nil, nil
-}
-
-// Laborious tells whether no index helps to find the selected events, or to count them.
-func Laborious(sel event.Selection) bool {
-	return len(sel.IDs) == 0 && len(sel.Subscribers) == 0 &&
-		(sel.Text != "" || len(sel.Fields) > 0 || sel.Where != "" || sel.UndeliveredTo != "" || sel.FailedAt != "")
 }
 
 // firstStep is how far back the first look goes; none is shorter.

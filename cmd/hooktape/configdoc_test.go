@@ -133,7 +133,7 @@ func plainComment(text string) string {
 
 func flags(t *testing.T, out *bytes.Buffer) {
 	t.Helper()
-	parser, err := kong.New(&cli{}, kong.Vars{})
+	parser, err := kong.New(newCLI(), kong.Vars{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,7 +139,7 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 			wrong(key+".token", "is another one's as well")
 		}
 		if !slices.Contains(api.Roles, t.Role) {
-			wrong(key+".role", "%q is none of %s", t.Role, api.Words(api.Roles))
+			wrong(key+".role", "%q is none of %s", t.Role, event.Words(api.Roles))
 		}
 		named[t.Name], secrets[t.Token] = true, true
 	}

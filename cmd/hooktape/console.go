@@ -3,16 +3,15 @@ package main
 import (
 	"net/http"
 
-	"hooktape/replay"
 	"hooktape/replay/api"
 	"hooktape/replay/console"
 )
 
 // front is what answers on the API's address: the API under its paths, and the console under all others.
-func (p *process) front(answers http.Handler, service *replay.Service, looks *api.Looks, guard *api.Guard) (http.Handler, error) {
+func (p *process) front(answers http.Handler, direct *api.Direct, guard *api.Guard) (http.Handler, error) {
 	p.hooks.Store(p.cfg.hooks())
 	p.changed = append(p.changed, func(fresh *config) { p.hooks.Store(fresh.hooks()) })
-	pages, err := console.New(console.Options{Store: p.db, Service: service, Looks: looks, Guard: guard, Tokens: p.cfg.tokens(), Sources: func() []console.Source { return *p.hooks.Load() },
+	pages, err := console.New(console.Options{Direct: direct, Guard: guard, Tokens: p.cfg.tokens(), Sources: func() []console.Source { return *p.hooks.Load() },
 		BothelpAccount: p.cfg.BothelpAccount, Version: buildVersion(), Logger: p.log})
 	if err != nil {
 		return nil, err

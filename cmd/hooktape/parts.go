@@ -99,14 +99,14 @@ func (p *process) startReplay(accepting, storing *stage) (*replay.Recorder, erro
 func (p *process) api(runner *replay.Runner) (http.Handler, error) {
 	service := replay.NewService(p.db, func() []replay.Endpoint { return *p.endpoints.Load() }, p.cfg.Replay.AllowPrivate)
 	service.Own = p.own
-	looks := api.NewLooks(p.db)
+	direct := api.NewDirect(p.db, service, replay.Actor{})
 	guard := api.NewGuard(p.log)
 	failing := func() error { return cmp.Or(runner.Failing(), p.damage.failing()) }
-	handler, err := api.New(api.Options{Store: p.db, Service: service, Looks: looks, Guard: guard, Tokens: p.cfg.tokens(), Failing: failing, Broken: p.outcomes.Err, Version: buildVersion(), Logger: p.log})
+	handler, err := api.New(api.Options{Direct: direct, Guard: guard, Tokens: p.cfg.tokens(), Failing: failing, Broken: p.outcomes.Err, Version: buildVersion(), Logger: p.log})
 	if err != nil {
 		return nil, err
 	}
-	return p.front(handler, service, looks, guard)
+	return p.front(handler, direct, guard)
 }
 
 // startOps serves what only the operator may see, on an address of its own.

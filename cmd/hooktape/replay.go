@@ -35,24 +35,18 @@ func (a replayID) uuid() (uuid.UUID, error) {
 }
 
 type replayListCmd struct {
-	State []string `sep:"none" placeholder:"STATE" help:"In this state: running, paused, done, cancelled."`
-	Limit int      `default:"20" help:"At most this many."`
-	JSON  bool     `name:"json" help:"Print JSON."`
+	State []event.ReplayState `enum:"running,paused,done,cancelled" placeholder:"STATE" help:"In this state:  running, paused, done, cancelled."`
+	Limit int                 `default:"20" help:"At most this many."`
+	JSON  bool                `name:"json" help:"Print JSON."`
 }
-
-var replayStates = []event.ReplayState{event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled}
 
 // Run lists replays.
 func (c replayListCmd) Run(e *env) error {
-	states, err := oneOf("--state", c.State, replayStates)
-	if err != nil {
-		return err
-	}
 	if c.Limit < 1 || c.Limit > 1000 {
 		return fmt.Errorf("--limit must lie between 1 and 1000")
 	}
 	return e.withBackend(func(b backend) error {
-		replays, err := b.Replays(e.ctx, uuid.Nil, c.Limit, states...)
+		replays, err := b.Replays(e.ctx, uuid.Nil, c.Limit, c.State...)
 		if err != nil {
 			return err
 		}

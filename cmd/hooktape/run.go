@@ -75,11 +75,20 @@ type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit %d", int(c)) }
 
+// newCLI makes the flags that are made of a table.
+func newCLI() *cli {
+	c := &cli{}
+	for _, flags := range []*selectionFlags{&c.Events.List.selectionFlags, &c.Events.Export.selectionFlags, &c.Replay.Create.selectionFlags} {
+		*flags = newSelectionFlags()
+	}
+	return c
+}
+
 // run is the program: tests start it as main does. It returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	var c cli
+	c := newCLI()
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("hooktape"), kong.Vars{"version": versionText()}, kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
+	parser, err := kong.New(c, kong.Name("hooktape"), kong.Vars{"version": versionText()}, kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
 		kong.Description("hooktape is a flight recorder for BotHelp webhooks: it keeps every request as it came, and sends any of them again."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), kong.UsageOnError(),
 		kong.Help(printHelp), kong.ValueFormatter(helpWithDefault))
@@ -102,7 +111,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "hooktape: %v; see hooktape --help\n", err)
 		return 1
 	}
-	e := &env{ctx: ctx, cli: &c, stdout: stdout, stderr: stderr, log: newLogger(c.LogFormat, stderr)}
+	e := &env{ctx: ctx, cli: c, stdout: stdout, stderr: stderr, log: newLogger(c.LogFormat, stderr)}
 	err = command.Run(e)
 	var code exitCode
 	switch {

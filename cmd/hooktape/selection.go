@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
-	"slices"
+	"reflect"
 	"strings"
 	"time"
 	_ "time/tzdata" // zones are named where no system knows them
 
+	"github.com/alecthomas/kong"
 	"github.com/google/uuid"
 
 	"hooktape/event"
@@ -19,52 +21,70 @@ import (
 // selectionFlags choose events; the same flags serve every command that does. Flags of one name add up: any of their
 // values matches.
 type selectionFlags struct {
-	Since         string   `group:"Which events" placeholder:"AGO" help:"Received in this last span of time: 90m, 24h, 7d."`
-	From          string   `group:"Which events" placeholder:"TIME" help:"Received at or after: 13:00 (today), 2026-01-31, '2026-01-31 13:00' (in this machine's zone), '2026-01-31 13:00 Europe/Moscow' or RFC 3339. Of a time that clocks show twice the first."`
-	Until         string   `group:"Which events" placeholder:"TIME" help:"Received before. Of a time that clocks show twice the second."`
-	Source        []string `group:"Which events" sep:"none" placeholder:"NAME" help:"From this source."`
-	Step          []string `group:"Which events" sep:"none" placeholder:"STEP" help:"At this step; '' for none."`
-	Kind          []string `group:"Which events" sep:"none" placeholder:"KIND" help:"Of this kind: flow, conversation_closed, user_profile_viewed, unknown."`
-	Verdict       []string `group:"Which events" sep:"none" placeholder:"VERDICT" help:"With this verdict: accepted, bad_signature, unknown_source, bad_token, too_large, method_not_allowed, aborted, malformed."`
-	Channel       []string `group:"Which events" sep:"none" placeholder:"CHANNEL" help:"Through this channel: telegram, vk, …"`
-	Subscriber    []string `group:"Which events" sep:"none" placeholder:"ID" help:"About this person: BotHelp's id, or the messenger's."`
-	UTMSource     []string `name:"utm-source" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_source, in any spelling."`
-	UTMMedium     []string `name:"utm-medium" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_medium, in any spelling."`
-	UTMCampaign   []string `name:"utm-campaign" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_campaign, in any spelling."`
-	UTMContent    []string `name:"utm-content" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_content, in any spelling."`
-	UTMTerm       []string `name:"utm-term" group:"Which events" sep:"none" placeholder:"VALUE" help:"With this utm_term, in any spelling."`
-	Field         []string `group:"Which events" sep:"none" placeholder:"NAME=VALUE" help:"With this value of this custom field, in any spelling; of several, all must match."`
-	Text          string   `group:"Which events" placeholder:"TEXT" help:"With all of these words, in any order and spelling, in what was read from the request; \"in quotes\" as one."`
-	ID            []string `name:"id" group:"Which events" sep:"none" placeholder:"ID" help:"This event."`
-	IDsFile       string   `name:"ids-file" group:"Which events" placeholder:"FILE" help:"Events whose ids stand in this file, one a line; - reads them from standard input."`
-	UndeliveredTo string   `group:"Which events" placeholder:"ENDPOINT" help:"Never taken by this endpoint, live or in a replay."`
-	FailedAt      string   `group:"Which events" placeholder:"ENDPOINT" help:"Whose last delivery to this endpoint failed for good."`
-	Where         string   `group:"Which events" placeholder:"EXPRESSION" help:"For what no flag covers: a ClickHouse expression over the columns of events, such as 'length(body) > 10000'."`
+	kong.Plugins        // a struct with a field for each of event.Filters, as newCLI makes it
+	IDsFile      string `name:"ids-file" group:"Which events" placeholder:"FILE" help:"Events whose ids stand in this file, one a line; - reads them from standard input."`
 }
 
+// flagHelp is what a flag takes besides what the API does.
+var flagHelp = map[string]string{
+	"from":  " Such as 13:00 (today), 2026-01-31, '2026-01-31 13:00' (in this machine's zone), '2026-01-31 13:00 Europe/Moscow' or RFC 3339. Of a time that clocks show twice the first.",
+	"until": " Of a time that clocks show twice the second.",
+}
+
+func newSelectionFlags() selectionFlags {
+	var fields []reflect.StructField
+	for i, f := range event.Filters {
+		field := reflect.StructField{Name: fmt.Sprint("Filter", i), Type: reflect.TypeFor[string]()}
+		if f.Many() {
+			field.Type = reflect.TypeFor[[]string]()
+		}
+		field.Tag = reflect.StructTag(fmt.Sprintf(`name:%q placeholder:%q help:%q group:"Which events" sep:"none"`, flagName(f.Name), f.Placeholder, f.Help+flagHelp[f.Name]))
+		fields = append(fields, field)
+	}
+	return selectionFlags{Plugins: kong.Plugins{reflect.New(reflect.StructOf(fields)).Interface()}}
+}
+
+func flagName(filter string) string { return strings.ReplaceAll(filter, "_", "-") }
+
 func (f selectionFlags) selection(now time.Time) (sel event.Selection, err error) {
-	sel = event.Selection{Sources: f.Source, Steps: f.Step, Channels: f.Channel, Subscribers: f.Subscriber, UTMSources: f.UTMSource,
-		UTMMediums: f.UTMMedium, UTMCampaigns: f.UTMCampaign, UTMContents: f.UTMContent, UTMTerms: f.UTMTerm, Text: f.Text,
-		UndeliveredTo: f.UndeliveredTo, FailedAt: f.FailedAt, Where: f.Where}
-	if sel.Kinds, err = oneOf("--kind", f.Kind, event.Kinds); err != nil {
-		return sel, err
+	values, flags := url.Values{}, reflect.ValueOf(f.Plugins[0]).Elem()
+	for i, filter := range event.Filters {
+		switch given := flags.Field(i).Interface().(type) {
+		case []string:
+			values[filter.Name] = given
+		case string:
+			values[filter.Name] = []string{given} // none when it is empty
+		}
 	}
-	if sel.Verdicts, err = oneOf("--verdict", f.Verdict, event.Verdicts); err != nil {
-		return sel, err
+	if f.IDsFile != "" {
+		ids, err := idsOf(f.IDsFile)
+		if err != nil {
+			return sel, fmt.Errorf("--ids-file %s: %w", f.IDsFile, err)
+		}
+		values["id"] = append(values["id"], ids...)
 	}
-	if err := f.times(&sel, now); err != nil {
-		return sel, err
+	return selectionOf(values, now)
+}
+
+// selectionOf reads a selection from the values of flags, by the names of the filters.
+func selectionOf(values url.Values, now time.Time) (sel event.Selection, err error) {
+	for _, name := range []string{"from", "until"} {
+		at, err := parseTime(values.Get(name), "--"+name, now, nil)
+		if err != nil {
+			return sel, err
+		}
+		if at != nil {
+			values.Set(name, at.UTC().Format(time.RFC3339Nano))
+		}
 	}
-	if sel.Fields, err = fields(f.Field); err != nil {
-		return sel, err
+	sel, faults := event.ParseSelection(values, now)
+	if len(faults) == 0 {
+		return sel, nil
 	}
-	if sel.IDs, err = f.ids(); err != nil {
-		return sel, err
-	}
-	if faults := api.CheckSelection(sel); len(faults) > 0 {
+	if faults[0].Name == "" {
 		return sel, fmt.Errorf("the selection: %s", faults[0].Message)
 	}
-	return sel, nil
+	return sel, fmt.Errorf("--%s: %s", flagName(faults[0].Name), faults[0].Message)
 }
 
 // oldTo refuses --to of commands that send nothing anywhere.
@@ -88,89 +108,31 @@ func quoteWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-func oneOf[T ~string](flag string, values []string, known []T) (list []T, err error) {
-	for _, v := range values {
-		if !slices.Contains(known, T(v)) {
-			return nil, fmt.Errorf("%s %q is none of %s", flag, v, api.Words(known))
-		}
-		list = append(list, T(v))
+// idsOf reads the ids in a file; - is standard input.
+func idsOf(path string) ([]string, error) {
+	if path == "-" {
+		return readIDs(os.Stdin)
 	}
-	return list, nil
-}
-
-func (f selectionFlags) times(sel *event.Selection, now time.Time) (err error) {
-	if f.Since != "" {
-		if f.From != "" {
-			return fmt.Errorf("--since and --from exclude each other")
-		}
-		ago, err := api.ParseSpan(f.Since)
-		if err != nil {
-			return fmt.Errorf("--since: %w", err)
-		}
-		from := now.Add(-ago)
-		sel.From = &from
-	}
-	if sel.From, err = parseTime(f.From, "--from", now, sel.From); err != nil {
-		return err
-	}
-	sel.Until, err = parseTime(f.Until, "--until", now, nil)
-	return err
-}
-
-// fields reads NAME=VALUE.
-func fields(pairs []string) (map[string]string, error) {
-	if len(pairs) == 0 {
-		return nil, nil
-	}
-	fields := map[string]string{}
-	for _, pair := range pairs {
-		name, value, ok := strings.Cut(pair, "=")
-		if _, twice := fields[name]; !ok || name == "" || twice {
-			return nil, fmt.Errorf("--field %q must be NAME=VALUE, each name once", pair)
-		}
-		fields[name] = value
-	}
-	return fields, nil
-}
-
-func (f selectionFlags) ids() (ids []uuid.UUID, err error) {
-	for _, text := range f.ID {
-		id, err := uuid.Parse(text)
-		if err != nil {
-			return nil, fmt.Errorf("--id %q is no event id", text)
-		}
-		ids = append(ids, id)
-	}
-	if f.IDsFile == "" {
-		return ids, nil
-	}
-	file := os.Stdin
-	if f.IDsFile != "-" {
-		if file, err = os.Open(f.IDsFile); err != nil {
-			return nil, fmt.Errorf("--ids-file: %w", err)
-		}
-		defer file.Close()
-	}
-	more, err := readIDs(file)
+	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("--ids-file %s: %w", f.IDsFile, err)
+		return nil, err
 	}
-	return append(ids, more...), nil
+	defer file.Close()
+	return readIDs(file)
 }
 
 // readIDs reads ids, one a line; empty lines and those after a # are left out.
-func readIDs(r io.Reader) (ids []uuid.UUID, err error) {
+func readIDs(r io.Reader) (ids []string, err error) {
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		id, err := uuid.Parse(line)
-		if err != nil {
+		if uuid.Validate(line) != nil {
 			return nil, fmt.Errorf("line %d: %.60q is no event id", n, line)
 		}
-		ids = append(ids, id)
+		ids = append(ids, line)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, err

@@ -1,10 +1,9 @@
 package main
 
 import (
+	"net/url"
 	"testing"
 	"time"
-
-	"hooktape/event"
 )
 
 func TestReadTime(t *testing.T) {
@@ -59,11 +58,16 @@ func TestRepeatedHour(t *testing.T) {
 		"02:15 Europe/Berlin":               {"2026-10-25T00:15:00Z", "2026-10-25T01:15:00Z"},
 		"2026-03-29 02:15 Europe/Berlin":    {"2026-03-29T01:00:00Z", "2026-03-29T01:00:00Z"},
 	} {
-		var sel event.Selection
-		if err := (selectionFlags{From: text, Until: text}).times(&sel, time.Date(2026, 10, 25, 12, 0, 0, 0, time.UTC)); err != nil {
+		now := time.Date(2026, 10, 25, 12, 0, 0, 0, time.UTC)
+		from, err := selectionOf(url.Values{"from": {text}}, now)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if got := [2]string{sel.From.UTC().Format(time.RFC3339), sel.Until.UTC().Format(time.RFC3339)}; got != want {
+		until, err := selectionOf(url.Values{"until": {text}}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := [2]string{from.From.UTC().Format(time.RFC3339), until.Until.UTC().Format(time.RFC3339)}; got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"hooktape/replay/api"
+	"hooktape/event"
 	"hooktape/simulate"
 )
 
@@ -46,7 +46,7 @@ it has; where the dashboards show how long requests waited to be stored, they sh
 
 // Run plays the account, one way or the other.
 func (c simulateCmd) Run(e *env) error {
-	within, err := api.ParseSpan(c.Within)
+	within, err := event.ParseSpan(c.Within)
 	if err != nil {
 		return fmt.Errorf("--within: %w", err)
 	}

@@ -16,7 +16,6 @@ import (
 
 	"hooktape/event"
 	"hooktape/internal/redact"
-	"hooktape/replay/api"
 	"hooktape/simulate"
 )
 
@@ -25,7 +24,7 @@ func (c simulateCmd) post(e *env, within time.Duration) error {
 	var lasts time.Duration
 	var err error
 	if c.For != "" {
-		if lasts, err = api.ParseSpan(c.For); err != nil {
+		if lasts, err = event.ParseSpan(c.For); err != nil {
 			return fmt.Errorf("--for: %w", err)
 		}
 	}

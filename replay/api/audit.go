@@ -25,6 +25,9 @@ type AuditList struct {
 
 // AuditLog returns who has changed what, the newest first.
 func (d *Direct) AuditLog(ctx context.Context, limit int) ([]AuditEntry, error) {
+	if err := d.need(RoleAdmin); err != nil {
+		return nil, err
+	}
 	found, err := d.store.AuditLog(ctx, limit)
 	list := make([]AuditEntry, len(found))
 	for i, e := range found {

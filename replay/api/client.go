@@ -144,7 +144,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, out any
 
 // Events returns a page of selected events, newest first. The empty cursor is the beginning.
 func (c *Client) Events(ctx context.Context, sel event.Selection, limit int, cursor string) (page EventPage, err error) {
-	query := EncodeSelection(sel)
+	query := sel.Values()
 	query.Set("limit", strconv.Itoa(limit))
 	if cursor != "" {
 		query.Set("cursor", cursor)

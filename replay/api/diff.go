@@ -58,11 +58,11 @@ func (d *Direct) Diff(ctx context.Context, id uuid.UUID, against string, limit i
 	for _, r := range found.Rows {
 		row := DiffRow{EventID: r.EventID, Differs: r.Differs}
 		if r.Here != nil {
-			a := AttemptOf(*r.Here)
+			a := attemptOf(*r.Here)
 			row.Here = &a
 		}
 		if r.There != nil {
-			a := AttemptOf(*r.There)
+			a := attemptOf(*r.There)
 			row.There = &a
 		}
 		diff.Rows = append(diff.Rows, row)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,26 +14,47 @@ import (
 	"hooktape/store"
 )
 
-// Direct answers from the database. It asks for no role: whoever has the database has everything.
+// Direct answers every question from the database: those of the HTTP API, of the console and of commands. It refuses what the
+// role of the one who asks does not cover, and writes into the audit log who has looked at what, for all of them alike.
 type Direct struct {
 	store   *store.Store
 	service *replay.Service
-	by      replay.Actor
 	recent  *recent
+	looks   *looks
+	by      replay.Actor
+	who     *Bearer // nil for who has the database, and so everything
 }
 
-// NewDirect makes a Direct that acts in someone's name.
+// NewDirect makes a Direct that acts in someone's name, who may do everything and whose looks are not written down: it is for
+// the command line, which has the database anyway.
 func NewDirect(db *store.Store, service *replay.Service, by replay.Actor) *Direct {
-	d := &Direct{store: db, service: service, by: by}
+	d := &Direct{store: db, service: service, by: by, looks: newLooks(db)}
 	d.recent = newRecent(d.Replay)
 	return d
 }
 
-// As is the same in another one's name.
-func (d *Direct) As(by replay.Actor) *Direct {
+// As answers the bearer of a token, who asks from an address.
+func (d *Direct) As(who Bearer, remote netip.Addr) *Direct {
 	other := *d
-	other.by = by
+	other.who = &who
+	other.by = replay.Actor{Name: who.Name, RemoteIP: remote, MayReachPrivate: who.Role.Covers(RoleAdmin)}
 	return &other
+}
+
+// need refuses what needs a role.
+func (d *Direct) need(role Role) error {
+	if d.who == nil {
+		return nil
+	}
+	return d.who.Need(role)
+}
+
+// note writes into the audit log that somebody looks at something. What cannot be written down must not be shown.
+func (d *Direct) note(ctx context.Context, action, target string) error {
+	if d.who == nil {
+		return nil
+	}
+	return d.looks.note(ctx, d.by, action, target)
 }
 
 // EventPage is a page of a list of events.
@@ -98,6 +120,9 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 	return page, &rest.At, nil
 }
 
+// Now is the database's clock, by which events are stored.
+func (d *Direct) Now(ctx context.Context) (time.Time, error) { return d.store.Now(ctx) }
+
 // EventsStored returns selected events that were stored at a time or later, the last received first; at most limit.
 func (d *Direct) EventsStored(ctx context.Context, sel event.Selection, since time.Time, limit int) ([]Event, error) {
 	sel, err := d.selected(ctx, sel)
@@ -115,6 +140,9 @@ func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
 		return Event{}, err
 	}
 	deliveries, err := d.deliveries(ctx, id)
+	if err == nil {
+		err = d.note(ctx, "event.view", id.String())
+	}
 	return WholeEvent(e, deliveries), err
 }
 
@@ -127,7 +155,7 @@ func (d *Direct) Body(ctx context.Context, id uuid.UUID) ([]byte, error) {
 	if e.BodyGone() {
 		return nil, problem(http.StatusGone, "the body of event %s is past its retention; only its hash is left", id)
 	}
-	return e.Body, nil
+	return e.Body, d.note(ctx, "event.download", id.String())
 }
 
 // Deliveries returns every way of an event to an endpoint.
@@ -168,7 +196,9 @@ type Plan struct {
 
 // Plan tells what a request would do, and does nothing.
 func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
-	want.Selection = named(want.Selection)
+	if err := d.wanted(&want); err != nil {
+		return Plan{}, err
+	}
 	p, err := d.service.Plan(ctx, d.by, want)
 	if err != nil {
 		return Plan{}, err
@@ -183,10 +213,22 @@ func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
 	return plan, nil
 }
 
+// wanted checks a request, and has its endpoints by their names.
+func (d *Direct) wanted(want *replay.Request) error {
+	if err := d.need(RoleReplay); err != nil {
+		return err
+	}
+	err := d.allowed(want.Selection)
+	want.Selection = named(want.Selection)
+	return err
+}
+
 // Create makes a replay and lets it run. A second creation under the same key, unless that is empty, returns the replay
 // of the first. It returns replay.ErrNothing when there is nothing to send.
 func (d *Direct) Create(ctx context.Context, key string, want replay.Request) (event.Replay, error) {
-	want.Selection = named(want.Selection)
+	if err := d.wanted(&want); err != nil {
+		return event.Replay{}, err
+	}
 	r, err := d.service.Create(ctx, d.by, key, want)
 	if err != nil {
 		return event.Replay{}, err
@@ -227,6 +269,9 @@ func shown(r event.Replay) event.Replay {
 
 // Steer pauses, resumes or cancels a replay, or changes its rate. The process that delivers takes it up within a second.
 func (d *Direct) Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64) error {
+	if err := d.need(RoleReplay); err != nil {
+		return err
+	}
 	err := d.service.Steer(ctx, d.by, id, action, perSecond)
 	if errors.Is(err, store.ErrNotFound) {
 		return notFound("replay", id)

@@ -1,6 +1,6 @@
 // Package api is what programs and people ask hooktape over HTTP, and the client that asks it.
 //
-// [Direct] answers every question from ClickHouse and [replay.Service]; [New] serves those answers under /api/v1, described
+// [Direct] answers every question from ClickHouse and [replay.Service], and checks roles; [New] serves those answers under /api/v1, described
 // by an OpenAPI document; [Client] asks for them over the network. Direct and Client have the same methods, so that a
 // command works alike with a server far away and with the database at hand.
 //

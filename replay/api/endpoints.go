@@ -66,13 +66,19 @@ func (d *Direct) endpoint(ctx context.Context, name string) (Endpoint, error) {
 
 // SteerEndpoint pauses or resumes all that goes to an endpoint.
 func (d *Direct) SteerEndpoint(ctx context.Context, name string, action event.Action) error {
+	if err := d.need(RoleReplay); err != nil {
+		return err
+	}
 	return d.service.SteerEndpoint(ctx, d.by, name, action)
 }
 
 // TestEndpoint sends a test request to a configured endpoint and returns what came back.
 func (d *Direct) TestEndpoint(ctx context.Context, name string) (Attempt, error) {
+	if err := d.need(RoleReplay); err != nil {
+		return Attempt{}, err
+	}
 	a, err := d.service.TestEndpoint(ctx, d.by, name)
-	return AttemptOf(a), err
+	return attemptOf(a), err
 }
 
 // EndpointList is the configured endpoints.

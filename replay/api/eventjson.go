@@ -135,7 +135,7 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 		}
 		for _, a := range attempts {
 			if a.ReplayID == d.ReplayID && a.Endpoint == d.Endpoint {
-				j.Attempts = append(j.Attempts, AttemptOf(a))
+				j.Attempts = append(j.Attempts, attemptOf(a))
 			}
 		}
 		list = append(list, j)
@@ -143,8 +143,8 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 	return list
 }
 
-// AttemptOf is an attempt as programs and people read it.
-func AttemptOf(a event.Attempt) Attempt {
+// attemptOf is an attempt as programs and people read it.
+func attemptOf(a event.Attempt) Attempt {
 	j := Attempt{ID: a.ID, Number: a.Number, URL: MaskedURL(a.URL), StartedAt: a.StartedAt, DurationMS: float64(a.Duration) / float64(time.Millisecond),
 		Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error, RequestHeaders: a.RequestHeaders, ResponseHeaders: present(a.ResponseHeaders),
 		TraceID: hex.EncodeToString(a.TraceID[:])}

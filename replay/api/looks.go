@@ -12,8 +12,8 @@ import (
 	"hooktape/store"
 )
 
-// Looks write into the audit log who has looked at what. Who looks at the same again and again stands there once an hour.
-type Looks struct {
+// looks write into the audit log who has looked at what. Who looks at the same again and again stands there once an hour.
+type looks struct {
 	db   *store.Store
 	mu   sync.Mutex
 	seen map[look]time.Time
@@ -30,11 +30,10 @@ const (
 	maxTarget = 2000 // bytes; a selection may name thousands of events
 )
 
-// NewLooks makes the looks of a process, which begins without any.
-func NewLooks(db *store.Store) *Looks { return &Looks{db: db, seen: map[look]time.Time{}} }
+func newLooks(db *store.Store) *looks { return &looks{db: db, seen: map[look]time.Time{}} }
 
-// Note writes that somebody looks at something. What cannot be written down must not be shown.
-func (l *Looks) Note(ctx context.Context, by replay.Actor, action, target string) error {
+// note writes that somebody looks at something.
+func (l *looks) note(ctx context.Context, by replay.Actor, action, target string) error {
 	now, k := time.Now(), look{by.Name, action, sha256.Sum256([]byte(target))}
 	if !l.due(k, now) {
 		return nil
@@ -54,7 +53,7 @@ func (l *Looks) Note(ctx context.Context, by replay.Actor, action, target string
 }
 
 // due tells whether a look is to be written down, and takes it for written.
-func (l *Looks) due(k look, now time.Time) bool {
+func (l *looks) due(k look, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if last, ok := l.seen[k]; ok && now.Sub(last) < lookAgain {
@@ -70,7 +69,7 @@ func (l *Looks) due(k look, now time.Time) bool {
 	return true
 }
 
-func (l *Looks) forget(k look) {
+func (l *looks) forget(k look) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.seen, k)

@@ -10,7 +10,7 @@ import (
 // TestLookAgain: one look at a thing stands in the audit log for an hour, whatever else was looked at, and no longer.
 func TestLookAgain(t *testing.T) {
 	now := time.Now()
-	looks := NewLooks(nil)
+	looks := newLooks(nil)
 	for _, c := range []struct {
 		who, target string
 		after       time.Duration

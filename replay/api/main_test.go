@@ -85,7 +85,7 @@ func fixtureOn(t *testing.T, dsn string, allowPrivate bool) *fixture {
 	t.Cleanup(func() { stopRunner(); stopRecorder(); outcomes.Close() })
 
 	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, allowPrivate)
-	f.options = api.Options{Store: db, Service: service, Looks: api.NewLooks(db), Guard: api.PatientGuard(logger), Failing: f.runner.Failing, Version: "test", Logger: logger,
+	f.options = api.Options{Direct: api.NewDirect(db, service, replay.Actor{}), Guard: api.PatientGuard(logger), Failing: f.runner.Failing, Version: "test", Logger: logger,
 		Tokens: []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay},
 			{Name: "other", Secret: otherSecret, Role: api.RoleReplay}, {Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}}}
 	handler, err := api.New(f.options)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -36,14 +37,24 @@ func masked(r event.Replay) event.Replay {
 
 // named has the endpoints of a selection by the names that stand in deliveries.
 func named(sel event.Selection) event.Selection {
-	sel.UndeliveredTo, sel.FailedAt = replay.TargetName(sel.UndeliveredTo), replay.TargetName(sel.FailedAt)
-	return sel
+	return sel.WithEndpoints(replay.TargetName)
 }
 
-// selected is a selection as the database knows it, when it names known endpoints only.
+// allowed refuses a selection with faults, and an expression of those who may not write one.
+func (d *Direct) allowed(sel event.Selection) error {
+	if sel.Where != "" && d.need(RoleAdmin) != nil {
+		return problem(http.StatusForbidden, "where needs the role %s; the token %q has the role %s", RoleAdmin, d.who.Name, d.who.Role)
+	}
+	return CheckSelection(sel.Faults())
+}
+
+// selected is a selection as the database knows it, when it is allowed and names known endpoints only.
 func (d *Direct) selected(ctx context.Context, sel event.Selection) (event.Selection, error) {
+	if err := d.allowed(sel); err != nil {
+		return sel, err
+	}
 	sel = named(sel)
-	return sel, d.service.CheckEndpoints(ctx, sel.UndeliveredTo, sel.FailedAt)
+	return sel, d.service.CheckEndpoints(ctx, sel.Endpoints()...)
 }
 
 // maskedDetail shows the request of which a replay was made in the same way; other details have no secret.

@@ -9,8 +9,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
-
-	"hooktape/event"
 )
 
 // configuration is the library's, with nothing in it that we have not asked for: JSON alone, no pages that load from
@@ -18,18 +16,9 @@ import (
 func configuration(version string) huma.Config {
 	huma.DefaultArrayNullable = false // an empty list is [], never null
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	for of, word := range map[reflect.Type]reflect.Type{
-		reflect.TypeFor[uuid.UUID]():           reflect.TypeFor[uuidWord](),
-		reflect.TypeFor[event.Kind]():          reflect.TypeFor[kindWord](),
-		reflect.TypeFor[event.Verdict]():       reflect.TypeFor[verdictWord](),
-		reflect.TypeFor[event.Order]():         reflect.TypeFor[orderWord](),
-		reflect.TypeFor[event.Mode]():          reflect.TypeFor[modeWord](),
-		reflect.TypeFor[event.Retry]():         reflect.TypeFor[retryWord](),
-		reflect.TypeFor[event.ReplayState]():   reflect.TypeFor[replayStateWord](),
-		reflect.TypeFor[event.DeliveryState](): reflect.TypeFor[deliveryStateWord](),
-		reflect.TypeFor[event.Outcome]():       reflect.TypeFor[outcomeWord](),
-	} {
-		registry.RegisterTypeAlias(of, word)
+	registry.RegisterTypeAlias(reflect.TypeFor[uuid.UUID](), reflect.TypeFor[uuidWord]())
+	for _, e := range enums {
+		registry.RegisterTypeAlias(e.of, e.documented)
 	}
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{

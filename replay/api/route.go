@@ -8,9 +8,6 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/google/uuid"
-
-	"hooktape/replay"
 )
 
 const scheme = "token" // the name of the security scheme in the document
@@ -19,7 +16,8 @@ const scheme = "token" // the name of the security scheme in the document
 func (s *server) operation(role Role, op huma.Operation) huma.Operation {
 	op.Path = "/api/v1" + op.Path
 	op.Security = []map[string][]string{{scheme: {string(role)}}}
-	op.RejectUnknownQueryParameters = true // a filter with a typing error would select everything
+	// A filter with a typing error would select everything. Those of a selection are checked as it is read.
+	op.RejectUnknownQueryParameters = op.Parameters == nil
 	op.Middlewares = append(huma.Middlewares{s.admit(role)}, op.Middlewares...)
 	op.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable}, op.Errors...)
 	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
@@ -61,26 +59,10 @@ const retryAfter = "5" // seconds
 
 type callerKey struct{}
 
-// caller is who asks, once it is known.
-type caller struct {
-	Bearer
-	remote netip.Addr
-}
-
-// callerOf is set on every route.
-func callerOf(ctx context.Context) caller {
-	c, _ := ctx.Value(callerKey{}).(caller)
-	return c
-}
-
-func (c caller) actor() replay.Actor { return c.Actor(c.remote) }
-
-// as is what the caller may be answered, in its name.
-func (s *server) as(ctx context.Context) *Direct { return s.direct.As(callerOf(ctx).actor()) }
-
-// note writes into the audit log that the caller looks at an event's body.
-func (s *server) note(ctx context.Context, action string, id uuid.UUID) error {
-	return s.looks.Note(ctx, callerOf(ctx).actor(), action, id.String())
+// as answers the caller, who is set on every route.
+func (s *server) as(ctx context.Context) *Direct {
+	d, _ := ctx.Value(callerKey{}).(*Direct)
+	return d
 }
 
 // admit lets the bearers of a role in. Neither the answer nor anything else says what was in a wrong token.
@@ -111,7 +93,7 @@ func (s *server) admit(role Role) func(huma.Context, func(huma.Context)) {
 		case errors.As(found.Need(role), &refused):
 			s.refuse(ctx, refused)
 		default:
-			next(huma.WithValue(ctx, callerKey{}, caller{found, addr}))
+			next(huma.WithValue(ctx, callerKey{}, s.direct.As(found, addr)))
 		}
 	}
 }

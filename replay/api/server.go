@@ -11,21 +11,16 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
-
-	"hooktape/replay"
-	"hooktape/store"
 )
 
 // Options are what a server is made of.
 type Options struct {
-	Store   *store.Store
-	Service *replay.Service
+	// Direct answers; the console has the same one.
+	Direct *Direct
 	// Tokens let their bearers in. Without any nobody is.
 	Tokens []Token
 	// Guard limits wrong tokens; the console has the same one. Without one the API has its own.
 	Guard *Guard
-	// Looks are those of the process, which the console has as well.
-	Looks *Looks
 	// Failing tells why the process cannot deliver now; nil when it can.
 	Failing func() error
 	// Broken returns why only a restart of the process helps; nil when it is well.
@@ -43,7 +38,6 @@ const (
 
 type server struct {
 	direct  *Direct
-	looks   *Looks
 	keys    Keyring
 	guard   *Guard
 	logger  *slog.Logger
@@ -63,7 +57,7 @@ func New(o Options) (http.Handler, error) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.RedirectTrailingSlash, engine.HandleMethodNotAllowed = false, true
-	s := &server{direct: NewDirect(o.Store, o.Service, replay.Actor{}), looks: o.Looks, keys: keys, guard: o.Guard, logger: o.Logger, streams: make(chan struct{}, maxStreams)}
+	s := &server{direct: o.Direct, keys: keys, guard: o.Guard, logger: o.Logger, streams: make(chan struct{}, maxStreams)}
 	engine.Use(s.recover, harmless, deadline)
 	engine.NoRoute(func(c *gin.Context) {
 		writeProblem(c, problem(http.StatusNotFound, "there is nothing at %s; /docs tells what there is", c.Request.URL.Path))

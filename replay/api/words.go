@@ -1,8 +1,10 @@
 package api
 
 import (
+	"maps"
 	"math"
 	"reflect"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -11,67 +13,43 @@ import (
 	"hooktape/store"
 )
 
-// The types below say, in the document and to the library's validation, which words a type of the domain has.
-type (
-	uuidWord          uuid.UUID
-	kindWord          string
-	verdictWord       string
-	orderWord         string
-	modeWord          string
-	retryWord         string
-	replayStateWord   string
-	deliveryStateWord string
-	outcomeWord       string
-)
-
-func oneOf[T ~string](list ...T) *huma.Schema {
-	s := &huma.Schema{Type: huma.TypeString}
-	for _, word := range list {
-		s.Enum = append(s.Enum, string(word))
-	}
-	return s
+// enum has, for the document and the library's validation, the words of a type of the domain.
+type enum struct {
+	of, documented reflect.Type
+	words          []any
 }
+
+func enumOf[T ~string](list ...T) enum {
+	e := enum{of: reflect.TypeFor[T](), documented: reflect.TypeFor[word[T]]()}
+	for _, w := range list {
+		e.words = append(e.words, string(w))
+	}
+	return e
+}
+
+var enums = []enum{
+	enumOf(event.Kinds...), enumOf(event.Verdicts...), enumOf(event.OrderNone, event.OrderSubscriber), enumOf(event.ModeUndelivered, event.ModeAll),
+	enumOf(event.RetryEndpoint, event.RetryNone),
+	enumOf(event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled),
+	enumOf(event.Pending, event.Delivering, event.Retrying, event.Unknown, event.Delivered, event.Failed, event.Cancelled),
+	enumOf(event.OutcomeDelivered, event.OutcomeStatus, event.OutcomeTimeout, event.OutcomeNoConn, event.OutcomeBroken,
+		event.OutcomeForbidden, event.OutcomeImpossible, event.OutcomeUnknown),
+}
+
+// word stands for a type of enums in the document.
+type word[T ~string] string
+
+// Schema implements huma.SchemaProvider.
+func (word[T]) Schema(huma.Registry) *huma.Schema {
+	i := slices.IndexFunc(enums, func(e enum) bool { return e.of == reflect.TypeFor[T]() })
+	return &huma.Schema{Type: huma.TypeString, Enum: enums[i].words}
+}
+
+type uuidWord uuid.UUID
 
 // Schema implements huma.SchemaProvider.
 func (uuidWord) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "uuid"}
-}
-
-// Schema implements huma.SchemaProvider.
-func (kindWord) Schema(huma.Registry) *huma.Schema { return oneOf(event.Kinds...) }
-
-// Schema implements huma.SchemaProvider.
-func (verdictWord) Schema(huma.Registry) *huma.Schema { return oneOf(event.Verdicts...) }
-
-// Schema implements huma.SchemaProvider.
-func (orderWord) Schema(huma.Registry) *huma.Schema {
-	return oneOf(event.OrderNone, event.OrderSubscriber)
-}
-
-// Schema implements huma.SchemaProvider.
-func (modeWord) Schema(huma.Registry) *huma.Schema {
-	return oneOf(event.ModeUndelivered, event.ModeAll)
-}
-
-// Schema implements huma.SchemaProvider.
-func (retryWord) Schema(huma.Registry) *huma.Schema {
-	return oneOf(event.RetryEndpoint, event.RetryNone)
-}
-
-// Schema implements huma.SchemaProvider.
-func (replayStateWord) Schema(huma.Registry) *huma.Schema {
-	return oneOf(event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled)
-}
-
-// Schema implements huma.SchemaProvider.
-func (deliveryStateWord) Schema(huma.Registry) *huma.Schema {
-	return oneOf(event.Pending, event.Delivering, event.Retrying, event.Unknown, event.Delivered, event.Failed, event.Cancelled)
-}
-
-// Schema implements huma.SchemaProvider.
-func (outcomeWord) Schema(huma.Registry) *huma.Schema {
-	return oneOf(event.OutcomeDelivered, event.OutcomeStatus, event.OutcomeTimeout, event.OutcomeNoConn, event.OutcomeBroken,
-		event.OutcomeForbidden, event.OutcomeImpossible, event.OutcomeUnknown)
 }
 
 // description is what the document says of a type that is not this package's.
@@ -95,14 +73,24 @@ var optionWords = map[string]string{
 	"headers":             "Go out beside the event's own, and in place of those of the same name. Their values are never shown again.",
 }
 
-// with puts more words to some.
-func with(words map[string]string, more map[string]string) map[string]string {
-	all := map[string]string{}
-	for _, m := range []map[string]string{words, more} {
-		for name, text := range m {
-			all[name] = text
+// selection describes the filters. Answers have the old names beside the new ones.
+func selection() description {
+	d := description{of: reflect.TypeFor[event.Selection](), words: map[string]string{}, more: map[string]*huma.Schema{}}
+	for _, f := range event.Filters {
+		if f.Property() != "" {
+			d.words[f.Property()] = f.Help
+		}
+		if f.Old != "" {
+			d.more[f.Old] = &huma.Schema{Type: huma.TypeString, Format: "date-time", Description: "The old name of " + f.Name + "; answers have both."}
 		}
 	}
+	return d
+}
+
+// with puts more words to some.
+func with(words map[string]string, more map[string]string) map[string]string {
+	all := maps.Clone(words)
+	maps.Copy(all, more)
 	return all
 }
 
@@ -110,18 +98,7 @@ func with(words map[string]string, more map[string]string) map[string]string {
 var described = []description{
 	{of: reflect.TypeFor[event.Header](), words: map[string]string{"name": "Its name.", "value": "Its value, where it is UTF-8."}, required: []string{"name"},
 		more: map[string]*huma.Schema{"value_base64": {Type: huma.TypeString, ContentEncoding: "base64", Description: "Its value in Base64, where it is not."}}},
-	{of: reflect.TypeFor[event.Selection](), words: map[string]string{
-		"from": "Received at or after.", "until": "Received before.", "sources": "From one of these sources.",
-		"steps": "At one of these steps; an empty one is none.", "kinds": "Of one of these kinds.", "verdicts": "With one of these verdicts. A replay sends accepted events only.",
-		"channels": "Through one of these channels, such as telegram.", "ids": "One of these events.",
-		"subscribers": "About one of these people: BotHelp's id, or the messenger's.",
-		"utm_sources": "With one of these values of utm_source, in any spelling (vk is VK).", "utm_mediums": "With one of these values of utm_medium, in any spelling (vk is VK).",
-		"utm_campaigns": "With one of these values of utm_campaign, in any spelling (vk is VK).", "utm_contents": "With one of these values of utm_content, in any spelling (vk is VK).",
-		"utm_terms": "With one of these values of utm_term, in any spelling (vk is VK).", "fields": "With these values of these custom fields, in any spelling.",
-		"text": "With all of these words, in any order and spelling, in what was read from the request (of a rejected one: in its path and body). In double quotes: as one. Of phone numbers the digits count.", "undelivered_to": "Never taken by this endpoint: a configured name, or a URL.",
-		"failed_at": "Whose last delivery to this endpoint failed for good.",
-		"where":     "For what nothing else covers: a ClickHouse expression over the columns of the table events. Needs the role admin.",
-	}, more: map[string]*huma.Schema{"to": {Type: huma.TypeString, Format: "date-time", Description: "The old name of until; answers have both."}}},
+	selection(),
 	{of: reflect.TypeFor[NewReplay](), required: []string{"selection", "to"},
 		most: map[string]float64{"rate": 1e6, "pace": 1e6, "concurrency": 1024, "max_attempts": math.MaxUint16, "stop_after_failures": math.MaxUint32}, words: with(optionWords, map[string]string{
 			"selection": "Which events: those that match everything that is set. {} is every accepted event.",

@@ -46,7 +46,7 @@ func (v *visit) chart(f filters) (*chart, error) {
 		until = *f.Until
 	}
 	if from == nil {
-		first, err := v.Store.FirstEvent(v.Context())
+		first, err := v.direct.FirstEvent(v.Context())
 		if err != nil {
 			return nil, err
 		}
@@ -56,7 +56,7 @@ func (v *visit) chart(f filters) (*chart, error) {
 		from = &first
 	}
 	width := widthFor(until.Sub(*from))
-	bars, err := v.Store.Histogram(v.Context(), f.Selection, *from, until, width)
+	bars, err := v.direct.Histogram(v.Context(), f.Selection, *from, until, width)
 	if err != nil {
 		return nil, err
 	}

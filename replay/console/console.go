@@ -9,21 +9,17 @@ import (
 	"time"
 
 	"hooktape/event"
-	"hooktape/replay"
 	"hooktape/replay/api"
-	"hooktape/store"
 )
 
 // Options are what a console is made of.
 type Options struct {
-	Store   *store.Store
-	Service *replay.Service
+	// Direct answers; the API has the same one.
+	Direct *api.Direct
 	// Tokens let their bearers in, as they do at the API.
 	Tokens []api.Token
 	// Guard limits wrong tokens; the API has the same one. Without one the console has its own.
 	Guard *api.Guard
-	// Looks are those of the process, which the API has as well.
-	Looks *api.Looks
 	// Sources are the configured ones, as they are now.
 	Sources func() []Source
 	// BothelpAccount is the account's name in NAME.bothelp.io; empty when it is not known.
@@ -46,7 +42,6 @@ const requestTimeout = 2 * time.Minute
 
 type console struct {
 	Options
-	direct   *api.Direct
 	keys     api.Keyring
 	sessions *sessions
 	pages    map[string]*template.Template
@@ -61,8 +56,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Guard == nil {
 		o.Guard = api.NewGuard(o.Logger)
 	}
-	c := &console{Options: o, direct: api.NewDirect(o.Store, o.Service, replay.Actor{}), keys: keys,
-		sessions: newSessions()}
+	c := &console{Options: o, keys: keys, sessions: newSessions()}
 	if c.pages, err = parsePages(); err != nil {
 		return nil, fmt.Errorf("the console's templates: %w", err)
 	}
@@ -75,7 +69,7 @@ func New(o Options) (http.Handler, error) {
 	c.endpointsRoutes(mux)
 	c.sourcesRoutes(mux)
 	mux.Handle("GET /assets/{hash}/{name}", http.HandlerFunc(serveAsset))
-	mux.Handle("/", c.read(func(v *visit) error {
+	mux.Handle("/", c.page(func(v *visit) error {
 		return notFound("there is no page at %s; the events are at the start page", v.URL.Path)
 	}))
 	return c.recover(harmless(sameOrigin(mux))), nil

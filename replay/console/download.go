@@ -48,7 +48,7 @@ func (v *visit) download(kind, contentType string, open func(io.Writer) writer) 
 	if err != nil {
 		return err
 	}
-	if err := v.note("events.download", f.masked()); err != nil {
+	if err := v.direct.NoteDownload(v.Context(), f.Selection); err != nil {
 		return err
 	}
 	h := v.w.Header()

@@ -9,13 +9,12 @@ import (
 
 	"hooktape/event"
 	"hooktape/replay/api"
-	"hooktape/store"
 )
 
 func (c *console) endpointsRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /endpoints", c.read(showEndpoints))
+	mux.Handle("GET /endpoints", c.page(showEndpoints))
 	steer := func(action event.Action) http.Handler {
-		return c.serve(api.RoleReplay, func(v *visit) error {
+		return c.page(func(v *visit) error {
 			if err := v.direct.SteerEndpoint(v.Context(), v.PathValue("name"), action); err != nil {
 				return err
 			}
@@ -24,7 +23,7 @@ func (c *console) endpointsRoutes(mux *http.ServeMux) {
 	}
 	mux.Handle("POST /endpoints/{name}/pause", steer(event.ActionPause))
 	mux.Handle("POST /endpoints/{name}/resume", steer(event.ActionResume))
-	mux.Handle("POST /endpoints/{name}/test", c.serve(api.RoleReplay, testEndpoint))
+	mux.Handle("POST /endpoints/{name}/test", c.page(testEndpoint))
 }
 
 type endpointsPage struct {
@@ -35,7 +34,7 @@ type endpointsPage struct {
 
 type endpointCard struct {
 	api.Endpoint
-	Figures  store.EndpointFigures
+	Figures  api.EndpointFigures
 	Rate     string // delivered of attempted
 	RateTone string
 	Open     uint64 // live deliveries that are not at their end
@@ -97,7 +96,7 @@ func (v *visit) endpointsPage() (endpointsPage, error) {
 	if err != nil {
 		return p, err
 	}
-	figures, err := v.Store.FiguresOfEndpoints(v.Context(), v.now.Add(-figuresSince))
+	figures, err := v.direct.EndpointFigures(v.Context(), v.now.Add(-figuresSince))
 	if err != nil {
 		return p, err
 	}
@@ -111,9 +110,9 @@ func (v *visit) endpointsPage() (endpointsPage, error) {
 	return p, nil
 }
 
-func (v *visit) endpointCard(e api.Endpoint, figures []store.EndpointFigures) (endpointCard, error) {
+func (v *visit) endpointCard(e api.Endpoint, figures []api.EndpointFigures) (endpointCard, error) {
 	card := endpointCard{Endpoint: e, Rate: "–"}
-	if i := slices.IndexFunc(figures, func(f store.EndpointFigures) bool { return f.Endpoint == e.Name }); i >= 0 {
+	if i := slices.IndexFunc(figures, func(f api.EndpointFigures) bool { return f.Endpoint == e.Name }); i >= 0 {
 		card.Figures = figures[i]
 		share := float64(card.Figures.Delivered) / float64(card.Figures.Attempts)
 		card.Rate, card.RateTone = percent(share), "good"
@@ -134,14 +133,14 @@ func (v *visit) endpointCard(e api.Endpoint, figures []store.EndpointFigures) (e
 	if e.State == "broken" {
 		card.Probe = v.atOr(e.NextProbe)
 	}
-	failed, err := v.Store.LastFailures(v.Context(), e.Name, v.now.Add(-figuresSince), maxFailures)
+	failed, err := v.direct.LastFailures(v.Context(), e.Name, v.now.Add(-figuresSince), maxFailures)
 	card.Failures = v.failures(failed)
 	return card, err
 }
 
-func (v *visit) failures(failed []event.Attempt) (list []failure) {
-	for _, a := range failed {
-		list = append(list, failure{v.attempt(api.AttemptOf(a)), a.EventID})
+func (v *visit) failures(failed []api.Failure) (list []failure) {
+	for _, f := range failed {
+		list = append(list, failure{v.attempt(f.Attempt), f.EventID})
 	}
 	return list
 }

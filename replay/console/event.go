@@ -13,13 +13,12 @@ import (
 	"hooktape/event"
 	"hooktape/replay"
 	"hooktape/replay/api"
-	"hooktape/store"
 )
 
 func (c *console) eventRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /events/{id}", c.read(showEvent))
-	mux.Handle("GET /events/{id}/raw", c.read(sendBody))
-	mux.Handle("POST /events/{id}/replay", c.serve(api.RoleReplay, replayEvent))
+	mux.Handle("GET /events/{id}", c.page(showEvent))
+	mux.Handle("GET /events/{id}/raw", c.page(sendBody))
+	mux.Handle("POST /events/{id}/replay", c.page(replayEvent))
 }
 
 type eventPage struct {
@@ -95,11 +94,8 @@ func showEvent(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := v.note("event.view", id.String()); err != nil {
-		return err
-	}
 	p := eventPage{row: row{Event: e, At: v.at(e.ReceivedAt)}, Fields: sorted(e.Fields), Curl: v.curl(e),
-		Endpoints: v.Service.EndpointNames(), MayReplay: v.who.Role.Covers(api.RoleReplay), Key: rand.Text()}
+		Endpoints: v.direct.EndpointNames(), MayReplay: v.who.Role.Covers(api.RoleReplay), Key: rand.Text()}
 	p.Body = bodyOf(e.Request.Bytes(), "/events/"+id.String()+"?all=1#body", v.URL.Query().Has("all"))
 	for _, name := range api.DecodedNames {
 		if value := e.Decoded[name]; value != "" {
@@ -167,24 +163,24 @@ func (v *visit) neighbours(e api.Event) (before, after *neighbour, err error) {
 	if subscriber == "" {
 		return nil, nil, nil
 	}
-	earlier, later, err := v.Store.Neighbours(v.Context(), subscriber, store.Cursor{At: e.ReceivedAt, ID: e.ID})
+	earlier, later, err := v.direct.Neighbours(v.Context(), subscriber, e)
 	if err != nil {
 		return nil, nil, err
 	}
 	body := e.Request.Bytes()
 	if earlier != nil {
-		before = v.neighbour(earlier, earlier.Body, body)
+		before = v.neighbour(earlier, earlier.Request.Bytes(), body)
 		before.Apart = span(e.ReceivedAt.Sub(earlier.ReceivedAt))
 	}
 	if later != nil {
-		after = v.neighbour(later, body, later.Body)
+		after = v.neighbour(later, body, later.Request.Bytes())
 		after.Apart = span(later.ReceivedAt.Sub(e.ReceivedAt))
 	}
 	return before, after, nil
 }
 
-func (v *visit) neighbour(e *event.Event, older, newer []byte) *neighbour {
-	n := &neighbour{ID: e.ID, At: v.at(e.ReceivedAt), Place: row{Event: api.Event{Source: e.Source, Step: e.Step}}.Place()}
+func (v *visit) neighbour(e *api.Event, older, newer []byte) *neighbour {
+	n := &neighbour{ID: e.ID, At: v.at(e.ReceivedAt), Place: row{Event: *e}.Place()}
 	var ok bool
 	if n.Changes, ok = changesOf(older, newer); !ok {
 		n.Unlike = true
@@ -200,9 +196,6 @@ func sendBody(v *visit) error {
 	}
 	body, err := v.direct.Body(v.Context(), id)
 	if err != nil {
-		return err
-	}
-	if err := v.note("event.download", id.String()); err != nil {
 		return err
 	}
 	h := v.w.Header()

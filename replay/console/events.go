@@ -8,21 +8,17 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
-	"hooktape/event"
 	"hooktape/replay/api"
-	"hooktape/store"
 )
 
 func (c *console) eventsRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /{$}", c.read(showEvents))
-	mux.Handle("GET /events/newer", c.read(showNewer))
-	mux.Handle("GET /events/further", c.read(showFurther))
-	mux.Handle("GET /events/chart", c.read(showChart))
-	mux.Handle("GET /events.csv", c.read(downloadCSV))
-	mux.Handle("GET /events.ndjson", c.read(downloadNDJSON))
-	mux.Handle("POST /columns", c.read(keepColumns))
+	mux.Handle("GET /{$}", c.page(showEvents))
+	mux.Handle("GET /events/newer", c.page(showNewer))
+	mux.Handle("GET /events/further", c.page(showFurther))
+	mux.Handle("GET /events/chart", c.page(showChart))
+	mux.Handle("GET /events.csv", c.page(downloadCSV))
+	mux.Handle("GET /events.ndjson", c.page(downloadNDJSON))
+	mux.Handle("POST /columns", c.page(keepColumns))
 }
 
 // pageSize is how many events a page of the list has.
@@ -49,7 +45,7 @@ type eventsPage struct {
 func (p eventsPage) ChartURL() string { return link("/events/chart", p.Values) }
 
 // Slow tells whether counting the events takes a look at all of them, which is done when it is asked for.
-func (p eventsPage) Slow() bool { return store.Laborious(p.Selection) }
+func (p eventsPage) Slow() bool { return p.Selection.FullScan() }
 
 // All are the links for all events that match: to a replay of them, and to downloads.
 func (p eventsPage) All() allLinks {
@@ -66,12 +62,7 @@ type row struct {
 	api.Event
 	At      moment
 	Columns []column
-	Fates   []fate
-}
-
-type fate struct {
-	Endpoint string
-	State    event.DeliveryState
+	Fates   []api.Fate
 }
 
 // Key orders rows as the list does.
@@ -128,7 +119,7 @@ func meantBy(tidied url.Values) string {
 
 func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
 	// The tail begins where the list was read, not where it was shown.
-	after, err := v.Store.Now(v.Context())
+	after, err := v.direct.Now(v.Context())
 	if err != nil {
 		return p, err
 	}
@@ -166,34 +157,18 @@ func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
 
 // rows puts the fates of events beside them.
 func (v *visit) rows(events []api.Event, shown []column) ([]row, error) {
-	list, ids := make([]row, len(events)), make([]uuid.UUID, len(events))
+	list := make([]row, len(events))
 	for i, e := range events {
-		list[i], ids[i] = row{Event: e, At: v.at(e.ReceivedAt), Columns: shown}, e.ID
+		list[i] = row{Event: e, At: v.at(e.ReceivedAt), Columns: shown}
 	}
-	if len(events) == 0 || !slices.ContainsFunc(shown, func(c column) bool { return c.Name == "deliveries" }) {
+	if !slices.ContainsFunc(shown, func(c column) bool { return c.Name == "deliveries" }) {
 		return list, nil
 	}
-	first, last := events[0].ReceivedAt, events[0].ReceivedAt
-	for _, e := range events {
-		if e.ReceivedAt.Before(first) {
-			first = e.ReceivedAt
-		}
-		if e.ReceivedAt.After(last) {
-			last = e.ReceivedAt
-		}
-	}
-	found, err := v.Store.Fates(v.Context(), ids, first, last)
-	if err != nil {
-		return nil, err
-	}
+	fates, err := v.direct.Fates(v.Context(), events)
 	for i := range list {
-		for _, f := range found {
-			if f.EventID == list[i].ID {
-				list[i].Fates = append(list[i].Fates, fate{f.Endpoint, f.State})
-			}
-		}
+		list[i].Fates = fates[list[i].ID]
 	}
-	return list, nil
+	return list, err
 }
 
 // empty is what to do when there is nothing to be seen.
@@ -203,7 +178,7 @@ type empty struct {
 }
 
 func (v *visit) empty() (*empty, error) {
-	first, err := v.Store.FirstEvent(v.Context())
+	first, err := v.direct.FirstEvent(v.Context())
 	e := &empty{First: first.IsZero()}
 	if sources := v.Sources(); len(sources) > 0 {
 		e.Source = &sources[0]

@@ -7,11 +7,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"hooktape/event"
-	"hooktape/replay"
 	"hooktape/replay/api"
 )
 
@@ -19,13 +20,6 @@ import (
 type filters struct {
 	url.Values
 	event.Selection
-}
-
-// filterLabels are the parameters of a selection, and what people call them.
-var filterLabels = map[string]string{
-	"from": "from", "until": "until", "since": "last", "source": "source", "step": "step", "kind": "kind", "verdict": "verdict", "channel": "channel",
-	"subscriber": "subscriber", "utm_source": "utm_source", "utm_medium": "utm_medium", "utm_campaign": "utm_campaign", "utm_content": "utm_content",
-	"utm_term": "utm_term", "field": "field", "text": "body has", "id": "event", "undelivered_to": "not delivered to", "failed_at": "given up at", "where": "where",
 }
 
 // filters reads the selection from the URL. Parameters that are neither a filter nor one of the page's own are refused:
@@ -36,31 +30,17 @@ func (v *visit) filters(own ...string) (filters, error) {
 	if err != nil {
 		return f, problem(http.StatusUnprocessableEntity, "the address is not written as a query: %v", err)
 	}
-	renamed(all)
+	all = event.Renamed(all)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if _, known := filterLabels[name]; known {
+		if _, known := event.FilterNamed(name); known {
 			f.Values[name] = all[name]
 		} else if !slices.Contains(own, name) {
 			return f, problem(http.StatusUnprocessableEntity, "there is no filter %q; those that there are have the names of the API's query parameters, see /docs", name)
 		}
 	}
-	sel, faults := api.ParseSelection(f.Values, v.now)
+	sel, faults := event.ParseSelection(f.Values, v.now)
 	f.Selection = sel
-	if err := api.FaultsOf(faults); err != nil {
-		return f, err
-	}
-	return f, v.who.MaySelect(sel)
-}
-
-// renamed gives a filter that stands under its old name the new one. Where both are there they must be the same, which the
-// selection tells by its being there twice.
-func renamed(values url.Values) {
-	if to, ok := values["to"]; ok {
-		delete(values, "to")
-		if !slices.Equal(values["until"], to) {
-			values["until"] = append(values["until"], to...)
-		}
-	}
+	return f, api.CheckSelection(faults)
 }
 
 // with is the query with more parameters in it, or others in place of those of the same names.
@@ -79,17 +59,6 @@ func (f filters) without(names ...string) url.Values {
 		delete(values, name)
 	}
 	return values
-}
-
-// masked is the list of the selected events, without what a URL among the filters may have in its query.
-func (f filters) masked() string {
-	values := f.without()
-	for _, name := range []string{"undelivered_to", "failed_at"} {
-		if values.Has(name) {
-			values.Set(name, replay.TargetName(values.Get(name)))
-		}
-	}
-	return link("/", values)
 }
 
 // URL is the list of the selected events.
@@ -112,46 +81,40 @@ const maxChips = 5
 // chips are the filters that are set, for a page that shows its selection under a path; without a path they cannot be taken
 // away.
 func (v *visit) chips(f filters, page string) (list []chip) {
-	defer func() {
-		for i := range list {
-			if page == "" {
-				list[i].Without = ""
-			}
+	add := func(filter event.Filter, value string, rest url.Values) {
+		c := chip{filter.Name, filter.Label, value, ""}
+		if page != "" {
+			c.Without = link(page, rest)
 		}
-	}()
-	for _, name := range chipOrder {
-		values, label := f.Values[name], filterLabels[name]
+		list = append(list, c)
+	}
+	for _, filter := range event.Filters {
+		values := f.Values[filter.Name]
 		if len(values) > maxChips {
-			list = append(list, chip{name, label, number(len(values)) + " of them", link(page, f.without(name))})
+			add(filter, number(len(values))+" of them", f.without(filter.Name))
 			continue
 		}
 		for i, value := range values {
 			rest := f.without()
-			rest[name] = slices.Delete(slices.Clone(values), i, i+1)
-			list = append(list, chip{name, label, v.chipValue(name, value), link(page, rest)})
+			rest[filter.Name] = slices.Delete(slices.Clone(values), i, i+1)
+			add(filter, v.chipValue(filter, value), rest)
 		}
 	}
 	return list
 }
 
-var chipOrder = []string{"since", "from", "until", "source", "step", "kind", "verdict", "channel", "subscriber", "utm_source", "utm_medium", "utm_campaign",
-	"utm_content", "utm_term", "field", "text", "undelivered_to", "failed_at", "where", "id"}
-
-func (v *visit) chipValue(name, value string) string {
-	switch name {
-	case "kind", "verdict":
-		return say(name, value).Text
-	case "from", "until":
-		if t, err := time.Parse(time.RFC3339Nano, value); err == nil {
-			return strings.TrimSuffix(v.at(t).Format("2006-01-02 15:04:05"), ":00")
-		}
-	case "since":
-		if d, err := api.ParseSpan(value); err == nil {
-			return span(d)
-		}
+func (v *visit) chipValue(f event.Filter, value string) string {
+	if f.Known != nil {
+		return say(f.Name, value).Text
+	}
+	if t, err := time.Parse(time.RFC3339Nano, value); err == nil && f.IsTime() {
+		return strings.TrimSuffix(v.at(t).Format("2006-01-02 15:04:05"), ":00")
+	}
+	if d, err := event.ParseSpan(value); err == nil && f.Name == "since" {
+		return span(d)
 	}
 	if value == "" {
-		return "(none)"
+		return none
 	}
 	return value
 }
@@ -171,8 +134,7 @@ func (v *visit) tidy() (url.Values, error) {
 			tidied[name] = values // what was set already, over which the form goes
 		}
 	}
-	renamed(tidied)
-	renamed(typed)
+	tidied, typed = event.Renamed(tidied), event.Renamed(typed)
 	for _, filter := range slices.Sorted(maps.Keys(typed)) {
 		for _, value := range typed[filter] {
 			if err := v.addTidied(tidied, filter, strings.TrimSpace(value)); err != nil {
@@ -186,16 +148,14 @@ func (v *visit) tidy() (url.Values, error) {
 	return tidied, nil
 }
 
-// single are the filters that have one value.
-var single = []string{"from", "until", "since", "text", "undelivered_to", "failed_at", "where"}
-
 func (v *visit) addTidied(tidied url.Values, filter, value string) error {
+	known, _ := event.FilterNamed(filter)
 	switch {
 	case value == "":
 	case filter == "q":
 		filter, value = meant(value)
 		setTidied(tidied, filter, value)
-	case filter == "from" || filter == "until":
+	case known.IsTime():
 		wall, err := time.Parse(inputTime, value[:min(len(value), len(inputTime))])
 		if err != nil {
 			return problem(http.StatusUnprocessableEntity, "%q is no time such as 2026-01-31T13:00", value)
@@ -219,6 +179,7 @@ func (v *visit) addTidied(tidied url.Values, filter, value string) error {
 // setTidied sets a filter: beside the values that it has, or in their place where it can have one only. A time ends the span
 // of time that was set before it, and the other way round.
 func setTidied(tidied url.Values, filter, value string) {
+	known, _ := event.FilterNamed(filter)
 	switch {
 	case filter == "since":
 		tidied.Del("from")
@@ -227,7 +188,7 @@ func setTidied(tidied url.Values, filter, value string) {
 		tidied.Del("since")
 	}
 	switch {
-	case slices.Contains(single, filter):
+	case !known.Many():
 		tidied.Set(filter, value)
 	case !slices.Contains(tidied[filter], value):
 		tidied.Add(filter, value)
@@ -242,8 +203,103 @@ func meant(search string) (filter, value string) {
 	if _, err := uuid.Parse(search); err == nil {
 		return "id", search
 	}
-	if name, value, ok := strings.Cut(search, ":"); ok && filterLabels[name] != "" && value != "" {
-		return name, value
+	if name, value, ok := strings.Cut(search, ":"); ok && value != "" {
+		if _, known := event.FilterNamed(name); known {
+			return name, value
+		}
 	}
 	return "text", search
+}
+
+// preset is a span of time to choose.
+type preset struct {
+	Label, URL string
+	Chosen     bool
+}
+
+func presetsOf(f filters) (list []preset) {
+	for _, p := range []struct{ label, since string }{{"15 min", "15m"}, {"1 h", "1h"}, {"24 h", "24h"}, {"7 d", "7d"}, {"30 d", "30d"}, {"all", ""}} {
+		values := f.without("since", "from", "until")
+		if p.since != "" {
+			values.Set("since", p.since)
+		}
+		list = append(list, preset{p.label, link("/", values), f.Get("since") == p.since && f.From == nil == (p.since == "") && f.Until == nil})
+	}
+	return list
+}
+
+// filterForm is what the form of filters offers.
+type filterForm struct {
+	Inputs []input
+	Keep   url.Values // goes on being set
+}
+
+// input is a filter in the form. One that can have several values adds one to them; others show the value that is set.
+type input struct {
+	event.Filter
+	Value   string
+	Choices []choice // nil for what is typed in
+}
+
+// choice is a value to choose. The first is that nothing is chosen.
+type choice struct {
+	Value, Text string
+	Chosen      bool
+}
+
+// Title is its label as a sentence begins.
+func (i input) Title() string {
+	first, size := utf8.DecodeRuneInString(i.Label)
+	return string(unicode.ToUpper(first)) + i.Label[size:]
+}
+
+// Wide reports whether its values are long.
+func (i input) Wide() bool { return !i.Many() && !i.IsTime() && i.Choices == nil }
+
+func (v *visit) filterForm(f filters) filterForm {
+	form := filterForm{Keep: f.without()}
+	for _, filter := range event.Filters {
+		if filter.Name == "since" || filter.Name == "id" { // the presets are for the one, and the search box for the other
+			continue
+		}
+		in := input{Filter: filter}
+		switch {
+		case filter.IsTime():
+			if t, err := time.Parse(time.RFC3339Nano, f.Get(filter.Name)); err == nil {
+				in.Value = t.In(v.zone).Format(inputTime)
+			}
+		case !filter.Many():
+			in.Value = f.Get(filter.Name)
+			form.Keep.Del(filter.Name)
+		}
+		in.Choices = v.choices(filter, in.Value)
+		form.Inputs = append(form.Inputs, in)
+	}
+	return form
+}
+
+// choices are those of a filter, the one that is set among them.
+func (v *visit) choices(f event.Filter, set string) (list []choice) {
+	values := f.Known
+	switch {
+	case f.Names == event.NamesSource:
+		for _, s := range v.Sources() {
+			values = append(values, s.Name)
+		}
+	case f.Names == event.NamesEndpoint:
+		if values = v.direct.EndpointNames(); set != "" && !slices.Contains(values, set) {
+			values = append(values, set) // a URL
+		}
+	case values == nil:
+		return nil
+	}
+	list = []choice{{}}
+	for _, value := range values {
+		c := choice{value, value, value == set}
+		if f.Known != nil {
+			c.Text = say(f.Name, value).Text
+		}
+		list = append(list, c)
+	}
+	return list
 }

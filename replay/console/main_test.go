@@ -86,7 +86,7 @@ func newFixture(t *testing.T) *fixture {
 	stopRecorder, stopRunner := start(t, recorder.Run), start(t, runner.Run)
 	t.Cleanup(func() { stopRunner(); stopRecorder(); outcomes.Close() })
 
-	f.handler, err = console.New(console.Options{Store: db, Looks: api.NewLooks(db), Service: replay.NewService(db, func() []replay.Endpoint { return endpoints }, true), Version: "test", Logger: logger, BothelpAccount: "school",
+	f.handler, err = console.New(console.Options{Direct: api.NewDirect(db, replay.NewService(db, func() []replay.Endpoint { return endpoints }, true), replay.Actor{}), Version: "test", Logger: logger, BothelpAccount: "school",
 		Tokens: []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay}, {Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}},
 		Sources: func() []console.Source {
 			return []console.Source{{Name: "demo", HookURL: "https://hooks.example.org/hooks/demo/" + hookSecret, Signed: true}}

@@ -92,7 +92,7 @@ func (v *visit) newReplay() (*newReplay, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &newReplay{filters: f, Chips: v.chips(f, "/replays"), Endpoints: v.Service.EndpointNames(), To: want.To, Options: want.ReplayOptions, Key: rand.Text()}
+	n := &newReplay{filters: f, Chips: v.chips(f, "/replays"), Endpoints: v.direct.EndpointNames(), To: want.To, Options: want.ReplayOptions, Key: rand.Text()}
 	for _, name := range n.Endpoints {
 		n.Named = n.Named || name == want.To
 	}

@@ -49,7 +49,7 @@ func (v *visit) progress(r event.Replay) (p progress, err error) {
 	if r.PerSecond > 0 && r.State == event.ReplayRunning {
 		p.Left = span(milliseconds(float64(r.Open()) / r.PerSecond * 1000))
 	}
-	failed, err := v.Store.FailuresOf(v.Context(), r, maxErrors)
+	failed, err := v.direct.ReplayFailures(v.Context(), r, maxErrors)
 	p.Errors = v.failures(failed)
 	return p, err
 }

@@ -12,11 +12,11 @@ import (
 )
 
 func (c *console) replaysRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /replays", c.read(showReplays))
-	mux.Handle("POST /replays", c.serve(api.RoleReplay, createReplay))
-	mux.Handle("GET /replays/{id}", c.read(showReplay))
-	mux.Handle("GET /replays/{id}/progress", c.read(showProgress))
-	mux.Handle("POST /replays/{id}/{action}", c.serve(api.RoleReplay, steerReplay))
+	mux.Handle("GET /replays", c.page(showReplays))
+	mux.Handle("POST /replays", c.page(createReplay))
+	mux.Handle("GET /replays/{id}", c.page(showReplay))
+	mux.Handle("GET /replays/{id}/progress", c.page(showProgress))
+	mux.Handle("POST /replays/{id}/{action}", c.page(steerReplay))
 }
 
 // maxReplays is how many replays are on a page.
@@ -115,9 +115,9 @@ func showReplay(v *visit) error {
 	if p.Progress, err = v.progress(r); err != nil {
 		return err
 	}
-	values := api.EncodeSelection(r.Selection)
+	values := r.Selection.Values()
 	p.Chips, p.Selected = v.chips(filters{Values: values, Selection: r.Selection}, ""), link("/", values)
-	again := api.EncodeSelection(r.Selection)
+	again := r.Selection.Values()
 	again.Set("endpoint", r.Endpoint)
 	p.Again = link("/replays", again)
 	p.Failed = link("/", withFailed(values, r.Endpoint))

@@ -9,12 +9,11 @@ import (
 	"hooktape/event"
 	"hooktape/internal/redact"
 	"hooktape/replay/api"
-	"hooktape/store"
 )
 
 func (c *console) sourcesRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /sources", c.read(showSources))
-	mux.Handle("POST /sources/{name}/reveal", c.serve(api.RoleAdmin, revealSource))
+	mux.Handle("GET /sources", c.page(showSources))
+	mux.Handle("POST /sources/{name}/reveal", c.page(revealSource))
 }
 
 // figuresSince is how far back the figures of sources and endpoints go.
@@ -32,7 +31,7 @@ const maxStrangers = 20
 
 type sourceCard struct {
 	Source
-	Figures  store.SourceFigures
+	Figures  api.SourceFigures
 	Last     moment
 	LastID   string // of the last event
 	Rejected []rejection
@@ -66,7 +65,7 @@ func revealSource(v *visit) error {
 	if !slices.ContainsFunc(v.Sources(), func(s Source) bool { return s.Name == name }) {
 		return notFound("there is no source %q in the configuration", name)
 	}
-	if err := v.note("source.reveal", name); err != nil {
+	if err := v.direct.RevealSource(v.Context(), name); err != nil {
 		return err
 	}
 	return v.sourcesPage(name)
@@ -78,7 +77,7 @@ func (v *visit) sourcesPage(reveal string) error {
 	for _, s := range sources {
 		names = append(names, s.Name)
 	}
-	figures, err := v.Store.FiguresOfSources(v.Context(), v.now.Add(-figuresSince), names, len(names)+maxStrangers)
+	figures, err := v.direct.SourceFigures(v.Context(), v.now.Add(-figuresSince), names, len(names)+maxStrangers)
 	if err != nil {
 		return err
 	}
@@ -93,7 +92,7 @@ func (v *visit) sourcesPage(reveal string) error {
 	}
 	for _, f := range figures {
 		if !slices.Contains(names, f.Source) {
-			card, err := v.sourceCard(Source{Name: f.Source}, []store.SourceFigures{f})
+			card, err := v.sourceCard(Source{Name: f.Source}, []api.SourceFigures{f})
 			if err != nil {
 				return err
 			}
@@ -105,9 +104,9 @@ func (v *visit) sourcesPage(reveal string) error {
 	return v.show("sources", "Sources", p)
 }
 
-func (v *visit) sourceCard(s Source, figures []store.SourceFigures) (sourceCard, error) {
+func (v *visit) sourceCard(s Source, figures []api.SourceFigures) (sourceCard, error) {
 	card := sourceCard{Source: s}
-	if i := slices.IndexFunc(figures, func(f store.SourceFigures) bool { return f.Source == s.Name }); i >= 0 {
+	if i := slices.IndexFunc(figures, func(f api.SourceFigures) bool { return f.Source == s.Name }); i >= 0 {
 		card.Figures = figures[i]
 	}
 	f := card.Figures
@@ -115,7 +114,7 @@ func (v *visit) sourceCard(s Source, figures []store.SourceFigures) (sourceCard,
 	last, id := f.Last, f.LastID
 	if last.IsZero() && s.HookURL != "" {
 		var err error
-		if last, id, err = v.Store.LastEvent(v.Context(), s.Name); err != nil {
+		if last, id, err = v.direct.LastEvent(v.Context(), s.Name); err != nil {
 			return card, err
 		}
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 func (c *console) subscriberRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /subscribers/{id}", c.read(showSubscriber))
+	mux.Handle("GET /subscribers/{id}", c.page(showSubscriber))
 }
 
 func subscriberURL(id string) string { return "/subscribers/" + url.PathEscape(id) }
@@ -118,11 +118,11 @@ func (p *subscriberPage) describe(v *visit, events []api.Event) {
 
 // touches are the UTM tags of the subscriber's first tagged event ever, and of the last one.
 func (v *visit) touches(id string) ([]pair, error) {
-	first, last, err := v.Store.Touches(v.Context(), id)
+	first, last, err := v.direct.Touches(v.Context(), id)
 	if err != nil || first == nil || last == nil {
 		return nil, err
 	}
-	return []pair{{"first", tagsOf(api.WholeEvent(first, nil))}, {"last", tagsOf(api.WholeEvent(last, nil))}}, nil
+	return []pair{{"first", tagsOf(*first)}, {"last", tagsOf(*last)}}, nil
 }
 
 var tagNames = []string{"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"}

@@ -24,7 +24,7 @@ func showNewer(v *visit) error {
 	if err != nil {
 		return problem(http.StatusUnprocessableEntity, "after is no time such as 2026-01-31T13:00:00Z")
 	}
-	now, err := v.Store.Now(v.Context())
+	now, err := v.direct.Now(v.Context())
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func later(d time.Duration) string {
 func milliseconds(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
 
 func (v *visit) trace(e api.Event) (*trace, error) {
-	spans, err := v.Store.SpansNear(v.Context(), e.TraceID, e.ReceivedAt)
+	spans, err := v.direct.Trace(v.Context(), e)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"time"
 
-	"hooktape/replay"
 	"hooktape/replay/api"
 )
 
@@ -20,17 +19,14 @@ type visit struct {
 	*http.Request
 	w      http.ResponseWriter
 	who    api.Bearer
-	actor  replay.Actor
 	direct *api.Direct // in the visitor's name
 	zone   *time.Location
 	now    time.Time
 }
 
-// read serves a page to everybody who is logged in.
-func (c *console) read(handle func(*visit) error) http.Handler { return c.serve(api.RoleRead, handle) }
-
-// serve serves a page to those who have a role, and leads others to the login.
-func (c *console) serve(role api.Role, handle func(*visit) error) http.Handler {
+// page serves a page to those who are logged in, and leads others to the login. What their role does not cover is refused by
+// what the page asks.
+func (c *console) page(handle func(*visit) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
@@ -40,11 +36,9 @@ func (c *console) serve(role api.Role, handle func(*visit) error) http.Handler {
 			toLogin(w, r)
 			return
 		}
-		v := &visit{console: c, Request: r.WithContext(ctx), w: w, who: who, zone: zoneOf(r), now: time.Now(),
-			actor: who.Actor(remoteOf(r))}
-		v.direct = c.direct.As(v.actor)
-		err := who.Need(role)
-		if err == nil && r.Method == http.MethodPost {
+		v := &visit{console: c, Request: r.WithContext(ctx), w: w, who: who, direct: c.Direct.As(who, remoteOf(r)), zone: zoneOf(r), now: time.Now()}
+		var err error
+		if r.Method == http.MethodPost {
 			err = v.readForm()
 		}
 		if err == nil {
@@ -65,11 +59,6 @@ func (v *visit) readForm() error {
 	}
 	_ = http.NewResponseController(v.w).SetReadDeadline(time.Time{})
 	return nil
-}
-
-// note writes into the audit log that the visitor looks at something.
-func (v *visit) note(action, target string) error {
-	return v.Looks.Note(v.Context(), v.actor, action, target)
 }
 
 func remoteOf(r *http.Request) netip.Addr {
