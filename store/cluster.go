@@ -104,7 +104,7 @@ var (
 )
 
 // alterations are the changes of a table that migrations make, and whether the Distributed table must be changed as well.
-var alterations = map[string]bool{"ADD COLUMN": true, "MATERIALIZE COLUMN": false}
+var alterations = map[string]bool{"ADD COLUMN": true, "MODIFY COLUMN": true, "MATERIALIZE COLUMN": false}
 
 // spread turns a statement of a migration into those that do the same on every server of the cluster. A form that it does
 // not know is an error: whoever writes such a migration teaches it here.

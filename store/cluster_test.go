@@ -52,8 +52,9 @@ var singleAlone = map[string]string{
 	"TestOnCluster":    "is this",
 	"TestErrorClasses": "breaks tables in ways that no cluster has",
 	"TestProjections":  "a projection lacks the column that our shards are told by; on a cluster each server uses its own",
-	"TestCluster":      "has a cluster of its own",
-	"TestSpread":       "asks no ClickHouse, as the next", "TestSpreadRefuses": "",
+	"TestCluster":      "has a cluster of its own, as the next", "TestDeliveriesAreReorderedOnACluster": "",
+	"TestDeliveriesAreReordered": "begins on a single server",
+	"TestSpread":                 "asks no ClickHouse, as the next", "TestSpreadRefuses": "",
 }
 
 // TestOnCluster runs this package's tests once more, over tables that are spread over two shards: one of each kind of statement,
@@ -61,7 +62,7 @@ var singleAlone = map[string]string{
 func TestOnCluster(t *testing.T) {
 	t.Parallel()
 	if !enginetest.Whole() {
-		enginetest.OnCluster(t, store.ShardedBy(), 9, "-test.run", "^(TestText|TestFreezeReplay|TestOutcomes|TestReplays|TestPages|TestSelectedByFate|TestSubscriberByEitherID|TestRetention|TestSweep)$")
+		enginetest.OnCluster(t, store.ShardedBy(), 10, "-test.run", "^(TestText|TestFreezeReplay|TestOutcomes|TestReplays|TestPages|TestSelectedByFate|TestSubscriberByEitherID|TestRetention|TestSweep|TestOrderOverASetBackClock)$")
 		return
 	}
 	names := slices.Collect(maps.Keys(singleAlone))

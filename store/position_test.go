@@ -115,6 +115,22 @@ func TestOrderOverASetBackClock(t *testing.T) {
 	}
 }
 
+// TestFollowedByAnOlderVersion: an event that a hooktape without positions has made a delivery of is not followed again.
+func TestFollowedByAnOlderVersion(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.insert(t, setBack(10)...)
+	d.exec(t, "INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_id, state) SELECT toUUID('00000000-0000-0000-0000-000000000000'), 'crm', received_at, id, 'pending' FROM events WHERE spool_number != 8")
+	ranges, err := d.Ranges(background, nil)
+	if err != nil || len(ranges) != 1 {
+		t.Fatalf("%+v, %v", ranges, err)
+	}
+	found, _, err := d.Follow(background, store.Queue{Endpoint: "crm"}, store.Subscription{}, ranges[0], 100)
+	if err != nil || !slices.Equal(eventIDs(found), idsOf(setBack(10)[7:8])) {
+		t.Errorf("followed %v, %v", eventIDs(found), err)
+	}
+}
+
 // TestDeliveriesAreReordered: the deliveries of a database of the version before positions are all there afterwards, each in its
 // newest state, also when the migration was cut short and begins again.
 func TestDeliveriesAreReordered(t *testing.T) {
