@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
@@ -52,16 +51,7 @@ func open(t *testing.T, dsn string) db {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return db{s, conn}
+	return db{s, enginetest.Connect(t, dsn)}
 }
 
 func (d db) text(t *testing.T, query string) (value string) {
@@ -141,9 +131,9 @@ func filled(t *testing.T) db {
 	must(d.SaveReplay(background, event.Replay{ID: uuid.New(), CreatedAt: at, UpdatedAt: at, State: event.ReplayDone, Selection: event.Selection{Text: "ё"},
 		ReplayOptions: event.ReplayOptions{Rate: 0.1, Headers: []event.Header{{Name: "H", Value: "v"}}}, Counts: map[event.DeliveryState]uint64{event.Delivered: 1}}))
 	must(d.AddCommand(background, event.Command{Target: "crm", Action: event.ActionRate, Rate: 2.5}))
-	must(d.SaveEndpointState(background, event.EndpointState{Endpoint: "crm", Shard: "1/1", UpdatedAt: at,
+	must(d.SaveEndpointState(background, event.EndpointState{Endpoint: "crm", UpdatedAt: at,
 		Subscription: "{}", StartedAfter: map[string]uint64{"spool": 1}, Positions: map[string]uint64{"spool": 4}}))
-	must(d.SeeHolder(background, "1/1", store.Holder{ID: "a", Host: "b"}, true))
+	must(d.SeeHolder(background, store.DeliveryLease, store.Holder{ID: "a", Host: "b"}, true))
 	must(d.Audit(background, store.AuditEntry{At: at, Who: "ich", Detail: "{}"}))
 	must(d.conn.Exec(background, "INSERT INTO stored_ranges (spool, bucket, last, received_from, received_until) VALUES ('a', 1, 65537, '2026-01-01 00:00:00.000001', '2026-01-01 00:00:00.000002')"))
 	must(d.conn.Exec(background, "INSERT INTO swept (endpoint, event_received_at) VALUES ('crm', '2026-01-01 00:00:00.000001')"))

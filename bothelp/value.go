@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"hooktape/internal/chars"
 )
 
 // replacement stands for bytes that are no UTF-8, and for NUL, which many a reader of the database stumbles over.
@@ -27,9 +29,9 @@ func (d *decoding) set(target any, name []byte, value jsontext.Value) {
 	}
 	if len(text) > maxText {
 		d.faults.ofKey(name, "longer than "+strconv.Itoa(maxText)+" bytes, cut")
-		text = cut(text, maxText)
+		text = chars.Cut(text, maxText)
 	}
-	kept := d.arena.keep(text)
+	kept := string(text)
 	if err := assign(target, kept); err != nil {
 		d.faults.ofKey(name, err.Error())
 	}
@@ -142,7 +144,7 @@ func (d *decoding) field(name []byte, value jsontext.Value) {
 	if d.out.Fields == nil {
 		d.out.Fields = make(map[string]string)
 	}
-	d.out.Fields[d.arena.keep(name)] = d.arena.keep(text)
+	d.out.Fields[string(name)] = string(text)
 }
 
 // kindName says what a value is, in an error.

@@ -82,12 +82,12 @@ type Received struct {
 	Untraced   bool       `cbor:"15,keyasint,omitempty"` // the span is not kept; only the spool knows
 }
 
-// emptyHash is the BodySHA256 of a request without a body.
-var emptyHash = sha256.Sum256(nil)
+// EmptyHash is the BodySHA256 of a request without a body.
+var EmptyHash = sha256.Sum256(nil)
 
 // BodyGone tells of an event that was read whole whether its body has been removed since it came: then only the hash is
 // left of it, and nothing may be sent in its name.
-func (r *Received) BodyGone() bool { return len(r.Body) == 0 && r.BodySHA256 != emptyHash }
+func (r *Received) BodyGone() bool { return len(r.Body) == 0 && r.BodySHA256 != EmptyHash }
 
 // Header is one header line. A name that came twice stands twice. In JSON, a value that is not UTF-8 stands as value_base64 in
 // place of value.

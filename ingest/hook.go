@@ -7,15 +7,16 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"hooktape/event"
+	"hooktape/internal/chars"
+	"hooktape/internal/redact"
 )
 
 const (
 	hooksSegment = "hooks"
 	hooksPrefix  = "/" + hooksSegment + "/"
-	maskedPath   = hooksPrefix + mask
+	maskedPath   = hooksPrefix + redact.Mask
 	maxStepBytes = 128
 )
 
@@ -68,33 +69,22 @@ func (s *Sources) address(path string) (h hook, source *Source, verdict event.Ve
 	}
 	h.step = label(decoded(strings.Join(step, "/")))
 	if h.token != "" {
-		parts[segments[begin+1]] = mask
+		parts[segments[begin+1]] = redact.Mask
 	}
 	h.path = strings.Join(parts, "/")
 	return h, source, verdict
 }
 
 // label makes a source or step of what a path says.
-func label(text string) string { return cutUTF8(strings.ToValidUTF8(text, "\uFFFD"), maxStepBytes) }
+func label(text string) string { return chars.Cut(strings.ToValidUTF8(text, "\uFFFD"), maxStepBytes) }
 
 // mistyped tells what is wrong with the stored path of an accepted event; "" if it is a hook's.
 func mistyped(path string) string {
 	parts := strings.SplitN(path, "/", 5)
-	if len(parts) > 3 && parts[0] == "" && decoded(parts[1]) == hooksSegment && parts[2] != "." && parts[3] == mask {
+	if len(parts) > 3 && parts[0] == "" && decoded(parts[1]) == hooksSegment && parts[2] != "." && parts[3] == redact.Mask {
 		return ""
 	}
 	return "the path is not " + hookRoute + ": correct the URL in BotHelp"
-}
-
-// cutUTF8 returns the longest start of s that has at most n bytes and ends with a whole character.
-func cutUTF8(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }
 
 // judged is a hook and what its source and token are worth, and later what became of the request.

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
@@ -75,16 +74,7 @@ func (p *pipe) connect(dsn string) {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() { db.Close() })
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.t.Cleanup(func() { conn.Close() })
-	p.db, p.conn = db, conn
+	p.db, p.conn = db, enginetest.Connect(p.t, dsn)
 }
 
 var quick = spool.Limits{Records: 1000, Bytes: 8 << 20, Age: 50 * time.Millisecond}

@@ -107,7 +107,7 @@ func TestPauseAndResume(t *testing.T) {
 	steer(t, db, r.ID.String(), event.ActionPause)
 	await.Nil(t, 10*time.Second, func() error { // the runner has seen it, and not only the command been given
 		replays, err := db.UnfinishedReplays(context.Background())
-		if err == nil && (len(replays) != 1 || replays[0].State != event.ReplayPaused) {
+		if err == nil && (len(replays) != 1 || replays[0].Saved != event.ReplayPaused) {
 			err = fmt.Errorf("%+v", replays)
 		}
 		return err

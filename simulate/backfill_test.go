@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
 	"hooktape/event"
+	"hooktape/internal/enginetest"
 	"hooktape/internal/storetest"
 	"hooktape/simulate"
 	"hooktape/store"
@@ -30,16 +30,7 @@ func newDB(t testing.TB) (*store.Store, driver.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return db, conn
+	return db, enginetest.Connect(t, dsn)
 }
 
 func number(t *testing.T, conn driver.Conn, query string) (n uint64) {

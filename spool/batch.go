@@ -134,7 +134,7 @@ func (s *Spool) await(ctx context.Context, l Limits) (position, error) {
 		case <-due:
 		case <-ctx.Done():
 			return pos, ctx.Err()
-		case <-s.failed:
+		case <-s.life.Done():
 			return pos, s.failure()
 		case <-s.closing:
 			return pos, ErrClosed

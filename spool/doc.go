@@ -70,7 +70,7 @@
 // # What lies on disk
 //
 //	LOCK            held while the spool is open
-//	db/             a Pebble database; its file TAIL says how far it reaches at least
+//	db/             a Pebble database; its file TAIL says how far it reaches at least, and its id
 //	db.new/         one that is being made; removed by the next Open
 //	db.ready/       one that is made, and is about to take the place of db
 //	damaged-<time>/ one that was set aside, with damage.json; never read again,

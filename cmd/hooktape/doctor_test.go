@@ -111,7 +111,7 @@ func TestDoctorDeliveries(t *testing.T) {
 	i.cli("migrate")
 	now := time.Now()
 	for name, state := range map[string]string{"down": "broken", "slow": "active", "held": "paused", "good": "active"} {
-		if err := i.db.SaveEndpointState(t.Context(), event.EndpointState{Endpoint: name, Shard: "1/1", State: state, Reason: map[string]string{"down": "status 503"}[name], UpdatedAt: now}); err != nil {
+		if err := i.db.SaveEndpointState(t.Context(), event.EndpointState{Endpoint: name, State: state, Reason: map[string]string{"down": "status 503"}[name], UpdatedAt: now}); err != nil {
 			t.Fatal(err)
 		}
 	}

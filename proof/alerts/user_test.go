@@ -21,7 +21,7 @@ func TestUser(t *testing.T) {
 	engine.Kill()
 	become(t, engine, "default")
 	engine.Restart()
-	conn := connect(t, engine.DSN("hooktape"))
+	conn := enginetest.Connect(t, engine.DSN("hooktape"))
 	allowed := []string{
 		"SELECT body, headers, fields FROM events", "SELECT count() FROM deliveries FINAL", "SELECT endpoint, state, counts FROM replays FINAL",
 		"SELECT * FROM otel_traces", "SELECT count() FROM replays", "SELECT count() FROM audit_log", "SELECT database, name FROM system.tables", "SELECT name, type FROM system.columns",

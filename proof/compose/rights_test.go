@@ -33,20 +33,6 @@ func usersD(t *testing.T, engine *enginetest.Engine, name, file string) {
 	}
 }
 
-func connect(t *testing.T, engine *enginetest.Engine) driver.Conn {
-	t.Helper()
-	options, err := clickhouse.ParseDSN(engine.DSN("default"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
-
 // TestUsersLoad has an engine read the files as they are mounted, under those names: the smaller server's limits win.
 func TestUsersLoad(t *testing.T) {
 	engine := enginetest.StartServer(t)
@@ -62,7 +48,7 @@ func TestUsersLoad(t *testing.T) {
 		}
 	}
 	engine.Restart()
-	conn := connect(t, engine)
+	conn := enginetest.Connect(t, engine.DSN("default"))
 	var names []string
 	var limit, most string
 	err := errors.Join(
@@ -94,7 +80,7 @@ func become(t *testing.T, engine *enginetest.Engine, name string) driver.Conn {
 	engine.Kill()
 	usersD(t, engine, "user.xml", file)
 	engine.Restart()
-	return connect(t, engine)
+	return enginetest.Connect(t, engine.DSN("default"))
 }
 
 func migrate(t *testing.T, engine *enginetest.Engine) {

@@ -108,7 +108,7 @@ func (p past) tell(t *testing.T, db *store.Store) {
 	}
 	for _, err := range []error{db.InsertEvents(ctx, "", events), db.InsertDeliveries(ctx, fresh),
 		db.RecordOutcomes(ctx, "once", p.deliveries, p.attempts), db.RecordOutcomes(ctx, "once", p.deliveries, p.attempts), db.InsertDeliveries(ctx, p.deliveries[:300]),
-		db.SaveEndpointState(ctx, event.EndpointState{Endpoint: "crm", Shard: "1/1", State: "broken", Reason: "503", UpdatedAt: until})} {
+		db.SaveEndpointState(ctx, event.EndpointState{Endpoint: "crm", State: "broken", Reason: "503", UpdatedAt: until})} {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -15,30 +13,17 @@ import (
 
 // receivedRow is what became of the events that were to be delivered under one fault.
 type receivedRow struct {
-	fault      string
-	selected   int
-	delivered  int // as ClickHouse says
-	failed     int // given up, as ClickHouse says
-	missing    int // neither, or said to be delivered, and the endpoint has not taken it
-	overSent   int // requests beyond the recorded attempts, or a second one under the same number
-	disordered int // taken after a later one of the same subscriber, by their numbers
-	early      int // sent before a Retry-After had passed
-	attempts   int // recorded
-	unknown    int // of these, those whose outcome was lost
-	requests   int // that the endpoint got
-}
-
-func (r *receivedRow) add(o receivedRow) {
-	r.selected += o.selected
-	r.delivered += o.delivered
-	r.failed += o.failed
-	r.missing += o.missing
-	r.overSent += o.overSent
-	r.disordered += o.disordered
-	r.early += o.early
-	r.attempts += o.attempts
-	r.unknown += o.unknown
-	r.requests += o.requests
+	fault      string `column:"fault"`
+	selected   int    `column:"selected"`
+	delivered  int    `column:"delivered"`    // as ClickHouse says
+	failed     int    `column:"failed"`       // given up, as ClickHouse says
+	missing    int    `column:"MISSING"`      // neither, or said to be delivered, and the endpoint has not taken it
+	overSent   int    `column:"OVER-SENT"`    // requests beyond the recorded attempts, or a second one under the same number
+	disordered int    `column:"OUT OF ORDER"` // taken after a later one of the same subscriber, by their numbers
+	early      int    `column:"TOO EARLY"`    // sent before a Retry-After had passed
+	attempts   int    `column:"attempts"`     // recorded
+	unknown    int    `column:"unknown"`      // of these, those whose outcome was lost
+	requests   int    `column:"requests"`     // that the endpoint got
 }
 
 // broken says what of the promise was not kept.
@@ -52,23 +37,6 @@ func (r *receivedRow) broken() error {
 		return fmt.Errorf("nothing was delivered")
 	}
 	return nil
-}
-
-func printReceived(out io.Writer, rows []receivedRow) {
-	if len(rows) == 0 {
-		return
-	}
-	all := receivedRow{fault: "all"}
-	for _, r := range rows {
-		all.add(r)
-	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\nfault\tselected\tdelivered\tfailed\tMISSING\tOVER-SENT\tOUT OF ORDER\tTOO EARLY\tattempts\tunknown\trequests\t")
-	for _, r := range append(rows, all) {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", r.fault, r.selected, r.delivered, r.failed,
-			r.missing, r.overSent, r.disordered, r.early, r.attempts, r.unknown, r.requests)
-	}
-	table.Flush()
 }
 
 // selected is an event that was to be delivered, as ClickHouse and the endpoint have it.

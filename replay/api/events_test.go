@@ -79,7 +79,7 @@ func TestSelection(t *testing.T) {
 	one.Body = []byte(`{"a":"50% & <b>"}`)
 	two.Step, two.Verdict = "", event.BadToken
 	f.insert(one, two)
-	if err := f.db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "shop", Shard: "1/1", State: "removed", UpdatedAt: time.Now()}); err != nil {
+	if err := f.db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "shop", State: "removed", UpdatedAt: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	between := one.ReceivedAt.Add(500 * time.Microsecond)

@@ -26,39 +26,39 @@ func newRecorder(t *testing.T) *Recorder {
 	return NewRecorder(s, nil, slog.New(slog.DiscardHandler))
 }
 
-func bareLane(t *testing.T, recorder *Recorder, spec laneSpec) *lane {
+func bareWorker(t *testing.T, recorder *Recorder, spec workerSpec) *worker {
 	t.Helper()
 	target, err := newTarget(DefaultEndpoint("crm", "http://127.0.0.1:1"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newLane(nil, store.Queue{}, sender{target: target, instruments: newInstruments(), recorder: recorder}, spec, 0, slog.New(slog.DiscardHandler))
+	return newWorker(nil, store.Queue{}, sender{target: target, instruments: newInstruments(), recorder: recorder}, spec, 0, slog.New(slog.DiscardHandler))
 }
 
 func deliveryOf(id uuid.UUID, at time.Time) event.Delivery {
 	return event.Delivery{DeliveryKey: event.DeliveryKey{EventID: id}, EventReceivedAt: at}
 }
 
-// TestAFailedNoteEndsTheLane, whatever the attempts beside it come to: else its delivery would be held for ever.
-func TestAFailedNoteEndsTheLane(t *testing.T) {
+// TestAFailedNoteEndsTheWorker, whatever the attempts beside it come to: else its delivery would be held for ever.
+func TestAFailedNoteEndsTheWorker(t *testing.T) {
 	t.Parallel()
-	l := bareLane(t, newRecorder(t), laneSpec{Concurrency: 2})
-	l.reading, l.loading, l.inFlight = true, true, 2 // nothing is read: there is no store
+	w := bareWorker(t, newRecorder(t), workerSpec{Concurrency: 2})
+	w.reading, w.loading, w.inFlight = true, true, 2 // nothing is read: there is no store
 	a, b := &item{Delivery: deliveryOf(uuid.New(), time.Now())}, &item{Delivery: deliveryOf(uuid.New(), time.Now())}
-	l.agenda.held[a.EventID], l.agenda.held[b.EventID] = true, true
+	w.ready.held[a.EventID], w.ready.held[b.EventID] = true, true
 	ended := make(chan ending, 1)
-	go func() { ended <- l.run(t.Context()) }()
-	l.results <- result{item: a, delivery: a.Delivery, err: errors.New("spool: full")}
+	go func() { ended <- w.run(t.Context()) }()
+	w.results <- result{item: a, delivery: a.Delivery, err: errors.New("spool: full")}
 	delivered := b.Delivery
 	delivered.State = event.Delivered
-	l.results <- result{item: b, delivery: delivered}
+	w.results <- result{item: b, delivery: delivered}
 	select {
 	case e := <-ended:
 		if e.err == nil {
-			t.Error("the lane ended without the error")
+			t.Error("the worker ended without the error")
 		}
 	case <-time.After(10 * time.Second):
-		t.Error("the lane goes on")
+		t.Error("the worker goes on")
 	}
 }
 
@@ -67,9 +67,9 @@ func TestAFailedNoteEndsTheLane(t *testing.T) {
 func TestWhatWasNotReadIsNotGone(t *testing.T) {
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	first, second := uuid.MustParse("01a204fa-08f1-7fff-8000-000000000000"), uuid.MustParse("01a204fa-08f1-7000-8fff-000000000000")
-	l := &lane{agenda: newAgenda(event.OrderNone), logger: slog.New(slog.DiscardHandler)}
+	q := newReadyQueue(event.OrderNone, queueLimits{})
 	x, y := &item{Delivery: deliveryOf(first, at)}, &item{Delivery: deliveryOf(second, at)}
-	l.attach(payloads{asked: []*item{x, y}, events: []event.Event{{Received: event.Received{ID: first, ReceivedAt: at, Body: make([]byte, payloadBytes)}}}})
+	q.attach([]*item{x, y}, []event.Event{{Received: event.Received{ID: first, ReceivedAt: at, Body: make([]byte, payloadBytes)}}})
 	if x.event == nil || y.gone {
 		t.Errorf("loaded: %v; the other is gone: %v", x.event != nil, y.gone)
 	}
@@ -77,15 +77,14 @@ func TestWhatWasNotReadIsNotGone(t *testing.T) {
 
 // TestAPacedReplayWakesForRetries.
 func TestAPacedReplayWakesForRetries(t *testing.T) {
-	l := bareLane(t, nil, laneSpec{Concurrency: 2, Pace: 1, Replay: true})
+	w := bareWorker(t, nil, workerSpec{Concurrency: 2, Pace: 1, Replay: true})
 	now := time.Now()
-	l.pacer.due(now.Add(-time.Hour), now) // the first event went out now
+	w.pacer.due(now.Add(-time.Hour), now) // the first event went out now
 	retried, next := deliveryOf(uuid.New(), now.Add(-time.Hour)), deliveryOf(uuid.New(), now.Add(-10*time.Minute))
 	retried.State, retried.NextAt = event.Retrying, now.Add(5*time.Second)
-	l.agenda.add(retried, now)
-	l.agenda.add(next, now)
-	l.agenda.fresh[0].event = &event.Event{}
-	if wait := l.dispatch(context.Background(), now); wait > 6*time.Second {
-		t.Errorf("the lane sleeps %v while a retry is due in 5 s", wait)
+	w.ready.take(w.ready.nextPage(), []event.Delivery{retried, next}, now)
+	w.ready.attachAll()
+	if wait := w.send(context.Background(), now); wait > 6*time.Second {
+		t.Errorf("the worker sleeps %v while a retry is due in 5 s", wait)
 	}
 }

@@ -13,14 +13,14 @@ import (
 	"hooktape/store"
 )
 
-// table is what ClickHouse would hold of a queue: the truth that an agenda is a window on.
+// table is what ClickHouse would hold of a queue: the truth that a readyQueue is a window on.
 type table struct {
 	rows []event.Delivery // in order of arrival
 }
 
-func (t *table) open(after store.Cursor, limit int) (page []event.Delivery) {
+func (t *table) open(after, upTo store.Cursor, limit int) (page []event.Delivery) {
 	for _, d := range t.rows {
-		if len(page) < limit && !d.State.Final() && compare(placeOf(d), after) > 0 {
+		if len(page) < limit && !d.State.Final() && compare(placeOf(d), after) > 0 && (upTo.At.IsZero() || compare(placeOf(d), upTo) <= 0) {
 			page = append(page, d)
 		}
 	}
@@ -32,9 +32,9 @@ func (t *table) find(id uuid.UUID) *event.Delivery {
 	return &t.rows[i]
 }
 
-// TestAgendaAgainstAModel plays lanes with a table that lags behind, retries, sweeps in pages, direct offers and little
+// TestReadyQueueAgainstAModel plays workers with a table that lags behind, retries, scans in pages, new deliveries and little
 // memory, and looks for a delivery that is forgotten, sent at the same time twice, sent after its end, or out of order.
-func TestAgendaAgainstAModel(t *testing.T) {
+func TestReadyQueueAgainstAModel(t *testing.T) {
 	for seed := range uint64(400) {
 		for _, order := range []event.Order{event.OrderNone, event.OrderSubscriber} {
 			t.Run(fmt.Sprintf("%s/%d", order, seed), func(t *testing.T) { playModel(t, seed, order, false) })
@@ -43,18 +43,19 @@ func TestAgendaAgainstAModel(t *testing.T) {
 	}
 }
 
-// playModel plays one lane. The clock is set back now and then, which positions make up for. With twoSpools some events have
+// playModel plays one worker. The clock is set back now and then, which positions make up for. With twoSpools some events have
 // positions before those of earlier ones, as those of another spool may have; no order is promised then.
 func playModel(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 	dice := rand.New(rand.NewPCG(seed, 1))
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var db table
-	a := newAgenda(order)
-	l := &lane{agenda: a}
+	q := newReadyQueue(order, queueLimits{page: 3, few: 6, retries: 8 + dice.IntN(8)})
 	inFlight := map[uuid.UUID]*item{}
-	var unsettled []event.Delivery // noted, and not in the table yet
+	var noted []event.Delivery // and not in the table yet
 	ended := map[uuid.UUID]bool{}
 	lastEnded := map[string]time.Time{} // by subscriber: position of the last one that ended
+	var reading *page
+	var found []event.Delivery
 
 	arrive := func() {
 		at := now
@@ -67,20 +68,20 @@ func playModel(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 		offset := time.Duration(dice.IntN(2)*dice.IntN(100_000)) * time.Microsecond
 		d := event.Delivery{DeliveryKey: event.DeliveryKey{EventID: uuid.New()}, EventReceivedAt: at.Add(-offset), PositionOffset: offset, State: event.Pending,
 			Subscriber: fmt.Sprint(dice.IntN(4))}
+		if dice.IntN(10) == 0 { // one that an earlier process has tried
+			d.State, d.Attempts, d.UpdatedAt, d.NextAt = event.Retrying, 1, now, now.Add(time.Duration(dice.IntN(50))*time.Millisecond)
+		}
 		db.rows = append(db.rows, d)
 		slices.SortStableFunc(db.rows, func(a, b event.Delivery) int { return compare(placeOf(a), placeOf(b)) })
-		if l.complete() && a.waiting() < 6 {
-			a.add(d, now)
-		} else {
-			l.sweepFrom(placeOf(d))
-		}
+		q.arrived(placeOf(d))
 	}
 	send := func() {
-		it := a.peek(now)
+		q.attachAll()
+		it := q.peek(now, func(*item) bool { return true })
 		if it == nil || len(inFlight) == 3 {
 			return
 		}
-		a.pop()
+		q.pop(it)
 		if inFlight[it.EventID] != nil || ended[it.EventID] {
 			t.Fatalf("sent again: %+v", it.Delivery)
 		}
@@ -112,36 +113,33 @@ func playModel(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 				ended[id] = true
 				lastEnded[it.Subscriber] = it.Position()
 			}
-			unsettled = append(unsettled, it.Delivery)
-			if again := a.done(it, now); again != nil {
-				l.sweepFrom(*again)
-			}
+			noted = append(noted, it.Delivery)
+			q.done(it, now)
 			return
 		}
 	}
-	settle := func() {
-		for _, d := range unsettled {
+	store := func() {
+		for _, d := range noted {
 			*db.find(d.EventID) = d
-			if d.State.Final() {
-				a.settled([]uuid.UUID{d.EventID})
+		}
+		noted = nil
+	}
+	// A page is read at one moment and taken in at another, as in the worker.
+	read := func() {
+		if reading == nil {
+			if reading = q.nextPage(); reading == nil {
+				return
+			}
+			if reading.flush {
+				store()
+			}
+			found = db.open(reading.after, reading.upTo, 3)
+			if dice.IntN(2) == 0 {
+				return
 			}
 		}
-		unsettled = nil
-	}
-	// A page is read at one moment and taken in at another; what settles between waits, as in the lane.
-	sweep := func() {
-		if l.complete() || a.waiting() >= 6 {
-			return
-		}
-		if l.cursor == nil {
-			l.cursor, l.sweep = before(a.beginSweep(*l.sweep)), nil
-		}
-		page := db.open(*l.cursor, 3)
-		for range dice.IntN(3) {
-			answer(false)
-			send()
-		}
-		l.takePage(page, 3, now)
+		q.take(reading, found, now)
+		reading = nil
 	}
 
 	for step := range 600 {
@@ -156,24 +154,33 @@ func playModel(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 		case 3:
 			answer(false)
 		case 4:
-			sweep()
+			read()
 		case 5:
-			settle()
+			if dice.IntN(2) == 0 {
+				store()
+			}
 		}
 	}
 	for range 5000 { // to the end
 		now = now.Add(10 * time.Millisecond)
 		send()
 		answer(true)
-		settle()
-		sweep()
+		store()
+		read()
 	}
 	for _, d := range db.rows {
 		if !ended[d.EventID] {
 			t.Fatalf("forgotten: %+v", d)
 		}
 	}
-	if len(a.held) > 0 || len(a.chains) > 0 || a.waiting() != 0 {
-		t.Fatalf("left over: %d held, %d chains, %d waiting", len(a.held), len(a.chains), a.waiting())
+	if !q.empty() || len(q.held) > 0 || len(q.chains) > 0 || q.behind != 0 || len(q.retries) > 0 {
+		t.Fatalf("left over: %d held, %d chains, %d behind, %d retries, %+v", len(q.held), len(q.chains), q.behind, len(q.retries), q)
+	}
+}
+
+// attachAll gives all that is ready an event.
+func (q *readyQueue) attachAll() {
+	for _, it := range q.unloaded(1000) {
+		it.event = &event.Event{}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -17,9 +16,9 @@ import (
 )
 
 const (
-	// followPoll is how soon an event that was stored is seen.
-	followPoll  = 300 * time.Millisecond
-	followLimit = 5000
+	// pollInterval is how soon an event that was stored is seen.
+	pollInterval = 300 * time.Millisecond
+	pollLimit    = 5000
 	// auditInterval is how often it is looked whether each event has its delivery, of those received within auditWindow.
 	auditInterval = time.Hour
 	auditWindow   = 48 * time.Hour
@@ -30,15 +29,16 @@ const (
 	unnumberedTime     = time.Hour
 )
 
-// follower makes a delivery of each stored event that an endpoint subscribes to. It goes along the numbers that the spools
+// poller makes a delivery of each stored event that an endpoint subscribes to. It goes along the numbers that the spools
 // gave the events (see store.Range): each event is seen once, in the order of its spool, whatever the clocks say.
 //
 // How far it is stands in the table endpoint_states. After a crash it begins there again and leaves out what has a delivery.
-type follower struct {
+type poller struct {
 	store  *store.Store
 	queue  store.Queue
 	sub    store.Subscription
-	lane   *inbox
+	worker *worker
+	untold *store.Cursor // the first of the deliveries that the worker was not woken for
 	logger *slog.Logger
 	*instruments
 	label metric.MeasurementOption
@@ -52,33 +52,33 @@ type follower struct {
 	saved followed
 }
 
-// unnumbered is how a follower looks for events that an older version has stored, which have no numbers.
+// unnumbered is how a poller looks for events that an older version has stored, which have no numbers.
 type unnumbered struct {
 	from        time.Time // when the first of them was stored
 	begun, last time.Time // looks
 }
 
-// followed is how far a follower is, as endpoint_states keeps it.
+// followed is how far a poller is, as endpoint_states keeps it.
 type followed struct {
 	subscription            string // store.Subscription as JSON; "" for one that has no numbers yet
 	startedAfter, positions map[string]uint64
 	since, until            time.Time
 }
 
-// snapshot returns how far the follower is; its maps are not changed any more.
-func (f *follower) snapshot() followed {
+// snapshot returns how far the poller is; its maps are not changed any more.
+func (f *poller) snapshot() followed {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.saved
 }
 
 // run follows until ctx ends.
-func (f *follower) run(ctx context.Context) {
+func (f *poller) run(ctx context.Context) {
 	f.missing.Add(ctx, 0, f.label) // it is shown before there is any
 	quiet := rate.Sometimes{First: 1, Interval: time.Minute}
 	var audited time.Time
 	for ctx.Err() == nil {
-		pause := followPoll
+		pause := pollInterval
 		more, err := f.look(ctx)
 		if err == nil && !more && time.Since(audited) > auditInterval {
 			audited = time.Now()
@@ -101,7 +101,7 @@ func (f *follower) run(ctx context.Context) {
 }
 
 // look makes deliveries of what is new, and reports whether there may be more.
-func (f *follower) look(ctx context.Context) (more bool, err error) {
+func (f *poller) look(ctx context.Context) (more bool, err error) {
 	if f.unnumbered != nil && time.Since(f.unnumbered.last) > unnumberedInterval {
 		return f.lookAtUnnumbered(ctx)
 	}
@@ -123,12 +123,12 @@ func (f *follower) look(ctx context.Context) (more bool, err error) {
 			more = more || boundary < r.Last
 			sub, r.Last = f.before, min(r.Last, boundary)
 		}
-		deliveries, last, err := f.store.Follow(ctx, f.queue, sub, r, followLimit)
+		deliveries, last, err := f.store.Follow(ctx, f.queue, sub, r, pollLimit)
 		if err != nil {
 			return false, err
 		}
 		more = more || last < r.Last
-		found, positions[r.Spool] = merge(found, deliveries), last
+		found, positions[r.Spool] = append(found, deliveries...), last
 		if r.Until.After(until) {
 			until = r.Until
 		}
@@ -141,12 +141,12 @@ func (f *follower) look(ctx context.Context) (more bool, err error) {
 }
 
 // audit looks for events that were followed and have no delivery, which must not be, and makes one for each.
-func (f *follower) audit(ctx context.Context) error {
+func (f *poller) audit(ctx context.Context) error {
 	state := f.state(event.EndpointState{Endpoint: f.queue.Endpoint})
 	if state.Subscription != subscriptionText(f.sub) {
 		return nil // it is changing; the next audit looks
 	}
-	missing, err := f.store.Missing(ctx, f.queue, state, auditWindow, followLimit)
+	missing, err := f.store.Missing(ctx, f.queue, state, auditWindow, pollLimit)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
@@ -155,36 +155,24 @@ func (f *follower) audit(ctx context.Context) error {
 	return f.hand(ctx, missing)
 }
 
-// merge puts the deliveries of two spools in order.
-func merge(a, b []event.Delivery) []event.Delivery {
-	all := make([]event.Delivery, 0, len(a)+len(b))
-	for len(a) > 0 && len(b) > 0 {
-		from := &a
-		if compare(placeOf(b[0]), placeOf(a[0])) < 0 {
-			from = &b
-		}
-		all = append(all, (*from)[0])
-		*from = (*from)[1:]
-	}
-	return append(append(all, a...), b...)
-}
-
-// hand stores new deliveries and gives them to the lane.
-func (f *follower) hand(ctx context.Context, found []event.Delivery) error {
-	if len(found) == 0 {
-		return nil
+// hand stores new deliveries and wakes the worker. If it cannot be told whether they are stored, the next look finds those that are
+// not, and the worker is woken then.
+func (f *poller) hand(ctx context.Context, found []event.Delivery) error {
+	for _, d := range found {
+		f.untold = earlier(f.untold, placeOf(d))
 	}
 	if err := f.store.InsertDeliveries(ctx, found); err != nil {
-		first := slices.MinFunc(found, func(a, b event.Delivery) int { return compare(placeOf(a), placeOf(b)) })
-		f.lane.miss(placeOf(first)) // they may be stored all the same
 		return err
 	}
-	f.lane.offer(found)
+	if f.untold != nil {
+		f.worker.arrived(*f.untold)
+		f.untold = nil
+	}
 	return nil
 }
 
 // moved notes new positions. A changed subscription is noted when all that the one before it has to get is found.
-func (f *follower) moved(positions map[string]uint64, until time.Time) {
+func (f *poller) moved(positions map[string]uint64, until time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.saved.positions = positions
@@ -203,12 +191,12 @@ func (f *follower) moved(positions map[string]uint64, until time.Time) {
 }
 
 // lookAtUnnumbered finds what an older version has stored and had not come to when it ended, or stores still.
-func (f *follower) lookAtUnnumbered(ctx context.Context) (more bool, err error) {
-	found, err := f.store.FollowUnnumbered(ctx, f.queue, f.sub, f.unnumbered.from, followLimit)
+func (f *poller) lookAtUnnumbered(ctx context.Context) (more bool, err error) {
+	found, err := f.store.FollowUnnumbered(ctx, f.queue, f.sub, f.unnumbered.from, pollLimit)
 	if err == nil {
 		err = f.hand(ctx, found)
 	}
-	if err == nil && len(found) < followLimit {
+	if err == nil && len(found) < pollLimit {
 		f.unnumbered.last = time.Now()
 		if time.Since(f.unnumbered.begun) > unnumberedTime {
 			f.unnumbered = nil
@@ -221,9 +209,4 @@ func (f *follower) lookAtUnnumbered(ctx context.Context) (more bool, err error) 
 func subscriptionText(s store.Subscription) string {
 	text, _ := json.Marshal(s) // lists of strings always can be
 	return string(text)
-}
-
-// placeOf is where a delivery stands in its queue.
-func placeOf(d event.Delivery) store.Cursor {
-	return store.Cursor{At: d.Position(), ID: d.EventID}
 }

@@ -15,6 +15,7 @@ import (
 	"hooktape/internal/await"
 	"hooktape/internal/storetest"
 	"hooktape/replay"
+	"hooktape/store"
 )
 
 // TestFollowedWhateverTheClocksSay: events are delivered that were received and stored while clocks were hours ahead, or
@@ -132,7 +133,7 @@ func TestAnOlderVersionsStateIsTakenOver(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
 	defer server.Close()
 	now := time.Now()
-	if err := db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "crm", Shard: "1/1", State: "active", UpdatedAt: now,
+	if err := db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "crm", State: "active", UpdatedAt: now,
 		FollowedSince: now.Add(-time.Hour), FollowedUntil: now.Add(-time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +187,7 @@ func TestALeaseWithoutClocks(t *testing.T) {
 	execute(t, dsn, "INSERT INTO holders (shard, holder, host, since, seen_at, released) SELECT '1/1', 'dead', 'a host', now64(6) + INTERVAL 1 HOUR, now64(6) + INTERVAL 2 HOUR, false")
 	startSender(t, db, t.TempDir(), replay.Options{})
 	await.Nil(t, 30*time.Second, func() error {
-		holders, err := db.Holders(context.Background(), "1/1")
+		holders, err := db.Holders(context.Background(), store.DeliveryLease)
 		if err == nil && (len(holders) != 1 || holders[0].ID == "dead") {
 			err = fmt.Errorf("%+v", holders)
 		}
