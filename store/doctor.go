@@ -48,6 +48,7 @@ const (
 	codeUnknownTable    = 60
 	codeSyntax          = 62
 	codeUnknownDatabase = 81
+	codeTableIsDropped  = 218
 )
 
 // Health looks. It speaks to the server without naming the database, which may not be there yet.

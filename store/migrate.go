@@ -69,11 +69,15 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	results, err := provider.Up(ctx)
-	if err != nil {
-		return len(results), explain("migrate", err)
+	// Another process may have renamed or dropped a table since a migration began: see reorderDeliveries.
+	for range 5 {
+		results, upErr := provider.Up(ctx)
+		applied, err = applied+len(results), upErr
+		if !hasCode(err, codeTableExists, codeUnknownTable, codeTableIsDropped) {
+			break
+		}
 	}
-	return len(results), nil
+	return applied, explain("migrate", err)
 }
 
 func (s *Store) newProvider(db *sql.DB) (*goose.Provider, error) {

@@ -14,15 +14,10 @@ const (
 	byTime     = "deliveries_by_time"     // what it was, until all its rows are copied
 )
 
-// reordering is migration 46: reorderDeliveries, once more whenever another process has renamed or dropped a table meanwhile.
+// reordering is migration 46: reorderDeliveries.
 func (s *Store) reordering() *goose.Migration {
-	return goose.NewGoMigration(46, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) (err error) {
-		for range 5 {
-			if err = s.reorderDeliveries(ctx); !hasCode(err, codeTableExists, codeUnknownTable) {
-				break
-			}
-		}
-		return explain("order the deliveries by position", err)
+	return goose.NewGoMigration(46, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error {
+		return explain("order the deliveries by position", s.reorderDeliveries(ctx))
 	}}, nil)
 }
 
@@ -30,8 +25,8 @@ func (s *Store) reordering() *goose.Migration {
 //
 // It may run again after a crash at any point, in several processes at once, and while an older hooktape delivers. The old table
 // goes only when all its rows are copied once more after the renaming; of two versions of a row the newer one counts, whichever
-// is copied last. If two processes rename at once, ClickHouse refuses one of them. Only an insert that is under way in the moment
-// of the renaming may be lost; its delivery is then made once more, under its old Idempotency-Key.
+// is copied last. If two processes rename at once, ClickHouse refuses one of them, and Migrate begins again. Only an insert that is
+// under way in the moment of the renaming may be lost; its delivery is then made once more, under its old Idempotency-Key.
 func (s *Store) reorderDeliveries(ctx context.Context) error {
 	keys, err := s.sortingKeys(ctx, "deliveries", byTime)
 	if err != nil {
