@@ -23,6 +23,7 @@ import (
 	"hooktape/ingest"
 	"hooktape/internal/await"
 	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/spool"
 	"hooktape/store"
 )
@@ -48,13 +49,11 @@ func sourceKind(source string) event.Kind {
 	return ""
 }
 
+// newPipe makes a pipe into a database that has all tables.
 func newPipe(t *testing.T, dsn string, limits spool.Limits) *pipe {
 	t.Helper()
 	p := &pipe{t: t, log: &await.Log{}}
 	p.connect(dsn)
-	if _, err := p.db.Migrate(ctx); err != nil {
-		t.Fatal(err)
-	}
 	o := spool.DefaultOptions()
 	o.MinFree, o.Logger = 0, slog.New(slog.DiscardHandler)
 	var err error
@@ -157,7 +156,7 @@ func received(source, body string) event.Received { return receivedAt(time.Now()
 
 // TestColumns writes out what each column of the fixtures holds.
 func TestColumns(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
 	const decoded = `kind, bothelp_user_id, messenger_user_id, messenger_username, cuid, ref, name, first_name, last_name, email, phone, profile_link, channel,
@@ -193,7 +192,7 @@ func TestColumns(t *testing.T) {
 
 // TestHostileBodiesAreStored: every body ends in ClickHouse byte for byte, with what could be read of it.
 func TestHostileBodiesAreStored(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
 	sent := map[string]event.Received{}
 	for name, body := range hostileBodies() {
@@ -231,7 +230,7 @@ func TestHostileBodiesAreStored(t *testing.T) {
 
 // TestOnlyAcceptedIsDecoded: what strangers send is kept, and means nothing.
 func TestOnlyAcceptedIsDecoded(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
 	var sent []event.Received
 	for _, v := range event.Verdicts {
@@ -258,7 +257,7 @@ func TestOnlyAcceptedIsDecoded(t *testing.T) {
 
 // TestRepeatedWebhooks: BotHelp's repetitions of a chat webhook name the first; nothing else does.
 func TestRepeatedWebhooks(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
 	chat, flow := fixture(t, "chat-conversation-closed"), fixture(t, "flow")
 	now := time.Now()
@@ -285,7 +284,7 @@ func TestRepeatedWebhooks(t *testing.T) {
 
 // TestRefusedEvent: what ClickHouse refuses goes to the table quarantine with its bytes, once, and all else flows.
 func TestRefusedEvent(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	if err := p.conn.Exec(ctx, "ALTER TABLE events ADD CONSTRAINT picky CHECK name != 'refuse me'"); err != nil {
 		t.Fatal(err)
 	}
@@ -348,7 +347,7 @@ func batchOf(t *testing.T, suspect bool, list ...event.Received) spool.Batch {
 
 // TestSuspects: of records salvaged from damage those that are stored already are known by their ids, under whatever token.
 func TestSuspects(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	a, b, c := received("demo", "a"), received("demo", "b"), received("demo", "c")
 	store := func(batch spool.Batch) {
 		t.Helper()
@@ -373,7 +372,7 @@ func TestSuspects(t *testing.T) {
 
 // TestRepeatedLongAfter: a batch that is sent again when ClickHouse may have forgotten its token is known by its events.
 func TestRepeatedLongAfter(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	batch := batchOf(t, false, received("demo", "a"), received("demo", "b"))
 	for range 2 {
 		if _, err := p.sink.Store(ctx, batch); err != nil {
@@ -388,6 +387,7 @@ func TestRepeatedLongAfter(t *testing.T) {
 // TestClickHouseAway: what arrives while ClickHouse is killed and away is stored when it is back, once, by the drain alone.
 func TestClickHouseAway(t *testing.T) {
 	engine := enginetest.Start(t)
+	storetest.Migrate(t, engine.DSN("hooktape"))
 	p := newPipe(t, engine.DSN("hooktape"), spool.Limits{Records: 20, Bytes: 1 << 20, Age: 20 * time.Millisecond})
 	p.run()
 	var ids []uuid.UUID
@@ -431,6 +431,7 @@ func TestClickHouseAway(t *testing.T) {
 // TestSameBatchAgain: a batch whose acknowledgement was lost is sent again, and stored once, also over a kill of ClickHouse.
 func TestSameBatchAgain(t *testing.T) {
 	engine := enginetest.Start(t)
+	storetest.Migrate(t, engine.DSN("hooktape"))
 	p := newPipe(t, engine.DSN("hooktape"), quick)
 	chat := fixture(t, "chat-conversation-closed")
 	now := time.Now()
@@ -514,7 +515,7 @@ func TestPositions(t *testing.T) {
 
 // TestInsertIsTraced: the insert has a span of its own, which links to the requests in it, and says when it fails.
 func TestInsertIsTraced(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	a, b := received("demo", "a"), received("demo", "b")
 	b.TraceID, b.SpanID = [16]byte{7}, [8]byte{8}
 	unkept := received("demo", "c")

@@ -17,7 +17,6 @@ import (
 type Recorder struct {
 	spool *spool.Spool
 	drain *spool.Drain
-	sink  *sink
 }
 
 // record is one entry of the spool: a delivery's new state and the attempt that led to it, if one did.
@@ -30,12 +29,8 @@ type record struct {
 func NewRecorder(s *spool.Spool, db *store.Store, logger *slog.Logger) *Recorder {
 	limits := spool.DefaultLimits()
 	limits.Age = 500 * time.Millisecond
-	out := &sink{store: db, logger: logger}
-	return &Recorder{spool: s, drain: spool.NewDrain(s, out, limits, logger), sink: out}
+	return &Recorder{spool: s, drain: spool.NewDrain(s, &sink{store: db, logger: logger}, limits, logger)}
 }
-
-// onStored calls f with the deliveries of each batch that has come to ClickHouse. It must be set before Run.
-func (r *Recorder) onStored(f func([]event.Delivery)) { r.sink.stored = f }
 
 // Run brings records to ClickHouse until ctx ends.
 func (r *Recorder) Run(ctx context.Context) error { return r.drain.Run(ctx) }
@@ -59,7 +54,6 @@ func (r *Recorder) note(ctx context.Context, d *event.Delivery, a *event.Attempt
 type sink struct {
 	store  *store.Store
 	logger *slog.Logger
-	stored func([]event.Delivery)
 }
 
 // Store implements spool.Sink. Outcomes need no mark.
@@ -98,11 +92,8 @@ func (s *sink) record(ctx context.Context, batch spool.Batch) error {
 			err = s.store.RecordOutcomes(ctx, batch.Token()+store.AgainSuffix, deliveries, attempts)
 		}
 	}
-	switch {
-	case errors.Is(err, store.ErrRefused):
+	if errors.Is(err, store.ErrRefused) {
 		return fmt.Errorf("%w: %w", spool.ErrRefused, err)
-	case err == nil && s.stored != nil:
-		s.stored(deliveries)
 	}
 	return err
 }

@@ -6,21 +6,18 @@ import (
 	"time"
 
 	"hooktape/event"
-	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/spool"
 	"hooktape/store"
 )
 
 // TestOutcomesRepeatedLongAfter: outcomes that are sent again when ClickHouse may have forgotten their token are there once.
 func TestOutcomesRepeatedLongAfter(t *testing.T) {
-	db, err := store.Open(enginetest.DSN(t))
+	db, err := store.Open(storetest.DSN(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	d := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: event.NewID(now)}, EventReceivedAt: now, State: event.Delivered, Attempts: 2, UpdatedAt: now}
 	batch := spool.Batch{First: 1, Last: 2, Appended: now}

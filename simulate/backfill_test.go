@@ -16,6 +16,7 @@ import (
 
 	"hooktape/event"
 	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/simulate"
 	"hooktape/store"
 )
@@ -23,15 +24,12 @@ import (
 // newDB is a fresh database with all tables, and a connection of the test's own to it.
 func newDB(t testing.TB) (*store.Store, driver.Conn) {
 	t.Helper()
-	dsn := enginetest.DSN(t)
+	dsn := storetest.DSN(t)
 	db, err := store.Open(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if _, err := db.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
 	return db, enginetest.Connect(t, dsn)
 }
 

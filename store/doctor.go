@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -26,9 +27,6 @@ type Health struct {
 	// Settings are those of the user that stand against the program's promises, as name=value.
 	Settings []string
 }
-
-// Schema is how far the database's tables are; 0 is that there are none.
-type Schema struct{ At, Known int64 }
 
 // needed are the rights that migrations and the program's work take.
 var needed = []string{"SELECT", "INSERT", "ALTER", "CREATE TABLE", "CREATE VIEW", "DROP TABLE"}
@@ -110,7 +108,9 @@ func schemaOf(ctx context.Context, conn driver.Conn, database string) (is Schema
 	if is.Known, err = KnownSchema(); err != nil {
 		return is, err
 	}
-	err = conn.QueryRow(ctx, "SELECT max(version_id) FROM "+database+"."+versions).Scan(&is.At)
+	// Tables that are half created have no version 1, which no migration has any more.
+	query := fmt.Sprintf("SELECT max(version_id), countIf(version_id = 1) > 0 AND max(version_id) < %d FROM %s.%s", OldestSchema, database, versions)
+	err = conn.QueryRow(ctx, query).Scan(&is.At, &is.TooOld)
 	if hasCode(err, codeUnknownTable, codeUnknownDatabase) {
 		return is, nil
 	}

@@ -38,9 +38,9 @@ func eventIDs(deliveries []event.Delivery) (ids []uuid.UUID) {
 // open reads all that waits in a queue, in small pages.
 func (d db) open(t *testing.T, q store.Queue) (all []event.Delivery) {
 	t.Helper()
-	var after *store.Cursor
+	var after store.Cursor
 	for {
-		page, err := d.OpenDeliveries(background, q, after, 3)
+		page, err := d.OpenDeliveries(background, q, after, store.Cursor{}, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +49,7 @@ func (d db) open(t *testing.T, q store.Queue) (all []event.Delivery) {
 		}
 		all = append(all, page...)
 		last := all[len(all)-1]
-		after = &store.Cursor{At: last.Position(), ID: last.EventID}
+		after = store.Cursor{At: last.Position(), ID: last.EventID}
 	}
 }
 
@@ -199,16 +199,14 @@ func assertReordered(t *testing.T, d db) {
 	}
 }
 
-// TestDeliveriesAreReorderedOnACluster is the same on both shards.
-func TestDeliveriesAreReorderedOnACluster(t *testing.T) {
-	t.Parallel()
-	dsn := fmt.Sprintf(enginetest.Cluster(t, store.ShardedBy()), 0)
+// testDeliveriesAreReorderedOnACluster is the same on both shards.
+func testDeliveriesAreReorderedOnACluster(t *testing.T, database func() string) {
+	dsn := database()
 	s, err := store.OpenCluster(dsn, enginetest.ClusterName)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := beside(t, s, dsn+"&distributed_product_mode=global&distributed_foreground_insert=1")
-	d.cluster = true
+	d := besideCluster(t, s, dsn)
 	if err := d.MigrateUpTo(background, 43); err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func DSN(t testing.TB) string {
 	}
 	database := "test_" + strings.ToLower(rand.Text())
 	mustExec(t, server, "CREATE DATABASE "+database)
-	t.Cleanup(func() { mustExec(t, server, "DROP DATABASE IF EXISTS "+database+" SYNC") })
+	t.Cleanup(func() { mustExec(t, server, "DROP DATABASE IF EXISTS "+database) })
 	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatalf("HOOKTAPE_TEST_CLICKHOUSE_DSN: %v", err)

@@ -11,12 +11,13 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 )
 
 // TestUser gives the engine's only user the rights and limits of Grafana's, for it has no way to log in as another.
 func TestUser(t *testing.T) {
 	engine := enginetest.StartServer(t)
-	fresh(t, engine.DSN("hooktape"))
+	storetest.Migrate(t, engine.DSN("hooktape"))
 	engine.Kill()
 	become(t, engine, "default")
 	engine.Restart()

@@ -159,7 +159,7 @@ func TestRights(t *testing.T) {
 		"SELECT * FROM file('/etc/passwd', CSV, 'a String')", "SYSTEM SHUTDOWN")
 
 	collector := become(t, engine, "collector")
-	for _, name := range []string{"00006_otel_traces", "00007_otel_traces_trace_id_ts", "00008_otel_traces_trace_id_ts_mv"} {
+	for _, name := range []string{"00028_otel_traces", "00029_otel_traces_trace_id_ts", "00030_otel_traces_trace_id_ts_mv"} {
 		sql := text(t, "store/migrations/"+name+".sql")
 		may(t, collector, strings.NewReplacer("-- +goose Up\n", "", "EXISTS otel", "EXISTS hooktape.otel", "TO otel", "TO hooktape.otel", "FROM otel", "FROM hooktape.otel").Replace(sql))
 	}

@@ -1,10 +1,14 @@
 -- +goose Up
--- What a search looks through: values in the form that Normalized in normalized.go has, with U+001F between two.
--- Numbers that have punctuation in them, such as phone numbers, follow once more as digits. Arrays of one element or none stand for
--- names of intermediate results and for conditions: an insert evaluates both branches of an if.
 ALTER TABLE events
-    -- What was read from the request: all of it, because package bothelp reads less than 256 KiB. A value that is part of another
-    -- is left out: that takes 10 bytes off an event.
+    -- The number of the event in the sequence of its spool, which live delivery follows instead of a clock. Events that were stored
+    -- before version 36, or without a spool, have none.
+    ADD COLUMN IF NOT EXISTS spool LowCardinality(String),
+    ADD COLUMN IF NOT EXISTS spool_number UInt64 CODEC(Delta, ZSTD(1)),
+    -- A search looks through the next two columns: values in the form of Normalized in normalized.go, with U+001F between two.
+    -- Numbers with punctuation, such as phone numbers, follow once more as digits. Arrays of one element name intermediate results,
+    -- and arrays of one element or none are conditions, because an insert evaluates both branches of an if.
+    -- search_text has all parsed fields, because package bothelp reads less than 256 KiB. A value that another
+    -- one contains is left out, which takes 10 bytes off an event.
     ADD COLUMN IF NOT EXISTS search_text String MATERIALIZED arrayStringConcat(arrayMap(
             text -> concat(text, arrayStringConcat(arrayMap(number -> concat('\x1F', replaceRegexpAll(number, '[^0-9]+', '')),
                 extractAll(text, '[0-9]+[ ()./\\x{2010}-\\x{2015}-]+[0-9][0-9 ()./\\x{2010}-\\x{2015}-]{2,}[0-9]')))),
