@@ -24,6 +24,7 @@ var rooms = map[string][]string{
 	"dashboards":           {},
 	"internal/enginetest":  {"internal/freeport"},
 	"internal/grafanatest": {},
+	"internal/storetest":   {"internal/enginetest", "store"},
 	"certificate":          {"internal/settled"},
 	"internal/settled":     {},
 	"internal/browsertest": {},
@@ -44,7 +45,7 @@ var rooms = map[string][]string{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"internal/enginetest", "internal/grafanatest", "internal/browsertest", "internal/await", "internal/freeport", "internal/rot", "internal/smalldisk"}
+var testOnly = []string{"internal/enginetest", "internal/storetest", "internal/grafanatest", "internal/browsertest", "internal/await", "internal/freeport", "internal/rot", "internal/smalldisk"}
 
 // tops may import everything.
 var tops = []string{"cmd/", "proof"}
