@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
@@ -21,6 +20,7 @@ import (
 	"hooktape/archive"
 	"hooktape/event"
 	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/store"
 )
 
@@ -38,25 +38,20 @@ type db struct {
 	conn driver.Conn
 }
 
-// newDB is a database that is there and has no tables.
-func newDB(t *testing.T) db {
+// newDB is an empty database that has no tables.
+func newDB(t *testing.T) db { return open(t, enginetest.DSN(t)) }
+
+// newTables is a database that has all tables.
+func newTables(t *testing.T) db { return open(t, storetest.DSN(t)) }
+
+func open(t *testing.T, dsn string) db {
 	t.Helper()
-	dsn := enginetest.DSN(t)
 	s, err := store.Open(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return db{s, conn}
+	return db{s, enginetest.Connect(t, dsn)}
 }
 
 func (d db) text(t *testing.T, query string) (value string) {
@@ -98,10 +93,7 @@ func (d db) differences(t *testing.T, other db, table string) {
 // filled is a database with something in every table, the awkward included.
 func filled(t *testing.T) db {
 	t.Helper()
-	d := newDB(t)
-	if _, err := d.Migrate(background); err != nil {
-		t.Fatal(err)
-	}
+	d := newTables(t)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -139,9 +131,9 @@ func filled(t *testing.T) db {
 	must(d.SaveReplay(background, event.Replay{ID: uuid.New(), CreatedAt: at, UpdatedAt: at, State: event.ReplayDone, Selection: event.Selection{Text: "ё"},
 		ReplayOptions: event.ReplayOptions{Rate: 0.1, Headers: []event.Header{{Name: "H", Value: "v"}}}, Counts: map[event.DeliveryState]uint64{event.Delivered: 1}}))
 	must(d.AddCommand(background, event.Command{Target: "crm", Action: event.ActionRate, Rate: 2.5}))
-	must(d.SaveEndpointState(background, event.EndpointState{Endpoint: "crm", Shard: "1/1", UpdatedAt: at,
+	must(d.SaveEndpointState(background, event.EndpointState{Endpoint: "crm", UpdatedAt: at,
 		Subscription: "{}", StartedAfter: map[string]uint64{"spool": 1}, Positions: map[string]uint64{"spool": 4}}))
-	must(d.SeeHolder(background, "1/1", store.Holder{ID: "a", Host: "b"}, true))
+	must(d.SeeHolder(background, store.DeliveryLease, store.Holder{ID: "a", Host: "b"}, true))
 	must(d.Audit(background, store.AuditEntry{At: at, Who: "ich", Detail: "{}"}))
 	must(d.conn.Exec(background, "INSERT INTO stored_ranges (spool, bucket, last, received_from, received_until) VALUES ('a', 1, 65537, '2026-01-01 00:00:00.000001', '2026-01-01 00:00:00.000002')"))
 	must(d.conn.Exec(background, "INSERT INTO swept (endpoint, event_received_at) VALUES ('crm', '2026-01-01 00:00:00.000001')"))
@@ -178,10 +170,7 @@ func TestRoundTrip(t *testing.T) {
 
 // TestTablesAreAll: a table that a migration adds is either backed up or follows from one that is.
 func TestTablesAreAll(t *testing.T) {
-	d := newDB(t)
-	if _, err := d.Migrate(background); err != nil {
-		t.Fatal(err)
-	}
+	d := newTables(t)
 	got := d.text(t, "SELECT arrayStringConcat(arraySort(groupArray(name)), ' ') FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name NOT IN ('goose_db_version', 'otel_traces_trace_id_ts')")
 	want := map[string]bool{}
 	for _, table := range store.Tables {
@@ -283,10 +272,7 @@ func flip(dir string) error {
 
 // TestManyRows: a table that is larger than what is written and inserted at once.
 func TestManyRows(t *testing.T) {
-	from, to := newDB(t), newDB(t)
-	if _, err := from.Migrate(background); err != nil {
-		t.Fatal(err)
-	}
+	from, to := newTables(t), newDB(t)
 	if err := from.conn.Exec(background, `INSERT INTO events (id, received_at, source, verdict, body, fields)
 		SELECT generateUUIDv4(), now64(6) - number, 'demo', 'accepted', randomString(number % 1000), map('n', toString(number)) FROM numbers(60000)`); err != nil {
 		t.Fatal(err)

@@ -20,17 +20,17 @@ type Progress func(table string, done, total uint64)
 // Backup writes all tables into a new folder, while hooktape runs or not. The tables are read one after the other, in the
 // order of [store.Tables]. What is damaged is left out, and named in the manifest; all the rest is there.
 func Backup(ctx context.Context, db *store.Store, dir, version string, progress Progress) (m Manifest, err error) {
-	current, known, err := db.Schema(ctx)
+	schema, err := db.SchemaNow(ctx)
 	switch {
 	case err != nil:
 		return m, err
-	case current != known:
-		return m, fmt.Errorf("the tables are at version %d and this program's at %d; back them up with the program that runs, or run `hooktape migrate` first", current, known)
+	case schema.At != schema.Known:
+		return m, fmt.Errorf("the tables are at version %d and this program's at %d; back them up with the program that runs, or run `hooktape migrate` first", schema.At, schema.Known)
 	}
 	if err := newDir(dir); err != nil {
 		return m, err
 	}
-	m = Manifest{Program: programName, Version: version, Schema: current, MadeAt: time.Now().UTC().Truncate(time.Second)}
+	m = Manifest{Program: programName, Version: version, Schema: schema.At, MadeAt: time.Now().UTC().Truncate(time.Second)}
 	for _, table := range store.Tables {
 		f, err := backupTable(ctx, db, dir, table, progress)
 		if err != nil {

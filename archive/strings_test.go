@@ -118,28 +118,43 @@ func TestStringsOfExport(t *testing.T) {
 	}
 }
 
-// TestOlderBackup: a backup of a hooktape that called all strings text is restored byte for byte.
+// TestOlderBackup: backups of older versions are restored byte for byte, also of versions whose databases are not updated (26) and
+// of those that called all strings text.
 func TestOlderBackup(t *testing.T) {
-	to, dir := newDB(t), filepath.Join("testdata", "backup-of-39")
-	m, err := archive.Check(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := archive.Restore(background, to.Store, dir, m, quiet); err != nil {
-		t.Fatal(err)
-	}
-	for query, want := range map[string]string{
-		"SELECT toString(count()) FROM events":                                            "4",
-		"SELECT hex(any(query)) FROM events":                                              "613DFF",
-		"SELECT hex(max(headers[1].value)) FROM events":                                   "FF00",
-		"SELECT hex(max(fields['Доп данные'])) FROM events":                               "FF275C",
-		"SELECT toString(sum(length(body))) FROM events":                                  "1280266",
-		"SELECT hex(substring(max(response_body), 254)) FROM attempts":                    "FDFEFF",
-		"SELECT hex(substring(any(record), 254)) FROM quarantine":                         "FDFEFF",
-		"SELECT toString(Events.Attributes) || toString(SpanAttributes) FROM otel_traces": "[{'k':'v'},{}]{'a':'b'}",
+	for backup, values := range map[string]map[string]string{
+		"backup-of-26": {
+			"SELECT toString(count()) FROM events":                                                   "12",
+			"SELECT toString(countIf(verdict = 'accepted')) FROM events":                             "9",
+			"SELECT hex(body) FROM events WHERE step = 'odd1'":                                       "6E6F204A534F4E20FF",
+			"SELECT name || toString(subscriber_key) FROM events WHERE step = 'paid0'":               "Джон1",
+			"SELECT toString(count()) FROM events WHERE position(search_text, 'джон') > 0":           "1",
+			"SELECT toString(uniqExact(replay_id, event_id)) FROM deliveries WHERE state = 'failed'": "4",
+			"SELECT toString(countIf(response_body = 'taken')) FROM attempts":                        "5",
+			"SELECT toString(countIf(NOT public_only)) FROM replays FINAL":                           "2",
+		},
+		"backup-of-39": {
+			"SELECT toString(count()) FROM events":                                            "4",
+			"SELECT hex(any(query)) FROM events":                                              "613DFF",
+			"SELECT hex(max(headers[1].value)) FROM events":                                   "FF00",
+			"SELECT hex(max(fields['Доп данные'])) FROM events":                               "FF275C",
+			"SELECT toString(sum(length(body))) FROM events":                                  "1280266",
+			"SELECT hex(substring(max(response_body), 254)) FROM attempts":                    "FDFEFF",
+			"SELECT hex(substring(any(record), 254)) FROM quarantine":                         "FDFEFF",
+			"SELECT toString(Events.Attributes) || toString(SpanAttributes) FROM otel_traces": "[{'k':'v'},{}]{'a':'b'}",
+		},
 	} {
-		if got := to.text(t, query); got != want {
-			t.Errorf("%s: got %s, want %s", query, got, want)
+		to, dir := newDB(t), filepath.Join("testdata", backup)
+		m, err := archive.Check(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := archive.Restore(background, to.Store, dir, m, quiet); err != nil {
+			t.Fatal(err)
+		}
+		for query, want := range values {
+			if got := to.text(t, query); got != want {
+				t.Errorf("%s: %s: got %s, want %s", backup, query, got, want)
+			}
 		}
 	}
 }

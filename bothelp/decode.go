@@ -22,7 +22,6 @@ func Decode(req *event.Received) event.Decoded {
 type decoding struct {
 	out    event.Decoded
 	faults faults
-	arena  arena
 	cursor *cursor
 
 	base    int            // bytes of the body before the text that the cursor walks over
@@ -66,7 +65,6 @@ func (d *decoding) body(req *event.Received) {
 	} else if isWindows1251(req, text) {
 		text = fromWindows1251(text)
 	}
-	d.arena.reserve(len(text))
 	d.top(text)
 	if d.members == 1 && len(d.objects) == 1 && d.objects[0].isSubscriber() {
 		d.wrapped(d.objects[0])

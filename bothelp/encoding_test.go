@@ -2,44 +2,19 @@ package bothelp_test
 
 import (
 	"bytes"
-	"compress/flate"
 	"compress/gzip"
-	"compress/zlib"
-	"io"
 	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/zstd"
 
 	"hooktape/bothelp"
 	"hooktape/event"
 )
 
-// compressors are the codings by the name that each test gives them.
-var compressors = map[string]struct {
-	coding string
-	writer func(io.Writer) io.WriteCloser
-}{
-	"gzip":   {"gzip", func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }},
-	"x-gzip": {"X-GZip", func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }},
-	"zlib":   {"deflate", func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }},
-	"flate": {"deflate", func(w io.Writer) io.WriteCloser {
-		z, _ := flate.NewWriter(w, flate.BestCompression)
-		return z
-	}},
-	"brotli": {"br", func(w io.Writer) io.WriteCloser { return brotli.NewWriter(w) }},
-	"zstd": {"zstd", func(w io.Writer) io.WriteCloser {
-		z, _ := zstd.NewWriter(w)
-		return z
-	}},
-}
-
-func compress(t testing.TB, name string, text []byte) []byte {
+func compress(t testing.TB, text []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w := compressors[name].writer(&out)
+	w := gzip.NewWriter(&out)
 	if _, err := w.Write(text); err != nil {
 		t.Fatal(err)
 	}
@@ -56,14 +31,14 @@ func encoded(coding string, body []byte) *event.Received {
 func TestContentEncoding(t *testing.T) {
 	body := fixture(t, "flow.json")
 	want := bothelp.Decode(&event.Received{Body: body})
-	for name, c := range compressors {
-		t.Run(name, func(t *testing.T) {
-			if got := bothelp.Decode(encoded(c.coding, compress(t, name, body))); !reflect.DeepEqual(got, want) {
+	for _, coding := range []string{"gzip", "X-GZip"} {
+		t.Run(coding, func(t *testing.T) {
+			if got := bothelp.Decode(encoded(coding, compress(t, body))); !reflect.DeepEqual(got, want) {
 				t.Errorf("got %s", dump(got))
 			}
 
-			plain := bothelp.Decode(encoded(c.coding, body))
-			if want := "body: not " + strings.ToLower(c.coding) + ", as its Content-Encoding says"; plain.DecodeError != want {
+			plain := bothelp.Decode(encoded(coding, body))
+			if want := "body: not " + strings.ToLower(coding) + ", as its Content-Encoding says"; plain.DecodeError != want {
 				t.Errorf("plain body: %q", plain.DecodeError)
 			}
 			if plain.BothelpUserID != "47659" {
@@ -72,7 +47,7 @@ func TestContentEncoding(t *testing.T) {
 
 			// Zeros shrink a thousand times; the name before them is read.
 			bomb := []byte(`{"name":"a","x":"` + strings.Repeat("0", 2<<20) + `"}`)
-			got := bothelp.Decode(encoded(c.coding, compress(t, name, bomb)))
+			got := bothelp.Decode(encoded(coding, compress(t, bomb)))
 			if !strings.HasPrefix(got.DecodeError, "body: longer than ") || got.Name != "a" {
 				t.Errorf("bomb: %q, name %q", got.DecodeError, got.Name)
 			}
@@ -83,7 +58,7 @@ func TestContentEncoding(t *testing.T) {
 func TestContentEncodingDamaged(t *testing.T) {
 	body := fixture(t, "flow.json")
 	whole := bothelp.Decode(&event.Received{Body: body})
-	zipped := compress(t, "gzip", body)
+	zipped := compress(t, body)
 
 	got := bothelp.Decode(encoded("gzip", zipped[:len(zipped)-100]))
 	if got.Name != whole.Name || !strings.HasPrefix(got.DecodeError, "body: its gzip is damaged after ") {
@@ -93,15 +68,15 @@ func TestContentEncodingDamaged(t *testing.T) {
 	if !reflect.DeepEqual(got, whole) {
 		t.Errorf("identity: %s", dump(got))
 	}
-	for _, coding := range []string{"lzma", "gzip, br", "ро\xfft\n"} {
+	for _, coding := range []string{"lzma", "gzip, br", "br", "zstd", "deflate", "ро\xfft\n"} {
 		got := bothelp.Decode(encoded(coding, body))
-		if got.Name != whole.Name || !strings.HasPrefix(got.DecodeError, "body: unknown Content-Encoding ") {
+		if got.Name != whole.Name || !strings.HasPrefix(got.DecodeError, "body: unsupported Content-Encoding ") {
 			t.Errorf("%q: %q", coding, got.DecodeError)
 		}
 	}
 	twice := encoded("gzip", zipped)
 	twice.Headers = append(twice.Headers, event.Header{Name: "Content-Encoding", Value: "br"})
-	if got := bothelp.Decode(twice); got.DecodeError != "body: unknown Content-Encoding gzip, br" {
+	if got := bothelp.Decode(twice); got.DecodeError != "body: unsupported Content-Encoding gzip, br: only gzip is decoded" {
 		t.Errorf("two headers: %q", got.DecodeError)
 	}
 	if got := bothelp.Decode(encoded("gzip", nil)); got.DecodeError != "body: empty" {

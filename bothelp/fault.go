@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"hooktape/internal/chars"
 )
 
 // faults collects what could not be read: the first key, and what is wrong with the body as a whole. Neither ever
@@ -36,7 +38,7 @@ func (f *faults) String() string {
 // label is a key's name for an error: as it is, or quoted and shortened where it is long or not printable.
 func label(name []byte) string {
 	text := string(name)
-	short := cut(name, maxLabel)
+	short := chars.Cut(name, maxLabel)
 	printable := utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 	switch {
 	case len(short) < len(name):
@@ -45,15 +47,4 @@ func label(name []byte) string {
 		return text
 	}
 	return strconv.Quote(text)
-}
-
-// cut shortens text to at most n bytes without splitting a rune.
-func cut(text []byte, n int) []byte {
-	if len(text) <= n {
-		return text
-	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n]
 }

@@ -26,9 +26,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(body), "", "")
 	}
 	f.Add([]byte("subscriber[name]=%D0&a[b][c]=1&x"), "application/x-www-form-urlencoded", "")
-	for name, c := range map[string]string{"gzip": "gzip", "zlib": "deflate", "brotli": "br", "zstd": "zstd"} {
-		f.Add(compress(f, name, []byte(`{"name":"a"}`)), "", c)
-	}
+	f.Add(compress(f, []byte(`{"name":"a"}`)), "", "gzip")
 
 	f.Fuzz(func(t *testing.T, body []byte, contentType, coding string) {
 		headers := []event.Header{{Name: "Content-Type", Value: contentType}}

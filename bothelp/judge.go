@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"hooktape/event"
+	"hooktape/internal/chars"
 )
 
 // judge tells the kind of a body from its top level.
@@ -35,7 +36,7 @@ func (d *decoding) eventName() string {
 	if d.event == nil || d.event.Kind() == '[' {
 		return ""
 	}
-	return string(cut(d.scalar(d.event), maxText))
+	return string(chars.Cut(d.scalar(d.event), maxText))
 }
 
 // wordBreaks takes out what may stand between the words of an event's name.

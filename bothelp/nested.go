@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"hooktape/event"
+	"hooktape/internal/chars"
 )
 
 // object is an object inside the body.
@@ -82,7 +83,7 @@ func (d *decoding) open(o object) {
 	c.reset(o.text)
 	for c.open('{'); c.next(); {
 		if c.value.Kind() == '{' && len(d.objects) < maxObjects {
-			path := o.path + "." + string(cut(d.unquote(&d.nameBuf, c.name), maxText))
+			path := o.path + "." + string(chars.Cut(d.unquote(&d.nameBuf, c.name), maxText))
 			d.noteReplaced([]byte(path))
 			d.objects = append(d.objects, object{path: path, text: c.value, whole: !c.part, down: o.down + 1})
 		}

@@ -1,6 +1,10 @@
 package bothelp
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"hooktape/internal/chars"
+)
 
 // top reads the members of the object that the text is, or that stands alone in an array.
 func (d *decoding) top(text []byte) {
@@ -38,7 +42,7 @@ func (d *decoding) topMember() {
 	d.keyed = d.keyed || target != nil
 	switch {
 	case target == nil && c.value.Kind() == '{' && len(d.objects) < maxObjects:
-		d.objects = append(d.objects, object{path: string(cut(name, maxText)), text: c.value, whole: !c.part, down: 1})
+		d.objects = append(d.objects, object{path: string(chars.Cut(name, maxText)), text: c.value, whole: !c.part, down: 1})
 	case c.part:
 		// Half an object is no value.
 	case target != nil:

@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"hooktape/internal/chars"
 )
 
 // severalValues is the fault of a key that has different values. The others are in the body alone.
@@ -30,9 +32,9 @@ func (d *decoding) set(target any, name []byte, value jsontext.Value) {
 	}
 	if len(text) > maxText {
 		d.faults.ofKey(name, "longer than "+strconv.Itoa(maxText)+" bytes, cut")
-		text = cut(text, maxText)
+		text = chars.Cut(text, maxText)
 	}
-	kept := d.arena.keep(text)
+	kept := string(text)
 	if column, ok := target.(*string); ok && *column != "" && *column != kept {
 		d.faults.ofKey(name, severalValues)
 	}
@@ -159,7 +161,7 @@ func (d *decoding) field(name []byte, value jsontext.Value) {
 	if held, there := d.out.Fields[string(name)]; there && held != string(text) {
 		d.faults.ofKey(name, severalValues)
 	}
-	d.out.Fields[d.arena.keep(name)] = d.arena.keep(text)
+	d.out.Fields[string(name)] = string(text)
 }
 
 // kindName says what a value is, in an error.

@@ -41,7 +41,7 @@ type ACME struct {
 
 // NewACME asks for nothing yet; Run does. It accepts the authority's terms of service.
 func NewACME(o ACMEOptions) (*ACME, error) {
-	own, err := selfSigned()
+	own, err := SelfSigned()
 	if err != nil {
 		return nil, err
 	}

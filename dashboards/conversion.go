@@ -88,8 +88,7 @@ func conversion() *dashboard.DashboardBuilder {
 			Orientation(common.VizOrientationHorizontal).
 			ColorScheme(byThresholds()).
 			Thresholds(steps(neutral)).
-			OverrideByName("Of all leads", append(percent, property("thresholds", map[string]any{"mode": "absolute",
-				"steps": []map[string]any{{"color": good, "value": nil}, {"color": doubt, "value": 0.15}, {"color": bad, "value": 0.4}}})))).
+			OverrideByName("Of all leads", append(percent, limits(good, from(0.15, doubt), from(0.4, bad))...))).
 		WithPanel(rows(about{sql: "conversion/spellings", title: "UTM values with several spellings", width: 8, height: 9,
 			text:  "UTM values that differ only in capital letters, ё and е, spaces, or characters that nobody sees. Each spelling is a row of its own in the tables above; mend it where the link is made.",
 			empty: "Every value has one spelling"}).

@@ -37,7 +37,7 @@ var (
 		{"adhoc", "replays only", quiet},
 	}
 	replayWords = []word{
-		{"planned", "being prepared", doubt}, {"running", "running", neutral}, {"paused", "paused", doubt}, {"done", "done", good},
+		{"running", "running", neutral}, {"paused", "paused", doubt}, {"done", "done", good},
 		{"cancelled", "cancelled", quiet},
 	}
 	resultWords = []word{{"ok", "ok", good}, {"error", "error", bad}}

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -9,7 +10,7 @@ import (
 // DeliveryState is where a delivery stands.
 type DeliveryState string
 
-// The states. The last three are final.
+// The states.
 const (
 	Pending    DeliveryState = "pending"    // not tried yet
 	Delivering DeliveryState = "delivering" // sent, the answer not known yet
@@ -20,8 +21,11 @@ const (
 	Cancelled  DeliveryState = "cancelled"
 )
 
-// Final tells whether nothing more will happen to a delivery in this state.
-func (s DeliveryState) Final() bool { return s == Delivered || s == Failed || s == Cancelled }
+// FinalStates are the states after which nothing more happens to a delivery.
+var FinalStates = []DeliveryState{Delivered, Failed, Cancelled}
+
+// Final reports whether nothing more will happen to a delivery in this state.
+func (s DeliveryState) Final() bool { return slices.Contains(FinalStates, s) }
 
 // DeliveryKey names a delivery: one event on its way to one endpoint, in one replay or live (the zero UUID).
 type DeliveryKey struct {
@@ -47,8 +51,7 @@ func (k DeliveryKey) IdempotencyKey() string {
 
 // Delivery is the state of one event's way to one endpoint.
 type Delivery struct {
-	DeliveryKey `cbor:"1,keyasint"`
-	// EventReceivedAt orders deliveries as their events arrived.
+	DeliveryKey     `cbor:"1,keyasint"`
 	EventReceivedAt time.Time     `cbor:"2,keyasint"`
 	State           DeliveryState `cbor:"3,keyasint"`
 	Attempts        uint32        `cbor:"4,keyasint"` // begun so far
@@ -57,16 +60,24 @@ type Delivery struct {
 	Error           string        `cbor:"7,keyasint"` // why the last attempt failed
 	UpdatedAt       time.Time     `cbor:"8,keyasint"`
 	// Subscriber is whom the event is about: BotHelp's id, else the messenger's, else the event's own. What has the same
-	// one keeps its order where an endpoint asks for that, and stays in one shard.
+	// one keeps its order where an endpoint asks for that.
 	Subscriber string    `cbor:"9,keyasint"`
 	CreatedAt  time.Time `cbor:"10,keyasint"` // when the delivery was decided on; its age counts from here
+	// PositionOffset is that of the event.
+	PositionOffset time.Duration `cbor:"11,keyasint,omitempty"`
 }
 
-// Version orders the states of one delivery: the higher one is the newer. It needs no clock: a delivery waits, then each
-// attempt begins, may be lost from sight, and ends.
-func (d *Delivery) Version() uint64 {
+// Position orders deliveries as their events arrived: see Event.Position.
+func (d *Delivery) Position() time.Time { return d.EventReceivedAt.Add(d.PositionOffset) }
+
+// Version is the delivery's VersionOf.
+func (d *Delivery) Version() uint64 { return VersionOf(d.Attempts, d.State) }
+
+// VersionOf orders the states of one delivery, by its attempts begun and its state: the higher one is the newer. It needs no
+// clock: a delivery waits, then each attempt begins, may be lost from sight, and ends.
+func VersionOf(attempts uint32, state DeliveryState) uint64 {
 	step := map[DeliveryState]uint64{Pending: 0, Delivering: 1, Unknown: 2, Retrying: 3, Failed: 4, Delivered: 4, Cancelled: 5}
-	return uint64(d.Attempts)*8 + step[d.State]
+	return uint64(attempts)*8 + step[state]
 }
 
 // Outcome is how an attempt ended.

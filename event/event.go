@@ -51,9 +51,15 @@ type Event struct {
 	// "" and 0 for an event that came through none.
 	Spool       string
 	SpoolNumber uint64
+	// PositionOffset is how much later than ReceivedAt the event's position is: see Position.
+	PositionOffset time.Duration
 	// DuplicateOf is the first event of which this one is BotHelp's retry; the zero UUID for an original.
 	DuplicateOf uuid.UUID
 }
+
+// Position is where the event stands in order of arrival: when it was received, or right behind the event before it in its
+// spool if the clock, or the order in which requests ended, says otherwise.
+func (e *Event) Position() time.Time { return e.ReceivedAt.Add(e.PositionOffset) }
 
 // Received is a request as it came, before anything was read from it. It is what the spool keeps.
 //
@@ -76,12 +82,12 @@ type Received struct {
 	Untraced   bool       `cbor:"15,keyasint,omitempty"` // the span is not kept; only the spool knows
 }
 
-// emptyHash is the BodySHA256 of a request without a body.
-var emptyHash = sha256.Sum256(nil)
+// EmptyHash is the BodySHA256 of a request without a body.
+var EmptyHash = sha256.Sum256(nil)
 
 // BodyGone tells of an event that was read whole whether its body has been removed since it came: then only the hash is
 // left of it, and nothing may be sent in its name.
-func (r *Received) BodyGone() bool { return len(r.Body) == 0 && r.BodySHA256 != emptyHash }
+func (r *Received) BodyGone() bool { return len(r.Body) == 0 && r.BodySHA256 != EmptyHash }
 
 // Header is one header line. A name that came twice stands twice. In JSON, a value that is not UTF-8 stands as value_base64 in
 // place of value.

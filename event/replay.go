@@ -9,9 +9,8 @@ import (
 // ReplayState is where a replay stands.
 type ReplayState string
 
-// The states of a replay. Planned is a replay whose selection is not frozen yet.
+// The states of a replay. Its selection is frozen before it exists.
 const (
-	ReplayPlanned   ReplayState = "planned"
 	ReplayRunning   ReplayState = "running"
 	ReplayPaused    ReplayState = "paused"
 	ReplayDone      ReplayState = "done"
@@ -127,10 +126,9 @@ type Command struct {
 	Reason string
 }
 
-// EndpointState is where the delivery to an endpoint stands, as one process sees it.
+// EndpointState is where the delivery to an endpoint stands, as the process that delivers sees it.
 type EndpointState struct {
 	Endpoint string `json:"endpoint"`
-	Shard    string `json:"shard"` // such as 1/1
 	URL      string `json:"url"`
 	// State is active, paused (by a person), broken (the breaker is open) or removed (from the configuration).
 	State     string    `json:"state"`

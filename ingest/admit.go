@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin/render"
+	"go.opentelemetry.io/otel/metric"
 )
 
 // streamKey is where a request's context has its stream.
@@ -39,11 +40,11 @@ func (s *Server) admitted(next http.Handler) http.Handler {
 
 // turnAway answers a request for which there is no memory. Nothing of it is kept.
 func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, h *judged) {
-	sender := shedUnknown
+	sender := "unknown"
 	if h.source != nil {
-		sender = shedKnown
+		sender = "known"
 	}
-	s.shed.Add(r.Context(), 1, sender)
+	s.shed.Add(r.Context(), 1, metric.WithAttributes(attrSender.String(sender)))
 	header := w.Header()
 	header.Set("Retry-After", retryAfter)
 	header.Set("Connection", "close") // the rest of the body is not read

@@ -8,15 +8,16 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"hooktape/event"
+	"hooktape/internal/chars"
+	"hooktape/internal/redact"
 )
 
 const (
 	hooksSegment = "hooks"
 	hooksPrefix  = "/" + hooksSegment + "/"
-	maskedPath   = hooksPrefix + mask
+	maskedPath   = hooksPrefix + redact.Mask
 	maxStepBytes = 128
 )
 
@@ -100,7 +101,7 @@ func (s *Sources) address(path string) (h hook, source *Source, verdict event.Ve
 		if at := strings.Index(given.raw, h.token); at >= 0 { // what a copied URL brought along stays beside the mask
 			from, to = from+at, from+at+len(h.token)
 		}
-		h.path = path[:from] + mask + path[to:]
+		h.path = path[:from] + redact.Mask + path[to:]
 	}
 	return h, source, verdict
 }
@@ -111,26 +112,15 @@ func tidy(text string) string {
 }
 
 // label makes a source or step of what a path says.
-func label(text string) string { return cutUTF8(strings.ToValidUTF8(text, "\uFFFD"), maxStepBytes) }
+func label(text string) string { return chars.Cut(strings.ToValidUTF8(text, "\uFFFD"), maxStepBytes) }
 
 // mistyped tells what is wrong with the stored path of an accepted event of a source; "" if it is that of its hook.
 func mistyped(path, source string) string {
 	parts := strings.SplitN(path, "/", 5)
-	if len(parts) > 3 && parts[0] == "" && decoded(parts[1]) == hooksSegment && label(decoded(parts[2])) == source && parts[3] == mask {
+	if len(parts) > 3 && parts[0] == "" && decoded(parts[1]) == hooksSegment && label(decoded(parts[2])) == source && parts[3] == redact.Mask {
 		return ""
 	}
 	return "the path is not " + hookRoute + ": correct the URL in BotHelp"
-}
-
-// cutUTF8 returns the longest start of s that has at most n bytes and ends with a whole character.
-func cutUTF8(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }
 
 // judged is a hook and what its source and token are worth, and later what became of the request.

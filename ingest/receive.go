@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"hooktape/bothelp"
@@ -55,7 +56,9 @@ func (s *Server) receive(c *gin.Context) {
 		captured.Body = h.secret.hideBytes(captured.Body[:min(len(captured.Body), RejectedBodyBytes)])
 	}
 	captured.BodySHA256 = sha256.Sum256(captured.Body)
-	defer func() { s.requestTime.Record(r.Context(), time.Since(begun).Seconds(), verdictSet(verdict)) }()
+	defer func() {
+		s.requestTime.Record(r.Context(), time.Since(begun).Seconds(), metric.WithAttributes(attrVerdict.String(string(verdict))))
+	}()
 
 	if verdict != event.Accepted {
 		s.reject(c, h)

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-)
 
-const mask = "***"
+	"hooktape/internal/redact"
+)
 
 // secrets masks tokens wherever they stand: in the place where they belong, in a URL whose parts were swapped, in a
 // proxy's X-Original-URI, in a query, in a method, in the name of a header, in the body of a rejected request.
@@ -22,7 +22,7 @@ type secrets struct {
 func newSecrets(tokens []string) secrets {
 	shortest, pairs := math.MaxInt, []string(nil)
 	for _, token := range tokens {
-		shortest, pairs = min(shortest, len(token)), append(pairs, token, mask)
+		shortest, pairs = min(shortest, len(token)), append(pairs, token, redact.Mask)
 	}
 	return secrets{tokens, shortest, strings.NewReplacer(pairs...)}
 }
@@ -43,7 +43,7 @@ func (s secrets) hide(text string) string {
 	}
 	text = s.replacer.Replace(text)
 	if s.encodedIn(text) {
-		return mask
+		return redact.Mask
 	}
 	return text
 }
@@ -96,7 +96,7 @@ func (s secrets) hideCut(start []byte) []byte {
 	for _, token := range s.tokens {
 		for n := min(len(token), len(start)); n > 0; n-- {
 			if bytes.HasSuffix(start, []byte(token[:n])) {
-				start = append(slices.Clone(start[:len(start)-n]), mask...)
+				start = append(slices.Clone(start[:len(start)-n]), redact.Mask...)
 				break
 			}
 		}
@@ -124,7 +124,7 @@ func (s secrets) hideName(name string) string {
 	lower := strings.ToLower(name)
 	for _, token := range s.tokens {
 		if token = strings.ToLower(token); strings.Contains(lower, token) || strings.Contains(strings.ToLower(decoded(name)), token) {
-			return mask
+			return redact.Mask
 		}
 	}
 	return name

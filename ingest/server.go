@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,6 +13,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
+
+	"hooktape/internal/serve"
 )
 
 // Spool is where the server puts what it has captured.
@@ -102,30 +103,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		ConnState:                    func(c net.Conn, state http.ConnState) { c.(*stream).state(state) },
 		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, streamKey{}, c) },
 	}
-	return serveUntil(ctx, server, &listener{Listener: l, server: s, tls: http1(s.options.TLS)})
+	return serve.Until(ctx, server, &listener{Listener: l, server: s, tls: http1(s.options.TLS)}, shutdownGrace)
 }
 
 // shutdownGrace is how long requests in flight have to end.
 const shutdownGrace = 5 * time.Second
-
-// serveUntil runs a server until ctx ends; requests in flight then have until the shutdown grace is over.
-func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
-		defer cancel()
-		err := server.Shutdown(grace)
-		if err != nil {
-			err = errors.Join(err, server.Close())
-		}
-		stopped <- err
-	})
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		stop()
-		return err
-	}
-	return <-stopped
-}
 
 func (s *Server) recovered(c *gin.Context, panicked any) {
 	ctx := c.Request.Context()

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
@@ -24,6 +23,7 @@ import (
 	"hooktape/ingest"
 	"hooktape/internal/await"
 	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/spool"
 	"hooktape/store"
 )
@@ -49,13 +49,11 @@ func sourceKind(source string) event.Kind {
 	return ""
 }
 
+// newPipe makes a pipe into a database that has all tables.
 func newPipe(t *testing.T, dsn string, limits spool.Limits) *pipe {
 	t.Helper()
 	p := &pipe{t: t, log: &await.Log{}}
 	p.connect(dsn)
-	if _, err := p.db.Migrate(ctx); err != nil {
-		t.Fatal(err)
-	}
 	o := spool.DefaultOptions()
 	o.MinFree, o.Logger = 0, slog.New(slog.DiscardHandler)
 	var err error
@@ -76,16 +74,7 @@ func (p *pipe) connect(dsn string) {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() { db.Close() })
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.t.Cleanup(func() { conn.Close() })
-	p.db, p.conn = db, conn
+	p.db, p.conn = db, enginetest.Connect(p.t, dsn)
 }
 
 var quick = spool.Limits{Records: 1000, Bytes: 8 << 20, Age: 50 * time.Millisecond}
@@ -167,7 +156,7 @@ func received(source, body string) event.Received { return receivedAt(time.Now()
 
 // TestColumns writes out what each column of the fixtures holds.
 func TestColumns(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
 	const decoded = `kind, bothelp_user_id, messenger_user_id, messenger_username, cuid, ref, name, first_name, last_name, email, phone, profile_link, channel,
@@ -203,7 +192,7 @@ func TestColumns(t *testing.T) {
 
 // TestHostileBodiesAreStored: every body ends in ClickHouse byte for byte, with what could be read of it.
 func TestHostileBodiesAreStored(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
 	sent := map[string]event.Received{}
 	for name, body := range hostileBodies() {
@@ -241,7 +230,7 @@ func TestHostileBodiesAreStored(t *testing.T) {
 
 // TestOnlyAcceptedIsDecoded: what strangers send is kept, and means nothing.
 func TestOnlyAcceptedIsDecoded(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
 	var sent []event.Received
 	for _, v := range event.Verdicts {
@@ -268,7 +257,7 @@ func TestOnlyAcceptedIsDecoded(t *testing.T) {
 
 // TestRepeatedWebhooks: BotHelp's repetitions of a chat webhook name the first; nothing else does.
 func TestRepeatedWebhooks(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
 	chat, flow := fixture(t, "chat-conversation-closed"), fixture(t, "flow")
 	now := time.Now()
@@ -295,7 +284,7 @@ func TestRepeatedWebhooks(t *testing.T) {
 
 // TestRefusedEvent: what ClickHouse refuses goes to the table quarantine with its bytes, once, and all else flows.
 func TestRefusedEvent(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	if err := p.conn.Exec(ctx, "ALTER TABLE events ADD CONSTRAINT picky CHECK name != 'refuse me'"); err != nil {
 		t.Fatal(err)
 	}
@@ -358,11 +347,11 @@ func batchOf(t *testing.T, suspect bool, list ...event.Received) spool.Batch {
 
 // TestSuspects: of records salvaged from damage those that are stored already are known by their ids, under whatever token.
 func TestSuspects(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	a, b, c := received("demo", "a"), received("demo", "b"), received("demo", "c")
 	store := func(batch spool.Batch) {
 		t.Helper()
-		if err := p.sink.Store(ctx, batch); err != nil {
+		if _, err := p.sink.Store(ctx, batch); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -376,17 +365,17 @@ func TestSuspects(t *testing.T) {
 	p.wantRows("events", "3")
 	refused := batchOf(t, true, a)
 	refused.Records = append(refused.Records, []byte("garbage"))
-	if err := p.sink.Store(ctx, refused); !errors.Is(err, spool.ErrRefused) {
+	if _, err := p.sink.Store(ctx, refused); !errors.Is(err, spool.ErrRefused) {
 		t.Errorf("garbage among suspects: %v", err)
 	}
 }
 
 // TestRepeatedLongAfter: a batch that is sent again when ClickHouse may have forgotten its token is known by its events.
 func TestRepeatedLongAfter(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	batch := batchOf(t, false, received("demo", "a"), received("demo", "b"))
 	for range 2 {
-		if err := p.sink.Store(ctx, batch); err != nil {
+		if _, err := p.sink.Store(ctx, batch); err != nil {
 			t.Fatal(err)
 		}
 		p.wantRows("events", "2")
@@ -398,6 +387,7 @@ func TestRepeatedLongAfter(t *testing.T) {
 // TestClickHouseAway: what arrives while ClickHouse is killed and away is stored when it is back, once, by the drain alone.
 func TestClickHouseAway(t *testing.T) {
 	engine := enginetest.Start(t)
+	storetest.Migrate(t, engine.DSN("hooktape"))
 	p := newPipe(t, engine.DSN("hooktape"), spool.Limits{Records: 20, Bytes: 1 << 20, Age: 20 * time.Millisecond})
 	p.run()
 	var ids []uuid.UUID
@@ -441,6 +431,7 @@ func TestClickHouseAway(t *testing.T) {
 // TestSameBatchAgain: a batch whose acknowledgement was lost is sent again, and stored once, also over a kill of ClickHouse.
 func TestSameBatchAgain(t *testing.T) {
 	engine := enginetest.Start(t)
+	storetest.Migrate(t, engine.DSN("hooktape"))
 	p := newPipe(t, engine.DSN("hooktape"), quick)
 	chat := fixture(t, "chat-conversation-closed")
 	now := time.Now()
@@ -456,7 +447,7 @@ func TestSameBatchAgain(t *testing.T) {
 			p.connect(engine.DSN("hooktape"))
 			p.sink = ingest.NewSink(p.db, sourceKind, slog.New(slog.DiscardHandler))
 		}
-		if err := p.sink.Store(ctx, batch); err != nil {
+		if _, err := p.sink.Store(ctx, batch); err != nil {
 			t.Fatal(err)
 		}
 		p.wantRows("events", "3")
@@ -466,23 +457,79 @@ func TestSameBatchAgain(t *testing.T) {
 	}
 }
 
+// TestPositions: the positions of a spool's events grow with their numbers, whatever the clock said, and are the same however the
+// drain cuts its batches, also if the process dies before each ack and after it.
+func TestPositions(t *testing.T) {
+	p := newPipe(t, enginetest.DSN(t), quick)
+	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	at := []time.Duration{0, time.Second, time.Second, 3 * time.Second, 2 * time.Second, -time.Hour, -time.Hour + time.Second, 4 * time.Second, 4 * time.Second}
+	const want = "[0,1000000,1000001,3000000,3000001,3000002,3000003,4000000,4000001]" // microseconds behind the beginning
+	for _, records := range []int{1, 2, 3, 100} {
+		dir, options := t.TempDir(), spool.DefaultOptions()
+		options.MinFree, options.Logger = 0, slog.New(slog.DiscardHandler)
+		open := func() *spool.Spool {
+			t.Helper()
+			s, err := spool.Open(dir, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		s := open()
+		for _, after := range at {
+			r := receivedAt(begin.Add(after), "demo", "a")
+			data, err := r.Marshal()
+			if err == nil {
+				err = s.Append(ctx, data)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for s.Stat().Records > 0 {
+			var batch spool.Batch
+			for range 2 {
+				s.Close()
+				s = open()
+				var err error
+				if batch, err = s.Next(ctx, spool.Limits{Records: records, Bytes: 1 << 20, Age: time.Millisecond}); err != nil {
+					t.Fatal(err)
+				}
+				if batch.Mark, err = p.sink.Store(ctx, batch); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Ack(batch); err != nil {
+				t.Fatal(err)
+			}
+		}
+		id := s.ID()
+		s.Close()
+		got := p.text(fmt.Sprintf(`SELECT toString(groupArray(position)) FROM (SELECT toUnixTimestamp64Micro(received_at) + position_offset - %d AS position
+			FROM events WHERE spool = '%s' ORDER BY spool_number)`, begin.UnixMicro(), id))
+		if got != want {
+			t.Errorf("in batches of %d: positions %s, want %s", records, got, want)
+		}
+	}
+}
+
 // TestInsertIsTraced: the insert has a span of its own, which links to the requests in it, and says when it fails.
 func TestInsertIsTraced(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	a, b := received("demo", "a"), received("demo", "b")
 	b.TraceID, b.SpanID = [16]byte{7}, [8]byte{8}
 	unkept := received("demo", "c")
 	unkept.Untraced = true
 	spans.Reset()
 	batch := batchOf(t, false, unkept, a, b)
-	if err := p.sink.Store(ctx, batch); err != nil {
+	if _, err := p.sink.Store(ctx, batch); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.conn.Exec(ctx, "DROP TABLE events SYNC"); err != nil {
 		t.Fatal(err)
 	}
 	batch.First, batch.Last = 4, 6
-	if err := p.sink.Store(ctx, batch); err == nil || errors.Is(err, spool.ErrRefused) {
+	if _, err := p.sink.Store(ctx, batch); err == nil || errors.Is(err, spool.ErrRefused) {
 		t.Errorf("without a table: %v", err)
 	}
 	list := spans.GetSpans()

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"sync"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -35,27 +34,9 @@ const unknownSource = "(unknown)"
 
 var latencyBuckets = metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5)
 
-// verdictSets are the label sets of the verdicts, made once.
-var verdictSets = func() map[event.Verdict]metric.MeasurementOption {
-	sets := map[event.Verdict]metric.MeasurementOption{}
-	for _, v := range event.Verdicts {
-		sets[v] = metric.WithAttributeSet(attribute.NewSet(attrVerdict.String(string(v))))
-	}
-	return sets
-}()
-
-// The label sets of shed requests.
-var (
-	shedKnown   = metric.WithAttributeSet(attribute.NewSet(attrSender.String("known")))
-	shedUnknown = metric.WithAttributeSet(attribute.NewSet(attrSender.String("unknown")))
-)
-
-func verdictSet(v event.Verdict) metric.MeasurementOption { return verdictSets[v] }
-
 type instruments struct {
 	tracer      trace.Tracer
 	requests    metric.Int64Counter
-	labels      sync.Map // of requests, by requestLabels
 	refused     metric.Int64Counter
 	shed        metric.Int64Counter
 	closed      metric.Int64Counter
@@ -80,8 +61,8 @@ func newInstruments() *instruments {
 	appendTime, _ := m.Float64Histogram("hooktape.ingest.append.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time from having read a request to having it on disk."), latencyBuckets)
 	shed := counter("hooktape.ingest.shed", "{request}", "Requests answered with 503 because ingest.max_memory is in use, by sender: known (with a valid token) or unknown.")
-	for _, set := range []metric.MeasurementOption{shedKnown, shedUnknown} {
-		shed.Add(context.Background(), 0, set)
+	for _, sender := range []string{"known", "unknown"} {
+		shed.Add(context.Background(), 0, metric.WithAttributes(attrSender.String(sender)))
 	}
 	return &instruments{
 		tracer:   otel.Tracer(scope),
@@ -114,18 +95,5 @@ func (i *instruments) count(ctx context.Context, source string, v event.Verdict,
 	if v == event.UnknownSource || source == "" {
 		source = unknownSource
 	}
-	key := requestLabels{source, v, kept}
-	labels, ok := i.labels.Load(key)
-	if !ok {
-		labels = metric.WithAttributeSet(attribute.NewSet(attrSource.String(source), attrVerdict.String(string(v)), attrKept.Bool(kept)))
-		i.labels.Store(key, labels)
-	}
-	i.requests.Add(ctx, 1, labels.(metric.MeasurementOption))
-}
-
-// requestLabels name a label set. There are as many as sources times verdicts, so that they are made once and kept.
-type requestLabels struct {
-	source  string
-	verdict event.Verdict
-	kept    bool
+	i.requests.Add(ctx, 1, metric.WithAttributes(attrSource.String(source), attrVerdict.String(string(v)), attrKept.Bool(kept)))
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"hooktape/event"
+	"hooktape/internal/redact"
 )
 
 // answer is what came back of an attempt.
@@ -68,9 +68,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 // describe tells, in a sentence for the person who looks after the endpoint, why there is no whole answer. The URL is
 // not part of it. Where net/http has no type for an error, its text is what there is to tell it by.
 func describe(err error, at stage, timeout time.Duration) (event.Outcome, string) {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
-	}
+	err = redact.WithoutURL(err)
 	if forbidden, ok := errors.AsType[*ForbiddenAddrError](err); ok {
 		return event.OutcomeForbidden, forbidden.Error()
 	}

@@ -148,7 +148,7 @@ func (s *sender) follow(d *event.Delivery, got answer) {
 		d.State, d.Error = event.Delivered, "" // the attempt keeps what was wrong with the answer's body
 		return
 	case event.OutcomeUnknown:
-		d.State = event.Unknown // sent again when the lane goes on
+		d.State = event.Unknown // sent again when the worker goes on
 		return
 	}
 	delay, again, why := s.retry.Next(got, d.Attempts, d.UpdatedAt.Sub(d.CreatedAt))

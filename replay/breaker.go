@@ -11,7 +11,7 @@ import (
 // delivered. Nothing is lost meanwhile, for what is not sent waits.
 //
 // Beside that it holds everything back for as long as an answer's Retry-After asks (RFC 9110, section 10.2.3), and
-// while a person has paused the endpoint. It is shared by all lanes to the endpoint.
+// while a person has paused the endpoint. It is shared by all workers to the endpoint.
 type breaker struct {
 	options BreakerOptions
 
@@ -26,7 +26,7 @@ type breaker struct {
 	holdTill time.Time
 }
 
-// blockedPoll is how soon a lane that is held back asks again: a person, or another lane's probe, may have changed it.
+// blockedPoll is how soon a worker that is held back asks again: a person, or another worker's probe, may have changed it.
 const blockedPoll = 250 * time.Millisecond
 
 // admission is an attempt that was let through. It must be reported or withdrawn.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +26,7 @@ func TestAMakersClockIsAhead(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
 	defer server.Close()
 	ahead := time.Now().Add(time.Hour)
-	if err := db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "crm", Shard: "1/1", State: "broken", UpdatedAt: ahead}); err != nil {
+	if err := db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "crm", State: "broken", UpdatedAt: ahead}); err != nil {
 		t.Fatal(err)
 	}
 	r := startReplay(t, db, "demo", server.URL, func(r *event.Replay) { r.CreatedAt, r.UpdatedAt = ahead, ahead })
@@ -41,41 +40,6 @@ func TestAMakersClockIsAhead(t *testing.T) {
 		}
 		return err
 	})
-}
-
-// TestOnlyTheLastDivisionIsShown: what the second of two processes left behind is not shown when there is one process
-// again, though nothing has changed for that one since it was alone last.
-func TestOnlyTheLastDivisionIsShown(t *testing.T) {
-	t.Parallel()
-	db := newStore(t)
-	endpoint := endpointAt("crm", "http://127.0.0.1:1/", func(e *replay.Endpoint) { e.Subscribe = nil })
-	past := time.Now().Add(-time.Hour)
-	for i, s := range []event.EndpointState{{Shard: "1/1", State: "active"}, {Shard: "1/2", State: "active"}, {Shard: "2/2", State: "broken"}} {
-		s.Endpoint, s.URL, s.UpdatedAt = "crm", endpoint.URL, past.Add(time.Duration(i)*time.Minute)
-		if err := db.SaveEndpointState(context.Background(), s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	service := replay.NewService(db, func() []replay.Endpoint { return []replay.Endpoint{endpoint} }, true)
-	shown := func(state, shards string) error {
-		list, err := service.Endpoints(context.Background())
-		if err != nil {
-			return err
-		}
-		var names []string
-		for _, s := range list[0].Shards {
-			names = append(names, s.Shard)
-		}
-		if list[0].State != state || strings.Join(names, " ") != shards {
-			return fmt.Errorf("%s in the shards %v, want %s in %s", list[0].State, names, state, shards)
-		}
-		return nil
-	}
-	if err := shown("broken", "1/2 2/2"); err != nil {
-		t.Error(err)
-	}
-	startSender(t, db, t.TempDir(), private, endpoint)
-	await.Nil(t, 10*time.Second, func() error { return shown("active", "1/1") })
 }
 
 // TestFollowedWhileTheLaneIsAway: an endpoint that cannot be called for a while, for its files are wrong, gets what came
@@ -99,32 +63,6 @@ func TestFollowedWhileTheLaneIsAway(t *testing.T) {
 	restated(t, db, "other") // in the order of the configuration
 	s.runner.SetEndpoints([]replay.Endpoint{good})
 	awaitDelivered(t, db, events, 20*time.Second)
-	assertEachOnce(t, events, &got)
-}
-
-// TestAHopelessOrphanIsCancelled, and stands in nobody's way.
-func TestAHopelessOrphanIsCancelled(t *testing.T) {
-	t.Parallel()
-	db := newStore(t)
-	events := newEvents("demo", 3)
-	insert(t, db, events...)
-	var got receiver
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
-	defer server.Close()
-	planned := func(sel event.Selection, age time.Duration) uuid.UUID {
-		r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: time.Now(), UpdatedAt: time.Now().Add(-age), State: event.ReplayPlanned, Endpoint: server.URL, URL: server.URL, Selection: sel}
-		if err := db.SaveReplay(context.Background(), r); err != nil {
-			t.Fatal(err)
-		}
-		return r.ID
-	}
-	hopeless := planned(event.Selection{Where: "no_such_column = 1"}, 2*time.Minute)
-	fine := planned(event.Selection{Sources: []string{"demo"}}, 2*time.Minute)
-	startSender(t, db, t.TempDir(), private)
-	awaitDone(t, db, fine, 20*time.Second)
-	if r := awaitState(t, db, hopeless, event.ReplayCancelled, 10*time.Second); !strings.Contains(r.Reason, "could not be frozen") {
-		t.Errorf("the reason is %q", r.Reason)
-	}
 	assertEachOnce(t, events, &got)
 }
 

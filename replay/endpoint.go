@@ -44,9 +44,6 @@ type Subscription struct {
 	Sources []string
 	Steps   []string
 	Kinds   []event.Kind
-	// Labels are how the configuration chose among the sources. Whoever makes the subscription has resolved them:
-	// Sources holds what they came to, and nothing here looks at them again.
-	Labels map[string]string
 }
 
 // BreakerOptions say when an endpoint is taken for broken, and how its return is noticed.
@@ -83,7 +80,7 @@ func DefaultEndpoint(name, url string) Endpoint {
 // for somebody waits for them.
 func AdHoc(url string, allowPrivate bool) Endpoint {
 	e := DefaultEndpoint(adHocName(url), url)
-	e.Retry = RetryPolicy{Initial: time.Second, Cap: 5 * time.Minute, Multiplier: 2, MaxAttempts: 5, On: e.Retry.On}
+	e.Retry.Schedule = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
 	e.AllowPrivate, e.adHoc = allowPrivate, true
 	return e
 }

@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -18,8 +17,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
 
 	"hooktape/event"
 	"hooktape/replay"
@@ -61,7 +58,8 @@ func closedPort(t *testing.T) string {
 	return "http://" + listener.Addr().String() + "/"
 }
 
-// TestFailingEndpoints: each failure has an outcome and a text of its own, and is tried again only where that may help.
+// TestFailingEndpoints: a failure's outcome, text and status are stored, and it is tried again only where that may help.
+// TestWhatCanGoWrong has more failures, and TestGivingUp has what is tried again.
 func TestFailingEndpoints(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -72,10 +70,6 @@ func TestFailingEndpoints(t *testing.T) {
 		fmt.Fprint(w, "said ", status)
 	}))
 	defer server.Close()
-	tlsServer := httptest.NewUnstartedServer(http.NotFoundHandler())
-	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0)
-	tlsServer.StartTLS()
-	defer tlsServer.Close()
 	address := func(url string) string { return strings.Trim(strings.TrimPrefix(url, "http://"), "/") }
 	refused := closedPort(t)
 
@@ -86,45 +80,17 @@ func TestFailingEndpoints(t *testing.T) {
 		err     string // a part of it
 		retried bool
 	}{
-		"unresolvable name": {"http://no-such-host.invalid/", event.OutcomeNoConn, 0, `name "no-such-host.invalid"`, true},
-		"refused":           {refused, event.OutcomeNoConn, 0, "connect to " + address(refused) + ": connection refused", true},
-		"reset": {rawEndpoint(t, func(c *net.TCPConn) { c.SetLinger(0) }), event.OutcomeBroken, 0,
-			"the endpoint reset the connection", true},
+		"refused": {refused, event.OutcomeNoConn, 0, "connect to " + address(refused) + ": connection refused", true},
 		"closed without an answer": {rawEndpoint(t, func(*net.TCPConn) {}), event.OutcomeBroken, 0,
 			"the endpoint closed the connection", true},
-		"garbage": {rawEndpoint(t, func(c *net.TCPConn) { c.Write([]byte("\xff\x00 what?\r\n\r\n")) }), event.OutcomeBroken, 0,
-			"malformed HTTP", true},
-		"closed in mid-header": {rawEndpoint(t, func(c *net.TCPConn) { c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Le")) }),
-			event.OutcomeBroken, 0, "", true},
-		"closed after the header": {rawEndpoint(t, func(c *net.TCPConn) {
-			c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"))
-		}), event.OutcomeDelivered, 200, "answered 200 OK, then: the endpoint closed the connection in mid-answer", false},
 		"closed in mid-body": {rawEndpoint(t, func(c *net.TCPConn) {
 			c.Write([]byte("HTTP/1.1 200 Fine\r\nContent-Length: 10\r\n\r\n12345"))
 		}), event.OutcomeDelivered, 200, "answered 200 Fine, then: the endpoint closed the connection in mid-answer", false},
-		"closed in mid-chunk": {rawEndpoint(t, func(c *net.TCPConn) {
-			c.Write([]byte("HTTP/1.1 202 Sure\r\nTransfer-Encoding: chunked\r\n\r\na\r\n12345"))
-		}), event.OutcomeDelivered, 202, "answered 202 Sure, then: the endpoint closed", false},
-		"too large a header": {rawEndpoint(t, func(c *net.TCPConn) {
-			c.Write([]byte("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n"))
-		}), event.OutcomeBroken, 0, "", true},
-		"unknown certificate": {tlsServer.URL, event.OutcomeNoConn, 0, "TLS: ", true},
-		"no TLS":              {strings.Replace(server.URL, "http:", "https:", 1), event.OutcomeNoConn, 0, "server gave HTTP response to HTTPS client", true},
-		"port out of range":   {"http://127.0.0.1:99999/", event.OutcomeNoConn, 0, "port", true},
-		"301":                 {server.URL + "/301", event.OutcomeStatus, 301, "answered 301 Moved Permanently", false},
-		"307":                 {server.URL + "/307", event.OutcomeStatus, 307, "answered 307 Temporary Redirect", false},
-		"304":                 {server.URL + "/304", event.OutcomeStatus, 304, "answered 304 Not Modified", false},
-		"400":                 {server.URL + "/400", event.OutcomeStatus, 400, "answered 400 Bad Request", false},
-		"404":                 {server.URL + "/404", event.OutcomeStatus, 404, "answered 404 Not Found", false},
-		"408":                 {server.URL + "/408", event.OutcomeStatus, 408, "answered 408 Request Timeout", true},
-		"410":                 {server.URL + "/410", event.OutcomeStatus, 410, "answered 410 Gone", false},
-		"425":                 {server.URL + "/425", event.OutcomeStatus, 425, "answered 425 Too Early", true},
-		"429":                 {server.URL + "/429", event.OutcomeStatus, 429, "answered 429 Too Many Requests", true},
-		"500":                 {server.URL + "/500", event.OutcomeStatus, 500, "answered 500 Internal Server Error", true},
-		"599":                 {server.URL + "/599", event.OutcomeStatus, 599, "answered 599", true},
-		"200":                 {server.URL + "/200", event.OutcomeDelivered, 200, "", false},
-		"204":                 {server.URL + "/204", event.OutcomeDelivered, 204, "", false},
-		"299":                 {server.URL + "/299", event.OutcomeDelivered, 299, "", false},
+		"301": {server.URL + "/301", event.OutcomeStatus, 301, "answered 301 Moved Permanently", false},
+		"404": {server.URL + "/404", event.OutcomeStatus, 404, "answered 404 Not Found", false},
+		"429": {server.URL + "/429", event.OutcomeStatus, 429, "answered 429 Too Many Requests", true},
+		"500": {server.URL + "/500", event.OutcomeStatus, 500, "answered 500 Internal Server Error", true},
+		"204": {server.URL + "/204", event.OutcomeDelivered, 204, "", false},
 	}
 	db := newStore(t)
 	events := map[string]event.Event{}
@@ -134,10 +100,6 @@ func TestFailingEndpoints(t *testing.T) {
 	}
 	insert(t, db, values(events)...)
 	for name, c := range cases {
-		if name == "port out of range" && isBadURL(c.url) {
-			delete(cases, name) // it cannot become a replay
-			continue
-		}
 		replays[name] = startReplay(t, db, name, c.url, func(r *event.Replay) { r.MaxAttempts = 2 })
 	}
 	begun := time.Now()
@@ -281,39 +243,27 @@ func TestAnswerIsKept(t *testing.T) {
 	}
 }
 
-// TestForbiddenAddresses: nothing of this machine or its network is reached unless the configuration allows it, and the
-// attempt is not repeated.
+// TestForbiddenAddresses: a replay reaches nothing of this machine unless the configuration allows it. TestForbiddenAtEveryDial
+// has the addresses.
 func TestForbiddenAddresses(t *testing.T) {
 	t.Parallel()
 	var reached atomic.Int32
 	local := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
 	defer local.Close()
-	port := local.URL[strings.LastIndex(local.URL, ":")+1:]
-	hosts := []string{"127.0.0.1", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "localhost", "0.0.0.0", "[::]", "127.1", "0x7f000001", "2130706433",
-		"169.254.169.254", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "[fc00::1]", "[fd12::1]", "[fe80::1]", "[ff02::1]", "224.0.0.1", "255.255.255.255"}
+	_, port, _ := strings.Cut(strings.TrimPrefix(local.URL, "http://"), ":")
 	db := newStore(t)
-	var events []event.Event
-	for i, host := range hosts {
-		events = append(events, newEvent(host, i))
-	}
+	events := []event.Event{newEvent("127.0.0.1", 0), newEvent("localhost", 1)}
 	insert(t, db, events...)
 	startSender(t, db, t.TempDir(), replay.Options{})
-	ids := make([]uuid.UUID, len(hosts))
-	for i, host := range hosts {
-		ids[i] = startReplay(t, db, host, "http://"+host+":"+port+"/", func(r *event.Replay) { r.MaxAttempts = 1 }).ID
+	var made []event.Replay
+	for _, e := range events {
+		made = append(made, startReplay(t, db, e.Source, "http://"+e.Source+":"+port+"/", func(r *event.Replay) { r.MaxAttempts = 1 }))
 	}
-	for i, host := range hosts {
-		awaitDone(t, db, ids[i], 2*time.Minute)
-		attempts := attemptsOf(t, db, events[i].ID)
-		if len(attempts) != 1 {
-			t.Errorf("%s: attempts %s", host, outcomes(attempts))
-			continue
-		}
-		switch a := attempts[0]; {
-		case a.Outcome == event.OutcomeForbidden && strings.Contains(a.Error, "replay.allow_private"):
-		case a.Outcome == event.OutcomeNoConn && strings.HasPrefix(a.Error, "name ") && strings.ContainsAny(host, "x123"): // no address, and no name either
-		default:
-			t.Errorf("%s: %s %q", host, a.Outcome, a.Error)
+	for i, e := range events {
+		awaitDone(t, db, made[i].ID, 30*time.Second)
+		attempts := attemptsOf(t, db, e.ID)
+		if len(attempts) != 1 || attempts[0].Outcome != event.OutcomeForbidden || !strings.Contains(attempts[0].Error, "replay.allow_private") {
+			t.Errorf("%s: attempts %+v", e.Source, attempts)
 		}
 	}
 	if reached.Load() != 0 {
@@ -496,9 +446,4 @@ func TestOnlyAcceptedEventsAreSent(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(counts, map[event.DeliveryState]uint64{event.Delivered: 1}) {
 		t.Errorf("deliveries %v, %v", counts, err)
 	}
-}
-
-func isBadURL(url string) bool {
-	_, err := replay.CleanURL(url)
-	return err != nil
 }

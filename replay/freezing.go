@@ -1,104 +1,161 @@
 package replay
 
 import (
-	"bytes"
 	"context"
+	"errors"
+	"sync"
 	"time"
-
-	"github.com/google/uuid"
 
 	"hooktape/event"
 	"hooktape/store"
 )
 
-const (
-	// maxPlanned is more replays than are frozen at the same time.
-	maxPlanned = 1000
-	// turnPoll is how often a replay that waits for its turn looks whether it has come.
-	turnPoll      = 100 * time.Millisecond
-	turnReason    = "waits while another replay to the same endpoint is frozen"
-	nothingReason = "nothing was left to send when its selection was frozen"
-)
+// turnPoll is how often a process that waits for its turn looks whether it has come.
+const turnPoll = 100 * time.Millisecond
 
-// freeze writes the deliveries of a planned replay, and lets it run; one of which nothing is left to send is done. It may be done
-// again after a crash.
+// errTurnLost: the process or ClickHouse stood still so long that another process may have frozen the same events.
+var errTurnLost = errors.New("freezing the selection took too long and nothing was made; try again")
+
+// freeze writes the deliveries of a replay and then the replay itself: whatever happens in between, a replay that exists has all
+// its deliveries, and deliveries without a replay are never sent.
 //
 // Of replays to one endpoint, one at a time is frozen, over all processes: with event.ModeUndelivered, each leaves out what those
-// before it send.
-func freeze(ctx context.Context, db *store.Store, r *event.Replay) (err error) {
-	if err := awaitTurn(ctx, db, r); err != nil {
+// before it send. It returns ErrNothing when nothing is left to send. save is called when the deliveries are there.
+func (s *Service) freeze(ctx context.Context, r *event.Replay, save func() error) error {
+	t := &freezeTurn{store: s.store, lease: "freeze " + r.Endpoint, self: s.self}
+	if err := t.await(ctx); err != nil {
 		return err
 	}
-	if r.Total, err = db.FreezeReplay(ctx, *r); err != nil {
+	defer t.keep(ctx)()
+	if r.IdempotencyKey != "" { // another process may have made it meanwhile
+		if made, err := s.store.ReplayByKey(ctx, r.IdempotencyKey); !errors.Is(err, store.ErrNotFound) {
+			*r = made
+			return err
+		}
+	}
+	var err error
+	if r.Total, err = s.store.FreezeReplay(ctx, *r); err != nil {
 		return err
 	}
-	state, reason := event.ReplayRunning, ""
-	if r.Total == 0 {
-		state, reason = event.ReplayDone, nothingReason
+	switch {
+	case r.Total == 0:
+		return ErrNothing
+	case !t.held():
+		return errTurnLost
 	}
-	return become(ctx, db, r, state, reason)
+	return save()
 }
 
-func become(ctx context.Context, db *store.Store, r *event.Replay, state event.ReplayState, reason string) error {
-	r.State, r.Reason, r.UpdatedAt = state, reason, after(r.UpdatedAt)
-	return db.SaveReplay(ctx, *r)
+// freezeTurn is the right to freeze selections for an endpoint. Which process has it is found out with the one-bit algorithm of
+// J. E. Burns and L. Lamport (L. Lamport, The Mutual Exclusion Problem: Part II, section 4.1), which needs no more of ClickHouse
+// than to show what was written. A process sets its bit by asking for the lease and clears it by releasing it. One with a lower
+// id goes first; the others clear their bits while it waits. A process whose bit does not change for leaseTime counts as dead.
+type freezeTurn struct {
+	store *store.Store
+	lease string
+	self  store.Holder
+	seen  sightings
+
+	mu      sync.Mutex
+	renewed time.Time
 }
 
-// awaitTurn returns when no other replay to the same endpoint is being frozen, and none will be before this one is.
-//
-// It is the one-bit algorithm of J. E. Burns and L. Lamport (L. Lamport, The Mutual Exclusion Problem: Part II, section 4.1), which needs
-// no more of ClickHouse than to show what was written. The bit is the state planned without a reason. A replay with a lower id goes first;
-// the others take their bit back while it waits.
-func awaitTurn(ctx context.Context, db *store.Store, r *event.Replay) error {
+// await returns when no other process has the turn, and none can get it before this one gives it back.
+func (t *freezeTurn) await(ctx context.Context) error {
 	for {
-		if err := become(ctx, db, r, event.ReplayPlanned, ""); err != nil {
+		if err := t.set(ctx, true); err != nil {
 			return err
 		}
-		lower, higher, err := others(ctx, db, r)
-		if err != nil {
+		lower, higher, err := t.others(ctx)
+		switch {
+		case err != nil:
 			return err
-		}
-		if !lower {
-			for higher {
-				if _, higher, err = othersLater(ctx, db, r); err != nil {
-					return err
+		case !lower:
+			for higher && err == nil {
+				if err = t.pause(ctx); err == nil {
+					err = t.set(ctx, true)
+				}
+				if err == nil {
+					_, higher, err = t.others(ctx)
 				}
 			}
-			return nil
+			return err
 		}
-		if err := become(ctx, db, r, event.ReplayPlanned, turnReason); err != nil {
+		if err := t.set(ctx, false); err != nil {
 			return err
 		}
 		for lower {
-			if lower, _, err = othersLater(ctx, db, r); err != nil {
+			if err := t.pause(ctx); err != nil {
+				return err
+			}
+			if lower, _, err = t.others(ctx); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// others reports whether other replays to the endpoint have their bit set: ones with a lower id, and ones with a higher. The maker of
-// one that has not moved for orphanAge is taken for dead.
-func others(ctx context.Context, db *store.Store, r *event.Replay) (lower, higher bool, err error) {
-	planned, err := db.Replays(ctx, uuid.Nil, maxPlanned, event.ReplayPlanned)
-	for _, other := range planned {
-		switch {
-		case other.Endpoint != r.Endpoint || other.ID == r.ID || other.Reason != "" || time.Since(other.UpdatedAt) > orphanAge:
-		case bytes.Compare(other.ID[:], r.ID[:]) < 0:
-			lower = true
-		default:
-			higher = true
+// keep renews the turn until the returned function gives it back.
+func (t *freezeTurn) keep(ctx context.Context) (end func()) {
+	renewing, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() {
+		tick := time.NewTicker(leaseRenew)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				_ = t.set(renewing, true) // held tells when that did not work
+			case <-renewing.Done():
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		done.Wait()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = t.set(ctx, false) // else it lapses after leaseTime
+	}
+}
+
+// held reports whether no other process can have the turn.
+func (t *freezeTurn) held() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return within(t.renewed, leaseFence)
+}
+
+func (t *freezeTurn) set(ctx context.Context, bit bool) error {
+	asked := time.Now()
+	if err := t.store.SeeHolder(ctx, t.lease, t.self, !bit); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.renewed = asked
+	return nil
+}
+
+// others reports whether processes with a lower id have their bit set, and whether ones with a higher have.
+func (t *freezeTurn) others(ctx context.Context) (lower, higher bool, err error) {
+	holders, err := t.store.Holders(ctx, t.lease)
+	now := time.Now()
+	t.seen.take(holders, now)
+	for _, h := range holders {
+		if h.ID != t.self.ID && t.seen.alive(h.ID, now) {
+			lower, higher = lower || h.ID < t.self.ID, higher || h.ID > t.self.ID
 		}
 	}
 	return lower, higher, err
 }
 
-// othersLater is others after a moment.
-func othersLater(ctx context.Context, db *store.Store, r *event.Replay) (lower, higher bool, err error) {
+func (t *freezeTurn) pause(ctx context.Context) error {
 	select {
 	case <-time.After(turnPoll):
-		return others(ctx, db, r)
+		return nil
 	case <-ctx.Done():
-		return false, false, ctx.Err()
+		return ctx.Err()
 	}
 }

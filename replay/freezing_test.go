@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"hooktape/event"
-	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/replay"
 )
 
@@ -18,7 +18,7 @@ import (
 // event once between them.
 func TestSimultaneousReplays(t *testing.T) {
 	t.Parallel()
-	dsn := enginetest.DSN(t)
+	dsn := storetest.DSN(t)
 	var got receiver
 	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
 	defer endpoint.Close()
@@ -60,4 +60,26 @@ func TestSimultaneousReplays(t *testing.T) {
 		t.Errorf("%d deliveries were frozen, want %d", total, len(events))
 	}
 	assertEachOnce(t, events, &got)
+}
+
+// TestSameKeyInTwoProcesses: of two creations under one key at the same moment, one makes the replay and both return it.
+func TestSameKeyInTwoProcesses(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.DSN(t)
+	db := openStore(t, dsn)
+	insert(t, db, newEvents("demo", 20)...)
+	crm := endpointAt("crm", "http://127.0.0.1:1/", func(e *replay.Endpoint) { e.Subscribe = nil })
+	var creating sync.WaitGroup
+	made := make([]event.Replay, 2)
+	errs := make([]error, 2)
+	for n := range made {
+		service := replay.NewService(openStore(t, dsn), func() []replay.Endpoint { return []replay.Endpoint{crm} }, true)
+		creating.Go(func() {
+			made[n], errs[n] = service.Create(context.Background(), replay.Actor{Name: "test"}, "once", replay.Request{To: "crm", ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}})
+		})
+	}
+	creating.Wait()
+	if errs[0] != nil || errs[1] != nil || made[0].ID != made[1].ID || made[0].Total != 20 {
+		t.Errorf("%+v, %v", made, errs)
+	}
 }

@@ -2,9 +2,7 @@ package replay
 
 import (
 	"context"
-	"errors"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,23 +12,15 @@ import (
 	"hooktape/store"
 )
 
-const (
-	// progressInterval is how often a running replay's counts are written.
-	progressInterval = 2 * time.Second
-	// orphanAge is how old a replay may be and not frozen, before its maker is taken for dead and its work done for it.
-	orphanAge = time.Minute
-	// hopelessAge is for how long it is tried to freeze one, whatever stands against it.
-	hopelessAge = 10 * time.Minute
-)
+// progressInterval is how often a running replay's counts are written.
+const progressInterval = 2 * time.Second
 
 // jobs is what the runner remembers of replays between two looks.
 type jobs struct {
-	halted    map[uuid.UUID]string    // why the lane has stopped itself, until that is a command
-	done      map[uuid.UUID]bool      // the lane has found nothing left
-	notBefore map[laneID]time.Time    // when a lane may be started again
-	progress  map[uuid.UUID]noted     // what was written last
-	adopted   time.Time               // when orphans were looked for last
-	orphans   map[uuid.UUID]time.Time // those that could not be frozen yet, by when that was first tried
+	halted    map[uuid.UUID]string   // why the worker has stopped itself, until that is a command
+	done      map[uuid.UUID]bool     // the worker has found nothing left
+	notBefore map[workerID]time.Time // when a worker may be started again
+	progress  map[uuid.UUID]noted    // what was written last
 }
 
 // noted is a replay as its progress was written, and when that was.
@@ -40,12 +30,11 @@ type noted struct {
 }
 
 func newJobs() jobs {
-	return jobs{halted: map[uuid.UUID]string{}, done: map[uuid.UUID]bool{}, notBefore: map[laneID]time.Time{}, progress: map[uuid.UUID]noted{}, orphans: map[uuid.UUID]time.Time{}}
+	return jobs{halted: map[uuid.UUID]string{}, done: map[uuid.UUID]bool{}, notBefore: map[workerID]time.Time{}, progress: map[uuid.UUID]noted{}}
 }
 
-// replays brings each unfinished replay as far as it can be brought now, and plans the lanes of those that run. Only the
-// first shard writes the table replays; what anyone wants of a replay comes as a command.
-func (r *Runner) replays(ctx context.Context, steering map[string]store.Steered) (plans []plan, err error) {
+// replays brings each unfinished replay as far as it can be brought now, and plans the workers of those that run.
+func (r *Runner) replays(ctx context.Context) (plans []plan, err error) {
 	unfinished, err := r.store.UnfinishedReplays(ctx)
 	if err != nil {
 		return nil, err
@@ -53,24 +42,20 @@ func (r *Runner) replays(ctx context.Context, steering map[string]store.Steered)
 	there := map[uuid.UUID]bool{}
 	for _, job := range unfinished {
 		there[job.ID] = true
-		wanted := steering[job.ID.String()]
-		if wanted.Rate != nil {
-			job.Rate = *wanted.Rate
-		}
+		halted := r.jobs.halted[job.ID]
 		switch {
-		case wanted.Action == event.ActionCancel:
-			err = r.cancel(ctx, job, wanted)
-		case r.jobs.halted[job.ID] != "":
-			if err = r.command(ctx, job.ID, event.ActionPause, r.jobs.halted[job.ID]); err == nil {
+		case job.State == event.ReplayCancelled:
+			err = r.cancel(ctx, job.Replay)
+		case halted != "":
+			err = r.store.AddCommand(ctx, event.Command{Target: job.ID.String(), Action: event.ActionPause, By: "hooktape", Reason: halted})
+			if err == nil {
 				delete(r.jobs.halted, job.ID) // the next look finds the command
 			}
-		case wanted.Action == event.ActionPause:
-			err = r.save(ctx, job, event.ReplayPaused, wanted.Why())
-		case r.jobs.done[job.ID]:
-			err = r.finish(ctx, job)
+		case job.State == event.ReplayRunning && r.jobs.done[job.ID]:
+			err = r.finish(ctx, job.Replay)
 		default:
-			if err = r.save(ctx, job, event.ReplayRunning, ""); err == nil {
-				plans = r.plan(plans, job)
+			if err = r.save(ctx, job); err == nil && job.State == event.ReplayRunning {
+				plans = r.plan(plans, job.Replay)
 			}
 		}
 		if err != nil {
@@ -83,11 +68,11 @@ func (r *Runner) replays(ctx context.Context, steering map[string]store.Steered)
 			delete(r.jobs.done, id)
 		}
 	}
-	maps.DeleteFunc(r.jobs.notBefore, func(id laneID, _ time.Time) bool { return id.replay != uuid.Nil && !there[id.replay] })
-	return plans, r.adoptOrphans(ctx)
+	maps.DeleteFunc(r.jobs.notBefore, func(id workerID, _ time.Time) bool { return id.replay != uuid.Nil && !there[id.replay] })
+	return plans, nil
 }
 
-// plan adds the lane of a running replay, or pauses it when its endpoint is gone.
+// plan adds the worker of a running replay, or pauses it when its endpoint is gone.
 func (r *Runner) plan(plans []plan, job event.Replay) []plan {
 	url := ""
 	if strings.Contains(job.Endpoint, "://") {
@@ -111,128 +96,64 @@ func (r *Runner) plan(plans []plan, job event.Replay) []plan {
 	if job.Retry == event.RetryNone {
 		retry.MaxAttempts = 1
 	}
-	return append(plans, plan{id: laneID{job.ID, job.Endpoint}, endpoint: e, headers: job.Headers, retry: retry, rate: job.Rate,
-		spec: laneSpec{Concurrency: int(max(job.Concurrency, 1)), Order: job.Order, Pace: job.Pace, StopAfterFailures: job.StopAfterFailures, Replay: true}})
+	return append(plans, plan{id: workerID{job.ID, job.Endpoint}, endpoint: e, headers: job.Headers, retry: retry, rate: job.Rate,
+		spec: workerSpec{Concurrency: int(max(job.Concurrency, 1)), Order: job.Order, Pace: job.Pace, StopAfterFailures: job.StopAfterFailures, Replay: true}})
 }
 
-// othersPause is how long a shard that has nothing left of a replay waits before it looks again: others work on.
-const othersPause = 5 * time.Second
-
-// finish ends a replay of which nothing is left, in any shard.
-func (r *Runner) finish(ctx context.Context, job event.Replay) error {
-	if time.Now().Before(r.jobs.notBefore[laneID{job.ID, job.Endpoint}]) {
-		return nil
-	}
-	counts, err := r.store.CountDeliveries(ctx, job.ID)
-	if err != nil {
+// finish ends a replay of which nothing is left.
+func (r *Runner) finish(ctx context.Context, job event.Replay) (err error) {
+	if job.Counts, err = r.store.CountDeliveries(ctx, job.ID); err != nil {
 		return err
 	}
-	if job.Counts = counts; job.Open() > 0 {
-		delete(r.jobs.done, job.ID) // another shard works on, or something was left
-		if r.options.Shard.Count > 1 {
-			r.jobs.notBefore[laneID{job.ID, job.Endpoint}] = time.Now().Add(othersPause)
-		}
+	if job.Open() > 0 {
+		delete(r.jobs.done, job.ID)
 		return nil
 	}
-	if r.options.Shard.Index != 1 { // which writes it, in its own time
-		r.jobs.notBefore[laneID{job.ID, job.Endpoint}] = time.Now().Add(othersPause)
-		return nil
-	}
-	r.logger.Info("replay is done", "replay_id", job.ID.String(), "delivered", counts[event.Delivered], "failed", counts[event.Failed])
-	return r.write(ctx, job, event.ReplayDone, "")
+	r.logger.Info("replay is done", "replay_id", job.ID.String(), "delivered", job.Counts[event.Delivered], "failed", job.Counts[event.Failed])
+	job.State, job.Reason = event.ReplayDone, ""
+	return r.write(ctx, job)
 }
 
-// cancel makes what is left of a replay cancelled, once its lane has ended.
-func (r *Runner) cancel(ctx context.Context, job event.Replay, wanted store.Steered) error {
-	id := laneID{job.ID, job.Endpoint}
-	if r.lanes[id] != nil || time.Now().Before(r.jobs.notBefore[id]) {
-		return nil // it is being stopped, or another shard's part is
+// cancel makes what is left of a replay cancelled, once its worker has ended.
+func (r *Runner) cancel(ctx context.Context, job event.Replay) error {
+	if r.workers[workerID{job.ID, job.Endpoint}] != nil {
+		return nil // it is being stopped
 	}
 	if err := r.recorder.Flush(ctx); err != nil {
 		return err
 	}
-	if err := r.store.CancelDeliveries(ctx, store.Queue{ReplayID: job.ID, Endpoint: job.Endpoint, Shard: r.options.Shard}); err != nil {
+	if err := r.store.CancelDeliveries(ctx, store.Queue{ReplayID: job.ID, Endpoint: job.Endpoint}); err != nil {
 		return err
 	}
-	counts, err := r.store.CountDeliveries(ctx, job.ID)
-	if err != nil {
+	var err error
+	if job.Counts, err = r.store.CountDeliveries(ctx, job.ID); err != nil {
 		return err
 	}
-	if job.Counts = counts; job.Open() > 0 {
-		r.jobs.notBefore[id] = time.Now().Add(othersPause)
-		return nil
-	}
-	r.logger.Info("replay is cancelled", "replay_id", job.ID.String(), "by", wanted.By)
-	return r.write(ctx, job, event.ReplayCancelled, wanted.Why())
+	r.logger.Info("replay is cancelled", "replay_id", job.ID.String())
+	return r.write(ctx, job)
 }
 
 // save writes a replay's state when it has changed, and now and then its progress.
-func (r *Runner) save(ctx context.Context, job event.Replay, state event.ReplayState, reason string) error {
+func (r *Runner) save(ctx context.Context, job store.Unfinished) (err error) {
 	last, seen := r.jobs.progress[job.ID]
-	changed := job.State != state || job.Reason != reason
-	if !changed && seen && (state != event.ReplayRunning || time.Since(last.at) < progressInterval) {
+	changed := !seen || job.Saved != job.State || job.Reason != last.Reason
+	if !changed && (job.State != event.ReplayRunning || time.Since(last.at) < progressInterval) {
 		return nil
 	}
-	counts, err := r.store.CountDeliveries(ctx, job.ID)
-	if err != nil {
+	if job.Counts, err = r.store.CountDeliveries(ctx, job.ID); err != nil {
 		return err
 	}
-	job.Counts = counts
 	if open := job.Open(); seen && last.Open() >= open {
 		job.PerSecond = float64(last.Open()-open) / time.Since(last.at).Seconds()
 	}
-	return r.write(ctx, job, state, reason)
+	return r.write(ctx, job.Replay)
 }
 
-func (r *Runner) write(ctx context.Context, job event.Replay, state event.ReplayState, reason string) error {
-	job.State, job.Reason, job.UpdatedAt = state, reason, after(job.UpdatedAt)
-	if state != event.ReplayRunning {
+func (r *Runner) write(ctx context.Context, job event.Replay) error {
+	job.UpdatedAt = after(job.UpdatedAt)
+	if job.State != event.ReplayRunning {
 		job.PerSecond = 0
 	}
 	r.jobs.progress[job.ID] = noted{job, time.Now()}
-	if r.options.Shard.Index != 1 {
-		return nil
-	}
 	return r.store.SaveReplay(ctx, job)
-}
-
-// command is something that the program itself wants of a replay.
-func (r *Runner) command(ctx context.Context, id uuid.UUID, action event.Action, why string) error {
-	return r.store.AddCommand(ctx, event.Command{Target: id.String(), Action: action, By: "hooktape", Reason: why})
-}
-
-// adoptOrphans freezes replays whose maker died before doing so, and lets them run.
-func (r *Runner) adoptOrphans(ctx context.Context) error {
-	if r.options.Shard.Index != 1 || time.Since(r.jobs.adopted) < orphanAge/4 {
-		return nil
-	}
-	r.jobs.adopted = time.Now()
-	planned, err := r.store.Replays(ctx, uuid.Nil, 100, event.ReplayPlanned)
-	if err != nil {
-		return err
-	}
-	maps.DeleteFunc(r.jobs.orphans, func(id uuid.UUID, _ time.Time) bool {
-		return !slices.ContainsFunc(planned, func(job event.Replay) bool { return job.ID == id })
-	})
-	for _, job := range planned {
-		if time.Since(job.UpdatedAt) <= orphanAge {
-			continue
-		}
-		if _, tried := r.jobs.orphans[job.ID]; !tried {
-			r.jobs.orphans[job.ID] = time.Now()
-		}
-		log := r.logger.With("replay_id", job.ID.String())
-		log.Info("a replay was left unfrozen by its maker; it is frozen now")
-		switch err := freeze(ctx, r.store, &job); {
-		case err == nil:
-		case ctx.Err() != nil || time.Since(r.jobs.orphans[job.ID]) < hopelessAge && errors.Is(err, store.ErrUnavailable):
-			log.Warn("the replay cannot be frozen yet", "error", err)
-		default: // it would fail for ever
-			log.Error("the replay cannot be frozen; it is cancelled; `hooktape replay status` says why") // in words that may quote the selection
-			if err := r.write(ctx, job, event.ReplayCancelled, "its selection could not be frozen: "+err.Error()); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

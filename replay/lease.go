@@ -23,13 +23,13 @@ const (
 	leaseAsk   = 5 * time.Second // for one renewal
 )
 
-// ErrStandby: another process delivers this shard; this one takes over when that has gone.
-var ErrStandby = errors.New("another process delivers this part of the subscribers")
+// ErrStandby: another process delivers; this one takes over when that has gone.
+var ErrStandby = errors.New("another process delivers")
 
 // errUnsure lasts for a second after the start, and after a time in which the process or ClickHouse stood still.
-var errUnsure = errors.New("whether another process delivers this part of the subscribers is being found out")
+var errUnsure = errors.New("finding out whether another process delivers")
 
-// lease keeps two processes from delivering the same shard, because every event would be sent twice. Of those that are alive
+// lease keeps two processes from delivering at once, because every event would be sent twice. Of those that are alive
 // the one that asked first holds it. ClickHouse has no compare-and-set, so a process writes before it reads, and holds only
 // what it has found to be its own twice: of two that begin in the same moment at least one has seen the other.
 //
@@ -42,33 +42,47 @@ var errUnsure = errors.New("whether another process delivers this part of the su
 // sends nothing before it has looked, and queues behind whoever came meanwhile.
 type lease struct {
 	store  *store.Store
-	shard  string
 	self   store.Holder
 	logger *slog.Logger
 	quiet  rate.Sometimes
 
 	mu      sync.Mutex
-	seen    map[string]sighting // of the others, by holder
-	beat    time.Time           // when it was last tried to look
-	renewed time.Time           // when that last worked
-	alone   bool                // no other was seen then
-	rounds  int                 // in a row that found it to be ours
-	err     error               // why nothing may be sent
+	seen    sightings // of all holders
+	beat    time.Time // when it was last tried to look
+	renewed time.Time // when that last worked
+	alone   bool      // no other was seen then
+	rounds  int       // in a row that found it to be ours
+	err     error     // why nothing may be sent
 }
 
-func newLease(db *store.Store, shard, id string, logger *slog.Logger) *lease {
+func newLease(db *store.Store, id string, logger *slog.Logger) *lease {
 	host, _ := os.Hostname()
-	return &lease{store: db, shard: shard, self: store.Holder{ID: id, Host: fmt.Sprintf("%s, process %d", cmp.Or(host, "unknown host"), os.Getpid())}, logger: logger,
+	return &lease{store: db, self: store.Holder{ID: id, Host: fmt.Sprintf("%s, process %d", cmp.Or(host, "unknown host"), os.Getpid())}, logger: logger,
 		quiet: rate.Sometimes{First: 1, Interval: time.Minute}, err: errUnsure}
 }
 
-// sighting is when a holder was first seen with a SeenAt, by this process's clock.
-type sighting struct {
-	mark time.Time
-	at   time.Time
+// sightings are when each holder of a lease was first seen with its last SeenAt, by this process's monotonic clock.
+type sightings map[string]sighting
+
+type sighting struct{ mark, at time.Time }
+
+// take notes what was read of all holders.
+func (s *sightings) take(holders []store.Holder, now time.Time) {
+	seen := sightings{}
+	for _, h := range holders {
+		last, known := (*s)[h.ID]
+		if !known || !last.mark.Equal(h.SeenAt) {
+			last = sighting{h.SeenAt, now}
+		}
+		seen[h.ID] = last
+	}
+	*s = seen
 }
 
-// state is nil while the shard is this process's.
+// alive reports whether a holder has changed in the last leaseTime.
+func (s sightings) alive(id string, now time.Time) bool { return now.Sub(s[id].at) < leaseTime }
+
+// state is nil while this process holds the lease.
 func (l *lease) state() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,17 +135,17 @@ func (l *lease) keep(ctx context.Context) {
 	defer cancel()
 	self, stood := l.asking()
 	asked := time.Now()
-	err := l.store.SeeHolder(ctx, l.shard, self, false)
+	err := l.store.SeeHolder(ctx, store.DeliveryLease, self, false)
 	var holders []store.Holder
 	if err == nil {
-		holders, err = l.store.Holders(ctx, l.shard)
+		holders, err = l.store.Holders(ctx, store.DeliveryLease)
 	}
 	for _, gone := range l.take(holders, asked, stood, err) {
-		if err := l.store.SeeHolder(ctx, l.shard, gone, true); err != nil {
-			l.logger.Warn("cannot note that another process no longer holds the shard; it is tried again", "shard", l.shard, "error", err)
+		if err := l.store.SeeHolder(ctx, store.DeliveryLease, gone, true); err != nil {
+			l.logger.Warn("cannot note that another process no longer holds the lease; it is tried again", "error", err)
 			return
 		}
-		l.logger.Info("took over from a process that has ended or stands still", "shard", l.shard, "process", gone.Host)
+		l.logger.Info("took over from a process that has ended or stands still", "process", gone.Host)
 	}
 }
 
@@ -142,7 +156,7 @@ func (l *lease) take(holders []store.Holder, asked time.Time, stood bool, err er
 	l.beat = time.Now()
 	switch {
 	case err != nil && (l.rounds < 2 || stood):
-		l.rounds, l.err = 0, fmt.Errorf("hold shard %s: %w", l.shard, err)
+		l.rounds, l.err = 0, fmt.Errorf("hold the lease: %w", err)
 	case err != nil: // it stays as it was
 	case !within(asked, leaseTime): // it took ClickHouse so long that others may take us for gone
 		l.rounds, l.err = 0, errUnsure
@@ -158,20 +172,14 @@ func (l *lease) take(holders []store.Holder, asked time.Time, stood bool, err er
 
 // alive parts the holders in those that are alive, this process among them, and those that are not.
 func (l *lease) alive(holders []store.Holder, now time.Time) (alive, dead []store.Holder) {
-	seen := map[string]sighting{}
+	l.seen.take(holders, now)
 	for _, h := range holders {
-		last, known := l.seen[h.ID]
-		if !known || !last.mark.Equal(h.SeenAt) {
-			last = sighting{h.SeenAt, now}
-		}
-		seen[h.ID] = last
-		if h.ID == l.self.ID || now.Sub(last.at) < leaseTime {
+		if h.ID == l.self.ID || l.seen.alive(h.ID, now) {
 			alive = append(alive, h)
 		} else {
 			dead = append(dead, h)
 		}
 	}
-	l.seen = seen
 	return alive, dead
 }
 
@@ -197,9 +205,9 @@ func (l *lease) decide(holders []store.Holder, asked time.Time) {
 	l.rounds++
 	if first := holders[0]; first.ID != l.self.ID {
 		l.rounds = 0
-		l.err = fmt.Errorf("%w: %s has shard %s; this process takes over %v after that ends", ErrStandby, first.Host, l.shard, leaseTime)
+		l.err = fmt.Errorf("%w: %s holds the lease; this process takes over %v after that ends", ErrStandby, first.Host, leaseTime)
 		l.quiet.Do(func() {
-			l.logger.Warn("nothing is delivered by this process; to share the work, give each its own replay.shard", "reason", l.err)
+			l.logger.Warn("this process stands by and delivers nothing", "reason", l.err)
 		})
 		return
 	}
@@ -213,5 +221,5 @@ func (l *lease) decide(holders []store.Holder, asked time.Time) {
 func (l *lease) release() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = l.store.SeeHolder(ctx, l.shard, l.self, true)
+	_ = l.store.SeeHolder(ctx, store.DeliveryLease, l.self, true)
 }

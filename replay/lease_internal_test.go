@@ -13,7 +13,7 @@ import (
 // TestALostLeaseIsNotTakenBack: a process that stood still for longer than leaseTime queues behind the one that took over.
 func TestALostLeaseIsNotTakenBack(t *testing.T) {
 	now := time.Now()
-	l := &lease{shard: "1/1", self: store.Holder{ID: "old"}, logger: slog.New(slog.DiscardHandler)}
+	l := &lease{self: store.Holder{ID: "old"}, logger: slog.New(slog.DiscardHandler)}
 	old, other := store.Holder{ID: "old", Since: now.Add(-time.Hour)}, store.Holder{ID: "other", Since: now.Add(-20 * time.Second)}
 	for range 2 {
 		l.decide([]store.Holder{old}, time.Now())
@@ -47,7 +47,7 @@ func TestStoodStillAndClickHouseAway(t *testing.T) {
 	}
 	defer db.Close()
 	for _, stood := range []time.Duration{0, time.Minute} {
-		l := newLease(db, "1/1", "self", slog.New(slog.DiscardHandler))
+		l := newLease(db, "self", slog.New(slog.DiscardHandler))
 		for range 2 {
 			l.decide([]store.Holder{{ID: "self", Since: time.Now()}}, time.Now().Add(-stood))
 		}
@@ -63,7 +63,7 @@ func TestStoodStillAndClickHouseAway(t *testing.T) {
 func TestAHolderAloneGoesOnWithoutClickHouse(t *testing.T) {
 	self, other := store.Holder{ID: "self", Since: time.Now().Add(-time.Hour)}, store.Holder{ID: "other", Since: time.Now()}
 	for _, holders := range [][]store.Holder{{self}, {self, other}} {
-		l := &lease{shard: "1/1", self: self, logger: slog.New(slog.DiscardHandler)}
+		l := &lease{self: self, logger: slog.New(slog.DiscardHandler)}
 		for range 2 {
 			l.decide(holders, time.Now())
 		}

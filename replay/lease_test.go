@@ -11,10 +11,9 @@ import (
 
 	"hooktape/internal/await"
 	"hooktape/replay"
-	"hooktape/store"
 )
 
-// TestStandby: of processes with the same shard one delivers, and another takes over when that ends; nothing is sent
+// TestStandby: of several processes one delivers, and another takes over when that ends; nothing is sent
 // twice. A process that is started again over its spool need not wait for its former self.
 func TestStandby(t *testing.T) {
 	t.Parallel()
@@ -40,7 +39,7 @@ func TestStandby(t *testing.T) {
 			}
 			return nil
 		})
-		if text := w.runner.Failing().Error(); !strings.Contains(text, "has shard 1/1") {
+		if text := w.runner.Failing().Error(); !strings.Contains(text, "holds the lease") {
 			t.Errorf("a standby says %q", text)
 		}
 	}
@@ -63,14 +62,4 @@ func TestStandby(t *testing.T) {
 	insert(t, db, events[40:]...)
 	awaitDelivered(t, db, events, 15*time.Second)
 	assertEachOnce(t, events, &got)
-}
-
-// TestShardsDoNotWaitForEachOther: a holder of one shard keeps nobody from another.
-func TestShardsDoNotWaitForEachOther(t *testing.T) {
-	t.Parallel()
-	db := newStore(t)
-	for n := range uint32(2) {
-		s := startSender(t, db, t.TempDir(), replay.Options{Shard: store.Shard{Index: n + 1, Count: 2}})
-		await.Nil(t, 15*time.Second, s.runner.Failing)
-	}
 }

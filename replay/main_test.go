@@ -24,7 +24,7 @@ import (
 
 	"hooktape/event"
 	"hooktape/internal/await"
-	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/replay"
 	"hooktape/spool"
 	"hooktape/store"
@@ -75,32 +75,21 @@ func openSpool(dir string) (*spool.Spool, error) {
 	return spool.Open(dir, o)
 }
 
-// openStore opens a database with all tables in it.
+// openStore opens a database that has all tables.
 func openStore(t *testing.T, dsn string) *store.Store {
 	t.Helper()
-	return openCluster(t, dsn, "")
-}
-
-// openCluster is openStore for a database of a cluster; "" is a server that stands alone.
-func openCluster(t *testing.T, dsn, name string) *store.Store {
-	t.Helper()
-	db, err := store.OpenCluster(dsn, name)
+	db, err := store.Open(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if _, err := db.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
 	return db
 }
 
 func newStore(t *testing.T) *store.Store {
 	t.Helper()
-	if dsn := enginetest.ClusterDSN(); dsn != "" {
-		return openCluster(t, dsn, enginetest.ClusterName)
-	}
-	return openStore(t, enginetest.DSN(t))
+	db, _ := storetest.Open(t)
+	return db
 }
 
 // sender is what a process that sends consists of.

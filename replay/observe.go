@@ -13,7 +13,7 @@ import (
 // observation is what the runner found at its last look: what metrics tell of it besides what they count.
 type observation struct {
 	targets []*target      // of configured endpoints
-	replays []event.Replay // unfinished; none unless this process is the one that writes them down
+	replays []event.Replay // unfinished
 }
 
 // observeAt keeps what there is now for the metrics.
@@ -25,7 +25,7 @@ func (r *Runner) observeAt() {
 		}
 	}
 	for _, job := range r.jobs.progress {
-		if r.options.Shard.Index == 1 && (job.State == event.ReplayRunning || job.State == event.ReplayPaused) {
+		if job.State == event.ReplayRunning || job.State == event.ReplayPaused {
 			o.replays = append(o.replays, job.Replay)
 		}
 	}
@@ -98,13 +98,13 @@ func count(is bool) int64 {
 	return 0
 }
 
-// waiting is what the lanes hold, by endpoint.
+// waiting is what the workers hold, by endpoint.
 func (r *Runner) waiting() map[attribute.KeyValue]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	held := map[attribute.KeyValue]int64{}
-	for id, t := range r.lanes {
-		held[endpointLabel(id.endpoint)] += t.lane.holds.Load()
+	for id, t := range r.workers {
+		held[endpointLabel(id.endpoint)] += t.worker.open.Load()
 	}
 	return held
 }

@@ -10,21 +10,18 @@ import (
 	"testing"
 
 	"hooktape/event"
-	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/replay"
 	"hooktape/store"
 )
 
 // TestTestEndpoint sends what says of itself that it is a test, as a delivery would be sent, and keeps nothing but who did it.
 func TestTestEndpoint(t *testing.T) {
-	db, err := store.Open(enginetest.DSN(t))
+	db, err := store.Open(storetest.DSN(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
 	var got *http.Request
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = r

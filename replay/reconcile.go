@@ -12,25 +12,25 @@ import (
 	"hooktape/store"
 )
 
-type laneID struct {
+type workerID struct {
 	replay   uuid.UUID // zero: live
 	endpoint string
 }
 
-// track is a lane that is there, and what it was made of.
+// track is a worker that runs, and what it was made of.
 type track struct {
 	plan     plan
-	lane     *lane
-	follower *follower // of a live lane
+	worker   *worker
+	poller   *poller // of a live worker
 	stop     context.CancelFunc
 	stopping bool
 }
 
-// plan is a lane as it should be. One that differs in anything but the rate is another lane.
+// plan is a worker as it should be. One that differs in anything but the rate is another worker.
 type plan struct {
-	id       laneID
+	id       workerID
 	endpoint Endpoint
-	spec     laneSpec
+	spec     workerSpec
 	headers  []event.Header
 	retry    RetryPolicy
 	rate     float64
@@ -41,28 +41,28 @@ func (p plan) same(other plan) bool {
 	return reflect.DeepEqual(p, other)
 }
 
-type endedLane struct {
-	id laneID
+type endedWorker struct {
+	id workerID
 	ending
 }
 
-// live plans the lanes of endpoints that subscribe to something.
+// live plans the workers of endpoints that subscribe to something.
 func (r *Runner) live() (plans []plan) {
 	for _, e := range *r.endpoints.Load() {
 		if e.Subscribe != nil {
-			plans = append(plans, plan{id: laneID{endpoint: e.Name}, endpoint: e, retry: e.Retry, rate: e.Rate,
-				spec: laneSpec{Concurrency: e.Concurrency, Order: e.Order}})
+			plans = append(plans, plan{id: workerID{endpoint: e.Name}, endpoint: e, retry: e.Retry, rate: e.Rate,
+				spec: workerSpec{Concurrency: e.Concurrency, Order: e.Order}})
 		}
 	}
 	return plans
 }
 
-// reconcile starts the lanes that should be there and are not, and stops those that are there and should not.
+// reconcile starts the workers that should run and do not, and stops those that run and should not.
 func (r *Runner) reconcile(ctx context.Context, wanted []plan) error {
-	want := map[laneID]bool{}
+	want := map[workerID]bool{}
 	for _, p := range wanted {
 		want[p.id] = true
-		t := r.lanes[p.id]
+		t := r.workers[p.id]
 		switch {
 		case t == nil:
 			if err := r.start(ctx, p); err != nil {
@@ -71,10 +71,10 @@ func (r *Runner) reconcile(ctx context.Context, wanted []plan) error {
 		case !t.plan.same(p):
 			r.stop(t) // it is started anew when it has ended
 		default:
-			t.lane.setRate(p.rate / float64(r.options.Shard.Count))
+			t.worker.setRate(p.rate)
 		}
 	}
-	for id, t := range r.lanes {
+	for id, t := range r.workers {
 		if !want[id] {
 			r.stop(t)
 		}
@@ -98,75 +98,59 @@ func (r *Runner) start(ctx context.Context, p plan) error {
 	if p.spec.Replay {
 		log = log.With("replay_id", p.id.replay.String())
 	}
-	queue := store.Queue{ReplayID: p.id.replay, Endpoint: p.id.endpoint, Shard: r.options.Shard}
+	queue := store.Queue{ReplayID: p.id.replay, Endpoint: p.id.endpoint}
 	out := sender{target: target, instruments: r.instruments, recorder: r.recorder, headers: p.headers, secret: secretHeaders(p.endpoint.Headers, p.headers), retry: p.retry, held: r.lease.held}
-	t := &track{plan: p, lane: newLane(r.store, queue, out, p.spec, p.rate/float64(r.options.Shard.Count), log)}
+	t := &track{plan: p, worker: newWorker(r.store, queue, out, p.spec, p.rate, log)}
 	if !p.spec.Replay {
 		var err error
-		if t.follower, err = r.newFollower(ctx, queue, p.endpoint, &t.lane.inbox, log); err != nil {
+		if t.poller, err = r.newPoller(ctx, queue, p.endpoint, t.worker, log); err != nil {
 			return err
 		}
 	}
 	if !target.resumedAt.IsZero() {
-		t.lane.inbox.resume(target.resumedAt)
+		t.worker.resume(target.resumedAt)
 	}
 	delete(r.jobs.notBefore, p.id)
-	laneCtx, stop := context.WithCancel(ctx)
+	ctxOfWorker, stop := context.WithCancel(ctx)
 	t.stop = stop
 	r.mu.Lock()
-	r.lanes[p.id] = t
+	r.workers[p.id] = t
 	r.mu.Unlock()
 	log.Info("delivery begins")
 	r.running.Go(func() {
 		var following sync.WaitGroup
-		if t.follower != nil {
-			following.Go(func() { t.follower.run(laneCtx) })
+		if t.poller != nil {
+			following.Go(func() { t.poller.run(ctxOfWorker) })
 		}
-		e := t.lane.run(laneCtx)
+		e := t.worker.run(ctxOfWorker)
 		stop()
 		following.Wait()
-		r.ended <- endedLane{p.id, e}
+		r.ended <- endedWorker{p.id, e}
 	})
 	return nil
 }
 
-// lost takes away a lane that has ended, and does what follows.
-func (r *Runner) lost(e endedLane) {
+// lost takes away a worker that has ended, and does what follows.
+func (r *Runner) lost(e endedWorker) {
 	t := r.remove(e.id)
 	switch {
 	case e.err != nil:
-		t.lane.logger.Error("what was sent cannot be noted on disk; delivery goes on when it can", "error", e.err)
+		t.worker.logger.Error("what was sent cannot be noted on disk; delivery goes on when it can", "error", e.err)
 		r.jobs.notBefore[e.id] = time.Now().Add(troublePause)
 	case e.halted != "":
-		t.lane.logger.Warn("the replay pauses itself, as its stop rule says; `hooktape replay status` tells the last answer") // which may quote what was sent
+		t.worker.logger.Warn("the replay pauses itself, as its stop rule says; `hooktape replay status` tells the last answer") // which may quote what was sent
 		r.jobs.halted[e.id.replay] = e.halted
 	case e.done:
 		r.jobs.done[e.id.replay] = true
 	default:
-		t.lane.logger.Info("delivery stops; it goes on where it was")
+		t.worker.logger.Info("delivery stops; it goes on where it was")
 	}
 }
 
-func (r *Runner) remove(id laneID) *track {
+func (r *Runner) remove(id workerID) *track {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := r.lanes[id]
-	delete(r.lanes, id)
+	t := r.workers[id]
+	delete(r.workers, id)
 	return t
-}
-
-// settle tells the lanes which of their deliveries have come to ClickHouse in a final state.
-func (r *Runner) settle(deliveries []event.Delivery) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	touched := map[*inbox]bool{}
-	for _, d := range deliveries {
-		if t := r.lanes[laneID{d.ReplayID, d.Endpoint}]; t != nil && d.State.Final() {
-			t.lane.inbox.settle(d.EventID)
-			touched[&t.lane.inbox] = true
-		}
-	}
-	for in := range touched {
-		in.wake()
-	}
 }

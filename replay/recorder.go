@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"hooktape/event"
 	"hooktape/spool"
 	"hooktape/store"
@@ -19,7 +17,6 @@ import (
 type Recorder struct {
 	spool *spool.Spool
 	drain *spool.Drain
-	sink  *sink
 }
 
 // record is one entry of the spool: a delivery's new state and the attempt that led to it, if one did.
@@ -32,12 +29,8 @@ type record struct {
 func NewRecorder(s *spool.Spool, db *store.Store, logger *slog.Logger) *Recorder {
 	limits := spool.DefaultLimits()
 	limits.Age = 500 * time.Millisecond
-	out := &sink{store: db, logger: logger}
-	return &Recorder{spool: s, drain: spool.NewDrain(s, out, limits, logger), sink: out}
+	return &Recorder{spool: s, drain: spool.NewDrain(s, &sink{store: db, logger: logger}, limits, logger)}
 }
-
-// onStored calls f with the deliveries of each batch that has come to ClickHouse. It must be set before Run.
-func (r *Recorder) onStored(f func([]event.Delivery)) { r.sink.stored = f }
 
 // Run brings records to ClickHouse until ctx ends.
 func (r *Recorder) Run(ctx context.Context) error { return r.drain.Run(ctx) }
@@ -50,33 +43,31 @@ func (r *Recorder) Failing() error { return r.drain.Failing() }
 
 // note puts a delivery's new state on disk; it returns nil when it is there.
 func (r *Recorder) note(ctx context.Context, d *event.Delivery, a *event.Attempt) error {
-	data, err := encoding.Marshal(record{*d, a})
+	data, err := event.Encoding.Marshal(record{*d, a})
 	if err != nil {
 		return fmt.Errorf("note delivery of event %s: %w", d.EventID, err)
 	}
 	return r.spool.Append(ctx, data)
 }
 
-var (
-	encoding, _ = cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode()
-	// An endpoint's headers may hold bytes that are no UTF-8.
-	decoding, _ = cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode()
-)
-
 // sink brings records to the tables deliveries and attempts.
 type sink struct {
 	store  *store.Store
 	logger *slog.Logger
-	stored func([]event.Delivery)
 }
 
-func (s *sink) Store(ctx context.Context, batch spool.Batch) error {
+// Store implements spool.Sink. Outcomes need no mark.
+func (s *sink) Store(ctx context.Context, batch spool.Batch) (mark uint64, err error) {
+	return 0, s.record(ctx, batch)
+}
+
+func (s *sink) record(ctx context.Context, batch spool.Batch) error {
 	latest := map[event.DeliveryKey]int{}
 	var deliveries []event.Delivery
 	var attempts []event.Attempt
 	for _, data := range batch.Records {
 		var r record
-		if err := decoding.Unmarshal(data, &r); err != nil {
+		if err := event.Decoding.Unmarshal(data, &r); err != nil {
 			return fmt.Errorf("%w: %w", spool.ErrRefused, err)
 		}
 		if r.Attempt != nil {
@@ -101,11 +92,8 @@ func (s *sink) Store(ctx context.Context, batch spool.Batch) error {
 			err = s.store.RecordOutcomes(ctx, batch.Token()+store.AgainSuffix, deliveries, attempts)
 		}
 	}
-	switch {
-	case errors.Is(err, store.ErrRefused):
+	if errors.Is(err, store.ErrRefused) {
 		return fmt.Errorf("%w: %w", spool.ErrRefused, err)
-	case err == nil && s.stored != nil:
-		s.stored(deliveries)
 	}
 	return err
 }

@@ -6,27 +6,24 @@ import (
 	"time"
 
 	"hooktape/event"
-	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/spool"
 	"hooktape/store"
 )
 
 // TestOutcomesRepeatedLongAfter: outcomes that are sent again when ClickHouse may have forgotten their token are there once.
 func TestOutcomesRepeatedLongAfter(t *testing.T) {
-	db, err := store.Open(enginetest.DSN(t))
+	db, err := store.Open(storetest.DSN(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	d := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: event.NewID(now)}, EventReceivedAt: now, State: event.Delivered, Attempts: 2, UpdatedAt: now}
 	batch := spool.Batch{First: 1, Last: 2, Appended: now}
 	for n := range uint32(2) {
 		a := &event.Attempt{ID: d.AttemptID(n + 1), EventID: d.EventID, Endpoint: "crm", Number: n + 1, StartedAt: now.Add(time.Duration(n) * time.Second), Outcome: event.OutcomeDelivered}
-		data, err := encoding.Marshal(record{d, a})
+		data, err := event.Encoding.Marshal(record{d, a})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,7 +31,7 @@ func TestOutcomesRepeatedLongAfter(t *testing.T) {
 	}
 	out := &sink{store: db, logger: slog.New(slog.DiscardHandler)}
 	for range 2 {
-		if err := out.Store(t.Context(), batch); err != nil {
+		if _, err := out.Store(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := db.CountRows(t.Context(), "attempts"); err != nil || n != 2 {

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -12,19 +13,12 @@ import (
 	"hooktape/event"
 )
 
-// RetryPolicy says whether and when a failed attempt is made again: by a schedule, or at exponentially growing intervals.
-//
-// Either way chance is a part of it, so that what failed together does not come back together. A step of the schedule
-// waits between half of what it says and all of it: a schedule is a promise, to be kept about. An exponential step waits
-// anything up to its ceiling (the "full jitter" of the AWS Architecture Blog), which spreads a crowd best.
+// RetryPolicy says whether and when a failed attempt is made again.
 type RetryPolicy struct {
-	Schedule []time.Duration // its last step is repeated if MaxAttempts asks for more
-
-	Initial, Cap time.Duration // exponential: the first ceiling and the last
-	Multiplier   float64       // from one to the next
-
-	// MaxAttempts is the most attempts altogether. 0 is one more than the schedule has steps, and no limit for
-	// exponential retries.
+	// Schedule has the delays between attempts. The last one is repeated if MaxAttempts asks for more. Each is shortened by
+	// up to 50 % random jitter, so that deliveries that failed together do not come back together.
+	Schedule []time.Duration
+	// MaxAttempts is the most attempts altogether. 0 is one more than the schedule has steps.
 	MaxAttempts int
 	// MaxAge is how old a delivery may be at another attempt; 0 is any age. The first attempt is made at any age: what
 	// has waited for an endpoint to come back is not given up untried.
@@ -55,13 +49,14 @@ func (p RetryPolicy) Next(a answer, attempts uint32, age time.Duration) (delay t
 	if why := p.final(a); why != "" {
 		return 0, false, why
 	}
-	if most := p.maxAttempts(); most > 0 && int64(attempts) >= int64(most) {
+	if int64(attempts) >= int64(cmp.Or(p.MaxAttempts, len(p.Schedule)+1)) {
 		if attempts == 1 {
 			return 0, false, "gave up after 1 attempt"
 		}
 		return 0, false, fmt.Sprintf("gave up after %d attempts", attempts)
 	}
-	delay = p.delay(attempts)
+	delay = p.Schedule[min(max(int(attempts), 1), len(p.Schedule))-1]
+	delay -= rand.N(delay/2 + 1)
 	if a.retryAfter > 0 {
 		delay = max(delay, min(a.retryAfter+rand.N(a.retryAfter/10+1), maxRetryAfter))
 	}
@@ -91,48 +86,8 @@ func (p RetryPolicy) final(a answer) string {
 	return ""
 }
 
-func (p RetryPolicy) maxAttempts() int {
-	if p.MaxAttempts == 0 && len(p.Schedule) > 0 {
-		return len(p.Schedule) + 1
-	}
-	return p.MaxAttempts
-}
-
-// delay is the time between the attempts-th attempt and the next.
-func (p RetryPolicy) delay(attempts uint32) time.Duration {
-	ceiling := p.ceiling(attempts)
-	if len(p.Schedule) > 0 {
-		return ceiling - rand.N(ceiling/2+1)
-	}
-	return rand.N(ceiling) + time.Millisecond
-}
-
-// ceiling is the longest delay after the attempts-th attempt.
-func (p RetryPolicy) ceiling(attempts uint32) time.Duration {
-	step := int(max(attempts, 1)) - 1
-	if n := len(p.Schedule); n > 0 {
-		return p.Schedule[min(step, n-1)]
-	}
-	grown := float64(p.Initial) * math.Pow(p.Multiplier, float64(step))
-	if grown >= float64(p.Cap) { // also when it is past all numbers
-		return max(p.Cap, 1)
-	}
-	return max(time.Duration(grown), 1)
-}
-
 func (p RetryPolicy) validate(f *faults) {
-	exponential := p.Initial != 0 || p.Cap != 0 || p.Multiplier != 0
-	switch {
-	case exponential && len(p.Schedule) > 0:
-		f.unless(false, "retry.schedule", "excludes initial, cap and multiplier")
-	case exponential:
-		f.unless(p.Initial > 0, "retry.initial", "must be more than 0")
-		f.unless(p.Cap >= p.Initial, "retry.cap", "must not be less than initial")
-		f.unless(p.Multiplier >= 1 && p.Multiplier <= 100, "retry.multiplier", "must lie between 1 and 100")
-		f.unless(p.MaxAttempts != 0 || p.MaxAge != 0, "retry", "needs max_attempts or max_age with initial, else it never ends")
-	default:
-		f.unless(len(p.Schedule) > 0, "retry.schedule", "must have a step; max_attempts: 1 is what makes one attempt only")
-	}
+	f.unless(len(p.Schedule) > 0, "retry.schedule", "must have a step; max_attempts: 1 is what makes one attempt only")
 	for i, step := range p.Schedule {
 		f.unless(step > 0, fmt.Sprintf("retry.schedule[%d]", i), "must be more than 0")
 	}

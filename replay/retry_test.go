@@ -43,21 +43,6 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-// TestExponential: anything up to a ceiling that grows to its cap.
-func TestExponential(t *testing.T) {
-	p := AdHoc("http://example.com", false).Retry
-	p.MaxAttempts = 0
-	for _, c := range []struct {
-		attempts uint32
-		most     time.Duration
-	}{{1, time.Second}, {2, 2 * time.Second}, {5, 16 * time.Second}, {9, 256 * time.Second}, {10, 5 * time.Minute}, {1000, 5 * time.Minute}, {math.MaxUint32, 5 * time.Minute}} {
-		least, most := bounds(t, p, status(500), c.attempts)
-		if least <= 0 || least > c.most/20 || most > c.most+time.Millisecond || most < c.most*9/10 {
-			t.Errorf("after attempt %d: %s … %s, want up to %s", c.attempts, least, most, c.most)
-		}
-	}
-}
-
 func TestGivingUp(t *testing.T) {
 	p := DefaultRetry()
 	p.MaxAge = 72 * time.Hour

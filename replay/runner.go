@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +21,6 @@ type Options struct {
 	AllowPrivate bool
 	// Own is hooktape itself, where nothing is sent.
 	Own *Own
-	// Shard is this process's part of the subscribers.
-	Shard store.Shard
 }
 
 // lookInterval is how soon a new replay, a command or a changed endpoint is seen.
@@ -31,7 +28,7 @@ const lookInterval = 500 * time.Millisecond
 
 // Runner delivers: live events to the endpoints that subscribe to them, and replays.
 //
-// It compares, twice a second, the lanes that should be there with those that are: one for each endpoint that subscribes
+// It compares, twice a second, the workers that should be there with those that are: one for each endpoint that subscribes
 // to something and one for each running replay. What should be there stands in the configuration and in ClickHouse alone,
 // so that a crash, a pause and a changed configuration all end in the same way: by looking again.
 type Runner struct {
@@ -48,25 +45,23 @@ type Runner struct {
 	observed  atomic.Pointer[observation] // nil while another process delivers
 	quiet     rate.Sometimes              // for faults of the configuration, which stay until it is changed
 
-	mu      sync.Mutex // lanes are read by the recorder
-	lanes   map[laneID]*track
+	mu      sync.Mutex // workers are read by the metrics
+	workers map[workerID]*track
 	targets map[string]*target // by targetKey
 	jobs    jobs
 	states  endpointStates
-	ended   chan endedLane
+	ended   chan endedWorker
 	running sync.WaitGroup
 }
 
 // NewRunner makes a runner; it does nothing until Run.
 func NewRunner(o Options, endpoints []Endpoint, db *store.Store, recorder *Recorder, logger *slog.Logger) *Runner {
-	o.Shard = cmp.Or(o.Shard, store.Shard{Index: 1, Count: 1})
 	r := &Runner{options: o, store: db, recorder: recorder, logger: logger, instruments: newInstruments(),
-		lanes: map[laneID]*track{}, targets: map[string]*target{}, jobs: newJobs(), ended: make(chan endedLane),
+		workers: map[workerID]*track{}, targets: map[string]*target{}, jobs: newJobs(), ended: make(chan endedWorker),
 		quiet: rate.Sometimes{First: 1, Interval: time.Minute}}
-	r.lease = newLease(db, o.Shard.String(), recorder.spool.ID(), logger)
+	r.lease = newLease(db, recorder.spool.ID(), logger)
 	r.failing.Store(&errNotBegun)
 	r.SetEndpoints(endpoints)
-	recorder.onStored(r.settle)
 	return r
 }
 
@@ -118,7 +113,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 }
 
-// loseOthers takes in the other lanes that have ended by now: one look serves them all, and with many replays a look takes its time.
+// loseOthers takes in the other workers that have ended by now: one look serves them all, and with many replays a look takes its time.
 func (r *Runner) loseOthers() {
 	for {
 		select {
@@ -130,8 +125,7 @@ func (r *Runner) loseOthers() {
 	}
 }
 
-// handOver lets another process have the shard at once, if all that is known here is in ClickHouse: there the other reads
-// what is still to be sent.
+// handOver releases the lease, if everything known here is in ClickHouse: there another process reads what is still to be sent.
 func (r *Runner) handOver(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushGrace)
 	defer cancel()
@@ -143,7 +137,7 @@ func (r *Runner) handOver(ctx context.Context) {
 // flushGrace is how long the last outcomes may take to ClickHouse.
 const flushGrace = 2 * time.Second
 
-// end waits for all lanes, whose context has ended.
+// end waits for all workers, whose context has ended.
 func (r *Runner) end() {
 	done := make(chan struct{})
 	go func() { r.running.Wait(); close(done) }()
@@ -160,7 +154,7 @@ func (r *Runner) end() {
 	}
 }
 
-// look brings what is there to what should be there: nothing, while another process holds this shard.
+// look brings what is there to what should be there: nothing, while another process holds the lease.
 func (r *Runner) look(ctx context.Context) error {
 	if err := r.lease.state(); err != nil {
 		// What another process changes meanwhile must be read anew.
@@ -174,7 +168,7 @@ func (r *Runner) look(ctx context.Context) error {
 	}
 	r.refreshTargets(steering)
 	wanted := r.live()
-	replays, err := r.replays(ctx, steering)
+	replays, err := r.replays(ctx)
 	if err != nil {
 		return fmt.Errorf("look for replays: %w", err)
 	}

@@ -19,6 +19,7 @@ import (
 	"hooktape/event"
 	"hooktape/internal/await"
 	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/replay"
 )
 
@@ -106,7 +107,7 @@ func TestPauseAndResume(t *testing.T) {
 	steer(t, db, r.ID.String(), event.ActionPause)
 	await.Nil(t, 10*time.Second, func() error { // the runner has seen it, and not only the command been given
 		replays, err := db.UnfinishedReplays(context.Background())
-		if err == nil && (len(replays) != 1 || replays[0].State != event.ReplayPaused) {
+		if err == nil && (len(replays) != 1 || replays[0].Saved != event.ReplayPaused) {
 			err = fmt.Errorf("%+v", replays)
 		}
 		return err
@@ -190,7 +191,7 @@ func TestStopAndStart(t *testing.T) {
 // TestKill kills the sending process at random moments.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	dsn := enginetest.DSN(t)
+	dsn := storetest.DSN(t)
 	db := openStore(t, dsn)
 	events := newEvents("demo", 120)
 	insert(t, db, events...)
@@ -243,6 +244,7 @@ func TestKill(t *testing.T) {
 func TestClickHouseDies(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Start(t)
+	storetest.Migrate(t, engine.DSN("hooktape"))
 	db := openStore(t, engine.DSN("hooktape"))
 	events := newEvents("demo", 200)
 	insert(t, db, events...)
@@ -438,11 +440,11 @@ func TestOutcomesCannotBeNoted(t *testing.T) {
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
 	defer endpoint.Close()
 	s := startSender(t, db, t.TempDir(), private)
-	await.Nil(t, 5*time.Second, func() error { return s.runner.Failing() })
+	await.Nil(t, atLeast, func() error { return s.runner.Failing() })
 	s.spool.Close()
 	startReplay(t, db, "demo", endpoint.URL, nil)
 	begun := time.Now()
-	await.Nil(t, 10*time.Second, func() error { return logged(s, "delivery begins", 3) })
+	await.Nil(t, atLeast, func() error { return logged(s, "delivery begins", 3) })
 	if took := time.Since(begun); took < 800*time.Millisecond {
 		t.Errorf("a job that cannot go on was begun 3 times within %s", took)
 	}

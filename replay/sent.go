@@ -6,10 +6,8 @@ import (
 	"strings"
 
 	"hooktape/event"
+	"hooktape/internal/redact"
 )
-
-// maskedValue stands for what is a secret of a receiver.
-const maskedValue = "***"
 
 // secretHeaders are those whose values may be a secret: what an endpoint's configuration or a replay sets, and a signature.
 func secretHeaders(set ...[]event.Header) map[string]bool {
@@ -26,7 +24,7 @@ func sentHeaders(r *http.Request, secret map[string]bool) []event.Header {
 	for name, values := range r.Header {
 		for _, value := range values {
 			if secret[name] {
-				value = maskedValue
+				value = redact.Mask
 			}
 			sent = append(sent, event.Header{Name: name, Value: value})
 		}

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"hooktape/event"
+	"hooktape/internal/redact"
 	"hooktape/store"
 )
 
@@ -25,12 +25,13 @@ type Service struct {
 	store        *store.Store
 	endpoints    func() []Endpoint
 	allowPrivate bool
-	creating     sync.Mutex // one creation under an idempotency key at a time
+	self         store.Holder // of the leases for freezing selections
+	creating     sync.Mutex   // one replay at a time
 }
 
 // NewService makes a service. The endpoints are asked for each time, for they may change.
 func NewService(db *store.Store, endpoints func() []Endpoint, allowPrivate bool) *Service {
-	return &Service{store: db, endpoints: endpoints, allowPrivate: allowPrivate}
+	return &Service{store: db, endpoints: endpoints, allowPrivate: allowPrivate, self: store.Holder{ID: uuid.NewString()}}
 }
 
 // Actor is who asks.
@@ -90,35 +91,25 @@ func (s *Service) Create(ctx context.Context, by Actor, key string, want Request
 	if err != nil {
 		return event.Replay{}, err
 	}
+	s.creating.Lock()
+	defer s.creating.Unlock()
 	if key != "" {
 		key = by.Name + "\x00" + key // a key is its maker's own
-		s.creating.Lock()
-		defer s.creating.Unlock()
 		if r, err := s.store.ReplayByKey(ctx, key); !errors.Is(err, store.ErrNotFound) {
 			return r, err
 		}
 	}
-	plan, err := s.store.PlanReplay(ctx, store.PlanRequest{Selection: want.Selection, Endpoint: e.Name, Mode: want.Mode})
-	if err != nil {
-		return event.Replay{}, err
-	}
-	if plan.Count == 0 {
-		return event.Replay{}, ErrNothing
-	}
 	now := time.Now()
 	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, CreatedBy: by.Name, IdempotencyKey: key,
-		State: event.ReplayPlanned, Endpoint: e.Name, URL: e.targetURL(), Selection: want.Selection, PublicOnly: !by.MayReachPrivate, ReplayOptions: want.ReplayOptions}
-	// What cannot be written down is not done.
-	if err := s.audit(ctx, by, "replay.create", r.ID.String(), withoutSecrets(want, e)); err != nil {
-		return r, err
-	}
-	if err := freeze(ctx, s.store, &r); err != nil {
-		return r, err
-	}
-	if r.Total == 0 { // others have it that were made at the same time
-		return r, ErrNothing
-	}
-	return r, nil
+		State: event.ReplayRunning, Endpoint: e.Name, URL: e.targetURL(), Selection: want.Selection, PublicOnly: !by.MayReachPrivate, ReplayOptions: want.ReplayOptions}
+	err = s.freeze(ctx, &r, func() error {
+		// What cannot be written down is not done.
+		if err := s.audit(ctx, by, "replay.create", r.ID.String(), withoutSecrets(want, e)); err != nil {
+			return err
+		}
+		return s.store.SaveReplay(ctx, r)
+	})
+	return r, err
 }
 
 // withoutSecrets is a request as it may be kept for people to read: a URL's query and the headers' values are the
@@ -127,7 +118,7 @@ func withoutSecrets(want Request, e Endpoint) Request {
 	want.To = e.Name
 	headers := make([]event.Header, len(want.Headers))
 	for i, h := range want.Headers {
-		headers[i] = event.Header{Name: h.Name, Value: "***"}
+		headers[i] = event.Header{Name: h.Name, Value: redact.Mask}
 	}
 	want.Headers = headers
 	return want
@@ -232,12 +223,13 @@ func (s *Service) EndpointNames() []string {
 
 // EndpointStatus is an endpoint as it is configured, and where the delivery to it stands.
 type EndpointStatus struct {
-	Name       string                `json:"name"`
-	URL        string                `json:"url"`
-	Subscribed bool                  `json:"subscribed"` // to live events; else replays only
-	State      string                `json:"state"`      // active, paused, broken; unknown while no process delivers
-	Shards     []event.EndpointState `json:"shards"`
-	Backlog    store.Backlog         `json:"backlog"`
+	Name       string `json:"name"`
+	URL        string `json:"url"`
+	Subscribed bool   `json:"subscribed"` // to live events; else replays only
+	State      string `json:"state"`      // active, paused, broken; unknown while no process has delivered
+	// Delivery is what the process that delivers has saved of it last; nil when none ever has.
+	Delivery *event.EndpointState `json:"delivery"`
+	Backlog  store.Backlog        `json:"backlog"`
 }
 
 // Endpoints lists the configured endpoints.
@@ -251,15 +243,11 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 		return nil, err
 	}
 	list := []EndpointStatus{}
-	states = ofLastDivision(states)
 	for _, e := range s.endpoints() {
 		status := EndpointStatus{Name: e.Name, URL: e.StoredURL(), Subscribed: e.Subscribe != nil, State: "unknown"}
 		for _, state := range states {
 			if state.Endpoint == e.Name && state.State != stateRemoved {
-				status.Shards = append(status.Shards, state)
-				if status.State == "unknown" || state.State != stateActive {
-					status.State = state.State
-				}
+				status.Delivery, status.State = &state, state.State
 			}
 		}
 		for _, b := range backlogs {
@@ -270,20 +258,6 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 		list = append(list, status)
 	}
 	return list, nil
-}
-
-// ofLastDivision leaves out what shards of another division of the work, such as the second of two where there is one
-// now, have left behind. A process writes down all endpoints when it begins.
-func ofLastDivision(states []event.EndpointState) []event.EndpointState {
-	newest := map[string]event.EndpointState{}
-	for _, s := range states {
-		if s.UpdatedAt.After(newest[s.Endpoint].UpdatedAt) {
-			newest[s.Endpoint] = s
-		}
-	}
-	return slices.DeleteFunc(states, func(s event.EndpointState) bool {
-		return divisionOf(s) != divisionOf(newest[s.Endpoint])
-	})
 }
 
 // audit writes down who did what; detail is kept as JSON.

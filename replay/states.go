@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"reflect"
-	"slices"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -28,20 +26,20 @@ type endpointStates struct {
 	at      time.Time
 }
 
-// newFollower makes the follower of an endpoint. It goes on where the last one was; for an endpoint that is new it begins
+// newPoller makes the poller of an endpoint. It goes on where the last one was; for an endpoint that is new it begins
 // with the events received since the endpoint is known, and for one whose subscription has changed, the changed one begins
 // there.
-func (r *Runner) newFollower(ctx context.Context, q store.Queue, e Endpoint, lane *inbox, log *slog.Logger) (*follower, error) {
-	f := &follower{store: r.store, queue: q, lane: lane, logger: log, sub: e.Subscribe.stored(),
+func (r *Runner) newPoller(ctx context.Context, q store.Queue, e Endpoint, worker *worker, log *slog.Logger) (*poller, error) {
+	f := &poller{store: r.store, queue: q, worker: worker, logger: log, sub: e.Subscribe.stored(),
 		instruments: r.instruments, label: metric.WithAttributes(endpointLabel(e.Name))}
 	if err := r.loadStates(ctx); err != nil {
 		return nil, err
 	}
-	states, err := r.store.EndpointStates(ctx)
-	if err != nil {
-		return nil, err
+	last := r.states.written[e.Name]
+	known := last.State != stateRemoved && !last.FollowedSince.IsZero()
+	if !known {
+		last = event.EndpointState{}
 	}
-	last, known := lastFollowed(states, e.Name, r.options.Shard.String())
 	f.saved = followed{last.Subscription, last.StartedAfter, last.Positions, last.FollowedSince, last.FollowedUntil}
 	f.startedAfter = last.StartedAfter
 	switch text := subscriptionText(f.sub); {
@@ -69,9 +67,9 @@ func (r *Runner) newFollower(ctx context.Context, q store.Queue, e Endpoint, lan
 	return f, r.saveState(ctx, f.state(event.EndpointState{Endpoint: e.Name, URL: e.StoredURL(), State: stateActive}))
 }
 
-// begin lets a follower's subscription hold for events received since the process knows it, and returns that time by
+// begin lets a poller's subscription hold for events received since the process knows it, and returns that time by
 // ClickHouse's clock: a moment early rather than late.
-func (r *Runner) begin(ctx context.Context, f *follower, e Endpoint) (since time.Time, err error) {
+func (r *Runner) begin(ctx context.Context, f *poller, e Endpoint) (since time.Time, err error) {
 	now, err := r.store.Now(ctx)
 	if err != nil {
 		return since, err
@@ -92,8 +90,8 @@ func behind(positions, limits map[string]uint64) map[string]uint64 {
 	return positions
 }
 
-// state adds how far the follower is to an endpoint's state.
-func (f *follower) state(s event.EndpointState) event.EndpointState {
+// state adds how far the poller is to an endpoint's state.
+func (f *poller) state(s event.EndpointState) event.EndpointState {
 	at := f.snapshot()
 	s.Subscription, s.StartedAfter, s.Positions = at.subscription, at.startedAfter, at.positions
 	s.FollowedSince, s.FollowedUntil = at.since, at.until
@@ -103,59 +101,6 @@ func (f *follower) state(s event.EndpointState) event.EndpointState {
 // stored is the subscription as the store asks for it.
 func (s *Subscription) stored() store.Subscription {
 	return store.Subscription{Sources: s.Sources, Steps: s.Steps, Kinds: s.Kinds}
-}
-
-// lastFollowed is how far an endpoint was followed by this shard. When the work was divided otherwise meanwhile, it is as far
-// as the one that was behind the others then, and if a division never came to be whole, as far as in the one before it. An
-// endpoint that was removed meanwhile begins anew.
-func lastFollowed(states []event.EndpointState, endpoint, shard string) (last event.EndpointState, known bool) {
-	states = slices.DeleteFunc(slices.Clone(states), func(s event.EndpointState) bool {
-		return s.Endpoint != endpoint || s.State == stateRemoved || s.FollowedSince.IsZero()
-	})
-	slices.SortFunc(states, func(a, b event.EndpointState) int { return b.UpdatedAt.Compare(a.UpdatedAt) }) // the newest division first
-	for len(states) > 0 {
-		newest, count := divisionOf(states[0]), 0
-		for _, s := range states {
-			if divisionOf(s) != newest {
-				continue
-			}
-			count++
-			if s.Shard == shard {
-				return s, true
-			}
-			last = behindBoth(last, s)
-		}
-		known = true
-		if fmt.Sprint(count) == newest {
-			break
-		}
-		states = slices.DeleteFunc(states, func(s event.EndpointState) bool { return divisionOf(s) == newest })
-	}
-	return last, known
-}
-
-// behindBoth is how far two shards are that were followed by different processes: as far as the one that is behind.
-func behindBoth(a, b event.EndpointState) event.EndpointState {
-	if a.FollowedUntil.IsZero() {
-		return b
-	}
-	if b.FollowedUntil.Before(a.FollowedUntil) {
-		a, b = b, a
-	}
-	least := map[string]uint64{}
-	for spool, n := range a.Positions {
-		if other := b.Positions[spool]; other > 0 {
-			least[spool] = min(n, other)
-		}
-	}
-	a.Positions = least
-	return a
-}
-
-// divisionOf is in how many shards the work was divided when a state was written.
-func divisionOf(s event.EndpointState) string {
-	_, count, _ := strings.Cut(s.Shard, "/")
-	return count
 }
 
 // saveStates writes the states of endpoints that have changed.
@@ -175,12 +120,12 @@ func (r *Runner) saveStates(ctx context.Context) error {
 		if t := r.targets[e.Name]; t != nil {
 			now.State, now.Reason, now.Failures, now.NextProbe = t.snapshot()
 		}
-		if e.Subscribe != nil && last.State != stateRemoved { // while its lane is away, it is as far as it was
+		if e.Subscribe != nil && last.State != stateRemoved { // while its worker is away, it is as far as it was
 			now.FollowedSince, now.FollowedUntil = last.FollowedSince, last.FollowedUntil
 			now.Subscription, now.StartedAfter, now.Positions = last.Subscription, last.StartedAfter, last.Positions
 		}
-		if t := r.lanes[laneID{endpoint: e.Name}]; t != nil && t.follower != nil {
-			now = t.follower.state(now)
+		if t := r.workers[workerID{endpoint: e.Name}]; t != nil && t.poller != nil {
+			now = t.poller.state(now)
 		}
 		if err := r.saveState(ctx, now); err != nil {
 			return err
@@ -207,9 +152,7 @@ func (r *Runner) loadStates(ctx context.Context) error {
 	}
 	r.states = endpointStates{loaded: true, at: r.states.at, written: map[string]event.EndpointState{}, own: map[string]bool{}}
 	for _, s := range all {
-		if s.Shard == r.options.Shard.String() {
-			r.states.written[s.Endpoint] = s
-		}
+		r.states.written[s.Endpoint] = s
 	}
 	return nil
 }
@@ -224,7 +167,6 @@ func after(last time.Time) time.Time {
 }
 
 func (r *Runner) saveState(ctx context.Context, s event.EndpointState) error {
-	s.Shard = r.options.Shard.String()
 	last := r.states.written[s.Endpoint]
 	s.UpdatedAt = last.UpdatedAt
 	if reflect.DeepEqual(s, last) && r.states.own[s.Endpoint] {

@@ -14,7 +14,7 @@ import (
 	"hooktape/store"
 )
 
-// target is an endpoint with its client and its breaker, shared by all lanes to it: live deliveries and replays alike.
+// target is an endpoint with its client and its breaker, shared by all workers to it: live deliveries and replays alike.
 type target struct {
 	Endpoint
 	client *http.Client
@@ -54,7 +54,7 @@ func (r *Runner) refreshTargets(steering map[string]store.Steered) {
 		needed[targetKey(e)] = true
 		r.target(e)
 	}
-	for _, t := range r.lanes {
+	for _, t := range r.workers {
 		needed[targetKey(t.plan.endpoint)] = true
 	}
 	for key, t := range r.targets {
@@ -66,7 +66,7 @@ func (r *Runner) refreshTargets(steering map[string]store.Steered) {
 	for _, t := range r.targets {
 		switch s := steering[t.Name]; s.Action {
 		case event.ActionPause:
-			t.pause(s.Why())
+			t.pause(s.Why)
 		case event.ActionResume:
 			if s.Number > t.resumed {
 				t.resumed, t.resumedAt = s.Number, s.At
@@ -78,11 +78,11 @@ func (r *Runner) refreshTargets(steering map[string]store.Steered) {
 	}
 }
 
-// retryNow makes all that waits for another attempt at a target due. A lane that begins later does the same for what it reads.
+// retryNow makes all that waits for another attempt at a target due. A worker that begins later does the same for what it reads.
 func (r *Runner) retryNow(t *target) {
-	for _, other := range r.lanes {
+	for _, other := range r.workers {
 		if targetKey(other.plan.endpoint) == targetKey(t.Endpoint) {
-			other.lane.inbox.resume(t.resumedAt)
+			other.worker.resume(t.resumedAt)
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
+
+	"hooktape/internal/redact"
 )
 
 // CleanURL returns an endpoint's URL as it is called, shown and compared: without white space and invisible characters at its
@@ -74,12 +76,9 @@ func invisible(r rune) bool {
 
 func checkURL(raw string) error {
 	u, err := url.Parse(raw)
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err // without the URL
-	}
 	switch {
 	case err != nil:
-		return err
+		return redact.WithoutURL(err)
 	case u.Scheme != "http" && u.Scheme != "https":
 		return errors.New("must begin with http:// or https://")
 	case u.User != nil:
@@ -97,8 +96,6 @@ func validPort(port string) bool {
 	return err == nil && n > 0
 }
 
-const mask = "***"
-
 // StoredURL is the URL as attempts, logs and people may have it: with the values of its query masked, for ?token=… is
 // how many receivers take their secret. All else is as it was written.
 func (e Endpoint) StoredURL() string {
@@ -110,9 +107,9 @@ func (e Endpoint) StoredURL() string {
 	params := strings.Split(query, "&")
 	for i, param := range params {
 		if name, _, pair := strings.Cut(param, "="); pair {
-			params[i] = name + "=" + mask
+			params[i] = name + "=" + redact.Mask
 		} else if param != "" {
-			params[i] = mask // a name without a value, or a secret without a name
+			params[i] = redact.Mask // a name without a value, or a secret without a name
 		}
 	}
 	return before + "?" + strings.Join(params, "&")

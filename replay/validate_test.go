@@ -17,7 +17,7 @@ func TestDefaultsAreValid(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if e := AdHoc("http://h/", false); e.Name != e.URL || e.Retry.MaxAttempts != 5 || e.AllowPrivate {
+	if e := AdHoc("http://h/", false); e.Name != e.URL || len(e.Retry.Schedule) != 4 || e.AllowPrivate {
 		t.Errorf("%+v", e)
 	}
 }
@@ -48,12 +48,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{"concurrency", func(e *Endpoint) { e.Concurrency = 2000 }, "between 1 and 1024"},
 		{"order", func(e *Endpoint) { e.Order = "strict" }, `"strict" is neither none nor subscriber`},
 		{"retry.schedule", func(e *Endpoint) { e.Retry.Schedule = nil }, "must have a step"},
-		{"retry.schedule", func(e *Endpoint) { e.Retry.Initial = time.Second }, "excludes initial"},
 		{"retry.schedule[1]", func(e *Endpoint) { e.Retry.Schedule = []time.Duration{1, 0} }, "more than 0"},
-		{"retry.initial", func(e *Endpoint) { e.Retry = RetryPolicy{Cap: 1, Multiplier: 2, MaxAttempts: 2} }, "more than 0"},
-		{"retry.cap", func(e *Endpoint) { e.Retry = RetryPolicy{Initial: 2, Cap: 1, Multiplier: 2, MaxAttempts: 2} }, "less than initial"},
-		{"retry.multiplier", func(e *Endpoint) { e.Retry = RetryPolicy{Initial: 1, Cap: 1, MaxAttempts: 2} }, "between 1 and 100"},
-		{"retry", func(e *Endpoint) { e.Retry = RetryPolicy{Initial: 1, Cap: 1, Multiplier: 2} }, "needs max_attempts or max_age"},
 		{"retry.max_attempts", func(e *Endpoint) { e.Retry.MaxAttempts = -1 }, "between 1 and"},
 		{"retry.max_age", func(e *Endpoint) { e.Retry.MaxAge = -1 }, "negative"},
 		{"retry_on[0]", func(e *Endpoint) { e.Retry.On = []string{"200"} }, `"200" must be`},

@@ -11,12 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
 	"hooktape/event"
 	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/simulate"
 	"hooktape/store"
 )
@@ -24,25 +24,13 @@ import (
 // newDB is a fresh database with all tables, and a connection of the test's own to it.
 func newDB(t testing.TB) (*store.Store, driver.Conn) {
 	t.Helper()
-	dsn := enginetest.DSN(t)
+	dsn := storetest.DSN(t)
 	db, err := store.Open(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if _, err := db.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return db, conn
+	return db, enginetest.Connect(t, dsn)
 }
 
 func number(t *testing.T, conn driver.Conn, query string) (n uint64) {

@@ -13,24 +13,17 @@ const eventsEach = 9
 
 // Batches yields all visits in order of time, size at a time; the last batch has the rest. Every batch is a slice of its
 // own.
-//
-// What it holds in memory are the visits to come of those who have come already, 16 bytes each: the time is cut into
-// short spans, a life is lived when its first visit's span comes, and its visits wait in the spans in which they fall.
 func (a *Account) Batches(size int) iter.Seq[[]Visit] {
 	return func(yield func([]Visit) bool) {
-		s := a.newSpans()
 		batch := make([]Visit, 0, size)
-		for from := s.from; from < a.until; from += s.width {
-			for _, v := range s.visits(from) {
-				batch = append(batch, v)
-				if len(batch) < size {
-					continue
-				}
-				if !yield(batch) {
-					return
-				}
-				batch = make([]Visit, 0, size)
+		for v := range a.Visits() {
+			if batch = append(batch, v); len(batch) < size {
+				continue
 			}
+			if !yield(batch) {
+				return
+			}
+			batch = make([]Visit, 0, size)
 		}
 		if len(batch) > 0 {
 			yield(batch)
@@ -39,6 +32,9 @@ func (a *Account) Batches(size int) iter.Seq[[]Visit] {
 }
 
 // Visits yields all visits in order of time.
+//
+// What it holds in memory are the visits to come of those who have come already, 16 bytes each: the time is cut into
+// short spans, a life is lived when its first visit's span comes, and its visits wait in the spans in which they fall.
 func (a *Account) Visits() iter.Seq[Visit] {
 	return func(yield func(Visit) bool) {
 		s := a.newSpans()

@@ -1,11 +1,9 @@
 package simulate
 
 import (
-	"runtime"
+	"maps"
 	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Question asks the truth for a range of time.
@@ -120,25 +118,13 @@ func (t Truth) Whole(within time.Duration) Report {
 
 // Between answers a question.
 func (t Truth) Between(q Question) Report {
-	workers := runtime.GOMAXPROCS(0)
-	tallies := make([]*tally, workers)
-	var group errgroup.Group
-	for w := range workers {
-		group.Go(func() error {
-			tallies[w] = newTally(t.a, q)
-			var l life
-			for n := uint64(w); n < uint64(t.a.Subscribers); n += uint64(workers) {
-				t.a.live(&l, n)
-				tallies[w].add(&l)
-			}
-			return nil
-		})
+	counted := newTally(t.a, q)
+	var l life
+	for n := range uint64(t.a.Subscribers) {
+		t.a.live(&l, n)
+		counted.add(&l)
 	}
-	_ = group.Wait()
-	for _, other := range tallies[1:] {
-		tallies[0].merge(other)
-	}
-	return tallies[0].report()
+	return counted.report()
 }
 
 // median is the element in the middle, of an even number the later of the two: ClickHouse's quantileExact(0.5).
@@ -148,4 +134,55 @@ func median(list []int64) float64 {
 	}
 	slices.Sort(list)
 	return float64(list[len(list)/2]) / 1e6
+}
+
+// report ends the counting.
+func (t *tally) report() Report {
+	r := Report{From: t.q.From.UTC(), To: t.q.To.UTC(), Within: t.q.Within.String(), All: t.all, Sources: t.sources}
+	for name, s := range t.sources {
+		if s.Events == 0 { // of somebody who came at another time
+			delete(t.sources, name)
+			continue
+		}
+		s.finish()
+	}
+	t.all.finish()
+	return r
+}
+
+// finish makes of what was counted what is shown.
+func (s *Source) finish() {
+	s.Days, s.Weeks = named(s.days, dayName), named(s.weeks, weekName)
+	s.DayCohorts, s.WeekCohorts = named(s.dayCohorts, dayName), named(s.weekCohorts, weekName)
+	s.FirstTouch, s.LastTouch, s.LatestTouch = sortTouches(s.touches[0]), sortTouches(s.touches[1]), sortTouches(s.touches[2])
+	s.MedianToConvert, s.MedianStep = median(s.timesToEnd), map[string]float64{}
+	for step, times := range s.stepTimes {
+		s.MedianStep[step] = median(times)
+	}
+	if s.Funnel.Leads == 0 {
+		s.Funnel = nil
+	}
+	s.spell()
+}
+
+// spell tells of each column's values which of them differ only in case and spaces.
+func (s *Source) spell() {
+	s.Untagged.Events = s.tagged[untagged]
+	s.Spellings = map[string]map[string]map[string]uint64{"utm_source": {}, "utm_medium": {}, "utm_campaign": {}}
+	for c, n := range s.tagged {
+		for column, value := range map[string]string{"utm_source": c.source, "utm_medium": c.medium, "utm_campaign": c.name} {
+			if value == "" {
+				continue
+			}
+			spellings := s.Spellings[column]
+			if spellings[fold(value)] == nil {
+				spellings[fold(value)] = map[string]uint64{}
+			}
+			spellings[fold(value)][value] += n
+		}
+	}
+	for _, spellings := range s.Spellings {
+		maps.DeleteFunc(spellings, func(_ string, of map[string]uint64) bool { return len(of) < 2 })
+	}
+	maps.DeleteFunc(s.Spellings, func(_ string, spellings map[string]map[string]uint64) bool { return len(spellings) == 0 })
 }

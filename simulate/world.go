@@ -9,6 +9,7 @@ const (
 	streamPeople
 	streamBodies
 	streamIDs
+	streamWebhooks
 )
 
 // step is a step of a flow with a webhook in it.

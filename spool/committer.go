@@ -60,7 +60,7 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 	case s.queue <- r:
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-s.failed:
+	case <-s.life.Done():
 		return s.failure()
 	case <-s.closing:
 		return ErrClosed
@@ -71,7 +71,7 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 	case <-ctx.Done():
 		s.abandon(r)
 		return ctx.Err()
-	case <-s.failed:
+	case <-s.life.Done():
 		s.abandon(r)
 		return s.failure()
 	case <-s.stopped:
@@ -187,6 +187,7 @@ func (s *Spool) build(batch *pebble.Batch, group []*request, now time.Time) posi
 	s.building.Lock()
 	defer s.building.Unlock()
 	pos := s.position()
+	_ = batch.LogData(pos.id[:], nil) // see commitMark
 	for _, r := range group {
 		switch {
 		case r.abandoned, r.repair != nil:
@@ -207,7 +208,7 @@ func (s *Spool) write(batch *pebble.Batch) error {
 	if err := s.failure(); err != nil {
 		return err
 	}
-	if batch.Empty() {
+	if batch.Count() == 0 {
 		return batch.Close()
 	}
 	if err := s.db.Apply(batch, pebble.Sync); err != nil {

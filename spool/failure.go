@@ -4,36 +4,18 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 )
 
-// failState is closed for good by the first error after which nobody can say
-// what the disk holds.
-type failState struct {
-	failed chan struct{}
-	once   sync.Once
-	err    error // set before failed is closed
-}
-
-func newFailState() *failState { return &failState{failed: make(chan struct{})} }
-
-func (f *failState) failure() error {
-	select {
-	case <-f.failed:
-		return f.err
-	default:
-		return nil
-	}
-}
+// failure returns why the spool has failed for good, nil while it has not.
+func (s *Spool) failure() error { return context.Cause(s.life) }
 
 // fail makes the spool refuse everything from now on. Only the first cause
 // counts, and only it is logged.
 func (s *Spool) fail(cause error) error {
-	s.once.Do(func() {
+	s.failing.Do(func() {
 		s.log.Error("spool failed: nothing is accepted until it is opened again",
 			"path", s.dir, "error", cause)
-		s.err = fmt.Errorf("%w: %s: %w", ErrFailed, s.dir, cause)
-		close(s.failed)
+		s.end(fmt.Errorf("%w: %s: %w", ErrFailed, s.dir, cause))
 	})
 	return s.failure()
 }

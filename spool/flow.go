@@ -38,7 +38,7 @@ func (s *Spool) awaitFlush() {
 	for s.flow.unflushed.Load() > maxUnflushed && s.memory() > maxUnflushed*s.opts.memTable {
 		select {
 		case <-s.flow.flushed:
-		case <-s.failed:
+		case <-s.life.Done():
 			return
 		case <-s.closing:
 			return

@@ -50,7 +50,7 @@ func (g guardFS) begun(name string) func(vfs.File, error) (vfs.File, error) {
 			return f, err
 		}
 		pos := g.at()
-		t := tail{log: uint64(number), last: pos.last, acked: pos.acked}
+		t := tail{log: uint64(number), last: pos.last, acked: pos.acked, id: pos.id}
 		if g.s.running.Load() {
 			g.s.tails.Go(func() { g.writeTail(g.FS.PathDir(name), t) })
 		} else {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/batchrepr"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 	"github.com/cockroachdb/pebble/v2/wal"
@@ -29,9 +31,9 @@ import (
 // for the log's end unless a later sync offset lies beyond it; those offsets
 // count only part of what was synced, and much damage passes for an end.
 // Every commit of a spool is synced before the next one is written, which
-// gives an exact rule: a commit that begins behind a bad place proves that
-// the bad place was whole once. Only a checksum tells a commit from other
-// bytes, so Pebble's mark of a log's end, which has none, proves nothing there.
+// gives an exact rule: a commit behind a bad place proves that the bad place
+// was whole once. The bytes behind a bad place may be a sender's, who can write
+// any checksum: only a commit with the spool's id counts there, see commitMark.
 const (
 	logBlock       = 32 << 10
 	chunkHeader    = 11
@@ -107,17 +109,34 @@ func chunkSum(b []byte) uint32 {
 	return (sum>>15 | sum<<17) + 0xa282ead8
 }
 
+// commitMark returns what each commit of the spool with this id begins with,
+// after Pebble's header. The id is random and no sender learns it, so
+// that no sender can imitate a commit. It is nil for the zero id: an older
+// version wrote no marks.
+func commitMark(id [idLen]byte) []byte {
+	if id == [idLen]byte{} {
+		return nil
+	}
+	return append([]byte{byte(pebble.InternalKeyKindLogData), idLen}, id[:]...)
+}
+
+// hasMark reports whether a commit, or its beginning, has the mark.
+func hasMark(commit, mark []byte) bool {
+	return mark == nil || len(commit) > batchrepr.HeaderLen && bytes.HasPrefix(commit[batchrepr.HeaderLen:], mark)
+}
+
 // readLog calls visit for each whole commit in a log, wherever it lies, and
 // returns where the damage begins if there is any, else -1. A closed log is
-// damaged unless it is whole up to its end. The payload is valid during visit.
-func readLog(r io.Reader, log uint32, closed bool, visit func(commit []byte) error) (damage int64, err error) {
-	return readChunks(r, func(b []byte) (chunkKind, []byte, int) { return parseChunk(b, log) }, closed, visit)
+// damaged unless it is whole up to its end. Behind a bad place only commits
+// with the mark count. The payload is valid during visit.
+func readLog(r io.Reader, log uint32, closed bool, mark []byte, visit func(commit []byte) error) (damage int64, err error) {
+	return readChunks(r, func(b []byte) (chunkKind, []byte, int) { return parseChunk(b, log) }, closed, mark, visit)
 }
 
 // parser reads the chunk that b begins with, and its length.
 type parser func(b []byte) (kind chunkKind, payload []byte, length int)
 
-func readChunks(r io.Reader, parse parser, closed bool, visit func(commit []byte) error) (damage int64, err error) {
+func readChunks(r io.Reader, parse parser, closed bool, mark []byte, visit func(commit []byte) error) (damage int64, err error) {
 	damage = -1
 	bad := int64(-1) // first place that is not a chunk
 	var commit []byte
@@ -152,9 +171,6 @@ func readChunks(r io.Reader, parse parser, closed bool, visit func(commit []byte
 					bad = at + int64(i)
 				}
 			}
-			if bad >= 0 && damage < 0 && starts {
-				damage = bad
-			}
 			switch kind {
 			case badChunk:
 				length = 1 // look for the next chunk everywhere
@@ -165,9 +181,18 @@ func readChunks(r io.Reader, parse parser, closed bool, visit func(commit []byte
 			default:
 				commit = append(commit, payload...)
 			}
+			marked := open && hasMark(commit, mark)
+			if bad >= 0 && damage < 0 && marked {
+				damage = bad
+			}
 			if open && (kind == fullChunk || kind == lastChunk) {
-				if err := visit(commit); err != nil {
-					return damage, err
+				if bad < 0 && !marked {
+					mark, marked = nil, true // an older version began this log
+				}
+				if marked {
+					if err := visit(commit); err != nil {
+						return damage, err
+					}
 				}
 				open = false
 			}
@@ -201,7 +226,7 @@ func readLogFile(fs vfs.FS, path string, t tail, visit func(commit []byte) error
 		return -1, err
 	}
 	defer f.Close()
-	return readLog(f, uint32(number), t.closed && t.log == uint64(number), visit)
+	return readLog(f, uint32(number), t.closed && t.log == uint64(number), commitMark(t.id), visit)
 }
 
 // checkLogs returns an error if a log is damaged.
@@ -241,7 +266,7 @@ func checkManifest(fs vfs.FS, db string) error {
 		return err
 	}
 	defer f.Close()
-	at, err := readChunks(f, parseManifestChunk, false, func([]byte) error { return nil })
+	at, err := readChunks(f, parseManifestChunk, false, nil, func([]byte) error { return nil })
 	return damageAt(path, at, err)
 }
 

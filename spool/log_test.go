@@ -42,7 +42,7 @@ func writeLog(t testing.TB, offsets bool, commits [][]byte) (log []byte, begin [
 func readAllOf(log []byte) (commits []string, damage int64, err error) { return readAll(log, false) }
 
 func readAll(log []byte, closed bool) (commits []string, damage int64, err error) {
-	damage, err = readLog(bytes.NewReader(log), testLog, closed, func(c []byte) error {
+	damage, err = readLog(bytes.NewReader(log), testLog, closed, nil, func(c []byte) error {
 		commits = append(commits, string(c))
 		return nil
 	})
@@ -78,7 +78,7 @@ func TestReadLog(t *testing.T) {
 func TestReadLogIgnoresOlderLogs(t *testing.T) {
 	commits, _ := testCommits()
 	log, _ := writeLog(t, true, commits)
-	damage, err := readLog(bytes.NewReader(log), testLog+1, false, func([]byte) error {
+	damage, err := readLog(bytes.NewReader(log), testLog+1, false, nil, func([]byte) error {
 		return errors.New("a commit of another log")
 	})
 	if damage >= 0 || err != nil {
@@ -161,9 +161,9 @@ func TestReadLogSearchesNoEnd(t *testing.T) {
 func TestReadLogPassesErrorsOn(t *testing.T) {
 	log, _ := writeLog(t, true, [][]byte{[]byte("a")})
 	want := errors.New("no")
-	_, err := readLog(bytes.NewReader(log), testLog, false, func([]byte) error { return want })
+	_, err := readLog(bytes.NewReader(log), testLog, false, nil, func([]byte) error { return want })
 	wantErr(t, err, want)
-	_, err = readLog(io.MultiReader(strings.NewReader(string(log)), failingReader{want}), testLog, false,
+	_, err = readLog(io.MultiReader(strings.NewReader(string(log)), failingReader{want}), testLog, false, nil,
 		func([]byte) error { return nil })
 	wantErr(t, err, want)
 }

@@ -35,16 +35,6 @@ func (p patientFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error
 	return p.insist(func() (vfs.File, error) { return p.FS.Create(name, c) })
 }
 
-// ReuseForWrite renames, and then opens: a second try finds it renamed.
-func (p patientFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return p.insist(func() (vfs.File, error) {
-		if _, err := p.FS.Stat(from); errors.Is(err, os.ErrNotExist) {
-			return p.FS.OpenReadWrite(to, c)
-		}
-		return p.FS.ReuseForWrite(from, to, c)
-	})
-}
-
 func (p patientFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
 	return p.insist(func() (vfs.File, error) { return p.FS.OpenReadWrite(name, c, o...) })
 }

@@ -12,10 +12,9 @@ import (
 // at least one. No limits means all of them.
 func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 	pos := s.position()
-	b := Batch{Spool: pos.name(), Suspect: first <= pos.suspect}
+	b := Batch{Spool: pos.name(), Suspect: first <= pos.suspect, Mark: pos.mark}
 	size := 0
 	next, full := first, false
-	var mem arena
 	err := s.scan(first, last, func(seq uint64, h header, record []byte) bool {
 		n := len(b.Records)
 		full = n > 0 && (l.Records > 0 && n == l.Records || l.Bytes > 0 && size+len(record) > l.Bytes)
@@ -27,7 +26,7 @@ func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 			b.First, b.Appended = seq, h.appended
 		}
 		b.Last, b.total = seq, h.total
-		b.Records = append(b.Records, mem.clone(record))
+		b.Records = append(b.Records, slices.Clone(record))
 		size += len(record)
 		return true
 	})
@@ -97,22 +96,4 @@ func scanRecords(db pebble.Reader, first, last uint64, visit func(uint64, header
 		}
 	}
 	return it.Error()
-}
-
-// arena gives records their memory in few large pieces.
-type arena struct{ free []byte }
-
-const arenaPiece = 256 << 10
-
-func (a *arena) clone(record []byte) []byte {
-	if len(record) > arenaPiece/8 {
-		return slices.Clone(record)
-	}
-	if len(record) > len(a.free) {
-		a.free = make([]byte, arenaPiece)
-	}
-	n := copy(a.free, record)
-	c := a.free[:n:n]
-	a.free = a.free[n:]
-	return c
 }

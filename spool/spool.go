@@ -2,6 +2,7 @@ package spool
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -31,13 +32,16 @@ type Spool struct {
 	damage atomic.Pointer[CorruptionError] // met while running, not yet salvaged
 	harmed chan struct{}                   // has an element when damage was met
 
-	*failState             // failed, once and for all
-	running    atomic.Bool // Open is through
-	tails      sync.WaitGroup
-	tailing    sync.Mutex
-	newest     uint64 // log of the last tail; tailing guards it
-	reserve    reserve
-	starved    rate.Sometimes
+	// life ends with the first error after which nobody can say what the disk holds; that is its cause.
+	life    context.Context
+	end     context.CancelCauseFunc
+	failing sync.Once   // calls end
+	running atomic.Bool // Open is through
+	tails   sync.WaitGroup
+	tailing sync.Mutex
+	newest  uint64 // log of the last tail; tailing guards it
+	reserve reserve
+	starved rate.Sometimes
 
 	queue    chan *request
 	room     *semaphore.Weighted // for queued bytes
@@ -53,27 +57,27 @@ type Spool struct {
 	reading sync.RWMutex // held by those who read the database, and by its replacement
 	closed  bool
 
-	closeOnce sync.Once
-	closeErr  error
+	closeOnce func() error
 }
 
 func newSpool(dir string, o Options) *Spool {
 	o.memTable = cmp.Or(o.memTable, defaultMemTable)
 	s := &Spool{
-		dir:       dir,
-		opts:      o,
-		log:       o.Logger,
-		now:       time.Now,
-		disk:      &diskGauge{fs: o.FS, dir: dir, minFree: o.MinFree, hold: noSpaceHold},
-		flow:      newFlow(),
-		failState: newFailState(),
-		queue:     make(chan *request, maxQueued),
-		room:      semaphore.NewWeighted(maxQueuedBytes),
-		grown:     make(chan struct{}, 1),
-		harmed:    make(chan struct{}, 1),
-		closing:   make(chan struct{}),
-		stopped:   make(chan struct{}),
+		dir:     dir,
+		opts:    o,
+		log:     o.Logger,
+		now:     time.Now,
+		disk:    &diskGauge{fs: o.FS, dir: dir, minFree: o.MinFree, hold: noSpaceHold},
+		flow:    newFlow(),
+		queue:   make(chan *request, maxQueued),
+		room:    semaphore.NewWeighted(maxQueuedBytes),
+		grown:   make(chan struct{}, 1),
+		harmed:  make(chan struct{}, 1),
+		closing: make(chan struct{}),
+		stopped: make(chan struct{}),
 	}
+	s.life, s.end = context.WithCancelCause(context.Background())
+	s.closeOnce = sync.OnceValue(s.close)
 	s.fs = patientFS{o.FS, s}
 	s.reserve.size, s.starved = reserveSize, rate.Sometimes{First: 1, Interval: time.Minute}
 	if s.log == nil {
@@ -126,7 +130,7 @@ func (s *Spool) Ready() error {
 
 // Failed is closed when the spool has failed for good: then Err says why, and
 // only to open it again helps.
-func (s *Spool) Failed() <-chan struct{} { return s.failed }
+func (s *Spool) Failed() <-chan struct{} { return s.life.Done() }
 
 // Err returns why the spool has failed for good, nil while it has not.
 func (s *Spool) Err() error { return s.failure() }
@@ -134,10 +138,7 @@ func (s *Spool) Err() error { return s.failure() }
 const usualRecord = 64 << 10
 
 // Close ends the spool. It may be called more than once.
-func (s *Spool) Close() error {
-	s.closeOnce.Do(func() { s.closeErr = s.close() })
-	return s.closeErr
-}
+func (s *Spool) Close() error { return s.closeOnce() }
 
 func (s *Spool) close() error {
 	// 1. Accept nothing more.
@@ -174,5 +175,5 @@ func (s *Spool) endTail() error {
 	if err != nil {
 		return err
 	}
-	return writeTail(s.fs, db, tail{log: log, last: pos.last, acked: pos.acked, closed: true})
+	return writeTail(s.fs, db, tail{log: log, last: pos.last, acked: pos.acked, closed: true, id: pos.id})
 }

@@ -16,15 +16,17 @@ import (
 // the manifest or a log that is missing since then shows, although Pebble
 // takes it for the end that a crash leaves.
 type tail struct {
-	log         uint64 // number of the newest log
-	last, acked uint64 // the position when the tail was written
-	closed      bool   // the log was closed, and nothing written since
+	log         uint64      // number of the newest log
+	last, acked uint64      // the position when the tail was written
+	closed      bool        // the log was closed, and nothing written since
+	id          [idLen]byte // of the spool; zero where an older version wrote the tail
 }
 
 const (
 	tailName    = "TAIL"
 	tailNewName = "TAIL.new" // one that is being written
-	tailLen     = 3*8 + 1
+	tailLen     = 3*8 + 1 + idLen
+	oldTailLen  = tailLen - idLen
 )
 
 var errTail = errors.New("the tail is not whole")
@@ -38,18 +40,20 @@ func (t tail) encode() []byte {
 	if t.closed {
 		closed = 1
 	}
-	b = append(b, closed)
+	b = append(append(b, closed), t.id[:]...)
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
 func parseTail(b []byte) (t tail, err error) {
-	if len(b) != tailLen+4 || binary.BigEndian.Uint32(b[tailLen:]) != crc32.Checksum(b[:tailLen], castagnoli) {
+	n := len(b) - 4
+	if n != tailLen && n != oldTailLen || binary.BigEndian.Uint32(b[n:]) != crc32.Checksum(b[:n], castagnoli) {
 		return tail{}, errTail
 	}
 	for i, n := range []*uint64{&t.log, &t.last, &t.acked} {
 		*n = binary.BigEndian.Uint64(b[8*i:])
 	}
-	t.closed = b[tailLen-1] == 1
+	t.closed = b[oldTailLen-1] == 1
+	copy(t.id[:], b[oldTailLen:n])
 	return t, nil
 }
 

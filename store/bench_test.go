@@ -1,4 +1,4 @@
-package store
+package store_test
 
 import (
 	"context"
@@ -14,26 +14,13 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"hooktape/event"
-	"hooktape/internal/enginetest"
 )
 
 const benchRows = 10_000
 
-func benchStore(b *testing.B) *Store {
-	s, err := Open(enginetest.DSN(b))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { s.Close() })
-	if _, err := s.Migrate(context.Background()); err != nil {
-		b.Fatal(err)
-	}
-	return s
-}
-
 // BenchmarkInsertEvents stores batches of 10,000 events such as BotHelp's.
 func BenchmarkInsertEvents(b *testing.B) {
-	s := benchStore(b)
+	s := newDB(b)
 	events := make([]event.Event, benchRows)
 	created := time.Unix(1499947711, 0)
 	for i := range events {
@@ -56,7 +43,7 @@ func BenchmarkInsertEvents(b *testing.B) {
 
 // BenchmarkExportSpans stores batches of 10,000 spans.
 func BenchmarkExportSpans(b *testing.B) {
-	s := benchStore(b)
+	s := newDB(b)
 	res := resource.NewSchemaless(attribute.String("service.name", "hooktape"), attribute.String("service.version", "1"), attribute.String("telemetry.sdk.language", "go"))
 	stubs := make(tracetest.SpanStubs, benchRows)
 	for i := range stubs {

@@ -20,14 +20,10 @@ const ownTable = "_local"
 // An insert is seen on one shard before it is on the next. What is to be sent in a subscriber's order therefore lies on one
 // shard: whoever sees an event, or its delivery, sees those of the same insert that come before it.
 var shardedBy = map[string]string{
-	"events": subscriber, "deliveries": "subscriber", "attempts": "event_id", "quarantine": "id",
+	"events": subscriber, "deliveries": "subscriber", byPosition: "subscriber", "attempts": "event_id", "quarantine": "id",
 	"replays": "id", "commands": "target", "endpoint_states": "endpoint", "swept": "endpoint", "stored_ranges": "spool", "holders": "shard", "audit_log": "who",
 	"otel_traces": "TraceId", "otel_traces_trace_id_ts": "TraceId", versions: "version_id",
 }
-
-// bornWith are columns that a table is sharded by, and therefore has from the beginning, though a later migration adds
-// them: it finds that they are there.
-var bornWith = map[string]string{"deliveries": "subscriber        String DEFAULT toString(event_id) CODEC(ZSTD(1))"}
 
 // ShardedBy is what shardedBy is, of the tables that have the rows, by their own names.
 func ShardedBy() map[string]string {
@@ -102,15 +98,13 @@ func (c cluster) parts() string {
 var (
 	createTable = regexp.MustCompile(`(?s)^CREATE TABLE IF NOT EXISTS (\w+)(\n\(.*\n\)\n)ENGINE = (Replacing|Aggregating)?MergeTree(?:\((\w+)\))?\n(.*)$`)
 	createMV    = regexp.MustCompile(`(?s)^CREATE MATERIALIZED VIEW IF NOT EXISTS (\w+) TO (\w+) AS\n([^;]*\n)FROM (\w+)\n(.*)$`)
-	createView  = regexp.MustCompile(`(?s)^CREATE (OR REPLACE VIEW|VIEW IF NOT EXISTS) (\w+) AS\n(.*)$`)
+	createView  = regexp.MustCompile(`(?s)^CREATE OR REPLACE VIEW (\w+) AS\n(.*)$`)
 	alterTable  = regexp.MustCompile(`(?s)^ALTER TABLE (\w+)(\s.*)$`)
 	alteration  = regexp.MustCompile(`(?m)(?:^\s*|,\s+)((?:ADD|ALTER|ATTACH|CLEAR|COMMENT|DELETE|DETACH|DROP|MATERIALIZE|MODIFY|MOVE|REMOVE|RENAME|REPLACE|RESET|UPDATE) [A-Z]+)\b`)
 )
 
-// alterations are the changes of a table that are known to do their work on a cluster, and whether the Distributed table has
-// to be changed as well. Indexes, projections and settings are the own table's alone.
-var alterations = map[string]bool{"ADD COLUMN": true, "MODIFY COLUMN": true, "ADD INDEX": false, "ADD PROJECTION": false, "DROP PROJECTION": false,
-	"MATERIALIZE COLUMN": false, "MATERIALIZE INDEX": false, "MATERIALIZE PROJECTION": false, "MODIFY SETTING": false}
+// alterations are the changes of a table that migrations make, and whether the Distributed table must be changed as well.
+var alterations = map[string]bool{"ADD COLUMN": true, "MODIFY COLUMN": true, "MATERIALIZE COLUMN": false}
 
 // spread turns a statement of a migration into those that do the same on every server of the cluster. A form that it does
 // not know is an error: whoever writes such a migration teaches it here.
@@ -124,7 +118,7 @@ func (c cluster) spread(statement string) ([]string, error) {
 			c.table(m[1]), c.on(), c.table(m[2]+ownTable), m[3], c.table(m[4]+ownTable), m[5])}, nil
 	}
 	if m := createView.FindStringSubmatch(statement); m != nil {
-		return []string{fmt.Sprintf("CREATE %s %s %s AS\n%s", m[1], c.table(m[2]), c.on(), m[3])}, nil
+		return []string{fmt.Sprintf("CREATE OR REPLACE VIEW %s %s AS\n%s", c.table(m[1]), c.on(), m[2])}, nil
 	}
 	if m := alterTable.FindStringSubmatch(statement); m != nil {
 		return c.spreadAlter(m[1], m[2])
@@ -138,9 +132,6 @@ func (c cluster) spreadTable(name, columns, replacing, version, rest string) ([]
 	key, ok := shardedBy[name]
 	if !ok {
 		return nil, fmt.Errorf("it is not known what the table %s is to be sharded by", name)
-	}
-	if column, ok := bornWith[name]; ok {
-		columns = strings.TrimSuffix(columns, "\n)\n") + ",\n    " + column + "\n)\n"
 	}
 	arguments := quoteText("/clickhouse/tables/{shard}/"+c.database+"/"+name) + ", '{replica}'"
 	if version != "" {

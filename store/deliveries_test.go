@@ -36,12 +36,10 @@ func TestFreezeReplay(t *testing.T) {
 		len(plan.Parts) != 1 || plan.Parts[0] != (store.PlanPart{Source: "demo", Day: "2026-03-01", Count: 5}) {
 		t.Errorf("plan %+v, %v", plan, err)
 	}
-	for range 2 {
-		if n, err := d.FreezeReplay(background, r); err != nil || n != 5 {
-			t.Errorf("%d frozen, %v", n, err)
-		}
+	if n, err := d.FreezeReplay(background, r); err != nil || n != 5 {
+		t.Errorf("%d frozen, %v", n, err)
 	}
-	due, err := d.OpenDeliveries(background, store.Queue{ReplayID: r.ID, Endpoint: r.Endpoint}, nil, 100)
+	due, err := d.OpenDeliveries(background, store.Queue{ReplayID: r.ID, Endpoint: r.Endpoint}, store.Cursor{}, store.Cursor{}, 100)
 	if err != nil || len(due) != 5 {
 		t.Fatalf("%d open, %v", len(due), err)
 	}
@@ -50,18 +48,6 @@ func TestFreezeReplay(t *testing.T) {
 		if got.EventID != e.ID || !got.EventReceivedAt.Equal(e.ReceivedAt) || got.ReplayID != r.ID || got.Endpoint != "crm" || got.State != event.Pending || got.Attempts != 0 {
 			t.Errorf("delivery %d is %+v", i, got)
 		}
-	}
-	// Begun again after a crash: what was delivered stays so, what has arrived since stays out.
-	done := due[0]
-	done.State, done.Attempts, done.UpdatedAt = event.Delivered, 1, dawn
-	record(t, d, "", done)
-	d.insert(t, eventAt(dawn.Add(time.Hour), 20))
-	if n, err := d.FreezeReplay(background, r); err != nil || n != 5 {
-		t.Errorf("frozen again: %d, %v", n, err)
-	}
-	counts, err := d.CountDeliveries(background, r.ID)
-	if err != nil || !reflect.DeepEqual(counts, map[event.DeliveryState]uint64{event.Pending: 4, event.Delivered: 1}) {
-		t.Errorf("counts %v, %v", counts, err)
 	}
 }
 
@@ -102,9 +88,9 @@ func TestOpenDeliveries(t *testing.T) {
 	}
 	for _, size := range []int{1, 7, 100} {
 		var got []int
-		var after *store.Cursor
+		var after store.Cursor
 		for {
-			page, err := d.OpenDeliveries(background, store.Queue{ReplayID: idAt(dawn, 1), Endpoint: "crm"}, after, size)
+			page, err := d.OpenDeliveries(background, store.Queue{ReplayID: idAt(dawn, 1), Endpoint: "crm"}, after, store.Cursor{}, size)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +104,7 @@ func TestOpenDeliveries(t *testing.T) {
 					t.Errorf("delivery %+v, want %+v", one, all[n])
 				}
 			}
-			after = &store.Cursor{ReceivedAt: page[len(page)-1].EventReceivedAt, ID: page[len(page)-1].EventID}
+			after = store.Cursor{At: page[len(page)-1].EventReceivedAt, ID: page[len(page)-1].EventID}
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("pages of %d: %v, want %v", size, got, want)
@@ -129,7 +115,11 @@ func TestOpenDeliveries(t *testing.T) {
 // TestOutcomes: once for each token, and the newest state counts whatever the order of arrival.
 func TestOutcomes(t *testing.T) {
 	d := newDB(t)
-	key := event.DeliveryKey{ReplayID: idAt(dawn, 1), Endpoint: "crm", EventID: idAt(dawn, 2)}
+	r := newReplay(1)
+	if err := d.SaveReplay(background, r); err != nil {
+		t.Fatal(err)
+	}
+	key := event.DeliveryKey{ReplayID: r.ID, Endpoint: "crm", EventID: idAt(dawn, 2)}
 	at := func(state event.DeliveryState, attempts uint32) event.Delivery {
 		return event.Delivery{DeliveryKey: key, EventReceivedAt: dawn, State: state, Attempts: attempts, UpdatedAt: dawn.Add(time.Duration(attempts) * time.Second), Error: string(state)}
 	}
@@ -161,23 +151,45 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// TestFailedWithoutAttempt: a delivery can end without another attempt; frozen again, it does not come back.
-func TestFailedWithoutAttempt(t *testing.T) {
+// TestUnmadeReplay: what was frozen for a replay that was never saved is not shown, holds no event back, and is purged after a day.
+func TestUnmadeReplay(t *testing.T) {
 	d := newDB(t)
 	e := eventAt(dawn, 1)
 	d.insert(t, e)
+	undelivered := store.PlanRequest{Endpoint: "crm", Mode: event.ModeUndelivered}
 	r := newReplay(1)
-	if _, err := d.FreezeReplay(background, r); err != nil {
+	r.Mode = event.ModeUndelivered
+	left := func(when string, deliveries, planned, rows uint64) {
+		t.Helper()
+		shown, err := d.DeliveriesOf(background, e.ID)
+		if err != nil || uint64(len(shown)) != deliveries {
+			t.Errorf("%s: the event shows %+v, %v", when, shown, err)
+		}
+		if plan, err := d.PlanReplay(background, undelivered); err != nil || plan.Count != planned {
+			t.Errorf("%s: the plan is %+v, %v", when, plan, err)
+		}
+		fates, err := d.Fates(background, []uuid.UUID{e.ID}, e.ReceivedAt, e.ReceivedAt)
+		if err != nil || uint64(len(fates)) != deliveries {
+			t.Errorf("%s: fates %+v, %v", when, fates, err)
+		}
+		if _, err := d.Sweep(background, store.Forever); err != nil {
+			t.Error(err)
+		}
+		if n, err := d.CountRows(background, "deliveries"); err != nil || n != rows {
+			t.Errorf("%s: %d rows are left, %v", when, n, err)
+		}
+	}
+	if n, err := d.FreezeReplay(background, r); err != nil || n != 1 {
+		t.Fatalf("%d frozen, %v", n, err)
+	}
+	left("frozen", 0, 1, 1)
+	if err := d.SaveReplay(background, r); err != nil {
 		t.Fatal(err)
 	}
-	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: r.ID, Endpoint: r.Endpoint, EventID: e.ID}, EventReceivedAt: e.ReceivedAt, State: event.Failed,
-		Error: "the event is no longer stored", UpdatedAt: dawn})
-	if _, err := d.FreezeReplay(background, r); err != nil {
-		t.Fatal(err)
-	}
-	if counts, err := d.CountDeliveries(background, r.ID); err != nil || counts[event.Failed] != 1 || len(counts) != 1 {
-		t.Errorf("%v, %v", counts, err)
-	}
+	left("saved", 1, 0, 1)
+	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: idAt(dawn, 7), Endpoint: "crm", EventID: e.ID}, EventReceivedAt: e.ReceivedAt,
+		State: event.Pending, UpdatedAt: dawn, CreatedAt: time.Now().AddDate(0, 0, -2)})
+	left("another, two days ago", 1, 0, 1)
 }
 
 func TestReplays(t *testing.T) {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -27,11 +28,8 @@ type Health struct {
 	Settings []string
 }
 
-// Schema is how far the database's tables are; 0 is that there are none.
-type Schema struct{ At, Known int64 }
-
 // needed are the rights that migrations and the program's work take.
-var needed = []string{"SELECT", "INSERT", "ALTER", "CREATE TABLE", "CREATE VIEW"}
+var needed = []string{"SELECT", "INSERT", "ALTER", "CREATE TABLE", "CREATE VIEW", "DROP TABLE"}
 
 // hinderingSettings: a user that only reads; deduplication switched off, without which a batch sent again is stored again
 // (deduplicate_insert, where the server has it, comes before insert_deduplicate); asynchronous inserts that this program may
@@ -44,8 +42,9 @@ const hinderingSettings = `SELECT name || '=' || value AS Setting FROM system.se
 const hinderingOnCluster = ` OR name = 'distributed_foreground_insert' AND value = '0' OR name = 'skip_unavailable_shards' AND value != '0'
 	OR name = 'distributed_product_mode' AND value != 'global'`
 
-// ClickHouse's codes for what is not there, or not understood.
+// ClickHouse's error codes (src/Common/ErrorCodes.cpp).
 const (
+	codeTableExists     = 57
 	codeUnknownTable    = 60
 	codeSyntax          = 62
 	codeUnknownDatabase = 81
@@ -109,7 +108,9 @@ func schemaOf(ctx context.Context, conn driver.Conn, database string) (is Schema
 	if is.Known, err = KnownSchema(); err != nil {
 		return is, err
 	}
-	err = conn.QueryRow(ctx, "SELECT max(version_id) FROM "+database+"."+versions).Scan(&is.At)
+	// Tables that are half created have no version 1, which no migration has any more.
+	query := fmt.Sprintf("SELECT max(version_id), countIf(version_id = 1) > 0 AND max(version_id) < %d FROM %s.%s", OldestSchema, database, versions)
+	err = conn.QueryRow(ctx, query).Scan(&is.At, &is.TooOld)
 	if hasCode(err, codeUnknownTable, codeUnknownDatabase) {
 		return is, nil
 	}

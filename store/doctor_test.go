@@ -5,16 +5,13 @@ import (
 	"testing"
 
 	"hooktape/event"
-	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 )
 
 // TestDeduplicationSettings: Health names a setting when, and only when, an insert that is sent again would be stored again.
 func TestDeduplicationSettings(t *testing.T) {
 	t.Parallel()
-	dsn := enginetest.DSN(t)
-	if err := migrateErr(open(t, dsn)); err != nil {
-		t.Fatal(err)
-	}
+	dsn := storetest.DSN(t)
 	for settings, named := range map[string]string{
 		"":                          "",
 		"insert_deduplicate=0":      "", // the server's deduplicate_insert comes before it

@@ -8,21 +8,21 @@ import (
 	"hooktape/event"
 )
 
-const endpointStateColumns = "endpoint, shard, url, state, reason, failures, next_probe, updated_at, followed_since, followed_until, subscription, started_after, positions"
+const endpointStateColumns = "endpoint, url, state, reason, failures, next_probe, updated_at, followed_since, followed_until, subscription, started_after, positions"
 
-// SaveEndpointState writes where the delivery to an endpoint stands in a shard. UpdatedAt orders the states.
+// SaveEndpointState writes where the delivery to an endpoint stands. UpdatedAt orders the states.
 func (s *Store) SaveEndpointState(ctx context.Context, e event.EndpointState) error {
 	return s.insert(ctx, "", "endpoint_states ("+endpointStateColumns+")", func(batch driver.Batch) error {
-		return batch.Append(e.Endpoint, e.Shard, e.URL, e.State, e.Reason, e.Failures, epochIfZero(e.NextProbe), e.UpdatedAt,
+		return batch.Append(e.Endpoint, e.URL, e.State, e.Reason, e.Failures, epochIfZero(e.NextProbe), e.UpdatedAt,
 			epochIfZero(e.FollowedSince), epochIfZero(e.FollowedUntil), e.Subscription, e.StartedAfter, e.Positions)
 	})
 }
 
-// EndpointStates returns the newest state of each endpoint and shard.
+// EndpointStates returns the newest state of each endpoint.
 func (s *Store) EndpointStates(ctx context.Context) ([]event.EndpointState, error) {
-	return collect(ctx, s.conn, "read endpoint states", "SELECT "+endpointStateColumns+" FROM endpoint_states FINAL ORDER BY endpoint, shard", nil,
+	return collect(ctx, s.conn, "read endpoint states", "SELECT "+endpointStateColumns+" FROM endpoint_states ORDER BY endpoint, updated_at DESC LIMIT 1 BY endpoint", nil,
 		func(rows driver.Rows, e *event.EndpointState) error {
-			err := rows.Scan(&e.Endpoint, &e.Shard, &e.URL, &e.State, &e.Reason, &e.Failures, &e.NextProbe, &e.UpdatedAt, &e.FollowedSince, &e.FollowedUntil,
+			err := rows.Scan(&e.Endpoint, &e.URL, &e.State, &e.Reason, &e.Failures, &e.NextProbe, &e.UpdatedAt, &e.FollowedSince, &e.FollowedUntil,
 				&e.Subscription, &e.StartedAfter, &e.Positions)
 			e.NextProbe, e.FollowedSince, e.FollowedUntil = zeroIfEpoch(e.NextProbe), zeroIfEpoch(e.FollowedSince), zeroIfEpoch(e.FollowedUntil)
 			return err

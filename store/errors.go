@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"hooktape/internal/redact"
 )
 
 var (
@@ -30,9 +31,7 @@ func explain(doing string, err error) error {
 		return nil
 	}
 	class := classify(err)
-	if request, ok := errors.AsType[*url.Error](err); ok {
-		err = request.Err // without the URL, which holds the query's parameters
-	}
+	err = redact.WithoutURL(err) // it holds the query's parameters
 	if class != nil {
 		return fmt.Errorf("%s: %w: %w", doing, class, err)
 	}

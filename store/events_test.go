@@ -134,7 +134,7 @@ func TestHostileEndpoints(t *testing.T) {
 			t.Errorf("%q: %d frozen, %v", endpoint, n, err)
 			continue
 		}
-		due, err := d.OpenDeliveries(background, store.Queue{ReplayID: r.ID, Endpoint: endpoint}, nil, 10)
+		due, err := d.OpenDeliveries(background, store.Queue{ReplayID: r.ID, Endpoint: endpoint}, store.Cursor{}, store.Cursor{}, 10)
 		if err != nil || len(due) != 1 || due[0].Endpoint != endpoint {
 			t.Errorf("%q: due %+v, %v", endpoint, due, err)
 		}
@@ -211,7 +211,7 @@ func TestPages(t *testing.T) {
 				break
 			}
 			got = append(got, page...)
-			before = &store.Cursor{ReceivedAt: page[len(page)-1].ReceivedAt, ID: page[len(page)-1].ID}
+			before = &store.Cursor{At: page[len(page)-1].ReceivedAt, ID: page[len(page)-1].ID}
 		}
 		seen := map[uuid.UUID]bool{}
 		for i, e := range got {

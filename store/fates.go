@@ -27,6 +27,7 @@ func (s *Store) Fates(ctx context.Context, ids []uuid.UUID, from, to time.Time) 
 	where.add("event_received_at >= {}", "DateTime64(6,'UTC')", micros(from))
 	where.add("event_received_at <= {}", "DateTime64(6,'UTC')", micros(to))
 	where.add("event_id IN {}", "Array(UUID)", uuidStrings(ids))
+	where.require(made)
 	return collect(ctx, s.conn, "read deliveries", "SELECT event_id, endpoint, if(countIf(state = 'delivered') > 0, 'delivered', argMax(state, (updated_at, version))) FROM deliveries WHERE "+where.String()+
 		" GROUP BY event_id, endpoint ORDER BY endpoint", where.args, func(rows driver.Rows, f *Fate) error {
 		return rows.Scan(&f.EventID, &f.Endpoint, (*string)(&f.State))

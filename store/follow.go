@@ -19,11 +19,11 @@ type Subscription struct {
 	Kinds   []event.Kind `json:"kinds,omitempty"`
 }
 
-// Follow finds the events of a range for live delivery: accepted originals of the subscription and of the queue's shard
+// Follow finds the events of a range for live delivery: accepted originals of the subscription
 // that have no delivery in the queue yet, at most limit, in the order of the spool. They come as pending deliveries that
 // are not stored yet. All of the range up to last is found; last is less than the range's where the limit was reached.
 func (s *Store) Follow(ctx context.Context, q Queue, sub Subscription, r Range, limit int) (found []event.Delivery, last uint64, err error) {
-	where := sub.conditions(q)
+	where := sub.conditions()
 	where.within(r)
 	found, last, err = s.undelivered(ctx, q, where, "spool_number", limit)
 	if len(found) < limit {
@@ -49,7 +49,7 @@ func (s *Store) Missing(ctx context.Context, q Queue, state event.EndpointState,
 		if r.After >= r.Last || len(missing) >= limit {
 			continue
 		}
-		where := sub.conditions(q)
+		where := sub.conditions()
 		where.within(r)
 		where.require(where.remembered(q.Endpoint))
 		found, _, err := s.undelivered(ctx, q, where, "spool_number", limit-len(missing))
@@ -71,20 +71,19 @@ func (c *conditions) within(r Range) {
 
 // FollowUnnumbered is Follow for events that a version without numbers has stored at a time or later.
 func (s *Store) FollowUnnumbered(ctx context.Context, q Queue, sub Subscription, from time.Time, limit int) ([]event.Delivery, error) {
-	where := sub.conditions(q)
+	where := sub.conditions()
 	where.add("stored_at >= {}", "DateTime64(6,'UTC')", micros(from))
 	where.require("spool = ''")
 	found, _, err := s.undelivered(ctx, q, where, "received_at", limit)
 	return found, err
 }
 
-func (sub Subscription) conditions(q Queue) *conditions {
+func (sub Subscription) conditions() *conditions {
 	where := &conditions{}
 	where.require("verdict = 'accepted'", original)
 	addIn(where, "source", sub.Sources)
 	addIn(where, "step", sub.Steps)
 	addIn(where, "kind", sub.Kinds)
-	q.Shard.narrow(where, subscriber)
 	return where
 }
 
@@ -92,18 +91,19 @@ func (sub Subscription) conditions(q Queue) *conditions {
 // deliveries only those of the candidates are looked up.
 func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, order string, limit int) (found []event.Delivery, last uint64, err error) {
 	queue := "replay_id = " + where.bind("UUID", q.ReplayID.String()) + " AND endpoint = " + where.bind("String", q.Endpoint)
-	sql := fmt.Sprintf(`SELECT id, received_at, %[1]s, spool_number FROM events WHERE %[2]s AND (received_at, id) NOT IN
+	sql := fmt.Sprintf(`SELECT id, received_at, position_offset, %[1]s, spool_number FROM events WHERE %[2]s AND (received_at, id) NOT IN
 			(SELECT event_received_at, event_id FROM deliveries WHERE %[3]s AND (event_received_at, event_id) IN
 				(SELECT received_at, id FROM events WHERE %[2]s))
 			ORDER BY %[4]s, received_at, id LIMIT 1 BY id LIMIT %[5]d`, subscriber, where, queue, order, limit)
 	type row struct {
 		id         uuid.UUID
 		receivedAt time.Time
+		offset     uint64
 		subscriber string
 		number     uint64
 	}
 	rows, err := collect(ctx, s.conn, "follow events", sql, where.args, func(rows driver.Rows, r *row) error {
-		return rows.Scan(&r.id, &r.receivedAt, &r.subscriber, &r.number)
+		return rows.Scan(&r.id, &r.receivedAt, &r.offset, &r.subscriber, &r.number)
 	})
 	if err != nil {
 		return nil, 0, err
@@ -112,7 +112,8 @@ func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, ord
 	for _, r := range rows {
 		last = r.number
 		found = append(found, event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: q.ReplayID, Endpoint: q.Endpoint, EventID: r.id},
-			EventReceivedAt: r.receivedAt, State: event.Pending, UpdatedAt: now, Subscriber: r.subscriber, CreatedAt: now})
+			EventReceivedAt: r.receivedAt, State: event.Pending, UpdatedAt: now, Subscriber: r.subscriber, CreatedAt: now,
+			PositionOffset: time.Duration(r.offset) * time.Microsecond})
 	}
 	return found, last, nil
 }

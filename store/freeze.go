@@ -3,50 +3,36 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/google/uuid"
 
 	"hooktape/event"
 )
 
-// subscriber is whom an event is about, as an expression over the table events: what Delivery.Subscriber is made of, and
-// what shards are cut by.
+// subscriber is whom an event is about, as an expression over the table events: what Delivery.Subscriber is made of.
 const subscriber = "multiIf(bothelp_user_id != '', bothelp_user_id, messenger_user_id != '', concat('m:', messenger_user_id), toString(id))"
+
+// eventPosition is event.Event.Position as an expression over the table events.
+const eventPosition = "addMicroseconds(received_at, position_offset)"
 
 // freezeLimits hold for freezing with an expression of the user's, which has passed under expressionLimits before.
 // Writing needs time beside the reading.
 var freezeLimits = clickhouse.Settings{"max_execution_time": 300, "max_memory_usage": 2 << 30}
 
-// FreezeReplay writes a pending delivery for every stored event that the replay sends and that was received before it was
-// made, and returns their number. One statement does it.
-//
-// It may be run again when its end is not known. Deliveries that are there stay as they are; what is missing of the first
-// run is added, as seen at its time: no event that was stored later, and none that another delivery has failed on since.
-// Only an event whose insert was under way in the very moment of the first run can come in by the second. A run of which
-// nothing was written leaves no trace, and the next is a first one.
-func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (uint64, error) {
-	at, err := s.frozenAt(ctx, r.ID)
-	if err != nil {
-		return 0, err
-	}
-	part := frozenInPart{r, at}
-	where, err := part.exceptOwn(ctx, s)
+// FreezeReplay writes a pending delivery for every stored event that the replay sends and that was received before it was made,
+// and returns their number. One statement does it. Until the replay itself is saved, nothing sends or shows these deliveries:
+// those of a replay that never is are purged after a day.
+func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (total uint64, err error) {
+	where, err := (PlanRequest{r.Selection, r.Endpoint, r.Mode}).sendable(ctx, s)
 	if err != nil {
 		return 0, err
 	}
 	where.add("received_at < {}", "DateTime64(6,'UTC')", micros(r.CreatedAt))
-	createdAt := "now64(6)"
-	if !at.IsZero() {
-		createdAt = where.bind("DateTime64(6,'UTC')", micros(at))
-		where.require("stored_at <= " + createdAt)
-	}
 	if err := s.try(ctx, where); err != nil {
 		return 0, err
 	}
-	into := fmt.Sprintf(`INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_id, state, updated_at, subscriber, created_at)
-		SELECT %s, %s, received_at, id, 'pending', now64(6), %s, %s`, where.bind("UUID", r.ID.String()), where.bind("String", r.Endpoint), subscriber, createdAt)
+	into := fmt.Sprintf(`INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_position, event_id, state, updated_at, subscriber, created_at)
+		SELECT %s, %s, received_at, %s, id, 'pending', now64(6), %s, now64(6)`, where.bind("UUID", r.ID.String()), where.bind("String", r.Endpoint), eventPosition, subscriber)
 	settings := clickhouse.Settings{}
 	if where.expression != "" {
 		settings = freezeLimits
@@ -56,7 +42,6 @@ func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (uint64, error
 		return 0, where.blame(explain("freeze selection", err))
 	}
 	counts, err := s.CountDeliveries(ctx, r.ID)
-	total := uint64(0)
 	for _, n := range counts {
 		total += n
 	}
@@ -71,12 +56,4 @@ func (s *Store) try(ctx context.Context, where *conditions) error {
 	}
 	sql := fmt.Sprintf("SELECT count() FROM %s WHERE %s", where.events(), where)
 	return where.blame(explain("try the expression", s.askingPatiently(where).Exec(where.limited(ctx), sql, where.args...)))
-}
-
-// frozenAt is when a replay's deliveries began to be frozen; zero when there are none.
-func (s *Store) frozenAt(ctx context.Context, id uuid.UUID) (at time.Time, err error) {
-	where := &conditions{}
-	where.add("replay_id = {}", "UUID", id.String())
-	err = s.conn.QueryRow(ctx, "SELECT min(created_at) FROM deliveries WHERE "+where.String(), where.args...).Scan(&at)
-	return zeroIfEpoch(at), explain("look for frozen deliveries", err)
 }

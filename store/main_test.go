@@ -15,6 +15,7 @@ import (
 
 	"hooktape/event"
 	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/store"
 )
 
@@ -35,7 +36,7 @@ type db struct {
 	cluster bool
 }
 
-func open(t *testing.T, dsn string) db {
+func open(t testing.TB, dsn string) db {
 	t.Helper()
 	s, err := store.Open(dsn)
 	if err != nil {
@@ -45,7 +46,7 @@ func open(t *testing.T, dsn string) db {
 }
 
 // beside gives a store its connection of the test's own.
-func beside(t *testing.T, s *store.Store, dsn string) db {
+func beside(t testing.TB, s *store.Store, dsn string) db {
 	t.Helper()
 	t.Cleanup(func() { s.Close() })
 	options, err := clickhouse.ParseDSN(dsn)
@@ -61,16 +62,13 @@ func beside(t *testing.T, s *store.Store, dsn string) db {
 }
 
 // newDB is a fresh database with all tables in it.
-func newDB(t *testing.T) db {
+func newDB(t testing.TB) db {
 	t.Helper()
-	if dsn := enginetest.ClusterDSN(); dsn != "" {
-		return onCluster(t, dsn)
+	s, dsn := storetest.Open(t)
+	if enginetest.IsOnCluster() {
+		return besideCluster(t, s, dsn)
 	}
-	d := open(t, enginetest.DSN(t))
-	if _, err := d.Migrate(background); err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return beside(t, s, dsn)
 }
 
 func (d db) exec(t *testing.T, statement string) {

@@ -103,7 +103,7 @@ func (c *conditions) addFates(sel event.Selection) {
 // deliveriesTo is a condition over the table deliveries: of events to an endpoint, live and in replays, that can be
 // selected. The bounds of time skip parts, and granules within a replay.
 func (c *conditions) deliveriesTo(endpoint string, sel event.Selection) string {
-	term := "endpoint = " + c.bind("String", endpoint)
+	term := "endpoint = " + c.bind("String", endpoint) + " AND " + made
 	from, to := bounds(sel)
 	if from != nil {
 		term += " AND event_received_at >= " + c.bind("DateTime64(6,'UTC')", micros(*from))

@@ -17,12 +17,38 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// ErrNewerSchema: the database was migrated by a newer hooktape than this one.
-var ErrNewerSchema = errors.New("the database's schema is newer than this program")
+// Errors of a database whose schema this program cannot bring to its own version.
+var (
+	ErrNewerSchema = errors.New("the database's schema is newer than this program")
+	ErrOlderSchema = errors.New("the database's schema is too old for this program")
+)
+
+// Schema is the version of a database's tables.
+type Schema struct {
+	At     int64 // 0: there are no tables
+	Known  int64 // the newest version that this program knows
+	TooOld bool  // the tables are from before OldestSchema
+}
+
+// Err returns ErrNewerSchema or ErrOlderSchema, and says what to do, for tables that Migrate cannot update.
+func (s Schema) Err() error {
+	switch {
+	case s.At > s.Known:
+		return fmt.Errorf("%w: it is at %d, this program knows %d; install the newer hooktape", ErrNewerSchema, s.At, s.Known)
+	case s.TooOld:
+		return fmt.Errorf("%w: it is at %d, this program updates from %d on; make a backup with the hooktape that runs there (`hooktape backup DIR`), "+
+			"and restore it into a new database with this one (`hooktape restore DIR`); docs/OPERATIONS.md, Upgrade, has the steps", ErrOlderSchema, s.At, OldestSchema)
+	}
+	return nil
+}
+
+// OldestSchema is the oldest version that Migrate updates. The migrations up to it create tables in the form that they have there.
+const OldestSchema = 35
 
 // Migrate creates the database and brings its tables to this program's version; there is no way back. It is safe to run
-// again, and from several processes at once: goose has no lock for ClickHouse, so that each of them does what it finds
-// missing, and therefore each migration is one statement that does nothing where its work is done.
+// again, and from several processes at once: goose has no lock for ClickHouse, so each of them applies the migrations it finds
+// missing, and therefore each migration is one statement that does nothing where its work is done. It returns ErrNewerSchema or
+// ErrOlderSchema for tables that it cannot update.
 func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	if err := s.createDatabase(ctx); err != nil {
 		return 0, err
@@ -30,18 +56,18 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	if err := s.checkLayout(ctx); err != nil {
 		return 0, err
 	}
+	found, err := schemaOf(ctx, s.conn, quoteName(s.Database()))
+	if err != nil {
+		return 0, explain("read the schema's version", err)
+	}
+	if err := found.Err(); err != nil {
+		return 0, err
+	}
 	db := clickhouse.OpenDB(s.options)
 	defer db.Close()
 	provider, err := s.newProvider(db)
 	if err != nil {
 		return 0, err
-	}
-	current, known, err := provider.GetVersions(ctx)
-	if err != nil {
-		return 0, explain("read the schema's version", err)
-	}
-	if current > known {
-		return 0, fmt.Errorf("%w: it is at %d, this program knows %d; install the newer hooktape", ErrNewerSchema, current, known)
 	}
 	results, err := provider.Up(ctx)
 	if err != nil {
@@ -55,32 +81,20 @@ func (s *Store) newProvider(db *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []goose.ProviderOption{}
+	programs := []*goose.Migration{s.reordering()}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	if !s.cluster.one() {
 		spread, err := s.cluster.migrations(files)
 		if err != nil {
 			return nil, fmt.Errorf("migrations: %w", err)
 		}
-		files, options = nil, append(options, goose.WithGoMigrations(spread...), goose.WithDisableGlobalRegistry(true))
+		files, programs = nil, append(programs, spread...)
 	}
-	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files, options...)
+	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files, append(options, goose.WithGoMigrations(programs...))...)
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}
 	return provider, nil
-}
-
-// Schema is the version of the database's tables, and the newest that this program knows. It creates nothing but the
-// table of versions.
-func (s *Store) Schema(ctx context.Context) (current, known int64, err error) {
-	db := clickhouse.OpenDB(s.options)
-	defer db.Close()
-	provider, err := s.newProvider(db)
-	if err != nil {
-		return 0, 0, err
-	}
-	current, known, err = provider.GetVersions(ctx)
-	return current, known, explain("read the schema's version", err)
 }
 
 // KnownSchema is the newest version of the tables that this program knows.

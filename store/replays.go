@@ -68,33 +68,40 @@ func (s *Store) ReplayByKey(ctx context.Context, key string) (event.Replay, erro
 	return first(replays, err, "replay with that idempotency key")
 }
 
-// UnfinishedReplays returns the replays that run or are paused, as the process that does the work has saved them, in the
-// order of their making.
-func (s *Store) UnfinishedReplays(ctx context.Context) ([]event.Replay, error) {
-	return collect(ctx, s.conn, "read replays", "SELECT "+strings.Join(replayColumns, ", ")+
-		" FROM replays FINAL WHERE state IN ('running', 'paused') ORDER BY created_at, id", nil, scanReplay)
+// Unfinished is a replay that runs or is paused.
+type Unfinished struct {
+	event.Replay                   // as it is wanted
+	Saved        event.ReplayState // by the process that does the work
 }
 
-// steeredReplays reads replays with the last command to each in place of what it changes. A replay that is over stays so,
-// and one that is not frozen yet can only be cancelled.
-func (s *Store) steeredReplays(ctx context.Context, where *conditions, order string) ([]event.Replay, error) {
-	return collect(ctx, s.conn, "read replays", fmt.Sprintf(`SELECT %s FROM (SELECT r.* REPLACE (
-			multiIf(r.state IN ('done', 'cancelled'), r.state, c.action = 'cancel', 'cancelled', r.state = 'running' AND c.action = 'pause', 'paused',
-				r.state = 'paused' AND c.action = 'resume', 'running', r.state) AS state,
-			multiIf(r.state IN ('done', 'cancelled'), r.reason, c.action = 'cancel' OR r.state IN ('running', 'paused') AND c.action = 'pause', c.reason,
-				r.state = 'paused' AND c.action = 'resume', '', r.reason) AS reason,
+// UnfinishedReplays returns the replays that the process that does the work has saved as running or paused, in the order of
+// their making.
+func (s *Store) UnfinishedReplays(ctx context.Context) ([]Unfinished, error) {
+	return collect(ctx, s.conn, "read replays", "SELECT "+strings.Join(replayColumns, ", ")+", saved FROM "+steeredReplays+
+		" WHERE saved IN ('running', 'paused') ORDER BY created_at, id", nil, func(rows driver.Rows, u *Unfinished) error { return scanReplay(rows, &u.Replay, (*string)(&u.Saved)) })
+}
+
+// steeredReplays is a subquery of replays with the last command to each in place of what it changes; saved is the state without
+// that. A replay that is over stays so. This alone says what commands mean.
+const steeredReplays = `(SELECT r.* REPLACE (
+			multiIf(r.state IN ('done', 'cancelled'), r.state, c.action = 'cancel', 'cancelled', c.action = 'pause', 'paused', c.action = 'resume', 'running', r.state) AS state,
+			multiIf(r.state IN ('done', 'cancelled') OR c.action = '', r.reason, c.action = 'resume', '', c.why) AS reason,
 			if(c.rate_set, c.rate, r.rate) AS rate)
-		FROM (SELECT * FROM replays FINAL) AS r LEFT JOIN %s AS c ON c.target = toString(r.id))
-		WHERE %s ORDER BY %s`, strings.Join(replayColumns, ", "), lastCommands, where, order), where.args, scanReplay)
+		FROM (SELECT *, state AS saved FROM replays FINAL) AS r LEFT JOIN ` + lastCommands + ` AS c ON c.target = toString(r.id))`
+
+func (s *Store) steeredReplays(ctx context.Context, where *conditions, order string) ([]event.Replay, error) {
+	return collect(ctx, s.conn, "read replays", fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s", strings.Join(replayColumns, ", "), steeredReplays, where, order),
+		where.args, func(rows driver.Rows, r *event.Replay) error { return scanReplay(rows, r) })
 }
 
-func scanReplay(rows driver.Rows, r *event.Replay) error {
+// scanReplay reads replayColumns, and what follows them.
+func scanReplay(rows driver.Rows, r *event.Replay, more ...any) error {
 	var selection string
 	var headers []map[string]any
 	counts := map[string]uint64{}
-	if err := rows.Scan(&r.ID, &r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, (*string)(&r.State), &r.Reason, &r.Endpoint, &r.URL, &selection, &r.Total,
+	if err := rows.Scan(append([]any{&r.ID, &r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, (*string)(&r.State), &r.Reason, &r.Endpoint, &r.URL, &selection, &r.Total,
 		&r.Rate, &r.Concurrency, (*string)(&r.Order), (*string)(&r.Mode), (*string)(&r.Retry), &r.MaxAttempts, &r.Pace, &r.StopAfterFailures, &headers,
-		&r.IdempotencyKey, &counts, &r.PerSecond, &r.PublicOnly); err != nil {
+		&r.IdempotencyKey, &counts, &r.PerSecond, &r.PublicOnly}, more...)...); err != nil {
 		return err
 	}
 	if len(headers) > 0 {

@@ -144,6 +144,9 @@ func TestSelectedByFate(t *testing.T) {
 		d.insert(t, eventAt(dawn.Add(time.Duration(n)*time.Hour), n))
 	}
 	d.insert(t, eventAt(dawn.Add(2*time.Hour), 2)) // doubled
+	if err := d.SaveReplay(background, newReplay(1)); err != nil {
+		t.Fatal(err)
+	}
 	for _, one := range []event.Delivery{
 		// 0: nothing at all
 		delivery(1, 0, endpoint, event.Delivered, 1, 10),
@@ -209,7 +212,7 @@ func TestPagesOfAnExpression(t *testing.T) {
 		}
 		got = append(got, numbers(events)...)
 		last := events[len(events)-1]
-		page.Before = &store.Cursor{ReceivedAt: last.ReceivedAt, ID: last.ID}
+		page.Before = &store.Cursor{At: last.ReceivedAt, ID: last.ID}
 	}
 	if !slices.Equal(got, []int{6, 4, 2, 0}) {
 		t.Errorf("%v", got)

@@ -3,13 +3,13 @@ package store
 import (
 	"context"
 	"slices"
-	"time"
+	"strings"
 
 	"hooktape/event"
 )
 
-// openState is the condition that a delivery is not final; event.DeliveryState.Final says the same in Go.
-const openState = "(state NOT IN ('delivered', 'failed', 'cancelled'))"
+// openState is the condition that a delivery is not final.
+var openState = "(state NOT IN ('" + strings.Join(texts(event.FinalStates), "', '") + "'))"
 
 // original is the condition that an event is not the sender's own retry of an earlier one.
 const original = "duplicate_of = toUUID('00000000-0000-0000-0000-000000000000')"
@@ -70,41 +70,16 @@ func (req PlanRequest) having(c *conditions, condition string) string {
 	return "SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(req.Endpoint, req.Selection) + " AND " + condition
 }
 
-// underWay is the condition that a delivery will still be tried: it is open, and so is the replay that it belongs to. (GLOBAL is
-// for clusters, see matching.)
-const underWay = "(" + openState + " AND replay_id GLOBAL NOT IN (" + endedReplays + "))"
+// underWay is the condition that a delivery will still be tried: it is open, and live or of a replay that is not over.
+var underWay = "(" + openState + " AND (" + live + " OR replay_id GLOBAL IN (" + openReplays + ")))"
 
-// endedReplays are the replays that send nothing more, those that somebody has just cancelled among them.
-const endedReplays = `SELECT id FROM replays FINAL WHERE state IN ('done', 'cancelled')
-	UNION ALL SELECT toUUIDOrZero(target) FROM commands WHERE action != 'set-rate' AND isNotNull(toUUIDOrNull(target))
-	GROUP BY target HAVING countIf(action = 'cancel') > 0`
+// live is the condition that a delivery is of no replay.
+const live = "replay_id = toUUID('00000000-0000-0000-0000-000000000000')"
 
-// exceptOwn are the conditions for what a replay that was frozen at a time in part would have sent then. Its own
-// deliveries do not count, and those of others as they were: the ones decided on later were not there yet, and those that
-// ended later were still on their way.
-func (r frozenInPart) exceptOwn(ctx context.Context, s *Store) (*conditions, error) {
-	req := PlanRequest{r.replay.Selection, r.replay.Endpoint, r.replay.Mode}
-	if r.replay.Mode != event.ModeUndelivered {
-		return req.sendable(ctx, s)
-	}
-	req.Mode = event.ModeAll
-	c, err := req.sendable(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	condition := "replay_id != " + c.bind("UUID", r.replay.ID.String())
-	taken := "state = 'delivered' OR " + underWay
-	if !r.at.IsZero() {
-		at := c.bind("DateTime64(6,'UTC')", micros(r.at))
-		condition += " AND created_at <= " + at
-		taken += " OR updated_at > " + at
-	}
-	c.require(c.remembered(req.Endpoint), "id NOT IN ("+req.having(c, condition+" AND ("+taken+")")+")")
-	return c, nil
-}
+// openReplays are the replays that may still send something: those that somebody has just cancelled are not among them.
+// (GLOBAL is for clusters, see matching.)
+const openReplays = "SELECT id FROM replays FINAL WHERE state IN ('running', 'paused') AND id GLOBAL NOT IN (SELECT toUUIDOrZero(target) FROM commands WHERE action = 'cancel')"
 
-// frozenInPart is a replay of which something was frozen already; at is when, zero for one that is frozen first.
-type frozenInPart struct {
-	replay event.Replay
-	at     time.Time
-}
+// made is the condition that a delivery is live, was tried, or is of a replay that exists: one that is being frozen does not exist
+// yet, and one whose maker died while it froze it never will.
+const made = "(" + live + " OR attempts > 0 OR replay_id GLOBAL IN (SELECT id FROM replays))"

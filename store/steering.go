@@ -23,27 +23,18 @@ func (s *Store) AddCommand(ctx context.Context, c event.Command) error {
 
 // Steered is what the commands to one target come to.
 type Steered struct {
-	// Action is the last of pause, resume and cancel, and By, Reason, Number and At are its own; zero when there was none.
+	// Action is the last of pause, resume and cancel, and Why, Number and At are its own; zero when there was none.
 	Action event.Action
-	By     string
-	Reason string
+	Why    string // who took it, and for what reason
 	Number uint64 // grows with each command to the target
 	At     time.Time
 	// Rate is the last one set; nil when none was, for a rate of 0 is one without limit.
 	Rate *float64
 }
 
-// Why says in words who took the action, and for what reason.
-func (s Steered) Why() string {
-	if s.Reason == "" {
-		return "by " + s.By
-	}
-	return s.Reason + " (by " + s.By + ")"
-}
-
 // lastCommands is a subquery with a row for each target that a command was ever given to. Nothing undoes a cancel, such as
 // a pause that somebody else, or a rule, asks for at the same moment.
-const lastCommands = `(SELECT target, last.1 AS action, last.2 AS by, last.3 AS reason, last.4 AS number, last.5 AS at, rate_set, rate FROM
+const lastCommands = `(SELECT target, last.1 AS action, if(last.3 = '', 'by ' || last.2, last.3 || ' (by ' || last.2 || ')') AS why, last.4 AS number, last.5 AS at, rate_set, rate FROM
 	(SELECT target, argMaxIf((action, by, reason, number, at), (action = 'cancel', number, at), action != 'set-rate') AS last,
 		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, (number, at), action = 'set-rate') AS rate
 	FROM commands GROUP BY target))`
@@ -54,11 +45,11 @@ func (s *Store) Steering(ctx context.Context) (map[string]Steered, error) {
 		target string
 		Steered
 	}
-	rows, err := collect(ctx, s.conn, "read commands", "SELECT target, action, by, reason, number, at, rate_set, rate FROM "+lastCommands, nil,
+	rows, err := collect(ctx, s.conn, "read commands", "SELECT target, action, why, number, at, rate_set, rate FROM "+lastCommands, nil,
 		func(rows driver.Rows, r *row) error {
 			var set uint8
 			var rate float64
-			err := rows.Scan(&r.target, (*string)(&r.Action), &r.By, &r.Reason, &r.Number, &r.At, &set, &rate)
+			err := rows.Scan(&r.target, (*string)(&r.Action), &r.Why, &r.Number, &r.At, &set, &rate)
 			if set != 0 {
 				r.Rate = &rate
 			}

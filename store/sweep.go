@@ -22,6 +22,9 @@ import (
 // noted up to which event an endpoint's deliveries are not complete any more (swept), so that no replay of what is
 // undelivered takes an old event for one.
 func (s *Store) Sweep(ctx context.Context, kept Days) (deliveries uint64, err error) {
+	if err := s.purgeUnmade(ctx); err != nil {
+		return 0, explain("remove deliveries of replays that were never made", err)
+	}
 	if !finite(kept) {
 		return 0, nil
 	}
@@ -53,6 +56,18 @@ func (s *Store) Sweep(ctx context.Context, kept Days) (deliveries uint64, err er
 	return deliveries, explain("remove old replays", s.removeReplays(ctx, cutoff))
 }
 
+// purgeUnmade removes the deliveries of replays whose makers died while they froze them (see FreezeReplay), a day later.
+func (s *Store) purgeUnmade(ctx context.Context) error {
+	ids, err := collect(ctx, s.patient, "look for deliveries without a replay", "SELECT replay_id FROM deliveries WHERE NOT "+made+
+		" GROUP BY replay_id HAVING max(created_at) < now() - INTERVAL 1 DAY", nil, func(rows driver.Rows, id *uuid.UUID) error { return rows.Scan(id) })
+	for part := range slices.Chunk(ids, maxParameters) {
+		if err == nil {
+			err = s.patient.Exec(with(ctx, s.cluster.sweepSettings()), "ALTER TABLE "+s.cluster.altered("deliveries")+" DELETE WHERE replay_id IN ("+quoteIDs(part)+")")
+		}
+	}
+	return err
+}
+
 // followersLookBack is more than a follower goes back for events that it has missed. What it finds without a delivery it
 // makes one for.
 const followersLookBack = 10 * time.Minute
@@ -62,8 +77,8 @@ const followersLookBack = 10 * time.Minute
 func (s *Store) sweepUntil(ctx context.Context, cutoff time.Time) (time.Time, error) {
 	var following uint64
 	var last time.Time
-	err := s.conn.QueryRow(ctx, `SELECT count(), min(followed_until) FROM endpoint_states FINAL WHERE state != 'removed' AND followed_since > 0
-		AND (endpoint, extract(shard, '/.*')) IN (SELECT endpoint, argMax(extract(shard, '/.*'), updated_at) FROM endpoint_states GROUP BY endpoint)`).Scan(&following, &last)
+	err := s.conn.QueryRow(ctx, `SELECT count(), min(until) FROM
+		(SELECT argMax((state, followed_since, followed_until), updated_at) AS last, last.3 AS until FROM endpoint_states GROUP BY endpoint HAVING last.1 != 'removed' AND last.2 > 0)`).Scan(&following, &last)
 	if last = last.Add(-followersLookBack); following > 0 && last.Before(cutoff) {
 		return last, explain("look how far events are followed", err)
 	}

@@ -3,13 +3,10 @@ package main
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"hooktape/cmd/embedded-clickhouse/password"
@@ -89,15 +86,14 @@ type apiToken struct {
 }
 
 type sourceConfig struct {
-	Name         string            `yaml:"name"`
-	Token        string            `yaml:"token" secret:""`
-	TokenFile    string            `yaml:"token_file"`
-	OldToken     string            `yaml:"old_token" secret:""`
-	Kind         event.Kind        `yaml:"kind"`
-	SigningToken string            `yaml:"signing_token" secret:""`
-	OldSigning   string            `yaml:"old_signing_token" secret:""`
-	MaxBody      size              `yaml:"max_body"`
-	Labels       map[string]string `yaml:"labels"`
+	Name         string     `yaml:"name"`
+	Token        string     `yaml:"token" secret:""`
+	TokenFile    string     `yaml:"token_file"`
+	OldToken     string     `yaml:"old_token" secret:""`
+	Kind         event.Kind `yaml:"kind"`
+	SigningToken string     `yaml:"signing_token" secret:""`
+	OldSigning   string     `yaml:"old_signing_token" secret:""`
+	MaxBody      size       `yaml:"max_body"`
 
 	Retention sourceRetentionConfig `yaml:"retention"`
 }
@@ -119,23 +115,8 @@ func defaultConfig() *config {
 	sp, limits := spool.DefaultOptions(), spool.DefaultLimits()
 	c.Spool.MaxBytes, c.Spool.MinFree = size(sp.MaxBytes), size(sp.MinFree)
 	c.Drain.Rows, c.Drain.Bytes, c.Drain.Age = limits.Records, size(limits.Bytes), duration(limits.Age)
-	c.Replay.Shard = "1/1"
 	c.Retention = defaultRetention()
 	return c
-}
-
-// maxShards is more processes than one ClickHouse could be asked by.
-const maxShards = 1024
-
-// shard is which of how many parts of the subscribers this process delivers to: 2/4 is the second of four.
-func (c *config) shard() (index, count int, err error) {
-	first, second, _ := strings.Cut(c.Replay.Shard, "/")
-	index, wrong := strconv.Atoi(first)
-	count, alsoWrong := strconv.Atoi(second)
-	if wrong != nil || alsoWrong != nil || index < 1 || index > count || count > maxShards {
-		return 0, 0, fmt.Errorf("%q is no shard such as 2/4, the second of four", c.Replay.Shard)
-	}
-	return index, count, nil
 }
 
 func (c *config) drainLimits() spool.Limits {
@@ -229,8 +210,7 @@ func (c *config) sources() *ingest.Sources {
 }
 
 func (c *config) replayOptions() replay.Options {
-	index, count, _ := c.shard() // resolve has checked it
-	return replay.Options{AllowPrivate: c.Replay.AllowPrivate, Shard: store.Shard{Index: uint32(index), Count: uint32(count)}}
+	return replay.Options{AllowPrivate: c.Replay.AllowPrivate}
 }
 
 // tokens are those of the API.

@@ -177,7 +177,7 @@ func TestAddSourceKeepsTheRest(t *testing.T) {
 		{"behind the last", "# top\nsources: # mine\n  - name: a # first\n    token: 1\n\n# then\napi:\n  tokens: []\n",
 			"# top\nsources: # mine\n  - name: a # first\n    token: 1\n  - name: new\n    token: " + someToken + "\n\n# then\napi:\n  tokens: []\n"},
 		{"not indented", "sources:\n- name: a\n  token: 1", "sources:\n- name: a\n  token: 1\n- name: new\n  token: " + someToken + "\n"},
-		{"labels last", "sources:\n  - name: a\n    labels:\n      x: y\nspool: {}\n", "sources:\n  - name: a\n    labels:\n      x: y\n  - name: new\n    token: " + someToken + "\nspool: {}\n"},
+		{"a map last", "sources:\n  - name: a\n    retention:\n      bodies: 1d\nspool: {}\n", "sources:\n  - name: a\n    retention:\n      bodies: 1d\n  - name: new\n    token: " + someToken + "\nspool: {}\n"},
 		{"no list yet", "api_addr: x\n", "api_addr: x\n\nsources:\n  - name: new\n    token: " + someToken + "\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

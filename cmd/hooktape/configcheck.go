@@ -9,6 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"hooktape/internal/redact"
 	"hooktape/replay/api"
 	"hooktape/store"
 )
@@ -70,9 +71,6 @@ func (c configCheckCmd) Run(e *env) error {
 	return err
 }
 
-// hidden is what stands in place of a secret.
-const hidden = "***"
-
 // inForce is a value of the configuration as YAML writes it. Fields with the tag secret are hidden; of "url" that part of a URL
 // that may be a secret is.
 func inForce(v reflect.Value) any {
@@ -119,18 +117,18 @@ func visible(field reflect.StructField, v reflect.Value) any {
 	case kind == "url":
 		u, err := url.Parse(v.String())
 		if err != nil {
-			return hidden
+			return redact.Mask
 		}
 		if _, set := u.User.Password(); set {
-			u.User = url.UserPassword(u.User.Username(), hidden)
+			u.User = url.UserPassword(u.User.Username(), redact.Mask)
 		}
 		text, err := url.PathUnescape(api.MaskedURL(u.String()))
 		if err != nil {
-			return hidden
+			return redact.Mask
 		}
 		return text
 	}
-	return hidden
+	return redact.Mask
 }
 
 // String writes a size with the largest unit that it is a whole number of.

@@ -29,6 +29,8 @@ func decodeError(path string, data []byte, err error) error {
 	_, unknown := errors.AsType[*yaml.UnknownFieldError](err)
 	mistyped, wrongType := errors.AsType[*yaml.TypeError](err)
 	switch {
+	case unknown && removed[withoutIndexes(key)] != "":
+		return fmt.Errorf("%sis no longer a key: %s", where, removed[withoutIndexes(key)])
 	case unknown:
 		return fmt.Errorf("%sunknown key%s", where, suggestion(key))
 	case wrongType:
@@ -79,11 +81,24 @@ func (f *finder) Visit(node ast.Node) ast.Visitor {
 	return f
 }
 
+// removed are the keys of older versions, and what to do.
+var removed = map[string]string{
+	"sources.labels":             "remove it; a subscription lists its sources",
+	"endpoints.subscribe.labels": "list the sources in endpoints[].subscribe.sources",
+	"endpoints.retry.initial":    exponential,
+	"endpoints.retry.cap":        exponential,
+	"endpoints.retry.multiplier": exponential,
+}
+
+const exponential = "list the waits in retry.schedule, such as [1s, 2s, 4s, 8s]; max_attempts repeats the last one"
+
+func withoutIndexes(key string) string { return indexes.ReplaceAllString(key, "") }
+
 var indexes = regexp.MustCompile(`\[\d+\]`)
 
 // suggestion names the known key that an unknown one was most likely to be, or all that could stand there.
 func suggestion(key string) string {
-	names := strings.Split(indexes.ReplaceAllString(key, ""), ".")
+	names := strings.Split(withoutIndexes(key), ".")
 	under, wrong := names[:len(names)-1], names[len(names)-1]
 	known := knownKeys(under)
 	if len(known) == 0 {

@@ -213,8 +213,8 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 		wrong("drain", "%v", err)
 	}
 	c.resolveEndpoints(check)
-	if _, _, err := c.shard(); err != nil {
-		wrong("replay.shard", "%v", err)
+	if shard := c.Replay.Shard; shard != "" && shard != "1/1" {
+		wrong("replay.shard", "%q: one process delivers, and a second one stands by; remove this key, and stop the other processes; if one is too slow, raise the concurrency of the endpoints or use a larger ClickHouse", shard)
 	}
 	return errors.Join(check.errs...)
 }

@@ -112,7 +112,7 @@ func TestDoctorDeliveries(t *testing.T) {
 	i.cli("migrate")
 	now := time.Now()
 	for name, state := range map[string]string{"down": "broken", "slow": "active", "held": "paused", "good": "active"} {
-		if err := i.db.SaveEndpointState(t.Context(), event.EndpointState{Endpoint: name, Shard: "1/1", State: state, Reason: map[string]string{"down": "status 503"}[name], UpdatedAt: now}); err != nil {
+		if err := i.db.SaveEndpointState(t.Context(), event.EndpointState{Endpoint: name, State: state, Reason: map[string]string{"down": "status 503"}[name], UpdatedAt: now}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -258,8 +258,10 @@ func TestDoctorClickHouse(t *testing.T) {
 	i.cli("migrate")
 	i.query("INSERT INTO goose_db_version (version_id, is_applied) VALUES (10000, 1)")
 	diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn).finds(problem, "ClickHouse", "the tables are newer (10000) than this program knows")
-	i.query("ALTER TABLE goose_db_version DELETE WHERE version_id > 5 SETTINGS mutations_sync = 2")
-	diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn).finds(notice, "ClickHouse", "the tables are at 5, and this program brings them to")
+	i.query("ALTER TABLE goose_db_version DELETE WHERE version_id > 25 SETTINGS mutations_sync = 2")
+	diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn).finds(notice, "ClickHouse", "the tables are at 25, and this program brings them to")
+	i.query("INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, 1)")
+	diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn).finds(problem, "ClickHouse", "the tables are at 25, and this program updates from 35 on")
 
 	engine.Kill()
 	users := filepath.Join(engine.Dir(), "hooktape-users.d")
@@ -271,7 +273,7 @@ func TestDoctorClickHouse(t *testing.T) {
 		<grants><query>GRANT SELECT, INSERT ON hooktape.*</query></grants></default></users></clickhouse>`)
 	engine.Restart()
 	d = diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn)
-	d.finds(problem, "ClickHouse", "the user lacks ALTER, CREATE TABLE, CREATE VIEW")
+	d.finds(problem, "ClickHouse", "the user lacks ALTER, CREATE TABLE, CREATE VIEW, DROP TABLE")
 	d.finds(problem, "ClickHouse", "deduplicate_insert=disable")
 }
 

@@ -90,6 +90,8 @@ func schemaFinding(s store.Schema) finding {
 	switch {
 	case s.At > s.Known:
 		return bad("install the newer hooktape that has made them", "the tables are newer (%d) than this program knows (%d)", s.At, s.Known)
+	case s.TooOld:
+		return bad("make a backup with the hooktape that runs there, and restore it with this one: docs/OPERATIONS.md, \"Upgrade\"", "the tables are at %d, and this program updates from %d on", s.At, store.OldestSchema)
 	case s.At == 0:
 		return warn("hooktape makes them at its start; or hooktape migrate", "there are no tables yet")
 	case s.At < s.Known:

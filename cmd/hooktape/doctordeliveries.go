@@ -50,11 +50,7 @@ func (d *doctor) deliveries(ctx context.Context) (list []finding) {
 		if state.State == "removed" || state.Subscription == "" {
 			continue
 		}
-		q := store.Queue{Endpoint: state.Endpoint}
-		if _, err := fmt.Sscanf(state.Shard, "%d/%d", &q.Shard.Index, &q.Shard.Count); err != nil {
-			continue // a process of another version wrote it
-		}
-		missing, err := db.Missing(ctx, q, state, deliveriesWindow, mostMissing)
+		missing, err := db.Missing(ctx, store.Queue{Endpoint: state.Endpoint}, state, deliveriesWindow, mostMissing)
 		switch {
 		case err != nil:
 			list = append(list, bad("see ClickHouse's log", "%s: %v", state.Endpoint, err))
@@ -87,10 +83,8 @@ func backlogFinding(e replay.EndpointStatus, now time.Time) *finding {
 		text += ", the oldest for an event received " + local(e.Backlog.OldestOpen)
 	}
 	reason := ""
-	for _, shard := range e.Shards {
-		if shard.Reason != "" {
-			reason = " (" + shard.Reason + ")"
-		}
+	if e.Delivery != nil && e.Delivery.Reason != "" {
+		reason = " (" + e.Delivery.Reason + ")"
 	}
 	var f finding
 	switch {
@@ -102,7 +96,7 @@ func backlogFinding(e replay.EndpointStatus, now time.Time) *finding {
 		f = bad("see `hooktape endpoints` and the last errors at the endpoint; more concurrency or rate lets more through", "%s: %s", e.Name, text)
 	case age > backlogNotice:
 		f = warn("see `hooktape endpoints` and the last errors at the endpoint", "%s: %s", e.Name, text)
-	case len(e.Shards) == 0 && waiting == 0:
+	case e.Delivery == nil && waiting == 0:
 		return nil
 	case waiting == 0:
 		f = ok("%s: nothing waits", e.Name)

@@ -18,6 +18,7 @@ import (
 	"hooktape/certificate"
 	"hooktape/dashboards"
 	"hooktape/dashboards/push"
+	"hooktape/internal/redact"
 	"hooktape/replay"
 )
 
@@ -39,7 +40,7 @@ func (d *doctor) publicURL(ctx context.Context) []finding {
 	case refusedConnection(err):
 		return []finding{warn("start hooktape, or the proxy in front", "nothing answers at %s", base)}
 	case err != nil:
-		return []finding{warn("from outside it may be better: some networks do not lead back in", "%s cannot be reached from here: %v", base, plainError(err))}
+		return []finding{warn("from outside it may be better: some networks do not lead back in", "%s cannot be reached from here: %v", base, redact.WithoutURL(err))}
 	case status != http.StatusOK:
 		return []finding{bad("let the proxy hand all paths on to "+d.cfg.IngestAddr, "%s/healthz is answered with %d: it is not hooktape that answers", base, status)}
 	}
@@ -47,14 +48,6 @@ func (d *doctor) publicURL(ctx context.Context) []finding {
 		return []finding{warn("README tells of TLS: the token in a hook URL can be read on its way", "%s answers, without TLS", base)}
 	}
 	return []finding{ok("%s answers", base)}
-}
-
-// plainError is without the URL, which its reader has just seen, or which is nobody's business.
-func plainError(err error) error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		return wrapped.Err
-	}
-	return err
 }
 
 const fewDays = 10
@@ -170,11 +163,11 @@ func collector(ctx context.Context) []finding {
 	}
 	client := otlptracehttp.NewClient(otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false}))
 	if err := client.Start(ctx); err != nil {
-		return []finding{bad("mend OTEL_EXPORTER_OTLP_ENDPOINT", "%v", plainError(err))}
+		return []finding{bad("mend OTEL_EXPORTER_OTLP_ENDPOINT", "%v", redact.WithoutURL(err))}
 	}
 	defer client.Stop(context.WithoutCancel(ctx))
 	if err := client.UploadTraces(ctx, nil); err != nil {
-		return []finding{bad("start the collector, or mend OTEL_EXPORTER_OTLP_ENDPOINT; until then traces and metrics are lost, events are not", "does not take telemetry: %v", plainError(err))}
+		return []finding{bad("start the collector, or mend OTEL_EXPORTER_OTLP_ENDPOINT; until then traces and metrics are lost, events are not", "does not take telemetry: %v", redact.WithoutURL(err))}
 	}
 	return []finding{ok("takes telemetry")}
 }

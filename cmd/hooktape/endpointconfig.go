@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -36,10 +35,9 @@ type endpointConfig struct {
 }
 
 type subscribeConfig struct {
-	Sources []string          `yaml:"sources"`
-	Steps   []string          `yaml:"steps"`
-	Kinds   []event.Kind      `yaml:"kinds"`
-	Labels  map[string]string `yaml:"labels"`
+	Sources []string     `yaml:"sources"`
+	Steps   []string     `yaml:"steps"`
+	Kinds   []event.Kind `yaml:"kinds"`
 }
 
 type headerConfig struct {
@@ -55,9 +53,6 @@ type secretConfig struct {
 
 type retryConfig struct {
 	Schedule    []duration `yaml:"schedule"`
-	Initial     duration   `yaml:"initial"`
-	Cap         duration   `yaml:"cap"`
-	Multiplier  float64    `yaml:"multiplier"`
 	MaxAttempts int        `yaml:"max_attempts"`
 	MaxAge      duration   `yaml:"max_age"`
 }
@@ -84,7 +79,7 @@ func (e *endpointConfig) UnmarshalYAML(unmarshal func(any) error) error {
 	return unmarshal((*plain)(e))
 }
 
-// endpoints are the endpoints as replay has them, with the labels of subscriptions resolved to sources.
+// endpoints are the endpoints as replay has them.
 func (c *config) endpoints() []replay.Endpoint {
 	list := make([]replay.Endpoint, len(c.Endpoints))
 	for i := range c.Endpoints {
@@ -96,7 +91,7 @@ func (c *config) endpoints() []replay.Endpoint {
 func (c *config) endpoint(e *endpointConfig) replay.Endpoint {
 	out := replay.DefaultEndpoint(e.Name, e.URL)
 	if s := e.Subscribe; s != nil {
-		out.Subscribe = &replay.Subscription{Sources: c.sourcesOf(s), Steps: s.Steps, Kinds: s.Kinds, Labels: s.Labels}
+		out.Subscribe = &replay.Subscription{Sources: s.Sources, Steps: s.Steps, Kinds: s.Kinds}
 	}
 	for _, h := range e.Headers {
 		out.Headers = append(out.Headers, event.Header{Name: h.Name, Value: h.Value})
@@ -113,42 +108,16 @@ func (c *config) endpoint(e *endpointConfig) replay.Endpoint {
 	return out
 }
 
-// policy lays what is written over the default, whose schedule goes when another way to retry is written.
+// policy lays what is written over the default.
 func (r retryConfig) policy(p replay.RetryPolicy) replay.RetryPolicy {
-	if r.Schedule != nil || r.Initial != 0 || r.Cap != 0 || r.Multiplier != 0 {
+	if r.Schedule != nil {
 		p.Schedule = nil
 		for _, step := range r.Schedule {
 			p.Schedule = append(p.Schedule, time.Duration(step))
 		}
 	}
-	p.Initial, p.Cap, p.Multiplier = time.Duration(r.Initial), time.Duration(r.Cap), r.Multiplier
 	p.MaxAttempts, p.MaxAge = r.MaxAttempts, time.Duration(r.MaxAge)
 	return p
-}
-
-// sourcesOf are the sources that a subscription comes to: those listed, or all, of which the labels leave those that
-// have each of them. Without both it is none, which is to say any.
-func (c *config) sourcesOf(s *subscribeConfig) []string {
-	if len(s.Labels) == 0 {
-		return s.Sources
-	}
-	var names []string
-	for _, source := range c.Sources {
-		listed := len(s.Sources) == 0 || slices.Contains(s.Sources, source.Name)
-		if listed && hasLabels(source.Labels, s.Labels) {
-			names = append(names, source.Name)
-		}
-	}
-	return names
-}
-
-func hasLabels(labels, wanted map[string]string) bool {
-	for name, value := range wanted {
-		if has, ok := labels[name]; !ok || has != value {
-			return false
-		}
-	}
-	return true
 }
 
 // resolveEndpoints fills in secrets and says all that is wrong with the endpoints.
@@ -184,21 +153,13 @@ func (c *config) resolveEndpoints(check *checker) {
 
 // checkSubscription refuses what would never match: a name misspelt is an endpoint that gets nothing, and nobody notices.
 func (c *config) checkSubscription(check *checker, key string, s *subscribeConfig) {
-	var known, labels []string
+	var known []string
 	for _, source := range c.Sources {
 		known = append(known, source.Name)
-		for _, name := range slices.Sorted(maps.Keys(source.Labels)) {
-			labels = append(labels, source.Name+" has "+name+": "+source.Labels[name])
-		}
 	}
-	unknown := false
 	for i, name := range s.Sources {
 		if !slices.Contains(known, name) {
-			unknown = true
 			check.wrong(fmt.Sprintf("%s.sources[%d]", key, i), "there is no source %q; there are %s", name, cmp.Or(strings.Join(known, ", "), "none"))
 		}
-	}
-	if len(s.Labels) > 0 && !unknown && len(c.sourcesOf(s)) == 0 {
-		check.wrong(key+".labels", "no source that is asked for has all of these labels; %s", cmp.Or(strings.Join(labels, ", "), "no source has labels"))
 	}
 }

@@ -19,13 +19,13 @@ func TestExampleEndpoints(t *testing.T) {
 		t.Fatal(err)
 	}
 	crm := replay.DefaultEndpoint("crm", "https://crm.example.org/hooks")
-	crm.Subscribe = &replay.Subscription{Sources: []string{"demo"}, Steps: []string{"paid"}, Kinds: []event.Kind{event.KindFlow}, Labels: map[string]string{"team": "sales"}}
+	crm.Subscribe = &replay.Subscription{Sources: []string{"demo"}, Steps: []string{"paid"}, Kinds: []event.Kind{event.KindFlow}}
 	crm.Headers = []event.Header{{Name: "Authorization", Value: someToken}, {Name: "X-Key", Value: someToken}}
 	crm.DropHeaders, crm.KeepHeaders = []string{"Accept-Language"}, []string{"X-Request-Id"}
 	crm.Sign.Secrets = []string{someSecret, someSecret}
 	archive := replay.DefaultEndpoint("archive", "http://127.0.0.1:9000/archive")
 	archive.Subscribe, archive.AllowPrivate = &replay.Subscription{}, true
-	archive.Retry = replay.RetryPolicy{Initial: time.Second, Cap: 5 * time.Minute, Multiplier: 2, MaxAttempts: 50, On: archive.Retry.On}
+	archive.Retry.Schedule, archive.Retry.MaxAttempts = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 5 * time.Minute}, 50
 	for i, want := range []replay.Endpoint{crm, archive} {
 		if got := c.endpoints()[i]; !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
@@ -33,7 +33,7 @@ func TestExampleEndpoints(t *testing.T) {
 	}
 }
 
-const twoSources = "sources:\n  - {name: a, token: " + someToken + ", labels: {team: sales, city: k}}\n  - {name: b, token: " + someToken + ", labels: {team: sales}}\n"
+const twoSources = "sources:\n  - {name: a, token: " + someToken + "}\n  - {name: b, token: " + someToken + "}\n"
 
 func parsed(t *testing.T, text string) *config {
 	t.Helper()
@@ -69,17 +69,13 @@ func TestEndpointURLIsCleaned(t *testing.T) {
 	}
 }
 
-// TestSubscribe: without the key nothing, empty everything; labels choose among the sources.
+// TestSubscribe: without the key nothing, empty everything.
 func TestSubscribe(t *testing.T) {
 	for text, want := range map[string]*replay.Subscription{
-		"":                                   nil,
-		"subscribe: {}":                      {},
-		"subscribe: {steps: [paid]}":         {Steps: []string{"paid"}},
-		"subscribe: {sources: [b, a]}":       {Sources: []string{"b", "a"}},
-		"subscribe: {labels: {team: sales}}": {Sources: []string{"a", "b"}, Labels: map[string]string{"team": "sales"}},
-		"subscribe: {labels: {city: k}}":     {Sources: []string{"a"}, Labels: map[string]string{"city": "k"}},
-		"subscribe: {sources: [b], labels: {team: sales}}": {Sources: []string{"b"}, Labels: map[string]string{"team": "sales"}},
-		"subscribe: {labels: {team: sales, city: k}}":      {Sources: []string{"a"}, Labels: map[string]string{"team": "sales", "city": "k"}},
+		"":                             nil,
+		"subscribe: {}":                {},
+		"subscribe: {steps: [paid]}":   {Steps: []string{"paid"}},
+		"subscribe: {sources: [b, a]}": {Sources: []string{"b", "a"}},
 	} {
 		c := parsed(t, twoSources+"endpoints:\n  - name: x\n    url: http://h/\n    "+text+"\n")
 		if got := c.endpoints()[0].Subscribe; !reflect.DeepEqual(got, want) {
@@ -120,9 +116,8 @@ func TestEndpointErrorsNameLineAndKey(t *testing.T) {
 		{"unset URL", twoSources + "endpoints:\n  - name: crm\n    url: ${HOOKTAPE_TEST_UNSET}\n", "f.yaml:6: endpoints[0].url: the environment variable HOOKTAPE_TEST_UNSET is not set"},
 		{"unknown source", head + "    subscribe:\n      sources: [a, c]\n", `f.yaml:8: endpoints[0].subscribe.sources[1]: there is no source "c"; there are a, b`},
 		{"no source at all", "endpoints:\n  - {name: crm, url: 'http://h/', subscribe: {sources: [c]}}\n", `f.yaml:2: endpoints[0].subscribe.sources[0]: there is no source "c"; there are none`},
-		{"label of nobody", head + "    subscribe:\n      labels: {team: marketing}\n",
-			"f.yaml:8: endpoints[0].subscribe.labels: no source that is asked for has all of these labels; a has city: k, a has team: sales, b has team: sales"},
-		{"labels of others", head + "    subscribe:\n      sources: [b]\n      labels: {city: k}\n", "f.yaml:9: endpoints[0].subscribe.labels: no source"},
+		{"labels of a source", "sources:\n  - {name: a, token: " + someToken + ", labels: {team: sales}}\n", "f.yaml:2: sources[0].labels: is no longer a key: remove it"},
+		{"labels", head + "    subscribe:\n      labels: {team: sales}\n", "f.yaml:8: endpoints[0].subscribe.labels: is no longer a key: list the sources"},
 		{"kind", head + "    subscribe: {kinds: [flows]}\n", `f.yaml:7: endpoints[0].subscribe.kinds[0]: "flows" is none of`},
 		{"header", head + "    headers:\n      - {name: Host, value: " + secret + "}\n", "f.yaml:8: endpoints[0].headers[0]: Host is written by"},
 		{"header without value", head + "    headers:\n      - name: X-Key\n", "f.yaml:8: endpoints[0].headers[0]: needs value or value_file"},
@@ -134,9 +129,7 @@ func TestEndpointErrorsNameLineAndKey(t *testing.T) {
 		{"rate", head + "    rate: -1\n", "f.yaml:7: endpoints[0].rate: must be a number"},
 		{"concurrency", head + "    concurrency: 0\n", "f.yaml:7: endpoints[0].concurrency: must lie between"},
 		{"order", head + "    order: strict\n", `f.yaml:7: endpoints[0].order: "strict" is neither none nor subscriber`},
-		{"two ways to retry", head + "    retry:\n      schedule: [1s]\n      initial: 1s\n      cap: 1m\n      multiplier: 2\n", "f.yaml:8: endpoints[0].retry.schedule: excludes initial"},
-		{"endless retry", head + "    retry:\n      initial: 1s\n      cap: 1m\n      multiplier: 2\n", "endpoints[0].retry: needs max_attempts or max_age"},
-		{"half an exponential retry", head + "    retry:\n      initial: 1s\n      max_attempts: 3\n", "endpoints[0].retry.cap: must not be less than initial"},
+		{"exponential retry", head + "    retry:\n      initial: 1s\n      cap: 1m\n      multiplier: 2\n", "f.yaml:8: endpoints[0].retry.initial: is no longer a key: list the waits"},
 		{"step", head + "    retry: {schedule: [1s, 0s]}\n", "f.yaml:7: endpoints[0].retry.schedule[1]: must be more than 0"},
 		{"no step", head + "    retry: {schedule: []}\n", "f.yaml:7: endpoints[0].retry.schedule: must have a step"},
 		{"retry on", head + "    retry_on: [no_answer, 200]\n", `f.yaml:7: endpoints[0].retry_on[1]: "200" must be`},
@@ -144,9 +137,7 @@ func TestEndpointErrorsNameLineAndKey(t *testing.T) {
 		{"signing secret", head + "    sign:\n      secrets:\n        - value: " + secret + "\n", "f.yaml:9: endpoints[0].sign.secrets[0]: must be whsec_"},
 		{"certificate", head + "    tls:\n      ca_file: /nowhere/ca.pem\n", "f.yaml:8: endpoints[0].tls.ca_file: open /nowhere/ca.pem"},
 		{"key without certificate", head + "    tls:\n      key_file: /nowhere/key.pem\n", "endpoints[0].tls.cert_file: is missing, for there is a key_file"},
-		{"shard", head + "replay:\n  shard: 5/4\n", `f.yaml:8: replay.shard: "5/4" is no shard such as 2/4`},
-		{"shard zero", head + "replay:\n  shard: 0/4\n", `f.yaml:8: replay.shard: "0/4" is no shard`},
-		{"shard in words", head + "replay:\n  shard: two\n", `f.yaml:8: replay.shard: "two" is no shard`},
+		{"shard", head + "replay:\n  shard: 2/4\n", `f.yaml:8: replay.shard: "2/4": one process delivers`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := parseConfig("f.yaml", []byte(c.text))
@@ -164,13 +155,9 @@ func TestEndpointErrorsNameLineAndKey(t *testing.T) {
 	}
 }
 
+// TestShard: a configuration that shared delivery between processes is refused; one that names the only part is not.
 func TestShard(t *testing.T) {
-	if index, count, err := parsed(t, "replay: {shard: 2/4}").shard(); index != 2 || count != 4 || err != nil {
-		t.Errorf("%d/%d, %v", index, count, err)
-	}
-	if index, count, err := defaultConfig().shard(); index != 1 || count != 1 || err != nil {
-		t.Errorf("%d/%d, %v", index, count, err)
-	}
+	parsed(t, "replay: {shard: 1/1}")
 }
 
 // TestFirstConfigIsValid: also with its commented parts put into force.

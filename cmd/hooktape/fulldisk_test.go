@@ -47,7 +47,7 @@ func TestFullDisk(t *testing.T) {
 					acknowledged = append(acknowledged, id)
 					mu.Unlock()
 				}
-				time.Sleep(10 * time.Millisecond)
+				time.Sleep(40 * time.Millisecond)
 			}
 		})
 	}

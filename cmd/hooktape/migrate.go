@@ -71,7 +71,7 @@ func (p *process) migrate(ctx context.Context, engineUp <-chan struct{}) error {
 			p.applyRetention(ctx)
 			close(p.migrated)
 			return nil
-		case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrOtherLayout), errors.Is(err, store.ErrUnauthorized) && !p.parts.ingest:
+		case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrOlderSchema), errors.Is(err, store.ErrOtherLayout), errors.Is(err, store.ErrUnauthorized) && !p.parts.ingest:
 			return err
 		}
 		quiet.Do(func() { p.log.Error("ClickHouse cannot be used yet; what is to be stored waits on disk", "error", err) })

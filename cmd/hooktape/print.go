@@ -9,6 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"hooktape/internal/chars"
 )
 
 // printJSON writes a value for a script to read.
@@ -68,7 +70,7 @@ func mapUnsafe(s string, allowed func(rune) bool) string {
 }
 
 func unsafeRune(r rune) bool {
-	return r == unicode.ReplacementChar || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)
+	return r == unicode.ReplacementChar || chars.Hidden(r)
 }
 
 // local writes a time for a person: in the machine's zone, which is named.

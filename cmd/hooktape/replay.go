@@ -35,12 +35,12 @@ func (a replayID) uuid() (uuid.UUID, error) {
 }
 
 type replayListCmd struct {
-	State []string `sep:"none" placeholder:"STATE" help:"In this state: planned, running, paused, done, cancelled."`
+	State []string `sep:"none" placeholder:"STATE" help:"In this state: running, paused, done, cancelled."`
 	Limit int      `default:"20" help:"At most this many."`
 	JSON  bool     `name:"json" help:"Print JSON."`
 }
 
-var replayStates = []event.ReplayState{event.ReplayPlanned, event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled}
+var replayStates = []event.ReplayState{event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled}
 
 // Run lists replays.
 func (c replayListCmd) Run(e *env) error {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"time"
-
-	"hooktape/store"
 )
 
 const (
@@ -24,13 +22,9 @@ func (p *process) applyRetention(ctx context.Context) {
 	}
 }
 
-// sweep removes deliveries and replays that ended long ago. Of several processes that deliver one is enough.
+// sweep removes deliveries and replays that ended long ago.
 func (p *process) sweep(ctx context.Context) error {
-	kept := p.cfg.retention().Attempts
-	if index, _, _ := p.cfg.shard(); index != 1 || kept == store.Forever {
-		return nil
-	}
-	return daily(ctx, p.log, func(ctx context.Context) (uint64, error) { return p.db.Sweep(ctx, kept) })
+	return daily(ctx, p.log, func(ctx context.Context) (uint64, error) { return p.db.Sweep(ctx, p.cfg.retention().Attempts) })
 }
 
 // daily sweeps once a day, for the first time when the process has found its feet.

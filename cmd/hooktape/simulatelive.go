@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"hooktape/event"
+	"hooktape/internal/redact"
 	"hooktape/replay/api"
 	"hooktape/simulate"
 )
@@ -192,10 +193,7 @@ func (p *poster) send(ctx context.Context, e event.Event) (status int, err error
 	}
 	response, err := p.client.Do(request)
 	if err != nil {
-		if wrapped, ok := errors.AsType[*url.Error](err); ok {
-			err = wrapped.Err // the same
-		}
-		return 0, err
+		return 0, redact.WithoutURL(err)
 	}
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, response.Body)

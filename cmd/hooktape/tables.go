@@ -38,6 +38,9 @@ func (e *env) awaitTables(db *store.Store) error {
 	said, at, moved := false, int64(-1), time.Now()
 	for {
 		s, err := db.SchemaNow(e.ctx)
+		if s.TooOld {
+			return s.Err()
+		}
 		if err != nil || s.At >= s.Known {
 			return nil // the command itself says what is wrong
 		}

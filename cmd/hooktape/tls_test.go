@@ -186,6 +186,7 @@ func TestTLSListeners(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ more, api string }{"the hooks alone": {"", "http"}, "the API too": {"  api: true\n", "https"}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			i, trusted := newTLSInstance(t, c.more)
 			i.env = append(i.env, "HOOKTAPE_CLICKHOUSE_DSN=") // as serve, whose engine is ours
 			i.startReady("serve")
@@ -206,7 +207,7 @@ func TestTLSListeners(t *testing.T) {
 			if got := i.cli("healthcheck"); got != "ingest: ok\nAPI: ok\n" {
 				t.Errorf("healthcheck says %q", got)
 			}
-			i.cli("simulate", "--rate", "30", "--for", "2s") // fails when it is not answered as it should be
+			i.cli("simulate", "--rate", "30", "--for", "1s") // fails when it is not answered as it should be
 			i.eventually(30*time.Second, "the banner has both addresses", func() error {
 				if said := i.output.String(); !strings.Contains(said, "webhooks    https://"+i.ingest) || !strings.Contains(said, "console     "+c.api+"://"+i.api) {
 					return fmt.Errorf("it says\n%s", said)

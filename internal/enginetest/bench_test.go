@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
 
 	"hooktape/internal/enginetest"
@@ -15,15 +14,7 @@ import (
 // BenchmarkRows inserts and selects 100,000 rows of an event's width at a time.
 func BenchmarkRows(b *testing.B) {
 	const count = 100_000
-	options, err := clickhouse.ParseDSN(enginetest.DSN(b))
-	if err != nil {
-		b.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer conn.Close()
+	conn := enginetest.Connect(b, enginetest.DSN(b))
 	ctx := context.Background()
 	if err := conn.Exec(ctx, "CREATE TABLE e (id UUID, at DateTime64(6, 'UTC'), source LowCardinality(String),"+
 		" utm Map(LowCardinality(String), String), body String, fields JSON) ENGINE = MergeTree ORDER BY at"); err != nil {

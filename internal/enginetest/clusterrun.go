@@ -16,6 +16,9 @@ const clusterVariable = "HOOKTAPE_TEST_CLUSTER"
 // taken counts the databases that this process has taken.
 var taken atomic.Int64
 
+// IsOnCluster reports whether OnCluster runs this process.
+func IsOnCluster() bool { return os.Getenv(clusterVariable) != "" }
+
 // ClusterDSN is the data source name of a new database of the cluster that OnCluster runs this process on; "" in any
 // other process.
 func ClusterDSN() string {
@@ -37,7 +40,7 @@ func Whole() bool { return os.Getenv("HOOKTAPE_TEST_WHOLE") != "" }
 // databases of a Cluster. At least so many must pass, subtests among them, and none fail.
 func OnCluster(t *testing.T, shardedBy map[string]string, atLeast int, flags ...string) {
 	t.Helper()
-	if os.Getenv(clusterVariable) != "" {
+	if IsOnCluster() {
 		t.Fatal("the tests that run once more run themselves once more")
 	}
 	tests := exec.Command(os.Args[0], append(flags, "-test.v", "-test.timeout", "9m")...)

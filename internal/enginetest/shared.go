@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // kept holds on to the shared engine: were its standard input collected as garbage, it would end.
@@ -36,13 +37,32 @@ func DSN(t testing.TB) string {
 	}
 	database := "test_" + strings.ToLower(rand.Text())
 	mustExec(t, server, "CREATE DATABASE "+database)
-	t.Cleanup(func() { mustExec(t, server, "DROP DATABASE IF EXISTS "+database+" SYNC") })
+	t.Cleanup(func() { mustExec(t, server, "DROP DATABASE IF EXISTS "+database) })
 	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatalf("HOOKTAPE_TEST_CLICKHOUSE_DSN: %v", err)
 	}
 	u.Path = "/" + database
 	return u.String()
+}
+
+// Connect returns a connection of the test's own to a database, which is closed when the test ends.
+func Connect(t testing.TB, dsn string) driver.Conn {
+	t.Helper()
+	conn, err := connect(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func connect(dsn string) (driver.Conn, error) {
+	options, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return clickhouse.Open(options)
 }
 
 func mustExec(t testing.TB, dsn, statement string) {
@@ -53,11 +73,7 @@ func mustExec(t testing.TB, dsn, statement string) {
 }
 
 func execute(dsn, statement string) error {
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		return err
-	}
-	conn, err := clickhouse.Open(options)
+	conn, err := connect(dsn)
 	if err != nil {
 		return err
 	}

@@ -60,11 +60,11 @@ func Kind(name string) string {
 func (i Image) Flip(name string, bit int) Image {
 	data := slices.Clone(i[name])
 	data[bit/8] ^= 1 << (bit % 8)
-	return i.with(name, data)
+	return i.With(name, data)
 }
 
 // Cut returns the image with all but the first size bytes of a file cut off.
-func (i Image) Cut(name string, size int) Image { return i.with(name, i[name][:size]) }
+func (i Image) Cut(name string, size int) Image { return i.With(name, i[name][:size]) }
 
 // Remove returns the image without a file.
 func (i Image) Remove(name string) Image {
@@ -73,7 +73,8 @@ func (i Image) Remove(name string) Image {
 	return without
 }
 
-func (i Image) with(name string, data []byte) Image {
+// With returns the image with another content of a file.
+func (i Image) With(name string, data []byte) Image {
 	changed := maps.Clone(i)
 	changed[name] = data
 	return changed

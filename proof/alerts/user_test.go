@@ -11,16 +11,17 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 )
 
 // TestUser gives the engine's only user the rights and limits of Grafana's, for it has no way to log in as another.
 func TestUser(t *testing.T) {
 	engine := enginetest.StartServer(t)
-	fresh(t, engine.DSN("hooktape"))
+	storetest.Migrate(t, engine.DSN("hooktape"))
 	engine.Kill()
 	become(t, engine, "default")
 	engine.Restart()
-	conn := connect(t, engine.DSN("hooktape"))
+	conn := enginetest.Connect(t, engine.DSN("hooktape"))
 	allowed := []string{
 		"SELECT body, headers, fields FROM events", "SELECT count() FROM deliveries FINAL", "SELECT endpoint, state, counts FROM replays FINAL",
 		"SELECT * FROM otel_traces", "SELECT count() FROM replays", "SELECT count() FROM audit_log", "SELECT database, name FROM system.tables", "SELECT name, type FROM system.columns",

@@ -3,11 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -16,13 +13,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"hooktape/proof/panels"
+	"hooktape/proof/rig"
 	"hooktape/simulate"
 )
 
 // bench asks the queries of a database.
 type bench struct {
 	out     io.Writer
-	url     string
+	db      rig.Database
 	until   time.Time
 	queries []panels.Query
 }
@@ -41,25 +39,17 @@ const rounds = 3
 var ranges = []struct{ days, aim float64 }{{1, 1}, {30, 1}, {90, longerAim}}
 
 func newBench(ctx context.Context, out io.Writer, dsn, until string) (*bench, error) {
-	u, err := url.Parse(dsn)
+	queries, err := panels.All()
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{out: out, url: fmt.Sprintf("http://%s@%s/?database=%s&default_format=Null&wait_end_of_query=1", u.User, u.Host, strings.Trim(u.Path, "/"))}
-	if b.queries, err = panels.All(); err != nil {
-		return nil, err
-	}
+	b := &bench{out: out, db: rig.Database(dsn), queries: queries}
 	if until != "" {
 		b.until, err = time.Parse(time.RFC3339, until)
 		return b, err
 	}
-	var newest string
-	if newest, _, err = b.ask(ctx, "SELECT toUnixTimestamp(max(received_at)) + 60 FROM events FORMAT TSV"); err != nil {
-		return nil, err
-	}
-	var unix int64
-	_, err = fmt.Sscan(newest, &unix)
-	b.until = time.Unix(unix, 0).UTC()
+	newest, err := b.db.Number(ctx, "SELECT toUnixTimestamp(max(received_at)) + 60 FROM events")
+	b.until = time.Unix(int64(newest), 0).UTC()
 	return b, err
 }
 
@@ -195,7 +185,7 @@ func (b *bench) ask2(ctx context.Context, v panels.View, queries []panels.Query)
 			sql, err := v.Expand(q.SQL)
 			if err == nil {
 				at := time.Now()
-				_, each[i].rows, err = b.ask(ctx, sql)
+				_, each[i].rows, err = b.db.Ask(ctx, "Null", sql)
 				each[i].took = time.Since(at)
 			}
 			each[i].err = err
@@ -204,30 +194,4 @@ func (b *bench) ask2(ctx context.Context, v panels.View, queries []panels.Query)
 	}
 	_ = group.Wait()
 	return time.Since(begun), each
-}
-
-// ask runs a query and returns its answer and how many rows ClickHouse read for it.
-func (b *bench) ask(ctx context.Context, sql string) (string, uint64, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url, strings.NewReader(sql))
-	if err != nil {
-		return "", 0, err
-	}
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return "", 0, err
-	}
-	defer response.Body.Close()
-	data, err := io.ReadAll(response.Body)
-	if err != nil {
-		return "", 0, err
-	}
-	if response.StatusCode != http.StatusOK {
-		return "", 0, fmt.Errorf("%s", data)
-	}
-	var summary struct {
-		ReadRows json.Number `json:"read_rows"`
-	}
-	_ = json.Unmarshal([]byte(response.Header.Get("X-ClickHouse-Summary")), &summary)
-	rows, _ := summary.ReadRows.Int64()
-	return string(data), uint64(rows), nil
 }

@@ -7,10 +7,9 @@ import (
 	"io"
 	"time"
 
-	"hooktape/proof/bodies"
 	"hooktape/proof/load"
 	"hooktape/proof/rig"
-	"hooktape/store"
+	"hooktape/simulate"
 )
 
 // bench is what the parts share.
@@ -89,7 +88,7 @@ func (b *bench) load(ctx context.Context, s server, name string, connections int
 }
 
 func (b *bench) to(addr string, connections int, rate float64) load.Options {
-	return load.Options{Addr: addr, Source: rig.Source, Token: rig.Token, Bodies: bodies.New(seed), First: b.next,
+	return load.Options{Addr: addr, Source: rig.Source, Token: rig.Token, Bodies: simulate.NewWebhooks(seed), First: b.next,
 		Connections: connections, Rate: rate}
 }
 
@@ -130,17 +129,6 @@ func (b *bench) empty(ctx context.Context, h *rig.Hooktape) error {
 		ready, err := rig.AskReady(ctx, h.Addr)
 		return err == nil && ready.Drain.WaitingEvents == 0
 	})
-}
-
-// migrate makes the tables, so that no run has to wait for them.
-func migrate(ctx context.Context, dsn string) error {
-	db, err := store.Open(dsn)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	_, err = db.Migrate(ctx)
-	return err
 }
 
 func (b *bench) say(format string, args ...any) {

@@ -12,15 +12,11 @@ func drained(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	engine, err := b.rig.NewEngine(ctx)
+	engine, dsn, err := b.rig.NewDatabase(ctx)
 	if err != nil {
 		return err
 	}
 	defer engine.Kill()
-	dsn := engine.DSN("hooktape")
-	if err := migrate(ctx, dsn); err != nil {
-		return err
-	}
 	took, err := b.drain(ctx, h, dsn)
 	defer h.Kill()
 	if err != nil {

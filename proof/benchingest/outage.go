@@ -11,15 +11,11 @@ import (
 
 // outage measures hooktape's memory while ClickHouse, which was there, is away at full load.
 func outage(ctx context.Context, b *bench) error {
-	engine, err := b.rig.NewEngine(ctx)
+	engine, dsn, err := b.rig.NewDatabase(ctx)
 	if err != nil {
 		return err
 	}
 	defer engine.Kill()
-	dsn := engine.DSN("hooktape")
-	if err := migrate(ctx, dsn); err != nil {
-		return err
-	}
 	h, err := b.rig.NewHooktape(ctx, dsn, "")
 	if err != nil {
 		return err

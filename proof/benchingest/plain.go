@@ -7,16 +7,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
+	"hooktape/proof/rig"
 	"hooktape/spool"
 )
 
 // plainInsert inserts the events of one database into another as a program would that has nothing else to do: rows that lie
 // ready in memory, with clickhouse-go's batches, as many rows each as hooktape's. It returns the rows a second.
 func plainInsert(ctx context.Context, from, to string, events uint64) (float64, error) {
-	if err := migrate(ctx, to); err != nil {
+	if err := rig.Migrate(ctx, to); err != nil {
 		return 0, err
 	}
 	columns, rows, err := readRows(ctx, from)
@@ -26,7 +24,7 @@ func plainInsert(ctx context.Context, from, to string, events uint64) (float64, 
 	if uint64(len(rows)) != events {
 		return 0, fmt.Errorf("%d rows of %d events", len(rows), events)
 	}
-	conn, err := open(to)
+	conn, err := rig.Connect(to)
 	if err != nil {
 		return 0, err
 	}
@@ -51,7 +49,7 @@ func plainInsert(ctx context.Context, from, to string, events uint64) (float64, 
 
 // readRows reads all events, each column as the type that clickhouse-go likes best.
 func readRows(ctx context.Context, dsn string) (columns []string, all [][]any, err error) {
-	conn, err := open(dsn)
+	conn, err := rig.Connect(dsn)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -76,12 +74,4 @@ func readRows(ctx context.Context, dsn string) (columns []string, all [][]any, e
 		all = append(all, row)
 	}
 	return rows.Columns(), all, rows.Err()
-}
-
-func open(dsn string) (driver.Conn, error) {
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		return nil, err
-	}
-	return clickhouse.Open(options)
 }

@@ -13,15 +13,11 @@ import (
 
 // whole measures hooktape with all that it does: capture, spool, drain and spans into a ClickHouse on the same processors.
 func whole(ctx context.Context, b *bench) error {
-	engine, err := b.rig.NewEngine(ctx)
+	engine, dsn, err := b.rig.NewDatabase(ctx)
 	if err != nil {
 		return err
 	}
 	defer engine.Kill()
-	dsn := engine.DSN("hooktape")
-	if err := migrate(ctx, dsn); err != nil {
-		return err
-	}
 	h, err := b.rig.NewHooktape(ctx, dsn, "")
 	if err != nil {
 		return err
@@ -54,7 +50,7 @@ func whole(ctx context.Context, b *bench) error {
 
 // noteSpans tells of how many requests the span came to ClickHouse too: a queue that is full drops spans, not events.
 func (b *bench) noteSpans(ctx context.Context, dsn string) error {
-	conn, err := open(dsn)
+	conn, err := rig.Connect(dsn)
 	if err != nil {
 		return err
 	}

@@ -9,11 +9,11 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
-	"hooktape/proof/bodies"
 	"hooktape/proof/load"
 	"hooktape/proof/rig"
 	"hooktape/proof/sink"
 	"hooktape/replay"
+	"hooktape/simulate"
 	"hooktape/store"
 )
 
@@ -44,12 +44,12 @@ func (b *bench) live(ctx context.Context) (m beside, err error) {
 		return m, err
 	}
 	defer ingest.Kill()
-	receiver, err := b.listen()
+	receiver, err := sink.Listen()
 	if err != nil {
 		return m, err
 	}
 	defer receiver.Close()
-	to := load.Options{Addr: ingest.Addr, Source: rig.Source, Token: rig.Token, Bodies: bodies.New(1)}
+	to := load.Options{Addr: ingest.Addr, Source: rig.Source, Token: rig.Token, Bodies: simulate.NewWebhooks(1)}
 	if m.p50, m.p99, err = b.latency(ctx, engine, receiver, to); err != nil {
 		return m, err
 	}
@@ -74,19 +74,11 @@ func (b *bench) latency(ctx context.Context, engine *rig.Engine, receiver *sink.
 	}
 	var took []time.Duration
 	for _, r := range receiver.Receipts() {
-		took = append(took, r.At.Sub(arrival(r.Event)))
+		arrival, _, _ := event.IDRange([]uuid.UUID{r.Event})
+		took = append(took, r.At.Sub(arrival))
 	}
 	slices.Sort(took)
 	return took[len(took)/2], took[len(took)*99/100], nil
-}
-
-// arrival is the time in an event's id, a UUIDv7.
-func arrival(id uuid.UUID) time.Time {
-	millis := int64(0)
-	for _, b := range id[:6] {
-		millis = millis<<8 | int64(b)
-	}
-	return time.UnixMilli(millis)
 }
 
 // throughput loads the ingest, and again while all that was stored is replayed.

@@ -36,16 +36,11 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags.IntVar(&b.events, "events", 200_000, "events to send")
 	flags.IntVar(&b.connections, "connections", 256, "requests at once")
 	flags.IntVar(&b.pending, "pending", 5_000_000, "deliveries that wait for a dead endpoint")
-	bin := flags.String("bin", "", "directory of the built programs (default: they are built)")
-	if err := flags.Parse(args); err != nil {
+	var err error
+	if b.rig, err = rig.Open(ctx, flags, args); err != nil {
 		return err
 	}
-	processes, err := rig.New(ctx, *bin)
-	if err != nil {
-		return err
-	}
-	defer processes.Close()
-	b.rig = processes
+	defer b.rig.Close()
 	bare, err := b.bare(ctx)
 	if err != nil {
 		return fmt.Errorf("the bare loop: %w", err)

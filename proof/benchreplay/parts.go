@@ -9,15 +9,14 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"golang.org/x/sync/errgroup"
 
 	"hooktape/event"
 	"hooktape/internal/freeport"
-	"hooktape/proof/bodies"
 	"hooktape/proof/rig"
 	"hooktape/proof/sink"
 	"hooktape/replay"
+	"hooktape/simulate"
 	"hooktape/store"
 )
 
@@ -31,14 +30,14 @@ const settings = `endpoints:
 
 // bare sends the bodies as fast as a loop can.
 func (b *bench) bare(ctx context.Context) (speed, error) {
-	receiver, err := b.listen()
+	receiver, err := sink.Listen()
 	if err != nil {
 		return speed{}, err
 	}
 	defer receiver.Close()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: b.connections}}
 	defer client.CloseIdleConnections()
-	source := bodies.New(1)
+	source := simulate.NewWebhooks(1)
 	begun := time.Now()
 	workers, ctx := errgroup.WithContext(ctx)
 	for n := range b.connections {
@@ -68,14 +67,6 @@ func (b *bench) bare(ctx context.Context) (speed, error) {
 	return speed{events: b.events, took: time.Since(begun)}, err
 }
 
-func (b *bench) listen() (*sink.Sink, error) {
-	addr, err := freeport.Addr()
-	if err != nil {
-		return nil, err
-	}
-	return sink.Listen(addr)
-}
-
 // database is an engine with all tables in it, and n events.
 func (b *bench) database(ctx context.Context, n int) (*rig.Engine, *store.Store, error) {
 	engine, err := b.rig.NewEngine(ctx)
@@ -89,7 +80,7 @@ func (b *bench) database(ctx context.Context, n int) (*rig.Engine, *store.Store,
 	if _, err := db.Migrate(ctx); err != nil {
 		return engine, db, err
 	}
-	source, begin := bodies.New(1), time.Now().UTC().Truncate(time.Second).Add(-time.Hour)
+	source, begin := simulate.NewWebhooks(1), time.Now().UTC().Truncate(time.Second).Add(-time.Hour)
 	const batch = 20_000
 	for from := 0; from < n; from += batch {
 		events := make([]event.Event, min(batch, n-from))
@@ -109,7 +100,7 @@ func (b *bench) database(ctx context.Context, n int) (*rig.Engine, *store.Store,
 
 // replay sends stored events by a process of its own.
 func (b *bench) replay(ctx context.Context) (s speed, err error) {
-	receiver, err := b.listen()
+	receiver, err := sink.Listen()
 	if err != nil {
 		return s, err
 	}
@@ -168,16 +159,7 @@ func (b *bench) waiting(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	defer db.Close()
-	options, err := clickhouse.ParseDSN(engine.DSN("hooktape"))
-	if err != nil {
-		return 0, err
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	if err := conn.Exec(ctx, fmt.Sprintf(`INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_id, state, updated_at, subscriber, created_at)
+	if _, err := rig.Database(engine.DSN("hooktape")).Text(ctx, fmt.Sprintf(`INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_id, state, updated_at, subscriber, created_at)
 		SELECT toUUID('00000000-0000-0000-0000-000000000000'), 'crm', now64(6) - INTERVAL 1 DAY + INTERVAL number MILLISECOND, generateUUIDv4(number), 'pending', now64(6), toString(number %% 100000), now64(6)
 		FROM numbers(%d)`, b.pending)); err != nil {
 		return 0, err

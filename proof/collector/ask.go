@@ -16,7 +16,7 @@ const pipeline = "hooktape-pipeline"
 // ask runs the queries of the dashboard over what the collector has written: each must find something. And from one webhook
 // there must be a way to its insert and to its delivery, and from a metric to a trace.
 func (t *trial) ask(ctx context.Context) error {
-	trace, err := t.db.text(ctx, "SELECT Links.TraceId[1] FROM otel_traces WHERE SpanName = 'drain insert' AND StatusCode != 'Error' ORDER BY Timestamp LIMIT 1")
+	trace, err := t.db.Text(ctx, "SELECT Links.TraceId[1] FROM otel_traces WHERE SpanName = 'drain insert' AND StatusCode != 'Error' ORDER BY Timestamp LIMIT 1")
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (t *trial) ask(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		rows, err := t.db.lines(ctx, sql)
+		rows, err := t.db.Lines(ctx, sql)
 		switch {
 		case err != nil:
 			failed = append(failed, fmt.Errorf("%s: %w", q.Title, err))
@@ -50,7 +50,7 @@ func (t *trial) ask(ctx context.Context) error {
 	if asked == 0 {
 		return fmt.Errorf("there is no dashboard %s", pipeline)
 	}
-	exemplars, err := t.db.number(ctx, `SELECT count() FROM otel_traces
+	exemplars, err := t.db.Number(ctx, `SELECT count() FROM otel_traces
 		WHERE TraceId IN (SELECT arrayJoin(Exemplars.TraceId) FROM otel_metrics_histogram WHERE MetricName = 'hooktape.ingest.append.duration')`)
 	if exemplars == 0 && err == nil {
 		err = errors.New("no exemplar of a metric leads to a trace")

@@ -56,7 +56,7 @@ func (t *trial) count(ctx context.Context, ledger *load.Ledger) error {
 // requestSpans: each request that was acknowledged has its span.
 func (t *trial) requestSpans(ctx context.Context, ledger *load.Ledger) (row, error) {
 	r := row{what: "spans of requests", told: len(ledger.Acks)}
-	lines, err := t.db.lines(ctx, "SELECT SpanAttributes['hooktape.event.id'], count() FROM otel_traces WHERE SpanKind = 'Server' GROUP BY ALL")
+	lines, err := t.db.Lines(ctx, "SELECT SpanAttributes['hooktape.event.id'], count() FROM otel_traces WHERE SpanKind = 'Server' GROUP BY ALL")
 	if err != nil {
 		return r, err
 	}
@@ -81,13 +81,13 @@ func (t *trial) requestSpans(ctx context.Context, ledger *load.Ledger) (row, err
 // attemptSpans: each attempt that was made has its span.
 func (t *trial) attemptSpans(ctx context.Context, _ *load.Ledger) (r row, err error) {
 	r.what = "spans of attempts"
-	if r.told, err = t.db.number(ctx, "SELECT uniqExact(trace_id) FROM attempts"); err != nil {
+	if r.told, err = t.db.Number(ctx, "SELECT uniqExact(trace_id) FROM attempts"); err != nil {
 		return r, err
 	}
-	if r.lost, err = t.db.number(ctx, "SELECT uniqExact(trace_id) FROM attempts WHERE trace_id NOT IN (SELECT TraceId FROM otel_traces WHERE SpanName = 'deliver')"); err != nil {
+	if r.lost, err = t.db.Number(ctx, "SELECT uniqExact(trace_id) FROM attempts WHERE trace_id NOT IN (SELECT TraceId FROM otel_traces WHERE SpanName = 'deliver')"); err != nil {
 		return r, err
 	}
-	r.duplicated, err = t.db.number(ctx, "SELECT count() - uniqExact(SpanId) FROM otel_traces WHERE SpanName = 'deliver'")
+	r.duplicated, err = t.db.Number(ctx, "SELECT count() - uniqExact(SpanId) FROM otel_traces WHERE SpanName = 'deliver'")
 	return r, err
 }
 
@@ -95,7 +95,7 @@ func (t *trial) attemptSpans(ctx context.Context, _ *load.Ledger) (r row, err er
 // is what counts.
 func (t *trial) requestCounter(ctx context.Context, ledger *load.Ledger) (row, error) {
 	r := row{what: "requests by the counter", told: len(ledger.Acks)}
-	stored, err := t.db.number(ctx, `SELECT toInt64(max(Value)) FROM otel_metrics_sum
+	stored, err := t.db.Number(ctx, `SELECT toInt64(max(Value)) FROM otel_metrics_sum
 		WHERE MetricName = 'hooktape.ingest.requests' AND Attributes['hooktape.verdict'] = 'accepted'`)
 	r.lost = r.told - stored
 	return r, err
@@ -107,7 +107,7 @@ var message = regexp.MustCompile(`(?m)^time=(\S+) level=\S+ msg=("(?:[^"\\]|\\.)
 // while ClickHouse is away, and does not wait.
 func (t *trial) logLines(ctx context.Context, _ *load.Ledger) (row, error) {
 	r := row{what: "log lines"}
-	lines, err := t.db.lines(ctx, "SELECT Body FROM otel_logs WHERE ServiceName = 'hooktape'")
+	lines, err := t.db.Lines(ctx, "SELECT Body FROM otel_logs WHERE ServiceName = 'hooktape'")
 	if err != nil {
 		return r, err
 	}

@@ -25,23 +25,19 @@ func main() { rig.Main(run) }
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("collector", flag.ContinueOnError)
 	file := flags.String("file", "otel/collector.yaml", "the collector's configuration")
-	bin := flags.String("bin", "", "directory of hooktape's built programs (default: they are built)")
 	away := flags.Duration("away", 20*time.Second, "how long ClickHouse is away")
-	if err := flags.Parse(args); err != nil {
+	processes, err := rig.Open(ctx, flags, args)
+	if err != nil {
 		return err
 	}
+	defer processes.Close()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
-	t := &trial{out: stdout, begun: time.Now(), file: *file, away: *away}
+	t := &trial{rig: processes, out: stdout, begun: time.Now(), file: *file, away: *away}
 	t.say("building the collector")
-	var err error
 	if t.program, err = build(ctx); err != nil {
 		return err
 	}
-	if t.rig, err = rig.New(ctx, *bin); err != nil {
-		return err
-	}
-	defer t.rig.Close()
 	if err := t.sameTables(ctx); err != nil {
 		return fmt.Errorf("tables: %w", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"regexp"
 
-	"hooktape/store"
+	"hooktape/proof/rig"
 )
 
 // traceTables are made by hooktape's migrations and, where there are none, by the collector.
@@ -31,19 +31,19 @@ func (t *trial) sameTables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	collectors, err := tablesOf(ctx, databaseOf(engine, "hooktape"))
+	collectors, err := tablesOf(ctx, rig.Database(engine.DSN("hooktape")))
 	c.Kill()
 	if err != nil {
 		return err
 	}
 	// The same name in the same engine, for it stands in the tables' own words.
-	if _, err := databaseOf(engine, "default").text(ctx, "DROP DATABASE hooktape SYNC"); err != nil {
+	if _, err := rig.Database(engine.DSN("default")).Text(ctx, "DROP DATABASE hooktape SYNC"); err != nil {
 		return err
 	}
-	if err := migrate(ctx, engine.DSN("hooktape")); err != nil {
+	if err := rig.Migrate(ctx, engine.DSN("hooktape")); err != nil {
 		return err
 	}
-	ours, err := tablesOf(ctx, databaseOf(engine, "hooktape"))
+	ours, err := tablesOf(ctx, rig.Database(engine.DSN("hooktape")))
 	if err != nil {
 		return err
 	}
@@ -59,24 +59,14 @@ func (t *trial) sameTables(ctx context.Context) error {
 	return errors.Join(different...)
 }
 
-func tablesOf(ctx context.Context, d database) (map[string]string, error) {
+func tablesOf(ctx context.Context, d rig.Database) (map[string]string, error) {
 	tables := map[string]string{}
 	for _, table := range traceTables {
-		text, err := d.text(ctx, "SHOW CREATE TABLE "+table)
+		text, err := d.Text(ctx, "SHOW CREATE TABLE "+table)
 		if err != nil {
 			return nil, err
 		}
 		tables[table] = forgetting.ReplaceAllString(text, "")
 	}
 	return tables, nil
-}
-
-func migrate(ctx context.Context, dsn string) error {
-	db, err := store.Open(dsn)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	_, err = db.Migrate(ctx)
-	return err
 }

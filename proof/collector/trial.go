@@ -7,11 +7,10 @@ import (
 	"io"
 	"time"
 
-	"hooktape/internal/freeport"
-	"hooktape/proof/bodies"
 	"hooktape/proof/load"
 	"hooktape/proof/rig"
 	"hooktape/proof/sink"
+	"hooktape/simulate"
 )
 
 // trial is a collector with all that it works with.
@@ -24,7 +23,7 @@ type trial struct {
 	away    time.Duration
 
 	engine         *rig.Engine
-	db             database
+	db             rig.Database
 	collector      *collector
 	restart        func() error // the collector, after a kill
 	deaf           [2]time.Time // when no collector was there, from the last that it may not have got
@@ -80,12 +79,8 @@ func (t *trial) begin(ctx context.Context) (err error) {
 	if t.engine, err = t.rig.NewEngine(ctx); err != nil {
 		return err
 	}
-	t.db = databaseOf(t.engine, "hooktape")
-	addr, err := freeport.Addr()
-	if err != nil {
-		return err
-	}
-	if t.sink, err = sink.Listen(addr); err != nil {
+	t.db = rig.Database(t.engine.DSN("hooktape"))
+	if t.sink, err = sink.Listen(); err != nil {
 		return err
 	}
 	dir, err := t.rig.NewDir("collector")
@@ -93,7 +88,7 @@ func (t *trial) begin(ctx context.Context) (err error) {
 		return err
 	}
 	// First the tables, as docker-compose.yml does.
-	if err := migrate(ctx, t.engine.DSN("hooktape")); err != nil {
+	if err := rig.Migrate(ctx, t.engine.DSN("hooktape")); err != nil {
 		return err
 	}
 	if t.collector, err = t.startCollector(ctx, t.engine.DSN(""), dir, ""); err != nil {
@@ -114,7 +109,7 @@ func (t *trial) begin(ctx context.Context) (err error) {
 	if t.ingest, err = t.rig.NewHooktape(ctx, t.engine.DSN("hooktape"), ""); err != nil {
 		return err
 	}
-	t.load = load.Start(ctx, load.Options{Addr: t.ingest.Addr, Source: rig.Source, Token: rig.Token, Bodies: bodies.New(1), Rate: rate, Connections: connections})
+	t.load = load.Start(ctx, load.Options{Addr: t.ingest.Addr, Source: rig.Source, Token: rig.Token, Bodies: simulate.NewWebhooks(1), Rate: rate, Connections: connections})
 	return nil
 }
 
@@ -178,7 +173,7 @@ func (t *trial) end(ctx context.Context, acked int) error {
 func (t *trial) until(ctx context.Context, what, sql string, least int) error {
 	last := 0
 	err := rig.Until(ctx, patience, what, func() bool {
-		if n, err := t.db.number(ctx, sql); err == nil {
+		if n, err := t.db.Number(ctx, sql); err == nil {
 			last = n
 		}
 		return last >= least || rig.Pause(ctx, 200*time.Millisecond) != nil

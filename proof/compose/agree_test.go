@@ -242,7 +242,7 @@ func TestCollector(t *testing.T) {
 		t.Errorf("the collector is %s to ClickHouse, by %s", e.Username, e.Password)
 	case value(t, service, "HOOKTAPE_COLLECTOR_CLICKHOUSE") != "tcp://clickhouse:9000" || e.Endpoint != "${env:HOOKTAPE_COLLECTOR_CLICKHOUSE}" || e.Database != "hooktape":
 		t.Errorf("the collector writes to %+v", e)
-	case !strings.Contains(text(t, "store/migrations/00006_otel_traces.sql"), "IF NOT EXISTS "+e.Traces+"\n"):
+	case !strings.Contains(text(t, "store/migrations/00028_otel_traces.sql"), "IF NOT EXISTS "+e.Traces+"\n"):
 		t.Errorf("spans go to %s", e.Traces)
 	case !slices.Contains(c.Service.Extensions, e.SendingQueue.Storage) || len(e.SendingQueue.Batch) == 0:
 		t.Errorf("what waits is in %+v", e.SendingQueue)

@@ -54,13 +54,9 @@ const (
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("flood", flag.ContinueOnError)
 	only := flags.String("only", "", "only the attacks whose names contain this")
-	bin := flags.String("bin", "", "directory of the built programs (default: they are built)")
 	settings := flags.String("settings", "", "lines for hooktape's configuration file")
 	hold := flags.Duration("hold", 15*time.Second, "how long each attack goes on")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	processes, err := rig.New(ctx, *bin)
+	processes, err := rig.Open(ctx, flags, args)
 	if err != nil {
 		return err
 	}

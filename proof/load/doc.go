@@ -2,6 +2,6 @@
 // answered with 200, and how long the answer took.
 //
 // It shares the machine with what it tests, so it is a client of its own that does nothing but this: one goroutine and
-// one buffer a connection, requests written with one call, answers read without allocating. A request is sent once and
+// one buffer a connection, requests written with one call. A request is sent once and
 // never again, whatever becomes of it, so that what is stored can be counted against what was sent.
 package load

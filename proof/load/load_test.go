@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
-	"hooktape/proof/bodies"
+	"hooktape/simulate"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,7 +47,7 @@ func TestLedgerTellsTheTruth(t *testing.T) {
 	h := &hook{acked: map[uuid.UUID]string{}}
 	server := httptest.NewServer(h)
 	defer server.Close()
-	source := bodies.New(1)
+	source := simulate.NewWebhooks(1)
 	run := Start(t.Context(), Options{Addr: strings.TrimPrefix(server.URL, "http://"), Source: "demo", Token: "secret",
 		Bodies: source, First: 50, Requests: 1000, Connections: 4})
 	l := run.Wait()
@@ -76,7 +76,7 @@ func TestOpenLoopCountsTheWait(t *testing.T) {
 	}))
 	defer server.Close()
 	l := Start(t.Context(), Options{Addr: strings.TrimPrefix(server.URL, "http://"), Source: "demo", Token: "secret",
-		Bodies: bodies.New(1), Requests: 20, Connections: 1, Rate: 1000}).Wait()
+		Bodies: simulate.NewWebhooks(1), Requests: 20, Connections: 1, Rate: 1000}).Wait()
 	if most := l.Percentile(100); most < 15*pause {
 		t.Errorf("the last of 20 requests waited %v only", most)
 	}
@@ -85,7 +85,7 @@ func TestOpenLoopCountsTheWait(t *testing.T) {
 func TestNobodyListens(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	l := Start(ctx, Options{Addr: "127.0.0.1:1", Bodies: bodies.New(1), Connections: 2}).Wait()
+	l := Start(ctx, Options{Addr: "127.0.0.1:1", Bodies: simulate.NewWebhooks(1), Connections: 2}).Wait()
 	if l.Sent != 0 || l.Unsent == 0 {
 		t.Errorf("sent %d, unsent %d", l.Sent, l.Unsent)
 	}

@@ -1,13 +1,13 @@
 package load
 
-import "hooktape/proof/bodies"
+import "hooktape/simulate"
 
 // Options say what is sent where.
 type Options struct {
 	Addr   string // host:port
 	Source string // of the hook URL
 	Token  string
-	Bodies bodies.Source
+	Bodies simulate.Webhooks
 	// First is the number of the first body; the others follow.
 	First uint64
 	// Requests is how many are sent at most; 0: until the context ends.

@@ -108,7 +108,7 @@ func (p past) tell(t *testing.T, db *store.Store) {
 	}
 	for _, err := range []error{db.InsertEvents(ctx, "", events), db.InsertDeliveries(ctx, fresh),
 		db.RecordOutcomes(ctx, "once", p.deliveries, p.attempts), db.RecordOutcomes(ctx, "once", p.deliveries, p.attempts), db.InsertDeliveries(ctx, p.deliveries[:300]),
-		db.SaveEndpointState(ctx, event.EndpointState{Endpoint: "crm", Shard: "1/1", State: "broken", Reason: "503", UpdatedAt: until})} {
+		db.SaveEndpointState(ctx, event.EndpointState{Endpoint: "crm", State: "broken", Reason: "503", UpdatedAt: until})} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,6 +129,7 @@ func TestDeliveriesTruth(t *testing.T) {
 		for _, hours := range []int{2, 8} {
 			for _, endpoint := range []string{"", "crm", `o'dd \ one`} {
 				t.Run(fmt.Sprintf("plugin %d/%d hours/%s", plugin, hours, endpoint), func(t *testing.T) {
+					t.Parallel()
 					v := panels.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}
 					if endpoint != "" {
 						v.Values = map[string][]string{"endpoints": {panels.Key(endpoint)}}

@@ -10,10 +10,12 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/proof/panels"
 	"hooktape/simulate"
 	"hooktape/store"
@@ -31,22 +33,10 @@ func fill(t *testing.T, a *simulate.Account) (database, *store.Store) {
 	return d, db
 }
 
-// empty is an engine with nothing in it but the tables.
+// empty is a database with nothing in it but the tables.
 func empty(t *testing.T) (database, *store.Store) {
 	t.Helper()
-	dsn, cluster := enginetest.ClusterDSN(), enginetest.ClusterName
-	if dsn == "" {
-		dsn, cluster = enginetest.DSN(t), ""
-	}
-	db, err := store.OpenCluster(dsn, cluster)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	ctx := context.Background()
-	if _, err := db.Migrate(ctx); err != nil {
-		t.Fatal(err)
-	}
+	db, dsn := storetest.Open(t)
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +48,7 @@ func empty(t *testing.T) (database, *store.Store) {
 	settings.Set("distributed_product_mode", grafanasMode(t))
 	settings.Set("database", strings.Trim(u.Path, "/"))
 	user := u.User
-	if password, _ := user.Password(); password == enginetest.Password && cluster == "" {
+	if password, _ := user.Password(); password == enginetest.Password && !enginetest.IsOnCluster() {
 		user = url.UserPassword("reader", enginetest.ReaderPassword) // as Grafana asks
 	}
 	return database{(&url.URL{Scheme: "http", User: user, Host: u.Host, Path: "/", RawQuery: settings.Encode()}).String()}, db
@@ -80,8 +70,8 @@ func grafanasMode(t *testing.T) string {
 
 // TestOnCluster tries the panels over tables that are spread over two shards.
 func TestOnCluster(t *testing.T) {
-	enginetest.OnCluster(t, store.ShardedBy(), 1, "-test.run", "^TestDeliveriesTruth$")
-	enginetest.OnCluster(t, store.ShardedBy(), 4, "-test.run", "^TestTruth$/^plugin_4$/^two_weeks$") // three kinds of comparisons
+	// All deliveries, and of TestTruth the three kinds of comparisons.
+	enginetest.OnCluster(t, store.ShardedBy(), 9, "-test.run", "^(TestDeliveriesTruth|TestTruth)$/^plugin_4$/^(two_weeks|[28]_hours)$")
 	if enginetest.Whole() {
 		enginetest.OnCluster(t, store.ShardedBy(), 2, "-test.run", "^(TestPipelineTruth|TestVariables)$")
 	}
@@ -132,14 +122,17 @@ func (d database) ask(sql string) ([]row, error) {
 	return rows, nil
 }
 
+// all are the queries of all dashboards.
+var all = sync.OnceValues(panels.All)
+
 // see is what a panel shows.
 func (d database) see(t *testing.T, board, title string, v panels.View) []row {
 	t.Helper()
-	all, err := panels.All()
+	queries, err := all()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, q := range all {
+	for _, q := range queries {
 		if q.Dashboard == board && q.Title == title {
 			sql, err := v.Expand(q.SQL)
 			if err != nil {

@@ -56,6 +56,7 @@ func TestPipelineTruth(t *testing.T) {
 	for _, plugin := range []int{3, 4} {
 		for _, hours := range []int{1, 5} {
 			t.Run(fmt.Sprintf("plugin %d/%d hours", plugin, hours), func(t *testing.T) {
+				t.Parallel()
 				c := comparison{t: t, db: db, view: panels.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}}
 				c.pipeline(list)
 			})

@@ -34,6 +34,7 @@ func TestTruth(t *testing.T) {
 	a := account(t)
 	db, stored := fill(t, a)
 	insert(t, a, stored) // again: the server drops it
+	first := firstOf(a)
 	course, webinar := simulate.Steps()
 	for _, plugin := range []int{3, 4} {
 		for name, q := range map[string]simulate.Question{
@@ -52,14 +53,16 @@ func TestTruth(t *testing.T) {
 					goals = q.Goals[source]
 				}
 				t.Run(fmt.Sprintf("plugin %d/%s/%s", plugin, name, source), func(t *testing.T) {
-					c := comparison{t: t, db: db, a: a, q: q, source: source, goals: goals, view: panels.View{From: q.From, To: q.To, Zone: "Europe/Moscow", Plugin: plugin,
+					t.Parallel()
+					c := comparison{t: t, db: db, a: a, first: first, q: q, source: source, goals: goals, view: panels.View{From: q.From, To: q.To, Zone: "Europe/Moscow", Plugin: plugin,
 						Values: map[string][]string{"source": {source}, "goals": {strings.Join(goals, ", ")},
 							"window_days": {fmt.Sprint(int(q.Within.Hours() / 24))}, "attribution": {"first"}}}}
 					c.conversion()
 				})
 			}
 			t.Run(fmt.Sprintf("plugin %d/%s/conversations", plugin, name), func(t *testing.T) {
-				c := comparison{t: t, db: db, a: a, q: q, view: panels.View{From: q.From, To: q.To, Zone: "Europe/Moscow", Plugin: plugin}}
+				t.Parallel()
+				c := comparison{t: t, db: db, a: a, first: first, q: q, view: panels.View{From: q.From, To: q.To, Zone: "Europe/Moscow", Plugin: plugin}}
 				c.conversations()
 				c.webhooks()
 			})
@@ -72,6 +75,7 @@ type comparison struct {
 	t      *testing.T
 	db     database
 	a      *simulate.Account
+	first  time.Time // when the account's first request came
 	q      simulate.Question
 	source string
 	goals  []string
@@ -115,7 +119,7 @@ func (c comparison) conversion() {
 	if len(got) != 2 {
 		c.t.Fatalf("summary: %d rows, want this period and the one before", len(got))
 	}
-	for i, want := range [][]string{toCompare(c.truth(before), !before.From.Before(c.first())), figures(truth)} {
+	for i, want := range [][]string{toCompare(c.truth(before), !before.From.Before(c.first)), figures(truth)} {
 		if shown := got[i].figures("Leads", "With a contact", "Converted", "Conversion rate"); !slices.Equal(shown, want) {
 			c.t.Errorf("summary, row %d: got %q, want %q", i, shown, want)
 		}
@@ -185,11 +189,11 @@ func (r row) figures(columns ...string) (out []string) {
 	return out
 }
 
-// first is when the account's first request came.
-func (c comparison) first() time.Time {
-	first := c.a.Until
-	for batch := range c.a.Batches(simulate.BatchSize) {
-		for _, e := range c.a.Events(batch) {
+// firstOf is when the account's first request came.
+func firstOf(a *simulate.Account) time.Time {
+	first := a.Until
+	for batch := range a.Batches(simulate.BatchSize) {
+		for _, e := range a.Events(batch) {
 			if e.ReceivedAt.Before(first) {
 				first = e.ReceivedAt
 			}

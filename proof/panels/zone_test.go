@@ -31,7 +31,7 @@ func TestServersTimeZone(t *testing.T) {
 	}
 	db, _ := fill(t, a)
 	db.url += "&date_time_output_format=unix_timestamp"
-	queries, err := panels.All()
+	queries, err := all()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hooktape/internal/freeport"
+	"hooktape/store"
 )
 
 // startPatience is how long a process may take to answer. A loaded machine needs some seconds.
@@ -27,6 +28,26 @@ func (r *Rig) NewEngine(ctx context.Context) (*Engine, error) {
 		return nil, err
 	}
 	return r.NewEngineIn(ctx, dir)
+}
+
+// NewDatabase starts an engine with all tables in it, so that no run has to wait for them, and returns their DSN.
+func (r *Rig) NewDatabase(ctx context.Context) (*Engine, string, error) {
+	e, err := r.NewEngine(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	return e, e.DSN("hooktape"), Migrate(ctx, e.DSN("hooktape"))
+}
+
+// Migrate makes the tables.
+func Migrate(ctx context.Context, dsn string) error {
+	db, err := store.Open(dsn)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.Migrate(ctx)
+	return err
 }
 
 // NewEngineIn starts an engine over a directory.

@@ -3,6 +3,7 @@ package rig
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,6 +36,15 @@ func New(ctx context.Context, bin string) (*Rig, error) {
 	}
 	dir, err := os.MkdirTemp("", "hooktape-proof-")
 	return &Rig{dir: dir, bin: bin}, err
+}
+
+// Open parses the flags of a proof, to which it adds -bin, and makes a rig.
+func Open(ctx context.Context, flags *flag.FlagSet, args []string) (*Rig, error) {
+	bin := flags.String("bin", "", "directory of the built programs (default: they are built)")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	return New(ctx, *bin)
 }
 
 // build compiles the programs into the user's cache: the same path every time, so that go build finds its own work done.

@@ -3,5 +3,5 @@
 // alone, or is not there at all.
 //
 // It shares the machine with what it tests, so it is a server of its own that does nothing but this: one goroutine and
-// one buffer a connection, HTTP/1.1 with bodies of a known length, no allocation a request but the ledger's.
+// one buffer a connection.
 package sink

@@ -5,10 +5,11 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"hooktape/internal/freeport"
 )
 
 // Sink is an endpoint.
@@ -24,8 +25,12 @@ type Sink struct {
 	serving  sync.WaitGroup
 }
 
-// Listen makes a sink at an address of this machine; it says yes to everything.
-func Listen(addr string) (*Sink, error) {
+// Listen makes a sink on a free port of this machine; it says yes to everything.
+func Listen() (*Sink, error) {
+	addr, err := freeport.Addr()
+	if err != nil {
+		return nil, err
+	}
 	s := &Sink{addr: addr, conns: map[net.Conn]bool{}}
 	s.manner.Store(mannerOf(OK))
 	return s, s.Up()
@@ -114,7 +119,7 @@ func (s *Sink) serve(conn net.Conn) {
 		delete(s.conns, conn)
 		s.mu.Unlock()
 	}()
-	reader := bufio.NewReaderSize(conn, maxBody)
+	reader := bufio.NewReader(conn)
 	for {
 		q, err := readRequest(reader)
 		if err != nil {
@@ -135,11 +140,7 @@ var refusal = response(400, "", "no")
 
 // answer notes a request and decides what is answered; nil: nothing.
 func (s *Sink) answer(q *request) []byte {
-	switch q.path {
-	case "":
-	case "/accepted":
-		return response(200, "", strconv.Itoa(s.Accepted()))
-	default:
+	if q.get {
 		return response(200, "", "ok")
 	}
 	m := s.manner.Load()

@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
-	"hooktape/internal/freeport"
 	"hooktape/proof/sink"
 )
 
@@ -18,11 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func listen(t *testing.T) *sink.Sink {
 	t.Helper()
-	addr, err := freeport.Addr()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := sink.Listen(addr)
+	s, err := sink.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}

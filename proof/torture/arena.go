@@ -72,35 +72,45 @@ func (a *arena) all(ctx context.Context, only string) error {
 	}
 	for i, f := range there { // first, for they take longest
 		received[i].fault = f.name
-		begin(len(here)+i, func() error { return a.oneDelivered(ctx, f, &received[i]) })
+		begin(len(here)+i, func() error {
+			return a.one(ctx, f.name, f.strike, func(t *trial) error { return t.judgeReceived(ctx, &received[i]) })
+		})
 	}
 	for i, f := range here {
 		stored[i].fault = f.name
-		begin(i, func() error { return a.one(ctx, f, &stored[i]) })
+		begin(i, func() error {
+			return a.one(ctx, f.name, f.strike, func(t *trial) error { return t.judgeStored(ctx, &stored[i]) })
+		})
 	}
 	_ = group.Wait()
-	printStored(a.out, stored)
-	printReceived(a.out, received)
+	printTable(a.out, stored)
+	printTable(a.out, received)
 	return errors.Join(failed...)
 }
 
-// one lets one fault happen and counts in r.
-func (a *arena) one(ctx context.Context, f fault, r *row) (err error) {
-	t := &trial{arena: a, name: f.name}
+// one lets one fault happen and judges what came of it.
+func (a *arena) one(ctx context.Context, name string, strike func(context.Context, *trial) error, judge func(*trial) error) (err error) {
+	t := &trial{arena: a, name: name}
 	defer t.end()
 	if t.engine, err = a.rig.NewEngine(ctx); err == nil {
-		err = f.strike(ctx, t)
+		err = strike(ctx, t)
 	}
 	if err == nil {
-		ledger := t.load.Stop()
-		err = errors.Join(t.settle(ctx), t.count(ctx, ledger, r), r.broken())
+		err = judge(t)
 	}
 	if err != nil {
-		a.say(f.name, "FAILED: %v", err)
-		return fmt.Errorf("%s: %w", f.name, err)
+		a.say(name, "FAILED: %v", err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	a.say(f.name, "done: %d acknowledged, %d stored", r.acknowledged, r.stored)
 	return nil
+}
+
+// judgeStored counts in r what became of the requests, and returns what of the promise was not kept.
+func (t *trial) judgeStored(ctx context.Context, r *row) error {
+	ledger := t.load.Stop()
+	err := errors.Join(t.settle(ctx), t.count(ctx, ledger, r), r.broken())
+	t.say(t.name, "%d acknowledged, %d stored", r.acknowledged, r.stored)
+	return err
 }
 
 // say prints a line of progress.

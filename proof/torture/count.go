@@ -10,8 +10,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
-	"hooktape/proof/bodies"
 	"hooktape/proof/load"
+	"hooktape/simulate"
 	"hooktape/store"
 )
 
@@ -59,7 +59,7 @@ func (t *trial) count(ctx context.Context, ledger *load.Ledger, r *row) error {
 
 // hashes gives for the hash of each body that may have been sent its number.
 func hashes(next uint64) map[[32]byte]uint64 {
-	source, numbers := bodies.New(seed), make(map[[32]byte]uint64, next)
+	source, numbers := simulate.NewWebhooks(seed), make(map[[32]byte]uint64, next)
 	var body []byte
 	for number := range next {
 		body = source.Append(body[:0], number)
@@ -110,7 +110,7 @@ func (t *trial) readBack(ctx context.Context, ledger *load.Ledger) error {
 	if err != nil {
 		return err
 	}
-	source := bodies.New(seed)
+	source := simulate.NewWebhooks(seed)
 	for _, e := range events {
 		body := source.Append(nil, numbers[e.ID])
 		if !bytes.Equal(e.Body, body) || e.BodySHA256 != sha256.Sum256(body) {

@@ -9,11 +9,10 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
-	"hooktape/internal/freeport"
-	"hooktape/proof/bodies"
 	"hooktape/proof/load"
 	"hooktape/proof/rig"
 	"hooktape/proof/sink"
+	"hooktape/simulate"
 )
 
 // delivery is the way from ClickHouse to an endpoint in a trial: a process of hooktape that delivers, and the endpoint.
@@ -61,34 +60,19 @@ const (
 	subscribed = "    subscribe: {}\n"
 )
 
-// oneDelivered lets one fault happen and counts in r.
-func (a *arena) oneDelivered(ctx context.Context, f endpointFault, r *receivedRow) (err error) {
-	t := &trial{arena: a, name: f.name}
-	defer t.end()
-	if t.engine, err = a.rig.NewEngine(ctx); err == nil {
-		err = f.strike(ctx, t)
-	}
-	if err == nil {
-		t.load.Stop()
-		// What did not come about in time is counted all the same.
-		late := errors.Join(t.settle(ctx), t.settleDeliveries(ctx))
-		err = errors.Join(late, t.countReceived(ctx, r), r.broken())
-	}
-	if err != nil {
-		a.say(f.name, "FAILED: %v", err)
-		return fmt.Errorf("%s: %w", f.name, err)
-	}
-	a.say(f.name, "done: %d selected, %d delivered, %d attempts", r.selected, r.delivered, r.attempts)
-	return nil
+// judgeReceived counts in r what became of the deliveries, and returns what of the promise was not kept.
+func (t *trial) judgeReceived(ctx context.Context, r *receivedRow) error {
+	t.load.Stop()
+	// What did not come about in time is counted all the same.
+	late := errors.Join(t.settle(ctx), t.settleDeliveries(ctx))
+	err := errors.Join(late, t.countReceived(ctx, r), r.broken())
+	t.say(t.name, "%d selected, %d delivered, %d attempts", r.selected, r.delivered, r.attempts)
+	return err
 }
 
 // beginDelivery starts a process that delivers to a sink.
 func (t *trial) beginDelivery(ctx context.Context, settings string) error {
-	addr, err := freeport.Addr()
-	if err != nil {
-		return err
-	}
-	s, err := sink.Listen(addr)
+	s, err := sink.Listen()
 	if err != nil {
 		return err
 	}
@@ -113,7 +97,7 @@ func (t *trial) beginLive(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := t.startLoadOf(ctx, load.Options{Bodies: bodies.New(seed).Among(subscribers), Rate: t.arrivals}); err != nil {
+	if err := t.startLoadOf(ctx, load.Options{Bodies: simulate.NewWebhooks(seed).Among(subscribers), Rate: t.arrivals}); err != nil {
 		return err
 	}
 	return t.arrives(ctx)

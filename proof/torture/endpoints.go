@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"hooktape/event"
-	"hooktape/proof/bodies"
 	"hooktape/proof/load"
 	"hooktape/proof/rig"
 	"hooktape/proof/sink"
 	"hooktape/replay"
+	"hooktape/simulate"
 	"hooktape/store"
 )
 
@@ -105,7 +105,7 @@ func (t *trial) fillFor(ctx context.Context) (err error) {
 		return err
 	}
 	t.addr = t.hooktape.Addr
-	if err := t.startLoadOf(ctx, load.Options{Bodies: bodies.New(seed).Among(subscribers), Requests: t.replayed}); err != nil {
+	if err := t.startLoadOf(ctx, load.Options{Bodies: simulate.NewWebhooks(seed).Among(subscribers), Requests: t.replayed}); err != nil {
 		return err
 	}
 	if ledger := t.load.Wait(); len(ledger.Acks) != int(t.replayed) {

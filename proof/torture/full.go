@@ -13,9 +13,9 @@ import (
 
 	"hooktape/cmd/embedded-clickhouse/exit"
 	"hooktape/internal/smalldisk"
-	"hooktape/proof/bodies"
 	"hooktape/proof/load"
 	"hooktape/proof/rig"
+	"hooktape/simulate"
 )
 
 const (
@@ -65,7 +65,7 @@ func diskFilled(ctx context.Context, t *trial) (err error) {
 		return err
 	}
 	t.addr = t.hooktape.Addr
-	if err := t.startLoadOf(ctx, load.Options{Bodies: bodies.New(seed), Rate: min(t.rate, fullRate)}); err != nil {
+	if err := t.startLoadOf(ctx, load.Options{Bodies: simulate.NewWebhooks(seed), Rate: min(t.rate, fullRate)}); err != nil {
 		return err
 	}
 	beside, stop := context.WithCancel(ctx)

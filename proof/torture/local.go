@@ -69,14 +69,10 @@ func (l *local) stop() {
 
 // beginLocal makes the tables, starts a hooktape in this process and loads it.
 func (t *trial) beginLocal(ctx context.Context, fs vfs.FS, dir string) error {
-	db, err := store.Open(t.dsn())
-	if err != nil {
+	if err := rig.Migrate(ctx, t.dsn()); err != nil {
 		return err
 	}
-	_, err = db.Migrate(ctx)
-	if err := errors.Join(err, db.Close()); err != nil {
-		return err
-	}
+	var err error
 	if t.addr, err = freeport.Addr(); err != nil {
 		return err
 	}

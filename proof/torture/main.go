@@ -26,20 +26,16 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("torture", flag.ContinueOnError)
 	short := flags.Bool("short", false, "fewer blows and shorter outages")
 	only := flags.String("only", "", "only the faults whose names contain this")
-	bin := flags.String("bin", "", "directory of the built programs (default: they are built)")
-	if err := flags.Parse(args); err != nil {
+	processes, err := rig.Open(ctx, flags, args)
+	if err != nil {
 		return err
 	}
+	defer processes.Close()
 	limits := full
 	if *short {
 		limits = brief
 	}
 	ctx, cancel := context.WithTimeout(ctx, limits.atMost)
 	defer cancel()
-	processes, err := rig.New(ctx, *bin)
-	if err != nil {
-		return err
-	}
-	defer processes.Close()
 	return (&arena{rig: processes, scale: limits, out: stdout, begun: time.Now()}).all(ctx, *only)
 }

@@ -3,34 +3,24 @@ package main
 import (
 	"fmt"
 	"io"
+	"reflect"
 	"text/tabwriter"
 )
 
 // row is what became of the requests under one fault.
 type row struct {
-	fault        string
-	sent         int
-	acknowledged int  // answered with 200
-	refused      int  // answered otherwise
-	stored       int  // different ids in ClickHouse
-	lost         int  // acknowledged, and not there
-	reported     int  // lost, as the spool says that it found itself damaged
-	uncounted    bool // the spool says that it has lost more than it can count
-	duplicated   int  // there once too often
-	altered      int  // there, and not what was sent
-	unasked      int  // there, and never acknowledged: the answer was lost, or the sender would send it again
-}
-
-func (r *row) add(other row) {
-	r.sent += other.sent
-	r.acknowledged += other.acknowledged
-	r.refused += other.refused
-	r.stored += other.stored
-	r.lost += other.lost
-	r.reported += other.reported
-	r.duplicated += other.duplicated
-	r.altered += other.altered
-	r.unasked += other.unasked
+	fault        string `column:"fault"`
+	sent         int    `column:"sent"`
+	acknowledged int    `column:"acknowledged"` // answered with 200
+	refused      int    `column:"refused"`      // answered otherwise
+	stored       int    `column:"stored"`       // different ids in ClickHouse
+	lost         int    `column:"LOST"`         // acknowledged, and not there
+	reported     int    `column:"reported"`     // lost, as the spool says that it found itself damaged
+	duplicated   int    `column:"DUPLICATED"`   // there once too often
+	altered      int    `column:"altered"`      // there, and not what was sent
+	// unasked are there, and were never acknowledged: the answer was lost, or the sender would send it again.
+	unasked   int  `column:"not acknowledged, yet stored"`
+	uncounted bool // the spool says that it has lost more than it can count
 }
 
 // broken says what of the promise was not kept.
@@ -41,19 +31,35 @@ func (r *row) broken() error {
 	return nil
 }
 
-func printStored(out io.Writer, rows []row) {
+// printTable prints the fields of rows that have a tag column, and their sums.
+func printTable[T any](out io.Writer, rows []T) {
 	if len(rows) == 0 {
 		return
 	}
-	all := row{fault: "all"}
-	for _, r := range rows {
-		all.add(r)
-	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\nfault\tsent\tacknowledged\trefused\tstored\tLOST\treported\tDUPLICATED\taltered\tnot acknowledged, yet stored\t")
-	for _, r := range append(rows, all) {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", r.fault, r.sent, r.acknowledged, r.refused, r.stored,
-			r.lost, r.reported, r.duplicated, r.altered, r.unasked)
+	t := reflect.TypeFor[T]()
+	line := func(cell func(field int) any) {
+		for i := range t.NumField() {
+			if t.Field(i).Tag.Get("column") != "" {
+				fmt.Fprintf(table, "%v\t", cell(i))
+			}
+		}
+		fmt.Fprintln(table)
 	}
+	fmt.Fprintln(table)
+	line(func(i int) any { return t.Field(i).Tag.Get("column") })
+	sums := make([]any, t.NumField())
+	sums[0] = "all"
+	for _, r := range rows {
+		line(func(i int) any {
+			v := reflect.ValueOf(r).Field(i)
+			if v.CanInt() {
+				sum, _ := sums[i].(int64)
+				sums[i] = sum + v.Int()
+			}
+			return v
+		})
+	}
+	line(func(i int) any { return sums[i] })
 	table.Flush()
 }

@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"hooktape/proof/bodies"
 	"hooktape/proof/load"
 	"hooktape/proof/rig"
+	"hooktape/simulate"
 )
 
 // trial is one fault under way: a ClickHouse, a hooktape and a load of its own.
@@ -49,7 +48,7 @@ func (t *trial) dsn() string { return t.engine.DSN("hooktape") }
 
 // startLoad returns when events arrive in ClickHouse: whatever is struck then was at work.
 func (t *trial) startLoad(ctx context.Context) error {
-	return t.startLoadOf(ctx, load.Options{Bodies: bodies.New(seed), Rate: t.rate})
+	return t.startLoadOf(ctx, load.Options{Bodies: simulate.NewWebhooks(seed), Rate: t.rate})
 }
 
 func (t *trial) startLoadOf(ctx context.Context, o load.Options) error {
@@ -95,11 +94,7 @@ func (t *trial) stored(ctx context.Context) (rows uint64) {
 }
 
 func (t *trial) query(ctx context.Context, ask func(driver.Conn) error) error {
-	options, err := clickhouse.ParseDSN(t.dsn())
-	if err != nil {
-		return err
-	}
-	conn, err := clickhouse.Open(options)
+	conn, err := rig.Connect(t.dsn())
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/event"
+	"hooktape/internal/redact"
 	"hooktape/replay"
 )
 
@@ -93,9 +94,7 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 
 // reason is an error of net/http without the URL, which may be long.
 func reason(err error) string {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
-	}
+	err = redact.WithoutURL(err)
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err.Error()
 	}

@@ -128,6 +128,7 @@ func dig(value any, steps ...string) any {
 // TestDocument: every route of the API is in the document with its role and its problems, everything in it is explained,
 // and nothing else is there.
 func TestDocument(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	var document map[string]any
 	f.get("", "/openapi.json", &document)
@@ -182,6 +183,7 @@ func explained(t *testing.T, what string, v any) {
 
 // TestPage: the page shows every operation and schema, and can load nothing from elsewhere.
 func TestPage(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	a := f.ask("", "GET", "/docs", nil)
 	page := string(a.body)

@@ -20,7 +20,11 @@ type Endpoint struct {
 	Reason     string                         `json:"reason,omitempty" doc:"Why it is not active, and what failed last."`
 	Backlog    map[event.DeliveryState]uint64 `json:"backlog" doc:"Live deliveries in each state."`
 	OldestOpen *time.Time                     `json:"oldest_open,omitempty" doc:"When the first event came that live delivery still owes it."`
-	Shards     []event.EndpointState          `json:"shards" doc:"The same as each process that delivers sees it."`
+	Failures   uint32                         `json:"failures" doc:"Attempts failed in a row."`
+	NextProbe  *time.Time                     `json:"next_probe,omitempty" doc:"When an endpoint whose breaker is open is tried next."`
+	Since      *time.Time                     `json:"followed_since,omitempty" doc:"When live delivery to it began."`
+	Until      *time.Time                     `json:"followed_until,omitempty" doc:"When the newest event was received that live delivery has come to."`
+	UpdatedAt  *time.Time                     `json:"updated_at,omitempty" doc:"When its state was written."`
 }
 
 // Endpoints lists the configured endpoints and where delivery to them stands.
@@ -28,23 +32,23 @@ func (d *Direct) Endpoints(ctx context.Context) ([]Endpoint, error) {
 	found, err := d.service.Endpoints(ctx)
 	list := make([]Endpoint, len(found))
 	for i, e := range found {
-		list[i] = Endpoint{Name: e.Name, URL: e.URL, Subscribed: e.Subscribed, State: e.State, Backlog: e.Backlog.Counts, Shards: e.Shards}
+		list[i] = Endpoint{Name: e.Name, URL: e.URL, Subscribed: e.Subscribed, State: e.State, Backlog: e.Backlog.Counts, OldestOpen: unlessZero(e.Backlog.OldestOpen)}
 		if e.Backlog.Counts == nil {
 			list[i].Backlog = map[event.DeliveryState]uint64{}
 		}
-		if !e.Backlog.OldestOpen.IsZero() {
-			list[i].OldestOpen = &e.Backlog.OldestOpen
-		}
-		if e.Shards == nil {
-			list[i].Shards = []event.EndpointState{}
-		}
-		for _, shard := range e.Shards {
-			if shard.State == e.State && shard.Reason != "" {
-				list[i].Reason = shard.Reason
-			}
+		if at := e.Delivery; at != nil {
+			list[i].Reason, list[i].Failures, list[i].NextProbe = at.Reason, at.Failures, unlessZero(at.NextProbe)
+			list[i].Since, list[i].Until, list[i].UpdatedAt = unlessZero(at.FollowedSince), unlessZero(at.FollowedUntil), unlessZero(at.UpdatedAt)
 		}
 	}
 	return list, err
+}
+
+func unlessZero(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
 
 // endpoint returns a configured endpoint.

@@ -20,6 +20,7 @@ import (
 	"hooktape/event"
 	"hooktape/internal/await"
 	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/replay/api"
 )
 
@@ -27,6 +28,7 @@ var escape = url.QueryEscape
 
 // TestPages: every event is on one page, in order, although all were received at three times and more come in meanwhile.
 func TestPages(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	const n = 2000
 	at := time.Now().UTC().Truncate(time.Microsecond).Add(-time.Hour)
@@ -68,6 +70,7 @@ func TestPages(t *testing.T) {
 
 // TestSelection: each parameter, and each field of a search, chooses.
 func TestSelection(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	one, two := newEvent("shop", 1), newEvent("school", 2)
 	one.Kind, one.Channel, one.MessengerUserID = event.KindConversationClosed, "telegram", "tg7"
@@ -76,7 +79,7 @@ func TestSelection(t *testing.T) {
 	one.Body = []byte(`{"a":"50% & <b>"}`)
 	two.Step, two.Verdict = "", event.BadToken
 	f.insert(one, two)
-	if err := f.db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "shop", Shard: "1/1", State: "removed", UpdatedAt: time.Now()}); err != nil {
+	if err := f.db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "shop", State: "removed", UpdatedAt: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	between := one.ReceivedAt.Add(500 * time.Microsecond)
@@ -146,6 +149,7 @@ func idsOfStored(events []event.Event) (ids []uuid.UUID) {
 
 // TestHostileRequests: what cannot be meant is refused with a problem that says where, and shows nothing internal.
 func TestHostileRequests(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.insert(newEvents("shop", 1)...)
 	id := uuid.NewString()
@@ -247,6 +251,7 @@ func TestHostileRequests(t *testing.T) {
 
 // TestRaw: the bytes of a body come as they are, and no browser takes them for a page.
 func TestRaw(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	all := make([]byte, 256)
 	for i := range all {
@@ -286,6 +291,7 @@ func TestRaw(t *testing.T) {
 
 // TestLooksAreAudited: the audit log has who has seen a body, once an hour for each, and not who has seen a list.
 func TestLooksAreAudited(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	e := newEvent("shop", 1)
 	f.insert(e)
@@ -310,6 +316,7 @@ func TestLooksAreAudited(t *testing.T) {
 
 // TestBodyGone: an event whose body is past its retention is shown as such, and its body is no empty one.
 func TestBodyGone(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	e := newEvent("shop", 1)
 	e.Body, e.BodySHA256 = nil, sha256.Sum256([]byte("what it was"))
@@ -330,7 +337,9 @@ func TestBodyGone(t *testing.T) {
 
 // TestClickHouseAway: the API says so, shows nothing of the set-up, and keeps the reason for the log.
 func TestClickHouseAway(t *testing.T) {
+	t.Parallel()
 	engine := enginetest.Start(t)
+	storetest.Migrate(t, engine.DSN("hooktape"))
 	f := fixtureOn(t, engine.DSN("hooktape"), false)
 	r := func(path string) answer { return f.ask(readSecret, "GET", path, nil) }
 	await.Nil(f.t, 10*time.Second, func() error { return ready(r("/readyz"), 200, `"ready":true`) })

@@ -12,6 +12,7 @@ import (
 // TestWrongTokens: an address that has tried ten wrong tokens is refused whatever it sends, and the log says so in one line
 // without what was tried. Requests without a token are no attempts.
 func TestWrongTokens(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	options := f.options
 	options.Guard = nil // its own, which is not patient

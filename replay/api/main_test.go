@@ -21,7 +21,7 @@ import (
 
 	"hooktape/event"
 	"hooktape/internal/await"
-	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/replay"
 	"hooktape/replay/api"
 	"hooktape/spool"
@@ -56,7 +56,7 @@ type fixture struct {
 // newFixture starts an API on a database of its own.
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return fixtureOn(t, enginetest.DSN(t), false)
+	return fixtureOn(t, storetest.DSN(t), false)
 }
 
 // fixtureOn starts an API on a database; allowPrivate lets replays to URLs go to this machine.
@@ -67,9 +67,6 @@ func fixtureOn(t *testing.T, dsn string, allowPrivate bool) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if _, err := db.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
 	f := &fixture{t: t, db: db, log: &await.Log{}, sink: newSink(t)}
 	logger := slog.New(slog.NewTextHandler(f.log, nil))
 	crm := replay.DefaultEndpoint("crm", f.sink.URL+"/hooks?token=a-secret-of-crm")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"hooktape/event"
+	"hooktape/internal/redact"
 	"hooktape/replay"
 )
 
@@ -28,7 +29,7 @@ func masked(r event.Replay) event.Replay {
 	r.Selection = named(r.Selection)
 	r.Headers = slices.Clone(r.Headers)
 	for i := range r.Headers {
-		r.Headers[i].Value = "***"
+		r.Headers[i].Value = redact.Mask
 	}
 	return r
 }

@@ -16,13 +16,14 @@ import (
 
 	"hooktape/event"
 	"hooktape/internal/await"
-	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/replay"
 	"hooktape/replay/api"
 )
 
 // TestCreate: a plan makes nothing; a replay goes where it says, under the name of its maker; nothing to send makes none.
 func TestCreate(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.insert(newEvents("shop", 25)...)
 	want := map[string]any{"selection": map[string]any{"sources": []string{"shop"}}, "to": "crm", "rate": 1000, "dry_run": true,
@@ -95,6 +96,7 @@ func plan0(t *testing.T, f *fixture) uuid.UUID {
 // TestIdempotency: however often and at once a creation is asked for under one key, there is one replay. A key is its
 // maker's own, and goes with one request.
 func TestIdempotency(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.insert(newEvents("shop", 5)...)
 	body := `{"selection":{"sources":["shop"]},"to":"crm","mode":"all"}`
@@ -135,6 +137,7 @@ func TestIdempotency(t *testing.T) {
 
 // TestSteer: a replay is paused, goes on at another rate, and is cancelled; who did it stands in the audit log.
 func TestSteer(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.insert(newEvents("shop", 200)...)
 	r := f.create("shop", func(want *replay.Request) { want.Rate = 20 })
@@ -210,6 +213,7 @@ func (f *fixture) awaitEndpoint(name, state string) {
 
 // TestDiff: the answers of a replay beside those of the one before it.
 func TestDiff(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.insert(newEvents("shop", 6)...)
 	f.awaitState(f.create("shop", nil).ID, event.ReplayDone)
@@ -253,7 +257,8 @@ var version7 = regexp.MustCompile(`-7[0-9a-f]{3}-[89ab]`)
 // TestPrivateAddressesByRole: replay.allow_private counts for the role admin alone. A configured endpoint's own setting counts for
 // everyone.
 func TestPrivateAddressesByRole(t *testing.T) {
-	f := fixtureOn(t, enginetest.DSN(t), true)
+	t.Parallel()
+	f := fixtureOn(t, storetest.DSN(t), true)
 	f.insert(newEvents("shop", 3)...)
 	want := replay.Request{To: f.sink.URL + "/hook", Selection: event.Selection{Sources: []string{"shop"}}}
 	replayer := f.client(replaySecret)
@@ -282,7 +287,8 @@ func TestPrivateAddressesByRole(t *testing.T) {
 
 // TestMasking: a URL that a replay goes to is shown without the values of its query, wherever it stands.
 func TestMasking(t *testing.T) {
-	f := fixtureOn(t, enginetest.DSN(t), true)
+	t.Parallel()
+	f := fixtureOn(t, storetest.DSN(t), true)
 	events := newEvents("shop", 150)
 	f.insert(events...)
 	const secret = "secret-of-the-receiver"
@@ -343,7 +349,8 @@ func TestMasking(t *testing.T) {
 // TestTargetsOfOneReceiver: what went to one action of a receiver has not gone to another, whatever asks: a replay, a selection, a
 // comparison. The names tell the actions apart and no secret.
 func TestTargetsOfOneReceiver(t *testing.T) {
-	f := fixtureOn(t, enginetest.DSN(t), true)
+	t.Parallel()
+	f := fixtureOn(t, storetest.DSN(t), true)
 	f.insert(newEvents("shop", 3)...)
 	c := f.client(adminSecret)
 	lead, deal := f.sink.URL+"/h.php?action=lead", f.sink.URL+"/h.php?action=deal"

@@ -13,6 +13,7 @@ import (
 // TestRoles: each operation is refused to those without a token, with a wrong one, and with too weak a role, in this
 // order and before anything of the request is judged.
 func TestRoles(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	id := uuid.NewString()
 	for _, c := range []struct {
@@ -64,6 +65,7 @@ func TestRoles(t *testing.T) {
 
 // TestWhere: expressions are for admins, whichever way they come; what is wrong with one is said in ClickHouse's words.
 func TestWhere(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.insert(newEvents("shop", 3)...)
 	const expression = "bothelp_user_id = '1'"

@@ -25,6 +25,7 @@ import (
 // TestStream: a stream tells the progress at once and each second, ends with the end, and each of its messages is what the
 // document says.
 func TestStream(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.insert(newEvents("shop", 30)...)
 	r := f.create("shop", func(want *replay.Request) { want.Rate = 10 })
@@ -71,6 +72,7 @@ func (f *fixture) stream(id uuid.UUID) *http.Response {
 
 // TestWatchOverLostConnections: the client follows to the end although its connections are cut and refused meanwhile.
 func TestWatchOverLostConnections(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.insert(newEvents("shop", 60)...)
 	r := f.create("shop", func(want *replay.Request) { want.Rate = 10 })
@@ -108,6 +110,7 @@ func TestWatchOverLostConnections(t *testing.T) {
 
 // TestWatchEnds: watching ends at once when the watcher has had enough, when ctx does, and when there is nothing to watch.
 func TestWatchEnds(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.insert(newEvents("shop", 100)...)
 	r := f.create("shop", func(want *replay.Request) { want.Rate = 1 })

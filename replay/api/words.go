@@ -60,7 +60,7 @@ func (retryWord) Schema(huma.Registry) *huma.Schema {
 
 // Schema implements huma.SchemaProvider.
 func (replayStateWord) Schema(huma.Registry) *huma.Schema {
-	return oneOf(event.ReplayPlanned, event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled)
+	return oneOf(event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled)
 }
 
 // Schema implements huma.SchemaProvider.
@@ -129,17 +129,11 @@ var described = []description{
 		})},
 	{of: reflect.TypeFor[event.Replay](), words: with(optionWords, map[string]string{
 		"id": "Its id.", "created_at": "When it was made.", "updated_at": "When it came to what stands here.", "created_by": "The name of the token that made it.",
-		"state": "Where it stands. planned: its selection is not frozen yet.", "reason": "Why it is paused or cancelled.",
+		"state": "Where it stands.", "reason": "Why it is paused or cancelled.",
 		"endpoint": "Where to: a configured endpoint's name, or a URL with its query's values masked.", "url": "The URL, its query's values masked.",
 		"selection": "What it was made of; of many ids, lists and streams have the first 100.", "total": "How many deliveries were frozen.", "counts": "How many deliveries are in each state, as of updated_at.",
 		"per_second": "How many were settled a second of late.",
 	})},
-	{of: reflect.TypeFor[event.EndpointState](), words: map[string]string{
-		"endpoint": "The endpoint's name.", "shard": "Which process's part of the subscribers this is.", "url": "Where it goes, the query's values masked.",
-		"state": "active, paused (by a person), broken (the breaker is open).", "reason": "Why it is not active.", "failures": "Failed attempts in a row.",
-		"next_probe": "When a broken one is tried again.", "updated_at": "When this was written.",
-		"followed_since": "When the first event was stored that live delivery could have.", "followed_until": "How far live delivery is.",
-	}},
 	{of: reflect.TypeFor[store.PlanPart](), words: map[string]string{"source": "The source.", "step": "The step; empty for none.", "day": "The day of receiving, UTC.", "count": "How many events."}},
 	{of: reflect.TypeFor[Plan](), words: map[string]string{
 		"count": "How many events would be sent.", "delivered": "Of those selected, how many the endpoint has taken already.",

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"hooktape/internal/redact"
 	"hooktape/replay"
 	"hooktape/replay/api"
 )
@@ -15,13 +16,13 @@ import (
 // headers, but those of the connection and those that may be a secret. The token in the path is masked already. A long body
 // is to be downloaded beside it.
 func (v *visit) curl(e api.Event) string {
-	target := "http://HOST" + strings.Replace(e.Request.Path, "***", "TOKEN", 1)
+	target := "http://HOST" + strings.Replace(e.Request.Path, redact.Mask, "TOKEN", 1)
 	for _, s := range v.Sources() {
 		if s.Name != e.Source {
 			continue
 		}
 		if base, _, ok := strings.Cut(s.HookURL, "/hooks/"); ok {
-			target = base + strings.Replace(e.Request.Path, "***", "TOKEN", 1)
+			target = base + strings.Replace(e.Request.Path, redact.Mask, "TOKEN", 1)
 		}
 	}
 	if query := e.Request.RawQuery(); query != "" {

@@ -131,10 +131,8 @@ func (v *visit) endpointCard(e api.Endpoint, figures []store.EndpointFigures) (e
 	}
 	card.GivenUp = e.Backlog[event.Failed]
 	card.Waiting = v.atOr(e.OldestOpen)
-	for _, shard := range e.Shards {
-		if shard.State == "broken" && !shard.NextProbe.IsZero() {
-			card.Probe = v.at(shard.NextProbe)
-		}
+	if e.State == "broken" {
+		card.Probe = v.atOr(e.NextProbe)
 	}
 	failed, err := v.Store.LastFailures(v.Context(), e.Name, v.now.Add(-figuresSince), maxFailures)
 	card.Failures = v.failures(failed)

@@ -23,7 +23,7 @@ import (
 	"hooktape/event"
 	"hooktape/internal/await"
 	"hooktape/internal/browsertest"
-	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/replay"
 	"hooktape/replay/api"
 	"hooktape/replay/console"
@@ -62,14 +62,11 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	db, err := store.Open(enginetest.DSN(t))
+	db, err := store.Open(storetest.DSN(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if _, err := db.Migrate(background); err != nil {
-		t.Fatal(err)
-	}
 	f := &fixture{t: t, db: db, log: &await.Log{}, sink: newSink(t)}
 	logger := slog.New(slog.NewTextHandler(f.log, nil))
 	crm := replay.DefaultEndpoint("crm", f.sink.URL+"/hooks?token="+queryOfCRM)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hooktape/event"
+	"hooktape/internal/redact"
 	"hooktape/replay/api"
 	"hooktape/store"
 )
@@ -54,7 +55,7 @@ type rejection struct {
 // Masked is the hook's URL without its token.
 func (s Source) Masked() string {
 	i := strings.LastIndexByte(s.HookURL, '/')
-	return s.HookURL[:i+1] + "***"
+	return s.HookURL[:i+1] + redact.Mask
 }
 
 func showSources(v *visit) error { return v.sourcesPage("") }

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"hooktape/internal/chars"
 )
 
 // visible writes text from outside so that all of it is seen and none of it acts: markup is escaped, and characters that
@@ -50,14 +51,13 @@ func signOf(r rune, size int, first byte) string {
 	switch {
 	case r == utf8.RuneError && size == 1:
 		return fmt.Sprintf(`\x%02X`, first)
-	case r == '\n' || r == '\t' || r == '\u200c' || r == '\u200d': // joiners, which emoji and some scripts need
+	case r == '\n' || r == '\t':
 		return ""
 	case r < 0x20:
 		return string('\u2400' + r)
 	case r == 0x7f:
 		return "\u2421"
-	case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co), unicode.Is(unicode.Variation_Selector, r) && r >= 0xe0100,
-		r == '\u115f', r == '\u1160', r == '\u3164', r == '\uffa0', r == '\u2800': // letters without a shape
+	case chars.Hidden(r):
 		return fmt.Sprintf("U+%04X", r)
 	}
 	return ""
@@ -107,9 +107,6 @@ func blockOf(text, all string, wantAll bool) block {
 	if wantAll || len(text) <= maxBlock {
 		return block{Text: text}
 	}
-	cut := maxBlock
-	for cut > 0 && !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return block{Text: text[:cut], More: len(text) - cut, All: all}
+	shown := chars.Cut(text, maxBlock)
+	return block{Text: shown, More: len(text) - len(shown), All: all}
 }

@@ -38,7 +38,7 @@ var words = map[string]map[string]word{
 		"active": {"works", "good"}, "broken": {"does not work", "bad"}, "paused": {"paused", "doubt"}, "unknown": {"nothing delivered yet", "quiet"},
 	},
 	"replay": {
-		"planned": {"being prepared", "doubt"}, "running": {"running", "neutral"}, "paused": {"paused", "doubt"}, "done": {"done", "good"}, "cancelled": {"cancelled", "quiet"},
+		"running": {"running", "neutral"}, "paused": {"paused", "doubt"}, "done": {"done", "good"}, "cancelled": {"cancelled", "quiet"},
 	},
 }
 

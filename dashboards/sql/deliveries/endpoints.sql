@@ -37,11 +37,11 @@ FROM
         AND (decodeURLComponent('${endpoints:percentencode}') = '*' OR has(chosen('${endpoints:percentencode}'), endpoint))
     GROUP BY endpoint
     UNION ALL
-    SELECT endpoint, 0, 0, 0, toDateTime64(0, 6, 'UTC'), 0, 0., (length(states) + 1 - indexOf(states, state), reason)
-    FROM endpoint_states FINAL
-    WHERE (endpoint, extract(shard, '/.*')) IN -- as the work is divided now: not the second of two, where there is one
-            (SELECT endpoint, argMax(extract(shard, '/.*'), updated_at) FROM endpoint_states GROUP BY endpoint)
-        AND (decodeURLComponent('${endpoints:percentencode}') = '*' OR has(chosen('${endpoints:percentencode}'), endpoint))
+    SELECT endpoint, 0, 0, 0, toDateTime64(0, 6, 'UTC'), 0, 0.,
+        (length(states) + 1 - indexOf(states, argMax(state, updated_at)), argMax(reason, updated_at))
+    FROM endpoint_states
+    WHERE decodeURLComponent('${endpoints:percentencode}') = '*' OR has(chosen('${endpoints:percentencode}'), endpoint)
+    GROUP BY endpoint
 )
 GROUP BY endpoint
 ORDER BY indexOf(arrayConcat(states, ['adhoc']), "State"), endpoint

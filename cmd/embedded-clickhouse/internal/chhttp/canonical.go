@@ -2,7 +2,8 @@ package chhttp
 
 import (
 	"strings"
-	"unicode/utf8"
+
+	"hooktape/internal/chars"
 )
 
 // kind says what a token of a canonical text is.
@@ -108,15 +109,10 @@ func wordByte(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// beginning is the first 20 characters or so of a text.
-func beginning(text string) string {
-	const atMost = 20
-	if len(text) <= atMost {
-		return text
+// beginning returns the first 20 bytes or so of a statement.
+func beginning(statement string) string {
+	if start := chars.Cut(statement, 20); len(start) < len(statement) {
+		return start + "…"
 	}
-	end := atMost
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + "…"
+	return statement
 }

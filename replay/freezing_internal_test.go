@@ -1,0 +1,47 @@
+package replay
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"hooktape/internal/enginetest"
+	"hooktape/store"
+)
+
+// TestADeadProcessKeepsNoTurn: a process that died while it froze a selection holds up others for leaseTime, and no longer.
+func TestADeadProcessKeepsNoTurn(t *testing.T) {
+	t.Parallel()
+	db, err := store.Open(enginetest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	dead := store.Holder{ID: "a"}
+	if err := db.SeeHolder(t.Context(), "freeze crm", dead, false); err != nil {
+		t.Fatal(err)
+	}
+	waiting := &freezeTurn{store: db, lease: "freeze crm", self: store.Holder{ID: "b"}}
+	if lower, higher, err := waiting.others(t.Context()); !lower || higher || err != nil {
+		t.Fatalf("%v, %v, %v", lower, higher, err)
+	}
+	seen := waiting.seen["a"]
+	seen.at = seen.at.Add(-leaseTime)
+	waiting.seen["a"] = seen
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := waiting.await(ctx); err != nil {
+		t.Fatal(err)
+	}
+	end := waiting.keep(ctx)
+	if !waiting.held() {
+		t.Error("the turn is not held")
+	}
+	end()
+	if holders, err := db.Holders(t.Context(), "freeze crm"); err != nil || len(holders) != 1 || holders[0].ID != "a" {
+		t.Errorf("%+v, %v", holders, err)
+	}
+}

@@ -1,0 +1,212 @@
+package replay_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"hooktape/event"
+	"hooktape/internal/await"
+	"hooktape/internal/storetest"
+	"hooktape/replay"
+	"hooktape/store"
+)
+
+// TestFollowedWhateverTheClocksSay: events are delivered that were received and stored while clocks were hours ahead, or
+// hours behind, or whose insert took longer than anybody waits; before and after events with the right time.
+func TestFollowedWhateverTheClocksSay(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	var got receiver
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer server.Close()
+	startSender(t, db, t.TempDir(), replay.Options{}, endpointAt("crm", server.URL, nil))
+	awaitFollowing(t, db, "crm")
+	spool, number := rand.Text(), uint64(1)
+	var all []event.Event
+	for i, off := range []time.Duration{0, 2 * time.Hour, 0, -3 * time.Hour, -10 * time.Minute, 24 * time.Hour, 0} {
+		e := newEvents("demo", 10*i+3)[10*i:]
+		for n := range e {
+			e[n].ReceivedAt = e[n].ReceivedAt.Add(off)
+			e[n].ID = event.NewID(e[n].ReceivedAt)
+		}
+		insertAs(t, db, spool, number, e...)
+		number += uint64(len(e))
+		all = append(all, e...)
+		awaitDelivered(t, db, all, 15*time.Second) // so that each of them moves the position
+	}
+	assertEachOnce(t, all, &got)
+}
+
+// TestNothingIsFollowedBeforeItIsWhole: rows of an insert that has not ended are visible, and those before them are not.
+func TestNothingIsFollowedBeforeItIsWhole(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.DSN(t)
+	db := openStore(t, dsn)
+	var got receiver
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer server.Close()
+	startSender(t, db, t.TempDir(), replay.Options{}, endpointAt("crm", server.URL, nil))
+	awaitFollowing(t, db, "crm")
+	events := newEvents("demo", 4)
+	insertAs(t, db, "spool", 1, events[0])
+	awaitDelivered(t, db, events[:1], 15*time.Second)
+	// The last of three is visible, as one part of an INSERT over several partitions may be, and no mark says that all are.
+	execute(t, dsn, fmt.Sprintf(`INSERT INTO events (id, received_at, source, verdict, method, body, spool, spool_number)
+		SELECT toUUID('%s'), fromUnixTimestamp64Micro(%d), 'demo', 'accepted', 'POST', '{}', 'spool', 4`, events[3].ID, events[3].ReceivedAt.UnixMicro()))
+	other := newEvents("other", 5)[4:]
+	insertAs(t, db, "other spool", 1, other...)
+	awaitDelivered(t, db, []event.Event{events[0], other[0]}, 15*time.Second)
+	insertAs(t, db, "spool", 2, events[1:]...) // as the drain does that sends the batch again
+	all := append(events, other...)
+	awaitDelivered(t, db, all, 15*time.Second)
+	assertEachOnce(t, all, &got)
+}
+
+// TestStartsWithWhatCameSince: an endpoint that is new while ClickHouse is away gets what was received since, though it
+// was stored before anybody could ask how far events are stored. What is older it does not get.
+func TestStartsWithWhatCameSince(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	var got receiver
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer server.Close()
+	s := newSender(t, db, t.TempDir(), replay.Options{}, endpointAt("crm", server.URL, nil))
+	old, fresh := newEvents("demo", 10), newEvents("demo", 20)[10:]
+	for i := range fresh {
+		old[i].ReceivedAt = time.Now().Add(-time.Minute)
+		old[i].ID = event.NewID(old[i].ReceivedAt)
+		fresh[i].ReceivedAt = time.Now()
+		fresh[i].ID = event.NewID(fresh[i].ReceivedAt)
+	}
+	insertAs(t, db, "spool", 1, append(old, fresh...)...)
+	s.startRecorder()
+	s.startRunner()
+	awaitDelivered(t, db, fresh, 15*time.Second)
+	assertEachOnce(t, fresh, &got)
+}
+
+// TestAWiderSubscription holds for what is received after the change: it sends nothing that came before.
+func TestAWiderSubscription(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	var got receiver
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer server.Close()
+	narrow := endpointAt("crm", server.URL, func(e *replay.Endpoint) { e.Subscribe.Sources = []string{"shop"} })
+	s := startSender(t, db, t.TempDir(), replay.Options{}, narrow)
+	awaitFollowing(t, db, "crm")
+	shop := newEvents("shop", 3)
+	insertAs(t, db, "spool", 1, newEvents("blog", 50)...)
+	insertAs(t, db, "spool", 51, shop...)
+	awaitDelivered(t, db, shop, 15*time.Second)
+	s.runner.SetEndpoints([]replay.Endpoint{endpointAt("crm", server.URL, nil)})
+	await.Nil(t, 15*time.Second, func() error {
+		states, err := db.EndpointStates(context.Background())
+		if err == nil && (len(states) != 1 || states[0].Subscription != "{}") {
+			err = fmt.Errorf("%+v", states)
+		}
+		return err
+	})
+	later := newEvents("blog", 60)[50:]
+	for i := range later {
+		later[i].ReceivedAt = time.Now()
+		later[i].ID = event.NewID(later[i].ReceivedAt)
+	}
+	insertAs(t, db, "spool", 54, later...)
+	all := append(shop, later...)
+	awaitDelivered(t, db, all, 15*time.Second)
+	assertEachOnce(t, all, &got)
+}
+
+// TestAnOlderVersionsStateIsTakenOver: what a version without numbers had not come to is delivered, and what comes since.
+func TestAnOlderVersionsStateIsTakenOver(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	var got receiver
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer server.Close()
+	now := time.Now()
+	if err := db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "crm", State: "active", UpdatedAt: now,
+		FollowedSince: now.Add(-time.Hour), FollowedUntil: now.Add(-time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	events := newEvents("demo", 6)
+	if err := db.InsertEvents(context.Background(), "", events[:3]); err != nil { // without numbers
+		t.Fatal(err)
+	}
+	insertAs(t, db, "spool", 1, events[3:]...)
+	startSender(t, db, t.TempDir(), replay.Options{}, endpointAt("crm", server.URL, nil))
+	awaitDelivered(t, db, events, 15*time.Second)
+	assertEachOnce(t, events, &got)
+}
+
+// TestAuditOfDeliveries: an event that was passed over without a delivery is found at the next start, and delivered.
+func TestAuditOfDeliveries(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.DSN(t)
+	db := openStore(t, dsn)
+	var got receiver
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
+	defer server.Close()
+	dir, crm := t.TempDir(), endpointAt("crm", server.URL, nil)
+	s := startSender(t, db, dir, replay.Options{}, crm)
+	awaitFollowing(t, db, "crm")
+	events := newEvents("demo", 5)
+	insertAs(t, db, "spool", 1, events...)
+	awaitDelivered(t, db, events, 15*time.Second)
+	await.Nil(t, 15*time.Second, func() error { // the position is saved
+		states, err := db.EndpointStates(context.Background())
+		if err == nil && (len(states) != 1 || states[0].Positions["spool"] != 5) {
+			err = fmt.Errorf("%+v", states)
+		}
+		return err
+	})
+	s.stop()
+	execute(t, dsn, fmt.Sprintf("DELETE FROM deliveries WHERE event_id = '%s'", events[2].ID))
+	s = startSender(t, db, dir, replay.Options{}, crm)
+	awaitDelivered(t, db, events, 15*time.Second)
+	await.Nil(t, 10*time.Second, func() error { return logged(s, "stored events had no delivery", 1) })
+	if n := len(got.all()); n != 6 { // its first delivery was removed behind the product's back
+		t.Errorf("%d requests", n)
+	}
+}
+
+// TestALeaseWithoutClocks: a holder whose last sign of life lies in the future, since the database's clock was ahead, is
+// taken for gone when it is silent.
+func TestALeaseWithoutClocks(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.DSN(t)
+	db := openStore(t, dsn)
+	execute(t, dsn, "INSERT INTO holders (shard, holder, host, since, seen_at, released) SELECT '1/1', 'dead', 'a host', now64(6) + INTERVAL 1 HOUR, now64(6) + INTERVAL 2 HOUR, false")
+	startSender(t, db, t.TempDir(), replay.Options{})
+	await.Nil(t, 30*time.Second, func() error {
+		holders, err := db.Holders(context.Background(), store.DeliveryLease)
+		if err == nil && (len(holders) != 1 || holders[0].ID == "dead") {
+			err = fmt.Errorf("%+v", holders)
+		}
+		return err
+	})
+}
+
+func execute(t *testing.T, dsn, sql string) {
+	t.Helper()
+	options, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := clickhouse.Open(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.Exec(context.Background(), sql); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,407 @@
+package replay
+
+import (
+	"bytes"
+	"container/heap"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/event"
+	"hooktape/store"
+)
+
+// readyQueue is what a worker has in memory of its deliveries, and how far it has read the others. It does no I/O and knows no
+// clock.
+//
+// Deliveries are read in scans, page by page, in the order of (position, id). The pages of a scan do not overlap, so that a
+// delivery comes once with each scan; held keeps it from coming again while it is in memory. Before a scan reads again what was
+// read before, all outcomes so far are stored: what it finds open is open, or held.
+//
+// Without order there are two scans. The tail goes on behind everything that was read; the backlog reads again what lies before
+// it, when something there is not in memory. So new events overtake a long backlog. With order the tail alone is used, and goes
+// back when it has come to its end, for what it has not read may be an earlier event of the same subscriber.
+//
+// With order, a subscriber's deliveries form a chain, and only its head may be sent. While a head waits for its next attempt,
+// the rest of its chain is not kept: it is read again once the head has ended. So a subscriber whose event is refused for hours
+// takes one entry, whatever he does.
+type readyQueue struct {
+	limits  queueLimits
+	held    map[uuid.UUID]bool
+	ended   []uuid.UUID // still held: a page of the backlog that was read before they ended may show them
+	ready   [3][]*item  // by origin
+	bytes   [3]int      // of their bodies that are loaded
+	turn    int         // the origin that goes first next
+	retries retryHeap   // not due yet
+	chains  map[string]*chain
+	behind  int // deliveries in chains that are not heads
+
+	tail, backlog scan
+	scans         int           // begun so far
+	again         *store.Cursor // where to read again from; nil: nowhere
+	new           *store.Cursor // the first of the deliveries that have been stored since the last page
+}
+
+// Origins of ready deliveries. They take turns, so that neither a backlog nor many retries hold up new events.
+const (
+	fromRetries = iota
+	fromBacklog
+	fromTail
+)
+
+// item is a delivery that may be sent once its event is loaded.
+type item struct {
+	event.Delivery
+	event *event.Event
+	gone  bool // the event is no longer stored
+	scan  int  // number of the scan that has read it
+	from  int  // its origin
+}
+
+// scan has read up to at, and has more to read, up to end; the zero end is none.
+type scan struct {
+	number  int
+	at, end store.Cursor
+	more    bool
+	reread  bool // it reads what was read before
+	begun   bool // a page of it was read
+}
+
+// chain is a subscriber's deliveries in order.
+type chain struct {
+	head *item // ready, in flight or waiting for its next attempt; nil: it has ended, and the rest is only in ClickHouse
+	next []*item
+	rest *store.Cursor // the first of those that are only in ClickHouse; nil: none is
+}
+
+// queueLimits bound what a readyQueue has in memory.
+type queueLimits struct {
+	page    int // deliveries read at once
+	few     int // fewer ready ones than these: the next page is read
+	retries int // waiting for another attempt
+}
+
+func newReadyQueue(order event.Order, limits queueLimits) *readyQueue {
+	q := &readyQueue{limits: limits, held: map[uuid.UUID]bool{}, tail: scan{more: true}}
+	if order == event.OrderSubscriber {
+		q.chains = map[string]*chain{}
+	}
+	return q
+}
+
+// compare orders places in a queue.
+func compare(a, b store.Cursor) int {
+	if c := a.At.Compare(b.At); c != 0 {
+		return c
+	}
+	return bytes.Compare(a.ID[:], b.ID[:])
+}
+
+// placeOf is where a delivery stands in its queue.
+func placeOf(d event.Delivery) store.Cursor { return store.Cursor{At: d.Position(), ID: d.EventID} }
+
+// earlier is the earlier of two places, of which the first may be nil.
+func earlier(a *store.Cursor, b store.Cursor) *store.Cursor {
+	if a != nil && compare(*a, b) <= 0 {
+		return a
+	}
+	return &b
+}
+
+// before is a place right before another, so that reading after it includes that one. Before the first there is nothing.
+func before(c store.Cursor) store.Cursor {
+	if c.At.IsZero() {
+		return c
+	}
+	return store.Cursor{At: c.At.Add(-time.Microsecond), ID: uuid.Max}
+}
+
+// arrived notes that new deliveries are stored, the first of them at a place.
+func (q *readyQueue) arrived(place store.Cursor) { q.new = earlier(q.new, place) }
+
+// page is a part of a scan that is to be read.
+type page struct {
+	*scan
+	after, upTo store.Cursor
+	flush       bool // outcomes must be stored before it is read
+}
+
+// nextPage returns what to read next, nil when there is nothing to read or no room. take must be called before it is called
+// again.
+func (q *readyQueue) nextPage() *page {
+	q.takeArrived()
+	rescan := &q.backlog
+	if q.chains != nil {
+		rescan = &q.tail
+	}
+	full := len(q.retries)+len(q.chains)+q.limits.page > q.limits.retries
+	if q.again != nil && !rescan.more && !full {
+		q.readAgain(rescan)
+	}
+	s := &q.backlog
+	if q.tail.more && len(q.ready[fromTail])+q.behind < q.limits.few && (!full || q.chains == nil) {
+		s = &q.tail
+	} else if full || !s.more || len(q.ready[fromBacklog]) >= q.limits.few {
+		return nil
+	}
+	return &page{scan: s, after: s.at, upTo: s.end, flush: s.reread && !s.begun}
+}
+
+// takeArrived makes a scan come to the new deliveries.
+func (q *readyQueue) takeArrived() {
+	if q.new == nil {
+		return
+	}
+	place := *q.new
+	q.new = nil
+	switch {
+	case !place.At.After(q.tail.at.At): // of one moment nobody knows which ones were read
+		q.again = earlier(q.again, place)
+	case q.tail.more && !q.backlog.more && q.chains == nil: // what is left to read before them is a backlog
+		q.backlog = scan{at: q.tail.at, end: before(place), more: true}
+		q.tail.at = before(place)
+	}
+	q.tail.more = true
+}
+
+// readAgain begins a scan of what was read before.
+func (q *readyQueue) readAgain(s *scan) {
+	from := q.again
+	q.again = nil
+	for subscriber, c := range q.chains {
+		if c.head == nil {
+			from = earlier(from, *c.rest)
+			delete(q.chains, subscriber)
+		}
+	}
+	q.forgetEnded()
+	q.scans++
+	*s = scan{number: q.scans, at: before(*from), more: true, reread: true}
+	if q.chains == nil {
+		s.end = q.tail.at
+	}
+}
+
+func (q *readyQueue) forgetEnded() {
+	for _, id := range q.ended {
+		delete(q.held, id)
+	}
+	q.ended = nil
+}
+
+// take takes in the deliveries of a page. A page that is not full ends its scan.
+func (q *readyQueue) take(p *page, found []event.Delivery, now time.Time) {
+	origin := fromBacklog
+	if p.scan == &q.tail {
+		origin = fromTail
+	}
+	for _, d := range found {
+		q.add(&item{Delivery: d, scan: p.number}, origin, now)
+	}
+	p.begun = true
+	if n := len(found); n > 0 {
+		p.at = placeOf(found[n-1])
+	}
+	if p.more = len(found) == q.limits.page; !p.more && p.reread {
+		q.forgetEnded()
+	}
+}
+
+// add takes a delivery in, unless it is held already or an earlier one of its subscriber waits.
+func (q *readyQueue) add(it *item, origin int, now time.Time) {
+	if q.held[it.EventID] {
+		return
+	}
+	if q.chains != nil {
+		c, there := q.chains[it.Subscriber]
+		switch {
+		case !there:
+			q.chains[it.Subscriber] = &chain{head: it}
+		case c.head == nil || c.head.State == event.Retrying || c.rest != nil:
+			c.rest = earlier(c.rest, placeOf(it.Delivery))
+			return
+		default:
+			c.insert(it)
+			q.behind++
+			q.held[it.EventID] = true
+			return
+		}
+	}
+	q.held[it.EventID] = true
+	q.schedule(it, origin, now)
+}
+
+// insert puts a delivery behind the earlier ones. Those of a late spool come after later ones.
+func (c *chain) insert(it *item) {
+	i, _ := slices.BinarySearchFunc(c.next, it, func(a, b *item) int { return compare(placeOf(a.Delivery), placeOf(b.Delivery)) })
+	c.next = slices.Insert(c.next, i, it)
+}
+
+func (q *readyQueue) schedule(it *item, origin int, now time.Time) {
+	switch {
+	case it.State != event.Retrying || !it.NextAt.After(now):
+		q.enqueue(it, origin)
+	case q.chains == nil && len(q.retries) >= q.limits.retries: // there is no room; it is read again when there is
+		q.again = earlier(q.again, placeOf(it.Delivery))
+		q.release(it)
+	default:
+		heap.Push(&q.retries, it)
+	}
+}
+
+func (q *readyQueue) enqueue(it *item, origin int) {
+	it.from = origin
+	q.ready[origin] = append(q.ready[origin], it)
+}
+
+// release lets go of a delivery that is out of memory. A page that was read before may still show it.
+func (q *readyQueue) release(it *item) {
+	for _, s := range []*scan{&q.tail, &q.backlog} {
+		if s.more && s.reread && it.scan != s.number {
+			q.ended = append(q.ended, it.EventID)
+			return
+		}
+	}
+	delete(q.held, it.EventID)
+}
+
+// done takes back what next has returned, in the state that its attempt left it in.
+func (q *readyQueue) done(it *item, now time.Time) {
+	it.event = nil
+	c := q.chains[it.Subscriber]
+	if it.State == event.Retrying {
+		if c != nil {
+			q.cut(c)
+		}
+		q.schedule(it, fromRetries, now)
+		return
+	}
+	q.release(it)
+	switch {
+	case c == nil:
+	case len(c.next) > 0:
+		c.head, c.next = c.next[0], c.next[1:]
+		q.behind--
+		q.schedule(c.head, fromTail, now)
+	case c.rest != nil:
+		c.head = nil // nothing of the subscriber goes before a scan has found what is next
+		q.again = earlier(q.again, *c.rest)
+	default:
+		delete(q.chains, it.Subscriber)
+	}
+}
+
+// cut leaves what is behind a chain's head in ClickHouse.
+func (q *readyQueue) cut(c *chain) {
+	for _, it := range c.next {
+		delete(q.held, it.EventID)
+		c.rest = earlier(c.rest, placeOf(it.Delivery))
+	}
+	q.behind -= len(c.next)
+	c.next = nil
+}
+
+// retryAll makes every retry due.
+func (q *readyQueue) retryAll(now time.Time) {
+	for _, it := range q.retries {
+		it.NextAt = now
+	}
+	heap.Init(&q.retries)
+}
+
+// peek returns what is to be sent next of those that are loaded and may go; nil when there is none.
+func (q *readyQueue) peek(now time.Time, may func(*item) bool) *item {
+	for len(q.retries) > 0 && !q.retries[0].NextAt.After(now) {
+		q.enqueue(heap.Pop(&q.retries).(*item), fromRetries)
+	}
+	for i := range q.ready {
+		list := q.ready[(q.turn+i)%len(q.ready)]
+		if len(list) > 0 && (list[0].event != nil || list[0].gone) && may(list[0]) {
+			return list[0]
+		}
+	}
+	return nil
+}
+
+// pop takes out what peek has returned.
+func (q *readyQueue) pop(it *item) {
+	q.ready[it.from][0] = nil
+	q.ready[it.from] = q.ready[it.from][1:]
+	q.turn = it.from + 1
+	if it.event != nil {
+		q.bytes[it.from] -= len(it.event.Body)
+	}
+}
+
+// unloaded lists up to n deliveries whose events are needed next: new ones first.
+func (q *readyQueue) unloaded(n int) (items []*item) {
+	for _, origin := range []int{fromTail, fromRetries, fromBacklog} {
+		list := q.ready[origin]
+		if q.bytes[origin] >= payloadBytes {
+			continue
+		}
+		for _, it := range list[:min(n, len(list))] {
+			if it.event == nil && !it.gone && len(items) < n {
+				items = append(items, it)
+			}
+		}
+	}
+	return items
+}
+
+// attach gives deliveries their events, which are a beginning of those that were asked for, in order of receipt, if they have
+// payloadBytes. An event missing from a complete result is no longer stored.
+func (q *readyQueue) attach(asked []*item, events []event.Event) {
+	byID := make(map[uuid.UUID]*event.Event, len(events))
+	size := 0
+	for i := range events {
+		byID[events[i].ID] = &events[i]
+		size += len(events[i].Body)
+	}
+	whole := size < payloadBytes
+	for _, it := range asked {
+		it.event = byID[it.EventID]
+		switch last := len(events) - 1; {
+		case it.event != nil:
+			q.bytes[it.from] += len(it.event.Body)
+		case whole, it.EventReceivedAt.Before(events[last].ReceivedAt): // ids of one moment have another order there
+			it.gone = true
+		}
+	}
+}
+
+// empty reports whether everything that was open has ended.
+func (q *readyQueue) empty() bool {
+	return !q.tail.more && !q.backlog.more && q.again == nil && q.new == nil && len(q.held) == len(q.ended)
+}
+
+// size is the number of open deliveries in memory.
+func (q *readyQueue) size() int { return len(q.held) - len(q.ended) }
+
+// nextRetry is when the next retry is due; zero when none waits.
+func (q *readyQueue) nextRetry() time.Time {
+	if len(q.retries) == 0 {
+		return time.Time{}
+	}
+	return q.retries[0].NextAt
+}
+
+// retryHeap has the delivery with the earliest next attempt on top; of equals the one that arrived first.
+type retryHeap []*item
+
+func (h retryHeap) Len() int { return len(h) }
+func (h retryHeap) Less(i, j int) bool {
+	if !h[i].NextAt.Equal(h[j].NextAt) {
+		return h[i].NextAt.Before(h[j].NextAt)
+	}
+	return h[i].Position().Before(h[j].Position())
+}
+func (h retryHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *retryHeap) Push(x any)   { *h = append(*h, x.(*item)) }
+func (h *retryHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	(*h)[len(*h)-1] = nil
+	*h = (*h)[:len(*h)-1]
+	return last
+}

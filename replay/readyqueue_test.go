@@ -1,0 +1,186 @@
+package replay
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/event"
+	"hooktape/store"
+)
+
+// table is what ClickHouse would hold of a queue: the truth that a readyQueue is a window on.
+type table struct {
+	rows []event.Delivery // in order of arrival
+}
+
+func (t *table) open(after, upTo store.Cursor, limit int) (page []event.Delivery) {
+	for _, d := range t.rows {
+		if len(page) < limit && !d.State.Final() && compare(placeOf(d), after) > 0 && (upTo.At.IsZero() || compare(placeOf(d), upTo) <= 0) {
+			page = append(page, d)
+		}
+	}
+	return page
+}
+
+func (t *table) find(id uuid.UUID) *event.Delivery {
+	i := slices.IndexFunc(t.rows, func(d event.Delivery) bool { return d.EventID == id })
+	return &t.rows[i]
+}
+
+// TestReadyQueueAgainstAModel plays workers with a table that lags behind, retries, scans in pages, new deliveries and little
+// memory, and looks for a delivery that is forgotten, sent at the same time twice, sent after its end, or out of order.
+func TestReadyQueueAgainstAModel(t *testing.T) {
+	for seed := range uint64(400) {
+		for _, order := range []event.Order{event.OrderNone, event.OrderSubscriber} {
+			t.Run(fmt.Sprintf("%s/%d", order, seed), func(t *testing.T) { playModel(t, seed, order, false) })
+			t.Run(fmt.Sprintf("%s/two spools/%d", order, seed), func(t *testing.T) { playModel(t, seed, order, true) })
+		}
+	}
+}
+
+// playModel plays one worker. The clock is set back now and then, which positions make up for. With twoSpools some events have
+// positions before those of earlier ones, as those of another spool may have; no order is promised then.
+func playModel(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
+	dice := rand.New(rand.NewPCG(seed, 1))
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var db table
+	q := newReadyQueue(order, queueLimits{page: 3, few: 6, retries: 8 + dice.IntN(8)})
+	inFlight := map[uuid.UUID]*item{}
+	var noted []event.Delivery // and not in the table yet
+	ended := map[uuid.UUID]bool{}
+	lastEnded := map[string]time.Time{} // by subscriber: position of the last one that ended
+	var reading *page
+	var found []event.Delivery
+
+	arrive := func() {
+		at := now
+		if n := len(db.rows); n > 0 && !at.After(db.rows[n-1].Position()) {
+			at = db.rows[n-1].Position().Add(time.Microsecond)
+		}
+		if twoSpools && dice.IntN(5) == 0 {
+			at = at.Add(-time.Duration(dice.IntN(100_000)) * time.Microsecond)
+		}
+		offset := time.Duration(dice.IntN(2)*dice.IntN(100_000)) * time.Microsecond
+		d := event.Delivery{DeliveryKey: event.DeliveryKey{EventID: uuid.New()}, EventReceivedAt: at.Add(-offset), PositionOffset: offset, State: event.Pending,
+			Subscriber: fmt.Sprint(dice.IntN(4))}
+		if dice.IntN(10) == 0 { // one that an earlier process has tried
+			d.State, d.Attempts, d.UpdatedAt, d.NextAt = event.Retrying, 1, now, now.Add(time.Duration(dice.IntN(50))*time.Millisecond)
+		}
+		db.rows = append(db.rows, d)
+		slices.SortStableFunc(db.rows, func(a, b event.Delivery) int { return compare(placeOf(a), placeOf(b)) })
+		q.arrived(placeOf(d))
+	}
+	send := func() {
+		q.attachAll()
+		it := q.peek(now, func(*item) bool { return true })
+		if it == nil || len(inFlight) == 3 {
+			return
+		}
+		q.pop(it)
+		if inFlight[it.EventID] != nil || ended[it.EventID] {
+			t.Fatalf("sent again: %+v", it.Delivery)
+		}
+		if order == event.OrderSubscriber {
+			for _, other := range inFlight {
+				if other.Subscriber == it.Subscriber {
+					t.Fatalf("two of subscriber %s at once", it.Subscriber)
+				}
+			}
+			if !twoSpools && it.Position().Before(lastEnded[it.Subscriber]) {
+				t.Fatalf("subscriber %s: out of order", it.Subscriber)
+			}
+			for _, d := range db.rows {
+				if !twoSpools && d.Subscriber == it.Subscriber && d.Position().Before(it.Position()) && !ended[d.EventID] {
+					t.Fatalf("subscriber %s: one that arrived earlier is still open", it.Subscriber)
+				}
+			}
+		}
+		inFlight[it.EventID] = it
+	}
+	answer := func(final bool) {
+		for id, it := range inFlight {
+			delete(inFlight, id)
+			it.Attempts++
+			it.State, it.NextAt = event.Delivered, time.Time{}
+			if !final && dice.IntN(3) == 0 {
+				it.State, it.NextAt = event.Retrying, now.Add(time.Duration(dice.IntN(50))*time.Millisecond)
+			} else {
+				ended[id] = true
+				lastEnded[it.Subscriber] = it.Position()
+			}
+			noted = append(noted, it.Delivery)
+			q.done(it, now)
+			return
+		}
+	}
+	store := func() {
+		for _, d := range noted {
+			*db.find(d.EventID) = d
+		}
+		noted = nil
+	}
+	// A page is read at one moment and taken in at another, as in the worker.
+	read := func() {
+		if reading == nil {
+			if reading = q.nextPage(); reading == nil {
+				return
+			}
+			if reading.flush {
+				store()
+			}
+			found = db.open(reading.after, reading.upTo, 3)
+			if dice.IntN(2) == 0 {
+				return
+			}
+		}
+		q.take(reading, found, now)
+		reading = nil
+	}
+
+	for step := range 600 {
+		now = now.Add(time.Millisecond)
+		switch dice.IntN(6) {
+		case 0:
+			if step < 400 {
+				arrive()
+			}
+		case 1, 2:
+			send()
+		case 3:
+			answer(false)
+		case 4:
+			read()
+		case 5:
+			if dice.IntN(2) == 0 {
+				store()
+			}
+		}
+	}
+	for range 5000 { // to the end
+		now = now.Add(10 * time.Millisecond)
+		send()
+		answer(true)
+		store()
+		read()
+	}
+	for _, d := range db.rows {
+		if !ended[d.EventID] {
+			t.Fatalf("forgotten: %+v", d)
+		}
+	}
+	if !q.empty() || len(q.held) > 0 || len(q.chains) > 0 || q.behind != 0 || len(q.retries) > 0 {
+		t.Fatalf("left over: %d held, %d chains, %d behind, %d retries, %+v", len(q.held), len(q.chains), q.behind, len(q.retries), q)
+	}
+}
+
+// attachAll gives all that is ready an event.
+func (q *readyQueue) attachAll() {
+	for _, it := range q.unloaded(1000) {
+		it.event = &event.Event{}
+	}
+}

@@ -1,0 +1,90 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/event"
+	"hooktape/spool"
+	"hooktape/store"
+)
+
+func newRecorder(t *testing.T) *Recorder {
+	t.Helper()
+	o := spool.DefaultOptions()
+	o.MinFree, o.Logger = 0, slog.New(slog.DiscardHandler)
+	s, err := spool.Open(t.TempDir(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return NewRecorder(s, nil, slog.New(slog.DiscardHandler))
+}
+
+func bareWorker(t *testing.T, recorder *Recorder, spec workerSpec) *worker {
+	t.Helper()
+	target, err := newTarget(DefaultEndpoint("crm", "http://127.0.0.1:1"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newWorker(nil, store.Queue{}, sender{target: target, instruments: newInstruments(), recorder: recorder}, spec, 0, slog.New(slog.DiscardHandler))
+}
+
+func deliveryOf(id uuid.UUID, at time.Time) event.Delivery {
+	return event.Delivery{DeliveryKey: event.DeliveryKey{EventID: id}, EventReceivedAt: at}
+}
+
+// TestAFailedNoteEndsTheWorker, whatever the attempts beside it come to: else its delivery would be held for ever.
+func TestAFailedNoteEndsTheWorker(t *testing.T) {
+	t.Parallel()
+	w := bareWorker(t, newRecorder(t), workerSpec{Concurrency: 2})
+	w.reading, w.loading, w.inFlight = true, true, 2 // nothing is read: there is no store
+	a, b := &item{Delivery: deliveryOf(uuid.New(), time.Now())}, &item{Delivery: deliveryOf(uuid.New(), time.Now())}
+	w.ready.held[a.EventID], w.ready.held[b.EventID] = true, true
+	ended := make(chan ending, 1)
+	go func() { ended <- w.run(t.Context()) }()
+	w.results <- result{item: a, delivery: a.Delivery, err: errors.New("spool: full")}
+	delivered := b.Delivery
+	delivered.State = event.Delivered
+	w.results <- result{item: b, delivery: delivered}
+	select {
+	case e := <-ended:
+		if e.err == nil {
+			t.Error("the worker ended without the error")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the worker goes on")
+	}
+}
+
+// TestWhatWasNotReadIsNotGone: ClickHouse has another order of ids than ours, so that of events of one moment nobody can
+// say which were left out of a full page.
+func TestWhatWasNotReadIsNotGone(t *testing.T) {
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	first, second := uuid.MustParse("01a204fa-08f1-7fff-8000-000000000000"), uuid.MustParse("01a204fa-08f1-7000-8fff-000000000000")
+	q := newReadyQueue(event.OrderNone, queueLimits{})
+	x, y := &item{Delivery: deliveryOf(first, at)}, &item{Delivery: deliveryOf(second, at)}
+	q.attach([]*item{x, y}, []event.Event{{Received: event.Received{ID: first, ReceivedAt: at, Body: make([]byte, payloadBytes)}}})
+	if x.event == nil || y.gone {
+		t.Errorf("loaded: %v; the other is gone: %v", x.event != nil, y.gone)
+	}
+}
+
+// TestAPacedReplayWakesForRetries.
+func TestAPacedReplayWakesForRetries(t *testing.T) {
+	w := bareWorker(t, nil, workerSpec{Concurrency: 2, Pace: 1, Replay: true})
+	now := time.Now()
+	w.pacer.due(now.Add(-time.Hour), now) // the first event went out now
+	retried, next := deliveryOf(uuid.New(), now.Add(-time.Hour)), deliveryOf(uuid.New(), now.Add(-10*time.Minute))
+	retried.State, retried.NextAt = event.Retrying, now.Add(5*time.Second)
+	w.ready.take(w.ready.nextPage(), []event.Delivery{retried, next}, now)
+	w.ready.attachAll()
+	if wait := w.send(context.Background(), now); wait > 6*time.Second {
+		t.Errorf("the worker sleeps %v while a retry is due in 5 s", wait)
+	}
+}

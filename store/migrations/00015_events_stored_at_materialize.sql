@@ -1,3 +1,0 @@
--- +goose Up
--- For the parts from before the index: reads one column of them, in the background.
-ALTER TABLE events MATERIALIZE INDEX stored_at_minmax;

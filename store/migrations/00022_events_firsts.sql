@@ -1,9 +1,0 @@
--- +goose Up
--- The first request of each subscriber, by which the dashboards tell new ones from those who come back: a third of the rows,
--- and a tenth of the time, of looking through the whole history. Like `touches` it is a part of each insert; it makes one
--- dearer by a twentieth.
-ALTER TABLE events ADD PROJECTION IF NOT EXISTS firsts
-(
-    SELECT source, channel, verdict, bothelp_user_id, min(received_at)
-    GROUP BY source, channel, verdict, bothelp_user_id
-);
