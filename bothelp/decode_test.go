@@ -123,7 +123,16 @@ func TestValues(t *testing.T) {
 			d.Fields = fields{"Подписка": ""}
 		})},
 		{"keys twice", `{"name":"a","name":"b","name":null,"name":"","x":1,"x":2,"x":null}`, flow(func(d *event.Decoded) {
-			d.Name, d.Fields = "b", fields{"x": "2"}
+			d.Name, d.Fields, d.DecodeError = "b", fields{"x": "2"}, "name: has several values, the last one counts"
+		})},
+		{"a field twice", `{"name":"a","name":"a","x":"1","x":"1","y":1,"y":2}`, flow(func(d *event.Decoded) {
+			d.Name, d.Fields, d.DecodeError = "a", fields{"x": "1", "y": "2"}, "y: has several values, the last one counts"
+		})},
+		{"escapes in objects and lists", `{"name":"a","o":{"\u0418\u043c\u044f":"https:\/\/t.me\/x","q":"\"\\\n"},"l":["\u0410\u043d\u043d\u0430",1.0],"z":["\u0000"]}`, flow(func(d *event.Decoded) {
+			d.Name, d.Fields = "a", fields{"o": `{"Имя":"https://t.me/x","q":"\"\\\n"}`, "l": `["Анна",1.0]`, "z": `["\u0000"]`}
+		})},
+		{"half a surrogate pair in a list", `{"name":"a","l":["\ud83d"]}`, flow(func(d *event.Decoded) {
+			d.Name, d.Fields, d.DecodeError = "a", fields{"l": "[\"\uFFFD\"]"}, "l: NUL, or what is no character, replaced by \uFFFD"
 		})},
 		{"fields of all kinds", `{"name":"a","s":"1 \"2\"","n":1.50e3,"o":{"a" : [1]},"l":[1, "2"],"":"empty name","Доп данные":"да"}`, flow(func(d *event.Decoded) {
 			d.Name = "a"
@@ -284,7 +293,7 @@ func TestNested(t *testing.T) {
 			d.MessengerUserID, d.Fields = "5", fields{"o.x": "1"}
 		})},
 		{"chat, the operator is not the subscriber", head + `"subscriber":{"name":"a","name":"b"},"operator":{"name":"o","email":"o@example.com"}}`, chat(closed, sec, func(d *event.Decoded) {
-			d.Name, d.Fields = "b", fields{"operator.name": "o", "operator.email": "o@example.com"}
+			d.Name, d.Fields, d.DecodeError = "b", fields{"operator.name": "o", "operator.email": "o@example.com"}, "subscriber.name: has several values, the last one counts"
 		})},
 		{"chat, two down", head + `"c":{"id":1,"subscriber":{"cuid":"x","tags":["a"],"o":{"p":1}},"name":"chat"}}`, chat(closed, sec, func(d *event.Decoded) {
 			d.CUID = "x"

@@ -11,6 +11,9 @@ import (
 	"hooktape/internal/chars"
 )
 
+// severalValues is the fault of a key that has different values. The others are in the body alone.
+const severalValues = "has several values, the last one counts"
+
 // replacement stands for bytes that are no UTF-8, and for NUL, which many a reader of the database stumbles over.
 const replacement = "\uFFFD"
 
@@ -32,6 +35,9 @@ func (d *decoding) set(target any, name []byte, value jsontext.Value) {
 		text = chars.Cut(text, maxText)
 	}
 	kept := string(text)
+	if column, ok := target.(*string); ok && *column != "" && *column != kept {
+		d.faults.ofKey(name, severalValues)
+	}
 	if err := assign(target, kept); err != nil {
 		d.faults.ofKey(name, err.Error())
 	}
@@ -113,8 +119,8 @@ func (d *decoding) noteReplaced(name []byte) {
 	}
 }
 
-// field keeps a value under the name that its owner gave it: a string's content, any other value as JSON text. Null is
-// absent.
+// field keeps a value under the name that its owner gave it: a string's content, any other value as JSON text without
+// needless escapes. Null is absent.
 func (d *decoding) field(name []byte, value jsontext.Value) {
 	var text []byte
 	switch value.Kind() {
@@ -127,6 +133,14 @@ func (d *decoding) field(name []byte, value jsontext.Value) {
 		if !utf8.Valid(text) {
 			text = bytes.ToValidUTF8(text, []byte(replacement))
 			d.replaced = true
+		}
+		if bytes.IndexByte(text, '\\') >= 0 { // text is searched as people write it, without escapes that JSON does not need
+			plain, err := jsontext.AppendFormat(nil, text, jsontext.AllowDuplicateNames(true))
+			if err != nil { // half of a surrogate pair
+				plain, _ = jsontext.AppendFormat(nil, text, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+				d.replaced = true
+			}
+			text = plain
 		}
 	}
 	d.noteReplaced(name)
@@ -143,6 +157,9 @@ func (d *decoding) field(name []byte, value jsontext.Value) {
 	}
 	if d.out.Fields == nil {
 		d.out.Fields = make(map[string]string)
+	}
+	if held, there := d.out.Fields[string(name)]; there && held != string(text) {
+		d.faults.ofKey(name, severalValues)
 	}
 	d.out.Fields[string(name)] = string(text)
 }

@@ -39,7 +39,7 @@ func decodeOne(e *event.Event, record []byte, kind func(source string) event.Kin
 		return err
 	}
 	bothelp.Read(e, kind(e.Source))
-	if note := mistyped(e.Path); note != "" && e.Verdict == event.Accepted {
+	if note := mistyped(e.Path, e.Source); note != "" && e.Verdict == event.Accepted {
 		e.DecodeError = strings.TrimSuffix(note+"; "+e.DecodeError, "; ")
 	}
 	return nil

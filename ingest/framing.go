@@ -65,7 +65,11 @@ var (
 var (
 	errTwoLengths = errors.New("the request has both Content-Length and Transfer-Encoding")
 	errNotHTTP    = errors.New("the request does not begin with a method")
+	errHTTP2      = errors.New("the request begins with the preface of HTTP/2")
 )
+
+// http2Preface begins a connection whose client takes HTTP/2 for granted (RFC 9113, section 3.4). net/http has a handler answer it.
+var http2Preface = []byte("PRI * HTTP/2.0\r\n")
 
 // next returns the head of the request that a handler begins with, or that net/http has refused, and forgets it.
 func (f *framing) next() (h head) {
@@ -134,6 +138,11 @@ func (f *framing) check(read []byte) (seen []byte, header int) {
 			}
 			f.line = append(f.line, part...)
 			line = f.line
+		}
+		if first && bytes.Equal(line, http2Preface) {
+			f.note(read[at:])
+			f.refused = errHTTP2
+			return append(seen, read[from:begun]...), header
 		}
 		if first {
 			out := f.requestLine(line, end >= 0)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"hooktape/event"
 	"hooktape/internal/chars"
@@ -29,59 +30,94 @@ type hook struct {
 // maxPrefix is how many segments of a path may precede the source.
 const maxPrefix = 8
 
+// segment is a part of a path between two slashes, still percent-encoded, and where it is.
+type segment struct {
+	raw  string
+	from int
+}
+
+func (s segment) text() string { return decoded(s.raw) }
+
+// segments splits a path at slashes and at %2F, a slash that somebody has encoded. Empty segments and single dots mean nothing.
+func segments(path string) (list []segment) {
+	from := 0
+	end := func(at, separator int) {
+		if raw := path[from:at]; raw != "" && raw != "." {
+			list = append(list, segment{raw, from})
+		}
+		from = at + separator
+	}
+	for i := 0; i < len(path); i++ {
+		if path[i] == '/' {
+			end(i, 1)
+		} else if len(path) >= i+3 && strings.EqualFold(path[i:i+3], "%2f") {
+			end(i, 3)
+			i += 2
+		}
+	}
+	end(len(path), 0)
+	return list
+}
+
 // address reads a path as it came, still percent-encoded. The first two segments that are a source and its token make it a
-// hook, whatever precedes them: a URL that was mistyped before its token brings a lead all the same. Empty segments mean
-// nothing. All that follows the token is the step. A step that is too long is cut, not refused: the whole of it stays in
-// the stored path, and a lead is worth more than a label.
+// hook, whatever precedes them: a URL that was mistyped before its token brings a lead all the same. All that follows the
+// token is the step. A step that is too long is cut, not refused: the whole of it stays in the stored path, and a lead is
+// worth more than a label.
 //
 // The verdict is Accepted, UnknownSource or BadToken; the source is nil unless it was accepted.
 func (s *Sources) address(path string) (h hook, source *Source, verdict event.Verdict) {
-	parts := strings.Split(path, "/")
-	var segments []int // the parts that say something
-	for i, part := range parts {
-		if part != "" && part != "." {
-			segments = append(segments, i)
-		}
-	}
-	segment := func(i int) string {
-		if i < len(segments) {
-			return decoded(parts[segments[i]])
+	list := segments(path)
+	text := func(i int) string {
+		if i < len(list) {
+			return list[i].text()
 		}
 		return ""
 	}
 	begin := 0
-	for i := range min(maxPrefix, len(segments)) {
-		if strings.EqualFold(segment(i), hooksSegment) {
+	for i := range min(maxPrefix, len(list)) {
+		if strings.EqualFold(text(i), hooksSegment) {
 			begin = i + 1 // if none is accepted
 			break
 		}
 	}
-	source, verdict = s.authenticate(label(segment(begin)), segment(begin+1))
-	for i := 0; i < min(maxPrefix, len(segments)) && source == nil; i++ {
-		if found, _ := s.authenticate(label(segment(i)), segment(i+1)); found != nil {
+	source, verdict = s.authenticate(label(text(begin)), text(begin+1))
+	for i := 0; i < min(maxPrefix, len(list)) && source == nil; i++ {
+		if found, _ := s.authenticate(label(text(i)), text(i+1)); found != nil {
 			begin, source, verdict = i, found, event.Accepted
 		}
 	}
-	h.source, h.token = label(segment(begin)), segment(begin+1)
+	h.source, h.token, h.path = label(text(begin)), text(begin+1), path
+	if source != nil {
+		h.source, h.token = source.Name, tidy(h.token)
+	}
 	var step []string
-	for _, i := range segments[min(begin+2, len(segments)):] {
-		step = append(step, parts[i])
+	for _, part := range list[min(begin+2, len(list)):] {
+		step = append(step, part.raw)
 	}
 	h.step = label(decoded(strings.Join(step, "/")))
 	if h.token != "" {
-		parts[segments[begin+1]] = redact.Mask
+		given := list[begin+1]
+		from, to := given.from, given.from+len(given.raw)
+		if at := strings.Index(given.raw, h.token); at >= 0 { // what a copied URL brought along stays beside the mask
+			from, to = from+at, from+at+len(h.token)
+		}
+		h.path = path[:from] + redact.Mask + path[to:]
 	}
-	h.path = strings.Join(parts, "/")
 	return h, source, verdict
+}
+
+// tidy removes white space and invisible characters from both ends: copying a URL brings them along.
+func tidy(text string) string {
+	return strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) })
 }
 
 // label makes a source or step of what a path says.
 func label(text string) string { return chars.Cut(strings.ToValidUTF8(text, "\uFFFD"), maxStepBytes) }
 
-// mistyped tells what is wrong with the stored path of an accepted event; "" if it is a hook's.
-func mistyped(path string) string {
+// mistyped tells what is wrong with the stored path of an accepted event of a source; "" if it is that of its hook.
+func mistyped(path, source string) string {
 	parts := strings.SplitN(path, "/", 5)
-	if len(parts) > 3 && parts[0] == "" && decoded(parts[1]) == hooksSegment && parts[2] != "." && parts[3] == redact.Mask {
+	if len(parts) > 3 && parts[0] == "" && decoded(parts[1]) == hooksSegment && label(decoded(parts[2])) == source && parts[3] == redact.Mask {
 		return ""
 	}
 	return "the path is not " + hookRoute + ": correct the URL in BotHelp"
@@ -118,12 +154,16 @@ func (s *Server) judge(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, query, _ := strings.Cut(s.begin(r), "?")
 		path = pathOf(path)
-		if !toHook(r.Method, path) {
+		if path == healthPath || path == readyPath {
 			next.ServeHTTP(w, r)
 			return
 		}
 		sources := s.sources.Load()
 		h, source, verdict := sources.address(path)
+		if source == nil && !toHook(r.Method, path) {
+			next.ServeHTTP(w, r)
+			return
+		}
 		secret := sources.secret
 		if verdict != event.Accepted {
 			secret = secret.with(h.token)
@@ -150,10 +190,10 @@ func (s *Server) begin(r *http.Request) string {
 	return r.RequestURI
 }
 
-// toHook reports whether a request is one to a hook: by any method below the prefix, and by POST wherever no probe is,
-// because BotHelp posts, and its URL may have been mistyped.
+// toHook reports whether a request without a valid token is one to a hook: by any method below the prefix, and by POST
+// anywhere, because BotHelp posts, and its URL may have been mistyped.
 func toHook(method, path string) bool {
-	return strings.HasPrefix(decoded(path), hooksPrefix) || method == http.MethodPost && path != healthPath && path != readyPath
+	return strings.HasPrefix(decoded(path), hooksPrefix) || method == http.MethodPost
 }
 
 // pathOf is the path of a target as the sender wrote it, without its query.

@@ -1,9 +1,15 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,4 +40,39 @@ func (s *Server) malformed(c *conn, refused head) {
 	}
 	kept := s.rejects.keep(j.client, source != nil, rawBytes(j.captured)) && s.append(ctx, j) == nil
 	s.count(ctx, j.captured.Source, event.Malformed, kept)
+}
+
+// refusal is what a client gets in place of net/http's answer to a request that begins with start: the same status, and what
+// to do. reason is why framing has refused the request, nil if net/http has; longest is how long a head may be.
+func refusal(answer, start []byte, reason error, longest int) []byte {
+	line, _, _ := bytes.Cut(answer, []byte("\r\n"))
+	_, status, _ := strings.Cut(string(line), " ")
+	text, _, _ := strings.Cut(status, " ")
+	code, err := strconv.Atoi(text)
+	if err != nil {
+		return answer // is none of net/http's
+	}
+	_, what, _ := strings.Cut(status, ": ") // such as: malformed Host header
+	switch {
+	case bytes.HasPrefix(start, []byte("PROXY ")) || bytes.HasPrefix(start, []byte("\r\n\r\n\x00\r\nQUIT\n")):
+		what = "the PROXY protocol is not understood: turn it off in the proxy in front, and have it send X-Forwarded-For"
+	case errors.Is(reason, errNotHTTP) && start[0] == handshakeRecord:
+		what = "this port speaks no TLS: the URL must begin with http://"
+	case errors.Is(reason, errHTTP2), code == http.StatusHTTPVersionNotSupported:
+		what = "send the request by HTTP/1.1"
+	case errors.Is(reason, errTwoLengths):
+		what = errTwoLengths.Error() + ": send one of them"
+	case code == http.StatusExpectationFailed:
+		what = "send no Expect but 100-continue"
+	case code == http.StatusNotImplemented:
+		what = "send no Transfer-Encoding but chunked"
+	case code == http.StatusRequestHeaderFieldsTooLarge:
+		what = fmt.Sprintf("the URL and the headers are too long: together they may have %d bytes", longest)
+	case what == "":
+		what = "the request is not valid HTTP/1.1: correct its first line and its headers"
+	default:
+		what += ": correct it"
+	}
+	body, _ := json.Marshal(map[string]string{"error": string(event.Malformed), "message": what}) // strings never fail
+	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: application/json; charset=utf-8\r\nConnection: close\r\n\r\n%s\n", code, http.StatusText(code), body)
 }

@@ -178,20 +178,23 @@ func (s *Server) reject(c *gin.Context, h *judged) {
 	s.count(ctx, h.captured.Source, verdict, kept)
 	switch verdict {
 	case event.BadSignature:
-		c.JSON(http.StatusUnauthorized, gin.H{"error": "bad_signature", "message": bothelp.SignatureHeader + " is missing or was not made with this webhook's token"})
+		c.JSON(http.StatusUnauthorized, gin.H{"error": "bad_signature", "message": bothelp.SignatureHeader + " is missing or was not made with this webhook's token: sign with the source's signing_token"})
 	case event.TooLarge:
 		c.Header("Connection", "close")
-		c.JSON(http.StatusRequestEntityTooLarge, gin.H{"error": "too_large", "message": "the body is larger than this source allows"})
+		c.JSON(http.StatusRequestEntityTooLarge, gin.H{"error": "too_large", "message": fmt.Sprintf("the body is larger than the %d bytes that this source allows: send less, or raise its max_body", h.source.MaxBody)})
 	case event.MethodNotAllowed:
 		c.Header("Allow", http.MethodPost)
-		c.JSON(http.StatusMethodNotAllowed, gin.H{"error": "method_not_allowed", "message": "webhooks are sent by POST"})
+		c.JSON(http.StatusMethodNotAllowed, gin.H{"error": "method_not_allowed", "message": "send webhooks by POST"})
 	case event.Aborted:
 		c.Header("Connection", "close")
-		c.JSON(http.StatusRequestTimeout, gin.H{"error": "aborted", "message": "the body did not arrive whole"})
+		c.JSON(http.StatusRequestTimeout, gin.H{"error": "aborted", "message": "the body did not arrive whole: send it again"})
 	default: // an unknown source and a bad token look alike to a stranger
-		c.JSON(http.StatusNotFound, gin.H{"error": "not_found"})
+		c.JSON(http.StatusNotFound, noHook)
 	}
 }
+
+// noHook is the body of a 404.
+var noHook = gin.H{"error": "not_found", "message": "this is no hook's URL, or its token is wrong: copy the hook URL again"}
 
 // rawBytes is about what a request takes in the spool.
 func rawBytes(r *event.Received) int64 {

@@ -77,7 +77,7 @@ func (s *Server) elsewhere(c *gin.Context) {
 		s.receive(c)
 		return
 	}
-	c.JSON(http.StatusNotFound, gin.H{"error": "not_found"})
+	c.JSON(http.StatusNotFound, noHook)
 }
 
 const (

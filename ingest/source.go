@@ -3,6 +3,7 @@ package ingest
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"strings"
 
 	"hooktape/event"
 )
@@ -50,14 +51,18 @@ func NewSources(list []Source) *Sources {
 }
 
 // authenticate finds the source of a name and a token. The verdict is Accepted, UnknownSource or BadToken; the source is nil
-// unless it was accepted. Tokens are compared as hashes in constant time.
+// unless it was accepted. Case does not matter in a name, nor white space around name and token. Tokens are compared as
+// hashes in constant time.
 func (s *Sources) authenticate(name, token string) (*Source, event.Verdict) {
 	source, ok := s.byName[name]
 	if !ok {
+		source, ok = s.byName[strings.ToLower(tidy(name))]
+	}
+	if !ok {
 		return nil, event.UnknownSource
 	}
-	given, match := sha256.Sum256([]byte(token)), 0
-	for _, hash := range s.hashes[name] {
+	given, match := sha256.Sum256([]byte(tidy(token))), 0
+	for _, hash := range s.hashes[source.Name] {
 		match |= subtle.ConstantTimeCompare(given[:], hash[:])
 	}
 	if match == 0 {

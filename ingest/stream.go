@@ -141,16 +141,21 @@ func (e *encrypted) Read(b []byte) (n int, err error) {
 	return n, e.arrive(recordCost * int64(n))
 }
 
-// Write writes. What net/http answers without a handler is the refusal of a request that no handler will see. Of a sender
-// that left before the end of its head there is no request.
+// Write writes. What net/http answers without a handler is the refusal of a request that no handler will see: that is
+// audited, and the answer says what to do. Of a sender that left before the end of its head there is no request.
 func (s *stream) Write(p []byte) (int, error) {
-	if !s.handled {
-		s.handled = true
-		if !s.ended {
-			s.server.malformed(s.counted, s.framing.next())
-		}
+	if s.handled {
+		return s.Conn.Write(p)
 	}
-	return s.Conn.Write(p)
+	s.handled = true
+	refused := s.framing.next()
+	if !s.ended {
+		s.server.malformed(s.counted, refused)
+	}
+	if _, err := s.Conn.Write(refusal(p, refused.start, s.framing.refused, s.server.options.Limits.MaxHeaderBytes)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // state follows the stream through net/http's states.

@@ -99,6 +99,9 @@ func TestVerdicts(t *testing.T) {
 		if e := s.one(); e.Verdict != c.verdict || e.Source != c.source || string(e.Body) != c.body || e.Method != method || e.BodySHA256 != sha256.Sum256(e.Body) {
 			t.Errorf("%s: %s of %q by %s with %d bytes, want %s of %q with %d", c.name, e.Verdict, e.Source, e.Method, len(e.Body), c.verdict, c.source, len(c.body))
 		}
+		if says := strings.Contains(a.body, `"message":`); says == (c.status == 200) && method != "HEAD" {
+			t.Errorf("%s: the answer %q does not say what to do", c.name, a.body)
+		}
 		if c.status == 405 && a.Header.Get("Allow") != "POST" {
 			t.Errorf("%s: Allow: %q", c.name, a.Header.Get("Allow"))
 		}

@@ -31,8 +31,9 @@ var proxyHeaders = []struct {
 	{"AWS", []string{"X-Amzn-*", "X-Amz-Cf-*", "Cloudfront-*"}},
 	// https://learn.microsoft.com/azure/frontdoor/front-door-http-headers-protocol
 	// https://learn.microsoft.com/azure/application-gateway/how-application-gateway-works
+	// https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
 	{"Azure", []string{"X-Azure-*", "X-Fd-*", "X-Appgw-Trace-Id", "X-Original-Host", "X-Arr-*", "X-Appservice-Proto", "X-Site-Deployment-Id",
-		"X-Waws-Unencoded-Url", "Disguised-Host", "Was-Default-Hostname", "Client-Ip", "X-Client-Ip", "X-Client-Port"}},
+		"X-Waws-Unencoded-Url", "X-Ms-Client-Principal*", "X-Ms-Token-*", "Disguised-Host", "Was-Default-Hostname", "Client-Ip", "X-Client-Ip", "X-Client-Port"}},
 	// https://cloud.google.com/load-balancing/docs/https
 	// https://cloud.google.com/appengine/docs/standard/reference/request-headers
 	{"GCP", []string{"X-Cloud-Trace-Context", "X-Goog-Iap-*", "X-Goog-Authenticated-User-*", "X-Appengine-*"}},

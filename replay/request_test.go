@@ -82,7 +82,7 @@ func TestProxyHeadersStayHere(t *testing.T) {
 	proxies := []string{"CF-Connecting-IP", "CF-RAY", "cf-ipcountry", "CF-Visitor", "CDN-Loop", "True-Client-IP", "Cf-Access-Jwt-Assertion", // Cloudflare
 		"Fastly-Client-IP", "Fastly-FF", "X-Varnish", "X-Timer", "Akamai-Origin-Hop", "X-Akamai-Edgescape", // Fastly, Akamai
 		"X-Amzn-Trace-Id", "X-Amz-Cf-Id", "CloudFront-Viewer-Country", "X-Amzn-Tls-Version", // AWS
-		"X-Azure-ClientIP", "X-Azure-FDID", "X-FD-HealthProbe", "X-AppGW-Trace-Id", "X-Original-Host", "X-ARR-LOG-ID", // Azure
+		"X-Azure-ClientIP", "X-Azure-FDID", "X-FD-HealthProbe", "X-AppGW-Trace-Id", "X-Original-Host", "X-ARR-LOG-ID", "X-MS-CLIENT-PRINCIPAL-NAME", "X-MS-TOKEN-AAD-ACCESS-TOKEN", // Azure
 		"X-Cloud-Trace-Context", "X-AppEngine-Country", "Fly-Client-IP", "Fly-Forwarded-Port", "X-Vercel-Id", "x-vercel-ip-country", // GCP, Fly, Vercel
 		"X-Envoy-External-Address", "X-Request-Id", "X-B3-TraceId", "X-Forwarded-Client-Cert", "X-Real-IP", "X-Scheme", "X-Original-Forwarded-For", // Envoy, nginx
 		"X-Forwarded-For", "X-Forwarded-Ssl", "X-Forwarded-Prefix", "Forwarded", "Via", "X-Request-Start"}

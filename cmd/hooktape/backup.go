@@ -31,6 +31,9 @@ func (c backupCmd) Run(e *env) error {
 		return err
 	}
 	defer db.Close()
+	if err := e.awaitFirstTables(db); err != nil {
+		return err
+	}
 	if c.Disk != "" {
 		if err := db.BackupToDisk(e.ctx, c.Disk, c.To); err != nil {
 			return err

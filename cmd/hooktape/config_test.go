@@ -128,6 +128,7 @@ func TestConfigErrorsNameLineAndKey(t *testing.T) {
 		{"a list for a text", "ingest_addr: [a]\n", "f.yaml:1: ingest_addr: want a text"},
 		{"public URL with a query", "public_url: https://hooks.example.org/?a=b\n", "f.yaml:1: public_url: must end with the host or a path"},
 		{"public URL with a fragment", "public_url: https://hooks.example.org/#\n", "f.yaml:1: public_url: must end with the host or a path"},
+		{"public URL with a space", "public_url: https://hooks.example.org/a b\n", "f.yaml:1: public_url: must have no white space"},
 		{"proxy", source + "ingest:\n  trusted_proxies: [10.0.0.1]\n", `f.yaml:5: ingest.trusted_proxies[0]: "10.0.0.1" is no network`},
 		{"public URL", source + "public_url: hooks.example.org\n", "f.yaml:4: public_url: must be a URL"},
 		{"share below", source + "traces:\n  sample: -0.1\n", "f.yaml:5: traces.sample: must lie between 0 and 1, is -0.1"},

@@ -40,6 +40,9 @@ type checkedConfig struct {
 // Run checks the configuration.
 func (c configCheckCmd) Run(e *env) error {
 	cfg, err := e.config()
+	if err == nil {
+		err = cfg.notEmpty(e.cli.configPath())
+	}
 	result := checkedConfig{File: e.cli.configPath(), OK: err == nil, Errors: []string{}}
 	if err != nil {
 		if !c.JSON {

@@ -65,6 +65,14 @@ endpoints:
 		t.Errorf("exit code %d, %v\n%s", code, err, out)
 	}
 
+	writeFile(t, path, "public_url: \" https://hooks.example.org/\u200b \"\n")
+	if code, out, errs := check(); code != 0 || !strings.HasPrefix(out, "public_url: https://hooks.example.org/\n") {
+		t.Errorf("a copied URL: exit code %d\n%s%s", code, out, errs)
+	}
+	writeFile(t, path, "# nothing\n")
+	if code, out, errs := check(); code != 1 || out != "" || !strings.Contains(errs, path+" is empty: ") {
+		t.Errorf("an empty file: exit code %d\n%s%s", code, out, errs)
+	}
 	writeFile(t, path, "sources: [{name: demo, token: s3cret}]\npublic_url: x\n")
 	if code, out, errs := check(); code != 1 || out != "" || !strings.Contains(errs, path+":1: sources[0].token: must have at least 16") || !strings.Contains(errs, path+":2: public_url: ") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)

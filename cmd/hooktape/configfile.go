@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 
@@ -144,8 +145,11 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 		named[t.Name], secrets[t.Token] = true, true
 	}
 	if c.PublicURL != "" {
+		c.PublicURL = strings.TrimFunc(c.PublicURL, invisible)
 		u, err := url.Parse(c.PublicURL)
 		switch {
+		case strings.ContainsFunc(c.PublicURL, invisible):
+			wrong("public_url", "must have no white space or invisible character")
 		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
 			wrong("public_url", "must be a URL such as https://hooks.example.org")
 		case strings.ContainsAny(c.PublicURL, "?#") || u.User != nil:
@@ -273,4 +277,9 @@ func (c *checker) file(key, path string) string {
 // secretText is the secret in a file's text: without the byte order mark and the line break that editors leave there.
 func secretText(text []byte) string {
 	return strings.TrimSpace(string(bytes.TrimPrefix(text, byteOrderMark)))
+}
+
+// invisible reports whether a character is one that copying brings along unseen.
+func invisible(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }

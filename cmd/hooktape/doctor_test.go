@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -136,21 +137,34 @@ func TestDoctorDeliveries(t *testing.T) {
 func TestCommandsAwaitTables(t *testing.T) {
 	t.Parallel()
 	i := keeping(t, "")
-	command := i.program("retention")
-	said := &await.Log{}
-	command.Stderr = said
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
+	type waiting struct {
+		*exec.Cmd
+		said *await.Log
+		want string
 	}
-	i.eventually(30*time.Second, "it says that it waits", func() error {
-		if !strings.Contains(said.String(), "the tables are not ready (version 0 of ") {
-			return fmt.Errorf("it says %q", said)
+	var commands []waiting
+	for _, c := range []struct {
+		args []string
+		want string
+	}{{[]string{"retention"}, "otel_traces"}, {[]string{"sql", "SELECT 'events: ', count() FROM events"}, "events: \t0"}, {[]string{"backup", filepath.Join(t.TempDir(), "backup")}, "0 rows of "}} {
+		w := waiting{i.program(c.args...), &await.Log{}, c.want}
+		w.Stderr = w.said
+		if err := w.Start(); err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	})
+		i.eventually(30*time.Second, "it says that it waits", func() error {
+			if !strings.Contains(w.said.String(), "the tables are not ready (version 0 of ") {
+				return fmt.Errorf("%s: it says %q", c.args[0], w.said)
+			}
+			return nil
+		})
+		commands = append(commands, w)
+	}
 	i.cli("migrate")
-	if err := command.Wait(); err != nil || !strings.Contains(command.Stdout.(*bytes.Buffer).String(), "otel_traces") {
-		t.Errorf("%v\n%s%s", err, command.Stdout, said)
+	for _, w := range commands {
+		if err := w.Wait(); err != nil || !strings.Contains(w.Stdout.(*bytes.Buffer).String(), w.want) {
+			t.Errorf("%s: %v\n%s%s", w.Args, err, w.Stdout, w.said)
+		}
 	}
 }
 

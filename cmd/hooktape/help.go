@@ -45,21 +45,10 @@ func helpWithDefault(value *kong.Value) string {
 	return kong.DefaultHelpValueFormatter(value)
 }
 
-// bareGroup reports whether the arguments name commands of which one has to be chosen yet: then help is what is wanted.
-func bareGroup(node *kong.Node, args []string) bool {
-	for _, arg := range args {
-		var next *kong.Node
-		for _, child := range node.Children {
-			if child.Name == arg {
-				next = child
-			}
-		}
-		if next == nil {
-			return false
-		}
-		node = next
-	}
-	return len(node.Children) > 0 && node.DefaultCmd == nil
+// bareGroup reports whether the arguments end where one of several commands has to be chosen yet: then help is what is wanted.
+func bareGroup(err error) bool {
+	parse, ok := errors.AsType[*kong.ParseError](err)
+	return ok && strings.HasPrefix(err.Error(), "expected ") && (parse.Context.Selected() == nil || len(parse.Context.Selected().Children) > 0)
 }
 
 type helpCmd struct {

@@ -81,6 +81,9 @@ func (p *process) reload() error {
 	old := *p.cfg
 	old.Sources, fresh.Sources = nil, nil
 	old.Endpoints, fresh.Endpoints = nil, nil
+	if fresh.Embedded.readerPassword = old.Embedded.readerPassword; fresh.Embedded.Password == "" {
+		fresh.Embedded.Password = old.Embedded.Password // which the file leaves to the program
+	}
 	if !reflect.DeepEqual(&old, fresh) {
 		p.log.Warn("only sources and endpoints are changed while running; the other changes take effect at the next start")
 	}

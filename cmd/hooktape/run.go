@@ -100,10 +100,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if exited >= 0 {
 		return exited
 	}
-	if bareGroup(parser.Model.Node, args) {
-		args = append(slices.Clone(args), "--help")
-	}
 	command, err := parser.Parse(args)
+	if bareGroup(err) {
+		command, err = parser.Parse(append(slices.Clone(args), "--help"))
+	}
 	if exited >= 0 {
 		return exited
 	}

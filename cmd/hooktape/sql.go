@@ -47,6 +47,9 @@ func (c sqlCmd) Run(e *env) error {
 		return err
 	}
 	defer db.Close()
+	if err := e.awaitFirstTables(db); err != nil {
+		return err
+	}
 	format := c.Format
 	if format == "" && isTerminal(e.stdout) {
 		format = "PrettyCompact"

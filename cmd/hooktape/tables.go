@@ -24,6 +24,14 @@ func (e *env) openTables() (*store.Store, *config, error) {
 	return db, cfg, nil
 }
 
+// awaitFirstTables is awaitTables for a command that does with the tables of an earlier version as well: it waits only where there are none yet.
+func (e *env) awaitFirstTables(db *store.Store) error {
+	if s, err := db.SchemaNow(e.ctx); err != nil || s.At > 0 {
+		return nil // the command itself says what is wrong
+	}
+	return e.awaitTables(db)
+}
+
 func (e *env) awaitTables(db *store.Store) error {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
