@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hooktape/event"
+	"hooktape/internal/setting"
 )
 
 // RetryPolicy says whether and when a failed attempt is made again: by a schedule, or at exponentially growing intervals.
@@ -18,19 +19,20 @@ import (
 // waits between half of what it says and all of it: a schedule is a promise, to be kept about. An exponential step waits
 // anything up to its ceiling (the "full jitter" of the AWS Architecture Blog), which spreads a crowd best.
 type RetryPolicy struct {
-	Schedule []time.Duration // its last step is repeated if MaxAttempts asks for more
+	Schedule []time.Duration `yaml:"schedule"` // its last step is repeated if MaxAttempts asks for more
 
-	Initial, Cap time.Duration // exponential: the first ceiling and the last
-	Multiplier   float64       // from one to the next
+	Initial    time.Duration `yaml:"initial"`    // exponential: the first ceiling
+	Cap        time.Duration `yaml:"cap"`        // and the last
+	Multiplier float64       `yaml:"multiplier"` // from one to the next
 
 	// MaxAttempts is the most attempts altogether. 0 is one more than the schedule has steps, and no limit for
 	// exponential retries.
-	MaxAttempts int
+	MaxAttempts int `yaml:"max_attempts"`
 	// MaxAge is how old a delivery may be at another attempt; 0 is any age. The first attempt is made at any age: what
 	// has waited for an endpoint to come back is not given up untried.
-	MaxAge time.Duration
+	MaxAge time.Duration `yaml:"max_age"`
 	// On are the results that are tried again: no_answer, a status such as 429, a class of them such as 5xx.
-	On []string
+	On []string `yaml:"-"`
 }
 
 // RetryNoAnswer in RetryPolicy.On stands for everything that is not a whole answer, a name that leads to a forbidden address included:
@@ -120,26 +122,26 @@ func (p RetryPolicy) ceiling(attempts uint32) time.Duration {
 	return max(time.Duration(grown), 1)
 }
 
-func (p RetryPolicy) validate(f *faults) {
+func (p RetryPolicy) validate(f *setting.Faults) {
 	exponential := p.Initial != 0 || p.Cap != 0 || p.Multiplier != 0
 	switch {
 	case exponential && len(p.Schedule) > 0:
-		f.unless(false, "retry.schedule", "excludes initial, cap and multiplier")
+		f.Unless(false, "retry.schedule", "excludes initial, cap and multiplier")
 	case exponential:
-		f.unless(p.Initial > 0, "retry.initial", "must be more than 0")
-		f.unless(p.Cap >= p.Initial, "retry.cap", "must not be less than initial")
-		f.unless(p.Multiplier >= 1 && p.Multiplier <= 100, "retry.multiplier", "must lie between 1 and 100")
-		f.unless(p.MaxAttempts != 0 || p.MaxAge != 0, "retry", "needs max_attempts or max_age with initial, else it never ends")
+		f.Unless(p.Initial > 0, "retry.initial", "must be more than 0")
+		f.Unless(p.Cap >= p.Initial, "retry.cap", "must not be less than initial")
+		f.Unless(p.Multiplier >= 1 && p.Multiplier <= 100, "retry.multiplier", "must lie between 1 and 100")
+		f.Unless(p.MaxAttempts != 0 || p.MaxAge != 0, "retry", "needs max_attempts or max_age with initial, else it never ends")
 	default:
-		f.unless(len(p.Schedule) > 0, "retry.schedule", "must have a step; max_attempts: 1 is what makes one attempt only")
+		f.Unless(len(p.Schedule) > 0, "retry.schedule", "must have a step; max_attempts: 1 is what makes one attempt only")
 	}
 	for i, step := range p.Schedule {
-		f.unless(step > 0, fmt.Sprintf("retry.schedule[%d]", i), "must be more than 0")
+		f.Unless(step > 0, fmt.Sprintf("retry.schedule[%d]", i), "must be more than 0")
 	}
-	f.unless(p.MaxAttempts >= 0 && p.MaxAttempts <= math.MaxUint16, "retry.max_attempts", "must lie between 1 and %d", math.MaxUint16)
-	f.unless(p.MaxAge >= 0, "retry.max_age", "must not be negative")
+	f.Unless(p.MaxAttempts >= 0 && p.MaxAttempts <= math.MaxUint16, "retry.max_attempts", "must lie between 1 and %d", math.MaxUint16)
+	f.Unless(p.MaxAge >= 0, "retry.max_age", "must not be negative")
 	for i, on := range p.On {
-		f.unless(on == RetryNoAnswer || isFailure(on), fmt.Sprintf("retry_on[%d]", i), "%q must be no_answer, a status such as 429, or a class such as 5xx", on)
+		f.Unless(on == RetryNoAnswer || isFailure(on), fmt.Sprintf("retry_on[%d]", i), "%q must be no_answer, a status such as 429, or a class such as 5xx", on)
 	}
 }
 

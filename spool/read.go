@@ -13,12 +13,12 @@ import (
 func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 	pos := s.position()
 	b := Batch{Spool: pos.name(), Suspect: first <= pos.suspect}
-	size := 0
+	size := int64(0)
 	next, full := first, false
 	var mem arena
 	err := s.scan(first, last, func(seq uint64, h header, record []byte) bool {
 		n := len(b.Records)
-		full = n > 0 && (l.Records > 0 && n == l.Records || l.Bytes > 0 && size+len(record) > l.Bytes)
+		full = n > 0 && (l.Records > 0 && n == l.Records || l.Bytes > 0 && size+int64(len(record)) > l.Bytes)
 		if full || seq != next {
 			return false
 		}
@@ -28,7 +28,7 @@ func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 		}
 		b.Last, b.total = seq, h.total
 		b.Records = append(b.Records, mem.clone(record))
-		size += len(record)
+		size += int64(len(record))
 		return true
 	})
 	if err == nil && !full && next <= last {

@@ -64,7 +64,7 @@ func newSpool(dir string, o Options) *Spool {
 		opts:      o,
 		log:       o.Logger,
 		now:       time.Now,
-		disk:      &diskGauge{fs: o.FS, dir: dir, minFree: o.MinFree, hold: noSpaceHold},
+		disk:      &diskGauge{fs: o.FS, dir: dir, minFree: uint64(o.MinFree), hold: noSpaceHold},
 		flow:      newFlow(),
 		failState: newFailState(),
 		queue:     make(chan *request, maxQueued),

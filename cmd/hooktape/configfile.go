@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
@@ -15,7 +14,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"hooktape/event"
-	"hooktape/ingest"
+	"hooktape/internal/setting"
 	"hooktape/internal/settled"
 	"hooktape/replay/api"
 )
@@ -35,7 +34,7 @@ func parseConfig(path string, data []byte) (*config, error) {
 	data = bytes.TrimPrefix(data, byteOrderMark)
 	c := defaultConfig()
 	if c.empty = saysNothing(data); !c.empty { // which would be decoded as null, and take the defaults away
-		if err := yaml.NewDecoder(bytes.NewReader(data), yaml.DisallowUnknownField()).Decode(c); err != nil {
+		if err := yaml.NewDecoder(bytes.NewReader(data), formats...).Decode(c); err != nil {
 			return nil, decodeError(path, data, err)
 		}
 	}
@@ -66,21 +65,13 @@ func saysNothing(data []byte) bool {
 	return true
 }
 
-// keyError is a fault of the value at a key, such as $.sources[0].name.
-type keyError struct {
-	key  string
-	text string
-}
-
-func (e *keyError) Error() string { return strings.TrimPrefix(e.key, "$.") + ": " + e.text }
-
-// at puts file and line before each key error.
+// at puts file and line before each error.
 func at(path string, data []byte, err error) error {
 	var lines []error
 	for _, err := range unjoin(err) {
 		line := ""
-		if ke, ok := errors.AsType[*keyError](err); ok {
-			line = lineOf(data, ke.key)
+		if fault, ok := errors.AsType[*setting.Fault](err); ok {
+			line = lineOf(data, "$."+fault.Key)
 		}
 		lines = append(lines, fmt.Errorf("%s%s: %w", path, line, err))
 	}
@@ -124,7 +115,7 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 	named, secrets := map[string]bool{}, map[string]bool{}
 	for i := range c.API.Tokens {
 		t, key := &c.API.Tokens[i], fmt.Sprintf("api.tokens[%d]", i)
-		secret(key+".token", &t.Token)
+		secret(key+".token", &t.Secret)
 		t.Role = cmp.Or(t.Role, api.RoleAdmin)
 		switch {
 		case t.Name == "":
@@ -133,15 +124,15 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 			wrong(key+".name", "the token %q is there twice", t.Name)
 		}
 		switch {
-		case len(t.Token) < minTokenBytes:
+		case len(t.Secret) < minTokenBytes:
 			wrong(key+".token", "must have at least %d characters", minTokenBytes)
-		case secrets[t.Token]:
+		case secrets[t.Secret]:
 			wrong(key+".token", "is another one's as well")
 		}
 		if !slices.Contains(api.Roles, t.Role) {
 			wrong(key+".role", "%q is none of %s", t.Role, api.Words(api.Roles))
 		}
-		named[t.Name], secrets[t.Token] = true, true
+		named[t.Name], secrets[t.Secret] = true, true
 	}
 	if c.PublicURL != "" {
 		u, err := url.Parse(c.PublicURL)
@@ -156,14 +147,7 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 	if c.BothelpAccount != "" && !accountName.MatchString(c.BothelpAccount) {
 		wrong("bothelp_account", "%q must be the NAME in https://NAME.bothelp.io", c.BothelpAccount)
 	}
-	check.networks("ingest.trusted_proxies", c.Ingest.TrustedProxies)
-	check.networks("api.trusted_proxies", c.API.TrustedProxies)
-	if c.Ingest.MaxMemory < ingest.MinMemory {
-		wrong("ingest.max_memory", "must be at least 1MiB")
-	}
-	if c.Ingest.PerAddress < 1 {
-		wrong("ingest.max_connections_per_address", "must be at least 1")
-	}
+	check.faults("ingest", c.Ingest.Validate())
 	seen := map[string]bool{}
 	for i := range c.Sources {
 		s, key := &c.Sources[i], fmt.Sprintf("sources[%d]", i)
@@ -205,31 +189,29 @@ func (c *config) resolve(lookup func(string) (string, bool)) error {
 	if share := c.Traces.Sample; !(share >= 0 && share <= 1) { // .nan is neither
 		wrong("traces.sample", "must lie between 0 and 1, is %v", share)
 	}
-	if err := c.drainLimits().Validate(); err != nil {
+	if err := c.Drain.Validate(); err != nil {
 		wrong("drain", "%v", err)
 	}
 	c.resolveEndpoints(check)
 	if _, _, err := c.shard(); err != nil {
 		wrong("replay.shard", "%v", err)
 	}
-	return errors.Join(check.errs...)
+	return errors.Join(check.list...)
 }
 
 // checker collects what is wrong, and fills in what stands elsewhere.
 type checker struct {
 	lookup func(string) (string, bool)
-	errs   []error
+	list   setting.Faults
 }
 
-func (c *checker) wrong(key, format string, args ...any) {
-	c.errs = append(c.errs, &keyError{"$." + key, fmt.Sprintf(format, args...)})
-}
+func (c *checker) wrong(key, format string, args ...any) { c.list.Unless(false, key, format, args...) }
 
-// networks are addresses with how many bits of them count.
-func (c *checker) networks(key string, list []string) {
-	for i, n := range list {
-		if _, err := netip.ParsePrefix(n); err != nil {
-			c.wrong(fmt.Sprintf("%s[%d]", key, i), "%q is no network such as 10.0.0.0/8", n)
+// faults adds those of a section.
+func (c *checker) faults(section string, err error) {
+	for _, err := range unjoin(err) {
+		if fault, ok := errors.AsType[*setting.Fault](err); ok {
+			c.wrong(section+"."+fault.Key, "%s", fault.Text)
 		}
 	}
 }
@@ -247,16 +229,16 @@ func (c *checker) secret(key string, value *string) {
 }
 
 // valueOrFile takes a secret from a file in place of the value.
-func (c *checker) valueOrFile(key string, value *string, file string) {
+func (c *checker) valueOrFile(key string, s *secretConfig) {
 	switch {
-	case file == "" && *value == "":
+	case s.ValueFile == "" && s.Value == "":
 		c.wrong(key, "needs value or value_file")
-	case file == "":
-		c.secret(key+".value", value)
-	case *value != "":
+	case s.ValueFile == "":
+		c.secret(key+".value", &s.Value)
+	case s.Value != "":
 		c.wrong(key+".value_file", "value and value_file exclude each other")
 	default:
-		*value = c.file(key+".value_file", file)
+		s.Value = c.file(key+".value_file", s.ValueFile)
 	}
 }
 

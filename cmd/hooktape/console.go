@@ -12,7 +12,7 @@ import (
 func (p *process) front(answers http.Handler, service *replay.Service, looks *api.Looks, guard *api.Guard) (http.Handler, error) {
 	p.hooks.Store(p.cfg.hooks())
 	p.changed = append(p.changed, func(fresh *config) { p.hooks.Store(fresh.hooks()) })
-	pages, err := console.New(console.Options{Store: p.db, Service: service, Looks: looks, Guard: guard, Tokens: p.cfg.tokens(), Sources: func() []console.Source { return *p.hooks.Load() },
+	pages, err := console.New(console.Options{Store: p.db, Service: service, Looks: looks, Guard: guard, Tokens: p.cfg.API.Tokens, Sources: func() []console.Source { return *p.hooks.Load() },
 		BothelpAccount: p.cfg.BothelpAccount, Version: buildVersion(), Logger: p.log})
 	if err != nil {
 		return nil, err
@@ -22,7 +22,7 @@ func (p *process) front(answers http.Handler, service *replay.Service, looks *ap
 		mux.Handle(path, answers)
 	}
 	mux.Handle("/", pages)
-	return proxies(p.cfg.API.TrustedProxies).Handler(mux), nil
+	return p.cfg.API.TrustedProxies.Handler(mux), nil
 }
 
 // hooks are the sources as the console shows them.

@@ -2,50 +2,29 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"hooktape/event"
 	"hooktape/replay"
 )
 
-// endpointConfig is one of endpoints.
+// endpointConfig is one of endpoints: an endpoint whose secrets may be in files.
 type endpointConfig struct {
-	Name        string           `yaml:"name"`
-	URL         string           `yaml:"url" secret:"url"`
-	Subscribe   *subscribeConfig `yaml:"subscribe"`
-	Headers     []headerConfig   `yaml:"headers"`
-	DropHeaders []string         `yaml:"drop_headers"`
-	KeepHeaders []string         `yaml:"keep_headers"`
-	Timeout     duration         `yaml:"timeout"`
-	Rate        float64          `yaml:"rate"`
-	Concurrency int              `yaml:"concurrency"`
-	Order       event.Order      `yaml:"order"`
-	Retry       retryConfig      `yaml:"retry"`
-	RetryOn     []string         `yaml:"retry_on"`
-	Breaker     breakerConfig    `yaml:"breaker"`
-	Sign        struct {
+	replay.Endpoint `yaml:",inline"`
+
+	Headers []headerConfig `yaml:"headers"`
+	RetryOn []string       `yaml:"retry_on"`
+	Sign    struct {
 		Secrets []secretConfig `yaml:"secrets"`
 	} `yaml:"sign"`
-	AllowPrivate bool      `yaml:"allow_private"`
-	TLS          tlsConfig `yaml:"tls"`
-}
-
-type subscribeConfig struct {
-	Sources []string          `yaml:"sources"`
-	Steps   []string          `yaml:"steps"`
-	Kinds   []event.Kind      `yaml:"kinds"`
-	Labels  map[string]string `yaml:"labels"`
 }
 
 type headerConfig struct {
-	Name      string `yaml:"name"`
-	Value     string `yaml:"value" secret:""`
-	ValueFile string `yaml:"value_file"`
+	Name   string       `yaml:"name"`
+	Secret secretConfig `yaml:",inline"`
 }
 
 type secretConfig struct {
@@ -53,35 +32,17 @@ type secretConfig struct {
 	ValueFile string `yaml:"value_file"`
 }
 
-type retryConfig struct {
-	Schedule    []duration `yaml:"schedule"`
-	Initial     duration   `yaml:"initial"`
-	Cap         duration   `yaml:"cap"`
-	Multiplier  float64    `yaml:"multiplier"`
-	MaxAttempts int        `yaml:"max_attempts"`
-	MaxAge      duration   `yaml:"max_age"`
-}
-
-type breakerConfig struct {
-	Failures   int      `yaml:"failures"`
-	ProbeAfter duration `yaml:"probe_after"`
-	ProbeMax   duration `yaml:"probe_max"`
-}
-
-type tlsConfig struct {
-	CAFile     string `yaml:"ca_file"`
-	CertFile   string `yaml:"cert_file"`
-	KeyFile    string `yaml:"key_file"`
-	ServerName string `yaml:"server_name"`
-}
-
 // UnmarshalYAML puts the defaults where the file says nothing, so that a zero is what somebody has written.
 func (e *endpointConfig) UnmarshalYAML(unmarshal func(any) error) error {
-	d := replay.DefaultEndpoint("", "")
-	*e = endpointConfig{Timeout: duration(d.Timeout), Rate: d.Rate, Concurrency: d.Concurrency, Order: d.Order, RetryOn: d.Retry.On,
-		Breaker: breakerConfig{d.Breaker.Failures, duration(d.Breaker.ProbeAfter), duration(d.Breaker.ProbeMax)}}
+	*e = endpointConfig{Endpoint: replay.DefaultEndpoint("", "")}
+	schedule := e.Retry.Schedule
+	e.RetryOn, e.Retry.Schedule = e.Retry.On, nil
 	type plain endpointConfig // without this method
-	return unmarshal((*plain)(e))
+	err := unmarshal((*plain)(e))
+	if r := e.Retry; r.Schedule == nil && r.Initial == 0 && r.Cap == 0 && r.Multiplier == 0 {
+		e.Retry.Schedule = schedule
+	}
+	return err
 }
 
 // endpoints are the endpoints as replay has them, with the labels of subscriptions resolved to sources.
@@ -94,41 +55,25 @@ func (c *config) endpoints() []replay.Endpoint {
 }
 
 func (c *config) endpoint(e *endpointConfig) replay.Endpoint {
-	out := replay.DefaultEndpoint(e.Name, e.URL)
-	if s := e.Subscribe; s != nil {
-		out.Subscribe = &replay.Subscription{Sources: c.sourcesOf(s), Steps: s.Steps, Kinds: s.Kinds, Labels: s.Labels}
+	out := e.Endpoint
+	if e.Subscribe != nil {
+		resolved := *e.Subscribe
+		resolved.Sources = c.sourcesOf(e.Subscribe)
+		out.Subscribe = &resolved
 	}
 	for _, h := range e.Headers {
-		out.Headers = append(out.Headers, event.Header{Name: h.Name, Value: h.Value})
+		out.Headers = append(out.Headers, event.Header{Name: h.Name, Value: h.Secret.Value})
 	}
-	out.DropHeaders, out.KeepHeaders = e.DropHeaders, e.KeepHeaders
 	for _, s := range e.Sign.Secrets {
 		out.Sign.Secrets = append(out.Sign.Secrets, s.Value)
 	}
-	out.Timeout, out.Rate, out.Concurrency, out.Order = time.Duration(e.Timeout), e.Rate, e.Concurrency, e.Order
-	out.Retry = e.Retry.policy(out.Retry)
 	out.Retry.On = e.RetryOn
-	out.Breaker = replay.BreakerOptions{Failures: e.Breaker.Failures, ProbeAfter: time.Duration(e.Breaker.ProbeAfter), ProbeMax: time.Duration(e.Breaker.ProbeMax)}
-	out.AllowPrivate, out.TLS = e.AllowPrivate, replay.TLSOptions(e.TLS)
 	return out
-}
-
-// policy lays what is written over the default, whose schedule goes when another way to retry is written.
-func (r retryConfig) policy(p replay.RetryPolicy) replay.RetryPolicy {
-	if r.Schedule != nil || r.Initial != 0 || r.Cap != 0 || r.Multiplier != 0 {
-		p.Schedule = nil
-		for _, step := range r.Schedule {
-			p.Schedule = append(p.Schedule, time.Duration(step))
-		}
-	}
-	p.Initial, p.Cap, p.Multiplier = time.Duration(r.Initial), time.Duration(r.Cap), r.Multiplier
-	p.MaxAttempts, p.MaxAge = r.MaxAttempts, time.Duration(r.MaxAge)
-	return p
 }
 
 // sourcesOf are the sources that a subscription comes to: those listed, or all, of which the labels leave those that
 // have each of them. Without both it is none, which is to say any.
-func (c *config) sourcesOf(s *subscribeConfig) []string {
+func (c *config) sourcesOf(s *replay.Subscription) []string {
 	if len(s.Labels) == 0 {
 		return s.Sources
 	}
@@ -161,10 +106,10 @@ func (c *config) resolveEndpoints(check *checker) {
 			e.URL = clean
 		}
 		for i := range e.Headers {
-			check.valueOrFile(fmt.Sprintf("%s.headers[%d]", key, i), &e.Headers[i].Value, e.Headers[i].ValueFile)
+			check.valueOrFile(fmt.Sprintf("%s.headers[%d]", key, i), &e.Headers[i].Secret)
 		}
 		for i := range e.Sign.Secrets {
-			check.valueOrFile(fmt.Sprintf("%s.sign.secrets[%d]", key, i), &e.Sign.Secrets[i].Value, e.Sign.Secrets[i].ValueFile)
+			check.valueOrFile(fmt.Sprintf("%s.sign.secrets[%d]", key, i), &e.Sign.Secrets[i])
 		}
 		if seen[e.Name] {
 			check.wrong(key+".name", "the endpoint %q is there twice", e.Name)
@@ -174,16 +119,12 @@ func (c *config) resolveEndpoints(check *checker) {
 			c.checkSubscription(check, key+".subscribe", e.Subscribe)
 		}
 		endpoint := c.endpoint(e)
-		for _, err := range unjoin(endpoint.Validate()) {
-			if fault, ok := errors.AsType[*replay.Fault](err); ok {
-				check.wrong(key+"."+fault.Key, "%s", fault.Text)
-			}
-		}
+		check.faults(key, endpoint.Validate())
 	}
 }
 
 // checkSubscription refuses what would never match: a name misspelt is an endpoint that gets nothing, and nobody notices.
-func (c *config) checkSubscription(check *checker, key string, s *subscribeConfig) {
+func (c *config) checkSubscription(check *checker, key string, s *replay.Subscription) {
 	var known, labels []string
 	for _, source := range c.Sources {
 		known = append(known, source.Name)
