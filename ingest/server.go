@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,6 +13,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
+
+	"hooktape/internal/serve"
 )
 
 // Spool is where the server puts what it has captured.
@@ -105,34 +106,11 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 			return context.WithValue(ctx, connKey{}, connOf(c))
 		},
 	}
-	return serveUntil(ctx, server, s.connections.limit(listener))
+	return serve.Until(ctx, server, s.connections.limit(listener), shutdownGrace)
 }
 
 // shutdownGrace is how long requests in flight have to end.
 const shutdownGrace = 5 * time.Second
-
-// serveUntil runs a server until ctx ends; requests in flight then have until the shutdown grace is over.
-func serveUntil(ctx context.Context, server *http.Server, listener net.Listener) error {
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
-		defer cancel()
-		err := server.Shutdown(grace)
-		if err != nil {
-			err = errors.Join(err, server.Close())
-		}
-		stopped <- err
-	})
-	serve := server.Serve
-	if server.TLSConfig != nil {
-		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
-	}
-	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		stop()
-		return err
-	}
-	return <-stopped
-}
 
 func (s *Server) recovered(c *gin.Context, panicked any) {
 	ctx := c.Request.Context()

@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"syscall"
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -20,8 +19,6 @@ import (
 	"hooktape/dashboards/push"
 	"hooktape/replay"
 )
-
-func refusedConnection(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 // publicURL tries what BotHelp does, as far as that can be tried from here.
 func (d *doctor) publicURL(ctx context.Context) []finding {

@@ -98,7 +98,6 @@ func hasLabels(labels, wanted map[string]string) bool {
 
 // resolveEndpoints fills in secrets and says all that is wrong with the endpoints.
 func (c *config) resolveEndpoints(check *checker) {
-	seen := map[string]bool{}
 	for i := range c.Endpoints {
 		e, key := &c.Endpoints[i], fmt.Sprintf("endpoints[%d]", i)
 		check.secret(key+".url", &e.URL)
@@ -111,10 +110,7 @@ func (c *config) resolveEndpoints(check *checker) {
 		for i := range e.Sign.Secrets {
 			check.valueOrFile(fmt.Sprintf("%s.sign.secrets[%d]", key, i), &e.Sign.Secrets[i])
 		}
-		if seen[e.Name] {
-			check.wrong(key+".name", "the endpoint %q is there twice", e.Name)
-		}
-		seen[e.Name] = true
+		check.once(key, "endpoint", e.Name)
 		if e.Subscribe != nil {
 			c.checkSubscription(check, key+".subscribe", e.Subscribe)
 		}
@@ -136,10 +132,10 @@ func (c *config) checkSubscription(check *checker, key string, s *replay.Subscri
 	for i, name := range s.Sources {
 		if !slices.Contains(known, name) {
 			unknown = true
-			check.wrong(fmt.Sprintf("%s.sources[%d]", key, i), "there is no source %q; there are %s", name, cmp.Or(strings.Join(known, ", "), "none"))
+			check.Unless(false, fmt.Sprintf("%s.sources[%d]", key, i), "there is no source %q; there are %s", name, cmp.Or(strings.Join(known, ", "), "none"))
 		}
 	}
 	if len(s.Labels) > 0 && !unknown && len(c.sourcesOf(s)) == 0 {
-		check.wrong(key+".labels", "no source that is asked for has all of these labels; %s", cmp.Or(strings.Join(labels, ", "), "no source has labels"))
+		check.Unless(false, key+".labels", "no source that is asked for has all of these labels; %s", cmp.Or(strings.Join(labels, ", "), "no source has labels"))
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"syscall"
 	"time"
+
+	"hooktape/internal/serve"
 )
 
 // listen listens on one of hooktape's own addresses, where nothing is delivered to; what says what it is.
@@ -35,21 +37,9 @@ func listen(addr, flag string) (net.Listener, error) {
 func (p *process) serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)}
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ended)
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerGrace)
-		defer cancel()
-		if server.Shutdown(grace) != nil {
-			_ = server.Close() // streams have no end of their own
-		}
-	})
-	err := server.Serve(listener)
-	if !stop() {
-		<-ended
+	err := serve.Until(ctx, server, listener, answerGrace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil // a stream has no end of its own
 	}
-	if !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return err
 }

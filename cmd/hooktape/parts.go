@@ -193,9 +193,7 @@ func patientlyOpen(ctx context.Context, dir string, o spool.Options) (*spool.Spo
 		if !said {
 			o.Logger.Warn("another process holds the spool; waiting for its end", "path", dir, "patience", lockPatience)
 		}
-		select {
-		case <-time.After(lockPause):
-		case <-ctx.Done():
+		if !pause(ctx, lockPause) {
 			return nil, err
 		}
 	}
