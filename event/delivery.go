@@ -47,8 +47,7 @@ func (k DeliveryKey) IdempotencyKey() string {
 
 // Delivery is the state of one event's way to one endpoint.
 type Delivery struct {
-	DeliveryKey `cbor:"1,keyasint"`
-	// EventReceivedAt orders deliveries as their events arrived.
+	DeliveryKey     `cbor:"1,keyasint"`
 	EventReceivedAt time.Time     `cbor:"2,keyasint"`
 	State           DeliveryState `cbor:"3,keyasint"`
 	Attempts        uint32        `cbor:"4,keyasint"` // begun so far
@@ -60,7 +59,12 @@ type Delivery struct {
 	// one keeps its order where an endpoint asks for that, and stays in one shard.
 	Subscriber string    `cbor:"9,keyasint"`
 	CreatedAt  time.Time `cbor:"10,keyasint"` // when the delivery was decided on; its age counts from here
+	// PositionOffset is that of the event.
+	PositionOffset time.Duration `cbor:"11,keyasint,omitempty"`
 }
+
+// Position orders deliveries as their events arrived: see Event.Position.
+func (d *Delivery) Position() time.Time { return d.EventReceivedAt.Add(d.PositionOffset) }
 
 // Version orders the states of one delivery: the higher one is the newer. It needs no clock: a delivery waits, then each
 // attempt begins, may be lost from sight, and ends.

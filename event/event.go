@@ -51,9 +51,15 @@ type Event struct {
 	// "" and 0 for an event that came through none.
 	Spool       string
 	SpoolNumber uint64
+	// PositionOffset is how much later than ReceivedAt the event's position is: see Position.
+	PositionOffset time.Duration
 	// DuplicateOf is the first event of which this one is BotHelp's retry; the zero UUID for an original.
 	DuplicateOf uuid.UUID
 }
+
+// Position is where the event stands in order of arrival: when it was received, or right behind the event before it in its
+// spool if the clock, or the order in which requests ended, says otherwise.
+func (e *Event) Position() time.Time { return e.ReceivedAt.Add(e.PositionOffset) }
 
 // Received is a request as it came, before anything was read from it. It is what the spool keeps.
 //

@@ -6,16 +6,16 @@ import (
 	"github.com/gin-gonic/gin/render"
 )
 
-// connKey is where a request's context has its connection.
-type connKey struct{}
+// streamKey is where a request's context has its stream.
+type streamKey struct{}
 
 // admitted reserves memory for a request to a hook before anything of its body is read, and answers it with 503 when
 // there is none. Strangers are told by the URL, so that they are turned away before known sources are.
 func (s *Server) admitted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, _ := r.Context().Value(connKey{}).(*conn)
+		c, _ := r.Context().Value(streamKey{}).(*stream)
 		h := judgedOf(r)
-		if r.ProtoMajor == 1 && (len(r.TransferEncoding) > 0 || c != nil && c.framing.opaque.Load() || h == nil && r.ContentLength != 0) {
+		if len(r.TransferEncoding) > 0 || c != nil && c.framing.opaque.Load() || h == nil && r.ContentLength != 0 {
 			w.Header().Set("Connection", "close") // what follows is not looked at (see framing), or nobody reads it
 		}
 		if h == nil {
@@ -23,7 +23,7 @@ func (s *Server) admitted(next http.Handler) http.Handler {
 			return
 		}
 		if h.source != nil && c != nil {
-			s.connections.vouch(c)
+			s.connections.vouch(c.counted)
 		}
 		h.memory = reservation{memory: s.memory, stranger: h.source == nil}
 		defer h.memory.release()
@@ -46,9 +46,7 @@ func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, h *judged) {
 	s.shed.Add(r.Context(), 1, sender)
 	header := w.Header()
 	header.Set("Retry-After", retryAfter)
-	if r.ProtoMajor == 1 {
-		header.Set("Connection", "close") // the rest of the body is not read
-	}
+	header.Set("Connection", "close") // the rest of the body is not read
 	header.Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(http.StatusServiceUnavailable)
 	_ = render.WriteJSON(w, busy) // who has gone needs no answer
@@ -59,7 +57,7 @@ const retryAfter = "5"
 
 var busy = map[string]string{"error": "unavailable", "message": "too many requests are under way; send it again"}
 
-// headerBytes counts a header as HTTP/2 does: 32 bytes for each line, besides what it says.
+// headerBytes counts the bytes of a header, and 32 more for each line.
 func headerBytes(header http.Header) (n int64) {
 	for name, values := range header {
 		for _, value := range values {

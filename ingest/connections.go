@@ -3,9 +3,7 @@ package ingest
 import (
 	"container/list"
 	"context"
-	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -35,11 +33,6 @@ type connections struct {
 	proxies Proxies
 	memory  *memory
 	closed  metric.Int64Counter
-	framed  bool // the bytes are HTTP/1, not TLS
-	longest int  // head of a request
-
-	// malformed is told of requests that net/http has refused without any handler.
-	malformed func(*conn, head)
 
 	mu        sync.Mutex
 	clients   map[netip.Prefix]*client
@@ -68,30 +61,7 @@ func newConnections(o Options, m *memory, closed metric.Int64Counter) *connectio
 			closed.Add(context.Background(), 0, closedSet(reason, which)) // there from the start, for alerts
 		}
 	}
-	return &connections{limits: o.Limits, proxies: o.TrustedProxies, memory: m, closed: closed, framed: o.TLS == nil, longest: o.Limits.MaxHeaderBytes,
-		clients: map[netip.Prefix]*client{}, waiting: list.New()}
-}
-
-// limit wraps a listener: what it accepts is within the limits.
-func (cs *connections) limit(l net.Listener) net.Listener { return &limitedListener{l, cs} }
-
-type limitedListener struct {
-	net.Listener
-	connections *connections
-}
-
-// Accept returns the next connection that may stay.
-func (l *limitedListener) Accept() (net.Conn, error) {
-	for {
-		raw, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if c := l.connections.admit(raw); c != nil {
-			return c, nil
-		}
-		raw.Close()
-	}
+	return &connections{limits: o.Limits, proxies: o.TrustedProxies, memory: m, closed: closed, clients: map[netip.Prefix]*client{}, waiting: list.New()}
 }
 
 // admit returns nil when there is no room for a connection.
@@ -114,7 +84,7 @@ func (cs *connections) admit(raw net.Conn) *conn {
 		cs.strangers++
 	}
 	cs.clients[c.network] = c // eviction may have forgotten it
-	admitted := &conn{Conn: raw, framing: framing{longest: cs.longest}, connections: cs, client: c}
+	admitted := &conn{Conn: raw, connections: cs, client: c}
 	admitted.wait()
 	return admitted
 }
@@ -241,11 +211,7 @@ func (cs *connections) remove(c *conn) {
 }
 
 // state follows a connection through net/http's states.
-func (cs *connections) state(of net.Conn, state http.ConnState) {
-	c := connOf(of)
-	if c == nil {
-		return
-	}
+func (cs *connections) state(c *conn, state http.ConnState) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	switch {
@@ -254,7 +220,6 @@ func (cs *connections) state(of net.Conn, state http.ConnState) {
 		c.act()
 		c.discharge() // the request's own reservation takes over
 	case state == http.StateIdle:
-		c.handled = false
 		c.wait()
 	}
 }
@@ -262,11 +227,6 @@ func (cs *connections) state(of net.Conn, state http.ConnState) {
 // conn is a connection that is counted. Its connections' mutex guards all but the first fields.
 type conn struct {
 	net.Conn
-	framing framing
-	ready   []byte // what framing has let pass and net/http has not read yet
-	ended   bool   // the sender has closed it
-	handled bool   // a handler has the request; only net/http's goroutine of the connection uses it
-
 	connections *connections
 	client      *client
 	waits       atomic.Bool   // for a request, or sends its header; changed under the mutex
@@ -274,15 +234,6 @@ type conn struct {
 	charged     int64         // of the memory, for the header
 	stranger    bool          // was when it was charged
 	gone        bool
-}
-
-// connOf is the counted connection below TLS; nil when there is none.
-func connOf(c net.Conn) *conn {
-	if secure, ok := c.(*tls.Conn); ok {
-		c = secure.NetConn()
-	}
-	counted, _ := c.(*conn)
-	return counted
 }
 
 func (c *conn) wait() {
@@ -307,41 +258,12 @@ func (c *conn) discharge() {
 
 var errNoMemory = errors.New("no memory is left for requests")
 
-// Read reads, reserves memory for the bytes of a head, and lets pass of them what framing does.
-func (c *conn) Read(p []byte) (int, error) {
-	for len(c.ready) == 0 {
-		if c.framing.refused != nil {
-			return 0, c.framing.refused // net/http answers with 400 and closes
-		}
-		n, err := c.Conn.Read(p)
-		c.ended = err == io.EOF
-		seen, header := p[:n], n
-		if c.connections.framed {
-			seen, header = c.framing.check(p[:n])
-		}
-		if header > 0 && c.waits.Load() && !c.connections.charge(c, arrivalCost*int64(header)) {
-			return 0, &net.OpError{Op: "read", Err: errNoMemory} // net/http closes without an answer
-		}
-		if len(seen) <= len(p) && (len(seen) > 0 || err != nil) {
-			return copy(p, seen), err
-		}
-		c.ready = seen
+// arrive reserves memory for bytes that arrive before a request's header is complete.
+func (c *conn) arrive(n int64) error {
+	if n > 0 && c.waits.Load() && !c.connections.charge(c, n) {
+		return &net.OpError{Op: "read", Err: errNoMemory} // net/http closes without an answer
 	}
-	n := copy(p, c.ready)
-	c.ready = c.ready[n:]
-	return n, nil
-}
-
-// Write writes. What net/http answers without a handler is the refusal of a request that no handler will see. Of a sender
-// that left before the end of its head there is no request.
-func (c *conn) Write(p []byte) (int, error) {
-	if c.connections.framed && !c.handled {
-		c.handled = true
-		if !c.ended {
-			c.connections.malformed(c, c.framing.next())
-		}
-	}
-	return c.Conn.Write(p)
+	return nil
 }
 
 // charge reserves memory for a part of a header. When strangers have none left, the connections that have waited longest

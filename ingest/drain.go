@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/codes"
@@ -44,8 +45,9 @@ func NewSink(store EventStore, kind func(source string) event.Kind, logger *slog
 	return &Sink{store: store, kind: kind, logger: logger, instruments: newInstruments()}
 }
 
-// Store decodes a batch and inserts it.
-func (s *Sink) Store(ctx context.Context, batch spool.Batch) (err error) {
+// Store decodes a batch and inserts it. The mark of a batch is the position of the spool's last event before it, in microseconds
+// since 1970.
+func (s *Sink) Store(ctx context.Context, batch spool.Batch) (mark uint64, err error) {
 	ctx, span := s.tracer.Start(ctx, "drain insert", trace.WithSpanKind(trace.SpanKindClient), insertOfEvents,
 		trace.WithAttributes(attrBatchRows.Int(len(batch.Records)), attrBatchToken.String(batch.Token())))
 	defer func() {
@@ -58,17 +60,18 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (err error) {
 	}()
 	events, err := decode(batch, s.kind)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	mark = position(events, batch.Mark)
 	link(span, events)
 	var stored []uuid.UUID
 	if batch.Doubtful(store.TokenTrust) {
 		if events, stored, err = s.withoutStored(ctx, events); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if err := s.markDuplicates(ctx, events); err != nil {
-		return err
+		return 0, err
 	}
 	if len(events) > 0 {
 		insert := s.store.InsertEvents
@@ -76,12 +79,26 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (err error) {
 			insert = s.store.InsertEventsAgain
 		}
 		if err := insert(ctx, batch.Token(), events); errors.Is(err, store.ErrRefused) {
-			return fmt.Errorf("%w: %w", spool.ErrRefused, err)
+			return 0, fmt.Errorf("%w: %w", spool.ErrRefused, err)
 		} else if err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return s.store.MarkStored(ctx, stored)
+	return mark, s.store.MarkStored(ctx, stored)
+}
+
+// position gives the events, which follow each other in their spool, positions that grow by a microsecond at least, the first
+// behind the mark of the events before. It returns the mark of those after. So an event has the same position however often
+// and in whatever batch it comes, for the spool keeps the mark.
+func position(events []event.Event, mark uint64) (next uint64) {
+	last := int64(mark)
+	for i := range events {
+		received := events[i].ReceivedAt.UnixMicro()
+		at := max(received, last+1)
+		events[i].PositionOffset = time.Duration(at-received) * time.Microsecond
+		last = at
+	}
+	return uint64(last)
 }
 
 // insertOfEvents is what every span of an insert begins with.

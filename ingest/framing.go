@@ -17,7 +17,7 @@ import (
 //   - net/http answers 400 to a request target that is no URL. BotHelp sends such targets: a label with a bare % or a space,
 //     a macro that was not filled in. net/http gets a stand-in for them, and the handler asks for the target as it came.
 //   - No handler sees a request that net/http refuses. The start of each request is kept until a handler has it, so that a
-//     refused one can be audited (see conn.Write).
+//     refused one can be audited (see stream.Write).
 //   - Two servers in a row may read a request with both Content-Length and Transfer-Encoding differently: what one takes for
 //     its body is another request to the other. RFC 9112, section 6.1, allows to refuse it; net/http instead removes the
 //     Content-Length before any handler sees the request.

@@ -12,8 +12,9 @@ import (
 
 // TestTwoLengths: a request with both Content-Length and Transfer-Encoding is refused and ends its connection, however it is
 // written and wherever it stands; what only looks like one is not.
-func TestTwoLengths(t *testing.T) {
-	s := newServer(t, nil)
+func TestTwoLengths(t *testing.T) { listeners(t, testTwoLengths) }
+
+func testTwoLengths(t *testing.T, s *server) {
 	both := func(first, second string) string {
 		return "POST " + valid + " HTTP/1.1\r\nHost: h\r\n" + first + "\r\n" + second + "\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 	}

@@ -149,8 +149,8 @@ func (s *Server) judge(next http.Handler) http.Handler {
 
 // begin notes that a handler has the request, and returns its target as it came.
 func (s *Server) begin(r *http.Request) string {
-	c, _ := r.Context().Value(connKey{}).(*conn)
-	if c == nil || !s.connections.framed {
+	c, _ := r.Context().Value(streamKey{}).(*stream)
+	if c == nil {
 		return r.RequestURI
 	}
 	c.handled = true

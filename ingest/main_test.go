@@ -3,12 +3,14 @@ package ingest_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -70,12 +72,14 @@ type server struct {
 	log     *await.Log
 	handler *ingest.Server
 	stop    func() error
+	client  *tls.Config // what a client of TLS needs; nil when the server speaks plain HTTP
 }
 
 type config struct {
 	options ingest.Options
 	spool   spool.Options
 	lag     ingest.Lag
+	client  *tls.Config
 	// between, when set, stands between the server and its spool.
 	between func(ingest.Spool) ingest.Spool
 }
@@ -89,7 +93,7 @@ func newServer(t *testing.T, change func(*config)) *server {
 	if change != nil {
 		change(&c)
 	}
-	s := &server{t: t, log: &await.Log{}}
+	s := &server{t: t, log: &await.Log{}, client: c.client}
 	var err error
 	if s.spool, err = spool.Open(t.TempDir(), c.spool); err != nil {
 		t.Fatal(err)
@@ -117,12 +121,30 @@ func newServer(t *testing.T, change func(*config)) *server {
 	return s
 }
 
+// encrypted has a server speak TLS, as hooktape's own certificates have it.
+func encrypted(c *config) {
+	authority := httptest.NewTLSServer(nil) // for its certificate of 127.0.0.1
+	authority.Close()
+	c.options.TLS = &tls.Config{Certificates: authority.TLS.Certificates, NextProtos: []string{"h2", "http/1.1", "acme-tls/1"}}
+	c.client = authority.Client().Transport.(*http.Transport).TLSClientConfig
+	c.client.ServerName = "127.0.0.1"
+}
+
+// listeners runs a test with a server that speaks plain HTTP and with one that speaks TLS.
+func listeners(t *testing.T, test func(t *testing.T, s *server)) {
+	t.Run("HTTP", func(t *testing.T) { test(t, newServer(t, nil)) })
+	t.Run("TLS", func(t *testing.T) { test(t, newServer(t, encrypted)) })
+}
+
 // dial opens a connection that ends with the test.
 func (s *server) dial() net.Conn {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.addr)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if s.client != nil {
+		conn = tls.Client(conn, s.client)
 	}
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
 	s.t.Cleanup(func() { conn.Close() })

@@ -5,23 +5,25 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"net/url"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"hooktape/event"
 	"hooktape/ingest"
+	"hooktape/internal/await"
 )
 
 // TestMalformed: a request that net/http refuses is answered as before, and its start is kept and counted.
-func TestMalformed(t *testing.T) {
-	s := newServer(t, nil)
+func TestMalformed(t *testing.T) { listeners(t, testMalformed) }
+
+func testMalformed(t *testing.T, s *server) {
 	demo := "/hooks/demo/" + token + "/start"
 	masked := strings.NewReplacer(token, "***", "an-old-token", "***")
 	long := request("POST", demo, strings.Repeat("x", 200_000), "Bad Name: 1")
@@ -101,9 +103,56 @@ func TestTLSOnPlainPort(t *testing.T) {
 	}
 }
 
+// TestHTTPOnTLSPort: whoever speaks plain HTTP to a port of TLS is told, and what it sent is seen.
+func TestHTTPOnTLSPort(t *testing.T) {
+	s := newServer(t, encrypted)
+	raw, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	sent := request("POST", "/hooks/demo/"+token+"/start", `{"a":1}`)
+	io.WriteString(raw, sent)
+	a := s.read(bufio.NewReader(raw), "POST")
+	if a.StatusCode != 400 || !strings.Contains(a.body, "https://") {
+		t.Errorf("%s %q", a.Status, a.body)
+	}
+	if e := s.one(); e.Verdict != event.Malformed || e.Source != "demo" || e.Step != "start" || string(e.Body) != strings.ReplaceAll(sent, token, "***") {
+		t.Errorf("kept %s %s %s %q", e.Verdict, e.Source, e.Step, e.Body)
+	}
+}
+
+// TestNoHandshake: a client that does not trust the certificate leaves a warning, and no event; one that leaves before it
+// has sent anything leaves nothing.
+func TestNoHandshake(t *testing.T) {
+	s := newServer(t, encrypted)
+	for _, sent := range []string{"", "\x16"} {
+		raw, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(raw, sent)
+		raw.Close()
+	}
+	if _, err := tls.Dial("tcp", s.addr, &tls.Config{ServerName: "127.0.0.1"}); err == nil {
+		t.Fatal("it trusts the certificate")
+	}
+	await.Nil(t, 20*time.Second, func() error {
+		if !strings.Contains(s.log.String(), "a TLS handshake failed") {
+			return errors.New("no warning")
+		}
+		return nil
+	})
+	s.nothing()
+	if n := strings.Count(s.log.String(), "level=WARN"); n != 1 {
+		t.Errorf("%d warnings: %s", n, s.log.String())
+	}
+}
+
 // TestMalformedBehindOthers: of several requests at once the right one is kept, and the others have their own targets.
-func TestMalformedBehindOthers(t *testing.T) {
-	s := newServer(t, nil)
+func TestMalformedBehindOthers(t *testing.T) { listeners(t, testMalformedBehindOthers) }
+
+func testMalformedBehindOthers(t *testing.T, s *server) {
 	demo := "/hooks/demo/" + token + "/"
 	bad := request("POST", demo+"bad", "{}", "Bad Name: 1")
 	statuses := s.raws(request("POST", demo+"1%", "{}") + request("POST", demo+"two words", "{}") + request("GET", "/healthz", "") + request("POST", demo+"3", "{}") + bad)
@@ -123,8 +172,9 @@ func TestMalformedBehindOthers(t *testing.T) {
 }
 
 // TestTargetsBytewise: a target that comes byte by byte is the same target.
-func TestTargetsBytewise(t *testing.T) {
-	s := newServer(t, nil)
+func TestTargetsBytewise(t *testing.T) { listeners(t, testTargetsBytewise) }
+
+func testTargetsBytewise(t *testing.T, s *server) {
 	conn := s.dial()
 	for _, step := range []string{"10%", "two words", "plain"} {
 		sent := request("POST", "/hooks/demo/"+token+"/"+step, "{}")
@@ -157,8 +207,9 @@ func TestMalformedIsLimited(t *testing.T) {
 }
 
 // TestElsewhere: a POST to no hook is an event; what else does not call a hook is not.
-func TestElsewhere(t *testing.T) {
-	s := newServer(t, nil)
+func TestElsewhere(t *testing.T) { listeners(t, testElsewhere) }
+
+func testElsewhere(t *testing.T, s *server) {
 	for target, want := range map[string]event.Verdict{"/": event.UnknownSource, "/webhook": event.UnknownSource, "/nowhere/x/y": event.UnknownSource,
 		"/Hooks/nobody/" + token: event.UnknownSource, "/demo/an-old-token/x": event.BadToken, "/Hooks/demo/an-old-token": event.BadToken, "//hooks/demo/an-old-token": event.BadToken} {
 		if a := s.post(target, "{}"); a.StatusCode != 404 {
@@ -192,28 +243,5 @@ func TestSpansAreUTF8(t *testing.T) {
 	}
 	if len(spans.GetSpans()) != 3 {
 		t.Errorf("%d spans", len(spans.GetSpans()))
-	}
-}
-
-// TestHTTP2SpansAreUTF8: the path of HTTP/2 may have any bytes as well.
-func TestHTTP2SpansAreUTF8(t *testing.T) {
-	spans.Reset()
-	var client *http.Client
-	s := newServer(t, func(c *config) { client = secure(t, c) })
-	at := "/hooks/demo/" + token + "/\xff"
-	response, err := client.Do(&http.Request{Method: "POST", URL: &url.URL{Scheme: "https", Host: s.addr, Opaque: at}, Header: http.Header{"User-Agent": {"\xff"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if e := s.one(); e.Path != "/hooks/demo/***/\xff" || e.Step != "\uFFFD" || response.ProtoMajor != 2 {
-		t.Errorf("%s: kept %q %q", response.Proto, e.Path, e.Step)
-	}
-	client.CloseIdleConnections()
-	s.stop()
-	for _, span := range spans.GetSpans() {
-		if text := spanText(span); !utf8.ValidString(text) {
-			t.Errorf("a span says %q", text)
-		}
 	}
 }

@@ -30,6 +30,7 @@ const (
 	bodyCost    = 2       // for each byte of a body: the body, and the spool's record of it
 	headerCost  = 4       // for each byte of a header, counted as headerBytes does
 	arrivalCost = 16      // for each byte of a header that is arriving: one of many short lines takes as much, as a map
+	recordCost  = 2       // for each byte of TLS: what is encrypted, and what it says
 	firstBody   = 4 << 10 // how much of a body is read before more is reserved
 )
 

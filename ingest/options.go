@@ -15,7 +15,7 @@ type Options struct {
 	Limits   `yaml:",inline"`
 	// TrustedProxies may name the client in X-Forwarded-For or Forwarded, and continue a trace by traceparent.
 	TrustedProxies Proxies `yaml:"trusted_proxies"`
-	// TLS, if not nil, is spoken on the listener, with HTTP/2 where its NextProtos have h2.
+	// TLS, if not nil, is spoken on the listener. HTTP/2 is never offered.
 	TLS *tls.Config `yaml:"-"`
 }
 
@@ -32,7 +32,7 @@ type Timeouts struct {
 // Limits bound what strangers can make the server do.
 type Limits struct {
 	MaxHeaderBytes int `yaml:"-"`
-	// MaxConnections is also how many requests are handled at once: one connection of HTTP/2 could carry many.
+	// MaxConnections is also how many requests are handled at once.
 	MaxConnections int `yaml:"max_connections"`
 	// MaxConnectionsPerAddress is for an IPv4 address or a /64 of IPv6. One that has presented a valid token within a day
 	// may have half of MaxConnections, and a trusted proxy all.

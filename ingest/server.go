@@ -37,6 +37,7 @@ type Server struct {
 	rejects     rejects
 	logger      *slog.Logger
 	quiet       rate.Sometimes
+	handshakes  rate.Sometimes // limits a warning
 	*instruments
 }
 
@@ -46,10 +47,10 @@ func NewServer(o Options, sources *Sources, spool Spool, lag func() Lag, logger 
 		return nil, err
 	}
 	s := &Server{options: o, spool: spool, lag: lag, proxies: o.TrustedProxies, memory: &memory{max: o.Limits.MaxMemory},
-		rejects: newRejects(o.Limits, logger), logger: logger, quiet: rate.Sometimes{First: 1, Interval: time.Minute}, instruments: newInstruments()}
+		rejects: newRejects(o.Limits, logger), logger: logger,
+		quiet: rate.Sometimes{First: 1, Interval: time.Minute}, handshakes: rate.Sometimes{First: 1, Interval: time.Minute}, instruments: newInstruments()}
 	s.memory.observe()
 	s.connections = newConnections(o, s.memory, s.closed)
-	s.connections.malformed = s.malformed
 	s.SetSources(sources)
 	return s, nil
 }
@@ -67,7 +68,7 @@ func (s *Server) Handler() http.Handler {
 	engine.GET(readyPath, s.readyz)
 	engine.POST(hooksPrefix+"*hook", s.receive)
 	engine.NoRoute(s.elsewhere)
-	return s.judge(s.admitted(s.limited(engine)))
+	return s.judge(s.admitted(engine))
 }
 
 // elsewhere takes what is no probe and no POST to a hook. A hook called by another method is still a request to a hook.
@@ -87,7 +88,7 @@ const (
 const hookRoute = hooksPrefix + "{source}/{token}/{step}"
 
 // Serve answers on the listener until ctx ends, then finishes the requests in flight.
-func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	t := s.options.Timeouts
 	server := &http.Server{
 		Handler:           s.Handler(),
@@ -97,16 +98,12 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    s.options.Limits.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
-		TLSConfig:         s.options.TLS,
-		HTTP2:             s.options.http2(),
-		// No answer without a handler but to what net/http refuses: see conn.Write.
+		// No answer without a handler but to what net/http refuses: see stream.Write.
 		DisableGeneralOptionsHandler: true,
-		ConnState:                    s.connections.state,
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, connOf(c))
-		},
+		ConnState:                    func(c net.Conn, state http.ConnState) { c.(*stream).state(state) },
+		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, streamKey{}, c) },
 	}
-	return serve.Until(ctx, server, s.connections.limit(listener), shutdownGrace)
+	return serve.Until(ctx, server, &listener{Listener: l, server: s, tls: http1(s.options.TLS)}, shutdownGrace)
 }
 
 // shutdownGrace is how long requests in flight have to end.

@@ -362,7 +362,7 @@ func TestSuspects(t *testing.T) {
 	a, b, c := received("demo", "a"), received("demo", "b"), received("demo", "c")
 	store := func(batch spool.Batch) {
 		t.Helper()
-		if err := p.sink.Store(ctx, batch); err != nil {
+		if _, err := p.sink.Store(ctx, batch); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -376,7 +376,7 @@ func TestSuspects(t *testing.T) {
 	p.wantRows("events", "3")
 	refused := batchOf(t, true, a)
 	refused.Records = append(refused.Records, []byte("garbage"))
-	if err := p.sink.Store(ctx, refused); !errors.Is(err, spool.ErrRefused) {
+	if _, err := p.sink.Store(ctx, refused); !errors.Is(err, spool.ErrRefused) {
 		t.Errorf("garbage among suspects: %v", err)
 	}
 }
@@ -386,7 +386,7 @@ func TestRepeatedLongAfter(t *testing.T) {
 	p := newPipe(t, enginetest.DSN(t), quick)
 	batch := batchOf(t, false, received("demo", "a"), received("demo", "b"))
 	for range 2 {
-		if err := p.sink.Store(ctx, batch); err != nil {
+		if _, err := p.sink.Store(ctx, batch); err != nil {
 			t.Fatal(err)
 		}
 		p.wantRows("events", "2")
@@ -456,12 +456,68 @@ func TestSameBatchAgain(t *testing.T) {
 			p.connect(engine.DSN("hooktape"))
 			p.sink = ingest.NewSink(p.db, sourceKind, slog.New(slog.DiscardHandler))
 		}
-		if err := p.sink.Store(ctx, batch); err != nil {
+		if _, err := p.sink.Store(ctx, batch); err != nil {
 			t.Fatal(err)
 		}
 		p.wantRows("events", "3")
 		if first = max(first, duplicates()); duplicates() != first {
 			t.Errorf("round %d: %s, before %s", round, duplicates(), first)
+		}
+	}
+}
+
+// TestPositions: the positions of a spool's events grow with their numbers, whatever the clock said, and are the same however the
+// drain cuts its batches, also if the process dies before each ack and after it.
+func TestPositions(t *testing.T) {
+	p := newPipe(t, enginetest.DSN(t), quick)
+	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	at := []time.Duration{0, time.Second, time.Second, 3 * time.Second, 2 * time.Second, -time.Hour, -time.Hour + time.Second, 4 * time.Second, 4 * time.Second}
+	const want = "[0,1000000,1000001,3000000,3000001,3000002,3000003,4000000,4000001]" // microseconds behind the beginning
+	for _, records := range []int{1, 2, 3, 100} {
+		dir, options := t.TempDir(), spool.DefaultOptions()
+		options.MinFree, options.Logger = 0, slog.New(slog.DiscardHandler)
+		open := func() *spool.Spool {
+			t.Helper()
+			s, err := spool.Open(dir, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		s := open()
+		for _, after := range at {
+			r := receivedAt(begin.Add(after), "demo", "a")
+			data, err := r.Marshal()
+			if err == nil {
+				err = s.Append(ctx, data)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for s.Stat().Records > 0 {
+			var batch spool.Batch
+			for range 2 {
+				s.Close()
+				s = open()
+				var err error
+				if batch, err = s.Next(ctx, spool.Limits{Records: records, Bytes: 1 << 20, Age: time.Millisecond}); err != nil {
+					t.Fatal(err)
+				}
+				if batch.Mark, err = p.sink.Store(ctx, batch); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Ack(batch); err != nil {
+				t.Fatal(err)
+			}
+		}
+		id := s.ID()
+		s.Close()
+		got := p.text(fmt.Sprintf(`SELECT toString(groupArray(position)) FROM (SELECT toUnixTimestamp64Micro(received_at) + position_offset - %d AS position
+			FROM events WHERE spool = '%s' ORDER BY spool_number)`, begin.UnixMicro(), id))
+		if got != want {
+			t.Errorf("in batches of %d: positions %s, want %s", records, got, want)
 		}
 	}
 }
@@ -475,14 +531,14 @@ func TestInsertIsTraced(t *testing.T) {
 	unkept.Untraced = true
 	spans.Reset()
 	batch := batchOf(t, false, unkept, a, b)
-	if err := p.sink.Store(ctx, batch); err != nil {
+	if _, err := p.sink.Store(ctx, batch); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.conn.Exec(ctx, "DROP TABLE events SYNC"); err != nil {
 		t.Fatal(err)
 	}
 	batch.First, batch.Last = 4, 6
-	if err := p.sink.Store(ctx, batch); err == nil || errors.Is(err, spool.ErrRefused) {
+	if _, err := p.sink.Store(ctx, batch); err == nil || errors.Is(err, spool.ErrRefused) {
 		t.Errorf("without a table: %v", err)
 	}
 	list := spans.GetSpans()

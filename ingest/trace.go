@@ -71,13 +71,8 @@ func (h *judged) attributes(r *http.Request, method, scheme string, status int) 
 // valid makes text UTF-8. Protocol buffers refuse any other, and a span that has it takes all of its batch with it.
 func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
-// protocolVersion is by OpenTelemetry's conventions: 1.0, 1.1, 2.
-func protocolVersion(r *http.Request) string {
-	if r.ProtoMajor > 1 {
-		return strconv.Itoa(r.ProtoMajor)
-	}
-	return r.Proto[len("HTTP/"):]
-}
+// protocolVersion is by OpenTelemetry's conventions: 1.0, 1.1.
+func protocolVersion(r *http.Request) string { return r.Proto[len("HTTP/"):] }
 
 // knownMethod is by OpenTelemetry's conventions: a method that is none of HTTP's is anyone's invention.
 func knownMethod(method string) string {

@@ -230,7 +230,7 @@ func (h retryHeap) Less(i, j int) bool {
 	if !h[i].NextAt.Equal(h[j].NextAt) {
 		return h[i].NextAt.Before(h[j].NextAt)
 	}
-	return h[i].EventReceivedAt.Before(h[j].EventReceivedAt)
+	return h[i].Position().Before(h[j].Position())
 }
 func (h retryHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 func (h *retryHeap) Push(x any)   { *h = append(*h, x.(*item)) }

@@ -155,8 +155,7 @@ func (f *follower) audit(ctx context.Context) error {
 	return f.hand(ctx, missing)
 }
 
-// merge puts the deliveries of two spools in order of arrival. Each spool's stay in the order of its numbers, which is right
-// even where the clock was set back.
+// merge puts the deliveries of two spools in order.
 func merge(a, b []event.Delivery) []event.Delivery {
 	all := make([]event.Delivery, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
@@ -224,7 +223,7 @@ func subscriptionText(s store.Subscription) string {
 	return string(text)
 }
 
-// placeOf is where a delivery stands in order of arrival.
+// placeOf is where a delivery stands in its queue.
 func placeOf(d event.Delivery) store.Cursor {
-	return store.Cursor{ReceivedAt: d.EventReceivedAt, ID: d.EventID}
+	return store.Cursor{At: d.Position(), ID: d.EventID}
 }

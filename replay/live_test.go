@@ -129,6 +129,12 @@ func TestOrderOfASubscriber(t *testing.T) {
 	startSender(t, db, dir, replay.Options{}, crm)
 	awaitDelivered(t, db, events, 60*time.Second)
 	assertEachOnce(t, events, &got)
+	assertInOrder(t, events, 7, &got)
+}
+
+// assertInOrder wants each person's events in order; the n-th event is of person n%people.
+func assertInOrder(t *testing.T, events []event.Event, people int, got *receiver) {
+	t.Helper()
 	place := map[string]int{}
 	for i, e := range events {
 		place[e.ID.String()] = i
@@ -136,11 +142,62 @@ func TestOrderOfASubscriber(t *testing.T) {
 	last := map[int]int{}
 	for _, r := range got.all() {
 		n := place[r.id]
-		if before, ok := last[n%7]; ok && before > n {
-			t.Errorf("event %d of person %d came after %d", n, n%7, before)
+		if before, ok := last[n%people]; ok && before > n {
+			t.Errorf("event %d of person %d came after %d", n, n%people, before)
 		}
-		last[n%7] = n
+		last[n%people] = n
 	}
+}
+
+// TestOrderOverASetBackClock: events that wait in ClickHouse are sent in the order of their spool, though the clock was set back
+// between them, by another process as well; and so they are in a replay.
+func TestOrderOverASetBackClock(t *testing.T) {
+	t.Parallel()
+	db := newStore(t)
+	var live, replayed receiver
+	var works atomic.Bool
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case !works.Load():
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case r.Header.Get("X-Hooktape-Replay-Id") != "":
+			replayed.note(r)
+		default:
+			live.note(r)
+		}
+	}))
+	defer endpoint.Close()
+	crm := endpointAt("crm", endpoint.URL, func(e *replay.Endpoint) {
+		e.Order, e.Concurrency, e.Breaker.Failures = event.OrderSubscriber, 8, 0
+		e.Retry.Schedule, e.Retry.MaxAttempts = []time.Duration{50 * time.Millisecond}, 10_000
+	})
+	dir := t.TempDir()
+	s := startSender(t, db, dir, private, crm)
+	awaitFollowing(t, db, "crm")
+	events := ofSubscribers(newEvents("demo", 60), 3)
+	for i := range events[30:] { // as the drain stores them
+		e, before := &events[30+i], &events[29+i]
+		e.ReceivedAt = e.ReceivedAt.Add(-time.Hour)
+		e.ID = event.NewID(e.ReceivedAt)
+		e.PositionOffset = before.Position().Add(time.Microsecond).Sub(e.ReceivedAt)
+	}
+	insert(t, db, events...)
+	await.Nil(t, atLeast, func() error {
+		n, err := db.CountOpen(context.Background(), store.Queue{Endpoint: "crm"})
+		if err == nil && n != uint64(len(events)) {
+			err = fmt.Errorf("%d wait", n)
+		}
+		return err
+	})
+	s.stop()
+	works.Store(true)
+	startSender(t, db, dir, private, crm)
+	awaitDelivered(t, db, events, atLeast)
+	assertInOrder(t, events, 3, &live)
+	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Concurrency, r.Order = 8, event.OrderSubscriber })
+	awaitDone(t, db, r.ID, atLeast)
+	assertEachOnce(t, events, &replayed)
+	assertInOrder(t, events, 3, &replayed)
 }
 
 // TestOnCluster: so it is where tables are spread over two shards, of which one has its part of an insert before the other.

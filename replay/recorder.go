@@ -70,7 +70,12 @@ type sink struct {
 	stored func([]event.Delivery)
 }
 
-func (s *sink) Store(ctx context.Context, batch spool.Batch) error {
+// Store implements spool.Sink. Outcomes need no mark.
+func (s *sink) Store(ctx context.Context, batch spool.Batch) (mark uint64, err error) {
+	return 0, s.record(ctx, batch)
+}
+
+func (s *sink) record(ctx context.Context, batch spool.Batch) error {
 	latest := map[event.DeliveryKey]int{}
 	var deliveries []event.Delivery
 	var attempts []event.Attempt

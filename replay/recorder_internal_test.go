@@ -34,7 +34,7 @@ func TestOutcomesRepeatedLongAfter(t *testing.T) {
 	}
 	out := &sink{store: db, logger: slog.New(slog.DiscardHandler)}
 	for range 2 {
-		if err := out.Store(t.Context(), batch); err != nil {
+		if _, err := out.Store(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := db.CountRows(t.Context(), "attempts"); err != nil || n != 2 {

@@ -25,7 +25,7 @@ func (l *lane) sweepFrom(place store.Cursor) {
 }
 
 func compare(a, b store.Cursor) int {
-	if c := a.ReceivedAt.Compare(b.ReceivedAt); c != 0 {
+	if c := a.At.Compare(b.At); c != 0 {
 		return c
 	}
 	return bytes.Compare(a.ID[:], b.ID[:])
@@ -61,7 +61,7 @@ func (l *lane) read(ctx context.Context) {
 	}
 	l.reading = true
 	after := l.cursor
-	if after.ReceivedAt.IsZero() {
+	if after.At.IsZero() {
 		after = nil
 	}
 	go func() {
@@ -72,10 +72,10 @@ func (l *lane) read(ctx context.Context) {
 
 // before is a place right before another, so that reading after it includes that one. Before the first there is nothing.
 func before(c store.Cursor) *store.Cursor {
-	if c.ReceivedAt.IsZero() {
+	if c.At.IsZero() {
 		return &c
 	}
-	return &store.Cursor{ReceivedAt: c.ReceivedAt.Add(-time.Microsecond), ID: uuid.Max}
+	return &store.Cursor{At: c.At.Add(-time.Microsecond), ID: uuid.Max}
 }
 
 func (l *lane) count(ctx context.Context) {

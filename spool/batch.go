@@ -19,6 +19,11 @@ type Batch struct {
 	// Repeated says that the batch was handed out before, so that it may be
 	// stored already.
 	Repeated bool
+	// Mark is the number that the consumer noted with the ack before this
+	// batch, 0 if it never did. Ack keeps it durably for the next batch, so that
+	// what depends on all records before has the same value whenever the batch
+	// comes again.
+	Mark uint64
 
 	total uint64 // of the last record
 }
@@ -157,7 +162,7 @@ func (s *Spool) Shrink(b Batch, n int) (Batch, error) {
 	return short, s.replace(context.Background(), st)
 }
 
-// Ack forgets the batch. When the process dies before Ack is through, the
+// Ack forgets the batch, and keeps its Mark for the next one. When the process dies before Ack is through, the
 // same batch comes again, under the same token.
 func (s *Spool) Ack(b Batch) error {
 	pos, err := s.handedOut(b)
@@ -165,7 +170,7 @@ func (s *Spool) Ack(b Batch) error {
 		return err
 	}
 	st := pos.state
-	st.acked, st.ackedTotal = b.Last, b.total
+	st.acked, st.ackedTotal, st.mark = b.Last, b.total, b.Mark
 	return s.replace(context.Background(), st)
 }
 

@@ -81,11 +81,11 @@
 //	record key    'r' │ number (8)
 //	record value  appended, ns since 1970 (8) │ total (8) │ record
 //	state key     's'
-//	state value   version (1) │ id (16) │ acked (8) │ acked total (8) │ fixed (8) │ suspect (8)
+//	state value   version (1) │ id (16) │ acked (8) │ acked total (8) │ fixed (8) │ suspect (8) │ mark (8)
 //
 // The total counts the bytes of all records up to this one, so that what
 // waits is known without counting. acked is the last number that was acked,
-// fixed the last number of the batch that is handed out, and suspect the last
-// number that was salvaged. An ack replaces the state and deletes the range
-// of its records in one commit.
+// fixed the last number of the batch that is handed out, suspect the last number that
+// was salvaged, and mark what the consumer noted with the last ack. An ack
+// replaces the state and deletes the range of its records in one commit.
 package spool

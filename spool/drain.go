@@ -19,9 +19,9 @@ var ErrRefused = errors.New("refused for its content")
 // Sink is where a Drain brings batches.
 type Sink interface {
 	// Store stores a batch, once for its token however often it is called. An error is tried again without end, unless
-	// it wraps ErrRefused.
-	Store(ctx context.Context, batch Batch) error
-	// SetAside keeps a batch of one record that Store has refused.
+	// it wraps ErrRefused. mark is the Mark of the next batch.
+	Store(ctx context.Context, batch Batch) (mark uint64, err error)
+	// SetAside keeps a batch of one record that Store has refused. The next batch has the same Mark.
 	SetAside(ctx context.Context, batch Batch, refusal error) error
 }
 
@@ -111,13 +111,15 @@ func (d *Drain) Flush(ctx context.Context) error {
 // deliver stores a batch or, of one that is refused, its first half: the rest comes with the next batches.
 func (d *Drain) deliver(ctx context.Context, batch Batch) error {
 	for {
-		err := d.untilAnswered(ctx, func() error {
-			err := d.store(ctx, batch)
+		var mark uint64
+		err := d.untilAnswered(ctx, func() (err error) {
+			mark, err = d.store(ctx, batch)
 			batch.Repeated = true // whatever comes next
 			return err
 		})
 		switch {
 		case err == nil:
+			batch.Mark = mark
 			return d.ack(batch)
 		case !errors.Is(err, ErrRefused):
 			return err
@@ -134,11 +136,11 @@ func (d *Drain) deliver(ctx context.Context, batch Batch) error {
 	}
 }
 
-func (d *Drain) store(ctx context.Context, batch Batch) error {
+func (d *Drain) store(ctx context.Context, batch Batch) (mark uint64, err error) {
 	begun := time.Now()
-	err := d.sink.Store(ctx, batch)
+	mark, err = d.sink.Store(ctx, batch)
 	d.tell(ctx, Store{Records: len(batch.Records), Took: time.Since(begun), Err: err})
-	return err
+	return mark, err
 }
 
 func (d *Drain) setAside(ctx context.Context, batch Batch, refusal error) error {

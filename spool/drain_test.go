@@ -22,27 +22,30 @@ type pickySink struct {
 	seen   []bool // of each batch, whether it was said to be repeated
 }
 
-func (s *pickySink) Store(_ context.Context, b Batch) error {
+func (s *pickySink) Store(_ context.Context, b Batch) (uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen = append(s.seen, b.Repeated)
+	if b.Mark != uint64(len(s.stored)) {
+		return 0, fmt.Errorf("mark %d after %d records: %w", b.Mark, len(s.stored), ErrRefused)
+	}
 	if s.away > 0 {
 		s.away--
-		return errors.New("away")
+		return 0, errors.New("away")
 	}
 	for _, r := range b.Records {
 		if strings.HasPrefix(string(r), "bad") {
-			return fmt.Errorf("%w: %s", ErrRefused, r)
+			return 0, fmt.Errorf("%w: %s", ErrRefused, r)
 		}
 	}
 	if s.tokens[b.Token()] {
-		return fmt.Errorf("token %s comes twice", b.Token())
+		return 0, fmt.Errorf("token %s comes twice", b.Token())
 	}
 	s.tokens[b.Token()] = true
 	for _, r := range b.Records {
 		s.stored = append(s.stored, string(r))
 	}
-	return nil
+	return b.Mark + uint64(len(b.Records)), nil
 }
 
 func (s *pickySink) SetAside(_ context.Context, b Batch, refusal error) error {

@@ -16,12 +16,12 @@ const (
 )
 
 const (
-	layoutVersion = 1
+	layoutVersion = 2 // of the state; 1 had no mark
 
 	recordKeyLen    = 1 + 8
 	recordHeaderLen = 8 + 8
 	idLen           = 16
-	stateLen        = 1 + idLen + 4*8
+	stateLen        = 1 + idLen + 5*8
 )
 
 var stateKey = []byte{statePrefix}
@@ -85,25 +85,31 @@ type state struct {
 	fixed uint64
 	// suspect is the last number that was salvaged from damage.
 	suspect uint64
+	// mark is what the consumer noted with the last ack.
+	mark uint64
 }
 
 func (s state) encode() []byte {
 	b := make([]byte, 0, stateLen)
 	b = append(b, layoutVersion)
 	b = append(b, s.id[:]...)
-	for _, n := range []uint64{s.acked, s.ackedTotal, s.fixed, s.suspect} {
+	for _, n := range []uint64{s.acked, s.ackedTotal, s.fixed, s.suspect, s.mark} {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
 	return b
 }
 
 func parseState(b []byte) (s state, err error) {
-	if len(b) != stateLen || b[0] != layoutVersion {
+	switch {
+	case len(b) == stateLen && b[0] == layoutVersion:
+	case len(b) == stateLen-8 && b[0] == 1:
+		b = append(b[:len(b):len(b)], make([]byte, 8)...) // without a mark
+	default:
 		return state{}, errState
 	}
 	copy(s.id[:], b[1:])
 	b = b[1+idLen:]
-	for i, n := range []*uint64{&s.acked, &s.ackedTotal, &s.fixed, &s.suspect} {
+	for i, n := range []*uint64{&s.acked, &s.ackedTotal, &s.fixed, &s.suspect, &s.mark} {
 		*n = binary.BigEndian.Uint64(b[8*i:])
 	}
 	if s.fixed < s.acked {

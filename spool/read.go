@@ -12,7 +12,7 @@ import (
 // at least one. No limits means all of them.
 func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 	pos := s.position()
-	b := Batch{Spool: pos.name(), Suspect: first <= pos.suspect}
+	b := Batch{Spool: pos.name(), Suspect: first <= pos.suspect, Mark: pos.mark}
 	size := int64(0)
 	next, full := first, false
 	var mem arena

@@ -51,6 +51,35 @@ func TestBatchIsTheSameUntilAcked(t *testing.T) {
 	}
 }
 
+// TestMark: what was noted with an ack comes with the next batch, however often and over whatever end of the process, also if that
+// batch is made shorter, and with what is salvaged from damage.
+func TestMark(t *testing.T) {
+	s := open(t, t.TempDir(), options(vfs.Default))
+	appendAll(t, s, numbered(1, 10)...)
+	b := next(t, s, soon(2))
+	if b.Mark != 0 {
+		t.Errorf("the first batch has the mark %d", b.Mark)
+	}
+	b.Mark = 1 << 63
+	ack(t, s, b)
+	for range 2 {
+		whole := next(t, s, soon(4))
+		half, err := s.Shrink(whole, 4)
+		if err != nil || whole.Mark != 1<<63 || half.Mark != 1<<63 {
+			t.Errorf("marks %d and %d, %v", whole.Mark, half.Mark, err)
+		}
+		s = reopen(t, s)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	removeAll(t, s.dir, dbName, "MANIFEST-*")
+	s = open(t, s.dir, options(vfs.Default))
+	if got := next(t, s, soon(8)); !got.Suspect || got.Mark != 1<<63 {
+		t.Errorf("salvaged: %+v", got)
+	}
+}
+
 func TestShrink(t *testing.T) {
 	s := open(t, t.TempDir(), options(vfs.Default))
 	appendAll(t, s, numbered(1, 8)...)

@@ -20,7 +20,7 @@ const ownTable = "_local"
 // An insert is seen on one shard before it is on the next. What is to be sent in a subscriber's order therefore lies on one
 // shard: whoever sees an event, or its delivery, sees those of the same insert that come before it.
 var shardedBy = map[string]string{
-	"events": subscriber, "deliveries": "subscriber", "attempts": "event_id", "quarantine": "id",
+	"events": subscriber, "deliveries": "subscriber", byPosition: "subscriber", "attempts": "event_id", "quarantine": "id",
 	"replays": "id", "commands": "target", "endpoint_states": "endpoint", "swept": "endpoint", "stored_ranges": "spool", "holders": "shard", "audit_log": "who",
 	"otel_traces": "TraceId", "otel_traces_trace_id_ts": "TraceId", versions: "version_id",
 }

@@ -47,7 +47,7 @@ var singleAlone = map[string]string{
 	"TestErrorClasses":         "breaks tables in ways that no cluster has",
 	"TestProjections":          "a projection lacks the column that our shards are told by; on a cluster each server uses its own",
 	"TestShards":               "has a cluster of its own, as those below",
-	"TestSubscriberOnOneShard": "", "TestLayoutIsKept": "", "TestClusterHealth": "", "TestStorageOfCluster": "",
+	"TestSubscriberOnOneShard": "", "TestDeliveriesAreReordered": "", "TestDeliveriesAreReorderedOnACluster": "", "TestLayoutIsKept": "", "TestClusterHealth": "", "TestStorageOfCluster": "",
 	"TestSpread": "asks no ClickHouse, as the next", "TestSpreadRefuses": "",
 }
 
@@ -56,7 +56,7 @@ var singleAlone = map[string]string{
 func TestOnCluster(t *testing.T) {
 	t.Parallel()
 	if !enginetest.Whole() {
-		enginetest.OnCluster(t, store.ShardedBy(), 10, "-test.run", "^(TestText|TestFreezeReplay|TestOutcomes|TestReplays|TestPages|TestDeduplication|TestSelectedByFate|TestSubscriberByEitherID|TestRetention|TestSweep)$")
+		enginetest.OnCluster(t, store.ShardedBy(), 11, "-test.run", "^(TestText|TestFreezeReplay|TestOutcomes|TestReplays|TestPages|TestDeduplication|TestSelectedByFate|TestSubscriberByEitherID|TestRetention|TestSweep|TestOrderOverASetBackClock)$")
 		return
 	}
 	names := slices.Collect(maps.Keys(singleAlone))

@@ -12,13 +12,15 @@ import (
 	"hooktape/event"
 )
 
-const deliveryColumns = `replay_id, endpoint, event_received_at, event_id, state, attempts, next_at, status_code, error, updated_at, subscriber, created_at`
+const deliveryColumns = `replay_id, endpoint, event_received_at, event_position, event_id, state, attempts, next_at, status_code, error, updated_at, subscriber, created_at`
 
 func scanDelivery(rows driver.Rows, d *event.Delivery) error {
 	var state string
-	err := rows.Scan(&d.ReplayID, &d.Endpoint, &d.EventReceivedAt, &d.EventID, &state, &d.Attempts,
+	var position time.Time
+	err := rows.Scan(&d.ReplayID, &d.Endpoint, &d.EventReceivedAt, &position, &d.EventID, &state, &d.Attempts,
 		&d.NextAt, &d.StatusCode, &d.Error, &d.UpdatedAt, &d.Subscriber, &d.CreatedAt)
 	d.State = event.DeliveryState(state)
+	d.PositionOffset = position.Sub(d.EventReceivedAt)
 	d.NextAt = zeroIfEpoch(d.NextAt)
 	return err
 }
@@ -29,17 +31,17 @@ func scanDelivery(rows driver.Rows, d *event.Delivery) error {
 var inOrder = clickhouse.Settings{"optimize_read_in_order": 1, "do_not_merge_across_partitions_select_final": 1, "max_threads": 1, "max_block_size": 1024}
 
 // OpenDeliveries returns deliveries of a queue that are not final, whether or not they are due, behind the cursor (nil is
-// the beginning), in order of their events' arrival. What it costs is the way from the cursor to the end of the page:
+// the beginning), in order of their events' positions. What it costs is the way from the cursor to the end of the page:
 // deliveries that are final on that way are read too.
 func (s *Store) OpenDeliveries(ctx context.Context, q Queue, after *Cursor, limit int) ([]event.Delivery, error) {
 	where := q.conditions()
 	if after != nil {
-		at := where.bind("DateTime64(6,'UTC')", micros(after.ReceivedAt))
+		at := where.bind("DateTime64(6,'UTC')", micros(after.At))
 		// The first of these alone is what the primary key can be searched for.
-		where.require("event_received_at >= "+at, "(event_received_at, event_id) > ("+at+", "+where.bind("UUID", after.ID.String())+")")
+		where.require("event_position >= "+at, "(event_position, event_id) > ("+at+", "+where.bind("UUID", after.ID.String())+")")
 	}
 	where.require(openState)
-	return collect(with(ctx, inOrder), s.conn, "read deliveries", fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY event_received_at, event_id LIMIT %d",
+	return collect(with(ctx, inOrder), s.conn, "read deliveries", fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY event_position, event_id LIMIT %d",
 		deliveryColumns, where, limit), where.args, scanDelivery)
 }
 
@@ -57,7 +59,7 @@ func (s *Store) CancelDeliveries(ctx context.Context, q Queue) error {
 	where := q.conditions()
 	where.require(openState)
 	sql := fmt.Sprintf(`INSERT INTO deliveries (%s, version)
-		SELECT replay_id, endpoint, event_received_at, event_id, 'cancelled', attempts, toDateTime64(0, 3, 'UTC'), status_code, error, now64(6), subscriber, created_at,
+		SELECT replay_id, endpoint, event_received_at, event_position, event_id, 'cancelled', attempts, toDateTime64(0, 3, 'UTC'), status_code, error, now64(6), subscriber, created_at,
 			toUInt64(attempts) * 8 + 5 FROM deliveries FINAL WHERE %s`, deliveryColumns, where)
 	return explain("cancel deliveries", s.patient.Exec(with(ctx, clickhouse.Settings{"do_not_merge_across_partitions_select_final": 1}), sql, where.args...))
 }

@@ -118,7 +118,7 @@ func TestOpenDeliveries(t *testing.T) {
 					t.Errorf("delivery %+v, want %+v", one, all[n])
 				}
 			}
-			after = &store.Cursor{ReceivedAt: page[len(page)-1].EventReceivedAt, ID: page[len(page)-1].EventID}
+			after = &store.Cursor{At: page[len(page)-1].EventReceivedAt, ID: page[len(page)-1].EventID}
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("pages of %d: %v, want %v", size, got, want)

@@ -31,7 +31,7 @@ type Health struct {
 type Schema struct{ At, Known int64 }
 
 // needed are the rights that migrations and the program's work take.
-var needed = []string{"SELECT", "INSERT", "ALTER", "CREATE TABLE", "CREATE VIEW"}
+var needed = []string{"SELECT", "INSERT", "ALTER", "CREATE TABLE", "CREATE VIEW", "DROP TABLE"}
 
 // hinderingSettings: a user that only reads; deduplication switched off, without which a batch sent again is stored again
 // (deduplicate_insert, where the server has it, comes before insert_deduplicate); asynchronous inserts that this program may
@@ -44,8 +44,9 @@ const hinderingSettings = `SELECT name || '=' || value AS Setting FROM system.se
 const hinderingOnCluster = ` OR name = 'distributed_foreground_insert' AND value = '0' OR name = 'skip_unavailable_shards' AND value != '0'
 	OR name = 'distributed_product_mode' AND value != 'global'`
 
-// ClickHouse's codes for what is not there, or not understood.
+// ClickHouse's error codes (src/Common/ErrorCodes.cpp).
 const (
+	codeTableExists     = 57
 	codeUnknownTable    = 60
 	codeSyntax          = 62
 	codeUnknownDatabase = 81

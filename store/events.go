@@ -22,7 +22,7 @@ var eventColumns = []string{
 	"name", "first_name", "last_name", "email", "phone", "profile_link", "channel",
 	"conversations_count", "created_at", "first_contact_at", "last_contact_at",
 	"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
-	"fields", "event_at", "decode_error", "duplicate_of", "spool", "spool_number",
+	"fields", "event_at", "decode_error", "duplicate_of", "spool", "spool_number", "position_offset",
 }
 
 // wholeColumns and briefColumns are what scanEvent reads; the second leaves out the two that may be large.
@@ -116,7 +116,7 @@ func appendEvent(batch driver.Batch, e *event.Event) error {
 		e.Name, e.FirstName, e.LastName, e.Email, e.Phone, e.ProfileLink, e.Channel,
 		e.ConversationsCount, e.CreatedAt, e.FirstContactAt, e.LastContactAt,
 		e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm,
-		e.Fields, eventAt, e.DecodeError, e.DuplicateOf, e.Spool, e.SpoolNumber,
+		e.Fields, eventAt, e.DecodeError, e.DuplicateOf, e.Spool, e.SpoolNumber, uint64(e.PositionOffset.Microseconds()),
 	)
 }
 
@@ -142,10 +142,11 @@ type Page struct {
 	Before *Cursor // rows older than this one; nil for the newest
 }
 
-// Cursor is the place of an event in a list.
+// Cursor is the place of an event in a list, or of a delivery in a queue. At is when the event was received; of a delivery it
+// is the event's position.
 type Cursor struct {
-	ReceivedAt time.Time
-	ID         uuid.UUID
+	At time.Time
+	ID uuid.UUID
 }
 
 // ListEvents returns selected events, newest first, without headers and body.
@@ -155,8 +156,8 @@ func (s *Store) ListEvents(ctx context.Context, sel event.Selection, page Page) 
 		return nil, err
 	}
 	if page.Before != nil {
-		where.add("received_at <= {}", "DateTime64(6,'UTC')", micros(page.Before.ReceivedAt))
-		where.add("(received_at, id) < ({}, toUUID('"+page.Before.ID.String()+"'))", "DateTime64(6,'UTC')", micros(page.Before.ReceivedAt))
+		where.add("received_at <= {}", "DateTime64(6,'UTC')", micros(page.Before.At))
+		where.add("(received_at, id) < ({}, toUUID('"+page.Before.ID.String()+"'))", "DateTime64(6,'UTC')", micros(page.Before.At))
 	}
 	return s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at DESC, id DESC LIMIT %d", page.Limit))
 }
@@ -208,6 +209,7 @@ func scanEvent(rows driver.Rows, e *event.Event) error {
 	var kind, verdict, ip, sha, trace, span, body string
 	var headers []map[string]any
 	var eventAt time.Time
+	var offset uint64
 	err := rows.Scan(
 		&e.ID, &e.ReceivedAt, &e.Source, &e.Step, &kind, &verdict,
 		&e.Method, &e.Path, &e.Query, &ip, &headers, &body, &sha, &trace, &span,
@@ -215,11 +217,12 @@ func scanEvent(rows driver.Rows, e *event.Event) error {
 		&e.Name, &e.FirstName, &e.LastName, &e.Email, &e.Phone, &e.ProfileLink, &e.Channel,
 		&e.ConversationsCount, &e.CreatedAt, &e.FirstContactAt, &e.LastContactAt,
 		&e.UTMSource, &e.UTMMedium, &e.UTMCampaign, &e.UTMContent, &e.UTMTerm,
-		&e.Fields, &eventAt, &e.DecodeError, &e.DuplicateOf, &e.Spool, &e.SpoolNumber, &e.StoredAt,
+		&e.Fields, &eventAt, &e.DecodeError, &e.DuplicateOf, &e.Spool, &e.SpoolNumber, &offset, &e.StoredAt,
 	)
 	if err != nil {
 		return err
 	}
+	e.PositionOffset = time.Duration(offset) * time.Microsecond
 	e.Kind, e.Verdict, e.Body = event.Kind(kind), event.Verdict(verdict), []byte(body)
 	if !eventAt.Equal(e.ReceivedAt) {
 		e.EventAt = &eventAt

@@ -211,7 +211,7 @@ func TestPages(t *testing.T) {
 				break
 			}
 			got = append(got, page...)
-			before = &store.Cursor{ReceivedAt: page[len(page)-1].ReceivedAt, ID: page[len(page)-1].ID}
+			before = &store.Cursor{At: page[len(page)-1].ReceivedAt, ID: page[len(page)-1].ID}
 		}
 		seen := map[uuid.UUID]bool{}
 		for i, e := range got {

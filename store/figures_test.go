@@ -46,7 +46,7 @@ func TestNeighbours(t *testing.T) {
 	d.insert(t, append(events, refused)...)
 	for n, want := range map[int][2]int{0: {-1, 1}, 1: {0, 2}, 2: {1, 4}, 4: {2, -1}} {
 		for _, id := range []string{"a", "tg-a"} {
-			before, after, err := d.Neighbours(background, id, store.Cursor{ReceivedAt: events[n].ReceivedAt, ID: events[n].ID})
+			before, after, err := d.Neighbours(background, id, store.Cursor{At: events[n].ReceivedAt, ID: events[n].ID})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -92,18 +92,19 @@ func (sub Subscription) conditions(q Queue) *conditions {
 // deliveries only those of the candidates are looked up.
 func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, order string, limit int) (found []event.Delivery, last uint64, err error) {
 	queue := "replay_id = " + where.bind("UUID", q.ReplayID.String()) + " AND endpoint = " + where.bind("String", q.Endpoint)
-	sql := fmt.Sprintf(`SELECT id, received_at, %[1]s, spool_number FROM events WHERE %[2]s AND (received_at, id) NOT IN
+	sql := fmt.Sprintf(`SELECT id, received_at, position_offset, %[1]s, spool_number FROM events WHERE %[2]s AND (received_at, id) NOT IN
 			(SELECT event_received_at, event_id FROM deliveries WHERE %[3]s AND (event_received_at, event_id) IN
 				(SELECT received_at, id FROM events WHERE %[2]s))
 			ORDER BY %[4]s, received_at, id LIMIT 1 BY id LIMIT %[5]d`, subscriber, where, queue, order, limit)
 	type row struct {
 		id         uuid.UUID
 		receivedAt time.Time
+		offset     uint64
 		subscriber string
 		number     uint64
 	}
 	rows, err := collect(ctx, s.conn, "follow events", sql, where.args, func(rows driver.Rows, r *row) error {
-		return rows.Scan(&r.id, &r.receivedAt, &r.subscriber, &r.number)
+		return rows.Scan(&r.id, &r.receivedAt, &r.offset, &r.subscriber, &r.number)
 	})
 	if err != nil {
 		return nil, 0, err
@@ -112,7 +113,8 @@ func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, ord
 	for _, r := range rows {
 		last = r.number
 		found = append(found, event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: q.ReplayID, Endpoint: q.Endpoint, EventID: r.id},
-			EventReceivedAt: r.receivedAt, State: event.Pending, UpdatedAt: now, Subscriber: r.subscriber, CreatedAt: now})
+			EventReceivedAt: r.receivedAt, State: event.Pending, UpdatedAt: now, Subscriber: r.subscriber, CreatedAt: now,
+			PositionOffset: time.Duration(r.offset) * time.Microsecond})
 	}
 	return found, last, nil
 }

@@ -15,6 +15,9 @@ import (
 // what shards are cut by.
 const subscriber = "multiIf(bothelp_user_id != '', bothelp_user_id, messenger_user_id != '', concat('m:', messenger_user_id), toString(id))"
 
+// eventPosition is event.Event.Position as an expression over the table events.
+const eventPosition = "addMicroseconds(received_at, position_offset)"
+
 // freezeLimits hold for freezing with an expression of the user's, which has passed under expressionLimits before.
 // Writing needs time beside the reading.
 var freezeLimits = clickhouse.Settings{"max_execution_time": 300, "max_memory_usage": 2 << 30}
@@ -45,8 +48,8 @@ func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (uint64, error
 	if err := s.try(ctx, where); err != nil {
 		return 0, err
 	}
-	into := fmt.Sprintf(`INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_id, state, updated_at, subscriber, created_at)
-		SELECT %s, %s, received_at, id, 'pending', now64(6), %s, %s`, where.bind("UUID", r.ID.String()), where.bind("String", r.Endpoint), subscriber, createdAt)
+	into := fmt.Sprintf(`INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_position, event_id, state, updated_at, subscriber, created_at)
+		SELECT %s, %s, received_at, %s, id, 'pending', now64(6), %s, %s`, where.bind("UUID", r.ID.String()), where.bind("String", r.Endpoint), eventPosition, subscriber, createdAt)
 	settings := clickhouse.Settings{}
 	if where.expression != "" {
 		settings = freezeLimits

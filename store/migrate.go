@@ -55,15 +55,16 @@ func (s *Store) newProvider(db *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []goose.ProviderOption{}
+	programs := []*goose.Migration{s.reordering()}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	if !s.cluster.one() {
 		spread, err := s.cluster.migrations(files)
 		if err != nil {
 			return nil, fmt.Errorf("migrations: %w", err)
 		}
-		files, options = nil, append(options, goose.WithGoMigrations(spread...), goose.WithDisableGlobalRegistry(true))
+		files, programs = nil, append(programs, spread...)
 	}
-	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files, options...)
+	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files, append(options, goose.WithGoMigrations(programs...))...)
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}

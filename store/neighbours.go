@@ -22,7 +22,7 @@ func (s *Store) neighbour(ctx context.Context, subscriber string, of Cursor, sid
 	if err != nil {
 		return nil, err
 	}
-	at := where.bind("DateTime64(6,'UTC')", micros(of.ReceivedAt))
+	at := where.bind("DateTime64(6,'UTC')", micros(of.At))
 	where.require("received_at "+side+"= "+at, "(received_at, id) "+side+" ("+at+", "+where.bind("UUID", of.ID.String())+")")
 	found, err := s.queryEvents(ctx, where, wholeColumns, fmt.Sprintf("ORDER BY received_at %[1]s, id %[1]s LIMIT 1", order))
 	if err != nil || len(found) == 0 {

@@ -36,7 +36,7 @@ func (s *Store) insertDeliveries(ctx context.Context, token string, deliveries [
 	return s.insert(ctx, token, "deliveries ("+deliveryColumns+", version)", func(batch driver.Batch) error {
 		for i := range deliveries {
 			d := known(deliveries[i])
-			if err := batch.Append(d.ReplayID, d.Endpoint, d.EventReceivedAt, d.EventID, string(d.State), d.Attempts,
+			if err := batch.Append(d.ReplayID, d.Endpoint, d.EventReceivedAt, d.Position(), d.EventID, string(d.State), d.Attempts,
 				epochIfZero(d.NextAt), d.StatusCode, d.Error, d.UpdatedAt, d.Subscriber, d.CreatedAt, d.Version()); err != nil {
 				return fmt.Errorf("delivery of event %s: %w", d.EventID, err)
 			}

@@ -146,7 +146,7 @@ func (s *Store) EventColumns(ctx context.Context) ([]Column, error) {
 func (s *Store) inOrderAfter(ctx context.Context, sel event.Selection, after *Cursor) (*conditions, error) {
 	where, err := s.matching(ctx, sel)
 	if err == nil && after != nil {
-		at := where.bind("DateTime64(6,'UTC')", micros(after.ReceivedAt))
+		at := where.bind("DateTime64(6,'UTC')", micros(after.At))
 		where.require("received_at >= "+at, "(received_at, id) > ("+at+", "+where.bind("UUID", after.ID.String())+")")
 	}
 	return where, err

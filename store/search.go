@@ -39,7 +39,7 @@ func (s *Store) SearchEvents(ctx context.Context, sel event.Selection, page Page
 		}
 		left := patience - time.Since(begun)
 		if left <= 0 && from.After(begin) {
-			return found, &Cursor{ReceivedAt: from, ID: uuid.Nil}, nil
+			return found, &Cursor{At: from, ID: uuid.Nil}, nil
 		}
 		step, end = min(nextStep(step, time.Since(stepped), left), most), from
 	}
@@ -85,8 +85,8 @@ func (s *Store) span(ctx context.Context, sel event.Selection, page Page) (begin
 	if sel.Until != nil && sel.Until.Before(end) {
 		end = *sel.Until
 	}
-	if page.Before != nil && page.Before.ReceivedAt.Before(end) {
-		end = page.Before.ReceivedAt.Add(time.Microsecond) // those of the same microsecond are behind the cursor, or before it
+	if page.Before != nil && page.Before.At.Before(end) {
+		end = page.Before.At.Add(time.Microsecond) // those of the same microsecond are behind the cursor, or before it
 	}
 	return begin, end, most, nil
 }

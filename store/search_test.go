@@ -43,7 +43,7 @@ func TestSearchEvents(t *testing.T) {
 			page.Before = rest
 		case len(found) == page.Limit:
 			last := found[len(found)-1]
-			page.Before = &store.Cursor{ReceivedAt: last.ReceivedAt, ID: last.ID}
+			page.Before = &store.Cursor{At: last.ReceivedAt, ID: last.ID}
 		default:
 			if !slices.Equal(got, want) {
 				t.Errorf("found %v, want %v", got, want)

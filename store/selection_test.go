@@ -209,7 +209,7 @@ func TestPagesOfAnExpression(t *testing.T) {
 		}
 		got = append(got, numbers(events)...)
 		last := events[len(events)-1]
-		page.Before = &store.Cursor{ReceivedAt: last.ReceivedAt, ID: last.ID}
+		page.Before = &store.Cursor{At: last.ReceivedAt, ID: last.ID}
 	}
 	if !slices.Equal(got, []int{6, 4, 2, 0}) {
 		t.Errorf("%v", got)

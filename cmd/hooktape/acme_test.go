@@ -148,7 +148,7 @@ func TestACME(t *testing.T) {
 // assertTaken posts as BotHelp does: to the domain's name, whose certificate it checks.
 func assertTaken(i *instance, url string, root *x509.CertPool) {
 	i.t.Helper()
-	sender := newSender(url, root, 2, false)
+	sender := newSender(url, root, false)
 	sender.client.Transport.(*http.Transport).DialContext = toThisMachine
 	if err := sender.post(); err != nil {
 		i.t.Error(err)

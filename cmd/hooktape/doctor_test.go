@@ -257,7 +257,7 @@ func TestDoctorClickHouse(t *testing.T) {
 		<grants><query>GRANT SELECT, INSERT ON hooktape.*</query></grants></default></users></clickhouse>`)
 	engine.Restart()
 	d = diagnose(t, "--data", i.dir, "--clickhouse-dsn", i.dsn)
-	d.finds(problem, "ClickHouse", "the user lacks ALTER, CREATE TABLE, CREATE VIEW")
+	d.finds(problem, "ClickHouse", "the user lacks ALTER, CREATE TABLE, CREATE VIEW, DROP TABLE")
 	d.finds(problem, "ClickHouse", "deduplicate_insert=disable")
 }
 

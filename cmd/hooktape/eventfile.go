@@ -85,7 +85,7 @@ func (f *parquetFile) read(rows *store.Rows) (store.Cursor, error) {
 	}
 	at, _ := f.Value("received_at").(time.Time)
 	id, _ := f.Value("id").(uuid.UUID)
-	return store.Cursor{ReceivedAt: at, ID: id}, nil
+	return store.Cursor{At: at, ID: id}, nil
 }
 
 func (f *parquetFile) write() error { return f.Write() }
@@ -96,7 +96,7 @@ type current struct{ event.Event }
 
 func (c *current) read(rows *store.Rows) (place store.Cursor, err error) {
 	c.Event, err = rows.Event()
-	return store.Cursor{ReceivedAt: c.ReceivedAt, ID: c.ID}, err
+	return store.Cursor{At: c.ReceivedAt, ID: c.ID}, err
 }
 
 // jsonFile has an event on each line, as `events show --json` has it but for its deliveries; with columns, an object of these.

@@ -39,7 +39,7 @@ func (p *process) serveHTTP(ctx context.Context, listener net.Listener, handler 
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)}
 	err := serve.Until(ctx, server, listener, answerGrace)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil // a stream has no end of its own
+		return nil // streams have no end of their own
 	}
 	return err
 }

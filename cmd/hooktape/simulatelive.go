@@ -192,7 +192,10 @@ func (p *poster) send(ctx context.Context, e event.Event) (status int, err error
 	}
 	response, err := p.client.Do(request)
 	if err != nil {
-		return 0, plainError(err)
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
+			err = wrapped.Err // the same
+		}
+		return 0, err
 	}
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, response.Body)

@@ -1,4 +1,4 @@
-// Package serve runs an HTTP server until a context ends.
+// Package serve runs an HTTP server until it is told to end.
 package serve
 
 import (
@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Until answers requests, in TLS if the server has a TLSConfig, until ctx ends. Requests in flight then have until the grace is
-// over; the error is [context.DeadlineExceeded] if they took longer and were cut off.
+// Until serves until ctx ends. Requests in flight then have so long to end; those that do not are cut, and the error is
+// [context.DeadlineExceeded].
 func Until(ctx context.Context, server *http.Server, listener net.Listener, grace time.Duration) error {
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
@@ -22,11 +22,7 @@ func Until(ctx context.Context, server *http.Server, listener net.Listener, grac
 		}
 		stopped <- err
 	})
-	answer := server.Serve
-	if server.TLSConfig != nil {
-		answer = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
-	}
-	if err := answer(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		stop()
 		return err
 	}

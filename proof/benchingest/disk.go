@@ -69,7 +69,7 @@ func (b *bench) weigh(ctx context.Context, dsn string) error {
 		b.columns = append(b.columns, weight{name, each})
 	}
 	b.columns = append(b.columns, weight{"indexes, marks and the rest", rest})
-	b.note("bytes an event on ClickHouse's disk", float64(bytes)/float64(rows), "%.1f", atMost(260))
+	b.note("bytes an event on ClickHouse's disk", float64(bytes)/float64(rows), "%.1f", atMost(300))
 	return columns.Err()
 }
 

@@ -8,19 +8,13 @@ import (
 	"io"
 	"net"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 )
 
 const (
 	idleConnections = 4200
 	slowConnections = 4096
 	slowBytes       = 65 << 10
-	h2Connections   = 700
-	h2Streams       = 32
 	largeRequests   = 1000
 	largeBytes      = 1 << 20
 	addresses       = 16
@@ -108,104 +102,4 @@ func largeBodies(ctx context.Context, t *target) {
 			}
 		}
 	})
-}
-
-// streams opens streams of HTTP/2 with bodies that never end, as far as flow control lets it.
-func streams(ctx context.Context, t *target, path string) {
-	from := addresses
-	if path == hook {
-		from = 1
-	}
-	t.crowd(ctx, h2Connections, from, func(c net.Conn) error {
-		if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
-			return err
-		}
-		f := newFlow(http2.NewFramer(c, c))
-		closed := make(chan error, 1)
-		go func() { closed <- f.read() }()
-		err := f.send(path)
-		if err != nil {
-			c.Close()
-		}
-		return errors.Join(err, <-closed)
-	})
-}
-
-// flow is the sending side of a connection of HTTP/2.
-type flow struct {
-	*http2.Framer
-	mu     sync.Mutex // of all
-	more   *sync.Cond
-	window int
-	ended  error
-}
-
-func newFlow(framer *http2.Framer) *flow {
-	f := &flow{Framer: framer, window: 65535}
-	f.more = sync.NewCond(&f.mu)
-	return f
-}
-
-// read reads frames until the connection ends.
-func (f *flow) read() error {
-	for {
-		frame, err := f.ReadFrame()
-		f.mu.Lock()
-		switch frame := frame.(type) {
-		case *http2.WindowUpdateFrame:
-			if frame.StreamID == 0 {
-				f.window += int(frame.Increment)
-			}
-		case *http2.SettingsFrame:
-			if !frame.IsAck() {
-				err = errors.Join(err, f.WriteSettingsAck())
-			}
-		case *http2.PingFrame:
-			if !frame.IsAck() {
-				err = errors.Join(err, f.WritePing(true, frame.Data))
-			}
-		}
-		f.ended = err
-		f.more.Broadcast()
-		f.mu.Unlock()
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// send opens all streams and sends 64 KiB on each.
-func (f *flow) send(path string) error {
-	var block bytes.Buffer
-	encoder := hpack.NewEncoder(&block)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := f.WriteSettings(); err != nil {
-		return err
-	}
-	for i := range h2Streams {
-		block.Reset()
-		for _, field := range [][2]string{{":method", "POST"}, {":scheme", "https"}, {":authority", "h"}, {":path", path}, {"content-length", fmt.Sprint(slowBytes)}} {
-			_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
-		}
-		if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: block.Bytes(), EndHeaders: true}); err != nil {
-			return err
-		}
-	}
-	part := make([]byte, 4<<10)
-	for range (slowBytes - 1000) / len(part) {
-		for i := range h2Streams {
-			for f.window < len(part) && f.ended == nil {
-				f.more.Wait()
-			}
-			if f.ended != nil {
-				return f.ended
-			}
-			f.window -= len(part)
-			if err := f.WriteData(uint32(2*i+1), false, part); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -38,8 +38,9 @@ var attacks = []attack{
 	{"headers of many lines", false, headers},
 	{"slow bodies, strangers", false, func(ctx context.Context, t *target) { slowBodies(ctx, t, "/hooks/nobody/nothing") }},
 	{"slow bodies, with a token", false, func(ctx context.Context, t *target) { slowBodies(ctx, t, hook) }},
-	{"HTTP/2 streams, strangers", true, func(ctx context.Context, t *target) { streams(ctx, t, "/hooks/nobody/nothing") }},
-	{"HTTP/2 streams, with a token", true, func(ctx context.Context, t *target) { streams(ctx, t, hook) }},
+	{"idle TLS connections", true, idle},
+	{"slow bodies over TLS, strangers", true, func(ctx context.Context, t *target) { slowBodies(ctx, t, "/hooks/nobody/nothing") }},
+	{"slow bodies over TLS, with a token", true, func(ctx context.Context, t *target) { slowBodies(ctx, t, hook) }},
 	{"large bodies, with a token", false, largeBodies},
 }
 

@@ -88,7 +88,7 @@ func (t *target) dial(ctx context.Context, address int) net.Conn {
 	from := &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+address))}
 	c, err := (&net.Dialer{LocalAddr: from, Timeout: 10 * time.Second}).DialContext(ctx, "tcp", t.hooktape.Addr)
 	if err == nil && t.tls {
-		secure := tls.Client(c, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+		secure := tls.Client(c, &tls.Config{InsecureSkipVerify: true})
 		handshake, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
 		if err = secure.HandshakeContext(handshake); err != nil {

@@ -21,7 +21,7 @@ type receivedRow struct {
 	failed     int // given up, as ClickHouse says
 	missing    int // neither, or said to be delivered, and the endpoint has not taken it
 	overSent   int // requests beyond the recorded attempts, or a second one under the same number
-	disordered int // taken after a later one of the same subscriber
+	disordered int // taken after a later one of the same subscriber, by their numbers
 	early      int // sent before a Retry-After had passed
 	attempts   int // recorded
 	unknown    int // of these, those whose outcome was lost
@@ -73,7 +73,6 @@ func printReceived(out io.Writer, rows []receivedRow) {
 
 // selected is an event that was to be delivered, as ClickHouse and the endpoint have it.
 type selected struct {
-	receivedAt time.Time
 	place      int // in order of the spool
 	subscriber string
 	state      string
@@ -133,7 +132,7 @@ func (t *trial) countReceived(ctx context.Context, r *receivedRow) error {
 func (t *trial) selected(ctx context.Context, r *receivedRow) (map[uuid.UUID]*selected, error) {
 	events := map[uuid.UUID]*selected{}
 	err := t.query(ctx, func(conn driver.Conn) error {
-		rows, err := conn.Query(ctx, `SELECT e.id, e.received_at, e.bothelp_user_id, d.state, a.attempts, a.unknown FROM events AS e
+		rows, err := conn.Query(ctx, `SELECT e.id, e.bothelp_user_id, d.state, a.attempts, a.unknown FROM events AS e
 			LEFT JOIN (SELECT event_id, toString(state) AS state FROM deliveries FINAL WHERE replay_id = '`+t.delivery.replay.String()+`') AS d
 				ON d.event_id = e.id
 			LEFT JOIN (SELECT event_id, uniqExact(id) AS attempts, uniqExactIf(id, outcome = 'unknown') AS unknown FROM attempts
@@ -147,7 +146,7 @@ func (t *trial) selected(ctx context.Context, r *receivedRow) (map[uuid.UUID]*se
 			var id uuid.UUID
 			var unknown uint64
 			e := &selected{place: len(events), numbers: map[uint32]bool{}}
-			if err := rows.Scan(&id, &e.receivedAt, &e.subscriber, &e.state, &e.attempts, &unknown); err != nil {
+			if err := rows.Scan(&id, &e.subscriber, &e.state, &e.attempts, &unknown); err != nil {
 				return err
 			}
 			events[id] = e
@@ -159,16 +158,15 @@ func (t *trial) selected(ctx context.Context, r *receivedRow) (map[uuid.UUID]*se
 	return events, err
 }
 
-// disordered counts the events of a subscriber that were taken after one that came later, by its number and by its time: of two
-// that came at once the later one may go first, and where the clock was set back between two, what waits goes by its time.
+// disordered counts the events of a subscriber that were taken after one that stands behind them in the spool, whatever the clock
+// said of either.
 func disordered(taken []*selected) (n int) {
-	for i, e := range taken {
-		for _, before := range taken[:i] {
-			if before.place > e.place && !before.receivedAt.Before(e.receivedAt) {
-				n++
-				break
-			}
+	last := -1
+	for _, e := range taken {
+		if e.place < last {
+			n++
 		}
+		last = max(last, e.place)
 	}
 	return n
 }

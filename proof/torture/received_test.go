@@ -35,20 +35,20 @@ func TestEarly(t *testing.T) {
 }
 
 func TestDisordered(t *testing.T) {
-	event := func(place, receivedMS int) *selected {
-		return &selected{place: place, receivedAt: time.UnixMilli(int64(receivedMS))}
-	}
 	for name, c := range map[string]struct {
-		taken []*selected
+		taken []int // places
 		want  int
 	}{
-		"in order":                     {[]*selected{event(0, 1), event(1, 1), event(5, 2)}, 0},
-		"one late":                     {[]*selected{event(1, 1), event(0, 1), event(5, 2)}, 1},
-		"two behind one":               {[]*selected{event(5, 2), event(0, 1), event(1, 1)}, 2},
-		"received with what passed it": {[]*selected{event(1, 1), event(0, 2)}, 0},
-		"the clock was set back":       {[]*selected{event(1, 1), event(0, 5000)}, 0},
+		"in order":      {[]int{0, 1, 5}, 0},
+		"one late":      {[]int{1, 0, 5}, 1},
+		"two after one": {[]int{5, 0, 1}, 2},
+		"none":          {nil, 0},
 	} {
-		if got := disordered(c.taken); got != c.want {
+		var taken []*selected
+		for _, place := range c.taken {
+			taken = append(taken, &selected{place: place})
+		}
+		if got := disordered(taken); got != c.want {
 			t.Errorf("%s: %d out of order, want %d", name, got, c.want)
 		}
 	}

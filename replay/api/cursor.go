@@ -15,7 +15,7 @@ import (
 // events come in, and when many were received at one time.
 
 func encodeCursor(c store.Cursor) string {
-	b := binary.BigEndian.AppendUint64(nil, uint64(c.ReceivedAt.UnixMicro()))
+	b := binary.BigEndian.AppendUint64(nil, uint64(c.At.UnixMicro()))
 	return base64.RawURLEncoding.EncodeToString(append(b, c.ID[:]...))
 }
 
@@ -32,5 +32,5 @@ func decodeCursor(s string) (*store.Cursor, error) {
 	if at.Year() < 1970 || at.Year() > 2299 { // what ClickHouse can hold
 		return nil, problem(http.StatusUnprocessableEntity, "the cursor is none that hooktape has given out")
 	}
-	return &store.Cursor{ReceivedAt: at, ID: uuid.UUID(b[8:])}, nil
+	return &store.Cursor{At: at, ID: uuid.UUID(b[8:])}, nil
 }

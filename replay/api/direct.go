@@ -71,7 +71,7 @@ func pageOf(events []event.Event, limit int) EventPage {
 	page := EventPage{Events: briefEvents(events[:min(len(events), limit)])}
 	if len(events) > limit {
 		last := page.Events[limit-1]
-		page.Next = encodeCursor(store.Cursor{ReceivedAt: last.ReceivedAt, ID: last.ID})
+		page.Next = encodeCursor(store.Cursor{At: last.ReceivedAt, ID: last.ID})
 	}
 	return page
 }
@@ -95,7 +95,7 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 		return page, nil, nil
 	}
 	page.Next = encodeCursor(*rest)
-	return page, &rest.ReceivedAt, nil
+	return page, &rest.At, nil
 }
 
 // EventsStored returns selected events that were stored at a time or later, the last received first; at most limit.

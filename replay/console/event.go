@@ -167,7 +167,7 @@ func (v *visit) neighbours(e api.Event) (before, after *neighbour, err error) {
 	if subscriber == "" {
 		return nil, nil, nil
 	}
-	earlier, later, err := v.Store.Neighbours(v.Context(), subscriber, store.Cursor{ReceivedAt: e.ReceivedAt, ID: e.ID})
+	earlier, later, err := v.Store.Neighbours(v.Context(), subscriber, store.Cursor{At: e.ReceivedAt, ID: e.ID})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -658,14 +658,17 @@ ALTER TABLE `hooktape`.`replays` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS publ
 
 -- 00041_events_search.sql
 ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main`
-    -- What was read from the request: all of it, because package bothelp reads less than 256 KiB.
+    -- What was read from the request: all of it, because package bothelp reads less than 256 KiB. A value that is part of another
+    -- is left out: that takes 10 bytes off an event.
     ADD COLUMN IF NOT EXISTS search_text String MATERIALIZED arrayStringConcat(arrayMap(
             text -> concat(text, arrayStringConcat(arrayMap(number -> concat('\x1F', replaceRegexpAll(number, '[^0-9]+', '')),
                 extractAll(text, '[0-9]+[ ()./\\x{2010}-\\x{2015}-]+[0-9][0-9 ()./\\x{2010}-\\x{2015}-]{2,}[0-9]')))),
-            [trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(substring(concatWithSeparator('\x1F', step, name, first_name,
-                last_name, email, phone, messenger_username, profile_link, cuid, ref, bothelp_user_id, messenger_user_id, channel,
+            [trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(substring(concatWithSeparator('\x1F', step, name,
+                if(position(name, first_name) > 0, '', first_name), if(position(name, last_name) > 0, '', last_name), email, phone, profile_link,
+                if(position(profile_link, messenger_username) > 0, '', messenger_username),
+                if(position(profile_link, messenger_user_id) > 0, '', messenger_user_id), cuid, ref, bothelp_user_id, channel,
                 utm_source, utm_medium, utm_campaign, utm_content, utm_term, decodeURLFormComponent(query),
-                arrayStringConcat(arrayMap((name, value) -> concat(name, ' ', value), mapKeys(fields), mapValues(fields)), '\x1F')), 1, 262144))), 'ё', 'е'), '\\s+', ' '))])) CODEC(ZSTD(3)),
+                arrayStringConcat(arrayMap((name, value) -> concat(name, ' ', value), mapKeys(fields), mapValues(fields)), '\x1F')), 1, 262144))), 'ё', 'е'), '\\s+', ' '))])) CODEC(ZSTD(6)),
     -- The path and 64 KiB of the body of a request that was rejected or could not be read as a whole. JSON is without its escapes and
     -- quotes, a form without its escapes. It expires with the body.
     ADD COLUMN IF NOT EXISTS search_body String MATERIALIZED arrayStringConcat(arrayMap(
@@ -679,14 +682,17 @@ ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main`
                 if(verdict = 'accepted' AND decode_error = '', [], [substring(body, 1, 65536)])))) CODEC(ZSTD(3));
 
 ALTER TABLE `hooktape`.`events` ON CLUSTER `main`
-    -- What was read from the request: all of it, because package bothelp reads less than 256 KiB.
+    -- What was read from the request: all of it, because package bothelp reads less than 256 KiB. A value that is part of another
+    -- is left out: that takes 10 bytes off an event.
     ADD COLUMN IF NOT EXISTS search_text String MATERIALIZED arrayStringConcat(arrayMap(
             text -> concat(text, arrayStringConcat(arrayMap(number -> concat('\x1F', replaceRegexpAll(number, '[^0-9]+', '')),
                 extractAll(text, '[0-9]+[ ()./\\x{2010}-\\x{2015}-]+[0-9][0-9 ()./\\x{2010}-\\x{2015}-]{2,}[0-9]')))),
-            [trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(substring(concatWithSeparator('\x1F', step, name, first_name,
-                last_name, email, phone, messenger_username, profile_link, cuid, ref, bothelp_user_id, messenger_user_id, channel,
+            [trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(substring(concatWithSeparator('\x1F', step, name,
+                if(position(name, first_name) > 0, '', first_name), if(position(name, last_name) > 0, '', last_name), email, phone, profile_link,
+                if(position(profile_link, messenger_username) > 0, '', messenger_username),
+                if(position(profile_link, messenger_user_id) > 0, '', messenger_user_id), cuid, ref, bothelp_user_id, channel,
                 utm_source, utm_medium, utm_campaign, utm_content, utm_term, decodeURLFormComponent(query),
-                arrayStringConcat(arrayMap((name, value) -> concat(name, ' ', value), mapKeys(fields), mapValues(fields)), '\x1F')), 1, 262144))), 'ё', 'е'), '\\s+', ' '))])) CODEC(ZSTD(3)),
+                arrayStringConcat(arrayMap((name, value) -> concat(name, ' ', value), mapKeys(fields), mapValues(fields)), '\x1F')), 1, 262144))), 'ё', 'е'), '\\s+', ' '))])) CODEC(ZSTD(6)),
     -- The path and 64 KiB of the body of a request that was rejected or could not be read as a whole. JSON is without its escapes and
     -- quotes, a form without its escapes. It expires with the body.
     ADD COLUMN IF NOT EXISTS search_body String MATERIALIZED arrayStringConcat(arrayMap(
@@ -754,4 +760,56 @@ WHERE (decodeURLComponent({channel:String}) = '*' OR has(chosen({channel:String}
     AND (decodeURLComponent({utm_campaign:String}) = '*' OR has(chosen({utm_campaign:String}), its_campaign))
     AND (decodeURLComponent({utm_content:String}) = '*' OR has(chosen({utm_content:String}), its_content))
     AND (decodeURLComponent({utm_term:String}) = '*' OR has(chosen({utm_term:String}), its_term));
+
+-- 00044_deliveries_position.sql
+ALTER TABLE `hooktape`.`deliveries_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS event_position DateTime64(6, 'UTC') DEFAULT event_received_at CODEC(Delta, ZSTD(1));
+
+ALTER TABLE `hooktape`.`deliveries` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS event_position DateTime64(6, 'UTC') DEFAULT event_received_at CODEC(Delta, ZSTD(1));
+
+-- 00045_deliveries_by_position.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`deliveries_by_position_local` ON CLUSTER `main`
+(
+    -- The zero UUID for live delivery.
+    replay_id         UUID CODEC(ZSTD(1)),
+    endpoint          LowCardinality(String),
+    event_received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    event_position    DateTime64(6, 'UTC') DEFAULT event_received_at CODEC(Delta, ZSTD(1)),
+    event_id          UUID CODEC(ZSTD(1)),
+    state             LowCardinality(String),
+    attempts          UInt32 CODEC(ZSTD(1)),
+    next_at           DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    status_code       UInt16 CODEC(ZSTD(1)),
+    error             String CODEC(ZSTD(1)),
+    updated_at        DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    version           UInt64 CODEC(ZSTD(1)),
+    -- Whom the event is about; what has the same one keeps its order, and stays in one shard.
+    subscriber        String DEFAULT toString(event_id) CODEC(ZSTD(1)),
+    created_at        DateTime64(6, 'UTC') DEFAULT event_received_at CODEC(Delta, ZSTD(1)),
+
+    INDEX event_id_bloom event_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX event_received_at_minmax event_received_at TYPE minmax GRANULARITY 1
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/hooktape/deliveries_by_position', '{replica}', version)
+PARTITION BY toYYYYMM(event_received_at)
+ORDER BY (replay_id, endpoint, event_position, event_id, event_received_at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`deliveries_by_position` ON CLUSTER `main` AS `hooktape`.`deliveries_by_position_local`
+ENGINE = Distributed('main', 'hooktape', 'deliveries_by_position_local', cityHash64(subscriber));
+
+-- 00047_events_position.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS position_offset UInt64 CODEC(ZSTD(1));
+
+ALTER TABLE `hooktape`.`events` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS position_offset UInt64 CODEC(ZSTD(1));
+
+-- 00048_events_dates_codec.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main`
+    MODIFY COLUMN created_at CODEC(GCD, ZSTD(1)),
+    MODIFY COLUMN first_contact_at CODEC(GCD, ZSTD(1)),
+    MODIFY COLUMN last_contact_at CODEC(GCD, ZSTD(1));
+
+ALTER TABLE `hooktape`.`events` ON CLUSTER `main`
+    MODIFY COLUMN created_at CODEC(GCD, ZSTD(1)),
+    MODIFY COLUMN first_contact_at CODEC(GCD, ZSTD(1)),
+    MODIFY COLUMN last_contact_at CODEC(GCD, ZSTD(1));
 

@@ -1,0 +1,162 @@
+package ingest
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+)
+
+// listener accepts the connections that may stay, as streams.
+type listener struct {
+	net.Listener
+	server *Server
+	tls    *tls.Config // nil is plain HTTP
+}
+
+// Accept returns the next connection that may stay.
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		raw, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if c := l.server.connections.admit(raw); c != nil {
+			return &stream{Conn: c, counted: c, server: l.server, tls: l.tls, framing: framing{longest: l.server.options.Limits.MaxHeaderBytes}}, nil
+		}
+		raw.Close()
+	}
+}
+
+// http1 is a TLS configuration that does not offer HTTP/2. A sender of webhooks has no use for it, and framing sees every
+// request only in HTTP/1.
+func http1(config *tls.Config) *tls.Config {
+	if config == nil {
+		return nil
+	}
+	config = config.Clone()
+	config.NextProtos = slices.DeleteFunc(slices.Clone(config.NextProtos), func(protocol string) bool { return protocol == "h2" })
+	return config
+}
+
+// stream is the connection that net/http reads: HTTP/1 in the clear, decrypted if the listener speaks TLS, and framed.
+// It shakes hands when it is first read, under net/http's deadline for a header.
+type stream struct {
+	net.Conn // counted, or TLS above it
+	counted  *conn
+	server   *Server
+	tls      *tls.Config
+	begun    bool // the first byte was read
+	framing  framing
+	ready    []byte // what framing has let pass and net/http has not read yet
+	ended    bool   // the sender has closed it
+	handled  bool   // a handler has the request; only net/http's goroutine of the connection uses it
+}
+
+// Read returns the bytes that framing lets pass.
+func (s *stream) Read(p []byte) (int, error) {
+	if s.tls != nil && !s.begun {
+		if err := s.begin(); err != nil {
+			return 0, err
+		}
+	}
+	for len(s.ready) == 0 {
+		if s.framing.refused != nil {
+			return 0, s.framing.refused // net/http answers with 400 and closes
+		}
+		n, err := s.Conn.Read(p)
+		s.ended = err == io.EOF
+		if err != nil && s.tls != nil && err != io.EOF {
+			err = &net.OpError{Op: "read", Err: err} // net/http closes without an answer, which could not be sent
+		}
+		seen, header := s.framing.check(p[:n])
+		if err := s.counted.arrive(arrivalCost * int64(header)); err != nil {
+			return 0, err
+		}
+		if len(seen) <= len(p) && (len(seen) > 0 || err != nil) {
+			return copy(p, seen), err
+		}
+		s.ready = seen
+	}
+	n := copy(p, s.ready)
+	s.ready = s.ready[n:]
+	return n, nil
+}
+
+// handshakeRecord is the first byte of a TLS connection (RFC 8446, section 5.1).
+const handshakeRecord = 22
+
+// begin shakes hands. A sender that speaks plain HTTP to a listener with TLS is answered and audited.
+func (s *stream) begin() error {
+	s.begun = true
+	first := make([]byte, malformedBytes)
+	n, err := s.counted.Read(first)
+	if err != nil {
+		return err
+	}
+	if first[0] != handshakeRecord {
+		s.framing.check(first[:n])
+		s.server.malformed(s.counted, s.framing.next())
+		_, _ = io.WriteString(s.counted, needsTLS) // the connection ends either way
+		return io.EOF
+	}
+	secure := tls.Server(&encrypted{s.counted, first[:n]}, s.tls)
+	s.Conn = secure
+	if err := secure.Handshake(); err != nil {
+		s.server.noHandshake(s.counted, err)
+		return &net.OpError{Op: "read", Err: err}
+	}
+	return nil
+}
+
+const needsTLS = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
+	"this port speaks TLS: the URL must begin with https://\n"
+
+// noHandshake logs that a client and this server found no way to speak. Strangers cause it too, but a sender that does not
+// trust the certificate leaves no other trace.
+func (s *Server) noHandshake(c *conn, err error) {
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		return // it has left, as port scanners do
+	}
+	s.handshakes.Do(func() {
+		s.logger.Warn("a TLS handshake failed; its client could send nothing", "client", c.RemoteAddr().String(), "error", err)
+	})
+}
+
+// encrypted is the connection that TLS reads. It reserves memory for what TLS keeps of an unfinished handshake or record.
+type encrypted struct {
+	*conn
+	first []byte // was read already
+}
+
+func (e *encrypted) Read(b []byte) (n int, err error) {
+	if len(e.first) > 0 {
+		n = copy(b, e.first)
+		e.first = e.first[n:]
+	} else if n, err = e.conn.Read(b); err != nil {
+		return n, err
+	}
+	return n, e.arrive(recordCost * int64(n))
+}
+
+// Write writes. What net/http answers without a handler is the refusal of a request that no handler will see. Of a sender
+// that left before the end of its head there is no request.
+func (s *stream) Write(p []byte) (int, error) {
+	if !s.handled {
+		s.handled = true
+		if !s.ended {
+			s.server.malformed(s.counted, s.framing.next())
+		}
+	}
+	return s.Conn.Write(p)
+}
+
+// state follows the stream through net/http's states.
+func (s *stream) state(state http.ConnState) {
+	if state == http.StateIdle {
+		s.handled = false
+	}
+	s.counted.connections.state(s.counted, state)
+}

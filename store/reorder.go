@@ -1,0 +1,84 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+)
+
+const (
+	byPosition = "deliveries_by_position" // what the table deliveries becomes; migration 45 makes it
+	byTime     = "deliveries_by_time"     // what it was, until all its rows are copied
+)
+
+// reordering is migration 46: reorderDeliveries, once more whenever another process has renamed or dropped a table meanwhile.
+func (s *Store) reordering() *goose.Migration {
+	return goose.NewGoMigration(46, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) (err error) {
+		for range 5 {
+			if err = s.reorderDeliveries(ctx); !hasCode(err, codeTableExists, codeUnknownTable) {
+				break
+			}
+		}
+		return explain("order the deliveries by position", err)
+	}}, nil)
+}
+
+// reorderDeliveries puts deliveries_by_position, filled, in the place of the table deliveries.
+//
+// It may run again after a crash at any point, in several processes at once, and while an older hooktape delivers. The old table
+// goes only when all its rows are copied once more after the renaming; of two versions of a row the newer one counts, whichever
+// is copied last. If two processes rename at once, ClickHouse refuses one of them. Only an insert that is under way in the moment
+// of the renaming may be lost; its delivery is then made once more, under its old Idempotency-Key.
+func (s *Store) reorderDeliveries(ctx context.Context) error {
+	keys, err := s.sortingKeys(ctx, "deliveries", byTime)
+	if err != nil {
+		return err
+	}
+	c := s.cluster
+	table := func(name string) string { return c.table(c.own(name)) }
+	on, old := "", table(byTime)
+	if !c.one() {
+		on = " " + c.on()
+		old = fmt.Sprintf("cluster(%s, %s)", quoteText(c.name), old)
+	}
+	copied := fmt.Sprintf("INSERT INTO %%s (%[1]s, version) SELECT %[1]s, version FROM %%s", deliveryColumns)
+	var statements []string
+	switch {
+	case strings.Contains(keys["deliveries"], "event_position"):
+	case keys["deliveries"] != "":
+		statements = []string{fmt.Sprintf(copied, byPosition, "deliveries"),
+			"RENAME TABLE " + table("deliveries") + " TO " + table(byTime) + ", " + table(byPosition) + " TO " + table("deliveries") + on}
+	default: // the renaming was cut short
+		statements = []string{"RENAME TABLE " + table(byPosition) + " TO " + table("deliveries") + on}
+	}
+	if len(statements) > 0 || keys[byTime] != "" {
+		statements = append(statements, fmt.Sprintf(copied, "deliveries", old))
+	}
+	statements = append(statements, "DROP TABLE IF EXISTS "+table(byTime)+on, "DROP TABLE IF EXISTS "+table(byPosition)+on)
+	if !c.one() {
+		statements = append(statements, "DROP TABLE IF EXISTS "+c.table(byPosition)+on)
+	}
+	for _, statement := range statements {
+		if err := s.patient.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sortingKeys returns the sorting keys of those tables that exist.
+func (s *Store) sortingKeys(ctx context.Context, tables ...string) (map[string]string, error) {
+	keys := map[string]string{}
+	for _, table := range tables {
+		var key string
+		err := s.conn.QueryRow(ctx, "SELECT any(sorting_key) FROM system.tables WHERE database = currentDatabase() AND name = "+quoteText(s.cluster.own(table))).Scan(&key)
+		if err != nil {
+			return nil, err
+		}
+		keys[table] = key
+	}
+	return keys, nil
+}
