@@ -3,58 +3,57 @@ package ingest
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"time"
+
+	"hooktape/internal/setting"
 )
 
-// Options are the server's settings; the zero value is not valid, start from DefaultOptions.
+// Options are the server's settings; the zero value is not valid, start from DefaultOptions. The tags are the keys of the
+// configuration.
 type Options struct {
-	Timeouts Timeouts
-	Limits   Limits
+	Timeouts `yaml:",inline"`
+	Limits   `yaml:",inline"`
 	// TrustedProxies may name the client in X-Forwarded-For or Forwarded, and continue a trace by traceparent.
-	TrustedProxies Proxies
+	TrustedProxies Proxies `yaml:"trusted_proxies"`
 	// TLS, if not nil, is spoken on the listener. HTTP/2 is never offered.
-	TLS *tls.Config
+	TLS *tls.Config `yaml:"-"`
 }
 
 // Timeouts bound how long one client may hold a connection.
 type Timeouts struct {
-	ReadHeader time.Duration
-	Read       time.Duration // of the whole request
+	ReadHeader time.Duration `yaml:"read_header_timeout"`
+	Read       time.Duration `yaml:"read_timeout"` // of the whole request
 	// BodyGrace is how long a body may be slower than Limits.MinBodyRate.
-	BodyGrace time.Duration
-	Write     time.Duration // from the end of the header to the end of the answer
-	Idle      time.Duration // between requests
+	BodyGrace time.Duration `yaml:"-"`
+	Write     time.Duration `yaml:"-"`            // from the end of the header to the end of the answer
+	Idle      time.Duration `yaml:"idle_timeout"` // between requests
 }
 
 // Limits bound what strangers can make the server do.
 type Limits struct {
-	MaxHeaderBytes int
+	MaxHeaderBytes int `yaml:"-"`
 	// MaxConnections is also how many requests are handled at once.
-	MaxConnections int
+	MaxConnections int `yaml:"max_connections"`
 	// MaxConnectionsPerAddress is for an IPv4 address or a /64 of IPv6. One that has presented a valid token within a day
 	// may have half of MaxConnections, and a trusted proxy all.
-	MaxConnectionsPerAddress int
+	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"`
 	// MaxMemory bounds the bytes that requests in flight take; beyond it they are answered with 503.
-	MaxMemory int64
+	MaxMemory int64 `yaml:"max_memory"`
 	// MinBodyRate, in bytes a second, is how fast a body must arrive after Timeouts.BodyGrace. A slower one is aborted.
-	MinBodyRate int64
+	MinBodyRate int64 `yaml:"-"`
 	// Rejected requests are stored for the audit up to these limits, and beyond them counted only. Requests to sources that
 	// are not configured, and rejected requests to those that are, are counted apart: each kind has RejectedTotal, and half
 	// of RejectedDaily, in bytes a day (UTC).
-	RejectedPerAddress Rate
-	RejectedTotal      Rate
-	RejectedDaily      int64
+	RejectedPerAddress Rate  `yaml:"rejected_per_address"`
+	RejectedTotal      Rate  `yaml:"rejected_total"`
+	RejectedDaily      int64 `yaml:"rejected_daily"`
 }
 
 // Rate is a token bucket.
 type Rate struct {
-	PerSecond float64
-	Burst     int
+	PerSecond float64 `yaml:"per_second"`
+	Burst     int     `yaml:"burst"`
 }
-
-// MinMemory is the least that MaxMemory may be: strangers have a quarter of it.
-const MinMemory = 1 << 20
 
 // RejectedBodyBytes is how much of a body is kept when the request is not accepted.
 const RejectedBodyBytes = 64 << 10
@@ -77,34 +76,21 @@ func DefaultOptions() Options {
 	}
 }
 
-// Validate says what is wrong, by the names of the fields.
+// Validate says all that is wrong at once: it joins a [*setting.Fault] for each wrong setting.
 func (o Options) Validate() error {
-	var errs []error
-	for name, d := range map[string]time.Duration{"ReadHeader": o.Timeouts.ReadHeader, "Read": o.Timeouts.Read,
-		"Write": o.Timeouts.Write, "Idle": o.Timeouts.Idle, "BodyGrace": o.Timeouts.BodyGrace} {
-		if d <= 0 {
-			errs = append(errs, fmt.Errorf("timeout %s must be positive, is %s", name, d))
-		}
-	}
-	if o.Limits.MaxHeaderBytes < 4<<10 {
-		errs = append(errs, fmt.Errorf("limit MaxHeaderBytes must be at least 4096, is %d", o.Limits.MaxHeaderBytes))
-	}
-	for name, n := range map[string]int64{"MaxConnections": int64(o.Limits.MaxConnections), "MaxConnectionsPerAddress": int64(o.Limits.MaxConnectionsPerAddress),
-		"MinBodyRate": o.Limits.MinBodyRate} {
-		if n < 1 {
-			errs = append(errs, fmt.Errorf("limit %s must be at least 1, is %d", name, n))
-		}
-	}
-	if o.Limits.MaxMemory < MinMemory {
-		errs = append(errs, fmt.Errorf("limit MaxMemory must be at least %d, is %d", int64(MinMemory), o.Limits.MaxMemory))
-	}
-	if o.Limits.RejectedDaily < 0 {
-		errs = append(errs, errors.New("limit RejectedDaily must not be negative"))
-	}
-	for name, r := range map[string]Rate{"RejectedPerAddress": o.Limits.RejectedPerAddress, "RejectedTotal": o.Limits.RejectedTotal} {
-		if r.PerSecond < 0 || r.Burst < 0 {
-			errs = append(errs, fmt.Errorf("limit %s must not be negative", name))
-		}
-	}
-	return errors.Join(errs...)
+	var f setting.Faults
+	f.Unless(o.ReadHeader > 0, "read_header_timeout", "must be more than 0")
+	f.Unless(o.Read > 0, "read_timeout", "must be more than 0")
+	f.Unless(o.Idle > 0, "idle_timeout", "must be more than 0")
+	f.Unless(o.Write > 0, "write_timeout", "must be more than 0")
+	f.Unless(o.BodyGrace > 0, "body_grace", "must be more than 0")
+	f.Unless(o.MaxHeaderBytes >= 4<<10, "max_header_bytes", "must be at least 4KiB")
+	f.Unless(o.MaxConnections >= 1, "max_connections", "must be at least 1")
+	f.Unless(o.MaxConnectionsPerAddress >= 1, "max_connections_per_address", "must be at least 1")
+	f.Unless(o.MaxMemory >= 1<<20, "max_memory", "must be at least 1MiB") // rejected requests have a quarter of it
+	f.Unless(o.MinBodyRate >= 1, "min_body_rate", "must be at least 1")
+	f.Unless(o.RejectedDaily >= 0, "rejected_daily", "must not be negative")
+	f.Unless(o.RejectedPerAddress.PerSecond >= 0 && o.RejectedPerAddress.Burst >= 0, "rejected_per_address", "must not be negative")
+	f.Unless(o.RejectedTotal.PerSecond >= 0 && o.RejectedTotal.Burst >= 0, "rejected_total", "must not be negative")
+	return errors.Join(f...)
 }

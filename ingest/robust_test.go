@@ -265,14 +265,14 @@ func TestOptions(t *testing.T) {
 		t.Error(err)
 	}
 	for name, change := range map[string]func(*ingest.Options){
-		"ReadHeader":         func(o *ingest.Options) { o.Timeouts.ReadHeader = 0 },
-		"timeout Read ":      func(o *ingest.Options) { o.Timeouts.Read = -1 },
-		"Write":              func(o *ingest.Options) { o.Timeouts.Write = 0 },
-		"Idle":               func(o *ingest.Options) { o.Timeouts.Idle = 0 },
-		"MaxHeaderBytes":     func(o *ingest.Options) { o.Limits.MaxHeaderBytes = 4095 },
-		"MaxConnections":     func(o *ingest.Options) { o.Limits.MaxConnections = 0 },
-		"RejectedPerAddress": func(o *ingest.Options) { o.Limits.RejectedPerAddress.PerSecond = -1 },
-		"RejectedTotal":      func(o *ingest.Options) { o.Limits.RejectedTotal.Burst = -1 },
+		"read_header_timeout":  func(o *ingest.Options) { o.Timeouts.ReadHeader = 0 },
+		"read_timeout":         func(o *ingest.Options) { o.Timeouts.Read = -1 },
+		"write_timeout":        func(o *ingest.Options) { o.Timeouts.Write = 0 },
+		"idle_timeout":         func(o *ingest.Options) { o.Timeouts.Idle = 0 },
+		"max_header_bytes":     func(o *ingest.Options) { o.Limits.MaxHeaderBytes = 4095 },
+		"max_connections:":     func(o *ingest.Options) { o.Limits.MaxConnections = 0 },
+		"rejected_per_address": func(o *ingest.Options) { o.Limits.RejectedPerAddress.PerSecond = -1 },
+		"rejected_total":       func(o *ingest.Options) { o.Limits.RejectedTotal.Burst = -1 },
 	} {
 		o := ingest.DefaultOptions()
 		change(&o)

@@ -11,20 +11,21 @@ import (
 	"time"
 
 	"hooktape/event"
+	"hooktape/internal/setting"
 )
 
 // RetryPolicy says whether and when a failed attempt is made again.
 type RetryPolicy struct {
 	// Schedule has the delays between attempts. The last one is repeated if MaxAttempts asks for more. Each is shortened by
 	// up to 50 % random jitter, so that deliveries that failed together do not come back together.
-	Schedule []time.Duration
+	Schedule []time.Duration `yaml:"schedule"`
 	// MaxAttempts is the most attempts altogether. 0 is one more than the schedule has steps.
-	MaxAttempts int
+	MaxAttempts int `yaml:"max_attempts"`
 	// MaxAge is how old a delivery may be at another attempt; 0 is any age. The first attempt is made at any age: what
 	// has waited for an endpoint to come back is not given up untried.
-	MaxAge time.Duration
+	MaxAge time.Duration `yaml:"max_age"`
 	// On are the results that are tried again: no_answer, a status such as 429, a class of them such as 5xx.
-	On []string
+	On []string `yaml:"-"`
 }
 
 // RetryNoAnswer in RetryPolicy.On stands for everything that is not a whole answer, a name that leads to a forbidden address included:
@@ -86,15 +87,15 @@ func (p RetryPolicy) final(a answer) string {
 	return ""
 }
 
-func (p RetryPolicy) validate(f *faults) {
-	f.unless(len(p.Schedule) > 0, "retry.schedule", "must have a step; max_attempts: 1 is what makes one attempt only")
+func (p RetryPolicy) validate(f *setting.Faults) {
+	f.Unless(len(p.Schedule) > 0, "retry.schedule", "must have a step; max_attempts: 1 is what makes one attempt only")
 	for i, step := range p.Schedule {
-		f.unless(step > 0, fmt.Sprintf("retry.schedule[%d]", i), "must be more than 0")
+		f.Unless(step > 0, fmt.Sprintf("retry.schedule[%d]", i), "must be more than 0")
 	}
-	f.unless(p.MaxAttempts >= 0 && p.MaxAttempts <= math.MaxUint16, "retry.max_attempts", "must lie between 1 and %d", math.MaxUint16)
-	f.unless(p.MaxAge >= 0, "retry.max_age", "must not be negative")
+	f.Unless(p.MaxAttempts >= 0 && p.MaxAttempts <= math.MaxUint16, "retry.max_attempts", "must lie between 1 and %d", math.MaxUint16)
+	f.Unless(p.MaxAge >= 0, "retry.max_age", "must not be negative")
 	for i, on := range p.On {
-		f.unless(on == RetryNoAnswer || isFailure(on), fmt.Sprintf("retry_on[%d]", i), "%q must be no_answer, a status such as 429, or a class such as 5xx", on)
+		f.Unless(on == RetryNoAnswer || isFailure(on), fmt.Sprintf("retry_on[%d]", i), "%q must be no_answer, a status such as 429, or a class such as 5xx", on)
 	}
 }
 

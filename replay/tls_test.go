@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"hooktape/event"
+	"hooktape/internal/setting"
 )
 
 // authority is a CA with its certificate in a file.
@@ -159,7 +160,7 @@ func TestTLSFiles(t *testing.T) {
 		e := DefaultEndpoint("crm", "https://example.com/")
 		e.TLS = c.tls
 		_, err := newClient(e, nil)
-		fault, ok := errors.AsType[*Fault](err)
+		fault, ok := errors.AsType[*setting.Fault](err)
 		if !ok || fault.Key != c.key || !strings.HasPrefix(fault.Text, c.text) {
 			t.Errorf("%+v: %v", c.tls, err)
 		}

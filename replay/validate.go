@@ -14,16 +14,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"hooktape/event"
+	"hooktape/internal/setting"
 )
-
-// Fault is something wrong with a setting of an endpoint.
-type Fault struct {
-	// Key is the setting as the configuration has it below the endpoint, such as retry.schedule[2].
-	Key  string
-	Text string // never shows a secret
-}
-
-func (f *Fault) Error() string { return f.Key + ": " + f.Text }
 
 // endpointName keeps names apart from URLs, which stand in the same columns for endpoints that are only a URL.
 var endpointName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
@@ -33,37 +25,38 @@ const (
 	maxConcurrency = 1024
 )
 
-// Validate says all that is wrong at once: what it returns joins a [*Fault] for each. It reads the files that TLS names.
+// Validate says all that is wrong at once: what it returns joins a [*setting.Fault] for each. It reads the files that TLS names.
 func (e *Endpoint) Validate() error {
-	var f faults
+	var f setting.Faults
 	if !e.adHoc {
-		f.unless(endpointName.MatchString(e.Name), "name", "%q must be lower-case letters, digits, - and _, at most 64, a letter or digit first", e.Name)
+		f.Unless(endpointName.MatchString(e.Name), "name", "%q must be lower-case letters, digits, - and _, at most 64, a letter or digit first", e.Name)
 	}
-	f.err("url", e.checkURL())
+	f.Err("url", e.checkURL())
 	if e.Subscribe != nil {
 		e.Subscribe.validate(&f)
 	}
 	for i, h := range e.Headers {
-		f.err(fmt.Sprintf("headers[%d]", i), CheckHeader(h))
+		f.Err(fmt.Sprintf("headers[%d]", i), CheckHeader(h))
 	}
 	for i, name := range e.DropHeaders {
-		f.unless(httpguts.ValidHeaderFieldName(name), fmt.Sprintf("drop_headers[%d]", i), "%q is no name of a header", name)
+		f.Unless(httpguts.ValidHeaderFieldName(name), fmt.Sprintf("drop_headers[%d]", i), "%q is no name of a header", name)
 	}
 	for i, name := range e.KeepHeaders {
-		f.err(fmt.Sprintf("keep_headers[%d]", i), CheckHeader(event.Header{Name: name}))
-		f.unless(!headerSet(e.DropHeaders)[http.CanonicalHeaderKey(name)], fmt.Sprintf("keep_headers[%d]", i), "%s is in drop_headers too", name)
+		f.Err(fmt.Sprintf("keep_headers[%d]", i), CheckHeader(event.Header{Name: name}))
+		f.Unless(!headerSet(e.DropHeaders)[http.CanonicalHeaderKey(name)], fmt.Sprintf("keep_headers[%d]", i), "%s is in drop_headers too", name)
 	}
-	f.unless(e.Timeout > 0 && e.Timeout <= maxTimeout, "timeout", "must be more than 0 and at most %s", brief(maxTimeout))
-	f.unless(e.Rate >= 0 && !math.IsInf(e.Rate, 0), "rate", "must be a number of requests a second, or 0 for no limit")
-	f.unless(e.Concurrency >= 1 && e.Concurrency <= maxConcurrency, "concurrency", "must lie between 1 and %d", maxConcurrency)
-	f.unless(e.Order == event.OrderNone || e.Order == event.OrderSubscriber, "order", "%q is neither %s nor %s", e.Order, event.OrderNone, event.OrderSubscriber)
+	f.Unless(e.Timeout > 0 && e.Timeout <= maxTimeout, "timeout", "must be more than 0 and at most %s", brief(maxTimeout))
+	f.Unless(e.Rate >= 0 && !math.IsInf(e.Rate, 0), "rate", "must be a number of requests a second, or 0 for no limit")
+	f.Unless(e.Concurrency >= 1 && e.Concurrency <= maxConcurrency, "concurrency", "must lie between 1 and %d", maxConcurrency)
+	f.Unless(e.Order == event.OrderNone || e.Order == event.OrderSubscriber, "order", "%q is neither %s nor %s", e.Order, event.OrderNone, event.OrderSubscriber)
 	e.Retry.validate(&f)
 	e.Breaker.validate(&f)
 	for i, secret := range e.Sign.Secrets {
-		f.err(fmt.Sprintf("sign.secrets[%d]", i), checkSecret(secret))
+		f.Err(fmt.Sprintf("sign.secrets[%d]", i), checkSecret(secret))
 	}
-	_, err := e.TLS.config()
-	f.add(err)
+	if _, err := e.TLS.config(); err != nil {
+		f = append(f, err)
+	}
 	return errors.Join(f...)
 }
 
@@ -85,37 +78,14 @@ func (e *Endpoint) checkURL() error {
 	return checkAddress(netip.AddrPortFrom(addr, 0).String(), e.privateKey())
 }
 
-func (s *Subscription) validate(f *faults) {
+func (s *Subscription) validate(f *setting.Faults) {
 	for i, kind := range s.Kinds {
-		f.unless(slices.Contains(event.Kinds, kind), fmt.Sprintf("subscribe.kinds[%d]", i), "%q is none of %v", kind, event.Kinds)
+		f.Unless(slices.Contains(event.Kinds, kind), fmt.Sprintf("subscribe.kinds[%d]", i), "%q is none of %v", kind, event.Kinds)
 	}
 }
 
-func (b *BreakerOptions) validate(f *faults) {
-	f.unless(b.Failures >= 0, "breaker.failures", "must be a number of failed attempts, or 0 for never")
-	f.unless(b.Failures == 0 || b.ProbeAfter > 0, "breaker.probe_after", "must be more than 0")
-	f.unless(b.Failures == 0 || b.ProbeMax >= b.ProbeAfter, "breaker.probe_max", "must not be less than probe_after")
-}
-
-// faults collects what is wrong.
-type faults []error
-
-func (f *faults) unless(right bool, key, format string, args ...any) {
-	if !right {
-		*f = append(*f, &Fault{key, fmt.Sprintf(format, args...)})
-	}
-}
-
-// err takes an error as the fault of a key.
-func (f *faults) err(key string, err error) {
-	if err != nil {
-		*f = append(*f, &Fault{key, err.Error()})
-	}
-}
-
-// add takes an error that is a fault already.
-func (f *faults) add(err error) {
-	if err != nil {
-		*f = append(*f, err)
-	}
+func (b *BreakerOptions) validate(f *setting.Faults) {
+	f.Unless(b.Failures >= 0, "breaker.failures", "must be a number of failed attempts, or 0 for never")
+	f.Unless(b.Failures == 0 || b.ProbeAfter > 0, "breaker.probe_after", "must be more than 0")
+	f.Unless(b.Failures == 0 || b.ProbeMax >= b.ProbeAfter, "breaker.probe_max", "must not be less than probe_after")
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hooktape/event"
+	"hooktape/internal/setting"
 )
 
 func TestDefaultsAreValid(t *testing.T) {
@@ -70,7 +71,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 			t.Errorf("%s: %v", c.key, err)
 			continue
 		}
-		fault, ok := errors.AsType[*Fault](joined.Unwrap()[0])
+		fault, ok := errors.AsType[*setting.Fault](joined.Unwrap()[0])
 		if !ok || fault.Key != c.key || !strings.Contains(fault.Text, c.text) || strings.Contains(fault.Text, secret) {
 			t.Errorf("%s: %v; want %s", c.key, err, c.text)
 		}

@@ -80,7 +80,7 @@ func (w *world) run(t *testing.T, ctx context.Context, s *Spool, round int, rng 
 	group.Go(func() {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		for {
-			l := Limits{Records: 1 + rng.IntN(30), Bytes: 1 + rng.IntN(50_000), Age: time.Microsecond}
+			l := Limits{Records: 1 + rng.IntN(30), Bytes: 1 + rng.Int64N(50_000), Age: time.Microsecond}
 			b, err := s.Next(ctx, l)
 			if err != nil {
 				return

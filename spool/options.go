@@ -17,24 +17,24 @@ type Options struct {
 	// MaxBytes bounds the bytes of waiting records. Beyond it Append answers
 	// ErrFull until some are acked. What the disk holds is somewhat more:
 	// headers, the log, and acked records whose files are not yet removed.
-	MaxBytes int64
+	MaxBytes int64 `yaml:"max_bytes"`
 	// MinFree is the disk space that must stay free for everything else on
 	// that disk. Below it Append answers ErrFull until there is room again.
 	// 0 means not to ask.
-	MinFree uint64
+	MinFree int64 `yaml:"min_free"`
 	// MaxOpenFiles bounds the tables that are kept open, each by a descriptor.
 	// Below 64 it counts as 64.
-	MaxOpenFiles int
+	MaxOpenFiles int `yaml:"-"`
 	// FS is the file system; tests put faults into it.
-	FS vfs.FS
+	FS vfs.FS `yaml:"-"`
 	// Logger takes what an operator must know. nil means slog.Default().
-	Logger *slog.Logger
+	Logger *slog.Logger `yaml:"-"`
 	// OnCommit, when set, is told of each commit from the committer's own
 	// goroutine: it must be quick and must not call the spool.
-	OnCommit func(Commit)
+	OnCommit func(Commit) `yaml:"-"`
 	// OnStore, when set, is told of each batch that a Drain has brought to
 	// its sink, or tried to, from the drain's own goroutine.
-	OnStore func(Store)
+	OnStore func(Store) `yaml:"-"`
 
 	memTable uint64 // bytes, 0 means the default; tests make it small
 }
@@ -76,9 +76,9 @@ func (o Options) Validate() error {
 // Limits says when a batch is ready and how large it may get: Next returns as
 // soon as Records records or Bytes bytes wait, or the oldest is Age old.
 type Limits struct {
-	Records int
-	Bytes   int
-	Age     time.Duration
+	Records int           `yaml:"rows"`
+	Bytes   int64         `yaml:"bytes"`
+	Age     time.Duration `yaml:"age"`
 }
 
 // DefaultLimits suits inserts into ClickHouse.

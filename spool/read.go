@@ -13,11 +13,11 @@ import (
 func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 	pos := s.position()
 	b := Batch{Spool: pos.name(), Suspect: first <= pos.suspect, Mark: pos.mark}
-	size := 0
+	size := int64(0)
 	next, full := first, false
 	err := s.scan(first, last, func(seq uint64, h header, record []byte) bool {
 		n := len(b.Records)
-		full = n > 0 && (l.Records > 0 && n == l.Records || l.Bytes > 0 && size+len(record) > l.Bytes)
+		full = n > 0 && (l.Records > 0 && n == l.Records || l.Bytes > 0 && size+int64(len(record)) > l.Bytes)
 		if full || seq != next {
 			return false
 		}
@@ -27,7 +27,7 @@ func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 		}
 		b.Last, b.total = seq, h.total
 		b.Records = append(b.Records, slices.Clone(record))
-		size += len(record)
+		size += int64(len(record))
 		return true
 	})
 	if err == nil && !full && next <= last {

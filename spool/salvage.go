@@ -69,7 +69,7 @@ func (s *Spool) roomToSalvage() error {
 	if err != nil {
 		return err
 	}
-	need := s.opts.MinFree
+	need := uint64(s.opts.MinFree)
 	for _, name := range names {
 		if info, err := fs.Stat(fs.PathJoin(s.path(dbName), name)); err == nil {
 			need += uint64(info.Size())

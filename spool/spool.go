@@ -67,7 +67,7 @@ func newSpool(dir string, o Options) *Spool {
 		opts:    o,
 		log:     o.Logger,
 		now:     time.Now,
-		disk:    &diskGauge{fs: o.FS, dir: dir, minFree: o.MinFree, hold: noSpaceHold},
+		disk:    &diskGauge{fs: o.FS, dir: dir, minFree: uint64(o.MinFree), hold: noSpaceHold},
 		flow:    newFlow(),
 		queue:   make(chan *request, maxQueued),
 		room:    semaphore.NewWeighted(maxQueuedBytes),

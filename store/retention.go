@@ -28,22 +28,38 @@ func (d Days) String() string {
 	return fmt.Sprintf("%dd", uint32(d))
 }
 
+// ParseDays reads days as the configuration has them: 90d, or forever.
+func ParseDays(text string) (Days, error) {
+	if text == "forever" {
+		return Forever, nil
+	}
+	digits, ok := strings.CutSuffix(text, "d")
+	n, err := strconv.ParseUint(digits, 10, 32)
+	if !ok || err != nil || n < 1 || n > uint64(MaxDays) {
+		return 0, fmt.Errorf("invalid days %q: want 1d to %s, or forever", text, MaxDays)
+	}
+	return Days(n), nil
+}
+
 // Retention says how long rows are kept at least; they go in the night after. It counts from their receipt (attempts: from their beginning; deliveries and
 // replays: from their end; spans: from their start).
 type Retention struct {
-	Events   Days // whole events, and those in quarantine
-	Bodies   Days // their raw bodies; what was read from them and their hashes stay
-	Rejected Days // events that were not accepted, if that is shorter
-	Attempts Days // attempts, deliveries and replays that are at their end
-	Traces   Days
-	Sources  map[string]SourceRetention
+	Events   Days                       `yaml:"events"`   // whole events, and those in quarantine
+	Bodies   Days                       `yaml:"bodies"`   // their raw bodies; what was read from them and their hashes stay
+	Rejected Days                       `yaml:"rejected"` // events that were not accepted, if that is shorter
+	Attempts Days                       `yaml:"attempts"` // attempts, deliveries and replays that are at their end
+	Traces   Days                       `yaml:"traces"`
+	Sources  map[string]SourceRetention `yaml:"-"`
 }
 
 // DefaultRetention is in force where nothing else is configured: anyone can send requests that are rejected.
-var DefaultRetention = Retention{Rejected: 30}
+var DefaultRetention = Retention{Events: Forever, Bodies: Forever, Rejected: 30, Attempts: Forever, Traces: Forever}
 
 // SourceRetention is what differs for the events of a source.
-type SourceRetention struct{ Events, Bodies Days }
+type SourceRetention struct {
+	Events Days `yaml:"events"`
+	Bodies Days `yaml:"bodies"`
+}
 
 // keep is how long the rows of a table, or the values of a column, are kept.
 type keep struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/user"
 
 	"github.com/google/uuid"
@@ -78,25 +77,15 @@ func service(db *store.Store, cfg *config) *replay.Service {
 
 // apiToken is the token to show to an API: from a file, the environment, or the configuration at hand.
 func (e *env) apiToken() (string, error) {
-	if e.cli.APITokenFile != "" {
-		text, err := os.ReadFile(e.cli.APITokenFile)
-		if err != nil {
-			return "", fmt.Errorf("--api-token-file: %w", err)
-		}
-		token := secretText(text)
-		if token == "" {
-			return "", fmt.Errorf("--api-token-file: %s is empty", e.cli.APITokenFile)
-		}
-		return token, nil
-	}
-	if token := os.Getenv("HOOKTAPE_API_TOKEN"); token != "" { // no flag: everyone on a machine sees those
-		return token, nil
+	token, err := secretFrom("--api-token-file", e.cli.APITokenFile, "HOOKTAPE_API_TOKEN")
+	if token != "" || err != nil {
+		return token, err
 	}
 	cfg, err := e.config()
 	if err != nil || len(cfg.API.Tokens) == 0 {
 		return "", errors.Join(err, errors.New("there is no token for the API: set HOOKTAPE_API_TOKEN, or name a file with it by --api-token-file"))
 	}
-	return cfg.API.Tokens[0].Token, nil
+	return cfg.API.Tokens[0].Secret, nil
 }
 
 func whoami() string {

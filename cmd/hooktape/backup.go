@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"hooktape/archive"
 )
 
@@ -54,7 +56,7 @@ func (c backupCmd) Run(e *env) error {
 	for _, f := range m.Tables {
 		bytes += uint64(f.Bytes)
 	}
-	fmt.Fprintf(e.stdout, "%s of %d tables are in %s: %s, within %v\n", plural(m.Rows(), "row"), len(m.Tables), safe(c.To), humane(bytes), time.Since(begun).Round(100*time.Millisecond))
+	fmt.Fprintf(e.stdout, "%s of %d tables are in %s: %s, within %v\n", plural(m.Rows(), "row"), len(m.Tables), safe(c.To), humanize.IBytes(bytes), time.Since(begun).Round(100*time.Millisecond))
 	for _, f := range m.Tables {
 		for _, u := range f.Unreadable {
 			fmt.Fprintf(e.stdout, "NOT in it, because ClickHouse cannot read them: rows %d to %d of the part %s of %s\n", u.From, u.To-1, u.Part, f.Table)

@@ -3,11 +3,9 @@ package main
 import (
 	"cmp"
 	"errors"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
-	"time"
 
 	"hooktape/cmd/embedded-clickhouse/password"
 	"hooktape/event"
@@ -18,7 +16,7 @@ import (
 	"hooktape/store"
 )
 
-// config is hooktape.yaml. hooktape.example.yaml explains each key.
+// config is hooktape.yaml. hooktape.example.yaml explains each key. Every int64 is a size in bytes; see formats.
 type config struct {
 	PublicURL string `yaml:"public_url"`
 	// BothelpAccount is the account's name in NAME.bothelp.io, for links to it.
@@ -39,33 +37,15 @@ type config struct {
 		readerPassword string
 	} `yaml:"embedded"`
 	API struct {
-		Tokens         []apiToken `yaml:"tokens"`
-		TrustedProxies []string   `yaml:"trusted_proxies"`
+		Tokens         []api.Token    `yaml:"tokens"`
+		TrustedProxies ingest.Proxies `yaml:"trusted_proxies"`
 	} `yaml:"api"`
 
-	TLS     serverTLS      `yaml:"tls"`
-	Sources []sourceConfig `yaml:"sources"`
-	Ingest  struct {
-		TrustedProxies     []string   `yaml:"trusted_proxies"`
-		ReadHeaderTimeout  duration   `yaml:"read_header_timeout"`
-		ReadTimeout        duration   `yaml:"read_timeout"`
-		IdleTimeout        duration   `yaml:"idle_timeout"`
-		MaxConnections     int        `yaml:"max_connections"`
-		PerAddress         int        `yaml:"max_connections_per_address"`
-		MaxMemory          size       `yaml:"max_memory"`
-		RejectedPerAddress rateConfig `yaml:"rejected_per_address"`
-		RejectedTotal      rateConfig `yaml:"rejected_total"`
-		RejectedDaily      size       `yaml:"rejected_daily"`
-	} `yaml:"ingest"`
-	Spool struct {
-		MaxBytes size `yaml:"max_bytes"`
-		MinFree  size `yaml:"min_free"`
-	} `yaml:"spool"`
-	Drain struct {
-		Rows  int      `yaml:"rows"`
-		Bytes size     `yaml:"bytes"`
-		Age   duration `yaml:"age"`
-	} `yaml:"drain"`
+	TLS       serverTLS        `yaml:"tls"`
+	Sources   []sourceConfig   `yaml:"sources"`
+	Ingest    ingest.Options   `yaml:"ingest"`
+	Spool     spool.Options    `yaml:"spool"`
+	Drain     spool.Limits     `yaml:"drain"`
 	Endpoints []endpointConfig `yaml:"endpoints"`
 	Replay    struct {
 		AllowPrivate bool   `yaml:"allow_private"`
@@ -74,53 +54,29 @@ type config struct {
 	Traces struct {
 		Sample float64 `yaml:"sample"`
 	} `yaml:"traces"`
-	Retention retentionConfig `yaml:"retention"`
+	Retention store.Retention `yaml:"retention"`
 
 	empty bool // the file says nothing
 }
 
-type apiToken struct {
-	Name  string   `yaml:"name"`
-	Token string   `yaml:"token" secret:""`
-	Role  api.Role `yaml:"role"`
-}
-
 type sourceConfig struct {
-	Name         string     `yaml:"name"`
-	Token        string     `yaml:"token" secret:""`
-	TokenFile    string     `yaml:"token_file"`
-	OldToken     string     `yaml:"old_token" secret:""`
-	Kind         event.Kind `yaml:"kind"`
-	SigningToken string     `yaml:"signing_token" secret:""`
-	OldSigning   string     `yaml:"old_signing_token" secret:""`
-	MaxBody      size       `yaml:"max_body"`
-
-	Retention sourceRetentionConfig `yaml:"retention"`
-}
-
-type rateConfig struct {
-	PerSecond float64 `yaml:"per_second"`
-	Burst     int     `yaml:"burst"`
+	Name         string                `yaml:"name"`
+	Token        string                `yaml:"token" secret:""`
+	TokenFile    string                `yaml:"token_file"`
+	OldToken     string                `yaml:"old_token" secret:""`
+	Kind         event.Kind            `yaml:"kind"`
+	SigningToken string                `yaml:"signing_token" secret:""`
+	OldSigning   string                `yaml:"old_signing_token" secret:""`
+	MaxBody      int64                 `yaml:"max_body"`
+	Retention    store.SourceRetention `yaml:"retention"`
 }
 
 func defaultConfig() *config {
-	c := &config{IngestAddr: "127.0.0.1:8080", APIAddr: "127.0.0.1:8081"}
+	c := &config{IngestAddr: "127.0.0.1:8080", APIAddr: "127.0.0.1:8081", Ingest: ingest.DefaultOptions(), Spool: spool.DefaultOptions(),
+		Drain: spool.DefaultLimits(), Retention: store.DefaultRetention}
 	c.Embedded.Addr = "127.0.0.1:8123"
 	c.Traces.Sample = 1
-	in := ingest.DefaultOptions()
-	c.Ingest.ReadHeaderTimeout, c.Ingest.ReadTimeout, c.Ingest.IdleTimeout = duration(in.Timeouts.ReadHeader), duration(in.Timeouts.Read), duration(in.Timeouts.Idle)
-	c.Ingest.MaxConnections, c.Ingest.PerAddress = in.Limits.MaxConnections, in.Limits.MaxConnectionsPerAddress
-	c.Ingest.MaxMemory, c.Ingest.RejectedDaily = size(in.Limits.MaxMemory), size(in.Limits.RejectedDaily)
-	c.Ingest.RejectedPerAddress, c.Ingest.RejectedTotal = rateConfig(in.Limits.RejectedPerAddress), rateConfig(in.Limits.RejectedTotal)
-	sp, limits := spool.DefaultOptions(), spool.DefaultLimits()
-	c.Spool.MaxBytes, c.Spool.MinFree = size(sp.MaxBytes), size(sp.MinFree)
-	c.Drain.Rows, c.Drain.Bytes, c.Drain.Age = limits.Records, size(limits.Bytes), duration(limits.Age)
-	c.Retention = defaultRetention()
 	return c
-}
-
-func (c *config) drainLimits() spool.Limits {
-	return spool.Limits{Records: c.Drain.Rows, Bytes: int(c.Drain.Bytes), Age: time.Duration(c.Drain.Age)}
 }
 
 // dsn is the ClickHouse to use.
@@ -181,45 +137,27 @@ func (c *config) openStore() (*store.Store, error) {
 // embedded tells whether ClickHouse is ours to start.
 func (c *config) embedded() bool { return c.ClickHouse.DSN == "" }
 
-func (c *config) ingestOptions() ingest.Options {
-	o := ingest.DefaultOptions()
-	o.Timeouts.ReadHeader, o.Timeouts.Read, o.Timeouts.Idle = time.Duration(c.Ingest.ReadHeaderTimeout), time.Duration(c.Ingest.ReadTimeout), time.Duration(c.Ingest.IdleTimeout)
-	o.Timeouts.Write = time.Duration(c.Ingest.ReadTimeout) + 10*time.Second
-	o.Limits.MaxConnections, o.Limits.MaxConnectionsPerAddress = c.Ingest.MaxConnections, c.Ingest.PerAddress
-	o.Limits.MaxMemory, o.Limits.RejectedDaily = int64(c.Ingest.MaxMemory), int64(c.Ingest.RejectedDaily)
-	o.Limits.RejectedPerAddress, o.Limits.RejectedTotal = ingest.Rate(c.Ingest.RejectedPerAddress), ingest.Rate(c.Ingest.RejectedTotal)
-	o.TrustedProxies = proxies(c.Ingest.TrustedProxies)
-	return o
-}
-
-// proxies reads networks that resolve has checked.
-func proxies(networks []string) (list ingest.Proxies) {
-	for _, n := range networks {
-		list = append(list, netip.MustParsePrefix(n))
+// retention is what is to be in force.
+func (c *config) retention() store.Retention {
+	r := c.Retention
+	r.Sources = map[string]store.SourceRetention{}
+	for _, s := range c.Sources {
+		r.Sources[s.Name] = s.Retention
 	}
-	return list
+	return r
 }
 
 func (c *config) sources() *ingest.Sources {
 	var list []ingest.Source
 	for _, s := range c.Sources {
 		list = append(list, ingest.Source{Name: s.Name, Tokens: present(s.Token, s.OldToken),
-			SigningTokens: present(s.SigningToken, s.OldSigning), Kind: s.Kind, MaxBody: int64(s.MaxBody)})
+			SigningTokens: present(s.SigningToken, s.OldSigning), Kind: s.Kind, MaxBody: s.MaxBody})
 	}
 	return ingest.NewSources(list)
 }
 
 func (c *config) replayOptions() replay.Options {
 	return replay.Options{AllowPrivate: c.Replay.AllowPrivate}
-}
-
-// tokens are those of the API.
-func (c *config) tokens() []api.Token {
-	list := make([]api.Token, len(c.API.Tokens))
-	for i, t := range c.API.Tokens {
-		list[i] = api.Token{Name: t.Name, Secret: t.Token, Role: t.Role}
-	}
-	return list
 }
 
 func present(values ...string) (list []string) {

@@ -47,7 +47,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 	}
 	keys := map[string]bool{}
 	collect(keys, "", written)
-	for _, key := range keysOf(reflect.TypeFor[config](), "") {
+	for _, key := range allKeys(reflect.TypeFor[config](), "") {
 		if !keys[key] {
 			t.Errorf("hooktape.example.yaml lacks %s", key)
 		}
@@ -72,6 +72,16 @@ func TestExampleHasEveryKey(t *testing.T) {
 	}
 }
 
+// TestSizes: all the ways to write one.
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]int64{"1048576": 1 << 20, "512B": 512, "64KiB": 64 << 10, "8MiB": 8 << 20, "8 MiB": 8 << 20, "10GiB": 10 << 30, "2TiB": 2 << 40, "1.5GiB": 3 << 29, "0": 0, "10GB": 10e9} {
+		c, err := parseConfig("f.yaml", []byte("spool: {min_free: "+text+"}\n"))
+		if err != nil || c.Spool.MinFree != want {
+			t.Errorf("%s: %+v, %v", text, c, err)
+		}
+	}
+}
+
 func collect(keys map[string]bool, prefix string, value any) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -86,20 +96,15 @@ func collect(keys map[string]bool, prefix string, value any) {
 	}
 }
 
-func keysOf(typ reflect.Type, prefix string) (keys []string) {
+// allKeys are the keys of a struct and, below them, of what they hold.
+func allKeys(typ reflect.Type, prefix string) (keys []string) {
 	for typ.Kind() == reflect.Slice || typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
 	}
-	if typ.Kind() != reflect.Struct {
-		return nil
-	}
-	for field := range typ.Fields() {
-		if !field.IsExported() {
-			continue // no key: the decoder does not see it
-		}
-		name := prefix + field.Tag.Get("yaml")
-		keys = append(keys, name)
-		keys = append(keys, keysOf(field.Type, name+".")...)
+	names, types := keysOf(typ)
+	for _, name := range names {
+		keys = append(keys, prefix+name)
+		keys = append(keys, allKeys(types[name], prefix+name+".")...)
 	}
 	return keys
 }
@@ -122,6 +127,14 @@ func TestConfigErrorsNameLineAndKey(t *testing.T) {
 		{"duration", source + "drain: {age: fast}\n", `f.yaml:4: drain.age: "fast" is no duration such as 500ms, 10s or 72h`},
 		{"timeout", source + "ingest:\n  read_timeout: 10\n", `f.yaml:5: ingest.read_timeout: "10" is no duration`},
 		{"duration of an endpoint", "endpoints:\n  - name: crm\n    retry: {schedule: [1s, soon]}\n", `f.yaml:3: endpoints[0].retry.schedule[1]: "soon" is no duration`},
+		{"a size of one unit more", source + "spool:\n  max_bytes: 20EiB\n", `f.yaml:5: spool.max_bytes: "20EiB" is no size`},
+		{"negative size", source + "spool:\n  min_free: -1MiB\n", `f.yaml:5: spool.min_free: "-1MiB" is no size`},
+		{"text of another key", "public_url: 5x\n" + source + "    max_body: 5x\n", `f.yaml:5: sources[0].max_body: "5x" is no size`},
+		{"connections", source + "ingest:\n  max_connections: 0\n", "f.yaml:5: ingest.max_connections: must be at least 1"},
+		{"memory", source + "ingest:\n  max_memory: 1000KiB\n", "f.yaml:5: ingest.max_memory: must be at least 1MiB"},
+		{"burst", source + "ingest:\n  rejected_total: {burst: -1}\n", "f.yaml:5: ingest.rejected_total: must not be negative"},
+		{"no time to read", source + "ingest:\n  idle_timeout: 0s\n", "f.yaml:5: ingest.idle_timeout: must be more than 0"},
+		{"unknown key of the ingest", source + "ingest:\n  max_conections: 1\n", "f.yaml:5: ingest.max_conections: unknown key; did you mean max_connections?"},
 		{"days", "retention: {events: soon}\n", `f.yaml:1: retention.events: "soon" is no number of days`},
 		{"unknown key of a source", source + "    tokn: x\n", "f.yaml:4: sources[0].tokn: unknown key; did you mean token?"},
 		{"unknown key like no other", source + "drain:\n  swimming: x\n", "f.yaml:5: drain.swimming: unknown key; known here are rows, bytes, age"},

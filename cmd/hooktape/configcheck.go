@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
-	"time"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -75,14 +75,14 @@ func (c configCheckCmd) Run(e *env) error {
 // that may be a secret is.
 func inForce(v reflect.Value) any {
 	switch x := v.Interface().(type) {
-	case size:
-		return x.String()
-	case duration:
-		return time.Duration(x).String()
-	case days:
+	case int64:
+		return sizeText(x)
+	case store.Days:
 		if x == 0 {
 			return nil // a source's own, which is not set
 		}
+		return strings.ReplaceAll(x.String(), " ", "") // forever
+	case fmt.Stringer:
 		return x.String()
 	}
 	switch v.Kind() {
@@ -92,14 +92,7 @@ func inForce(v reflect.Value) any {
 		}
 		return inForce(v.Elem())
 	case reflect.Struct:
-		object := yaml.MapSlice{}
-		for field, value := range v.Fields() {
-			if !field.IsExported() {
-				continue // no key of the file
-			}
-			object = append(object, yaml.MapItem{Key: field.Tag.Get("yaml"), Value: visible(field, value)})
-		}
-		return object
+		return object(v)
 	case reflect.Slice:
 		list := make([]any, v.Len())
 		for i := range list {
@@ -108,6 +101,20 @@ func inForce(v reflect.Value) any {
 		return list
 	}
 	return v.Interface()
+}
+
+// object has what keysOf a struct names.
+func object(v reflect.Value) (keys yaml.MapSlice) {
+	for field, value := range v.Fields() {
+		switch tag := field.Tag.Get("yaml"); tag {
+		case "", "-":
+		case ",inline":
+			keys = append(keys, object(value)...)
+		default:
+			keys = append(keys, yaml.MapItem{Key: tag, Value: visible(field, value)})
+		}
+	}
+	return keys
 }
 
 func visible(field reflect.StructField, v reflect.Value) any {
@@ -131,20 +138,12 @@ func visible(field reflect.StructField, v reflect.Value) any {
 	return redact.Mask
 }
 
-// String writes a size with the largest unit that it is a whole number of.
-func (s size) String() string {
-	for _, u := range []int{3, 2, 1, 0} {
-		if s != 0 && int64(s)%units[u].factor == 0 {
-			return fmt.Sprintf("%d%s", int64(s)/units[u].factor, units[u].suffix)
+// sizeText writes a size with the largest unit that it is a whole number of.
+func sizeText(n int64) string {
+	for i, unit := range []string{"TiB", "GiB", "MiB", "KiB"} {
+		if factor := int64(1) << (40 - 10*i); n != 0 && n%factor == 0 {
+			return fmt.Sprint(n/factor, unit)
 		}
 	}
-	return fmt.Sprint(int64(s))
-}
-
-// String writes days as they are configured.
-func (d days) String() string {
-	if store.Days(d) == store.Forever {
-		return "forever"
-	}
-	return fmt.Sprintf("%dd", d)
+	return fmt.Sprint(n)
 }

@@ -54,7 +54,7 @@ endpoints:
 	}
 	keys := map[string]bool{}
 	collect(keys, "", written)
-	for _, key := range keysOf(reflect.TypeFor[config](), "") {
+	for _, key := range allKeys(reflect.TypeFor[config](), "") {
 		if !keys[key] {
 			t.Errorf("it lacks %s", key)
 		}

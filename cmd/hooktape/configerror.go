@@ -3,40 +3,115 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"math"
+	"net/netip"
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"hooktape/store"
 )
+
+// formats read the values whose text has a form of its own.
+var formats = []yaml.DecodeOption{
+	yaml.DisallowUnknownField(),
+	reads("no duration such as 500ms, 10s or 72h", time.ParseDuration),
+	reads("no size such as 512KiB, 8MiB or 10GiB", parseSize),
+	reads("no network such as 10.0.0.0/8", netip.ParsePrefix),
+	reads(fmt.Sprintf("no number of days from 1d to %s, nor forever", store.MaxDays), store.ParseDays),
+}
+
+// reads returns the option to parse each value of the type T. One that cannot be parsed is a [formatError].
+func reads[T any](fault string, parse func(string) (T, error)) yaml.DecodeOption {
+	return yaml.CustomUnmarshaler(func(value *T, data []byte) error {
+		text := strings.TrimSpace(string(data))
+		_ = yaml.Unmarshal(data, &text) // a list or a map stays as it is written
+		parsed, err := parse(text)
+		if err != nil {
+			return &formatError{reflect.TypeFor[T](), text, fmt.Sprintf("%q is %s", text, fault)}
+		}
+		*value = parsed
+		return nil
+	})
+}
+
+// formatError is a value that cannot be read as its type. The decoder does not say where it is.
+type formatError struct {
+	want  reflect.Type
+	text  string
+	fault string
+}
+
+// Error implements error.
+func (e *formatError) Error() string { return e.fault }
+
+// at reports whether a node is the value, or one like it.
+func (e *formatError) at(node ast.Node) bool {
+	text := node.String()
+	_ = yaml.NodeToValue(node, &text)
+	return text == e.text && typeAt(strings.TrimPrefix(node.GetPath(), "$.")) == e.want
+}
+
+// parseSize reads a number of bytes: 1048576, 64KiB, 8MiB, 1.5GiB.
+func parseSize(text string) (int64, error) {
+	n, err := humanize.ParseBytes(text)
+	if err == nil && n > math.MaxInt64 {
+		err = strconv.ErrRange
+	}
+	return int64(n), err
+}
 
 // decodeError gives an error of the YAML decoder the form that all errors of a configuration have: file, line, key, and what is
 // wrong.
 func decodeError(path string, data []byte, err error) error {
-	var at yaml.Error
-	if !errors.As(err, &at) || at.GetToken() == nil {
-		return fmt.Errorf("%s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, false)))
+	f := &finder{}
+	var decoding yaml.Error
+	if format, ok := errors.AsType[*formatError](err); ok {
+		f.is = format.at
+	} else if errors.As(err, &decoding) && decoding.GetToken() != nil {
+		f.position = decoding.GetToken().Position
+		f.is = func(node ast.Node) bool {
+			p := node.GetToken().Position
+			return p.Line == f.position.Line && p.Column == f.position.Column
+		}
 	}
-	key := keyAt(data, at.GetToken().Position)
-	where := fmt.Sprintf("%s:%d: ", path, at.GetToken().Position.Line)
-	if key != "" {
-		where += key + ": "
+	if file, err := parser.ParseBytes(data, 0); err == nil && f.is != nil {
+		for _, doc := range file.Docs {
+			ast.Walk(f, doc)
+		}
 	}
+	text := err.Error()
 	_, unknown := errors.AsType[*yaml.UnknownFieldError](err)
 	mistyped, wrongType := errors.AsType[*yaml.TypeError](err)
 	switch {
-	case unknown && removed[withoutIndexes(key)] != "":
-		return fmt.Errorf("%sis no longer a key: %s", where, removed[withoutIndexes(key)])
+	case unknown && removed[withoutIndexes(f.key)] != "":
+		text = "is no longer a key: " + removed[withoutIndexes(f.key)]
 	case unknown:
-		return fmt.Errorf("%sunknown key%s", where, suggestion(key))
+		text = "unknown key" + suggestion(f.key)
 	case wrongType:
-		return fmt.Errorf("%swant %s", where, typeWords(mistyped.DstType))
+		text = "want " + typeWords(mistyped.DstType)
+	case decoding != nil && f.position != nil:
+		text = decoding.GetMessage()
+	case decoding != nil:
+		text = strings.TrimSpace(yaml.FormatError(err, false, false))
 	}
-	return errors.New(where + at.GetMessage())
+	if f.key != "" {
+		text = f.key + ": " + text
+	}
+	if f.position != nil {
+		path = fmt.Sprintf("%s:%d", path, f.position.Line)
+	}
+	return fmt.Errorf("%s: %s", path, text)
 }
 
 func typeWords(t reflect.Type) string {
@@ -53,30 +128,17 @@ func typeWords(t reflect.Type) string {
 	return "a text"
 }
 
-// keyAt returns the key, such as sources[0].name, that stands at a position, or whose value does.
-func keyAt(data []byte, at *token.Position) string {
-	file, err := parser.ParseBytes(data, 0)
-	if err != nil {
-		return ""
-	}
-	f := &finder{at: at}
-	for _, doc := range file.Docs {
-		ast.Walk(f, doc)
-	}
-	return strings.TrimPrefix(f.key, "$.")
-}
-
+// finder finds the first node that is the one looked for, and its key, such as sources[0].name.
 type finder struct {
-	at  *token.Position
-	key string
+	is       func(ast.Node) bool
+	key      string
+	position *token.Position
 }
 
 // Visit implements ast.Visitor.
 func (f *finder) Visit(node ast.Node) ast.Visitor {
-	if node != nil && f.key == "" && node.GetToken() != nil && node.GetPath() != "$" {
-		if p := node.GetToken().Position; p.Line == f.at.Line && p.Column == f.at.Column {
-			f.key = node.GetPath()
-		}
+	if node != nil && f.key == "" && node.GetToken() != nil && node.GetPath() != "$" && f.is(node) {
+		f.key, f.position = strings.TrimPrefix(node.GetPath(), "$."), node.GetToken().Position
 	}
 	return f
 }
@@ -98,9 +160,11 @@ var indexes = regexp.MustCompile(`\[\d+\]`)
 
 // suggestion names the known key that an unknown one was most likely to be, or all that could stand there.
 func suggestion(key string) string {
-	names := strings.Split(withoutIndexes(key), ".")
-	under, wrong := names[:len(names)-1], names[len(names)-1]
-	known := knownKeys(under)
+	under, wrong := "", key
+	if i := strings.LastIndexByte(key, '.'); i >= 0 {
+		under, wrong = key[:i], key[i+1:]
+	}
+	known, _ := keysOf(typeAt(under))
 	if len(known) == 0 {
 		return ""
 	}
@@ -111,31 +175,40 @@ func suggestion(key string) string {
 	return "; known here are " + strings.Join(known, ", ")
 }
 
-// knownKeys are the keys of the configuration under a key.
-func knownKeys(under []string) (keys []string) {
+// typeAt is the type of the value at a key of the configuration, an element's in a list; nil where there is no such key.
+func typeAt(key string) reflect.Type {
 	t := reflect.TypeFor[config]()
-	for _, name := range slices.Concat(under, []string{""}) {
-		for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
+	for name := range strings.SplitSeq(indexes.ReplaceAllString(key, ""), ".") {
+		if name != "" {
+			_, types := keysOf(t)
+			t = types[name]
+		}
+		for t != nil && (t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer) {
 			t = t.Elem()
 		}
-		if t.Kind() != reflect.Struct {
-			return nil
-		}
-		keys = nil
-		next := t
-		for field := range t.Fields() {
-			tag, isKey := field.Tag.Lookup("yaml")
-			if !isKey {
-				continue
-			}
-			keys = append(keys, tag)
-			if tag == name {
-				next = field.Type
-			}
-		}
-		t = next
 	}
-	return keys
+	return t
+}
+
+// keysOf are the keys that a struct is decoded from, in order, and the types of their values.
+func keysOf(t reflect.Type) (names []string, types map[string]reflect.Type) {
+	types = map[string]reflect.Type{}
+	if t == nil || t.Kind() != reflect.Struct {
+		return nil, types
+	}
+	for field := range t.Fields() {
+		tag := field.Tag.Get("yaml")
+		switch {
+		case tag == ",inline":
+			inner, innerTypes := keysOf(field.Type)
+			names = append(names, inner...)
+			maps.Copy(types, innerTypes)
+		case tag != "" && tag != "-":
+			names = append(names, tag)
+			types[tag] = field.Type
+		}
+	}
+	return names, types
 }
 
 // distance is the Levenshtein distance: how many letters have to be changed, added or taken away.

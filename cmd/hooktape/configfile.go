@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
@@ -16,7 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"hooktape/event"
-	"hooktape/ingest"
+	"hooktape/internal/setting"
 	"hooktape/internal/settled"
 	"hooktape/replay/api"
 )
@@ -36,7 +35,7 @@ func parseConfig(path string, data []byte) (*config, error) {
 	data = bytes.TrimPrefix(data, byteOrderMark)
 	c := defaultConfig()
 	if c.empty = saysNothing(data); !c.empty { // which would be decoded as null, and take the defaults away
-		if err := yaml.NewDecoder(bytes.NewReader(data), yaml.DisallowUnknownField()).Decode(c); err != nil {
+		if err := yaml.NewDecoder(bytes.NewReader(data), formats...).Decode(c); err != nil {
 			return nil, decodeError(path, data, err)
 		}
 	}
@@ -67,21 +66,13 @@ func saysNothing(data []byte) bool {
 	return true
 }
 
-// keyError is a fault of the value at a key, such as $.sources[0].name.
-type keyError struct {
-	key  string
-	text string
-}
-
-func (e *keyError) Error() string { return strings.TrimPrefix(e.key, "$.") + ": " + e.text }
-
-// at puts file and line before each key error.
+// at puts file and line before each error.
 func at(path string, data []byte, err error) error {
 	var lines []error
 	for _, err := range unjoin(err) {
 		line := ""
-		if ke, ok := errors.AsType[*keyError](err); ok {
-			line = lineOf(data, ke.key)
+		if fault, ok := errors.AsType[*setting.Fault](err); ok {
+			line = lineOf(data, "$."+fault.Key)
 		}
 		lines = append(lines, fmt.Errorf("%s%s: %w", path, line, err))
 	}
@@ -119,121 +110,90 @@ const minTokenBytes = 16
 // resolve fills in what stands elsewhere (environment, files) and says all that is wrong at once.
 func (c *config) resolve(lookup func(string) (string, bool)) error {
 	check := &checker{lookup: lookup}
-	wrong, secret := check.wrong, check.secret
-	secret("clickhouse.dsn", &c.ClickHouse.DSN)
-	secret("embedded.password", &c.Embedded.Password)
-	named, secrets := map[string]bool{}, map[string]bool{}
-	for i := range c.API.Tokens {
-		t, key := &c.API.Tokens[i], fmt.Sprintf("api.tokens[%d]", i)
-		secret(key+".token", &t.Token)
-		t.Role = cmp.Or(t.Role, api.RoleAdmin)
-		switch {
-		case t.Name == "":
-			wrong(key+".name", "must be there: a replay is made in its name")
-		case named[t.Name]:
-			wrong(key+".name", "the token %q is there twice", t.Name)
-		}
-		switch {
-		case len(t.Token) < minTokenBytes:
-			wrong(key+".token", "must have at least %d characters", minTokenBytes)
-		case secrets[t.Token]:
-			wrong(key+".token", "is another one's as well")
-		}
-		if !slices.Contains(api.Roles, t.Role) {
-			wrong(key+".role", "%q is none of %s", t.Role, event.Words(api.Roles))
-		}
-		named[t.Name], secrets[t.Token] = true, true
-	}
+	check.secret("clickhouse.dsn", &c.ClickHouse.DSN)
+	check.secret("embedded.password", &c.Embedded.Password)
+	c.resolveTokens(check)
 	if c.PublicURL != "" {
 		c.PublicURL = strings.TrimFunc(c.PublicURL, invisible)
 		u, err := url.Parse(c.PublicURL)
-		switch {
-		case strings.ContainsFunc(c.PublicURL, invisible):
-			wrong("public_url", "must have no white space or invisible character")
-		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-			wrong("public_url", "must be a URL such as https://hooks.example.org")
-		case strings.ContainsAny(c.PublicURL, "?#") || u.User != nil:
-			wrong("public_url", "must end with the host or a path: hook URLs are made by adding /hooks/… to it, so there can be no query, fragment or user")
-		}
+		check.Unless(!strings.ContainsFunc(c.PublicURL, invisible), "public_url", "must have no white space or invisible character")
+		valid := err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+		check.Unless(valid, "public_url", "must be a URL such as https://hooks.example.org")
+		check.Unless(!valid || u.User == nil && !strings.ContainsAny(c.PublicURL, "?#"), "public_url",
+			"must end with the host or a path: hook URLs are made by adding /hooks/… to it, so there can be no query, fragment or user")
 	}
 	c.TLS.check(check)
-	if c.BothelpAccount != "" && !accountName.MatchString(c.BothelpAccount) {
-		wrong("bothelp_account", "%q must be the NAME in https://NAME.bothelp.io", c.BothelpAccount)
+	check.Unless(c.BothelpAccount == "" || accountName.MatchString(c.BothelpAccount), "bothelp_account", "%q must be the NAME in https://NAME.bothelp.io", c.BothelpAccount)
+	check.faults("ingest", c.Ingest.Validate())
+	c.resolveSources(check)
+	share := c.Traces.Sample
+	check.Unless(share >= 0 && share <= 1, "traces.sample", "must lie between 0 and 1, is %v", share) // .nan is neither
+	check.Err("drain", c.Drain.Validate())
+	c.resolveEndpoints(check)
+	shard := c.Replay.Shard
+	check.Unless(shard == "" || shard == "1/1", "replay.shard", "%q: one process delivers, and a second one stands by; remove this key, and stop the other "+
+		"processes; if one is too slow, raise the concurrency of the endpoints or use a larger ClickHouse", shard)
+	return errors.Join(check.Faults...)
+}
+
+func (c *config) resolveTokens(check *checker) {
+	secrets := map[string]bool{}
+	for i := range c.API.Tokens {
+		t, key := &c.API.Tokens[i], fmt.Sprintf("api.tokens[%d]", i)
+		check.secret(key+".token", &t.Secret)
+		t.Role = cmp.Or(t.Role, api.RoleAdmin)
+		check.Unless(t.Name != "", key+".name", "must be there: a replay is made in its name")
+		check.once(key, "token", t.Name)
+		check.Unless(len(t.Secret) >= minTokenBytes, key+".token", "must have at least %d characters", minTokenBytes)
+		check.Unless(!secrets[t.Secret], key+".token", "is another one's as well")
+		check.Unless(slices.Contains(api.Roles, t.Role), key+".role", "%q is none of %s", t.Role, event.Words(api.Roles))
+		secrets[t.Secret] = t.Secret != ""
 	}
-	check.networks("ingest.trusted_proxies", c.Ingest.TrustedProxies)
-	check.networks("api.trusted_proxies", c.API.TrustedProxies)
-	if c.Ingest.MaxMemory < ingest.MinMemory {
-		wrong("ingest.max_memory", "must be at least 1MiB")
-	}
-	if c.Ingest.PerAddress < 1 {
-		wrong("ingest.max_connections_per_address", "must be at least 1")
-	}
-	seen := map[string]bool{}
+}
+
+func (c *config) resolveSources(check *checker) {
 	for i := range c.Sources {
 		s, key := &c.Sources[i], fmt.Sprintf("sources[%d]", i)
-		if !sourceName.MatchString(s.Name) {
-			wrong(key+".name", "%q must be lower-case letters, digits, - and _, at most 64, a letter or digit first", s.Name)
-		}
-		if seen[s.Name] {
-			wrong(key+".name", "the source %q is there twice", s.Name)
-		}
-		seen[s.Name] = true
-		secret(key+".token", &s.Token)
-		secret(key+".old_token", &s.OldToken)
-		secret(key+".signing_token", &s.SigningToken)
-		secret(key+".old_signing_token", &s.OldSigning)
+		check.Unless(sourceName.MatchString(s.Name), key+".name", "%q must be lower-case letters, digits, - and _, at most 64, a letter or digit first", s.Name)
+		check.once(key, "source", s.Name)
+		check.secret(key+".token", &s.Token)
+		check.secret(key+".old_token", &s.OldToken)
+		check.secret(key+".signing_token", &s.SigningToken)
+		check.secret(key+".old_signing_token", &s.OldSigning)
 		if s.TokenFile != "" {
-			if s.Token != "" {
-				wrong(key+".token_file", "token and token_file exclude each other")
-			}
+			check.Unless(s.Token == "", key+".token_file", "token and token_file exclude each other")
 			s.Token = check.file(key+".token_file", s.TokenFile)
 		}
-		if len(s.Token) < minTokenBytes {
-			wrong(key+".token", "must have at least %d characters; `hooktape sources add` makes a random one", minTokenBytes)
-		}
-		if s.OldToken != "" && len(s.OldToken) < minTokenBytes {
-			wrong(key+".old_token", "must have at least %d characters", minTokenBytes)
-		}
-		if strings.ContainsAny(s.Token+s.OldToken, "/?#% ") {
-			wrong(key+".token", "must be fit for a URL: none of / ? # %% and no space")
-		}
-		switch s.Kind {
-		case "", event.KindFlow, event.KindConversationClosed, event.KindUserProfileViewed:
-		default:
-			wrong(key+".kind", "%q is none of flow, conversation_closed, user_profile_viewed", s.Kind)
-		}
-		if s.MaxBody < 0 || s.MaxBody > 16<<20 {
-			wrong(key+".max_body", "must lie between 1 and 16MiB")
-		}
+		check.Unless(len(s.Token) >= minTokenBytes, key+".token", "must have at least %d characters; `hooktape sources add` makes a random one", minTokenBytes)
+		check.Unless(s.OldToken == "" || len(s.OldToken) >= minTokenBytes, key+".old_token", "must have at least %d characters", minTokenBytes)
+		check.Unless(!strings.ContainsAny(s.Token+s.OldToken, "/?#% "), key+".token", "must be fit for a URL: none of / ? # %% and no space")
+		known := s.Kind == "" || s.Kind != event.KindUnknown && slices.Contains(event.Kinds, s.Kind)
+		check.Unless(known, key+".kind", "%q is none of flow, conversation_closed, user_profile_viewed", s.Kind)
+		check.Unless(s.MaxBody <= 16<<20, key+".max_body", "must lie between 1 and 16MiB")
 	}
-	if share := c.Traces.Sample; !(share >= 0 && share <= 1) { // .nan is neither
-		wrong("traces.sample", "must lie between 0 and 1, is %v", share)
-	}
-	if err := c.drainLimits().Validate(); err != nil {
-		wrong("drain", "%v", err)
-	}
-	c.resolveEndpoints(check)
-	if shard := c.Replay.Shard; shard != "" && shard != "1/1" {
-		wrong("replay.shard", "%q: one process delivers, and a second one stands by; remove this key, and stop the other processes; if one is too slow, raise the concurrency of the endpoints or use a larger ClickHouse", shard)
-	}
-	return errors.Join(check.errs...)
 }
 
 // checker collects what is wrong, and fills in what stands elsewhere.
 type checker struct {
+	setting.Faults
 	lookup func(string) (string, bool)
-	errs   []error
+	names  map[[2]string]bool // of things of a kind, met so far
 }
 
-func (c *checker) wrong(key, format string, args ...any) {
-	c.errs = append(c.errs, &keyError{"$." + key, fmt.Sprintf(format, args...)})
+// once adds a fault if a thing of a kind has another one's name.
+func (c *checker) once(key, kind, name string) {
+	if c.names == nil {
+		c.names = map[[2]string]bool{}
+	}
+	c.Unless(name == "" || !c.names[[2]string{kind, name}], key+".name", "the %s %q is there twice", kind, name)
+	c.names[[2]string{kind, name}] = true
 }
 
-// networks are addresses with how many bits of them count.
-func (c *checker) networks(key string, list []string) {
-	for i, n := range list {
-		if _, err := netip.ParsePrefix(n); err != nil {
-			c.wrong(fmt.Sprintf("%s[%d]", key, i), "%q is no network such as 10.0.0.0/8", n)
+// faults adds those of a section.
+func (c *checker) faults(section string, err error) {
+	for _, err := range unjoin(err) {
+		if fault, ok := errors.AsType[*setting.Fault](err); ok {
+			c.Unless(false, section+"."+fault.Key, "%s", fault.Text)
 		}
 	}
 }
@@ -243,24 +203,22 @@ func (c *checker) secret(key string, value *string) {
 	if name, ok := strings.CutPrefix(*value, "${"); ok && strings.HasSuffix(name, "}") {
 		name = strings.TrimSuffix(name, "}")
 		set, ok := c.lookup(name)
-		if !ok || set == "" {
-			c.wrong(key, "the environment variable %s is not set", name)
-		}
+		c.Unless(ok && set != "", key, "the environment variable %s is not set", name)
 		*value = set
 	}
 }
 
 // valueOrFile takes a secret from a file in place of the value.
-func (c *checker) valueOrFile(key string, value *string, file string) {
+func (c *checker) valueOrFile(key string, s *secretConfig) {
 	switch {
-	case file == "" && *value == "":
-		c.wrong(key, "needs value or value_file")
-	case file == "":
-		c.secret(key+".value", value)
-	case *value != "":
-		c.wrong(key+".value_file", "value and value_file exclude each other")
+	case s.ValueFile == "" && s.Value == "":
+		c.Unless(false, key, "needs value or value_file")
+	case s.ValueFile == "":
+		c.secret(key+".value", &s.Value)
+	case s.Value != "":
+		c.Unless(false, key+".value_file", "value and value_file exclude each other")
 	default:
-		*value = c.file(key+".value_file", file)
+		s.Value = c.file(key+".value_file", s.ValueFile)
 	}
 }
 
@@ -268,7 +226,7 @@ func (c *checker) valueOrFile(key string, value *string, file string) {
 func (c *checker) file(key, path string) string {
 	texts, _, err := settled.Read(path)
 	if err != nil {
-		c.wrong(key, "%v", err)
+		c.Err(key, err)
 		return ""
 	}
 	return secretText(texts[0])

@@ -11,7 +11,7 @@ import (
 func (p *process) front(answers http.Handler, direct *api.Direct, guard *api.Guard) (http.Handler, error) {
 	p.hooks.Store(p.cfg.hooks())
 	p.changed = append(p.changed, func(fresh *config) { p.hooks.Store(fresh.hooks()) })
-	pages, err := console.New(console.Options{Direct: direct, Guard: guard, Tokens: p.cfg.tokens(), Sources: func() []console.Source { return *p.hooks.Load() },
+	pages, err := console.New(console.Options{Direct: direct, Guard: guard, Tokens: p.cfg.API.Tokens, Sources: func() []console.Source { return *p.hooks.Load() },
 		BothelpAccount: p.cfg.BothelpAccount, Version: buildVersion(), Logger: p.log})
 	if err != nil {
 		return nil, err
@@ -21,7 +21,7 @@ func (p *process) front(answers http.Handler, direct *api.Direct, guard *api.Gua
 		mux.Handle(path, answers)
 	}
 	mux.Handle("/", pages)
-	return proxies(p.cfg.API.TrustedProxies).Handler(mux), nil
+	return p.cfg.API.TrustedProxies.Handler(mux), nil
 }
 
 // hooks are the sources as the console shows them.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"golang.org/x/time/rate"
 
 	"hooktape/store"
@@ -125,7 +126,7 @@ func (d *doctor) deep(ctx context.Context) []finding {
 	case err != nil:
 		return append(list, bad("see that ClickHouse runs, and its log; then try again", "not all parts could be checked: %v", err))
 	case len(list) == 0:
-		return []finding{ok("each part has the checksums with which it was written (%s)", humane(read))}
+		return []finding{ok("each part has the checksums with which it was written (%s)", humanize.IBytes(read))}
 	}
 	return list
 }

@@ -45,7 +45,10 @@ func (c dashboardsExportCmd) Run(e *env) error {
 		return err
 	}
 	for _, f := range files {
-		if err := f.write(); err != nil {
+		if f.Result == "unchanged" {
+			continue
+		}
+		if err := replaceFile(f.File, f.text, 0o644); err != nil {
 			return err
 		}
 	}
@@ -89,23 +92,4 @@ func isDashboard(text []byte, d dashboard.Dashboard) bool {
 	}
 	return json.Unmarshal(text, &there) == nil && there.UID == *d.Uid &&
 		!slices.ContainsFunc(d.Tags, func(tag string) bool { return !slices.Contains(there.Tags, tag) })
-}
-
-// write puts the file in its place, whole or not at all: a Grafana that watches the directory reads it at any moment.
-func (f exported) write() error {
-	if f.Result == "unchanged" {
-		return nil
-	}
-	next, err := os.CreateTemp(filepath.Dir(f.File), ".hooktape-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(next.Name())
-	if _, err := next.Write(f.text); err != nil {
-		return errors.Join(err, next.Close())
-	}
-	if err := errors.Join(next.Chmod(0o644), next.Close()); err != nil {
-		return err
-	}
-	return os.Rename(next.Name(), f.File)
 }

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"golang.org/x/sys/unix"
 
 	"hooktape/spool"
@@ -102,11 +102,11 @@ func (d *doctor) disk(context.Context) []finding {
 	const do = "free some space, or make spool.min_free smaller"
 	switch {
 	case free < min:
-		return []finding{bad(do, "%s free, less than spool.min_free (%s): webhooks are answered with 503", humane(free), humane(min))}
+		return []finding{bad(do, "%s free, less than spool.min_free (%s): webhooks are answered with 503", humanize.IBytes(free), humanize.IBytes(min))}
 	case free < 2*min:
-		return []finding{warn(do, "%s free; below %s webhooks are answered with 503", humane(free), humane(min))}
+		return []finding{warn(do, "%s free; below %s webhooks are answered with 503", humanize.IBytes(free), humanize.IBytes(min))}
 	}
-	return []finding{ok("%s free", humane(free))}
+	return []finding{ok("%s free", humanize.IBytes(free))}
 }
 
 // spools looks at what waits on disk, which a running hooktape keeps to itself, and at what was set aside.
@@ -147,23 +147,19 @@ func waiting(name string, stat spool.Stat) finding {
 
 // listeners asks a running hooktape, if one runs, whether it is ready.
 func (d *doctor) listeners(ctx context.Context) (list []finding) {
-	listening := false
 	for _, part := range []struct{ name, addr string }{{"the hooks", d.cfg.IngestAddr}, {"the API", d.cfg.APIAddr}} {
-		err := ask(ctx, localAddr(part.addr), "/readyz")
-		switch {
+		name := part.name + " at " + part.addr
+		switch err := ask(ctx, name, part.addr, "/readyz"); {
 		case err == nil:
-			list = append(list, ok("%s at %s: ready", part.name, part.addr))
-			if trouble := troubleOf(ctx, localAddr(part.addr)); trouble != "" {
-				list = append(list, warn("see hooktape's log", "%s at %s: %s", part.name, part.addr, trouble))
+			list = append(list, ok("%s: ready", name))
+			if trouble := troubleOf(ctx, part.addr); trouble != "" {
+				list = append(list, warn("see hooktape's log", "%s: %s", name, trouble))
 			}
-		case refusedConnection(err):
-			continue
-		default:
-			list = append(list, bad("see hooktape's log; or is it another program that listens there?", "%s at %s: %v", part.name, part.addr, err))
+		case !refusedConnection(err):
+			list = append(list, bad("see hooktape's log; or is it another program that listens there?", "%v", err))
 		}
-		listening = true
 	}
-	if !listening {
+	if list == nil {
 		return []finding{bad("start it", "hooktape does not run here: nothing listens at %s and %s", d.cfg.IngestAddr, d.cfg.APIAddr)}
 	}
 	return list
@@ -171,8 +167,7 @@ func (d *doctor) listeners(ctx context.Context) (list []finding) {
 
 // troubleOf is what a listener that is ready says of why events are not stored; "" when they are.
 func troubleOf(ctx context.Context, addr string) string {
-	client := http.Client{Transport: ownTransport()}
-	_, said, err := probe(ctx, client, addr, "/readyz")
+	_, said, err := probe(ctx, addr, "/readyz")
 	var body struct {
 		Drain struct {
 			Error string `json:"error"`

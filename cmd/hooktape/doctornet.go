@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"syscall"
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -21,8 +20,6 @@ import (
 	"hooktape/internal/redact"
 	"hooktape/replay"
 )
-
-func refusedConnection(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 // publicURL tries what BotHelp does, as far as that can be tried from here.
 func (d *doctor) publicURL(ctx context.Context) []finding {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"hooktape/event"
 	"hooktape/replay/api"
@@ -81,27 +80,16 @@ func (c endpointsPauseCmd) steer(e *env, action event.Action, wanted func(state 
 		if err := b.SteerEndpoint(e.ctx, c.Name, action); err != nil {
 			return err
 		}
-		var now api.Endpoint
-		for deadline := time.Now().Add(watchPatience); ; {
+		look := func() (now api.Endpoint, err error) {
 			list, err := b.Endpoints(e.ctx)
-			if err != nil {
-				return err
-			}
 			if i := slices.IndexFunc(list, func(s api.Endpoint) bool { return s.Name == c.Name }); i >= 0 {
 				now = list[i]
 			}
-			if now.State != "unknown" && wanted(now.State) {
-				break
-			}
-			if time.Now().After(deadline) {
-				fmt.Fprintf(e.stderr, "hooktape: it is noted, but no process has taken it up yet; is `hooktape serve` or `hooktape replay serve` running?\n")
-				break
-			}
-			select {
-			case <-time.After(watchPatience / 20):
-			case <-e.ctx.Done():
-				return e.ctx.Err()
-			}
+			return now, err
+		}
+		now, err := untilTaken(e, look, func(now api.Endpoint) bool { return now.State != "unknown" && wanted(now.State) })
+		if err != nil {
+			return err
 		}
 		if c.JSON {
 			return printJSON(e.stdout, now)

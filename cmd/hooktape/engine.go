@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -72,9 +73,7 @@ func (e *engine) run(ctx context.Context, ready func(again bool)) error {
 		quiet.Do(func() {
 			e.log.Error("the embedded ClickHouse has ended; it is started again, and again, until it runs", "error", endOf(err), "said", said)
 		})
-		select {
-		case <-time.After(engineRestartDelay):
-		case <-ctx.Done():
+		if !pause(ctx, engineRestartDelay) {
 			return nil
 		}
 	}
@@ -95,7 +94,7 @@ func endOf(err error) error {
 func (e *engine) once(ctx context.Context, ready func()) (said string, err error) {
 	command := exec.CommandContext(ctx, e.binary, "serve", "--path", e.dir, "--listen", e.addr, "--exit-with-stdin")
 	command.Env = append(os.Environ(), e.passwords...)
-	command.SysProcAttr = ownGroup // a Ctrl-C at the terminal is ours to pass on, in order
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C at the terminal is ours to pass on, in order
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = engineStopGrace
 	command.Stdout = lines(func(line string) {

@@ -44,14 +44,14 @@ var errPaused = errors.New("the replay is paused")
 // follow shows a replay's progress until it is at its end or paused: a bar on a terminal, else a line now and then.
 // Ending the command does not end the replay.
 func follow(e *env, b backend, r event.Replay, asJSON bool) error {
-	f := follower{env: e, terminal: isTerminal(e.stdout), silent: asJSON, said: time.Now()}
+	f := follower{status: newStatus(e), silent: asJSON}
 	err := b.Watch(e.ctx, r.ID, func(p api.Progress, lost error) error {
 		if lost != nil {
 			f.lost(lost)
 			return nil
 		}
 		r = p.Replay
-		f.show(p)
+		f.progress(p)
 		if r.State == event.ReplayPaused {
 			return errPaused
 		}
@@ -70,33 +70,32 @@ func follow(e *env, b backend, r event.Replay, asJSON bool) error {
 
 // follower is what following shows.
 type follower struct {
-	*env
-	terminal bool
-	silent   bool // but for what goes wrong
-	said     time.Time
-	away     bool // the connection is lost, and that was said
-	warned   bool
+	*status
+	silent bool // but for what goes wrong
+	away   bool // the connection is lost, and that was said
+	warned bool
 }
 
-func (f *follower) show(p api.Progress) {
+func (f *follower) progress(p api.Progress) {
 	r := p.Replay
 	if f.away {
 		f.away = false
-		fmt.Fprintln(f.stderr, "connected again")
+		fmt.Fprintln(f.e.stderr, "connected again")
 	}
 	if age := time.Since(r.UpdatedAt); r.State == event.ReplayRunning && age > stalled && !f.warned {
 		f.warned = true
 		f.clear()
-		fmt.Fprintf(f.stderr, "nothing has moved for %s; is `hooktape serve` or `hooktape replay serve` running?\n", age.Round(time.Second))
+		fmt.Fprintf(f.e.stderr, "nothing has moved for %s; is `hooktape serve` or `hooktape replay serve` running?\n", age.Round(time.Second))
 	}
-	switch {
-	case f.silent || r.State.Final():
-	case f.terminal:
-		fmt.Fprintf(f.stdout, "\r\x1b[K%s", bar(p))
-	case time.Since(f.said) > followQuiet:
-		f.said = time.Now()
-		fmt.Fprintln(f.stderr, tally(r.Total, r.Counts))
+	if f.silent || r.State.Final() {
+		return
 	}
+	f.show(func() string {
+		if f.terminal {
+			return bar(p)
+		}
+		return tally(r.Total, r.Counts)
+	})
 }
 
 // lost says once that nothing can be learnt now. The replay itself is not concerned.
@@ -104,14 +103,7 @@ func (f *follower) lost(err error) {
 	if !f.away {
 		f.away = true
 		f.clear()
-		fmt.Fprintf(f.stderr, "%s; the replay is not concerned, trying again\n", safe(err.Error()))
-	}
-}
-
-// clear takes the bar away.
-func (f *follower) clear() {
-	if f.terminal && !f.silent {
-		fmt.Fprint(f.stdout, "\r\x1b[K")
+		fmt.Fprintf(f.e.stderr, "%s; the replay is not concerned, trying again\n", safe(err.Error()))
 	}
 }
 

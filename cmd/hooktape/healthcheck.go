@@ -42,39 +42,46 @@ func (c healthcheckCmd) Run(e *env) error {
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, c.Timeout)
 	defer cancel()
-	listening, ill := 0, []error{}
+	var ill []error
+	refused := 0
 	for _, part := range []struct{ name, addr string }{{"ingest", ingest}, {"API", api}} {
-		switch err := ask(ctx, localAddr(part.addr), path); {
-		case errors.Is(err, syscall.ECONNREFUSED):
-			continue
+		switch err := ask(ctx, part.name, part.addr, path); {
+		case refusedConnection(err):
+			refused++
 		case err != nil:
-			ill = append(ill, fmt.Errorf("%s: %w", part.name, err))
+			ill = append(ill, err)
 		default:
 			fmt.Fprintf(e.stdout, "%s: ok\n", part.name)
 		}
-		listening++
 	}
-	if listening == 0 {
+	if refused == 2 {
 		return fmt.Errorf("no hooktape listens, neither its ingest on %s nor its API on %s", localAddr(ingest), localAddr(api))
 	}
 	return errors.Join(ill...)
 }
 
+func refusedConnection(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+
 // maxProbeBody is more than any answer of a probe has.
 const maxProbeBody = 4096
 
-// ask returns nil when a probe is answered with 200. Plain HTTP comes first: a listener that wants TLS answers it with 400,
-// as no probe is answered, and is then asked in TLS.
-func ask(ctx context.Context, addr, path string) error {
-	status, said, err := probe(ctx, http.Client{Transport: ownTransport()}, addr, path)
-	if err != nil || status == http.StatusOK {
-		return err
+// ask returns nil when a listener of this machine answers a probe with 200; name is for the error.
+func ask(ctx context.Context, name, addr, path string) error {
+	status, said, err := probe(ctx, addr, path)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%s is answered with %d %s: %s", path, status, http.StatusText(status), said)
 	}
-	return fmt.Errorf("%s is answered with %d %s: %s", path, status, http.StatusText(status), said)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }
 
-// probe asks in plain HTTP, and in TLS where the listener wants that.
-func probe(ctx context.Context, client http.Client, addr, path string) (status int, said string, err error) {
+// probe asks a listener of this machine in plain HTTP. One that wants TLS answers that with 400, as no probe is answered, and
+// is then asked in TLS.
+func probe(ctx context.Context, addr, path string) (status int, said string, err error) {
+	client := http.Client{Transport: ownTransport()}
+	addr = localAddr(addr)
 	status, said, err = get(ctx, client, "http://"+addr+path)
 	if err == nil && status == http.StatusBadRequest {
 		return get(ctx, client, "https://"+addr+path)

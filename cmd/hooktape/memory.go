@@ -13,6 +13,6 @@ const restOfMemory = 176 << 20
 // needs: otherwise garbage takes as much again as what is in use. An explicit GOMEMLIMIT wins.
 func limitMemory(c *config) {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(restOfMemory + int64(c.Ingest.MaxMemory))
+		debug.SetMemoryLimit(restOfMemory + c.Ingest.MaxMemory)
 	}
 }

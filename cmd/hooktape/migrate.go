@@ -75,9 +75,7 @@ func (p *process) migrate(ctx context.Context, engineUp <-chan struct{}) error {
 			return err
 		}
 		quiet.Do(func() { p.log.Error("ClickHouse cannot be used yet; what is to be stored waits on disk", "error", err) })
-		select {
-		case <-time.After(migratePoll):
-		case <-ctx.Done():
+		if !pause(ctx, migratePoll) {
 			return nil
 		}
 	}

@@ -26,8 +26,9 @@ func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {
 		return nil, err
 	}
 	kind := func(source string) event.Kind { return p.sources.Load().Kind(source) }
-	drain := spool.NewDrain(events, ingest.NewSink(p.db, kind, p.log), p.cfg.drainLimits(), p.log)
-	options := p.cfg.ingestOptions()
+	drain := spool.NewDrain(events, ingest.NewSink(p.db, kind, p.log), p.cfg.Drain, p.log)
+	options := p.cfg.Ingest
+	options.Write = options.Read + 10*time.Second
 	options.Limits.MaxConnections = min(options.Limits.MaxConnections, p.budget.Ingest)
 	options.Limits.MaxConnectionsPerAddress = min(options.Limits.MaxConnectionsPerAddress, options.Limits.MaxConnections)
 	if p.tls != nil {
@@ -102,7 +103,7 @@ func (p *process) api(runner *replay.Runner) (http.Handler, error) {
 	direct := api.NewDirect(p.db, service, replay.Actor{})
 	guard := api.NewGuard(p.log)
 	failing := func() error { return cmp.Or(runner.Failing(), p.damage.failing()) }
-	handler, err := api.New(api.Options{Direct: direct, Guard: guard, Tokens: p.cfg.tokens(), Failing: failing, Broken: p.outcomes.Err, Version: buildVersion(), Logger: p.log})
+	handler, err := api.New(api.Options{Direct: direct, Guard: guard, Tokens: p.cfg.API.Tokens, Failing: failing, Broken: p.outcomes.Err, Version: buildVersion(), Logger: p.log})
 	if err != nil {
 		return nil, err
 	}
@@ -163,9 +164,8 @@ func (p *process) whenMigrated(actor func(context.Context) error) func(context.C
 
 // openSpool opens a spool, and ends the process when that has failed for good: whoever has started it starts it again.
 func (p *process) openSpool(name string, stage *stage) (*spool.Spool, error) {
-	options := spool.DefaultOptions()
-	options.MaxBytes, options.MinFree, options.Logger = int64(p.cfg.Spool.MaxBytes), uint64(p.cfg.Spool.MinFree), p.log
-	options.MaxOpenFiles = p.budget.Tables
+	options := p.cfg.Spool
+	options.MaxOpenFiles, options.Logger = p.budget.Tables, p.log
 	options.OnCommit, options.OnStore = commitTimes(name), storeTimes(name)
 	s, err := patientlyOpen(p.ctx, filepath.Join(p.cli.spools(), name), options)
 	if err != nil {
@@ -193,9 +193,7 @@ func patientlyOpen(ctx context.Context, dir string, o spool.Options) (*spool.Spo
 		if !said {
 			o.Logger.Warn("another process holds the spool; waiting for its end", "path", dir, "patience", lockPatience)
 		}
-		select {
-		case <-time.After(lockPause):
-		case <-ctx.Done():
+		if !pause(ctx, lockPause) {
 			return nil, err
 		}
 	}

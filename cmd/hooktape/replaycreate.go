@@ -96,9 +96,7 @@ func create(e *env, b backend, want replay.Request) (r event.Replay, err error) 
 		if r, err = b.Create(e.ctx, key, want); !errors.Is(err, api.ErrUnreachable) {
 			return r, err
 		}
-		select {
-		case <-time.After(createPause):
-		case <-e.ctx.Done():
+		if !pause(e.ctx, createPause) {
 			return r, err
 		}
 	}

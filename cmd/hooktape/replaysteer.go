@@ -1,12 +1,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/google/uuid"
 
 	"hooktape/event"
 )
@@ -59,12 +56,10 @@ func (c steerCmd) steer(e *env, action event.Action, perSecond float64) error {
 		if err := b.Steer(e.ctx, id, action, perSecond); err != nil {
 			return err
 		}
-		r, taken, err := untilTaken(e.ctx, b, id, takenUp(before, action))
+		look := func() (event.Replay, error) { return b.Replay(e.ctx, id) }
+		r, err := untilTaken(e, look, takenUp(before, action))
 		if err != nil {
 			return err
-		}
-		if !taken {
-			fmt.Fprintln(e.stderr, "hooktape: it is noted, but no process has taken it up yet; is `hooktape serve` or `hooktape replay serve` running?")
 		}
 		switch {
 		case c.JSON:
@@ -95,20 +90,19 @@ func takenUp(before event.Replay, action event.Action) func(event.Replay) bool {
 // watchPatience is how long a command waits for what it has asked for to be taken up.
 const watchPatience = 5 * time.Second
 
-// untilTaken looks at a replay until it is as wanted, or patience ends; then the replay is as it stands, and taken is false.
-func untilTaken(ctx context.Context, b backend, id uuid.UUID, wanted func(event.Replay) bool) (r event.Replay, taken bool, err error) {
+// untilTaken looks until what it sees is as wanted. When patience ends it says so and returns what it has seen last.
+func untilTaken[T any](e *env, look func() (T, error), wanted func(T) bool) (now T, err error) {
 	for deadline := time.Now().Add(watchPatience); ; {
-		r, err = b.Replay(ctx, id)
-		if err != nil || wanted(r) {
-			return r, err == nil, err
+		now, err = look()
+		if err != nil || wanted(now) {
+			return now, err
 		}
 		if time.Now().After(deadline) {
-			return r, false, nil
+			fmt.Fprintln(e.stderr, "hooktape: it is noted, but no process has taken it up yet; is `hooktape serve` or `hooktape replay serve` running?")
+			return now, nil
 		}
-		select {
-		case <-time.After(followPoll):
-		case <-ctx.Done():
-			return r, false, ctx.Err()
+		if !pause(e.ctx, followPoll) {
+			return now, e.ctx.Err()
 		}
 	}
 }

@@ -3,9 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
-	"syscall"
 
 	"hooktape/event"
 )
@@ -72,7 +70,7 @@ func (c sourcesAddCmd) Run(e *env) error {
 	if _, err := parseConfig(path, text); err != nil {
 		return err // nothing is written that would not be read
 	}
-	if err := replaceFile(path, text); err != nil {
+	if err := replaceFile(path, text, 0o600); err != nil {
 		return err
 	}
 	added := sourceJSON{c.Name, cfg.hookURL(source)}
@@ -81,33 +79,4 @@ func (c sourcesAddCmd) Run(e *env) error {
 	}
 	fmt.Fprintf(e.stdout, "%s\t%s\n", added.Name, added.URL)
 	return nil
-}
-
-// replaceFile puts a new text in place of a file, whole or not at all, with the old one's permissions and owner.
-func replaceFile(path string, text []byte) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	next, err := os.CreateTemp(filepath.Dir(path), ".hooktape-*.yaml")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(next.Name())
-	if _, err := next.Write(text); err != nil {
-		return err
-	}
-	if err := next.Chmod(info.Mode()); err != nil {
-		return err
-	}
-	if old, ok := info.Sys().(*syscall.Stat_t); ok {
-		_ = next.Chown(int(old.Uid), int(old.Gid)) // root can, and must: the service's user has to read it; others own it already
-	}
-	if err := next.Sync(); err != nil {
-		return err
-	}
-	if err := next.Close(); err != nil {
-		return err
-	}
-	return os.Rename(next.Name(), path)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // stage is a group of actors that stop together. The program stops stage by stage, so that what one stage still
@@ -28,6 +29,16 @@ func (s *stage) run(actor func(context.Context) error) {
 			s.fail(err)
 		}
 	})
+}
+
+// pause waits, and returns false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // stop ends the actors and waits for them.

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/dustin/go-humanize"
+
 	"hooktape/store"
 )
 
@@ -54,10 +56,10 @@ func (r storageReport) print(w io.Writer) error {
 	t := newTable(w, "TABLE", "ROWS", "ON DISK", "UNCOMPRESSED", "RATIO", "OLDEST", "NEWEST")
 	var all store.Stored
 	for _, s := range r.Tables {
-		t.row(s.Table, fmt.Sprint(s.Rows), humane(s.Bytes), humane(s.Uncompressed), ratio(s), local(s.Oldest), local(s.Newest))
+		t.row(s.Table, fmt.Sprint(s.Rows), humanize.IBytes(s.Bytes), humanize.IBytes(s.Uncompressed), ratio(s), local(s.Oldest), local(s.Newest))
 		all.Rows, all.Bytes, all.Compressed, all.Uncompressed = all.Rows+s.Rows, all.Bytes+s.Bytes, all.Compressed+s.Compressed, all.Uncompressed+s.Uncompressed
 	}
-	t.row("all", fmt.Sprint(all.Rows), humane(all.Bytes), humane(all.Uncompressed), ratio(all), "", "")
+	t.row("all", fmt.Sprint(all.Rows), humanize.IBytes(all.Bytes), humanize.IBytes(all.Uncompressed), ratio(all), "", "")
 	if err := t.end(); err != nil {
 		return err
 	}
@@ -68,7 +70,7 @@ func (r storageReport) print(w io.Writer) error {
 		if name == "" {
 			name = "(unknown)"
 		}
-		t.row(name, fmt.Sprint(s.Events), fmt.Sprint(s.Rejected), humane(s.BodyBytes), local(s.Oldest), local(s.Newest))
+		t.row(name, fmt.Sprint(s.Events), fmt.Sprint(s.Rejected), humanize.IBytes(s.BodyBytes), local(s.Oldest), local(s.Newest))
 	}
 	if err := t.end(); err != nil || len(r.Spools) == 0 {
 		return err
@@ -76,7 +78,7 @@ func (r storageReport) print(w io.Writer) error {
 	fmt.Fprintln(w)
 	t = newTable(w, "SPOOL HERE", "ON DISK")
 	for _, s := range r.Spools {
-		t.row(s.Name, humane(s.Bytes))
+		t.row(s.Name, humanize.IBytes(s.Bytes))
 	}
 	return t.end()
 }
@@ -117,19 +119,4 @@ func infoOf(d fs.DirEntry, err error) (info fs.FileInfo, gone bool) {
 		info, err = d.Info()
 	}
 	return info, err != nil
-}
-
-// humane writes a number of bytes with three digits or so.
-func humane(n uint64) string {
-	f, unit := float64(n), "B"
-	for _, larger := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if f < 1024 {
-			break
-		}
-		f, unit = f/1024, larger
-	}
-	if unit == "B" || f >= 100 {
-		return fmt.Sprintf("%.0f %s", f, unit)
-	}
-	return fmt.Sprintf("%.1f %s", f, unit)
 }

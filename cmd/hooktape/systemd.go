@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -49,9 +48,7 @@ func (p *process) untilReady(ctx context.Context) bool {
 		}
 	}
 	for p.healthy(ctx, healthWait) != nil || p.parts.replay && !p.delivers() {
-		select {
-		case <-time.After(readyPoll):
-		case <-ctx.Done():
+		if !pause(ctx, readyPoll) {
 			return false
 		}
 	}
@@ -91,17 +88,12 @@ func (p *process) pat(ctx context.Context) {
 func (p *process) healthy(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var ill []error
-	for _, part := range []struct {
-		here       bool
-		name, addr string
-	}{{p.parts.ingest, "ingest", p.cfg.IngestAddr}, {p.parts.replay, "API", p.cfg.APIAddr}} {
-		if !part.here {
-			continue
-		}
-		if err := ask(ctx, localAddr(part.addr), "/healthz"); err != nil {
-			ill = append(ill, fmt.Errorf("%s: %w", part.name, err))
-		}
+	var ingest, api error
+	if p.parts.ingest {
+		ingest = ask(ctx, "ingest", p.cfg.IngestAddr, "/healthz")
 	}
-	return errors.Join(ill...)
+	if p.parts.replay {
+		api = ask(ctx, "API", p.cfg.APIAddr, "/healthz")
+	}
+	return errors.Join(ingest, api)
 }

@@ -37,25 +37,25 @@ func (t serverTLS) check(check *checker) {
 	files := t.Cert != "" || t.Key != ""
 	switch {
 	case files && len(t.Autocert) > 0:
-		check.wrong("tls.autocert", "cert and key exclude autocert: take the one or the other")
+		check.Unless(false, "tls.autocert", "cert and key exclude autocert: take the one or the other")
 	case files && (t.Cert == "" || t.Key == ""):
-		check.wrong("tls", "needs both cert and key")
+		check.Unless(false, "tls", "needs both cert and key")
 	case t.API && !t.on():
-		check.wrong("tls.api", "needs cert and key, or autocert")
+		check.Unless(false, "tls.api", "needs cert and key, or autocert")
 	}
 	for i, domain := range t.Autocert {
 		ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(domain, "."))
 		if err != nil || strings.Index(ascii, ".") < 1 || net.ParseIP(ascii) != nil {
-			check.wrong(fmt.Sprintf("tls.autocert[%d]", i), "%q is no domain such as hooks.example.org", domain)
+			check.Unless(false, fmt.Sprintf("tls.autocert[%d]", i), "%q is no domain such as hooks.example.org", domain)
 		}
 		t.Autocert[i] = ascii // as a client's handshake has it
 	}
 	if u, err := url.Parse(t.DirectoryURL); t.DirectoryURL != "" && (err != nil || u.Host == "" || u.Scheme != "https") {
-		check.wrong("tls.directory_url", "must be a URL such as https://acme-staging-v02.api.letsencrypt.org/directory")
+		check.Unless(false, "tls.directory_url", "must be a URL such as https://acme-staging-v02.api.letsencrypt.org/directory")
 	}
 	for key, value := range map[string]string{"email": t.Email, "directory_url": t.DirectoryURL, "http_addr": t.HTTPAddr} {
 		if value != "" && len(t.Autocert) == 0 {
-			check.wrong("tls."+key, "is of use with autocert only")
+			check.Unless(false, "tls."+key, "is of use with autocert only")
 		}
 	}
 }

@@ -258,13 +258,13 @@ func TestTLSFilesAtTheStart(t *testing.T) {
 // TestAutocertDomains: a domain may be written as people do; what is compared with handshakes is as clients send it.
 func TestAutocertDomains(t *testing.T) {
 	tls, check := serverTLS{Autocert: []string{"Hooks.Example.org.", "бот.example"}}, &checker{}
-	if tls.check(check); len(check.errs) > 0 || !slices.Equal(tls.Autocert, []string{"hooks.example.org", "xn--90a0am.example"}) {
-		t.Errorf("%q, %v", tls.Autocert, check.errs)
+	if tls.check(check); len(check.Faults) > 0 || !slices.Equal(tls.Autocert, []string{"hooks.example.org", "xn--90a0am.example"}) {
+		t.Errorf("%q, %v", tls.Autocert, check.Faults)
 	}
 	for _, domain := range []string{"localhost", "192.0.2.1", "*.example.org", "https://example.org", "a b.example.org", ".example.org"} {
 		check := &checker{}
-		if (serverTLS{Autocert: []string{domain}}).check(check); len(check.errs) != 1 {
-			t.Errorf("%q is taken: %v", domain, check.errs)
+		if (serverTLS{Autocert: []string{domain}}).check(check); len(check.Faults) != 1 {
+			t.Errorf("%q is taken: %v", domain, check.Faults)
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 )
 
@@ -68,7 +67,7 @@ func (s *server) describe() {
 var asked = []string{"EventSearch", "Header", "NewReplay", "ReplayPatch", "Selection"}
 
 // documentation serves the document, and a page of it.
-func documentation(engine *gin.Engine, doc *huma.OpenAPI) error {
+func documentation(mux *http.ServeMux, doc *huma.OpenAPI) error {
 	for name, schema := range doc.Components.Schemas.Map() {
 		if !slices.Contains(asked, name) && schema.AdditionalProperties == false {
 			schema.AdditionalProperties = nil
@@ -82,11 +81,18 @@ func documentation(engine *gin.Engine, doc *huma.OpenAPI) error {
 	if err != nil {
 		return err
 	}
-	engine.GET("/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, "application/openapi+json; charset=utf-8", text) })
-	engine.GET("/docs", func(c *gin.Context) {
-		c.Header("Content-Security-Policy", pagePolicy)
-		c.Data(http.StatusOK, "text/html; charset=utf-8", page)
+	mux.HandleFunc("GET /openapi.json", static("application/openapi+json; charset=utf-8", text))
+	mux.HandleFunc("GET /docs", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", pagePolicy)
+		static("text/html; charset=utf-8", page)(w, r)
 	})
-	engine.GET("/docs/style.css", func(c *gin.Context) { c.Data(http.StatusOK, "text/css; charset=utf-8", pageStyle) })
+	mux.HandleFunc("GET /docs/style.css", static("text/css; charset=utf-8", pageStyle))
 	return nil
+}
+
+func static(contentType string, text []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		_, _ = w.Write(text)
+	}
 }

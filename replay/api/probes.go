@@ -2,40 +2,39 @@ package api
 
 import (
 	"errors"
+	"io"
 	"net/http"
-
-	"github.com/gin-gonic/gin"
 
 	"hooktape/replay"
 	"hooktape/store"
 )
 
 // probes are for whoever keeps processes running; they need no token.
-func probes(engine *gin.Engine, failing, broken func() error) {
-	engine.GET("/healthz", func(c *gin.Context) {
+func probes(mux *http.ServeMux, failing, broken func() error) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		if broken != nil && broken() != nil {
-			c.String(http.StatusServiceUnavailable, "failed: the disk refused a write; see the log\n")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, "failed: the disk refused a write; see the log\n")
 			return
 		}
-		c.String(http.StatusOK, "ok\n")
+		_, _ = io.WriteString(w, "ok\n")
 	})
-	engine.GET("/readyz", func(c *gin.Context) {
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		var err error
 		if failing != nil {
 			err = failing()
 		}
+		status, answer := http.StatusOK, map[string]any{"ready": true, "clickhouse": "ok"}
 		switch {
 		case errors.Is(err, replay.ErrStandby):
 			// The API answers, and whoever waits for this process to be ready before ending the other must not wait for ever.
-			c.JSON(http.StatusOK, gin.H{"ready": true, "clickhouse": "ok", "delivering": false, "standby": err.Error()})
-			return
+			answer["delivering"], answer["standby"] = false, err.Error()
 		case errors.Is(err, store.ErrDamaged):
-			c.JSON(http.StatusServiceUnavailable, gin.H{"ready": false, "clickhouse": "has a part that it cannot read; see the log, or hooktape doctor"})
-			return
+			status, answer = http.StatusServiceUnavailable, map[string]any{"ready": false, "clickhouse": "has a part that it cannot read; see the log, or hooktape doctor"}
 		case err != nil:
-			c.JSON(http.StatusServiceUnavailable, gin.H{"ready": false, "clickhouse": "does not answer, or does not take outcomes; see the log"})
-			return
+			status, answer = http.StatusServiceUnavailable, map[string]any{"ready": false, "clickhouse": "does not answer, or does not take outcomes; see the log"}
 		}
-		c.JSON(http.StatusOK, gin.H{"ready": true, "clickhouse": "ok"})
+		writeJSON(w, status, "application/json; charset=utf-8", answer)
 	})
 }

@@ -2,15 +2,14 @@ package api
 
 import (
 	"cmp"
-	"fmt"
+	"encoding/json"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humagin"
-	"github.com/gin-gonic/gin"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
 // Options are what a server is made of.
@@ -54,19 +53,10 @@ func New(o Options) (http.Handler, error) {
 	if o.Guard == nil {
 		o.Guard = NewGuard(o.Logger)
 	}
-	gin.SetMode(gin.ReleaseMode)
-	engine := gin.New()
-	engine.RedirectTrailingSlash, engine.HandleMethodNotAllowed = false, true
 	s := &server{direct: o.Direct, keys: keys, guard: o.Guard, logger: o.Logger, streams: make(chan struct{}, maxStreams)}
-	engine.Use(s.recover, harmless, deadline)
-	engine.NoRoute(func(c *gin.Context) {
-		writeProblem(c, problem(http.StatusNotFound, "there is nothing at %s; /docs tells what there is", c.Request.URL.Path))
-	})
-	engine.NoMethod(func(c *gin.Context) {
-		writeProblem(c, problem(http.StatusMethodNotAllowed, "%s does not go with %s; /docs tells what does", c.Request.Method, c.Request.URL.Path))
-	})
-	probes(engine, o.Failing, o.Broken)
-	s.api = humagin.New(engine, configuration(cmp.Or(o.Version, "unknown")))
+	mux := http.NewServeMux()
+	probes(mux, o.Failing, o.Broken)
+	s.api = humago.New(mux, configuration(cmp.Or(o.Version, "unknown")))
 	s.describe()
 	s.events()
 	s.endpoints()
@@ -74,42 +64,56 @@ func New(o Options) (http.Handler, error) {
 	s.streamRoute()
 	s.diff()
 	s.audit()
-	return engine, documentation(engine, s.api.OpenAPI())
+	if err := documentation(mux, s.api.OpenAPI()); err != nil {
+		return nil, err
+	}
+	return Recovered("API", o.Logger, harmless(routed(mux)), func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, problem(http.StatusInternalServerError, "hooktape could not do that; its log says why"))
+	}), nil
 }
 
-// recover answers a panic with a problem. The log has its place, not its value, which may be a part of the request.
-func (s *server) recover(c *gin.Context) {
-	defer func() {
-		switch p := recover(); {
-		case p == nil:
-		case p == http.ErrAbortHandler: // the request's sender has gone
-			panic(p)
-		default:
-			s.logger.Error("the API panicked", "method", c.Request.Method, "path", c.FullPath(), "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-			if !c.Writer.Written() {
-				writeProblem(c, problem(http.StatusInternalServerError, "hooktape could not do that; its log says why"))
+// harmless keeps browsers from making more of an answer than it is, and caches from keeping it. It ends what takes too long
+// on either side; a stream moves its own deadline on.
+func harmless(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(requestTimeout + 10*time.Second)) // a test's writer has none
+		next.ServeHTTP(w, r)
+	})
+}
+
+// routed answers a request without a route with a problem; the mux itself answers in plain text. No name in a path has a
+// slash, so an encoded one leads nowhere.
+func routed(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Count(r.URL.Path, "/") == strings.Count(r.URL.EscapedPath(), "/") {
+			if _, pattern := mux.Handler(r); pattern != "" {
+				mux.ServeHTTP(w, r)
+				return
+			}
+			other := *r
+			for _, other.Method = range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
+				if _, pattern := mux.Handler(&other); pattern != "" {
+					w.Header().Add("Allow", other.Method)
+				}
 			}
 		}
-	}()
-	c.Next()
+		if w.Header().Get("Allow") != "" {
+			writeProblem(w, problem(http.StatusMethodNotAllowed, "%s does not go with %s; /docs tells what does", r.Method, r.URL.Path))
+			return
+		}
+		writeProblem(w, problem(http.StatusNotFound, "there is nothing at %s; /docs tells what there is", r.URL.Path))
+	})
 }
 
-// harmless keeps browsers from making more of an answer than it is, and caches from keeping it.
-func harmless(c *gin.Context) {
-	h := c.Writer.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-}
+func writeProblem(w http.ResponseWriter, p *Problem) { writeJSON(w, p.Status, problemType, p) }
 
-// deadline ends what takes too long on either side. A stream moves its own deadline on.
-func deadline(c *gin.Context) {
-	control := http.NewResponseController(c.Writer)
-	_ = control.SetWriteDeadline(time.Now().Add(requestTimeout + 10*time.Second)) // a writer that has none is a test's
-}
-
-func writeProblem(c *gin.Context, p *Problem) {
-	c.Header("Content-Type", problemType)
-	c.AbortWithStatusJSON(p.Status, p)
+func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // nobody waits for the answer any more
 }

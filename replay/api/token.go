@@ -26,9 +26,9 @@ func (r Role) Covers(other Role) bool { return slices.Index(Roles, r) >= slices.
 
 // Token is a secret that lets its bearer in.
 type Token struct {
-	Name   string // who a replay is made by; not secret
-	Secret string
-	Role   Role
+	Name   string `yaml:"name"` // who a replay is made by; not secret
+	Secret string `yaml:"token" secret:""`
+	Role   Role   `yaml:"role"`
 }
 
 // Bearer is somebody whom a token has let in.

@@ -5,7 +5,6 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"hooktape/event"
@@ -72,7 +71,9 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle("/", c.page(func(v *visit) error {
 		return notFound("there is no page at %s; the events are at the start page", v.URL.Path)
 	}))
-	return c.recover(harmless(sameOrigin(mux))), nil
+	return api.Recovered("console", o.Logger, harmless(sameOrigin(mux)), func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "hooktape could not do that; its log says why", http.StatusInternalServerError)
+	}), nil
 }
 
 // policy lets a page load its own script and style, ask its own server, and nothing else.
@@ -107,21 +108,4 @@ func sameOrigin(next http.Handler) http.Handler {
 			"(A proxy in front must pass the header Host on.)", http.StatusForbidden)
 	}))
 	return protection.Handler(next)
-}
-
-// recover answers a panic with a sentence, and keeps its words for the log.
-func (c *console) recover(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			switch p := recover(); {
-			case p == nil:
-			case p == http.ErrAbortHandler: // the request's sender has gone
-				panic(p)
-			default:
-				c.Logger.Error("the console panicked", "method", r.Method, "page", r.Pattern, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-				http.Error(w, "hooktape could not do that; its log says why", http.StatusInternalServerError)
-			}
-		}()
-		next.ServeHTTP(w, r)
-	})
 }

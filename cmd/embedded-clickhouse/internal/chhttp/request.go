@@ -1,6 +1,7 @@
 package chhttp
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -46,9 +47,9 @@ func parseRequest(r *http.Request, reader bool) (*request, error) {
 	}
 	req := &request{
 		reader:        reader,
-		queryID:       first(q.Get("query_id"), r.Header.Get("X-ClickHouse-Query-Id")),
-		database:      first(q.Get("database"), r.Header.Get("X-ClickHouse-Database")),
-		defaultFormat: first(q.Get("default_format"), r.Header.Get("X-ClickHouse-Format"), "TabSeparated"),
+		queryID:       cmp.Or(q.Get("query_id"), r.Header.Get("X-ClickHouse-Query-Id")),
+		database:      cmp.Or(q.Get("database"), r.Header.Get("X-ClickHouse-Database")),
+		defaultFormat: cmp.Or(q.Get("default_format"), r.Header.Get("X-ClickHouse-Format"), "TabSeparated"),
 		compress:      enabled(q, "compress"),
 		decompress:    enabled(q, "decompress"),
 		whole:         enabled(q, "wait_end_of_query"),
@@ -109,12 +110,3 @@ func quoteName(s string) string {
 }
 
 func enabled(q url.Values, name string) bool { return q.Get(name) != "" && q.Get(name) != "0" }
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}

@@ -2,6 +2,7 @@ package chhttp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func (s *Server) query(r *http.Request, reader bool, o *output) error {
 				req.settings["input_format_values_deduce_templates_of_expressions"] = "0"
 			}
 		}
-		if format := first(stmt.format, req.defaultFormat); isNative(format) && req.revision > 0 {
+		if format := cmp.Or(stmt.format, req.defaultFormat); isNative(format) && req.revision > 0 {
 			// Of the two forms of JSON and Dynamic only this one survives being decoded and encoded again.
 			req.settings["output_format_native_use_flattened_dynamic_and_json_serialization"] = "1"
 		}
@@ -152,7 +153,7 @@ func (s *Server) kill(mark string) {
 
 // send runs a statement and writes its result.
 func send(ctx context.Context, conn *libchdb.Conn, req *request, stmt *statement, o *output) error {
-	format := first(stmt.format, req.defaultFormat)
+	format := cmp.Or(stmt.format, req.defaultFormat)
 	if stmt.streams() && !req.whole && isJoinable(format, stmt.text, req.settings) {
 		stream, err := conn.Stream(stmt.text, format, req.params)
 		if err == nil {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/dustin/go-humanize"
 )
 
 // engine is what the fake npm delivers as libchdb.so.
@@ -74,7 +76,7 @@ func run(t *testing.T, o Options) (string, error) {
 func TestFetch(t *testing.T) {
 	cache := fake(t, `cp $tarball "$4/lib.tgz"`)
 	out, err := run(t, Options{})
-	if err != nil || !strings.Contains(out, "the engine is ready") {
+	if err != nil || !strings.HasPrefix(out, "fetching the engine, "+humanize.Bytes(uint64(builds[runtime.GOOS+"-"+runtime.GOARCH].packed))+", once\n") || !strings.Contains(out, "the engine is ready") {
 		t.Fatalf("got %q, %v", out, err)
 	}
 	library, err := LibraryPath()
@@ -168,21 +170,5 @@ func TestFetchTwiceAtOnce(t *testing.T) {
 	wg.Wait()
 	if runs, _ := os.ReadFile(filepath.Join(cache, "runs")); string(runs) != "run\n" {
 		t.Errorf("npm ran %d times", strings.Count(string(runs), "run"))
-	}
-}
-
-func TestBar(t *testing.T) {
-	for _, c := range []struct {
-		have, whole int64
-		want        string
-	}{
-		{0, 178e6, "[" + strings.Repeat(".", 40) + "] 0 MB of 178 MB"},
-		{89e6, 178e6, "[" + strings.Repeat("#", 20) + strings.Repeat(".", 20) + "] 89 MB of 178 MB"},
-		{200e6, 178e6, "[" + strings.Repeat("#", 40) + "] 178 MB of 178 MB"},
-		{5e6, 0, "5 MB"},
-	} {
-		if got := bar(c.have, c.whole); got != c.want {
-			t.Errorf("got %q, want %q", got, c.want)
-		}
 	}
 }
