@@ -135,7 +135,7 @@ func (q *readyQueue) nextPage() *page {
 	if q.chains != nil {
 		rescan = &q.tail
 	}
-	full := len(q.retries)+len(q.chains)+q.limits.page > q.limits.retries
+	full := q.retrying()+q.limits.page > q.limits.retries
 	if q.again != nil && !rescan.more && !full {
 		q.readAgain(rescan)
 	}
@@ -242,7 +242,7 @@ func (q *readyQueue) schedule(it *item, origin int, now time.Time) {
 	switch {
 	case it.State != event.Retrying || !it.NextAt.After(now):
 		q.enqueue(it, origin)
-	case q.chains == nil && len(q.retries) >= q.limits.retries: // there is no room; it is read again when there is
+	case q.chains == nil && q.retrying() >= q.limits.retries: // there is no room; it is read again when there is
 		q.again = earlier(q.again, placeOf(it.Delivery))
 		q.release(it)
 	default:
@@ -301,6 +301,9 @@ func (q *readyQueue) cut(c *chain) {
 	q.behind -= len(c.next)
 	c.next = nil
 }
+
+// retrying counts the deliveries that wait for another attempt, or for their turn to make it.
+func (q *readyQueue) retrying() int { return len(q.retries) + len(q.ready[fromRetries]) }
 
 // retryAll makes every retry due.
 func (q *readyQueue) retryAll(now time.Time) {

@@ -49,7 +49,7 @@ func playModel(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 	dice := rand.New(rand.NewPCG(seed, 1))
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var db table
-	q := newReadyQueue(order, queueLimits{page: 3, few: 6, retries: 8 + dice.IntN(8)})
+	q := newReadyQueue(order, queueLimits{page: 3, few: 6, retries: 3 + dice.IntN(6)})
 	inFlight := map[uuid.UUID]*item{}
 	var noted []event.Delivery // and not in the table yet
 	ended := map[uuid.UUID]bool{}
