@@ -460,7 +460,7 @@ func TestSameBatchAgain(t *testing.T) {
 // TestPositions: the positions of a spool's events grow with their numbers, whatever the clock said, and are the same however the
 // drain cuts its batches, also if the process dies before each ack and after it.
 func TestPositions(t *testing.T) {
-	p := newPipe(t, enginetest.DSN(t), quick)
+	p := newPipe(t, storetest.DSN(t), quick)
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	at := []time.Duration{0, time.Second, time.Second, 3 * time.Second, 2 * time.Second, -time.Hour, -time.Hour + time.Second, 4 * time.Second, 4 * time.Second}
 	const want = "[0,1000000,1000001,3000000,3000001,3000002,3000003,4000000,4000001]" // microseconds behind the beginning

@@ -48,7 +48,7 @@ func helpWithDefault(value *kong.Value) string {
 // bareGroup reports whether the arguments end where one of several commands has to be chosen yet: then help is what is wanted.
 func bareGroup(err error) bool {
 	parse, ok := errors.AsType[*kong.ParseError](err)
-	return ok && strings.HasPrefix(err.Error(), "expected ") && (parse.Context.Selected() == nil || len(parse.Context.Selected().Children) > 0)
+	return ok && strings.HasPrefix(err.Error(), "expected ") && parse.Context.Selected() != nil && len(parse.Context.Selected().Children) > 0
 }
 
 type helpCmd struct {
