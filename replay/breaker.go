@@ -122,12 +122,14 @@ func (b *breaker) pause(why string) {
 
 // resume ends a pause and a Retry-After, and closes the breaker: the person who resumes an endpoint says that it works again. If it
 // does not, the breaker opens after Failures failed attempts, as ever.
-func (b *breaker) resume() {
+func (b *breaker) resume() turn {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	changed := turn{closed: b.open, failures: b.failures}
 	b.paused = ""
 	b.holdTill = time.Time{}
 	b.failures, b.reason, b.open = 0, "", false
+	return changed
 }
 
 // Breaker states, as the table endpoint_states has them.

@@ -108,7 +108,9 @@ func TestPauseAndResume(t *testing.T) {
 	b := &breaker{options: BreakerOptions{Failures: 1, ProbeAfter: time.Hour, ProbeMax: time.Hour}}
 	b.report(mustAdmit(t, b, noon), bad, noon)
 	mustHold(t, b, noon)
-	b.resume() // not paused, but open: it closes, and opens when that was wrong
+	if changed := b.resume(); !changed.closed || changed.failures != 1 { // not paused, but open: it closes, and opens when that was wrong
+		t.Errorf("the log is told %+v", changed)
+	}
 	if state, reason, failures, _ := b.snapshot(); state != stateActive || reason != "" || failures != 0 {
 		t.Errorf("resumed: %s, %q, %d failures", state, reason, failures)
 	}

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -82,8 +83,8 @@ func send(client *http.Client, r *http.Request) answer {
 		_, text := describe(err, inBody, client.Timeout)
 		a.err = "answered " + clip(response.Status) + ", then: " + text
 	}
-	if err == nil {
-		drain(response.Body, cancel)
+	if err == nil && drain(response.Body, cancel) > 0 && a.outcome == event.OutcomeDelivered {
+		a.err = fmt.Sprintf("answered %s with a body of more than %d KiB, of which the start is kept", clip(response.Status), maxResponseBytes>>10)
 	}
 	return a
 }
@@ -100,8 +101,10 @@ func onlyOnce(r *http.Request) {
 	}
 }
 
-// drain reads what is left of an answer, if that is little and comes at once: only then the connection is used again.
-func drain(body io.Reader, cancel context.CancelFunc) {
+// drain reads the rest of a response and returns how much that was. The connection is used again only if the rest is short and
+// arrives at once.
+func drain(body io.Reader, cancel context.CancelFunc) int64 {
 	defer time.AfterFunc(drainPatience, cancel).Stop()
-	_, _ = io.CopyN(io.Discard, body, maxDrainBytes)
+	n, _ := io.CopyN(io.Discard, body, maxDrainBytes)
+	return n
 }

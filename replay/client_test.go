@@ -283,6 +283,8 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 			for range 3 {
 				if a := attempt(t, client, e); int(a.status) != c.status || len(a.body) != min(c.length, maxResponseBytes) {
 					t.Fatalf("%s %d %q, %d bytes", a.outcome, a.status, a.err, len(a.body))
+				} else if c.status == 200 && strings.Contains(a.err, "more than 16 KiB") != (c.length > maxResponseBytes) {
+					t.Errorf("a body of %d bytes: %q", c.length, a.err)
 				}
 			}
 			if n := connections.Load(); (n == 1) != c.again {

@@ -70,7 +70,7 @@ func (r *Runner) refreshTargets(steering map[string]store.Steered) {
 		case event.ActionResume:
 			if s.Number > t.resumed {
 				t.resumed, t.resumedAt = s.Number, s.At
-				t.resume()
+				t.resume().log(r.logger.With("endpoint", t.Name))
 				r.retryNow(t)
 				r.states.at = time.Time{} // the state is written now
 			}

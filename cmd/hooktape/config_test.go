@@ -113,6 +113,7 @@ func TestConfigErrorsNameLineAndKey(t *testing.T) {
 	const source = "sources:\n  - name: demo\n    token: " + someToken + "\n"
 	for _, c := range []struct{ name, text, want string }{
 		{"unknown key", source + "ingest_adr: x\n", "f.yaml:4: ingest_adr: unknown key; did you mean ingest_addr?"},
+		{"a key twice", source + "sources: []\n", `f.yaml:4: mapping key "sources" already defined at line 1`},
 		{"wrong type", source + "drain:\n  rows: many\n", "f.yaml:5: drain.rows: want a number"},
 		{"not YAML", "sources: [", "f.yaml:1: "},
 		{"short token", "sources:\n  - name: demo\n    token: short\n", "f.yaml:3: sources[0].token: must have at least 16 characters"},

@@ -101,7 +101,7 @@ func decodeError(path string, data []byte, err error) error {
 	case wrongType:
 		text = "want " + typeWords(mistyped.DstType)
 	case decoding != nil && f.position != nil:
-		text = decoding.GetMessage()
+		text = otherPosition.ReplaceAllString(decoding.GetMessage(), "line $1")
 	case decoding != nil:
 		text = strings.TrimSpace(yaml.FormatError(err, false, false))
 	}
@@ -113,6 +113,9 @@ func decodeError(path string, data []byte, err error) error {
 	}
 	return fmt.Errorf("%s: %s", path, text)
 }
+
+// otherPosition is how the decoder refers to another place, such as the first of two equal keys.
+var otherPosition = regexp.MustCompile(`\[(\d+):\d+\]`)
 
 func typeWords(t reflect.Type) string {
 	switch t.Kind() {
