@@ -49,6 +49,7 @@ const (
 	codeSyntax          = 62
 	codeUnknownDatabase = 81
 	codeTableIsDropped  = 218
+	codeTableReplaced   = 741 // TABLE_UUID_MISMATCH: another table has got its name
 )
 
 // Health looks. It speaks to the server without naming the database, which may not be there yet.

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/enginetest"
+	"hooktape/internal/storetest"
 	"hooktape/store"
 )
 
@@ -148,7 +148,7 @@ func TestSQL(t *testing.T) {
 // TestSQLOnServer asks the server of a DSN, which keeps its rights to itself.
 func TestSQLOnServer(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, enginetest.DSN(t))
+	i := newInstance(t, storetest.DSN(t))
 	writeConfig(t, i)
 	if out, errs, err := i.sql("SELECT currentDatabase() = '" + i.db.Database() + "' FORMAT TSVWithNames"); err != nil || !strings.HasSuffix(out, "\n1\n") {
 		t.Errorf("got %q, %s, %v", out, errs, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -86,7 +87,7 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 		if !c.within(s.StartTime) {
 			continue
 		}
-		of := attribute.NewSet(s.Attributes...)
+		of := attribute.NewSet(slices.Clone(s.Attributes)...) // which sorts them
 		ms := float64(s.EndTime.Sub(s.StartTime).Microseconds()) / 1000
 		switch s.Name {
 		case "drain insert":

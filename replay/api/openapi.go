@@ -10,10 +10,11 @@ import (
 	"github.com/google/uuid"
 )
 
+func init() { huma.DefaultArrayNullable = false } // an empty list is [], never null
+
 // configuration is the library's, with nothing in it that we have not asked for: JSON alone, no pages that load from
 // elsewhere, no links added to answers.
 func configuration(version string) huma.Config {
-	huma.DefaultArrayNullable = false // an empty list is [], never null
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[uuid.UUID](), reflect.TypeFor[uuidWord]())
 	for _, e := range enums {
@@ -42,7 +43,7 @@ func configuration(version string) huma.Config {
 // describe makes the schemas of the domain's types, which know nothing of this document, before any route uses them.
 func (s *server) describe() {
 	registry := s.api.OpenAPI().Components.Schemas
-	for _, d := range described {
+	for _, d := range described() {
 		schema := registry.Schema(d.of, false, "")
 		for _, name := range slices.Sorted(maps.Keys(d.words)) {
 			property := schema.Properties[name]

@@ -94,31 +94,34 @@ func with(words map[string]string, more map[string]string) map[string]string {
 	return all
 }
 
-// described comes in an order in which no type is used before it is described.
-var described = []description{
-	{of: reflect.TypeFor[event.Header](), words: map[string]string{"name": "Its name.", "value": "Its value, where it is UTF-8."}, required: []string{"name"},
-		more: map[string]*huma.Schema{"value_base64": {Type: huma.TypeString, ContentEncoding: "base64", Description: "Its value in Base64, where it is not."}}},
-	selection(),
-	{of: reflect.TypeFor[NewReplay](), required: []string{"selection", "to"},
-		most: map[string]float64{"rate": 1e6, "pace": 1e6, "concurrency": 1024, "max_attempts": math.MaxUint16, "stop_after_failures": math.MaxUint32}, words: with(optionWords, map[string]string{
-			"selection": "Which events: those that match everything that is set. {} is every accepted event.",
-			"to":        "Where to: a configured endpoint's name, or a URL. A URL on a private address needs the role admin and replay.allow_private in the configuration; hooktape itself and its ClickHouse are never sent to.",
+// described returns descriptions in an order in which no type is used before it is described. Each server has its own, because
+// the library writes into them.
+func described() []description {
+	return []description{
+		{of: reflect.TypeFor[event.Header](), words: map[string]string{"name": "Its name.", "value": "Its value, where it is UTF-8."}, required: []string{"name"},
+			more: map[string]*huma.Schema{"value_base64": {Type: huma.TypeString, ContentEncoding: "base64", Description: "Its value in Base64, where it is not."}}},
+		selection(),
+		{of: reflect.TypeFor[NewReplay](), required: []string{"selection", "to"},
+			most: map[string]float64{"rate": 1e6, "pace": 1e6, "concurrency": 1024, "max_attempts": math.MaxUint16, "stop_after_failures": math.MaxUint32}, words: with(optionWords, map[string]string{
+				"selection": "Which events: those that match everything that is set. {} is every accepted event.",
+				"to":        "Where to: a configured endpoint's name, or a URL. A URL on a private address needs the role admin and replay.allow_private in the configuration; hooktape itself and its ClickHouse are never sent to.",
+			})},
+		{of: reflect.TypeFor[event.Replay](), words: with(optionWords, map[string]string{
+			"id": "Its id.", "created_at": "When it was made.", "updated_at": "When it came to what stands here.", "created_by": "The name of the token that made it.",
+			"state": "Where it stands.", "reason": "Why it is paused or cancelled.",
+			"endpoint": "Where to: a configured endpoint's name, or a URL with its query's values masked.", "url": "The URL, its query's values masked.",
+			"selection": "What it was made of; of many ids, lists and streams have the first 100.", "total": "How many deliveries were frozen.", "counts": "How many deliveries are in each state, as of updated_at.",
+			"per_second": "How many were settled a second of late.",
 		})},
-	{of: reflect.TypeFor[event.Replay](), words: with(optionWords, map[string]string{
-		"id": "Its id.", "created_at": "When it was made.", "updated_at": "When it came to what stands here.", "created_by": "The name of the token that made it.",
-		"state": "Where it stands.", "reason": "Why it is paused or cancelled.",
-		"endpoint": "Where to: a configured endpoint's name, or a URL with its query's values masked.", "url": "The URL, its query's values masked.",
-		"selection": "What it was made of; of many ids, lists and streams have the first 100.", "total": "How many deliveries were frozen.", "counts": "How many deliveries are in each state, as of updated_at.",
-		"per_second": "How many were settled a second of late.",
-	})},
-	{of: reflect.TypeFor[store.PlanPart](), words: map[string]string{"source": "The source.", "step": "The step; empty for none.", "day": "The day of receiving, UTC.", "count": "How many events."}},
-	{of: reflect.TypeFor[Plan](), words: map[string]string{
-		"count": "How many events would be sent.", "delivered": "Of those selected, how many the endpoint has taken already.",
-		"on_their_way": "How many are on their way there: live, or by a replay that is not over.", "repeats": "How many are BotHelp's own repetitions, which are left out unless named by their ids.",
-		"bodies_gone": "How many have no body any more, because it is past its retention; they are never sent.",
-		"forgotten":   "How many are past the retention of deliveries, so that nobody knows whether the endpoint has taken them; the mode undelivered leaves them out.",
-		"parts":       "The same by day, source and step.",
-		"endpoint":    "Where to: a configured endpoint's name, or a URL with its query's values masked.", "url": "The URL, its query's values masked.",
-		"seconds": "How long it takes at the rate that was asked for; 0 without one.",
-	}},
+		{of: reflect.TypeFor[store.PlanPart](), words: map[string]string{"source": "The source.", "step": "The step; empty for none.", "day": "The day of receiving, UTC.", "count": "How many events."}},
+		{of: reflect.TypeFor[Plan](), words: map[string]string{
+			"count": "How many events would be sent.", "delivered": "Of those selected, how many the endpoint has taken already.",
+			"on_their_way": "How many are on their way there: live, or by a replay that is not over.", "repeats": "How many are BotHelp's own repetitions, which are left out unless named by their ids.",
+			"bodies_gone": "How many have no body any more, because it is past its retention; they are never sent.",
+			"forgotten":   "How many are past the retention of deliveries, so that nobody knows whether the endpoint has taken them; the mode undelivered leaves them out.",
+			"parts":       "The same by day, source and step.",
+			"endpoint":    "Where to: a configured endpoint's name, or a URL with its query's values masked.", "url": "The URL, its query's values masked.",
+			"seconds": "How long it takes at the rate that was asked for; 0 without one.",
+		}},
+	}
 }
