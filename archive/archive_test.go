@@ -117,6 +117,9 @@ func filled(t *testing.T) db {
 			e.ConversationsCount, e.CreatedAt, e.EventAt = &count, &before, &at
 			e.Fields = map[string]string{"": "", "Доп данные": "\xff'\\", "x": strings.Repeat("y", 100)}
 		}
+		if i == 2 {
+			e.Verdict, e.BodyText = event.BadToken, "sought"
+		}
 		e.Spool, e.SpoolNumber = "spool", uint64(i+1)
 		events = append(events, e)
 	}
@@ -162,6 +165,9 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%s: restored %s, want %s", table, got, want)
 			from.differences(t, to, table)
 		}
+	}
+	if got := to.text(t, "SELECT toString(countIf(position(search_body, 'sought') > 0)) FROM events"); got != "1" {
+		t.Errorf("the text of %s rejected events is searched again, want 1", got)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*.partial")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)

@@ -56,7 +56,7 @@ func (d *decoding) release() {
 
 // body reads the whole body, in the order of the steps.
 func (d *decoding) body(req *event.Received) {
-	text := d.plain(req)
+	text := d.plain(req, maxPlain)
 	if rest, ok := bytes.CutPrefix(text, []byte("\xef\xbb\xbf")); ok { // byte order mark
 		text, d.base = rest, 3
 	}

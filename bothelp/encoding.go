@@ -12,8 +12,8 @@ import (
 
 // plain returns the body without its Content-Encoding, which is gzip if it is any: a body with another one, or several, is
 // returned as it is, as is one that is not compressed at all, whatever the header says. Of damaged gzip it returns the text
-// before the damage.
-func (d *decoding) plain(req *event.Received) []byte {
+// before the damage. It decompresses at most most bytes.
+func (d *decoding) plain(req *event.Received, most int) []byte {
 	coding := strings.ToLower(header(req, "Content-Encoding"))
 	switch {
 	case coding == "" || coding == "identity" || len(req.Body) == 0:
@@ -27,7 +27,7 @@ func (d *decoding) plain(req *event.Received) []byte {
 		d.faults.ofBody("not " + coding + ", as its Content-Encoding says")
 		return req.Body
 	}
-	limit := min(maxPlain, minPlain+maxRatio*len(req.Body))
+	limit := min(most, minPlain+maxRatio*len(req.Body))
 	var text bytes.Buffer
 	n, err := text.ReadFrom(io.LimitReader(r, int64(limit)+1))
 	switch {

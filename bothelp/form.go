@@ -16,7 +16,7 @@ import (
 // escape.
 func isForm(req *event.Received, text []byte) bool {
 	text = bytes.TrimSpace(text)
-	if len(text) == 0 || text[0] == '{' || text[0] == '[' {
+	if beginsAsJSON(text) {
 		return false
 	}
 	name, value, ok := bytes.Cut(text, []byte("="))
@@ -28,6 +28,12 @@ func isForm(req *event.Received, text []byte) bool {
 	}
 	// base64 may end in "="
 	return len(bytes.Trim(value, "=")) > 0 && !bytes.ContainsAny(text, " \t\r\n\"<>{}")
+}
+
+// beginsAsJSON reports whether text begins with an object or an array.
+func beginsAsJSON(text []byte) bool {
+	text = bytes.TrimSpace(text)
+	return len(text) > 0 && (text[0] == '{' || text[0] == '[')
 }
 
 // formObject writes a form as the JSON object that it stands for, so that the same rules hold for both. Brackets, as PHP

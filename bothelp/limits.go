@@ -8,6 +8,9 @@ const (
 	maxRatio = 100
 	minPlain = 64 << 10
 
+	// maxReadable bounds what Text returns, in bytes.
+	maxReadable = 64 << 10
+
 	// maxText bounds the value of a known key, in bytes.
 	maxText = 4 << 10
 	// maxFields and maxFieldBytes bound the custom fields: their number, and the bytes of names and values together.

@@ -45,6 +45,9 @@ var Kinds = []Kind{KindFlow, KindConversationClosed, KindUserProfileViewed, Kind
 type Event struct {
 	Received
 	Decoded
+	// BodyText is the readable text of the body, for searches, of an event that was rejected or has a DecodeError; "" where that is
+	// the body itself. It is stored and never read back.
+	BodyText string
 	// StoredAt is when ClickHouse took the event; zero until then.
 	StoredAt time.Time
 	// Spool and SpoolNumber are the event's place in the sequence of the spool that it came through, in order of receipt;

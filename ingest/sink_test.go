@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -226,6 +227,40 @@ func TestHostileBodiesAreStored(t *testing.T) {
 		t.Errorf("gzip: bothelp_user_id %q", e.BothelpUserID)
 	}
 	p.wantRows("quarantine", "0")
+}
+
+// TestRejectedIsFoundByText: what strangers send is found by its text, however it is encoded, and a bomb takes no more room than
+// any other body.
+func TestRejectedIsFoundByText(t *testing.T) {
+	p := newPipe(t, storetest.DSN(t), quick)
+	p.run()
+	zipped := func(text string) string {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		w.Write([]byte(text))
+		w.Close()
+		return b.String()
+	}
+	for _, v := range event.Verdicts {
+		r := received("demo", zipped(`{"name":"Анна `+string(v)+`"}`))
+		r.Verdict, r.Headers = v, []event.Header{{Name: "Content-Encoding", Value: "gzip"}}
+		p.append(r)
+	}
+	bomb := received("demo", zipped("Ольга"+strings.Repeat(" ", 10<<20)))
+	bomb.Verdict, bomb.Headers = event.BadToken, []event.Header{{Name: "Content-Encoding", Value: "gzip"}}
+	old := received("demo", "name=%CE%EB%FC%E3%E0")
+	old.Verdict = event.BadSignature
+	p.append(bomb, old)
+	p.flush()
+	for text, want := range map[string]int{"анна": len(event.Verdicts), "ольга": 2} {
+		found, err := p.db.ListEvents(ctx, event.Selection{Text: text}, store.Page{Limit: 100})
+		if err != nil || len(found) != want {
+			t.Errorf("%q finds %d events, want %d: %v", text, len(found), want, err)
+		}
+	}
+	if got := p.text("SELECT toString((countIf(verdict = 'accepted' AND body_text != ''), max(length(body_text)))) FROM events"); got != "(0,65536)" {
+		t.Errorf("accepted events with a text, and the longest text, are %s", got)
+	}
 }
 
 // TestOnlyAcceptedIsDecoded: what strangers send is kept, and means nothing.

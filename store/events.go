@@ -14,7 +14,7 @@ import (
 )
 
 // eventColumns are the columns of events in the order in which appendEvent writes and scanEvent reads them.
-// stored_at is absent: the server's clock fills it.
+// stored_at is absent because the server's clock fills it, and body_text because only searches need it.
 var eventColumns = []string{
 	"id", "received_at", "source", "step", "kind", "verdict",
 	"method", "path", "query", "remote_ip", "headers", "body", "body_sha256", "trace_id", "span_id",
@@ -89,7 +89,7 @@ func (s *Store) withoutStored(ctx context.Context, events []event.Event) (missin
 }
 
 func (s *Store) insertEvents(ctx context.Context, token string, events []event.Event) error {
-	return s.insert(ctx, token, "events ("+strings.Join(eventColumns, ", ")+")", func(batch driver.Batch) error {
+	return s.insert(ctx, token, "events ("+strings.Join(eventColumns, ", ")+", body_text)", func(batch driver.Batch) error {
 		for i := range events {
 			if err := appendEvent(batch, &events[i]); err != nil {
 				return fmt.Errorf("event %s: %w", events[i].ID, err)
@@ -116,7 +116,7 @@ func appendEvent(batch driver.Batch, e *event.Event) error {
 		e.Name, e.FirstName, e.LastName, e.Email, e.Phone, e.ProfileLink, e.Channel,
 		e.ConversationsCount, e.CreatedAt, e.FirstContactAt, e.LastContactAt,
 		e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm,
-		e.Fields, eventAt, e.DecodeError, e.DuplicateOf, e.Spool, e.SpoolNumber, uint64(e.PositionOffset.Microseconds()),
+		e.Fields, eventAt, e.DecodeError, e.DuplicateOf, e.Spool, e.SpoolNumber, uint64(e.PositionOffset.Microseconds()), e.BodyText,
 	)
 }
 

@@ -135,9 +135,10 @@ func (s *Store) EventRows(ctx context.Context, sel event.Selection, after *Curso
 	return rows, where.blame(err)
 }
 
-// EventColumns are the columns of EventRows.
+// EventColumns are the columns of EventRows. body_text is not among them: it follows from the body.
 func (s *Store) EventColumns(ctx context.Context) ([]Column, error) {
 	columns, err := s.Columns(ctx, "events")
+	columns = slices.DeleteFunc(columns, func(c Column) bool { return c.Name == "body_text" })
 	place := func(c Column) int { return slices.Index(strings.Split(wholeColumns, ", "), c.Name) }
 	slices.SortFunc(columns, func(a, b Column) int { return place(a) - place(b) })
 	return columns, err

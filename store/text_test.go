@@ -12,6 +12,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/cases"
+	"golang.org/x/text/encoding/charmap"
+	utf16 "golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/unicode/norm"
 
 	"hooktape/bothelp"
@@ -80,6 +82,61 @@ func TestText(t *testing.T) {
 	}
 	if list, err := d.ListEvents(background, event.Selection{Text: "анна", Where: "('анна' AS search_text) != ''"}, store.Page{Limit: 100}); err == nil {
 		t.Errorf("an expression has changed what a text finds: %v", numbers(list))
+	}
+}
+
+// TestTextOfEncodedRequests: events that were rejected, or of which not all could be read, are found by their text however it is
+// encoded. Of all other events the text is not stored.
+func TestTextOfEncodedRequests(t *testing.T) {
+	d := newDB(t)
+	wide, err := utf16.UTF16(utf16.LittleEndian, utf16.UseBOM).NewEncoder().String(`{"name":"\u041c\u0430\u0439\u044f Широкая"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := charmap.Windows1251.NewEncoder().String(`{"name":"Вера Старая","link":"https:\/\/t.me\/vera"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed := event.Header{Name: "Content-Encoding", Value: "gzip"}
+	form := event.Header{Name: "Content-Type", Value: "application/x-www-form-urlencoded"}
+	rejected := func(n int, verdict event.Verdict, body string, headers ...event.Header) event.Event {
+		e := requested(n, body, headers...)
+		e.Verdict = verdict
+		bothelp.Read(&e, "")
+		return e
+	}
+	d.insert(t,
+		rejected(0, event.BadToken, gzipped(`{"name":"\u0417\u043e\u044f","phone":"8-903-555-66-77"}`), packed),
+		rejected(1, event.BadSignature, old),
+		rejected(2, event.UnknownSource, "name=%C2%E5%F0%E0+%D4%EE%F0%EC%E0&mail=a%2Bx%40b.c", form),
+		rejected(3, event.MethodNotAllowed, wide),
+		rejected(4, event.Malformed, "POST /hooks/demo/***/%D0%AF HTTP/1.1\r\nBad Name: 1\r\n\r\n"+`{"name":"\u0413\u043b\u0435\u0431 \ud83e\udd8a","link":"https:\/\/t.me\/gleb"}`),
+		rejected(5, event.BadToken, "\ufeff"+`{"name":"\u041e\u043b\u044c\u0433\u0430 +7%41"}`),
+		rejected(6, event.BadToken, `"{\"name\":\"\\u0418\\u0440\\u0430\"}"`),
+		rejected(7, event.BadToken, `C:\users\new \\server\unit \`),
+		rejected(8, event.BadToken, `{"path":"C:\users\new","x":"\ud83d \u042f\u043d\u0430`),
+		rejected(9, event.BadToken, gzipped(strings.Repeat("бомба ", 10<<20)), packed),
+		requested(10, gzipped(`{"name":"Рита","x":"\ud83d","city":"\u041e\u043c\u0441\u043a`), packed), // cut
+		requested(11, wide),
+		requested(12, gzipped(`{"bothelp_user_id":1,"name":"Лена"}`), packed),
+		requested(13, `{"bothelp_user_id":1,"name":"Лена `+"\xc0\xed\xed\xe0"+`"}`, event.Header{Name: "Content-Type", Value: "application/json"}),
+		requested(14, `{"bothelp_user_id":1,"name":"`+"\xcb\xe5\xed\xe0"+`"}`),
+	)
+	for text, want := range map[string][]int{
+		"зоя": {0}, "+7 903 555-66-77": {0}, "вера старая": {1}, "https://t.me/vera": {1}, "вера": {1, 2}, "форма вера a+x@b.c": {2}, "майя широкая": {3, 11},
+		"глеб t.me/gleb": {4}, "🦊": {4}, `"***/я http"`: {4}, "ольга": {5}, "+7%41": {5}, "ира": {6},
+		`C:\users\new`: {7}, `\\server\unit`: {7}, `users`: {7, 8}, "яна": {8}, "бомба": {9}, "рита омск": {10}, "лена": {12, 13, 14},
+	} {
+		if got := d.found(t, event.Selection{Text: text}); !slices.Equal(got, want) {
+			t.Errorf("%q finds %v, want %v", text, got, want)
+		}
+	}
+	numbered := "(SELECT dateDiff('second', min(received_at) OVER (), received_at) AS n, body_text FROM events)"
+	if got := d.text(t, "SELECT toString(arraySort(groupArray(n))) FROM "+numbered+" WHERE body_text != ''"); got != "[0,1,2,3,9,10,11]" {
+		t.Errorf("the events %s have a text beside the body", got)
+	}
+	if got := d.text(t, "SELECT toString(max(length(body_text))) FROM events"); got != "65535" {
+		t.Errorf("the longest text has %s bytes", got)
 	}
 }
 

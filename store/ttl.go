@@ -24,6 +24,7 @@ type expiring struct {
 var expirings = []expiring{
 	{"events", "", "received_at", Retention.events, false},
 	{"events", "body", "received_at", Retention.bodies, false},
+	{"events", "body_text", "received_at", Retention.bodies, true},   // made of the body
 	{"events", "search_body", "received_at", Retention.bodies, true}, // made of the body
 	{"quarantine", "", "received_at", Retention.quarantine, false},
 	{"attempts", "", "started_at", func(r Retention) keep { return keep{all: r.Attempts} }, false},

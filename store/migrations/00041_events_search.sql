@@ -18,14 +18,17 @@ ALTER TABLE events
                 if(position(profile_link, messenger_user_id) > 0, '', messenger_user_id), cuid, ref, bothelp_user_id, channel,
                 utm_source, utm_medium, utm_campaign, utm_content, utm_term, decodeURLFormComponent(query),
                 arrayStringConcat(arrayMap((name, value) -> concat(name, ' ', value), mapKeys(fields), mapValues(fields)), '\x1F')), 1, 262144))), 'ё', 'е'), '\\s+', ' '))])) CODEC(ZSTD(6)),
-    -- The path and 64 KiB of the body of a request that was rejected or could not be read as a whole. JSON is without its escapes and
-    -- quotes, a form without its escapes. It expires with the body.
+    -- The readable text of the body of a request that was rejected or could not be read as a whole, by package bothelp. It is empty
+    -- where that is the body itself, and expires with the body.
+    ADD COLUMN IF NOT EXISTS body_text String CODEC(ZSTD(3)),
+    -- The path and 64 KiB of the body of such a request. JSON is without its escapes and quotes, a form without its escapes; \u and \/
+    -- are undone in all other text too. It expires with the body.
     ADD COLUMN IF NOT EXISTS search_body String MATERIALIZED arrayStringConcat(arrayMap(
             text -> concat(text, arrayStringConcat(arrayMap(number -> concat('\x1F', replaceRegexpAll(number, '[^0-9]+', '')),
                 extractAll(text, '[0-9]+[ ()./\\x{2010}-\\x{2015}-]+[0-9][0-9 ()./\\x{2010}-\\x{2015}-]{2,}[0-9]')))),
-            arrayMap(raw -> trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(substring(concatWithSeparator('\x1F', path, multiIf(
-                    NOT match(raw, '^\\s*[{\\[]'), decodeURLFormComponent(raw),
-                    position(raw, '\\') = 0, replaceAll(raw, '"', ' '),
-                    simpleJSONExtractString(concat('{"text":"', replaceAll(replaceRegexpOne(replaceAll(replaceAll(raw, '\\\\', '/'), '\\"', ' '),
-                        '\\\\(u[0-9A-Fa-f]{0,3})?$', ''), '"', ' '), '"}'), 'text'))), 1, 65536))), 'ё', 'е'), '\\s+', ' ')),
-                if(verdict = 'accepted' AND decode_error = '', [], [substring(body, 1, 65536)])))) CODEC(ZSTD(3));
+            arrayMap(raw -> trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(substring(concatWithSeparator('\x1F', path,
+                    -- simpleJSONExtractString takes only valid escapes: all other backslashes are doubled.
+                    simpleJSONExtractString(concat('{"text":"', replaceAll(replaceRegexpAll(replaceAll(
+                        if(match(raw, '^[\\s\\x{FEFF}]*[{\\[]'), replaceRegexpAll(replaceAll(raw, '\\\\', '/'), '\\\\["bfnrt]|"', ' '), decodeURLFormComponent(raw)),
+                        '\\', '\\\\'), '(?:\\\\\\\\)+(u[0-9A-Fa-f]{4}|/)', '\\\\\\1'), '"', '\\"'), '"}'), 'text')), 1, 65536))), 'ё', 'е'), '\\s+', ' ')),
+                if(verdict = 'accepted' AND decode_error = '', [], [substring(if(body_text = '', body, body_text), 1, 65536)])))) CODEC(ZSTD(3));
