@@ -567,3 +567,8 @@ ALTER TABLE `hooktape`.`events` ON CLUSTER `main`
     MODIFY COLUMN first_contact_at CODEC(GCD, ZSTD(1)),
     MODIFY COLUMN last_contact_at CODEC(GCD, ZSTD(1));
 
+-- 00049_events_body_text.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS body_text String CODEC(ZSTD(3));
+
+ALTER TABLE `hooktape`.`events` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS body_text String CODEC(ZSTD(3));
+
