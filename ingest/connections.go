@@ -21,7 +21,8 @@ import (
 //
 //   - A client (an IPv4 address, a /64 of IPv6) has at most MaxConnectionsPerAddress. One that has presented a valid token
 //     within a day is known, and may have half of all: a whole BotHelp may send from one address.
-//   - Clients that are not known have at most three quarters of all together. The rest is for those that are known.
+//   - Clients that are not known have at most three quarters of all together, and a half where they speak TLS, whose
+//     handshakes take memory. The rest is for those that are known.
 //   - A trusted proxy carries many clients: it is known, and has no limit of its own.
 //   - At a limit the connection that has waited longest for a request is closed in favour of the new one: idle ones, and
 //     those in the middle of a header. Connections whose request is being handled are never closed. When all are such, the
@@ -30,6 +31,7 @@ import (
 // It also reserves memory for the headers that connections are sending, for net/http reads them before any handler runs.
 type connections struct {
 	limits  Limits
+	most    int // of clients that are not known
 	proxies Proxies
 	memory  *memory
 	closed  metric.Int64Counter
@@ -61,7 +63,11 @@ func newConnections(o Options, m *memory, closed metric.Int64Counter) *connectio
 			closed.Add(context.Background(), 0, closedSet(reason, which)) // there from the start, for alerts
 		}
 	}
-	return &connections{limits: o.Limits, proxies: o.TrustedProxies, memory: m, closed: closed, clients: map[netip.Prefix]*client{}, waiting: list.New()}
+	most := o.Limits.MaxConnections / 4 * 3
+	if o.TLS != nil {
+		most = o.Limits.MaxConnections / 2
+	}
+	return &connections{limits: o.Limits, most: most, proxies: o.TrustedProxies, memory: m, closed: closed, clients: map[netip.Prefix]*client{}, waiting: list.New()}
 }
 
 // admit returns nil when there is no room for a connection.
@@ -121,7 +127,7 @@ func (cs *connections) full(c *client) (reason string, full bool) {
 	switch {
 	case c.open >= ofOne:
 		return fullAddress, true
-	case !c.known && cs.strangers >= max(1, most/4*3):
+	case !c.known && cs.strangers >= max(1, cs.most):
 		return fullStrangers, true
 	case cs.open >= most:
 		return fullTotal, true
