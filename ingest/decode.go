@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,12 +14,18 @@ import (
 	"hooktape/spool"
 )
 
+// maxDecoded bounds the values that are read from a batch, in bytes. The batch itself is bounded, but each small record may be
+// a gzip bomb, and strangers can fill the spool with those.
+const maxDecoded = 32 << 20
+
 // decode turns a batch of the spool into events, on all processors. It fails with spool.ErrRefused for a record that is
-// none: nothing can ever store it.
+// none: nothing can ever store it. It does so too for several records whose values together exceed maxDecoded: they come
+// again in smaller batches.
 func decode(batch spool.Batch, kind func(source string) event.Kind) ([]event.Event, error) {
 	records := batch.Records
 	events := make([]event.Event, len(records))
 	var group errgroup.Group
+	var decoded atomic.Int64
 	share := (len(records) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
 	for start := 0; start < len(records); start += share {
 		group.Go(func() error {
@@ -27,6 +34,9 @@ func decode(batch spool.Batch, kind func(source string) event.Kind) ([]event.Eve
 					return fmt.Errorf("%w: %w", spool.ErrRefused, err)
 				}
 				events[i].Spool, events[i].SpoolNumber = batch.Spool, batch.First+uint64(i)
+				if decoded.Add(int64(decodedBytes(&events[i]))) > maxDecoded && len(records) > 1 {
+					return fmt.Errorf("%w: the values of %d events exceed %d MiB; they are stored in smaller batches", spool.ErrRefused, len(records), maxDecoded>>20)
+				}
 			}
 			return nil
 		})
@@ -43,6 +53,19 @@ func decodeOne(e *event.Event, record []byte, kind func(source string) event.Kin
 		e.DecodeError = strings.TrimSuffix(note+"; "+e.DecodeError, "; ")
 	}
 	return nil
+}
+
+// decodedBytes returns about how much memory the values take that were read from an event's body: those that can be large.
+func decodedBytes(e *event.Event) int {
+	n := len(e.BodyText)
+	for _, text := range []string{e.BothelpUserID, e.MessengerUserID, e.MessengerUsername, e.CUID, e.Ref, e.Name, e.FirstName, e.LastName, e.Email, e.Phone,
+		e.ProfileLink, e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm, e.DecodeError} {
+		n += len(text)
+	}
+	for name, value := range e.Fields {
+		n += len(name) + len(value)
+	}
+	return n
 }
 
 // markDuplicates names, for each chat event that BotHelp has sent before, the first of its kind. BotHelp repeats a chat

@@ -229,24 +229,25 @@ func TestHostileBodiesAreStored(t *testing.T) {
 	p.wantRows("quarantine", "0")
 }
 
+func gzipped(text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	w.Write([]byte(text))
+	w.Close()
+	return b.String()
+}
+
 // TestRejectedIsFoundByText: what strangers send is found by its text, however it is encoded, and a bomb takes no more room than
 // any other body.
 func TestRejectedIsFoundByText(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
-	zipped := func(text string) string {
-		var b bytes.Buffer
-		w := gzip.NewWriter(&b)
-		w.Write([]byte(text))
-		w.Close()
-		return b.String()
-	}
 	for _, v := range event.Verdicts {
-		r := received("demo", zipped(`{"name":"Анна `+string(v)+`"}`))
+		r := received("demo", gzipped(`{"name":"Анна `+string(v)+`"}`))
 		r.Verdict, r.Headers = v, []event.Header{{Name: "Content-Encoding", Value: "gzip"}}
 		p.append(r)
 	}
-	bomb := received("demo", zipped("Ольга"+strings.Repeat(" ", 10<<20)))
+	bomb := received("demo", gzipped("Ольга"+strings.Repeat(" ", 10<<20)))
 	bomb.Verdict, bomb.Headers = event.BadToken, []event.Header{{Name: "Content-Encoding", Value: "gzip"}}
 	old := received("demo", "name=%CE%EB%FC%E3%E0")
 	old.Verdict = event.BadSignature
@@ -260,6 +261,46 @@ func TestRejectedIsFoundByText(t *testing.T) {
 	}
 	if got := p.text("SELECT toString((countIf(verdict = 'accepted' AND body_text != ''), max(length(body_text)))) FROM events"); got != "(0,65536)" {
 		t.Errorf("accepted events with a text, and the longest text, are %s", got)
+	}
+}
+
+// weighed notes how many bytes of readable text each insert carries.
+type weighed struct {
+	ingest.EventStore
+	most, all int
+}
+
+func (w *weighed) InsertEvents(ctx context.Context, token string, events []event.Event) error {
+	n := 0
+	for i := range events {
+		n += len(events[i].BodyText)
+	}
+	w.most, w.all = max(w.most, n), w.all+n
+	return w.EventStore.InsertEvents(ctx, token, events)
+}
+
+// TestBatchOfBombs: a batch of small bodies that decompress to a lot is stored in parts, so that strangers cannot fill the memory,
+// and nothing is quarantined.
+func TestBatchOfBombs(t *testing.T) {
+	const bombs, text = 1000, 64 << 10
+	p := newPipe(t, storetest.DSN(t), quick)
+	w := &weighed{EventStore: p.db}
+	p.drain = spool.NewDrain(p.spool, ingest.NewSink(w, sourceKind, slog.New(slog.DiscardHandler)), quick, slog.New(slog.DiscardHandler))
+	body := gzipped("Ольга" + strings.Repeat(" ", 2*text))
+	var sent []event.Received
+	for range bombs {
+		r := received("demo", body)
+		r.Verdict, r.Headers = event.BadToken, []event.Header{{Name: "Content-Encoding", Value: "gzip"}}
+		sent = append(sent, r)
+	}
+	p.append(sent...)
+	p.run()
+	p.flush()
+	if got := p.text("SELECT toString((count(), (SELECT count() FROM quarantine))) FROM events"); got != fmt.Sprintf("(%d,0)", bombs) {
+		t.Errorf("stored and quarantined: %s", got)
+	}
+	if w.most > 32<<20 || w.all != bombs*text {
+		t.Errorf("an insert carries up to %d bytes of text, all together %d, want %d", w.most, w.all, bombs*text)
 	}
 }
 
