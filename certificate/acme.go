@@ -18,14 +18,14 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// ACMEOptions say whose certificates are wanted of whom.
+// ACMEOptions name the domains and the certificate authority.
 type ACMEOptions struct {
 	Domains []string // in lower-case ASCII, without a dot at the end
-	// Email is whom the authority tells about trouble; may be empty.
+	// Email is the address that the authority writes to about problems. It may be empty.
 	Email string
-	// DirectoryURL is the authority; empty is Let's Encrypt.
+	// DirectoryURL is the URL of the authority's directory (RFC 8555, section 7.1.1). The default is Let's Encrypt's.
 	DirectoryURL string
-	// Cache is a directory for certificates and the account's key; it is made, for its owner alone.
+	// Cache is the directory of certificates and the account's key. If it does not exist it is created with mode 0700.
 	Cache  string
 	Logger *slog.Logger
 }
@@ -51,14 +51,14 @@ func NewACME(o ACMEOptions) (*ACME, error) {
 	}}, nil
 }
 
-// Config is what a listener needs. Who names no host could not check a certificate anyway and gets one that we sign
-// ourselves: so this machine's health checks need no authority, and scanners of addresses learn no name.
+// Config returns the configuration for a listener. A client that names no host could not verify a certificate, and gets a
+// self-signed one: health checks on this machine need no authority, and scanners of addresses learn no name.
 func (a *ACME) Config() *tls.Config {
 	return config(a.certificate, acme.ALPNProto)
 }
 
-// certificate is the one for a handshake. Only Run asks the authority for one: a webhook every second that finds none would
-// ask so often that the authority does not listen any more.
+// certificate returns the certificate for a handshake. Only Run requests new ones: if each webhook that finds none did, the
+// authority's rate limit would be exceeded soon.
 func (a *ACME) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	domain := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
 	switch {
@@ -79,7 +79,7 @@ func (a *ACME) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 	return nil, fmt.Errorf("there is no certificate for %s yet", domain)
 }
 
-// modern is what a client of today says, so that it gets the ECDSA certificate, which all of them can use.
+// modern returns the hello of a client that supports ECDSA, as all current clients do.
 func modern(domain string) *tls.ClientHelloInfo {
 	return &tls.ClientHelloInfo{ServerName: domain, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}}
 }
@@ -102,8 +102,8 @@ const (
 	acmeRetry = 30 * time.Minute
 )
 
-// Run gets the certificates at once rather than during the first webhook's handshake, and says what is wrong with them,
-// until ctx ends.
+// Run obtains the certificates at start, not in the first webhook's handshake, and renews them until ctx ends. It logs what
+// fails.
 func (a *ACME) Run(ctx context.Context) error {
 	daily := map[string]*rate.Sometimes{}
 	for _, domain := range a.options.Domains {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// SelfSigned makes a certificate that names nobody and does not expire.
+// SelfSigned returns a new certificate without names that does not expire.
 func SelfSigned() (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

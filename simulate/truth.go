@@ -81,7 +81,7 @@ type Activity struct {
 	Returning uint64 `json:"returning"`
 }
 
-// Funnel is how far a group of leads came. Reached has a number for each goal.
+// Funnel counts how far a group of leads got. Reached has the number of leads that reached each goal.
 type Funnel struct {
 	Leads       uint64   `json:"leads"`
 	Reached     []uint64 `json:"reached"`
@@ -105,7 +105,7 @@ type Untagged struct {
 	Subscribers uint64 `json:"subscribers"`
 }
 
-// Truth answers from what the account's lives are, for any range of time. It keeps nothing between answers.
+// Truth computes reports for any range of time from the account's lives. It stores nothing between calls.
 type Truth struct{ a *Account }
 
 // Truth returns the truth about the account.
@@ -140,7 +140,7 @@ func median(list []int64) float64 {
 func (t *tally) report() Report {
 	r := Report{From: t.q.From.UTC(), To: t.q.To.UTC(), Within: t.q.Within.String(), All: t.all, Sources: t.sources}
 	for name, s := range t.sources {
-		if s.Events == 0 { // of somebody who came at another time
+		if s.Events == 0 { // its events are outside the range
 			delete(t.sources, name)
 			continue
 		}
@@ -150,7 +150,7 @@ func (t *tally) report() Report {
 	return r
 }
 
-// finish makes of what was counted what is shown.
+// finish computes the exported fields from the counts.
 func (s *Source) finish() {
 	s.Days, s.Weeks = named(s.days, dayName), named(s.weeks, weekName)
 	s.DayCohorts, s.WeekCohorts = named(s.dayCohorts, dayName), named(s.weekCohorts, weekName)
