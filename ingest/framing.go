@@ -40,7 +40,8 @@ type framing struct {
 	opaque atomic.Bool
 
 	mu    sync.Mutex // net/http reads ahead while a handler runs
-	heads []*head    // of requests that no handler has yet
+	heads []head     // of requests that no handler has yet
+	spare []byte     // of a head that a handler has, for the next one
 }
 
 // head is what is known of a request before net/http reads it.
@@ -50,6 +51,8 @@ type head struct {
 }
 
 const (
+	// usualHead is how much memory the start of a request takes at first.
+	usualHead = 1 << 10
 	// lineStart is how much of a header line is looked at.
 	lineStart = 64
 	// standIn is the target that net/http gets in place of one that it would refuse.
@@ -71,14 +74,26 @@ var (
 // http2Preface begins a connection whose client takes HTTP/2 for granted (RFC 9113, section 3.4). net/http has a handler answer it.
 var http2Preface = []byte("PRI * HTTP/2.0\r\n")
 
-// next returns the head of the request that a handler begins with, or that net/http has refused, and forgets it.
+// next returns the head of the request that net/http has refused, and forgets it.
 func (f *framing) next() (h head) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.heads) > 0 {
-		h, f.heads = *f.heads[0], f.heads[1:]
+		h = f.heads[0]
+		f.heads = slices.Delete(f.heads, 0, 1)
 	}
 	return h
+}
+
+// begun returns the target of the request that a handler begins with, and forgets its head.
+func (f *framing) begun() string {
+	h := f.next()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if cap(h.start) <= usualHead { // not those that would hold much memory while the connection is idle
+		f.spare = h.start[:0]
+	}
+	return h.target
 }
 
 // note keeps bytes of the request that is being read, until a handler has it.
@@ -87,10 +102,11 @@ func (f *framing) note(part []byte) {
 	defer f.mu.Unlock()
 	if !f.within {
 		f.within = true
-		f.heads = append(f.heads, &head{})
+		f.heads = append(f.heads, head{start: slices.Grow(f.spare, usualHead)})
+		f.spare = nil
 	}
 	if n := len(f.heads); n > 0 {
-		last := f.heads[n-1]
+		last := &f.heads[n-1]
 		last.start = append(last.start, part[:min(len(part), malformedBytes-len(last.start))]...)
 	}
 }

@@ -184,8 +184,8 @@ func (s *Server) begin(r *http.Request) string {
 		return r.RequestURI
 	}
 	c.handled = true
-	if h := c.framing.next(); r.RequestURI == standIn && h.target != "" {
-		return h.target
+	if target := c.framing.begun(); r.RequestURI == standIn && target != "" {
+		return target
 	}
 	return r.RequestURI
 }
