@@ -128,7 +128,7 @@ func TestHTTPOnTLSPort(t *testing.T) {
 // has sent anything leaves nothing.
 func TestNoHandshake(t *testing.T) {
 	s := newServer(t, encrypted)
-	for _, sent := range []string{"", "\x16"} {
+	for _, sent := range []string{"", "\x16", "\x16\x03\x01\x02"} {
 		raw, err := net.Dial("tcp", s.addr)
 		if err != nil {
 			t.Fatal(err)
@@ -146,7 +146,7 @@ func TestNoHandshake(t *testing.T) {
 		return nil
 	})
 	s.nothing()
-	if n := strings.Count(s.log.String(), "level=WARN"); n != 1 {
+	if n := strings.Count(s.log.String(), "level=WARN"); n != 1 || !strings.Contains(s.log.String(), "bad certificate") {
 		t.Errorf("%d warnings: %s", n, s.log.String())
 	}
 }

@@ -117,7 +117,7 @@ const needsTLS = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=
 // noHandshake logs that a client and this server found no way to speak. Strangers cause it too, but a sender that does not
 // trust the certificate leaves no other trace.
 func (s *Server) noHandshake(c *conn, err error) {
-	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
 		return // it has left, as port scanners do
 	}
 	s.handshakes.Do(func() {
