@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // listener accepts the connections that may stay, as streams.
@@ -24,7 +25,12 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if c := l.server.connections.admit(raw); c != nil {
-			return &stream{Conn: c, counted: c, server: l.server, tls: l.tls, framing: framing{longest: l.server.options.Limits.MaxHeaderBytes}}, nil
+			s := &stream{Conn: c, counted: c, server: l.server, framing: framing{longest: l.server.options.Limits.MaxHeaderBytes}}
+			if l.tls != nil {
+				s.below = &encrypted{conn: c}
+				s.Conn = tls.Server(s.below, l.tls)
+			}
+			return s, nil
 		}
 		raw.Close()
 	}
@@ -46,8 +52,8 @@ func http1(config *tls.Config) *tls.Config {
 type stream struct {
 	net.Conn // counted, or TLS above it
 	counted  *conn
+	below    *encrypted // what TLS reads; nil is plain HTTP
 	server   *Server
-	tls      *tls.Config
 	begun    bool // the first byte was read
 	framing  framing
 	ready    []byte // what framing has let pass and net/http has not read yet
@@ -57,7 +63,7 @@ type stream struct {
 
 // Read returns the bytes that framing lets pass.
 func (s *stream) Read(p []byte) (int, error) {
-	if s.tls != nil && !s.begun {
+	if s.below != nil && !s.begun {
 		if err := s.begin(); err != nil {
 			return 0, err
 		}
@@ -68,7 +74,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		}
 		n, err := s.Conn.Read(p)
 		s.ended = err == io.EOF
-		if err != nil && s.tls != nil && err != io.EOF {
+		if err != nil && s.below != nil && err != io.EOF {
 			err = &net.OpError{Op: "read", Err: err} // net/http closes without an answer, which could not be sent
 		}
 		seen, header := s.framing.check(p[:n])
@@ -102,9 +108,8 @@ func (s *stream) begin() error {
 		_, _ = io.WriteString(s.counted, needsTLS) // the connection ends either way
 		return io.EOF
 	}
-	secure := tls.Server(&encrypted{s.counted, first[:n]}, s.tls)
-	s.Conn = secure
-	if err := secure.Handshake(); err != nil {
+	s.below.first = first[:n]
+	if err := s.Conn.(*tls.Conn).Handshake(); err != nil {
 		s.server.noHandshake(s.counted, err)
 		return &net.OpError{Op: "read", Err: err}
 	}
@@ -134,7 +139,9 @@ type encrypted struct {
 func (e *encrypted) Read(b []byte) (n int, err error) {
 	if len(e.first) > 0 {
 		n = copy(b, e.first)
-		e.first = e.first[n:]
+		if e.first = e.first[n:]; len(e.first) == 0 {
+			e.first = nil // of a buffer that would stay as long as the connection
+		}
 	} else if n, err = e.conn.Read(b); err != nil {
 		return n, err
 	}
@@ -156,6 +163,15 @@ func (s *stream) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// SetReadDeadline sets the deadline of what TLS writes while net/http reads as well: its part of a handshake, and the answers
+// to updates of keys. A handler's request has a deadline of its own for writing.
+func (s *stream) SetReadDeadline(t time.Time) error {
+	if s.below != nil && !s.handled {
+		return s.Conn.SetDeadline(t)
+	}
+	return s.Conn.SetReadDeadline(t)
 }
 
 // state follows the stream through net/http's states.
