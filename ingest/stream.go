@@ -59,6 +59,7 @@ type stream struct {
 	ready    []byte // what framing has let pass and net/http has not read yet
 	ended    bool   // the sender has closed it
 	handled  bool   // a handler has the request; only net/http's goroutine of the connection uses it
+	lingered bool   // so is this: CloseWrite was called
 }
 
 // Read returns the bytes that framing lets pass.
@@ -106,6 +107,7 @@ func (s *stream) begin() error {
 		s.framing.check(first[:n])
 		s.server.malformed(s.counted, s.framing.next())
 		_, _ = io.WriteString(s.counted, needsTLS) // the connection ends either way
+		_ = s.CloseWrite()
 		return io.EOF
 	}
 	s.below.first = first[:n]
@@ -162,6 +164,7 @@ func (s *stream) Write(p []byte) (int, error) {
 	if _, err := s.Conn.Write(refusal(p, refused.start, s.framing.refused, s.server.options.Limits.MaxHeaderBytes)); err != nil {
 		return 0, err
 	}
+	_ = s.CloseWrite() // it is closed either way
 	return len(p), nil
 }
 
@@ -172,6 +175,33 @@ func (s *stream) SetReadDeadline(t time.Time) error {
 		return s.Conn.SetDeadline(t)
 	}
 	return s.Conn.SetReadDeadline(t)
+}
+
+// lingers is how long a client whose request was not read to its end has to take the answer.
+const lingers = 2 * time.Second
+
+// CloseWrite ends what the client reads, and drops what it still sends until it closes as well. Closing a connection with
+// bytes unread resets it, and a client that is still sending then may not see its answer (RFC 9112, section 9.6). net/http
+// calls it where it leaves a body unread. Meanwhile the connection may be closed in favour of another.
+func (s *stream) CloseWrite() error {
+	if s.lingered {
+		return nil
+	}
+	s.lingered = true
+	s.counted.connections.state(s.counted, http.StateIdle)
+	if secure, ok := s.Conn.(*tls.Conn); ok {
+		_ = secure.CloseWrite() // fails without a handshake
+	}
+	if tcp, ok := s.counted.Conn.(*net.TCPConn); ok {
+		if err := tcp.CloseWrite(); err != nil {
+			return err
+		}
+	}
+	if err := s.counted.SetReadDeadline(time.Now().Add(lingers)); err != nil {
+		return err
+	}
+	_, err := io.Copy(io.Discard, s.counted)
+	return err
 }
 
 // state follows the stream through net/http's states.
