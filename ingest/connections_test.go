@@ -150,6 +150,19 @@ func TestIdleIsClosedFirst(t *testing.T) {
 	}
 }
 
+// TestRefusedIsClosedFirst: a client that keeps its connection after its request was refused holds nobody's place.
+func TestRefusedIsClosedFirst(t *testing.T) {
+	s := newServer(t, func(c *config) { c.options.Limits.MaxConnections = 1 })
+	refused := s.from("127.0.0.2")
+	io.WriteString(refused, request("POST", invalid, "{}", "Bad Name: 1"))
+	if answer, err := io.ReadAll(refused); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") {
+		t.Fatalf("%q, %v", answer, err)
+	}
+	if status := send(s.from("127.0.0.3"), valid); status != 200 {
+		t.Errorf("the next client: %d", status)
+	}
+}
+
 // TestProxyHasNoLimit: many clients share a trusted proxy's address.
 func TestProxyHasNoLimit(t *testing.T) {
 	s := newServer(t, func(c *config) {

@@ -61,8 +61,7 @@ func segments(path string) (list []segment) {
 
 // address reads a path as it came, still percent-encoded. The first two segments that are a source and its token make it a
 // hook, whatever precedes them: a URL that was mistyped before its token brings a lead all the same. All that follows the
-// token is the step. A step that is too long is cut, not refused: the whole of it stays in the stored path, and a lead is
-// worth more than a label.
+// token is the step. See hidden for how it is stored.
 //
 // The verdict is Accepted, UnknownSource or BadToken; the source is nil unless it was accepted.
 func (s *Sources) address(path string) (h hook, source *Source, verdict event.Verdict) {
@@ -86,7 +85,7 @@ func (s *Sources) address(path string) (h hook, source *Source, verdict event.Ve
 			begin, source, verdict = i, found, event.Accepted
 		}
 	}
-	h.source, h.token, h.path = label(text(begin)), text(begin+1), path
+	h.source, h.token, h.path = text(begin), text(begin+1), path
 	if source != nil {
 		h.source, h.token = source.Name, tidy(h.token)
 	}
@@ -94,7 +93,7 @@ func (s *Sources) address(path string) (h hook, source *Source, verdict event.Ve
 	for _, part := range list[min(begin+2, len(list)):] {
 		step = append(step, part.raw)
 	}
-	h.step = label(decoded(strings.Join(step, "/")))
+	h.step = decoded(strings.Join(step, "/"))
 	if h.token != "" {
 		given := list[begin+1]
 		from, to := given.from, given.from+len(given.raw)
@@ -104,6 +103,12 @@ func (s *Sources) address(path string) (h hook, source *Source, verdict event.Ve
 		h.path = path[:from] + redact.Mask + path[to:]
 	}
 	return h, source, verdict
+}
+
+// hidden is the hook as it is stored: without tokens, and its source and step as labels. A step that is too long is cut, not
+// refused: the whole of it stays in the stored path, and a lead is worth more than a label.
+func (h hook) hidden(secret secrets) hook {
+	return hook{source: label(secret.hide(h.source)), step: label(secret.hide(h.step)), path: secret.hidePath(h.path)}
 }
 
 // tidy removes white space and invisible characters from both ends: copying a URL brings them along.
@@ -168,8 +173,7 @@ func (s *Server) judge(next http.Handler) http.Handler {
 		if verdict != event.Accepted {
 			secret = secret.with(h.token)
 		}
-		j := &judged{source: source, verdict: verdict, host: secret.hide(r.Host), peer: peerAddr(r), client: s.proxies.client(r), secret: secret,
-			hook: hook{source: secret.hide(h.source), step: secret.hide(h.step), path: secret.hidePath(h.path)}}
+		j := &judged{hook: h.hidden(secret), source: source, verdict: verdict, host: secret.hide(r.Host), peer: peerAddr(r), client: s.proxies.client(r), secret: secret}
 		masked := r.WithContext(context.WithValue(r.Context(), judgedKey{}, j))
 		masked.URL = &url.URL{Path: maskedPath, RawQuery: secret.hide(query)}
 		masked.Method, masked.RequestURI, masked.Host, masked.Header = secret.hide(r.Method), maskedPath, "", secret.hideHeader(r.Header)

@@ -80,6 +80,8 @@ type config struct {
 	spool   spool.Options
 	lag     ingest.Lag
 	client  *tls.Config
+	// listener, when set, changes the server's.
+	listener func(net.Listener) net.Listener
 	// between, when set, stands between the server and its spool.
 	between func(ingest.Spool) ingest.Spool
 }
@@ -109,6 +111,9 @@ func newServer(t *testing.T, change func(*config)) *server {
 		t.Fatal(err)
 	}
 	s.addr = listener.Addr().String()
+	if c.listener != nil {
+		listener = c.listener(listener)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- s.handler.Serve(ctx, listener) }()

@@ -36,7 +36,8 @@ func (s *Server) malformed(c *conn, refused head) {
 	j.captured = &event.Received{ID: event.NewID(now), ReceivedAt: now.UTC().Truncate(time.Microsecond), Verdict: event.Malformed,
 		RemoteIP: j.client, Body: body, BodySHA256: sha256.Sum256(body), Untraced: true}
 	if source != nil {
-		j.captured.Source, j.captured.Step, j.captured.Path = hook.source, j.secret.hide(hook.step), j.secret.hidePath(hook.path)
+		hook = hook.hidden(j.secret)
+		j.captured.Source, j.captured.Step, j.captured.Path = hook.source, hook.step, hook.path
 	}
 	kept := s.rejects.keep(j.client, source != nil, rawBytes(j.captured)) && s.append(ctx, j) == nil
 	s.count(ctx, j.captured.Source, event.Malformed, kept)

@@ -55,7 +55,10 @@ func testMalformed(t *testing.T, s *server) {
 	for _, c := range cases {
 		conn := s.dial()
 		go io.WriteString(conn, c.sent)
-		answer, _ := io.ReadAll(conn) // which may end with a reset: not all was read
+		answer, err := io.ReadAll(conn)
+		if err != nil {
+			t.Errorf("%s: half an answer: %v", c.name, err)
+		}
 		if !bytes.HasPrefix(answer, fmt.Append(nil, "HTTP/1.1 ", c.status, " ")) || !bytes.Contains(answer, []byte(c.advice)) {
 			t.Errorf("%s: %q, want %d and %q", c.name, answer, c.status, c.advice)
 		}
@@ -75,6 +78,38 @@ func testMalformed(t *testing.T, s *server) {
 		t.Errorf("counted %v, want %v", grown, want)
 	}
 	assertNoToken(t, "the log", s.log.String())
+}
+
+// TestAnswerIsSeen: a client that reads nothing until it has sent all sees the answer to a request that is not read to its end.
+func TestAnswerIsSeen(t *testing.T) { listeners(t, testAnswerIsSeen) }
+
+func testAnswerIsSeen(t *testing.T, s *server) {
+	large := strings.Repeat("x", 4<<20)
+	for sent, status := range map[string]int{request("POST", valid, large): 413, request("POST", valid, large, "Bad Name: 1"): 400, request("POST", valid, large, "Transfer-Encoding: chunked"): 400,
+		request("POST", valid, large, "Expect: 200-ok"): 417, request("POST", valid, "", "X-Long: "+large): 431} {
+		conn := s.dial()
+		if _, err := io.WriteString(conn, sent); err != nil {
+			t.Errorf("%d: sending is broken off: %v", status, err)
+			continue
+		}
+		answer, err := io.ReadAll(conn)
+		if err != nil || !bytes.HasPrefix(answer, fmt.Append(nil, "HTTP/1.1 ", status, " ")) {
+			t.Errorf("%q, %v, want %d", answer, err, status)
+		}
+		conn.Close()
+	}
+	if s.client == nil {
+		return
+	}
+	raw, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	_, sending := io.WriteString(raw, request("POST", valid, large))
+	if answer, err := io.ReadAll(raw); err != nil || sending != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 400 ")) {
+		t.Errorf("without TLS: %q, %v, %v", answer, err, sending)
+	}
 }
 
 // TestMalformedCut: a token that the end of what is kept splits does not show.
@@ -128,7 +163,7 @@ func TestHTTPOnTLSPort(t *testing.T) {
 // has sent anything leaves nothing.
 func TestNoHandshake(t *testing.T) {
 	s := newServer(t, encrypted)
-	for _, sent := range []string{"", "\x16"} {
+	for _, sent := range []string{"", "\x16", "\x16\x03\x01\x02"} {
 		raw, err := net.Dial("tcp", s.addr)
 		if err != nil {
 			t.Fatal(err)
@@ -146,7 +181,7 @@ func TestNoHandshake(t *testing.T) {
 		return nil
 	})
 	s.nothing()
-	if n := strings.Count(s.log.String(), "level=WARN"); n != 1 {
+	if n := strings.Count(s.log.String(), "level=WARN"); n != 1 || !strings.Contains(s.log.String(), "bad certificate") {
 		t.Errorf("%d warnings: %s", n, s.log.String())
 	}
 }

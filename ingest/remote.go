@@ -51,7 +51,7 @@ func (p Proxies) scheme(r *http.Request) string {
 	if claimed := r.Header.Get("X-Forwarded-Proto"); (claimed == "https" || claimed == "http") && p.trust(peerAddr(r)) {
 		return claimed
 	}
-	if c, _ := r.Context().Value(streamKey{}).(*stream); c != nil && c.tls != nil {
+	if c, _ := r.Context().Value(streamKey{}).(*stream); c != nil && c.below != nil {
 		return "https"
 	}
 	return "http"

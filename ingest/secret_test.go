@@ -89,6 +89,17 @@ func TestTokenIsNowhere(t *testing.T) {
 	}
 }
 
+// TestTokenCut: a token at the place where a step or the name of a source is cut does not show its first half.
+func TestTokenCut(t *testing.T) {
+	s := newServer(t, nil)
+	for _, target := range []string{valid + "/@", "/hooks/@/x"} {
+		s.post(strings.Replace(target, "@", strings.Repeat("x", 120)+token, 1), "{}")
+		if e := s.one(); strings.Contains(e.Step+e.Source, token[:8]) || !strings.Contains(e.Step+e.Source, "x***") {
+			t.Errorf("%s: source %q, step %q", target, e.Source, e.Step)
+		}
+	}
+}
+
 // TestTokenInRejectedBody: the body of a rejected request is stored without tokens, that of an accepted one as it came.
 func TestTokenInRejectedBody(t *testing.T) {
 	s := newServer(t, nil)

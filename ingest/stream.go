@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // listener accepts the connections that may stay, as streams.
@@ -24,7 +25,12 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if c := l.server.connections.admit(raw); c != nil {
-			return &stream{Conn: c, counted: c, server: l.server, tls: l.tls, framing: framing{longest: l.server.options.Limits.MaxHeaderBytes}}, nil
+			s := &stream{Conn: c, counted: c, server: l.server, framing: framing{longest: l.server.options.Limits.MaxHeaderBytes}}
+			if l.tls != nil {
+				s.below = &encrypted{conn: c}
+				s.Conn = tls.Server(s.below, l.tls)
+			}
+			return s, nil
 		}
 		raw.Close()
 	}
@@ -46,18 +52,19 @@ func http1(config *tls.Config) *tls.Config {
 type stream struct {
 	net.Conn // counted, or TLS above it
 	counted  *conn
+	below    *encrypted // what TLS reads; nil is plain HTTP
 	server   *Server
-	tls      *tls.Config
 	begun    bool // the first byte was read
 	framing  framing
 	ready    []byte // what framing has let pass and net/http has not read yet
 	ended    bool   // the sender has closed it
 	handled  bool   // a handler has the request; only net/http's goroutine of the connection uses it
+	lingered bool   // so is this: CloseWrite was called
 }
 
 // Read returns the bytes that framing lets pass.
 func (s *stream) Read(p []byte) (int, error) {
-	if s.tls != nil && !s.begun {
+	if s.below != nil && !s.begun {
 		if err := s.begin(); err != nil {
 			return 0, err
 		}
@@ -68,7 +75,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		}
 		n, err := s.Conn.Read(p)
 		s.ended = err == io.EOF
-		if err != nil && s.tls != nil && err != io.EOF {
+		if err != nil && s.below != nil && err != io.EOF {
 			err = &net.OpError{Op: "read", Err: err} // net/http closes without an answer, which could not be sent
 		}
 		seen, header := s.framing.check(p[:n])
@@ -100,11 +107,11 @@ func (s *stream) begin() error {
 		s.framing.check(first[:n])
 		s.server.malformed(s.counted, s.framing.next())
 		_, _ = io.WriteString(s.counted, needsTLS) // the connection ends either way
+		_ = s.CloseWrite()
 		return io.EOF
 	}
-	secure := tls.Server(&encrypted{s.counted, first[:n]}, s.tls)
-	s.Conn = secure
-	if err := secure.Handshake(); err != nil {
+	s.below.first = first[:n]
+	if err := s.Conn.(*tls.Conn).Handshake(); err != nil {
 		s.server.noHandshake(s.counted, err)
 		return &net.OpError{Op: "read", Err: err}
 	}
@@ -117,7 +124,7 @@ const needsTLS = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=
 // noHandshake logs that a client and this server found no way to speak. Strangers cause it too, but a sender that does not
 // trust the certificate leaves no other trace.
 func (s *Server) noHandshake(c *conn, err error) {
-	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
 		return // it has left, as port scanners do
 	}
 	s.handshakes.Do(func() {
@@ -134,7 +141,9 @@ type encrypted struct {
 func (e *encrypted) Read(b []byte) (n int, err error) {
 	if len(e.first) > 0 {
 		n = copy(b, e.first)
-		e.first = e.first[n:]
+		if e.first = e.first[n:]; len(e.first) == 0 {
+			e.first = nil // of a buffer that would stay as long as the connection
+		}
 	} else if n, err = e.conn.Read(b); err != nil {
 		return n, err
 	}
@@ -155,7 +164,44 @@ func (s *stream) Write(p []byte) (int, error) {
 	if _, err := s.Conn.Write(refusal(p, refused.start, s.framing.refused, s.server.options.Limits.MaxHeaderBytes)); err != nil {
 		return 0, err
 	}
+	_ = s.CloseWrite() // it is closed either way
 	return len(p), nil
+}
+
+// SetReadDeadline sets the deadline of what TLS writes while net/http reads as well: its part of a handshake, and the answers
+// to updates of keys. A handler's request has a deadline of its own for writing.
+func (s *stream) SetReadDeadline(t time.Time) error {
+	if s.below != nil && !s.handled {
+		return s.Conn.SetDeadline(t)
+	}
+	return s.Conn.SetReadDeadline(t)
+}
+
+// lingers is how long a client whose request was not read to its end has to take the answer.
+const lingers = 2 * time.Second
+
+// CloseWrite ends what the client reads, and drops what it still sends until it closes as well. Closing a connection with
+// bytes unread resets it, and a client that is still sending then may not see its answer (RFC 9112, section 9.6). net/http
+// calls it where it leaves a body unread. Meanwhile the connection may be closed in favour of another.
+func (s *stream) CloseWrite() error {
+	if s.lingered {
+		return nil
+	}
+	s.lingered = true
+	s.counted.connections.state(s.counted, http.StateIdle)
+	if secure, ok := s.Conn.(*tls.Conn); ok {
+		_ = secure.CloseWrite() // fails without a handshake
+	}
+	if tcp, ok := s.counted.Conn.(*net.TCPConn); ok {
+		if err := tcp.CloseWrite(); err != nil {
+			return err
+		}
+	}
+	if err := s.counted.SetReadDeadline(time.Now().Add(lingers)); err != nil {
+		return err
+	}
+	_, err := io.Copy(io.Discard, s.counted)
+	return err
 }
 
 // state follows the stream through net/http's states.

@@ -1,15 +1,21 @@
 package ingest_test
 
 import (
+	"crypto/tls"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 
 	"hooktape/event"
+	"hooktape/internal/await"
 )
 
 // TestTLS: an event that came encrypted is the event that it would have been, and its span tells how it came. HTTP/2 is not
@@ -46,6 +52,51 @@ func TestTLS(t *testing.T) {
 	}
 	assertNoToken(t, "the log", s.log.String())
 }
+
+// narrow is a listener whose connections hold little of what their clients do not read.
+type narrow struct{ net.Listener }
+
+func (n narrow) Accept() (net.Conn, error) {
+	conn, err := n.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return conn, conn.(*net.TCPConn).SetWriteBuffer(1)
+}
+
+// TestHandshakeUnread: a client that does not read its part of a handshake loses its connection as soon as one that sends none.
+func TestHandshakeUnread(t *testing.T) {
+	s := newServer(t, func(c *config) {
+		encrypted(c)
+		c.options.Timeouts.ReadHeader = 300 * time.Millisecond
+		c.listener = func(l net.Listener) net.Listener { return narrow{l} }
+		certificate := &c.options.TLS.Certificates[0]
+		for range 200 { // the chain is longer than what sockets hold
+			certificate.Certificate = append(certificate.Certificate, certificate.Certificate[0])
+		}
+	})
+	dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error { // before the connection has its window
+		return errors.Join(raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1) }))
+	}}
+	raw, err := dialer.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	hello := &helloOnly{Conn: raw}
+	_ = tls.Client(hello, s.client).Handshake()
+	await.Nil(t, 10*time.Second, func() error {
+		if _, err := raw.Write([]byte{0}); err == nil {
+			return errors.New("the connection is open")
+		}
+		return nil
+	})
+}
+
+// helloOnly has a client of TLS say hello and read no answer.
+type helloOnly struct{ net.Conn }
+
+func (*helloOnly) Read([]byte) (int, error) { return 0, io.EOF }
 
 // TestScheme: without TLS of our own a trusted proxy's word counts, and nobody else's.
 func TestScheme(t *testing.T) {

@@ -49,16 +49,7 @@ func open(t testing.TB, dsn string) db {
 func beside(t testing.TB, s *store.Store, dsn string) db {
 	t.Helper()
 	t.Cleanup(func() { s.Close() })
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return db{Store: s, dsn: dsn, conn: conn}
+	return db{Store: s, dsn: dsn, conn: enginetest.Connect(t, dsn)}
 }
 
 // newDB is a fresh database with all tables in it.

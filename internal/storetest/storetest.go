@@ -8,9 +8,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
 	"hooktape/internal/enginetest"
 	"hooktape/store"
 )
@@ -44,7 +41,7 @@ func create(t testing.TB, cluster string) (dsn string) {
 	t.Helper()
 	statements := template(t, cluster)
 	dsn = empty(t, cluster)
-	conn := connect(t, dsn)
+	conn := enginetest.Connect(t, dsn)
 	for _, statement := range statements {
 		if err := conn.Exec(context.Background(), statement); err != nil {
 			t.Fatalf("%.60s: %v", statement, err)
@@ -73,7 +70,7 @@ func template(t testing.TB, cluster string) (statements []string) {
 	var versions []int64
 	const query = "SELECT currentDatabase(), (SELECT groupArray(version_id) FROM goose_db_version), groupArray(create_table_query) " +
 		"FROM (SELECT create_table_query FROM system.tables WHERE database = currentDatabase() ORDER BY engine LIKE '%View', name)"
-	if err := connect(t, dsn).QueryRow(context.Background(), query).Scan(&database, &versions, &tables); err != nil {
+	if err := enginetest.Connect(t, dsn).QueryRow(context.Background(), query).Scan(&database, &versions, &tables); err != nil {
 		t.Fatal(err)
 	}
 	// Without the name of the database the statements are the same for every test, and the engine judges each once.
@@ -96,7 +93,7 @@ func empty(t testing.TB, cluster string) (dsn string) {
 	dsn = enginetest.ClusterDSN()
 	at, name, _ := strings.Cut(dsn, "/cluster_")
 	name, settings, _ := strings.Cut(name, "?")
-	if err := connect(t, at+"/?"+settings).Exec(context.Background(), "CREATE DATABASE cluster_"+name); err != nil {
+	if err := enginetest.Connect(t, at+"/?"+settings).Exec(context.Background(), "CREATE DATABASE cluster_"+name); err != nil {
 		t.Fatal(err)
 	}
 	return dsn + "&distributed_foreground_insert=1"
@@ -117,18 +114,4 @@ func migrate(t testing.TB, s *store.Store) {
 	if _, err := s.Migrate(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func connect(t testing.TB, dsn string) driver.Conn {
-	t.Helper()
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
 }

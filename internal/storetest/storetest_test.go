@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-
 	"hooktape/internal/enginetest"
 	"hooktape/internal/storetest"
 	"hooktape/store"
@@ -16,21 +14,9 @@ import (
 // schema returns what creates each table of a database, without the database's name.
 func schema(t *testing.T, dsn string) (statements []string) {
 	t.Helper()
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
+	const query = "SELECT groupArray(replaceAll(create_table_query, currentDatabase() || '.', '')) FROM (SELECT create_table_query FROM system.tables WHERE database = currentDatabase() ORDER BY name)"
+	if err := enginetest.Connect(t, dsn).QueryRow(context.Background(), query).Scan(&statements); err != nil {
 		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	const query = "SELECT groupArray(create_table_query) FROM (SELECT create_table_query FROM system.tables WHERE database = currentDatabase() ORDER BY name)"
-	if err := conn.QueryRow(context.Background(), query).Scan(&statements); err != nil {
-		t.Fatal(err)
-	}
-	for i := range statements {
-		statements[i] = strings.ReplaceAll(statements[i], options.Auth.Database+".", "")
 	}
 	return statements
 }
