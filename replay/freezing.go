@@ -55,6 +55,7 @@ type freezeTurn struct {
 	lease string
 	self  store.Holder
 	seen  sightings
+	dead  []store.Holder // that still have their bit
 
 	mu      sync.Mutex
 	renewed time.Time
@@ -79,6 +80,9 @@ func (t *freezeTurn) await(ctx context.Context) error {
 					_, higher, err = t.others(ctx)
 				}
 			}
+			if err == nil {
+				err = t.clearDead(ctx)
+			}
 			return err
 		}
 		if err := t.set(ctx, false); err != nil {
@@ -95,6 +99,17 @@ func (t *freezeTurn) await(ctx context.Context) error {
 	}
 }
 
+// clearDead clears the bits of dead processes, so that whoever comes later need not wait to see that they are dead. This process
+// has the turn: if one of them goes on after all, it waits.
+func (t *freezeTurn) clearDead(ctx context.Context) error {
+	for _, h := range t.dead {
+		if err := t.store.SeeHolder(ctx, t.lease, h, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // keep renews the turn until the returned function gives it back.
 func (t *freezeTurn) keep(ctx context.Context) (end func()) {
 	renewing, cancel := context.WithCancel(ctx)
@@ -105,7 +120,7 @@ func (t *freezeTurn) keep(ctx context.Context) (end func()) {
 		for {
 			select {
 			case <-tick.C:
-				_ = t.set(renewing, true) // held tells when that did not work
+				t.renew(renewing)
 			case <-renewing.Done():
 				return
 			}
@@ -117,6 +132,13 @@ func (t *freezeTurn) keep(ctx context.Context) (end func()) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_ = t.set(ctx, false) // else it lapses after leaseTime
+	}
+}
+
+// renew keeps the turn, unless it has lapsed: another process may have had it since, and a later renewal does not undo that.
+func (t *freezeTurn) renew(ctx context.Context) {
+	if t.held() {
+		_ = t.set(ctx, true) // held tells when that did not work
 	}
 }
 
@@ -143,8 +165,13 @@ func (t *freezeTurn) others(ctx context.Context) (lower, higher bool, err error)
 	holders, err := t.store.Holders(ctx, t.lease)
 	now := time.Now()
 	t.seen.take(holders, now)
+	t.dead = nil
 	for _, h := range holders {
-		if h.ID != t.self.ID && t.seen.alive(h.ID, now) {
+		switch {
+		case h.ID == t.self.ID:
+		case !t.seen.alive(h.ID, now):
+			t.dead = append(t.dead, h)
+		default:
 			lower, higher = lower || h.ID < t.self.ID, higher || h.ID > t.self.ID
 		}
 	}

@@ -320,7 +320,7 @@ func (q *readyQueue) peek(now time.Time, may func(*item) bool) *item {
 	}
 	for i := range q.ready {
 		list := q.ready[(q.turn+i)%len(q.ready)]
-		if len(list) > 0 && (list[0].event != nil || list[0].gone) && may(list[0]) {
+		if len(list) > 0 && !list[0].unloaded() && may(list[0]) {
 			return list[0]
 		}
 	}
@@ -337,21 +337,24 @@ func (q *readyQueue) pop(it *item) {
 	}
 }
 
-// unloaded lists up to n deliveries whose events are needed next: new ones first.
+// unloaded lists up to n deliveries whose events are needed next: new ones first. Of an origin they are asked for when they are
+// among the n/2 that go first, so that one query serves many.
 func (q *readyQueue) unloaded(n int) (items []*item) {
 	for _, origin := range []int{fromTail, fromRetries, fromBacklog} {
 		list := q.ready[origin]
-		if q.bytes[origin] >= payloadBytes {
+		if q.bytes[origin] >= payloadBytes || !slices.ContainsFunc(list[:min(n/2, len(list))], (*item).unloaded) {
 			continue
 		}
 		for _, it := range list[:min(n, len(list))] {
-			if it.event == nil && !it.gone && len(items) < n {
+			if it.unloaded() && len(items) < n {
 				items = append(items, it)
 			}
 		}
 	}
 	return items
 }
+
+func (it *item) unloaded() bool { return it.event == nil && !it.gone }
 
 // attach gives deliveries their events, which are a beginning of those that were asked for, in order of receipt, if they have
 // payloadBytes. An event missing from a complete result is no longer stored.

@@ -75,6 +75,35 @@ func TestWhatWasNotReadIsNotGone(t *testing.T) {
 	}
 }
 
+// TestEventsAreLoadedInBatches: a query for each event that was sent would read as much as one for thousands.
+func TestEventsAreLoadedInBatches(t *testing.T) {
+	now := time.Now()
+	q := newReadyQueue(event.OrderNone, queueLimits{page: 400, few: 1, retries: 1000})
+	var found []event.Delivery
+	for range 400 {
+		found = append(found, deliveryOf(uuid.New(), now))
+	}
+	q.take(q.nextPage(), found, now)
+	loads := 0
+	for sent := range found {
+		asked := q.unloaded(100)
+		if len(asked) > 0 {
+			loads++
+		}
+		for _, it := range asked {
+			it.event = &event.Event{}
+		}
+		it := q.peek(now, func(*item) bool { return true })
+		if it == nil {
+			t.Fatalf("after %d nothing is loaded", sent)
+		}
+		q.pop(it)
+	}
+	if loads > 9 {
+		t.Errorf("%d loads for %d events", loads, len(found))
+	}
+}
+
 // TestAPacedReplayWakesForRetries.
 func TestAPacedReplayWakesForRetries(t *testing.T) {
 	w := bareWorker(t, nil, workerSpec{Concurrency: 2, Pace: 1, Replay: true})
