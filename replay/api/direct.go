@@ -117,6 +117,9 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 		return page, nil, nil
 	}
 	page.Next = encodeCursor(*rest)
+	if len(page.Events) == limit {
+		return page, nil, nil
+	}
 	return page, &rest.At, nil
 }
 

@@ -42,8 +42,8 @@ func showFurther(v *visit) error {
 	}
 	query := v.URL.Query()
 	already, err := strconv.Atoi(query.Get("found"))
-	if err != nil || already < 0 || already > pageSize {
-		return problem(http.StatusUnprocessableEntity, "found is no number of events that a page has")
+	if err != nil || already < 0 || already >= pageSize {
+		return problem(http.StatusUnprocessableEntity, "found is no number of events that a page has room behind")
 	}
 	found, reached, err := v.direct.Search(v.Context(), f.Selection, pageSize-already, query.Get("cursor"), furtherPatience)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"os/exec"
@@ -134,6 +135,42 @@ func TestSearchGoesOn(t *testing.T) {
 	b.Open(f.url + "/?text=nothing+has+this")
 	b.AwaitText("#further", "No event matches")
 	f.assertClean(b)
+}
+
+// TestSearchFillsPage: a search that fills a page in the middle of its steps has the rest on the page of older ones.
+func TestSearchFillsPage(t *testing.T) {
+	console.Hurry(t)
+	f := newFixture(t)
+	events := []event.Event{newLead("old", "Первая", 40*time.Hour)}
+	for i := range 50 {
+		events = append(events, newLead(fmt.Sprint(i), "Первая", time.Hour))
+	}
+	f.insert(events...)
+	p, query := f.login(readSecret), "text="+url.QueryEscape("ервая")
+	page := p.page("/?" + query)
+	if n := len(listed(page)); n != 50 || strings.Contains(page, "/events/further") {
+		t.Errorf("the page has %d rows, and looks for more: %t", n, strings.Contains(page, "/events/further"))
+	}
+	older := linkIn(page, `<a class="button" href="`)
+	for step := 0; older != "" && step < 100; step++ {
+		page = p.page(older)
+		if older = linkIn(page, `id="further" hx-get="`); slices.Contains(listed(page), events[0].ID.String()) {
+			break
+		}
+	}
+	if !slices.Equal(listed(page), []string{events[0].ID.String()}) {
+		t.Errorf("behind the full page come %v, not the 51st", listed(page))
+	}
+	if a := p.get("/events/further?" + query + "&found=50"); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("going on with a full page: %d %s", a.status, a.body)
+	}
+}
+
+// linkIn is the first link of a page behind some text; "" when there is none.
+func linkIn(page, before string) string {
+	_, rest, _ := strings.Cut(page, before)
+	link, _, _ := strings.Cut(rest, `"`)
+	return html.UnescapeString(link)
 }
 
 // TestTailLooksBack: an insert is seen when it has ended, with the time at which it began. So what was stored a little before
