@@ -35,7 +35,7 @@ func (a replayID) uuid() (uuid.UUID, error) {
 }
 
 type replayListCmd struct {
-	State []event.ReplayState `enum:"running,paused,done,cancelled" placeholder:"STATE" help:"In this state:  running, paused, done, cancelled."`
+	State []event.ReplayState `enum:"running,paused,done,cancelled" placeholder:"STATE" help:"In this state: running, paused, done, cancelled."`
 	Limit int                 `default:"20" help:"At most this many."`
 	JSON  bool                `name:"json" help:"Print JSON."`
 }
