@@ -34,7 +34,7 @@ func TestFullDisk(t *testing.T) {
 	url := i.hookURL()
 	for range 4 {
 		working.Go(func() {
-			body := make([]byte, 100_000) // so that an insert takes a while
+			body := make([]byte, 10_000) // so that inserts write a lot
 			for {
 				select {
 				case <-done:
