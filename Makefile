@@ -26,37 +26,37 @@ test: engine lint ## run all tests: unit, fuzz seeds, end to end on the real eng
 	@$(if $(race),,echo "no C compiler: testing without the race detector")
 	GOFLAGS="$$GOFLAGS -ldflags=-w" HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test $(race) -vet=off -p 3 -parallel 3 -timeout 20m ./...
 
-.PHONY: torture
-torture: engine ## kill, starve and freeze the real processes and an endpoint, and count what is lost (5 minutes)
-	go run ./proof/torture
+.PHONY: chaos
+chaos: engine ## kill, starve and freeze the real processes and an endpoint, and count what is lost (5 minutes)
+	go run ./test/chaos
 
 .PHONY: flood
 flood: engine ## attack a real process as a stranger can, and measure its memory and what a known sender notices (3 minutes)
-	go run ./proof/flood
+	go run ./test/flood
 
 .PHONY: bench-ingest
 bench-ingest: engine ## measure the cost of the promise (10 minutes, wants a quiet machine)
-	go run ./proof/benchingest
+	go run ./test/benchingest
 
 .PHONY: bench-replay
 bench-replay: engine ## measure what delivery achieves beside a bare loop (5 minutes, wants a quiet machine)
-	go run ./proof/benchreplay
+	go run ./test/benchreplay
 
 .PHONY: bench-dashboards
 bench-dashboards: engine ## measure the dashboards' queries over ten million events (10 minutes)
-	go run ./proof/benchdashboards
+	go run ./test/benchdashboards
 
 .PHONY: bench-console
 bench-console: engine ## measure the console's pages over ten million events (10 minutes)
-	go run ./proof/benchconsole
+	go run ./test/benchconsole
 
 .PHONY: collector
 collector: engine ## try otel/collector.yaml with a real collector, which is built once (1 minute, the first time 5)
-	go run ./proof/collector
+	go run ./test/collector
 
 .PHONY: cluster
 cluster: engine ## run all tests of ClickHouse over two shards, of which make test runs some (5 minutes)
-	HOOKTAPE_TEST_WHOLE=1 HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test -run OnCluster -count 1 -timeout 20m ./store ./replay ./proof/panels
+	HOOKTAPE_TEST_WHOLE=1 HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test -run OnCluster -count 1 -timeout 20m ./internal/store ./replay ./test/panels
 
 .PHONY: dashboards
 dashboards: ## write dashboards/json anew from the code
@@ -64,13 +64,13 @@ dashboards: ## write dashboards/json anew from the code
 
 .PHONY: fuzz
 fuzz: ## fuzz each decoder for a minute
-	go test ./bothelp -fuzz FuzzDecode$$ -fuzztime 60s -fuzzminimizetime 1s
-	go test ./bothelp -fuzz FuzzVerifySignature -fuzztime 60s -fuzzminimizetime 1s
-	go test ./event -fuzz FuzzUnmarshal -fuzztime 60s -fuzzminimizetime 1s
-	go test ./spool -run Fuzz -fuzz FuzzRecord$$ -fuzztime 60s -fuzzminimizetime 1s
-	go test ./spool -run Fuzz -fuzz FuzzRecordKey -fuzztime 60s -fuzzminimizetime 1s
-	go test ./spool -run Fuzz -fuzz FuzzState -fuzztime 60s -fuzzminimizetime 1s
-	go test ./spool -run Fuzz -fuzz FuzzReadLog -fuzztime 60s -fuzzminimizetime 1s
+	go test ./internal/bothelp -fuzz FuzzDecode$$ -fuzztime 60s -fuzzminimizetime 1s
+	go test ./internal/bothelp -fuzz FuzzVerifySignature -fuzztime 60s -fuzzminimizetime 1s
+	go test ./internal/event -fuzz FuzzUnmarshal -fuzztime 60s -fuzzminimizetime 1s
+	go test ./internal/spool -run Fuzz -fuzz FuzzRecord$$ -fuzztime 60s -fuzzminimizetime 1s
+	go test ./internal/spool -run Fuzz -fuzz FuzzRecordKey -fuzztime 60s -fuzzminimizetime 1s
+	go test ./internal/spool -run Fuzz -fuzz FuzzState -fuzztime 60s -fuzzminimizetime 1s
+	go test ./internal/spool -run Fuzz -fuzz FuzzReadLog -fuzztime 60s -fuzzminimizetime 1s
 
 .PHONY: lint
 lint: ## check format and vet

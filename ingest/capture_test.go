@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 // hostileBodies are bodies that must be kept as they come.

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
-	"hooktape/internal/await"
+	"hooktape/internal/event"
+	"hooktape/internal/testutil/await"
 )
 
 // from opens a connection from another address of this machine; it ends with the test.

@@ -9,9 +9,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"hooktape/bothelp"
-	"hooktape/event"
-	"hooktape/spool"
+	"hooktape/internal/bothelp"
+	"hooktape/internal/event"
+	"hooktape/internal/spool"
 )
 
 // maxDecoded bounds the values that are read from a batch, in bytes. The batch itself is bounded, but each small record may be

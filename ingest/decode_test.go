@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 // TestMistyped: an accepted event whose URL is wrong says so, besides what else could not be read.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"hooktape/spool"
+	"hooktape/internal/spool"
 )
 
 // Lag is how far ClickHouse is behind what has been acknowledged.

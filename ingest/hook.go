@@ -9,8 +9,8 @@ import (
 	"time"
 	"unicode"
 
-	"hooktape/event"
 	"hooktape/internal/chars"
+	"hooktape/internal/event"
 	"hooktape/internal/redact"
 )
 

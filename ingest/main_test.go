@@ -28,10 +28,10 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.uber.org/goleak"
 
-	"hooktape/event"
 	"hooktape/ingest"
-	"hooktape/internal/await"
-	"hooktape/spool"
+	"hooktape/internal/event"
+	"hooktape/internal/spool"
+	"hooktape/internal/testutil/await"
 )
 
 // The process's telemetry, as all tests of the package see it.

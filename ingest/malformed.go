@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 // malformedBytes is how much of a request is kept that is not HTTP.

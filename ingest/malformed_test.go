@@ -15,9 +15,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"hooktape/event"
 	"hooktape/ingest"
-	"hooktape/internal/await"
+	"hooktape/internal/event"
+	"hooktape/internal/testutil/await"
 )
 
 // TestMalformed: a request that net/http refuses is answered as before, and its start is kept and counted.

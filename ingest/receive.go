@@ -15,8 +15,8 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
-	"hooktape/bothelp"
-	"hooktape/event"
+	"hooktape/internal/bothelp"
+	"hooktape/internal/event"
 )
 
 // receive captures a request first and judges it second.

@@ -15,8 +15,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
-	"hooktape/event"
 	"hooktape/ingest"
+	"hooktape/internal/event"
 )
 
 func TestRemoteAddress(t *testing.T) {

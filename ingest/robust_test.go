@@ -14,10 +14,10 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
 	"hooktape/ingest"
-	"hooktape/internal/await"
-	"hooktape/spool"
+	"hooktape/internal/event"
+	"hooktape/internal/spool"
+	"hooktape/internal/testutil/await"
 )
 
 func TestProbes(t *testing.T) {

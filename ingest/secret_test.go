@@ -10,8 +10,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"hooktape/event"
 	"hooktape/ingest"
+	"hooktape/internal/event"
 )
 
 // TestTokenIsNowhere: however the URL is written or mistaken, none of the tokens stands in what is stored, logged, traced or

@@ -19,14 +19,14 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
-	"hooktape/bothelp"
-	"hooktape/event"
 	"hooktape/ingest"
-	"hooktape/internal/await"
-	"hooktape/internal/enginetest"
-	"hooktape/internal/storetest"
-	"hooktape/spool"
-	"hooktape/store"
+	"hooktape/internal/bothelp"
+	"hooktape/internal/event"
+	"hooktape/internal/spool"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil/enginetest"
+	"hooktape/internal/testutil/storetest"
 )
 
 // pipe is a spool with a drain into a real database.

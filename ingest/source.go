@@ -5,7 +5,7 @@ import (
 	"crypto/subtle"
 	"strings"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 // Source is a place that BotHelp posts to: one hook URL, or one for each of its tokens.

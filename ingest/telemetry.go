@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 const scope = "hooktape/ingest"

@@ -14,8 +14,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
-	"hooktape/event"
-	"hooktape/internal/await"
+	"hooktape/internal/event"
+	"hooktape/internal/testutil/await"
 )
 
 // TestTLS: an event that came encrypted is the event that it would have been, and its span tells how it came. HTTP/2 is not

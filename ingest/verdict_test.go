@@ -17,8 +17,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
 	"hooktape/ingest"
+	"hooktape/internal/event"
 )
 
 func TestAccepted(t *testing.T) {

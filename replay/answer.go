@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 	"hooktape/internal/redact"
 )
 

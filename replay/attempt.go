@@ -12,7 +12,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 	"go.opentelemetry.io/otel/trace"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 // stopGrace is how long attempts in flight may take when the process stops or the replay is paused.

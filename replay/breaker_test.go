@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 var (

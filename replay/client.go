@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 const (

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 // TestConnectingTimesOut: who looks after the endpoint must see that it was never reached. Linux leaves whoever connects

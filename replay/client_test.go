@@ -17,7 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 // local is an endpoint on this machine.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
-	"hooktape/internal/await"
+	"hooktape/internal/event"
+	"hooktape/internal/testutil/await"
 	"hooktape/replay"
 )
 

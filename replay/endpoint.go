@@ -3,7 +3,7 @@ package replay
 import (
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 // Endpoint is where events are delivered to, and how.

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 	"hooktape/replay"
 )
 

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"hooktape/event"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
 )
 
 // turnPoll is how often a process that waits for its turn looks whether it has come.

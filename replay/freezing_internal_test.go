@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/enginetest"
-	"hooktape/store"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/enginetest"
 )
 
 // TestADeadProcessKeepsNoTurn: a process that died while it froze a selection holds up others for leaseTime, and no longer.

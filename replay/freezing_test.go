@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
-	"hooktape/internal/storetest"
+	"hooktape/internal/event"
+	"hooktape/internal/testutil/storetest"
 	"hooktape/replay"
 )
 

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
 )
 
 // progressInterval is how often a running replay's counts are written.

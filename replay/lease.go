@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"hooktape/store"
+	"hooktape/internal/store"
 )
 
 const (

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
 )
 
 // TestALostLeaseIsNotTakenBack: a process that stood still for longer than leaseTime queues behind the one that took over.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/await"
+	"hooktape/internal/testutil/await"
 	"hooktape/replay"
 )
 

@@ -11,11 +11,11 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
-	"hooktape/internal/await"
-	"hooktape/internal/enginetest"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil/enginetest"
 	"hooktape/replay"
-	"hooktape/store"
 )
 
 // endpointAt is an endpoint for tests: on this machine, tried again soon.

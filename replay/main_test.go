@@ -22,12 +22,12 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.uber.org/goleak"
 
-	"hooktape/event"
-	"hooktape/internal/await"
-	"hooktape/internal/storetest"
+	"hooktape/internal/event"
+	"hooktape/internal/spool"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil/storetest"
 	"hooktape/replay"
-	"hooktape/spool"
-	"hooktape/store"
 )
 
 // TestMain lets go of idle connections: clickhouse-go forgets one that it closes right after an error response.

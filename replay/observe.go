@@ -7,7 +7,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 // observation is what the runner found at its last look: what metrics tell of it besides what they count.

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 // TestNothingGoesToHooktapeItself: whatever an endpoint allows, and by whatever address it names a listener of hooktape or a server

@@ -11,11 +11,11 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
-	"hooktape/event"
-	"hooktape/internal/await"
-	"hooktape/internal/storetest"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil/storetest"
 	"hooktape/replay"
-	"hooktape/store"
 )
 
 // TestFollowedWhateverTheClocksSay: events are delivered that were received and stored while clocks were hours ahead, or

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"hooktape/event"
-	"hooktape/internal/storetest"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/storetest"
 	"hooktape/replay"
-	"hooktape/store"
 )
 
 // TestTestEndpoint sends what says of itself that it is a test, as a delivery would be sent, and keeps nothing but who did it.

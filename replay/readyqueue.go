@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
 )
 
 // readyQueue is what a worker has in memory of its deliveries, and how far it has read the others. It does no I/O and knows no

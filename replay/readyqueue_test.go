@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
 )
 
 // table is what ClickHouse would hold of a queue: the truth that a readyQueue is a window on.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
 )
 
 type workerID struct {

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"hooktape/event"
-	"hooktape/spool"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/spool"
+	"hooktape/internal/store"
 )
 
 // Recorder keeps what happened to deliveries: on disk at once, in ClickHouse as soon as it takes it.

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
-	"hooktape/internal/storetest"
-	"hooktape/spool"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/spool"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/storetest"
 )
 
 // TestOutcomesRepeatedLongAfter: outcomes that are sent again when ClickHouse may have forgotten their token are there once.

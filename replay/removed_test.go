@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
-	"hooktape/internal/await"
+	"hooktape/internal/event"
+	"hooktape/internal/testutil/await"
 	"hooktape/replay"
 )
 

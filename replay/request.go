@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"golang.org/x/net/http/httpguts"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 // Headers of ours on what is sent.

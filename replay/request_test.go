@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 func aDelivery(body []byte, headers ...event.Header) (*event.Delivery, *event.Event) {

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
-	"hooktape/internal/await"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/await"
 	"hooktape/replay"
-	"hooktape/store"
 )
 
 // awaitEndpoint waits until an endpoint is in a state, as its status tells it.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 	"hooktape/internal/setting"
 )
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 func status(code uint16) answer { return answer{outcome: event.OutcomeStatus, status: code} }

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"hooktape/store"
+	"hooktape/internal/store"
 )
 
 // Options are the runner's settings.

@@ -16,10 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
-	"hooktape/internal/await"
-	"hooktape/internal/enginetest"
-	"hooktape/internal/storetest"
+	"hooktape/internal/event"
+	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil/enginetest"
+	"hooktape/internal/testutil/storetest"
 	"hooktape/replay"
 )
 

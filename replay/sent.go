@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 	"hooktape/internal/redact"
 )
 

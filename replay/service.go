@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 	"hooktape/internal/redact"
-	"hooktape/store"
+	"hooktape/internal/store"
 )
 
 // Service is what people and programs may ask for: it plans, makes and steers replays. The work itself is the Runner's,

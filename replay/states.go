@@ -11,8 +11,8 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 
-	"hooktape/event"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
 )
 
 // stateInterval is how often an endpoint's state is written while it changes.

@@ -10,8 +10,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 
-	"hooktape/event"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
 )
 
 // target is an endpoint with its client and its breaker, shared by all workers to it: live deliveries and replays alike.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 // testBody says for itself what it is: the receiver must not take it for a subscriber.

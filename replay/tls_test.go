@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 	"hooktape/internal/setting"
 )
 

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 	"hooktape/internal/setting"
 )
 

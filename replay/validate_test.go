@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 	"hooktape/internal/setting"
 )
 

@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 
-	"hooktape/event"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
 )
 
 // What a worker has in memory: the keys of some thousand deliveries, the events of those that go next, and the keys of

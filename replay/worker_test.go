@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
-	"hooktape/spool"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/spool"
+	"hooktape/internal/store"
 )
 
 func newRecorder(t *testing.T) *Recorder {

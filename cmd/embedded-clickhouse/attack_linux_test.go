@@ -21,7 +21,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"hooktape/internal/enginetest"
+	"hooktape/internal/testutil/enginetest"
 )
 
 // prey is what a statement must not reach: files, a program and a port.

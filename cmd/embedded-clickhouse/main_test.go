@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/enginetest"
+	"hooktape/internal/testutil/enginetest"
 )
 
 // process is a real embedded-clickhouse.

@@ -33,7 +33,7 @@ func newAuthority(i *instance, tlsAddr, httpAddr string) *authority {
 	t, dir := i.t, i.t.TempDir()
 	t.Helper()
 	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "tool")
-	build.Dir = "../../proof/acme"
+	build.Dir = "../../test/acme"
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build Pebble: %v\n%s", err, out)
 	}

@@ -8,10 +8,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
 	"hooktape/replay"
-	"hooktape/replay/api"
-	"hooktape/store"
+	"hooktape/web/api"
 )
 
 // backend is what commands ask: an API far away, or the database at hand. Both say the same.

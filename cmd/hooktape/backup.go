@@ -7,7 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"hooktape/archive"
+	"hooktape/internal/archive"
 )
 
 type backupCmd struct {

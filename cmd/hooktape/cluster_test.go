@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
-	"hooktape/internal/enginetest"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/enginetest"
 )
 
 // TestGrowToCluster goes the documented way from one server to a cluster: a backup of the one is restored on the other.

@@ -8,12 +8,12 @@ import (
 	"path/filepath"
 
 	"hooktape/cmd/embedded-clickhouse/password"
-	"hooktape/event"
 	"hooktape/ingest"
+	"hooktape/internal/event"
+	"hooktape/internal/spool"
+	"hooktape/internal/store"
 	"hooktape/replay"
-	"hooktape/replay/api"
-	"hooktape/spool"
-	"hooktape/store"
+	"hooktape/web/api"
 )
 
 // config is hooktape.yaml. hooktape.example.yaml explains each key. Every int64 is a size in bytes; see formats.

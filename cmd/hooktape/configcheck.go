@@ -10,8 +10,8 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"hooktape/internal/redact"
-	"hooktape/replay/api"
-	"hooktape/store"
+	"hooktape/internal/store"
+	"hooktape/web/api"
 )
 
 type configCmd struct {

@@ -19,7 +19,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
-	"hooktape/store"
+	"hooktape/internal/store"
 )
 
 // formats read the values whose text has a form of its own.

@@ -14,10 +14,10 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 	"hooktape/internal/setting"
 	"hooktape/internal/settled"
-	"hooktape/replay/api"
+	"hooktape/web/api"
 )
 
 // loadConfig reads and checks a configuration file. Its errors name the file, the line and the key; they never show a

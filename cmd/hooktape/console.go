@@ -3,8 +3,8 @@ package main
 import (
 	"net/http"
 
-	"hooktape/replay/api"
-	"hooktape/replay/console"
+	"hooktape/web/api"
+	"hooktape/web/console"
 )
 
 // front is what answers on the API's address: the API under its paths, and the console under all others.

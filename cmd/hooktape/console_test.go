@@ -13,7 +13,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"hooktape/internal/browsertest"
+	"hooktape/internal/testutil/browsertest"
 )
 
 // TestConsole goes the way of somebody who is asked "did her lead reach us, and the CRM?", on the real program and in a real

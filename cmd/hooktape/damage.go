@@ -11,7 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"golang.org/x/time/rate"
 
-	"hooktape/store"
+	"hooktape/internal/store"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"hooktape/internal/rot"
+	"hooktape/internal/testutil/rot"
 )
 
 // TestDamagedSpool: a bit flips in a spool. Every command that looks says so, the next start saves what can be read and takes

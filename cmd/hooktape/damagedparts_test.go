@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/archive"
-	"hooktape/event"
+	"hooktape/internal/archive"
+	"hooktape/internal/event"
 )
 
 // TestDamage: a part that ClickHouse has set aside, and one with a flipped bit, are named by the log, by /readyz of what

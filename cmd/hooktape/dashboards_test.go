@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"hooktape/dashboards/push"
-	"hooktape/internal/grafanatest"
+	"hooktape/internal/testutil/grafanatest"
 )
 
 // here runs a command in this process, with the configuration of dir.

@@ -17,8 +17,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
-	"hooktape/internal/await"
-	"hooktape/spool"
+	"hooktape/internal/spool"
+	"hooktape/internal/testutil/await"
 )
 
 // TestDescriptorBudget: the shares never add up to more than there is, and nobody goes without.

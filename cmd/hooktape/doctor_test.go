@@ -14,10 +14,10 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/event"
-	"hooktape/internal/await"
-	"hooktape/internal/enginetest"
-	"hooktape/internal/grafanatest"
+	"hooktape/internal/event"
+	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil/enginetest"
+	"hooktape/internal/testutil/grafanatest"
 )
 
 // diagnosis is what doctor has found.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"hooktape/store"
+	"hooktape/internal/store"
 )
 
 // A clock that is wrong by a second orders events of two machines wrongly; by a minute, live delivery and times in

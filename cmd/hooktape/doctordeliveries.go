@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"hooktape/internal/store"
 	"hooktape/replay"
-	"hooktape/store"
 )
 
 // What waits longer or is more than that does not get less by itself.

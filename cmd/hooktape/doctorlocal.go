@@ -13,7 +13,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"golang.org/x/sys/unix"
 
-	"hooktape/spool"
+	"hooktape/internal/spool"
 )
 
 func wrongConfig(err error) (list []finding) {

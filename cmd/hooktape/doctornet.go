@@ -14,9 +14,9 @@ import (
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 
-	"hooktape/certificate"
 	"hooktape/dashboards"
 	"hooktape/dashboards/push"
+	"hooktape/internal/certificate"
 	"hooktape/internal/redact"
 	"hooktape/replay"
 )

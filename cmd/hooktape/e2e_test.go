@@ -19,10 +19,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
-	"hooktape/internal/enginetest"
-	"hooktape/replay/api"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/enginetest"
+	"hooktape/web/api"
 )
 
 // sink is a downstream endpoint that keeps what it gets.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 	"hooktape/replay"
 )
 

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"hooktape/event"
-	"hooktape/replay/api"
+	"hooktape/internal/event"
+	"hooktape/web/api"
 )
 
 type endpointsCmd struct {

@@ -10,10 +10,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/archive"
-	"hooktape/event"
-	"hooktape/replay/api"
-	"hooktape/store"
+	"hooktape/internal/archive"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+	"hooktape/web/api"
 )
 
 // eventFile writes events in one of the formats.

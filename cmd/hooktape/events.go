@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
-	"hooktape/replay/api"
+	"hooktape/internal/event"
+	"hooktape/web/api"
 )
 
 type eventsCmd struct {

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"hooktape/archive"
-	"hooktape/event"
+	"hooktape/internal/archive"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
 	"hooktape/replay"
-	"hooktape/store"
 )
 
 type eventsExportCmd struct {

@@ -19,8 +19,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
-	"hooktape/internal/enginetest"
+	"hooktape/internal/event"
+	"hooktape/internal/testutil/enginetest"
 )
 
 // TestFilters: each filter of the table finds its event by the API's parameter, as JSON, by the command's flag, and on the

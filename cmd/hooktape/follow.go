@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"hooktape/event"
-	"hooktape/replay/api"
+	"hooktape/internal/event"
+	"hooktape/web/api"
 )
 
 const (

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/smalldisk"
+	"hooktape/internal/testutil/smalldisk"
 )
 
 // TestFullDisk fills the embedded engine's disk while webhooks come in and parts are merged, until the engine has been struck.

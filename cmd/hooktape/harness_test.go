@@ -19,10 +19,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"hooktape/internal/await"
-	"hooktape/internal/enginetest"
-	"hooktape/internal/freeport"
-	"hooktape/store"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil/enginetest"
+	"hooktape/internal/testutil/freeport"
 )
 
 // noSleep has a program with the race detector end when it is done, not a second later.

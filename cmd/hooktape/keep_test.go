@@ -19,10 +19,10 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"hooktape/event"
-	"hooktape/internal/enginetest"
-	"hooktape/replay/api"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/enginetest"
+	"hooktape/web/api"
 )
 
 // keeping is an instance on the shared engine whose configuration has more in it.

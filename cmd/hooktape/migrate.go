@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"hooktape/store"
+	"hooktape/internal/store"
 )
 
 type migrateCmd struct {

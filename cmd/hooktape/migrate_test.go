@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/enginetest"
+	"hooktape/internal/testutil/enginetest"
 )
 
 // TestMigrateAtOnce: processes that start together on an empty database all succeed, and leave what one alone would have

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strconv"
 
+	"hooktape/internal/store"
 	"hooktape/replay"
-	"hooktape/store"
 )
 
 // What hooktape's own addresses are, in words.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
-	"hooktape/store"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
 )
 
 // TestNothingIsSentToHooktape: with the first configuration, which allows private addresses, neither the API's admin nor the

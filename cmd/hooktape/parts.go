@@ -13,11 +13,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/net/netutil"
 
-	"hooktape/event"
 	"hooktape/ingest"
+	"hooktape/internal/event"
+	"hooktape/internal/spool"
 	"hooktape/replay"
-	"hooktape/replay/api"
-	"hooktape/spool"
+	"hooktape/web/api"
 )
 
 func (p *process) startIngest(accepting, storing *stage) (*spool.Drain, error) {

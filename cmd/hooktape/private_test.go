@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"hooktape/spool"
+	"hooktape/internal/spool"
 )
 
 // TestDataIsPrivate: whatever the umask and whatever an older version has left there, nobody else can read what hooktape keeps.

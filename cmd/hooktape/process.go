@@ -11,11 +11,11 @@ import (
 
 	"hooktape/ingest"
 	"hooktape/internal/settled"
+	"hooktape/internal/spool"
+	"hooktape/internal/store"
 	"hooktape/otel"
 	"hooktape/replay"
-	"hooktape/replay/console"
-	"hooktape/spool"
-	"hooktape/store"
+	"hooktape/web/console"
 )
 
 // parts says what of the program a process runs.

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"hooktape/cmd/embedded-clickhouse/password"
-	"hooktape/internal/await"
 	"hooktape/internal/settled"
+	"hooktape/internal/testutil/await"
 )
 
 // TestReload: a source that is added works without a restart; a wrong file is refused and the old one stays; SIGHUP reads

@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 type replayCmd struct {

@@ -17,8 +17,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
-	"hooktape/replay/api"
+	"hooktape/internal/event"
+	"hooktape/web/api"
 )
 
 // result is how a command ended.

@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 	"hooktape/replay"
-	"hooktape/replay/api"
+	"hooktape/web/api"
 )
 
 type replayCreateCmd struct {

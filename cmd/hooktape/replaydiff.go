@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"hooktape/replay/api"
+	"hooktape/web/api"
 )
 
 type replayDiffCmd struct {

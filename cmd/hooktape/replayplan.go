@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"io"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 	"hooktape/replay"
-	"hooktape/replay/api"
+	"hooktape/web/api"
 )
 
 // printPlan says what a replay would do, and what it would leave out.

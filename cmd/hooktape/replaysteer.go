@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 // steerCmd is what the commands that steer a replay have in common.

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"hooktape/store"
+	"hooktape/internal/store"
 )
 
 type retentionCmd struct {

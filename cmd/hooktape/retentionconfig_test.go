@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"hooktape/store"
+	"hooktape/internal/store"
 )
 
 func TestRetentionConfig(t *testing.T) {

@@ -14,9 +14,9 @@ import (
 	"github.com/willabides/kongplete"
 
 	"hooktape/cmd/embedded-clickhouse/password"
+	"hooktape/internal/spool"
+	"hooktape/internal/store"
 	"hooktape/otel"
-	"hooktape/spool"
-	"hooktape/store"
 )
 
 // cli is the whole command line. Every flag may also be given by its environment variable; a flag wins over the

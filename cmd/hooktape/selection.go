@@ -14,8 +14,8 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/google/uuid"
 
-	"hooktape/event"
-	"hooktape/replay/api"
+	"hooktape/internal/event"
+	"hooktape/web/api"
 )
 
 // selectionFlags choose events; the same flags serve every command that does. Flags of one name add up: any of their

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"hooktape/event"
-	"hooktape/simulate"
+	"hooktape/internal/event"
+	"hooktape/internal/simulate"
 )
 
 type simulateCmd struct {

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/simulate"
+	"hooktape/internal/simulate"
 )
 
 // TestSimulateLive posts through the real ingest and compares what is stored with the truth.

@@ -14,9 +14,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 	"hooktape/internal/redact"
-	"hooktape/simulate"
+	"hooktape/internal/simulate"
 )
 
 // post plays the account live.

@@ -5,7 +5,7 @@ import (
 	"os"
 	"slices"
 
-	"hooktape/event"
+	"hooktape/internal/event"
 )
 
 type sourcesCmd struct {

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"hooktape/event"
-	"hooktape/replay/api"
-	"hooktape/spool"
+	"hooktape/internal/event"
+	"hooktape/internal/spool"
+	"hooktape/web/api"
 )
 
 type spoolCmd struct {

@@ -8,12 +8,12 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"hooktape/spool"
+	"hooktape/internal/spool"
 )
 
 // observeSpool makes the figures of a spool a part of the process's metrics.
 func observeSpool(name string, s *spool.Spool) error {
-	m := otel.Meter("hooktape/spool")
+	m := otel.Meter("hooktape/internal/spool")
 	labels := metric.WithAttributes(attribute.String("hooktape.spool", name))
 	records, _ := m.Int64ObservableGauge("hooktape.spool.records", metric.WithUnit("{record}"), metric.WithDescription("Records that wait for ClickHouse."))
 	bytes, _ := m.Int64ObservableGauge("hooktape.spool.size", metric.WithUnit("By"), metric.WithDescription("Bytes of the records that wait."))
@@ -35,7 +35,7 @@ func observeSpool(name string, s *spool.Spool) error {
 
 // commitTimes returns what a spool calls after each commit, to tell how long the disk took.
 func commitTimes(name string) func(spool.Commit) {
-	m := otel.Meter("hooktape/spool")
+	m := otel.Meter("hooktape/internal/spool")
 	labels := metric.WithAttributeSet(attribute.NewSet(attribute.String("hooktape.spool", name)))
 	took, _ := m.Float64Histogram("hooktape.spool.commit.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time of a group commit: one write and one fsync."),
@@ -50,7 +50,7 @@ func commitTimes(name string) func(spool.Commit) {
 
 // storeTimes returns what a spool calls after each batch, to tell how fast it empties.
 func storeTimes(name string) func(spool.Store) {
-	m, ctx := otel.Meter("hooktape/spool"), context.Background()
+	m, ctx := otel.Meter("hooktape/internal/spool"), context.Background()
 	labels := metric.WithAttributeSet(attribute.NewSet(attribute.String("hooktape.spool", name)))
 	counter := func(name, unit, what string) metric.Int64Counter {
 		c, _ := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(what))

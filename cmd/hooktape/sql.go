@@ -6,7 +6,7 @@ import (
 	"io"
 	"os"
 
-	"hooktape/store"
+	"hooktape/internal/store"
 )
 
 type sqlCmd struct {

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/storetest"
-	"hooktape/store"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/storetest"
 )
 
 // withoutPassword is an instance whose passwords are for hooktape to make.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"hooktape/store"
+	"hooktape/internal/store"
 )
 
 type storageCmd struct {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/enginetest"
+	"hooktape/internal/testutil/enginetest"
 )
 
 // serviceManager is what a process is told by: systemd's end of its notify socket.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"hooktape/store"
+	"hooktape/internal/store"
 )
 
 // tablesPatience is how long a command waits for the next step of migrations that run elsewhere.

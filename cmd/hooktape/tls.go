@@ -16,7 +16,7 @@ import (
 	"golang.org/x/net/netutil"
 	"golang.org/x/time/rate"
 
-	"hooktape/certificate"
+	"hooktape/internal/certificate"
 )
 
 // serverTLS is the key tls: what the listeners show of themselves.

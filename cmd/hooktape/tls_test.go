@@ -22,7 +22,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/await"
+	"hooktape/internal/testutil/await"
 )
 
 // writePair writes cert.pem and key.pem of 127.0.0.1 into a directory.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/store"
+	"hooktape/internal/store"
 )
 
 // TestPasswordIsWrong: somebody has changed ClickHouse's password, and hooktape is started before it knows. Webhooks are

@@ -17,7 +17,7 @@ const installed = "/usr/local/bin/hooktape"
 // TestUnits: the commands of the units are commands of the program, and their variables are its variables; a service with
 // another half's name is not among them. Where systemd is there, it finds nothing wrong, and little exposed.
 func TestUnits(t *testing.T) {
-	files, err := filepath.Glob("../../packaging/systemd/*.service")
+	files, err := filepath.Glob("../../deploy/systemd/*.service")
 	if err != nil || len(files) != 3 {
 		t.Fatalf("units: %v, %v", files, err)
 	}

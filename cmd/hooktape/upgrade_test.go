@@ -19,8 +19,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"hooktape/event"
-	"hooktape/replay/api"
+	"hooktape/internal/event"
+	"hooktape/web/api"
 )
 
 // TestUpgrade takes a data directory that an older hooktape has left behind, with all that can be in one: tables of the

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/enginetest"
+	"hooktape/internal/testutil/enginetest"
 )
 
 // The secrets and the person of these tests. None may stand in a log line, a span or a metric.

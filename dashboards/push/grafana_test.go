@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"hooktape/dashboards/push"
-	"hooktape/internal/grafanatest"
+	"hooktape/internal/testutil/grafanatest"
 )
 
 // TestInTheWay: what stands in the way of all is a sentence that says what to do, and nothing was changed.

@@ -14,7 +14,7 @@ import (
 
 	"hooktape/dashboards"
 	"hooktape/dashboards/push"
-	"hooktape/internal/grafanatest"
+	"hooktape/internal/testutil/grafanatest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -1,0 +1,166 @@
+package hooktape_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "hooktape"
+
+// layers are the packages that others build on, and all that each may import of the module. What is not listed is a
+// program, or part of a program or of its tests: it may import anything, and only its like may import it.
+var layers = map[string][]string{
+	"internal/chars":       {},
+	"internal/peraddress":  {},
+	"internal/redact":      {},
+	"internal/serve":       {},
+	"internal/setting":     {},
+	"internal/settled":     {},
+	"internal/testutil":    {"internal/store"},
+	"internal/event":       {},
+	"internal/spool":       {},
+	"internal/bothelp":     {"internal/event", "internal/chars"},
+	"internal/certificate": {"internal/settled"},
+	"internal/store":       {"internal/event", "internal/redact"},
+	"internal/archive":     {"internal/event", "internal/store"},
+	"internal/simulate":    {"internal/event", "internal/bothelp", "internal/store"},
+	"otel":                 {},
+	"dashboards":           {},
+	"ingest": {"internal/event", "internal/bothelp", "internal/spool", "internal/store", "internal/chars", "internal/peraddress",
+		"internal/redact", "internal/serve", "internal/setting"},
+	"replay": {"internal/event", "internal/spool", "internal/store", "internal/chars", "internal/peraddress", "internal/redact",
+		"internal/setting", "internal/settled"},
+	"web": {"replay", "internal/event", "internal/spool", "internal/store", "internal/chars", "internal/peraddress", "internal/redact",
+		"internal/setting", "internal/settled"},
+}
+
+// testOnly has the packages that only tests may import.
+const testOnly = "internal/testutil"
+
+// tops may import everything.
+var tops = []string{"cmd/", "test/"}
+
+type listed struct {
+	ImportPath                         string
+	Imports, TestImports, XTestImports []string
+}
+
+// TestImports keeps the direction of imports between the module's packages, as docs/DESIGN.md draws them.
+func TestImports(t *testing.T) {
+	found := map[string]bool{}
+	for _, p := range list(t) {
+		from := ours(p.ImportPath)
+		layer, inside := layerOf(from)
+		found[layer] = true
+		switch {
+		case inside:
+			check(t, layer, p.Imports, layers[layer])
+			check(t, layer+" (tests)", append(p.TestImports, p.XTestImports...), append(slices.Clone(layers[layer]), testOnly, "internal/bothelp")) // what BotHelp sends is read in many tests
+		case !isTop(from):
+			t.Errorf("%s is neither a layer of docs/DESIGN.md nor a program", from)
+		default:
+			for _, path := range p.Imports {
+				if strings.HasPrefix(ours(path), testOnly) && !strings.HasPrefix(from, "test/") {
+					t.Errorf("%s imports %s, which is for tests", from, ours(path))
+				}
+			}
+		}
+	}
+	for layer := range layers {
+		if !found[layer] {
+			t.Errorf("there is no %s: the list in this test is out of date", layer)
+		}
+	}
+}
+
+func list(t *testing.T) (packages []listed) {
+	t.Helper()
+	lookAtSources(t)
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...").Output()
+	if err != nil {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+			t.Fatalf("go list: %v\n%s", err, exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+// lookAtSources makes go test run this again when a source has changed: of what go list reads its cache knows nothing.
+func lookAtSources(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case path == ".git", path == "bin", path == "data":
+			return fs.SkipDir
+		case strings.HasSuffix(path, ".go"):
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ours is a package's path within the module, "" for one of another module.
+func ours(path string) string {
+	within, ok := strings.CutPrefix(path, module+"/")
+	if !ok {
+		return ""
+	}
+	return within
+}
+
+// layerOf is the layer that a package is or is a part of.
+func layerOf(within string) (layer string, ok bool) {
+	for layer := range layers {
+		if within == layer || strings.HasPrefix(within, layer+"/") {
+			return layer, true
+		}
+	}
+	return "", false
+}
+
+func isTop(within string) bool {
+	return within == "" || slices.ContainsFunc(tops, func(top string) bool { return strings.HasPrefix(within, top) })
+}
+
+func check(t *testing.T, from string, imports, allowed []string) {
+	t.Helper()
+	for _, path := range imports {
+		to := ours(path)
+		layer, _ := layerOf(to)
+		self, _, _ := strings.Cut(from, " ")
+		if to != "" && layer != self && !slices.Contains(allowed, layer) {
+			t.Errorf("%s imports %s; it may import of ours only %v", from, to, allowed)
+		}
+	}
+}
+
+// TestConsoleAsksTheAPI: pages ask api.Direct, which knows roles and the audit log, and never the database.
+func TestConsoleAsksTheAPI(t *testing.T) {
+	for _, p := range list(t) {
+		if ours(p.ImportPath) == "web/console" && slices.Contains(p.Imports, module+"/internal/store") {
+			t.Error("web/console imports store; what a page needs is a method of api.Direct")
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"hooktape/internal/store"
+)
+
+// insertRows and insertBytes are how much goes into one insert.
+const (
+	insertRows  = 10_000
+	insertBytes = 16 << 20
+)
+
+// Empty says which table of the database has rows, if any. A database or table that is not there has none.
+func Empty(ctx context.Context, db *store.Store) error {
+	table, err := db.FilledTable(ctx)
+	if err == nil && table != "" {
+		err = fmt.Errorf("the database %s is not empty (%s has rows); restore into a new one, which `--clickhouse-dsn` names", db.Database(), table)
+	}
+	return err
+}
+
+// Restore puts a backup that Check has passed into an empty database, whose tables it makes. What ends it before its end
+// leaves a database that is filled in part.
+func Restore(ctx context.Context, db *store.Store, dir string, m Manifest, progress Progress) error {
+	if err := Empty(ctx, db); err != nil {
+		return err
+	}
+	if _, err := db.Migrate(ctx); err != nil {
+		return err
+	}
+	for _, f := range m.Tables {
+		if err := restoreTable(ctx, db, dir, f, progress); err != nil {
+			return fmt.Errorf("%w; the database %s is filled in part: drop it before you try again", err, db.Database())
+		}
+	}
+	return nil
+}
+
+func restoreTable(ctx context.Context, db *store.Store, dir string, f File, progress Progress) error {
+	file, err := os.Open(filepath.Join(dir, f.Name))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	columns, err := db.Columns(ctx, f.Table)
+	if err != nil {
+		return err
+	}
+	r, err := NewReader(file, f.Bytes, f.Table, columns)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for done := uint64(0); done < f.Rows; progress(f.Table, done, f.Rows) {
+		n, err := insertSome(ctx, db, f.Table, r)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fmt.Errorf("%s ends after %d rows of %d", f.Name, done, f.Rows)
+		}
+		done += n
+	}
+	switch n, err := db.CountRows(ctx, f.Table); {
+	case err != nil:
+		return err
+	case n > f.Rows, n < f.Rows && !slices.Contains(store.Versioned, f.Table):
+		return fmt.Errorf("%s has %d rows after %d were restored; is something else writing to it?", f.Table, n, f.Rows)
+	}
+	return nil
+}
+
+// insertSome inserts the next rows; none at the end of the file.
+func insertSome(ctx context.Context, db *store.Store, table string, r *Reader) (n uint64, err error) {
+	var block [][]any
+	for bytes := 0; len(block) < insertRows && bytes < insertBytes; {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+		block = append(block, row)
+		bytes += sizeOf(row)
+	}
+	if len(block) == 0 {
+		return 0, nil
+	}
+	err = db.InsertRows(ctx, uuid.NewString(), table, r.Columns(), func(add func(...any) error) error {
+		for _, row := range block {
+			if err := add(row...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return uint64(len(block)), err
+}
+
+// sizeOf is about how large a row is.
+func sizeOf(row []any) (n int) {
+	for _, v := range row {
+		switch v := v.(type) {
+		case []byte:
+			n += len(v)
+		case string:
+			n += len(v)
+		default:
+			n += 16
+		}
+	}
+	return n
+}

@@ -1,0 +1,295 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"hooktape/internal/testutil/await"
+)
+
+// faults is a file system that refuses what it is told to.
+type faults struct {
+	rule atomic.Pointer[func(errorfs.Op) error]
+}
+
+func (f *faults) fs(under vfs.FS) vfs.FS {
+	return errorfs.Wrap(under, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if rule := f.rule.Load(); rule != nil {
+			return (*rule)(op)
+		}
+		return nil
+	}))
+}
+
+// refuse makes operations of these kinds on files of this suffix fail.
+func (f *faults) refuse(errno syscall.Errno, suffix string, kinds ...errorfs.OpKind) {
+	rule := func(op errorfs.Op) error {
+		if slices.Contains(kinds, op.Kind) && strings.HasSuffix(op.Path, suffix) {
+			return errno
+		}
+		return nil
+	}
+	f.rule.Store(&rule)
+}
+
+func (f *faults) refuseManifest(errno syscall.Errno, kinds ...errorfs.OpKind) {
+	rule := func(op errorfs.Op) error {
+		if slices.Contains(kinds, op.Kind) && strings.HasPrefix(filepath.Base(op.Path), "MANIFEST") {
+			return errno
+		}
+		return nil
+	}
+	f.rule.Store(&rule)
+}
+
+func (f *faults) heal() { f.rule.Store(nil) }
+
+// TestFailure lets the disk fail in each way that may lose what was appended.
+// From then on nothing may be acknowledged, nothing may hang, and what had
+// been acknowledged must be there when the spool is opened again.
+func TestFailure(t *testing.T) {
+	for name, refuse := range map[string]func(*faults){
+		"log fsync":        func(f *faults) { f.refuse(syscall.EIO, ".log", errorfs.OpFileSync, errorfs.OpFileSyncData) },
+		"log write":        func(f *faults) { f.refuse(syscall.EIO, ".log", errorfs.OpFileWrite) },
+		"log full":         func(f *faults) { f.refuse(syscall.ENOSPC, ".log", errorfs.OpFileWrite) },
+		"new log":          func(f *faults) { f.refuse(syscall.EIO, ".log", errorfs.OpCreate, errorfs.OpReuseForWrite) },
+		"directory fsync":  func(f *faults) { f.refuse(syscall.EIO, dbName, errorfs.OpFileSync) },
+		"table fsync":      func(f *faults) { f.refuse(syscall.EIO, ".sst", errorfs.OpFileSync, errorfs.OpFileSyncData) },
+		"table write":      func(f *faults) { f.refuse(syscall.EIO, ".sst", errorfs.OpFileWrite) },
+		"manifest write":   func(f *faults) { f.refuseManifest(syscall.EIO, errorfs.OpFileWrite) },
+		"manifest fsync":   func(f *faults) { f.refuseManifest(syscall.EIO, errorfs.OpFileSync, errorfs.OpFileSyncData) },
+		"manifest no room": func(f *faults) { f.refuseManifest(syscall.ENOSPC, errorfs.OpFileWrite) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log await.Log
+			var disk faults
+			o := options(disk.fs(vfs.Default))
+			o.memTable = 256 << 10
+			o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
+			s := open(t, t.TempDir(), o)
+			acknowledged := numbered(1, 10)
+			appendAll(t, s, acknowledged...)
+
+			refuse(&disk)
+			var mu sync.Mutex
+			var group sync.WaitGroup
+			for a := range 8 {
+				group.Go(func() {
+					// Large enough that memtables rotate and are flushed.
+					padding := strings.Repeat(".", 30<<10)
+					for i := 0; ; i++ {
+						record := fmt.Sprintf("%d %d %s", a, i, padding)
+						if err := s.Append(context.Background(), []byte(record)); err != nil {
+							if !errors.Is(err, ErrFailed) {
+								t.Errorf("error is %v", err)
+							}
+							return
+						}
+						mu.Lock()
+						acknowledged = append(acknowledged, record)
+						mu.Unlock()
+					}
+				})
+			}
+			group.Wait()
+
+			wantErr(t, s.Append(t.Context(), []byte("late")), ErrFailed)
+			err := s.Ready()
+			wantErr(t, err, ErrFailed)
+			var errno syscall.Errno
+			if !errors.As(err, &errno) || !strings.Contains(err.Error(), s.dir) {
+				t.Fatalf("path and errno are missing: %v", err)
+			}
+			_, err = s.Next(t.Context(), soon(1))
+			wantErr(t, err, ErrFailed)
+			if n := strings.Count(log.String(), "spool failed"); n != 1 {
+				t.Fatalf("logged %d times:\n%s", n, log.String())
+			}
+			_ = s.Close()
+
+			disk.heal()
+			s = open(t, s.dir, o)
+			if d := s.Stat().Damaged; len(d) > 0 {
+				t.Fatalf("damaged: %+v", d)
+			}
+			got := drain(t, s)
+			for _, r := range acknowledged {
+				if n := count(got, r); n != 1 {
+					t.Fatalf("%.20s came %d times", r, n)
+				}
+			}
+			if slices.Contains(got, "late") {
+				t.Fatal("stored after the failure")
+			}
+		})
+	}
+}
+
+// TestNoDescriptors refuses to open files for want of descriptors, as others take them all: the spool refuses records for as
+// long, and goes on by itself.
+func TestNoDescriptors(t *testing.T) {
+	for name, refuse := range map[string]func(*faults){
+		"log": func(f *faults) {
+			f.refuse(syscall.EMFILE, ".log", errorfs.OpCreate, errorfs.OpReuseForWrite, errorfs.OpOpen)
+		},
+		"tail":  func(f *faults) { f.refuse(syscall.ENFILE, tailNewName, errorfs.OpCreate) },
+		"table": func(f *faults) { f.refuse(syscall.EMFILE, ".sst", errorfs.OpCreate, errorfs.OpOpen) },
+		"any": func(f *faults) {
+			f.refuse(syscall.EMFILE, "", errorfs.OpCreate, errorfs.OpReuseForWrite, errorfs.OpOpen, errorfs.OpOpenDir)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var disk faults
+			o := options(disk.fs(vfs.Default))
+			o.memTable = 256 << 10
+			s := open(t, t.TempDir(), o)
+			s.disk.hold = 4 * openPause
+			refuse(&disk)
+			ctx, cancel := context.WithCancel(t.Context())
+			padding := strings.Repeat(".", 30<<10)
+			var accepted []string
+			ended := make(chan error)
+			go func() {
+				for i := 0; ; i++ {
+					record := fmt.Sprintf("%d %s", i, padding)
+					if err := s.Append(ctx, []byte(record)); err != nil {
+						ended <- err
+						return
+					}
+					accepted = append(accepted, record)
+				}
+			}()
+			eventually(t, "it is full", func() bool { return errors.Is(s.Ready(), ErrFull) })
+			cancel()
+			if err := <-ended; !errors.Is(err, ErrFull) && !errors.Is(err, context.Canceled) {
+				t.Errorf("append: %v", err)
+			}
+			disk.heal()
+			eventually(t, "it is ready again", func() bool { return s.Ready() == nil })
+			appendAll(t, s, "later")
+			got := drain(t, s)
+			for _, r := range append(accepted, "later") {
+				if count(got, r) != 1 {
+					t.Fatalf("%.20s came %d times", r, count(got, r))
+				}
+			}
+		})
+	}
+}
+
+// TestReserve takes every descriptor that the process may have: the spool lives on those that it has set aside.
+func TestReserve(t *testing.T) {
+	o := options(vfs.Default)
+	o.memTable = 256 << 10
+	s := open(t, t.TempDir(), o)
+	var was syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	few := syscall.Rlimit{Cur: 200, Max: was.Max}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Setrlimit(syscall.RLIMIT_NOFILE, &was)
+	for {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			if !errors.Is(err, syscall.EMFILE) {
+				t.Error(err)
+			}
+			break
+		}
+		defer f.Close()
+	}
+	record := strings.Repeat(".", 30<<10)
+	for range 40 { // several logs and tables
+		appendAll(t, s, record)
+	}
+	if got := drain(t, s); len(got) != 40 {
+		t.Errorf("%d records", len(got))
+	}
+}
+
+func count(records []string, r string) (n int) {
+	for _, g := range records {
+		if g == r {
+			n++
+		}
+	}
+	return n
+}
+
+// TestNoSpaceForTables lets the disk run full under a flush, which Pebble
+// repeats: the spool is full for as long, and recovers.
+func TestNoSpaceForTables(t *testing.T) {
+	var disk faults
+	o := options(disk.fs(vfs.Default))
+	o.memTable = 256 << 10
+	s := open(t, t.TempDir(), o)
+	s.disk.hold = 2 * retryPause
+	disk.refuse(syscall.ENOSPC, ".sst", errorfs.OpFileWrite)
+	record := make([]byte, 100<<10)
+	var err error
+	n := 0
+	for ; err == nil; n++ {
+		err = s.Append(t.Context(), record)
+	}
+	wantErr(t, err, ErrFull)
+	wantErr(t, s.Ready(), ErrFull)
+	disk.heal()
+	eventually(t, "ready again", func() bool { return s.Ready() == nil })
+	appendAll(t, s, "a")
+	if got := drain(t, s); len(got) != n {
+		t.Fatalf("%d records, want %d", len(got), n)
+	}
+}
+
+// TestContextEndsWaitingForTheDisk holds an fsync up.
+func TestContextEndsWaitingForTheDisk(t *testing.T) {
+	var disk faults
+	s := open(t, t.TempDir(), options(disk.fs(vfs.Default)))
+	held, release := make(chan struct{}, 100), make(chan struct{})
+	rule := func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileSyncData && strings.HasSuffix(op.Path, ".log") {
+			held <- struct{}{}
+			<-release
+		}
+		return nil
+	}
+	disk.rule.Store(&rule)
+	ctx, cancel := context.WithCancel(t.Context())
+	results := make(chan error)
+	for range 2 { // one in the commit, one in the queue behind it
+		go func() { results <- s.Append(ctx, []byte("a")) }()
+	}
+	<-held
+	if n := s.Stat().Records; n != 0 {
+		t.Fatalf("%d records are visible before they are durable", n)
+	}
+	cancel()
+	for range 2 {
+		wantErr(t, <-results, context.Canceled)
+	}
+	close(release)
+	disk.heal()
+	appendAll(t, s, "b")
+	got := drain(t, s)
+	if len(got) == 0 || got[len(got)-1] != "b" {
+		t.Fatal(got)
+	}
+}

@@ -1,0 +1,86 @@
+package spool
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"path"
+	"slices"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"hooktape/internal/testutil/rot"
+)
+
+// hostileBody imitates, for each of the first logs, a commit that says that a billion records are acked and adds one record.
+func hostileBody() []byte {
+	forged := new(pebble.Batch)
+	_ = forged.Set(stateKey, state{acked: 1e9, fixed: 1e9}.encode(), nil)
+	_ = forged.Set(recordKey(1e9+1), append(make([]byte, recordHeaderLen), "forged"...), nil)
+	commit := forged.Repr()
+	body := bytes.Repeat([]byte("hostile "), 1000)
+	for log := range uint32(60) {
+		chunk := binary.LittleEndian.AppendUint16(make([]byte, 4), uint16(len(commit)))
+		chunk = binary.LittleEndian.AppendUint32(append(chunk, firstTypeWithOffset), log)
+		chunk = append(append(chunk, make([]byte, 8)...), commit...)
+		binary.LittleEndian.PutUint32(chunk, chunkSum(chunk[6:]))
+		body = append(body, chunk...)
+	}
+	return append(body, make([]byte, 2*logBlock)...)
+}
+
+// TestBodyImitatesCommit tears a commit whose body looks like commits, as a power cut does, and damages one.
+func TestBodyImitatesCommit(t *testing.T) {
+	s := open(t, t.TempDir(), options(vfs.Default))
+	s = reopen(t, s) // the log that counts has the tail of the spool's own id
+	before, behind := numbered(1, 20), numbered(22, 30)
+	hostile := string(hostileBody())
+	appendAll(t, s, append(slices.Clone(before), hostile)...)
+	torn := loaded(t, s)
+	appendAll(t, s, behind...)
+	damaged := loaded(t, s)
+
+	logs := slices.DeleteFunc(torn.Names(), func(name string) bool { return path.Ext(name) != ".log" })
+	log := logs[len(logs)-1]
+	at := 8 * bytes.Index(torn[log], []byte("hostile "))
+	first := 8 * bytes.Index(torn[log], []byte(before[0]))
+	all := slices.Concat(before, []string{hostile}, behind)
+	for name, c := range map[string]struct {
+		image rot.Image
+		want  []string
+		lost  int
+	}{
+		"torn":                 {torn.Flip(log, at), before, 0},
+		"damaged":              {damaged.Flip(log, at), slices.Concat(before, behind), 1},
+		"an old tail":          {oldTail(damaged).Flip(log, first), all[1:], 1},
+		"the first is damaged": {damaged.Flip(log, first), all[1:], 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, "/spool", options(mounted(t, c.image)))
+			if d := s.Stat().Damaged; len(d) != c.lost || c.lost > 0 && int(d[0].Lost) != c.lost {
+				t.Fatalf("damage %+v, want %d records lost", d, c.lost)
+			}
+			if got := drain(t, s); !slices.Equal(got, c.want) {
+				t.Fatalf("%d records came out, want %d: the last is %.20q", len(got), len(c.want), got[len(got)-1])
+			}
+		})
+	}
+}
+
+func loaded(t *testing.T, s *Spool) rot.Image {
+	t.Helper()
+	i, err := rot.Load(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// oldTail returns the image with a tail as an older version wrote it.
+func oldTail(i rot.Image) rot.Image {
+	name := path.Join(dbName, tailName)
+	old := slices.Clone(i[name][:oldTailLen])
+	return i.With(name, binary.BigEndian.AppendUint32(old, crc32.Checksum(old, castagnoli)))
+}

@@ -1,0 +1,207 @@
+package spool
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil/rot"
+)
+
+// rotten is a spool as a day leaves it: several flushes and compactions, acks in between, records in tables and in the log.
+// It returns the files as they are while the spool is open, as a kill leaves them, and as they are once it is closed.
+func rotten(t *testing.T) (killed, closed rot.Image, records []string) {
+	t.Helper()
+	o := options(vfs.Default)
+	o.memTable = 64 << 10
+	s := open(t, t.TempDir(), o)
+	var all []string
+	for i := range 1600 {
+		all = append(all, fmt.Sprintf("%05d %s", i, body(uint64(i))))
+	}
+	acked := 0
+	for len(all)-acked > 0 && s.Stat().Appended < uint64(len(all)) {
+		from := int(s.Stat().Appended)
+		appendTogether(t, s, all[from:from+50]...)
+		if from%200 == 150 && acked < 600 {
+			b := next(t, s, soon(80))
+			acked += len(b.Records)
+			ack(t, s, b)
+		}
+		if from == 800 {
+			if err := s.db.Compact(t.Context(), recordKey(0), append(stateKey, 0), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	all = append(all, "behind the last flush", "the last")
+	appendAll(t, s, all[len(all)-2], all[len(all)-1])
+	next(t, s, soon(30)) // is fixed
+	quiet := func() bool { m := s.db.Metrics(); return m.Flush.NumInProgress == 0 && m.Compact.NumInProgress == 0 }
+	eventually(t, "no compaction", quiet)
+	killed, err := rot.Load(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if closed, err = rot.Load(s.dir); err != nil {
+		t.Fatal(err)
+	}
+	return killed, closed, all[acked:]
+}
+
+// mounted is a disk in memory that holds the image.
+func mounted(t *testing.T, i rot.Image) vfs.FS {
+	t.Helper()
+	fs := vfs.NewMem()
+	fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: 1 << 40, TotalBytes: 1 << 40})
+	for name, data := range i {
+		file := path.Join("/spool", name)
+		if err := fs.MkdirAll(path.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		// In a race build this file system changes what it is given to write.
+		if err := writeFile(fs, file, slices.Clone(data)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fs
+}
+
+// survive opens a damaged spool, which must work, and takes out all that is in it. It returns what is missing, and whether
+// that is reported: by Stat and as an error in the log.
+func survive(t *testing.T, i rot.Image, records []string) (missing []string, reported bool) {
+	t.Helper()
+	var log await.Log
+	o := options(mounted(t, i))
+	o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
+	s, err := Open("/spool", o)
+	if err != nil {
+		t.Errorf("it does not open: %v", err)
+		return nil, false
+	}
+	defer s.Close()
+	appendAll(t, s, "new")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	got := map[string]bool{}
+	for s.Stat().Records > 0 {
+		b, err := s.Next(ctx, soon(100))
+		if err != nil {
+			t.Errorf("next: %v", err)
+			return nil, false
+		}
+		for _, r := range texts(b) {
+			got[r] = true
+		}
+		ack(t, s, b)
+	}
+	if !got["new"] {
+		t.Error("what was appended after the damage is lost")
+	}
+	for _, r := range records {
+		if !got[r] {
+			missing = append(missing, r)
+		}
+	}
+	if !strings.Contains(log.String(), "level=ERROR") {
+		return missing, false
+	}
+	t.Logf("%+v", s.Stat().Damaged)
+	lost, uncounted := 0, false
+	for _, d := range s.Stat().Damaged {
+		lost += int(d.Lost)
+		uncounted = uncounted || len(d.Unreadable) > 0
+	}
+	return missing, lost >= len(missing) || uncounted
+}
+
+// excused reports whether a loss is one that no start can tell from a crash: of the end of the newest log of a spool that
+// was not closed, by a bit its last commit alone.
+func excused(killed bool, i rot.Image, file, how string, missing []string) bool {
+	logs := slices.DeleteFunc(i.Names(), func(name string) bool { return path.Ext(name) != ".log" })
+	if !killed || file != logs[len(logs)-1] {
+		return false
+	}
+	return strings.HasPrefix(how, "cut") || strings.HasPrefix(how, "bit") && slices.Equal(missing, []string{"the last"})
+}
+
+// TestRot flips single bits in every file of a spool, cuts each off and removes each. Every record comes out, or its loss is
+// reported; nothing ends the process.
+func TestRot(t *testing.T) {
+	killed, closed, records := rotten(t)
+	const flips, cuts = 8, 2
+	rng := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
+	for state, image := range map[string]rot.Image{"killed": killed, "closed": closed} {
+		kinds := map[string]int{}
+		for _, name := range image.Names() {
+			kinds[rot.Kind(name)]++
+		}
+		t.Logf("%s: %v", state, kinds)
+		for _, name := range image.Names() {
+			damaged := map[string]rot.Image{"removed": image.Remove(name)}
+			if size := len(image[name]); size > 0 {
+				for range max(1, flips/kinds[rot.Kind(name)]) {
+					bit := rng.IntN(8 * size)
+					damaged[fmt.Sprintf("bit %d", bit)] = image.Flip(name, bit)
+				}
+				for n := range cuts {
+					damaged[fmt.Sprintf("cut to %d", size*n/cuts)] = image.Cut(name, size*n/cuts)
+				}
+			}
+			for how, i := range damaged {
+				t.Run(fmt.Sprintf("%s/%s/%s", state, name, how), func(t *testing.T) {
+					t.Parallel()
+					missing, reported := survive(t, i, records)
+					if len(missing) > 0 && !reported && !excused(state == "killed", image, name, how, missing) {
+						t.Errorf("%d of %d records are missing from %.5s on, and nobody says so", len(missing), len(records), missing[0])
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestManifestForgets damages the last edit of a manifest, which Pebble takes for one that was never written: the table in it
+// is forgotten, and the log that it was made of is gone.
+func TestManifestForgets(t *testing.T) {
+	s := open(t, t.TempDir(), options(vfs.Default))
+	records := numbered(1, 100)
+	appendAll(t, s, records...)
+	s = reopen(t, s) // makes a table of the log
+	var image rot.Image
+	eventually(t, "the old log is gone", func() (gone bool) {
+		var err error
+		if image, err = rot.Load(s.dir); err != nil {
+			return false // a file went meanwhile
+		}
+		logs := 0
+		for name := range image {
+			if rot.Kind(name) == "db/#.log" {
+				logs++
+			}
+		}
+		return logs == 1
+	})
+	for name, data := range image {
+		if rot.Kind(name) != "db/MANIFEST-#" {
+			continue
+		}
+		for _, behind := range []int{1, 5, 20} {
+			if missing, _ := survive(t, image.Flip(name, 8*(len(data)-behind)), records); len(missing) > 0 {
+				t.Errorf("a bit %d bytes before the end of the manifest: %d records are lost that are there to be read", behind, len(missing))
+			}
+		}
+	}
+}

@@ -1,0 +1,264 @@
+package store_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/enginetest"
+)
+
+// onCluster is a database with all tables in it, on a cluster of two shards.
+func onCluster(t testing.TB, dsn string) db {
+	t.Helper()
+	s, err := store.OpenCluster(dsn, enginetest.ClusterName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := besideCluster(t, s, dsn)
+	if _, err := d.Migrate(background); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func besideCluster(t testing.TB, s *store.Store, dsn string) db {
+	t.Helper()
+	d := beside(t, s, dsn+"&distributed_product_mode=global&distributed_foreground_insert=1")
+	d.cluster = true
+	return d
+}
+
+// own is the name of what holds the rows of a table.
+func (d db) own(table string) string {
+	if d.cluster {
+		return table + "_local"
+	}
+	return table
+}
+
+// singleAlone are tests of what is a single server's by their nature, each with the reason.
+var singleAlone = map[string]string{
+	"TestOnCluster":              "is this",
+	"TestErrorClasses":           "breaks tables in ways that no cluster has",
+	"TestProjections":            "a projection lacks the column that our shards are told by; on a cluster each server uses its own",
+	"TestCluster":                "has a cluster of its own",
+	"TestDeliveriesAreReordered": "makes tables of an earlier version",
+	"TestSpread":                 "asks no ClickHouse, as the next", "TestSpreadRefuses": "",
+}
+
+// TestOnCluster runs this package's tests once more, over tables that are spread over two shards: one of each kind of statement,
+// or all.
+func TestOnCluster(t *testing.T) {
+	t.Parallel()
+	if !enginetest.Whole() {
+		enginetest.OnCluster(t, store.ShardedBy(), 10, "-test.run", "^(TestText|TestFreezeReplay|TestOutcomes|TestReplays|TestPages|TestSelectedByFate|TestSubscriberByEitherID|TestRetention|TestSweep|TestOrderOverASetBackClock)$")
+		return
+	}
+	names := slices.Collect(maps.Keys(singleAlone))
+	enginetest.OnCluster(t, store.ShardedBy(), 45, "-test.skip", "^("+strings.Join(names, "|")+")$")
+}
+
+// TestCluster tries what only clusters have, on one engine. Each test gets the DSN of databases of its own.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	dsns, taken := enginetest.Cluster(t, store.ShardedBy()), 0
+	for name, test := range map[string]func(t *testing.T, database func() string){
+		"shards": testShards, "layout is kept": testLayoutIsKept, "subscriber on one shard": testSubscriberOnOneShard,
+		"health": testClusterHealth, "storage": testStorageOfCluster, "deliveries are reordered": testDeliveriesAreReorderedOnACluster,
+	} {
+		t.Run(name, func(t *testing.T) {
+			test(t, func() string { taken++; return fmt.Sprintf(dsns, taken-1) })
+		})
+	}
+}
+
+// testShards: what the other tests run on is two shards, each with a part of the rows, and knows an insert that is sent again.
+func testShards(t *testing.T, database func() string) {
+	d := onCluster(t, database())
+	var batch []event.Event
+	for i := range 50 {
+		batch = append(batch, eventAt(dawn, i))
+	}
+	stored := func(when string) {
+		t.Helper()
+		if err := d.InsertEvents(background, "spool-1-50", batch); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.text(t, "SELECT toString((min(n) > 10, count(), sum(n))) FROM (SELECT count() AS n FROM events GROUP BY shardNum())"); got != "(1,2,50)" {
+			t.Errorf("%s: whether each shard has more than ten rows, shards, and rows: %s", when, got)
+		}
+	}
+	stored("once")
+	stored("sent again")
+	d.exec(t, "ALTER TABLE "+d.own("events")+" DROP PARTITION (202603, 1)") // its memory of the insert goes with it
+	stored("sent again after one shard had taken its part and the other had not")
+}
+
+var update = flag.Bool("update", false, "write testdata anew")
+
+// TestSpread: the statements that migrations become on a cluster are those of the golden file, and each migration becomes some.
+func TestSpread(t *testing.T) {
+	files, err := filepath.Glob("migrations/*.sql")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d migrations, %v", len(files), err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		statements, err := store.Spread("main", "hooktape", os.DirFS("migrations"), filepath.Base(file))
+		if err != nil || len(statements) == 0 {
+			t.Errorf("%s: %d statements, %v", file, len(statements), err)
+		}
+		fmt.Fprintf(&all, "-- %s\n%s;\n\n", filepath.Base(file), strings.Join(statements, ";\n\n"))
+	}
+	const golden = "testdata/cluster.sql"
+	if *update {
+		if err := os.WriteFile(golden, []byte(all.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, err := os.ReadFile(golden); err != nil || string(want) != all.String() {
+		t.Errorf("the migrations become something else than %s (%v): look at it with go test ./store -run TestSpread -update, and git diff", golden, err)
+	}
+}
+
+// TestSpreadRefuses: what nobody has thought about for clusters is an error, and not done on one server.
+func TestSpreadRefuses(t *testing.T) {
+	for name, statement := range map[string]string{
+		"a table without a key":    "CREATE TABLE IF NOT EXISTS new\n(\n    id UUID\n)\nENGINE = MergeTree\nORDER BY id",
+		"another engine":           "CREATE TABLE IF NOT EXISTS events\n(\n    id UUID\n)\nENGINE = SummingMergeTree\nORDER BY id",
+		"another form":             "CREATE TABLE IF NOT EXISTS events (id UUID) ENGINE = MergeTree ORDER BY id",
+		"a dropped column":         "ALTER TABLE events DROP COLUMN IF EXISTS ref",
+		"changes of two kinds":     "ALTER TABLE events ADD COLUMN IF NOT EXISTS a String, MATERIALIZE COLUMN a",
+		"an index":                 "ALTER TABLE events ADD INDEX IF NOT EXISTS b a TYPE minmax",
+		"the same, line by line":   "ALTER TABLE events\n    ADD COLUMN IF NOT EXISTS a String,\n    DROP COLUMN IF EXISTS b",
+		"no change":                "ALTER TABLE events",
+		"rows changed":             "ALTER TABLE events UPDATE ref = '' WHERE true",
+		"a function":               "CREATE FUNCTION IF NOT EXISTS f AS x -> x",
+		"another statement behind": "CREATE OR REPLACE VIEW a AS\nSELECT 1;\nCREATE OR REPLACE VIEW b AS\nSELECT 1",
+		"nothing":                  "",
+	} {
+		files := fstest.MapFS{"1.sql": {Data: []byte("-- +goose Up\n-- Why.\n" + statement + ";\n")}}
+		if statements, err := store.Spread("main", "hooktape", files, "1.sql"); err == nil {
+			t.Errorf("%s: %q", name, statements)
+		}
+	}
+}
+
+// testLayoutIsKept: tables of a single server are not taken for a cluster's, nor a cluster's for a single server's.
+func testLayoutIsKept(t *testing.T, database func() string) {
+	dsns := []string{database(), database()}
+	onCluster(t, dsns[0])
+	alone := open(t, dsns[1])
+	if _, err := alone.Migrate(background); err != nil {
+		t.Fatal(err)
+	}
+	for n, name := range []string{"", enginetest.ClusterName} {
+		s, err := store.OpenCluster(dsns[n], name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if applied, err := s.Migrate(background); !errors.Is(err, store.ErrOtherLayout) || applied != 0 {
+			t.Errorf("database %d on the cluster %q: %d migrations, %v", n, name, applied, err)
+		}
+	}
+}
+
+// testSubscriberOnOneShard: an insert is seen on one shard before it is on the next, and nobody shall see a subscriber's later
+// event, or its delivery, without the one before it.
+func testSubscriberOnOneShard(t *testing.T, database func() string) {
+	d := onCluster(t, database())
+	var batch []event.Event
+	for i := range 60 {
+		e := eventAt(dawn.Add(time.Duration(i)*time.Second), i)
+		switch i % 3 {
+		case 0:
+			e.BothelpUserID = fmt.Sprint(i % 7)
+		case 1:
+			e.MessengerUserID = fmt.Sprint(i % 5)
+		}
+		e.Spool, e.SpoolNumber = "spool", uint64(i+1)
+		batch = append(batch, e)
+	}
+	d.insert(t, batch...)
+	ranges, err := d.Ranges(background, nil)
+	if err != nil || len(ranges) != 1 {
+		t.Fatalf("ranges: %+v, %v", ranges, err)
+	}
+	found, _, err := d.Follow(background, store.Queue{Endpoint: "crm"}, store.Subscription{}, ranges[0], 100)
+	if err != nil || len(found) != len(batch) {
+		t.Fatalf("%d of %d are found, %v", len(found), len(batch), err)
+	}
+	if err := d.InsertDeliveries(background, found); err != nil {
+		t.Fatal(err)
+	}
+	for table, subscriber := range map[string]string{"events": "bothelp_user_id || '/' || messenger_user_id || if(bothelp_user_id || messenger_user_id = '', toString(id), '')", "deliveries": "subscriber"} {
+		if got := d.text(t, "SELECT toString((uniqExactArray(shards), max(length(shards)))) FROM (SELECT "+subscriber+" AS whom, groupUniqArray(shardNum()) AS shards FROM "+table+" GROUP BY whom)"); got != "(2,1)" {
+			t.Errorf("%s: shards, and the most that a subscriber is on: %s", table, got)
+		}
+	}
+}
+
+// testClusterHealth: what a cluster lacks is told, and one that is not there. Both shards of this one are one server.
+func testClusterHealth(t *testing.T, database func() string) {
+	dsn := database()
+	d := onCluster(t, dsn)
+	h, err := d.Health(background)
+	if err != nil || len(h.Missing)+len(h.MissingOnCluster)+len(h.Settings) > 0 || h.Cluster == nil {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	c := *h.Cluster
+	if c.Shards != 2 || c.Servers != 1 || c.WrittenTwice || strings.Join(c.Macros, " ") != "shard replica" || c.Keeper == nil || c.Silent != 0 || len(c.Differing)+len(c.Behind) > 0 {
+		t.Errorf("%+v", c)
+	}
+	elsewhere, err := store.OpenCluster(dsn, "elsewhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer elsewhere.Close()
+	queued, err := store.OpenCluster(dsn+"&distributed_foreground_insert=0&skip_unavailable_shards=1&distributed_product_mode=local", enginetest.ClusterName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer queued.Close()
+	if h, err := queued.Health(background); err != nil || len(h.Settings) != 3 {
+		t.Errorf("of settings in the DSN: %q, %v", h.Settings, err)
+	}
+	if h, err := elsewhere.Health(background); err != nil || h.Cluster == nil || h.Cluster.Servers != 0 {
+		t.Errorf("of an unknown one: %+v, %v", h, err)
+	}
+	half, err := store.OpenCluster(dsn, enginetest.HalfCluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer half.Close()
+	if h, err := half.Health(background); err != nil || h.Cluster == nil || h.Cluster.Servers != 2 || h.Cluster.Silent != 1 {
+		t.Errorf("with a server away: %+v, %v", h, err)
+	}
+}
+
+// testStorageOfCluster counts each row once, under the name of the table.
+func testStorageOfCluster(t *testing.T, database func() string) {
+	d := onCluster(t, database())
+	for i := range 20 {
+		d.insert(t, eventAt(dawn, i))
+	}
+	report, err := d.StorageReport(background)
+	if err != nil || len(report) == 0 || report[0].Table != "events" || report[0].Rows != 20 || !report[0].Oldest.Equal(dawn) {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if table, err := d.FilledTable(background); table != "events" || err != nil {
+		t.Errorf("filled is %q, %v", table, err)
+	}
+}

@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+)
+
+const deliveryColumns = `replay_id, endpoint, event_received_at, event_position, event_id, state, attempts, next_at, status_code, error, updated_at, subscriber, created_at`
+
+func scanDelivery(rows driver.Rows, d *event.Delivery) error {
+	var state string
+	var position time.Time
+	err := rows.Scan(&d.ReplayID, &d.Endpoint, &d.EventReceivedAt, &position, &d.EventID, &state, &d.Attempts,
+		&d.NextAt, &d.StatusCode, &d.Error, &d.UpdatedAt, &d.Subscriber, &d.CreatedAt)
+	d.State = event.DeliveryState(state)
+	d.PositionOffset = position.Sub(d.EventReceivedAt)
+	d.NextAt = zeroIfEpoch(d.NextAt)
+	return err
+}
+
+// inOrder makes a page a short walk along the primary key: in one thread, so that nothing but the page is merged, and in
+// small blocks, so that the walk ends close behind it. The month of a delivery follows from its key, so that no two
+// partitions have versions of the same one.
+var inOrder = clickhouse.Settings{"optimize_read_in_order": 1, "do_not_merge_across_partitions_select_final": 1, "max_threads": 1, "max_block_size": 1024}
+
+// OpenDeliveries returns deliveries of a queue that are not final, whether or not they are due, behind one
+// cursor and up to the other (zero ones are the beginning and the end), in order of their events' positions. What it costs is the way from the cursor to the end of the page:
+// deliveries that are final on that way are read too.
+func (s *Store) OpenDeliveries(ctx context.Context, q Queue, after, upTo Cursor, limit int) ([]event.Delivery, error) {
+	where := q.conditions()
+	bound := func(c Cursor, loose, strict string) {
+		if !c.At.IsZero() {
+			at := where.bind("DateTime64(6,'UTC')", micros(c.At))
+			// The first of these alone is what the primary key can be searched for.
+			where.require("event_position "+loose+" "+at, "(event_position, event_id) "+strict+" ("+at+", "+where.bind("UUID", c.ID.String())+")")
+		}
+	}
+	bound(after, ">=", ">")
+	bound(upTo, "<=", "<=")
+	where.require(openState)
+	return collect(with(ctx, inOrder), s.conn, "read deliveries", fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY event_position, event_id LIMIT %d",
+		deliveryColumns, where, limit), where.args, scanDelivery)
+}
+
+// DeliveriesOf returns every delivery of an event, live first, then replays in order of their making.
+func (s *Store) DeliveriesOf(ctx context.Context, eventID uuid.UUID) ([]event.Delivery, error) {
+	where := &conditions{}
+	where.add("event_id = {}", "UUID", eventID.String())
+	where.require(made)
+	return collect(ctx, s.conn, "read deliveries", fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY toString(replay_id), endpoint",
+		deliveryColumns, where), where.args, scanDelivery)
+}
+
+// CancelDeliveries makes every delivery of a queue that is not final a cancelled one, in one statement. A sending that is
+// under way ends, but does not change that; its attempt tells how it ended.
+func (s *Store) CancelDeliveries(ctx context.Context, q Queue) error {
+	where := q.conditions()
+	where.require(openState)
+	version := fmt.Sprintf("toUInt64(attempts) * %d + %d", event.VersionOf(1, event.Pending), event.VersionOf(0, event.Cancelled))
+	sql := fmt.Sprintf(`INSERT INTO deliveries (%s, version)
+		SELECT replay_id, endpoint, event_received_at, event_position, event_id, 'cancelled', attempts, toDateTime64(0, 3, 'UTC'), status_code, error, now64(6), subscriber, created_at,
+			%s FROM deliveries FINAL WHERE %s`, deliveryColumns, version, where)
+	return explain("cancel deliveries", s.patient.Exec(with(ctx, clickhouse.Settings{"do_not_merge_across_partitions_select_final": 1}), sql, where.args...))
+}
+
+// CountDeliveries counts a replay's deliveries by state.
+func (s *Store) CountDeliveries(ctx context.Context, replayID uuid.UUID) (map[event.DeliveryState]uint64, error) {
+	where := &conditions{}
+	where.add("replay_id = {}", "UUID", replayID.String())
+	parts, err := collect(ctx, s.conn, "count deliveries", fmt.Sprintf("SELECT state, count() FROM deliveries FINAL WHERE %s GROUP BY state", where), where.args, scanCount)
+	counts := map[event.DeliveryState]uint64{}
+	for _, part := range parts {
+		counts[part.state] = part.n
+	}
+	return counts, err
+}
+
+type stateCount struct {
+	state event.DeliveryState
+	n     uint64
+}
+
+func scanCount(rows driver.Rows, c *stateCount) error {
+	return rows.Scan((*string)(&c.state), &c.n)
+}
+
+// Backlog is where the live delivery to an endpoint stands.
+type Backlog struct {
+	Endpoint string
+	Counts   map[event.DeliveryState]uint64
+	// OldestOpen is when the first event arrived whose delivery is not final; zero when all are.
+	OldestOpen time.Time
+}
+
+// Backlogs returns the backlog of each endpoint that live delivery has ever had anything for.
+func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
+	return collect(ctx, s.conn, "read backlogs", `SELECT endpoint, CAST(sumMap(map(toString(state), n)), 'Map(String, UInt64)'), minIf(oldest, `+openState+`) FROM
+		(SELECT endpoint, state, count() AS n, min(event_received_at) AS oldest FROM deliveries FINAL WHERE replay_id = toUUID('00000000-0000-0000-0000-000000000000')
+			GROUP BY endpoint, state) GROUP BY endpoint ORDER BY endpoint`, nil, scanBacklog)
+}
+
+func scanBacklog(rows driver.Rows, b *Backlog) error {
+	counts := map[string]uint64{}
+	if err := rows.Scan(&b.Endpoint, &counts, &b.OldestOpen); err != nil {
+		return err
+	}
+	b.Counts, b.OldestOpen = statesOf(counts), zeroIfEpoch(b.OldestOpen)
+	return nil
+}
+
+func statesOf(counts map[string]uint64) map[event.DeliveryState]uint64 {
+	states := make(map[event.DeliveryState]uint64, len(counts))
+	for state, n := range counts {
+		states[event.DeliveryState(state)] = n
+	}
+	return states
+}

@@ -1,0 +1,155 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+)
+
+// Diff compares the last attempts of a replay's events with the last ones of the same events elsewhere. Each event is in
+// one of the counts.
+type Diff struct {
+	Same            uint64 `json:"same"`
+	DifferentStatus uint64 `json:"different_status"` // the status code or the outcome
+	DifferentBody   uint64 `json:"different_body"`   // the same status, another body
+	OnlyHere        uint64 `json:"only_here"`
+	OnlyThere       uint64 `json:"only_there"`
+	Neither         uint64 `json:"neither"` // no attempt on either side
+
+	// Here and There are how long the attempts took, of the events that have one on both sides.
+	Here  Latency   `json:"here"`
+	There Latency   `json:"there"`
+	Rows  []DiffRow `json:"rows"`
+}
+
+// Latency is how long attempts took.
+type Latency struct {
+	P50 time.Duration `json:"p50"`
+	P95 time.Duration `json:"p95"`
+}
+
+// DiffRow is an event whose attempts differ. Bodies are the first 16 KiB.
+type DiffRow struct {
+	EventID uuid.UUID `json:"event_id"`
+	// Differs names what does: status, outcome and body; or, when a side has no attempt, only_here or only_there.
+	Differs []string       `json:"differs"`
+	Here    *event.Attempt `json:"here,omitempty"`
+	There   *event.Attempt `json:"there,omitempty"`
+}
+
+// DiffReplay lays the last attempt of each of a replay's events beside the last attempt of the same event at the endpoint
+// against (none is the replay's own) outside this replay, live or in another one. Of the rows that differ it returns the
+// first, in order of the events' receipt, at most limit.
+func (s *Store) DiffReplay(ctx context.Context, replayID uuid.UUID, against string, limit int) (diff Diff, err error) {
+	d := diffing{conditions: &conditions{}}
+	if err := d.look(ctx, s, replayID, against); err != nil || d.events == 0 {
+		return diff, explain("compare replay", err)
+	}
+	var here, there []float64
+	err = s.patient.QueryRow(ctx, `SELECT countIf(verdict = 'same'), countIf(verdict = 'status'), countIf(verdict = 'body'), countIf(verdict = 'only_here'), countIf(verdict = 'only_there'),
+		quantilesExactIf(0.5, 0.95)(here.4, tried_here AND tried_there), quantilesExactIf(0.5, 0.95)(there.4, tried_here AND tried_there)
+		FROM `+d.pairs(), d.args...).Scan(&diff.Same, &diff.DifferentStatus, &diff.DifferentBody, &diff.OnlyHere, &diff.OnlyThere, &here, &there)
+	if err != nil {
+		return diff, explain("compare replay", err)
+	}
+	compared := diff.Same + diff.DifferentStatus + diff.DifferentBody
+	diff.Neither = d.events - compared - diff.OnlyHere - diff.OnlyThere
+	if compared > 0 {
+		diff.Here, diff.There = latency(here), latency(there)
+	}
+	diff.Rows, err = d.rows(ctx, s, limit)
+	return diff, err
+}
+
+func latency(quantiles []float64) Latency {
+	const ms = float64(time.Millisecond)
+	return Latency{P50: time.Duration(quantiles[0] * ms), P95: time.Duration(quantiles[1] * ms)}
+}
+
+// diffing is a comparison with its parameters.
+type diffing struct {
+	*conditions
+	events             uint64 // of the replay
+	replay, there, old string // placeholders
+}
+
+// look finds out what there is to compare.
+func (d *diffing) look(ctx context.Context, s *Store, replayID uuid.UUID, against string) error {
+	d.replay = d.bind("UUID", replayID.String())
+	var endpoint string
+	var oldest time.Time
+	err := s.conn.QueryRow(ctx, "SELECT any(endpoint), uniqExact(event_id), min(event_received_at) FROM deliveries WHERE replay_id = "+d.replay, d.args...).
+		Scan(&endpoint, &d.events, &oldest)
+	if against == "" {
+		against = endpoint
+	}
+	// No attempt is older than the receipt of its event, but clocks of two machines differ.
+	d.there, d.old = d.bind("String", against), d.bind("DateTime64(6,'UTC')", micros(oldest.Add(-time.Hour)))
+	return err
+}
+
+// pairs is a subquery with a row for each event that was tried: the last attempt on each side, and what the two come to.
+func (d *diffing) pairs() string {
+	return fmt.Sprintf(`(SELECT event_id, countIf(replay_id = %[1]s) > 0 AS tried_here, countIf(replay_id != %[1]s) > 0 AS tried_there,
+		argMaxIf((id, status_code, outcome, duration_ms, sipHash128(response_body)), (number, started_at), replay_id = %[1]s) AS here,
+		argMaxIf((id, status_code, outcome, duration_ms, sipHash128(response_body)), (started_at, number), replay_id != %[1]s) AS there,
+		multiIf(NOT tried_there, 'only_here', NOT tried_here, 'only_there', (here.2, here.3) != (there.2, there.3), 'status', here.5 != there.5, 'body', 'same') AS verdict
+		FROM attempts WHERE event_id IN (SELECT event_id FROM deliveries WHERE replay_id = %[1]s) AND started_at >= %[3]s AND (replay_id = %[1]s OR endpoint = %[2]s)
+		GROUP BY event_id)`, d.replay, d.there, d.old)
+}
+
+// rows returns the first events whose attempts differ.
+func (d *diffing) rows(ctx context.Context, s *Store, limit int) ([]DiffRow, error) {
+	type pair struct{ event, here, there uuid.UUID }
+	pairs, err := collect(ctx, s.patient, "compare replay", fmt.Sprintf("SELECT event_id, here.1, there.1 FROM %s WHERE verdict != 'same' ORDER BY toString(event_id) LIMIT %d",
+		d.pairs(), min(limit, maxParameters/2)), d.args, func(rows driver.Rows, p *pair) error { return rows.Scan(&p.event, &p.here, &p.there) })
+	if err != nil || len(pairs) == 0 {
+		return nil, err
+	}
+	var events, ids []uuid.UUID
+	for _, p := range pairs {
+		events, ids = append(events, p.event), append(ids, p.here, p.there)
+	}
+	where := &conditions{}
+	where.add("event_id IN {}", "Array(UUID)", uuidStrings(events))
+	where.add("id IN {}", "Array(UUID)", uuidStrings(ids))
+	list, err := s.queryAttempts(ctx, where)
+	if err != nil {
+		return nil, err
+	}
+	attempts := map[uuid.UUID]*event.Attempt{}
+	for i := range list {
+		attempts[list[i].ID] = &list[i]
+	}
+	rows := make([]DiffRow, len(pairs))
+	for i, p := range pairs {
+		rows[i] = DiffRow{EventID: p.event, Here: attempts[p.here], There: attempts[p.there]}
+		rows[i].Differs = differs(rows[i].Here, rows[i].There)
+	}
+	return rows, nil
+}
+
+func differs(here, there *event.Attempt) (names []string) {
+	if there == nil {
+		return []string{"only_here"}
+	}
+	if here == nil {
+		return []string{"only_there"}
+	}
+	if here.StatusCode != there.StatusCode {
+		names = append(names, "status")
+	}
+	if here.Outcome != there.Outcome {
+		names = append(names, "outcome")
+	}
+	if !bytes.Equal(here.ResponseBody, there.ResponseBody) {
+		names = append(names, "body")
+	}
+	return names
+}

@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"hooktape/internal/event"
+)
+
+// Neighbours returns the accepted events of a subscriber (BotHelp's id, or the messenger's) that came last before an event and
+// first after it, whole; nil where there is none.
+func (s *Store) Neighbours(ctx context.Context, subscriber string, of Cursor) (before, after *event.Event, err error) {
+	if before, err = s.neighbour(ctx, subscriber, of, "<", "DESC"); err != nil {
+		return nil, nil, err
+	}
+	after, err = s.neighbour(ctx, subscriber, of, ">", "ASC")
+	return before, after, err
+}
+
+func (s *Store) neighbour(ctx context.Context, subscriber string, of Cursor, side, order string) (*event.Event, error) {
+	where, err := s.matching(ctx, ofSubscriber(subscriber))
+	if err != nil {
+		return nil, err
+	}
+	at := where.bind("DateTime64(6,'UTC')", micros(of.At))
+	where.require("received_at "+side+"= "+at, "(received_at, id) "+side+" ("+at+", "+where.bind("UUID", of.ID.String())+")")
+	found, err := s.queryEvents(ctx, where, wholeColumns, fmt.Sprintf("ORDER BY received_at %[1]s, id %[1]s LIMIT 1", order))
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+// Touches returns the first and the last accepted event of a subscriber (BotHelp's id, or the messenger's) that have a UTM tag,
+// without headers and body; nil for none.
+func (s *Store) Touches(ctx context.Context, subscriber string) (first, last *event.Event, err error) {
+	if first, err = s.touch(ctx, subscriber, "ASC"); err != nil || first == nil {
+		return nil, nil, err
+	}
+	last, err = s.touch(ctx, subscriber, "DESC")
+	return first, last, err
+}
+
+func (s *Store) touch(ctx context.Context, subscriber, order string) (*event.Event, error) {
+	where, err := s.matching(ctx, ofSubscriber(subscriber))
+	if err != nil {
+		return nil, err
+	}
+	where.require("(utm_source != '' OR utm_medium != '' OR utm_campaign != '' OR utm_content != '' OR utm_term != '')")
+	found, err := s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at %[1]s, id %[1]s LIMIT 1", order))
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+func ofSubscriber(id string) event.Selection {
+	return event.Selection{Subscribers: []string{id}, Verdicts: []event.Verdict{event.Accepted}}
+}

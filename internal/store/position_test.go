@@ -1,0 +1,224 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/enginetest"
+)
+
+// setBack are events of a spool in the order of their numbers, before whose later half the clock was set back an hour. Their
+// positions are those that the drain gives them.
+func setBack(n int) []event.Event {
+	events := numbered("a", 1, n)
+	last := events[n/2-1].ReceivedAt
+	for i := n / 2; i < n; i++ {
+		e := &events[i]
+		e.ReceivedAt = e.ReceivedAt.Add(-time.Hour)
+		e.ID = idAt(e.ReceivedAt, i+1)
+		last = last.Add(time.Microsecond)
+		e.PositionOffset = last.Sub(e.ReceivedAt)
+	}
+	return events
+}
+
+func eventIDs(deliveries []event.Delivery) (ids []uuid.UUID) {
+	for _, d := range deliveries {
+		ids = append(ids, d.EventID)
+	}
+	return ids
+}
+
+// open reads all that waits in a queue, in small pages.
+func (d db) open(t *testing.T, q store.Queue) (all []event.Delivery) {
+	t.Helper()
+	var after store.Cursor
+	for {
+		page, err := d.OpenDeliveries(background, q, after, store.Cursor{}, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			return all
+		}
+		all = append(all, page...)
+		last := all[len(all)-1]
+		after = store.Cursor{At: last.Position(), ID: last.EventID}
+	}
+}
+
+// TestOrderOverASetBackClock: what waits is read in the order of the spool, though the clock was set back in between: live, in a
+// replay, and in whatever state it is.
+func TestOrderOverASetBackClock(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	events := setBack(10)
+	d.insert(t, events...)
+	got, err := d.Event(background, events[7].ID)
+	if err != nil || got.PositionOffset != events[7].PositionOffset || !got.Position().After(events[6].Position()) {
+		t.Errorf("position %s of %+v, %v", got.Position(), got, err)
+	}
+	live := store.Queue{Endpoint: "crm"}
+	ranges, err := d.Ranges(background, nil)
+	if err != nil || len(ranges) != 1 {
+		t.Fatalf("%+v, %v", ranges, err)
+	}
+	found, _, err := d.Follow(background, live, store.Subscription{}, ranges[0], 100)
+	if err != nil || !slices.Equal(eventIDs(found), idsOf(events)) {
+		t.Fatalf("followed %v, %v", eventIDs(found), err)
+	}
+	slices.Reverse(found)
+	for range 2 {
+		if err := d.InsertDeliveries(background, found); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again, _, err := d.Follow(background, live, store.Subscription{}, ranges[0], 100); err != nil || len(again) > 0 {
+		t.Errorf("found once more: %v, %v", eventIDs(again), err)
+	}
+	r := newReplay(1)
+	r.CreatedAt = dawn.Add(time.Hour)
+	for range 2 {
+		if n, err := d.FreezeReplay(background, r); err != nil || n != uint64(len(events)) {
+			t.Errorf("%d frozen, %v", n, err)
+		}
+	}
+	frozen := store.Queue{ReplayID: r.ID, Endpoint: r.Endpoint}
+	for what, q := range map[string]store.Queue{"live": live, "replay": frozen} {
+		waiting := d.open(t, q)
+		if !slices.Equal(eventIDs(waiting), idsOf(events)) {
+			t.Errorf("%s: in the order %v, want %v", what, eventIDs(waiting), idsOf(events))
+		}
+		for i := range waiting { // each is refused once, the last first
+			waiting[i].State, waiting[i].Attempts, waiting[i].NextAt = event.Retrying, 1, dawn
+		}
+		slices.Reverse(waiting)
+		record(t, d, "", waiting...)
+		if again := d.open(t, q); !slices.Equal(eventIDs(again), idsOf(events)) || again[0].State != event.Retrying {
+			t.Errorf("%s, once refused: in the order %v, want %v", what, eventIDs(again), idsOf(events))
+		}
+		if err := d.CancelDeliveries(background, q); err != nil {
+			t.Fatal(err)
+		}
+		if left := d.open(t, q); len(left) > 0 {
+			t.Errorf("%s: %d are left", what, len(left))
+		}
+	}
+	if n := d.text(t, "SELECT toString((count(), uniqExact(replay_id, event_id), groupUniqArray(state))) FROM deliveries FINAL"); n != "(20,20,['cancelled'])" {
+		t.Errorf("rows, deliveries and states: %s", n)
+	}
+}
+
+// TestFollowedByAnOlderVersion: an event that a hooktape without positions has made a delivery of is not followed again.
+func TestFollowedByAnOlderVersion(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.insert(t, setBack(10)...)
+	d.exec(t, "INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_id, state) SELECT toUUID('00000000-0000-0000-0000-000000000000'), 'crm', received_at, id, 'pending' FROM events WHERE spool_number != 8")
+	ranges, err := d.Ranges(background, nil)
+	if err != nil || len(ranges) != 1 {
+		t.Fatalf("%+v, %v", ranges, err)
+	}
+	found, _, err := d.Follow(background, store.Queue{Endpoint: "crm"}, store.Subscription{}, ranges[0], 100)
+	if err != nil || !slices.Equal(eventIDs(found), idsOf(setBack(10)[7:8])) {
+		t.Errorf("followed %v, %v", eventIDs(found), err)
+	}
+}
+
+// TestDeliveriesAreReordered: the deliveries of a database of the version before positions are all there afterwards, each in its
+// newest state, also when the migration was cut short and begins again.
+func TestDeliveriesAreReordered(t *testing.T) {
+	t.Parallel()
+	const columns = "replay_id, endpoint, event_received_at, event_id, state, attempts, version"
+	type step func(d db)
+	run := func(statement string) step {
+		return func(d db) { d.exec(t, statement) }
+	}
+	copied := run("INSERT INTO deliveries_by_position (" + columns + ") SELECT " + columns + " FROM deliveries WHERE version = 0")
+	moved := run("RENAME TABLE deliveries TO deliveries_by_time")
+	for name, steps := range map[string][]step{
+		"whole":                      nil,
+		"cut in the copying":         {copied},
+		"cut in the renaming":        {copied, moved},
+		"cut before the second copy": {copied, moved, run("RENAME TABLE deliveries_by_position TO deliveries")},
+		"nobody knows that it is done": {func(d db) {
+			if _, err := d.Migrate(background); err != nil {
+				t.Fatal(err)
+			}
+			d.exec(t, "ALTER TABLE goose_db_version DELETE WHERE version_id >= 46 SETTINGS mutations_sync = 1")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t, enginetest.DSN(t))
+			if err := d.MigrateUpTo(background, 43); err != nil {
+				t.Fatal(err)
+			}
+			fillUnpositioned(t, d, columns)
+			if err := d.MigrateUpTo(background, 45); err != nil {
+				t.Fatal(err)
+			}
+			for _, step := range steps {
+				step(d)
+			}
+			if _, err := d.Migrate(background); err != nil {
+				t.Fatal(err)
+			}
+			assertReordered(t, d)
+		})
+	}
+}
+
+// fillUnpositioned inserts 200 deliveries of two months, every second one in two versions, as a hooktape without positions does.
+func fillUnpositioned(t *testing.T, d db, columns string) {
+	t.Helper()
+	for version, state := range []string{"pending", "delivered"} {
+		d.exec(t, fmt.Sprintf("INSERT INTO deliveries (%s) SELECT toUUID('00000000-0000-0000-0000-000000000000'), 'crm', toDateTime64('2026-02-28 23:59:59', 6, 'UTC') + toIntervalMillisecond(number * 10), "+
+			"toUUID(concat('00000000-0000-7000-8000-', leftPad(toString(number), 12, '0'))), '%s', %[3]d, %[3]d * 12 FROM numbers(200) WHERE number %% 2 >= %[3]d", columns, state, version))
+	}
+}
+
+func assertReordered(t *testing.T, d db) {
+	t.Helper()
+	if got := d.text(t, "SELECT toString((count(), countIf(state = 'delivered'), countIf(event_position = event_received_at), countIf(subscriber = toString(event_id)))) FROM deliveries FINAL"); got != "(200,100,200,200)" {
+		t.Errorf("deliveries, delivered, with a position, and with a subscriber: %s", got)
+	}
+	if key := d.text(t, "SELECT sorting_key FROM system.tables WHERE database = currentDatabase() AND name = '"+d.own("deliveries")+"'"); key != "replay_id, endpoint, event_position, event_id, event_received_at" {
+		t.Errorf("the key is %s", key)
+	}
+	if left := d.text(t, "SELECT toString(groupArray(name)) FROM system.tables WHERE database = currentDatabase() AND name LIKE 'deliveries\\_%' AND name != 'deliveries_local'"); left != "[]" {
+		t.Errorf("the tables %s are left", left)
+	}
+	if open := d.open(t, store.Queue{Endpoint: "crm"}); len(open) != 100 {
+		t.Errorf("%d are open", len(open))
+	}
+}
+
+// testDeliveriesAreReorderedOnACluster is the same on both shards.
+func testDeliveriesAreReorderedOnACluster(t *testing.T, database func() string) {
+	dsn := database()
+	s, err := store.OpenCluster(dsn, enginetest.ClusterName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := besideCluster(t, s, dsn)
+	if err := d.MigrateUpTo(background, 43); err != nil {
+		t.Fatal(err)
+	}
+	fillUnpositioned(t, d, "replay_id, endpoint, event_received_at, event_id, state, attempts, version")
+	for range 2 {
+		if _, err := d.Migrate(background); err != nil {
+			t.Fatal(err)
+		}
+		assertReordered(t, d)
+		d.exec(t, "ALTER TABLE goose_db_version_local DELETE WHERE version_id >= 46 SETTINGS mutations_sync = 1")
+	}
+	if got := d.text(t, "SELECT toString(count()) FROM (SELECT shardNum() FROM deliveries GROUP BY shardNum())"); got != "2" {
+		t.Errorf("the rows are on %s shards", got)
+	}
+}

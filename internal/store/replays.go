@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+)
+
+// replayColumns are the columns of replays in the order in which SaveReplay writes and scanReplay reads them.
+var replayColumns = []string{
+	"id", "created_at", "updated_at", "created_by", "state", "reason", "endpoint", "url", "selection", "total",
+	"rate", "concurrency", "event_order", "mode", "retry", "max_attempts", "pace", "stop_after_failures", "headers",
+	"idempotency_key", "counts", "per_second", "public_only",
+}
+
+// SaveReplay writes a replay's new state. UpdatedAt orders the states.
+func (s *Store) SaveReplay(ctx context.Context, r event.Replay) error {
+	selection, err := json.Marshal(r.Selection)
+	if err != nil {
+		return fmt.Errorf("save replay: %w", err)
+	}
+	counts := make(map[string]uint64, len(r.Counts))
+	for state, n := range r.Counts {
+		counts[string(state)] = n
+	}
+	return s.insert(ctx, "", "replays ("+strings.Join(replayColumns, ", ")+")", func(batch driver.Batch) error {
+		return batch.Append(r.ID, r.CreatedAt, r.UpdatedAt, r.CreatedBy, string(r.State), r.Reason, r.Endpoint, r.URL, string(selection), r.Total,
+			r.Rate, r.Concurrency, string(r.Order), string(r.Mode), string(r.Retry), r.MaxAttempts, r.Pace, r.StopAfterFailures, headerTuples(r.Headers),
+			r.IdempotencyKey, counts, r.PerSecond, r.PublicOnly)
+	})
+}
+
+// Replays returns the newest replays first, or the newest of those made before a replay (ErrNotFound when it is not there);
+// with states, only those in one of them. Like Replay and ReplayByKey it shows them as people have steered them, whether or
+// not the process that does the work knows of it yet.
+func (s *Store) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error) {
+	where := &conditions{}
+	addIn(where, "state", states)
+	if before != uuid.Nil {
+		r, err := s.Replay(ctx, before)
+		if err != nil {
+			return nil, err
+		}
+		where.require(fmt.Sprintf("(created_at, id) < (%s, %s)", where.bind("DateTime64(6,'UTC')", micros(r.CreatedAt)), where.bind("UUID", before.String())))
+	}
+	return s.steeredReplays(ctx, where, fmt.Sprintf("created_at DESC, id DESC LIMIT %d", limit))
+}
+
+// Replay returns one replay, or ErrNotFound.
+func (s *Store) Replay(ctx context.Context, id uuid.UUID) (event.Replay, error) {
+	where := &conditions{}
+	where.add("id = {}", "UUID", id.String())
+	replays, err := s.steeredReplays(ctx, where, "created_at LIMIT 1")
+	return first(replays, err, "replay "+id.String())
+}
+
+// ReplayByKey returns the first replay made with an idempotency key, or ErrNotFound.
+func (s *Store) ReplayByKey(ctx context.Context, key string) (event.Replay, error) {
+	where := &conditions{}
+	where.add("idempotency_key = {} AND idempotency_key != ''", "String", key)
+	replays, err := s.steeredReplays(ctx, where, "created_at, id LIMIT 1")
+	return first(replays, err, "replay with that idempotency key")
+}
+
+// Unfinished is a replay that runs or is paused.
+type Unfinished struct {
+	event.Replay                   // as it is wanted
+	Saved        event.ReplayState // by the process that does the work
+}
+
+// UnfinishedReplays returns the replays that the process that does the work has saved as running or paused, in the order of
+// their making.
+func (s *Store) UnfinishedReplays(ctx context.Context) ([]Unfinished, error) {
+	return collect(ctx, s.conn, "read replays", "SELECT "+strings.Join(replayColumns, ", ")+", saved FROM "+steeredReplays+
+		" WHERE saved IN ('running', 'paused') ORDER BY created_at, id", nil, func(rows driver.Rows, u *Unfinished) error { return scanReplay(rows, &u.Replay, (*string)(&u.Saved)) })
+}
+
+// steeredReplays is a subquery of replays with the last command to each in place of what it changes; saved is the state without
+// that. A replay that is over stays so. This alone says what commands mean.
+const steeredReplays = `(SELECT r.* REPLACE (
+			multiIf(r.state IN ('done', 'cancelled'), r.state, c.action = 'cancel', 'cancelled', c.action = 'pause', 'paused', c.action = 'resume', 'running', r.state) AS state,
+			multiIf(r.state IN ('done', 'cancelled') OR c.action = '', r.reason, c.action = 'resume', '', c.why) AS reason,
+			if(c.rate_set, c.rate, r.rate) AS rate)
+		FROM (SELECT *, state AS saved FROM replays FINAL) AS r LEFT JOIN ` + lastCommands + ` AS c ON c.target = toString(r.id))`
+
+func (s *Store) steeredReplays(ctx context.Context, where *conditions, order string) ([]event.Replay, error) {
+	return collect(ctx, s.conn, "read replays", fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s", strings.Join(replayColumns, ", "), steeredReplays, where, order),
+		where.args, func(rows driver.Rows, r *event.Replay) error { return scanReplay(rows, r) })
+}
+
+// scanReplay reads replayColumns, and what follows them.
+func scanReplay(rows driver.Rows, r *event.Replay, more ...any) error {
+	var selection string
+	var headers []map[string]any
+	counts := map[string]uint64{}
+	if err := rows.Scan(append([]any{&r.ID, &r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, (*string)(&r.State), &r.Reason, &r.Endpoint, &r.URL, &selection, &r.Total,
+		&r.Rate, &r.Concurrency, (*string)(&r.Order), (*string)(&r.Mode), (*string)(&r.Retry), &r.MaxAttempts, &r.Pace, &r.StopAfterFailures, &headers,
+		&r.IdempotencyKey, &counts, &r.PerSecond, &r.PublicOnly}, more...)...); err != nil {
+		return err
+	}
+	if len(headers) > 0 {
+		r.Headers = headersFrom(headers)
+	}
+	if len(counts) > 0 {
+		r.Counts = statesOf(counts)
+	}
+	if err := json.Unmarshal([]byte(selection), &r.Selection); err != nil {
+		return fmt.Errorf("replay %s: its selection: %w", r.ID, err)
+	}
+	return nil
+}
+
+// first is the first of a list that was read with err, or ErrNotFound.
+func first[T any](list []T, err error, what string) (one T, _ error) {
+	if err != nil {
+		return one, err
+	}
+	if len(list) == 0 {
+		return one, fmt.Errorf("%s: %w", what, ErrNotFound)
+	}
+	return list[0], nil
+}

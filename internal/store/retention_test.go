@@ -1,0 +1,254 @@
+package store_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/await"
+)
+
+// daysAgo is an event of a source that arrived so long ago.
+func daysAgo(days, n int, source string, verdict event.Verdict) event.Event {
+	e := eventAt(time.Now().UTC().Truncate(time.Microsecond).AddDate(0, 0, -days).Add(-time.Hour), n)
+	e.Source, e.Verdict, e.BothelpUserID = source, verdict, fmt.Sprint(n%3)
+	e.BodySHA256 = sha256.Sum256(e.Body)
+	return e
+}
+
+// aged are events of three sources, and some that were not accepted, 1 to 100 days old; each is numbered by its days.
+func aged() (events []event.Event) {
+	for _, days := range []int{1, 15, 35, 65, 100} {
+		for i, source := range []string{"demo", "chat", "shop"} {
+			events = append(events, daysAgo(days, days+1000*i, source, event.Accepted))
+		}
+		rejected := daysAgo(days, days+3000, "demo", event.BadToken)
+		rejected.BodyText = "gone with the body"
+		events = append(events, rejected)
+	}
+	return events
+}
+
+func (d db) apply(t *testing.T, r store.Retention) []store.RetentionChange {
+	t.Helper()
+	changes, err := d.ApplyRetention(background, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.merge(t)
+	return changes
+}
+
+// settle waits until the times of expiry are computed.
+func (d db) settle(t *testing.T) {
+	t.Helper()
+	await.Nil(t, 30*time.Second, func() error {
+		if n := d.text(t, "SELECT toString(count()) FROM system.mutations WHERE database = currentDatabase() AND NOT is_done"); n != "0" {
+			return fmt.Errorf("%s mutations are not done", n)
+		}
+		return nil
+	})
+}
+
+// merge does at once what the engine does in the background.
+func (d db) merge(t *testing.T) {
+	t.Helper()
+	d.settle(t)
+	d.exec(t, "OPTIMIZE TABLE "+d.own("events")+" FINAL")
+}
+
+// left are the days of the events that are stored of a source, and of those that still have their bodies.
+func (d db) left(t *testing.T, source string, verdict event.Verdict) (rows, bodies []int) {
+	t.Helper()
+	found := d.list(t, event.Selection{Sources: []string{source}, Verdicts: []event.Verdict{verdict}})
+	whole, err := d.Events(background, idsOf(found))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range numbers(whole) {
+		rows = append(rows, n%1000)
+		switch e := whole[i]; {
+		case !e.BodyGone():
+			bodies = append(bodies, n%1000)
+			sameBytes(t, e.ID.String(), e.Body, fmt.Append(nil, n))
+		case e.BodySHA256 != sha256.Sum256(fmt.Append(nil, n)):
+			t.Errorf("the body of %s has gone with its hash", e.ID)
+		}
+	}
+	slices.Sort(rows)
+	slices.Sort(bodies)
+	return rows, bodies
+}
+
+var someRetention = store.Retention{Events: 90, Bodies: 50, Rejected: 20, Attempts: 30, Traces: 7,
+	Sources: map[string]store.SourceRetention{"demo": {Events: store.Forever, Bodies: 10}, "chat": {Events: 40}, "o'clock": {Events: 5}}}
+
+// TestRetention: what is past its time goes, by source, and nothing else; the projection goes with it.
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.insert(t, aged()...)
+	if changes := d.apply(t, someRetention); len(changes) != 6 || changes[0] != (store.RetentionChange{What: "events", Before: "for ever",
+		After: "90d, chat 40d, demo for ever, o'clock 5d, not accepted 20d"}) {
+		t.Errorf("changes %+v", changes)
+	}
+	for _, c := range []struct {
+		source       string
+		verdict      event.Verdict
+		rows, bodies []int
+	}{
+		{"demo", event.Accepted, []int{1, 15, 35, 65, 100}, []int{1}},
+		{"chat", event.Accepted, []int{1, 15, 35}, []int{1, 15, 35}},
+		{"shop", event.Accepted, []int{1, 15, 35, 65}, []int{1, 15, 35}},
+		{"demo", event.BadToken, []int{1, 15}, []int{1}},
+	} {
+		if rows, bodies := d.left(t, c.source, c.verdict); !slices.Equal(rows, c.rows) || !slices.Equal(bodies, c.bodies) {
+			t.Errorf("%s, %s: events of the days %v are left, %v with bodies; want %v and %v", c.source, c.verdict, rows, bodies, c.rows, c.bodies)
+		}
+	}
+	if got := d.text(t, "SELECT toString(arraySort(groupUniqArray((body = '', body_text, search_body = concat(path, '\\x1F', body_text))))) FROM events WHERE verdict != 'accepted'"); got != "[(0,'gone with the body',1),(1,'',1)]" {
+		t.Errorf("without and with a body, whether it is searched is %s", got)
+	}
+	for projection, query := range map[string]string{"visits": sums, "newcomers": begun} {
+		if d.cluster { // see singleAlone, TestProjections
+			break
+		}
+		if has, want := sum(t, d.conn, query, projection), sum(t, d.conn, query, ""); has != want {
+			t.Errorf("%s has %s, the table %s", projection, has, want)
+		}
+	}
+	if changes := d.apply(t, someRetention); len(changes) != 0 {
+		t.Errorf("the same again changes %+v", changes)
+	}
+}
+
+// TestRetentionChanges: a longer one and none at all let live what a shorter one would have removed.
+func TestRetentionChanges(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	// The merges of before would have removed it all.
+	d.exec(t, "SYSTEM STOP TTL MERGES "+d.own("events"))
+	d.insert(t, aged()...)
+	for _, r := range []store.Retention{{Events: 10, Bodies: 5}, {Events: 70, Bodies: 20}} {
+		if _, err := d.ApplyRetention(background, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.settle(t) // what was expired may go until the new times are there
+	d.exec(t, "SYSTEM START TTL MERGES "+d.own("events"))
+	d.merge(t)
+	if rows, bodies := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65}) || !slices.Equal(bodies, []int{1, 15}) {
+		t.Errorf("after a longer one: %v, bodies %v", rows, bodies)
+	}
+	changes := d.apply(t, store.Retention{})
+	if len(changes) != 3 || changes[1] != (store.RetentionChange{What: "events.body", Before: "20d", After: "for ever"}) {
+		t.Errorf("removed: %+v", changes)
+	}
+	d.insert(t, daysAgo(500, 500, "demo", event.Accepted))
+	d.merge(t)
+	if rows, bodies := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65, 500}) || !slices.Equal(bodies, []int{1, 15, 500}) {
+		t.Errorf("without one: %v, bodies %v", rows, bodies)
+	}
+}
+
+// TestRetentionByItself: ClickHouse removes what has expired without being told to.
+func TestRetentionByItself(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.insert(t, aged()...)
+	if _, err := d.ApplyRetention(background, store.Retention{Events: 90}); err != nil {
+		t.Fatal(err)
+	}
+	await.Nil(t, 30*time.Second, func() error {
+		if rows, _ := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65}) {
+			return fmt.Errorf("still there: %v", rows)
+		}
+		return nil
+	})
+}
+
+// TestDefaultRetention: rejected events go after 30 days, and everything else stays; "for ever" wins over it.
+func TestDefaultRetention(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.insert(t, aged()...)
+	if changes := d.apply(t, store.DefaultRetention); len(changes) != 1 || changes[0] != (store.RetentionChange{What: "events", Before: "for ever",
+		After: "for ever, not accepted 30d"}) {
+		t.Errorf("changes %+v", changes)
+	}
+	d.merge(t)
+	for _, verdict := range []event.Verdict{event.Accepted, event.BadToken} {
+		want := map[event.Verdict][]int{event.Accepted: {1, 15, 35, 65, 100}, event.BadToken: {1, 15}}[verdict]
+		if rows, bodies := d.left(t, "demo", verdict); !slices.Equal(rows, want) || !slices.Equal(bodies, want) {
+			t.Errorf("%s: events of the days %v are left, %v with bodies; want %v", verdict, rows, bodies, want)
+		}
+	}
+	if changes := d.apply(t, store.Retention{Rejected: store.Forever}); len(changes) != 1 || changes[0].After != "for ever" {
+		t.Errorf("for ever: %+v", changes)
+	}
+}
+
+// TestForeignTTL: somebody else's stays where nothing is configured, and is replaced, and named, where something is.
+func TestForeignTTL(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.exec(t, "ALTER TABLE "+d.own("otel_traces")+" MODIFY TTL toDateTime(Timestamp) + toIntervalWeek(2)")
+	if changes := d.apply(t, store.Retention{}); len(changes) != 0 {
+		t.Errorf("changes %+v", changes)
+	}
+	d.exec(t, "ALTER TABLE "+d.own("events")+" MODIFY TTL received_at + toIntervalWeek(2)")
+	if changes := d.apply(t, store.DefaultRetention); len(changes) != 0 {
+		t.Errorf("the default changes %+v", changes)
+	}
+	changes := d.apply(t, store.Retention{Traces: 7})
+	if len(changes) != 2 || changes[0] != (store.RetentionChange{What: "otel_traces", Before: "toDateTime(Timestamp) + toIntervalWeek(2)", After: "7d"}) {
+		t.Errorf("changes %+v", changes)
+	}
+}
+
+// TestRetentionReport: what is configured, what is in force, and what would go.
+func TestRetentionReport(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.exec(t, "SYSTEM STOP TTL MERGES "+d.own("events"))
+	d.insert(t, aged()...)
+	find := func(what, source string, refused bool) (found store.Kept) {
+		t.Helper()
+		report, err := d.RetentionReport(background, someRetention)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range report {
+			if k.What == what && k.Source == source && k.NotAccepted == refused {
+				found = k
+				found.Oldest = time.Time{}
+			}
+		}
+		return found
+	}
+	if k := find("events", "chat", false); k != (store.Kept{What: "events", Source: "chat", Configured: "40d", InForce: "for ever", Rows: 5, ExpiredAsConfigured: 2}) {
+		t.Errorf("before: %+v", k)
+	}
+	if _, err := d.ApplyRetention(background, someRetention); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []store.Kept{
+		{What: "events", Source: "chat", Configured: "40d", InForce: "40d", Rows: 5, Expired: 2},
+		{What: "events", Source: "demo", Configured: "for ever", InForce: "for ever", Rows: 5},
+		{What: "events", NotAccepted: true, Configured: "20d", InForce: "20d", Rows: 5, Expired: 3},
+		{What: "events.body", Source: "demo", Configured: "10d", InForce: "10d", Rows: 10, Expired: 8},
+		{What: "events.body", Source: "shop", Configured: "50d", InForce: "50d", Rows: 5, Expired: 2},
+		{What: "attempts", Configured: "30d", InForce: "30d"},
+		{What: "otel_traces", Configured: "7d", InForce: "7d"},
+		{What: "deliveries", Configured: "30d", InForce: "30d"},
+	} {
+		want.ExpiredAsConfigured = want.Expired
+		if got := find(want.What, want.Source, want.NotAccepted); got != want {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	}
+}

@@ -1,0 +1,277 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/enginetest"
+)
+
+func TestMigrateTwice(t *testing.T) {
+	d := open(t, enginetest.DSN(t))
+	applied, err := d.Migrate(background)
+	if err != nil || applied < 8 {
+		t.Fatalf("first: %d applied, %v", applied, err)
+	}
+	e := eventAt(dawn, 1)
+	d.insert(t, e)
+	if applied, err := d.Migrate(background); err != nil || applied != 0 {
+		t.Errorf("second: %d applied, %v", applied, err)
+	}
+	if _, err := d.Event(background, e.ID); err != nil {
+		t.Errorf("after the second: %v", err)
+	}
+}
+
+// TestMigrateAtOnce: two processes that start together both get a whole schema.
+func TestMigrateAtOnce(t *testing.T) {
+	dsn := enginetest.DSN(t)
+	a, b := open(t, dsn), open(t, dsn)
+	for range 3 {
+		a.exec(t, "DROP DATABASE IF EXISTS "+a.Database()+" SYNC")
+		var both errgroup.Group
+		for _, d := range []db{a, b} {
+			both.Go(func() error { _, err := d.Migrate(background); return err })
+		}
+		if err := both.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if n := a.text(t, "SELECT toString(count()) FROM system.tables WHERE database = currentDatabase() AND name IN "+
+			"('events', 'quarantine', 'replays', 'deliveries', 'attempts', 'otel_traces', 'otel_traces_trace_id_ts', 'otel_traces_trace_id_ts_mv')"); n != "8" {
+			t.Errorf("%s of 8 tables are there", n)
+		}
+		if applied, err := a.Migrate(background); err != nil || applied != 0 {
+			t.Errorf("afterwards: %d applied, %v", applied, err)
+		}
+	}
+}
+
+func TestMigrateMakesTheDatabase(t *testing.T) {
+	engine := enginetest.Start(t)
+	d := open(t, engine.DSN("of-its own`\\name"))
+	if _, err := d.Migrate(background); err != nil {
+		t.Fatal(err)
+	}
+	d.insert(t, eventAt(dawn, 1))
+	s, err := store.Open(strings.TrimSuffix(engine.DSN(""), "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if s.Database() != "hooktape" {
+		t.Errorf("a DSN without database means %q", s.Database())
+	}
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	d := newDB(t)
+	d.exec(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (10000, 1)")
+	if _, err := d.Migrate(background); !errors.Is(err, store.ErrNewerSchema) || !strings.Contains(err.Error(), "10000") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestErrorClasses: what callers decide on, from what a real engine answers.
+func TestErrorClasses(t *testing.T) {
+	d := newDB(t)
+	refused := func(change string) error {
+		t.Helper()
+		d.exec(t, change)
+		return d.InsertEvents(background, "", []event.Event{eventAt(dawn, 1)})
+	}
+	empty := open(t, enginetest.DSN(t))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := "http://" + listener.Addr().String() + "/hooktape"
+	listener.Close()
+	hanging, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hanging.Close()
+	soon, cancel := context.WithTimeout(background, 200*time.Millisecond)
+	defer cancel()
+	_, unknownTable := empty.ListEvents(background, event.Selection{}, store.Page{Limit: 1})
+	all := []error{store.ErrRefused, store.ErrUnavailable, store.ErrUnauthorized, store.ErrNotFound}
+	for _, c := range []struct {
+		name string
+		err  error
+		want error // nil: none of them
+	}{
+		{"unknown table", unknownTable, nil},
+		{"insert into an unknown table", empty.InsertEvents(background, "", []event.Event{eventAt(dawn, 1)}), nil},
+		{"unknown database", open(t, "http://"+hostOf(empty.dsn)+"/no_such_database").Ping(background), nil},
+		{"constraint", refused("ALTER TABLE events ADD CONSTRAINT never CHECK source != 'demo'"), store.ErrRefused},
+		{"missing column", refused("ALTER TABLE events DROP CONSTRAINT never, DROP COLUMN last_contact_at"), nil},
+		{"connection refused", open(t, closed).Ping(background), store.ErrUnavailable},
+		{"insert, connection refused", open(t, closed).InsertEvents(background, "", []event.Event{eventAt(dawn, 1)}), store.ErrUnavailable},
+		{"migrate, connection refused", migrateErr(open(t, closed)), store.ErrUnavailable},
+		{"time is over", open(t, "http://"+hanging.Addr().String()+"/hooktape").Ping(soon), store.ErrUnavailable},
+		{"unknown host", open(t, "http://no-such-host.invalid:8123/hooktape").Ping(background), store.ErrUnavailable},
+		{"no such event", eventErr(newDB(t), eventAt(dawn, 1)), store.ErrNotFound},
+		{"server's own timeout", open(t, d.dsn+"?max_execution_time=1").Ping(background), nil},
+	} {
+		if c.err == nil && c.name != "server's own timeout" {
+			t.Errorf("%s: no error", c.name)
+		}
+		for _, class := range all {
+			if errors.Is(c.err, class) != (class == c.want) {
+				t.Errorf("%s: is %q: %v: %v", c.name, class, errors.Is(c.err, class), c.err)
+			}
+		}
+	}
+	if d.exec(t, "DROP TABLE events"); d.InsertEvents(background, "", []event.Event{eventAt(dawn, 1)}) == nil {
+		t.Error("an insert into no table succeeds")
+	}
+}
+
+func hostOf(dsn string) string {
+	host, _, _ := strings.Cut(strings.TrimPrefix(dsn, "http://"), "/")
+	return host
+}
+
+func migrateErr(d db) error { _, err := d.Migrate(background); return err }
+
+func eventErr(d db, e event.Event) error { _, err := d.Event(background, e.ID); return err }
+
+// TestErrorsAreShort: an error is for a log line, and tells no password and none of the values asked for.
+func TestErrorsAreShort(t *testing.T) {
+	engine := enginetest.Start(t)
+	d := open(t, engine.DSN("hooktape"))
+	if _, err := d.Migrate(background); err != nil {
+		t.Fatal(err)
+	}
+	sel := event.Selection{Sources: []string{"looked-for"}}
+	d.list(t, sel) // from now on there is a connection in the pool
+	engine.Kill()
+	for range 3 {
+		_, err := d.ListEvents(background, sel, store.Page{Limit: 1})
+		if err == nil {
+			t.Fatal("no error")
+		}
+		if text := err.Error(); strings.Contains(text, enginetest.Password) || strings.Contains(text, "looked-for") || strings.Contains(text, "param_") {
+			t.Errorf("the error says %s", text)
+		}
+	}
+	if _, err := store.Open("http://someone:s3cret@host:notaport/"); err == nil || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("a wrong DSN: %v", err)
+	}
+}
+
+// TestHTTPS: the DSN that an error recommends is one that works.
+func TestHTTPS(t *testing.T) {
+	behind, err := url.Parse(enginetest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewTLSServer(httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: behind.Host}))
+	defer front.Close()
+	ping := func(dsn string) error {
+		s, err := store.Open(dsn)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		return s.Ping(background)
+	}
+	dsn := strings.Replace(front.URL, "//", "//"+behind.User.String()+"@", 1) + behind.Path
+	if err := ping(dsn + "?skip_verify=true"); err != nil {
+		t.Errorf("over TLS: %v", err)
+	}
+	if err := ping(dsn); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a certificate that nobody vouches for: %v", err)
+	}
+	s, err := store.Open("https://user:password@host:8443/hooktape")
+	if err != nil {
+		t.Fatalf("as the error of a bad DSN recommends: %v", err)
+	}
+	s.Close()
+}
+
+// TestDeduplication: the same token stores once, also over a kill; another token again.
+func TestDeduplication(t *testing.T) {
+	engine := enginetest.Start(t)
+	d := open(t, engine.DSN("hooktape"))
+	if _, err := d.Migrate(background); err != nil {
+		t.Fatal(err)
+	}
+	// Over the end of a month: two partitions, hence two parts.
+	batch := []event.Event{eventAt(dawn.Add(-time.Hour), 1), eventAt(dawn.Add(time.Hour), 2)}
+	insert := func(token string) {
+		t.Helper()
+		if err := d.InsertEvents(background, token, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count := func(want string) {
+		t.Helper()
+		if n := d.text(t, "SELECT toString(count()) FROM events"); n != want {
+			t.Errorf("%s rows, want %s", n, want)
+		}
+	}
+	insert("spool-1-2")
+	insert("spool-1-2")
+	count("2")
+	engine.Kill()
+	engine.Restart()
+	d = open(t, engine.DSN("hooktape"))
+	insert("spool-1-2")
+	count("2")
+	insert("spool-3-4")
+	count("4")
+	q := store.Quarantined{ID: batch[0].ID, ReceivedAt: dawn, Source: "demo", Error: "x", Record: []byte{0, 0xff}}
+	for range 2 {
+		if err := d.InsertQuarantine(background, "spool-9-9", q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := d.text(t, "SELECT formatRow('CSV', count(), any(id), any(source), any(error), hex(any(record))) FROM quarantine"); got != `1,"`+q.ID.String()+"\",\"demo\",\"x\",\"00FF\"\n" {
+		t.Errorf("quarantine: %s", got)
+	}
+}
+
+// repeats is what a migration may be: a statement that does nothing where its work is done, or whose work may be done again.
+var repeats = regexp.MustCompile(`^(CREATE (TABLE|VIEW|MATERIALIZED VIEW|FUNCTION) IF NOT EXISTS |CREATE OR REPLACE |` +
+	`ALTER TABLE \w+ ((ADD (COLUMN|INDEX|PROJECTION|CONSTRAINT) IF NOT EXISTS |DROP \w+ IF EXISTS |MODIFY |MATERIALIZE )[^;]*))`)
+
+// TestMigrationsRepeat: goose has no lock for ClickHouse, and ClickHouse no transaction over what goose does: of processes
+// that migrate at once each does all that it finds missing, and one that is killed between the work and the note of it
+// does it again. So every migration is one statement that can be repeated. They go forward only.
+func TestMigrationsRepeat(t *testing.T) {
+	files, err := filepath.Glob("migrations/*.sql")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d migrations, %v", len(files), err)
+	}
+	comment := regexp.MustCompile(`(?m)--.*$`)
+	space := regexp.MustCompile(`\s+`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "goose Down") {
+			t.Errorf("%s goes backward", file)
+		}
+		statement := strings.TrimSpace(space.ReplaceAllString(comment.ReplaceAllString(string(text), ""), " "))
+		adds := strings.Count(statement, "ADD ")
+		if !repeats.MatchString(statement) || strings.Contains(strings.TrimSuffix(statement, ";"), ";") || (adds > 0 && adds != strings.Count(statement, " IF NOT EXISTS ")) {
+			t.Errorf("%s cannot be repeated: %s", file, statement)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package store_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+)
+
+// TestSearchEvents goes on from where a search has stopped until all was looked at: each event that matches once, the
+// newest first, and none of those that do not.
+func TestSearchEvents(t *testing.T) {
+	d := newDB(t)
+	var events []event.Event
+	for n := range 300 { // over twelve days, some at one time
+		e := eventAt(dawn.Add(time.Duration(n/2)*115*time.Minute), n)
+		if n%3 == 0 {
+			e.Name = "rare"
+		}
+		events = append(events, e)
+	}
+	d.insert(t, events...)
+	sel := event.Selection{Text: "rare"}
+	want := numbers(d.list(t, sel))
+	if len(want) != 100 {
+		t.Fatalf("%d events match", len(want))
+	}
+	var got []int
+	stops := 0
+	page := store.Page{Limit: 7}
+	for {
+		found, rest, err := d.SearchEvents(background, sel, page, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, numbers(found)...)
+		switch {
+		case rest != nil:
+			stops++
+			page.Before = rest
+		case len(found) == page.Limit:
+			last := found[len(found)-1]
+			page.Before = &store.Cursor{At: last.ReceivedAt, ID: last.ID}
+		default:
+			if !slices.Equal(got, want) {
+				t.Errorf("found %v, want %v", got, want)
+			}
+			if at, _, err := d.SearchEvents(background, sel, store.Page{Limit: 1000}, time.Minute); err != nil || !slices.Equal(numbers(at), want) {
+				t.Errorf("at once, in many steps, %v are found, %v; want %v", numbers(at), err, want)
+			}
+			if stops < 20 {
+				t.Errorf("the search has stopped %d times: nothing is proved", stops)
+			}
+			return
+		}
+	}
+}
+
+func TestSearchEventsWithin(t *testing.T) {
+	d := newDB(t)
+	d.insert(t, eventAt(dawn, 1), eventAt(dawn.Add(time.Hour), 2), eventAt(dawn.Add(2*time.Hour), 3), eventAt(dawn.Add(48*time.Hour), 4))
+	for name, test := range map[string]struct {
+		sel  event.Selection
+		want []int
+	}{
+		"all of them":          {event.Selection{Where: "true"}, []int{4, 3, 2, 1}},
+		"from, included":       {event.Selection{Where: "true", From: ptr(dawn.Add(time.Hour))}, []int{4, 3, 2}},
+		"until, not included":  {event.Selection{Where: "true", Until: ptr(dawn.Add(2 * time.Hour))}, []int{2, 1}},
+		"nothing in that time": {event.Selection{Where: "true", From: ptr(dawn.Add(3 * time.Hour)), Until: ptr(dawn.Add(4 * time.Hour))}, nil},
+		"before all of them":   {event.Selection{Where: "true", Until: ptr(dawn)}, nil},
+		"with an index":        {event.Selection{Sources: []string{"demo"}}, []int{4, 3, 2, 1}},
+	} {
+		found, rest, err := d.SearchEvents(background, test.sel, store.Page{Limit: 10}, time.Minute)
+		if err != nil || rest != nil || !slices.Equal(numbers(found), test.want) {
+			t.Errorf("%s: found %v, rest %v, %v; want %v", name, numbers(found), rest, err, test.want)
+		}
+	}
+	_, _, err := d.SearchEvents(background, event.Selection{Where: "nothing("}, store.Page{Limit: 10}, time.Minute)
+	if _, ok := errors.AsType[*store.ExpressionError](err); !ok {
+		t.Errorf("a wrong expression: %v", err)
+	}
+}
+
+// TestSubscriberByEitherID finds a person by BotHelp's id and by the messenger's, together with other conditions.
+func TestSubscriberByEitherID(t *testing.T) {
+	d := newDB(t)
+	one, two, three := eventAt(dawn, 1), eventAt(dawn.Add(time.Second), 2), eventAt(dawn.Add(2*time.Second), 3)
+	one.BothelpUserID, one.MessengerUserID, two.MessengerUserID, three.BothelpUserID = "a", "b", "b", "b"
+	d.insert(t, one, two, three)
+	for id, want := range map[string][]int{"a": {1}, "b": {3, 2, 1}, "": nil} {
+		if got := numbers(d.list(t, event.Selection{Subscribers: []string{id}})); !slices.Equal(got, want) {
+			t.Errorf("the events of %q are %v, want %v", id, got, want)
+		}
+	}
+	if got := numbers(d.list(t, event.Selection{Subscribers: []string{"b"}, From: ptr(dawn.Add(time.Second)), Where: "id != toUUID('" + three.ID.String() + "')"})); !slices.Equal(got, []int{2}) {
+		t.Errorf("with other conditions they are %v", got)
+	}
+}

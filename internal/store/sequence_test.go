@@ -1,0 +1,106 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+)
+
+// numbered are events of a spool with the numbers from first on, a millisecond apart.
+func numbered(spool string, first, n int) []event.Event {
+	events := make([]event.Event, n)
+	for i := range events {
+		number := first + i
+		events[i] = eventAt(dawn.Add(time.Duration(number)*time.Millisecond), number)
+		events[i].Spool, events[i].SpoolNumber = spool, uint64(number)
+	}
+	return events
+}
+
+// TestRanges: what is stored behind a position comes in ranges that leave out nothing and overlap nowhere, and an event is
+// found in one of them, also those whose times say something else than their numbers.
+func TestRanges(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	all := numbered("a", 1, 20_000)
+	all[100].ReceivedAt = dawn.Add(-48 * time.Hour) // in another partition
+	all[19_990].ReceivedAt = dawn.Add(2 * time.Hour)
+	for part := range slices.Chunk(all, 7000) {
+		d.insert(t, part...)
+	}
+	d.insert(t, numbered("b", 50_000, 10)...)
+	for _, position := range []uint64{0, 1, 8190, 8191, 8192, 12_345, 19_999, 20_000} {
+		ranges, err := d.Ranges(background, map[string]uint64{"a": position, "b": 50_009})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, found := position, map[uuid.UUID]bool{}
+		for _, r := range ranges {
+			if r.Spool != "a" || r.After != at && r.After != at+1 && r.After+1 != at || r.Last <= r.After {
+				t.Fatalf("behind %d, at %d: %+v", position, at, r)
+			}
+			for rest := r; ; {
+				deliveries, last, err := d.Follow(background, store.Queue{Endpoint: "crm"}, store.Subscription{}, rest, 5000)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, delivery := range deliveries {
+					found[delivery.EventID] = true
+				}
+				if rest.After = last; last >= r.Last {
+					break
+				}
+			}
+			at = r.Last
+		}
+		if uint64(len(found)) != 20_000-position || at != 20_000 {
+			t.Errorf("behind %d: %d events up to %d", position, len(found), at)
+		}
+		for _, e := range all[position:] {
+			if !found[e.ID] {
+				t.Fatalf("behind %d: number %d is missing", position, e.SpoolNumber)
+			}
+		}
+	}
+}
+
+// TestMarkStored: events whose insert was done and whose mark is missing, since the process died in between.
+func TestMarkStored(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	d.insert(t, numbered("a", 1, 3)...)
+	d.exec(t, "TRUNCATE TABLE stored_ranges")
+	events := numbered("a", 1, 3)
+	if err := d.MarkStored(background, []uuid.UUID{events[0].ID, events[2].ID}); err != nil {
+		t.Fatal(err)
+	}
+	ranges, err := d.Ranges(background, nil)
+	if err != nil || len(ranges) != 1 || fmt.Sprint(ranges[0].After, ranges[0].Last, ranges[0].From.Sub(dawn), ranges[0].Until.Sub(dawn)) != "0 3 1ms 3ms" {
+		t.Errorf("%+v, %v", ranges, err)
+	}
+}
+
+// TestTokenWithoutRows: a server that was killed between the token of an insert and its rows takes them the second time.
+func TestTokenWithoutRows(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	events := numbered("a", 1, 3)
+	if err := d.InsertEvents(background, "token", events); err != nil {
+		t.Fatal(err)
+	}
+	d.exec(t, "ALTER TABLE events DELETE WHERE spool_number > 1 SETTINGS mutations_sync = 1")
+	for range 2 {
+		if err := d.InsertEventsAgain(background, "token", events); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := d.text(t, "SELECT toString(groupArray(spool_number)) FROM (SELECT spool_number FROM events ORDER BY spool_number)"); got != "[1,2,3]" {
+		t.Errorf("the numbers %s are stored", got)
+	}
+}

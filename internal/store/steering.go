@@ -1,0 +1,63 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"hooktape/internal/event"
+)
+
+// AddCommand stores what somebody wants done to a replay or an endpoint. Its number is above those of all commands to the
+// target that are stored by then: the last command counts, whatever the clocks said when it was given.
+func (s *Store) AddCommand(ctx context.Context, c event.Command) error {
+	v := &conditions{}
+	target := v.bind("String", c.Target)
+	sql := fmt.Sprintf(`INSERT INTO commands (target, action, rate, by, reason, number)
+		SELECT %s, %s, %s, %s, %s, (SELECT max(number) + 1 FROM commands WHERE target = %s)`, target, v.bind("String", string(c.Action)),
+		v.bind("Float64", c.Rate), v.bind("String", c.By), v.bind("String", c.Reason), target)
+	return explain("add a command to "+c.Target, s.conn.Exec(ctx, sql, v.args...))
+}
+
+// Steered is what the commands to one target come to.
+type Steered struct {
+	// Action is the last of pause, resume and cancel, and Why, Number and At are its own; zero when there was none.
+	Action event.Action
+	Why    string // who took it, and for what reason
+	Number uint64 // grows with each command to the target
+	At     time.Time
+	// Rate is the last one set; nil when none was, for a rate of 0 is one without limit.
+	Rate *float64
+}
+
+// lastCommands is a subquery with a row for each target that a command was ever given to. Nothing undoes a cancel, such as
+// a pause that somebody else, or a rule, asks for at the same moment.
+const lastCommands = `(SELECT target, last.1 AS action, if(last.3 = '', 'by ' || last.2, last.3 || ' (by ' || last.2 || ')') AS why, last.4 AS number, last.5 AS at, rate_set, rate FROM
+	(SELECT target, argMaxIf((action, by, reason, number, at), (action = 'cancel', number, at), action != 'set-rate') AS last,
+		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, (number, at), action = 'set-rate') AS rate
+	FROM commands GROUP BY target))`
+
+// Steering returns what is wanted of each target, by its name or id.
+func (s *Store) Steering(ctx context.Context) (map[string]Steered, error) {
+	type row struct {
+		target string
+		Steered
+	}
+	rows, err := collect(ctx, s.conn, "read commands", "SELECT target, action, why, number, at, rate_set, rate FROM "+lastCommands, nil,
+		func(rows driver.Rows, r *row) error {
+			var set uint8
+			var rate float64
+			err := rows.Scan(&r.target, (*string)(&r.Action), &r.Why, &r.Number, &r.At, &set, &rate)
+			if set != 0 {
+				r.Rate = &rate
+			}
+			return err
+		})
+	steering := make(map[string]Steered, len(rows))
+	for _, r := range rows {
+		steering[r.target] = r.Steered
+	}
+	return steering, err
+}

@@ -1,0 +1,183 @@
+package enginetest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil/enginetest"
+	"hooktape/internal/testutil/smalldisk"
+)
+
+// writeFailed plus the error number is the exit status of an engine that could not write a file.
+const writeFailed = 100
+
+// rowBytes is the size of a row of the tests' tables, which nothing compresses.
+const rowBytes = 1000
+
+// TestMergeOnFullDisk fills the disk while parts are merged. Nothing is lost of them: the engine ends before it takes half a
+// part for the whole, and has all rows when it runs again, also after it has removed the parts that were merged.
+func TestMergeOnFullDisk(t *testing.T) {
+	const parts, rows = 4, 10_000
+	dir := t.TempDir()
+	disk := smalldisk.MountFor(t, dir, 2<<30)
+	engine := enginetest.StartIn(t, dir)
+	conn := openDSN(t, engine.DSN("default"))
+	mustExec(t, conn, "CREATE TABLE source (n UInt64, s String CODEC(NONE)) ENGINE = MergeTree ORDER BY n SETTINGS old_parts_lifetime = 1,"+
+		" max_bytes_to_merge_at_max_space_in_pool = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 1")
+	insert := func(n int) {
+		mustExec(t, conn, fmt.Sprintf("INSERT INTO source SELECT %d + number, randomString(%d) FROM numbers(%d)", n*rows, rowBytes, rows))
+	}
+	for n := range parts {
+		insert(n)
+	}
+	inserted := uint64(parts)
+	struck := 0
+	for attempt := 0; struck == 0 && attempt < 10; attempt++ {
+		merged := make(chan error, 1)
+		go func() {
+			merged <- conn.Exec(context.Background(), "OPTIMIZE TABLE source FINAL SETTINGS optimize_throw_if_noop = 1")
+		}()
+		err := await.Until(time.Minute, func() error {
+			files, _ := filepath.Glob(filepath.Join(dir, "store", "*", "*", "tmp_merge_*", "s.bin"))
+			if len(files) == 0 && len(merged) == 0 {
+				return errors.New("no merge has begun")
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := disk.Fill(); err != nil {
+			t.Fatal(err)
+		}
+		err = <-merged
+		if err := disk.Free(); err != nil {
+			t.Fatal(err)
+		}
+		if err != nil && conn.Ping(context.Background()) != nil {
+			if status := engine.ExitStatus(); status != writeFailed+int(syscall.ENOSPC) {
+				t.Fatalf("the engine has ended with %d, want that it says of a full disk", status)
+			}
+			struck++
+			engine.Restart()
+		}
+		if got := one[uint64](t, conn, "SELECT uniqExact(n) + sum(length(s) != ?) FROM source", rowBytes); got != inserted*rows {
+			t.Fatalf("%d of %d rows are whole after attempt %d", got, inserted*rows, attempt)
+		}
+		if err == nil { // it was faster than the disk was filled
+			insert(int(inserted))
+			inserted++
+		}
+	}
+	if struck == 0 {
+		t.Fatal("no merge was struck")
+	}
+	mustExec(t, conn, "OPTIMIZE TABLE source FINAL")
+	err := await.Until(time.Minute, func() error {
+		if old := one[uint64](t, conn, "SELECT count() FROM system.parts WHERE table = 'source' AND NOT active"); old > 0 {
+			return fmt.Errorf("%d merged parts are still there", old)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got := one[uint64](t, conn, "SELECT uniqExact(n) + sum(length(s) != ?) FROM source", rowBytes); got != inserted*rows {
+			t.Errorf("%d of %d rows are whole after the parts that were merged are gone", got, inserted*rows)
+		}
+		if got := one[uint64](t, conn, "SELECT count() FROM system.detached_parts"); got != 0 {
+			t.Errorf("%d parts were detached", got)
+		}
+		engine.Stop()
+		engine.Restart()
+	}
+}
+
+// TestStartOnFullDisk: an engine that has ended on a full disk answers queries again while the disk is still full, and
+// refuses inserts.
+func TestStartOnFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	disk := smalldisk.MountFor(t, dir, 200<<20)
+	engine := enginetest.StartIn(t, dir)
+	conn := openDSN(t, engine.DSN("default"))
+	mustExec(t, conn, "CREATE TABLE source (n UInt64) ENGINE = MergeTree ORDER BY n")
+	mustExec(t, conn, "INSERT INTO source VALUES (1)")
+	if err := disk.Fill(); err != nil {
+		t.Fatal(err)
+	}
+	engine.Kill()
+	engine.Restart()
+	if got := one[uint64](t, conn, "SELECT count() FROM source"); got != 1 {
+		t.Errorf("%d rows, want 1", got)
+	}
+	err := conn.Exec(context.Background(), "INSERT INTO source VALUES (2)")
+	wantCode(t, err, 243)
+	if err := disk.Free(); err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, conn, "INSERT INTO source VALUES (2)")
+}
+
+// TestInsertCutShort: ClickHouse notes an insert's token before it puts the part in place. What is sent again after a crash
+// between the two is stored, and what is sent again after a crash later is not stored twice.
+func TestInsertCutShort(t *testing.T) {
+	engine := enginetest.Start(t)
+	conn := openDSN(t, engine.DSN("default"))
+	mustExec(t, conn, "CREATE TABLE source (n UInt64) ENGINE = MergeTree PARTITION BY n < 10 ORDER BY n SETTINGS non_replicated_deduplication_window = 100")
+	insertOnce(t, conn, "kept", 1)
+	insertOnce(t, conn, "merged", 2)
+	mustExec(t, conn, "OPTIMIZE TABLE source FINAL")
+	insertOnce(t, conn, "cut short", 20)
+	engine.Kill()
+	parts, err := filepath.Glob(filepath.Join(engine.Dir(), "store", "*", "*", "0_3_3_0"))
+	if err != nil || len(parts) != 1 {
+		t.Fatalf("%v, %v", parts, err)
+	}
+	// As it is until the engine renames it.
+	if err := os.Rename(parts[0], filepath.Join(filepath.Dir(parts[0]), "tmp_insert_0_3_3_0")); err != nil {
+		t.Fatal(err)
+	}
+	engine.Restart()
+	for range 2 {
+		insertOnce(t, conn, "kept", 1)
+		insertOnce(t, conn, "merged", 2)
+		insertOnce(t, conn, "cut short", 20)
+		if got := one[string](t, conn, "SELECT toString(arraySort(groupArray(n))) FROM source"); got != "[1,2,20]" {
+			t.Errorf("stored is %s, want [1,2,20]", got)
+		}
+		engine.Stop()
+		engine.Restart()
+	}
+}
+
+// TestLockOfDyingEngine starts an engine while another still holds the directory, as one that was killed does for a moment.
+func TestLockOfDyingEngine(t *testing.T) {
+	dir := t.TempDir()
+	lock, err := os.OpenFile(filepath.Join(dir, "hooktape.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	var released sync.WaitGroup
+	released.Go(func() {
+		time.Sleep(500 * time.Millisecond) // long enough to be asked for meanwhile; the test holds without
+		lock.Close()
+	})
+	engine := enginetest.StartIn(t, dir)
+	released.Wait()
+	if err := openDSN(t, engine.DSN("default")).Ping(context.Background()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,204 @@
+package alerts
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"hooktape/internal/testutil/enginetest"
+	"hooktape/internal/testutil/storetest"
+)
+
+// expanded is a rule's SQL as the plugin sends it, in its versions 3 and 4.
+func expanded(r rule) []string {
+	from := time.Now().Add(-time.Duration(r.Data[0].RelativeTimeRange.From) * time.Second)
+	sql := r.Data[0].Model.RawSQL
+	return []string{
+		strings.ReplaceAll(sql, "$__fromTime", fmt.Sprintf("toDateTime(intDiv(%d,1000))", from.UnixMilli())),
+		strings.ReplaceAll(sql, "$__fromTime", fmt.Sprintf("toDateTime(%d)", from.Unix())),
+	}
+}
+
+// firing is what a rule fires for: the labels of the rows whose number is above the threshold. Grafana wants rows of texts,
+// which become labels, and one number.
+func firing(t *testing.T, conn driver.Conn, r rule, sql string) (labels []string) {
+	t.Helper()
+	rows, err := conn.Query(context.Background(), sql)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, sql)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		values := []any{}
+		for _, column := range rows.ColumnTypes() {
+			values = append(values, reflect.New(column.ScanType()).Interface())
+		}
+		if err := rows.Scan(values...); err != nil {
+			t.Fatal(err)
+		}
+		if label, number := row(t, values); number > r.Data[1].Model.Conditions[0].Evaluator.Params[0] {
+			labels = append(labels, label)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(labels)
+	return labels
+}
+
+// row splits a row into its texts and its number.
+func row(t *testing.T, values []any) (label string, number float64) {
+	t.Helper()
+	numbers := 0
+	for _, pointer := range values {
+		value := reflect.ValueOf(pointer).Elem()
+		switch {
+		case value.Kind() == reflect.String:
+			label += value.String()
+		case value.CanConvert(reflect.TypeFor[float64]()):
+			number = value.Convert(reflect.TypeFor[float64]()).Float()
+			numbers++
+		default:
+			t.Fatalf("a row has a %s, which is neither a text nor a number", value.Type())
+		}
+	}
+	if numbers != 1 {
+		t.Fatalf("a row has %d numbers", numbers)
+	}
+	return label, number
+}
+
+// events inserts requests of a source: one each `every` seconds, from so many hours ago to so many hours ago.
+func events(source, verdict string, fromHours, toHours float64, every int) string {
+	return fmt.Sprintf("INSERT INTO events (id, received_at, stored_at, source, verdict) SELECT generateUUIDv4(), at, at + INTERVAL 1 SECOND, '%s', '%s' FROM "+
+		"(SELECT now64(6) - toIntervalSecond(%d) + toIntervalSecond(number * %d) AS at FROM numbers(%d))",
+		source, verdict, int(fromHours*3600), every, int((fromHours-toHours)*3600)/every)
+}
+
+func delivery(endpoint, state, ago string, version int) string {
+	return fmt.Sprintf("INSERT INTO deliveries (endpoint, event_received_at, event_id, state, updated_at, version) SELECT '%s', toDateTime64('2026-01-02 03:04:05', 6, 'UTC'),"+
+		" toUUID('00000000-0000-0000-0000-000000000001'), '%s', now64(6) - INTERVAL %s, %d", endpoint, state, ago, version)
+}
+
+func endpointState(endpoint, state, ago string) string {
+	return fmt.Sprintf("INSERT INTO endpoint_states (endpoint, state, updated_at) SELECT '%s', '%s', now64(6) - INTERVAL %s", endpoint, state, ago)
+}
+
+const days = 24.0
+
+// cases are, for each rule, rows that must not make it fire, and then rows that must, for these.
+var cases = map[string]struct {
+	calm, alarm []string
+	want        []string
+}{
+	"hooktape-failed-deliveries": {
+		calm: []string{
+			delivery("crm", "delivered", "1 MINUTE", 12), delivery("sheet", "retrying", "1 MINUTE", 11),
+			delivery("old", "failed", "1 HOUR", 12),
+			delivery("mended", "retrying", "2 MINUTE", 11), delivery("mended", "delivered", "1 MINUTE", 20),
+		},
+		// The last one comes twice, as after a crash: it is one delivery.
+		alarm: []string{delivery("sheet", "failed", "1 MINUTE", 12), delivery("sheet", "failed", "1 MINUTE", 12)},
+		want:  []string{"sheet"},
+	},
+	"hooktape-breaker-open": {
+		calm: []string{
+			endpointState("crm", "broken", "3 MINUTE"), endpointState("crm", "active", "1 MINUTE"),
+			endpointState("gone", "broken", "3 MINUTE"), endpointState("gone", "removed", "1 MINUTE"),
+			endpointState("sheet", "paused", "1 MINUTE"),
+		},
+		alarm: []string{endpointState("crm", "broken", "0 MINUTE")},
+		want:  []string{"crm"},
+	},
+	"hooktape-storing-lag": {
+		calm: []string{
+			events("shop", "accepted", 1, 0, 60),
+			"INSERT INTO events (id, received_at, stored_at) SELECT generateUUIDv4(), now64(6) - INTERVAL 3 HOUR, now64(6) - INTERVAL 1 HOUR",
+		},
+		alarm: []string{"INSERT INTO events (id, received_at, stored_at) SELECT generateUUIDv4(), now64(6) - INTERVAL 3 MINUTE, now64(6) - INTERVAL 1 MINUTE"},
+		want:  []string{""},
+	},
+	"hooktape-rejected-share": {
+		calm: []string{
+			events("shop", "accepted", 0.5, 0, 60), events("shop", "bad_token", 0.5, 0, 600), // 3 of 33
+			events("few", "bad_token", 0.5, 0, 180),      // 10, and none besides
+			events("kurs", "unknown_source", 0.5, 0, 10), // strangers
+			events("before", "bad_signature", 3, 1.5, 10),
+		},
+		alarm: []string{events("shop", "bad_signature", 0.5, 0, 150)}, // 15 of 45
+		want:  []string{"shop"},
+	},
+	"hooktape-quarantine": {
+		alarm: []string{"INSERT INTO quarantine (id, received_at, source) SELECT generateUUIDv4(), now64(6) - INTERVAL 40 DAY, 'shop'"},
+		want:  []string{""},
+	},
+	"hooktape-source-silent": {
+		calm: []string{
+			events("busy", "accepted", 34*days, 0, 600),
+			events("slow", "accepted", 34*days, 5, 3600),                                                // five are missing
+			events("new", "accepted", 13*days, 10, 600),                                                 // no habits yet
+			events("tried once", "accepted", 3*days, 3*days-3, 60),                                      // 180 in three hours, never again
+			events("ended", "accepted", 34*days, 9*days, 600),                                           // told for long enough
+			events("noise", "accepted", 34*days, 0, 600), events("noise", "bad_token", 34*days, 0, 600), // the rejected do not count
+			// Much came once, but not each week.
+			events("busy once", "accepted", 34*days, 1, 3600), events("busy once", "accepted", 14*days+2, 14*days, 10),
+		},
+		alarm: []string{
+			events("gone", "accepted", 34*days, 3, 600),                                                        // eighteen are missing
+			events("gone for days", "accepted", 34*days, 5*days, 600),                                          //
+			events("rejected now", "accepted", 34*days, 3, 600), events("rejected now", "bad_token", 3, 0, 60), // they come, with a wrong token
+			events("rested", "accepted", 34*days, 8*days, 600), events("rested", "accepted", 6*days, 6, 600), // no request a week ago
+			// Once a week, and now not.
+			events("mondays", "accepted", 28*days+3, 28*days+1, 60), events("mondays", "accepted", 21*days+3, 21*days+1, 60),
+			events("mondays", "accepted", 14*days+3, 14*days+1, 60), events("mondays", "accepted", 7*days+3, 7*days+1, 60),
+		},
+		want: []string{"gone", "gone for days", "mondays", "rejected now", "rested"},
+	},
+}
+
+// TestRulesFire: each rule is still when nothing is wrong and there are no rows at all, and fires for what is wrong, as both
+// versions of the plugin send it.
+func TestRulesFire(t *testing.T) {
+	all := rules(t)
+	for _, r := range all {
+		t.Run(r.UID, func(t *testing.T) {
+			c, ok := cases[r.UID]
+			if !ok {
+				t.Fatal("nobody has thought of what makes it fire")
+			}
+			conn := enginetest.Connect(t, storetest.DSN(t))
+			check := func(when string, want []string) {
+				t.Helper()
+				for i, sql := range expanded(r) {
+					if got := firing(t, conn, r, sql); !slices.Equal(got, want) {
+						t.Errorf("%s, with version %d of the plugin, it fires for %q, want %q", when, i+3, got, want)
+					}
+				}
+			}
+			insert := func(statements []string) {
+				t.Helper()
+				for _, statement := range statements {
+					if err := conn.Exec(context.Background(), statement); err != nil {
+						t.Fatalf("%s: %v", statement, err)
+					}
+				}
+			}
+			check("without a row", nil)
+			insert(c.calm)
+			check("when nothing is wrong", nil)
+			insert(c.alarm)
+			check("when something is wrong", c.want)
+		})
+	}
+	if len(all) != len(cases) {
+		t.Errorf("there are %d rules and cases for %v", len(all), slices.Sorted(maps.Keys(cases)))
+	}
+}

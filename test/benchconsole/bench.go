@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"hooktape/internal/store"
+	"hooktape/replay"
+	"hooktape/web/api"
+	"hooktape/web/console"
+)
+
+// What is aimed at.
+const (
+	listAim       = 500 * time.Millisecond
+	eventAim      = 300 * time.Millisecond
+	subscriberAim = 500 * time.Millisecond
+)
+
+const secret = "the-secret-of-the-bench"
+
+// bench is a console over a database, and somebody who is logged in.
+type bench struct {
+	out    io.Writer
+	times  int
+	db     *store.Store
+	server *httptest.Server
+	web    *http.Client
+	known  known
+}
+
+func newBench(ctx context.Context, out io.Writer, dsn string, times int) (*bench, error) {
+	db, err := store.Open(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := db.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	b := &bench{out: out, times: times, db: db}
+	if b.known, err = prepare(ctx, out, dsn); err != nil {
+		return nil, err
+	}
+	endpoints := []replay.Endpoint{replay.DefaultEndpoint("crm", "https://crm.example.org/")}
+	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, false)
+	logger := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	handler, err := console.New(console.Options{Direct: api.NewDirect(db, service, replay.Actor{}), Logger: logger, Version: "bench",
+		Tokens: []api.Token{{Name: "bench", Secret: secret, Role: api.RoleAdmin}}, Sources: func() []console.Source { return nil }})
+	if err != nil {
+		return nil, err
+	}
+	b.server = httptest.NewServer(handler)
+	jar, _ := cookiejar.New(nil) // never fails without options
+	b.web = &http.Client{Jar: jar}
+	response, err := b.web.PostForm(b.server.URL+"/login", url.Values{"token": {secret}})
+	if err != nil {
+		return nil, err
+	}
+	return b, response.Body.Close()
+}
+
+func (b *bench) close() {
+	b.server.Close()
+	b.db.Close()
+}
+
+// page is one to be asked for.
+type page struct {
+	name  string
+	query url.Values // of the list of events; nil for a page of another kind
+	path  string
+	aim   time.Duration
+}
+
+func (b *bench) pages() (list []page) {
+	k := b.known
+	filter := func(name string, pairs ...string) {
+		values := url.Values{}
+		for i := 0; i < len(pairs); i += 2 {
+			values.Add(pairs[i], pairs[i+1])
+		}
+		list = append(list, page{name: name, query: values, path: "/?" + values.Encode(), aim: listAim})
+	}
+	middle := k.From.Add(k.To.Sub(k.From) / 2)
+	filter("no filter")
+	for _, since := range []string{"15m", "1h", "24h", "7d", "30d"} {
+		filter("the last "+since, "since", since)
+	}
+	filter("an hour in the middle", "from", middle.Format(time.RFC3339), "to", middle.Add(time.Hour).Format(time.RFC3339))
+	filter("source", "source", k.Source)
+	filter("source that has nothing", "source", "nothing")
+	filter("step", "step", k.Step)
+	filter("step that nobody came to", "step", "nothing")
+	filter("kind", "kind", "user_profile_viewed")
+	filter("verdict", "verdict", "bad_signature")
+	filter("verdict that nothing has", "verdict", "too_large")
+	filter("channel", "channel", k.Channel)
+	filter("utm_source", "utm_source", k.UTM)
+	filter("utm_medium", "utm_medium", k.Medium)
+	filter("utm_campaign", "utm_campaign", k.Campaign)
+	filter("utm_content", "utm_content", k.Content)
+	filter("utm_term", "utm_term", k.Term)
+	filter("utm_term that nothing has", "utm_term", "nothing")
+	filter("subscriber", "subscriber", k.Subscriber)
+	filter("subscriber whom nobody knows", "subscriber", "nobody-at-all")
+	filter("event by its id", "id", k.Old)
+	filter("text: a name", "text", k.Name)
+	filter("text: a phone number", "text", k.Phone)
+	filter("text that nothing has", "text", "nothing has this")
+	filter("custom field", "field", "Город="+k.Field)
+	filter("custom field that nothing has", "field", "nothing=has")
+	filter("not delivered to crm", "undelivered_to", "crm")
+	filter("given up at crm", "failed_at", "crm")
+	filter("expression", "where", "length(body) > 600")
+	filter("expression that is never true", "where", "length(body) > 1000000")
+	return append(list, page{name: "an event of long ago", path: "/events/" + k.Old, aim: eventAim},
+		page{name: "an event of late: deliveries, trace", path: "/events/" + k.New, aim: eventAim},
+		page{name: "a subscriber", path: "/subscribers/" + url.PathEscape(k.Subscriber), aim: subscriberAim},
+		page{name: "endpoints", path: "/endpoints", aim: listAim}, page{name: "sources", path: "/sources", aim: listAim}, page{name: "replays", path: "/replays", aim: listAim})
+}
+
+// all asks for each page, and prints what that took.
+func (b *bench) all(ctx context.Context) error {
+	w := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "milliseconds\tfirst\tmedian\tslowest\taim\t\tto the end\tcount and chart\t\n")
+	missed := 0
+	for _, p := range b.pages() {
+		took, err := b.ask(ctx, p.path, b.times)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		median, slowest := middleOf(took), slices.Max(took)
+		mark := ""
+		if median > p.aim {
+			mark, missed = "✗", missed+1
+		}
+		chart, end := "", ""
+		if p.query != nil {
+			if end, err = b.toTheEnd(ctx, p.path); err != nil {
+				return fmt.Errorf("%s, to the end: %w", p.name, err)
+			}
+			took, err := b.ask(ctx, "/events/chart?"+p.query.Encode(), max(b.times/3, 1))
+			if err != nil {
+				return fmt.Errorf("%s, the chart: %w", p.name, err)
+			}
+			chart = fmt.Sprint(middleOf(took).Milliseconds())
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t\n", p.name, took[0].Milliseconds(), median.Milliseconds(), slowest.Milliseconds(), p.aim.Milliseconds(), mark, end, chart)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(b.out, "\n%d of the aims not reached (✗)\n", missed)
+	return nil
+}
+
+// ask asks for a page so many times.
+func (b *bench) ask(ctx context.Context, path string, times int) (took []time.Duration, err error) {
+	for range times {
+		begun := time.Now()
+		if _, err := b.get(ctx, path); err != nil {
+			return nil, err
+		}
+		took = append(took, time.Since(begun))
+	}
+	return took, nil
+}
+
+var further = regexp.MustCompile(`hx-get="(/events/further[^"]*)"`)
+
+// toTheEnd follows a search that goes on in steps, as the page does by itself, and returns how long it took altogether;
+// nothing for one that is at its end with its first page.
+func (b *bench) toTheEnd(ctx context.Context, path string) (string, error) {
+	begun := time.Now()
+	for steps := 0; ; steps++ {
+		text, err := b.get(ctx, path)
+		if err != nil {
+			return "", err
+		}
+		next := further.FindStringSubmatch(text)
+		switch {
+		case next == nil && steps == 0:
+			return "", nil
+		case next == nil:
+			return fmt.Sprint(time.Since(begun).Milliseconds()), nil
+		}
+		path = html.UnescapeString(next[1])
+	}
+}
+
+func (b *bench) get(ctx context.Context, path string) (string, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.server.URL+path, nil)
+	if err != nil {
+		return "", err
+	}
+	if strings.HasPrefix(path, "/events/") && strings.Contains(path, "?") {
+		r.Header.Set("HX-Request", "true")
+	}
+	response, err := b.web.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %.500s", response.Status, text)
+	}
+	return string(text), err
+}
+
+func middleOf(took []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(took))
+	return sorted[len(sorted)/2]
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"hooktape/internal/simulate"
+	"hooktape/test/harness"
+	"hooktape/test/load"
+)
+
+// bench is what the parts share.
+type bench struct {
+	options
+	rig   *rig.Rig
+	out   io.Writer
+	begun time.Time
+
+	runs    []measured
+	columns []weight
+	figures []figure
+	next    uint64 // number of the next body
+}
+
+const seed = 1
+
+// connections are the concurrencies of a, b and c; most the highest of them.
+var connections = []int{1, 64, most}
+
+const most = 256
+
+// server is what a load is sent to.
+type server struct {
+	process *rig.Process
+	addr    string
+	engine  *rig.Process // the ClickHouse behind it, if any
+}
+
+// measured is the result of one run of load.
+type measured struct {
+	part        string
+	connections int
+	rate        float64 // acknowledged a second
+	p50, p99    time.Duration
+	slowest     time.Duration
+	cpu         usage // for 1,000 requests
+	peakRSS     int64
+	failed      int // requests that were not answered with 200
+}
+
+// load loads the server, after a moment of warming up that does not count, until the time is over. While it does, watch,
+// if any, is run.
+func (b *bench) load(ctx context.Context, s server, name string, connections int, rate float64, d time.Duration,
+	watch func(context.Context, *load.Run) error) (m measured, err error) {
+	warm, cancel := context.WithTimeout(ctx, b.each/10)
+	defer cancel()
+	b.next = load.Start(warm, b.to(s.addr, connections, rate)).Wait().Next
+	before, err := s.usage()
+	if err != nil {
+		return m, err
+	}
+	timed, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	running := load.Start(timed, b.to(s.addr, connections, rate))
+	if watch != nil {
+		err = watch(timed, running)
+	}
+	ledger := running.Wait()
+	b.next = ledger.Next
+	after, cpuErr := s.usage()
+	peak, rssErr := s.process.PeakRSS()
+	for _, e := range []error{err, cpuErr, rssErr, ctx.Err()} {
+		if e != nil {
+			return m, e
+		}
+	}
+	m = measured{part: name, connections: connections, rate: ledger.Rate(), p50: ledger.Percentile(50),
+		p99: ledger.Percentile(99), slowest: ledger.Percentile(100), peakRSS: peak, failed: ledger.Sent - len(ledger.Acks)}
+	if ledger.Sent > 0 {
+		m.cpu = after.since(before, ledger.Sent)
+	}
+	b.runs = append(b.runs, m)
+	b.say("%-12s %3d connections: %.0f/s, p50 %v, p99 %v", name, connections, m.rate, m.p50, m.p99)
+	return m, nil
+}
+
+func (b *bench) to(addr string, connections int, rate float64) load.Options {
+	return load.Options{Addr: addr, Source: rig.Source, Token: rig.Token, Bodies: simulate.NewWebhooks(seed), First: b.next,
+		Connections: connections, Rate: rate}
+}
+
+// fill brings so many events into the spool of a hooktape that drains nothing.
+func (b *bench) fill(ctx context.Context, events uint64) (*rig.Hooktape, error) {
+	h, err := b.rig.NewHooktape(ctx, rig.NoClickHouse, "")
+	if err != nil {
+		return nil, err
+	}
+	o := b.to(h.Addr, most, 0)
+	o.Requests = events
+	ledger := load.Start(ctx, o).Wait()
+	b.next = ledger.Next
+	if len(ledger.Acks) != int(events) {
+		return nil, fmt.Errorf("%d of %d requests were acknowledged", len(ledger.Acks), events)
+	}
+	b.say("%d events lie in the spool", events)
+	return h, h.Stop(time.Minute)
+}
+
+// drain lets a hooktape that stands still bring its spool to ClickHouse, and returns how long that took from its start.
+func (b *bench) drain(ctx context.Context, h *rig.Hooktape, dsn string) (time.Duration, error) {
+	const profiled = 10 * time.Second
+	h.Point(dsn)
+	begun := time.Now()
+	if err := h.Start(ctx); err != nil {
+		return 0, err
+	}
+	waitForProfile := b.profile(ctx, "d", h, profiled)
+	err := b.empty(ctx, h)
+	took := time.Since(begun)
+	return took, errors.Join(err, waitForProfile())
+}
+
+// empty returns when nothing waits in the spool.
+func (b *bench) empty(ctx context.Context, h *rig.Hooktape) error {
+	return rig.Until(ctx, 5*time.Minute, "the spool to drain", func() bool {
+		ready, err := rig.AskReady(ctx, h.Addr)
+		return err == nil && ready.Drain.WaitingEvents == 0
+	})
+}
+
+func (b *bench) say(format string, args ...any) {
+	fmt.Fprintf(b.out, "%6.1fs  %s\n", time.Since(b.begun).Seconds(), fmt.Sprintf(format, args...))
+}

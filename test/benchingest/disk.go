@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"hooktape/test/harness"
+)
+
+// disk measures what an event takes on ClickHouse's disk, all columns.
+func disk(ctx context.Context, b *bench) error {
+	h, err := b.fill(ctx, b.events)
+	if err != nil {
+		return err
+	}
+	engine, dsn, err := b.rig.NewDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer engine.Kill()
+	took, err := b.drain(ctx, h, dsn)
+	if err != nil {
+		return err
+	}
+	h.Kill()
+	b.say("disk: drained in %v", took.Round(time.Millisecond))
+	return b.weigh(ctx, dsn)
+}
+
+// weigh merges the table to its final form and counts its bytes.
+func (b *bench) weigh(ctx context.Context, dsn string) error {
+	conn, err := rig.Connect(dsn)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.Exec(ctx, "OPTIMIZE TABLE events FINAL"); err != nil {
+		return err
+	}
+	var rows, bytes uint64
+	err = conn.QueryRow(ctx, `SELECT sum(rows), sum(bytes_on_disk) FROM system.parts
+		WHERE database = currentDatabase() AND table = 'events' AND active`).Scan(&rows, &bytes)
+	if err != nil {
+		return err
+	}
+	if rows != b.events {
+		return fmt.Errorf("%d rows of %d events", rows, b.events)
+	}
+	columns, err := conn.Query(ctx, `SELECT column, sum(column_data_compressed_bytes) AS bytes FROM system.parts_columns
+		WHERE database = currentDatabase() AND table = 'events' AND active GROUP BY column ORDER BY bytes DESC`)
+	if err != nil {
+		return err
+	}
+	defer columns.Close()
+	rest := float64(bytes) / float64(rows)
+	for columns.Next() {
+		var name string
+		var size uint64
+		if err := columns.Scan(&name, &size); err != nil {
+			return err
+		}
+		each := float64(size) / float64(rows)
+		rest -= each
+		b.columns = append(b.columns, weight{name, each})
+	}
+	b.columns = append(b.columns, weight{"indexes, marks and the rest", rest})
+	b.note("bytes an event on ClickHouse's disk", float64(bytes)/float64(rows), "%.1f", atMost(300))
+	return columns.Err()
+}
+
+// weight is what a column takes of an event, in bytes.
+type weight struct {
+	column string
+	bytes  float64
+}
+
+// quiet returns when ClickHouse has nothing to do in the background.
+func quiet(ctx context.Context, dsn string) error {
+	conn, err := rig.Connect(dsn)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return rig.Until(ctx, 2*time.Minute, "ClickHouse's merges", func() bool {
+		merges := uint64(1)
+		err := conn.QueryRow(ctx, "SELECT count() FROM system.merges").Scan(&merges)
+		return err == nil && merges == 0
+	})
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"hooktape/test/harness"
+	"hooktape/test/load"
+)
+
+// whole measures hooktape with all that it does: capture, spool, drain and spans into a ClickHouse on the same processors.
+func whole(ctx context.Context, b *bench) error {
+	engine, dsn, err := b.rig.NewDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer engine.Kill()
+	h, err := b.rig.NewHooktape(ctx, dsn, "")
+	if err != nil {
+		return err
+	}
+	defer h.Kill()
+	s := server{h.Process, h.Addr, engine.Process}
+	for _, n := range connections[:len(connections)-1] {
+		if _, _, err := b.watched(ctx, h, s, "c", n, 0, b.each); err != nil {
+			return err
+		}
+	}
+	rate, err := b.sustained(ctx, h, s)
+	if err != nil {
+		return err
+	}
+	half, err := b.load(ctx, s, "c, half", most, rate/2, b.sustain/2, nil)
+	if err != nil {
+		return err
+	}
+	b.note("(c) sustained, per second", rate, "%.0f", atLeast(8000))
+	b.note("p99 of (c) at half of that, ms", float64(half.p99)/float64(time.Millisecond), "%.1f", atMost(25))
+	if err := b.empty(ctx, h); err != nil {
+		return err
+	}
+	if err := h.Stop(time.Minute); err != nil {
+		return err
+	}
+	return b.noteSpans(ctx, dsn)
+}
+
+// noteSpans tells of how many requests the span came to ClickHouse too: a queue that is full drops spans, not events.
+func (b *bench) noteSpans(ctx context.Context, dsn string) error {
+	conn, err := rig.Connect(dsn)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var traced, events uint64
+	err = conn.QueryRow(ctx, `SELECT (SELECT count() FROM otel_traces WHERE SpanKind = 'Server'),
+		(SELECT count() FROM events)`).Scan(&traced, &events)
+	b.note("(c) requests whose span is stored, %", 100*float64(traced)/float64(max(1, events)), "%.1f", nothing)
+	return err
+}
+
+// few is how many waiting events are no backlog: some batches under way.
+const few = 30_000
+
+// probe finds about how much can be sustained: it sends as fast as it can, but not while more than a few events wait.
+func (b *bench) probe(ctx context.Context, h *rig.Hooktape, s server) (rate float64, err error) {
+	m, err := b.load(ctx, s, "c, probe", most, 0, 2*b.each, func(ctx context.Context, l *load.Run) error {
+		for ctx.Err() == nil {
+			ready, err := rig.AskReady(ctx, h.Addr)
+			if err == nil {
+				l.Hold(ready.Drain.WaitingEvents > few)
+			}
+			_ = rig.Pause(ctx, 20*time.Millisecond)
+		}
+		return nil
+	})
+	return m.rate, errors.Join(err, b.empty(ctx, h))
+}
+
+// sustained finds what can be taken for long with a bounded backlog: as much as comes when everyone waits for the answer to
+// the last request; where that is too much, the highest rate that is not.
+func (b *bench) sustained(ctx context.Context, h *rig.Hooktape, s server) (float64, error) {
+	const tries, step = 6, 0.93
+	waitForProfile := b.profile(ctx, "c", h, b.sustain)
+	m, w, err := b.watched(ctx, h, s, "c", most, 0, b.sustain)
+	if err := errors.Join(err, waitForProfile()); err != nil || w.bounded() {
+		return m.rate, err
+	}
+	rate, err := b.probe(ctx, h, s)
+	if err != nil {
+		return 0, err
+	}
+	for range tries {
+		m, w, err := b.watched(ctx, h, s, "c, open loop", most, rate, b.sustain)
+		if err != nil || w.bounded() && m.rate > rate*0.98 {
+			return m.rate, err
+		}
+		rate *= step
+	}
+	return 0, fmt.Errorf("no rate down to %.0f/s could be sustained", rate)
+}
+
+// watched loads the server while it watches the backlog, and returns when that is gone.
+func (b *bench) watched(ctx context.Context, h *rig.Hooktape, s server, name string, connections int, rate float64,
+	d time.Duration) (m measured, w waiting, err error) {
+	m, err = b.load(ctx, s, name, connections, rate, d, func(ctx context.Context, _ *load.Run) error {
+		w = watch(ctx, h, d/12)
+		return nil
+	})
+	b.say("%-12s     backlog over time: %v", name, w)
+	return m, w, errors.Join(err, b.empty(ctx, h))
+}
+
+// waiting is how many events waited in the spool, at even times.
+type waiting []int64
+
+// watch asks until the context ends.
+func watch(ctx context.Context, h *rig.Hooktape, every time.Duration) (w waiting) {
+	for rig.Pause(ctx, every) == nil {
+		if ready, err := rig.AskReady(ctx, h.Addr); err == nil {
+			w = append(w, ready.Drain.WaitingEvents)
+		}
+	}
+	return w
+}
+
+// bounded tells whether the last third is not higher than the middle one, but for what is no backlog.
+func (w waiting) bounded() bool {
+	third := len(w) / 3
+	if third == 0 {
+		return false
+	}
+	return mean(w[2*third:]) <= max(few, mean(w[third:2*third])*11/10)
+}
+
+func mean(w waiting) (sum int64) {
+	for _, n := range w {
+		sum += n
+	}
+	return sum / int64(len(w))
+}
+
+func (w waiting) String() string {
+	var text []string
+	for _, n := range w {
+		text = append(text, fmt.Sprintf("%.1fk", float64(n)/1000))
+	}
+	return strings.Join(text, " ")
+}

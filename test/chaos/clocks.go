@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"hooktape/test/harness"
+	"hooktape/test/receiver"
+)
+
+// clocksMoved lets the clocks of all processes jump: hours ahead, back to the right time, and behind it. Events must arrive
+// at the endpoint after each jump, in order, also those that the endpoint refused before the jump and after it: they are read again
+// from ClickHouse.
+func clocksMoved(ctx context.Context, t *trial) error {
+	if err := t.beginLive(ctx); err != nil {
+		return err
+	}
+	for _, ahead := range []time.Duration{2 * time.Hour, 0, -10 * time.Minute, 0} {
+		t.say(t.name, "%v ahead for %v", ahead, t.moved)
+		t.delivery.sink.Behave(sink.Unavailable)
+		if err := rig.Pause(ctx, refusing); err != nil {
+			return err
+		}
+		for _, p := range []*rig.Process{t.engine.Process, t.hooktape.Process, t.delivery.Process} {
+			if err := p.SetClock(ahead); err != nil {
+				return err
+			}
+		}
+		if err := rig.Pause(ctx, refusing); err != nil {
+			return err
+		}
+		t.delivery.sink.Behave(sink.OK)
+		if err := errors.Join(rig.Pause(ctx, t.moved), t.arrives(ctx)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refusing is how long the endpoint refuses events before a jump of the clocks, and after it.
+const refusing = 2 * time.Second
+
+// clickHouseFrozenLong stops ClickHouse in the midst of inserts, for longer than anybody waits for one. What they stored is
+// delivered all the same.
+func clickHouseFrozenLong(ctx context.Context, t *trial) error {
+	if err := t.beginLive(ctx); err != nil {
+		return err
+	}
+	t.say(t.name, "for %v", t.frozenLong)
+	err := errors.Join(t.engine.Freeze(), rig.Pause(ctx, t.frozenLong), t.engine.Thaw())
+	return errors.Join(err, t.arrives(ctx))
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+
+	"hooktape/internal/simulate"
+	"hooktape/test/harness"
+	"hooktape/test/load"
+	"hooktape/test/receiver"
+)
+
+// delivery is the way from ClickHouse to an endpoint in a trial: a process of hooktape that delivers, and the endpoint.
+type delivery struct {
+	*rig.Hooktape
+	sink   *sink.Sink
+	replay uuid.UUID // zero: live
+}
+
+// endpointFault is one thing that goes wrong between ClickHouse and an endpoint.
+type endpointFault struct {
+	name string
+	// strike lets it go wrong, and returns when all runs again; where there is a load, it still goes on.
+	strike func(context.Context, *trial) error
+}
+
+var endpointFaults = []endpointFault{
+	{"endpoint down", endpointDown},
+	{"endpoint flapping", endpointFlapping},
+	{"endpoint hanging", endpointHanging},
+	{"endpoint busy (429)", endpointBusy},
+	{"replay killed", replayKilled},
+	{"clocks moved", clocksMoved},
+	{"frozen for long", clickHouseFrozenLong},
+	{"config written", configWritten},
+}
+
+const (
+	endpoint = "crm"
+	// subscribers are so few that each has many events: order is of no use else.
+	subscribers = 200
+	// endpointSettings is an endpoint that is patient, so that nothing is given up, and in a hurry, so that little time is
+	// lost.
+	endpointSettings = `endpoints:
+  - name: crm
+    url: %s
+    allow_private: true
+    timeout: 1s
+    concurrency: 64
+    order: subscriber
+    retry: {schedule: [200ms, 500ms, 1s, 2s], max_attempts: 1000}
+    breaker: {failures: 10, probe_after: 500ms, probe_max: 2s}
+`
+	// subscribed are all sources.
+	subscribed = "    subscribe: {}\n"
+)
+
+// judgeReceived counts in r what became of the deliveries, and returns what of the promise was not kept.
+func (t *trial) judgeReceived(ctx context.Context, r *receivedRow) error {
+	t.load.Stop()
+	// What did not come about in time is counted all the same.
+	late := errors.Join(t.settle(ctx), t.settleDeliveries(ctx))
+	err := errors.Join(late, t.countReceived(ctx, r), r.broken())
+	t.say(t.name, "%d selected, %d delivered, %d attempts", r.selected, r.delivered, r.attempts)
+	return err
+}
+
+// beginDelivery starts a process that delivers to a sink.
+func (t *trial) beginDelivery(ctx context.Context, settings string) error {
+	s, err := sink.Listen()
+	if err != nil {
+		return err
+	}
+	t.delivery = &delivery{sink: s}
+	t.delivery.Hooktape, err = t.rig.NewDeliverer(ctx, t.dsn(), fmt.Sprintf(endpointSettings, s.URL())+settings)
+	return err
+}
+
+// beginLive loads an ingest whose events are delivered as they come, and returns when they arrive at the endpoint.
+func (t *trial) beginLive(ctx context.Context) (err error) {
+	if t.hooktape, err = t.rig.NewHooktape(ctx, t.dsn(), ""); err != nil {
+		return err
+	}
+	t.addr = t.hooktape.Addr
+	if err := t.beginDelivery(ctx, subscribed); err != nil {
+		return err
+	}
+	// An endpoint gets what is stored after it was first seen.
+	err = t.until(ctx, "the endpoint to be followed", func() bool {
+		return t.number(ctx, "SELECT count() FROM endpoint_states WHERE followed_since > fromUnixTimestamp(0)") > 0
+	})
+	if err != nil {
+		return err
+	}
+	if err := t.startLoadOf(ctx, load.Options{Bodies: simulate.NewWebhooks(seed).Among(subscribers), Rate: t.arrivals}); err != nil {
+		return err
+	}
+	return t.arrives(ctx)
+}
+
+// arrives returns when the endpoint takes what comes from now on.
+func (t *trial) arrives(ctx context.Context) error {
+	before := t.delivery.sink.Accepted()
+	return t.until(ctx, "the endpoint to get events", func() bool { return t.delivery.sink.Accepted() > before+10 })
+}
+
+// settleDeliveries returns when nothing is on its way to the endpoint any more.
+func (t *trial) settleDeliveries(ctx context.Context) error {
+	const between = 200 * time.Millisecond // two looks, which cost something
+	return t.until(ctx, "all events to be delivered or given up", func() bool {
+		_ = rig.Pause(ctx, between)
+		settled := t.number(ctx, `SELECT count() FROM deliveries FINAL WHERE state IN ('delivered', 'failed')
+			AND replay_id = '`+t.delivery.replay.String()+`'`)
+		return settled > 0 && settled >= t.number(ctx, "SELECT uniqExact(id) FROM events WHERE verdict = 'accepted'")
+	})
+}
+
+// number asks for one; 0 also while ClickHouse cannot say.
+func (t *trial) number(ctx context.Context, sql string) (n uint64) {
+	_ = t.query(ctx, func(conn driver.Conn) error { return conn.QueryRow(ctx, sql).Scan(&n) })
+	return n
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"hooktape/internal/spool"
+	"hooktape/internal/testutil/rot"
+	"hooktape/test/harness"
+)
+
+// The faults of hooktape's own files.
+
+// bitsFlipped flips a bit in a file of the spool while hooktape is away, each time in a file of another kind. What cannot
+// be read any more must be reported, and all else is stored.
+func bitsFlipped(ctx context.Context, t *trial) error {
+	if err := t.begin(ctx, t.dsn(), ""); err != nil {
+		return err
+	}
+	flipped := map[string]bool{}
+	return t.blows(ctx, func() error {
+		// A backlog, so that there is something to damage.
+		t.hooktape.Kill()
+		t.hooktape.Point(rig.NoClickHouse)
+		if err := errors.Join(t.hooktape.Start(ctx), t.goesOn(ctx), rig.Pause(ctx, t.moment())); err != nil {
+			return err
+		}
+		t.hooktape.Kill()
+		file, err := flip(filepath.Join(t.hooktape.Dir(), "spool", "events"), flipped)
+		if err != nil {
+			return err
+		}
+		t.say(t.name, "a bit of %s", file)
+		t.hooktape.Point(t.dsn())
+		return t.hooktape.Start(ctx)
+	})
+}
+
+// flip flips a random bit of a file below dir, of a kind that is not among those flipped before.
+func flip(dir string, before map[string]bool) (string, error) {
+	image, err := rot.Load(filepath.Join(dir, "db"))
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, name := range image.Names() {
+		if len(image[name]) > 0 && !before[rot.Kind(name)] {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		clear(before)
+		return flip(dir, before)
+	}
+	name := names[rand.IntN(len(names))]
+	before[rot.Kind(name)] = true
+	data := image[name]
+	data[rand.IntN(len(data))] ^= 1 << rand.IntN(8)
+	return name, os.WriteFile(filepath.Join(dir, "db", name), data, 0o600)
+}
+
+// reported is how many records the spool says that it has lost, and whether it says that it cannot count them all.
+func (t *trial) reported() (lost int, more bool, err error) {
+	if t.hooktape == nil {
+		return 0, false, nil
+	}
+	files, err := filepath.Glob(filepath.Join(t.hooktape.Dir(), "spool", "events", "damaged-*", "damage.json"))
+	for _, file := range files {
+		var d spool.Damage
+		text, failed := os.ReadFile(file)
+		if failed == nil {
+			failed = json.Unmarshal(text, &d)
+		}
+		err = errors.Join(err, failed)
+		lost, more = lost+int(d.Lost), more || len(d.Unreadable) > 0
+	}
+	return lost, more, err
+}
+
+// configWritten lets somebody write the configuration of the ingest, and of what delivers, slowly and in pieces, and empty it
+// first. No request may be refused for it, and no event may miss its delivery.
+func configWritten(ctx context.Context, t *trial) error {
+	if err := t.beginLive(ctx); err != nil {
+		return err
+	}
+	for i := range t.arena.blows {
+		for _, h := range t.hooktapes() {
+			if err := writeSlowly(ctx, h.Config()); err != nil {
+				return err
+			}
+		}
+		if err := t.arrives(ctx); err != nil {
+			return err
+		}
+		t.say(t.name, "%d of %d, %d acknowledged so far", i+1, t.arena.blows, t.load.Counts().Acked)
+	}
+	if refused := t.load.Counts().Refused; refused > 0 {
+		return fmt.Errorf("%d requests were refused while the configuration was written", refused)
+	}
+	return nil
+}
+
+// writeSlowly empties a file and writes it again in pieces, as a slow network or a person does, without a rename.
+func writeSlowly(ctx context.Context, path string) error {
+	const (
+		pieces = 8
+		pause  = 120 * time.Millisecond
+	)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for i := range pieces {
+		if err := rig.Pause(ctx, pause); err != nil {
+			return err
+		}
+		if _, err := file.Write(text[len(text)*i/pieces : len(text)*(i+1)/pieces]); err != nil {
+			return err
+		}
+	}
+	// Longer than it takes until the file is read again.
+	return rig.Pause(ctx, 2*time.Second)
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"golang.org/x/sync/errgroup"
+
+	"hooktape/cmd/embedded-clickhouse/exit"
+	"hooktape/internal/simulate"
+	"hooktape/internal/testutil/smalldisk"
+	"hooktape/test/harness"
+	"hooktape/test/load"
+)
+
+const (
+	// smallDisk is the size of the disk that is filled, which is in memory.
+	smallDisk = 1 << 30
+	// fillsABlow is how often it is filled for what another fault does once: most of the time nothing is written just then.
+	fillsABlow = 4
+	// fullRate is how many requests a second come: with more, a slow machine does not keep up over so many fills.
+	fullRate = 400
+	// fullAtMost is how long it stays full.
+	fullAtMost = 1200 * time.Millisecond
+)
+
+// canMount tries to mount a disk.
+func canMount(a *arena) error {
+	dir, err := a.rig.NewDir("disk")
+	if err != nil {
+		return err
+	}
+	disk, err := smalldisk.Mount(dir, smallDisk)
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, errors.ErrUnsupported) {
+		return errors.Join(errors.New("it mounts a disk, for which it must run as root on Linux"), err)
+	}
+	if err != nil {
+		return err
+	}
+	return disk.Unmount()
+}
+
+// diskFilled fills ClickHouse's disk again and again, while events are inserted and parts are merged. The engine ends when
+// it cannot write, and is started again, as `hooktape serve` does.
+func diskFilled(ctx context.Context, t *trial) (err error) {
+	dir, err := t.rig.NewDir("disk")
+	if err != nil {
+		return err
+	}
+	disk, err := smalldisk.Mount(dir, smallDisk)
+	if err != nil {
+		return err
+	}
+	t.atEnd = disk.Unmount
+	t.engine.Kill()
+	if t.engine, err = t.rig.NewEngineIn(ctx, dir); err != nil {
+		return err
+	}
+	if t.hooktape, err = t.rig.NewHooktape(ctx, t.dsn(), hurry); err != nil {
+		return err
+	}
+	t.addr = t.hooktape.Addr
+	if err := t.startLoadOf(ctx, load.Options{Bodies: simulate.NewWebhooks(seed), Rate: min(t.rate, fullRate)}); err != nil {
+		return err
+	}
+	beside, stop := context.WithCancel(ctx)
+	group, beside := errgroup.WithContext(beside)
+	defer func() { stop(); err = errors.Join(err, group.Wait()) }()
+	group.Go(func() error {
+		for rig.Pause(beside, 100*time.Millisecond) == nil {
+			_ = t.query(beside, func(conn driver.Conn) error { return conn.Exec(beside, "OPTIMIZE TABLE events FINAL") })
+		}
+		return nil
+	})
+	var struck atomic.Int64
+	group.Go(func() error { return t.startAgain(beside, &struck) })
+	fills := int64(t.arena.blows * fillsABlow)
+	for i := int64(0); i < fills || struck.Load() == 0 && i < 10*fills; i++ {
+		if err := rig.Pause(ctx, t.moment()/2); err != nil {
+			return err
+		}
+		if err := disk.Fill(); err != nil {
+			return err
+		}
+		if err := rig.Pause(ctx, rand.N(fullAtMost)); err != nil {
+			return err
+		}
+		if err := disk.Free(); err != nil {
+			return err
+		}
+		if err := t.goesOn(ctx); err != nil {
+			return err
+		}
+		t.say(t.name, "%d of %d, ClickHouse ended %d times, %d acknowledged so far", i+1, fills, struck.Load(), t.load.Counts().Acked)
+	}
+	if struck.Load() == 0 {
+		return errors.New("ClickHouse was never at work when the disk was filled")
+	}
+	// An engine that could not write may take a moment to be gone.
+	return t.until(ctx, "ClickHouse to answer", func() bool { return t.stored(ctx) > 0 })
+}
+
+// startAgain starts the engine whenever it has ended, until ctx ends, and counts how often that was because it could not write.
+func (t *trial) startAgain(ctx context.Context, struck *atomic.Int64) error {
+	for rig.Pause(ctx, 50*time.Millisecond) == nil {
+		if !t.engine.Ended() {
+			continue
+		}
+		if _, failed := exit.WriteError(t.engine.ExitStatus()); failed {
+			struck.Add(1)
+		}
+		_ = t.engine.Start(ctx) // on a disk that is full it may not
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"hooktape/test/harness"
+)
+
+// The faults of whole processes.
+
+func hooktapeKilled(ctx context.Context, t *trial) error {
+	if err := t.begin(ctx, t.dsn(), hurry); err != nil {
+		return err
+	}
+	return t.blows(ctx, func() error {
+		t.hooktape.Kill()
+		return t.hooktape.Start(ctx)
+	})
+}
+
+func clickHouseKilled(ctx context.Context, t *trial) error {
+	if err := t.begin(ctx, t.dsn(), hurry); err != nil {
+		return err
+	}
+	return t.blows(ctx, func() error {
+		t.engine.Kill()
+		return t.engine.Start(ctx)
+	})
+}
+
+func bothKilled(ctx context.Context, t *trial) error {
+	if err := t.begin(ctx, t.dsn(), hurry); err != nil {
+		return err
+	}
+	return t.blows(ctx, func() error {
+		t.hooktape.Kill()
+		t.engine.Kill()
+		return errors.Join(t.hooktape.Start(ctx), t.engine.Start(ctx))
+	})
+}
+
+// blows strikes some times at random moments, and lets the load go on after each.
+func (t *trial) blows(ctx context.Context, strike func() error) error {
+	for i := range t.arena.blows {
+		if err := rig.Pause(ctx, t.moment()); err != nil {
+			return err
+		}
+		if err := strike(); err != nil {
+			return err
+		}
+		if err := t.goesOn(ctx); err != nil {
+			return err
+		}
+		t.say(t.name, "%d of %d, %d acknowledged so far", i+1, t.arena.blows, t.load.Counts().Acked)
+	}
+	return rig.Pause(ctx, t.moment())
+}
+
+// clickHouseAway takes ClickHouse away for a while. Not one request may be refused for it.
+func clickHouseAway(ctx context.Context, t *trial) error {
+	if err := t.begin(ctx, t.dsn(), ""); err != nil {
+		return err
+	}
+	t.engine.Kill()
+	t.say(t.name, "for %v", t.away)
+	if err := rig.Pause(ctx, t.away); err != nil {
+		return err
+	}
+	if ready, err := rig.AskReady(ctx, t.addr); err != nil || !ready.Ready {
+		return fmt.Errorf("not ready while ClickHouse is away: %+v, %w", ready, err)
+	}
+	if refused := t.load.Counts().Refused; refused > 0 {
+		return fmt.Errorf("%d requests were refused while ClickHouse was away", refused)
+	}
+	if err := t.engine.Start(ctx); err != nil {
+		return err
+	}
+	return t.goesOn(ctx)
+}
+
+// clickHouseFrozen lets inserts time out that are carried out all the same when ClickHouse goes on: those that hooktape
+// has sent again meanwhile must not be there twice.
+func clickHouseFrozen(ctx context.Context, t *trial) error {
+	if err := t.begin(ctx, t.dsn()+"?read_timeout=1s", hurry); err != nil {
+		return err
+	}
+	return t.blows(ctx, func() error {
+		if err := t.engine.Freeze(); err != nil {
+			return err
+		}
+		err := rig.Pause(ctx, t.frozen)
+		return errors.Join(err, t.engine.Thaw())
+	})
+}
+
+// spoolFull keeps ClickHouse away until the spool's bound is reached: requests are then refused and readiness is off, and
+// both is over by itself when ClickHouse is back.
+func spoolFull(ctx context.Context, t *trial) error {
+	if err := t.begin(ctx, t.dsn(), "spool:\n  max_bytes: 4MiB\n"); err != nil {
+		return err
+	}
+	t.engine.Kill()
+	err := t.until(ctx, "the spool to be full", func() bool {
+		ready, err := rig.AskReady(ctx, t.addr)
+		return err == nil && ready.Status == 503 && t.load.Counts().Refused > 0
+	})
+	if err != nil {
+		return err
+	}
+	t.say(t.name, "full after %d acknowledged", t.load.Counts().Acked)
+	if err := t.engine.Start(ctx); err != nil {
+		return err
+	}
+	err = t.until(ctx, "readiness", func() bool {
+		ready, err := rig.AskReady(ctx, t.addr)
+		return err == nil && ready.Ready
+	})
+	return errors.Join(err, t.goesOn(ctx))
+}

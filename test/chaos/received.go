@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+
+	"hooktape/test/receiver"
+)
+
+// receivedRow is what became of the events that were to be delivered under one fault.
+type receivedRow struct {
+	fault      string `column:"fault"`
+	selected   int    `column:"selected"`
+	delivered  int    `column:"delivered"`    // as ClickHouse says
+	failed     int    `column:"failed"`       // given up, as ClickHouse says
+	missing    int    `column:"MISSING"`      // neither, or said to be delivered, and the endpoint has not taken it
+	overSent   int    `column:"OVER-SENT"`    // requests beyond the recorded attempts, or a second one under the same number
+	disordered int    `column:"OUT OF ORDER"` // taken after a later one of the same subscriber, by their numbers
+	early      int    `column:"TOO EARLY"`    // sent before a Retry-After had passed
+	attempts   int    `column:"attempts"`     // recorded
+	unknown    int    `column:"unknown"`      // of these, those whose outcome was lost
+	requests   int    `column:"requests"`     // that the endpoint got
+}
+
+// broken says what of the promise was not kept.
+func (r *receivedRow) broken() error {
+	switch {
+	case r.missing+r.overSent+r.disordered+r.early > 0:
+		return fmt.Errorf("%d missing, %d over-sent, %d out of order, %d too early", r.missing, r.overSent, r.disordered, r.early)
+	case r.delivered+r.failed != r.selected:
+		return fmt.Errorf("%d delivered and %d failed of %d selected", r.delivered, r.failed, r.selected)
+	case r.delivered == 0:
+		return fmt.Errorf("nothing was delivered")
+	}
+	return nil
+}
+
+// selected is an event that was to be delivered, as ClickHouse and the endpoint have it.
+type selected struct {
+	place      int // in order of the spool
+	subscriber string
+	state      string
+	attempts   uint64 // recorded, different ones
+
+	requests int // that the endpoint got of it
+	numbers  map[uint32]bool
+	accepted bool
+}
+
+// countReceived compares what ClickHouse says of the deliveries with the endpoint's ledger.
+func (t *trial) countReceived(ctx context.Context, r *receivedRow) error {
+	events, err := t.selected(ctx, r)
+	if err != nil {
+		return err
+	}
+	receipts := t.delivery.sink.Receipts()
+	r.selected, r.requests = len(events), len(receipts)
+	accepted := map[string][]*selected{} // by subscriber, in the order in which the endpoint took them
+	for _, got := range receipts {
+		e := events[got.Event]
+		if e == nil || got.Replay != t.delivery.replay {
+			r.overSent++ // nobody asked for it
+			continue
+		}
+		if e.requests++; e.numbers[got.Attempt] {
+			r.overSent++
+		}
+		e.numbers[got.Attempt] = true
+		if got.Status == 200 && !e.accepted {
+			e.accepted = true
+			accepted[e.subscriber] = append(accepted[e.subscriber], e)
+		}
+	}
+	for _, e := range events {
+		switch {
+		case e.state == "delivered":
+			r.delivered++
+			if !e.accepted {
+				r.missing++
+			}
+		case e.state == "failed":
+			r.failed++
+		default:
+			r.missing++
+		}
+		r.overSent += max(0, e.requests-int(e.attempts))
+	}
+	for _, list := range accepted {
+		r.disordered += disordered(list)
+	}
+	r.early = early(receipts)
+	return nil
+}
+
+// selected reads what was to be delivered and what was noted of it.
+func (t *trial) selected(ctx context.Context, r *receivedRow) (map[uuid.UUID]*selected, error) {
+	events := map[uuid.UUID]*selected{}
+	err := t.query(ctx, func(conn driver.Conn) error {
+		rows, err := conn.Query(ctx, `SELECT e.id, e.bothelp_user_id, d.state, a.attempts, a.unknown FROM events AS e
+			LEFT JOIN (SELECT event_id, toString(state) AS state FROM deliveries FINAL WHERE replay_id = '`+t.delivery.replay.String()+`') AS d
+				ON d.event_id = e.id
+			LEFT JOIN (SELECT event_id, uniqExact(id) AS attempts, uniqExactIf(id, outcome = 'unknown') AS unknown FROM attempts
+				WHERE replay_id = '`+t.delivery.replay.String()+`' GROUP BY event_id) AS a ON a.event_id = e.id
+			WHERE e.verdict = 'accepted' ORDER BY e.spool, e.spool_number, e.received_at, e.id`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id uuid.UUID
+			var unknown uint64
+			e := &selected{place: len(events), numbers: map[uint32]bool{}}
+			if err := rows.Scan(&id, &e.subscriber, &e.state, &e.attempts, &unknown); err != nil {
+				return err
+			}
+			events[id] = e
+			r.attempts += int(e.attempts)
+			r.unknown += int(unknown)
+		}
+		return rows.Err()
+	})
+	return events, err
+}
+
+// disordered counts the events of a subscriber that were taken after one that stands behind them in the spool, whatever the clock
+// said of either.
+func disordered(taken []*selected) (n int) {
+	last := -1
+	for _, e := range taken {
+		if e.place < last {
+			n++
+		}
+		last = max(last, e.place)
+	}
+	return n
+}
+
+const (
+	// underWay is how long a request may take that was let go before the 429 came, on a machine that is busy.
+	underWay = time.Second
+	// rounding: the time of the next attempt is stored in milliseconds.
+	rounding = 5 * time.Millisecond
+)
+
+// early counts the requests that came before an earlier answer's Retry-After had passed: of the same event any, of others
+// all that were not under way when the first such answer went out.
+func early(receipts []sink.Receipt) (n int) {
+	own := map[uuid.UUID]time.Time{}
+	var began, until time.Time
+	for _, got := range receipts {
+		held := got.At.Before(until.Add(-rounding))
+		if got.At.Before(own[got.Event].Add(-rounding)) || held && got.At.Sub(began) > underWay {
+			n++
+		}
+		if got.RetryAfter == 0 {
+			continue
+		}
+		if !held {
+			began = got.At
+		}
+		until = got.At.Add(got.RetryAfter)
+		own[got.Event] = until
+	}
+	return n
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"hooktape/internal/simulate"
+	"hooktape/test/harness"
+	"hooktape/test/load"
+	"hooktape/test/receiver"
+)
+
+// trial is a collector with all that it works with.
+type trial struct {
+	out     io.Writer
+	begun   time.Time
+	rig     *rig.Rig
+	program string // the built collector
+	file    string // its configuration
+	away    time.Duration
+
+	engine         *rig.Engine
+	db             rig.Database
+	collector      *collector
+	restart        func() error // the collector, after a kill
+	deaf           [2]time.Time // when no collector was there, from the last that it may not have got
+	ingest, replay *rig.Hooktape
+	sink           *sink.Sink
+	load           *load.Run
+}
+
+// say prints a line of progress.
+func (t *trial) say(format string, args ...any) {
+	fmt.Fprintf(t.out, "%6.1fs  %s\n", time.Since(t.begun).Seconds(), fmt.Sprintf(format, args...))
+}
+
+const (
+	rate        = 200 // requests a second
+	connections = 8
+	calm        = 5 * time.Second
+	// settings lets the replay process deliver all events as they arrive, and metrics come soon.
+	settings = `endpoints:
+  - {name: crm, url: "%s", subscribe: {}, allow_private: true, concurrency: 32}
+`
+	metricsEvery = "OTEL_METRIC_EXPORT_INTERVAL=2000"
+	// told is longer than hooktape keeps a span to itself.
+	told = 8 * time.Second
+	// lineDelay is longer than it keeps a log line to itself.
+	lineDelay = 2 * time.Second
+)
+
+// play lets everything happen, counts and shows the table.
+func (t *trial) play(ctx context.Context) error {
+	if err := t.begin(ctx); err != nil {
+		return err
+	}
+	defer t.sink.Close()
+	for _, phase := range []func(context.Context) error{t.works, t.withoutClickHouse, t.killedMeanwhile} {
+		if err := phase(ctx); err != nil {
+			t.load.Stop()
+			return err
+		}
+	}
+	ledger := t.load.Stop()
+	t.say("%d requests are acknowledged; all ends", len(ledger.Acks))
+	late := t.end(ctx, len(ledger.Acks)) // what did not come about in time is counted all the same
+	err := errors.Join(late, t.count(ctx, ledger), t.ask(ctx))
+	if err != nil {
+		err = fmt.Errorf("%w\nthe collector said last: %s", err, t.collector.Said())
+	}
+	return err
+}
+
+// begin starts all, and returns when events arrive in ClickHouse and at the endpoint.
+func (t *trial) begin(ctx context.Context) (err error) {
+	if t.engine, err = t.rig.NewEngine(ctx); err != nil {
+		return err
+	}
+	t.db = rig.Database(t.engine.DSN("hooktape"))
+	if t.sink, err = sink.Listen(); err != nil {
+		return err
+	}
+	dir, err := t.rig.NewDir("collector")
+	if err != nil {
+		return err
+	}
+	// First the tables, as docker-compose.yml does.
+	if err := rig.Migrate(ctx, t.engine.DSN("hooktape")); err != nil {
+		return err
+	}
+	if t.collector, err = t.startCollector(ctx, t.engine.DSN(""), dir, ""); err != nil {
+		return err
+	}
+	t.restart = func() error {
+		t.collector, err = t.startCollector(ctx, t.engine.DSN(""), dir, t.collector.addr)
+		return err
+	}
+	t.rig.Env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + t.collector.addr, metricsEvery}
+	defer func() { t.rig.Env = nil }()
+	if t.replay, err = t.rig.NewDeliverer(ctx, t.engine.DSN("hooktape"), fmt.Sprintf(settings, t.sink.URL())); err != nil {
+		return err
+	}
+	if err := t.until(ctx, "the endpoint to be followed", "SELECT count() FROM endpoint_states", 1); err != nil {
+		return err
+	}
+	if t.ingest, err = t.rig.NewHooktape(ctx, t.engine.DSN("hooktape"), ""); err != nil {
+		return err
+	}
+	t.load = load.Start(ctx, load.Options{Addr: t.ingest.Addr, Source: rig.Source, Token: rig.Token, Bodies: simulate.NewWebhooks(1), Rate: rate, Connections: connections})
+	return nil
+}
+
+// works lets all work as it should.
+func (t *trial) works(ctx context.Context) error {
+	t.say("all runs, at %d requests a second", rate)
+	return errors.Join(rig.Pause(ctx, calm), t.until(ctx, "spans in ClickHouse", "SELECT count() FROM otel_traces", 100))
+}
+
+// withoutClickHouse kills ClickHouse in mid-work, and starts it again after a while.
+func (t *trial) withoutClickHouse(ctx context.Context) error {
+	t.engine.Kill()
+	t.say("ClickHouse is killed, for %v", t.away)
+	if err := rig.Pause(ctx, t.away); err != nil {
+		return err
+	}
+	if err := t.engine.Start(ctx); err != nil {
+		return err
+	}
+	t.say("ClickHouse is back")
+	return rig.Pause(ctx, calm)
+}
+
+// killedMeanwhile kills the collector while ClickHouse is away: what it has taken waits on its disk. The load pauses until
+// hooktape has told it all, for what hooktape still has itself waits in memory alone.
+func (t *trial) killedMeanwhile(ctx context.Context) error {
+	t.engine.Kill()
+	t.say("ClickHouse is killed again")
+	if err := rig.Pause(ctx, calm); err != nil {
+		return err
+	}
+	t.load.Hold(true)
+	if err := rig.Pause(ctx, told); err != nil {
+		return err
+	}
+	t.deaf[0] = time.Now().Add(-lineDelay)
+	t.collector.Kill()
+	t.say("the collector is killed meanwhile")
+	// It starts only when ClickHouse answers; until then docker-compose.yml would start it again and again.
+	if err := t.engine.Start(ctx); err != nil {
+		return err
+	}
+	if err := t.restart(); err != nil {
+		return err
+	}
+	t.deaf[1] = time.Now()
+	t.say("both are back")
+	t.load.Hold(false)
+	return rig.Pause(ctx, calm)
+}
+
+// end returns when all that was acknowledged is delivered and both processes have ended.
+func (t *trial) end(ctx context.Context, acked int) error {
+	if err := t.until(ctx, "all events to be delivered", "SELECT uniqExact(event_id) FROM deliveries WHERE state = 'delivered'", acked); err != nil {
+		return err
+	}
+	return errors.Join(t.ingest.Stop(patience), t.replay.Stop(patience))
+}
+
+// until waits until a query's number is at least as large as wanted.
+func (t *trial) until(ctx context.Context, what, sql string, least int) error {
+	last := 0
+	err := rig.Until(ctx, patience, what, func() bool {
+		if n, err := t.db.Number(ctx, sql); err == nil {
+			last = n
+		}
+		return last >= least || rig.Pause(ctx, 200*time.Millisecond) != nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: there are %d of %d", err, last, least)
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+// Command flood attacks a hooktape as anyone on the internet can, and measures what that costs: the most memory that the
+// process ever had, and how many webhooks of a known sender are answered with 200 meanwhile, and how fast.
+//
+//	go run ./test/flood               about three minutes
+//	go run ./test/flood -only slow    only the attacks whose names contain this
+//	go run ./test/flood -bin DIR      another build of the programs, to compare with
+//
+// Each attack has a `hooktape serve` and a ClickHouse of its own. Attackers come from 127.0.0.2 and up, the known sender
+// from 127.0.0.1. The program fails when the memory exceeds what docs/OPERATIONS.md promises, or when a tenth of the known
+// sender's webhooks are not answered with 200. Linux only.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"hooktape/test/harness"
+)
+
+func main() { rig.Main(run) }
+
+// attack is one way to hurt a service. begin returns when all that it does is under way; it goes on until ctx ends.
+type attack struct {
+	name  string
+	tls   bool
+	begin func(ctx context.Context, t *target)
+}
+
+var attacks = []attack{
+	{"nothing", false, func(context.Context, *target) {}},
+	{"idle connections", false, idle},
+	{"headers of many lines", false, headers},
+	{"slow bodies, strangers", false, func(ctx context.Context, t *target) { slowBodies(ctx, t, "/hooks/nobody/nothing") }},
+	{"slow bodies, with a token", false, func(ctx context.Context, t *target) { slowBodies(ctx, t, hook) }},
+	{"idle TLS connections", true, idle},
+	{"slow bodies over TLS, strangers", true, func(ctx context.Context, t *target) { slowBodies(ctx, t, "/hooks/nobody/nothing") }},
+	{"slow bodies over TLS, with a token", true, func(ctx context.Context, t *target) { slowBodies(ctx, t, hook) }},
+	{"large bodies, with a token", false, largeBodies},
+}
+
+const (
+	hook    = "/hooks/" + rig.Source + "/" + rig.Token
+	maxRSS  = 300 << 20
+	settle  = 2 * time.Second
+	goodFor = 0.9 // of the known sender's webhooks
+)
+
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("flood", flag.ContinueOnError)
+	only := flags.String("only", "", "only the attacks whose names contain this")
+	settings := flags.String("settings", "", "lines for hooktape's configuration file")
+	hold := flags.Duration("hold", 15*time.Second, "how long each attack goes on")
+	processes, err := rig.Open(ctx, flags, args)
+	if err != nil {
+		return err
+	}
+	defer processes.Close()
+	var failed []error
+	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "attack\tconnections\trefused\tpeak RSS MiB\tknown sender\t200\tp50 ms\tp99 ms\tslowest ms\t")
+	for _, a := range attacks {
+		if !strings.Contains(a.name, *only) {
+			continue
+		}
+		r, err := one(ctx, processes, a, *settings, *hold)
+		if err != nil {
+			return fmt.Errorf("%s: %w", a.name, err)
+		}
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%.1f %%\t%d\t%d\t%d\t\n", a.name, r.opened, r.refused, r.rss>>20, r.sent,
+			100*r.good(), r.percentile(50), r.percentile(99), r.percentile(100))
+		if r.rss > maxRSS || r.good() < goodFor {
+			failed = append(failed, fmt.Errorf("%s: %d MiB, %.1f %% of the known sender's webhooks answered with 200: %v", a.name, r.rss>>20, 100*r.good(), r.other))
+		}
+	}
+	table.Flush()
+	return errors.Join(failed...)
+}
+
+// result is what one attack has done.
+type result struct {
+	*sender
+	opened, refused int64
+	rss             int64
+}
+
+func one(ctx context.Context, processes *rig.Rig, a attack, settings string, hold time.Duration) (r result, err error) {
+	t, err := newTarget(ctx, processes, a.tls, settings)
+	if err != nil {
+		return r, err
+	}
+	defer t.end()
+	ctx, cancel := context.WithCancel(ctx)
+	r.sender = newSender(t)
+	defer func() { cancel(); t.attackers.Wait(); r.sender.wait() }()
+	r.sender.begin(ctx)
+	if err := rig.Pause(ctx, settle); err != nil {
+		return r, err
+	}
+	a.begin(ctx, t)
+	if err := rig.Pause(ctx, hold); err != nil {
+		return r, err
+	}
+	if t.hooktape.Ended() {
+		return r, fmt.Errorf("hooktape has ended: %s", t.hooktape.Said())
+	}
+	r.opened, r.refused = t.opened.Load(), t.refused.Load()
+	r.rss, err = t.hooktape.PeakRSS()
+	return r, err
+}

@@ -1,0 +1,206 @@
+package panels_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"hooktape/internal/event"
+	"hooktape/internal/simulate"
+	"hooktape/test/panels"
+)
+
+// hostile are texts that a webhook, a link or a text box may bring.
+var hostile = []string{"", "plain", "O'Brien", `"quoted"`, `back\slash`, `\`, `\'`, `\' OR 1=1 --`, "'; DROP TABLE events; --", "осень, 2026", "a,b", "{a,b}", "*", "%27",
+	"$__fromTime", "$__timeFilter(x)", "${source}", "$source", "(none)", "two\nlines", "a\x00b", "/*", "--", "`", "$$", "🙂", "{x:String}", "?", ") UNION SELECT 1 --"}
+
+// hostileAccount is an account in whose events each hostile text is each UTM tag, step, messenger, name and field once.
+func hostileAccount(t *testing.T) database {
+	t.Helper()
+	o := simulate.DefaultOptions(until, 2)
+	o.Subscribers = 50
+	a, err := simulate.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, stored := fill(t, a)
+	var events []event.Event
+	for i, text := range hostile {
+		at := until.Add(-time.Duration(i+1) * time.Minute)
+		for k, step := range []string{"first", text} {
+			at := at.Add(time.Duration(k) * time.Second)
+			events = append(events, event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "hostile", Step: step,
+				Verdict: event.Accepted, Method: "POST", Path: "/hooks/hostile/***", RemoteIP: netip.MustParseAddr("192.0.2.1"), Body: []byte(text)},
+				Decoded: event.Decoded{Kind: event.KindFlow, BothelpUserID: fmt.Sprintf("h%d", i), Name: text, Channel: text, UTMSource: text, UTMMedium: text, UTMCampaign: text,
+					UTMContent: text, UTMTerm: text, Fields: map[string]string{"field " + text: text}}})
+		}
+	}
+	if err := stored.InsertEvents(context.Background(), "", events); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// TestHostileValues runs every query with every hostile text in every variable, alone, among others, and as it would be
+// if somebody wrote it into the link.
+func TestHostileValues(t *testing.T) {
+	db := hostileAccount(t)
+	queries, err := all()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(queries) < 20 {
+		t.Fatalf("only %d queries", len(queries))
+	}
+	for _, q := range queries {
+		t.Run(q.Dashboard+"/"+q.Title, func(t *testing.T) {
+			t.Parallel()
+			for _, view := range hostileViews(q.SQL) {
+				sql, err := view.Expand(q.SQL)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := db.ask(sql); err != nil {
+					t.Fatalf("plugin %d, %q: %v", view.Plugin, view.Values, err)
+				}
+			}
+		})
+	}
+}
+
+var named = regexp.MustCompile(`\$\{(\w+):percentencode\}`)
+
+// fixed are the variables whose values are a list in the dashboard, not texts.
+var fixed = map[string]string{"window_days": "7", "attribution": "last"}
+
+func hostileViews(sql string) (views []panels.View) {
+	names := map[string]bool{}
+	for _, m := range named.FindAllStringSubmatch(sql, -1) {
+		names[m[1]] = true
+	}
+	view := func(plugin int, zone string, values func(name string) []string) {
+		v := panels.View{From: until.Add(-36 * time.Hour), To: until, Interval: time.Hour, Plugin: plugin, Zone: zone, Values: map[string][]string{}}
+		for name := range names {
+			if value, ok := fixed[name]; ok {
+				v.Values[name] = []string{value}
+			} else if chosen := values(name); chosen != nil {
+				v.Values[name] = chosen
+			}
+		}
+		views = append(views, v)
+	}
+	for _, plugin := range []int{3, 4} {
+		view(plugin, "", func(string) []string { return nil })
+		view(plugin, "Asia/Tokyo", func(string) []string {
+			return []string{panels.Key(hostile[3]), panels.Key(hostile[6]), panels.Key(hostile[9])}
+		})
+	}
+	if len(names) == 0 {
+		return views
+	}
+	view(4, "no/such zone", func(string) []string { return hostile })
+	for _, text := range hostile[4:9] { // what could end a string
+		view(4, "no/such zone", func(string) []string { return []string{text} })
+	}
+	return views
+}
+
+// TestHostileTagsAreFound: the leads of a tag are found by it, whatever the tag is, and those who reached a step, whatever its name is.
+func TestHostileTagsAreFound(t *testing.T) {
+	db := hostileAccount(t)
+	for _, variable := range []string{"utm_source", "utm_campaign", "utm_term", "channel"} {
+		t.Run(variable, func(t *testing.T) {
+			t.Parallel()
+			for _, text := range hostile {
+				if text == "" && variable != "channel" {
+					continue // who has no tag at all has no touch, and is under (none) with others
+				}
+				goals := []string{"first, " + strings.ReplaceAll(url.QueryEscape(text), "+", "%20")}
+				if variable == "utm_source" {
+					goals = append(goals, "first")
+					if !strings.ContainsAny(text, ",%") { // these have to be encoded
+						goals = append(goals, "first,"+strings.ReplaceAll(text, "+", "%20"))
+					}
+				}
+				for _, goals := range goals {
+					v := panels.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"hostile"}, "goals": {goals},
+						"window_days": {"1"}, "attribution": {"first"}, variable: {panels.Key(text)}}}
+					got := db.see(t, conversion, "Leads and conversions", v)[1]
+					if got.n("Leads") != 1 || got.n("Converted") != 1 {
+						t.Errorf("%q, goals %q: %v, want one lead, converted", text, goals, got)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestVariables: the values of the lists are the keys of what is stored.
+func TestVariables(t *testing.T) {
+	db := hostileAccount(t)
+	queries, err := all()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range queries {
+		if !q.Variable || q.Title != "utm_source" || q.Dashboard != conversion {
+			continue
+		}
+		sql, err := panels.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"hostile"}}}.Expand(q.SQL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := db.ask(sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := map[string]bool{}
+		for _, r := range rows {
+			keys[r.s("id")] = true
+		}
+		for _, text := range hostile {
+			if !keys[panels.Key(text)] {
+				t.Errorf("%q is not listed as %s", text, panels.Key(text))
+			}
+		}
+		return
+	}
+	t.Error("no variable utm_source")
+}
+
+// TestSuggestedGoals: each step that the dashboard suggests as a goal, whatever its name is, has the leads that came to it.
+func TestSuggestedGoals(t *testing.T) {
+	db, stored := empty(t)
+	steps := []string{"reg,free", "begin ", " two  spaces", "100%", "%2C", "Оплата, полная", "a+b"}
+	var events []event.Event
+	for i, step := range steps {
+		at := until.Add(time.Duration(i-60) * time.Minute)
+		events = append(events, event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "odd", Step: step, Verdict: event.Accepted},
+			Decoded: event.Decoded{Kind: event.KindFlow, BothelpUserID: "7"}})
+	}
+	if err := stored.InsertEvents(context.Background(), "", events); err != nil {
+		t.Fatal(err)
+	}
+	v := panels.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"odd"}, "window_days": {"1"}, "attribution": {"first"}}}
+	suggested := db.see(t, conversion, "goals", v)
+	if len(suggested) != 2 {
+		t.Fatalf("%v is suggested", suggested)
+	}
+	for _, goals := range suggested {
+		v.Values["goals"] = []string{goals.s("goals")}
+		for i, r := range db.see(t, conversion, "Funnel", v) {
+			want := steps[i]
+			if len(strings.Split(goals.s("goals"), ",")) == 2 && i == 1 {
+				want = steps[len(steps)-1]
+			}
+			if r.s("Step") != want || r.n("Leads") != 1 {
+				t.Errorf("goals %q: step %d is %q with %d leads, want %q with one", goals.s("goals"), i+1, r.s("Step"), r.n("Leads"), want)
+			}
+		}
+	}
+}

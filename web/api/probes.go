@@ -1,0 +1,40 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+
+	"hooktape/internal/store"
+	"hooktape/replay"
+)
+
+// probes are for whoever keeps processes running; they need no token.
+func probes(mux *http.ServeMux, failing, broken func() error) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		if broken != nil && broken() != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, "failed: the disk refused a write; see the log\n")
+			return
+		}
+		_, _ = io.WriteString(w, "ok\n")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		var err error
+		if failing != nil {
+			err = failing()
+		}
+		status, answer := http.StatusOK, map[string]any{"ready": true, "clickhouse": "ok"}
+		switch {
+		case errors.Is(err, replay.ErrStandby):
+			// The API answers, and whoever waits for this process to be ready before ending the other must not wait for ever.
+			answer["delivering"], answer["standby"] = false, err.Error()
+		case errors.Is(err, store.ErrDamaged):
+			status, answer = http.StatusServiceUnavailable, map[string]any{"ready": false, "clickhouse": "has a part that it cannot read; see the log, or hooktape doctor"}
+		case err != nil:
+			status, answer = http.StatusServiceUnavailable, map[string]any{"ready": false, "clickhouse": "does not answer, or does not take outcomes; see the log"}
+		}
+		writeJSON(w, status, "application/json; charset=utf-8", answer)
+	})
+}

@@ -1,0 +1,215 @@
+package api_test
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+	"hooktape/internal/testutil/await"
+	"hooktape/replay"
+	"hooktape/web/api"
+)
+
+// TestStream: a stream tells the progress at once and each second, ends with the end, and each of its messages is what the
+// document says.
+func TestStream(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.insert(newEvents("shop", 30)...)
+	r := f.create("shop", func(want *replay.Request) { want.Rate = 10 })
+	response := f.stream(r.ID)
+	defer response.Body.Close()
+	if response.Header.Get("Content-Type") != "text/event-stream" || response.Header.Get("X-Accel-Buffering") != "no" || response.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("its header: %v", response.Header)
+	}
+	check := f.web.Transport.(*checker)
+	var names []string
+	name := ""
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		if value, ok := strings.CutPrefix(lines.Text(), "event: "); ok {
+			name = value
+			names = append(names, value)
+		}
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			schema := map[string]string{"progress": "Progress", "end": "End"}[name]
+			if err := check.validate([]string{"components", "schemas", schema}, []byte(data)); err != nil {
+				t.Errorf("%s: %v\n%s", name, err, data)
+			}
+		}
+	}
+	if n := len(names); n < 3 || names[n-1] != "end" || strings.Count(strings.Join(names, " "), "end") != 1 || names[0] != "progress" {
+		t.Errorf("the messages are %v", names)
+	}
+}
+
+// stream opens a stream as a program without our client would.
+func (f *fixture) stream(id uuid.UUID) *http.Response {
+	f.t.Helper()
+	request, err := http.NewRequest("GET", f.server.URL+"/api/v1/replays/"+id.String()+"/stream", nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+readSecret)
+	request.Header.Set("Last-Event-ID", "77")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return response
+}
+
+// TestWatchOverLostConnections: the client follows to the end although its connections are cut and refused meanwhile.
+func TestWatchOverLostConnections(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.insert(newEvents("shop", 60)...)
+	r := f.create("shop", func(want *replay.Request) { want.Rate = 10 })
+	proxy := newProxy(t, f.server.Listener.Addr().String())
+	client, err := api.NewClient("http://"+proxy.addr(), readSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	var last event.Replay
+	told, lost := 0, 0
+	err = client.Watch(context.Background(), r.ID, func(p api.Progress, why error) error {
+		if why != nil {
+			if !errors.Is(why, api.ErrUnreachable) {
+				t.Errorf("lost because of %v", why)
+			}
+			lost++
+			proxy.refuse.Store(false)
+			return nil
+		}
+		if p.Replay.Counts[event.Delivered] < last.Counts[event.Delivered] {
+			t.Errorf("delivered goes back from %d to %d", last.Counts[event.Delivered], p.Replay.Counts[event.Delivered])
+		}
+		last = p.Replay
+		if told++; told == 2 || told == 4 {
+			proxy.refuse.Store(told == 4)
+			proxy.cut()
+		}
+		return nil
+	})
+	if err != nil || last.State != event.ReplayDone || last.Counts[event.Delivered] != 60 || lost < 2 {
+		t.Errorf("watched to %s %v, lost %d times, %v", last.State, last.Counts, lost, err)
+	}
+}
+
+// TestWatchEnds: watching ends at once when the watcher has had enough, when ctx does, and when there is nothing to watch.
+func TestWatchEnds(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.insert(newEvents("shop", 100)...)
+	r := f.create("shop", func(want *replay.Request) { want.Rate = 1 })
+	client := f.client(readSecret)
+	enough := errors.New("enough")
+	if err := client.Watch(context.Background(), r.ID, func(api.Progress, error) error { return enough }); err != enough {
+		t.Errorf("watching ends with %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	if err := client.Watch(ctx, r.ID, func(api.Progress, error) error { cancel(); return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("watching ends with %v", err)
+	}
+	var problem *api.Problem
+	err := client.Watch(context.Background(), uuid.New(), func(api.Progress, error) error { t.Error("something is told"); return nil })
+	if !errors.As(err, &problem) || problem.Status != http.StatusNotFound {
+		t.Errorf("watching nothing ends with %v", err)
+	}
+
+	var open []*http.Response // as many as there may be
+	refused := 0
+	for range 70 {
+		response := f.stream(r.ID)
+		if response.StatusCode == http.StatusServiceUnavailable {
+			refused++
+		}
+		open = append(open, response)
+	}
+	for _, response := range open {
+		response.Body.Close()
+	}
+	if refused < 70-64 {
+		t.Errorf("of 70 streams at once %d were refused", refused)
+	}
+	await.Nil(f.t, 10*time.Second, func() error {
+		had := errors.New("a stream may be had again")
+		err := client.Watch(context.Background(), r.ID, func(_ api.Progress, lost error) error { return cmp.Or(lost, had) })
+		if errors.Is(err, had) {
+			return nil
+		}
+		return err
+	})
+}
+
+// proxy passes bytes on, and cuts or refuses connections when told.
+type proxy struct {
+	listener net.Listener
+	to       string
+	refuse   atomic.Bool
+	mu       sync.Mutex
+	conns    []net.Conn
+}
+
+func newProxy(t *testing.T, to string) *proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: listener, to: to}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() { p.pass(conn) })
+		}
+	})
+	t.Cleanup(func() { listener.Close(); p.cut(); running.Wait() })
+	return p
+}
+
+func (p *proxy) addr() string { return p.listener.Addr().String() }
+
+func (p *proxy) pass(conn net.Conn) {
+	defer conn.Close()
+	if p.refuse.Load() {
+		return
+	}
+	onward, err := net.Dial("tcp", p.to)
+	if err != nil {
+		return
+	}
+	defer onward.Close()
+	p.mu.Lock()
+	p.conns = append(p.conns, conn, onward)
+	p.mu.Unlock()
+	var both sync.WaitGroup
+	both.Go(func() { _, _ = io.Copy(onward, conn); onward.Close() })
+	both.Go(func() { _, _ = io.Copy(conn, onward); conn.Close() })
+	both.Wait()
+}
+
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.conns = nil
+}

@@ -1,0 +1,390 @@
+package console_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+
+	"hooktape/internal/event"
+	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil/browsertest"
+)
+
+// TestPauseAndResume steers a replay of 5,000 events by the page's buttons and sees it through to its end.
+func TestPauseAndResume(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const total = 5000
+	var events []event.Event
+	for i := range total {
+		events = append(events, newEvent(fmt.Sprintf(`{"n":%d}`, i), time.Hour+time.Duration(i)*time.Millisecond))
+	}
+	f.insert(events...)
+	b := f.browser(replaySecret)
+	b.Open(f.url + "/replays?since=2h&endpoint=crm&rate=800&concurrency=32&stop_after_failures=50")
+	b.AwaitText(".plan", "To be sent5\u202f000")
+	b.Run(chromedp.Submit(".go", chromedp.ByQuery))
+	b.Await("location.pathname.match(/replays.[0-9a-f-]{36}/)")
+	b.AwaitText("#progress", "a second")
+	b.Click(`form[action$="/pause"] button`)
+	b.AwaitText("#progress", "paused")
+	b.Await(`document.querySelector('form[action$="/resume"]')`)
+	var still int
+	await.Nil(f.t, 20*time.Second, func() error { // what was on its way comes to its end
+		before, _ := f.sink.count()
+		if before != still || before == 0 {
+			still = before
+			return fmt.Errorf("%d came, and more is coming", before)
+		}
+		return nil
+	})
+	if still == total {
+		t.Fatal("the replay was over before it was paused: nothing is proved")
+	}
+	b.Run(chromedp.SetValue(`form[action$="/set-rate"] input`, "0", chromedp.ByQuery), chromedp.Submit(`form[action$="/set-rate"]`, chromedp.ByQuery))
+	b.AwaitText("#progress", "paused")
+	b.Click(`form[action$="/resume"] button`)
+	await.Nil(f.t, 2*time.Minute, func() error {
+		if events, _ := f.sink.count(); events < total {
+			return fmt.Errorf("%d of %d came", events, total)
+		}
+		return nil
+	})
+	b.AwaitText("#progress", "done")
+	b.AwaitText("#progress", "100.0 %")
+	b.Await(`!document.querySelector('#steer form')`) // there is nothing more to steer
+	if got, requests := f.sink.count(); got != total || requests != total {
+		t.Errorf("the sink has %d of %d events, in %d requests", got, total, requests)
+	}
+	f.assertClean(b)
+}
+
+// TestTail sees what is stored appear in the list, in its place, once, and not while the list is paused.
+func TestTail(t *testing.T) {
+	f := newFixture(t)
+	f.insert(newLead("1", "Первая", time.Minute))
+	b := f.browser(readSecret)
+	b.AwaitText("#rows", "Первая")
+	f.insert(newLead("2", "Вторая", 0))
+	if took := b.Await(`document.querySelector('#rows tr').textContent.includes('Вторая')`); took > 3*time.Second {
+		t.Errorf("a new event is seen after %s, want at most 3 s", took)
+	}
+	f.insert(newLead("3", "Поздняя", 90*time.Second)) // received before those that are shown already
+	b.Await(`[...document.querySelectorAll('#rows tr')].map(r => r.textContent.match(/Первая|Вторая|Поздняя/)[0]).join() === 'Вторая,Первая,Поздняя'`)
+	b.AwaitText("#news", "1 new event")
+
+	// What a look brings alone, without those before it, goes to its place as well.
+	var order string
+	b.Script(`(() => {
+		const rows = document.querySelector('#rows'), last = rows.lastElementChild
+		rows.prepend(last)
+		settle()
+		return [...rows.children].map(r => r.textContent.match(/Первая|Вторая|Поздняя/)[0]).join()
+	})()`, &order)
+	if order != "Вторая,Первая,Поздняя" {
+		t.Errorf("the rows are in the order %s", order)
+	}
+
+	b.Press("p")
+	b.Await(`document.querySelector('#pause').getAttribute('aria-pressed') === 'true'`)
+	f.insert(newLead("4", "Четвёртая", 0))
+	asked := `performance.getEntriesByType('resource').filter(e => e.name.includes('/newer')).length`
+	var before, after float64
+	b.Script(asked, &before)
+	b.Script(`window.ticks = 0, setInterval(() => window.ticks++, 1000)`, nil)
+	b.Await(`window.ticks > 2`) // longer than from one look to the next
+	b.Script(asked, &after)
+	if after > before+1 || strings.Contains(b.Text("#rows"), "Четвёртая") {
+		t.Errorf("a paused list goes on: it has asked %v times, then %v", before, after)
+	}
+	b.Press("p")
+	b.AwaitText("#rows", "Четвёртая")
+	var rows float64
+	b.Script(`document.querySelectorAll('#rows tr').length`, &rows)
+	if rows != 4 {
+		t.Errorf("the list has %v rows of 4 events", rows)
+	}
+	f.assertClean(b)
+}
+
+// TestTailIsCutOff: a list that cannot ask for what is new does not go on saying that it is live.
+func TestTailIsCutOff(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.insert(newLead("1", "Первая", time.Minute))
+	b := f.browser(readSecret)
+	b.AwaitText("#rows", "Первая")
+	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === 'none'`)
+	b.Script(`window.after = document.querySelector('#rows').dataset.after, document.querySelector('#rows').dataset.after = 'no time', 0`, nil) // for an answer that is an error
+	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Cut off"'`)
+	b.Script(`document.querySelector('#rows').dataset.after = window.after, 0`, nil)
+	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === 'none'`)
+	f.server.CloseClientConnections()
+	f.server.Listener.Close()
+	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Cut off"'`)
+	b.AwaitText("#rows", "Первая")
+}
+
+// TestTailOfMany: more at once than a look brings is said to be so; a few are not, however many came just before.
+func TestTailOfMany(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	many := func(name string, n int) (events []event.Event) {
+		for i := range n {
+			events = append(events, newLead("8", name, time.Duration(i)*time.Millisecond))
+		}
+		return events
+	}
+	f.insert(many("Первая", 110)...)
+	b := f.browser(readSecret)
+	b.AwaitText("#rows", "Первая")
+	f.insert(newLead("7", "Одна", 0)) // the look goes back, and brings a hundred
+	b.AwaitText("#rows", "Одна")
+	b.Await(`document.querySelector('#much').hidden`)
+	f.insert(many("Вторая", 120)...)
+	b.AwaitText("#rows", "Вторая")
+	b.Await(`!document.querySelector('#much').hidden`)
+	f.assertClean(b)
+}
+
+// TestTailOfAnEmptyList sees the first event of all.
+func TestTailOfAnEmptyList(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	b := f.browser(readSecret)
+	b.AwaitText("#empty", "https://hooks.example.org/hooks/demo/***/start")
+	f.insert(newLead("1", "Первая", 0))
+	b.AwaitText("#rows", "Первая")
+	f.assertClean(b)
+}
+
+// TestKeyboard finds an event, looks at it and replays it without a mouse.
+func TestKeyboard(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	wanted := newLead("7", "Анна Петрова", 2*time.Minute)
+	f.insert(newLead("1", "Иван", time.Minute), wanted, newLead("9", "Олег", 3*time.Minute))
+	b := f.browser(replaySecret)
+	b.AwaitText("#rows", "Олег")
+	scripted(b)
+	b.Press("/")
+	b.Await(`document.activeElement.id === 'q'`)
+	b.Run(chromedp.KeyEvent("Анна П\r"))
+	b.AwaitText(".chips", "Анна П")
+	b.Await(`document.querySelectorAll('#rows tr').length === 1`)
+	scripted(b)
+	b.Press("j")
+	b.Press("x")
+	b.Await(`document.querySelector('#rows input').checked`)
+	b.Run(chromedp.KeyEvent("\r"))
+	b.Await(`location.pathname === '/events/` + wanted.ID.String() + `'`)
+	scripted(b)
+	b.Press("?")
+	b.Await(`document.querySelector('#help').open`)
+	b.Run(chromedp.KeyEvent("\u001b"))
+	b.Await(`!document.querySelector('#help').open`)
+	for range 40 { // by the tabulator to the button, as one would
+		var there bool
+		if b.Script(`document.activeElement.textContent === 'Replay'`, &there); there {
+			break
+		}
+		b.Run(chromedp.KeyEvent("\t"))
+	}
+	b.Run(chromedp.KeyEvent("\r"))
+	b.AwaitText("#progress", "done")
+	scripted(b)
+	b.Press("g")
+	b.Press("d")
+	b.AwaitText("h1", "Endpoints")
+	f.assertClean(b)
+}
+
+// scripted waits until the page's script has begun, after which a person can press a key.
+func scripted(b *browsertest.Browser) {
+	b.Await(`document.querySelector('#keys') && !document.querySelector('#keys').hidden`)
+}
+
+// TestWithoutJavaScript reads all pages, filters, plans and replays with scripts switched off.
+func TestWithoutJavaScript(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := newLead("7", "Анна Петрова", 2*time.Minute)
+	f.insert(e, newLead("8", "Иван", time.Minute))
+	b := f.browser(replaySecret)
+	b.WithoutScripts()
+	b.Open(f.url + "/")
+	b.AwaitText("#rows", "Анна Петрова")
+	b.AwaitText(".zone", "UTC")
+	b.Run(chromedp.SetValue("#q", "Анна", chromedp.ByQuery), chromedp.Submit("#q", chromedp.ByQuery))
+	b.Await(`location.search === '?text=' + encodeURIComponent('Анна') && document.querySelectorAll('#rows tr').length === 1`)
+	b.Click(".chart a")
+	b.AwaitText(".chart", "1 event")
+	b.Click("#rows input")
+	b.Click("#replay-chosen")
+	b.AwaitText("h2", "New replay")
+	b.Run(chromedp.SetValue("select[name=endpoint]", "crm", chromedp.ByQuery), chromedp.Submit("form.fields", chromedp.ByQuery))
+	b.AwaitText(".plan", "To be sent1")
+	b.Run(chromedp.Submit(".go", chromedp.ByQuery))
+	b.AwaitText("h1", "Replay")
+	await.Nil(f.t, 20*time.Second, func() error {
+		b.Run(chromedp.Reload())
+		if text := b.Text("#progress"); !strings.Contains(text, "done") {
+			return fmt.Errorf("the page says %s", text)
+		}
+		return nil
+	})
+	b.Open(f.url + "/events/" + e.ID.String())
+	b.AwaitText("#deliveries", "200 OK")
+	b.AwaitText("#pretty", `"name": "Анна Петрова"`)
+	f.assertClean(b)
+}
+
+// TestLinkFromElsewhere follows a link from a page of another site: one is logged in still, though the session's cookie
+// does not come along at first.
+func TestLinkFromElsewhere(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := newLead("7", "Анна Петрова", 2*time.Minute)
+	f.insert(e)
+	b := f.browser(readSecret)
+	chat := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `<!doctype html><a id=go href="%s/events/%s">look</a>`, f.url, e.ID)
+	})
+	elsewhere := strings.Replace(serve(t, chat), "127.0.0.1", "localhost", 1) // another site to browsers
+	b.Open(elsewhere)
+	b.Click("#go")
+	b.AwaitText("h1", "Анна Петрова")
+}
+
+// TestPhone sees that no page is wider than a phone.
+func TestPhone(t *testing.T) {
+	t.Parallel()
+	f, e, replayed := hostileFixture(t)
+	b := f.browser(adminSecret)
+	b.Resize(375, 740)
+	for _, page := range pages(e, replayed) {
+		b.Open(f.url + page)
+		b.Await(`document.querySelector('h1') && !document.querySelector('[hx-trigger=load]:has(p.hint)')`)
+		var wide []string
+		b.Script(`document.documentElement.scrollWidth <= 375 ? [] : [document.documentElement.scrollWidth + 'px', ...[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > 376).map(e => e.outerHTML.slice(0, 120)).slice(0, 5)]`, &wide)
+		if len(wide) > 0 {
+			t.Errorf("%s is wider than a phone: %s", page, strings.Join(wide, "\n  "))
+		}
+	}
+	f.assertClean(b)
+}
+
+// TestDrag drags a range on the chart, which becomes the time of the list; and copies what a button offers.
+func TestDrag(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := newLead("7", "Анна", 30*time.Minute)
+	f.insert(newLead("1", "Иван", 5*time.Minute), e, newLead("2", "Олег", 55*time.Minute))
+	b := f.browser(readSecret)
+	b.Open(f.url + "/?since=1h&source=demo")
+	b.Await(`document.querySelector('#spark .all')`)
+	scripted(b)
+	var box []float64
+	b.Script(`(r => [r.left, r.top + r.height / 2, r.width])(document.querySelector('#spark').getBoundingClientRect())`, &box)
+	at := func(part float64) float64 { return box[0] + part*box[2] }
+	left := chromedp.ButtonType(input.Left)
+	b.Run(chromedp.MouseEvent(input.MousePressed, at(0.25), box[1], left), chromedp.MouseEvent(input.MouseMoved, at(0.5), box[1], left),
+		chromedp.MouseEvent(input.MouseMoved, at(0.75), box[1], left), chromedp.MouseEvent(input.MouseReleased, at(0.75), box[1], left))
+	b.Await(`new URLSearchParams(location.search).has('until')`)
+	b.Await(`document.querySelectorAll('#rows tr').length === 1`)
+	b.AwaitText("#rows", "Анна")
+	var minutes float64
+	b.Script(`(p => (Date.parse(p.get('until')) - Date.parse(p.get('from'))) / 60000)(new URLSearchParams(location.search))`, &minutes)
+	if minutes < 29 || minutes > 31 || !strings.Contains(b.Text(".chips"), "source") {
+		t.Errorf("half of the hour is %v minutes, with the filters %s", minutes, b.Text(".chips"))
+	}
+	b.Open(f.url + "/events/" + e.ID.String())
+	scripted(b)
+	b.Script(`navigator.clipboard.writeText = async text => { window.copied = text }`, nil)
+	b.Click(`[data-copy="#pretty pre"]`)
+	b.Await(`JSON.parse(window.copied).name === 'Анна'`)
+	b.AwaitText(`[data-copy="#pretty pre"]`, "Copied")
+	f.assertClean(b)
+}
+
+// TestReload: who loads a page again that a button made does not press the button again.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var tests atomic.Int32
+	f.sink.answers(func(w http.ResponseWriter, r *http.Request) {
+		tests.Add(1)
+		fmt.Fprint(w, "test taken")
+	})
+	b := f.browser(adminSecret)
+	b.Open(f.url + "/endpoints")
+	b.Click(`form[action$="/test"] button`)
+	b.AwaitText(".tested", "test taken")
+	b.Await(`location.pathname === '/endpoints'`)
+	b.Run(chromedp.Reload())
+	b.Await(`document.querySelector('h1') && !document.querySelector('.tested')`)
+	if n := tests.Load(); n != 1 {
+		t.Errorf("%d test requests were made", n)
+	}
+	b.Open(f.url + "/sources")
+	b.Click(`form[action$="/reveal"] button`)
+	b.AwaitText("#url-demo", hookSecret)
+	b.Await(`location.pathname === '/sources'`)
+	b.Run(chromedp.Reload())
+	b.AwaitText("#url-demo", "***")
+	f.assertClean(b)
+}
+
+// TestBrowsersZone: the script tells the server which zone the browser is in, and the page comes again in it.
+func TestBrowsersZone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := newLead("7", "Анна", 0)
+	f.insert(e)
+	b := f.browser(readSecret)
+	b.Run(emulation.SetTimezoneOverride("Asia/Yekaterinburg"))
+	b.Open(f.url + "/events/" + e.ID.String())
+	b.AwaitText(".zone", "Asia/Yekaterinburg, UTC+5")
+	b.AwaitText(".facts", e.ReceivedAt.Add(5*time.Hour).Format("2006-01-02 15:04:05.000"))
+	f.assertClean(b)
+}
+
+// TestZone sees that times are in the browser's zone, which stands beside them.
+func TestZone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := newLead("7", "Анна", 0)
+	f.insert(e)
+	p := f.login(readSecret)
+	p.web.Jar.SetCookies(nil, []*http.Cookie{{Name: "hooktape_zone", Value: url.QueryEscape("Asia/Kathmandu")}})
+	page := p.page("/events/" + e.ID.String())
+	zone, err := time.LoadLocation("Asia/Kathmandu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := e.ReceivedAt.In(zone).Format("2006-01-02 15:04:05.000 ") + "&#43;05:45"; !strings.Contains(page, want) || !strings.Contains(page, "Asia/Kathmandu, UTC&#43;5:45") {
+		t.Errorf("the page has not %s and the zone", want)
+	}
+	a := p.get("/?f.from=2026-01-31T13:00&f.step=(none)&f.channel=")
+	if got := a.header.Get("Location"); got != "/?from=2026-01-31T13%3A00%3A00%2B05%3A45&step=" {
+		t.Errorf("a time without a zone is taken for %s", got)
+	}
+	p.web.Jar.SetCookies(nil, []*http.Cookie{{Name: "hooktape_zone", Value: url.QueryEscape("Europe/Berlin")}})
+	for form, want := range map[string]string{ // the hour that Berlin has twice
+		"f.from=2026-10-25T02:15&f.to=2026-10-25T02:15": "from=2026-10-25T02:15:00+02:00&until=2026-10-25T02:15:00+01:00",
+		"from=2026-10-25T02:15:30%2B01:00&to=2026-10-25T02:45:00%2B02:00&f.from=2026-10-25T02:15&f.to=2026-10-25T02:45&f.step=a": "from=2026-10-25T02:15:30+01:00&step=a&until=2026-10-25T02:45:00+02:00",
+		"from=2026-10-25T02:15:30%2B01:00&f.from=2026-10-25T02:16":                                                               "from=2026-10-25T02:16:00+02:00",
+	} {
+		if got, _ := url.QueryUnescape(strings.ReplaceAll(p.get("/?"+form).header.Get("Location"), "%2B", "%252B")); strings.TrimPrefix(strings.ReplaceAll(got, "%2B", "+"), "/?") != want {
+			t.Errorf("the form %s leads to %s, want %s", form, got, want)
+		}
+	}
+}

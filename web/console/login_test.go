@@ -1,0 +1,315 @@
+package console_test
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+	"hooktape/replay"
+	"hooktape/web/api"
+	"hooktape/web/console"
+)
+
+// TestLogin goes in and out, and on to where one wanted.
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := newLead("7", "Анна", time.Minute)
+	f.insert(e)
+	p := f.stranger()
+	for path, to := range map[string]string{"/": "/login", "/events/" + e.ID.String() + "?all=1": "/login?to=%2Fevents%2F" + e.ID.String() + "%3Fall%3D1", "/nowhere": "/login?to=%2Fnowhere"} {
+		if a := p.get(path); a.status != http.StatusSeeOther || a.header.Get("Location") != to || strings.Contains(a.body, "Анна") {
+			t.Errorf("a stranger at %s: %d to %s", path, a.status, a.header.Get("Location"))
+		}
+	}
+	if a := p.get("/events/newer?after=2026-01-01T00:00:00Z", "HX-Request", "true", "Referer", f.url+"/?since=1h"); a.status != http.StatusUnauthorized || a.header.Get("HX-Redirect") != "/login?to=%2F%3Fsince%3D1h" {
+		t.Errorf("a part of a page for a stranger: %d to %s", a.status, a.header.Get("HX-Redirect"))
+	}
+	a := p.post("/login", url.Values{"token": {" " + readSecret + "\n"}, "to": {"/events/" + e.ID.String()}})
+	cookie := a.header.Get("Set-Cookie")
+	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/events/"+e.ID.String() {
+		t.Fatalf("the login: %d to %s", a.status, a.header.Get("Location"))
+	}
+	for _, part := range []string{"hooktape_session=", "; Path=/", "; HttpOnly", "; SameSite=Strict"} {
+		if !strings.Contains(cookie, part) {
+			t.Errorf("the cookie %q has no %q", cookie, part)
+		}
+	}
+	if strings.Contains(cookie, "Secure") || strings.Contains(cookie, readSecret) {
+		t.Errorf("over plain HTTP the cookie is %q", cookie)
+	}
+	if !strings.Contains(p.page("/events/"+e.ID.String()), "Анна") {
+		t.Error("the event's page does not name its person")
+	}
+	if a := p.get("/login?to=/sources"); a.header.Get("Location") != "/sources" {
+		t.Errorf("who is logged in is asked again: %d", a.status)
+	}
+	id := p.web.Jar.Cookies(nil)[0]
+	if a := p.post("/logout", nil); a.header.Get("Location") != "/login" {
+		t.Errorf("the logout: %d", a.status)
+	}
+	p.web.Jar.SetCookies(nil, []*http.Cookie{id})
+	if a := p.get("/"); a.status != http.StatusSeeOther {
+		t.Error("a session goes on after its logout")
+	}
+	if !strings.Contains(f.log.String(), "token=reader") {
+		t.Error("the log does not say who has logged in")
+	}
+}
+
+// TestLoginOverTLS: behind a proxy with TLS the cookie never goes over a connection without.
+func TestLoginOverTLS(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	a := f.stranger().post("/login", url.Values{"token": {readSecret}}, "X-Forwarded-Proto", "https", "Sec-Fetch-Site", "same-origin")
+	if cookie := a.header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "__Host-hooktape_session=") || !strings.Contains(cookie, "; Secure") || !strings.Contains(cookie, "Path=/;") || strings.Contains(cookie, "Domain") {
+		t.Errorf("the cookie is %q", cookie)
+	}
+}
+
+// TestWrongTokens: failed logins are logged without what was tried, and limited for each address.
+func TestWrongTokens(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	p := f.stranger()
+	const tried = "a-wrong-token-of-somebody"
+	for i := range 10 {
+		if a := p.post("/login", url.Values{"token": {tried}}); a.status != http.StatusUnauthorized || a.header.Get("Set-Cookie") != "" {
+			t.Fatalf("the wrong token %d: %d", i, a.status)
+		}
+	}
+	if a := p.post("/login", url.Values{"token": {readSecret}}); a.status != http.StatusTooManyRequests || !strings.Contains(a.body, "Wait half a minute") {
+		t.Errorf("after ten wrong ones: %d", a.status)
+	}
+	log := f.log.String()
+	if strings.Contains(log, tried) || strings.Count(log, "wrong tokens are tried") != 1 || !strings.Contains(log, "at=console remote_ip=127.0.0.1 since_last_line=1") {
+		t.Errorf("the log says\n%s", log)
+	}
+	other := httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"token": {readSecret}}.Encode()))
+	other.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	other.RemoteAddr = "192.0.2.9:1234"
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, other)
+	if w.Code != http.StatusSeeOther {
+		t.Errorf("another address is locked out as well: %d", w.Code)
+	}
+}
+
+// TestSessionsEnd: after twelve hours without a request, and after seven days in any case.
+func TestSessionsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := console.NewSessions()
+		who := api.Bearer{Name: "boss", Role: api.RoleAdmin}
+		idle, busy, left := s.Begin(who), s.Begin(who), s.Begin(who)
+		if idle == busy || len(idle) != 43 {
+			t.Errorf("the ids are %q and %q", idle, busy)
+		}
+		for hours := 0; hours < 7*24; hours++ {
+			if got, ok := s.Find(busy, true); !ok || got != who {
+				t.Fatalf("after %d hours the session is over", hours)
+			}
+			if _, ok := s.Find(left, false); ok != (hours < 12) {
+				t.Fatalf("after %d hours the session of a page that is left open: %v", hours, ok)
+			}
+			if hours == 11 {
+				if _, ok := s.Find(idle, true); !ok {
+					t.Error("an idle session is over after 11 hours")
+				}
+			}
+			if hours == 23 {
+				if _, ok := s.Find(idle, true); ok {
+					t.Error("an idle session goes on after 12 hours")
+				}
+			}
+			time.Sleep(time.Hour)
+		}
+		if _, ok := s.Find(busy, true); ok {
+			t.Error("a session goes on after seven days")
+		}
+		if _, ok := s.Find("", true); ok {
+			t.Error("no id is a session")
+		}
+	})
+}
+
+// TestOtherSites: what changes something is refused when another site has sent it.
+func TestOtherSites(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := newLead("7", "Анна", time.Minute)
+	f.insert(e)
+	p := f.login(adminSecret)
+	for _, path := range []string{"/login", "/logout", "/events/" + e.ID.String() + "/replay", "/replays?since=1h&endpoint=crm", "/endpoints/crm/pause", "/endpoints/crm/test", "/sources/demo/reveal", "/columns"} {
+		for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}} {
+			if a := p.post(path, url.Values{"to": {"crm"}, "token": {adminSecret}}, header...); a.status != http.StatusForbidden || a.header.Get("Set-Cookie") != "" || strings.Contains(a.body, hookSecret) {
+				t.Errorf("POST %s with %v: %d", path, header, a.status)
+			}
+		}
+		if a := p.get(path); a.status == http.StatusOK && strings.HasPrefix(path, "/events/") {
+			t.Errorf("GET %s: %d", path, a.status)
+		}
+	}
+	if events, _ := f.sink.count(); events != 0 {
+		t.Error("something was sent")
+	}
+	if a := p.post("/events/"+e.ID.String()+"/replay", url.Values{"to": {"crm"}}, "Origin", f.url); a.status != http.StatusSeeOther {
+		t.Errorf("from a page of ours: %d", a.status)
+	}
+}
+
+// TestRoles: each role sees and does what it may at the API, and no more.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := newLead("7", "Анна", time.Minute)
+	f.insert(e)
+	reader, replayer, boss := f.login(readSecret), f.login(replaySecret), f.login(adminSecret)
+	for _, path := range []string{"/events/" + e.ID.String() + "/replay", "/replays?since=1h&endpoint=crm", "/replays/" + e.ID.String() + "/pause", "/endpoints/crm/pause", "/endpoints/crm/test"} {
+		if a := reader.post(path, url.Values{"to": {"crm"}}); a.status != http.StatusForbidden || !strings.Contains(a.body, "this needs the role replay; the token &#34;reader&#34; has the role read") {
+			t.Errorf("POST %s by a reader: %d %s", path, a.status, a.body)
+		}
+	}
+	if page := reader.page("/events/"+e.ID.String()) + reader.page("/endpoints") + reader.page("/replays?since=1h&endpoint=crm") + reader.page("/"); strings.Contains(page, `method="post" action="/e`) || strings.Contains(page, `method="post" action="/r`) {
+		t.Error("a reader is offered what a reader may not do")
+	}
+	for who, p := range map[string]*person{"reader": reader, "replayer": replayer} {
+		if a := p.get("/?where=1"); a.status != http.StatusForbidden {
+			t.Errorf("an expression by a %s: %d", who, a.status)
+		}
+		if a := p.post("/replays?where=1&endpoint=crm", nil); a.status != http.StatusForbidden {
+			t.Errorf("a replay of an expression by a %s: %d", who, a.status)
+		}
+		for _, path := range []string{"/events.csv?where=1", "/events.ndjson?where=1", "/events/newer?where=1&after=2026-01-01T00:00:00Z", "/events/chart?where=1", "/events/further?where=1&found=0"} {
+			if a := p.get(path); a.status != http.StatusForbidden {
+				t.Errorf("%s by a %s: %d", path, who, a.status)
+			}
+		}
+		if a := p.post("/sources/demo/reveal", nil); a.status != http.StatusForbidden || strings.Contains(a.body, hookSecret) {
+			t.Errorf("the hook's token for a %s: %d", who, a.status)
+		}
+	}
+	if a := boss.get("/?where=name+%3D+'Анна'"); a.status != http.StatusOK || !strings.Contains(a.body, e.ID.String()) {
+		t.Errorf("an expression by an admin: %d", a.status)
+	}
+	if a := boss.get("/?where=name+%3D"); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("a wrong expression: %d", a.status)
+	}
+	if a := boss.post("/sources/demo/reveal", nil); a.status != http.StatusOK || !strings.Contains(a.body, hookSecret) {
+		t.Errorf("the hook's token for an admin: %d", a.status)
+	}
+	for _, p := range []*person{reader, replayer, boss} {
+		for _, path := range []string{"/sources", "/events/" + e.ID.String(), "/endpoints"} {
+			if page := p.page(path); strings.Contains(page, hookSecret) || strings.Contains(page, queryOfCRM) || strings.Contains(page, headerOfCRM) {
+				t.Errorf("%s has a secret in it", path)
+			}
+		}
+	}
+}
+
+// TestAudit: who has looked at a body stands in the audit log once an hour, and who did something each time.
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := newLead("7", "Анна", time.Minute)
+	f.insert(e)
+	reader, boss := f.login(readSecret), f.login(adminSecret)
+	for range 3 {
+		reader.page("/events/" + e.ID.String())
+		reader.page("/events/" + e.ID.String() + "/raw")
+	}
+	boss.page("/events/" + e.ID.String())
+	reader.page("/events.csv?since=1h")
+	boss.post("/sources/demo/reveal", nil)
+	boss.post("/endpoints/crm/test", nil)
+	boss.post("/events/"+e.ID.String()+"/replay", url.Values{"to": {"crm"}})
+	var chosen strings.Builder
+	for range 200 {
+		chosen.WriteString("&id=" + uuid.NewString())
+	}
+	boss.page("/events.ndjson?chosen=1" + chosen.String())
+	boss.page("/events.ndjson?chosen=1" + chosen.String() + "&id=" + uuid.NewString()) // another selection, which begins alike
+	sent := event.Replay{ID: uuid.New(), CreatedAt: time.Now(), UpdatedAt: time.Now(), State: event.ReplayDone, Endpoint: replay.TargetName("https://evil.example/?key=" + queryOfCRM)}
+	if err := f.db.SaveReplay(background, sent); err != nil {
+		t.Fatal(err)
+	}
+	reader.page("/events.csv?undelivered_to=" + url.QueryEscape("https://evil.example/?key="+queryOfCRM))
+	reader.get("/events.csv?chosen=1") // refused, so nothing is looked at
+	entries, err := f.db.AuditLog(background, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count, targets := map[string]int{}, map[string]string{}
+	for _, entry := range entries {
+		count[entry.Who+" "+entry.Action]++
+		targets[entry.Who+" "+entry.Action] = entry.Target
+		if entry.Who+entry.Action == "readerevents.download" && !strings.HasPrefix(entry.Target, "/?from=20") && !strings.HasPrefix(entry.Target, "/?undelivered_to=https%3A%2F%2Fevil.example%2F%3Fkey%3D%2A%2A%2A") {
+			t.Errorf("a download is of %q", entry.Target)
+		}
+		if entry.RemoteIP != "127.0.0.1" {
+			t.Errorf("%s by %s is from %q", entry.Action, entry.Who, entry.RemoteIP)
+		}
+	}
+	want := map[string]int{"reader event.view": 1, "reader event.download": 1, "boss event.view": 1, "reader events.download": 2, "boss events.download": 2, "boss source.reveal": 1, "boss endpoint.test": 1, "boss replay.create": 1}
+	if fmt.Sprint(count) != fmt.Sprint(want) {
+		t.Errorf("the audit log has %v, want %v", count, want)
+	}
+	for entry, want := range map[string]string{"reader event.view": e.ID.String(), "reader event.download": e.ID.String(), "boss source.reveal": "demo", "boss endpoint.test": "crm"} {
+		if targets[entry] != want {
+			t.Errorf("%s is of %q, want %q", entry, targets[entry], want)
+		}
+	}
+	if long := targets["boss events.download"]; len(long) != 2000 || !strings.HasPrefix(long, "/?id=") {
+		t.Errorf("a long selection stands there with %d characters", len(long))
+	}
+}
+
+// TestHeaders: pages are kept by no cache and run nothing; assets are kept for ever.
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	a := f.stranger().get("/login")
+	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Content-Type": "text/html; charset=utf-8",
+		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"} {
+		if got := a.header.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	_, rest, _ := strings.Cut(a.body, `<script src="`)
+	path, _, _ := strings.Cut(rest, `"`)
+	if a := f.stranger().get(path); a.status != http.StatusOK || a.header.Get("Cache-Control") != "public, max-age=31536000, immutable" || !strings.Contains(a.header.Get("Content-Type"), "javascript") {
+		t.Errorf("%s: %d, %s", path, a.status, a.header)
+	}
+	if a := f.stranger().get(strings.Replace(path, "/assets/", "/assets/0", 1)); a.status != http.StatusNotFound {
+		t.Errorf("an asset of another version: %d", a.status)
+	}
+}
+
+// TestNoTokens says what is missing when nobody can log in, and lets nobody in.
+func TestNoTokens(t *testing.T) {
+	t.Parallel()
+	handler, err := console.New(console.Options{Sources: func() []console.Source { return nil }, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequest("GET", "/login", nil))
+	if !strings.Contains(w.Body.String(), "has no <code>api.tokens</code>") {
+		t.Errorf("the login says %s", w.Body)
+	}
+	for _, token := range []string{"", " ", adminSecret} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"token": {token}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if handler.ServeHTTP(w, r); w.Code != http.StatusUnauthorized || w.Header().Get("Set-Cookie") != "" {
+			t.Errorf("with the token %q: %d", token, w.Code)
+		}
+	}
+}

@@ -1,0 +1,336 @@
+package console_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/google/uuid"
+	"go.uber.org/goleak"
+
+	"hooktape/internal/event"
+	"hooktape/internal/spool"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil/browsertest"
+	"hooktape/internal/testutil/storetest"
+	"hooktape/replay"
+	"hooktape/web/api"
+	"hooktape/web/console"
+)
+
+// TestMain lets go of idle connections: clickhouse-go forgets one that it closes right after an error response.
+func TestMain(m *testing.M) {
+	*console.FormTime = 3 * time.Second
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
+
+var background = context.Background()
+
+const (
+	readSecret   = "the-secret-of-read-0123456789"
+	replaySecret = "the-secret-of-replay-0123456789"
+	adminSecret  = "the-secret-of-admin-0123456789"
+	hookSecret   = "the-secret-of-the-hook"
+	queryOfCRM   = "a-secret-of-crm"
+	headerOfCRM  = "another-secret-of-crm"
+)
+
+// fixture is a console on a real engine, with the process that delivers beside it.
+type fixture struct {
+	t       *testing.T
+	db      *store.Store
+	log     *await.Log
+	url     string
+	handler http.Handler
+	server  *httptest.Server
+	sink    *sink // what the endpoint crm gets
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	db, err := store.Open(storetest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	f := &fixture{t: t, db: db, log: &await.Log{}, sink: newSink(t)}
+	logger := slog.New(slog.NewTextHandler(f.log, nil))
+	crm := replay.DefaultEndpoint("crm", f.sink.URL+"/hooks?token="+queryOfCRM)
+	crm.AllowPrivate, crm.Breaker.Failures = true, 0
+	crm.Headers = []event.Header{{Name: "X-Api-Key", Value: headerOfCRM}}
+	crm.Retry.Schedule, crm.Retry.MaxAttempts = []time.Duration{20 * time.Millisecond}, 2
+	endpoints := []replay.Endpoint{crm}
+
+	o := spool.DefaultOptions()
+	o.MinFree, o.Logger = 0, slog.New(slog.DiscardHandler)
+	outcomes, err := spool.Open(t.TempDir(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorder := replay.NewRecorder(outcomes, db, logger)
+	runner := replay.NewRunner(replay.Options{AllowPrivate: true}, endpoints, db, recorder, logger)
+	stopRecorder, stopRunner := start(t, recorder.Run), start(t, runner.Run)
+	t.Cleanup(func() { stopRunner(); stopRecorder(); outcomes.Close() })
+
+	f.handler, err = console.New(console.Options{Direct: api.NewDirect(db, replay.NewService(db, func() []replay.Endpoint { return endpoints }, true), replay.Actor{}), Version: "test", Logger: logger, BothelpAccount: "school",
+		Tokens: []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay}, {Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}},
+		Sources: func() []console.Source {
+			return []console.Source{{Name: "demo", HookURL: "https://hooks.example.org/hooks/demo/" + hookSecret, Signed: true}}
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.server = httptest.NewServer(f.handler)
+	t.Cleanup(f.server.Close)
+	f.url = f.server.URL
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the log says\n%s", f.log)
+		}
+		for _, secret := range []string{readSecret, replaySecret, adminSecret, hookSecret, queryOfCRM, headerOfCRM} {
+			if strings.Contains(f.log.String(), secret) {
+				t.Errorf("a secret is in the log:\n%s", f.log)
+			}
+		}
+	})
+	return f
+}
+
+// start runs an actor; the returned function ends it and waits for it.
+func start(t *testing.T, actor func(context.Context) error) func() {
+	ctx, cancel := context.WithCancel(background)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := actor(ctx); err != nil && !errors.Is(err, spool.ErrClosed) {
+			t.Errorf("an actor ended: %v", err)
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+// person is somebody with a browser of the simplest kind.
+type person struct {
+	f   *fixture
+	web *http.Client
+}
+
+type jar struct {
+	mu      sync.Mutex
+	cookies map[string]*http.Cookie
+}
+
+func (j *jar) SetCookies(_ *url.URL, cookies []*http.Cookie) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, c := range cookies {
+		if c.MaxAge < 0 {
+			delete(j.cookies, c.Name)
+		} else {
+			j.cookies[c.Name] = c
+		}
+	}
+}
+
+func (j *jar) Cookies(*url.URL) (list []*http.Cookie) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, c := range j.cookies {
+		list = append(list, &http.Cookie{Name: c.Name, Value: c.Value})
+	}
+	return list
+}
+
+// stranger is a person who is not logged in. Redirects are not followed.
+func (f *fixture) stranger() *person {
+	return &person{f, &http.Client{Jar: &jar{cookies: map[string]*http.Cookie{}}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+// login logs a person in.
+func (f *fixture) login(secret string) *person {
+	f.t.Helper()
+	p := f.stranger()
+	if a := p.post("/login", url.Values{"token": {secret}}); a.status != http.StatusSeeOther {
+		f.t.Fatalf("login: %d %s", a.status, a.body)
+	}
+	return p
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (p *person) ask(method, path string, form url.Values, header ...string) answer {
+	p.f.t.Helper()
+	var content io.Reader
+	if form != nil {
+		content = strings.NewReader(form.Encode())
+	}
+	r, err := http.NewRequest(method, p.f.url+path, content)
+	if err != nil {
+		p.f.t.Fatal(err)
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	response, err := p.web.Do(r)
+	if err != nil {
+		p.f.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		p.f.t.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, string(text)}
+}
+
+func (p *person) get(path string, header ...string) answer { return p.ask("GET", path, nil, header...) }
+
+func (p *person) post(path string, form url.Values, header ...string) answer {
+	if form == nil {
+		form = url.Values{}
+	}
+	return p.ask("POST", path, form, header...)
+}
+
+// page is a page that must be there.
+func (p *person) page(path string) string {
+	p.f.t.Helper()
+	a := p.get(path)
+	if a.status != http.StatusOK {
+		p.f.t.Fatalf("GET %s: %d %s", path, a.status, a.body)
+	}
+	return a.body
+}
+
+// browser is a real one, logged in by its own login page.
+func (f *fixture) browser(secret string) *browsertest.Browser {
+	f.t.Helper()
+	b := browsertest.New(f.t)
+	b.Open(f.url + "/")
+	b.Run(chromedp.SendKeys("#token", secret+"\r", chromedp.ByQuery), chromedp.WaitVisible("main h1", chromedp.ByQuery), chromedp.WaitVisible("header.top", chromedp.ByQuery))
+	return b
+}
+
+// assertClean fails the test when pages did what they must not.
+func (f *fixture) assertClean(b *browsertest.Browser) {
+	f.t.Helper()
+	for _, trouble := range b.Trouble() {
+		f.t.Errorf("in the browser: %s", trouble)
+	}
+	for _, url := range b.Elsewhere(f.url) {
+		f.t.Errorf("a page has asked for %s", url)
+	}
+}
+
+func (f *fixture) insert(events ...event.Event) {
+	f.t.Helper()
+	if err := f.db.InsertEvents(background, "", events); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// newEvent is a stored request with a body, so long ago.
+func newEvent(body string, ago time.Duration) event.Event {
+	at := time.Now().UTC().Truncate(time.Microsecond).Add(-ago)
+	return event.Event{
+		Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "demo", Step: "paid", Verdict: event.Accepted, Method: "POST",
+			Path: "/hooks/demo/***/paid", RemoteIP: netip.MustParseAddr("192.0.2.1"),
+			Headers: []event.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "Authorization", Value: "Bearer secret"}},
+			Body:    []byte(body), BodySHA256: sha256.Sum256([]byte(body)), TraceID: [16]byte{1, 2, 3}, SpanID: [8]byte{4}},
+		Decoded: event.Decoded{Kind: event.KindFlow},
+	}
+}
+
+// newLead is a request about a person.
+func newLead(id, name string, ago time.Duration) event.Event {
+	e := newEvent(fmt.Sprintf(`{"bothelp_user_id":%q,"name":%q,"created_at":1726940000}`, id, name), ago)
+	e.BothelpUserID, e.Name, e.Channel, e.UTMSource, e.ProfileLink = id, name, "telegram", "vk", "https://t.me/anna_p"
+	e.Fields = map[string]string{"Доп данные": "оплатила"}
+	return e
+}
+
+// sink is an endpoint that takes what it gets, unless answer says otherwise.
+type sink struct {
+	*httptest.Server
+	mu     sync.Mutex
+	bodies [][]byte
+	got    map[string]int // by event id
+	answer func(w http.ResponseWriter, r *http.Request)
+}
+
+func newSink(t *testing.T) *sink {
+	s := &sink{got: map[string]int{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		s.mu.Lock()
+		s.bodies = append(s.bodies, body)
+		s.got[r.Header.Get("X-Hooktape-Event-Id")]++
+		answer := s.answer
+		s.mu.Unlock()
+		if answer != nil {
+			answer(w, r)
+			return
+		}
+		fmt.Fprint(w, `{"lead":"принят"}`)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *sink) answers(answer func(w http.ResponseWriter, r *http.Request)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
+// count is how many events came, and requests.
+func (s *sink) count() (events, requests int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.got), len(s.bodies)
+}
+
+// pages are all kinds of pages there are, about an event of a subscriber and a replay of it.
+func pages(e event.Event, replayID uuid.UUID) []string {
+	return []string{"/", "/?since=1h&verdict=accepted&chart=1", "/events/" + e.ID.String(), "/subscribers/" + url.PathEscape(e.BothelpUserID), "/replays?since=1h&endpoint=crm&mode=all",
+		"/replays", "/replays/" + replayID.String() + "?compare=1", "/endpoints", "/sources"}
+}
+
+// replayOf makes a replay of all events and waits for its end.
+func (f *fixture) replayOf(p *person, query string) uuid.UUID {
+	f.t.Helper()
+	a := p.post("/replays?"+query, url.Values{"key": {query}})
+	id, err := uuid.Parse(strings.TrimPrefix(a.header.Get("Location"), "/replays/"))
+	if err != nil {
+		f.t.Fatalf("make a replay: %d %s", a.status, a.body)
+	}
+	await.Nil(f.t, 30*time.Second, func() error {
+		r, err := f.db.Replay(background, id)
+		if err == nil && r.State != event.ReplayDone {
+			err = fmt.Errorf("the replay is %s: %v", r.State, r.Counts)
+		}
+		return err
+	})
+	return id
+}
