@@ -97,7 +97,7 @@ func survive(t *testing.T, i rot.Image, records []string) (missing []string, rep
 	defer cancel()
 	got := map[string]bool{}
 	for s.Stat().Records > 0 {
-		b, err := s.Next(ctx, soon(100))
+		b, err := s.Next(ctx, soon(500))
 		if err != nil {
 			t.Errorf("next: %v", err)
 			return nil, false
