@@ -410,7 +410,7 @@ func TestRefusedEvent(t *testing.T) {
 // batchOf makes a batch as a spool hands it out.
 func batchOf(t *testing.T, suspect bool, list ...event.Received) spool.Batch {
 	t.Helper()
-	b := spool.Batch{First: 1, Last: uint64(len(list)), Suspect: suspect, Appended: time.Now()}
+	b := spool.Batch{First: 1, Last: uint64(len(list)), Salvaged: suspect, Appended: time.Now()}
 	for _, r := range list {
 		data, err := r.Marshal()
 		if err != nil {
