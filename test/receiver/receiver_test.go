@@ -1,4 +1,4 @@
-package sink_test
+package receiver_test
 
 import (
 	"io"
@@ -15,9 +15,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func listen(t *testing.T) *sink.Sink {
+func listen(t *testing.T) *receiver.Receiver {
 	t.Helper()
-	s, err := sink.Listen()
+	s, err := receiver.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func listen(t *testing.T) *sink.Sink {
 }
 
 // post sends as hooktape does; the answer is nil when there is none.
-func post(t *testing.T, s *sink.Sink, event, replay uuid.UUID, attempt string) *http.Response {
+func post(t *testing.T, s *receiver.Receiver, event, replay uuid.UUID, attempt string) *http.Response {
 	t.Helper()
 	client := &http.Client{Timeout: 200 * time.Millisecond, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
@@ -50,9 +50,9 @@ func TestEachBehaviourIsAnsweredAndNoted(t *testing.T) {
 	s := listen(t)
 	event, replay := uuid.New(), uuid.New()
 	for i, c := range []struct {
-		behaviour sink.Behaviour
+		behaviour receiver.Behaviour
 		status    int
-	}{{sink.OK, 200}, {sink.Unavailable, 503}, {sink.Hang, 0}, {sink.Reset, 0}, {sink.Busy(7 * time.Second), 429}} {
+	}{{receiver.OK, 200}, {receiver.Unavailable, 503}, {receiver.Hang, 0}, {receiver.Reset, 0}, {receiver.Busy(7 * time.Second), 429}} {
 		s.Behave(c.behaviour)
 		response := post(t, s, event, replay, "3")
 		if (response == nil) != (c.status == 0) || response != nil && response.StatusCode != c.status {

@@ -1,4 +1,4 @@
-package sink
+package receiver
 
 import (
 	"bufio"
@@ -9,11 +9,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"hooktape/internal/testutil/freeport"
+	"hooktape/internal/testutil"
 )
 
 // Sink is an endpoint.
-type Sink struct {
+type Receiver struct {
 	ledger
 	addr   string
 	manner atomic.Pointer[manner]
@@ -25,28 +25,28 @@ type Sink struct {
 	serving  sync.WaitGroup
 }
 
-// Listen makes a sink on a free port of this machine; it says yes to everything.
-func Listen() (*Sink, error) {
-	addr, err := freeport.Addr()
+// Listen makes a receiver on a free port of this machine; it says yes to everything.
+func Listen() (*Receiver, error) {
+	addr, err := testutil.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{addr: addr, conns: map[net.Conn]bool{}}
+	s := &Receiver{addr: addr, conns: map[net.Conn]bool{}}
 	s.manner.Store(mannerOf(OK))
 	return s, s.Up()
 }
 
 // URL is where to deliver to.
-func (s *Sink) URL() string { return "http://" + s.addr + "/hook" }
+func (s *Receiver) URL() string { return "http://" + s.addr + "/hook" }
 
 // Behave changes how requests are answered from now on. Those that hang are let go without an answer.
-func (s *Sink) Behave(b Behaviour) { close(s.manner.Swap(mannerOf(b)).over) }
+func (s *Receiver) Behave(b Behaviour) { close(s.manner.Swap(mannerOf(b)).over) }
 
-// Refuse makes the sink answer 400 for these subscribers, in place of 200.
-func (s *Sink) Refuse(which func(subscriber uint64) bool) { s.refuse.Store(&which) }
+// Refuse makes the receiver answer 400 for these subscribers, in place of 200.
+func (s *Receiver) Refuse(which func(subscriber uint64) bool) { s.refuse.Store(&which) }
 
 // Flap changes between behaviours until ctx ends, and is OK then.
-func (s *Sink) Flap(ctx context.Context, every time.Duration, among ...Behaviour) {
+func (s *Receiver) Flap(ctx context.Context, every time.Duration, among ...Behaviour) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	defer s.Behave(OK)
@@ -61,7 +61,7 @@ func (s *Sink) Flap(ctx context.Context, every time.Duration, among ...Behaviour
 }
 
 // Down closes the port and all connections: who connects is refused.
-func (s *Sink) Down() {
+func (s *Receiver) Down() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.listener == nil {
@@ -75,26 +75,26 @@ func (s *Sink) Down() {
 }
 
 // Up opens the port again.
-func (s *Sink) Up() error {
+func (s *Receiver) Up() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	listener, err := net.Listen("tcp", s.addr)
 	if err != nil {
-		return fmt.Errorf("sink: %w", err)
+		return fmt.Errorf("open the port of the test receiver: %w", err)
 	}
 	s.listener = listener
 	s.serving.Go(func() { s.accept(listener) })
 	return nil
 }
 
-// Close ends the sink. Its ledger stays.
-func (s *Sink) Close() {
+// Close ends the receiver. Its ledger stays.
+func (s *Receiver) Close() {
 	s.Down()
 	s.Behave(Reset) // lets those go that hang
 	s.serving.Wait()
 }
 
-func (s *Sink) accept(listener net.Listener) {
+func (s *Receiver) accept(listener net.Listener) {
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
@@ -112,7 +112,7 @@ func (s *Sink) accept(listener net.Listener) {
 }
 
 // serve answers the requests of a connection, one after the other.
-func (s *Sink) serve(conn net.Conn) {
+func (s *Receiver) serve(conn net.Conn) {
 	defer func() {
 		conn.Close()
 		s.mu.Lock()
@@ -139,7 +139,7 @@ func (s *Sink) serve(conn net.Conn) {
 var refusal = response(400, "", "no")
 
 // answer notes a request and decides what is answered; nil: nothing.
-func (s *Sink) answer(q *request) []byte {
+func (s *Receiver) answer(q *request) []byte {
 	if q.get {
 		return response(200, "", "ok")
 	}

@@ -1,6 +1,4 @@
-// Package freeport is for tests and benches of programs that are told where to listen. (consul/sdk/freeport gives out ports in a
-// like way, with a goroutine for it that goleak finds in every test, and with nine modules.)
-package freeport
+package testutil
 
 import (
 	"errors"
@@ -11,22 +9,25 @@ import (
 	"syscall"
 )
 
-// The ports lie below those that the kernel gives to outgoing connections, one of which might else hold the port of a process
-// that is dead for a moment. Each has another one beside it, which tells whose it is.
+// FreeAddr chooses ports below those that the kernel gives to outgoing connections: such a connection could take the port
+// while the process that owns it restarts. The port at a fixed distance above each marks it as taken.
+//
+// consul/sdk/freeport does the same with nine modules and a goroutine that goleak reports in every test.
 const (
 	firstPort = 20_000
 	ports     = 6_000
 )
 
-// reserved is what keeps others off the ports of this process, for as long as it lives.
+// reserved holds the listeners that mark this process's ports as taken.
 var reserved struct {
 	sync.Mutex
 	guards []net.Listener
 }
 
-// Addr is an address of the loopback where nobody listens. No other call gets the same one, in this process or in another,
-// until this process has ended: packages are tested side by side, and a program takes a while to listen, or to come again.
-func Addr() (string, error) {
+// FreeAddr returns a loopback address on which nobody listens. No other call returns the same address, in this process or
+// another, until this process ends: packages are tested at the same time, and a program takes a while to listen and may
+// restart.
+func FreeAddr() (string, error) {
 	for range 100 {
 		port := firstPort + rand.IntN(ports)
 		guard, err := listen(port + ports)

@@ -1,4 +1,4 @@
-package freeport_test
+package testutil_test
 
 import (
 	"bufio"
@@ -8,7 +8,7 @@ import (
 	"os/exec"
 	"testing"
 
-	"hooktape/internal/testutil/freeport"
+	"hooktape/internal/testutil"
 )
 
 // many is so many addresses that two processes that chose by themselves would be all but sure to choose one twice.
@@ -17,7 +17,7 @@ const many = 500
 func TestMain(m *testing.M) {
 	if os.Getenv("FREEPORT_TEST_OTHER") != "" {
 		for range many {
-			addr, err := freeport.Addr()
+			addr, err := testutil.FreeAddr()
 			if err != nil {
 				addr = err.Error()
 			}
@@ -49,7 +49,7 @@ func TestAddr(t *testing.T) {
 	lines := bufio.NewScanner(stdout)
 	given := map[string]bool{}
 	for range many {
-		mine, err := freeport.Addr()
+		mine, err := testutil.FreeAddr()
 		if err != nil {
 			t.Fatal(err)
 		}

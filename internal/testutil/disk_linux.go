@@ -1,4 +1,4 @@
-package smalldisk
+package testutil
 
 import (
 	"errors"
@@ -18,10 +18,10 @@ func tmpfs(dir string, size int64, flags uintptr) error {
 
 func resize(dir string, size int64) error { return tmpfs(dir, size, unix.MS_REMOUNT) }
 
-// unmount also works while files are open.
+// unmount works even while files are open.
 func unmount(dir string) error { return unix.Unmount(dir, unix.MNT_DETACH) }
 
-// fillAttempts bounds the race with who writes meanwhile: a disk cannot be made smaller than what is on it.
+// fillAttempts limits the race with concurrent writers: a disk cannot become smaller than its content.
 const fillAttempts = 1000
 
 func fill(dir string) (err error) {

@@ -1,4 +1,4 @@
-package rig
+package harness
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Rig is where processes run.
-type Rig struct {
+// Harness is where processes run.
+type Harness struct {
 	// Env is added to the environment of what is started from then on.
 	Env []string
 
@@ -26,20 +26,20 @@ type Rig struct {
 	names   int
 }
 
-// New makes a rig. bin is the directory of the built programs; empty: they are built.
-func New(ctx context.Context, bin string) (*Rig, error) {
+// New makes a harness. bin is the directory of the built programs; empty: they are built.
+func New(ctx context.Context, bin string) (*Harness, error) {
 	if bin == "" {
 		var err error
 		if bin, err = build(ctx); err != nil {
 			return nil, err
 		}
 	}
-	dir, err := os.MkdirTemp("", "hooktape-proof-")
-	return &Rig{dir: dir, bin: bin}, err
+	dir, err := os.MkdirTemp("", "hooktape-test-")
+	return &Harness{dir: dir, bin: bin}, err
 }
 
-// Open parses the flags of a proof, to which it adds -bin, and makes a rig.
-func Open(ctx context.Context, flags *flag.FlagSet, args []string) (*Rig, error) {
+// Open parses the flags of a test or a benchmark, to which it adds -bin, and makes a harness.
+func Open(ctx context.Context, flags *flag.FlagSet, args []string) (*Harness, error) {
 	bin := flags.String("bin", "", "directory of the built programs (default: they are built)")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func build(ctx context.Context) (bin string, err error) {
 	if err != nil {
 		return "", err
 	}
-	bin = filepath.Join(cache, "hooktape", "proof"+raceSuffix)
+	bin = filepath.Join(cache, "hooktape", "test"+raceSuffix)
 	if err := compile(ctx, bin, "hooktape", hooktapeEnv, hooktapeFlags...); err != nil {
 		return "", err
 	}
@@ -80,7 +80,7 @@ func compile(ctx context.Context, bin, name, env string, flags ...string) error 
 }
 
 // Close ends all processes and removes their files.
-func (r *Rig) Close() error {
+func (r *Harness) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, p := range r.running {
@@ -89,8 +89,8 @@ func (r *Rig) Close() error {
 	return os.RemoveAll(r.dir)
 }
 
-// NewDir makes a directory that no other process of the rig has.
-func (r *Rig) NewDir(name string) (string, error) {
+// NewDir makes a directory that no other process of the harness has.
+func (r *Harness) NewDir(name string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.names++
@@ -98,7 +98,7 @@ func (r *Rig) NewDir(name string) (string, error) {
 	return dir, os.MkdirAll(dir, 0o700)
 }
 
-// poll is how often the rig looks whether something has come about.
+// poll is how often the harness looks whether something has come about.
 const poll = 10 * time.Millisecond
 
 // Until waits until done says so, at most as long as patience.
