@@ -25,17 +25,15 @@ type request struct {
 	state  *state
 	repair *CorruptionError
 	queued time.Time
-	// abandoned is set when nobody waits for the request any more;
-	// Spool.building guards it.
-	abandoned bool
-	done      chan error
+	done   chan error
 }
 
 // Append stores a record. It returns nil only when the record is on disk with
 // fsync. Then Next hands it out, once, in the order of the commits.
 //
 // When ctx ends first Append returns its error, and the record may or may not
-// be stored. The same holds for ErrFailed and ErrClosed.
+// be stored. The same holds for ErrFailed and ErrClosed. The caller must not
+// change the record afterwards.
 func (s *Spool) Append(ctx context.Context, record []byte) error {
 	if len(record) > MaxRecord {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(record), MaxRecord)
@@ -70,10 +68,8 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 	case err := <-r.done:
 		return err
 	case <-ctx.Done():
-		s.abandon(r)
 		return ctx.Err()
 	case <-s.life.Done():
-		s.abandon(r)
 		return s.failure()
 	case <-s.stopped:
 	}
@@ -85,14 +81,6 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 	default:
 		return ErrClosed
 	}
-}
-
-// abandon returns the record's memory to the caller: the committer does not
-// read the record afterwards.
-func (s *Spool) abandon(r *request) {
-	s.building.Lock()
-	r.abandoned = true
-	s.building.Unlock()
 }
 
 // runCommitter is the one goroutine that writes. It takes all waiting
@@ -204,16 +192,13 @@ func (s *Spool) commit(group []*request) {
 
 // build returns the group's commit, and the position after it.
 func (s *Spool) build(group []*request, now time.Time) (*pebble.Batch, position) {
-	s.building.Lock()
-	defer s.building.Unlock()
 	pos := s.position()
 	batch := newBatch(s.db, pos.id)
 	for _, r := range group {
 		switch {
-		case r.abandoned, r.repair != nil:
 		case r.state != nil:
 			pos.move(batch, *r.state)
-		default:
+		case r.repair == nil:
 			pos.append(batch, r.record, now)
 		}
 	}

@@ -46,12 +46,11 @@ type Spool struct {
 	reserve reserve
 	starved rate.Sometimes
 
-	queue    chan *request
-	room     *semaphore.Weighted // for queued bytes
-	building sync.Mutex
-	grown    chan struct{} // has an element when the position has changed
-	closing  chan struct{}
-	stopped  chan struct{} // the committer has ended
+	queue   chan *request
+	room    *semaphore.Weighted // for queued bytes
+	grown   chan struct{}       // has an element when the position has changed
+	closing chan struct{}
+	stopped chan struct{} // the committer has ended
 
 	mu          sync.Mutex
 	pos         position // durable
