@@ -16,7 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 // filled makes a spool with 400 records of which 100 are acked, some in
@@ -320,7 +320,7 @@ func TestDamageThatCannotBeSalvagedNow(t *testing.T) {
 	disk := &diskOf{FS: vfs.Default}
 	disk.free.Store(1000)
 	o := options(disk)
-	var log await.Log
+	var log testutil.Log
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	s := open(t, was.dir, o)
 	sink := &pickySink{tokens: map[string]bool{}}
