@@ -21,18 +21,19 @@ const (
 		unix.LANDLOCK_ACCESS_FS_MAKE_REG | unix.LANDLOCK_ACCESS_FS_MAKE_SYM | unix.LANDLOCK_ACCESS_FS_REFER
 )
 
-// systemFiles are what the engine and the C library read besides: shared libraries, time zones, and what tells of the
-// machine's processors and this process's limit of memory. None of it is anybody's secret. /proc/self as a whole is: it has
-// the environment, and so the passwords.
+// systemFiles are the other files that the engine and the C library read: shared libraries, time zones, the machine's
+// processors and this process's memory limit. None of them is secret. /proc/self as a whole is: it contains the environment,
+// and so the passwords.
 var systemFiles = []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo",
 	"/sys/devices/system", "/sys/fs/cgroup", "/proc/self/cgroup", "/dev/urandom"}
 
-// restrictFiles takes from the calling thread, and so from the program that it becomes by exec, every right on files, TCP
-// ports, abstract sockets and other processes' signals but these: to use what can names, to read the system's files, and to
-// execute this program and its loader. Older kernels take less: ports from 6.7 on, sockets and signals from 6.12 on.
+// restrictFiles removes every right on files, TCP ports, abstract sockets and signals to other processes from the calling
+// thread, and so from the program that replaces it by exec. It leaves these: to use the files in can, to read the system's
+// files, and to execute this program and its loader. Kernels before 6.7 do not restrict ports, before 6.12 not sockets and
+// signals.
 //
-// It confines one thread only, because neither the Go runtime of a program that loads C libraries nor these kernels confine
-// all of them. The caller must have locked the thread, and must exec next.
+// It confines one thread only: a Go program that loads C libraries cannot confine all its threads, and these kernels cannot
+// either. The caller must have locked the thread, and must exec next.
 func restrictFiles(abi int, can reach, program string) (err error) {
 	rules := unix.LandlockRulesetAttr{Handled_access_fs: fileRights1}
 	size := unsafe.Sizeof(rules.Handled_access_fs)
@@ -90,7 +91,7 @@ func restrictFiles(abi int, can reach, program string) (err error) {
 // loaders are the programs that the kernel starts to load a dynamically linked one.
 var loaders = []string{"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"}
 
-// allowPath allows rights on a file, or on everything below a directory. What is not there needs no rule.
+// allowPath allows rights on a file, or on everything below a directory. A missing path needs no rule.
 func allowPath(set int, path string, rights uint64) error {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ENOENT) {
@@ -104,7 +105,7 @@ func allowPath(set int, path string, rights uint64) error {
 	if err := unix.Fstat(fd, &stat); err != nil {
 		return fmt.Errorf("look at %s for the Landlock rules: %w", path, err)
 	}
-	if stat.Mode&unix.S_IFMT != unix.S_IFDIR { // of a file only these can be allowed
+	if stat.Mode&unix.S_IFMT != unix.S_IFDIR { // other rights exist only on directories
 		rights &= unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_EXECUTE |
 			unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 	}
@@ -117,14 +118,14 @@ func allowPath(set int, path string, rights uint64) error {
 	return nil
 }
 
-// forbidden are the system calls that no part of the process needs once it listens: to start programs, to open sockets, to
-// look into other processes, and to change the system.
+// forbidden are the system calls that the process no longer needs when it listens: they start programs, open sockets, inspect
+// other processes, and change the system.
 var forbidden = []string{"execve", "execveat", "socket", "socketpair", "connect", "bind", "listen", "ptrace", "process_vm_readv",
 	"process_vm_writev", "pidfd_getfd", "io_uring_setup", "bpf", "perf_event_open", "userfaultfd", "mount", "umount2", "move_mount",
 	"fsopen", "open_tree", "pivot_root", "chroot", "unshare", "setns", "add_key", "request_key", "keyctl", "init_module",
 	"finit_module", "delete_module", "kexec_load", "reboot", "swapon", "swapoff", "settimeofday", "clock_settime", "sethostname"}
 
-// forbidCalls makes those calls fail in all threads of the process, those to come included.
+// forbidCalls makes those calls fail in all present and future threads of the process.
 func forbidCalls() error {
 	err := seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: seccomp.Policy{
 		DefaultAction: seccomp.ActionAllow,
@@ -136,8 +137,8 @@ func forbidCalls() error {
 	return nil
 }
 
-// becomeConfined starts this program again in the same process, with these files to inherit, under restrictFiles. It
-// returns only when it cannot: with an error, or with what this system lacks for it.
+// becomeConfined starts this program again in the same process, under restrictFiles. The new run inherits the files. It
+// returns only if that fails: with an error, or with the feature that this system lacks.
 func becomeConfined(can reach, inherit []*os.File, env []string) (lacks string, err error) {
 	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {

@@ -12,28 +12,28 @@ import (
 	"hooktape/cmd/embedded-clickhouse/embedded"
 )
 
-// resources are what the process has taken before it is confined, and hands over to itself.
+// resources are acquired before the process is confined, and passed on to its second run.
 type resources struct {
 	Path, Library            string
 	Password, ReaderPassword string
-	Temporary                bool // Path is to be removed
+	Temporary                bool // Close removes Path
 	Lock, Listener           uintptr
 
 	lock     *os.File
 	listener net.Listener
 }
 
-// reach is what a confined process can use.
+// reach is the part of the file system that a confined process can use.
 type reach struct {
 	data, library string
-	// removeIn is a directory in which empty directories may be removed; "" is none.
+	// removeIn, if not empty, is a directory in which empty directories may be removed.
 	removeIn string
 }
 
-// handOver is the environment variable that has the resources of a process that has started itself again.
+// handOver is the environment variable that contains the resources for the second run.
 const handOver = "HOOKTAPE_EMBEDDED_HANDOVER"
 
-// acquire takes the data directory and the port, and finds the library and the passwords.
+// acquire locks the data directory, opens the port, and finds the library and the passwords.
 func (c *serveCommand) acquire(ctx context.Context) (own *resources, err error) {
 	own = &resources{Password: c.Password, ReaderPassword: c.ReaderPassword, Temporary: c.Temporary}
 	if own.Path, err = filepath.Abs(c.Path); c.Temporary {
@@ -54,7 +54,7 @@ func (c *serveCommand) acquire(ctx context.Context) (own *resources, err error) 
 	return own, own.findPasswords()
 }
 
-// findPasswords reads those that were not given from their files, which it creates at the first start.
+// findPasswords reads the passwords that are not set from their files, which it creates at the first start.
 func (own *resources) findPasswords() error {
 	dir := filepath.Dir(own.Path)
 	if own.Temporary {
@@ -74,7 +74,7 @@ func (own *resources) findPasswords() error {
 	return nil
 }
 
-// reexec starts this program again, confined, with the resources. It returns only when it cannot: see becomeConfined.
+// reexec starts this program again, confined, with the resources. It returns only if that fails: see becomeConfined.
 func (own *resources) reexec() (lacks string, err error) {
 	listener, err := own.listener.(*net.TCPListener).File()
 	if err != nil {
@@ -93,7 +93,7 @@ func (own *resources) reexec() (lacks string, err error) {
 	return becomeConfined(can, []*os.File{own.lock, listener}, append(os.Environ(), handOver+"="+string(text)))
 }
 
-// adopt returns what the first run of this program has taken; nil in that one.
+// adopt returns the resources of the first run, or nil in the first run.
 func adopt() (*resources, error) {
 	text := os.Getenv(handOver)
 	if text == "" {
@@ -111,7 +111,7 @@ func adopt() (*resources, error) {
 	return own, err
 }
 
-// Close gives the port and the directory back, and removes a temporary one.
+// Close closes the port, removes a temporary directory and unlocks the directory.
 func (own *resources) Close() error {
 	if own == nil {
 		return nil
@@ -121,7 +121,7 @@ func (own *resources) Close() error {
 		own.listener.Close() // the server has closed it, if there was one
 	}
 	if own.Temporary {
-		// One by one: os.RemoveAll reads the directory above, which a confined process cannot.
+		// One by one: os.RemoveAll reads the parent directory, which a confined process cannot.
 		entries, err := os.ReadDir(own.Path)
 		errs = append(errs, err)
 		for _, entry := range entries {

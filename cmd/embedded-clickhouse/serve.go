@@ -18,29 +18,29 @@ import (
 	"hooktape/cmd/embedded-clickhouse/internal/libchdb"
 )
 
-// patience is how long a stopping server lets running statements finish; then it cancels them.
+// patience is the time that a stopping server gives running statements to finish before it cancels them.
 const patience = 5 * time.Second
 
 type serveCommand struct {
 	Path           string     `default:"data/clickhouse" help:"Directory of the data." placeholder:"DIR"`
 	Listen         string     `default:"127.0.0.1:8123" help:"Address to listen on."`
-	Databases      []string   `default:"hooktape,hooktape_*" help:"Databases that may be used; NAME* is all whose names begin so." placeholder:"NAME"`
+	Databases      []string   `default:"hooktape,hooktape_*" help:"Databases that may be used; NAME* matches all names with that prefix." placeholder:"NAME"`
 	Password       string     `env:"HOOKTAPE_EMBEDDED_PASSWORD" help:"Password of the user \"default\", who reads and writes (default: the one in embedded-password beside --path, random at the first start)."`
 	ReaderPassword string     `env:"HOOKTAPE_EMBEDDED_READER_PASSWORD" help:"Password of the user \"reader\", who only reads (default: the one in embedded-reader-password beside --path)."`
 	Library        string     `env:"CHDB_LIB_PATH" help:"The engine, if not the one that fetch keeps." placeholder:"FILE"`
 	Temporary      bool       `help:"Keep the data in a new directory that is removed at the end, instead of --path."`
-	ExitWithStdin  bool       `help:"Stop when standard input ends, so as not to outlive the process that started this one."`
-	LogLevel       slog.Level `default:"info" help:"Least level of what is logged: debug, info, warn or error."`
+	ExitWithStdin  bool       `help:"Stop when standard input ends, and so with the parent process."`
+	LogLevel       slog.Level `default:"info" help:"Least level of logged lines: debug, info, warn or error."`
 	// For tests: without one of the two fences.
 	Unconfined bool `hidden:"" env:"HOOKTAPE_EMBEDDED_UNCONFINED"`
 	Unjudged   bool `hidden:"" env:"HOOKTAPE_EMBEDDED_UNJUDGED"`
 }
 
-// Run serves until the context ends. It starts things in the order in which they can go wrong for the user, the cheap first,
-// and stops them in the opposite one.
+// Run serves until the context ends. It starts first what is cheap and likely to fail for the user, and stops in the opposite
+// order.
 //
-// In between it starts this program again in the same process, to confine it: what begins before the engine is loaded
-// happens in the first run (see acquire), all else in the second.
+// To confine the process it starts this program again in the same process, before it loads the engine. Everything before
+// that happens in the first run (see acquire), everything else in the second.
 func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	log := slog.New(slog.NewTextHandler(std.stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 	own, err := adopt()
@@ -77,7 +77,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	return serve(ctx, own.listener, handler, engine, log)
 }
 
-// confine takes from this process all that the engine does not need. Where it cannot, or is told not to, it says so.
+// confine removes every right from this process that the engine does not need. It prints a warning if it cannot or may not.
 func (c *serveCommand) confine(own *resources, stderr io.Writer) error {
 	if c.Unconfined {
 		fmt.Fprintln(stderr, "embedded-clickhouse: WARNING: HOOKTAPE_EMBEDDED_UNCONFINED is set: nothing keeps the engine from files, programs and networks but the checks of statements")
@@ -94,7 +94,7 @@ func (c *serveCommand) confine(own *resources, stderr io.Writer) error {
 // listen opens the port.
 func (c *serveCommand) listen() (net.Listener, error) {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		return nil, fmt.Errorf("--listen %q is no address: give one like 127.0.0.1:8123", c.Listen)
+		return nil, fmt.Errorf("--listen %q is no address: use one like 127.0.0.1:8123", c.Listen)
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -106,7 +106,7 @@ func (c *serveCommand) listen() (net.Listener, error) {
 	return listener, nil
 }
 
-// library is the file of the engine.
+// library returns the file of the engine.
 func (c *serveCommand) library() (string, error) {
 	file := c.Library
 	if file == "" {
@@ -168,7 +168,7 @@ func shutdown(server *http.Server, patience time.Duration) error {
 	return server.Shutdown(ctx)
 }
 
-// untilEnd ends the context also when the reader does.
+// untilEnd returns a context that also ends when the reader does.
 func untilEnd(ctx context.Context, r io.Reader) context.Context {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 func options(fs vfs.FS) Options {
 	o := DefaultOptions()
 	o.FS, o.MinFree = fs, 0
+	o.memTable = 512 << 10 // a large one takes a second of each start in a race build
 	o.Logger = slog.New(slog.DiscardHandler)
 	return o
 }

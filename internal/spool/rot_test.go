@@ -140,7 +140,7 @@ func excused(killed bool, i testutil.Files, file, how string, missing []string) 
 // reported; nothing ends the process.
 func TestRot(t *testing.T) {
 	killed, closed, records := rotten(t)
-	const flips, cuts = 8, 2
+	const flips, cuts = 4, 2
 	rng := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
 	for state, image := range map[string]testutil.Files{"killed": killed, "closed": closed} {
 		kinds := map[string]int{}

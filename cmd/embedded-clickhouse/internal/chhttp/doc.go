@@ -1,21 +1,22 @@
-// Package chhttp serves ClickHouse's HTTP interface over the embedded engine, so that clients of ClickHouse speak to it as to
-// a server.
+// Package chhttp serves the part of ClickHouse's HTTP interface that clickhouse-go, Grafana's plugin and curl use, over the
+// embedded engine.
 //
-// A request is one statement in a session of its own, which is why settings, parameters and the database of one never reach
-// the next. It goes through these steps, a file each:
+// A request is one statement in a session of its own, so its settings, parameters and database never reach the next one. It
+// passes these steps, a file each:
 //
-//	guard      may this come from here?                     Host, Origin, user and password
-//	request    what is asked?                               URL and headers into settings, parameters, formats
-//	body       where is the text, where the data?           decompression, spooling to an unlinked file
-//	statement  what is the text?                            as the engine's parser returns it; start of an INSERT's data
-//	judge      may it run?                                  kinds, functions, engines, formats, settings
-//	run        open a session, SET, run, watch the client   role and readonly; KILL QUERY when it goes away
-//	output     the answer                                   Native at the client's revision, compression, errors
+//	guard      check the sender                 Host, Origin, user and password
+//	request    parse URL and headers            settings, parameters, formats
+//	body       read the body                    decompression, spooling to an unlinked file
+//	statement  parse the statement              by the engine's parser; find the start of an INSERT's data
+//	judge      check the statement              kinds, functions, engines, formats, settings
+//	run        open a session and run           role and readonly; KILL QUERY when the client disconnects
+//	response   write the result                 Native at the client's revision, compression, errors
 //
-// The engine is a library: it could read every file, and start every program, that its user may. Its grants (see libchdb), the
-// judge and the confinement of the process keep it from that, each for itself as far as it can.
+// The engine is a library: it could read every file, and start every program, that its user may. Three independent fences
+// prevent that: its grants (see libchdb), the judge, and the confinement of the process.
 //
 // Differences to a server: no sessions over several requests, no external tables, no INSERT … SELECT FROM input(), no
-// progress headers, log_comment is taken (it marks the query to kill), and a result in a format whose pieces cannot be joined
-// (JSON, Parquet, …) is held in memory until it is complete.
+// progress headers, no compression but gzip and ClickHouse's blocks in LZ4, and log_comment is not available (it marks the
+// query to kill). A result in a format whose pieces cannot be joined (JSON, Parquet, …) is held in memory until it is
+// complete.
 package chhttp

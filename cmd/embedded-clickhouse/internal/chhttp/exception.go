@@ -18,7 +18,7 @@ type exception struct {
 
 func (e *exception) Error() string { return e.text }
 
-// The codes of errors that we raise ourselves.
+// The codes of the exceptions that this package raises.
 var (
 	codeNotImplemented       = named{48, "NOT_IMPLEMENTED"}
 	codeSyntaxError          = named{62, "SYNTAX_ERROR"}
@@ -39,14 +39,14 @@ type named struct {
 	name string
 }
 
-// errorf builds the exception that the engine would have raised with this code.
+// errorf returns the exception that the engine would have raised with this code.
 func (n named) errorf(format string, args ...any) error {
 	return &exception{n.code, fmt.Sprintf("Code: %d. DB::Exception: %s (%s)", n.code, fmt.Sprintf(format, args...), n.name)}
 }
 
 var codePrefix = regexp.MustCompile(`^Code: (\d+)\.`)
 
-// asException reads the code out of what the engine said, or wraps what is no exception of its.
+// asException parses an exception of the engine, or wraps another error.
 func asException(err error) *exception {
 	var e *exception
 	if errors.As(err, &e) {

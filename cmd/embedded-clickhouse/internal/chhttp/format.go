@@ -1,14 +1,24 @@
 package chhttp
 
-import "strings"
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
 
-// joinable are the formats whose pieces make up the whole when they are written one after another. The engine formats each
-// piece of a streamed result as a document of its own, which for JSON or Parquet would be several documents.
+	chproto "github.com/ClickHouse/ch-go/proto"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/column"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
+)
+
+// joinable are the formats whose pieces can be concatenated. The engine formats each piece of a streamed result as a
+// document of its own, which for JSON or Parquet would give several documents.
 var joinable = map[string]bool{"native": true, "rowbinary": true, "tabseparated": true, "tsv": true, "tabseparatedraw": true,
 	"tsvraw": true, "csv": true, "jsoneachrow": true, "jsonlines": true, "ndjson": true, "jsoncompacteachrow": true,
 	"jsonstringseachrow": true, "jsoncompactstringseachrow": true, "rawblob": true}
 
-// isJoinable also looks for the setting that turns rows of JSON into one array.
+// isJoinable reports whether the pieces of a result can be concatenated. The setting that makes one array of JSON rows
+// prevents it.
 func isJoinable(format, sql string, settings map[string]string) bool {
 	const array = "output_format_json_array_of_rows"
 	_, set := settings[array]
@@ -17,27 +27,50 @@ func isJoinable(format, sql string, settings map[string]string) bool {
 
 func isNative(format string) bool { return strings.EqualFold(format, "Native") }
 
-// contentType is what ClickHouse says of a format.
+// contentType returns the Content-Type of a format. Clients know the format that they asked for; browsers and curl users
+// profit from the difference between text, JSON and binary data.
 func contentType(format string) string {
 	name := strings.ToLower(format)
 	switch {
-	case strings.HasPrefix(name, "tabseparated"), strings.HasPrefix(name, "tsv"):
-		return "text/tab-separated-values; charset=UTF-8"
-	case strings.HasPrefix(name, "csvwithnames"):
-		return "text/csv; charset=UTF-8; header=present"
-	case strings.HasPrefix(name, "csv"):
-		return "text/csv; charset=UTF-8; header=absent"
-	case strings.Contains(name, "eachrow"), name == "jsonlines", name == "ndjson":
-		return "application/x-ndjson; charset=UTF-8"
-	case strings.HasPrefix(name, "json"):
+	case strings.HasPrefix(name, "json"), name == "ndjson":
 		return "application/json; charset=UTF-8"
-	case name == "xml":
-		return "application/xml; charset=UTF-8"
-	case name == "markdown":
-		return "text/markdown; charset=UTF-8"
-	case name == "native", name == "parquet", name == "arrow", name == "arrowstream", name == "orc", name == "avro",
+	case isNative(format), name == "parquet", strings.HasPrefix(name, "arrow"), name == "orc", name == "avro",
 		strings.HasPrefix(name, "rowbinary"), name == "rawblob":
 		return "application/octet-stream"
 	}
 	return "text/plain; charset=UTF-8"
+}
+
+// nativeWriter rewrites blocks of the Native format from revision 0, the format of files, to the client's revision. The
+// engine writes only revision 0. The two differ in a prefix a block and a byte a column, but the columns' ends are found
+// only by decoding them.
+type nativeWriter struct {
+	next     io.Writer
+	revision uint64
+	context  *column.ServerContext
+	buffer   chproto.Buffer
+}
+
+func newNativeWriter(next io.Writer, revision uint64, context *column.ServerContext) *nativeWriter {
+	return &nativeWriter{next: next, revision: min(revision, proto.DBMS_TCP_PROTOCOL_VERSION), context: context}
+}
+
+// Write takes whole blocks.
+func (w *nativeWriter) Write(blocks []byte) (int, error) {
+	r := chproto.NewReader(bytes.NewReader(blocks))
+	for {
+		block := proto.Block{ServerContext: w.context}
+		if err := block.Decode(r, 0); errors.Is(err, io.EOF) {
+			return len(blocks), nil
+		} else if err != nil {
+			return 0, err
+		}
+		w.buffer.Reset()
+		if err := block.Encode(&w.buffer, w.revision); err != nil {
+			return 0, err
+		}
+		if _, err := w.next.Write(w.buffer.Buf); err != nil {
+			return 0, err
+		}
+	}
 }

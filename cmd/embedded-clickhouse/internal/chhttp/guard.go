@@ -1,6 +1,7 @@
 package chhttp
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net"
@@ -9,8 +10,8 @@ import (
 	"strings"
 )
 
-// checkOrigin refuses what a web page in the user's browser sends. A page does not know the password, but a browser may have
-// stored it, and adds it by itself.
+// checkOrigin rejects requests that a web page makes the user's browser send. A page does not know the password, but the
+// browser may have stored it and add it.
 func checkOrigin(r *http.Request) error {
 	browser := r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" || strings.HasPrefix(r.UserAgent(), "Mozilla/")
 	host := r.Host
@@ -20,7 +21,7 @@ func checkOrigin(r *http.Request) error {
 	if anyAddress(host) || browser && !localHost(host) {
 		return codeAccessDenied.errorf("The Host header %q is neither an address of one machine nor localhost.", r.Host)
 	}
-	// A GET reads data, and no page of another origin shall: ask as for a POST.
+	// A GET reads data, and no page of another origin may do that: check it like a POST.
 	post := *r
 	post.Method = http.MethodPost
 	if err := new(http.CrossOriginProtection).Check(&post); err != nil {
@@ -29,15 +30,15 @@ func checkOrigin(r *http.Request) error {
 	return nil
 }
 
-// localHost tells names that no foreign DNS server answers for. A page can have its own name resolve to 127.0.0.1 (DNS
-// rebinding) and is then of our origin, but its requests carry that name.
+// localHost reports whether no foreign DNS server answers for a name. A page can make its own name resolve to 127.0.0.1 (DNS
+// rebinding). It then has our origin, but its requests carry that name.
 func localHost(host string) bool {
 	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return err == nil || strings.EqualFold(host, "localhost")
 }
 
-// anyAddress tells names of the unspecified address, such as 0.0.0.0. It leads to this machine, and past the rules by which
-// some browsers keep pages from local addresses. No program has a reason to use it.
+// anyAddress reports whether host is the unspecified address, such as 0.0.0.0. It leads to this machine, and evades the rules
+// by which some browsers keep pages from local addresses. No program has a reason to use it.
 func anyAddress(host string) bool {
 	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return err == nil && addr.Unmap().IsUnspecified() || host == "0"
@@ -59,27 +60,20 @@ func (s *Server) authenticate(r *http.Request) (reader bool, err error) {
 		"such name.", user)
 }
 
-// same compares in a time that tells nothing: hashing first makes it independent of the lengths too. No password is ever empty.
+// same compares in constant time: hashing first makes it independent of the lengths too. No password is ever empty.
 func same(given, password string) bool {
 	got, want := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(password))
 	return subtle.ConstantTimeCompare(got[:], want[:]) == 1 && password != ""
 }
 
-// credentials takes the ways in which ClickHouse's clients send user and password.
+// credentials returns the user and password, in any of the forms that ClickHouse's clients send.
 func credentials(r *http.Request) (user, password string, ok bool) {
 	if user, password, ok := r.BasicAuth(); ok {
-		return orDefault(user), password, true
+		return cmp.Or(user, "default"), password, true
 	}
 	if h := r.Header; h.Values("X-ClickHouse-User") != nil || h.Values("X-ClickHouse-Key") != nil {
-		return orDefault(h.Get("X-ClickHouse-User")), h.Get("X-ClickHouse-Key"), true
+		return cmp.Or(h.Get("X-ClickHouse-User"), "default"), h.Get("X-ClickHouse-Key"), true
 	}
 	q := r.URL.Query()
-	return orDefault(q.Get("user")), q.Get("password"), q.Has("user") || q.Has("password")
-}
-
-func orDefault(user string) string {
-	if user == "" {
-		return "default"
-	}
-	return user
+	return cmp.Or(q.Get("user"), "default"), q.Get("password"), q.Has("user") || q.Has("password")
 }

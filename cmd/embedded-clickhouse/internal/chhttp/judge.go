@@ -11,16 +11,16 @@ import (
 	"hooktape/cmd/embedded-clickhouse/internal/libchdb"
 )
 
-// Judge decides which statements may run. Grants already confine users to hooktape's databases, but a library lacks some of
-// a server's limits: its function file reads every file, for example. So the judge has lists of what may be used. It reads
-// the text that the engine's own parser returns (formatQuery), and that text is what runs.
-type Judge struct {
-	// known are the functions and table functions of the engine, in small letters. Other names are views with parameters
-	// or combinations of aggregate functions, which reach nothing that grants do not cover.
+// judge decides which statements may run. Grants already confine users to hooktape's databases, but a library lacks some of
+// a server's limits: its function file reads every file, for example. So the judge has lists of everything that is allowed.
+// It checks the text that the engine's own parser returns (formatQuery), and that text runs.
+type judge struct {
+	// known are the functions and table functions of the engine, in lower case. Other names are views with parameters or
+	// combinations of aggregate functions, which reach nothing beyond the grants.
 	known map[string]bool
-	// allowed are those of them that may be called.
+	// allowed are the known functions that may be called.
 	allowed map[string]bool
-	// lenient lets everything run that grants allow: see Server.Unjudged.
+	// lenient permits everything that the grants allow: see Server.Unjudged.
 	lenient bool
 
 	mutex sync.Mutex
@@ -38,21 +38,21 @@ const (
 	maxCachedText = 8 << 10
 )
 
-// functionList is a list of functions that reach nothing outside the engine: each was looked at. A newer engine's functions
-// are refused until they are in it (see TestFunctionsAreReviewed).
+// functionList has the functions that reach nothing outside the engine; each was reviewed. A newer engine's functions are
+// refused until they are in it (see TestFunctionsAreReviewed).
 //
 //go:embed functions.txt
 var functionList string
 
-// newJudge asks the engine for the names of all functions.
-func newJudge(conn *libchdb.Conn) (*Judge, error) {
+// newJudge queries the engine for the names of all functions.
+func newJudge(conn *libchdb.Conn) (*judge, error) {
 	result, err := conn.Query("SELECT DISTINCT lower(name) FROM (SELECT name FROM system.functions UNION ALL SELECT name FROM system.table_functions)",
 		"TSVRaw", nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask the engine for its functions: %w", err)
 	}
 	defer result.Free()
-	j := &Judge{known: map[string]bool{}, allowed: map[string]bool{}, cache: map[string]judged{}}
+	j := &judge{known: map[string]bool{}, allowed: map[string]bool{}, cache: map[string]judged{}}
 	for function := range strings.FieldsSeq(string(result.Bytes())) {
 		j.known[function] = true
 	}
@@ -62,8 +62,8 @@ func newJudge(conn *libchdb.Conn) (*Judge, error) {
 	return j, nil
 }
 
-// statement has the engine parse one statement, and returns it if it may run.
-func (j *Judge) statement(conn *libchdb.Conn, sql string) (*statement, error) {
+// statement has the engine parse one statement, and returns an error if it may not run.
+func (j *judge) statement(conn *libchdb.Conn, sql string) (*statement, error) {
 	j.mutex.Lock()
 	known, ok := j.cache[sql]
 	j.mutex.Unlock()
@@ -82,7 +82,7 @@ func (j *Judge) statement(conn *libchdb.Conn, sql string) (*statement, error) {
 	return s, err
 }
 
-func (j *Judge) read(conn *libchdb.Conn, sql string) (*statement, error) {
+func (j *judge) read(conn *libchdb.Conn, sql string) (*statement, error) {
 	formatted, err := format(conn, sql)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (j *Judge) read(conn *libchdb.Conn, sql string) (*statement, error) {
 	return s, j.check(s)
 }
 
-// format is a statement as the engine's parser has understood it. More than one statement is an error.
+// format returns a statement as the engine's parser has understood it. More than one statement is an error.
 func format(conn *libchdb.Conn, sql string) (string, error) {
 	result, err := conn.Query(fmt.Sprintf("SELECT formatQuerySingleLine({sql:String}) SETTINGS max_query_size = %d", 4*maxStatement),
 		"RawBLOB", map[string]string{"sql": escape(sql)})
@@ -111,12 +111,12 @@ func format(conn *libchdb.Conn, sql string) (string, error) {
 	return string(result.Bytes()), nil
 }
 
-// escape writes the value of a parameter.
+// escape returns the value of a parameter in ClickHouse's escaped form.
 func escape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\x00", `\0`).Replace(s)
 }
 
-// kinds are the statements that may run, by their first words. The second column says which only read.
+// kinds are the statements that may run, by their first words, and whether they only read.
 var kinds = []struct {
 	words string
 	reads bool
@@ -141,8 +141,8 @@ var (
 		`Parquet|Arrow|ArrowStream|ORC|Avro|Values|Vertical|XML|Markdown|MD|MsgPack|BSONEachRow|SQLInsert|TSKV|Npy|Null|One|Hash|Form|Regexp|Prometheus)$`)
 	engines = []string{"Atomic", "Memory", "Null", "MergeTree", "ReplacingMergeTree", "SummingMergeTree", "AggregatingMergeTree",
 		"CollapsingMergeTree", "VersionedCollapsingMergeTree", "CoalescingMergeTree", "Log", "TinyLog", "StripeLog", "Set", "Join", "View", "MaterializedView"}
-	// settings are those of queries and of tables that may be set: none of them names a file, an address or a dialect, or has
-	// the engine compute what was not judged.
+	// settings are the allowed settings of queries and tables. None of them names a file, an address or a dialect, or makes
+	// the engine compute an expression that was not judged.
 	settings = regexp.MustCompile(`^(readonly|log_comment|extremes|priority|workload|final|session_timezone|async_insert\w*|wait_for_async_insert\w*|` +
 		`check_query_single_value_result|allow_drop_detached|distributed_ddl_task_timeout|insert_deduplicat\w*|insert_quorum\w*|deduplicate_\w*|mutations_sync|alter_sync|lightweight_\w*|distributed_product_mode|` +
 		`prefer_localhost_replica|skip_unavailable_shards|\w+_overflow_mode|cancel_http_readonly_queries_on_client_close|` +
@@ -168,8 +168,8 @@ var (
 		`temporary_directories_lifetime|object_serialization_version|serialization_info_version|string_serialization_version|nullable_serialization_version|dynamic_serialization_version)$`)
 )
 
-// check returns an exception for what may not run.
-func (j *Judge) check(s *statement) error {
+// check returns an exception if the statement may not run.
+func (j *judge) check(s *statement) error {
 	if s.kind == "" {
 		return codeAccessDenied.errorf("Statements such as %q are not allowed in the embedded engine.", beginning(s.text))
 	}
@@ -177,7 +177,7 @@ func (j *Judge) check(s *statement) error {
 		after := s.at(i + 1)
 		switch {
 		case t.called && strings.EqualFold(t.text, "format") && !isPattern(s.at(i+2)):
-			// The table function of this name computes the expressions in a text, which nobody has judged.
+			// The table function of this name computes the expressions in a text, which are not judged.
 			return codeAccessDenied.errorf("Function format is allowed with a pattern such as '{}' only in the embedded engine.")
 		case t.called && !j.mayCall(t.text):
 			return codeAccessDenied.errorf("Function %s is not allowed in the embedded engine.", t.text)
@@ -209,7 +209,7 @@ func (j *Judge) check(s *statement) error {
 // isPattern reports whether the token is a pattern of the function format, and so no name of a format.
 func isPattern(t token) bool { return t.kind == text && strings.Contains(t.text, "{") }
 
-func (j *Judge) mayCall(function string) bool {
+func (j *judge) mayCall(function string) bool {
 	function = strings.ToLower(function)
 	return j.allowed[function] || !j.known[function]
 }
@@ -242,8 +242,8 @@ func checkFormat(name string) error {
 	return codeUnknownFormat.errorf("Format %s is unknown, or not allowed in the embedded engine.", name)
 }
 
-// admits returns an exception for a request whose settings, format or database a statement of its kind may not have.
-func (j *Judge) admits(req *request, s *statement) error {
+// admits returns an exception if the request's settings, format or database are not allowed for the statement.
+func (j *judge) admits(req *request, s *statement) error {
 	if j.lenient {
 		return nil
 	}
@@ -275,7 +275,7 @@ func (j *Judge) admits(req *request, s *statement) error {
 	return nil
 }
 
-// readable are the tables of system that the user reader may read: what Grafana's editor and the dashboards need, and how
-// much room the tables take. Others tell of what other users do.
+// readable are the tables of system that the user reader may read: those that Grafana's editor and the dashboards need, and
+// the sizes of tables. Other tables show what other users do.
 var readable = []string{"columns", "data_type_families", "databases", "formats", "functions", "numbers", "one", "parts", "parts_columns",
 	"settings", "table_engines", "tables", "time_zones"}

@@ -12,26 +12,26 @@ import (
 	"github.com/google/uuid"
 )
 
-// request is what a client asks for besides the text of its statement.
+// request is everything that a client sends besides the text of its statement.
 type request struct {
 	queryID       string
 	database      string
 	defaultFormat string
-	// revision of the Native format that the client reads; 0 is the format of files, which the engine writes.
+	// revision is that of the Native format that the client reads; 0 is the format of files, which the engine writes.
 	revision uint64
-	// compress and decompress ask for ClickHouse's own compressed blocks in the response and in the request.
+	// compress and decompress announce ClickHouse's own compressed blocks in the response and in the request.
 	compress, decompress bool
-	// whole asks for no byte of the result before the statement has succeeded.
+	// whole delays the result until the statement has succeeded.
 	whole bool
-	// reader is a request of the user who only reads.
+	// reader reports that the user reader, who only reads, has sent the request.
 	reader bool
-	// readonly is the engine's setting for this request; empty leaves its default, which lets it write.
+	// readonly is the engine's setting for this request; if empty the request may write.
 	readonly string
 	settings map[string]string
 	params   map[string]string
 }
 
-// reserved are the URL parameters that are no settings.
+// reserved are the URL parameters that are not settings.
 var reserved = []string{"query", "query_id", "database", "default_format", "client_protocol_version", "compress", "decompress",
 	"wait_end_of_query", "user", "password", "quota_key", "buffer_size", "stacktrace"}
 
@@ -69,7 +69,7 @@ func parseRequest(r *http.Request, reader bool) (*request, error) {
 	return req, req.parseSettings(q, r.Method)
 }
 
-// parseSettings takes all other URL parameters. The engine decides whether it knows them: only their form is checked here.
+// parseSettings reads all other URL parameters. It checks their form only: the engine decides whether it knows them.
 func (req *request) parseSettings(q url.Values, method string) error {
 	for name, values := range q {
 		value := values[len(values)-1]
@@ -83,7 +83,8 @@ func (req *request) parseSettings(q url.Values, method string) error {
 			req.settings[name] = value
 		}
 	}
-	// ClickHouse lets a GET change settings, but nothing else; the reader too. What a client asks for may only be stricter.
+	// As in ClickHouse a GET may change settings, but nothing else. The same holds for the reader. A client may only ask for
+	// a stricter value.
 	req.readonly = req.settings["readonly"]
 	delete(req.settings, "readonly")
 	if (method != http.MethodPost || req.reader) && req.readonly != "1" {
@@ -92,7 +93,7 @@ func (req *request) parseSettings(q url.Values, method string) error {
 	return nil
 }
 
-// setStatement is the SET of all settings at once, so that their order does not matter.
+// setStatement returns one SET of all settings, so that their order does not matter.
 func (req *request) setStatement(mark string) string {
 	assignments := []string{"log_comment = " + quote(mark)}
 	for name, value := range req.settings {

@@ -16,11 +16,11 @@ import (
 	"hooktape/cmd/embedded-clickhouse/internal/libchdb"
 )
 
-// killPause is the time between two attempts to cancel a query whose client has gone: the first can come before the query.
+// killPause is the time between two attempts to cancel the query of a disconnected client: the first may precede the query.
 const killPause = 100 * time.Millisecond
 
 // query runs one request's statement.
-func (s *Server) query(r *http.Request, reader bool, o *output) error {
+func (s *Server) query(r *http.Request, reader bool, o *response) error {
 	req, err := parseRequest(r, reader)
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func (s *Server) query(r *http.Request, reader bool, o *output) error {
 			}
 		}
 		if format := cmp.Or(stmt.format, req.defaultFormat); isNative(format) && req.revision > 0 {
-			// Of the two forms of JSON and Dynamic only this one survives being decoded and encoded again.
+			// Of the two forms of JSON and Dynamic only this one can be decoded and encoded again.
 			req.settings["output_format_native_use_flattened_dynamic_and_json_serialization"] = "1"
 		}
 		mark := uuid.NewString()
@@ -83,7 +83,7 @@ func (s *Server) query(r *http.Request, reader bool, o *output) error {
 	})
 }
 
-// inSession opens a session and gives it to run.
+// inSession opens a session and calls run with it.
 func (s *Server) inSession(ctx context.Context, run func(*libchdb.Conn) error) error {
 	select {
 	case s.slots <- struct{}{}:
@@ -99,14 +99,14 @@ func (s *Server) inSession(ctx context.Context, run func(*libchdb.Conn) error) e
 	return run(conn)
 }
 
-// prepare gives the session the request's rights, settings and database. Being read-only comes last: the engine then
-// refuses to end it, whatever the statement says.
+// prepare sets the session's role, settings and database. readonly comes last: afterwards the engine refuses to change it,
+// whatever the statement says.
 func prepare(conn *libchdb.Conn, req *request, mark string) error {
 	statements := []string{req.setStatement(mark)}
 	if req.reader {
 		statements = append(statements, "SET ROLE "+libchdb.ReaderRole)
 	}
-	if req.database != "" && req.database != "default" { // in which a session begins
+	if req.database != "" && req.database != "default" { // a session begins in default
 		statements = append(statements, "USE "+quoteName(req.database))
 	}
 	if req.readonly != "" {
@@ -120,7 +120,7 @@ func prepare(conn *libchdb.Conn, req *request, mark string) error {
 	return nil
 }
 
-// killWhenGone watches the context until the returned function is called.
+// killWhenGone cancels the query when the context ends, until stop is called.
 func (s *Server) killWhenGone(ctx context.Context, mark string) (stop func()) {
 	over, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -147,12 +147,12 @@ func (s *Server) kill(mark string) {
 		err = conn.Exec("KILL QUERY WHERE Settings['log_comment'] = " + quote(mark) + " ASYNC")
 	}
 	if err != nil {
-		s.Log.Warn("a query of a client that went away could not be cancelled", "error", err)
+		s.Log.Warn("the query of a disconnected client could not be cancelled", "error", err)
 	}
 }
 
 // send runs a statement and writes its result.
-func send(ctx context.Context, conn *libchdb.Conn, req *request, stmt *statement, o *output) error {
+func send(ctx context.Context, conn *libchdb.Conn, req *request, stmt *statement, o *response) error {
 	format := cmp.Or(stmt.format, req.defaultFormat)
 	if stmt.streams() && !req.whole && isJoinable(format, stmt.text, req.settings) {
 		stream, err := conn.Stream(stmt.text, format, req.params)
@@ -172,7 +172,7 @@ func send(ctx context.Context, conn *libchdb.Conn, req *request, stmt *statement
 	return sendPiece(result, req, format, o)
 }
 
-func sendPieces(ctx context.Context, stream *libchdb.Stream, req *request, format string, o *output) error {
+func sendPieces(ctx context.Context, stream *libchdb.Stream, req *request, format string, o *response) error {
 	for {
 		piece, err := stream.Next()
 		if err != nil || piece == nil {
@@ -186,7 +186,7 @@ func sendPieces(ctx context.Context, stream *libchdb.Stream, req *request, forma
 	}
 }
 
-func sendPiece(piece *libchdb.Result, req *request, format string, o *output) error {
+func sendPiece(piece *libchdb.Result, req *request, format string, o *response) error {
 	o.stats = piece.Stats()
 	data := piece.Bytes()
 	if len(data) == 0 {

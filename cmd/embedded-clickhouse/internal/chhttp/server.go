@@ -20,21 +20,21 @@ const maxConcurrent = 64
 // Server is the HTTP interface.
 type Server struct {
 	Engine *libchdb.Engine
-	// Password is that of the user "default", who writes, ReaderPassword that of the user "reader".
+	// Password is the password of the user "default", who writes, ReaderPassword that of the user "reader".
 	Password, ReaderPassword string
-	// Unjudged lets all statements run that the engine's grants allow, for tests of rights that a real server is to have.
+	// Unjudged permits all statements that the engine's grants allow, for tests of grants.
 	Unjudged bool
-	// TempDir takes large request bodies while they come in.
+	// TempDir holds large request bodies while they arrive.
 	TempDir string
 	Log     *slog.Logger
 
 	displayName string
 	context     column.ServerContext
 	slots       chan struct{}
-	judge       *Judge
+	judge       *judge
 }
 
-// Init asks the engine what clients ask a server first.
+// Init queries the engine for the properties that clients ask a server for first.
 func (s *Server) Init() error {
 	s.slots = make(chan struct{}, maxConcurrent)
 	conn, err := s.Engine.Connect()
@@ -69,7 +69,7 @@ func (s *Server) Init() error {
 
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	o := &output{w: w, r: r, server: s, started: time.Now()}
+	o := &response{w: w, r: r, server: s, started: time.Now()}
 	w.Header().Set("X-ClickHouse-Server-Display-Name", s.displayName)
 	w.Header().Set("X-ClickHouse-Timezone", s.context.Timezone.String())
 	err := s.route(r, o)
@@ -78,12 +78,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.Log.Debug("request", "method", r.Method, "path", r.URL.Path, "took", time.Since(o.started), "error", err)
 	if err != nil {
-		// Also to a client that is gone: one that is not, because we are stopping, must not take silence for success.
+		// Also to a client that has disconnected: a client that is connected, because the server is stopping, must not take
+		// silence for success.
 		o.fail(asException(err))
 	}
 }
 
-func (s *Server) route(r *http.Request, o *output) error {
+func (s *Server) route(r *http.Request, o *response) error {
 	if err := checkOrigin(r); err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (s *Server) route(r *http.Request, o *output) error {
 }
 
 // greet answers a request without a query.
-func (s *Server) greet(o *output) error {
+func (s *Server) greet(o *response) error {
 	o.sent = true
 	_, err := fmt.Fprint(o.w, "Ok.\n")
 	return err

@@ -8,21 +8,21 @@ import (
 	"hooktape/cmd/embedded-clickhouse/internal/libchdb"
 )
 
-// statement is one that may run.
+// statement is a parsed statement.
 type statement struct {
-	// text is the statement as the engine's parser returned it; of an INSERT that brings data, what comes before FORMAT.
+	// text is the statement as the engine's parser returned it. For an INSERT with data it ends before FORMAT.
 	text   string
 	tokens []token
-	// kind is the first words, as kinds has them, and reads reports that such a statement changes nothing.
+	// kind is the statement's entry in kinds, and reads reports that such a statement changes nothing.
 	kind  string
 	reads bool
-	// format is the name in the FORMAT clause; its case is the engine's.
+	// format is the name in the FORMAT clause, in the engine's case.
 	format string
-	// hasData reports that this is an INSERT whose data follow.
+	// hasData reports that the statement is an INSERT whose data follow.
 	hasData bool
 }
 
-// at returns a token, or an empty one behind the last.
+// at returns token i, or an empty one after the last.
 func (s *statement) at(i int) token {
 	if i < len(s.tokens) {
 		return s.tokens[i]
@@ -43,7 +43,7 @@ func (s *statement) classify() {
 	selects := false
 	for i, t := range s.tokens {
 		selects = selects || t.depth == 0 && t.is("SELECT")
-		// Behind the clause only SETTINGS may follow; else FORMAT is a column's name.
+		// Only SETTINGS may follow the clause; otherwise FORMAT is a column's name.
 		if after := s.at(i + 2); t.depth == 0 && t.is("FORMAT") && s.at(i+1).kind != symbol && (after.text == "" || after.is("SETTINGS")) {
 			s.format = s.at(i + 1).text
 			if s.kind == "INSERT INTO" && !selects {
@@ -63,15 +63,15 @@ func (s *statement) begins(words []string) bool {
 	return true
 }
 
-// dataMarks are the places behind which an INSERT's data may begin.
+// dataMarks match the places after which an INSERT's data may begin.
 var dataMarks = regexp.MustCompile(`(?i)\bVALUES\b|\bFORMAT\s+\w+`)
 
-// maxMarks bounds how many such places are tried.
+// maxMarks bounds the number of such places that parse tries.
 const maxMarks = 32
 
-// parse reads the statement that the text begins with, and returns where its data are. Whether a place in the text is one
-// where an INSERT's data begin is the engine's to say: what comes before it must be a whole INSERT.
-func (j *Judge) parse(conn *libchdb.Conn, head []byte) (s *statement, dataAt int, err error) {
+// parse parses the statement at the start of the text, and returns where its data begin. The engine decides whether an
+// INSERT's data begin at a place: the text before it must be a complete INSERT.
+func (j *judge) parse(conn *libchdb.Conn, head []byte) (s *statement, dataAt int, err error) {
 	for _, mark := range dataMarks.FindAllIndex(head, maxMarks) {
 		s, err := j.statement(conn, string(head[:mark[1]]))
 		if s != nil && s.hasData {
@@ -88,7 +88,7 @@ func (j *Judge) parse(conn *libchdb.Conn, head []byte) (s *statement, dataAt int
 	return s, len(head), err
 }
 
-// behindLine skips blanks and one line break: what comes then is data, whatever it looks like.
+// behindLine skips blanks and one line break. The data follow.
 func behindLine(sql []byte, pos int) int {
 	for pos < len(sql) && (sql[pos] == ' ' || sql[pos] == '\t' || sql[pos] == '\f') {
 		pos++
@@ -102,9 +102,9 @@ func behindLine(sql []byte, pos int) int {
 	return pos
 }
 
-// mayCompute reports whether the rows behind VALUES may have expressions in them, which the engine computes: they are
-// judged as those of a SELECT are. Others are taken as plain values. A second statement behind them is an error.
-func (j *Judge) mayCompute(conn *libchdb.Conn, rows []byte) (bool, error) {
+// mayCompute reports whether the rows after VALUES may contain expressions, which the engine computes: they are judged like
+// those of a SELECT. Other rows are read as plain values. A second statement after them is an error.
+func (j *judge) mayCompute(conn *libchdb.Conn, rows []byte) (bool, error) {
 	if len(bytes.TrimSpace(rows)) == 0 || bytes.IndexByte(rows, 0) >= 0 {
 		return false, nil
 	}

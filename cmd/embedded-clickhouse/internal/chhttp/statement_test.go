@@ -53,10 +53,10 @@ func FuzzTokenize(f *testing.F) {
 	})
 }
 
-func TestAccepted(t *testing.T) {
-	for header, want := range map[string]int{"": -1, "gzip": 1, "gzip, zstd": 0, "br;q=1.0": 3, "zstd;q=0, deflate": 2, "lz4": -1} {
-		if got := accepted(header); got != want {
-			t.Errorf("%q: got %d, want %d", header, got, want)
+func TestAcceptsGzip(t *testing.T) {
+	for header, want := range map[string]bool{"": false, "gzip": true, "br, gzip;q=0.5": true, "zstd, gzip;q=0": false, "deflate": false} {
+		if got := acceptsGzip(header); got != want {
+			t.Errorf("%q: got %v, want %v", header, got, want)
 		}
 	}
 }

@@ -28,13 +28,13 @@ var builds = map[string]build{
 		packed:    177_817_999,
 		library:   566_330_096,
 	},
-	// The checksums of these could not be learnt where this was written.
+	// The checksums of these are not known.
 	"linux-arm64":  {npm: "@chdb/lib-linux-arm64-gnu"},
 	"darwin-amd64": {npm: "@chdb/lib-darwin-x64"},
 	"darwin-arm64": {npm: "@chdb/lib-darwin-arm64"},
 }
 
-// currentBuild is the one for this machine.
+// currentBuild returns the build for this machine.
 func currentBuild() (build, error) {
 	system := runtime.GOOS + "-" + runtime.GOARCH
 	b, ok := builds[system]
@@ -56,7 +56,7 @@ func hasGlibc() bool {
 	return false
 }
 
-// LibraryPath is where the engine is kept.
+// LibraryPath returns the path of the engine in the cache.
 func LibraryPath() (string, error) {
 	if _, err := currentBuild(); err != nil {
 		return "", err

@@ -1,3 +1,6 @@
+// Package fetch downloads the ClickHouse engine, libchdb.so, into the user's cache: once, in one pinned version, completely or
+// not at all. Its makers publish it for all systems as an npm package, so fetch runs npm, which honours the user's registry,
+// proxy and certificates.
 package fetch
 
 import (
@@ -12,14 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options says what to do when the engine is there, and where to tell about it.
+// Options configure Run.
 type Options struct {
-	// Force fetches the engine even if it is there, Verify reads all of it instead of its size.
+	// Force fetches the engine even if it is installed. Verify compares the checksum of an installed engine, not only its size.
 	Force, Verify bool
-	Out           io.Writer
+	Out           io.Writer // receives messages
 }
 
-// Run brings the engine to LibraryPath. It can be run twice at once: the second waits for the first.
+// Run installs the engine at LibraryPath. Of two processes that call it at the same time, the second waits for the first.
 func Run(ctx context.Context, o Options) error {
 	library, err := LibraryPath()
 	if err != nil {
@@ -37,12 +40,12 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer unlock()
-	// The other process may have brought it meanwhile.
+	// The other process may have installed it meanwhile.
 	if done, err := alreadyThere(library, b, o); done || err != nil {
 		return err
 	}
 	started := time.Now()
-	if err := bring(ctx, library, b, o.Out); err != nil {
+	if err := download(ctx, library, b, o.Out); err != nil {
 		if errors.Is(err, unix.ENOSPC) {
 			return fmt.Errorf("the disk of %s is full: the engine needs about 1 GB to unpack", filepath.Dir(library))
 		}
@@ -52,7 +55,7 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
-// alreadyThere says so in one line when there is nothing to do.
+// alreadyThere reports whether the engine is installed, and prints a line if it is.
 func alreadyThere(library string, b build, o Options) (bool, error) {
 	info, err := os.Stat(library)
 	if o.Force || err != nil || b.library != 0 && info.Size() != b.library {
@@ -67,7 +70,7 @@ func alreadyThere(library string, b build, o Options) (bool, error) {
 	return true, nil
 }
 
-// lock lets one process at a time fetch. The kernel gives the lock back when a process ends.
+// lock lets one process fetch at a time. The kernel releases the lock when a process ends.
 func lock(dir string, out io.Writer) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("create the cache: %w", err)
@@ -88,9 +91,9 @@ func lock(dir string, out io.Writer) (unlock func(), err error) {
 	return func() { file.Close() }, nil
 }
 
-// bring fetches, checks and unpacks in a directory beside the engine's, and renames into place what is whole. It runs under
-// the lock, so that directories of others are what a kill has left.
-func bring(ctx context.Context, library string, b build, out io.Writer) error {
+// download fetches, checks and unpacks the engine in a directory beside its final one, and renames the complete file into
+// place. It holds the lock, so other such directories are leftovers of killed processes.
+func download(ctx context.Context, library string, b build, out io.Writer) error {
 	cache := filepath.Dir(filepath.Dir(library))
 	leftovers, _ := filepath.Glob(filepath.Join(cache, "fetch-*"))
 	for _, dir := range leftovers {

@@ -32,7 +32,7 @@ func verifyTarball(tarball string, b build) error {
 	return nil
 }
 
-// install unpacks libchdb.so and renames it into place after its checksum, so that the library is never there without.
+// install unpacks libchdb.so and renames it into place. It writes the checksum first: no library is installed without one.
 func install(tarball, dir, library string) error {
 	unpacked := filepath.Join(dir, "libchdb.so")
 	sum, err := unpack(tarball, unpacked)
@@ -77,7 +77,7 @@ func unpack(tarball, path string) ([]byte, error) {
 	}
 }
 
-// writeFile returns only when the file is on the disk: its size is later taken for a sign that it is whole.
+// writeFile returns when the file is on the disk: later its size is the proof that it is complete.
 func writeFile(path string, r io.Reader) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
 	if err != nil {

@@ -23,7 +23,7 @@ func npmPack(ctx context.Context, dir string, b build, out io.Writer) (string, e
 		return "", errors.New("npm is not installed: install Node.js, which brings it, or put libchdb.so somewhere and set CHDB_LIB_PATH")
 	}
 	cache := filepath.Join(dir, "npm")
-	// A cache of its own shows by its growth how much has come.
+	// The growth of a separate cache shows the progress.
 	cmd := exec.CommandContext(ctx, npm, "pack", b.npm+"@"+Version, "--pack-destination", dir, "--cache", cache,
 		"--ignore-scripts", "--no-update-notifier", "--loglevel", "error")
 	cmd.Dir = dir
@@ -40,7 +40,7 @@ func npmPack(ctx context.Context, dir string, b build, out io.Writer) (string, e
 	if err != nil {
 		return "", npmError(err, messages.String())
 	}
-	// The tarball stands beside the cache now; two of them would be one too many for a small disk.
+	// The tarball is beside the cache now. A small disk may not hold both.
 	if err := os.RemoveAll(cache); err != nil {
 		return "", fmt.Errorf("remove npm's cache: %w", err)
 	}
@@ -51,7 +51,7 @@ func npmPack(ctx context.Context, dir string, b build, out io.Writer) (string, e
 	return found[0], nil
 }
 
-// npmError tells in one sentence what npm's last lines say.
+// npmError returns an error with npm's last lines.
 func npmError(err error, messages string) error {
 	if strings.Contains(messages, "ENOSPC") {
 		return unix.ENOSPC

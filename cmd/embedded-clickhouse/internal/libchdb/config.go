@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// serverConfig keeps an idle engine small: the caches' own limits are made for a server of many gigabytes. The engine
-// reads them once, when it starts.
+// serverConfig keeps an idle engine small: the default limits of the caches suit a server with many gigabytes of memory. The
+// engine reads it once, when it starts.
 const serverConfig = `<clickhouse>
     <users_config>%USERS%</users_config>
     <max_server_memory_usage_to_ram_ratio>0.6</max_server_memory_usage_to_ram_ratio>
@@ -29,13 +29,13 @@ const serverConfig = `<clickhouse>
 </clickhouse>
 `
 
-// ReaderRole is the role of a session that only reads. Each session of the library is one of the same user and begins with
-// the rights of all roles.
+// ReaderRole is the role of a session that only reads. All sessions of the library have the same user, and begin with the
+// rights of all roles.
 const ReaderRole = "hooktape_reader"
 
-// usersConfig gives the one user two roles and, because a library's host may reach every file and address, nothing else:
-// neither SOURCES (files, URLs, other databases) nor dictionaries, users, backups or functions. The settings undo what the
-// library sets differently from a server.
+// usersConfig gives the one user two roles and nothing else, because a library's process may reach every file and address:
+// no SOURCES (files, URLs, other databases), dictionaries, users, backups or functions. The settings restore the defaults of
+// a server where the library's differ.
 const usersConfig = `<clickhouse>
     <profiles>
         <default>
@@ -63,12 +63,12 @@ const usersConfig = `<clickhouse>
 </clickhouse>
 `
 
-// writerRights are those on hooktape's databases: to read, to write, and what migrations and retention do.
+// writerRights are the rights on hooktape's databases: reading, writing, migrations and retention.
 const writerRights = "SELECT, INSERT, SHOW, CHECK, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP, TRUNCATE, OPTIMIZE, " +
 	"SYSTEM MERGES, SYSTEM TTL MERGES"
 
-// grants are the rights on each of the databases, whose names may end in * for all that begin so. The reader does not see
-// the headers and addresses of replays, which may hold a receiver's secrets.
+// grants returns the rights on each of the databases. A name that ends in * matches all names with that prefix. The
+// reader does not see the headers and addresses of replays, which may contain a receiver's secrets.
 func grants(databases []string) (reader, writer string) {
 	for _, database := range databases {
 		prefix, many := strings.CutSuffix(database, "*")

@@ -19,7 +19,7 @@ func Load(path string) (*Library, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrLoad, err)
 	}
-	// The engine's handlers run without SA_ONSTACK, which the Go runtime answers by aborting the process.
+	// The engine's handlers run without SA_ONSTACK, which makes the Go runtime abort the process.
 	s.setSignalHandlersEnabled(0)
 	if err := stopOnFailedWrites(path, s.anchor); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrLoad, err)
@@ -34,12 +34,12 @@ func (l *Library) Version() string { return l.symbols.version() }
 type Engine struct {
 	symbols *symbols
 	path    string
-	// anchor stays open for as long as the engine runs: closing the last connection shuts the engine down.
+	// anchor is open while the engine runs: closing the last connection shuts the engine down.
 	anchor unsafe.Pointer
 }
 
-// Start boots the engine over the data directory, an absolute path that exists. Its sessions may use these databases and
-// none else; a name that ends in * is that of all that begin so.
+// Start starts the engine over the data directory, an absolute path that exists. Its sessions may use only these databases; a
+// name that ends in * matches all names with that prefix.
 func (l *Library) Start(path string, databases []string) (*Engine, error) {
 	spare := reserveIn(path)
 	if err := spare.release(); err != nil {
@@ -53,7 +53,7 @@ func (l *Library) Start(path string, databases []string) (*Engine, error) {
 		return nil, fmt.Errorf("write the engine's configuration: %w", err)
 	}
 	e := &Engine{symbols: l.symbols, path: path}
-	// Naming a file also keeps the engine from reading a config.xml that happens to lie in the working directory.
+	// Naming a file also keeps the engine from reading a config.xml in the working directory.
 	if e.anchor = e.connect("--config-file=" + config); e.anchor == nil {
 		return nil, fmt.Errorf("the engine did not start on %s", path)
 	}
@@ -61,14 +61,14 @@ func (l *Library) Start(path string, databases []string) (*Engine, error) {
 	return e, nil
 }
 
-// Close stops the engine: merges end, tables close. Every Conn must have been closed before, and the process cannot start
-// another engine after that.
+// Close stops the engine: merges end, tables close. The caller must close every Conn first. Afterwards the process cannot
+// start another engine.
 func (e *Engine) Close() {
 	e.symbols.closeConn(e.anchor)
 	e.anchor = nil
 }
 
-// connect calls chdb_connect with argv as a command line would have it.
+// connect calls chdb_connect with the arguments of a command line.
 func (e *Engine) connect(args ...string) unsafe.Pointer {
 	argv := make([]*byte, 0, len(args)+2)
 	for _, arg := range append([]string{"clickhouse", "--path=" + e.path}, args...) {

@@ -25,7 +25,7 @@ var libcWrite uintptr
 // ClickHouse throws an exception when write(2) fails. libchdb's build of the same function
 // (WriteBufferFromFileDescriptor::nextImpl) counts the error, leaves the loop and returns as if all were written, so a full
 // disk leaves parts with holes that are committed and acknowledged, and whose sources are removed when they were merged. A
-// process that ends before such a part is renamed into place leaves what a kill -9 leaves: all that was acknowledged.
+// process that ends before such a part is renamed into place leaves the state of a kill -9: everything acknowledged.
 //
 // The library calls write through its procedure linkage table, so exchanging the address there reaches every caller in it.
 func stopOnFailedWrites(path string, symbolAddress uintptr) error {
@@ -51,13 +51,13 @@ func stopOnFailedWrites(path string, symbolAddress uintptr) error {
 	return nil
 }
 
-// pointer is an address outside of Go's memory.
+// pointer returns an address outside of Go's memory.
 func pointer(address uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&address)) }
 
-// anchorSymbol is the function from whose address the library's others are counted.
+// anchorSymbol is the function whose address is the base of the distances to others.
 const anchorSymbol = "chdb_connect"
 
-// writeSlot returns where the library keeps the address of write, as a distance from the anchor.
+// writeSlot returns the distance from the anchor to the place where the library keeps the address of write.
 func writeSlot(path string) (uintptr, error) {
 	file, err := elf.Open(path)
 	if err != nil {
@@ -74,7 +74,7 @@ func writeSlot(path string) (uintptr, error) {
 		case anchorSymbol:
 			anchor = symbol.Value
 		case "write":
-			write = uint64(i) + 1 // DynamicSymbols leaves out the first, which is none
+			write = uint64(i) + 1 // DynamicSymbols omits the first symbol, which is empty
 		}
 	}
 	section := file.Section(".rela.plt")

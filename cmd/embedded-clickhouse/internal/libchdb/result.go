@@ -8,14 +8,14 @@ type Result struct {
 	p       unsafe.Pointer
 }
 
-// Stats counts what a statement has read and written.
+// Stats are a statement's counts of rows and bytes.
 type Stats struct {
 	ResultRows                uint64
 	ReadRows, ReadBytes       uint64
 	WrittenRows, WrittenBytes uint64
 }
 
-// Bytes is the formatted data. It is the engine's memory and ends with Free.
+// Bytes returns the formatted data. It is the engine's memory, and valid until Free.
 func (r *Result) Bytes() []byte {
 	buffer := r.symbols.resultBuffer(r.p)
 	if buffer == nil {
@@ -35,5 +35,5 @@ func (r *Result) Stats() Stats {
 	}
 }
 
-// Free gives the result's memory back.
+// Free releases the result's memory.
 func (r *Result) Free() { r.symbols.destroyResult(r.p) }

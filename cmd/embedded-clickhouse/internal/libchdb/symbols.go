@@ -7,7 +7,7 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// symbols are the functions of chdb.h that we call. The engine's handles stay opaque pointers.
+// symbols are the functions of chdb.h that this package calls. The engine's handles are opaque pointers.
 type symbols struct {
 	version                  func() string
 	setSignalHandlersEnabled func(enabled int32)
@@ -43,8 +43,8 @@ type symbols struct {
 	anchor uintptr
 }
 
-// load opens the shared library and finds every symbol, so that a library of another version is refused at once and not at
-// the first query that needs what it lacks.
+// load opens the shared library and finds every symbol. It refuses a library of another version immediately, before a query
+// needs a missing function.
 func load(path string) (*symbols, error) {
 	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// forgetLostInserts removes from the deduplication logs the inserts of which nothing is there, and returns how many.
+// forgetLostInserts removes inserts without rows from the deduplication logs, and returns their number.
 //
-// ClickHouse notes an insert's token before it renames the part into place (MergeTreeSink::commitPart). A process that is
-// killed between the two leaves a token without its rows, and then takes the same insert, sent again, for a duplicate:
-// the rows would be lost. The engine must not run.
+// ClickHouse logs an insert's token before it renames the part into place (MergeTreeSink::commitPart). A process that is
+// killed between the two leaves a token without its rows. It would take the same insert, sent again, for a duplicate, and
+// lose the rows. The engine must not run.
 func forgetLostInserts(dir string) (forgotten int, err error) {
 	logs, err := filepath.Glob(filepath.Join(dir, "store", "*", "*", "deduplication_logs"))
 	if err != nil {
@@ -31,8 +31,8 @@ func forgetLostInserts(dir string) (forgotten int, err error) {
 	return forgotten, nil
 }
 
-// forgetLostInsertsOf appends to the newest log of one table. A record is "1", the part, and the token when an insert is
-// noted, "2" and the same when it is forgotten (MergeTreeDeduplicationLog).
+// forgetLostInsertsOf appends to the newest log of one table. A record is "1", the part and the token of a logged insert, or
+// "2" and the same for a forgotten one (MergeTreeDeduplicationLog).
 func forgetLostInsertsOf(dir string) (int, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "deduplication_log_*.txt"))
 	if err != nil || len(files) == 0 {
@@ -76,7 +76,7 @@ func forgetLostInsertsOf(dir string) (int, error) {
 	return len(lost), newest.Sync()
 }
 
-// part is what the name of a part says: the blocks in it are those from min to max of a partition.
+// part is the parsed name of a part: it holds the blocks from min to max of a partition.
 type part struct {
 	partition string
 	min, max  uint64
@@ -106,7 +106,7 @@ func partsIn(dir string) (parts []part, err error) {
 	return parts, err
 }
 
-// in reports whether the part is there, itself or merged with others.
+// in reports whether the list has the part, itself or merged with others.
 func (p part) in(parts []part) bool {
 	return slices.ContainsFunc(parts, func(other part) bool {
 		return other.partition == p.partition && other.min <= p.min && p.max <= other.max

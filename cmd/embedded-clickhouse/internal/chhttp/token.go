@@ -6,7 +6,7 @@ import (
 	"hooktape/internal/chars"
 )
 
-// kind says what a token of a canonical text is.
+// kind is the kind of a token.
 type kind int
 
 const (
@@ -16,14 +16,14 @@ const (
 	symbol             // one byte of punctuation, or a whole {name:Type}
 )
 
-// token is one token of a canonical text. Text is as it is written, a name between backticks without them.
+// token is one token of a text that the engine has formatted.
 type token struct {
 	kind       kind
-	text       string
+	text       string // as written; a name between backticks without them
 	start, end int
 	// depth counts the open parentheses and brackets around the token; that of a bracket is the depth outside it.
 	depth int
-	// called reports that an opening parenthesis follows at once, as behind a function's name.
+	// called reports that an opening parenthesis follows directly, as after a function's name.
 	called bool
 }
 
@@ -39,9 +39,9 @@ func (t token) is(words ...string) bool {
 	return false
 }
 
-// tokenize cuts a text that the engine has formatted into tokens. Such a text has no comments, one form of string and one
-// form of quoted name, keywords in capitals, and no blank between a function and its parenthesis. What it should not have
-// is an error, so that an engine that writes something new is refused and not misread.
+// tokenize splits a text that the engine has formatted into tokens. Such a text has no comments, one form of string and one
+// form of quoted name, keywords in capitals, and no blank between a function and its parenthesis. Everything else is an
+// error, so that the new syntax of a later engine is refused and not misread.
 func tokenize(sql string) ([]token, error) {
 	var tokens []token
 	depth := 0
@@ -84,8 +84,8 @@ func tokenize(sql string) ([]token, error) {
 	return tokens, nil
 }
 
-// behindQuoted returns the position behind a string or name that begins at pos, in which a backslash escapes; -1 if it
-// does not end.
+// behindQuoted returns the position behind a string or name that begins at pos, or -1 if it does not end. A backslash
+// escapes the next byte.
 func behindQuoted(sql string, pos int) int {
 	for end := pos + 1; end < len(sql); end++ {
 		switch sql[end] {

@@ -1,20 +1,24 @@
 package chhttp
 
 import (
+	"compress/gzip"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/ClickHouse/ch-go/compress"
 
 	"hooktape/cmd/embedded-clickhouse/internal/libchdb"
 )
 
-// output is the response to one statement. Nothing is sent before its first byte or its end, so that a statement that fails
-// at once gets a status that says so.
-type output struct {
+// response is the response to one statement. It sends nothing before its first byte or its end, so a statement that fails
+// before either gets an error status.
+type response struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	server  *Server
@@ -22,13 +26,13 @@ type output struct {
 
 	sent    bool
 	body    io.Writer
-	encoder io.Closer
+	encoder *gzip.Writer // of body; nil sends it uncompressed
 	tag     string
 	stats   libchdb.Stats
 }
 
-// begin sends the headers and builds the way of the data: Native revision, then compression.
-func (o *output) begin(req *request, format string) {
+// begin sets the headers, and the writers that the data passes: Native revision, then compression.
+func (o *response) begin(req *request, format string) {
 	o.sent = true
 	o.tag = rand.Text()[:16]
 	h := o.w.Header()
@@ -37,21 +41,21 @@ func (o *output) begin(req *request, format string) {
 	h.Set("X-ClickHouse-Exception-Tag", o.tag)
 	h.Set("X-ClickHouse-Summary", o.summary())
 	o.body = o.w
-	if i := accepted(o.r.Header.Get("Accept-Encoding")); req.compress {
-		o.body = newBlockWriter(o.w, req.settings["network_compression_method"])
-	} else if i >= 0 && req.settings["enable_http_compression"] != "0" {
-		h.Set("Content-Encoding", encodings[i].name)
+	if req.compress {
+		o.body = blockWriter{o.w, compress.NewWriter(compress.LevelZero, compress.LZ4)}
+	} else if acceptsGzip(o.r.Header.Get("Accept-Encoding")) && req.settings["enable_http_compression"] != "0" {
+		h.Set("Content-Encoding", "gzip")
 		h.Add("Vary", "Accept-Encoding")
-		encoder := encodings[i].open(o.w)
-		o.body, o.encoder = encoder, encoder
+		o.encoder, _ = gzip.NewWriterLevel(o.w, gzip.BestSpeed) // a valid level
+		o.body = o.encoder
 	}
 	if isNative(format) && req.revision > 0 {
 		o.body = newNativeWriter(o.body, req.revision, &o.server.context)
 	}
 }
 
-// finish ends a response that went well. One without data says so by its length, and has no encoding.
-func (o *output) finish() error {
+// finish ends the response to a successful statement. A response without data has no encoding.
+func (o *response) finish() error {
 	if !o.sent {
 		o.w.Header().Set("X-ClickHouse-Summary", o.summary())
 		o.w.WriteHeader(http.StatusOK)
@@ -63,9 +67,9 @@ func (o *output) finish() error {
 	return nil
 }
 
-// fail ends a response with an error. After the headers it can only stand in the body; the connection is then broken off, so
-// that no client takes half a result for a whole one.
-func (o *output) fail(e *exception) {
+// fail ends a response with an error. After the headers the error can only be in the body. Then fail closes the connection,
+// so that no client takes half a result for a whole one.
+func (o *response) fail(e *exception) {
 	if !o.sent {
 		h := o.w.Header()
 		h.Set("Content-Type", "text/plain; charset=UTF-8")
@@ -81,7 +85,7 @@ func (o *output) fail(e *exception) {
 	text := e.text[:min(len(e.text), maxText)]
 	var plain io.Writer = o.w
 	if o.encoder != nil {
-		plain = o.encoder.(io.Writer)
+		plain = o.encoder
 	}
 	fmt.Fprintf(plain, "\r\n__exception__\r\n%s\r\n%s\n%d %s\r\n__exception__\r\n", o.tag, text, len(text)+1, o.tag)
 	if o.encoder != nil {
@@ -91,8 +95,8 @@ func (o *output) fail(e *exception) {
 	panic(http.ErrAbortHandler)
 }
 
-// summary is ClickHouse's X-ClickHouse-Summary: numbers as strings.
-func (o *output) summary() string {
+// summary returns the value of X-ClickHouse-Summary: numbers as strings.
+func (o *response) summary() string {
 	text, _ := json.Marshal(map[string]string{
 		"read_rows":          strconv.FormatUint(o.stats.ReadRows, 10),
 		"read_bytes":         strconv.FormatUint(o.stats.ReadBytes, 10),
@@ -104,4 +108,37 @@ func (o *output) summary() string {
 		"elapsed_ns":         strconv.FormatInt(time.Since(o.started).Nanoseconds(), 10),
 	})
 	return string(text)
+}
+
+func acceptsGzip(accepted string) bool {
+	for item := range strings.SplitSeq(accepted, ",") {
+		name, quality, _ := strings.Cut(strings.TrimSpace(item), ";")
+		if strings.TrimSpace(name) == "gzip" {
+			return strings.TrimSpace(quality) != "q=0"
+		}
+	}
+	return false
+}
+
+// maxBlock is the largest content of one compressed block, as in ClickHouse.
+const maxBlock = 1 << 20
+
+// blockWriter writes ClickHouse's own compressed blocks.
+type blockWriter struct {
+	next io.Writer
+	c    *compress.Writer
+}
+
+func (w blockWriter) Write(data []byte) (int, error) {
+	for rest := data; len(rest) > 0; {
+		n := min(len(rest), maxBlock)
+		if err := w.c.Compress(rest[:n]); err != nil {
+			return 0, err
+		}
+		if _, err := w.next.Write(w.c.Data); err != nil {
+			return 0, err
+		}
+		rest = rest[n:]
+	}
+	return len(data), nil
 }
