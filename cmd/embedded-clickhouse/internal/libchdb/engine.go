@@ -27,9 +27,6 @@ func Load(path string) (*Library, error) {
 	return &Library{symbols: s}, nil
 }
 
-// Version returns the engine's version, such as "26.7.3".
-func (l *Library) Version() string { return l.symbols.version() }
-
 // Engine is a running engine over one data directory.
 type Engine struct {
 	symbols *symbols

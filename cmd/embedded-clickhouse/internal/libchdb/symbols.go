@@ -9,7 +9,6 @@ import (
 
 // symbols are the functions of chdb.h that this package calls. The engine's handles are opaque pointers.
 type symbols struct {
-	version                  func() string
 	setSignalHandlersEnabled func(enabled int32)
 
 	connect   func(argc int32, argv unsafe.Pointer) unsafe.Pointer
@@ -52,7 +51,6 @@ func load(path string) (*symbols, error) {
 	}
 	s := new(symbols)
 	for name, fn := range map[string]any{
-		"chdb_version":                     &s.version,
 		"chdb_set_signal_handlers_enabled": &s.setSignalHandlersEnabled,
 		"chdb_connect":                     &s.connect,
 		"chdb_close_conn":                  &s.closeConn,
