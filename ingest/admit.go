@@ -7,17 +7,17 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// streamKey is where a request's context has its stream.
+// streamKey is the key of a request's stream in its context.
 type streamKey struct{}
 
-// admitted reserves memory for a request to a hook before anything of its body is read, and answers it with 503 when
-// there is none. Strangers are told by the URL, so that they are turned away before known sources are.
+// admitted reserves memory for a request to a hook before its body is read, and answers 503 if there is none. Unknown senders,
+// recognised by the URL, are turned away before known sources.
 func (s *Server) admitted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, _ := r.Context().Value(streamKey{}).(*stream)
 		h := judgedOf(r)
 		if len(r.TransferEncoding) > 0 || c != nil && c.framing.opaque.Load() || h == nil && r.ContentLength != 0 {
-			w.Header().Set("Connection", "close") // what follows is not looked at (see framing), or nobody reads it
+			w.Header().Set("Connection", "close") // framing does not inspect what follows, or nobody reads the body
 		}
 		if h == nil {
 			next.ServeHTTP(w, r)
@@ -26,7 +26,7 @@ func (s *Server) admitted(next http.Handler) http.Handler {
 		if h.source != nil && c != nil {
 			s.connections.vouch(c.counted)
 		}
-		h.memory = reservation{memory: s.memory, stranger: h.source == nil}
+		h.memory = reservation{memory: s.memory, unknown: h.source == nil}
 		defer h.memory.release()
 		limit := h.bodyLimit()
 		first := firstRead(r.ContentLength, limit)
@@ -38,7 +38,7 @@ func (s *Server) admitted(next http.Handler) http.Handler {
 	})
 }
 
-// turnAway answers a request for which there is no memory. Nothing of it is kept.
+// turnAway answers a request for which there is no memory. The request is not stored.
 func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, h *judged) {
 	sender := "unknown"
 	if h.source != nil {
@@ -50,15 +50,15 @@ func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, h *judged) {
 	header.Set("Connection", "close") // the rest of the body is not read
 	header.Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(http.StatusServiceUnavailable)
-	_ = render.WriteJSON(w, busy) // who has gone needs no answer
+	_ = render.WriteJSON(w, busy) // the client may have left
 }
 
-// retryAfter is when a sender is asked to come again, in seconds.
+// retryAfter is the Retry-After of a 503, in seconds.
 const retryAfter = "5"
 
 var busy = map[string]string{"error": "unavailable", "message": "too many requests are under way; send it again"}
 
-// headerBytes counts the bytes of a header, and 32 more for each line.
+// headerBytes returns the size of a header, with 32 bytes more for each line.
 func headerBytes(header http.Header) (n int64) {
 	for name, values := range header {
 		for _, value := range values {

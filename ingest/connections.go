@@ -16,51 +16,51 @@ import (
 	"hooktape/internal/peraddress"
 )
 
-// connections decides who may have a connection. net/http has no such limit, and netutil.LimitListener has only one for
-// all, with which one address can lock all others out. The rules:
+// connections limits connections. net/http has no such limit, and netutil.LimitListener has only one for all clients, with
+// which one address can lock out all others. The rules:
 //
-//   - A client (an IPv4 address, a /64 of IPv6) has at most MaxConnectionsPerAddress. One that has presented a valid token
-//     within a day is known, and may have half of all: a whole BotHelp may send from one address.
-//   - Clients that are not known have at most three quarters of all together, and a half where they speak TLS, whose
-//     handshakes take memory. The rest is for those that are known.
+//   - A client (an IPv4 address, a /64 of IPv6) has at most MaxConnectionsPerAddress. A client that has presented a valid token
+//     within a day is known, and may have half of all connections: all of BotHelp may send from one address.
+//   - All unknown clients together have at most three quarters of the connections, or half with TLS, whose handshakes need
+//     memory. The rest is for known clients.
 //   - A trusted proxy carries many clients: it is known, and has no limit of its own.
-//   - At a limit the connection that has waited longest for a request is closed in favour of the new one: idle ones, and
-//     those in the middle of a header. Connections whose request is being handled are never closed. When all are such, the
-//     new one is refused.
+//   - At a limit the connection that has waited longest for a request is closed in favour of the new one. A connection waits
+//     if it is idle or in the middle of a header. A connection whose request is being handled is never closed; if all are,
+//     the new one is refused.
 //
-// It also reserves memory for the headers that connections are sending, for net/http reads them before any handler runs.
+// It also reserves memory for arriving headers, because net/http reads them before any handler runs.
 type connections struct {
 	limits  Limits
-	most    int // of clients that are not known
+	most    int // connections of unknown clients
 	proxies Proxies
 	memory  *memory
 	closed  metric.Int64Counter
 
-	mu        sync.Mutex
-	clients   map[netip.Prefix]*client
-	waiting   *list.List // of *conn: those without a request, longest wait first
-	open      int
-	strangers int // of the open ones, those of clients that are not known
+	mu      sync.Mutex
+	clients map[netip.Prefix]*client
+	waiting *list.List // of *conn: those without a request, longest wait first
+	open    int
+	unknown int // of the open ones, those of unknown clients
 }
 
-// client is who has connections, or has had some and is known.
+// client is a network with connections, or a known one without.
 type client struct {
 	network netip.Prefix
 	proxy   bool
 	known   bool
 	open    int
-	seen    atomic.Int64 // when it presented a valid token last, in Unix seconds
+	seen    atomic.Int64 // when it last presented a valid token, in Unix seconds
 }
 
 const (
 	knownFor  = 24 * time.Hour
-	seenEvery = time.Minute // how exactly that is noted
+	seenEvery = time.Minute // the precision of client.seen
 )
 
 func newConnections(o Options, m *memory, closed metric.Int64Counter) *connections {
-	for _, reason := range []string{fullAddress, fullStrangers, fullTotal, fullMemory} {
+	for _, reason := range []string{fullAddress, fullUnknown, fullTotal, fullMemory} {
 		for _, which := range []string{closedNew, closedWaiting} {
-			closed.Add(context.Background(), 0, closedSet(reason, which)) // there from the start, for alerts
+			closed.Add(context.Background(), 0, closedSet(reason, which)) // alerts need the series from the start
 		}
 	}
 	most := o.Limits.MaxConnections / 4 * 3
@@ -70,7 +70,7 @@ func newConnections(o Options, m *memory, closed metric.Int64Counter) *connectio
 	return &connections{limits: o.Limits, most: most, proxies: o.TrustedProxies, memory: m, closed: closed, clients: map[netip.Prefix]*client{}, waiting: list.New()}
 }
 
-// admit returns nil when there is no room for a connection.
+// admit returns nil if there is no room for the connection.
 func (cs *connections) admit(raw net.Conn) *conn {
 	addr, _ := netip.ParseAddrPort(raw.RemoteAddr().String())
 	cs.mu.Lock()
@@ -87,7 +87,7 @@ func (cs *connections) admit(raw net.Conn) *conn {
 	}
 	c.open, cs.open = c.open+1, cs.open+1
 	if !c.known {
-		cs.strangers++
+		cs.unknown++
 	}
 	cs.clients[c.network] = c // eviction may have forgotten it
 	admitted := &conn{Conn: raw, connections: cs, client: c}
@@ -95,12 +95,12 @@ func (cs *connections) admit(raw net.Conn) *conn {
 	return admitted
 }
 
-// Why there is no room and which connection is closed for it, as the metric's labels have it.
+// Which limit is reached and which connection is closed for it, as labels of the metric.
 const (
-	fullAddress   = "address"
-	fullStrangers = "unknown_clients"
-	fullTotal     = "total"
-	fullMemory    = "memory"
+	fullAddress = "address"
+	fullUnknown = "unknown_clients"
+	fullTotal   = "total"
+	fullMemory  = "memory"
 
 	closedNew     = "new"
 	closedWaiting = "waiting"
@@ -127,16 +127,16 @@ func (cs *connections) full(c *client) (reason string, full bool) {
 	switch {
 	case c.open >= ofOne:
 		return fullAddress, true
-	case !c.known && cs.strangers >= max(1, cs.most):
-		return fullStrangers, true
+	case !c.known && cs.unknown >= max(1, cs.most):
+		return fullUnknown, true
 	case cs.open >= most:
 		return fullTotal, true
 	}
 	return "", false
 }
 
-// oldest is the connection to close in favour of a new one of the client: the one that waits longest, of strangers if there
-// is one. It is nil when nobody waits whose connection would make room.
+// oldest returns the connection to close in favour of a new one of the client: the one that has waited longest, if possible
+// of an unknown client. It returns nil if no waiting connection would make room.
 func (cs *connections) oldest(c *client, reason string) (found *conn) {
 	for e := cs.waiting.Front(); e != nil; e = e.Next() {
 		waits := e.Value.(*conn)
@@ -151,7 +151,7 @@ func (cs *connections) oldest(c *client, reason string) (found *conn) {
 	return found
 }
 
-// client finds or makes the record of a client. It is no longer known when its last valid token was long ago.
+// client returns the record of a client, a new one if necessary. A client whose last valid token was long ago becomes unknown.
 func (cs *connections) client(addr netip.Addr) *client {
 	network := peraddress.Network(addr)
 	c := cs.clients[network]
@@ -168,19 +168,19 @@ func (cs *connections) client(addr netip.Addr) *client {
 	}
 	if c.known && !c.proxy && time.Now().Unix()-c.seen.Load() > int64(knownFor/time.Second) {
 		c.known = false
-		cs.strangers += c.open
+		cs.unknown += c.open
 	}
 	return c
 }
 
-// forget drops the record of a client that has no connection and is not known.
+// forget deletes the record of an unknown client without connections.
 func (cs *connections) forget(c *client) {
 	if c.open == 0 && (!c.known || c.proxy) {
 		delete(cs.clients, c.network)
 	}
 }
 
-// vouch notes that a connection's client has presented a valid token.
+// vouch records that a connection's client has presented a valid token.
 func (cs *connections) vouch(c *conn) {
 	now := time.Now().Unix()
 	if c.client.proxy || now-c.client.seen.Load() < int64(seenEvery/time.Second) {
@@ -191,7 +191,7 @@ func (cs *connections) vouch(c *conn) {
 	defer cs.mu.Unlock()
 	if !c.client.known {
 		c.client.known = true
-		cs.strangers -= c.client.open
+		cs.unknown -= c.client.open
 	}
 }
 
@@ -201,7 +201,7 @@ func (cs *connections) evict(c *conn, reason string) {
 	c.Conn.Close()
 }
 
-// remove takes a connection out of the count, once.
+// remove stops counting a connection.
 func (cs *connections) remove(c *conn) {
 	if c.gone {
 		return
@@ -211,7 +211,7 @@ func (cs *connections) remove(c *conn) {
 	c.discharge()
 	c.client.open, cs.open = c.client.open-1, cs.open-1
 	if !c.client.known {
-		cs.strangers--
+		cs.unknown--
 	}
 	cs.forget(c.client)
 }
@@ -230,15 +230,15 @@ func (cs *connections) state(c *conn, state http.ConnState) {
 	}
 }
 
-// conn is a connection that is counted. Its connections' mutex guards all but the first fields.
+// conn is a counted connection. The mutex of its connections guards all but the first fields.
 type conn struct {
 	net.Conn
 	connections *connections
 	client      *client
-	waits       atomic.Bool   // for a request, or sends its header; changed under the mutex
+	waits       atomic.Bool   // for a request, or in the middle of its header; changed under the mutex
 	place       *list.Element // in waiting; nil when it does not wait
-	charged     int64         // of the memory, for the header
-	stranger    bool          // was when it was charged
+	charged     int64         // bytes of memory reserved for the header
+	unknown     bool          // was its client when memory was reserved
 	gone        bool
 }
 
@@ -258,7 +258,7 @@ func (c *conn) act() {
 }
 
 func (c *conn) discharge() {
-	c.connections.memory.release(c.charged, c.stranger)
+	c.connections.memory.release(c.charged, c.unknown)
 	c.charged = 0
 }
 
@@ -272,20 +272,20 @@ func (c *conn) arrive(n int64) error {
 	return nil
 }
 
-// charge reserves memory for a part of a header. When strangers have none left, the connections that have waited longest
-// are closed until they have.
+// charge reserves memory for a part of a header. If there is none left, it closes the connections of unknown clients that have
+// waited longest.
 func (cs *connections) charge(c *conn, n int64) bool {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if c.charged == 0 {
-		c.stranger = !c.client.known
+		c.unknown = !c.client.known
 	}
 	of := forRequest
-	if c.stranger {
-		of = forStranger
+	if c.unknown {
+		of = forUnknown
 	}
 	for !c.gone && !cs.memory.take(n, of) {
-		oldest := cs.oldest(c.client, fullStrangers)
+		oldest := cs.oldest(c.client, fullUnknown)
 		if oldest == nil {
 			cs.count(fullMemory, closedNew)
 			return false
@@ -299,7 +299,7 @@ func (cs *connections) charge(c *conn, n int64) bool {
 	return true
 }
 
-// Close closes the connection and gives its place back.
+// Close closes the connection and frees its place.
 func (c *conn) Close() error {
 	c.connections.mu.Lock()
 	c.connections.remove(c)

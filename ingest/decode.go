@@ -14,13 +14,12 @@ import (
 	"hooktape/internal/spool"
 )
 
-// maxDecoded bounds the values that are read from a batch, in bytes. The batch itself is bounded, but each small record may be
-// a gzip bomb, and strangers can fill the spool with those.
+// maxDecoded bounds the decoded values of a batch, in bytes. The batch itself is bounded, but each small record may be a gzip
+// bomb, and anyone can fill the spool with those.
 const maxDecoded = 32 << 20
 
-// decode turns a batch of the spool into events, on all processors. It fails with spool.ErrRefused for a record that is
-// none: nothing can ever store it. It does so too for several records whose values together exceed maxDecoded: they come
-// again in smaller batches.
+// decode decodes a batch of the spool into events, on all processors. It returns spool.ErrRefused for an invalid record, which
+// can never be stored, and for several records whose values together exceed maxDecoded: they come again in smaller batches.
 func decode(batch spool.Batch, kind func(source string) event.Kind) ([]event.Event, error) {
 	records := batch.Records
 	events := make([]event.Event, len(records))
@@ -55,7 +54,7 @@ func decodeOne(e *event.Event, record []byte, kind func(source string) event.Kin
 	return nil
 }
 
-// decodedBytes returns about how much memory the values take that were read from an event's body: those that can be large.
+// decodedBytes estimates the memory of the values decoded from an event's body: those that can be large.
 func decodedBytes(e *event.Event) int {
 	n := len(e.BodyText)
 	for _, text := range []string{e.BothelpUserID, e.MessengerUserID, e.MessengerUsername, e.CUID, e.Ref, e.Name, e.FirstName, e.LastName, e.Email, e.Phone,
@@ -68,8 +67,8 @@ func decodedBytes(e *event.Event) int {
 	return n
 }
 
-// markDuplicates names, for each chat event that BotHelp has sent before, the first of its kind. BotHelp repeats a chat
-// webhook until it gets a 200; flow webhooks it does not repeat, and equal ones are two visits.
+// markDuplicates sets the original of each chat event that BotHelp has sent before. BotHelp repeats a chat webhook until it
+// gets a 200. It does not repeat flow webhooks: equal ones are two visits.
 func (s *Sink) markDuplicates(ctx context.Context, events []event.Event) error {
 	var chat []event.Event
 	for i := range events {

@@ -12,21 +12,21 @@ import (
 	"sync/atomic"
 )
 
-// framing reads the heads of a connection's HTTP/1 requests on their way to net/http, for three reasons:
+// framing parses the heads of a connection's HTTP/1 requests on their way to net/http, for three reasons:
 //
-//   - net/http answers 400 to a request target that is no URL. BotHelp sends such targets: a label with a bare % or a space,
-//     a macro that was not filled in. net/http gets a stand-in for them, and the handler asks for the target as it came.
-//   - No handler sees a request that net/http refuses. The start of each request is kept until a handler has it, so that a
-//     refused one can be audited (see stream.Write).
-//   - Two servers in a row may read a request with both Content-Length and Transfer-Encoding differently: what one takes for
-//     its body is another request to the other. RFC 9112, section 6.1, allows to refuse it; net/http instead removes the
+//   - net/http answers 400 to an invalid request target. BotHelp sends such targets: a label with a bare % or a space, a macro
+//     that was not filled in. framing passes a placeholder to net/http, and the original target to the handler.
+//   - No handler sees a request that net/http refuses. framing keeps the start of each request until a handler has it, for the
+//     audit of refused requests (see stream.Write).
+//   - Two servers in a row may read a request with both Content-Length and Transfer-Encoding differently: one takes for a body
+//     what the other takes for another request. RFC 9112, section 6.1, permits refusing it; net/http instead removes the
 //     Content-Length before any handler sees the request.
 //
-// A head that follows a body with a Content-Length is found by counting. Behind a chunked body nothing is looked at: the
+// framing finds the head after a body with a Content-Length by counting. It inspects nothing after a chunked body: the
 // connection ends with that request (see Server.admitted), as section 6.1 demands of a server that accepts both.
 type framing struct {
-	longest  int    // request line that waits for its end
-	line     []byte // the start of the line that is being read: of a request line all
+	longest  int    // maximal length of a request line that waits for its end
+	line     []byte // the start of the unfinished line; all of a request line
 	passed   int    // bytes of an unfinished request line that net/http has
 	lines    int    // read so far of this head
 	within   bool   // a head has begun and its request has not ended
@@ -34,29 +34,29 @@ type framing struct {
 	measured bool   // there is a Content-Length
 	encoded  bool   // there is a Transfer-Encoding
 	body     int64  // bytes of the body that are still to come
-	refused  error  // what net/http reads next
+	refused  error  // the error of net/http's next read
 
-	// opaque is set when the end of the body is not known. Handlers read it as well.
+	// opaque is set when the end of the body is unknown. Handlers read it too.
 	opaque atomic.Bool
 
 	mu    sync.Mutex // net/http reads ahead while a handler runs
 	heads []head     // of requests that no handler has yet
-	spare []byte     // of a head that a handler has, for the next one
+	spare []byte     // buffer of a handled head, for the next one
 }
 
-// head is what is known of a request before net/http reads it.
+// head is the start of a request that net/http has not parsed yet.
 type head struct {
-	target string // as it came
+	target string // as received
 	start  []byte // the first malformedBytes of the request
 }
 
 const (
-	// usualHead is how much memory the start of a request takes at first.
+	// usualHead is the initial size of the buffer for the start of a request.
 	usualHead = 1 << 10
-	// lineStart is how much of a header line is looked at.
+	// lineStart is the length of the inspected start of a header line.
 	lineStart = 64
-	// standIn is the target that net/http gets in place of one that it would refuse.
-	standIn = "/"
+	// placeholder replaces a target that net/http would refuse.
+	placeholder = "/"
 )
 
 var (
@@ -71,10 +71,10 @@ var (
 	errHTTP2      = errors.New("the request begins with the preface of HTTP/2")
 )
 
-// http2Preface begins a connection whose client takes HTTP/2 for granted (RFC 9113, section 3.4). net/http has a handler answer it.
+// http2Preface begins a connection whose client assumes HTTP/2 (RFC 9113, section 3.4). net/http would pass it to a handler.
 var http2Preface = []byte("PRI * HTTP/2.0\r\n")
 
-// next returns the head of the request that net/http has refused, and forgets it.
+// next removes and returns the oldest head: that of the request that net/http has refused.
 func (f *framing) next() (h head) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -85,18 +85,18 @@ func (f *framing) next() (h head) {
 	return h
 }
 
-// begun returns the target of the request that a handler begins with, and forgets its head.
+// begun removes the head of the request that a handler begins to handle, and returns its target.
 func (f *framing) begun() string {
 	h := f.next()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if cap(h.start) <= usualHead { // not those that would hold much memory while the connection is idle
+	if cap(h.start) <= usualHead { // an idle connection must not hold a large buffer
 		f.spare = h.start[:0]
 	}
 	return h.target
 }
 
-// note keeps bytes of the request that is being read, until a handler has it.
+// note keeps bytes of the current request until a handler has it.
 func (f *framing) note(part []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -111,8 +111,8 @@ func (f *framing) note(part []byte) {
 	}
 }
 
-// aim notes the target of the request that is being read.
-func (f *framing) aim(target string) {
+// setTarget sets the target of the current request.
+func (f *framing) setTarget(target string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n := len(f.heads); n > 0 {
@@ -120,8 +120,8 @@ func (f *framing) aim(target string) {
 	}
 }
 
-// check looks at bytes that were read. It returns the bytes that net/http may see of them and of earlier ones, and how many
-// bytes belong to heads. Of a request that is refused net/http sees the start, so that it has something to answer.
+// check inspects read bytes. It returns the bytes, of these and earlier ones, that net/http may see, and how many bytes belong
+// to heads. net/http sees the start of a refused request too, because it must answer it.
 func (f *framing) check(read []byte) (seen []byte, header int) {
 	at, from := 0, 0 // net/http sees seen, then read[from:at]
 	for at < len(read) && !f.opaque.Load() {
@@ -188,12 +188,12 @@ func (f *framing) check(read []byte) (seen []byte, header int) {
 	return append(seen, read[from:]...), header
 }
 
-// startsRequest reports whether a request can start with a byte: an empty line may precede its method. TLS cannot, and
-// waits for an answer before it sends a line's end.
+// startsRequest reports whether a request can start with b: an empty line may precede its method. TLS does not start so, and
+// would wait for an answer before it sends a line's end.
 func startsRequest(b byte) bool { return b == '\r' || b == '\n' || b > ' ' && b < 0x7f }
 
-// requestLine returns what net/http sees of a request line: when it is not whole yet the method, since the target may have to
-// be replaced, or all of a line that is too long to wait for its end.
+// requestLine returns the part of a request line that net/http sees: the method of an incomplete line, because the target may
+// have to be replaced, or all of a line that is too long to wait for its end.
 func (f *framing) requestLine(line []byte, whole bool) []byte {
 	space := bytes.IndexByte(line, ' ')
 	switch {
@@ -210,7 +210,7 @@ func (f *framing) requestLine(line []byte, whole bool) []byte {
 		return line
 	}
 	target := strings.Trim(string(rest[:last]), " ")
-	f.aim(target)
+	f.setTarget(target)
 	version := strings.TrimRight(string(rest[last+1:]), "\r\n")
 	_, _, valid := http.ParseHTTPVersion(version)
 	switch {
@@ -221,10 +221,10 @@ func (f *framing) requestLine(line []byte, whole bool) []byte {
 	case len(target) == last && (plain(target) || parses(method, target)):
 		return line
 	}
-	return slices.Concat(line[:space+1], []byte(standIn), rest[last:])
+	return slices.Concat(line[:space+1], []byte(placeholder), rest[last:])
 }
 
-// plain reports whether a target is a path that net/http surely accepts.
+// plain reports whether a target is a path that net/http certainly accepts.
 func plain(target string) bool {
 	if target[0] != '/' {
 		return false
@@ -237,7 +237,7 @@ func plain(target string) bool {
 	return true
 }
 
-// parses reports whether net/http accepts a target. It parses it as net/http does.
+// parses reports whether net/http accepts a target, which it parses like net/http.
 func parses(method, target string) bool {
 	if method == http.MethodConnect && target[0] != '/' {
 		target = "http://" + target
@@ -246,7 +246,7 @@ func parses(method, target string) bool {
 	return err == nil && !strings.Contains(target, " ")
 }
 
-// endLine reads a whole line. An empty one ends the head, unless it precedes the request: net/http allows that.
+// endLine parses a complete line. An empty one ends the head, unless it precedes the request, which net/http allows.
 func (f *framing) endLine(line []byte) {
 	line = bytes.TrimRight(line, "\r\n")
 	if len(line) == 0 {
@@ -268,7 +268,7 @@ func (f *framing) endLine(line []byte) {
 		f.measured = true
 		length, err := strconv.ParseUint(string(bytes.Trim(value, " \t")), 10, 63)
 		f.length = int64(length)
-		if err != nil || len(line) >= lineStart { // of which the end may be cut off
+		if err != nil || len(line) >= lineStart { // whose end may be cut off
 			f.length = -1
 		}
 	}

@@ -11,19 +11,19 @@ import (
 	"hooktape/internal/spool"
 )
 
-// Lag is how far ClickHouse is behind what has been acknowledged.
+// Lag describes the acknowledged events that are not in ClickHouse yet.
 type Lag struct {
 	Events uint64
 	Bytes  uint64
-	Oldest time.Time // when the oldest waiting event was taken; zero when none waits
-	Error  error     // why the last insert failed; nil when it did not
-	// DamagedSpools counts those that were set aside and still lie there.
+	Oldest time.Time // when the oldest waiting event was accepted; zero when none waits
+	Error  error     // why the last insert failed; nil if it succeeded
+	// DamagedSpools is the number of quarantined spools.
 	DamagedSpools int
-	// Unreadable is what of the stored events ClickHouse cannot read; nil when nothing is known of.
+	// Unreadable describes stored data that ClickHouse cannot read; nil if none is known.
 	Unreadable error
 }
 
-// healthz says whether anything but a restart would help: it would not where the disk has refused a write.
+// healthz fails if only a restart helps: after the disk has refused a write.
 func (s *Server) healthz(c *gin.Context) {
 	if err := s.spool.Ready(); errors.Is(err, spool.ErrFailed) {
 		c.String(http.StatusServiceUnavailable, plainly(err)+"\n")
@@ -32,8 +32,8 @@ func (s *Server) healthz(c *gin.Context) {
 	c.String(http.StatusOK, "ok\n")
 }
 
-// readyz says whether the next webhook would be stored. That ClickHouse is away does not count against it: events wait
-// on disk. Nor does it that it has lost some of what it had: refusing webhooks would lose more.
+// readyz reports whether the next webhook would be stored. It stays ready while ClickHouse is unreachable, because events wait
+// on disk, and after ClickHouse has lost data, because refusing webhooks would lose more.
 func (s *Server) readyz(c *gin.Context) {
 	status, body := http.StatusOK, gin.H{"ready": true, "spool": "ok"}
 	if err := s.spool.Ready(); err != nil {
@@ -49,7 +49,7 @@ func (s *Server) readyz(c *gin.Context) {
 	}
 	body["drain"] = drain
 	if lag.DamagedSpools > 0 {
-		body["damaged"] = "a damaged spool was salvaged and set aside: see damaged-*/damage.json in the spool's directory, then remove it"
+		body["damaged"] = "a damaged spool was salvaged and quarantined: see damaged-*/damage.json in the spool's directory, then remove it"
 	}
 	if lag.Unreadable != nil {
 		body["clickhouse"] = "has a part that it cannot read; see the log, or hooktape doctor"
@@ -57,23 +57,23 @@ func (s *Server) readyz(c *gin.Context) {
 	c.JSON(status, body)
 }
 
-// stuck says to the outside why events stay on disk.
+// stuck returns the public reason why events stay on disk.
 func stuck(err error) string {
 	if _, damaged := errors.AsType[*spool.CorruptionError](err); damaged {
-		return "the spool is damaged and cannot be salvaged now; events are taken and wait on disk; see the log"
+		return "the spool is damaged and cannot be salvaged now; events are accepted and wait on disk; see the log"
 	}
-	return "ClickHouse does not take events; they wait on disk"
+	return "ClickHouse does not accept events; they wait on disk"
 }
 
-// plainly says to the outside what is wrong, without the paths and figures that the log has.
+// plainly returns the public form of an error, without the paths and figures of the log.
 func plainly(err error) string {
 	switch {
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return "waiting: no file can be opened, for others hold all descriptors; it goes on by itself"
+		return "waiting: no file can be opened because all descriptors are in use; it continues when one is free"
 	case errors.Is(err, spool.ErrFull):
 		return "full: the disk or spool.max_bytes is reached"
 	case errors.Is(err, spool.ErrSalvaging):
-		return "damaged: it is being salvaged, and requests wait for that"
+		return "damaged: it is being salvaged, and requests wait"
 	}
 	return "failed: the disk refused a write; see the log"
 }

@@ -21,16 +21,16 @@ const (
 	maxStepBytes = 128
 )
 
-// hook is what a request's path says: /hooks/{source}/{token}[/{step}].
+// hook is a request's parsed path: /hooks/{source}/{token}[/{step}].
 type hook struct {
 	source, token, step string
-	path                string // as it came, the token masked
+	path                string // as received, with the token masked
 }
 
-// maxPrefix is how many segments of a path may precede the source.
+// maxPrefix is the largest number of segments before the source.
 const maxPrefix = 8
 
-// segment is a part of a path between two slashes, still percent-encoded, and where it is.
+// segment is a part of a path between two slashes, still percent-encoded, and its offset.
 type segment struct {
 	raw  string
 	from int
@@ -38,7 +38,7 @@ type segment struct {
 
 func (s segment) text() string { return decoded(s.raw) }
 
-// segments splits a path at slashes and at %2F, a slash that somebody has encoded. Empty segments and single dots mean nothing.
+// segments splits a path at slashes and at %2F, an encoded slash. It drops empty segments and single dots.
 func segments(path string) (list []segment) {
 	from := 0
 	end := func(at, separator int) {
@@ -59,9 +59,9 @@ func segments(path string) (list []segment) {
 	return list
 }
 
-// address reads a path as it came, still percent-encoded. The first two segments that are a source and its token make it a
-// hook, whatever precedes them: a URL that was mistyped before its token brings a lead all the same. All that follows the
-// token is the step. See hidden for how it is stored.
+// address parses a path as received, still percent-encoded. The first two segments that are a source and its token make it a
+// hook, whatever precedes them: a URL with a typo before its token still delivers a lead. Everything after the token is the
+// step. See hidden for the stored form.
 //
 // The verdict is Accepted, UnknownSource or BadToken; the source is nil unless it was accepted.
 func (s *Sources) address(path string) (h hook, source *Source, verdict event.Verdict) {
@@ -75,7 +75,7 @@ func (s *Sources) address(path string) (h hook, source *Source, verdict event.Ve
 	begin := 0
 	for i := range min(maxPrefix, len(list)) {
 		if strings.EqualFold(text(i), hooksSegment) {
-			begin = i + 1 // if none is accepted
+			begin = i + 1 // unless another source is accepted
 			break
 		}
 	}
@@ -97,7 +97,7 @@ func (s *Sources) address(path string) (h hook, source *Source, verdict event.Ve
 	if h.token != "" {
 		given := list[begin+1]
 		from, to := given.from, given.from+len(given.raw)
-		if at := strings.Index(given.raw, h.token); at >= 0 { // what a copied URL brought along stays beside the mask
+		if at := strings.Index(given.raw, h.token); at >= 0 { // characters copied with the URL stay beside the mask
 			from, to = from+at, from+at+len(h.token)
 		}
 		h.path = path[:from] + redact.Mask + path[to:]
@@ -105,8 +105,8 @@ func (s *Sources) address(path string) (h hook, source *Source, verdict event.Ve
 	return h, source, verdict
 }
 
-// hidden is the hook as it is stored: without tokens, and its source and step as labels. A step that is too long is cut, not
-// refused: the whole of it stays in the stored path, and a lead is worth more than a label.
+// hidden returns the stored form of the hook: without tokens, and with source and step as labels. It cuts a step that is too
+// long: the stored path contains all of it, and a lead is worth more than a label.
 func (h hook) hidden(secret secrets) hook {
 	return hook{source: label(secret.hide(h.source)), step: label(secret.hide(h.step)), path: secret.hidePath(h.path)}
 }
@@ -116,10 +116,10 @@ func tidy(text string) string {
 	return strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) })
 }
 
-// label makes a source or step of what a path says.
+// label returns text of a path as a source or step.
 func label(text string) string { return chars.Cut(strings.ToValidUTF8(text, "\uFFFD"), maxStepBytes) }
 
-// mistyped tells what is wrong with the stored path of an accepted event of a source; "" if it is that of its hook.
+// mistyped describes the error in the stored path of an accepted event. It returns "" for the path of the source's hook.
 func mistyped(path, source string) string {
 	parts := strings.SplitN(path, "/", 5)
 	if len(parts) > 3 && parts[0] == "" && decoded(parts[1]) == hooksSegment && label(decoded(parts[2])) == source && parts[3] == redact.Mask {
@@ -128,33 +128,32 @@ func mistyped(path, source string) string {
 	return "the path is not " + hookRoute + ": correct the URL in BotHelp"
 }
 
-// judged is a hook and what its source and token are worth, and later what became of the request.
+// judged is a request to a hook: its parsed path, the verdict on source and token, and later the captured event.
 type judged struct {
 	hook
 	source  *Source // nil unless accepted
 	verdict event.Verdict
 	host    string
 	peer    netip.Addr // of the connection
-	client  netip.Addr // the peer, or whom a trusted proxy names
+	client  netip.Addr // the peer, or the client named by a trusted proxy
 	secret  secrets
 	memory  reservation
 
-	captured *event.Received // nil until it is
+	captured *event.Received // nil at first
 	id       string          // of captured
-	appended time.Duration   // how long it took to put it on disk; 0 when it is not there
+	appended time.Duration   // the time to put it on disk; 0 if it is not on disk
 }
 
 type judgedKey struct{}
 
-// judgedOf is what judge made of a request; nil when it is none to a hook.
+// judgedOf returns the judged request, or nil if it is not one to a hook.
 func judgedOf(r *http.Request) *judged {
 	h, _ := r.Context().Value(judgedKey{}).(*judged)
 	return h
 }
 
-// judge stands in front of everything else. It takes the token out of the URL, and out of wherever else it stands: no
-// middleware, span, metric or log behind it can tell the token, for none can see it. The host, which is anyone's
-// invention, goes out of the request as well.
+// judge runs before all other handlers. It removes the token from the URL, and from wherever else it is, so no later middleware,
+// span, metric or log can reveal it. It also removes the host, which the sender may have invented.
 func (s *Server) judge(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, query, _ := strings.Cut(s.begin(r), "?")
@@ -181,29 +180,29 @@ func (s *Server) judge(next http.Handler) http.Handler {
 	})
 }
 
-// begin notes that a handler has the request, and returns its target as it came.
+// begin marks the request as handled, and returns its target as received.
 func (s *Server) begin(r *http.Request) string {
 	c, _ := r.Context().Value(streamKey{}).(*stream)
 	if c == nil {
 		return r.RequestURI
 	}
 	c.handled = true
-	if target := c.framing.begun(); r.RequestURI == standIn && target != "" {
+	if target := c.framing.begun(); r.RequestURI == placeholder && target != "" {
 		return target
 	}
 	return r.RequestURI
 }
 
-// toHook reports whether a request without a valid token is one to a hook: by any method below the prefix, and by POST
-// anywhere, because BotHelp posts, and its URL may have been mistyped.
+// toHook reports whether a request without a valid token counts as one to a hook: any method below the prefix, and every POST,
+// because BotHelp posts, and its URL may have a typo.
 func toHook(method, path string) bool {
 	return strings.HasPrefix(decoded(path), hooksPrefix) || method == http.MethodPost
 }
 
-// pathOf is the path of a target as the sender wrote it, without its query.
+// pathOf returns the path of a target as received, without its query.
 func pathOf(target string) string {
 	if _, rest, absolute := strings.Cut(target, "://"); absolute && !strings.HasPrefix(target, "/") {
-		_, path, _ := strings.Cut(rest, "/") // as to a proxy: http://host/path
+		_, path, _ := strings.Cut(rest, "/") // the form for proxies: http://host/path
 		return "/" + path
 	}
 	return target

@@ -16,11 +16,11 @@ import (
 	"hooktape/internal/event"
 )
 
-// malformedBytes is how much of a request is kept that is not HTTP.
+// malformedBytes is the size of the stored start of a request that is not HTTP.
 const malformedBytes = 4 << 10
 
-// malformed keeps the start of a request that net/http has refused, within the limits of other rejected requests. No trusted
-// proxy can name its client, because there is no header that could be read.
+// malformed stores the start of a request that net/http has refused, within the limits for rejected requests. No trusted proxy
+// can name its client, because the header cannot be parsed.
 func (s *Server) malformed(c *conn, refused head) {
 	addr, _ := netip.ParseAddrPort(c.RemoteAddr().String())
 	now, ctx, sources := time.Now(), context.Background(), s.sources.Load()
@@ -43,15 +43,15 @@ func (s *Server) malformed(c *conn, refused head) {
 	s.count(ctx, j.captured.Source, event.Malformed, kept)
 }
 
-// refusal is what a client gets in place of net/http's answer to a request that begins with start: the same status, and what
-// to do. reason is why framing has refused the request, nil if net/http has; longest is how long a head may be.
+// refusal replaces net/http's answer to a request that begins with start: it has the same status, and says what to do. reason
+// is framing's reason to refuse the request, or nil if net/http has; longest is the maximal length of a head.
 func refusal(answer, start []byte, reason error, longest int) []byte {
 	line, _, _ := bytes.Cut(answer, []byte("\r\n"))
 	_, status, _ := strings.Cut(string(line), " ")
 	text, _, _ := strings.Cut(status, " ")
 	code, err := strconv.Atoi(text)
 	if err != nil {
-		return answer // is none of net/http's
+		return answer // not one of net/http's
 	}
 	_, what, _ := strings.Cut(status, ": ") // such as: malformed Host header
 	switch {

@@ -2,36 +2,36 @@ package ingest
 
 import "sync"
 
-// memory is the budget for the bytes of requests in flight: headers, bodies, and the records made of them. A request
-// reserves before it reads, in steps, so that neither many requests nor large ones can take more memory than
-// [Limits.MaxMemory], whatever a Content-Length claims. What does not fit is answered with 503.
+// memory is the budget for the bytes of requests in flight: headers, bodies, and their spool records. A request reserves in
+// steps before it reads. Neither many requests nor large ones can therefore take more memory than [Limits.MaxMemory], whatever
+// a Content-Length claims. A request that does not fit is answered with 503.
 //
-// Anyone can send a request, so strangers (clients and requests without a valid token) have a quarter of the budget.
-// Large bodies may fill three quarters: the usual, small webhook finds room beside them.
+// Anyone can send a request, so unknown senders (clients and requests without a valid token) have a quarter of the budget.
+// Large bodies may fill three quarters, which leaves room for the usual, small webhook.
 type memory struct {
 	max int64
 
-	mu              sync.Mutex
-	used, strangers int64
+	mu            sync.Mutex
+	used, unknown int64
 }
 
-// share is which part of the budget a reservation may use.
+// share is the part of the budget that a reservation may use.
 type share int
 
 const (
-	forStranger share = iota // a quarter of the budget, counted apart
-	forBody                  // what a body takes beyond its first bytes: until three quarters of the budget are used
-	forRequest               // all of it
+	forUnknown share = iota // a quarter of the budget, counted separately
+	forBody                 // for a body beyond its first bytes: up to three quarters of the budget
+	forRequest              // all of it
 )
 
-// What a request costs, in bytes. These are estimates of what net/http, gin and the spool allocate for it.
+// The cost of a request in bytes. These are estimates of the allocations by net/http, gin and the spool.
 const (
 	requestCost = 4 << 10 // without its header and body
-	bodyCost    = 2       // for each byte of a body: the body, and the spool's record of it
-	headerCost  = 4       // for each byte of a header, counted as headerBytes does
-	arrivalCost = 16      // for each byte of a header that is arriving: one of many short lines takes as much, as a map
-	recordCost  = 2       // for each byte of TLS: what is encrypted, and what it says
-	firstBody   = 4 << 10 // how much of a body is read before more is reserved
+	bodyCost    = 2       // a byte of a body: the body itself, and its spool record
+	headerCost  = 4       // a byte of a header, counted as by headerBytes
+	arrivalCost = 16      // a byte of an arriving header: the map of a header with many short lines needs as much
+	recordCost  = 2       // a byte of TLS: encrypted and decrypted
+	firstBody   = 4 << 10 // the bytes of a body that are read before more is reserved
 )
 
 func (m *memory) take(n int64, s share) bool {
@@ -41,40 +41,40 @@ func (m *memory) take(n int64, s share) bool {
 		return false
 	}
 	m.used += n
-	if s == forStranger {
-		m.strangers += n
+	if s == forUnknown {
+		m.unknown += n
 	}
 	return true
 }
 
 func (m *memory) fits(n int64, s share) bool {
 	switch s {
-	case forStranger:
-		return m.strangers+n <= m.max/4 && m.used+n <= m.max
+	case forUnknown:
+		return m.unknown+n <= m.max/4 && m.used+n <= m.max
 	case forBody:
 		return m.used+n <= m.max/4*3
 	}
 	return m.used+n <= m.max
 }
 
-func (m *memory) release(n int64, stranger bool) {
+func (m *memory) release(n int64, unknown bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.used -= n
-	if stranger {
-		m.strangers -= n
+	if unknown {
+		m.unknown -= n
 	}
 }
 
-// reservation is what one request has reserved.
+// reservation is the memory reserved by one request.
 type reservation struct {
-	memory   *memory
-	stranger bool
-	bytes    int64
+	memory  *memory
+	unknown bool // the sender is unknown
+	bytes   int64
 }
 
-// begin reserves what a request takes with its header and the first bytes of its body. A body that claims to be larger than
-// what is left is refused at once.
+// begin reserves memory for a request with its header and the first bytes of its body. It refuses a body that claims to be
+// larger than the rest of the budget.
 func (r *reservation) begin(first, claimed, header int64) bool {
 	r.memory.mu.Lock()
 	fits := r.memory.fits(bodyCost*claimed, r.share(forBody))
@@ -92,10 +92,10 @@ func (r *reservation) grow(n int64, s share) bool {
 }
 
 func (r *reservation) share(s share) share {
-	if r.stranger {
-		return forStranger
+	if r.unknown {
+		return forUnknown
 	}
 	return s
 }
 
-func (r *reservation) release() { r.memory.release(r.bytes, r.stranger) }
+func (r *reservation) release() { r.memory.release(r.bytes, r.unknown) }

@@ -8,7 +8,7 @@ import (
 	"hooktape/internal/setting"
 )
 
-// Options are the server's settings; the zero value is not valid, start from DefaultOptions. The tags are the keys of the
+// Options are the server's settings. The zero value is invalid: start from DefaultOptions. The tags are the keys of the
 // configuration.
 type Options struct {
 	Timeouts `yaml:",inline"`
@@ -19,31 +19,31 @@ type Options struct {
 	TLS *tls.Config `yaml:"-"`
 }
 
-// Timeouts bound how long one client may hold a connection.
+// Timeouts bound the time that one client may occupy a connection.
 type Timeouts struct {
 	ReadHeader time.Duration `yaml:"read_header_timeout"`
 	Read       time.Duration `yaml:"read_timeout"` // of the whole request
-	// BodyGrace is how long a body may be slower than Limits.MinBodyRate.
+	// BodyGrace is the time that a body may be slower than Limits.MinBodyRate.
 	BodyGrace time.Duration `yaml:"-"`
 	Write     time.Duration `yaml:"-"`            // from the end of the header to the end of the answer
 	Idle      time.Duration `yaml:"idle_timeout"` // between requests
 }
 
-// Limits bound what strangers can make the server do.
+// Limits bound the resources that clients can use.
 type Limits struct {
 	MaxHeaderBytes int `yaml:"-"`
-	// MaxConnections is also how many requests are handled at once.
+	// MaxConnections also bounds the number of requests that are handled at the same time.
 	MaxConnections int `yaml:"max_connections"`
-	// MaxConnectionsPerAddress is for an IPv4 address or a /64 of IPv6. One that has presented a valid token within a day
-	// may have half of MaxConnections, and a trusted proxy all.
+	// MaxConnectionsPerAddress is the limit for an IPv4 address or a /64 of IPv6. An address that has presented a valid token
+	// within a day may have half of MaxConnections, and a trusted proxy all.
 	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"`
-	// MaxMemory bounds the bytes that requests in flight take; beyond it they are answered with 503.
+	// MaxMemory bounds the bytes of requests in flight; beyond it requests are answered with 503.
 	MaxMemory int64 `yaml:"max_memory"`
-	// MinBodyRate, in bytes a second, is how fast a body must arrive after Timeouts.BodyGrace. A slower one is aborted.
+	// MinBodyRate, in bytes a second, is the minimum rate of a body after Timeouts.BodyGrace. A slower body is aborted.
 	MinBodyRate int64 `yaml:"-"`
-	// Rejected requests are stored for the audit up to these limits, and beyond them counted only. Requests to sources that
-	// are not configured, and rejected requests to those that are, are counted apart: each kind has RejectedTotal, and half
-	// of RejectedDaily, in bytes a day (UTC).
+	// Rejected requests are stored for the audit up to these limits, and only counted beyond them. The limits apply separately
+	// to requests to unknown sources and to rejected requests to known ones: each of the two has RejectedTotal, and half of
+	// RejectedDaily, in bytes a day (UTC).
 	RejectedPerAddress Rate  `yaml:"rejected_per_address"`
 	RejectedTotal      Rate  `yaml:"rejected_total"`
 	RejectedDaily      int64 `yaml:"rejected_daily"`
@@ -55,10 +55,10 @@ type Rate struct {
 	Burst     int     `yaml:"burst"`
 }
 
-// RejectedBodyBytes is how much of a body is kept when the request is not accepted.
+// RejectedBodyBytes is the size of the stored start of a rejected request's body.
 const RejectedBodyBytes = 64 << 10
 
-// DefaultOptions suit a small server on the open internet.
+// DefaultOptions suit a small server on the internet.
 func DefaultOptions() Options {
 	return Options{
 		Timeouts: Timeouts{ReadHeader: 10 * time.Second, Read: 30 * time.Second, Write: 40 * time.Second, Idle: 2 * time.Minute,
@@ -76,7 +76,7 @@ func DefaultOptions() Options {
 	}
 }
 
-// Validate says all that is wrong at once: it joins a [*setting.Fault] for each wrong setting.
+// Validate returns all errors together: it joins a [*setting.Fault] for each invalid setting.
 func (o Options) Validate() error {
 	var f setting.Faults
 	f.Unless(o.ReadHeader > 0, "read_header_timeout", "must be more than 0")

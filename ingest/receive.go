@@ -19,7 +19,7 @@ import (
 	"hooktape/internal/event"
 )
 
-// receive captures a request first and judges it second.
+// receive captures a request, and only then judges it.
 func (s *Server) receive(c *gin.Context) {
 	r, begun := c.Request, time.Now()
 	h := judgedOf(r)
@@ -72,14 +72,14 @@ func (s *Server) receive(c *gin.Context) {
 	c.Data(http.StatusOK, "application/json", receipt(h))
 }
 
-// receipt is the body of a 200.
+// receipt returns the body of a 200.
 func receipt(h *judged) []byte {
 	text := append(append(append(make([]byte, 0, 96), `{"id":"`...), h.id...), `","received_at":"`...)
 	text = h.captured.ReceivedAt.AppendFormat(text, "2006-01-02T15:04:05.000000Z07:00")
 	return append(text, "\"}\n"...)
 }
 
-// bodyLimit is how much of the body is read at most.
+// bodyLimit returns how many bytes of the body are read at most.
 func (h *judged) bodyLimit() int64 {
 	if h.source == nil {
 		return RejectedBodyBytes
@@ -87,8 +87,8 @@ func (h *judged) bodyLimit() int64 {
 	return max(RejectedBodyBytes, h.source.MaxBody+1)
 }
 
-// firstRead is the size of the first buffer for a body that claims a length; -1 is none. One byte more than the length
-// lets the reader see the end.
+// firstRead returns the size of the first buffer for a body with this Content-Length, or -1 without one. With one byte more
+// than the length the reader sees the end.
 func firstRead(length, limit int64) int64 {
 	if length < 0 || length >= firstBody {
 		return min(firstBody, limit)
@@ -96,8 +96,8 @@ func firstRead(length, limit int64) int64 {
 	return min(length+1, limit)
 }
 
-// readBody reads as much of the body as the verdict so far allows, and returns the verdict after it. It fails when there is
-// no memory for the rest.
+// readBody reads as much of the body as the verdict so far allows, and returns the new verdict. It returns an error if there
+// is no memory for the rest.
 func (s *Server) readBody(c *gin.Context, h *judged, verdict event.Verdict) (event.Verdict, error) {
 	limit := int64(RejectedBodyBytes)
 	if verdict == event.Accepted {
@@ -118,7 +118,7 @@ func (s *Server) readBody(c *gin.Context, h *judged, verdict event.Verdict) (eve
 	return event.Accepted, nil
 }
 
-// readAll reads a body up to the limit, in steps for which memory is reserved, and no slower than the least rate.
+// readAll reads a body up to the limit, at the minimum rate or faster. It reserves memory for each step.
 func (s *Server) readAll(c *gin.Context, h *judged, limit int64) ([]byte, error) {
 	begun, control, length := time.Now(), http.NewResponseController(c.Writer), c.Request.ContentLength
 	body := make([]byte, 0, firstRead(length, limit))
@@ -144,7 +144,7 @@ func (s *Server) readAll(c *gin.Context, h *judged, limit int64) ([]byte, error)
 			return body, err
 		}
 		earned := s.options.Timeouts.BodyGrace + time.Duration(len(body))*time.Second/time.Duration(s.options.Limits.MinBodyRate)
-		_ = control.SetReadDeadline(begun.Add(min(earned, s.options.Timeouts.Read))) // a writer without one is a test's
+		_ = control.SetReadDeadline(begun.Add(min(earned, s.options.Timeouts.Read))) // fails only in tests, without a connection
 	}
 }
 
@@ -153,13 +153,13 @@ func signed(source *Source, header http.Header, body []byte) bool {
 		bothelp.VerifySignature(header.Get(bothelp.SignatureHeader), body, source.SigningTokens...)
 }
 
-// append puts the event on disk, whether or not the sender still waits for the answer: it may never send it again.
+// append puts the event on disk, whether or not the client is still connected: it may never send the event again.
 func (s *Server) append(request context.Context, h *judged) error {
 	record, err := h.captured.Marshal()
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}
-	h.captured.Body = nil // the record has it
+	h.captured.Body = nil // the record contains it
 	ctx, cancel := context.WithTimeout(context.Background(), s.options.Timeouts.Read)
 	defer cancel()
 	begun := time.Now()
@@ -171,7 +171,7 @@ func (s *Server) append(request context.Context, h *judged) error {
 	return nil
 }
 
-// reject answers a request that is not accepted, and keeps it for the audit as far as the limits allow.
+// reject answers a rejected request, and stores it for the audit if the limits allow.
 func (s *Server) reject(c *gin.Context, h *judged) {
 	ctx, verdict := c.Request.Context(), h.captured.Verdict
 	kept := s.rejects.keep(h.client, verdict != event.UnknownSource, rawBytes(h.captured)) && s.append(ctx, h) == nil
@@ -188,7 +188,7 @@ func (s *Server) reject(c *gin.Context, h *judged) {
 	case event.Aborted:
 		c.Header("Connection", "close")
 		c.JSON(http.StatusRequestTimeout, gin.H{"error": "aborted", "message": "the body did not arrive whole: send it again"})
-	default: // an unknown source and a bad token look alike to a stranger
+	default: // a sender cannot tell an unknown source from a bad token
 		c.JSON(http.StatusNotFound, noHook)
 	}
 }
@@ -196,7 +196,7 @@ func (s *Server) reject(c *gin.Context, h *judged) {
 // noHook is the body of a 404.
 var noHook = gin.H{"error": "not_found", "message": "this is no hook's URL, or its token is wrong: copy the hook URL again"}
 
-// rawBytes is about what a request takes in the spool.
+// rawBytes estimates the size of a request in the spool.
 func rawBytes(r *event.Received) int64 {
 	n := 256 + len(r.Body) + len(r.Path) + len(r.Query) + len(r.Source) + len(r.Step) + len(r.Method)
 	for _, h := range r.Headers {
@@ -205,18 +205,18 @@ func rawBytes(r *event.Received) int64 {
 	return int64(n)
 }
 
-// unavailable tells the sender to come again: the event is not on disk.
+// unavailable asks the sender to send the event again: it is not on disk.
 func (s *Server) unavailable(c *gin.Context, err error) {
 	ctx := c.Request.Context()
 	s.refused.Add(ctx, 1)
 	trace.SpanFromContext(ctx).RecordError(err)
-	s.quiet.Do(func() { s.logger.ErrorContext(ctx, "webhooks are answered with 503", "error", err) })
+	s.unavailables.Do(func() { s.logger.ErrorContext(ctx, "webhooks are answered with 503", "error", err) })
 	c.Header("Retry-After", retryAfter)
 	c.JSON(http.StatusServiceUnavailable, gin.H{"error": "unavailable", "message": "the event could not be stored; send it again"})
 }
 
-// headers lists every header line, the host among them. Their order is lost in net/http, so they are sorted by name;
-// the lines of one name keep theirs.
+// headers returns every header line, and the host. net/http loses their order, so they are sorted by name; the lines of one
+// name keep their order.
 func headers(r *http.Request, h *judged) []event.Header {
 	list := make([]event.Header, 0, len(r.Header)+1)
 	list = append(list, event.Header{Name: "Host", Value: h.host})

@@ -11,8 +11,8 @@ import (
 	"hooktape/internal/redact"
 )
 
-// secrets masks tokens wherever they stand: in the place where they belong, in a URL whose parts were swapped, in a
-// proxy's X-Original-URI, in a query, in a method, in the name of a header, in the body of a rejected request.
+// secrets masks tokens wherever they are: in their place, in a URL whose parts were swapped, in a proxy's X-Original-URI, in a
+// query, in a method, in the name of a header, in the body of a rejected request.
 type secrets struct {
 	tokens   []string
 	shortest int // of the tokens, in bytes
@@ -27,8 +27,8 @@ func newSecrets(tokens []string) secrets {
 	return secrets{tokens, shortest, strings.NewReplacer(pairs...)}
 }
 
-// with returns secrets that also mask what was given as a token and is none: it may be one of yesterday, or of a
-// neighbour. What is short enough to be a word is left alone.
+// with returns secrets that also mask an invalid token: it may be an old one, or that of another installation. A short one
+// may be a word, and is not masked.
 func (s secrets) with(given string) secrets {
 	if len(given) < 8 {
 		return s
@@ -36,10 +36,10 @@ func (s secrets) with(given string) secrets {
 	return newSecrets(append(slices.Clone(s.tokens), given))
 }
 
-// hide returns text with *** for each token, or for all of it when a token shows only after percent-decoding.
+// hide replaces each token in text by ***, or all of text if a token appears only after percent-decoding.
 func (s secrets) hide(text string) string {
 	if len(text) < s.shortest {
-		return text // as nearly all are; decoding makes none longer
+		return text // nearly always; decoding makes no text longer
 	}
 	text = s.replacer.Replace(text)
 	if s.encodedIn(text) {
@@ -48,10 +48,10 @@ func (s secrets) hide(text string) string {
 	return text
 }
 
-// encodings is how often a text is decoded: proxies encode what is encoded already.
+// encodings is how many times a text is decoded: proxies encode encoded text again.
 const encodings = 3
 
-// encodedIn reports whether a token shows after percent-decoding.
+// encodedIn reports whether a token appears after percent-decoding.
 func (s secrets) encodedIn(text string) bool {
 	for range encodings {
 		if !strings.Contains(text, "%") {
@@ -65,7 +65,7 @@ func (s secrets) encodedIn(text string) bool {
 	return false
 }
 
-// decoded decodes what is percent-encoded, and leaves a % alone that encodes nothing.
+// decoded decodes percent-encoded bytes, and keeps a % that encodes nothing.
 func decoded(text string) string {
 	if !strings.Contains(text, "%") {
 		return text
@@ -91,7 +91,7 @@ func (s secrets) hideBytes(body []byte) []byte {
 	return slices.Clip(body)
 }
 
-// hideCut is hideBytes for the start of something: a token that the cut has split does not show its first half.
+// hideCut is hideBytes for the start of a request: it also masks the first half of a token split by the cut.
 func (s secrets) hideCut(start []byte) []byte {
 	for _, token := range s.tokens {
 		for n := min(len(token), len(start)); n > 0; n-- {
@@ -104,10 +104,10 @@ func (s secrets) hideCut(start []byte) []byte {
 	return s.hideBytes(start)
 }
 
-// hidePath hides segment by segment, so that the rest of the path stays readable.
+// hidePath hides each segment separately, and keeps the other segments readable.
 func (s secrets) hidePath(path string) string {
 	if !strings.Contains(path, "%") {
-		return s.hide(path) // there is nothing to decode: the whole is as good
+		return s.hide(path) // nothing to decode
 	}
 	segments := strings.Split(path, "/")
 	for i, segment := range segments {
@@ -130,7 +130,7 @@ func (s secrets) hideName(name string) string {
 	return name
 }
 
-// hideHeader returns a header without tokens: the same one, if it has none.
+// hideHeader returns a header without tokens: the same header if it has none.
 func (s secrets) hideHeader(header http.Header) http.Header {
 	cloned := false
 	for name, values := range header {

@@ -17,48 +17,50 @@ import (
 	"hooktape/internal/serve"
 )
 
-// Spool is where the server puts what it has captured.
+// Spool stores the records of captured requests.
 type Spool interface {
-	// Append returns nil when the record is on disk, and not before.
+	// Append returns nil only when the record is on disk.
 	Append(ctx context.Context, record []byte) error
-	// Ready returns why Append would fail now.
+	// Ready returns nil, or why Append would fail now.
 	Ready() error
 }
 
-// Server answers BotHelp.
+// Server receives BotHelp's webhooks.
 type Server struct {
-	options     Options
-	sources     atomic.Pointer[Sources]
-	spool       Spool
-	lag         func() Lag
-	proxies     Proxies
-	memory      *memory
-	connections *connections
-	rejects     rejects
-	logger      *slog.Logger
-	quiet       rate.Sometimes
-	handshakes  rate.Sometimes // limits a warning
+	options      Options
+	sources      atomic.Pointer[Sources]
+	spool        Spool
+	lag          func() Lag
+	proxies      Proxies
+	memory       *memory
+	connections  *connections
+	rejects      rejectLimiters
+	logger       *slog.Logger
+	unavailables rate.Sometimes // limits a log line
+	handshakes   rate.Sometimes // limits another
 	*instruments
 }
 
-// NewServer makes a server that appends to spool. lag is asked for the readiness page.
+// NewServer returns a server that appends to spool. lag returns the figures of the readiness page.
 func NewServer(o Options, sources *Sources, spool Spool, lag func() Lag, logger *slog.Logger) (*Server, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
 	s := &Server{options: o, spool: spool, lag: lag, proxies: o.TrustedProxies, memory: &memory{max: o.Limits.MaxMemory},
-		rejects: newRejects(o.Limits, logger), logger: logger,
-		quiet: rate.Sometimes{First: 1, Interval: time.Minute}, handshakes: rate.Sometimes{First: 1, Interval: time.Minute}, instruments: newInstruments()}
+		rejects: newRejectLimiters(o.Limits, logger), logger: logger,
+		unavailables: onceAMinute(), handshakes: onceAMinute(), instruments: newInstruments()}
 	s.memory.observe()
 	s.connections = newConnections(o, s.memory, s.closed)
 	s.SetSources(sources)
 	return s, nil
 }
 
-// SetSources changes the sources for the requests that come from now on.
+// SetSources replaces the sources for all later requests.
 func (s *Server) SetSources(sources *Sources) { s.sources.Store(sources) }
 
-// Handler is the whole of the public surface: hooks and probes. No other path exists.
+func onceAMinute() rate.Sometimes { return rate.Sometimes{First: 1, Interval: time.Minute} }
+
+// Handler returns the whole public surface: hooks and probes. There are no other paths.
 func (s *Server) Handler() http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
@@ -71,7 +73,8 @@ func (s *Server) Handler() http.Handler {
 	return s.judge(s.admitted(engine))
 }
 
-// elsewhere takes what is no probe and no POST to a hook. A hook called by another method is still a request to a hook.
+// elsewhere handles requests that are neither a probe nor a POST to a hook. Another method on a hook's path is still a request
+// to a hook.
 func (s *Server) elsewhere(c *gin.Context) {
 	if judgedOf(c.Request) != nil {
 		s.receive(c)
@@ -87,18 +90,18 @@ const (
 
 const hookRoute = hooksPrefix + "{source}/{token}/{step}"
 
-// Serve answers on the listener until ctx ends, then finishes the requests in flight.
+// Serve serves the listener until ctx ends, then finishes the requests in flight.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	t := s.options.Timeouts
 	server := &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: t.ReadHeader,
-		ReadTimeout:       min(t.Read, t.ReadHeader+t.BodyGrace), // readBody prolongs it
+		ReadTimeout:       min(t.Read, t.ReadHeader+t.BodyGrace), // readBody extends it
 		WriteTimeout:      t.Write,
 		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    s.options.Limits.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
-		// No answer without a handler but to what net/http refuses: see stream.Write.
+		// net/http must answer without a handler only what it refuses: see stream.Write.
 		DisableGeneralOptionsHandler: true,
 		ConnState:                    func(c net.Conn, state http.ConnState) { c.(*stream).state(state) },
 		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, streamKey{}, c) },
@@ -106,14 +109,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return serve.Until(ctx, server, &listener{Listener: l, server: s, tls: http1(s.options.TLS)}, shutdownGrace)
 }
 
-// shutdownGrace is how long requests in flight have to end.
+// shutdownGrace is the time that requests in flight have to finish.
 const shutdownGrace = 5 * time.Second
 
 func (s *Server) recovered(c *gin.Context, panicked any) {
 	ctx := c.Request.Context()
 	s.panics.Add(ctx, 1)
 	trace.SpanFromContext(ctx).AddEvent("panic", trace.WithAttributes(attribute.String("hooktape.route", hookRoute)), trace.WithStackTrace(true))
-	// The value is not logged: it may hold a part of the request.
+	// The value is not logged: it may contain a part of the request.
 	s.logger.ErrorContext(ctx, "a request's handling panicked", "type", fmt.Sprintf("%T", panicked))
 	c.AbortWithStatusJSON(http.StatusInternalServerError, gin.H{"error": "internal"})
 }

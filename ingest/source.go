@@ -8,14 +8,14 @@ import (
 	"hooktape/internal/event"
 )
 
-// Source is a place that BotHelp posts to: one hook URL, or one for each of its tokens.
+// Source is a hook URL to which BotHelp posts, or one URL for each token.
 type Source struct {
 	Name string
 	// Tokens are the secrets that a hook URL may carry; two while one replaces the other.
 	Tokens []string
 	// SigningTokens, if any, make X-Wh-Sign obligatory: one of them must have made it.
 	SigningTokens []string
-	// Kind is what the source's events are when their bodies do not tell. Empty: unknown.
+	// Kind is the kind of the source's events whose bodies do not determine it. Empty: unknown.
 	Kind event.Kind
 	// MaxBody is the largest body in bytes.
 	MaxBody int64
@@ -31,7 +31,7 @@ type Sources struct {
 	secret secrets               // all tokens
 }
 
-// NewSources makes a set.
+// NewSources returns a set.
 func NewSources(list []Source) *Sources {
 	s := &Sources{byName: map[string]*Source{}, hashes: map[string][][32]byte{}}
 	var tokens []string
@@ -50,9 +50,9 @@ func NewSources(list []Source) *Sources {
 	return s
 }
 
-// authenticate finds the source of a name and a token. The verdict is Accepted, UnknownSource or BadToken; the source is nil
-// unless it was accepted. Case does not matter in a name, nor white space around name and token. Tokens are compared as
-// hashes in constant time.
+// authenticate returns the source of a name and a token. The verdict is Accepted, UnknownSource or BadToken; the source is nil
+// unless accepted. Case in a name and white space around name and token do not matter. Hashes of tokens are compared in
+// constant time.
 func (s *Sources) authenticate(name, token string) (*Source, event.Verdict) {
 	source, ok := s.byName[name]
 	if !ok {
@@ -71,7 +71,7 @@ func (s *Sources) authenticate(name, token string) (*Source, event.Verdict) {
 	return source, event.Accepted
 }
 
-// Kind is the kind that a source gives to events whose bodies do not tell theirs.
+// Kind returns the kind of a source's events whose bodies do not determine it.
 func (s *Sources) Kind(source string) event.Kind {
 	if src, ok := s.byName[source]; ok {
 		return src.Kind

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// listener accepts the connections that may stay, as streams.
+// listener accepts the admitted connections, as streams.
 type listener struct {
 	net.Listener
 	server *Server
 	tls    *tls.Config // nil is plain HTTP
 }
 
-// Accept returns the next connection that may stay.
+// Accept returns the next admitted connection.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		raw, err := l.Listener.Accept()
@@ -36,8 +36,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// http1 is a TLS configuration that does not offer HTTP/2. A sender of webhooks has no use for it, and framing sees every
-// request only in HTTP/1.
+// http1 returns a TLS configuration that does not offer HTTP/2. A sender of webhooks has no use for it, and framing can read
+// only HTTP/1.
 func http1(config *tls.Config) *tls.Config {
 	if config == nil {
 		return nil
@@ -56,13 +56,13 @@ type stream struct {
 	server   *Server
 	begun    bool // the first byte was read
 	framing  framing
-	ready    []byte // what framing has let pass and net/http has not read yet
+	ready    []byte // passed by framing, and not read by net/http yet
 	ended    bool   // the sender has closed it
-	handled  bool   // a handler has the request; only net/http's goroutine of the connection uses it
-	lingered bool   // so is this: CloseWrite was called
+	handled  bool   // a handler has the request; used only by net/http's goroutine of the connection
+	lingered bool   // CloseWrite was called; used only by the same goroutine
 }
 
-// Read returns the bytes that framing lets pass.
+// Read returns the bytes that framing passes.
 func (s *stream) Read(p []byte) (int, error) {
 	if s.below != nil && !s.begun {
 		if err := s.begin(); err != nil {
@@ -76,7 +76,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		n, err := s.Conn.Read(p)
 		s.ended = err == io.EOF
 		if err != nil && s.below != nil && err != io.EOF {
-			err = &net.OpError{Op: "read", Err: err} // net/http closes without an answer, which could not be sent
+			err = &net.OpError{Op: "read", Err: err} // net/http closes without an answer: none could be sent
 		}
 		seen, header := s.framing.check(p[:n])
 		if err := s.counted.arrive(arrivalCost * int64(header)); err != nil {
@@ -95,7 +95,7 @@ func (s *stream) Read(p []byte) (int, error) {
 // handshakeRecord is the first byte of a TLS connection (RFC 8446, section 5.1).
 const handshakeRecord = 22
 
-// begin shakes hands. A sender that speaks plain HTTP to a listener with TLS is answered and audited.
+// begin shakes hands. A sender that speaks plain HTTP to a TLS listener is answered and audited.
 func (s *stream) begin() error {
 	s.begun = true
 	first := make([]byte, malformedBytes)
@@ -121,28 +121,28 @@ func (s *stream) begin() error {
 const needsTLS = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
 	"this port speaks TLS: the URL must begin with https://\n"
 
-// noHandshake logs that a client and this server found no way to speak. Strangers cause it too, but a sender that does not
-// trust the certificate leaves no other trace.
+// noHandshake logs a failed handshake. Port scanners cause them too, but a sender that does not trust the certificate leaves no
+// other trace.
 func (s *Server) noHandshake(c *conn, err error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
-		return // it has left, as port scanners do
+		return // the client has left, as port scanners do
 	}
 	s.handshakes.Do(func() {
 		s.logger.Warn("a TLS handshake failed; its client could send nothing", "client", c.RemoteAddr().String(), "error", err)
 	})
 }
 
-// encrypted is the connection that TLS reads. It reserves memory for what TLS keeps of an unfinished handshake or record.
+// encrypted is the connection that TLS reads. It reserves memory for the unfinished handshake or record that TLS buffers.
 type encrypted struct {
 	*conn
-	first []byte // was read already
+	first []byte // already read from conn
 }
 
 func (e *encrypted) Read(b []byte) (n int, err error) {
 	if len(e.first) > 0 {
 		n = copy(b, e.first)
 		if e.first = e.first[n:]; len(e.first) == 0 {
-			e.first = nil // of a buffer that would stay as long as the connection
+			e.first = nil // frees the buffer
 		}
 	} else if n, err = e.conn.Read(b); err != nil {
 		return n, err
@@ -150,8 +150,8 @@ func (e *encrypted) Read(b []byte) (n int, err error) {
 	return n, e.arrive(recordCost * int64(n))
 }
 
-// Write writes. What net/http answers without a handler is the refusal of a request that no handler will see: that is
-// audited, and the answer says what to do. Of a sender that left before the end of its head there is no request.
+// Write writes. An answer of net/http without a handler refuses a request: Write audits it, and replaces the answer by one
+// that says what to do. If the sender left before the end of its head there is no request.
 func (s *stream) Write(p []byte) (int, error) {
 	if s.handled {
 		return s.Conn.Write(p)
@@ -168,8 +168,8 @@ func (s *stream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// SetReadDeadline sets the deadline of what TLS writes while net/http reads as well: its part of a handshake, and the answers
-// to updates of keys. A handler's request has a deadline of its own for writing.
+// SetReadDeadline also sets the deadline for TLS's writes during net/http's reads: its part of a handshake, and answers to key
+// updates. A handler's request has a separate deadline for writing.
 func (s *stream) SetReadDeadline(t time.Time) error {
 	if s.below != nil && !s.handled {
 		return s.Conn.SetDeadline(t)
@@ -177,12 +177,12 @@ func (s *stream) SetReadDeadline(t time.Time) error {
 	return s.Conn.SetReadDeadline(t)
 }
 
-// lingers is how long a client whose request was not read to its end has to take the answer.
+// lingers is the time that a client has to read the answer if its request was not read to the end.
 const lingers = 2 * time.Second
 
-// CloseWrite ends what the client reads, and drops what it still sends until it closes as well. Closing a connection with
-// bytes unread resets it, and a client that is still sending then may not see its answer (RFC 9112, section 9.6). net/http
-// calls it where it leaves a body unread. Meanwhile the connection may be closed in favour of another.
+// CloseWrite closes the writing side, and discards what the client sends until it closes too. Closing a connection with unread
+// bytes resets it, and a client that is still sending may then miss its answer (RFC 9112, section 9.6). net/http calls it when
+// it leaves a body unread. Meanwhile the connection may be closed in favour of another.
 func (s *stream) CloseWrite() error {
 	if s.lingered {
 		return nil

@@ -13,7 +13,7 @@ import (
 
 const scope = "hooktape/ingest"
 
-// Attributes of our own; all others are OpenTelemetry's semantic conventions.
+// hooktape's own attributes; all others are OpenTelemetry's semantic conventions.
 const (
 	attrEventID    = attribute.Key("hooktape.event.id")
 	attrSource     = attribute.Key("hooktape.source")
@@ -29,7 +29,7 @@ const (
 	attrBatchToken = attribute.Key("hooktape.batch.token")
 )
 
-// unknownSource is the label of every source that is not configured, so that strangers cannot make labels.
+// unknownSource is the label of every source that is not configured: senders cannot create labels.
 const unknownSource = "(unknown)"
 
 var latencyBuckets = metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5)
@@ -54,7 +54,7 @@ func newInstruments() *instruments {
 	refused := counter("hooktape.ingest.unavailable", "{request}", "Accepted requests answered with 503 because they could not be put on disk.")
 	panics := counter("hooktape.ingest.panics", "{panic}", "Requests whose handling panicked.")
 	for _, c := range []metric.Int64Counter{refused, panics} {
-		c.Add(context.Background(), 0) // there from the start, for alerts
+		c.Add(context.Background(), 0) // alerts need the series from the start
 	}
 	requestTime, _ := m.Float64Histogram("hooktape.ingest.request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time from having read a request's header to having answered it, by verdict."), latencyBuckets)
@@ -77,7 +77,7 @@ func newInstruments() *instruments {
 	}
 }
 
-// observe lets the metrics show how much of the memory is reserved.
+// observe exports the reserved memory as a metric.
 func (m *memory) observe() {
 	_, _ = otel.Meter(scope).Int64ObservableUpDownCounter("hooktape.ingest.memory", metric.WithUnit("By"),
 		metric.WithDescription("Bytes that requests in flight have reserved of ingest.max_memory."),
@@ -89,8 +89,7 @@ func (m *memory) observe() {
 		}))
 }
 
-// count notes a request's verdict in the metrics. The source of a request that was not accepted may be anyone's
-// invention.
+// count counts a request by verdict. The source of a rejected request may be invented.
 func (i *instruments) count(ctx context.Context, source string, v event.Verdict, kept bool) {
 	if v == event.UnknownSource || source == "" {
 		source = unknownSource

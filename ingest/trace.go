@@ -14,12 +14,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// serverSpan is what every span of a request begins with.
+// serverSpan is an option of every span of a request.
 var serverSpan = trace.WithSpanKind(trace.SpanKindServer)
 
-// traced puts a server span around a request to a hook: one for all of it, for each costs ClickHouse about as much as an
-// event does. otelhttp would do, but it takes labels and addresses from what the sender claims, of which nearly all had to
-// be overwritten, and that cost more than the rest of the capture.
+// traced starts a server span for a request to a hook: only one, because a span costs ClickHouse about as much as an event.
+// otelhttp takes labels and addresses from the sender's claims. Nearly all of them had to be overwritten, which cost more than
+// the rest of the capture.
 func (s *Server) traced(c *gin.Context) {
 	r := c.Request
 	h := judgedOf(r)
@@ -27,7 +27,7 @@ func (s *Server) traced(c *gin.Context) {
 		return
 	}
 	ctx, options := r.Context(), []trace.SpanStartOption{serverSpan}
-	// Only a proxy of ours may say that the request is a part of its trace; of others' word there is a link.
+	// Only a trusted proxy may continue its trace; the claim of another sender becomes a link.
 	claimed := otel.GetTextMapPropagator().Extract(ctx, propagation.HeaderCarrier(r.Header))
 	if s.proxies.trust(h.peer) {
 		ctx = claimed
@@ -48,7 +48,7 @@ func (s *Server) traced(c *gin.Context) {
 	}
 }
 
-// attributes are those of the request's span, all at once: the SDK copies the list each time that some are added.
+// attributes returns all attributes of the request's span: the SDK copies the list whenever some are added.
 func (h *judged) attributes(r *http.Request, method, scheme string, status int) []attribute.KeyValue {
 	client := h.client.String()
 	list := append(make([]attribute.KeyValue, 0, 14),
@@ -68,13 +68,13 @@ func (h *judged) attributes(r *http.Request, method, scheme string, status int) 
 	return list
 }
 
-// valid makes text UTF-8. Protocol buffers refuse any other, and a span that has it takes all of its batch with it.
+// valid returns text as UTF-8. Protocol buffers refuse other text, and with one such span its whole batch is lost.
 func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
-// protocolVersion is by OpenTelemetry's conventions: 1.0, 1.1.
+// protocolVersion returns 1.0 or 1.1, by OpenTelemetry's conventions.
 func protocolVersion(r *http.Request) string { return r.Proto[len("HTTP/"):] }
 
-// knownMethod is by OpenTelemetry's conventions: a method that is none of HTTP's is anyone's invention.
+// knownMethod returns a method of HTTP, and HTTP for others, by OpenTelemetry's conventions: a method may be invented.
 func knownMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,

@@ -268,7 +268,7 @@ func TestRejectedDaily(t *testing.T) {
 		}
 		s.take(4) // of 10,000 bytes
 	}
-	if n := strings.Count(s.log.String(), "have used up their bytes of today"); n != 2 {
+	if n := strings.Count(s.log.String(), "have used up today's bytes"); n != 2 {
 		t.Errorf("the log says it %d times:\n%s", n, s.log)
 	}
 	if a := s.post("/hooks/demo/"+token, "{}"); a.StatusCode != 200 {

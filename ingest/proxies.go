@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Proxies are the networks of those whose word on the client's address is taken.
+// Proxies are the networks that may name a client's address.
 type Proxies []netip.Prefix
 
-// Handler has next see the client's address in RemoteAddr where a request comes by way of one of them.
+// Handler replaces the RemoteAddr of a request from a trusted proxy by the client's address.
 func (p Proxies) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if client := p.client(r); client != peerAddr(r) {
-			r = r.WithContext(r.Context()) // a copy, for the request is the server's
+			r = r.WithContext(r.Context()) // a copy, because the request belongs to the server
 			r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
 		}
 		next.ServeHTTP(w, r)
@@ -25,8 +25,8 @@ func (p Proxies) trust(addr netip.Addr) bool {
 	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
 }
 
-// client is the address that a request comes from: the connection's own, or, when that is a trusted proxy's, the last
-// one in X-Forwarded-For or Forwarded (RFC 7239) that is not a trusted proxy's.
+// client returns the address of a request's client: the connection's address, or, if that is a trusted proxy's, the last one in
+// X-Forwarded-For or Forwarded (RFC 7239) that is not a trusted proxy's.
 func (p Proxies) client(r *http.Request) netip.Addr {
 	peer := peerAddr(r)
 	if !p.trust(peer) {
@@ -36,7 +36,7 @@ func (p Proxies) client(r *http.Request) netip.Addr {
 	for _, hop := range slices.Backward(hops) {
 		addr, ok := parseHop(hop)
 		if !ok {
-			break // beyond this hop nothing can be believed
+			break // the hops before this one cannot be trusted
 		}
 		peer = addr
 		if !p.trust(addr) {
@@ -46,7 +46,7 @@ func (p Proxies) client(r *http.Request) netip.Addr {
 	return peer
 }
 
-// scheme is what the client speaks: to us, or to a trusted proxy that says so.
+// scheme returns the scheme of the client's request, to this server or as a trusted proxy reports it.
 func (p Proxies) scheme(r *http.Request) string {
 	if claimed := r.Header.Get("X-Forwarded-Proto"); (claimed == "https" || claimed == "http") && p.trust(peerAddr(r)) {
 		return claimed
@@ -62,8 +62,8 @@ func peerAddr(r *http.Request) netip.Addr {
 	return addr.Addr().Unmap().WithZone("")
 }
 
-// forwardedFor lists the hops from client to here. X-Forwarded-For wins: most proxies append to it and pass on a
-// Forwarded that the client made up.
+// forwardedFor returns the hops from the client to this server. X-Forwarded-For has precedence: most proxies append to it, and
+// pass on a Forwarded that the client may have invented.
 func forwardedFor(header http.Header) (hops []string) {
 	if list := header.Values("X-Forwarded-For"); len(list) > 0 {
 		return strings.Split(strings.Join(list, ","), ",")
@@ -79,7 +79,7 @@ func forwardedFor(header http.Header) (hops []string) {
 	return hops
 }
 
-// parseHop reads 192.0.2.1, 192.0.2.1:80, 2001:db8::1, [2001:db8::1] and [2001:db8::1]:80.
+// parseHop parses 192.0.2.1, 192.0.2.1:80, 2001:db8::1, [2001:db8::1] and [2001:db8::1]:80.
 func parseHop(hop string) (netip.Addr, bool) {
 	hop = strings.TrimSpace(hop)
 	if addr, err := netip.ParseAddr(strings.Trim(hop, "[]")); err == nil {

@@ -17,22 +17,22 @@ import (
 	"hooktape/internal/store"
 )
 
-// EventStore is where the events go.
+// EventStore stores events.
 type EventStore interface {
-	// InsertEvents stores the events once for each token. It fails with store.ErrRefused when it never will.
+	// InsertEvents stores the events once for each token. It returns store.ErrRefused if it will never store them.
 	InsertEvents(ctx context.Context, token string, events []event.Event) error
 	// InsertEventsAgain is InsertEvents for a token that may have been sent before.
 	InsertEventsAgain(ctx context.Context, token string, events []event.Event) error
 	InsertQuarantine(ctx context.Context, token string, q store.Quarantined) error
-	// Originals returns, of these events, those of which the same request is stored already.
+	// Originals returns the stored original of each of these events that is a duplicate.
 	Originals(ctx context.Context, events []event.Event) (map[uuid.UUID]uuid.UUID, error)
-	// Stored returns which of the ids are stored.
+	// Stored returns the ids that are stored.
 	StoredEvents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error)
 	// MarkStored lets live delivery see events that an earlier insert has stored.
 	MarkStored(ctx context.Context, ids []uuid.UUID) error
 }
 
-// Sink decodes what the spool holds and brings it to the store. It implements spool.Sink.
+// Sink decodes the spool's records and stores them as events. It implements spool.Sink.
 type Sink struct {
 	store  EventStore
 	kind   func(source string) event.Kind
@@ -40,19 +40,19 @@ type Sink struct {
 	*instruments
 }
 
-// NewSink makes a sink. kind is what a source's events are when their bodies do not tell.
+// NewSink returns a sink. kind returns the kind of a source's events whose bodies do not determine it.
 func NewSink(store EventStore, kind func(source string) event.Kind, logger *slog.Logger) *Sink {
 	return &Sink{store: store, kind: kind, logger: logger, instruments: newInstruments()}
 }
 
-// Store decodes a batch and inserts it. The mark of a batch is the position of the spool's last event before it, in microseconds
-// since 1970.
+// Store decodes a batch and inserts it. The mark of a batch is the position of the spool's last event before it, in
+// microseconds since 1970.
 func (s *Sink) Store(ctx context.Context, batch spool.Batch) (mark uint64, err error) {
 	ctx, span := s.tracer.Start(ctx, "drain insert", trace.WithSpanKind(trace.SpanKindClient), insertOfEvents,
 		trace.WithAttributes(attrBatchRows.Int(len(batch.Records)), attrBatchToken.String(batch.Token())))
 	defer func() {
 		if err != nil {
-			// Not the error's text: a refusal may quote what people wrote.
+			// Not the error's text: a refusal may quote a body.
 			span.SetAttributes(semconv.ErrorTypeKey.String(errorType(err)))
 			span.SetStatus(codes.Error, "insert failed")
 		}
@@ -87,9 +87,9 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (mark uint64, err e
 	return mark, s.store.MarkStored(ctx, stored)
 }
 
-// position gives the events, which follow each other in their spool, positions that grow by a microsecond at least, the first
-// behind the mark of the events before. It returns the mark of those after. So an event has the same position however often
-// and in whatever batch it comes, for the spool keeps the mark.
+// position sets the positions of consecutive events of a spool, which grow by at least a microsecond, from the mark of the
+// events before. It returns the mark for those after. The spool keeps the mark, so an event has the same position however
+// often and in whatever batch it comes.
 func position(events []event.Event, mark uint64) (next uint64) {
 	last := int64(mark)
 	for i := range events {
@@ -101,10 +101,10 @@ func position(events []event.Event, mark uint64) (next uint64) {
 	return uint64(last)
 }
 
-// insertOfEvents is what every span of an insert begins with.
+// insertOfEvents has the attributes of every span of an insert.
 var insertOfEvents = trace.WithAttributes(semconv.DBSystemNameClickHouse, semconv.DBOperationName("INSERT"), semconv.DBCollectionName("events"))
 
-// errorType is the kind of an error as spans have it.
+// errorType returns the error.type of a span.
 func errorType(err error) string {
 	switch {
 	case errors.Is(err, store.ErrRefused):
@@ -117,8 +117,8 @@ func errorType(err error) string {
 	return semconv.ErrorTypeOther.Value.AsString()
 }
 
-// withoutStored splits events into those that are not stored yet and the ids of those that are: of a damaged spool, those of
-// before the damage; of a batch that is sent again long after, perhaps all.
+// withoutStored splits events into those that are not stored yet and the ids of those that are. Of a damaged spool, events from
+// before the damage may be stored; of a batch that is sent again long after, perhaps all.
 func (s *Sink) withoutStored(ctx context.Context, events []event.Event) (fresh []event.Event, stored []uuid.UUID, err error) {
 	ids := make([]uuid.UUID, len(events))
 	for i := range events {
@@ -138,7 +138,7 @@ func (s *Sink) withoutStored(ctx context.Context, events []event.Event) (fresh [
 	return fresh, stored, nil
 }
 
-// Quarantine puts the only record of a batch into the table quarantine, with the words of the refusal.
+// Quarantine inserts the only record of a batch into the table quarantine, with the text of the refusal.
 func (s *Sink) Quarantine(ctx context.Context, batch spool.Batch, refusal error) error {
 	record := batch.Records[0]
 	q := store.Quarantined{ReceivedAt: batch.Appended, Error: refusal.Error(), Record: record}
@@ -150,14 +150,14 @@ func (s *Sink) Quarantine(ctx context.Context, batch spool.Batch, refusal error)
 	if err := s.store.InsertQuarantine(ctx, batch.Token(), q); err != nil {
 		return err
 	}
-	s.logger.ErrorContext(ctx, "ClickHouse refuses an event; the table quarantine has it, and ClickHouse's words", "event_id", q.ID.String())
+	s.logger.ErrorContext(ctx, "ClickHouse refuses an event; the table quarantine has it, with ClickHouse's message", "event_id", q.ID.String())
 	return nil
 }
 
-// maxLinks is how many of a batch's requests its insert is linked with: a link takes a tenth of what an event does.
+// maxLinks bounds the links from an insert to its requests: a link needs a tenth of the space of an event.
 const maxLinks = 32
 
-// link leads from an insert to the first of its requests that have a span.
+// link links an insert's span to the first of its requests that have a span.
 func link(span trace.Span, events []event.Event) {
 	left := maxLinks
 	for i := range events {
@@ -171,7 +171,7 @@ func link(span trace.Span, events []event.Event) {
 	}
 }
 
-// arrivalOf is the span of the request that brought an event.
+// arrivalOf returns the span of the request of an event.
 func arrivalOf(r *event.Received) trace.SpanContext {
 	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: r.TraceID, SpanID: r.SpanID, TraceFlags: trace.FlagsSampled})
 }
