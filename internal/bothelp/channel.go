@@ -2,7 +2,7 @@ package bothelp
 
 import "strings"
 
-// channelHosts are the hosts that profile links lead to, without www. and the like. The help page "BotHelp Webhook" shows
+// channelHosts are the hosts of profile links, without www. and the like. The help page "BotHelp Webhook" shows
 // fb.com, vk.com and t.me; the others are the messengers' own short and former names.
 var channelHosts = map[string]string{
 	"t.me": "telegram", "telegram.me": "telegram", "telegram.dog": "telegram", "telegram.org": "telegram",
@@ -21,7 +21,7 @@ var channelSchemes = map[string]string{
 	"whatsapp": "whatsapp", "viber": "viber", "ok": "ok", "max": "max",
 }
 
-// Channel tells the messenger from the link to a subscriber's profile, with or without a scheme; "" where it cannot.
+// Channel returns the messenger of a link to a subscriber's profile, with or without a scheme, or "" if it is unknown.
 func Channel(profileLink string) string {
 	link := strings.ToLower(strings.TrimSpace(profileLink))
 	if scheme, rest, ok := strings.Cut(link, "://"); ok {
@@ -38,7 +38,7 @@ func Channel(profileLink string) string {
 	host = host[strings.LastIndexByte(host, '@')+1:]
 	host, _, _ = strings.Cut(host, ":")
 	host = strings.TrimSuffix(host, ".")
-	for host != "" { // m.vk.com, anna.t.me: a host belongs to whom its parent belongs to
+	for host != "" { // m.vk.com and anna.t.me belong to vk.com and t.me
 		if channel := channelHosts[host]; channel != "" {
 			return channel
 		}

@@ -6,11 +6,12 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"hooktape/internal/chars"
 	"hooktape/internal/event"
 )
 
-// Decode reads what can be read of a request's body, by the body itself and the headers Content-Encoding and
-// Content-Type. It never fails as a whole: what could not be read, DecodeError says.
+// Decode decodes as much of a request's body as possible, using the headers Content-Encoding and Content-Type. It never fails as
+// a whole: DecodeError describes the parts that could not be decoded.
 func Decode(req *event.Received) event.Decoded {
 	d := decodings.Get().(*decoding)
 	defer d.release()
@@ -18,30 +19,30 @@ func Decode(req *event.Received) event.Decoded {
 	return d.out
 }
 
-// decoding is one body being read. Its buffers are used again for the next.
+// decoding is the state of decoding one body. The next body uses its buffers again.
 type decoding struct {
 	out    event.Decoded
 	faults faults
 	cursor *cursor
 
-	base    int            // bytes of the body before the text that the cursor walks over
+	base    int            // bytes of the body before the cursor's text
 	members int            // at the top level
-	keyed   bool           // a subscriber's key was there
+	keyed   bool           // a subscriber's key was found
 	chat    bool           // it is a chat webhook
 	event   jsontext.Value // of the top level, not empty
 	stamp   jsontext.Value // event_timestamp, the same
-	shown   jsontext.Value // created_at_show, wherever it stood
+	shown   jsontext.Value // created_at_show, of any level
 	objects []object       // nested ones
 
 	fieldBytes int  // of names and values of all fields
-	replaced   bool // of the name or value that was read last, and not noted yet
+	replaced   bool // characters of the last name or value were replaced, and no fault added yet
 
 	nameBuf, valueBuf, pathBuf []byte
 }
 
 var decodings = sync.Pool{New: func() any { return &decoding{cursor: new(cursor)} }}
 
-// release gives d back for the next body, without anything of this one.
+// release resets d and returns it to the pool.
 func (d *decoding) release() {
 	d.cursor.reset(nil)
 	clear(d.objects)
@@ -54,7 +55,7 @@ func (d *decoding) release() {
 	}
 }
 
-// body reads the whole body, in the order of the steps.
+// body decodes the whole body.
 func (d *decoding) body(req *event.Received) {
 	text := d.plain(req, maxPlain)
 	if rest, ok := bytes.CutPrefix(text, []byte("\xef\xbb\xbf")); ok { // byte order mark
@@ -74,11 +75,86 @@ func (d *decoding) body(req *event.Received) {
 	d.finish()
 }
 
-// finish fills what follows from other columns.
+// finish fills the columns that are derived from others.
 func (d *decoding) finish() {
 	if d.out.CreatedAt == nil && d.shown != nil {
 		d.set(&d.out.CreatedAt, []byte(keyCreatedAtShow), d.shown)
 	}
 	d.out.Channel = Channel(d.out.ProfileLink)
 	d.out.DecodeError = d.faults.String()
+}
+
+// Read decodes a received event. kind is the kind of its source's events whose bodies do not determine it, or "". Only accepted
+// events are decoded: the content of others is not trusted. Rejected events, and those with a DecodeError, get a BodyText.
+func Read(e *event.Event, kind event.Kind) {
+	e.Decoded, e.BodyText = event.Decoded{Kind: event.KindUnknown}, ""
+	if e.Verdict == event.Accepted {
+		e.Decoded = Decode(&e.Received)
+		if e.Kind == event.KindUnknown && kind != "" {
+			e.Kind = kind
+		}
+	}
+	if e.Verdict != event.Accepted || e.DecodeError != "" {
+		e.BodyText = Text(&e.Received)
+	}
+}
+
+// top reads the members of the object in the text, which may be the only element of an array.
+func (d *decoding) top(text []byte) {
+	c := d.cursor
+	c.reset(text)
+	inArray := c.open('[')
+	if !c.open('{') {
+		d.noObject(text, inArray)
+		return
+	}
+	for c.next() {
+		d.topMember()
+	}
+	d.end(inArray)
+}
+
+// wrapped reads {"subscriber": {…}} as if the inner object were the body.
+func (d *decoding) wrapped(wrapper object) {
+	d.objects = d.objects[:0]
+	d.cursor.reset(wrapper.text)
+	d.cursor.open('{')
+	for d.cursor.next() {
+		d.topMember()
+	}
+}
+
+// topMember stores the cursor's member of the top level in its column, or keeps it until the kind of body is known. Of repeated
+// values the last one counts, unless it is absent.
+func (d *decoding) topMember() {
+	c := d.cursor
+	d.members++
+	name := d.unquote(&d.nameBuf, c.name)
+	d.noteReplaced(name)
+	target := column(&d.out, name)
+	d.keyed = d.keyed || target != nil
+	switch {
+	case target == nil && c.value.Kind() == '{' && len(d.objects) < maxObjects:
+		d.objects = append(d.objects, object{path: string(chars.Cut(name, maxText)), text: c.value, whole: !c.part, down: 1})
+	case c.part:
+		// Half an object is not a value.
+	case target != nil:
+		d.set(target, name, c.value)
+	case string(name) == keyEvent:
+		replace(&d.event, c.value)
+	case string(name) == keyEventTimestamp:
+		replace(&d.stamp, c.value)
+	case string(name) == keyCreatedAtShow:
+		d.keyed = true
+		replace(&d.shown, c.value)
+	default:
+		d.field(name, c.value)
+	}
+}
+
+// replace replaces the earlier value of the same name, unless the new value is absent.
+func replace(held *jsontext.Value, value jsontext.Value) {
+	if value.Kind() != 'n' && string(value) != `""` {
+		*held = value
+	}
 }

@@ -11,8 +11,8 @@ import (
 	"hooktape/internal/event"
 )
 
-// isForm tells whether the text of a request is a form, application/x-www-form-urlencoded. What begins like JSON is none,
-// whatever the header says; without the header it must look like one: a name, "=", a value, and no byte that a form would
+// isForm reports whether the text of a request is a form, application/x-www-form-urlencoded. A text that begins like JSON is not,
+// whatever the header says. Without the header it must look like a form: a name, "=", a value, and no byte that a form would
 // escape.
 func isForm(req *event.Received, text []byte) bool {
 	text = bytes.TrimSpace(text)
@@ -36,8 +36,8 @@ func beginsAsJSON(text []byte) bool {
 	return len(text) > 0 && (text[0] == '{' || text[0] == '[')
 }
 
-// formObject writes a form as the JSON object that it stands for, so that the same rules hold for both. Brackets, as PHP
-// writes them, become objects: subscriber[name]=x is {"subscriber":{"name":"x"}}.
+// formObject converts a form to the equivalent JSON object, so the same rules apply to both. PHP's brackets become objects:
+// subscriber[name]=x is {"subscriber":{"name":"x"}}.
 func (d *decoding) formObject(req *event.Received, text []byte) []byte {
 	var pairs [][2]string
 	var plain []byte // all names and values
@@ -69,7 +69,7 @@ func (d *decoding) formObject(req *event.Received, text []byte) []byte {
 	return append(w.out, '}')
 }
 
-// unescape undoes a form's escapes. Text with a wrong one stays as it came.
+// unescape decodes a form's escapes. Text with an invalid one stays unchanged.
 func unescape(text string) (_ string, bad bool) {
 	plain, err := url.QueryUnescape(text)
 	if err != nil {
@@ -78,7 +78,7 @@ func unescape(text string) (_ string, bad bool) {
 	return plain, false
 }
 
-// segments splits a[b][c]. Brackets that are empty, or more than are ever opened, are part of the name.
+// segments splits a[b][c]. Empty brackets, and more than maxDown, are part of the name.
 func segments(name string) []string {
 	head, rest, ok := strings.Cut(name, "[")
 	if !ok || head == "" || !strings.HasSuffix(rest, "]") {
@@ -93,13 +93,13 @@ func segments(name string) []string {
 	return append([]string{head}, inner...)
 }
 
-// formWriter writes members to a JSON object, those of one inner object that follow each other into one.
+// formWriter writes the members of a JSON object. Consecutive members of the same inner object are written into one.
 type formWriter struct {
 	out     []byte
 	objects []string // inner ones that are open
 }
 
-// write adds a member under the last of the names, inside objects of the names before.
+// write adds a member with the last of the names, inside objects with the names before.
 func (w *formWriter) write(names []string, value string) {
 	last := len(names) - 1
 	shared := 0
@@ -113,7 +113,7 @@ func (w *formWriter) write(names []string, value string) {
 		w.objects = append(w.objects, name)
 	}
 	w.name(names[last])
-	w.out, _ = jsontext.AppendQuote(w.out, value) // an error says that invalid UTF-8 was replaced
+	w.out, _ = jsontext.AppendQuote(w.out, value) // the error only reports replaced invalid UTF-8
 }
 
 // name begins a member.
@@ -125,7 +125,7 @@ func (w *formWriter) name(name string) {
 	w.out = append(w.out, ':')
 }
 
-// close ends inner objects until n are open.
+// close closes inner objects until n are open.
 func (w *formWriter) close(n int) {
 	for ; len(w.objects) > n; w.objects = w.objects[:len(w.objects)-1] {
 		w.out = append(w.out, '}')

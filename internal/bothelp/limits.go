@@ -1,10 +1,10 @@
 package bothelp
 
-// Bounds of what is decoded; the body itself is stored in full elsewhere.
+// Bounds of decoding; the whole body is stored elsewhere.
 const (
 	// maxPlain bounds a body once decompressed. Without compression the receiver has bounded it already.
 	maxPlain = 8 << 20
-	// maxRatio and minPlain bound it by what was sent: JSON of subscribers shrinks by 3 to 20 times, a bomb by 1000.
+	// maxRatio and minPlain bound it by the size of the body: JSON of subscribers shrinks by 3 to 20 times, a bomb by 1000.
 	maxRatio = 100
 	minPlain = 64 << 10
 
@@ -17,13 +17,13 @@ const (
 	maxFields     = 256
 	maxFieldBytes = 64 << 10
 
-	// maxObjects bounds how many nested objects are opened, maxDown how far down: conversation.subscriber is two.
+	// maxObjects bounds the number of opened nested objects, maxDown their depth: that of conversation.subscriber is two.
 	maxObjects = 64
 	maxDown    = 2
 
 	// maxLabel bounds a key's name in DecodeError, in bytes.
 	maxLabel = 64
 
-	// maxScratch bounds the buffers that one body leaves for the next, in bytes.
+	// maxScratch bounds the buffers that are kept from one body for the next, in bytes.
 	maxScratch = 64 << 10
 )

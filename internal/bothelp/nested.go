@@ -10,25 +10,25 @@ import (
 
 // object is an object inside the body.
 type object struct {
-	path  string // its name, with those of the objects around it before it: conversation.subscriber
-	text  []byte // begins with the object, and ends with it if that is whole
+	path  string // its name, after those of the objects around it: conversation.subscriber
+	text  []byte // begins with the object, and ends with it if it is whole
 	whole bool
-	down  int // how far below the top level, 1 for one in it
+	down  int // its depth; 1 in the top level
 }
 
 func (o object) isSubscriber() bool {
 	return o.path == subscriberObject || strings.HasSuffix(o.path, "."+subscriberObject)
 }
 
-// nested reads the objects that the top level holds.
+// nested reads the objects in the top level.
 //
-// A flow webhook is flat: an object in it is a custom field and stays whole, but for one called subscriber. BotHelp's
-// pages do not say where a chat webhook has the subscriber, so all its objects are opened, and so are those of a body that
-// has no subscriber's key at the top.
+// A flow webhook is flat: an object in it is a custom field and stays whole, except one called subscriber. BotHelp's pages do
+// not document where a chat webhook has the subscriber, so all its objects are opened, and so are those of a body without a
+// subscriber's key at the top.
 //
-// Subscriber's keys are read from objects called subscriber if there are any, since others may be about other people (the
-// operator who closed the conversation); else from all, of two the later. What the top level said stays. All else becomes
-// a field with a dotted path for its name.
+// A subscriber's keys are read from the objects called subscriber, if any, because others may describe other people (the
+// operator who closed the conversation). Otherwise they are read from all objects, and later values replace earlier ones. The
+// top level has precedence. All other members become fields with a dotted path as name.
 func (d *decoding) nested() {
 	if len(d.objects) == 0 {
 		return
@@ -58,7 +58,7 @@ func (d *decoding) nested() {
 	}
 }
 
-// keepFlat makes fields of those objects of the top level that are not to be opened.
+// keepFlat turns the objects of the top level that are not opened into fields.
 func (d *decoding) keepFlat() {
 	if d.chat || !d.keyed {
 		return
@@ -74,7 +74,7 @@ func (d *decoding) keepFlat() {
 	})
 }
 
-// open adds the objects that stand in o to those to be read.
+// open adds the objects in o to d.objects.
 func (d *decoding) open(o object) {
 	if o.down == maxDown {
 		return
@@ -90,8 +90,8 @@ func (d *decoding) open(o object) {
 	}
 }
 
-// nestedMember puts the cursor's member of o where it belongs. Keys are columns if about is true, except for those that
-// the top level has filled.
+// nestedMember stores the cursor's member of o. Known keys fill columns if about is true, except for those that the top level
+// has filled.
 func (d *decoding) nestedMember(o object, about bool, top *event.Decoded) {
 	c := d.cursor
 	name := d.unquote(&d.nameBuf, c.name)

@@ -18,7 +18,7 @@ import (
 func Text(req *event.Received) string {
 	d := decodings.Get().(*decoding)
 	defer d.release()
-	text := d.plain(req, maxReadable+1) // one byte more, which tells Cut whether a character ends there
+	text := d.plain(req, maxReadable+1) // the byte more shows Cut whether a character ends there
 	text = toUTF8(req, chars.Cut(text, maxReadable))
 	if bytes.HasPrefix(req.Body, text) {
 		return ""
@@ -26,7 +26,7 @@ func Text(req *event.Received) string {
 	return chars.Cut(strings.ToValidUTF8(string(text), "\uFFFD"), maxReadable)
 }
 
-// escapedByte is a byte beyond ASCII as a form writes it.
+// escapedByte matches a byte beyond ASCII in a form.
 var escapedByte = regexp.MustCompile(`%[89A-Fa-f][0-9A-Fa-f]`)
 
 // toUTF8 converts text to UTF-8 if its encoding is known, and returns it unchanged otherwise.

@@ -11,13 +11,13 @@ import (
 	"hooktape/internal/chars"
 )
 
-// severalValues is the fault of a key that has different values. The others are in the body alone.
+// severalValues is the fault of a key with different values. Only the body has the others.
 const severalValues = "has several values, the last one counts"
 
-// replacement stands for bytes that are no UTF-8, and for NUL, which many a reader of the database stumbles over.
+// replacement replaces invalid UTF-8, and NUL, which many clients of the database cannot handle.
 const replacement = "\uFFFD"
 
-// set puts the value of a key of BotHelp's into its column. Null and the empty string mean absent and change nothing.
+// set assigns the value of one of BotHelp's keys to its column. Null and the empty string mean absent, and change nothing.
 func (d *decoding) set(target any, name []byte, value jsontext.Value) {
 	kind := value.Kind()
 	if kind == '{' || kind == '[' {
@@ -43,7 +43,7 @@ func (d *decoding) set(target any, name []byte, value jsontext.Value) {
 	}
 }
 
-// assign reads text as what the column holds.
+// assign parses text as the type of the column.
 func assign(target any, text string) error {
 	switch column := target.(type) {
 	case *string:
@@ -66,7 +66,7 @@ func assign(target any, text string) error {
 	return nil
 }
 
-// empty tells whether a column has no value yet.
+// empty reports whether a column has no value yet.
 func empty(target any) bool {
 	switch column := target.(type) {
 	case *string:
@@ -79,7 +79,7 @@ func empty(target any) bool {
 	return true
 }
 
-// scalar returns a string's content, a number's digits, true or false; nil for null.
+// scalar returns a string's content, a number's digits, true or false, or nil for null.
 func (d *decoding) scalar(value jsontext.Value) []byte {
 	switch value.Kind() {
 	case 'n':
@@ -94,8 +94,8 @@ func (d *decoding) scalar(value jsontext.Value) []byte {
 	return value
 }
 
-// unquote returns the content of a JSON string: a part of it where it stands there as it is, else written to buf. It notes in
-// d.replaced that it has replaced something.
+// unquote returns the content of a JSON string: a slice of the string if it has no escapes, otherwise decoded into buf. It sets
+// d.replaced if it has replaced characters.
 func (d *decoding) unquote(buf *[]byte, quoted []byte) []byte {
 	text := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) {
@@ -111,7 +111,7 @@ func (d *decoding) unquote(buf *[]byte, quoted []byte) []byte {
 	return text
 }
 
-// noteReplaced notes for a key that characters of its name or value were replaced, if any were.
+// noteReplaced adds a fault for a key if characters of its name or value were replaced.
 func (d *decoding) noteReplaced(name []byte) {
 	if d.replaced {
 		d.faults.ofKey(name, "NUL, or what is no character, replaced by "+replacement)
@@ -119,8 +119,7 @@ func (d *decoding) noteReplaced(name []byte) {
 	}
 }
 
-// field keeps a value under the name that its owner gave it: a string's content, any other value as JSON text without
-// needless escapes. Null is absent.
+// field keeps a custom field: a string's content, or any other value as JSON text without needless escapes. Null is absent.
 func (d *decoding) field(name []byte, value jsontext.Value) {
 	var text []byte
 	switch value.Kind() {
@@ -134,7 +133,7 @@ func (d *decoding) field(name []byte, value jsontext.Value) {
 			text = bytes.ToValidUTF8(text, []byte(replacement))
 			d.replaced = true
 		}
-		if bytes.IndexByte(text, '\\') >= 0 { // text is searched as people write it, without escapes that JSON does not need
+		if bytes.IndexByte(text, '\\') >= 0 { // searches expect text without escapes that JSON does not need
 			plain, err := jsontext.AppendFormat(nil, text, jsontext.AllowDuplicateNames(true))
 			if err != nil { // half of a surrogate pair
 				plain, _ = jsontext.AppendFormat(nil, text, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
@@ -144,7 +143,7 @@ func (d *decoding) field(name []byte, value jsontext.Value) {
 		}
 	}
 	d.noteReplaced(name)
-	// Every write counts, so that a name that comes again and again is bounded too.
+	// Every write counts, which bounds repeated names too.
 	switch size := len(name) + len(text); {
 	case d.fieldBytes+size > maxFieldBytes:
 		d.faults.ofKey(name, "left out, for fields take more than "+strconv.Itoa(maxFieldBytes)+" bytes")
@@ -164,7 +163,7 @@ func (d *decoding) field(name []byte, value jsontext.Value) {
 	d.out.Fields[string(name)] = string(text)
 }
 
-// kindName says what a value is, in an error.
+// kindName returns the kind of a value for an error.
 func kindName(value jsontext.Value) string {
 	switch value.Kind() {
 	case '{':

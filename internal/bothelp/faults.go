@@ -3,11 +3,55 @@ package bothelp
 import (
 	"bytes"
 	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"hooktape/internal/chars"
 )
 
-// end looks at what follows the members of the top level.
+// faults collects decoding problems: that of the first key, and that of the body as a whole. Neither contains a value.
+type faults struct{ key, body string }
+
+// ofKey adds a problem with the value of a key.
+func (f *faults) ofKey(name []byte, problem string) {
+	if f.key == "" {
+		f.key = label(name) + ": " + problem
+	}
+}
+
+// ofBody adds a problem with the body as a whole.
+func (f *faults) ofBody(problem string) {
+	if f.body == "" {
+		f.body = "body: " + problem
+	}
+}
+
+// String returns the DecodeError.
+func (f *faults) String() string {
+	if f.key != "" && f.body != "" {
+		return f.key + "; " + f.body
+	}
+	return f.key + f.body
+}
+
+// label returns a key's name for an error: unchanged, or quoted and shortened if it is long or not printable.
+func label(name []byte) string {
+	text := string(name)
+	short := chars.Cut(name, maxLabel)
+	printable := utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+	switch {
+	case len(short) < len(name):
+		return strconv.Quote(string(short)) + "…"
+	case printable && text != "":
+		return text
+	}
+	return strconv.Quote(text)
+}
+
+// end checks the text after the members of the top level.
 func (d *decoding) end(inArray bool) {
 	c := d.cursor
 	if c.err == nil {
@@ -29,7 +73,7 @@ func (d *decoding) end(inArray bool) {
 	}
 }
 
-// damaged notes where the JSON stops being one, and the key there.
+// damaged adds a fault with the place where the JSON ends or becomes invalid, and the key there.
 func (d *decoding) damaged() {
 	c := d.cursor
 	problem := "not JSON from " + d.at(c.errOffset()) + " on"
@@ -42,7 +86,7 @@ func (d *decoding) damaged() {
 	d.faults.ofBody(problem)
 }
 
-// noObject notes what the body is instead of an object.
+// noObject adds a fault with the kind of a body that is not an object.
 func (d *decoding) noObject(text []byte, inArray bool) {
 	c := d.cursor
 	if len(bytes.Trim(text, jsonSpace)) == 0 {
@@ -69,5 +113,5 @@ func (d *decoding) noObject(text []byte, inArray bool) {
 	d.faults.ofBody(kindName(value) + where + ", not an object")
 }
 
-// at names an offset of the cursor's text as one of the body.
+// at returns an offset of the cursor's text as one of the body, for a fault.
 func (d *decoding) at(offset int) string { return "byte " + strconv.Itoa(d.base+offset) }

@@ -7,12 +7,12 @@ import (
 	"hooktape/internal/event"
 )
 
-// judge tells the kind of a body from its top level.
+// judge determines the kind of a body from its top level.
 //
-// Only a chat webhook has an event; but a flow webhook has it too where the account's owner called a custom field so.
-// Hence it is a chat webhook if event has one of the two names that BotHelp's help pages give, in any of their spellings,
-// or if event_timestamp is beside it. In a chat webhook event_timestamp is the event's own time; an event of another name
-// is kept as a field. A flow webhook has no time of its own: last_contact_at is the conversation's.
+// A chat webhook has the key event, but so has a flow webhook with a custom field of that name. The body is therefore a chat
+// webhook if event has one of the two values in BotHelp's help pages, in any of their spellings, or if event_timestamp is
+// beside it. In a chat webhook event_timestamp is the event's time; an event with another value is kept as a field. A flow
+// webhook has no time: last_contact_at belongs to the conversation.
 func (d *decoding) judge() {
 	name := d.eventName()
 	d.out.Kind = chatKind(name)
@@ -31,7 +31,7 @@ func (d *decoding) judge() {
 	}
 }
 
-// eventName is the value of the top level's event, "" where it cannot be a name.
+// eventName returns the value of the top level's event, or "" if it cannot be a name.
 func (d *decoding) eventName() string {
 	if d.event == nil || d.event.Kind() == '[' {
 		return ""
@@ -39,10 +39,10 @@ func (d *decoding) eventName() string {
 	return string(chars.Cut(d.scalar(d.event), maxText))
 }
 
-// wordBreaks takes out what may stand between the words of an event's name.
+// wordBreaks removes the separators between the words of an event's name.
 var wordBreaks = strings.NewReplacer("_", "", "-", "", " ", "")
 
-// chatKind is the kind that a chat event's name means. The help pages write conversation_closed and ConversationClosed.
+// chatKind returns the kind for the name of a chat event. The help pages write conversation_closed and ConversationClosed.
 func chatKind(name string) event.Kind {
 	switch strings.ToLower(wordBreaks.Replace(name)) {
 	case "conversationclosed":
