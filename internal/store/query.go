@@ -111,3 +111,18 @@ func zeroIfEpoch(t time.Time) time.Time {
 	}
 	return t
 }
+
+// quoteText writes a text as ClickHouse shows it between quotes.
+func quoteText(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+// head is the beginning of a text, whole characters of it.
+func head(text string, atMost int) string {
+	for i := range text {
+		if i >= atMost {
+			return text[:i] + "…"
+		}
+	}
+	return text
+}

@@ -13,49 +13,6 @@ import (
 	"hooktape/internal/event"
 )
 
-// RecordOutcomes stores new states of deliveries and the attempts that led to them, once for each token.
-func (s *Store) RecordOutcomes(ctx context.Context, token string, deliveries []event.Delivery, attempts []event.Attempt) error {
-	if len(attempts) > 0 {
-		if err := s.insertAttempts(ctx, token, attempts); err != nil {
-			return err
-		}
-	}
-	return s.insertDeliveries(ctx, token, deliveries)
-}
-
-// InsertDeliveries stores deliveries that were just decided on. To do so twice is to do it once: a state never replaces a
-// later one.
-func (s *Store) InsertDeliveries(ctx context.Context, deliveries []event.Delivery) error {
-	return s.insertDeliveries(ctx, "", deliveries)
-}
-
-func (s *Store) insertDeliveries(ctx context.Context, token string, deliveries []event.Delivery) error {
-	if len(deliveries) == 0 {
-		return nil
-	}
-	return s.insert(ctx, token, "deliveries ("+deliveryColumns+", version)", func(batch driver.Batch) error {
-		for i := range deliveries {
-			d := known(deliveries[i])
-			if err := batch.Append(d.ReplayID, d.Endpoint, d.EventReceivedAt, d.Position(), d.EventID, string(d.State), d.Attempts,
-				epochIfZero(d.NextAt), d.StatusCode, d.Error, d.UpdatedAt, d.Subscriber, d.CreatedAt, d.Version()); err != nil {
-				return fmt.Errorf("delivery of event %s: %w", d.EventID, err)
-			}
-		}
-		return nil
-	})
-}
-
-// known fills in what an outcome lacks that was noted before deliveries had it, as the columns' defaults do.
-func known(d event.Delivery) event.Delivery {
-	if d.Subscriber == "" {
-		d.Subscriber = d.EventID.String()
-	}
-	if d.CreatedAt.IsZero() {
-		d.CreatedAt = d.EventReceivedAt
-	}
-	return d
-}
-
 const attemptColumns = `id, event_id, endpoint, url, replay_id, number, started_at, duration_ms, outcome, status_code, error, request_headers, response_headers, response_body, trace_id`
 
 func (s *Store) insertAttempts(ctx context.Context, token string, attempts []event.Attempt) error {
@@ -121,4 +78,23 @@ func scanAttempt(rows driver.Rows, a *event.Attempt) error {
 	a.RequestHeaders, a.ResponseHeaders = headersFrom(sent), headersFrom(headers)
 	_, _ = hex.Decode(a.TraceID[:], []byte(trace))
 	return nil
+}
+
+// LastFailures returns the last attempts at an endpoint that failed since a time, the newest first; at most limit.
+func (s *Store) LastFailures(ctx context.Context, endpoint string, since time.Time, limit int) ([]event.Attempt, error) {
+	return s.failures(ctx, "endpoint = {}", "String", endpoint, since, limit)
+}
+
+// FailuresOf returns the last attempts of a replay that failed, the newest first; at most limit.
+func (s *Store) FailuresOf(ctx context.Context, replay event.Replay, limit int) ([]event.Attempt, error) {
+	return s.failures(ctx, "replay_id = {}", "UUID", replay.ID.String(), replay.CreatedAt.Add(-time.Minute), limit)
+}
+
+func (s *Store) failures(ctx context.Context, term, kind string, value any, since time.Time, limit int) ([]event.Attempt, error) {
+	where := &conditions{}
+	where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(since))
+	where.add(term, kind, value)
+	where.require("outcome != 'delivered'")
+	return collect(ctx, s.conn, "read failed attempts", fmt.Sprintf("SELECT %s FROM attempts WHERE %s ORDER BY started_at DESC, id DESC LIMIT 1 BY id LIMIT %d",
+		attemptColumns, where, limit), where.args, scanAttempt)
 }

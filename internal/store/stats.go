@@ -46,15 +46,6 @@ func scanSourceFigures(rows driver.Rows, f *SourceStats) error {
 	return nil
 }
 
-// LastEvent is the last accepted event of a source, whenever it came; the zero time for none.
-func (s *Store) LastEvent(ctx context.Context, source string) (at time.Time, id uuid.UUID, err error) {
-	found, err := s.ListEvents(ctx, event.Selection{Sources: []string{source}, Verdicts: []event.Verdict{event.Accepted}}, Page{Limit: 1})
-	if err != nil || len(found) == 0 {
-		return at, id, err
-	}
-	return found[0].ReceivedAt, found[0].ID, nil
-}
-
 // EndpointStats is how the attempts to deliver to an endpoint went since a time.
 type EndpointStats struct {
 	Endpoint  string
@@ -79,21 +70,28 @@ func (s *Store) EndpointStats(ctx context.Context, since time.Time) ([]EndpointS
 	})
 }
 
-// LastFailures returns the last attempts at an endpoint that failed since a time, the newest first; at most limit.
-func (s *Store) LastFailures(ctx context.Context, endpoint string, since time.Time, limit int) ([]event.Attempt, error) {
-	return s.failures(ctx, "endpoint = {}", "String", endpoint, since, limit)
+// Bar is one part of a histogram.
+type Bar struct {
+	At      time.Time // where it begins
+	Events  uint64
+	Refused uint64 // of these, the ones that were not accepted
 }
 
-// FailuresOf returns the last attempts of a replay that failed, the newest first; at most limit.
-func (s *Store) FailuresOf(ctx context.Context, replay event.Replay, limit int) ([]event.Attempt, error) {
-	return s.failures(ctx, "replay_id = {}", "UUID", replay.ID.String(), replay.CreatedAt.Add(-time.Minute), limit)
-}
-
-func (s *Store) failures(ctx context.Context, term, kind string, value any, since time.Time, limit int) ([]event.Attempt, error) {
-	where := &conditions{}
-	where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(since))
-	where.add(term, kind, value)
-	where.require("outcome != 'delivered'")
-	return collect(ctx, s.conn, "read failed attempts", fmt.Sprintf("SELECT %s FROM attempts WHERE %s ORDER BY started_at DESC, id DESC LIMIT 1 BY id LIMIT %d",
-		attemptColumns, where, limit), where.args, scanAttempt)
+// Histogram counts selected events in parts of a width, from a time on until another. Parts without events are absent.
+func (s *Store) Histogram(ctx context.Context, sel event.Selection, from, until time.Time, width time.Duration) ([]Bar, error) {
+	sel.From, sel.Until = &from, &until
+	where, err := s.matching(ctx, sel)
+	if err != nil {
+		return nil, err
+	}
+	begin, micros := where.bind("Int64", from.UnixMicro()), where.bind("Int64", width.Microseconds())
+	sql := fmt.Sprintf(`SELECT intDiv(toUnixTimestamp64Micro(received_at) - %s, %s) AS part, count(), countIf(verdict != 'accepted')
+		FROM %s WHERE %s GROUP BY part ORDER BY part`, begin, micros, where.events(), where)
+	bars, err := collect(where.limited(ctx), s.asking(where), "count events over time", sql, where.args, func(rows driver.Rows, b *Bar) error {
+		var part int64
+		err := rows.Scan(&part, &b.Events, &b.Refused)
+		b.At = from.Add(time.Duration(part) * width)
+		return err
+	})
+	return bars, where.blame(err)
 }
