@@ -1,4 +1,4 @@
-package password
+package embedded
 
 import (
 	"os"
@@ -7,16 +7,16 @@ import (
 	"testing"
 )
 
-// TestEnsure: whoever comes first, all get the same password, and only the owner can read its file.
-func TestEnsure(t *testing.T) {
+// TestEnsurePassword: whoever comes first, all get the same password, and only the owner can read its file.
+func TestEnsurePassword(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	file := filepath.Join(dir, WriterFile)
+	file := filepath.Join(dir, WriterPasswordFile)
 	got := make([]string, 8)
 	var wg sync.WaitGroup
 	for i := range got {
 		wg.Go(func() {
 			var err error
-			if got[i], err = Ensure(file); err != nil {
+			if got[i], err = EnsurePassword(file); err != nil {
 				t.Error(err)
 			}
 		})
@@ -27,7 +27,7 @@ func TestEnsure(t *testing.T) {
 			t.Errorf("got the passwords %q", got)
 		}
 	}
-	if again, err := Ensure(file); again != got[0] || err != nil {
+	if again, err := EnsurePassword(file); again != got[0] || err != nil {
 		t.Errorf("later it is %q, %v", again, err)
 	}
 	info, err := os.Stat(file)
@@ -37,18 +37,18 @@ func TestEnsure(t *testing.T) {
 	if left, _ := os.ReadDir(dir); len(left) != 1 {
 		t.Errorf("it left %v", left)
 	}
-	if other, _ := Ensure(filepath.Join(dir, ReaderFile)); other == got[0] {
+	if other, _ := EnsurePassword(filepath.Join(dir, ReaderPasswordFile)); other == got[0] {
 		t.Error("both users have the same password")
 	}
 }
 
 // TestReadEmpty: an empty file is no password.
 func TestReadEmpty(t *testing.T) {
-	file := filepath.Join(t.TempDir(), WriterFile)
+	file := filepath.Join(t.TempDir(), WriterPasswordFile)
 	if err := os.WriteFile(file, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if password, err := Ensure(file); err == nil {
+	if password, err := EnsurePassword(file); err == nil {
 		t.Errorf("got %q", password)
 	}
 }

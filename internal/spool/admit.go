@@ -8,13 +8,15 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// sampleEvery is how old a figure of the free disk space may be.
-const sampleEvery = 250 * time.Millisecond
+const (
+	// sampleEvery is how old a sample of the free disk space may be.
+	sampleEvery = 250 * time.Millisecond
+	// refusalHold is how long one refusal by the disk counts.
+	refusalHold = 5 * time.Second
+)
 
-// noSpaceHold is how long one refusal counts.
-const noSpaceHold = 5 * time.Second
-
-// admit says whether a record of n bytes may be appended now.
+// admit returns nil if a record of n bytes may be appended now, and why not
+// otherwise.
 func (s *Spool) admit(n int) error {
 	select {
 	case <-s.closing:
@@ -37,12 +39,12 @@ type diskGauge struct {
 	minFree uint64
 	hold    time.Duration // how long a refusal by the disk counts
 
-	mu      sync.Mutex
-	sampled time.Time
-	free    uint64
-	err     error     // why the free space could not be found out
-	refusal error     // why the disk last refused a table or a file
-	when    time.Time // and when
+	mu        sync.Mutex
+	sampled   time.Time
+	free      uint64
+	err       error // of the last sample
+	refusal   error // why the disk last refused a table or a file
+	refusedAt time.Time
 }
 
 // check returns ErrFull when the disk has no room.
@@ -59,17 +61,18 @@ func (g *diskGauge) check(now time.Time) error {
 		return fmt.Errorf("%w: free disk space unknown: %w", ErrFull, g.err)
 	case g.free < g.minFree:
 		return fmt.Errorf("%w: %d bytes free on disk, at least %d must be", ErrFull, g.free, g.minFree)
-	case now.Sub(g.when) < g.hold:
+	case now.Sub(g.refusedAt) < g.hold:
 		return fmt.Errorf("%w: %w", ErrFull, g.refusal)
 	}
 	return nil
 }
 
 // refused notes that the disk had no space for a table, or that no file could
-// be opened. Both are repeated until they go through, so that the refusals go
-// on for as long as they are true.
+// be opened. Both are tried again until they succeed, so refusals continue for
+// as long as the cause does.
 func (g *diskGauge) refused(now time.Time, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.when, g.refusal = now, err
+	g.refusedAt = now
+	g.refusal = err
 }

@@ -1,5 +1,4 @@
-// Package password keeps the passwords of the embedded engine's users in files, which hooktape's programs share.
-package password
+package embedded
 
 import (
 	"crypto/rand"
@@ -10,20 +9,20 @@ import (
 	"strings"
 )
 
-// The users of the embedded engine, as its clients name them.
+// The engine's users.
 const (
-	Writer = "default"
-	Reader = "reader"
+	Writer = "default" // reads and writes
+	Reader = "reader"  // only reads
 )
 
 // The files of their passwords, in hooktape's data directory.
 const (
-	WriterFile = "embedded-password"
-	ReaderFile = "embedded-reader-password"
+	WriterPasswordFile = "embedded-password"
+	ReaderPasswordFile = "embedded-reader-password"
 )
 
-// Read returns the password in the file.
-func Read(file string) (string, error) {
+// ReadPassword returns the password in the file.
+func ReadPassword(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return "", fmt.Errorf("read the embedded engine's password: %w", err)
@@ -35,21 +34,21 @@ func Read(file string) (string, error) {
 	return password, nil
 }
 
-// Ensure returns the password in the file. Where there is no file, it creates one with a random password that only its
-// owner can read. Of several processes that do so at once, all return the same.
-func Ensure(file string) (string, error) {
-	password, err := Read(file)
+// EnsurePassword returns the password in the file. If there is no file, it creates one with a random password that only
+// its owner can read. All processes that do so at the same time return the same password.
+func EnsurePassword(file string) (string, error) {
+	password, err := ReadPassword(file)
 	if !errors.Is(err, os.ErrNotExist) {
 		return password, err
 	}
-	if err := create(file); err != nil {
+	if err := createPassword(file); err != nil {
 		return "", fmt.Errorf("create a password for the embedded engine: %w", err)
 	}
-	return Read(file)
+	return ReadPassword(file)
 }
 
-// create writes a new password beside the file and links it there, so that the file is whole whenever it exists.
-func create(file string) error {
+// createPassword writes a new password beside the file and links it there: the file is complete whenever it exists.
+func createPassword(file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}

@@ -9,32 +9,31 @@ import (
 )
 
 const (
-	// maxQueued and maxQueuedBytes bound what waits for the committer. Past
-	// them Append waits its turn, so that a slow disk slows the senders down
-	// and does not fill the memory.
+	// maxQueued and maxQueuedBytes bound what waits for the committer. Beyond
+	// them Append waits, so a slow disk slows the senders down and does not
+	// fill the memory.
 	maxQueued      = 1024
 	maxQueuedBytes = 2 * MaxRecord
-	// maxCommitBytes bounds one commit, so that it fits into a memtable.
+	// maxCommitBytes bounds one commit, which must fit into a memtable.
 	maxCommitBytes = 4 << 20
 )
 
-// request asks the committer for one record to be appended, for the state to
-// be replaced, or for a damaged database to be.
+// request asks the committer to append one record, to replace the state, or to
+// repair a damaged database.
 type request struct {
 	record []byte
 	state  *state
 	repair *CorruptionError
 	queued time.Time
-	// abandoned is set when nobody waits any more; Spool.building guards it.
-	abandoned bool
-	done      chan error
+	done   chan error
 }
 
 // Append stores a record. It returns nil only when the record is on disk with
-// fsync; then Next will hand it out, once, in the order of the commits.
+// fsync. Then Next hands it out, once, in the order of the commits.
 //
 // When ctx ends first Append returns its error, and the record may or may not
-// be stored. The same holds for ErrFailed and ErrClosed.
+// be stored. The same holds for ErrFailed and ErrClosed. The caller must not
+// change the record afterwards.
 func (s *Spool) Append(ctx context.Context, record []byte) error {
 	if len(record) > MaxRecord {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(record), MaxRecord)
@@ -69,15 +68,13 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 	case err := <-r.done:
 		return err
 	case <-ctx.Done():
-		s.abandon(r)
 		return ctx.Err()
 	case <-s.life.Done():
-		s.abandon(r)
 		return s.failure()
 	case <-s.stopped:
 	}
-	// The committer has ended: before it saw this request, or just after it
-	// was done with it.
+	// The committer has ended, before it saw this request or after it
+	// finished it.
 	select {
 	case err := <-r.done:
 		return err
@@ -86,18 +83,10 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 	}
 }
 
-// abandon gives the record's memory back to the caller: after it the
-// committer does not look at it any more.
-func (s *Spool) abandon(r *request) {
-	s.building.Lock()
-	r.abandoned = true
-	s.building.Unlock()
-}
-
-// runCommitter is the one goroutine that writes. It takes all that waits,
-// numbers the records, writes them with one fsync, and only then releases
-// those who wait. A record can therefore not become visible before one with
-// a smaller number, and a commit never begins before the last is on disk.
+// runCommitter is the one goroutine that writes. It takes all waiting
+// requests, numbers the records, writes them with one fsync, and only then
+// releases their callers. A record therefore never becomes visible before one
+// with a smaller number, and a commit never begins before the last is on disk.
 func (s *Spool) runCommitter() {
 	defer close(s.stopped)
 	group := make([]*request, 0, maxQueued)
@@ -118,14 +107,14 @@ func (s *Spool) runCommitter() {
 	}
 }
 
-// maxLinger is about an fsync's time. It bounds what a lone request after a
-// burst waits in vain, once.
+// maxLinger is about the time of an fsync. It bounds what a single request
+// after a burst waits in vain, once.
 const maxLinger = 3 * time.Millisecond
 
-// linger waits for more requests when the last commit released several at
-// once: they come back one by one, and if the first of them began a commit of
-// its own, all others would wait for two. Half of them are enough, for then
-// one half is written while the other half is answered.
+// linger waits for more requests after a commit that released several. Their
+// callers come back one by one, and if the first of them began a commit of its
+// own, all others would wait for two. Half of them are enough: then one half is
+// written while the other half is answered.
 func (s *Spool) linger(group []*request, enough int) []*request {
 	if len(group) >= enough {
 		return group
@@ -145,7 +134,7 @@ func (s *Spool) linger(group []*request, enough int) []*request {
 	return group
 }
 
-// gather adds to group what waits by now.
+// gather adds the waiting requests to group.
 func (s *Spool) gather(group []*request) []*request {
 	size := 0
 	for _, r := range group {
@@ -163,10 +152,30 @@ func (s *Spool) gather(group []*request) []*request {
 	return group
 }
 
+// maxUnflushed is how many memtables may wait for their flush.
+const maxUnflushed = 3
+
+// awaitFlush returns when there is room in memory for a commit, or when the
+// spool fails or closes. When flushes fall behind, Pebble itself would make a
+// writer wait, without end if the disk is full or has failed.
+//
+// It looks at the memtables' size too: the first ones are small, and Pebble
+// flushes them only when they are large together.
+func (s *Spool) awaitFlush() {
+	for s.unflushed.Load() > maxUnflushed && s.db.Metrics().MemTable.Size > maxUnflushed*s.opts.memTable {
+		select {
+		case <-s.flushed:
+		case <-s.life.Done():
+			return
+		case <-s.closing:
+			return
+		}
+	}
+}
+
 func (s *Spool) commit(group []*request) {
 	started := s.now()
-	batch := s.db.NewBatch()
-	next := s.build(batch, group, started)
+	batch, next := s.build(group, started)
 	err := s.write(batch)
 	if err == nil {
 		s.publish(next)
@@ -181,29 +190,25 @@ func (s *Spool) commit(group []*request) {
 	}
 }
 
-// build puts the group into the batch and returns where the spool stands when
-// it is written.
-func (s *Spool) build(batch *pebble.Batch, group []*request, now time.Time) position {
-	s.building.Lock()
-	defer s.building.Unlock()
+// build returns the group's commit, and the position after it.
+func (s *Spool) build(group []*request, now time.Time) (*pebble.Batch, position) {
 	pos := s.position()
-	_ = batch.LogData(pos.id[:], nil) // see commitMark
+	batch := newBatch(s.db, pos.id)
 	for _, r := range group {
 		switch {
-		case r.abandoned, r.repair != nil:
 		case r.state != nil:
 			pos.move(batch, *r.state)
-		default:
+		case r.repair == nil:
 			pos.append(batch, r.record, now)
 		}
 	}
-	return pos
+	return batch, pos
 }
 
-// write commits the batch with an fsync. Every commit has one, also those
-// that only move the state: whatever lies behind a commit in the log proves
-// that the commit was safe on disk, which is how a start tells damage from
-// the torn end of a log.
+// write commits the batch with an fsync. Every commit has one, also those that
+// only move the state: whatever follows a commit in the log proves that the
+// commit was safe on disk. A start uses this to tell damage from the torn end
+// of a log.
 func (s *Spool) write(batch *pebble.Batch) error {
 	if err := s.failure(); err != nil {
 		return err
@@ -214,7 +219,7 @@ func (s *Spool) write(batch *pebble.Batch) error {
 	if err := s.db.Apply(batch, pebble.Sync); err != nil {
 		return s.fail(err)
 	}
-	// Apply knows nothing of an error of the log: see guardFS.
+	// guardFS keeps errors of the log from Apply.
 	if err := s.failure(); err != nil {
 		return err
 	}
