@@ -31,14 +31,14 @@ var layers = map[string][]string{
 	"internal/certificate": {"internal/settled"},
 	"internal/store":       {"internal/event", "internal/redact"},
 	"internal/archive":     {"internal/event", "internal/store"},
+	"internal/outbound":    {"internal/event", "internal/redact", "internal/setting", "internal/settled"},
 	"internal/simulate":    {"internal/event", "internal/bothelp", "internal/store"},
 	"otel":                 {},
 	"dashboards":           {},
 	"ingest": {"internal/event", "internal/bothelp", "internal/spool", "internal/store", "internal/chars", "internal/peraddress",
 		"internal/redact", "internal/serve", "internal/setting"},
-	"replay": {"internal/event", "internal/spool", "internal/store", "internal/chars", "internal/peraddress", "internal/redact",
-		"internal/setting", "internal/settled"},
-	"web": {"replay", "internal/event", "internal/spool", "internal/store", "internal/chars", "internal/peraddress", "internal/redact",
+	"replay": {"internal/event", "internal/outbound", "internal/spool", "internal/store", "internal/redact", "internal/setting"},
+	"web": {"replay", "internal/event", "internal/outbound", "internal/spool", "internal/store", "internal/chars", "internal/peraddress", "internal/redact",
 		"internal/setting", "internal/settled"},
 }
 

@@ -17,6 +17,7 @@ import (
 	"hooktape/dashboards"
 	"hooktape/dashboards/push"
 	"hooktape/internal/certificate"
+	"hooktape/internal/outbound"
 	"hooktape/internal/redact"
 	"hooktape/replay"
 )
@@ -95,14 +96,19 @@ func (d *doctor) endpoint(ctx context.Context, e replay.Endpoint) []finding {
 		return []finding{bad("see ClickHouse", "%v", err)}
 	}
 	defer db.Close()
-	ends, err := replay.Probe(ctx, e, d.cfg.own(db))
+	client, err := outbound.NewClient(e.Endpoint, d.cfg.own(db))
+	if err != nil {
+		return []finding{bad("correct its tls settings", "%v", err)}
+	}
+	defer client.CloseIdleConnections()
+	ends, err := client.Probe(ctx)
 	if err == nil && ends.IsZero() {
 		return []finding{ok("answers")}
 	}
 	if err == nil {
 		return []finding{lifeOf("answers; its certificate", ends, "tell whoever runs it")}
 	}
-	forbidden, isForbidden := errors.AsType[*replay.ForbiddenAddrError](err)
+	forbidden, isForbidden := errors.AsType[*outbound.ForbiddenAddrError](err)
 	_, noName := errors.AsType[*net.DNSError](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/replay"
 )
 
@@ -70,7 +71,7 @@ func (c *config) resolveEndpoints(check *checker) {
 	for i := range c.Endpoints {
 		e, key := &c.Endpoints[i], fmt.Sprintf("endpoints[%d]", i)
 		check.secret(key+".url", &e.URL)
-		if clean, err := replay.CleanURL(e.URL); err == nil { // else Validate says what is wrong
+		if clean, err := outbound.CleanURL(e.URL); err == nil { // else Validate says what is wrong
 			e.URL = clean
 		}
 		for i := range e.Headers {

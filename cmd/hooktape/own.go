@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strconv"
 
+	"hooktape/internal/outbound"
 	"hooktape/internal/store"
-	"hooktape/replay"
 )
 
 // What hooktape's own addresses are, in words.
@@ -23,8 +23,8 @@ const (
 var clickHouseHTTP = []uint16{8123, 8443}
 
 // own is hooktape itself, as the configuration has it: nothing is delivered there.
-func (c *config) own(db *store.Store) *replay.Own {
-	own := &replay.Own{}
+func (c *config) own(db *store.Store) *outbound.OwnAddresses {
+	own := &outbound.OwnAddresses{}
 	for addr, what := range map[string]string{c.IngestAddr: ownHooks, c.APIAddr: ownAPI, c.OpsAddr: ownOps, c.TLS.HTTPAddr: ownHTTP} {
 		own.AddListener(addr, what)
 	}

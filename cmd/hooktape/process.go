@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"hooktape/ingest"
+	"hooktape/internal/outbound"
 	"hooktape/internal/settled"
 	"hooktape/internal/spool"
 	"hooktape/internal/store"
@@ -29,7 +30,7 @@ type process struct {
 	ready func() // called once everything answers; may be nil
 
 	db        *store.Store
-	own       *replay.Own // this process's own addresses, and those that the configuration gives to its other half
+	own       *outbound.OwnAddresses // this process's own addresses, and those that the configuration gives to its other half
 	budget    descriptors
 	outcomes  *spool.Spool
 	runner    *replay.Runner // nil where nothing is delivered

@@ -204,7 +204,7 @@ func TestImages(t *testing.T) {
 			t.Errorf("%s has the image %s", s.Name, s.Image)
 		}
 	}
-	engine := regexp.MustCompile(`const Engine = "([0-9]+\.[0-9]+)\.`).FindStringSubmatch(text(t, "cmd/embedded-clickhouse/pin/pin.go"))
+	engine := regexp.MustCompile(`const EngineVersion = "([0-9]+\.[0-9]+)\.`).FindStringSubmatch(text(t, "cmd/embedded-clickhouse/embedded/embedded.go"))
 	if image := p.Services["clickhouse"].Image; engine == nil || !strings.HasPrefix(image, "clickhouse/clickhouse-server:"+engine[1]+".") {
 		t.Errorf("the server is %s, the embedded engine %v", image, engine)
 	}
