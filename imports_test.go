@@ -43,8 +43,8 @@ var layers = map[string][]string{
 	"internal/config": {"ingest", "replay", "web", "internal/event", "internal/spool", "internal/store", "internal/redact", "internal/setting",
 		"internal/settled", "cmd/embedded-clickhouse/password"},
 	"internal/server": {"internal/config", "ingest", "replay", "web", "otel", "internal/certificate", "internal/event", "internal/serve",
-		"internal/settled", "internal/spool", "internal/store", "cmd/embedded-clickhouse/exit"},
-	"internal/doctor": {"internal/config", "internal/server", "dashboards", "replay", "internal/certificate", "internal/redact", "internal/spool",
+		"internal/settled", "internal/spool", "internal/store", "cmd/embedded-clickhouse/exit", "cmd/embedded-clickhouse/password"},
+	"internal/doctor": {"internal/config", "internal/server", "dashboards", "replay", "internal/certificate", "internal/event", "internal/redact", "internal/spool",
 		"internal/store"},
 	"web": {"replay", "internal/event", "internal/spool", "internal/store", "internal/chars", "internal/peraddress", "internal/redact",
 		"internal/setting", "internal/settled"},
@@ -61,7 +61,7 @@ type listed struct {
 	Imports, TestImports, XTestImports []string
 }
 
-// TestImports keeps the direction of imports between the module's packages, as docs/DESIGN.md draws them.
+// TestImports keeps the direction of imports between the module's packages, as docs/ARCHITECTURE.md draws them.
 func TestImports(t *testing.T) {
 	found := map[string]bool{}
 	for _, p := range list(t) {
@@ -73,7 +73,7 @@ func TestImports(t *testing.T) {
 			check(t, layer, p.Imports, layers[layer])
 			check(t, layer+" (tests)", append(p.TestImports, p.XTestImports...), append(slices.Clone(layers[layer]), testOnly, "internal/bothelp")) // what BotHelp sends is read in many tests
 		case !isTop(from):
-			t.Errorf("%s is neither a layer of docs/DESIGN.md nor a program", from)
+			t.Errorf("%s is neither a layer of docs/ARCHITECTURE.md nor a program", from)
 		default:
 			for _, path := range p.Imports {
 				if strings.HasPrefix(ours(path), testOnly) && !strings.HasPrefix(from, "test/") {

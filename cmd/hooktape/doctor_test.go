@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 // TestDoctorWell: on a set-up that is well, running or not, nothing is to be mended, and nothing is left behind.
@@ -61,7 +61,7 @@ func TestCommandsAwaitTables(t *testing.T) {
 	i := keeping(t, "")
 	type waiting struct {
 		*exec.Cmd
-		said *await.Log
+		said *testutil.Log
 		want string
 	}
 	var commands []waiting
@@ -69,7 +69,7 @@ func TestCommandsAwaitTables(t *testing.T) {
 		args []string
 		want string
 	}{{[]string{"retention"}, "otel_traces"}, {[]string{"sql", "SELECT 'events: ', count() FROM events"}, "events: \t0"}, {[]string{"backup", filepath.Join(t.TempDir(), "backup")}, "0 rows of "}} {
-		w := waiting{i.program(c.args...), &await.Log{}, c.want}
+		w := waiting{i.program(c.args...), &testutil.Log{}, c.want}
 		w.Stderr = w.said
 		if err := w.Start(); err != nil {
 			t.Fatal(err)

@@ -23,8 +23,8 @@ import (
 	"hooktape/internal/config"
 	"hooktape/internal/event"
 	"hooktape/internal/store"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/enginetest"
-	"hooktape/internal/testutil/freeport"
 	"hooktape/internal/testutil/grafanatest"
 	"hooktape/internal/testutil/storetest"
 )
@@ -82,7 +82,7 @@ func writeFile(t *testing.T, path, text string) {
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	addr, err := freeport.Addr()
+	addr, err := testutil.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}

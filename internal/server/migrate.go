@@ -71,7 +71,7 @@ func (p *process) applyRetention(ctx context.Context) {
 // purge removes deliveries and replays whose retention is over.
 func (p *process) purge(ctx context.Context) error {
 	return daily(ctx, p.Logger, func(ctx context.Context) (uint64, error) {
-		return p.db.Sweep(ctx, p.cfg.StoreRetention().Attempts)
+		return p.db.Purge(ctx, p.cfg.StoreRetention().Attempts)
 	})
 }
 

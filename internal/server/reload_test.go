@@ -10,7 +10,7 @@ import (
 
 	"hooktape/cmd/embedded-clickhouse/password"
 	"hooktape/internal/config"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 // TestReloadOfTheSame: no restart is asked for where nothing but sources and endpoints has changed, whatever the program has added
@@ -25,7 +25,7 @@ func TestReloadOfTheSame(t *testing.T) {
 	text := "sources: [{name: demo, token: a-token-of-demo-01}]\n"
 	writeFile(t, path, text)
 	for added, restart := range map[string]bool{"": false, "endpoints: [{name: crm, url: \"https://crm.example.org/\"}]\n": false, "public_url: https://hooks.example.org\n": true} {
-		var log await.Log
+		var log testutil.Log
 		p := &process{Options: Options{File: config.File{Path: path, Data: config.DataDir(dir)}, Logger: slog.New(slog.NewTextHandler(&log, nil))}}
 		writeFile(t, path, text)
 		var err error
@@ -33,7 +33,7 @@ func TestReloadOfTheSame(t *testing.T) {
 			t.Fatalf("%v, password %q", err, p.cfg.Embedded.Password)
 		}
 		writeFile(t, path, text+added)
-		await.Nil(t, 10*time.Second, p.reload) // which waits until nobody writes any more
+		testutil.Eventually(t, 10*time.Second, p.reload) // which waits until nobody writes any more
 		if said := strings.Contains(log.String(), "take effect at the next start"); said != restart {
 			t.Errorf("%q is added, and the log says\n%s", added, log.String())
 		}
