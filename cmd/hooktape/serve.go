@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"hooktape/cmd/embedded-clickhouse/password"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 	"hooktape/internal/config"
 	"hooktape/internal/server"
 )
@@ -50,8 +50,8 @@ func (e *env) printBanner(cfg *config.Config, written bool) {
 	fmt.Fprintf(out, "\nhooktape is ready. Ctrl-C stops it; nothing is lost.\n\n")
 	fmt.Fprintf(out, "  webhooks    %s\n  console     %s (and the API)\n", cfg.IngestURL(), cfg.APIURL())
 	if cfg.UsesEngine() {
-		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded); for Grafana: user %s, its password is in %s\n", cfg.Embedded.Addr, password.Reader,
-			filepath.Join(e.cli.Data, password.ReaderFile))
+		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded); for Grafana: user %s, its password is in %s\n", cfg.Embedded.Addr, embedded.Reader,
+			filepath.Join(e.cli.Data, embedded.ReaderPasswordFile))
 	}
 	if cfg.OpsAddr != "" {
 		fmt.Fprintf(out, "  metrics     http://%s/metrics\n", cfg.OpsAddr)

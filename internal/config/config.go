@@ -14,7 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"hooktape/cmd/embedded-clickhouse/password"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 	"hooktape/ingest"
 	"hooktape/internal/event"
 	"hooktape/internal/spool"
@@ -116,7 +116,7 @@ func (c *Config) DSN() string {
 	if !c.UsesEngine() {
 		return c.ClickHouse.DSN
 	}
-	return c.engineDSN(password.Writer, c.Embedded.Password)
+	return c.engineDSN(embedded.Writer, c.Embedded.Password)
 }
 
 // ReaderDSN returns the DSN of ClickHouse as the user who only reads. A server has the users that its administrator created, so
@@ -125,7 +125,7 @@ func (c *Config) ReaderDSN() string {
 	if !c.UsesEngine() {
 		return c.ClickHouse.DSN
 	}
-	return c.engineDSN(password.Reader, c.Embedded.ReaderPassword)
+	return c.engineDSN(embedded.Reader, c.Embedded.ReaderPassword)
 }
 
 func (c *Config) engineDSN(user, password string) string {
@@ -138,7 +138,9 @@ func (c *Config) engineDSN(user, password string) string {
 
 // EnsurePasswords creates the embedded engine's passwords that neither the environment nor the configuration nor a file in the
 // data directory has.
-func (c *Config) EnsurePasswords(data DataDir) error { return c.findPasswords(data, password.Ensure) }
+func (c *Config) EnsurePasswords(data DataDir) error {
+	return c.findPasswords(data, embedded.EnsurePassword)
+}
 
 // findPasswords takes the embedded engine's passwords from the environment, the configuration or the data directory, in this
 // order. A password file that does not exist leaves the password empty: the engine's first start creates it.
@@ -147,8 +149,8 @@ func (c *Config) findPasswords(data DataDir, find func(file string) (string, err
 		value          *string
 		variable, file string
 	}{
-		{&c.Embedded.Password, "HOOKTAPE_EMBEDDED_PASSWORD", password.WriterFile},
-		{&c.Embedded.ReaderPassword, "HOOKTAPE_EMBEDDED_READER_PASSWORD", password.ReaderFile},
+		{&c.Embedded.Password, "HOOKTAPE_EMBEDDED_PASSWORD", embedded.WriterPasswordFile},
+		{&c.Embedded.ReaderPassword, "HOOKTAPE_EMBEDDED_READER_PASSWORD", embedded.ReaderPasswordFile},
 	} {
 		if *p.value = cmp.Or(os.Getenv(p.variable), *p.value); *p.value != "" {
 			continue
@@ -168,7 +170,7 @@ func (c *Config) OpenStore() (*store.Store, error) {
 	}
 	db, err := store.OpenCluster(c.DSN(), c.ClickHouse.Cluster)
 	if err == nil && c.UsesEngine() && c.Embedded.ReaderPassword != "" {
-		err = db.UseReader(password.Reader, c.Embedded.ReaderPassword)
+		err = db.UseReader(embedded.Reader, c.Embedded.ReaderPassword)
 	}
 	return db, err
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"hooktape/cmd/embedded-clickhouse/password"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 	"hooktape/internal/setting"
 	"hooktape/internal/settled"
 )
@@ -61,7 +61,7 @@ func (f File) Load() (*Config, settled.Stamp, error) {
 	if !c.UsesEngine() {
 		return c, stamp, nil
 	}
-	return c, stamp, c.findPasswords(f.Data, password.Read)
+	return c, stamp, c.findPasswords(f.Data, embedded.ReadPassword)
 }
 
 // Parse reads and checks the text of a configuration file; path is for its errors. An error may consist of several, see Errors.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/cmd/embedded-clickhouse/password"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 	"hooktape/internal/config"
 	"hooktape/internal/testutil"
 )
@@ -19,7 +19,7 @@ func TestReloadOfTheSame(t *testing.T) {
 	t.Setenv("HOOKTAPE_EMBEDDED_PASSWORD", "")
 	dir := t.TempDir()
 	path := filepath.Join(dir, "hooktape.yaml")
-	for _, file := range []string{password.WriterFile, password.ReaderFile} {
+	for _, file := range []string{embedded.WriterPasswordFile, embedded.ReaderPasswordFile} {
 		writeFile(t, filepath.Join(dir, file), "a-password-of-the-engine")
 	}
 	text := "sources: [{name: demo, token: a-token-of-demo-01}]\n"
