@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/replay"
 	"hooktape/web/api"
 )
@@ -149,7 +150,7 @@ func (c *replayCreateCmd) target(now time.Time) (string, error) {
 		return "", errors.New("--to is there twice; one replay goes to one endpoint")
 	}
 	if strings.Contains(c.To[0], "://") {
-		return replay.CleanURL(c.To[0])
+		return outbound.CleanURL(c.To[0])
 	}
 	return c.To[0], nil
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strconv"
 
+	"hooktape/internal/outbound"
 	"hooktape/internal/store"
-	"hooktape/replay"
 )
 
 // What hooktape's own addresses are, in errors.
@@ -23,8 +23,8 @@ const (
 var clickHouseHTTP = []uint16{8123, 8443}
 
 // Own returns hooktape's own addresses by the configuration, to which nothing is delivered.
-func (c *Config) Own(db *store.Store) *replay.Own {
-	own := &replay.Own{}
+func (c *Config) Own(db *store.Store) *outbound.OwnAddresses {
+	own := &outbound.OwnAddresses{}
 	for addr, what := range map[string]string{c.IngestAddr: OwnHooks, c.APIAddr: OwnAPI, c.OpsAddr: OwnOps, c.TLS.HTTPAddr: OwnHTTP} {
 		own.AddListener(addr, what)
 	}

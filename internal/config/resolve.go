@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/internal/setting"
 	"hooktape/internal/settled"
 	"hooktape/replay"
@@ -134,7 +135,7 @@ func (c *Config) resolveEndpoints(check *checker) {
 	for i := range c.Endpoints {
 		e, key := &c.Endpoints[i], fmt.Sprintf("endpoints[%d]", i)
 		check.secret(key+".url", &e.URL)
-		if clean, err := replay.CleanURL(e.URL); err == nil { // otherwise Validate reports the error
+		if clean, err := outbound.CleanURL(e.URL); err == nil { // otherwise Validate reports the error
 			e.URL = clean
 		}
 		for i := range e.Headers {

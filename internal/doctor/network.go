@@ -19,6 +19,7 @@ import (
 	"hooktape/dashboards/push"
 	"hooktape/internal/certificate"
 	"hooktape/internal/config"
+	"hooktape/internal/outbound"
 	"hooktape/internal/redact"
 	"hooktape/internal/server"
 	"hooktape/replay"
@@ -112,14 +113,19 @@ func (d *doctor) endpoint(ctx context.Context, e replay.Endpoint) []Finding {
 		return []Finding{bad("see ClickHouse", "%v", err)}
 	}
 	defer db.Close()
-	ends, err := replay.Probe(ctx, e, d.cfg.Own(db))
+	client, err := outbound.NewClient(e.Endpoint, d.cfg.Own(db))
+	if err != nil {
+		return []Finding{bad("correct its tls settings", "%v", err)}
+	}
+	defer client.CloseIdleConnections()
+	ends, err := client.Probe(ctx)
 	if err == nil && ends.IsZero() {
 		return []Finding{ok("answers")}
 	}
 	if err == nil {
 		return []Finding{validity("answers; its certificate", ends, "tell whoever runs it")}
 	}
-	forbidden, isForbidden := errors.AsType[*replay.ForbiddenAddrError](err)
+	forbidden, isForbidden := errors.AsType[*outbound.ForbiddenAddrError](err)
 	_, noName := errors.AsType[*net.DNSError](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {

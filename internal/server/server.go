@@ -21,6 +21,7 @@ import (
 
 	"hooktape/ingest"
 	"hooktape/internal/config"
+	"hooktape/internal/outbound"
 	"hooktape/internal/settled"
 	"hooktape/internal/spool"
 	"hooktape/internal/store"
@@ -51,7 +52,7 @@ type process struct {
 	cfg *config.Config // as of the start; reload changes only what is below
 
 	db       *store.Store
-	own      *replay.Own // addresses of this process, and those that the configuration has for other processes
+	own      *outbound.OwnAddresses // addresses of this process, and those that the configuration has for other processes
 	budget   descriptors
 	damage   *damageWatch
 	registry *prometheus.Registry

@@ -1,7 +1,7 @@
-package replay
+package outbound
 
 import (
-	"net"
+	"net/netip"
 	"testing"
 )
 
@@ -14,13 +14,13 @@ func TestCheckAddress(t *testing.T) {
 		"::", "::1", "::2", "fc00::1", "fdff::1", "fd00:ec2::254", "fe80::1", "fe80::1%eth0", "fe80::a9fe:a9fe%2", "fec0::1", "ff02::1", "ff0e::1",
 		"100::1", "2001:db8::1", "2001:20::1", "3fff::1", "5f00::1", "4000::1",
 	} {
-		if checkAddress(net.JoinHostPort(addr, "80"), "x") == nil {
+		if checkPublic(netip.MustParseAddr(addr), "x") == nil {
 			t.Errorf("%s is allowed", addr)
 		}
 	}
 	for _, addr := range []string{"8.8.8.8", "100.63.255.255", "100.128.0.0", "168.63.129.15", "172.15.0.1", "172.32.0.1", "192.0.1.1", "198.17.255.255", "198.20.0.0",
 		"223.255.255.255", "2001:4860:4860::8888", "2606:4700::1111", "2001:200::1", "3ffe::1"} {
-		if err := checkAddress(net.JoinHostPort(addr, "80"), "x"); err != nil {
+		if err := checkPublic(netip.MustParseAddr(addr), "x"); err != nil {
 			t.Error(err)
 		}
 	}
@@ -36,24 +36,24 @@ func TestCheckAddressWithin(t *testing.T) {
 		"2002:7f00:1::", "2002:a9fe:a9fe::1", "2002:808:808::1", // 6to4
 		"2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001::5ef5:79fd", // Teredo
 	} {
-		if checkAddress(net.JoinHostPort(addr, "80"), "x") == nil {
+		if checkPublic(netip.MustParseAddr(addr), "x") == nil {
 			t.Errorf("%s is allowed", addr)
 		}
 	}
 	for _, addr := range []string{"::ffff:8.8.8.8", "64:ff9b::8.8.8.8"} {
-		if err := checkAddress(net.JoinHostPort(addr, "80"), "x"); err != nil {
+		if err := checkPublic(netip.MustParseAddr(addr), "x"); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
 func TestForbiddenAddressNamesTheSetting(t *testing.T) {
-	err := checkAddress("[fd00:ec2::254]:80", "allow_private of the endpoint crm")
+	err := checkPublic(netip.MustParseAddr("fd00:ec2::254"), "allow_private of the endpoint crm")
 	const want = "fd00:ec2::254 is not on the public internet; allow_private of the endpoint crm in the configuration allows it"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v", err)
 	}
-	if err := checkAddress("localhost:80", "x"); err == nil {
-		t.Error("a name is taken for an address")
+	if _, err := effectiveAddr("localhost:80"); err == nil {
+		t.Error("a name is accepted as an address")
 	}
 }

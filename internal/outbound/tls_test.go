@@ -1,4 +1,4 @@
-package replay
+package outbound
 
 import (
 	"crypto/ecdsa"
@@ -105,8 +105,8 @@ func TestTLS(t *testing.T) {
 	full := local(server.URL)
 	full.TLS.CAFile, full.TLS.ServerName = ca.file, "crm.internal"
 	full.TLS.CertFile, full.TLS.KeyFile = ca.issue("hooktape")
-	if a := attempt(t, clientOf(t, full), full); a.outcome != event.OutcomeDelivered || proto != "HTTP/2.0" {
-		t.Errorf("%s %q over %s", a.outcome, a.err, proto)
+	if a := attempt(t, clientOf(t, full), full); a.Outcome != event.OutcomeDelivered || proto != "HTTP/2.0" {
+		t.Errorf("%s %q over %s", a.Outcome, a.Err, proto)
 	}
 	for name, c := range map[string]struct {
 		change func(*TLSOptions)
@@ -119,8 +119,8 @@ func TestTLS(t *testing.T) {
 	} {
 		e := full
 		c.change(&e.TLS)
-		if a := attempt(t, clientOf(t, e), e); a.outcome != event.OutcomeNoConn || !strings.HasPrefix(a.err, c.err) {
-			t.Errorf("%s: %s %q", name, a.outcome, a.err)
+		if a := attempt(t, clientOf(t, e), e); a.Outcome != event.OutcomeNoConn || !strings.HasPrefix(a.Err, c.err) {
+			t.Errorf("%s: %s %q", name, a.Outcome, a.Err)
 		}
 	}
 
@@ -129,10 +129,10 @@ func TestTLS(t *testing.T) {
 	bare := full
 	bare.TLS.CertFile, bare.TLS.KeyFile = "", ""
 	switch a := attempt(t, clientOf(t, bare), bare); {
-	case a.outcome == event.OutcomeNoConn && strings.HasPrefix(a.err, "TLS: "):
-	case a.outcome == event.OutcomeBroken && a.err == "the endpoint reset the connection":
+	case a.Outcome == event.OutcomeNoConn && strings.HasPrefix(a.Err, "TLS: "):
+	case a.Outcome == event.OutcomeBroken && a.Err == "the endpoint reset the connection":
 	default:
-		t.Errorf("without the certificate: %s %q", a.outcome, a.err)
+		t.Errorf("without the certificate: %s %q", a.Outcome, a.Err)
 	}
 }
 
@@ -151,21 +151,21 @@ func TestTLSFiles(t *testing.T) {
 	}{
 		{TLSOptions{CAFile: "/nowhere/ca.pem"}, "tls.ca_file", "open /nowhere/ca.pem: no such file or directory"},
 		{TLSOptions{CAFile: junk}, "tls.ca_file", junk + " has no certificate in PEM"},
-		{TLSOptions{CertFile: cert}, "tls.key_file", "is missing, for there is a cert_file"},
-		{TLSOptions{KeyFile: key}, "tls.cert_file", "is missing, for there is a key_file"},
+		{TLSOptions{CertFile: cert}, "tls.key_file", "is missing, but cert_file is set"},
+		{TLSOptions{KeyFile: key}, "tls.cert_file", "is missing, but key_file is set"},
 		{TLSOptions{CertFile: cert, KeyFile: "/nowhere/key.pem"}, "tls.cert_file", "with key_file: open /nowhere/key.pem"},
 		{TLSOptions{CertFile: cert, KeyFile: other}, "tls.cert_file", "with key_file: tls: private key does not match public key"},
 		{TLSOptions{CertFile: junk, KeyFile: key}, "tls.cert_file", "with key_file: tls: failed to find any PEM data"},
 	} {
-		e := DefaultEndpoint("crm", "https://example.com/")
+		e := endpointAt("https://example.com/")
 		e.TLS = c.tls
-		_, err := newClient(e, nil)
+		_, err := NewClient(e, nil)
 		fault, ok := errors.AsType[*setting.Fault](err)
 		if !ok || fault.Key != c.key || !strings.HasPrefix(fault.Text, c.text) {
 			t.Errorf("%+v: %v", c.tls, err)
 		}
-		if again := e.Validate(); again == nil || again.Error() != err.Error() {
-			t.Errorf("Validate says %v, newClient %v", again, err)
+		if again := e.Faults(); len(again) != 1 || again[0].Error() != err.Error() {
+			t.Errorf("Faults returns %v, NewClient %v", again, err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package replay
+package outbound
 
 import (
 	"context"
@@ -30,13 +30,13 @@ func TestSignatureOfTheSpecification(t *testing.T) {
 func TestSignedRequest(t *testing.T) {
 	body := []byte("\xef\xbb\xbf{\"имя\":\"\xff\x00\"}\r\n")
 	d, e := aDelivery(body)
-	ep := DefaultEndpoint("crm", "http://example.com/")
+	ep := endpointAt("http://example.com/")
 	ep.Sign.Secrets = []string{newSecret, oldSecret}
 	var ids, times []string
 	for i := range 2 {
 		d.Attempts++
 		now := time.Now().Add(time.Duration(i) * time.Second)
-		r, err := newRequest(context.Background(), &ep, nil, e, d, now)
+		r, err := ep.NewRequest(context.Background(), nil, e, d, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func TestSignedRequest(t *testing.T) {
 		t.Errorf("ids %v, times %v", ids, times)
 	}
 	ep.Sign.Secrets = nil
-	r, _ := newRequest(context.Background(), &ep, nil, e, d, time.Now())
+	r, _ := ep.NewRequest(context.Background(), nil, e, d, time.Now())
 	for name := range r.Header {
 		if strings.HasPrefix(name, "Webhook-") {
 			t.Errorf("%s is sent without a secret", name)

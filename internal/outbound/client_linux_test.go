@@ -1,4 +1,4 @@
-package replay
+package outbound
 
 import (
 	"net"
@@ -39,7 +39,7 @@ func TestConnectingTimesOut(t *testing.T) {
 	e := local("http://" + addr + "/")
 	e.Timeout = 400 * time.Millisecond
 	a := attempt(t, clientOf(t, e), e)
-	if a.outcome != event.OutcomeNoConn || a.err != "connect to "+addr+": no answer in time" {
-		t.Errorf("%s %q", a.outcome, a.err)
+	if a.Outcome != event.OutcomeNoConn || a.Err != "connect to "+addr+": no answer in time" {
+		t.Errorf("%s %q", a.Outcome, a.Err)
 	}
 }

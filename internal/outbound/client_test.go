@@ -1,9 +1,10 @@
-package replay
+package outbound
 
 import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -20,16 +21,26 @@ import (
 	"hooktape/internal/event"
 )
 
-// local is an endpoint on this machine.
+// endpointAt returns an endpoint with the default timeout.
+func endpointAt(url string) Endpoint {
+	return Endpoint{Name: "crm", URL: url, Timeout: 10 * time.Second}
+}
+
+// local returns an endpoint on this machine.
 func local(url string) Endpoint {
-	e := DefaultEndpoint("crm", url)
+	e := endpointAt(url)
 	e.AllowPrivate = true
 	return e
 }
 
-func clientOf(t *testing.T, e Endpoint) *http.Client {
+// adHoc returns the endpoint of a replay to a URL.
+func adHoc(url string, allowPrivate bool) Endpoint {
+	return Endpoint{Name: url, URL: url, Timeout: 10 * time.Second, AllowPrivate: allowPrivate, PrivateSetting: "replay.allow_private"}
+}
+
+func clientOf(t *testing.T, e Endpoint) *Client {
 	t.Helper()
-	client, err := newClient(e, nil)
+	client, err := NewClient(e, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,15 +48,15 @@ func clientOf(t *testing.T, e Endpoint) *http.Client {
 	return client
 }
 
-// attempt makes one attempt, as a lane does.
-func attempt(t *testing.T, client *http.Client, e Endpoint) answer {
+// attempt makes one attempt, as a worker does.
+func attempt(t *testing.T, client *Client, e Endpoint) Answer {
 	t.Helper()
 	d, stored := aDelivery([]byte("{}"))
-	r, err := newRequest(context.Background(), &e, nil, stored, d, time.Now())
+	r, err := e.NewRequest(context.Background(), nil, stored, d, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return send(client, r)
+	return client.Send(r)
 }
 
 // rawServer reads a request from each connection, then lets serve do as it likes with it.
@@ -136,7 +147,7 @@ func TestWhatCanGoWrong(t *testing.T) {
 		{"garbage where TLS should be", https(acceptor(t, says("\xff\x00 what is this?"))), 0, event.OutcomeNoConn, 0, "TLS: first record does not look like a TLS handshake"},
 		{"closed in the handshake", https(acceptor(t, func(c *net.TCPConn) { _, _ = c.Read(make([]byte, 1<<16)) })), 0, event.OutcomeNoConn, 0,
 			"TLS: the endpoint ended the connection in the handshake"},
-		{"hanging in the handshake", https(acceptor(t, untilGone)), soon, event.OutcomeNoConn, 0, "TLS: the handshake does not end"},
+		{"hanging in the handshake", https(acceptor(t, untilGone)), soon, event.OutcomeNoConn, 0, "TLS: the handshake did not end in time"},
 
 		{"hanging before the header", rawServer(t, untilGone), soon, event.OutcomeTimeout, 0, "no answer within 300ms"},
 		{"hanging in the header", rawServer(t, func(c *net.TCPConn) { says("HTTP/1.1 200 OK\r\nX: ")(c); untilGone(c) }), soon, event.OutcomeTimeout, 0,
@@ -152,7 +163,7 @@ func TestWhatCanGoWrong(t *testing.T) {
 		{"closed without an answer", rawServer(t, func(*net.TCPConn) {}), 0, event.OutcomeBroken, 0, "the endpoint closed the connection without an answer"},
 		{"closed in the header", rawServer(t, says("HTTP/1.1 200 OK\r\nX-A: 1\r\n")), 0, event.OutcomeBroken, 0, "the endpoint closed the connection in mid-answer"},
 		{"closed in a line of the header", rawServer(t, says("HTTP/1.1 200 OK\r\nContent-Le")), 0, event.OutcomeBroken, 0,
-			`the answer is no HTTP: malformed MIME header: missing colon: "Content-Le"`},
+			`the answer is not HTTP: malformed MIME header: missing colon: "Content-Le"`},
 		{"closed after the header", rawServer(t, says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")), 0, event.OutcomeDelivered, 200,
 			"answered 200 OK, then: the endpoint closed the connection in mid-answer"},
 		{"closed in the body", rawServer(t, says("HTTP/1.1 200 Fine\r\nContent-Length: 10\r\n\r\n12345")), 0, event.OutcomeDelivered, 200,
@@ -160,10 +171,10 @@ func TestWhatCanGoWrong(t *testing.T) {
 		{"closed in a chunk", rawServer(t, says("HTTP/1.1 202 Sure\r\nTransfer-Encoding: chunked\r\n\r\na\r\n12345")), 0, event.OutcomeDelivered, 202,
 			"answered 202 Sure, then: the endpoint closed the connection in mid-answer"},
 
-		{"garbage", rawServer(t, says("\xff\x00what?\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is no HTTP: malformed HTTP response "\xff\x00what?"`},
-		{"garbage that speaks of TLS", rawServer(t, says("HTTP/1.1 tls: what?\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is no HTTP: malformed HTTP status code "tls:"`},
-		{"much garbage", rawServer(t, says(long[:50_000]+"\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is no HTTP: malformed HTTP response "xxx…`},
-		{"bad status", rawServer(t, says("HTTP/1.1 fine\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is no HTTP: malformed HTTP status code "fine"`},
+		{"garbage", rawServer(t, says("\xff\x00what?\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is not HTTP: malformed HTTP response "\xff\x00what?"`},
+		{"garbage that speaks of TLS", rawServer(t, says("HTTP/1.1 tls: what?\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is not HTTP: malformed HTTP status code "tls:"`},
+		{"much garbage", rawServer(t, says(long[:50_000]+"\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is not HTTP: malformed HTTP response "xxx…`},
+		{"bad status", rawServer(t, says("HTTP/1.1 fine\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is not HTTP: malformed HTTP status code "fine"`},
 		{"too large a header", rawServer(t, says("HTTP/1.1 200 OK\r\nX: "+long+"\r\n\r\n")), 0, event.OutcomeBroken, 0, "the answer's header is larger than 64 KiB"},
 		{"another protocol", rawServer(t, func(c *net.TCPConn) {
 			says("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")(c)
@@ -184,12 +195,12 @@ func TestWhatCanGoWrong(t *testing.T) {
 				e.Timeout = c.timeout
 			}
 			a := attempt(t, clientOf(t, e), e)
-			right := a.err == c.err
+			right := a.Err == c.err
 			if beginning, ok := strings.CutSuffix(c.err, "…"); ok {
-				right = strings.HasPrefix(a.err, beginning) && a.err != "" && len(a.err) < 300
+				right = strings.HasPrefix(a.Err, beginning) && a.Err != "" && len(a.Err) < 300
 			}
-			if a.outcome != c.outcome || a.status != c.status || !right {
-				t.Errorf("got  %s %d %q\nwant %s %d %q", a.outcome, a.status, a.err, c.outcome, c.status, c.err)
+			if a.Outcome != c.outcome || a.Status != c.status || !right {
+				t.Errorf("got  %s %d %q\nwant %s %d %q", a.Outcome, a.Status, a.Err, c.outcome, c.status, c.err)
 			}
 		})
 	}
@@ -198,14 +209,14 @@ func TestWhatCanGoWrong(t *testing.T) {
 // TestPartOfAnAnswerIsKept: what came before it broke off is what a person wants to see.
 func TestPartOfAnAnswerIsKept(t *testing.T) {
 	e := local(rawServer(t, says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\nX-A: 1\r\n\r\npart")))
-	if a := attempt(t, clientOf(t, e), e); string(a.body) != "part" || len(a.headers) != 2 || a.headers[1] != (event.Header{Name: "X-A", Value: "1"}) {
+	if a := attempt(t, clientOf(t, e), e); string(a.Body) != "part" || len(a.Headers) != 2 || a.Headers[1] != (event.Header{Name: "X-A", Value: "1"}) {
 		t.Errorf("%+v", a)
 	}
 }
 
 func TestRetryAfterIsRead(t *testing.T) {
 	e := local(rawServer(t, says("HTTP/1.1 503 Later\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n")))
-	if a := attempt(t, clientOf(t, e), e); a.retryAfter != 2*time.Minute {
+	if a := attempt(t, clientOf(t, e), e); a.RetryAfter != 2*time.Minute {
 		t.Errorf("%+v", a)
 	}
 }
@@ -225,7 +236,7 @@ func TestTimeoutIsOfTheWholeAttempt(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			e := local("http://crm.example.org/")
 			client := clientOf(t, e)
-			client.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
+			client.http.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
 				ours, theirs := net.Pipe()
 				go func() {
 					defer theirs.Close()
@@ -243,8 +254,8 @@ func TestTimeoutIsOfTheWholeAttempt(t *testing.T) {
 			}
 			begun := time.Now()
 			a := attempt(t, client, e)
-			if a.outcome != c.outcome || a.err != c.err || time.Since(begun) > 10*time.Second {
-				t.Errorf("after %s: %s %q; want %s %q", time.Since(begun), a.outcome, a.err, c.outcome, c.err)
+			if a.Outcome != c.outcome || a.Err != c.err || time.Since(begun) > 10*time.Second {
+				t.Errorf("after %s: %s %q; want %s %q", time.Since(begun), a.Outcome, a.Err, c.outcome, c.err)
 			}
 			client.CloseIdleConnections()
 			<-time.After(time.Minute) // until the endpoint, too, has ended
@@ -281,10 +292,10 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 			e := local(server.URL)
 			client := clientOf(t, e)
 			for range 3 {
-				if a := attempt(t, client, e); int(a.status) != c.status || len(a.body) != min(c.length, maxResponseBytes) {
-					t.Fatalf("%s %d %q, %d bytes", a.outcome, a.status, a.err, len(a.body))
-				} else if c.status == 200 && strings.Contains(a.err, "more than 16 KiB") != (c.length > maxResponseBytes) {
-					t.Errorf("a body of %d bytes: %q", c.length, a.err)
+				if a := attempt(t, client, e); int(a.Status) != c.status || len(a.Body) != min(c.length, maxResponseBytes) {
+					t.Fatalf("%s %d %q, %d bytes", a.Outcome, a.Status, a.Err, len(a.Body))
+				} else if c.status == 200 && strings.Contains(a.Err, "more than 16 KiB") != (c.length > maxResponseBytes) {
+					t.Errorf("a body of %d bytes: %q", c.length, a.Err)
 				}
 			}
 			if n := connections.Load(); (n == 1) != c.again {
@@ -299,8 +310,8 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 			untilGone(c)
 		}))
 		begun := time.Now()
-		if a := attempt(t, clientOf(t, e), e); a.outcome != event.OutcomeDelivered || time.Since(begun) > 5*time.Second {
-			t.Errorf("%s %q after %s", a.outcome, a.err, time.Since(begun))
+		if a := attempt(t, clientOf(t, e), e); a.Outcome != event.OutcomeDelivered || time.Since(begun) > 5*time.Second {
+			t.Errorf("%s %q after %s", a.Outcome, a.Err, time.Since(begun))
 		}
 	})
 }
@@ -330,10 +341,10 @@ func TestOneAttemptIsOneRequest(t *testing.T) {
 		}
 	}))
 	client := clientOf(t, e)
-	if a := attempt(t, client, e); a.outcome != event.OutcomeDelivered {
+	if a := attempt(t, client, e); a.Outcome != event.OutcomeDelivered {
 		t.Fatalf("%+v", a)
 	}
-	if a := attempt(t, client, e); a.outcome != event.OutcomeBroken || a.err != "the endpoint closed the connection without an answer" {
+	if a := attempt(t, client, e); a.Outcome != event.OutcomeBroken || a.Err != "the endpoint closed the connection without an answer" {
 		t.Errorf("%+v", a)
 	}
 	if n := requests.Load(); n != 2 {
@@ -343,8 +354,8 @@ func TestOneAttemptIsOneRequest(t *testing.T) {
 
 // TestNoProxy: a proxy from the environment would be what resolves names and connects, past the check of addresses.
 func TestNoProxy(t *testing.T) {
-	client := clientOf(t, DefaultEndpoint("crm", "http://example.com"))
-	if client.Transport.(*http.Transport).Proxy != nil {
+	client := clientOf(t, endpointAt("http://example.com"))
+	if client.http.Transport.(*http.Transport).Proxy != nil {
 		t.Error("there is a proxy")
 	}
 }
@@ -358,27 +369,60 @@ func TestForbiddenAtEveryDial(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "127.9.9.9", "localhost", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::1]",
 		"127.1", "0x7f000001", "2130706433", "169.254.169.254", "[fd00:ec2::254]", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "[fc00::1]", "[fd12::1]",
 		"[fe80::1]", "[fe80::1%25lo]", "[ff02::1]", "224.0.0.1", "255.255.255.255"} {
-		e := DefaultEndpoint("crm", fmt.Sprintf("http://%s:%s/", host, port))
+		e := endpointAt(fmt.Sprintf("http://%s:%s/", host, port))
 		client := clientOf(t, e)
 		for range 2 {
 			a := attempt(t, client, e)
-			if a.outcome == event.OutcomeNoConn && strings.HasPrefix(a.err, "name ") && slices.Contains([]string{"127.1", "0x7f000001", "2130706433"}, host) {
+			if a.Outcome == event.OutcomeNoConn && strings.HasPrefix(a.Err, "name ") && slices.Contains([]string{"127.1", "0x7f000001", "2130706433"}, host) {
 				continue // some resolvers take such a number for an address, others for a name that is not there
 			}
-			if a.outcome != event.OutcomeForbidden || !strings.HasSuffix(a.err, " is not on the public internet; allow_private of the endpoint crm in the configuration allows it") {
-				t.Errorf("%s: %s %q", host, a.outcome, a.err)
+			if a.Outcome != event.OutcomeForbidden || !strings.HasSuffix(a.Err, " is not on the public internet; allow_private of the endpoint crm in the configuration allows it") {
+				t.Errorf("%s: %s %q", host, a.Outcome, a.Err)
 			}
 		}
 	}
-	e := AdHoc(server.URL, false)
-	if a := attempt(t, clientOf(t, e), e); a.err != "127.0.0.1 is not on the public internet; replay.allow_private in the configuration allows it" {
-		t.Errorf("%s %q", a.outcome, a.err)
+	e := adHoc(server.URL, false)
+	if a := attempt(t, clientOf(t, e), e); a.Err != "127.0.0.1 is not on the public internet; replay.allow_private in the configuration allows it" {
+		t.Errorf("%s %q", a.Outcome, a.Err)
 	}
 	if reached.Load() != 0 {
 		t.Errorf("%d requests have reached this machine", reached.Load())
 	}
-	e = AdHoc(server.URL, true)
-	if a := attempt(t, clientOf(t, e), e); a.outcome != event.OutcomeDelivered {
-		t.Errorf("%s %q", a.outcome, a.err)
+	e = adHoc(server.URL, true)
+	if a := attempt(t, clientOf(t, e), e); a.Outcome != event.OutcomeDelivered {
+		t.Errorf("%s %q", a.Outcome, a.Err)
+	}
+}
+
+// TestStreaming: Do returns once the header has arrived, the body can be read as it arrives, and an error in it is explained.
+func TestStreaming(t *testing.T) {
+	goOn := make(chan struct{})
+	e := local(rawServer(t, func(c *net.TCPConn) {
+		says("HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n12345")(c)
+		<-goOn
+		says("678")(c)
+	}))
+	d, stored := aDelivery([]byte("{}"))
+	r, err := e.NewRequest(context.Background(), nil, stored, d, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := clientOf(t, e).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if a := Classify(response); a.Outcome != event.OutcomeDelivered || a.Status != http.StatusCreated {
+		t.Errorf("%+v", a)
+	}
+	first := make([]byte, 5)
+	if _, err := io.ReadFull(response.Body, first); err != nil || string(first) != "12345" {
+		t.Errorf("%q, %v", first, err)
+	}
+	close(goOn)
+	rest, err := io.ReadAll(response.Body)
+	failed, ok := errors.AsType[*Error](err)
+	if string(rest) != "678" || !ok || failed.Outcome != event.OutcomeBroken || failed.Text != "the endpoint closed the connection in mid-answer" {
+		t.Errorf("%q, %v", rest, err)
 	}
 }

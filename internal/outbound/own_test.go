@@ -1,4 +1,4 @@
-package replay
+package outbound
 
 import (
 	"context"
@@ -31,7 +31,7 @@ func TestNothingGoesToHooktapeItself(t *testing.T) {
 	_, port, _ := net.SplitHostPort(everywhere.Addr().String())
 	number, _ := strconv.ParseUint(port, 10, 16)
 
-	listens, connects, byName := &Own{}, &Own{}, &Own{}
+	listens, connects, byName := &OwnAddresses{}, &OwnAddresses{}, &OwnAddresses{}
 	listens.AddListener("127.0.0.1:0", "nothing yet")
 	listens.AddListener("127.0.0.1:"+port, "API and console") // on the loopback alone: its port counts on each address
 	connects.AddServer("127.0.0.1", uint16(number), "ClickHouse")
@@ -47,17 +47,17 @@ func TestNothingGoesToHooktapeItself(t *testing.T) {
 			hosts = append(hosts, strings.Trim(net.JoinHostPort(ip.String(), ""), ":"))
 		}
 	}
-	for what, own := range map[string]*Own{"a listener": listens, "a server": connects, "a server by its name": byName} {
+	for what, own := range map[string]*OwnAddresses{"a listener": listens, "a server": connects, "a server by its name": byName} {
 		for _, host := range hosts {
-			for _, e := range []Endpoint{local("http://" + host + ":" + port + "/?query=SELECT+1"), AdHoc("https://"+host+":"+port+"/", true)} {
-				client, err := newClient(e, own)
+			for _, e := range []Endpoint{local("http://" + host + ":" + port + "/?query=SELECT+1"), adHoc("https://"+host+":"+port+"/", true)} {
+				client, err := NewClient(e, own)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if a := attempt(t, client, e); a.outcome != event.OutcomeForbidden || !strings.Contains(a.err, "is hooktape's own ") || !strings.Contains(a.err, "(port "+port+")") {
-					t.Errorf("%s as %s: %s %q", what, e.URL, a.outcome, a.err)
+				if a := attempt(t, client, e); a.Outcome != event.OutcomeForbidden || !strings.Contains(a.Err, "is hooktape's own ") || !strings.Contains(a.Err, "(port "+port+")") {
+					t.Errorf("%s as %s: %s %q", what, e.URL, a.Outcome, a.Err)
 				}
-				if _, err := Probe(context.Background(), e, own); err == nil || !strings.Contains(err.Error(), "is hooktape's own ") {
+				if _, err := client.Probe(context.Background()); err == nil || !strings.Contains(err.Error(), "is hooktape's own ") {
 					t.Errorf("%s as %s is probed: %v", what, e.URL, err)
 				}
 			}
@@ -81,28 +81,28 @@ func TestBesideHooktape(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := &Own{}
+	own := &OwnAddresses{}
 	own.AddListener("127.0.0.1:1", "API and console")
 	own.AddServer("localhost", 2, "ClickHouse")
 	own.AddServer("192.0.2.1", uint16(port), "ClickHouse")
 	e := local(server.URL)
-	for _, own := range []*Own{own, {}, nil} {
-		client, err := newClient(e, own)
+	for _, own := range []*OwnAddresses{own, {}, nil} {
+		client, err := NewClient(e, own)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a := attempt(t, client, e); a.status != http.StatusNotFound {
-			t.Errorf("%s %q", a.outcome, a.err)
+		if a := attempt(t, client, e); a.Status != http.StatusNotFound {
+			t.Errorf("%s %q", a.Outcome, a.Err)
 		}
 		client.CloseIdleConnections()
 	}
 	// A server whose name does not resolve now could be anywhere: the attempt fails, and is made again.
 	own.AddServer("no-such-host.invalid", uint16(port), "ClickHouse")
-	client, err := newClient(e, own)
+	client, err := NewClient(e, own)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := attempt(t, client, e); a.outcome != event.OutcomeNoConn {
-		t.Errorf("%s %q", a.outcome, a.err)
+	if a := attempt(t, client, e); a.Outcome != event.OutcomeNoConn {
+		t.Errorf("%s %q", a.Outcome, a.Err)
 	}
 }

@@ -1,4 +1,4 @@
-package replay
+package outbound
 
 import (
 	"context"
@@ -23,11 +23,11 @@ func aDelivery(body []byte, headers ...event.Header) (*event.Delivery, *event.Ev
 func TestHeadersReplace(t *testing.T) {
 	d, e := aDelivery(nil, event.Header{Name: "x-a", Value: "event"}, event.Header{Name: "X-A", Value: "event"}, event.Header{Name: "X-B", Value: "event"},
 		event.Header{Name: "X-C", Value: "event"}, event.Header{Name: "Authorization", Value: "event"}, event.Header{Name: "Webhook-Id", Value: "event"})
-	ep := DefaultEndpoint("crm", "http://example.com/hooks?token=x")
+	ep := endpointAt("http://example.com/hooks?token=x")
 	ep.Headers = []event.Header{{Name: "X-a", Value: "endpoint"}, {Name: "X-B", Value: "endpoint"}, {Name: "x-b", Value: "endpoint 2"}, {Name: "Authorization", Value: "Bearer endpoint"}}
 	ep.Sign.Secrets = []string{newSecret}
 	extra := []event.Header{{Name: "x-B", Value: "replay"}, {Name: "X-D", Value: "replay"}, {Name: "Cookie", Value: "a=b"}}
-	r, err := newRequest(context.Background(), &ep, extra, e, d, time.Now())
+	r, err := ep.NewRequest(context.Background(), extra, e, d, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestHeadersReplace(t *testing.T) {
 		}
 	}
 	kept := map[string]string{}
-	for _, h := range sentHeaders(r, secretHeaders(ep.Headers, extra)) {
+	for _, h := range ep.StoredHeaders(r, extra) {
 		kept[h.Name] += h.Value
 	}
 	for name, want := range map[string]string{"X-A": "***", "X-B": "***", "X-C": "event", "X-D": "***", "Authorization": "***", "Cookie": "***", "Webhook-Signature": "***",
@@ -52,7 +52,7 @@ func TestHeadersReplace(t *testing.T) {
 		t.Errorf("sent to %s", r.URL)
 	}
 	ep.Headers = []event.Header{{Name: "X-B", Value: "endpoint"}, {Name: "x-b", Value: "endpoint 2"}}
-	if r, _ = newRequest(context.Background(), &ep, nil, e, d, time.Now()); !reflect.DeepEqual(r.Header["X-B"], []string{"endpoint", "endpoint 2"}) {
+	if r, _ = ep.NewRequest(context.Background(), nil, e, d, time.Now()); !reflect.DeepEqual(r.Header["X-B"], []string{"endpoint", "endpoint 2"}) {
 		t.Errorf("a name that stands twice: %q", r.Header["X-B"])
 	}
 }
@@ -92,8 +92,8 @@ func TestProxyHeadersStayHere(t *testing.T) {
 		headers = append(headers, event.Header{Name: name, Value: "event"})
 	}
 	d, e := aDelivery(nil, headers...)
-	ep := DefaultEndpoint("crm", "http://example.com/")
-	r, err := newRequest(context.Background(), &ep, nil, e, d, time.Now())
+	ep := endpointAt("http://example.com/")
+	r, err := ep.NewRequest(context.Background(), nil, e, d, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,12 +113,12 @@ func TestProxyHeadersStayHere(t *testing.T) {
 func TestDropAndKeepHeaders(t *testing.T) {
 	d, e := aDelivery(nil, event.Header{Name: "X-Request-Id", Value: "event"}, event.Header{Name: "CF-RAY", Value: "event"}, event.Header{Name: "cookie", Value: "event"},
 		event.Header{Name: "X-Custom", Value: "event"}, event.Header{Name: "Accept", Value: "event"})
-	ep := DefaultEndpoint("crm", "http://example.com/")
+	ep := endpointAt("http://example.com/")
 	ep.KeepHeaders, ep.DropHeaders = []string{"x-request-id", "Cookie"}, []string{"x-CUSTOM"}
-	if err := ep.Validate(); err != nil {
-		t.Fatal(err)
+	if faults := ep.Faults(); faults != nil {
+		t.Fatal(faults)
 	}
-	r, err := newRequest(context.Background(), &ep, nil, e, d, time.Now())
+	r, err := ep.NewRequest(context.Background(), nil, e, d, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,10 +132,10 @@ func TestDropAndKeepHeaders(t *testing.T) {
 		"keep_headers[1]": {KeepHeaders: []string{"Via", "traceparent"}},
 		"drop_headers[0]": {DropHeaders: []string{"X Custom"}},
 	} {
-		bad := DefaultEndpoint("crm", "http://example.com/")
+		bad := endpointAt("http://example.com/")
 		bad.KeepHeaders, bad.DropHeaders = wrong.KeepHeaders, wrong.DropHeaders
-		if err := bad.Validate(); err == nil || !strings.HasPrefix(err.Error(), key) {
-			t.Errorf("%s: %v", key, err)
+		if faults := bad.Faults(); len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), key) {
+			t.Errorf("%s: %v", key, faults)
 		}
 	}
 }
