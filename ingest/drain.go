@@ -65,7 +65,7 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (mark uint64, err e
 	mark = position(events, batch.Mark)
 	link(span, events)
 	var stored []uuid.UUID
-	if batch.Doubtful(store.TokenTrust) {
+	if batch.PossiblyStored(store.TokenTrust) {
 		if events, stored, err = s.withoutStored(ctx, events); err != nil {
 			return 0, err
 		}
@@ -138,8 +138,8 @@ func (s *Sink) withoutStored(ctx context.Context, events []event.Event) (fresh [
 	return fresh, stored, nil
 }
 
-// SetAside puts the only record of a batch into the table quarantine, with the words of the refusal.
-func (s *Sink) SetAside(ctx context.Context, batch spool.Batch, refusal error) error {
+// Quarantine puts the only record of a batch into the table quarantine, with the words of the refusal.
+func (s *Sink) Quarantine(ctx context.Context, batch spool.Batch, refusal error) error {
 	record := batch.Records[0]
 	q := store.Quarantined{ReceivedAt: batch.Appended, Error: refusal.Error(), Record: record}
 	var received event.Received

@@ -12,10 +12,10 @@ type Batch struct {
 	First, Last uint64    // numbers of its first and last record
 	Records     [][]byte  // in order; the caller may keep them
 	Appended    time.Time // when the first record was appended
-	// Suspect says that the records were salvaged from a damaged spool, which
+	// Salvaged says that the records were salvaged from a damaged spool, which
 	// may have handed them out before: those that are stored already must be
 	// recognised by what they say, not by the token.
-	Suspect bool
+	Salvaged bool
 	// Repeated says that the batch was handed out before, so that it may be
 	// stored already.
 	Repeated bool
@@ -28,13 +28,13 @@ type Batch struct {
 	total uint64 // of the last record
 }
 
-// Doubtful says that who stores the batch may have stored it before and not
+// PossiblyStored says that who stores the batch may have stored it before and not
 // know it by its token any more, which is known for so long: what is stored
 // already must be recognised by what it says.
-func (b Batch) Doubtful(known time.Duration) bool {
+func (b Batch) PossiblyStored(known time.Duration) bool {
 	age := time.Since(b.Appended)
 	// An age below zero says that a clock was set back since: how old the batch is, nobody knows.
-	return b.Suspect || b.Repeated && (age < 0 || age > known)
+	return b.Salvaged || b.Repeated && (age < 0 || age > known)
 }
 
 // Token names exactly these records: the same batch has the same token after

@@ -16,7 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 // filled makes a spool with 400 records of which 100 are acked, some in
@@ -195,10 +195,10 @@ func TestDamage(t *testing.T) {
 			for s.Stat().Records > 0 {
 				b := next(t, s, soon(64))
 				for _, r := range texts(b) {
-					if b.Suspect == (r == "new") {
-						t.Fatalf("%s: suspect %v", r, b.Suspect)
+					if b.Salvaged == (r == "new") {
+						t.Fatalf("%s: suspect %v", r, b.Salvaged)
 					}
-					if b.Suspect {
+					if b.Salvaged {
 						suspects++
 						if r <= last {
 							t.Fatalf("%s after %s", r, last)
@@ -288,8 +288,8 @@ func TestDamageMetByNext(t *testing.T) {
 		}
 	}()
 	b := next(t, s, soon(5000))
-	if !b.Suspect || b.Spool == old || s.ID() == old {
-		t.Errorf("suspect %v, the spool's id was %s and is %s", b.Suspect, old, s.ID())
+	if !b.Salvaged || b.Spool == old || s.ID() == old {
+		t.Errorf("suspect %v, the spool's id was %s and is %s", b.Salvaged, old, s.ID())
 	}
 	got := texts(b)
 	ack(t, s, b)
@@ -320,7 +320,7 @@ func TestDamageThatCannotBeSalvagedNow(t *testing.T) {
 	disk := &diskOf{FS: vfs.Default}
 	disk.free.Store(1000)
 	o := options(disk)
-	var log await.Log
+	var log testutil.Log
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	s := open(t, was.dir, o)
 	sink := &pickySink{tokens: map[string]bool{}}
@@ -465,7 +465,7 @@ func TestSuspectsAreNotMixed(t *testing.T) {
 	s := open(t, was.dir, was.opts)
 	appendAll(t, s, "new")
 	b, err := s.Next(context.Background(), soon(1000))
-	if err != nil || !b.Suspect || len(b.Records) != 300 {
-		t.Fatal(len(b.Records), b.Suspect, err)
+	if err != nil || !b.Salvaged || len(b.Records) != 300 {
+		t.Fatal(len(b.Records), b.Salvaged, err)
 	}
 }

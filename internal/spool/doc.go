@@ -22,7 +22,7 @@
 //
 // When Append returns an error, the record may be stored or not.
 //
-// Batch.Suspect marks a batch that was salvaged from damage. Its records may
+// Batch.Salvaged marks a batch that was salvaged from damage. Its records may
 // have been handed out before, under another token; those that are stored
 // already must be found by what they say, and left out.
 //

@@ -21,8 +21,8 @@ type Sink interface {
 	// Store stores a batch, once for its token however often it is called. An error is tried again without end, unless
 	// it wraps ErrRefused. mark is the Mark of the next batch.
 	Store(ctx context.Context, batch Batch) (mark uint64, err error)
-	// SetAside keeps a batch of one record that Store has refused. The next batch has the same Mark.
-	SetAside(ctx context.Context, batch Batch, refusal error) error
+	// Quarantine keeps a batch of one record that Store has refused. The next batch has the same Mark.
+	Quarantine(ctx context.Context, batch Batch, refusal error) error
 }
 
 // Drain takes batches from a spool to a sink, each exactly once: a batch's bounds are durable before it is sent, its
@@ -125,7 +125,7 @@ func (d *Drain) deliver(ctx context.Context, batch Batch) error {
 			return err
 		case len(batch.Records) == 1:
 			refusal := err
-			if err := d.untilAnswered(ctx, func() error { return d.setAside(ctx, batch, refusal) }); err != nil {
+			if err := d.untilAnswered(ctx, func() error { return d.quarantine(ctx, batch, refusal) }); err != nil {
 				return err
 			}
 			return d.ack(batch)
@@ -143,10 +143,10 @@ func (d *Drain) store(ctx context.Context, batch Batch) (mark uint64, err error)
 	return mark, err
 }
 
-func (d *Drain) setAside(ctx context.Context, batch Batch, refusal error) error {
+func (d *Drain) quarantine(ctx context.Context, batch Batch, refusal error) error {
 	begun := time.Now()
-	err := d.sink.SetAside(ctx, batch, refusal)
-	d.tell(ctx, Store{Records: len(batch.Records), Took: time.Since(begun), SetAside: true, Err: err})
+	err := d.sink.Quarantine(ctx, batch, refusal)
+	d.tell(ctx, Store{Records: len(batch.Records), Took: time.Since(begun), Quarantined: true, Err: err})
 	return err
 }
 

@@ -48,7 +48,7 @@ func (s *pickySink) Store(_ context.Context, b Batch) (uint64, error) {
 	return b.Mark + uint64(len(b.Records)), nil
 }
 
-func (s *pickySink) SetAside(_ context.Context, b Batch, refusal error) error {
+func (s *pickySink) Quarantine(_ context.Context, b Batch, refusal error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(b.Records) != 1 || !strings.Contains(refusal.Error(), string(b.Records[0])) {
@@ -70,7 +70,7 @@ func TestDrain(t *testing.T) {
 			refused++
 		case s.Err != nil:
 			away++
-		case s.SetAside:
+		case s.Quarantined:
 			aside += s.Records
 		default:
 			stored += s.Records

@@ -11,7 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"hooktape/internal/testutil/rot"
+	"hooktape/internal/testutil"
 )
 
 // hostileBody imitates, for each of the first logs, a commit that says that a billion records are acked and adds one record.
@@ -48,7 +48,7 @@ func TestBodyImitatesCommit(t *testing.T) {
 	first := 8 * bytes.Index(torn[log], []byte(before[0]))
 	all := slices.Concat(before, []string{hostile}, behind)
 	for name, c := range map[string]struct {
-		image rot.Image
+		image testutil.Files
 		want  []string
 		lost  int
 	}{
@@ -69,9 +69,9 @@ func TestBodyImitatesCommit(t *testing.T) {
 	}
 }
 
-func loaded(t *testing.T, s *Spool) rot.Image {
+func loaded(t *testing.T, s *Spool) testutil.Files {
 	t.Helper()
-	i, err := rot.Load(s.dir)
+	i, err := testutil.ReadFiles(s.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func loaded(t *testing.T, s *Spool) rot.Image {
 }
 
 // oldTail returns the image with a tail as an older version wrote it.
-func oldTail(i rot.Image) rot.Image {
+func oldTail(i testutil.Files) testutil.Files {
 	name := path.Join(dbName, tailName)
 	old := slices.Clone(i[name][:oldTailLen])
 	return i.With(name, binary.BigEndian.AppendUint32(old, crc32.Checksum(old, castagnoli)))

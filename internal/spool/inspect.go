@@ -17,7 +17,7 @@ import (
 type Record struct {
 	Seq      uint64
 	Appended time.Time
-	Suspect  bool   // salvaged from damage, see Batch.Suspect
+	Salvaged bool   // salvaged from damage, see Batch.Salvaged
 	Data     []byte // valid until the next one
 }
 

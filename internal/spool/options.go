@@ -51,10 +51,10 @@ type Commit struct {
 
 // Store describes what became of a batch.
 type Store struct {
-	Records  int
-	Took     time.Duration // the sink's answer
-	SetAside bool          // the sink refuses this record; it was kept elsewhere
-	Err      error         // why the batch is not stored; nil when it is
+	Records     int
+	Took        time.Duration // the sink's answer
+	Quarantined bool          // the sink refuses this record, and has quarantined it
+	Err         error         // why the batch is not stored; nil when it is
 }
 
 // DefaultOptions is what a small server wants.

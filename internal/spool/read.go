@@ -12,7 +12,7 @@ import (
 // at least one. No limits means all of them.
 func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 	pos := s.position()
-	b := Batch{Spool: pos.name(), Suspect: first <= pos.suspect, Mark: pos.mark}
+	b := Batch{Spool: pos.name(), Salvaged: first <= pos.suspect, Mark: pos.mark}
 	size := int64(0)
 	next, full := first, false
 	err := s.scan(first, last, func(seq uint64, h header, record []byte) bool {

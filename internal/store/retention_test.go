@@ -9,7 +9,7 @@ import (
 
 	"hooktape/internal/event"
 	"hooktape/internal/store"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 // daysAgo is an event of a source that arrived so long ago.
@@ -46,7 +46,7 @@ func (d db) apply(t *testing.T, r store.Retention) []store.RetentionChange {
 // settle waits until the times of expiry are computed.
 func (d db) settle(t *testing.T) {
 	t.Helper()
-	await.Nil(t, 30*time.Second, func() error {
+	testutil.Eventually(t, 30*time.Second, func() error {
 		if n := d.text(t, "SELECT toString(count()) FROM system.mutations WHERE database = currentDatabase() AND NOT is_done"); n != "0" {
 			return fmt.Errorf("%s mutations are not done", n)
 		}
@@ -163,7 +163,7 @@ func TestRetentionByItself(t *testing.T) {
 	if _, err := d.ApplyRetention(background, store.Retention{Events: 90}); err != nil {
 		t.Fatal(err)
 	}
-	await.Nil(t, 30*time.Second, func() error {
+	testutil.Eventually(t, 30*time.Second, func() error {
 		if rows, _ := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65}) {
 			return fmt.Errorf("still there: %v", rows)
 		}

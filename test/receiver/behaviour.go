@@ -1,4 +1,4 @@
-package sink
+package receiver
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Behaviour is how a sink answers.
+// Behaviour is how a receiver answers.
 type Behaviour struct {
 	status     int           // 0: no answer
 	retryAfter time.Duration // whole seconds; 0: says nothing of it
