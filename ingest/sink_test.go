@@ -387,7 +387,7 @@ func TestRefusedEvent(t *testing.T) {
 	p.run()
 	p.flush()
 	p.wantRows("events", "38")
-	if stored, err := p.db.Stored(ctx, append(good, last.ID)); err != nil || len(stored) != 38 {
+	if stored, err := p.db.StoredEvents(ctx, append(good, last.ID)); err != nil || len(stored) != 38 {
 		t.Errorf("%d are stored, %v", len(stored), err)
 	}
 	p.wantRows("quarantine", "5")
@@ -499,7 +499,7 @@ func TestClickHouseAway(t *testing.T) {
 		t.Errorf("all is well again, but the drain says %v", err)
 	}
 	p.wantRows("events", "250")
-	if stored, err := p.db.Stored(ctx, ids); err != nil || len(stored) != len(ids) {
+	if stored, err := p.db.StoredEvents(ctx, ids); err != nil || len(stored) != len(ids) {
 		t.Errorf("%d of %d are stored, %v", len(stored), len(ids), err)
 	}
 }

@@ -187,7 +187,7 @@ func TestALeaseWithoutClocks(t *testing.T) {
 	execute(t, dsn, "INSERT INTO holders (shard, holder, host, since, seen_at, released) SELECT '1/1', 'dead', 'a host', now64(6) + INTERVAL 1 HOUR, now64(6) + INTERVAL 2 HOUR, false")
 	startSender(t, db, t.TempDir(), replay.Options{})
 	testutil.Eventually(t, 30*time.Second, func() error {
-		holders, err := db.Holders(context.Background(), store.DeliveryLease)
+		holders, err := db.LeaseClaims(context.Background(), store.DeliveryLease)
 		if err == nil && (len(holders) != 1 || holders[0].ID == "dead") {
 			err = fmt.Errorf("%+v", holders)
 		}

@@ -81,7 +81,7 @@ func (s *sink) record(ctx context.Context, batch spool.Batch) error {
 		deliveries = append(deliveries, r.Delivery)
 	}
 	var err error
-	if batch.PossiblyStored(store.TokenTrust) { // a delivery's row replaces itself; an attempt's does not
+	if batch.PossiblyStored(store.TokenLifetime) { // a delivery's row replaces itself; an attempt's does not
 		if attempts, err = s.withoutStored(ctx, attempts); err != nil {
 			return err
 		}

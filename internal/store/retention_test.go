@@ -216,7 +216,7 @@ func TestRetentionReport(t *testing.T) {
 	d := newDB(t)
 	d.exec(t, "SYSTEM STOP TTL MERGES "+d.own("events"))
 	d.insert(t, aged()...)
-	find := func(what, source string, refused bool) (found store.Kept) {
+	find := func(what, source string, refused bool) (found store.RetentionStatus) {
 		t.Helper()
 		report, err := d.RetentionReport(background, someRetention)
 		if err != nil {
@@ -230,13 +230,13 @@ func TestRetentionReport(t *testing.T) {
 		}
 		return found
 	}
-	if k := find("events", "chat", false); k != (store.Kept{What: "events", Source: "chat", Configured: "40d", InForce: "for ever", Rows: 5, ExpiredAsConfigured: 2}) {
+	if k := find("events", "chat", false); k != (store.RetentionStatus{What: "events", Source: "chat", Configured: "40d", InForce: "for ever", Rows: 5, ExpiredAsConfigured: 2}) {
 		t.Errorf("before: %+v", k)
 	}
 	if _, err := d.ApplyRetention(background, someRetention); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []store.Kept{
+	for _, want := range []store.RetentionStatus{
 		{What: "events", Source: "chat", Configured: "40d", InForce: "40d", Rows: 5, Expired: 2},
 		{What: "events", Source: "demo", Configured: "for ever", InForce: "for ever", Rows: 5},
 		{What: "events", NotAccepted: true, Configured: "20d", InForce: "20d", Rows: 5, Expired: 3},

@@ -1,3 +1,9 @@
+// Package receiver is an endpoint for tests and benchmarks. It accepts the deliveries of hooktape and keeps a ledger of
+// every request, whatever it answered. It can change its behaviour at any time: accept, fail, hang, reset the connection,
+// answer with Retry-After, or not listen at all.
+//
+// It shares the processors with the program that it measures. So it has no net/http server, but one goroutine and one
+// buffer for each connection.
 package receiver
 
 import (
@@ -12,12 +18,15 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// Sink is an endpoint.
+// maxBody is the size of a connection's buffer.
+const maxBody = 64 << 10
+
+// Receiver is an endpoint.
 type Receiver struct {
 	ledger
-	addr   string
-	manner atomic.Pointer[manner]
-	refuse atomic.Pointer[func(subscriber uint64) bool]
+	addr    string
+	current atomic.Pointer[behaving]
+	refuse  atomic.Pointer[func(subscriber uint64) bool]
 
 	mu       sync.Mutex
 	listener net.Listener // nil: down
@@ -25,33 +34,33 @@ type Receiver struct {
 	serving  sync.WaitGroup
 }
 
-// Listen makes a receiver on a free port of this machine; it says yes to everything.
+// Listen starts a receiver on a free loopback port. It accepts everything until Behave.
 func Listen() (*Receiver, error) {
 	addr, err := testutil.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
-	s := &Receiver{addr: addr, conns: map[net.Conn]bool{}}
-	s.manner.Store(mannerOf(OK))
-	return s, s.Up()
+	r := &Receiver{addr: addr, conns: map[net.Conn]bool{}}
+	r.current.Store(newBehaving(OK))
+	return r, r.Up()
 }
 
-// URL is where to deliver to.
-func (s *Receiver) URL() string { return "http://" + s.addr + "/hook" }
+// URL returns the URL of the endpoint.
+func (r *Receiver) URL() string { return "http://" + r.addr + "/hook" }
 
-// Behave changes how requests are answered from now on. Those that hang are let go without an answer.
-func (s *Receiver) Behave(b Behaviour) { close(s.manner.Swap(mannerOf(b)).over) }
+// Behave changes the answer to all following requests. Hanging requests end without an answer.
+func (r *Receiver) Behave(b Behaviour) { close(r.current.Swap(newBehaving(b)).over) }
 
-// Refuse makes the receiver answer 400 for these subscribers, in place of 200.
-func (s *Receiver) Refuse(which func(subscriber uint64) bool) { s.refuse.Store(&which) }
+// Refuse makes the receiver answer 400 instead of 200 for the subscribers that which selects.
+func (r *Receiver) Refuse(which func(subscriber uint64) bool) { r.refuse.Store(&which) }
 
-// Flap changes between behaviours until ctx ends, and is OK then.
-func (s *Receiver) Flap(ctx context.Context, every time.Duration, among ...Behaviour) {
+// Flap changes between behaviours until ctx ends. Then it returns to OK.
+func (r *Receiver) Flap(ctx context.Context, every time.Duration, among ...Behaviour) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	defer s.Behave(OK)
+	defer r.Behave(OK)
 	for i := 0; ; i++ {
-		s.Behave(among[i%len(among)])
+		r.Behave(among[i%len(among)])
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -60,74 +69,77 @@ func (s *Receiver) Flap(ctx context.Context, every time.Duration, among ...Behav
 	}
 }
 
-// Down closes the port and all connections: who connects is refused.
-func (s *Receiver) Down() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.listener == nil {
+// Down closes the port and all connections.
+func (r *Receiver) Down() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.listener == nil {
 		return
 	}
-	s.listener.Close()
-	s.listener = nil
-	for conn := range s.conns {
+	r.listener.Close()
+	r.listener = nil
+	for conn := range r.conns {
 		conn.Close()
 	}
 }
 
 // Up opens the port again.
-func (s *Receiver) Up() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	listener, err := net.Listen("tcp", s.addr)
+func (r *Receiver) Up() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	listener, err := net.Listen("tcp", r.addr)
 	if err != nil {
 		return fmt.Errorf("open the port of the test receiver: %w", err)
 	}
-	s.listener = listener
-	s.serving.Go(func() { s.accept(listener) })
+	r.listener = listener
+	r.serving.Go(func() { r.accept(listener) })
 	return nil
 }
 
 // Close ends the receiver. Its ledger stays.
-func (s *Receiver) Close() {
-	s.Down()
-	s.Behave(Reset) // lets those go that hang
-	s.serving.Wait()
+func (r *Receiver) Close() {
+	r.Down()
+	r.Behave(Reset) // ends hanging requests
+	r.serving.Wait()
 }
 
-func (s *Receiver) accept(listener net.Listener) {
+func (r *Receiver) accept(listener net.Listener) {
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
 			return // closed
 		}
-		s.mu.Lock()
-		if s.listener != listener {
+		r.mu.Lock()
+		if r.listener != listener {
 			conn.Close()
 		} else {
-			s.conns[conn] = true
-			s.serving.Go(func() { s.serve(conn) })
+			r.conns[conn] = true
+			r.serving.Go(func() { r.serve(conn) })
 		}
-		s.mu.Unlock()
+		r.mu.Unlock()
 	}
 }
 
 // serve answers the requests of a connection, one after the other.
-func (s *Receiver) serve(conn net.Conn) {
+func (r *Receiver) serve(conn net.Conn) {
 	defer func() {
 		conn.Close()
-		s.mu.Lock()
-		delete(s.conns, conn)
-		s.mu.Unlock()
+		r.mu.Lock()
+		delete(r.conns, conn)
+		r.mu.Unlock()
 	}()
-	reader := bufio.NewReader(conn)
+	reader := bufio.NewReaderSize(conn, maxBody)
 	for {
-		q, err := readRequest(reader)
+		got, isGet, err := readRequest(reader)
 		if err != nil {
 			return
 		}
-		answer := s.answer(&q)
+		answer := gotGet
+		if !isGet {
+			answer = r.answer(got)
+		}
 		if answer == nil {
-			_ = conn.(*net.TCPConn).SetLinger(0) // a reset, where a close would be in order
+			_ = conn.(*net.TCPConn).SetLinger(0) // sends a reset
 			return
 		}
 		if _, err := conn.Write(answer); err != nil {
@@ -136,26 +148,28 @@ func (s *Receiver) serve(conn net.Conn) {
 	}
 }
 
-var refusal = response(400, "", "no")
+var (
+	gotGet  = response(200, "", "ok")
+	refusal = response(400, "", "no")
+)
 
-// answer notes a request and decides what is answered; nil: nothing.
-func (s *Receiver) answer(q *request) []byte {
-	if q.get {
-		return response(200, "", "ok")
+// answer records a delivery and returns the answer to it; nil: none.
+func (r *Receiver) answer(got Receipt) []byte {
+	b := r.current.Load()
+	answer := b.answer
+	got.At = time.Now()
+	got.Status = b.status
+	got.RetryAfter = b.retryAfter
+	if refuse := r.refuse.Load(); refuse != nil && b.status == 200 && (*refuse)(got.Subscriber) {
+		got.Status = 400
+		answer = refusal
 	}
-	m := s.manner.Load()
-	q.At, q.Status, q.RetryAfter = time.Now(), m.status, m.retryAfter
-	written := m.written
-	if refuse := s.refuse.Load(); refuse != nil && m.status == 200 && (*refuse)(q.Subscriber) {
-		q.Status, written = 400, refusal
+	r.record(got)
+	if b.hang {
+		<-b.over
 	}
-	s.note(q.Receipt)
-	switch {
-	case m.hang:
-		<-m.over
+	if got.Status == 0 {
 		return nil
-	case m.status == 0:
-		return nil
 	}
-	return written
+	return answer
 }

@@ -12,10 +12,10 @@ import (
 
 // What the console shows beside what the HTTP API has a route for.
 type (
-	Bar             = store.Bar             // some of the selected events, by time
-	Span            = store.Span            // a part of a trace
-	SourceFigures   = store.SourceFigures   // what came to a source
-	EndpointFigures = store.EndpointFigures // how attempts at an endpoint ended
+	Bar             = store.Bar           // some of the selected events, by time
+	Span            = store.Span          // a part of a trace
+	SourceFigures   = store.SourceStats   // what came to a source
+	EndpointFigures = store.EndpointStats // how attempts at an endpoint ended
 )
 
 // Fate is where an event's delivery to an endpoint stands.
@@ -46,7 +46,7 @@ func (d *Direct) Fates(ctx context.Context, events []Event) (map[uuid.UUID][]Fat
 			last = e.ReceivedAt
 		}
 	}
-	found, err := d.store.Fates(ctx, ids, first, last)
+	found, err := d.store.DeliverySummaries(ctx, ids, first, last)
 	fates := map[uuid.UUID][]Fate{}
 	for _, f := range found {
 		fates[f.EventID] = append(fates[f.EventID], Fate{f.Endpoint, f.State})
@@ -99,7 +99,7 @@ func (d *Direct) Trace(ctx context.Context, e Event) ([]Span, error) {
 
 // SourceFigures sums up what came since a time: of these sources, then of others with the most requests; at most limit.
 func (d *Direct) SourceFigures(ctx context.Context, since time.Time, sources []string, limit int) ([]SourceFigures, error) {
-	return d.store.FiguresOfSources(ctx, since, sources, limit)
+	return d.store.SourceStats(ctx, since, sources, limit)
 }
 
 // RevealSource writes down that somebody sees the token of a source's hook, which needs the role admin.
@@ -115,7 +115,7 @@ func (d *Direct) EndpointNames() []string { return d.service.EndpointNames() }
 
 // EndpointFigures sums up the attempts at each endpoint since a time.
 func (d *Direct) EndpointFigures(ctx context.Context, since time.Time) ([]EndpointFigures, error) {
-	return d.store.FiguresOfEndpoints(ctx, since)
+	return d.store.EndpointStats(ctx, since)
 }
 
 // LastFailures returns the last attempts at an endpoint that failed since a time, the newest first; at most limit.
