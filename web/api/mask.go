@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/internal/redact"
 	"hooktape/replay"
 )
@@ -18,10 +19,10 @@ func MaskedURL(endpoint string) string {
 	if !strings.Contains(endpoint, "://") {
 		return endpoint
 	}
-	if clean, err := replay.CleanURL(endpoint); err == nil {
+	if clean, err := outbound.CleanURL(endpoint); err == nil {
 		endpoint = clean
 	}
-	return replay.AdHoc(endpoint, false).StoredURL()
+	return outbound.MaskQuery(endpoint)
 }
 
 // masked is a replay as it may be shown: without what the receiver's owner may have told its maker alone.
