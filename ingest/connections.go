@@ -13,7 +13,7 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 
-	"hooktape/internal/peraddress"
+	"hooktape/internal/httpserver"
 )
 
 // connections limits connections. net/http has no such limit, and netutil.LimitListener has only one for all clients, with
@@ -153,10 +153,10 @@ func (cs *connections) oldest(c *client, reason string) (found *conn) {
 
 // client returns the record of a client, a new one if necessary. A client whose last valid token was long ago becomes unknown.
 func (cs *connections) client(addr netip.Addr) *client {
-	network := peraddress.Network(addr)
+	network := httpserver.Network(addr)
 	c := cs.clients[network]
 	if c == nil {
-		if len(cs.clients) >= peraddress.MaxAddresses {
+		if len(cs.clients) >= httpserver.MaxAddresses {
 			for _, old := range cs.clients {
 				old.known = old.known && old.open > 0
 				cs.forget(old)

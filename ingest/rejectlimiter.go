@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"hooktape/internal/peraddress"
+	"hooktape/internal/httpserver"
 )
 
 // rejectLimiters decide which rejected requests are stored. Anyone on the internet can send them, so they must neither fill the
@@ -32,7 +32,7 @@ func (r rejectLimiters) keep(addr netip.Addr, known bool, size int64) bool {
 // restart resets the count.
 type rejectLimiter struct {
 	of         string // for the log
-	perAddress *peraddress.Limiter
+	perAddress *httpserver.Limiter
 	total      *rate.Limiter
 	daily      int64
 	logger     *slog.Logger
@@ -45,7 +45,7 @@ type rejectLimiter struct {
 
 func newRejectLimiter(l Limits, of string, logger *slog.Logger) *rejectLimiter {
 	return &rejectLimiter{of: of, daily: l.RejectedDaily / 2, logger: logger,
-		perAddress: peraddress.New(rate.Limit(l.RejectedPerAddress.PerSecond), l.RejectedPerAddress.Burst),
+		perAddress: httpserver.NewLimiter(rate.Limit(l.RejectedPerAddress.PerSecond), l.RejectedPerAddress.Burst),
 		total:      rate.NewLimiter(rate.Limit(l.RejectedTotal.PerSecond), l.RejectedTotal.Burst)}
 }
 

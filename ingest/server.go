@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
-	"hooktape/internal/serve"
+	"hooktape/internal/httpserver"
 )
 
 // Spool stores the records of captured requests.
@@ -106,7 +106,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		ConnState:                    func(c net.Conn, state http.ConnState) { c.(*stream).state(state) },
 		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, streamKey{}, c) },
 	}
-	return serve.Until(ctx, server, &listener{Listener: l, server: s, tls: http1(s.options.TLS)}, shutdownGrace)
+	return httpserver.Serve(ctx, server, &listener{Listener: l, server: s, tls: http1(s.options.TLS)}, shutdownGrace)
 }
 
 // shutdownGrace is the time that requests in flight have to finish.

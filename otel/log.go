@@ -8,18 +8,18 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// NewLogger makes the logger of a process. Each line goes to h and, from Setup on, to where Setup sends log lines; so that
-// what goes wrong before it, or in it, is said by h. A line that is logged within a span has its trace_id and span_id.
+// NewLogger returns the logger of a process. Each line goes to h and, after Setup, to Setup's log exporter: errors before and in
+// Setup appear in h. A line within a span has its trace_id and span_id.
 func NewLogger(h slog.Handler) *slog.Logger {
 	return slog.New(slog.NewMultiHandler(traced{h}, enabledBy{otelslog.NewHandler("hooktape"), h}))
 }
 
-// traced adds the span that a line belongs to, which only its context knows.
+// traced adds the ids of a line's span, which is in its context.
 type traced struct{ slog.Handler }
 
 func (t traced) Handle(ctx context.Context, line slog.Record) error {
 	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
-		line = line.Clone() // other handlers have it as well
+		line = line.Clone() // other handlers use it too
 		line.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
 	}
 	return t.Handler.Handle(ctx, line)
@@ -29,7 +29,7 @@ func (t traced) WithAttrs(attrs []slog.Attr) slog.Handler { return traced{t.Hand
 
 func (t traced) WithGroup(name string) slog.Handler { return traced{t.Handler.WithGroup(name)} }
 
-// enabledBy takes the lines that another handler takes: OpenTelemetry's knows no level.
+// enabledBy handles only lines that another handler handles: OpenTelemetry's has no level.
 type enabledBy struct {
 	slog.Handler
 	other slog.Handler

@@ -11,11 +11,11 @@ import (
 	"go.opentelemetry.io/otel/semconv/v1.43.0/processconv"
 )
 
-// userTicks is how many of /proc's units a second of processor time has, on every Linux there is.
+// userTicks is the number of /proc's units in a second of processor time, on every Linux.
 const userTicks = 100
 
-// observeProcess measures what the operating system knows of this process, by OpenTelemetry's conventions. Where there is
-// no /proc there is only the uptime.
+// observeProcess exports the operating system's metrics of this process, by OpenTelemetry's conventions. Without /proc there is
+// only the uptime.
 func observeProcess() error {
 	m, begun := otel.Meter("hooktape/otel"), time.Now()
 	cpu, err1 := processconv.NewCPUTime(m)

@@ -7,8 +7,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// sampler keeps a share of the webhooks, chosen by trace id, and each with its deliveries: a delivery begins a trace of its
-// own, which is kept if the one that it links to is. Inserts are of many webhooks and few themselves: all are kept.
+// sampler keeps a share of the webhooks, chosen by trace id, each with its deliveries: a delivery begins a separate trace, which
+// is kept if its first linked trace is. All inserts are kept: they are few, and each has many webhooks.
 type sampler struct {
 	share float64
 	ratio sdktrace.Sampler
@@ -21,7 +21,7 @@ func newSampler(share float64) sdktrace.Sampler {
 // ShouldSample implements sdktrace.Sampler.
 func (s sampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
 	switch {
-	case p.Kind != trace.SpanKindClient: // its links are what a stranger says
+	case p.Kind != trace.SpanKindClient: // its links are claims of the sender
 	case len(p.Links) == 0 && s.share > 0:
 		return sdktrace.AlwaysSample().ShouldSample(p)
 	case len(p.Links) > 0 && p.Links[0].SpanContext.HasTraceID():

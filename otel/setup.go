@@ -1,3 +1,10 @@
+// Package otel sets up OpenTelemetry for a hooktape process: where its spans, metrics and log lines go, and how it ends.
+//
+// If OTEL_EXPORTER_OTLP_ENDPOINT is set, all three go by OTLP to a collector (the other OTEL_EXPORTER_OTLP_* variables,
+// OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES are honoured too). Otherwise spans go to the program's own exporter. In both
+// cases metrics are at /metrics, and log lines in the log.
+//
+// Nothing waits for telemetry: its queues are bounded, and excess is dropped.
 package otel
 
 import (
@@ -24,22 +31,22 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Options say what a process tells about itself, and to whom.
+// Options configure a process's telemetry.
 type Options struct {
 	ServiceName string // service.name
 	Version     string // service.version
-	// Spans takes the spans when no OTLP endpoint is set.
+	// Spans exports the spans if no OTLP endpoint is set.
 	Spans sdktrace.SpanExporter
-	// Sample is the share of the webhooks whose traces are kept, from 0 to 1: of request and deliveries alike. What a
-	// trusted peer has begun is kept if the peer keeps it. The ids are there all the same.
+	// Sample is the share, from 0 to 1, of the webhooks whose traces are kept: request and deliveries. A trace begun by a
+	// trusted peer is kept if the peer keeps it. Every webhook has ids.
 	Sample float64
-	// Registry takes the metrics, for /metrics. Nil: none are kept.
+	// Registry receives the metrics for /metrics. Nil exports none.
 	Registry prometheus.Registerer
 	Logger   *slog.Logger
 }
 
-// At 8,000 spans a second the queue bridges two seconds. An insert costs ClickHouse and its merges the more, for each
-// span, the fewer there are: a quarter less in batches of 8,192 than of 4,096. Queue and batch take some 50 MB at most.
+// At 8,000 spans a second the queue lasts two seconds. The cost of a span for ClickHouse and its merges falls with the size of
+// the insert: in batches of 8,192 it is a quarter less than in batches of 4,096. Queue and batch need 50 MB at most.
 const (
 	spanQueue   = 16384
 	spanBatch   = 8192
@@ -88,7 +95,7 @@ func Setup(ctx context.Context, o Options) (shutdown func(context.Context) error
 	}, errors.Join(runtime.Start(), observeProcess())
 }
 
-// collector is where OTEL_EXPORTER_OTLP_ENDPOINT leads.
+// collector has the exporters to OTEL_EXPORTER_OTLP_ENDPOINT.
 type collector struct {
 	spans   sdktrace.SpanExporter
 	metrics metric.Exporter
@@ -108,7 +115,7 @@ func newCollector(ctx context.Context) (c collector, err error) {
 	return c, nil
 }
 
-// onceAMinute logs the SDK's own troubles, such as an exporter that cannot reach its server, without flooding.
+// onceAMinute logs the SDK's errors, such as an exporter that cannot reach its server, at most once a minute.
 func onceAMinute(logger *slog.Logger) otel.ErrorHandler {
 	now := rate.Sometimes{Interval: time.Minute}
 	return otel.ErrorHandlerFunc(func(err error) {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/settled"
+	"hooktape/internal/setting"
 )
 
 // TestReload: a source that is added works without a restart; a wrong file is refused and the old one stays; SIGHUP reads
@@ -133,7 +133,7 @@ func TestHalfWrittenConfig(t *testing.T) {
 		pause := i.writeSlowly(path, string(good)+strings.Repeat("# more\n", 20*round), round == 2)
 		close(stop)
 		err := <-failed
-		if pause >= settled.Quiet { // nothing could tell this from a writer who is done
+		if pause >= setting.Quiet { // nothing could tell this from a writer who is done
 			i.eventually(10*time.Second, "both work again", func() error {
 				return errors.Join(statusOf(demo, http.StatusOK), statusOf(last, http.StatusOK))
 			})
@@ -194,7 +194,7 @@ func (i *instance) writeSlowly(path, text string, hangup bool) (pause time.Durat
 				i.t.Fatal(err)
 			}
 		}
-		time.Sleep(settled.Quiet / 10)
+		time.Sleep(setting.Quiet / 10)
 	}
 	return pause
 }

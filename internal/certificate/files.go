@@ -1,19 +1,29 @@
+// Package certificate provides the TLS certificate of a listener: from two files that another program renews, or from a
+// certificate authority by ACME (RFC 8555), such as Let's Encrypt.
+//
+// It promises that a certificate changes without losing a connection, that an invalid certificate never replaces a valid one,
+// and that it logs problems before senders notice them. It assumes a clock that is accurate to the hour.
 package certificate
 
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math/big"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
-	"hooktape/internal/settled"
+	"hooktape/internal/setting"
 )
 
 // Files is a certificate with its chain and its key, in two files in PEM.
@@ -21,10 +31,10 @@ type Files struct {
 	cert, key string
 	logger    *slog.Logger
 	inForce   atomic.Pointer[tls.Certificate]
-	read      [2][]byte // the files' text when they were last looked at, good or bad
+	read      [2][]byte // the files' last text, valid or not
 }
 
-// Load reads a certificate and its key. Its errors name the file. That a certificate has expired is none: its Leaf tells.
+// Load reads a certificate and its key. Its errors name the file. It accepts an expired certificate; see its Leaf.
 func Load(cert, key string) (*tls.Certificate, error) {
 	text, err := readBoth(cert, key)
 	if err != nil {
@@ -33,8 +43,8 @@ func Load(cert, key string) (*tls.Certificate, error) {
 	return parse(cert, key, text)
 }
 
-// Open is Load for a listener: Run keeps up with the files. An expired certificate is taken, with a warning: some senders
-// do not look, and to those that do nothing is lost that would not be lost anyway.
+// Open is Load for a listener, which Run then updates. It accepts an expired certificate, with an error in the log, because some
+// senders do not check it.
 func Open(cert, key string, logger *slog.Logger) (*Files, error) {
 	f := &Files{cert: cert, key: key, logger: logger}
 	var err error
@@ -53,7 +63,7 @@ func Open(cert, key string, logger *slog.Logger) (*Files, error) {
 }
 
 func readBoth(cert, key string) (text [2][]byte, err error) {
-	both, _, err := settled.Read(cert, key)
+	both, _, err := setting.ReadFiles(cert, key)
 	if failed, ok := errors.AsType[*fs.PathError](err); ok && failed.Path == key {
 		return text, fmt.Errorf("the certificate's key cannot be read: %w", err)
 	}
@@ -66,30 +76,30 @@ func readBoth(cert, key string) (text [2][]byte, err error) {
 func parse(cert, key string, text [2][]byte) (*tls.Certificate, error) {
 	pair, err := tls.X509KeyPair(text[0], text[1])
 	if err != nil {
-		return nil, fmt.Errorf("%s and %s are no certificate and its key: %w", cert, key, err)
+		return nil, fmt.Errorf("%s and %s are not a certificate and its key: %w", cert, key, err)
 	}
 	return &pair, nil
 }
 
 func expired(pair *tls.Certificate) bool { return time.Now().After(pair.Leaf.NotAfter) }
 
-// Config is what a listener needs.
+// Config returns the TLS configuration of a listener.
 func (f *Files) Config() *tls.Config {
 	return config(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return f.inForce.Load(), nil })
 }
 
-// config is common to all listeners: HTTP/2 where the other side can, and TLS 1.2 or newer.
+// config returns what all listeners have in common: TLS 1.2 or newer, and HTTP/2 with clients that support it.
 func config(get func(*tls.ClientHelloInfo) (*tls.Certificate, error), protocols ...string) *tls.Config {
 	return &tls.Config{GetCertificate: get, MinVersion: tls.VersionTLS12, NextProtos: append([]string{"h2", "http/1.1"}, protocols...)}
 }
 
 const (
 	look = time.Second
-	// nearEnd is when a warning begins: authorities renew a month or a third of the life before the end.
+	// nearEnd is the time before the end at which warnings begin: authorities renew a month, or a third of the life, before it.
 	nearEnd = 10 * 24 * time.Hour
 )
 
-// Run takes up what the files become, until ctx ends. A new pair that cannot be used, or has expired, is refused.
+// Run loads the changed files until ctx ends. It refuses a new pair that is invalid or has expired.
 func (f *Files) Run(ctx context.Context) error {
 	daily := rate.Sometimes{First: 1, Interval: 24 * time.Hour}
 	tick := time.NewTicker(look)
@@ -107,10 +117,10 @@ func (f *Files) Run(ctx context.Context) error {
 	}
 }
 
-// renew compares the text, not the times: that sees a change however it is made, and a pair is two small files.
+// renew compares the text and not the times: that detects every kind of change, and the two files are small.
 func (f *Files) renew() error {
 	text, err := readBoth(f.cert, f.key)
-	if errors.Is(err, settled.ErrChanging) {
+	if errors.Is(err, setting.ErrChanging) {
 		return nil
 	}
 	if bytes.Equal(text[0], f.read[0]) && bytes.Equal(text[1], f.read[1]) {
@@ -135,7 +145,21 @@ func (f *Files) renew() error {
 func warnNearEnd(logger *slog.Logger, daily *rate.Sometimes, pair *tls.Certificate, name string) {
 	if left := time.Until(pair.Leaf.NotAfter); left < nearEnd {
 		daily.Do(func() {
-			logger.Warn("the certificate ends soon and nobody has renewed it", "certificate", name, "expires", pair.Leaf.NotAfter)
+			logger.Warn("the certificate expires soon and has not been renewed", "certificate", name, "expires", pair.Leaf.NotAfter)
 		})
 	}
+}
+
+// SelfSigned returns a new certificate without names that does not expire.
+func SelfSigned() (*tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }

@@ -1,4 +1,4 @@
-// Package chars shortens text, and finds what a reader does not see in it.
+// Package chars shortens text, and recognises invisible characters.
 package chars
 
 import (
@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Cut returns the longest beginning of s that has at most n bytes and ends with a whole character.
+// Cut returns the longest prefix of s that has at most n bytes and ends with a whole character.
 func Cut[T ~string | ~[]byte](s T, n int) T {
 	if len(s) <= n {
 		return s
@@ -17,8 +17,8 @@ func Cut[T ~string | ~[]byte](s T, n int) T {
 	return s[:n]
 }
 
-// Hidden reports whether a character shows nothing, drives a terminal or turns the direction of writing. Line breaks and tabs are
-// hidden too; the joiners that emoji and some scripts need are not.
+// Hidden reports whether a character is invisible, controls a terminal or changes the direction of writing. Line breaks and tabs
+// are hidden too; the joiners of emoji and some scripts are not.
 func Hidden(r rune) bool {
 	switch {
 	case r == '\u200c' || r == '\u200d':

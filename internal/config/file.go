@@ -11,7 +11,6 @@ import (
 
 	"hooktape/cmd/embedded-clickhouse/embedded"
 	"hooktape/internal/setting"
-	"hooktape/internal/settled"
 )
 
 // File says where a process's configuration comes from.
@@ -44,14 +43,14 @@ func (o Overrides) apply(c *Config) {
 }
 
 // Load reads and checks the file and applies the overrides. The stamp is that of the file as it was read, also when the file is
-// invalid. A file that is still being written is settled.ErrChanging.
-func (f File) Load() (*Config, settled.Stamp, error) {
-	texts, stamp, err := settled.Read(f.Path)
+// invalid. A file that is still being written is setting.ErrChanging.
+func (f File) Load() (*Config, setting.Stamp, error) {
+	texts, stamp, err := setting.ReadFiles(f.Path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, stamp, fmt.Errorf("there is no configuration at %s; `hooktape serve` writes one at its first start, --config or --data names another place", f.Path)
 	case err != nil:
-		return nil, settled.Of(f.Path), err
+		return nil, setting.StampOf(f.Path), err
 	}
 	c, err := Parse(f.Path, texts[0])
 	if err != nil {

@@ -16,7 +16,6 @@ import (
 	"hooktape/internal/event"
 	"hooktape/internal/outbound"
 	"hooktape/internal/setting"
-	"hooktape/internal/settled"
 	"hooktape/replay"
 	"hooktape/web/api"
 )
@@ -218,7 +217,7 @@ func (c *checker) valueOrFile(key string, s *secret) {
 
 // file reads a secret from a file.
 func (c *checker) file(key, path string) string {
-	texts, _, err := settled.Read(path)
+	texts, _, err := setting.ReadFiles(path)
 	if err != nil {
 		c.Err(key, err)
 		return ""

@@ -30,7 +30,6 @@ import (
 	"hooktape/internal/event"
 	"hooktape/internal/redact"
 	"hooktape/internal/setting"
-	"hooktape/internal/settled"
 )
 
 // Endpoint says where and how to send a request. Its tags are the keys of the configuration.
@@ -197,7 +196,7 @@ func (e Endpoint) hostPort() (host, port string, err error) {
 func (o TLSOptions) config() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: o.ServerName}
 	if o.CAFile != "" {
-		texts, _, err := settled.Read(o.CAFile)
+		texts, _, err := setting.ReadFiles(o.CAFile)
 		if err != nil {
 			return nil, &setting.Fault{Key: "tls.ca_file", Text: err.Error()}
 		}
@@ -214,7 +213,7 @@ func (o TLSOptions) config() (*tls.Config, error) {
 	case o.KeyFile == "":
 		return nil, &setting.Fault{Key: "tls.key_file", Text: "is missing, but cert_file is set"}
 	}
-	pair, _, err := settled.Read(o.CertFile, o.KeyFile)
+	pair, _, err := setting.ReadFiles(o.CertFile, o.KeyFile)
 	if err != nil {
 		return nil, &setting.Fault{Key: "tls.cert_file", Text: fmt.Sprintf("with key_file: %v", err)}
 	}

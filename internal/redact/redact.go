@@ -1,4 +1,4 @@
-// Package redact keeps secrets out of what people read.
+// Package redact removes secrets from text.
 package redact
 
 import (
@@ -6,10 +6,10 @@ import (
 	"net/url"
 )
 
-// Mask stands in the place of a secret.
+// Mask replaces a secret.
 const Mask = "***"
 
-// WithoutURL returns an error of net/http or net/url without the URL, which may hold a secret.
+// WithoutURL returns an error of net/http or net/url without the URL, which may contain a secret.
 func WithoutURL(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err

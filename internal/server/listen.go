@@ -15,7 +15,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"hooktape/internal/config"
-	"hooktape/internal/serve"
+	"hooktape/internal/httpserver"
 )
 
 // startOps serves metrics and profiles, which only the operator may see, on an address of their own.
@@ -59,7 +59,7 @@ func (p *process) serveHTTP(ctx context.Context, listener net.Listener, handler 
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
 	}
-	err := serve.Until(ctx, server, listener, answerGrace)
+	err := httpserver.Serve(ctx, server, listener, answerGrace)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil // a stream of a replay's progress does not end by itself
 	}

@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"hooktape/internal/config"
-	"hooktape/internal/settled"
+	"hooktape/internal/setting"
 )
 
 const reloadPoll = time.Second
@@ -34,14 +34,14 @@ func (p *process) watchConfig(ctx context.Context) error {
 		select {
 		case <-hangup:
 		case <-tick.C:
-			if settled.Of(p.File.Path) == p.read {
+			if setting.StampOf(p.File.Path) == p.read {
 				continue
 			}
 		case <-ctx.Done():
 			return nil
 		}
 		switch err := p.reload(); {
-		case errors.Is(err, settled.ErrChanging):
+		case errors.Is(err, setting.ErrChanging):
 			p.Logger.Warn("the configuration is being written; it is read once it is left alone", "path", p.File.Path)
 		case err != nil:
 			failures.Add(ctx, 1)
@@ -53,7 +53,7 @@ func (p *process) watchConfig(ctx context.Context) error {
 // reload applies the configuration file as it is now.
 func (p *process) reload() error {
 	fresh, stamp, err := p.File.Load()
-	if errors.Is(err, settled.ErrChanging) {
+	if errors.Is(err, setting.ErrChanging) {
 		return err
 	}
 	p.read = stamp

@@ -22,7 +22,7 @@ import (
 	"hooktape/ingest"
 	"hooktape/internal/config"
 	"hooktape/internal/outbound"
-	"hooktape/internal/settled"
+	"hooktape/internal/setting"
 	"hooktape/internal/spool"
 	"hooktape/internal/store"
 	"hooktape/otel"
@@ -63,7 +63,7 @@ type process struct {
 	sources   atomic.Pointer[ingest.Sources]
 	endpoints atomic.Pointer[[]replay.Endpoint]
 	hooks     atomic.Pointer[[]console.Source]
-	read      settled.Stamp          // of the configuration file as it was last read
+	read      setting.Stamp          // of the configuration file as it was last read
 	inForce   int                    // number of sources
 	changed   []func(*config.Config) // apply a changed configuration
 

@@ -5,12 +5,12 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"hooktape/internal/peraddress"
+	"hooktape/internal/httpserver"
 )
 
 // PatientGuard is a guard that lets an address try many wrong tokens.
 func PatientGuard(logger *slog.Logger) *Guard {
 	g := NewGuard(logger)
-	g.failures = peraddress.New(rate.Every(wrongEvery), 10_000)
+	g.failures = httpserver.NewLimiter(rate.Every(wrongEvery), 10_000)
 	return g
 }

@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/time/rate"
 
-	"hooktape/internal/peraddress"
+	"hooktape/internal/httpserver"
 )
 
 // An address may try this many wrong tokens at once, and then one more in each interval.
@@ -29,7 +29,7 @@ var TryAgainAfter = strconv.Itoa(int(wrongEvery / time.Second))
 // in the metric hooktape.tokens.wrong. An address at its limit is refused whatever it sends: otherwise the answer would
 // still tell a right token.
 type Guard struct {
-	failures *peraddress.Limiter
+	failures *httpserver.Limiter
 	wrong    metric.Int64Counter
 	logger   *slog.Logger
 
@@ -51,7 +51,7 @@ const (
 func NewGuard(logger *slog.Logger) *Guard {
 	wrong, _ := otel.Meter("hooktape/web/api").Int64Counter("hooktape.tokens.wrong", metric.WithUnit("{token}"),
 		metric.WithDescription("Wrong tokens tried at the API and at the console's login."))
-	g := &Guard{failures: peraddress.New(rate.Every(wrongEvery), wrongAtOnce), wrong: wrong, logger: logger,
+	g := &Guard{failures: httpserver.NewLimiter(rate.Every(wrongEvery), wrongAtOnce), wrong: wrong, logger: logger,
 		quiet: rate.Sometimes{First: 1, Interval: time.Minute}}
 	for _, door := range []Door{DoorAPI, DoorConsole} {
 		g.count(door, 0) // there from the start, for alerts

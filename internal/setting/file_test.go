@@ -1,4 +1,4 @@
-package settled_test
+package setting_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/settled"
+	"hooktape/internal/setting"
 )
 
 // TestReadWaitsForTheWriter writes a file in pieces, slower than a reader reads: nobody sees a part of it.
@@ -25,7 +25,7 @@ func TestReadWaitsForTheWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if texts, _, err := settled.Read(cert, key); err != nil || string(texts[0])+string(texts[1]) != "oldold" {
+	if texts, _, err := setting.ReadFiles(cert, key); err != nil || string(texts[0])+string(texts[1]) != "oldold" {
 		t.Fatalf("%s %v", texts, err)
 	}
 	begun, done := make(chan struct{}), make(chan error, 1)
@@ -40,19 +40,19 @@ func TestReadWaitsForTheWriter(t *testing.T) {
 			for range 20 {
 				_, failed := file.WriteString("piece ")
 				err = errors.Join(err, failed)
-				time.Sleep(settled.Quiet / 20)
+				time.Sleep(setting.Quiet / 20)
 			}
 			err = errors.Join(err, file.Close())
 		}
 		done <- err
 	}()
 	<-begun
-	texts, stamp, err := settled.Read(cert, key)
+	texts, stamp, err := setting.ReadFiles(cert, key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := strings.Repeat("piece ", 20)
-	if string(texts[0]) != want || string(texts[1]) != want || stamp != settled.Of(cert) {
+	if string(texts[0]) != want || string(texts[1]) != want || stamp != setting.StampOf(cert) {
 		t.Errorf("read %q and %q", texts[0], texts[1])
 	}
 	if err := <-done; err != nil {
@@ -62,10 +62,10 @@ func TestReadWaitsForTheWriter(t *testing.T) {
 
 func TestReadOfNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none")
-	if _, _, err := settled.Read(path); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := setting.ReadFiles(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error is %v", err)
 	}
-	if settled.Of(path) != (settled.Stamp{}) {
+	if setting.StampOf(path) != (setting.Stamp{}) {
 		t.Error("a file that is not there has a stamp")
 	}
 }

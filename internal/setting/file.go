@@ -1,5 +1,4 @@
-// Package settled reads files that other programs write. It waits until the writer has finished.
-package settled
+package setting
 
 import (
 	"errors"
@@ -10,24 +9,24 @@ import (
 	"time"
 )
 
-// Quiet is how long a file must have been unchanged before it is read.
+// Quiet is the time that a file must have been unchanged before ReadFiles reads it.
 const Quiet = 200 * time.Millisecond
 
-// patience bounds how long Read waits for a writer.
+// patience bounds the time that ReadFiles waits for a writer.
 const patience = 2 * time.Second
 
-// ErrChanging says that a file did not come to rest while Read waited: it is to be read later.
+// ErrChanging reports that a file was still changing when ReadFiles stopped waiting: read it again later.
 var ErrChanging = errors.New("is being written")
 
-// Stamp tells one version of a file from another, whether it was written to or replaced. That of a missing file is zero.
+// Stamp identifies one version of a file, whether it was written to or replaced. The stamp of a missing file is zero.
 type Stamp struct {
 	modified time.Time
 	size     int64
 	inode    uint64
 }
 
-// Of returns a file's stamp.
-func Of(path string) Stamp {
+// StampOf returns a file's stamp.
+func StampOf(path string) Stamp {
 	info, err := os.Stat(path)
 	if err != nil {
 		return Stamp{}
@@ -39,9 +38,10 @@ func Of(path string) Stamp {
 	return s
 }
 
-// Read returns the text of the files, which belong together, and the stamp of the first. All of them were unchanged for as
-// long as Quiet before, and while they were read. The error of a file that cannot be read is that of os.ReadFile.
-func Read(paths ...string) (texts [][]byte, first Stamp, err error) {
+// ReadFiles returns the texts of files that belong together and that other programs may be writing, and the stamp of the first.
+// All of them were unchanged for the time Quiet before, and while they were read. The error of a file that cannot be read is
+// that of os.ReadFile.
+func ReadFiles(paths ...string) (texts [][]byte, first Stamp, err error) {
 	begun := time.Now()
 	since, seen := begun, stamps(paths)
 	for {
@@ -66,13 +66,13 @@ func Read(paths ...string) (texts [][]byte, first Stamp, err error) {
 func stamps(paths []string) []Stamp {
 	list := make([]Stamp, len(paths))
 	for i, path := range paths {
-		list[i] = Of(path)
+		list[i] = StampOf(path)
 	}
 	return list
 }
 
-// rest returns how long ago the last of the files was changed, by their own times: a file that was left alone need not be
-// waited for.
+// rest returns the time since the last change of any of the files, by their modification times. ReadFiles need not wait for
+// files that were changed long ago.
 func rest(list []Stamp) time.Duration {
 	last := time.Duration(-1)
 	for i, s := range list {

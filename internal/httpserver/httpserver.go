@@ -1,5 +1,5 @@
-// Package serve runs an HTTP server until it is told to end.
-package serve
+// Package httpserver has what hooktape's HTTP servers share: serving until a context ends, and a limiter for each client.
+package httpserver
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Until serves until ctx ends. Requests in flight then have so long to end; those that do not are cut, and the error is
-// [context.DeadlineExceeded].
-func Until(ctx context.Context, server *http.Server, listener net.Listener, grace time.Duration) error {
+// Serve serves until ctx ends. Requests in flight then have the time grace to finish. If some do not, it closes their connections
+// and returns [context.DeadlineExceeded].
+func Serve(ctx context.Context, server *http.Server, listener net.Listener, grace time.Duration) error {
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)

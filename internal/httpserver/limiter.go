@@ -1,6 +1,4 @@
-// Package peraddress limits how often each client address may do something that anyone can do: send a request that is
-// rejected, or try a token.
-package peraddress
+package httpserver
 
 import (
 	"net/netip"
@@ -10,14 +8,15 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// MaxAddresses is how many addresses a Limiter remembers, in about 2 MiB.
+// MaxAddresses is the number of addresses that a Limiter remembers, in about 2 MiB.
 const MaxAddresses = 10_000
 
-// tidyEvery is how often a full Limiter looks for addresses that it can forget.
+// tidyEvery is the interval at which a full Limiter looks for addresses to forget.
 const tidyEvery = 5 * time.Second
 
-// Limiter has a token bucket for each client network (see [Network]). When it remembers [MaxAddresses] networks, those
-// that it does not know share one bucket: a crowd of addresses frees no address that is limited.
+// Limiter limits how often each client may do something that anyone can do: send a request that is rejected, or try a token.
+// It has a token bucket for each client network (see [Network]). When it remembers [MaxAddresses] networks, all others share
+// one bucket: many addresses do not make it forget a limited one.
 type Limiter struct {
 	limit rate.Limit
 	burst int
@@ -25,18 +24,18 @@ type Limiter struct {
 	mu    sync.Mutex
 	known map[netip.Prefix]*rate.Limiter
 	rest  *rate.Limiter
-	tidy  time.Time // when it last forgot the networks whose buckets are full
+	tidy  time.Time // of the last call of forget
 }
 
-// New returns a Limiter that allows each network burst events at once and limit events a second after that.
-func New(limit rate.Limit, burst int) *Limiter {
+// NewLimiter returns a Limiter that allows each network a burst of events, and limit events a second afterwards.
+func NewLimiter(limit rate.Limit, burst int) *Limiter {
 	return &Limiter{limit: limit, burst: burst, known: map[netip.Prefix]*rate.Limiter{}, rest: rate.NewLimiter(limit, burst)}
 }
 
-// Allow reports whether an address may do it once more, and counts that it does.
+// Allow reports whether an address may act now, and counts the action.
 func (l *Limiter) Allow(addr netip.Addr) bool { return l.bucket(addr).Allow() }
 
-// Open reports whether Allow would allow it, and counts nothing.
+// Open reports whether Allow would return true, and counts nothing.
 func (l *Limiter) Open(addr netip.Addr) bool { return l.bucket(addr).Tokens() >= 1 }
 
 func (l *Limiter) bucket(addr netip.Addr) *rate.Limiter {
@@ -57,7 +56,7 @@ func (l *Limiter) bucket(addr netip.Addr) *rate.Limiter {
 	return fresh
 }
 
-// forget drops the networks whose buckets are full: a new bucket is as good.
+// forget deletes the networks whose buckets are full: a new bucket is equivalent.
 func (l *Limiter) forget() {
 	l.tidy = time.Now()
 	for network, bucket := range l.known {
@@ -67,8 +66,8 @@ func (l *Limiter) forget() {
 	}
 }
 
-// Network returns what one client can be assumed to own: an IPv4 address, or a /64 of IPv6. It is the zero prefix of the
-// zero address.
+// Network returns the network that one client can be assumed to own: an IPv4 address, or a /64 of IPv6. For the zero address it
+// returns the zero prefix.
 func Network(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	bits := addr.BitLen()

@@ -1,4 +1,4 @@
-package peraddress
+package httpserver
 
 import (
 	"net/netip"
@@ -12,7 +12,7 @@ import (
 // TestLimiter: it remembers a bounded number of addresses, forgets those whose buckets are full, and refills buckets.
 func TestLimiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(rate.Every(6*time.Second), 10)
+		l := NewLimiter(rate.Every(6*time.Second), 10)
 		one := netip.MustParseAddr("2001:db8::1")
 		for range 10 {
 			if !l.Open(one) || !l.Allow(one) {
