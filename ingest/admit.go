@@ -10,8 +10,8 @@ import (
 // streamKey is the key of a request's stream in its context.
 type streamKey struct{}
 
-// admitted reserves memory for a request to a hook before its body is read, and answers 503 if there is none. Unknown senders,
-// recognised by the URL, are turned away before known sources.
+// admitted reserves memory for a request to a hook before its body is read, and answers 503 if there is none. Unknown
+// senders, recognised by the URL, are turned away before known sources.
 func (s *Server) admitted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, _ := r.Context().Value(streamKey{}).(*stream)

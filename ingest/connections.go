@@ -16,17 +16,18 @@ import (
 	"hooktape/internal/httpserver"
 )
 
-// connections limits connections. net/http has no such limit, and netutil.LimitListener has only one for all clients, with
-// which one address can lock out all others. The rules:
+// connections limits connections. net/http has no such limit, and netutil.LimitListener has only one for all clients,
+// with which one address can lock out all others. The rules:
 //
-//   - A client (an IPv4 address, a /64 of IPv6) has at most MaxConnectionsPerAddress. A client that has presented a valid token
-//     within a day is known, and may have half of all connections: all of BotHelp may send from one address.
-//   - All unknown clients together have at most three quarters of the connections, or half with TLS, whose handshakes need
-//     memory. The rest is for known clients.
+//   - A client (an IPv4 address, a /64 of IPv6) has at most MaxConnectionsPerAddress. A client that has presented a
+//     valid token within a day is known, and may have half of all connections: all of BotHelp may send from one
+//     address.
+//   - All unknown clients together have at most three quarters of the connections, or half with TLS, whose handshakes
+//     need memory. The rest is for known clients.
 //   - A trusted proxy carries many clients: it is known, and has no limit of its own.
-//   - At a limit the connection that has waited longest for a request is closed in favour of the new one. A connection waits
-//     if it is idle or in the middle of a header. A connection whose request is being handled is never closed; if all are,
-//     the new one is refused.
+//   - At a limit the connection that has waited longest for a request is closed in favour of the new one. A connection
+//     waits if it is idle or in the middle of a header. A connection whose request is being handled is never closed; if
+//     all are, the new one is refused.
 //
 // It also reserves memory for arriving headers, because net/http reads them before any handler runs.
 type connections struct {
@@ -135,8 +136,8 @@ func (cs *connections) full(c *client) (reason string, full bool) {
 	return "", false
 }
 
-// oldest returns the connection to close in favour of a new one of the client: the one that has waited longest, if possible
-// of an unknown client. It returns nil if no waiting connection would make room.
+// oldest returns the connection to close in favour of a new one of the client: the one that has waited longest, if
+// possible of an unknown client. It returns nil if no waiting connection would make room.
 func (cs *connections) oldest(c *client, reason string) (found *conn) {
 	for e := cs.waiting.Front(); e != nil; e = e.Next() {
 		waits := e.Value.(*conn)
@@ -151,7 +152,8 @@ func (cs *connections) oldest(c *client, reason string) (found *conn) {
 	return found
 }
 
-// client returns the record of a client, a new one if necessary. A client whose last valid token was long ago becomes unknown.
+// client returns the record of a client, a new one if necessary. A client whose last valid token was long ago becomes
+// unknown.
 func (cs *connections) client(addr netip.Addr) *client {
 	network := httpserver.Network(addr)
 	c := cs.clients[network]
@@ -272,8 +274,8 @@ func (c *conn) arrive(n int64) error {
 	return nil
 }
 
-// charge reserves memory for a part of a header. If there is none left, it closes the connections of unknown clients that have
-// waited longest.
+// charge reserves memory for a part of a header. If there is none left, it closes the connections of unknown clients
+// that have waited longest.
 func (cs *connections) charge(c *conn, n int64) bool {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()

@@ -14,12 +14,13 @@ import (
 	"hooktape/internal/spool"
 )
 
-// maxDecoded bounds the decoded values of a batch, in bytes. The batch itself is bounded, but each small record may be a gzip
-// bomb, and anyone can fill the spool with those.
+// maxDecoded bounds the decoded values of a batch, in bytes. The batch itself is bounded, but each small record may be
+// a gzip bomb, and anyone can fill the spool with those.
 const maxDecoded = 32 << 20
 
-// decode decodes a batch of the spool into events, on all processors. It returns spool.ErrRefused for an invalid record, which
-// can never be stored, and for several records whose values together exceed maxDecoded: they come again in smaller batches.
+// decode decodes a batch of the spool into events, on all processors. It returns spool.ErrRefused for an invalid
+// record, which can never be stored, and for several records whose values together exceed maxDecoded: they come again
+// in smaller batches.
 func decode(batch spool.Batch, kind func(source string) event.Kind) ([]event.Event, error) {
 	records := batch.Records
 	events := make([]event.Event, len(records))
@@ -67,8 +68,8 @@ func decodedBytes(e *event.Event) int {
 	return n
 }
 
-// markDuplicates sets the original of each chat event that BotHelp has sent before. BotHelp repeats a chat webhook until it
-// gets a 200. It does not repeat flow webhooks: equal ones are two visits.
+// markDuplicates sets the original of each chat event that BotHelp has sent before. BotHelp repeats a chat webhook
+// until it gets a 200. It does not repeat flow webhooks: equal ones are two visits.
 func (s *Sink) markDuplicates(ctx context.Context, events []event.Event) error {
 	var chat []event.Event
 	for i := range events {

@@ -7,12 +7,13 @@
 //
 // # What the answers mean
 //
-// 200: the event is on this machine's disk (fsync), and will be in ClickHouse exactly once. 503 with Retry-After: the event is
-// not stored, because the disk is full or fails, or [Limits].MaxMemory is in use; an unreachable ClickHouse never causes it. Any
-// other status is a verdict on the request, which is stored for the audit like an accepted one, within [Limits].
+// 200: the event is on this machine's disk (fsync), and will be in ClickHouse exactly once. 503 with Retry-After: the
+// event is not stored, because the disk is full or fails, or [Limits].MaxMemory is in use; an unreachable ClickHouse
+// never causes it. Any other status is a verdict on the request, which is stored for the audit like an accepted one,
+// within [Limits].
 //
 // # Secrets
 //
-// The hook token in the URL is replaced by *** before any other code sees the request: before it is stored, logged, traced and
-// measured.
+// The hook token in the URL is replaced by *** before any other code sees the request: before it is stored, logged,
+// traced and measured.
 package ingest

@@ -14,13 +14,13 @@ import (
 
 // framing parses the heads of a connection's HTTP/1 requests on their way to net/http, for three reasons:
 //
-//   - net/http answers 400 to an invalid request target. BotHelp sends such targets: a label with a bare % or a space, a macro
-//     that was not filled in. framing passes a placeholder to net/http, and the original target to the handler.
-//   - No handler sees a request that net/http refuses. framing keeps the start of each request until a handler has it, for the
-//     audit of refused requests (see stream.Write).
-//   - Two servers in a row may read a request with both Content-Length and Transfer-Encoding differently: one takes for a body
-//     what the other takes for another request. RFC 9112, section 6.1, permits refusing it; net/http instead removes the
-//     Content-Length before any handler sees the request.
+//   - net/http answers 400 to an invalid request target. BotHelp sends such targets: a label with a bare % or a space,
+//     a macro that was not filled in. framing passes a placeholder to net/http, and the original target to the handler.
+//   - No handler sees a request that net/http refuses. framing keeps the start of each request until a handler has it,
+//     for the audit of refused requests (see stream.Write).
+//   - Two servers in a row may read a request with both Content-Length and Transfer-Encoding differently: one takes for
+//     a body what the other takes for another request. RFC 9112, section 6.1, permits refusing it; net/http instead
+//     removes the Content-Length before any handler sees the request.
 //
 // framing finds the head after a body with a Content-Length by counting. It inspects nothing after a chunked body: the
 // connection ends with that request (see Server.admitted), as section 6.1 demands of a server that accepts both.
@@ -71,7 +71,8 @@ var (
 	errHTTP2      = errors.New("the request begins with the preface of HTTP/2")
 )
 
-// http2Preface begins a connection whose client assumes HTTP/2 (RFC 9113, section 3.4). net/http would pass it to a handler.
+// http2Preface begins a connection whose client assumes HTTP/2 (RFC 9113, section 3.4). net/http would pass it to a
+// handler.
 var http2Preface = []byte("PRI * HTTP/2.0\r\n")
 
 // next removes and returns the oldest head: that of the request that net/http has refused.
@@ -120,8 +121,8 @@ func (f *framing) setTarget(target string) {
 	}
 }
 
-// check inspects read bytes. It returns the bytes, of these and earlier ones, that net/http may see, and how many bytes belong
-// to heads. net/http sees the start of a refused request too, because it must answer it.
+// check inspects read bytes. It returns the bytes, of these and earlier ones, that net/http may see, and how many bytes
+// belong to heads. net/http sees the start of a refused request too, because it must answer it.
 func (f *framing) check(read []byte) (seen []byte, header int) {
 	at, from := 0, 0 // net/http sees seen, then read[from:at]
 	for at < len(read) && !f.opaque.Load() {
@@ -188,12 +189,12 @@ func (f *framing) check(read []byte) (seen []byte, header int) {
 	return append(seen, read[from:]...), header
 }
 
-// startsRequest reports whether a request can start with b: an empty line may precede its method. TLS does not start so, and
-// would wait for an answer before it sends a line's end.
+// startsRequest reports whether a request can start with b: an empty line may precede its method. TLS does not start
+// so, and would wait for an answer before it sends a line's end.
 func startsRequest(b byte) bool { return b == '\r' || b == '\n' || b > ' ' && b < 0x7f }
 
-// requestLine returns the part of a request line that net/http sees: the method of an incomplete line, because the target may
-// have to be replaced, or all of a line that is too long to wait for its end.
+// requestLine returns the part of a request line that net/http sees: the method of an incomplete line, because the
+// target may have to be replaced, or all of a line that is too long to wait for its end.
 func (f *framing) requestLine(line []byte, whole bool) []byte {
 	space := bytes.IndexByte(line, ' ')
 	switch {

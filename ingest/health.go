@@ -32,8 +32,8 @@ func (s *Server) healthz(c *gin.Context) {
 	c.String(http.StatusOK, "ok\n")
 }
 
-// readyz reports whether the next webhook would be stored. It stays ready while ClickHouse is unreachable, because events wait
-// on disk, and after ClickHouse has lost data, because refusing webhooks would lose more.
+// readyz reports whether the next webhook would be stored. It stays ready while ClickHouse is unreachable, because
+// events wait on disk, and after ClickHouse has lost data, because refusing webhooks would lose more.
 func (s *Server) readyz(c *gin.Context) {
 	status, body := http.StatusOK, gin.H{"ready": true, "spool": "ok"}
 	if err := s.spool.Ready(); err != nil {

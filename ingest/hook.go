@@ -59,9 +59,9 @@ func segments(path string) (list []segment) {
 	return list
 }
 
-// address parses a path as received, still percent-encoded. The first two segments that are a source and its token make it a
-// hook, whatever precedes them: a URL with a typo before its token still delivers a lead. Everything after the token is the
-// step. See hidden for the stored form.
+// address parses a path as received, still percent-encoded. The first two segments that are a source and its token make
+// it a hook, whatever precedes them: a URL with a typo before its token still delivers a lead. Everything after the
+// token is the step. See hidden for the stored form.
 //
 // The verdict is Accepted, UnknownSource or BadToken; the source is nil unless it was accepted.
 func (s *Sources) address(path string) (h hook, source *Source, verdict event.Verdict) {
@@ -105,8 +105,8 @@ func (s *Sources) address(path string) (h hook, source *Source, verdict event.Ve
 	return h, source, verdict
 }
 
-// hidden returns the stored form of the hook: without tokens, and with source and step as labels. It cuts a step that is too
-// long: the stored path contains all of it, and a lead is worth more than a label.
+// hidden returns the stored form of the hook: without tokens, and with source and step as labels. It cuts a step that
+// is too long: the stored path contains all of it, and a lead is worth more than a label.
 func (h hook) hidden(secret secrets) hook {
 	return hook{source: label(secret.hide(h.source)), step: label(secret.hide(h.step)), path: secret.hidePath(h.path)}
 }
@@ -119,7 +119,8 @@ func tidy(text string) string {
 // label returns text of a path as a source or step.
 func label(text string) string { return chars.Cut(strings.ToValidUTF8(text, "\uFFFD"), maxStepBytes) }
 
-// mistyped describes the error in the stored path of an accepted event. It returns "" for the path of the source's hook.
+// mistyped describes the error in the stored path of an accepted event. It returns "" for the path of the source's
+// hook.
 func mistyped(path, source string) string {
 	parts := strings.SplitN(path, "/", 5)
 	if len(parts) > 3 && parts[0] == "" && decoded(parts[1]) == hooksSegment && label(decoded(parts[2])) == source && parts[3] == redact.Mask {
@@ -152,8 +153,8 @@ func judgedOf(r *http.Request) *judged {
 	return h
 }
 
-// judge runs before all other handlers. It removes the token from the URL, and from wherever else it is, so no later middleware,
-// span, metric or log can reveal it. It also removes the host, which the sender may have invented.
+// judge runs before all other handlers. It removes the token from the URL, and from wherever else it is, so no later
+// middleware, span, metric or log can reveal it. It also removes the host, which the sender may have invented.
 func (s *Server) judge(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path, query, _ := strings.Cut(s.begin(r), "?")
@@ -193,8 +194,8 @@ func (s *Server) begin(r *http.Request) string {
 	return r.RequestURI
 }
 
-// toHook reports whether a request without a valid token counts as one to a hook: any method below the prefix, and every POST,
-// because BotHelp posts, and its URL may have a typo.
+// toHook reports whether a request without a valid token counts as one to a hook: any method below the prefix, and
+// every POST, because BotHelp posts, and its URL may have a typo.
 func toHook(method, path string) bool {
 	return strings.HasPrefix(decoded(path), hooksPrefix) || method == http.MethodPost
 }

@@ -19,8 +19,8 @@ import (
 // malformedBytes is the size of the stored start of a request that is not HTTP.
 const malformedBytes = 4 << 10
 
-// malformed stores the start of a request that net/http has refused, within the limits for rejected requests. No trusted proxy
-// can name its client, because the header cannot be parsed.
+// malformed stores the start of a request that net/http has refused, within the limits for rejected requests. No
+// trusted proxy can name its client, because the header cannot be parsed.
 func (s *Server) malformed(c *conn, refused head) {
 	addr, _ := netip.ParseAddrPort(c.RemoteAddr().String())
 	now, ctx, sources := time.Now(), context.Background(), s.sources.Load()
@@ -43,8 +43,8 @@ func (s *Server) malformed(c *conn, refused head) {
 	s.count(ctx, j.captured.Source, event.Malformed, kept)
 }
 
-// refusal replaces net/http's answer to a request that begins with start: it has the same status, and says what to do. reason
-// is framing's reason to refuse the request, or nil if net/http has; longest is the maximal length of a head.
+// refusal replaces net/http's answer to a request that begins with start: it has the same status, and says what to do.
+// reason is framing's reason to refuse the request, or nil if net/http has; longest is the maximal length of a head.
 func refusal(answer, start []byte, reason error, longest int) []byte {
 	line, _, _ := bytes.Cut(answer, []byte("\r\n"))
 	_, status, _ := strings.Cut(string(line), " ")

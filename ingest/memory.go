@@ -2,12 +2,12 @@ package ingest
 
 import "sync"
 
-// memory is the budget for the bytes of requests in flight: headers, bodies, and their spool records. A request reserves in
-// steps before it reads. Neither many requests nor large ones can therefore take more memory than [Limits.MaxMemory], whatever
-// a Content-Length claims. A request that does not fit is answered with 503.
+// memory is the budget for the bytes of requests in flight: headers, bodies, and their spool records. A request
+// reserves in steps before it reads. Neither many requests nor large ones can therefore take more memory than
+// [Limits.MaxMemory], whatever a Content-Length claims. A request that does not fit is answered with 503.
 //
-// Anyone can send a request, so unknown senders (clients and requests without a valid token) have a quarter of the budget.
-// Large bodies may fill three quarters, which leaves room for the usual, small webhook.
+// Anyone can send a request, so unknown senders (clients and requests without a valid token) have a quarter of the
+// budget. Large bodies may fill three quarters, which leaves room for the usual, small webhook.
 type memory struct {
 	max int64
 
@@ -73,8 +73,8 @@ type reservation struct {
 	bytes   int64
 }
 
-// begin reserves memory for a request with its header and the first bytes of its body. It refuses a body that claims to be
-// larger than the rest of the budget.
+// begin reserves memory for a request with its header and the first bytes of its body. It refuses a body that claims to
+// be larger than the rest of the budget.
 func (r *reservation) begin(first, claimed, header int64) bool {
 	r.memory.mu.Lock()
 	fits := r.memory.fits(bodyCost*claimed, r.share(forBody))

@@ -34,16 +34,16 @@ type Limits struct {
 	MaxHeaderBytes int `yaml:"-"`
 	// MaxConnections also bounds the number of requests that are handled at the same time.
 	MaxConnections int `yaml:"max_connections"`
-	// MaxConnectionsPerAddress is the limit for an IPv4 address or a /64 of IPv6. An address that has presented a valid token
-	// within a day may have half of MaxConnections, and a trusted proxy all.
+	// MaxConnectionsPerAddress is the limit for an IPv4 address or a /64 of IPv6. An address that has presented a valid
+	// token within a day may have half of MaxConnections, and a trusted proxy all.
 	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"`
 	// MaxMemory bounds the bytes of requests in flight; beyond it requests are answered with 503.
 	MaxMemory int64 `yaml:"max_memory"`
 	// MinBodyRate, in bytes a second, is the minimum rate of a body after Timeouts.BodyGrace. A slower body is aborted.
 	MinBodyRate int64 `yaml:"-"`
-	// Rejected requests are stored for the audit up to these limits, and only counted beyond them. The limits apply separately
-	// to requests to unknown sources and to rejected requests to known ones: each of the two has RejectedTotal, and half of
-	// RejectedDaily, in bytes a day (UTC).
+	// Rejected requests are stored for the audit up to these limits, and only counted beyond them. The limits apply
+	// separately to requests to unknown sources and to rejected requests to known ones: each of the two has
+	// RejectedTotal, and half of RejectedDaily, in bytes a day (UTC).
 	RejectedPerAddress Rate  `yaml:"rejected_per_address"`
 	RejectedTotal      Rate  `yaml:"rejected_total"`
 	RejectedDaily      int64 `yaml:"rejected_daily"`

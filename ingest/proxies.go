@@ -25,8 +25,8 @@ func (p Proxies) trust(addr netip.Addr) bool {
 	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
 }
 
-// client returns the address of a request's client: the connection's address, or, if that is a trusted proxy's, the last one in
-// X-Forwarded-For or Forwarded (RFC 7239) that is not a trusted proxy's.
+// client returns the address of a request's client: the connection's address, or, if that is a trusted proxy's, the
+// last one in X-Forwarded-For or Forwarded (RFC 7239) that is not a trusted proxy's.
 func (p Proxies) client(r *http.Request) netip.Addr {
 	peer := peerAddr(r)
 	if !p.trust(peer) {
@@ -62,8 +62,8 @@ func peerAddr(r *http.Request) netip.Addr {
 	return addr.Addr().Unmap().WithZone("")
 }
 
-// forwardedFor returns the hops from the client to this server. X-Forwarded-For has precedence: most proxies append to it, and
-// pass on a Forwarded that the client may have invented.
+// forwardedFor returns the hops from the client to this server. X-Forwarded-For has precedence: most proxies append to
+// it, and pass on a Forwarded that the client may have invented.
 func forwardedFor(header http.Header) (hops []string) {
 	if list := header.Values("X-Forwarded-For"); len(list) > 0 {
 		return strings.Split(strings.Join(list, ","), ",")

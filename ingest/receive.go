@@ -23,23 +23,9 @@ import (
 func (s *Server) receive(c *gin.Context) {
 	r, begun := c.Request, time.Now()
 	h := judgedOf(r)
-	verdict := h.verdict
-	span := trace.SpanContextFromContext(r.Context())
-	captured := &event.Received{
-		ID:         event.NewID(begun),
-		ReceivedAt: begun.UTC().Truncate(time.Microsecond),
-		Source:     h.hook.source,
-		Step:       h.step,
-		Method:     r.Method,
-		Path:       h.path,
-		Query:      r.URL.RawQuery,
-		RemoteIP:   h.client,
-		Headers:    headers(r, h),
-		TraceID:    span.TraceID(),
-		SpanID:     span.SpanID(),
-		Untraced:   !span.IsSampled(),
-	}
+	captured := capture(r, h, begun)
 	h.captured, h.id = captured, captured.ID.String()
+	verdict := h.verdict
 	if verdict == event.Accepted && r.Method != http.MethodPost {
 		verdict = event.MethodNotAllowed
 	}
@@ -72,6 +58,25 @@ func (s *Server) receive(c *gin.Context) {
 	c.Data(http.StatusOK, "application/json", receipt(h))
 }
 
+// capture returns the event of a request, still without its body.
+func capture(r *http.Request, h *judged, at time.Time) *event.Received {
+	span := trace.SpanContextFromContext(r.Context())
+	return &event.Received{
+		ID:         event.NewID(at),
+		ReceivedAt: at.UTC().Truncate(time.Microsecond),
+		Source:     h.hook.source,
+		Step:       h.step,
+		Method:     r.Method,
+		Path:       h.path,
+		Query:      r.URL.RawQuery,
+		RemoteIP:   h.client,
+		Headers:    headers(r, h),
+		TraceID:    span.TraceID(),
+		SpanID:     span.SpanID(),
+		Untraced:   !span.IsSampled(),
+	}
+}
+
 // receipt returns the body of a 200.
 func receipt(h *judged) []byte {
 	text := append(append(append(make([]byte, 0, 96), `{"id":"`...), h.id...), `","received_at":"`...)
@@ -87,8 +92,8 @@ func (h *judged) bodyLimit() int64 {
 	return max(RejectedBodyBytes, h.source.MaxBody+1)
 }
 
-// firstRead returns the size of the first buffer for a body with this Content-Length, or -1 without one. With one byte more
-// than the length the reader sees the end.
+// firstRead returns the size of the first buffer for a body with this Content-Length, or -1 without one. With one byte
+// more than the length the reader sees the end.
 func firstRead(length, limit int64) int64 {
 	if length < 0 || length >= firstBody {
 		return min(firstBody, limit)
@@ -96,8 +101,8 @@ func firstRead(length, limit int64) int64 {
 	return min(length+1, limit)
 }
 
-// readBody reads as much of the body as the verdict so far allows, and returns the new verdict. It returns an error if there
-// is no memory for the rest.
+// readBody reads as much of the body as the verdict so far allows, and returns the new verdict. It returns an error if
+// there is no memory for the rest.
 func (s *Server) readBody(c *gin.Context, h *judged, verdict event.Verdict) (event.Verdict, error) {
 	limit := int64(RejectedBodyBytes)
 	if verdict == event.Accepted {
@@ -215,8 +220,8 @@ func (s *Server) unavailable(c *gin.Context, err error) {
 	c.JSON(http.StatusServiceUnavailable, gin.H{"error": "unavailable", "message": "the event could not be stored; send it again"})
 }
 
-// headers returns every header line, and the host. net/http loses their order, so they are sorted by name; the lines of one
-// name keep their order.
+// headers returns every header line, and the host. net/http loses their order, so they are sorted by name; the lines of
+// one name keep their order.
 func headers(r *http.Request, h *judged) []event.Header {
 	list := make([]event.Header, 0, len(r.Header)+1)
 	list = append(list, event.Header{Name: "Host", Value: h.host})

@@ -11,9 +11,9 @@ import (
 	"hooktape/internal/httpserver"
 )
 
-// rejectLimiters decide which rejected requests are stored. Anyone on the internet can send them, so they must neither fill the
-// disk nor displace each other. Requests to unknown sources have a limiter of their own, so they cannot use up that for
-// rejected requests to known sources: a BotHelp that still has an old token stays visible.
+// rejectLimiters decide which rejected requests are stored. Anyone on the internet can send them, so they must neither
+// fill the disk nor displace each other. Requests to unknown sources have a limiter of their own, so they cannot use up
+// that for rejected requests to known sources: a BotHelp that still has an old token stays visible.
 type rejectLimiters struct{ known, unknown *rejectLimiter }
 
 func newRejectLimiters(l Limits, logger *slog.Logger) rejectLimiters {
@@ -28,8 +28,8 @@ func (r rejectLimiters) keep(addr netip.Addr, known bool, size int64) bool {
 	return r.unknown.keep(addr, size)
 }
 
-// rejectLimiter limits requests for each address and in total, and bytes a day. It counts the received bytes in memory: a
-// restart resets the count.
+// rejectLimiter limits requests for each address and in total, and bytes a day. It counts the received bytes in memory:
+// a restart resets the count.
 type rejectLimiter struct {
 	of         string // for the log
 	perAddress *httpserver.Limiter

@@ -11,8 +11,8 @@ import (
 	"hooktape/internal/redact"
 )
 
-// secrets masks tokens wherever they are: in their place, in a URL whose parts were swapped, in a proxy's X-Original-URI, in a
-// query, in a method, in the name of a header, in the body of a rejected request.
+// secrets masks tokens wherever they are: in their place, in a URL whose parts were swapped, in a proxy's
+// X-Original-URI, in a query, in a method, in the name of a header, in the body of a rejected request.
 type secrets struct {
 	tokens   []string
 	shortest int // of the tokens, in bytes
@@ -27,8 +27,8 @@ func newSecrets(tokens []string) secrets {
 	return secrets{tokens, shortest, strings.NewReplacer(pairs...)}
 }
 
-// with returns secrets that also mask an invalid token: it may be an old one, or that of another installation. A short one
-// may be a word, and is not masked.
+// with returns secrets that also mask an invalid token: it may be an old one, or that of another installation. A short
+// one may be a word, and is not masked.
 func (s secrets) with(given string) secrets {
 	if len(given) < 8 {
 		return s

@@ -73,8 +73,8 @@ func (s *Server) Handler() http.Handler {
 	return s.judge(s.admitted(engine))
 }
 
-// elsewhere handles requests that are neither a probe nor a POST to a hook. Another method on a hook's path is still a request
-// to a hook.
+// elsewhere handles requests that are neither a probe nor a POST to a hook. Another method on a hook's path is still a
+// request to a hook.
 func (s *Server) elsewhere(c *gin.Context) {
 	if judgedOf(c.Request) != nil {
 		s.receive(c)

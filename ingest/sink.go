@@ -87,9 +87,9 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (mark uint64, err e
 	return mark, s.store.MarkStored(ctx, stored)
 }
 
-// position sets the positions of consecutive events of a spool, which grow by at least a microsecond, from the mark of the
-// events before. It returns the mark for those after. The spool keeps the mark, so an event has the same position however
-// often and in whatever batch it comes.
+// position sets the positions of consecutive events of a spool, which grow by at least a microsecond, from the mark of
+// the events before. It returns the mark for those after. The spool keeps the mark, so an event has the same position
+// however often and in whatever batch it comes.
 func position(events []event.Event, mark uint64) (next uint64) {
 	last := int64(mark)
 	for i := range events {
@@ -117,8 +117,8 @@ func errorType(err error) string {
 	return semconv.ErrorTypeOther.Value.AsString()
 }
 
-// withoutStored splits events into those that are not stored yet and the ids of those that are. Of a damaged spool, events from
-// before the damage may be stored; of a batch that is sent again long after, perhaps all.
+// withoutStored splits events into those that are not stored yet and the ids of those that are. Of a damaged spool,
+// events from before the damage may be stored; of a batch that is sent again long after, perhaps all.
 func (s *Sink) withoutStored(ctx context.Context, events []event.Event) (fresh []event.Event, stored []uuid.UUID, err error) {
 	ids := make([]uuid.UUID, len(events))
 	for i := range events {

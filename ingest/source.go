@@ -50,9 +50,9 @@ func NewSources(list []Source) *Sources {
 	return s
 }
 
-// authenticate returns the source of a name and a token. The verdict is Accepted, UnknownSource or BadToken; the source is nil
-// unless accepted. Case in a name and white space around name and token do not matter. Hashes of tokens are compared in
-// constant time.
+// authenticate returns the source of a name and a token. The verdict is Accepted, UnknownSource or BadToken; the source
+// is nil unless accepted. Case in a name and white space around name and token do not matter. Hashes of tokens are
+// compared in constant time.
 func (s *Sources) authenticate(name, token string) (*Source, event.Verdict) {
 	source, ok := s.byName[name]
 	if !ok {

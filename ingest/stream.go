@@ -36,8 +36,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// http1 returns a TLS configuration that does not offer HTTP/2. A sender of webhooks has no use for it, and framing can read
-// only HTTP/1.
+// http1 returns a TLS configuration that does not offer HTTP/2. A sender of webhooks has no use for it, and framing can
+// read only HTTP/1.
 func http1(config *tls.Config) *tls.Config {
 	if config == nil {
 		return nil
@@ -121,8 +121,8 @@ func (s *stream) begin() error {
 const needsTLS = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
 	"this port speaks TLS: the URL must begin with https://\n"
 
-// noHandshake logs a failed handshake. Port scanners cause them too, but a sender that does not trust the certificate leaves no
-// other trace.
+// noHandshake logs a failed handshake. Port scanners cause them too, but a sender that does not trust the certificate
+// leaves no other trace.
 func (s *Server) noHandshake(c *conn, err error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
 		return // the client has left, as port scanners do
@@ -132,7 +132,8 @@ func (s *Server) noHandshake(c *conn, err error) {
 	})
 }
 
-// encrypted is the connection that TLS reads. It reserves memory for the unfinished handshake or record that TLS buffers.
+// encrypted is the connection that TLS reads. It reserves memory for the unfinished handshake or record that TLS
+// buffers.
 type encrypted struct {
 	*conn
 	first []byte // already read from conn
@@ -150,8 +151,8 @@ func (e *encrypted) Read(b []byte) (n int, err error) {
 	return n, e.arrive(recordCost * int64(n))
 }
 
-// Write writes. An answer of net/http without a handler refuses a request: Write audits it, and replaces the answer by one
-// that says what to do. If the sender left before the end of its head there is no request.
+// Write writes. An answer of net/http without a handler refuses a request: Write audits it, and replaces the answer by
+// one that says what to do. If the sender left before the end of its head there is no request.
 func (s *stream) Write(p []byte) (int, error) {
 	if s.handled {
 		return s.Conn.Write(p)
@@ -168,8 +169,8 @@ func (s *stream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// SetReadDeadline also sets the deadline for TLS's writes during net/http's reads: its part of a handshake, and answers to key
-// updates. A handler's request has a separate deadline for writing.
+// SetReadDeadline also sets the deadline for TLS's writes during net/http's reads: its part of a handshake, and answers
+// to key updates. A handler's request has a separate deadline for writing.
 func (s *stream) SetReadDeadline(t time.Time) error {
 	if s.below != nil && !s.handled {
 		return s.Conn.SetDeadline(t)
@@ -180,9 +181,9 @@ func (s *stream) SetReadDeadline(t time.Time) error {
 // lingers is the time that a client has to read the answer if its request was not read to the end.
 const lingers = 2 * time.Second
 
-// CloseWrite closes the writing side, and discards what the client sends until it closes too. Closing a connection with unread
-// bytes resets it, and a client that is still sending may then miss its answer (RFC 9112, section 9.6). net/http calls it when
-// it leaves a body unread. Meanwhile the connection may be closed in favour of another.
+// CloseWrite closes the writing side, and discards what the client sends until it closes too. Closing a connection with
+// unread bytes resets it, and a client that is still sending may then miss its answer (RFC 9112, section 9.6). net/http
+// calls it when it leaves a body unread. Meanwhile the connection may be closed in favour of another.
 func (s *stream) CloseWrite() error {
 	if s.lingered {
 		return nil

@@ -17,9 +17,9 @@ import (
 // serverSpan is an option of every span of a request.
 var serverSpan = trace.WithSpanKind(trace.SpanKindServer)
 
-// traced starts a server span for a request to a hook: only one, because a span costs ClickHouse about as much as an event.
-// otelhttp takes labels and addresses from the sender's claims. Nearly all of them had to be overwritten, which cost more than
-// the rest of the capture.
+// traced starts a server span for a request to a hook: only one, because a span costs ClickHouse about as much as an
+// event. otelhttp takes labels and addresses from the sender's claims. Nearly all of them had to be overwritten, which
+// cost more than the rest of the capture.
 func (s *Server) traced(c *gin.Context) {
 	r := c.Request
 	h := judgedOf(r)

@@ -14,8 +14,8 @@ import (
 // userTicks is the number of /proc's units in a second of processor time, on every Linux.
 const userTicks = 100
 
-// observeProcess exports the operating system's metrics of this process, by OpenTelemetry's conventions. Without /proc there is
-// only the uptime.
+// observeProcess exports the operating system's metrics of this process, by OpenTelemetry's conventions. Without /proc
+// there is only the uptime.
 func observeProcess() error {
 	m, begun := otel.Meter("hooktape/otel"), time.Now()
 	cpu, err1 := processconv.NewCPUTime(m)

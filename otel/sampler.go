@@ -7,8 +7,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// sampler keeps a share of the webhooks, chosen by trace id, each with its deliveries: a delivery begins a separate trace, which
-// is kept if its first linked trace is. All inserts are kept: they are few, and each has many webhooks.
+// sampler keeps a share of the webhooks, chosen by trace id, each with its deliveries: a delivery begins a separate
+// trace, which is kept if its first linked trace is. All inserts are kept: they are few, and each has many webhooks.
 type sampler struct {
 	share float64
 	ratio sdktrace.Sampler

@@ -1,8 +1,9 @@
-// Package otel sets up OpenTelemetry for a hooktape process: where its spans, metrics and log lines go, and how it ends.
+// Package otel sets up OpenTelemetry for a hooktape process: where its spans, metrics and log lines go, and how it
+// ends.
 //
 // If OTEL_EXPORTER_OTLP_ENDPOINT is set, all three go by OTLP to a collector (the other OTEL_EXPORTER_OTLP_* variables,
-// OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES are honoured too). Otherwise spans go to the program's own exporter. In both
-// cases metrics are at /metrics, and log lines in the log.
+// OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES are honoured too). Otherwise spans go to the program's own exporter.
+// In both cases metrics are at /metrics, and log lines in the log.
 //
 // Nothing waits for telemetry: its queues are bounded, and excess is dropped.
 package otel
@@ -37,16 +38,17 @@ type Options struct {
 	Version     string // service.version
 	// Spans exports the spans if no OTLP endpoint is set.
 	Spans sdktrace.SpanExporter
-	// Sample is the share, from 0 to 1, of the webhooks whose traces are kept: request and deliveries. A trace begun by a
-	// trusted peer is kept if the peer keeps it. Every webhook has ids.
+	// Sample is the share, from 0 to 1, of the webhooks whose traces are kept: request and deliveries. A trace begun by
+	// a trusted peer is kept if the peer keeps it. Every webhook has ids.
 	Sample float64
 	// Registry receives the metrics for /metrics. Nil exports none.
 	Registry prometheus.Registerer
 	Logger   *slog.Logger
 }
 
-// At 8,000 spans a second the queue lasts two seconds. The cost of a span for ClickHouse and its merges falls with the size of
-// the insert: in batches of 8,192 it is a quarter less than in batches of 4,096. Queue and batch need 50 MB at most.
+// At 8,000 spans a second the queue lasts two seconds. The cost of a span for ClickHouse and its merges falls with the
+// size of the insert: in batches of 8,192 it is a quarter less than in batches of 4,096. Queue and batch need 50 MB at
+// most.
 const (
 	spanQueue   = 16384
 	spanBatch   = 8192
@@ -54,8 +56,9 @@ const (
 	spanTimeout = 10 * time.Second
 )
 
-// Setup installs the global tracer, meter and logger providers and the W3C propagator, and begins to measure the process and
-// Go's runtime. The returned function flushes and ends them; it must be called once, while the exporter still works.
+// Setup installs the global tracer, meter and logger providers and the W3C propagator, and begins to measure the
+// process and Go's runtime. The returned function flushes and ends them; it must be called once, while the exporter
+// still works.
 func Setup(ctx context.Context, o Options) (shutdown func(context.Context) error, err error) {
 	res, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithService(), // a service.instance.id, random
 		resource.WithAttributes(semconv.ServiceName(o.ServiceName), semconv.ServiceVersion(o.Version)), resource.WithFromEnv())

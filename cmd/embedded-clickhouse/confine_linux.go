@@ -22,18 +22,18 @@ const (
 )
 
 // systemFiles are the other files that the engine and the C library read: shared libraries, time zones, the machine's
-// processors and this process's memory limit. None of them is secret. /proc/self as a whole is: it contains the environment,
-// and so the passwords.
+// processors and this process's memory limit. None of them is secret. /proc/self as a whole is: it contains the
+// environment, and so the passwords.
 var systemFiles = []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo",
 	"/sys/devices/system", "/sys/fs/cgroup", "/proc/self/cgroup", "/dev/urandom"}
 
-// restrictFiles removes every right on files, TCP ports, abstract sockets and signals to other processes from the calling
-// thread, and so from the program that replaces it by exec. It leaves these: to use the files in can, to read the system's
-// files, and to execute this program and its loader. Kernels before 6.7 do not restrict ports, before 6.12 not sockets and
-// signals.
+// restrictFiles removes every right on files, TCP ports, abstract sockets and signals to other processes from the
+// calling thread, and so from the program that replaces it by exec. It leaves these: to use the files in can, to read
+// the system's files, and to execute this program and its loader. Kernels before 6.7 do not restrict ports, before 6.12
+// not sockets and signals.
 //
-// It confines one thread only: a Go program that loads C libraries cannot confine all its threads, and these kernels cannot
-// either. The caller must have locked the thread, and must exec next.
+// It confines one thread only: a Go program that loads C libraries cannot confine all its threads, and these kernels
+// cannot either. The caller must have locked the thread, and must exec next.
 func restrictFiles(abi int, can reach, program string) (err error) {
 	rules := unix.LandlockRulesetAttr{Handled_access_fs: fileRights1}
 	size := unsafe.Sizeof(rules.Handled_access_fs)
@@ -118,8 +118,8 @@ func allowPath(set int, path string, rights uint64) error {
 	return nil
 }
 
-// forbidden are the system calls that the process no longer needs when it listens: they start programs, open sockets, inspect
-// other processes, and change the system.
+// forbidden are the system calls that the process no longer needs when it listens: they start programs, open sockets,
+// inspect other processes, and change the system.
 var forbidden = []string{"execve", "execveat", "socket", "socketpair", "connect", "bind", "listen", "ptrace", "process_vm_readv",
 	"process_vm_writev", "pidfd_getfd", "io_uring_setup", "bpf", "perf_event_open", "userfaultfd", "mount", "umount2", "move_mount",
 	"fsopen", "open_tree", "pivot_root", "chroot", "unshare", "setns", "add_key", "request_key", "keyctl", "init_module",

@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// lockPatience is the time that a start waits for the data directory. A killed engine holds it until the kernel has freed
-	// its memory, which takes seconds on a busy machine.
+	// lockPatience is the time that a start waits for the data directory. A killed engine holds it until the kernel has
+	// freed its memory, which takes seconds on a busy machine.
 	lockPatience = 15 * time.Second
 	lockPause    = 50 * time.Millisecond
 )
 
-// lockDirectory creates the data directory and locks it for this process. The kernel releases the lock when the process ends,
-// for whatever reason. While another process holds it lockDirectory waits, until patience or ctx ends.
+// lockDirectory creates the data directory and locks it for this process. The kernel releases the lock when the process
+// ends, for whatever reason. While another process holds it lockDirectory waits, until patience or ctx ends.
 func lockDirectory(ctx context.Context, path string, patience time.Duration) (*os.File, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("create the data directory: %w", err)

@@ -1,6 +1,6 @@
-// Command embedded-clickhouse serves ClickHouse's HTTP interface over libchdb, the ClickHouse engine as a shared library: for
-// a laptop and for tests, where no ClickHouse server is installed. It is a separate program because a C++ engine can end the
-// process that loads it, and because its users must be able to kill it and start it again.
+// Command embedded-clickhouse serves ClickHouse's HTTP interface over libchdb, the ClickHouse engine as a shared
+// library: for a laptop and for tests, where no ClickHouse server is installed. It is a separate program because a C++
+// engine can end the process that loads it, and because its users must be able to kill it and start it again.
 package main
 
 import (
@@ -20,8 +20,8 @@ type commandLine struct {
 	Fetch fetchCommand `cmd:"" help:"Fetch the engine into the cache, once."`
 }
 
-// The main goroutine keeps the process's first thread for itself. The engine looks up the stack of each thread that runs it.
-// The C library finds that of the first thread only in /proc/self/maps, which a confined process cannot read.
+// The main goroutine keeps the process's first thread for itself. The engine looks up the stack of each thread that
+// runs it. The C library finds that of the first thread only in /proc/self/maps, which a confined process cannot read.
 func init() { runtime.LockOSThread() }
 
 func main() {

@@ -36,11 +36,11 @@ type serveCommand struct {
 	Unjudged   bool `hidden:"" env:"HOOKTAPE_EMBEDDED_UNJUDGED"`
 }
 
-// Run serves until the context ends. It starts first what is cheap and likely to fail for the user, and stops in the opposite
-// order.
+// Run serves until the context ends. It starts first what is cheap and likely to fail for the user, and stops in the
+// opposite order.
 //
-// To confine the process it starts this program again in the same process, before it loads the engine. Everything before
-// that happens in the first run (see acquire), everything else in the second.
+// To confine the process it starts this program again in the same process, before it loads the engine. Everything
+// before that happens in the first run (see acquire), everything else in the second.
 func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	log := slog.New(slog.NewTextHandler(std.stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 	own, err := adopt()
@@ -77,7 +77,8 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	return serve(ctx, own.listener, handler, engine, log)
 }
 
-// confine removes every right from this process that the engine does not need. It prints a warning if it cannot or may not.
+// confine removes every right from this process that the engine does not need. It prints a warning if it cannot or may
+// not.
 func (c *serveCommand) confine(own *resources, stderr io.Writer) error {
 	if c.Unconfined {
 		fmt.Fprintln(stderr, "embedded-clickhouse: WARNING: HOOKTAPE_EMBEDDED_UNCONFINED is set: nothing keeps the engine from files, programs and networks but the checks of statements")

@@ -26,8 +26,8 @@ type cursor struct {
 	err   error          // ended the iteration; nil at the object's end
 }
 
-// reset starts a new JSON text. Repeated names and invalid UTF-8 are not errors: the caller handles them. The decoder limits
-// nesting to 10000.
+// reset starts a new JSON text. Repeated names and invalid UTF-8 are not errors: the caller handles them. The decoder
+// limits nesting to 10000.
 func (c *cursor) reset(text []byte) {
 	c.text, c.src = text, *bytes.NewBuffer(text)
 	c.name, c.value, c.part, c.err = nil, nil, false, nil

@@ -10,8 +10,8 @@ import (
 	"hooktape/internal/event"
 )
 
-// Decode decodes as much of a request's body as possible, using the headers Content-Encoding and Content-Type. It never fails as
-// a whole: DecodeError describes the parts that could not be decoded.
+// Decode decodes as much of a request's body as possible, using the headers Content-Encoding and Content-Type. It never
+// fails as a whole: DecodeError describes the parts that could not be decoded.
 func Decode(req *event.Received) event.Decoded {
 	d := decodings.Get().(*decoding)
 	defer d.release()
@@ -84,8 +84,9 @@ func (d *decoding) finish() {
 	d.out.DecodeError = d.faults.String()
 }
 
-// Read decodes a received event. kind is the kind of its source's events whose bodies do not determine it, or "". Only accepted
-// events are decoded: the content of others is not trusted. Rejected events, and those with a DecodeError, get a BodyText.
+// Read decodes a received event. kind is the kind of its source's events whose bodies do not determine it, or "". Only
+// accepted events are decoded: the content of others is not trusted. Rejected events, and those with a DecodeError, get
+// a BodyText.
 func Read(e *event.Event, kind event.Kind) {
 	e.Decoded, e.BodyText = event.Decoded{Kind: event.KindUnknown}, ""
 	if e.Verdict == event.Accepted {
@@ -124,8 +125,8 @@ func (d *decoding) wrapped(wrapper object) {
 	}
 }
 
-// topMember stores the cursor's member of the top level in its column, or keeps it until the kind of body is known. Of repeated
-// values the last one counts, unless it is absent.
+// topMember stores the cursor's member of the top level in its column, or keeps it until the kind of body is known. Of
+// repeated values the last one counts, unless it is absent.
 func (d *decoding) topMember() {
 	c := d.cursor
 	d.members++

@@ -14,9 +14,9 @@ import (
 	"hooktape/internal/event"
 )
 
-// plain returns the decompressed body. It supports gzip: a body with another Content-Encoding, or with several, is returned
-// unchanged, and so is an uncompressed one, whatever the header says. Of damaged gzip it returns the text before the damage. It
-// decompresses at most most bytes.
+// plain returns the decompressed body. It supports gzip: a body with another Content-Encoding, or with several, is
+// returned unchanged, and so is an uncompressed one, whatever the header says. Of damaged gzip it returns the text
+// before the damage. It decompresses at most most bytes.
 func (d *decoding) plain(req *event.Received, most int) []byte {
 	coding := strings.ToLower(header(req, "Content-Encoding"))
 	switch {
@@ -59,9 +59,9 @@ func header(req *event.Received, name string) string {
 	return value
 }
 
-// isWindows1251 reports whether text is in windows-1251, the Cyrillic code page of old senders. Valid UTF-8 is not, whatever the
-// header says. Otherwise text is if the Content-Type says so. If the Content-Type names no other encoding, text also is if most
-// of its bytes beyond ASCII are invalid UTF-8 and three in a row are Cyrillic letters.
+// isWindows1251 reports whether text is in windows-1251, the Cyrillic code page of old senders. Valid UTF-8 is not,
+// whatever the header says. Otherwise text is if the Content-Type says so. If the Content-Type names no other encoding,
+// text also is if most of its bytes beyond ASCII are invalid UTF-8 and three in a row are Cyrillic letters.
 func isWindows1251(req *event.Received, text []byte) bool {
 	if utf8.Valid(text) {
 		return false

@@ -11,9 +11,9 @@ import (
 	"hooktape/internal/event"
 )
 
-// isForm reports whether the text of a request is a form, application/x-www-form-urlencoded. A text that begins like JSON is not,
-// whatever the header says. Without the header it must look like a form: a name, "=", a value, and no byte that a form would
-// escape.
+// isForm reports whether the text of a request is a form, application/x-www-form-urlencoded. A text that begins like
+// JSON is not, whatever the header says. Without the header it must look like a form: a name, "=", a value, and no byte
+// that a form would escape.
 func isForm(req *event.Received, text []byte) bool {
 	text = bytes.TrimSpace(text)
 	if beginsAsJSON(text) {
@@ -36,8 +36,8 @@ func beginsAsJSON(text []byte) bool {
 	return len(text) > 0 && (text[0] == '{' || text[0] == '[')
 }
 
-// formObject converts a form to the equivalent JSON object, so the same rules apply to both. PHP's brackets become objects:
-// subscriber[name]=x is {"subscriber":{"name":"x"}}.
+// formObject converts a form to the equivalent JSON object, so the same rules apply to both. PHP's brackets become
+// objects: subscriber[name]=x is {"subscriber":{"name":"x"}}.
 func (d *decoding) formObject(req *event.Received, text []byte) []byte {
 	var pairs [][2]string
 	var plain []byte // all names and values

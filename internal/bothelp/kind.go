@@ -9,10 +9,10 @@ import (
 
 // judge determines the kind of a body from its top level.
 //
-// A chat webhook has the key event, but so has a flow webhook with a custom field of that name. The body is therefore a chat
-// webhook if event has one of the two values in BotHelp's help pages, in any of their spellings, or if event_timestamp is
-// beside it. In a chat webhook event_timestamp is the event's time; an event with another value is kept as a field. A flow
-// webhook has no time: last_contact_at belongs to the conversation.
+// A chat webhook has the key event, but so has a flow webhook with a custom field of that name. The body is therefore a
+// chat webhook if event has one of the two values in BotHelp's help pages, in any of their spellings, or if
+// event_timestamp is beside it. In a chat webhook event_timestamp is the event's time; an event with another value is
+// kept as a field. A flow webhook has no time: last_contact_at belongs to the conversation.
 func (d *decoding) judge() {
 	name := d.eventName()
 	d.out.Kind = chatKind(name)
@@ -42,7 +42,8 @@ func (d *decoding) eventName() string {
 // wordBreaks removes the separators between the words of an event's name.
 var wordBreaks = strings.NewReplacer("_", "", "-", "", " ", "")
 
-// chatKind returns the kind for the name of a chat event. The help pages write conversation_closed and ConversationClosed.
+// chatKind returns the kind for the name of a chat event. The help pages write conversation_closed and
+// ConversationClosed.
 func chatKind(name string) event.Kind {
 	switch strings.ToLower(wordBreaks.Replace(name)) {
 	case "conversationclosed":

@@ -4,7 +4,8 @@ package bothelp
 const (
 	// maxPlain bounds a body once decompressed. Without compression the receiver has bounded it already.
 	maxPlain = 8 << 20
-	// maxRatio and minPlain bound it by the size of the body: JSON of subscribers shrinks by 3 to 20 times, a bomb by 1000.
+	// maxRatio and minPlain bound it by the size of the body: JSON of subscribers shrinks by 3 to 20 times, a bomb by
+	// 1000.
 	maxRatio = 100
 	minPlain = 64 << 10
 
@@ -17,7 +18,8 @@ const (
 	maxFields     = 256
 	maxFieldBytes = 64 << 10
 
-	// maxObjects bounds the number of opened nested objects, maxDown their depth: that of conversation.subscriber is two.
+	// maxObjects bounds the number of opened nested objects, maxDown their depth: that of conversation.subscriber is
+	// two.
 	maxObjects = 64
 	maxDown    = 2
 

@@ -22,13 +22,13 @@ func (o object) isSubscriber() bool {
 
 // nested reads the objects in the top level.
 //
-// A flow webhook is flat: an object in it is a custom field and stays whole, except one called subscriber. BotHelp's pages do
-// not document where a chat webhook has the subscriber, so all its objects are opened, and so are those of a body without a
-// subscriber's key at the top.
+// A flow webhook is flat: an object in it is a custom field and stays whole, except one called subscriber. BotHelp's
+// pages do not document where a chat webhook has the subscriber, so all its objects are opened, and so are those of a
+// body without a subscriber's key at the top.
 //
-// A subscriber's keys are read from the objects called subscriber, if any, because others may describe other people (the
-// operator who closed the conversation). Otherwise they are read from all objects, and later values replace earlier ones. The
-// top level has precedence. All other members become fields with a dotted path as name.
+// A subscriber's keys are read from the objects called subscriber, if any, because others may describe other people
+// (the operator who closed the conversation). Otherwise they are read from all objects, and later values replace
+// earlier ones. The top level has precedence. All other members become fields with a dotted path as name.
 func (d *decoding) nested() {
 	if len(d.objects) == 0 {
 		return
@@ -90,8 +90,8 @@ func (d *decoding) open(o object) {
 	}
 }
 
-// nestedMember stores the cursor's member of o. Known keys fill columns if about is true, except for those that the top level
-// has filled.
+// nestedMember stores the cursor's member of o. Known keys fill columns if about is true, except for those that the top
+// level has filled.
 func (d *decoding) nestedMember(o object, about bool, top *event.Decoded) {
 	c := d.cursor
 	name := d.unquote(&d.nameBuf, c.name)

@@ -12,9 +12,9 @@ import (
 	"hooktape/internal/event"
 )
 
-// Text returns the beginning of a request's body as readable text: at most 64 KiB of valid UTF-8, decompressed if it is gzip, and
-// converted if it is windows-1251 or has UTF-16's byte order mark. It returns "" if none of this changes the body. JSON and forms keep
-// their escapes, except that those of windows-1251 in a form become text.
+// Text returns the beginning of a request's body as readable text: at most 64 KiB of valid UTF-8, decompressed if it is
+// gzip, and converted if it is windows-1251 or has UTF-16's byte order mark. It returns "" if none of this changes the
+// body. JSON and forms keep their escapes, except that those of windows-1251 in a form become text.
 func Text(req *event.Received) string {
 	d := decodings.Get().(*decoding)
 	defer d.release()

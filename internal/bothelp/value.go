@@ -17,7 +17,8 @@ const severalValues = "has several values, the last one counts"
 // replacement replaces invalid UTF-8, and NUL, which many clients of the database cannot handle.
 const replacement = "\uFFFD"
 
-// set assigns the value of one of BotHelp's keys to its column. Null and the empty string mean absent, and change nothing.
+// set assigns the value of one of BotHelp's keys to its column. Null and the empty string mean absent, and change
+// nothing.
 func (d *decoding) set(target any, name []byte, value jsontext.Value) {
 	kind := value.Kind()
 	if kind == '{' || kind == '[' {
@@ -94,8 +95,8 @@ func (d *decoding) scalar(value jsontext.Value) []byte {
 	return value
 }
 
-// unquote returns the content of a JSON string: a slice of the string if it has no escapes, otherwise decoded into buf. It sets
-// d.replaced if it has replaced characters.
+// unquote returns the content of a JSON string: a slice of the string if it has no escapes, otherwise decoded into buf.
+// It sets d.replaced if it has replaced characters.
 func (d *decoding) unquote(buf *[]byte, quoted []byte) []byte {
 	text := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) {
@@ -119,7 +120,8 @@ func (d *decoding) noteReplaced(name []byte) {
 	}
 }
 
-// field keeps a custom field: a string's content, or any other value as JSON text without needless escapes. Null is absent.
+// field keeps a custom field: a string's content, or any other value as JSON text without needless escapes. Null is
+// absent.
 func (d *decoding) field(name []byte, value jsontext.Value) {
 	var text []byte
 	switch value.Kind() {

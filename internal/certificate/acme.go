@@ -30,8 +30,9 @@ type ACMEOptions struct {
 	Logger *slog.Logger
 }
 
-// ACME gets certificates from an authority, and renews them in time. The authority checks the domain by a handshake with
-// the listener itself (TLS-ALPN-01, at port 443 of the domain), or by a request to Handler (HTTP-01, at its port 80).
+// ACME gets certificates from an authority, and renews them in time. The authority checks the domain by a handshake
+// with the listener itself (TLS-ALPN-01, at port 443 of the domain), or by a request to Handler (HTTP-01, at its port
+// 80).
 type ACME struct {
 	manager *autocert.Manager
 	options ACMEOptions
@@ -51,14 +52,14 @@ func NewACME(o ACMEOptions) (*ACME, error) {
 	}}, nil
 }
 
-// Config returns the configuration for a listener. A client that names no host could not verify a certificate, and gets a
-// self-signed one: health checks on this machine need no authority, and scanners of addresses learn no name.
+// Config returns the configuration for a listener. A client that names no host could not verify a certificate, and gets
+// a self-signed one: health checks on this machine need no authority, and scanners of addresses learn no name.
 func (a *ACME) Config() *tls.Config {
 	return config(a.certificate, acme.ALPNProto)
 }
 
-// certificate returns the certificate for a handshake. Only Run requests new ones: if each webhook that finds none did, the
-// authority's rate limit would be exceeded soon.
+// certificate returns the certificate for a handshake. Only Run requests new ones: if each webhook that finds none did,
+// the authority's rate limit would be exceeded soon.
 func (a *ACME) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	domain := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
 	switch {
@@ -88,7 +89,8 @@ func modern(domain string) *tls.ClientHelloInfo {
 func (a *ACME) Handler(next http.Handler) http.Handler {
 	inner := a.manager.HTTPHandler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// An authority of one's own may ask at another port than 80; the manager compares the whole of Host with the domains.
+		// An authority of one's own may ask at another port than 80; the manager compares the whole of Host with the
+		// domains.
 		if host, _, err := net.SplitHostPort(r.Host); err == nil {
 			r.Host = host
 		}
@@ -98,12 +100,13 @@ func (a *ACME) Handler(next http.Handler) http.Handler {
 
 const (
 	acmeLook = time.Hour
-	// acmeRetry keeps below the five failures an hour after which Let's Encrypt does not listen for a while: a try may be two.
+	// acmeRetry keeps below the five failures an hour after which Let's Encrypt does not listen for a while: a try may
+	// be two.
 	acmeRetry = 30 * time.Minute
 )
 
-// Run obtains the certificates at start, not in the first webhook's handshake, and renews them until ctx ends. It logs what
-// fails.
+// Run obtains the certificates at start, not in the first webhook's handshake, and renews them until ctx ends. It logs
+// what fails.
 func (a *ACME) Run(ctx context.Context) error {
 	daily := map[string]*rate.Sometimes{}
 	for _, domain := range a.options.Domains {
@@ -142,7 +145,8 @@ func (a *ACME) obtain(daily map[string]*rate.Sometimes) time.Duration {
 	return again
 }
 
-// Cached is the certificate of a domain, with its key, that an ACME keeps in its cache; fs.ErrNotExist when it has none yet.
+// Cached is the certificate of a domain, with its key, that an ACME keeps in its cache; fs.ErrNotExist when it has none
+// yet.
 func Cached(cache, domain string) (*tls.Certificate, error) {
 	path := filepath.Join(cache, domain) // where autocert has both in one file
 	pair, err := tls.LoadX509KeyPair(path, path)

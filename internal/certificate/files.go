@@ -1,8 +1,8 @@
 // Package certificate provides the TLS certificate of a listener: from two files that another program renews, or from a
 // certificate authority by ACME (RFC 8555), such as Let's Encrypt.
 //
-// It promises that a certificate changes without losing a connection, that an invalid certificate never replaces a valid one,
-// and that it logs problems before senders notice them. It assumes a clock that is accurate to the hour.
+// It promises that a certificate changes without losing a connection, that an invalid certificate never replaces a
+// valid one, and that it logs problems before senders notice them. It assumes a clock that is accurate to the hour.
 package certificate
 
 import (
@@ -43,8 +43,8 @@ func Load(cert, key string) (*tls.Certificate, error) {
 	return parse(cert, key, text)
 }
 
-// Open is Load for a listener, which Run then updates. It accepts an expired certificate, with an error in the log, because some
-// senders do not check it.
+// Open is Load for a listener, which Run then updates. It accepts an expired certificate, with an error in the log,
+// because some senders do not check it.
 func Open(cert, key string, logger *slog.Logger) (*Files, error) {
 	f := &Files{cert: cert, key: key, logger: logger}
 	var err error
@@ -95,7 +95,8 @@ func config(get func(*tls.ClientHelloInfo) (*tls.Certificate, error), protocols 
 
 const (
 	look = time.Second
-	// nearEnd is the time before the end at which warnings begin: authorities renew a month, or a third of the life, before it.
+	// nearEnd is the time before the end at which warnings begin: authorities renew a month, or a third of the life,
+	// before it.
 	nearEnd = 10 * 24 * time.Hour
 )
 

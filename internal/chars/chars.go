@@ -17,8 +17,8 @@ func Cut[T ~string | ~[]byte](s T, n int) T {
 	return s[:n]
 }
 
-// Hidden reports whether a character is invisible, controls a terminal or changes the direction of writing. Line breaks and tabs
-// are hidden too; the joiners of emoji and some scripts are not.
+// Hidden reports whether a character is invisible, controls a terminal or changes the direction of writing. Line breaks
+// and tabs are hidden too; the joiners of emoji and some scripts are not.
 func Hidden(r rune) bool {
 	switch {
 	case r == '\u200c' || r == '\u200d':

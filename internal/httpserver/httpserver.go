@@ -1,4 +1,5 @@
-// Package httpserver has what hooktape's HTTP servers share: serving until a context ends, and a limiter for each client.
+// Package httpserver has what hooktape's HTTP servers share: serving until a context ends, and a limiter for each
+// client.
 package httpserver
 
 import (
@@ -9,8 +10,8 @@ import (
 	"time"
 )
 
-// Serve serves until ctx ends. Requests in flight then have the time grace to finish. If some do not, it closes their connections
-// and returns [context.DeadlineExceeded].
+// Serve serves until ctx ends. Requests in flight then have the time grace to finish. If some do not, it closes their
+// connections and returns [context.DeadlineExceeded].
 func Serve(ctx context.Context, server *http.Server, listener net.Listener, grace time.Duration) error {
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {

@@ -14,9 +14,9 @@ const MaxAddresses = 10_000
 // tidyEvery is the interval at which a full Limiter looks for addresses to forget.
 const tidyEvery = 5 * time.Second
 
-// Limiter limits how often each client may do something that anyone can do: send a request that is rejected, or try a token.
-// It has a token bucket for each client network (see [Network]). When it remembers [MaxAddresses] networks, all others share
-// one bucket: many addresses do not make it forget a limited one.
+// Limiter limits how often each client may do something that anyone can do: send a request that is rejected, or try a
+// token. It has a token bucket for each client network (see [Network]). When it remembers [MaxAddresses] networks, all
+// others share one bucket: many addresses do not make it forget a limited one.
 type Limiter struct {
 	limit rate.Limit
 	burst int
@@ -66,8 +66,8 @@ func (l *Limiter) forget() {
 	}
 }
 
-// Network returns the network that one client can be assumed to own: an IPv4 address, or a /64 of IPv6. For the zero address it
-// returns the zero prefix.
+// Network returns the network that one client can be assumed to own: an IPv4 address, or a /64 of IPv6. For the zero
+// address it returns the zero prefix.
 func Network(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	bits := addr.BitLen()

@@ -38,9 +38,9 @@ func StampOf(path string) Stamp {
 	return s
 }
 
-// ReadFiles returns the texts of files that belong together and that other programs may be writing, and the stamp of the first.
-// All of them were unchanged for the time Quiet before, and while they were read. The error of a file that cannot be read is
-// that of os.ReadFile.
+// ReadFiles returns the texts of files that belong together and that other programs may be writing, and the stamp of
+// the first. All of them were unchanged for the time Quiet before, and while they were read. The error of a file that
+// cannot be read is that of os.ReadFile.
 func ReadFiles(paths ...string) (texts [][]byte, first Stamp, err error) {
 	begun := time.Now()
 	since, seen := begun, stamps(paths)
@@ -71,8 +71,8 @@ func stamps(paths []string) []Stamp {
 	return list
 }
 
-// rest returns the time since the last change of any of the files, by their modification times. ReadFiles need not wait for
-// files that were changed long ago.
+// rest returns the time since the last change of any of the files, by their modification times. ReadFiles need not wait
+// for files that were changed long ago.
 func rest(list []Stamp) time.Duration {
 	last := time.Duration(-1)
 	for i, s := range list {

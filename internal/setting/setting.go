@@ -1,5 +1,5 @@
-// Package setting reports invalid settings by their keys in the configuration, and reads files of settings that other programs
-// write.
+// Package setting reports invalid settings by their keys in the configuration, and reads files of settings that other
+// programs write.
 package setting
 
 import "fmt"

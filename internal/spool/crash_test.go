@@ -270,8 +270,8 @@ func (m *markers) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error)
 	return m.MemFS.Create(name, c)
 }
 
-// TestMarkerNamesWhatLasts: of two names that are new in a directory a power cut may leave either.
-func TestMarkerNamesWhatLasts(t *testing.T) {
+// TestMarkerNamesDurableFile: of two names that are new in a directory a power cut may leave either.
+func TestMarkerNamesDurableFile(t *testing.T) {
 	m := &markers{MemFS: vfs.NewCrashableMem(), t: t}
 	for range 2 { // a new one, and one that is there
 		if err := open(t, "/data/spool", options(lockless{m})).Close(); err != nil {

@@ -460,8 +460,8 @@ func TestNoRoomToSalvage(t *testing.T) {
 	}
 }
 
-// TestSuspectsAreNotMixed keeps a batch from holding salvaged and new records.
-func TestSuspectsAreNotMixed(t *testing.T) {
+// TestSalvagedRecordsAreNotMixed keeps a batch from holding salvaged and new records.
+func TestSalvagedRecordsAreNotMixed(t *testing.T) {
 	was, db := filled(t)
 	removeAll(t, db, "marker.manifest.*")
 	s := open(t, was.dir, was.opts)

@@ -18,16 +18,16 @@ var ErrRefused = errors.New("refused for its content")
 
 // Sink stores the batches of a Drain.
 type Sink interface {
-	// Store stores a batch, once for its token however often it is called. After an error the Drain calls it again, without
-	// end, unless the error wraps ErrRefused. mark is the Mark of the next batch.
+	// Store stores a batch, once for its token however often it is called. After an error the Drain calls it again,
+	// without end, unless the error wraps ErrRefused. mark is the Mark of the next batch.
 	Store(ctx context.Context, batch Batch) (mark uint64, err error)
 	// Quarantine keeps a batch of one record that Store has refused. The next batch has the same Mark.
 	Quarantine(ctx context.Context, batch Batch, refusal error) error
 }
 
 // Drain moves batches from a spool to a sink, each exactly once: a batch's bounds are durable before it is sent, its
-// token consists of them, and after any crash the very same batch is sent again. A refused batch is halved until its bad
-// record is alone.
+// token consists of them, and after any crash the very same batch is sent again. A refused batch is halved until its
+// bad record is alone.
 type Drain struct {
 	spool  *Spool
 	sink   Sink
@@ -49,8 +49,8 @@ func NewDrain(s *Spool, sink Sink, limits Limits, logger *slog.Logger) *Drain {
 		unstored: onceAMinute(), unreadable: onceAMinute(), acked: make(chan struct{})}
 }
 
-// Run drains until ctx ends, and then returns nil. Otherwise it returns the error of a spool that has failed or is closed.
-// A spool that cannot be read, because of damage or a lack of descriptors, is tried again.
+// Run drains until ctx ends, and then returns nil. Otherwise it returns the error of a spool that has failed or is
+// closed. A spool that cannot be read, because of damage or a lack of descriptors, is tried again.
 func (d *Drain) Run(ctx context.Context) error {
 	for {
 		batch, err := d.spool.Next(ctx, d.limits)
@@ -83,8 +83,8 @@ func (d *Drain) stuck(ctx context.Context, err error) {
 	}
 }
 
-// Failing returns why batches are not stored now: the sink's error, or a CorruptionError if the spool cannot be read. It
-// returns nil while they are stored.
+// Failing returns why batches are not stored now: the sink's error, or a CorruptionError if the spool cannot be read.
+// It returns nil while they are stored.
 func (d *Drain) Failing() error {
 	if err := d.failing.Load(); err != nil {
 		return *err

@@ -126,8 +126,8 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestDrainSaysWhyItFails: while the sink is away Failing tells why, and Flush gives up with its context.
-func TestDrainSaysWhyItFails(t *testing.T) {
+// TestDrainReportsFailure: while the sink is away Failing tells why, and Flush gives up with its context.
+func TestDrainReportsFailure(t *testing.T) {
 	o := DefaultOptions()
 	o.MinFree = 0
 	s, err := Open(t.TempDir(), o)

@@ -50,7 +50,7 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-func TestInspectOfNothing(t *testing.T) {
+func TestInspectMissingSpool(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Inspect(dir)
 	wantErr(t, err, os.ErrNotExist)

@@ -86,9 +86,9 @@ func TestReadLogIgnoresOlderLogs(t *testing.T) {
 	}
 }
 
-// TestReadLogTellsDamageFromAnEnd flips each of many bytes. With commits
+// TestReadLogDistinguishesDamageFromEnd flips each of many bytes. With commits
 // behind it that is damage; a log that just stops is not.
-func TestReadLogTellsDamageFromAnEnd(t *testing.T) {
+func TestReadLogDistinguishesDamageFromEnd(t *testing.T) {
 	commits, want := testCommits()
 	log, begin := writeLog(t, true, commits)
 	lastBegin := begin[len(begin)-1]

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestReadyWithHardlyAnyRoom: a spool that stops less than a record below its limit refuses every record, and says so.
-func TestReadyWithHardlyAnyRoom(t *testing.T) {
+// TestReadyNearLimit: a spool that stops less than a record below its limit refuses every record, and says so.
+func TestReadyNearLimit(t *testing.T) {
 	o := DefaultOptions()
 	o.MinFree, o.MaxBytes = 0, 10_000
 	s, err := Open(t.TempDir(), o)

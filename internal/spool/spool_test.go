@@ -231,7 +231,7 @@ func TestLocked(t *testing.T) {
 	wantErr(t, err, ErrLocked)
 }
 
-func TestMissingParentsAreMade(t *testing.T) {
+func TestOpenCreatesParents(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "a", "b"), options(vfs.Default))
 	appendAll(t, s, "a")
 }

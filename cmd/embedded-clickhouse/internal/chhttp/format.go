@@ -27,8 +27,8 @@ func isJoinable(format, sql string, settings map[string]string) bool {
 
 func isNative(format string) bool { return strings.EqualFold(format, "Native") }
 
-// contentType returns the Content-Type of a format. Clients know the format that they asked for; browsers and curl users
-// profit from the difference between text, JSON and binary data.
+// contentType returns the Content-Type of a format. Clients know the format that they asked for; browsers and curl
+// users profit from the difference between text, JSON and binary data.
 func contentType(format string) string {
 	name := strings.ToLower(format)
 	switch {
@@ -42,8 +42,8 @@ func contentType(format string) string {
 }
 
 // nativeWriter rewrites blocks of the Native format from revision 0, the format of files, to the client's revision. The
-// engine writes only revision 0. The two differ in a prefix a block and a byte a column, but the columns' ends are found
-// only by decoding them.
+// engine writes only revision 0. The two differ in a prefix a block and a byte a column, but the columns' ends are
+// found only by decoding them.
 type nativeWriter struct {
 	next     io.Writer
 	revision uint64

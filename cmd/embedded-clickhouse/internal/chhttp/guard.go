@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// checkOrigin rejects requests that a web page makes the user's browser send. A page does not know the password, but the
-// browser may have stored it and add it.
+// checkOrigin rejects requests that a web page makes the user's browser send. A page does not know the password, but
+// the browser may have stored it and add it.
 func checkOrigin(r *http.Request) error {
 	browser := r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" || strings.HasPrefix(r.UserAgent(), "Mozilla/")
 	host := r.Host
@@ -30,15 +30,15 @@ func checkOrigin(r *http.Request) error {
 	return nil
 }
 
-// localHost reports whether no foreign DNS server answers for a name. A page can make its own name resolve to 127.0.0.1 (DNS
-// rebinding). It then has our origin, but its requests carry that name.
+// localHost reports whether no foreign DNS server answers for a name. A page can make its own name resolve to 127.0.0.1
+// (DNS rebinding). It then has our origin, but its requests carry that name.
 func localHost(host string) bool {
 	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return err == nil || strings.EqualFold(host, "localhost")
 }
 
-// anyAddress reports whether host is the unspecified address, such as 0.0.0.0. It leads to this machine, and evades the rules
-// by which some browsers keep pages from local addresses. No program has a reason to use it.
+// anyAddress reports whether host is the unspecified address, such as 0.0.0.0. It leads to this machine, and evades the
+// rules by which some browsers keep pages from local addresses. No program has a reason to use it.
 func anyAddress(host string) bool {
 	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return err == nil && addr.Unmap().IsUnspecified() || host == "0"

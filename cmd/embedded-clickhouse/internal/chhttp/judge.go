@@ -11,12 +11,12 @@ import (
 	"hooktape/cmd/embedded-clickhouse/internal/libchdb"
 )
 
-// judge decides which statements may run. Grants already confine users to hooktape's databases, but a library lacks some of
-// a server's limits: its function file reads every file, for example. So the judge has lists of everything that is allowed.
-// It checks the text that the engine's own parser returns (formatQuery), and that text runs.
+// judge decides which statements may run. Grants already confine users to hooktape's databases, but a library lacks
+// some of a server's limits: its function file reads every file, for example. So the judge has lists of everything that
+// is allowed. It checks the text that the engine's own parser returns (formatQuery), and that text runs.
 type judge struct {
-	// known are the functions and table functions of the engine, in lower case. Other names are views with parameters or
-	// combinations of aggregate functions, which reach nothing beyond the grants.
+	// known are the functions and table functions of the engine, in lower case. Other names are views with parameters
+	// or combinations of aggregate functions, which reach nothing beyond the grants.
 	known map[string]bool
 	// allowed are the known functions that may be called.
 	allowed map[string]bool
@@ -38,8 +38,8 @@ const (
 	maxCachedText = 8 << 10
 )
 
-// functionList has the functions that reach nothing outside the engine; each was reviewed. A newer engine's functions are
-// refused until they are in it (see TestFunctionsAreReviewed).
+// functionList has the functions that reach nothing outside the engine; each was reviewed. A newer engine's functions
+// are refused until they are in it (see TestFunctionsAreReviewed).
 //
 //go:embed functions.txt
 var functionList string
@@ -141,8 +141,8 @@ var (
 		`Parquet|Arrow|ArrowStream|ORC|Avro|Values|Vertical|XML|Markdown|MD|MsgPack|BSONEachRow|SQLInsert|TSKV|Npy|Null|One|Hash|Form|Regexp|Prometheus)$`)
 	engines = []string{"Atomic", "Memory", "Null", "MergeTree", "ReplacingMergeTree", "SummingMergeTree", "AggregatingMergeTree",
 		"CollapsingMergeTree", "VersionedCollapsingMergeTree", "CoalescingMergeTree", "Log", "TinyLog", "StripeLog", "Set", "Join", "View", "MaterializedView"}
-	// settings are the allowed settings of queries and tables. None of them names a file, an address or a dialect, or makes
-	// the engine compute an expression that was not judged.
+	// settings are the allowed settings of queries and tables. None of them names a file, an address or a dialect, or
+	// makes the engine compute an expression that was not judged.
 	settings = regexp.MustCompile(`^(readonly|log_comment|extremes|priority|workload|final|session_timezone|async_insert\w*|wait_for_async_insert\w*|` +
 		`check_query_single_value_result|allow_drop_detached|distributed_ddl_task_timeout|insert_deduplicat\w*|insert_quorum\w*|deduplicate_\w*|mutations_sync|alter_sync|lightweight_\w*|distributed_product_mode|` +
 		`prefer_localhost_replica|skip_unavailable_shards|\w+_overflow_mode|cancel_http_readonly_queries_on_client_close|` +
@@ -275,7 +275,7 @@ func (j *judge) admits(req *request, s *statement) error {
 	return nil
 }
 
-// readable are the tables of system that the user reader may read: those that Grafana's editor and the dashboards need, and
-// the sizes of tables. Other tables show what other users do.
+// readable are the tables of system that the user reader may read: those that Grafana's editor and the dashboards need,
+// and the sizes of tables. Other tables show what other users do.
 var readable = []string{"columns", "data_type_families", "databases", "formats", "functions", "numbers", "one", "parts", "parts_columns",
 	"settings", "table_engines", "tables", "time_zones"}

@@ -83,8 +83,8 @@ func (req *request) parseSettings(q url.Values, method string) error {
 			req.settings[name] = value
 		}
 	}
-	// As in ClickHouse a GET may change settings, but nothing else. The same holds for the reader. A client may only ask for
-	// a stricter value.
+	// As in ClickHouse a GET may change settings, but nothing else. The same holds for the reader. A client may only
+	// ask for a stricter value.
 	req.readonly = req.settings["readonly"]
 	delete(req.settings, "readonly")
 	if (method != http.MethodPost || req.reader) && req.readonly != "1" {

@@ -16,8 +16,8 @@ import (
 	"hooktape/cmd/embedded-clickhouse/internal/libchdb"
 )
 
-// response is the response to one statement. It sends nothing before its first byte or its end, so a statement that fails
-// before either gets an error status.
+// response is the response to one statement. It sends nothing before its first byte or its end, so a statement that
+// fails before either gets an error status.
 type response struct {
 	w       http.ResponseWriter
 	r       *http.Request
@@ -67,8 +67,8 @@ func (o *response) finish() error {
 	return nil
 }
 
-// fail ends a response with an error. After the headers the error can only be in the body. Then fail closes the connection,
-// so that no client takes half a result for a whole one.
+// fail ends a response with an error. After the headers the error can only be in the body. Then fail closes the
+// connection, so that no client takes half a result for a whole one.
 func (o *response) fail(e *exception) {
 	if !o.sent {
 		h := o.w.Header()

@@ -16,7 +16,8 @@ import (
 	"hooktape/cmd/embedded-clickhouse/internal/libchdb"
 )
 
-// killPause is the time between two attempts to cancel the query of a disconnected client: the first may precede the query.
+// killPause is the time between two attempts to cancel the query of a disconnected client: the first may precede the
+// query.
 const killPause = 100 * time.Millisecond
 
 // query runs one request's statement.
@@ -99,8 +100,8 @@ func (s *Server) inSession(ctx context.Context, run func(*libchdb.Conn) error) e
 	return run(conn)
 }
 
-// prepare sets the session's role, settings and database. readonly comes last: afterwards the engine refuses to change it,
-// whatever the statement says.
+// prepare sets the session's role, settings and database. readonly comes last: afterwards the engine refuses to change
+// it, whatever the statement says.
 func prepare(conn *libchdb.Conn, req *request, mark string) error {
 	statements := []string{req.setStatement(mark)}
 	if req.reader {

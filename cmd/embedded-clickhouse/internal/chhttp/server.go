@@ -78,8 +78,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.Log.Debug("request", "method", r.Method, "path", r.URL.Path, "took", time.Since(o.started), "error", err)
 	if err != nil {
-		// Also to a client that has disconnected: a client that is connected, because the server is stopping, must not take
-		// silence for success.
+		// Also to a client that has disconnected: a client that is connected, because the server is stopping, must not
+		// take silence for success.
 		o.fail(asException(err))
 	}
 }

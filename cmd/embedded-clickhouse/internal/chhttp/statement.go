@@ -102,8 +102,8 @@ func behindLine(sql []byte, pos int) int {
 	return pos
 }
 
-// mayCompute reports whether the rows after VALUES may contain expressions, which the engine computes: they are judged like
-// those of a SELECT. Other rows are read as plain values. A second statement after them is an error.
+// mayCompute reports whether the rows after VALUES may contain expressions, which the engine computes: they are judged
+// like those of a SELECT. Other rows are read as plain values. A second statement after them is an error.
 func (j *judge) mayCompute(conn *libchdb.Conn, rows []byte) (bool, error) {
 	if len(bytes.TrimSpace(rows)) == 0 || bytes.IndexByte(rows, 0) >= 0 {
 		return false, nil

@@ -39,9 +39,9 @@ func (t token) is(words ...string) bool {
 	return false
 }
 
-// tokenize splits a text that the engine has formatted into tokens. Such a text has no comments, one form of string and one
-// form of quoted name, keywords in capitals, and no blank between a function and its parenthesis. Everything else is an
-// error, so that the new syntax of a later engine is refused and not misread.
+// tokenize splits a text that the engine has formatted into tokens. Such a text has no comments, one form of string and
+// one form of quoted name, keywords in capitals, and no blank between a function and its parenthesis. Everything else
+// is an error, so that the new syntax of a later engine is refused and not misread.
 func tokenize(sql string) ([]token, error) {
 	var tokens []token
 	depth := 0

@@ -1,6 +1,6 @@
-// Package fetch downloads the ClickHouse engine, libchdb.so, into the user's cache: once, in one pinned version, completely or
-// not at all. Its makers publish it for all systems as an npm package, so fetch runs npm, which honours the user's registry,
-// proxy and certificates.
+// Package fetch downloads the ClickHouse engine, libchdb.so, into the user's cache: once, in one pinned version,
+// completely or not at all. Its makers publish it for all systems as an npm package, so fetch runs npm, which honours
+// the user's registry, proxy and certificates.
 package fetch
 
 import (
@@ -17,12 +17,14 @@ import (
 
 // Options configure Run.
 type Options struct {
-	// Force fetches the engine even if it is installed. Verify compares the checksum of an installed engine, not only its size.
+	// Force fetches the engine even if it is installed. Verify compares the checksum of an installed engine, not only
+	// its size.
 	Force, Verify bool
 	Out           io.Writer // receives messages
 }
 
-// Run installs the engine at LibraryPath. Of two processes that call it at the same time, the second waits for the first.
+// Run installs the engine at LibraryPath. Of two processes that call it at the same time, the second waits for the
+// first.
 func Run(ctx context.Context, o Options) error {
 	library, err := LibraryPath()
 	if err != nil {
@@ -91,8 +93,8 @@ func lock(dir string, out io.Writer) (unlock func(), err error) {
 	return func() { file.Close() }, nil
 }
 
-// download fetches, checks and unpacks the engine in a directory beside its final one, and renames the complete file into
-// place. It holds the lock, so other such directories are leftovers of killed processes.
+// download fetches, checks and unpacks the engine in a directory beside its final one, and renames the complete file
+// into place. It holds the lock, so other such directories are leftovers of killed processes.
 func download(ctx context.Context, library string, b build, out io.Writer) error {
 	cache := filepath.Dir(filepath.Dir(library))
 	leftovers, _ := filepath.Glob(filepath.Join(cache, "fetch-*"))

@@ -32,7 +32,8 @@ func verifyTarball(tarball string, b build) error {
 	return nil
 }
 
-// install unpacks libchdb.so and renames it into place. It writes the checksum first: no library is installed without one.
+// install unpacks libchdb.so and renames it into place. It writes the checksum first: no library is installed without
+// one.
 func install(tarball, dir, library string) error {
 	unpacked := filepath.Join(dir, "libchdb.so")
 	sum, err := unpack(tarball, unpacked)

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/term"
 )
 
-// showProgress prints the size of a directory on its way to whole bytes: in place on a terminal, otherwise a line every few
-// seconds. It ends when stop returns.
+// showProgress prints the size of a directory on its way to whole bytes: in place on a terminal, otherwise a line every
+// few seconds. It ends when stop returns.
 func showProgress(out io.Writer, dir string, whole int64) (stop func()) {
 	interval, line, end := 5*time.Second, "%s of %s\n", ""
 	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {

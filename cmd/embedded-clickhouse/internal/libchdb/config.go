@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// serverConfig keeps an idle engine small: the default limits of the caches suit a server with many gigabytes of memory. The
-// engine reads it once, when it starts.
+// serverConfig keeps an idle engine small: the default limits of the caches suit a server with many gigabytes of
+// memory. The engine reads it once, when it starts.
 const serverConfig = `<clickhouse>
     <users_config>%USERS%</users_config>
     <max_server_memory_usage_to_ram_ratio>0.6</max_server_memory_usage_to_ram_ratio>
@@ -29,13 +29,13 @@ const serverConfig = `<clickhouse>
 </clickhouse>
 `
 
-// ReaderRole is the role of a session that only reads. All sessions of the library have the same user, and begin with the
-// rights of all roles.
+// ReaderRole is the role of a session that only reads. All sessions of the library have the same user, and begin with
+// the rights of all roles.
 const ReaderRole = "hooktape_reader"
 
-// usersConfig gives the one user two roles and nothing else, because a library's process may reach every file and address:
-// no SOURCES (files, URLs, other databases), dictionaries, users, backups or functions. The settings restore the defaults of
-// a server where the library's differ.
+// usersConfig gives the one user two roles and nothing else, because a library's process may reach every file and
+// address: no SOURCES (files, URLs, other databases), dictionaries, users, backups or functions. The settings restore
+// the defaults of a server where the library's differ.
 const usersConfig = `<clickhouse>
     <profiles>
         <default>

@@ -96,8 +96,8 @@ func (s *Stream) Close() {
 // insertChunk is the number of bytes of an INSERT's data in one call of the engine.
 const insertChunk = 1 << 20
 
-// Insert runs "INSERT INTO …", without its FORMAT clause, with the data of the reader. If the reader fails, the insert is
-// cancelled; blocks that the engine has written by then stay, as in ClickHouse.
+// Insert runs "INSERT INTO …", without its FORMAT clause, with the data of the reader. If the reader fails, the insert
+// is cancelled; blocks that the engine has written by then stay, as in ClickHouse.
 func (c *Conn) Insert(sql, format string, params map[string]string, data io.Reader) (Stats, error) {
 	p := newParams(params)
 	defer p.release()

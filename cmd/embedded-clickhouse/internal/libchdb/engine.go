@@ -35,8 +35,8 @@ type Engine struct {
 	anchor unsafe.Pointer
 }
 
-// Start starts the engine over the data directory, an absolute path that exists. Its sessions may use only these databases; a
-// name that ends in * matches all names with that prefix.
+// Start starts the engine over the data directory, an absolute path that exists. Its sessions may use only these
+// databases; a name that ends in * matches all names with that prefix.
 func (l *Library) Start(path string, databases []string) (*Engine, error) {
 	spare := reserveIn(path)
 	if err := spare.release(); err != nil {
@@ -58,8 +58,8 @@ func (l *Library) Start(path string, databases []string) (*Engine, error) {
 	return e, nil
 }
 
-// Close stops the engine: merges end, tables close. The caller must close every Conn first. Afterwards the process cannot
-// start another engine.
+// Close stops the engine: merges end, tables close. The caller must close every Conn first. Afterwards the process
+// cannot start another engine.
 func (e *Engine) Close() {
 	e.symbols.closeConn(e.anchor)
 	e.anchor = nil

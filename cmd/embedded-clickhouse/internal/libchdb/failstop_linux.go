@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// failStopWriteAddress is the address of the function failStopWrite, which is in assembly because the engine calls it from
-// threads of its own, by C's rules. It does what write(2) does. When a file cannot be written it ends the process, with the
-// exit status [embedded.WriteFailed] plus the error number, rather than return.
+// failStopWriteAddress is the address of the function failStopWrite, which is in assembly because the engine calls it
+// from threads of its own, by C's rules. It does what write(2) does. When a file cannot be written it ends the process,
+// with the exit status [embedded.WriteFailed] plus the error number, rather than return.
 var failStopWriteAddress uintptr
 
 // libcWrite is the C library's write, for failStopWrite.
@@ -23,11 +23,13 @@ var libcWrite uintptr
 // stopOnFailedWrites has the process end at the first write to a file that fails.
 //
 // ClickHouse throws an exception when write(2) fails. libchdb's build of the same function
-// (WriteBufferFromFileDescriptor::nextImpl) counts the error, leaves the loop and returns as if all were written, so a full
-// disk leaves parts with holes that are committed and acknowledged, and whose sources are removed when they were merged. A
-// process that ends before such a part is renamed into place leaves the state of a kill -9: everything acknowledged.
+// (WriteBufferFromFileDescriptor::nextImpl) counts the error, leaves the loop and returns as if all were written, so a
+// full disk leaves parts with holes that are committed and acknowledged, and whose sources are removed when they were
+// merged. A process that ends before such a part is renamed into place leaves the state of a kill -9: everything
+// acknowledged.
 //
-// The library calls write through its procedure linkage table, so exchanging the address there reaches every caller in it.
+// The library calls write through its procedure linkage table, so exchanging the address there reaches every caller in
+// it.
 func stopOnFailedWrites(path string, symbolAddress uintptr) error {
 	offset, err := writeSlot(path)
 	if err != nil {

@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	// keepFree is the disk space that the engine leaves free: it refuses an insert (NOT_ENOUGH_SPACE) and begins no merge
-	// that would need more. The spool leaves more free by default, so its backlog still drains on a full disk, which frees
-	// space.
+	// keepFree is the disk space that the engine leaves free: it refuses an insert (NOT_ENOUGH_SPACE) and begins no
+	// merge that would need more. The spool leaves more free by default, so its backlog still drains on a full disk,
+	// which frees space.
 	keepFree = 64 << 20
 	// reserveSize is enough for a start of the engine, which writes some kilobytes and a block for each table.
 	reserveSize = 4 << 20
 )
 
-// reserve is a file that occupies disk space until it is removed: an engine that has ended because the disk was full can
-// start again, and answer queries while the disk is still full.
+// reserve is a file that occupies disk space until it is removed: an engine that has ended because the disk was full
+// can start again, and answer queries while the disk is still full.
 type reserve string
 
 func reserveIn(dir string) reserve { return reserve(filepath.Join(dir, "hooktape-reserve")) }

@@ -42,8 +42,8 @@ type symbols struct {
 	anchor uintptr
 }
 
-// load opens the shared library and finds every symbol. It refuses a library of another version immediately, before a query
-// needs a missing function.
+// load opens the shared library and finds every symbol. It refuses a library of another version immediately, before a
+// query needs a missing function.
 func load(path string) (*symbols, error) {
 	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 
 // forgetLostInserts removes inserts without rows from the deduplication logs, and returns their number.
 //
-// ClickHouse logs an insert's token before it renames the part into place (MergeTreeSink::commitPart). A process that is
-// killed between the two leaves a token without its rows. It would take the same insert, sent again, for a duplicate, and
-// lose the rows. The engine must not run.
+// ClickHouse logs an insert's token before it renames the part into place (MergeTreeSink::commitPart). A process that
+// is killed between the two leaves a token without its rows. It would take the same insert, sent again, for a
+// duplicate, and lose the rows. The engine must not run.
 func forgetLostInserts(dir string) (forgotten int, err error) {
 	logs, err := filepath.Glob(filepath.Join(dir, "store", "*", "*", "deduplication_logs"))
 	if err != nil {
@@ -31,8 +31,8 @@ func forgetLostInserts(dir string) (forgotten int, err error) {
 	return forgotten, nil
 }
 
-// forgetLostInsertsOf appends to the newest log of one table. A record is "1", the part and the token of a logged insert, or
-// "2" and the same for a forgotten one (MergeTreeDeduplicationLog).
+// forgetLostInsertsOf appends to the newest log of one table. A record is "1", the part and the token of a logged
+// insert, or "2" and the same for a forgotten one (MergeTreeDeduplicationLog).
 func forgetLostInsertsOf(dir string) (int, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "deduplication_log_*.txt"))
 	if err != nil || len(files) == 0 {
