@@ -5,7 +5,7 @@
 //   - [Server] authenticates a request, captures it byte for byte, appends it to the spool and answers.
 //   - [Sink] takes batches from the spool, decodes them and inserts them into ClickHouse.
 //
-// # What the answers mean
+// # Answers
 //
 // 200: the event is on this machine's disk (fsync), and will be in ClickHouse exactly once. 503 with Retry-After: the
 // event is not stored, because the disk is full or fails, or [Limits].MaxMemory is in use; an unreachable ClickHouse

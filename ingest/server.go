@@ -101,7 +101,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    s.options.Limits.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
-		// net/http must answer without a handler only what it refuses: see stream.Write.
+		// Without a handler net/http must answer refused requests only: see stream.Write.
 		DisableGeneralOptionsHandler: true,
 		ConnState:                    func(c net.Conn, state http.ConnState) { c.(*stream).state(state) },
 		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, streamKey{}, c) },

@@ -408,9 +408,9 @@ func TestRefusedEvent(t *testing.T) {
 }
 
 // batchOf makes a batch as a spool hands it out.
-func batchOf(t *testing.T, suspect bool, list ...event.Received) spool.Batch {
+func batchOf(t *testing.T, salvaged bool, list ...event.Received) spool.Batch {
 	t.Helper()
-	b := spool.Batch{First: 1, Last: uint64(len(list)), Salvaged: suspect, Appended: time.Now()}
+	b := spool.Batch{First: 1, Last: uint64(len(list)), Salvaged: salvaged, Appended: time.Now()}
 	for _, r := range list {
 		data, err := r.Marshal()
 		if err != nil {
@@ -432,17 +432,17 @@ func TestSuspects(t *testing.T) {
 		}
 	}
 	store(batchOf(t, false, a, b))
-	suspects := batchOf(t, true, b, c, a)
-	suspects.First, suspects.Last = 11, 13
-	store(suspects)
+	salvaged := batchOf(t, true, b, c, a)
+	salvaged.First, salvaged.Last = 11, 13
+	store(salvaged)
 	p.wantRows("events", "3")
-	suspects.First, suspects.Last = 21, 23
-	store(suspects) // now all of them are known
+	salvaged.First, salvaged.Last = 21, 23
+	store(salvaged) // now all of them are known
 	p.wantRows("events", "3")
 	refused := batchOf(t, true, a)
 	refused.Records = append(refused.Records, []byte("garbage"))
 	if _, err := p.sink.Store(ctx, refused); !errors.Is(err, spool.ErrRefused) {
-		t.Errorf("garbage among suspects: %v", err)
+		t.Errorf("garbage among salvaged: %v", err)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"hooktape/internal/event"
 )
 
-// Source is a hook URL to which BotHelp posts, or one URL for each token.
+// Source is a hook URL that BotHelp calls, or one URL for each token.
 type Source struct {
 	Name string
 	// Tokens are the secrets that a hook URL may carry; two while one replaces the other.

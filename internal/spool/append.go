@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// maxQueued and maxQueuedBytes bound what waits for the committer. Beyond
+	// maxQueued and maxQueuedBytes bound the waiting requests. Beyond
 	// them Append waits, so a slow disk slows the senders down and does not
 	// fill the memory.
 	maxQueued      = 1024
@@ -107,8 +107,8 @@ func (s *Spool) runCommitter() {
 	}
 }
 
-// maxLinger is about the time of an fsync. It bounds what a single request
-// after a burst waits in vain, once.
+// maxLinger is about the time of an fsync. It bounds the useless wait of a
+// single request after a burst.
 const maxLinger = 3 * time.Millisecond
 
 // linger waits for more requests after a commit that released several. Their

@@ -183,7 +183,7 @@ func (s *Spool) handedOut(b Batch) (position, error) {
 }
 
 // read returns the records from first to last, as many as the limits allow but
-// at least one. A limit of 0 is none.
+// at least one. A limit of 0 does not apply.
 func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 	pos := s.position()
 	b := Batch{Spool: pos.name(), Salvaged: first <= pos.salvaged, Mark: pos.mark}

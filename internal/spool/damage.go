@@ -15,7 +15,7 @@ import (
 type Damage struct {
 	Path   string    `json:"path"`   // where it lies now
 	Found  time.Time `json:"found"`  // when the damage was found
-	Reason string    `json:"reason"` // what was wrong
+	Reason string    `json:"reason"` // the error
 	// Salvaged counts the records that could be read. They wait again, in
 	// batches marked as salvaged.
 	Salvaged uint64 `json:"salvaged"`
@@ -23,7 +23,7 @@ type Damage struct {
 	// them may have been acked before.
 	Lost uint64 `json:"lost"`
 	// Unreadable names the files that are missing or could not be read to
-	// their end. Lost does not always count what they held.
+	// their end. Lost does not always count their records.
 	Unreadable []string `json:"unreadable,omitempty"`
 }
 
@@ -68,13 +68,13 @@ func (s *Spool) noteDamage() error {
 }
 
 // corrupt turns a reading error that means damage into a CorruptionError, and
-// has the next Next salvage the spool. Only the first damage is kept.
+// has the next Next salvage the spool. It keeps only the first damage.
 func (s *Spool) corrupt(err error) error {
 	if !isDamage(err) {
 		return err
 	}
 	if err := s.failure(); err != nil {
-		return err // a failed spool cannot read what it did not write
+		return err // a failed spool cannot read records that it did not write
 	}
 	damage := corruption(s.path(dbName), err)
 	if !s.running.Load() {

@@ -40,7 +40,7 @@ func filled(t *testing.T) (s *Spool, db string) {
 			}
 		}
 	}
-	next(t, s, soon(50)) // is fixed, and will come again as suspect
+	next(t, s, soon(50)) // is fixed, and comes again as salvaged
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func newestLogFile(t *testing.T, db string) string {
 
 // TestDamage damages a spool in every way that comes to mind. It must open
 // all the same, say so, leave the evidence, and hand out all but what the
-// damage hit, as suspect.
+// damage hit, as salvaged.
 func TestDamage(t *testing.T) {
 	for name, c := range map[string]struct {
 		damage  func(t *testing.T, db string)
@@ -192,15 +192,15 @@ func TestDamage(t *testing.T) {
 			appendAll(t, s, "new")
 			seen := map[string]int{}
 			last := ""
-			suspects := uint64(0)
+			salvaged := uint64(0)
 			for s.Stat().Records > 0 {
 				b := next(t, s, soon(64))
 				for _, r := range texts(b) {
 					if b.Salvaged == (r == "new") {
-						t.Fatalf("%s: suspect %v", r, b.Salvaged)
+						t.Fatalf("%s: salvaged %v", r, b.Salvaged)
 					}
 					if b.Salvaged {
-						suspects++
+						salvaged++
 						if r <= last {
 							t.Fatalf("%s after %s", r, last)
 						}
@@ -210,7 +210,7 @@ func TestDamage(t *testing.T) {
 				}
 				ack(t, s, b)
 			}
-			if seen["new"] != 1 || suspects != d.Salvaged {
+			if seen["new"] != 1 || salvaged != d.Salvaged {
 				t.Fatal(seen, d)
 			}
 			found := 0
@@ -290,7 +290,7 @@ func TestDamageMetByNext(t *testing.T) {
 	}()
 	b := next(t, s, soon(5000))
 	if !b.Salvaged || b.Spool == old || s.ID() == old {
-		t.Errorf("suspect %v, the spool's id was %s and is %s", b.Salvaged, old, s.ID())
+		t.Errorf("salvaged %v, the spool's id was %s and is %s", b.Salvaged, old, s.ID())
 	}
 	got := texts(b)
 	ack(t, s, b)

@@ -1,5 +1,5 @@
 // Package spool is a durable queue: many goroutines append records, one
-// consumer takes them in batches, and neither waits for the other.
+// consumer takes them in batches, and neither side waits for the other.
 //
 // # The promise
 //
@@ -25,7 +25,7 @@
 // have been handed out before, under another token; the consumer must recognise
 // those stored already by their content, and leave them out.
 //
-// # How it is kept
+// # How it works
 //
 // One goroutine, the committer, takes all waiting requests, numbers the
 // records, writes them to Pebble as one commit with one fsync, and then
@@ -36,7 +36,7 @@
 // Memory does not depend on the backlog: two or three memtables, and the batch
 // that was handed out.
 //
-// # What is assumed of the disk
+// # Assumptions about the disk
 //
 // A successful fsync has written the data, and an append does not damage bytes
 // that were synced before. Rename within a directory is atomic. Bits may rot,
@@ -45,7 +45,7 @@
 // not closed, the loss of such a log's end, and the loss of the whole
 // directory.
 //
-// # What happens when
+// # Failures
 //
 //	process killed, power cut    Nothing acknowledged is lost. A torn end of the
 //	                             log is normal.
@@ -66,7 +66,7 @@
 //	                             returns the error and changes nothing.
 //	second process               ErrLocked.
 //
-// # What lies on disk
+// # Files
 //
 //	LOCK            locked while the spool is open
 //	db/             a Pebble database; its file TAIL records how far it reaches at

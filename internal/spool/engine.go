@@ -21,7 +21,7 @@ const (
 )
 
 // engineOptions keeps Pebble small, because it holds a queue and not a
-// database. at returns what the database's tail may claim when a log begins.
+// database. at returns the position for the tail when a log begins.
 func (s *Spool) engineOptions(at func() position) *pebble.Options {
 	o := &pebble.Options{
 		FS:                          guardFS{s.fs, s, at},

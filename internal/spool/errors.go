@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// What a caller decides on. The errors returned wrap these and say more.
+// Errors on which a caller can act. The returned errors wrap these and add details.
 var (
 	// ErrFull refuses a record because a limit is reached. It passes when
 	// records are acked or disk space is freed.
@@ -29,8 +29,8 @@ var (
 )
 
 // CorruptionError reports records on disk that cannot be read, and cannot be
-// salvaged now. The spool goes on taking records. The next Next, or the next
-// Open, tries again to salvage what can be read.
+// salvaged now. The spool still accepts records. The next Next, or the next
+// Open, tries again to salvage the readable records.
 type CorruptionError struct {
 	Path string // file, or the directory where the file is not known
 	Err  error

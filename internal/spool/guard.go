@@ -25,7 +25,7 @@ import (
 type guardFS struct {
 	vfs.FS
 	s  *Spool
-	at func() position // what a tail may claim
+	at func() position // the position for a new tail
 }
 
 // How Pebble names files.
@@ -130,7 +130,7 @@ func (g guardFS) change(op, path string, do func() error) error {
 	if pe := (*os.PathError)(nil); !errors.As(err, &pe) {
 		err = &os.PathError{Op: op, Path: path, Err: err}
 	}
-	// While the spool is being opened nobody can wait for space.
+	// While the spool is being opened, an operation cannot wait for space.
 	if isNoSpace(err) && strings.HasSuffix(path, tableSuffix) && g.s.running.Load() {
 		g.s.disk.refused(g.s.now(), err)
 		return err

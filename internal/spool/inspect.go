@@ -64,7 +64,7 @@ func Inspect(dir string) (_ *Inspection, err error) {
 // ID names the spool; every token contains it.
 func (i *Inspection) ID() string { return i.pos.name() }
 
-// Stat describes what the spool holds.
+// Stat describes the spool's content.
 func (i *Inspection) Stat() Stat {
 	st := i.pos.stat()
 	st.Damaged = i.quarantined

@@ -76,14 +76,14 @@ func parseRecord(value []byte) (header, []byte, error) {
 	}, value[recordHeaderLen:], nil
 }
 
-// state is everything that the spool knows besides its records. It is always
-// replaced as a whole, in the same commit as the change that it describes.
+// state is the spool's state except its records. It is always replaced as a
+// whole, in the same commit as the change that it describes.
 type state struct {
 	id [idLen]byte
 	// acked is the last number acked; ackedTotal is that record's total.
 	acked, ackedTotal uint64
 	// fixed is the last number of the batch that was handed out and is not
-	// yet acked; it equals acked while there is none.
+	// yet acked; it equals acked while no batch is.
 	fixed uint64
 	// salvaged is the last number that was salvaged from damage.
 	salvaged uint64
@@ -169,7 +169,7 @@ func (p *position) move(batch *pebble.Batch, to state) {
 	p.state = to
 }
 
-// position returns what is durable now.
+// position returns the durable position.
 func (s *Spool) position() position {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -49,7 +49,7 @@ const (
 	lastChunk
 )
 
-// chunkKinds gives the kind for each type byte. 1 to 4 are the types of a
+// chunkKinds maps the type byte to the kind. 1 to 4 are the types of a
 // manifest's chunks, which have no log number.
 var chunkKinds = [13]chunkKind{
 	1: fullChunk, 2: firstChunk, 3: middleChunk, 4: lastChunk,

@@ -48,8 +48,8 @@ func lockDir(fs vfs.FS, dir string) (io.Closer, error) {
 	if err == nil {
 		return lock, nil
 	}
-	// The error has a path if the file cannot be created, and none if the
-	// lock is held.
+	// The error has a path if the file cannot be created, and no path if
+	// another process holds the lock.
 	if pe := (*os.PathError)(nil); errors.As(err, &pe) {
 		return nil, fmt.Errorf("spool: lock: %w", err)
 	}
@@ -76,8 +76,8 @@ func (s *Spool) open() error {
 	return nil
 }
 
-// tidy finishes what a crash during Open left undone, and creates the database
-// if there is none.
+// tidy completes an Open that crashed, and creates the database if it does not
+// exist.
 func (s *Spool) tidy() error {
 	if err := s.fs.RemoveAll(s.path(buildName)); err != nil {
 		return err

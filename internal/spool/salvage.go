@@ -94,7 +94,7 @@ type restorer struct {
 	id    [idLen]byte // of the new database
 	batch *pebble.Batch
 	state state // the one with the highest ack
-	known bool  // a state was found
+	known bool  // state is valid
 }
 
 // readAll reads all files of the damaged database. t is its tail, or zero.
@@ -183,8 +183,8 @@ func (r *restorer) deleteRange(from, to uint64) error {
 	return r.flush()
 }
 
-// finish deletes what was acked, closes the gaps, counts the rest and returns
-// the new state. t is the tail of the damaged database, or zero.
+// finish deletes the acked records, closes the gaps, counts the other records
+// and returns the new state. t is the tail of the damaged database, or zero.
 func (r *restorer) finish(d *Damage, t tail) (state, error) {
 	st := r.state
 	st.id = r.id

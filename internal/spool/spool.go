@@ -41,7 +41,7 @@ type Spool struct {
 	life    context.Context
 	end     context.CancelCauseFunc
 	failing sync.Once   // calls end
-	running atomic.Bool // neither being opened nor being salvaged
+	running atomic.Bool // false while the spool is opened or salvaged
 	tails   tails
 	reserve reserve
 	starved rate.Sometimes
@@ -89,7 +89,7 @@ func newSpool(dir string, o Options) *Spool {
 // when the spool is salvaged.
 func (s *Spool) ID() string { return s.position().name() }
 
-// Stat describes what the spool holds.
+// Stat describes the spool's content.
 type Stat struct {
 	Records  uint64    // waiting: appended and not acked; includes numbers lost to damage
 	Bytes    uint64    // of the waiting records
@@ -97,11 +97,11 @@ type Stat struct {
 	Appended uint64    // number of the last record appended
 	Acked    uint64    // number of the last record acked
 	// Damaged lists the quarantined databases that still lie beside this one,
-	// until somebody removes them.
+	// until an operator removes them.
 	Damaged []Damage
 }
 
-// Stat describes what waits.
+// Stat describes the waiting records.
 func (s *Spool) Stat() Stat {
 	s.mu.Lock()
 	pos, damaged := s.pos, s.quarantined
@@ -111,7 +111,7 @@ func (s *Spool) Stat() Stat {
 	// During a salvage nothing can be read; Stat does not wait for its end.
 	if pos.waiting() > 0 && s.reading.TryRLock() {
 		defer s.reading.RUnlock()
-		st.Oldest, _ = s.appendedAt(pos) // Next reports what cannot be read
+		st.Oldest, _ = s.appendedAt(pos) // Next reports unreadable records
 	}
 	return st
 }
