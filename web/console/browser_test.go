@@ -124,12 +124,12 @@ func TestTailIsCutOff(t *testing.T) {
 	b.AwaitText("#rows", "Первая")
 	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === 'none'`)
 	b.Script(`window.after = document.querySelector('#rows').dataset.after, document.querySelector('#rows').dataset.after = 'no time', 0`, nil) // for an answer that is an error
-	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Cut off"'`)
+	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Disconnected"'`)
 	b.Script(`document.querySelector('#rows').dataset.after = window.after, 0`, nil)
 	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === 'none'`)
 	f.server.CloseClientConnections()
 	f.server.Listener.Close()
-	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Cut off"'`)
+	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Disconnected"'`)
 	b.AwaitText("#rows", "Первая")
 }
 

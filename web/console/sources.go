@@ -16,30 +16,30 @@ func (c *console) sourcesRoutes(mux *http.ServeMux) {
 	mux.Handle("POST /sources/{name}/reveal", c.page(revealSource))
 }
 
-// figuresSince is how far back the figures of sources and endpoints go.
+// figuresSince is the period of the figures of sources and endpoints.
 const figuresSince = 24 * time.Hour
 
 type sourcesPage struct {
 	Sources   []sourceCard
-	Strangers []sourceCard // names that came and are no source
-	Most      int          // of strangers that are shown
+	Unknown   []sourceCard // names in requests that are not configured
+	Most      int          // the limit of Unknown
 	MayReveal bool
 }
 
-// maxStrangers is how many names that are no source are shown: those with the most requests.
-const maxStrangers = 20
+// maxUnknown limits the unknown sources to those with the most requests.
+const maxUnknown = 20
 
 type sourceCard struct {
 	Source
 	Figures  api.SourceFigures
 	Last     moment
-	LastID   string // of the last event
+	LastID   string // the last event
 	Rejected []rejection
 	PerHour  string
-	Revealed bool // HookURL has the token
+	Revealed bool // show the token
 }
 
-// shownSource is a card, and whether the visitor may see the token.
+// shownSource is a source, and whether the user may see its token.
 type shownSource struct {
 	MayReveal bool
 	Card      sourceCard
@@ -51,7 +51,7 @@ type rejection struct {
 	URL     string
 }
 
-// Masked is the hook's URL without its token.
+// Masked returns the hook's URL with its token masked.
 func (s Source) Masked() string {
 	i := strings.LastIndexByte(s.HookURL, '/')
 	return s.HookURL[:i+1] + redact.Mask
@@ -59,11 +59,11 @@ func (s Source) Masked() string {
 
 func showSources(v *visit) error { return v.sourcesPage("") }
 
-// revealSource shows a hook's URL with its token. It is written down who has seen it.
+// revealSource shows a hook's URL with its token, and records that.
 func revealSource(v *visit) error {
 	name := v.PathValue("name")
 	if !slices.ContainsFunc(v.Sources(), func(s Source) bool { return s.Name == name }) {
-		return notFound("there is no source %q in the configuration", name)
+		return api.Problemf(http.StatusNotFound, "there is no source %q in the configuration", name)
 	}
 	if err := v.direct.RevealSource(v.Context(), name); err != nil {
 		return err
@@ -77,11 +77,11 @@ func (v *visit) sourcesPage(reveal string) error {
 	for _, s := range sources {
 		names = append(names, s.Name)
 	}
-	figures, err := v.direct.SourceFigures(v.Context(), v.now.Add(-figuresSince), names, len(names)+maxStrangers)
+	figures, err := v.direct.SourceFigures(v.Context(), v.now.Add(-figuresSince), names, len(names)+maxUnknown)
 	if err != nil {
 		return err
 	}
-	p := sourcesPage{MayReveal: v.who.Role.Covers(api.RoleAdmin), Most: maxStrangers}
+	p := sourcesPage{MayReveal: v.user.Role.Covers(api.RoleAdmin), Most: maxUnknown}
 	for _, s := range sources {
 		card, err := v.sourceCard(s, figures)
 		if err != nil {
@@ -97,7 +97,7 @@ func (v *visit) sourcesPage(reveal string) error {
 				return err
 			}
 			if len(card.Rejected) > 0 {
-				p.Strangers = append(p.Strangers, card)
+				p.Unknown = append(p.Unknown, card)
 			}
 		}
 	}
@@ -129,7 +129,7 @@ func (v *visit) sourceCard(s Source, figures []api.SourceFigures) (sourceCard, e
 	return card, nil
 }
 
-// perHour is a rate in words, of a count over figuresSince.
+// perHour formats the rate of a count over figuresSince.
 func perHour(n uint64) string {
 	perHour := float64(n) / figuresSince.Hours()
 	switch {
