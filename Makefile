@@ -1,12 +1,11 @@
 .DEFAULT_GOAL := help
 
-# The programs are static; vet and tests use the race detector where there is a C compiler for it, one build for both. Without
-# tables for debuggers (-w) some thirty programs of the tests are linked in half the time, and tests that mostly wait run three
-# at a time.
+# The programs are static. vet and tests use the race detector where there is a C compiler for it; both share one build.
+# Without debug tables (-w) the thirty test programs link in half the time. Tests mostly wait, so three run at a time.
 version := $(shell git describe --tags --always --dirty 2>/dev/null)
 build := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(version)' -o bin/
 race := $(if $(shell command -v $${CC:-cc} 2>/dev/null),-race)
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.0
 
 .PHONY: run
 run: engine build ## fetch the engine once, build, and run everything on this machine
@@ -22,24 +21,24 @@ engine: ## fetch the embedded ClickHouse engine into the cache, once (178 MB)
 	@bin/embedded-clickhouse fetch
 
 .PHONY: test
-test: engine lint ## run all tests: unit, fuzz seeds, end to end on the real engine
+test: engine vet ## run all tests: unit, fuzz seeds, end to end on the real engine
 	@$(if $(race),,echo "no C compiler: testing without the race detector")
 	GOFLAGS="$$GOFLAGS -ldflags=-w" HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test $(race) -vet=off -p 3 -parallel 3 -timeout 20m ./...
 
 .PHONY: chaos
-chaos: engine ## kill, starve and freeze the real processes and an endpoint, and count what is lost (5 minutes)
+chaos: engine ## kill, starve and freeze the real processes and an endpoint, and count lost events (10 minutes)
 	go run ./test/chaos
 
 .PHONY: flood
-flood: engine ## attack a real process as a stranger can, and measure its memory and what a known sender notices (3 minutes)
+flood: engine ## attack a real process as an unknown client can; measure its memory and the answers to a known sender (3 minutes)
 	go run ./test/flood
 
 .PHONY: bench-ingest
-bench-ingest: engine ## measure the cost of the promise (10 minutes, wants a quiet machine)
+bench-ingest: engine ## measure ingest with and without its guarantees (10 minutes, on a quiet machine)
 	go run ./test/benchingest
 
 .PHONY: bench-replay
-bench-replay: engine ## measure what delivery achieves beside a bare loop (5 minutes, wants a quiet machine)
+bench-replay: engine ## measure delivery beside a bare loop (5 minutes, on a quiet machine)
 	go run ./test/benchreplay
 
 .PHONY: bench-dashboards
@@ -51,15 +50,15 @@ bench-console: engine ## measure the console's pages over ten million events (10
 	go run ./test/benchconsole
 
 .PHONY: collector
-collector: engine ## try otel/collector.yaml with a real collector, which is built once (1 minute, the first time 5)
+collector: engine ## try otel/collector.yaml with a real collector, built once (1 minute, the first time 5)
 	go run ./test/collector
 
 .PHONY: cluster
-cluster: engine ## run all tests of ClickHouse over two shards, of which make test runs some (5 minutes)
+cluster: engine ## run all ClickHouse tests on two shards; make test runs some of them (5 minutes)
 	HOOKTAPE_TEST_WHOLE=1 HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test -run OnCluster -count 1 -timeout 20m ./internal/store ./replay ./test/panels
 
 .PHONY: dashboards
-dashboards: ## write dashboards/json anew from the code
+dashboards: ## generate dashboards/json from the code
 	go generate ./dashboards
 
 .PHONY: fuzz
@@ -72,19 +71,19 @@ fuzz: ## fuzz each decoder for a minute
 	go test ./internal/spool -run Fuzz -fuzz FuzzState -fuzztime 60s -fuzzminimizetime 1s
 	go test ./internal/spool -run Fuzz -fuzz FuzzReadLog -fuzztime 60s -fuzzminimizetime 1s
 
-.PHONY: lint
-lint: ## check format and vet
+.PHONY: vet
+vet: ## check format and run go vet
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt these: $$unformatted"; exit 1; }
 	go vet $(race) ./...
 
-.PHONY: staticcheck
-staticcheck: ## run staticcheck
-	go run $(STATICCHECK) ./...
+.PHONY: lint
+lint: vet ## run the linters of .golangci.yml (the first time it builds golangci-lint: 3 minutes)
+	go run $(GOLANGCI) run ./...
 
 .PHONY: clean
-clean: ## remove what was built (data/ and the engine's cache stay)
+clean: ## remove bin/ (data/ and the engine's cache stay)
 	rm -rf bin
 
 .PHONY: help
-help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

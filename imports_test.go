@@ -53,7 +53,7 @@ type listed struct {
 	Imports, TestImports, XTestImports []string
 }
 
-// TestImports keeps the direction of imports between the module's packages, as docs/DESIGN.md draws them.
+// TestImports keeps the direction of imports between the module's packages, as docs/ARCHITECTURE.md draws them.
 func TestImports(t *testing.T) {
 	found := map[string]bool{}
 	for _, p := range list(t) {
@@ -65,7 +65,7 @@ func TestImports(t *testing.T) {
 			check(t, layer, p.Imports, layers[layer])
 			check(t, layer+" (tests)", append(p.TestImports, p.XTestImports...), append(slices.Clone(layers[layer]), testOnly, "internal/bothelp")) // what BotHelp sends is read in many tests
 		case !isTop(from):
-			t.Errorf("%s is neither a layer of docs/DESIGN.md nor a program", from)
+			t.Errorf("%s is neither a layer of docs/ARCHITECTURE.md nor a program", from)
 		default:
 			for _, path := range p.Imports {
 				if strings.HasPrefix(ours(path), testOnly) && !strings.HasPrefix(from, "test/") {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"hooktape/internal/event"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 // from opens a connection from another address of this machine; it ends with the test.
@@ -76,7 +76,7 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 		idle = append(idle, s.from("127.0.0.2"))
 	}
 	for i, c := range idle[:opened-limit] {
-		await.Nil(t, 5*time.Second, func() error {
+		testutil.Eventually(t, 5*time.Second, func() error {
 			if !closed(c) {
 				return fmt.Errorf("connection %d of %d is open", i, opened)
 			}
@@ -113,7 +113,7 @@ func TestReservedConnections(t *testing.T) {
 		io.WriteString(c, request("POST", invalid, "12345")[:len(request("POST", invalid, "12345"))-1])
 		busy = append(busy, c)
 	}
-	await.Nil(t, 5*time.Second, func() error {
+	testutil.Eventually(t, 5*time.Second, func() error {
 		open := 0
 		for _, c := range busy {
 			if !closed(c) {
@@ -192,7 +192,7 @@ func TestHeaderMemory(t *testing.T) {
 		io.WriteString(c, "POST "+invalid+" HTTP/1.1\r\nHost: h\r\n"+strings.Repeat("X-A: b\r\n", 10<<10/8))
 		conns = append(conns, c)
 	}
-	await.Nil(t, 5*time.Second, func() error {
+	testutil.Eventually(t, 5*time.Second, func() error {
 		open := 0
 		for _, c := range conns {
 			if !closed(c) {
@@ -245,7 +245,7 @@ func TestBodyMemory(t *testing.T) {
 			t.Errorf("one that was under way: %s", a.Status)
 		}
 	}
-	await.Nil(t, 5*time.Second, func() error { // a handler gives back after its answer
+	testutil.Eventually(t, 5*time.Second, func() error { // a handler gives back after its answer
 		if a := s.post(invalid, strings.Repeat("x", size)); a.StatusCode != 404 {
 			return fmt.Errorf("a stranger afterwards: %s", a.Status)
 		}
@@ -260,7 +260,7 @@ func TestBodyMemory(t *testing.T) {
 // reserved waits until requests in flight have reserved so much memory.
 func (s *server) reserved(least int64) {
 	s.t.Helper()
-	await.Nil(s.t, 10*time.Second, func() error {
+	testutil.Eventually(s.t, 10*time.Second, func() error {
 		if n := s.handler.Reserved(); n < least {
 			return fmt.Errorf("%d bytes are reserved, want %d", n, least)
 		}

@@ -27,7 +27,7 @@ type EventStore interface {
 	// Originals returns, of these events, those of which the same request is stored already.
 	Originals(ctx context.Context, events []event.Event) (map[uuid.UUID]uuid.UUID, error)
 	// Stored returns which of the ids are stored.
-	Stored(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error)
+	StoredEvents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error)
 	// MarkStored lets live delivery see events that an earlier insert has stored.
 	MarkStored(ctx context.Context, ids []uuid.UUID) error
 }
@@ -65,7 +65,7 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (mark uint64, err e
 	mark = position(events, batch.Mark)
 	link(span, events)
 	var stored []uuid.UUID
-	if batch.Doubtful(store.TokenTrust) {
+	if batch.PossiblyStored(store.TokenLifetime) {
 		if events, stored, err = s.withoutStored(ctx, events); err != nil {
 			return 0, err
 		}
@@ -124,7 +124,7 @@ func (s *Sink) withoutStored(ctx context.Context, events []event.Event) (fresh [
 	for i := range events {
 		ids[i] = events[i].ID
 	}
-	there, err := s.store.Stored(ctx, ids)
+	there, err := s.store.StoredEvents(ctx, ids)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -138,8 +138,8 @@ func (s *Sink) withoutStored(ctx context.Context, events []event.Event) (fresh [
 	return fresh, stored, nil
 }
 
-// SetAside puts the only record of a batch into the table quarantine, with the words of the refusal.
-func (s *Sink) SetAside(ctx context.Context, batch spool.Batch, refusal error) error {
+// Quarantine puts the only record of a batch into the table quarantine, with the words of the refusal.
+func (s *Sink) Quarantine(ctx context.Context, batch spool.Batch, refusal error) error {
 	record := batch.Records[0]
 	q := store.Quarantined{ReceivedAt: batch.Appended, Error: refusal.Error(), Record: record}
 	var received event.Received

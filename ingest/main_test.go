@@ -31,7 +31,7 @@ import (
 	"hooktape/ingest"
 	"hooktape/internal/event"
 	"hooktape/internal/spool"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 // The process's telemetry, as all tests of the package see it.
@@ -69,7 +69,7 @@ type server struct {
 	t       *testing.T
 	addr    string
 	spool   *spool.Spool
-	log     *await.Log
+	log     *testutil.Log
 	handler *ingest.Server
 	stop    func() error
 	client  *tls.Config // what a client of TLS needs; nil when the server speaks plain HTTP
@@ -95,7 +95,7 @@ func newServer(t *testing.T, change func(*config)) *server {
 	if change != nil {
 		change(&c)
 	}
-	s := &server{t: t, log: &await.Log{}, client: c.client}
+	s := &server{t: t, log: &testutil.Log{}, client: c.client}
 	var err error
 	if s.spool, err = spool.Open(t.TempDir(), c.spool); err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 
 	"hooktape/ingest"
 	"hooktape/internal/event"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 // TestMalformed: a request that net/http refuses is answered as before, and its start is kept and counted.
@@ -174,7 +174,7 @@ func TestNoHandshake(t *testing.T) {
 	if _, err := tls.Dial("tcp", s.addr, &tls.Config{ServerName: "127.0.0.1"}); err == nil {
 		t.Fatal("it trusts the certificate")
 	}
-	await.Nil(t, 20*time.Second, func() error {
+	testutil.Eventually(t, 20*time.Second, func() error {
 		if !strings.Contains(s.log.String(), "a TLS handshake failed") {
 			return errors.New("no warning")
 		}

@@ -17,7 +17,7 @@ import (
 	"hooktape/ingest"
 	"hooktape/internal/event"
 	"hooktape/internal/spool"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 func TestProbes(t *testing.T) {
@@ -98,7 +98,7 @@ func TestSenderLeaves(t *testing.T) {
 	<-gate.entered
 	conn.Close()
 	// The server hears of it while the spool is at work: the request's context ends.
-	await.Nil(t, 5*time.Second, func() error {
+	testutil.Eventually(t, 5*time.Second, func() error {
 		if gate.request.Err() == nil && gate.looked.Add(1) < 20 {
 			return errors.New("not yet")
 		}
@@ -234,7 +234,7 @@ func TestShutdown(t *testing.T) {
 	s.take(1)
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.stop() }()
-	await.Nil(t, 5*time.Second, func() error {
+	testutil.Eventually(t, 5*time.Second, func() error {
 		c, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + s.addr + "/healthz")
 		if err == nil {
 			c.Body.Close()

@@ -24,7 +24,7 @@ import (
 	"hooktape/internal/event"
 	"hooktape/internal/spool"
 	"hooktape/internal/store"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/enginetest"
 	"hooktape/internal/testutil/storetest"
 )
@@ -37,7 +37,7 @@ type pipe struct {
 	spool *spool.Spool
 	drain *spool.Drain
 	sink  *ingest.Sink
-	log   *await.Log
+	log   *testutil.Log
 }
 
 var ctx = context.Background()
@@ -53,7 +53,7 @@ func sourceKind(source string) event.Kind {
 // newPipe makes a pipe into a database that has all tables.
 func newPipe(t *testing.T, dsn string, limits spool.Limits) *pipe {
 	t.Helper()
-	p := &pipe{t: t, log: &await.Log{}}
+	p := &pipe{t: t, log: &testutil.Log{}}
 	p.connect(dsn)
 	o := spool.DefaultOptions()
 	o.MinFree, o.Logger = 0, slog.New(slog.DiscardHandler)
@@ -387,7 +387,7 @@ func TestRefusedEvent(t *testing.T) {
 	p.run()
 	p.flush()
 	p.wantRows("events", "38")
-	if stored, err := p.db.Stored(ctx, append(good, last.ID)); err != nil || len(stored) != 38 {
+	if stored, err := p.db.StoredEvents(ctx, append(good, last.ID)); err != nil || len(stored) != 38 {
 		t.Errorf("%d are stored, %v", len(stored), err)
 	}
 	p.wantRows("quarantine", "5")
@@ -410,7 +410,7 @@ func TestRefusedEvent(t *testing.T) {
 // batchOf makes a batch as a spool hands it out.
 func batchOf(t *testing.T, suspect bool, list ...event.Received) spool.Batch {
 	t.Helper()
-	b := spool.Batch{First: 1, Last: uint64(len(list)), Suspect: suspect, Appended: time.Now()}
+	b := spool.Batch{First: 1, Last: uint64(len(list)), Salvaged: suspect, Appended: time.Now()}
 	for _, r := range list {
 		data, err := r.Marshal()
 		if err != nil {
@@ -475,7 +475,7 @@ func TestClickHouseAway(t *testing.T) {
 		}
 	}
 	add(100)
-	await.Nil(t, 20*time.Second, func() error {
+	testutil.Eventually(t, 20*time.Second, func() error {
 		if n := p.spool.Stat().Acked; n < 40 {
 			return fmt.Errorf("%d stored", n)
 		}
@@ -483,7 +483,7 @@ func TestClickHouseAway(t *testing.T) {
 	})
 	engine.Kill()
 	add(100)
-	await.Nil(t, 10*time.Second, func() error {
+	testutil.Eventually(t, 10*time.Second, func() error {
 		if p.drain.Failing() == nil {
 			return errors.New("the drain does not notice")
 		}
@@ -499,7 +499,7 @@ func TestClickHouseAway(t *testing.T) {
 		t.Errorf("all is well again, but the drain says %v", err)
 	}
 	p.wantRows("events", "250")
-	if stored, err := p.db.Stored(ctx, ids); err != nil || len(stored) != len(ids) {
+	if stored, err := p.db.StoredEvents(ctx, ids); err != nil || len(stored) != len(ids) {
 		t.Errorf("%d of %d are stored, %v", len(stored), len(ids), err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"hooktape/internal/event"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 // TestTLS: an event that came encrypted is the event that it would have been, and its span tells how it came. HTTP/2 is not
@@ -85,7 +85,7 @@ func TestHandshakeUnread(t *testing.T) {
 	defer raw.Close()
 	hello := &helloOnly{Conn: raw}
 	_ = tls.Client(hello, s.client).Handshake()
-	await.Nil(t, 10*time.Second, func() error {
+	testutil.Eventually(t, 10*time.Second, func() error {
 		if _, err := raw.Write([]byte{0}); err == nil {
 			return errors.New("the connection is open")
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/replay"
 )
 
@@ -33,7 +33,7 @@ func TestAMakersClockIsAhead(t *testing.T) {
 	startSender(t, db, t.TempDir(), private, endpointAt("crm", server.URL, nil))
 	awaitDone(t, db, r.ID, 20*time.Second)
 	assertEachOnce(t, events, &got)
-	await.Nil(t, 10*time.Second, func() error {
+	testutil.Eventually(t, 10*time.Second, func() error {
 		states, err := db.EndpointStates(context.Background())
 		if err == nil && (len(states) != 1 || states[0].State != "active") {
 			err = fmt.Errorf("%+v", states)
@@ -55,7 +55,7 @@ func TestFollowedWhileTheLaneIsAway(t *testing.T) {
 	s := startSender(t, db, t.TempDir(), private, good)
 	awaitFollowing(t, db, "crm")
 	s.runner.SetEndpoints([]replay.Endpoint{bad})
-	await.Nil(t, 10*time.Second, func() error { return logged(s, "nothing can be sent to an endpoint", 1) })
+	testutil.Eventually(t, 10*time.Second, func() error { return logged(s, "nothing can be sent to an endpoint", 1) })
 	events := newEvents("demo", 3)
 	insert(t, db, events...)
 	other := endpointAt("other", server.URL, func(e *replay.Endpoint) { e.Subscribe = nil })
@@ -100,7 +100,7 @@ func TestMaxAgeIsOfRetries(t *testing.T) {
 	insert(t, db, e...)
 	restated(t, db, "crm") // longer than its greatest age
 	steer(t, db, "crm", event.ActionResume)
-	await.Nil(t, 10*time.Second, func() error {
+	testutil.Eventually(t, 10*time.Second, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if err == nil && counts[event.Failed] != 1 {
 			err = fmt.Errorf("%v", counts)

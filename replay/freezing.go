@@ -53,9 +53,9 @@ func (s *Service) freeze(ctx context.Context, r *event.Replay, save func() error
 type freezeTurn struct {
 	store *store.Store
 	lease string
-	self  store.Holder
+	self  store.LeaseClaim
 	seen  sightings
-	dead  []store.Holder // that still have their bit
+	dead  []store.LeaseClaim // that still have their bit
 
 	mu      sync.Mutex
 	renewed time.Time
@@ -103,7 +103,7 @@ func (t *freezeTurn) await(ctx context.Context) error {
 // has the turn: if one of them goes on after all, it waits.
 func (t *freezeTurn) clearDead(ctx context.Context) error {
 	for _, h := range t.dead {
-		if err := t.store.SeeHolder(ctx, t.lease, h, true); err != nil {
+		if err := t.store.ReleaseLease(ctx, t.lease, h); err != nil {
 			return err
 		}
 	}
@@ -151,7 +151,11 @@ func (t *freezeTurn) held() bool {
 
 func (t *freezeTurn) set(ctx context.Context, bit bool) error {
 	asked := time.Now()
-	if err := t.store.SeeHolder(ctx, t.lease, t.self, !bit); err != nil {
+	write := t.store.RenewLease
+	if !bit {
+		write = t.store.ReleaseLease
+	}
+	if err := write(ctx, t.lease, t.self); err != nil {
 		return err
 	}
 	t.mu.Lock()
@@ -162,7 +166,7 @@ func (t *freezeTurn) set(ctx context.Context, bit bool) error {
 
 // others reports whether processes with a lower id have their bit set, and whether ones with a higher have.
 func (t *freezeTurn) others(ctx context.Context) (lower, higher bool, err error) {
-	holders, err := t.store.Holders(ctx, t.lease)
+	holders, err := t.store.LeaseClaims(ctx, t.lease)
 	now := time.Now()
 	t.seen.take(holders, now)
 	t.dead = nil

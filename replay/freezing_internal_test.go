@@ -20,11 +20,11 @@ func TestADeadProcessKeepsNoTurn(t *testing.T) {
 	if _, err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	dead := store.Holder{ID: "a"}
-	if err := db.SeeHolder(t.Context(), "freeze crm", dead, false); err != nil {
+	dead := store.LeaseClaim{ID: "a"}
+	if err := db.RenewLease(t.Context(), "freeze crm", dead); err != nil {
 		t.Fatal(err)
 	}
-	waiting := &freezeTurn{store: db, lease: "freeze crm", self: store.Holder{ID: "b"}}
+	waiting := &freezeTurn{store: db, lease: "freeze crm", self: store.LeaseClaim{ID: "b"}}
 	if lower, higher, err := waiting.others(t.Context()); !lower || higher || err != nil {
 		t.Fatalf("%v, %v, %v", lower, higher, err)
 	}
@@ -49,7 +49,7 @@ func TestADeadProcessKeepsNoTurn(t *testing.T) {
 	}
 	end()
 	// Else each process would wait for the dead one once more.
-	if holders, err := db.Holders(t.Context(), "freeze crm"); err != nil || len(holders) != 0 {
+	if holders, err := db.LeaseClaims(t.Context(), "freeze crm"); err != nil || len(holders) != 0 {
 		t.Errorf("%+v, %v", holders, err)
 	}
 }

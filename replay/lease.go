@@ -42,7 +42,7 @@ var errUnsure = errors.New("finding out whether another process delivers")
 // sends nothing before it has looked, and queues behind whoever came meanwhile.
 type lease struct {
 	store  *store.Store
-	self   store.Holder
+	self   store.LeaseClaim
 	logger *slog.Logger
 	quiet  rate.Sometimes
 
@@ -57,7 +57,7 @@ type lease struct {
 
 func newLease(db *store.Store, id string, logger *slog.Logger) *lease {
 	host, _ := os.Hostname()
-	return &lease{store: db, self: store.Holder{ID: id, Host: fmt.Sprintf("%s, process %d", cmp.Or(host, "unknown host"), os.Getpid())}, logger: logger,
+	return &lease{store: db, self: store.LeaseClaim{ID: id, Host: fmt.Sprintf("%s, process %d", cmp.Or(host, "unknown host"), os.Getpid())}, logger: logger,
 		quiet: rate.Sometimes{First: 1, Interval: time.Minute}, err: errUnsure}
 }
 
@@ -67,7 +67,7 @@ type sightings map[string]sighting
 type sighting struct{ mark, at time.Time }
 
 // take notes what was read of all holders.
-func (s *sightings) take(holders []store.Holder, now time.Time) {
+func (s *sightings) take(holders []store.LeaseClaim, now time.Time) {
 	seen := sightings{}
 	for _, h := range holders {
 		last, known := (*s)[h.ID]
@@ -135,13 +135,13 @@ func (l *lease) keep(ctx context.Context) {
 	defer cancel()
 	self, stood := l.asking()
 	asked := time.Now()
-	err := l.store.SeeHolder(ctx, store.DeliveryLease, self, false)
-	var holders []store.Holder
+	err := l.store.RenewLease(ctx, store.DeliveryLease, self)
+	var holders []store.LeaseClaim
 	if err == nil {
-		holders, err = l.store.Holders(ctx, store.DeliveryLease)
+		holders, err = l.store.LeaseClaims(ctx, store.DeliveryLease)
 	}
 	for _, gone := range l.take(holders, asked, stood, err) {
-		if err := l.store.SeeHolder(ctx, store.DeliveryLease, gone, true); err != nil {
+		if err := l.store.ReleaseLease(ctx, store.DeliveryLease, gone); err != nil {
 			l.logger.Warn("cannot note that another process no longer holds the lease; it is tried again", "error", err)
 			return
 		}
@@ -150,7 +150,7 @@ func (l *lease) keep(ctx context.Context) {
 }
 
 // take takes in an answer of ClickHouse, and returns the holders to be noted as released.
-func (l *lease) take(holders []store.Holder, asked time.Time, stood bool, err error) (gone []store.Holder) {
+func (l *lease) take(holders []store.LeaseClaim, asked time.Time, stood bool, err error) (gone []store.LeaseClaim) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.beat = time.Now()
@@ -171,7 +171,7 @@ func (l *lease) take(holders []store.Holder, asked time.Time, stood bool, err er
 }
 
 // alive parts the holders in those that are alive, this process among them, and those that are not.
-func (l *lease) alive(holders []store.Holder, now time.Time) (alive, dead []store.Holder) {
+func (l *lease) alive(holders []store.LeaseClaim, now time.Time) (alive, dead []store.LeaseClaim) {
 	l.seen.take(holders, now)
 	for _, h := range holders {
 		if h.ID == l.self.ID || l.seen.alive(h.ID, now) {
@@ -185,7 +185,7 @@ func (l *lease) alive(holders []store.Holder, now time.Time) (alive, dead []stor
 
 // asking is what to note of this process, and whether it stood still before. One that was not seen for so long that
 // another may have begun asks anew, and so comes behind it.
-func (l *lease) asking() (self store.Holder, stood bool) {
+func (l *lease) asking() (self store.LeaseClaim, stood bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !within(l.renewed, leaseTime) {
@@ -195,7 +195,7 @@ func (l *lease) asking() (self store.Holder, stood bool) {
 }
 
 // decide takes in who was seen of late.
-func (l *lease) decide(holders []store.Holder, asked time.Time) {
+func (l *lease) decide(holders []store.LeaseClaim, asked time.Time) {
 	l.renewed, l.alone = asked, len(holders) == 1 && holders[0].ID == l.self.ID
 	for _, h := range holders {
 		if h.ID == l.self.ID {
@@ -221,5 +221,5 @@ func (l *lease) decide(holders []store.Holder, asked time.Time) {
 func (l *lease) release() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = l.store.SeeHolder(ctx, store.DeliveryLease, l.self, true)
+	_ = l.store.ReleaseLease(ctx, store.DeliveryLease, l.self)
 }

@@ -13,10 +13,10 @@ import (
 // TestALostLeaseIsNotTakenBack: a process that stood still for longer than leaseTime queues behind the one that took over.
 func TestALostLeaseIsNotTakenBack(t *testing.T) {
 	now := time.Now()
-	l := &lease{self: store.Holder{ID: "old"}, logger: slog.New(slog.DiscardHandler)}
-	old, other := store.Holder{ID: "old", Since: now.Add(-time.Hour)}, store.Holder{ID: "other", Since: now.Add(-20 * time.Second)}
+	l := &lease{self: store.LeaseClaim{ID: "old"}, logger: slog.New(slog.DiscardHandler)}
+	old, other := store.LeaseClaim{ID: "old", Since: now.Add(-time.Hour)}, store.LeaseClaim{ID: "other", Since: now.Add(-20 * time.Second)}
 	for range 2 {
-		l.decide([]store.Holder{old}, time.Now())
+		l.decide([]store.LeaseClaim{old}, time.Now())
 		l.beat = time.Now()
 	}
 	if !l.held() {
@@ -32,7 +32,7 @@ func TestALostLeaseIsNotTakenBack(t *testing.T) {
 		t.Errorf("it asks as if it had been here all the time: %+v, %v", self, stood)
 	}
 	old.Since = time.Now()
-	l.decide([]store.Holder{other, old}, time.Now())
+	l.decide([]store.LeaseClaim{other, old}, time.Now())
 	l.beat = time.Now()
 	if err := l.state(); !errors.Is(err, ErrStandby) {
 		t.Errorf("then it says %v", err)
@@ -49,7 +49,7 @@ func TestStoodStillAndClickHouseAway(t *testing.T) {
 	for _, stood := range []time.Duration{0, time.Minute} {
 		l := newLease(db, "self", slog.New(slog.DiscardHandler))
 		for range 2 {
-			l.decide([]store.Holder{{ID: "self", Since: time.Now()}}, time.Now().Add(-stood))
+			l.decide([]store.LeaseClaim{{ID: "self", Since: time.Now()}}, time.Now().Add(-stood))
 		}
 		l.beat = time.Now().Add(-stood)
 		l.keep(t.Context())
@@ -61,8 +61,8 @@ func TestStoodStillAndClickHouseAway(t *testing.T) {
 
 // TestAHolderAloneGoesOnWithoutClickHouse, and one that knows of others does not.
 func TestAHolderAloneGoesOnWithoutClickHouse(t *testing.T) {
-	self, other := store.Holder{ID: "self", Since: time.Now().Add(-time.Hour)}, store.Holder{ID: "other", Since: time.Now()}
-	for _, holders := range [][]store.Holder{{self}, {self, other}} {
+	self, other := store.LeaseClaim{ID: "self", Since: time.Now().Add(-time.Hour)}, store.LeaseClaim{ID: "other", Since: time.Now()}
+	for _, holders := range [][]store.LeaseClaim{{self}, {self, other}} {
 		l := &lease{self: self, logger: slog.New(slog.DiscardHandler)}
 		for range 2 {
 			l.decide(holders, time.Now())
@@ -76,7 +76,7 @@ func TestAHolderAloneGoesOnWithoutClickHouse(t *testing.T) {
 
 // TestAliveIsWhatChanges: whether another holder is alive shows in the change of what it writes, and in no clock but our own.
 func TestAliveIsWhatChanges(t *testing.T) {
-	l := &lease{self: store.Holder{ID: "self"}}
+	l := &lease{self: store.LeaseClaim{ID: "self"}}
 	future, now := time.Now().Add(2*time.Hour), time.Now()
 	for n, c := range []struct {
 		after time.Duration
@@ -86,7 +86,7 @@ func TestAliveIsWhatChanges(t *testing.T) {
 		{0, future, true}, {leaseTime - 1, future, true}, {leaseTime, future, false},
 		{leaseTime + time.Second, future.Add(-time.Hour), true}, {2 * leaseTime, future.Add(-time.Hour), true}, {2*leaseTime + time.Second, future.Add(-time.Hour), false},
 	} {
-		alive, dead := l.alive([]store.Holder{{ID: "other", SeenAt: c.mark}, {ID: "self"}}, now.Add(c.after))
+		alive, dead := l.alive([]store.LeaseClaim{{ID: "other", SeenAt: c.mark}, {ID: "self"}}, now.Add(c.after))
 		if got := len(alive) == 2; got != c.alive || len(alive)+len(dead) != 2 {
 			t.Errorf("look %d: alive %v, dead %v; want it alive: %v", n, alive, dead, c.alive)
 		}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/replay"
 )
 
@@ -33,7 +33,7 @@ func TestStandby(t *testing.T) {
 	insert(t, db, events[:20]...)
 	awaitDelivered(t, db, events[:20], 15*time.Second)
 	for _, w := range waiting {
-		await.Nil(t, 15*time.Second, func() error {
+		testutil.Eventually(t, 15*time.Second, func() error {
 			if err := w.runner.Failing(); !errors.Is(err, replay.ErrStandby) {
 				return fmt.Errorf("it delivers beside another: %w", err)
 			}

@@ -13,7 +13,7 @@ import (
 
 	"hooktape/internal/event"
 	"hooktape/internal/store"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/enginetest"
 	"hooktape/replay"
 )
@@ -33,7 +33,7 @@ func endpointAt(name, url string, change func(*replay.Endpoint)) replay.Endpoint
 // awaitFollowing waits until the events that are stored from now on are an endpoint's.
 func awaitFollowing(t *testing.T, db *store.Store, endpoint string) {
 	t.Helper()
-	await.Nil(t, atLeast, func() error {
+	testutil.Eventually(t, atLeast, func() error {
 		states, err := db.EndpointStates(context.Background())
 		if err != nil {
 			return err
@@ -50,7 +50,7 @@ func awaitFollowing(t *testing.T, db *store.Store, endpoint string) {
 // awaitDelivered waits until every event is delivered.
 func awaitDelivered(t *testing.T, db *store.Store, events []event.Event, patience time.Duration) {
 	t.Helper()
-	await.Nil(t, max(patience, atLeast), func() error {
+	testutil.Eventually(t, max(patience, atLeast), func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if err == nil && counts[event.Delivered] != uint64(len(events)) {
 			err = fmt.Errorf("of %d: %v", len(events), counts)
@@ -118,7 +118,7 @@ func TestOrderOfASubscriber(t *testing.T) {
 	awaitFollowing(t, db, "crm")
 	events := ofSubscribers(newEvents("demo", 300), 7)
 	insert(t, db, events[:100]...)
-	await.Nil(t, 20*time.Second, func() error {
+	testutil.Eventually(t, 20*time.Second, func() error {
 		if n := len(got.all()); n < 40 {
 			return fmt.Errorf("%d requests", n)
 		}
@@ -182,7 +182,7 @@ func TestOrderOverASetBackClock(t *testing.T) {
 		e.PositionOffset = before.Position().Add(time.Microsecond).Sub(e.ReceivedAt)
 	}
 	insert(t, db, events...)
-	await.Nil(t, atLeast, func() error {
+	testutil.Eventually(t, atLeast, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if open := (&event.Replay{Counts: counts}).Open(); err == nil && open != uint64(len(events)) {
 			err = fmt.Errorf("%d wait", open)
@@ -237,7 +237,7 @@ func TestDeadEndpoint(t *testing.T) {
 	insert(t, db, events...)
 	awaitDelivered(t, db, events, 20*time.Second) // by the healthy one
 	assertEachOnce(t, events, &healthy)
-	await.Nil(t, 10*time.Second, func() error {
+	testutil.Eventually(t, 10*time.Second, func() error {
 		states, err := db.EndpointStates(context.Background())
 		for _, s := range states {
 			if s.Endpoint == "dead" && s.State == "broken" && s.Reason != "" && !s.NextProbe.IsZero() {
@@ -291,14 +291,14 @@ func TestCancel(t *testing.T) {
 	defer endpoint.Close()
 	startSender(t, db, t.TempDir(), private)
 	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Rate = 10 })
-	await.Nil(t, 10*time.Second, func() error {
+	testutil.Eventually(t, 10*time.Second, func() error {
 		if len(got.all()) == 0 {
 			return fmt.Errorf("nothing came")
 		}
 		return nil
 	})
 	steer(t, db, r.ID.String(), event.ActionCancel)
-	await.Nil(t, 10*time.Second, func() error {
+	testutil.Eventually(t, 10*time.Second, func() error {
 		counts, err := db.CountDeliveries(context.Background(), r.ID)
 		if err == nil && counts[event.Cancelled]+counts[event.Delivered] != 50 {
 			err = fmt.Errorf("%v", counts)
@@ -324,7 +324,7 @@ func TestPausedEndpoint(t *testing.T) {
 	awaitFollowing(t, db, "crm")
 	events := newEvents("demo", 5)
 	insert(t, db, events...)
-	await.Nil(t, 10*time.Second, func() error {
+	testutil.Eventually(t, 10*time.Second, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if err == nil && counts[event.Pending] != 5 {
 			err = fmt.Errorf("%v", counts)

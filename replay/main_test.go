@@ -25,7 +25,7 @@ import (
 	"hooktape/internal/event"
 	"hooktape/internal/spool"
 	"hooktape/internal/store"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/storetest"
 	"hooktape/replay"
 )
@@ -95,7 +95,7 @@ func newStore(t *testing.T) *store.Store {
 // sender is what a process that sends consists of.
 type sender struct {
 	t        *testing.T
-	log      *await.Log
+	log      *testutil.Log
 	runner   *replay.Runner
 	recorder *replay.Recorder
 	spool    *spool.Spool
@@ -106,7 +106,7 @@ type sender struct {
 // newSender makes the parts; nothing runs yet.
 func newSender(t *testing.T, db *store.Store, dir string, o replay.Options, endpoints ...replay.Endpoint) *sender {
 	t.Helper()
-	s := &sender{t: t, log: &await.Log{}, stopRunner: func() {}, stopRecorder: func() {}}
+	s := &sender{t: t, log: &testutil.Log{}, stopRunner: func() {}, stopRecorder: func() {}}
 	var err error
 	if s.spool, err = openSpool(dir); err != nil {
 		t.Fatal(err)
@@ -226,7 +226,7 @@ func awaitDone(t *testing.T, db *store.Store, id uuid.UUID, patience time.Durati
 
 func awaitState(t *testing.T, db *store.Store, id uuid.UUID, state event.ReplayState, patience time.Duration) (r event.Replay) {
 	t.Helper()
-	await.Nil(t, max(patience, atLeast), func() (err error) {
+	testutil.Eventually(t, max(patience, atLeast), func() (err error) {
 		r, err = db.Replay(context.Background(), id)
 		if err == nil && r.State != state {
 			counts, _ := db.CountDeliveries(context.Background(), id)
@@ -301,7 +301,7 @@ func outcomes(attempts []event.Attempt) string {
 func restated(t *testing.T, db *store.Store, endpoint string) {
 	t.Helper()
 	begun := time.Now()
-	await.Nil(t, atLeast, func() error {
+	testutil.Eventually(t, atLeast, func() error {
 		states, err := db.EndpointStates(context.Background())
 		for _, s := range states {
 			if s.Endpoint == endpoint && s.UpdatedAt.After(begun) {

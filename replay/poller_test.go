@@ -13,7 +13,7 @@ import (
 
 	"hooktape/internal/event"
 	"hooktape/internal/store"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/storetest"
 	"hooktape/replay"
 )
@@ -107,7 +107,7 @@ func TestAWiderSubscription(t *testing.T) {
 	insertAs(t, db, "spool", 51, shop...)
 	awaitDelivered(t, db, shop, 15*time.Second)
 	s.runner.SetEndpoints([]replay.Endpoint{endpointAt("crm", server.URL, nil)})
-	await.Nil(t, 15*time.Second, func() error {
+	testutil.Eventually(t, 15*time.Second, func() error {
 		states, err := db.EndpointStates(context.Background())
 		if err == nil && (len(states) != 1 || states[0].Subscription != "{}") {
 			err = fmt.Errorf("%+v", states)
@@ -161,7 +161,7 @@ func TestAuditOfDeliveries(t *testing.T) {
 	events := newEvents("demo", 5)
 	insertAs(t, db, "spool", 1, events...)
 	awaitDelivered(t, db, events, 15*time.Second)
-	await.Nil(t, 15*time.Second, func() error { // the position is saved
+	testutil.Eventually(t, 15*time.Second, func() error { // the position is saved
 		states, err := db.EndpointStates(context.Background())
 		if err == nil && (len(states) != 1 || states[0].Positions["spool"] != 5) {
 			err = fmt.Errorf("%+v", states)
@@ -172,7 +172,7 @@ func TestAuditOfDeliveries(t *testing.T) {
 	execute(t, dsn, fmt.Sprintf("DELETE FROM deliveries WHERE event_id = '%s'", events[2].ID))
 	s = startSender(t, db, dir, replay.Options{}, crm)
 	awaitDelivered(t, db, events, 15*time.Second)
-	await.Nil(t, 10*time.Second, func() error { return logged(s, "stored events had no delivery", 1) })
+	testutil.Eventually(t, 10*time.Second, func() error { return logged(s, "stored events had no delivery", 1) })
 	if n := len(got.all()); n != 6 { // its first delivery was removed behind the product's back
 		t.Errorf("%d requests", n)
 	}
@@ -186,8 +186,8 @@ func TestALeaseWithoutClocks(t *testing.T) {
 	db := openStore(t, dsn)
 	execute(t, dsn, "INSERT INTO holders (shard, holder, host, since, seen_at, released) SELECT '1/1', 'dead', 'a host', now64(6) + INTERVAL 1 HOUR, now64(6) + INTERVAL 2 HOUR, false")
 	startSender(t, db, t.TempDir(), replay.Options{})
-	await.Nil(t, 30*time.Second, func() error {
-		holders, err := db.Holders(context.Background(), store.DeliveryLease)
+	testutil.Eventually(t, 30*time.Second, func() error {
+		holders, err := db.LeaseClaims(context.Background(), store.DeliveryLease)
 		if err == nil && (len(holders) != 1 || holders[0].ID == "dead") {
 			err = fmt.Errorf("%+v", holders)
 		}

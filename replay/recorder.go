@@ -81,7 +81,7 @@ func (s *sink) record(ctx context.Context, batch spool.Batch) error {
 		deliveries = append(deliveries, r.Delivery)
 	}
 	var err error
-	if batch.Doubtful(store.TokenTrust) { // a delivery's row replaces itself; an attempt's does not
+	if batch.PossiblyStored(store.TokenLifetime) { // a delivery's row replaces itself; an attempt's does not
 		if attempts, err = s.withoutStored(ctx, attempts); err != nil {
 			return err
 		}
@@ -103,8 +103,8 @@ func (s *sink) withoutStored(ctx context.Context, attempts []event.Attempt) ([]e
 	return slices.DeleteFunc(attempts, func(a event.Attempt) bool { return stored[a.ID] }), err
 }
 
-// SetAside keeps a record that ClickHouse refuses in the table quarantine.
-func (s *sink) SetAside(ctx context.Context, batch spool.Batch, refusal error) error {
+// Quarantine keeps a record that ClickHouse refuses in the table quarantine.
+func (s *sink) Quarantine(ctx context.Context, batch spool.Batch, refusal error) error {
 	s.logger.Error("ClickHouse refuses an outcome; the table quarantine has it, and ClickHouse's words")
 	return s.store.InsertQuarantine(ctx, batch.Token(), store.Quarantined{
 		ReceivedAt: batch.Appended, Source: "(replay)", Error: refusal.Error(), Record: batch.Records[0]})

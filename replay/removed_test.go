@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"hooktape/internal/event"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/replay"
 )
 
@@ -35,7 +35,7 @@ func TestReplayToARemovedEndpoint(t *testing.T) {
 		t.Errorf("the table replays has the URL %s (%v)", stored.URL, err)
 	}
 	s := startSender(t, db, t.TempDir(), replay.Options{AllowPrivate: true}, crm)
-	await.Nil(t, 15*time.Second, func() error {
+	testutil.Eventually(t, 15*time.Second, func() error {
 		if n := len(got.all()); n < 5 {
 			return fmt.Errorf("%d requests", n)
 		}

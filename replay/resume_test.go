@@ -11,7 +11,7 @@ import (
 
 	"hooktape/internal/event"
 	"hooktape/internal/store"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/replay"
 )
 
@@ -19,7 +19,7 @@ import (
 func awaitEndpoint(t *testing.T, db *store.Store, e replay.Endpoint, state string) {
 	t.Helper()
 	service := replay.NewService(db, func() []replay.Endpoint { return []replay.Endpoint{e} }, false)
-	await.Nil(t, atLeast, func() error {
+	testutil.Eventually(t, atLeast, func() error {
 		list, err := service.Endpoints(context.Background())
 		if err == nil && list[0].State != state {
 			err = fmt.Errorf("the endpoint is %s", list[0].State)
@@ -32,7 +32,7 @@ func awaitEndpoint(t *testing.T, db *store.Store, e replay.Endpoint, state strin
 func awaitTried(t *testing.T, db *store.Store, events []event.Event, state event.DeliveryState) {
 	t.Helper()
 	for _, e := range events {
-		await.Nil(t, atLeast, func() error {
+		testutil.Eventually(t, atLeast, func() error {
 			list, err := db.DeliveriesOf(context.Background(), e.ID)
 			if err == nil && (len(list) != 1 || list[0].State != state) {
 				err = fmt.Errorf("%+v", list)

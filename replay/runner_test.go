@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"hooktape/internal/event"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/enginetest"
 	"hooktape/internal/testutil/storetest"
 	"hooktape/replay"
@@ -105,7 +105,7 @@ func TestPauseAndResume(t *testing.T) {
 	r := startReplay(t, db, "demo", endpoint.URL, nil)
 	<-reached
 	steer(t, db, r.ID.String(), event.ActionPause)
-	await.Nil(t, 10*time.Second, func() error { // the runner has seen it, and not only the command been given
+	testutil.Eventually(t, 10*time.Second, func() error { // the runner has seen it, and not only the command been given
 		replays, err := db.UnfinishedReplays(context.Background())
 		if err == nil && (len(replays) != 1 || replays[0].Saved != event.ReplayPaused) {
 			err = fmt.Errorf("%+v", replays)
@@ -113,7 +113,7 @@ func TestPauseAndResume(t *testing.T) {
 		return err
 	})
 	close(goOn)
-	await.Nil(t, 10*time.Second, func() error { return logged(s, "delivery stops", 1) })
+	testutil.Eventually(t, 10*time.Second, func() error { return logged(s, "delivery stops", 1) })
 	paused := len(got.all())
 	if paused > 11 {
 		t.Errorf("%d requests after a pause at the tenth", paused)
@@ -261,7 +261,7 @@ func TestClickHouseDies(t *testing.T) {
 	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Rate, r.Concurrency = 100, 2 })
 	<-midway
 	engine.Kill()
-	await.Nil(t, 10*time.Second, func() error {
+	testutil.Eventually(t, 10*time.Second, func() error {
 		if s.runner.Failing() == nil {
 			return fmt.Errorf("the runner does not notice")
 		}
@@ -291,16 +291,16 @@ func TestJobBeginsAgainBeforeOutcomesAreStored(t *testing.T) {
 	s := newSender(t, db, t.TempDir(), private)
 	s.startRunner() // and nobody brings outcomes to ClickHouse
 	r := startReplay(t, db, "demo", endpoint.URL, nil)
-	await.Nil(t, 10*time.Second, func() error {
+	testutil.Eventually(t, 10*time.Second, func() error {
 		if n := s.spool.Stat().Appended; n != 2*uint64(len(events)) {
 			return fmt.Errorf("%d outcomes are noted", n)
 		}
 		return nil
 	})
 	steer(t, db, r.ID.String(), event.ActionPause)
-	await.Nil(t, 10*time.Second, func() error { return logged(s, "delivery stops", 1) })
+	testutil.Eventually(t, 10*time.Second, func() error { return logged(s, "delivery stops", 1) })
 	steer(t, db, r.ID.String(), event.ActionResume)
-	await.Nil(t, 10*time.Second, func() error { return logged(s, "delivery begins", 2) })
+	testutil.Eventually(t, 10*time.Second, func() error { return logged(s, "delivery begins", 2) })
 	s.startRecorder()
 	awaitDone(t, db, r.ID, 20*time.Second)
 	assertEachOnce(t, events, &got)
@@ -440,11 +440,11 @@ func TestOutcomesCannotBeNoted(t *testing.T) {
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
 	defer endpoint.Close()
 	s := startSender(t, db, t.TempDir(), private)
-	await.Nil(t, atLeast, func() error { return s.runner.Failing() })
+	testutil.Eventually(t, atLeast, func() error { return s.runner.Failing() })
 	s.spool.Close()
 	startReplay(t, db, "demo", endpoint.URL, nil)
 	begun := time.Now()
-	await.Nil(t, atLeast, func() error { return logged(s, "delivery begins", 3) })
+	testutil.Eventually(t, atLeast, func() error { return logged(s, "delivery begins", 3) })
 	if took := time.Since(begun); took < 800*time.Millisecond {
 		t.Errorf("a job that cannot go on was begun 3 times within %s", took)
 	}

@@ -25,13 +25,13 @@ type Service struct {
 	store        *store.Store
 	endpoints    func() []Endpoint
 	allowPrivate bool
-	self         store.Holder // of the leases for freezing selections
-	creating     sync.Mutex   // one replay at a time
+	self         store.LeaseClaim // of the leases for freezing selections
+	creating     sync.Mutex       // one replay at a time
 }
 
 // NewService makes a service. The endpoints are asked for each time, for they may change.
 func NewService(db *store.Store, endpoints func() []Endpoint, allowPrivate bool) *Service {
-	return &Service{store: db, endpoints: endpoints, allowPrivate: allowPrivate, self: store.Holder{ID: uuid.NewString()}}
+	return &Service{store: db, endpoints: endpoints, allowPrivate: allowPrivate, self: store.LeaseClaim{ID: uuid.NewString()}}
 }
 
 // Actor is who asks.

@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"hooktape/cmd/embedded-clickhouse/password"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 	"hooktape/ingest"
 	"hooktape/internal/event"
 	"hooktape/internal/spool"
@@ -84,7 +84,7 @@ func (c *config) dsn() string {
 	if c.ClickHouse.DSN != "" {
 		return c.ClickHouse.DSN
 	}
-	return c.embeddedDSN(password.Writer, c.Embedded.Password)
+	return c.embeddedDSN(embedded.Writer, c.Embedded.Password)
 }
 
 // readerDSN is that ClickHouse as a user who only reads, if it is the embedded one; a server's users are the DSN's to name.
@@ -92,7 +92,7 @@ func (c *config) readerDSN() string {
 	if c.ClickHouse.DSN != "" {
 		return c.ClickHouse.DSN
 	}
-	return c.embeddedDSN(password.Reader, c.Embedded.readerPassword)
+	return c.embeddedDSN(embedded.Reader, c.Embedded.readerPassword)
 }
 
 func (c *config) embeddedDSN(user, password string) string {
@@ -109,8 +109,8 @@ func (c *config) findPasswords(dataDir string, find func(file string) (string, e
 		value          *string
 		variable, file string
 	}{
-		{&c.Embedded.Password, "HOOKTAPE_EMBEDDED_PASSWORD", password.WriterFile},
-		{&c.Embedded.readerPassword, "HOOKTAPE_EMBEDDED_READER_PASSWORD", password.ReaderFile},
+		{&c.Embedded.Password, "HOOKTAPE_EMBEDDED_PASSWORD", embedded.WriterPasswordFile},
+		{&c.Embedded.readerPassword, "HOOKTAPE_EMBEDDED_READER_PASSWORD", embedded.ReaderPasswordFile},
 	} {
 		if *p.value = cmp.Or(os.Getenv(p.variable), *p.value); *p.value != "" {
 			continue
@@ -129,7 +129,7 @@ func (c *config) openStore() (*store.Store, error) {
 	}
 	db, err := store.OpenCluster(c.dsn(), c.ClickHouse.Cluster)
 	if err == nil && c.embedded() && c.Embedded.readerPassword != "" {
-		err = db.UseReader(password.Reader, c.Embedded.readerPassword)
+		err = db.UseReader(embedded.Reader, c.Embedded.readerPassword)
 	}
 	return db, err
 }

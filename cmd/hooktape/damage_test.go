@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"hooktape/internal/testutil/rot"
+	"hooktape/internal/testutil"
 )
 
 // TestDamagedSpool: a bit flips in a spool. Every command that looks says so, the next start saves what can be read and takes
@@ -25,12 +25,12 @@ func TestDamagedSpool(t *testing.T) {
 	i.stop()
 
 	dir := filepath.Join(i.dir, "spool", "events")
-	image, err := rot.Load(dir)
+	image, err := testutil.ReadFiles(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range image.Names() {
-		if rot.Kind(name) == "db/#.log" && len(image[name]) > 0 {
+		if testutil.FileKind(name) == "db/#.log" && len(image[name]) > 0 {
 			image = image.Flip(name, 8*(len(image[name])/2))
 		}
 	}
@@ -50,7 +50,7 @@ func TestDamagedSpool(t *testing.T) {
 	i.start("ingest")
 	i.post(hook, []byte(`{"user_id":2}`))
 	i.stop()
-	if said := i.output.String(); !strings.Contains(said, "level=ERROR msg=\"spool: damaged database set aside\"") {
+	if said := i.output.String(); !strings.Contains(said, "level=ERROR msg=\"spool: damaged database quarantined\"") {
 		t.Errorf("the start says\n%s", said)
 	}
 	var list []spoolStat

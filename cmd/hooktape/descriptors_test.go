@@ -18,7 +18,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"hooktape/internal/spool"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 // TestDescriptorBudget: the shares never add up to more than there is, and nobody goes without.
@@ -123,12 +123,12 @@ func TestSpoolHeldByADyingProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log await.Log
+	var log testutil.Log
 	o := spool.DefaultOptions()
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	released := make(chan error, 1)
 	go func() {
-		released <- errors.Join(await.Until(lockPatience, func() error {
+		released <- errors.Join(testutil.Poll(lockPatience, func() error {
 			if !strings.Contains(log.String(), "another process holds the spool") {
 				return errors.New("the log does not say that it waits")
 			}

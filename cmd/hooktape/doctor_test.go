@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"hooktape/internal/event"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/enginetest"
 	"hooktape/internal/testutil/grafanatest"
 )
@@ -139,7 +139,7 @@ func TestCommandsAwaitTables(t *testing.T) {
 	i := keeping(t, "")
 	type waiting struct {
 		*exec.Cmd
-		said *await.Log
+		said *testutil.Log
 		want string
 	}
 	var commands []waiting
@@ -147,7 +147,7 @@ func TestCommandsAwaitTables(t *testing.T) {
 		args []string
 		want string
 	}{{[]string{"retention"}, "otel_traces"}, {[]string{"sql", "SELECT 'events: ', count() FROM events"}, "events: \t0"}, {[]string{"backup", filepath.Join(t.TempDir(), "backup")}, "0 rows of "}} {
-		w := waiting{i.program(c.args...), &await.Log{}, c.want}
+		w := waiting{i.program(c.args...), &testutil.Log{}, c.want}
 		w.Stderr = w.said
 		if err := w.Start(); err != nil {
 			t.Fatal(err)

@@ -238,7 +238,7 @@ func TestKillBetweenAnswerAndDrain(t *testing.T) {
 		}
 		return nil
 	})
-	stored, err := i.db.Stored(context.Background(), ids)
+	stored, err := i.db.StoredEvents(context.Background(), ids)
 	if err != nil || len(stored) != len(ids) {
 		t.Errorf("stored %d of the acknowledged %d, %v", len(stored), len(ids), err)
 	}
@@ -265,7 +265,7 @@ func TestEngineDies(t *testing.T) {
 	}
 	second := uuid.MustParse(i.post(url, []byte(`{"bothelp_user_id":2}`)))
 	i.eventually(10*time.Second, "both events are there", func() error {
-		stored, err := i.db.Stored(context.Background(), []uuid.UUID{first, second})
+		stored, err := i.db.StoredEvents(context.Background(), []uuid.UUID{first, second})
 		if err == nil && len(stored) != 2 {
 			err = fmt.Errorf("stored: %v", stored)
 		}

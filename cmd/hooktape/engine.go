@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"hooktape/cmd/embedded-clickhouse/exit"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 )
 
 // engine is the embedded ClickHouse, our child process. When it dies it is started again.
@@ -82,7 +82,7 @@ func (e *engine) run(ctx context.Context, ready func(again bool)) error {
 // endOf says why the engine has ended.
 func endOf(err error) error {
 	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
-		if why, ok := exit.WriteError(ended.ExitCode()); ok {
+		if why, ok := embedded.WriteError(ended.ExitCode()); ok {
 			return fmt.Errorf("it could not write a file, and does not go on with half of one: %w; "+
 				"nothing that was acknowledged is lost: see to the disk of its directory", why)
 		}

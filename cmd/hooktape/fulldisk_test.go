@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/testutil/smalldisk"
+	"hooktape/internal/testutil"
 )
 
 // TestFullDisk fills the embedded engine's disk while webhooks come in and parts are merged, until the engine has been struck.
@@ -22,7 +22,7 @@ import (
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, "")
-	disk := smalldisk.MountFor(t, enginesDir(t, i), 2<<30)
+	disk := testutil.NewDisk(t, enginesDir(t, i), 2<<30)
 	i.configure("drain: {age: 20ms}\n")
 	i.startReady("serve")
 	i.query("ALTER TABLE events MODIFY SETTING old_parts_lifetime = 1")

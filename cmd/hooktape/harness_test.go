@@ -20,9 +20,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"hooktape/internal/store"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/enginetest"
-	"hooktape/internal/testutil/freeport"
 )
 
 // noSleep has a program with the race detector end when it is done, not a second later.
@@ -71,7 +70,7 @@ type instance struct {
 	old    string // another hooktape than this one; empty is this
 
 	command *exec.Cmd
-	output  *await.Log
+	output  *testutil.Log
 }
 
 // newInstance prepares an instance; dsn is empty for the embedded engine.
@@ -109,7 +108,7 @@ func (i *instance) binary() string {
 // start runs a long-lived subcommand and waits until its ingest answers.
 func (i *instance) start(args ...string) {
 	i.t.Helper()
-	i.output = &await.Log{}
+	i.output = &testutil.Log{}
 	i.command = exec.Command(i.binary(), args...)
 	i.command.Env, i.command.Stdout, i.command.Stderr = i.env, i.output, i.output
 	if err := i.command.Start(); err != nil {
@@ -234,14 +233,14 @@ func (i *instance) ask(sql string) (string, error) {
 // eventually polls until check returns nil.
 func (i *instance) eventually(patience time.Duration, what string, check func() error) {
 	i.t.Helper()
-	if err := await.Until(patience, check); err != nil {
+	if err := testutil.Poll(patience, check); err != nil {
 		i.t.Fatalf("not within %s: %s: %v\n--- the server said\n%s", patience, what, err, i.output)
 	}
 }
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	addr, err := freeport.Addr()
+	addr, err := testutil.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func TestRetentionCommands(t *testing.T) {
 	}
 	events := i.stored(40, 10, 1)
 	says(t, i.cli("retention"), "events demo 30d 30d", "events.body demo 5d 5d", "deliveries - 90d 90d 0", "otel_traces - for ever for ever 0 - 0 0")
-	var report []store.Kept
+	var report []store.RetentionStatus
 	if err := json.Unmarshal([]byte(i.cli("retention", "--json")), &report); err != nil || len(report) < 8 {
 		t.Errorf("%v, %d lines", err, len(report))
 	}

@@ -96,7 +96,7 @@ func TestReplayCommands(t *testing.T) {
 		ids = append(ids, i.post(url+"/paid", fmt.Appendf(nil, `{"bothelp_user_id":%d,"name":"Анна","город":"Омск"}`, n%5)))
 	}
 	i.eventually(20*time.Second, "all events are stored", func() error {
-		stored, err := i.db.Stored(context.Background(), uuids(ids))
+		stored, err := i.db.StoredEvents(context.Background(), uuids(ids))
 		if err == nil && len(stored) != len(ids) {
 			err = fmt.Errorf("%d are", len(stored))
 		}

@@ -24,7 +24,7 @@ func (p *process) applyRetention(ctx context.Context) {
 
 // sweep removes deliveries and replays that ended long ago.
 func (p *process) sweep(ctx context.Context) error {
-	return daily(ctx, p.log, func(ctx context.Context) (uint64, error) { return p.db.Sweep(ctx, p.cfg.retention().Attempts) })
+	return daily(ctx, p.log, func(ctx context.Context) (uint64, error) { return p.db.Purge(ctx, p.cfg.retention().Attempts) })
 }
 
 // daily sweeps once a day, for the first time when the process has found its feet.

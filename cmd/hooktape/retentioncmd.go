@@ -47,7 +47,7 @@ func (c retentionCmd) Run(e *env) error {
 	return nil
 }
 
-func sourceOf(k store.Kept) string {
+func sourceOf(k store.RetentionStatus) string {
 	if k.NotAccepted {
 		return "(not accepted)"
 	}

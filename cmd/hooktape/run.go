@@ -13,7 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/willabides/kongplete"
 
-	"hooktape/cmd/embedded-clickhouse/password"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 	"hooktape/internal/spool"
 	"hooktape/internal/store"
 	"hooktape/otel"
@@ -144,7 +144,7 @@ func sentence(err error, e *env) string {
 	case errors.Is(err, spool.ErrLocked):
 		return err.Error() + "; another hooktape runs on this data directory"
 	case errors.Is(err, store.ErrUnauthorized) && e.embedded:
-		return err.Error() + "; `hooktape serve` keeps the embedded engine's password in " + password.WriterFile +
+		return err.Error() + "; `hooktape serve` keeps the embedded engine's password in " + embedded.WriterPasswordFile +
 			" of its data directory: name that by --data, or remove a password that is set elsewhere"
 	case errors.Is(err, store.ErrUnauthorized):
 		return err.Error() + "; check the user and password in the DSN"
@@ -174,7 +174,7 @@ func (e *env) config() (*config, error) {
 	}
 	e.cli.override(cfg)
 	if e.embedded = cfg.embedded(); e.embedded {
-		return cfg, cfg.findPasswords(e.cli.Data, password.Read)
+		return cfg, cfg.findPasswords(e.cli.Data, embedded.ReadPassword)
 	}
 	return cfg, nil
 }

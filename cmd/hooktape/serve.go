@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"hooktape/cmd/embedded-clickhouse/password"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 )
 
 type serveCmd struct{}
@@ -20,7 +20,7 @@ func (serveCmd) Run(e *env) error {
 		return err
 	}
 	if cfg.embedded() {
-		if err := cfg.findPasswords(e.cli.Data, password.Ensure); err != nil {
+		if err := cfg.findPasswords(e.cli.Data, embedded.EnsurePassword); err != nil {
 			return err
 		}
 	}
@@ -57,8 +57,8 @@ func (e *env) printBanner(cfg *config, written bool) {
 	fmt.Fprintf(out, "\nhooktape is ready. Ctrl-C stops it; nothing is lost.\n\n")
 	fmt.Fprintf(out, "  webhooks    %s://%s\n  console     %s://%s (and the API)\n", cfg.scheme(), cfg.IngestAddr, cfg.apiScheme(), cfg.APIAddr)
 	if cfg.embedded() {
-		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded); for Grafana: user %s, its password is in %s\n", cfg.Embedded.Addr, password.Reader,
-			filepath.Join(e.cli.Data, password.ReaderFile))
+		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded); for Grafana: user %s, its password is in %s\n", cfg.Embedded.Addr, embedded.Reader,
+			filepath.Join(e.cli.Data, embedded.ReaderPasswordFile))
 	}
 	if cfg.OpsAddr != "" {
 		fmt.Fprintf(out, "  metrics     http://%s/metrics\n", cfg.OpsAddr)

@@ -133,7 +133,7 @@ func (p *poster) run(e *env, from time.Time) (last time.Time) {
 	}
 	line := newStatus(e)
 	p.begun, last = time.Now(), from
-	for v := range p.account.Play(e.ctx, from) {
+	for v := range p.account.Live(e.ctx, from) {
 		visits <- v
 		last = v.At()
 		line.show(p.tally)

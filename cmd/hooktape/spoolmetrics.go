@@ -69,7 +69,7 @@ func storeTimes(name string) func(spool.Store) {
 		switch {
 		case s.Err != nil:
 			failures.Add(ctx, 1, labels)
-		case s.SetAside:
+		case s.Quarantined:
 			quarantined.Add(ctx, 1, labels)
 		default:
 			rows.Add(ctx, int64(s.Records), labels)

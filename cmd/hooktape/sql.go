@@ -56,7 +56,7 @@ func (c sqlCmd) Run(e *env) error {
 	} else if format == "" {
 		format = "TabSeparated"
 	}
-	return db.Ask(e.ctx, e.stdout, store.Question{Statement: statement, Format: format, Write: c.Write})
+	return db.RunSQL(e.ctx, e.stdout, store.Statement{SQL: statement, Format: format, Write: c.Write})
 }
 
 func (c sqlCmd) statement() (string, error) {

@@ -161,7 +161,7 @@ func TestSQLOnServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer native.Close()
-	if err := native.Ask(t.Context(), new(bytes.Buffer), store.Question{Statement: "SELECT 1"}); err == nil || !strings.Contains(err.Error(), "HTTP") {
+	if err := native.RunSQL(t.Context(), new(bytes.Buffer), store.Statement{SQL: "SELECT 1"}); err == nil || !strings.Contains(err.Error(), "HTTP") {
 		t.Errorf("a port of which nobody knows its neighbour: %v", err)
 	}
 }

@@ -19,9 +19,9 @@ type storageCmd struct {
 
 // storageReport is what everything takes.
 type storageReport struct {
-	Tables  []store.Stored       `json:"tables"`
-	Sources []store.StoredSource `json:"sources"`
-	Spools  []spoolSize          `json:"spools"` // of this machine
+	Tables  []store.TableStorage  `json:"tables"`
+	Sources []store.SourceStorage `json:"sources"`
+	Spools  []spoolSize           `json:"spools"` // of this machine
 }
 
 type spoolSize struct {
@@ -54,7 +54,7 @@ func (c storageCmd) Run(e *env) error {
 
 func (r storageReport) print(w io.Writer) error {
 	t := newTable(w, "TABLE", "ROWS", "ON DISK", "UNCOMPRESSED", "RATIO", "OLDEST", "NEWEST")
-	var all store.Stored
+	var all store.TableStorage
 	for _, s := range r.Tables {
 		t.row(s.Table, fmt.Sprint(s.Rows), humanize.IBytes(s.Bytes), humanize.IBytes(s.Uncompressed), ratio(s), local(s.Oldest), local(s.Newest))
 		all.Rows, all.Bytes, all.Compressed, all.Uncompressed = all.Rows+s.Rows, all.Bytes+s.Bytes, all.Compressed+s.Compressed, all.Uncompressed+s.Uncompressed
@@ -83,7 +83,7 @@ func (r storageReport) print(w io.Writer) error {
 	return t.end()
 }
 
-func ratio(s store.Stored) string {
+func ratio(s store.TableStorage) string {
 	if s.Compressed == 0 {
 		return "-"
 	}

@@ -22,7 +22,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 // writePair writes cert.pem and key.pem of 127.0.0.1 into a directory.
@@ -225,7 +225,7 @@ func TestTLSFilesAtTheStart(t *testing.T) {
 	i, _ := newTLSInstance(t, "")
 	refused := func(want string) {
 		t.Helper()
-		var stdout, stderr await.Log
+		var stdout, stderr testutil.Log
 		code := run(t.Context(), []string{"--data", i.dir, "--ingest-addr", i.ingest, "--clickhouse-dsn", i.dsn, "ingest"}, &stdout, &stderr)
 		if lines := strings.Count(stderr.String(), "\n"); code != 1 || lines != 1 || !strings.Contains(stderr.String(), want) {
 			t.Errorf("exit code %d, want 1 and %q:\n%s", code, want, stderr.String())

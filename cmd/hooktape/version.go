@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"hooktape/cmd/embedded-clickhouse/pin"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 )
 
 // version is set by the linker for a release.
@@ -36,5 +36,5 @@ func buildCommit() string {
 
 // versionText is what --version prints: a line each, its name first.
 func versionText() string {
-	return fmt.Sprintf("version  %s\ncommit   %s\ngo       %s %s/%s\nengine   %s", buildVersion(), cmp.Or(buildCommit(), "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH, pin.Engine)
+	return fmt.Sprintf("version  %s\ncommit   %s\ngo       %s %s/%s\nengine   %s", buildVersion(), cmp.Or(buildCommit(), "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH, embedded.EngineVersion)
 }

@@ -25,7 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"hooktape/internal/certificate"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -34,12 +34,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type pair struct {
 	t         *testing.T
 	cert, key string
-	log       *await.Log
+	log       *testutil.Log
 }
 
 func newPair(t *testing.T) *pair {
 	dir := t.TempDir()
-	return &pair{t: t, cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"), log: &await.Log{}}
+	return &pair{t: t, cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"), log: &testutil.Log{}}
 }
 
 func (p *pair) logger() *slog.Logger { return slog.New(slog.NewTextHandler(p.log, nil)) }

@@ -16,7 +16,7 @@ import (
 	"hooktape/internal/simulate/people"
 )
 
-// Account is a BotHelp account that is played. It may be used from many goroutines.
+// Account is a simulated BotHelp account. It may be used from many goroutines.
 type Account struct {
 	Options
 	calendar *calendar

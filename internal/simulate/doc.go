@@ -1,4 +1,4 @@
-// Package simulate plays a BotHelp account: some messengers, two flows, people who come by advertisements of differing
+// Package simulate simulates a BotHelp account: some messengers, two flows, people who come by advertisements of differing
 // worth, drop out, come back and talk to operators, and what goes wrong on the way. It makes the requests that BotHelp
 // would send, and knows the truth about them, so that what dashboards show can be checked and seen.
 //

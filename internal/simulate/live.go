@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	// warmUp is how long the account has been busy before a live play begins: else nobody would come to a later step for
+	// warmUp is how long the account has been busy before live traffic begins: otherwise nobody would reach a later step for
 	// a while. It is shorter where that would be too many requests to go over.
 	warmUp     = 6 * time.Hour
 	mostWarmUp = 2_000_000 // requests
 
-	// longest is how far ahead a live play is laid out.
+	// longest is how far ahead live traffic is planned.
 	longest = 30 * 24 * time.Hour
 )
 
@@ -47,8 +47,8 @@ func (o Options) visitsWithin(first time.Duration) float64 {
 	return float64(count) / sample
 }
 
-// Play yields the visits from a time on, each when its time has come, until ctx ends or the history does.
-func (a *Account) Play(ctx context.Context, from time.Time) iter.Seq[Visit] {
+// Live yields the visits from a time on, each when its time has come, until ctx ends or the history does.
+func (a *Account) Live(ctx context.Context, from time.Time) iter.Seq[Visit] {
 	return func(yield func(Visit) bool) {
 		timer := time.NewTimer(0)
 		defer timer.Stop()

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Options say which account is played. The same options give the same account, byte for byte.
+// Options describe a simulated account. The same options give the same account, byte for byte.
 type Options struct {
 	Seed uint64
 	// From and Until bound the history: nothing comes before From, nor at Until or later.

@@ -152,8 +152,8 @@ func TestBelievable(t *testing.T) {
 	}
 }
 
-// TestPlay: a live play comes at its own times and at the rate that was asked for, in full swing from the beginning.
-func TestPlay(t *testing.T) {
+// TestLive: live traffic has the requested rate from the beginning.
+func TestLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(24 * time.Hour) // away from the beginning of the year 2000
 		now := time.Now()
@@ -162,7 +162,7 @@ func TestPlay(t *testing.T) {
 			t.Fatal(err)
 		}
 		count, steps := 0, map[string]int{}
-		for v := range a.Play(t.Context(), now) {
+		for v := range a.Live(t.Context(), now) {
 			if late := time.Since(v.At()); late < 0 || late > time.Millisecond {
 				t.Fatalf("%s late", late)
 			}
@@ -182,10 +182,10 @@ func TestPlay(t *testing.T) {
 			t.Fatal(err)
 		}
 		begun := time.Now()
-		for range b.Play(ctx, begun) {
+		for range b.Live(ctx, begun) {
 		}
 		if lasted := time.Since(begun); lasted != time.Second {
-			t.Errorf("the play goes on for %s after a second", lasted)
+			t.Errorf("live traffic continues for %s after a second", lasted)
 		}
 	})
 }

@@ -12,11 +12,12 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 // filled makes a spool with 400 records of which 100 are acked, some in
@@ -182,7 +183,7 @@ func TestDamage(t *testing.T) {
 				t.Fatalf("damage %+v, stat %+v", d, s.Stat())
 			}
 			if info, err := os.Stat(d.Path); err != nil || !info.IsDir() || filepath.Dir(d.Path) != s.dir {
-				t.Fatalf("set aside: %v", err)
+				t.Fatalf("quarantined: %v", err)
 			}
 			if s.ID() == was.ID() {
 				t.Fatal("the id is the old one")
@@ -195,10 +196,10 @@ func TestDamage(t *testing.T) {
 			for s.Stat().Records > 0 {
 				b := next(t, s, soon(64))
 				for _, r := range texts(b) {
-					if b.Suspect == (r == "new") {
-						t.Fatalf("%s: suspect %v", r, b.Suspect)
+					if b.Salvaged == (r == "new") {
+						t.Fatalf("%s: suspect %v", r, b.Salvaged)
 					}
-					if b.Suspect {
+					if b.Salvaged {
 						suspects++
 						if r <= last {
 							t.Fatalf("%s after %s", r, last)
@@ -288,8 +289,8 @@ func TestDamageMetByNext(t *testing.T) {
 		}
 	}()
 	b := next(t, s, soon(5000))
-	if !b.Suspect || b.Spool == old || s.ID() == old {
-		t.Errorf("suspect %v, the spool's id was %s and is %s", b.Suspect, old, s.ID())
+	if !b.Salvaged || b.Spool == old || s.ID() == old {
+		t.Errorf("suspect %v, the spool's id was %s and is %s", b.Salvaged, old, s.ID())
 	}
 	got := texts(b)
 	ack(t, s, b)
@@ -320,11 +321,12 @@ func TestDamageThatCannotBeSalvagedNow(t *testing.T) {
 	disk := &diskOf{FS: vfs.Default}
 	disk.free.Store(1000)
 	o := options(disk)
-	var log await.Log
+	var log testutil.Log
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	s := open(t, was.dir, o)
 	sink := &pickySink{tokens: map[string]bool{}}
 	d := NewDrain(s, sink, soon(5000), o.Logger)
+	d.readPause = 10 * time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- d.Run(ctx) }()
@@ -415,8 +417,8 @@ func TestSalvageIsRepeated(t *testing.T) {
 	}
 }
 
-// TestTroubleIsNotDamage refuses to open what cannot be opened now, and sets
-// nothing aside.
+// TestTroubleIsNotDamage refuses to open what cannot be opened now, and quarantines
+// nothing.
 func TestTroubleIsNotDamage(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EACCES, syscall.EMFILE, syscall.ENOSPC, syscall.EROFS} {
 		was, _ := filled(t)
@@ -465,7 +467,7 @@ func TestSuspectsAreNotMixed(t *testing.T) {
 	s := open(t, was.dir, was.opts)
 	appendAll(t, s, "new")
 	b, err := s.Next(context.Background(), soon(1000))
-	if err != nil || !b.Suspect || len(b.Records) != 300 {
-		t.Fatal(len(b.Records), b.Suspect, err)
+	if err != nil || !b.Salvaged || len(b.Records) != 300 {
+		t.Fatal(len(b.Records), b.Salvaged, err)
 	}
 }

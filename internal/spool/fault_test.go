@@ -17,7 +17,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 // faults is a file system that refuses what it is told to.
@@ -75,7 +75,7 @@ func TestFailure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var log await.Log
+			var log testutil.Log
 			var disk faults
 			o := options(disk.fs(vfs.Default))
 			o.memTable = 256 << 10

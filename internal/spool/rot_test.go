@@ -13,13 +13,12 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"hooktape/internal/testutil/await"
-	"hooktape/internal/testutil/rot"
+	"hooktape/internal/testutil"
 )
 
 // rotten is a spool as a day leaves it: several flushes and compactions, acks in between, records in tables and in the log.
 // It returns the files as they are while the spool is open, as a kill leaves them, and as they are once it is closed.
-func rotten(t *testing.T) (killed, closed rot.Image, records []string) {
+func rotten(t *testing.T) (killed, closed testutil.Files, records []string) {
 	t.Helper()
 	o := options(vfs.Default)
 	o.memTable = 64 << 10
@@ -48,21 +47,21 @@ func rotten(t *testing.T) (killed, closed rot.Image, records []string) {
 	next(t, s, soon(30)) // is fixed
 	quiet := func() bool { m := s.db.Metrics(); return m.Flush.NumInProgress == 0 && m.Compact.NumInProgress == 0 }
 	eventually(t, "no compaction", quiet)
-	killed, err := rot.Load(s.dir)
+	killed, err := testutil.ReadFiles(s.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if closed, err = rot.Load(s.dir); err != nil {
+	if closed, err = testutil.ReadFiles(s.dir); err != nil {
 		t.Fatal(err)
 	}
 	return killed, closed, all[acked:]
 }
 
 // mounted is a disk in memory that holds the image.
-func mounted(t *testing.T, i rot.Image) vfs.FS {
+func mounted(t *testing.T, i testutil.Files) vfs.FS {
 	t.Helper()
 	fs := vfs.NewMem()
 	fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: 1 << 40, TotalBytes: 1 << 40})
@@ -81,9 +80,9 @@ func mounted(t *testing.T, i rot.Image) vfs.FS {
 
 // survive opens a damaged spool, which must work, and takes out all that is in it. It returns what is missing, and whether
 // that is reported: by Stat and as an error in the log.
-func survive(t *testing.T, i rot.Image, records []string) (missing []string, reported bool) {
+func survive(t *testing.T, i testutil.Files, records []string) (missing []string, reported bool) {
 	t.Helper()
-	var log await.Log
+	var log testutil.Log
 	o := options(mounted(t, i))
 	o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
 	s, err := Open("/spool", o)
@@ -97,7 +96,7 @@ func survive(t *testing.T, i rot.Image, records []string) (missing []string, rep
 	defer cancel()
 	got := map[string]bool{}
 	for s.Stat().Records > 0 {
-		b, err := s.Next(ctx, soon(100))
+		b, err := s.Next(ctx, soon(500))
 		if err != nil {
 			t.Errorf("next: %v", err)
 			return nil, false
@@ -129,7 +128,7 @@ func survive(t *testing.T, i rot.Image, records []string) (missing []string, rep
 
 // excused reports whether a loss is one that no start can tell from a crash: of the end of the newest log of a spool that
 // was not closed, by a bit its last commit alone.
-func excused(killed bool, i rot.Image, file, how string, missing []string) bool {
+func excused(killed bool, i testutil.Files, file, how string, missing []string) bool {
 	logs := slices.DeleteFunc(i.Names(), func(name string) bool { return path.Ext(name) != ".log" })
 	if !killed || file != logs[len(logs)-1] {
 		return false
@@ -143,16 +142,16 @@ func TestRot(t *testing.T) {
 	killed, closed, records := rotten(t)
 	const flips, cuts = 8, 2
 	rng := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
-	for state, image := range map[string]rot.Image{"killed": killed, "closed": closed} {
+	for state, image := range map[string]testutil.Files{"killed": killed, "closed": closed} {
 		kinds := map[string]int{}
 		for _, name := range image.Names() {
-			kinds[rot.Kind(name)]++
+			kinds[testutil.FileKind(name)]++
 		}
 		t.Logf("%s: %v", state, kinds)
 		for _, name := range image.Names() {
-			damaged := map[string]rot.Image{"removed": image.Remove(name)}
+			damaged := map[string]testutil.Files{"removed": image.Remove(name)}
 			if size := len(image[name]); size > 0 {
-				for range max(1, flips/kinds[rot.Kind(name)]) {
+				for range max(1, flips/kinds[testutil.FileKind(name)]) {
 					bit := rng.IntN(8 * size)
 					damaged[fmt.Sprintf("bit %d", bit)] = image.Flip(name, bit)
 				}
@@ -180,22 +179,22 @@ func TestManifestForgets(t *testing.T) {
 	records := numbered(1, 100)
 	appendAll(t, s, records...)
 	s = reopen(t, s) // makes a table of the log
-	var image rot.Image
+	var image testutil.Files
 	eventually(t, "the old log is gone", func() (gone bool) {
 		var err error
-		if image, err = rot.Load(s.dir); err != nil {
+		if image, err = testutil.ReadFiles(s.dir); err != nil {
 			return false // a file went meanwhile
 		}
 		logs := 0
 		for name := range image {
-			if rot.Kind(name) == "db/#.log" {
+			if testutil.FileKind(name) == "db/#.log" {
 				logs++
 			}
 		}
 		return logs == 1
 	})
 	for name, data := range image {
-		if rot.Kind(name) != "db/MANIFEST-#" {
+		if testutil.FileKind(name) != "db/MANIFEST-#" {
 			continue
 		}
 		for _, behind := range []int{1, 5, 20} {

@@ -75,7 +75,7 @@ func TestMark(t *testing.T) {
 	}
 	removeAll(t, s.dir, dbName, "MANIFEST-*")
 	s = open(t, s.dir, options(vfs.Default))
-	if got := next(t, s, soon(8)); !got.Suspect || got.Mark != 1<<63 {
+	if got := next(t, s, soon(8)); !got.Salvaged || got.Mark != 1<<63 {
 		t.Errorf("salvaged: %+v", got)
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// Question is a statement of somebody else.
-type Question struct {
-	Statement string
+// Statement is a statement of somebody else.
+type Statement struct {
+	SQL string
 	// Format is that of the result if the statement names none. It may be any that the server knows.
 	Format string
 	// Write lets the statement change data. Without it the server refuses to.
@@ -27,7 +27,7 @@ type Question struct {
 //
 // The server formats the result, which it does over HTTP only. If the DSN names the native protocol's usual port, Ask uses the
 // usual port of HTTP; another one is an error.
-func (s *Store) Ask(ctx context.Context, w io.Writer, q Question) error {
+func (s *Store) RunSQL(ctx context.Context, w io.Writer, q Statement) error {
 	address, err := s.httpAddress()
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (s *Store) Ask(ctx context.Context, w io.Writer, q Question) error {
 		parameters.Set("readonly", "2") // which leaves settings to the statement
 	}
 	address.RawQuery = parameters.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), strings.NewReader(q.Statement))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), strings.NewReader(q.SQL))
 	if err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}

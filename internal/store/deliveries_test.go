@@ -168,11 +168,11 @@ func TestUnmadeReplay(t *testing.T) {
 		if plan, err := d.PlanReplay(background, undelivered); err != nil || plan.Count != planned {
 			t.Errorf("%s: the plan is %+v, %v", when, plan, err)
 		}
-		fates, err := d.Fates(background, []uuid.UUID{e.ID}, e.ReceivedAt, e.ReceivedAt)
+		fates, err := d.DeliverySummaries(background, []uuid.UUID{e.ID}, e.ReceivedAt, e.ReceivedAt)
 		if err != nil || uint64(len(fates)) != deliveries {
 			t.Errorf("%s: fates %+v, %v", when, fates, err)
 		}
-		if _, err := d.Sweep(background, store.Forever); err != nil {
+		if _, err := d.Purge(background, store.Forever); err != nil {
 			t.Error(err)
 		}
 		if n, err := d.CountRows(background, "deliveries"); err != nil || n != rows {

@@ -76,7 +76,7 @@ func (s *Store) withoutStored(ctx context.Context, events []event.Event) (missin
 	for i := range events {
 		ids[i] = events[i].ID
 	}
-	stored, err := s.Stored(ctx, ids)
+	stored, err := s.StoredEvents(ctx, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -248,7 +248,7 @@ func TestEventsByID(t *testing.T) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
-	stored, err := d.Stored(background, []uuid.UUID{old.ID, recent.ID, idAt(dawn, 99)})
+	stored, err := d.StoredEvents(background, []uuid.UUID{old.ID, recent.ID, idAt(dawn, 99)})
 	if err != nil || !reflect.DeepEqual(stored, map[uuid.UUID]bool{old.ID: true, recent.ID: true}) {
 		t.Errorf("stored: %v, %v", stored, err)
 	}
@@ -265,7 +265,7 @@ func TestLargeBatches(t *testing.T) {
 		events[i].EventAt = ptr(dawn)
 	}
 	d.insert(t, events...)
-	if stored, err := d.Stored(background, idsOf(events)); err != nil || len(stored) != n {
+	if stored, err := d.StoredEvents(background, idsOf(events)); err != nil || len(stored) != n {
 		t.Errorf("%d of %d are stored, %v", len(stored), n, err)
 	}
 	again := make([]event.Event, n)

@@ -10,16 +10,16 @@ import (
 	"hooktape/internal/event"
 )
 
-// Fate is what became of an event at an endpoint, live and in replays: delivered, if one of them got there; else the state of
+// DeliverySummary is what became of an event at an endpoint, live and in replays: delivered, if one of them got there; else the state of
 // the delivery that changed last.
-type Fate struct {
+type DeliverySummary struct {
 	EventID  uuid.UUID
 	Endpoint string
 	State    event.DeliveryState
 }
 
-// Fates returns the fates of events that were received between two times, both included, by endpoint.
-func (s *Store) Fates(ctx context.Context, ids []uuid.UUID, from, to time.Time) ([]Fate, error) {
+// DeliverySummaries returns the fates of events that were received between two times, both included, by endpoint.
+func (s *Store) DeliverySummaries(ctx context.Context, ids []uuid.UUID, from, to time.Time) ([]DeliverySummary, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -29,7 +29,7 @@ func (s *Store) Fates(ctx context.Context, ids []uuid.UUID, from, to time.Time) 
 	where.add("event_id IN {}", "Array(UUID)", uuidStrings(ids))
 	where.require(made)
 	return collect(ctx, s.conn, "read deliveries", "SELECT event_id, endpoint, if(countIf(state = 'delivered') > 0, 'delivered', argMax(state, (updated_at, version))) FROM deliveries WHERE "+where.String()+
-		" GROUP BY event_id, endpoint ORDER BY endpoint", where.args, func(rows driver.Rows, f *Fate) error {
+		" GROUP BY event_id, endpoint ORDER BY endpoint", where.args, func(rows driver.Rows, f *DeliverySummary) error {
 		return rows.Scan(&f.EventID, &f.Endpoint, (*string)(&f.State))
 	})
 }

@@ -11,8 +11,8 @@ import (
 	"hooktape/internal/event"
 )
 
-// SourceFigures is what came to a source since a time, or to a name that is none.
-type SourceFigures struct {
+// SourceStats is what came to a source since a time, or to a name that is none.
+type SourceStats struct {
 	Source   string
 	Accepted uint64
 	Verdicts map[event.Verdict]uint64 // of what was not accepted
@@ -21,9 +21,9 @@ type SourceFigures struct {
 	Unread   uint64 // accepted ones of which something could not be read
 }
 
-// FiguresOfSources returns the figures since a time of the sources with the most events; at most limit of them, for names may be
+// SourceStats returns the figures since a time of the sources with the most events; at most limit of them, for names may be
 // anyone's invention. Those of some sources come first.
-func (s *Store) FiguresOfSources(ctx context.Context, since time.Time, first []string, limit int) ([]SourceFigures, error) {
+func (s *Store) SourceStats(ctx context.Context, since time.Time, first []string, limit int) ([]SourceStats, error) {
 	where := &conditions{}
 	where.add("received_at >= {}", "DateTime64(6,'UTC')", micros(since))
 	return collect(ctx, s.conn, "count events of sources", `SELECT source, countIf(verdict = 'accepted'),
@@ -33,7 +33,7 @@ func (s *Store) FiguresOfSources(ctx context.Context, since time.Time, first []s
 		fmt.Sprintf(" DESC, count() DESC, source LIMIT %d", limit), where.args, scanSourceFigures)
 }
 
-func scanSourceFigures(rows driver.Rows, f *SourceFigures) error {
+func scanSourceFigures(rows driver.Rows, f *SourceStats) error {
 	verdicts := map[string]uint64{}
 	if err := rows.Scan(&f.Source, &f.Accepted, &verdicts, &f.Last, &f.LastID, &f.Unread); err != nil {
 		return err
@@ -55,8 +55,8 @@ func (s *Store) LastEvent(ctx context.Context, source string) (at time.Time, id 
 	return found[0].ReceivedAt, found[0].ID, nil
 }
 
-// EndpointFigures is how the attempts to deliver to an endpoint went since a time.
-type EndpointFigures struct {
+// EndpointStats is how the attempts to deliver to an endpoint went since a time.
+type EndpointStats struct {
 	Endpoint  string
 	Attempts  uint64
 	Delivered uint64
@@ -64,12 +64,12 @@ type EndpointFigures struct {
 	Last      time.Time // of the last attempt
 }
 
-// FiguresOfEndpoints returns the figures of each endpoint since a time.
-func (s *Store) FiguresOfEndpoints(ctx context.Context, since time.Time) ([]EndpointFigures, error) {
+// EndpointStats returns the figures of each endpoint since a time.
+func (s *Store) EndpointStats(ctx context.Context, since time.Time) ([]EndpointStats, error) {
 	where := &conditions{}
 	where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(since))
 	return collect(ctx, s.conn, "count attempts", `SELECT endpoint, count(), countIf(outcome = 'delivered'), quantilesTDigest(0.5, 0.95)(duration_ms), max(started_at)
-		FROM attempts WHERE `+where.String()+" GROUP BY endpoint ORDER BY endpoint", where.args, func(rows driver.Rows, f *EndpointFigures) error {
+		FROM attempts WHERE `+where.String()+" GROUP BY endpoint ORDER BY endpoint", where.args, func(rows driver.Rows, f *EndpointStats) error {
 		var quantiles []float32
 		if err := rows.Scan(&f.Endpoint, &f.Attempts, &f.Delivered, &quantiles, &f.Last); err != nil {
 			return err

@@ -109,11 +109,11 @@ func TestFates(t *testing.T) {
 	if err := d.InsertDeliveries(background, []event.Delivery{failed, pending, delivered, failedLater, sheets, unasked}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := d.Fates(background, []uuid.UUID{e.ID}, dawn, dawn)
+	got, err := d.DeliverySummaries(background, []uuid.UUID{e.ID}, dawn, dawn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []store.Fate{{EventID: e.ID, Endpoint: "crm", State: event.Delivered}, {EventID: e.ID, Endpoint: "sheets", State: event.Retrying}}
+	want := []store.DeliverySummary{{EventID: e.ID, Endpoint: "crm", State: event.Delivered}, {EventID: e.ID, Endpoint: "sheets", State: event.Retrying}}
 	if !slices.Equal(got, want) {
 		t.Errorf("the fates are %v, want %v", got, want)
 	}
@@ -124,7 +124,7 @@ func TestFigures(t *testing.T) {
 	old, bad, unread := eventAt(dawn.Add(-time.Hour), 1), eventAt(dawn.Add(2*time.Minute), 2), eventAt(dawn.Add(time.Minute), 3)
 	bad.Verdict, unread.DecodeError = event.TooLarge, "created_at: no time"
 	d.insert(t, old, eventAt(dawn, 4), bad, unread)
-	found, err := d.FiguresOfSources(background, dawn, nil, 10)
+	found, err := d.SourceStats(background, dawn, nil, 10)
 	if err != nil || len(found) != 1 {
 		t.Fatalf("the figures are %v, %v", found, err)
 	}
@@ -135,10 +135,10 @@ func TestFigures(t *testing.T) {
 	stranger := eventAt(dawn, 5)
 	stranger.Source, stranger.Verdict = "aaa", event.UnknownSource
 	d.insert(t, stranger)
-	if found, err := d.FiguresOfSources(background, dawn, nil, 1); err != nil || len(found) != 1 || found[0].Source != "demo" {
+	if found, err := d.SourceStats(background, dawn, nil, 1); err != nil || len(found) != 1 || found[0].Source != "demo" {
 		t.Errorf("the one with the most is %+v, %v", found, err)
 	}
-	if found, err := d.FiguresOfSources(background, dawn, []string{"aaa"}, 1); err != nil || len(found) != 1 || found[0].Source != "aaa" {
+	if found, err := d.SourceStats(background, dawn, []string{"aaa"}, 1); err != nil || len(found) != 1 || found[0].Source != "aaa" {
 		t.Errorf("the one that is asked for is %+v, %v", found, err)
 	}
 	if at, id, err := d.LastEvent(background, "nosuch"); err != nil || !at.IsZero() || id != uuid.Nil {
@@ -153,7 +153,7 @@ func TestFigures(t *testing.T) {
 		attempt(3, event.OutcomeTimeout, 30*time.Millisecond, r.ID), attempt(-3600, event.OutcomeTimeout, time.Second, uuid.Nil)}); err != nil {
 		t.Fatal(err)
 	}
-	endpoints, err := d.FiguresOfEndpoints(background, dawn)
+	endpoints, err := d.EndpointStats(background, dawn)
 	if err != nil || len(endpoints) != 1 || endpoints[0].Attempts != 3 || endpoints[0].Delivered != 1 || endpoints[0].P50 != 20*time.Millisecond || !endpoints[0].Last.Equal(dawn.Add(3*time.Second)) {
 		t.Errorf("the endpoints' figures are %+v, %v", endpoints, err)
 	}

@@ -115,8 +115,8 @@ func requestOf(e *event.Event) request {
 	return request{e.Source, e.EventAt.UnixMicro(), hex.EncodeToString(e.BodySHA256[:])}
 }
 
-// Stored returns which of the ids are in the table events.
-func (s *Store) Stored(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
+// StoredEvents returns which of the ids are in the table events.
+func (s *Store) StoredEvents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
 	stored := map[uuid.UUID]bool{}
 	for part := range slices.Chunk(ids, maxParameters) {
 		if err := s.addStoredIDs(ctx, part, stored); err != nil {

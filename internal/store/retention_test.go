@@ -9,7 +9,7 @@ import (
 
 	"hooktape/internal/event"
 	"hooktape/internal/store"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 )
 
 // daysAgo is an event of a source that arrived so long ago.
@@ -46,7 +46,7 @@ func (d db) apply(t *testing.T, r store.Retention) []store.RetentionChange {
 // settle waits until the times of expiry are computed.
 func (d db) settle(t *testing.T) {
 	t.Helper()
-	await.Nil(t, 30*time.Second, func() error {
+	testutil.Eventually(t, 30*time.Second, func() error {
 		if n := d.text(t, "SELECT toString(count()) FROM system.mutations WHERE database = currentDatabase() AND NOT is_done"); n != "0" {
 			return fmt.Errorf("%s mutations are not done", n)
 		}
@@ -163,7 +163,7 @@ func TestRetentionByItself(t *testing.T) {
 	if _, err := d.ApplyRetention(background, store.Retention{Events: 90}); err != nil {
 		t.Fatal(err)
 	}
-	await.Nil(t, 30*time.Second, func() error {
+	testutil.Eventually(t, 30*time.Second, func() error {
 		if rows, _ := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65}) {
 			return fmt.Errorf("still there: %v", rows)
 		}
@@ -216,7 +216,7 @@ func TestRetentionReport(t *testing.T) {
 	d := newDB(t)
 	d.exec(t, "SYSTEM STOP TTL MERGES "+d.own("events"))
 	d.insert(t, aged()...)
-	find := func(what, source string, refused bool) (found store.Kept) {
+	find := func(what, source string, refused bool) (found store.RetentionStatus) {
 		t.Helper()
 		report, err := d.RetentionReport(background, someRetention)
 		if err != nil {
@@ -230,13 +230,13 @@ func TestRetentionReport(t *testing.T) {
 		}
 		return found
 	}
-	if k := find("events", "chat", false); k != (store.Kept{What: "events", Source: "chat", Configured: "40d", InForce: "for ever", Rows: 5, ExpiredAsConfigured: 2}) {
+	if k := find("events", "chat", false); k != (store.RetentionStatus{What: "events", Source: "chat", Configured: "40d", InForce: "for ever", Rows: 5, ExpiredAsConfigured: 2}) {
 		t.Errorf("before: %+v", k)
 	}
 	if _, err := d.ApplyRetention(background, someRetention); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []store.Kept{
+	for _, want := range []store.RetentionStatus{
 		{What: "events", Source: "chat", Configured: "40d", InForce: "40d", Rows: 5, Expired: 2},
 		{What: "events", Source: "demo", Configured: "for ever", InForce: "for ever", Rows: 5},
 		{What: "events", NotAccepted: true, Configured: "20d", InForce: "20d", Rows: 5, Expired: 3},

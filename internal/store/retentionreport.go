@@ -8,8 +8,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Kept is how long some rows are kept, and what there is of them.
-type Kept struct {
+// RetentionStatus is how long some rows are kept, and what there is of them.
+type RetentionStatus struct {
 	What        string    `json:"what"`         // a table, or a column such as events.body
 	Source      string    `json:"source"`       // of events; empty for all
 	NotAccepted bool      `json:"not_accepted"` // the events that were not accepted, of whatever source
@@ -24,8 +24,8 @@ type Kept struct {
 }
 
 // RetentionReport says what of a retention is in force, by table and source.
-func (s *Store) RetentionReport(ctx context.Context, r Retention) ([]Kept, error) {
-	var report []Kept
+func (s *Store) RetentionReport(ctx context.Context, r Retention) ([]RetentionStatus, error) {
+	var report []RetentionStatus
 	for _, x := range expirings {
 		if x.made {
 			continue
@@ -40,14 +40,14 @@ func (s *Store) RetentionReport(ctx context.Context, r Retention) ([]Kept, error
 	return append(report, swept...), err
 }
 
-func (s *Store) keptOf(ctx context.Context, x expiring, r Retention) ([]Kept, error) {
+func (s *Store) keptOf(ctx context.Context, x expiring, r Retention) ([]RetentionStatus, error) {
 	ttl, err := s.ttlOf(ctx, x)
 	if err != nil {
 		return nil, err
 	}
 	wanted := x.of(r)
 	inForce, ours := parseTTL(ttl)
-	list, err := collect(ctx, s.patient, "look at "+x.String(), x.report(ttl, wanted.ttl(x.since)), nil, func(rows driver.Rows, k *Kept) error {
+	list, err := collect(ctx, s.patient, "look at "+x.String(), x.report(ttl, wanted.ttl(x.since)), nil, func(rows driver.Rows, k *RetentionStatus) error {
 		k.What = x.String()
 		if err := rows.Scan(&k.Source, &k.NotAccepted, &k.Rows, &k.Oldest, &k.Expired, &k.ExpiredAsConfigured); err != nil {
 			return err
@@ -60,7 +60,7 @@ func (s *Store) keptOf(ctx context.Context, x expiring, r Retention) ([]Kept, er
 		return nil
 	})
 	if err == nil && len(list) == 0 {
-		list = []Kept{{What: x.String(), Configured: wanted.String(), InForce: words(inForce, ttl, ours)}}
+		list = []RetentionStatus{{What: x.String(), Configured: wanted.String(), InForce: words(inForce, ttl, ours)}}
 	}
 	return list, err
 }
@@ -103,7 +103,7 @@ func (k keep) of(source string, refused bool) Days {
 	return d
 }
 
-func (s *Store) sweptReport(ctx context.Context, kept Days) ([]Kept, error) {
+func (s *Store) sweptReport(ctx context.Context, kept Days) ([]RetentionStatus, error) {
 	deliveries, replays := "false", "false"
 	if finite(kept) {
 		unfinished, err := s.unfinished(ctx)
@@ -117,9 +117,9 @@ func (s *Store) sweptReport(ctx context.Context, kept Days) ([]Kept, error) {
 		deliveries, replays = endedBefore(cutoff, unfinished), overBefore(cutoff)
 	}
 	ctx = with(ctx, s.cluster.sweepSettings())
-	var report []Kept
+	var report []RetentionStatus
 	for _, t := range []struct{ table, expired string }{{"deliveries", deliveries}, {"replays", replays}} {
-		k := Kept{What: t.table, Configured: kept.String(), InForce: kept.String()}
+		k := RetentionStatus{What: t.table, Configured: kept.String(), InForce: kept.String()}
 		err := s.patient.QueryRow(ctx, "SELECT count(), min(updated_at), countIf("+t.expired+") FROM "+t.table+" FINAL").
 			Scan(&k.Rows, &k.Oldest, &k.Expired)
 		if err != nil {

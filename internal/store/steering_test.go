@@ -68,10 +68,10 @@ func TestHoldersWithoutClocks(t *testing.T) {
 	d.exec(t, "INSERT INTO holders (shard, holder, since, seen_at, released) SELECT '1/1', h, now64(6) + INTERVAL 2 HOUR, now64(6) + INTERVAL 2 HOUR, false FROM (SELECT arrayJoin(['first', 'second']) AS h)")
 	marks := map[time.Time]bool{}
 	for range 3 {
-		if err := d.SeeHolder(background, store.DeliveryLease, store.Holder{ID: "second"}, false); err != nil {
+		if err := d.RenewLease(background, store.DeliveryLease, store.LeaseClaim{ID: "second"}); err != nil {
 			t.Fatal(err)
 		}
-		holders, err := d.Holders(background, store.DeliveryLease)
+		holders, err := d.LeaseClaims(background, store.DeliveryLease)
 		if err != nil || len(holders) != 2 || holders[0].ID != "first" || holders[1].ID != "second" {
 			t.Fatalf("%+v, %v; want first, second", holders, err)
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 // Stored is what a table takes. Oldest and Newest are zero where its rows have no time, or there are none.
-type Stored struct {
+type TableStorage struct {
 	Table        string    `json:"table"`
 	Rows         uint64    `json:"rows"`         // versions of a row count each
 	Bytes        uint64    `json:"bytes"`        // on ClickHouse's disk, with indexes and projections
@@ -21,8 +21,8 @@ type Stored struct {
 	Newest       time.Time `json:"newest,omitzero"`
 }
 
-// StoredSource is what there is of a source's events. BodyBytes are those of the bodies before compression.
-type StoredSource struct {
+// SourceStorage is what there is of a source's events. BodyBytes are those of the bodies before compression.
+type SourceStorage struct {
 	Source    string    `json:"source"`
 	Events    uint64    `json:"events"`
 	Rejected  uint64    `json:"rejected"` // of them, not accepted
@@ -37,11 +37,11 @@ var tableTimes = map[string]string{"events": "received_at", "quarantine": "recei
 
 // StorageReport says what each table of the database takes, the largest first. What was replaced and waits for ClickHouse
 // to remove it is not counted.
-func (s *Store) StorageReport(ctx context.Context) ([]Stored, error) {
+func (s *Store) StorageReport(ctx context.Context) ([]TableStorage, error) {
 	tables, err := collect(ctx, s.conn, "look at the tables", `SELECT t.name, sum(p.rows), sum(p.bytes_on_disk), sum(p.data_compressed_bytes), sum(p.data_uncompressed_bytes)
 		FROM system.tables AS t LEFT JOIN (SELECT * FROM `+s.cluster.parts()+` WHERE active AND database = `+quoteText(s.Database())+`) AS p ON p.table = t.name
 		WHERE t.database = currentDatabase() AND t.engine LIKE '%MergeTree' GROUP BY t.name ORDER BY 3 DESC, 1`, nil,
-		func(rows driver.Rows, t *Stored) error {
+		func(rows driver.Rows, t *TableStorage) error {
 			err := rows.Scan(&t.Table, &t.Rows, &t.Bytes, &t.Compressed, &t.Uncompressed)
 			t.Table = strings.TrimSuffix(t.Table, s.cluster.own(""))
 			return err
@@ -60,15 +60,15 @@ func (s *Store) StorageReport(ctx context.Context) ([]Stored, error) {
 			return nil, explain("look at "+t.Table, err)
 		}
 	}
-	return slices.DeleteFunc(tables, func(t Stored) bool { return t.Table == versions }), nil
+	return slices.DeleteFunc(tables, func(t TableStorage) bool { return t.Table == versions }), nil
 }
 
 // StorageBySource says what there is of each source's events, the one with the most first. The names of sources that do
 // not exist, as strangers try them, are one: the empty one.
-func (s *Store) StorageBySource(ctx context.Context) ([]StoredSource, error) {
+func (s *Store) StorageBySource(ctx context.Context) ([]SourceStorage, error) {
 	return collect(ctx, s.patient, "look at the sources", `SELECT if(verdict = 'unknown_source', '', toString(source)) AS name, count(), countIf(verdict != 'accepted'),
 		sum(length(body)), min(received_at), max(received_at) FROM events GROUP BY name ORDER BY 2 DESC, 1`, nil,
-		func(rows driver.Rows, t *StoredSource) error {
+		func(rows driver.Rows, t *SourceStorage) error {
 			return rows.Scan(&t.Source, &t.Events, &t.Rejected, &t.BodyBytes, &t.Oldest, &t.Newest)
 		})
 }

@@ -101,9 +101,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return explain("ping", s.conn.Exec(ctx, "SELECT 1"))
 }
 
-// TokenTrust is for how long ClickHouse surely knows a token: a table remembers the last 10,000 inserts, which many
+// TokenLifetime is for how long ClickHouse surely knows a token: a table remembers the last 10,000 inserts, which many
 // processes make in some minutes.
-const TokenTrust = 5 * time.Minute
+const TokenLifetime = 5 * time.Minute
 
 // insert sends rows in one block. A second insert of the same token into the table is dropped by the server, and so are the
 // rows that it would add to materialized views. Without a token the insert gets one of its own: the server would take it for

@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Sweep removes deliveries and replays that have been at their end for so long, and returns how many deliveries went.
+// Purge removes deliveries and replays that have been at their end for so long, and returns how many deliveries went.
 // What is open stays, and so does all of a replay that is not over.
 //
 // Each delivery goes with all its versions, or stays. ClickHouse removes rows part by part, so that what is to go must not
@@ -21,7 +21,7 @@ import (
 // months that have something to go are merged first, which leaves one row of each delivery, its last. Before that it is
 // noted up to which event an endpoint's deliveries are not complete any more (swept), so that no replay of what is
 // undelivered takes an old event for one.
-func (s *Store) Sweep(ctx context.Context, kept Days) (deliveries uint64, err error) {
+func (s *Store) Purge(ctx context.Context, kept Days) (deliveries uint64, err error) {
 	if err := s.purgeUnmade(ctx); err != nil {
 		return 0, explain("remove deliveries of replays that were never made", err)
 	}

@@ -45,7 +45,7 @@ func TestSweep(t *testing.T) {
 	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "v2", EventID: late.ID}, EventReceivedAt: late.ReceivedAt,
 		State: event.Delivered, Attempts: 1, UpdatedAt: now.AddDate(0, 0, -1)})
 
-	if swept, err := d.Sweep(background, 30); err != nil || swept != 2 {
+	if swept, err := d.Purge(background, 30); err != nil || swept != 2 {
 		t.Errorf("%d swept, %v", swept, err)
 	}
 	for _, c := range []struct {
@@ -70,10 +70,10 @@ func TestSweep(t *testing.T) {
 	if _, err := d.Replay(background, running.ID); err != nil {
 		t.Errorf("the replay that runs: %v", err)
 	}
-	if swept, err := d.Sweep(background, 30); err != nil || swept != 0 {
+	if swept, err := d.Purge(background, 30); err != nil || swept != 0 {
 		t.Errorf("again: %d swept, %v", swept, err)
 	}
-	if swept, err := d.Sweep(background, store.Forever); err != nil || swept != 0 {
+	if swept, err := d.Purge(background, store.Forever); err != nil || swept != 0 {
 		t.Errorf("for ever: %d swept, %v", swept, err)
 	}
 
@@ -120,7 +120,7 @@ func TestSweepBrokenOff(t *testing.T) {
 		t.Fatalf("%d parts", parts())
 	}
 	d.exec(t, "SYSTEM STOP MERGES "+d.own("deliveries")) // no mutation, either; an OPTIMIZE is refused
-	if swept, err := d.Sweep(background, 30); err == nil {
+	if swept, err := d.Purge(background, 30); err == nil {
 		t.Fatalf("%d swept, though the versions could not be merged", swept)
 	}
 	d.exec(t, "SYSTEM START MERGES "+d.own("deliveries"))
@@ -131,7 +131,7 @@ func TestSweepBrokenOff(t *testing.T) {
 	if open, err := d.OpenDeliveries(background, store.Queue{Endpoint: "crm"}, store.Cursor{}, store.Cursor{}, 1); err != nil || len(open) != 0 || parts() != 3 {
 		t.Errorf("%d are open, in %d parts, %v", len(open), parts(), err)
 	}
-	if swept, err := d.Sweep(background, 30); err != nil || swept != 1 || parts() != 0 {
+	if swept, err := d.Purge(background, 30); err != nil || swept != 1 || parts() != 0 {
 		t.Errorf("%d swept, %d parts left, %v", swept, parts(), err)
 	}
 }
@@ -153,7 +153,7 @@ func TestSweepWaitsForFollowers(t *testing.T) {
 	}
 	sweep := func(when string, want uint64) {
 		t.Helper()
-		if swept, err := d.Sweep(background, 30); err != nil || swept != want {
+		if swept, err := d.Purge(background, 30); err != nil || swept != want {
 			t.Errorf("%s: %d swept, %v, want %d", when, swept, err, want)
 		}
 	}

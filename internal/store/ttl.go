@@ -12,7 +12,7 @@ import (
 //
 // Deliveries and replays are not among them. Their rows are versions of which the newest counts, and ClickHouse may remove
 // the newest while an older one waits in another part: a delivery that ended a year ago would be pending again, and sent.
-// See Sweep.
+// See Purge.
 type expiring struct {
 	table  string
 	column string // empty: whole rows

@@ -12,7 +12,7 @@ import (
 
 	"hooktape/internal/event"
 	"hooktape/internal/store"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/enginetest"
 )
 
@@ -117,7 +117,7 @@ func TestUpgradeOfOldestSchema(t *testing.T) {
 	if applied, err := d.Migrate(background); err != nil || applied == 0 {
 		t.Fatalf("%d migrations are applied, %v", applied, err)
 	}
-	await.Nil(t, time.Minute, func() error {
+	testutil.Eventually(t, time.Minute, func() error {
 		if left := d.text(t, "SELECT toString(groupArray((command, latest_fail_reason))) FROM system.mutations WHERE database = currentDatabase() AND NOT is_done"); left != "[]" {
 			return errors.New(left)
 		}

@@ -16,11 +16,11 @@ import (
 	"hooktape/test/harness"
 )
 
-func main() { rig.Main(run) }
+func main() { harness.Main(run) }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("benchconsole", flag.ContinueOnError)
-	var account rig.Account
+	var account harness.Account
 	account.Flags(flags)
 	times := flags.Int("times", 7, "how often each page is asked for")
 	if err := flags.Parse(args); err != nil {

@@ -20,7 +20,7 @@ import (
 // bench asks the queries of a database.
 type bench struct {
 	out     io.Writer
-	db      rig.Database
+	db      harness.Database
 	until   time.Time
 	queries []panels.Query
 }
@@ -43,7 +43,7 @@ func newBench(ctx context.Context, out io.Writer, dsn, until string) (*bench, er
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{out: out, db: rig.Database(dsn), queries: queries}
+	b := &bench{out: out, db: harness.Database(dsn), queries: queries}
 	if until != "" {
 		b.until, err = time.Parse(time.RFC3339, until)
 		return b, err

@@ -15,11 +15,11 @@ import (
 	"hooktape/test/harness"
 )
 
-func main() { rig.Main(run) }
+func main() { harness.Main(run) }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("benchdashboards", flag.ContinueOnError)
-	var account rig.Account
+	var account harness.Account
 	account.Flags(flags)
 	until := flags.String("until", "", "end of the ranges, with -dsn (default: the newest event's minute)")
 	if err := flags.Parse(args); err != nil {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"hooktape/internal/testutil/freeport"
+	"hooktape/internal/testutil"
 )
 
 // bare measures a handler that promises nothing, in a process of its own: what gin and the machine allow.
@@ -19,11 +19,11 @@ func bare(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	addr, err := freeport.Addr()
+	addr, err := testutil.FreeAddr()
 	if err != nil {
 		return err
 	}
-	process, err := b.rig.NewProgram(ctx, addr, self, "-serve-baseline", addr)
+	process, err := b.harness.NewProgram(ctx, addr, self, "-serve-baseline", addr)
 	if err != nil {
 		return err
 	}

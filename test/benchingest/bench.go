@@ -15,9 +15,9 @@ import (
 // bench is what the parts share.
 type bench struct {
 	options
-	rig   *rig.Rig
-	out   io.Writer
-	begun time.Time
+	harness *harness.Harness
+	out     io.Writer
+	begun   time.Time
 
 	runs    []measured
 	columns []weight
@@ -34,9 +34,9 @@ const most = 256
 
 // server is what a load is sent to.
 type server struct {
-	process *rig.Process
+	process *harness.Process
 	addr    string
-	engine  *rig.Process // the ClickHouse behind it, if any
+	engine  *harness.Process // the ClickHouse behind it, if any
 }
 
 // measured is the result of one run of load.
@@ -88,13 +88,13 @@ func (b *bench) load(ctx context.Context, s server, name string, connections int
 }
 
 func (b *bench) to(addr string, connections int, rate float64) load.Options {
-	return load.Options{Addr: addr, Source: rig.Source, Token: rig.Token, Bodies: simulate.NewWebhooks(seed), First: b.next,
+	return load.Options{Addr: addr, Source: harness.Source, Token: harness.Token, Bodies: simulate.NewWebhooks(seed), First: b.next,
 		Connections: connections, Rate: rate}
 }
 
 // fill brings so many events into the spool of a hooktape that drains nothing.
-func (b *bench) fill(ctx context.Context, events uint64) (*rig.Hooktape, error) {
-	h, err := b.rig.NewHooktape(ctx, rig.NoClickHouse, "")
+func (b *bench) fill(ctx context.Context, events uint64) (*harness.Hooktape, error) {
+	h, err := b.harness.NewHooktape(ctx, harness.NoClickHouse, "")
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (b *bench) fill(ctx context.Context, events uint64) (*rig.Hooktape, error) 
 }
 
 // drain lets a hooktape that stands still bring its spool to ClickHouse, and returns how long that took from its start.
-func (b *bench) drain(ctx context.Context, h *rig.Hooktape, dsn string) (time.Duration, error) {
+func (b *bench) drain(ctx context.Context, h *harness.Hooktape, dsn string) (time.Duration, error) {
 	const profiled = 10 * time.Second
 	h.Point(dsn)
 	begun := time.Now()
@@ -124,9 +124,9 @@ func (b *bench) drain(ctx context.Context, h *rig.Hooktape, dsn string) (time.Du
 }
 
 // empty returns when nothing waits in the spool.
-func (b *bench) empty(ctx context.Context, h *rig.Hooktape) error {
-	return rig.Until(ctx, 5*time.Minute, "the spool to drain", func() bool {
-		ready, err := rig.AskReady(ctx, h.Addr)
+func (b *bench) empty(ctx context.Context, h *harness.Hooktape) error {
+	return harness.Until(ctx, 5*time.Minute, "the spool to drain", func() bool {
+		ready, err := harness.AskReady(ctx, h.Addr)
 		return err == nil && ready.Drain.WaitingEvents == 0
 	})
 }

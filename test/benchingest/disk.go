@@ -14,7 +14,7 @@ func disk(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	engine, dsn, err := b.rig.NewDatabase(ctx)
+	engine, dsn, err := b.harness.NewDatabase(ctx)
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func disk(ctx context.Context, b *bench) error {
 
 // weigh merges the table to its final form and counts its bytes.
 func (b *bench) weigh(ctx context.Context, dsn string) error {
-	conn, err := rig.Connect(dsn)
+	conn, err := harness.Connect(dsn)
 	if err != nil {
 		return err
 	}
@@ -77,12 +77,12 @@ type weight struct {
 
 // quiet returns when ClickHouse has nothing to do in the background.
 func quiet(ctx context.Context, dsn string) error {
-	conn, err := rig.Connect(dsn)
+	conn, err := harness.Connect(dsn)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	return rig.Until(ctx, 2*time.Minute, "ClickHouse's merges", func() bool {
+	return harness.Until(ctx, 2*time.Minute, "ClickHouse's merges", func() bool {
 		merges := uint64(1)
 		err := conn.QueryRow(ctx, "SELECT count() FROM system.merges").Scan(&merges)
 		return err == nil && merges == 0

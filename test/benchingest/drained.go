@@ -12,7 +12,7 @@ func drained(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	engine, dsn, err := b.rig.NewDatabase(ctx)
+	engine, dsn, err := b.harness.NewDatabase(ctx)
 	if err != nil {
 		return err
 	}

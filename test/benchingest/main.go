@@ -25,7 +25,7 @@ import (
 	"hooktape/test/harness"
 )
 
-func main() { rig.Main(run) }
+func main() { harness.Main(run) }
 
 // options say how long and how much.
 type options struct {
@@ -70,12 +70,12 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if o.baseline != "" {
 		return serveBaseline(ctx, o.baseline)
 	}
-	processes, err := rig.New(ctx, o.bin)
+	processes, err := harness.New(ctx, o.bin)
 	if err != nil {
 		return err
 	}
 	defer processes.Close()
-	b := &bench{options: o, rig: processes, out: stdout, begun: time.Now()}
+	b := &bench{options: o, harness: processes, out: stdout, begun: time.Now()}
 	b.say("%s, %d processors, GOMAXPROCS=%q GOGC=%q", runtime.Version(), runtime.NumCPU(), os.Getenv("GOMAXPROCS"), os.Getenv("GOGC"))
 	for _, p := range all {
 		if !strings.Contains(","+o.parts+",", ","+p.name+",") {

@@ -14,13 +14,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestFigures lets the parts run with hardly any load: what they measure then means nothing, but each must come out.
 func TestFigures(t *testing.T) {
-	processes, err := rig.New(t.Context(), "")
+	processes, err := harness.New(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer processes.Close()
 	var out strings.Builder
-	b := &bench{rig: processes, out: &out, begun: time.Now(),
+	b := &bench{harness: processes, out: &out, begun: time.Now(),
 		options: options{each: 200 * time.Millisecond, away: time.Second, backlog: 3000, events: 3000}}
 	for _, p := range all {
 		if p.name == "a" || p.name == "c" {

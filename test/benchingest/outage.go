@@ -11,12 +11,12 @@ import (
 
 // outage measures hooktape's memory while ClickHouse, which was there, is away at full load.
 func outage(ctx context.Context, b *bench) error {
-	engine, dsn, err := b.rig.NewDatabase(ctx)
+	engine, dsn, err := b.harness.NewDatabase(ctx)
 	if err != nil {
 		return err
 	}
 	defer engine.Kill()
-	h, err := b.rig.NewHooktape(ctx, dsn, "")
+	h, err := b.harness.NewHooktape(ctx, dsn, "")
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func outage(ctx context.Context, b *bench) error {
 	var largest int64
 	m, err := b.load(ctx, server{h.Process, h.Addr, nil}, "rss", most, 0, b.away, func(ctx context.Context, _ *load.Run) error {
 		engine.Kill()
-		for rig.Pause(ctx, 200*time.Millisecond) == nil {
+		for harness.Pause(ctx, 200*time.Millisecond) == nil {
 			now, err := h.RSS()
 			if err != nil {
 				return err

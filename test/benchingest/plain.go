@@ -14,7 +14,7 @@ import (
 // plainInsert inserts the events of one database into another as a program would that has nothing else to do: rows that lie
 // ready in memory, with clickhouse-go's batches, as many rows each as hooktape's. It returns the rows a second.
 func plainInsert(ctx context.Context, from, to string, events uint64) (float64, error) {
-	if err := rig.Migrate(ctx, to); err != nil {
+	if err := harness.Migrate(ctx, to); err != nil {
 		return 0, err
 	}
 	columns, rows, err := readRows(ctx, from)
@@ -24,7 +24,7 @@ func plainInsert(ctx context.Context, from, to string, events uint64) (float64, 
 	if uint64(len(rows)) != events {
 		return 0, fmt.Errorf("%d rows of %d events", len(rows), events)
 	}
-	conn, err := rig.Connect(to)
+	conn, err := harness.Connect(to)
 	if err != nil {
 		return 0, err
 	}
@@ -49,7 +49,7 @@ func plainInsert(ctx context.Context, from, to string, events uint64) (float64, 
 
 // readRows reads all events, each column as the type that clickhouse-go likes best.
 func readRows(ctx context.Context, dsn string) (columns []string, all [][]any, err error) {
-	conn, err := rig.Connect(dsn)
+	conn, err := harness.Connect(dsn)
 	if err != nil {
 		return nil, nil, err
 	}

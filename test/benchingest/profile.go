@@ -14,7 +14,7 @@ import (
 
 // profile takes hooktape's CPU profile for the next seconds, where profiles are wanted. The returned function waits for
 // it.
-func (b *bench) profile(ctx context.Context, name string, h *rig.Hooktape, d time.Duration) (wait func() error) {
+func (b *bench) profile(ctx context.Context, name string, h *harness.Hooktape, d time.Duration) (wait func() error) {
 	if b.profiles == "" {
 		return func() error { return nil }
 	}

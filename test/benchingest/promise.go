@@ -23,7 +23,7 @@ func promise(ctx context.Context, b *bench) error {
 }
 
 func (b *bench) promise(ctx context.Context, connections int) error {
-	h, err := b.rig.NewHooktape(ctx, rig.NoClickHouse, "")
+	h, err := b.harness.NewHooktape(ctx, harness.NoClickHouse, "")
 	if err != nil {
 		return err
 	}

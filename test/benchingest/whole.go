@@ -13,12 +13,12 @@ import (
 
 // whole measures hooktape with all that it does: capture, spool, drain and spans into a ClickHouse on the same processors.
 func whole(ctx context.Context, b *bench) error {
-	engine, dsn, err := b.rig.NewDatabase(ctx)
+	engine, dsn, err := b.harness.NewDatabase(ctx)
 	if err != nil {
 		return err
 	}
 	defer engine.Kill()
-	h, err := b.rig.NewHooktape(ctx, dsn, "")
+	h, err := b.harness.NewHooktape(ctx, dsn, "")
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func whole(ctx context.Context, b *bench) error {
 
 // noteSpans tells of how many requests the span came to ClickHouse too: a queue that is full drops spans, not events.
 func (b *bench) noteSpans(ctx context.Context, dsn string) error {
-	conn, err := rig.Connect(dsn)
+	conn, err := harness.Connect(dsn)
 	if err != nil {
 		return err
 	}
@@ -66,14 +66,14 @@ func (b *bench) noteSpans(ctx context.Context, dsn string) error {
 const few = 30_000
 
 // probe finds about how much can be sustained: it sends as fast as it can, but not while more than a few events wait.
-func (b *bench) probe(ctx context.Context, h *rig.Hooktape, s server) (rate float64, err error) {
+func (b *bench) probe(ctx context.Context, h *harness.Hooktape, s server) (rate float64, err error) {
 	m, err := b.load(ctx, s, "c, probe", most, 0, 2*b.each, func(ctx context.Context, l *load.Run) error {
 		for ctx.Err() == nil {
-			ready, err := rig.AskReady(ctx, h.Addr)
+			ready, err := harness.AskReady(ctx, h.Addr)
 			if err == nil {
 				l.Hold(ready.Drain.WaitingEvents > few)
 			}
-			_ = rig.Pause(ctx, 20*time.Millisecond)
+			_ = harness.Pause(ctx, 20*time.Millisecond)
 		}
 		return nil
 	})
@@ -82,7 +82,7 @@ func (b *bench) probe(ctx context.Context, h *rig.Hooktape, s server) (rate floa
 
 // sustained finds what can be taken for long with a bounded backlog: as much as comes when everyone waits for the answer to
 // the last request; where that is too much, the highest rate that is not.
-func (b *bench) sustained(ctx context.Context, h *rig.Hooktape, s server) (float64, error) {
+func (b *bench) sustained(ctx context.Context, h *harness.Hooktape, s server) (float64, error) {
 	const tries, step = 6, 0.93
 	waitForProfile := b.profile(ctx, "c", h, b.sustain)
 	m, w, err := b.watched(ctx, h, s, "c", most, 0, b.sustain)
@@ -104,7 +104,7 @@ func (b *bench) sustained(ctx context.Context, h *rig.Hooktape, s server) (float
 }
 
 // watched loads the server while it watches the backlog, and returns when that is gone.
-func (b *bench) watched(ctx context.Context, h *rig.Hooktape, s server, name string, connections int, rate float64,
+func (b *bench) watched(ctx context.Context, h *harness.Hooktape, s server, name string, connections int, rate float64,
 	d time.Duration) (m measured, w waiting, err error) {
 	m, err = b.load(ctx, s, name, connections, rate, d, func(ctx context.Context, _ *load.Run) error {
 		w = watch(ctx, h, d/12)
@@ -118,9 +118,9 @@ func (b *bench) watched(ctx context.Context, h *rig.Hooktape, s server, name str
 type waiting []int64
 
 // watch asks until the context ends.
-func watch(ctx context.Context, h *rig.Hooktape, every time.Duration) (w waiting) {
-	for rig.Pause(ctx, every) == nil {
-		if ready, err := rig.AskReady(ctx, h.Addr); err == nil {
+func watch(ctx context.Context, h *harness.Hooktape, every time.Duration) (w waiting) {
+	for harness.Pause(ctx, every) == nil {
+		if ready, err := harness.AskReady(ctx, h.Addr); err == nil {
 			w = append(w, ready.Drain.WaitingEvents)
 		}
 	}

@@ -34,22 +34,22 @@ type beside struct {
 
 // live measures how soon a webhook is at its endpoint, and what a replay at full speed leaves of the ingest's throughput.
 func (b *bench) live(ctx context.Context) (m beside, err error) {
-	engine, err := b.rig.NewEngine(ctx)
+	engine, err := b.harness.NewEngine(ctx)
 	if err != nil {
 		return m, err
 	}
 	defer engine.Kill()
-	ingest, err := b.rig.NewHooktape(ctx, engine.DSN("hooktape"), "")
+	ingest, err := b.harness.NewHooktape(ctx, engine.DSN("hooktape"), "")
 	if err != nil {
 		return m, err
 	}
 	defer ingest.Kill()
-	receiver, err := sink.Listen()
+	receiver, err := receiver.Listen()
 	if err != nil {
 		return m, err
 	}
 	defer receiver.Close()
-	to := load.Options{Addr: ingest.Addr, Source: rig.Source, Token: rig.Token, Bodies: simulate.NewWebhooks(1)}
+	to := load.Options{Addr: ingest.Addr, Source: harness.Source, Token: harness.Token, Bodies: simulate.NewWebhooks(1)}
 	if m.p50, m.p99, err = b.latency(ctx, engine, receiver, to); err != nil {
 		return m, err
 	}
@@ -58,18 +58,18 @@ func (b *bench) live(ctx context.Context) (m beside, err error) {
 }
 
 // latency is from an event's arrival, which its id tells, to the endpoint's request.
-func (b *bench) latency(ctx context.Context, engine *rig.Engine, receiver *sink.Sink, to load.Options) (p50, p99 time.Duration, err error) {
-	deliverer, err := b.rig.NewDeliverer(ctx, engine.DSN("hooktape"), fmt.Sprintf(settings, receiver.URL(), b.connections, 10)+"    subscribe: {}\n")
+func (b *bench) latency(ctx context.Context, engine *harness.Engine, receiver *receiver.Receiver, to load.Options) (p50, p99 time.Duration, err error) {
+	deliverer, err := b.harness.NewDeliverer(ctx, engine.DSN("hooktape"), fmt.Sprintf(settings, receiver.URL(), b.connections, 10)+"    subscribe: {}\n")
 	if err != nil {
 		return 0, 0, err
 	}
 	defer deliverer.Kill()
-	if err := rig.Pause(ctx, 5*time.Second); err != nil { // it follows what is stored from its start on
+	if err := harness.Pause(ctx, 5*time.Second); err != nil { // it follows what is stored from its start on
 		return 0, 0, err
 	}
 	to.Connections, to.Rate, to.Requests = 16, liveRate, uint64(liveRate*liveTime.Seconds())
 	acks := load.Start(ctx, to).Wait().Acks
-	if err := rig.Until(ctx, time.Minute, "the last delivery", func() bool { return receiver.Accepted() >= len(acks) }); err != nil {
+	if err := harness.Until(ctx, time.Minute, "the last delivery", func() bool { return receiver.Accepted() >= len(acks) }); err != nil {
 		return 0, 0, err
 	}
 	var took []time.Duration
@@ -82,13 +82,13 @@ func (b *bench) latency(ctx context.Context, engine *rig.Engine, receiver *sink.
 }
 
 // throughput loads the ingest, and again while all that was stored is replayed.
-func (b *bench) throughput(ctx context.Context, engine *rig.Engine, receiver *sink.Sink, to load.Options, m *beside) error {
+func (b *bench) throughput(ctx context.Context, engine *harness.Engine, receiver *receiver.Receiver, to load.Options, m *beside) error {
 	db, err := store.Open(engine.DSN("hooktape"))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	deliverer, err := b.rig.NewDeliverer(ctx, engine.DSN("hooktape"), fmt.Sprintf(settings, receiver.URL(), b.connections, 10))
+	deliverer, err := b.harness.NewDeliverer(ctx, engine.DSN("hooktape"), fmt.Sprintf(settings, receiver.URL(), b.connections, 10))
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (b *bench) throughput(ctx context.Context, engine *rig.Engine, receiver *si
 		return err
 	}
 	begun := receiver.Accepted()
-	if err := rig.Until(ctx, time.Minute, "the replay's beginning", func() bool { return receiver.Accepted() > begun }); err != nil {
+	if err := harness.Until(ctx, time.Minute, "the replay's beginning", func() bool { return receiver.Accepted() > begun }); err != nil {
 		return err
 	}
 	m.shared = loaded().Rate()

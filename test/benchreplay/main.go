@@ -2,8 +2,8 @@
 //
 //	go run ./test/benchreplay [-events 200000] [-connections 256] [-pending 5000000]
 //
-// In one run, on the same cores: (a) a bare http.Client loop that sends bodies to a sink; (b) a replay of as many events to
-// the same sink, each attempt's intent and outcome on disk with fsync and in ClickHouse, by a real hooktape and a real
+// In one run, on the same cores: (a) a bare http.Client loop that sends bodies to a receiver; (b) a replay of as many events to
+// the same receiver, each attempt's intent and outcome on disk with fsync and in ClickHouse, by a real hooktape and a real
 // engine. Then how soon a live webhook is at its endpoint, what a replay leaves of the ingest's throughput, and what the
 // process that delivers holds in memory while an endpoint is dead and very much waits for it.
 package main
@@ -19,11 +19,11 @@ import (
 	"hooktape/test/harness"
 )
 
-func main() { rig.Main(run) }
+func main() { harness.Main(run) }
 
 // bench is what all parts share.
 type bench struct {
-	rig         *rig.Rig
+	harness     *harness.Harness
 	out         io.Writer
 	events      int
 	connections int
@@ -37,10 +37,10 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags.IntVar(&b.connections, "connections", 256, "requests at once")
 	flags.IntVar(&b.pending, "pending", 5_000_000, "deliveries that wait for a dead endpoint")
 	var err error
-	if b.rig, err = rig.Open(ctx, flags, args); err != nil {
+	if b.harness, err = harness.Open(ctx, flags, args); err != nil {
 		return err
 	}
-	defer b.rig.Close()
+	defer b.harness.Close()
 	bare, err := b.bare(ctx)
 	if err != nil {
 		return fmt.Errorf("the bare loop: %w", err)

@@ -14,7 +14,7 @@ import (
 	"hooktape/internal/event"
 	"hooktape/internal/simulate"
 	"hooktape/internal/store"
-	"hooktape/internal/testutil/freeport"
+	"hooktape/internal/testutil"
 	"hooktape/replay"
 	"hooktape/test/harness"
 	"hooktape/test/receiver"
@@ -30,7 +30,7 @@ const settings = `endpoints:
 
 // bare sends the bodies as fast as a loop can.
 func (b *bench) bare(ctx context.Context) (speed, error) {
-	receiver, err := sink.Listen()
+	receiver, err := receiver.Listen()
 	if err != nil {
 		return speed{}, err
 	}
@@ -51,7 +51,7 @@ func (b *bench) bare(ctx context.Context) (speed, error) {
 					return err
 				}
 				r.Header.Set("Content-Type", "application/json")
-				r.Header.Set("X-Hooktape-Event-Id", id) // the sink's ledger asks for these
+				r.Header.Set("X-Hooktape-Event-Id", id) // the receiver's ledger asks for these
 				r.Header.Set("X-Hooktape-Attempt", "1")
 				response, err := client.Do(r)
 				if err != nil {
@@ -68,8 +68,8 @@ func (b *bench) bare(ctx context.Context) (speed, error) {
 }
 
 // database is an engine with all tables in it, and n events.
-func (b *bench) database(ctx context.Context, n int) (*rig.Engine, *store.Store, error) {
-	engine, err := b.rig.NewEngine(ctx)
+func (b *bench) database(ctx context.Context, n int) (*harness.Engine, *store.Store, error) {
+	engine, err := b.harness.NewEngine(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -100,7 +100,7 @@ func (b *bench) database(ctx context.Context, n int) (*rig.Engine, *store.Store,
 
 // replay sends stored events by a process of its own.
 func (b *bench) replay(ctx context.Context) (s speed, err error) {
-	receiver, err := sink.Listen()
+	receiver, err := receiver.Listen()
 	if err != nil {
 		return s, err
 	}
@@ -113,7 +113,7 @@ func (b *bench) replay(ctx context.Context) (s speed, err error) {
 		return s, err
 	}
 	defer db.Close()
-	h, err := b.rig.NewDeliverer(ctx, engine.DSN("hooktape"), fmt.Sprintf(settings, receiver.URL(), b.connections, 10))
+	h, err := b.harness.NewDeliverer(ctx, engine.DSN("hooktape"), fmt.Sprintf(settings, receiver.URL(), b.connections, 10))
 	if err != nil {
 		return s, err
 	}
@@ -130,7 +130,7 @@ func (b *bench) replay(ctx context.Context) (s speed, err error) {
 	}
 	freezing := time.Since(frozen)
 	begun := time.Now()
-	if err := rig.Until(ctx, 10*time.Minute, "the replay's end", func() bool {
+	if err := harness.Until(ctx, 10*time.Minute, "the replay's end", func() bool {
 		r, err := db.Replay(ctx, job.ID)
 		return err == nil && r.State == event.ReplayDone
 	}); err != nil {
@@ -139,12 +139,12 @@ func (b *bench) replay(ctx context.Context) (s speed, err error) {
 	s = speed{events: b.events, frozen: freezing, took: time.Since(begun), hooktape: cpu(h.Process) - ours, engine: cpu(engine.Process) - theirs}
 	s.peak, err = h.PeakRSS()
 	if n := receiver.Accepted(); n != b.events {
-		return s, fmt.Errorf("the sink has %d requests for %d events", n, b.events)
+		return s, fmt.Errorf("the receiver has %d requests for %d events", n, b.events)
 	}
 	return s, err
 }
 
-func cpu(p *rig.Process) time.Duration {
+func cpu(p *harness.Process) time.Duration {
 	used, _ := p.CPU()
 	return used
 }
@@ -159,21 +159,21 @@ func (b *bench) waiting(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	defer db.Close()
-	if _, err := rig.Database(engine.DSN("hooktape")).Text(ctx, fmt.Sprintf(`INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_id, state, updated_at, subscriber, created_at)
+	if _, err := harness.Database(engine.DSN("hooktape")).Text(ctx, fmt.Sprintf(`INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_id, state, updated_at, subscriber, created_at)
 		SELECT toUUID('00000000-0000-0000-0000-000000000000'), 'crm', now64(6) - INTERVAL 1 DAY + INTERVAL number MILLISECOND, generateUUIDv4(number), 'pending', now64(6), toString(number %% 100000), now64(6)
 		FROM numbers(%d)`, b.pending)); err != nil {
 		return 0, err
 	}
-	addr, err := freeport.Addr() // where nobody listens
+	addr, err := testutil.FreeAddr() // where nobody listens
 	if err != nil {
 		return 0, err
 	}
-	h, err := b.rig.NewDeliverer(ctx, engine.DSN("hooktape"), fmt.Sprintf(settings, "http://"+addr+"/", b.connections, 10)+"    subscribe: {}\n")
+	h, err := b.harness.NewDeliverer(ctx, engine.DSN("hooktape"), fmt.Sprintf(settings, "http://"+addr+"/", b.connections, 10)+"    subscribe: {}\n")
 	if err != nil {
 		return 0, err
 	}
 	defer h.Kill()
-	if err := rig.Pause(ctx, 30*time.Second); err != nil {
+	if err := harness.Pause(ctx, 30*time.Second); err != nil {
 		return 0, err
 	}
 	return h.PeakRSS()

@@ -18,7 +18,7 @@ import (
 
 // arena is what all faults share.
 type arena struct {
-	rig *rig.Rig
+	harness *harness.Harness
 	scale
 	begun time.Time
 
@@ -92,7 +92,7 @@ func (a *arena) all(ctx context.Context, only string) error {
 func (a *arena) one(ctx context.Context, name string, strike func(context.Context, *trial) error, judge func(*trial) error) (err error) {
 	t := &trial{arena: a, name: name}
 	defer t.end()
-	if t.engine, err = a.rig.NewEngine(ctx); err == nil {
+	if t.engine, err = a.harness.NewEngine(ctx); err == nil {
 		err = strike(ctx, t)
 	}
 	if err == nil {

@@ -18,20 +18,20 @@ func clocksMoved(ctx context.Context, t *trial) error {
 	}
 	for _, ahead := range []time.Duration{2 * time.Hour, 0, -10 * time.Minute, 0} {
 		t.say(t.name, "%v ahead for %v", ahead, t.moved)
-		t.delivery.sink.Behave(sink.Unavailable)
-		if err := rig.Pause(ctx, refusing); err != nil {
+		t.delivery.receiver.Behave(receiver.Unavailable)
+		if err := harness.Pause(ctx, refusing); err != nil {
 			return err
 		}
-		for _, p := range []*rig.Process{t.engine.Process, t.hooktape.Process, t.delivery.Process} {
+		for _, p := range []*harness.Process{t.engine.Process, t.hooktape.Process, t.delivery.Process} {
 			if err := p.SetClock(ahead); err != nil {
 				return err
 			}
 		}
-		if err := rig.Pause(ctx, refusing); err != nil {
+		if err := harness.Pause(ctx, refusing); err != nil {
 			return err
 		}
-		t.delivery.sink.Behave(sink.OK)
-		if err := errors.Join(rig.Pause(ctx, t.moved), t.arrives(ctx)); err != nil {
+		t.delivery.receiver.Behave(receiver.OK)
+		if err := errors.Join(harness.Pause(ctx, t.moved), t.arrives(ctx)); err != nil {
 			return err
 		}
 	}
@@ -48,6 +48,6 @@ func clickHouseFrozenLong(ctx context.Context, t *trial) error {
 		return err
 	}
 	t.say(t.name, "for %v", t.frozenLong)
-	err := errors.Join(t.engine.Freeze(), rig.Pause(ctx, t.frozenLong), t.engine.Thaw())
+	err := errors.Join(t.engine.Freeze(), harness.Pause(ctx, t.frozenLong), t.engine.Thaw())
 	return errors.Join(err, t.arrives(ctx))
 }

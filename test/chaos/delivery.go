@@ -17,9 +17,9 @@ import (
 
 // delivery is the way from ClickHouse to an endpoint in a trial: a process of hooktape that delivers, and the endpoint.
 type delivery struct {
-	*rig.Hooktape
-	sink   *sink.Sink
-	replay uuid.UUID // zero: live
+	*harness.Hooktape
+	receiver *receiver.Receiver
+	replay   uuid.UUID // zero: live
 }
 
 // endpointFault is one thing that goes wrong between ClickHouse and an endpoint.
@@ -70,20 +70,20 @@ func (t *trial) judgeReceived(ctx context.Context, r *receivedRow) error {
 	return err
 }
 
-// beginDelivery starts a process that delivers to a sink.
+// beginDelivery starts a process that delivers to a receiver.
 func (t *trial) beginDelivery(ctx context.Context, settings string) error {
-	s, err := sink.Listen()
+	s, err := receiver.Listen()
 	if err != nil {
 		return err
 	}
-	t.delivery = &delivery{sink: s}
-	t.delivery.Hooktape, err = t.rig.NewDeliverer(ctx, t.dsn(), fmt.Sprintf(endpointSettings, s.URL())+settings)
+	t.delivery = &delivery{receiver: s}
+	t.delivery.Hooktape, err = t.harness.NewDeliverer(ctx, t.dsn(), fmt.Sprintf(endpointSettings, s.URL())+settings)
 	return err
 }
 
 // beginLive loads an ingest whose events are delivered as they come, and returns when they arrive at the endpoint.
 func (t *trial) beginLive(ctx context.Context) (err error) {
-	if t.hooktape, err = t.rig.NewHooktape(ctx, t.dsn(), ""); err != nil {
+	if t.hooktape, err = t.harness.NewHooktape(ctx, t.dsn(), ""); err != nil {
 		return err
 	}
 	t.addr = t.hooktape.Addr
@@ -105,15 +105,15 @@ func (t *trial) beginLive(ctx context.Context) (err error) {
 
 // arrives returns when the endpoint takes what comes from now on.
 func (t *trial) arrives(ctx context.Context) error {
-	before := t.delivery.sink.Accepted()
-	return t.until(ctx, "the endpoint to get events", func() bool { return t.delivery.sink.Accepted() > before+10 })
+	before := t.delivery.receiver.Accepted()
+	return t.until(ctx, "the endpoint to get events", func() bool { return t.delivery.receiver.Accepted() > before+10 })
 }
 
 // settleDeliveries returns when nothing is on its way to the endpoint any more.
 func (t *trial) settleDeliveries(ctx context.Context) error {
 	const between = 200 * time.Millisecond // two looks, which cost something
 	return t.until(ctx, "all events to be delivered or given up", func() bool {
-		_ = rig.Pause(ctx, between)
+		_ = harness.Pause(ctx, between)
 		settled := t.number(ctx, `SELECT count() FROM deliveries FINAL WHERE state IN ('delivered', 'failed')
 			AND replay_id = '`+t.delivery.replay.String()+`'`)
 		return settled > 0 && settled >= t.number(ctx, "SELECT uniqExact(id) FROM events WHERE verdict = 'accepted'")

@@ -25,7 +25,7 @@ func fsyncError(ctx context.Context, t *trial) error {
 // diskFails lets these operations on the spool's logs fail from one moment on. Hooktape must then acknowledge nothing more;
 // started again over the same files on a disk that is well, it has all that it acknowledged before.
 func (t *trial) diskFails(ctx context.Context, kinds ...errorfs.OpKind) error {
-	dir, err := t.rig.NewDir("spool")
+	dir, err := t.harness.NewDir("spool")
 	if err != nil {
 		return err
 	}

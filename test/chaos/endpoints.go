@@ -20,7 +20,7 @@ import (
 // The faults of an endpoint, under live traffic. Order is kept by subscriber.
 
 func endpointDown(ctx context.Context, t *trial) error {
-	return t.endpointFails(ctx, func(s *sink.Sink) (recover func() error) {
+	return t.endpointFails(ctx, func(s *receiver.Receiver) (recover func() error) {
 		s.Down()
 		return s.Up
 	})
@@ -28,11 +28,11 @@ func endpointDown(ctx context.Context, t *trial) error {
 
 func endpointFlapping(ctx context.Context, t *trial) error {
 	const every = 300 * time.Millisecond
-	return t.endpointFails(ctx, func(s *sink.Sink) (recover func() error) {
+	return t.endpointFails(ctx, func(s *receiver.Receiver) (recover func() error) {
 		flapping, stop := context.WithCancel(ctx)
 		done := make(chan struct{})
 		go func() {
-			s.Flap(flapping, every, sink.Unavailable, sink.OK, sink.Reset, sink.OK)
+			s.Flap(flapping, every, receiver.Unavailable, receiver.OK, receiver.Reset, receiver.OK)
 			close(done)
 		}()
 		return func() error { stop(); <-done; return nil }
@@ -40,32 +40,32 @@ func endpointFlapping(ctx context.Context, t *trial) error {
 }
 
 func endpointHanging(ctx context.Context, t *trial) error {
-	return t.endpointFails(ctx, behaves(sink.Hang))
+	return t.endpointFails(ctx, behaves(receiver.Hang))
 }
 
 func endpointBusy(ctx context.Context, t *trial) error {
-	return t.endpointFails(ctx, behaves(sink.Busy(t.retryAfter)))
+	return t.endpointFails(ctx, behaves(receiver.Busy(t.retryAfter)))
 }
 
-func behaves(b sink.Behaviour) func(*sink.Sink) func() error {
-	return func(s *sink.Sink) (recover func() error) {
+func behaves(b receiver.Behaviour) func(*receiver.Receiver) func() error {
+	return func(s *receiver.Receiver) (recover func() error) {
 		s.Behave(b)
-		return func() error { s.Behave(sink.OK); return nil }
+		return func() error { s.Behave(receiver.OK); return nil }
 	}
 }
 
 // endpointFails lets the endpoint fail for a while, and the traffic go on until it gets events again.
-func (t *trial) endpointFails(ctx context.Context, fail func(*sink.Sink) (recover func() error)) error {
+func (t *trial) endpointFails(ctx context.Context, fail func(*receiver.Receiver) (recover func() error)) error {
 	if err := t.beginLive(ctx); err != nil {
 		return err
 	}
-	recover := fail(t.delivery.sink)
-	t.say(t.name, "for %v, after %d requests", t.down, t.delivery.sink.Requests())
-	err := rig.Pause(ctx, t.down)
+	recover := fail(t.delivery.receiver)
+	t.say(t.name, "for %v, after %d requests", t.down, t.delivery.receiver.Requests())
+	err := harness.Pause(ctx, t.down)
 	if err := errors.Join(err, recover()); err != nil {
 		return err
 	}
-	t.say(t.name, "over; %d requests, %d of them accepted", t.delivery.sink.Requests(), t.delivery.sink.Accepted())
+	t.say(t.name, "over; %d requests, %d of them accepted", t.delivery.receiver.Requests(), t.delivery.receiver.Accepted())
 	return t.arrives(ctx)
 }
 
@@ -77,13 +77,13 @@ func replayKilled(ctx context.Context, t *trial) error {
 	if err := t.beginDelivery(ctx, ""); err != nil {
 		return err
 	}
-	t.delivery.sink.Refuse(func(subscriber uint64) bool { return subscriber%41 == 0 })
+	t.delivery.receiver.Refuse(func(subscriber uint64) bool { return subscriber%41 == 0 })
 	if err := t.createReplay(ctx); err != nil {
 		return err
 	}
 	for i := range t.kills {
 		moment := int((float64(i) + rand.Float64()) / float64(t.kills+1) * float64(t.replayed))
-		if err := t.until(ctx, fmt.Sprintf("request %d", moment), func() bool { return t.delivery.sink.Requests() >= moment }); err != nil {
+		if err := t.until(ctx, fmt.Sprintf("request %d", moment), func() bool { return t.delivery.receiver.Requests() >= moment }); err != nil {
 			return err
 		}
 		t.delivery.Kill()
@@ -91,7 +91,7 @@ func replayKilled(ctx context.Context, t *trial) error {
 		if done > 0 {
 			return fmt.Errorf("the replay was done after %d of %d kills: it shows nothing", i, t.kills)
 		}
-		t.say(t.name, "%d of %d, after %d requests", i+1, t.kills, t.delivery.sink.Requests())
+		t.say(t.name, "%d of %d, after %d requests", i+1, t.kills, t.delivery.receiver.Requests())
 		if err := t.delivery.Start(ctx); err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func replayKilled(ctx context.Context, t *trial) error {
 
 // fillFor stores as many events as are to be replayed.
 func (t *trial) fillFor(ctx context.Context) (err error) {
-	if t.hooktape, err = t.rig.NewHooktape(ctx, t.dsn(), ""); err != nil {
+	if t.hooktape, err = t.harness.NewHooktape(ctx, t.dsn(), ""); err != nil {
 		return err
 	}
 	t.addr = t.hooktape.Addr
@@ -121,10 +121,10 @@ func (t *trial) createReplay(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	crm := replay.DefaultEndpoint(endpoint, t.delivery.sink.URL())
+	crm := replay.DefaultEndpoint(endpoint, t.delivery.receiver.URL())
 	crm.AllowPrivate = true
 	service := replay.NewService(db, func() []replay.Endpoint { return []replay.Endpoint{crm} }, true)
-	job, err := service.Create(ctx, replay.Actor{Name: "torture", RemoteIP: netip.IPv6Loopback()}, "", replay.Request{To: endpoint,
+	job, err := service.Create(ctx, replay.Actor{Name: "chaos", RemoteIP: netip.IPv6Loopback()}, "", replay.Request{To: endpoint,
 		ReplayOptions: event.ReplayOptions{Rate: t.replayRate, Concurrency: 64, Order: event.OrderSubscriber}})
 	t.delivery.replay = job.ID
 	return err

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"hooktape/internal/spool"
-	"hooktape/internal/testutil/rot"
+	"hooktape/internal/testutil"
 	"hooktape/test/harness"
 )
 
@@ -27,8 +27,8 @@ func bitsFlipped(ctx context.Context, t *trial) error {
 	return t.blows(ctx, func() error {
 		// A backlog, so that there is something to damage.
 		t.hooktape.Kill()
-		t.hooktape.Point(rig.NoClickHouse)
-		if err := errors.Join(t.hooktape.Start(ctx), t.goesOn(ctx), rig.Pause(ctx, t.moment())); err != nil {
+		t.hooktape.Point(harness.NoClickHouse)
+		if err := errors.Join(t.hooktape.Start(ctx), t.goesOn(ctx), harness.Pause(ctx, t.moment())); err != nil {
 			return err
 		}
 		t.hooktape.Kill()
@@ -44,13 +44,13 @@ func bitsFlipped(ctx context.Context, t *trial) error {
 
 // flip flips a random bit of a file below dir, of a kind that is not among those flipped before.
 func flip(dir string, before map[string]bool) (string, error) {
-	image, err := rot.Load(filepath.Join(dir, "db"))
+	image, err := testutil.ReadFiles(filepath.Join(dir, "db"))
 	if err != nil {
 		return "", err
 	}
 	var names []string
 	for _, name := range image.Names() {
-		if len(image[name]) > 0 && !before[rot.Kind(name)] {
+		if len(image[name]) > 0 && !before[testutil.FileKind(name)] {
 			names = append(names, name)
 		}
 	}
@@ -59,7 +59,7 @@ func flip(dir string, before map[string]bool) (string, error) {
 		return flip(dir, before)
 	}
 	name := names[rand.IntN(len(names))]
-	before[rot.Kind(name)] = true
+	before[testutil.FileKind(name)] = true
 	data := image[name]
 	data[rand.IntN(len(data))] ^= 1 << rand.IntN(8)
 	return name, os.WriteFile(filepath.Join(dir, "db", name), data, 0o600)
@@ -122,7 +122,7 @@ func writeSlowly(ctx context.Context, path string) error {
 	}
 	defer file.Close()
 	for i := range pieces {
-		if err := rig.Pause(ctx, pause); err != nil {
+		if err := harness.Pause(ctx, pause); err != nil {
 			return err
 		}
 		if _, err := file.Write(text[len(text)*i/pieces : len(text)*(i+1)/pieces]); err != nil {
@@ -130,5 +130,5 @@ func writeSlowly(ctx context.Context, path string) error {
 		}
 	}
 	// Longer than it takes until the file is read again.
-	return rig.Pause(ctx, 2*time.Second)
+	return harness.Pause(ctx, 2*time.Second)
 }

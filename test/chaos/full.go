@@ -11,9 +11,9 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"golang.org/x/sync/errgroup"
 
-	"hooktape/cmd/embedded-clickhouse/exit"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 	"hooktape/internal/simulate"
-	"hooktape/internal/testutil/smalldisk"
+	"hooktape/internal/testutil"
 	"hooktape/test/harness"
 	"hooktape/test/load"
 )
@@ -31,11 +31,11 @@ const (
 
 // canMount tries to mount a disk.
 func canMount(a *arena) error {
-	dir, err := a.rig.NewDir("disk")
+	dir, err := a.harness.NewDir("disk")
 	if err != nil {
 		return err
 	}
-	disk, err := smalldisk.Mount(dir, smallDisk)
+	disk, err := testutil.MountDisk(dir, smallDisk)
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, errors.ErrUnsupported) {
 		return errors.Join(errors.New("it mounts a disk, for which it must run as root on Linux"), err)
 	}
@@ -48,20 +48,20 @@ func canMount(a *arena) error {
 // diskFilled fills ClickHouse's disk again and again, while events are inserted and parts are merged. The engine ends when
 // it cannot write, and is started again, as `hooktape serve` does.
 func diskFilled(ctx context.Context, t *trial) (err error) {
-	dir, err := t.rig.NewDir("disk")
+	dir, err := t.harness.NewDir("disk")
 	if err != nil {
 		return err
 	}
-	disk, err := smalldisk.Mount(dir, smallDisk)
+	disk, err := testutil.MountDisk(dir, smallDisk)
 	if err != nil {
 		return err
 	}
 	t.atEnd = disk.Unmount
 	t.engine.Kill()
-	if t.engine, err = t.rig.NewEngineIn(ctx, dir); err != nil {
+	if t.engine, err = t.harness.NewEngineIn(ctx, dir); err != nil {
 		return err
 	}
-	if t.hooktape, err = t.rig.NewHooktape(ctx, t.dsn(), hurry); err != nil {
+	if t.hooktape, err = t.harness.NewHooktape(ctx, t.dsn(), hurry); err != nil {
 		return err
 	}
 	t.addr = t.hooktape.Addr
@@ -72,7 +72,7 @@ func diskFilled(ctx context.Context, t *trial) (err error) {
 	group, beside := errgroup.WithContext(beside)
 	defer func() { stop(); err = errors.Join(err, group.Wait()) }()
 	group.Go(func() error {
-		for rig.Pause(beside, 100*time.Millisecond) == nil {
+		for harness.Pause(beside, 100*time.Millisecond) == nil {
 			_ = t.query(beside, func(conn driver.Conn) error { return conn.Exec(beside, "OPTIMIZE TABLE events FINAL") })
 		}
 		return nil
@@ -81,13 +81,13 @@ func diskFilled(ctx context.Context, t *trial) (err error) {
 	group.Go(func() error { return t.startAgain(beside, &struck) })
 	fills := int64(t.arena.blows * fillsABlow)
 	for i := int64(0); i < fills || struck.Load() == 0 && i < 10*fills; i++ {
-		if err := rig.Pause(ctx, t.moment()/2); err != nil {
+		if err := harness.Pause(ctx, t.moment()/2); err != nil {
 			return err
 		}
 		if err := disk.Fill(); err != nil {
 			return err
 		}
-		if err := rig.Pause(ctx, rand.N(fullAtMost)); err != nil {
+		if err := harness.Pause(ctx, rand.N(fullAtMost)); err != nil {
 			return err
 		}
 		if err := disk.Free(); err != nil {
@@ -107,11 +107,11 @@ func diskFilled(ctx context.Context, t *trial) (err error) {
 
 // startAgain starts the engine whenever it has ended, until ctx ends, and counts how often that was because it could not write.
 func (t *trial) startAgain(ctx context.Context, struck *atomic.Int64) error {
-	for rig.Pause(ctx, 50*time.Millisecond) == nil {
+	for harness.Pause(ctx, 50*time.Millisecond) == nil {
 		if !t.engine.Ended() {
 			continue
 		}
-		if _, failed := exit.WriteError(t.engine.ExitStatus()); failed {
+		if _, failed := embedded.WriteError(t.engine.ExitStatus()); failed {
 			struck.Add(1)
 		}
 		_ = t.engine.Start(ctx) // on a disk that is full it may not

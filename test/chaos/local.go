@@ -15,7 +15,7 @@ import (
 	"hooktape/internal/event"
 	"hooktape/internal/spool"
 	"hooktape/internal/store"
-	"hooktape/internal/testutil/freeport"
+	"hooktape/internal/testutil"
 	"hooktape/test/harness"
 )
 
@@ -40,7 +40,7 @@ func startLocal(ctx context.Context, fs vfs.FS, dir, addr, dsn string) (_ *local
 		return nil, errors.Join(err, l.db.Close())
 	}
 	lag := func() ingest.Lag { return ingest.Lag{Events: l.spool.Stat().Records} }
-	sources := ingest.NewSources([]ingest.Source{{Name: rig.Source, Tokens: []string{rig.Token}}})
+	sources := ingest.NewSources([]ingest.Source{{Name: harness.Source, Tokens: []string{harness.Token}}})
 	server, err := ingest.NewServer(ingest.DefaultOptions(), sources, l.spool, lag, logger)
 	if err != nil {
 		return nil, errors.Join(err, l.spool.Close(), l.db.Close())
@@ -69,11 +69,11 @@ func (l *local) stop() {
 
 // beginLocal makes the tables, starts a hooktape in this process and loads it.
 func (t *trial) beginLocal(ctx context.Context, fs vfs.FS, dir string) error {
-	if err := rig.Migrate(ctx, t.dsn()); err != nil {
+	if err := harness.Migrate(ctx, t.dsn()); err != nil {
 		return err
 	}
 	var err error
-	if t.addr, err = freeport.Addr(); err != nil {
+	if t.addr, err = testutil.FreeAddr(); err != nil {
 		return err
 	}
 	if t.local, err = startLocal(ctx, fs, dir, t.addr, t.dsn()); err != nil {
@@ -99,17 +99,17 @@ func (t *trial) acknowledgesNothing(ctx context.Context) error {
 	const late, watch = 100 * time.Millisecond, 300 * time.Millisecond
 	refused := t.load.Counts().Refused
 	err := t.until(ctx, "hooktape to notice that its disk fails", func() bool {
-		ready, err := rig.AskReady(ctx, t.addr)
+		ready, err := harness.AskReady(ctx, t.addr)
 		return err == nil && ready.Status == 503 && t.load.Counts().Refused > refused
 	})
 	if err != nil {
 		return err
 	}
-	if err := rig.Pause(ctx, late); err != nil { // for answers that are still on their way
+	if err := harness.Pause(ctx, late); err != nil { // for answers that are still on their way
 		return err
 	}
 	before := t.load.Counts().Acked
-	if err := rig.Pause(ctx, watch); err != nil {
+	if err := harness.Pause(ctx, watch); err != nil {
 		return err
 	}
 	if more := t.load.Counts().Acked - before; more > 0 {

@@ -1,4 +1,4 @@
-// Command torture lets everything go wrong that hooktape promises to survive, under load, and counts what was promised
+// Command chaos lets everything go wrong that hooktape promises to survive, under load, and counts what was promised
 // against what is stored, and what is stored against what an endpoint got.
 //
 //	go run ./test/chaos          about five minutes
@@ -20,13 +20,13 @@ import (
 	"hooktape/test/harness"
 )
 
-func main() { rig.Main(run) }
+func main() { harness.Main(run) }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
-	flags := flag.NewFlagSet("torture", flag.ContinueOnError)
+	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	short := flags.Bool("short", false, "fewer blows and shorter outages")
 	only := flags.String("only", "", "only the faults whose names contain this")
-	processes, err := rig.Open(ctx, flags, args)
+	processes, err := harness.Open(ctx, flags, args)
 	if err != nil {
 		return err
 	}
@@ -37,5 +37,5 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limits.atMost)
 	defer cancel()
-	return (&arena{rig: processes, scale: limits, out: stdout, begun: time.Now()}).all(ctx, *only)
+	return (&arena{harness: processes, scale: limits, out: stdout, begun: time.Now()}).all(ctx, *only)
 }

@@ -8,8 +8,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestTorture is the short torture.
-func TestTorture(t *testing.T) {
+// TestChaos is a short run of the chaos tests.
+func TestChaos(t *testing.T) {
 	if err := run(t.Context(), []string{"-short"}, t.Output()); err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func bothKilled(ctx context.Context, t *trial) error {
 // blows strikes some times at random moments, and lets the load go on after each.
 func (t *trial) blows(ctx context.Context, strike func() error) error {
 	for i := range t.arena.blows {
-		if err := rig.Pause(ctx, t.moment()); err != nil {
+		if err := harness.Pause(ctx, t.moment()); err != nil {
 			return err
 		}
 		if err := strike(); err != nil {
@@ -55,7 +55,7 @@ func (t *trial) blows(ctx context.Context, strike func() error) error {
 		}
 		t.say(t.name, "%d of %d, %d acknowledged so far", i+1, t.arena.blows, t.load.Counts().Acked)
 	}
-	return rig.Pause(ctx, t.moment())
+	return harness.Pause(ctx, t.moment())
 }
 
 // clickHouseAway takes ClickHouse away for a while. Not one request may be refused for it.
@@ -65,10 +65,10 @@ func clickHouseAway(ctx context.Context, t *trial) error {
 	}
 	t.engine.Kill()
 	t.say(t.name, "for %v", t.away)
-	if err := rig.Pause(ctx, t.away); err != nil {
+	if err := harness.Pause(ctx, t.away); err != nil {
 		return err
 	}
-	if ready, err := rig.AskReady(ctx, t.addr); err != nil || !ready.Ready {
+	if ready, err := harness.AskReady(ctx, t.addr); err != nil || !ready.Ready {
 		return fmt.Errorf("not ready while ClickHouse is away: %+v, %w", ready, err)
 	}
 	if refused := t.load.Counts().Refused; refused > 0 {
@@ -90,7 +90,7 @@ func clickHouseFrozen(ctx context.Context, t *trial) error {
 		if err := t.engine.Freeze(); err != nil {
 			return err
 		}
-		err := rig.Pause(ctx, t.frozen)
+		err := harness.Pause(ctx, t.frozen)
 		return errors.Join(err, t.engine.Thaw())
 	})
 }
@@ -103,7 +103,7 @@ func spoolFull(ctx context.Context, t *trial) error {
 	}
 	t.engine.Kill()
 	err := t.until(ctx, "the spool to be full", func() bool {
-		ready, err := rig.AskReady(ctx, t.addr)
+		ready, err := harness.AskReady(ctx, t.addr)
 		return err == nil && ready.Status == 503 && t.load.Counts().Refused > 0
 	})
 	if err != nil {
@@ -114,7 +114,7 @@ func spoolFull(ctx context.Context, t *trial) error {
 		return err
 	}
 	err = t.until(ctx, "readiness", func() bool {
-		ready, err := rig.AskReady(ctx, t.addr)
+		ready, err := harness.AskReady(ctx, t.addr)
 		return err == nil && ready.Ready
 	})
 	return errors.Join(err, t.goesOn(ctx))

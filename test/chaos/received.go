@@ -57,7 +57,7 @@ func (t *trial) countReceived(ctx context.Context, r *receivedRow) error {
 	if err != nil {
 		return err
 	}
-	receipts := t.delivery.sink.Receipts()
+	receipts := t.delivery.receiver.Receipts()
 	r.selected, r.requests = len(events), len(receipts)
 	accepted := map[string][]*selected{} // by subscriber, in the order in which the endpoint took them
 	for _, got := range receipts {
@@ -148,7 +148,7 @@ const (
 
 // early counts the requests that came before an earlier answer's Retry-After had passed: of the same event any, of others
 // all that were not under way when the first such answer went out.
-func early(receipts []sink.Receipt) (n int) {
+func early(receipts []receiver.Receipt) (n int) {
 	own := map[uuid.UUID]time.Time{}
 	var began, until time.Time
 	for _, got := range receipts {

@@ -11,22 +11,22 @@ import (
 
 func TestEarly(t *testing.T) {
 	a, b := uuid.New(), uuid.New()
-	at := func(event uuid.UUID, s float64, retryAfter time.Duration) sink.Receipt {
-		return sink.Receipt{Event: event, At: time.Unix(1000, 0).Add(time.Duration(s * float64(time.Second))), RetryAfter: retryAfter}
+	at := func(event uuid.UUID, s float64, retryAfter time.Duration) receiver.Receipt {
+		return receiver.Receipt{Event: event, At: time.Unix(1000, 0).Add(time.Duration(s * float64(time.Second))), RetryAfter: retryAfter}
 	}
 	const wait = 5 * time.Second
 	for name, c := range map[string]struct {
-		receipts []sink.Receipt
+		receipts []receiver.Receipt
 		want     int
 	}{
-		"nothing asked":            {[]sink.Receipt{at(a, 0, 0), at(b, 1, 0), at(a, 2, 0)}, 0},
-		"waited for":               {[]sink.Receipt{at(a, 0, wait), at(a, 5.1, 0), at(b, 5.2, 0)}, 0},
-		"another under way":        {[]sink.Receipt{at(a, 0, wait), at(b, 0.5, wait), at(a, 5.6, 0)}, 0},
-		"another not under way":    {[]sink.Receipt{at(a, 0, wait), at(b, 2, 0)}, 1},
-		"the same at once":         {[]sink.Receipt{at(a, 0, wait), at(a, 0.5, 0)}, 1},
-		"the last answer counts":   {[]sink.Receipt{at(a, 0, wait), at(b, 0.9, wait), at(a, 5.5, 0)}, 1},
-		"a second wait, not kept":  {[]sink.Receipt{at(a, 0, wait), at(a, 6, wait), at(b, 8, 0)}, 1},
-		"a second wait, with room": {[]sink.Receipt{at(a, 0, wait), at(a, 6, wait), at(b, 6.5, 0)}, 0},
+		"nothing asked":            {[]receiver.Receipt{at(a, 0, 0), at(b, 1, 0), at(a, 2, 0)}, 0},
+		"waited for":               {[]receiver.Receipt{at(a, 0, wait), at(a, 5.1, 0), at(b, 5.2, 0)}, 0},
+		"another under way":        {[]receiver.Receipt{at(a, 0, wait), at(b, 0.5, wait), at(a, 5.6, 0)}, 0},
+		"another not under way":    {[]receiver.Receipt{at(a, 0, wait), at(b, 2, 0)}, 1},
+		"the same at once":         {[]receiver.Receipt{at(a, 0, wait), at(a, 0.5, 0)}, 1},
+		"the last answer counts":   {[]receiver.Receipt{at(a, 0, wait), at(b, 0.9, wait), at(a, 5.5, 0)}, 1},
+		"a second wait, not kept":  {[]receiver.Receipt{at(a, 0, wait), at(a, 6, wait), at(b, 8, 0)}, 1},
+		"a second wait, with room": {[]receiver.Receipt{at(a, 0, wait), at(a, 6, wait), at(b, 6.5, 0)}, 0},
 	} {
 		if got := early(c.receipts); got != c.want {
 			t.Errorf("%s: %d too early, want %d", name, got, c.want)

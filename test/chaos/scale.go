@@ -2,7 +2,7 @@ package main
 
 import "time"
 
-// scale is how much torture there is.
+// scale is how long and how hard a run of the chaos tests is.
 type scale struct {
 	atMost  time.Duration // the whole
 	atOnce  int           // faults under way together

@@ -16,10 +16,10 @@ import (
 type trial struct {
 	*arena
 	name     string
-	engine   *rig.Engine
-	addr     string        // of the hooks
-	hooktape *rig.Hooktape // nil where it runs in this process
-	local    *local        // nil where it is a process
+	engine   *harness.Engine
+	addr     string            // of the hooks
+	hooktape *harness.Hooktape // nil where it runs in this process
+	local    *local            // nil where it is a process
 	load     *load.Run
 	delivery *delivery    // nil where nothing is delivered
 	atEnd    func() error // what else is to be given back; may be nil
@@ -37,7 +37,7 @@ const seed = 1
 
 // begin starts a hooktape process and loads it.
 func (t *trial) begin(ctx context.Context, dsn, settings string) (err error) {
-	if t.hooktape, err = t.rig.NewHooktape(ctx, dsn, settings); err != nil {
+	if t.hooktape, err = t.harness.NewHooktape(ctx, dsn, settings); err != nil {
 		return err
 	}
 	t.addr = t.hooktape.Addr
@@ -52,15 +52,15 @@ func (t *trial) startLoad(ctx context.Context) error {
 }
 
 func (t *trial) startLoadOf(ctx context.Context, o load.Options) error {
-	o.Addr, o.Source, o.Token, o.Connections = t.addr, rig.Source, rig.Token, connections
+	o.Addr, o.Source, o.Token, o.Connections = t.addr, harness.Source, harness.Token, connections
 	t.load = load.Start(ctx, o)
 	return t.until(ctx, "the first event in ClickHouse", func() bool { return t.stored(ctx) > 0 })
 }
 
 // until waits until done says so. A hooktape that has ended by itself is not waited for.
 func (t *trial) until(ctx context.Context, what string, done func() bool) error {
-	var ended *rig.Hooktape
-	err := rig.Until(ctx, patience, what, func() bool {
+	var ended *harness.Hooktape
+	err := harness.Until(ctx, patience, what, func() bool {
 		for _, h := range t.hooktapes() {
 			if h.Ended() {
 				ended = h
@@ -75,7 +75,7 @@ func (t *trial) until(ctx context.Context, what string, done func() bool) error 
 }
 
 // hooktapes are the processes of hooktape that there are.
-func (t *trial) hooktapes() (list []*rig.Hooktape) {
+func (t *trial) hooktapes() (list []*harness.Hooktape) {
 	if t.hooktape != nil {
 		list = append(list, t.hooktape)
 	}
@@ -94,7 +94,7 @@ func (t *trial) stored(ctx context.Context) (rows uint64) {
 }
 
 func (t *trial) query(ctx context.Context, ask func(driver.Conn) error) error {
-	conn, err := rig.Connect(t.dsn())
+	conn, err := harness.Connect(t.dsn())
 	if err != nil {
 		return err
 	}
@@ -113,10 +113,10 @@ func (t *trial) goesOn(ctx context.Context) error {
 // settle returns when all that was acknowledged should be in ClickHouse, and nothing is on its way there.
 func (t *trial) settle(ctx context.Context) error {
 	t.say(t.name, "the load has ended; draining")
-	var last rig.Ready
+	var last harness.Ready
 	err := t.until(ctx, "the spool to drain", func() bool {
 		var err error
-		last, err = rig.AskReady(ctx, t.addr)
+		last, err = harness.AskReady(ctx, t.addr)
 		return err == nil && last.Ready && last.Drain.WaitingEvents == 0
 	})
 	if err != nil {
@@ -141,7 +141,7 @@ func (t *trial) end() {
 		h.Kill()
 	}
 	if t.delivery != nil {
-		t.delivery.sink.Close()
+		t.delivery.receiver.Close()
 	}
 	if t.local != nil {
 		t.local.stop()

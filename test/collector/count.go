@@ -33,9 +33,9 @@ func (t *trial) count(ctx context.Context, ledger *load.Ledger) error {
 	for _, count := range []func(context.Context, *load.Ledger) (row, error){t.requestSpans, t.attemptSpans, t.requestCounter, t.logLines} {
 		var r row
 		var err error
-		_ = rig.Until(ctx, settling, "what was told last", func() bool {
+		_ = harness.Until(ctx, settling, "what was told last", func() bool {
 			r, err = count(ctx, ledger)
-			return err == nil && r.lost == 0 || rig.Pause(ctx, 200*time.Millisecond) != nil
+			return err == nil && r.lost == 0 || harness.Pause(ctx, 200*time.Millisecond) != nil
 		})
 		switch {
 		case err != nil:

@@ -20,20 +20,20 @@ import (
 	"hooktape/test/harness"
 )
 
-func main() { rig.Main(run) }
+func main() { harness.Main(run) }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("collector", flag.ContinueOnError)
 	file := flags.String("file", "otel/collector.yaml", "the collector's configuration")
 	away := flags.Duration("away", 20*time.Second, "how long ClickHouse is away")
-	processes, err := rig.Open(ctx, flags, args)
+	processes, err := harness.Open(ctx, flags, args)
 	if err != nil {
 		return err
 	}
 	defer processes.Close()
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
-	t := &trial{rig: processes, out: stdout, begun: time.Now(), file: *file, away: *away}
+	t := &trial{harness: processes, out: stdout, begun: time.Now(), file: *file, away: *away}
 	t.say("building the collector")
 	if t.program, err = build(ctx); err != nil {
 		return err

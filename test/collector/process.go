@@ -7,36 +7,36 @@ import (
 	"net"
 	"time"
 
-	"hooktape/internal/testutil/freeport"
+	"hooktape/internal/testutil"
 	"hooktape/test/harness"
 )
 
 // collector is a collector that runs, or ran until it was killed.
 type collector struct {
-	*rig.Process
+	*harness.Process
 	addr string // for OTLP over HTTP
 }
 
 // startCollector starts the collector over a folder for what waits, and returns when it takes telemetry. addr is empty for
 // a new one; else it starts again where it was.
 func (t *trial) startCollector(ctx context.Context, clickhouse, dir, addr string) (c *collector, err error) {
-	grpc, err := freeport.Addr()
+	grpc, err := testutil.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
 	if addr == "" {
-		if addr, err = freeport.Addr(); err != nil {
+		if addr, err = testutil.FreeAddr(); err != nil {
 			return nil, err
 		}
 	}
-	t.rig.Env = []string{"HOOKTAPE_COLLECTOR_CLICKHOUSE=" + clickhouse, "HOOKTAPE_COLLECTOR_USER=default", "HOOKTAPE_COLLECTOR_PASSWORD=",
+	t.harness.Env = []string{"HOOKTAPE_COLLECTOR_CLICKHOUSE=" + clickhouse, "HOOKTAPE_COLLECTOR_USER=default", "HOOKTAPE_COLLECTOR_PASSWORD=",
 		"HOOKTAPE_COLLECTOR_DIR=" + dir, "HOOKTAPE_COLLECTOR_GRPC=" + grpc, "HOOKTAPE_COLLECTOR_HTTP=" + addr}
-	defer func() { t.rig.Env = nil }()
+	defer func() { t.harness.Env = nil }()
 	c = &collector{addr: addr}
-	if c.Process, err = t.rig.StartProgram(t.program, "--config="+t.file); err != nil {
+	if c.Process, err = t.harness.StartProgram(t.program, "--config="+t.file); err != nil {
 		return nil, err
 	}
-	err = rig.Until(ctx, patience, "the collector", func() bool {
+	err = harness.Until(ctx, patience, "the collector", func() bool {
 		conn, err := net.DialTimeout("tcp", addr, time.Second)
 		if err == nil {
 			conn.Close()

@@ -18,12 +18,12 @@ var forgetting = regexp.MustCompile(`(?m)^TTL .*\n`)
 // sameTables lets the collector and the migrations each make tables in an engine of their own, and compares what
 // ClickHouse says they are: columns, types, codecs, indexes, order, partitions and settings.
 func (t *trial) sameTables(ctx context.Context) error {
-	engine, err := t.rig.NewEngine(ctx)
+	engine, err := t.harness.NewEngine(ctx)
 	if err != nil {
 		return err
 	}
 	defer engine.Kill()
-	dir, err := t.rig.NewDir("collector")
+	dir, err := t.harness.NewDir("collector")
 	if err != nil {
 		return err
 	}
@@ -31,19 +31,19 @@ func (t *trial) sameTables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	collectors, err := tablesOf(ctx, rig.Database(engine.DSN("hooktape")))
+	collectors, err := tablesOf(ctx, harness.Database(engine.DSN("hooktape")))
 	c.Kill()
 	if err != nil {
 		return err
 	}
 	// The same name in the same engine, for it stands in the tables' own words.
-	if _, err := rig.Database(engine.DSN("default")).Text(ctx, "DROP DATABASE hooktape SYNC"); err != nil {
+	if _, err := harness.Database(engine.DSN("default")).Text(ctx, "DROP DATABASE hooktape SYNC"); err != nil {
 		return err
 	}
-	if err := rig.Migrate(ctx, engine.DSN("hooktape")); err != nil {
+	if err := harness.Migrate(ctx, engine.DSN("hooktape")); err != nil {
 		return err
 	}
-	ours, err := tablesOf(ctx, rig.Database(engine.DSN("hooktape")))
+	ours, err := tablesOf(ctx, harness.Database(engine.DSN("hooktape")))
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (t *trial) sameTables(ctx context.Context) error {
 	return errors.Join(different...)
 }
 
-func tablesOf(ctx context.Context, d rig.Database) (map[string]string, error) {
+func tablesOf(ctx context.Context, d harness.Database) (map[string]string, error) {
 	tables := map[string]string{}
 	for _, table := range traceTables {
 		text, err := d.Text(ctx, "SHOW CREATE TABLE "+table)

@@ -17,18 +17,18 @@ import (
 type trial struct {
 	out     io.Writer
 	begun   time.Time
-	rig     *rig.Rig
+	harness *harness.Harness
 	program string // the built collector
 	file    string // its configuration
 	away    time.Duration
 
-	engine         *rig.Engine
-	db             rig.Database
+	engine         *harness.Engine
+	db             harness.Database
 	collector      *collector
 	restart        func() error // the collector, after a kill
 	deaf           [2]time.Time // when no collector was there, from the last that it may not have got
-	ingest, replay *rig.Hooktape
-	sink           *sink.Sink
+	ingest, replay *harness.Hooktape
+	receiver       *receiver.Receiver
 	load           *load.Run
 }
 
@@ -57,7 +57,7 @@ func (t *trial) play(ctx context.Context) error {
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
-	defer t.sink.Close()
+	defer t.receiver.Close()
 	for _, phase := range []func(context.Context) error{t.works, t.withoutClickHouse, t.killedMeanwhile} {
 		if err := phase(ctx); err != nil {
 			t.load.Stop()
@@ -76,19 +76,19 @@ func (t *trial) play(ctx context.Context) error {
 
 // begin starts all, and returns when events arrive in ClickHouse and at the endpoint.
 func (t *trial) begin(ctx context.Context) (err error) {
-	if t.engine, err = t.rig.NewEngine(ctx); err != nil {
+	if t.engine, err = t.harness.NewEngine(ctx); err != nil {
 		return err
 	}
-	t.db = rig.Database(t.engine.DSN("hooktape"))
-	if t.sink, err = sink.Listen(); err != nil {
+	t.db = harness.Database(t.engine.DSN("hooktape"))
+	if t.receiver, err = receiver.Listen(); err != nil {
 		return err
 	}
-	dir, err := t.rig.NewDir("collector")
+	dir, err := t.harness.NewDir("collector")
 	if err != nil {
 		return err
 	}
 	// First the tables, as docker-compose.yml does.
-	if err := rig.Migrate(ctx, t.engine.DSN("hooktape")); err != nil {
+	if err := harness.Migrate(ctx, t.engine.DSN("hooktape")); err != nil {
 		return err
 	}
 	if t.collector, err = t.startCollector(ctx, t.engine.DSN(""), dir, ""); err != nil {
@@ -98,39 +98,39 @@ func (t *trial) begin(ctx context.Context) (err error) {
 		t.collector, err = t.startCollector(ctx, t.engine.DSN(""), dir, t.collector.addr)
 		return err
 	}
-	t.rig.Env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + t.collector.addr, metricsEvery}
-	defer func() { t.rig.Env = nil }()
-	if t.replay, err = t.rig.NewDeliverer(ctx, t.engine.DSN("hooktape"), fmt.Sprintf(settings, t.sink.URL())); err != nil {
+	t.harness.Env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + t.collector.addr, metricsEvery}
+	defer func() { t.harness.Env = nil }()
+	if t.replay, err = t.harness.NewDeliverer(ctx, t.engine.DSN("hooktape"), fmt.Sprintf(settings, t.receiver.URL())); err != nil {
 		return err
 	}
 	if err := t.until(ctx, "the endpoint to be followed", "SELECT count() FROM endpoint_states", 1); err != nil {
 		return err
 	}
-	if t.ingest, err = t.rig.NewHooktape(ctx, t.engine.DSN("hooktape"), ""); err != nil {
+	if t.ingest, err = t.harness.NewHooktape(ctx, t.engine.DSN("hooktape"), ""); err != nil {
 		return err
 	}
-	t.load = load.Start(ctx, load.Options{Addr: t.ingest.Addr, Source: rig.Source, Token: rig.Token, Bodies: simulate.NewWebhooks(1), Rate: rate, Connections: connections})
+	t.load = load.Start(ctx, load.Options{Addr: t.ingest.Addr, Source: harness.Source, Token: harness.Token, Bodies: simulate.NewWebhooks(1), Rate: rate, Connections: connections})
 	return nil
 }
 
 // works lets all work as it should.
 func (t *trial) works(ctx context.Context) error {
 	t.say("all runs, at %d requests a second", rate)
-	return errors.Join(rig.Pause(ctx, calm), t.until(ctx, "spans in ClickHouse", "SELECT count() FROM otel_traces", 100))
+	return errors.Join(harness.Pause(ctx, calm), t.until(ctx, "spans in ClickHouse", "SELECT count() FROM otel_traces", 100))
 }
 
 // withoutClickHouse kills ClickHouse in mid-work, and starts it again after a while.
 func (t *trial) withoutClickHouse(ctx context.Context) error {
 	t.engine.Kill()
 	t.say("ClickHouse is killed, for %v", t.away)
-	if err := rig.Pause(ctx, t.away); err != nil {
+	if err := harness.Pause(ctx, t.away); err != nil {
 		return err
 	}
 	if err := t.engine.Start(ctx); err != nil {
 		return err
 	}
 	t.say("ClickHouse is back")
-	return rig.Pause(ctx, calm)
+	return harness.Pause(ctx, calm)
 }
 
 // killedMeanwhile kills the collector while ClickHouse is away: what it has taken waits on its disk. The load pauses until
@@ -138,11 +138,11 @@ func (t *trial) withoutClickHouse(ctx context.Context) error {
 func (t *trial) killedMeanwhile(ctx context.Context) error {
 	t.engine.Kill()
 	t.say("ClickHouse is killed again")
-	if err := rig.Pause(ctx, calm); err != nil {
+	if err := harness.Pause(ctx, calm); err != nil {
 		return err
 	}
 	t.load.Hold(true)
-	if err := rig.Pause(ctx, told); err != nil {
+	if err := harness.Pause(ctx, told); err != nil {
 		return err
 	}
 	t.deaf[0] = time.Now().Add(-lineDelay)
@@ -158,7 +158,7 @@ func (t *trial) killedMeanwhile(ctx context.Context) error {
 	t.deaf[1] = time.Now()
 	t.say("both are back")
 	t.load.Hold(false)
-	return rig.Pause(ctx, calm)
+	return harness.Pause(ctx, calm)
 }
 
 // end returns when all that was acknowledged is delivered and both processes have ended.
@@ -172,11 +172,11 @@ func (t *trial) end(ctx context.Context, acked int) error {
 // until waits until a query's number is at least as large as wanted.
 func (t *trial) until(ctx context.Context, what, sql string, least int) error {
 	last := 0
-	err := rig.Until(ctx, patience, what, func() bool {
+	err := harness.Until(ctx, patience, what, func() bool {
 		if n, err := t.db.Number(ctx, sql); err == nil {
 			last = n
 		}
-		return last >= least || rig.Pause(ctx, 200*time.Millisecond) != nil
+		return last >= least || harness.Pause(ctx, 200*time.Millisecond) != nil
 	})
 	if err != nil {
 		return fmt.Errorf("%w: there are %d of %d", err, last, least)

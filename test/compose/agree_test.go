@@ -108,10 +108,10 @@ func port(t *testing.T, addr string) string {
 // TestHooktapeAgrees: hooktape reaches ClickHouse as a user that is there, by that user's password; the hooks are where
 // the open port leads; and what it tells of itself goes where the collector listens.
 func TestHooktapeAgrees(t *testing.T) {
-	p := project(t)
+	p := whole(t)
 	clickhouse := p.Services["clickhouse"]
 	services := ours(p)
-	if len(services) != 3 {
+	if len(services) != 4 {
 		t.Fatalf("%d services run hooktape", len(services))
 	}
 	for _, s := range services {

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/testutil/freeport"
+	"hooktape/internal/testutil"
 )
 
 // instruction is one of a Dockerfile, such as RUN and all that follows it.
@@ -103,7 +103,7 @@ func build(dir string) error {
 	stage := stages(string(dockerfile))[0]
 	for _, command := range rests(stage, "RUN") {
 		run := exec.Command("sh", "-ec", strings.ReplaceAll(command, "/image/", filepath.Join(dir, "image")+"/"))
-		run.Dir, run.Env = src, append(os.Environ(), "VERSION=v1.2.3-proof")
+		run.Dir, run.Env = src, append(os.Environ(), "VERSION=v1.2.3-test")
 		if out, err := run.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", command, err, out)
 		}
@@ -190,7 +190,7 @@ func TestImageProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(data, []byte("v1.2.3-proof")) {
+	if !bytes.Contains(data, []byte("v1.2.3-test")) {
 		t.Error("the program does not know its version")
 	}
 	if runtime.GOOS != "linux" {
@@ -330,7 +330,7 @@ func answers(addr string) bool {
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	addr, err := freeport.Addr()
+	addr, err := testutil.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}

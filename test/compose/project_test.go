@@ -75,7 +75,7 @@ func filled(e example) map[string]string {
 }
 
 // load reads docker-compose.yml as `docker compose` does, with these lines in .env and nothing in the environment.
-func load(t *testing.T, env map[string]string) (*types.Project, error) {
+func load(t *testing.T, env map[string]string, profiles ...string) (*types.Project, error) {
 	t.Helper()
 	lines := ""
 	for _, name := range slices.Sorted(maps.Keys(env)) {
@@ -86,21 +86,27 @@ func load(t *testing.T, env map[string]string) (*types.Project, error) {
 		t.Fatal(err)
 	}
 	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")}, cli.WithWorkingDirectory(root),
-		cli.WithEnvFiles(path), cli.WithDotEnv, cli.WithResolvedPaths(true))
+		cli.WithEnvFiles(path), cli.WithDotEnv, cli.WithResolvedPaths(true), cli.WithProfiles(profiles))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return options.LoadProject(context.Background())
 }
 
-// project is docker-compose.yml with .env filled in.
-func project(t *testing.T) *types.Project {
+// project is docker-compose.yml with .env filled in, as `docker compose up -d` starts it with these profiles.
+func project(t *testing.T, profiles ...string) *types.Project {
 	t.Helper()
-	p, err := load(t, filled(readExample(t)))
+	p, err := load(t, filled(readExample(t)), profiles...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// whole is docker-compose.yml with the services of all profiles.
+func whole(t *testing.T) *types.Project {
+	t.Helper()
+	return project(t, "tls", "tools")
 }
 
 // ours are the services that run hooktape.

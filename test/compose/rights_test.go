@@ -114,7 +114,7 @@ func keep(t *testing.T, engine *enginetest.Engine) {
 	ctx := context.Background()
 	some := store.Retention{Events: 30, Bodies: 10, Attempts: 30, Traces: 7}
 	_, applying := s.ApplyRetention(ctx, some)
-	_, sweeping := s.Sweep(ctx, some.Attempts)
+	_, sweeping := s.Purge(ctx, some.Attempts)
 	_, kept := s.RetentionReport(ctx, some)
 	tables, stored := s.StorageReport(ctx)
 	_, copying := archive.Backup(ctx, s, filepath.Join(t.TempDir(), "backup"), "", func(string, uint64, uint64) {})

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,13 +13,17 @@ import (
 )
 
 // once are the services that end when their work is done.
-var once = []string{"migrate", "collector-volume"}
+var once = []string{"migrate", "collector-volume", "tools"}
+
+// capabilities are the rights that services keep: everything else about root is taken away.
+var capabilities = map[string][]string{"collector-volume": {"CHOWN"}, "caddy": {"NET_BIND_SERVICE"}}
 
 // TestHardened: no service can write to its image, gain rights, fill the disk with its log, or take the others' memory.
 func TestHardened(t *testing.T) {
 	const server = 3300 << 20 // of 4 GB, beside the system and Docker
+	const proxy = 200 << 20
 	sum := types.UnitBytes(0)
-	for _, s := range project(t).Services {
+	for _, s := range whole(t).Services {
 		logging := s.Logging
 		switch {
 		case !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) || s.Privileged:
@@ -27,7 +32,7 @@ func TestHardened(t *testing.T) {
 			t.Errorf("%s may fill the disk with its log", s.Name)
 		case s.MemLimit == 0:
 			t.Errorf("%s may take all memory", s.Name)
-		case len(s.CapAdd) > 0 && s.Name != "collector-volume", s.User == "0:0" && s.Name != "collector-volume":
+		case !slices.Equal(s.CapAdd, capabilities[s.Name]), s.User == "0:0" && s.Name != "collector-volume":
 			t.Errorf("%s is root, or nearly: %v", s.Name, s.CapAdd)
 		}
 		if slices.Contains(once, s.Name) {
@@ -36,7 +41,13 @@ func TestHardened(t *testing.T) {
 			}
 			continue
 		}
-		sum += s.MemLimit
+		if s.Name == "caddy" {
+			if s.MemLimit > proxy {
+				t.Errorf("%s may take %d MiB", s.Name, s.MemLimit>>20)
+			}
+		} else {
+			sum += s.MemLimit
+		}
 		if s.Restart != types.RestartPolicyUnlessStopped {
 			t.Errorf("%s is not started again", s.Name)
 		}
@@ -49,19 +60,66 @@ func TestHardened(t *testing.T) {
 	}
 }
 
+// TestProfiles: without a profile there is no proxy and no service that writes to the configuration.
+func TestProfiles(t *testing.T) {
+	p := project(t)
+	for _, name := range []string{"caddy", "tools"} {
+		if _, ok := p.Services[name]; ok {
+			t.Errorf("%s starts without its profile", name)
+		}
+	}
+}
+
+// TestCaddy: Caddy passes the hooks on to the ingest, at the only address whose X-Forwarded-For hooktape believes, and
+// shows no URL in its log.
+func TestCaddy(t *testing.T) {
+	p := whole(t)
+	file := text(t, "deploy/caddy/Caddyfile")
+	for _, want := range []string{"\n{$HOOKTAPE_DOMAIN} {\n\treverse_proxy ingest:8080\n}", "request>uri delete", "request>headers delete"} {
+		if !strings.Contains(file, want) {
+			t.Errorf("the Caddyfile has no %q", want)
+		}
+	}
+	caddy := p.Services["caddy"]
+	value(t, caddy, "HOOKTAPE_DOMAIN")
+	proxied := p.Networks["proxied"]
+	addr, err := netip.ParseAddr(caddy.Networks["proxied"].Ipv4Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if subnet := netip.MustParsePrefix(proxied.Ipam.Config[0].Subnet); !proxied.Internal || !subnet.Contains(addr) {
+		t.Errorf("Caddy is at %s in the network %+v", addr, proxied)
+	}
+	var config struct {
+		Ingest, API struct {
+			TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+		}
+	}
+	parse(t, "deploy/hooktape/hooktape.yaml", &config)
+	only := []netip.Prefix{netip.PrefixFrom(addr, addr.BitLen())}
+	if !slices.Equal(config.Ingest.TrustedProxies, only) || !slices.Equal(config.API.TrustedProxies, only) {
+		t.Errorf("hooktape trusts %+v, Caddy is at %s", config, addr)
+	}
+	for _, s := range p.Services {
+		if _, ok := s.Networks["proxied"]; ok != slices.Contains([]string{"caddy", "ingest", "replay"}, s.Name) {
+			t.Errorf("%s is in the networks %v", s.Name, s.Networks)
+		}
+	}
+}
+
 // TestOpen: BotHelp reaches the hooks, this machine the console and Grafana, and nothing reaches ClickHouse, which has no way out either.
 func TestOpen(t *testing.T) {
-	p := project(t)
+	p := whole(t)
 	for _, s := range p.Services {
 		var open []string
 		for _, port := range s.Ports {
 			open = append(open, port.HostIP+":"+port.Published)
 		}
-		want := map[string][]string{"ingest": {"0.0.0.0:8080"}, "replay": {"127.0.0.1:8081"}, "grafana": {"127.0.0.1:3000"}}[s.Name]
+		want := map[string][]string{"ingest": {"0.0.0.0:8080"}, "replay": {"127.0.0.1:8081"}, "grafana": {"127.0.0.1:3000"}, "caddy": {":80", ":443"}}[s.Name]
 		if !slices.Equal(open, want) {
 			t.Errorf("%s is open at %v", s.Name, open)
 		}
-		if _, out := s.Networks["public"]; out != slices.Contains([]string{"ingest", "replay", "grafana"}, s.Name) {
+		if _, out := s.Networks["public"]; out != slices.Contains([]string{"ingest", "replay", "grafana", "caddy"}, s.Name) {
 			t.Errorf("%s is in the networks %v", s.Name, s.Networks)
 		}
 	}
@@ -93,9 +151,9 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestMounts: what is mounted is there and cannot be written to; what must stay has a volume.
+// TestMounts: every mounted file exists and cannot be written to, but by the service for that; permanent data has a volume.
 func TestMounts(t *testing.T) {
-	p := project(t)
+	p := whole(t)
 	here, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
@@ -105,6 +163,9 @@ func TestMounts(t *testing.T) {
 		for _, v := range s.Volumes {
 			switch v.Type {
 			case types.VolumeTypeBind:
+				if s.Name == "tools" {
+					continue // it writes the configuration and the backups
+				}
 				if _, err := os.Stat(v.Source); err != nil {
 					t.Errorf("%s mounts what is not there: %v", s.Name, err)
 				}
@@ -123,7 +184,7 @@ func TestMounts(t *testing.T) {
 	}
 	for service, path := range map[string]string{
 		"ingest": "/var/lib/hooktape", "replay": "/var/lib/hooktape", "clickhouse": "/var/lib/clickhouse",
-		"grafana": "/var/lib/grafana", "collector": "/var/lib/otelcol",
+		"grafana": "/var/lib/grafana", "collector": "/var/lib/otelcol", "caddy": "/data",
 	} {
 		if !slices.ContainsFunc(p.Services[service].Volumes, func(v types.ServiceVolumeConfig) bool {
 			return v.Target == path && v.Type == types.VolumeTypeVolume && v.Source == service
@@ -133,17 +194,17 @@ func TestMounts(t *testing.T) {
 	}
 }
 
-var pinned = regexp.MustCompile(`^[a-z]+/[a-z-]+:[0-9]+\.[0-9]+\.[0-9]+(\.[0-9]+)?(-alpine)?$`)
+var pinned = regexp.MustCompile(`^([a-z]+/)?[a-z-]+:[0-9]+\.[0-9]+\.[0-9]+(\.[0-9]+)?(-alpine)?$`)
 
 // TestImages: one release of each, and ClickHouse's of the line that everything here is tested on.
 func TestImages(t *testing.T) {
-	p := project(t)
+	p := whole(t)
 	for _, s := range p.Services {
 		if s.Build == nil && !pinned.MatchString(s.Image) {
 			t.Errorf("%s has the image %s", s.Name, s.Image)
 		}
 	}
-	engine := regexp.MustCompile(`const Engine = "([0-9]+\.[0-9]+)\.`).FindStringSubmatch(text(t, "cmd/embedded-clickhouse/pin/pin.go"))
+	engine := regexp.MustCompile(`const EngineVersion = "([0-9]+\.[0-9]+)\.`).FindStringSubmatch(text(t, "cmd/embedded-clickhouse/embedded/embedded.go"))
 	if image := p.Services["clickhouse"].Image; engine == nil || !strings.HasPrefix(image, "clickhouse/clickhouse-server:"+engine[1]+".") {
 		t.Errorf("the server is %s, the embedded engine %v", image, engine)
 	}

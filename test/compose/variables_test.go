@@ -73,6 +73,7 @@ func code(text string) string {
 
 // The variables that images know by themselves.
 var known = map[string][]string{
+	"caddy":      {"GOMEMLIMIT"},
 	"clickhouse": {"CLICKHOUSE_SKIP_USER_SETUP"},
 	"collector":  {"GOMEMLIMIT"},
 	"grafana": {"GOMEMLIMIT", "GF_SECURITY_ADMIN_PASSWORD", "GF_AUTH_ANONYMOUS_ENABLED", "GF_USERS_ALLOW_SIGN_UP", "GF_SERVER_ROOT_URL",
@@ -82,10 +83,11 @@ var known = map[string][]string{
 
 // TestGiven: each service gets the variables that its files name, and none that neither they nor its program know.
 func TestGiven(t *testing.T) {
-	p := project(t)
+	p := whole(t)
 	xml := regexp.MustCompile(`from_env="([A-Z_]+)"`)
 	collector := code(text(t, "otel/collector.yaml"))
 	for service, names := range map[string][]string{
+		"caddy":      named(code(text(t, "deploy/caddy/Caddyfile")), regexp.MustCompile(`\{\$([A-Z_]+)\}`)),
 		"clickhouse": named(text(t, "deploy/clickhouse/users.xml")+text(t, "dashboards/provisioning/clickhouse/grafana.xml"), xml),
 		"grafana":    named(code(text(t, "dashboards/provisioning/datasources/hooktape.yaml")), regexp.MustCompile(`\$([A-Z_]+)`)),
 		"collector":  named(collector, regexp.MustCompile(`\$\{env:([A-Z_]+)\}`)),
@@ -118,7 +120,7 @@ func TestGivenHooktape(t *testing.T) {
 	}
 	file := named(code(text(t, "deploy/hooktape/hooktape.yaml")), regexp.MustCompile(`\$\{([A-Z_]+)\}`))
 	libraries := []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "GOMEMLIMIT"}
-	for _, s := range ours(project(t)) {
+	for _, s := range ours(whole(t)) {
 		for _, name := range file {
 			value(t, s, name)
 		}

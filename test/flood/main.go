@@ -23,7 +23,7 @@ import (
 	"hooktape/test/harness"
 )
 
-func main() { rig.Main(run) }
+func main() { harness.Main(run) }
 
 // attack is one way to hurt a service. begin returns when all that it does is under way; it goes on until ctx ends.
 type attack struct {
@@ -45,7 +45,7 @@ var attacks = []attack{
 }
 
 const (
-	hook    = "/hooks/" + rig.Source + "/" + rig.Token
+	hook    = "/hooks/" + harness.Source + "/" + harness.Token
 	maxRSS  = 300 << 20
 	settle  = 2 * time.Second
 	goodFor = 0.9 // of the known sender's webhooks
@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	only := flags.String("only", "", "only the attacks whose names contain this")
 	settings := flags.String("settings", "", "lines for hooktape's configuration file")
 	hold := flags.Duration("hold", 15*time.Second, "how long each attack goes on")
-	processes, err := rig.Open(ctx, flags, args)
+	processes, err := harness.Open(ctx, flags, args)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ type result struct {
 	rss             int64
 }
 
-func one(ctx context.Context, processes *rig.Rig, a attack, settings string, hold time.Duration) (r result, err error) {
+func one(ctx context.Context, processes *harness.Harness, a attack, settings string, hold time.Duration) (r result, err error) {
 	t, err := newTarget(ctx, processes, a.tls, settings)
 	if err != nil {
 		return r, err
@@ -99,11 +99,11 @@ func one(ctx context.Context, processes *rig.Rig, a attack, settings string, hol
 	r.sender = newSender(t)
 	defer func() { cancel(); t.attackers.Wait(); r.sender.wait() }()
 	r.sender.begin(ctx)
-	if err := rig.Pause(ctx, settle); err != nil {
+	if err := harness.Pause(ctx, settle); err != nil {
 		return r, err
 	}
 	a.begin(ctx, t)
-	if err := rig.Pause(ctx, hold); err != nil {
+	if err := harness.Pause(ctx, hold); err != nil {
 		return r, err
 	}
 	if t.hooktape.Ended() {

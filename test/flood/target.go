@@ -14,27 +14,27 @@ import (
 	"time"
 
 	"hooktape/internal/certificate"
-	"hooktape/internal/testutil/freeport"
+	"hooktape/internal/testutil"
 	"hooktape/test/harness"
 )
 
 // target is a hooktape under attack.
 type target struct {
-	hooktape *rig.Hooktape
-	engine   *rig.Engine
+	hooktape *harness.Hooktape
+	engine   *harness.Engine
 	tls      bool
 
 	attackers       sync.WaitGroup
 	opened, refused atomic.Int64
 }
 
-func newTarget(ctx context.Context, processes *rig.Rig, secure bool, settings string) (*target, error) {
+func newTarget(ctx context.Context, processes *harness.Harness, secure bool, settings string) (*target, error) {
 	t := &target{tls: secure}
 	var err error
 	if t.engine, err = processes.NewEngine(ctx); err != nil {
 		return nil, err
 	}
-	api, err := freeport.Addr()
+	api, err := testutil.FreeAddr()
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package rig
+package harness
 
 import (
 	"bufio"
@@ -13,7 +13,7 @@ import (
 
 // TestMain prints the time for each line on standard input, where a test has started this program for it.
 func TestMain(m *testing.M) {
-	if os.Getenv("RIG_TEST_CLOCK") == "" {
+	if os.Getenv("HARNESS_TEST_CLOCK") == "" {
 		os.Exit(m.Run())
 	}
 	begun := time.Now()
@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 // TestSetClock: a process's clock jumps forward, and back, and its monotonic clock goes on as ever.
 func TestSetClock(t *testing.T) {
 	command := exec.Command(os.Args[0])
-	command.Env = append(os.Environ(), "RIG_TEST_CLOCK=1")
+	command.Env = append(os.Environ(), "HARNESS_TEST_CLOCK=1")
 	in, err := command.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package rig
+package harness
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"hooktape/internal/store"
-	"hooktape/internal/testutil/freeport"
+	"hooktape/internal/testutil"
 )
 
 // startPatience is how long a process may take to answer. A loaded machine needs some seconds.
@@ -16,13 +16,13 @@ const startPatience = time.Minute
 // Engine is the embedded ClickHouse.
 type Engine struct {
 	*Process
-	rig  *Rig
-	dir  string
-	addr string
+	harness *Harness
+	dir     string
+	addr    string
 }
 
 // NewEngine starts an engine with a data directory of its own.
-func (r *Rig) NewEngine(ctx context.Context) (*Engine, error) {
+func (r *Harness) NewEngine(ctx context.Context) (*Engine, error) {
 	dir, err := r.NewDir("engine")
 	if err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func (r *Rig) NewEngine(ctx context.Context) (*Engine, error) {
 }
 
 // NewDatabase starts an engine with all tables in it, so that no run has to wait for them, and returns their DSN.
-func (r *Rig) NewDatabase(ctx context.Context) (*Engine, string, error) {
+func (r *Harness) NewDatabase(ctx context.Context) (*Engine, string, error) {
 	e, err := r.NewEngine(ctx)
 	if err != nil {
 		return nil, "", err
@@ -51,9 +51,9 @@ func Migrate(ctx context.Context, dsn string) error {
 }
 
 // NewEngineIn starts an engine over a directory.
-func (r *Rig) NewEngineIn(ctx context.Context, dir string) (_ *Engine, err error) {
-	e := &Engine{rig: r, dir: dir}
-	if e.addr, err = freeport.Addr(); err != nil {
+func (r *Harness) NewEngineIn(ctx context.Context, dir string) (_ *Engine, err error) {
+	e := &Engine{harness: r, dir: dir}
+	if e.addr, err = testutil.FreeAddr(); err != nil {
 		return nil, err
 	}
 	if err := e.Start(ctx); err != nil {
@@ -64,7 +64,7 @@ func (r *Rig) NewEngineIn(ctx context.Context, dir string) (_ *Engine, err error
 
 // Start starts the engine again after Kill, over the same data and at the same address. It returns when it answers.
 func (e *Engine) Start(ctx context.Context) error {
-	p, err := e.rig.start(e.dir+".log", filepath.Join(e.rig.bin, "embedded-clickhouse"), "serve", "--exit-with-stdin",
+	p, err := e.harness.start(e.dir+".log", filepath.Join(e.harness.bin, "embedded-clickhouse"), "serve", "--exit-with-stdin",
 		"--path", e.dir, "--listen", e.addr, "--databases", "hooktape*,plain", "--password", enginePassword)
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (e *Engine) DSN(database string) string {
 }
 
 // enginePassword is no secret: the engine holds made-up events, and goes when the program does.
-const enginePassword = "password-of-the-rig"
+const enginePassword = "password-of-the-harness"
 
 // Rest waits until the engine has merged what it was given, and has next to nothing to do.
 func (e *Engine) Rest(ctx context.Context) error {

@@ -1,4 +1,4 @@
-package rig
+package harness
 
 import (
 	"context"
@@ -41,7 +41,7 @@ func (a *Account) Open(ctx context.Context, stdout io.Writer) (end func(), err e
 	return end, nil
 }
 
-func (a *Account) make(ctx context.Context, stdout io.Writer, processes *Rig) error {
+func (a *Account) make(ctx context.Context, stdout io.Writer, processes *Harness) error {
 	engine, err := processes.NewEngine(ctx)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package rig
+package harness
 
 import (
 	"context"
@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 
-	"hooktape/internal/testutil/freeport"
+	"hooktape/internal/testutil"
 )
 
-// The one source that the hooktape of a rig knows.
+// The one source that the hooktape of a harness knows.
 const (
 	Source = "demo"
 	Token  = "0123456789abcdef0123456789abcdef"
@@ -25,37 +25,37 @@ type Hooktape struct {
 	*Process
 	Addr    string // of the hooks, or of the API
 	Ops     string // of the profiles
-	rig     *Rig
+	harness *Harness
 	dir     string
 	dsn     string
 	command []string // what is run, and last the flag that takes Addr
 }
 
 // NewHooktape starts a `hooktape ingest` with a spool of its own. settings are added to its configuration file.
-func (r *Rig) NewHooktape(ctx context.Context, dsn, settings string) (*Hooktape, error) {
+func (r *Harness) NewHooktape(ctx context.Context, dsn, settings string) (*Hooktape, error) {
 	return r.newHooktape(ctx, dsn, settings, "ingest", "--ingest-addr")
 }
 
 // NewDeliverer starts a `hooktape replay serve`: it delivers live events and replays, to the endpoints in settings.
-func (r *Rig) NewDeliverer(ctx context.Context, dsn, settings string) (*Hooktape, error) {
+func (r *Harness) NewDeliverer(ctx context.Context, dsn, settings string) (*Hooktape, error) {
 	return r.newHooktape(ctx, dsn, settings, "replay", "serve", "--api-addr")
 }
 
 // NewServe starts a `hooktape serve`. Its settings may name a certificate for the hooks.
-func (r *Rig) NewServe(ctx context.Context, dsn, settings string) (*Hooktape, error) {
+func (r *Harness) NewServe(ctx context.Context, dsn, settings string) (*Hooktape, error) {
 	return r.newHooktape(ctx, dsn, settings, "serve", "--ingest-addr")
 }
 
-func (r *Rig) newHooktape(ctx context.Context, dsn, settings string, command ...string) (*Hooktape, error) {
+func (r *Harness) newHooktape(ctx context.Context, dsn, settings string, command ...string) (*Hooktape, error) {
 	dir, err := r.NewDir(command[0])
 	if err != nil {
 		return nil, err
 	}
-	h := &Hooktape{rig: r, dir: dir, dsn: dsn, command: command}
-	if h.Addr, err = freeport.Addr(); err != nil {
+	h := &Hooktape{harness: r, dir: dir, dsn: dsn, command: command}
+	if h.Addr, err = testutil.FreeAddr(); err != nil {
 		return nil, err
 	}
-	if h.Ops, err = freeport.Addr(); err != nil {
+	if h.Ops, err = testutil.FreeAddr(); err != nil {
 		return nil, err
 	}
 	config := fmt.Sprintf("sources:\n  - name: %s\n    token: %s\n%s", Source, Token, settings)
@@ -79,7 +79,7 @@ func (h *Hooktape) Config() string { return filepath.Join(h.dir, "hooktape.yaml"
 
 // Start starts hooktape again after Kill or Stop, over the same spool and at the same address. It returns when it answers.
 func (h *Hooktape) Start(ctx context.Context) error {
-	p, err := h.rig.start(h.dir+".log", filepath.Join(h.rig.bin, "hooktape"), append(slices.Clone(h.command), h.Addr,
+	p, err := h.harness.start(h.dir+".log", filepath.Join(h.harness.bin, "hooktape"), append(slices.Clone(h.command), h.Addr,
 		"--data", h.dir, "--ops-addr", h.Ops, "--clickhouse-dsn", h.dsn)...)
 	if err != nil {
 		return err

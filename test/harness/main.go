@@ -1,4 +1,4 @@
-package rig
+package harness
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// Main is the main of a proof: it runs until done or interrupted, and exits with 1 after an error.
+// Main is the main of a test or a benchmark: it runs until done or interrupted, and exits with 1 after an error.
 func Main(run func(ctx context.Context, args []string, stdout io.Writer) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout)

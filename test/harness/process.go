@@ -1,4 +1,4 @@
-package rig
+package harness
 
 import (
 	"fmt"
@@ -18,10 +18,10 @@ type Process struct {
 	ended   chan struct{}
 }
 
-// start starts a program of the rig. What it prints goes to the file.
-func (r *Rig) start(log string, program string, args ...string) (*Process, error) {
+// start starts a program of the harness. What it prints goes to the file.
+func (r *Harness) start(log string, program string, args ...string) (*Process, error) {
 	p := &Process{command: exec.Command(program, args...), log: log, ended: make(chan struct{})}
-	// Settings of whoever runs the proof are not meant for what is proven.
+	// The settings of the developer's environment are not meant for the process under test.
 	for _, setting := range os.Environ() {
 		if !strings.HasPrefix(setting, "HOOKTAPE_") && !strings.HasPrefix(setting, "OTEL_") {
 			p.command.Env = append(p.command.Env, setting)

@@ -1,4 +1,4 @@
-package rig
+package harness
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 )
 
 // NewProgram starts any other program that answers GET /healthz at addr, and returns when it does.
-func (r *Rig) NewProgram(ctx context.Context, addr, program string, args ...string) (*Process, error) {
+func (r *Harness) NewProgram(ctx context.Context, addr, program string, args ...string) (*Process, error) {
 	p, err := r.StartProgram(program, args...)
 	if err != nil {
 		return nil, err
@@ -15,7 +15,7 @@ func (r *Rig) NewProgram(ctx context.Context, addr, program string, args ...stri
 }
 
 // StartProgram starts any other program and does not wait for it.
-func (r *Rig) StartProgram(program string, args ...string) (*Process, error) {
+func (r *Harness) StartProgram(program string, args ...string) (*Process, error) {
 	dir, err := r.NewDir("program")
 	if err != nil {
 		return nil, err

@@ -1,6 +1,6 @@
 //go:build race
 
-package rig
+package harness
 
 const (
 	raceSuffix  = "-race"

@@ -4,35 +4,40 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"io"
-	"net/http"
+	"strconv"
 
 	"github.com/google/uuid"
+
+	"hooktape/test/http1"
 )
 
 var idKey = []byte(`"id":"`)
 
-// answer is what matters of a response.
+// answer is a hook's answer.
 type answer struct {
 	status int
-	id     uuid.UUID // zero where the body has none
-	close  bool      // no other request may follow
+	id     uuid.UUID // zero if the body has none
+	close  bool      // the server closes the connection
 }
 
-// readAnswer reads one response.
 func readAnswer(r *bufio.Reader) (a answer, err error) {
-	response, err := http.ReadResponse(r, nil)
+	start, body, err := http1.Read(r, func(name, value []byte) {
+		if http1.Is(name, "Connection") && string(value) == "close" {
+			a.close = true
+		}
+	})
 	if err != nil {
 		return a, err
 	}
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return a, err
+	if len(start) < 12 {
+		return a, fmt.Errorf("read an answer: no status in %q", start)
 	}
-	a.status, a.close = response.StatusCode, response.Close
-	if _, after, found := bytes.Cut(body, idKey); found && a.status == http.StatusOK {
+	if a.status, err = strconv.Atoi(start[9:12]); err != nil { // behind "HTTP/1.1 "
+		return a, fmt.Errorf("read an answer: no status in %q", start)
+	}
+	if _, after, found := bytes.Cut(body, idKey); found && a.status == 200 {
 		if a.id, err = uuid.ParseBytes(after[:min(36, len(after))]); err != nil {
-			return a, fmt.Errorf("id in %q: %w", body, err)
+			return a, fmt.Errorf("read the id of an answer %q: %w", body, err)
 		}
 	}
 	return a, nil

@@ -1,4 +1,4 @@
-package sink
+package receiver
 
 import (
 	"fmt"
@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// Behaviour is how a sink answers.
+// Behaviour is how a receiver answers.
 type Behaviour struct {
 	status     int           // 0: no answer
-	retryAfter time.Duration // whole seconds; 0: says nothing of it
-	hang       bool          // without an answer, keep the connection until the behaviour changes
+	retryAfter time.Duration // whole seconds; 0: no Retry-After
+	hang       bool          // keep the connection open without an answer until the behaviour changes
 }
 
-// The behaviours that need no more words.
+// Behaviours without parameters.
 var (
 	OK          = Behaviour{status: http.StatusOK}
 	Unavailable = Behaviour{status: http.StatusServiceUnavailable}
@@ -21,32 +21,28 @@ var (
 	Reset       = Behaviour{}
 )
 
-// Busy asks to be left alone for whole seconds.
+// Busy answers 429 with a Retry-After of whole seconds.
 func Busy(retryAfter time.Duration) Behaviour {
 	return Behaviour{status: http.StatusTooManyRequests, retryAfter: retryAfter}
 }
 
-// answer is what a behaviour writes.
-func (b Behaviour) answer() []byte {
+// behaving is a receiver's current behaviour.
+type behaving struct {
+	Behaviour
+	answer []byte
+	over   chan struct{} // closed when the behaviour changes
+}
+
+func newBehaving(b Behaviour) *behaving {
 	extra := ""
 	if b.retryAfter > 0 {
 		extra = fmt.Sprintf("Retry-After: %d\r\n", int(b.retryAfter.Seconds()))
 	}
-	return response(b.status, extra, http.StatusText(b.status))
+	answer := response(b.status, extra, http.StatusText(b.status))
+	return &behaving{Behaviour: b, answer: answer, over: make(chan struct{})}
 }
 
 func response(status int, extra, body string) []byte {
 	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\n%sContent-Length: %d\r\n\r\n%s",
 		status, http.StatusText(status), extra, len(body), body)
-}
-
-// manner is a behaviour in force.
-type manner struct {
-	Behaviour
-	written []byte
-	over    chan struct{} // closed when another one is in force
-}
-
-func mannerOf(b Behaviour) *manner {
-	return &manner{Behaviour: b, written: b.answer(), over: make(chan struct{})}
 }

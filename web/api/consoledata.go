@@ -14,9 +14,9 @@ import (
 type (
 	Bar             = store.Bar             // the number of selected events in an interval
 	Span            = store.Span            // of a trace
-	SourceFigures   = store.SourceFigures   // requests to a source
-	EndpointFigures = store.EndpointFigures // outcomes of attempts at an endpoint
-	DeliveryState   = store.Fate            // the state of an event's delivery to an endpoint
+	SourceStats     = store.SourceStats     // requests to a source
+	EndpointStats   = store.EndpointStats   // outcomes of attempts at an endpoint
+	DeliverySummary = store.DeliverySummary // the state of an event's delivery to an endpoint
 )
 
 // Failure is a failed attempt of an event.
@@ -69,8 +69,8 @@ func (d *Direct) Histogram(ctx context.Context, sel event.Selection, from, until
 	return d.store.Histogram(ctx, sel, from, until, width)
 }
 
-// DeliveryStates returns the states of the deliveries of events, by the event's id.
-func (d *Direct) DeliveryStates(ctx context.Context, events []Event) (map[uuid.UUID][]DeliveryState, error) {
+// DeliverySummaries returns the states of the deliveries of events, by the event's id.
+func (d *Direct) DeliverySummaries(ctx context.Context, events []Event) (map[uuid.UUID][]DeliverySummary, error) {
 	if len(events) == 0 {
 		return nil, nil
 	}
@@ -85,8 +85,8 @@ func (d *Direct) DeliveryStates(ctx context.Context, events []Event) (map[uuid.U
 			last = e.ReceivedAt
 		}
 	}
-	found, err := d.store.Fates(ctx, ids, first, last)
-	states := map[uuid.UUID][]DeliveryState{}
+	found, err := d.store.DeliverySummaries(ctx, ids, first, last)
+	states := map[uuid.UUID][]DeliverySummary{}
 	for _, s := range found {
 		states[s.EventID] = append(states[s.EventID], s)
 	}
@@ -119,9 +119,9 @@ func (d *Direct) Trace(ctx context.Context, e Event) ([]Span, error) {
 	return d.store.SpansNear(ctx, e.TraceID, e.ReceivedAt)
 }
 
-// SourceFigures returns the figures since a time of the given sources, and then of other names with the most requests; at most limit.
-func (d *Direct) SourceFigures(ctx context.Context, since time.Time, sources []string, limit int) ([]SourceFigures, error) {
-	return d.store.FiguresOfSources(ctx, since, sources, limit)
+// SourceStats returns the statistics since a time of the given sources, and then of other names with the most requests; at most limit.
+func (d *Direct) SourceStats(ctx context.Context, since time.Time, sources []string, limit int) ([]SourceStats, error) {
+	return d.store.SourceStats(ctx, since, sources, limit)
 }
 
 // RevealSource records that the principal views the token of a source's hook, which needs the role admin.
@@ -135,9 +135,9 @@ func (d *Direct) RevealSource(ctx context.Context, source string) error {
 // EndpointNames returns the names of the configured endpoints, in the order of the configuration.
 func (d *Direct) EndpointNames() []string { return d.service.EndpointNames() }
 
-// EndpointFigures returns the figures of each endpoint's attempts since a time.
-func (d *Direct) EndpointFigures(ctx context.Context, since time.Time) ([]EndpointFigures, error) {
-	return d.store.FiguresOfEndpoints(ctx, since)
+// EndpointStats returns the statistics of each endpoint's attempts since a time.
+func (d *Direct) EndpointStats(ctx context.Context, since time.Time) ([]EndpointStats, error) {
+	return d.store.EndpointStats(ctx, since)
 }
 
 // LastFailures returns the last failed attempts at an endpoint since a time, the newest first; at most limit.

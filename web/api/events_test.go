@@ -18,7 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/enginetest"
 	"hooktape/internal/testutil/storetest"
 	"hooktape/web/api"
@@ -342,7 +342,7 @@ func TestClickHouseAway(t *testing.T) {
 	storetest.Migrate(t, engine.DSN("hooktape"))
 	f := fixtureOn(t, engine.DSN("hooktape"), false)
 	r := func(path string) answer { return f.ask(readSecret, "GET", path, nil) }
-	await.Nil(f.t, 10*time.Second, func() error { return ready(r("/readyz"), 200, `"ready":true`) })
+	testutil.Eventually(f.t, 10*time.Second, func() error { return ready(r("/readyz"), 200, `"ready":true`) })
 	engine.Kill()
 	for _, path := range []string{"/events", "/events/" + uuid.NewString(), "/endpoints", "/replays", "/replays/" + uuid.NewString() + "/stream"} {
 		a := r("/api/v1" + path)
@@ -357,7 +357,7 @@ func TestClickHouseAway(t *testing.T) {
 	if !strings.Contains(f.log.String(), "the API could not answer") || !strings.Contains(f.log.String(), "operation=list-events") {
 		t.Errorf("the log does not say why:\n%s", f.log)
 	}
-	await.Nil(f.t, 10*time.Second, func() error { return ready(r("/readyz"), 503, `"ready":false`) })
+	testutil.Eventually(f.t, 10*time.Second, func() error { return ready(r("/readyz"), 503, `"ready":false`) })
 	if a := r("/healthz"); a.status != 200 {
 		t.Errorf("healthz answers %d while ClickHouse is away", a.status)
 	}

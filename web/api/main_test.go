@@ -22,7 +22,7 @@ import (
 	"hooktape/internal/event"
 	"hooktape/internal/spool"
 	"hooktape/internal/store"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/storetest"
 	"hooktape/replay"
 	"hooktape/web/api"
@@ -45,7 +45,7 @@ const (
 type fixture struct {
 	t       *testing.T
 	db      *store.Store
-	log     *await.Log
+	log     *testutil.Log
 	server  *httptest.Server
 	web     *http.Client // checks every answer against the document
 	options api.Options
@@ -67,7 +67,7 @@ func fixtureOn(t *testing.T, dsn string, allowPrivate bool) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	f := &fixture{t: t, db: db, log: &await.Log{}, sink: newSink(t)}
+	f := &fixture{t: t, db: db, log: &testutil.Log{}, sink: newSink(t)}
 	logger := slog.New(slog.NewTextHandler(f.log, nil))
 	crm := replay.DefaultEndpoint("crm", f.sink.URL+"/hooks?token=a-secret-of-crm")
 	crm.AllowPrivate = true
@@ -236,7 +236,7 @@ func (f *fixture) create(source string, change func(*replay.Request)) event.Repl
 // awaitState waits until a replay is in a state.
 func (f *fixture) awaitState(id uuid.UUID, state event.ReplayState) (r event.Replay) {
 	f.t.Helper()
-	await.Nil(f.t, 20*time.Second, func() error {
+	testutil.Eventually(f.t, 20*time.Second, func() error {
 		f.get(readSecret, "/api/v1/replays/"+id.String(), &r)
 		if r.State != state {
 			return fmt.Errorf("the replay is %s, want %s: %v", r.State, state, r.Counts)

@@ -15,7 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/storetest"
 	"hooktape/replay"
 	"hooktape/web/api"
@@ -151,7 +151,7 @@ func TestSteer(t *testing.T) {
 	f.awaitState(r.ID, event.ReplayRunning)
 	steer(replaySecret, "PATCH", path, `{"state":"paused"}`)
 	f.awaitState(r.ID, event.ReplayPaused)
-	await.Nil(f.t, 5*time.Second, func() error {
+	testutil.Eventually(f.t, 5*time.Second, func() error {
 		before := len(f.sink.requests())
 		time.Sleep(300 * time.Millisecond) // six at its rate
 		if after := len(f.sink.requests()); after > before || after > 150 {
@@ -164,7 +164,7 @@ func TestSteer(t *testing.T) {
 		t.Errorf("the rate is %v", again.Rate)
 	}
 	steer(replaySecret, "POST", path+"/cancel", nil)
-	await.Nil(f.t, 10*time.Second, func() error {
+	testutil.Eventually(f.t, 10*time.Second, func() error {
 		end := f.awaitState(r.ID, event.ReplayCancelled)
 		if end.Open() > 0 || end.Counts[event.Cancelled] == 0 {
 			return fmt.Errorf("cancelled: %v", end.Counts)
@@ -197,7 +197,7 @@ func TestSteer(t *testing.T) {
 
 func (f *fixture) awaitEndpoint(name, state string) {
 	f.t.Helper()
-	await.Nil(f.t, 10*time.Second, func() error {
+	testutil.Eventually(f.t, 10*time.Second, func() error {
 		list, err := f.client(readSecret).Endpoints(context.Background())
 		if err != nil {
 			return err
@@ -311,7 +311,7 @@ func TestMasking(t *testing.T) {
 		t.Errorf("created again: %+v, %v", again, err)
 	}
 	f.awaitState(r.ID, event.ReplayRunning)
-	await.Nil(f.t, 10*time.Second, func() error {
+	testutil.Eventually(f.t, 10*time.Second, func() error {
 		a := f.ask(readSecret, "GET", "/api/v1/events/"+events[0].ID.String(), nil)
 		if !strings.Contains(string(a.body), `"endpoint":"`+replay.TargetName(want.To)+`"`) || !strings.Contains(string(a.body), f.sink.URL+`/hook?key=***#`) {
 			return fmt.Errorf("the delivery: %s", a.body)
@@ -334,7 +334,7 @@ func TestMasking(t *testing.T) {
 	if ids := len(version7.FindAllString(shown["the stream"], -1)); ids > 110 {
 		t.Errorf("the stream repeats %d ids", ids)
 	}
-	await.Nil(f.t, 10*time.Second, func() error {
+	testutil.Eventually(f.t, 10*time.Second, func() error {
 		page, err := client.Events(context.Background(), event.Selection{UndeliveredTo: want.To}, 1000, "")
 		if err == nil && len(page.Events) == len(events) {
 			err = fmt.Errorf("undelivered to the URL are %d of %d", len(page.Events), len(events))

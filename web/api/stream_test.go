@@ -17,7 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/replay"
 	"hooktape/web/api"
 )
@@ -144,7 +144,7 @@ func TestWatchEnds(t *testing.T) {
 	if refused < 70-64 {
 		t.Errorf("of 70 streams at once %d were refused", refused)
 	}
-	await.Nil(f.t, 10*time.Second, func() error {
+	testutil.Eventually(f.t, 10*time.Second, func() error {
 		had := errors.New("a stream may be had again")
 		err := client.Watch(context.Background(), r.ID, func(_ api.Progress, lost error) error { return cmp.Or(lost, had) })
 		if errors.Is(err, had) {

@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"hooktape/internal/event"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/browsertest"
 )
 
@@ -38,7 +38,7 @@ func TestPauseAndResume(t *testing.T) {
 	b.AwaitText("#progress", "paused")
 	b.Await(`document.querySelector('form[action$="/resume"]')`)
 	var still int
-	await.Nil(f.t, 20*time.Second, func() error { // what was on its way comes to its end
+	testutil.Eventually(f.t, 20*time.Second, func() error { // what was on its way comes to its end
 		before, _ := f.sink.count()
 		if before != still || before == 0 {
 			still = before
@@ -52,7 +52,7 @@ func TestPauseAndResume(t *testing.T) {
 	b.Run(chromedp.SetValue(`form[action$="/set-rate"] input`, "0", chromedp.ByQuery), chromedp.Submit(`form[action$="/set-rate"]`, chromedp.ByQuery))
 	b.AwaitText("#progress", "paused")
 	b.Click(`form[action$="/resume"] button`)
-	await.Nil(f.t, 2*time.Minute, func() error {
+	testutil.Eventually(f.t, 2*time.Minute, func() error {
 		if events, _ := f.sink.count(); events < total {
 			return fmt.Errorf("%d of %d came", events, total)
 		}
@@ -234,7 +234,7 @@ func TestWithoutJavaScript(t *testing.T) {
 	b.AwaitText(".plan", "To be sent1")
 	b.Run(chromedp.Submit(".go", chromedp.ByQuery))
 	b.AwaitText("h1", "Replay")
-	await.Nil(f.t, 20*time.Second, func() error {
+	testutil.Eventually(f.t, 20*time.Second, func() error {
 		b.Run(chromedp.Reload())
 		if text := b.Text("#progress"); !strings.Contains(text, "done") {
 			return fmt.Errorf("the page says %s", text)

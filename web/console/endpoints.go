@@ -34,7 +34,7 @@ type endpointsPage struct {
 
 type endpointCard struct {
 	api.Endpoint
-	Figures  api.EndpointFigures
+	Stats    api.EndpointStats
 	Rate     string // the share of successful attempts
 	RateTone string
 	Open     uint64 // live deliveries without a final state
@@ -95,12 +95,12 @@ func (v *visit) endpointsPage() (endpointsPage, error) {
 	if err != nil {
 		return p, err
 	}
-	figures, err := v.direct.EndpointFigures(v.Context(), v.now.Add(-figuresSince))
+	stats, err := v.direct.EndpointStats(v.Context(), v.now.Add(-statsSince))
 	if err != nil {
 		return p, err
 	}
 	for _, e := range list {
-		card, err := v.endpointCard(e, figures)
+		card, err := v.endpointCard(e, stats)
 		if err != nil {
 			return p, err
 		}
@@ -109,11 +109,11 @@ func (v *visit) endpointsPage() (endpointsPage, error) {
 	return p, nil
 }
 
-func (v *visit) endpointCard(e api.Endpoint, figures []api.EndpointFigures) (endpointCard, error) {
+func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpointCard, error) {
 	card := endpointCard{Endpoint: e, Rate: "–"}
-	if i := slices.IndexFunc(figures, func(f api.EndpointFigures) bool { return f.Endpoint == e.Name }); i >= 0 {
-		card.Figures = figures[i]
-		share := float64(card.Figures.Delivered) / float64(card.Figures.Attempts)
+	if i := slices.IndexFunc(stats, func(f api.EndpointStats) bool { return f.Endpoint == e.Name }); i >= 0 {
+		card.Stats = stats[i]
+		share := float64(card.Stats.Delivered) / float64(card.Stats.Attempts)
 		card.Rate, card.RateTone = percent(share), "good"
 		switch { // the thresholds of the dashboards
 		case share < 0.95:
@@ -132,7 +132,7 @@ func (v *visit) endpointCard(e api.Endpoint, figures []api.EndpointFigures) (end
 	if e.State == "broken" {
 		card.Probe = v.atOr(e.NextProbe)
 	}
-	failed, err := v.direct.LastFailures(v.Context(), e.Name, v.now.Add(-figuresSince), maxFailures)
+	failed, err := v.direct.LastFailures(v.Context(), e.Name, v.now.Add(-statsSince), maxFailures)
 	card.Failures = v.failures(failed)
 	return card, err
 }

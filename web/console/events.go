@@ -67,7 +67,7 @@ type row struct {
 	api.Event
 	At      moment
 	Columns []column
-	States  []api.DeliveryState
+	States  []api.DeliverySummary
 }
 
 // Key sorts rows like the list.
@@ -168,7 +168,7 @@ func (v *visit) rows(events []api.Event, visible []column) ([]row, error) {
 	if !slices.ContainsFunc(visible, func(c column) bool { return c.Name == "deliveries" }) {
 		return list, nil
 	}
-	states, err := v.direct.DeliveryStates(v.Context(), events)
+	states, err := v.direct.DeliverySummaries(v.Context(), events)
 	for i := range list {
 		list[i].States = states[list[i].ID]
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/web/api"
 	"hooktape/web/console"
 )
@@ -446,7 +446,7 @@ func TestEndpointsAndSources(t *testing.T) {
 	if a := p.post("/endpoints/crm/pause", nil); a.status != http.StatusSeeOther {
 		t.Errorf("to pause an endpoint: %d", a.status)
 	}
-	await.Nil(f.t, 10*time.Second, func() error {
+	testutil.Eventually(f.t, 10*time.Second, func() error {
 		if page := p.page("/endpoints"); !strings.Contains(page, `>paused</span>`) || !strings.Contains(page, "Resume") {
 			return fmt.Errorf("the endpoint is not shown as paused")
 		}

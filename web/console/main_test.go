@@ -23,7 +23,7 @@ import (
 	"hooktape/internal/event"
 	"hooktape/internal/spool"
 	"hooktape/internal/store"
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/browsertest"
 	"hooktape/internal/testutil/storetest"
 	"hooktape/replay"
@@ -62,7 +62,7 @@ const (
 type fixture struct {
 	t       *testing.T
 	db      *store.Store
-	log     *await.Log
+	log     *testutil.Log
 	url     string
 	handler http.Handler
 	server  *httptest.Server
@@ -76,7 +76,7 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	f := &fixture{t: t, db: db, log: &await.Log{}, sink: newSink(t)}
+	f := &fixture{t: t, db: db, log: &testutil.Log{}, sink: newSink(t)}
 	logger := slog.New(slog.NewTextHandler(f.log, nil))
 	crm := replay.DefaultEndpoint("crm", f.sink.URL+"/hooks?token="+queryOfCRM)
 	crm.AllowPrivate, crm.Breaker.Failures = true, 0
@@ -334,7 +334,7 @@ func (f *fixture) replayOf(p *person, query string) uuid.UUID {
 	if err != nil {
 		f.t.Fatalf("make a replay: %d %s", a.status, a.body)
 	}
-	await.Nil(f.t, 30*time.Second, func() error {
+	testutil.Eventually(f.t, 30*time.Second, func() error {
 		r, err := f.db.Replay(background, id)
 		if err == nil && r.State != event.ReplayDone {
 			err = fmt.Errorf("the replay is %s: %v", r.State, r.Counts)

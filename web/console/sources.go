@@ -16,8 +16,8 @@ func (c *console) sourcesRoutes(mux *http.ServeMux) {
 	mux.Handle("POST /sources/{name}/reveal", c.page(revealSource))
 }
 
-// figuresSince is the period of the figures of sources and endpoints.
-const figuresSince = 24 * time.Hour
+// statsSince is the period of the stats of sources and endpoints.
+const statsSince = 24 * time.Hour
 
 type sourcesPage struct {
 	Sources   []sourceCard
@@ -31,7 +31,7 @@ const maxUnknown = 20
 
 type sourceCard struct {
 	Source
-	Figures  api.SourceFigures
+	Stats    api.SourceStats
 	Last     moment
 	LastID   string // the last event
 	Rejected []rejection
@@ -77,22 +77,22 @@ func (v *visit) sourcesPage(reveal string) error {
 	for _, s := range sources {
 		names = append(names, s.Name)
 	}
-	figures, err := v.direct.SourceFigures(v.Context(), v.now.Add(-figuresSince), names, len(names)+maxUnknown)
+	stats, err := v.direct.SourceStats(v.Context(), v.now.Add(-statsSince), names, len(names)+maxUnknown)
 	if err != nil {
 		return err
 	}
 	p := sourcesPage{MayReveal: v.user.Role.Covers(api.RoleAdmin), Most: maxUnknown}
 	for _, s := range sources {
-		card, err := v.sourceCard(s, figures)
+		card, err := v.sourceCard(s, stats)
 		if err != nil {
 			return err
 		}
 		card.Revealed = s.Name == reveal
 		p.Sources = append(p.Sources, card)
 	}
-	for _, f := range figures {
+	for _, f := range stats {
 		if !slices.Contains(names, f.Source) {
-			card, err := v.sourceCard(Source{Name: f.Source}, []api.SourceFigures{f})
+			card, err := v.sourceCard(Source{Name: f.Source}, []api.SourceStats{f})
 			if err != nil {
 				return err
 			}
@@ -104,12 +104,12 @@ func (v *visit) sourcesPage(reveal string) error {
 	return v.show("sources", "Sources", p)
 }
 
-func (v *visit) sourceCard(s Source, figures []api.SourceFigures) (sourceCard, error) {
+func (v *visit) sourceCard(s Source, stats []api.SourceStats) (sourceCard, error) {
 	card := sourceCard{Source: s}
-	if i := slices.IndexFunc(figures, func(f api.SourceFigures) bool { return f.Source == s.Name }); i >= 0 {
-		card.Figures = figures[i]
+	if i := slices.IndexFunc(stats, func(f api.SourceStats) bool { return f.Source == s.Name }); i >= 0 {
+		card.Stats = stats[i]
 	}
-	f := card.Figures
+	f := card.Stats
 	card.PerHour = perHour(f.Accepted)
 	last, id := f.Last, f.LastID
 	if last.IsZero() && s.HookURL != "" {
@@ -129,9 +129,9 @@ func (v *visit) sourceCard(s Source, figures []api.SourceFigures) (sourceCard, e
 	return card, nil
 }
 
-// perHour formats the rate of a count over figuresSince.
+// perHour formats the rate of a count over statsSince.
 func perHour(n uint64) string {
-	perHour := float64(n) / figuresSince.Hours()
+	perHour := float64(n) / statsSince.Hours()
 	switch {
 	case n == 0:
 		return "0"

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/testutil/freeport"
+	"hooktape/internal/testutil"
 )
 
 // startPatience is how long an engine may take to say that it listens. A loaded machine needs some seconds.
@@ -48,7 +48,7 @@ func StartServer(t testing.TB) *Engine {
 
 func prepare(t testing.TB, dir string, args ...string) *Engine {
 	t.Helper()
-	addr, err := freeport.Addr() // the next start takes it again
+	addr, err := testutil.FreeAddr() // the next start takes it again
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/testutil/await"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/enginetest"
-	"hooktape/internal/testutil/smalldisk"
 )
 
 // writeFailed plus the error number is the exit status of an engine that could not write a file.
@@ -27,7 +26,7 @@ const rowBytes = 1000
 func TestMergeOnFullDisk(t *testing.T) {
 	const parts, rows = 4, 10_000
 	dir := t.TempDir()
-	disk := smalldisk.MountFor(t, dir, 2<<30)
+	disk := testutil.NewDisk(t, dir, 2<<30)
 	engine := enginetest.StartIn(t, dir)
 	conn := openDSN(t, engine.DSN("default"))
 	mustExec(t, conn, "CREATE TABLE source (n UInt64, s String CODEC(NONE)) ENGINE = MergeTree ORDER BY n SETTINGS old_parts_lifetime = 1,"+
@@ -45,7 +44,7 @@ func TestMergeOnFullDisk(t *testing.T) {
 		go func() {
 			merged <- conn.Exec(context.Background(), "OPTIMIZE TABLE source FINAL SETTINGS optimize_throw_if_noop = 1")
 		}()
-		err := await.Until(time.Minute, func() error {
+		err := testutil.Poll(time.Minute, func() error {
 			files, _ := filepath.Glob(filepath.Join(dir, "store", "*", "*", "tmp_merge_*", "s.bin"))
 			if len(files) == 0 && len(merged) == 0 {
 				return errors.New("no merge has begun")
@@ -81,7 +80,7 @@ func TestMergeOnFullDisk(t *testing.T) {
 		t.Fatal("no merge was struck")
 	}
 	mustExec(t, conn, "OPTIMIZE TABLE source FINAL")
-	err := await.Until(time.Minute, func() error {
+	err := testutil.Poll(time.Minute, func() error {
 		if old := one[uint64](t, conn, "SELECT count() FROM system.parts WHERE table = 'source' AND NOT active"); old > 0 {
 			return fmt.Errorf("%d merged parts are still there", old)
 		}
@@ -106,7 +105,7 @@ func TestMergeOnFullDisk(t *testing.T) {
 // refuses inserts.
 func TestStartOnFullDisk(t *testing.T) {
 	dir := t.TempDir()
-	disk := smalldisk.MountFor(t, dir, 200<<20)
+	disk := testutil.NewDisk(t, dir, 200<<20)
 	engine := enginetest.StartIn(t, dir)
 	conn := openDSN(t, engine.DSN("default"))
 	mustExec(t, conn, "CREATE TABLE source (n UInt64) ENGINE = MergeTree ORDER BY n")
