@@ -33,7 +33,7 @@ func TestPauseAndResume(t *testing.T) {
 	b.AwaitText(".plan", "To be sent5\u202f000")
 	b.Run(chromedp.Submit(".go", chromedp.ByQuery))
 	b.Await("location.pathname.match(/replays.[0-9a-f-]{36}/)")
-	b.AwaitText("#progress", "a second")
+	b.AwaitText("#progress", "per second")
 	b.Click(`form[action$="/pause"] button`)
 	b.AwaitText("#progress", "paused")
 	b.Await(`document.querySelector('form[action$="/resume"]')`)

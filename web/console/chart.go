@@ -91,12 +91,12 @@ func showChart(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if !v.partial() {
-		return v.redirect("/?" + f.with("chart", "1"))
-	}
 	c, err := v.chart(f)
 	if err != nil {
 		return err
+	}
+	if !v.partial() {
+		return v.redirect("/?" + f.with("chart", "1"))
 	}
 	return v.part("events", "counted", c)
 }

@@ -79,7 +79,7 @@ func count(n uint64, noun string) string {
 
 // functions are the functions of the templates.
 var functions = template.FuncMap{
-	"visible": visible, "line": line, "label": labelOf, "number": number, "count": count, "span": span, "asset": assetPath, "cell": cell, "block": blockOf,
+	"visible": visible, "line": line, "label": labelOf, "number": number, "count": count, "span": span, "asset": assetPath, "cell": cell, "long": blockOf,
 	"help":          func(verdict any) string { return verdictHelp[fmt.Sprint(verdict)] },
 	"subscriberURL": subscriberURL,
 	"tab":           func(f frame, section, path, name string) tab { return tab{path, name, f.Section == section} },
