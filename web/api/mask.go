@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/internal/redact"
 	"hooktape/replay"
 )
@@ -16,10 +17,10 @@ func MaskedURL(endpoint string) string {
 	if !strings.Contains(endpoint, "://") {
 		return endpoint
 	}
-	if clean, err := replay.CleanURL(endpoint); err == nil {
+	if clean, err := outbound.CleanURL(endpoint); err == nil {
 		endpoint = clean
 	}
-	return replay.AdHoc(endpoint, false).StoredURL()
+	return outbound.MaskQuery(endpoint)
 }
 
 // masked returns a replay without the secrets of its receiver.

@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"hooktape/internal/outbound"
 	"hooktape/internal/redact"
-	"hooktape/replay"
 	"hooktape/web/api"
 )
 
@@ -29,7 +29,7 @@ func (v *visit) curl(e api.Event) string {
 	}
 	lines := []string{"curl -sS --globoff -X " + shellWord(e.Request.Method) + " " + shellWord(target)}
 	typed := false
-	for _, h := range replay.SentOn(e.Request.Headers) {
+	for _, h := range outbound.ForwardedHeaders(e.Request.Headers, nil, nil) {
 		typed = typed || http.CanonicalHeaderKey(h.Name) == "Content-Type"
 		if h.Value == "" {
 			lines = append(lines, "-H "+shellWord(h.Name+";")) // curl's syntax for an empty header

@@ -1,4 +1,4 @@
--- UTM values that a search takes for one (hooktape's internal/store/normalized.go): they differ only in case, spaces, composition of letters or
+-- UTM values that a search takes for one (hooktape's internal/store/text.go): they differ only in case, spaces, composition of letters or
 -- invisible characters. With how many requests have each spelling.
 SELECT
     tag AS "Tag",
