@@ -29,8 +29,8 @@ var (
 )
 
 // CorruptionError reports records on disk that cannot be read, and cannot be
-// salvaged now. The spool still accepts records. The next Next, or the next
-// Open, tries again to salvage the readable records.
+// salvaged now. The spool still accepts records. The next Next, also after
+// another Open, tries again to salvage the readable records.
 type CorruptionError struct {
 	Path string // file, or the directory where the file is not known
 	Err  error
