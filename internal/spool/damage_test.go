@@ -350,6 +350,23 @@ func TestDamageThatCannotBeSalvagedNow(t *testing.T) {
 	}
 }
 
+// TestDamageSurvivesRestart meets damage that cannot be salvaged, and restarts with room for the copy.
+func TestDamageSurvivesRestart(t *testing.T) {
+	was, records := filledTable(t)
+	disk := &diskOf{FS: vfs.Default}
+	disk.free.Store(1000)
+	s := open(t, was.dir, options(disk))
+	if _, err := s.Next(t.Context(), soon(5000)); !errors.As(err, new(*CorruptionError)) {
+		t.Fatalf("Next returns %v", err)
+	}
+	_ = s.Close() // its compactions may have failed
+	s = open(t, was.dir, was.opts)
+	got := drain(t, s)
+	if d := s.Stat().Damaged; len(d) != 1 || d[0].Lost == 0 || len(got)+int(d[0].Lost) != len(records) {
+		t.Fatalf("%d of %d records come out; %+v", len(got), len(records), d)
+	}
+}
+
 // TestDamageMetByACompaction: what Pebble finds in the background is salvaged as well.
 func TestDamageMetByACompaction(t *testing.T) {
 	was, _ := filledTable(t)
