@@ -97,8 +97,8 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 	}
 }
 
-// TestReservedConnections: strangers of many addresses can have three quarters of the connections, even if none is idle;
-// a client that has shown a valid token finds room, for more than a stranger may have.
+// TestReservedConnections: unknown clients of many addresses can have three quarters of the connections, even if none is idle;
+// a client that has shown a valid token finds room, for more than an unknown client may have.
 func TestReservedConnections(t *testing.T) {
 	const total, perAddress = 40, 5
 	s := newServer(t, func(c *config) {
@@ -121,7 +121,7 @@ func TestReservedConnections(t *testing.T) {
 			}
 		}
 		if open != total*3/4 {
-			return fmt.Errorf("strangers have %d connections at work, want %d", open, total*3/4)
+			return fmt.Errorf("unknown clients have %d connections at work, want %d", open, total*3/4)
 		}
 		return nil
 	})
@@ -187,7 +187,7 @@ func TestHeaderMemory(t *testing.T) {
 		t.Fatalf("%d", status)
 	}
 	var conns []net.Conn
-	for range 40 { // 16 times 10 KiB each; strangers have 1 MiB
+	for range 40 { // 16 times 10 KiB each; unknown clients have 1 MiB
 		c := s.from("127.0.0.2")
 		io.WriteString(c, "POST "+invalid+" HTTP/1.1\r\nHost: h\r\n"+strings.Repeat("X-A: b\r\n", 10<<10/8))
 		conns = append(conns, c)
@@ -209,7 +209,7 @@ func TestHeaderMemory(t *testing.T) {
 	}
 }
 
-// TestBodyMemory: bodies are within the memory, strangers' within a quarter of it; what does not fit is answered with
+// TestBodyMemory: bodies are within the memory, those of unknown senders within a quarter of it; a request that does not fit is answered with
 // 503, whether it claims its length or not, and what is under way is not hurt.
 func TestBodyMemory(t *testing.T) {
 	s := newServer(t, func(c *config) { c.options.Limits.MaxMemory = 2 << 20 })
@@ -219,7 +219,7 @@ func TestBodyMemory(t *testing.T) {
 		whole := request("POST", target, strings.Repeat("x", size))
 		return whole[:len(whole)-size/2]
 	}
-	// 120 KiB each; strangers have 512.
+	// 120 KiB each; unknown senders have 512.
 	var slow []net.Conn
 	for i := range 4 {
 		c := s.from(fmt.Sprintf("127.0.0.%d", 2+i))
@@ -228,11 +228,11 @@ func TestBodyMemory(t *testing.T) {
 	}
 	s.reserved(4 * 2 * size)
 	if a := s.post(invalid, strings.Repeat("x", size)); a.StatusCode != 503 || a.Header.Get("Retry-After") == "" || !a.Close {
-		t.Errorf("one more stranger: %s %v", a.Status, a.Header)
+		t.Errorf("one more unknown sender: %s %v", a.Status, a.Header)
 	}
 	chunked := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", invalid, size, strings.Repeat("x", size))
 	if a := s.raw(chunked); a.StatusCode != 503 {
-		t.Errorf("a stranger's chunks: %s", a.Status)
+		t.Errorf("an unknown sender's chunks: %s", a.Status)
 	}
 	for _, body := range []string{"{}", strings.Repeat("x", size)} {
 		if a := s.post(valid, body); a.StatusCode != 200 {
@@ -247,7 +247,7 @@ func TestBodyMemory(t *testing.T) {
 	}
 	testutil.Eventually(t, 5*time.Second, func() error { // a handler gives back after its answer
 		if a := s.post(invalid, strings.Repeat("x", size)); a.StatusCode != 404 {
-			return fmt.Errorf("a stranger afterwards: %s", a.Status)
+			return fmt.Errorf("an unknown sender afterwards: %s", a.Status)
 		}
 		return nil
 	})

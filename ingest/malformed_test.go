@@ -229,7 +229,7 @@ func testTargetsBytewise(t *testing.T, s *server) {
 	}
 }
 
-// TestMalformedIsLimited: what is not HTTP is kept as sparingly as what other strangers send.
+// TestMalformedIsLimited: requests that are not HTTP are stored within the limits for rejected requests.
 func TestMalformedIsLimited(t *testing.T) {
 	s := newServer(t, func(c *config) { c.options.Limits.RejectedPerAddress = ingest.Rate{Burst: 3} })
 	before := sums(t, "hooktape.ingest.requests", "hooktape.verdict", "hooktape.kept")

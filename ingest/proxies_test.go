@@ -75,7 +75,7 @@ func TestRemoteAddress(t *testing.T) {
 	}
 }
 
-// TestTrace: a proxy's trace is continued; a stranger's is only linked to, and cannot switch recording off.
+// TestTrace: a proxy's trace is continued; another sender's is only linked to, and cannot disable sampling.
 func TestTrace(t *testing.T) {
 	const traceID, spanID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	parent := "traceparent: 00-" + traceID + "-" + spanID + "-01"
@@ -100,7 +100,7 @@ func TestTrace(t *testing.T) {
 	}
 	span, id := serverSpan(newServer(t, nil), parent)
 	if id.String() == traceID || span.Parent.IsValid() || len(span.Links) != 1 || span.Links[0].SpanContext.TraceID().String() != traceID {
-		t.Errorf("from a stranger: trace %s, parent %s, links %v", id, span.Parent.SpanID(), span.Links)
+		t.Errorf("from an unknown sender: trace %s, parent %s, links %v", id, span.Parent.SpanID(), span.Links)
 	}
 	serverSpan(newServer(t, nil), strings.Replace(parent, "-01", "-00", 1))
 	for _, broken := range []string{"traceparent: nonsense", "traceparent: 00-00000000000000000000000000000000-0000000000000000-01", "traceparent:"} {
@@ -149,7 +149,7 @@ func TestProxiesHandler(t *testing.T) {
 	}
 }
 
-// TestUntracedEventHasItsTraceID: what is not sampled has ids all the same.
+// TestUntracedEventHasItsTraceID: an event that is not sampled has ids too.
 func TestUntracedEventHasItsTraceID(t *testing.T) {
 	sampling := otel.GetTracerProvider()
 	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans), sdktrace.WithSampler(sdktrace.NeverSample())))

@@ -58,7 +58,7 @@ func TestSpoolFull(t *testing.T) {
 		t.Errorf("counted %v", grown)
 	}
 	if a := s.post("/hooks/nobody/x", body); a.StatusCode != 404 {
-		t.Errorf("a stranger, while full: %s", a.Status)
+		t.Errorf("an unknown sender, while full: %s", a.Status)
 	}
 	s.take(1)
 	if a := s.post(target, body); a.StatusCode != 200 {

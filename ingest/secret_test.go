@@ -154,7 +154,7 @@ func assertNoToken(t *testing.T, where, text string) {
 	}
 }
 
-// TestHostIsNoLabel: what a stranger writes into Host or the method makes no new time series.
+// TestHostIsNoLabel: an invented Host or method creates no time series.
 func TestHostIsNoLabel(t *testing.T) {
 	s := newServer(t, nil)
 	s.raw("FROBNICATE /hooks/invented-source/x HTTP/1.1\r\nHost: invented.example\r\nUser-Agent: invented-agent\r\n\r\n")

@@ -237,7 +237,7 @@ func gzipped(text string) string {
 	return b.String()
 }
 
-// TestRejectedIsFoundByText: what strangers send is found by its text, however it is encoded, and a bomb takes no more room than
+// TestRejectedIsFoundByText: a rejected request is found by its text, however it is encoded, and a bomb takes no more room than
 // any other body.
 func TestRejectedIsFoundByText(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
@@ -279,7 +279,7 @@ func (w *weighed) InsertEvents(ctx context.Context, token string, events []event
 	return w.EventStore.InsertEvents(ctx, token, events)
 }
 
-// TestBatchOfBombs: a batch of small bodies that decompress to a lot is stored in parts, so that strangers cannot fill the memory,
+// TestBatchOfBombs: a batch of small bodies that decompress to a lot is stored in parts, and cannot fill the memory,
 // and nothing is quarantined.
 func TestBatchOfBombs(t *testing.T) {
 	const bombs, text = 1000, 64 << 10
@@ -304,7 +304,7 @@ func TestBatchOfBombs(t *testing.T) {
 	}
 }
 
-// TestOnlyAcceptedIsDecoded: what strangers send is kept, and means nothing.
+// TestOnlyAcceptedIsDecoded: rejected requests are stored, and not decoded.
 func TestOnlyAcceptedIsDecoded(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()

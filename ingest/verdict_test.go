@@ -114,8 +114,8 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// TestStrangersLearnNothing: what is wrong with the URL cannot be told from the answer.
-func TestStrangersLearnNothing(t *testing.T) {
+// TestUnknownSendersLearnNothing: the answer does not reveal the error in the URL.
+func TestUnknownSendersLearnNothing(t *testing.T) {
 	s := newServer(t, nil)
 	text := func(target string) string {
 		a := s.post(target, "{}")
@@ -205,9 +205,9 @@ func TestAborted(t *testing.T) {
 	s.take(1)
 }
 
-// TestStrangersAreLimited: what strangers send is kept up to a limit for each of them and for all, and counted beyond it; what
+// TestRejectedRequestsAreLimited: rejected requests are stored up to a limit for each address and for all, and counted beyond it; what
 // is accepted is never limited.
-func TestStrangersAreLimited(t *testing.T) {
+func TestRejectedRequestsAreLimited(t *testing.T) {
 	s := newServer(t, func(c *config) {
 		trusting(c)
 		c.options.Limits.RejectedPerAddress = ingest.Rate{Burst: 3}
@@ -241,7 +241,7 @@ func TestStrangersAreLimited(t *testing.T) {
 	}
 }
 
-// TestKnownSourcesAreKept: strangers cannot use up what is for rejected requests to sources that exist.
+// TestKnownSourcesAreKept: requests to unknown sources do not use up the limit for rejected requests to known ones.
 func TestKnownSourcesAreKept(t *testing.T) {
 	s := newServer(t, func(c *config) {
 		c.options.Limits.RejectedTotal = ingest.Rate{Burst: 5}

@@ -14,7 +14,7 @@ import (
 	"hooktape/otel"
 )
 
-// TestLogger: what is logged before telemetry is there is said all the same; from then on both have each line of the same
+// TestLogger: lines before Setup are in the log; after it both have each line of the same
 // level and above, and a line of a span has its ids.
 func TestLogger(t *testing.T) {
 	var text bytes.Buffer

@@ -41,7 +41,7 @@ func TestSample(t *testing.T) {
 	}
 }
 
-// TestSampleOfWebhooks: a delivery's trace is kept if its request's is, and an insert's always; no link of a stranger's
+// TestSampleOfWebhooks: a delivery's trace is kept if its request's is, and an insert's always; no link of another sender
 // makes a request kept.
 func TestSampleOfWebhooks(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
@@ -57,8 +57,8 @@ func TestSampleOfWebhooks(t *testing.T) {
 			return span.SpanContext()
 		}
 		for range 200 {
-			stranger := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{15: 1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled})
-			request := start(trace.SpanKindServer, trace.Link{SpanContext: stranger}) // the smallest id there is: a share always has it
+			other := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{15: 1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled})
+			request := start(trace.SpanKindServer, trace.Link{SpanContext: other}) // the smallest id there is: a share always has it
 			if request.IsSampled() {
 				kept++
 			}

@@ -92,7 +92,7 @@ func newestLogFile(t *testing.T, db string) string {
 }
 
 // TestDamage damages a spool in every way that comes to mind. It must open
-// all the same, say so, leave the evidence, and hand out all but what the
+// nevertheless, report the damage, keep the evidence, and hand out all but what the
 // damage hit, as salvaged.
 func TestDamage(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -314,7 +314,7 @@ func TestDamageMetByNext(t *testing.T) {
 	}
 }
 
-// TestDamageThatCannotBeSalvagedNow has no room for the copy: records are taken all the same, and once there is room the
+// TestDamageThatCannotBeSalvagedNow has no room for the copy: records are still accepted, and once there is room the
 // drain goes on by itself.
 func TestDamageThatCannotBeSalvagedNow(t *testing.T) {
 	was, records := filledTable(t)

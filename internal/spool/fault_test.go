@@ -192,7 +192,7 @@ func TestNoDescriptors(t *testing.T) {
 	}
 }
 
-// TestReserve takes every descriptor that the process may have: the spool lives on those that it has set aside.
+// TestReserve takes every descriptor that the process may have: the spool uses those of its reserve.
 func TestReserve(t *testing.T) {
 	o := options(vfs.Default)
 	o.memTable = 256 << 10

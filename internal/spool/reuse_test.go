@@ -20,7 +20,7 @@ func (r reuses) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.Fil
 	return r.FS.ReuseForWrite(from, to, c)
 }
 
-// TestNoOldBytesInLogs: no log is written over an older one. What old records held, which strangers can choose, would lie
+// TestNoOldBytesInLogs: no log is written over an older one. The content of old records, which senders choose, would lie
 // behind the end of the newer log.
 func TestNoOldBytesInLogs(t *testing.T) {
 	var n atomic.Int64
