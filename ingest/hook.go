@@ -176,7 +176,10 @@ func (s *Server) judge(next http.Handler) http.Handler {
 		j := &judged{hook: h.hidden(secret), source: source, verdict: verdict, host: secret.hide(r.Host), peer: peerAddr(r), client: s.proxies.client(r), secret: secret}
 		masked := r.WithContext(context.WithValue(r.Context(), judgedKey{}, j))
 		masked.URL = &url.URL{Path: maskedPath, RawQuery: secret.hide(query)}
-		masked.Method, masked.RequestURI, masked.Host, masked.Header = secret.hide(r.Method), maskedPath, "", secret.hideHeader(r.Header)
+		masked.Method = secret.hide(r.Method)
+		masked.RequestURI = maskedPath
+		masked.Host = ""
+		masked.Header = secret.hideHeader(r.Header)
 		next.ServeHTTP(w, masked)
 	})
 }

@@ -183,23 +183,32 @@ func (s *Server) reject(c *gin.Context, h *judged) {
 	s.count(ctx, h.captured.Source, verdict, kept)
 	switch verdict {
 	case event.BadSignature:
-		c.JSON(http.StatusUnauthorized, gin.H{"error": "bad_signature", "message": bothelp.SignatureHeader + " is missing or was not made with this webhook's token: sign with the source's signing_token"})
+		refuse(c, http.StatusUnauthorized, string(verdict), bothelp.SignatureHeader+
+			" is missing or was not made with this webhook's token: sign with the source's signing_token")
 	case event.TooLarge:
 		c.Header("Connection", "close")
-		c.JSON(http.StatusRequestEntityTooLarge, gin.H{"error": "too_large", "message": fmt.Sprintf("the body is larger than the %d bytes that this source allows: send less, or raise its max_body", h.source.MaxBody)})
+		refuse(c, http.StatusRequestEntityTooLarge, string(verdict), fmt.Sprintf("the body is larger than the %d bytes "+
+			"that this source allows: send less, or raise its max_body", h.source.MaxBody))
 	case event.MethodNotAllowed:
 		c.Header("Allow", http.MethodPost)
-		c.JSON(http.StatusMethodNotAllowed, gin.H{"error": "method_not_allowed", "message": "send webhooks by POST"})
+		refuse(c, http.StatusMethodNotAllowed, string(verdict), "send webhooks by POST")
 	case event.Aborted:
 		c.Header("Connection", "close")
-		c.JSON(http.StatusRequestTimeout, gin.H{"error": "aborted", "message": "the body did not arrive whole: send it again"})
+		refuse(c, http.StatusRequestTimeout, string(verdict), "the body did not arrive whole: send it again")
 	default: // a sender cannot tell an unknown source from a bad token
-		c.JSON(http.StatusNotFound, noHook)
+		refuseUnknown(c)
 	}
 }
 
-// noHook is the body of a 404.
-var noHook = gin.H{"error": "not_found", "message": "this is no hook's URL, or its token is wrong: copy the hook URL again"}
+// refuse answers with an error's code and a message for the sender.
+func refuse(c *gin.Context, status int, code, message string) {
+	c.JSON(status, gin.H{"error": code, "message": message})
+}
+
+// refuseUnknown answers a request to no hook, or with a wrong token.
+func refuseUnknown(c *gin.Context) {
+	refuse(c, http.StatusNotFound, "not_found", "this is no hook's URL, or its token is wrong: copy the hook URL again")
+}
 
 // rawBytes estimates the size of a request in the spool.
 func rawBytes(r *event.Received) int64 {
@@ -217,7 +226,7 @@ func (s *Server) unavailable(c *gin.Context, err error) {
 	trace.SpanFromContext(ctx).RecordError(err)
 	s.unavailables.Do(func() { s.logger.ErrorContext(ctx, "webhooks are answered with 503", "error", err) })
 	c.Header("Retry-After", retryAfter)
-	c.JSON(http.StatusServiceUnavailable, gin.H{"error": "unavailable", "message": "the event could not be stored; send it again"})
+	refuse(c, http.StatusServiceUnavailable, "unavailable", "the event could not be stored; send it again")
 }
 
 // headers returns every header line, and the host. net/http loses their order, so they are sorted by name; the lines of

@@ -80,7 +80,7 @@ func (s *Server) elsewhere(c *gin.Context) {
 		s.receive(c)
 		return
 	}
-	c.JSON(http.StatusNotFound, noHook)
+	refuseUnknown(c)
 }
 
 const (
