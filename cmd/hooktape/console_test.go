@@ -53,7 +53,7 @@ func TestConsole(t *testing.T) {
 	b.AwaitText("[role=alert]", "That is no token")
 	b.Run(chromedp.SendKeys("#token", string(token[1])+"\r", chromedp.ByQuery))
 	b.AwaitText("h2", "New replay")
-	b.AwaitText(".chips", "given up at")
+	b.AwaitText(".chips", "failed at")
 
 	b.Open(base + "/")
 	b.AwaitText("#rows", "Анна Петрова")

@@ -220,13 +220,13 @@ func TestRefusals(t *testing.T) {
 		harm func(dir string) error
 		says string
 	}{
-		"not finished": {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }, "did not come to its end"},
+		"not finished": {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }, "an incomplete one"},
 		"torn":         {func(dir string) error { return os.Truncate(filepath.Join(dir, "events.parquet"), 100) }, "damaged or was changed (100 bytes"},
 		"flipped":      {flip, "damaged or was changed"},
 		"lacks a file": {func(dir string) error { return os.Remove(filepath.Join(dir, "attempts.parquet")) }, "lacks its file attempts.parquet"},
 		"foreign":      {manifest(func(m *archive.Manifest) { m.Program = "other" }), "not hooktape's"},
 		"no JSON":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{"), 0o600) }, "not hooktape's"},
-		"newer":        {manifest(func(m *archive.Manifest) { m.Schema, m.Version = 9999, "v9" }), "of hooktape v9, whose tables are newer (9999)"},
+		"newer":        {manifest(func(m *archive.Manifest) { m.Schema, m.Version = 9999, "v9" }), "from hooktape v9, which has newer tables (9999)"},
 		"a way out":    {manifest(func(m *archive.Manifest) { m.Tables[0].Name = "../../etc/passwd" }), "does not know"},
 	} {
 		dir := filepath.Join(t.TempDir(), "backup")

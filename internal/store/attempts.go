@@ -28,7 +28,7 @@ func (s *Store) insertAttempts(ctx context.Context, token string, attempts []eve
 	})
 }
 
-// StoredAttempts tells which of some attempts are stored already, by their ids.
+// StoredAttempts returns which of the attempts are stored, by id.
 func (s *Store) StoredAttempts(ctx context.Context, attempts []event.Attempt) (map[uuid.UUID]bool, error) {
 	stored := map[uuid.UUID]bool{}
 	for part := range slices.Chunk(attempts, maxParameters) {
@@ -41,7 +41,7 @@ func (s *Store) StoredAttempts(ctx context.Context, attempts []event.Attempt) (m
 		where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(slices.MinFunc(part, begun).StartedAt))
 		where.add("started_at <= {}", "DateTime64(6,'UTC')", micros(slices.MaxFunc(part, begun).StartedAt))
 		where.add("id IN {}", "Array(UUID)", uuidStrings(ids))
-		found, err := collect(ctx, s.conn, "look for stored attempts", fmt.Sprintf("SELECT id FROM attempts WHERE %s", where), where.args,
+		found, err := collect(ctx, s.conn, "find stored attempts", fmt.Sprintf("SELECT id FROM attempts WHERE %s", where), where.args,
 			func(rows driver.Rows, id *uuid.UUID) error { return rows.Scan(id) })
 		if err != nil {
 			return nil, err
@@ -53,7 +53,7 @@ func (s *Store) StoredAttempts(ctx context.Context, attempts []event.Attempt) (m
 	return stored, nil
 }
 
-// AttemptsOf returns every attempt to deliver an event, in order of time.
+// AttemptsOf returns all attempts to deliver an event, in order of time.
 func (s *Store) AttemptsOf(ctx context.Context, eventID uuid.UUID) ([]event.Attempt, error) {
 	where := &conditions{}
 	where.add("event_id = {}", "UUID", eventID.String())
@@ -80,12 +80,12 @@ func scanAttempt(rows driver.Rows, a *event.Attempt) error {
 	return nil
 }
 
-// LastFailures returns the last attempts at an endpoint that failed since a time, the newest first; at most limit.
+// LastFailures returns the newest failed attempts at an endpoint since a time, the newest first; at most limit.
 func (s *Store) LastFailures(ctx context.Context, endpoint string, since time.Time, limit int) ([]event.Attempt, error) {
 	return s.failures(ctx, "endpoint = {}", "String", endpoint, since, limit)
 }
 
-// FailuresOf returns the last attempts of a replay that failed, the newest first; at most limit.
+// FailuresOf returns the newest failed attempts of a replay, the newest first; at most limit.
 func (s *Store) FailuresOf(ctx context.Context, replay event.Replay, limit int) ([]event.Attempt, error) {
 	return s.failures(ctx, "replay_id = {}", "UUID", replay.ID.String(), replay.CreatedAt.Add(-time.Minute), limit)
 }

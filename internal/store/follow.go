@@ -12,16 +12,16 @@ import (
 	"hooktape/internal/event"
 )
 
-// Subscription is which events an endpoint wants as they come; an empty list is any.
+// Subscription says which events an endpoint receives as they arrive; an empty list means any.
 type Subscription struct {
 	Sources []string     `json:"sources,omitempty"`
 	Steps   []string     `json:"steps,omitempty"`
 	Kinds   []event.Kind `json:"kinds,omitempty"`
 }
 
-// Follow finds the events of a range for live delivery: accepted originals of the subscription
-// that have no delivery in the queue yet, at most limit, in the order of the spool. They come as pending deliveries that
-// are not stored yet. All of the range up to last is found; last is less than the range's where the limit was reached.
+// Follow returns the events of a range for live delivery: accepted originals of the subscription that have no delivery
+// in the queue yet, at most limit, in the order of the spool. They are returned as pending deliveries that are not
+// stored. The range is complete up to last, which is less than the range's if limit was reached.
 func (s *Store) Follow(ctx context.Context, q Queue, sub Subscription, r Range, limit int) (found []event.Delivery, last uint64, err error) {
 	where := sub.conditions()
 	where.within(r)
@@ -32,8 +32,8 @@ func (s *Store) Follow(ctx context.Context, q Queue, sub Subscription, r Range, 
 	return found, last, err
 }
 
-// Missing finds the events that should have a delivery in the queue and have none, at most limit: those of the endpoint's
-// subscription that live delivery has come to, as its state says, and that were received within the window. Events whose
+// Missing returns the events that should have a delivery in the queue and have none, at most limit: those of the
+// endpoint's subscription, up to the positions in its state, that were received within the window. Events whose
 // deliveries may have been purged are left out.
 func (s *Store) Missing(ctx context.Context, q Queue, state event.EndpointState, window time.Duration, limit int) (missing []event.Delivery, err error) {
 	var sub Subscription
@@ -69,7 +69,7 @@ func (c *conditions) within(r Range) {
 	c.add("received_at <= {}", "DateTime64(6,'UTC')", micros(r.Until))
 }
 
-// FollowUnnumbered is Follow for events that a version without numbers has stored at a time or later.
+// FollowUnnumbered is Follow for events without numbers, which an older version has stored since a time.
 func (s *Store) FollowUnnumbered(ctx context.Context, q Queue, sub Subscription, from time.Time, limit int) ([]event.Delivery, error) {
 	where := sub.conditions()
 	where.add("stored_at >= {}", "DateTime64(6,'UTC')", micros(from))
@@ -87,8 +87,8 @@ func (sub Subscription) conditions() *conditions {
 	return where
 }
 
-// undelivered makes a delivery of each event for which the conditions are true and that has none in the queue yet. Of the
-// deliveries only those of the candidates are looked up.
+// undelivered returns a new delivery for each event that matches the conditions and has none in the queue. It looks up
+// only the deliveries of these events.
 func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, order string, limit int) (found []event.Delivery, last uint64, err error) {
 	queue := "replay_id = " + where.bind("UUID", q.ReplayID.String()) + " AND endpoint = " + where.bind("String", q.Endpoint)
 	sql := fmt.Sprintf(`SELECT id, received_at, position_offset, %[1]s, spool_number FROM events WHERE %[2]s AND (received_at, id) NOT IN
@@ -118,7 +118,7 @@ func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, ord
 	return found, last, nil
 }
 
-// subscriber is whom an event is about, as an expression over the table events: what Delivery.Subscriber is made of.
+// subscriber is the person of an event, as an expression over the table events: the value of Delivery.Subscriber.
 const subscriber = "multiIf(bothelp_user_id != '', bothelp_user_id, messenger_user_id != '', concat('m:', messenger_user_id), toString(id))"
 
 // eventPosition is event.Event.Position as an expression over the table events.

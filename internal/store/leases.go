@@ -8,17 +8,17 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// DeliveryLease is the lease of the process that delivers. (Versions that shared delivery among several processes called the
-// whole of it so.)
+// DeliveryLease is the lease of the process that delivers. The name dates from versions in which several processes
+// shared delivery.
 const DeliveryLease = "1/1"
 
-// LeaseClaim is a process that holds a lease, or asks for it.
+// LeaseClaim is the claim of a process to a lease.
 type LeaseClaim struct {
-	ID    string // a process that is started again under the same one is the same holder
-	Host  string
-	Since time.Time // when it asked for the lease; later than that of every holder that asked before
-	// SeenAt changes each time that the holder is seen. Whether a holder is alive shows in the change alone: the clock that it
-	// was taken from may have been wrong.
+	ID   string // of the process; it may stay the same over a restart
+	Host string
+	// Since is when the process asked for the lease. It is later than that of every claim made before.
+	Since time.Time
+	// SeenAt changes with each renewal. Only a change shows that a process is alive: the clock may have been wrong.
 	SeenAt time.Time
 }
 
@@ -45,12 +45,12 @@ func (s *Store) writeLease(ctx context.Context, lease string, claim LeaseClaim, 
 	return explain("renew a lease", s.conn.Exec(ctx, sql, c.args...))
 }
 
-// LeaseClaims returns the holders that have not released the lease, alive or not, the one that asked first in front.
+// LeaseClaims returns the claims that were not released, of processes alive or not, the oldest first.
 func (s *Store) LeaseClaims(ctx context.Context, lease string) ([]LeaseClaim, error) {
 	where := &conditions{}
 	where.add("shard = {}", "String", lease)
 	where.require("NOT released")
-	return collect(ctx, s.conn, "read who holds a lease", "SELECT holder, host, since, seen_at FROM holders FINAL WHERE "+where.String()+" ORDER BY since, holder",
+	return collect(ctx, s.conn, "read the claims to a lease", "SELECT holder, host, since, seen_at FROM holders FINAL WHERE "+where.String()+" ORDER BY since, holder",
 		where.args, func(rows driver.Rows, h *LeaseClaim) error { return rows.Scan(&h.ID, &h.Host, &h.Since, &h.SeenAt) })
 }
 

@@ -7,8 +7,8 @@ import (
 	"hooktape/internal/event"
 )
 
-// Neighbours returns the accepted events of a subscriber (BotHelp's id, or the messenger's) that came last before an event and
-// first after it, whole; nil where there is none.
+// Neighbours returns the accepted events of a subscriber (BotHelp's id, or the messenger's) right before and right
+// after an event, with headers and body; nil where there is none.
 func (s *Store) Neighbours(ctx context.Context, subscriber string, of Cursor) (before, after *event.Event, err error) {
 	if before, err = s.neighbour(ctx, subscriber, of, "<", "DESC"); err != nil {
 		return nil, nil, err
@@ -31,8 +31,8 @@ func (s *Store) neighbour(ctx context.Context, subscriber string, of Cursor, sid
 	return &found[0], nil
 }
 
-// Touches returns the first and the last accepted event of a subscriber (BotHelp's id, or the messenger's) that have a UTM tag,
-// without headers and body; nil for none.
+// Touches returns the first and the last accepted event of a subscriber (BotHelp's id, or the messenger's) that have a
+// UTM tag, without headers and body; nil if there is none.
 func (s *Store) Touches(ctx context.Context, subscriber string) (first, last *event.Event, err error) {
 	if first, err = s.touch(ctx, subscriber, "ASC"); err != nil || first == nil {
 		return nil, nil, err

@@ -14,10 +14,10 @@ import (
 	"hooktape/internal/event"
 )
 
-// duplicateWindow is how long after the first of its kind an equal request counts as the sender's retry.
+// duplicateWindow is how long after an equal request another one counts as the sender's retry.
 const duplicateWindow = 24 * time.Hour
 
-// request is what makes two chat webhooks one: who sent what, said when.
+// request identifies equal chat webhooks: source, the event's own time, hash of the body.
 type request struct {
 	source  string
 	eventAt int64
@@ -30,11 +30,11 @@ type arrival struct {
 	given bool // not stored yet
 }
 
-// maxParameters is how many hashes or ids one query names: over HTTP a parameter may have 128 KiB.
+// maxParameters is the largest number of hashes or ids in a query: over HTTP a parameter may have 128 KiB.
 const maxParameters = 1000
 
-// Originals finds, for events with a time of their own, the first stored or given event that has the same source, time
-// and body and came at most 24 hours before. Events that have none are absent from the answer.
+// Originals returns the original of each duplicate among the events, which must have a time of their own: the first
+// stored or given event with the same source, time and body, at most 24 hours before.
 func (s *Store) Originals(ctx context.Context, events []event.Event) (map[uuid.UUID]uuid.UUID, error) {
 	arrivals := map[request][]arrival{}
 	oldest, hashes := events[0].ReceivedAt, make([]string, 0, len(events))
@@ -48,13 +48,13 @@ func (s *Store) Originals(ctx context.Context, events []event.Event) (map[uuid.U
 	}
 	for part := range slices.Chunk(hashes, maxParameters) {
 		if err := s.addStored(ctx, oldest.Add(-duplicateWindow), part, arrivals); err != nil {
-			return nil, explain("look for duplicates", err)
+			return nil, explain("find duplicates", err)
 		}
 	}
 	return firsts(events, arrivals), nil
 }
 
-// addStored adds what is stored of the requests in arrivals with these hashes.
+// addStored adds the stored arrivals of the requests with these hashes.
 func (s *Store) addStored(ctx context.Context, since time.Time, hashes []string, arrivals map[request][]arrival) error {
 	where := &conditions{}
 	where.add("received_at >= {}", "DateTime64(6,'UTC')", micros(since))
@@ -80,7 +80,8 @@ func (s *Store) addStored(ctx context.Context, since time.Time, hashes []string,
 	return rows.Err()
 }
 
-// compare orders arrivals; of the same microsecond, what is stored came first, for nobody will mark it later.
+// compare orders arrivals. In the same microsecond a stored event comes first, because it can no longer become a
+// duplicate.
 func (a arrival) compare(b arrival) int {
 	if c := a.at.Compare(b.at); c != 0 || a.given == b.given {
 		return cmp.Or(c, bytes.Compare(a.id[:], b.id[:]))
@@ -120,7 +121,7 @@ func (s *Store) StoredEvents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUI
 	stored := map[uuid.UUID]bool{}
 	for part := range slices.Chunk(ids, maxParameters) {
 		if err := s.addStoredIDs(ctx, part, stored); err != nil {
-			return nil, explain("look for stored events", err)
+			return nil, explain("find stored events", err)
 		}
 	}
 	return stored, nil

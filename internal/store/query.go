@@ -11,36 +11,35 @@ import (
 	"github.com/google/uuid"
 )
 
-// quoteName writes a name as ClickHouse reads it between backticks.
+// quoteName quotes a name with backticks, as ClickHouse reads it.
 func quoteName(name string) string {
 	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(name) + "`"
 }
 
-// conditions collects the terms of a WHERE clause and the server-side parameters in them: no value is ever part of the
-// SQL text.
+// conditions collects the terms of a WHERE clause and their server-side parameters: no value is part of the SQL text.
 type conditions struct {
 	terms []string
 	args  []any
-	// expression is a selection's own, as understand returned it; see events.
+	// The selection's own expression, as understand returns it; see events.
 	expression string
 }
 
-// bind passes value to the server as the given ClickHouse type, and returns what stands for it in the text.
+// bind passes value to the server as the given ClickHouse type and returns its placeholder in the text.
 func (c *conditions) bind(clickhouseType string, value any) string {
 	name := fmt.Sprintf("p%d", len(c.args))
 	c.args = append(c.args, clickhouse.Named(name, value))
 	return "{" + name + ":" + clickhouseType + "}"
 }
 
-// add appends a term in which every {} stands for value.
+// add appends a term in which every {} is replaced by the placeholder of value.
 func (c *conditions) add(term, clickhouseType string, value any) {
 	c.terms = append(c.terms, strings.ReplaceAll(term, "{}", c.bind(clickhouseType, value)))
 }
 
-// require appends terms without values, or with those that bind has given.
+// require appends terms without values, or with placeholders from bind.
 func (c *conditions) require(terms ...string) { c.terms = append(c.terms, terms...) }
 
-// String is the conjunction of all terms; true when there are none.
+// String returns the conjunction of all terms; "true" without terms.
 func (c *conditions) String() string {
 	if len(c.terms) == 0 {
 		return "true"
@@ -48,7 +47,7 @@ func (c *conditions) String() string {
 	return strings.Join(c.terms, "\n  AND ")
 }
 
-// micros writes a time for a DateTime64(6,'UTC') parameter: a time.Time would lose its fraction on the way.
+// micros formats a time for a parameter of type DateTime64(6,'UTC'): the driver would cut the fraction of a time.Time.
 func micros(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000000") }
 
 func addIn[T ~string](c *conditions, column string, values []T) {
@@ -96,7 +95,7 @@ func with(ctx context.Context, settings clickhouse.Settings) context.Context {
 	return clickhouse.Context(ctx, clickhouse.WithSettings(settings))
 }
 
-// epochIfZero: Go's zero time lies before the first that a DateTime64 can hold.
+// epochIfZero replaces Go's zero time, which DateTime64 cannot hold, by the Unix epoch.
 func epochIfZero(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Unix(0, 0)
@@ -104,7 +103,7 @@ func epochIfZero(t time.Time) time.Time {
 	return t
 }
 
-// zeroIfEpoch reads what epochIfZero has written.
+// zeroIfEpoch is the inverse of epochIfZero.
 func zeroIfEpoch(t time.Time) time.Time {
 	if t.Unix() == 0 && t.Nanosecond() == 0 {
 		return time.Time{}
@@ -112,12 +111,12 @@ func zeroIfEpoch(t time.Time) time.Time {
 	return t
 }
 
-// quoteText writes a text as ClickHouse shows it between quotes.
+// quoteText quotes a text in the form in which ClickHouse shows it.
 func quoteText(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 
-// head is the beginning of a text, whole characters of it.
+// head returns at most the first atMost bytes of a text, in whole characters.
 func head(text string, atMost int) string {
 	for i := range text {
 		if i >= atMost {

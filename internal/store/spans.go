@@ -14,13 +14,13 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// SpanExporter writes spans to otel_traces, in the schema and with the words of the OpenTelemetry Collector's
-// clickhouseexporter, so that a reader cannot tell which of the two wrote a row.
+// SpanExporter writes spans to otel_traces with the schema and terms of the OpenTelemetry Collector's
+// clickhouseexporter; rows of the two are indistinguishable.
 type SpanExporter struct{ store *Store }
 
 var _ sdktrace.SpanExporter = SpanExporter{}
 
-// SpanExporter returns an exporter on this store. Shutting it down leaves the store open.
+// SpanExporter returns an exporter on this store. Its Shutdown leaves the store open.
 func (s *Store) SpanExporter() SpanExporter { return SpanExporter{store: s} }
 
 const insertSpans = `otel_traces (Timestamp, TraceId, SpanId, ParentSpanId, TraceState, SpanName, SpanKind, ServiceName,
@@ -67,7 +67,7 @@ func appendSpan(batch driver.Batch, span sdktrace.ReadOnlySpan) error {
 	)
 }
 
-// nestedEvents and nestedLinks are the Nested columns, an array for each of their parts.
+// nestedEvents and nestedLinks are Nested columns, with an array for each of their parts.
 type nestedEvents struct {
 	times      []time.Time
 	names      []string
@@ -79,10 +79,11 @@ type nestedLinks struct {
 	attributes            []attributes
 }
 
-// attributes are a value of a Map column. They save making a Go map of each, which the driver would read by reflection.
+// attributes is a value of a Map column. It saves the allocation of a Go map, which the driver would read by
+// reflection.
 type attributes []attribute.KeyValue
 
-// Put implements column.IterableOrderedMap; only reading uses it.
+// Put implements column.IterableOrderedMap; only reads call it.
 func (attributes) Put(any, any) {}
 
 // Iterator implements column.IterableOrderedMap.
@@ -99,7 +100,7 @@ func (i *attributeIterator) Key() any { return string(i.list[i.at].Key) }
 
 func (i *attributeIterator) Value() any { return valueText(i.list[i.at].Value) }
 
-// valueText writes a value as the Collector does: what is no string as JSON.
+// valueText formats a value like the Collector: everything but strings as JSON.
 func valueText(v attribute.Value) string {
 	switch v.Type() {
 	case attribute.STRING:
@@ -110,13 +111,13 @@ func valueText(v attribute.Value) string {
 		return strconv.FormatBool(v.AsBool())
 	}
 	text, err := json.Marshal(v.AsInterface())
-	if err != nil { // a float that JSON has no word for
+	if err != nil { // a float that JSON cannot express
 		return v.String()
 	}
 	return string(text)
 }
 
-// kindName is the Collector's word for a span kind.
+// kindName returns the Collector's name of a span kind.
 func kindName(kind trace.SpanKind) string {
 	switch kind {
 	case trace.SpanKindServer:
@@ -147,7 +148,7 @@ func (s *Store) SpansOf(ctx context.Context, traceID string) ([]Span, error) {
 	return s.spans(ctx, traceID, &conditions{})
 }
 
-// SpansNear is SpansOf for a trace that is known to have begun about a time: it looks at an hour before and after alone.
+// SpansNear is SpansOf for a trace that began about a time: it searches only the hours before and after.
 func (s *Store) SpansNear(ctx context.Context, traceID string, at time.Time) ([]Span, error) {
 	where := &conditions{}
 	where.add("Timestamp >= {}", "DateTime64(6,'UTC')", micros(at.Add(-time.Hour)))
