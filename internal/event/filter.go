@@ -52,8 +52,8 @@ var Filters = []Filter{
 	{Name: "until", Old: "to", Field: "Until", Label: "until", Placeholder: "TIME", Example: "2026-01-31T15:00:00+03:00", Help: "Received before this time."},
 	{Name: "source", Field: "Sources", Label: "source", Placeholder: "NAME", Help: "From one of these sources.", Names: NamesSource, Column: "source"},
 	{Name: "step", Field: "Steps", Label: "step", Placeholder: "STEP", Example: "paid", Help: "At one of these steps; '' for none.", Column: "step"},
-	{Name: "kind", Field: "Kinds", Label: "kind", Placeholder: "KIND", Known: texts(Kinds), Help: "Of one of these kinds: " + Words(Kinds) + ".", Column: "kind"},
-	{Name: "verdict", Field: "Verdicts", Label: "verdict", Placeholder: "VERDICT", Known: texts(Verdicts), Column: "verdict",
+	{Name: "kind", Field: "Kinds", Label: "kind", Placeholder: "KIND", Known: Texts(Kinds), Help: "Of one of these kinds: " + Words(Kinds) + ".", Column: "kind"},
+	{Name: "verdict", Field: "Verdicts", Label: "verdict", Placeholder: "VERDICT", Known: Texts(Verdicts), Column: "verdict",
 		Help: "With one of these verdicts: " + Words(Verdicts) + ". A replay sends accepted events only."},
 	{Name: "channel", Field: "Channels", Label: "channel", Placeholder: "CHANNEL", Example: "telegram", Help: "Through one of these channels, such as telegram.", Column: "channel"},
 	{Name: "subscriber", Field: "Subscribers", Label: "subscriber", Placeholder: "ID", Example: "47659", Help: "About one of these people: BotHelp's id, or the messenger's."},
@@ -201,7 +201,8 @@ func ParseSpan(s string) (time.Duration, error) {
 	return d, nil
 }
 
-func texts[T ~string](words []T) []string {
+// Texts converts words to strings.
+func Texts[T ~string](words []T) []string {
 	list := make([]string, len(words))
 	for i, w := range words {
 		list[i] = string(w)
@@ -210,4 +211,4 @@ func texts[T ~string](words []T) []string {
 }
 
 // Words lists words for a sentence.
-func Words[T ~string](words []T) string { return strings.Join(texts(words), ", ") }
+func Words[T ~string](words []T) string { return strings.Join(Texts(words), ", ") }

@@ -41,13 +41,8 @@ func (s *Store) StoredAttempts(ctx context.Context, attempts []event.Attempt) (m
 		where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(slices.MinFunc(part, begun).StartedAt))
 		where.add("started_at <= {}", "DateTime64(6,'UTC')", micros(slices.MaxFunc(part, begun).StartedAt))
 		where.add("id IN {}", "Array(UUID)", uuidStrings(ids))
-		found, err := collect(ctx, s.conn, "find stored attempts", fmt.Sprintf("SELECT id FROM attempts WHERE %s", where), where.args,
-			func(rows driver.Rows, id *uuid.UUID) error { return rows.Scan(id) })
-		if err != nil {
+		if err := s.addIDs(ctx, "attempts", where, stored); err != nil {
 			return nil, err
-		}
-		for _, id := range found {
-			stored[id] = true
 		}
 	}
 	return stored, nil

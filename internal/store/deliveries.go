@@ -125,16 +125,18 @@ func scanBacklog(rows driver.Rows, b *Backlog) error {
 	if err := rows.Scan(&b.Endpoint, &counts, &b.OldestOpen); err != nil {
 		return err
 	}
-	b.Counts, b.OldestOpen = statesOf(counts), zeroIfEpoch(b.OldestOpen)
+	b.Counts = typed[event.DeliveryState](counts)
+	b.OldestOpen = zeroIfEpoch(b.OldestOpen)
 	return nil
 }
 
-func statesOf(counts map[string]uint64) map[event.DeliveryState]uint64 {
-	states := make(map[event.DeliveryState]uint64, len(counts))
-	for state, n := range counts {
-		states[event.DeliveryState(state)] = n
+// typed converts the keys of a map that the driver has scanned.
+func typed[K ~string](counts map[string]uint64) map[K]uint64 {
+	result := make(map[K]uint64, len(counts))
+	for key, n := range counts {
+		result[K(key)] = n
 	}
-	return states
+	return result
 }
 
 // RecordOutcomes stores new states of deliveries and the attempts that led to them, once for each token.

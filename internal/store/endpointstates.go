@@ -32,6 +32,5 @@ func (s *Store) EndpointStates(ctx context.Context) ([]event.EndpointState, erro
 // EndpointNames returns the names of all endpoints that ever had a state or a replay, in order: configured ones, and
 // the masked URLs of replays.
 func (s *Store) EndpointNames(ctx context.Context) ([]string, error) {
-	return collect(ctx, s.conn, "read endpoint names", "SELECT DISTINCT endpoint FROM (SELECT endpoint FROM endpoint_states UNION ALL SELECT endpoint FROM replays) ORDER BY endpoint", nil,
-		func(rows driver.Rows, name *string) error { return rows.Scan(name) })
+	return collect(ctx, s.conn, "read endpoint names", "SELECT DISTINCT endpoint FROM (SELECT endpoint FROM endpoint_states UNION ALL SELECT endpoint FROM replays) ORDER BY endpoint", nil, scanText)
 }

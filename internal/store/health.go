@@ -33,7 +33,7 @@ var needed = []string{"SELECT", "INSERT", "ALTER", "CREATE TABLE", "CREATE VIEW"
 // hinderingSettings finds a user that only reads; deduplication that is off, so that a repeated batch would be stored
 // twice (deduplicate_insert, where the server has it, takes precedence over insert_deduplicate); and asynchronous
 // inserts that this program may not turn off.
-const hinderingSettings = `SELECT name || '=' || value AS Setting FROM system.settings
+const hinderingSettings = `SELECT name || '=' || value FROM system.settings
 	WHERE name = 'readonly' AND value != '0' OR name = 'async_insert' AND value = '1' AND readonly OR name = 'deduplicate_insert' AND value = 'disable'
 	OR name = 'insert_deduplicate' AND value = '0' AND NOT (SELECT count() > 0 FROM system.settings WHERE name = 'deduplicate_insert' AND value = 'enable')`
 
@@ -73,16 +73,12 @@ func (s *Store) Health(ctx context.Context) (h Health, err error) {
 			return h, err
 		}
 	}
-	var rows []struct{ Setting string }
-	hindering := hinderingSettings
+	query := hinderingSettings
 	if !s.cluster.one() {
-		hindering += hinderingOnCluster
+		query += hinderingOnCluster
 	}
-	err = conn.Select(ctx, &rows, hindering)
-	for _, row := range rows {
-		h.Settings = append(h.Settings, row.Setting)
-	}
-	return h, explain("read the user's settings", err)
+	h.Settings, err = collect(ctx, conn, "read the user's settings", query, nil, scanText)
+	return h, err
 }
 
 // lookAtCluster checks the cluster if the user has the rights for it.

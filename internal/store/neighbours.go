@@ -24,11 +24,7 @@ func (s *Store) neighbour(ctx context.Context, subscriber string, of Cursor, sid
 	}
 	at := where.bind("DateTime64(6,'UTC')", micros(of.At))
 	where.require("received_at "+side+"= "+at, "(received_at, id) "+side+" ("+at+", "+where.bind("UUID", of.ID.String())+")")
-	found, err := s.queryEvents(ctx, where, wholeColumns, fmt.Sprintf("ORDER BY received_at %[1]s, id %[1]s LIMIT 1", order))
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	return &found[0], nil
+	return s.firstEvent(ctx, where, wholeColumns, order)
 }
 
 // Touches returns the first and the last accepted event of a subscriber (BotHelp's id, or the messenger's) that have a
@@ -47,7 +43,12 @@ func (s *Store) touch(ctx context.Context, subscriber, order string) (*event.Eve
 		return nil, err
 	}
 	where.require("(utm_source != '' OR utm_medium != '' OR utm_campaign != '' OR utm_content != '' OR utm_term != '')")
-	found, err := s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at %[1]s, id %[1]s LIMIT 1", order))
+	return s.firstEvent(ctx, where, briefColumns, order)
+}
+
+// firstEvent returns the first event that matches the conditions; nil if there is none. order is ASC or DESC.
+func (s *Store) firstEvent(ctx context.Context, where *conditions, columns, order string) (*event.Event, error) {
+	found, err := s.queryEvents(ctx, where, columns, fmt.Sprintf("ORDER BY received_at %[1]s, id %[1]s LIMIT 1", order))
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (s *Store) Purge(ctx context.Context, kept Days) (deliveries uint64, err er
 // later.
 func (s *Store) purgeUnmade(ctx context.Context) error {
 	ids, err := collect(ctx, s.patient, "find deliveries without a replay", "SELECT replay_id FROM deliveries WHERE NOT "+made+
-		" GROUP BY replay_id HAVING max(created_at) < now() - INTERVAL 1 DAY", nil, func(rows driver.Rows, id *uuid.UUID) error { return rows.Scan(id) })
+		" GROUP BY replay_id HAVING max(created_at) < now() - INTERVAL 1 DAY", nil, scanID)
 	for part := range slices.Chunk(ids, maxParameters) {
 		if err == nil {
 			err = s.patient.Exec(with(ctx, s.cluster.purgeSettings()), "ALTER TABLE "+s.cluster.altered("deliveries")+" DELETE WHERE replay_id IN ("+quoteIDs(part)+")")
@@ -157,7 +157,7 @@ func (s *Store) unfinished(ctx context.Context) ([]uuid.UUID, error) {
 }
 
 func (s *Store) replaysWhere(ctx context.Context, condition string) ([]uuid.UUID, error) {
-	return collect(ctx, s.conn, "read replays", "SELECT id FROM replays FINAL WHERE "+condition, nil, func(rows driver.Rows, id *uuid.UUID) error { return rows.Scan(id) })
+	return collect(ctx, s.conn, "read replays", "SELECT id FROM replays FINAL WHERE "+condition, nil, scanID)
 }
 
 // endedBefore is the condition for the last row of a delivery that ended before a time and belongs to no unfinished

@@ -9,6 +9,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
+
+	"hooktape/internal/event"
 )
 
 // quoteName quotes a name with backticks, as ClickHouse reads it.
@@ -52,16 +54,8 @@ func micros(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000
 
 func addIn[T ~string](c *conditions, column string, values []T) {
 	if len(values) > 0 {
-		c.add(column+" IN {}", "Array(String)", texts(values))
+		c.add(column+" IN {}", "Array(String)", event.Texts(values))
 	}
-}
-
-func texts[T ~string](values []T) []string {
-	list := make([]string, len(values))
-	for i, v := range values {
-		list[i] = string(v)
-	}
-	return list
 }
 
 func uuidStrings(ids []uuid.UUID) []string {

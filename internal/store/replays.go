@@ -111,7 +111,7 @@ func scanReplay(rows driver.Rows, r *event.Replay, more ...any) error {
 		r.Headers = headersFrom(headers)
 	}
 	if len(counts) > 0 {
-		r.Counts = statesOf(counts)
+		r.Counts = typed[event.DeliveryState](counts)
 	}
 	if err := json.Unmarshal([]byte(selection), &r.Selection); err != nil {
 		return fmt.Errorf("replay %s: read its selection: %w", r.ID, err)

@@ -15,7 +15,7 @@ var openState = "NOT " + inStates("state", event.FinalStates)
 
 // inStates returns the condition that a column has one of the states.
 func inStates[T ~string](column string, states []T) string {
-	return "(" + column + " IN ('" + strings.Join(texts(states), "', '") + "'))"
+	return "(" + column + " IN ('" + strings.Join(event.Texts(states), "', '") + "'))"
 }
 
 // noUUID is the zero UUID: the replay of live deliveries, and the original of an event that is no duplicate.

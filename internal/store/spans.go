@@ -143,36 +143,17 @@ type Span struct {
 	Links        []string // trace ids
 }
 
-// SpansOf returns a trace's spans in order of their start.
-func (s *Store) SpansOf(ctx context.Context, traceID string) ([]Span, error) {
-	return s.spans(ctx, traceID, &conditions{})
-}
-
-// SpansNear is SpansOf for a trace that began about a time: it searches only the hours before and after.
-func (s *Store) SpansNear(ctx context.Context, traceID string, at time.Time) ([]Span, error) {
+// Spans returns the spans of a trace that began about a time, in order of their start. It searches an hour before and after.
+func (s *Store) Spans(ctx context.Context, traceID string, at time.Time) ([]Span, error) {
 	where := &conditions{}
 	where.add("Timestamp >= {}", "DateTime64(6,'UTC')", micros(at.Add(-time.Hour)))
 	where.add("Timestamp <= {}", "DateTime64(6,'UTC')", micros(at.Add(time.Hour)))
-	return s.spans(ctx, traceID, where)
-}
-
-func (s *Store) spans(ctx context.Context, traceID string, where *conditions) ([]Span, error) {
 	where.add("TraceId = {}", "String", traceID)
-	rows, err := s.conn.Query(ctx, `SELECT SpanId, ParentSpanId, SpanName, SpanKind, Timestamp, Duration, StatusCode, Links.TraceId
-		FROM otel_traces WHERE `+where.String()+" ORDER BY Timestamp", where.args...)
-	if err != nil {
-		return nil, explain("read trace", err)
-	}
-	defer rows.Close()
-	var spans []Span
-	for rows.Next() {
-		var span Span
+	return collect(ctx, s.conn, "read trace", `SELECT SpanId, ParentSpanId, SpanName, SpanKind, Timestamp, Duration, StatusCode, Links.TraceId
+		FROM otel_traces WHERE `+where.String()+" ORDER BY Timestamp", where.args, func(rows driver.Rows, span *Span) error {
 		var nanos uint64
-		if err := rows.Scan(&span.ID, &span.ParentID, &span.Name, &span.Kind, &span.Start, &nanos, &span.Status, &span.Links); err != nil {
-			return nil, explain("read trace", err)
-		}
+		err := rows.Scan(&span.ID, &span.ParentID, &span.Name, &span.Kind, &span.Start, &nanos, &span.Status, &span.Links)
 		span.Duration = time.Duration(nanos)
-		spans = append(spans, span)
-	}
-	return spans, explain("read trace", rows.Err())
+		return err
+	})
 }

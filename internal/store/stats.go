@@ -38,10 +38,7 @@ func scanSourceFigures(rows driver.Rows, f *SourceStats) error {
 	if err := rows.Scan(&f.Source, &f.Accepted, &verdicts, &f.Last, &f.LastID, &f.Unread); err != nil {
 		return err
 	}
-	f.Verdicts = make(map[event.Verdict]uint64, len(verdicts))
-	for verdict, n := range verdicts {
-		f.Verdicts[event.Verdict(verdict)] = n
-	}
+	f.Verdicts = typed[event.Verdict](verdicts)
 	f.Last = zeroIfEpoch(f.Last)
 	return nil
 }

@@ -94,7 +94,7 @@ func pair(first, last *event.Event, err error) (*Event, *Event, error) {
 
 // Trace returns the spans of an event's arrival and its storing.
 func (d *Direct) Trace(ctx context.Context, e Event) ([]Span, error) {
-	return d.store.SpansNear(ctx, e.TraceID, e.ReceivedAt)
+	return d.store.Spans(ctx, e.TraceID, e.ReceivedAt)
 }
 
 // SourceFigures sums up what came since a time: of these sources, then of others with the most requests; at most limit.
