@@ -224,8 +224,8 @@ func TestRefusals(t *testing.T) {
 		"torn":         {func(dir string) error { return os.Truncate(filepath.Join(dir, "events.parquet"), 100) }, "damaged or was changed (100 bytes"},
 		"flipped":      {flip, "damaged or was changed"},
 		"lacks a file": {func(dir string) error { return os.Remove(filepath.Join(dir, "attempts.parquet")) }, "lacks its file attempts.parquet"},
-		"foreign":      {manifest(func(m *archive.Manifest) { m.Program = "other" }), "not hooktape's"},
-		"no JSON":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{"), 0o600) }, "not hooktape's"},
+		"foreign":      {manifest(func(m *archive.Manifest) { m.Program = "other" }), "of another program"},
+		"no JSON":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{"), 0o600) }, "of another program"},
 		"newer":        {manifest(func(m *archive.Manifest) { m.Schema, m.Version = 9999, "v9" }), "from hooktape v9, which has newer tables (9999)"},
 		"a way out":    {manifest(func(m *archive.Manifest) { m.Tables[0].Name = "../../etc/passwd" }), "does not know"},
 	} {

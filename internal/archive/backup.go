@@ -30,7 +30,8 @@ func Backup(ctx context.Context, db *store.Store, dir, version string, progress 
 	if err := newDir(dir); err != nil {
 		return m, err
 	}
-	m = Manifest{Program: programName, Version: version, Schema: schema.At, MadeAt: time.Now().UTC().Truncate(time.Second)}
+	m = Manifest{Program: programName, Version: version, Schema: schema.At,
+		MadeAt: time.Now().UTC().Truncate(time.Second)}
 	for _, table := range store.Tables {
 		f, err := backupTable(ctx, db, dir, table, progress)
 		if err != nil {
@@ -83,7 +84,8 @@ func backupTable(ctx context.Context, db *store.Store, dir, table string, progre
 }
 
 // write creates the file from the rows that read passes to its function.
-func (f *File) write(ctx context.Context, db *store.Store, dir string, read func(each func(*store.Rows) error) error, progress func(done uint64)) error {
+func (f *File) write(ctx context.Context, db *store.Store, dir string, read func(each func(*store.Rows) error) error,
+	progress func(done uint64)) error {
 	columns, err := db.Columns(ctx, f.Table)
 	if err != nil {
 		return err

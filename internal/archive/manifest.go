@@ -109,7 +109,8 @@ func (f File) check(dir string) error {
 		return err
 	}
 	if n != f.Bytes || hex.EncodeToString(hash.Sum(nil)) != f.SHA256 {
-		return fmt.Errorf("%s is damaged or was changed (%d bytes, %d were written)", filepath.Join(dir, f.Name), n, f.Bytes)
+		return fmt.Errorf("%s is damaged or was changed (%d bytes, %d were written)", filepath.Join(dir, f.Name), n,
+			f.Bytes)
 	}
 	return nil
 }

@@ -128,7 +128,8 @@ func NewReader(r io.ReaderAt, size int64, table string, columns []store.Column) 
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{layout: l, file: parquet.NewGenericReader[any](file, l.schema), rows: make([]parquet.Row, readRows)}, nil
+	return &Reader{layout: l, file: parquet.NewGenericReader[any](file, l.schema),
+		rows: make([]parquet.Row, readRows)}, nil
 }
 
 // Columns returns the names of the columns in the file. Columns that the table got later have their defaults.

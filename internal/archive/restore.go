@@ -76,7 +76,8 @@ func restoreTable(ctx context.Context, db *store.Store, dir string, f File, prog
 	case err != nil:
 		return err
 	case n > f.Rows, n < f.Rows && !slices.Contains(store.Versioned, f.Table):
-		return fmt.Errorf("%s has %d rows after %d were restored; is another program writing to it?", f.Table, n, f.Rows)
+		return fmt.Errorf("%s has %d rows after %d were restored; is another program writing to it?", f.Table, n,
+			f.Rows)
 	}
 	return nil
 }

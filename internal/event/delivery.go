@@ -76,7 +76,8 @@ func (d *Delivery) Version() uint64 { return VersionOf(d.Attempts, d.State) }
 // VersionOf orders the states of one delivery by its attempts and its state: the higher version is the newer one. It
 // needs no clock: after pending, each attempt starts, may become unknown, and ends.
 func VersionOf(attempts uint32, state DeliveryState) uint64 {
-	step := map[DeliveryState]uint64{Pending: 0, Delivering: 1, Unknown: 2, Retrying: 3, Failed: 4, Delivered: 4, Cancelled: 5}
+	step := map[DeliveryState]uint64{Pending: 0, Delivering: 1, Unknown: 2, Retrying: 3, Failed: 4, Delivered: 4,
+		Cancelled: 5}
 	return uint64(attempts)*8 + step[state]
 }
 

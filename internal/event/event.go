@@ -29,7 +29,8 @@ const (
 )
 
 // Verdicts lists every verdict, Accepted first.
-var Verdicts = []Verdict{Accepted, BadSignature, UnknownSource, BadToken, TooLarge, MethodNotAllowed, Aborted, Malformed}
+var Verdicts = []Verdict{Accepted, BadSignature, UnknownSource, BadToken, TooLarge, MethodNotAllowed, Aborted,
+	Malformed}
 
 // Kind is the type of a BotHelp request, derived from its body.
 type Kind string

@@ -105,15 +105,18 @@ func (s *Selection) since(span string, now time.Time) error {
 // Faults returns the parts of a selection that, probably by mistake, match nothing or everything.
 func (s Selection) Faults() (faults []SelectionFault) {
 	if s.From != nil && s.Until != nil && !s.From.Before(*s.Until) {
-		faults = append(faults, SelectionFault{"", fmt.Sprintf("it ends (%s) before it begins (%s)", s.Until.Format(time.RFC3339), s.From.Format(time.RFC3339))})
+		faults = append(faults, SelectionFault{"", fmt.Sprintf("it ends (%s) before it begins (%s)",
+			s.Until.Format(time.RFC3339), s.From.Format(time.RFC3339))})
 	}
 	for _, f := range Filters {
 		if v := f.of(&s); v.Kind() == reflect.Slice && !v.IsNil() && v.Len() == 0 { // probably computed by a program
-			faults = append(faults, SelectionFault{f.Property(), "it is an empty list, which would select everything; leave it out for that"})
+			faults = append(faults, SelectionFault{f.Property(),
+				"it is an empty list, which would select everything; leave it out for that"})
 		}
 	}
 	if len(s.IDs) > maxIDs {
-		faults = append(faults, SelectionFault{"", fmt.Sprintf("it names %d events; at most %d can be named by their ids", len(s.IDs), maxIDs)})
+		faults = append(faults, SelectionFault{"",
+			fmt.Sprintf("it names %d events; at most %d can be named by their ids", len(s.IDs), maxIDs)})
 	}
 	return faults
 }
@@ -131,7 +134,8 @@ func (s Selection) Values() url.Values {
 
 // FullScan reports whether no index helps to find or count the selected events.
 func (s Selection) FullScan() bool {
-	return len(s.IDs) == 0 && len(s.Subscribers) == 0 && slices.ContainsFunc(Filters, func(f Filter) bool { return f.FullScan && len(f.Values(s)) > 0 })
+	return len(s.IDs) == 0 && len(s.Subscribers) == 0 && slices.ContainsFunc(Filters,
+		func(f Filter) bool { return f.FullScan && len(f.Values(s)) > 0 })
 }
 
 // Endpoints returns the endpoints that the selection names.

@@ -20,7 +20,8 @@ func (s *Store) insertAttempts(ctx context.Context, token string, attempts []eve
 		for _, a := range attempts {
 			if err := batch.Append(a.ID, a.EventID, a.Endpoint, a.URL, a.ReplayID, a.Number, a.StartedAt,
 				float64(a.Duration)/float64(time.Millisecond), string(a.Outcome), a.StatusCode, a.Error,
-				headerTuples(a.RequestHeaders), headerTuples(a.ResponseHeaders), a.ResponseBody, hex.EncodeToString(a.TraceID[:])); err != nil {
+				headerTuples(a.RequestHeaders), headerTuples(a.ResponseHeaders), a.ResponseBody,
+				hex.EncodeToString(a.TraceID[:])); err != nil {
 				return fmt.Errorf("attempt %s: %w", a.ID, err)
 			}
 		}
@@ -56,8 +57,9 @@ func (s *Store) AttemptsOf(ctx context.Context, eventID uuid.UUID) ([]event.Atte
 }
 
 func (s *Store) queryAttempts(ctx context.Context, where *conditions) ([]event.Attempt, error) {
-	return collect(ctx, s.conn, "read attempts", fmt.Sprintf("SELECT %s FROM attempts WHERE %s ORDER BY started_at, number LIMIT 1 BY id",
-		attemptColumns, where), where.args, scanAttempt)
+	return collect(ctx, s.conn, "read attempts",
+		fmt.Sprintf("SELECT %s FROM attempts WHERE %s ORDER BY started_at, number LIMIT 1 BY id",
+			attemptColumns, where), where.args, scanAttempt)
 }
 
 func scanAttempt(rows driver.Rows, a *event.Attempt) error {
@@ -76,7 +78,8 @@ func scanAttempt(rows driver.Rows, a *event.Attempt) error {
 }
 
 // LastFailures returns the newest failed attempts at an endpoint since a time, the newest first; at most limit.
-func (s *Store) LastFailures(ctx context.Context, endpoint string, since time.Time, limit int) ([]event.Attempt, error) {
+func (s *Store) LastFailures(ctx context.Context, endpoint string, since time.Time, limit int) ([]event.Attempt,
+	error) {
 	return s.failures(ctx, "endpoint = {}", "String", endpoint, since, limit)
 }
 
@@ -85,11 +88,13 @@ func (s *Store) FailuresOf(ctx context.Context, replay event.Replay, limit int) 
 	return s.failures(ctx, "replay_id = {}", "UUID", replay.ID.String(), replay.CreatedAt.Add(-time.Minute), limit)
 }
 
-func (s *Store) failures(ctx context.Context, term, kind string, value any, since time.Time, limit int) ([]event.Attempt, error) {
+func (s *Store) failures(ctx context.Context, term, kind string, value any, since time.Time,
+	limit int) ([]event.Attempt, error) {
 	where := &conditions{}
 	where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(since))
 	where.add(term, kind, value)
 	where.require("outcome != 'delivered'")
-	return collect(ctx, s.conn, "read failed attempts", fmt.Sprintf("SELECT %s FROM attempts WHERE %s ORDER BY started_at DESC, id DESC LIMIT 1 BY id LIMIT %d",
-		attemptColumns, where, limit), where.args, scanAttempt)
+	return collect(ctx, s.conn, "read failed attempts",
+		fmt.Sprintf("SELECT %s FROM attempts WHERE %s ORDER BY started_at DESC, id DESC LIMIT 1 BY id LIMIT %d",
+			attemptColumns, where, limit), where.args, scanAttempt)
 }

@@ -29,7 +29,8 @@ func (s *Store) Audit(ctx context.Context, e AuditEntry) error {
 
 // AuditLog returns the newest entries, the newest first; at most limit.
 func (s *Store) AuditLog(ctx context.Context, limit int) ([]AuditEntry, error) {
-	return collect(ctx, s.conn, "read the audit log", fmt.Sprintf("SELECT %s FROM audit_log ORDER BY at DESC LIMIT %d", auditColumns, limit), nil,
+	return collect(ctx, s.conn, "read the audit log", fmt.Sprintf("SELECT %s FROM audit_log ORDER BY at DESC LIMIT %d",
+		auditColumns, limit), nil,
 		func(rows driver.Rows, e *AuditEntry) error {
 			return rows.Scan(&e.At, &e.Who, &e.Action, &e.Target, &e.Detail, &e.RemoteIP)
 		})

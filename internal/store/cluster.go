@@ -18,8 +18,10 @@ const ownTable = "_local"
 // An insert becomes visible on one shard before the next. Events and deliveries of a subscriber are therefore on one
 // shard: a reader that sees one of them also sees the earlier ones of the same insert.
 var shardedBy = map[string]string{
-	"events": subscriber, "deliveries": "subscriber", byPosition: "subscriber", "attempts": "event_id", "quarantine": "id",
-	"replays": "id", "commands": "target", "endpoint_states": "endpoint", "swept": "endpoint", "stored_ranges": "spool", "holders": "shard", "audit_log": "who",
+	"events": subscriber, "deliveries": "subscriber", byPosition: "subscriber", "attempts": "event_id",
+	"quarantine": "id",
+	"replays":    "id", "commands": "target", "endpoint_states": "endpoint", "swept": "endpoint",
+	"stored_ranges": "spool", "holders": "shard", "audit_log": "who",
 	"otel_traces": "TraceId", "otel_traces_trace_id_ts": "TraceId", versions: "version_id",
 }
 
@@ -125,7 +127,8 @@ func (s *Store) checkLayout(ctx context.Context) error {
 	spread := engine == "Distributed"
 	switch {
 	case s.cluster.one() && spread:
-		return fmt.Errorf("%w: %s belongs to a cluster; set clickhouse.cluster to the cluster's name", ErrOtherLayout, s.Database())
+		return fmt.Errorf("%w: %s belongs to a cluster; set clickhouse.cluster to the cluster's name", ErrOtherLayout,
+			s.Database())
 	case !s.cluster.one() && engine != "" && !spread:
 		return fmt.Errorf("%w: %s belongs to a single server; name a new database in the DSN, and move the data there with backup and restore", ErrOtherLayout, s.Database())
 	case s.cluster.one():
@@ -136,7 +139,8 @@ func (s *Store) checkLayout(ctx context.Context) error {
 		}
 	}
 	// Goose expects this row in the table.
-	return explain("fill the table of versions", s.conn.Exec(ctx, "INSERT INTO "+versions+" (version_id, is_applied) SELECT 0, 1 WHERE (SELECT count() FROM "+versions+") = 0"))
+	return explain("fill the table of versions",
+		s.conn.Exec(ctx, "INSERT INTO "+versions+" (version_id, is_applied) SELECT 0, 1 WHERE (SELECT count() FROM "+versions+") = 0"))
 }
 
 func (s *Store) makeVersions(ctx context.Context) error {

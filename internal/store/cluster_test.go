@@ -16,7 +16,6 @@ import (
 	"hooktape/internal/event"
 	"hooktape/internal/store"
 	"hooktape/internal/testutil/enginetest"
-	"hooktape/internal/testutil/storetest"
 )
 
 // onCluster is a database with all tables in it, on a cluster of two shards.
@@ -78,15 +77,15 @@ func TestCluster(t *testing.T) {
 	d := onCluster(t, fmt.Sprintf(dsns, 0))
 	for _, test := range []struct {
 		name string
-		run  func(t *testing.T, d db)
+		run  func(t *testing.T, d db, dsns string)
 	}{{"shards", testShards}, {"storage", testStorageOfCluster}, {"subscriber on one shard", testSubscriberOnOneShard}, {"health", testClusterHealth}, {"layout is kept", testLayoutIsKept}} {
-		t.Run(test.name, func(t *testing.T) { test.run(t, d) })
+		t.Run(test.name, func(t *testing.T) { test.run(t, d, dsns) })
 	}
 	t.Run("deliveries are reordered", func(t *testing.T) { testDeliveriesAreReorderedOnACluster(t, fmt.Sprintf(dsns, 1)) })
 }
 
 // testShards: what the other tests run on is two shards, each with a part of the rows, and knows an insert that is sent again.
-func testShards(t *testing.T, d db) {
+func testShards(t *testing.T, d db, _ string) {
 	var batch []event.Event
 	for i := range 50 {
 		batch = append(batch, eventAt(dawn, i))
@@ -157,8 +156,12 @@ func TestSpreadRefuses(t *testing.T) {
 }
 
 // testLayoutIsKept: tables of a single server are not used as a cluster's, nor the reverse.
-func testLayoutIsKept(t *testing.T, d db) {
-	for dsn, name := range map[string]string{d.dsn: "", storetest.DSN(t): enginetest.ClusterName} {
+func testLayoutIsKept(t *testing.T, _ db, dsns string) {
+	cluster, alone := fmt.Sprintf(dsns, 0), fmt.Sprintf(dsns, 2)
+	if _, err := open(t, alone).Migrate(background); err != nil {
+		t.Fatal(err)
+	}
+	for dsn, name := range map[string]string{cluster: "", alone: enginetest.ClusterName} {
 		s, err := store.OpenCluster(dsn, name)
 		if err != nil {
 			t.Fatal(err)
@@ -172,7 +175,7 @@ func testLayoutIsKept(t *testing.T, d db) {
 
 // testSubscriberOnOneShard: an insert is seen on one shard before it is on the next, and nobody shall see a subscriber's later
 // event, or its delivery, without the one before it.
-func testSubscriberOnOneShard(t *testing.T, d db) {
+func testSubscriberOnOneShard(t *testing.T, d db, _ string) {
 	var batch []event.Event
 	for i := range 60 {
 		e := eventAt(dawn.Add(time.Duration(i)*time.Second), i)
@@ -205,8 +208,8 @@ func testSubscriberOnOneShard(t *testing.T, d db) {
 }
 
 // testClusterHealth: what a cluster lacks is told, and one that is not there. Both shards of this one are one server.
-func testClusterHealth(t *testing.T, d db) {
-	dsn := d.dsn
+func testClusterHealth(t *testing.T, d db, dsns string) {
+	dsn := fmt.Sprintf(dsns, 0)
 	h, err := d.Health(background)
 	if err != nil || len(h.Missing)+len(h.MissingOnCluster)+len(h.Settings) > 0 || h.Cluster == nil {
 		t.Fatalf("%+v, %v", h, err)
@@ -242,7 +245,7 @@ func testClusterHealth(t *testing.T, d db) {
 }
 
 // testStorageOfCluster counts each row once, under the name of the table.
-func testStorageOfCluster(t *testing.T, d db) {
+func testStorageOfCluster(t *testing.T, d db, _ string) {
 	d.exec(t, "TRUNCATE TABLE "+d.own("events"))
 	for i := range 20 {
 		d.insert(t, eventAt(dawn, i))

@@ -45,7 +45,8 @@ func (s *Store) Steering(ctx context.Context) (map[string]Steered, error) {
 		target string
 		Steered
 	}
-	rows, err := collect(ctx, s.conn, "read commands", "SELECT target, action, why, number, at, rate_set, rate FROM "+lastCommands, nil,
+	rows, err := collect(ctx, s.conn, "read commands",
+		"SELECT target, action, why, number, at, rate_set, rate FROM "+lastCommands, nil,
 		func(rows driver.Rows, r *row) error {
 			var set uint8
 			var rate float64

@@ -42,7 +42,8 @@ func scanDelivery(rows driver.Rows, d *event.Delivery) error {
 // inOrder reads a page as a short range of the primary key: in one thread, so that only the page is merged, and in
 // small blocks, so that the range ends soon after it. The key determines a delivery's month, so no two partitions have
 // versions of the same one.
-var inOrder = clickhouse.Settings{"optimize_read_in_order": 1, "do_not_merge_across_partitions_select_final": 1, "max_threads": 1, "max_block_size": 1024}
+var inOrder = clickhouse.Settings{"optimize_read_in_order": 1, "do_not_merge_across_partitions_select_final": 1,
+	"max_threads": 1, "max_block_size": 1024}
 
 // OpenDeliveries returns the deliveries of a queue that are not final, due or not, after one cursor and up to the
 // other, in order of their events' positions. Zero cursors are the beginning and the end. The cost is the range from
@@ -53,14 +54,16 @@ func (s *Store) OpenDeliveries(ctx context.Context, q Queue, after, upTo Cursor,
 		if !c.At.IsZero() {
 			at := where.bind("DateTime64(6,'UTC')", micros(c.At))
 			// Only the first of these can use the primary key.
-			where.require("event_position "+loose+" "+at, "(event_position, event_id) "+strict+" ("+at+", "+where.bind("UUID", c.ID.String())+")")
+			where.require("event_position "+loose+" "+at,
+				"(event_position, event_id) "+strict+" ("+at+", "+where.bind("UUID", c.ID.String())+")")
 		}
 	}
 	bound(after, ">=", ">")
 	bound(upTo, "<=", "<=")
 	where.require(openState)
-	return collect(with(ctx, inOrder), s.conn, "read deliveries", fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY event_position, event_id LIMIT %d",
-		deliveryColumns, where, limit), where.args, scanDelivery)
+	return collect(with(ctx, inOrder), s.conn, "read deliveries",
+		fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY event_position, event_id LIMIT %d",
+			deliveryColumns, where, limit), where.args, scanDelivery)
 }
 
 // DeliveriesOf returns all deliveries of an event, live ones first, then replays in order of creation.
@@ -68,8 +71,9 @@ func (s *Store) DeliveriesOf(ctx context.Context, eventID uuid.UUID) ([]event.De
 	where := &conditions{}
 	where.add("event_id = {}", "UUID", eventID.String())
 	where.require(made)
-	return collect(ctx, s.conn, "read deliveries", fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY toString(replay_id), endpoint",
-		deliveryColumns, where), where.args, scanDelivery)
+	return collect(ctx, s.conn, "read deliveries",
+		fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY toString(replay_id), endpoint",
+			deliveryColumns, where), where.args, scanDelivery)
 }
 
 // CancelDeliveries cancels all deliveries of a queue that are not final, in one statement. An attempt in flight
@@ -77,18 +81,22 @@ func (s *Store) DeliveriesOf(ctx context.Context, eventID uuid.UUID) ([]event.De
 func (s *Store) CancelDeliveries(ctx context.Context, q Queue) error {
 	where := q.conditions()
 	where.require(openState)
-	version := fmt.Sprintf("toUInt64(attempts) * %d + %d", event.VersionOf(1, event.Pending), event.VersionOf(0, event.Cancelled))
+	version := fmt.Sprintf("toUInt64(attempts) * %d + %d", event.VersionOf(1, event.Pending),
+		event.VersionOf(0, event.Cancelled))
 	sql := fmt.Sprintf(`INSERT INTO deliveries (%s, version)
 		SELECT replay_id, endpoint, event_received_at, event_position, event_id, 'cancelled', attempts, toDateTime64(0, 3, 'UTC'), status_code, error, now64(6), subscriber, created_at,
 			%s FROM deliveries FINAL WHERE %s`, deliveryColumns, version, where)
-	return explain("cancel deliveries", s.patient.Exec(with(ctx, clickhouse.Settings{"do_not_merge_across_partitions_select_final": 1}), sql, where.args...))
+	return explain("cancel deliveries", s.patient.Exec(with(ctx,
+		clickhouse.Settings{"do_not_merge_across_partitions_select_final": 1}), sql, where.args...))
 }
 
 // CountDeliveries counts a replay's deliveries by state.
 func (s *Store) CountDeliveries(ctx context.Context, replayID uuid.UUID) (map[event.DeliveryState]uint64, error) {
 	where := &conditions{}
 	where.add("replay_id = {}", "UUID", replayID.String())
-	parts, err := collect(ctx, s.conn, "count deliveries", fmt.Sprintf("SELECT state, count() FROM deliveries FINAL WHERE %s GROUP BY state", where), where.args, scanCount)
+	parts, err := collect(ctx, s.conn, "count deliveries",
+		fmt.Sprintf("SELECT state, count() FROM deliveries FINAL WHERE %s GROUP BY state", where), where.args,
+		scanCount)
 	counts := map[event.DeliveryState]uint64{}
 	for _, part := range parts {
 		counts[part.state] = part.n
@@ -140,7 +148,8 @@ func typed[K ~string](counts map[string]uint64) map[K]uint64 {
 }
 
 // RecordOutcomes stores new states of deliveries and the attempts that led to them, once for each token.
-func (s *Store) RecordOutcomes(ctx context.Context, token string, deliveries []event.Delivery, attempts []event.Attempt) error {
+func (s *Store) RecordOutcomes(ctx context.Context, token string, deliveries []event.Delivery,
+	attempts []event.Attempt) error {
 	if len(attempts) > 0 {
 		if err := s.insertAttempts(ctx, token, attempts); err != nil {
 			return err
@@ -161,8 +170,10 @@ func (s *Store) insertDeliveries(ctx context.Context, token string, deliveries [
 	return s.insert(ctx, token, "deliveries ("+deliveryColumns+", version)", func(batch driver.Batch) error {
 		for i := range deliveries {
 			d := known(deliveries[i])
-			if err := batch.Append(d.ReplayID, d.Endpoint, d.EventReceivedAt, d.Position(), d.EventID, string(d.State), d.Attempts,
-				epochIfZero(d.NextAt), d.StatusCode, d.Error, d.UpdatedAt, d.Subscriber, d.CreatedAt, d.Version()); err != nil {
+			if err := batch.Append(d.ReplayID, d.Endpoint, d.EventReceivedAt, d.Position(), d.EventID, string(d.State),
+				d.Attempts,
+				epochIfZero(d.NextAt), d.StatusCode, d.Error, d.UpdatedAt, d.Subscriber, d.CreatedAt,
+				d.Version()); err != nil {
 				return fmt.Errorf("delivery of event %s: %w", d.EventID, err)
 			}
 		}
@@ -199,8 +210,9 @@ func (s *Store) DeliverySummaries(ctx context.Context, ids []uuid.UUID, from, to
 	where.add("event_received_at <= {}", "DateTime64(6,'UTC')", micros(to))
 	where.add("event_id IN {}", "Array(UUID)", uuidStrings(ids))
 	where.require(made)
-	return collect(ctx, s.conn, "read deliveries", "SELECT event_id, endpoint, if(countIf(state = 'delivered') > 0, 'delivered', argMax(state, (updated_at, version))) FROM deliveries WHERE "+where.String()+
-		" GROUP BY event_id, endpoint ORDER BY endpoint", where.args, func(rows driver.Rows, f *DeliverySummary) error {
-		return rows.Scan(&f.EventID, &f.Endpoint, (*string)(&f.State))
-	})
+	return collect(ctx, s.conn, "read deliveries",
+		"SELECT event_id, endpoint, if(countIf(state = 'delivered') > 0, 'delivered', argMax(state, (updated_at, version))) FROM deliveries WHERE "+where.String()+
+			" GROUP BY event_id, endpoint ORDER BY endpoint", where.args, func(rows driver.Rows, f *DeliverySummary) error {
+			return rows.Scan(&f.EventID, &f.Endpoint, (*string)(&f.State))
+		})
 }

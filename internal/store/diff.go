@@ -108,8 +108,12 @@ func (d *diffing) pairs() string {
 // rows returns the first events whose attempts differ.
 func (d *diffing) rows(ctx context.Context, s *Store, limit int) ([]DiffRow, error) {
 	type pair struct{ event, here, there uuid.UUID }
-	pairs, err := collect(ctx, s.patient, "compare replay", fmt.Sprintf("SELECT event_id, here.1, there.1 FROM %s WHERE verdict != 'same' ORDER BY toString(event_id) LIMIT %d",
-		d.pairs(), min(limit, maxParameters/2)), d.args, func(rows driver.Rows, p *pair) error { return rows.Scan(&p.event, &p.here, &p.there) })
+	pairs, err := collect(ctx, s.patient, "compare replay",
+		fmt.Sprintf("SELECT event_id, here.1, there.1 FROM %s WHERE verdict != 'same' ORDER BY toString(event_id) LIMIT %d",
+			d.pairs(), min(limit, maxParameters/2)), d.args, func(rows driver.Rows,
+			p *pair) error {
+			return rows.Scan(&p.event, &p.here, &p.there)
+		})
 	if err != nil || len(pairs) == 0 {
 		return nil, err
 	}

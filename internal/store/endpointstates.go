@@ -20,11 +20,15 @@ func (s *Store) SaveEndpointState(ctx context.Context, e event.EndpointState) er
 
 // EndpointStates returns the newest state of each endpoint.
 func (s *Store) EndpointStates(ctx context.Context) ([]event.EndpointState, error) {
-	return collect(ctx, s.conn, "read endpoint states", "SELECT "+endpointStateColumns+" FROM endpoint_states ORDER BY endpoint, updated_at DESC LIMIT 1 BY endpoint", nil,
+	return collect(ctx, s.conn, "read endpoint states",
+		"SELECT "+endpointStateColumns+" FROM endpoint_states ORDER BY endpoint, updated_at DESC LIMIT 1 BY endpoint",
+		nil,
 		func(rows driver.Rows, e *event.EndpointState) error {
-			err := rows.Scan(&e.Endpoint, &e.URL, &e.State, &e.Reason, &e.Failures, &e.NextProbe, &e.UpdatedAt, &e.FollowedSince, &e.FollowedUntil,
+			err := rows.Scan(&e.Endpoint, &e.URL, &e.State, &e.Reason, &e.Failures, &e.NextProbe, &e.UpdatedAt,
+				&e.FollowedSince, &e.FollowedUntil,
 				&e.Subscription, &e.StartedAfter, &e.Positions)
-			e.NextProbe, e.FollowedSince, e.FollowedUntil = zeroIfEpoch(e.NextProbe), zeroIfEpoch(e.FollowedSince), zeroIfEpoch(e.FollowedUntil)
+			e.NextProbe, e.FollowedSince, e.FollowedUntil = zeroIfEpoch(e.NextProbe), zeroIfEpoch(e.FollowedSince),
+				zeroIfEpoch(e.FollowedUntil)
 			return err
 		})
 }
@@ -32,5 +36,6 @@ func (s *Store) EndpointStates(ctx context.Context) ([]event.EndpointState, erro
 // EndpointNames returns the names of all endpoints that ever had a state or a replay, in order: configured ones, and
 // the masked URLs of replays.
 func (s *Store) EndpointNames(ctx context.Context) ([]string, error) {
-	return collect(ctx, s.conn, "read endpoint names", "SELECT DISTINCT endpoint FROM (SELECT endpoint FROM endpoint_states UNION ALL SELECT endpoint FROM replays) ORDER BY endpoint", nil, scanText)
+	return collect(ctx, s.conn, "read endpoint names",
+		"SELECT DISTINCT endpoint FROM (SELECT endpoint FROM endpoint_states UNION ALL SELECT endpoint FROM replays) ORDER BY endpoint", nil, scanText)
 }

@@ -29,7 +29,8 @@ var eventColumns = []string{
 var (
 	// scanEvent reads wholeColumns or briefColumns; the latter leave out headers and body, which may be large.
 	wholeColumns = strings.Join(eventColumns, ", ") + ", stored_at"
-	briefColumns = strings.NewReplacer("headers,", "[]::Array(Tuple(name String, value String)),", "body,", "'',").Replace(wholeColumns)
+	briefColumns = strings.NewReplacer("headers,", "[]::Array(Tuple(name String, value String)),", "body,",
+		"'',").Replace(wholeColumns)
 )
 
 // Page selects rows of a list.
@@ -53,9 +54,11 @@ func (s *Store) ListEvents(ctx context.Context, sel event.Selection, page Page) 
 	}
 	if page.Before != nil {
 		where.add("received_at <= {}", "DateTime64(6,'UTC')", micros(page.Before.At))
-		where.add("(received_at, id) < ({}, toUUID('"+page.Before.ID.String()+"'))", "DateTime64(6,'UTC')", micros(page.Before.At))
+		where.add("(received_at, id) < ({}, toUUID('"+page.Before.ID.String()+"'))", "DateTime64(6,'UTC')",
+			micros(page.Before.At))
 	}
-	return s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at DESC, id DESC LIMIT %d", page.Limit))
+	return s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at DESC, id DESC LIMIT %d",
+		page.Limit))
 }
 
 // CountEvents counts selected events up to atMost; 0 means no limit.
@@ -153,7 +156,8 @@ func headersFrom(tuples []map[string]any) []event.Header {
 
 // ListStored returns selected events that were stored since a time, in order of receipt, the newest first, without
 // headers and body; at most limit. The index of stored_at skips older ones.
-func (s *Store) ListStored(ctx context.Context, sel event.Selection, since time.Time, limit int) ([]event.Event, error) {
+func (s *Store) ListStored(ctx context.Context, sel event.Selection, since time.Time, limit int) ([]event.Event,
+	error) {
 	where, err := s.matching(ctx, sel)
 	if err != nil {
 		return nil, err
@@ -164,7 +168,8 @@ func (s *Store) ListStored(ctx context.Context, sel event.Selection, since time.
 
 // LastEvent returns the newest accepted event of a source; the zero time if there is none.
 func (s *Store) LastEvent(ctx context.Context, source string) (at time.Time, id uuid.UUID, err error) {
-	found, err := s.ListEvents(ctx, event.Selection{Sources: []string{source}, Verdicts: []event.Verdict{event.Accepted}}, Page{Limit: 1})
+	found, err := s.ListEvents(ctx, event.Selection{Sources: []string{source},
+		Verdicts: []event.Verdict{event.Accepted}}, Page{Limit: 1})
 	if err != nil || len(found) == 0 {
 		return at, id, err
 	}

@@ -66,7 +66,8 @@ func (s *Store) format(ctx context.Context, before, expression, after string) (f
 	sql := "SELECT formatQuerySingleLine(" + where.bind("String", before+expression+after) + ")"
 	err = s.asking(where).conn.QueryRow(ctx, sql, where.args...).Scan(&formatted)
 	if exception, ok := errors.AsType[*clickhouse.Exception](err); ok && expressionAtFault(exception.Code) {
-		text, _, _ := strings.Cut(strings.TrimPrefix(exception.Message, "DB::Exception: "), ": In scope SELECT formatQuery")
+		text, _, _ := strings.Cut(strings.TrimPrefix(exception.Message, "DB::Exception: "),
+			": In scope SELECT formatQuery")
 		return "", located(text, len(before), expression)
 	}
 	return formatted, explain("check the expression", err)

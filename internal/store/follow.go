@@ -22,7 +22,8 @@ type Subscription struct {
 // Follow returns the events of a range for live delivery: accepted originals of the subscription that have no delivery
 // in the queue yet, at most limit, in the order of the spool. They are returned as pending deliveries that are not
 // stored. The range is complete up to last, which is less than the range's if limit was reached.
-func (s *Store) Follow(ctx context.Context, q Queue, sub Subscription, r Range, limit int) (found []event.Delivery, last uint64, err error) {
+func (s *Store) Follow(ctx context.Context, q Queue, sub Subscription, r Range, limit int) (found []event.Delivery,
+	last uint64, err error) {
 	where := sub.conditions()
 	where.within(r)
 	found, last, err = s.undelivered(ctx, q, where, "spool_number", limit)
@@ -35,7 +36,8 @@ func (s *Store) Follow(ctx context.Context, q Queue, sub Subscription, r Range, 
 // Missing returns the events that should have a delivery in the queue and have none, at most limit: those of the
 // endpoint's subscription, up to the positions in its state, that were received within the window. Events whose
 // deliveries may have been purged are left out.
-func (s *Store) Missing(ctx context.Context, q Queue, state event.EndpointState, window time.Duration, limit int) (missing []event.Delivery, err error) {
+func (s *Store) Missing(ctx context.Context, q Queue, state event.EndpointState, window time.Duration,
+	limit int) (missing []event.Delivery, err error) {
 	var sub Subscription
 	if err := json.Unmarshal([]byte(state.Subscription), &sub); err != nil {
 		return nil, fmt.Errorf("read the subscription of %s: %w", state.Endpoint, err)
@@ -70,7 +72,8 @@ func (c *conditions) within(r Range) {
 }
 
 // FollowUnnumbered is Follow for events without numbers, which an older version has stored since a time.
-func (s *Store) FollowUnnumbered(ctx context.Context, q Queue, sub Subscription, from time.Time, limit int) ([]event.Delivery, error) {
+func (s *Store) FollowUnnumbered(ctx context.Context, q Queue, sub Subscription, from time.Time,
+	limit int) ([]event.Delivery, error) {
 	where := sub.conditions()
 	where.add("stored_at >= {}", "DateTime64(6,'UTC')", micros(from))
 	where.require("spool = ''")
@@ -89,8 +92,10 @@ func (sub Subscription) conditions() *conditions {
 
 // undelivered returns a new delivery for each event that matches the conditions and has none in the queue. It looks up
 // only the deliveries of these events.
-func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, order string, limit int) (found []event.Delivery, last uint64, err error) {
-	queue := "replay_id = " + where.bind("UUID", q.ReplayID.String()) + " AND endpoint = " + where.bind("String", q.Endpoint)
+func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, order string,
+	limit int) (found []event.Delivery, last uint64, err error) {
+	queue := "replay_id = " + where.bind("UUID", q.ReplayID.String()) + " AND endpoint = " +
+		where.bind("String", q.Endpoint)
 	sql := fmt.Sprintf(`SELECT id, received_at, position_offset, %[1]s, spool_number FROM events WHERE %[2]s AND (received_at, id) NOT IN
 			(SELECT event_received_at, event_id FROM deliveries WHERE %[3]s AND (event_received_at, event_id) IN
 				(SELECT received_at, id FROM events WHERE %[2]s))
@@ -111,8 +116,10 @@ func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, ord
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	for _, r := range rows {
 		last = r.number
-		found = append(found, event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: q.ReplayID, Endpoint: q.Endpoint, EventID: r.id},
-			EventReceivedAt: r.receivedAt, State: event.Pending, UpdatedAt: now, Subscriber: r.subscriber, CreatedAt: now,
+		found = append(found, event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: q.ReplayID, Endpoint: q.Endpoint,
+			EventID: r.id},
+			EventReceivedAt: r.receivedAt, State: event.Pending, UpdatedAt: now, Subscriber: r.subscriber,
+			CreatedAt:      now,
 			PositionOffset: time.Duration(r.offset) * time.Microsecond})
 	}
 	return found, last, nil

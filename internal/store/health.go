@@ -53,7 +53,8 @@ func (s *Store) Health(ctx context.Context) (h Health, err error) {
 		return h, explain("check ClickHouse", err)
 	}
 	begun, theirs := time.Now(), time.Time{}
-	if err := conn.QueryRow(ctx, "SELECT version(), currentUser(), now64(3, 'UTC')").Scan(&h.Version, &h.User, &theirs); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT version(), currentUser(), now64(3, 'UTC')").Scan(&h.Version, &h.User,
+		&theirs); err != nil {
 		return h, explain("check ClickHouse", err)
 	}
 	h.Ahead = theirs.Sub(begun.Add(time.Since(begun) / 2))
@@ -142,7 +143,10 @@ func (c cluster) health(ctx context.Context, conn driver.Conn) (h ClusterHealth,
 	if err := conn.QueryRow(ctx, "SELECT groupArray(macro) FROM system.macros").Scan(&macros); err != nil {
 		return h, err
 	}
-	h.Macros = slices.DeleteFunc([]string{"shard", "replica"}, func(name string) bool { return slices.Contains(macros, name) })
+	h.Macros = slices.DeleteFunc([]string{"shard", "replica"}, func(name string) bool {
+		return slices.Contains(macros,
+			name)
+	})
 	h.Keeper = conn.Exec(ctx, "SELECT count() FROM system.zookeeper WHERE path = '/'")
 	ctx = with(ctx, clickhouse.Settings{"skip_unavailable_shards": 1}) // the servers that are up may show more problems
 	var answered uint64
@@ -153,8 +157,9 @@ func (c cluster) health(ctx context.Context, conn driver.Conn) (h ClusterHealth,
 	if h.Differing, err = c.differing(ctx, conn); err != nil {
 		return h, err
 	}
-	h.Behind, err = collect(ctx, conn, "check the replicas", fmt.Sprintf("SELECT %s || ' ' || table FROM %s WHERE database = %s AND (is_readonly OR absolute_delay > 60) ORDER BY 1",
-		server, c.all("system.replicas"), quoteText(c.database)), nil, scanText)
+	h.Behind, err = collect(ctx, conn, "check the replicas",
+		fmt.Sprintf("SELECT %s || ' ' || table FROM %s WHERE database = %s AND (is_readonly OR absolute_delay > 60) ORDER BY 1",
+			server, c.all("system.replicas"), quoteText(c.database)), nil, scanText)
 	return h, err
 }
 
@@ -172,7 +177,8 @@ func (c cluster) differing(ctx context.Context, conn driver.Conn) ([]string, err
 	ours := fmt.Sprintf("SELECT sipHash64((%s)) AS here, ", fmt.Sprintf(tables, quoteText(c.database)))
 	sql := ours + fmt.Sprintf("%s AS host, sipHash64(arraySort(groupArrayIf((name, create_table_query), database = %s))) AS there FROM %s GROUP BY host",
 		server, quoteText(c.database), c.all("system.tables"))
-	return collect(ctx, conn, "compare the tables of the servers", "SELECT host FROM ("+sql+") WHERE here != there ORDER BY host", nil, scanText)
+	return collect(ctx, conn, "compare the tables of the servers",
+		"SELECT host FROM ("+sql+") WHERE here != there ORDER BY host", nil, scanText)
 }
 
 func scanText(rows driver.Rows, text *string) error { return rows.Scan(text) }

@@ -72,14 +72,15 @@ func (s *Store) withoutStored(ctx context.Context, events []event.Event) (missin
 }
 
 func (s *Store) insertEvents(ctx context.Context, token string, events []event.Event) error {
-	return s.insert(ctx, token, "events ("+strings.Join(eventColumns, ", ")+", body_text)", func(batch driver.Batch) error {
-		for i := range events {
-			if err := appendEvent(batch, &events[i]); err != nil {
-				return fmt.Errorf("event %s: %w", events[i].ID, err)
+	return s.insert(ctx, token, "events ("+strings.Join(eventColumns, ", ")+", body_text)",
+		func(batch driver.Batch) error {
+			for i := range events {
+				if err := appendEvent(batch, &events[i]); err != nil {
+					return fmt.Errorf("event %s: %w", events[i].ID, err)
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
 }
 
 func appendEvent(batch driver.Batch, e *event.Event) error {
@@ -99,7 +100,8 @@ func appendEvent(batch driver.Batch, e *event.Event) error {
 		e.Name, e.FirstName, e.LastName, e.Email, e.Phone, e.ProfileLink, e.Channel,
 		e.ConversationsCount, e.CreatedAt, e.FirstContactAt, e.LastContactAt,
 		e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm,
-		e.Fields, eventAt, e.DecodeError, e.DuplicateOf, e.Spool, e.SpoolNumber, uint64(e.PositionOffset.Microseconds()), e.BodyText,
+		e.Fields, eventAt, e.DecodeError, e.DuplicateOf, e.Spool, e.SpoolNumber,
+		uint64(e.PositionOffset.Microseconds()), e.BodyText,
 	)
 }
 

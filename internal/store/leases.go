@@ -22,8 +22,8 @@ type LeaseClaim struct {
 	SeenAt time.Time
 }
 
-// RenewLease records that the process with this claim is alive. Since and SeenAt are set by the server's clock; when that clock was set
-// back, they are a microsecond after the latest stored one. A zero Since is replaced by now.
+// RenewLease records that the process with this claim is alive. Since and SeenAt are set by the server's clock; when
+// that clock was set back, they are a microsecond after the latest stored one. A zero Since is replaced by now.
 func (s *Store) RenewLease(ctx context.Context, lease string, c LeaseClaim) error {
 	return s.writeLease(ctx, lease, c, false)
 }
@@ -37,11 +37,13 @@ func (s *Store) writeLease(ctx context.Context, lease string, claim LeaseClaim, 
 	c := &conditions{}
 	name, since := c.bind("String", lease), c.bind("Int64", microsOf(claim.Since))
 	behind := func(column string) string {
-		return "greatest(now64(6), (SELECT max(" + column + ") + toIntervalMicrosecond(1) FROM holders WHERE shard = " + name + "))"
+		return "greatest(now64(6), (SELECT max(" + column +
+			") + toIntervalMicrosecond(1) FROM holders WHERE shard = " + name + "))"
 	}
 	sql := fmt.Sprintf(`INSERT INTO holders (shard, holder, host, since, seen_at, released)
 		SELECT %s, %s, %s, if(%s = 0, %s, fromUnixTimestamp64Micro(%s)), %s, %s`,
-		name, c.bind("String", claim.ID), c.bind("String", claim.Host), since, behind("since"), since, behind("seen_at"), c.bind("Bool", released))
+		name, c.bind("String", claim.ID), c.bind("String", claim.Host), since, behind("since"), since,
+		behind("seen_at"), c.bind("Bool", released))
 	return explain("renew a lease", s.conn.Exec(ctx, sql, c.args...))
 }
 
@@ -50,8 +52,12 @@ func (s *Store) LeaseClaims(ctx context.Context, lease string) ([]LeaseClaim, er
 	where := &conditions{}
 	where.add("shard = {}", "String", lease)
 	where.require("NOT released")
-	return collect(ctx, s.conn, "read the claims to a lease", "SELECT holder, host, since, seen_at FROM holders FINAL WHERE "+where.String()+" ORDER BY since, holder",
-		where.args, func(rows driver.Rows, h *LeaseClaim) error { return rows.Scan(&h.ID, &h.Host, &h.Since, &h.SeenAt) })
+	return collect(ctx, s.conn, "read the claims to a lease",
+		"SELECT holder, host, since, seen_at FROM holders FINAL WHERE "+where.String()+" ORDER BY since, holder",
+		where.args, func(rows driver.Rows, h *LeaseClaim) error {
+			return rows.Scan(&h.ID, &h.Host, &h.Since,
+				&h.SeenAt)
+		})
 }
 
 func microsOf(t time.Time) int64 {

@@ -37,7 +37,8 @@ type Schema struct {
 func (s Schema) Err() error {
 	switch {
 	case s.At > s.Known:
-		return fmt.Errorf("%w: it is at %d, this program knows %d; install the newer hooktape", ErrNewerSchema, s.At, s.Known)
+		return fmt.Errorf("%w: it is at %d, this program knows %d; install the newer hooktape", ErrNewerSchema, s.At,
+			s.Known)
 	case s.TooOld:
 		return fmt.Errorf("%w: it is at %d, this program updates from %d on; make a backup with the hooktape that runs there (`hooktape backup DIR`), "+
 			"and restore it into a new database with this one (`hooktape restore DIR`); docs/OPERATIONS.md, Upgrade, has the steps", ErrOlderSchema, s.At, OldestSchema)
@@ -98,7 +99,8 @@ func (s *Store) newProvider(db *sql.DB) (*goose.Provider, error) {
 		}
 		files, programs = nil, append(programs, spread...)
 	}
-	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files, append(options, goose.WithGoMigrations(programs...))...)
+	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files,
+		append(options, goose.WithGoMigrations(programs...))...)
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}
@@ -158,7 +160,8 @@ func schemaOf(ctx context.Context, conn driver.Conn, database string) (is Schema
 		return is, err
 	}
 	// Tables that are only partly created have no version 1, because no migration has that number.
-	query := fmt.Sprintf("SELECT max(version_id), countIf(version_id = 1) > 0 AND max(version_id) < %d FROM %s.%s", OldestSchema, database, versions)
+	query := fmt.Sprintf("SELECT max(version_id), countIf(version_id = 1) > 0 AND max(version_id) < %d FROM %s.%s",
+		OldestSchema, database, versions)
 	err = conn.QueryRow(ctx, query).Scan(&is.At, &is.TooOld)
 	if hasCode(err, codeUnknownTable, codeUnknownDatabase) {
 		return is, nil

@@ -23,7 +23,8 @@ func (s *Store) neighbour(ctx context.Context, subscriber string, of Cursor, sid
 		return nil, err
 	}
 	at := where.bind("DateTime64(6,'UTC')", micros(of.At))
-	where.require("received_at "+side+"= "+at, "(received_at, id) "+side+" ("+at+", "+where.bind("UUID", of.ID.String())+")")
+	where.require("received_at "+side+"= "+at, "(received_at, id) "+side+" ("+at+", "+where.bind("UUID",
+		of.ID.String())+")")
 	return s.firstEvent(ctx, where, wholeColumns, order)
 }
 

@@ -64,7 +64,8 @@ func (s *Store) addStored(ctx context.Context, since time.Time, hashes []string,
 		request
 		arrival
 	}
-	rows, err := collect(ctx, s.conn, "find duplicates", "SELECT source, event_at, body_sha256, received_at, id FROM events WHERE "+where.String(), where.args,
+	rows, err := collect(ctx, s.conn, "find duplicates",
+		"SELECT source, event_at, body_sha256, received_at, id FROM events WHERE "+where.String(), where.args,
 		func(rows driver.Rows, r *row) error {
 			var eventAt time.Time
 			err := rows.Scan(&r.source, &eventAt, &r.sha256, &r.at, &r.id)
@@ -130,7 +131,8 @@ func (s *Store) StoredEvents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUI
 
 // addIDs adds the ids of a table's rows that match the conditions.
 func (s *Store) addIDs(ctx context.Context, table string, where *conditions, ids map[uuid.UUID]bool) error {
-	found, err := collect(ctx, s.conn, "find stored "+table, "SELECT id FROM "+table+" WHERE "+where.String(), where.args, scanID)
+	found, err := collect(ctx, s.conn, "find stored "+table, "SELECT id FROM "+table+" WHERE "+where.String(),
+		where.args, scanID)
 	for _, id := range found {
 		ids[id] = true
 	}

@@ -24,16 +24,19 @@ type DamagedPart struct {
 // String describes the damage.
 func (p DamagedPart) String() string {
 	if p.Detached {
-		return fmt.Sprintf("the table %s lacks the rows of the part %s, which ClickHouse has detached (%s) to %s", p.Table, p.Part, p.Reason, p.Path)
+		return fmt.Sprintf("the table %s lacks the rows of the part %s, which ClickHouse has detached (%s) to %s",
+			p.Table, p.Part, p.Reason, p.Path)
 	}
-	return fmt.Sprintf("the table %s cannot be read completely: its part %s in %s is damaged (%s)", p.Table, p.Part, p.Path, p.Reason)
+	return fmt.Sprintf("the table %s cannot be read completely: its part %s in %s is damaged (%s)", p.Table, p.Part,
+		p.Path, p.Reason)
 }
 
 // Remedy says what a person can do.
 func (p DamagedPart) Remedy() string {
 	const first = `bring its rows back as docs/OPERATIONS.md says under "Damaged parts"; then `
 	if p.Detached {
-		return first + fmt.Sprintf("ALTER TABLE %s DROP DETACHED PART %s SETTINGS allow_drop_detached = 1", quoteName(p.Table), quoteText(p.Part))
+		return first + fmt.Sprintf("ALTER TABLE %s DROP DETACHED PART %s SETTINGS allow_drop_detached = 1",
+			quoteName(p.Table), quoteText(p.Part))
 	}
 	return first + fmt.Sprintf("ALTER TABLE %s DROP PART %s", quoteName(p.Table), quoteText(p.Part))
 }
@@ -61,12 +64,14 @@ type activePart struct {
 // CheckParts reads the parts that were written since a time (the zero time: all parts) and returns those whose
 // checksums differ from the ones they were written with. It checks the server that answers. progress may be nil; its
 // sizes are in bytes.
-func (s *Store) CheckParts(ctx context.Context, since time.Time, progress func(table string, done, total uint64)) ([]DamagedPart, error) {
+func (s *Store) CheckParts(ctx context.Context, since time.Time, progress func(table string, done,
+	total uint64)) ([]DamagedPart, error) {
 	return s.checkParts(ctx, "", since, progress)
 }
 
 // checkParts is CheckParts of one table; "" means all tables.
-func (s *Store) checkParts(ctx context.Context, table string, since time.Time, progress func(table string, done, total uint64)) ([]DamagedPart, error) {
+func (s *Store) checkParts(ctx context.Context, table string, since time.Time,
+	progress func(table string, done, total uint64)) ([]DamagedPart, error) {
 	var damaged []DamagedPart
 	var done, total uint64
 	checked := map[string]bool{}
@@ -107,7 +112,8 @@ func (s *Store) partsSince(ctx context.Context, table string, since time.Time) (
 	}
 	where.add("database = {}", "String", s.Database())
 	where.add("modification_time >= {}", "DateTime64(6,'UTC')", micros(epochIfZero(since)))
-	return collect(ctx, s.conn, "list the parts", fmt.Sprintf("SELECT table, name, path, bytes_on_disk FROM system.parts WHERE active AND %s ORDER BY table, name", where), where.args,
+	return collect(ctx, s.conn, "list the parts",
+		fmt.Sprintf("SELECT table, name, path, bytes_on_disk FROM system.parts WHERE active AND %s ORDER BY table, name", where), where.args,
 		func(rows driver.Rows, p *activePart) error { return rows.Scan(&p.Table, &p.Name, &p.Path, &p.Bytes) })
 }
 

@@ -14,7 +14,8 @@ import (
 
 // inPieces limits the server to a few bodies in memory: it reads in the order of the primary key, in blocks of about a
 // megabyte, and continues only as the client takes rows.
-var inPieces = clickhouse.Settings{"optimize_read_in_order": 1, "max_threads": 1, "max_block_size": 256, "preferred_block_size_bytes": 1 << 20}
+var inPieces = clickhouse.Settings{"optimize_read_in_order": 1, "max_threads": 1, "max_block_size": 256,
+	"preferred_block_size_bytes": 1 << 20}
 
 // Payloads returns the parts of events that are needed to send them, in order of arrival; paths, queries and parsed
 // fields are missing. It stops after the event with which the bodies reach maxBytes, so it returns at least one; the
@@ -55,7 +56,8 @@ func (s *Store) Payloads(ctx context.Context, ids []uuid.UUID, maxBytes int) ([]
 func scanPayload(rows driver.Rows, e *event.Event) error {
 	var body, sha, trace, span string
 	var headers []map[string]any
-	if err := rows.Scan(&e.ID, &e.ReceivedAt, &e.Source, &e.Step, &e.Method, &headers, &body, &sha, &trace, &span); err != nil {
+	if err := rows.Scan(&e.ID, &e.ReceivedAt, &e.Source, &e.Step, &e.Method, &headers, &body, &sha, &trace,
+		&span); err != nil {
 		return err
 	}
 	e.Body, e.Headers = []byte(body), headersFrom(headers)

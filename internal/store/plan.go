@@ -72,7 +72,8 @@ func (s *Store) PlanReplay(ctx context.Context, req PlanRequest) (plan Plan, err
 	if where, err = req.sendable(ctx, s); err != nil {
 		return plan, err
 	}
-	plan.Heads, err = s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at, id LIMIT 1 BY id LIMIT %d", planHeads))
+	plan.Heads, err = s.queryEvents(ctx, where, briefColumns,
+		fmt.Sprintf("ORDER BY received_at, id LIMIT 1 BY id LIMIT %d", planHeads))
 	return plan, err
 }
 
@@ -105,7 +106,8 @@ func (p *Plan) add(row planRow, sent bool) {
 	}
 	p.Count += row.Count
 	last := len(p.Parts) - 1
-	if last >= 0 && p.Parts[last].Day == row.Day && p.Parts[last].Source == row.Source && p.Parts[last].Step == row.Step {
+	if last >= 0 && p.Parts[last].Day == row.Day && p.Parts[last].Source == row.Source &&
+		p.Parts[last].Step == row.Step {
 		p.Parts[last].Count += row.Count
 		return
 	}

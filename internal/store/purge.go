@@ -59,11 +59,13 @@ func (s *Store) Purge(ctx context.Context, kept Days) (deliveries uint64, err er
 // purgeUnmade removes the deliveries of replays whose creators died while they froze them (see FreezeReplay), a day
 // later.
 func (s *Store) purgeUnmade(ctx context.Context) error {
-	ids, err := collect(ctx, s.patient, "find deliveries without a replay", "SELECT replay_id FROM deliveries WHERE NOT "+made+
-		" GROUP BY replay_id HAVING max(created_at) < now() - INTERVAL 1 DAY", nil, scanID)
+	ids, err := collect(ctx, s.patient, "find deliveries without a replay",
+		"SELECT replay_id FROM deliveries WHERE NOT "+made+
+			" GROUP BY replay_id HAVING max(created_at) < now() - INTERVAL 1 DAY", nil, scanID)
 	for part := range slices.Chunk(ids, maxParameters) {
 		if err == nil {
-			err = s.patient.Exec(with(ctx, s.cluster.purgeSettings()), "ALTER TABLE "+s.cluster.altered("deliveries")+" DELETE WHERE replay_id IN ("+quoteIDs(part)+")")
+			err = s.patient.Exec(with(ctx, s.cluster.purgeSettings()),
+				"ALTER TABLE "+s.cluster.altered("deliveries")+" DELETE WHERE replay_id IN ("+quoteIDs(part)+")")
 		}
 	}
 	return err
@@ -88,11 +90,13 @@ func (s *Store) purgeUntil(ctx context.Context, cutoff time.Time) (time.Time, er
 // purgeSettings make each statement return when its work is done, or fail. A statement may name a hundred thousand
 // replays that are not final. The key determines a delivery's month, so FINAL need not compare months.
 func (c cluster) purgeSettings() clickhouse.Settings {
-	settings := clickhouse.Settings{"mutations_sync": 1, "optimize_skip_merged_partitions": 1, "optimize_throw_if_noop": 1,
-		"max_query_size": 4 << 20, "do_not_merge_across_partitions_select_final": 1}
+	settings := clickhouse.Settings{"mutations_sync": 1, "optimize_skip_merged_partitions": 1,
+		"optimize_throw_if_noop": 1,
+		"max_query_size":         4 << 20, "do_not_merge_across_partitions_select_final": 1}
 	if !c.one() {
 		// A shard without rows of the month would cause an error; checkMerged checks instead.
-		maps.Copy(settings, clickhouse.Settings{"optimize_throw_if_noop": 0, "distributed_ddl_task_timeout": int(patience.Seconds())})
+		maps.Copy(settings, clickhouse.Settings{"optimize_throw_if_noop": 0,
+			"distributed_ddl_task_timeout": int(patience.Seconds())})
 	}
 	return settings
 }
@@ -106,7 +110,8 @@ func (s *Store) removeDeliveries(ctx context.Context, found []purgeable, ended s
 			continue
 		}
 		merged[f.month] = true
-		if err := s.patient.Exec(ctx, fmt.Sprintf("OPTIMIZE TABLE %s PARTITION %d FINAL", s.cluster.altered("deliveries"), f.month)); err != nil {
+		if err := s.patient.Exec(ctx, fmt.Sprintf("OPTIMIZE TABLE %s PARTITION %d FINAL",
+			s.cluster.altered("deliveries"), f.month)); err != nil {
 			return err
 		}
 		if err := s.checkMerged(ctx, "deliveries", fmt.Sprint(f.month)); err != nil {
@@ -173,7 +178,8 @@ func endedBefore(cutoff time.Time, unfinished []uuid.UUID) string {
 
 // finalBefore is the same for replays that have no deliveries left.
 func finalBefore(cutoff time.Time) string {
-	return "updated_at < " + quoteText(micros(cutoff)) + " AND " + finalReplay + " AND id NOT IN (SELECT replay_id FROM deliveries)"
+	return "updated_at < " + quoteText(micros(cutoff)) + " AND " + finalReplay +
+		" AND id NOT IN (SELECT replay_id FROM deliveries)"
 }
 
 func quoteIDs(ids []uuid.UUID) string { return "'" + strings.Join(uuidStrings(ids), "', '") + "'" }
@@ -187,10 +193,11 @@ type purgeable struct {
 }
 
 func (s *Store) purgeable(ctx context.Context, ended string) ([]purgeable, error) {
-	return collect(ctx, s.patient, "find old deliveries", "SELECT endpoint, toYYYYMM(event_received_at) AS month, count(), max(event_received_at) FROM deliveries FINAL WHERE "+
-		ended+" GROUP BY endpoint, month", nil, func(rows driver.Rows, f *purgeable) error {
-		return rows.Scan(&f.endpoint, &f.month, &f.count, &f.newest)
-	})
+	return collect(ctx, s.patient, "find old deliveries",
+		"SELECT endpoint, toYYYYMM(event_received_at) AS month, count(), max(event_received_at) FROM deliveries FINAL WHERE "+
+			ended+" GROUP BY endpoint, month", nil, func(rows driver.Rows, f *purgeable) error {
+			return rows.Scan(&f.endpoint, &f.month, &f.count, &f.newest)
+		})
 }
 
 func (s *Store) saveWatermarks(ctx context.Context, found []purgeable) error {
@@ -206,5 +213,6 @@ func (s *Store) saveWatermarks(ctx context.Context, found []purgeable) error {
 
 // remembered requires that all deliveries of an event to an endpoint are known: none was purged.
 func (c *conditions) remembered(endpoint string) string {
-	return "received_at > (SELECT max(event_received_at) FROM swept WHERE endpoint = " + c.bind("String", endpoint) + ")"
+	return "received_at > (SELECT max(event_received_at) FROM swept WHERE endpoint = " + c.bind("String", endpoint) +
+		")"
 }

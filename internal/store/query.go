@@ -67,7 +67,8 @@ func uuidStrings(ids []uuid.UUID) []string {
 }
 
 // collect runs a query and scans its rows.
-func collect[T any](ctx context.Context, conn driver.Conn, doing, sql string, args []any, scan func(driver.Rows, *T) error) ([]T, error) {
+func collect[T any](ctx context.Context, conn driver.Conn, doing, sql string, args []any,
+	scan func(driver.Rows, *T) error) ([]T, error) {
 	rows, err := conn.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, explain(doing, err)

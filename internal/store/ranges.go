@@ -19,8 +19,8 @@ import (
 // stored (stored_ranges) when ClickHouse has acknowledged all of it. A reader that stops at the highest mark therefore
 // sees every event up to that number, in any state of process, engine and clocks.
 
-// rangeSize is how many numbers a row of stored_ranges covers at most. A look for new events reads as many: about one granule
-// of the table events. auditedRanges of them are read at once by an audit.
+// rangeSize is how many numbers a row of stored_ranges covers at most. A look for new events reads as many: about one
+// granule of the table events. auditedRanges of them are read at once by an audit.
 const (
 	// rangeSize is the largest number of events in a row of stored_ranges. The poller reads as many at a time: about
 	// one granule of the table events. An audit reads auditedRanges rows at a time.
@@ -65,14 +65,15 @@ func (s *Store) markStored(ctx context.Context, events []event.Event) error {
 	if len(ranges) == 0 {
 		return nil
 	}
-	return s.insert(ctx, "", "stored_ranges (spool, bucket, last, received_from, received_until)", func(batch driver.Batch) error {
-		for key, r := range ranges {
-			if err := batch.Append(key.spool, key.bucket, r.Last, r.From, r.Until); err != nil {
-				return err
+	return s.insert(ctx, "", "stored_ranges (spool, bucket, last, received_from, received_until)",
+		func(batch driver.Batch) error {
+			for key, r := range ranges {
+				if err := batch.Append(key.spool, key.bucket, r.Last, r.From, r.Until); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
 }
 
 // MarkStored marks events of an earlier insert whose mark may be missing because the process died in between. All
@@ -102,7 +103,8 @@ func (s *Store) Ranges(ctx context.Context, positions map[string]uint64) ([]Rang
 // recentRanges returns the ranges with events that were received within the window.
 func (s *Store) recentRanges(ctx context.Context, window time.Duration) ([]Range, error) {
 	c := &conditions{}
-	return s.ranges(ctx, c, "0", "", fmt.Sprintf("intDiv(bucket, %d)", auditedRanges), "HAVING max(received_until) >= now64(6) - toIntervalSecond("+c.bind("Int64", int64(window.Seconds()))+")")
+	return s.ranges(ctx, c, "0", "", fmt.Sprintf("intDiv(bucket, %d)", auditedRanges),
+		"HAVING max(received_until) >= now64(6) - toIntervalSecond("+c.bind("Int64", int64(window.Seconds()))+")")
 }
 
 // ranges returns each group of rows as one range.

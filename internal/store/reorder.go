@@ -45,14 +45,16 @@ func (s *Store) reorderDeliveries(ctx context.Context) error {
 	case strings.Contains(keys["deliveries"], "event_position"):
 	case keys["deliveries"] != "":
 		statements = []string{fmt.Sprintf(copied, byPosition, "deliveries"),
-			"RENAME TABLE " + table("deliveries") + " TO " + table(byTime) + ", " + table(byPosition) + " TO " + table("deliveries") + on}
+			"RENAME TABLE " + table("deliveries") + " TO " + table(byTime) + ", " + table(byPosition) + " TO " +
+				table("deliveries") + on}
 	default: // a crash interrupted the renaming
 		statements = []string{"RENAME TABLE " + table(byPosition) + " TO " + table("deliveries") + on}
 	}
 	if len(statements) > 0 || keys[byTime] != "" {
 		statements = append(statements, fmt.Sprintf(copied, "deliveries", old))
 	}
-	statements = append(statements, "DROP TABLE IF EXISTS "+table(byTime)+on, "DROP TABLE IF EXISTS "+table(byPosition)+on)
+	statements = append(statements, "DROP TABLE IF EXISTS "+table(byTime)+on,
+		"DROP TABLE IF EXISTS "+table(byPosition)+on)
 	if !c.one() {
 		statements = append(statements, "DROP TABLE IF EXISTS "+c.table(byPosition)+on)
 	}

@@ -30,8 +30,10 @@ func (s *Store) SaveReplay(ctx context.Context, r event.Replay) error {
 		counts[string(state)] = n
 	}
 	return s.insert(ctx, "", "replays ("+strings.Join(replayColumns, ", ")+")", func(batch driver.Batch) error {
-		return batch.Append(r.ID, r.CreatedAt, r.UpdatedAt, r.CreatedBy, string(r.State), r.Reason, r.Endpoint, r.URL, string(selection), r.Total,
-			r.Rate, r.Concurrency, string(r.Order), string(r.Mode), string(r.Retry), r.MaxAttempts, r.Pace, r.StopAfterFailures, headerTuples(r.Headers),
+		return batch.Append(r.ID, r.CreatedAt, r.UpdatedAt, r.CreatedBy, string(r.State), r.Reason, r.Endpoint, r.URL,
+			string(selection), r.Total,
+			r.Rate, r.Concurrency, string(r.Order), string(r.Mode), string(r.Retry), r.MaxAttempts, r.Pace,
+			r.StopAfterFailures, headerTuples(r.Headers),
 			r.IdempotencyKey, counts, r.PerSecond, r.PublicOnly)
 	})
 }
@@ -39,7 +41,8 @@ func (s *Store) SaveReplay(ctx context.Context, r event.Replay) error {
 // Replays returns replays, the newest first; with before, only those created before that one (ErrNotFound if it does
 // not exist); with states, only those in one of them. Like Replay and ReplayByKey it applies commands whether or not
 // the process that delivers has seen them.
-func (s *Store) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error) {
+func (s *Store) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay,
+	error) {
 	where := &conditions{}
 	addIn(where, "state", states)
 	if before != uuid.Nil {
@@ -47,7 +50,8 @@ func (s *Store) Replays(ctx context.Context, before uuid.UUID, limit int, states
 		if err != nil {
 			return nil, err
 		}
-		where.require(fmt.Sprintf("(created_at, id) < (%s, %s)", where.bind("DateTime64(6,'UTC')", micros(r.CreatedAt)), where.bind("UUID", before.String())))
+		where.require(fmt.Sprintf("(created_at, id) < (%s, %s)", where.bind("DateTime64(6,'UTC')",
+			micros(r.CreatedAt)), where.bind("UUID", before.String())))
 	}
 	return s.steeredReplays(ctx, where, fmt.Sprintf("created_at DESC, id DESC LIMIT %d", limit))
 }
@@ -77,8 +81,10 @@ type Unfinished struct {
 // UnfinishedReplays returns the replays that the process that delivers has saved as running or paused, in order of
 // creation.
 func (s *Store) UnfinishedReplays(ctx context.Context) ([]Unfinished, error) {
-	return collect(ctx, s.conn, "read replays", "SELECT "+strings.Join(replayColumns, ", ")+", saved FROM "+steeredReplays+
-		" WHERE NOT "+inStates("saved", event.FinalReplayStates)+" ORDER BY created_at, id", nil, func(rows driver.Rows, u *Unfinished) error { return scanReplay(rows, &u.Replay, (*string)(&u.Saved)) })
+	return collect(ctx, s.conn, "read replays", "SELECT "+strings.Join(replayColumns,
+		", ")+", saved FROM "+steeredReplays+
+		" WHERE NOT "+inStates("saved", event.FinalReplayStates)+" ORDER BY created_at, id", nil,
+		func(rows driver.Rows, u *Unfinished) error { return scanReplay(rows, &u.Replay, (*string)(&u.Saved)) })
 }
 
 // steeredReplays is a subquery of replays with the last command to each applied; saved is the state without it. A
@@ -93,7 +99,8 @@ var steeredReplays = `(SELECT r.* REPLACE (
 var finalSaved = inStates("r.state", event.FinalReplayStates)
 
 func (s *Store) steeredReplays(ctx context.Context, where *conditions, order string) ([]event.Replay, error) {
-	return collect(ctx, s.conn, "read replays", fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s", strings.Join(replayColumns, ", "), steeredReplays, where, order),
+	return collect(ctx, s.conn, "read replays", fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s",
+		strings.Join(replayColumns, ", "), steeredReplays, where, order),
 		where.args, func(rows driver.Rows, r *event.Replay) error { return scanReplay(rows, r) })
 }
 
@@ -102,8 +109,10 @@ func scanReplay(rows driver.Rows, r *event.Replay, more ...any) error {
 	var selection string
 	var headers []map[string]any
 	counts := map[string]uint64{}
-	if err := rows.Scan(append([]any{&r.ID, &r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, (*string)(&r.State), &r.Reason, &r.Endpoint, &r.URL, &selection, &r.Total,
-		&r.Rate, &r.Concurrency, (*string)(&r.Order), (*string)(&r.Mode), (*string)(&r.Retry), &r.MaxAttempts, &r.Pace, &r.StopAfterFailures, &headers,
+	if err := rows.Scan(append([]any{&r.ID, &r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, (*string)(&r.State), &r.Reason,
+		&r.Endpoint, &r.URL, &selection, &r.Total,
+		&r.Rate, &r.Concurrency, (*string)(&r.Order), (*string)(&r.Mode), (*string)(&r.Retry), &r.MaxAttempts, &r.Pace,
+		&r.StopAfterFailures, &headers,
 		&r.IdempotencyKey, &counts, &r.PerSecond, &r.PublicOnly}, more...)...); err != nil {
 		return err
 	}

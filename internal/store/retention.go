@@ -68,7 +68,8 @@ type keep struct {
 }
 
 func (r Retention) events() keep {
-	return keep{all: r.Events, rejected: r.Rejected, sources: r.bySource(func(s SourceRetention) Days { return s.Events })}
+	return keep{all: r.Events, rejected: r.Rejected,
+		sources: r.bySource(func(s SourceRetention) Days { return s.Events })}
 }
 
 func (r Retention) bodies() keep {
@@ -130,7 +131,8 @@ func (k keep) ttl(column string) string {
 		for _, name := range slices.Sorted(maps.Keys(k.sources)) {
 			names, each = append(names, quoteText(name)), append(each, k.sources[name].sql())
 		}
-		days = fmt.Sprintf("transform(source, [%s], [%s], %s)", strings.Join(names, ", "), strings.Join(each, ", "), days)
+		days = fmt.Sprintf("transform(source, [%s], [%s], %s)", strings.Join(names, ", "), strings.Join(each, ", "),
+			days)
 	}
 	if finite(k.rejected) {
 		days = fmt.Sprintf("least(%s, if(verdict = 'accepted', %d, %d))", days, Forever, k.rejected)

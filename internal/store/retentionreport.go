@@ -48,18 +48,20 @@ func (s *Store) keptOf(ctx context.Context, x expiring, r Retention) ([]Retentio
 	}
 	wanted := x.of(r)
 	inForce, ours := parseTTL(ttl)
-	list, err := collect(ctx, s.patient, "count rows of "+x.String(), x.report(ttl, wanted.ttl(x.since)), nil, func(rows driver.Rows, k *RetentionStatus) error {
-		k.What = x.String()
-		if err := rows.Scan(&k.Source, &k.NotAccepted, &k.Rows, &k.Oldest, &k.Expired, &k.ExpiredAsConfigured); err != nil {
-			return err
-		}
-		k.Oldest = zeroIfEpoch(k.Oldest)
-		k.Configured, k.InForce = wanted.of(k.Source, k.NotAccepted).String(), ttl
-		if ours {
-			k.InForce = inForce.of(k.Source, k.NotAccepted).String()
-		}
-		return nil
-	})
+	list, err := collect(ctx, s.patient, "count rows of "+x.String(), x.report(ttl, wanted.ttl(x.since)), nil,
+		func(rows driver.Rows, k *RetentionStatus) error {
+			k.What = x.String()
+			if err := rows.Scan(&k.Source, &k.NotAccepted, &k.Rows, &k.Oldest, &k.Expired,
+				&k.ExpiredAsConfigured); err != nil {
+				return err
+			}
+			k.Oldest = zeroIfEpoch(k.Oldest)
+			k.Configured, k.InForce = wanted.of(k.Source, k.NotAccepted).String(), ttl
+			if ours {
+				k.InForce = inForce.of(k.Source, k.NotAccepted).String()
+			}
+			return nil
+		})
 	if err == nil && len(list) == 0 {
 		list = []RetentionStatus{{What: x.String(), Configured: wanted.String(), InForce: words(inForce, ttl, ours)}}
 	}

@@ -29,13 +29,15 @@ func (s *Store) DamagedPartsOf(ctx context.Context, table string) (damaged []Dam
 
 // ReadableRows calls each with all readable rows of a table, in several portions, and returns the unreadable ones. It
 // tries each granule of the damaged parts, the unit that ClickHouse reads.
-func (s *Store) ReadableRows(ctx context.Context, table string, damaged []DamagedPart, each func(*Rows) error) (lost []Unreadable, err error) {
+func (s *Store) ReadableRows(ctx context.Context, table string, damaged []DamagedPart,
+	each func(*Rows) error) (lost []Unreadable, err error) {
 	columns, err := s.Columns(ctx, table)
 	if err != nil {
 		return nil, err
 	}
 	read := func(where string) error {
-		rows, err := s.streamed(ctx, "read "+table, columns, "SELECT "+names(columns)+" FROM "+quoteName(table)+" WHERE "+where, &conditions{})
+		rows, err := s.streamed(ctx, "read "+table, columns,
+			"SELECT "+names(columns)+" FROM "+quoteName(table)+" WHERE "+where, &conditions{})
 		if err != nil {
 			return err
 		}
@@ -75,16 +77,17 @@ func (u Unreadable) condition() string {
 // granules returns the granules of a part as ranges of rows.
 func (s *Store) granules(ctx context.Context, table, part string) (list []Unreadable, err error) {
 	var at uint64
-	return collect(ctx, s.conn, "read the index of "+table, fmt.Sprintf("SELECT rows_in_granule FROM mergeTreeIndex(currentDatabase(), %s) WHERE part_name = %s AND rows_in_granule > 0 ORDER BY mark_number",
-		quoteText(table), quoteText(part)), nil, func(rows driver.Rows, g *Unreadable) error {
-		var n uint64
-		if err := rows.Scan(&n); err != nil {
-			return err
-		}
-		*g = Unreadable{part, at, at + n}
-		at += n
-		return nil
-	})
+	return collect(ctx, s.conn, "read the index of "+table,
+		fmt.Sprintf("SELECT rows_in_granule FROM mergeTreeIndex(currentDatabase(), %s) WHERE part_name = %s AND rows_in_granule > 0 ORDER BY mark_number",
+			quoteText(table), quoteText(part)), nil, func(rows driver.Rows, g *Unreadable) error {
+			var n uint64
+			if err := rows.Scan(&n); err != nil {
+				return err
+			}
+			*g = Unreadable{part, at, at + n}
+			at += n
+			return nil
+		})
 }
 
 // triedAtOnce is the number of granules in a first attempt. If it fails, each granule is tried alone. ClickHouse takes
@@ -93,7 +96,8 @@ func (s *Store) granules(ctx context.Context, table, part string) (list []Unread
 const triedAtOnce = 64
 
 // sift splits consecutive granules into readable and unreadable ranges.
-func (s *Store) sift(ctx context.Context, table string, columns []Column, part string, granules []Unreadable) (whole, lost []Unreadable, err error) {
+func (s *Store) sift(ctx context.Context, table string, columns []Column, part string, granules []Unreadable) (whole,
+	lost []Unreadable, err error) {
 	for some := range slices.Chunk(granules, triedAtOnce) {
 		all := Unreadable{part, some[0].From, some[len(some)-1].To}
 		readable, err := s.readable(ctx, table, columns, all)
@@ -123,7 +127,8 @@ func (s *Store) sift(ctx context.Context, table string, columns []Column, part s
 func (s *Store) readable(ctx context.Context, table string, columns []Column, rows Unreadable) (bool, error) {
 	var n uint64
 	// ignore() reads every column and sends none.
-	err := s.patient.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s AND NOT ignore(%s)", quoteName(table), rows.condition(), names(columns))).Scan(&n)
+	err := s.patient.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s AND NOT ignore(%s)", quoteName(table),
+		rows.condition(), names(columns))).Scan(&n)
 	if err != nil && (ctx.Err() != nil || errors.Is(classify(err), ErrUnavailable)) {
 		return false, explain("read "+table, err)
 	}

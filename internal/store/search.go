@@ -12,7 +12,8 @@ import (
 // SearchEvents is ListEvents for a person who waits. A full scan goes back from the newest event in steps and stops
 // after the step in which patience ends. Then rest is the cursor to continue from; it is nil if the page is full or
 // everything was searched.
-func (s *Store) SearchEvents(ctx context.Context, sel event.Selection, page Page, patience time.Duration) (found []event.Event, rest *Cursor, err error) {
+func (s *Store) SearchEvents(ctx context.Context, sel event.Selection, page Page,
+	patience time.Duration) (found []event.Event, rest *Cursor, err error) {
 	if !sel.FullScan() {
 		found, err = s.ListEvents(ctx, sel, page)
 		return found, nil, err
@@ -64,9 +65,11 @@ func nextStep(step, took, left time.Duration) time.Duration {
 const stepEvents = 500_000
 
 // span returns the time range of the selected events of a page, begin included, end not, and the longest step.
-func (s *Store) span(ctx context.Context, sel event.Selection, page Page) (begin, end time.Time, most time.Duration, err error) {
+func (s *Store) span(ctx context.Context, sel event.Selection, page Page) (begin, end time.Time, most time.Duration,
+	err error) {
 	var events uint64
-	if err = s.conn.QueryRow(ctx, "SELECT min(received_at), max(received_at), count() FROM events").Scan(&begin, &end, &events); err != nil {
+	if err = s.conn.QueryRow(ctx, "SELECT min(received_at), max(received_at), count() FROM events").Scan(&begin, &end,
+		&events); err != nil {
 		return begin, end, 0, explain("find the oldest and the newest event", err)
 	}
 	end = end.Add(time.Microsecond)

@@ -21,7 +21,8 @@ func (c *conditions) events() string {
 	if c.expression == "" {
 		return "events"
 	}
-	return "(SELECT *, events.search_text AS search_text, events.search_body AS search_body FROM events WHERE (\n" + c.expression + "\n))"
+	return "(SELECT *, events.search_text AS search_text, events.search_body AS search_body FROM events WHERE (\n" +
+		c.expression + "\n))"
 }
 
 // matching turns a selection into conditions over the table events. An error in its expression is an *ExpressionError.
@@ -62,7 +63,9 @@ var conditionOf = map[string]func(*conditions, event.Selection){
 	"field":      func(c *conditions, sel event.Selection) { c.addFields(sel.Fields) },
 	"text":       func(c *conditions, sel event.Selection) { c.addText(sel.Text) },
 	"undelivered_to": func(c *conditions, sel event.Selection) {
-		c.require(c.remembered(sel.UndeliveredTo), "id NOT IN (SELECT event_id FROM deliveries FINAL WHERE "+c.deliveriesTo(sel.UndeliveredTo, sel)+" AND state = 'delivered')")
+		c.require(c.remembered(sel.UndeliveredTo),
+			"id NOT IN (SELECT event_id FROM deliveries FINAL WHERE "+c.deliveriesTo(sel.UndeliveredTo,
+				sel)+" AND state = 'delivered')")
 	},
 	"failed_at": func(c *conditions, sel event.Selection) {
 		c.require("id IN (SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(sel.FailedAt, sel) +
@@ -87,8 +90,10 @@ func (c *conditions) addFields(fields map[string]string) {
 		// search_text has the name and the value one after the other, so only events with both there need
 		// normalization.
 		key, value := c.bind("String", name), c.bind("String", fields[name])
-		c.require("if(position(search_text, " + Normalized("concat("+key+", ' ', "+value+")") + ") > 0, arrayExists((k, v) -> " +
-			Normalized("k") + " = " + Normalized(key) + " AND " + Normalized("v") + " = " + Normalized(value) + ", mapKeys(fields), mapValues(fields)), false)")
+		c.require("if(position(search_text, " + Normalized("concat("+key+", ' ', "+value+")") +
+			") > 0, arrayExists((k, v) -> " +
+			Normalized("k") + " = " + Normalized(key) + " AND " + Normalized("v") + " = " + Normalized(value) +
+			", mapKeys(fields), mapValues(fields)), false)")
 	}
 }
 

@@ -50,8 +50,9 @@ const (
 	groupRest       = "rest"
 )
 
-// groups is the rule that says which accepted events a replay sends. An event is in the first group whose condition it meets. With
-// event.ModeAll the bodies come before the deliveries, because an event that was delivered is sent again only if it has its body.
+// groups is the rule that says which accepted events a replay sends. An event is in the first group whose condition it
+// meets. With event.ModeAll the bodies come before the deliveries, because an event that was delivered is sent again
+// only if it has its body.
 func (req PlanRequest) groups(c *conditions) (groups []group) {
 	if len(req.Selection.IDs) == 0 { // an id means this event, duplicate or not
 		groups = append(groups, group{groupRepeats, "NOT " + original, true})
@@ -88,7 +89,8 @@ func (req PlanRequest) sendable(ctx context.Context, s *Store) (*conditions, err
 
 // having selects the ids of events that have a delivery to the endpoint with this condition.
 func (req PlanRequest) having(c *conditions, condition string) string {
-	return "SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(req.Endpoint, req.Selection) + " AND " + condition
+	return "SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(req.Endpoint, req.Selection) + " AND " +
+		condition
 }
 
 // underWay is the condition that a delivery will still be tried: it is open, and live or of a replay that is not final.
@@ -97,24 +99,25 @@ var underWay = "(" + openState + " AND (" + live + " OR replay_id GLOBAL IN (" +
 // live is the condition that a delivery belongs to no replay.
 const live = "replay_id = " + noUUID
 
-// openReplays selects the replays that may still send; a replay with a new command to cancel may not. GLOBAL is for clusters, see
-// addSubscribers.
-var openReplays = "SELECT id FROM replays FINAL WHERE NOT " + finalReplay + " AND id GLOBAL NOT IN (SELECT toUUIDOrZero(target) FROM commands WHERE action = 'cancel')"
+// openReplays selects the replays that may still send; a replay with a new command to cancel may not. GLOBAL is for
+// clusters, see addSubscribers.
+var openReplays = "SELECT id FROM replays FINAL WHERE NOT " + finalReplay +
+	" AND id GLOBAL NOT IN (SELECT toUUIDOrZero(target) FROM commands WHERE action = 'cancel')"
 
 // finalReplay is the condition that a replay is final.
 var finalReplay = inStates("state", event.FinalReplayStates)
 
-// made is the condition that a delivery is live, was tried, or belongs to a replay that exists. A replay does not exist while it is
-// being frozen, and never will if its creator died meanwhile.
+// made is the condition that a delivery is live, was tried, or belongs to a replay that exists. A replay does not
+// exist while it is being frozen, and never will if its creator died meanwhile.
 const made = "(" + live + " OR attempts > 0 OR replay_id GLOBAL IN (SELECT id FROM replays))"
 
-// freezeLimits apply to freezing with a person's expression, which has passed under expressionLimits before. Writing needs more time
-// than reading.
+// freezeLimits apply to freezing with a person's expression, which has passed under expressionLimits before. Writing
+// needs more time than reading.
 var freezeLimits = clickhouse.Settings{"max_execution_time": 300, "max_memory_usage": 2 << 30}
 
-// FreezeReplay stores a pending delivery for every stored event that the replay sends and that was received before its creation, and
-// returns their number. It is one statement. Until the replay itself is saved, nothing sends or shows these deliveries; if it never
-// is, they are purged after a day.
+// FreezeReplay stores a pending delivery for every stored event that the replay sends and that was received before its
+// creation, and returns their number. It is one statement. Until the replay itself is saved, nothing sends or shows
+// these deliveries; if it never is, they are purged after a day.
 func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (total uint64, err error) {
 	where, err := (PlanRequest{r.Selection, r.Endpoint, r.Mode}).sendable(ctx, s)
 	if err != nil {
@@ -141,12 +144,13 @@ func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (total uint64,
 	return total, err
 }
 
-// try evaluates an expression read-only and under limits. The statement that freezes writes, so it cannot be read-only: it must only
-// get an expression that has passed here.
+// try evaluates an expression read-only and under limits. The statement that freezes writes, so it cannot be
+// read-only: it must only get an expression that has passed here.
 func (s *Store) try(ctx context.Context, where *conditions) error {
 	if where.expression == "" {
 		return nil
 	}
 	sql := fmt.Sprintf("SELECT count() FROM %s WHERE %s", where.events(), where)
-	return where.blame(explain("try the expression", s.asking(where).patient.Exec(where.limited(ctx), sql, where.args...)))
+	return where.blame(explain("try the expression", s.asking(where).patient.Exec(where.limited(ctx), sql,
+		where.args...)))
 }

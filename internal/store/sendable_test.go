@@ -139,8 +139,8 @@ func TestSendable(t *testing.T) {
 		states[string(state)] = state
 	}
 	for name, state := range states {
-		r := newReplay(len(replays))
-		r.State = state
+		r := newReplay(0)
+		r.ID, r.State = uuid.New(), state
 		replays[name] = r.ID
 		if err := d.SaveReplay(background, r); err != nil {
 			t.Fatal(err)

@@ -54,8 +54,10 @@ func appendSpan(batch driver.Batch, span sdktrace.ReadOnlySpan) error {
 	}
 	var links nestedLinks
 	for _, l := range span.Links() {
-		links.traces, links.spans = append(links.traces, l.SpanContext.TraceID().String()), append(links.spans, l.SpanContext.SpanID().String())
-		links.states, links.attributes = append(links.states, l.SpanContext.TraceState().String()), append(links.attributes, attributes(l.Attributes))
+		links.traces, links.spans = append(links.traces, l.SpanContext.TraceID().String()),
+			append(links.spans, l.SpanContext.SpanID().String())
+		links.states, links.attributes = append(links.states, l.SpanContext.TraceState().String()),
+			append(links.attributes, attributes(l.Attributes))
 	}
 	service, _ := span.Resource().Set().Value("service.name")
 	return batch.Append(
@@ -143,7 +145,8 @@ type Span struct {
 	Links        []string // trace ids
 }
 
-// Spans returns the spans of a trace that began about a time, in order of their start. It searches an hour before and after.
+// Spans returns the spans of a trace that began about a time, in order of their start. It searches an hour before and
+// after.
 func (s *Store) Spans(ctx context.Context, traceID string, at time.Time) ([]Span, error) {
 	where := &conditions{}
 	where.add("Timestamp >= {}", "DateTime64(6,'UTC')", micros(at.Add(-time.Hour)))
@@ -152,7 +155,8 @@ func (s *Store) Spans(ctx context.Context, traceID string, at time.Time) ([]Span
 	return collect(ctx, s.conn, "read trace", `SELECT SpanId, ParentSpanId, SpanName, SpanKind, Timestamp, Duration, StatusCode, Links.TraceId
 		FROM otel_traces WHERE `+where.String()+" ORDER BY Timestamp", where.args, func(rows driver.Rows, span *Span) error {
 		var nanos uint64
-		err := rows.Scan(&span.ID, &span.ParentID, &span.Name, &span.Kind, &span.Start, &nanos, &span.Status, &span.Links)
+		err := rows.Scan(&span.ID, &span.ParentID, &span.Name, &span.Kind, &span.Start, &nanos, &span.Status,
+			&span.Links)
 		span.Duration = time.Duration(nanos)
 		return err
 	})

@@ -56,11 +56,14 @@ func (c cluster) spreadTable(name, columns, replacing, version, rest string) ([]
 		arguments += ", " + version
 	}
 	// The number of remembered tokens is that of a single server; the default would also forget them after an hour.
-	rest = strings.ReplaceAll(rest, "non_replicated_deduplication_window = 10000", "replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800")
+	rest = strings.ReplaceAll(rest, "non_replicated_deduplication_window = 10000",
+		"replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800")
 	return []string{
-		fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s %s%sENGINE = Replicated%sMergeTree(%s)\n%s", c.table(name+ownTable), c.on(), columns, replacing, arguments, rest),
+		fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s %s%sENGINE = Replicated%sMergeTree(%s)\n%s", c.table(name+ownTable),
+			c.on(), columns, replacing, arguments, rest),
 		fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s %s AS %s\nENGINE = Distributed(%s, %s, %s, cityHash64(%s))",
-			c.table(name), c.on(), c.table(name+ownTable), quoteText(c.name), quoteText(c.database), quoteText(name+ownTable), key),
+			c.table(name), c.on(), c.table(name+ownTable), quoteText(c.name), quoteText(c.database),
+			quoteText(name+ownTable), key),
 	}, nil
 }
 
@@ -99,7 +102,8 @@ func (c cluster) migrations(files fs.FS) ([]*goose.Migration, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		all = append(all, goose.NewGoMigration(version, &goose.GoFunc{RunDB: func(ctx context.Context, db *sql.DB) error {
+		all = append(all, goose.NewGoMigration(version, &goose.GoFunc{RunDB: func(ctx context.Context,
+			db *sql.DB) error {
 			for _, statement := range statements {
 				if _, err := db.ExecContext(ctx, statement); err != nil {
 					return fmt.Errorf("%s: %w", name, err)

@@ -75,7 +75,8 @@ type Bar struct {
 }
 
 // Histogram counts selected events between two times in parts of the given width. Parts without events are absent.
-func (s *Store) Histogram(ctx context.Context, sel event.Selection, from, until time.Time, width time.Duration) ([]Bar, error) {
+func (s *Store) Histogram(ctx context.Context, sel event.Selection, from, until time.Time, width time.Duration) ([]Bar,
+	error) {
 	sel.From, sel.Until = &from, &until
 	where, err := s.matching(ctx, sel)
 	if err != nil {
@@ -84,11 +85,12 @@ func (s *Store) Histogram(ctx context.Context, sel event.Selection, from, until 
 	begin, micros := where.bind("Int64", from.UnixMicro()), where.bind("Int64", width.Microseconds())
 	sql := fmt.Sprintf(`SELECT intDiv(toUnixTimestamp64Micro(received_at) - %s, %s) AS part, count(), countIf(verdict != 'accepted')
 		FROM %s WHERE %s GROUP BY part ORDER BY part`, begin, micros, where.events(), where)
-	bars, err := collect(where.limited(ctx), s.asking(where).conn, "count events over time", sql, where.args, func(rows driver.Rows, b *Bar) error {
-		var part int64
-		err := rows.Scan(&part, &b.Events, &b.Refused)
-		b.At = from.Add(time.Duration(part) * width)
-		return err
-	})
+	bars, err := collect(where.limited(ctx), s.asking(where).conn, "count events over time", sql, where.args,
+		func(rows driver.Rows, b *Bar) error {
+			var part int64
+			err := rows.Scan(&part, &b.Events, &b.Refused)
+			b.At = from.Add(time.Duration(part) * width)
+			return err
+		})
 	return bars, where.blame(err)
 }

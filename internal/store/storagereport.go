@@ -32,8 +32,10 @@ type SourceStorage struct {
 }
 
 // tableTimes are the columns with the age of a row.
-var tableTimes = map[string]string{"events": "received_at", "quarantine": "received_at", "attempts": "started_at", "deliveries": "updated_at", "replays": "created_at",
-	"commands": "at", "audit_log": "at", "endpoint_states": "updated_at", "holders": "seen_at", "stored_ranges": "received_until", "otel_traces": "Timestamp", "otel_traces_trace_id_ts": "Start"}
+var tableTimes = map[string]string{"events": "received_at", "quarantine": "received_at", "attempts": "started_at",
+	"deliveries": "updated_at", "replays": "created_at",
+	"commands": "at", "audit_log": "at", "endpoint_states": "updated_at", "holders": "seen_at",
+	"stored_ranges": "received_until", "otel_traces": "Timestamp", "otel_traces_trace_id_ts": "Start"}
 
 // StorageReport returns the size of each table of the database, the largest first. Replaced parts that ClickHouse has
 // not removed yet do not count.
@@ -55,7 +57,8 @@ func (s *Store) StorageReport(ctx context.Context) ([]TableStorage, error) {
 		if !known || t.Rows == 0 {
 			continue
 		}
-		sql := fmt.Sprintf("SELECT toDateTime64(min(%[1]s), 6, 'UTC'), toDateTime64(max(%[1]s), 6, 'UTC') FROM %[2]s", column, t.Table)
+		sql := fmt.Sprintf("SELECT toDateTime64(min(%[1]s), 6, 'UTC'), toDateTime64(max(%[1]s), 6, 'UTC') FROM %[2]s",
+			column, t.Table)
 		if err := s.conn.QueryRow(ctx, sql).Scan(&t.Oldest, &t.Newest); err != nil {
 			return nil, explain("read the times of "+t.Table, err)
 		}

@@ -51,7 +51,8 @@ func (r *Rows) Err() error { return explain(r.doing, r.Rows.Err()) }
 // lacks is then repeated and none is left out. The purge watermarks are read after the deliveries: a watermark that is
 // too new leaves events out of replays, one that is too old would send them again. The marks of stored events are read
 // after the events, so that each event of the copy has one.
-var Tables = []string{"endpoint_states", "holders", "commands", "replays", "deliveries", "swept", "attempts", "audit_log", "quarantine", "otel_traces", "events", "stored_ranges"}
+var Tables = []string{"endpoint_states", "holders", "commands", "replays", "deliveries", "swept", "attempts",
+	"audit_log", "quarantine", "otel_traces", "events", "stored_ranges"}
 
 // Versioned are those of Tables whose rows are versions. ClickHouse keeps the newest and removes the others, at an
 // insert or later.
@@ -130,7 +131,8 @@ func (s *Store) EventRows(ctx context.Context, sel event.Selection, after *Curso
 	if err != nil {
 		return nil, err
 	}
-	sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY received_at, id LIMIT %d", names(columns), where.events(), where, limit)
+	sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY received_at, id LIMIT %d", names(columns), where.events(),
+		where, limit)
 	rows, err := s.streamed(ctx, "read events", columns, sql, where)
 	return rows, where.blame(err)
 }
@@ -159,7 +161,8 @@ func (r *Rows) Event() (e event.Event, err error) {
 }
 
 // streamed runs a query whose result may be larger than the memory.
-func (s *Store) streamed(ctx context.Context, doing string, columns []Column, sql string, where *conditions) (*Rows, error) {
+func (s *Store) streamed(ctx context.Context, doing string, columns []Column, sql string, where *conditions) (*Rows,
+	error) {
 	settings := maps.Clone(inPieces)
 	if where.expression != "" {
 		maps.Copy(settings, expressionLimits)
@@ -170,12 +173,14 @@ func (s *Store) streamed(ctx context.Context, doing string, columns []Column, sq
 		cancel()
 		return nil, explain(doing, err)
 	}
-	return &Rows{Columns: columns, Rows: rows, doing: doing, http: s.options.Protocol == clickhouse.HTTP, cancel: cancel}, nil
+	return &Rows{Columns: columns, Rows: rows, doing: doing, http: s.options.Protocol == clickhouse.HTTP,
+		cancel: cancel}, nil
 }
 
 // InsertRows inserts rows into one of Tables in one block, once for each token. It calls each with a function that
 // adds a row.
-func (s *Store) InsertRows(ctx context.Context, token, table string, columns []string, each func(add func(values ...any) error) error) error {
+func (s *Store) InsertRows(ctx context.Context, token, table string, columns []string,
+	each func(add func(values ...any) error) error) error {
 	names := make([]string, len(columns))
 	for i, name := range columns {
 		names[i] = quoteName(name)
@@ -189,7 +194,8 @@ func (s *Store) InsertRows(ctx context.Context, token, table string, columns []s
 // configuration allows for backups; on a cluster a disk that all servers share, such as an S3 bucket. The backup has a
 // snapshot of each table.
 func (s *Store) BackupToDisk(ctx context.Context, disk, name string) error {
-	return explain("back up", s.patient.Exec(ctx, fmt.Sprintf("BACKUP DATABASE %s TO Disk(%s, %s)", s.cluster.whole(), quoteText(disk), quoteText(name))))
+	return explain("back up", s.patient.Exec(ctx, fmt.Sprintf("BACKUP DATABASE %s TO Disk(%s, %s)", s.cluster.whole(),
+		quoteText(disk), quoteText(name))))
 }
 
 // RestoreFromDisk restores such a backup into a database of the same name that is empty or does not exist.
@@ -199,5 +205,6 @@ func (s *Store) RestoreFromDisk(ctx context.Context, disk, name string) error {
 		return err
 	}
 	defer conn.Close()
-	return explain("restore", conn.Exec(ctx, fmt.Sprintf("RESTORE DATABASE %s FROM Disk(%s, %s)", s.cluster.whole(), quoteText(disk), quoteText(name))))
+	return explain("restore", conn.Exec(ctx, fmt.Sprintf("RESTORE DATABASE %s FROM Disk(%s, %s)", s.cluster.whole(),
+		quoteText(disk), quoteText(name))))
 }

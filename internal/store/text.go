@@ -98,7 +98,8 @@ func (c *conditions) found(text string) string {
 
 // invisible reports whether Normalized removes a rune or turns it into a space.
 func invisible(r rune) bool {
-	return unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	return unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point,
+		unicode.Variation_Selector)
 }
 
 // Normalized returns an SQL expression for a text in a form that is equal for all its spellings: without differences
@@ -108,5 +109,6 @@ func invisible(r rune) bool {
 // The columns search_text and search_body, the filters for tags and fields, and the dashboards compare texts in this
 // form.
 func Normalized(text string) string {
-	return `trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(` + text + `)), 'ё', 'е'), '\\s+', ' '))`
+	return `trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(` + text +
+		`)), 'ё', 'е'), '\\s+', ' '))`
 }

@@ -57,7 +57,8 @@ func (s *Store) ApplyRetention(ctx context.Context, r Retention) (changes []Rete
 			continue
 		}
 		// Do not wait until the times of expiry are computed: on a large table that takes minutes.
-		if err := s.conn.Exec(with(ctx, clickhouse.Settings{"alter_sync": 0}), x.alter(s.cluster.altered(x.table), ttl)); err != nil {
+		if err := s.conn.Exec(with(ctx, clickhouse.Settings{"alter_sync": 0}),
+			x.alter(s.cluster.altered(x.table), ttl)); err != nil {
 			return changes, explain("change the retention of "+x.String(), err)
 		}
 		if !x.made {
