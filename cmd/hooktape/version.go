@@ -9,6 +9,14 @@ import (
 	"hooktape/cmd/embedded-clickhouse/embedded"
 )
 
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(e *env) error {
+	_, err := fmt.Fprintln(e.stdout, versionText())
+	return err
+}
+
 // version is set by the linker for a release.
 var version string
 

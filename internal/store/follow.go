@@ -71,16 +71,6 @@ func (c *conditions) within(r Range) {
 	c.add("received_at <= {}", "DateTime64(6,'UTC')", micros(r.Until))
 }
 
-// FollowUnnumbered is Follow for events without numbers, which an older version has stored since a time.
-func (s *Store) FollowUnnumbered(ctx context.Context, q Queue, sub Subscription, from time.Time,
-	limit int) ([]event.Delivery, error) {
-	where := sub.conditions()
-	where.add("stored_at >= {}", "DateTime64(6,'UTC')", micros(from))
-	where.require("spool = ''")
-	found, _, err := s.undelivered(ctx, q, where, "received_at", limit)
-	return found, err
-}
-
 func (sub Subscription) conditions() *conditions {
 	where := &conditions{}
 	where.require("verdict = 'accepted'", original)

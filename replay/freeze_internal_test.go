@@ -1,0 +1,55 @@
+package replay
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"hooktape/internal/store"
+	"hooktape/internal/testutil/enginetest"
+)
+
+// TestADeadProcessDoesNotKeepTheLock: a process that died while it froze a selection holds up others for leaseTime, and no longer.
+func TestADeadProcessDoesNotKeepTheLock(t *testing.T) {
+	t.Parallel()
+	db, err := store.Open(enginetest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	dead := store.LeaseClaim{ID: "a"}
+	if err := db.RenewLease(t.Context(), "freeze crm", dead); err != nil {
+		t.Fatal(err)
+	}
+	waiting := &freezeLock{store: db, lease: "freeze crm", self: store.LeaseClaim{ID: "b"}}
+	if lower, higher, err := waiting.others(t.Context()); !lower || higher || err != nil {
+		t.Fatalf("%v, %v, %v", lower, higher, err)
+	}
+	seen := waiting.seen["a"]
+	seen.at = seen.at.Add(-leaseTime)
+	waiting.seen["a"] = seen
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := waiting.acquire(ctx); err != nil {
+		t.Fatal(err)
+	}
+	end := waiting.keep(ctx)
+	if !waiting.held() {
+		t.Error("the lock is not held")
+	}
+	waiting.mu.Lock()
+	waiting.renewed = time.Now().Add(-leaseTime) // the process stood still: another may have had the lock
+	waiting.mu.Unlock()
+	waiting.renew(ctx)
+	if waiting.held() {
+		t.Error("a lapsed lock was renewed")
+	}
+	end()
+	// Else each process would wait for the dead one once more.
+	if holders, err := db.LeaseClaims(t.Context(), "freeze crm"); err != nil || len(holders) != 0 {
+		t.Errorf("%+v, %v", holders, err)
+	}
+}
