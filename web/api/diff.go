@@ -40,8 +40,8 @@ type DiffRow struct {
 	There   *Attempt  `json:"there,omitempty" doc:"The last attempt elsewhere."`
 }
 
-// Diff compares a replay's answers with the last ones of an endpoint; of the replay's own endpoint if against is empty. It returns at
-// most limit rows.
+// Diff compares a replay's answers with the last ones of an endpoint; of the replay's own endpoint if against is empty.
+// It returns at most limit rows.
 func (d *Direct) Diff(ctx context.Context, id uuid.UUID, against string, limit int) (Diff, error) {
 	if _, err := d.Replay(ctx, id); err != nil {
 		return Diff{}, err

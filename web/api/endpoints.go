@@ -92,7 +92,7 @@ func (s *server) endpointRoutes() {
 			return &struct{ Body EndpointList }{EndpointList{list}}, err
 		})
 	s.steerEndpointRoute(event.ActionPause, "Pause an endpoint", "Nothing is sent to it, live or by a replay, until it is resumed; its deliveries wait.")
-	s.steerEndpointRoute(event.ActionResume, "Resume an endpoint", "Also one whose circuit breaker is open: the next attempt is made at once.")
+	s.steerEndpointRoute(event.ActionResume, "Resume an endpoint", "Also one whose circuit breaker is open: the next attempt follows immediately.")
 }
 
 func (s *server) steerEndpointRoute(action event.Action, summary, description string) {

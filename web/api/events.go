@@ -37,8 +37,8 @@ func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cur
 	return pageOf(events, limit), nil
 }
 
-// Search is Events with a time limit: after patience it returns what it has found so far. reached is how far back it has searched, or nil
-// when the page is full or the search complete. The page's cursor continues the search.
+// Search is Events with a time limit: after patience it returns what it has found so far. reached is how far back it
+// has searched, or nil when the page is full or the search complete. The page's cursor continues the search.
 func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cursor string, patience time.Duration) (
 	page EventPage, reached *time.Time, err error) {
 	before, err := decodeCursor(cursor)
@@ -73,8 +73,8 @@ func pageOf(events []event.Event, limit int) EventPage {
 	return page
 }
 
-// encodeCursor encodes the place of a page's last event: the microsecond of its receipt, and its id. The cursor stays valid while events
-// arrive, and when many events have the same time.
+// encodeCursor encodes the place of a page's last event: the microsecond of its receipt, and its id. The cursor stays
+// valid while events arrive, and when many events have the same time.
 func encodeCursor(c store.Cursor) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(c.At.UnixMicro()))
 	return base64.RawURLEncoding.EncodeToString(append(b, c.ID[:]...))
@@ -111,7 +111,8 @@ func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
 	return WholeEvent(e, deliveries), err
 }
 
-// Body returns the bytes of an event's body, and records the view. It returns a [*Problem] if the body is past its retention.
+// Body returns the bytes of an event's body, and records the view. It returns a [*Problem] if the body is past its
+// retention.
 func (d *Direct) Body(ctx context.Context, id uuid.UUID) ([]byte, error) {
 	e, err := d.event(ctx, id)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"runtime/debug"
 )
 
-// Recover returns a handler that logs a panic of next. It then calls answer, or breaks the connection if next has started to answer. The
-// log has the place of the panic but not its value, which may be part of the request.
+// Recover returns a handler that logs a panic of next. It then calls answer, or breaks the connection if next has
+// started to answer. The log has the place of the panic but not its value, which may be part of the request.
 func Recover(name string, logger *slog.Logger, next http.Handler, answer http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := &startedWriter{ResponseWriter: w}

@@ -42,7 +42,7 @@ func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
 	return plan, nil
 }
 
-// checkRequest checks what the principal may request, and replaces endpoints by their names.
+// checkRequest checks a request against the role of the principal, and replaces endpoints by their names.
 func (d *Direct) checkRequest(want *replay.Request) error {
 	if err := d.require(RoleReplay); err != nil {
 		return err
@@ -52,8 +52,8 @@ func (d *Direct) checkRequest(want *replay.Request) error {
 	return err
 }
 
-// Create creates a replay, which then runs. Another call with the same key returns the replay of the first call, unless the key is
-// empty. Create returns replay.ErrNothing when there is nothing to send.
+// Create creates a replay, which then runs. Another call with the same key returns the replay of the first call, unless
+// the key is empty. Create returns replay.ErrNothing when there is nothing to send.
 func (d *Direct) Create(ctx context.Context, key string, want replay.Request) (event.Replay, error) {
 	if err := d.checkRequest(&want); err != nil {
 		return event.Replay{}, err
@@ -65,7 +65,8 @@ func (d *Direct) Create(ctx context.Context, key string, want replay.Request) (e
 	return shown(r), nil
 }
 
-// Replays lists replays, newest first: those created before the given one unless it is uuid.Nil, in one of the states if there are any.
+// Replays lists replays, newest first: those created before the given one unless it is uuid.Nil, in one of the states
+// if there are any.
 func (d *Direct) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error) {
 	replays, err := d.store.Replays(ctx, before, limit, states...)
 	if errors.Is(err, store.ErrNotFound) {
@@ -96,7 +97,8 @@ func shown(r event.Replay) event.Replay {
 	return masked(r)
 }
 
-// Steer pauses, resumes or cancels a replay, or changes its rate (perSecond). The delivering process follows within a second.
+// Steer pauses, resumes or cancels a replay, or changes its rate (perSecond). The delivering process follows within a
+// second.
 func (d *Direct) Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64) error {
 	if err := d.require(RoleReplay); err != nil {
 		return err
@@ -222,7 +224,8 @@ func (s *server) create(ctx context.Context, in *createInput) (*createOutput, er
 	return &createOutput{Status: http.StatusOK, Body: plan}, err
 }
 
-// mayComeFrom reports whether a replay may have been created by a request. The same key with another request is a mistake.
+// mayComeFrom reports whether a replay may have been created by a request. The same key with another request is a
+// mistake.
 func mayComeFrom(r event.Replay, want replay.Request) bool {
 	return replay.TargetName(want.To) == r.Endpoint && want.Rate == r.Rate && want.Pace == r.Pace && want.MaxAttempts == r.MaxAttempts &&
 		reflect.DeepEqual(withNames(want.Selection).Values(), r.Selection.Values())

@@ -13,8 +13,8 @@ import (
 	"hooktape/replay"
 )
 
-// selected returns a selection as the database knows it. It refuses a selection that is invalid or not permitted, or that names an
-// unknown endpoint.
+// selected returns a selection as the database knows it. It refuses a selection that is invalid or not permitted, or
+// that names an unknown endpoint.
 func (d *Direct) selected(ctx context.Context, sel event.Selection) (event.Selection, error) {
 	if err := d.checkSelection(sel); err != nil {
 		return sel, err

@@ -12,25 +12,26 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/google/uuid"
 
 	"hooktape/internal/event"
 	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/browsertest"
 )
 
-// TestPauseAndResume steers a replay of 5,000 events by the page's buttons and sees it through to its end.
+// TestPauseAndResume pauses a replay by the page's buttons, changes its rate, resumes it, and waits for its end.
 func TestPauseAndResume(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	const total = 5000
+	const total = 2000
 	var events []event.Event
 	for i := range total {
 		events = append(events, newEvent(fmt.Sprintf(`{"n":%d}`, i), time.Hour+time.Duration(i)*time.Millisecond))
 	}
 	f.insert(events...)
 	b := f.browser(replaySecret)
-	b.Open(f.url + "/replays?since=2h&endpoint=crm&rate=800&concurrency=32&stop_after_failures=50")
-	b.AwaitText(".plan", "To be sent5\u202f000")
+	b.Open(f.url + "/replays?since=2h&endpoint=crm&rate=200&concurrency=32&stop_after_failures=50")
+	b.AwaitText(".plan", "To be sent2\u202f000")
 	b.Run(chromedp.Submit(".go", chromedp.ByQuery))
 	b.Await("location.pathname.match(/replays.[0-9a-f-]{36}/)")
 	b.AwaitText("#progress", "per second")
@@ -247,11 +248,10 @@ func TestWithoutJavaScript(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestLinkFromElsewhere follows a link from a page of another site: one is logged in still, though the session's cookie
+// testLinkFromElsewhere follows a link from a page of another site: one is logged in still, though the session's cookie
 // does not come along at first.
-func TestLinkFromElsewhere(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+func (f *fixture) testLinkFromElsewhere() {
+	t := f.t
 	e := newLead("7", "Анна Петрова", 2*time.Minute)
 	f.insert(e)
 	b := f.browser(readSecret)
@@ -264,10 +264,9 @@ func TestLinkFromElsewhere(t *testing.T) {
 	b.AwaitText("h1", "Анна Петрова")
 }
 
-// TestPhone sees that no page is wider than a phone.
-func TestPhone(t *testing.T) {
-	t.Parallel()
-	f, e, replayed := hostileFixture(t)
+// testPhone: no page is wider than a phone.
+func (f *fixture) testPhone(e event.Event, replayed uuid.UUID) {
+	t := f.t
 	b := f.browser(adminSecret)
 	b.Resize(375, 740)
 	for _, page := range pages(e, replayed) {
@@ -343,10 +342,8 @@ func TestReload(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestBrowsersZone: the script tells the server which zone the browser is in, and the page comes again in it.
-func TestBrowsersZone(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+// testBrowsersZone: the script tells the server which zone the browser is in, and the page comes again in it.
+func (f *fixture) testBrowsersZone() {
 	e := newLead("7", "Анна", 0)
 	f.insert(e)
 	b := f.browser(readSecret)
@@ -357,10 +354,9 @@ func TestBrowsersZone(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestZone sees that times are in the browser's zone, which stands beside them.
-func TestZone(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+// testZone sees that times are in the browser's zone, which stands beside them.
+func (f *fixture) testZone() {
+	t := f.t
 	e := newLead("7", "Анна", 0)
 	f.insert(e)
 	p := f.login(readSecret)

@@ -70,7 +70,8 @@ func (v *visit) download(extension, contentType string, open func(io.Writer) eve
 	return nil
 }
 
-// sendPages sends a page and all that follow. Each page extends the time limits: a download may take longer than a page.
+// sendPages sends a page and all that follow. Each page extends the time limits: a download may take longer than a
+// page.
 func (v *visit) sendPages(w eventWriter, sel event.Selection, page api.EventPage) error {
 	control := http.NewResponseController(v.w)
 	for {

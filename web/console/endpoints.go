@@ -29,7 +29,7 @@ func (c *console) endpointsRoutes(mux *http.ServeMux) {
 type endpointsPage struct {
 	Endpoints []endpointCard
 	MaySteer  bool
-	Said      string // what the user has just done
+	Said      string // the last action of the user
 }
 
 type endpointCard struct {

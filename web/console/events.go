@@ -123,7 +123,7 @@ func pageFor(tidied url.Values) string {
 }
 
 func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
-	after, err := v.direct.Now(v.Context()) // before reading the list, so that the tail misses nothing
+	after, err := v.direct.Now(v.Context()) // before reading the list: new events must not be missed
 	if err != nil {
 		return p, err
 	}

@@ -18,7 +18,7 @@ type filters struct {
 	event.Selection
 }
 
-// filters reads the selection from the address. It refuses a parameter that is neither a filter nor one of the page's own: a misspelt
+// filters reads the selection from the address. It refuses unknown parameters: a misspelt
 // filter would select everything.
 func (v *visit) filters(own ...string) (filters, error) {
 	f := filters{Values: url.Values{}}

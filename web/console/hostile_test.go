@@ -98,21 +98,29 @@ func hostileFixture(t *testing.T) (*fixture, event.Event, uuid.UUID) {
 	return f, events[0], id
 }
 
-// TestHostileText looks at every page with hostile text of all kinds in it: no script of it runs, nothing is asked from
-// elsewhere, no element of it is made, and nothing that hides or turns text is in the page as such.
-func TestHostileText(t *testing.T) {
+// TestHostile shows every page with hostile text of all kinds.
+func TestHostile(t *testing.T) {
 	t.Parallel()
-	f, e, replayed := hostileFixture(t)
 	if len(hostile) < 20 {
 		t.Fatalf("%d kinds are too few", len(hostile))
 	}
+	f, e, replayed := hostileFixture(t)
+	t.Run("HTML", func(t *testing.T) { f.on(t).testHostileHTML(e, replayed) })
+	t.Run("Browser", func(t *testing.T) { f.on(t).testHostileText(e, replayed) })
+	t.Run("Phone", func(t *testing.T) { f.on(t).testPhone(e, replayed) })
+}
+
+// testHostileText: no script of the text runs, no request goes to another host, no element of it is created, and no character that hides
+// or reorders text is in a page.
+func (f *fixture) testHostileText(e event.Event, replayed uuid.UUID) {
+	t := f.t
 	b := f.browser(adminSecret)
 	looked := pages(e, replayed)
 	list, err := f.db.Events(background, idsOf(t, f))
 	if err != nil || len(list) != 2*len(hostile)-1 {
 		t.Fatalf("%d events are stored, %v", len(list), err)
 	}
-	for _, e := range list { // of the others TestHostileHTML has the pages
+	for _, e := range list { // testHostileHTML has the pages of the others
 		if slices.Contains([]string{hostile["script"], hostile["image"], hostile["htmx"], hostile["closed attribute"], hostile["control characters"], hostile["bidi override"], hostile["megabyte"], hostile["no UTF-8"]}, string(e.Body)) {
 			looked = append(looked, "/events/"+e.ID.String())
 		}
@@ -157,10 +165,9 @@ func idsOf(t *testing.T, f *fixture) (ids []uuid.UUID) {
 	return ids
 }
 
-// TestHostileHTML says the same of the bytes of the pages, without a browser's good will.
-func TestHostileHTML(t *testing.T) {
-	t.Parallel()
-	f, e, replayed := hostileFixture(t)
+// testHostileHTML checks the bytes of the pages, without the good will of a browser.
+func (f *fixture) testHostileHTML(e event.Event, replayed uuid.UUID) {
+	t := f.t
 	p := f.login(adminSecret)
 	looked := pages(e, replayed)
 	for _, id := range idsOf(t, f) {

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// label is a value of the tables as a page shows it. Tone is good, bad, doubt, neutral, quiet or empty, as in the dashboards.
+// label is a value of the tables as a page shows it. Tone is good, bad, doubt, neutral, quiet or empty, as in the
+// dashboards.
 type label struct{ Text, Tone string }
 
 // tones has the tone of each value, by list.

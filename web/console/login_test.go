@@ -19,10 +19,9 @@ import (
 	"hooktape/web/console"
 )
 
-// TestLogin goes in and out, and on to where one wanted.
-func TestLogin(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+// testLogin goes in and out, and on to where one wanted.
+func (f *fixture) testLogin() {
+	t := f.t
 	e := newLead("7", "Анна", time.Minute)
 	f.insert(e)
 	p := f.stranger()
@@ -66,10 +65,9 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// TestLoginOverTLS: behind a proxy with TLS the cookie never goes over a connection without.
-func TestLoginOverTLS(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+// testLoginOverTLS: behind a proxy with TLS the cookie never goes over a connection without.
+func (f *fixture) testLoginOverTLS() {
+	t := f.t
 	a := f.stranger().post("/login", url.Values{"token": {readSecret}}, "X-Forwarded-Proto", "https", "Sec-Fetch-Site", "same-origin")
 	if cookie := a.header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "__Host-hooktape_session=") || !strings.Contains(cookie, "; Secure") || !strings.Contains(cookie, "Path=/;") || strings.Contains(cookie, "Domain") {
 		t.Errorf("the cookie is %q", cookie)
@@ -272,10 +270,9 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// TestHeaders: pages are kept by no cache and run nothing; assets are kept for ever.
-func TestHeaders(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+// testHeaders: pages are kept by no cache and run nothing; assets are kept for ever.
+func (f *fixture) testHeaders() {
+	t := f.t
 	a := f.stranger().get("/login")
 	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Content-Type": "text/html; charset=utf-8",
 		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"} {

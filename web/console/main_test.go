@@ -119,6 +119,29 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
+// on returns the fixture for a subtest.
+func (f *fixture) on(t *testing.T) *fixture {
+	other := *f
+	other.t = t
+	return &other
+}
+
+// TestShared runs tests that share a fixture, because each looks at its own events only.
+func TestShared(t *testing.T) {
+	t.Parallel()
+	shared := newFixture(t)
+	for name, test := range map[string]func(*fixture){
+		"Login": (*fixture).testLogin, "LoginOverTLS": (*fixture).testLoginOverTLS, "LinkFromElsewhere": (*fixture).testLinkFromElsewhere,
+		"Headers": (*fixture).testHeaders, "Columns": (*fixture).testColumns, "Zone": (*fixture).testZone, "BrowsersZone": (*fixture).testBrowsersZone,
+		"Bytes": (*fixture).testBytes, "Curl": (*fixture).testCurl, "VisibleTitle": (*fixture).testVisibleTitle, "Subscriber": (*fixture).testSubscriber,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(shared.on(t))
+		})
+	}
+}
+
 // start runs an actor; the returned function ends it and waits for it.
 func start(t *testing.T, actor func(context.Context) error) func() {
 	ctx, cancel := context.WithCancel(background)

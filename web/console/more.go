@@ -8,8 +8,8 @@ import (
 	"hooktape/web/api"
 )
 
-// A full scan goes back in steps: the page comes with what the first step found, and loads the next ones until it is full or the scan
-// complete. Tests shorten the steps.
+// A full scan goes back in steps: the page comes with what the first step found, and loads the next ones until it is
+// full or the scan complete. Tests shorten the steps.
 var (
 	firstStep = 200 * time.Millisecond
 	nextStep  = 2 * time.Second
@@ -67,8 +67,9 @@ func showFurther(v *visit) error {
 }
 
 const (
-	// insertTime is the longest time that an insert takes. Its events have the time at which it began as the time of storing, and become
-	// visible when it ends. So each request for new events goes back a little, and the page drops the rows that it already has.
+	// insertTime is the longest time that an insert takes. Its events have the time at which it began as the time of
+	// storing, and become visible when it ends. So each request for new events goes back a little, and the page drops
+	// the rows that it already has.
 	insertTime = 10 * time.Second
 	maxNewer   = 100
 )

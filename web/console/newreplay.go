@@ -123,8 +123,8 @@ func (v *visit) newReplay() (*newReplay, error) {
 	return n, err
 }
 
-// frozen replaces relative times in a query by the times of the plan. Otherwise "the last hour" would be another one a minute later, and
-// events that arrive meanwhile would be sent unplanned.
+// frozen replaces relative times in a query by the times of the plan. Otherwise "the last hour" would be another one a
+// minute later, and events that arrive meanwhile would be sent unplanned.
 func frozen(f filters, query url.Values, now time.Time) url.Values {
 	query.Del("since")
 	if f.From != nil {

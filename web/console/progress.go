@@ -55,8 +55,8 @@ func (v *visit) progress(r event.Replay) (p progress, err error) {
 	return p, err
 }
 
-// showProgress answers with the part of the page that changes. It contains the buttons only if they change, because a button that is replaced
-// every second cannot be pressed.
+// showProgress answers with the part of the page that changes. It contains the buttons only if they change, because a
+// button that is replaced every second cannot be pressed.
 func showProgress(v *visit) error {
 	id, err := replayID(v.PathValue("id"))
 	if err != nil {

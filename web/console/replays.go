@@ -18,8 +18,8 @@ func (c *console) replaysRoutes(mux *http.ServeMux) {
 	mux.Handle("POST /replays/{id}/{action}", c.page(steerReplay))
 }
 
-// maxReplays is the number of replays on a page.
-const maxReplays = 100
+// maxReplays is the number of replays on a page. Tests lower it.
+var maxReplays = 100
 
 type replaysPage struct {
 	New       *newReplay

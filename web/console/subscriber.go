@@ -137,8 +137,8 @@ func tagsOf(e api.Event) (text string) {
 	return text[min(len(text), len(" · ")):]
 }
 
-// changed returns the changes of the subscriber's data between two events of a flow. Events of a chat contain little data, so they change
-// nothing.
+// changed returns the changes of the subscriber's data between two events of a flow. Events of a chat contain little
+// data, so they change nothing.
 func changed(before, after api.Event) (list []change) {
 	if after.Kind != event.KindFlow {
 		return nil

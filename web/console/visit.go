@@ -49,8 +49,8 @@ func (c *console) page(handle func(*visit) error) http.Handler {
 	})
 }
 
-// readForm reads the form within formTimeout. It then lifts the deadline, because the action may take longer and net/http would cancel the
-// request at the deadline.
+// readForm reads the form within formTimeout. It then lifts the deadline, because the action may take longer and
+// net/http would cancel the request at the deadline.
 func (v *visit) readForm() error {
 	v.Body = http.MaxBytesReader(v.w, v.Body, maxFormBytes)
 	if err := v.ParseForm(); err != nil {
