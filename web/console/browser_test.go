@@ -68,7 +68,7 @@ func TestPauseAndResume(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestTail sees what is stored appear in the list, in its place, once, and not while the list is paused.
+// TestTail: new events appear in the list, in their place, once, and not while the list is paused.
 func TestTail(t *testing.T) {
 	f := newFixture(t)
 	f.insert(newLead("1", "Первая", time.Minute))
@@ -116,7 +116,7 @@ func TestTail(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestTailIsCutOff: a list that cannot ask for what is new does not go on saying that it is live.
+// TestTailIsCutOff: a list that cannot ask for new events says that it is disconnected.
 func TestTailIsCutOff(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -134,7 +134,7 @@ func TestTailIsCutOff(t *testing.T) {
 	b.AwaitText("#rows", "Первая")
 }
 
-// TestTailOfMany: more at once than a look brings is said to be so; a few are not, however many came just before.
+// TestTailOfMany: the list says so when more events arrive than one answer has, and only then.
 func TestTailOfMany(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -156,7 +156,7 @@ func TestTailOfMany(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestTailOfAnEmptyList sees the first event of all.
+// TestTailOfAnEmptyList: the first event of all appears.
 func TestTailOfAnEmptyList(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -167,7 +167,7 @@ func TestTailOfAnEmptyList(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestKeyboard finds an event, looks at it and replays it without a mouse.
+// TestKeyboard finds, opens and replays an event without a mouse.
 func TestKeyboard(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -208,12 +208,12 @@ func TestKeyboard(t *testing.T) {
 	f.assertClean(b)
 }
 
-// scripted waits until the page's script has begun, after which a person can press a key.
+// scripted waits until the page's script runs and handles keys.
 func scripted(b *browsertest.Browser) {
 	b.Await(`document.querySelector('#keys') && !document.querySelector('#keys').hidden`)
 }
 
-// TestWithoutJavaScript reads all pages, filters, plans and replays with scripts switched off.
+// TestWithoutJavaScript reads pages, filters, plans and replays with JavaScript disabled.
 func TestWithoutJavaScript(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -248,8 +248,8 @@ func TestWithoutJavaScript(t *testing.T) {
 	f.assertClean(b)
 }
 
-// testLinkFromElsewhere follows a link from a page of another site: one is logged in still, though the session's cookie
-// does not come along at first.
+// testLinkFromElsewhere: a user who follows a link on another site is still logged in, although the first request has
+// no cookie.
 func (f *fixture) testLinkFromElsewhere() {
 	t := f.t
 	e := newLead("7", "Анна Петрова", 2*time.Minute)
@@ -281,7 +281,7 @@ func (f *fixture) testPhone(e event.Event, replayed uuid.UUID) {
 	f.assertClean(b)
 }
 
-// TestDrag drags a range on the chart, which becomes the time of the list; and copies what a button offers.
+// TestDrag: dragging a range on the chart sets the time of the list; copy buttons copy.
 func TestDrag(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -314,7 +314,7 @@ func TestDrag(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestReload: who loads a page again that a button made does not press the button again.
+// TestReload: reloading the answer to a form does not send the form again.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -342,7 +342,7 @@ func TestReload(t *testing.T) {
 	f.assertClean(b)
 }
 
-// testBrowsersZone: the script tells the server which zone the browser is in, and the page comes again in it.
+// testBrowsersZone: the script tells the server the browser's time zone, and reloads the page in it.
 func (f *fixture) testBrowsersZone() {
 	e := newLead("7", "Анна", 0)
 	f.insert(e)
@@ -354,7 +354,7 @@ func (f *fixture) testBrowsersZone() {
 	f.assertClean(b)
 }
 
-// testZone sees that times are in the browser's zone, which stands beside them.
+// testZone: times are in the browser's zone, which the page names.
 func (f *fixture) testZone() {
 	t := f.t
 	e := newLead("7", "Анна", 0)

@@ -16,7 +16,7 @@ import (
 	"hooktape/internal/event"
 )
 
-// hostile are texts that would do something if they were not text, by what they are.
+// hostile has texts that would act if they were not shown as text.
 var hostile = map[string]string{
 	"script":               `<script>alert('pwned')</script>`,
 	"closed attribute":     `"><script>alert('pwned')</script>`,
@@ -53,7 +53,7 @@ var hostile = map[string]string{
 	"deep":                 strings.Repeat("[", 5000) + strings.Repeat("]", 5000),
 }
 
-// hostileEvent has a text everywhere where somebody outside can write one.
+// hostileEvent returns an event with a text in every place that an outsider controls.
 func hostileEvent(id, text string, ago time.Duration) event.Event {
 	e := newEvent(text, ago)
 	e.Step, e.Query, e.Path, e.Method = text, text, "/hooks/demo/***/"+text, text
@@ -66,8 +66,8 @@ func hostileEvent(id, text string, ago time.Duration) event.Event {
 	return e
 }
 
-// hostileFixture has an event of each kind of text, all of one subscriber, and a replay to a receiver that answers with
-// hostile text as well.
+// hostileFixture has an event with each hostile text, all of one subscriber, and a replay to a receiver that answers
+// with hostile text.
 func hostileFixture(t *testing.T) (*fixture, event.Event, uuid.UUID) {
 	f := newFixture(t)
 	f.sink.answers(func(w http.ResponseWriter, r *http.Request) {
@@ -193,7 +193,7 @@ func (f *fixture) testHostileHTML(e event.Event, replayed uuid.UUID) {
 	}
 }
 
-// serve serves a handler on a port of its own, and returns its URL.
+// serve starts a server and returns its URL.
 func serve(t *testing.T, handler http.Handler) string {
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)

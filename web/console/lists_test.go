@@ -26,7 +26,7 @@ import (
 
 var eventRow = regexp.MustCompile(`<tr id="e-([0-9a-f-]{36})"`)
 
-// listed are the ids of the events on a page, in order.
+// listed returns the ids of the events on a page, in order.
 func listed(page string) (ids []string) {
 	for _, match := range eventRow.FindAllStringSubmatch(page, -1) {
 		ids = append(ids, match[1])
@@ -34,8 +34,8 @@ func listed(page string) (ids []string) {
 	return ids
 }
 
-// TestFilters: each filter of the API's works in the console's URL under the same name, and shows as a chip that takes it
-// away.
+// TestFilters: each filter of the API works in the console's address under the same name, and has a chip that removes
+// it.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -78,7 +78,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestSearchBox finds a lead by its words in any order and spelling.
+// TestSearchBox finds a lead by words in any order and spelling.
 func TestSearchBox(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -92,7 +92,7 @@ func TestSearchBox(t *testing.T) {
 	}
 }
 
-// TestPages goes through the list page by page, by its links, while more comes in: each event once, none left out.
+// TestPages: following the links from page to page while events arrive shows each event once.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -123,7 +123,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestSearchGoesOn finds what is rare and old in steps, with the page's own script.
+// TestSearchGoesOn: the page's script continues a full scan until it finds a rare, old event.
 func TestSearchGoesOn(t *testing.T) {
 	console.ShortenSteps(t)
 	f := newFixture(t)
@@ -137,7 +137,7 @@ func TestSearchGoesOn(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestSearchFillsPage: a search that fills a page in the middle of its steps has the rest on the page of older ones.
+// TestSearchFillsPage: a full scan that fills the page between two steps continues on the page of older events.
 func TestSearchFillsPage(t *testing.T) {
 	console.ShortenSteps(t)
 	f := newFixture(t)
@@ -166,15 +166,15 @@ func TestSearchFillsPage(t *testing.T) {
 	}
 }
 
-// linkIn is the first link of a page behind some text; "" when there is none.
+// linkIn returns the first link of a page after a text, or "".
 func linkIn(page, before string) string {
 	_, rest, _ := strings.Cut(page, before)
 	link, _, _ := strings.Cut(rest, `"`)
 	return html.UnescapeString(link)
 }
 
-// TestTailLooksBack: an insert is seen when it has ended, with the time at which it began. So what was stored a little before
-// the last look is looked for again.
+// TestTailLooksBack: an insert becomes visible when it ends, with the time at which it began. So the list asks again
+// for events stored shortly before its last request.
 func TestTailLooksBack(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -204,7 +204,7 @@ func TestTailLooksBack(t *testing.T) {
 	}
 }
 
-// TestChart counts all events in its bars, each in its time.
+// TestChart: the bars count all events, each in its interval.
 func TestChart(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -227,7 +227,7 @@ func TestChart(t *testing.T) {
 	}
 }
 
-// testColumns: a choice of columns is kept by the browser, and taken back.
+// testColumns: the browser keeps a choice of columns, until it is reset.
 func (f *fixture) testColumns() {
 	t := f.t
 	f.insert(newLead("7", "Анна", time.Minute))
@@ -245,7 +245,7 @@ func (f *fixture) testColumns() {
 	}
 }
 
-// TestDownloads has all events of a selection in both formats, and no formula in a cell.
+// TestDownloads: both formats have all events of a selection, and no cell has a formula.
 func TestDownloads(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -291,7 +291,7 @@ func TestDownloads(t *testing.T) {
 	}
 }
 
-// testBytes: the body comes back as it came, and as a file.
+// testBytes: the body is downloaded unchanged, as a file.
 func (f *fixture) testBytes() {
 	t := f.t
 	raw := "\x00\xff<script>\r\n" + `{"n":1.0}`
@@ -303,7 +303,7 @@ func (f *fixture) testBytes() {
 	}
 }
 
-// testCurl runs what the page gives to copy in a real shell, with a curl that writes down its words and its input.
+// testCurl runs the command of the page in a real shell, with a curl that records its arguments and its input.
 func (f *fixture) testCurl() {
 	t := f.t
 	p := f.login(readSecret)
@@ -356,7 +356,7 @@ func (f *fixture) testCurl() {
 	}
 }
 
-// testSubscriber tells a person's story: what changed, and where to find them.
+// testSubscriber: the page has the subscriber's changes and links.
 func (f *fixture) testSubscriber() {
 	t := f.t
 	first, second := newLead("7/8", "Анна", time.Hour), newLead("7/8", "Анна Петрова", time.Minute)
@@ -409,7 +409,7 @@ func (f *fixture) testSubscriber() {
 	}
 }
 
-// TestEndpointsAndSources say how it goes.
+// TestEndpointsAndSources checks states, statistics and actions of both pages.
 func TestEndpointsAndSources(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -456,7 +456,7 @@ func TestEndpointsAndSources(t *testing.T) {
 	}
 }
 
-// TestEvent shows all that is known of an event, and what came of it.
+// TestEvent checks an event's page after a replay.
 func TestEvent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -552,7 +552,7 @@ func TestReplayIsCreatedOnce(t *testing.T) {
 	}
 }
 
-// TestLongWork: what a form has begun may take longer than the form to be read.
+// TestLongWork: the action of a form may take longer than reading the form.
 func TestLongWork(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -565,7 +565,7 @@ func TestLongWork(t *testing.T) {
 	}
 }
 
-// TestDownloadTooLarge: what would be cut off is refused, with what to do instead.
+// TestDownloadTooLarge: a download beyond the limit is rejected and names the alternative.
 func TestDownloadTooLarge(t *testing.T) {
 	f := newFixture(t)
 	f.insert(newLead("7", "Анна", time.Minute), newLead("8", "Иван", time.Minute))
@@ -579,7 +579,7 @@ func TestDownloadTooLarge(t *testing.T) {
 	}
 }
 
-// testVisibleTitle: a page's title has no markup to show what hides or turns text.
+// testVisibleTitle: signs replace hidden characters in the title of a page.
 func (f *fixture) testVisibleTitle() {
 	t := f.t
 	id := "a\u202eb\x1b[2J"
@@ -592,7 +592,7 @@ func (f *fixture) testVisibleTitle() {
 	}
 }
 
-// TestBodyPastRetention: a page says that a body is gone and offers nothing that cannot be done with it.
+// TestBodyPastRetention: pages say that a body is gone and do not offer to send it.
 func TestBodyPastRetention(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

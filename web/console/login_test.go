@@ -19,7 +19,7 @@ import (
 	"hooktape/web/console"
 )
 
-// testLogin goes in and out, and on to where one wanted.
+// testLogin logs in and out, and continues to the requested page.
 func (f *fixture) testLogin() {
 	t := f.t
 	e := newLead("7", "Анна", time.Minute)
@@ -65,7 +65,7 @@ func (f *fixture) testLogin() {
 	}
 }
 
-// testLoginOverTLS: behind a proxy with TLS the cookie never goes over a connection without.
+// testLoginOverTLS: behind a proxy with TLS the cookie is sent over TLS only.
 func (f *fixture) testLoginOverTLS() {
 	t := f.t
 	a := f.stranger().post("/login", url.Values{"token": {readSecret}}, "X-Forwarded-Proto", "https", "Sec-Fetch-Site", "same-origin")
@@ -74,7 +74,7 @@ func (f *fixture) testLoginOverTLS() {
 	}
 }
 
-// TestWrongTokens: failed logins are logged without what was tried, and limited for each address.
+// TestWrongTokens: failed logins are logged without the token, and limited for each address.
 func TestWrongTokens(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -102,7 +102,7 @@ func TestWrongTokens(t *testing.T) {
 	}
 }
 
-// TestSessionsEnd: after twelve hours without a request, and after seven days in any case.
+// TestSessionsEnd: a session ends after twelve hours without a request, and after seven days in any case.
 func TestSessionsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := console.NewSessions()
@@ -139,7 +139,7 @@ func TestSessionsEnd(t *testing.T) {
 	})
 }
 
-// TestOtherSites: what changes something is refused when another site has sent it.
+// TestOtherSites: a change is rejected when another site sends it.
 func TestOtherSites(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -164,7 +164,7 @@ func TestOtherSites(t *testing.T) {
 	}
 }
 
-// TestRoles: each role sees and does what it may at the API, and no more.
+// TestRoles: each role may do what it may do at the API.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -213,7 +213,7 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// TestAudit: who has looked at a body stands in the audit log once an hour, and who did something each time.
+// TestAudit: the audit log has who viewed a body, once an hour, and every action.
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -270,7 +270,7 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// testHeaders: pages are kept by no cache and run nothing; assets are kept for ever.
+// testHeaders: caches do not store pages, and store assets for ever; the policy forbids inline scripts.
 func (f *fixture) testHeaders() {
 	t := f.t
 	a := f.stranger().get("/login")
@@ -290,7 +290,7 @@ func (f *fixture) testHeaders() {
 	}
 }
 
-// TestNoTokens says what is missing when nobody can log in, and lets nobody in.
+// TestNoTokens: without tokens the login says what is missing, and nobody can log in.
 func TestNoTokens(t *testing.T) {
 	t.Parallel()
 	handler, err := console.New(console.Options{Guard: api.NewGuard(slog.New(slog.DiscardHandler)), Sources: func() []console.Source { return nil }, Logger: slog.New(slog.DiscardHandler)})
