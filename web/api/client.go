@@ -116,11 +116,13 @@ func reason(err error) string {
 func (c *Client) problem(response *http.Response) error {
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10)) // a truncated problem does not decode
 	p := &Problem{}
-	if strings.HasPrefix(response.Header.Get("Content-Type"), problemType) && json.Unmarshal(text, p) == nil && p.Detail != "" {
+	isProblem := strings.HasPrefix(response.Header.Get("Content-Type"), problemType)
+	if isProblem && json.Unmarshal(text, p) == nil && p.Detail != "" {
 		p.Status = response.StatusCode
 		return p
 	}
-	return Problemf(response.StatusCode, "%s answered %s, but not as hooktape's API does; is that its URL?", c.base.Host, response.Status)
+	return Problemf(response.StatusCode, "%s answered %s, but not as hooktape's API does; is that its URL?",
+		c.base.Host, response.Status)
 }
 
 // call sends a request and decodes the response into out, unless out is nil. It returns the status.
@@ -210,7 +212,8 @@ func (c *Client) Create(ctx context.Context, key string, want replay.Request) (r
 	if key != "" {
 		header.Set("Idempotency-Key", key)
 	}
-	status, err := c.call(ctx, request{method: http.MethodPost, path: "replays", header: header, body: NewReplay{Request: withDefaults(want)}}, &r)
+	status, err := c.call(ctx, request{method: http.MethodPost, path: "replays", header: header,
+		body: NewReplay{Request: withDefaults(want)}}, &r)
 	if err == nil && status == http.StatusOK {
 		return event.Replay{}, replay.ErrNothing
 	}

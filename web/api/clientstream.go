@@ -74,7 +74,8 @@ func (c *Client) stream(ctx context.Context, id uuid.UUID, each func(Progress) e
 	}
 	defer response.Body.Close()
 	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
-		return &finalError{Problemf(response.StatusCode, "%s answered, but not with a stream of hooktape's API; is that its URL?", c.base.Host)}
+		return &finalError{Problemf(response.StatusCode,
+			"%s answered, but not with a stream of hooktape's API; is that its URL?", c.base.Host)}
 	}
 	silence := time.AfterFunc(streamSilence, cancel)
 	defer silence.Stop()

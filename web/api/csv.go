@@ -38,7 +38,9 @@ var briefColumns, requestColumns = func() (brief, request []column) {
 	for _, name := range DecodedNames {
 		brief = append(brief, column{name, func(e *Event) any { return e.Decoded[name] }})
 	}
-	brief = append(brief, column{"fields", func(e *Event) any { return e.Fields }}, column{"decode_error", func(e *Event) any { return e.DecodeError }})
+	brief = append(brief,
+		column{"fields", func(e *Event) any { return e.Fields }},
+		column{"decode_error", func(e *Event) any { return e.DecodeError }})
 	request = []column{
 		{"method", func(e *Event) any { return e.Request.Method }},
 		{"path", func(e *Event) any { return e.Request.Path }},

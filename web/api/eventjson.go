@@ -128,8 +128,8 @@ func WholeEvent(e *event.Event, deliveries []Delivery) Event {
 func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Delivery {
 	list := []Delivery{}
 	for _, d := range deliveries {
-		j := Delivery{ReplayID: d.ReplayID, Endpoint: replay.TargetName(d.Endpoint), State: d.State, StatusCode: d.StatusCode, Error: d.Error,
-			UpdatedAt: d.UpdatedAt, Attempts: []Attempt{}}
+		j := Delivery{ReplayID: d.ReplayID, Endpoint: replay.TargetName(d.Endpoint), State: d.State, StatusCode: d.StatusCode,
+			Error: d.Error, UpdatedAt: d.UpdatedAt, Attempts: []Attempt{}}
 		if d.State == event.Retrying {
 			j.NextAt = &d.NextAt
 		}
@@ -144,9 +144,9 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 }
 
 func attemptJSON(a event.Attempt) Attempt {
-	j := Attempt{ID: a.ID, Number: a.Number, URL: MaskedURL(a.URL), StartedAt: a.StartedAt, DurationMS: milliseconds(a.Duration),
-		Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error, RequestHeaders: a.RequestHeaders, ResponseHeaders: notNil(a.ResponseHeaders),
-		TraceID: hex.EncodeToString(a.TraceID[:])}
+	j := Attempt{ID: a.ID, Number: a.Number, URL: MaskedURL(a.URL), StartedAt: a.StartedAt,
+		DurationMS: milliseconds(a.Duration), Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error,
+		RequestHeaders: a.RequestHeaders, ResponseHeaders: notNil(a.ResponseHeaders), TraceID: hex.EncodeToString(a.TraceID[:])}
 	j.ResponseBody, j.ResponseBodyBase64 = split(a.ResponseBody)
 	return j
 }

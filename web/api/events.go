@@ -96,7 +96,7 @@ func decodeCursor(s string) (*store.Cursor, error) {
 	return &store.Cursor{At: at, ID: uuid.UUID(b[8:])}, nil
 }
 
-var errCursor = Problemf(http.StatusUnprocessableEntity, "invalid cursor: want the next of a page")
+var errCursor = Invalidf("invalid cursor: want the next of a page")
 
 // Event returns an event with its request and its deliveries, and records the view.
 func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
@@ -193,7 +193,7 @@ type bodyOutput struct {
 const octetStream = "application/octet-stream"
 
 func (s *server) eventRoutes() {
-	route(s, RoleRead, huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/events", Tags: []string{"Events"},
+	route(s, RoleRead, "GET /events", huma.Operation{OperationID: "list-events",
 		Parameters:  selectionParams(),
 		Summary:     "List events",
 		Description: "Newest first, in pages. An event matches one of the values of a repeated parameter, and all different parameters."},
@@ -201,7 +201,7 @@ func (s *server) eventRoutes() {
 			page, err := s.as(ctx).Events(ctx, in.selection, in.Limit, in.Cursor)
 			return &eventsOutput{page}, err
 		})
-	route(s, RoleRead, huma.Operation{OperationID: "search-events", Method: http.MethodPost, Path: "/events/search", Tags: []string{"Events"},
+	route(s, RoleRead, "POST /events/search", huma.Operation{OperationID: "search-events",
 		MaxBodyBytes: maxBodyBytes,
 		Summary:      "List events by a selection in the body",
 		Description:  "The same list, for selections that are too long for a URL, such as thousands of ids."},
@@ -209,7 +209,7 @@ func (s *server) eventRoutes() {
 			page, err := s.as(ctx).Events(ctx, in.Body.Selection, in.Body.Limit, in.Body.Cursor)
 			return &eventsOutput{page}, err
 		})
-	route(s, RoleRead, huma.Operation{OperationID: "get-event", Method: http.MethodGet, Path: "/events/{id}", Tags: []string{"Events"},
+	route(s, RoleRead, "GET /events/{id}", huma.Operation{OperationID: "get-event",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "Show an event",
 		Description: "The original request, its parsed fields, and its deliveries. The audit log records the view."},
@@ -217,7 +217,7 @@ func (s *server) eventRoutes() {
 			e, err := s.as(ctx).Event(ctx, in.uuid())
 			return &struct{ Body Event }{e}, err
 		})
-	route(s, RoleRead, huma.Operation{OperationID: "get-event-raw", Method: http.MethodGet, Path: "/events/{id}/raw", Tags: []string{"Events"},
+	route(s, RoleRead, "GET /events/{id}/raw", huma.Operation{OperationID: "get-event-raw",
 		Errors:      []int{http.StatusNotFound, http.StatusGone},
 		Summary:     "Get an event's body",
 		Description: "The exact bytes. The audit log records the download.",
@@ -230,7 +230,7 @@ func (s *server) eventRoutes() {
 			}
 			return &bodyOutput{ContentType: octetStream, Disposition: `attachment; filename="` + in.ID + `.body"`, Body: body}, err
 		})
-	route(s, RoleRead, huma.Operation{OperationID: "list-deliveries", Method: http.MethodGet, Path: "/events/{id}/deliveries", Tags: []string{"Events"},
+	route(s, RoleRead, "GET /events/{id}/deliveries", huma.Operation{OperationID: "list-deliveries",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "List an event's deliveries",
 		Description: "The deliveries of the event to each endpoint, live first, with every attempt and its answer."},

@@ -20,7 +20,8 @@ func Recover(name string, logger *slog.Logger, next http.Handler, answer http.Ha
 			if p == http.ErrAbortHandler { // the handler breaks the connection on purpose
 				panic(p)
 			}
-			logger.Error("the "+name+" panicked", "method", r.Method, "route", r.Pattern, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			logger.Error("the "+name+" panicked", "method", r.Method, "route", r.Pattern,
+				"type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 			if started.answered {
 				panic(http.ErrAbortHandler) // otherwise the client would take half an answer for a whole one
 			}

@@ -139,8 +139,13 @@ func descriptions() []description {
 			}),
 		},
 		{
-			of:         reflect.TypeFor[store.PlanPart](),
-			properties: map[string]string{"source": "The source.", "step": "The step; empty for none.", "day": "The day of receipt, UTC.", "count": "How many events."},
+			of: reflect.TypeFor[store.PlanPart](),
+			properties: map[string]string{
+				"source": "The source.",
+				"step":   "The step; empty for none.",
+				"day":    "The day of receipt, UTC.",
+				"count":  "How many events.",
+			},
 		},
 		{
 			of: reflect.TypeFor[Plan](),

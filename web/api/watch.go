@@ -152,11 +152,11 @@ type End struct {
 // streamRoute serves a replay's progress as Server-Sent Events. Each message contains the whole progress, so a client
 // that reconnects needs no Last-Event-ID.
 func (s *server) streamRoute() {
-	op := s.operation(RoleRead, huma.Operation{OperationID: "watch-replay", Method: http.MethodGet, Path: "/replays/{id}/stream", Tags: []string{"Replays"},
+	op := s.operation(RoleRead, "GET /replays/{id}/stream", huma.Operation{OperationID: "watch-replay",
 		Errors: []int{http.StatusNotFound}, Middlewares: huma.Middlewares{s.limitStreams},
 		Summary: "Watch a replay",
-		Description: "Server-Sent Events: `progress` immediately and then every second; `end` when the replay is done or cancelled, which ends the stream. " +
-			"Reconnect after a lost connection."})
+		Description: "Server-Sent Events: `progress` immediately and then every second; " +
+			"`end` when the replay is done or cancelled, which ends the stream. Reconnect after a lost connection."})
 	sse.Register(s.api, op, map[string]any{"progress": Progress{}, "end": End{}},
 		func(ctx context.Context, in *ReplayPath, send sse.Sender) {
 			err := s.as(ctx).Watch(ctx, in.uuid(), func(p Progress, _ error) error {

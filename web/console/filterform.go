@@ -2,7 +2,6 @@ package console
 
 import (
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -134,9 +133,10 @@ func (v *visit) addTyped(query url.Values, filter, value string) error {
 	case known.IsTime():
 		wall, err := time.Parse(inputTime, value[:min(len(value), len(inputTime))])
 		if err != nil {
-			return api.Problemf(http.StatusUnprocessableEntity, "invalid time %q: want one such as 2026-01-31T13:00", value)
+			return api.Invalidf("invalid time %q: want one such as 2026-01-31T13:00", value)
 		}
-		if current, err := time.Parse(time.RFC3339Nano, query.Get(filter)); err == nil && current.In(v.zone).Format(inputTime) == wall.Format(inputTime) {
+		current, err := time.Parse(time.RFC3339Nano, query.Get(filter))
+		if err == nil && current.In(v.zone).Format(inputTime) == wall.Format(inputTime) {
 			break // unchanged: the form does not show its seconds and offset
 		}
 		first, last := api.LocalTimes(wall, v.zone)

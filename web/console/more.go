@@ -45,7 +45,7 @@ func showFurther(v *visit) error {
 	query := v.URL.Query()
 	already, err := strconv.Atoi(query.Get("found"))
 	if err != nil || already < 0 || already >= pageSize {
-		return api.Problemf(http.StatusUnprocessableEntity, "invalid found: want a number below %d", pageSize)
+		return api.Invalidf("invalid found: want a number below %d", pageSize)
 	}
 	found, reached, err := v.direct.Search(v.Context(), f.Selection, pageSize-already, query.Get("cursor"), nextStep)
 	if err != nil {
@@ -82,7 +82,7 @@ func showNewer(v *visit) error {
 	}
 	after, err := time.Parse(time.RFC3339Nano, v.URL.Query().Get("after"))
 	if err != nil {
-		return api.Problemf(http.StatusUnprocessableEntity, "invalid after: want a time such as 2026-01-31T13:00:00Z")
+		return api.Invalidf("invalid after: want a time such as 2026-01-31T13:00:00Z")
 	}
 	now, err := v.direct.Now(v.Context())
 	if err != nil {

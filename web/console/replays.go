@@ -110,7 +110,8 @@ func showReplay(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := replayPage{Replay: r, Created: v.at(r.CreatedAt), MaySteer: v.user.Role.Covers(api.RoleReplay), Against: v.URL.Query().Get("against")}
+	p := replayPage{Replay: r, Created: v.at(r.CreatedAt), MaySteer: v.user.Role.Covers(api.RoleReplay),
+		Against: v.URL.Query().Get("against")}
 	if p.Progress, err = v.progress(r); err != nil {
 		return err
 	}

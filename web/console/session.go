@@ -87,7 +87,8 @@ func secure(r *http.Request) bool {
 // cookieFor returns the session's cookie; without an id, one that deletes it. Scripts cannot read it, and requests from
 // other sites do not carry it. With TLS its prefix ensures that no other host and no connection without TLS has set it.
 func cookieFor(r *http.Request, id string) *http.Cookie {
-	c := &http.Cookie{Name: sessionCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: int(sessionLife / time.Second)}
+	c := &http.Cookie{Name: sessionCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		MaxAge: int(sessionLife / time.Second)}
 	if secure(r) {
 		c.Name, c.Secure = "__Host-"+sessionCookie, true
 	}

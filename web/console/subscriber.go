@@ -79,8 +79,8 @@ func showSubscriber(v *visit) error {
 }
 
 // factNames are the fields that the page shows as facts.
-var factNames = []string{"name", "first_name", "last_name", "phone", "email", "messenger_username", "bothelp_user_id", "messenger_user_id", "channel", "cuid", "ref",
-	"created_at", "first_contact_at", "last_contact_at", "conversations_count"}
+var factNames = []string{"name", "first_name", "last_name", "phone", "email", "messenger_username", "bothelp_user_id",
+	"messenger_user_id", "channel", "cuid", "ref", "created_at", "first_contact_at", "last_contact_at", "conversations_count"}
 
 // describe sets the facts: the newest value of each field.
 func (p *subscriberPage) describe(v *visit, events []api.Event) {

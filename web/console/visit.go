@@ -35,7 +35,8 @@ func (c *console) page(handle func(*visit) error) http.Handler {
 			redirectToLogin(w, r)
 			return
 		}
-		v := &visit{console: c, Request: r.WithContext(ctx), w: w, user: user, direct: c.Direct.As(user, remoteOf(r)), zone: zoneOf(r), now: time.Now()}
+		v := &visit{console: c, Request: r.WithContext(ctx), w: w, user: user, direct: c.Direct.As(user, remoteOf(r)),
+			zone: zoneOf(r), now: time.Now()}
 		var err error
 		if r.Method == http.MethodPost {
 			err = v.readForm()
