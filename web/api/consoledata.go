@@ -116,7 +116,7 @@ func pair(first, last *event.Event, err error) (*Event, *Event, error) {
 
 // Trace returns the spans of receiving and storing an event.
 func (d *Direct) Trace(ctx context.Context, e Event) ([]Span, error) {
-	return d.store.SpansNear(ctx, e.TraceID, e.ReceivedAt)
+	return d.store.Spans(ctx, e.TraceID, e.ReceivedAt)
 }
 
 // SourceStats returns the statistics since a time of the given sources, and then of other names with the most requests;
