@@ -231,7 +231,7 @@ func TestTLSFilesAtTheStart(t *testing.T) {
 		}
 	}
 	writeFile(t, filepath.Join(i.dir, "key.pem"), "nonsense")
-	refused("hooktape: tls: " + i.dir + "/cert.pem and " + i.dir + "/key.pem are no certificate and its key: ")
+	refused("hooktape: tls: " + i.dir + "/cert.pem and " + i.dir + "/key.pem are not a certificate and its key: ")
 	if err := os.Remove(filepath.Join(i.dir, "cert.pem")); err != nil {
 		t.Fatal(err)
 	}
