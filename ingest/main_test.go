@@ -294,7 +294,7 @@ func since(before, after map[string]int64) map[string]int64 {
 
 func fixture(t *testing.T, name string) string {
 	t.Helper()
-	body, err := os.ReadFile(filepath.Join("..", "bothelp", "testdata", name+".json"))
+	body, err := os.ReadFile(filepath.Join("..", "internal", "bothelp", "testdata", name+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -160,7 +160,7 @@ func TestNearEnd(t *testing.T) {
 		go func() { ended <- files.Run(ctx) }()
 		for day, want := range []int{0, 1, 2} {
 			synctest.Wait()
-			if got := strings.Count(p.log.String(), "the certificate ends soon"); got != want {
+			if got := strings.Count(p.log.String(), "the certificate expires soon"); got != want {
 				t.Errorf("on day %d: %d warnings, want %d", day, got, want)
 			}
 			time.Sleep(24*time.Hour + 2*time.Second)
