@@ -14,26 +14,26 @@ type word struct{ value, text, color string }
 
 var (
 	verdictWords = []word{
-		{"accepted", "accepted", good}, {"bad_signature", "wrong signature", bad}, {"unknown_source", "no such source", bad},
-		{"bad_token", "wrong token", bad}, {"too_large", "too large", bad}, {"method_not_allowed", "no POST", bad}, {"aborted", "broken off", bad},
+		{"accepted", "accepted", good}, {"bad_signature", "wrong signature", bad}, {"unknown_source", "unknown source", bad},
+		{"bad_token", "wrong token", bad}, {"too_large", "too large", bad}, {"method_not_allowed", "not a POST", bad}, {"aborted", "aborted", bad},
 		{"malformed", "not HTTP", bad},
 	}
 	// faultWords are verdictWords where the accepted ones are those with something that could not be read.
 	faultWords = append([]word{{"accepted", "partly unreadable", doubt}}, verdictWords[1:]...)
 	kindWords  = []word{
-		{"flow", "step of a flow", ""}, {"conversation_closed", "conversation closed", ""}, {"user_profile_viewed", "profile viewed", ""},
-		{"unknown", "not known", quiet}, {"delivery", "delivery", neutral},
+		{"flow", "flow step", ""}, {"conversation_closed", "conversation closed", ""}, {"user_profile_viewed", "profile viewed", ""},
+		{"unknown", "unknown", quiet}, {"delivery", "delivery", neutral},
 	}
 	habitWords = []word{
-		{"usual", "as usual", good}, {"quiet", "quieter than usual", doubt}, {"silent", "silent", bad}, {"new", "too new to tell", quiet},
+		{"usual", "as usual", good}, {"quiet", "quieter than usual", doubt}, {"silent", "silent", bad}, {"new", "not enough data", quiet},
 	}
 	deliveryWords = []word{
-		{"received", "received", ""}, {"delivered", "delivered", good}, {"failed", "given up", bad}, {"pending", "waiting", doubt},
-		{"retrying", "will be tried again", doubt}, {"delivering", "being sent", neutral}, {"unknown", "interrupted, will be sent again", doubt},
+		{"received", "received", ""}, {"delivered", "delivered", good}, {"failed", "failed", bad}, {"pending", "pending", doubt},
+		{"retrying", "retrying", doubt}, {"delivering", "delivering", neutral}, {"unknown", "unknown", doubt},
 		{"cancelled", "cancelled", quiet},
 	}
 	endpointWords = []word{
-		{"active", "works", good}, {"broken", "does not work", bad}, {"paused", "paused", doubt}, {"removed", "not configured", quiet},
+		{"active", "active", good}, {"broken", "failing", bad}, {"paused", "paused", doubt}, {"removed", "removed", quiet},
 		{"adhoc", "replays only", quiet},
 	}
 	replayWords = []word{

@@ -8,27 +8,7 @@ import (
 	"hooktape/test/harness"
 )
 
-// disk measures what an event takes on ClickHouse's disk, all columns.
-func disk(ctx context.Context, b *bench) error {
-	h, err := b.fill(ctx, b.events)
-	if err != nil {
-		return err
-	}
-	engine, dsn, err := b.harness.NewDatabase(ctx)
-	if err != nil {
-		return err
-	}
-	defer engine.Kill()
-	took, err := b.drain(ctx, h, dsn)
-	if err != nil {
-		return err
-	}
-	h.Kill()
-	b.say("disk: drained in %v", took.Round(time.Millisecond))
-	return b.weigh(ctx, dsn)
-}
-
-// weigh merges the table to its final form and counts its bytes.
+// weigh merges the events to their final form and counts the bytes of all columns.
 func (b *bench) weigh(ctx context.Context, dsn string) error {
 	conn, err := harness.Connect(dsn)
 	if err != nil {
@@ -44,8 +24,8 @@ func (b *bench) weigh(ctx context.Context, dsn string) error {
 	if err != nil {
 		return err
 	}
-	if rows != b.events {
-		return fmt.Errorf("%d rows of %d events", rows, b.events)
+	if rows != b.backlog {
+		return fmt.Errorf("%d rows of %d events", rows, b.backlog)
 	}
 	columns, err := conn.Query(ctx, `SELECT column, sum(column_data_compressed_bytes) AS bytes FROM system.parts_columns
 		WHERE database = currentDatabase() AND table = 'events' AND active GROUP BY column ORDER BY bytes DESC`)
@@ -69,13 +49,13 @@ func (b *bench) weigh(ctx context.Context, dsn string) error {
 	return columns.Err()
 }
 
-// weight is what a column takes of an event, in bytes.
+// weight is the size of a column in bytes per event.
 type weight struct {
 	column string
 	bytes  float64
 }
 
-// quiet returns when ClickHouse has nothing to do in the background.
+// quiet waits until ClickHouse has no merges.
 func quiet(ctx context.Context, dsn string) error {
 	conn, err := harness.Connect(dsn)
 	if err != nil {

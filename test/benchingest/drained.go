@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// drained measures how fast a backlog goes into ClickHouse when nothing else is asked of the machine, and how fast a
-// program does that only inserts the same rows.
+// drained measures how fast a backlog goes into ClickHouse without other load, how fast a program is that only inserts the
+// same rows, and what an event takes on ClickHouse's disk.
 func drained(ctx context.Context, b *bench) error {
 	h, err := b.fill(ctx, b.backlog)
 	if err != nil {
@@ -41,6 +41,9 @@ func drained(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.say("d: plain insert of the same rows: %.0f/s", plain)
+	if err := b.weigh(ctx, dsn); err != nil {
+		return err
+	}
 	b.note("(d) drained, per second", rate, "%.0f", atLeast(20_000))
 	b.note("(d) hooktape's CPU s for 1,000 events", cpu.Seconds()*1000/float64(b.backlog), "%.3f", nothing)
 	b.note("(d) hooktape's peak RSS, MiB", float64(peak)/(1<<20), "%.0f", nothing)

@@ -19,7 +19,7 @@ func clocksMoved(ctx context.Context, t *trial) error {
 	for _, ahead := range []time.Duration{2 * time.Hour, 0, -10 * time.Minute, 0} {
 		t.say(t.name, "%v ahead for %v", ahead, t.moved)
 		t.delivery.receiver.Behave(receiver.Unavailable)
-		if err := harness.Pause(ctx, refusing); err != nil {
+		if err := harness.Pause(ctx, t.refusing); err != nil {
 			return err
 		}
 		for _, p := range []*harness.Process{t.engine.Process, t.hooktape.Process, t.delivery.Process} {
@@ -27,7 +27,7 @@ func clocksMoved(ctx context.Context, t *trial) error {
 				return err
 			}
 		}
-		if err := harness.Pause(ctx, refusing); err != nil {
+		if err := harness.Pause(ctx, t.refusing); err != nil {
 			return err
 		}
 		t.delivery.receiver.Behave(receiver.OK)
@@ -37,9 +37,6 @@ func clocksMoved(ctx context.Context, t *trial) error {
 	}
 	return nil
 }
-
-// refusing is how long the endpoint refuses events before a jump of the clocks, and after it.
-const refusing = 2 * time.Second
 
 // clickHouseFrozenLong stops ClickHouse in the midst of inserts, for longer than anybody waits for one. What they stored is
 // delivered all the same.

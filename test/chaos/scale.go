@@ -16,6 +16,7 @@ type scale struct {
 	down       time.Duration // how long an endpoint fails
 	retryAfter time.Duration // asked for by an endpoint that answers 429
 	moved      time.Duration // how long clocks are wrong
+	refusing   time.Duration // how long the endpoint refuses events before a jump of the clocks, and after it
 	frozenLong time.Duration // how long ClickHouse is, in an insert
 	replayed   uint64        // events of the replay whose process is killed
 	replayRate float64       // its rate, so that it outlives the kills
@@ -25,10 +26,12 @@ type scale struct {
 var (
 	full = scale{atMost: 12 * time.Minute, atOnce: 2, rate: 3000, blows: 6, between: 1500 * time.Millisecond,
 		away: 30 * time.Second, frozen: 4 * time.Second,
-		arrivals: 400, down: time.Minute, retryAfter: 5 * time.Second, moved: 15 * time.Second, frozenLong: 90 * time.Second, replayed: 50_000, replayRate: 3000, kills: 10}
-	brief = scale{atMost: 9 * time.Minute, atOnce: 4, rate: 700, blows: 2, between: 400 * time.Millisecond,
-		away: 5 * time.Second, frozen: 2 * time.Second,
-		arrivals: 50, down: 10 * time.Second, retryAfter: 3 * time.Second, moved: 2 * time.Second, frozenLong: 10 * time.Second, replayed: 2000, replayRate: 400, kills: 3}
+		arrivals: 400, down: time.Minute, retryAfter: 5 * time.Second, moved: 15 * time.Second, refusing: 2 * time.Second,
+		frozenLong: 90 * time.Second, replayed: 50_000, replayRate: 3000, kills: 10}
+	brief = scale{atMost: 9 * time.Minute, atOnce: 4, rate: 250, blows: 2, between: 300 * time.Millisecond,
+		away: 2 * time.Second, frozen: time.Second,
+		arrivals: 30, down: 3 * time.Second, retryAfter: time.Second, moved: time.Second, refusing: 500 * time.Millisecond,
+		frozenLong: 10 * time.Second, replayed: 600, replayRate: 200, kills: 2}
 )
 
 // connections is how many the load has.
