@@ -9,9 +9,9 @@ import (
 	"hooktape/test/receiver"
 )
 
-// clocksMoved lets the clocks of all processes jump: hours ahead, back to the right time, and behind it. Events must arrive
-// at the endpoint after each jump, in order, also those that the endpoint refused before the jump and after it: they are read again
-// from ClickHouse.
+// clocksMoved moves the clocks of all processes: hours ahead, back to the right time, and behind it. Events must arrive at the
+// endpoint after each move, in order. That includes events that the endpoint refused before or after the move, which hooktape
+// reads from ClickHouse again.
 func clocksMoved(ctx context.Context, t *trial) error {
 	if err := t.beginLive(ctx); err != nil {
 		return err
@@ -38,8 +38,8 @@ func clocksMoved(ctx context.Context, t *trial) error {
 	return nil
 }
 
-// clickHouseFrozenLong stops ClickHouse in the midst of inserts, for longer than anybody waits for one. What they stored is
-// delivered all the same.
+// clickHouseFrozenLong freezes ClickHouse during inserts, for longer than the timeout of an insert. The events that these
+// inserts stored must be delivered.
 func clickHouseFrozenLong(ctx context.Context, t *trial) error {
 	if err := t.beginLive(ctx); err != nil {
 		return err
