@@ -58,8 +58,8 @@ func drained(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// plainInsert inserts the events of one database into another as a program would that has nothing else to do: rows that lie
-// ready in memory, with clickhouse-go's batches, as many rows each as hooktape's. It returns the rows a second.
+// plainInsert copies the events of one database to another without other work: from memory, with clickhouse-go's batches of the
+// same size as hooktape's. It returns the number of rows a second.
 func plainInsert(ctx context.Context, from, to string, events uint64) (float64, error) {
 	if err := harness.Migrate(ctx, to); err != nil {
 		return 0, err
@@ -94,7 +94,7 @@ func plainInsert(ctx context.Context, from, to string, events uint64) (float64, 
 	return float64(events) / time.Since(begun).Seconds(), nil
 }
 
-// readRows reads all events, each column as the type that clickhouse-go likes best.
+// readRows reads all events, each column as the type that clickhouse-go prefers.
 func readRows(ctx context.Context, dsn string) (columns []string, all [][]any, err error) {
 	conn, err := harness.Connect(dsn)
 	if err != nil {

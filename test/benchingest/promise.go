@@ -14,8 +14,8 @@ import (
 	"hooktape/test/harness"
 )
 
-// promise measures hooktape without ClickHouse: capture, spans, spool and fsync, and nothing else. Each run has a spool of
-// its own, for nothing empties it.
+// promise measures hooktape without ClickHouse: only capture, spans, spool and fsync. Each run has its own spool, because nothing
+// drains it.
 func promise(ctx context.Context, b *bench) error {
 	for _, n := range connections {
 		if err := b.promise(ctx, n); err != nil {
@@ -43,7 +43,7 @@ func (b *bench) promise(ctx context.Context, connections int) error {
 	return errors.Join(err, waitForProfile())
 }
 
-// bare measures a handler that promises nothing, in a process of its own: what gin and the machine allow.
+// bare measures a handler that stores nothing, in its own process: the limit of gin and the machine.
 func bare(ctx context.Context, b *bench) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -66,7 +66,7 @@ func bare(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// serveBaseline is that handler. Its answer is as long as hooktape's.
+// serveBaseline serves that handler. Its answer is as long as hooktape's.
 func serveBaseline(ctx context.Context, addr string) error {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
