@@ -50,7 +50,7 @@ func conversations() *dashboard.DashboardBuilder {
 			OverrideByName("Conversations per subscriber", []dashboard.DynamicConfigValue{property("decimals", 1), absent}))
 }
 
-// groups is a bar for each of a few groups. Their names are short: the SDK's limit of none is read as one of no letters at all
+// groups has a bar for each group. Their names are limited: Grafana 12 reads the SDK's missing limit as zero letters
 // by Grafana 12.
 func groups(a about, color string) *barchart.PanelBuilder {
 	return show(barchart.NewPanelBuilder(), a, Table).

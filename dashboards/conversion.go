@@ -25,7 +25,7 @@ func conversion() *dashboard.DashboardBuilder {
 		WithPanel(number(about{sql: "conversion/summary", title: "Leads and conversions", width: 24, height: 4,
 			text:  whatIsALead + " Converted: leads who reached all goals in order, from the first to the last within the selected time. The percentages compare with the preceding period of the same length, if hooktape has data for all of it.",
 			empty: "No leads in this time"}).
-			// Not the last number there is: where nobody came, that would be the rate of the period before.
+			// Not lastNotNull: without leads that would be the rate of the preceding period.
 			ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"last"})).
 			ShowPercentChange(true).
 			OverrideByName("Leads", colored(neutral)).

@@ -7,7 +7,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 )
 
-// deliveries shows what reached the endpoints, what did not, and what is sent again.
+// deliveries shows deliveries and replays.
 func deliveries() *dashboard.DashboardBuilder {
 	return board("hooktape-deliveries", "Deliveries and replays", "What was delivered to your endpoints, what failed, and what is being replayed.").
 		WithVariable(several("endpoints", "Endpoints", "endpoints")).
@@ -77,7 +77,7 @@ func endpoints() *table.PanelBuilder {
 		OverrideByName("Replay", door("replay", "Prepare a replay of the failed deliveries", toNewReplay, 105))
 }
 
-// attemptOutcomes has the ways of failing in reds, for each is a failure.
+// attemptOutcomes has shades of red for the kinds of failures.
 func attemptOutcomes() *timeseries.PanelBuilder {
 	return bars(about{sql: "deliveries/outcomes", title: "Attempts by outcome", width: 12, height: 8,
 		text:  "Requests that hooktape sent to the endpoints over time. Delivered: the endpoint answered with a status from 200 to 299. Other: the connection broke, the address is not allowed, the request could not be built, or hooktape was stopped before it could record the response.",

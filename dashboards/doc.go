@@ -6,10 +6,10 @@
 //
 // # Rules of the queries
 //
-//   - sql has a file for each panel, sql/DASHBOARD/PANEL.sql. Its first lines say what is counted, for who reads it.
-//   - A variable of Grafana stands in quotes and percent-encoded, '${x:percentencode}', and is decoded by
+//   - sql has a file for each panel, sql/DASHBOARD/PANEL.sql, which begins with a comment for its readers.
+//   - A Grafana variable is quoted and percent-encoded, '${x:percentencode}', and is decoded by
 //     decodeURLComponent: nothing that comes from a webhook, a text box or a link can break out of its quotes. Lists come
-//     as {a,b}; "all" is *. Values of lists are encoded once more by the query that lists them, so that a comma in a UTM
+//     as {a,b}; "all" is *. The query of a list encodes its values once more, so a comma in a UTM
 //     tag is no comma of the list; see the view journeys.
 //   - Macros of the plugin take no argument with a comma: version 3 splits at each one.
 //   - Days and weeks are the viewer's: the expression "zone" takes Grafana's ${__timezone}, where that is known, else UTC. Bars

@@ -6,7 +6,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/table"
 )
 
-// tracePanel is the number of the panel that draws a trace, so that a link shows it alone.
+// tracePanel is the number of the trace panel. Links open that panel.
 const tracePanel = "14"
 
 // pipeline shows how hooktape itself is doing.

@@ -6,7 +6,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/table"
 )
 
-// subscriber shows one person: what is known, what happened, and what became of it.
+// subscriber shows one subscriber: details, timeline and deliveries.
 func subscriber() *dashboard.DashboardBuilder {
 	return board("hooktape-subscriber", "One subscriber", "Everything about one subscriber: requests, deliveries, UTM tags, custom fields.").
 		Time("now-90d", "now").

@@ -9,7 +9,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 )
 
-// word is what a panel shows in place of a value of the tables, and its colour; without one it has the text's.
+// word is the text and the colour of a table's value in a panel. Without a colour it has the text colour.
 type word struct{ value, text, color string }
 
 var (
@@ -43,7 +43,7 @@ var (
 	resultWords = []word{{"ok", "ok", good}, {"error", "error", bad}}
 )
 
-// shown puts words in place of values.
+// shown maps values to words.
 func shown(words []word) dashboard.DynamicConfigValue {
 	options := map[string]any{}
 	for i, w := range words {
@@ -74,7 +74,7 @@ func span(unit string, pixels int) []dashboard.DynamicConfigValue {
 	return append(width(pixels), property("unit", unit), property("decimals", 0))
 }
 
-// figures are numbers of one size, whether one stands in the panel or four.
+// figures are numbers of the same size, whether the panel has one or four.
 func figures(a about) *stat.PanelBuilder {
 	return number(a).Text(common.NewVizTextDisplayOptionsBuilder().TitleSize(14).ValueSize(30))
 }
@@ -82,7 +82,7 @@ func figures(a about) *stat.PanelBuilder {
 // series is a name that the query's column of this name gives to a series.
 const series = "${__field.labels.series}"
 
-// numbered colours series of which none is good or bad: sources, endpoints. Grafana's own palette begins with green and red,
+// numbered colours series that are neither good nor bad, such as sources and endpoints. Grafana's palette begins with green and red,
 // and version 9 has no other. So the query numbers the series, by as many zero-width spaces before the name.
 func numbered(b *timeseries.PanelBuilder) *timeseries.PanelBuilder {
 	for i, color := range []string{neutral, second, "#3fa7a0", "light-blue", "dark-purple", quiet} {

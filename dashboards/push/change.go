@@ -10,7 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-// Result is what became of one thing; in a dry run, what would.
+// Result is the result for one object; in a dry run, the expected one.
 type Result string
 
 // The results.
@@ -29,7 +29,7 @@ type Change struct {
 	Title  string `json:"title"`
 	UID    string `json:"uid"`
 	Note   string `json:"note,omitempty"`
-	// Diff is, in a dry run, the unified diff between what Grafana has and what it would have.
+	// Diff is the unified diff from Grafana's object to the new one, in a dry run.
 	Diff string `json:"diff,omitempty"`
 }
 
@@ -57,7 +57,7 @@ func (c Change) settle(err error) (Change, error) {
 	return c, err
 }
 
-// compare is the unified diff between two models, theirs nil where there is none yet.
+// compare returns the unified diff between two models; theirs is nil if there is none yet.
 func compare(uid string, theirs, ours map[string]any) (string, error) {
 	from, before, err := "/dev/null", []byte(nil), error(nil)
 	if theirs != nil {

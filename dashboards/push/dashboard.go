@@ -43,7 +43,7 @@ func (p pusher) dashboard(d dashboard.Dashboard) (Change, error) {
 	return p.save(c.as(Updated), &saved{theirs, version}, ours)
 }
 
-// found is a dashboard as Grafana shows it. The client library's own type does not tell what is provisioned.
+// found is a dashboard as Grafana returns it. The client library's own type has no field for provisioned dashboards.
 type found struct {
 	Dashboard map[string]any
 	Meta      struct {
@@ -91,7 +91,7 @@ func model(d dashboard.Dashboard) (m map[string]any, err error) {
 	return m, nil
 }
 
-// stored takes from a model what Grafana counts by itself.
+// stored returns a model without the fields that Grafana sets.
 func stored(m map[string]any) (theirs map[string]any, version any) {
 	theirs, version = maps.Clone(m), m["version"]
 	delete(theirs, "id")
@@ -99,7 +99,7 @@ func stored(m map[string]any) (theirs map[string]any, version any) {
 	return theirs, version
 }
 
-// tagged tells whether a model bears all of the tags.
+// tagged reports whether a model has all of the tags.
 func tagged(m map[string]any, tags []string) bool {
 	list, _ := m["tags"].([]any)
 	return !slices.ContainsFunc(tags, func(tag string) bool { return !slices.Contains(list, any(tag)) })

@@ -77,7 +77,7 @@ func (p pusher) explainDataSource(doing string, err error) error {
 	return err
 }
 
-// diff shows what would change of a data source: the settings, and no password.
+// diff returns the changes of a data source's settings, without the password.
 func (p pusher) diff(c Change, theirs *gapi.DataSource, next gapi.DataSource) (Change, error) {
 	before := map[string]any(nil)
 	if c.Result != Created {
@@ -88,14 +88,14 @@ func (p pusher) diff(c Change, theirs *gapi.DataSource, next gapi.DataSource) (C
 	return c, err
 }
 
-// health has Grafana ask ClickHouse, and returns what is wrong. What goes wrong first is the address: Grafana may have to
-// reach ClickHouse by another one than this machine.
+// health makes Grafana query ClickHouse and returns the problem, if any. The usual problem is the address: Grafana may need
+// another address of ClickHouse than this machine.
 func (p pusher) health(d DataSource) string {
 	var answer struct{ Status, Message string }
 	err := p.get(&answer, "api/datasources/uid", d.UID, "health")
 	refused, ok := errors.AsType[*refusal](err)
 	if !ok || refused.status == http.StatusForbidden {
-		return "" // it works, or nobody tells us
+		return "" // it works, or Grafana does not say
 	}
 	return fmt.Sprintf("but Grafana has no answer from ClickHouse at %s:%d (%s); the address must be the one that Grafana reaches it by",
 		d.Host, d.Port, refused.message)

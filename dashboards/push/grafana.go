@@ -32,7 +32,7 @@ const patience = 30 * time.Second
 func Open(ctx context.Context, address, token string) (*Grafana, error) {
 	base, err := url.Parse(address)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") || base.User != nil || base.RawQuery != "" {
-		// Without the text of it, for it may hold a password.
+		// Without its text, which may have a password.
 		return nil, errors.New("the URL of Grafana is none such as https://grafana.example.org or https://example.org/grafana; who asks is said by a token, not in the URL")
 	}
 	// With it set the client library logs whole requests, the password of the data source among them.
@@ -48,7 +48,7 @@ func Open(ctx context.Context, address, token string) (*Grafana, error) {
 // Close lets go of the connections.
 func (g *Grafana) Close() { g.http.Transport.(transport).next.CloseIdleConnections() }
 
-// get asks for what the client library has no method for.
+// get requests a path for which the client library has no method.
 func (g *Grafana) get(into any, path ...string) error {
 	request, err := http.NewRequest(http.MethodGet, g.base.JoinPath(path...).String(), nil)
 	if err != nil {
@@ -66,7 +66,7 @@ func (g *Grafana) get(into any, path ...string) error {
 	return json.NewDecoder(response.Body).Decode(into)
 }
 
-// check finds out, before anything is changed, what would stand in the way of all.
+// check finds problems with all objects before any change.
 func (g *Grafana) check() error {
 	health, err := g.api.Health()
 	switch {
@@ -88,7 +88,7 @@ func (g *Grafana) check() error {
 
 var majorMinor = regexp.MustCompile(`^(\d+)\.(\d+)`)
 
-// tooOld tells whether a version is known to be older than 9.4. Grafana may be set to keep its version to itself.
+// tooOld reports whether a version is known to be older than 9.4. Grafana may hide its version.
 func tooOld(version string) bool {
 	m := majorMinor.FindStringSubmatch(version)
 	if m == nil {
@@ -108,7 +108,7 @@ func (g *Grafana) notGrafana() error {
 	return fmt.Errorf("what answers at %s is not Grafana; give the address that a browser shows when Grafana is open, up to /login or /dashboards", g.base)
 }
 
-// explain makes a sentence of an error: what could not be done, and what to do.
+// explain turns an error into a sentence: what failed, and what to do.
 func (g *Grafana) explain(doing string, err error) error {
 	if moved, ok := errors.AsType[*redirect](err); ok {
 		return fmt.Errorf("%s sends on to %s; give the address that Grafana itself answers at", g.base, moved.base())

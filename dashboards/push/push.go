@@ -6,7 +6,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
-// Bundle is what is brought to Grafana.
+// Bundle has the objects to push.
 type Bundle struct {
 	FolderUID  string
 	Folder     string      // its title
@@ -21,8 +21,8 @@ type pusher struct {
 	dry       bool
 }
 
-// Push brings a bundle to Grafana or, in a dry run, tells what that would change. With an error come the changes that were
-// made before it.
+// Push pushes a bundle to Grafana or, in a dry run, returns the changes that it would make. With an error it returns the changes
+// made before.
 func (g *Grafana) Push(b Bundle, dry bool) (changes []Change, err error) {
 	if err := g.check(); err != nil {
 		return nil, err

@@ -72,7 +72,7 @@ func (c *calendar) arrival(number, count uint64, d *people.Dice) int64 {
 	return c.starts[i] + int64((place-c.sums[i])/uint64(c.weights[i]))
 }
 
-// awake puts most of what people would do at night off until the morning.
+// awake postpones most visits at night until the morning.
 func awake(at int64, d *people.Dice) int64 {
 	sinceMidnight := (at + 3*hour) % day
 	if sinceMidnight >= 7*hour || sinceMidnight < hour || d.Percent(12) {

@@ -24,7 +24,7 @@ var reserved struct {
 	guards []net.Listener
 }
 
-// FreeAddr returns a loopback address on which nobody listens. No other call returns the same address, in this process or
+// FreeAddr returns a free loopback address. No other call returns the same address, in this process or
 // another, until this process ends: packages are tested at the same time, and a program takes a while to listen and may
 // restart.
 func FreeAddr() (string, error) {

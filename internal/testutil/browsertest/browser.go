@@ -1,4 +1,4 @@
-// Package browsertest has a real browser look at pages, for tests.
+// Package browsertest tests pages in a real browser.
 package browsertest
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a page may take to become as a test wants it. A loaded machine needs some seconds.
+// patience is the timeout of every wait for a page. A loaded machine needs some seconds.
 const patience = 30 * time.Second
 
 // Browser is a headless Chromium with one tab, which ends with the test.
@@ -45,7 +45,7 @@ func New(t testing.TB) *Browser {
 	ctx, _ := chromedp.NewContext(allocator)
 	b := &Browser{t: t, ctx: ctx}
 	t.Cleanup(func() {
-		_ = chromedp.Cancel(ctx) // in order, so that its directory can be removed
+		_ = chromedp.Cancel(ctx) // end the browser, then its directory can be removed
 		stop()
 	})
 	chromedp.ListenTarget(ctx, b.note)
@@ -62,7 +62,7 @@ func find() string {
 	return ""
 }
 
-// note writes down what a page does.
+// note records the events of a page.
 func (b *Browser) note(happened any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -74,7 +74,7 @@ func (b *Browser) note(happened any) {
 	case *runtime.EventExceptionThrown:
 		b.trouble = append(b.trouble, "exception: "+e.ExceptionDetails.Error())
 	case *log.EventEntryAdded:
-		if e.Entry.Source == log.SourceSecurity { // what a page's policy has refused
+		if e.Entry.Source == log.SourceSecurity { // a violation of the page's policy
 			b.trouble = append(b.trouble, "security: "+e.Entry.Text)
 		}
 	case *page.EventJavascriptDialogOpening:
@@ -84,14 +84,15 @@ func (b *Browser) note(happened any) {
 	}
 }
 
-// Trouble is what scripts of the pages have thrown, said or asked so far, and what the pages' policies have refused. A page in order is silent.
+// Trouble returns the exceptions, console messages and dialogs of all pages so far, and violations of their policies. A correct
+// page has none.
 func (b *Browser) Trouble() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]string(nil), b.trouble...)
 }
 
-// Elsewhere are the requests so far that went to no URL beginning with base.
+// Elsewhere returns the requests so far to URLs that do not begin with base.
 func (b *Browser) Elsewhere(base string) (list []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -120,7 +121,7 @@ func (b *Browser) try(within time.Duration, actions ...chromedp.Action) error {
 	return chromedp.Run(ctx, actions...)
 }
 
-// snapshot tells where the browser is, for a failed test.
+// snapshot describes the current page for a failed test.
 func (b *Browser) snapshot() string {
 	var url, text string
 	if err := b.try(5*time.Second, chromedp.Location(&url), chromedp.Evaluate("document.body ? document.body.innerText.slice(0, 3000) : ''", &text)); err != nil {
@@ -129,7 +130,7 @@ func (b *Browser) snapshot() string {
 	return "--- " + url + "\n" + text
 }
 
-// Open goes to a page.
+// Open opens a page.
 func (b *Browser) Open(url string) {
 	b.t.Helper()
 	b.Run(chromedp.Navigate(url))
@@ -169,7 +170,7 @@ func (b *Browser) AwaitText(selector, text string) {
 	b.Await(fmt.Sprintf("document.querySelector(%q)?.textContent.includes(%q)", selector, text))
 }
 
-// Text is what an element says.
+// Text returns the text of an element.
 func (b *Browser) Text(selector string) (text string) {
 	b.t.Helper()
 	b.Script(fmt.Sprintf("document.querySelector(%q)?.textContent ?? ''", selector), &text)
