@@ -1,4 +1,4 @@
-# hooktape as a static program and nothing besides: no shell, no packages, no root.
+# hooktape as one static program: no shell, no packages, no root.
 #
 #   docker build --build-arg VERSION="$(git describe --tags --always)" -t hooktape .
 
@@ -10,7 +10,7 @@ COPY . .
 ARG VERSION=
 # The flags of `make build`.
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /image/usr/local/bin/ ./cmd/hooktape
-# Go's table of time zones, and a folder that a new volume takes its owner from.
+# Go's time zone database, and the folder whose owner a new volume gets.
 RUN mkdir -p /image/etc/hooktape /image/var/lib/hooktape \
     && cp "$(go env GOROOT)/lib/time/zoneinfo.zip" /image/etc/zoneinfo.zip
 

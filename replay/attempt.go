@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 )
 
 // stopGrace is how long attempts in flight may take when the process stops or the replay is paused.
@@ -26,29 +27,28 @@ type sender struct {
 	*target
 	*instruments
 	recorder *Recorder
-	headers  []event.Header  // of the replay
-	secret   map[string]bool // of all headers, those that are kept masked
+	headers  []event.Header // of the replay
 	retry    RetryPolicy
 	held     func() bool // nothing may be sent while another process may deliver the same
 }
 
 // deliver makes the next attempt of a delivery and moves it to the state that follows. What was sent is noted even when
 // ctx ends meanwhile. An error is one of noting: what happened is not on disk, and nothing more may be sent.
-func (s *sender) deliver(ctx context.Context, d *event.Delivery, e *event.Event) (answer, error) {
+func (s *sender) deliver(ctx context.Context, d *event.Delivery, e *event.Event) (outbound.Answer, error) {
 	sending, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, func() { cancel(errStopped) }) })()
 	ctx = context.WithoutCancel(ctx)
 	if d.State == event.Delivering {
 		if err := s.noteUnknown(ctx, d); err != nil {
-			return answer{}, err
+			return outbound.Answer{}, err
 		}
 	}
 	now := time.Now()
 	d.UpdatedAt = now
 	d.State, d.Attempts, d.NextAt = event.Delivering, d.Attempts+1, time.Time{}
 	if err := s.note(ctx, d, nil); err != nil {
-		return answer{}, err
+		return outbound.Answer{}, err
 	}
 	a, got := s.attempt(sending, d, e)
 	return got, s.note(ctx, d, a)
@@ -89,10 +89,10 @@ func (s *sender) describe(d *event.Delivery) *event.Attempt {
 }
 
 // attempt sends the event once and moves the delivery to the state that follows.
-func (s *sender) attempt(ctx context.Context, d *event.Delivery, e *event.Event) (*event.Attempt, answer) {
+func (s *sender) attempt(ctx context.Context, d *event.Delivery, e *event.Event) (*event.Attempt, outbound.Answer) {
 	endpoint := endpointLabel(d.Endpoint)
 	ctx, span := s.tracer.Start(ctx, "deliver", trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithLinks(trace.Link{SpanContext: arrivalOf(e)}), trace.WithAttributes(s.address...),
+		trace.WithLinks(trace.Link{SpanContext: arrivalOf(e)}), trace.WithAttributes(s.client.ServerAttributes()...),
 		trace.WithAttributes(semconv.HTTPRequestMethodKey.String(e.Method), attrEventID.String(e.ID.String()),
 			attrReplayID.String(d.ReplayID.String()), endpoint, attrAttempt.Int(int(d.Attempts))))
 	defer span.End()
@@ -101,19 +101,19 @@ func (s *sender) attempt(ctx context.Context, d *event.Delivery, e *event.Event)
 	a := s.describe(d)
 	a.StartedAt, a.TraceID = time.Now(), span.SpanContext().TraceID()
 
-	request, err := newRequest(ctx, &s.Endpoint, s.headers, e, d, a.StartedAt)
-	var got answer
+	request, err := s.client.NewRequest(ctx, s.headers, e, d, a.StartedAt)
+	var got outbound.Answer
 	if err != nil {
-		got = answer{outcome: event.OutcomeImpossible, err: fmt.Sprintf("the request cannot be made: %v", err)}
+		got = outbound.Answer{Outcome: event.OutcomeImpossible, Err: fmt.Sprintf("the request cannot be made: %v", err)}
 	} else {
-		a.RequestHeaders = sentHeaders(request, s.secret)
-		got = send(s.client, request)
+		a.RequestHeaders = s.client.StoredHeaders(request, s.headers)
+		got = s.client.Send(request)
 	}
-	if errors.Is(context.Cause(ctx), errStopped) && !got.outcome.OK() {
-		got = answer{outcome: event.OutcomeUnknown, err: errStopped.Error()}
+	if errors.Is(context.Cause(ctx), errStopped) && !got.Outcome.OK() {
+		got = outbound.Answer{Outcome: event.OutcomeUnknown, Err: errStopped.Error()}
 	}
 	a.Duration = time.Since(a.StartedAt)
-	a.Outcome, a.StatusCode, a.Error, a.ResponseHeaders, a.ResponseBody = got.outcome, got.status, got.err, got.headers, got.body
+	a.Outcome, a.StatusCode, a.Error, a.ResponseHeaders, a.ResponseBody = got.Outcome, got.Status, got.Err, got.Headers, got.Body
 	s.follow(d, got)
 
 	labels := metric.WithAttributes(endpoint, attrOutcome.String(string(a.Outcome)))
@@ -141,9 +141,9 @@ func conclude(span trace.Span, a *event.Attempt) {
 }
 
 // follow is what an answer makes of a delivery.
-func (s *sender) follow(d *event.Delivery, got answer) {
-	d.UpdatedAt, d.StatusCode, d.Error = time.Now(), got.status, got.err
-	switch got.outcome {
+func (s *sender) follow(d *event.Delivery, got outbound.Answer) {
+	d.UpdatedAt, d.StatusCode, d.Error = time.Now(), got.Status, got.Err
+	switch got.Outcome {
 	case event.OutcomeDelivered:
 		d.State, d.Error = event.Delivered, "" // the attempt keeps what was wrong with the answer's body
 		return

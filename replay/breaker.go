@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"hooktape/internal/outbound"
 )
 
 // breaker keeps an endpoint that does not work from being called on and on. After Failures failed attempts in a row it
@@ -70,19 +72,19 @@ func (t turn) log(logger *slog.Logger) {
 }
 
 // report takes the answer to an attempt that was let through, and returns what that changes.
-func (b *breaker) report(admitted admission, a answer, now time.Time) (changed turn) {
+func (b *breaker) report(admitted admission, a outbound.Answer, now time.Time) (changed turn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if admitted.probe {
 		b.probing = false
 	}
-	if a.outcome.OK() {
+	if a.Outcome.OK() {
 		changed = turn{closed: b.open, failures: b.failures}
 		b.failures, b.reason, b.open = 0, "", false
 		return changed
 	}
-	b.failures, b.reason = b.failures+1, a.err
-	if until := now.Add(min(a.retryAfter, maxHold)); a.retryAfter > 0 && until.After(b.holdTill) {
+	b.failures, b.reason = b.failures+1, a.Err
+	if until := now.Add(min(a.RetryAfter, maxHold)); a.RetryAfter > 0 && until.After(b.holdTill) {
 		b.holdTill = until
 	}
 	switch {

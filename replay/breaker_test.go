@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 )
 
 var (
-	bad  = answer{outcome: event.OutcomeStatus, status: 503, err: "answered 503"}
-	good = answer{outcome: event.OutcomeDelivered, status: 200}
+	bad  = outbound.Answer{Outcome: event.OutcomeStatus, Status: 503, Err: "answered 503"}
+	good = outbound.Answer{Outcome: event.OutcomeDelivered, Status: 200}
 	noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 )
 
@@ -64,7 +65,7 @@ func TestBreakerIsLogged(t *testing.T) {
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	b := &breaker{options: BreakerOptions{Failures: 3, ProbeAfter: 10 * time.Second, ProbeMax: time.Minute}}
 	now := noon
-	for _, a := range []answer{bad, good, bad, bad, bad, bad, bad, good, good} {
+	for _, a := range []outbound.Answer{bad, good, bad, bad, bad, bad, bad, good, good} {
 		b.report(mustAdmit(t, b, now), a, now).log(logger)
 		now = now.Add(time.Hour)
 	}
@@ -95,11 +96,11 @@ func TestBreakerIsOffWithoutFailures(t *testing.T) {
 
 func TestRetryAfterHoldsBackEverything(t *testing.T) {
 	b := &breaker{}
-	busy := answer{outcome: event.OutcomeStatus, status: 429, retryAfter: time.Minute}
+	busy := outbound.Answer{Outcome: event.OutcomeStatus, Status: 429, RetryAfter: time.Minute}
 	b.report(mustAdmit(t, b, noon), busy, noon)
 	mustHold(t, b, noon.Add(59*time.Second))
 	mustAdmit(t, b, noon.Add(time.Minute))
-	busy.retryAfter = 24 * time.Hour
+	busy.RetryAfter = 24 * time.Hour
 	b.report(mustAdmit(t, b, noon.Add(time.Minute)), busy, noon)
 	mustAdmit(t, b, noon.Add(maxHold))
 }

@@ -1,107 +1,180 @@
 package replay
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
+	"hooktape/internal/setting"
 )
 
-// Endpoint is where events are delivered to, and how.
+// Endpoint is a receiver of events, and how they are delivered to it.
 //
-// Its tags are the keys of the configuration; [Endpoint.Validate] speaks of it by those keys. Two equal
-// endpoints (by reflect.DeepEqual) deliver alike, so that a changed configuration shows by comparison.
+// Its tags are the keys of the configuration, and [Endpoint.Validate] reports faults by those keys. Two endpoints that are equal by
+// reflect.DeepEqual deliver alike.
 type Endpoint struct {
-	Name string `yaml:"name"` // in every delivery; with the event's id it makes the Idempotency-Key
-	URL  string `yaml:"url" secret:"url"`
-	// Subscribe says which events are delivered as they arrive; nil: none, the endpoint is for replays only.
-	Subscribe *Subscription `yaml:"subscribe"`
-	// Headers go out in place of the event's own of the same name.
-	Headers []event.Header `yaml:"-"`
-	// DropHeaders are names of the event's headers that are not sent, besides those that never are.
-	DropHeaders []string `yaml:"drop_headers"`
-	// KeepHeaders are names of the event's headers that are sent although proxies add them or they may hold a secret of the
-	// event's sender: Authorization, Cookie.
-	KeepHeaders []string `yaml:"keep_headers"`
-	// Timeout bounds a whole attempt, from resolving the name to the last byte of the answer.
-	Timeout     time.Duration  `yaml:"timeout"`
-	Rate        float64        `yaml:"rate"`        // requests a second, live; 0 is without a limit
-	Concurrency int            `yaml:"concurrency"` // requests at once, live
+	outbound.Endpoint `yaml:",inline"`
+
+	// Subscribe says which events are delivered as they arrive. With nil the endpoint gets replays only.
+	Subscribe   *Subscription  `yaml:"subscribe"`
+	Rate        float64        `yaml:"rate"`        // live requests a second; 0 is no limit
+	Concurrency int            `yaml:"concurrency"` // live requests at once
 	Order       event.Order    `yaml:"order"`
 	Retry       RetryPolicy    `yaml:"retry"`
 	Breaker     BreakerOptions `yaml:"breaker"`
-	Sign        SigningOptions `yaml:"-"`
-	// AllowPrivate lets deliveries go to loopback, private and link-local addresses.
-	AllowPrivate bool       `yaml:"allow_private"`
-	TLS          TLSOptions `yaml:"tls"`
-
-	adHoc      bool // made of a URL alone; no configuration names it
-	publicOnly bool // for somebody for whom replay.allow_private does not count
 }
 
-// Subscription names the events that an endpoint gets as they arrive: those that match every field that is set, and of
-// a field any of its values. One without fields is everything.
+// Subscription selects the events that an endpoint gets as they arrive: those that match every field that is set, each by any of
+// its values. A subscription without fields selects all events.
 type Subscription struct {
 	Sources []string     `yaml:"sources"`
 	Steps   []string     `yaml:"steps"`
 	Kinds   []event.Kind `yaml:"kinds"`
 }
 
-// BreakerOptions say when an endpoint is taken for broken, and how its return is noticed.
+// BreakerOptions say when an endpoint counts as failing, and how often it is probed then.
 type BreakerOptions struct {
-	Failures   int           `yaml:"failures"`    // attempts failed in a row; 0 never
-	ProbeAfter time.Duration `yaml:"probe_after"` // until the first attempt after that
+	Failures   int           `yaml:"failures"`    // failed attempts in a row; 0 never
+	ProbeAfter time.Duration `yaml:"probe_after"` // until the first probe
 	ProbeMax   time.Duration `yaml:"probe_max"`   // the wait doubles up to this
 }
 
-// SigningOptions make requests verifiable as Standard Webhooks describes it (https://www.standardwebhooks.com).
-type SigningOptions struct {
-	// Secrets are written as whsec_ and base64. Each makes a signature, so that a secret can be changed while the
-	// receiver knows only one of two. None: requests are not signed.
-	Secrets []string
-}
-
-// TLSOptions are files in PEM, read once, when the endpoint is taken into use.
-type TLSOptions struct {
-	// CAFile holds the authorities to trust in place of the system's: who names one means that no other will do.
-	CAFile string `yaml:"ca_file"`
-	// CertFile and KeyFile are the client certificate.
-	CertFile   string `yaml:"cert_file"`
-	KeyFile    string `yaml:"key_file"`
-	ServerName string `yaml:"server_name"` // to expect in the endpoint's certificate in place of the URL's host
-}
-
-// DefaultEndpoint is an endpoint about which no more than this was said.
+// DefaultEndpoint returns an endpoint with the default settings.
 func DefaultEndpoint(name, url string) Endpoint {
 	return Endpoint{
-		Name: name, URL: url, Timeout: 10 * time.Second, Concurrency: 4, Order: event.OrderNone, Retry: DefaultRetry(),
+		Endpoint:    outbound.Endpoint{Name: name, URL: url, Timeout: 10 * time.Second},
+		Concurrency: 4, Order: event.OrderNone, Retry: DefaultRetry(),
 		Breaker: BreakerOptions{Failures: 10, ProbeAfter: 10 * time.Second, ProbeMax: 5 * time.Minute},
 	}
 }
 
-// AdHoc is the endpoint of a replay to a URL that the configuration does not know. Its retries are over within minutes,
-// for somebody waits for them.
-func AdHoc(url string, allowPrivate bool) Endpoint {
+// adHoc returns the endpoint of a replay to a URL that the configuration does not name. Its retries end within minutes, because
+// somebody waits for them.
+func adHoc(url string, allowPrivate bool) Endpoint {
 	e := DefaultEndpoint(adHocName(url), url)
 	e.Retry.Schedule = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
-	e.AllowPrivate, e.adHoc = allowPrivate, true
+	e.AllowPrivate, e.PrivateSetting = allowPrivate, "replay.allow_private"
 	return e
 }
 
-// toPublic is the endpoint for somebody for whom replay.allow_private does not count. A configured endpoint stays as it is.
+// isAdHoc reports whether the endpoint is not of the configuration.
+func (e *Endpoint) isAdHoc() bool { return strings.Contains(e.Name, "://") }
+
+// toPublic returns the endpoint for a replay whose maker may not use replay.allow_private. A configured endpoint stays unchanged.
 func (e Endpoint) toPublic() Endpoint {
-	if e.adHoc {
-		e.AllowPrivate, e.publicOnly = false, true
+	if e.isAdHoc() {
+		e.AllowPrivate, e.PrivateSetting = false, "for the role admin and the local command line, replay.allow_private"
 	}
 	return e
 }
 
-// privateKey is the setting that lets deliveries to this endpoint go to private addresses, in words.
-func (e *Endpoint) privateKey() string {
-	switch {
-	case e.publicOnly:
-		return "for the role admin and the local command line, replay.allow_private"
-	case e.adHoc:
-		return "replay.allow_private"
+// replayURL returns the URL that a replay stores: the whole one for an ad-hoc endpoint, because nothing else has it, and otherwise
+// the one that may be shown.
+func (e *Endpoint) replayURL() string {
+	if e.isAdHoc() {
+		return e.URL
 	}
-	return "allow_private of the endpoint " + e.Name
+	return e.StoredURL()
+}
+
+// findEndpoint returns the endpoint with a name, or makes an ad-hoc one of a URL. Its errors are an [InvalidError].
+func findEndpoint(endpoints []Endpoint, allowPrivate bool, name, rawURL string) (Endpoint, error) {
+	if i := slices.IndexFunc(endpoints, func(e Endpoint) bool { return e.Name == name }); i >= 0 {
+		return endpoints[i], nil
+	}
+	if strings.Contains(rawURL, "://") {
+		clean, err := outbound.CleanURL(rawURL)
+		if err != nil {
+			return Endpoint{}, invalid("%v", err)
+		}
+		e := adHoc(clean, allowPrivate)
+		if e.Name == clean && strings.Contains(clean, "#") {
+			return Endpoint{}, invalid("%s is the name of a target, without the secrets of its query: give the whole URL", clean)
+		}
+		return e, nil
+	}
+	if len(endpoints) == 0 {
+		return Endpoint{}, invalid("there is no endpoint %q: none is configured; give a URL, or add it to endpoints in the configuration", name)
+	}
+	return Endpoint{}, invalid("there is no endpoint %q; the configuration has %s; a URL works as well", name, strings.Join(namesOf(endpoints), ", "))
+}
+
+func namesOf(endpoints []Endpoint) (names []string) {
+	for _, e := range endpoints {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
+// TargetName returns the name that deliveries to an endpoint have: a configured name unchanged, for a URL the URL with the secrets of
+// its query masked and a hash that tells it from others. The name of a URL stays unchanged, even one of an older version.
+func TargetName(endpoint string) string {
+	if !strings.Contains(endpoint, "://") {
+		return endpoint
+	}
+	if clean, err := outbound.CleanURL(endpoint); err == nil {
+		endpoint = clean
+	}
+	return adHocName(endpoint)
+}
+
+// adHocName returns the name of the endpoint of a URL. The name is in every row, so it must not contain the secrets of the query. It
+// identifies the endpoint, so it must differ where the URL does: ?action=lead and ?action=deal are two endpoints. Hence it is
+// the masked URL and the beginning of the URL's SHA-256. These 32 bits tell URLs apart. They do not reveal a secret of the usual
+// length, but whoever guesses a short one can check the guess.
+func adHocName(url string) string {
+	stored := outbound.MaskQuery(url)
+	sent, fragment, _ := strings.Cut(url, "#")
+	switch {
+	case stored != sent:
+		sum := sha256.Sum256([]byte(sent))
+		return stored + "#" + hex.EncodeToString(sum[:nameHash])
+	case strings.Contains(sent, "?") && isNameHash(fragment):
+		return url
+	}
+	return stored
+}
+
+// nameHash is the number of bytes of a hash in a name.
+const nameHash = 4
+
+func isNameHash(s string) bool {
+	sum, err := hex.DecodeString(s)
+	return err == nil && len(sum) == nameHash
+}
+
+const maxConcurrency = 1024
+
+// Validate returns all faults at once: its error joins a [*setting.Fault] for each. It reads the files that TLS names.
+func (e *Endpoint) Validate() error {
+	f := e.Faults()
+	if e.Subscribe != nil {
+		e.Subscribe.validate(&f)
+	}
+	f.Unless(e.Rate >= 0 && !math.IsInf(e.Rate, 0), "rate", "must be a number of requests a second, or 0 for no limit")
+	f.Unless(e.Concurrency >= 1 && e.Concurrency <= maxConcurrency, "concurrency", "must be between 1 and %d", maxConcurrency)
+	f.Unless(e.Order == event.OrderNone || e.Order == event.OrderSubscriber, "order",
+		"invalid order %q: want %s or %s", e.Order, event.OrderNone, event.OrderSubscriber)
+	e.Retry.validate(&f)
+	e.Breaker.validate(&f)
+	return errors.Join(f...)
+}
+
+func (s *Subscription) validate(f *setting.Faults) {
+	for i, kind := range s.Kinds {
+		f.Unless(slices.Contains(event.Kinds, kind), fmt.Sprintf("subscribe.kinds[%d]", i), "invalid kind %q: want one of %v", kind, event.Kinds)
+	}
+}
+
+func (b *BreakerOptions) validate(f *setting.Faults) {
+	f.Unless(b.Failures >= 0, "breaker.failures", "must be a number of failed attempts, or 0 for never")
+	f.Unless(b.Failures == 0 || b.ProbeAfter > 0, "breaker.probe_after", "must be more than 0")
+	f.Unless(b.Failures == 0 || b.ProbeMax >= b.ProbeAfter, "breaker.probe_max", "must not be less than probe_after")
 }

@@ -78,12 +78,12 @@ func (r *Runner) plan(plans []plan, job event.Replay) []plan {
 	if strings.Contains(job.Endpoint, "://") {
 		url = job.URL // else the endpoint's name counts, wherever that leads by now
 	}
-	e, err := resolve(*r.endpoints.Load(), r.options.AllowPrivate, job.Endpoint, url)
+	e, err := findEndpoint(*r.endpoints.Load(), r.options.AllowPrivate, job.Endpoint, url)
 	if err != nil {
 		r.jobs.halted[job.ID] = err.Error()
 		return plans
 	}
-	if e.adHoc {
+	if e.isAdHoc() {
 		e.Name = job.Endpoint // an older version named the same URL otherwise
 	}
 	if job.PublicOnly {

@@ -99,7 +99,7 @@ func (r *Runner) start(ctx context.Context, p plan) error {
 		log = log.With("replay_id", p.id.replay.String())
 	}
 	queue := store.Queue{ReplayID: p.id.replay, Endpoint: p.id.endpoint}
-	out := sender{target: target, instruments: r.instruments, recorder: r.recorder, headers: p.headers, secret: secretHeaders(p.endpoint.Headers, p.headers), retry: p.retry, held: r.lease.held}
+	out := sender{target: target, instruments: r.instruments, recorder: r.recorder, headers: p.headers, retry: p.retry, held: r.lease.held}
 	t := &track{plan: p, worker: newWorker(r.store, queue, out, p.spec, p.rate, log)}
 	if !p.spec.Replay {
 		var err error

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/internal/setting"
 )
 
@@ -41,12 +42,9 @@ func DefaultRetry() RetryPolicy {
 	}
 }
 
-// maxRetryAfter is as long as an endpoint may put a delivery off.
-const maxRetryAfter = 24 * time.Hour
-
 // Next says what follows the attempts-th attempt, which got a, of a delivery that is age old: another one after delay,
 // or none and why. A Retry-After is waited for, up to a day; a tenth of it is added by chance.
-func (p RetryPolicy) Next(a answer, attempts uint32, age time.Duration) (delay time.Duration, again bool, why string) {
+func (p RetryPolicy) Next(a outbound.Answer, attempts uint32, age time.Duration) (delay time.Duration, again bool, why string) {
 	if why := p.final(a); why != "" {
 		return 0, false, why
 	}
@@ -58,8 +56,8 @@ func (p RetryPolicy) Next(a answer, attempts uint32, age time.Duration) (delay t
 	}
 	delay = p.Schedule[min(max(int(attempts), 1), len(p.Schedule))-1]
 	delay -= rand.N(delay/2 + 1)
-	if a.retryAfter > 0 {
-		delay = max(delay, min(a.retryAfter+rand.N(a.retryAfter/10+1), maxRetryAfter))
+	if a.RetryAfter > 0 {
+		delay = max(delay, min(a.RetryAfter+rand.N(a.RetryAfter/10+1), outbound.MaxRetryAfter))
 	}
 	if p.MaxAge > 0 && age+delay > p.MaxAge {
 		return 0, false, "gave up: older than " + brief(p.MaxAge) + " by the next attempt"
@@ -68,14 +66,14 @@ func (p RetryPolicy) Next(a answer, attempts uint32, age time.Duration) (delay t
 }
 
 // final says why a result is not tried again; empty when it is.
-func (p RetryPolicy) final(a answer) string {
-	switch a.outcome {
+func (p RetryPolicy) final(a outbound.Answer) string {
+	switch a.Outcome {
 	case event.OutcomeDelivered:
 		return "it is delivered"
 	case event.OutcomeImpossible:
 		return "that is not tried again"
 	case event.OutcomeStatus:
-		status := strconv.Itoa(int(a.status))
+		status := strconv.Itoa(int(a.Status))
 		if !slices.Contains(p.On, status) && !slices.Contains(p.On, status[:1]+"xx") {
 			return status + " is not tried again"
 		}

@@ -2,17 +2,19 @@ package replay
 
 import (
 	"math"
-	"net/http"
 	"testing"
 	"time"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 )
 
-func status(code uint16) answer { return answer{outcome: event.OutcomeStatus, status: code} }
+func status(code uint16) outbound.Answer {
+	return outbound.Answer{Outcome: event.OutcomeStatus, Status: code}
+}
 
 // bounds makes many draws of the delay after an attempt.
-func bounds(t *testing.T, p RetryPolicy, a answer, attempts uint32) (least, most time.Duration) {
+func bounds(t *testing.T, p RetryPolicy, a outbound.Answer, attempts uint32) (least, most time.Duration) {
 	t.Helper()
 	least = math.MaxInt64
 	for range 2000 {
@@ -49,18 +51,18 @@ func TestGivingUp(t *testing.T) {
 	once := p
 	once.MaxAttempts = 1
 	picky := RetryPolicy{Schedule: []time.Duration{time.Second}, On: []string{"302", "5xx"}}
-	hurt := answer{outcome: event.OutcomeTimeout}
+	hurt := outbound.Answer{Outcome: event.OutcomeTimeout}
 	for _, c := range []struct {
 		name     string
 		p        RetryPolicy
-		a        answer
+		a        outbound.Answer
 		attempts uint32
 		age      time.Duration
 		why      string // empty: tried again
 	}{
 		{"no answer", p, hurt, 1, 0, ""},
-		{"broken off after a 200", p, answer{outcome: event.OutcomeBroken, status: 200}, 1, 0, ""},
-		{"no connection", p, answer{outcome: event.OutcomeNoConn}, 1, 0, ""},
+		{"broken off after a 200", p, outbound.Answer{Outcome: event.OutcomeBroken, Status: 200}, 1, 0, ""},
+		{"no connection", p, outbound.Answer{Outcome: event.OutcomeNoConn}, 1, 0, ""},
 		{"408", p, status(408), 1, 0, ""},
 		{"425", p, status(425), 1, 0, ""},
 		{"429", p, status(429), 1, 0, ""},
@@ -69,15 +71,15 @@ func TestGivingUp(t *testing.T) {
 		{"404", p, status(404), 1, 0, "404 is not tried again"},
 		{"302", p, status(302), 1, 0, "302 is not tried again"},
 		{"101", p, status(101), 1, 0, "101 is not tried again"},
-		{"delivered", p, answer{outcome: event.OutcomeDelivered, status: 200}, 1, 0, "it is delivered"},
-		{"forbidden", p, answer{outcome: event.OutcomeForbidden}, 1, 0, ""},
-		{"impossible", p, answer{outcome: event.OutcomeImpossible}, 1, 0, "that is not tried again"},
+		{"delivered", p, outbound.Answer{Outcome: event.OutcomeDelivered, Status: 200}, 1, 0, "it is delivered"},
+		{"forbidden", p, outbound.Answer{Outcome: event.OutcomeForbidden}, 1, 0, ""},
+		{"impossible", p, outbound.Answer{Outcome: event.OutcomeImpossible}, 1, 0, "that is not tried again"},
 		{"one attempt", once, hurt, 1, 0, "gave up after 1 attempt"},
 		{"too many", p, hurt, 12, 0, "gave up after 12 attempts"},
 		{"too old", p, hurt, 1, 72 * time.Hour, "gave up: older than 72h by the next attempt"},
 		{"too old when it comes to it", p, hurt, 8, 66 * time.Hour, "gave up: older than 72h by the next attempt"},
 		{"young enough", p, hurt, 8, 59 * time.Hour, ""},
-		{"asked to come when it is too old", p, answer{outcome: event.OutcomeStatus, status: 503, retryAfter: 3 * time.Hour}, 1, 70 * time.Hour, "gave up: older than 72h by the next attempt"},
+		{"asked to come when it is too old", p, outbound.Answer{Outcome: event.OutcomeStatus, Status: 503, RetryAfter: 3 * time.Hour}, 1, 70 * time.Hour, "gave up: older than 72h by the next attempt"},
 		{"only some: 302", picky, status(302), 1, 0, ""},
 		{"only some: 429", picky, status(429), 1, 0, "429 is not tried again"},
 		{"only some: no answer", picky, hurt, 1, 0, "what gets no answer is not tried again"},
@@ -100,40 +102,10 @@ func TestRetryAfterIsALowerBound(t *testing.T) {
 		{240 * time.Hour, 24 * time.Hour, 24 * time.Hour},
 	} {
 		a := status(429)
-		a.retryAfter = c.asked
+		a.RetryAfter = c.asked
 		least, most := bounds(t, DefaultRetry(), a, 1)
 		if least < c.least || most > c.most || (c.least < c.most && least == most) {
 			t.Errorf("asked for %s: %s … %s", c.asked, least, most)
-		}
-	}
-}
-
-func TestReadRetryAfter(t *testing.T) {
-	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		text, date string
-		want       time.Duration
-	}{
-		{"120", "", 2 * time.Minute},
-		{" 7 ", "", 7 * time.Second},
-		{"0", "", 0},
-		{"", "", 0},
-		{"-5", "", 0},
-		{"1.5", "", 0},
-		{"soon", "", 0},
-		{"99999999", "", 24 * time.Hour},
-		{"99999999999999999999999999", "", 24 * time.Hour},
-		{"Wed, 04 Mar 2026 12:00:30 GMT", "", 30 * time.Second},
-		{"Wednesday, 04-Mar-26 12:00:30 GMT", "", 30 * time.Second},
-		{"Wed Mar  4 12:00:30 2026", "", 30 * time.Second},
-		{"Wed, 04 Mar 2026 11:00:00 GMT", "", 0},
-		{"Wed, 04 Mar 2027 11:00:00 GMT", "", 24 * time.Hour},
-		{"Wed, 04 Mar 2026 09:01:00 GMT", "Wed, 04 Mar 2026 09:00:00 GMT", time.Minute}, // the endpoint's clock is behind
-		{"Wed, 04 Mar 2026 12:01:00 GMT", "today", time.Minute},
-	} {
-		h := http.Header{"Retry-After": {c.text}, "Date": {c.date}}
-		if got := retryAfter(h, now); got != c.want {
-			t.Errorf("%q at %q: %s, want %s", c.text, c.date, got, c.want)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"hooktape/internal/outbound"
 	"hooktape/internal/store"
 )
 
@@ -20,7 +21,7 @@ type Options struct {
 	// addresses, unless they are event.Replay.PublicOnly.
 	AllowPrivate bool
 	// Own is hooktape itself, where nothing is sent.
-	Own *Own
+	Own *outbound.OwnAddresses
 }
 
 // lookInterval is how soon a new replay, a command or a changed endpoint is seen.

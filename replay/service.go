@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/internal/redact"
 	"hooktape/internal/store"
 )
@@ -20,7 +23,7 @@ import (
 // in this process or another one; the two meet in ClickHouse.
 type Service struct {
 	// Own is hooktape itself, where nothing is sent. It is set before the first request.
-	Own *Own
+	Own *outbound.OwnAddresses
 
 	store        *store.Store
 	endpoints    func() []Endpoint
@@ -101,7 +104,7 @@ func (s *Service) Create(ctx context.Context, by Actor, key string, want Request
 	}
 	now := time.Now()
 	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, CreatedBy: by.Name, IdempotencyKey: key,
-		State: event.ReplayRunning, Endpoint: e.Name, URL: e.targetURL(), Selection: want.Selection, PublicOnly: !by.MayReachPrivate, ReplayOptions: want.ReplayOptions}
+		State: event.ReplayRunning, Endpoint: e.Name, URL: e.replayURL(), Selection: want.Selection, PublicOnly: !by.MayReachPrivate, ReplayOptions: want.ReplayOptions}
 	err = s.freeze(ctx, &r, func() error {
 		// What cannot be written down is not done.
 		if err := s.audit(ctx, by, "replay.create", r.ID.String(), withoutSecrets(want, e)); err != nil {
@@ -146,7 +149,7 @@ func (s *Service) check(ctx context.Context, by Actor, want *Request) (Endpoint,
 		return Endpoint{}, invalid("the way to retry %q is none of endpoint, none", o.Retry)
 	}
 	for _, h := range o.Headers {
-		if err := CheckHeader(h); err != nil {
+		if err := outbound.CheckHeader(h); err != nil {
 			return Endpoint{}, invalid("header %v", err)
 		}
 	}
@@ -165,7 +168,10 @@ func (s *Service) check(ctx context.Context, by Actor, want *Request) (Endpoint,
 	if !by.MayReachPrivate {
 		e = e.toPublic()
 	}
-	return e, s.reachable(ctx, e)
+	if err := e.CheckAddresses(ctx, s.Own); err != nil {
+		return e, invalid("%v", err)
+	}
+	return e, nil
 }
 
 func setDefault[T comparable](value *T, otherwise T) {
@@ -176,8 +182,8 @@ func setDefault[T comparable](value *T, otherwise T) {
 }
 
 func (s *Service) resolve(to string) (Endpoint, error) {
-	to = trim(to)
-	return resolve(s.endpoints(), s.allowPrivate, to, to)
+	to = outbound.Trim(to)
+	return findEndpoint(s.endpoints(), s.allowPrivate, to, to)
 }
 
 // Steer pauses, resumes or cancels a replay, or changes its rate.
@@ -214,11 +220,36 @@ func (s *Service) SteerEndpoint(ctx context.Context, by Actor, name string, acti
 
 // EndpointNames are the configured endpoints' names, in the order of the configuration.
 func (s *Service) EndpointNames() []string {
-	var names []string
-	for _, e := range s.endpoints() {
-		names = append(names, e.Name)
+	return namesOf(s.endpoints())
+}
+
+// CheckEndpoints returns an [*InvalidError], with the known names, if names has an endpoint that nothing can have been sent to: a
+// mistyped name would select everything or nothing. Known are the configured endpoints, those that were configured once, and
+// the URLs that replays were sent to, as they are shown. Empty names are ignored.
+func (s *Service) CheckEndpoints(ctx context.Context, names ...string) error {
+	known := s.EndpointNames()
+	unknown := func(name string) bool { return name != "" && !slices.Contains(known, name) }
+	if !slices.ContainsFunc(names, unknown) {
+		return nil
 	}
-	return names
+	stored, err := s.store.EndpointNames(ctx)
+	if err != nil {
+		return err
+	}
+	known = append(known, slices.DeleteFunc(stored, func(n string) bool { return slices.Contains(known, n) })...)
+	i := slices.IndexFunc(names, unknown)
+	switch {
+	case i < 0:
+		return nil
+	case len(known) == 0:
+		return invalid("there is no endpoint %q: none is configured, and no replay was sent anywhere", names[i])
+	}
+	const most = 20
+	list := strings.Join(known[:min(len(known), most)], ", ")
+	if len(known) > most {
+		list += ", …"
+	}
+	return invalid("there is no endpoint %q; known are %s", names[i], list)
 }
 
 // EndpointStatus is an endpoint as it is configured, and where the delivery to it stands.

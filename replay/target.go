@@ -1,49 +1,29 @@
 package replay
 
 import (
-	"net/http"
-	"net/url"
 	"reflect"
-	"strconv"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
-
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/internal/store"
 )
 
 // target is an endpoint with its client and its breaker, shared by all workers to it: live deliveries and replays alike.
 type target struct {
 	Endpoint
-	client *http.Client
+	client *outbound.Client
 	breaker
-	resumed   uint64               // number of the last command to resume it
-	resumedAt time.Time            // by that command
-	address   []attribute.KeyValue // of its server, for spans
+	resumed   uint64    // number of the last command to resume it
+	resumedAt time.Time // by that command
 }
 
-func newTarget(e Endpoint, own *Own) (*target, error) {
-	client, err := newClient(e, own)
+func newTarget(e Endpoint, own *outbound.OwnAddresses) (*target, error) {
+	client, err := outbound.NewClient(e.Endpoint, own)
 	if err != nil {
 		return nil, err
 	}
-	return &target{Endpoint: e, client: client, breaker: breaker{options: e.Breaker}, address: addressOf(e)}, nil
-}
-
-// addressOf is the server's address by OpenTelemetry's conventions. The whole URL is not told: many a receiver has its
-// secret in the path.
-func addressOf(e Endpoint) []attribute.KeyValue {
-	u, err := url.Parse(e.URL)
-	if err != nil {
-		return nil
-	}
-	port, err := strconv.Atoi(portOf(u))
-	if err != nil {
-		return nil
-	}
-	return []attribute.KeyValue{semconv.ServerAddress(u.Hostname()), semconv.ServerPort(port)}
+	return &target{Endpoint: e, client: client, breaker: breaker{options: e.Breaker}}, nil
 }
 
 // refreshTargets makes a target for each configured endpoint, anew when it has changed, lets go of those that nothing
@@ -90,11 +70,8 @@ func (r *Runner) retryNow(t *target) {
 // targetKey is what a target goes by: the endpoint's name, or the whole URL of one that is no more than that. Two replays to one URL, of which only one may go to private addresses,
 // have a target each.
 func targetKey(e Endpoint) string {
-	switch {
-	case e.publicOnly:
-		return e.URL + " (public addresses only)"
-	case e.adHoc:
-		return e.URL
+	if e.isAdHoc() {
+		return e.URL + " by " + e.PrivateSetting
 	}
 	return e.Name
 }

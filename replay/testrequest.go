@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 )
 
 // testBody says for itself what it is: the receiver must not take it for a subscriber.
@@ -26,7 +27,7 @@ func (s *Service) TestEndpoint(ctx context.Context, by Actor, name string) (even
 	if err != nil {
 		return event.Attempt{}, err
 	}
-	client, err := newClient(ep, s.Own)
+	client, err := outbound.NewClient(ep.Endpoint, s.Own)
 	if err != nil {
 		return event.Attempt{}, fmt.Errorf("test the endpoint %s: %w", name, err)
 	}
@@ -39,14 +40,14 @@ func (s *Service) TestEndpoint(ctx context.Context, by Actor, name string) (even
 		Headers: []event.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "User-Agent", Value: "hooktape"}}}}
 	d := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: ep.Name, EventID: e.ID}, Attempts: 1}
 	a := event.Attempt{ID: d.AttemptID(1), EventID: e.ID, Endpoint: ep.Name, URL: ep.StoredURL(), Number: 1, StartedAt: now}
-	r, err := newRequest(ctx, &ep, nil, &e, &d, now)
+	r, err := client.NewRequest(ctx, nil, &e, &d, now)
 	if err != nil {
 		return event.Attempt{}, invalid("the request cannot be made: %v", err)
 	}
 	r.Header.Set(headerTest, "1")
-	a.RequestHeaders = sentHeaders(r, secretHeaders(ep.Headers))
-	got := send(client, r)
+	a.RequestHeaders = client.StoredHeaders(r, nil)
+	got := client.Send(r)
 	a.Duration = time.Since(a.StartedAt)
-	a.Outcome, a.StatusCode, a.Error, a.ResponseHeaders, a.ResponseBody = got.outcome, got.status, got.err, got.headers, got.body
+	a.Outcome, a.StatusCode, a.Error, a.ResponseHeaders, a.ResponseBody = got.Outcome, got.Status, got.Err, got.Headers, got.Body
 	return a, nil
 }

@@ -13,12 +13,14 @@ import (
 )
 
 func TestDefaultsAreValid(t *testing.T) {
-	for _, e := range []Endpoint{DefaultEndpoint("crm", "https://crm.example.org/hooks"), AdHoc("http://127.0.0.1:9000/", true)} {
+	quick := adHoc("http://127.0.0.1:9000/", true)
+	quick.Name = "quick" // a URL is not valid as a name in the configuration
+	for _, e := range []Endpoint{DefaultEndpoint("crm", "https://crm.example.org/hooks"), quick} {
 		if err := e.Validate(); err != nil {
 			t.Error(err)
 		}
 	}
-	if e := AdHoc("http://h/", false); e.Name != e.URL || len(e.Retry.Schedule) != 4 || e.AllowPrivate {
+	if e := adHoc("http://h/", false); e.Name != e.URL || len(e.Retry.Schedule) != 4 || e.AllowPrivate {
 		t.Errorf("%+v", e)
 	}
 }
@@ -37,7 +39,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{"name", func(e *Endpoint) { e.Name = strings.Repeat("a", 65) }, "at most 64"},
 		{"url", func(e *Endpoint) { e.URL = "crm.example.org/?t=" + secret }, "must begin with http:// or https://"},
 		{"url", func(e *Endpoint) { e.URL = "https://u:" + secret + "@crm.example.org/" }, "must have no user and password"},
-		{"subscribe.kinds[1]", func(e *Endpoint) { e.Subscribe = &Subscription{Kinds: []event.Kind{event.KindFlow, "flows"}} }, `"flows" is none of [flow`},
+		{"subscribe.kinds[1]", func(e *Endpoint) { e.Subscribe = &Subscription{Kinds: []event.Kind{event.KindFlow, "flows"}} }, `invalid kind "flows": want one of [flow`},
 		{"headers[0]", func(e *Endpoint) { e.Headers = []event.Header{{Name: "Host", Value: secret}} }, "Host is written by"},
 		{"headers[1]", func(e *Endpoint) { e.Headers = []event.Header{{Name: "A"}, {Name: "X-Key", Value: secret + "\n"}} }, "the value of X-Key"},
 		{"timeout", func(e *Endpoint) { e.Timeout = 0 }, "must be more than 0"},
@@ -47,7 +49,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{"rate", func(e *Endpoint) { e.Rate = math.Inf(1) }, "0 for no limit"},
 		{"concurrency", func(e *Endpoint) { e.Concurrency = 0 }, "between 1 and 1024"},
 		{"concurrency", func(e *Endpoint) { e.Concurrency = 2000 }, "between 1 and 1024"},
-		{"order", func(e *Endpoint) { e.Order = "strict" }, `"strict" is neither none nor subscriber`},
+		{"order", func(e *Endpoint) { e.Order = "strict" }, `invalid order "strict": want none or subscriber`},
 		{"retry.schedule", func(e *Endpoint) { e.Retry.Schedule = nil }, "must have a step"},
 		{"retry.schedule[1]", func(e *Endpoint) { e.Retry.Schedule = []time.Duration{1, 0} }, "more than 0"},
 		{"retry.max_attempts", func(e *Endpoint) { e.Retry.MaxAttempts = -1 }, "between 1 and"},
@@ -60,7 +62,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{"breaker.failures", func(e *Endpoint) { e.Breaker.Failures = -1 }, "0 for never"},
 		{"breaker.probe_after", func(e *Endpoint) { e.Breaker.ProbeAfter = 0 }, "more than 0"},
 		{"breaker.probe_max", func(e *Endpoint) { e.Breaker.ProbeMax = time.Second }, "less than probe_after"},
-		{"sign.secrets[1]", func(e *Endpoint) { e.Sign.Secrets = []string{newSecret, secret} }, "must be whsec_"},
+		{"sign.secrets[1]", func(e *Endpoint) { e.Sign.Secrets = []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", secret} }, "must be whsec_"},
 		{"tls.ca_file", func(e *Endpoint) { e.TLS.CAFile = "/nowhere" }, "open /nowhere"},
 	} {
 		e := DefaultEndpoint("crm", "https://crm.example.org/hooks")

@@ -316,12 +316,12 @@ func (w *worker) attempt(ctx context.Context, it *item, admitted admission) resu
 		return result{it, d, false, err}
 	}
 	got, err := w.sender.deliver(ctx, &d, it.event)
-	if err != nil || got.outcome == event.OutcomeUnknown {
+	if err != nil || got.Outcome == event.OutcomeUnknown {
 		w.sender.withdraw(admitted)
 		return result{it, d, false, err}
 	}
 	w.sender.report(admitted, got, time.Now()).log(w.logger)
-	return result{it, d, !got.outcome.OK(), nil}
+	return result{it, d, !got.Outcome.OK(), nil}
 }
 
 // hopeless says why a delivery ends without another attempt; empty when it does not.

@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"hooktape/cmd/embedded-clickhouse/password"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 )
 
 // resources are what the process has taken before it is confined, and hands over to itself.
@@ -63,10 +63,10 @@ func (own *resources) findPasswords() error {
 	for _, p := range []struct {
 		value *string
 		file  string
-	}{{&own.Password, password.WriterFile}, {&own.ReaderPassword, password.ReaderFile}} {
+	}{{&own.Password, embedded.WriterPasswordFile}, {&own.ReaderPassword, embedded.ReaderPasswordFile}} {
 		if *p.value == "" {
 			var err error
-			if *p.value, err = password.Ensure(filepath.Join(dir, p.file)); err != nil {
+			if *p.value, err = embedded.EnsurePassword(filepath.Join(dir, p.file)); err != nil {
 				return err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"hooktape/internal/config"
 	"hooktape/internal/event"
 	"hooktape/internal/store"
 	"hooktape/replay"
@@ -61,23 +62,18 @@ func (e *env) withBackend(command func(backend) error) error {
 		return err
 	}
 	defer db.Close()
-	return command(direct(db, cfg, replay.Actor{Name: whoami(), MayReachPrivate: true}))
+	return command(api.NewDirect(db, service(db, cfg), replay.Actor{Name: whoami(), MayReachPrivate: true}))
 }
 
-func direct(db *store.Store, cfg *config, by replay.Actor) *api.Direct {
-	return api.NewDirect(db, service(db, cfg), by)
-}
-
-func service(db *store.Store, cfg *config) *replay.Service {
-	endpoints := cfg.endpoints()
-	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, cfg.Replay.AllowPrivate)
-	service.Own = cfg.own(db)
+func service(db *store.Store, cfg *config.Config) *replay.Service {
+	service := replay.NewService(db, cfg.DeliveryEndpoints, cfg.Replay.AllowPrivate)
+	service.Own = cfg.Own(db)
 	return service
 }
 
 // apiToken is the token to show to an API: from a file, the environment, or the configuration at hand.
 func (e *env) apiToken() (string, error) {
-	token, err := secretFrom("--api-token-file", e.cli.APITokenFile, "HOOKTAPE_API_TOKEN")
+	token, err := config.Secret("--api-token-file", e.cli.APITokenFile, "HOOKTAPE_API_TOKEN")
 	if token != "" || err != nil {
 		return token, err
 	}

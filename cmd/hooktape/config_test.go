@@ -1,255 +1,71 @@
 package main
 
 import (
-	"net/url"
-	"os"
+	"bytes"
+	"encoding/json"
 	"path/filepath"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/goccy/go-yaml"
 )
 
-const (
-	someToken  = "0123456789abcdef"
-	someSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-)
-
-// exampleConfig is the example as one would fill it in.
-func exampleConfig(t *testing.T) []byte {
-	t.Helper()
-	text, err := os.ReadFile("../../hooktape.example.yaml")
-	if err != nil {
-		t.Fatal(err)
+// TestConfigCheck: it prints what is in force, each key of it, and no secret; it ends with 1 when the configuration is wrong.
+func TestConfigCheck(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hooktape.yaml")
+	check := func(args ...string) (int, string, string) {
+		var out, errs bytes.Buffer
+		code := run(t.Context(), append([]string{"--config", path, "--ops-addr", "127.0.0.1:9999", "config", "check"}, args...), &out, &errs)
+		if strings.Contains(out.String()+errs.String(), "s3cret") {
+			t.Errorf("it tells a secret:\n%s%s", &out, &errs)
+		}
+		return code, out.String(), errs.String()
 	}
-	dir := t.TempDir()
-	for name, secret := range map[string]string{"chat-token": someToken, "crm-key": someToken, "crm-old-signing-secret": someSecret} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(secret+"\n"), 0o600); err != nil {
-			t.Fatal(err)
+	writeFile(t, path, `clickhouse: {dsn: "clickhouse://user:s3cret-pass@db:9000/hooktape?password=s3cret"}
+embedded: {password: s3cret-embedded}
+api: {tokens: [{name: admin, token: s3cret-0123456789}]}
+sources:
+  - {name: demo, token: s3cret-0123456789, old_token: s3cret-01234567890, signing_token: s3cret, old_signing_token: s3cret}
+spool: {max_bytes: 3072MiB}
+drain: {age: 90s}
+endpoints:
+  - name: crm
+    url: https://crm.example.org/hooks?key=s3cret
+    subscribe: {sources: [demo]}
+    headers: [{name: X-Key, value: s3cret}]
+    sign: {secrets: [{value: whsec_czNjcmV0LXMzY3JldC1zM2NyZXQtczNjcmV0}]}
+`)
+	code, out, errs := check()
+	if code != 0 || !strings.Contains(errs, path+" is right") {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	for _, line := range []string{"ops_addr: 127.0.0.1:9999", "max_bytes: 3GiB", "age: 1m30s", "token: \"***\"", "dsn: clickhouse://user:***@db:9000/hooktape?password=***", "url: https://crm.example.org/hooks?key=***", "events: forever"} {
+		if !strings.Contains(out, line) {
+			t.Errorf("%q is not in\n%s", line, out)
 		}
 	}
-	for _, name := range []string{"HOOKTAPE_ADMIN_TOKEN", "HOOKTAPE_DEMO_TOKEN", "HOOKTAPE_CHAT_SIGNING_TOKEN", "CRM_TOKEN"} {
-		t.Setenv(name, someToken)
+	if strings.Contains(out, "whsec") {
+		t.Errorf("it tells a signing secret:\n%s", out)
 	}
-	t.Setenv("CRM_SIGNING_SECRET", someSecret)
-	return []byte(strings.ReplaceAll(string(text), "/run/secrets", dir))
-}
+	var result checkedConfig
+	code, out, _ = check("--json")
+	if err := json.Unmarshal([]byte(out), &result); err != nil || code != 0 || !result.OK || result.File != path || !bytes.Contains(result.Config, []byte(`"3GiB"`)) {
+		t.Errorf("exit code %d, %v\n%s", code, err, out)
+	}
 
-// TestExampleHasEveryKey: what the program reads, the example explains, with the default where it says so.
-func TestExampleHasEveryKey(t *testing.T) {
-	text := exampleConfig(t)
-	var written map[string]any
-	if err := yaml.Unmarshal(text, &written); err != nil {
-		t.Fatal(err)
+	writeFile(t, path, "public_url: \" https://hooks.example.org/\u200b \"\n")
+	if code, out, errs := check(); code != 0 || !strings.HasPrefix(out, "public_url: https://hooks.example.org/\n") {
+		t.Errorf("a copied URL: exit code %d\n%s%s", code, out, errs)
 	}
-	keys := map[string]bool{}
-	collect(keys, "", written)
-	for _, key := range allKeys(reflect.TypeFor[config](), "") {
-		if !keys[key] && key != "replay.shard" { // which is there to be refused
-			t.Errorf("hooktape.example.yaml lacks %s", key)
-		}
+	writeFile(t, path, "# nothing\n")
+	if code, out, errs := check(); code != 1 || out != "" || !strings.Contains(errs, path+" is empty: ") {
+		t.Errorf("an empty file: exit code %d\n%s%s", code, out, errs)
 	}
-	got, err := parseConfig("example", text)
-	if err != nil {
-		t.Fatal(err)
+	writeFile(t, path, "sources: [{name: demo, token: s3cret}]\npublic_url: x\n")
+	if code, out, errs := check(); code != 1 || out != "" || !strings.Contains(errs, path+":1: sources[0].token: must have at least 16") || !strings.Contains(errs, path+":2: public_url: ") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
-	want := defaultConfig()
-	want.PublicURL, want.Sources, want.API, want.Endpoints = got.PublicURL, got.Sources, got.API, got.Endpoints
-	if want.Ingest.TrustedProxies == nil {
-		want.Ingest.TrustedProxies = got.Ingest.TrustedProxies
-	}
-	if len(got.TLS.Autocert) == 0 {
-		want.TLS.Autocert = got.TLS.Autocert
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the example does not show the defaults:\n got %+v\nwant %+v", got, want)
-	}
-	if got.Sources[1].Token != someToken {
-		t.Errorf("token_file gives %q", got.Sources[1].Token)
-	}
-}
-
-// TestSizes: all the ways to write one.
-func TestSizes(t *testing.T) {
-	for text, want := range map[string]int64{"1048576": 1 << 20, "512B": 512, "64KiB": 64 << 10, "8MiB": 8 << 20, "8 MiB": 8 << 20, "10GiB": 10 << 30, "2TiB": 2 << 40, "1.5GiB": 3 << 29, "0": 0, "10GB": 10e9} {
-		c, err := parseConfig("f.yaml", []byte("spool: {min_free: "+text+"}\n"))
-		if err != nil || c.Spool.MinFree != want {
-			t.Errorf("%s: %+v, %v", text, c, err)
-		}
-	}
-}
-
-func collect(keys map[string]bool, prefix string, value any) {
-	switch v := value.(type) {
-	case map[string]any:
-		for name, inner := range v {
-			keys[prefix+name] = true
-			collect(keys, prefix+name+".", inner)
-		}
-	case []any:
-		for _, inner := range v {
-			collect(keys, prefix, inner)
-		}
-	}
-}
-
-// allKeys are the keys of a struct and, below them, of what they hold.
-func allKeys(typ reflect.Type, prefix string) (keys []string) {
-	for typ.Kind() == reflect.Slice || typ.Kind() == reflect.Pointer {
-		typ = typ.Elem()
-	}
-	names, types := keysOf(typ)
-	for _, name := range names {
-		keys = append(keys, prefix+name)
-		keys = append(keys, allKeys(types[name], prefix+name+".")...)
-	}
-	return keys
-}
-
-func TestConfigErrorsNameLineAndKey(t *testing.T) {
-	const source = "sources:\n  - name: demo\n    token: " + someToken + "\n"
-	for _, c := range []struct{ name, text, want string }{
-		{"unknown key", source + "ingest_adr: x\n", "f.yaml:4: ingest_adr: unknown key; did you mean ingest_addr?"},
-		{"a key twice", source + "sources: []\n", `f.yaml:4: mapping key "sources" already defined at line 1`},
-		{"wrong type", source + "drain:\n  rows: many\n", "f.yaml:5: drain.rows: want a number"},
-		{"not YAML", "sources: [", "f.yaml:1: "},
-		{"short token", "sources:\n  - name: demo\n    token: short\n", "f.yaml:3: sources[0].token: must have at least 16 characters"},
-		{"no token", "sources:\n  - name: demo\n", "f.yaml:2: sources[0].token: must have at least 16 characters"},
-		{"bad name", "sources:\n  - name: Demo!\n    token: " + someToken + "\n", `f.yaml:2: sources[0].name: "Demo!" must be`},
-		{"twice", source + "  - name: demo\n    token: " + someToken + "\n", `f.yaml:4: sources[1].name: the source "demo" is there twice`},
-		{"unset variable", "sources:\n  - name: demo\n    token: ${HOOKTAPE_TEST_UNSET}\n", "f.yaml:3: sources[0].token: the environment variable HOOKTAPE_TEST_UNSET is not set"},
-		{"missing file", "sources:\n  - name: demo\n    token_file: /nowhere/x\n", "f.yaml:3: sources[0].token_file: open /nowhere/x"},
-		{"kind", source + "    kind: flows\n", `f.yaml:4: sources[0].kind: "flows" is none of`},
-		{"size", source + "spool:\n  max_bytes: lots\n", `f.yaml:5: spool.max_bytes: "lots" is no size such as 512KiB, 8MiB or 10GiB`},
-		{"size of a source", source + "    max_body: 10gigs\n", `f.yaml:4: sources[0].max_body: "10gigs" is no size`},
-		{"duration", source + "drain: {age: fast}\n", `f.yaml:4: drain.age: "fast" is no duration such as 500ms, 10s or 72h`},
-		{"timeout", source + "ingest:\n  read_timeout: 10\n", `f.yaml:5: ingest.read_timeout: "10" is no duration`},
-		{"duration of an endpoint", "endpoints:\n  - name: crm\n    retry: {schedule: [1s, soon]}\n", `f.yaml:3: endpoints[0].retry.schedule[1]: "soon" is no duration`},
-		{"a size of one unit more", source + "spool:\n  max_bytes: 20EiB\n", `f.yaml:5: spool.max_bytes: "20EiB" is no size`},
-		{"negative size", source + "spool:\n  min_free: -1MiB\n", `f.yaml:5: spool.min_free: "-1MiB" is no size`},
-		{"text of another key", "public_url: 5x\n" + source + "    max_body: 5x\n", `f.yaml:5: sources[0].max_body: "5x" is no size`},
-		{"connections", source + "ingest:\n  max_connections: 0\n", "f.yaml:5: ingest.max_connections: must be at least 1"},
-		{"memory", source + "ingest:\n  max_memory: 1000KiB\n", "f.yaml:5: ingest.max_memory: must be at least 1MiB"},
-		{"burst", source + "ingest:\n  rejected_total: {burst: -1}\n", "f.yaml:5: ingest.rejected_total: must not be negative"},
-		{"no time to read", source + "ingest:\n  idle_timeout: 0s\n", "f.yaml:5: ingest.idle_timeout: must be more than 0"},
-		{"unknown key of the ingest", source + "ingest:\n  max_conections: 1\n", "f.yaml:5: ingest.max_conections: unknown key; did you mean max_connections?"},
-		{"days", "retention: {events: soon}\n", `f.yaml:1: retention.events: "soon" is no number of days`},
-		{"unknown key of a source", source + "    tokn: x\n", "f.yaml:4: sources[0].tokn: unknown key; did you mean token?"},
-		{"unknown key like no other", source + "drain:\n  swimming: x\n", "f.yaml:5: drain.swimming: unknown key; known here are rows, bytes, age"},
-		{"a list for a text", "ingest_addr: [a]\n", "f.yaml:1: ingest_addr: want a text"},
-		{"public URL with a query", "public_url: https://hooks.example.org/?a=b\n", "f.yaml:1: public_url: must end with the host or a path"},
-		{"public URL with a fragment", "public_url: https://hooks.example.org/#\n", "f.yaml:1: public_url: must end with the host or a path"},
-		{"public URL with a space", "public_url: https://hooks.example.org/a b\n", "f.yaml:1: public_url: must have no white space"},
-		{"proxy", source + "ingest:\n  trusted_proxies: [10.0.0.1]\n", `f.yaml:5: ingest.trusted_proxies[0]: "10.0.0.1" is no network`},
-		{"public URL", source + "public_url: hooks.example.org\n", "f.yaml:4: public_url: must be a URL"},
-		{"share below", source + "traces:\n  sample: -0.1\n", "f.yaml:5: traces.sample: must lie between 0 and 1, is -0.1"},
-		{"share above", source + "traces:\n  sample: 10\n", "f.yaml:5: traces.sample: must lie between 0 and 1, is 10"},
-		{"share of nothing", source + "traces: {sample: .nan}\n", "f.yaml:4: traces.sample: must lie between 0 and 1, is NaN"},
-		{"token without a name", source + "api:\n  tokens:\n    - token: " + someToken + "\n", "f.yaml:6: api.tokens[0].name: must be there"},
-		{"short API token", source + "api:\n  tokens:\n    - {name: a, token: short}\n", "f.yaml:6: api.tokens[0].token: must have at least 16 characters"},
-		{"role", source + "api:\n  tokens:\n    - {name: a, token: " + someToken + ", role: boss}\n", `f.yaml:6: api.tokens[0].role: "boss" is none of read, replay, admin`},
-		{"tokens of one name", source + "api:\n  tokens:\n    - {name: a, token: " + someToken + "}\n    - {name: a, token: " + someToken + "x}\n", `f.yaml:7: api.tokens[1].name: the token "a" is there twice`},
-		{"tokens of one secret", source + "api:\n  tokens:\n    - {name: a, token: " + someToken + "}\n    - {name: b, token: " + someToken + "}\n", "f.yaml:7: api.tokens[1].token: is another one's as well"},
-		{"drain", source + "drain:\n  rows: 0\n", "drain: "},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			_, err := parseConfig("f.yaml", []byte(c.text))
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got  %v\nwant %s", err, c.want)
-			}
-			if err != nil && strings.Contains(err.Error(), someToken) {
-				t.Errorf("the message shows a token: %v", err)
-			}
-		})
-	}
-}
-
-// TestByteOrderMark: what Windows editors put before UTF-8 is neither a key nor a part of a secret.
-func TestByteOrderMark(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(file, []byte("\uFEFF"+someToken+"\r\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c, err := parseConfig("f.yaml", []byte("\uFEFFsources:\r\n  - {name: demo, token_file: "+file+"}\r\n"))
-	if err != nil || len(c.Sources) != 1 || c.Sources[0].Token != someToken {
-		t.Errorf("%+v, %v", c, err)
-	}
-	e := env{cli: &cli{APITokenFile: file}}
-	if token, err := e.apiToken(); err != nil || token != someToken {
-		t.Errorf("%q, %v", token, err)
-	}
-	if _, err := parseConfig("f.yaml", []byte("\uFEFF\n# nothing\n")); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestAddSourceKeepsTheRest(t *testing.T) {
-	s := sourceConfig{Name: "new", Token: someToken}
-	for _, c := range []struct{ name, before, after string }{
-		{"behind the last", "# top\nsources: # mine\n  - name: a # first\n    token: 1\n\n# then\napi:\n  tokens: []\n",
-			"# top\nsources: # mine\n  - name: a # first\n    token: 1\n  - name: new\n    token: " + someToken + "\n\n# then\napi:\n  tokens: []\n"},
-		{"not indented", "sources:\n- name: a\n  token: 1", "sources:\n- name: a\n  token: 1\n- name: new\n  token: " + someToken + "\n"},
-		{"a map last", "sources:\n  - name: a\n    retention:\n      bodies: 1d\nspool: {}\n", "sources:\n  - name: a\n    retention:\n      bodies: 1d\n  - name: new\n    token: " + someToken + "\nspool: {}\n"},
-		{"no list yet", "api_addr: x\n", "api_addr: x\n\nsources:\n  - name: new\n    token: " + someToken + "\n"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got, err := addSource([]byte(c.before), s)
-			if err != nil || string(got) != c.after {
-				t.Errorf("%v\n--- got\n%s\n--- want\n%s", err, got, c.after)
-			}
-		})
-	}
-	if _, err := addSource([]byte("sources: []\n"), s); err == nil {
-		t.Error("a list in brackets was changed")
-	}
-}
-
-func TestSelectionFlags(t *testing.T) {
-	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-	sel, err := selectionOf(url.Values{"since": {"1.5d"}, "source": {"a"}}, now)
-	if err != nil || !sel.From.Equal(now.Add(-36*time.Hour)) || !slices.Equal(sel.Sources, []string{"a"}) {
-		t.Errorf("%+v, %v", sel, err)
-	}
-	sel, err = selectionOf(url.Values{"from": {"2026-03-01T00:00:00+03:00"}, "until": {"2026-03-02"}}, now)
-	if err != nil || !sel.From.Equal(time.Date(2026, 2, 28, 21, 0, 0, 0, time.UTC)) || !sel.Until.Equal(time.Date(2026, 3, 2, 0, 0, 0, 0, time.Local)) {
-		t.Errorf("%+v, %v", sel, err)
-	}
-	for _, wrong := range []url.Values{{"since": {"soon"}}, {"since": {"-1h"}}, {"since": {"1h"}, "from": {"2026-01-01"}}, {"from": {"yesterday"}},
-		{"from": {"2026-01-02"}, "until": {"2026-01-01"}}, {"kind": {"flows"}}, {"verdict": {"ok"}}} {
-		if sel, err := selectionOf(wrong, now); err == nil {
-			t.Errorf("%+v is taken as %+v", wrong, sel)
-		}
-	}
-}
-
-func TestSafeShowsWhatATerminalWouldObey(t *testing.T) {
-	for in, want := range map[string]string{
-		"Анна Петрова": "Анна Петрова",
-		"a\x1b[31mb":   `a\x1b[31mb`,
-		"a\tb\nc":      `a\tb\nc`,
-		"a\u202eb":     `a\u202eb`,
-		"a\xffb":       `a\xffb`,
-		"\x9bm":        `\x9bm`,
-	} {
-		if got := safe(in); got != want {
-			t.Errorf("safe(%q) = %q, want %q", in, got, want)
-		}
-	}
-	if got := safeText("a\n\tb\x1b"); got != "a\n\tb"+`\x1b` {
-		t.Errorf("safeText = %q", got)
-	}
-}
-
-// TestConfigThatSaysNothing is all defaults, and known for what it is.
-func TestConfigThatSaysNothing(t *testing.T) {
-	want := defaultConfig()
-	want.empty = true
-	for _, text := range []string{"", "\n  \n", "# nothing\n\n  # yet"} {
-		if got, err := parseConfig("c", []byte(text)); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%q: %+v, %v", text, got, err)
-		}
+	result = checkedConfig{}
+	code, out, _ = check("--json")
+	if err := json.Unmarshal([]byte(out), &result); err != nil || code != 1 || result.OK || len(result.Errors) != 2 {
+		t.Errorf("exit code %d, %v\n%s", code, err, out)
 	}
 }

@@ -50,7 +50,7 @@ func TestDamagedSpool(t *testing.T) {
 	i.start("ingest")
 	i.post(hook, []byte(`{"user_id":2}`))
 	i.stop()
-	if said := i.output.String(); !strings.Contains(said, "level=ERROR msg=\"spool: damaged database set aside\"") {
+	if said := i.output.String(); !strings.Contains(said, "level=ERROR msg=\"spool: damaged database quarantined\"") {
 		t.Errorf("the start says\n%s", said)
 	}
 	var list []spoolStat

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 
 	"hooktape/dashboards"
 	"hooktape/dashboards/push"
+	"hooktape/internal/config"
 )
 
 type dashboardsCmd struct {
@@ -41,7 +41,7 @@ const dataSourceUID = "hooktape-clickhouse"
 
 // Run pushes.
 func (c dashboardsPushCmd) Run(e *env) error {
-	token, err := secretFrom("--grafana-token-file", c.GrafanaTokenFile, "GRAFANA_TOKEN")
+	token, err := config.Secret("--grafana-token-file", c.GrafanaTokenFile, "GRAFANA_TOKEN")
 	if err != nil {
 		return err
 	}
@@ -77,32 +77,15 @@ func (c dashboardsPushCmd) dataSource(e *env) (*push.DataSource, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w; or name ClickHouse by --datasource-dsn", err)
 		}
-		dsn = cfg.readerDSN()
+		dsn = cfg.ReaderDSN()
 	}
 	d, err := push.FromDSN(dsn)
 	if err != nil {
 		return nil, err
 	}
-	password, err := secretFrom("--datasource-password-file", c.DatasourcePasswordFile, "HOOKTAPE_GRAFANA_PASSWORD")
+	password, err := config.Secret("--datasource-password-file", c.DatasourcePasswordFile, "HOOKTAPE_GRAFANA_PASSWORD")
 	d.UID, d.Name, d.Password = dataSourceUID, "hooktape", cmp.Or(password, d.Password)
 	return &d, err
-}
-
-// secretFrom reads a secret from a file or, where none is named, from the environment. No flag has it: everyone on a
-// machine sees those.
-func secretFrom(flag, file, variable string) (string, error) {
-	if file == "" {
-		return os.Getenv(variable), nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", flag, err)
-	}
-	secret := secretText(text)
-	if secret == "" {
-		return "", fmt.Errorf("%s: %s is empty", flag, file)
-	}
-	return secret, nil
 }
 
 // print shows the changes: first the diffs of a dry run, so that the table is what one sees at the end.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"hooktape/internal/config"
 	"hooktape/internal/event"
 	"hooktape/internal/store"
 	"hooktape/internal/testutil/enginetest"
@@ -280,7 +281,7 @@ func TestEngineDies(t *testing.T) {
 // writeConfig makes the first configuration for an instance that does not run serve.
 func writeConfig(t *testing.T, i *instance) {
 	t.Helper()
-	if _, err := ensureConfig(filepath.Join(i.dir, "hooktape.yaml")); err != nil {
+	if _, err := config.EnsureFile(filepath.Join(i.dir, "hooktape.yaml")); err != nil {
 		t.Fatal(err)
 	}
 }

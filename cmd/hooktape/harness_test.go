@@ -58,6 +58,8 @@ var programs = sync.OnceValues(func() (dir string, err error) {
 	return dir, nil
 })
 
+const someToken = "0123456789abcdef"
+
 // instance is a hooktape on free ports with a data directory of its own.
 type instance struct {
 	t      *testing.T

@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -58,42 +56,4 @@ type helpCmd struct {
 // Run prints help.
 func (c helpCmd) Run(e *env) error {
 	return exitCode(run(e.ctx, append(c.Command, "--help"), e.stdout, e.stderr))
-}
-
-type versionCmd struct{}
-
-// Run prints the version.
-func (versionCmd) Run(e *env) error {
-	_, err := fmt.Fprintln(e.stdout, versionText())
-	return err
-}
-
-type completionCmd struct {
-	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
-}
-
-// Help implements kong.HelpProvider.
-func (completionCmd) Help() string {
-	return `Have your shell read it at its start:
-
-  echo 'source <(hooktape completion bash)' >> ~/.bashrc
-  echo 'source <(hooktape completion zsh)' >> ~/.zshrc
-  hooktape completion fish > ~/.config/fish/completions/hooktape.fish`
-}
-
-// Run prints what makes a shell complete the words of a command line. Asked by it, the program finds COMP_LINE set.
-func (c completionCmd) Run(e *env) error {
-	program, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	script := "complete -C %s hooktape\n"
-	switch c.Shell {
-	case "zsh":
-		script = "autoload -U +X bashcompinit && bashcompinit\n" + script
-	case "fish":
-		script = "function __complete_hooktape\n    set -lx COMP_LINE (commandline -cp)\n    test -z (commandline -ct); and set COMP_LINE \"$COMP_LINE \"\n    %s\nend\ncomplete -f -c hooktape -a \"(__complete_hooktape)\"\n"
-	}
-	_, err = fmt.Fprintf(e.stdout, script, quoteWord(program))
-	return err
 }

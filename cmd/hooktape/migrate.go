@@ -1,14 +1,8 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"time"
-
-	"golang.org/x/time/rate"
-
-	"hooktape/internal/store"
 )
 
 type migrateCmd struct {
@@ -26,7 +20,7 @@ func (c migrateCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	changes, err := db.ApplyRetention(e.ctx, cfg.retention())
+	changes, err := db.ApplyRetention(e.ctx, cfg.StoreRetention())
 	for _, c := range changes {
 		fmt.Fprintf(e.stdout, "database %s: %s are kept %s; before it was %s\n", db.Database(), c.What, c.After, c.Before)
 	}
@@ -48,35 +42,4 @@ func (c migrateCmd) Run(e *env) error {
 	}
 	fmt.Fprintf(e.stdout, "database %s: %s made anew within %v\n", db.Database(), c.Rebuild, time.Since(begun).Round(100*time.Millisecond))
 	return nil
-}
-
-const migratePoll = 500 * time.Millisecond
-
-// migrate brings the tables up to date as soon as ClickHouse answers and lets us in, however long that takes: webhooks
-// wait on disk meanwhile. A process that takes none ends when it is not let in, and any when it is older than the tables, or
-// they are not those of the cluster that is configured.
-func (p *process) migrate(ctx context.Context, engineUp <-chan struct{}) error {
-	select {
-	case <-engineUp:
-	case <-ctx.Done():
-		return nil
-	}
-	quiet := rate.Sometimes{First: 1, Interval: time.Minute}
-	for {
-		_, err := p.db.Migrate(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err == nil:
-			p.applyRetention(ctx)
-			close(p.migrated)
-			return nil
-		case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrOlderSchema), errors.Is(err, store.ErrOtherLayout), errors.Is(err, store.ErrUnauthorized) && !p.parts.ingest:
-			return err
-		}
-		quiet.Do(func() { p.log.Error("ClickHouse cannot be used yet; what is to be stored waits on disk", "error", err) })
-		if !pause(ctx, migratePoll) {
-			return nil
-		}
-	}
 }

@@ -12,9 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/cmd/embedded-clickhouse/password"
 	"hooktape/internal/settled"
-	"hooktape/internal/testutil"
 )
 
 // TestReload: a source that is added works without a restart; a wrong file is refused and the old one stays; SIGHUP reads
@@ -211,32 +209,4 @@ func statusOf(url string, want int) error {
 		return fmt.Errorf("answered %s, want %d", response.Status, want)
 	}
 	return nil
-}
-
-// TestReloadOfTheSame: no restart is asked for where nothing but sources and endpoints has changed, whatever the program has added
-// to its configuration at the start.
-func TestReloadOfTheSame(t *testing.T) {
-	t.Setenv("HOOKTAPE_EMBEDDED_PASSWORD", "")
-	dir := t.TempDir()
-	path := filepath.Join(dir, "hooktape.yaml")
-	for _, file := range []string{password.WriterFile, password.ReaderFile} {
-		writeFile(t, filepath.Join(dir, file), "a-password-of-the-engine")
-	}
-	text := "sources: [{name: demo, token: a-token-of-demo-01}]\n"
-	writeFile(t, path, text)
-	for added, restart := range map[string]bool{"": false, "endpoints: [{name: crm, url: \"https://crm.example.org/\"}]\n": false, "public_url: https://hooks.example.org\n": true} {
-		var log testutil.Log
-		e := &env{ctx: t.Context(), cli: &cli{Config: path, Data: dir}, log: newLogger("text", &log)}
-		writeFile(t, path, text)
-		cfg, err := e.config()
-		if err != nil || cfg.Embedded.Password == "" {
-			t.Fatalf("%v, password %q", err, cfg.Embedded.Password)
-		}
-		p := &process{env: e, cfg: cfg}
-		writeFile(t, path, text+added)
-		testutil.Eventually(t, 10*time.Second, p.reload) // which waits until nobody writes any more
-		if said := strings.Contains(log.String(), "take effect at the next start"); said != restart {
-			t.Errorf("%q is added, and the log says\n%s", added, log.String())
-		}
-	}
 }

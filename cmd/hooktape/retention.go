@@ -1,49 +1,55 @@
 package main
 
 import (
-	"context"
-	"log/slog"
-	"time"
+	"fmt"
+
+	"hooktape/internal/store"
 )
 
-const (
-	sweepDelay    = 10 * time.Minute // by then the followers are past what they look at again
-	sweepInterval = 24 * time.Hour
-)
+type retentionCmd struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
 
-// applyRetention puts the configured retention in force and says what that changes.
-func (p *process) applyRetention(ctx context.Context) {
-	changes, err := p.db.ApplyRetention(ctx, p.cfg.retention())
-	for _, c := range changes {
-		p.log.Warn("the retention is changed", "of", c.What, "from", c.Before, "to", c.After)
-	}
+// Help implements kong.HelpProvider.
+func (retentionCmd) Help() string {
+	return `Configured is what stands in the configuration, in force what ClickHouse does; "hooktape migrate" and each start bring
+them together. Expired is what is past the retention in force: it goes with the next merges, within hours; deliveries and
+replays at their end are removed once a day by the process that delivers. As configured is what would be past the
+configured one: look at it before you put a shorter one in force.`
+}
+
+// Run says how long what is kept.
+func (c retentionCmd) Run(e *env) error {
+	db, cfg, err := e.openTables()
 	if err != nil {
-		p.log.Warn("the retention cannot be put in force; `hooktape migrate` tries it again", "error", err)
+		return err
 	}
+	defer db.Close()
+	report, err := db.RetentionReport(e.ctx, cfg.StoreRetention())
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(e.stdout, report)
+	}
+	t := newTable(e.stdout, "WHAT", "SOURCE", "CONFIGURED", "IN FORCE", "ROWS", "OLDEST", "EXPIRED", "AS CONFIGURED")
+	differs := false
+	for _, k := range report {
+		differs = differs || k.Configured != k.InForce
+		t.row(k.What, sourceOf(k), k.Configured, k.InForce, fmt.Sprint(k.Rows), local(k.Oldest), fmt.Sprint(k.Expired), fmt.Sprint(k.ExpiredAsConfigured))
+	}
+	if err := t.end(); err != nil {
+		return err
+	}
+	if differs {
+		fmt.Fprintln(e.stderr, "\nWhat is configured is not yet in force; `hooktape migrate` or the next start puts it in force.")
+	}
+	return nil
 }
 
-// sweep removes deliveries and replays that ended long ago.
-func (p *process) sweep(ctx context.Context) error {
-	return daily(ctx, p.log, func(ctx context.Context) (uint64, error) { return p.db.Purge(ctx, p.cfg.retention().Attempts) })
-}
-
-// daily sweeps once a day, for the first time when the process has found its feet.
-func daily(ctx context.Context, log *slog.Logger, sweep func(context.Context) (uint64, error)) error {
-	timer := time.NewTimer(sweepDelay)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-			timer.Reset(sweepInterval)
-		case <-ctx.Done():
-			return nil
-		}
-		n, err := sweep(ctx)
-		switch {
-		case err != nil && ctx.Err() == nil:
-			log.Warn("old deliveries cannot be removed now; it is tried again tomorrow", "error", err)
-		case n > 0:
-			log.Info("deliveries past their retention are removed", "deliveries", n)
-		}
+func sourceOf(k store.RetentionStatus) string {
+	if k.NotAccepted {
+		return "(not accepted)"
 	}
+	return orDash(k.Source)
 }

@@ -5,18 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/alecthomas/kong"
 	"github.com/willabides/kongplete"
 
-	"hooktape/cmd/embedded-clickhouse/password"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 	"hooktape/internal/spool"
 	"hooktape/internal/store"
-	"hooktape/otel"
 )
 
 // cli is the whole command line. Every flag may also be given by its environment variable; a flag wins over the
@@ -57,17 +53,6 @@ type cli struct {
 	Help       helpCmd       `cmd:"" help:"Print help about a command."`
 	VersionOf  versionCmd    `cmd:"" name:"version" help:"Print the version, as --version does."`
 	Completion completionCmd `cmd:"" help:"Print a script that lets a shell complete commands and flags."`
-}
-
-// env is what a command works with besides its flags.
-type env struct {
-	ctx    context.Context
-	cli    *cli
-	stdout io.Writer
-	stderr io.Writer
-	log    *slog.Logger
-	// embedded reports that the configuration, once read, names no server.
-	embedded bool
 }
 
 // exitCode is an error that says all it has to say by the process's exit code.
@@ -127,14 +112,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 1
 }
 
-// newLogger makes the log: lines on w and, once telemetry is set up, to a collector if there is one.
-func newLogger(format string, w io.Writer) *slog.Logger {
-	if format == "json" {
-		return otel.NewLogger(slog.NewJSONHandler(w, nil))
-	}
-	return otel.NewLogger(slog.NewTextHandler(w, nil))
-}
-
 // sentence adds to an error what the person in front of it can do.
 func sentence(err error, e *env) string {
 	if _, damaged := errors.AsType[*spool.CorruptionError](err); damaged {
@@ -143,8 +120,8 @@ func sentence(err error, e *env) string {
 	switch {
 	case errors.Is(err, spool.ErrLocked):
 		return err.Error() + "; another hooktape runs on this data directory"
-	case errors.Is(err, store.ErrUnauthorized) && e.embedded:
-		return err.Error() + "; `hooktape serve` keeps the embedded engine's password in " + password.WriterFile +
+	case errors.Is(err, store.ErrUnauthorized) && e.usesEngine():
+		return err.Error() + "; `hooktape serve` keeps the embedded engine's password in " + embedded.WriterPasswordFile +
 			" of its data directory: name that by --data, or remove a password that is set elsewhere"
 	case errors.Is(err, store.ErrUnauthorized):
 		return err.Error() + "; check the user and password in the DSN"
@@ -152,52 +129,4 @@ func sentence(err error, e *env) string {
 		return err.Error() + "; is `hooktape serve` running?"
 	}
 	return err.Error()
-}
-
-// configPath is the configuration file's place.
-func (c *cli) configPath() string {
-	if c.Config != "" {
-		return c.Config
-	}
-	return filepath.Join(c.Data, "hooktape.yaml")
-}
-
-// config loads the configuration file and lays flags and environment over it.
-func (e *env) config() (*config, error) {
-	path := e.cli.configPath()
-	cfg, err := loadConfig(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no configuration at %s; `hooktape serve` writes one at its first start, --config or --data names another place", path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	e.cli.override(cfg)
-	if e.embedded = cfg.embedded(); e.embedded {
-		return cfg, cfg.findPasswords(e.cli.Data, password.Read)
-	}
-	return cfg, nil
-}
-
-func (c *cli) override(cfg *config) {
-	set := func(target *string, value string) {
-		if value != "" {
-			*target = value
-		}
-	}
-	set(&cfg.IngestAddr, c.IngestAddr)
-	set(&cfg.APIAddr, c.APIAddr)
-	set(&cfg.OpsAddr, c.OpsAddr)
-	set(&cfg.ClickHouse.DSN, c.ClickhouseDSN)
-	set(&cfg.Embedded.Addr, c.EmbeddedAddr)
-}
-
-// openStore opens the store that the configuration names, for a command that only looks.
-func (e *env) openStore() (*store.Store, *config, error) {
-	cfg, err := e.config()
-	if err != nil {
-		return nil, nil, err
-	}
-	db, err := cfg.openStore()
-	return db, cfg, err
 }

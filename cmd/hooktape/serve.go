@@ -4,47 +4,40 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"hooktape/cmd/embedded-clickhouse/password"
+	"hooktape/cmd/embedded-clickhouse/embedded"
+	"hooktape/internal/config"
+	"hooktape/internal/server"
 )
 
 type serveCmd struct{}
 
-// Run starts everything, after writing a first configuration where there is none.
+// Run runs everything. At the first start it writes a configuration.
 func (serveCmd) Run(e *env) error {
-	written, err := ensureConfig(e.cli.configPath())
+	written, err := config.EnsureFile(e.file().Path)
 	if err != nil {
 		return fmt.Errorf("write the first configuration: %w", err)
 	}
-	cfg, err := e.config()
-	if err != nil {
-		return err
-	}
-	if cfg.embedded() {
-		if err := cfg.findPasswords(e.cli.Data, password.Ensure); err != nil {
-			return err
-		}
-	}
-	p := &process{env: e, cfg: cfg, parts: parts{engine: cfg.embedded(), ingest: true, replay: true}}
-	p.ready = func() { e.printBanner(cfg, written) }
-	return p.run()
+	return server.Run(e.ctx, server.Options{
+		File:    e.file(),
+		Parts:   server.Parts{Engine: true, Ingest: true, Delivery: true},
+		Version: buildVersion(),
+		Logger:  e.log,
+		Ready:   func(cfg *config.Config) { e.printBanner(cfg, written) },
+	})
 }
 
 type ingestCmd struct{}
 
-// Run starts the half that takes webhooks.
-func (ingestCmd) Run(e *env) error { return e.runParts(parts{ingest: true}) }
+// Run runs the part that receives webhooks.
+func (ingestCmd) Run(e *env) error { return e.serve(server.Parts{Ingest: true}) }
 
 type replayServeCmd struct{}
 
-// Run starts the half that sends events again.
-func (replayServeCmd) Run(e *env) error { return e.runParts(parts{replay: true}) }
+// Run runs the part that delivers.
+func (replayServeCmd) Run(e *env) error { return e.serve(server.Parts{Delivery: true}) }
 
-func (e *env) runParts(which parts) error {
-	cfg, err := e.config()
-	if err != nil {
-		return err
-	}
-	return (&process{env: e, cfg: cfg, parts: which}).run()
+func (e *env) serve(parts server.Parts) error {
+	return server.Run(e.ctx, server.Options{File: e.file(), Parts: parts, Version: buildVersion(), Logger: e.log})
 }
 
 // sampleBody is BotHelp's own example of a flow webhook, shortened.
@@ -52,13 +45,13 @@ const sampleBody = `{"created_at":1499947711,"name":"John Wick","email":"john@gm
 
 // printBanner says where everything is. A hook URL has its token in it: it is shown when it is new, and to a person only,
 // for what goes to a file or a journal stays there.
-func (e *env) printBanner(cfg *config, written bool) {
+func (e *env) printBanner(cfg *config.Config, written bool) {
 	out := e.stdout
 	fmt.Fprintf(out, "\nhooktape is ready. Ctrl-C stops it; nothing is lost.\n\n")
-	fmt.Fprintf(out, "  webhooks    %s://%s\n  console     %s://%s (and the API)\n", cfg.scheme(), cfg.IngestAddr, cfg.apiScheme(), cfg.APIAddr)
-	if cfg.embedded() {
-		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded); for Grafana: user %s, its password is in %s\n", cfg.Embedded.Addr, password.Reader,
-			filepath.Join(e.cli.Data, password.ReaderFile))
+	fmt.Fprintf(out, "  webhooks    %s\n  console     %s (and the API)\n", cfg.IngestURL(), cfg.APIURL())
+	if cfg.UsesEngine() {
+		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded); for Grafana: user %s, its password is in %s\n", cfg.Embedded.Addr, embedded.Reader,
+			filepath.Join(e.cli.Data, embedded.ReaderPasswordFile))
 	}
 	if cfg.OpsAddr != "" {
 		fmt.Fprintf(out, "  metrics     http://%s/metrics\n", cfg.OpsAddr)
@@ -67,7 +60,7 @@ func (e *env) printBanner(cfg *config, written bool) {
 	if written {
 		note = " (just written, with random secrets)"
 	}
-	fmt.Fprintf(out, "  config      %s%s\n", e.cli.configPath(), note)
+	fmt.Fprintf(out, "  config      %s%s\n", e.file().Path, note)
 	if len(cfg.API.Tokens) > 0 {
 		fmt.Fprintf(out, "\nLog in to the console with the token of %q, which stands there under api.tokens.\n", cfg.API.Tokens[0].Name)
 	} else {
@@ -81,7 +74,7 @@ func (e *env) printBanner(cfg *config, written bool) {
 		fmt.Fprintf(out, "\n`hooktape sources` shows the hook URLs, which are secret.\n\n")
 		return
 	}
-	first := cfg.hookURL(cfg.Sources[0])
+	first := cfg.HookURL(cfg.Sources[0])
 	fmt.Fprintf(out, "\nPaste this into BotHelp, with a name for the step at its end:\n  %s/start\n", first)
 	fmt.Fprintf(out, "\nOr try it from another terminal:\n  curl -sS %s/start -H 'Content-Type: application/json' -d '%s'\n  bin/hooktape events list\n\n", first, sampleBody)
 }

@@ -2,9 +2,9 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 
+	"hooktape/internal/config"
 	"hooktape/internal/event"
 )
 
@@ -30,7 +30,7 @@ func (c sourcesListCmd) Run(e *env) error {
 	}
 	list := []sourceJSON{}
 	for _, s := range cfg.Sources {
-		list = append(list, sourceJSON{s.Name, cfg.hookURL(s)})
+		list = append(list, sourceJSON{s.Name, cfg.HookURL(s)})
 	}
 	if c.JSON {
 		return printJSON(e.stdout, list)
@@ -54,26 +54,14 @@ func (c sourcesAddCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(cfg.Sources, func(s sourceConfig) bool { return s.Name == c.Name }) {
+	if slices.ContainsFunc(cfg.Sources, func(s config.Source) bool { return s.Name == c.Name }) {
 		return fmt.Errorf("the source %q is there already; `hooktape sources` shows its URL", c.Name)
 	}
-	path := e.cli.configPath()
-	text, err := os.ReadFile(path)
-	if err != nil {
+	source := config.Source{Name: c.Name, Token: config.RandomToken(), Kind: c.Kind, SigningToken: c.SigningToken}
+	if err := config.AddSource(e.file().Path, source); err != nil {
 		return err
 	}
-	source := sourceConfig{Name: c.Name, Token: randomToken(), Kind: c.Kind, SigningToken: c.SigningToken}
-	text, err = addSource(text, source)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if _, err := parseConfig(path, text); err != nil {
-		return err // nothing is written that would not be read
-	}
-	if err := replaceFile(path, text, 0o600); err != nil {
-		return err
-	}
-	added := sourceJSON{c.Name, cfg.hookURL(source)}
+	added := sourceJSON{c.Name, cfg.HookURL(source)}
 	if c.JSON {
 		return printJSON(e.stdout, added)
 	}

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"strings"
 	"time"
 
+	"hooktape/internal/config"
 	"hooktape/internal/event"
 	"hooktape/internal/spool"
 	"hooktape/web/api"
@@ -21,15 +21,9 @@ type spoolCmd struct {
 	Dump spoolDumpCmd `cmd:"" help:"Print the events that wait on disk as NDJSON (hooktape must not be running)."`
 }
 
-// spools is the directory of all spools.
-func (c *cli) spools() string { return filepath.Join(c.Data, "spool") }
-
-// spoolNames are the two: events on their way to ClickHouse, and outcomes of deliveries.
-var spoolNames = []string{"events", "outcomes"}
-
 // inspect opens a spool for looking. A hooktape that does only one half of the work has only one of them.
 func (e *env) inspect(name string) (*spool.Inspection, error) {
-	dir := filepath.Join(e.cli.spools(), name)
+	dir := e.data().Spool(name)
 	i, err := spool.Inspect(dir)
 	switch {
 	case errors.Is(err, spool.ErrLocked):
@@ -69,7 +63,7 @@ type spoolStat struct {
 func (c spoolStatCmd) Run(e *env) error {
 	var list []spoolStat
 	var missing, damaged error
-	for _, name := range spoolNames {
+	for _, name := range config.SpoolNames {
 		i, err := e.inspect(name)
 		if _, ok := errors.AsType[noSpoolError](err); ok {
 			missing = cmp.Or(missing, err)
@@ -122,7 +116,7 @@ type spoolDumpCmd struct{}
 
 // Run prints what waits, a line an event.
 func (spoolDumpCmd) Run(e *env) error {
-	i, err := e.inspect("events")
+	i, err := e.inspect(config.EventSpool)
 	if err != nil {
 		return err
 	}

@@ -38,9 +38,9 @@ func (c sqlCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	dsn := cfg.readerDSN()
+	dsn := cfg.ReaderDSN()
 	if c.Write {
-		dsn = cfg.dsn()
+		dsn = cfg.DSN()
 	}
 	db, err := store.Open(dsn)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -53,4 +54,14 @@ func progressBar(done, total uint64) string {
 	part := min(float64(done)/float64(max(total, 1)), 1)
 	filled := int(part * width)
 	return fmt.Sprintf("[%s%s] %3d%%", strings.Repeat("█", filled), strings.Repeat("░", width-filled), int(part*100))
+}
+
+// pause waits, and reports whether the whole time has passed before ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -43,7 +43,7 @@ func (c storageCmd) Run(e *env) error {
 	if r.Sources, err = db.StorageBySource(e.ctx); err != nil {
 		return err
 	}
-	if r.Spools, err = spoolSizes(e.cli.spools()); err != nil {
+	if r.Spools, err = spoolSizes(e.data().Spools()); err != nil {
 		return err
 	}
 	if c.JSON {

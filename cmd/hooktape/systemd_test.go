@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"hooktape/internal/server"
 	"hooktape/internal/testutil/enginetest"
 )
 
@@ -135,8 +136,8 @@ func TestReadiness(t *testing.T) {
 	i.post(i.hookURL(), []byte("{}"))
 	m.hears("STATUS=Waiting for ClickHouse; webhooks, if they are taken here, are taken", 1)
 	// ready is nil where /readyz of a listener is answered with 200.
-	ready := func(addr string) error { return ask(t.Context(), addr, addr, "/readyz") }
-	i.eventually(20*time.Second, "the API answers", func() error { return ask(t.Context(), "API", i.api, "/healthz") })
+	ready := func(addr string) error { return server.Check(t.Context(), addr, addr, "/readyz") }
+	i.eventually(20*time.Second, "the API answers", func() error { return server.Check(t.Context(), "API", i.api, "/healthz") })
 	if err := ready(i.ingest); err != nil {
 		t.Errorf("the ingest is not ready without ClickHouse: %v", err)
 	}

@@ -16,7 +16,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -253,18 +252,4 @@ func TestTLSFilesAtTheStart(t *testing.T) {
 		t.Errorf("the log does not say so:\n%s", i.output)
 	}
 	i.stop()
-}
-
-// TestAutocertDomains: a domain may be written as people do; what is compared with handshakes is as clients send it.
-func TestAutocertDomains(t *testing.T) {
-	tls, check := serverTLS{Autocert: []string{"Hooks.Example.org.", "бот.example"}}, &checker{}
-	if tls.check(check); len(check.Faults) > 0 || !slices.Equal(tls.Autocert, []string{"hooks.example.org", "xn--90a0am.example"}) {
-		t.Errorf("%q, %v", tls.Autocert, check.Faults)
-	}
-	for _, domain := range []string{"localhost", "192.0.2.1", "*.example.org", "https://example.org", "a b.example.org", ".example.org"} {
-		check := &checker{}
-		if (serverTLS{Autocert: []string{domain}}).check(check); len(check.Faults) != 1 {
-			t.Errorf("%q is taken: %v", domain, check.Faults)
-		}
-	}
 }

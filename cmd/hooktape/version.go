@@ -6,8 +6,16 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"hooktape/cmd/embedded-clickhouse/pin"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 )
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(e *env) error {
+	_, err := fmt.Fprintln(e.stdout, versionText())
+	return err
+}
 
 // version is set by the linker for a release.
 var version string
@@ -36,5 +44,5 @@ func buildCommit() string {
 
 // versionText is what --version prints: a line each, its name first.
 func versionText() string {
-	return fmt.Sprintf("version  %s\ncommit   %s\ngo       %s %s/%s\nengine   %s", buildVersion(), cmp.Or(buildCommit(), "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH, pin.Engine)
+	return fmt.Sprintf("version  %s\ncommit   %s\ngo       %s %s/%s\nengine   %s", buildVersion(), cmp.Or(buildCommit(), "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH, embedded.EngineVersion)
 }

@@ -2,9 +2,13 @@ package event
 
 import (
 	"crypto/sha256"
+	"encoding/json"
+	"fmt"
 	"net/netip"
 	"time"
+	"unicode/utf8"
 
+	"github.com/fxamacker/cbor/v2"
 	"github.com/google/uuid"
 )
 
@@ -135,4 +139,60 @@ type Decoded struct {
 	Fields map[string]string
 	// DecodeError says which key (or that the whole body) could not be read, and why; empty when all could.
 	DecodeError string
+}
+
+// Encoding and Decoding are how spool records are written and read: CBOR (RFC 8949) with times to the nanosecond. Texts may hold bytes
+// that are no UTF-8: they came so, they are kept so.
+var (
+	Encoding = must(cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode())
+	Decoding = must(cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode())
+)
+
+// A spool record is the CBOR (RFC 8949) of Received with integer keys: later versions add keys, none changes its
+// meaning, so that a new binary reads what an old one left on disk.
+
+// Marshal encodes a request for the spool.
+func (r *Received) Marshal() ([]byte, error) { return Encoding.Marshal(r) }
+
+// Unmarshal decodes what Marshal wrote.
+func (r *Received) Unmarshal(data []byte) error {
+	if err := Decoding.Unmarshal(data, r); err != nil {
+		return fmt.Errorf("decode spooled request: %w", err)
+	}
+	return nil
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// jsonHeader is a Header as JSON has it.
+type jsonHeader struct {
+	Name        string `json:"name"`
+	Value       string `json:"value"`
+	ValueBase64 []byte `json:"value_base64,omitempty"`
+}
+
+// MarshalJSON implements json.Marshaler.
+func (h Header) MarshalJSON() ([]byte, error) {
+	if utf8.ValidString(h.Value) {
+		return json.Marshal(jsonHeader{Name: h.Name, Value: h.Value})
+	}
+	return json.Marshal(jsonHeader{Name: h.Name, ValueBase64: []byte(h.Value)})
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (h *Header) UnmarshalJSON(text []byte) error {
+	var j jsonHeader
+	if err := json.Unmarshal(text, &j); err != nil {
+		return err
+	}
+	*h = Header{Name: j.Name, Value: j.Value}
+	if len(j.ValueBase64) > 0 {
+		h.Value = string(j.ValueBase64)
+	}
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -63,7 +62,7 @@ var Filters = []Filter{
 		Help: "With this value of this custom field (name=value), in any spelling; of several fields, all must match."},
 	{Name: "undelivered_to", Field: "UndeliveredTo", Label: "not delivered to", Placeholder: "ENDPOINT", Names: NamesEndpoint, FullScan: true,
 		Help: "Never taken by this endpoint, live or in a replay: a configured name, or a URL."},
-	{Name: "failed_at", Field: "FailedAt", Label: "given up at", Placeholder: "ENDPOINT", Names: NamesEndpoint, FullScan: true,
+	{Name: "failed_at", Field: "FailedAt", Label: "failed at", Placeholder: "ENDPOINT", Names: NamesEndpoint, FullScan: true,
 		Help: "Whose last delivery to this endpoint failed for good."},
 	{Name: "text", Field: "Text", Label: "text", Placeholder: "TEXT", FullScan: true,
 		Help: `With all of these words, in any order and spelling, in what was read from the request (of a rejected one: in its path and body). In double quotes: as one. Of phone numbers the digits count.`},
@@ -186,110 +185,6 @@ func (f Filter) set(sel *Selection, values []string, now time.Time) error {
 		}
 	}
 	return nil
-}
-
-// since sets the beginning to a span of time ago.
-func (s *Selection) since(span string, now time.Time) error {
-	ago, err := ParseSpan(span)
-	from := now.Add(-ago)
-	s.From = &from
-	return err
-}
-
-// SelectionFault is something wrong with a selection.
-type SelectionFault struct {
-	Name    string // of the parameter or the property at fault; empty for the selection as a whole
-	Message string
-}
-
-// Renamed has the values of filters that stand under an old name under the new one, and leaves out those that are there already.
-func Renamed(values url.Values) url.Values {
-	values = maps.Clone(values)
-	for _, f := range Filters {
-		if f.Old == "" {
-			continue
-		}
-		for _, value := range values[f.Old] {
-			if !slices.Contains(values[f.Name], value) {
-				values[f.Name] = append(slices.Clip(values[f.Name]), value)
-			}
-		}
-		delete(values, f.Old)
-	}
-	return values
-}
-
-// ParseSelection reads a selection from values by the filters' names, and says what is wrong with them. A span of time (since)
-// counts back from now.
-func ParseSelection(values url.Values, now time.Time) (sel Selection, faults []SelectionFault) {
-	values = Renamed(values)
-	for _, f := range Filters {
-		if given := values[f.Name]; len(given) > 0 {
-			if err := f.set(&sel, given, now); err != nil {
-				faults = append(faults, SelectionFault{f.Name, err.Error()})
-			}
-		}
-	}
-	if values.Get("since") != "" && values.Get("from") != "" {
-		faults = append(faults, SelectionFault{"since", "since and from exclude each other"})
-	}
-	return sel, append(faults, sel.Faults()...)
-}
-
-// maxIDs is how many events can be named one by one.
-const maxIDs = 100_000
-
-// Faults says what in a selection can match nothing, or everything, by a mistake of its maker.
-func (s Selection) Faults() (faults []SelectionFault) {
-	if s.From != nil && s.Until != nil && !s.From.Before(*s.Until) {
-		faults = append(faults, SelectionFault{"", fmt.Sprintf("it ends (%s) before it begins (%s)", s.Until.Format(time.RFC3339), s.From.Format(time.RFC3339))})
-	}
-	for _, f := range Filters {
-		if v := f.of(&s); v.Kind() == reflect.Slice && !v.IsNil() && v.Len() == 0 { // most likely a list that a program has computed
-			faults = append(faults, SelectionFault{f.Property(), "it is an empty list, which would select everything; leave it out for that"})
-		}
-	}
-	if len(s.IDs) > maxIDs {
-		faults = append(faults, SelectionFault{"", fmt.Sprintf("it names %d events; at most %d can be named by their ids", len(s.IDs), maxIDs)})
-	}
-	return faults
-}
-
-// Values is the opposite of [ParseSelection].
-func (s Selection) Values() url.Values {
-	all := url.Values{}
-	for _, f := range Filters {
-		if values := f.Values(s); len(values) > 0 {
-			all[f.Name] = values
-		}
-	}
-	return all
-}
-
-// FullScan reports whether no index helps to find the selected events, or to count them.
-func (s Selection) FullScan() bool {
-	return len(s.IDs) == 0 && len(s.Subscribers) == 0 && slices.ContainsFunc(Filters, func(f Filter) bool { return f.FullScan && len(f.Values(s)) > 0 })
-}
-
-// Endpoints are the endpoints that the selection names.
-func (s Selection) Endpoints() (names []string) {
-	for _, f := range Filters {
-		if f.Names == NamesEndpoint {
-			names = append(names, f.Values(s)...)
-		}
-	}
-	return names
-}
-
-// WithEndpoints is the selection with other names in place of those of its endpoints.
-func (s Selection) WithEndpoints(name func(string) string) Selection {
-	for _, f := range Filters {
-		if f.Names == NamesEndpoint {
-			v := f.of(&s)
-			v.SetString(name(v.String()))
-		}
-	}
-	return s
 }
 
 // ParseSpan reads a span of time: as Go writes them, or in days.

@@ -3,7 +3,10 @@ package spool
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // Batch is a run of records that are stored together.
@@ -12,46 +15,48 @@ type Batch struct {
 	First, Last uint64    // numbers of its first and last record
 	Records     [][]byte  // in order; the caller may keep them
 	Appended    time.Time // when the first record was appended
-	// Salvaged says that the records were salvaged from a damaged spool, which
-	// may have handed them out before: those that are stored already must be
-	// recognised by what they say, not by the token.
+	// Salvaged reports that the records come from a damaged spool, which may
+	// have handed them out before under another token. Records that are
+	// stored already must be recognised by their content.
 	Salvaged bool
-	// Repeated says that the batch was handed out before, so that it may be
+	// Repeated reports that the batch was handed out before, so it may be
 	// stored already.
 	Repeated bool
-	// Mark is the number that the consumer noted with the ack before this
-	// batch, 0 if it never did. Ack keeps it durably for the next batch, so that
-	// what depends on all records before has the same value whenever the batch
-	// comes again.
+	// Mark is the number that the consumer passed to the ack before this
+	// batch, or 0. Ack keeps it durably for the next batch. A value that
+	// depends on all earlier records is therefore the same however often a
+	// batch is repeated.
 	Mark uint64
 
 	total uint64 // of the last record
 }
 
-// PossiblyStored says that who stores the batch may have stored it before and not
-// know it by its token any more, which is known for so long: what is stored
-// already must be recognised by what it says.
+// PossiblyStored reports whether the batch may be stored already and the
+// database no longer knows its token, which it remembers for the duration
+// known. Records that are stored already must then be recognised by their
+// content.
 func (b Batch) PossiblyStored(known time.Duration) bool {
 	age := time.Since(b.Appended)
-	// An age below zero says that a clock was set back since: how old the batch is, nobody knows.
+	// After a clock was set back the age is negative, and not known.
 	return b.Salvaged || b.Repeated && (age < 0 || age > known)
 }
 
-// Token names exactly these records: the same batch has the same token after
-// a crash, and no other batch has it ever.
+// Token names exactly these records: the same batch has the same token after a
+// crash, and no other batch ever has it.
 func (b Batch) Token() string {
 	return fmt.Sprintf("%s-%d-%d", b.Spool, b.First, b.Last)
 }
 
-// Next waits until a batch is ready, by the limits, and returns it. The
-// bounds of the batch are durable before that, and until Ack every Next
-// returns this very batch, whatever the limits, also after a crash.
+// Next waits until the limits call for a batch, and returns it. The bounds of
+// the batch are durable before that. Until Ack every Next returns this very
+// batch, whatever the limits, also after a crash.
 //
-// A damaged spool is salvaged first; those who append wait meanwhile. What
-// was lost Stat tells. A CorruptionError says that it cannot be salvaged now:
-// a later Next tries again.
+// A damaged spool is salvaged first; Append waits meanwhile. Stat reports the
+// loss. A CorruptionError says that the spool cannot be salvaged now: a later
+// Next tries again.
 //
-// Next, Shrink and Ack belong to one consumer and must not run at once.
+// Next, Shrink and Ack belong to one consumer and must not run at the same
+// time.
 func (s *Spool) Next(ctx context.Context, l Limits) (Batch, error) {
 	if err := l.Validate(); err != nil {
 		return Batch{}, err
@@ -87,15 +92,6 @@ func (s *Spool) next(ctx context.Context, l Limits) (Batch, error) {
 	st := pos.state
 	st.fixed = b.Last
 	return b, s.replace(ctx, st)
-}
-
-// reach is the last number that the next batch may have: it does not mix
-// suspect records with others.
-func (p position) reach() uint64 {
-	if p.acked < p.suspect {
-		return min(p.suspect, p.last)
-	}
-	return p.last
 }
 
 // await returns when the limits call for a batch.
@@ -142,9 +138,9 @@ func (s *Spool) await(ctx context.Context, l Limits) (position, error) {
 	}
 }
 
-// Shrink makes the batch shorter, durably: its first n records. The others
-// come with a later Next. It is for a batch that was refused as a whole: one
-// whose fate is unknown must be sent again under its own token.
+// Shrink durably reduces the batch to its first n records. The others come
+// with a later Next. It is for a batch that was refused as a whole: a batch
+// that may be stored must be sent again under its own token.
 func (s *Spool) Shrink(b Batch, n int) (Batch, error) {
 	pos, err := s.handedOut(b)
 	if err != nil {
@@ -162,22 +158,116 @@ func (s *Spool) Shrink(b Batch, n int) (Batch, error) {
 	return short, s.replace(context.Background(), st)
 }
 
-// Ack forgets the batch, and keeps its Mark for the next one. When the process dies before Ack is through, the
-// same batch comes again, under the same token.
+// Ack deletes the batch, and keeps its Mark for the next one. If the process
+// dies before Ack returns, the same batch may come again under the same token.
 func (s *Spool) Ack(b Batch) error {
 	pos, err := s.handedOut(b)
 	if err != nil {
 		return err
 	}
 	st := pos.state
-	st.acked, st.ackedTotal, st.mark = b.Last, b.total, b.Mark
+	st.acked = b.Last
+	st.ackedTotal = b.total
+	st.mark = b.Mark
 	return s.replace(context.Background(), st)
 }
 
+// handedOut returns the position, and ErrStale if b is not the batch that was
+// handed out last.
 func (s *Spool) handedOut(b Batch) (position, error) {
 	pos := s.position()
-	if b.Spool != s.ID() || b.Last != pos.fixed || b.Last <= pos.acked {
+	if b.Spool != pos.name() || b.Last != pos.fixed || b.Last <= pos.acked {
 		return pos, fmt.Errorf("%w: %s", ErrStale, b.Token())
 	}
 	return pos, nil
+}
+
+// read returns the records from first to last, as many as the limits allow but
+// at least one. A limit of 0 is none.
+func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
+	pos := s.position()
+	b := Batch{Spool: pos.name(), Salvaged: first <= pos.salvaged, Mark: pos.mark}
+	size := int64(0)
+	next, full := first, false
+	err := s.scan(first, last, func(seq uint64, h header, record []byte) bool {
+		n := len(b.Records)
+		full = n > 0 && (l.Records > 0 && n == l.Records || l.Bytes > 0 && size+int64(len(record)) > l.Bytes)
+		if full || seq != next {
+			return false
+		}
+		next++
+		if n == 0 {
+			b.First, b.Appended = seq, h.appended
+		}
+		b.Last, b.total = seq, h.total
+		b.Records = append(b.Records, slices.Clone(record))
+		size += int64(len(record))
+		return true
+	})
+	if err == nil && !full && next <= last {
+		err = s.corrupt(missing(next))
+	}
+	if err != nil {
+		return Batch{}, err
+	}
+	return b, nil
+}
+
+// appendedAt returns when the oldest waiting record was appended. The caller
+// holds s.reading.
+func (s *Spool) appendedAt(pos position) (t time.Time, err error) {
+	err = s.scanHeld(pos.acked+1, pos.last, func(_ uint64, h header, _ []byte) bool {
+		t = h.appended
+		return false
+	})
+	return t, err
+}
+
+// scan calls visit for the records from first to last until it returns false.
+// The bounds exclude the tombstones of acked records, and records that are not
+// durable yet.
+func (s *Spool) scan(first, last uint64, visit func(uint64, header, []byte) bool) error {
+	s.reading.RLock()
+	defer s.reading.RUnlock()
+	return s.scanHeld(first, last, visit)
+}
+
+func (s *Spool) scanHeld(first, last uint64, visit func(uint64, header, []byte) bool) error {
+	if s.closed {
+		return ErrClosed
+	}
+	return s.corrupt(scanRecords(s.db, first, last, visit))
+}
+
+func scanRecords(db pebble.Reader, first, last uint64, visit func(uint64, header, []byte) bool) (err error) {
+	it, err := db.NewIter(&pebble.IterOptions{
+		LowerBound: recordKey(first),
+		UpperBound: recordKey(last + 1),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := it.Close(); err == nil {
+			err = e
+		}
+	}()
+	for ok := it.First(); ok; ok = it.Next() {
+		seq, err := parseRecordKey(it.Key())
+		if err != nil {
+			return err
+		}
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		h, record, err := parseRecord(value)
+		if err != nil {
+			return fmt.Errorf("record %d: %w", seq, err)
+		}
+		if !visit(seq, h, record) {
+			return nil
+		}
+	}
+	return it.Error()
 }

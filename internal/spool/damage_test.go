@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -182,7 +183,7 @@ func TestDamage(t *testing.T) {
 				t.Fatalf("damage %+v, stat %+v", d, s.Stat())
 			}
 			if info, err := os.Stat(d.Path); err != nil || !info.IsDir() || filepath.Dir(d.Path) != s.dir {
-				t.Fatalf("set aside: %v", err)
+				t.Fatalf("quarantined: %v", err)
 			}
 			if s.ID() == was.ID() {
 				t.Fatal("the id is the old one")
@@ -325,6 +326,7 @@ func TestDamageThatCannotBeSalvagedNow(t *testing.T) {
 	s := open(t, was.dir, o)
 	sink := &pickySink{tokens: map[string]bool{}}
 	d := NewDrain(s, sink, soon(5000), o.Logger)
+	d.readPause = 10 * time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- d.Run(ctx) }()
@@ -415,8 +417,8 @@ func TestSalvageIsRepeated(t *testing.T) {
 	}
 }
 
-// TestTroubleIsNotDamage refuses to open what cannot be opened now, and sets
-// nothing aside.
+// TestTroubleIsNotDamage refuses to open what cannot be opened now, and quarantines
+// nothing.
 func TestTroubleIsNotDamage(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EACCES, syscall.EMFILE, syscall.ENOSPC, syscall.EROFS} {
 		was, _ := filled(t)

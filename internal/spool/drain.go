@@ -13,43 +13,44 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// ErrRefused is what a Sink's error wraps when it will never take what is in a batch.
+// ErrRefused is wrapped by a Sink's error when the Sink will never store the content of a batch.
 var ErrRefused = errors.New("refused for its content")
 
-// Sink is where a Drain brings batches.
+// Sink stores the batches of a Drain.
 type Sink interface {
-	// Store stores a batch, once for its token however often it is called. An error is tried again without end, unless
-	// it wraps ErrRefused. mark is the Mark of the next batch.
+	// Store stores a batch, once for its token however often it is called. After an error the Drain calls it again, without
+	// end, unless the error wraps ErrRefused. mark is the Mark of the next batch.
 	Store(ctx context.Context, batch Batch) (mark uint64, err error)
 	// Quarantine keeps a batch of one record that Store has refused. The next batch has the same Mark.
 	Quarantine(ctx context.Context, batch Batch, refusal error) error
 }
 
-// Drain takes batches from a spool to a sink, each exactly once: a batch's bounds are durable before it is sent, its
-// token is made of them, and after whatever crash the very same batch is sent again. A batch that is refused is halved
-// until its bad record stands alone.
+// Drain moves batches from a spool to a sink, each exactly once: a batch's bounds are durable before it is sent, its
+// token consists of them, and after any crash the very same batch is sent again. A refused batch is halved until its bad
+// record is alone.
 type Drain struct {
 	spool  *Spool
 	sink   Sink
 	limits Limits
 	logger *slog.Logger
 
-	quiet   rate.Sometimes
-	unread  rate.Sometimes
-	failing atomic.Pointer[error]
+	readPause  time.Duration
+	unstored   rate.Sometimes // limits a log line
+	unreadable rate.Sometimes // limits another
+	failing    atomic.Pointer[error]
 
 	mu    sync.Mutex
 	acked chan struct{} // closed and replaced at each ack
 }
 
-// NewDrain makes a drain; it does nothing until Run.
+// NewDrain returns a drain that does nothing until Run.
 func NewDrain(s *Spool, sink Sink, limits Limits, logger *slog.Logger) *Drain {
-	return &Drain{spool: s, sink: sink, limits: limits, logger: logger, acked: make(chan struct{}),
-		quiet: rate.Sometimes{First: 1, Interval: time.Minute}, unread: rate.Sometimes{First: 1, Interval: time.Minute}}
+	return &Drain{spool: s, sink: sink, limits: limits, logger: logger, readPause: defaultReadPause,
+		unstored: onceAMinute(), unreadable: onceAMinute(), acked: make(chan struct{})}
 }
 
-// Run drains until ctx ends, and returns nil then. Any other return is a spool that has failed or is closed. One that
-// cannot be read, because of damage or for want of descriptors, is tried again.
+// Run drains until ctx ends, and then returns nil. Otherwise it returns the error of a spool that has failed or is closed.
+// A spool that cannot be read, because of damage or a lack of descriptors, is tried again.
 func (d *Drain) Run(ctx context.Context) error {
 	for {
 		batch, err := d.spool.Next(ctx, d.limits)
@@ -58,7 +59,7 @@ func (d *Drain) Run(ctx context.Context) error {
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil // a batch that is under way comes again, under the same token
+			return nil // an unfinished batch comes again, under the same token
 		case errors.Is(err, ErrFailed) || errors.Is(err, ErrClosed):
 			return fmt.Errorf("drain: %w", err)
 		case err != nil:
@@ -67,22 +68,23 @@ func (d *Drain) Run(ctx context.Context) error {
 	}
 }
 
-const readPause = 2 * time.Second
+// defaultReadPause is the time between two attempts to read an unreadable spool.
+const defaultReadPause = 2 * time.Second
 
-// stuck says that the spool cannot be read, and waits before that is tried again.
+// stuck reports that the spool cannot be read, and waits before the next attempt.
 func (d *Drain) stuck(ctx context.Context, err error) {
 	d.failing.Store(&err)
-	d.unread.Do(func() {
-		d.logger.Error("the spool cannot be read; new records are taken, none is stored, and reading is tried again", "error", err)
+	d.unreadable.Do(func() {
+		d.logger.Error("the spool cannot be read; new records are accepted, none is stored, and reading is tried again", "error", err)
 	})
 	select {
-	case <-time.After(readPause):
+	case <-time.After(d.readPause):
 	case <-ctx.Done():
 	}
 }
 
-// Failing returns why batches are not stored now: what the sink says, or a CorruptionError where the spool cannot be read.
-// nil while they are.
+// Failing returns why batches are not stored now: the sink's error, or a CorruptionError if the spool cannot be read. It
+// returns nil while they are stored.
 func (d *Drain) Failing() error {
 	if err := d.failing.Load(); err != nil {
 		return *err
@@ -90,7 +92,7 @@ func (d *Drain) Failing() error {
 	return nil
 }
 
-// Flush returns when all that was appended before it is stored.
+// Flush returns when all records appended before the call are stored.
 func (d *Drain) Flush(ctx context.Context) error {
 	goal := d.spool.Stat().Appended
 	for {
@@ -108,13 +110,13 @@ func (d *Drain) Flush(ctx context.Context) error {
 	}
 }
 
-// deliver stores a batch or, of one that is refused, its first half: the rest comes with the next batches.
+// deliver stores a batch, or the first half of a refused one: the rest comes with the next batches.
 func (d *Drain) deliver(ctx context.Context, batch Batch) error {
 	for {
 		var mark uint64
 		err := d.untilAnswered(ctx, func() (err error) {
 			mark, err = d.store(ctx, batch)
-			batch.Repeated = true // whatever comes next
+			batch.Repeated = true // from the next attempt on
 			return err
 		})
 		switch {
@@ -139,19 +141,19 @@ func (d *Drain) deliver(ctx context.Context, batch Batch) error {
 func (d *Drain) store(ctx context.Context, batch Batch) (mark uint64, err error) {
 	begun := time.Now()
 	mark, err = d.sink.Store(ctx, batch)
-	d.tell(ctx, Store{Records: len(batch.Records), Took: time.Since(begun), Err: err})
+	d.report(ctx, Store{Records: len(batch.Records), Took: time.Since(begun), Err: err})
 	return mark, err
 }
 
 func (d *Drain) quarantine(ctx context.Context, batch Batch, refusal error) error {
 	begun := time.Now()
 	err := d.sink.Quarantine(ctx, batch, refusal)
-	d.tell(ctx, Store{Records: len(batch.Records), Took: time.Since(begun), Quarantined: true, Err: err})
+	d.report(ctx, Store{Records: len(batch.Records), Took: time.Since(begun), Quarantined: true, Err: err})
 	return err
 }
 
-// tell reports what became of a batch, unless it was cut short because the drain ends.
-func (d *Drain) tell(ctx context.Context, s Store) {
+// report passes the result of an attempt to OnStore, unless the drain's end has cut it short.
+func (d *Drain) report(ctx context.Context, s Store) {
 	if d.spool.opts.OnStore != nil && (s.Err == nil || ctx.Err() == nil) {
 		d.spool.opts.OnStore(s)
 	}
@@ -171,7 +173,8 @@ func (d *Drain) ack(batch Batch) error {
 // untilAnswered calls send until it succeeds, is refused, or ctx ends.
 func (d *Drain) untilAnswered(ctx context.Context, send func() error) error {
 	delays := backoff.NewExponentialBackOff()
-	delays.InitialInterval, delays.MaxInterval = 100*time.Millisecond, 5*time.Second
+	delays.InitialInterval = 100 * time.Millisecond
+	delays.MaxInterval = 5 * time.Second
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := send()
 		if errors.Is(err, ErrRefused) {
@@ -187,7 +190,7 @@ func (d *Drain) untilAnswered(ctx context.Context, send func() error) error {
 
 func (d *Drain) failed(err error, _ time.Duration) {
 	d.failing.Store(&err)
-	d.quiet.Do(func() {
+	d.unstored.Do(func() {
 		stat := d.spool.Stat()
 		d.logger.Warn("records cannot be stored; they wait on disk and are tried again", "error", err,
 			"waiting", stat.Records, "bytes", stat.Bytes)

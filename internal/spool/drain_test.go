@@ -14,12 +14,12 @@ import (
 
 // pickySink refuses every batch with a record that begins with "bad", and is away for the first calls.
 type pickySink struct {
-	mu     sync.Mutex
-	away   int
-	stored []string
-	aside  []string
-	tokens map[string]bool
-	seen   []bool // of each batch, whether it was said to be repeated
+	mu          sync.Mutex
+	away        int
+	stored      []string
+	quarantined []string
+	tokens      map[string]bool
+	seen        []bool // of each batch, whether it was said to be repeated
 }
 
 func (s *pickySink) Store(_ context.Context, b Batch) (uint64, error) {
@@ -52,18 +52,18 @@ func (s *pickySink) Quarantine(_ context.Context, b Batch, refusal error) error 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(b.Records) != 1 || !strings.Contains(refusal.Error(), string(b.Records[0])) {
-		return fmt.Errorf("set aside %d records for %w", len(b.Records), refusal)
+		return fmt.Errorf("quarantined %d records for %w", len(b.Records), refusal)
 	}
-	s.aside = append(s.aside, string(b.Records[0]))
+	s.quarantined = append(s.quarantined, string(b.Records[0]))
 	return nil
 }
 
-// TestDrain: everything good is stored once and in order, over an absence of the sink; what is refused is set aside
+// TestDrain: everything good is stored once and in order, over an absence of the sink; what is refused is quarantined
 // alone; OnStore is told of each; and Flush waits for just that.
 func TestDrain(t *testing.T) {
 	o := DefaultOptions()
 	o.MinFree = 0
-	var stored, aside, away, refused int
+	var stored, quarantined, away, refused int
 	o.OnStore = func(s Store) {
 		switch {
 		case errors.Is(s.Err, ErrRefused):
@@ -71,7 +71,7 @@ func TestDrain(t *testing.T) {
 		case s.Err != nil:
 			away++
 		case s.Quarantined:
-			aside += s.Records
+			quarantined += s.Records
 		default:
 			stored += s.Records
 		}
@@ -108,8 +108,8 @@ func TestDrain(t *testing.T) {
 	if !slices.Equal(sink.seen[:4], []bool{false, true, true, true}) {
 		t.Errorf("the batches that came while the sink was away and after that were repeated: %v", sink.seen[:4])
 	}
-	if !slices.Equal(sink.aside, []string{"bad-5", "bad-38", "bad-71"}) {
-		t.Errorf("set aside %v", sink.aside)
+	if !slices.Equal(sink.quarantined, []string{"bad-5", "bad-38", "bad-71"}) {
+		t.Errorf("quarantined %v", sink.quarantined)
 	}
 	if err := d.Failing(); err != nil {
 		t.Errorf("still failing: %v", err)
@@ -121,8 +121,8 @@ func TestDrain(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if stored != len(want) || aside != 3 || away != 3 || refused < 3 {
-		t.Errorf("told of %d stored, %d set aside, %d failures and %d refusals", stored, aside, away, refused)
+	if stored != len(want) || quarantined != 3 || away != 3 || refused < 3 {
+		t.Errorf("told of %d stored, %d quarantined, %d failures and %d refusals", stored, quarantined, away, refused)
 	}
 }
 

@@ -1,31 +1,40 @@
 package spool
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// format is the newest that writes, into each piece of the log, how far the
-// log was synced before it.
+// format is the newest one. It writes into each chunk of the log how far the
+// log was synced before.
 const format = pebble.FormatValueSeparation
 
-// engineOptions makes Pebble small: it holds a queue, not a database. at is
-// what the database's tail may say when a log begins.
+// Pebble's limits for unflushed memtables and unmerged tables, out of reach:
+// see awaitFlush.
+const (
+	memTableLimit = 16
+	level0Limit   = 1000
+)
+
+// engineOptions keeps Pebble small, because it holds a queue and not a
+// database. at returns what the database's tail may claim when a log begins.
 func (s *Spool) engineOptions(at func() position) *pebble.Options {
 	o := &pebble.Options{
-		FS:                 guardFS{s.fs, s, at},
-		Logger:             engineLogger{s},
-		EventListener:      s.listener(),
-		FormatMajorVersion: format,
-		ErrorIfNotExists:   true,
-		CacheSize:          8 << 20,
-		MemTableSize:       s.opts.memTable,
-		// See flow.
+		FS:                          guardFS{s.fs, s, at},
+		Logger:                      engineLogger{s},
+		EventListener:               s.listener(),
+		FormatMajorVersion:          format,
+		ErrorIfNotExists:            true,
+		CacheSize:                   8 << 20,
+		MemTableSize:                s.opts.memTable,
 		MemTableStopWritesThreshold: memTableLimit,
 		L0StopWritesThreshold:       level0Limit,
 		MaxOpenFiles:                s.opts.MaxOpenFiles,
-		// Acked records give their space back also when nothing follows.
+		// The space of acked records is freed even when nothing follows.
 		FlushDelayDeleteRange:      5 * time.Second,
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
 	}
@@ -33,18 +42,38 @@ func (s *Spool) engineOptions(at func() position) *pebble.Options {
 	return o
 }
 
-// listener hears of the errors that Pebble meets in the background. Pebble
-// holds its own locks while it calls: nothing here may call it.
+// openEngine opens a database. Some damage makes Pebble panic.
+func openEngine(dir string, o *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic while opening: %v", p)
+		}
+	}()
+	return pebble.Open(dir, o)
+}
+
+// retryPause slows Pebble down, which repeats a failed flush or compaction
+// immediately.
+const retryPause = 200 * time.Millisecond
+
+// listener receives flushes and the errors that Pebble meets in the
+// background. Pebble holds its own locks meanwhile, so nothing here may call
+// it.
 func (s *Spool) listener() *pebble.EventListener {
 	return &pebble.EventListener{
 		WALCreated: func(info pebble.WALCreateInfo) {
 			if info.Err == nil {
-				s.flow.rotated()
+				s.unflushed.Add(1)
 			}
 		},
 		FlushEnd: func(info pebble.FlushInfo) {
-			if info.Err == nil {
-				s.flow.flushedSome(info.Input)
+			if info.Err != nil {
+				return
+			}
+			s.unflushed.Add(-int64(info.Input))
+			select {
+			case s.flushed <- struct{}{}:
+			default:
 			}
 		},
 		BackgroundError: func(err error) {
@@ -54,9 +83,8 @@ func (s *Spool) listener() *pebble.EventListener {
 			case pebble.IsCorruptionError(err):
 				_ = s.corrupt(err)
 			default:
-				s.log.Error("spool: trouble in the background", "path", s.dir, "error", err)
+				s.log.Error("spool: an operation in the background failed", "path", s.dir, "error", err)
 			}
-			// Pebble repeats at once what failed; this is its only brake.
 			time.Sleep(retryPause)
 		},
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
@@ -65,4 +93,28 @@ func (s *Spool) listener() *pebble.EventListener {
 	}
 }
 
-const retryPause = 200 * time.Millisecond
+// engineLogger receives Pebble's log lines. Pebble reports a commit or a
+// manifest that could not be written through Fatalf alone, and expects the
+// process to end; here the spool fails instead.
+type engineLogger struct{ s *Spool }
+
+func (l engineLogger) Infof(format string, args ...any) {
+	if l.s.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.s.log.Debug(fmt.Sprintf(format, args...))
+	}
+}
+
+func (l engineLogger) Errorf(format string, args ...any) {
+	l.s.log.Warn(fmt.Sprintf(format, args...), "path", l.s.dir)
+}
+
+func (l engineLogger) Fatalf(format string, args ...any) {
+	// Keep the error itself, for errors.Is and its errno.
+	for _, a := range args {
+		if err, ok := a.(error); ok {
+			_ = l.s.fail(err)
+			return
+		}
+	}
+	_ = l.s.fail(fmt.Errorf(format, args...))
+}

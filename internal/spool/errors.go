@@ -3,30 +3,32 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"syscall"
 )
 
 // What a caller decides on. The errors returned wrap these and say more.
 var (
-	// ErrFull refuses a record because a limit is reached. It passes by
-	// itself when records are acked or disk space is freed.
+	// ErrFull refuses a record because a limit is reached. It passes when
+	// records are acked or disk space is freed.
 	ErrFull = errors.New("spool: full")
-	// ErrFailed refuses everything after a write or fsync went wrong: what
-	// the disk holds is then unknown until the spool is opened again.
+	// ErrFailed refuses everything after a write or fsync has failed: the
+	// state of the disk is unknown until the spool is opened again.
 	ErrFailed = errors.New("spool: failed")
-	// ErrSalvaging says that the spool is being salvaged: Append waits.
+	// ErrSalvaging reports that the spool is being salvaged: Append waits.
 	ErrSalvaging = errors.New("spool: damaged, and being salvaged")
-	// ErrClosed is returned once Close was called.
+	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("spool: closed")
-	// ErrLocked refuses to open a directory that is open already, in this
-	// process or another.
+	// ErrLocked refuses to open a directory that this or another process has
+	// open.
 	ErrLocked = errors.New("spool: in use by another process")
 	// ErrTooLarge refuses a record larger than MaxRecord.
 	ErrTooLarge = errors.New("spool: record too large")
-	// ErrStale refuses a batch that is not the one handed out last.
+	// ErrStale refuses a batch other than the last one handed out.
 	ErrStale = errors.New("spool: not the batch that was handed out last")
 )
 
-// CorruptionError says that records on disk cannot be read, and cannot be
+// CorruptionError reports records on disk that cannot be read, and cannot be
 // salvaged now. The spool goes on taking records. The next Next, or the next
 // Open, tries again to salvage what can be read.
 type CorruptionError struct {
@@ -40,9 +42,33 @@ func (e *CorruptionError) Error() string {
 
 func (e *CorruptionError) Unwrap() error { return e.Err }
 
-// corruption makes a CorruptionError of err, unless it is one.
+// corruption returns err as a CorruptionError.
 func corruption(path string, err error) *CorruptionError {
 	ce := &CorruptionError{Path: path, Err: err}
 	_ = errors.As(err, &ce)
 	return ce
+}
+
+// errNoRoom keeps a damaged spool from being salvaged until there is room.
+var errNoRoom = errors.New("not enough free disk space to salvage")
+
+// isDamage reports whether err means that data cannot be read. An unknown
+// error counts as damage, because salvaging a sound database loses nothing.
+// The errors listed say nothing about the data: once the machine is repaired,
+// the same directory opens.
+func isDamage(err error) bool {
+	return err != nil && !isTransient(err) && !isNoSpace(err) &&
+		!isOneOf(err, syscall.EACCES, syscall.EPERM, syscall.EROFS, syscall.EBUSY, ErrFailed, errNoRoom)
+}
+
+// isTransient reports whether a file could not be opened for a reason that
+// passes and says nothing about the disk.
+func isTransient(err error) bool {
+	return isOneOf(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN, syscall.EINTR)
+}
+
+func isNoSpace(err error) bool { return isOneOf(err, syscall.ENOSPC, syscall.EDQUOT) }
+
+func isOneOf(err error, list ...error) bool {
+	return slices.ContainsFunc(list, func(target error) bool { return errors.Is(err, target) })
 }

@@ -4,113 +4,90 @@ import (
 	"errors"
 	"os"
 	"strings"
-	"syscall"
+	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/wal"
+	"golang.org/x/time/rate"
 )
 
-// guardFS stands between Pebble and the disk. The first write that goes wrong
-// fails the spool and freezes the disk: from then on Pebble's writes go
-// nowhere, and succeed.
+// guardFS is the file system that Pebble uses. It changes what Pebble sees of an error:
 //
-// To the disk it looks as if the process had died at the first error, and
-// that is a state which Open knows how to handle. Pebble must not see the
-// error: on some it panics with its locks half held, which kills the process,
-// and others it repeats for ever. The spool sees the failure instead, before
-// it acknowledges anything.
+//   - The first write that fails fails the spool and freezes the disk: Pebble's later writes go nowhere and succeed.
+//     The disk then looks as if the process had died at the first error, a state that Open handles. Pebble must not
+//     see the error: on some it panics with its locks half held, which ends the process, and others it repeats without
+//     end. The spool sees the failure instead, before it acknowledges anything.
+//   - A table that finds no space on the disk gets the error: Pebble writes it again until it succeeds.
+//   - A file that cannot be opened because all descriptors are in use is opened later: see insist.
 //
-// One error is left to Pebble: a table that finds no space on the disk is
-// written again until it does.
+// It also writes the tail of the database for each new log.
 type guardFS struct {
 	vfs.FS
 	s  *Spool
-	at func() position // for the tail
+	at func() position // what a tail may claim
 }
 
-// Create makes a file. One that Pebble calls a marker names another, which is then in the directory for good: Pebble has both
-// synced at once, and of two that were not, a power cut may leave either.
+// How Pebble names files.
+const (
+	tableSuffix  = ".sst"
+	markerPrefix = "marker."
+)
+
+// Create creates a file. A marker names another file, and Pebble syncs the directory once for both. After a power cut
+// either of two unsynced names may be missing, so the directory is synced before the marker is created.
 func (g guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.open(name, "create", func() (vfs.File, error) {
-		if strings.HasPrefix(g.FS.PathBase(name), markerPrefix) {
-			if err := syncDir(g.FS, g.FS.PathDir(name)); err != nil {
+	return g.open("create", name, func() (vfs.File, error) {
+		if strings.HasPrefix(g.PathBase(name), markerPrefix) {
+			if err := syncDir(g.FS, g.PathDir(name)); err != nil {
 				return nil, err
 			}
 		}
-		return g.begun(name)(g.FS.Create(name, c))
+		return g.FS.Create(name, c)
 	})
 }
 
-// begun writes the tail when the new file is a log. While the spool runs it
-// does so in the background, and no commit waits for it.
-func (g guardFS) begun(name string) func(vfs.File, error) (vfs.File, error) {
-	return func(f vfs.File, err error) (vfs.File, error) {
-		number, _, isLog := wal.ParseLogFilename(g.FS.PathBase(name))
-		if err != nil || !isLog {
-			return f, err
-		}
-		pos := g.at()
-		t := tail{log: uint64(number), last: pos.last, acked: pos.acked, id: pos.id}
-		if g.s.running.Load() {
-			g.s.tails.Go(func() { g.writeTail(g.FS.PathDir(name), t) })
-		} else {
-			g.writeTail(g.FS.PathDir(name), t)
-		}
-		return f, nil
-	}
-}
-
-// writeTail writes a tail unless a later one exists. It first makes the name
-// of the log durable.
-func (g guardFS) writeTail(db string, t tail) {
-	g.s.tailing.Lock()
-	defer g.s.tailing.Unlock()
-	if t.log < g.s.newest {
-		return
-	}
-	g.s.newest = t.log
-	_ = g.change("write", g.FS.PathJoin(db, tailName), func() error {
-		if err := syncDir(g.FS, db); err != nil {
-			return err
-		}
-		return writeTail(g.FS, db, t)
-	})
-}
-
-// ReuseForWrite makes a new file where Pebble would write over an old log. Old bytes behind the end of a log that was not closed
-// would be searched for commits, and what lies in old records strangers have chosen.
+// ReuseForWrite creates a new file where Pebble would overwrite an old log. The bytes of an old log may lie behind the
+// end of an unclosed new one, where a start searches for commits, and senders chose what old records contain.
 func (g guardFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.open(to, "create", func() (vfs.File, error) {
+	return g.open("create", to, func() (vfs.File, error) {
 		if err := g.FS.Remove(from); err != nil {
 			return nil, err
 		}
-		return g.begun(to)(g.FS.Create(to, c))
+		return g.FS.Create(to, c)
 	})
 }
 
 func (g guardFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
-	return g.open(name, "open", func() (vfs.File, error) { return g.FS.OpenReadWrite(name, c, o...) })
+	return g.open("open", name, func() (vfs.File, error) { return g.FS.OpenReadWrite(name, c, o...) })
 }
 
 func (g guardFS) OpenDir(name string) (vfs.File, error) {
-	f, err := g.FS.OpenDir(name)
+	f, err := g.insist(func() (vfs.File, error) { return g.FS.OpenDir(name) })
 	if err != nil {
 		return nil, err
 	}
 	return &guardFile{File: f, fs: g, path: name}, nil
 }
 
-func (g guardFS) open(name, op string, open func() (vfs.File, error)) (vfs.File, error) {
+func (g guardFS) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
+	return g.insist(func() (vfs.File, error) { return g.FS.Open(name, o...) })
+}
+
+func (g guardFS) open(op, name string, open func() (vfs.File, error)) (vfs.File, error) {
 	f := &guardFile{fs: g, path: name}
 	err := g.change(op, name, func() (err error) {
-		f.File, err = open()
+		f.File, err = g.insist(open)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if f.File == nil {
+	if f.File == nil { // the spool has failed
 		f.File = vfs.NewMemFile(nil)
+	}
+	if number, _, isLog := wal.ParseLogFilename(g.PathBase(name)); isLog && op == "create" {
+		g.logCreated(g.PathDir(name), uint64(number))
 	}
 	return f, nil
 }
@@ -141,8 +118,7 @@ func (g guardFS) RemoveAll(name string) error {
 
 func (g guardFS) Unwrap() vfs.FS { return g.FS }
 
-// change does something to the disk, unless the spool has failed, and fails
-// the spool if it goes wrong.
+// change calls do, which changes the disk, unless the spool has failed. If do fails, the spool fails.
 func (g guardFS) change(op, path string, do func() error) error {
 	if g.s.failure() != nil {
 		return nil
@@ -155,7 +131,7 @@ func (g guardFS) change(op, path string, do func() error) error {
 		err = &os.PathError{Op: op, Path: path, Err: err}
 	}
 	// While the spool is being opened nobody can wait for space.
-	if noSpace(err) && strings.HasSuffix(path, tableSuffix) && g.s.running.Load() {
+	if isNoSpace(err) && strings.HasSuffix(path, tableSuffix) && g.s.running.Load() {
 		g.s.disk.refused(g.s.now(), err)
 		return err
 	}
@@ -163,14 +139,37 @@ func (g guardFS) change(op, path string, do func() error) error {
 	return nil
 }
 
-// How Pebble names files.
-const (
-	tableSuffix  = ".sst"
-	markerPrefix = "marker."
-)
+// logCreated writes the tail for a new log. While the spool runs it does so in the background, and no commit waits for
+// it.
+func (g guardFS) logCreated(db string, log uint64) {
+	pos := g.at()
+	t := tail{log: log, last: pos.last, acked: pos.acked, id: pos.id}
+	if g.s.running.Load() {
+		g.s.tails.writing.Go(func() { g.writeTail(db, t) })
+	} else {
+		g.writeTail(db, t)
+	}
+}
 
-func noSpace(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+// writeTail replaces the tail of a database, unless a later one has been written. It first makes the log's name
+// durable. An error fails the spool.
+func (g guardFS) writeTail(db string, t tail) {
+	g.s.tails.mu.Lock()
+	defer g.s.tails.mu.Unlock()
+	if t.log < g.s.tails.newest {
+		return
+	}
+	g.s.tails.newest = t.log
+	if err := syncDir(g, db); err == nil {
+		_ = writeTail(g, db, t)
+	}
+}
+
+// tails orders the writing of tails.
+type tails struct {
+	writing sync.WaitGroup
+	mu      sync.Mutex
+	newest  uint64 // log of the last tail
 }
 
 // guardFile is a file or directory that Pebble writes.
@@ -207,10 +206,88 @@ func (f *guardFile) SyncTo(length int64) (full bool, err error) {
 	return full, err
 }
 
-// Close closes the file also when the spool has failed.
+// Close also closes the file of a failed spool.
 func (f *guardFile) Close() error {
 	if err := f.File.Close(); err != nil {
 		return f.fs.change("close", f.path, func() error { return err })
 	}
 	return nil
 }
+
+const openPause = 50 * time.Millisecond
+
+// insist calls open until it succeeds or fails permanently. While all descriptors are in use it releases those of the
+// reserve, and then waits: nothing was written yet, and Pebble would take the refusal for a failed disk. It does not
+// wait while the spool is being opened or closed.
+func (g guardFS) insist(open func() (vfs.File, error)) (vfs.File, error) {
+	if !g.s.running.Load() {
+		return open()
+	}
+	g.s.reserve.fill()
+	for {
+		f, err := open()
+		if !isTransient(err) {
+			return f, err
+		}
+		if g.s.reserve.release() {
+			continue
+		}
+		g.s.disk.refused(g.s.now(), err)
+		g.s.starved.Do(func() {
+			g.s.log.Error("spool: no file can be opened; nothing is accepted until one can", "path", g.s.dir, "error", err)
+		})
+		select {
+		case <-time.After(openPause):
+		case <-g.s.closing:
+			return nil, err
+		}
+	}
+}
+
+// reserve holds descriptors for the time when no others are left.
+type reserve struct {
+	mu     sync.Mutex
+	closed bool
+	files  []*os.File
+}
+
+// reserveSize covers a new log, its tail and a flushed table, twice.
+const reserveSize = 8
+
+// fill opens the missing descriptors, as far as it can.
+func (r *reserve) fill() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.files) < reserveSize && !r.closed {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			return
+		}
+		r.files = append(r.files, f)
+	}
+}
+
+// release closes a descriptor, and reports whether there was one.
+func (r *reserve) release() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := len(r.files) - 1
+	if n < 0 {
+		return false
+	}
+	_ = r.files[n].Close()
+	r.files = r.files[:n]
+	return true
+}
+
+// close closes all descriptors, for good.
+func (r *reserve) close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	for r.release() {
+	}
+}
+
+// onceAMinute limits a log line.
+func onceAMinute() rate.Sometimes { return rate.Sometimes{First: 1, Interval: time.Minute} }

@@ -13,15 +13,14 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Record is a waiting record, as Inspection.Records gives it.
+// Record is a waiting record, as Inspection.Records returns it.
 type Record struct {
 	Seq      uint64
 	Appended time.Time
-	Salvaged bool   // salvaged from damage, see Batch.Salvaged
 	Data     []byte // valid until the next one
 }
 
-// Inspection is a spool opened for looking only.
+// Inspection is a spool opened for reading only.
 type Inspection struct {
 	lock        io.Closer
 	db          *pebble.DB
@@ -29,9 +28,9 @@ type Inspection struct {
 	quarantined []Damage
 }
 
-// Inspect opens the spool in dir without changing what it holds. It answers
-// ErrLocked while a process has it open, and a CorruptionError when it is
-// damaged: only Open salvages.
+// Inspect opens the spool in dir without changing it. It returns ErrLocked
+// while a process has it open, and a CorruptionError when it is damaged: only
+// Open salvages.
 func Inspect(dir string) (_ *Inspection, err error) {
 	fs := vfs.Default
 	db := fs.PathJoin(dir, dbName)
@@ -62,10 +61,10 @@ func Inspect(dir string) (_ *Inspection, err error) {
 	return i, nil
 }
 
-// ID names the spool; it is in every token.
+// ID names the spool; every token contains it.
 func (i *Inspection) ID() string { return i.pos.name() }
 
-// Stat is what the spool holds.
+// Stat describes what the spool holds.
 func (i *Inspection) Stat() Stat {
 	st := i.pos.stat()
 	st.Damaged = i.quarantined
@@ -76,12 +75,13 @@ func (i *Inspection) Stat() Stat {
 	return st
 }
 
-// Records walks over what waits, oldest first. An error ends it.
+// Records iterates over the waiting records, oldest first. An error ends the
+// iteration.
 func (i *Inspection) Records() iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		more := true
 		err := scanRecords(i.db, i.pos.acked+1, i.pos.last, func(seq uint64, h header, record []byte) bool {
-			more = yield(Record{seq, h.appended, seq <= i.pos.suspect, record}, nil)
+			more = yield(Record{seq, h.appended, record}, nil)
 			return more
 		})
 		if err != nil && more {
@@ -90,5 +90,5 @@ func (i *Inspection) Records() iter.Seq2[Record, error] {
 	}
 }
 
-// Close gives the directory free.
+// Close closes the database and unlocks the directory.
 func (i *Inspection) Close() error { return errors.Join(i.db.Close(), i.lock.Close()) }

@@ -30,7 +30,7 @@ func TestInspect(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Seq != uint64(11+len(got)) || r.Appended.IsZero() || r.Salvaged {
+			if r.Seq != uint64(11+len(got)) || r.Appended.IsZero() {
 				t.Fatalf("%+v", r)
 			}
 			got = append(got, string(r.Data))

@@ -2,7 +2,6 @@ package spool
 
 import (
 	"bytes"
-	"slices"
 	"testing"
 	"time"
 )
@@ -43,8 +42,7 @@ func FuzzRecord(f *testing.F) {
 
 func FuzzState(f *testing.F) {
 	f.Add([]byte{})
-	f.Add(state{acked: 7, ackedTotal: 700, fixed: 9, suspect: 3, mark: 5}.encode())
-	f.Add(oldState)
+	f.Add(state{acked: 7, ackedTotal: 700, fixed: 9, salvaged: 3, mark: 5}.encode())
 	f.Fuzz(func(t *testing.T, value []byte) {
 		st, err := parseState(value)
 		if err != nil {
@@ -54,16 +52,6 @@ func FuzzState(f *testing.F) {
 			t.Fatalf("%+v became %+v, %v", st, again, err)
 		}
 	})
-}
-
-// oldState is a state as versions without marks wrote it.
-var oldState = slices.Concat([]byte{1}, make([]byte, 15), []byte{1}, make([]byte, 7), []byte{7}, make([]byte, 6), []byte{2, 188}, make([]byte, 7), []byte{9}, make([]byte, 7), []byte{3})
-
-func TestStateOfOlderVersions(t *testing.T) {
-	want := state{id: [idLen]byte{15: 1}, acked: 7, ackedTotal: 700, fixed: 9, suspect: 3}
-	if got, err := parseState(oldState); err != nil || got != want {
-		t.Errorf("%+v, %v; want %+v", got, err, want)
-	}
 }
 
 func FuzzRecordKey(f *testing.F) {

@@ -3,7 +3,6 @@ package spool
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/batchrepr"
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 	"github.com/cockroachdb/pebble/v2/wal"
 )
 
@@ -24,16 +22,16 @@ import (
 //	+---------+----------+----------+----------------+-----------------+---------+
 //
 // A commit is one chunk of type full, or a first, some middle and a last one.
-// Files are used again for later logs, so that behind the end lie chunks with
-// other log numbers. An old form of chunk has no sync offset.
+// A chunk of another log number does not count, and an old form of chunk has no
+// sync offset.
 //
 // Pebble reads a log up to the first chunk that is not whole. It takes that
-// for the log's end unless a later sync offset lies beyond it; those offsets
-// count only part of what was synced, and much damage passes for an end.
-// Every commit of a spool is synced before the next one is written, which
-// gives an exact rule: a commit behind a bad place proves that the bad place
-// was whole once. The bytes behind a bad place may be a sender's, who can write
-// any checksum: only a commit with the spool's id counts there, see commitMark.
+// for the log's end unless a later sync offset lies beyond it. Those offsets
+// cover only part of what was synced, so Pebble takes much damage for an end.
+// A spool syncs every commit before it writes the next one, which gives an
+// exact rule: a commit behind a bad place proves that the bad place was whole
+// once. A sender may have chosen the bytes behind a bad place, checksums
+// included, so only a commit with the spool's id counts there, see commitMark.
 const (
 	logBlock       = 32 << 10
 	chunkHeader    = 11
@@ -67,7 +65,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// parseChunk reads the chunk that b begins with, and its length.
+// parseChunk returns the chunk at the start of b, and its length.
 func parseChunk(b []byte, log uint32) (kind chunkKind, payload []byte, length int) {
 	if len(b) < chunkHeader || int(b[6]) >= len(chunkKinds) {
 		return badChunk, nil, 0
@@ -90,8 +88,8 @@ func parseChunk(b []byte, log uint32) (kind chunkKind, payload []byte, length in
 	return kind, b[head:length], length
 }
 
-// parseManifestChunk reads the chunk of a manifest that b begins with, and
-// its length.
+// parseManifestChunk returns the manifest's chunk at the start of b, and its
+// length.
 func parseManifestChunk(b []byte) (kind chunkKind, payload []byte, length int) {
 	if len(b) < manifestChunkHeader || b[6] >= firstTypeOfLog {
 		return badChunk, nil, 0
@@ -109,10 +107,10 @@ func chunkSum(b []byte) uint32 {
 	return (sum>>15 | sum<<17) + 0xa282ead8
 }
 
-// commitMark returns what each commit of the spool with this id begins with,
-// after Pebble's header. The id is random and no sender learns it, so
-// that no sender can imitate a commit. It is nil for the zero id: an older
-// version wrote no marks.
+// commitMark returns the bytes that each commit of the spool with this id
+// begins with, after Pebble's header (see newBatch). The id is random and no
+// sender learns it, so no sender can imitate a commit. Without an id it is nil,
+// and every commit counts.
 func commitMark(id [idLen]byte) []byte {
 	if id == [idLen]byte{} {
 		return nil
@@ -126,14 +124,14 @@ func hasMark(commit, mark []byte) bool {
 }
 
 // readLog calls visit for each whole commit in a log, wherever it lies, and
-// returns where the damage begins if there is any, else -1. A closed log is
-// damaged unless it is whole up to its end. Behind a bad place only commits
-// with the mark count. The payload is valid during visit.
+// returns where the damage begins, or -1. A closed log is damaged unless it is
+// whole up to its end. Behind a bad place only commits with the mark count. The
+// commit is valid during visit.
 func readLog(r io.Reader, log uint32, closed bool, mark []byte, visit func(commit []byte) error) (damage int64, err error) {
 	return readChunks(r, func(b []byte) (chunkKind, []byte, int) { return parseChunk(b, log) }, closed, mark, visit)
 }
 
-// parser reads the chunk that b begins with, and its length.
+// parser returns the chunk at the start of b, and its length.
 type parser func(b []byte) (kind chunkKind, payload []byte, length int)
 
 func readChunks(r io.Reader, parse parser, closed bool, mark []byte, visit func(commit []byte) error) (damage int64, err error) {
@@ -186,10 +184,7 @@ func readChunks(r io.Reader, parse parser, closed bool, mark []byte, visit func(
 				damage = bad
 			}
 			if open && (kind == fullChunk || kind == lastChunk) {
-				if bad < 0 && !marked {
-					mark, marked = nil, true // an older version began this log
-				}
-				if marked {
+				if bad < 0 || marked {
 					if err := visit(commit); err != nil {
 						return damage, err
 					}
@@ -201,7 +196,7 @@ func readChunks(r io.Reader, parse parser, closed bool, mark []byte, visit func(
 	}
 }
 
-// logName is how Pebble names a log.
+// logName returns Pebble's name for a log.
 func logName(number uint64) string { return fmt.Sprintf("%06d.log", number) }
 
 // logNames lists the logs of a database, oldest first.
@@ -227,56 +222,4 @@ func readLogFile(fs vfs.FS, path string, t tail, visit func(commit []byte) error
 	}
 	defer f.Close()
 	return readLog(f, uint32(number), t.closed && t.log == uint64(number), commitMark(t.id), visit)
-}
-
-// checkLogs returns an error if a log is damaged.
-func checkLogs(fs vfs.FS, db string) error {
-	names, err := logNames(fs, db)
-	if err != nil {
-		return err
-	}
-	if len(names) == 0 {
-		return &CorruptionError{Path: db, Err: errors.New("no log")}
-	}
-	t, err := readTail(fs, db)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		path := fs.PathJoin(db, name)
-		at, err := readLogFile(fs, path, t, func([]byte) error { return nil })
-		if err := damageAt(path, at, err); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkManifest returns an error if the manifest in force is damaged. Each of
-// its edits is synced before the next one is written, as in a log; Pebble
-// takes a bad edit for the manifest's end and forgets those behind it.
-func checkManifest(fs vfs.FS, db string) error {
-	name, err := atomicfs.ReadMarker(fs, db, "manifest")
-	if err != nil || name == "" {
-		return err // a marker that is missing is Pebble's to tell
-	}
-	path := fs.PathJoin(db, name)
-	f, err := fs.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	at, err := readChunks(f, parseManifestChunk, false, nil, func([]byte) error { return nil })
-	return damageAt(path, at, err)
-}
-
-// damageAt makes an error of what readChunks returns.
-func damageAt(path string, at int64, err error) error {
-	switch {
-	case err != nil:
-		return corruption(path, err)
-	case at >= 0:
-		return corruption(path, fmt.Errorf("a commit that was written is not whole, at offset %d", at))
-	}
-	return nil
 }

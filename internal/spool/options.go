@@ -12,28 +12,28 @@ import (
 // MaxRecord is the size of the largest record that Append takes.
 const MaxRecord = 32 << 20
 
-// Options says how a spool behaves. Start from DefaultOptions.
+// Options configure a spool. Start from DefaultOptions.
 type Options struct {
-	// MaxBytes bounds the bytes of waiting records. Beyond it Append answers
-	// ErrFull until some are acked. What the disk holds is somewhat more:
-	// headers, the log, and acked records whose files are not yet removed.
+	// MaxBytes bounds the bytes of waiting records. Beyond it Append returns
+	// ErrFull until some are acked. The disk holds somewhat more: headers, the
+	// log, and acked records whose files are not yet removed.
 	MaxBytes int64 `yaml:"max_bytes"`
 	// MinFree is the disk space that must stay free for everything else on
-	// that disk. Below it Append answers ErrFull until there is room again.
-	// 0 means not to ask.
+	// that disk. Below it Append returns ErrFull until there is room again. 0
+	// sets no minimum.
 	MinFree int64 `yaml:"min_free"`
-	// MaxOpenFiles bounds the tables that are kept open, each by a descriptor.
+	// MaxOpenFiles bounds the open tables, each of which takes a descriptor.
 	// Below 64 it counts as 64.
 	MaxOpenFiles int `yaml:"-"`
-	// FS is the file system; tests put faults into it.
+	// FS is the file system; tests inject faults into it.
 	FS vfs.FS `yaml:"-"`
-	// Logger takes what an operator must know. nil means slog.Default().
+	// Logger receives what an operator must know. nil means slog.Default().
 	Logger *slog.Logger `yaml:"-"`
-	// OnCommit, when set, is told of each commit from the committer's own
+	// OnCommit, if set, is called after each commit by the committer's
 	// goroutine: it must be quick and must not call the spool.
 	OnCommit func(Commit) `yaml:"-"`
-	// OnStore, when set, is told of each batch that a Drain has brought to
-	// its sink, or tried to, from the drain's own goroutine.
+	// OnStore, if set, is called after each attempt of a Drain to store or
+	// quarantine a batch, by the drain's goroutine.
 	OnStore func(Store) `yaml:"-"`
 
 	memTable uint64 // bytes, 0 means the default; tests make it small
@@ -49,20 +49,20 @@ type Commit struct {
 	Took    time.Duration // writing and fsync
 }
 
-// Store describes what became of a batch.
+// Store describes the result of one attempt to store a batch.
 type Store struct {
 	Records     int
 	Took        time.Duration // the sink's answer
-	Quarantined bool          // the sink refuses this record, and has quarantined it
+	Quarantined bool          // the sink refuses this record, and was asked to quarantine it
 	Err         error         // why the batch is not stored; nil when it is
 }
 
-// DefaultOptions is what a small server wants.
+// DefaultOptions suit a small server.
 func DefaultOptions() Options {
 	return Options{MaxBytes: 10 << 30, MinFree: 1 << 30, MaxOpenFiles: 256, FS: vfs.Default}
 }
 
-// Validate says what is wrong with the options.
+// Validate returns an error for invalid options.
 func (o Options) Validate() error {
 	if o.MaxBytes <= 0 {
 		return fmt.Errorf("spool: MaxBytes must be positive, is %d", o.MaxBytes)
@@ -73,7 +73,7 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// Limits says when a batch is ready and how large it may get: Next returns as
+// Limits set when a batch is ready and how large it may be: Next returns as
 // soon as Records records or Bytes bytes wait, or the oldest is Age old.
 type Limits struct {
 	Records int           `yaml:"rows"`
@@ -81,12 +81,12 @@ type Limits struct {
 	Age     time.Duration `yaml:"age"`
 }
 
-// DefaultLimits suits inserts into ClickHouse.
+// DefaultLimits suit inserts into ClickHouse.
 func DefaultLimits() Limits {
 	return Limits{Records: 10_000, Bytes: 8 << 20, Age: 500 * time.Millisecond}
 }
 
-// Validate says what is wrong with the limits.
+// Validate returns an error for invalid limits.
 func (l Limits) Validate() error {
 	if l.Records <= 0 || l.Bytes <= 0 || l.Age < 0 {
 		return fmt.Errorf("spool: limits must be positive, are %d records, %d bytes, %v",

@@ -96,7 +96,7 @@ func survive(t *testing.T, i testutil.Files, records []string) (missing []string
 	defer cancel()
 	got := map[string]bool{}
 	for s.Stat().Records > 0 {
-		b, err := s.Next(ctx, soon(100))
+		b, err := s.Next(ctx, soon(500))
 		if err != nil {
 			t.Errorf("next: %v", err)
 			return nil, false

@@ -13,56 +13,43 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// errNoRoom keeps a damaged spool from being salvaged, until there is room.
-var errNoRoom = errors.New("not enough free disk space to salvage")
-
 // salvage replaces a damaged database by a new one with every record that can
-// still be read. The old one is left as it is and set aside.
+// still be read, and quarantines the old one unchanged.
 //
 // Where records are lost, those behind them move up: numbers never have a gap.
-// The new database has an id of its own, for under the old one a token would
-// name two things.
+// The new database has its own id, because under the old one a token would
+// name two different batches.
 func (s *Spool) salvage(reason error) error {
-	fs := s.fs
-	s.log.Error("spool: damage found: salvaging what can be read", "path", s.dir, "error", reason)
+	s.log.Error("spool: damage found: salvaging the readable records", "path", s.dir, "error", reason)
 	if err := s.roomToSalvage(); err != nil {
 		return err
 	}
 	d := Damage{Found: s.now().UTC(), Reason: reason.Error()}
-	if err := fs.RemoveAll(s.path(buildName)); err != nil {
+	if err := s.fs.RemoveAll(s.path(buildName)); err != nil {
 		return err
 	}
-	err := s.makeDB(func(db *pebble.DB) (state, error) {
-		r := &restorer{db: db, batch: db.NewBatch()}
-		defer r.batch.Close()
-		t, err := readTail(fs, s.path(dbName))
-		if err != nil && !isDamage(err) {
-			return state{}, err
-		}
-		if err := r.readAll(fs, s.path(dbName), t, &d); err != nil {
-			return state{}, err
-		}
-		return r.finish(&d, t)
-	})
-	if err != nil {
+	if err := s.makeDB(func(db *pebble.DB, st *state) error { return s.restore(db, st, &d) }); err != nil {
 		return err
 	}
 	report, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := writeFile(fs, fs.PathJoin(s.path(dbName), reportName), report); err != nil {
+	if err := writeFile(s.fs, s.fs.PathJoin(s.path(dbName), reportName), report); err != nil {
+		return err
+	}
+	if err := syncDir(s.fs, s.path(dbName)); err != nil {
 		return err
 	}
 	if err := s.install(); err != nil {
 		return err
 	}
-	s.log.Error("spool: damaged database set aside", "path", s.dir, "reason", d.Reason,
+	s.log.Error("spool: damaged database quarantined", "path", s.dir, "reason", d.Reason,
 		"salvaged", d.Salvaged, "lost", d.Lost, "unreadable", strings.Join(d.Unreadable, " "))
 	return nil
 }
 
-// roomToSalvage makes sure that a copy of the database does not fill the disk.
+// roomToSalvage returns an error if a copy of the database would fill the disk.
 func (s *Spool) roomToSalvage() error {
 	fs := s.fs
 	names, err := fs.List(s.path(dbName))
@@ -85,16 +72,32 @@ func (s *Spool) roomToSalvage() error {
 	return nil
 }
 
-// restorer collects what is found into a new database, which puts it in order.
+// restore copies the damaged database into db, a new one, whose state is st so
+// far.
+func (s *Spool) restore(db *pebble.DB, st *state, d *Damage) error {
+	t, err := readTail(s.fs, s.path(dbName))
+	if err != nil && !isDamage(err) {
+		return err
+	}
+	r := &restorer{db: db, id: st.id, batch: newBatch(db, st.id)}
+	defer func() { r.batch.Close() }()
+	if err := r.readAll(s.fs, s.path(dbName), t, d); err != nil {
+		return err
+	}
+	*st, err = r.finish(d, t)
+	return err
+}
+
+// restorer collects records and states into a new database, which sorts them.
 type restorer struct {
 	db    *pebble.DB
+	id    [idLen]byte // of the new database
 	batch *pebble.Batch
 	state state // the one with the highest ack
 	known bool  // a state was found
 }
 
-// readAll reads all files of the damaged database, whose tail is t as far as
-// it is known.
+// readAll reads all files of the damaged database. t is its tail, or zero.
 func (r *restorer) readAll(fs vfs.FS, db string, t tail, d *Damage) error {
 	names, err := fs.List(db)
 	if err != nil {
@@ -130,7 +133,7 @@ func (r *restorer) readAll(fs vfs.FS, db string, t tail, d *Damage) error {
 	return r.flush()
 }
 
-// putCommit takes a commit from a log.
+// putCommit adds a commit of a log.
 func (r *restorer) putCommit(commit []byte) error {
 	if len(commit) < batchrepr.HeaderLen {
 		return nil
@@ -149,7 +152,7 @@ func (r *restorer) putCommit(commit []byte) error {
 	}
 }
 
-// put takes a key and its value, if it knows them.
+// put adds a key and its value. It ignores unknown ones.
 func (r *restorer) put(key, value []byte) error {
 	if _, err := parseRecordKey(key); err == nil {
 		if _, _, err := parseRecord(value); err != nil {
@@ -169,20 +172,28 @@ func (r *restorer) put(key, value []byte) error {
 
 func (r *restorer) flush() error {
 	err := r.db.Apply(r.batch, pebble.NoSync)
-	r.batch = r.db.NewBatch()
+	r.batch = newBatch(r.db, r.id)
 	return err
 }
 
-// finish drops what was acked, closes the gaps, counts the rest and returns
-// the new state. t is the tail of the damaged database, as far as it is known.
+func (r *restorer) deleteRange(from, to uint64) error {
+	if err := r.batch.DeleteRange(recordKey(from), recordKey(to), nil); err != nil {
+		return err
+	}
+	return r.flush()
+}
+
+// finish deletes what was acked, closes the gaps, counts the rest and returns
+// the new state. t is the tail of the damaged database, or zero.
 func (r *restorer) finish(d *Damage, t tail) (state, error) {
 	st := r.state
+	st.id = r.id
 	st.acked = max(st.acked, t.acked)
-	if err := r.db.DeleteRange(recordKey(0), recordKey(st.acked+1), pebble.NoSync); err != nil {
+	if err := r.deleteRange(0, st.acked+1); err != nil {
 		return state{}, err
 	}
-	// Where an ack is known, numbers are missing from it on; else from the
-	// first record on.
+	// Missing numbers count from the ack on, or from the first record if no
+	// ack is known.
 	from := st.acked + 1
 	last := max(st.acked, t.last) // as records were numbered
 	var to position               // as they are numbered now
@@ -218,17 +229,19 @@ func (r *restorer) finish(d *Damage, t tail) (state, error) {
 		}
 	}
 	d.Lost = last + 1 - from - d.Salvaged
-	st.fixed, st.suspect = st.acked, max(to.last, st.acked)
+	st.fixed = st.acked
+	st.salvaged = max(to.last, st.acked)
 	return st, nil
 }
 
-// closeGaps finishes moving records to smaller numbers. Each table must hold
-// a run of numbers without a gap, which compacting them all makes sure.
+// closeGaps finishes moving records to smaller numbers: it deletes those behind
+// last. Each table must hold a run of numbers without a gap; compacting them
+// all ensures that.
 func (r *restorer) closeGaps(last, was uint64) error {
 	if err := r.flush(); err != nil {
 		return err
 	}
-	if err := r.db.DeleteRange(recordKey(last+1), recordKey(was+1), pebble.NoSync); err != nil {
+	if err := r.deleteRange(last+1, was+1); err != nil {
 		return err
 	}
 	return r.db.Compact(context.Background(), recordKey(0), stateKey, false)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -16,45 +17,46 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Spool is an open spool. Append may be called by many goroutines at once;
-// Next, Shrink and Ack by one.
+// Spool is an open spool. Many goroutines may call Append at the same time;
+// Next, Shrink and Ack belong to one.
 type Spool struct {
 	dir  string
 	opts Options
-	fs   vfs.FS // the disk, patiently
+	fs   vfs.FS
 	log  *slog.Logger
 	now  func() time.Time
 	lock io.Closer
 	db   *pebble.DB
 	disk *diskGauge
-	flow *flow
+
+	// Flushes of memtables, see awaitFlush.
+	unflushed atomic.Int64
+	flushed   chan struct{} // has an element after a flush
 
 	damage atomic.Pointer[CorruptionError] // met while running, not yet salvaged
 	harmed chan struct{}                   // has an element when damage was met
 
-	// life ends with the first error after which nobody can say what the disk holds; that is its cause.
+	// life ends with the first error after which the state of the disk is
+	// unknown; that error is its cause.
 	life    context.Context
 	end     context.CancelCauseFunc
 	failing sync.Once   // calls end
-	running atomic.Bool // Open is through
-	tails   sync.WaitGroup
-	tailing sync.Mutex
-	newest  uint64 // log of the last tail; tailing guards it
+	running atomic.Bool // neither being opened nor being salvaged
+	tails   tails
 	reserve reserve
 	starved rate.Sometimes
 
-	queue    chan *request
-	room     *semaphore.Weighted // for queued bytes
-	building sync.Mutex
-	grown    chan struct{} // the position has changed
-	closing  chan struct{}
-	stopped  chan struct{} // the committer has ended
+	queue   chan *request
+	room    *semaphore.Weighted // for queued bytes
+	grown   chan struct{}       // has an element when the position has changed
+	closing chan struct{}
+	stopped chan struct{} // the committer has ended
 
 	mu          sync.Mutex
 	pos         position // durable
 	quarantined []Damage
 
-	reading sync.RWMutex // held by those who read the database, and by its replacement
+	reading sync.RWMutex // held by readers of the database, and while it is replaced
 	closed  bool
 
 	closeOnce func() error
@@ -65,61 +67,60 @@ func newSpool(dir string, o Options) *Spool {
 	s := &Spool{
 		dir:     dir,
 		opts:    o,
-		log:     o.Logger,
+		fs:      o.FS,
+		log:     cmp.Or(o.Logger, slog.Default()),
 		now:     time.Now,
-		disk:    &diskGauge{fs: o.FS, dir: dir, minFree: uint64(o.MinFree), hold: noSpaceHold},
-		flow:    newFlow(),
+		disk:    &diskGauge{fs: o.FS, dir: dir, minFree: uint64(o.MinFree), hold: refusalHold},
+		flushed: make(chan struct{}, 1),
 		queue:   make(chan *request, maxQueued),
 		room:    semaphore.NewWeighted(maxQueuedBytes),
 		grown:   make(chan struct{}, 1),
 		harmed:  make(chan struct{}, 1),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
+		starved: onceAMinute(),
 	}
 	s.life, s.end = context.WithCancelCause(context.Background())
 	s.closeOnce = sync.OnceValue(s.close)
-	s.fs = patientFS{o.FS, s}
-	s.reserve.size, s.starved = reserveSize, rate.Sometimes{First: 1, Interval: time.Minute}
-	if s.log == nil {
-		s.log = slog.Default()
-	}
 	return s
 }
 
-// ID names this spool among all spools; it is in every token. It changes
+// ID names this spool among all spools; every token contains it. It changes
 // when the spool is salvaged.
 func (s *Spool) ID() string { return s.position().name() }
 
-// Stat is what the spool holds.
+// Stat describes what the spool holds.
 type Stat struct {
-	Records  uint64    // waiting, that is appended and not acked; numbers lost to damage count as well
+	Records  uint64    // waiting: appended and not acked; includes numbers lost to damage
 	Bytes    uint64    // of the waiting records
 	Oldest   time.Time // when the oldest of them was appended; zero when none waits
 	Appended uint64    // number of the last record appended
 	Acked    uint64    // number of the last record acked
-	// Damaged lists the damaged spools that were set aside and still lie
-	// beside this one, for somebody to look at and remove.
+	// Damaged lists the quarantined databases that still lie beside this one,
+	// until somebody removes them.
 	Damaged []Damage
 }
 
-// Stat counts what waits.
+// Stat describes what waits.
 func (s *Spool) Stat() Stat {
 	s.mu.Lock()
 	pos, damaged := s.pos, s.quarantined
 	s.mu.Unlock()
 	st := pos.stat()
 	st.Damaged = damaged
-	// While the spool is salvaged nothing can be read, and nobody need wait.
+	// During a salvage nothing can be read; Stat does not wait for its end.
 	if pos.waiting() > 0 && s.reading.TryRLock() {
 		defer s.reading.RUnlock()
-		// What cannot be read is Next's to report.
-		st.Oldest, _ = s.appendedAt(pos)
+		st.Oldest, _ = s.appendedAt(pos) // Next reports what cannot be read
 	}
 	return st
 }
 
-// Ready returns nil when a record of usual size would be accepted now, else
-// why not: a spool with less room than that refuses nearly everything.
+// usualRecord is the size of a record that Ready asks for.
+const usualRecord = 64 << 10
+
+// Ready returns nil when a record of usual size would be accepted now, and
+// why not otherwise: a spool with less room refuses nearly everything.
 func (s *Spool) Ready() error {
 	err := s.admit(int(min(usualRecord, s.opts.MaxBytes/16)))
 	if err == nil && !s.running.Load() {
@@ -128,14 +129,25 @@ func (s *Spool) Ready() error {
 	return err
 }
 
-// Failed is closed when the spool has failed for good: then Err says why, and
-// only to open it again helps.
+// Failed is closed when the spool has failed permanently: Err returns why, and
+// the spool must be opened again.
 func (s *Spool) Failed() <-chan struct{} { return s.life.Done() }
 
-// Err returns why the spool has failed for good, nil while it has not.
+// Err returns why the spool has failed permanently, or nil.
 func (s *Spool) Err() error { return s.failure() }
 
-const usualRecord = 64 << 10
+func (s *Spool) failure() error { return context.Cause(s.life) }
+
+// fail makes the spool refuse everything from now on. Only the first cause
+// counts, and only it is logged.
+func (s *Spool) fail(cause error) error {
+	s.failing.Do(func() {
+		s.log.Error("spool failed: nothing is accepted until it is opened again",
+			"path", s.dir, "error", cause)
+		s.end(fmt.Errorf("%w: %s: %w", ErrFailed, s.dir, cause))
+	})
+	return s.failure()
+}
 
 // Close ends the spool. It may be called more than once.
 func (s *Spool) Close() error { return s.closeOnce() }
@@ -145,31 +157,31 @@ func (s *Spool) close() error {
 	close(s.closing)
 	// 2. Commit what waits.
 	<-s.stopped
-	// 3. Let readers finish, and no others begin.
+	// 3. Let readers finish, and admit no more.
 	s.reading.Lock()
 	s.closed = true
 	s.reading.Unlock()
-	// 4. Close the database, then give the directory free.
+	// 4. Close the database, then unlock the directory.
 	err := s.closeDB(s.db)
 	if err == nil && s.failure() == nil {
-		err = s.endTail()
+		err = s.writeLastTail()
 	}
 	s.reserve.close()
 	return errors.Join(err, s.lock.Close())
 }
 
-// closeDB closes a database, and waits for what is still written beside it.
+// closeDB closes a database and waits for its tails.
 func (s *Spool) closeDB(db *pebble.DB) error {
 	err := db.Close()
-	s.tails.Wait()
-	s.tailing.Lock()
-	defer s.tailing.Unlock()
-	s.newest = 0
+	s.tails.writing.Wait()
+	s.tails.mu.Lock()
+	defer s.tails.mu.Unlock()
+	s.tails.newest = 0
 	return err
 }
 
-// endTail writes that nothing comes after the position.
-func (s *Spool) endTail() error {
+// writeLastTail records that nothing follows the position.
+func (s *Spool) writeLastTail() error {
 	db, pos := s.path(dbName), s.position()
 	log, err := newestLog(s.fs, db)
 	if err != nil {

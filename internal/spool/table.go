@@ -36,7 +36,7 @@ func openTable(fs vfs.FS, path string) (sstable.Iterator, func(), error) {
 	return it, func() { it.Close(); table.Close() }, nil
 }
 
-// tableSpan returns the span of the records in a table, if it has any.
+// tableSpan returns the span of the records in a table, if any.
 func tableSpan(fs vfs.FS, path string) (s span, any bool, err error) {
 	it, closeTable, err := openTable(fs, path)
 	if err != nil {
@@ -58,10 +58,10 @@ func tableSpan(fs vfs.FS, path string) (s span, any bool, err error) {
 	return s, err == nil, err
 }
 
-// readTable calls visit for every key and value of a table that can be read,
-// and returns why not all could.
+// readTable calls visit for every key and value of a table that can be read.
+// It returns an error if some could not.
 func readTable(fs vfs.FS, path string, visit func(key, value []byte) error) (err error) {
-	// Pebble trusts what has a right checksum.
+	// Pebble panics on some data that has the right checksum.
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
@@ -101,14 +101,14 @@ func readTable(fs vfs.FS, path string, visit func(key, value []byte) error) (err
 	}
 }
 
-// maxPerBlock is more than the records that a block holds.
+// maxPerBlock is more records than a block holds.
 const maxPerBlock = 256
 
-// behindBadBlock finds the first record behind a bad block, which may hold
-// the records from next on. How many it holds is not known, nor next when it
-// is the first of the table. So the numbers behind next are tried, and then a
-// border between bad and good is searched by halving, which is exact unless
-// there are several.
+// behindBadBlock finds the first record behind a bad block, which may hold the
+// records from next on. It is not known how many the block holds, nor its first
+// number if it is the first block of the table. So behindBadBlock tries the
+// numbers after next one by one, and then bisects for a border between bad and
+// good, which is exact unless there are several.
 func behindBadBlock(it sstable.Iterator, next uint64) uint64 {
 	isGood := func(seq uint64) bool {
 		it.SeekGE(recordKey(seq), 0)

@@ -11,22 +11,21 @@ import (
 	"github.com/cockroachdb/pebble/v2/wal"
 )
 
-// tail says how far a database reaches at least. It is a file of its own,
-// written when a log begins and when the spool is closed: a table, an edit of
-// the manifest or a log that is missing since then shows, although Pebble
-// takes it for the end that a crash leaves.
+// tail records how far a database reaches at least. It is a file of its own,
+// written when a log begins and when the spool is closed. It reveals a table,
+// an edit of the manifest or a log that has gone missing since, where Pebble
+// sees only the end that a crash leaves.
 type tail struct {
 	log         uint64      // number of the newest log
 	last, acked uint64      // the position when the tail was written
 	closed      bool        // the log was closed, and nothing written since
-	id          [idLen]byte // of the spool; zero where an older version wrote the tail
+	id          [idLen]byte // of the spool
 }
 
 const (
 	tailName    = "TAIL"
 	tailNewName = "TAIL.new" // one that is being written
 	tailLen     = 3*8 + 1 + idLen
-	oldTailLen  = tailLen - idLen
 )
 
 var errTail = errors.New("the tail is not whole")
@@ -40,25 +39,25 @@ func (t tail) encode() []byte {
 	if t.closed {
 		closed = 1
 	}
-	b = append(append(b, closed), t.id[:]...)
+	b = append(b, closed)
+	b = append(b, t.id[:]...)
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
 func parseTail(b []byte) (t tail, err error) {
-	n := len(b) - 4
-	if n != tailLen && n != oldTailLen || binary.BigEndian.Uint32(b[n:]) != crc32.Checksum(b[:n], castagnoli) {
+	if len(b) != tailLen+4 || binary.BigEndian.Uint32(b[tailLen:]) != crc32.Checksum(b[:tailLen], castagnoli) {
 		return tail{}, errTail
 	}
 	for i, n := range []*uint64{&t.log, &t.last, &t.acked} {
 		*n = binary.BigEndian.Uint64(b[8*i:])
 	}
-	t.closed = b[oldTailLen-1] == 1
-	copy(t.id[:], b[oldTailLen:n])
+	t.closed = b[3*8] == 1
+	copy(t.id[:], b[3*8+1:])
 	return t, nil
 }
 
-// readTail returns the tail of a database; the zero tail, which demands
-// nothing, where an older version has left none.
+// readTail returns the tail of a database. It returns the zero tail, which
+// demands nothing, if there is none: a crash may take the first one.
 func readTail(fs vfs.FS, db string) (tail, error) {
 	b, err := readFile(fs, fs.PathJoin(db, tailName))
 	if errors.Is(err, os.ErrNotExist) {
@@ -78,14 +77,13 @@ func readTail(fs vfs.FS, db string) (tail, error) {
 // durable already. The tail itself need not be: an older one demands less.
 func writeTail(fs vfs.FS, db string, t tail) error {
 	path := fs.PathJoin(db, tailNewName)
-	if err := writeUnnamed(fs, path, t.encode()); err != nil {
+	if err := writeFile(fs, path, t.encode()); err != nil {
 		return err
 	}
 	return fs.Rename(path, fs.PathJoin(db, tailName))
 }
 
-// newestLog returns the number of the newest log of a database, 0 when there
-// is none.
+// newestLog returns the number of the newest log of a database, or 0.
 func newestLog(fs vfs.FS, db string) (uint64, error) {
 	names, err := logNames(fs, db)
 	if err != nil || len(names) == 0 {
@@ -110,7 +108,8 @@ func checkTail(fs vfs.FS, db string, pos position) error {
 	case log < t.log:
 		return fmt.Errorf("log %d is missing; the newest is %d", t.log, log)
 	case pos.last < t.last || pos.acked < t.acked:
-		return fmt.Errorf("records up to %d and acks up to %d were written; only %d and %d are found", t.last, t.acked, pos.last, pos.acked)
+		return fmt.Errorf("records up to %d and acks up to %d were written, but only %d and %d are found",
+			t.last, t.acked, pos.last, pos.acked)
 	}
 	return nil
 }

@@ -1,9 +1,9 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
@@ -95,72 +95,59 @@ func (c cluster) parts() string {
 	return "cluster(" + quoteText(c.name) + ", system.parts)"
 }
 
-var (
-	createTable = regexp.MustCompile(`(?s)^CREATE TABLE IF NOT EXISTS (\w+)(\n\(.*\n\)\n)ENGINE = (Replacing|Aggregating)?MergeTree(?:\((\w+)\))?\n(.*)$`)
-	createMV    = regexp.MustCompile(`(?s)^CREATE MATERIALIZED VIEW IF NOT EXISTS (\w+) TO (\w+) AS\n([^;]*\n)FROM (\w+)\n(.*)$`)
-	createView  = regexp.MustCompile(`(?s)^CREATE OR REPLACE VIEW (\w+) AS\n(.*)$`)
-	alterTable  = regexp.MustCompile(`(?s)^ALTER TABLE (\w+)(\s.*)$`)
-	alteration  = regexp.MustCompile(`(?m)(?:^\s*|,\s+)((?:ADD|ALTER|ATTACH|CLEAR|COMMENT|DELETE|DETACH|DROP|MATERIALIZE|MODIFY|MOVE|REMOVE|RENAME|REPLACE|RESET|UPDATE) [A-Z]+)\b`)
+// versions is goose's table of the migrations that were done.
+const versions = "goose_db_version"
+
+// versionsTable is goose's own statement (its dialect for ClickHouse) in the form of our migrations.
+const versionsTable = `CREATE TABLE IF NOT EXISTS goose_db_version
+(
+    version_id Int64,
+    is_applied UInt8,
+    date       Date DEFAULT now(),
+    tstamp     DateTime DEFAULT now()
 )
+ENGINE = MergeTree
+ORDER BY version_id
+`
 
-// alterations are the changes of a table that migrations make, and whether the Distributed table must be changed as well.
-var alterations = map[string]bool{"ADD COLUMN": true, "MODIFY COLUMN": true, "MATERIALIZE COLUMN": false}
+// ErrOtherLayout: the tables are those of a cluster and none is configured, or the other way round.
+var ErrOtherLayout = errors.New("the database's tables do not lie as the configuration says")
 
-// spread turns a statement of a migration into those that do the same on every server of the cluster. A form that it does
-// not know is an error: whoever writes such a migration teaches it here.
-func (c cluster) spread(statement string) ([]string, error) {
-	if m := createTable.FindStringSubmatch(statement); m != nil {
-		return c.spreadTable(m[1], m[2], m[3], m[4], m[5])
+// checkLayout refuses tables that lie otherwise than configured: those of a single server would be filled there alone while
+// everybody takes them for a cluster's; through those of a cluster an insert would only be queued. On a cluster it also
+// makes the table of versions, so that goose, which would make one on this server alone, finds it.
+func (s *Store) checkLayout(ctx context.Context) error {
+	var engine string
+	err := s.conn.QueryRow(ctx, "SELECT any(engine) FROM system.tables WHERE database = currentDatabase() AND name = "+quoteText(versions)).Scan(&engine)
+	if err != nil {
+		return explain("look how the tables lie", err)
 	}
-	if m := createMV.FindStringSubmatch(statement); m != nil {
-		// It sees what is inserted into the server's own table, and adds to another one beside it.
-		return []string{fmt.Sprintf("CREATE MATERIALIZED VIEW IF NOT EXISTS %s %s TO %s AS\n%sFROM %s\n%s",
-			c.table(m[1]), c.on(), c.table(m[2]+ownTable), m[3], c.table(m[4]+ownTable), m[5])}, nil
-	}
-	if m := createView.FindStringSubmatch(statement); m != nil {
-		return []string{fmt.Sprintf("CREATE OR REPLACE VIEW %s %s AS\n%s", c.table(m[1]), c.on(), m[2])}, nil
-	}
-	if m := alterTable.FindStringSubmatch(statement); m != nil {
-		return c.spreadAlter(m[1], m[2])
-	}
-	return nil, fmt.Errorf("there is no way known to do this on a cluster: %s", head(statement, 60))
-}
-
-// spreadTable names the place in Keeper, and does not leave it to {uuid}: so a server that is added later joins its shard
-// by the very text that SHOW CREATE TABLE has.
-func (c cluster) spreadTable(name, columns, replacing, version, rest string) ([]string, error) {
-	key, ok := shardedBy[name]
-	if !ok {
-		return nil, fmt.Errorf("it is not known what the table %s is to be sharded by", name)
-	}
-	arguments := quoteText("/clickhouse/tables/{shard}/"+c.database+"/"+name) + ", '{replica}'"
-	if version != "" {
-		arguments += ", " + version
-	}
-	// Tokens of inserts are remembered as long as by a single server: by their number. The default is an hour.
-	rest = strings.ReplaceAll(rest, "non_replicated_deduplication_window = 10000", "replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800")
-	return []string{
-		fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s %s%sENGINE = Replicated%sMergeTree(%s)\n%s", c.table(name+ownTable), c.on(), columns, replacing, arguments, rest),
-		fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s %s AS %s\nENGINE = Distributed(%s, %s, %s, cityHash64(%s))",
-			c.table(name), c.on(), c.table(name+ownTable), quoteText(c.name), quoteText(c.database), quoteText(name+ownTable), key),
-	}, nil
-}
-
-// spreadAlter takes changes of one kind: all of columns, or none.
-func (c cluster) spreadAlter(name, changes string) ([]string, error) {
-	found := alteration.FindAllStringSubmatch(changes, -1)
-	if len(found) == 0 {
-		return nil, fmt.Errorf("there is no way known to do this on a cluster: ALTER TABLE %s%s", name, head(changes, 40))
-	}
-	columns := alterations[found[0][1]]
-	for _, m := range found {
-		if both, known := alterations[m[1]]; !known || both != columns {
-			return nil, fmt.Errorf("there is no way known to do this on a cluster, or not in one statement: ALTER TABLE %s %s", name, m[1])
+	spread := engine == "Distributed"
+	switch {
+	case s.cluster.one() && spread:
+		return fmt.Errorf("%w: %s is a cluster's; set clickhouse.cluster to the cluster's name", ErrOtherLayout, s.Database())
+	case !s.cluster.one() && engine != "" && !spread:
+		return fmt.Errorf("%w: %s is a single server's; name a new database in the DSN, and bring the data there by backup and restore", ErrOtherLayout, s.Database())
+	case s.cluster.one():
+		return nil
+	case !spread:
+		if err := s.makeVersions(ctx); err != nil {
+			return explain("make the table of versions", err)
 		}
 	}
-	statements := []string{"ALTER TABLE " + c.altered(name) + changes}
-	if columns {
-		statements = append(statements, "ALTER TABLE "+c.table(name)+" "+c.on()+changes)
+	// What goose begins such a table with, and wants to find.
+	return explain("fill the table of versions", s.conn.Exec(ctx, "INSERT INTO "+versions+" (version_id, is_applied) SELECT 0, 1 WHERE (SELECT count() FROM "+versions+") = 0"))
+}
+
+func (s *Store) makeVersions(ctx context.Context) error {
+	statements, err := s.cluster.spread(versionsTable)
+	if err != nil {
+		return err
 	}
-	return statements, nil
+	for _, statement := range statements {
+		if err := s.conn.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }

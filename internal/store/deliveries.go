@@ -12,6 +12,20 @@ import (
 	"hooktape/internal/event"
 )
 
+// Queue names the deliveries of a replay, or of live delivery (the zero UUID), to an endpoint.
+type Queue struct {
+	ReplayID uuid.UUID
+	Endpoint string
+}
+
+// conditions are those of the queue over the table deliveries: the beginning of its primary key.
+func (q Queue) conditions() *conditions {
+	c := &conditions{}
+	c.add("replay_id = {}", "UUID", q.ReplayID.String())
+	c.add("endpoint = {}", "String", q.Endpoint)
+	return c
+}
+
 const deliveryColumns = `replay_id, endpoint, event_received_at, event_position, event_id, state, attempts, next_at, status_code, error, updated_at, subscriber, created_at`
 
 func scanDelivery(rows driver.Rows, d *event.Delivery) error {
@@ -121,4 +135,71 @@ func statesOf(counts map[string]uint64) map[event.DeliveryState]uint64 {
 		states[event.DeliveryState(state)] = n
 	}
 	return states
+}
+
+// RecordOutcomes stores new states of deliveries and the attempts that led to them, once for each token.
+func (s *Store) RecordOutcomes(ctx context.Context, token string, deliveries []event.Delivery, attempts []event.Attempt) error {
+	if len(attempts) > 0 {
+		if err := s.insertAttempts(ctx, token, attempts); err != nil {
+			return err
+		}
+	}
+	return s.insertDeliveries(ctx, token, deliveries)
+}
+
+// InsertDeliveries stores deliveries that were just decided on. To do so twice is to do it once: a state never replaces a
+// later one.
+func (s *Store) InsertDeliveries(ctx context.Context, deliveries []event.Delivery) error {
+	return s.insertDeliveries(ctx, "", deliveries)
+}
+
+func (s *Store) insertDeliveries(ctx context.Context, token string, deliveries []event.Delivery) error {
+	if len(deliveries) == 0 {
+		return nil
+	}
+	return s.insert(ctx, token, "deliveries ("+deliveryColumns+", version)", func(batch driver.Batch) error {
+		for i := range deliveries {
+			d := known(deliveries[i])
+			if err := batch.Append(d.ReplayID, d.Endpoint, d.EventReceivedAt, d.Position(), d.EventID, string(d.State), d.Attempts,
+				epochIfZero(d.NextAt), d.StatusCode, d.Error, d.UpdatedAt, d.Subscriber, d.CreatedAt, d.Version()); err != nil {
+				return fmt.Errorf("delivery of event %s: %w", d.EventID, err)
+			}
+		}
+		return nil
+	})
+}
+
+// known fills in what an outcome lacks that was noted before deliveries had it, as the columns' defaults do.
+func known(d event.Delivery) event.Delivery {
+	if d.Subscriber == "" {
+		d.Subscriber = d.EventID.String()
+	}
+	if d.CreatedAt.IsZero() {
+		d.CreatedAt = d.EventReceivedAt
+	}
+	return d
+}
+
+// DeliverySummary is what became of an event at an endpoint, live and in replays: delivered, if one of them got there; else the state of
+// the delivery that changed last.
+type DeliverySummary struct {
+	EventID  uuid.UUID
+	Endpoint string
+	State    event.DeliveryState
+}
+
+// DeliverySummaries returns the fates of events that were received between two times, both included, by endpoint.
+func (s *Store) DeliverySummaries(ctx context.Context, ids []uuid.UUID, from, to time.Time) ([]DeliverySummary, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	where := &conditions{}
+	where.add("event_received_at >= {}", "DateTime64(6,'UTC')", micros(from))
+	where.add("event_received_at <= {}", "DateTime64(6,'UTC')", micros(to))
+	where.add("event_id IN {}", "Array(UUID)", uuidStrings(ids))
+	where.require(made)
+	return collect(ctx, s.conn, "read deliveries", "SELECT event_id, endpoint, if(countIf(state = 'delivered') > 0, 'delivered', argMax(state, (updated_at, version))) FROM deliveries WHERE "+where.String()+
+		" GROUP BY event_id, endpoint ORDER BY endpoint", where.args, func(rows driver.Rows, f *DeliverySummary) error {
+		return rows.Scan(&f.EventID, &f.Endpoint, (*string)(&f.State))
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
@@ -84,4 +85,19 @@ func classifyCode(code int32) error {
 		return ErrUnavailable
 	}
 	return nil
+}
+
+// ClickHouse's error codes (src/Common/ErrorCodes.cpp).
+const (
+	codeTableExists     = 57
+	codeUnknownTable    = 60
+	codeSyntax          = 62
+	codeUnknownDatabase = 81
+	codeTableIsDropped  = 218
+	codeTableReplaced   = 741 // TABLE_UUID_MISMATCH: another table has got its name
+)
+
+func hasCode(err error, codes ...int32) bool {
+	exception, ok := errors.AsType[*clickhouse.Exception](err)
+	return ok && slices.Contains(codes, exception.Code)
 }

@@ -110,12 +110,38 @@ func only(text, word string) int {
 // position is the number of the character that begins at a byte; 1 is the first.
 func position(text string, at int) int { return utf8.RuneCountInString(text[:at]) + 1 }
 
-// head is the beginning of a text, whole characters of it.
-func head(text string, atMost int) string {
-	for i := range text {
-		if i >= atMost {
-			return text[:i] + "…"
-		}
+// The limits of a query with an expression of the user's in it. Over both protocols they go with the query, and count
+// before anything of it is read; readonly = 1 (not 2) also refuses to change settings and most table functions.
+var expressionLimits = clickhouse.Settings{
+	"readonly":                  1,
+	"max_execution_time":        30,      // seconds
+	"max_memory_usage":          1 << 30, // bytes
+	"max_result_rows":           10_000_000,
+	"max_subquery_depth":        20,
+	"max_expanded_ast_elements": 10_000,
+}
+
+// limited puts a query over selected events under those limits, if the selection has an expression.
+func (c *conditions) limited(ctx context.Context) context.Context {
+	if c.expression == "" {
+		return ctx
 	}
-	return text
+	return with(ctx, expressionLimits)
+}
+
+// blame turns what ClickHouse says against a query into an *ExpressionError, if the selection has an expression and the
+// fault may be its: without it these queries are known to be in order.
+func (c *conditions) blame(err error) error {
+	exception, ok := errors.AsType[*clickhouse.Exception](err)
+	if c.expression == "" || !ok || !expressionAtFault(exception.Code) {
+		return err
+	}
+	return &ExpressionError{Text: strings.TrimPrefix(exception.Message, "DB::Exception: ")}
+}
+
+// expressionAtFault leaves out what a server says whatever the query. Its limits of time (159) and memory (241) are those
+// that expressions run under.
+func expressionAtFault(code int32) bool {
+	class := classifyCode(code)
+	return code == 159 || code == 241 || class == nil || class == ErrRefused
 }

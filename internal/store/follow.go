@@ -117,3 +117,9 @@ func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, ord
 	}
 	return found, last, nil
 }
+
+// subscriber is whom an event is about, as an expression over the table events: what Delivery.Subscriber is made of.
+const subscriber = "multiIf(bothelp_user_id != '', bothelp_user_id, messenger_user_id != '', concat('m:', messenger_user_id), toString(id))"
+
+// eventPosition is event.Event.Position as an expression over the table events.
+const eventPosition = "addMicroseconds(received_at, position_offset)"

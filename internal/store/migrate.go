@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -135,4 +137,46 @@ func (s *Store) withoutDatabase(silence time.Duration) (driver.Conn, error) {
 	options := *s.options
 	options.Auth.Database, options.ReadTimeout = "", max(options.ReadTimeout, silence)
 	return clickhouse.Open(&options)
+}
+
+// SchemaNow is how far the database's tables are. It creates nothing.
+func (s *Store) SchemaNow(ctx context.Context) (is Schema, err error) {
+	conn, err := s.withoutDatabase(0)
+	if err != nil {
+		return is, err
+	}
+	defer conn.Close()
+	is, err = schemaOf(ctx, conn, quoteName(s.Database()))
+	return is, explain("read the schema's version", err)
+}
+
+func schemaOf(ctx context.Context, conn driver.Conn, database string) (is Schema, err error) {
+	if is.Known, err = KnownSchema(); err != nil {
+		return is, err
+	}
+	// Tables that are half created have no version 1, which no migration has any more.
+	query := fmt.Sprintf("SELECT max(version_id), countIf(version_id = 1) > 0 AND max(version_id) < %d FROM %s.%s", OldestSchema, database, versions)
+	err = conn.QueryRow(ctx, query).Scan(&is.At, &is.TooOld)
+	if hasCode(err, codeUnknownTable, codeUnknownDatabase) {
+		return is, nil
+	}
+	return is, err
+}
+
+// Projections are the parts of the table events in other orders, which queries read in its place by themselves.
+var Projections = []string{"visits", "newcomers"}
+
+// Rebuild makes a projection anew from the table and returns when it is done, which may take minutes. Queries go on
+// meanwhile, from the table where the projection is not there yet, and so do inserts.
+func (s *Store) Rebuild(ctx context.Context, projection string) error {
+	if !slices.Contains(Projections, projection) {
+		return fmt.Errorf("there is no projection %q; there is: %s", projection, strings.Join(Projections, ", "))
+	}
+	ctx = with(ctx, clickhouse.Settings{"mutations_sync": 2, "distributed_ddl_task_timeout": int(patience.Seconds())})
+	for _, step := range []string{"CLEAR", "MATERIALIZE"} {
+		if err := s.patient.Exec(ctx, "ALTER TABLE "+s.cluster.altered("events")+" "+step+" PROJECTION "+projection); err != nil {
+			return explain("rebuild "+projection, err)
+		}
+	}
+	return nil
 }

@@ -141,11 +141,6 @@ func (k keep) ttl(column string) string {
 
 func (d Days) sql() string { return strconv.FormatUint(uint64(cmp.Or(d, Forever)), 10) }
 
-// quoteText writes a text as ClickHouse shows it between quotes.
-func quoteText(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
-}
-
 var (
 	ttlForm     = regexp.MustCompile(`^toStartOfDay\(\w+\) \+ toIntervalDay\((.*) \+ 1\)$`)
 	verdictForm = regexp.MustCompile(`^least\((.*), if\(verdict = 'accepted', \d+, (\d+)\)\)$`)

@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"hooktape/internal/event"
 )
@@ -83,3 +86,46 @@ const openReplays = "SELECT id FROM replays FINAL WHERE state IN ('running', 'pa
 // made is the condition that a delivery is live, was tried, or is of a replay that exists: one that is being frozen does not exist
 // yet, and one whose maker died while it froze it never will.
 const made = "(" + live + " OR attempts > 0 OR replay_id GLOBAL IN (SELECT id FROM replays))"
+
+// freezeLimits hold for freezing with an expression of the user's, which has passed under expressionLimits before.
+// Writing needs time beside the reading.
+var freezeLimits = clickhouse.Settings{"max_execution_time": 300, "max_memory_usage": 2 << 30}
+
+// FreezeReplay writes a pending delivery for every stored event that the replay sends and that was received before it was made,
+// and returns their number. One statement does it. Until the replay itself is saved, nothing sends or shows these deliveries:
+// those of a replay that never is are purged after a day.
+func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (total uint64, err error) {
+	where, err := (PlanRequest{r.Selection, r.Endpoint, r.Mode}).sendable(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	where.add("received_at < {}", "DateTime64(6,'UTC')", micros(r.CreatedAt))
+	if err := s.try(ctx, where); err != nil {
+		return 0, err
+	}
+	into := fmt.Sprintf(`INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_position, event_id, state, updated_at, subscriber, created_at)
+		SELECT %s, %s, received_at, %s, id, 'pending', now64(6), %s, now64(6)`, where.bind("UUID", r.ID.String()), where.bind("String", r.Endpoint), eventPosition, subscriber)
+	settings := clickhouse.Settings{}
+	if where.expression != "" {
+		settings = freezeLimits
+	}
+	sql := fmt.Sprintf("%s FROM %s WHERE %s", into, where.events(), where)
+	if err := s.patient.Exec(with(ctx, settings), sql, where.args...); err != nil {
+		return 0, where.blame(explain("freeze selection", err))
+	}
+	counts, err := s.CountDeliveries(ctx, r.ID)
+	for _, n := range counts {
+		total += n
+	}
+	return total, err
+}
+
+// try evaluates an expression read-only and under limits. The statement that freezes writes, so it cannot be read-only:
+// it may only ever see an expression that has passed here.
+func (s *Store) try(ctx context.Context, where *conditions) error {
+	if where.expression == "" {
+		return nil
+	}
+	sql := fmt.Sprintf("SELECT count() FROM %s WHERE %s", where.events(), where)
+	return where.blame(explain("try the expression", s.askingPatiently(where).Exec(where.limited(ctx), sql, where.args...)))
+}

@@ -125,3 +125,47 @@ func (s *Store) insert(ctx context.Context, token, into string, appendRows func(
 	}
 	return explain("insert into "+into, batch.Send())
 }
+
+// UseReader has ClickHouse run every query with an expression of a selection as this user, who should have no right but to
+// read. Without it they run as the DSN's user, under readonly. (A replay's selection is tried as the reader first, and then
+// written as the DSN's user, for one statement does that.)
+func (s *Store) UseReader(user, password string) error {
+	read := func(options clickhouse.Options) (driver.Conn, error) {
+		options.Auth.Username, options.Auth.Password = user, password
+		return clickhouse.Open(&options)
+	}
+	conn, err := read(*s.options)
+	if err != nil {
+		return fmt.Errorf("clickhouse reader: %w", err)
+	}
+	slow := *s.options
+	slow.ReadTimeout = max(slow.ReadTimeout, patience)
+	patient, err := read(slow)
+	if err != nil {
+		return fmt.Errorf("clickhouse reader: %w", err)
+	}
+	s.reader, s.patientReader = conn, patient
+	return nil
+}
+
+// asking is the pool for a query over selected events.
+func (s *Store) asking(c *conditions) driver.Conn {
+	if c.expression != "" && s.reader != nil {
+		return s.reader
+	}
+	return s.conn
+}
+
+// askingPatiently is asking for a query that may be silent for minutes.
+func (s *Store) askingPatiently(c *conditions) driver.Conn {
+	if c.expression != "" && s.patientReader != nil {
+		return s.patientReader
+	}
+	return s.patient
+}
+
+// Now is the server's clock, by which stored_at is written.
+func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
+	err = s.conn.QueryRow(ctx, "SELECT now64(3, 'UTC')").Scan(&now)
+	return now, explain("ask ClickHouse for the time", err)
+}

@@ -11,7 +11,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"golang.org/x/sync/errgroup"
 
-	"hooktape/cmd/embedded-clickhouse/exit"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 	"hooktape/internal/simulate"
 	"hooktape/internal/testutil"
 	"hooktape/test/harness"
@@ -111,7 +111,7 @@ func (t *trial) startAgain(ctx context.Context, struck *atomic.Int64) error {
 		if !t.engine.Ended() {
 			continue
 		}
-		if _, failed := exit.WriteError(t.engine.ExitStatus()); failed {
+		if _, failed := embedded.WriteError(t.engine.ExitStatus()); failed {
 			struck.Add(1)
 		}
 		_ = t.engine.Start(ctx) // fails on a full disk

@@ -100,6 +100,11 @@ func TestCaddy(t *testing.T) {
 	if !slices.Equal(config.Ingest.TrustedProxies, only) || !slices.Equal(config.API.TrustedProxies, only) {
 		t.Errorf("hooktape trusts %+v, Caddy is at %s", config, addr)
 	}
+	for name := range caddy.Networks {
+		if _, shared := p.Services["ingest"].Networks[name]; shared != (name == "proxied") {
+			t.Errorf("Caddy and the ingest meet in the network %s, where Caddy has another address", name)
+		}
+	}
 	for _, s := range p.Services {
 		if _, ok := s.Networks["proxied"]; ok != slices.Contains([]string{"caddy", "ingest", "replay"}, s.Name) {
 			t.Errorf("%s is in the networks %v", s.Name, s.Networks)
@@ -119,11 +124,11 @@ func TestOpen(t *testing.T) {
 		if !slices.Equal(open, want) {
 			t.Errorf("%s is open at %v", s.Name, open)
 		}
-		if _, out := s.Networks["public"]; out != slices.Contains([]string{"ingest", "replay", "grafana", "caddy"}, s.Name) {
+		if _, out := s.Networks["public"]; out != slices.Contains([]string{"ingest", "replay", "grafana"}, s.Name) {
 			t.Errorf("%s is in the networks %v", s.Name, s.Networks)
 		}
 	}
-	if !p.Networks["inside"].Internal || p.Networks["public"].Internal {
+	if !p.Networks["inside"].Internal || p.Networks["public"].Internal || p.Networks["edge"].Internal {
 		t.Errorf("%+v", p.Networks)
 	}
 }
@@ -204,7 +209,7 @@ func TestImages(t *testing.T) {
 			t.Errorf("%s has the image %s", s.Name, s.Image)
 		}
 	}
-	engine := regexp.MustCompile(`const Engine = "([0-9]+\.[0-9]+)\.`).FindStringSubmatch(text(t, "cmd/embedded-clickhouse/pin/pin.go"))
+	engine := regexp.MustCompile(`const EngineVersion = "([0-9]+\.[0-9]+)\.`).FindStringSubmatch(text(t, "cmd/embedded-clickhouse/embedded/embedded.go"))
 	if image := p.Services["clickhouse"].Image; engine == nil || !strings.HasPrefix(image, "clickhouse/clickhouse-server:"+engine[1]+".") {
 		t.Errorf("the server is %s, the embedded engine %v", image, engine)
 	}

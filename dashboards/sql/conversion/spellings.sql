@@ -1,4 +1,4 @@
--- UTM values that are equal after normalization (hooktape's internal/store/normalized.go): they differ only in case, spaces,
+-- UTM values that are equal after normalization (hooktape's internal/store/text.go): they differ only in case, spaces,
 -- composition of letters or invisible characters. With the number of requests for each spelling.
 SELECT
     tag AS "Tag",

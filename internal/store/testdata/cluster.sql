@@ -396,7 +396,7 @@ ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main`
     -- before version 36, or without a spool, have none.
     ADD COLUMN IF NOT EXISTS spool LowCardinality(String),
     ADD COLUMN IF NOT EXISTS spool_number UInt64 CODEC(Delta, ZSTD(1)),
-    -- A search looks through the next two columns: values in the form of Normalized in normalized.go, with U+001F between two.
+    -- A search looks through the next two columns: values in the form of Normalized in text.go, with U+001F between two.
     -- Numbers with punctuation, such as phone numbers, follow once more as digits. Arrays of one element name intermediate results,
     -- and arrays of one element or none are conditions, because an insert evaluates both branches of an if.
     -- search_text has all parsed fields, because package bothelp reads less than 256 KiB. A value that another
@@ -430,7 +430,7 @@ ALTER TABLE `hooktape`.`events` ON CLUSTER `main`
     -- before version 36, or without a spool, have none.
     ADD COLUMN IF NOT EXISTS spool LowCardinality(String),
     ADD COLUMN IF NOT EXISTS spool_number UInt64 CODEC(Delta, ZSTD(1)),
-    -- A search looks through the next two columns: values in the form of Normalized in normalized.go, with U+001F between two.
+    -- A search looks through the next two columns: values in the form of Normalized in text.go, with U+001F between two.
     -- Numbers with punctuation, such as phone numbers, follow once more as digits. Arrays of one element name intermediate results,
     -- and arrays of one element or none are conditions, because an insert evaluates both branches of an if.
     -- search_text has all parsed fields, because package bothelp reads less than 256 KiB. A value that another

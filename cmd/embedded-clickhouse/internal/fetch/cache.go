@@ -6,11 +6,11 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"hooktape/cmd/embedded-clickhouse/pin"
+	"hooktape/cmd/embedded-clickhouse/embedded"
 )
 
 // Version is the engine's pinned version.
-const Version = pin.Engine
+const Version = embedded.EngineVersion
 
 // build is the engine for one system.
 type build struct {

@@ -14,7 +14,7 @@ import (
 
 // failStopWriteAddress is the address of the function failStopWrite, which is in assembly because the engine calls it from
 // threads of its own, by C's rules. It does what write(2) does. When a file cannot be written it ends the process, with the
-// exit status [exit.WriteFailed] plus the error number, rather than return.
+// exit status [embedded.WriteFailed] plus the error number, rather than return.
 var failStopWriteAddress uintptr
 
 // libcWrite is the C library's write, for failStopWrite.

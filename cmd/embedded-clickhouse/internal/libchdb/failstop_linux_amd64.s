@@ -25,7 +25,7 @@ failed:
 	JEQ  libc
 	CMPQ AX, $-32 // EPIPE
 	JEQ  libc
-	MOVL $100, DI // exit.WriteFailed
+	MOVL $100, DI // embedded.WriteFailed
 	SUBL AX, DI
 	MOVL $231, AX // exit_group
 	SYSCALL

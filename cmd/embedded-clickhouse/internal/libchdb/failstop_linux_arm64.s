@@ -25,7 +25,7 @@ failed:
 	BEQ  again
 	CMN  $32, R0 // EPIPE
 	BEQ  again
-	MOVD $100, R1 // exit.WriteFailed
+	MOVD $100, R1 // embedded.WriteFailed
 	SUB  R0, R1, R0
 	MOVD $94, R8 // exit_group
 	SVC

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"hooktape/internal/config"
+	"hooktape/internal/store"
+	"hooktape/otel"
+)
+
+// env is what a command works with besides its flags.
+type env struct {
+	ctx    context.Context
+	cli    *cli
+	stdout io.Writer
+	stderr io.Writer
+	log    *slog.Logger
+}
+
+// newLogger returns the log: lines on w and, once telemetry is set up, to a collector if there is one.
+func newLogger(format string, w io.Writer) *slog.Logger {
+	if format == "json" {
+		return otel.NewLogger(slog.NewJSONHandler(w, nil))
+	}
+	return otel.NewLogger(slog.NewTextHandler(w, nil))
+}
+
+// data is the data directory.
+func (e *env) data() config.DataDir { return config.DataDir(e.cli.Data) }
+
+// file is the configuration file, with what flags and environment set over it.
+func (e *env) file() config.File {
+	return config.File{
+		Path: cmp.Or(e.cli.Config, e.data().ConfigFile()),
+		Data: e.data(),
+		Overrides: config.Overrides{
+			IngestAddr:    e.cli.IngestAddr,
+			APIAddr:       e.cli.APIAddr,
+			OpsAddr:       e.cli.OpsAddr,
+			ClickHouseDSN: e.cli.ClickhouseDSN,
+			EmbeddedAddr:  e.cli.EmbeddedAddr,
+		},
+	}
+}
+
+// config reads the configuration.
+func (e *env) config() (*config.Config, error) {
+	cfg, _, err := e.file().Load()
+	return cfg, err
+}
+
+// usesEngine reports whether there is a configuration, and ClickHouse is the embedded engine by it.
+func (e *env) usesEngine() bool {
+	cfg, err := e.config()
+	return err == nil && cfg.UsesEngine()
+}
+
+// openStore opens the store that the configuration names, whatever tables it has.
+func (e *env) openStore() (*store.Store, *config.Config, error) {
+	cfg, err := e.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := cfg.OpenStore()
+	return db, cfg, err
+}
+
+// tablesPatience is how long a command waits for the next step of migrations that run elsewhere.
+const tablesPatience = 30 * time.Second
+
+// openTables opens the store for a command that needs the tables as this program knows them. Just after a start they may still
+// be on their way: it waits, says so, and fails when nothing moves any more.
+func (e *env) openTables() (*store.Store, *config.Config, error) {
+	db, cfg, err := e.openStore()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := e.awaitTables(db); err != nil {
+		db.Close()
+		return nil, nil, err
+	}
+	return db, cfg, nil
+}
+
+// awaitFirstTables is awaitTables for a command that does with the tables of an earlier version as well: it waits only where there are none yet.
+func (e *env) awaitFirstTables(db *store.Store) error {
+	if s, err := db.SchemaNow(e.ctx); err != nil || s.At > 0 {
+		return nil // the command itself says what is wrong
+	}
+	return e.awaitTables(db)
+}
+
+func (e *env) awaitTables(db *store.Store) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	said, at, moved := false, int64(-1), time.Now()
+	for {
+		s, err := db.SchemaNow(e.ctx)
+		if s.TooOld {
+			return s.Err()
+		}
+		if err != nil || s.At >= s.Known {
+			return nil // the command itself says what is wrong
+		}
+		if s.At != at {
+			at, moved = s.At, time.Now()
+		}
+		if time.Since(moved) > tablesPatience {
+			return fmt.Errorf("the tables are at version %d, and this program needs %d: run `hooktape migrate`, or see the log of `hooktape serve`", s.At, s.Known)
+		}
+		if !said {
+			fmt.Fprintf(e.stderr, "hooktape: the tables are not ready (version %d of %d); waiting for hooktape to finish its start\n", s.At, s.Known)
+			said = true
+		}
+		select {
+		case <-tick.C:
+		case <-e.ctx.Done():
+			return e.ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+	"hooktape/internal/outbound"
+	"hooktape/replay"
+	"hooktape/web/api"
+)
+
+type replayCreateCmd struct {
+	selectionFlags
+	To                []string `required:"" sep:"none" placeholder:"ENDPOINT" help:"Where to send: a configured endpoint's name, or a URL."`
+	DryRun            bool     `help:"Say what would be sent, and send nothing."`
+	Rate              float64  `placeholder:"N" help:"At most N requests a second (default: as fast as the endpoint answers)."`
+	Concurrency       uint16   `default:"4" placeholder:"N" help:"At most N requests at once (default: 4); with 1 the events go out strictly in order."`
+	Order             string   `enum:"none,subscriber" default:"none" placeholder:"ORDER" help:"none (the default): nothing waits for anything else; subscriber: each subscriber's events one after the other."`
+	Mode              string   `enum:"undelivered,all" default:"undelivered" placeholder:"MODE" help:"undelivered (the default): leave out what the endpoint has taken already, or is on its way there; all: send everything."`
+	Retry             string   `enum:"endpoint,none" default:"endpoint" placeholder:"RETRY" help:"endpoint (the default): as its configuration says; none: one attempt for each event."`
+	MaxAttempts       uint16   `placeholder:"N" help:"Try each event at most N times (default: what the endpoint says)."`
+	Pace              string   `placeholder:"PACE" help:"original: keep the time between the events; original×10, or 10: ten times as fast."`
+	StopAfterFailures uint32   `placeholder:"N" help:"Pause the replay when N attempts in a row have failed."`
+	Header            []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Send this header as well, or in place of the event's own."`
+	Detach            bool     `help:"Print the replay's id and do not follow it."`
+	JSON              bool     `name:"json" help:"Print JSON."`
+}
+
+// Help implements kong.HelpProvider.
+func (replayCreateCmd) Help() string {
+	return `The selection is frozen: what arrives later does not join. The replay runs in the process of
+"hooktape serve" or "hooktape replay serve"; ending this command does not end it.
+
+Examples:
+
+The CRM was down from one to three; send what it missed, in order, 20 a second, and stop when it breaks again:
+
+  hooktape replay create --from 01:00 --until 03:00 --undelivered-to crm --to crm --order subscriber --rate 20 --stop-after-failures 10
+
+What would that be?
+
+  hooktape replay create --failed-at crm --to crm --dry-run
+
+Yesterday's payments to a new version of the CRM, ten times as fast as they came, then compare the answers:
+
+  hooktape replay create --since 1d --step paid --mode all --to https://v2.example.org/hook --pace original×10
+  hooktape replay diff ID --against crm
+
+Exit code: 0 all delivered (or nothing to send), 2 some failed or it was cancelled or paused, 130 Ctrl-C (it goes on).`
+}
+
+// Run plans or makes a replay.
+func (c *replayCreateCmd) Run(e *env) error {
+	want, err := c.request(time.Now())
+	if err != nil {
+		return err
+	}
+	return e.withBackend(func(b backend) error {
+		if c.DryRun {
+			return c.plan(e, b, want)
+		}
+		r, err := create(e, b, want)
+		switch {
+		case errors.Is(err, replay.ErrNothing):
+			return c.plan(e, b, want)
+		case err != nil:
+			return err
+		case c.Detach && c.JSON:
+			return printJSON(e.stdout, r)
+		case c.Detach:
+			fmt.Fprintln(e.stdout, r.ID)
+			return nil
+		case !c.JSON:
+			fmt.Fprintf(e.stdout, "replay %s: %s to %s\n", r.ID, plural(r.Total, "event"), safe(r.Endpoint))
+		}
+		return follow(e, b, r, c.JSON)
+	})
+}
+
+const (
+	createTries = 3
+	createPause = time.Second
+)
+
+// create asks again when the answer is lost. The key makes one replay of all that.
+func create(e *env, b backend, want replay.Request) (r event.Replay, err error) {
+	key := uuid.NewString()
+	for range createTries {
+		if r, err = b.Create(e.ctx, key, want); !errors.Is(err, api.ErrUnreachable) {
+			return r, err
+		}
+		if !pause(e.ctx, createPause) {
+			return r, err
+		}
+	}
+	return r, err
+}
+
+func (c *replayCreateCmd) plan(e *env, b backend, want replay.Request) error {
+	plan, err := b.Plan(e.ctx, want)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(e.stdout, plan)
+	}
+	return printPlan(e.stdout, plan, want)
+}
+
+// request reads the flags.
+func (c *replayCreateCmd) request(now time.Time) (want replay.Request, err error) {
+	if want.To, err = c.target(now); err != nil {
+		return want, err
+	}
+	if c.Rate < 0 || c.Concurrency < 1 {
+		return want, errors.New("--rate must not be negative, --concurrency must be at least 1")
+	}
+	want.ReplayOptions = event.ReplayOptions{Rate: c.Rate, Concurrency: c.Concurrency, Order: event.Order(c.Order), Mode: event.Mode(c.Mode),
+		Retry: event.Retry(c.Retry), MaxAttempts: c.MaxAttempts, StopAfterFailures: c.StopAfterFailures}
+	if want.Pace, err = parsePace(c.Pace); err != nil {
+		return want, err
+	}
+	for _, line := range c.Header {
+		name, value, ok := strings.Cut(line, ":")
+		if name = strings.TrimSpace(name); !ok || name == "" {
+			return want, errors.New("--header must be 'Name: value'") // without its text, which may be a secret
+		}
+		want.Headers = append(want.Headers, event.Header{Name: name, Value: strings.TrimSpace(value)})
+	}
+	want.Selection, err = c.selection(now)
+	return want, err
+}
+
+// target is where --to says. It once ended the time as well, which is told from a target here for those who know it so.
+func (c *replayCreateCmd) target(now time.Time) (string, error) {
+	for _, to := range c.To {
+		if _, _, isTime := readTime(to, now); isTime {
+			return "", fmt.Errorf("--to %s is a time; --to is where the replay goes to, the end of the time is --until %s", quoteWord(to), quoteWord(to))
+		}
+	}
+	if len(c.To) > 1 {
+		return "", errors.New("--to is there twice; one replay goes to one endpoint")
+	}
+	if strings.Contains(c.To[0], "://") {
+		return outbound.CleanURL(c.To[0])
+	}
+	return c.To[0], nil
+}
+
+// parsePace reads original, original×10, or 10.
+func parsePace(s string) (float64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	m := paceWords.FindStringSubmatch(s)
+	if m == nil {
+		return 0, fmt.Errorf("--pace %q is none of original, original×10, 10", s)
+	}
+	factor := cmp.Or(m[1], m[2])
+	if factor == "" {
+		return 1, nil
+	}
+	n, err := strconv.ParseFloat(factor, 64)
+	if err != nil || n <= 0 || n > 1e6 {
+		return 0, fmt.Errorf("--pace %q must be more than 0 and at most 1000000", s)
+	}
+	return n, nil
+}
+
+var paceWords = regexp.MustCompile(`^(?:original(?:[×x*]([0-9.]+))?|([0-9.]+))$`)

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hooktape/internal/config"
+	"hooktape/internal/event"
+	"hooktape/internal/redact"
+	"hooktape/internal/server"
+	"hooktape/internal/simulate"
+)
+
+// post plays the account live.
+func (c simulateCmd) post(e *env, within time.Duration) error {
+	var lasts time.Duration
+	var err error
+	if c.For != "" {
+		if lasts, err = event.ParseSpan(c.For); err != nil {
+			return fmt.Errorf("--for: %w", err)
+		}
+	}
+	to, err := c.targets(e)
+	if err != nil {
+		return err
+	}
+	o := simulate.Options{Seed: c.Seed, Speed: c.Speed, Sources: to.sources, ChatSigningToken: to.signingToken}
+	now := time.Now().Truncate(time.Millisecond)
+	account, err := simulate.New(simulate.Live(o, now, c.Rate, lasts))
+	if err != nil {
+		return err
+	}
+	p := newPoster(account, to)
+	last := p.run(e, now)
+	fmt.Fprintln(e.stderr, p.tally())
+	if err := c.tell(e, account, now, last.Add(time.Microsecond), within); err != nil {
+		return err
+	}
+	if p.failed.Load() > 0 {
+		return exitFailed
+	}
+	return nil
+}
+
+// targets are where the account's requests go.
+type targets struct {
+	sources      simulate.Sources
+	urls         map[string]string // by source
+	signingToken string
+	own          bool // the hooktape of this machine
+}
+
+// targets finds sources for the account's flows and its chat.
+func (c simulateCmd) targets(e *env) (to targets, err error) {
+	if c.URL != "" {
+		u, err := url.Parse(c.URL)
+		if err != nil || u.Host == "" {
+			return to, fmt.Errorf("--url %q is no URL such as http://127.0.0.1:8080/hooks/demo/TOKEN", c.URL)
+		}
+		parts := strings.Split(strings.Trim(u.Path, "/"), "/")
+		if len(parts) != 3 || parts[0] != "hooks" {
+			return to, errors.New("--url must be a hook URL without a step, such as http://127.0.0.1:8080/hooks/demo/TOKEN")
+		}
+		name := parts[1]
+		return targets{sources: simulate.Sources{Course: name, Webinar: name, Chat: name}, urls: map[string]string{name: strings.TrimRight(c.URL, "/")}}, nil
+	}
+	cfg, err := e.config()
+	if err != nil {
+		return to, err
+	}
+	first := slices.IndexFunc(cfg.Sources, func(s config.Source) bool { return s.SigningToken == "" })
+	if first < 0 {
+		return to, errors.New("there is no source to post to; `hooktape sources add NAME` makes one")
+	}
+	to.urls, to.own = map[string]string{}, true
+	find := func(name string) config.Source {
+		source := cfg.Sources[first]
+		if i := slices.IndexFunc(cfg.Sources, func(s config.Source) bool { return s.Name == name }); i >= 0 {
+			source = cfg.Sources[i]
+		}
+		to.urls[source.Name] = cfg.IngestURL() + "/hooks/" + source.Name + "/" + source.Token
+		return source
+	}
+	chat := find(simulate.DefaultSources.Chat)
+	to.sources = simulate.Sources{Course: find(simulate.DefaultSources.Course).Name, Webinar: find(simulate.DefaultSources.Webinar).Name, Chat: chat.Name}
+	to.signingToken = chat.SigningToken
+	return to, nil
+}
+
+// poster sends requests and counts the answers.
+type poster struct {
+	account                 *simulate.Account
+	to                      targets
+	client                  http.Client
+	posted, refused, failed atomic.Uint64
+	begun                   time.Time
+	mu                      sync.Mutex
+	lastFailure             string
+}
+
+// posters is how many requests are under way at most.
+const posters = 16
+
+func newPoster(account *simulate.Account, to targets) *poster {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if to.own {
+		transport = server.LocalTransport()
+	}
+	transport.MaxIdleConnsPerHost, transport.DisableKeepAlives = posters, false
+	return &poster{account: account, to: to, client: http.Client{Transport: transport, Timeout: 30 * time.Second}}
+}
+
+// run posts until the play or the context ends, and returns the time of the last request. What is under way then is
+// sent to its end.
+func (p *poster) run(e *env, from time.Time) (last time.Time) {
+	defer p.client.CloseIdleConnections()
+	visits := make(chan simulate.Visit)
+	var workers sync.WaitGroup
+	for range posters {
+		workers.Go(func() {
+			for v := range visits {
+				p.post(context.WithoutCancel(e.ctx), p.account.Request(v))
+			}
+		})
+	}
+	line := newStatus(e)
+	p.begun, last = time.Now(), from
+	for v := range p.account.Live(e.ctx, from) {
+		visits <- v
+		last = v.At()
+		line.show(p.tally)
+	}
+	close(visits)
+	workers.Wait()
+	line.clear()
+	return last
+}
+
+// tally is a line such as "1200 posted, 20/s, 2 refused as meant".
+func (p *poster) tally() string {
+	n := p.posted.Load()
+	line := fmt.Sprintf("%d posted, %.1f/s, %d refused as meant", n, float64(n)/time.Since(p.begun).Seconds(), p.refused.Load())
+	if failed := p.failed.Load(); failed > 0 {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		line += fmt.Sprintf(", %d FAILED: %s", failed, safe(p.lastFailure))
+	}
+	return line
+}
+
+// answers are what ingest says to each verdict.
+var answers = map[event.Verdict]int{event.Accepted: http.StatusOK, event.BadSignature: http.StatusUnauthorized, event.UnknownSource: http.StatusNotFound,
+	event.BadToken: http.StatusNotFound, event.MethodNotAllowed: http.StatusMethodNotAllowed}
+
+func (p *poster) post(ctx context.Context, e event.Event) {
+	p.posted.Add(1)
+	status, err := p.send(ctx, e)
+	switch {
+	case err != nil:
+		p.fail(err.Error())
+	case status != answers[e.Verdict]:
+		p.fail(fmt.Sprintf("answered %d to a request that is %s", status, e.Verdict))
+	case e.Verdict != event.Accepted:
+		p.refused.Add(1)
+	}
+}
+
+func (p *poster) fail(why string) {
+	p.failed.Add(1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lastFailure = why
+}
+
+func (p *poster) send(ctx context.Context, e event.Event) (status int, err error) {
+	request, err := http.NewRequestWithContext(ctx, e.Method, p.url(e), bytes.NewReader(e.Body))
+	if err != nil {
+		return 0, errors.New("the URL cannot be used") // without its text, for it has the token
+	}
+	for _, h := range e.Headers {
+		if h.Name != "Host" && h.Name != "Content-Length" {
+			request.Header.Set(h.Name, h.Value)
+		}
+	}
+	response, err := p.client.Do(request)
+	if err != nil {
+		return 0, redact.WithoutURL(err)
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, nil
+}
+
+// url is where a request goes: to its source, or beside it where it is to be refused.
+func (p *poster) url(e event.Event) string {
+	target := p.to.urls[e.Source]
+	switch e.Verdict {
+	case event.BadToken:
+		target = target[:strings.LastIndexByte(target, '/')+1] + "mistyped-token"
+	case event.UnknownSource:
+		known := p.to.urls[p.to.sources.Course]
+		target = known[:strings.Index(known, "/hooks/")] + "/hooks/" + e.Source + "/mistyped-token"
+	}
+	if e.Step != "" {
+		target += "/" + url.PathEscape(e.Step)
+	}
+	return target
+}

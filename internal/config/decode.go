@@ -1,0 +1,235 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"net/netip"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+
+	"hooktape/internal/store"
+)
+
+// formats read the values whose text has a form of its own.
+var formats = []yaml.DecodeOption{
+	yaml.DisallowUnknownField(),
+	reads("no duration such as 500ms, 10s or 72h", time.ParseDuration),
+	reads("no size such as 512KiB, 8MiB or 10GiB", parseSize),
+	reads("no network such as 10.0.0.0/8", netip.ParsePrefix),
+	reads(fmt.Sprintf("no number of days from 1d to %s, nor forever", store.MaxDays), store.ParseDays),
+}
+
+// reads returns the option to parse each value of the type T. One that cannot be parsed is a [formatError].
+func reads[T any](fault string, parse func(string) (T, error)) yaml.DecodeOption {
+	return yaml.CustomUnmarshaler(func(value *T, data []byte) error {
+		text := strings.TrimSpace(string(data))
+		_ = yaml.Unmarshal(data, &text) // a list or a map stays as it is written
+		parsed, err := parse(text)
+		if err != nil {
+			return &formatError{reflect.TypeFor[T](), text, fmt.Sprintf("%q is %s", text, fault)}
+		}
+		*value = parsed
+		return nil
+	})
+}
+
+// formatError is a value that cannot be read as its type. The decoder does not say where it is.
+type formatError struct {
+	want  reflect.Type
+	text  string
+	fault string
+}
+
+// Error implements error.
+func (e *formatError) Error() string { return e.fault }
+
+// at reports whether a node is the value, or one like it.
+func (e *formatError) at(node ast.Node) bool {
+	text := node.String()
+	_ = yaml.NodeToValue(node, &text)
+	return text == e.text && typeAt(strings.TrimPrefix(node.GetPath(), "$.")) == e.want
+}
+
+// parseSize reads a number of bytes: 1048576, 64KiB, 8MiB, 1.5GiB.
+func parseSize(text string) (int64, error) {
+	n, err := humanize.ParseBytes(text)
+	if err == nil && n > math.MaxInt64 {
+		err = strconv.ErrRange
+	}
+	return int64(n), err
+}
+
+// decodeError gives an error of the YAML decoder the form that all errors of a configuration have: file, line, key, and what is
+// wrong.
+func decodeError(path string, data []byte, err error) error {
+	f := &finder{}
+	var decoding yaml.Error
+	if format, ok := errors.AsType[*formatError](err); ok {
+		f.is = format.at
+	} else if errors.As(err, &decoding) && decoding.GetToken() != nil {
+		f.position = decoding.GetToken().Position
+		f.is = func(node ast.Node) bool {
+			p := node.GetToken().Position
+			return p.Line == f.position.Line && p.Column == f.position.Column
+		}
+	}
+	if file, err := parser.ParseBytes(data, 0); err == nil && f.is != nil {
+		for _, doc := range file.Docs {
+			ast.Walk(f, doc)
+		}
+	}
+	text := err.Error()
+	_, unknown := errors.AsType[*yaml.UnknownFieldError](err)
+	mistyped, wrongType := errors.AsType[*yaml.TypeError](err)
+	switch {
+	case unknown && removed[withoutIndexes(f.key)] != "":
+		text = "is no longer a key: " + removed[withoutIndexes(f.key)]
+	case unknown:
+		text = "unknown key" + suggestion(f.key)
+	case wrongType:
+		text = "want " + typeWords(mistyped.DstType)
+	case decoding != nil && f.position != nil:
+		text = otherPosition.ReplaceAllString(decoding.GetMessage(), "line $1")
+	case decoding != nil:
+		text = strings.TrimSpace(yaml.FormatError(err, false, false))
+	}
+	if f.key != "" {
+		text = f.key + ": " + text
+	}
+	if f.position != nil {
+		path = fmt.Sprintf("%s:%d", path, f.position.Line)
+	}
+	return fmt.Errorf("%s: %s", path, text)
+}
+
+// otherPosition is how the decoder refers to another place, such as the first of two equal keys.
+var otherPosition = regexp.MustCompile(`\[(\d+):\d+\]`)
+
+func typeWords(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64, reflect.Uint64, reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "keys with values"
+	}
+	return "a text"
+}
+
+// finder finds the first node that is the one looked for, and its key, such as sources[0].name.
+type finder struct {
+	is       func(ast.Node) bool
+	key      string
+	position *token.Position
+}
+
+// Visit implements ast.Visitor.
+func (f *finder) Visit(node ast.Node) ast.Visitor {
+	if node != nil && f.key == "" && node.GetToken() != nil && node.GetPath() != "$" && f.is(node) {
+		f.key, f.position = strings.TrimPrefix(node.GetPath(), "$."), node.GetToken().Position
+	}
+	return f
+}
+
+// removed are the keys of older versions, and what to do.
+var removed = map[string]string{
+	"sources.labels":             "remove it; a subscription lists its sources",
+	"endpoints.subscribe.labels": "list the sources in endpoints[].subscribe.sources",
+	"endpoints.retry.initial":    exponential,
+	"endpoints.retry.cap":        exponential,
+	"endpoints.retry.multiplier": exponential,
+}
+
+const exponential = "list the waits in retry.schedule, such as [1s, 2s, 4s, 8s]; max_attempts repeats the last one"
+
+func withoutIndexes(key string) string { return indexes.ReplaceAllString(key, "") }
+
+var indexes = regexp.MustCompile(`\[\d+\]`)
+
+// suggestion names the known key that an unknown one was most likely to be, or all that could stand there.
+func suggestion(key string) string {
+	under, wrong := "", key
+	if i := strings.LastIndexByte(key, '.'); i >= 0 {
+		under, wrong = key[:i], key[i+1:]
+	}
+	known, _ := keysOf(typeAt(under))
+	if len(known) == 0 {
+		return ""
+	}
+	nearest := slices.MinFunc(known, func(a, b string) int { return distance(wrong, a) - distance(wrong, b) })
+	if distance(wrong, nearest) <= max(2, len(wrong)/3) {
+		return fmt.Sprintf("; did you mean %s?", nearest)
+	}
+	return "; known here are " + strings.Join(known, ", ")
+}
+
+// typeAt is the type of the value at a key of the configuration, an element's in a list; nil where there is no such key.
+func typeAt(key string) reflect.Type {
+	t := reflect.TypeFor[Config]()
+	for name := range strings.SplitSeq(indexes.ReplaceAllString(key, ""), ".") {
+		if name != "" {
+			_, types := keysOf(t)
+			t = types[name]
+		}
+		for t != nil && (t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer) {
+			t = t.Elem()
+		}
+	}
+	return t
+}
+
+// keysOf are the keys that a struct is decoded from, in order, and the types of their values.
+func keysOf(t reflect.Type) (names []string, types map[string]reflect.Type) {
+	types = map[string]reflect.Type{}
+	if t == nil || t.Kind() != reflect.Struct {
+		return nil, types
+	}
+	for field := range t.Fields() {
+		tag := field.Tag.Get("yaml")
+		switch {
+		case tag == ",inline":
+			inner, innerTypes := keysOf(field.Type)
+			names = append(names, inner...)
+			maps.Copy(types, innerTypes)
+		case tag != "" && tag != "-":
+			names = append(names, tag)
+			types[tag] = field.Type
+		}
+	}
+	return names, types
+}
+
+// distance is the Levenshtein distance: how many letters have to be changed, added or taken away.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

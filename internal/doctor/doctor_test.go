@@ -1,0 +1,322 @@
+package doctor
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hooktape/dashboards"
+	"hooktape/dashboards/push"
+	"hooktape/internal/config"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+	"hooktape/internal/testutil"
+	"hooktape/internal/testutil/enginetest"
+	"hooktape/internal/testutil/grafanatest"
+	"hooktape/internal/testutil/storetest"
+)
+
+// diagnosis is what doctor found.
+type diagnosis struct {
+	t        *testing.T
+	findings []Finding
+}
+
+// diagnose writes a configuration file and runs doctor with it.
+func diagnose(t *testing.T, o Options, text string) diagnosis {
+	t.Helper()
+	writeFile(t, o.File.Path, text)
+	d := diagnosis{t, Run(t.Context(), o)}
+	for _, f := range d.findings {
+		if (f.Result == OK) != (f.Do == "") {
+			t.Errorf("want something to do exactly if the result is not ok: %+v", f)
+		}
+	}
+	return d
+}
+
+// options are those of a new data directory.
+func options(t *testing.T) Options {
+	data := config.DataDir(t.TempDir())
+	return Options{File: config.File{Path: data.ConfigFile(), Data: data}}
+}
+
+// finds fails unless there is such a finding.
+func (d diagnosis) finds(result Result, check, says string) {
+	d.t.Helper()
+	for _, f := range d.findings {
+		if f.Check == check && f.Result == result && strings.Contains(f.Says, says) {
+			return
+		}
+	}
+	d.t.Errorf("no %s of %s that says %q in\n%s", result, check, says, d)
+}
+
+func (d diagnosis) String() string {
+	var text strings.Builder
+	for _, f := range d.findings {
+		fmt.Fprintf(&text, "%s %s: %s; %s\n", f.Result, f.Check, f.Says, f.Do)
+	}
+	return text.String()
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	addr, err := testutil.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addr
+}
+
+func openStore(t *testing.T, dsn string) *store.Store {
+	t.Helper()
+	db, err := store.Open(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// TestDeliveries: an endpoint that fails and one that does not keep up are problems, a paused one is a warning; tables that do not
+// exist yet are no fault of deliveries.
+func TestDeliveries(t *testing.T) {
+	o := options(t)
+	const endpoints = "endpoints: [{name: down, url: &url 'http://127.0.0.1:1/', allow_private: true}, {name: slow, url: *url, allow_private: true}, " +
+		"{name: held, url: *url, allow_private: true}, {name: good, url: *url, allow_private: true}]\n"
+	d := diagnose(t, o, fmt.Sprintf("clickhouse: {dsn: %q}\n%s", enginetest.DSN(t), endpoints))
+	for _, f := range d.findings {
+		if f.Check == "deliveries" {
+			t.Errorf("without tables: %+v", f)
+		}
+	}
+	dsn := storetest.DSN(t)
+	db, now := openStore(t, dsn), time.Now()
+	for name, state := range map[string]string{"down": "broken", "slow": "active", "held": "paused", "good": "active"} {
+		reason := map[string]string{"down": "status 503"}[name]
+		if err := db.SaveEndpointState(t.Context(), event.EndpointState{Endpoint: name, State: state, Reason: reason, UpdatedAt: now}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	received := now.Add(-2 * time.Hour)
+	for _, name := range []string{"down", "slow", "held"} {
+		d := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: name, EventID: event.NewID(received)}, EventReceivedAt: received,
+			State: event.Retrying, NextAt: now, UpdatedAt: now, CreatedAt: received}
+		if err := db.RecordOutcomes(t.Context(), "", []event.Delivery{d}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d = diagnose(t, o, fmt.Sprintf("clickhouse: {dsn: %q}\n%s", dsn, endpoints))
+	d.finds(Problem, "deliveries", "down fails (status 503): 1 delivery waits, the oldest for an event received ")
+	d.finds(Problem, "deliveries", "slow: 1 delivery waits, the oldest for an event received ")
+	d.finds(Warning, "deliveries", "held is paused: 1 delivery waits, the oldest for an event received ")
+	d.finds(OK, "deliveries", "good: nothing waits")
+}
+
+// TestProblems: doctor finds everything that is wrong at once, in one sentence each, and shows no secret.
+func TestProblems(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
+	defer untrusted.Close()
+	unready := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer unready.Close()
+	o, nobody := options(t), freeAddr(t)
+	dir := string(o.File.Data)
+	expiredPair(t, dir)
+	if err := os.MkdirAll(filepath.Join(o.File.Data.Spool(config.EventSpool), "damaged-20260101T000000.000Z"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, o.File.Path, "")
+	if err := os.Chmod(o.File.Path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+nobody)
+	t.Setenv("GRAFANA_TOKEN", "grafana-s3cret")
+	o.GrafanaURL = "http://" + nobody
+	begun := time.Now()
+	d := diagnose(t, o, fmt.Sprintf(`public_url: https://other.example.org
+ingest_addr: %[1]s
+api_addr: %[2]s
+clickhouse: {dsn: "http://user:pass-s3cret@%[3]s/hooktape"}
+tls: {cert: %[4]s/cert.pem, key: %[4]s/key.pem}
+spool: {min_free: 4000TiB}
+endpoints:
+  - {name: nowhere, url: "https://no-such-host.invalid/?key=query-s3cret"}
+  - {name: private, url: "http://localhost:80/"}
+  - {name: dead, url: "http://%[6]s/?key=query-s3cret", allow_private: true}
+  - {name: itself, url: "http://%[2]s/?key=query-s3cret", allow_private: true}
+  - {name: untrusted, url: "%[5]s/", allow_private: true}
+`, unready.Listener.Addr(), nobody, silent.Addr(), dir, untrusted.URL, freeAddr(t)))
+	if took := time.Since(begun); took > checkTime+5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	d.finds(Warning, "configuration", "everybody on this machine can read it")
+	d.finds(Warning, "configuration", "there is no source")
+	d.finds(Problem, "disk", "webhooks are answered with 503")
+	d.finds(Warning, "spool", "1 damaged database set aside")
+	d.finds(Problem, "listeners", "/readyz is answered with 503")
+	d.finds(Warning, "hook URL", "cannot be reached from here")
+	d.finds(Problem, "TLS certificate", "has expired on")
+	d.finds(Problem, "TLS certificate", "is not for other.example.org")
+	d.finds(Problem, "ClickHouse", "ClickHouse is not available")
+	d.finds(Problem, "endpoint nowhere", "no such host")
+	d.finds(Problem, "endpoint private", " is not on the public internet")
+	d.finds(Problem, "endpoint dead", "connection refused")
+	d.finds(Problem, "endpoint itself", "127.0.0.1 is hooktape's own API and console")
+	d.finds(Problem, "endpoint untrusted", "its certificate is refused")
+	d.finds(Problem, "Grafana", "Grafana does not answer")
+	d.finds(Problem, "collector", "does not take telemetry")
+	if strings.Contains(d.String(), "s3cret") {
+		t.Errorf("a secret is shown:\n%s", d)
+	}
+
+	d = diagnose(t, o, "sources: [{name: demo, token: short-s3cret}]\nnonsense: 1\n")
+	if len(d.findings) != 1 || d.findings[0].Result != Problem || strings.Contains(d.String(), "s3cret") {
+		t.Errorf("an invalid configuration:\n%s", d)
+	}
+}
+
+// expiredPair writes an expired certificate of hooks.example.org, and its key, into a directory.
+func expiredPair(t *testing.T, dir string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(-time.Hour), DNSNames: []string{"hooks.example.org"}}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "cert.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})))
+	writeFile(t, filepath.Join(dir, "key.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
+}
+
+// TestSchema: tables that this program does not know, or no longer updates.
+func TestSchema(t *testing.T) {
+	o, dsn := options(t), storetest.DSN(t)
+	conn := enginetest.Connect(t, dsn)
+	for _, c := range []struct {
+		statement string
+		result    Result
+		says      string
+	}{
+		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (10000, 1)", Problem, "the tables are newer (10000) than this program knows"},
+		{"ALTER TABLE goose_db_version DELETE WHERE version_id > 25 SETTINGS mutations_sync = 2", Warning, "the tables are at 25, and this program brings them to"},
+		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, 1)", Problem, "the tables are at 25, and this program updates from 35 on"},
+	} {
+		if err := conn.Exec(t.Context(), c.statement); err != nil {
+			t.Fatal(err)
+		}
+		diagnose(t, o, fmt.Sprintf("clickhouse: {dsn: %q}\n", dsn)).finds(c.result, "ClickHouse", c.says)
+	}
+}
+
+// TestRights: what a user of a real server may not do.
+func TestRights(t *testing.T) {
+	engine, o := enginetest.StartServer(t), options(t)
+	configuration := fmt.Sprintf("clickhouse: {dsn: %q}\n", engine.DSN("hooktape"))
+	diagnose(t, o, configuration).finds(Warning, "ClickHouse", "there are no tables yet")
+	engine.Kill()
+	users := filepath.Join(engine.Dir(), "hooktape-users.d")
+	if err := os.MkdirAll(users, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(users, "poor.xml"), `<clickhouse><profiles><poor><deduplicate_insert>disable</deduplicate_insert></poor></profiles><users><default replace="replace">
+		<password></password><networks><ip>::/0</ip></networks><profile>poor</profile><quota>default</quota>
+		<grants><query>GRANT SELECT, INSERT ON hooktape.*</query></grants></default></users></clickhouse>`)
+	engine.Restart()
+	d := diagnose(t, o, configuration)
+	d.finds(Problem, "ClickHouse", "the user lacks ALTER, CREATE TABLE, CREATE VIEW, DROP TABLE")
+	d.finds(Problem, "ClickHouse", "deduplicate_insert=disable")
+}
+
+// TestCluster: what a cluster lacks, one that the server does not know, and one that is impossible.
+func TestCluster(t *testing.T) {
+	dsn, o := fmt.Sprintf(enginetest.Cluster(t, nil), 0), options(t)
+	configured := func(name, dsn string) diagnosis {
+		t.Helper()
+		return diagnose(t, o, fmt.Sprintf("clickhouse: {cluster: %q, dsn: %q}\n", name, dsn))
+	}
+	d := configured(enginetest.ClusterName, dsn)
+	d.finds(OK, "ClickHouse", "the cluster two has 2 shards and 1 server")
+	d.finds(Problem, "ClickHouse", "the server that was asked has no macro shard, replica")
+	d.finds(Problem, "ClickHouse", "Keeper cannot be used")
+	d.finds(Warning, "ClickHouse", "there are no tables yet")
+	configured(enginetest.HalfCluster, dsn).finds(Problem, "ClickHouse", "of the servers 1 cannot be reached from the one that was asked")
+	configured("elsewhere", dsn).finds(Problem, "ClickHouse", `knows no cluster "elsewhere"`)
+	configured("two", "").finds(Problem, "ClickHouse", "the embedded engine is no cluster")
+
+	migrate := func(cluster string) error {
+		db, err := store.OpenCluster(dsn, cluster)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		_, err = db.Migrate(context.Background())
+		return err
+	}
+	if err := migrate(enginetest.ClusterName); err != nil {
+		t.Fatal(err)
+	}
+	configured(enginetest.ClusterName, dsn).finds(OK, "ClickHouse", "the tables are up to date")
+	if err := migrate(""); err == nil || !strings.Contains(err.Error(), "set clickhouse.cluster to the cluster's name") {
+		t.Errorf("without the cluster's name: %v", err)
+	}
+}
+
+// TestGrafana: doctor tells whether the dashboards are there, and writes nothing.
+func TestGrafana(t *testing.T) {
+	grafana, o := grafanatest.New(t), options(t)
+	o.GrafanaURL = grafana.URL
+	t.Setenv("GRAFANA_TOKEN", grafanatest.AdminToken)
+	const noDatabase = "clickhouse: {dsn: 'http://127.0.0.1:1/'}\n"
+	diagnose(t, o, noDatabase).finds(Warning, "Grafana", "6 dashboards not there")
+	if n := grafana.Writes(); n != 0 {
+		t.Errorf("%d writes", n)
+	}
+	boards, err := dashboards.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := push.Open(t.Context(), grafana.URL, grafanatest.AdminToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := client.Push(push.Bundle{FolderUID: dashboards.FolderUID, Folder: dashboards.Folder, Dashboards: boards}, false); err != nil {
+		t.Fatal(err)
+	}
+	diagnose(t, o, noDatabase).finds(OK, "Grafana", "the dashboards are there")
+}

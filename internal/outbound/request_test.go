@@ -1,0 +1,141 @@
+package outbound
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+)
+
+func aDelivery(body []byte, headers ...event.Header) (*event.Delivery, *event.Event) {
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	e := &event.Event{Received: event.Received{ID: event.NewID(now), ReceivedAt: now, Method: "POST", Headers: headers, Body: body}}
+	return &event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: uuid.New(), Endpoint: "crm", EventID: e.ID}, Attempts: 1}, e
+}
+
+// TestHeadersReplace: the endpoint's take the place of the event's, the replay's that of both, and ours that of all. What an
+// attempt keeps of them are no secrets.
+func TestHeadersReplace(t *testing.T) {
+	d, e := aDelivery(nil, event.Header{Name: "x-a", Value: "event"}, event.Header{Name: "X-A", Value: "event"}, event.Header{Name: "X-B", Value: "event"},
+		event.Header{Name: "X-C", Value: "event"}, event.Header{Name: "Authorization", Value: "event"}, event.Header{Name: "Webhook-Id", Value: "event"})
+	ep := endpointAt("http://example.com/hooks?token=x")
+	ep.Headers = []event.Header{{Name: "X-a", Value: "endpoint"}, {Name: "X-B", Value: "endpoint"}, {Name: "x-b", Value: "endpoint 2"}, {Name: "Authorization", Value: "Bearer endpoint"}}
+	ep.Sign.Secrets = []string{newSecret}
+	extra := []event.Header{{Name: "x-B", Value: "replay"}, {Name: "X-D", Value: "replay"}, {Name: "Cookie", Value: "a=b"}}
+	r, err := ep.NewRequest(context.Background(), extra, e, d, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]string{"X-A": {"endpoint"}, "X-B": {"replay"}, "X-C": {"event"}, "X-D": {"replay"}, "Authorization": {"Bearer endpoint"}, "Cookie": {"a=b"},
+		"Webhook-Id": {d.IdempotencyKey()}, "X-Hooktape-Event-Id": {e.ID.String()}, "X-Hooktape-Replay-Id": {d.ReplayID.String()}, "X-Hooktape-Attempt": {"1"},
+		"X-Hooktape-Received-At": {"2026-03-04T12:00:00Z"}, "Idempotency-Key": {d.IdempotencyKey()}} {
+		if got := r.Header[name]; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	kept := map[string]string{}
+	for _, h := range ep.StoredHeaders(r, extra) {
+		kept[h.Name] += h.Value
+	}
+	for name, want := range map[string]string{"X-A": "***", "X-B": "***", "X-C": "event", "X-D": "***", "Authorization": "***", "Cookie": "***", "Webhook-Signature": "***",
+		"Webhook-Id": d.IdempotencyKey(), "X-Hooktape-Attempt": "1"} {
+		if kept[name] != want {
+			t.Errorf("%s is kept as %q, want %q", name, kept[name], want)
+		}
+	}
+	if r.URL.String() != ep.URL {
+		t.Errorf("sent to %s", r.URL)
+	}
+	ep.Headers = []event.Header{{Name: "X-B", Value: "endpoint"}, {Name: "x-b", Value: "endpoint 2"}}
+	if r, _ = ep.NewRequest(context.Background(), nil, e, d, time.Now()); !reflect.DeepEqual(r.Header["X-B"], []string{"endpoint", "endpoint 2"}) {
+		t.Errorf("a name that stands twice: %q", r.Header["X-B"])
+	}
+}
+
+func TestCheckHeader(t *testing.T) {
+	for _, good := range []string{"Authorization", "cookie", "User-Agent", "X-Key", "Content-Type", "X-Forwarded-For", "Webhook-Token"} {
+		if err := CheckHeader(event.Header{Name: good, Value: "secret é"}); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, bad := range []string{"", "X Key", "X:Key", "X-Ключ", "host", "Content-Length", "TRANSFER-ENCODING", "Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Expect",
+		"Proxy-Authorization", "x-hooktape-attempt", "X-Hooktape-Anything", "idempotency-key", "Webhook-Id", "webhook-signature", "Webhook-Timestamp", "traceparent", "Tracestate", "Baggage"} {
+		if CheckHeader(event.Header{Name: bad, Value: "x"}) == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+	for _, bad := range []string{"secret\r\nX: y", "secret\n", "secret\x00"} {
+		err := CheckHeader(event.Header{Name: "X-Key", Value: bad})
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// TestProxyHeadersStayHere: an event that came through a CDN goes to an endpoint behind one as if it had come through none.
+func TestProxyHeadersStayHere(t *testing.T) {
+	proxies := []string{"CF-Connecting-IP", "CF-RAY", "cf-ipcountry", "CF-Visitor", "CDN-Loop", "True-Client-IP", "Cf-Access-Jwt-Assertion", // Cloudflare
+		"Fastly-Client-IP", "Fastly-FF", "X-Varnish", "X-Timer", "Akamai-Origin-Hop", "X-Akamai-Edgescape", // Fastly, Akamai
+		"X-Amzn-Trace-Id", "X-Amz-Cf-Id", "CloudFront-Viewer-Country", "X-Amzn-Tls-Version", // AWS
+		"X-Azure-ClientIP", "X-Azure-FDID", "X-FD-HealthProbe", "X-AppGW-Trace-Id", "X-Original-Host", "X-ARR-LOG-ID", "X-MS-CLIENT-PRINCIPAL-NAME", "X-MS-TOKEN-AAD-ACCESS-TOKEN", // Azure
+		"X-Cloud-Trace-Context", "X-AppEngine-Country", "Fly-Client-IP", "Fly-Forwarded-Port", "X-Vercel-Id", "x-vercel-ip-country", // GCP, Fly, Vercel
+		"X-Envoy-External-Address", "X-Request-Id", "X-B3-TraceId", "X-Forwarded-Client-Cert", "X-Real-IP", "X-Scheme", "X-Original-Forwarded-For", // Envoy, nginx
+		"X-Forwarded-For", "X-Forwarded-Ssl", "X-Forwarded-Prefix", "Forwarded", "Via", "X-Request-Start"}
+	own := []string{"Content-Type", "User-Agent", "Accept", "X-Wh-Sign", "X-Custom", "Accept-Language"}
+	var headers []event.Header
+	for _, name := range append(append([]string{"Authorization", "Cookie"}, proxies...), own...) {
+		headers = append(headers, event.Header{Name: name, Value: "event"})
+	}
+	d, e := aDelivery(nil, headers...)
+	ep := endpointAt("http://example.com/")
+	r, err := ep.NewRequest(context.Background(), nil, e, d, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append([]string{"Authorization", "Cookie"}, proxies...) {
+		if got := r.Header.Values(name); len(got) > 0 {
+			t.Errorf("%s is sent on: %q", name, got)
+		}
+	}
+	for _, name := range own {
+		if got := r.Header.Get(name); got != "event" {
+			t.Errorf("%s is sent as %q", name, got)
+		}
+	}
+}
+
+// TestDropAndKeepHeaders: an endpoint's lists win over the defaults, whatever the case of the names.
+func TestDropAndKeepHeaders(t *testing.T) {
+	d, e := aDelivery(nil, event.Header{Name: "X-Request-Id", Value: "event"}, event.Header{Name: "CF-RAY", Value: "event"}, event.Header{Name: "cookie", Value: "event"},
+		event.Header{Name: "X-Custom", Value: "event"}, event.Header{Name: "Accept", Value: "event"})
+	ep := endpointAt("http://example.com/")
+	ep.KeepHeaders, ep.DropHeaders = []string{"x-request-id", "Cookie"}, []string{"x-CUSTOM"}
+	if faults := ep.Faults(); faults != nil {
+		t.Fatal(faults)
+	}
+	r, err := ep.NewRequest(context.Background(), nil, e, d, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"X-Request-Id": "event", "Cf-Ray": "", "Cookie": "event", "X-Custom": "", "Accept": "event"} {
+		if got := r.Header.Get(name); got != want {
+			t.Errorf("%s is sent as %q, want %q", name, got, want)
+		}
+	}
+	for key, wrong := range map[string]Endpoint{
+		"keep_headers[0]": {KeepHeaders: []string{"Content-Length"}},
+		"keep_headers[1]": {KeepHeaders: []string{"Via", "traceparent"}},
+		"drop_headers[0]": {DropHeaders: []string{"X Custom"}},
+	} {
+		bad := endpointAt("http://example.com/")
+		bad.KeepHeaders, bad.DropHeaders = wrong.KeepHeaders, wrong.DropHeaders
+		if faults := bad.Faults(); len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), key) {
+			t.Errorf("%s: %v", key, faults)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"fmt"
+	"math"
+	"runtime/debug"
+	"syscall"
+
+	"hooktape/internal/config"
+)
+
+// descriptors are the shares of the process's parts in its file descriptors. The spools and ClickHouse have enough, however many
+// clients connect.
+type descriptors struct {
+	Tables     int // open at once, in each spool
+	Ingest     int // connections
+	API        int // connections
+	Deliveries int // connections to endpoints
+}
+
+const (
+	// minDescriptors leaves every part a few.
+	minDescriptors = 256
+	// ownDescriptors are for streams, listeners, the engine's pipes, telemetry and the operator's connections.
+	ownDescriptors = 48
+	// spoolDescriptors are for a spool's logs, directories and reserve.
+	spoolDescriptors      = 24
+	clickhouseDescriptors = 16
+	minTables, maxTables  = 64, 256
+	maxAPIConnections     = 1024
+	opsConnections        = 16
+)
+
+// divide divides limit descriptors. Of those that hooktape does not need itself, the ingest gets half, the API and the deliveries a
+// quarter each.
+func divide(limit int) descriptors {
+	tables := max(minTables, min(limit/16, maxTables))
+	rest := limit - ownDescriptors - len(config.SpoolNames)*(tables+spoolDescriptors) - clickhouseDescriptors
+	return descriptors{Tables: tables, Ingest: rest / 2, API: min(rest/4, maxAPIConnections), Deliveries: rest / 4}
+}
+
+// descriptorBudget divides the descriptors that this process may have. Go has raised the limit as far as allowed.
+func descriptorBudget() (descriptors, error) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return descriptors{}, fmt.Errorf("ask for the limit of open files: %w", err)
+	}
+	if limit.Cur < minDescriptors {
+		return descriptors{}, fmt.Errorf("this process may open %d files and needs %d: raise the limit (ulimit -n, LimitNOFILE=)", limit.Cur, minDescriptors)
+	}
+	return divide(int(min(limit.Cur, 1<<20))), nil
+}
+
+// restOfMemory is what the process needs at full load besides the requests in flight: the spools' tables in memory, the batch on
+// its way to ClickHouse, the program itself.
+const restOfMemory = 176 << 20
+
+// limitMemory makes the garbage collector work harder before the process takes more than its requests may and the rest needs:
+// otherwise garbage takes as much again as what is in use. GOMEMLIMIT takes precedence.
+func limitMemory(requests int64) {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(restOfMemory + requests)
+	}
+}

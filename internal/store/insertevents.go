@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+)
+
+// InsertEvents stores events in one block, once for each token, and then marks those that came through a spool as stored:
+// from then on Follow returns them. When it returns an error the events may be stored; InsertEventsAgain completes it.
+func (s *Store) InsertEvents(ctx context.Context, token string, events []event.Event) error {
+	if err := s.insertEvents(ctx, token, events); err != nil {
+		return err
+	}
+	return s.markStored(ctx, events)
+}
+
+// InsertEventsAgain is InsertEvents for a token that may have been sent before. ClickHouse writes an insert's token down
+// before its rows: a server that was killed in between knows the token and lacks the rows. So what is not there is inserted
+// under another token.
+func (s *Store) InsertEventsAgain(ctx context.Context, token string, events []event.Event) error {
+	if err := s.insertEvents(ctx, token, events); err != nil {
+		return err
+	}
+	missing, err := s.withoutStored(ctx, events)
+	if err == nil && len(missing) > 0 {
+		select { // the earlier insert may be just about to end
+		case <-time.After(insertSettles):
+			missing, err = s.withoutStored(ctx, missing)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if err == nil && len(missing) > 0 {
+		err = s.insertEvents(ctx, token+AgainSuffix, missing)
+	}
+	if err != nil {
+		return err
+	}
+	return s.markStored(ctx, events)
+}
+
+// AgainSuffix makes another token of one whose rows ClickHouse has lost.
+const AgainSuffix = "-again"
+
+// insertSettles is longer than an insert takes between its token and its rows.
+const insertSettles = 2 * time.Second
+
+func (s *Store) withoutStored(ctx context.Context, events []event.Event) (missing []event.Event, err error) {
+	ids := make([]uuid.UUID, len(events))
+	for i := range events {
+		ids[i] = events[i].ID
+	}
+	stored, err := s.StoredEvents(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range events {
+		if !stored[events[i].ID] {
+			missing = append(missing, events[i])
+		}
+	}
+	return missing, nil
+}
+
+func (s *Store) insertEvents(ctx context.Context, token string, events []event.Event) error {
+	return s.insert(ctx, token, "events ("+strings.Join(eventColumns, ", ")+", body_text)", func(batch driver.Batch) error {
+		for i := range events {
+			if err := appendEvent(batch, &events[i]); err != nil {
+				return fmt.Errorf("event %s: %w", events[i].ID, err)
+			}
+		}
+		return nil
+	})
+}
+
+func appendEvent(batch driver.Batch, e *event.Event) error {
+	eventAt := e.ReceivedAt
+	if e.EventAt != nil {
+		eventAt = *e.EventAt
+	}
+	ip := ""
+	if e.RemoteIP.IsValid() {
+		ip = e.RemoteIP.String()
+	}
+	return batch.Append(
+		e.ID, e.ReceivedAt, e.Source, e.Step, string(e.Kind), string(e.Verdict),
+		e.Method, e.Path, e.Query, ip, headerTuples(e.Headers), e.Body, hex.EncodeToString(e.BodySHA256[:]),
+		hex.EncodeToString(e.TraceID[:]), hex.EncodeToString(e.SpanID[:]),
+		e.BothelpUserID, e.MessengerUserID, e.MessengerUsername, e.CUID, e.Ref,
+		e.Name, e.FirstName, e.LastName, e.Email, e.Phone, e.ProfileLink, e.Channel,
+		e.ConversationsCount, e.CreatedAt, e.FirstContactAt, e.LastContactAt,
+		e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm,
+		e.Fields, eventAt, e.DecodeError, e.DuplicateOf, e.Spool, e.SpoolNumber, uint64(e.PositionOffset.Microseconds()), e.BodyText,
+	)
+}
+
+// Quarantined is an event that ClickHouse refuses, kept whole.
+type Quarantined struct {
+	ID         uuid.UUID
+	ReceivedAt time.Time
+	Source     string
+	Error      string
+	Record     []byte // as the spool had it
+}
+
+// InsertQuarantine keeps an event that the events table refuses.
+func (s *Store) InsertQuarantine(ctx context.Context, token string, q Quarantined) error {
+	return s.insert(ctx, token, "quarantine (id, received_at, source, error, record)", func(batch driver.Batch) error {
+		return batch.Append(q.ID, q.ReceivedAt, q.Source, q.Error, q.Record)
+	})
+}

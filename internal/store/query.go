@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+)
+
+// quoteName writes a name as ClickHouse reads it between backticks.
+func quoteName(name string) string {
+	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(name) + "`"
+}
+
+// conditions collects the terms of a WHERE clause and the server-side parameters in them: no value is ever part of the
+// SQL text.
+type conditions struct {
+	terms []string
+	args  []any
+	// expression is a selection's own, as understand returned it; see events.
+	expression string
+}
+
+// bind passes value to the server as the given ClickHouse type, and returns what stands for it in the text.
+func (c *conditions) bind(clickhouseType string, value any) string {
+	name := fmt.Sprintf("p%d", len(c.args))
+	c.args = append(c.args, clickhouse.Named(name, value))
+	return "{" + name + ":" + clickhouseType + "}"
+}
+
+// add appends a term in which every {} stands for value.
+func (c *conditions) add(term, clickhouseType string, value any) {
+	c.terms = append(c.terms, strings.ReplaceAll(term, "{}", c.bind(clickhouseType, value)))
+}
+
+// require appends terms without values, or with those that bind has given.
+func (c *conditions) require(terms ...string) { c.terms = append(c.terms, terms...) }
+
+// String is the conjunction of all terms; true when there are none.
+func (c *conditions) String() string {
+	if len(c.terms) == 0 {
+		return "true"
+	}
+	return strings.Join(c.terms, "\n  AND ")
+}
+
+// micros writes a time for a DateTime64(6,'UTC') parameter: a time.Time would lose its fraction on the way.
+func micros(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000000") }
+
+func addIn[T ~string](c *conditions, column string, values []T) {
+	if len(values) > 0 {
+		c.add(column+" IN {}", "Array(String)", texts(values))
+	}
+}
+
+func texts[T ~string](values []T) []string {
+	list := make([]string, len(values))
+	for i, v := range values {
+		list[i] = string(v)
+	}
+	return list
+}
+
+func uuidStrings(ids []uuid.UUID) []string {
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = id.String()
+	}
+	return list
+}
+
+// collect runs a query and scans its rows.
+func collect[T any](ctx context.Context, conn driver.Conn, doing, sql string, args []any, scan func(driver.Rows, *T) error) ([]T, error) {
+	rows, err := conn.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, explain(doing, err)
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		var one T
+		if err := scan(rows, &one); err != nil {
+			return nil, explain(doing, err)
+		}
+		list = append(list, one)
+	}
+	return list, explain(doing, rows.Err())
+}
+
+// with adds settings to the queries made under the context.
+func with(ctx context.Context, settings clickhouse.Settings) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(settings))
+}
+
+// epochIfZero: Go's zero time lies before the first that a DateTime64 can hold.
+func epochIfZero(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Unix(0, 0)
+	}
+	return t
+}
+
+// zeroIfEpoch reads what epochIfZero has written.
+func zeroIfEpoch(t time.Time) time.Time {
+	if t.Unix() == 0 && t.Nanosecond() == 0 {
+		return time.Time{}
+	}
+	return t
+}
+
+// quoteText writes a text as ClickHouse shows it between quotes.
+func quoteText(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+// head is the beginning of a text, whole characters of it.
+func head(text string, atMost int) string {
+	for i := range text {
+		if i >= atMost {
+			return text[:i] + "…"
+		}
+	}
+	return text
+}

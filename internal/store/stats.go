@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+)
+
+// SourceStats is what came to a source since a time, or to a name that is none.
+type SourceStats struct {
+	Source   string
+	Accepted uint64
+	Verdicts map[event.Verdict]uint64 // of what was not accepted
+	Last     time.Time                // the last accepted event; zero for none
+	LastID   uuid.UUID
+	Unread   uint64 // accepted ones of which something could not be read
+}
+
+// SourceStats returns the figures since a time of the sources with the most events; at most limit of them, for names may be
+// anyone's invention. Those of some sources come first.
+func (s *Store) SourceStats(ctx context.Context, since time.Time, first []string, limit int) ([]SourceStats, error) {
+	where := &conditions{}
+	where.add("received_at >= {}", "DateTime64(6,'UTC')", micros(since))
+	return collect(ctx, s.conn, "count events of sources", `SELECT source, countIf(verdict = 'accepted'),
+		CAST(sumMapIf(map(toString(verdict), toUInt64(1)), verdict != 'accepted'), 'Map(String, UInt64)'),
+		maxIf(received_at, verdict = 'accepted'), argMaxIf(id, received_at, verdict = 'accepted'),
+		countIf(verdict = 'accepted' AND decode_error != '') FROM events WHERE `+where.String()+" GROUP BY source ORDER BY source IN "+where.bind("Array(String)", first)+
+		fmt.Sprintf(" DESC, count() DESC, source LIMIT %d", limit), where.args, scanSourceFigures)
+}
+
+func scanSourceFigures(rows driver.Rows, f *SourceStats) error {
+	verdicts := map[string]uint64{}
+	if err := rows.Scan(&f.Source, &f.Accepted, &verdicts, &f.Last, &f.LastID, &f.Unread); err != nil {
+		return err
+	}
+	f.Verdicts = make(map[event.Verdict]uint64, len(verdicts))
+	for verdict, n := range verdicts {
+		f.Verdicts[event.Verdict(verdict)] = n
+	}
+	f.Last = zeroIfEpoch(f.Last)
+	return nil
+}
+
+// EndpointStats is how the attempts to deliver to an endpoint went since a time.
+type EndpointStats struct {
+	Endpoint  string
+	Attempts  uint64
+	Delivered uint64
+	P50, P95  time.Duration
+	Last      time.Time // of the last attempt
+}
+
+// EndpointStats returns the figures of each endpoint since a time.
+func (s *Store) EndpointStats(ctx context.Context, since time.Time) ([]EndpointStats, error) {
+	where := &conditions{}
+	where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(since))
+	return collect(ctx, s.conn, "count attempts", `SELECT endpoint, count(), countIf(outcome = 'delivered'), quantilesTDigest(0.5, 0.95)(duration_ms), max(started_at)
+		FROM attempts WHERE `+where.String()+" GROUP BY endpoint ORDER BY endpoint", where.args, func(rows driver.Rows, f *EndpointStats) error {
+		var quantiles []float32
+		if err := rows.Scan(&f.Endpoint, &f.Attempts, &f.Delivered, &quantiles, &f.Last); err != nil {
+			return err
+		}
+		f.P50, f.P95 = time.Duration(quantiles[0]*1e6), time.Duration(quantiles[1]*1e6)
+		return nil
+	})
+}
+
+// Bar is one part of a histogram.
+type Bar struct {
+	At      time.Time // where it begins
+	Events  uint64
+	Refused uint64 // of these, the ones that were not accepted
+}
+
+// Histogram counts selected events in parts of a width, from a time on until another. Parts without events are absent.
+func (s *Store) Histogram(ctx context.Context, sel event.Selection, from, until time.Time, width time.Duration) ([]Bar, error) {
+	sel.From, sel.Until = &from, &until
+	where, err := s.matching(ctx, sel)
+	if err != nil {
+		return nil, err
+	}
+	begin, micros := where.bind("Int64", from.UnixMicro()), where.bind("Int64", width.Microseconds())
+	sql := fmt.Sprintf(`SELECT intDiv(toUnixTimestamp64Micro(received_at) - %s, %s) AS part, count(), countIf(verdict != 'accepted')
+		FROM %s WHERE %s GROUP BY part ORDER BY part`, begin, micros, where.events(), where)
+	bars, err := collect(where.limited(ctx), s.asking(where), "count events over time", sql, where.args, func(rows driver.Rows, b *Bar) error {
+		var part int64
+		err := rows.Scan(&part, &b.Events, &b.Refused)
+		b.At = from.Add(time.Duration(part) * width)
+		return err
+	})
+	return bars, where.blame(err)
+}
