@@ -2,8 +2,8 @@ package dashboards
 
 import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
-// Where the values of tables lead, with the data source. A person's and a trace's dashboard open at a time of their own: what
-// belongs to them need not be in the viewer's.
+// Where the values of tables lead, with the data source. A person's and a trace's dashboard open at a time of their
+// own: what belongs to them need not be in the viewer's.
 const (
 	toRequest   = "${hooktape_url}/events/${__value.raw}"
 	toReplay    = "${hooktape_url}/replays/${__value.raw}"
@@ -28,8 +28,8 @@ func hooktapeURL() constant {
 	return newConstant("hooktape_url", "Address of hooktape", "http://127.0.0.1:8081")
 }
 
-// constant is a variable for administrators of the dashboards, not for viewers. It is not part of a dashboard's URL, so links
-// between dashboards do not change it. (Grafana 9 reads it from a URL nevertheless.)
+// constant is a variable for administrators of the dashboards, not for viewers. It is not part of a dashboard's URL, so
+// links between dashboards do not change it. (Grafana 9 reads it from a URL nevertheless.)
 type constant struct {
 	*dashboard.ConstantVariableBuilder
 }

@@ -25,8 +25,8 @@ const (
 	Trace Format = 3
 )
 
-// Query is a query of the ClickHouse plugin, in SQL. The field editorType is read by the plugin's version 4; version 3 knows
-// a query in SQL by its rawSql. Both read the others.
+// Query is a query of the ClickHouse plugin, in SQL. The field editorType is read by the plugin's version 4; version 3
+// knows a query in SQL by its rawSql. Both read the others.
 type Query struct {
 	RefID          string                `json:"refId"`
 	Datasource     *common.DataSourceRef `json:"datasource,omitempty"`

@@ -82,8 +82,9 @@ func figures(a about) *stat.PanelBuilder {
 // series is a name that the query's column of this name gives to a series.
 const series = "${__field.labels.series}"
 
-// numbered colours series that are neither good nor bad, such as sources and endpoints. Grafana's palette begins with green and red,
-// and version 9 has no other. So the query numbers the series, by as many zero-width spaces before the name.
+// numbered colours series that are neither good nor bad, such as sources and endpoints. Grafana's palette begins with
+// green and red, and version 9 has no other. So the query numbers the series, by as many zero-width spaces before the
+// name.
 func numbered(b *timeseries.PanelBuilder) *timeseries.PanelBuilder {
 	for i, color := range []string{neutral, second, "#3fa7a0", "light-blue", "dark-purple", quiet} {
 		b.OverrideByRegexp(fmt.Sprintf(`/^\u200b{%d}[^\u200b]/`, i+1), colored(color))

@@ -88,8 +88,8 @@ func (p pusher) diff(c Change, theirs *gapi.DataSource, next gapi.DataSource) (C
 	return c, err
 }
 
-// health makes Grafana query ClickHouse and returns the problem, if any. The usual problem is the address: Grafana may need
-// another address of ClickHouse than this machine.
+// health makes Grafana query ClickHouse and returns the problem, if any. The usual problem is the address: Grafana may
+// need another address of ClickHouse than this machine.
 func (p pusher) health(d DataSource) string {
 	var answer struct{ Status, Message string }
 	err := p.get(&answer, "api/datasources/uid", d.UID, "health")

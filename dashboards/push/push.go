@@ -21,8 +21,8 @@ type pusher struct {
 	dry       bool
 }
 
-// Push pushes a bundle to Grafana or, in a dry run, returns the changes that it would make. With an error it returns the changes
-// made before.
+// Push pushes a bundle to Grafana or, in a dry run, returns the changes that it would make. With an error it returns
+// the changes made before.
 func (g *Grafana) Push(b Bundle, dry bool) (changes []Change, err error) {
 	if err := g.check(); err != nil {
 		return nil, err

@@ -117,8 +117,8 @@ func TestForeign(t *testing.T) {
 	})
 }
 
-// TestTakenNames: Grafana wants titles to be unique in places; what it refuses is said. A new one (12.3 does) lets folders have
-// the same name.
+// TestTakenNames: Grafana wants titles to be unique in places; what it refuses is said. A new one (12.3 does) lets
+// folders have the same name.
 func TestTakenNames(t *testing.T) {
 	eachGrafana(t, func(g target, b push.Bundle) {
 		other := b.FolderUID + "-x"

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// transport adds a context and errors with a status to the client library, which only has a text with the status. The library
-// handles 404 itself.
+// transport adds a context and errors with a status to the client library, which only has a text with the status. The
+// library handles 404 itself.
 type transport struct {
 	ctx  context.Context
 	next *http.Transport
@@ -30,8 +30,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, refusalOf(response)
 }
 
-// redirect is an answer from another place. It is not followed: a POST would become a GET, and the token would go along to
-// wherever it leads.
+// redirect is an answer from another place. It is not followed: a POST would become a GET, and the token would go along
+// to wherever it leads.
 type redirect struct{ to *url.URL }
 
 func (r *redirect) Error() string { return "redirected" }

@@ -25,9 +25,9 @@ type Progress struct {
 	Until  time.Time // of the last inserted event
 }
 
-// Backfill makes the whole history and inserts it in order of time. It makes and decodes requests on all processors while
-// it inserts the batch before. It may be interrupted and repeated: the same account gives the same batches under the
-// same tokens, and the server drops batches that it has.
+// Backfill makes the whole history and inserts it in order of time. It makes and decodes requests on all processors
+// while it inserts the batch before. It may be interrupted and repeated: the same account gives the same batches under
+// the same tokens, and the server drops batches that it has.
 func (a *Account) Backfill(ctx context.Context, insert Insert, each func(Progress)) error {
 	return a.backfill(ctx, BatchSize, insert, each)
 }

@@ -145,7 +145,8 @@ func TestBackfillStops(t *testing.T) {
 	}
 }
 
-// BenchmarkBackfill measures a whole backfill into the engine: SUBSCRIBERS=100000 go test -bench Backfill -benchtime 1x.
+// BenchmarkBackfill measures a whole backfill into the engine: SUBSCRIBERS=100000 go test -bench Backfill -benchtime
+// 1x.
 func BenchmarkBackfill(b *testing.B) {
 	subscribers, _ := strconv.Atoi(os.Getenv("SUBSCRIBERS"))
 	db, _ := newDB(b)

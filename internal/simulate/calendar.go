@@ -49,7 +49,8 @@ func newCalendar(o Options) *calendar {
 	return c
 }
 
-// busyness is that of an hour: of the time of day and week, of the day's luck, and of the weeks in which a campaign runs.
+// busyness is that of an hour: of the time of day and week, of the day's luck, and of the weeks in which a campaign
+// runs.
 func busyness(seed uint64, at int64) int64 {
 	t := time.UnixMicro(at).In(Zone)
 	date := (at + 3*hour) / day

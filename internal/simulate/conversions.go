@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// levels returns the number of goals that the subscriber reached in order and within the window, and when the last goal was first
-// reached, 0 if never. For each level it keeps the latest start that leads there, because its window closes last.
+// levels returns the number of goals that the subscriber reached in order and within the window, and when the last goal
+// was first reached, 0 if never. For each level it keeps the latest start that leads there, because its window closes
+// last.
 func (t *tally) levels(goals []string) (reached int, done int64) {
 	var began [32]int64
 	for _, v := range t.seen {

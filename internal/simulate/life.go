@@ -8,8 +8,8 @@ import (
 	"hooktape/internal/simulate/people"
 )
 
-// A life has all visits of one subscriber in the history. It follows from the seed and the number alone, so it is computed
-// again whenever a part of it is needed, and never stored.
+// A life has all visits of one subscriber in the history. It follows from the seed and the number alone, so it is
+// computed again whenever a part of it is needed, and never stored.
 type life struct {
 	number  uint64
 	channel int

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// warmUp is the simulated time before live traffic begins; without it no subscriber would reach a later step for a while.
-	// It is shorter if it would have too many requests.
+	// warmUp is the simulated time before live traffic begins; without it no subscriber would reach a later step for a
+	// while. It is shorter if it would have too many requests.
 	warmUp     = 6 * time.Hour
 	mostWarmUp = 2_000_000 // requests
 

@@ -10,9 +10,11 @@ type Options struct {
 	Seed uint64
 	// From and Until limit the history: all requests come at or after From and before Until.
 	From, Until time.Time
-	// Subscribers is how many people come for the first time between the two. Each is good for some ten requests in 90 days.
+	// Subscribers is how many people come for the first time between the two. Each is good for some ten requests in 90
+	// days.
 	Subscribers uint32
-	// Speed divides the time between a subscriber's visits; 1 is real time. With a high speed a funnel fills within minutes.
+	// Speed divides the time between a subscriber's visits; 1 is real time. With a high speed a funnel fills within
+	// minutes.
 	Speed int64
 	// Even leaves out the rhythm of day and week.
 	Even    bool

@@ -11,8 +11,8 @@ import (
 // eventsEach is how many requests a subscriber is good for, about. It only sizes things.
 const eventsEach = 9
 
-// Batches yields all visits in order of time, size at a time; the last batch has the rest. Every batch is a slice of its
-// own.
+// Batches yields all visits in order of time, size at a time; the last batch has the rest. Every batch is a slice of
+// its own.
 func (a *Account) Batches(size int) iter.Seq[[]Visit] {
 	return func(yield func([]Visit) bool) {
 		batch := make([]Visit, 0, size)
@@ -33,8 +33,8 @@ func (a *Account) Batches(size int) iter.Seq[[]Visit] {
 
 // Visits yields all visits in order of time.
 //
-// In memory it keeps only the future visits of subscribers who have arrived, 16 bytes each. It divides the time into short
-// spans, computes a life at the span of its first visit, and assigns its visits to their spans.
+// In memory it keeps only the future visits of subscribers who have arrived, 16 bytes each. It divides the time into
+// short spans, computes a life at the span of its first visit, and assigns its visits to their spans.
 func (a *Account) Visits() iter.Seq[Visit] {
 	return func(yield func(Visit) bool) {
 		s := a.newSpans()

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// FreeAddr chooses ports below those that the kernel gives to outgoing connections: such a connection could take the port
-// while the process that owns it restarts. The port at a fixed distance above each marks it as taken.
+// FreeAddr chooses ports below those that the kernel gives to outgoing connections: such a connection could take the
+// port while the process that owns it restarts. The port at a fixed distance above each marks it as taken.
 //
 // consul/sdk/freeport does the same with nine modules and a goroutine that goleak reports in every test.
 const (

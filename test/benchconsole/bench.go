@@ -180,8 +180,8 @@ func (b *bench) ask(ctx context.Context, path string, times int) (took []time.Du
 
 var further = regexp.MustCompile(`hx-get="(/events/further[^"]*)"`)
 
-// toTheEnd follows a search that continues in steps, as the page does, and returns the total time. It returns "" for a search that
-// ends with its first page.
+// toTheEnd follows a search that continues in steps, as the page does, and returns the total time. It returns "" for a
+// search that ends with its first page.
 func (b *bench) toTheEnd(ctx context.Context, path string) (string, error) {
 	begun := time.Now()
 	for steps := 0; ; steps++ {

@@ -2,9 +2,10 @@
 //
 //	go run ./test/benchconsole [-subscribers 1000000] [-days 90] [-dsn http://…/hooktape]
 //
-// It fills a real engine with a simulated account, gives a tenth of the events a delivery with an attempt and a trace, serves the
-// console on it, and requests the list of events with one filter at a time, an event's page and a subscriber's, as a browser
-// does. It prints the first, the median and the slowest time in milliseconds. With -dsn it uses an existing database.
+// It fills a real engine with a simulated account, gives a tenth of the events a delivery with an attempt and a trace,
+// serves the console on it, and requests the list of events with one filter at a time, an event's page and a
+// subscriber's, as a browser does. It prints the first, the median and the slowest time in milliseconds. With -dsn it
+// uses an existing database.
 package main
 
 import (

@@ -9,15 +9,15 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// known has values to search for: those of an event in the middle of the history, because the newest are found quickly with any
-// filter, and the id of a delivered event.
+// known has values to search for: those of an event in the middle of the history, because the newest are found quickly
+// with any filter, and the id of a delivered event.
 type known struct {
 	Old, New, Subscriber, Source, Step, Channel, UTM, Medium, Campaign, Content, Term, Phone, Field, Name string
 	From, To                                                                                              time.Time
 }
 
-// deliver gives the newest tenth of the events a delivery to crm with an attempt, and the span of the request. One delivery in
-// twenty has failed.
+// deliver gives the newest tenth of the events a delivery to crm with an attempt, and the span of the request. One
+// delivery in twenty has failed.
 var deliver = []string{
 	`INSERT INTO deliveries
 		(replay_id, endpoint, event_received_at, event_id, state, attempts, updated_at, subscriber, created_at, version)

@@ -149,8 +149,8 @@ func (b *bench) view(days float64) panels.View {
 			"window_days": {"7"}, "attribution": {"first"}}}
 }
 
-// askRounds runs the queries in several rounds. It returns the median time of a round and of each query. An error in any round is
-// the query's error.
+// askRounds runs the queries in several rounds. It returns the median time of a round and of each query. An error in
+// any round is the query's error.
 func (b *bench) askRounds(ctx context.Context, v panels.View, queries []panels.Query) (time.Duration, []measured) {
 	totals, each := make([]time.Duration, rounds), make([][]measured, len(queries))
 	for n := range rounds {

@@ -2,9 +2,9 @@
 //
 //	go run ./test/benchdashboards [-subscribers 1000000] [-days 90] [-dsn http://…/hooktape]
 //
-// It fills a real engine with a simulated account and runs the queries of each dashboard, two at a time as Grafana does, for the
-// last 24 hours, 30 and 90 days. It prints milliseconds and rows read for each panel, and the time of each whole dashboard.
-// With -dsn it uses an existing database.
+// It fills a real engine with a simulated account and runs the queries of each dashboard, two at a time as Grafana
+// does, for the last 24 hours, 30 and 90 days. It prints milliseconds and rows read for each panel, and the time of
+// each whole dashboard. With -dsn it uses an existing database.
 package main
 
 import (

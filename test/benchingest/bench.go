@@ -109,7 +109,8 @@ func (b *bench) fill(ctx context.Context, events uint64) (*harness.Hooktape, err
 	return h, h.Stop(time.Minute)
 }
 
-// drain starts a stopped hooktape, which drains its spool to ClickHouse. It returns the time from the start to the empty spool.
+// drain starts a stopped hooktape, which drains its spool to ClickHouse. It returns the time from the start to the
+// empty spool.
 func (b *bench) drain(ctx context.Context, h *harness.Hooktape, dsn string) (time.Duration, error) {
 	const profiled = 10 * time.Second
 	h.Point(dsn)

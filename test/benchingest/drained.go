@@ -11,8 +11,8 @@ import (
 	"hooktape/test/harness"
 )
 
-// drained measures how fast a backlog goes into ClickHouse without other load, how fast a program is that only inserts the
-// same rows, and what an event takes on ClickHouse's disk.
+// drained measures how fast a backlog goes into ClickHouse without other load, how fast a program is that only inserts
+// the same rows, and what an event takes on ClickHouse's disk.
 func drained(ctx context.Context, b *bench) error {
 	h, err := b.fill(ctx, b.backlog)
 	if err != nil {
@@ -58,8 +58,8 @@ func drained(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// plainInsert copies the events of one database to another without other work: from memory, with clickhouse-go's batches of the
-// same size as hooktape's. It returns the number of rows a second.
+// plainInsert copies the events of one database to another without other work: from memory, with clickhouse-go's
+// batches of the same size as hooktape's. It returns the number of rows a second.
 func plainInsert(ctx context.Context, from, to string, events uint64) (float64, error) {
 	if err := harness.Migrate(ctx, to); err != nil {
 		return 0, err

@@ -14,8 +14,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestFigures runs parts with hardly any load. Their figures mean nothing then, but each must be there. Part a needs a program
-// of its own, c a machine that keeps up.
+// TestFigures runs parts with hardly any load. Their figures mean nothing then, but each must be there. Part a needs a
+// program of its own, c a machine that keeps up.
 func TestFigures(t *testing.T) {
 	processes, err := harness.New(t.Context(), "")
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"hooktape/test/harness"
 )
 
-// promise measures hooktape without ClickHouse: only capture, spans, spool and fsync. Each run has its own spool, because nothing
-// drains it.
+// promise measures hooktape without ClickHouse: only capture, spans, spool and fsync. Each run has its own spool,
+// because nothing drains it.
 func promise(ctx context.Context, b *bench) error {
 	for _, n := range connections {
 		if err := b.promise(ctx, n); err != nil {

@@ -80,8 +80,8 @@ func (b *bench) probe(ctx context.Context, h *harness.Hooktape, s server) (rate 
 	return m.rate, errors.Join(err, b.empty(ctx, h))
 }
 
-// sustained finds the highest rate with a bounded backlog. It tries a closed loop, in which each connection waits for the answer,
-// and then lower and lower rates.
+// sustained finds the highest rate with a bounded backlog. It tries a closed loop, in which each connection waits for
+// the answer, and then lower and lower rates.
 func (b *bench) sustained(ctx context.Context, h *harness.Hooktape, s server) (float64, error) {
 	const tries, step = 6, 0.93
 	waitForProfile := b.profile(ctx, "c", h, b.sustain)

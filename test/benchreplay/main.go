@@ -2,10 +2,10 @@
 //
 //	go run ./test/benchreplay [-events 200000] [-connections 256] [-pending 5000000]
 //
-// In one run, on the same cores: (a) a bare http.Client loop that sends bodies to a receiver; (b) a replay of as many events to
-// the same receiver by a real hooktape and a real engine, with each attempt's intent and outcome on disk (fsync) and in
-// ClickHouse. Then it measures the time from a live webhook to its endpoint, the ingest's throughput during a replay, and the
-// memory of the delivering process while very many deliveries wait for a dead endpoint.
+// In one run, on the same cores: (a) a bare http.Client loop that sends bodies to a receiver; (b) a replay of as many
+// events to the same receiver by a real hooktape and a real engine, with each attempt's intent and outcome on disk
+// (fsync) and in ClickHouse. Then it measures the time from a live webhook to its endpoint, the ingest's throughput
+// during a replay, and the memory of the delivering process while very many deliveries wait for a dead endpoint.
 package main
 
 import (

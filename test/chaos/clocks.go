@@ -9,9 +9,9 @@ import (
 	"hooktape/test/receiver"
 )
 
-// clocksMoved moves the clocks of all processes: hours ahead, back to the right time, and behind it. Events must arrive at the
-// endpoint after each move, in order. That includes events that the endpoint refused before or after the move, which hooktape
-// reads from ClickHouse again.
+// clocksMoved moves the clocks of all processes: hours ahead, back to the right time, and behind it. Events must arrive
+// at the endpoint after each move, in order. That includes events that the endpoint refused before or after the move,
+// which hooktape reads from ClickHouse again.
 func clocksMoved(ctx context.Context, t *trial) error {
 	if err := t.beginLive(ctx); err != nil {
 		return err
@@ -38,8 +38,8 @@ func clocksMoved(ctx context.Context, t *trial) error {
 	return nil
 }
 
-// clickHouseFrozenLong freezes ClickHouse during inserts, for longer than the timeout of an insert. The events that these
-// inserts stored must be delivered.
+// clickHouseFrozenLong freezes ClickHouse during inserts, for longer than the timeout of an insert. The events that
+// these inserts stored must be delivered.
 func clickHouseFrozenLong(ctx context.Context, t *trial) error {
 	if err := t.beginLive(ctx); err != nil {
 		return err

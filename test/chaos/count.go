@@ -22,8 +22,8 @@ type stored struct {
 	hash [32]byte // of the stored body, computed by ClickHouse
 }
 
-// count compares the ledger with the stored events. All bodies differ, so it also finds a request that is stored under two
-// ids.
+// count compares the ledger with the stored events. All bodies differ, so it also finds a request that is stored under
+// two ids.
 func (t *trial) count(ctx context.Context, ledger *load.Ledger, r *row) error {
 	r.sent, r.acknowledged, r.refused = ledger.Sent, len(ledger.Acks), refused(ledger)
 	numbers := hashes(ledger.Next)

@@ -44,8 +44,8 @@ const (
 	endpoint = "crm"
 	// subscribers is small, so that each subscriber has many events to keep in order.
 	subscribers = 200
-	// endpointSettings allows many attempts, so that no delivery fails, and has short delays, so that the run takes little
-	// time.
+	// endpointSettings allows many attempts, so that no delivery fails, and has short delays, so that the run takes
+	// little time.
 	endpointSettings = `endpoints:
   - name: crm
     url: %s

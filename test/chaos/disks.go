@@ -22,8 +22,8 @@ func fsyncError(ctx context.Context, t *trial) error {
 	return t.diskFails(ctx, errorfs.OpFileSync, errorfs.OpFileSyncData)
 }
 
-// diskFails makes operations on the spool's logs fail. From then on hooktape must acknowledge nothing. Restarted on the same
-// files and a working disk, it must have everything that it acknowledged before.
+// diskFails makes operations on the spool's logs fail. From then on hooktape must acknowledge nothing. Restarted on the
+// same files and a working disk, it must have everything that it acknowledged before.
 func (t *trial) diskFails(ctx context.Context, kinds ...errorfs.OpKind) error {
 	dir, err := t.harness.NewDir("spool")
 	if err != nil {
@@ -44,8 +44,8 @@ func (t *trial) diskFails(ctx context.Context, kinds ...errorfs.OpKind) error {
 	})
 }
 
-// powerCut simulates a power failure: all unsynced data is lost, or in every second round half of it, because a disk may have
-// written some blocks early.
+// powerCut simulates a power failure: all unsynced data is lost, or in every second round half of it, because a disk
+// may have written some blocks early.
 func powerCut(ctx context.Context, t *trial) error {
 	const dir = "/spool"
 	everything := func(errorfs.Op) bool { return true }

@@ -69,8 +69,8 @@ func (t *trial) endpointFails(ctx context.Context, fail func(*receiver.Receiver)
 	return t.arrives(ctx)
 }
 
-// replayKilled kills the replaying process at a random moment in each part of the replay. The last process completes it. The
-// endpoint refuses the events of some subscribers for good.
+// replayKilled kills the replaying process at a random moment in each part of the replay. The last process completes
+// it. The endpoint refuses the events of some subscribers for good.
 func replayKilled(ctx context.Context, t *trial) error {
 	if err := t.fillFor(ctx); err != nil {
 		return err

@@ -17,8 +17,8 @@ import (
 
 // The faults of hooktape's own files.
 
-// bitsFlipped flips a bit in a file of the spool while hooktape is down, in every round in a file of another kind. Hooktape
-// must report unreadable records and store all others.
+// bitsFlipped flips a bit in a file of the spool while hooktape is down, in every round in a file of another kind.
+// Hooktape must report unreadable records and store all others.
 func bitsFlipped(ctx context.Context, t *trial) error {
 	if err := t.begin(ctx, t.dsn(), ""); err != nil {
 		return err
@@ -65,7 +65,8 @@ func flip(dir string, before map[string]bool) (string, error) {
 	return name, os.WriteFile(filepath.Join(dir, "db", name), data, 0o600)
 }
 
-// reported returns the number of lost records that the spool reports, and whether it reports more that it could not count.
+// reported returns the number of lost records that the spool reports, and whether it reports more that it could not
+// count.
 func (t *trial) reported() (lost int, more bool, err error) {
 	if t.hooktape == nil {
 		return 0, false, nil
@@ -83,8 +84,8 @@ func (t *trial) reported() (lost int, more bool, err error) {
 	return lost, more, err
 }
 
-// configWritten truncates the configuration files of all processes and writes them again, slowly and in pieces. No request may
-// be refused because of it, and every event must be delivered.
+// configWritten truncates the configuration files of all processes and writes them again, slowly and in pieces. No
+// request may be refused because of it, and every event must be delivered.
 func configWritten(ctx context.Context, t *trial) error {
 	if err := t.beginLive(ctx); err != nil {
 		return err

@@ -45,8 +45,8 @@ func canMount(a *suite) error {
 	return disk.Unmount()
 }
 
-// diskFilled fills ClickHouse's disk repeatedly during inserts and merges. The engine exits when it cannot write. diskFilled
-// restarts it, as `hooktape serve` does.
+// diskFilled fills ClickHouse's disk repeatedly during inserts and merges. The engine exits when it cannot write.
+// diskFilled restarts it, as `hooktape serve` does.
 func diskFilled(ctx context.Context, t *trial) (err error) {
 	dir, err := t.harness.NewDir("disk")
 	if err != nil {
@@ -105,7 +105,8 @@ func diskFilled(ctx context.Context, t *trial) (err error) {
 	return t.until(ctx, "ClickHouse to answer", func() bool { return t.stored(ctx) > 0 })
 }
 
-// startAgain restarts the engine whenever it exits, until ctx ends. It counts the exits because of a write error in struck.
+// startAgain restarts the engine whenever it exits, until ctx ends. It counts the exits because of a write error in
+// struck.
 func (t *trial) startAgain(ctx context.Context, struck *atomic.Int64) error {
 	for harness.Pause(ctx, 50*time.Millisecond) == nil {
 		if !t.engine.Ended() {

@@ -93,8 +93,8 @@ func (t *trial) restartLocal(ctx context.Context, fs vfs.FS, dir string) error {
 	return nil
 }
 
-// acknowledgesNothing checks a hooktape whose disk has just failed: it must report that it is not ready, and answer no request
-// with 200.
+// acknowledgesNothing checks a hooktape whose disk has just failed: it must report that it is not ready, and answer no
+// request with 200.
 func (t *trial) acknowledgesNothing(ctx context.Context) error {
 	const late, watch = 100 * time.Millisecond, 300 * time.Millisecond
 	refused := t.load.Counts().Refused

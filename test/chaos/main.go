@@ -1,13 +1,13 @@
-// Command chaos injects the failures that hooktape promises to survive, under load. It compares the acknowledged requests with
-// the stored events, and the stored events with the requests at an endpoint.
+// Command chaos injects the failures that hooktape promises to survive, under load. It compares the acknowledged
+// requests with the stored events, and the stored events with the requests at an endpoint.
 //
 //	go run ./test/chaos          about five minutes
 //	go run ./test/chaos -short   less than one
 //
-// Each fault has its own hooktape, spool and ClickHouse. After the fault the load ends and the spool drains. Then every id that
-// was answered with 200 must be in ClickHouse once, with the sent bytes. If the endpoint or the delivering process fails, the
-// endpoint's ledger must have every event, at most as often as attempts are recorded, in order for each subscriber, and none
-// during a Retry-After. The program fails if a promise is broken.
+// Each fault has its own hooktape, spool and ClickHouse. After the fault the load ends and the spool drains. Then every
+// id that was answered with 200 must be in ClickHouse once, with the sent bytes. If the endpoint or the delivering
+// process fails, the endpoint's ledger must have every event, at most as often as attempts are recorded, in order for
+// each subscriber, and none during a Retry-After. The program fails if a promise is broken.
 package main
 
 import (

@@ -80,8 +80,8 @@ func clickHouseAway(ctx context.Context, t *trial) error {
 	return t.goesOn(ctx)
 }
 
-// clickHouseFrozen makes inserts time out that ClickHouse completes later. Hooktape repeats them in the meantime, and their events
-// must not be stored twice.
+// clickHouseFrozen makes inserts time out that ClickHouse completes later. Hooktape repeats them in the meantime, and
+// their events must not be stored twice.
 func clickHouseFrozen(ctx context.Context, t *trial) error {
 	if err := t.begin(ctx, t.dsn()+"?read_timeout=1s", hurry); err != nil {
 		return err
@@ -95,8 +95,8 @@ func clickHouseFrozen(ctx context.Context, t *trial) error {
 	})
 }
 
-// spoolFull stops ClickHouse until the spool reaches its limit. Hooktape then refuses requests and is not ready, until ClickHouse
-// is back.
+// spoolFull stops ClickHouse until the spool reaches its limit. Hooktape then refuses requests and is not ready, until
+// ClickHouse is back.
 func spoolFull(ctx context.Context, t *trial) error {
 	if err := t.begin(ctx, t.dsn(), "spool:\n  max_bytes: 4MiB\n"); err != nil {
 		return err

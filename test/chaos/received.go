@@ -126,8 +126,8 @@ func (t *trial) selected(ctx context.Context, r *receivedRow) (map[uuid.UUID]*se
 	return events, err
 }
 
-// disordered counts the events of a subscriber that were accepted after one that follows them in the spool, regardless of their
-// times.
+// disordered counts the events of a subscriber that were accepted after one that follows them in the spool, regardless
+// of their times.
 func disordered(taken []*selected) (n int) {
 	last := -1
 	for _, e := range taken {
@@ -146,8 +146,8 @@ const (
 	rounding = 5 * time.Millisecond
 )
 
-// early counts the requests that came before the Retry-After of an earlier answer had passed: all of the same event, and those of
-// other events that were not yet sent at the first such answer.
+// early counts the requests that came before the Retry-After of an earlier answer had passed: all of the same event,
+// and those of other events that were not yet sent at the first such answer.
 func early(receipts []receiver.Receipt) (n int) {
 	own := map[uuid.UUID]time.Time{}
 	var began, until time.Time

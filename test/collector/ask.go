@@ -13,8 +13,8 @@ import (
 // pipeline is the dashboard of hooktape's own telemetry.
 const pipeline = "hooktape-pipeline"
 
-// ask runs the queries of the dashboard on the collector's tables: each must return rows. The trace of a webhook must link to its
-// insert and its delivery, and a metric to a trace.
+// ask runs the queries of the dashboard on the collector's tables: each must return rows. The trace of a webhook must
+// link to its insert and its delivery, and a metric to a trace.
 func (t *trial) ask(ctx context.Context) error {
 	trace, err := t.db.Text(ctx, "SELECT Links.TraceId[1] FROM otel_traces WHERE SpanName = 'drain insert' AND StatusCode != 'Error' ORDER BY Timestamp LIMIT 1")
 	if err != nil {

@@ -16,8 +16,8 @@ const builder = "go.opentelemetry.io/collector/cmd/builder@v0.161.0"
 //go:embed builder.yaml
 var manifest []byte
 
-// build builds the collector of the manifest once, in the user's cache. It is a separate module there, so its three hundred
-// dependencies do not become hooktape's.
+// build builds the collector of the manifest once, in the user's cache. It is a separate module there, so its three
+// hundred dependencies do not become hooktape's.
 func build(ctx context.Context) (program string, err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -102,8 +102,8 @@ func (t *trial) requestCounter(ctx context.Context, ledger *load.Ledger) (row, e
 
 var message = regexp.MustCompile(`(?m)^time=(\S+) level=\S+ msg=("(?:[^"\\]|\\.)*"|\S+)`)
 
-// logLines checks that each line of the processes' logs is in ClickHouse, except for the time without a collector: hooktape does not
-// wait for one.
+// logLines checks that each line of the processes' logs is in ClickHouse, except for the time without a collector:
+// hooktape does not wait for one.
 func (t *trial) logLines(ctx context.Context, _ *load.Ledger) (row, error) {
 	r := row{what: "log lines"}
 	lines, err := t.db.Lines(ctx, "SELECT Body FROM otel_logs WHERE ServiceName = 'hooktape'")

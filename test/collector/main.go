@@ -1,12 +1,13 @@
-// Command collector builds an OpenTelemetry Collector with the components in otel/collector.yaml, runs it with that file, and
-// tests the promises of the file:
+// Command collector builds an OpenTelemetry Collector with the components in otel/collector.yaml, runs it with that
+// file, and tests the promises of the file:
 //
 //	go run ./test/collector    about two minutes, and the first time five for the build
 //
-// A real ingest and a real replay process send it telemetry, and it writes to the embedded ClickHouse. ClickHouse is killed
-// twice for a while, the second time together with the collector. In the end each request and each delivery attempt must have
-// its span, each log line its row, and the metrics must have the right numbers. The collector's own tables must equal those of
-// hooktape's migrations, and the dashboards' queries must return rows. The program fails if one of these is not true.
+// A real ingest and a real replay process send it telemetry, and it writes to the embedded ClickHouse. ClickHouse is
+// killed twice for a while, the second time together with the collector. In the end each request and each delivery
+// attempt must have its span, each log line its row, and the metrics must have the right numbers. The collector's own
+// tables must equal those of hooktape's migrations, and the dashboards' queries must return rows. The program fails if
+// one of these is not true.
 package main
 
 import (

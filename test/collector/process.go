@@ -17,8 +17,8 @@ type collector struct {
 	addr string // for OTLP over HTTP
 }
 
-// startCollector starts the collector with a folder for its queue. It returns when the collector accepts telemetry. addr is the
-// address of the one before; empty: choose one.
+// startCollector starts the collector with a folder for its queue. It returns when the collector accepts telemetry.
+// addr is the address of the one before; empty: choose one.
 func (t *trial) startCollector(ctx context.Context, clickhouse, dir, addr string) (c *collector, err error) {
 	grpc, err := testutil.FreeAddr()
 	if err != nil {

@@ -15,8 +15,8 @@ var traceTables = []string{"otel_traces", "otel_traces_trace_id_ts", "otel_trace
 // forgetting matches the retention of a table, which may differ.
 var forgetting = regexp.MustCompile(`(?m)^TTL .*\n`)
 
-// sameTables compares the tables of the collector with those of the migrations, each created in its own engine: columns, types,
-// codecs, indexes, order, partitions and settings.
+// sameTables compares the tables of the collector with those of the migrations, each created in its own engine:
+// columns, types, codecs, indexes, order, partitions and settings.
 func (t *trial) sameTables(ctx context.Context) error {
 	engine, err := t.harness.NewEngine(ctx)
 	if err != nil {

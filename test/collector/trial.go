@@ -133,8 +133,8 @@ func (t *trial) withoutClickHouse(ctx context.Context) error {
 	return harness.Pause(ctx, calm)
 }
 
-// killedMeanwhile kills the collector while ClickHouse is down: accepted telemetry waits on its disk. The load pauses first, until
-// hooktape has sent everything, because hooktape buffers in memory only.
+// killedMeanwhile kills the collector while ClickHouse is down: accepted telemetry waits on its disk. The load pauses
+// first, until hooktape has sent everything, because hooktape buffers in memory only.
 func (t *trial) killedMeanwhile(ctx context.Context) error {
 	t.engine.Kill()
 	t.say("ClickHouse is killed again")

@@ -1,13 +1,13 @@
-// Command flood attacks a hooktape as anyone on the internet can. It measures the largest memory of the process, and how many
-// webhooks of a known sender are answered with 200 meanwhile, and how fast.
+// Command flood attacks a hooktape as anyone on the internet can. It measures the largest memory of the process, and
+// how many webhooks of a known sender are answered with 200 meanwhile, and how fast.
 //
 //	go run ./test/flood               about three minutes
 //	go run ./test/flood -only slow    only the attacks whose names contain this
 //	go run ./test/flood -bin DIR      another build of the programs, to compare with
 //
-// Each attack has its own `hooktape serve` and ClickHouse. Attackers use the addresses from 127.0.0.2 on, the known sender
-// 127.0.0.1. The program fails if the memory exceeds the limit in docs/OPERATIONS.md, or if a tenth of the known sender's
-// webhooks are not answered with 200. Linux only.
+// Each attack has its own `hooktape serve` and ClickHouse. Attackers use the addresses from 127.0.0.2 on, the known
+// sender 127.0.0.1. The program fails if the memory exceeds the limit in docs/OPERATIONS.md, or if a tenth of the known
+// sender's webhooks are not answered with 200. Linux only.
 package main
 
 import (

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// sender is BotHelp: a known client that sends webhooks at a steady rate, some on kept connections and some on new ones.
+// sender is BotHelp: a known client that sends webhooks at a steady rate, some on kept connections and some on new
+// ones.
 type sender struct {
 	kept, fresh *http.Client
 	url         string

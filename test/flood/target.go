@@ -96,7 +96,8 @@ func (t *target) dial(ctx context.Context, address int) net.Conn {
 	return c
 }
 
-// crowd opens connections from several addresses and calls attack with each, until ctx ends. It returns when all have begun.
+// crowd opens connections from several addresses and calls attack with each, until ctx ends. It returns when all have
+// begun.
 func (t *target) crowd(ctx context.Context, connections, addresses int, attack func(net.Conn) error) {
 	var begun sync.WaitGroup
 	atOnce := make(chan struct{}, 64)

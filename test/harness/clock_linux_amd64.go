@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// A process gets the time from the vDSO, code that the kernel maps into it. SetClock replaces that code in one process by a
-// system call and the addition of an offset. So the wall clock of an unmodified program jumps. Its monotonic clock and the
-// machine's clock do not.
+// A process gets the time from the vDSO, code that the kernel maps into it. SetClock replaces that code in one process
+// by a system call and the addition of an offset. So the wall clock of an unmodified program jumps. Its monotonic clock
+// and the machine's clock do not.
 
-// vdsoCode replaces a function of the vDSO. The offset in seconds follows the code, in 8 bytes; the code loads it relative to the
-// next instruction.
+// vdsoCode replaces a function of the vDSO. The offset in seconds follows the code, in 8 bytes; the code loads it
+// relative to the next instruction.
 type vdsoCode struct {
 	name string
 	code []byte
@@ -45,7 +45,8 @@ var vdsoCodes = []vdsoCode{
 	}},
 }
 
-// SetClock sets the process's clock ahead of the machine's, or behind it if ahead is negative. It lasts until the process ends.
+// SetClock sets the process's clock ahead of the machine's, or behind it if ahead is negative. It lasts until the
+// process ends.
 func (p *Process) SetClock(ahead time.Duration) error {
 	if err := p.Freeze(); err != nil {
 		return err

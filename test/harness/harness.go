@@ -1,7 +1,8 @@
-// Package harness runs hooktape and the embedded ClickHouse as separate processes, in a temporary directory and on free loopback
-// ports. Tests and benchmarks can kill, freeze, restart and measure them.
+// Package harness runs hooktape and the embedded ClickHouse as separate processes, in a temporary directory and on free
+// loopback ports. Tests and benchmarks can kill, freeze, restart and measure them.
 //
-// Close removes everything. If the test itself is killed, its processes end too: ClickHouse ends with its standard input.
+// Close removes everything. If the test itself is killed, its processes end too: ClickHouse ends with its standard
+// input.
 package harness
 
 import (
@@ -54,8 +55,8 @@ func Open(ctx context.Context, flags *flag.FlagSet, args []string) (*Harness, er
 	return New(ctx, *bin)
 }
 
-// build compiles the programs to a fixed path in the user's cache, where go build finds earlier results. If this program has the
-// race detector, hooktape gets it too. HOOKTAPE_EMBEDDED_BIN names a built engine.
+// build compiles the programs to a fixed path in the user's cache, where go build finds earlier results. If this
+// program has the race detector, hooktape gets it too. HOOKTAPE_EMBEDDED_BIN names a built engine.
 func build(ctx context.Context) (bin string, err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -130,7 +131,8 @@ func Pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Main is the main function of a test program: it calls run, cancels its context on an interrupt, and exits with 1 after an error.
+// Main is the main function of a test program: it calls run, cancels its context on an interrupt, and exits with 1
+// after an error.
 func Main(run func(ctx context.Context, args []string, stdout io.Writer) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout)

@@ -19,8 +19,8 @@ const (
 	Token  = "0123456789abcdef0123456789abcdef"
 )
 
-// NoClickHouse is a data source name on which no server listens: acknowledged events stay in the spool, and hooktape creates and
-// discards spans.
+// NoClickHouse is a data source name on which no server listens: acknowledged events stay in the spool, and hooktape
+// creates and discards spans.
 const NoClickHouse = "http://127.0.0.1:1/hooktape"
 
 // Hooktape is a process of hooktape.

@@ -40,8 +40,8 @@ func (l *Ledger) merge(other *Ledger) {
 // Rate returns the number of acknowledged requests a second.
 func (l *Ledger) Rate() float64 { return float64(len(l.Acks)) / l.Took.Seconds() }
 
-// Percentile returns a percentile of the latency of the acknowledged requests; 100 is the slowest. With a rate, the latency starts
-// when the request was due, and so includes the delay of requests that were sent late.
+// Percentile returns a percentile of the latency of the acknowledged requests; 100 is the slowest. With a rate, the
+// latency starts when the request was due, and so includes the delay of requests that were sent late.
 func (l *Ledger) Percentile(p float64) time.Duration {
 	if len(l.latencies) == 0 {
 		return 0

@@ -12,7 +12,8 @@ const (
 	dialTimeout = time.Second
 	dialPause   = 20 * time.Millisecond
 	holdPause   = 2 * time.Millisecond
-	// patience is the timeout of an answer. It is renewed now and then, not for each request, because that costs a timer.
+	// patience is the timeout of an answer. It is renewed now and then, not for each request, because that costs a
+	// timer.
 	patience = 40 * time.Second
 )
 

@@ -93,8 +93,8 @@ func (r reader) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// tell brings a history to ClickHouse: the deliveries as they were made, then as they stand, this twice under one token, and
-// some of them once more.
+// tell brings a history to ClickHouse: the deliveries as they were made, then as they stand, this twice under one
+// token, and some of them once more.
 func (p past) tell(t *testing.T, db *store.Store) {
 	t.Helper()
 	ctx := context.Background()
@@ -281,7 +281,8 @@ func (c comparison) unix(r row) int64 {
 	return at.Unix()
 }
 
-// quantile is what ClickHouse's function of that name says of fewer than 8,192 numbers: between the two that lie around.
+// quantile is what ClickHouse's function of that name says of fewer than 8,192 numbers: between the two that lie
+// around.
 func quantile(list []float64, level float64) float64 {
 	if len(list) == 0 {
 		return 0

@@ -1,5 +1,5 @@
-// Package panels expands the dashboards' queries as Grafana and its ClickHouse plugin do. Tests run them without Grafana and
-// compare the results with the truth.
+// Package panels expands the dashboards' queries as Grafana and its ClickHouse plugin do. Tests run them without
+// Grafana and compare the results with the truth.
 package panels
 
 import (
@@ -28,8 +28,8 @@ var (
 	left     = regexp.MustCompile(`\$__\w+|\$\{(\w+)\}?`)
 )
 
-// Expand is a query as ClickHouse gets it. First Grafana replaces variables, then the plugin its macros, in whatever text
-// is there by then: the order that lets a value in that looks like a macro.
+// Expand is a query as ClickHouse gets it. First Grafana replaces variables, then the plugin its macros, in whatever
+// text is there by then: the order that lets a value in that looks like a macro.
 func (v View) Expand(sql string) (string, error) {
 	var failed error
 	sql = variable.ReplaceAllStringFunc(sql, func(found string) string {

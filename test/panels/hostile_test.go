@@ -54,8 +54,8 @@ func TestHostile(t *testing.T) {
 	t.Run("variables", func(t *testing.T) { hostileVariables(t, db) })
 }
 
-// hostileValues runs every query with hostile texts in every variable, alone, among others, and as if somebody wrote them into
-// the link.
+// hostileValues runs every query with hostile texts in every variable, alone, among others, and as if somebody wrote
+// them into the link.
 func hostileValues(t *testing.T, db database) {
 	queries, err := all()
 	if err != nil {
@@ -116,7 +116,8 @@ func hostileViews(sql string) (views []panels.View) {
 	return views
 }
 
-// hostileTags checks that a filter by a tag finds its lead, whatever the tag is, and that goals find a step, whatever its name is.
+// hostileTags checks that a filter by a tag finds its lead, whatever the tag is, and that goals find a step, whatever
+// its name is.
 func hostileTags(t *testing.T, db database) {
 	encoded := func(step string) string { return "first, " + strings.ReplaceAll(url.QueryEscape(step), "+", "%20") }
 	plain := func(step string) string {
@@ -187,7 +188,8 @@ func hostileVariables(t *testing.T, db database) {
 	t.Error("no variable utm_source")
 }
 
-// TestSuggestedGoals: each step that the dashboard suggests as a goal, whatever its name is, has the leads that came to it.
+// TestSuggestedGoals: each step that the dashboard suggests as a goal, whatever its name is, has the leads that came to
+// it.
 func TestSuggestedGoals(t *testing.T) {
 	db, stored := empty(t)
 	steps := []string{"reg,free", "begin ", " two  spaces", "100%", "%2C", "Оплата, полная", "a+b"}

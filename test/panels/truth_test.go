@@ -162,7 +162,8 @@ func figures(s *simulate.Source) []string {
 	return []string{shown(float64(f.Leads)), shown(float64(f.Contacts)), shown(float64(f.Conversions)), share(f.Conversions, f.Leads)}
 }
 
-// toCompare are the figures that others can be compared with: of a period that is known from its beginning, what is not 0.
+// toCompare are the figures that others can be compared with: of a period that is known from its beginning, what is not
+// 0.
 func toCompare(s *simulate.Source, known bool) []string {
 	out := figures(s)
 	for i, f := range out {

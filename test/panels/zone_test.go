@@ -20,8 +20,8 @@ var repeated = time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC)
 // in is the same engine with another time zone of the server's.
 func (d database) in(zone string) database { return database{d.url + "&session_timezone=" + zone} }
 
-// serversTimeZone checks that each query of the dashboards has the same answer in each time zone of the server, for time
-// ranges that begin or end in an hour that the zone has twice.
+// serversTimeZone checks that each query of the dashboards has the same answer in each time zone of the server, for
+// time ranges that begin or end in an hour that the zone has twice.
 func serversTimeZone(t *testing.T, db database) {
 	db.url += "&date_time_output_format=unix_timestamp"
 	queries, err := all()

@@ -26,7 +26,8 @@ import (
 // patience is the timeout of every wait for a page. A loaded machine needs some seconds.
 const patience = 30 * time.Second
 
-// Browser is a tab of a headless Chromium, which closes when the test ends. It shares neither cookies nor storage with other tabs.
+// Browser is a tab of a headless Chromium, which closes when the test ends. It shares neither cookies nor storage with
+// other tabs.
 type Browser struct {
 	t   testing.TB
 	ctx context.Context
@@ -36,8 +37,8 @@ type Browser struct {
 	trouble  []string
 }
 
-// New opens a tab. All tests of a process share one Chromium, which runs while a test uses it or [Hold] keeps it. Without Chromium
-// the test fails.
+// New opens a tab. All tests of a process share one Chromium, which runs while a test uses it or [Hold] keeps it.
+// Without Chromium the test fails.
 func New(t testing.TB) *Browser {
 	t.Helper()
 	chromium, err := start()
@@ -72,8 +73,8 @@ var shared struct {
 	stop  func()
 }
 
-// Hold keeps Chromium running between tests until stop is called, at the end of TestMain: starting it takes a second or more.
-// Hold itself starts nothing.
+// Hold keeps Chromium running between tests until stop is called, at the end of TestMain: starting it takes a second or
+// more. Hold itself starts nothing.
 func Hold() (stop func()) {
 	shared.Lock()
 	defer shared.Unlock()
@@ -155,8 +156,8 @@ func (b *Browser) note(happened any) {
 	}
 }
 
-// Trouble returns the exceptions, console messages and dialogs of all pages so far, and violations of their policies. A correct
-// page has none.
+// Trouble returns the exceptions, console messages and dialogs of all pages so far, and violations of their policies. A
+// correct page has none.
 func (b *Browser) Trouble() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -248,8 +249,8 @@ func (b *Browser) Text(selector string) (text string) {
 	return text
 }
 
-// Press presses the key of a character, where the focus is, as a keyboard does: a page that takes the key for itself keeps
-// the character from being typed.
+// Press presses the key of a character, where the focus is, as a keyboard does: a page that takes the key for itself
+// keeps the character from being typed.
 func (b *Browser) Press(key string) {
 	b.t.Helper()
 	b.Run(input.DispatchKeyEvent(input.KeyDown).WithKey(key).WithText(key), input.DispatchKeyEvent(input.KeyUp).WithKey(key))

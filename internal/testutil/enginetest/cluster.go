@@ -22,17 +22,18 @@ const ClusterName = "two"
 // HalfCluster is the name of another cluster of it, whose second server is down.
 const HalfCluster = "half"
 
-// clusterPort is the port that the engine regards as its own, so it finds both shards within itself. Nothing listens there or
-// on the next port.
+// clusterPort is the port that the engine regards as its own, so it finds both shards within itself. Nothing listens
+// there or on the next port.
 const clusterPort = 9
 
 // clusterDatabases is the number of databases of a cluster.
 const clusterDatabases = 100
 
-// Cluster starts an engine that is a cluster of two shards. It returns a format for the data source names of its databases by
-// number, from 0 on; they do not exist yet. Both shards are the engine itself, because it has no Keeper and no port for other
-// servers. Distributed tables and their queries are ClickHouse's own, but a shard is the set of rows of a table that a row
-// policy with the number of the shard selects. For these policies, shardedBy has the sharding key of each local table.
+// Cluster starts an engine that is a cluster of two shards. It returns a format for the data source names of its
+// databases by number, from 0 on; they do not exist yet. Both shards are the engine itself, because it has no Keeper
+// and no port for other servers. Distributed tables and their queries are ClickHouse's own, but a shard is the set of
+// rows of a table that a row policy with the number of the shard selects. For these policies, shardedBy has the
+// sharding key of each local table.
 //
 // A proxy removes what the engine lacks from the statements: ON CLUSTER, and Replicated before the name of an engine.
 // Partitions are split by shard too, because each shard deduplicates inserts separately.

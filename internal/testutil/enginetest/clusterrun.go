@@ -36,8 +36,8 @@ func ClusterDSN() string {
 // Whole reports whether all tests should run on a cluster (`make cluster`), not only the fast ones.
 func Whole() bool { return os.Getenv("HOOKTAPE_TEST_WHOLE") != "" }
 
-// OnCluster runs tests of this binary, selected by flags of go test (-test.run …), once more in a process whose ClusterDSN names
-// databases of a Cluster. At least atLeast tests must pass, including subtests, and none fail.
+// OnCluster runs tests of this binary, selected by flags of go test (-test.run …), once more in a process whose
+// ClusterDSN names databases of a Cluster. At least atLeast tests must pass, including subtests, and none fail.
 func OnCluster(t *testing.T, shardedBy map[string]string, atLeast int, flags ...string) {
 	t.Helper()
 	if IsOnCluster() {

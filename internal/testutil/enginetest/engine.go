@@ -37,8 +37,8 @@ func StartIn(t testing.TB, dir string) *Engine {
 	return prepare(t, dir).begin()
 }
 
-// StartServer is Start for tests of the rights that a server's users are to have: nothing but these confines statements. The
-// embedded engine's own checks are off.
+// StartServer is Start for tests of the rights that a server's users are to have: nothing but these confines
+// statements. The embedded engine's own checks are off.
 func StartServer(t testing.TB) *Engine {
 	t.Helper()
 	e := prepare(t, t.TempDir(), "--unjudged")
@@ -132,8 +132,8 @@ type child struct {
 	address string
 }
 
-// startChild returns when the engine answers. The child holds the other end of its standard input, so that it stops when
-// this process ends, however that happens.
+// startChild returns when the engine answers. The child holds the other end of its standard input, so that it stops
+// when this process ends, however that happens.
 func startChild(args []string) (*child, error) {
 	path, err := binary()
 	if err != nil {
