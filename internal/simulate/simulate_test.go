@@ -157,7 +157,7 @@ func TestLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(24 * time.Hour) // away from the beginning of the year 2000
 		now := time.Now()
-		a, err := simulate.New(simulate.Live(simulate.Options{Seed: 1, Speed: 60, Sources: simulate.DefaultSources}, now, 5, 10*time.Minute))
+		a, err := simulate.New(simulate.LiveOptions(simulate.Options{Seed: 1, Speed: 60, Sources: simulate.DefaultSources}, now, 5, 10*time.Minute))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +177,7 @@ func TestLive(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		b, err := simulate.New(simulate.Live(simulate.Options{Seed: 1, Speed: 1, Sources: simulate.DefaultSources}, time.Now(), 5, 0))
+		b, err := simulate.New(simulate.LiveOptions(simulate.Options{Seed: 1, Speed: 1, Sources: simulate.DefaultSources}, time.Now(), 5, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
