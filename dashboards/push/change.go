@@ -50,7 +50,7 @@ func (c Change) settle(err error) (Change, error) {
 	case !ok:
 		return c, err
 	case refused.status == http.StatusPreconditionFailed && refused.kind == "version-mismatch":
-		return c.refused("somebody has saved it at the same moment; push again"), nil
+		return c.refused("it was changed at the same time; push again"), nil
 	case refused.status == http.StatusBadRequest, refused.status == http.StatusConflict, refused.status == http.StatusPreconditionFailed:
 		return c.refused("Grafana does not take it: " + refused.message), nil
 	}

@@ -27,7 +27,7 @@ func (p pusher) dashboard(d dashboard.Dashboard) (Change, error) {
 	case notFound(err):
 		return p.save(c.as(Created), nil, ours)
 	case err != nil:
-		return c, p.explain("look at its dashboards", err)
+		return c, p.explain("read dashboards", err)
 	case there.Meta.FolderUID != p.folderUID:
 		return c.refused(fmt.Sprintf("a dashboard of this uid is in another folder; move it to %q if it is ours, else give it another uid", p.folderUID)), nil
 	case !tagged(there.Dashboard, d.Tags):
@@ -38,7 +38,7 @@ func (p pusher) dashboard(d dashboard.Dashboard) (Change, error) {
 	case reflect.DeepEqual(theirs, ours):
 		return c.as(Unchanged), nil
 	case there.Meta.Provisioned:
-		return c.refused("it is provisioned from a file of Grafana's; write that anew by hooktape dashboards export"), nil
+		return c.refused("it is provisioned from a file of Grafana's; update the file with hooktape dashboards export"), nil
 	}
 	return p.save(c.as(Updated), &saved{theirs, version}, ours)
 }

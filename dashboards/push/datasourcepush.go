@@ -23,7 +23,7 @@ func (p pusher) dataSource(d DataSource) (Change, error) {
 		theirs = &gapi.DataSource{UID: d.UID, Name: d.Name, Type: dashboards.PluginID, Access: "proxy"}
 		return p.put(c.as(Created), d, theirs)
 	case err != nil:
-		return c, p.explainDataSource("look at its data sources", err)
+		return c, p.explainDataSource("read data sources", err)
 	}
 	c.Title = theirs.Name
 	if theirs.Type != dashboards.PluginID {
@@ -33,7 +33,7 @@ func (p pusher) dataSource(d DataSource) (Change, error) {
 		return p.put(c.as(Unchanged), d, theirs)
 	}
 	if theirs.ReadOnly {
-		return c.refused("it is provisioned from a file of Grafana's, which alone can change it; leave data sources alone, or delete it there"), nil
+		return c.refused("it is provisioned from a file of Grafana's and can only be changed there; leave data sources alone, or delete it there"), nil
 	}
 	return p.put(c.as(Updated), d, theirs)
 }
@@ -45,7 +45,7 @@ func (p pusher) put(c Change, d DataSource, theirs *gapi.DataSource) (Change, er
 	if d.Password != "" && !theirs.ReadOnly {
 		next.SecureJSONData = map[string]any{"password": d.Password}
 		if c.Result == Unchanged {
-			c.Note = "the password is written again, for Grafana does not show the one it has"
+			c.Note = "the password is written again, because Grafana does not return the current one"
 		}
 	}
 	if p.dry {

@@ -73,7 +73,7 @@ func (g *Grafana) check() error {
 	case notFound(err), err == nil && health.Database == "":
 		return g.notGrafana()
 	case err != nil:
-		return g.explain("tell how it is", err)
+		return g.explain("report its health", err)
 	case tooOld(health.Version):
 		return fmt.Errorf("Grafana %s is too old: the dashboards need 9.4 at least, and are made for 10 to 13; update Grafana", health.Version)
 	}
@@ -81,7 +81,7 @@ func (g *Grafana) check() error {
 	if err := g.get(&plugin, "api/plugins", dashboards.PluginID, "settings"); notFound(err) {
 		return fmt.Errorf("Grafana has no plugin %s; install it (grafana cli plugins install %[1]s, in Docker GF_INSTALL_PLUGINS=%[1]s), and start Grafana again", dashboards.PluginID)
 	} else if err != nil {
-		return g.explain("look at its plugins", err)
+		return g.explain("read plugins", err)
 	}
 	return nil
 }
@@ -105,13 +105,13 @@ func notFound(err error) bool {
 }
 
 func (g *Grafana) notGrafana() error {
-	return fmt.Errorf("what answers at %s is not Grafana; give the address that a browser shows when Grafana is open, up to /login or /dashboards", g.base)
+	return fmt.Errorf("the server at %s is not Grafana; give the address that a browser shows when Grafana is open, up to /login or /dashboards", g.base)
 }
 
 // explain turns an error into a sentence: what failed, and what to do.
 func (g *Grafana) explain(doing string, err error) error {
 	if moved, ok := errors.AsType[*redirect](err); ok {
-		return fmt.Errorf("%s sends on to %s; give the address that Grafana itself answers at", g.base, moved.base())
+		return fmt.Errorf("%s redirects to %s; give the address that Grafana itself answers at", g.base, moved.base())
 	}
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		return g.explainRefusal(doing, refused)
@@ -120,7 +120,7 @@ func (g *Grafana) explain(doing string, err error) error {
 		return fmt.Errorf("Grafana does not answer at %s: %w; check the URL, and that this machine reaches it", g.base, failed.Err)
 	}
 	if notFound(err) {
-		return fmt.Errorf("Grafana has no way to %s at %s; check the URL's path", doing, g.base)
+		return fmt.Errorf("Grafana cannot %s at %s; check the URL's path", doing, g.base)
 	}
 	return g.notGrafana()
 }
@@ -128,7 +128,7 @@ func (g *Grafana) explain(doing string, err error) error {
 func (g *Grafana) explainRefusal(doing string, r *refusal) error {
 	switch r.status {
 	case http.StatusUnauthorized:
-		return fmt.Errorf("Grafana does not accept the token: %w; make one in Grafana under Administration, Service accounts, for an account with the role Admin", r)
+		return fmt.Errorf("Grafana does not accept the token: %w; create one in Grafana under Administration, Service accounts, for an account with the role Admin", r)
 	case http.StatusForbidden:
 		return fmt.Errorf("Grafana does not let this token %s: %w; give its service account the role Admin", doing, r)
 	}
