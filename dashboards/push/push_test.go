@@ -141,7 +141,7 @@ func TestTakenNames(t *testing.T) {
 			}
 			return
 		}
-		if err == nil || !strings.Contains(err.Error(), "if there is one of this name, rename that") {
+		if err == nil || !strings.Contains(err.Error(), "if another folder has this name, rename it") {
 			t.Errorf("a folder of the same name: %v", err)
 		}
 		if got := results(changes); got != "c" {
