@@ -107,7 +107,7 @@ func TestACME(t *testing.T) {
 	t.Parallel()
 	for _, challenge := range []string{"tls-alpn-01", "http-01"} {
 		t.Run(challenge, func(t *testing.T) {
-			i := newInstance(t, "http://127.0.0.1:1/hooktape") // ClickHouse is not needed to take webhooks
+			i := newInstance(t, noClickHouse)
 			plain, tlsPort := freeAddr(t), i.ingest
 			if challenge == "http-01" {
 				tlsPort = freeAddr(t) // where nobody listens, so that only the other way is left

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"hooktape/internal/testutil/storetest"
 )
 
 // TestReplaysAtOnce: of six replays made at the same moment, by the command line and by the API, each event is sent once.
@@ -22,7 +24,7 @@ func TestReplaysAtOnce(t *testing.T) {
 		received[r.Header.Get("X-Hooktape-Event-Id")]++
 	}))
 	defer sink.Close()
-	i := newInstance(t, "")
+	i := newInstance(t, storetest.DSN(t))
 	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), fmt.Sprintf(replayTestConfig, sink.URL))
 	i.startReady("serve")
 	const events = 40

@@ -99,7 +99,7 @@ func TestSpoolGoesToTheCluster(t *testing.T) {
 	var got atomic.Int64
 	crm := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }))
 	defer crm.Close()
-	i := newInstance(t, "http://127.0.0.1:1/hooktape")
+	i := newInstance(t, noClickHouse)
 	writeConfig(t, i)
 	i.start("ingest")
 	hook := i.hookURL()

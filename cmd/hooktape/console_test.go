@@ -14,13 +14,15 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"hooktape/internal/testutil/browsertest"
+
+	"hooktape/internal/testutil/storetest"
 )
 
 // TestConsole goes the way of somebody who is asked "did her lead reach us, and the CRM?", on the real program and in a real
 // browser: log in, find the request by the name, look at its bytes, send it again, and see what was answered.
 func TestConsole(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, "")
+	i := newInstance(t, storetest.DSN(t))
 	i.start("serve")
 	url := i.hookURL()
 	body, err := os.ReadFile("testdata/hooks/flow-telegram-cyrillic.json")

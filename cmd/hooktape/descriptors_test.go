@@ -15,7 +15,7 @@ import (
 // the spool has to open files.
 func TestIdleAPIConnections(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, "http://127.0.0.1:1/hooktape")
+	i := newInstance(t, noClickHouse)
 	writeConfig(t, i)
 	shell, err := exec.LookPath("sh")
 	if err != nil {

@@ -42,8 +42,8 @@ and negative numbers stay as they are. Programs read ndjson or Parquet without s
   hooktape events export --verdict accepted - | jq .decoded.email`
 }
 
-// exportPage is how many events one query reads. Neither side holds more than a few of them at once.
-const exportPage = 20_000
+// exportPage is how many events one query reads. Neither side holds more than a few of them at once. Tests lower it.
+var exportPage = 20_000
 
 // Run writes the selected events.
 func (c eventsExportCmd) Run(e *env) (err error) {

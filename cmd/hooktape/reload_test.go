@@ -19,7 +19,7 @@ import (
 // the file again; and no request is dropped meanwhile.
 func TestReload(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, "http://127.0.0.1:1/hooktape") // ClickHouse is not needed to take webhooks
+	i := newInstance(t, noClickHouse)
 	writeConfig(t, i)
 	i.start("ingest")
 	demo := i.hookURL()
@@ -88,7 +88,7 @@ func TestReload(t *testing.T) {
 // is in it is never unknown, nor is one while nothing is left of the file.
 func TestHalfWrittenConfig(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, "http://127.0.0.1:1/hooktape")
+	i := newInstance(t, noClickHouse)
 	writeConfig(t, i)
 	i.start("ingest")
 	path := filepath.Join(i.dir, "hooktape.yaml")

@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"hooktape/internal/simulate"
+
+	"hooktape/internal/testutil/storetest"
 )
 
 // TestSimulateLive posts through the real ingest and compares what is stored with the truth.
 func TestSimulateLive(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, "")
+	i := newInstance(t, storetest.DSN(t))
 	i.start("serve")
 	i.cli("sources", "add", "webinar")
 	i.cli("sources", "add", "chat", "--signing-token", "a-token-of-bothelp")
@@ -70,10 +72,8 @@ func assertNumber(i *instance, what, query string, want uint64) {
 // TestSimulateBackfill makes a history twice: the second time adds nothing.
 func TestSimulateBackfill(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, "")
-	i.configure("retention: {rejected: forever}\n") // the history is older than rejected requests are kept
-	i.start("serve")
-	i.eventually(60*time.Second, "the engine answers", func() error { return i.db.Ping(t.Context()) })
+	i := newInstance(t, storetest.DSN(t))
+	i.configure("")
 	args := []string{"simulate", "--days", "10", "--subscribers", "300", "--until", "2026-03-02T00:00:00Z", "--json"}
 	first, second := i.cli(args...), i.cli(args...)
 	var r simulate.Report

@@ -79,7 +79,7 @@ func (m *serviceManager) hears(word string, times int) {
 
 // TestWatchdog: the ingest is ready without ClickHouse; its watchdog is patted while it answers, and not while it does not.
 func TestWatchdog(t *testing.T) {
-	i := newInstance(t, "http://127.0.0.1:1/hooktape")
+	i := newInstance(t, noClickHouse)
 	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), "sources:\n  - {name: demo, token: a-token-of-this-test}\ningest: {max_connections: 1}\n")
 	m := newServiceManager(i, 300*time.Millisecond)
 	i.start("ingest")

@@ -92,25 +92,12 @@ func (w *watched) configure(more string) {
 	}
 }
 
-func (w *watched) ask(sql string) (string, error) {
-	response, err := http.Post(strings.TrimSuffix(w.dsn, "/hooktape")+"/?database=hooktape", "", strings.NewReader(sql))
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", sql, text)
-	}
-	return strings.TrimSpace(string(text)), err
-}
-
 // becomes waits until a query's answer is as wanted.
 func (w *watched) becomes(sql, want string) {
 	w.t.Helper()
 	w.eventually(30*time.Second, sql, func() error {
 		got, err := w.ask(sql)
-		if err == nil && got != want {
+		if got = strings.TrimSpace(got); err == nil && got != want {
 			err = fmt.Errorf("it is %q, not %q", got, want)
 		}
 		return err

@@ -19,7 +19,7 @@ const (
 )
 
 // clickHouseHTTP are the default ports of ClickHouse's HTTP interface. They count as hooktape's own even if the DSN names another
-// port, such as the native one: nobody who may create replays may query ClickHouse by them.
+// port, such as the native one: a person with the right to create replays must not query ClickHouse by them.
 var clickHouseHTTP = []uint16{8123, 8443}
 
 // Own returns hooktape's own addresses by the configuration, to which nothing is delivered.

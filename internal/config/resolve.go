@@ -27,10 +27,10 @@ var (
 	accountName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
 
-// minTokenBytes rules out guessable tokens: nobody can try all combinations of 16 random characters.
+// minTokenBytes rules out guessable tokens: 16 random characters have too many combinations to try.
 const minTokenBytes = 16
 
-// resolve fills in values from the environment and from files, and returns all that is wrong with the configuration at once.
+// resolve fills in values from the environment and from files, and returns every fault of the configuration.
 func (c *Config) resolve(lookup func(string) (string, bool)) error {
 	check := &checker{lookup: lookup}
 	check.secret("clickhouse.dsn", &c.ClickHouse.DSN)
@@ -43,7 +43,7 @@ func (c *Config) resolve(lookup func(string) (string, bool)) error {
 	check.section("ingest", c.Ingest.Validate())
 	c.resolveSources(check)
 	sample := c.Traces.Sample
-	check.Unless(sample >= 0 && sample <= 1, "traces.sample", "must lie between 0 and 1, is %v", sample) // .nan is neither
+	check.Unless(sample >= 0 && sample <= 1, "traces.sample", "must lie between 0 and 1, is %v", sample) // false for .nan
 	check.Err("drain", c.Drain.Validate())
 	c.resolveEndpoints(check)
 	check.Unless(c.Replay.Shard == "" || c.Replay.Shard == "1/1", "replay.shard",
@@ -153,8 +153,7 @@ func (c *Config) resolveEndpoints(check *checker) {
 	}
 }
 
-// checkSubscription rejects sources that do not exist: nobody would notice that an endpoint receives nothing because of a misspelt
-// name.
+// checkSubscription rejects sources that do not exist: with a misspelt name, an endpoint would receive nothing without a notice.
 func (c *Config) checkSubscription(check *checker, key string, s *replay.Subscription) {
 	var known []string
 	for _, source := range c.Sources {
@@ -166,7 +165,7 @@ func (c *Config) checkSubscription(check *checker, key string, s *replay.Subscri
 	}
 }
 
-// checker collects what is wrong, and fills in values from elsewhere.
+// checker collects faults, and fills in values from the environment and from files.
 type checker struct {
 	setting.Faults
 	lookup func(string) (string, bool) // environment variables

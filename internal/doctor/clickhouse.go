@@ -12,18 +12,18 @@ import (
 	"hooktape/internal/store"
 )
 
-// A clock that is wrong by a second orders events of two machines wrongly; by a minute, live delivery and times in
-// dashboards go wrong.
+// A clock that is off by a second mixes up the order of two machines' events; off by a minute, it breaks live delivery and the times in
+// dashboards.
 const (
 	clockNotice  = time.Second
 	clockProblem = time.Minute
 )
 
-// clickhouse looks at the server, and at what of it is ours.
+// clickhouse checks the server, its user and hooktape's tables.
 func (d *doctor) clickhouse(ctx context.Context) []Finding {
 	db, err := d.cfg.OpenStore()
 	if err != nil {
-		return []Finding{bad("mend it in the configuration", "%v", err)}
+		return []Finding{bad("correct it in the configuration", "%v", err)}
 	}
 	defer db.Close()
 	h, err := db.Health(ctx)
@@ -31,7 +31,7 @@ func (d *doctor) clickhouse(ctx context.Context) []Finding {
 	case errors.Is(err, store.ErrUnavailable) && d.cfg.UsesEngine():
 		return []Finding{warn("it runs with `hooktape serve`", "the embedded engine does not answer at %s", d.cfg.Embedded.Addr)}
 	case errors.Is(err, store.ErrUnavailable):
-		return []Finding{bad("start it, or mend the DSN; meanwhile webhooks wait on disk", "%v", err)}
+		return []Finding{bad("start it, or correct the DSN; meanwhile webhooks wait on disk", "%v", err)}
 	case errors.Is(err, store.ErrUnauthorized):
 		return []Finding{bad("check the user and password in the DSN", "%v", err)}
 	case err != nil:
@@ -62,7 +62,7 @@ func (d *doctor) clickhouse(ctx context.Context) []Finding {
 	return append(list, damageFindings(detached)...)
 }
 
-// clusterFindings leave out what follows from what they have said.
+// clusterFindings reports causes, and omits their consequences.
 func clusterFindings(name string, c store.ClusterHealth) []Finding {
 	if c.Servers == 0 {
 		return []Finding{bad("name one of `SELECT DISTINCT cluster FROM system.clusters`, or add it to remote_servers in the configuration of all servers", "the server knows no cluster %q", name)}
@@ -103,7 +103,7 @@ func schemaFinding(s store.Schema) Finding {
 	return ok("the tables are up to date")
 }
 
-// clockFinding compares with ClickHouse's clock alone: whether both are right, they cannot tell.
+// clockFinding compares this machine's clock with ClickHouse's; both may be wrong.
 func clockFinding(ahead time.Duration) Finding {
 	const do = "keep both clocks right (systemd-timesyncd, chrony)"
 	switch apart := ahead.Abs(); {
@@ -115,7 +115,7 @@ func clockFinding(ahead time.Duration) Finding {
 	return ok("its clock agrees with this machine's")
 }
 
-// damageFindings report damaged parts.
+// damageFindings reports damaged parts.
 func damageFindings(parts []store.DamagedPart) (list []Finding) {
 	for _, p := range parts {
 		list = append(list, bad(p.Remedy(), "%s", p))
@@ -127,7 +127,7 @@ func damageFindings(parts []store.DamagedPart) (list []Finding) {
 func (d *doctor) data(ctx context.Context) []Finding {
 	db, err := d.cfg.OpenStore()
 	if err != nil {
-		return []Finding{bad("mend it in the configuration", "%v", err)}
+		return []Finding{bad("correct it in the configuration", "%v", err)}
 	}
 	defer db.Close()
 	var read uint64

@@ -22,7 +22,7 @@ import (
 
 func invalidConfig(err error) (list []Finding) {
 	for _, err := range config.Errors(err) {
-		list = append(list, bad("mend it; hooktape.example.yaml explains every key", "%v", err))
+		list = append(list, bad("correct it; hooktape.example.yaml explains every key", "%v", err))
 	}
 	return list
 }
@@ -39,11 +39,11 @@ func (d *doctor) configuration(context.Context) []Finding {
 	return list
 }
 
-// private looks whether others on this machine can read what hooktape keeps.
+// private checks whether other users of this machine can read hooktape's files.
 func (d *doctor) private(context.Context) (list []Finding) {
 	for _, path := range d.File.Data.Private() {
 		if path == d.File.Path {
-			continue // configuration looks at it
+			continue // see configuration
 		}
 		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
 			list = append(list, warn("start hooktape as the owner, which keeps others out; or chmod -R go= "+path, "others on this machine may read %s (%v)", path, info.Mode().Perm()))
@@ -52,10 +52,10 @@ func (d *doctor) private(context.Context) (list []Finding) {
 	return list
 }
 
-// slowSync is what makes a sender wait noticeably; a usual SSD takes a few milliseconds.
+// slowSync is an fsync for which a sender waits noticeably; a usual SSD takes a few milliseconds.
 const slowSync = 50 * time.Millisecond
 
-// directory tries what the spool needs of the data directory, with a file of its own that is gone afterwards.
+// directory writes a temporary file as the spool does.
 func (d *doctor) directory(context.Context) []Finding {
 	dir := string(d.File.Data)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -73,7 +73,7 @@ func (d *doctor) directory(context.Context) []Finding {
 	return []Finding{ok("%s can be written to; an fsync takes %v", dir, took.Round(100*time.Microsecond))}
 }
 
-// trySync is the median of some writes with fsync.
+// trySync returns the median duration of a few writes with fsync.
 func trySync(dir string) (time.Duration, error) {
 	file, err := os.CreateTemp(dir, ".doctor-")
 	if err != nil {
@@ -99,7 +99,7 @@ func trySync(dir string) (time.Duration, error) {
 func (d *doctor) disk(context.Context) []Finding {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(string(d.File.Data), &stat); err != nil {
-		return nil // directory has said it
+		return nil // see directory
 	}
 	free, min := uint64(stat.Bavail)*uint64(stat.Bsize), uint64(d.cfg.Spool.MinFree)
 	const do = "free some space, or make spool.min_free smaller"
@@ -112,7 +112,7 @@ func (d *doctor) disk(context.Context) []Finding {
 	return []Finding{ok("%s free", humanize.IBytes(free))}
 }
 
-// spools looks at what waits on disk, which a running hooktape keeps to itself, and at what was set aside.
+// spools checks for records on disk, unless a running hooktape has the spools locked, and for damaged databases.
 func (d *doctor) spools(context.Context) (list []Finding) {
 	for _, name := range config.SpoolNames {
 		dir := d.File.Data.Spool(name)
@@ -148,14 +148,14 @@ func waiting(name string, stat spool.Stat) Finding {
 	return warn("start hooktape, which brings them there", "%s: %s for ClickHouse, the oldest since %s", name, english.Plural(int(stat.Records), "record", ""), localTime(stat.Oldest))
 }
 
-// listeners asks a running hooktape, if one runs, whether it is ready.
+// listeners probes whether a running hooktape is ready.
 func (d *doctor) listeners(ctx context.Context) (list []Finding) {
 	for _, part := range []struct{ name, addr string }{{"the hooks", d.cfg.IngestAddr}, {"the API", d.cfg.APIAddr}} {
 		name := part.name + " at " + part.addr
 		switch err := server.Check(ctx, name, part.addr, "/readyz"); {
 		case err == nil:
 			list = append(list, ok("%s: ready", name))
-			if trouble := troubleOf(ctx, part.addr); trouble != "" {
+			if trouble := drainError(ctx, part.addr); trouble != "" {
 				list = append(list, warn("see hooktape's log", "%s: %s", name, trouble))
 			}
 		case !server.Refused(err):
@@ -168,8 +168,8 @@ func (d *doctor) listeners(ctx context.Context) (list []Finding) {
 	return list
 }
 
-// troubleOf is what a listener that is ready says of why events are not stored; "" when they are.
-func troubleOf(ctx context.Context, addr string) string {
+// drainError returns the reason why events are not stored, by the answer of a ready listener; "" if they are stored.
+func drainError(ctx context.Context, addr string) string {
 	_, said, err := server.Probe(ctx, addr, "/readyz")
 	var body struct {
 		Drain struct {

@@ -25,7 +25,7 @@ import (
 	"hooktape/replay"
 )
 
-// publicURL tries what BotHelp does, as far as that can be tried from here.
+// publicURL connects to the hooks as BotHelp does, as far as that is possible from here.
 func (d *doctor) publicURL(ctx context.Context) []Finding {
 	base := d.cfg.BaseURL()
 	u, err := url.Parse(base)
@@ -67,13 +67,13 @@ func statusOf(ctx context.Context, url string) (int, error) {
 
 const fewDays = 10
 
-// certificates are our own.
+// certificates checks the certificates of the listeners.
 func (d *doctor) certificates(context.Context) (list []Finding) {
 	t := d.cfg.TLS
 	if t.Cert != "" {
 		pair, err := certificate.Load(t.Cert, t.Key)
 		if err != nil {
-			return []Finding{bad("mend tls.cert and tls.key; run doctor as the user that hooktape runs as", "%v", err)}
+			return []Finding{bad("correct tls.cert and tls.key; run doctor as the user that hooktape runs as", "%v", err)}
 		}
 		list = append(list, validity(t.Cert, pair.Leaf.NotAfter, "renew it; a running hooktape takes the new files up"))
 		if u, err := url.Parse(d.cfg.PublicURL); err == nil && u.Hostname() != "" && pair.Leaf.VerifyHostname(u.Hostname()) != nil {
@@ -94,7 +94,7 @@ func (d *doctor) certificates(context.Context) (list []Finding) {
 	return list
 }
 
-// validity says how long a certificate is good.
+// validity reports how long a certificate is valid.
 func validity(whose string, ends time.Time, do string) Finding {
 	days := int(time.Until(ends).Hours() / 24)
 	switch {
@@ -141,7 +141,7 @@ func (d *doctor) endpoint(ctx context.Context, e replay.Endpoint) []Finding {
 	return []Finding{bad("deliveries wait and are tried again; tell whoever runs it", "does not answer: %v", err)}
 }
 
-// grafana makes a dry run of a push, which looks at everything that a push needs.
+// grafana makes a dry run of a push, which checks everything that a push needs.
 func (d *doctor) grafana(ctx context.Context) []Finding {
 	if d.GrafanaURL == "" {
 		return nil
@@ -156,7 +156,7 @@ func (d *doctor) grafana(ctx context.Context) []Finding {
 	}
 	g, err := push.Open(ctx, d.GrafanaURL, token)
 	if err != nil {
-		return []Finding{bad("mend --grafana-url", "%v", err)}
+		return []Finding{bad("correct --grafana-url", "%v", err)}
 	}
 	defer g.Close()
 	changes, err := g.Push(push.Bundle{FolderUID: dashboards.FolderUID, Folder: dashboards.Folder, Dashboards: boards}, true)
@@ -175,7 +175,7 @@ func (d *doctor) grafana(ctx context.Context) []Finding {
 	return []Finding{ok("the dashboards are there")}
 }
 
-// collector sends an empty request, to which a collector says that it has taken nothing.
+// collector sends an empty request to the OpenTelemetry collector.
 func collector(ctx context.Context) []Finding {
 	endpoint := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")
 	if endpoint == "" {
@@ -183,11 +183,11 @@ func collector(ctx context.Context) []Finding {
 	}
 	client := otlptracehttp.NewClient(otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false}))
 	if err := client.Start(ctx); err != nil {
-		return []Finding{bad("mend OTEL_EXPORTER_OTLP_ENDPOINT", "%v", redact.WithoutURL(err))}
+		return []Finding{bad("correct OTEL_EXPORTER_OTLP_ENDPOINT", "%v", redact.WithoutURL(err))}
 	}
 	defer client.Stop(context.WithoutCancel(ctx))
 	if err := client.UploadTraces(ctx, nil); err != nil {
-		return []Finding{bad("start the collector, or mend OTEL_EXPORTER_OTLP_ENDPOINT; until then traces and metrics are lost, events are not", "does not take telemetry: %v", redact.WithoutURL(err))}
+		return []Finding{bad("start the collector, or correct OTEL_EXPORTER_OTLP_ENDPOINT; until then traces and metrics are lost, events are not", "does not take telemetry: %v", redact.WithoutURL(err))}
 	}
 	return []Finding{ok("takes telemetry")}
 }

@@ -68,7 +68,7 @@ func (p *process) applyRetention(ctx context.Context) {
 	}
 }
 
-// purge removes deliveries and replays whose retention is over.
+// purge removes expired deliveries and replays once a day.
 func (p *process) purge(ctx context.Context) error {
 	return daily(ctx, p.Logger, func(ctx context.Context) (uint64, error) {
 		return p.db.Purge(ctx, p.cfg.StoreRetention().Attempts)

@@ -71,7 +71,7 @@ func (p *process) toHTTPS() http.Handler {
 				p.Logger.Warn("a webhook came by plain HTTP and was sent on to https; give its sender the https URL")
 			})
 		}
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(answerGrace)) // nobody reads the body
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(answerGrace)) // the body is not read
 		w.Header().Set("Connection", "close")
 		http.Redirect(w, r, p.cfg.BaseURL()+r.URL.RequestURI(), http.StatusPermanentRedirect)
 	})
