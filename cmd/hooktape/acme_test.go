@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -28,14 +29,27 @@ type authority struct {
 	stop       func()
 }
 
+// pebble builds Pebble and its DNS server, once, and returns their directory, which is removed when the tests end.
+var pebble = sync.OnceValues(func() (dir string, err error) {
+	programs, err := programs()
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-o", programs+string(filepath.Separator), "tool")
+	build.Dir = "../../test/acme"
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build Pebble: %w\n%s", err, out)
+	}
+	return programs, nil
+})
+
 // newAuthority starts one that checks domains at the given ports.
 func newAuthority(i *instance, tlsAddr, httpAddr string) *authority {
 	t, dir := i.t, i.t.TempDir()
 	t.Helper()
-	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "tool")
-	build.Dir = "../../test/acme"
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build Pebble: %v\n%s", err, out)
+	pebble, err := pebble()
+	if err != nil {
+		t.Fatal(err)
 	}
 	trusted := x509.NewCertPool()
 	trusted.AddCert(writePair(t, dir, 1, time.Now().Add(24*time.Hour)))
@@ -45,8 +59,8 @@ func newAuthority(i *instance, tlsAddr, httpAddr string) *authority {
 	writeFile(t, filepath.Join(dir, "pebble.json"), fmt.Sprintf(`{"pebble": {"listenAddress": %q, "managementListenAddress": %q, "certificate": %q, "privateKey": %q,
 		"tlsPort": %s, "httpPort": %s, "retryAfter": {"authz": 1, "order": 1}, "profiles": {"default": {"description": "90 days", "validityPeriod": 7776000}}}}`,
 		a.directory, a.management, dir+"/cert.pem", dir+"/key.pem", portOf(t, tlsAddr), portOf(t, httpAddr)))
-	i.run(filepath.Join(dir, "pebble-challtestsrv"), "-dnsserver", dns, "-management", freeAddr(t), "-defaultIPv6", "", "-doh", "", "-http01", "", "-https01", "", "-tlsalpn01", "")
-	a.stop = i.run(filepath.Join(dir, "pebble"), "-config", filepath.Join(dir, "pebble.json"), "-dnsserver", dns)
+	i.run(filepath.Join(pebble, "pebble-challtestsrv"), "-dnsserver", dns, "-management", freeAddr(t), "-defaultIPv6", "", "-doh", "", "-http01", "", "-https01", "", "-tlsalpn01", "")
+	a.stop = i.run(filepath.Join(pebble, "pebble"), "-config", filepath.Join(dir, "pebble.json"), "-dnsserver", dns)
 	i.env = append(i.env, "SSL_CERT_FILE="+filepath.Join(dir, "cert.pem")) // hooktape trusts the authority's own listener by it
 	i.eventually(20*time.Second, "Pebble answers", func() error {
 		response, err := a.trust.Get("https://" + a.directory + "/dir")

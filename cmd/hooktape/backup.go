@@ -65,7 +65,7 @@ func (c backupCmd) Run(e *env) error {
 	return incomplete(m)
 }
 
-// incomplete is the exit code of a backup that lacks rows.
+// incomplete returns exitFailed for a backup that lacks rows.
 func incomplete(m archive.Manifest) error {
 	for _, f := range m.Tables {
 		if len(f.Unreadable) > 0 {
@@ -75,7 +75,7 @@ func incomplete(m archive.Manifest) error {
 	return nil
 }
 
-// table tells how far a table is.
+// table shows the progress of a table.
 func (s *status) table(table string, done, total uint64) {
 	s.show(func() string { return progressBar(done, total) + "  " + table + ", " + plural(done, "row") })
 }

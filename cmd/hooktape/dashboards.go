@@ -36,7 +36,7 @@ What is there already and not ours (in another folder, without our tag) is left 
 Whoever may edit in Grafana can run any SQL as the data source's user: let it be one that only reads. The README says how.`
 }
 
-// dataSourceUID is the uid and name that provisioning gives the data source as well.
+// dataSourceUID is the uid of the data source. Provisioning uses the same.
 const dataSourceUID = "hooktape-clickhouse"
 
 // Run pushes.
@@ -69,7 +69,7 @@ func (c dashboardsPushCmd) Run(e *env) error {
 	return cmp.Or(err, refusedOf(changes))
 }
 
-// dataSource is ClickHouse as Grafana is to reach it.
+// dataSource returns ClickHouse as Grafana reaches it.
 func (c dashboardsPushCmd) dataSource(e *env) (*push.DataSource, error) {
 	dsn := c.DatasourceDSN
 	if dsn == "" {
@@ -88,7 +88,7 @@ func (c dashboardsPushCmd) dataSource(e *env) (*push.DataSource, error) {
 	return &d, err
 }
 
-// print shows the changes: first the diffs of a dry run, so that the table is what one sees at the end.
+// print prints the changes: first the diffs of a dry run, then the table, which remains visible on a terminal.
 func (c dashboardsPushCmd) print(e *env, changes []push.Change) error {
 	if c.JSON {
 		return printJSON(e.stdout, append([]push.Change{}, changes...))
@@ -116,7 +116,7 @@ func (c dashboardsPushCmd) word(r push.Result) string {
 	return string(r)
 }
 
-// refusedOf is an error when something was refused.
+// refusedOf returns an error if a change was refused.
 func refusedOf(changes []push.Change) error {
 	refused := uint64(0)
 	for _, change := range changes {

@@ -69,12 +69,12 @@ func (c endpointsPauseCmd) Run(e *env) error {
 	return c.steer(e, event.ActionPause, func(state string) bool { return state == "paused" })
 }
 
-// Run lets an endpoint go on.
+// Run resumes an endpoint.
 func (c endpointsResumeCmd) Run(e *env) error {
 	return endpointsPauseCmd(c).steer(e, event.ActionResume, func(state string) bool { return state != "paused" && state != "broken" })
 }
 
-// steer asks for an action and waits until the processes that deliver have taken it up.
+// steer requests an action and waits until the process that delivers has applied it.
 func (c endpointsPauseCmd) steer(e *env, action event.Action, wanted func(state string) bool) error {
 	return e.withBackend(func(b backend) error {
 		if err := b.SteerEndpoint(e.ctx, c.Name, action); err != nil {
@@ -87,7 +87,7 @@ func (c endpointsPauseCmd) steer(e *env, action event.Action, wanted func(state 
 			}
 			return now, err
 		}
-		now, err := untilTaken(e, look, func(now api.Endpoint) bool { return now.State != "unknown" && wanted(now.State) })
+		now, err := untilApplied(e, look, func(now api.Endpoint) bool { return now.State != "unknown" && wanted(now.State) })
 		if err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ func (eventsListCmd) Help() string {
   hooktape events list --verdict bad_token --verdict unknown_source`
 }
 
-// pageSize is how many events are asked for at once.
+// pageSize is the largest number of events in one request.
 const pageSize = 1000
 
 // Run lists events.
@@ -153,7 +153,7 @@ func showEvent(w io.Writer, ev api.Event) {
 	}
 }
 
-// localText writes those of the known fields that are times for a person.
+// localText formats fields that are times.
 func localText(name, value string) string {
 	if t, err := time.Parse(time.RFC3339Nano, value); err == nil && strings.HasSuffix(name, "_at") {
 		return local(t)
@@ -168,7 +168,7 @@ func requestBody(r *api.EventRequest) string {
 	return bodyText(r.Bytes())
 }
 
-// bodyText is a body for a terminal: as it is when it is text, else as a hex dump.
+// bodyText returns a body for a terminal: text unchanged, anything else as a hex dump.
 func bodyText(body []byte) string {
 	switch {
 	case len(body) == 0:

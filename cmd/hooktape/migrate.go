@@ -9,7 +9,7 @@ type migrateCmd struct {
 	Rebuild string `placeholder:"NAME" help:"Then make a projection of the events anew (visits or newcomers: what the dashboards read). Webhooks are taken meanwhile; on ten million events it takes some seconds."`
 }
 
-// Run migrates once and says what was done.
+// Run migrates the tables and prints what changed.
 func (c migrateCmd) Run(e *env) error {
 	db, cfg, err := e.openStore()
 	if err != nil {

@@ -71,7 +71,7 @@ type replayStatusCmd struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// Run tells how far a replay is.
+// Run prints the state and the counts of a replay.
 func (c replayStatusCmd) Run(e *env) error {
 	id, err := c.uuid()
 	if err != nil {
@@ -106,7 +106,7 @@ func (c replayStatusCmd) Run(e *env) error {
 	})
 }
 
-// optionsText tells in a line how a replay runs.
+// optionsText returns a line that describes a replay's options.
 func optionsText(o event.ReplayOptions) string {
 	rate := "as fast as the endpoint answers"
 	if o.Rate > 0 {

@@ -9,7 +9,7 @@ import (
 	"hooktape/web/api"
 )
 
-// printPlan says what a replay would do, and what it would leave out.
+// printPlan prints which events a replay would send, and which it would leave out.
 func printPlan(w io.Writer, plan api.Plan, want replay.Request) error {
 	if plan.Count == 0 || plan.First == nil || plan.Last == nil {
 		fmt.Fprintln(w, "there is nothing to replay: no events match that would be sent")

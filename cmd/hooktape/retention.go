@@ -18,7 +18,7 @@ replays at their end are removed once a day by the process that delivers. As con
 configured one: look at it before you put a shorter one in force.`
 }
 
-// Run says how long what is kept.
+// Run prints the configured retention, that in force, and what is expired.
 func (c retentionCmd) Run(e *env) error {
 	db, cfg, err := e.openTables()
 	if err != nil {

@@ -55,12 +55,17 @@ type cli struct {
 	Completion completionCmd `cmd:"" help:"Print a script that lets a shell complete commands and flags."`
 }
 
-// exitCode is an error that says all it has to say by the process's exit code.
+// exitCode is an error that only sets the process's exit code.
 type exitCode int
+
+const (
+	exitFailed = exitCode(2)   // the command has worked, and its result is a failure
+	exitLeft   = exitCode(130) // Ctrl-C
+)
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit %d", int(c)) }
 
-// newCLI makes the flags that are made of a table.
+// newCLI returns a command line with the flags that are generated from event.Filters.
 func newCLI() *cli {
 	c := &cli{}
 	for _, flags := range []*selectionFlags{&c.Events.List.selectionFlags, &c.Events.Export.selectionFlags, &c.Replay.Create.selectionFlags} {
@@ -69,7 +74,7 @@ func newCLI() *cli {
 	return c
 }
 
-// run is the program: tests start it as main does. It returns the exit code.
+// run runs the program, and returns the exit code. Tests call it as main does.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := newCLI()
 	exited := -1
@@ -112,7 +117,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 1
 }
 
-// sentence adds to an error what the person in front of it can do.
+// sentence adds advice to an error.
 func sentence(err error, e *env) string {
 	if _, damaged := errors.AsType[*spool.CorruptionError](err); damaged {
 		return err.Error() + "; start hooktape again: it sets the damaged part aside and saves what can be read"

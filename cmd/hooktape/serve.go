@@ -40,11 +40,11 @@ func (e *env) serve(parts server.Parts) error {
 	return server.Run(e.ctx, server.Options{File: e.file(), Parts: parts, Version: buildVersion(), Logger: e.log})
 }
 
-// sampleBody is BotHelp's own example of a flow webhook, shortened.
+// sampleBody is BotHelp's example of a flow webhook, shortened.
 const sampleBody = `{"created_at":1499947711,"name":"John Wick","email":"john@gmail.com","phone":"+14123456789","conversations_count":10,"profile_link":"https://fb.com/1941325716136721","user_id":"1234567890","bothelp_user_id":"47659","utm_source":"VK","utm_medium":"social_cpc","age":"21"}`
 
-// printBanner says where everything is. A hook URL has its token in it: it is shown when it is new, and to a person only,
-// for what goes to a file or a journal stays there.
+// printBanner prints the addresses. It prints a hook URL, which contains a token, only if it is new and stdout is a terminal, because a
+// file or a journal would keep it.
 func (e *env) printBanner(cfg *config.Config, written bool) {
 	out := e.stdout
 	fmt.Fprintf(out, "\nhooktape is ready. Ctrl-C stops it; nothing is lost.\n\n")

@@ -44,7 +44,7 @@ play in a database of its own (--clickhouse-dsn, --data). A history is stored wh
 it has; where the dashboards show how long requests waited to be stored, they show that.`
 }
 
-// Run plays the account, one way or the other.
+// Run simulates an account.
 func (c simulateCmd) Run(e *env) error {
 	within, err := event.ParseSpan(c.Within)
 	if err != nil {
@@ -115,7 +115,7 @@ func (c simulateCmd) insert(e *env, account *simulate.Account) error {
 	elapsed := time.Since(begun)
 	if e.ctx.Err() != nil {
 		fmt.Fprintf(e.stderr, "stopped after %s; the same command with --until %s goes on where it was\n", plural(done.Events, "event"), account.Until.Format(time.RFC3339))
-		return exitCode(130)
+		return exitLeft
 	}
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (c simulateCmd) insert(e *env, account *simulate.Account) error {
 	return nil
 }
 
-// backfillBar measures what is done by the time that the history has come to.
+// backfillBar shows how much of the history is done, by its time.
 func backfillBar(a *simulate.Account, p simulate.Progress, elapsed time.Duration) string {
 	total, done := a.Until.Sub(a.From), p.Until.Sub(a.From)
 	line := progressBar(uint64(done), uint64(total)) + fmt.Sprintf("  %s, %.0f/s", plural(p.Events, "event"), float64(p.Events)/elapsed.Seconds())
@@ -136,7 +136,7 @@ func backfillBar(a *simulate.Account, p simulate.Progress, elapsed time.Duration
 	return line
 }
 
-// tell writes the truth where it was asked for.
+// tell writes the truth to the file and to stdout, as the flags say.
 func (c simulateCmd) tell(e *env, account *simulate.Account, from, to time.Time, within time.Duration) error {
 	if c.Truth == "" && !c.JSON {
 		return nil

@@ -21,7 +21,7 @@ type spoolCmd struct {
 	Dump spoolDumpCmd `cmd:"" help:"Print the events that wait on disk as NDJSON (hooktape must not be running)."`
 }
 
-// inspect opens a spool for looking. A hooktape that does only one half of the work has only one of them.
+// inspect opens a spool read-only. A data directory has only the spools of the parts that ran there.
 func (e *env) inspect(name string) (*spool.Inspection, error) {
 	dir := e.data().Spool(name)
 	i, err := spool.Inspect(dir)
@@ -34,7 +34,7 @@ func (e *env) inspect(name string) (*spool.Inspection, error) {
 	return i, err
 }
 
-// noSpoolError is the directory where there is none.
+// noSpoolError is the path of a spool that does not exist.
 type noSpoolError string
 
 func (e noSpoolError) Error() string {
@@ -45,7 +45,7 @@ type spoolStatCmd struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// spoolStat is what waits in one spool.
+// spoolStat describes one spool.
 type spoolStat struct {
 	Name     string    `json:"name"`
 	ID       string    `json:"id"`
@@ -59,7 +59,7 @@ type spoolStat struct {
 	Error   string         `json:"error,omitempty"`
 }
 
-// Run tells what waits.
+// Run prints what waits on disk.
 func (c spoolStatCmd) Run(e *env) error {
 	var list []spoolStat
 	var missing, damaged error
@@ -114,7 +114,7 @@ func (c spoolStatCmd) Run(e *env) error {
 
 type spoolDumpCmd struct{}
 
-// Run prints what waits, a line an event.
+// Run prints each waiting event as a line of JSON.
 func (spoolDumpCmd) Run(e *env) error {
 	i, err := e.inspect(config.EventSpool)
 	if err != nil {

@@ -17,7 +17,7 @@ type storageCmd struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// storageReport is what everything takes.
+// storageReport has the sizes of everything.
 type storageReport struct {
 	Tables  []store.TableStorage  `json:"tables"`
 	Sources []store.SourceStorage `json:"sources"`
@@ -29,7 +29,7 @@ type spoolSize struct {
 	Bytes uint64 `json:"bytes"`
 }
 
-// Run says how much room is taken, and by what.
+// Run prints the sizes of tables, sources and spools.
 func (c storageCmd) Run(e *env) error {
 	db, _, err := e.openTables()
 	if err != nil {
