@@ -52,10 +52,10 @@ func TestConsole(t *testing.T) {
 	b.Open(base + "/replays?endpoint=crm&failed_at=crm") // as a dashboard's link leads there
 	b.AwaitText("label", "Token")
 	b.Run(chromedp.SendKeys("#token", "a wrong one entirely\r", chromedp.ByQuery))
-	b.AwaitText("[role=alert]", "That is no token")
+	b.AwaitText("[role=alert]", "This token is not in api.tokens")
 	b.Run(chromedp.SendKeys("#token", string(token[1])+"\r", chromedp.ByQuery))
 	b.AwaitText("h2", "New replay")
-	b.AwaitText(".chips", "given up at")
+	b.AwaitText(".chips", "failed at")
 
 	b.Open(base + "/")
 	b.AwaitText("#rows", "Анна Петрова")

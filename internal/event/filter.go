@@ -62,7 +62,7 @@ var Filters = []Filter{
 		Help: "With this value of this custom field (name=value), in any spelling; of several fields, all must match."},
 	{Name: "undelivered_to", Field: "UndeliveredTo", Label: "not delivered to", Placeholder: "ENDPOINT", Names: NamesEndpoint, FullScan: true,
 		Help: "Never taken by this endpoint, live or in a replay: a configured name, or a URL."},
-	{Name: "failed_at", Field: "FailedAt", Label: "given up at", Placeholder: "ENDPOINT", Names: NamesEndpoint, FullScan: true,
+	{Name: "failed_at", Field: "FailedAt", Label: "failed at", Placeholder: "ENDPOINT", Names: NamesEndpoint, FullScan: true,
 		Help: "Whose last delivery to this endpoint failed for good."},
 	{Name: "text", Field: "Text", Label: "text", Placeholder: "TEXT", FullScan: true,
 		Help: `With all of these words, in any order and spelling, in what was read from the request (of a rejected one: in its path and body). In double quotes: as one. Of phone numbers the digits count.`},

@@ -56,7 +56,7 @@ func newBench(ctx context.Context, out io.Writer, dsn string, times int) (*bench
 	endpoints := []replay.Endpoint{replay.DefaultEndpoint("crm", "https://crm.example.org/")}
 	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, false)
 	logger := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	handler, err := console.New(console.Options{Direct: api.NewDirect(db, service, replay.Actor{}), Logger: logger, Version: "bench",
+	handler, err := console.New(console.Options{Direct: api.NewDirect(db, service, replay.Actor{}), Guard: api.NewGuard(logger), Logger: logger, Version: "bench",
 		Tokens: []api.Token{{Name: "bench", Secret: secret, Role: api.RoleAdmin}}, Sources: func() []console.Source { return nil }})
 	if err != nil {
 		return nil, err

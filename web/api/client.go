@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,64 +22,74 @@ import (
 	"hooktape/replay"
 )
 
-// Client asks a hooktape over HTTP. It has the methods of Direct.
+// Client calls the API of a hooktape. Its methods do the same as those of [Direct]. They return a [*Problem] that the API answered with, or
+// ErrUnreachable.
 type Client struct {
 	base   *url.URL
 	token  string
 	client *http.Client
 }
 
+// ErrUnreachable means that the API does not answer.
+var ErrUnreachable = errors.New("the API does not answer")
+
 const (
 	maxAnswerBytes = 64 << 20
-	longestQuery   = 4 << 10 // of a URL; longer selections go in a body
+	maxQueryBytes  = 4 << 10 // of a URL; a longer selection goes in a body
 )
 
-// NewClient makes a client of the API at a URL such as http://127.0.0.1:8081.
+// NewClient returns a client of the API at a URL such as http://127.0.0.1:8081.
 func NewClient(base, token string) (*Client, error) {
 	u, err := url.Parse(strings.TrimRight(base, "/"))
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.User != nil {
-		return nil, errors.New("the API's URL is none such as http://127.0.0.1:8081")
+		return nil, errors.New("invalid URL of the API: want one such as http://127.0.0.1:8081")
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = requestTimeout + 10*time.Second
-	// A redirect would take the token along to wherever it leads.
+	// A redirect could send the token to another host.
 	return &Client{base: u, token: token, client: &http.Client{Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}, nil
 }
 
-// Close lets go of the connections.
+// Close closes idle connections.
 func (c *Client) Close() error {
 	c.client.CloseIdleConnections()
 	return nil
 }
 
-// ErrUnreachable: the API does not answer.
-var ErrUnreachable = errors.New("the API does not answer")
+// request is a request to the API. The zero value of an optional field leaves it out.
+type request struct {
+	method string
+	path   string // below /api/v1
+	query  url.Values
+	header http.Header
+	body   any // to be sent as JSON
+}
 
-// send makes a request and returns an answer of 2xx, or an error: a *Problem when the API has answered.
-func (c *Client) send(ctx context.Context, method, path string, query url.Values, header http.Header, body any) (*http.Response, error) {
-	u := c.base.JoinPath("api/v1", path)
-	u.RawQuery = query.Encode()
+// send returns a response with a status of 2xx.
+func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
+	u := c.base.JoinPath("api/v1", r.path)
+	u.RawQuery = r.query.Encode()
 	var content io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
+	if r.body != nil {
+		text, err := json.Marshal(r.body)
 		if err != nil {
 			return nil, err
 		}
 		content = bytes.NewReader(text)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, u.String(), content)
+	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), content)
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range header {
-		r.Header[name] = values
+	for name, values := range r.header {
+		req.Header[name] = values
 	}
-	r.Header.Set("Authorization", "Bearer "+c.token)
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	if r.body != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
-	response, err := c.client.Do(r)
+	response, err := c.client.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -87,12 +98,12 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		defer response.Body.Close()
-		return nil, c.refusal(response)
+		return nil, c.problem(response)
 	}
 	return response, nil
 }
 
-// reason is an error of net/http without the URL, which may be long.
+// reason returns the text of an error of net/http without the URL, which may be long.
 func reason(err error) string {
 	err = redact.WithoutURL(err)
 	if op, ok := errors.AsType[*net.OpError](err); ok {
@@ -101,35 +112,36 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// refusal is what an answer other than 2xx says.
-func (c *Client) refusal(response *http.Response) error {
-	text, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10)) // what is cut off is no problem, and answered as such
+// problem reads the problem from a response.
+func (c *Client) problem(response *http.Response) error {
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10)) // a truncated problem does not decode
 	p := &Problem{}
 	if strings.HasPrefix(response.Header.Get("Content-Type"), problemType) && json.Unmarshal(text, p) == nil && p.Detail != "" {
 		p.Status = response.StatusCode
 		return p
 	}
-	return problem(response.StatusCode, "%s answered %s, which is no answer of hooktape's API; is that its URL?", c.base.Host, response.Status)
+	return Problemf(response.StatusCode, "%s answered %s, but not as hooktape's API does; is that its URL?", c.base.Host, response.Status)
 }
 
-// call makes a request and reads its answer into what out points to; it returns the status.
-func (c *Client) call(ctx context.Context, method, path string, query url.Values, header http.Header, body, out any) (int, error) {
-	response, err := c.send(ctx, method, path, query, header, body)
+// call sends a request and decodes the response into out, unless out is nil. It returns the status.
+func (c *Client) call(ctx context.Context, r request, out any) (status int, err error) {
+	response, err := c.send(ctx, r)
 	if err != nil {
 		return 0, err
 	}
-	defer response.Body.Close()
 	text, err := c.read(response)
 	if err != nil || out == nil {
 		return response.StatusCode, err
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return 0, fmt.Errorf("%s answered what is no JSON of hooktape's API; is that its URL?", c.base.Host)
+		return 0, fmt.Errorf("%s answered, but not with the JSON of hooktape's API; is that its URL?", c.base.Host)
 	}
 	return response.StatusCode, nil
 }
 
+// read reads and closes the body of a response.
 func (c *Client) read(response *http.Response) ([]byte, error) {
+	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
 	if err != nil {
 		return nil, fmt.Errorf("%w to the end at %s: %s", ErrUnreachable, c.base.Host, reason(err))
@@ -138,94 +150,82 @@ func (c *Client) read(response *http.Response) ([]byte, error) {
 }
 
 func (c *Client) get(ctx context.Context, path string, query url.Values, out any) error {
-	_, err := c.call(ctx, http.MethodGet, path, query, nil, nil, out)
+	_, err := c.call(ctx, request{method: http.MethodGet, path: path, query: query}, out)
 	return err
 }
 
-// Events returns a page of selected events, newest first. The empty cursor is the beginning.
+func (c *Client) post(ctx context.Context, path string, body, out any) error {
+	_, err := c.call(ctx, request{method: http.MethodPost, path: path, body: body}, out)
+	return err
+}
+
+// Events returns a page of the selected events, newest first. The empty cursor is the beginning.
 func (c *Client) Events(ctx context.Context, sel event.Selection, limit int, cursor string) (page EventPage, err error) {
 	query := sel.Values()
 	query.Set("limit", strconv.Itoa(limit))
 	if cursor != "" {
 		query.Set("cursor", cursor)
 	}
-	if len(query.Encode()) < longestQuery {
+	if len(query.Encode()) < maxQueryBytes {
 		return page, c.get(ctx, "events", query, &page)
 	}
-	_, err = c.call(ctx, http.MethodPost, "events/search", nil, nil, EventSearch{sel, limit, cursor}, &page)
-	return page, err
+	return page, c.post(ctx, "events/search", EventSearch{sel, limit, cursor}, &page)
 }
 
-// Event returns one event with its request and its deliveries.
+// Event returns an event with its request and its deliveries.
 func (c *Client) Event(ctx context.Context, id uuid.UUID) (e Event, err error) {
 	return e, c.get(ctx, "events/"+id.String(), nil, &e)
 }
 
-// Body returns the bytes of an event's body as they came.
+// Body returns the bytes of an event's body.
 func (c *Client) Body(ctx context.Context, id uuid.UUID) ([]byte, error) {
-	response, err := c.send(ctx, http.MethodGet, "events/"+id.String()+"/raw", nil, nil, nil)
+	response, err := c.send(ctx, request{method: http.MethodGet, path: "events/" + id.String() + "/raw"})
 	if err != nil {
 		return nil, err
 	}
-	defer response.Body.Close()
 	return c.read(response)
 }
 
-// Deliveries returns every way of an event to an endpoint.
-func (c *Client) Deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, error) {
-	var list DeliveryList
-	err := c.get(ctx, "events/"+id.String()+"/deliveries", nil, &list)
-	return list.Deliveries, err
-}
-
-// Endpoints lists the configured endpoints and where delivery to them stands.
+// Endpoints lists the configured endpoints.
 func (c *Client) Endpoints(ctx context.Context) ([]Endpoint, error) {
 	var list EndpointList
 	err := c.get(ctx, "endpoints", nil, &list)
 	return list.Endpoints, err
 }
 
-// SteerEndpoint pauses or resumes all that goes to an endpoint.
+// SteerEndpoint pauses or resumes all deliveries to an endpoint, live and in replays.
 func (c *Client) SteerEndpoint(ctx context.Context, name string, action event.Action) error {
-	_, err := c.call(ctx, http.MethodPost, "endpoints/"+url.PathEscape(name)+"/"+string(action), nil, nil, nil, nil)
-	return err
+	return c.post(ctx, "endpoints/"+url.PathEscape(name)+"/"+string(action), nil, nil)
 }
 
-// Plan tells what a request would do, and does nothing.
+// Plan returns what a replay would do, and changes nothing.
 func (c *Client) Plan(ctx context.Context, want replay.Request) (plan Plan, err error) {
-	_, err = c.call(ctx, http.MethodPost, "replays", nil, nil, NewReplay{Request: complete(want), DryRun: true}, &plan)
-	return plan, err
+	return plan, c.post(ctx, "replays", NewReplay{Request: withDefaults(want), DryRun: true}, &plan)
 }
 
-// Create makes a replay and lets it run. A second creation under the same key, unless that is empty, returns the replay
-// of the first. It returns replay.ErrNothing when there is nothing to send.
+// Create creates a replay, which then runs. Another call with the same key returns the replay of the first call, unless the key is
+// empty. Create returns replay.ErrNothing when there is nothing to send.
 func (c *Client) Create(ctx context.Context, key string, want replay.Request) (r event.Replay, err error) {
 	header := http.Header{}
 	if key != "" {
 		header.Set("Idempotency-Key", key)
 	}
-	status, err := c.call(ctx, http.MethodPost, "replays", nil, header, NewReplay{Request: complete(want)}, &r)
+	status, err := c.call(ctx, request{method: http.MethodPost, path: "replays", header: header, body: NewReplay{Request: withDefaults(want)}}, &r)
 	if err == nil && status == http.StatusOK {
 		return event.Replay{}, replay.ErrNothing
 	}
 	return r, err
 }
 
-// complete puts the defaults to a request, whose words have no empty value in the API.
-func complete(want replay.Request) replay.Request {
-	if want.Order == "" {
-		want.Order = event.OrderNone
-	}
-	if want.Mode == "" {
-		want.Mode = event.ModeUndelivered
-	}
-	if want.Retry == "" {
-		want.Retry = event.RetryEndpoint
-	}
+// withDefaults sets options that are empty, which the API does not accept.
+func withDefaults(want replay.Request) replay.Request {
+	want.Order = cmp.Or(want.Order, event.OrderNone)
+	want.Mode = cmp.Or(want.Mode, event.ModeUndelivered)
+	want.Retry = cmp.Or(want.Retry, event.RetryEndpoint)
 	return want
 }
 
-// Replays lists the newest first, or those made before a replay; with states, those in one of them.
+// Replays lists replays, newest first: those created before the given one unless it is uuid.Nil, in one of the states if there are any.
 func (c *Client) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error) {
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
 	if before != uuid.Nil {
@@ -239,29 +239,31 @@ func (c *Client) Replays(ctx context.Context, before uuid.UUID, limit int, state
 	return list.Replays, err
 }
 
-// Replay returns one replay with its counts.
+// Replay returns a replay with its counts.
 func (c *Client) Replay(ctx context.Context, id uuid.UUID) (r event.Replay, err error) {
 	return r, c.get(ctx, "replays/"+id.String(), nil, &r)
 }
 
-// Steer pauses, resumes or cancels a replay, or changes its rate. The process that delivers takes it up within a second.
-func (c *Client) Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64) (err error) {
+// Steer pauses, resumes or cancels a replay, or changes its rate (perSecond). The delivering process follows within a second.
+func (c *Client) Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64) error {
 	path := "replays/" + id.String()
+	var patch ReplayPatch
 	switch action {
 	case event.ActionCancel:
-		_, err = c.call(ctx, http.MethodPost, path+"/cancel", nil, nil, nil, nil)
+		return c.post(ctx, path+"/cancel", nil, nil)
 	case event.ActionPause:
-		_, err = c.call(ctx, http.MethodPatch, path, nil, nil, ReplayPatch{State: event.ReplayPaused}, nil)
+		patch.State = event.ReplayPaused
 	case event.ActionResume:
-		_, err = c.call(ctx, http.MethodPatch, path, nil, nil, ReplayPatch{State: event.ReplayRunning}, nil)
+		patch.State = event.ReplayRunning
 	case event.ActionRate:
-		_, err = c.call(ctx, http.MethodPatch, path, nil, nil, ReplayPatch{Rate: &perSecond}, nil)
+		patch.Rate = &perSecond
 	}
+	_, err := c.call(ctx, request{method: http.MethodPatch, path: path, body: patch}, nil)
 	return err
 }
 
-// Diff compares a replay's answers with the last ones from an endpoint, the replay's own when against is empty. It
-// returns at most limit rows.
+// Diff compares a replay's answers with the last ones of an endpoint; of the replay's own endpoint if against is empty. It returns at
+// most limit rows.
 func (c *Client) Diff(ctx context.Context, id uuid.UUID, against string, limit int) (diff Diff, err error) {
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
 	if against != "" {
@@ -270,7 +272,7 @@ func (c *Client) Diff(ctx context.Context, id uuid.UUID, against string, limit i
 	return diff, c.get(ctx, "replays/"+id.String()+"/diff", query, &diff)
 }
 
-// AuditLog returns who has changed what, the newest first.
+// AuditLog returns the newest entries of the audit log, the newest first.
 func (c *Client) AuditLog(ctx context.Context, limit int) ([]AuditEntry, error) {
 	var list AuditList
 	err := c.get(ctx, "audit-log", url.Values{"limit": {strconv.Itoa(limit)}}, &list)

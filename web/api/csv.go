@@ -8,12 +8,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // column is a column of a table of events.
 type column struct {
 	name  string
-	value func(e *Event) any // text, or what stands as JSON in a CSV
+	value func(e *Event) any // text, or a value that a CSV has as JSON
 }
 
 var briefColumns, requestColumns = func() (brief, request []column) {
@@ -57,16 +58,16 @@ var briefColumns, requestColumns = func() (brief, request []column) {
 	return brief, request
 }()
 
-// Columns are those of a table of events.
+// Columns are the columns of a table of events.
 type Columns []column
 
-// ListColumns are the columns of events as they stand in lists, without their requests.
+// ListColumns returns the columns of events without their requests.
 func ListColumns() Columns { return slices.Clone(briefColumns) }
 
-// AllColumns are the columns of whole events.
+// AllColumns returns the columns of events with their requests.
 func AllColumns() Columns { return slices.Concat(briefColumns, requestColumns) }
 
-// Choose returns the columns of these names, in this order. An unknown name is an error that lists the known ones.
+// Choose returns the named columns, in this order. The error for an unknown name lists the known ones.
 func (c Columns) Choose(names []string) (chosen Columns, err error) {
 	for _, name := range names {
 		i := slices.IndexFunc(c, func(c column) bool { return c.name == name })
@@ -78,7 +79,7 @@ func (c Columns) Choose(names []string) (chosen Columns, err error) {
 	return chosen, nil
 }
 
-// Names are the columns' names.
+// Names returns the names of the columns.
 func (c Columns) Names() []string {
 	names := make([]string, len(c))
 	for i := range c {
@@ -87,7 +88,7 @@ func (c Columns) Names() []string {
 	return names
 }
 
-// Object is an event's columns by their names.
+// Object returns the values of an event by the names of the columns.
 func (c Columns) Object(e *Event) map[string]any {
 	object := make(map[string]any, len(c))
 	for _, column := range c {
@@ -96,18 +97,18 @@ func (c Columns) Object(e *Event) map[string]any {
 	return object
 }
 
-// ByteOrderMark at the beginning of a CSV tells Excel that it is UTF-8; without it Cyrillic is garbled.
+// ByteOrderMark at the beginning of a CSV makes Excel read it as UTF-8.
 const ByteOrderMark = "\uFEFF"
 
-// CSV writes events as CSV, the columns' names on the first line; fields and headers are JSON. What a spreadsheet would take
-// for a formula has an apostrophe before it.
+// CSV writes events as CSV with a header line. Fields and headers are JSON. An apostrophe precedes a value that a spreadsheet would
+// run as a formula.
 type CSV struct {
 	columns Columns
 	w       *csv.Writer
 	cells   []string
 }
 
-// NewCSV writes the first line. Errors show at Write and Flush.
+// NewCSV writes the header line. Write and Flush return its error.
 func NewCSV(w io.Writer, columns Columns) *CSV {
 	c := &CSV{columns: columns, w: csv.NewWriter(w), cells: make([]string, len(columns))}
 	_ = c.w.Write(columns.Names())
@@ -130,33 +131,24 @@ func (c *CSV) Write(e *Event) error {
 	return c.w.Write(c.cells)
 }
 
-// Flush brings what was written to the underlying writer.
+// Flush writes buffered events to the underlying writer.
 func (c *CSV) Flush() error {
 	c.w.Flush()
 	return c.w.Error()
 }
 
-// harmlessCell keeps spreadsheets from taking what came from outside for a formula (OWASP, CSV Injection): an apostrophe
-// before it says that it is text. A phone number or a negative number stays as it is: digits and what separates them can name
-// neither a function nor a cell.
+// harmlessCell puts an apostrophe before a value that a spreadsheet would run as a formula (OWASP, CSV Injection). Phone numbers and
+// negative numbers stay as they are: digits and separators can name neither a function nor a cell.
 func harmlessCell(cell string) string {
-	switch first, rest := firstRune(cell); {
-	case !strings.ContainsRune("=+-@\t\r\n＝＋－＠", first):
+	first, size := utf8.DecodeRuneInString(cell)
+	rest := cell[size:]
+	switch {
+	case cell == "" || !strings.ContainsRune("=+-@\t\r\n＝＋－＠", first):
 		return cell
 	case strings.ContainsRune("+-", first) && strings.ContainsAny(rest, "0123456789") && strings.Trim(rest, "0123456789 ().-") == "":
 		return cell
 	}
 	return "'" + cell
-}
-
-func firstRune(s string) (first rune, rest string) {
-	for i, r := range s {
-		if i > 0 {
-			return first, s[i:]
-		}
-		first = r
-	}
-	return first, ""
 }
 
 func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

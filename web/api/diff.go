@@ -8,30 +8,31 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"hooktape/internal/event"
 	"hooktape/internal/store"
 	"hooktape/replay"
 )
 
-// Diff sets the answers that a replay's events got beside the last ones that the same events got elsewhere.
+// Diff compares the answers to a replay's events (here) with the last answers to the same events elsewhere (there).
 type Diff struct {
-	Same            uint64    `json:"same" doc:"Events answered alike: the same status, outcome and body."`
-	DifferentStatus uint64    `json:"different_status" doc:"Events answered with another status or outcome."`
-	DifferentBody   uint64    `json:"different_body" doc:"Events answered with the same status and another body."`
-	OnlyHere        uint64    `json:"only_here" doc:"Events with an answer in the replay alone."`
-	OnlyThere       uint64    `json:"only_there" doc:"Events with an answer elsewhere alone."`
-	Neither         uint64    `json:"neither" doc:"Events with no answer on either side."`
-	Here            Latency   `json:"here" doc:"How long the replay's answers took, of events that have one on both sides."`
-	There           Latency   `json:"there" doc:"How long the other ones took."`
-	Rows            []DiffRow `json:"rows" doc:"The first events that were answered differently, in order of arrival."`
+	Same            uint64    `json:"same" doc:"Events with the same status, outcome and body."`
+	DifferentStatus uint64    `json:"different_status" doc:"Events with another status or outcome."`
+	DifferentBody   uint64    `json:"different_body" doc:"Events with the same status and another body."`
+	OnlyHere        uint64    `json:"only_here" doc:"Events answered in the replay only."`
+	OnlyThere       uint64    `json:"only_there" doc:"Events answered elsewhere only."`
+	Neither         uint64    `json:"neither" doc:"Events without an answer on either side."`
+	Here            Latency   `json:"here" doc:"The latency of the replay's answers, of events answered on both sides."`
+	There           Latency   `json:"there" doc:"The latency of the other answers."`
+	Rows            []DiffRow `json:"rows" doc:"The first events with different answers, in order of arrival."`
 }
 
 // Latency is how long answers took.
 type Latency struct {
-	P50MS float64 `json:"p50_ms" doc:"Half of them took at most this many milliseconds."`
+	P50MS float64 `json:"p50_ms" doc:"50 of 100 took at most this many milliseconds."`
 	P95MS float64 `json:"p95_ms" doc:"95 of 100 took at most this many milliseconds."`
 }
 
-// DiffRow is an event that was answered differently.
+// DiffRow is an event with different answers.
 type DiffRow struct {
 	EventID uuid.UUID `json:"event_id" doc:"The event."`
 	Differs []string  `json:"differs" doc:"What differs: status, outcome, body; or only_here, only_there."`
@@ -39,8 +40,8 @@ type DiffRow struct {
 	There   *Attempt  `json:"there,omitempty" doc:"The last attempt elsewhere."`
 }
 
-// Diff compares a replay's answers with the last ones from an endpoint, the replay's own when against is empty. It
-// returns at most limit rows.
+// Diff compares a replay's answers with the last ones of an endpoint; of the replay's own endpoint if against is empty. It returns at
+// most limit rows.
 func (d *Direct) Diff(ctx context.Context, id uuid.UUID, against string, limit int) (Diff, error) {
 	if _, err := d.Replay(ctx, id); err != nil {
 		return Diff{}, err
@@ -56,34 +57,35 @@ func (d *Direct) Diff(ctx context.Context, id uuid.UUID, against string, limit i
 	diff := Diff{Same: found.Same, DifferentStatus: found.DifferentStatus, DifferentBody: found.DifferentBody, OnlyHere: found.OnlyHere,
 		OnlyThere: found.OnlyThere, Neither: found.Neither, Here: latencyJSON(found.Here), There: latencyJSON(found.There), Rows: []DiffRow{}}
 	for _, r := range found.Rows {
-		row := DiffRow{EventID: r.EventID, Differs: r.Differs}
-		if r.Here != nil {
-			a := attemptOf(*r.Here)
-			row.Here = &a
-		}
-		if r.There != nil {
-			a := attemptOf(*r.There)
-			row.There = &a
-		}
-		diff.Rows = append(diff.Rows, row)
+		diff.Rows = append(diff.Rows, DiffRow{r.EventID, r.Differs, sideJSON(r.Here), sideJSON(r.There)})
 	}
 	return diff, nil
 }
 
-func latencyJSON(l store.Latency) Latency {
-	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-	return Latency{P50MS: ms(l.P50), P95MS: ms(l.P95)}
+func sideJSON(a *event.Attempt) *Attempt {
+	if a == nil {
+		return nil
+	}
+	j := attemptJSON(*a)
+	return &j
 }
+
+func latencyJSON(l store.Latency) Latency { return Latency{milliseconds(l.P50), milliseconds(l.P95)} }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 type diffInput struct {
 	ReplayPath
-	Against string `query:"against" maxLength:"2048" doc:"The endpoint to compare with, a name or a URL; the replay's own when absent."`
-	Limit   int    `query:"limit" default:"20" minimum:"0" maximum:"1000" doc:"At most this many rows."`
+	Against string `query:"against" maxLength:"2048" doc:"The endpoint to compare with, a name or a URL; the replay's own if absent."`
+	Limit   int    `query:"limit" default:"20" minimum:"0" maximum:"1000" doc:"The most rows."`
 }
 
-func (s *server) diff() {
+func (s *server) diffRoute() {
 	route(s, RoleRead, huma.Operation{OperationID: "diff-replay", Method: http.MethodGet, Path: "/replays/{id}/diff", Tags: []string{"Replays"},
-		Summary: "Compare a replay's answers", Description: "Each answer beside the last one that the same event got from an endpoint outside this replay: would the new version have answered the same?", Errors: []int{http.StatusNotFound}},
+		Errors:  []int{http.StatusNotFound},
+		Summary: "Compare a replay's answers",
+		Description: "Compares each answer with the last answer to the same event from an endpoint outside this replay: " +
+			"would the new version have answered the same?"},
 		func(ctx context.Context, in *diffInput) (*struct{ Body Diff }, error) {
 			diff, err := s.as(ctx).Diff(ctx, in.uuid(), in.Against, in.Limit)
 			return &struct{ Body Diff }{diff}, err

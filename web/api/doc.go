@@ -1,11 +1,11 @@
-// Package api is what programs and people ask hooktape over HTTP, and the client that asks it.
+// Package api is hooktape's HTTP API, and a client of it.
 //
-// [Direct] answers every question from ClickHouse and [replay.Service], and checks roles; [New] serves those answers under /api/v1, described
-// by an OpenAPI document; [Client] asks for them over the network. Direct and Client have the same methods, so that a
-// command works alike with a server far away and with the database at hand.
+// [Direct] answers from ClickHouse and [replay.Service], and checks roles. [New] serves its answers under /api/v1, with an
+// OpenAPI document. [Client] calls that API over the network. The methods that Direct and Client share have the same signatures, so
+// a command works with a remote server as with the local database.
 //
-// What the server promises: every answer but a body's bytes is JSON, every error an RFC 9457 problem whose detail is a
-// sentence for a person. Nothing internal (no SQL, no address, no text of another program) is in it, but for ClickHouse's
-// words about an expression that the caller wrote. Tokens are compared in constant time and stand in no log. What may
-// hold a secret of a receiver, the query of a URL and the headers of a replay, is shown masked.
+// The server promises: every answer is JSON, except the bytes of a body. Every error is a problem document (RFC 9457) whose detail
+// is a sentence for people. No answer contains internals such as SQL, addresses or messages of other programs; the one exception is
+// ClickHouse's message about an expression that the caller wrote. Tokens are compared in constant time and are never logged. The
+// query of a URL and the headers of a replay may be a receiver's secrets and are masked.
 package api

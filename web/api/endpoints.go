@@ -11,34 +11,39 @@ import (
 	"hooktape/internal/event"
 )
 
-// Endpoint is a configured endpoint, and where delivery to it stands.
+// Endpoint is a configured endpoint and the state of delivery to it.
 type Endpoint struct {
 	Name       string                         `json:"name" doc:"Its name in the configuration."`
-	URL        string                         `json:"url" doc:"Where it goes, the query's values masked."`
-	Subscribed bool                           `json:"subscribed" doc:"Whether live events go to it; else replays only."`
-	State      string                         `json:"state" enum:"active,paused,broken,unknown" doc:"paused: by a person; broken: its breaker is open; unknown: no process has delivered yet."`
+	URL        string                         `json:"url" doc:"Its URL, with the values of the query masked."`
+	Subscribed bool                           `json:"subscribed" doc:"Whether live events are delivered to it; otherwise it is for replays only."`
+	State      string                         `json:"state" enum:"active,paused,broken,unknown" doc:"paused: by a person; broken: failing, its circuit breaker is open; unknown: no process has delivered yet."`
 	Reason     string                         `json:"reason,omitempty" doc:"Why it is not active, and what failed last."`
 	Backlog    map[event.DeliveryState]uint64 `json:"backlog" doc:"Live deliveries in each state."`
-	OldestOpen *time.Time                     `json:"oldest_open,omitempty" doc:"When the first event came that live delivery still owes it."`
-	Failures   uint32                         `json:"failures" doc:"Attempts failed in a row."`
-	NextProbe  *time.Time                     `json:"next_probe,omitempty" doc:"When an endpoint whose breaker is open is tried next."`
+	OldestOpen *time.Time                     `json:"oldest_open,omitempty" doc:"The time of receipt of the oldest event that is not delivered yet."`
+	Failures   uint32                         `json:"failures" doc:"Failed attempts in a row."`
+	NextProbe  *time.Time                     `json:"next_probe,omitempty" doc:"The next attempt while its circuit breaker is open."`
 	Since      *time.Time                     `json:"followed_since,omitempty" doc:"When live delivery to it began."`
-	Until      *time.Time                     `json:"followed_until,omitempty" doc:"When the newest event was received that live delivery has come to."`
+	Until      *time.Time                     `json:"followed_until,omitempty" doc:"The time of receipt up to which live delivery has found new events."`
 	UpdatedAt  *time.Time                     `json:"updated_at,omitempty" doc:"When its state was written."`
 }
 
-// Endpoints lists the configured endpoints and where delivery to them stands.
+// Endpoints lists the configured endpoints.
 func (d *Direct) Endpoints(ctx context.Context) ([]Endpoint, error) {
 	found, err := d.service.Endpoints(ctx)
 	list := make([]Endpoint, len(found))
 	for i, e := range found {
-		list[i] = Endpoint{Name: e.Name, URL: e.URL, Subscribed: e.Subscribed, State: e.State, Backlog: e.Backlog.Counts, OldestOpen: unlessZero(e.Backlog.OldestOpen)}
+		list[i] = Endpoint{Name: e.Name, URL: e.URL, Subscribed: e.Subscribed, State: e.State,
+			Backlog: e.Backlog.Counts, OldestOpen: unlessZero(e.Backlog.OldestOpen)}
 		if e.Backlog.Counts == nil {
 			list[i].Backlog = map[event.DeliveryState]uint64{}
 		}
 		if at := e.Delivery; at != nil {
-			list[i].Reason, list[i].Failures, list[i].NextProbe = at.Reason, at.Failures, unlessZero(at.NextProbe)
-			list[i].Since, list[i].Until, list[i].UpdatedAt = unlessZero(at.FollowedSince), unlessZero(at.FollowedUntil), unlessZero(at.UpdatedAt)
+			list[i].Reason = at.Reason
+			list[i].Failures = at.Failures
+			list[i].NextProbe = unlessZero(at.NextProbe)
+			list[i].Since = unlessZero(at.FollowedSince)
+			list[i].Until = unlessZero(at.FollowedUntil)
+			list[i].UpdatedAt = unlessZero(at.UpdatedAt)
 		}
 	}
 	return list, err
@@ -51,37 +56,24 @@ func unlessZero(t time.Time) *time.Time {
 	return &t
 }
 
-// endpoint returns a configured endpoint.
-func (d *Direct) endpoint(ctx context.Context, name string) (Endpoint, error) {
-	list, err := d.Endpoints(ctx)
-	if err != nil {
-		return Endpoint{}, err
-	}
-	i := slices.IndexFunc(list, func(e Endpoint) bool { return e.Name == name })
-	if i < 0 {
-		return Endpoint{}, problem(http.StatusNotFound, "there is no endpoint %q in the configuration", name)
-	}
-	return list[i], nil
-}
-
-// SteerEndpoint pauses or resumes all that goes to an endpoint.
+// SteerEndpoint pauses or resumes all deliveries to an endpoint, live and in replays.
 func (d *Direct) SteerEndpoint(ctx context.Context, name string, action event.Action) error {
-	if err := d.need(RoleReplay); err != nil {
+	if err := d.require(RoleReplay); err != nil {
 		return err
 	}
-	return d.service.SteerEndpoint(ctx, d.by, name, action)
+	return d.service.SteerEndpoint(ctx, d.actor, name, action)
 }
 
-// TestEndpoint sends a test request to a configured endpoint and returns what came back.
+// TestEndpoint sends a test request to a configured endpoint and returns the attempt.
 func (d *Direct) TestEndpoint(ctx context.Context, name string) (Attempt, error) {
-	if err := d.need(RoleReplay); err != nil {
+	if err := d.require(RoleReplay); err != nil {
 		return Attempt{}, err
 	}
-	a, err := d.service.TestEndpoint(ctx, d.by, name)
-	return attemptOf(a), err
+	a, err := d.service.TestEndpoint(ctx, d.actor, name)
+	return attemptJSON(a), err
 }
 
-// EndpointList is the configured endpoints.
+// EndpointList is a list of endpoints.
 type EndpointList struct {
 	Endpoints []Endpoint `json:"endpoints" doc:"In the order of the configuration."`
 }
@@ -92,27 +84,32 @@ type endpointPath struct {
 
 type endpointOutput struct{ Body Endpoint }
 
-func (s *server) endpoints() {
+func (s *server) endpointRoutes() {
 	route(s, RoleRead, huma.Operation{OperationID: "list-endpoints", Method: http.MethodGet, Path: "/endpoints", Tags: []string{"Endpoints"},
-		Summary: "List endpoints", Description: "Those of the configuration, with their state, backlog and last error."},
+		Summary: "List endpoints", Description: "The configured endpoints with their state, backlog and last error."},
 		func(ctx context.Context, _ *struct{}) (*struct{ Body EndpointList }, error) {
 			list, err := s.as(ctx).Endpoints(ctx)
 			return &struct{ Body EndpointList }{EndpointList{list}}, err
 		})
-	steer := func(action event.Action, summary, description string) {
-		route(s, RoleReplay, huma.Operation{OperationID: string(action) + "-endpoint", Method: http.MethodPost, Path: "/endpoints/{name}/" + string(action), Tags: []string{"Endpoints"},
-			Summary: summary, Description: description + takenUp, DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound}},
-			func(ctx context.Context, in *endpointPath) (*endpointOutput, error) {
-				d := s.as(ctx)
-				e, err := d.endpoint(ctx, in.Name)
-				if err == nil {
-					err = d.SteerEndpoint(ctx, in.Name, action)
-				}
-				return &endpointOutput{e}, err
-			})
-	}
-	steer(event.ActionPause, "Pause an endpoint", "Nothing goes to it, live or by a replay, until it is resumed; what there is to deliver waits.")
-	steer(event.ActionResume, "Resume an endpoint", "Also one that its breaker holds back: it is tried at once.")
+	s.steerEndpointRoute(event.ActionPause, "Pause an endpoint", "Nothing is sent to it, live or by a replay, until it is resumed; its deliveries wait.")
+	s.steerEndpointRoute(event.ActionResume, "Resume an endpoint", "Also one whose circuit breaker is open: the next attempt is made at once.")
 }
 
-const takenUp = " The process that delivers takes it up within a second; the answer is as it stood before."
+func (s *server) steerEndpointRoute(action event.Action, summary, description string) {
+	route(s, RoleReplay, huma.Operation{OperationID: string(action) + "-endpoint", Method: http.MethodPost,
+		Path: "/endpoints/{name}/" + string(action), Tags: []string{"Endpoints"},
+		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
+		Summary: summary, Description: description + acceptedLater},
+		func(ctx context.Context, in *endpointPath) (*endpointOutput, error) {
+			d := s.as(ctx)
+			list, err := d.Endpoints(ctx)
+			if err != nil {
+				return nil, err
+			}
+			i := slices.IndexFunc(list, func(e Endpoint) bool { return e.Name == in.Name })
+			if i < 0 {
+				return nil, Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", in.Name)
+			}
+			return &endpointOutput{list[i]}, d.SteerEndpoint(ctx, in.Name, action)
+		})
+}

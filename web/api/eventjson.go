@@ -13,80 +13,79 @@ import (
 	"hooktape/replay"
 )
 
-// Event is an event as programs read it, from the API and from the command line. Names are those of the columns in
-// ClickHouse.
+// Event is an event in the JSON of the API and of the command line. Properties have the names of the columns in ClickHouse.
 type Event struct {
-	ID          uuid.UUID         `json:"id" doc:"A UUIDv7 of the millisecond of receiving."`
-	ReceivedAt  time.Time         `json:"received_at" doc:"When the request came, UTC."`
-	StoredAt    time.Time         `json:"stored_at" doc:"When ClickHouse took it."`
-	Source      string            `json:"source" doc:"The source whose hook it came to."`
-	Step        string            `json:"step" doc:"What stood behind the token in the hook's URL; empty for nothing."`
-	Kind        event.Kind        `json:"kind" doc:"What BotHelp meant by it, read from the body."`
-	Verdict     event.Verdict     `json:"verdict" doc:"What was decided about the request. Only accepted ones are ever forwarded."`
-	RemoteIP    string            `json:"remote_ip" doc:"Who sent it."`
-	TraceID     string            `json:"trace_id" doc:"The trace of its arrival, 32 hex digits."`
-	DuplicateOf *uuid.UUID        `json:"duplicate_of,omitempty" doc:"The first event of which this is BotHelp's repetition."`
-	Decoded     map[string]string `json:"decoded" doc:"The known fields that the body has, as text: bothelp_user_id, name, utm_source, …"`
-	Fields      map[string]string `json:"fields" doc:"Everything else in the body by its owner's names; what is no text stands as JSON."`
-	DecodeError string            `json:"decode_error,omitempty" doc:"What of the body could not be read, and why; or that the URL was mistyped before its token."`
+	ID          uuid.UUID         `json:"id" doc:"A UUIDv7 of the millisecond of receipt."`
+	ReceivedAt  time.Time         `json:"received_at" doc:"When the request arrived, UTC."`
+	StoredAt    time.Time         `json:"stored_at" doc:"When it was stored in ClickHouse."`
+	Source      string            `json:"source" doc:"The source whose hook it was sent to."`
+	Step        string            `json:"step" doc:"The path after the token in the hook's URL; empty for none."`
+	Kind        event.Kind        `json:"kind" doc:"The kind of event, parsed from the body."`
+	Verdict     event.Verdict     `json:"verdict" doc:"Whether the request was accepted, or why it was rejected. Only accepted events are delivered."`
+	RemoteIP    string            `json:"remote_ip" doc:"The sender's address."`
+	TraceID     string            `json:"trace_id" doc:"The trace of the request, 32 hex digits."`
+	DuplicateOf *uuid.UUID        `json:"duplicate_of,omitempty" doc:"The original event, of which BotHelp sent this duplicate."`
+	Decoded     map[string]string `json:"decoded" doc:"The known fields of the body, as text: bothelp_user_id, name, utm_source, …"`
+	Fields      map[string]string `json:"fields" doc:"The custom fields of the body; a value that is not text is JSON."`
+	DecodeError string            `json:"decode_error,omitempty" doc:"What could not be parsed, and why; or that the URL was mistyped before its token."`
 
-	Request    *EventRequest `json:"request,omitempty" doc:"The request as it came; not in lists."`
-	Deliveries []Delivery    `json:"deliveries,omitzero" doc:"Every way of the event to an endpoint; not in lists."`
+	Request    *EventRequest `json:"request,omitempty" doc:"The original request; not in lists."`
+	Deliveries []Delivery    `json:"deliveries,omitzero" doc:"Its deliveries to each endpoint; not in lists."`
 }
 
-// EventRequest is the request of an event as it came, but for the hook's token, which is masked in the path. What is
-// not UTF-8 stands in Base64, in a property of its own.
+// EventRequest is the original request of an event. The hook's token is masked in the path. A query or body that is not UTF-8 is in
+// Base64, in another property.
 type EventRequest struct {
 	Method      string         `json:"method" doc:"Its method."`
-	Path        string         `json:"path" doc:"Its path, the hook's token masked."`
-	Query       string         `json:"query" doc:"What stood behind the question mark, where it is UTF-8."`
-	QueryBase64 string         `json:"query_base64,omitempty" doc:"The same in Base64, where it is not."`
-	Headers     []event.Header `json:"headers" doc:"Its header lines in order."`
-	BodySHA256  string         `json:"body_sha256" doc:"Of the body's bytes, taken on arrival."`
-	Body        string         `json:"body,omitempty" doc:"The body, where it is UTF-8."`
-	BodyBase64  string         `json:"body_base64,omitempty" doc:"The body in Base64, where it is not."`
+	Path        string         `json:"path" doc:"Its path, with the hook's token masked."`
+	Query       string         `json:"query" doc:"Its query, if it is UTF-8."`
+	QueryBase64 string         `json:"query_base64,omitempty" doc:"Its query in Base64, if it is not UTF-8."`
+	Headers     []event.Header `json:"headers" doc:"Its headers in their order."`
+	BodySHA256  string         `json:"body_sha256" doc:"The hash of the body's bytes, computed on arrival."`
+	Body        string         `json:"body,omitempty" doc:"The body, if it is UTF-8."`
+	BodyBase64  string         `json:"body_base64,omitempty" doc:"The body in Base64, if it is not UTF-8."`
 	BodyGone    bool           `json:"body_gone,omitempty" doc:"The body is past its retention: only its hash is left."`
 }
 
-// Bytes is the body.
+// Bytes returns the body.
 func (r *EventRequest) Bytes() []byte { return textOrBase64(r.Body, r.BodyBase64) }
 
-// RawQuery is the query.
+// RawQuery returns the query.
 func (r *EventRequest) RawQuery() string { return string(textOrBase64(r.Query, r.QueryBase64)) }
 
-// Delivery is an event's way to one endpoint.
+// Delivery is the delivery of an event to an endpoint.
 type Delivery struct {
-	ReplayID   uuid.UUID           `json:"replay_id" doc:"The replay that it belongs to; all zeros for live delivery."`
-	Endpoint   string              `json:"endpoint" doc:"The endpoint's name; for a replay to a URL that URL, its query's values masked."`
-	State      event.DeliveryState `json:"state" doc:"Where it stands."`
-	NextAt     *time.Time          `json:"next_at,omitempty" doc:"When it is tried again."`
-	StatusCode uint16              `json:"status_code,omitempty" doc:"Of the last answer."`
+	ReplayID   uuid.UUID           `json:"replay_id" doc:"Its replay; all zeros for live delivery."`
+	Endpoint   string              `json:"endpoint" doc:"The endpoint's name; for a replay to a URL that URL, with the values of its query masked."`
+	State      event.DeliveryState `json:"state" doc:"Its state."`
+	NextAt     *time.Time          `json:"next_at,omitempty" doc:"The time of the next attempt."`
+	StatusCode uint16              `json:"status_code,omitempty" doc:"The status of the last answer."`
 	Error      string              `json:"error,omitempty" doc:"Why the last attempt failed."`
-	UpdatedAt  time.Time           `json:"updated_at" doc:"When it came to this state."`
-	Attempts   []Attempt           `json:"attempts" doc:"Every sending, in order of time."`
+	UpdatedAt  time.Time           `json:"updated_at" doc:"When it reached this state."`
+	Attempts   []Attempt           `json:"attempts" doc:"Every attempt, in order of time."`
 }
 
-// Attempt is one sending, and what came back.
+// Attempt is one request to an endpoint, and its answer.
 type Attempt struct {
 	ID                 uuid.UUID      `json:"id" doc:"Its id."`
 	Number             uint32         `json:"number" doc:"1 is the first."`
-	URL                string         `json:"url" doc:"Where it went, the query's values masked."`
+	URL                string         `json:"url" doc:"The URL, with the values of its query masked."`
 	StartedAt          time.Time      `json:"started_at" doc:"When it began."`
-	DurationMS         float64        `json:"duration_ms" doc:"How long it took, in milliseconds."`
-	Outcome            event.Outcome  `json:"outcome" doc:"How it ended."`
-	StatusCode         uint16         `json:"status_code" doc:"Of the answer; 0 when there was none."`
+	DurationMS         float64        `json:"duration_ms" doc:"Its duration in milliseconds."`
+	Outcome            event.Outcome  `json:"outcome" doc:"Its outcome."`
+	StatusCode         uint16         `json:"status_code" doc:"The status of the answer; 0 without an answer."`
 	Error              string         `json:"error,omitempty" doc:"Why it failed."`
-	RequestHeaders     []event.Header `json:"request_headers,omitempty" doc:"Of the request. What the configuration or a replay sets, and a signature, is masked. Absent of an attempt whose process died, and of those made before hooktape kept them."`
-	ResponseHeaders    []event.Header `json:"response_headers" doc:"Of the answer."`
-	ResponseBody       string         `json:"response_body" doc:"The answer's first 16 KiB, where they are UTF-8."`
-	ResponseBodyBase64 string         `json:"response_body_base64,omitempty" doc:"The same in Base64, where they are not."`
-	TraceID            string         `json:"trace_id" doc:"Its trace, linked to that of the event's arrival."`
+	RequestHeaders     []event.Header `json:"request_headers,omitempty" doc:"The headers of the request. Values set by the configuration or the replay, and signatures, are masked. Absent if the process died during the attempt, and for attempts by versions that did not store them."`
+	ResponseHeaders    []event.Header `json:"response_headers" doc:"The headers of the answer."`
+	ResponseBody       string         `json:"response_body" doc:"The first 16 KiB of the answer's body, if they are UTF-8."`
+	ResponseBodyBase64 string         `json:"response_body_base64,omitempty" doc:"The same in Base64, if they are not UTF-8."`
+	TraceID            string         `json:"trace_id" doc:"Its trace, which links to the trace of the event's request."`
 }
 
-// Response is the answer's body, its first 16 KiB.
+// Response returns the first 16 KiB of the answer's body.
 func (a *Attempt) Response() []byte { return textOrBase64(a.ResponseBody, a.ResponseBodyBase64) }
 
-// briefEvent is an event as it stands in lists.
+// briefEvent returns an event without its request and deliveries, for lists.
 func briefEvent(e *event.Event) Event {
 	j := Event{ID: e.ID, ReceivedAt: e.ReceivedAt, StoredAt: e.StoredAt, Source: e.Source, Step: e.Step, Kind: e.Kind,
 		Verdict: e.Verdict, RemoteIP: e.RemoteIP.String(), TraceID: hex.EncodeToString(e.TraceID[:]),
@@ -113,18 +112,18 @@ func briefEvents(events []event.Event) []Event {
 	return list
 }
 
-// WholeEvent is an event with its request and deliveries.
+// WholeEvent returns an event with its request and deliveries.
 func WholeEvent(e *event.Event, deliveries []Delivery) Event {
 	j := briefEvent(e)
 	j.Deliveries = deliveries
-	j.Request = &EventRequest{Method: e.Method, Path: e.Path, Headers: present(e.Headers),
+	j.Request = &EventRequest{Method: e.Method, Path: e.Path, Headers: notNil(e.Headers),
 		BodySHA256: hex.EncodeToString(e.BodySHA256[:]), BodyGone: e.BodyGone()}
 	j.Request.Query, j.Request.QueryBase64 = split([]byte(e.Query))
 	j.Request.Body, j.Request.BodyBase64 = split(e.Body)
 	return j
 }
 
-// deliveriesJSON puts the attempts of an event to its deliveries.
+// deliveriesJSON adds the attempts of an event to its deliveries.
 func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Delivery {
 	list := []Delivery{}
 	for _, d := range deliveries {
@@ -135,7 +134,7 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 		}
 		for _, a := range attempts {
 			if a.ReplayID == d.ReplayID && a.Endpoint == d.Endpoint {
-				j.Attempts = append(j.Attempts, attemptOf(a))
+				j.Attempts = append(j.Attempts, attemptJSON(a))
 			}
 		}
 		list = append(list, j)
@@ -143,23 +142,22 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 	return list
 }
 
-// attemptOf is an attempt as programs and people read it.
-func attemptOf(a event.Attempt) Attempt {
-	j := Attempt{ID: a.ID, Number: a.Number, URL: MaskedURL(a.URL), StartedAt: a.StartedAt, DurationMS: float64(a.Duration) / float64(time.Millisecond),
-		Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error, RequestHeaders: a.RequestHeaders, ResponseHeaders: present(a.ResponseHeaders),
+func attemptJSON(a event.Attempt) Attempt {
+	j := Attempt{ID: a.ID, Number: a.Number, URL: MaskedURL(a.URL), StartedAt: a.StartedAt, DurationMS: milliseconds(a.Duration),
+		Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error, RequestHeaders: a.RequestHeaders, ResponseHeaders: notNil(a.ResponseHeaders),
 		TraceID: hex.EncodeToString(a.TraceID[:])}
 	j.ResponseBody, j.ResponseBodyBase64 = split(a.ResponseBody)
 	return j
 }
 
-func present(headers []event.Header) []event.Header {
+func notNil(headers []event.Header) []event.Header {
 	if headers == nil {
 		return []event.Header{}
 	}
 	return headers
 }
 
-// split gives bytes as text where they are text, else in Base64.
+// split returns bytes as text if they are UTF-8, else in Base64.
 func split(b []byte) (text, base string) {
 	if utf8.Valid(b) {
 		return string(b), ""
@@ -171,13 +169,13 @@ func textOrBase64(text, base string) []byte {
 	if base == "" {
 		return []byte(text)
 	}
-	b, _ := base64.StdEncoding.DecodeString(base) // made by split; what is not, is empty
+	b, _ := base64.StdEncoding.DecodeString(base) // the output of split; anything else is empty
 	return b
 }
 
 type field struct{ name, value string }
 
-// known lists the known fields of a body, by column, in the order in which people read them.
+// known lists the known fields of a body by their columns, in the order of display.
 func known(d *event.Decoded) []field {
 	when := func(t *time.Time) string {
 		if t == nil {
@@ -215,7 +213,7 @@ func known(d *event.Decoded) []field {
 	}
 }
 
-// DecodedNames are the names in Event.Decoded in the order in which people read them.
+// DecodedNames are the names in Event.Decoded, in the order of display.
 var DecodedNames = func() (names []string) {
 	for _, f := range known(&event.Decoded{}) {
 		names = append(names, f.name)

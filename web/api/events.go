@@ -2,25 +2,178 @@ package api
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
+	"hooktape/internal/store"
 )
 
-// PageQuery says which page of a list. (The library reads embedded parameters of exported types alone.)
+// EventPage is a page of a list of events.
+type EventPage struct {
+	Events []Event `json:"events" doc:"The newest first, without requests and deliveries."`
+	Next   string  `json:"next,omitempty" doc:"The cursor of the next page; absent on the last page."`
+}
+
+// Events returns a page of the selected events, newest first. The empty cursor is the beginning.
+func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cursor string) (EventPage, error) {
+	before, err := decodeCursor(cursor)
+	if err != nil {
+		return EventPage{}, err
+	}
+	if sel, err = d.selected(ctx, sel); err != nil {
+		return EventPage{}, err
+	}
+	events, err := d.store.ListEvents(ctx, sel, store.Page{Limit: limit + 1, Before: before})
+	if err != nil {
+		return EventPage{}, err
+	}
+	return pageOf(events, limit), nil
+}
+
+// Search is Events with a time limit: after patience it returns what it has found so far. reached is how far back it has searched, or nil
+// when the page is full or the search complete. The page's cursor continues the search.
+func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cursor string, patience time.Duration) (
+	page EventPage, reached *time.Time, err error) {
+	before, err := decodeCursor(cursor)
+	if err != nil {
+		return EventPage{}, nil, err
+	}
+	if sel, err = d.selected(ctx, sel); err != nil {
+		return EventPage{}, nil, err
+	}
+	events, rest, err := d.store.SearchEvents(ctx, sel, store.Page{Limit: limit + 1, Before: before}, patience)
+	if err != nil {
+		return EventPage{}, nil, err
+	}
+	page = pageOf(events, limit)
+	if rest == nil {
+		return page, nil, nil
+	}
+	page.Next = encodeCursor(*rest)
+	if len(page.Events) == limit {
+		return page, nil, nil
+	}
+	return page, &rest.At, nil
+}
+
+// pageOf returns a page of the first limit events, with a cursor if there are more.
+func pageOf(events []event.Event, limit int) EventPage {
+	page := EventPage{Events: briefEvents(events[:min(len(events), limit)])}
+	if len(events) > limit {
+		last := page.Events[limit-1]
+		page.Next = encodeCursor(store.Cursor{At: last.ReceivedAt, ID: last.ID})
+	}
+	return page
+}
+
+// encodeCursor encodes the place of a page's last event: the microsecond of its receipt, and its id. The cursor stays valid while events
+// arrive, and when many events have the same time.
+func encodeCursor(c store.Cursor) string {
+	b := binary.BigEndian.AppendUint64(nil, uint64(c.At.UnixMicro()))
+	return base64.RawURLEncoding.EncodeToString(append(b, c.ID[:]...))
+}
+
+// decodeCursor returns nil for the empty cursor.
+func decodeCursor(s string) (*store.Cursor, error) {
+	if s == "" {
+		return nil, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil || len(b) != 24 {
+		return nil, errCursor
+	}
+	at := time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC()
+	if at.Year() < 1970 || at.Year() > 2299 { // the range of ClickHouse
+		return nil, errCursor
+	}
+	return &store.Cursor{At: at, ID: uuid.UUID(b[8:])}, nil
+}
+
+var errCursor = Problemf(http.StatusUnprocessableEntity, "invalid cursor: want the next of a page")
+
+// Event returns an event with its request and its deliveries, and records the view.
+func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
+	e, err := d.event(ctx, id)
+	if err != nil {
+		return Event{}, err
+	}
+	deliveries, err := d.deliveries(ctx, id)
+	if err == nil {
+		err = d.recordView(ctx, "event.view", id.String())
+	}
+	return WholeEvent(e, deliveries), err
+}
+
+// Body returns the bytes of an event's body, and records the view. It returns a [*Problem] if the body is past its retention.
+func (d *Direct) Body(ctx context.Context, id uuid.UUID) ([]byte, error) {
+	e, err := d.event(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if e.BodyGone() {
+		return nil, Problemf(http.StatusGone, "the body of event %s is past its retention; only its hash is left", id)
+	}
+	return e.Body, d.recordView(ctx, "event.download", id.String())
+}
+
+// Deliveries returns the deliveries of an event.
+func (d *Direct) Deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, error) {
+	list, err := d.deliveries(ctx, id)
+	if err == nil && len(list) == 0 {
+		_, err = d.event(ctx, id) // fails for an unknown event
+	}
+	return list, err
+}
+
+func (d *Direct) event(ctx context.Context, id uuid.UUID) (*event.Event, error) {
+	e, err := d.store.Event(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		p := notFound("event", id)
+		p.Detail += " (a new event is stored within a second)"
+		return nil, p
+	}
+	return e, err
+}
+
+func (d *Direct) deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, error) {
+	deliveries, err := d.store.DeliveriesOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	attempts, err := d.store.AttemptsOf(ctx, id)
+	return deliveriesJSON(deliveries, attempts), err
+}
+
+// PageQuery has the parameters of a page. It is exported because huma reads embedded parameters of exported types only.
 type PageQuery struct {
-	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"1000" doc:"At most this many."`
-	Cursor string `query:"cursor" maxLength:"64" doc:"The next of the page before; absent for the first page."`
+	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"1000" doc:"The most events of a page."`
+	Cursor string `query:"cursor" maxLength:"64" doc:"The next of the previous page; absent for the first page."`
+}
+
+// EventSearch is a selection that is too long for a URL, and the page of it.
+type EventSearch struct {
+	Selection event.Selection `json:"selection" doc:"Which events."`
+	Limit     int             `json:"limit,omitempty" default:"50" minimum:"1" maximum:"1000" doc:"The most events of a page."`
+	Cursor    string          `json:"cursor,omitempty" maxLength:"64" doc:"The next of the previous page; absent for the first page."`
+}
+
+// DeliveryList is the deliveries of an event.
+type DeliveryList struct {
+	Deliveries []Delivery `json:"deliveries" doc:"Live delivery first, then replays in order of creation."`
 }
 
 type idPath struct {
 	ID string `path:"id" format:"uuid" doc:"The event's id."`
 }
 
-func (p idPath) uuid() uuid.UUID { return uuid.MustParse(p.ID) } // the library has checked it
+func (p idPath) uuid() uuid.UUID { return uuid.MustParse(p.ID) } // huma has checked it
 
 type eventsInput struct {
 	SelectionQuery
@@ -29,65 +182,59 @@ type eventsInput struct {
 
 type eventsOutput struct{ Body EventPage }
 
-// EventSearch is a selection that is too long for a URL, and the page wanted of it.
-type EventSearch struct {
-	Selection event.Selection `json:"selection" doc:"Which events."`
-	Limit     int             `json:"limit,omitempty" default:"50" minimum:"1" maximum:"1000" doc:"At most this many."`
-	Cursor    string          `json:"cursor,omitempty" maxLength:"64" doc:"The next of the page before; absent for the first page."`
-}
-
-func (s *server) events() {
-	route(s, RoleRead, huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/events", Tags: []string{"Events"}, Parameters: selectionParams(),
-		Summary: "List events", Description: "Newest first, page by page. Of parameters of one name any value matches; those of different names must all match."},
-		func(ctx context.Context, in *eventsInput) (*eventsOutput, error) {
-			return s.page(ctx, in.selection, in.Limit, in.Cursor)
-		})
-	route(s, RoleRead, huma.Operation{OperationID: "search-events", Method: http.MethodPost, Path: "/events/search", Tags: []string{"Events"},
-		Summary: "List events by a selection in the body", Description: "The same list, for selections that are too long for a URL, such as thousands of ids.", MaxBodyBytes: maxBodyBytes},
-		func(ctx context.Context, in *struct{ Body EventSearch }) (*eventsOutput, error) {
-			return s.page(ctx, in.Body.Selection, in.Body.Limit, in.Body.Cursor)
-		})
-	route(s, RoleRead, huma.Operation{OperationID: "get-event", Method: http.MethodGet, Path: "/events/{id}", Tags: []string{"Events"},
-		Summary: "Show an event", Description: "The request as it came, what was read from it, and its deliveries. That it was looked at stands in the audit log.", Errors: []int{http.StatusNotFound}},
-		func(ctx context.Context, in *idPath) (*struct{ Body Event }, error) {
-			e, err := s.as(ctx).Event(ctx, in.uuid())
-			return &struct{ Body Event }{e}, err
-		})
-	route(s, RoleRead, huma.Operation{OperationID: "get-event-raw", Method: http.MethodGet, Path: "/events/{id}/raw", Tags: []string{"Events"},
-		Summary: "Get an event's body", Description: "The bytes exactly as they came. That they were looked at stands in the audit log.", Errors: []int{http.StatusNotFound, http.StatusGone},
-		Responses: map[string]*huma.Response{"200": {Description: "The body's bytes", Content: map[string]*huma.MediaType{octets: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}},
-		func(ctx context.Context, in *idPath) (*rawOutput, error) {
-			body, err := s.as(ctx).Body(ctx, in.uuid())
-			if body == nil {
-				body = []byte{}
-			}
-			return &rawOutput{ContentType: octets, Disposition: `attachment; filename="` + in.ID + `.body"`, Body: body}, err
-		})
-	route(s, RoleRead, huma.Operation{OperationID: "list-deliveries", Method: http.MethodGet, Path: "/events/{id}/deliveries", Tags: []string{"Events"},
-		Summary: "List an event's deliveries", Description: "Every way of the event to an endpoint, live first, with every attempt and what was answered.", Errors: []int{http.StatusNotFound}},
-		func(ctx context.Context, in *idPath) (*deliveriesOutput, error) {
-			list, err := s.as(ctx).Deliveries(ctx, in.uuid())
-			return &deliveriesOutput{DeliveryList{list}}, err
-		})
-}
-
-// octets is what no browser shows or runs.
-const octets = "application/octet-stream"
-
-type rawOutput struct {
+type bodyOutput struct {
 	ContentType string `header:"Content-Type"`
 	Disposition string `header:"Content-Disposition"`
 	Body        []byte
 }
 
-// DeliveryList is the deliveries of an event.
-type DeliveryList struct {
-	Deliveries []Delivery `json:"deliveries" doc:"Live first, then replays in order of their making."`
-}
+// octetStream is a type that no browser displays or runs.
+const octetStream = "application/octet-stream"
 
-type deliveriesOutput struct{ Body DeliveryList }
-
-func (s *server) page(ctx context.Context, sel event.Selection, limit int, cursor string) (*eventsOutput, error) {
-	page, err := s.as(ctx).Events(ctx, sel, limit, cursor)
-	return &eventsOutput{page}, err
+func (s *server) eventRoutes() {
+	route(s, RoleRead, huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/events", Tags: []string{"Events"},
+		Parameters:  selectionParams(),
+		Summary:     "List events",
+		Description: "Newest first, in pages. An event matches one of the values of a repeated parameter, and all different parameters."},
+		func(ctx context.Context, in *eventsInput) (*eventsOutput, error) {
+			page, err := s.as(ctx).Events(ctx, in.selection, in.Limit, in.Cursor)
+			return &eventsOutput{page}, err
+		})
+	route(s, RoleRead, huma.Operation{OperationID: "search-events", Method: http.MethodPost, Path: "/events/search", Tags: []string{"Events"},
+		MaxBodyBytes: maxBodyBytes,
+		Summary:      "List events by a selection in the body",
+		Description:  "The same list, for selections that are too long for a URL, such as thousands of ids."},
+		func(ctx context.Context, in *struct{ Body EventSearch }) (*eventsOutput, error) {
+			page, err := s.as(ctx).Events(ctx, in.Body.Selection, in.Body.Limit, in.Body.Cursor)
+			return &eventsOutput{page}, err
+		})
+	route(s, RoleRead, huma.Operation{OperationID: "get-event", Method: http.MethodGet, Path: "/events/{id}", Tags: []string{"Events"},
+		Errors:      []int{http.StatusNotFound},
+		Summary:     "Show an event",
+		Description: "The original request, its parsed fields, and its deliveries. The audit log records the view."},
+		func(ctx context.Context, in *idPath) (*struct{ Body Event }, error) {
+			e, err := s.as(ctx).Event(ctx, in.uuid())
+			return &struct{ Body Event }{e}, err
+		})
+	route(s, RoleRead, huma.Operation{OperationID: "get-event-raw", Method: http.MethodGet, Path: "/events/{id}/raw", Tags: []string{"Events"},
+		Errors:      []int{http.StatusNotFound, http.StatusGone},
+		Summary:     "Get an event's body",
+		Description: "The exact bytes. The audit log records the download.",
+		Responses: map[string]*huma.Response{"200": {Description: "The bytes of the body",
+			Content: map[string]*huma.MediaType{octetStream: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}},
+		func(ctx context.Context, in *idPath) (*bodyOutput, error) {
+			body, err := s.as(ctx).Body(ctx, in.uuid())
+			if body == nil {
+				body = []byte{}
+			}
+			return &bodyOutput{ContentType: octetStream, Disposition: `attachment; filename="` + in.ID + `.body"`, Body: body}, err
+		})
+	route(s, RoleRead, huma.Operation{OperationID: "list-deliveries", Method: http.MethodGet, Path: "/events/{id}/deliveries", Tags: []string{"Events"},
+		Errors:      []int{http.StatusNotFound},
+		Summary:     "List an event's deliveries",
+		Description: "The deliveries of the event to each endpoint, live first, with every attempt and its answer."},
+		func(ctx context.Context, in *idPath) (*struct{ Body DeliveryList }, error) {
+			list, err := s.as(ctx).Deliveries(ctx, in.uuid())
+			return &struct{ Body DeliveryList }{DeliveryList{list}}, err
+		})
 }

@@ -177,10 +177,10 @@ func TestHostileRequests(t *testing.T) {
 		{"GET", "/events?limit=0", "", 422, "query.limit"},
 		{"GET", "/events?limit=1001", "", 422, "query.limit"},
 		{"GET", "/events?limit=9999999999999999999999", "", 422, "query.limit"},
-		{"GET", "/events?cursor=x", "", 422, "the cursor"},
-		{"GET", "/events?cursor=" + strings.Repeat("_", 32), "", 422, "the cursor"},
-		{"GET", "/events?source=%zz", "", 422, "is not written as a query"},
-		{"GET", "/events?source=a;b", "", 422, "is not written as a query"},
+		{"GET", "/events?cursor=x", "", 422, "invalid cursor"},
+		{"GET", "/events?cursor=" + strings.Repeat("_", 32), "", 422, "invalid cursor"},
+		{"GET", "/events?source=%zz", "", 422, "query: invalid query"},
+		{"GET", "/events?source=a;b", "", 422, "query: invalid query"},
 		{"GET", "/events/1", "", 422, "path.id"},
 		{"GET", "/events/" + id, "", 404, "there is no event " + id},
 		{"GET", "/events/" + id + "/raw", "", 404, "there is no event"},
@@ -223,7 +223,7 @@ func TestHostileRequests(t *testing.T) {
 		{"POST", "/replays", `{"selection":{},"to":"crm","order":"reverse"}`, 422, "body.order"},
 		{"POST", "/replays", `{"selection":{},"to":"crm","headers":[{"name":"A\r\nB","value":"x"}]}`, 422, "header"},
 		{"POST", "/replays", `{"selection":{},"to":"crm","headers":[{"name":"Host","value":"x"}]}`, 422, "header"},
-		{"DELETE", "/replays", "", 405, "DELETE does not go with"},
+		{"DELETE", "/replays", "", 405, "does not allow DELETE"},
 		{"GET", "/nonsense", "", 404, "there is nothing at"},
 	} {
 		var body any
@@ -289,8 +289,8 @@ func TestRaw(t *testing.T) {
 	}
 }
 
-// TestLooksAreAudited: the audit log has who has seen a body, once an hour for each, and not who has seen a list.
-func TestLooksAreAudited(t *testing.T) {
+// TestViewsAreAudited: the audit log has who has seen a body, once an hour for each, and not who has seen a list.
+func TestViewsAreAudited(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	e := newEvent("shop", 1)

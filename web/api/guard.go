@@ -16,45 +16,41 @@ import (
 	"hooktape/internal/peraddress"
 )
 
-// An address may try this many wrong tokens at once, and then one more in each interval.
+// An address may try wrongBurst wrong tokens at once, and one more in each wrongEvery.
 const (
-	wrongAtOnce = 10
-	wrongEvery  = 6 * time.Second
+	wrongBurst = 10
+	wrongEvery = 6 * time.Second
 )
 
-// TryAgainAfter is when an address that has tried too many wrong tokens may try again, in seconds: the value of Retry-After.
-var TryAgainAfter = strconv.Itoa(int(wrongEvery / time.Second))
+// RetryAfterWrong is the value of Retry-After for an address at its limit, in seconds.
+var RetryAfterWrong = strconv.Itoa(int(wrongEvery / time.Second))
 
-// Guard limits how many wrong tokens each address can try, at the API and at the console's login together, and counts them
-// in the metric hooktape.tokens.wrong. An address at its limit is refused whatever it sends: otherwise the answer would
-// still tell a right token.
+// Guard limits the wrong tokens of each client address, over the API and the console's login together, and counts them in the metric
+// hooktape.tokens.wrong. An address at its limit is refused whatever token it sends: otherwise the answer would reveal a right one.
 type Guard struct {
 	failures *peraddress.Limiter
 	wrong    metric.Int64Counter
 	logger   *slog.Logger
 
-	mu    sync.Mutex
-	tried int // since the last line of the log
-	quiet rate.Sometimes
+	mu       sync.Mutex
+	unlogged int
+	log      rate.Sometimes
 }
 
-// Door is where a token is asked for.
-type Door string
-
-// The doors.
+// Where a token was tried: values of the attribute hooktape.door.
 const (
-	DoorAPI     Door = "api"
-	DoorConsole Door = "console"
+	AtAPI     = "api"
+	AtConsole = "console"
 )
 
-// NewGuard returns a guard without any failures.
+// NewGuard returns a guard that has seen no wrong token.
 func NewGuard(logger *slog.Logger) *Guard {
 	wrong, _ := otel.Meter("hooktape/web/api").Int64Counter("hooktape.tokens.wrong", metric.WithUnit("{token}"),
 		metric.WithDescription("Wrong tokens tried at the API and at the console's login."))
-	g := &Guard{failures: peraddress.New(rate.Every(wrongEvery), wrongAtOnce), wrong: wrong, logger: logger,
-		quiet: rate.Sometimes{First: 1, Interval: time.Minute}}
-	for _, door := range []Door{DoorAPI, DoorConsole} {
-		g.count(door, 0) // there from the start, for alerts
+	g := &Guard{failures: peraddress.New(rate.Every(wrongEvery), wrongBurst), wrong: wrong, logger: logger,
+		log: rate.Sometimes{First: 1, Interval: time.Minute}}
+	for _, where := range []string{AtAPI, AtConsole} {
+		g.count(where, 0) // so that the metric exists before the first wrong token, for alerts
 	}
 	return g
 }
@@ -62,19 +58,19 @@ func NewGuard(logger *slog.Logger) *Guard {
 // Open reports whether an address may try a token.
 func (g *Guard) Open(addr netip.Addr) bool { return g.failures.Open(addr) }
 
-// Fail counts a wrong token. The log has a line a minute at most, with how many there were since the last.
-func (g *Guard) Fail(door Door, addr netip.Addr) {
+// Fail counts a wrong token. It logs at most one line a minute, with the number since the last line.
+func (g *Guard) Fail(where string, addr netip.Addr) {
 	g.failures.Allow(addr)
-	g.count(door, 1)
+	g.count(where, 1)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.tried++
-	g.quiet.Do(func() {
-		g.logger.Warn("wrong tokens are tried", "at", string(door), "remote_ip", addr, "since_last_line", g.tried)
-		g.tried = 0
+	g.unlogged++
+	g.log.Do(func() {
+		g.logger.Warn("wrong tokens are tried", "at", where, "remote_ip", addr, "since_last_line", g.unlogged)
+		g.unlogged = 0
 	})
 }
 
-func (g *Guard) count(door Door, n int64) {
-	g.wrong.Add(context.Background(), n, metric.WithAttributes(attribute.String("hooktape.door", string(door))))
+func (g *Guard) count(where string, n int64) {
+	g.wrong.Add(context.Background(), n, metric.WithAttributes(attribute.String("hooktape.door", where)))
 }

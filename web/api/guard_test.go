@@ -15,7 +15,7 @@ func TestWrongTokens(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	options := f.options
-	options.Guard = nil // its own, which is not patient
+	options.Guard = api.NewGuard(options.Logger) // the fixture's is patient
 	handler, err := api.New(options)
 	if err != nil {
 		t.Fatal(err)

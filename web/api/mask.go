@@ -1,9 +1,7 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -13,8 +11,8 @@ import (
 	"hooktape/replay"
 )
 
-// MaskedURL shows the URL of a replay that goes to no configured endpoint: receivers take secrets in queries. A name
-// stays what it is.
+// MaskedURL returns the URL of a replay's target with the values of its query masked, because receivers accept secrets there. It returns
+// the name of an endpoint unchanged.
 func MaskedURL(endpoint string) string {
 	if !strings.Contains(endpoint, "://") {
 		return endpoint
@@ -25,10 +23,10 @@ func MaskedURL(endpoint string) string {
 	return outbound.MaskQuery(endpoint)
 }
 
-// masked is a replay as it may be shown: without what the receiver's owner may have told its maker alone.
+// masked returns a replay without the secrets of its receiver.
 func masked(r event.Replay) event.Replay {
 	r.Endpoint, r.URL = replay.TargetName(r.Endpoint), MaskedURL(r.URL)
-	r.Selection = named(r.Selection)
+	r.Selection = withNames(r.Selection)
 	r.Headers = slices.Clone(r.Headers)
 	for i := range r.Headers {
 		r.Headers[i].Value = redact.Mask
@@ -36,29 +34,7 @@ func masked(r event.Replay) event.Replay {
 	return r
 }
 
-// named has the endpoints of a selection by the names that stand in deliveries.
-func named(sel event.Selection) event.Selection {
-	return sel.WithEndpoints(replay.TargetName)
-}
-
-// allowed refuses a selection with faults, and an expression of those who may not write one.
-func (d *Direct) allowed(sel event.Selection) error {
-	if sel.Where != "" && d.need(RoleAdmin) != nil {
-		return problem(http.StatusForbidden, "where needs the role %s; the token %q has the role %s", RoleAdmin, d.who.Name, d.who.Role)
-	}
-	return CheckSelection(sel.Faults())
-}
-
-// selected is a selection as the database knows it, when it is allowed and names known endpoints only.
-func (d *Direct) selected(ctx context.Context, sel event.Selection) (event.Selection, error) {
-	if err := d.allowed(sel); err != nil {
-		return sel, err
-	}
-	sel = named(sel)
-	return sel, d.service.CheckEndpoints(ctx, sel.Endpoints()...)
-}
-
-// maskedDetail shows the request of which a replay was made in the same way; other details have no secret.
+// maskedDetail masks the request in the detail of an audit entry about a replay's creation. Other details have no secrets.
 func maskedDetail(detail string) string {
 	var made replay.Request
 	if json.Unmarshal([]byte(detail), &made) != nil || made.To == "" {
@@ -70,11 +46,4 @@ func maskedDetail(detail string) string {
 		return ""
 	}
 	return string(text)
-}
-
-// shortened leaves out most of many ids: a stream would send them each second.
-func shortened(sel event.Selection) event.Selection {
-	const most = 100
-	sel.IDs = sel.IDs[:min(len(sel.IDs), most)]
-	return sel
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -12,11 +11,10 @@ import (
 
 func init() { huma.DefaultArrayNullable = false } // an empty list is [], never null
 
-// configuration is the library's, with nothing in it that we have not asked for: JSON alone, no pages that load from
-// elsewhere, no links added to answers.
+// configuration configures huma with JSON alone: no pages that load from other hosts, no links added to answers.
 func configuration(version string) huma.Config {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	registry.RegisterTypeAlias(reflect.TypeFor[uuid.UUID](), reflect.TypeFor[uuidWord]())
+	registry.RegisterTypeAlias(reflect.TypeFor[uuid.UUID](), reflect.TypeFor[uuidSchema]())
 	for _, e := range enums {
 		registry.RegisterTypeAlias(e.of, e.documented)
 	}
@@ -24,12 +22,15 @@ func configuration(version string) huma.Config {
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{Title: "hooktape", Version: version,
-				Description: "Look at what BotHelp sent, and send any of it again. Every request needs a token of the configuration (`api.tokens`) as `Authorization: Bearer TOKEN`. Its role is `read`, `replay` (may also make and steer replays, and pause endpoints) or `admin` (may also use `where`, and read the audit log). Errors are RFC 9457 problems."},
+				Description: "Read what BotHelp sent, and send any of it again. " +
+					"Every request needs a token of the configuration (`api.tokens`) as `Authorization: Bearer TOKEN`. " +
+					"Its role is `read`, `replay` (also creates and controls replays, and pauses endpoints) " +
+					"or `admin` (also uses `where`, and reads the audit log). Errors are problem documents (RFC 9457)."},
 			Tags: []*huma.Tag{
-				{Name: "Events", Description: "What arrived."},
+				{Name: "Events", Description: "Requests that arrived."},
 				{Name: "Replays", Description: "Sending a selection of events again."},
-				{Name: "Endpoints", Description: "Where events are delivered to."},
-				{Name: "Audit", Description: "Who has changed what."},
+				{Name: "Endpoints", Description: "Receivers of events."},
+				{Name: "Audit", Description: "Who changed what."},
 			},
 			Servers: []*huma.Server{{URL: "/"}},
 			Components: &huma.Components{Schemas: registry, SecuritySchemes: map[string]*huma.SecurityScheme{
@@ -40,37 +41,14 @@ func configuration(version string) huma.Config {
 	}
 }
 
-// describe makes the schemas of the domain's types, which know nothing of this document, before any route uses them.
-func (s *server) describe() {
-	registry := s.api.OpenAPI().Components.Schemas
-	for _, d := range described() {
-		schema := registry.Schema(d.of, false, "")
-		for _, name := range slices.Sorted(maps.Keys(d.words)) {
-			property := schema.Properties[name]
-			if property == nil {
-				panic("api: " + d.of.String() + " has no property " + name)
-			}
-			property.Description = d.words[name]
-		}
-		maps.Copy(schema.Properties, d.more)
-		for name, most := range d.most {
-			schema.Properties[name].Minimum, schema.Properties[name].Maximum = new(float64), &most
-		}
-		if d.required != nil {
-			schema.Required = d.required
-		}
-		schema.PrecomputeMessages()
-	}
-}
+// requestSchemas are the schemas of requests, in which an unknown property is an error. Answers may have properties that the document
+// does not list, because later versions add some.
+var requestSchemas = []string{"EventSearch", "Header", "NewReplay", "ReplayPatch", "Selection"}
 
-// asked are the schemas of requests, in which a property that is not known is a mistake. Answers may have more than the
-// document says: a later version adds to them.
-var asked = []string{"EventSearch", "Header", "NewReplay", "ReplayPatch", "Selection"}
-
-// documentation serves the document, and a page of it.
-func documentation(mux *http.ServeMux, doc *huma.OpenAPI) error {
+// serveDocument serves the document, and a page of it.
+func serveDocument(mux *http.ServeMux, doc *huma.OpenAPI) error {
 	for name, schema := range doc.Components.Schemas.Map() {
-		if !slices.Contains(asked, name) && schema.AdditionalProperties == false {
+		if !slices.Contains(requestSchemas, name) && schema.AdditionalProperties == false {
 			schema.AdditionalProperties = nil
 		}
 	}
@@ -78,7 +56,7 @@ func documentation(mux *http.ServeMux, doc *huma.OpenAPI) error {
 	if err != nil {
 		return err
 	}
-	page, err := renderPage(text)
+	page, err := renderPage(doc)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"hooktape/replay"
 )
 
-// probes are for whoever keeps processes running; they need no token.
+// probes serves /healthz and /readyz, for supervisors of the process. They need no token.
 func probes(mux *http.ServeMux, failing, broken func() error) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -28,7 +28,7 @@ func probes(mux *http.ServeMux, failing, broken func() error) {
 		status, answer := http.StatusOK, map[string]any{"ready": true, "clickhouse": "ok"}
 		switch {
 		case errors.Is(err, replay.ErrStandby):
-			// The API answers, and whoever waits for this process to be ready before ending the other must not wait for ever.
+			// The API answers. Not ready would block an update that waits for this process before it stops the other one.
 			answer["delivering"], answer["standby"] = false, err.Error()
 		case errors.Is(err, store.ErrDamaged):
 			status, answer = http.StatusServiceUnavailable, map[string]any{"ready": false, "clickhouse": "has a part that it cannot read; see the log, or hooktape doctor"}

@@ -7,45 +7,46 @@ import (
 	"runtime/debug"
 )
 
-// Recovered returns a handler that logs a panic of next, and calls answer unless next has begun to answer. The log has the
-// place of the panic and not its value, which may be a part of the request.
-func Recovered(name string, logger *slog.Logger, next http.Handler, answer http.HandlerFunc) http.Handler {
+// Recover returns a handler that logs a panic of next. It then calls answer, or breaks the connection if next has started to answer. The
+// log has the place of the panic but not its value, which may be part of the request.
+func Recover(name string, logger *slog.Logger, next http.Handler, answer http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		begun := &begunWriter{ResponseWriter: w}
+		started := &startedWriter{ResponseWriter: w}
 		defer func() {
-			switch p := recover(); {
-			case p == nil:
-			case p == http.ErrAbortHandler: // the client is gone
-				panic(p)
-			default:
-				logger.Error("the "+name+" panicked", "method", r.Method, "route", r.Pattern, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-				if begun.answered {
-					panic(http.ErrAbortHandler) // so that the client does not take it for a whole answer
-				}
-				answer(w, r)
+			p := recover()
+			if p == nil {
+				return
 			}
+			if p == http.ErrAbortHandler { // the handler breaks the connection on purpose
+				panic(p)
+			}
+			logger.Error("the "+name+" panicked", "method", r.Method, "route", r.Pattern, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			if started.answered {
+				panic(http.ErrAbortHandler) // otherwise the client would take half an answer for a whole one
+			}
+			answer(w, r)
 		}()
-		next.ServeHTTP(begun, r)
+		next.ServeHTTP(started, r)
 	})
 }
 
-// begunWriter knows whether an answer has begun.
-type begunWriter struct {
+// startedWriter records whether the answer has started.
+type startedWriter struct {
 	http.ResponseWriter
 	answered bool
 }
 
 // WriteHeader implements http.ResponseWriter.
-func (w *begunWriter) WriteHeader(status int) {
+func (w *startedWriter) WriteHeader(status int) {
 	w.answered = true
 	w.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements http.ResponseWriter.
-func (w *begunWriter) Write(p []byte) (int, error) {
+func (w *startedWriter) Write(p []byte) (int, error) {
 	w.answered = true
 	return w.ResponseWriter.Write(p)
 }
 
-// Unwrap is for http.ResponseController.
-func (w *begunWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// Unwrap serves http.ResponseController.
+func (w *startedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -12,9 +12,9 @@ import (
 	"hooktape/web/api"
 )
 
-// TestRecovered: a panic is answered as long as no answer has begun; else the client sees that its answer is not whole. The log
+// TestRecover: a panic is answered as long as no answer has begun; else the client sees that its answer is not whole. The log
 // has the route, and not the value.
-func TestRecovered(t *testing.T) {
+func TestRecover(t *testing.T) {
 	var log bytes.Buffer
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /early/{id}", func(http.ResponseWriter, *http.Request) { panic("s3cret") })
@@ -22,7 +22,7 @@ func TestRecovered(t *testing.T) {
 		_, _ = io.WriteString(w, strings.Repeat("a", 10_000))
 		panic("s3cret")
 	})
-	server := httptest.NewServer(api.Recovered("API", slog.New(slog.NewTextHandler(&log, nil)), mux, func(w http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewServer(api.Recover("API", slog.New(slog.NewTextHandler(&log, nil)), mux, func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "sorry", http.StatusInternalServerError)
 	}))
 	get := func(path string) (int, string, error) {

@@ -5,30 +5,113 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
+	"hooktape/internal/store"
 	"hooktape/replay"
 )
 
-// NewReplay is a replay to make.
+// Plan says what a replay would do.
+type Plan struct {
+	replay.Plan
+	First   *time.Time `json:"first,omitempty" doc:"The time of receipt of the first event; absent without events."`
+	Last    *time.Time `json:"last,omitempty" doc:"The time of receipt of the last event; absent without events."`
+	Samples []Event    `json:"samples" doc:"The first few events, in order of arrival."`
+}
+
+// Plan returns what a replay would do, and changes nothing.
+func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
+	if err := d.checkRequest(&want); err != nil {
+		return Plan{}, err
+	}
+	p, err := d.service.Plan(ctx, d.actor, want)
+	if err != nil {
+		return Plan{}, err
+	}
+	plan := Plan{Plan: p, Samples: briefEvents(p.Heads)}
+	plan.Endpoint = replay.TargetName(plan.Endpoint)
+	if p.Count > 0 {
+		plan.First, plan.Last = &p.First, &p.Last
+	} else {
+		plan.Parts = []store.PlanPart{}
+	}
+	return plan, nil
+}
+
+// checkRequest checks what the principal may request, and replaces endpoints by their names.
+func (d *Direct) checkRequest(want *replay.Request) error {
+	if err := d.require(RoleReplay); err != nil {
+		return err
+	}
+	err := d.checkSelection(want.Selection)
+	want.Selection = withNames(want.Selection)
+	return err
+}
+
+// Create creates a replay, which then runs. Another call with the same key returns the replay of the first call, unless the key is
+// empty. Create returns replay.ErrNothing when there is nothing to send.
+func (d *Direct) Create(ctx context.Context, key string, want replay.Request) (event.Replay, error) {
+	if err := d.checkRequest(&want); err != nil {
+		return event.Replay{}, err
+	}
+	r, err := d.service.Create(ctx, d.actor, key, want)
+	if err != nil {
+		return event.Replay{}, err
+	}
+	return shown(r), nil
+}
+
+// Replays lists replays, newest first: those created before the given one unless it is uuid.Nil, in one of the states if there are any.
+func (d *Direct) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error) {
+	replays, err := d.store.Replays(ctx, before, limit, states...)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, notFound("replay", before)
+	}
+	list := make([]event.Replay, len(replays))
+	for i, r := range replays {
+		list[i] = shown(r)
+		list[i].Selection = shortened(list[i].Selection)
+	}
+	return list, err
+}
+
+// Replay returns a replay with its counts.
+func (d *Direct) Replay(ctx context.Context, id uuid.UUID) (event.Replay, error) {
+	r, err := d.store.Replay(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return r, notFound("replay", id)
+	}
+	return shown(r), err
+}
+
+// shown returns a replay without secrets. One that no process has counted yet has all its deliveries pending.
+func shown(r event.Replay) event.Replay {
+	if len(r.Counts) == 0 && r.Total > 0 {
+		r.Counts = map[event.DeliveryState]uint64{event.Pending: r.Total}
+	}
+	return masked(r)
+}
+
+// Steer pauses, resumes or cancels a replay, or changes its rate (perSecond). The delivering process follows within a second.
+func (d *Direct) Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64) error {
+	if err := d.require(RoleReplay); err != nil {
+		return err
+	}
+	err := d.service.Steer(ctx, d.actor, id, action, perSecond)
+	if errors.Is(err, store.ErrNotFound) {
+		return notFound("replay", id)
+	}
+	return err
+}
+
+// NewReplay is a request to create or plan a replay.
 type NewReplay struct {
 	replay.Request
-	DryRun bool `json:"dry_run,omitempty" doc:"Tell what would be sent, and send nothing."`
-}
-
-type createInput struct {
-	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"A name of yours for this creation: doing it again under the same name returns the replay that it has made."`
-	Body NewReplay
-}
-
-// createOutput has an event.Replay when one was made, else a Plan.
-type createOutput struct {
-	Status   int
-	Location string `header:"Location"`
-	Body     any
+	DryRun bool `json:"dry_run,omitempty" doc:"Only return the plan; send nothing."`
 }
 
 // ReplayList is a list of replays.
@@ -36,85 +119,113 @@ type ReplayList struct {
 	Replays []event.Replay `json:"replays" doc:"The newest first."`
 }
 
-type replaysInput struct {
-	Limit  int                 `query:"limit" default:"20" minimum:"1" maximum:"1000" doc:"At most this many."`
-	Before string              `query:"before" format:"uuid" doc:"Those made before this replay: the last one of the page before."`
-	State  []event.ReplayState `query:"state,explode" doc:"In one of these states."`
+// ReplayPatch is a change of a replay.
+type ReplayPatch struct {
+	State event.ReplayState `json:"state,omitempty" enum:"paused,running" doc:"paused: send nothing until it is resumed. running: resume."`
+	Rate  *float64          `json:"rate,omitempty" minimum:"0" doc:"The most requests a second from now on; 0 sends as fast as the endpoint answers."`
 }
 
-// ReplayPath names a replay.
+// ReplayPath has the id of a replay.
 type ReplayPath struct {
 	ID string `path:"id" format:"uuid" doc:"The replay's id."`
 }
 
-func (p ReplayPath) uuid() uuid.UUID { return uuid.MustParse(p.ID) } // the library has checked it
+func (p ReplayPath) uuid() uuid.UUID { return uuid.MustParse(p.ID) } // huma has checked it
+
+type createInput struct {
+	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Your name for this request: repeating it with the same name returns the replay that it created."`
+	Body NewReplay
+}
+
+// createOutput contains an event.Replay if one was created, else a Plan.
+type createOutput struct {
+	Status   int
+	Location string `header:"Location"`
+	Body     any
+}
+
+type replaysInput struct {
+	Limit  int                 `query:"limit" default:"20" minimum:"1" maximum:"1000" doc:"The most replays."`
+	Before string              `query:"before" format:"uuid" doc:"Only replays created before this one: the last one of the previous page."`
+	State  []event.ReplayState `query:"state,explode" doc:"In one of these states."`
+}
+
+type patchInput struct {
+	ReplayPath
+	Body ReplayPatch
+}
 
 type replayOutput struct{ Body event.Replay }
 
-// ReplayPatch is what to change of a replay.
-type ReplayPatch struct {
-	State event.ReplayState `json:"state,omitempty" enum:"paused,running" doc:"paused: send nothing more until it is resumed. running: go on."`
-	Rate  *float64          `json:"rate,omitempty" minimum:"0" doc:"At most so many requests a second from now on; 0 is as fast as the endpoint answers."`
-}
-
-func (s *server) replays() {
+func (s *server) replayRoutes() {
 	route(s, RoleReplay, huma.Operation{OperationID: "create-replay", Method: http.MethodPost, Path: "/replays", Tags: []string{"Replays"},
-		Summary: "Make a replay, or plan one", MaxBodyBytes: maxBodyBytes, DefaultStatus: http.StatusCreated, Errors: []int{http.StatusConflict},
-		Description: "The selection is frozen: what is stored later does not join. 201 comes with the replay, which runs. 200 comes with a plan and means that nothing was made: by dry_run, or because there is nothing to send (count is 0).",
+		MaxBodyBytes: maxBodyBytes, DefaultStatus: http.StatusCreated, Errors: []int{http.StatusConflict},
+		Summary: "Create a replay, or plan one",
+		Description: "The selection is frozen: events stored later are not added. 201 returns the running replay. " +
+			"200 returns a plan and means that nothing was created: because of dry_run, or because there is nothing to send (count is 0).",
 		Responses: map[string]*huma.Response{
-			"200": {Description: "Nothing was made; what would be sent", Content: s.json(Plan{})},
-			"201": {Description: "The replay, which runs", Content: s.json(event.Replay{}), Headers: map[string]*huma.Param{"Location": {Description: "The replay's path.", Schema: &huma.Schema{Type: "string", Format: "uri-reference"}}}}}},
+			"200": {Description: "Nothing was created; the plan", Content: s.json(Plan{})},
+			"201": {Description: "The running replay", Content: s.json(event.Replay{}), Headers: map[string]*huma.Param{
+				"Location": {Description: "The replay's path.", Schema: &huma.Schema{Type: "string", Format: "uri-reference"}}}}}},
 		s.create)
 	route(s, RoleRead, huma.Operation{OperationID: "list-replays", Method: http.MethodGet, Path: "/replays", Tags: []string{"Replays"},
-		Summary: "List replays", Description: "Newest first.", Errors: []int{http.StatusNotFound}},
+		Errors:  []int{http.StatusNotFound},
+		Summary: "List replays", Description: "Newest first."},
 		func(ctx context.Context, in *replaysInput) (*struct{ Body ReplayList }, error) {
-			before, _ := uuid.Parse(in.Before) // empty, or checked by the library
+			before, _ := uuid.Parse(in.Before) // empty, or checked by huma
 			list, err := s.as(ctx).Replays(ctx, before, in.Limit, in.State...)
 			return &struct{ Body ReplayList }{ReplayList{list}}, err
 		})
 	route(s, RoleRead, huma.Operation{OperationID: "get-replay", Method: http.MethodGet, Path: "/replays/{id}", Tags: []string{"Replays"},
-		Summary: "Show a replay", Description: "With its counts as of updated_at; while it runs they are brought up to date every two seconds.", Errors: []int{http.StatusNotFound}},
+		Errors:  []int{http.StatusNotFound},
+		Summary: "Show a replay", Description: "With its counts as of updated_at; a running replay updates them every two seconds."},
 		func(ctx context.Context, in *ReplayPath) (*replayOutput, error) {
 			r, err := s.as(ctx).Replay(ctx, in.uuid())
 			return &replayOutput{r}, err
 		})
 	route(s, RoleReplay, huma.Operation{OperationID: "change-replay", Method: http.MethodPatch, Path: "/replays/{id}", Tags: []string{"Replays"},
-		Summary: "Pause or resume a replay, or change its rate", Description: "Of a replay that is not at its end." + takenUp, DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound}},
+		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
+		Summary: "Pause or resume a replay, or change its rate", Description: "Only of an unfinished replay." + acceptedLater},
 		s.change)
 	route(s, RoleReplay, huma.Operation{OperationID: "cancel-replay", Method: http.MethodPost, Path: "/replays/{id}/cancel", Tags: []string{"Replays"},
-		Summary: "Cancel a replay", Description: "What is not sent yet will not be; that cannot be undone." + takenUp, DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound}},
+		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
+		Summary: "Cancel a replay", Description: "Events that are not sent yet never will be; this cannot be undone." + acceptedLater},
 		func(ctx context.Context, in *ReplayPath) (*replayOutput, error) {
-			return s.steer(ctx, in.uuid(), steering{event.ActionCancel, 0})
+			return s.steer(ctx, in.uuid(), steering{action: event.ActionCancel})
 		})
 }
 
-// json is the content of an answer of v's type.
+// acceptedLater ends the description of an operation that another process carries out.
+const acceptedLater = " The delivering process follows within a second; the answer shows the state before."
+
+// json returns the content of an answer of v's type.
 func (s *server) json(v any) map[string]*huma.MediaType {
 	schema := s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(v), true, "")
 	return map[string]*huma.MediaType{"application/json": {Schema: schema}}
 }
 
 func (s *server) create(ctx context.Context, in *createInput) (*createOutput, error) {
-	want, d := in.Body.Request, s.as(ctx)
+	want := in.Body.Request
 	if !in.Body.DryRun {
-		r, err := d.Create(ctx, in.Key, want)
-		switch {
-		case err == nil && !madeOf(r, want):
-			return nil, problem(http.StatusConflict, "this Idempotency-Key was used for another replay (%s); use a new one", r.ID)
-		case err == nil:
+		r, err := s.as(ctx).Create(ctx, in.Key, want)
+		if err == nil && !mayComeFrom(r, want) {
+			return nil, Problemf(http.StatusConflict, "this Idempotency-Key was used for another replay (%s); use a new one", r.ID)
+		}
+		if err == nil {
 			return &createOutput{Status: http.StatusCreated, Location: "/api/v1/replays/" + r.ID.String(), Body: r}, nil
-		case !errors.Is(err, replay.ErrNothing):
+		}
+		if !errors.Is(err, replay.ErrNothing) {
 			return nil, err
 		}
 	}
-	plan, err := d.Plan(ctx, want)
+	plan, err := s.as(ctx).Plan(ctx, want)
 	return &createOutput{Status: http.StatusOK, Body: plan}, err
 }
 
-// madeOf tells whether a replay may have been made of a request: a key that comes with another request is a mistake.
-func madeOf(r event.Replay, want replay.Request) bool {
+// mayComeFrom reports whether a replay may have been created by a request. The same key with another request is a mistake.
+func mayComeFrom(r event.Replay, want replay.Request) bool {
 	return replay.TargetName(want.To) == r.Endpoint && want.Rate == r.Rate && want.Pace == r.Pace && want.MaxAttempts == r.MaxAttempts &&
-		reflect.DeepEqual(named(want.Selection).Values(), r.Selection.Values())
+		reflect.DeepEqual(withNames(want.Selection).Values(), r.Selection.Values())
 }
 
 type steering struct {
@@ -122,32 +233,30 @@ type steering struct {
 	rate   float64
 }
 
-func (s *server) change(ctx context.Context, in *struct {
-	ReplayPath
-	Body ReplayPatch
-}) (*replayOutput, error) {
+func (s *server) change(ctx context.Context, in *patchInput) (*replayOutput, error) {
 	var list []steering
 	if in.Body.Rate != nil {
 		list = append(list, steering{event.ActionRate, *in.Body.Rate})
 	}
 	switch in.Body.State {
 	case event.ReplayPaused:
-		list = append(list, steering{event.ActionPause, 0})
+		list = append(list, steering{action: event.ActionPause})
 	case event.ReplayRunning:
-		list = append(list, steering{event.ActionResume, 0})
+		list = append(list, steering{action: event.ActionResume})
 	}
 	if len(list) == 0 {
-		return nil, problem(http.StatusUnprocessableEntity, "give a state (paused, running), a rate, or both")
+		return nil, Problemf(http.StatusUnprocessableEntity, "nothing to change: give a state (paused, running), a rate, or both")
 	}
 	return s.steer(ctx, in.uuid(), list...)
 }
 
+// steer returns the replay as it was before.
 func (s *server) steer(ctx context.Context, id uuid.UUID, list ...steering) (*replayOutput, error) {
 	d := s.as(ctx)
 	r, err := d.Replay(ctx, id)
-	for _, wanted := range list {
+	for _, next := range list {
 		if err == nil {
-			err = d.Steer(ctx, id, wanted.action, wanted.rate)
+			err = d.Steer(ctx, id, next.action, next.rate)
 		}
 	}
 	return &replayOutput{r}, err

@@ -33,7 +33,7 @@ func TestRoles(t *testing.T) {
 			if a.status != http.StatusUnauthorized && len(wrong) < 1000 || a.header.Get("Www-Authenticate") != `Bearer realm="hooktape"` {
 				t.Errorf("%s %s with the token %.20q: %d %v", c.method, path, wrong, a.status, a.header)
 			}
-			if p := a.problem(t); len(wrong) < 1000 && (wrong != "") != strings.HasPrefix(p.Detail, "this token is none of api.tokens") {
+			if p := a.problem(t); len(wrong) < 1000 && (wrong != "") != strings.HasPrefix(p.Detail, "this token is not in api.tokens") {
 				t.Errorf("the token %q: %s", wrong, p.Detail)
 			}
 			if p := a.problem(t); wrong != "" && strings.Contains(p.Detail, wrong) && len(wrong) > 4 {

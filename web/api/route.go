@@ -10,18 +10,23 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-const scheme = "token" // the name of the security scheme in the document
+const (
+	scheme     = "token" // the name of the security scheme in the document
+	retryAfter = "5"     // seconds
+)
 
-// operation completes what the document and the library must know of a route.
+// operation completes an operation with what all have in common: path, role, problems and limits.
 func (s *server) operation(role Role, op huma.Operation) huma.Operation {
 	op.Path = "/api/v1" + op.Path
 	op.Security = []map[string][]string{{scheme: {string(role)}}}
-	// A filter with a typing error would select everything. Those of a selection are checked as it is read.
+	// A misspelt filter would select everything. Those of a selection are checked when it is parsed.
 	op.RejectUnknownQueryParameters = op.Parameters == nil
-	op.Middlewares = append(huma.Middlewares{s.admit(role)}, op.Middlewares...)
-	op.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable}, op.Errors...)
+	op.Middlewares = append(huma.Middlewares{s.authorize(role)}, op.Middlewares...)
+	op.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
+		http.StatusServiceUnavailable}, op.Errors...)
 	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
-		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge,
+			http.StatusUnsupportedMediaType)
 	}
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxSmallBytes
@@ -29,7 +34,7 @@ func (s *server) operation(role Role, op huma.Operation) huma.Operation {
 	return op
 }
 
-// route serves one operation to those who have a role.
+// route registers an operation for principals with a role.
 func route[I, O any](s *server, role Role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op = s.operation(role, op)
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
@@ -43,7 +48,7 @@ func route[I, O any](s *server, role Role, op huma.Operation, handle func(contex
 	})
 }
 
-// problem turns an error into its answer, and logs what is not for the caller.
+// problem returns the problem that answers an error, and logs an internal error.
 func (s *server) problem(ctx context.Context, operation string, err error) error {
 	p, internal := ProblemOf(err)
 	if internal && !errors.Is(ctx.Err(), context.Canceled) {
@@ -55,57 +60,62 @@ func (s *server) problem(ctx context.Context, operation string, err error) error
 	return p
 }
 
-const retryAfter = "5" // seconds
+// refuse answers with a problem before an operation has begun.
+func (s *server) refuse(ctx huma.Context, p *Problem) {
+	if p.Status == http.StatusServiceUnavailable {
+		ctx.SetHeader("Retry-After", retryAfter)
+	}
+	_ = huma.WriteErr(s.api, ctx, p.Status, p.Detail) // fails when the client is gone
+}
 
 type callerKey struct{}
 
-// as answers the caller, who is set on every route.
+// as returns the Direct that acts for the caller. authorize has put it into the context.
 func (s *server) as(ctx context.Context) *Direct {
 	d, _ := ctx.Value(callerKey{}).(*Direct)
 	return d
 }
 
-// admit lets the bearers of a role in. Neither the answer nor anything else says what was in a wrong token.
-func (s *server) admit(role Role) func(huma.Context, func(huma.Context)) {
+// authorize admits principals with a role. The answer never repeats any part of a wrong token.
+func (s *server) authorize(role Role) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		addr := remoteAddr(ctx)
 		kind, secret, _ := strings.Cut(ctx.Header("Authorization"), " ")
-		found, ok := s.keys.Find(strings.TrimSpace(secret))
-		ok = ok && strings.EqualFold(kind, "Bearer")
-		var refused *Problem
-		switch {
-		case kind != "" && !s.guard.Open(addr):
-			ctx.SetHeader("Retry-After", TryAgainAfter)
-			s.refuse(ctx, problem(http.StatusTooManyRequests, "too many wrong tokens came from your address; try again in %s seconds", TryAgainAfter))
-		case !ok:
+		if kind != "" && !s.guard.Open(addr) {
+			ctx.SetHeader("Retry-After", RetryAfterWrong)
+			s.refuse(ctx, Problemf(http.StatusTooManyRequests,
+				"too many wrong tokens came from your address; try again in %s seconds", RetryAfterWrong))
+			return
+		}
+		principal, ok := s.keys.Find(strings.TrimSpace(secret))
+		if !ok || !strings.EqualFold(kind, "Bearer") {
 			if kind != "" {
-				s.guard.Fail(DoorAPI, addr)
+				s.guard.Fail(AtAPI, addr)
 			}
 			ctx.SetHeader("WWW-Authenticate", `Bearer realm="hooktape"`)
-			text := "this needs a token of api.tokens in the configuration: Authorization: Bearer TOKEN"
-			if secret != "" {
-				text = "this token is none of api.tokens in the configuration of this hooktape"
-			}
-			if len(s.keys) == 0 {
-				text = "the configuration has no api.tokens, so that nobody is let in"
-			}
-			s.refuse(ctx, problem(http.StatusUnauthorized, "%s", text))
-		case errors.As(found.Need(role), &refused):
-			s.refuse(ctx, refused)
-		default:
-			next(huma.WithValue(ctx, callerKey{}, s.direct.As(found, addr)))
+			s.refuse(ctx, s.unauthorized(secret))
+			return
 		}
+		if refused, ok := errors.AsType[*Problem](principal.Require(role)); ok {
+			s.refuse(ctx, refused)
+			return
+		}
+		next(huma.WithValue(ctx, callerKey{}, s.direct.As(principal, addr)))
 	}
+}
+
+func (s *server) unauthorized(secret string) *Problem {
+	text := "this needs a token of api.tokens in the configuration: Authorization: Bearer TOKEN"
+	switch {
+	case len(s.keys) == 0:
+		text = "the configuration has no api.tokens, so every request is rejected"
+	case secret != "":
+		text = "this token is not in api.tokens of this hooktape's configuration"
+	}
+	return Problemf(http.StatusUnauthorized, "%s", text)
 }
 
 func remoteAddr(ctx huma.Context) netip.Addr {
 	addr, _ := netip.ParseAddrPort(ctx.RemoteAddr())
 	return addr.Addr().Unmap()
-}
-
-func (s *server) refuse(ctx huma.Context, p *Problem) {
-	if p.Status == http.StatusServiceUnavailable {
-		ctx.SetHeader("Retry-After", retryAfter)
-	}
-	_ = huma.WriteErr(s.api, ctx, p.Status, p.Detail) // who has gone needs no answer
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,9 +10,59 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"hooktape/internal/event"
+	"hooktape/replay"
 )
 
-// SelectionQuery is an event.Selection as query parameters, which [selectionParams] describes.
+// selected returns a selection as the database knows it. It refuses a selection that is invalid or not permitted, or that names an
+// unknown endpoint.
+func (d *Direct) selected(ctx context.Context, sel event.Selection) (event.Selection, error) {
+	if err := d.checkSelection(sel); err != nil {
+		return sel, err
+	}
+	sel = withNames(sel)
+	return sel, d.service.CheckEndpoints(ctx, sel.Endpoints()...)
+}
+
+// checkSelection refuses an invalid selection, and an expression unless the principal is an admin.
+func (d *Direct) checkSelection(sel event.Selection) error {
+	if sel.Where != "" && d.require(RoleAdmin) != nil {
+		return Problemf(http.StatusForbidden, "where needs the role %s; the token %q has the role %s", RoleAdmin, d.principal.Name, d.principal.Role)
+	}
+	return CheckSelection(sel.Faults())
+}
+
+// CheckSelection returns a [*Problem] with the faults of a selection, or nil without faults.
+func CheckSelection(faults []event.SelectionFault) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	return Problemf(http.StatusUnprocessableEntity, "").withFaults(located("selection", faults))
+}
+
+// located adds to the faults of a selection their place in the request.
+func located(place string, faults []event.SelectionFault) []Fault {
+	list := make([]Fault, len(faults))
+	for i, f := range faults {
+		list[i] = Fault{"selection", f.Message}
+		if f.Name != "" {
+			list[i].Location = place + "." + f.Name
+		}
+	}
+	return list
+}
+
+// withNames replaces the URLs of endpoints in a selection by the names that deliveries have.
+func withNames(sel event.Selection) event.Selection {
+	return sel.WithEndpoints(replay.TargetName)
+}
+
+// shortened keeps the first 100 ids of a selection: a stream would repeat all of them every second.
+func shortened(sel event.Selection) event.Selection {
+	sel.IDs = sel.IDs[:min(len(sel.IDs), 100)]
+	return sel
+}
+
+// SelectionQuery reads a selection from the query parameters that [selectionParams] describes.
 type SelectionQuery struct{ selection event.Selection }
 
 // Resolve implements huma.Resolver.
@@ -19,7 +70,7 @@ func (q *SelectionQuery) Resolve(ctx huma.Context) (errs []error) {
 	u := ctx.URL()
 	values, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return []error{&huma.ErrorDetail{Location: "query", Message: "is not written as a query: " + err.Error()}}
+		return []error{&huma.ErrorDetail{Location: "query", Message: "invalid query: " + err.Error()}}
 	}
 	for name := range values {
 		if !slices.ContainsFunc(ctx.Operation().Parameters, func(p *huma.Param) bool { return p.Name == name }) {
@@ -34,7 +85,7 @@ func (q *SelectionQuery) Resolve(ctx huma.Context) (errs []error) {
 	return errs
 }
 
-// selectionParams are the query parameters of a selection, for the document.
+// selectionParams describes the query parameters of a selection.
 func selectionParams() (list []*huma.Param) {
 	text := &huma.Schema{Type: huma.TypeString}
 	for _, f := range event.Filters {
@@ -46,8 +97,8 @@ func selectionParams() (list []*huma.Param) {
 			p.Example = f.Example
 		}
 		if f.Many() {
-			explode := true
-			p.Explode, p.Schema = &explode, &huma.Schema{Type: huma.TypeArray, Items: text}
+			p.Explode = new(true)
+			p.Schema = &huma.Schema{Type: huma.TypeArray, Items: text}
 			if f.Example != "" {
 				p.Example = []string{f.Example}
 			}
@@ -58,27 +109,4 @@ func selectionParams() (list []*huma.Param) {
 		}
 	}
 	return list
-}
-
-// located says where in a request the faults of its selection are.
-func located(place string, faults []event.SelectionFault) []Fault {
-	list := make([]Fault, len(faults))
-	for i, f := range faults {
-		list[i] = Fault{"selection", f.Message}
-		if f.Name != "" {
-			list[i].Location = place + "." + f.Name
-		}
-	}
-	return list
-}
-
-// CheckSelection refuses a selection with faults. The error is a [*Problem].
-func CheckSelection(faults []event.SelectionFault) error {
-	if len(faults) == 0 {
-		return nil
-	}
-	p := problem(http.StatusUnprocessableEntity, "")
-	p.Errors = located("selection", faults)
-	p.Detail = p.faults()
-	return p
 }

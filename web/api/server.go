@@ -12,17 +12,17 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// Options are what a server is made of.
+// Options configure a server.
 type Options struct {
-	// Direct answers; the console has the same one.
+	// Direct answers the requests.
 	Direct *Direct
-	// Tokens let their bearers in. Without any nobody is.
+	// Tokens identify the callers. Without tokens every request is rejected.
 	Tokens []Token
-	// Guard limits wrong tokens; the console has the same one. Without one the API has its own.
+	// Guard limits wrong tokens. The console shares it.
 	Guard *Guard
-	// Failing tells why the process cannot deliver now; nil when it can.
+	// Failing returns why the process cannot deliver now, or nil.
 	Failing func() error
-	// Broken returns why only a restart of the process helps; nil when it is well.
+	// Broken returns why only a restart of the process helps, or nil.
 	Broken  func() error
 	Version string
 	Logger  *slog.Logger
@@ -41,53 +41,59 @@ type server struct {
 	guard   *Guard
 	logger  *slog.Logger
 	api     huma.API
-	streams chan struct{} // holds one for each stream
+	streams chan struct{} // one element for each open stream
 }
 
-// New makes the handler of everything on the API's address: the API, its document and its page, and the probes.
+// New returns the handler of the API, its document, the page about it, and the probes.
 func New(o Options) (http.Handler, error) {
+	mux := http.NewServeMux()
+	s, err := newServer(o, mux)
+	if err != nil {
+		return nil, err
+	}
+	probes(mux, o.Failing, o.Broken)
+	if err := serveDocument(mux, s.api.OpenAPI()); err != nil {
+		return nil, err
+	}
+	return Recover("API", o.Logger, secured(routed(mux)), func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, Problemf(http.StatusInternalServerError, InternalError))
+	}), nil
+}
+
+// newServer registers all operations.
+func newServer(o Options, mux *http.ServeMux) (*server, error) {
 	keys, err := NewKeyring(o.Tokens)
 	if err != nil {
 		return nil, err
 	}
-	if o.Guard == nil {
-		o.Guard = NewGuard(o.Logger)
-	}
 	s := &server{direct: o.Direct, keys: keys, guard: o.Guard, logger: o.Logger, streams: make(chan struct{}, maxStreams)}
-	mux := http.NewServeMux()
-	probes(mux, o.Failing, o.Broken)
 	s.api = humago.New(mux, configuration(cmp.Or(o.Version, "unknown")))
 	s.describe()
-	s.events()
-	s.endpoints()
-	s.replays()
+	s.eventRoutes()
+	s.endpointRoutes()
+	s.replayRoutes()
 	s.streamRoute()
-	s.diff()
-	s.audit()
-	if err := documentation(mux, s.api.OpenAPI()); err != nil {
-		return nil, err
-	}
-	return Recovered("API", o.Logger, harmless(routed(mux)), func(w http.ResponseWriter, r *http.Request) {
-		writeProblem(w, problem(http.StatusInternalServerError, "hooktape could not do that; its log says why"))
-	}), nil
+	s.diffRoute()
+	s.auditRoute()
+	return s, nil
 }
 
-// harmless keeps browsers from making more of an answer than it is, and caches from keeping it. It ends what takes too long
-// on either side; a stream moves its own deadline on.
-func harmless(next http.Handler) http.Handler {
+// secured sets the headers that keep browsers from running an answer, and caches from storing it. It limits the time to write the
+// answer; a stream extends its own limit.
+func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(requestTimeout + 10*time.Second)) // a test's writer has none
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(requestTimeout + 10*time.Second)) // fails for a test's writer
 		next.ServeHTTP(w, r)
 	})
 }
 
-// routed answers a request without a route with a problem; the mux itself answers in plain text. No name in a path has a
-// slash, so an encoded one leads nowhere.
+// routed answers a request without a route with a problem, because the mux would answer in plain text. No name in a path contains a
+// slash, so a path with an encoded slash has no route.
 func routed(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Count(r.URL.Path, "/") == strings.Count(r.URL.EscapedPath(), "/") {
@@ -103,10 +109,10 @@ func routed(mux *http.ServeMux) http.Handler {
 			}
 		}
 		if w.Header().Get("Allow") != "" {
-			writeProblem(w, problem(http.StatusMethodNotAllowed, "%s does not go with %s; /docs tells what does", r.Method, r.URL.Path))
+			writeProblem(w, Problemf(http.StatusMethodNotAllowed, "%s does not allow %s; /docs lists the methods", r.URL.Path, r.Method))
 			return
 		}
-		writeProblem(w, problem(http.StatusNotFound, "there is nothing at %s; /docs tells what there is", r.URL.Path))
+		writeProblem(w, Problemf(http.StatusNotFound, "there is nothing at %s; /docs lists the paths", r.URL.Path))
 	})
 }
 
@@ -115,5 +121,5 @@ func writeProblem(w http.ResponseWriter, p *Problem) { writeJSON(w, p.Status, pr
 func writeJSON(w http.ResponseWriter, status int, contentType string, v any) {
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // nobody waits for the answer any more
+	_ = json.NewEncoder(w).Encode(v) // fails when the client is gone
 }

@@ -17,8 +17,7 @@ var assetFiles embed.FS
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// assets are the files by name, each with a hash of its content in its path: what changes has another path, so that
-// browsers may keep what they have.
+// assets are the files by name. The path of each contains a hash of its content, so browsers may cache it for ever.
 var assets = func() map[string]asset {
 	all := map[string]asset{}
 	names, _ := fs.Glob(assetFiles, "assets/*")
@@ -47,10 +46,10 @@ func serveAsset(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	w.Header().Set("Content-Type", assetTypes[path.Ext(r.PathValue("name"))])
-	_, _ = w.Write(found.content) // who has gone needs none
+	_, _ = w.Write(found.content) // fails when the client is gone
 }
 
-// parsePages makes a set of templates for each page: the layout, the parts that pages share, and its own file.
+// parsePages returns the templates of each page: the layout, the shared parts, and its own file.
 func parsePages() (map[string]*template.Template, error) {
 	shared, err := template.New("").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
 	if err != nil {

@@ -8,38 +8,47 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// body is the bytes of a request as a page shows them.
+// body is the body of a request as a page shows it.
 type body struct {
 	Bytes  int
-	Pretty *block // nil when they are no JSON
-	Raw    block  // as they came; a hexadecimal dump when they are no UTF-8
+	Pretty *block // indented JSON; nil if the body is not JSON
+	Raw    block  // the exact text; a hexadecimal dump if it is not UTF-8
 	Hex    bool
 }
 
-func bodyOf(raw []byte, all string, wantAll bool) body {
+// bodyOf cuts long parts, unless whole is set. The address all is a page with the whole body.
+func bodyOf(raw []byte, all string, whole bool) body {
 	b := body{Bytes: len(raw)}
+	shown := func(text string) block {
+		if whole {
+			return block{Text: text}
+		}
+		cut := blockOf(text)
+		cut.All = all
+		return cut
+	}
 	if pretty, ok := prettyJSON(raw); ok {
-		shown := blockOf(pretty, all, wantAll)
-		b.Pretty = &shown
+		b.Pretty = new(shown(pretty))
 	}
 	if utf8.Valid(raw) {
-		b.Raw = blockOf(string(raw), all, wantAll)
+		b.Raw = shown(string(raw))
 		return b
 	}
 	b.Hex = true
 	head := raw
-	if !wantAll {
+	if !whole {
 		head = raw[:min(len(raw), maxBlock/8)]
 	}
-	b.Raw = block{Text: hex.Dump(head), More: len(raw) - len(head), All: all}
+	b.Raw = block{Text: hex.Dump(head), Omitted: len(raw) - len(head), All: all}
 	return b
 }
 
-// prettyJSON writes JSON in lines, so that a person can read it: with letters in place of their escapes, and each number
-// as its sender spelt it, for a number that went through a float is another one. (A token keeps its spelling.)
+// prettyJSON indents JSON and replaces escapes by letters. Numbers keep their spelling, because a float would change some: a token of
+// jsontext keeps it.
 func prettyJSON(raw []byte) (string, bool) {
 	var out bytes.Buffer
-	encoder := jsontext.NewEncoder(&out, jsontext.WithIndent("  "), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(false))
+	encoder := jsontext.NewEncoder(&out, jsontext.WithIndent("  "), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true),
+		jsontext.PreserveRawStrings(false))
 	decoder := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	for depth, any := 0, false; depth > 0 || !any; any = true {
 		token, err := decoder.ReadToken()
@@ -56,7 +65,7 @@ func prettyJSON(raw []byte) (string, bool) {
 			return "", false
 		}
 	}
-	if decoder.PeekKind() != 0 { // there is more than one value
+	if decoder.PeekKind() != 0 { // more than one value
 		return "", false
 	}
 	return string(bytes.TrimRight(out.Bytes(), "\n")), true

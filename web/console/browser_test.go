@@ -33,7 +33,7 @@ func TestPauseAndResume(t *testing.T) {
 	b.AwaitText(".plan", "To be sent5\u202f000")
 	b.Run(chromedp.Submit(".go", chromedp.ByQuery))
 	b.Await("location.pathname.match(/replays.[0-9a-f-]{36}/)")
-	b.AwaitText("#progress", "a second")
+	b.AwaitText("#progress", "per second")
 	b.Click(`form[action$="/pause"] button`)
 	b.AwaitText("#progress", "paused")
 	b.Await(`document.querySelector('form[action$="/resume"]')`)
@@ -124,12 +124,12 @@ func TestTailIsCutOff(t *testing.T) {
 	b.AwaitText("#rows", "Первая")
 	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === 'none'`)
 	b.Script(`window.after = document.querySelector('#rows').dataset.after, document.querySelector('#rows').dataset.after = 'no time', 0`, nil) // for an answer that is an error
-	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Cut off"'`)
+	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Disconnected"'`)
 	b.Script(`document.querySelector('#rows').dataset.after = window.after, 0`, nil)
 	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === 'none'`)
 	f.server.CloseClientConnections()
 	f.server.Listener.Close()
-	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Cut off"'`)
+	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Disconnected"'`)
 	b.AwaitText("#rows", "Первая")
 }
 

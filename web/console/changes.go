@@ -8,17 +8,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// change is a value that differs between two bodies. Added and Removed tell when it stands in one of them alone.
+// change is a value that differs between two bodies. Added and Removed mark a value that only one of them has.
 type change struct {
 	Name           string
 	Before, After  string
 	Added, Removed bool
 }
 
-// maxChanges is as many as a page shows.
+// maxChanges limits the changes on a page.
 const maxChanges = 200
 
-// changesOf compares two JSON objects value by value. It is not ok for anything else.
+// changesOf compares two JSON objects value by value. ok is false for anything else.
 func changesOf(before, after []byte) (list []change, ok bool) {
 	old, oldNames, ok := flatten(before)
 	if !ok {
@@ -44,8 +44,8 @@ func changesOf(before, after []byte) (list []change, ok bool) {
 	return list[:min(len(list), maxChanges)], true
 }
 
-// flatten has the values of an object by their paths, such as conversation.subscriber.name, and the paths in order.
-// Strings stand as they are, other values as their sender spelt them.
+// flatten returns the values of an object by their paths, such as conversation.subscriber.name, and the paths in order. Strings are
+// unquoted; other values keep their spelling.
 func flatten(raw []byte) (values map[string]string, names []string, ok bool) {
 	d := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if d.PeekKind() != '{' {
@@ -74,7 +74,7 @@ func flatten(raw []byte) (values map[string]string, names []string, ok bool) {
 		name := pathOf(d.StackPointer())
 		text := string(value)
 		if kind == '"' {
-			unquoted, _ := jsontext.AppendUnquote(nil, value) // valid, for it was read
+			unquoted, _ := jsontext.AppendUnquote(nil, value) // never fails: it was parsed
 			text = string(unquoted)
 		}
 		if _, twice := values[name]; !twice {
@@ -84,7 +84,7 @@ func flatten(raw []byte) (values map[string]string, names []string, ok bool) {
 	}
 }
 
-// pathOf writes a JSON Pointer as people write paths.
+// pathOf formats a JSON Pointer as a path such as a.b[0].
 func pathOf(p jsontext.Pointer) string {
 	var b strings.Builder
 	for token := range p.Tokens() {

@@ -5,39 +5,40 @@ import (
 	"time"
 )
 
-// chart is how many of the selected events came when, as bars to draw.
+// chart is the number of selected events over time.
 type chart struct {
-	Total, Refused uint64
-	From, To       moment
-	Bars           []bar
-	Base           string // the page to which from and to are added when a range is dragged
-	Width          string // of a bar in time, in words
-	Capacity       int    // bars that there is room for
+	Total, Rejected uint64
+	From, To        moment
+	Bars            []bar
+	Base            string // the address to which a dragged range adds from and until
+	Width           string // the interval of a bar, in words
+	Intervals       int
 }
 
 type bar struct {
-	X, Y, Height, RefusedHeight float64
-	Title                       string
+	X, Y, Height, RejectedHeight float64
+	Title                        string
 }
 
 // chartHeight and barStep are in units of the drawing.
 const (
 	chartHeight = 48.0
 	barStep     = 10.0
-	mostBars    = 120
+	maxBars     = 120
 )
 
-// widths are what a bar may stand for.
-var widths = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute,
-	time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour}
+// intervals are the possible intervals of a bar.
+var intervals = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute,
+	15 * time.Minute, 30 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
+	24 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour}
 
-func widthFor(d time.Duration) time.Duration {
-	for _, w := range widths {
-		if d <= w*(mostBars+1) {
-			return w
+func intervalFor(d time.Duration) time.Duration {
+	for _, interval := range intervals {
+		if d <= interval*(maxBars+1) {
+			return interval
 		}
 	}
-	return d/mostBars + time.Microsecond
+	return d/maxBars + time.Microsecond
 }
 
 func (v *visit) chart(f filters) (*chart, error) {
@@ -55,40 +56,35 @@ func (v *visit) chart(f filters) (*chart, error) {
 		}
 		from = &first
 	}
-	width := widthFor(until.Sub(*from))
-	bars, err := v.direct.Histogram(v.Context(), f.Selection, *from, until, width)
+	interval := intervalFor(until.Sub(*from))
+	bars, err := v.direct.Histogram(v.Context(), f.Selection, *from, until, interval)
 	if err != nil {
 		return nil, err
 	}
-	c := &chart{From: v.at(*from), To: v.at(until), Base: link("/", f.without("since", "from", "until")), Width: span(width),
-		Capacity: int((until.Sub(*from)-1)/width) + 1}
+	c := &chart{From: v.at(*from), To: v.at(until), Base: link("/", f.without("since", "from", "until")), Width: span(interval),
+		Intervals: int((until.Sub(*from)-1)/interval) + 1}
 	most := uint64(1)
 	for _, b := range bars {
-		c.Total, c.Refused, most = c.Total+b.Events, c.Refused+b.Refused, max(most, b.Events)
+		c.Total += b.Events
+		c.Rejected += b.Refused
+		most = max(most, b.Events)
 	}
 	for _, b := range bars {
-		at := v.at(b.At)
 		height := max(chartHeight*float64(b.Events)/float64(most), 1.5)
-		c.Bars = append(c.Bars, bar{X: barStep * float64(b.At.Sub(*from)/width), Y: chartHeight - height, Height: height,
-			RefusedHeight: height * float64(b.Refused) / float64(b.Events),
-			Title:         fmt.Sprintf("%s, %s: %s", at.Format("2006-01-02 15:04:05"), c.Width, count(b.Events, "event"))})
+		c.Bars = append(c.Bars, bar{X: barStep * float64(b.At.Sub(*from)/interval), Y: chartHeight - height, Height: height,
+			RejectedHeight: height * float64(b.Refused) / float64(b.Events),
+			Title:          fmt.Sprintf("%s, %s: %s", v.at(b.At).Format(time.DateTime), c.Width, count(b.Events, "event"))})
 	}
 	return c, nil
 }
 
-// RefusedY is where the part of a bar begins that was not accepted.
-func (b bar) RefusedY() float64 { return chartHeight - b.RefusedHeight }
+// RejectedY returns the top of the part for rejected events.
+func (b bar) RejectedY() float64 { return chartHeight - b.RejectedHeight }
 
-// ViewBox is the drawing's.
+// ViewBox returns the size of the drawing.
 func (c *chart) ViewBox() string {
-	return fmt.Sprintf("0 0 %g %g", barStep*float64(c.Capacity), chartHeight)
+	return fmt.Sprintf("0 0 %g %g", barStep*float64(c.Intervals), chartHeight)
 }
-
-// FromUnix and ToUnix are the ends in milliseconds, for the script.
-func (c *chart) FromUnix() int64 { return c.From.UnixMilli() }
-
-// ToUnix is the end.
-func (c *chart) ToUnix() int64 { return c.To.UnixMilli() }
 
 func showChart(v *visit) error {
 	f, err := v.filters()
@@ -100,7 +96,7 @@ func showChart(v *visit) error {
 		return err
 	}
 	if !v.partial() {
-		return v.see("/?" + f.with("chart", "1"))
+		return v.redirect("/?" + f.with("chart", "1"))
 	}
 	return v.part("events", "counted", c)
 }

@@ -11,32 +11,32 @@ import (
 	"hooktape/web/api"
 )
 
-// Options are what a console is made of.
+// Options configure a console.
 type Options struct {
-	// Direct answers; the API has the same one.
+	// Direct answers the requests. The API shares it.
 	Direct *api.Direct
-	// Tokens let their bearers in, as they do at the API.
+	// Tokens identify the users, as at the API.
 	Tokens []api.Token
-	// Guard limits wrong tokens; the API has the same one. Without one the console has its own.
+	// Guard limits wrong tokens. The API shares it.
 	Guard *api.Guard
-	// Sources are the configured ones, as they are now.
+	// Sources returns the configured sources, which may change at any time.
 	Sources func() []Source
-	// BothelpAccount is the account's name in NAME.bothelp.io; empty when it is not known.
+	// BothelpAccount is the account's name in NAME.bothelp.io; empty if unknown.
 	BothelpAccount string
 	Version        string
 	Logger         *slog.Logger
 }
 
-// Source is a place that BotHelp posts to.
+// Source is a source as the console shows it.
 type Source struct {
 	Name string
-	// HookURL is what a person pastes into BotHelp, with the token, which is a secret.
+	// HookURL is the URL to paste into BotHelp. It contains the token, which is secret.
 	HookURL string
-	Kind    event.Kind // what it sends, when the configuration says so
+	Kind    event.Kind // the kind of its events, if the configuration says so
 	Signed  bool       // whether requests must be signed
 }
 
-// requestTimeout is as long as a page may take. Planning a replay of a million events takes some seconds.
+// requestTimeout limits the time for a page. Planning a replay of a million events takes some seconds.
 const requestTimeout = 2 * time.Minute
 
 type console struct {
@@ -46,18 +46,15 @@ type console struct {
 	pages    map[string]*template.Template
 }
 
-// New makes the handler of all pages.
+// New returns the handler of all pages.
 func New(o Options) (http.Handler, error) {
 	keys, err := api.NewKeyring(o.Tokens)
 	if err != nil {
 		return nil, err
 	}
-	if o.Guard == nil {
-		o.Guard = api.NewGuard(o.Logger)
-	}
 	c := &console{Options: o, keys: keys, sessions: newSessions()}
 	if c.pages, err = parsePages(); err != nil {
-		return nil, fmt.Errorf("the console's templates: %w", err)
+		return nil, fmt.Errorf("parse the console's templates: %w", err)
 	}
 	mux := http.NewServeMux()
 	c.loginRoutes(mux)
@@ -67,22 +64,22 @@ func New(o Options) (http.Handler, error) {
 	c.replaysRoutes(mux)
 	c.endpointsRoutes(mux)
 	c.sourcesRoutes(mux)
-	mux.Handle("GET /assets/{hash}/{name}", http.HandlerFunc(serveAsset))
+	mux.HandleFunc("GET /assets/{hash}/{name}", serveAsset)
 	mux.Handle("/", c.page(func(v *visit) error {
-		return notFound("there is no page at %s; the events are at the start page", v.URL.Path)
+		return api.Problemf(http.StatusNotFound, "there is no page at %s", v.URL.Path)
 	}))
-	return api.Recovered("console", o.Logger, harmless(sameOrigin(mux)), func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "hooktape could not do that; its log says why", http.StatusInternalServerError)
+	return api.Recover("console", o.Logger, secured(sameOrigin(mux)), func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, api.InternalError, http.StatusInternalServerError)
 	}), nil
 }
 
-// policy lets a page load its own script and style, ask its own server, and nothing else.
+// policy allows a page its own scripts and styles and requests to its own server, and nothing else.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// harmless keeps browsers from making more of a page than it is, and caches from keeping it. The referrer goes to these
-// pages alone; with no-referrer browsers would hide from us, too, where a form was sent from.
-func harmless(next http.Handler) http.Handler {
+// secured sets headers that limit what a browser does with a page, and keep caches from storing it. It also limits the time to read a form.
+// The Referrer-Policy is not no-referrer, because then browsers would not tell us either from which page a form was sent.
+func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
@@ -92,20 +89,19 @@ func harmless(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		if r.Method == http.MethodPost {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTime)) // a writer without one is a test's; readForm takes it back
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) // fails for a test's writer; readForm lifts it
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// sameOrigin refuses what would change something and was not sent by one of these pages. Browsers say where a request
-// comes from, by Sec-Fetch-Site or, over plain HTTP to another machine, by Origin, which is compared with Host: so a
-// proxy without TLS must pass Host on.
+// sameOrigin rejects a request that would change something unless one of these pages sent it. Browsers report the sender in
+// Sec-Fetch-Site, or, over plain HTTP to another machine, in Origin, which is compared with Host. So a proxy without TLS must forward Host.
 func sameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "This was sent from another site, so nothing was done. Open the console and do it there. "+
-			"(A proxy in front must pass the header Host on.)", http.StatusForbidden)
+		http.Error(w, "Nothing was done, because another site sent this request. Open the console and do it there. "+
+			"(A proxy in front of hooktape must forward the header Host.)", http.StatusForbidden)
 	}))
 	return protection.Handler(next)
 }

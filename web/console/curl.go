@@ -5,16 +5,15 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 
 	"hooktape/internal/outbound"
 	"hooktape/internal/redact"
 	"hooktape/web/api"
 )
 
-// curl is a command for a POSIX shell that sends an event's request again, to its hook: the same method, query, body and
-// headers, but those of the connection and those that may be a secret. The token in the path is masked already. A long body
-// is to be downloaded beside it.
+// curl returns a command for a POSIX shell that sends an event's request to its hook again. It has the same method, query and body, and the
+// headers except those of the connection and possible secrets. TOKEN stands for the token in the path. A long body must be downloaded
+// into the same folder.
 func (v *visit) curl(e api.Event) string {
 	target := "http://HOST" + strings.Replace(e.Request.Path, redact.Mask, "TOKEN", 1)
 	for _, s := range v.Sources() {
@@ -33,13 +32,13 @@ func (v *visit) curl(e api.Event) string {
 	for _, h := range outbound.ForwardedHeaders(e.Request.Headers, nil, nil) {
 		typed = typed || http.CanonicalHeaderKey(h.Name) == "Content-Type"
 		if h.Value == "" {
-			lines = append(lines, "-H "+shellWord(h.Name+";")) // curl's way to send an empty one
+			lines = append(lines, "-H "+shellWord(h.Name+";")) // curl's syntax for an empty header
 			continue
 		}
 		lines = append(lines, "-H "+shellWord(h.Name+": "+h.Value))
 	}
 	if !typed {
-		lines = append(lines, "-H 'Content-Type:'") // else curl would say that it is a form
+		lines = append(lines, "-H 'Content-Type:'") // otherwise curl would declare a form
 	}
 	body := e.Request.Bytes()
 	if plainText(string(body)) && len(body) <= maxArgument {
@@ -48,7 +47,7 @@ func (v *visit) curl(e api.Event) string {
 	if len(body) > maxArgument {
 		return strings.Join(append(lines, "--data-binary "+shellWord("@"+e.ID.String()+".body")), " \\\n  ")
 	}
-	// One line of base64 may be longer than what a terminal takes.
+	// A terminal may limit the length of a line.
 	text := base64.StdEncoding.EncodeToString(body)
 	var wrapped strings.Builder
 	for ; len(text) > 76; text = text[76:] {
@@ -57,11 +56,10 @@ func (v *visit) curl(e api.Event) string {
 	return "base64 -d <<'END' | " + strings.Join(append(lines, "--data-binary @-"), " \\\n  ") + "\n" + wrapped.String() + text + "\nEND"
 }
 
-// maxArgument is how long a word on a command line may be: Linux takes 128 KiB.
+// maxArgument limits a word of the command, in bytes; the limit of Linux is 128 KiB.
 const maxArgument = 64 << 10
 
-// shellWord writes bytes as one word for a POSIX shell. What a page cannot show, and so nobody could copy, is written as
-// printf reads it.
+// shellWord quotes bytes as one word for a POSIX shell. Bytes that cannot be copied from a page are octal escapes of printf.
 func shellWord(s string) string {
 	if plainText(s) && !strings.Contains(s, "\n") {
 		return quoted(s)
@@ -73,18 +71,15 @@ func shellWord(s string) string {
 	return `"$(printf %b '` + b.String() + `')"`
 }
 
-// quoted writes text between single quotes, in which a shell reads nothing but the closing one.
+// quoted returns a text in single quotes, between which a shell interprets only the closing one.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// plainText tells whether a page shows a text as it is, so that what is copied from there is the same, and pasting it into
-// a terminal is: a tab would complete a name.
+// plainText reports whether a text can be copied from a page and pasted into a terminal unchanged. A tab would complete a name there.
 func plainText(s string) bool {
-	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		if r == '\t' || signOf(r, size, s[i]) != "" {
+	for _, sign := range pieces(s) {
+		if sign {
 			return false
 		}
-		i += size
 	}
-	return true
+	return !strings.Contains(s, "\t")
 }

@@ -18,7 +18,7 @@ func (c *console) endpointsRoutes(mux *http.ServeMux) {
 			if err := v.direct.SteerEndpoint(v.Context(), v.PathValue("name"), action); err != nil {
 				return err
 			}
-			return v.see(link("/endpoints", map[string][]string{"done": {string(action)}, "name": {v.PathValue("name")}}))
+			return v.redirect(link("/endpoints", map[string][]string{"done": {string(action)}, "name": {v.PathValue("name")}}))
 		})
 	}
 	mux.Handle("POST /endpoints/{name}/pause", steer(event.ActionPause))
@@ -29,29 +29,29 @@ func (c *console) endpointsRoutes(mux *http.ServeMux) {
 type endpointsPage struct {
 	Endpoints []endpointCard
 	MaySteer  bool
-	Said      string // what was done just now
+	Said      string // what the user has just done
 }
 
 type endpointCard struct {
 	api.Endpoint
-	Figures  api.EndpointFigures
-	Rate     string // delivered of attempted
+	Stats    api.EndpointStats
+	Rate     string // the share of successful attempts
 	RateTone string
-	Open     uint64 // live deliveries that are not at their end
-	GivenUp  uint64
-	Waiting  moment // since when the oldest waits
-	Probe    moment // when a broken one is tried
+	Open     uint64 // live deliveries without a final state
+	Failed   uint64
+	Oldest   moment // the time of receipt of the oldest open event
+	Probe    moment // the next attempt at a failing endpoint
 	Failures []failure
 	Tested   *attempt
 }
 
-// failure is an attempt that failed, of some event.
+// failure is a failed attempt.
 type failure struct {
 	attempt
 	EventID uuid.UUID
 }
 
-// maxFailures is how many of the last failures a card has.
+// maxFailures limits the last failures of an endpoint.
 const maxFailures = 5
 
 func showEndpoints(v *visit) error {
@@ -63,9 +63,9 @@ func showEndpoints(v *visit) error {
 	if slices.ContainsFunc(p.Endpoints, func(e endpointCard) bool { return e.Name == name }) {
 		switch v.URL.Query().Get("done") {
 		case "pause":
-			p.Said = name + " is being paused: nothing more goes to it, live or in a replay, until it is resumed. What there is to deliver waits."
+			p.Said = name + " is being paused. Nothing is sent to it, live or in a replay, until it is resumed; its deliveries wait."
 		case "resume":
-			p.Said = name + " is being resumed: it is tried within a second."
+			p.Said = name + " is being resumed. The next attempt is made within a second."
 		}
 	}
 	return v.show("endpoints", "Endpoints", p)
@@ -83,25 +83,24 @@ func testEndpoint(v *visit) error {
 	}
 	for i := range p.Endpoints {
 		if p.Endpoints[i].Name == name {
-			tested := v.attempt(a)
-			p.Endpoints[i].Tested = &tested
+			p.Endpoints[i].Tested = new(v.attempt(a))
 		}
 	}
 	return v.show("endpoints", "Endpoints", p)
 }
 
 func (v *visit) endpointsPage() (endpointsPage, error) {
-	p := endpointsPage{MaySteer: v.who.Role.Covers(api.RoleReplay)}
+	p := endpointsPage{MaySteer: v.user.Role.Covers(api.RoleReplay)}
 	list, err := v.direct.Endpoints(v.Context())
 	if err != nil {
 		return p, err
 	}
-	figures, err := v.direct.EndpointFigures(v.Context(), v.now.Add(-figuresSince))
+	stats, err := v.direct.EndpointStats(v.Context(), v.now.Add(-statsSince))
 	if err != nil {
 		return p, err
 	}
 	for _, e := range list {
-		card, err := v.endpointCard(e, figures)
+		card, err := v.endpointCard(e, stats)
 		if err != nil {
 			return p, err
 		}
@@ -110,13 +109,13 @@ func (v *visit) endpointsPage() (endpointsPage, error) {
 	return p, nil
 }
 
-func (v *visit) endpointCard(e api.Endpoint, figures []api.EndpointFigures) (endpointCard, error) {
+func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpointCard, error) {
 	card := endpointCard{Endpoint: e, Rate: "–"}
-	if i := slices.IndexFunc(figures, func(f api.EndpointFigures) bool { return f.Endpoint == e.Name }); i >= 0 {
-		card.Figures = figures[i]
-		share := float64(card.Figures.Delivered) / float64(card.Figures.Attempts)
+	if i := slices.IndexFunc(stats, func(f api.EndpointStats) bool { return f.Endpoint == e.Name }); i >= 0 {
+		card.Stats = stats[i]
+		share := float64(card.Stats.Delivered) / float64(card.Stats.Attempts)
 		card.Rate, card.RateTone = percent(share), "good"
-		switch { // the limits of the dashboards
+		switch { // the thresholds of the dashboards
 		case share < 0.95:
 			card.RateTone = "bad"
 		case share < 0.99:
@@ -128,12 +127,12 @@ func (v *visit) endpointCard(e api.Endpoint, figures []api.EndpointFigures) (end
 			card.Open += n
 		}
 	}
-	card.GivenUp = e.Backlog[event.Failed]
-	card.Waiting = v.atOr(e.OldestOpen)
+	card.Failed = e.Backlog[event.Failed]
+	card.Oldest = v.atOr(e.OldestOpen)
 	if e.State == "broken" {
 		card.Probe = v.atOr(e.NextProbe)
 	}
-	failed, err := v.direct.LastFailures(v.Context(), e.Name, v.now.Add(-figuresSince), maxFailures)
+	failed, err := v.direct.LastFailures(v.Context(), e.Name, v.now.Add(-statsSince), maxFailures)
 	card.Failures = v.failures(failed)
 	return card, err
 }
@@ -145,7 +144,7 @@ func (v *visit) failures(failed []api.Failure) (list []failure) {
 	return list
 }
 
-// percent never says 100 % of what is less.
+// percent formats a share. It returns 100 % for 1 only.
 func percent(share float64) string {
 	text := fmt.Sprintf("%.1f %%", share*100)
 	if share < 1 && text == "100.0 %" {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"crypto/rand"
 	"maps"
 	"net/http"
@@ -23,27 +24,27 @@ func (c *console) eventRoutes(mux *http.ServeMux) {
 
 type eventPage struct {
 	row
-	Body      body
-	Key       string // makes sending twice by one form one replay
-	Decoded   []pair
-	Fields    []pair
-	Curl      string
-	Signature string // what is known of it; empty for nothing
-	Trace     *trace
-	Ways      []way
-	Before    *neighbour
-	After     *neighbour
-	Endpoints []string
-	MayReplay bool
+	Body       body
+	Key        string // the Idempotency-Key of the replay form: sending it twice creates one replay
+	Decoded    []pair
+	Fields     []pair
+	Curl       string
+	Signature  string // its state; empty if unknown
+	Trace      *trace
+	Deliveries []delivery
+	Before     *neighbour
+	After      *neighbour
+	Endpoints  []string
+	MayReplay  bool
 }
 
 type pair struct{ Name, Value string }
 
-// LongBody tells whether the body is no part of the curl command.
+// LongBody reports whether the curl command does not contain the body.
 func (p eventPage) LongBody() bool { return p.Body.Bytes > maxArgument }
 
-// way is a delivery with its attempts as the page shows them.
-type way struct {
+// delivery is a delivery with its attempts.
+type delivery struct {
 	api.Delivery
 	Live     bool
 	Updated  moment
@@ -58,29 +59,25 @@ type attempt struct {
 	Answer  block
 }
 
-// Why is why it failed, without what the status says.
+// Why returns the error without the status, which the page shows already.
 func (a attempt) Why() string {
 	return strings.TrimPrefix(strings.TrimPrefix(a.Error, "answered "+a.StatusText()), "; ")
 }
 
-// StatusText is the number with its words, such as 503 Service Unavailable.
+// StatusText returns a text such as "503 Service Unavailable"; "" without an answer.
 func (a attempt) StatusText() string { return statusText(a.StatusCode) }
 
 func statusText(code uint16) string {
 	if code == 0 {
 		return ""
 	}
-	text := http.StatusText(int(code))
-	if text == "" {
-		return strconv.Itoa(int(code))
-	}
-	return strconv.Itoa(int(code)) + " " + text
+	return strings.TrimSpace(strconv.Itoa(int(code)) + " " + http.StatusText(int(code)))
 }
 
 func (v *visit) eventID() (uuid.UUID, error) {
 	id, err := uuid.Parse(v.PathValue("id"))
 	if err != nil {
-		return id, notFound("%q is no id of an event", v.PathValue("id"))
+		return id, api.Problemf(http.StatusNotFound, "%q is not an event id", v.PathValue("id"))
 	}
 	return id, nil
 }
@@ -94,15 +91,17 @@ func showEvent(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := eventPage{row: row{Event: e, At: v.at(e.ReceivedAt)}, Fields: sorted(e.Fields), Curl: v.curl(e),
-		Endpoints: v.direct.EndpointNames(), MayReplay: v.who.Role.Covers(api.RoleReplay), Key: rand.Text()}
+	p := eventPage{row: row{Event: e, At: v.at(e.ReceivedAt)}, Fields: sorted(e.Fields), Curl: v.curl(e), Signature: v.signature(e),
+		Endpoints: v.direct.EndpointNames(), MayReplay: v.user.Role.Covers(api.RoleReplay), Key: rand.Text()}
 	p.Body = bodyOf(e.Request.Bytes(), "/events/"+id.String()+"?all=1#body", v.URL.Query().Has("all"))
 	for _, name := range api.DecodedNames {
 		if value := e.Decoded[name]; value != "" {
 			p.Decoded = append(p.Decoded, pair{name, value})
 		}
 	}
-	p.Ways, p.Signature = v.ways(e), v.signature(e)
+	for _, d := range e.Deliveries {
+		p.Deliveries = append(p.Deliveries, v.delivery(d))
+	}
 	if p.Trace, err = v.trace(e); err != nil {
 		return err
 	}
@@ -119,43 +118,39 @@ func sorted(m map[string]string) (list []pair) {
 	return list
 }
 
-// signature tells how the request's signature was, by what the source asks for now; nothing where it was not looked at.
+// signature describes the request's signature by the source's current configuration; "" if it was not checked.
 func (v *visit) signature(e api.Event) string {
 	signed := slices.ContainsFunc(v.Sources(), func(s Source) bool { return s.Name == e.Source && s.Signed })
 	switch {
 	case e.Verdict == event.BadSignature:
-		return "wrong"
+		return "invalid"
 	case e.Verdict == event.Accepted && signed:
-		return "right, if it was asked for then"
+		return "valid, if it was required then"
 	case e.Verdict == event.Accepted:
-		return "not asked for"
+		return "not required"
 	}
 	return ""
 }
 
-func (v *visit) ways(e api.Event) (list []way) {
-	for _, d := range e.Deliveries {
-		w := way{Delivery: d, Live: d.ReplayID == uuid.Nil, Updated: v.at(d.UpdatedAt), Next: v.atOr(d.NextAt)}
-		for _, a := range d.Attempts {
-			w.Attempts = append(w.Attempts, v.attempt(a))
-		}
-		list = append(list, w)
+func (v *visit) delivery(d api.Delivery) delivery {
+	shown := delivery{Delivery: d, Live: d.ReplayID == uuid.Nil, Updated: v.at(d.UpdatedAt), Next: v.atOr(d.NextAt)}
+	for _, a := range d.Attempts {
+		shown.Attempts = append(shown.Attempts, v.attempt(a))
 	}
-	return list
+	return shown
 }
 
 func (v *visit) attempt(a api.Attempt) attempt {
-	return attempt{Attempt: a, Started: v.at(a.StartedAt), Took: span(milliseconds(a.DurationMS)), Answer: blockOf(string(a.Response()), "", true)}
+	return attempt{Attempt: a, Started: v.at(a.StartedAt), Took: span(milliseconds(a.DurationMS)), Answer: block{Text: string(a.Response())}}
 }
 
-// neighbour is the event before or after this one of the same subscriber, and what differs between their bodies.
+// neighbour is the previous or next event of the same subscriber, and the difference between the two bodies.
 type neighbour struct {
 	ID      uuid.UUID
-	At      moment
-	Apart   string // in time
+	Apart   string // the time between the two
 	Place   string
 	Changes []change
-	Unlike  bool // the bodies cannot be compared field by field
+	Unlike  bool // the bodies are not both JSON objects
 }
 
 func (v *visit) neighbours(e api.Event) (before, after *neighbour, err error) {
@@ -167,28 +162,22 @@ func (v *visit) neighbours(e api.Event) (before, after *neighbour, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	body := e.Request.Bytes()
 	if earlier != nil {
-		before = v.neighbour(earlier, earlier.Request.Bytes(), body)
-		before.Apart = span(e.ReceivedAt.Sub(earlier.ReceivedAt))
+		before = neighbourOf(earlier, earlier, &e)
 	}
 	if later != nil {
-		after = v.neighbour(later, body, later.Request.Bytes())
-		after.Apart = span(later.ReceivedAt.Sub(e.ReceivedAt))
+		after = neighbourOf(later, &e, later)
 	}
 	return before, after, nil
 }
 
-func (v *visit) neighbour(e *api.Event, older, newer []byte) *neighbour {
-	n := &neighbour{ID: e.ID, At: v.at(e.ReceivedAt), Place: row{Event: *e}.Place()}
-	var ok bool
-	if n.Changes, ok = changesOf(older, newer); !ok {
-		n.Unlike = true
-	}
-	return n
+// neighbourOf returns the neighbour e, which is one of older and newer.
+func neighbourOf(e, older, newer *api.Event) *neighbour {
+	changes, ok := changesOf(older.Request.Bytes(), newer.Request.Bytes())
+	return &neighbour{ID: e.ID, Place: row{Event: *e}.Place(), Apart: span(newer.ReceivedAt.Sub(older.ReceivedAt)), Changes: changes, Unlike: !ok}
 }
 
-// sendBody sends the bytes of a body as they came, as a file, never as something that a browser shows or runs.
+// sendBody sends the bytes of a body as a file, which no browser displays or runs.
 func sendBody(v *visit) error {
 	id, err := v.eventID()
 	if err != nil {
@@ -202,27 +191,24 @@ func sendBody(v *visit) error {
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Content-Disposition", `attachment; filename="`+id.String()+`.body"`)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = v.w.Write(body) // who has gone needs none
+	_, _ = v.w.Write(body) // fails when the client is gone
 	return nil
 }
 
-// replayEvent sends one event to an endpoint, or a URL, at once, whatever it has had before.
+// replayEvent sends one event to an endpoint or a URL, even if it was delivered there before.
 func replayEvent(v *visit) error {
 	id, err := v.eventID()
 	if err != nil {
 		return err
 	}
-	to := v.PostFormValue("to")
-	if url := v.PostFormValue("url"); url != "" {
-		to = url
-	}
+	to := cmp.Or(v.PostFormValue("url"), v.PostFormValue("to"))
 	if to == "" {
-		return problem(http.StatusUnprocessableEntity, "choose an endpoint, or write a URL to send to")
+		return api.Problemf(http.StatusUnprocessableEntity, "no target: choose an endpoint, or type a URL")
 	}
-	made, err := v.direct.Create(v.Context(), v.PostFormValue("key"),
+	created, err := v.direct.Create(v.Context(), v.PostFormValue("key"),
 		replay.Request{To: to, Selection: event.Selection{IDs: []uuid.UUID{id}}, ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}})
 	if err != nil {
 		return err
 	}
-	return v.see("/replays/" + made.ID.String())
+	return v.redirect("/replays/" + created.ID.String())
 }

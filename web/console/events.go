@@ -18,57 +18,62 @@ func (c *console) eventsRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /events/chart", c.page(showChart))
 	mux.Handle("GET /events.csv", c.page(downloadCSV))
 	mux.Handle("GET /events.ndjson", c.page(downloadNDJSON))
-	mux.Handle("POST /columns", c.page(keepColumns))
+	mux.Handle("POST /columns", c.page(saveColumns))
 }
 
-// pageSize is how many events a page of the list has.
+// pageSize is the number of events on a page of the list.
 const pageSize = 50
 
 type eventsPage struct {
 	filters
-	Chips   []chip
-	Presets []preset
-	Form    filterForm
-	Columns []column // those shown
-	Choice  []column // all that there are
-	Rows    []row
-	Next    string   // the page of older ones
-	Further *further // nil when the search is over
-	Newest  string   // the first page; empty on it
-	Tail    string   // where to ask for what is newer; empty where there can be nothing
-	After   string   // since when
-	Chart   *chart   // nil when it is asked for later
-	Empty   *empty
+	Chips      []chip
+	Presets    []preset
+	Form       filterForm
+	Columns    []column // the visible ones
+	AllColumns []column
+	Rows       []row
+	Next       string   // the address of older events
+	Further    *further // nil when the search is complete
+	Newest     string   // the address of the first page; empty on it
+	Tail       string   // where to ask for new events; empty if there can be none
+	After      string   // the time to ask from
+	Chart      *chart   // nil when the page loads it later
+	Empty      *empty
 }
 
-// ChartURL is where the chart comes from after the list.
+// ChartURL returns the address from which the page loads the chart.
 func (p eventsPage) ChartURL() string { return link("/events/chart", p.Values) }
 
-// Slow tells whether counting the events takes a look at all of them, which is done when it is asked for.
+// Slow reports whether counting the events is a full scan, which the user must ask for.
 func (p eventsPage) Slow() bool { return p.Selection.FullScan() }
 
-// All are the links for all events that match: to a replay of them, and to downloads.
+// All returns the links for all matching events.
 func (p eventsPage) All() allLinks {
 	return allLinks{link("/replays", p.Values), link("/events.csv", p.Values), link("/events.ndjson", p.Values)}
 }
 
 type allLinks struct{ Replay, CSV, NDJSON string }
 
-// WithChart is the same page with the chart in it.
+// WithChart returns the address of the same page with the chart.
 func (p eventsPage) WithChart() string { return "/?" + p.with("chart", "1") }
+
+// Shows reports whether a column is visible.
+func (p eventsPage) Shows(name string) bool {
+	return slices.ContainsFunc(p.Columns, func(c column) bool { return c.Name == name })
+}
 
 // row is an event in a list.
 type row struct {
 	api.Event
 	At      moment
 	Columns []column
-	Fates   []api.Fate
+	States  []api.DeliverySummary
 }
 
-// Key orders rows as the list does.
+// Key sorts rows like the list.
 func (r row) Key() string { return r.ReceivedAt.UTC().Format("20060102150405.000000") + r.ID.String() }
 
-// Place is the source and the step.
+// Place returns the source and the step.
 func (r row) Place() string {
 	if r.Step == "" {
 		return r.Source
@@ -76,27 +81,27 @@ func (r row) Place() string {
 	return r.Source + "/" + r.Step
 }
 
-// Person is whom the event is about, by the best name that it has.
+// Person returns the best name of the subscriber.
 func (r row) Person() string {
 	full := strings.TrimSpace(r.Decoded["first_name"] + " " + r.Decoded["last_name"])
 	return cmp.Or(r.Decoded["name"], full, r.Decoded["messenger_username"], r.Subscriber())
 }
 
-// Subscriber is the id under which the person is known.
+// Subscriber returns the id of the subscriber.
 func (r row) Subscriber() string {
 	return cmp.Or(r.Decoded["bothelp_user_id"], r.Decoded["messenger_user_id"])
 }
 
-// Contact is how the person can be reached.
+// Contact returns the subscriber's phone number or email address.
 func (r row) Contact() string { return cmp.Or(r.Decoded["phone"], r.Decoded["email"]) }
 
 func showEvents(v *visit) error {
-	tidied, err := v.tidy()
+	tidied, err := v.tidied()
 	if err != nil {
 		return err
 	}
 	if tidied != nil {
-		return v.see(meantBy(tidied))
+		return v.redirect(pageFor(tidied))
 	}
 	f, err := v.filters("cursor", "chart")
 	if err != nil {
@@ -109,8 +114,8 @@ func showEvents(v *visit) error {
 	return v.show("events", "Events", p)
 }
 
-// meantBy is the page that a tidied query leads to: an event's own for its id alone.
-func meantBy(tidied url.Values) string {
+// pageFor returns the page of a tidied query: that of an event for its id alone, else the list.
+func pageFor(tidied url.Values) string {
 	if ids := tidied["id"]; len(ids) == 1 && len(tidied) == 1 {
 		return "/events/" + url.PathEscape(ids[0])
 	}
@@ -118,17 +123,16 @@ func meantBy(tidied url.Values) string {
 }
 
 func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
-	// The tail begins where the list was read, not where it was shown.
-	after, err := v.direct.Now(v.Context())
+	after, err := v.direct.Now(v.Context()) // before reading the list, so that the tail misses nothing
 	if err != nil {
 		return p, err
 	}
 	cursor := v.URL.Query().Get("cursor")
-	found, reached, err := v.direct.Search(v.Context(), f.Selection, pageSize, cursor, listPatience)
+	found, reached, err := v.direct.Search(v.Context(), f.Selection, pageSize, cursor, firstStep)
 	if err != nil {
 		return p, err
 	}
-	p = eventsPage{filters: f, Chips: v.chips(f, "/"), Presets: presetsOf(f), Form: v.filterForm(f), Columns: v.columns(), Choice: columns}
+	p = eventsPage{filters: f, Chips: v.chips(f, "/"), Presets: presetsOf(f), Form: v.filterForm(f), Columns: v.columns(), AllColumns: columns}
 	if p.Rows, err = v.rows(found.Events, p.Columns); err != nil {
 		return p, err
 	}
@@ -155,25 +159,25 @@ func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
 	return p, err
 }
 
-// rows puts the fates of events beside them.
-func (v *visit) rows(events []api.Event, shown []column) ([]row, error) {
+// rows returns the rows of events, with the states of their deliveries if that column is visible.
+func (v *visit) rows(events []api.Event, visible []column) ([]row, error) {
 	list := make([]row, len(events))
 	for i, e := range events {
-		list[i] = row{Event: e, At: v.at(e.ReceivedAt), Columns: shown}
+		list[i] = row{Event: e, At: v.at(e.ReceivedAt), Columns: visible}
 	}
-	if !slices.ContainsFunc(shown, func(c column) bool { return c.Name == "deliveries" }) {
+	if !slices.ContainsFunc(visible, func(c column) bool { return c.Name == "deliveries" }) {
 		return list, nil
 	}
-	fates, err := v.direct.Fates(v.Context(), events)
+	states, err := v.direct.DeliverySummaries(v.Context(), events)
 	for i := range list {
-		list[i].Fates = fates[list[i].ID]
+		list[i].States = states[list[i].ID]
 	}
 	return list, err
 }
 
-// empty is what to do when there is nothing to be seen.
+// empty says what to do when the list is empty.
 type empty struct {
-	First  bool // nothing has ever come
+	First  bool // no event was ever received
 	Source *Source
 }
 

@@ -6,50 +6,40 @@ import (
 	"hooktape/web/api"
 )
 
-// What tests outside of the package look at.
+// Unexported names that tests outside the package use.
 var (
-	Visible    = visible
-	Line       = line
-	PrettyJSON = prettyJSON
-	ShellWord  = shellWord
-	Local      = local
-	Assets     = assets
+	Visible     = visible
+	Line        = line
+	PrettyJSON  = prettyJSON
+	ShellWord   = shellWord
+	LocalPath   = localPath
+	Assets      = assets
+	FormTimeout = &formTimeout
+	ChangesOf   = changesOf
 )
 
-// Change is a difference between two bodies.
 type Change = change
 
-// ChangesOf compares two bodies.
-var ChangesOf = changesOf
-
-// Hurry makes each step of a search the shortest that there is, until the test ends.
-func Hurry(t *testing.T) {
-	list, further := listPatience, furtherPatience
-	listPatience, furtherPatience = 0, 0
-	t.Cleanup(func() { listPatience, furtherPatience = list, further })
+// ShortenSteps makes each step of a search as short as possible until the test ends.
+func ShortenSteps(t *testing.T) {
+	first, next := firstStep, nextStep
+	firstStep, nextStep = 0, 0
+	t.Cleanup(func() { firstStep, nextStep = first, next })
 }
 
-// FormTime is formTime.
-var FormTime = &formTime
-
-// Bytes is how many an asset has.
-func Bytes(a asset) int { return len(a.content) }
-
-// NewSessions is sessions with their methods.
-func NewSessions() Sessions { return Sessions{newSessions()} }
-
-// Sessions is sessions.
-type Sessions struct{ s *sessions }
-
-// Begin is begin.
-func (s Sessions) Begin(who api.Bearer) string { return s.s.begin(who) }
-
-// Find is find.
-func (s Sessions) Find(id string, person bool) (api.Bearer, bool) { return s.s.find(id, person) }
-
-// LimitDownloads lets a download have so many events at most, until the test ends.
+// LimitDownloads limits the events of a download until the test ends.
 func LimitDownloads(t *testing.T, most uint64) {
 	before := maxDownload
 	maxDownload = most
 	t.Cleanup(func() { maxDownload = before })
 }
+
+// Size returns the number of bytes of an asset.
+func Size(a asset) int { return len(a.content) }
+
+// Sessions exports sessions.
+type Sessions struct{ s *sessions }
+
+func NewSessions() Sessions                                            { return Sessions{newSessions()} }
+func (s Sessions) Begin(user api.Principal) string                     { return s.s.begin(user) }
+func (s Sessions) Find(id string, byPerson bool) (api.Principal, bool) { return s.s.find(id, byPerson) }

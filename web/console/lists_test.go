@@ -125,13 +125,13 @@ func TestPages(t *testing.T) {
 
 // TestSearchGoesOn finds what is rare and old in steps, with the page's own script.
 func TestSearchGoesOn(t *testing.T) {
-	console.Hurry(t)
+	console.ShortenSteps(t)
 	f := newFixture(t)
 	f.insert(newLead("1", "Первая", 40*time.Hour), newLead("2", "Вторая", 20*time.Hour), newLead("3", "Третья", time.Hour))
 	b := f.browser(readSecret)
 	b.Open(f.url + "/?text=" + url.QueryEscape("ервая"))
 	b.AwaitText("table.events", "Первая")
-	b.AwaitText("#further", "That is all there is.")
+	b.AwaitText("#further", "The search is complete.")
 	b.Open(f.url + "/?text=nothing+has+this")
 	b.AwaitText("#further", "No event matches")
 	f.assertClean(b)
@@ -139,7 +139,7 @@ func TestSearchGoesOn(t *testing.T) {
 
 // TestSearchFillsPage: a search that fills a page in the middle of its steps has the rest on the page of older ones.
 func TestSearchFillsPage(t *testing.T) {
-	console.Hurry(t)
+	console.ShortenSteps(t)
 	f := newFixture(t)
 	events := []event.Event{newLead("old", "Первая", 40*time.Hour)}
 	for i := range 50 {
@@ -213,10 +213,10 @@ func TestChart(t *testing.T) {
 	f.insert(newEvent("", 55*time.Minute), newEvent("", 54*time.Minute), newEvent("", time.Minute), refused, newEvent("", 25*time.Hour))
 	p := f.login(readSecret)
 	page := p.page("/?since=1h&chart=1")
-	if !strings.Contains(page, "<b>4 events</b>") || !strings.Contains(page, "1 not accepted") || !strings.Contains(page, "one bar is 30 s") || strings.Contains(page, "since=1h&amp;to=") {
+	if !strings.Contains(page, "<b>4 events</b>") || !strings.Contains(page, "1 rejected") || !strings.Contains(page, "30 s per bar") || strings.Contains(page, "since=1h&amp;to=") {
 		t.Errorf("the chart says %s", page[strings.Index(page, `class="sum"`):][:300])
 	}
-	if a := p.get("/events/chart?since=1h", "HX-Request", "true"); !strings.Contains(a.body, `<span id="matching" hx-swap-oob="true">All 4 that match:</span>`) {
+	if a := p.get("/events/chart?since=1h", "HX-Request", "true"); !strings.Contains(a.body, `<span id="matching" hx-swap-oob="true">All 4 matching:</span>`) {
 		t.Errorf("the links for all of them are not told how many: %s", a.body)
 	}
 	if n := strings.Count(page, `<rect class="all"`); n != 4 {
@@ -240,7 +240,7 @@ func TestColumns(t *testing.T) {
 	if !strings.Contains(page, `class="c-time"`) || !strings.Contains(page, `class="c-kind"`) || !strings.Contains(page, `class="c-id"`) || strings.Contains(page, `class="c-person"`) || strings.Contains(page, "c-<script") {
 		t.Error("the list has not the columns that were chosen")
 	}
-	p.post("/columns", url.Values{"usual": {"1"}})
+	p.post("/columns", url.Values{"default": {"1"}})
 	if page := p.page("/"); !strings.Contains(page, `class="c-person"`) || strings.Contains(page, `class="c-kind"`) {
 		t.Error("the list has not the usual columns again")
 	}
@@ -276,7 +276,7 @@ func TestDownloads(t *testing.T) {
 	if a := p.get("/events.csv?chosen=1&id=" + events[3].ID.String() + "&id=" + events[5].ID.String()); strings.Count(a.body, "\n") != 3 || !strings.Contains(a.body, events[5].ID.String()) {
 		t.Errorf("the CSV of two has %d lines", strings.Count(a.body, "\n"))
 	}
-	if a := p.get("/events.csv?chosen=1"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "no event is chosen") {
+	if a := p.get("/events.csv?chosen=1"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "no event is selected") {
 		t.Errorf("the CSV of none: %d", a.status)
 	}
 	seen := map[uuid.UUID]bool{}
@@ -368,12 +368,12 @@ func TestSubscriber(t *testing.T) {
 	second.Phone, second.ProfileLink = "+7900", "javascript:alert(1)"
 	f.insert(first, second)
 	page := f.login(readSecret).page("/subscribers/7%2F8")
-	for _, want := range []string{`https://school.bothelp.io/flow2/people/7%2F8`, "<del><bdi>оплатила</bdi></del>", "<ins><bdi>отказ</bdi></ins>", "<del><bdi>Анна</bdi></del>", "59 min after", "+7900", first.ID.String()} {
+	for _, want := range []string{`https://school.bothelp.io/flow2/people/7%2F8`, "<del><bdi>оплатила</bdi></del>", "<ins><bdi>отказ</bdi></ins>", "<del><bdi>Анна</bdi></del>", "59 min later", "+7900", first.ID.String()} {
 		if !strings.Contains(strings.ReplaceAll(page, "&#43;", "+"), want) {
 			t.Errorf("the page has no %q", want)
 		}
 	}
-	if strings.Contains(page, `href="javascript`) || strings.Contains(page, "Profile in the messenger") {
+	if strings.Contains(page, `href="javascript`) || strings.Contains(page, "Open in the messenger") {
 		t.Error("the page leads to a profile that is no web page")
 	}
 	// A chat event between the two changes nothing of that; and what is known stands on the page of older events as well.
@@ -403,7 +403,7 @@ func TestSubscriber(t *testing.T) {
 	_, next, _ := strings.Cut(newest, `/subscribers/9?cursor=`)
 	next, _, _ = strings.Cut(next, `"`)
 	for which, page := range map[string]string{"newest": newest, "older": p.page("/subscribers/9?cursor=" + next)} {
-		_, facts, _ := strings.Cut(page, "<h2>What is known")
+		_, facts, _ := strings.Cut(page, "<h2>Facts")
 		if !strings.Contains(facts, "yandex") || !strings.Contains(facts, "vk") || strings.Contains(facts, "Первый") {
 			t.Errorf("the page of the %s does not know the first and the last touch, or a name of long ago for the last", which)
 		}
@@ -453,7 +453,7 @@ func TestEndpointsAndSources(t *testing.T) {
 		return nil
 	})
 	page = p.page("/sources")
-	for _, want := range []string{"https://hooks.example.org/hooks/demo/***", "wrong signature", "nosuch", "no such source", "must be right"} {
+	for _, want := range []string{"https://hooks.example.org/hooks/demo/***", "bad signature", "nosuch", "Unknown sources", ">required</dd>"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the sources' page has no %q", want)
 		}
@@ -469,13 +469,13 @@ func TestEvent(t *testing.T) {
 	p := f.login(adminSecret)
 	f.replayOf(p, "id="+e.ID.String()+"&endpoint=crm&mode=all")
 	page := p.page("/events/" + e.ID.String())
-	for _, want := range []string{"Анна Петрова", "59 min before", "<del><bdi>Анна</bdi></del>", "200 OK", "принят", "Idempotency-Key", "X-Api-Key", "***", "stored in ClickHouse", "attempt 1", "01020300000000000000000000000000", "Доп данные"} {
+	for _, want := range []string{"Анна Петрова", "59 min earlier", "<del><bdi>Анна</bdi></del>", "200 OK", "принят", "Idempotency-Key", "X-Api-Key", "***", "stored in ClickHouse", "attempt 1", "01020300000000000000000000000000", "Доп данные"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %q", want)
 		}
 	}
 	for _, path := range []string{"/events/nothing", "/events/" + uuid.NewString(), "/replays/nothing", "/replays/" + uuid.NewString(), "/nowhere"} {
-		if a := p.get(path); a.status != http.StatusNotFound || !strings.Contains(a.body, "<h1>Not here</h1>") {
+		if a := p.get(path); a.status != http.StatusNotFound || !strings.Contains(a.body, "<h1>Not found</h1>") {
 			t.Errorf("%s: %d", path, a.status)
 		}
 	}
@@ -545,7 +545,7 @@ func TestReplayIsMadeOnce(t *testing.T) {
 	if err != nil || r.Total != 1 || r.CreatedBy != "replayer" {
 		t.Errorf("the replay is %+v, %v", r, err)
 	}
-	for query, want := range map[string]string{"endpoint=nosuch": "nosuch", "endpoint=crm&rate=fast": "no number", "endpoint=crm&concurrency=70000": "no whole number", "endpoint=crm&rate=-1": "no number", "url=ftp://x&since=1h": "ftp", "endpoint=crm&order=sideways": "sideways"} {
+	for query, want := range map[string]string{"endpoint=nosuch": "nosuch", "endpoint=crm&rate=fast": "invalid rate", "endpoint=crm&concurrency=70000": "want a whole number", "endpoint=crm&rate=-1": "want a number", "url=ftp://x&since=1h": "ftp", "endpoint=crm&order=sideways": "sideways"} {
 		a := p.get("/replays?" + query)
 		if !strings.Contains(a.body, want) || strings.Contains(a.body, `class="go"`) {
 			t.Errorf("%s: %d without %q", query, a.status, want)
@@ -561,7 +561,7 @@ func TestLongWork(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.sink.answers(func(w http.ResponseWriter, _ *http.Request) {
-		time.Sleep(*console.FormTime + time.Second) // an endpoint that thinks for so long
+		time.Sleep(*console.FormTimeout + time.Second) // an endpoint that thinks for so long
 		fmt.Fprint(w, "at last")
 	})
 	if a := f.login(replaySecret).post("/endpoints/crm/test", nil); a.status != http.StatusOK || !strings.Contains(a.body, "at last") {

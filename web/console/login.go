@@ -10,38 +10,39 @@ import (
 )
 
 const (
-	maxFormBytes  = 4 << 20 // the ids of chosen events
+	maxFormBytes  = 4 << 20 // thousands of event ids
 	maxLoginBytes = 64 << 10
 )
 
-// formTime is how long a form may take to be read.
-var formTime = 30 * time.Second
+// formTimeout limits the time to read a form. Tests shorten it.
+var formTimeout = 30 * time.Second
 
 func (c *console) loginRoutes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /login", c.askLogin)
+	mux.HandleFunc("GET /login", c.showLogin)
 	mux.HandleFunc("POST /login", c.login)
 	mux.HandleFunc("POST /logout", c.logout)
 }
 
 type loginPage struct {
 	frame
-	To      string // where one wanted to go
+	To      string // the page to continue to
 	Error   string
-	Again   string // where to go at once, to be recognized
-	NoToken bool   // the configuration has none
+	Again   string // the address to load at once
+	NoToken bool   // the configuration has no tokens
 }
 
-// toLogin leads to the login page, and from there on to where one wanted. A part of a page has the whole page go.
-func toLogin(w http.ResponseWriter, r *http.Request) {
+// redirectToLogin sends the browser to the login page, which continues to the requested page, or to the whole page of a requested part.
+func redirectToLogin(w http.ResponseWriter, r *http.Request) {
+	byHTMX := r.Header.Get("HX-Request") != ""
 	to := r.URL.RequestURI()
-	if r.Method != http.MethodGet || r.Header.Get("HX-Request") != "" {
+	if r.Method != http.MethodGet || byHTMX {
 		to = backOf(r)
 	}
 	target := "/login"
 	if to != "/" {
 		target += "?" + url.Values{"to": {to}}.Encode()
 	}
-	if r.Header.Get("HX-Request") != "" {
+	if byHTMX {
 		w.Header().Set("HX-Redirect", target)
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -49,10 +50,10 @@ func toLogin(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, target, http.StatusSeeOther)
 }
 
-// askLogin shows the login page, unless one is logged in. Who comes from a page of another site (a link in a chat) comes
-// without the session's cookie, for it is SameSite=Strict: a page of ours has the browser ask again, with it.
-func (c *console) askLogin(w http.ResponseWriter, r *http.Request) {
-	to := local(r.URL.Query().Get("to"))
+// showLogin shows the login page, or redirects a logged-in user. A link on another site (in a chat) brings a request without the session's
+// cookie, because that is SameSite=Strict. So the page has the browser ask again, this time with the cookie.
+func (c *console) showLogin(w http.ResponseWriter, r *http.Request) {
+	to := localPath(r.URL.Query().Get("to"))
 	if _, ok := c.session(r); ok {
 		http.Redirect(w, r, to, http.StatusSeeOther)
 		return
@@ -61,10 +62,10 @@ func (c *console) askLogin(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Sec-Fetch-Site") == "cross-site" && !r.URL.Query().Has("again") {
 		page.Again = "/login?" + url.Values{"to": {to}, "again": {"1"}}.Encode()
 	}
-	c.showLogin(w, r, http.StatusOK, page)
+	c.writeLogin(w, http.StatusOK, page)
 }
 
-func (c *console) showLogin(w http.ResponseWriter, r *http.Request, status int, page loginPage) {
+func (c *console) writeLogin(w http.ResponseWriter, status int, page loginPage) {
 	page.Title, page.Version, page.NoToken = "Log in", c.Version, len(c.keys) == 0
 	if err := c.write(w, status, "login", "login", page); err != nil {
 		c.Logger.Error("the console could not show the login", "error", err)
@@ -73,36 +74,38 @@ func (c *console) showLogin(w http.ResponseWriter, r *http.Request, status int, 
 
 func (c *console) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLoginBytes)
-	to, remote := local(r.PostFormValue("to")), remoteOf(r)
+	to, remote := localPath(r.PostFormValue("to")), remoteOf(r)
 	if !c.Guard.Open(remote) {
-		w.Header().Set("Retry-After", api.TryAgainAfter)
-		c.showLogin(w, r, http.StatusTooManyRequests, loginPage{To: to, Error: "Too many wrong tokens came from your address. Wait half a minute, then try again."})
+		w.Header().Set("Retry-After", api.RetryAfterWrong)
+		c.writeLogin(w, http.StatusTooManyRequests, loginPage{To: to,
+			Error: "Too many wrong tokens came from your address. Wait half a minute, then try again."})
 		return
 	}
-	who, ok := c.keys.Find(strings.TrimSpace(r.PostFormValue("token")))
+	user, ok := c.keys.Find(strings.TrimSpace(r.PostFormValue("token")))
 	if !ok {
-		c.Guard.Fail(api.DoorConsole, remote)
-		c.showLogin(w, r, http.StatusUnauthorized, loginPage{To: to, Error: "That is no token of api.tokens in the configuration. Copy it from there without quotes."})
+		c.Guard.Fail(api.AtConsole, remote)
+		c.writeLogin(w, http.StatusUnauthorized, loginPage{To: to,
+			Error: "This token is not in api.tokens of the configuration. Copy it from there without quotes."})
 		return
 	}
-	c.Logger.Info("a login to the console", "token", who.Name, "role", who.Role, "remote_ip", remote)
-	http.SetCookie(w, cookieOf(r, c.sessions.begin(who)))
+	c.Logger.Info("a user logged in to the console", "token", user.Name, "role", user.Role, "remote_ip", remote)
+	http.SetCookie(w, cookieFor(r, c.sessions.begin(user)))
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
 func (c *console) logout(w http.ResponseWriter, r *http.Request) {
-	if cookie, err := r.Cookie(cookieOf(r, "").Name); err == nil {
+	if cookie, err := r.Cookie(cookieFor(r, "").Name); err == nil {
 		c.sessions.end(cookie.Value)
 	}
-	http.SetCookie(w, cookieOf(r, ""))
+	http.SetCookie(w, cookieFor(r, ""))
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
-// local is a path of ours to go on to; the start page in place of anything else.
-func local(to string) string {
+// localPath returns to if it is a path of the console to continue to, else the start page.
+func localPath(to string) string {
 	u, err := url.Parse(to)
-	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") ||
-		u.Path == "/login" || u.Path == "/logout" {
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") ||
+		strings.ContainsAny(to, "\\\r\n\t") || u.Path == "/login" || u.Path == "/logout" {
 		return "/"
 	}
 	return to

@@ -108,7 +108,7 @@ func TestWrongTokens(t *testing.T) {
 func TestSessionsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := console.NewSessions()
-		who := api.Bearer{Name: "boss", Role: api.RoleAdmin}
+		who := api.Principal{Name: "boss", Role: api.RoleAdmin}
 		idle, busy, left := s.Begin(who), s.Begin(who), s.Begin(who)
 		if idle == busy || len(idle) != 43 {
 			t.Errorf("the ids are %q and %q", idle, busy)
@@ -296,7 +296,7 @@ func TestHeaders(t *testing.T) {
 // TestNoTokens says what is missing when nobody can log in, and lets nobody in.
 func TestNoTokens(t *testing.T) {
 	t.Parallel()
-	handler, err := console.New(console.Options{Sources: func() []console.Source { return nil }, Logger: slog.New(slog.DiscardHandler)})
+	handler, err := console.New(console.Options{Guard: api.NewGuard(slog.New(slog.DiscardHandler)), Sources: func() []console.Source { return nil }, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

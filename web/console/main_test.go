@@ -33,9 +33,18 @@ import (
 
 // TestMain lets go of idle connections: clickhouse-go forgets one that it closes right after an error response.
 func TestMain(m *testing.M) {
-	*console.FormTime = 3 * time.Second
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
+	*console.FormTimeout = 3 * time.Second
+	goleak.VerifyTestMain(browserTests{m}, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
+
+// browserTests are all tests of the package, which share a Chromium.
+type browserTests struct{ *testing.M }
+
+// Run implements goleak.TestingM.
+func (t browserTests) Run() int {
+	defer browsertest.Hold()()
+	return t.M.Run()
 }
 
 var background = context.Background()
@@ -86,7 +95,7 @@ func newFixture(t *testing.T) *fixture {
 	stopRecorder, stopRunner := start(t, recorder.Run), start(t, runner.Run)
 	t.Cleanup(func() { stopRunner(); stopRecorder(); outcomes.Close() })
 
-	f.handler, err = console.New(console.Options{Direct: api.NewDirect(db, replay.NewService(db, func() []replay.Endpoint { return endpoints }, true), replay.Actor{}), Version: "test", Logger: logger, BothelpAccount: "school",
+	f.handler, err = console.New(console.Options{Direct: api.NewDirect(db, replay.NewService(db, func() []replay.Endpoint { return endpoints }, true), replay.Actor{}), Guard: api.NewGuard(logger), Version: "test", Logger: logger, BothelpAccount: "school",
 		Tokens: []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay}, {Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}},
 		Sources: func() []console.Source {
 			return []console.Source{{Name: "demo", HookURL: "https://hooks.example.org/hooks/demo/" + hookSecret, Signed: true}}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 	"hooktape/web/api"
 )
 
-// newReplay is the form of a replay to be made, and the plan of it.
+// newReplay is the form of a new replay, and its plan.
 type newReplay struct {
 	filters
 	Chips     []chip
@@ -24,78 +25,84 @@ type newReplay struct {
 	Options   event.ReplayOptions
 	Plan      *plan
 	Fault     string // why there is no plan
-	Make      string // where to send the wish for just what was planned
-	Key       string // makes sending the form twice one replay
+	Create    string // the address that creates the planned replay
+	Key       string // its Idempotency-Key: sending the form twice creates one replay
 }
 
 type plan struct {
 	api.Plan
 	First, Last moment
 	Samples     []row
-	Takes       string // how long, at the rate; empty when nobody can tell
+	Takes       string // the time at the rate; empty if unknown
 }
 
-// optionNames are the parameters of a replay beside its selection.
+// optionNames are the parameters of a replay besides its selection.
 var optionNames = []string{"endpoint", "url", "mode", "order", "rate", "pace", "concurrency", "stop_after_failures"}
 
-// wanted reads the selection, the target and the options of a replay from the URL. What was left empty is not set.
-func (v *visit) wanted() (f filters, want replay.Request, err error) {
+// requested reads a replay's selection, target and options from the address. Empty options are not set.
+func (v *visit) requested() (f filters, want replay.Request, err error) {
 	if f, err = v.filters(optionNames...); err != nil {
 		return f, want, err
 	}
 	query := v.URL.Query()
 	o := event.ReplayOptions{Mode: event.Mode(query.Get("mode")), Order: event.Order(query.Get("order"))}
-	numbers := numbers{query: query}
+	numbers := numbers{values: query}
 	o.Rate, o.Pace = numbers.float("rate"), numbers.float("pace")
 	o.Concurrency, o.StopAfterFailures = uint16(numbers.whole("concurrency", 16)), uint32(numbers.whole("stop_after_failures", 32))
 	want = replay.Request{Selection: f.Selection, ReplayOptions: o}
-	want.To = cmp.Or(query.Get("url"), query.Get("endpoint")) // what is written in wins over what the list began with
+	want.To = cmp.Or(query.Get("url"), query.Get("endpoint")) // a typed URL wins over the choice in the list
 	return f, want, numbers.err
 }
 
-// numbers reads numbers and keeps the first fault.
+// numbers parses numbers of a form and keeps the first error. Empty numbers are 0.
 type numbers struct {
-	query url.Values
-	err   error
+	values url.Values
+	err    error
 }
 
 func (n *numbers) float(name string) float64 {
-	text := n.query.Get(name)
+	text := n.values.Get(name)
 	if text == "" {
 		return 0
 	}
-	value, err := strconv.ParseFloat(text, 64)
-	if (err != nil || !(value >= 0 && value <= 1e6)) && n.err == nil {
-		n.err = problem(http.StatusUnprocessableEntity, "%s is %q, which is no number between 0 and a million", name, text)
+	value, err := parseNumber(name, text)
+	if n.err == nil {
+		n.err = err
 	}
 	return value
 }
 
+func parseNumber(name, text string) (float64, error) {
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(value >= 0 && value <= 1e6) { // !(…) because of NaN
+		return 0, api.Problemf(http.StatusUnprocessableEntity, "invalid %s %q: want a number between 0 and a million", name, text)
+	}
+	return value, nil
+}
+
 func (n *numbers) whole(name string, bits int) uint64 {
-	text := n.query.Get(name)
+	text := n.values.Get(name)
 	if text == "" {
 		return 0
 	}
 	value, err := strconv.ParseUint(text, 10, bits)
 	if err != nil && n.err == nil {
-		n.err = problem(http.StatusUnprocessableEntity, "%s is %q, which is no whole number that it may have", name, text)
+		n.err = api.Problemf(http.StatusUnprocessableEntity, "invalid %s %q: want a whole number of at most %d bits", name, text, bits)
 	}
 	return value
 }
 
-// newReplay plans what the URL asks for; nil when it asks for nothing, or the visitor may not replay.
+// newReplay plans the replay that the address describes; nil if it describes none, or if the user may not replay.
 func (v *visit) newReplay() (*newReplay, error) {
-	if !v.selects() || !v.who.Role.Covers(api.RoleReplay) {
+	if !v.selects() || !v.user.Role.Covers(api.RoleReplay) {
 		return nil, nil
 	}
-	f, want, err := v.wanted()
+	f, want, err := v.requested()
 	if err != nil {
 		return nil, err
 	}
 	n := &newReplay{filters: f, Chips: v.chips(f, "/replays"), Endpoints: v.direct.EndpointNames(), To: want.To, Options: want.ReplayOptions, Key: rand.Text()}
-	for _, name := range n.Endpoints {
-		n.Named = n.Named || name == want.To
-	}
+	n.Named = slices.Contains(n.Endpoints, want.To)
 	if want.To == "" {
 		return n, nil
 	}
@@ -107,7 +114,7 @@ func (v *visit) newReplay() (*newReplay, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.Make = link("/replays", frozen(f, v.URL.Query(), v.now))
+	n.Create = link("/replays", frozen(f, v.URL.Query(), v.now))
 	n.Plan = &plan{Plan: found, First: v.atOr(found.First), Last: v.atOr(found.Last)}
 	if found.Seconds > 0 {
 		n.Plan.Takes = span(milliseconds(found.Seconds * 1000))
@@ -116,8 +123,8 @@ func (v *visit) newReplay() (*newReplay, error) {
 	return n, err
 }
 
-// frozen is a query with the times that were meant when it was planned: "the last hour" is another one a minute later, and
-// what comes meanwhile was not planned.
+// frozen replaces relative times in a query by the times of the plan. Otherwise "the last hour" would be another one a minute later, and
+// events that arrive meanwhile would be sent unplanned.
 func frozen(f filters, query url.Values, now time.Time) url.Values {
 	query.Del("since")
 	if f.From != nil {
@@ -129,18 +136,18 @@ func frozen(f filters, query url.Values, now time.Time) url.Values {
 	return query
 }
 
-// createReplay makes the replay that was planned: the URL says which.
+// createReplay creates the planned replay, which the address describes.
 func createReplay(v *visit) error {
-	_, want, err := v.wanted()
+	_, want, err := v.requested()
 	if err != nil {
 		return err
 	}
-	made, err := v.direct.Create(v.Context(), v.PostFormValue("key"), want)
+	created, err := v.direct.Create(v.Context(), v.PostFormValue("key"), want)
 	if errors.Is(err, replay.ErrNothing) {
-		return problem(http.StatusUnprocessableEntity, "nothing was sent: no event matches that this endpoint has not had already")
+		return api.Problemf(http.StatusUnprocessableEntity, "nothing was sent: every matching event was already delivered to this endpoint")
 	}
 	if err != nil {
 		return err
 	}
-	return v.see("/replays/" + made.ID.String())
+	return v.redirect("/replays/" + created.ID.String())
 }

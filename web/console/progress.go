@@ -2,33 +2,34 @@ package console
 
 import (
 	"hooktape/internal/event"
+	"hooktape/web/api"
 )
 
-// progress is how far a replay is, as the page asks for it each second.
+// progress is the progress of a replay. The page asks for it every second.
 type progress struct {
 	event.Replay
 	Shares  []share
 	Done    string // in percent
-	Left    string // time; empty when nobody can tell
+	Left    string // the remaining time; empty if unknown
 	Errors  []failure
-	Moving  bool // there may be more to come
-	Changed bool // the state is another one than the page shows
-	Steers  bool // the visitor may steer
+	Moving  bool // it may still change
+	Changed bool // the page shows an older state
+	Steers  bool // the user may control it
 }
 
-// share is a part of a replay's deliveries, as a piece of the bar.
+// share is the part of a replay's deliveries in one state. X and Width are its bar, of 100.
 type share struct {
 	State    event.DeliveryState
 	Count    uint64
-	X, Width float64 // of 100
+	X, Width float64
 }
 
-// settledFirst is the order of the pieces.
-var settledFirst = []event.DeliveryState{event.Delivered, event.Failed, event.Cancelled, event.Unknown, event.Retrying, event.Delivering, event.Pending}
+// shareOrder has the final states first.
+var shareOrder = []event.DeliveryState{event.Delivered, event.Failed, event.Cancelled, event.Unknown, event.Retrying, event.Delivering, event.Pending}
 
 func sharesOf(r event.Replay) (list []share) {
 	x := 0.0
-	for _, state := range settledFirst {
+	for _, state := range shareOrder {
 		if n := r.Counts[state]; n > 0 && r.Total > 0 {
 			width := 100 * float64(n) / float64(r.Total)
 			list = append(list, share{state, n, x, width})
@@ -38,7 +39,7 @@ func sharesOf(r event.Replay) (list []share) {
 	return list
 }
 
-// maxErrors is how many of the last errors a replay shows.
+// maxErrors limits the last errors on the page of a replay.
 const maxErrors = 5
 
 func (v *visit) progress(r event.Replay) (p progress, err error) {
@@ -54,8 +55,8 @@ func (v *visit) progress(r event.Replay) (p progress, err error) {
 	return p, err
 }
 
-// showProgress answers with what moves; the buttons come along only when they are others than before, so that who is
-// about to press one does not lose it each second.
+// showProgress answers with the part of the page that changes. It contains the buttons only if they change, because a button that is replaced
+// every second cannot be pressed.
 func showProgress(v *visit) error {
 	id, err := replayID(v.PathValue("id"))
 	if err != nil {
@@ -70,9 +71,9 @@ func showProgress(v *visit) error {
 		return err
 	}
 	if !v.partial() {
-		return v.see("/replays/" + id.String())
+		return v.redirect("/replays/" + id.String())
 	}
 	p.Changed = v.URL.Query().Get("state") != string(r.State)
-	p.Steers = v.who.Role.Covers("replay")
+	p.Steers = v.user.Role.Covers(api.RoleReplay)
 	return v.part("replay", "progress", p)
 }

@@ -3,7 +3,6 @@ package console
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/google/uuid"
 
@@ -19,15 +18,15 @@ func (c *console) replaysRoutes(mux *http.ServeMux) {
 	mux.Handle("POST /replays/{id}/{action}", c.page(steerReplay))
 }
 
-// maxReplays is how many replays are on a page.
+// maxReplays is the number of replays on a page.
 const maxReplays = 100
 
 type replaysPage struct {
-	New      *newReplay
-	Replays  []replayRow
-	MayMake  bool
-	Selected bool   // a selection came, which only others may replay
-	Older    string // the next page
+	New       *newReplay
+	Replays   []replayRow
+	MayCreate bool
+	Selected  bool   // the address has a selection, which this user may not replay
+	Older     string // the address of the next page
 }
 
 type replayRow struct {
@@ -36,11 +35,11 @@ type replayRow struct {
 	Shares  []share
 }
 
-// selects tells whether the page was asked for with a selection to replay.
+// selects reports whether the address has a selection to replay.
 func (v *visit) selects() bool { return v.URL.RawQuery != "" && !v.URL.Query().Has("before") }
 
 func showReplays(v *visit) error {
-	made, err := v.newReplay()
+	planned, err := v.newReplay()
 	if err != nil {
 		return err
 	}
@@ -54,8 +53,8 @@ func showReplays(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := replaysPage{New: made, MayMake: v.who.Role.Covers(api.RoleReplay)}
-	p.Selected = v.selects() && !p.MayMake
+	p := replaysPage{New: planned, MayCreate: v.user.Role.Covers(api.RoleReplay)}
+	p.Selected = v.selects() && !p.MayCreate
 	if len(list) > maxReplays {
 		list = list[:maxReplays]
 		p.Older = "/replays?before=" + list[maxReplays-1].ID.String()
@@ -71,21 +70,21 @@ type replayPage struct {
 	Progress progress
 	Created  moment
 	Chips    []chip
-	Selected string // the selected events in the list
-	Again    string // the same once more
-	Failed   string // what was given up, in the list
-	Against  string // whose answers these are compared with
+	Selected string // the address of the selected events
+	Again    string // the address of the same replay as a plan
+	Failed   string // the address of the failed events
+	Against  string // the endpoint to compare with
 	Diff     *diff
 	MaySteer bool
 }
 
-// GivenUp tells whether some deliveries failed for good.
-func (p replayPage) GivenUp() bool { return p.Counts[event.Failed] > 0 }
+// HasFailed reports whether deliveries have failed.
+func (p replayPage) HasFailed() bool { return p.Counts[event.Failed] > 0 }
 
 type diff struct {
 	api.Diff
 	Rows []diffRow
-	Most int // rows that are shown; zero when these are all
+	Most int // the number of rows, if there may be more; else 0
 }
 
 type diffRow struct {
@@ -97,7 +96,7 @@ type diffRow struct {
 func replayID(text string) (uuid.UUID, error) {
 	id, err := uuid.Parse(text)
 	if err != nil {
-		return id, notFound("%q is no id of a replay", text)
+		return id, api.Problemf(http.StatusNotFound, "%q is not a replay id", text)
 	}
 	return id, nil
 }
@@ -111,7 +110,7 @@ func showReplay(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := replayPage{Replay: r, Created: v.at(r.CreatedAt), MaySteer: v.who.Role.Covers(api.RoleReplay), Against: v.URL.Query().Get("against")}
+	p := replayPage{Replay: r, Created: v.at(r.CreatedAt), MaySteer: v.user.Role.Covers(api.RoleReplay), Against: v.URL.Query().Get("against")}
 	if p.Progress, err = v.progress(r); err != nil {
 		return err
 	}
@@ -135,7 +134,7 @@ func withFailed(values url.Values, endpoint string) url.Values {
 	return failed
 }
 
-// maxDiffs is how many different answers are shown.
+// maxDiffs limits the different answers on a page.
 const maxDiffs = 20
 
 func (v *visit) diff(id uuid.UUID, against string) (*diff, error) {
@@ -148,18 +147,17 @@ func (v *visit) diff(id uuid.UUID, against string) (*diff, error) {
 		d.Most = maxDiffs
 	}
 	for _, r := range found.Rows {
-		shown := diffRow{EventID: r.EventID, Differs: r.Differs}
-		if r.Here != nil {
-			here := v.attempt(*r.Here)
-			shown.Here = &here
-		}
-		if r.There != nil {
-			there := v.attempt(*r.There)
-			shown.There = &there
-		}
-		d.Rows = append(d.Rows, shown)
+		d.Rows = append(d.Rows, diffRow{r.EventID, r.Differs, v.attemptOr(r.Here), v.attemptOr(r.There)})
 	}
 	return d, nil
+}
+
+// attemptOr returns nil for nil.
+func (v *visit) attemptOr(a *api.Attempt) *attempt {
+	if a == nil {
+		return nil
+	}
+	return new(v.attempt(*a))
 }
 
 func steerReplay(v *visit) error {
@@ -171,14 +169,14 @@ func steerReplay(v *visit) error {
 	switch action {
 	case event.ActionPause, event.ActionResume, event.ActionCancel:
 	case event.ActionRate:
-		if rate, err = strconv.ParseFloat(v.PostFormValue("rate"), 64); err != nil || !(rate >= 0 && rate <= 1e6) {
-			return problem(http.StatusUnprocessableEntity, "the rate is %q, which is no number between 0 and a million", v.PostFormValue("rate"))
+		if rate, err = parseNumber("rate", v.PostFormValue("rate")); err != nil {
+			return err
 		}
 	default:
-		return notFound("a replay can be paused, resumed, cancelled, and its rate be set; %q is none of that", action)
+		return api.Problemf(http.StatusNotFound, "unknown action %q: want pause, resume, cancel or set-rate", action)
 	}
 	if err := v.direct.Steer(v.Context(), id, action, rate); err != nil {
 		return err
 	}
-	return v.see("/replays/" + id.String())
+	return v.redirect("/replays/" + id.String())
 }

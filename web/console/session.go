@@ -18,25 +18,25 @@ const (
 	sessionCookie = "hooktape_session"
 )
 
-// sessions are who is logged in. They live in memory: a restart, by which alone tokens change, ends them all.
+// sessions are the logins. They are in memory only: tokens change by a restart, which ends every session.
 type sessions struct {
 	mu   sync.Mutex
-	open map[[sha256.Size]byte]*session // by the hash of their id, so that looking one up tells nothing by its time
+	open map[[sha256.Size]byte]*session // by the hash of the id, so that the time of a lookup reveals nothing about ids
 }
 
 type session struct {
-	who         api.Bearer
-	begun, seen time.Time
+	user             api.Principal
+	began, lastAsked time.Time
 }
 
 func newSessions() *sessions { return &sessions{open: map[[sha256.Size]byte]*session{}} }
 
-func (s *session) over(now time.Time) bool {
-	return now.Sub(s.seen) >= sessionIdle || now.Sub(s.begun) >= sessionLife
+func (s *session) expired(now time.Time) bool {
+	return now.Sub(s.lastAsked) >= sessionIdle || now.Sub(s.began) >= sessionLife
 }
 
-// begin makes a session and returns its id: 256 bits of chance.
-func (s *sessions) begin(who api.Bearer) (id string) {
+// begin starts a session and returns its id, 256 random bits. At the limit it ends some other session.
+func (s *sessions) begin(user api.Principal) (id string) {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
 	id = base64.RawURLEncoding.EncodeToString(b[:])
@@ -44,32 +44,32 @@ func (s *sessions) begin(who api.Bearer) (id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for hash, old := range s.open {
-		if old.over(now) || len(s.open) >= maxSessions {
+		if old.expired(now) || len(s.open) >= maxSessions {
 			delete(s.open, hash)
 		}
 	}
-	s.open[sha256.Sum256([]byte(id))] = &session{who, now, now}
+	s.open[sha256.Sum256([]byte(id))] = &session{user, now, now}
 	return id
 }
 
-// find returns whose session an id is. What a person does keeps it from idling; what an open page asks by itself does not.
-func (s *sessions) find(id string, person bool) (api.Bearer, bool) {
+// find returns the user of a session. Only requests by a person keep a session alive, not those that an open page sends by itself.
+func (s *sessions) find(id string, byPerson bool) (api.Principal, bool) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	hash := sha256.Sum256([]byte(id))
 	found := s.open[hash]
-	switch {
-	case found == nil:
-		return api.Bearer{}, false
-	case found.over(now):
+	if found == nil {
+		return api.Principal{}, false
+	}
+	if found.expired(now) {
 		delete(s.open, hash)
-		return api.Bearer{}, false
+		return api.Principal{}, false
 	}
-	if person {
-		found.seen = now
+	if byPerson {
+		found.lastAsked = now
 	}
-	return found.who, true
+	return found.user, true
 }
 
 func (s *sessions) end(id string) {
@@ -78,15 +78,15 @@ func (s *sessions) end(id string) {
 	delete(s.open, sha256.Sum256([]byte(id)))
 }
 
-// secure tells whether the browser speaks TLS: to us, or to a proxy that says so. Who lies about it has a cookie that
-// their browser does not send back.
+// secure reports whether the browser uses TLS, to us or to a proxy that says so. A client that lies about it gets a cookie that its browser
+// does not send back.
 func secure(r *http.Request) bool {
 	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
-// cookieOf is the session's cookie: none that a script can read or that another site's request brings, and under TLS none
-// that another host or a connection without TLS could have set.
-func cookieOf(r *http.Request, id string) *http.Cookie {
+// cookieFor returns the session's cookie; without an id, one that deletes it. Scripts cannot read it, and requests from other sites do not
+// carry it. With TLS its prefix ensures that no other host and no connection without TLS has set it.
+func cookieFor(r *http.Request, id string) *http.Cookie {
 	c := &http.Cookie{Name: sessionCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: int(sessionLife / time.Second)}
 	if secure(r) {
 		c.Name, c.Secure = "__Host-"+sessionCookie, true
@@ -97,11 +97,11 @@ func cookieOf(r *http.Request, id string) *http.Cookie {
 	return c
 }
 
-// session returns who is logged in.
-func (c *console) session(r *http.Request) (api.Bearer, bool) {
-	cookie, err := r.Cookie(cookieOf(r, "").Name)
+// session returns the logged-in user.
+func (c *console) session(r *http.Request) (api.Principal, bool) {
+	cookie, err := r.Cookie(cookieFor(r, "").Name)
 	if err != nil {
-		return api.Bearer{}, false
+		return api.Principal{}, false
 	}
 	return c.sessions.find(cookie.Value, r.Header.Get("HX-Request") == "")
 }

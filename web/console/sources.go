@@ -16,30 +16,30 @@ func (c *console) sourcesRoutes(mux *http.ServeMux) {
 	mux.Handle("POST /sources/{name}/reveal", c.page(revealSource))
 }
 
-// figuresSince is how far back the figures of sources and endpoints go.
-const figuresSince = 24 * time.Hour
+// statsSince is the period of the stats of sources and endpoints.
+const statsSince = 24 * time.Hour
 
 type sourcesPage struct {
 	Sources   []sourceCard
-	Strangers []sourceCard // names that came and are no source
-	Most      int          // of strangers that are shown
+	Unknown   []sourceCard // names in requests that are not configured
+	Most      int          // the limit of Unknown
 	MayReveal bool
 }
 
-// maxStrangers is how many names that are no source are shown: those with the most requests.
-const maxStrangers = 20
+// maxUnknown limits the unknown sources to those with the most requests.
+const maxUnknown = 20
 
 type sourceCard struct {
 	Source
-	Figures  api.SourceFigures
+	Stats    api.SourceStats
 	Last     moment
-	LastID   string // of the last event
+	LastID   string // the last event
 	Rejected []rejection
 	PerHour  string
-	Revealed bool // HookURL has the token
+	Revealed bool // show the token
 }
 
-// shownSource is a card, and whether the visitor may see the token.
+// shownSource is a source, and whether the user may see its token.
 type shownSource struct {
 	MayReveal bool
 	Card      sourceCard
@@ -51,7 +51,7 @@ type rejection struct {
 	URL     string
 }
 
-// Masked is the hook's URL without its token.
+// Masked returns the hook's URL with its token masked.
 func (s Source) Masked() string {
 	i := strings.LastIndexByte(s.HookURL, '/')
 	return s.HookURL[:i+1] + redact.Mask
@@ -59,11 +59,11 @@ func (s Source) Masked() string {
 
 func showSources(v *visit) error { return v.sourcesPage("") }
 
-// revealSource shows a hook's URL with its token. It is written down who has seen it.
+// revealSource shows a hook's URL with its token, and records that.
 func revealSource(v *visit) error {
 	name := v.PathValue("name")
 	if !slices.ContainsFunc(v.Sources(), func(s Source) bool { return s.Name == name }) {
-		return notFound("there is no source %q in the configuration", name)
+		return api.Problemf(http.StatusNotFound, "there is no source %q in the configuration", name)
 	}
 	if err := v.direct.RevealSource(v.Context(), name); err != nil {
 		return err
@@ -77,39 +77,39 @@ func (v *visit) sourcesPage(reveal string) error {
 	for _, s := range sources {
 		names = append(names, s.Name)
 	}
-	figures, err := v.direct.SourceFigures(v.Context(), v.now.Add(-figuresSince), names, len(names)+maxStrangers)
+	stats, err := v.direct.SourceStats(v.Context(), v.now.Add(-statsSince), names, len(names)+maxUnknown)
 	if err != nil {
 		return err
 	}
-	p := sourcesPage{MayReveal: v.who.Role.Covers(api.RoleAdmin), Most: maxStrangers}
+	p := sourcesPage{MayReveal: v.user.Role.Covers(api.RoleAdmin), Most: maxUnknown}
 	for _, s := range sources {
-		card, err := v.sourceCard(s, figures)
+		card, err := v.sourceCard(s, stats)
 		if err != nil {
 			return err
 		}
 		card.Revealed = s.Name == reveal
 		p.Sources = append(p.Sources, card)
 	}
-	for _, f := range figures {
+	for _, f := range stats {
 		if !slices.Contains(names, f.Source) {
-			card, err := v.sourceCard(Source{Name: f.Source}, []api.SourceFigures{f})
+			card, err := v.sourceCard(Source{Name: f.Source}, []api.SourceStats{f})
 			if err != nil {
 				return err
 			}
 			if len(card.Rejected) > 0 {
-				p.Strangers = append(p.Strangers, card)
+				p.Unknown = append(p.Unknown, card)
 			}
 		}
 	}
 	return v.show("sources", "Sources", p)
 }
 
-func (v *visit) sourceCard(s Source, figures []api.SourceFigures) (sourceCard, error) {
+func (v *visit) sourceCard(s Source, stats []api.SourceStats) (sourceCard, error) {
 	card := sourceCard{Source: s}
-	if i := slices.IndexFunc(figures, func(f api.SourceFigures) bool { return f.Source == s.Name }); i >= 0 {
-		card.Figures = figures[i]
+	if i := slices.IndexFunc(stats, func(f api.SourceStats) bool { return f.Source == s.Name }); i >= 0 {
+		card.Stats = stats[i]
 	}
-	f := card.Figures
+	f := card.Stats
 	card.PerHour = perHour(f.Accepted)
 	last, id := f.Last, f.LastID
 	if last.IsZero() && s.HookURL != "" {
@@ -129,9 +129,9 @@ func (v *visit) sourceCard(s Source, figures []api.SourceFigures) (sourceCard, e
 	return card, nil
 }
 
-// perHour is a rate in words, of a count over figuresSince.
+// perHour formats the rate of a count over statsSince.
 func perHour(n uint64) string {
-	perHour := float64(n) / figuresSince.Hours()
+	perHour := float64(n) / statsSince.Hours()
 	switch {
 	case n == 0:
 		return "0"

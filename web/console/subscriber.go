@@ -15,28 +15,28 @@ func (c *console) subscriberRoutes(mux *http.ServeMux) {
 
 func subscriberURL(id string) string { return "/subscribers/" + url.PathEscape(id) }
 
-// timelineSize is how many events of a person a page has.
+// timelineSize is the number of events on the page of a subscriber.
 const timelineSize = 100
 
 type subscriberPage struct {
 	ID       string
 	Name     string
 	Facts    []pair
-	Profile  string // the person's page in the messenger; empty unless it is a web address
-	Bothelp  string // the person's page in BotHelp
-	Tags     []pair // UTM tags, of the first and the last event that had some
+	Profile  string // the address in the messenger; empty unless it is a web address
+	Bothelp  string // the address in BotHelp
+	Tags     []pair // the UTM tags of the first and the last tagged event
 	Fields   []pair
 	Timeline []step
-	Next     string
-	All      string // the same in the list of events
+	Next     string // the address of older events
+	All      string // the address of the same events in the list
 }
 
-// step is an event of the person's timeline.
+// step is an event of the timeline.
 type step struct {
 	row
-	After   string // since the one before
+	After   string // the time since the previous event
 	Tags    string
-	Changes []change // of what is known about the person, since the one before
+	Changes []change // of the subscriber's data since the previous event
 }
 
 func showSubscriber(v *visit) error {
@@ -46,7 +46,7 @@ func showSubscriber(v *visit) error {
 		return err
 	}
 	if len(found.Events) == 0 {
-		return notFound("there is no event of a subscriber %q; it must be BotHelp's id or the messenger's, whole", id)
+		return api.Problemf(http.StatusNotFound, "there is no event of a subscriber %q: want the complete id of BotHelp or of the messenger", id)
 	}
 	p := subscriberPage{ID: id, All: link("/", url.Values{"subscriber": {id}})}
 	if found.Next != "" {
@@ -66,7 +66,7 @@ func showSubscriber(v *visit) error {
 		}
 		p.Timeline = append(p.Timeline, s)
 	}
-	if v.URL.Query().Has("cursor") { // what is known is what the newest events say
+	if v.URL.Query().Has("cursor") { // the facts come from the newest events
 		if found, err = v.direct.Events(v.Context(), event.Selection{Subscribers: []string{id}}, timelineSize, ""); err != nil {
 			return err
 		}
@@ -78,11 +78,11 @@ func showSubscriber(v *visit) error {
 	return v.show("subscriber", "Subscriber "+id, p)
 }
 
-// factNames are what the page says of a person, by the names of the columns.
+// factNames are the fields that the page shows as facts.
 var factNames = []string{"name", "first_name", "last_name", "phone", "email", "messenger_username", "bothelp_user_id", "messenger_user_id", "channel", "cuid", "ref",
 	"created_at", "first_contact_at", "last_contact_at", "conversations_count"}
 
-// describe sums up what the events say of the person: the newest value of each.
+// describe sets the facts: the newest value of each field.
 func (p *subscriberPage) describe(v *visit, events []api.Event) {
 	newest := func(of func(api.Event) string) string {
 		for _, e := range events {
@@ -116,7 +116,7 @@ func (p *subscriberPage) describe(v *visit, events []api.Event) {
 	p.Fields = sorted(fields)
 }
 
-// touches are the UTM tags of the subscriber's first tagged event ever, and of the last one.
+// touches returns the UTM tags of the subscriber's first and last tagged event.
 func (v *visit) touches(id string) ([]pair, error) {
 	first, last, err := v.direct.Touches(v.Context(), id)
 	if err != nil || first == nil || last == nil {
@@ -127,7 +127,7 @@ func (v *visit) touches(id string) ([]pair, error) {
 
 var tagNames = []string{"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"}
 
-// tagsOf are an event's UTM tags on one line.
+// tagsOf returns an event's UTM tags on one line.
 func tagsOf(e api.Event) (text string) {
 	for _, name := range tagNames {
 		if value := e.Decoded[name]; value != "" {
@@ -137,15 +137,15 @@ func tagsOf(e api.Event) (text string) {
 	return text[min(len(text), len(" · ")):]
 }
 
-// changed is what an event of a flow says of the person that the one before it did not. A chat event says little, which is no
-// change.
+// changed returns the changes of the subscriber's data between two events of a flow. Events of a chat contain little data, so they change
+// nothing.
 func changed(before, after api.Event) (list []change) {
 	if after.Kind != event.KindFlow {
 		return nil
 	}
 	for _, name := range factNames {
 		if name == "last_contact_at" || name == "conversations_count" {
-			continue // new with each
+			continue // changes with each event
 		}
 		if was, is := before.Decoded[name], after.Decoded[name]; was != is {
 			list = append(list, change{name, was, is, was == "", is == ""})

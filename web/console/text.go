@@ -3,50 +3,43 @@ package console
 import (
 	"fmt"
 	"html/template"
+	"iter"
 	"strings"
 	"unicode/utf8"
 
 	"hooktape/internal/chars"
 )
 
-// visible writes text from outside so that all of it is seen and none of it acts: markup is escaped, and characters that
-// show nothing, move the cursor of a terminal or turn the direction of writing stand as signs. Tabs and line ends are kept.
-func visible(text string) template.HTML {
-	var b strings.Builder
-	plain := 0 // from here on nothing was written yet
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRuneInString(text[i:])
-		sign := signOf(r, size, text[i])
-		if sign == "" {
+const (
+	maxCell  = 120      // characters of a text in a table or a line
+	maxBlock = 32 << 10 // bytes of a body, because browsers take seconds to lay out a megabyte
+)
+
+// pieces splits a text from outside. A piece is plain text, or a sign for a character that is invisible, moves the cursor of a terminal or
+// changes the direction of writing. Tabs and line ends are plain text.
+func pieces(text string) iter.Seq2[string, bool] {
+	return func(yield func(piece string, sign bool) bool) {
+		plain := 0 // where the plain text before i begins
+		for i := 0; i < len(text); {
+			r, size := utf8.DecodeRuneInString(text[i:])
+			sign := signOf(r, size, text[i])
+			if sign == "" {
+				i += size
+				continue
+			}
+			if plain < i && !yield(text[plain:i], false) || !yield(sign, true) {
+				return
+			}
 			i += size
-			continue
+			plain = i
 		}
-		b.WriteString(template.HTMLEscapeString(text[plain:i]))
-		i += size
-		plain = i
-		b.WriteString(`<i class="sign">` + sign + `</i>`)
+		if plain < len(text) {
+			yield(text[plain:], false)
+		}
 	}
-	b.WriteString(template.HTMLEscapeString(text[plain:]))
-	return template.HTML(b.String())
 }
 
-// visibleTitle is the same for where there is no markup: a page's title, on one line.
-func visibleTitle(text string) string {
-	var b strings.Builder
-	head, _ := clip(text, maxCell)
-	for i := 0; i < len(head); {
-		r, size := utf8.DecodeRuneInString(head[i:])
-		if sign := signOf(r, size, head[i]); sign != "" {
-			b.WriteString(sign)
-		} else {
-			b.WriteString(head[i : i+size])
-		}
-		i += size
-	}
-	return strings.Join(strings.Fields(b.String()), " ")
-}
-
-// signOf is what stands for a character that cannot stand for itself; empty for one that can.
+// signOf returns the sign for a character, or "".
 func signOf(r rune, size int, first byte) string {
 	switch {
 	case r == utf8.RuneError && size == 1:
@@ -63,50 +56,75 @@ func signOf(r rune, size int, first byte) string {
 	return ""
 }
 
-// maxCell is how many characters of a text stand in a table or a line.
-const maxCell = 120
+// visible returns a text as HTML in which all of it is visible and none of it acts: markup is escaped, and signs replace the characters
+// that [pieces] names.
+func visible(text string) template.HTML {
+	var b strings.Builder
+	for piece, sign := range pieces(text) {
+		if sign {
+			b.WriteString(`<i class="sign">` + piece + `</i>`)
+		} else {
+			b.WriteString(template.HTMLEscapeString(piece))
+		}
+	}
+	return template.HTML(b.String())
+}
 
-// line is text on one line, cut where it is long.
+// visibleTitle is visible without markup, for the title of a page: one line, cut to maxCell.
+func visibleTitle(text string) string {
+	var b strings.Builder
+	head, _ := clip(text)
+	for piece := range pieces(head) {
+		b.WriteString(piece)
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// line returns a text as HTML on one line, cut to maxCell.
 func line(text string) template.HTML {
 	if text == "" {
 		return ""
 	}
-	head, cut := clip(text, maxCell)
-	html := template.HTML(strings.NewReplacer("\n", `<i class="sign">␊</i>`, "\t", `<i class="sign">␉</i>`).Replace(string(visible(head))))
+	head, cut := clip(text)
+	html := strings.NewReplacer("\n", `<i class="sign">␊</i>`, "\t", `<i class="sign">␉</i>`).Replace(string(visible(head)))
 	if cut {
 		html += "…"
 	}
-	return `<bdi>` + html + `</bdi>`
+	return template.HTML("<bdi>" + html + "</bdi>")
 }
 
-// clip is the first characters of a text.
-func clip(text string, most int) (head string, cut bool) {
-	if len(text) <= most {
+// clip returns the first maxCell characters of a text.
+func clip(text string) (head string, cut bool) {
+	if len(text) <= maxCell {
 		return text, false
 	}
+	n := 0
 	for i := range text {
-		if most--; most < 0 {
+		if n++; n > maxCell {
 			return text[:i], true
 		}
 	}
 	return text, false
 }
 
-// maxBlock is how many bytes of a body are shown unless all are asked for. Browsers take seconds to lay out a megabyte.
-const maxBlock = 32 << 10
-
 // block is a long text as a page shows it.
 type block struct {
-	Text string
-	More int    // bytes left out
-	All  string // the page that leaves out none; empty when that is not offered
+	Text    string
+	Omitted int    // bytes
+	All     string // the address of the page with the whole text; empty for none
 }
 
-// blockOf cuts a text, unless all of it is wanted.
-func blockOf(text, all string, wantAll bool) block {
-	if wantAll || len(text) <= maxBlock {
-		return block{Text: text}
+// blockOf cuts a text to maxBlock.
+func blockOf(text string) block {
+	head := text
+	if len(text) > maxBlock {
+		head = chars.Cut(text, maxBlock)
 	}
-	shown := chars.Cut(text, maxBlock)
-	return block{Text: shown, More: len(text) - len(shown), All: all}
+	return block{Text: head, Omitted: len(text) - len(head)}
+}
+
+// cell cuts a value in a table to maxCell.
+func cell(text string) block {
+	head, _ := clip(text)
+	return block{Text: head, Omitted: len(text) - len(head)}
 }

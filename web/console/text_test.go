@@ -132,10 +132,10 @@ func FuzzShellWord(f *testing.F) {
 	})
 }
 
-func TestLocal(t *testing.T) {
+func TestLocalPath(t *testing.T) {
 	for to, want := range map[string]string{"/events/1?all=1#body": "/events/1?all=1#body", "": "/", "//evil.example": "/", "https://evil.example/": "/", `/\evil.example`: "/", "javascript:alert(1)": "/",
 		"/\t/evil.example": "/", "events": "/", "/login?to=/login": "/", "/logout": "/", "/?text=%0d%0aSet-Cookie:x": "/?text=%0d%0aSet-Cookie:x"} {
-		if got := console.Local(to); got != want {
+		if got := console.LocalPath(to); got != want {
 			t.Errorf("%q leads to %q, want %q", to, got, want)
 		}
 	}
@@ -145,7 +145,7 @@ func TestLocal(t *testing.T) {
 func TestSize(t *testing.T) {
 	total, own := 0, 0
 	for name, asset := range console.Assets {
-		n := console.Bytes(asset)
+		n := console.Size(asset)
 		total += n
 		if name == "console.js" {
 			own = n

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// zoneCookie is set by console.js to the browser's zone. Without JavaScript times are in UTC.
+// zoneCookie has the browser's time zone, set by console.js. Without it times are in UTC.
 const zoneCookie = "hooktape_zone"
 
 func zoneOf(r *http.Request) *time.Location {
@@ -26,24 +26,24 @@ func zoneOf(r *http.Request) *time.Location {
 	return zone
 }
 
-// zoneName is such as Europe/Moscow, UTC+3.
+// zoneName returns a name such as "Europe/Moscow, UTC+3".
 func zoneName(zone *time.Location, now time.Time) string {
 	if zone == time.UTC {
 		return "UTC"
 	}
 	_, offset := now.In(zone).Zone()
-	sign, hours, minutes := "+", offset/3600, offset%3600/60
+	sign := "+"
 	if offset < 0 {
-		sign, hours, minutes = "−", -hours, -minutes
+		sign, offset = "−", -offset
 	}
-	name := fmt.Sprintf("%s, UTC%s%d", zone, sign, hours)
-	if minutes != 0 {
+	name := fmt.Sprintf("%s, UTC%s%d", zone, sign, offset/3600)
+	if minutes := offset % 3600 / 60; minutes != 0 {
 		name += fmt.Sprintf(":%02d", minutes)
 	}
 	return name
 }
 
-// moment is a time as the visitor reads it.
+// moment is a time in the user's zone.
 type moment struct {
 	time.Time
 	now time.Time
@@ -51,7 +51,7 @@ type moment struct {
 
 func (v *visit) at(t time.Time) moment { return moment{t.In(v.zone), v.now} }
 
-// atOr is the moment of a time that may not be there.
+// atOr returns the zero moment for nil.
 func (v *visit) atOr(t *time.Time) moment {
 	if t == nil {
 		return moment{}
@@ -59,18 +59,18 @@ func (v *visit) atOr(t *time.Time) moment {
 	return v.at(*t)
 }
 
-// Brief leaves out what is clear: the day when it is today.
+// Brief formats the time to the second, without the date if that is today.
 func (m moment) Brief() string {
 	if m.Format(time.DateOnly) == m.now.In(m.Location()).Format(time.DateOnly) {
-		return m.Format("15:04:05")
+		return m.Format(time.TimeOnly)
 	}
-	return m.Format("2006-01-02 15:04:05")
+	return m.Format(time.DateTime)
 }
 
-// Full is to the millisecond, with the offset of the zone.
+// Full formats the time to the millisecond, with the zone's offset.
 func (m moment) Full() string { return m.Format("2006-01-02 15:04:05.000 -07:00") }
 
-// Ago is such as 5 min ago.
+// Ago returns the distance from now, such as "5 min ago".
 func (m moment) Ago() string {
 	switch d := m.now.Sub(m.Time); {
 	case d < -time.Second:
@@ -82,7 +82,7 @@ func (m moment) Ago() string {
 	}
 }
 
-// span is a duration in its two largest units.
+// span formats a duration in its two largest units.
 func span(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:
@@ -108,3 +108,5 @@ func units(d, large time.Duration, largeName string, small time.Duration, smallN
 	}
 	return fmt.Sprintf("%d %s %d %s", n, largeName, rest, smallName)
 }
+
+func milliseconds(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }

@@ -3,26 +3,30 @@ package browsertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
 
 // patience is how long a page may take to become as a test wants it. A loaded machine needs some seconds.
 const patience = 30 * time.Second
 
-// Browser is a headless Chromium with one tab, which ends with the test.
+// Browser is a tab of a headless Chromium, which closes when the test ends. It shares neither cookies nor storage with other tabs.
 type Browser struct {
 	t   testing.TB
 	ctx context.Context
@@ -32,25 +36,92 @@ type Browser struct {
 	trouble  []string
 }
 
-// New starts a browser of its own: no cookie is another test's. Without Chromium the test fails.
+// New opens a tab. All tests of a process share one Chromium, which runs while a test uses it or [Hold] keeps it. Without Chromium
+// the test fails.
 func New(t testing.TB) *Browser {
 	t.Helper()
+	chromium, err := start()
+	t.Cleanup(release)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := cdp.WithExecutor(chromium, chromedp.FromContext(chromium).Browser)
+	profile, err := target.CreateBrowserContext().Do(browser)
+	if err != nil {
+		t.Fatalf("open a browser context: %v", err)
+	}
+	t.Cleanup(func() { _ = target.DisposeBrowserContext(profile).Do(browser) })
+	tab, err := target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(browser)
+	if err != nil {
+		t.Fatalf("open a tab: %v", err)
+	}
+	ctx, _ := chromedp.NewContext(chromium, chromedp.WithTargetID(tab))
+	t.Cleanup(func() { _ = chromedp.Cancel(ctx) })
+	b := &Browser{t: t, ctx: ctx}
+	chromedp.ListenTarget(ctx, b.note)
+	// Several tabs at once: each takes keys as if it were in front.
+	b.Run(network.Enable(), runtime.Enable(), page.Enable(), log.Enable(), emulation.SetFocusEmulationEnabled(true))
+	return b
+}
+
+// shared is the Chromium of this process.
+var shared struct {
+	sync.Mutex
+	users int
+	ctx   context.Context // nil while none runs
+	stop  func()
+}
+
+// Hold keeps Chromium running between tests until stop is called, at the end of TestMain: starting it takes a second or more.
+// Hold itself starts nothing.
+func Hold() (stop func()) {
+	shared.Lock()
+	defer shared.Unlock()
+	shared.users++
+	return release
+}
+
+// start returns the context of the running Chromium, after starting it if need be. A call of release must follow.
+func start() (context.Context, error) {
+	shared.Lock()
+	defer shared.Unlock()
+	shared.users++
+	if shared.ctx != nil {
+		return shared.ctx, nil
+	}
 	path := find()
 	if path == "" {
-		t.Fatal("there is no Chromium, which this test needs: apt-get install chromium (or brew install --cask chromium)")
+		return nil, errors.New("there is no Chromium, which this test needs: apt-get install chromium (or brew install --cask chromium)")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()))
+	dir, err := os.MkdirTemp("", "chromium")
+	if err != nil {
+		return nil, err
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(dir),
+		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, _ := chromedp.NewContext(allocator)
-	b := &Browser{t: t, ctx: ctx}
-	t.Cleanup(func() {
+	shared.stop = func() {
 		_ = chromedp.Cancel(ctx) // in order, so that its directory can be removed
 		stop()
-	})
-	chromedp.ListenTarget(ctx, b.note)
-	b.Run(network.Enable(), runtime.Enable(), page.Enable(), log.Enable())
-	return b
+		_ = os.RemoveAll(dir)
+	}
+	if err := chromedp.Run(ctx); err != nil {
+		shared.stop()
+		return nil, fmt.Errorf("start Chromium: %w", err)
+	}
+	shared.ctx = ctx
+	return ctx, nil
+}
+
+// release stops Chromium when nothing uses it any longer.
+func release() {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.users--; shared.users == 0 && shared.ctx != nil {
+		shared.stop()
+		shared.ctx = nil
+	}
 }
 
 func find() string {
@@ -113,7 +184,7 @@ func (b *Browser) Run(actions ...chromedp.Action) {
 
 func (b *Browser) try(within time.Duration, actions ...chromedp.Action) error {
 	ctx, cancel := b.ctx, context.CancelFunc(func() {})
-	if chromedp.FromContext(b.ctx).Target != nil { // a first run under a context with an end would end the browser with it
+	if chromedp.FromContext(b.ctx).Target != nil { // the tab lives no longer than the context of its first run
 		ctx, cancel = context.WithTimeout(b.ctx, within)
 	}
 	defer cancel()

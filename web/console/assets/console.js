@@ -1,12 +1,12 @@
-// What htmx does not do: the zone, the tail, the range on the chart, copying, and the keyboard.
+// What htmx does not do: the time zone, new rows of the list, the range on the chart, copying, and the keyboard.
 'use strict'
 const $ = (s, in_ = document) => in_.querySelector(s), $$ = (s, in_ = document) => [...in_.querySelectorAll(s)]
 
-// To load a page again that a form has made is to load that of the form: it is not sent twice.
+// Reloading the answer to a form loads the page of the form instead of sending it twice.
 const here = document.documentElement.dataset.here
 if (here) history.replaceState(null, '', here)
 
-// Times are shown in this browser's zone, which the server learns by a cookie.
+// A cookie tells the server this browser's time zone.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'
 const kept = document.cookie.split('; ').find(c => c.startsWith('hooktape_zone='))
 if (!kept || decodeURIComponent(kept.slice(14)) !== zone) {
@@ -14,10 +14,10 @@ if (!kept || decodeURIComponent(kept.slice(14)) !== zone) {
   if (document.documentElement.dataset.zone && zone !== 'UTC' && !sessionStorage.zoned) { sessionStorage.zoned = 1; location.reload() }
 }
 
-// Buttons that are of no use without a script are hidden until now.
+// Buttons that need this script are hidden without it.
 $$('[data-copy], #keys, #all, #pause').forEach(e => { e.hidden = false })
 
-// The tail: every two seconds while it is wanted and seen.
+// The list asks for new rows every two seconds, unless it is paused or hidden.
 const tail = $('[data-after]'), pause = $('#pause')
 const paused = () => pause.getAttribute('aria-pressed') === 'true'
 function toggle() {
@@ -39,8 +39,8 @@ if (tail && pause) {
     if (e.detail.xhr.status === 200) tail.id === 'rows' ? settle(+e.detail.xhr.getResponseHeader('X-Hooktape-Most')) : location.reload()
   })
 }
-// settle leaves out the rows that are there already, and puts those that came late in their place. As many new ones as come at
-// most are a sign of more.
+// settle removes rows that the list had already, and sorts the others. If an answer has the most rows that it can have, there may
+// be more.
 function settle(most) {
   const seen = new Map()
   for (const row of $$('tr[data-key]', tail)) {
@@ -60,7 +60,7 @@ function settle(most) {
 }
 if (tail && tail.id === 'rows') settle.known = new Set($$('tr', tail).map(r => r.id))
 
-// A range dragged on the chart becomes the time of the list.
+// Dragging on the chart sets the time range of the list.
 document.addEventListener('pointerdown', e => {
   const chart = e.target.closest('#spark')
   if (!chart || e.button) return
@@ -83,7 +83,7 @@ document.addEventListener('click', async e => {
   const copy = e.target.closest('[data-copy]')
   if (copy) {
     const text = $(copy.dataset.copy).textContent
-    try { await navigator.clipboard.writeText(text) } catch { // only over TLS and on this machine
+    try { await navigator.clipboard.writeText(text) } catch { // the clipboard needs TLS or localhost
       const area = document.body.appendChild(Object.assign(document.createElement('textarea'), { value: text }))
       area.select(); document.execCommand('copy'); area.remove()
     }
@@ -95,7 +95,7 @@ document.addEventListener('click', async e => {
   $$('details.menu[open]').forEach(m => { if (!m.contains(e.target)) m.open = false })
 })
 
-// The keyboard, outside of fields.
+// Keyboard shortcuts, outside of fields.
 const places = { e: '/', r: '/replays', d: '/endpoints', s: '/sources' }
 let going = false
 document.addEventListener('keydown', e => {

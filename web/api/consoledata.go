@@ -1,0 +1,158 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+)
+
+// The console's pages need data that has no route of the HTTP API. These types are the database's.
+type (
+	Bar             = store.Bar             // the number of selected events in an interval
+	Span            = store.Span            // of a trace
+	SourceStats     = store.SourceStats     // requests to a source
+	EndpointStats   = store.EndpointStats   // outcomes of attempts at an endpoint
+	DeliverySummary = store.DeliverySummary // the state of an event's delivery to an endpoint
+)
+
+// Failure is a failed attempt of an event.
+type Failure struct {
+	Attempt
+	EventID uuid.UUID
+}
+
+// Now returns the time of the database's clock, which sets Event.StoredAt.
+func (d *Direct) Now(ctx context.Context) (time.Time, error) { return d.store.Now(ctx) }
+
+// Count returns the number of selected events, but at most limit; 0 is no limit.
+func (d *Direct) Count(ctx context.Context, sel event.Selection, limit uint64) (uint64, error) {
+	sel, err := d.selected(ctx, sel)
+	if err != nil {
+		return 0, err
+	}
+	return d.store.CountEvents(ctx, sel, limit)
+}
+
+// EventsStored returns at most limit selected events that were stored at or after a time, the last received first.
+func (d *Direct) EventsStored(ctx context.Context, sel event.Selection, since time.Time, limit int) ([]Event, error) {
+	sel, err := d.selected(ctx, sel)
+	if err != nil {
+		return nil, err
+	}
+	events, err := d.store.ListStored(ctx, sel, since, limit)
+	return briefEvents(events), err
+}
+
+// RecordDownload records that the principal downloads the selected events.
+func (d *Direct) RecordDownload(ctx context.Context, sel event.Selection) error {
+	return d.recordView(ctx, "events.download", "/?"+withNames(sel).Values().Encode())
+}
+
+// FirstEvent returns the time of receipt of the oldest event; the zero time without events.
+func (d *Direct) FirstEvent(ctx context.Context) (time.Time, error) { return d.store.FirstEvent(ctx) }
+
+// LastEvent returns the last accepted event of a source; the zero time if there is none.
+func (d *Direct) LastEvent(ctx context.Context, source string) (time.Time, uuid.UUID, error) {
+	return d.store.LastEvent(ctx, source)
+}
+
+// Histogram counts the selected events in intervals of a width.
+func (d *Direct) Histogram(ctx context.Context, sel event.Selection, from, until time.Time, width time.Duration) ([]Bar, error) {
+	sel, err := d.selected(ctx, sel)
+	if err != nil {
+		return nil, err
+	}
+	return d.store.Histogram(ctx, sel, from, until, width)
+}
+
+// DeliverySummaries returns the states of the deliveries of events, by the event's id.
+func (d *Direct) DeliverySummaries(ctx context.Context, events []Event) (map[uuid.UUID][]DeliverySummary, error) {
+	if len(events) == 0 {
+		return nil, nil
+	}
+	ids := make([]uuid.UUID, len(events))
+	first, last := events[0].ReceivedAt, events[0].ReceivedAt
+	for i, e := range events {
+		ids[i] = e.ID
+		if e.ReceivedAt.Before(first) {
+			first = e.ReceivedAt
+		}
+		if e.ReceivedAt.After(last) {
+			last = e.ReceivedAt
+		}
+	}
+	found, err := d.store.DeliverySummaries(ctx, ids, first, last)
+	states := map[uuid.UUID][]DeliverySummary{}
+	for _, s := range found {
+		states[s.EventID] = append(states[s.EventID], s)
+	}
+	return states, err
+}
+
+// Neighbours returns the accepted events of a subscriber before and after an event; nil for none.
+func (d *Direct) Neighbours(ctx context.Context, subscriber string, e Event) (before, after *Event, err error) {
+	return pair(d.store.Neighbours(ctx, subscriber, store.Cursor{At: e.ReceivedAt, ID: e.ID}))
+}
+
+// Touches returns the first and the last accepted event of a subscriber that have a UTM tag; nil for none.
+func (d *Direct) Touches(ctx context.Context, subscriber string) (first, last *Event, err error) {
+	return pair(d.store.Touches(ctx, subscriber))
+}
+
+func pair(first, last *event.Event, err error) (*Event, *Event, error) {
+	whole := func(e *event.Event) *Event {
+		if e == nil {
+			return nil
+		}
+		j := WholeEvent(e, nil)
+		return &j
+	}
+	return whole(first), whole(last), err
+}
+
+// Trace returns the spans of receiving and storing an event.
+func (d *Direct) Trace(ctx context.Context, e Event) ([]Span, error) {
+	return d.store.SpansNear(ctx, e.TraceID, e.ReceivedAt)
+}
+
+// SourceStats returns the statistics since a time of the given sources, and then of other names with the most requests; at most limit.
+func (d *Direct) SourceStats(ctx context.Context, since time.Time, sources []string, limit int) ([]SourceStats, error) {
+	return d.store.SourceStats(ctx, since, sources, limit)
+}
+
+// RevealSource records that the principal views the token of a source's hook, which needs the role admin.
+func (d *Direct) RevealSource(ctx context.Context, source string) error {
+	if err := d.require(RoleAdmin); err != nil {
+		return err
+	}
+	return d.recordView(ctx, "source.reveal", source)
+}
+
+// EndpointNames returns the names of the configured endpoints, in the order of the configuration.
+func (d *Direct) EndpointNames() []string { return d.service.EndpointNames() }
+
+// EndpointStats returns the statistics of each endpoint's attempts since a time.
+func (d *Direct) EndpointStats(ctx context.Context, since time.Time) ([]EndpointStats, error) {
+	return d.store.EndpointStats(ctx, since)
+}
+
+// LastFailures returns the last failed attempts at an endpoint since a time, the newest first; at most limit.
+func (d *Direct) LastFailures(ctx context.Context, endpoint string, since time.Time, limit int) ([]Failure, error) {
+	return failures(d.store.LastFailures(ctx, endpoint, since, limit))
+}
+
+// ReplayFailures returns the last failed attempts of a replay, the newest first; at most limit.
+func (d *Direct) ReplayFailures(ctx context.Context, r event.Replay, limit int) ([]Failure, error) {
+	return failures(d.store.FailuresOf(ctx, r, limit))
+}
+
+func failures(attempts []event.Attempt, err error) (list []Failure, _ error) {
+	for _, a := range attempts {
+		list = append(list, Failure{attemptJSON(a), a.EventID})
+	}
+	return list, err
+}

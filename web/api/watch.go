@@ -1,0 +1,194 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/sse"
+	"github.com/google/uuid"
+	"golang.org/x/sync/singleflight"
+
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+)
+
+// Progress is the progress of a replay.
+type Progress struct {
+	Replay      event.Replay `json:"replay" doc:"The replay, with its counts and its recent rate."`
+	SecondsLeft *float64     `json:"seconds_left,omitempty" doc:"The estimated remaining time at the recent rate; absent if unknown."`
+
+	last bool // of this replay
+}
+
+func progressOf(r event.Replay) Progress {
+	r.Selection = shortened(r.Selection)
+	p := Progress{Replay: r}
+	if r.PerSecond > 0 && r.State == event.ReplayRunning {
+		left := float64(r.Open()) / r.PerSecond
+		p.SecondsLeft = &left
+	}
+	return p
+}
+
+const watchInterval = time.Second
+
+// Watch calls each with a replay's progress, at once and then every second, until the replay has ended, each returns an error, or ctx
+// ends. While the database does not answer, it calls each with the reason and the last known progress.
+func (d *Direct) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, lost error) error) error {
+	tick := time.NewTicker(watchInterval)
+	defer tick.Stop()
+	var last Progress
+	read := d.recent.fresh // the first progress must show what the caller has just changed
+	for readings := 0; ; read = d.recent.get {
+		r, err := read(ctx, id)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil {
+			last = progressOf(r)
+		} else if !errors.Is(err, store.ErrUnavailable) {
+			return err
+		}
+		if last.Replay.State.Final() {
+			readings++
+		}
+		last.last = ended(last.Replay, readings)
+		if err := each(last, err); err != nil || last.last {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// ended reports whether a replay has ended after some readings of a final state. A cancelled replay has that state before the outcomes
+// of its last attempts are known, and they never become known if no process delivers.
+func ended(r event.Replay, readings int) bool {
+	const patience = 10
+	return readings > 0 && (r.Open() == 0 || readings > patience)
+}
+
+// recent caches replays for a moment, so that many watchers of a replay cost the database as much as one.
+type recent struct {
+	read    func(context.Context, uuid.UUID) (event.Replay, error)
+	flights singleflight.Group
+	mu      sync.Mutex
+	cached  map[uuid.UUID]reading
+}
+
+type reading struct {
+	replay event.Replay
+	at     time.Time // when it began
+}
+
+const (
+	recentAge     = watchInterval * 9 / 10
+	recentTimeout = 10 * time.Second // of a shared reading, which no single watcher may cancel
+)
+
+func newRecent(read func(context.Context, uuid.UUID) (event.Replay, error)) *recent {
+	return &recent{read: read, cached: map[uuid.UUID]reading{}}
+}
+
+// get returns a replay as it was at most recentAge ago.
+func (r *recent) get(ctx context.Context, id uuid.UUID) (event.Replay, error) {
+	r.mu.Lock()
+	last, ok := r.cached[id]
+	r.mu.Unlock()
+	if ok && time.Since(last.at) < recentAge {
+		return last.replay, nil
+	}
+	flight := r.flights.DoChan(id.String(), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recentTimeout)
+		defer cancel()
+		return r.fresh(ctx, id)
+	})
+	select {
+	case result := <-flight:
+		found, _ := result.Val.(event.Replay)
+		return found, result.Err
+	case <-ctx.Done():
+		return event.Replay{}, ctx.Err()
+	}
+}
+
+// fresh reads a replay from the database.
+func (r *recent) fresh(ctx context.Context, id uuid.UUID) (event.Replay, error) {
+	began := time.Now()
+	found, err := r.read(ctx, id)
+	if err == nil {
+		r.store(id, reading{found, began})
+	}
+	return found, err
+}
+
+// store caches a reading, and removes outdated ones.
+func (r *recent) store(id uuid.UUID, fresh reading) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for other, old := range r.cached {
+		if time.Since(old.at) > recentAge {
+			delete(r.cached, other)
+		}
+	}
+	if last, ok := r.cached[id]; !ok || last.at.Before(fresh.at) { // a slow reading may end after a later one
+		r.cached[id] = fresh
+	}
+}
+
+// End is the last message of a stream. Its type gives the message its name.
+type End struct {
+	Progress
+}
+
+// streamRoute serves a replay's progress as Server-Sent Events. Each message contains the whole progress, so a client that reconnects
+// needs no Last-Event-ID.
+func (s *server) streamRoute() {
+	op := s.operation(RoleRead, huma.Operation{OperationID: "watch-replay", Method: http.MethodGet, Path: "/replays/{id}/stream", Tags: []string{"Replays"},
+		Errors: []int{http.StatusNotFound}, Middlewares: huma.Middlewares{s.limitStreams},
+		Summary: "Watch a replay",
+		Description: "Server-Sent Events: `progress` at once and then every second; `end` when the replay is done or cancelled, which ends the stream. " +
+			"Reconnect after a lost connection."})
+	sse.Register(s.api, op, map[string]any{"progress": Progress{}, "end": End{}},
+		func(ctx context.Context, in *ReplayPath, send sse.Sender) {
+			err := s.as(ctx).Watch(ctx, in.uuid(), func(p Progress, _ error) error {
+				if p.Replay.ID == uuid.Nil {
+					return nil // nothing is known yet
+				}
+				if p.last {
+					return send.Data(End{p})
+				}
+				return send.Data(p)
+			})
+			if err != nil && ctx.Err() == nil {
+				s.logger.Info("a stream of a replay's progress broke off", "replay_id", in.ID, "error", err)
+			}
+		})
+}
+
+// limitStreams refuses too many streams, and a replay that cannot be read, while an answer other than a stream is still possible.
+func (s *server) limitStreams(ctx huma.Context, next func(huma.Context)) {
+	select {
+	case s.streams <- struct{}{}:
+		defer func() { <-s.streams }()
+	default:
+		s.refuse(ctx, Problemf(http.StatusServiceUnavailable, "%d replays are being watched already; try again later", maxStreams))
+		return
+	}
+	if id, err := uuid.Parse(ctx.Param("id")); err == nil { // huma answers an invalid id
+		if _, err := s.direct.recent.fresh(ctx.Context(), id); err != nil {
+			p, _ := ProblemOf(err)
+			s.refuse(ctx, p)
+			return
+		}
+	}
+	ctx.SetHeader("X-Accel-Buffering", "no") // otherwise nginx holds the messages back
+	next(ctx)
+}

@@ -1,0 +1,93 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+)
+
+// label is a value of the tables as a page shows it. Tone is good, bad, doubt, neutral, quiet or empty, as in the dashboards.
+type label struct{ Text, Tone string }
+
+// tones has the tone of each value, by list.
+var tones = map[string]map[string]string{
+	"verdict": {"accepted": "good", "bad_signature": "bad", "unknown_source": "bad", "bad_token": "bad", "too_large": "bad",
+		"method_not_allowed": "bad", "aborted": "bad", "malformed": "bad"},
+	"kind": {"flow": "", "conversation_closed": "", "user_profile_viewed": ""},
+	"delivery": {"delivered": "good", "failed": "bad", "pending": "doubt", "retrying": "doubt", "delivering": "neutral",
+		"unknown": "doubt", "cancelled": "quiet"},
+	"outcome": {"delivered": "good", "bad_status": "bad", "timeout": "bad", "no_connection": "bad", "broken_answer": "bad",
+		"forbidden_addr": "bad", "impossible": "bad", "unknown": "doubt"},
+	"differs":  {"status": "doubt", "outcome": "doubt", "body": "doubt"},
+	"endpoint": {"active": "good", "broken": "bad", "paused": "doubt"},
+	"replay":   {"running": "neutral", "paused": "doubt", "done": "good"},
+}
+
+// texts has the values that a page does not show as they are.
+var texts = map[string]string{"broken": "failing", "forbidden_addr": "forbidden address"}
+
+// labelOf returns the label of a value of a list of tones.
+func labelOf(list, value any) label {
+	name := fmt.Sprint(value)
+	text, ok := texts[name]
+	if !ok {
+		text = strings.ReplaceAll(name, "_", " ")
+	}
+	tone, ok := tones[fmt.Sprint(list)][name]
+	if !ok {
+		tone = "quiet"
+	}
+	return label{text, tone}
+}
+
+// verdictHelp says why a request was rejected, and what to do.
+var verdictHelp = map[string]string{
+	"bad_signature":      "The signature does not match the source's signing_token: it was changed at BotHelp, or somebody else sends. Copy it from BotHelp again.",
+	"unknown_source":     "The URL names a source that the configuration does not have. Correct the URL in BotHelp, or add the source.",
+	"bad_token":          "The token in the URL is not the source's. Copy the hook URL from the page Sources again.",
+	"too_large":          "The body is larger than the source's max_body. Raise it in the configuration if such bodies are legitimate.",
+	"method_not_allowed": "The request is not a POST: somebody opened the hook's URL in a browser.",
+	"aborted":            "The sender disconnected before its request was complete.",
+	"malformed":          "The request is not HTTP; the body shows its beginning. Correct the sender, or the proxy in front.",
+}
+
+// number formats a number with thin spaces between thousands.
+func number(n any) string {
+	var text string
+	switch n := n.(type) {
+	case int:
+		text = strconv.Itoa(n)
+	case uint64:
+		text = strconv.FormatUint(n, 10)
+	default:
+		return fmt.Sprint(n)
+	}
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "\u202f" + text[i:]
+	}
+	return text
+}
+
+// count formats a number with its noun.
+func count(n uint64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return number(n) + " " + noun + "s"
+}
+
+// functions are the functions of the templates.
+var functions = template.FuncMap{
+	"visible": visible, "line": line, "label": labelOf, "number": number, "count": count, "span": span, "asset": assetPath, "cell": cell, "long": blockOf,
+	"help":          func(verdict any) string { return verdictHelp[fmt.Sprint(verdict)] },
+	"subscriberURL": subscriberURL,
+	"tab":           func(f frame, section, path, name string) tab { return tab{path, name, f.Section == section} },
+	"source":        func(p sourcesPage, c sourceCard) shownSource { return shownSource{p.MayReveal, c} },
+}
+
+// tab is an entry of the navigation.
+type tab struct {
+	Path, Name string
+	Current    bool
+}
