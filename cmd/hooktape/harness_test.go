@@ -32,10 +32,14 @@ const noSleep = "atexit_sleep_ms=0"
 
 func TestMain(m *testing.M) {
 	os.Setenv("GORACE", noSleep)
-	os.Setenv(passwordVariable, enginetest.Password) // for commands that run in this process
-	exportPage = 500                                 // so that exports take several queries
 	testscript.Main(m, map[string]func(){"hooktape": main})
 }
+
+// prepare prepares this process for the commands that run in it.
+var prepare = sync.OnceFunc(func() {
+	os.Setenv(passwordVariable, enginetest.Password)
+	exportPage = 500 // so that exports take several queries
+})
 
 // programs is a directory with both programs, the engine beside hooktape, which is the test itself (see TestMain). It goes
 // when the test does.
@@ -86,6 +90,7 @@ type instance struct {
 // newInstance prepares an instance; dsn is empty for the embedded engine.
 func newInstance(t *testing.T, dsn string) *instance {
 	t.Helper()
+	prepare()
 	i := &instance{t: t, ingest: freeAddr(t), api: freeAddr(t), dir: t.TempDir()}
 	embedded := freeAddr(t)
 	i.env = append(os.Environ(), "HOOKTAPE_DATA="+i.dir, "HOOKTAPE_INGEST_ADDR="+i.ingest, "HOOKTAPE_API_ADDR="+i.api,
