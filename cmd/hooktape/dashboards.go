@@ -11,7 +11,7 @@ import (
 )
 
 type dashboardsCmd struct {
-	Push   dashboardsPushCmd   `cmd:"" help:"Bring the dashboards to a Grafana that runs already, with their folder and data source."`
+	Push   dashboardsPushCmd   `cmd:"" help:"Push the dashboards to a running Grafana, with their folder and data source."`
 	Export dashboardsExportCmd `cmd:"" help:"Write the dashboards to files, for a Grafana that reads them from a directory."`
 }
 
@@ -20,7 +20,7 @@ type dashboardsPushCmd struct {
 	GrafanaTokenFile       string `env:"GRAFANA_TOKEN_FILE" type:"path" placeholder:"FILE" help:"File with the token of a service account whose role is Admin (default: $GRAFANA_TOKEN)."`
 	DatasourceDSN          string `name:"datasource-dsn" env:"HOOKTAPE_DATASOURCE_DSN" placeholder:"DSN" help:"ClickHouse by the address that Grafana reaches, and the user that Grafana asks as (default: the configuration's; of the embedded engine the user who only reads)."`
 	DatasourcePasswordFile string `env:"HOOKTAPE_GRAFANA_PASSWORD_FILE" type:"path" placeholder:"FILE" help:"File with that user's password (default: $HOOKTAPE_GRAFANA_PASSWORD, else the DSN's)."`
-	Datasource             bool   `negatable:"" default:"true" help:"Bring the data source as well (the default)."`
+	Datasource             bool   `negatable:"" default:"true" help:"Push the data source too (the default)."`
 	DryRun                 bool   `help:"Show what would change, as a diff, and change nothing."`
 	JSON                   bool   `name:"json" help:"Print JSON."`
 }

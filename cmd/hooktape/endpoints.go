@@ -10,8 +10,8 @@ import (
 
 type endpointsCmd struct {
 	List   endpointsListCmd   `cmd:"" default:"withargs" help:"List the endpoints: state, backlog, last error (the default)."`
-	Pause  endpointsPauseCmd  `cmd:"" help:"Send nothing to an endpoint until it is resumed; what there is for it waits."`
-	Resume endpointsResumeCmd `cmd:"" help:"End a pause, close the circuit breaker, and retry at once all that waits for the endpoint."`
+	Pause  endpointsPauseCmd  `cmd:"" help:"Pause an endpoint: its deliveries wait until it is resumed."`
+	Resume endpointsResumeCmd `cmd:"" help:"Resume an endpoint: close its circuit breaker, and retry all waiting deliveries now."`
 }
 
 type endpointsListCmd struct {

@@ -19,7 +19,7 @@ import (
 
 type eventsCmd struct {
 	List eventsListCmd `cmd:"" help:"List events, newest first."`
-	Show eventsShowCmd `cmd:"" help:"Show one event: the request as it came, what was read from it, and its deliveries."`
+	Show eventsShowCmd `cmd:"" help:"Show one event: the original request, the parsed fields, and the deliveries."`
 
 	Export eventsExportCmd `cmd:"" help:"Write whole events to a file: ndjson, csv or parquet."`
 }
@@ -72,7 +72,7 @@ func (c eventsListCmd) Run(e *env) error {
 		case c.JSON:
 			return printJSON(e.stdout, events)
 		case len(events) == 0:
-			fmt.Fprintln(e.stderr, "no events match; what has just arrived is listed within a second")
+			fmt.Fprintln(e.stderr, "no events match; new events are listed within a second")
 			return nil
 		}
 		return printEvents(e.stdout, events)
@@ -135,7 +135,7 @@ func showEvent(w io.Writer, ev api.Event) {
 		fmt.Fprintf(w, "%s: %s\n", safe(h.Name), safe(h.Value))
 	}
 	fmt.Fprintf(w, "\n%s\n", requestBody(ev.Request))
-	fmt.Fprintf(w, "\n--- read from it\n")
+	fmt.Fprintf(w, "\n--- parsed fields\n")
 	list := [][2]string{{"kind", string(ev.Kind)}}
 	for _, name := range api.DecodedNames {
 		if value := ev.Decoded[name]; value != "" {

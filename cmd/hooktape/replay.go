@@ -6,19 +6,20 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
+	"hooktape/internal/server"
 )
 
 type replayCmd struct {
 	Create  replayCreateCmd `cmd:"" help:"Send selected events to an endpoint, and follow it to the end."`
 	List    replayListCmd   `cmd:"" help:"List replays, newest first."`
-	Status  replayStatusCmd `cmd:"" help:"Tell how far a replay is."`
+	Status  replayStatusCmd `cmd:"" help:"Show the state and counts of a replay."`
 	Watch   replayWatchCmd  `cmd:"" help:"Follow a replay to its end."`
-	Pause   replayPauseCmd  `cmd:"" help:"Send nothing more of a replay until it is resumed."`
-	Resume  replayResumeCmd `cmd:"" help:"Let a paused replay go on."`
-	Cancel  replayCancelCmd `cmd:"" help:"End a replay; what is not sent yet will not be."`
-	SetRate replayRateCmd   `cmd:"" help:"Change how many requests a second a replay makes."`
-	Diff    replayDiffCmd   `cmd:"" help:"Compare a replay's answers with those that the same events got elsewhere."`
-	Serve   replayServeCmd  `cmd:"" help:"Run the process that sends."`
+	Pause   replayPauseCmd  `cmd:"" help:"Pause a replay until it is resumed."`
+	Resume  replayResumeCmd `cmd:"" help:"Resume a paused replay."`
+	Cancel  replayCancelCmd `cmd:"" help:"Cancel a replay; events not sent yet stay unsent."`
+	SetRate replayRateCmd   `cmd:"" help:"Change the largest number of requests a second of a replay."`
+	Diff    replayDiffCmd   `cmd:"" help:"Compare a replay's answers with earlier answers to the same events."`
+	Serve   replayServeCmd  `cmd:"" help:"Run the process that delivers, with the API and the console."`
 }
 
 // replayID is the argument of commands about one replay.
@@ -124,3 +125,8 @@ func optionsText(o event.ReplayOptions) string {
 	}
 	return text
 }
+
+type replayServeCmd struct{}
+
+// Run runs the part that delivers.
+func (replayServeCmd) Run(e *env) error { return e.serve(server.Parts{Delivery: true}) }

@@ -20,16 +20,16 @@ import (
 type replayCreateCmd struct {
 	selectionFlags
 	To                []string `required:"" sep:"none" placeholder:"ENDPOINT" help:"Where to send: a configured endpoint's name, or a URL."`
-	DryRun            bool     `help:"Say what would be sent, and send nothing."`
+	DryRun            bool     `help:"Show what would be sent, and send nothing."`
 	Rate              float64  `placeholder:"N" help:"At most N requests a second (default: as fast as the endpoint answers)."`
 	Concurrency       uint16   `default:"4" placeholder:"N" help:"At most N requests at once (default: 4); with 1 the events go out strictly in order."`
-	Order             string   `enum:"none,subscriber" default:"none" placeholder:"ORDER" help:"none (the default): nothing waits for anything else; subscriber: each subscriber's events one after the other."`
-	Mode              string   `enum:"undelivered,all" default:"undelivered" placeholder:"MODE" help:"undelivered (the default): leave out what the endpoint has taken already, or is on its way there; all: send everything."`
+	Order             string   `enum:"none,subscriber" default:"none" placeholder:"ORDER" help:"none (the default): in no particular order; subscriber: each subscriber's events one after the other."`
+	Mode              string   `enum:"undelivered,all" default:"undelivered" placeholder:"MODE" help:"undelivered (the default): skip events that are already delivered to the endpoint, or pending for it; all: send everything."`
 	Retry             string   `enum:"endpoint,none" default:"endpoint" placeholder:"RETRY" help:"endpoint (the default): as its configuration says; none: one attempt for each event."`
-	MaxAttempts       uint16   `placeholder:"N" help:"Try each event at most N times (default: what the endpoint says)."`
+	MaxAttempts       uint16   `placeholder:"N" help:"Try each event at most N times (default: the endpoint's setting)."`
 	Pace              string   `placeholder:"PACE" help:"original: keep the time between the events; original×10, or 10: ten times as fast."`
 	StopAfterFailures uint32   `placeholder:"N" help:"Pause the replay when N attempts in a row have failed."`
-	Header            []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Send this header as well, or in place of the event's own."`
+	Header            []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Send this header, instead of the event's own of that name."`
 	Detach            bool     `help:"Print the replay's id and do not follow it."`
 	JSON              bool     `name:"json" help:"Print JSON."`
 }

@@ -26,20 +26,6 @@ func (serveCmd) Run(e *env) error {
 	})
 }
 
-type ingestCmd struct{}
-
-// Run runs the part that receives webhooks.
-func (ingestCmd) Run(e *env) error { return e.serve(server.Parts{Ingest: true}) }
-
-type replayServeCmd struct{}
-
-// Run runs the part that delivers.
-func (replayServeCmd) Run(e *env) error { return e.serve(server.Parts{Delivery: true}) }
-
-func (e *env) serve(parts server.Parts) error {
-	return server.Run(e.ctx, server.Options{File: e.file(), Parts: parts, Version: buildVersion(), Logger: e.log})
-}
-
 // sampleBody is BotHelp's example of a flow webhook, shortened.
 const sampleBody = `{"created_at":1499947711,"name":"John Wick","email":"john@gmail.com","phone":"+14123456789","conversations_count":10,"profile_link":"https://fb.com/1941325716136721","user_id":"1234567890","bothelp_user_id":"47659","utm_source":"VK","utm_medium":"social_cpc","age":"21"}`
 

@@ -21,17 +21,17 @@ type simulateCmd struct {
 	Speed       int64   `default:"60" placeholder:"N" help:"While posting: people take an N-th of the time that they would, so that funnels fill while you watch."`
 	URL         string  `name:"url" placeholder:"URL" help:"Post to this hook URL, without a step (default: to the sources of the configuration)."`
 	Seed        uint64  `default:"1" help:"Another seed is another account."`
-	Truth       string  `type:"path" placeholder:"FILE" help:"Write what is true of the account to FILE, as JSON."`
-	JSON        bool    `name:"json" help:"Print what is true of the account, as JSON."`
+	Truth       string  `type:"path" placeholder:"FILE" help:"Write the right answers about the account to FILE, as JSON."`
+	JSON        bool    `name:"json" help:"Print the right answers about the account, as JSON."`
 	Within      string  `default:"7d" placeholder:"SPAN" help:"For the truth: a conversion counts if it comes so soon after the first step."`
-	DryRun      bool    `help:"With --days: tell the truth, and insert nothing."`
+	DryRun      bool    `help:"With --days: insert nothing, and only print the right answers."`
 }
 
 // Help is shown below the flags.
 func (simulateCmd) Help() string {
-	return `A BotHelp account is played: messengers, UTM tags of differing worth, two flows ("course" and "webinar") and a chat,
-people who drop out and come back, and what goes wrong on the way. Seen in the dashboards it looks like a real one; its
-requests have the User-Agent ` + simulate.UserAgent + `. The same flags make the same events.
+	return `It simulates a BotHelp account: messengers, UTM tags that convert differently, two flows ("course" and "webinar") and a chat,
+people who drop out and come back, and faulty requests. In the dashboards it looks like a real account; its requests have the
+User-Agent ` + simulate.UserAgent + `. The same flags generate the same events.
 
   hooktape simulate --days 30                          a month of history, at once
   hooktape simulate --days 90 --subscribers 1000000    as much as a large account has
@@ -40,8 +40,8 @@ requests have the User-Agent ` + simulate.UserAgent + `. The same flags make the
 
 Live requests go to the sources called course, webinar and chat, or to the first source in place of those that the
 configuration does not have. Simulated events are events like others: endpoints that follow live deliveries get them, so
-play in a database of its own (--clickhouse-dsn, --data). A history is stored when you play it, days after the requests that
-it has; where the dashboards show how long requests waited to be stored, they show that.`
+use a database of its own (--clickhouse-dsn, --data). A history is stored now, days after the times of its requests; dashboards of
+the storage lag show that.`
 }
 
 // Run simulates an account.

@@ -17,7 +17,7 @@ import (
 )
 
 type spoolCmd struct {
-	Stat spoolStatCmd `cmd:"" help:"Tell what waits on disk (hooktape must not be running)."`
+	Stat spoolStatCmd `cmd:"" help:"Show how many records wait on disk (hooktape must not be running)."`
 	Dump spoolDumpCmd `cmd:"" help:"Print the events that wait on disk as NDJSON (hooktape must not be running)."`
 }
 
