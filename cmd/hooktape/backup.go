@@ -40,7 +40,8 @@ func (c backupCmd) Run(e *env) error {
 		if err := db.BackupToDisk(e.ctx, c.Disk, c.To); err != nil {
 			return err
 		}
-		fmt.Fprintf(e.stdout, "database %s is backed up as %s on the disk %s\n", db.Database(), safe(c.To), safe(c.Disk))
+		fmt.Fprintf(e.stdout, "database %s is backed up as %s on the disk %s\n", db.Database(), safe(c.To),
+			safe(c.Disk))
 		return nil
 	}
 	begun, s := time.Now(), newStatus(e)
@@ -56,7 +57,8 @@ func (c backupCmd) Run(e *env) error {
 	for _, f := range m.Tables {
 		bytes += uint64(f.Bytes)
 	}
-	fmt.Fprintf(e.stdout, "%s of %d tables are in %s: %s, within %v\n", plural(m.Rows(), "row"), len(m.Tables), safe(c.To), humanize.IBytes(bytes), time.Since(begun).Round(100*time.Millisecond))
+	fmt.Fprintf(e.stdout, "%s of %d tables are in %s: %s, within %v\n", plural(m.Rows(), "row"), len(m.Tables),
+		safe(c.To), humanize.IBytes(bytes), time.Since(begun).Round(100*time.Millisecond))
 	for _, f := range m.Tables {
 		for _, u := range f.Unreadable {
 			fmt.Fprintf(e.stdout, "NOT in it, because ClickHouse cannot read them: rows %d to %d of the part %s of %s\n", u.From, u.To-1, u.Part, f.Table)

@@ -51,7 +51,8 @@ func printEndpoints(e *env, list []api.Endpoint) error {
 				waiting += n
 			}
 		}
-		t.row(p.Name, p.State, live, fmt.Sprint(waiting), oldest, fmt.Sprint(p.Backlog[event.Failed]), p.URL, orDash(p.Reason))
+		t.row(p.Name, p.State, live, fmt.Sprint(waiting), oldest, fmt.Sprint(p.Backlog[event.Failed]), p.URL,
+			orDash(p.Reason))
 	}
 	return t.end()
 }
@@ -71,7 +72,8 @@ func (c endpointsPauseCmd) Run(e *env) error {
 
 // Run resumes an endpoint.
 func (c endpointsResumeCmd) Run(e *env) error {
-	return endpointsPauseCmd(c).steer(e, event.ActionResume, func(state string) bool { return state != "paused" && state != "broken" })
+	resumed := func(state string) bool { return state != "paused" && state != "broken" }
+	return endpointsPauseCmd(c).steer(e, event.ActionResume, resumed)
 }
 
 // steer requests an action and waits until the process that delivers has applied it.
@@ -87,7 +89,8 @@ func (c endpointsPauseCmd) steer(e *env, action event.Action, wanted func(state 
 			}
 			return now, err
 		}
-		now, err := untilApplied(e, look, func(now api.Endpoint) bool { return now.State != "unknown" && wanted(now.State) })
+		applied := func(now api.Endpoint) bool { return now.State != "unknown" && wanted(now.State) }
+		now, err := untilApplied(e, look, applied)
 		if err != nil {
 			return err
 		}

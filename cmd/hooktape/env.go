@@ -73,8 +73,8 @@ func (e *env) openStore() (*store.Store, *config.Config, error) {
 // tablesTimeout is how long a command waits for the next migration of another process.
 const tablesTimeout = 30 * time.Second
 
-// openTables opens the store for a command that needs the tables of this version. Just after a start they may not exist yet: then it
-// prints that it waits, and fails when the migrations make no progress.
+// openTables opens the store for a command that needs the tables of this version. Just after a start they may not exist
+// yet: then it prints that it waits, and fails when the migrations make no progress.
 func (e *env) openTables() (*store.Store, *config.Config, error) {
 	db, cfg, err := e.openStore()
 	if err != nil {
@@ -87,7 +87,8 @@ func (e *env) openTables() (*store.Store, *config.Config, error) {
 	return db, cfg, nil
 }
 
-// awaitFirstTables is awaitTables for a command that can use the tables of an earlier version too: it waits only if there are none.
+// awaitFirstTables is awaitTables for a command that can use the tables of an earlier version too: it waits only if
+// there are none.
 func (e *env) awaitFirstTables(db *store.Store) error {
 	if s, err := db.SchemaNow(e.ctx); err != nil || s.At > 0 {
 		return nil // the command reports the error

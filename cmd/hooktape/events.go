@@ -82,7 +82,8 @@ func (c eventsListCmd) Run(e *env) error {
 func printEvents(w io.Writer, events []api.Event) error {
 	t := newTable(w, "RECEIVED", "SOURCE", "STEP", "KIND", "VERDICT", "SUBSCRIBER", "NAME", "UTM SOURCE", "ID")
 	for _, ev := range events {
-		t.row(local(ev.ReceivedAt), ev.Source, orDash(ev.Step), string(ev.Kind), string(ev.Verdict), orDash(ev.Decoded["bothelp_user_id"]),
+		t.row(local(ev.ReceivedAt), ev.Source, orDash(ev.Step), string(ev.Kind), string(ev.Verdict),
+			orDash(ev.Decoded["bothelp_user_id"]),
 			orDash(ev.Decoded["name"]), orDash(ev.Decoded["utm_source"]), ev.ID.String())
 	}
 	return t.end()
@@ -125,7 +126,8 @@ func showEvent(w io.Writer, ev api.Event) {
 	if raw := ev.Request.RawQuery(); raw != "" {
 		query = "?" + raw
 	}
-	fmt.Fprintf(w, "event     %s\nreceived  %s from %s\nstored    %s\nverdict   %s\ntrace     %s\n", ev.ID, local(ev.ReceivedAt),
+	fmt.Fprintf(w, "event     %s\nreceived  %s from %s\nstored    %s\nverdict   %s\ntrace     %s\n", ev.ID,
+		local(ev.ReceivedAt),
 		safe(ev.RemoteIP), local(ev.StoredAt), safe(string(ev.Verdict)), safe(ev.TraceID))
 	if ev.DuplicateOf != nil {
 		fmt.Fprintf(w, "repeats   %s\n", ev.DuplicateOf)

@@ -162,7 +162,8 @@ func (c eventsExportCmd) format() (f exportFormat, err error) {
 	case ext == ".jsonl":
 		f.name = "ndjson"
 	default:
-		return f, fmt.Errorf("%s: the name must end with .ndjson, .csv or .parquet, or --format must say what to write", c.File)
+		return f, fmt.Errorf("%s: the name must end with .ndjson, .csv or .parquet, or --format must say what to write",
+			c.File)
 	}
 	return f, nil
 }

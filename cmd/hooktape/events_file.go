@@ -99,8 +99,8 @@ func (c *current) read(rows *store.Rows) (place store.Cursor, err error) {
 	return store.Cursor{At: c.ReceivedAt, ID: c.ID}, err
 }
 
-// jsonFile has an event on each line, as `events show --json` prints it but without deliveries; with chosen columns, an object of
-// these.
+// jsonFile has an event on each line, as `events show --json` prints it but without deliveries; with chosen columns, an
+// object of these.
 type jsonFile struct {
 	current
 	encoder *json.Encoder

@@ -46,7 +46,8 @@ func helpWithDefault(value *kong.Value) string {
 // bareGroup reports whether the arguments name a group without one of its commands. Then the group's help is printed.
 func bareGroup(err error) bool {
 	parse, ok := errors.AsType[*kong.ParseError](err)
-	return ok && strings.HasPrefix(err.Error(), "expected ") && parse.Context.Selected() != nil && len(parse.Context.Selected().Children) > 0
+	return ok && strings.HasPrefix(err.Error(), "expected ") && parse.Context.Selected() != nil &&
+		len(parse.Context.Selected().Children) > 0
 }
 
 type helpCmd struct {

@@ -22,7 +22,8 @@ func (c migrateCmd) Run(e *env) error {
 	}
 	changes, err := db.ApplyRetention(e.ctx, cfg.StoreRetention())
 	for _, c := range changes {
-		fmt.Fprintf(e.stdout, "database %s: %s are kept %s; before it was %s\n", db.Database(), c.What, c.After, c.Before)
+		fmt.Fprintf(e.stdout, "database %s: %s are kept %s; before it was %s\n", db.Database(), c.What, c.After,
+			c.Before)
 	}
 	if err != nil {
 		return err
@@ -40,6 +41,7 @@ func (c migrateCmd) Run(e *env) error {
 	if err := db.Rebuild(e.ctx, c.Rebuild); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stdout, "database %s: %s made anew within %v\n", db.Database(), c.Rebuild, time.Since(begun).Round(100*time.Millisecond))
+	fmt.Fprintf(e.stdout, "database %s: %s made anew within %v\n", db.Database(), c.Rebuild,
+		time.Since(begun).Round(100*time.Millisecond))
 	return nil
 }

@@ -40,8 +40,8 @@ func (t table) row(cells ...string) {
 
 func (t table) end() error { return t.w.Flush() }
 
-// safe makes text from anyone safe for a terminal: it escapes control characters, and characters that change the direction of
-// writing.
+// safe makes text from anyone safe for a terminal: it escapes control characters, and characters that change the
+// direction of writing.
 func safe(s string) string {
 	return mapUnsafe(s, func(r rune) bool { return false })
 }
@@ -99,8 +99,9 @@ func plural(n uint64, one string) string {
 // tally returns a line such as "120 events: 118 delivered, 2 failed".
 func tally(total uint64, counts map[event.DeliveryState]uint64) string {
 	var parts []string
-	for _, state := range []event.DeliveryState{event.Delivered, event.Failed, event.Cancelled, event.Retrying, event.Unknown,
-		event.Delivering, event.Pending} {
+	states := []event.DeliveryState{event.Delivered, event.Failed, event.Cancelled, event.Retrying, event.Unknown,
+		event.Delivering, event.Pending}
+	for _, state := range states {
 		if counts[state] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
 		}

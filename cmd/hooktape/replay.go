@@ -60,7 +60,8 @@ func (c replayListCmd) Run(e *env) error {
 		}
 		t := newTable(e.stdout, "CREATED", "BY", "STATE", "EVENTS", "DELIVERED", "FAILED", "ENDPOINT", "ID")
 		for _, r := range replays {
-			t.row(local(r.CreatedAt), r.CreatedBy, string(r.State), fmt.Sprint(r.Total), fmt.Sprint(r.Counts[event.Delivered]),
+			t.row(local(r.CreatedAt), r.CreatedBy, string(r.State), fmt.Sprint(r.Total),
+				fmt.Sprint(r.Counts[event.Delivered]),
 				fmt.Sprint(r.Counts[event.Failed]), r.Endpoint, r.ID.String())
 		}
 		return t.end()

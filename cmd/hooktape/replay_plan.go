@@ -16,7 +16,8 @@ func printPlan(w io.Writer, plan api.Plan, want replay.Request) error {
 		printLeftOut(w, plan, want)
 		return nil
 	}
-	fmt.Fprintf(w, "%s would go to %s, received from %s to %s\n", plural(plan.Count, "event"), safe(plan.Endpoint), local(*plan.First), local(*plan.Last))
+	fmt.Fprintf(w, "%s would go to %s, received from %s to %s\n", plural(plan.Count, "event"), safe(plan.Endpoint),
+		local(*plan.First), local(*plan.Last))
 	printLeftOut(w, plan, want)
 	if plan.Seconds > 0 {
 		fmt.Fprintf(w, "at %g a second that takes %s\n", want.Rate, seconds(plan.Seconds))

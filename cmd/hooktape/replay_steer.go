@@ -72,8 +72,8 @@ func (c steerCmd) steer(e *env, action event.Action, perSecond float64) error {
 	})
 }
 
-// applied returns a function that reports whether the process that delivers has written a replay since an action was requested. The
-// state of the replay changes before that, with the request.
+// applied returns a function that reports whether the process that delivers has written a replay since an action was
+// requested. The state of the replay changes before that, with the request.
 func applied(before event.Replay, action event.Action) func(event.Replay) bool {
 	return func(r event.Replay) bool {
 		switch {
@@ -90,7 +90,8 @@ func applied(before event.Replay, action event.Action) func(event.Replay) bool {
 // steerTimeout is how long a command waits until its request is applied.
 const steerTimeout = 5 * time.Second
 
-// untilApplied calls look until its result is as wanted. After steerTimeout it prints a warning and returns the last result.
+// untilApplied calls look until its result is as wanted. After steerTimeout it prints a warning and returns the last
+// result.
 func untilApplied[T any](e *env, look func() (T, error), wanted func(T) bool) (now T, err error) {
 	for deadline := time.Now().Add(steerTimeout); ; {
 		now, err = look()

@@ -124,7 +124,8 @@ func finish(e *env, r event.Replay, asJSON bool) error {
 // bar returns one line with the progress, the counts, the speed and the time left at that speed.
 func bar(p api.Progress) string {
 	r := p.Replay
-	line := progressBar(r.Counts[event.Delivered]+r.Counts[event.Failed]+r.Counts[event.Cancelled], r.Total) + "  " + tally(r.Total, r.Counts)
+	line := progressBar(r.Counts[event.Delivered]+r.Counts[event.Failed]+r.Counts[event.Cancelled], r.Total) + "  " +
+		tally(r.Total, r.Counts)
 	if r.PerSecond > 0 {
 		line += fmt.Sprintf("  %.0f/s", r.PerSecond)
 	}

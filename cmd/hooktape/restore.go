@@ -36,14 +36,16 @@ func (c restoreCmd) Run(e *env) error {
 		if err := db.RestoreFromDisk(e.ctx, c.Disk, c.From); err != nil {
 			return err
 		}
-		fmt.Fprintf(e.stdout, "%s of the disk %s is restored into the database %s\n", safe(c.From), safe(c.Disk), db.Database())
+		fmt.Fprintf(e.stdout, "%s of the disk %s is restored into the database %s\n", safe(c.From), safe(c.Disk),
+			db.Database())
 		return nil
 	}
 	m, err := archive.Check(c.From)
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("%s of %d tables, of %s by hooktape %s,", plural(m.Rows(), "row"), len(m.Tables), local(m.MadeAt), safe(m.Version))
+	what := fmt.Sprintf("%s of %d tables, of %s by hooktape %s,", plural(m.Rows(), "row"), len(m.Tables),
+		local(m.MadeAt), safe(m.Version))
 	if c.DryRun {
 		if err := archive.Empty(e.ctx, db); err != nil {
 			return err

@@ -36,7 +36,8 @@ func (c retentionCmd) Run(e *env) error {
 	differs := false
 	for _, k := range report {
 		differs = differs || k.Configured != k.InForce
-		t.row(k.What, sourceOf(k), k.Configured, k.InForce, fmt.Sprint(k.Rows), local(k.Oldest), fmt.Sprint(k.Expired), fmt.Sprint(k.ExpiredAsConfigured))
+		t.row(k.What, sourceOf(k), k.Configured, k.InForce, fmt.Sprint(k.Rows), local(k.Oldest), fmt.Sprint(k.Expired),
+			fmt.Sprint(k.ExpiredAsConfigured))
 	}
 	if err := t.end(); err != nil {
 		return err

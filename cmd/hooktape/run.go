@@ -68,7 +68,8 @@ func (c exitCode) Error() string { return fmt.Sprintf("exit %d", int(c)) }
 // newCLI returns a command line with the flags that are generated from event.Filters.
 func newCLI() *cli {
 	c := &cli{}
-	for _, flags := range []*selectionFlags{&c.Events.List.selectionFlags, &c.Events.Export.selectionFlags, &c.Replay.Create.selectionFlags} {
+	for _, flags := range []*selectionFlags{&c.Events.List.selectionFlags, &c.Events.Export.selectionFlags,
+		&c.Replay.Create.selectionFlags} {
 		*flags = newSelectionFlags()
 	}
 	return c
@@ -78,7 +79,8 @@ func newCLI() *cli {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := newCLI()
 	exited := -1
-	parser, err := kong.New(c, kong.Name("hooktape"), kong.Vars{"version": versionText()}, kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
+	parser, err := kong.New(c, kong.Name("hooktape"), kong.Vars{"version": versionText()}, kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
 		kong.Description("hooktape is a flight recorder for BotHelp webhooks: it keeps every request as it came, and sends any of them again."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), kong.UsageOnError(),
 		kong.Help(printHelp), kong.ValueFormatter(helpWithDefault))

@@ -90,7 +90,8 @@ func (c simulateCmd) backfill(e *env, within time.Duration) error {
 	}
 	if c.DryRun {
 		report := account.Truth().Between(simulate.Question{From: account.From, To: account.Until, Within: within})
-		fmt.Fprintf(e.stderr, "%s from %s to %s would be inserted; nothing was\n", plural(report.All.Events, "event"), local(account.From), local(account.Until))
+		fmt.Fprintf(e.stderr, "%s from %s to %s would be inserted; nothing was\n", plural(report.All.Events, "event"),
+			local(account.From), local(account.Until))
 	}
 	return c.tell(e, account, account.From, account.Until, within)
 }
@@ -114,13 +115,15 @@ func (c simulateCmd) insert(e *env, account *simulate.Account) error {
 	line.clear()
 	elapsed := time.Since(begun)
 	if e.ctx.Err() != nil {
-		fmt.Fprintf(e.stderr, "stopped after %s; the same command with --until %s goes on where it was\n", plural(done.Events, "event"), account.Until.Format(time.RFC3339))
+		fmt.Fprintf(e.stderr, "stopped after %s; the same command with --until %s goes on where it was\n",
+			plural(done.Events, "event"), account.Until.Format(time.RFC3339))
 		return exitLeft
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stderr, "%s from %s to %s inserted in %s: %.0f/s\n", plural(done.Events, "event"), local(account.From), local(account.Until),
+	fmt.Fprintf(e.stderr, "%s from %s to %s inserted in %s: %.0f/s\n", plural(done.Events, "event"),
+		local(account.From), local(account.Until),
 		elapsed.Round(100*time.Millisecond), float64(done.Events)/elapsed.Seconds())
 	return nil
 }
@@ -128,7 +131,8 @@ func (c simulateCmd) insert(e *env, account *simulate.Account) error {
 // backfillBar shows how much of the history is done, by its time.
 func backfillBar(a *simulate.Account, p simulate.Progress, elapsed time.Duration) string {
 	total, done := a.Until.Sub(a.From), p.Until.Sub(a.From)
-	line := progressBar(uint64(done), uint64(total)) + fmt.Sprintf("  %s, %.0f/s", plural(p.Events, "event"), float64(p.Events)/elapsed.Seconds())
+	line := progressBar(uint64(done), uint64(total)) + fmt.Sprintf("  %s, %.0f/s", plural(p.Events, "event"),
+		float64(p.Events)/elapsed.Seconds())
 	if done > 0 && done < total {
 		left := time.Duration(float64(elapsed) * float64(total-done) / float64(done))
 		line += fmt.Sprintf(", %s left", left.Round(time.Second))

@@ -72,7 +72,8 @@ func (c simulateCmd) targets(e *env) (to targets, err error) {
 			return to, errors.New("--url must be a hook URL without a step, such as http://127.0.0.1:8080/hooks/demo/TOKEN")
 		}
 		name := parts[1]
-		return targets{sources: simulate.Sources{Course: name, Webinar: name, Chat: name}, urls: map[string]string{name: strings.TrimRight(c.URL, "/")}}, nil
+		return targets{sources: simulate.Sources{Course: name, Webinar: name, Chat: name},
+			urls: map[string]string{name: strings.TrimRight(c.URL, "/")}}, nil
 	}
 	cfg, err := e.config()
 	if err != nil {
@@ -92,7 +93,8 @@ func (c simulateCmd) targets(e *env) (to targets, err error) {
 		return source
 	}
 	chat := find(simulate.DefaultSources.Chat)
-	to.sources = simulate.Sources{Course: find(simulate.DefaultSources.Course).Name, Webinar: find(simulate.DefaultSources.Webinar).Name, Chat: chat.Name}
+	to.sources = simulate.Sources{Course: find(simulate.DefaultSources.Course).Name,
+		Webinar: find(simulate.DefaultSources.Webinar).Name, Chat: chat.Name}
 	to.signingToken = chat.SigningToken
 	return to, nil
 }
@@ -120,7 +122,8 @@ func newPoster(account *simulate.Account, to targets) *poster {
 	return &poster{account: account, to: to, client: http.Client{Transport: transport, Timeout: 30 * time.Second}}
 }
 
-// run posts until the simulation or the context ends, and returns the time of the last request. It finishes requests in flight.
+// run posts until the simulation or the context ends, and returns the time of the last request. It finishes requests in
+// flight.
 func (p *poster) run(e *env, from time.Time) (last time.Time) {
 	defer p.client.CloseIdleConnections()
 	visits := make(chan simulate.Visit)
@@ -148,7 +151,8 @@ func (p *poster) run(e *env, from time.Time) (last time.Time) {
 // tally returns a line such as "1200 posted, 20/s, 2 refused as meant".
 func (p *poster) tally() string {
 	n := p.posted.Load()
-	line := fmt.Sprintf("%d posted, %.1f/s, %d refused as meant", n, float64(n)/time.Since(p.begun).Seconds(), p.refused.Load())
+	line := fmt.Sprintf("%d posted, %.1f/s, %d refused as meant", n, float64(n)/time.Since(p.begun).Seconds(),
+		p.refused.Load())
 	if failed := p.failed.Load(); failed > 0 {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -158,8 +162,13 @@ func (p *poster) tally() string {
 }
 
 // answers has the status of the ingest for each verdict.
-var answers = map[event.Verdict]int{event.Accepted: http.StatusOK, event.BadSignature: http.StatusUnauthorized, event.UnknownSource: http.StatusNotFound,
-	event.BadToken: http.StatusNotFound, event.MethodNotAllowed: http.StatusMethodNotAllowed}
+var answers = map[event.Verdict]int{
+	event.Accepted:         http.StatusOK,
+	event.BadSignature:     http.StatusUnauthorized,
+	event.UnknownSource:    http.StatusNotFound,
+	event.BadToken:         http.StatusNotFound,
+	event.MethodNotAllowed: http.StatusMethodNotAllowed,
+}
 
 func (p *poster) post(ctx context.Context, e event.Event) {
 	p.posted.Add(1)

@@ -54,7 +54,8 @@ type spoolStat struct {
 	Oldest   time.Time `json:"oldest,omitzero"`
 	Appended uint64    `json:"appended"`
 	Stored   uint64    `json:"stored"`
-	// Damaged are the databases that were set aside. Error says that the one in use is damaged: the next start salvages it.
+	// Damaged are the databases that were set aside. Error says that the one in use is damaged: the next start salvages
+	// it.
 	Damaged []spool.Damage `json:"damaged"`
 	Error   string         `json:"error,omitempty"`
 }
@@ -95,14 +96,16 @@ func (c spoolStatCmd) Run(e *env) error {
 			t.row(s.Name, "damaged", "", "", "", "")
 			continue
 		}
-		t.row(s.Name, fmt.Sprint(s.Waiting), fmt.Sprint(s.Bytes), local(s.Oldest), fmt.Sprint(s.Appended), fmt.Sprint(s.Stored))
+		t.row(s.Name, fmt.Sprint(s.Waiting), fmt.Sprint(s.Bytes), local(s.Oldest), fmt.Sprint(s.Appended),
+			fmt.Sprint(s.Stored))
 	}
 	if err := t.end(); err != nil {
 		return err
 	}
 	for _, s := range list {
 		for _, d := range s.Damaged {
-			fmt.Fprintf(e.stdout, "%s: damage found %s: %d records salvaged, %d lost", s.Name, local(d.Found), d.Salvaged, d.Lost)
+			fmt.Fprintf(e.stdout, "%s: damage found %s: %d records salvaged, %d lost", s.Name, local(d.Found),
+				d.Salvaged, d.Lost)
 			if len(d.Unreadable) > 0 {
 				fmt.Fprintf(e.stdout, ", not whole %s", strings.Join(d.Unreadable, " "))
 			}

@@ -17,8 +17,8 @@ const (
 	followQuiet = 5 * time.Second        // elsewhere
 )
 
-// status shows progress on stderr, because stdout has the result: on a terminal one line that is overwritten, otherwise a line every
-// few seconds.
+// status shows progress on stderr, because stdout has the result: on a terminal one line that is overwritten, otherwise
+// a line every few seconds.
 type status struct {
 	e        *env
 	terminal bool

@@ -56,10 +56,12 @@ func (r storageReport) print(w io.Writer) error {
 	t := newTable(w, "TABLE", "ROWS", "ON DISK", "UNCOMPRESSED", "RATIO", "OLDEST", "NEWEST")
 	var all store.TableStorage
 	for _, s := range r.Tables {
-		t.row(s.Table, fmt.Sprint(s.Rows), humanize.IBytes(s.Bytes), humanize.IBytes(s.Uncompressed), ratio(s), local(s.Oldest), local(s.Newest))
+		t.row(s.Table, fmt.Sprint(s.Rows), humanize.IBytes(s.Bytes), humanize.IBytes(s.Uncompressed), ratio(s),
+			local(s.Oldest), local(s.Newest))
 		all.Rows, all.Bytes, all.Compressed, all.Uncompressed = all.Rows+s.Rows, all.Bytes+s.Bytes, all.Compressed+s.Compressed, all.Uncompressed+s.Uncompressed
 	}
-	t.row("all", fmt.Sprint(all.Rows), humanize.IBytes(all.Bytes), humanize.IBytes(all.Uncompressed), ratio(all), "", "")
+	t.row("all", fmt.Sprint(all.Rows), humanize.IBytes(all.Bytes), humanize.IBytes(all.Uncompressed), ratio(all), "",
+		"")
 	if err := t.end(); err != nil {
 		return err
 	}
@@ -70,7 +72,8 @@ func (r storageReport) print(w io.Writer) error {
 		if name == "" {
 			name = "(unknown)"
 		}
-		t.row(name, fmt.Sprint(s.Events), fmt.Sprint(s.Rejected), humanize.IBytes(s.BodyBytes), local(s.Oldest), local(s.Newest))
+		t.row(name, fmt.Sprint(s.Events), fmt.Sprint(s.Rejected), humanize.IBytes(s.BodyBytes), local(s.Oldest),
+			local(s.Newest))
 	}
 	if err := t.end(); err != nil || len(r.Spools) == 0 {
 		return err

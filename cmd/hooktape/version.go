@@ -44,5 +44,6 @@ func buildCommit() string {
 
 // versionText returns the output of --version: lines of a name and a value.
 func versionText() string {
-	return fmt.Sprintf("version  %s\ncommit   %s\ngo       %s %s/%s\nengine   %s", buildVersion(), cmp.Or(buildCommit(), "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH, embedded.EngineVersion)
+	return fmt.Sprintf("version  %s\ncommit   %s\ngo       %s %s/%s\nengine   %s", buildVersion(), cmp.Or(buildCommit(),
+		"unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH, embedded.EngineVersion)
 }

@@ -71,7 +71,8 @@ func parseSize(text string) (int64, error) {
 	return int64(n), err
 }
 
-// decodeError converts an error of the YAML decoder to the form of all errors of a configuration: file, line, key and fault.
+// decodeError converts an error of the YAML decoder to the form of all errors of a configuration: file, line, key and
+// fault.
 func decodeError(path string, data []byte, err error) error {
 	f := &finder{}
 	var decoding yaml.Error
@@ -160,7 +161,8 @@ func withoutIndexes(key string) string { return indexes.ReplaceAllString(key, ""
 
 var indexes = regexp.MustCompile(`\[\d+\]`)
 
-// suggestion returns a hint with the known key that is most similar to an unknown one or, if none is similar, all known keys.
+// suggestion returns a hint with the known key that is most similar to an unknown one or, if none is similar, all known
+// keys.
 func suggestion(key string) string {
 	under, wrong := "", key
 	if i := strings.LastIndexByte(key, '.'); i >= 0 {

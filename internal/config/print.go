@@ -18,8 +18,8 @@ func (c *Config) YAML() ([]byte, error) {
 	return yaml.MarshalWithOptions(printable(reflect.ValueOf(*c)), yaml.IndentSequence(true))
 }
 
-// printable returns a value as the YAML encoder writes it. It hides fields with the tag secret; if the tag is "url", only those parts
-// of the URL that may be secret.
+// printable returns a value as the YAML encoder writes it. It hides fields with the tag secret; if the tag is "url",
+// only those parts of the URL that may be secret.
 func printable(v reflect.Value) any {
 	switch x := v.Interface().(type) {
 	case int64:

@@ -12,8 +12,8 @@ import (
 	"hooktape/internal/store"
 )
 
-// A clock that is off by a second mixes up the order of two machines' events; off by a minute, it breaks live delivery and the times in
-// dashboards.
+// A clock that is off by a second mixes up the order of two machines' events; off by a minute, it breaks live delivery
+// and the times in dashboards.
 const (
 	clockNotice  = time.Second
 	clockProblem = time.Minute
@@ -39,10 +39,12 @@ func (d *doctor) clickhouse(ctx context.Context) []Finding {
 	}
 	list := []Finding{ok("answers; version %s, user %s, database %s", h.Version, h.User, db.Database())}
 	if len(h.Missing) > 0 {
-		list = append(list, bad("GRANT ALL ON "+db.Database()+".* TO "+h.User, "the user lacks %s", strings.Join(h.Missing, ", ")))
+		list = append(list, bad("GRANT ALL ON "+db.Database()+".* TO "+h.User, "the user lacks %s",
+			strings.Join(h.Missing, ", ")))
 	}
 	if len(h.Settings) > 0 {
-		list = append(list, bad("change them in the user's settings profile, or in the DSN", "the user has settings under which hooktape cannot work rightly: %s", strings.Join(h.Settings, ", ")))
+		list = append(list, bad("change them in the user's settings profile, or in the DSN",
+			"the user has settings under which hooktape cannot work rightly: %s", strings.Join(h.Settings, ", ")))
 	}
 	if len(h.MissingOnCluster) > 0 {
 		rights := strings.Join(h.MissingOnCluster, ", ")
@@ -67,24 +69,30 @@ func clusterFindings(name string, c store.ClusterHealth) []Finding {
 	if c.Servers == 0 {
 		return []Finding{bad("name one of `SELECT DISTINCT cluster FROM system.clusters`, or add it to remote_servers in the configuration of all servers", "the server knows no cluster %q", name)}
 	}
-	list := []Finding{ok("the cluster %s has %s and %s", name, english.Plural(int(c.Shards), "shard", ""), english.Plural(int(c.Servers), "server", ""))}
+	list := []Finding{ok("the cluster %s has %s and %s", name, english.Plural(int(c.Shards), "shard", ""),
+		english.Plural(int(c.Servers), "server", ""))}
 	if c.WrittenTwice {
 		list = append(list, bad("set <internal_replication>true</internal_replication> for each shard in remote_servers", "what is inserted would be written to each replica twice"))
 	}
 	if len(c.Macros) > 0 {
-		list = append(list, bad("set them in <macros> of each server's configuration", "the server that was asked has no macro %s", strings.Join(c.Macros, ", ")))
+		list = append(list, bad("set them in <macros> of each server's configuration",
+			"the server that was asked has no macro %s", strings.Join(c.Macros, ", ")))
 	}
 	if c.Silent > 0 {
-		list = append(list, bad("see whether ClickHouse runs on each; the errors in system.clusters tell which it is", "of the servers %d cannot be reached from the one that was asked", c.Silent))
+		list = append(list, bad("see whether ClickHouse runs on each; the errors in system.clusters tell which it is",
+			"of the servers %d cannot be reached from the one that was asked", c.Silent))
 	}
 	if c.Keeper != nil {
-		return append(list, bad("start ClickHouse Keeper, and name it in <zookeeper> of each server's configuration", "Keeper cannot be used: %v", c.Keeper))
+		return append(list, bad("start ClickHouse Keeper, and name it in <zookeeper> of each server's configuration",
+			"Keeper cannot be used: %v", c.Keeper))
 	}
 	if len(c.Differing) > 0 {
-		list = append(list, bad("make them as in docs/OPERATIONS.md, \"Grow to a cluster\"", "servers whose tables differ from those of the one that was asked: %s", strings.Join(c.Differing, ", ")))
+		list = append(list, bad("make them as in docs/OPERATIONS.md, \"Grow to a cluster\"",
+			"servers whose tables differ from those of the one that was asked: %s", strings.Join(c.Differing, ", ")))
 	}
 	if len(c.Behind) > 0 {
-		list = append(list, bad("see system.replicas and system.replication_queue there", "replicas that take nothing, or are more than a minute behind: %s", strings.Join(c.Behind, ", ")))
+		list = append(list, bad("see system.replicas and system.replication_queue there",
+			"replicas that take nothing, or are more than a minute behind: %s", strings.Join(c.Behind, ", ")))
 	}
 	return list
 }
@@ -92,13 +100,15 @@ func clusterFindings(name string, c store.ClusterHealth) []Finding {
 func schemaFinding(s store.Schema) Finding {
 	switch {
 	case s.At > s.Known:
-		return bad("install the newer hooktape that has made them", "the tables are newer (%d) than this program knows (%d)", s.At, s.Known)
+		return bad("install the newer hooktape that has made them",
+			"the tables are newer (%d) than this program knows (%d)", s.At, s.Known)
 	case s.TooOld:
 		return bad("make a backup with the hooktape that runs there, and restore it with this one: docs/OPERATIONS.md, \"Upgrade\"", "the tables are at %d, and this program updates from %d on", s.At, store.OldestSchema)
 	case s.At == 0:
 		return warn("hooktape makes them at its start; or hooktape migrate", "there are no tables yet")
 	case s.At < s.Known:
-		return warn("hooktape does that at its start; or hooktape migrate", "the tables are at %d, and this program brings them to %d", s.At, s.Known)
+		return warn("hooktape does that at its start; or hooktape migrate",
+			"the tables are at %d, and this program brings them to %d", s.At, s.Known)
 	}
 	return ok("the tables are up to date")
 }
@@ -140,7 +150,8 @@ func (d *doctor) data(ctx context.Context) []Finding {
 	list := damageFindings(damaged)
 	switch {
 	case err != nil:
-		return append(list, bad("see that ClickHouse runs, and its log; then try again", "not all parts could be checked: %v", err))
+		return append(list, bad("see that ClickHouse runs, and its log; then try again",
+			"not all parts could be checked: %v", err))
 	case len(list) == 0:
 		return []Finding{ok("each part has the checksums with which it was written (%s)", humanize.IBytes(read))}
 	}

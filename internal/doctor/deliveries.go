@@ -24,8 +24,8 @@ const (
 	mostMissing      = 1000
 )
 
-// deliveries checks the backlog of each endpoint, and whether each stored event of its subscription has a delivery. Other checks report
-// faults of ClickHouse and missing tables.
+// deliveries checks the backlog of each endpoint, and whether each stored event of its subscription has a delivery.
+// Other checks report faults of ClickHouse and missing tables.
 func (d *doctor) deliveries(ctx context.Context) (list []Finding) {
 	db, err := d.cfg.OpenStore()
 	if err != nil {

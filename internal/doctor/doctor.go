@@ -1,4 +1,5 @@
-// Package doctor checks whether everything that hooktape needs is in order, whether hooktape runs or not. It changes nothing.
+// Package doctor checks whether everything that hooktape needs is in order, whether hooktape runs or not. It changes
+// nothing.
 package doctor
 
 import (
@@ -13,12 +14,12 @@ import (
 // Options say what to check.
 type Options struct {
 	File config.File
-	// GrafanaURL is the address of a Grafana to check too, or empty. Its token is in GrafanaTokenFile or, if that is empty, in the
-	// environment variable GRAFANA_TOKEN.
+	// GrafanaURL is the address of a Grafana to check too, or empty. Its token is in GrafanaTokenFile or, if that is
+	// empty, in the environment variable GRAFANA_TOKEN.
 	GrafanaURL       string
 	GrafanaTokenFile string
-	// Deep reads everything in ClickHouse and compares checksums. Progress, which may be nil, is called meanwhile with the table
-	// and the bytes read of all tables.
+	// Deep reads everything in ClickHouse and compares checksums. Progress, which may be nil, is called meanwhile with
+	// the table and the bytes read of all tables.
 	Deep     bool
 	Progress func(table string, done, total uint64)
 }
@@ -100,7 +101,8 @@ func (d *doctor) checks() []check {
 		{"deliveries", d.deliveries},
 	}
 	for _, e := range d.cfg.DeliveryEndpoints() {
-		list = append(list, check{"endpoint " + e.Name, func(ctx context.Context) []Finding { return d.endpoint(ctx, e) }})
+		examine := func(ctx context.Context) []Finding { return d.endpoint(ctx, e) }
+		list = append(list, check{"endpoint " + e.Name, examine})
 	}
 	return append(list, check{"Grafana", d.grafana}, check{"collector", collector})
 }
@@ -118,7 +120,8 @@ func runAll(ctx context.Context, list []check) (findings []Finding) {
 			select {
 			case all[n] = <-found:
 			case <-time.After(checkTime + time.Second):
-				all[n] = []Finding{bad("look whether a disk or a network file system hangs", "no result within %v", checkTime)}
+				all[n] = []Finding{bad("look whether a disk or a network file system hangs", "no result within %v",
+					checkTime)}
 			}
 		})
 	}

@@ -29,7 +29,8 @@ func invalidConfig(err error) (list []Finding) {
 
 func (d *doctor) configuration(context.Context) []Finding {
 	path := d.File.Path
-	list := []Finding{ok("%s: %s, %s", path, english.Plural(len(d.cfg.Sources), "source", ""), english.Plural(len(d.cfg.Endpoints), "endpoint", ""))}
+	list := []Finding{ok("%s: %s, %s", path, english.Plural(len(d.cfg.Sources), "source", ""),
+		english.Plural(len(d.cfg.Endpoints), "endpoint", ""))}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
 		list = append(list, warn("chmod o-rwx "+path, "everybody on this machine can read it, and it may hold secrets"))
 	}
@@ -46,7 +47,8 @@ func (d *doctor) private(context.Context) (list []Finding) {
 			continue // see configuration
 		}
 		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
-			list = append(list, warn("start hooktape as the owner, which keeps others out; or chmod -R go= "+path, "others on this machine may read %s (%v)", path, info.Mode().Perm()))
+			list = append(list, warn("start hooktape as the owner, which keeps others out; or chmod -R go= "+path,
+				"others on this machine may read %s (%v)", path, info.Mode().Perm()))
 		}
 	}
 	return list
@@ -59,16 +61,19 @@ const slowSync = 50 * time.Millisecond
 func (d *doctor) directory(context.Context) []Finding {
 	dir := string(d.File.Data)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return []Finding{warn("it is made at the first start; else name it by --data or HOOKTAPE_DATA", "there is none at %s", dir)}
+		return []Finding{warn("it is made at the first start; else name it by --data or HOOKTAPE_DATA",
+			"there is none at %s", dir)}
 	}
 	took, err := trySync(dir)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return []Finding{bad("run doctor as the user that hooktape runs as; or give that user the directory (chown)", "%s cannot be written to as %s", dir, userName())}
+		return []Finding{bad("run doctor as the user that hooktape runs as; or give that user the directory (chown)",
+			"%s cannot be written to as %s", dir, userName())}
 	case err != nil:
 		return []Finding{bad("see what the kernel's log (dmesg) says about this disk", "%v", err)}
 	case took > slowSync:
-		return []Finding{warn("each webhook waits for one: a faster disk, or less beside it", "%s: an fsync takes %v", dir, took.Round(time.Millisecond))}
+		return []Finding{warn("each webhook waits for one: a faster disk, or less beside it", "%s: an fsync takes %v",
+			dir, took.Round(time.Millisecond))}
 	}
 	return []Finding{ok("%s can be written to; an fsync takes %v", dir, took.Round(100*time.Microsecond))}
 }
@@ -105,9 +110,11 @@ func (d *doctor) disk(context.Context) []Finding {
 	const do = "free some space, or make spool.min_free smaller"
 	switch {
 	case free < min:
-		return []Finding{bad(do, "%s free, less than spool.min_free (%s): webhooks are answered with 503", humanize.IBytes(free), humanize.IBytes(min))}
+		return []Finding{bad(do, "%s free, less than spool.min_free (%s): webhooks are answered with 503",
+			humanize.IBytes(free), humanize.IBytes(min))}
 	case free < 2*min:
-		return []Finding{warn(do, "%s free; below %s webhooks are answered with 503", humanize.IBytes(free), humanize.IBytes(min))}
+		return []Finding{warn(do, "%s free; below %s webhooks are answered with 503", humanize.IBytes(free),
+			humanize.IBytes(min))}
 	}
 	return []Finding{ok("%s free", humanize.IBytes(free))}
 }
@@ -123,7 +130,8 @@ func (d *doctor) spools(context.Context) (list []Finding) {
 		case errors.Is(err, spool.ErrLocked):
 			list = append(list, ok("%s: in use by a running hooktape", name))
 		case damaged:
-			list = append(list, bad("start hooktape: it sets the damaged part aside and saves what can be read", "%s: %v", name, err))
+			list = append(list, bad("start hooktape: it sets the damaged part aside and saves what can be read",
+				"%s: %v", name, err))
 		case err != nil:
 			list = append(list, bad("run doctor as the user that hooktape runs as", "%s: %v", name, err))
 		default:
@@ -131,7 +139,8 @@ func (d *doctor) spools(context.Context) (list []Finding) {
 			_ = i.Close()
 		}
 		if aside, _ := filepath.Glob(filepath.Join(dir, "damaged-*")); len(aside) > 0 {
-			list = append(list, warn("damage.json in each says what was saved; remove them when nothing is missed", "%s: %s set aside in %s",
+			list = append(list, warn("damage.json in each says what was saved; remove them when nothing is missed",
+				"%s: %s set aside in %s",
 				name, english.Plural(len(aside), "damaged database", ""), dir))
 		}
 	}
@@ -145,7 +154,8 @@ func waiting(name string, stat spool.Stat) Finding {
 	if stat.Records == 0 {
 		return ok("%s: all is in ClickHouse", name)
 	}
-	return warn("start hooktape, which brings them there", "%s: %s for ClickHouse, the oldest since %s", name, english.Plural(int(stat.Records), "record", ""), localTime(stat.Oldest))
+	return warn("start hooktape, which brings them there", "%s: %s for ClickHouse, the oldest since %s", name,
+		english.Plural(int(stat.Records), "record", ""), localTime(stat.Oldest))
 }
 
 // listeners probes whether a running hooktape is ready.
@@ -163,7 +173,8 @@ func (d *doctor) listeners(ctx context.Context) (list []Finding) {
 		}
 	}
 	if list == nil {
-		return []Finding{bad("start it", "hooktape does not run here: nothing listens at %s and %s", d.cfg.IngestAddr, d.cfg.APIAddr)}
+		return []Finding{bad("start it", "hooktape does not run here: nothing listens at %s and %s", d.cfg.IngestAddr,
+			d.cfg.APIAddr)}
 	}
 	return list
 }

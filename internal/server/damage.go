@@ -16,8 +16,8 @@ import (
 const (
 	// detachedInterval is the time between two looks at the list of detached parts, which is cheap for ClickHouse.
 	detachedInterval = 5 * time.Second
-	// checkInterval is the time between two checks of the parts written since the last one, and between two log lines about the
-	// same damage. While a part is damaged, the checks are recheckInterval apart.
+	// checkInterval is the time between two checks of the parts written since the last one, and between two log lines
+	// about the same damage. While a part is damaged, the checks are recheckInterval apart.
 	checkInterval   = time.Hour
 	recheckInterval = time.Minute
 )

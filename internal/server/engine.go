@@ -83,8 +83,8 @@ func newEngine(cfg *config.Config, dir string, log *slog.Logger) (*engine, error
 	return e, nil
 }
 
-// run keeps the engine running until ctx ends, and calls ready whenever it answers. If it has never answered, run returns the
-// engine's own error; if it ends later, run restarts it.
+// run keeps the engine running until ctx ends, and calls ready whenever it answers. If it has never answered, run
+// returns the engine's own error; if it ends later, run restarts it.
 func (e *engine) run(ctx context.Context, ready func(again bool)) error {
 	answered := false
 	log := rate.Sometimes{First: 1, Interval: time.Minute}
@@ -102,7 +102,8 @@ func (e *engine) run(ctx context.Context, ready func(again bool)) error {
 		}
 		// While the disk is full, the engine may end every second.
 		log.Do(func() {
-			e.log.Error("the embedded ClickHouse has ended; it is started again, and again, until it runs", "error", explain(err), "said", said)
+			e.log.Error("the embedded ClickHouse has ended; it is started again, and again, until it runs", "error",
+				explain(err), "said", said)
 		})
 		if !pause(ctx, engineRestartDelay) {
 			return nil

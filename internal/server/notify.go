@@ -15,8 +15,8 @@ const (
 	healthTimeout = 5 * time.Second
 )
 
-// announce calls Options.Ready when everything answers, and notifies the service manager that started the process, if there is one
-// (sd_notify(3)):
+// announce calls Options.Ready when everything answers, and notifies the service manager that started the process, if
+// there is one (sd_notify(3)):
 //
 //   - READY when everything answers. The ingest waits for nothing; a process that delivers waits for the tables.
 //   - WATCHDOG as long as every listener answers /healthz, so that a process that hangs is restarted.
@@ -36,8 +36,9 @@ func (p *process) announce(ctx context.Context) error {
 	return nil
 }
 
-// untilReady waits until the process is ready, and returns false if ctx ends first. The ingest is ready when it answers, even with a
-// full disk, which a restart would not help. A process that delivers is ready when it has begun to, or stands by.
+// untilReady waits until the process is ready, and returns false if ctx ends first. The ingest is ready when it
+// answers, even with a full disk, which a restart would not help. A process that delivers is ready when it has begun
+// to, or stands by.
 func (p *process) untilReady(ctx context.Context) bool {
 	if p.Parts.Delivery {
 		_, _ = daemon.SdNotify(false, "STATUS=Waiting for ClickHouse; webhooks, if they are taken here, are taken")
@@ -61,8 +62,8 @@ func (p *process) delivers() bool {
 	return err == nil || errors.Is(err, replay.ErrStandby)
 }
 
-// notifyWatchdog notifies the watchdog until ctx ends. It checks three times in the watchdog's interval, because one slow answer should
-// not end the process.
+// notifyWatchdog notifies the watchdog until ctx ends. It checks three times in the watchdog's interval, because one
+// slow answer should not end the process.
 func (p *process) notifyWatchdog(ctx context.Context) {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || interval == 0 {

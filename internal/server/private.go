@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// keepPrivate denies other users access to hooktape's files in the data directory. It changes the mode of existing files, which an
-// older version left readable, and sets the umask for new ones, which the embedded engine inherits. It does not change the mode of the
-// data directory itself, because other programs may use it.
+// keepPrivate denies other users access to hooktape's files in the data directory. It changes the mode of existing
+// files, which an older version left readable, and sets the umask for new ones, which the embedded engine inherits. It
+// does not change the mode of the data directory itself, because other programs may use it.
 func (p *process) keepPrivate() error {
 	syscall.Umask(0o077)
 	for _, path := range p.File.Data.Private() {
@@ -43,7 +43,8 @@ func (p *process) closeToOthers(root string) error {
 		}
 		err = os.Chmod(path, info.Mode().Perm()&^0o077)
 		if errors.Is(err, fs.ErrPermission) { // the file belongs to another user
-			p.Logger.Warn("other users can read this file; change its mode, hooktape does not own it", "path", path, "mode", info.Mode().Perm().String())
+			p.Logger.Warn("other users can read this file; change its mode, hooktape does not own it", "path", path,
+				"mode", info.Mode().Perm().String())
 			return nil
 		}
 		if errors.Is(err, fs.ErrNotExist) {

@@ -1,5 +1,5 @@
-// Package server is a running hooktape: it starts the parts of the program that a process has, and stops them again. A process
-// always stops stage by stage:
+// Package server is a running hooktape: it starts the parts of the program that a process has, and stops them again. A
+// process always stops stage by stage:
 //
 //  1. Accepting: listeners and workers of deliveries. Requests and attempts in flight are finished.
 //  2. Storing: the drains, after one more try to store the rest in ClickHouse.

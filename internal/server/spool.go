@@ -33,8 +33,8 @@ const (
 	lockPause    = 100 * time.Millisecond
 )
 
-// waitForSpool opens a spool, and waits up to lockPatience for another process to release it: a process that was just killed holds
-// it until the disk has completed its last write.
+// waitForSpool opens a spool, and waits up to lockPatience for another process to release it: a process that was just
+// killed holds it until the disk has completed its last write.
 func waitForSpool(ctx context.Context, dir string, o spool.Options) (*spool.Spool, error) {
 	ctx, cancel := context.WithTimeout(ctx, lockPatience)
 	defer cancel()
@@ -97,7 +97,8 @@ func recordCommit(name string) func(spool.Commit) {
 		metric.WithDescription("Time of a group commit: one write and one fsync."),
 		metric.WithExplicitBucketBoundaries(.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1))
 	size, _ := m.Int64Histogram("hooktape.spool.commit.records", metric.WithUnit("{record}"),
-		metric.WithDescription("Records in a group commit."), metric.WithExplicitBucketBoundaries(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000))
+		metric.WithDescription("Records in a group commit."), metric.WithExplicitBucketBoundaries(1, 2, 5, 10, 25, 50,
+			100, 250, 500, 1000))
 	return func(c spool.Commit) {
 		took.Record(context.Background(), c.Took.Seconds(), labels)
 		size.Record(context.Background(), int64(c.Records), labels)
@@ -114,8 +115,10 @@ func recordStore(name string) func(spool.Store) {
 		return c
 	}
 	rows := counter("hooktape.drain.rows", "{record}", "Records brought to ClickHouse.")
-	failures := counter("hooktape.drain.failures", "{failure}", "Batches that ClickHouse did not take: they are tried again, or halved when it refuses what is in them.")
-	quarantined := counter("hooktape.drain.quarantined", "{record}", "Records that ClickHouse refuses and that went to the table quarantine.")
+	failures := counter("hooktape.drain.failures", "{failure}",
+		"Batches that ClickHouse did not take: they are tried again, or halved when it refuses what is in them.")
+	quarantined := counter("hooktape.drain.quarantined", "{record}",
+		"Records that ClickHouse refuses and that went to the table quarantine.")
 	took, _ := m.Float64Histogram("hooktape.drain.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time to decode a batch and to bring it to ClickHouse; its count is the number of batches."),
 		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30))

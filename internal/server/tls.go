@@ -61,8 +61,8 @@ func (p *process) openACME(accepting *stage) (certificates, error) {
 	return a, nil
 }
 
-// toHTTPS redirects plain HTTP to the address of the hooks, with method and body. It logs a redirected webhook, because its token
-// could be read on the network, and not every sender follows a redirect.
+// toHTTPS redirects plain HTTP to the address of the hooks, with method and body. It logs a redirected webhook, because
+// its token could be read on the network, and not every sender follows a redirect.
 func (p *process) toHTTPS() http.Handler {
 	log := rate.Sometimes{First: 1, Interval: time.Minute}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
