@@ -100,6 +100,11 @@ func TestCaddy(t *testing.T) {
 	if !slices.Equal(config.Ingest.TrustedProxies, only) || !slices.Equal(config.API.TrustedProxies, only) {
 		t.Errorf("hooktape trusts %+v, Caddy is at %s", config, addr)
 	}
+	for name := range caddy.Networks {
+		if _, shared := p.Services["ingest"].Networks[name]; shared != (name == "proxied") {
+			t.Errorf("Caddy and the ingest meet in the network %s, where Caddy has another address", name)
+		}
+	}
 	for _, s := range p.Services {
 		if _, ok := s.Networks["proxied"]; ok != slices.Contains([]string{"caddy", "ingest", "replay"}, s.Name) {
 			t.Errorf("%s is in the networks %v", s.Name, s.Networks)
@@ -119,11 +124,11 @@ func TestOpen(t *testing.T) {
 		if !slices.Equal(open, want) {
 			t.Errorf("%s is open at %v", s.Name, open)
 		}
-		if _, out := s.Networks["public"]; out != slices.Contains([]string{"ingest", "replay", "grafana", "caddy"}, s.Name) {
+		if _, out := s.Networks["public"]; out != slices.Contains([]string{"ingest", "replay", "grafana"}, s.Name) {
 			t.Errorf("%s is in the networks %v", s.Name, s.Networks)
 		}
 	}
-	if !p.Networks["inside"].Internal || p.Networks["public"].Internal {
+	if !p.Networks["inside"].Internal || p.Networks["public"].Internal || p.Networks["edge"].Internal {
 		t.Errorf("%+v", p.Networks)
 	}
 }
