@@ -95,6 +95,8 @@ type visitor func(ast.Node)
 
 // Visit implements ast.Visitor.
 func (v visitor) Visit(n ast.Node) ast.Visitor {
-	v(n)
+	if n != nil {
+		v(n)
+	}
 	return v
 }

@@ -73,45 +73,64 @@ func parseSize(text string) (int64, error) {
 
 // decodeError converts an error of the YAML decoder to the form of all errors of a configuration: file, line, key and
 // fault.
-func decodeError(path string, data []byte, err error) error {
-	f := &finder{}
+func decodeError(path string, text []byte, err error) error {
+	key, position := locate(text, err)
+	fault := decodeFault(key, position, err)
+	if key != "" {
+		fault = key + ": " + fault
+	}
+	if position != nil {
+		path = fmt.Sprintf("%s:%d", path, position.Line)
+	}
+	return fmt.Errorf("%s: %s", path, fault)
+}
+
+// locate returns the key, such as sources[0].name, and the position of an error; empty and nil if they are unknown.
+func locate(text []byte, err error) (key string, position *token.Position) {
+	var is func(ast.Node) bool
 	var decoding yaml.Error
 	if format, ok := errors.AsType[*formatError](err); ok {
-		f.is = format.at
+		is = format.at
 	} else if errors.As(err, &decoding) && decoding.GetToken() != nil {
-		f.position = decoding.GetToken().Position
-		f.is = func(node ast.Node) bool {
+		position = decoding.GetToken().Position
+		is = func(node ast.Node) bool {
 			p := node.GetToken().Position
-			return p.Line == f.position.Line && p.Column == f.position.Column
+			return p.Line == position.Line && p.Column == position.Column
 		}
 	}
-	if file, err := parser.ParseBytes(data, 0); err == nil && f.is != nil {
-		for _, doc := range file.Docs {
-			ast.Walk(f, doc)
-		}
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil || is == nil {
+		return "", position
 	}
-	text := err.Error()
+	for _, doc := range file.Docs {
+		ast.Walk(visitor(func(node ast.Node) {
+			if key == "" && node.GetToken() != nil && node.GetPath() != "$" && is(node) {
+				key = strings.TrimPrefix(node.GetPath(), "$.")
+				position = node.GetToken().Position
+			}
+		}), doc)
+	}
+	return key, position
+}
+
+// decodeFault returns what is wrong with a key.
+func decodeFault(key string, position *token.Position, err error) string {
 	_, unknown := errors.AsType[*yaml.UnknownFieldError](err)
 	mistyped, wrongType := errors.AsType[*yaml.TypeError](err)
-	switch {
-	case unknown && removed[withoutIndexes(f.key)] != "":
-		text = "is no longer a key: " + removed[withoutIndexes(f.key)]
+	var decoding yaml.Error
+	switch hint := removed[indexes.ReplaceAllString(key, "")]; {
+	case unknown && hint != "":
+		return "is no longer a key: " + hint
 	case unknown:
-		text = "unknown key" + suggestion(f.key)
+		return "unknown key" + suggestion(key)
 	case wrongType:
-		text = "want " + typeWords(mistyped.DstType)
-	case decoding != nil && f.position != nil:
-		text = otherPosition.ReplaceAllString(decoding.GetMessage(), "line $1")
+		return "want " + typeWords(mistyped.DstType)
+	case errors.As(err, &decoding) && position != nil:
+		return otherPosition.ReplaceAllString(decoding.GetMessage(), "line $1")
 	case decoding != nil:
-		text = strings.TrimSpace(yaml.FormatError(err, false, false))
+		return strings.TrimSpace(yaml.FormatError(err, false, false))
 	}
-	if f.key != "" {
-		text = f.key + ": " + text
-	}
-	if f.position != nil {
-		path = fmt.Sprintf("%s:%d", path, f.position.Line)
-	}
-	return fmt.Errorf("%s: %s", path, text)
+	return err.Error()
 }
 
 // otherPosition is how the decoder refers to another position, such as the first of two equal keys.
@@ -131,21 +150,6 @@ func typeWords(t reflect.Type) string {
 	return "a text"
 }
 
-// finder is a visitor that finds the first node for which is returns true, and its key, such as sources[0].name.
-type finder struct {
-	is       func(ast.Node) bool
-	key      string
-	position *token.Position
-}
-
-// Visit implements ast.Visitor.
-func (f *finder) Visit(node ast.Node) ast.Visitor {
-	if node != nil && f.key == "" && node.GetToken() != nil && node.GetPath() != "$" && f.is(node) {
-		f.key, f.position = strings.TrimPrefix(node.GetPath(), "$."), node.GetToken().Position
-	}
-	return f
-}
-
 // removed has the keys that older versions had, and what to do.
 var removed = map[string]string{
 	"sources.labels":             "remove it; a subscription lists its sources",
@@ -156,8 +160,6 @@ var removed = map[string]string{
 }
 
 const exponential = "list the waits in retry.schedule, such as [1s, 2s, 4s, 8s]; max_attempts repeats the last one"
-
-func withoutIndexes(key string) string { return indexes.ReplaceAllString(key, "") }
 
 var indexes = regexp.MustCompile(`\[\d+\]`)
 
