@@ -41,7 +41,7 @@ func TestMigrateTwice(t *testing.T) {
 func TestMigrateAtOnce(t *testing.T) {
 	dsn := enginetest.DSN(t)
 	a, b := open(t, dsn), open(t, dsn)
-	for range 3 {
+	for range 2 {
 		a.exec(t, "DROP DATABASE IF EXISTS "+a.Database()+" SYNC")
 		var both errgroup.Group
 		for _, d := range []db{a, b} {

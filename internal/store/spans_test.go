@@ -72,7 +72,7 @@ func TestSpans(t *testing.T) {
 		t.Errorf("the view has %s", got)
 	}
 
-	found, err := d.SpansOf(background, self.TraceID().String())
+	found, err := d.Spans(background, self.TraceID().String(), start)
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%+v, %v", found, err)
 	}
