@@ -62,7 +62,7 @@ func newAuthority(i *instance, tlsAddr, httpAddr string) *authority {
 	i.run(filepath.Join(pebble, "pebble-challtestsrv"), "-dnsserver", dns, "-management", freeAddr(t), "-defaultIPv6", "", "-doh", "", "-http01", "", "-https01", "", "-tlsalpn01", "")
 	a.stop = i.run(filepath.Join(pebble, "pebble"), "-config", filepath.Join(dir, "pebble.json"), "-dnsserver", dns)
 	i.env = append(i.env, "SSL_CERT_FILE="+filepath.Join(dir, "cert.pem")) // hooktape trusts the authority's own listener by it
-	i.eventually(20*time.Second, "Pebble answers", func() error {
+	i.eventually("Pebble answers", func() error {
 		response, err := a.trust.Get("https://" + a.directory + "/dir")
 		if err == nil {
 			response.Body.Close()
@@ -134,7 +134,7 @@ func TestACME(t *testing.T) {
 			if want := "https://" + acmeDomain + ":" + portOf(t, i.ingest) + "/hooks/demo/"; !strings.HasPrefix(url, want) {
 				t.Fatalf("the hook URL is %s, want %s…", url, want)
 			}
-			i.eventually(30*time.Second, "the certificate is there before anyone asks for it", func() error {
+			i.eventually("the certificate is there before anyone asks for it", func() error {
 				_, err := os.Stat(filepath.Join(i.dir, "autocert", acmeDomain))
 				return err
 			})
@@ -191,7 +191,7 @@ func assertSentOn(i *instance, plain, url string) {
 	if got := response.Header.Get("Location"); response.StatusCode != http.StatusPermanentRedirect || got != url+"/start?a=b" {
 		i.t.Errorf("answered %s, Location %q", response.Status, got)
 	}
-	i.eventually(10*time.Second, "the log says so", func() error {
+	i.eventually("the log says so", func() error {
 		if !strings.Contains(i.output.String(), "a webhook came by plain HTTP") {
 			return errors.New("it does not")
 		}

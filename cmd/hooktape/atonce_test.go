@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"hooktape/internal/testutil/storetest"
 )
@@ -32,7 +31,7 @@ func TestReplaysAtOnce(t *testing.T) {
 	for n := range events {
 		i.post(url, fmt.Appendf(nil, `{"bothelp_user_id":"%d"}`, n))
 	}
-	i.eventually(20*time.Second, "the events are stored", func() error {
+	i.eventually("the events are stored", func() error {
 		if n, err := i.ask("SELECT count() FROM events"); err != nil || strings.TrimSpace(n) != fmt.Sprint(events) {
 			return fmt.Errorf("%s of %d, %v", n, events, err)
 		}

@@ -127,7 +127,7 @@ func testSpoolToCluster(t *testing.T, two string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	i.eventually(60*time.Second, "all are stored once, and what comes since the endpoint is followed is delivered", func() error {
+	i.eventually("all are stored once, and what comes since the endpoint is followed is delivered", func() error {
 		i.post(hook, []byte(`{"bothelp_user_id": 7, "name": "later"}`))
 		stored, err := db.CountEvents(t.Context(), event.Selection{Until: &until}, 0)
 		if stored != 20 || err != nil || got.Load() == 0 {

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -32,7 +31,7 @@ func TestConsole(t *testing.T) {
 	i.post(url+"/start", []byte(`{"name":"Иван","bothelp_user_id":"1"}`))
 	id := i.post(url+"/start", body)
 	target := newSink(t)
-	i.eventually(30*time.Second, "the banner", func() error {
+	i.eventually("the banner", func() error {
 		if !strings.Contains(i.output.String(), "console     http://"+i.api) || !strings.Contains(i.output.String(), `with the token of "admin"`) {
 			return fmt.Errorf("it says %s", i.output)
 		}

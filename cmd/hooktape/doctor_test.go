@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"hooktape/internal/spool"
 	"hooktape/internal/testutil"
@@ -38,7 +37,7 @@ func TestDoctor(t *testing.T) {
 	i.post(i.hookURL()+"/start", []byte(`{"user_id":1}`))
 	assertPrivate(t, i.dir)
 	before := strings.Join(names(t, i.dir), " ")
-	i.eventually(30*time.Second, "doctor finds everything in order", func() error {
+	i.eventually("doctor finds everything in order", func() error {
 		if r := i.try("doctor"); r.code != 0 {
 			return fmt.Errorf("exit code %d:\n%s%s", r.code, r.out, r.err)
 		}
@@ -137,7 +136,7 @@ func TestCommandsAwaitTables(t *testing.T) {
 		if err := w.Start(); err != nil {
 			t.Fatal(err)
 		}
-		i.eventually(30*time.Second, "it says that it waits", func() error {
+		i.eventually("it says that it waits", func() error {
 			if !strings.Contains(w.said.String(), "the tables are not ready (version 0 of ") {
 				return fmt.Errorf("%s: it says %q", c.args[0], w.said)
 			}

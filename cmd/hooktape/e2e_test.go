@@ -98,7 +98,7 @@ func TestEndToEnd(t *testing.T) {
 		t.Errorf("Ctrl-C took %s", took)
 	}
 	i.start("serve")
-	i.eventually(30*time.Second, "the engine answers again", func() error { return i.db.Ping(context.Background()) })
+	i.eventually("the engine answers again", func() error { return i.db.Ping(context.Background()) })
 	var listed []api.Event
 	if err := json.Unmarshal([]byte(i.cli("events", "list", "--json")), &listed); err != nil || len(listed) != len(sent) {
 		t.Errorf("after the second start there are %d events, want %d, %v", len(listed), len(sent), err)
@@ -111,7 +111,7 @@ func TestEndToEnd(t *testing.T) {
 func assertStored(i *instance, id uuid.UUID, body []byte, token string) {
 	i.t.Helper()
 	var e *event.Event
-	i.eventually(10*time.Second, "the event is stored", func() (err error) {
+	i.eventually("the event is stored", func() (err error) {
 		e, err = i.db.Event(context.Background(), id)
 		return err
 	})
@@ -127,7 +127,7 @@ func assertStored(i *instance, id uuid.UUID, body []byte, token string) {
 	if e.BothelpUserID == "" {
 		i.t.Errorf("not decoded: %+v", e.Decoded)
 	}
-	i.eventually(10*time.Second, "the trace is stored", func() error {
+	i.eventually("the trace is stored", func() error {
 		spans, err := i.db.Spans(context.Background(), hex.EncodeToString(e.TraceID[:]), e.ReceivedAt)
 		if err == nil && (len(spans) != 1 || spans[0].Kind != "Server" || spans[0].ID != hex.EncodeToString(e.SpanID[:])) {
 			err = fmt.Errorf("spans: %+v", spans)
@@ -183,7 +183,7 @@ func assertDelivered(i *instance, target *sink, id uuid.UUID, body []byte) {
 		string(a.ResponseBody) != "taken" || a.ReplayID != d.ReplayID || a.Number != 1 {
 		i.t.Errorf("delivery %+v\nattempt %+v", d, a)
 	}
-	i.eventually(10*time.Second, "the delivery's span links to the arrival's trace", func() error {
+	i.eventually("the delivery's span links to the arrival's trace", func() error {
 		spans, err := i.db.Spans(context.Background(), hex.EncodeToString(a.TraceID[:]), a.StartedAt)
 		if err != nil {
 			return err
@@ -231,7 +231,7 @@ func TestKillBetweenAnswerAndDrain(t *testing.T) {
 	i.kill()
 	engine.Restart()
 	i.start("ingest")
-	i.eventually(30*time.Second, "all events are stored", func() error {
+	i.eventually("all events are stored", func() error {
 		events, err := i.db.ListEvents(context.Background(), event.Selection{}, store.Page{Limit: 1000})
 		if err != nil {
 			return err
@@ -259,7 +259,7 @@ func assertEngineRestarts(i *instance, hook string) {
 		i.t.Fatalf("kill: %v %s", err, out)
 	}
 	id := uuid.MustParse(i.post(hook, []byte(`{"bothelp_user_id":2}`)))
-	i.eventually(30*time.Second, "the event is stored", func() error {
+	i.eventually("the event is stored", func() error {
 		_, err := i.db.Event(context.Background(), id)
 		return err
 	})

@@ -130,7 +130,7 @@ func (i *instance) start(args ...string) {
 		i.t.Fatal(err)
 	}
 	i.t.Cleanup(func() { i.kill() })
-	i.eventually(60*time.Second, "hooktape answers", func() error {
+	i.eventually("hooktape answers", func() error {
 		response, err := http.Get("http://" + i.ingest + "/readyz")
 		if err != nil {
 			return err
@@ -144,7 +144,7 @@ func (i *instance) start(args ...string) {
 func (i *instance) startReady(args ...string) {
 	i.t.Helper()
 	i.start(args...)
-	i.eventually(60*time.Second, "hooktape is ready", func() error {
+	i.eventually("hooktape is ready", func() error {
 		if !strings.Contains(i.output.String(), "hooktape is ready") {
 			return errors.New("not yet")
 		}
@@ -196,7 +196,7 @@ func (i *instance) try(args ...string) result {
 	if i.old != "" || i.variable(passwordVariable) != enginetest.Password {
 		return i.resultOf(i.program(args...), "")
 	}
-	ctx, cancel := context.WithTimeout(i.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), patience)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	code := run(ctx, append(i.flags(), args...), &stdout, &stderr)
@@ -206,7 +206,7 @@ func (i *instance) try(args ...string) result {
 // program returns a command as a process.
 func (i *instance) program(args ...string) *exec.Cmd {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(i.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(i.t.Context(), patience)
 	i.t.Cleanup(cancel)
 	command := exec.CommandContext(ctx, i.binary(), args...)
 	command.Env, command.Stdout, command.Stderr = i.env, &bytes.Buffer{}, &bytes.Buffer{}
@@ -306,8 +306,11 @@ func (i *instance) ask(sql string) (string, error) {
 	return string(text), err
 }
 
+// patience is how long eventually waits. It is for slow and loaded machines; no test needs it otherwise.
+const patience = 4 * time.Minute
+
 // eventually polls until check returns nil.
-func (i *instance) eventually(patience time.Duration, what string, check func() error) {
+func (i *instance) eventually(what string, check func() error) {
 	i.t.Helper()
 	if err := testutil.Poll(patience, check); err != nil {
 		i.t.Fatalf("not within %s: %s: %v\n--- the server said\n%s", patience, what, err, i.output)

@@ -75,7 +75,7 @@ func TestRetentionCommands(t *testing.T) {
 	if err := json.Unmarshal([]byte(i.cli("retention", "--json")), &report); err != nil || len(report) < 8 {
 		t.Errorf("%v, %d lines", err, len(report))
 	}
-	i.eventually(30*time.Second, "the events expire", func() error {
+	i.eventually("the events expire", func() error {
 		_, err := i.db.Event(context.Background(), events[0].ID)
 		if err != nil {
 			return nil
@@ -95,7 +95,7 @@ func TestRetentionCommands(t *testing.T) {
 func TestRetentionAtStart(t *testing.T) {
 	i := keeping(t, "retention: {traces: 14d}\n")
 	i.start("ingest")
-	i.eventually(60*time.Second, "the retention is in force", func() error {
+	i.eventually("the retention is in force", func() error {
 		report, err := i.db.RetentionReport(context.Background(), store.Retention{})
 		for _, k := range report {
 			if k.What == "otel_traces" && k.InForce == "14d" {
@@ -104,7 +104,7 @@ func TestRetentionAtStart(t *testing.T) {
 		}
 		return errors.Join(err, errors.New("it is not"))
 	})
-	i.eventually(10*time.Second, "it is logged", func() error {
+	i.eventually("it is logged", func() error {
 		if !strings.Contains(i.output.String(), `msg="the retention is changed" of=otel_traces from="for ever" to=14d`) {
 			return errors.New("it is not")
 		}

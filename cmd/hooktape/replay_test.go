@@ -57,7 +57,7 @@ func TestReplayCommands(t *testing.T) {
 	for n := range 30 {
 		ids = append(ids, i.post(url+"/paid", fmt.Appendf(nil, `{"bothelp_user_id":%d,"name":"Анна","город":"Омск"}`, n%5)))
 	}
-	i.eventually(20*time.Second, "all events are stored", func() error {
+	i.eventually("all events are stored", func() error {
 		stored, err := i.db.StoredEvents(context.Background(), uuids(ids))
 		if err == nil && len(stored) != len(ids) {
 			err = fmt.Errorf("%d are", len(stored))
@@ -152,7 +152,7 @@ func TestReplayCommands(t *testing.T) {
 	if err := following.Start(); err != nil {
 		t.Fatal(err)
 	}
-	i.eventually(20*time.Second, "a replay is followed", func() error {
+	i.eventually("a replay is followed", func() error {
 		replays, err := i.db.Replays(context.Background(), uuid.Nil, 1, event.ReplayRunning)
 		if err == nil && len(replays) == 0 {
 			err = errors.New("there is none")

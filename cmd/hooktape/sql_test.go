@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"hooktape/internal/store"
 	"hooktape/internal/testutil/storetest"
@@ -60,7 +59,7 @@ func TestEmbeddedPasswords(t *testing.T) {
 		if round == 0 {
 			i.post(i.hookURL(), []byte(`{"name":"Ада"}`))
 		}
-		i.eventually(30*time.Second, "the event is stored", func() error {
+		i.eventually("the event is stored", func() error {
 			if out, errs, err := i.sql("", "SELECT count() FROM events"); err != nil || out != "1\n" {
 				return fmt.Errorf("%q %s %v", out, errs, err)
 			}

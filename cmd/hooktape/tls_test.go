@@ -138,7 +138,7 @@ func TestTLSReload(t *testing.T) {
 	}
 	shows := func(serial int64) {
 		i.t.Helper()
-		i.eventually(20*time.Second, fmt.Sprintf("certificate %d is shown", serial), func() error {
+		i.eventually(fmt.Sprintf("certificate %d is shown", serial), func() error {
 			if got, _ := fresh.shown(); got != serial {
 				return fmt.Errorf("it is %d", got)
 			}
@@ -149,14 +149,14 @@ func TestTLSReload(t *testing.T) {
 	move(t, next, i.dir)
 	shows(2)
 	writeFile(t, filepath.Join(i.dir, "cert.pem"), "nonsense")
-	i.eventually(20*time.Second, "the broken one is refused", func() error {
+	i.eventually("the broken one is refused", func() error {
 		if said := i.output.String(); !strings.Contains(said, "the changed certificate is refused; the old one stays in force") || !strings.Contains(said, i.dir+"/cert.pem") {
 			return errors.New("the log does not say so")
 		}
 		return nil
 	})
 	_, posted := fresh.shown()
-	i.eventually(20*time.Second, "webhooks are taken on", func() error {
+	i.eventually("webhooks are taken on", func() error {
 		if _, now := fresh.shown(); now < posted+2 {
 			return errors.New("not yet")
 		}
@@ -191,7 +191,7 @@ func TestTLSListeners(t *testing.T) {
 			i.startReady("serve")
 			client := newSender("", trusted, false).client
 			for n, url := range []string{"https://" + i.ingest + "/healthz", c.api + "://" + i.api + "/healthz"} {
-				i.eventually(20*time.Second, url, func() error {
+				i.eventually(url, func() error {
 					response, err := client.Get(url)
 					if err != nil {
 						return err
@@ -207,7 +207,7 @@ func TestTLSListeners(t *testing.T) {
 				t.Errorf("healthcheck says %q", got)
 			}
 			i.cli("simulate", "--rate", "30", "--for", "1s") // fails when it is not answered as it should be
-			i.eventually(30*time.Second, "the banner has both addresses", func() error {
+			i.eventually("the banner has both addresses", func() error {
 				if said := i.output.String(); !strings.Contains(said, "webhooks    https://"+i.ingest) || !strings.Contains(said, "console     "+c.api+"://"+i.api) {
 					return fmt.Errorf("it says\n%s", said)
 				}
