@@ -10,8 +10,8 @@ import (
 	"hooktape/internal/store"
 )
 
-// TestPurge: what ended long ago goes with all its versions, wherever they lie; what is open stays, and so does what
-// belongs to a replay that is not over.
+// TestPurge: deliveries that ended long ago are removed with all their versions, in whatever part; open ones stay, and so do those of a
+// replay that is not final.
 func TestPurge(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -136,8 +136,8 @@ func TestPurgeInterrupted(t *testing.T) {
 	}
 }
 
-// TestPurgeWaitsForPollers: a process that has been away for longer than deliveries are kept goes on where it was, and
-// finds what was delivered to the endpoint just before.
+// TestPurgeWaitsForPollers: a process that was down for longer than deliveries are kept continues where it stopped, and finds the
+// deliveries made just before.
 func TestPurgeWaitsForPollers(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
