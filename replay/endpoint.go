@@ -17,8 +17,8 @@ import (
 
 // Endpoint is a receiver of events, and how they are delivered to it.
 //
-// Its tags are the keys of the configuration, and [Endpoint.Validate] reports faults by those keys. Two endpoints that are equal by
-// reflect.DeepEqual deliver alike.
+// Its tags are the keys of the configuration, and [Endpoint.Validate] reports faults by those keys. Two endpoints that
+// are equal by reflect.DeepEqual deliver alike.
 type Endpoint struct {
 	outbound.Endpoint `yaml:",inline"`
 
@@ -31,8 +31,8 @@ type Endpoint struct {
 	Breaker     BreakerOptions `yaml:"breaker"`
 }
 
-// Subscription selects the events that an endpoint gets as they arrive: those that match every field that is set, each by any of
-// its values. A subscription without fields selects all events.
+// Subscription selects the events that an endpoint gets as they arrive: those that match every field that is set, each
+// by any of its values. A subscription without fields selects all events.
 type Subscription struct {
 	Sources []string     `yaml:"sources"`
 	Steps   []string     `yaml:"steps"`
@@ -55,8 +55,8 @@ func DefaultEndpoint(name, url string) Endpoint {
 	}
 }
 
-// adHoc returns the endpoint of a replay to a URL that the configuration does not name. Its retries end within minutes, because
-// somebody waits for them.
+// adHoc returns the endpoint of a replay to a URL that the configuration does not name. Its retries end within minutes,
+// because somebody waits for them.
 func adHoc(url string, allowPrivate bool) Endpoint {
 	e := DefaultEndpoint(adHocName(url), url)
 	e.Retry.Schedule = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
@@ -67,7 +67,8 @@ func adHoc(url string, allowPrivate bool) Endpoint {
 // isAdHoc reports whether the endpoint is not of the configuration.
 func (e *Endpoint) isAdHoc() bool { return strings.Contains(e.Name, "://") }
 
-// toPublic returns the endpoint for a replay whose maker may not use replay.allow_private. A configured endpoint stays unchanged.
+// toPublic returns the endpoint for a replay whose maker may not use replay.allow_private. A configured endpoint stays
+// unchanged.
 func (e Endpoint) toPublic() Endpoint {
 	if e.isAdHoc() {
 		e.AllowPrivate, e.PrivateSetting = false, "for the role admin and the local command line, replay.allow_private"
@@ -75,8 +76,8 @@ func (e Endpoint) toPublic() Endpoint {
 	return e
 }
 
-// replayURL returns the URL that a replay stores: the whole one for an ad-hoc endpoint, because nothing else has it, and otherwise
-// the one that may be shown.
+// replayURL returns the URL that a replay stores: the whole one for an ad-hoc endpoint, because nothing else has it,
+// and otherwise the one that may be shown.
 func (e *Endpoint) replayURL() string {
 	if e.isAdHoc() {
 		return e.URL
@@ -96,14 +97,16 @@ func findEndpoint(endpoints []Endpoint, allowPrivate bool, name, rawURL string) 
 		}
 		e := adHoc(clean, allowPrivate)
 		if e.Name == clean && strings.Contains(clean, "#") {
-			return Endpoint{}, invalid("%s is the name of a target, without the secrets of its query: give the whole URL", clean)
+			return Endpoint{}, invalid("%s is a name without the secrets of the URL's query: give the whole URL", clean)
 		}
 		return e, nil
 	}
 	if len(endpoints) == 0 {
-		return Endpoint{}, invalid("there is no endpoint %q: none is configured; give a URL, or add it to endpoints in the configuration", name)
+		return Endpoint{}, invalid("there is no endpoint %q: none is configured; "+
+			"give a URL, or add it to endpoints in the configuration", name)
 	}
-	return Endpoint{}, invalid("there is no endpoint %q; the configuration has %s; a URL works as well", name, strings.Join(namesOf(endpoints), ", "))
+	known := strings.Join(namesOf(endpoints), ", ")
+	return Endpoint{}, invalid("there is no endpoint %q; the configuration has %s; a URL works as well", name, known)
 }
 
 func namesOf(endpoints []Endpoint) (names []string) {
@@ -113,8 +116,9 @@ func namesOf(endpoints []Endpoint) (names []string) {
 	return names
 }
 
-// TargetName returns the name that deliveries to an endpoint have: a configured name unchanged, for a URL the URL with the secrets of
-// its query masked and a hash that tells it from others. The name of a URL stays unchanged, even one of an older version.
+// TargetName returns the name that deliveries to an endpoint have: a configured name unchanged, for a URL the URL with
+// the secrets of its query masked and a hash that tells it from others. The name of a URL stays unchanged, even one of
+// an older version.
 func TargetName(endpoint string) string {
 	if !strings.Contains(endpoint, "://") {
 		return endpoint
@@ -125,10 +129,10 @@ func TargetName(endpoint string) string {
 	return adHocName(endpoint)
 }
 
-// adHocName returns the name of the endpoint of a URL. The name is in every row, so it must not contain the secrets of the query. It
-// identifies the endpoint, so it must differ where the URL does: ?action=lead and ?action=deal are two endpoints. Hence it is
-// the masked URL and the beginning of the URL's SHA-256. These 32 bits tell URLs apart. They do not reveal a secret of the usual
-// length, but whoever guesses a short one can check the guess.
+// adHocName returns the name of the endpoint of a URL. The name is in every row, so it must not contain the secrets of
+// the query. It identifies the endpoint, so it must differ where the URL does: ?action=lead and ?action=deal are two
+// endpoints. Hence it is the masked URL and the beginning of the URL's SHA-256. These 32 bits tell URLs apart. They do
+// not reveal a secret of the usual length, but whoever guesses a short one can check the guess.
 func adHocName(url string) string {
 	stored := outbound.MaskQuery(url)
 	sent, fragment, _ := strings.Cut(url, "#")
@@ -159,7 +163,8 @@ func (e *Endpoint) Validate() error {
 		e.Subscribe.validate(&f)
 	}
 	f.Unless(e.Rate >= 0 && !math.IsInf(e.Rate, 0), "rate", "must be a number of requests a second, or 0 for no limit")
-	f.Unless(e.Concurrency >= 1 && e.Concurrency <= maxConcurrency, "concurrency", "must be between 1 and %d", maxConcurrency)
+	f.Unless(e.Concurrency >= 1 && e.Concurrency <= maxConcurrency, "concurrency",
+		"must be between 1 and %d", maxConcurrency)
 	f.Unless(e.Order == event.OrderNone || e.Order == event.OrderSubscriber, "order",
 		"invalid order %q: want %s or %s", e.Order, event.OrderNone, event.OrderSubscriber)
 	e.Retry.validate(&f)
@@ -169,7 +174,8 @@ func (e *Endpoint) Validate() error {
 
 func (s *Subscription) validate(f *setting.Faults) {
 	for i, kind := range s.Kinds {
-		f.Unless(slices.Contains(event.Kinds, kind), fmt.Sprintf("subscribe.kinds[%d]", i), "invalid kind %q: want one of %v", kind, event.Kinds)
+		f.Unless(slices.Contains(event.Kinds, kind), fmt.Sprintf("subscribe.kinds[%d]", i),
+			"invalid kind %q: want one of %v", kind, event.Kinds)
 	}
 }
 
@@ -178,3 +184,11 @@ func (b *BreakerOptions) validate(f *setting.Faults) {
 	f.Unless(b.Failures == 0 || b.ProbeAfter > 0, "breaker.probe_after", "must be more than 0")
 	f.Unless(b.Failures == 0 || b.ProbeMax >= b.ProbeAfter, "breaker.probe_max", "must not be less than probe_after")
 }
+
+// InvalidError reports that a request cannot be met, and why, in words for the person who made it.
+type InvalidError struct{ Text string }
+
+// Error implements error.
+func (e *InvalidError) Error() string { return e.Text }
+
+func invalid(format string, args ...any) error { return &InvalidError{fmt.Sprintf(format, args...)} }

@@ -16,30 +16,32 @@ import (
 )
 
 const (
-	leaseTime  = 10 * time.Second // a holder that was not seen for so long has gone
+	leaseTime  = 10 * time.Second // a process whose claim does not change for so long counts as dead
 	leaseRenew = 2 * time.Second
-	// leaseFence is after how long a holder that cannot be seen stops sending, before another may begin.
-	leaseFence = leaseTime - leaseRenew
-	leaseAsk   = 5 * time.Second // for one renewal
+	// leaseFence is after how long a process that cannot renew its claim stops sending: before another may begin.
+	leaseFence   = leaseTime - leaseRenew
+	leaseTimeout = 5 * time.Second        // of one renewal
+	leaseCheck   = 500 * time.Millisecond // how often run checks whether the process stood still
 )
 
-// ErrStandby: another process delivers; this one takes over when that has gone.
+// ErrStandby reports that another process delivers. This one takes over when that ends.
 var ErrStandby = errors.New("another process delivers")
 
-// errUnsure lasts for a second after the start, and after a time in which the process or ClickHouse stood still.
+// errUnsure holds for a second after the start, and after the process or ClickHouse stood still.
 var errUnsure = errors.New("finding out whether another process delivers")
 
-// lease keeps two processes from delivering at once, because every event would be sent twice. Of those that are alive
-// the one that asked first holds it. ClickHouse has no compare-and-set, so a process writes before it reads, and holds only
-// what it has found to be its own twice: of two that begin in the same moment at least one has seen the other.
+// lease keeps two processes from delivering at once, because every event would be sent twice. Each process claims the
+// lease, and the living process that claimed it first has it. ClickHouse has no compare-and-set, so a process writes
+// its claim before it reads all claims, and has the lease only after two rounds that found it to be first: of two that
+// start at the same moment at least one has seen the other.
 //
-// A holder is alive while what it writes changes. How long ago that was, each process measures by its own monotonic clock;
-// no time of the database or of another machine decides. A holder that is not alive any more is noted as released by the
-// process that takes over, so that a later start need not watch it again.
+// A process is alive while its claim changes. Each process measures how long ago that was by its own monotonic clock,
+// and no time of the database or of another machine counts. The process that takes over releases the claims of dead
+// ones, so that a later start need not watch them again.
 //
-// A holder that knows of others sends nothing more when it could not renew for a while, for one of them will begin. One
-// that knows of none goes on without ClickHouse: nobody could take the lease from it there. One that stood still itself
-// sends nothing before it has looked, and queues behind whoever came meanwhile.
+// A process that knows of others stops sending when it could not renew its claim for leaseFence, because one of them
+// will begin. One that knows of no other goes on without ClickHouse, where nobody could take the lease from it. One
+// that stood still sends nothing before it has renewed, and queues behind those that came meanwhile.
 type lease struct {
 	store  *store.Store
 	self   store.LeaseClaim
@@ -47,29 +49,30 @@ type lease struct {
 	quiet  rate.Sometimes
 
 	mu      sync.Mutex
-	seen    sightings // of all holders
-	beat    time.Time // when it was last tried to look
-	renewed time.Time // when that last worked
-	alone   bool      // no other was seen then
-	rounds  int       // in a row that found it to be ours
-	err     error     // why nothing may be sent
+	seen    sightings // of all claims
+	checked time.Time // when run last was here: long ago if the process stood still
+	renewed time.Time // the claim
+	alone   bool      // there was no other claim then
+	rounds  int       // in a row in which this process was first
+	err     error     // why this process must not deliver
 }
 
 func newLease(db *store.Store, id string, logger *slog.Logger) *lease {
 	host, _ := os.Hostname()
-	return &lease{store: db, self: store.LeaseClaim{ID: id, Host: fmt.Sprintf("%s, process %d", cmp.Or(host, "unknown host"), os.Getpid())}, logger: logger,
+	host = fmt.Sprintf("%s, process %d", cmp.Or(host, "unknown host"), os.Getpid())
+	return &lease{store: db, self: store.LeaseClaim{ID: id, Host: host}, logger: logger,
 		quiet: rate.Sometimes{First: 1, Interval: time.Minute}, err: errUnsure}
 }
 
-// sightings are when each holder of a lease was first seen with its last SeenAt, by this process's monotonic clock.
+// sightings are when each process's claim was first seen with its last SeenAt, by this process's monotonic clock.
 type sightings map[string]sighting
 
 type sighting struct{ mark, at time.Time }
 
-// take notes what was read of all holders.
-func (s *sightings) take(holders []store.LeaseClaim, now time.Time) {
+// update takes all claims as they were read.
+func (s *sightings) update(claims []store.LeaseClaim, now time.Time) {
 	seen := sightings{}
-	for _, h := range holders {
+	for _, h := range claims {
 		last, known := (*s)[h.ID]
 		if !known || !last.mark.Equal(h.SeenAt) {
 			last = sighting{h.SeenAt, now}
@@ -79,36 +82,36 @@ func (s *sightings) take(holders []store.LeaseClaim, now time.Time) {
 	*s = seen
 }
 
-// alive reports whether a holder has changed in the last leaseTime.
+// alive reports whether a process's claim has changed in the last leaseTime.
 func (s sightings) alive(id string, now time.Time) bool { return now.Sub(s[id].at) < leaseTime }
 
-// state is nil while this process holds the lease.
+// state returns nil while this process has the lease, and otherwise why it has not.
 func (l *lease) state() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.err == nil && (!within(l.beat, leaseFence) || !l.alone && !within(l.renewed, leaseFence)) {
+	if l.err == nil && (!within(l.checked, leaseFence) || !l.alone && !within(l.renewed, leaseFence)) {
 		return errUnsure
 	}
 	return l.err
 }
 
-// held tells whether anything may be sent now.
+// held reports whether this process may deliver now.
 func (l *lease) held() bool { return l.state() == nil }
 
-// within tells whether a time is no longer ago than d, by the clock on the wall and by the one that only goes forward: the
-// one goes on while the machine sleeps, the other when somebody sets the first.
+// within reports whether t is less than d ago by both clocks: the wall clock goes on while the machine sleeps, and the
+// monotonic one when somebody sets the wall clock.
 func within(t time.Time, d time.Duration) bool {
 	now := time.Now()
 	return now.Sub(t) < d && now.Round(0).Sub(t.Round(0)) < d
 }
 
-// run looks and renews until ctx ends.
+// run renews the claim until ctx ends.
 func (l *lease) run(ctx context.Context) {
-	tick := time.NewTicker(lookInterval)
+	tick := time.NewTicker(leaseCheck)
 	defer tick.Stop()
 	for {
 		if !l.fresh() {
-			l.keep(ctx)
+			l.renew(ctx)
 		}
 		select {
 		case <-tick.C:
@@ -118,97 +121,97 @@ func (l *lease) run(ctx context.Context) {
 	}
 }
 
-// fresh notes that the process goes on, and tells whether it need not ask now.
+// fresh reports whether the claim needs no renewal now.
 func (l *lease) fresh() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !within(l.renewed, leaseRenew) || l.err != nil {
 		return false
 	}
-	l.beat = time.Now()
+	l.checked = time.Now()
 	return true
 }
 
-// keep renews the lease and takes in who else is there.
-func (l *lease) keep(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, leaseAsk)
+// renew renews the claim, reads all claims and decides whether this process has the lease.
+func (l *lease) renew(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
-	self, stood := l.asking()
+	self, stoodStill := l.claim()
 	asked := time.Now()
 	err := l.store.RenewLease(ctx, store.DeliveryLease, self)
-	var holders []store.LeaseClaim
+	var claims []store.LeaseClaim
 	if err == nil {
-		holders, err = l.store.LeaseClaims(ctx, store.DeliveryLease)
+		claims, err = l.store.LeaseClaims(ctx, store.DeliveryLease)
 	}
-	for _, gone := range l.take(holders, asked, stood, err) {
-		if err := l.store.ReleaseLease(ctx, store.DeliveryLease, gone); err != nil {
-			l.logger.Warn("cannot note that another process no longer holds the lease; it is tried again", "error", err)
+	for _, dead := range l.decide(claims, asked, stoodStill, err) {
+		if err := l.store.ReleaseLease(ctx, store.DeliveryLease, dead); err != nil {
+			l.logger.Warn("cannot release the lease of a dead process; it is tried again", "error", err)
 			return
 		}
-		l.logger.Info("took over from a process that has ended or stands still", "process", gone.Host)
+		l.logger.Info("took over from a process that has ended or stands still", "process", dead.Host)
 	}
 }
 
-// take takes in an answer of ClickHouse, and returns the holders to be noted as released.
-func (l *lease) take(holders []store.LeaseClaim, asked time.Time, stood bool, err error) (gone []store.LeaseClaim) {
+// decide applies the result of a renewal, and returns the dead processes whose claims are to be released.
+func (l *lease) decide(
+	claims []store.LeaseClaim, asked time.Time, stoodStill bool, err error,
+) (release []store.LeaseClaim) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.beat = time.Now()
+	l.checked = time.Now()
 	switch {
-	case err != nil && (l.rounds < 2 || stood):
-		l.rounds, l.err = 0, fmt.Errorf("hold the lease: %w", err)
-	case err != nil: // it stays as it was
-	case !within(asked, leaseTime): // it took ClickHouse so long that others may take us for gone
+	case err != nil && (l.rounds < 2 || stoodStill):
+		l.rounds, l.err = 0, fmt.Errorf("renew the lease: %w", err)
+	case err != nil: // nothing changes
+	case !within(asked, leaseTime): // ClickHouse took so long that others may believe this process dead
 		l.rounds, l.err = 0, errUnsure
 	default:
-		alive, dead := l.alive(holders, l.beat)
-		l.decide(alive, asked)
+		alive, dead := l.split(claims, l.checked)
+		l.apply(alive, asked)
 		if l.err == nil {
-			gone = dead
+			release = dead
 		}
 	}
-	return gone
+	return release
 }
 
-// alive parts the holders in those that are alive, this process among them, and those that are not.
-func (l *lease) alive(holders []store.LeaseClaim, now time.Time) (alive, dead []store.LeaseClaim) {
-	l.seen.take(holders, now)
-	for _, h := range holders {
-		if h.ID == l.self.ID || l.seen.alive(h.ID, now) {
-			alive = append(alive, h)
+// split returns the claims of living processes, this one among them, and those of dead ones.
+func (l *lease) split(claims []store.LeaseClaim, now time.Time) (alive, dead []store.LeaseClaim) {
+	l.seen.update(claims, now)
+	for _, c := range claims {
+		if c.ID == l.self.ID || l.seen.alive(c.ID, now) {
+			alive = append(alive, c)
 		} else {
-			dead = append(dead, h)
+			dead = append(dead, c)
 		}
 	}
 	return alive, dead
 }
 
-// asking is what to note of this process, and whether it stood still before. One that was not seen for so long that
-// another may have begun asks anew, and so comes behind it.
-func (l *lease) asking() (self store.LeaseClaim, stood bool) {
+// claim returns this process's claim, and reports whether the process stood still. If it was not renewed for so long
+// that another may have begun, it is a new claim, behind the other's.
+func (l *lease) claim() (self store.LeaseClaim, stoodStill bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !within(l.renewed, leaseTime) {
 		l.self.Since = time.Time{}
 	}
-	return l.self, !within(l.beat, leaseFence)
+	return l.self, !within(l.checked, leaseFence)
 }
 
-// decide takes in who was seen of late.
-func (l *lease) decide(holders []store.LeaseClaim, asked time.Time) {
-	l.renewed, l.alone = asked, len(holders) == 1 && holders[0].ID == l.self.ID
-	for _, h := range holders {
-		if h.ID == l.self.ID {
-			l.self.Since = h.Since
+// apply applies the claims of the living processes, the earliest first.
+func (l *lease) apply(claims []store.LeaseClaim, asked time.Time) {
+	l.renewed, l.alone = asked, len(claims) == 1 && claims[0].ID == l.self.ID
+	for _, c := range claims {
+		if c.ID == l.self.ID {
+			l.self.Since = c.Since
 		}
 	}
 	l.rounds++
-	if first := holders[0]; first.ID != l.self.ID {
+	if first := claims[0]; first.ID != l.self.ID {
 		l.rounds = 0
-		l.err = fmt.Errorf("%w: %s holds the lease; this process takes over %v after that ends", ErrStandby, first.Host, leaseTime)
-		l.quiet.Do(func() {
-			l.logger.Warn("this process stands by and delivers nothing", "reason", l.err)
-		})
+		l.err = fmt.Errorf("%w: %s has the lease; this process takes over %v after that ends", ErrStandby, first.Host, leaseTime)
+		l.quiet.Do(func() { l.logger.Warn("this process stands by and delivers nothing", "reason", l.err) })
 		return
 	}
 	l.err = nil
@@ -217,9 +220,17 @@ func (l *lease) decide(holders []store.LeaseClaim, asked time.Time) {
 	}
 }
 
-// release lets others have it at once.
+// release lets another process take over at once.
 func (l *lease) release() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = l.store.ReleaseLease(ctx, store.DeliveryLease, l.self)
+}
+
+// sleep waits until d has passed or ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }

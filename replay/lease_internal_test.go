@@ -16,24 +16,24 @@ func TestALostLeaseIsNotTakenBack(t *testing.T) {
 	l := &lease{self: store.LeaseClaim{ID: "old"}, logger: slog.New(slog.DiscardHandler)}
 	old, other := store.LeaseClaim{ID: "old", Since: now.Add(-time.Hour)}, store.LeaseClaim{ID: "other", Since: now.Add(-20 * time.Second)}
 	for range 2 {
-		l.decide([]store.LeaseClaim{old}, time.Now())
-		l.beat = time.Now()
+		l.apply([]store.LeaseClaim{old}, time.Now())
+		l.checked = time.Now()
 	}
 	if !l.held() {
 		t.Fatal(l.state())
 	}
 	l.renewed = now.Add(-30 * time.Second)
-	l.beat = l.renewed
+	l.checked = l.renewed
 	if l.held() {
 		t.Error("it sends before it has looked")
 	}
-	self, stood := l.asking()
-	if !self.Since.IsZero() || !stood {
-		t.Errorf("it asks as if it had been here all the time: %+v, %v", self, stood)
+	self, stoodStill := l.claim()
+	if !self.Since.IsZero() || !stoodStill {
+		t.Errorf("it asks as if it had been here all the time: %+v, %v", self, stoodStill)
 	}
 	old.Since = time.Now()
-	l.decide([]store.LeaseClaim{other, old}, time.Now())
-	l.beat = time.Now()
+	l.apply([]store.LeaseClaim{other, old}, time.Now())
+	l.checked = time.Now()
 	if err := l.state(); !errors.Is(err, ErrStandby) {
 		t.Errorf("then it says %v", err)
 	}
@@ -49,10 +49,10 @@ func TestStoodStillAndClickHouseAway(t *testing.T) {
 	for _, stood := range []time.Duration{0, time.Minute} {
 		l := newLease(db, "self", slog.New(slog.DiscardHandler))
 		for range 2 {
-			l.decide([]store.LeaseClaim{{ID: "self", Since: time.Now()}}, time.Now().Add(-stood))
+			l.apply([]store.LeaseClaim{{ID: "self", Since: time.Now()}}, time.Now().Add(-stood))
 		}
-		l.beat = time.Now().Add(-stood)
-		l.keep(t.Context())
+		l.checked = time.Now().Add(-stood)
+		l.renew(t.Context())
 		if goesOn := stood == 0; l.held() != goesOn {
 			t.Errorf("after standing still for %v it sends: %v (%v)", stood, l.held(), l.state())
 		}
@@ -65,9 +65,9 @@ func TestAHolderAloneGoesOnWithoutClickHouse(t *testing.T) {
 	for _, holders := range [][]store.LeaseClaim{{self}, {self, other}} {
 		l := &lease{self: self, logger: slog.New(slog.DiscardHandler)}
 		for range 2 {
-			l.decide(holders, time.Now())
+			l.apply(holders, time.Now())
 		}
-		l.renewed, l.beat = time.Now().Add(-leaseFence), time.Now()
+		l.renewed, l.checked = time.Now().Add(-leaseFence), time.Now()
 		if alone := len(holders) == 1; l.held() != alone {
 			t.Errorf("of %d holders it sends: %v", len(holders), l.held())
 		}
@@ -86,7 +86,7 @@ func TestAliveIsWhatChanges(t *testing.T) {
 		{0, future, true}, {leaseTime - 1, future, true}, {leaseTime, future, false},
 		{leaseTime + time.Second, future.Add(-time.Hour), true}, {2 * leaseTime, future.Add(-time.Hour), true}, {2*leaseTime + time.Second, future.Add(-time.Hour), false},
 	} {
-		alive, dead := l.alive([]store.LeaseClaim{{ID: "other", SeenAt: c.mark}, {ID: "self"}}, now.Add(c.after))
+		alive, dead := l.split([]store.LeaseClaim{{ID: "other", SeenAt: c.mark}, {ID: "self"}}, now.Add(c.after))
 		if got := len(alive) == 2; got != c.alive || len(alive)+len(dead) != 2 {
 			t.Errorf("look %d: alive %v, dead %v; want it alive: %v", n, alive, dead, c.alive)
 		}
@@ -109,7 +109,7 @@ func TestARetryIsNotPutOff(t *testing.T) {
 		{"decided two hours ahead", retrying(2*time.Hour, 2*time.Hour+5*time.Second), 5 * time.Second},
 		{"decided two hours behind", retrying(-2*time.Hour, -2*time.Hour+5*time.Second), -2*time.Hour + 5*time.Second},
 	} {
-		if got := notPutOff(c.d, now).Sub(now); got != c.want {
+		if got := nextAttempt(c.d, now).Sub(now); got != c.want {
 			t.Errorf("%s: due in %v, want %v", c.name, got, c.want)
 		}
 	}

@@ -39,7 +39,7 @@ func TestStandby(t *testing.T) {
 			}
 			return nil
 		})
-		if text := w.runner.Failing().Error(); !strings.Contains(text, "holds the lease") {
+		if text := w.runner.Failing().Error(); !strings.Contains(text, "has the lease") {
 			t.Errorf("a standby says %q", text)
 		}
 	}

@@ -116,16 +116,16 @@ func TestOrderOfASubscriber(t *testing.T) {
 	dir := t.TempDir()
 	s := startSender(t, db, dir, replay.Options{}, crm)
 	awaitFollowing(t, db, "crm")
-	events := ofSubscribers(newEvents("demo", 300), 7)
-	insert(t, db, events[:100]...)
+	events := ofSubscribers(newEvents("demo", 120), 7)
+	insert(t, db, events[:60]...)
 	testutil.Eventually(t, 20*time.Second, func() error {
-		if n := len(got.all()); n < 40 {
+		if n := len(got.all()); n < 30 {
 			return fmt.Errorf("%d requests", n)
 		}
 		return nil
 	})
 	s.stop()
-	insert(t, db, events[100:]...)
+	insert(t, db, events[60:]...)
 	startSender(t, db, dir, replay.Options{}, crm)
 	awaitDelivered(t, db, events, 60*time.Second)
 	assertEachOnce(t, events, &got)

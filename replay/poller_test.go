@@ -125,28 +125,6 @@ func TestAWiderSubscription(t *testing.T) {
 	assertEachOnce(t, all, &got)
 }
 
-// TestAnOlderVersionsStateIsTakenOver: what a version without numbers had not come to is delivered, and what comes since.
-func TestAnOlderVersionsStateIsTakenOver(t *testing.T) {
-	t.Parallel()
-	db := newStore(t)
-	var got receiver
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
-	defer server.Close()
-	now := time.Now()
-	if err := db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "crm", State: "active", UpdatedAt: now,
-		FollowedSince: now.Add(-time.Hour), FollowedUntil: now.Add(-time.Minute)}); err != nil {
-		t.Fatal(err)
-	}
-	events := newEvents("demo", 6)
-	if err := db.InsertEvents(context.Background(), "", events[:3]); err != nil { // without numbers
-		t.Fatal(err)
-	}
-	insertAs(t, db, "spool", 1, events[3:]...)
-	startSender(t, db, t.TempDir(), replay.Options{}, endpointAt("crm", server.URL, nil))
-	awaitDelivered(t, db, events, 15*time.Second)
-	assertEachOnce(t, events, &got)
-}
-
 // TestAuditOfDeliveries: an event that was passed over without a delivery is found at the next start, and delivered.
 func TestAuditOfDeliveries(t *testing.T) {
 	t.Parallel()

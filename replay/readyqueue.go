@@ -12,38 +12,39 @@ import (
 	"hooktape/internal/store"
 )
 
-// readyQueue is what a worker has in memory of its deliveries, and how far it has read the others. It does no I/O and knows no
-// clock.
+// readyQueue has the deliveries that a worker has in memory, and how far it has read the others. It does no I/O and has
+// no clock.
 //
-// Deliveries are read in scans, page by page, in the order of (position, id). The pages of a scan do not overlap, so that a
-// delivery comes once with each scan; held keeps it from coming again while it is in memory. Before a scan reads again what was
-// read before, all outcomes so far are stored: what it finds open is open, or held.
+// The worker reads deliveries in scans, page by page, in the order of (position, id). The pages of a scan do not
+// overlap, so a scan returns each delivery once, and inMemory keeps a later scan from adding it again. Before a scan
+// reads a part of the queue again, all outcomes so far are stored: a delivery that it finds open is open, or in memory.
 //
-// Without order there are two scans. The tail goes on behind everything that was read; the backlog reads again what lies before
-// it, when something there is not in memory. So new events overtake a long backlog. With order the tail alone is used, and goes
-// back when it has come to its end, for what it has not read may be an earlier event of the same subscriber.
+// Without order there are two scans. The tail continues behind everything that was read. The backlog reads the part
+// before it again if something there is not in memory. So new events overtake a long backlog. With order there is only
+// the tail. It starts again when it has come to its end, because what it has not read may be an earlier event of the
+// same subscriber.
 //
-// With order, a subscriber's deliveries form a chain, and only its head may be sent. While a head waits for its next attempt,
-// the rest of its chain is not kept: it is read again once the head has ended. So a subscriber whose event is refused for hours
-// takes one entry, whatever he does.
+// With order, a subscriber's deliveries form a chain, and only its head may be sent. While the head waits for a retry,
+// the rest of the chain is dropped from memory. It is read again when the head has ended. So a subscriber whose event
+// fails for hours takes one entry, however many events follow.
 type readyQueue struct {
-	limits  queueLimits
-	held    map[uuid.UUID]bool
-	ended   []uuid.UUID // still held: a page of the backlog that was read before they ended may show them
-	ready   [3][]*item  // by origin
-	bytes   [3]int      // of their bodies that are loaded
-	turn    int         // the origin that goes first next
-	retries retryHeap   // not due yet
-	chains  map[string]*chain
-	behind  int // deliveries in chains that are not heads
+	limits   queueLimits
+	inMemory map[uuid.UUID]bool // by event
+	ended    []uuid.UUID        // still in inMemory: a page that was read before they ended may show them
+	ready    [3][]*item         // by origin
+	bytes    [3]int             // of the loaded bodies
+	turn     int                // the origin whose turn is next
+	retries  retryHeap          // not due yet
+	chains   map[string]*chain
+	behind   int // deliveries in chains that are not heads
 
 	tail, backlog scan
-	scans         int           // begun so far
-	again         *store.Cursor // where to read again from; nil: nowhere
-	new           *store.Cursor // the first of the deliveries that have been stored since the last page
+	scans         int           // started so far
+	again         *store.Cursor // from where to read again; nil: nothing
+	new           *store.Cursor // the first delivery stored since the last page
 }
 
-// Origins of ready deliveries. They take turns, so that neither a backlog nor many retries hold up new events.
+// The origins of ready deliveries. They take turns, so neither a backlog nor many retries delay new events.
 const (
 	fromRetries = iota
 	fromBacklog
@@ -55,35 +56,38 @@ type item struct {
 	event.Delivery
 	event *event.Event
 	gone  bool // the event is no longer stored
-	scan  int  // number of the scan that has read it
+	scan  int  // number of the scan that read it
 	from  int  // its origin
 }
 
-// scan has read up to at, and has more to read, up to end; the zero end is none.
+// scan has read up to at, and reads on up to end while there is more. A zero end is no limit.
 type scan struct {
 	number  int
 	at, end store.Cursor
 	more    bool
-	reread  bool // it reads what was read before
-	begun   bool // a page of it was read
+	reread  bool // it reads a part that was read before
+	begun   bool // its first page was read
 }
 
 // chain is a subscriber's deliveries in order.
 type chain struct {
-	head *item // ready, in flight or waiting for its next attempt; nil: it has ended, and the rest is only in ClickHouse
+	head *item // ready, in flight or waiting for a retry; nil if it has ended and the rest is only in ClickHouse
 	next []*item
-	rest *store.Cursor // the first of those that are only in ClickHouse; nil: none is
+	rest *store.Cursor // the first delivery that is only in ClickHouse; nil if there is none
 }
 
-// queueLimits bound what a readyQueue has in memory.
+// payloadBytes bounds the events that one query loads, and those loaded of one origin.
+const payloadBytes = 8 << 20
+
+// queueLimits bound a readyQueue's memory.
 type queueLimits struct {
 	page    int // deliveries read at once
-	few     int // fewer ready ones than these: the next page is read
-	retries int // waiting for another attempt
+	few     int // the next page is read when fewer are ready
+	retries int // waiting for a retry
 }
 
 func newReadyQueue(order event.Order, limits queueLimits) *readyQueue {
-	q := &readyQueue{limits: limits, held: map[uuid.UUID]bool{}, tail: scan{more: true}}
+	q := &readyQueue{limits: limits, inMemory: map[uuid.UUID]bool{}, tail: scan{more: true}}
 	if order == event.OrderSubscriber {
 		q.chains = map[string]*chain{}
 	}
@@ -98,10 +102,10 @@ func compare(a, b store.Cursor) int {
 	return bytes.Compare(a.ID[:], b.ID[:])
 }
 
-// placeOf is where a delivery stands in its queue.
+// placeOf returns the place of a delivery in its queue.
 func placeOf(d event.Delivery) store.Cursor { return store.Cursor{At: d.Position(), ID: d.EventID} }
 
-// earlier is the earlier of two places, of which the first may be nil.
+// earlier returns the earlier of two places, of which the first may be nil.
 func earlier(a *store.Cursor, b store.Cursor) *store.Cursor {
 	if a != nil && compare(*a, b) <= 0 {
 		return a
@@ -109,7 +113,7 @@ func earlier(a *store.Cursor, b store.Cursor) *store.Cursor {
 	return &b
 }
 
-// before is a place right before another, so that reading after it includes that one. Before the first there is nothing.
+// before returns the place right before another one: reading after it includes that one.
 func before(c store.Cursor) store.Cursor {
 	if c.At.IsZero() {
 		return c
@@ -117,20 +121,20 @@ func before(c store.Cursor) store.Cursor {
 	return store.Cursor{At: c.At.Add(-time.Microsecond), ID: uuid.Max}
 }
 
-// arrived notes that new deliveries are stored, the first of them at a place.
+// arrived tells the queue that new deliveries are stored, the first of them at place.
 func (q *readyQueue) arrived(place store.Cursor) { q.new = earlier(q.new, place) }
 
-// page is a part of a scan that is to be read.
+// page is a part of a scan to read.
 type page struct {
 	*scan
 	after, upTo store.Cursor
-	flush       bool // outcomes must be stored before it is read
+	flush       bool // first store all outcomes
 }
 
-// nextPage returns what to read next, nil when there is nothing to read or no room. take must be called before it is called
+// nextPage returns the page to read next, or nil if there is nothing to read or no room. Call take before calling it
 // again.
 func (q *readyQueue) nextPage() *page {
-	q.takeArrived()
+	q.extendScans()
 	rescan := &q.backlog
 	if q.chains != nil {
 		rescan = &q.tail
@@ -148,24 +152,24 @@ func (q *readyQueue) nextPage() *page {
 	return &page{scan: s, after: s.at, upTo: s.end, flush: s.reread && !s.begun}
 }
 
-// takeArrived makes a scan come to the new deliveries.
-func (q *readyQueue) takeArrived() {
+// extendScans lets a scan read the new deliveries.
+func (q *readyQueue) extendScans() {
 	if q.new == nil {
 		return
 	}
 	place := *q.new
 	q.new = nil
 	switch {
-	case !place.At.After(q.tail.at.At): // of one moment nobody knows which ones were read
+	case !place.At.After(q.tail.at.At): // at the same moment, and possibly not read
 		q.again = earlier(q.again, place)
-	case q.tail.more && !q.backlog.more && q.chains == nil: // what is left to read before them is a backlog
+	case q.tail.more && !q.backlog.more && q.chains == nil: // the unread part before them becomes the backlog
 		q.backlog = scan{at: q.tail.at, end: before(place), more: true}
 		q.tail.at = before(place)
 	}
 	q.tail.more = true
 }
 
-// readAgain begins a scan of what was read before.
+// readAgain starts a scan of a part that was read before.
 func (q *readyQueue) readAgain(s *scan) {
 	from := q.again
 	q.again = nil
@@ -185,12 +189,12 @@ func (q *readyQueue) readAgain(s *scan) {
 
 func (q *readyQueue) forgetEnded() {
 	for _, id := range q.ended {
-		delete(q.held, id)
+		delete(q.inMemory, id)
 	}
 	q.ended = nil
 }
 
-// take takes in the deliveries of a page. A page that is not full ends its scan.
+// take adds the deliveries of a page. A page that is not full ends its scan.
 func (q *readyQueue) take(p *page, found []event.Delivery, now time.Time) {
 	origin := fromBacklog
 	if p.scan == &q.tail {
@@ -208,9 +212,9 @@ func (q *readyQueue) take(p *page, found []event.Delivery, now time.Time) {
 	}
 }
 
-// add takes a delivery in, unless it is held already or an earlier one of its subscriber waits.
+// add adds a delivery, unless it is in memory already or an earlier one of its subscriber waits.
 func (q *readyQueue) add(it *item, origin int, now time.Time) {
-	if q.held[it.EventID] {
+	if q.inMemory[it.EventID] {
 		return
 	}
 	if q.chains != nil {
@@ -224,15 +228,15 @@ func (q *readyQueue) add(it *item, origin int, now time.Time) {
 		default:
 			c.insert(it)
 			q.behind++
-			q.held[it.EventID] = true
+			q.inMemory[it.EventID] = true
 			return
 		}
 	}
-	q.held[it.EventID] = true
+	q.inMemory[it.EventID] = true
 	q.schedule(it, origin, now)
 }
 
-// insert puts a delivery behind the earlier ones. Those of a late spool come after later ones.
+// insert puts a delivery behind the earlier ones. A late spool may bring earlier deliveries after later ones.
 func (c *chain) insert(it *item) {
 	i, _ := slices.BinarySearchFunc(c.next, it, func(a, b *item) int { return compare(placeOf(a.Delivery), placeOf(b.Delivery)) })
 	c.next = slices.Insert(c.next, i, it)
@@ -242,7 +246,7 @@ func (q *readyQueue) schedule(it *item, origin int, now time.Time) {
 	switch {
 	case it.State != event.Retrying || !it.NextAt.After(now):
 		q.enqueue(it, origin)
-	case q.chains == nil && q.retrying() >= q.limits.retries: // there is no room; it is read again when there is
+	case q.chains == nil && q.retrying() >= q.limits.retries: // no room; it is read again when there is some
 		q.again = earlier(q.again, placeOf(it.Delivery))
 		q.release(it)
 	default:
@@ -255,7 +259,7 @@ func (q *readyQueue) enqueue(it *item, origin int) {
 	q.ready[origin] = append(q.ready[origin], it)
 }
 
-// release lets go of a delivery that is out of memory. A page that was read before may still show it.
+// release removes a delivery from memory. A page that was read before may still have it.
 func (q *readyQueue) release(it *item) {
 	for _, s := range []*scan{&q.tail, &q.backlog} {
 		if s.more && s.reread && it.scan != s.number {
@@ -263,10 +267,10 @@ func (q *readyQueue) release(it *item) {
 			return
 		}
 	}
-	delete(q.held, it.EventID)
+	delete(q.inMemory, it.EventID)
 }
 
-// done takes back what next has returned, in the state that its attempt left it in.
+// done returns a popped delivery to the queue, in the state after its attempt.
 func (q *readyQueue) done(it *item, now time.Time) {
 	it.event = nil
 	c := q.chains[it.Subscriber]
@@ -285,24 +289,24 @@ func (q *readyQueue) done(it *item, now time.Time) {
 		q.behind--
 		q.schedule(c.head, fromTail, now)
 	case c.rest != nil:
-		c.head = nil // nothing of the subscriber goes before a scan has found what is next
+		c.head = nil // the subscriber's next delivery waits until a scan has found it
 		q.again = earlier(q.again, *c.rest)
 	default:
 		delete(q.chains, it.Subscriber)
 	}
 }
 
-// cut leaves what is behind a chain's head in ClickHouse.
+// cut drops the deliveries behind a chain's head from memory.
 func (q *readyQueue) cut(c *chain) {
 	for _, it := range c.next {
-		delete(q.held, it.EventID)
+		delete(q.inMemory, it.EventID)
 		c.rest = earlier(c.rest, placeOf(it.Delivery))
 	}
 	q.behind -= len(c.next)
 	c.next = nil
 }
 
-// retrying counts the deliveries that wait for another attempt, or for their turn to make it.
+// retrying returns the number of deliveries that wait for a retry, or for their turn to make it.
 func (q *readyQueue) retrying() int { return len(q.retries) + len(q.ready[fromRetries]) }
 
 // retryAll makes every retry due.
@@ -313,7 +317,7 @@ func (q *readyQueue) retryAll(now time.Time) {
 	heap.Init(&q.retries)
 }
 
-// peek returns what is to be sent next of those that are loaded and may go; nil when there is none.
+// peek returns the next delivery to send that is loaded and passes may; nil if there is none.
 func (q *readyQueue) peek(now time.Time, may func(*item) bool) *item {
 	for len(q.retries) > 0 && !q.retries[0].NextAt.After(now) {
 		q.enqueue(heap.Pop(&q.retries).(*item), fromRetries)
@@ -327,7 +331,7 @@ func (q *readyQueue) peek(now time.Time, may func(*item) bool) *item {
 	return nil
 }
 
-// pop takes out what peek has returned.
+// pop removes the delivery that peek has returned.
 func (q *readyQueue) pop(it *item) {
 	q.ready[it.from][0] = nil
 	q.ready[it.from] = q.ready[it.from][1:]
@@ -337,8 +341,8 @@ func (q *readyQueue) pop(it *item) {
 	}
 }
 
-// unloaded lists up to n deliveries whose events are needed next: new ones first. Of an origin they are asked for when they are
-// among the n/2 that go first, so that one query serves many.
+// unloaded returns up to n deliveries whose events are needed next, new ones first. An origin has some only if one of
+// its first n/2 is not loaded, so that one query serves many.
 func (q *readyQueue) unloaded(n int) (items []*item) {
 	for _, origin := range []int{fromTail, fromRetries, fromBacklog} {
 		list := q.ready[origin]
@@ -356,8 +360,8 @@ func (q *readyQueue) unloaded(n int) (items []*item) {
 
 func (it *item) unloaded() bool { return it.event == nil && !it.gone }
 
-// attach gives deliveries their events, which are a beginning of those that were asked for, in order of receipt, if they have
-// payloadBytes. An event missing from a complete result is no longer stored.
+// attach gives deliveries their events. If events has payloadBytes it is only the first part, in order of receipt, of
+// those that were asked for. An event missing from a complete result was deleted.
 func (q *readyQueue) attach(asked []*item, events []event.Event) {
 	byID := make(map[uuid.UUID]*event.Event, len(events))
 	size := 0
@@ -371,21 +375,21 @@ func (q *readyQueue) attach(asked []*item, events []event.Event) {
 		switch last := len(events) - 1; {
 		case it.event != nil:
 			q.bytes[it.from] += len(it.event.Body)
-		case whole, it.EventReceivedAt.Before(events[last].ReceivedAt): // ids of one moment have another order there
+		case whole, it.EventReceivedAt.Before(events[last].ReceivedAt): // ClickHouse orders the ids of one moment otherwise
 			it.gone = true
 		}
 	}
 }
 
-// empty reports whether everything that was open has ended.
+// empty reports whether no delivery is open.
 func (q *readyQueue) empty() bool {
-	return !q.tail.more && !q.backlog.more && q.again == nil && q.new == nil && len(q.held) == len(q.ended)
+	return !q.tail.more && !q.backlog.more && q.again == nil && q.new == nil && len(q.inMemory) == len(q.ended)
 }
 
-// size is the number of open deliveries in memory.
-func (q *readyQueue) size() int { return len(q.held) - len(q.ended) }
+// size returns the number of open deliveries in memory.
+func (q *readyQueue) size() int { return len(q.inMemory) - len(q.ended) }
 
-// nextRetry is when the next retry is due; zero when none waits.
+// nextRetry returns when the next retry is due; zero if none waits.
 func (q *readyQueue) nextRetry() time.Time {
 	if len(q.retries) == 0 {
 		return time.Time{}
@@ -393,7 +397,7 @@ func (q *readyQueue) nextRetry() time.Time {
 	return q.retries[0].NextAt
 }
 
-// retryHeap has the delivery with the earliest next attempt on top; of equals the one that arrived first.
+// retryHeap has the delivery with the earliest next attempt on top, and among equals the one with the first position.
 type retryHeap []*item
 
 func (h retryHeap) Len() int { return len(h) }

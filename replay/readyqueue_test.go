@@ -173,8 +173,8 @@ func playModel(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 			t.Fatalf("forgotten: %+v", d)
 		}
 	}
-	if !q.empty() || len(q.held) > 0 || len(q.chains) > 0 || q.behind != 0 || len(q.retries) > 0 {
-		t.Fatalf("left over: %d held, %d chains, %d behind, %d retries, %+v", len(q.held), len(q.chains), q.behind, len(q.retries), q)
+	if !q.empty() || len(q.inMemory) > 0 || len(q.chains) > 0 || q.behind != 0 || len(q.retries) > 0 {
+		t.Fatalf("left over: %d held, %d chains, %d behind, %d retries, %+v", len(q.inMemory), len(q.chains), q.behind, len(q.retries), q)
 	}
 }
 

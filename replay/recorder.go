@@ -13,44 +13,44 @@ import (
 	"hooktape/internal/store"
 )
 
-// Recorder keeps what happened to deliveries: on disk at once, in ClickHouse as soon as it takes it.
+// Recorder stores what happens to deliveries: on disk at once, in ClickHouse as soon as that accepts it.
 type Recorder struct {
 	spool *spool.Spool
 	drain *spool.Drain
 }
 
-// record is one entry of the spool: a delivery's new state and the attempt that led to it, if one did.
-type record struct {
+// outcome is one record of the spool: a delivery's new state, and the attempt that led to it, if any.
+type outcome struct {
 	Delivery event.Delivery `cbor:"1,keyasint"`
 	Attempt  *event.Attempt `cbor:"2,keyasint,omitempty"`
 }
 
-// NewRecorder makes a recorder on a spool of its own. It stores nothing in ClickHouse until Run.
+// NewRecorder returns a recorder on a spool of its own. It stores nothing in ClickHouse until Run.
 func NewRecorder(s *spool.Spool, db *store.Store, logger *slog.Logger) *Recorder {
 	limits := spool.DefaultLimits()
 	limits.Age = 500 * time.Millisecond
 	return &Recorder{spool: s, drain: spool.NewDrain(s, &sink{store: db, logger: logger}, limits, logger)}
 }
 
-// Run brings records to ClickHouse until ctx ends.
+// Run brings outcomes to ClickHouse until ctx ends.
 func (r *Recorder) Run(ctx context.Context) error { return r.drain.Run(ctx) }
 
-// Flush returns when all that was noted before is in ClickHouse.
+// Flush returns when everything recorded before is in ClickHouse.
 func (r *Recorder) Flush(ctx context.Context) error { return r.drain.Flush(ctx) }
 
-// Failing returns why ClickHouse does not take records now.
+// Failing returns why ClickHouse does not accept outcomes now, or nil.
 func (r *Recorder) Failing() error { return r.drain.Failing() }
 
-// note puts a delivery's new state on disk; it returns nil when it is there.
-func (r *Recorder) note(ctx context.Context, d *event.Delivery, a *event.Attempt) error {
-	data, err := event.Encoding.Marshal(record{*d, a})
+// record writes a delivery's new state to disk and returns nil when it is there.
+func (r *Recorder) record(ctx context.Context, d *event.Delivery, a *event.Attempt) error {
+	data, err := event.Encoding.Marshal(outcome{*d, a})
 	if err != nil {
-		return fmt.Errorf("note delivery of event %s: %w", d.EventID, err)
+		return fmt.Errorf("record delivery of event %s: %w", d.EventID, err)
 	}
 	return r.spool.Append(ctx, data)
 }
 
-// sink brings records to the tables deliveries and attempts.
+// sink brings outcomes to the tables deliveries and attempts.
 type sink struct {
 	store  *store.Store
 	logger *slog.Logger
@@ -58,29 +58,14 @@ type sink struct {
 
 // Store implements spool.Sink. Outcomes need no mark.
 func (s *sink) Store(ctx context.Context, batch spool.Batch) (mark uint64, err error) {
-	return 0, s.record(ctx, batch)
+	return 0, s.insert(ctx, batch)
 }
 
-func (s *sink) record(ctx context.Context, batch spool.Batch) error {
-	latest := map[event.DeliveryKey]int{}
-	var deliveries []event.Delivery
-	var attempts []event.Attempt
-	for _, data := range batch.Records {
-		var r record
-		if err := event.Decoding.Unmarshal(data, &r); err != nil {
-			return fmt.Errorf("%w: %w", spool.ErrRefused, err)
-		}
-		if r.Attempt != nil {
-			attempts = append(attempts, *r.Attempt)
-		}
-		if i, seen := latest[r.Delivery.DeliveryKey]; seen {
-			deliveries[i] = r.Delivery // only the last state of each counts
-			continue
-		}
-		latest[r.Delivery.DeliveryKey] = len(deliveries)
-		deliveries = append(deliveries, r.Delivery)
+func (s *sink) insert(ctx context.Context, batch spool.Batch) error {
+	deliveries, attempts, err := decode(batch.Records)
+	if err != nil {
+		return fmt.Errorf("%w: %w", spool.ErrRefused, err)
 	}
-	var err error
 	if batch.PossiblyStored(store.TokenLifetime) { // a delivery's row replaces itself; an attempt's does not
 		if attempts, err = s.withoutStored(ctx, attempts); err != nil {
 			return err
@@ -96,6 +81,27 @@ func (s *sink) record(ctx context.Context, batch spool.Batch) error {
 		return fmt.Errorf("%w: %w", spool.ErrRefused, err)
 	}
 	return err
+}
+
+// decode returns the last state of each delivery, and all attempts.
+func decode(records [][]byte) (deliveries []event.Delivery, attempts []event.Attempt, err error) {
+	latest := map[event.DeliveryKey]int{}
+	for _, data := range records {
+		var o outcome
+		if err := event.Decoding.Unmarshal(data, &o); err != nil {
+			return nil, nil, err
+		}
+		if o.Attempt != nil {
+			attempts = append(attempts, *o.Attempt)
+		}
+		if i, seen := latest[o.Delivery.DeliveryKey]; seen {
+			deliveries[i] = o.Delivery
+			continue
+		}
+		latest[o.Delivery.DeliveryKey] = len(deliveries)
+		deliveries = append(deliveries, o.Delivery)
+	}
+	return deliveries, attempts, nil
 }
 
 func (s *sink) withoutStored(ctx context.Context, attempts []event.Attempt) ([]event.Attempt, error) {

@@ -23,7 +23,7 @@ func TestOutcomesRepeatedLongAfter(t *testing.T) {
 	batch := spool.Batch{First: 1, Last: 2, Appended: now}
 	for n := range uint32(2) {
 		a := &event.Attempt{ID: d.AttemptID(n + 1), EventID: d.EventID, Endpoint: "crm", Number: n + 1, StartedAt: now.Add(time.Duration(n) * time.Second), Outcome: event.OutcomeDelivered}
-		data, err := event.Encoding.Marshal(record{d, a})
+		data, err := event.Encoding.Marshal(outcome{d, a})
 		if err != nil {
 			t.Fatal(err)
 		}

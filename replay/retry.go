@@ -15,25 +15,25 @@ import (
 	"hooktape/internal/setting"
 )
 
-// RetryPolicy says whether and when a failed attempt is made again.
+// RetryPolicy says whether and when a failed attempt is retried.
 type RetryPolicy struct {
-	// Schedule has the delays between attempts. The last one is repeated if MaxAttempts asks for more. Each is shortened by
-	// up to 50 % random jitter, so that deliveries that failed together do not come back together.
+	// Schedule has the delays between attempts. The last one is repeated if MaxAttempts asks for more. Random jitter
+	// shortens each by up to 50 %, so that deliveries that failed together are not retried together.
 	Schedule []time.Duration `yaml:"schedule"`
-	// MaxAttempts is the most attempts altogether. 0 is one more than the schedule has steps.
+	// MaxAttempts is the maximum number of attempts. 0 is one more than the schedule has steps.
 	MaxAttempts int `yaml:"max_attempts"`
-	// MaxAge is how old a delivery may be at another attempt; 0 is any age. The first attempt is made at any age: what
-	// has waited for an endpoint to come back is not given up untried.
+	// MaxAge is how old a delivery may be at a retry; 0 is any age. The first attempt is made at any age, because a
+	// delivery may have waited for the endpoint to recover.
 	MaxAge time.Duration `yaml:"max_age"`
-	// On are the results that are tried again: no_answer, a status such as 429, a class of them such as 5xx.
+	// On has the results that are retried: no_answer, a status such as 429, or a class such as 5xx.
 	On []string `yaml:"-"`
 }
 
-// RetryNoAnswer in RetryPolicy.On stands for everything that is not a whole answer, a name that leads to a forbidden address included:
-// it may lead elsewhere later, and the configuration may allow the address.
+// RetryNoAnswer in RetryPolicy.On matches every attempt without a complete answer. It includes a name that resolves to
+// a forbidden address: it may resolve to another one later, or the configuration may allow the address.
 const RetryNoAnswer = "no_answer"
 
-// DefaultRetry tries for about a day, and only what may work another time.
+// DefaultRetry returns a policy that retries for about a day, and only results that may change.
 func DefaultRetry() RetryPolicy {
 	return RetryPolicy{
 		Schedule: []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute,
@@ -42,8 +42,9 @@ func DefaultRetry() RetryPolicy {
 	}
 }
 
-// Next says what follows the attempts-th attempt, which got a, of a delivery that is age old: another one after delay,
-// or none and why. A Retry-After is waited for, up to a day; a tenth of it is added by chance.
+// Next returns what follows attempt number attempts, with answer a, of a delivery of the given age: another attempt
+// after delay, or none and why. The delay is at least the answer's Retry-After, with up to 10 % random jitter, and at
+// most a day.
 func (p RetryPolicy) Next(a outbound.Answer, attempts uint32, age time.Duration) (delay time.Duration, again bool, why string) {
 	if why := p.final(a); why != "" {
 		return 0, false, why
@@ -65,7 +66,7 @@ func (p RetryPolicy) Next(a outbound.Answer, attempts uint32, age time.Duration)
 	return delay, true, ""
 }
 
-// final says why a result is not tried again; empty when it is.
+// final returns why a result is not retried, or "" if it is.
 func (p RetryPolicy) final(a outbound.Answer) string {
 	switch a.Outcome {
 	case event.OutcomeDelivered:
@@ -86,18 +87,18 @@ func (p RetryPolicy) final(a outbound.Answer) string {
 }
 
 func (p RetryPolicy) validate(f *setting.Faults) {
-	f.Unless(len(p.Schedule) > 0, "retry.schedule", "must have a step; max_attempts: 1 is what makes one attempt only")
+	f.Unless(len(p.Schedule) > 0, "retry.schedule", "must have a step; for only one attempt set max_attempts to 1")
 	for i, step := range p.Schedule {
 		f.Unless(step > 0, fmt.Sprintf("retry.schedule[%d]", i), "must be more than 0")
 	}
-	f.Unless(p.MaxAttempts >= 0 && p.MaxAttempts <= math.MaxUint16, "retry.max_attempts", "must lie between 1 and %d", math.MaxUint16)
+	f.Unless(p.MaxAttempts >= 0 && p.MaxAttempts <= math.MaxUint16, "retry.max_attempts", "must be between 1 and %d", math.MaxUint16)
 	f.Unless(p.MaxAge >= 0, "retry.max_age", "must not be negative")
 	for i, on := range p.On {
 		f.Unless(on == RetryNoAnswer || isFailure(on), fmt.Sprintf("retry_on[%d]", i), "%q must be no_answer, a status such as 429, or a class such as 5xx", on)
 	}
 }
 
-// isFailure tells whether a word is a status, or a class of them, that does not say yes.
+// isFailure reports whether a word is a status other than 2xx, or a class of them.
 func isFailure(word string) bool {
 	if class, ok := strings.CutSuffix(word, "xx"); ok {
 		word = class + "00"
@@ -106,7 +107,7 @@ func isFailure(word string) bool {
 	return err == nil && len(word) == 3 && status >= 100 && status <= 599 && status/100 != 2
 }
 
-// brief writes a duration without its zeros: 72h rather than 72h0m0s.
+// brief formats a duration without trailing zeros: 72h, not 72h0m0s.
 func brief(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {

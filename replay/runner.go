@@ -5,33 +5,39 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
+	"go.opentelemetry.io/otel/attribute"
 
+	"hooktape/internal/event"
 	"hooktape/internal/outbound"
 	"hooktape/internal/store"
 )
 
 // Options are the runner's settings.
 type Options struct {
-	// AllowPrivate lets replays to a URL, in place of a configured endpoint, go to loopback, private and link-local
+	// AllowPrivate lets replays to a URL, rather than to a configured endpoint, go to loopback, private and link-local
 	// addresses, unless they are event.Replay.PublicOnly.
 	AllowPrivate bool
-	// Own is hooktape itself, where nothing is sent.
+	// Own are hooktape's own addresses, where nothing is sent.
 	Own *outbound.OwnAddresses
 }
 
-// lookInterval is how soon a new replay, a command or a changed endpoint is seen.
-const lookInterval = 500 * time.Millisecond
+const (
+	// reconcileInterval is how soon a new replay, a command or a changed endpoint takes effect.
+	reconcileInterval = 500 * time.Millisecond
+	// flushGrace is how long the last outcomes may take to ClickHouse.
+	flushGrace = 2 * time.Second
+)
 
 // Runner delivers: live events to the endpoints that subscribe to them, and replays.
 //
-// It compares, twice a second, the workers that should be there with those that are: one for each endpoint that subscribes
-// to something and one for each running replay. What should be there stands in the configuration and in ClickHouse alone,
-// so that a crash, a pause and a changed configuration all end in the same way: by looking again.
+// Twice a second it reconciles the running workers with those that should run: one for each endpoint that subscribes to
+// something and one for each running replay. Only the configuration and ClickHouse say what should run. So a crash, a
+// pause and a changed configuration end in the same way: by the next reconcile.
 type Runner struct {
 	options  Options
 	store    *store.Store
@@ -41,42 +47,47 @@ type Runner struct {
 	*instruments
 
 	endpoints atomic.Pointer[[]Endpoint]
-	known     known
-	failing   atomic.Pointer[error]       // of the last look
-	observed  atomic.Pointer[observation] // nil while another process delivers
-	quiet     rate.Sometimes              // for faults of the configuration, which stay until it is changed
+	failing   atomic.Pointer[error]       // of the last reconcile
+	observed  atomic.Pointer[observation] // by the last reconcile, without workers
 
-	mu      sync.Mutex // workers are read by the metrics
-	workers map[workerID]*track
-	targets map[string]*target // by targetKey
-	jobs    jobs
-	states  endpointStates
-	ended   chan endedWorker
+	targets *targets
+	states  *endpointStates
+	replays *replays
+
+	mu      sync.Mutex // the metrics read workers
+	workers map[store.Queue]*worker
 	running sync.WaitGroup
+	ended   chan *worker
 }
 
-// NewRunner makes a runner; it does nothing until Run.
+// errNotBegun is why a new runner is failing. Its first reconcile needs the tables.
+var errNotBegun = errors.New("delivery has not begun: ClickHouse or its tables are not there yet")
+
+// NewRunner returns a runner, which does nothing until Run.
 func NewRunner(o Options, endpoints []Endpoint, db *store.Store, recorder *Recorder, logger *slog.Logger) *Runner {
-	r := &Runner{options: o, store: db, recorder: recorder, logger: logger, instruments: newInstruments(),
-		workers: map[workerID]*track{}, targets: map[string]*target{}, jobs: newJobs(), ended: make(chan endedWorker),
-		quiet: rate.Sometimes{First: 1, Interval: time.Minute}}
-	r.lease = newLease(db, recorder.spool.ID(), logger)
+	r := &Runner{
+		options: o, store: db, recorder: recorder, logger: logger, instruments: newInstruments(),
+		lease:   newLease(db, recorder.spool.ID(), logger),
+		targets: newTargets(o.Own, logger),
+		states:  &endpointStates{store: db},
+		replays: &replays{store: db, recorder: recorder, logger: logger},
+		workers: map[store.Queue]*worker{}, ended: make(chan *worker),
+	}
+	r.replays.reset()
 	r.failing.Store(&errNotBegun)
+	r.observed.Store(&observation{})
 	r.SetEndpoints(endpoints)
 	return r
 }
 
-// errNotBegun is why a runner is failing that has not looked yet. It looks when the tables are there.
-var errNotBegun = errors.New("delivery has not begun: ClickHouse or its tables are not there yet")
-
 // SetEndpoints takes changed endpoints into use: within a second, without a restart.
 func (r *Runner) SetEndpoints(list []Endpoint) {
-	r.known.update(list)
+	r.states.known.update(list)
 	r.endpoints.Store(&list)
 }
 
-// Failing returns why it cannot be seen now what is to be delivered; nil when it can. Before the first look that is not known,
-// which is an error too.
+// Failing returns why the runner cannot find out what to deliver, or nil. Before the first reconcile it is an error,
+// too.
 func (r *Runner) Failing() error {
 	if err := *r.failing.Load(); err != nil {
 		return err
@@ -84,50 +95,69 @@ func (r *Runner) Failing() error {
 	return r.recorder.Failing()
 }
 
-// Run delivers until ctx ends. What has been sent is noted before it returns.
+// Run delivers until ctx ends. The outcome of everything sent is recorded before it returns.
 func (r *Runner) Run(ctx context.Context) error {
-	// What the last process noted must be in ClickHouse before anyone reads there what is still to be sent.
+	// The outcomes of the process before this one must be in ClickHouse before anyone reads there what is still to be
+	// sent.
 	if err := r.recorder.Flush(ctx); err != nil {
 		return nil
 	}
-	defer r.observe()()
+	defer observe(r.observation)()
 	var renewing sync.WaitGroup
 	renewing.Go(func() { r.lease.run(ctx) })
-	tick := time.NewTicker(lookInterval)
+	tick := time.NewTicker(reconcileInterval)
 	defer tick.Stop()
 	for {
-		err := r.look(ctx)
+		err := r.reconcile(ctx)
 		if ctx.Err() != nil {
-			r.end()
-			renewing.Wait()
-			r.handOver(ctx)
-			return nil
+			break
 		}
 		r.failing.Store(&err)
 		select {
-		case e := <-r.ended:
-			r.lost(e)
-			r.loseOthers()
+		case w := <-r.ended:
+			r.workerEnded(w)
+			r.drainEnded()
 		case <-tick.C:
 		case <-ctx.Done():
 		}
 	}
+	// 1. The workers, whose context has ended, finish. 2. The lease is no longer renewed. 3. It is released.
+	r.awaitWorkers()
+	renewing.Wait()
+	r.releaseLease(ctx)
+	return nil
 }
 
-// loseOthers takes in the other workers that have ended by now: one look serves them all, and with many replays a look takes its time.
-func (r *Runner) loseOthers() {
+// drainEnded handles the other workers that have ended by now. With many replays a reconcile takes time, and one serves
+// them all.
+func (r *Runner) drainEnded() {
 	for {
 		select {
-		case e := <-r.ended:
-			r.lost(e)
+		case w := <-r.ended:
+			r.workerEnded(w)
 		default:
 			return
 		}
 	}
 }
 
-// handOver releases the lease, if everything known here is in ClickHouse: there another process reads what is still to be sent.
-func (r *Runner) handOver(ctx context.Context) {
+// awaitWorkers returns when all workers have ended.
+func (r *Runner) awaitWorkers() {
+	done := make(chan struct{})
+	go func() { r.running.Wait(); close(done) }()
+	for {
+		select {
+		case <-r.ended:
+		case <-done:
+			r.targets.keep(nil)
+			return
+		}
+	}
+}
+
+// releaseLease lets another process deliver, if all outcomes are in ClickHouse, where that reads what is still to be
+// sent.
+func (r *Runner) releaseLease(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushGrace)
 	defer cancel()
 	if r.recorder.Flush(ctx) == nil {
@@ -135,48 +165,212 @@ func (r *Runner) handOver(ctx context.Context) {
 	}
 }
 
-// flushGrace is how long the last outcomes may take to ClickHouse.
-const flushGrace = 2 * time.Second
-
-// end waits for all workers, whose context has ended.
-func (r *Runner) end() {
-	done := make(chan struct{})
-	go func() { r.running.Wait(); close(done) }()
-	for {
-		select {
-		case e := <-r.ended:
-			r.remove(e.id)
-		case <-done:
-			for _, t := range r.targets {
-				t.client.CloseIdleConnections()
-			}
-			return
-		}
-	}
-}
-
-// look brings what is there to what should be there: nothing, while another process holds the lease.
-func (r *Runner) look(ctx context.Context) error {
+// reconcile starts the workers that should run and stops those that should not: all of them while another process has
+// the lease.
+func (r *Runner) reconcile(ctx context.Context) error {
 	if err := r.lease.state(); err != nil {
-		// What another process changes meanwhile must be read anew.
-		r.jobs, r.states = newJobs(), endpointStates{}
-		r.observed.Store(nil)
-		return errors.Join(err, r.reconcile(ctx, nil))
+		r.replays.reset()
+		r.states.reset()
+		r.observed.Store(&observation{})
+		return errors.Join(err, r.reconcileWorkers(ctx, nil))
 	}
 	steering, err := r.store.Steering(ctx)
 	if err != nil {
 		return fmt.Errorf("read commands: %w", err)
 	}
-	r.refreshTargets(steering)
-	wanted := r.live()
-	replays, err := r.replays(ctx)
+	endpoints := *r.endpoints.Load()
+	r.updateTargets(endpoints, steering)
+	running, err := r.replays.update(ctx, func(q store.Queue) bool { return r.workers[q] != nil })
 	if err != nil {
-		return fmt.Errorf("look for replays: %w", err)
+		return fmt.Errorf("update replays: %w", err)
 	}
-	wanted = append(wanted, replays...)
-	r.observeAt()
-	if err := r.reconcile(ctx, wanted); err != nil {
+	r.observeReconcile(endpoints)
+	if err := r.reconcileWorkers(ctx, r.wanted(endpoints, running)); err != nil {
 		return err
 	}
-	return r.saveStates(ctx)
+	return r.states.update(ctx, endpoints, r.targetOf, r.pollerOf)
+}
+
+// updateTargets makes targets of the configured endpoints, drops those that nothing needs, and pauses and resumes as
+// people have asked.
+func (r *Runner) updateTargets(endpoints []Endpoint, steering map[string]store.Steered) {
+	needed := map[string]bool{}
+	for _, e := range endpoints {
+		needed[targetKey(&e)] = true
+		r.targets.get(e)
+	}
+	for _, w := range r.workers {
+		needed[targetKey(&w.config.endpoint)] = true
+	}
+	r.targets.keep(needed)
+	for _, t := range r.targets.steer(steering) {
+		for _, w := range r.workers {
+			if targetKey(&w.config.endpoint) == targetKey(&t.Endpoint) {
+				w.resume(t.resumedAt)
+			}
+		}
+		r.states.checked = time.Time{} // the new state is written now
+	}
+}
+
+// wanted returns the workers that should run.
+func (r *Runner) wanted(endpoints []Endpoint, running []event.Replay) (list []workerConfig) {
+	for _, e := range endpoints {
+		if e.Subscribe != nil {
+			list = append(list, workerConfig{queue: store.Queue{Endpoint: e.Name}, endpoint: e,
+				retry: e.Retry, rate: e.Rate, concurrency: e.Concurrency, order: e.Order})
+		}
+	}
+	for _, replay := range running {
+		c, err := r.replayConfig(endpoints, replay)
+		if err != nil {
+			r.replays.halted[replay.ID] = err.Error() // its endpoint is gone
+			continue
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+func (r *Runner) replayConfig(endpoints []Endpoint, replay event.Replay) (workerConfig, error) {
+	url := "" // a configured endpoint is found by its name, whatever its URL is by now
+	if strings.Contains(replay.Endpoint, "://") {
+		url = replay.URL
+	}
+	e, err := findEndpoint(endpoints, r.options.AllowPrivate, replay.Endpoint, url)
+	if err != nil {
+		return workerConfig{}, err
+	}
+	e.Name = replay.Endpoint // an older version may have named the same URL otherwise
+	if replay.PublicOnly {
+		e = e.toPublic()
+	}
+	retry := e.Retry
+	if replay.MaxAttempts > 0 {
+		retry.MaxAttempts = int(replay.MaxAttempts)
+	}
+	if replay.Retry == event.RetryNone {
+		retry.MaxAttempts = 1
+	}
+	return workerConfig{queue: queueOf(replay), endpoint: e, headers: replay.Headers, retry: retry,
+		rate: replay.Rate, concurrency: int(max(replay.Concurrency, 1)), order: replay.Order, pace: replay.Pace,
+		stopAfterFailures: replay.StopAfterFailures}, nil
+}
+
+// reconcileWorkers starts the wanted workers that do not run, and stops the others.
+func (r *Runner) reconcileWorkers(ctx context.Context, wanted []workerConfig) error {
+	want := map[store.Queue]bool{}
+	for _, c := range wanted {
+		want[c.queue] = true
+		w := r.workers[c.queue]
+		switch {
+		case w == nil:
+			if err := r.start(ctx, c); err != nil {
+				return err
+			}
+		case !w.config.equalButRate(c):
+			w.stop() // a later reconcile starts the new one
+		default:
+			w.setRate(c.rate)
+		}
+	}
+	for queue, w := range r.workers {
+		if !want[queue] {
+			w.stop()
+		}
+	}
+	return nil
+}
+
+// start starts a worker.
+func (r *Runner) start(ctx context.Context, c workerConfig) error {
+	target := r.targets.get(c.endpoint)
+	if target == nil {
+		return nil
+	}
+	logger := r.logger.With("endpoint", endpointLabel(c.queue.Endpoint).Value.AsString())
+	if c.isReplay() {
+		logger = logger.With("replay_id", c.queue.ReplayID.String())
+	}
+	sender := sender{target: target, instruments: r.instruments, recorder: r.recorder, headers: c.headers, retry: c.retry}
+	w := newWorker(r.store, sender, c, logger)
+	w.mayDeliver = r.lease.held
+	if !c.isReplay() {
+		poller, err := r.states.newPoller(ctx, c.endpoint, logger, r.instruments)
+		if err != nil {
+			return err
+		}
+		poller.arrived = w.arrived
+		w.poller = poller
+	}
+	if !target.resumedAt.IsZero() {
+		w.resume(target.resumedAt)
+	}
+	ctx, w.stop = context.WithCancel(ctx)
+	r.mu.Lock()
+	r.workers[c.queue] = w
+	r.mu.Unlock()
+	logger.Info("delivery begins")
+	r.running.Go(func() {
+		defer w.stop()
+		w.run(ctx)
+		if w.failed != nil {
+			sleep(ctx, troublePause) // before another worker tries
+		}
+		r.ended <- w
+	})
+	return nil
+}
+
+// workerEnded removes a worker that has ended and does what its end asks for.
+func (r *Runner) workerEnded(w *worker) {
+	r.mu.Lock()
+	delete(r.workers, w.config.queue)
+	r.mu.Unlock()
+	id := w.config.queue.ReplayID
+	switch {
+	case w.failed != nil: // a later reconcile starts another
+	case w.halted != "":
+		// The last answer may quote what was sent, so the log does not have it.
+		w.logger.Warn("the replay pauses itself, as its stop rule says; `hooktape replay status` shows the last answer")
+		r.replays.halted[id] = w.halted
+	case w.done:
+		r.replays.done[id] = true
+	default:
+		w.logger.Info("delivery stops; it goes on where it was")
+	}
+}
+
+// targetOf returns the target of a configured endpoint; nil if there is none.
+func (r *Runner) targetOf(e Endpoint) *target { return r.targets.byKey[e.Name] }
+
+// pollerOf returns the running poller of an endpoint; nil if there is none.
+func (r *Runner) pollerOf(e Endpoint) *poller {
+	if w := r.workers[store.Queue{Endpoint: e.Name}]; w != nil {
+		return w.poller
+	}
+	return nil
+}
+
+// observeReconcile keeps for the metrics what a reconcile has found.
+func (r *Runner) observeReconcile(endpoints []Endpoint) {
+	o := &observation{delivering: true, replays: r.replays.unfinished()}
+	for _, e := range endpoints {
+		if t := r.targetOf(e); t != nil {
+			o.targets = append(o.targets, t)
+		}
+	}
+	r.observed.Store(o)
+}
+
+// observation returns what the metrics show now.
+func (r *Runner) observation() observation {
+	o := *r.observed.Load()
+	o.waiting = map[attribute.KeyValue]int64{}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for queue, w := range r.workers {
+		o.waiting[endpointLabel(queue.Endpoint)] += w.open.Load()
+	}
+	return o
 }

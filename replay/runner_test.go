@@ -28,7 +28,7 @@ var private = replay.Options{AllowPrivate: true}
 func TestOrderWithConcurrencyOne(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
-	events := newEvents("demo", 550) // more than a page
+	events := newEvents("demo", 100)
 	insert(t, db, events...)
 	var got receiver
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
@@ -161,10 +161,10 @@ func assertAllDelivered(t *testing.T, events []event.Event, got *receiver, attem
 func TestStopAndStart(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
-	events := newEvents("demo", 300)
+	events := newEvents("demo", 120)
 	insert(t, db, events...)
 	var got receiver
-	stopAt := []int{20 + rand.IntN(40), 90 + rand.IntN(40), 170 + rand.IntN(40)}
+	stopAt := []int{10 + rand.IntN(40), 60 + rand.IntN(40)}
 	t.Log("stops at", stopAt)
 	stops := make(chan struct{}, len(stopAt))
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -193,12 +193,12 @@ func TestKill(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.DSN(t)
 	db := openStore(t, dsn)
-	events := newEvents("demo", 120)
+	events := newEvents("demo", 80)
 	insert(t, db, events...)
 	var got receiver
-	kills := make(chan struct{}, 3)
+	kills := make(chan struct{}, 2)
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if n := got.note(r); n == 15 || n == 50 || n == 90 {
+		if n := got.note(r); n == 15 || n == 50 {
 			io.Copy(io.Discard, r.Body) // only then the server looks whether the client is still there
 			kills <- struct{}{}
 			<-r.Context().Done() // the answer to this one never comes
@@ -208,7 +208,7 @@ func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Concurrency = 4 })
 	settings, _ := json.Marshal(childSettings{dsn, dir})
-	for range 3 {
+	for range cap(kills) {
 		child := exec.Command(os.Args[0])
 		child.Env = append(os.Environ(), childEnv+"="+string(settings))
 		child.Stderr = os.Stderr
@@ -234,8 +234,8 @@ func TestKill(t *testing.T) {
 		}
 		return deliveryOf(t, db, e.ID), attempts
 	})
-	if unknown < 3 {
-		t.Errorf("3 kills in mid-attempt, but only %d attempts are unknown", unknown)
+	if unknown < cap(kills) {
+		t.Errorf("2 kills in mid-attempt, but only %d attempts are unknown", unknown)
 	}
 }
 
@@ -318,29 +318,6 @@ func logged(s *sender, line string, times int) error {
 	return nil
 }
 
-// TestAnswerWithBytesThatAreNoText: an endpoint may answer in Latin-1. Its answer is noted, and the event not sent again.
-func TestAnswerWithBytesThatAreNoText(t *testing.T) {
-	t.Parallel()
-	db := newStore(t)
-	events := newEvents("demo", 1)
-	insert(t, db, events...)
-	var got receiver
-	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got.note(r)
-		w.Header().Set("X-City", "K\xf6ln")
-		fmt.Fprint(w, "\xff\x00 ok")
-	}))
-	defer endpoint.Close()
-	startSender(t, db, t.TempDir(), private)
-	r := startReplay(t, db, "demo", endpoint.URL, nil)
-	awaitDone(t, db, r.ID, 5*time.Second)
-	assertEachOnce(t, events, &got)
-	attempts := attemptsOf(t, db, events[0].ID)
-	if len(attempts) != 1 || string(attempts[0].ResponseBody) != "\xff\x00 ok" || !hasHeader(attempts[0].ResponseHeaders, "X-City", "K\xf6ln") {
-		t.Errorf("attempts %+v", attempts)
-	}
-}
-
 func hasHeader(headers []event.Header, name, value string) bool {
 	for _, h := range headers {
 		if h.Name == name && h.Value == value {
@@ -379,56 +356,34 @@ func TestStopWhileAnEndpointHangs(t *testing.T) {
 	}
 }
 
-// TestEventIsGone: a delivery whose event was deleted fails, and says why.
-func TestEventIsGone(t *testing.T) {
+// TestNothingToSend: a delivery whose event or body was deleted fails and says why, and nothing is sent.
+func TestNothingToSend(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
-	e := newEvent("demo", 1)
-	insert(t, db, e)
-	endpoint := httptest.NewServer(http.NotFoundHandler())
-	defer endpoint.Close()
-	r := startReplay(t, db, "demo", endpoint.URL, nil)
-	gone := newEvent("demo", 2)
-	if err := db.RecordOutcomes(context.Background(), "", []event.Delivery{{DeliveryKey: event.DeliveryKey{ReplayID: r.ID, Endpoint: r.Endpoint, EventID: gone.ID},
-		EventReceivedAt: gone.ReceivedAt, State: event.Pending, UpdatedAt: time.Now()}}, nil); err != nil {
-		t.Fatal(err)
-	}
-	startSender(t, db, t.TempDir(), private)
-	awaitDone(t, db, r.ID, 10*time.Second)
-	if d := deliveryOf(t, db, gone.ID); d.State != event.Failed || d.Error != "the event is no longer stored" || d.Attempts != 0 {
-		t.Errorf("the delivery without event is %+v", d)
-	}
-	if d := deliveryOf(t, db, e.ID); d.State != event.Failed || d.StatusCode != 404 {
-		t.Errorf("the other delivery is %+v", d)
-	}
-}
-
-// TestBodyIsGone: a delivery whose event has lost its body fails, and says why; nothing is sent in its place.
-func TestBodyIsGone(t *testing.T) {
-	t.Parallel()
-	db := newStore(t)
-	whole, gone := newEvent("demo", 1), newEvent("demo", 2)
-	gone.Body, gone.BodySHA256 = nil, sha256.Sum256([]byte("what it was"))
-	insert(t, db, whole, gone)
+	whole, withoutBody, gone := newEvent("demo", 1), newEvent("demo", 2), newEvent("demo", 3)
+	withoutBody.Body, withoutBody.BodySHA256 = nil, sha256.Sum256([]byte("what it was"))
+	insert(t, db, whole, withoutBody)
 	var got receiver
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
 	defer endpoint.Close()
 	r := startReplay(t, db, "demo", endpoint.URL, nil)
-	if err := db.InsertDeliveries(context.Background(), []event.Delivery{{DeliveryKey: event.DeliveryKey{ReplayID: r.ID, Endpoint: r.Endpoint, EventID: gone.ID},
-		EventReceivedAt: gone.ReceivedAt, State: event.Pending, UpdatedAt: time.Now()}}); err != nil {
+	var late []event.Delivery
+	for _, e := range []event.Event{withoutBody, gone} {
+		late = append(late, event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: r.ID, Endpoint: r.Endpoint, EventID: e.ID},
+			EventReceivedAt: e.ReceivedAt, State: event.Pending, UpdatedAt: time.Now()})
+	}
+	if err := db.InsertDeliveries(context.Background(), late); err != nil {
 		t.Fatal(err)
 	}
 	startSender(t, db, t.TempDir(), private)
-	awaitDone(t, db, r.ID, 10*time.Second)
-	if d := deliveryOf(t, db, gone.ID); d.State != event.Failed || !strings.Contains(d.Error, "past its retention") || d.Attempts != 0 {
+	awaitDone(t, db, r.ID, atLeast)
+	if d := deliveryOf(t, db, gone.ID); d.State != event.Failed || d.Error != "the event is no longer stored" || d.Attempts != 0 {
+		t.Errorf("the delivery without an event is %+v", d)
+	}
+	if d := deliveryOf(t, db, withoutBody.ID); d.State != event.Failed || !strings.Contains(d.Error, "past its retention") || d.Attempts != 0 {
 		t.Errorf("the delivery without a body is %+v", d)
 	}
-	if d := deliveryOf(t, db, whole.ID); d.State != event.Delivered {
-		t.Errorf("the other delivery is %+v", d)
-	}
-	if n := len(got.all()); n != 1 {
-		t.Errorf("%d requests were sent, want 1", n)
-	}
+	assertEachOnce(t, []event.Event{whole}, &got)
 }
 
 // TestOutcomesCannotBeNoted: nothing is sent that could not be noted, and the trouble does not become a busy loop.

@@ -19,34 +19,35 @@ import (
 	"hooktape/internal/store"
 )
 
-// Service is what people and programs may ask for: it plans, makes and steers replays. The work itself is the Runner's,
-// in this process or another one; the two meet in ClickHouse.
+// Service plans, creates and steers replays for people and programs. The [Runner] delivers them, in this process or
+// another one; the two share only ClickHouse.
 type Service struct {
-	// Own is hooktape itself, where nothing is sent. It is set before the first request.
+	// Own are hooktape's own addresses, where nothing is sent. Set it before the first request.
 	Own *outbound.OwnAddresses
 
 	store        *store.Store
 	endpoints    func() []Endpoint
 	allowPrivate bool
-	self         store.LeaseClaim // of the leases for freezing selections
+	self         store.LeaseClaim // of the locks for freezing selections
 	creating     sync.Mutex       // one replay at a time
 }
 
-// NewService makes a service. The endpoints are asked for each time, for they may change.
+// NewService returns a service. It calls endpoints for each request, because they may change.
 func NewService(db *store.Store, endpoints func() []Endpoint, allowPrivate bool) *Service {
-	return &Service{store: db, endpoints: endpoints, allowPrivate: allowPrivate, self: store.LeaseClaim{ID: uuid.NewString()}}
+	self := store.LeaseClaim{ID: uuid.NewString()}
+	return &Service{store: db, endpoints: endpoints, allowPrivate: allowPrivate, self: self}
 }
 
-// Actor is who asks.
+// Actor is the person or program that makes a request.
 type Actor struct {
 	Name     string     // of a token, or of the user of the command line
-	RemoteIP netip.Addr // the zero one for the command line
-	// MayReachPrivate lets replays to a URL go to private addresses, where the configuration's replay.allow_private does. It is for
-	// those who have the machine anyway.
+	RemoteIP netip.Addr // zero for the command line
+	// MayReachPrivate lets replays to a URL go to private addresses if replay.allow_private does. It is for people who
+	// have access to the machine anyway.
 	MayReachPrivate bool
 }
 
-// Request is a replay that somebody wants.
+// Request describes a replay to create.
 type Request struct {
 	Selection event.Selection `json:"selection"`
 	// To is a configured endpoint's name, or a URL.
@@ -54,26 +55,16 @@ type Request struct {
 	event.ReplayOptions
 }
 
-// Plan is what a request would do.
+// Plan says what a request would do.
 type Plan struct {
 	store.Plan
 	Endpoint string `json:"endpoint"`
 	URL      string `json:"url"`
-	// Seconds is how long it takes at the request's rate; 0 when that is not limited.
+	// Seconds is how long the replay takes at the request's rate; 0 if that is not limited.
 	Seconds float64 `json:"seconds"`
 }
 
-// InvalidError is a request that cannot be met, with what is wrong with it in words for the person who made it.
-type InvalidError struct{ Text string }
-
-func (e *InvalidError) Error() string { return e.Text }
-
-func invalid(format string, args ...any) error { return &InvalidError{fmt.Sprintf(format, args...)} }
-
-// ErrNothing: the selection matches no event that would be sent.
-var ErrNothing = errors.New("no events match that would be sent")
-
-// Plan tells what a request would do, and does nothing.
+// Plan returns what a request would do, and does nothing.
 func (s *Service) Plan(ctx context.Context, by Actor, want Request) (Plan, error) {
 	e, err := s.check(ctx, by, &want)
 	if err != nil {
@@ -87,8 +78,9 @@ func (s *Service) Plan(ctx context.Context, by Actor, want Request) (Plan, error
 	return p, err
 }
 
-// Create freezes a request's selection and lets it run. With a key, a second creation under the same key returns the
-// replay that the first one made. It returns ErrNothing when there is nothing to send.
+// Create freezes a request's selection and lets the replay run. A second call of the same actor with the same key
+// returns the replay of the first; without a key each call creates one. It returns ErrNothing if there is nothing to
+// send.
 func (s *Service) Create(ctx context.Context, by Actor, key string, want Request) (event.Replay, error) {
 	e, err := s.check(ctx, by, &want)
 	if err != nil {
@@ -97,16 +89,17 @@ func (s *Service) Create(ctx context.Context, by Actor, key string, want Request
 	s.creating.Lock()
 	defer s.creating.Unlock()
 	if key != "" {
-		key = by.Name + "\x00" + key // a key is its maker's own
+		key = by.Name + "\x00" + key // a key belongs to its actor
 		if r, err := s.store.ReplayByKey(ctx, key); !errors.Is(err, store.ErrNotFound) {
 			return r, err
 		}
 	}
 	now := time.Now()
 	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, CreatedBy: by.Name, IdempotencyKey: key,
-		State: event.ReplayRunning, Endpoint: e.Name, URL: e.replayURL(), Selection: want.Selection, PublicOnly: !by.MayReachPrivate, ReplayOptions: want.ReplayOptions}
-	err = s.freeze(ctx, &r, func() error {
-		// What cannot be written down is not done.
+		State: event.ReplayRunning, Endpoint: e.Name, URL: e.replayURL(), Selection: want.Selection,
+		PublicOnly: !by.MayReachPrivate, ReplayOptions: want.ReplayOptions}
+	err = freeze(ctx, s.store, s.self, &r, func() error {
+		// Nothing is done without an entry in the audit log.
 		if err := s.audit(ctx, by, "replay.create", r.ID.String(), withoutSecrets(want, e)); err != nil {
 			return err
 		}
@@ -115,8 +108,8 @@ func (s *Service) Create(ctx context.Context, by Actor, key string, want Request
 	return r, err
 }
 
-// withoutSecrets is a request as it may be kept for people to read: a URL's query and the headers' values are the
-// receiver's secrets.
+// withoutSecrets returns a request for the audit log: a URL's query and the headers' values may be the receiver's
+// secrets.
 func withoutSecrets(want Request, e Endpoint) Request {
 	want.To = e.Name
 	headers := make([]event.Header, len(want.Headers))
@@ -127,7 +120,7 @@ func withoutSecrets(want Request, e Endpoint) Request {
 	return want
 }
 
-// check completes a request with its defaults, and says what is wrong with it.
+// check sets a request's defaults and returns its endpoint. Its error is an [*InvalidError] if the request is wrong.
 func (s *Service) check(ctx context.Context, by Actor, want *Request) (Endpoint, error) {
 	o := &want.ReplayOptions
 	setDefault(&o.Order, event.OrderNone)
@@ -142,11 +135,11 @@ func (s *Service) check(ctx context.Context, by Actor, want *Request) (Endpoint,
 	case o.Concurrency > maxConcurrency:
 		return Endpoint{}, invalid("the concurrency must be at most %d", maxConcurrency)
 	case o.Order != event.OrderNone && o.Order != event.OrderSubscriber:
-		return Endpoint{}, invalid("the order %q is none of none, subscriber", o.Order)
+		return Endpoint{}, invalid("invalid order %q: want none or subscriber", o.Order)
 	case o.Mode != event.ModeUndelivered && o.Mode != event.ModeAll:
-		return Endpoint{}, invalid("the mode %q is none of undelivered, all", o.Mode)
+		return Endpoint{}, invalid("invalid mode %q: want undelivered or all", o.Mode)
 	case o.Retry != event.RetryEndpoint && o.Retry != event.RetryNone:
-		return Endpoint{}, invalid("the way to retry %q is none of endpoint, none", o.Retry)
+		return Endpoint{}, invalid("invalid retry %q: want endpoint or none", o.Retry)
 	}
 	for _, h := range o.Headers {
 		if err := outbound.CheckHeader(h); err != nil {
@@ -218,14 +211,14 @@ func (s *Service) SteerEndpoint(ctx context.Context, by Actor, name string, acti
 	return s.store.AddCommand(ctx, event.Command{Target: name, Action: action, By: by.Name})
 }
 
-// EndpointNames are the configured endpoints' names, in the order of the configuration.
+// EndpointNames returns the configured endpoints' names, in the order of the configuration.
 func (s *Service) EndpointNames() []string {
 	return namesOf(s.endpoints())
 }
 
-// CheckEndpoints returns an [*InvalidError], with the known names, if names has an endpoint that nothing can have been sent to: a
-// mistyped name would select everything or nothing. Known are the configured endpoints, those that were configured once, and
-// the URLs that replays were sent to, as they are shown. Empty names are ignored.
+// CheckEndpoints returns an [*InvalidError], with the known names, if names has an endpoint that nothing can have been
+// sent to: a mistyped name would select everything or nothing. Known are the configured endpoints, those that were
+// configured once, and the URLs that replays were sent to, as they are shown. Empty names are ignored.
 func (s *Service) CheckEndpoints(ctx context.Context, names ...string) error {
 	known := s.EndpointNames()
 	unknown := func(name string) bool { return name != "" && !slices.Contains(known, name) }
@@ -252,13 +245,13 @@ func (s *Service) CheckEndpoints(ctx context.Context, names ...string) error {
 	return invalid("there is no endpoint %q; known are %s", names[i], list)
 }
 
-// EndpointStatus is an endpoint as it is configured, and where the delivery to it stands.
+// EndpointStatus is a configured endpoint and the state of its deliveries.
 type EndpointStatus struct {
 	Name       string `json:"name"`
 	URL        string `json:"url"`
-	Subscribed bool   `json:"subscribed"` // to live events; else replays only
+	Subscribed bool   `json:"subscribed"` // to live events; otherwise it gets replays only
 	State      string `json:"state"`      // active, paused, broken; unknown while no process has delivered
-	// Delivery is what the process that delivers has saved of it last; nil when none ever has.
+	// Delivery is the state that the delivering process last saved; nil if there is none.
 	Delivery *event.EndpointState `json:"delivery"`
 	Backlog  store.Backlog        `json:"backlog"`
 }
@@ -291,7 +284,48 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 	return list, nil
 }
 
-// audit writes down who did what; detail is kept as JSON.
+// testBody says that it is a test, so that no receiver mistakes it for a subscriber.
+const testBody = `{"hooktape_test":true,"message":"This is a test request from hooktape. It is about nobody."}`
+
+// headerTest tells a receiver that a request is a test.
+const headerTest = "X-Hooktape-Test"
+
+// TestEndpoint sends a test request to a configured endpoint, like a delivery, and returns the attempt. Only the audit
+// log keeps that it was made, and the endpoint's breaker does not count it.
+func (s *Service) TestEndpoint(ctx context.Context, by Actor, name string) (event.Attempt, error) {
+	if strings.Contains(name, "://") {
+		return event.Attempt{}, invalid("only an endpoint of the configuration can be tested")
+	}
+	ep, err := s.resolve(name)
+	if err != nil {
+		return event.Attempt{}, err
+	}
+	client, err := outbound.NewClient(ep.Endpoint, s.Own)
+	if err != nil {
+		return event.Attempt{}, fmt.Errorf("test the endpoint %s: %w", name, err)
+	}
+	defer client.CloseIdleConnections()
+	if err := s.audit(ctx, by, "endpoint.test", name, nil); err != nil {
+		return event.Attempt{}, err
+	}
+	now := time.Now().UTC()
+	e := event.Event{Received: event.Received{ID: event.NewID(now), ReceivedAt: now, Method: "POST", Body: []byte(testBody),
+		Headers: []event.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "User-Agent", Value: "hooktape"}}}}
+	d := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: ep.Name, EventID: e.ID}, Attempts: 1}
+	a := event.Attempt{ID: d.AttemptID(1), EventID: e.ID, Endpoint: ep.Name, URL: ep.StoredURL(), Number: 1, StartedAt: now}
+	r, err := client.NewRequest(ctx, nil, &e, &d, now)
+	if err != nil {
+		return event.Attempt{}, invalid("the request cannot be made: %v", err)
+	}
+	r.Header.Set(headerTest, "1")
+	a.RequestHeaders = client.StoredHeaders(r, nil)
+	got := client.Send(r)
+	a.Duration = time.Since(a.StartedAt)
+	setAnswer(&a, got)
+	return a, nil
+}
+
+// audit adds an entry to the audit log, with detail as JSON.
 func (s *Service) audit(ctx context.Context, by Actor, action, target string, detail any) error {
 	text, err := json.Marshal(detail)
 	if err != nil {

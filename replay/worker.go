@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,71 +16,91 @@ import (
 	"hooktape/internal/store"
 )
 
-// What a worker has in memory: the keys of some thousand deliveries, the events of those that go next, and the keys of
-// deliveries that wait for another attempt. The others stay in ClickHouse.
+// A worker has in memory the keys of some thousand deliveries, the events of those that are next, and the keys of
+// deliveries that wait for a retry. The others stay in ClickHouse.
 const (
 	pageSize     = 10_000 // deliveries read at once
 	fewReady     = 5_000
 	maxRetries   = 100_000
-	payloadCount = 3_000   // events loaded at once: ClickHouse reads 8,192 rows for one as for all; a parameter takes no more ids
-	payloadBytes = 8 << 20 // … unless they are larger than this
+	payloadCount = 3_000 // events loaded at once: ClickHouse reads 8,192 rows for one as for all; a parameter takes no more ids
 )
 
-// troublePause is how long a worker waits after an error that is not its endpoint's.
-const troublePause = 2 * time.Second
+const (
+	// idlePoll is how soon an idle worker looks again without being woken.
+	idlePoll = time.Minute
+	// leasePoll is how soon a worker checks again whether this process may deliver.
+	leasePoll = 200 * time.Millisecond
+)
 
-// worker sends the deliveries of one queue: an endpoint's live ones, or a replay's. Each has its own goroutine, memory, rate
-// and places for attempts in flight, so that none can slow another. Its loop reads pages of open deliveries into the ready
-// queue, loads the events of those that go next, and sends them with at most Concurrency in flight. It may be ended at any
-// moment: the next worker reads in ClickHouse where it was.
+// workerConfig says what a worker sends and how. A worker is replaced when its config changes, except that the rate
+// changes while it runs.
+type workerConfig struct {
+	queue             store.Queue
+	endpoint          Endpoint
+	headers           []event.Header // of the replay
+	retry             RetryPolicy
+	rate              float64 // requests a second; 0 is no limit
+	concurrency       int
+	order             event.Order
+	pace              float64 // see [pacer]
+	stopAfterFailures uint32  // failed attempts in a row; 0 never
+}
+
+// isReplay reports whether the worker ends when nothing is left to send.
+func (c *workerConfig) isReplay() bool { return c.queue.ReplayID != uuid.Nil }
+
+func (c workerConfig) equalButRate(other workerConfig) bool {
+	c.rate = other.rate
+	return reflect.DeepEqual(c, other)
+}
+
+// worker sends the deliveries of one queue: an endpoint's live ones, or a replay's. It has its own goroutine, memory,
+// rate and concurrency, so no worker can slow another. Its loop reads pages of open deliveries into the ready queue,
+// loads the events of those that are next, and sends them. It may be ended at any moment: the next worker finds in
+// ClickHouse where it was.
 type worker struct {
-	store  *store.Store
-	queue  store.Queue
-	sender sender
-	spec   workerSpec
-	logger *slog.Logger
+	config     workerConfig
+	store      *store.Store
+	sender     sender
+	mayDeliver func() bool // false while another process may deliver the same; nil is always true
+	poller     *poller     // of a live worker
+	logger     *slog.Logger
+	stop       context.CancelFunc
 
 	ready    *readyQueue
 	limiter  *rate.Limiter
 	pacer    pacer
 	inFlight int
+	failures uint32       // attempts in a row
 	open     atomic.Int64 // deliveries in memory, for the metrics
-	inRow    uint32       // failed attempts
-	halted   string       // why nothing more is sent
-	failed   error        // of noting what happened
-	resumed  time.Time    // when somebody resumed the endpoint last
-	reading  bool
-	loading  bool
-	troubled time.Time // no reading before this time
+	resumed  time.Time    // when somebody last resumed the endpoint
+	reading  bool         // a page
+	loading  bool         // events
+	troubled time.Time    // nothing is read or loaded before this time
 
-	results chan result
-	taken   chan func() // what was read, to be taken in
+	updates chan func() // results of reading, loading and attempts, to be applied by the loop
+	wake    chan struct{}
+	mu      sync.Mutex
+	news    news
 
-	wake chan struct{} // something of the following is new
-	mu   sync.Mutex
-	news news
+	// Why the worker has ended, besides the end of its context. They are set when run returns.
+	done   bool   // the replay has nothing left to send
+	halted string // by the replay's stop rule: its reason
+	failed error  // an outcome could not be recorded
 }
 
-// news is what others have told a worker since it looked last.
+// news is what others have told a worker and its loop has not seen yet.
 type news struct {
-	arrived *store.Cursor // new deliveries are stored, the first of them here
-	resumed time.Time     // somebody resumed the endpoint
+	arrived *store.Cursor // place of the first new delivery
+	resumed time.Time     // when somebody resumed the endpoint
 }
 
-// workerSpec is what may differ between two workers to one endpoint. A worker is replaced when it changes; the rate alone
-// changes while it runs.
-type workerSpec struct {
-	Concurrency       int
-	Order             event.Order
-	Pace              float64
-	StopAfterFailures uint32
-	Replay            bool // ends when nothing is left
-}
-
-func newWorker(db *store.Store, q store.Queue, s sender, spec workerSpec, perSecond float64, logger *slog.Logger) *worker {
-	return &worker{store: db, queue: q, sender: s, spec: spec, logger: logger, ready: newReadyQueue(spec.Order, queueLimits{pageSize, fewReady, maxRetries}),
-		limiter: rate.NewLimiter(limitOf(perSecond), 1), pacer: pacer{factor: spec.Pace}, results: make(chan result), taken: make(chan func(), 2),
-		wake: make(chan struct{}, 1)}
+func newWorker(db *store.Store, s sender, c workerConfig, logger *slog.Logger) *worker {
+	return &worker{config: c, store: db, sender: s, logger: logger,
+		ready:   newReadyQueue(c.order, queueLimits{pageSize, fewReady, maxRetries}),
+		limiter: rate.NewLimiter(limitOf(c.rate), 1), pacer: pacer{factor: c.pace},
+		updates: make(chan func(), 2), // one page and one load may be under way when run returns
+		wake:    make(chan struct{}, 1)}
 }
 
 func limitOf(perSecond float64) rate.Limit {
@@ -100,15 +121,15 @@ func (w *worker) tell(change func(*news)) {
 	}
 }
 
-// arrived tells that new deliveries are stored, the first of them at a place.
+// arrived tells the worker that new deliveries are stored, the first of them at place.
 func (w *worker) arrived(place store.Cursor) {
 	w.tell(func(n *news) { n.arrived = earlier(n.arrived, place) })
 }
 
-// resume makes what was tried before a time due now.
+// resume makes all deliveries due that were tried before a time. A worker that starts later does the same for those it
+// reads.
 func (w *worker) resume(at time.Time) { w.tell(func(n *news) { n.resumed = at }) }
 
-// setRate changes the rate of a worker that runs.
 func (w *worker) setRate(perSecond float64) {
 	if limit := limitOf(perSecond); limit != w.limiter.Limit() {
 		w.limiter.SetLimit(limit)
@@ -116,18 +137,23 @@ func (w *worker) setRate(perSecond float64) {
 	}
 }
 
-// ending is why a worker has ended.
-type ending struct {
-	done   bool   // a replay has nothing left to send
-	halted string // the stop rule has struck; this is why
-	err    error  // what happened could not be noted on disk
+// run sends until ctx ends, a replay is done, or its stop rule halts it. Every outcome is recorded before it returns.
+func (w *worker) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	var polling sync.WaitGroup
+	if w.poller != nil {
+		polling.Go(func() { w.poller.run(ctx) })
+	}
+	w.loop(ctx)
+	cancel()
+	polling.Wait()
 }
 
-// run sends until ctx ends, a replay is done, or its stop rule strikes. What was sent is noted before it returns.
-func (w *worker) run(ctx context.Context) ending {
-	// What is noted and not yet in ClickHouse, by the worker before this one, would be read as open.
+func (w *worker) loop(ctx context.Context) {
+	// A delivery whose outcome the worker before this one has recorded, but which is not yet in ClickHouse, would be
+	// read as open.
 	if err := w.sender.recorder.Flush(ctx); err != nil {
-		return ending{}
+		return
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -136,26 +162,25 @@ func (w *worker) run(ctx context.Context) ending {
 		w.open.Store(int64(w.ready.size()))
 		stopping := ctx.Err() != nil || w.failed != nil || w.halted != ""
 		if stopping && w.inFlight == 0 {
-			return ending{halted: w.halted, err: w.failed}
+			return
 		}
 		var done <-chan struct{}
 		if !stopping {
 			done = ctx.Done()
 			now := time.Now()
-			w.takeNews(now)
+			w.applyNews(now)
 			w.read(ctx, now)
-			if w.spec.Replay && !w.reading && w.ready.empty() {
-				return ending{done: w.sender.recorder.Flush(ctx) == nil}
+			if w.config.isReplay() && !w.reading && w.ready.empty() {
+				w.done = w.sender.recorder.Flush(ctx) == nil
+				return
 			}
 			wait := w.send(ctx, now)
 			w.load(ctx, now) // also for the retries that send has found due
 			timer.Reset(wait)
 		}
 		select {
-		case r := <-w.results:
-			w.finish(r)
-		case take := <-w.taken:
-			take()
+		case apply := <-w.updates:
+			apply()
 		case <-w.wake:
 		case <-timer.C:
 		case <-done:
@@ -163,7 +188,7 @@ func (w *worker) run(ctx context.Context) ending {
 	}
 }
 
-func (w *worker) takeNews(now time.Time) {
+func (w *worker) applyNews(now time.Time) {
 	w.mu.Lock()
 	n := w.news
 	w.news = news{}
@@ -177,7 +202,7 @@ func (w *worker) takeNews(now time.Time) {
 	}
 }
 
-// read begins to read the next page of open deliveries when there is room for it.
+// read starts to read the next page of open deliveries if there is room for it.
 func (w *worker) read(ctx context.Context, now time.Time) {
 	if w.reading || now.Before(w.troubled) {
 		return
@@ -194,13 +219,13 @@ func (w *worker) read(ctx context.Context, now time.Time) {
 			err = w.sender.recorder.Flush(ctx)
 		}
 		if err == nil {
-			found, err = w.store.OpenDeliveries(ctx, w.queue, p.after, p.upTo, pageSize)
+			found, err = w.store.OpenDeliveries(ctx, w.config.queue, p.after, p.upTo, pageSize)
 		}
-		w.taken <- func() { w.take(p, found, err) }
+		w.updates <- func() { w.applyPage(p, found, err) }
 	}()
 }
 
-func (w *worker) take(p *page, found []event.Delivery, err error) {
+func (w *worker) applyPage(p *page, found []event.Delivery, err error) {
 	w.reading = false
 	if err != nil {
 		w.trouble("read deliveries", err)
@@ -209,7 +234,7 @@ func (w *worker) take(p *page, found []event.Delivery, err error) {
 	now := time.Now()
 	for i := range found {
 		d := &found[i]
-		d.NextAt = notPutOff(*d, now)
+		d.NextAt = nextAttempt(*d, now)
 		if d.State == event.Retrying && d.UpdatedAt.Before(w.resumed) {
 			d.NextAt = now
 		}
@@ -217,38 +242,38 @@ func (w *worker) take(p *page, found []event.Delivery, err error) {
 	w.ready.take(p, found, now)
 }
 
-// notPutOff is when a delivery is due. It waits as long as was decided after its last attempt and no longer, even if the
+// nextAttempt returns when a delivery is due. It waits no longer than was decided after its last attempt, even if the
 // clock was ahead then and has been set back since.
-func notPutOff(d event.Delivery, now time.Time) time.Time {
+func nextAttempt(d event.Delivery, now time.Time) time.Time {
 	if wait := d.NextAt.Sub(d.UpdatedAt); d.State == event.Retrying && d.NextAt.Sub(now) > wait {
 		return now.Add(wait)
 	}
 	return d.NextAt
 }
 
-// load begins to load the events of the deliveries that go next, unless they are loaded.
+// load starts to load the events of the deliveries that are next.
 func (w *worker) load(ctx context.Context, now time.Time) {
 	if w.loading || now.Before(w.troubled) {
 		return
 	}
-	asked := w.ready.unloaded(payloadCount)
-	if len(asked) == 0 {
+	items := w.ready.unloaded(payloadCount)
+	if len(items) == 0 {
 		return
 	}
 	w.loading = true
-	ids := make([]uuid.UUID, len(asked))
-	for i, it := range asked {
+	ids := make([]uuid.UUID, len(items))
+	for i, it := range items {
 		ids[i] = it.EventID
 	}
 	go func() {
 		events, err := w.store.Payloads(ctx, ids, payloadBytes)
-		w.taken <- func() {
+		w.updates <- func() {
 			w.loading = false
 			if err != nil {
 				w.trouble("load events", err)
 				return
 			}
-			w.ready.attach(asked, events)
+			w.ready.attach(items, events)
 		}
 	}()
 }
@@ -259,18 +284,12 @@ func (w *worker) trouble(doing string, err error) {
 	time.AfterFunc(troublePause, func() { w.tell(func(*news) {}) })
 }
 
-// idlePoll is how soon a worker looks again when nothing is to be done; whatever is new wakes it.
-const idlePoll = time.Minute
-
-// leasePoll is how soon it looks again whether this process may send.
-const leasePoll = 200 * time.Millisecond
-
-// send starts as many attempts as may start now, and returns how long to wait when nothing else happens.
+// send starts as many attempts as may start now, and returns how long to wait if nothing else happens.
 func (w *worker) send(ctx context.Context, now time.Time) time.Duration {
-	if w.sender.held != nil && !w.sender.held() {
+	if w.mayDeliver != nil && !w.mayDeliver() {
 		return leasePoll
 	}
-	for w.inFlight < w.spec.Concurrency {
+	for w.inFlight < w.config.concurrency {
 		wait := idlePoll
 		it := w.ready.peek(now, func(it *item) bool {
 			due := w.pacer.due(it.EventReceivedAt, now)
@@ -283,80 +302,110 @@ func (w *worker) send(ctx context.Context, now time.Time) time.Duration {
 			}
 			return wait
 		}
-		place := w.limiter.ReserveN(now, 1)
-		if wait := place.DelayFrom(now); wait > 0 {
-			place.CancelAt(now)
+		token := w.limiter.ReserveN(now, 1)
+		if wait := token.DelayFrom(now); wait > 0 {
+			token.CancelAt(now)
 			return min(wait, idlePoll)
 		}
 		admitted, wait := w.sender.admit(now)
 		if wait > 0 {
-			place.CancelAt(now)
+			token.CancelAt(now)
 			return wait
 		}
 		w.ready.pop(it)
 		w.inFlight++
-		go func() { w.results <- w.attempt(ctx, it, admitted) }()
+		go func() {
+			r := w.attempt(ctx, it, admitted)
+			w.updates <- func() { w.finish(it, r) }
+		}()
 	}
 	return idlePoll
 }
 
 // result is a delivery after an attempt.
 type result struct {
-	item     *item
 	delivery event.Delivery
-	failed   bool // the attempt was made, and did not deliver
-	err      error
+	failed   bool  // the attempt was made and did not deliver
+	err      error // of recording
 }
 
 func (w *worker) attempt(ctx context.Context, it *item, admitted admission) result {
 	d := it.Delivery
-	if why := w.hopeless(it); why != "" {
+	if why := w.pastAttempts(it); why != "" {
 		w.sender.withdraw(admitted)
-		err := w.sender.giveUp(ctx, &d, why)
-		return result{it, d, false, err}
+		err := w.sender.fail(ctx, &d, why)
+		return result{delivery: d, err: err}
 	}
-	got, err := w.sender.deliver(ctx, &d, it.event)
-	if err != nil || got.Outcome == event.OutcomeUnknown {
+	answer, err := w.sender.deliver(ctx, &d, it.event)
+	if err != nil || answer.Outcome == event.OutcomeUnknown {
 		w.sender.withdraw(admitted)
-		return result{it, d, false, err}
+		return result{delivery: d, err: err}
 	}
-	w.sender.report(admitted, got, time.Now()).log(w.logger)
-	return result{it, d, !got.Outcome.OK(), nil}
+	w.sender.report(admitted, answer, time.Now()).log(w.logger)
+	return result{delivery: d, failed: !answer.Outcome.OK()}
 }
 
-// hopeless says why a delivery ends without another attempt; empty when it does not.
-func (w *worker) hopeless(it *item) string {
-	most := w.sender.retry.MaxAge
+// pastAttempts returns why a delivery fails without another attempt, or "" if it does not.
+func (w *worker) pastAttempts(it *item) string {
+	maxAge := w.sender.retry.MaxAge
 	switch {
 	case it.gone:
 		return "the event is no longer stored"
 	case it.event.BodyGone():
 		return "the event's body is past its retention; there is nothing to send"
-	case it.Attempts > 0 && most > 0 && time.Since(it.CreatedAt) > most:
-		return "gave up: older than " + brief(most)
+	case it.Attempts > 0 && maxAge > 0 && time.Since(it.CreatedAt) > maxAge:
+		return "gave up: older than " + brief(maxAge)
 	}
 	return ""
 }
 
-// finish takes a result in.
-func (w *worker) finish(r result) {
+// finish applies the result of an attempt.
+func (w *worker) finish(it *item, r result) {
 	w.inFlight--
 	if r.err != nil {
-		w.failed = r.err
+		if w.failed == nil {
+			w.failed = r.err
+			w.logger.Error("an outcome cannot be recorded on disk; delivery goes on when it can", "error", r.err)
+		}
 		return
 	}
-	if r.failed {
-		w.inRow++
-		if stop := w.spec.StopAfterFailures; stop > 0 && w.inRow >= stop && w.halted == "" {
-			w.halted = fmt.Sprintf("stopped by its rule after %d failed attempts in a row; the last: %s", w.inRow, r.delivery.Error)
-		}
-	} else if r.delivery.State == event.Delivered {
-		w.inRow = 0
-	}
+	w.countFailures(r)
 	if r.delivery.State == event.Unknown {
-		return // the worker is stopping; it stays held
+		return // the worker is stopping; the delivery stays in memory, so that it is not sent again
 	}
-	r.item.Delivery = r.delivery
-	r.item.Error = "" // ClickHouse has it
-	w.ready.done(r.item, time.Now())
+	it.Delivery = r.delivery
+	it.Error = "" // ClickHouse has it
+	w.ready.done(it, time.Now())
+}
+
+func (w *worker) countFailures(r result) {
+	if !r.failed {
+		if r.delivery.State == event.Delivered {
+			w.failures = 0
+		}
+		return
+	}
+	w.failures++
+	if limit := w.config.stopAfterFailures; limit > 0 && w.failures >= limit && w.halted == "" {
+		w.halted = fmt.Sprintf("stopped by its rule after %d failed attempts in a row; the last: %s", w.failures, r.delivery.Error)
+	}
+}
+
+// pacer keeps the time between events as it was when they were received, divided by factor. With factor 0 it does
+// nothing. It starts with the first event, after a pause or a restart with the next one.
+type pacer struct {
+	factor float64
+	began  time.Time
+	first  time.Time // when the first event was received
+}
+
+// due returns when to send an event.
+func (p *pacer) due(received, now time.Time) time.Time {
+	if p.factor == 0 {
+		return now
+	}
+	if p.began.IsZero() {
+		p.began, p.first = now, received
+	}
+	return p.began.Add(time.Duration(float64(received.Sub(p.first)) / p.factor))
 }

@@ -11,7 +11,6 @@ import (
 
 	"hooktape/internal/event"
 	"hooktape/internal/spool"
-	"hooktape/internal/store"
 )
 
 func newRecorder(t *testing.T) *Recorder {
@@ -26,35 +25,35 @@ func newRecorder(t *testing.T) *Recorder {
 	return NewRecorder(s, nil, slog.New(slog.DiscardHandler))
 }
 
-func bareWorker(t *testing.T, recorder *Recorder, spec workerSpec) *worker {
+func bareWorker(t *testing.T, recorder *Recorder, config workerConfig) *worker {
 	t.Helper()
 	target, err := newTarget(DefaultEndpoint("crm", "http://127.0.0.1:1"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newWorker(nil, store.Queue{}, sender{target: target, instruments: newInstruments(), recorder: recorder}, spec, 0, slog.New(slog.DiscardHandler))
+	return newWorker(nil, sender{target: target, instruments: newInstruments(), recorder: recorder}, config, slog.New(slog.DiscardHandler))
 }
 
 func deliveryOf(id uuid.UUID, at time.Time) event.Delivery {
 	return event.Delivery{DeliveryKey: event.DeliveryKey{EventID: id}, EventReceivedAt: at}
 }
 
-// TestAFailedNoteEndsTheWorker, whatever the attempts beside it come to: else its delivery would be held for ever.
-func TestAFailedNoteEndsTheWorker(t *testing.T) {
+// TestAFailedRecordEndsTheWorker whatever other attempts come to. Otherwise its delivery would stay in memory for ever.
+func TestAFailedRecordEndsTheWorker(t *testing.T) {
 	t.Parallel()
-	w := bareWorker(t, newRecorder(t), workerSpec{Concurrency: 2})
+	w := bareWorker(t, newRecorder(t), workerConfig{concurrency: 2})
 	w.reading, w.loading, w.inFlight = true, true, 2 // nothing is read: there is no store
 	a, b := &item{Delivery: deliveryOf(uuid.New(), time.Now())}, &item{Delivery: deliveryOf(uuid.New(), time.Now())}
-	w.ready.held[a.EventID], w.ready.held[b.EventID] = true, true
-	ended := make(chan ending, 1)
-	go func() { ended <- w.run(t.Context()) }()
-	w.results <- result{item: a, delivery: a.Delivery, err: errors.New("spool: full")}
+	w.ready.inMemory[a.EventID], w.ready.inMemory[b.EventID] = true, true
+	ended := make(chan struct{})
+	go func() { w.run(t.Context()); close(ended) }()
+	w.updates <- func() { w.finish(a, result{delivery: a.Delivery, err: errors.New("spool: full")}) }
 	delivered := b.Delivery
 	delivered.State = event.Delivered
-	w.results <- result{item: b, delivery: delivered}
+	w.updates <- func() { w.finish(b, result{delivery: delivered}) }
 	select {
-	case e := <-ended:
-		if e.err == nil {
+	case <-ended:
+		if w.failed == nil {
 			t.Error("the worker ended without the error")
 		}
 	case <-time.After(10 * time.Second):
@@ -106,7 +105,7 @@ func TestEventsAreLoadedInBatches(t *testing.T) {
 
 // TestAPacedReplayWakesForRetries.
 func TestAPacedReplayWakesForRetries(t *testing.T) {
-	w := bareWorker(t, nil, workerSpec{Concurrency: 2, Pace: 1, Replay: true})
+	w := bareWorker(t, nil, workerConfig{concurrency: 2, pace: 1})
 	now := time.Now()
 	w.pacer.due(now.Add(-time.Hour), now) // the first event went out now
 	retried, next := deliveryOf(uuid.New(), now.Add(-time.Hour)), deliveryOf(uuid.New(), now.Add(-10*time.Minute))

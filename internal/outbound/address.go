@@ -27,7 +27,8 @@ func (e *ForbiddenAddrError) Error() string {
 }
 
 // public contains the addresses of the public internet, by IANA's special-purpose registries.
-var public = ssrf.New(ssrf.WithDeniedV4Prefixes(netip.MustParsePrefix("168.63.129.16/32"))) // Azure's host has a public address
+// Azure's host has a public address.
+var public = ssrf.New(ssrf.WithDeniedV4Prefixes(netip.MustParsePrefix("168.63.129.16/32")))
 
 // checkPublic returns a [*ForbiddenAddrError] unless addr is on the public internet.
 func checkPublic(addr netip.Addr, setting string) error {
@@ -47,8 +48,9 @@ func effectiveAddr(address string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(embedded(ap.Addr()), ap.Port()), nil
 }
 
-// embedded returns the IPv4 address in an IPv6 address that the network translates to it: a mapped address, or one for NAT64
-// (RFC 6052), the only way to IPv4 on a machine that has only IPv6. It returns any other address without its zone.
+// embedded returns the IPv4 address in an IPv6 address that the network translates to it: a mapped address, or one for
+// NAT64 (RFC 6052), the only way to IPv4 on a machine that has only IPv6. It returns any other address without its
+// zone.
 func embedded(addr netip.Addr) netip.Addr {
 	addr = addr.Unmap().WithZone("")
 	if ssrf.IPv6NAT64Prefix.Contains(addr) {
@@ -58,9 +60,10 @@ func embedded(addr netip.Addr) netip.Addr {
 	return addr
 }
 
-// OwnAddresses are those that hooktape listens on and of the ClickHouse that it uses. Nothing is ever sent there, not even with
-// AllowPrivate: a response is stored with its attempt, and a replay to hooktape's own ClickHouse would hand its data, and
-// all that it can read of this machine, to anybody who may create replays. The zero value and nil have no addresses.
+// OwnAddresses are those that hooktape listens on and of the ClickHouse that it uses. Nothing is ever sent there, not
+// even with AllowPrivate: a response is stored with its attempt, and a replay to hooktape's own ClickHouse would hand
+// its data, and all that it can read of this machine, to anybody who may create replays. The zero value and nil have no
+// addresses.
 type OwnAddresses struct {
 	mu        sync.Mutex
 	listeners map[uint16]string // by port of this machine
@@ -73,8 +76,9 @@ type ownServer struct {
 	what string
 }
 
-// AddListener adds an address that hooktape listens on, such as 127.0.0.1:8081. Its port is then refused on every address of this
-// machine. An address with port 0 is ignored. what describes the listener for people, such as "API and console".
+// AddListener adds an address that hooktape listens on, such as 127.0.0.1:8081. Its port is then refused on every
+// address of this machine. An address with port 0 is ignored. what describes the listener for people, such as "API and
+// console".
 func (o *OwnAddresses) AddListener(addr, what string) {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -92,8 +96,8 @@ func (o *OwnAddresses) AddListener(addr, what string) {
 	o.listeners[uint16(number)] = what
 }
 
-// AddServer adds a server that hooktape uses, possibly on another machine. A name is resolved whenever something is about to be
-// sent to this port.
+// AddServer adds a server that hooktape uses, possibly on another machine. A name is resolved whenever something is
+// about to be sent to this port.
 func (o *OwnAddresses) AddServer(host string, port uint16, what string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -25,8 +25,8 @@ type Answer struct {
 	Status  uint16         // 0 if no response arrived
 	Headers []event.Header // of the response, sorted by name
 	Body    []byte         // its first 16 KiB
-	// Err says in words for the person who looks after the endpoint what went wrong. An answer that counts as delivered has one
-	// too if its body is incomplete.
+	// Err says in words for the person who looks after the endpoint what went wrong. An answer that counts as delivered
+	// has one too if its body is incomplete.
 	Err string
 	// RetryAfter is how long the endpoint asks for no further requests; 0 if it does not ask.
 	RetryAfter time.Duration
@@ -37,7 +37,8 @@ const MaxRetryAfter = 24 * time.Hour
 
 // Classify returns what the header of a response says about the attempt. The body may still be unread.
 func Classify(response *http.Response) Answer {
-	a := Answer{Outcome: event.OutcomeDelivered, Status: uint16(response.StatusCode), Headers: sortedHeaders(response.Header)}
+	a := Answer{Outcome: event.OutcomeDelivered, Status: uint16(response.StatusCode)}
+	a.Headers = sortedHeaders(response.Header)
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		a.Outcome, a.Err = event.OutcomeStatus, "answered "+clip(response.Status)
 		if response.StatusCode/100 == 3 && response.Header.Get("Location") != "" {
@@ -48,8 +49,8 @@ func Classify(response *http.Response) Answer {
 	return a
 }
 
-// retryAfter parses a Retry-After (RFC 9110, section 10.2.3): seconds or a date. A date counts from the Date of the same response,
-// because the endpoint's clock may differ from this machine's.
+// retryAfter parses a Retry-After (RFC 9110, section 10.2.3): seconds or a date. A date counts from the Date of the
+// same response, because the endpoint's clock may differ from this machine's.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil {
@@ -184,8 +185,8 @@ type progress struct{ at atomic.Int32 }
 
 func (p *progress) stage() stage { return stage(p.at.Load()) }
 
-// watch returns a context for the request to follow. A connection that is dialed for this request may serve another one and is
-// still reported here, so a stage never goes back.
+// watch returns a context for the request to follow. A connection that is dialed for this request may serve another one
+// and is still reported here, so a stage never goes back.
 func (p *progress) watch(ctx context.Context) context.Context {
 	reached := func(s stage) {
 		for {

@@ -28,30 +28,34 @@ const (
 	http2WriteByteLimit = 10 * time.Second
 )
 
-// drainPatience is how long a response may take beyond its part that is kept. It is a variable because tests on a loaded machine
-// need longer.
+// drainPatience is how long a response may take beyond its part that is kept. It is a variable because tests on a
+// loaded machine need longer.
 var drainPatience = 250 * time.Millisecond
 
-// Client sends requests to one endpoint. It follows no redirects, uses no proxy, and connects neither to hooktape itself nor,
-// unless the endpoint allows private addresses, to an address that is not on the public internet. It checks the address after
-// the name is resolved, at every dial, so a name gains nothing by changing its address. It may be used concurrently.
+// Client sends requests to one endpoint. It follows no redirects, uses no proxy, and connects neither to hooktape
+// itself nor, unless the endpoint allows private addresses, to an address that is not on the public internet. It checks
+// the address after the name is resolved, at every dial, so a name gains nothing by changing its address. It may be
+// used concurrently.
 type Client struct {
 	Endpoint
 	http *http.Client
 }
 
-// NewClient returns a client for an endpoint. Its error is a [*setting.Fault] about a file that the endpoint's TLS names.
+// NewClient returns a client for an endpoint. Its error is a [*setting.Fault] about a file that the endpoint's TLS
+// names.
 func NewClient(e Endpoint, own *OwnAddresses) (*Client, error) {
 	config, err := e.TLS.config()
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{Endpoint: e}
-	// Connecting gets at most half of the attempt's time, so that a timeout's error says whether the endpoint was reached.
+	// Connecting gets at most half of the attempt's time, so that a timeout's error says whether the endpoint was
+	// reached.
 	connectTime := min(maxConnectTime, e.Timeout/2)
-	dialer := &net.Dialer{Timeout: connectTime, ControlContext: func(ctx context.Context, _, address string, _ syscall.RawConn) error {
+	check := func(ctx context.Context, _, address string, _ syscall.RawConn) error {
 		return c.checkAddress(ctx, own, address)
-	}}
+	}
+	dialer := &net.Dialer{Timeout: connectTime, ControlContext: check}
 	c.http = &http.Client{
 		Timeout: e.Timeout,
 		Transport: &http.Transport{
@@ -64,7 +68,8 @@ func NewClient(e Endpoint, own *OwnAddresses) (*Client, error) {
 			DisableCompression:     true, // a response is kept unchanged
 			MaxResponseHeaderBytes: maxResponseHeader,
 			// Without pings a connection whose other end vanished would fail one attempt after the other.
-			HTTP2: &http.HTTP2Config{SendPingTimeout: http2PingAfter, PingTimeout: http2PingTimeout, WriteByteTimeout: http2WriteByteLimit},
+			HTTP2: &http.HTTP2Config{SendPingTimeout: http2PingAfter, PingTimeout: http2PingTimeout,
+				WriteByteTimeout: http2WriteByteLimit},
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -89,18 +94,20 @@ func (c *Client) Send(r *http.Request) Answer {
 	}
 	a.Body, err = io.ReadAll(io.LimitReader(response.Body, maxResponseBytes))
 	if err != nil && a.Outcome == event.OutcomeDelivered {
-		// The status says that the receiver has the event, and another attempt would send it twice. The body is only for people.
+		// The status says that the receiver has the event, and another attempt would send it twice. The body is only
+		// for people.
 		a.Err = "answered " + clip(response.Status) + ", then: " + err.Error()
 	}
 	if err == nil && drain(response.Body, cancel) > 0 && a.Outcome == event.OutcomeDelivered {
-		a.Err = fmt.Sprintf("answered %s with a body of more than %d KiB, of which the start is kept", clip(response.Status), maxResponseBytes>>10)
+		a.Err = fmt.Sprintf("answered %s with a body of more than %d KiB, of which the start is kept",
+			clip(response.Status), maxResponseBytes>>10)
 	}
 	return a
 }
 
-// Do makes one attempt with r and returns the response as soon as its header has arrived; [Classify] says what it means. The
-// caller reads the body as it arrives, and closes it. The endpoint's timeout includes reading the body. An error of Do, or of
-// reading the body, is an [*Error].
+// Do makes one attempt with r and returns the response as soon as its header has arrived; [Classify] says what it
+// means. The caller reads the body as it arrives, and closes it. The endpoint's timeout includes reading the body. An
+// error of Do, or of reading the body, is an [*Error].
 func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	seen := &progress{}
 	onlyOnce(r)
@@ -127,9 +134,9 @@ func (b *body) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// onlyOnce keeps net/http from sending a request again by itself, which would be an attempt that nobody records. net/http
-// repeats a request with an Idempotency-Key when a reused connection breaks. It looks for the canonical spelling only, and for
-// receivers case does not matter.
+// onlyOnce keeps net/http from sending a request again by itself, which would be an attempt that nobody records.
+// net/http repeats a request with an Idempotency-Key when a reused connection breaks. It looks for the canonical
+// spelling only, and for receivers case does not matter.
 func onlyOnce(r *http.Request) {
 	for _, canonical := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
 		if values, ok := r.Header[canonical]; ok {
@@ -139,7 +146,8 @@ func onlyOnce(r *http.Request) {
 	}
 }
 
-// drain reads the rest of a response and returns its length. The connection is reused only if the rest is short and arrives at once.
+// drain reads the rest of a response and returns its length. The connection is reused only if the rest is short and
+// arrives at once.
 func drain(body io.Reader, cancel context.CancelFunc) int64 {
 	defer time.AfterFunc(drainPatience, cancel).Stop()
 	n, _ := io.CopyN(io.Discard, body, maxDrainBytes)

@@ -2,6 +2,8 @@ package outbound
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -211,6 +213,40 @@ func TestPartOfAnAnswerIsKept(t *testing.T) {
 	e := local(rawServer(t, says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\nX-A: 1\r\n\r\npart")))
 	if a := attempt(t, clientOf(t, e), e); string(a.Body) != "part" || len(a.Headers) != 2 || a.Headers[1] != (event.Header{Name: "X-A", Value: "1"}) {
 		t.Errorf("%+v", a)
+	}
+}
+
+// TestResponseIsKept: the first 16 KiB unchanged, compressed or not, and every header line.
+func TestResponseIsKept(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	fmt.Fprint(z, "packed answer")
+	z.Close()
+	long := bytes.Repeat([]byte("0123456789abcdef"), 1<<12)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("X-Twice", "1")
+		w.Header().Add("X-Twice", "2")
+		switch r.URL.Path {
+		case "/long":
+			_, _ = w.Write(long)
+		case "/gzip":
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(packed.Bytes())
+		}
+	}))
+	defer server.Close()
+	for path, body := range map[string][]byte{"/long": long[:16<<10], "/gzip": packed.Bytes(), "/empty": {}} {
+		e := local(server.URL + path)
+		a := attempt(t, clientOf(t, e), e)
+		if a.Outcome != event.OutcomeDelivered || !bytes.Equal(a.Body, body) {
+			t.Errorf("%s: %s, %d bytes, want %d", path, a.Outcome, len(a.Body), len(body))
+		}
+		for header, want := range map[event.Header]bool{{Name: "X-Twice", Value: "1"}: true, {Name: "X-Twice", Value: "2"}: true,
+			{Name: "Content-Encoding", Value: "gzip"}: path == "/gzip"} {
+			if slices.Contains(a.Headers, header) != want {
+				t.Errorf("%s: headers %v", path, a.Headers)
+			}
+		}
 	}
 }
 

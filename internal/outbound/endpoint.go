@@ -1,9 +1,9 @@
-// Package outbound makes one HTTP attempt at one endpoint: it builds and signs the request, connects to allowed addresses only,
-// sends the request once, and classifies what comes back. It keeps no state between attempts except connections; retries,
-// rates and order are up to its callers.
+// Package outbound makes one HTTP attempt at one endpoint: it builds and signs the request, connects to allowed
+// addresses only, sends the request once, and classifies what comes back. It keeps no state between attempts except
+// connections; retries, rates and order are up to its callers.
 //
-// [Client.Send] reads a response to its end and keeps its beginning. [Client.Do] returns a response as soon as its header has
-// arrived, for a caller that streams the body.
+// [Client.Send] reads a response to its end and keeps its beginning. [Client.Do] returns a response as soon as its
+// header has arrived, for a caller that streams the body.
 package outbound
 
 import (
@@ -41,8 +41,8 @@ type Endpoint struct {
 	Headers []event.Header `yaml:"-"`
 	// DropHeaders are names of the event's headers that are not sent, besides those that never are.
 	DropHeaders []string `yaml:"drop_headers"`
-	// KeepHeaders are names of the event's headers that are sent although proxies add them or they may hold a secret of the
-	// event's sender: Authorization, Cookie.
+	// KeepHeaders are names of the event's headers that are sent although proxies add them or they may hold a secret of
+	// the event's sender: Authorization, Cookie.
 	KeepHeaders []string `yaml:"keep_headers"`
 	// Timeout bounds a whole attempt, from resolving the name to the last byte of the response.
 	Timeout time.Duration `yaml:"timeout"`
@@ -51,14 +51,15 @@ type Endpoint struct {
 	TLS          TLSOptions     `yaml:"tls"`
 	Sign         SigningOptions `yaml:"-"`
 
-	// PrivateSetting names the setting that would allow private addresses, for errors. Empty means allow_private of the endpoint.
+	// PrivateSetting names the setting that would allow private addresses, for errors. Empty means allow_private of the
+	// endpoint.
 	PrivateSetting string `yaml:"-"`
 }
 
 // SigningOptions make requests verifiable as Standard Webhooks describes it (https://www.standardwebhooks.com).
 type SigningOptions struct {
-	// Secrets are whsec_ and base64. Each makes a signature, so that a secret can be changed while the receiver knows only
-	// one of two. Without secrets requests are not signed.
+	// Secrets are whsec_ and base64. Each makes a signature, so that a secret can be changed while the receiver knows
+	// only one of two. Without secrets requests are not signed.
 	Secrets []string
 }
 
@@ -107,8 +108,8 @@ func (e *Endpoint) Faults() (f setting.Faults) {
 	return f
 }
 
-// checkURL refuses a URL that nothing can be sent to: a malformed one, or a literal address that the endpoint may not reach.
-// A host name is fine here, because it may resolve to another address later.
+// checkURL refuses a URL that nothing can be sent to: a malformed one, or a literal address that the endpoint may not
+// reach. A host name is fine here, because it may resolve to another address later.
 func (e *Endpoint) checkURL() error {
 	clean, err := cleanURL(e.URL)
 	if err != nil || e.AllowPrivate {
@@ -144,8 +145,8 @@ func (e *Endpoint) privateSetting() string {
 	return e.PrivateSetting
 }
 
-// CheckAddresses resolves the endpoint's host and returns an error if any of its addresses is forbidden: every attempt might fail. A
-// host that does not resolve now may do so later and is no error.
+// CheckAddresses resolves the endpoint's host and returns an error if any of its addresses is forbidden: every attempt
+// might fail. A host that does not resolve now may do so later and is no error.
 func (e *Endpoint) CheckAddresses(ctx context.Context, own *OwnAddresses) error {
 	host, port, err := e.hostPort()
 	if err != nil {
@@ -166,8 +167,8 @@ func (e *Endpoint) CheckAddresses(ctx context.Context, own *OwnAddresses) error 
 	return nil
 }
 
-// ServerAttributes returns the server's address by OpenTelemetry's conventions. The whole URL is left out, because many receivers
-// have a secret in its path.
+// ServerAttributes returns the server's address by OpenTelemetry's conventions. The whole URL is left out, because many
+// receivers have a secret in its path.
 func (e *Endpoint) ServerAttributes() []attribute.KeyValue {
 	host, port, err := e.hostPort()
 	if err != nil {
@@ -180,8 +181,8 @@ func (e *Endpoint) ServerAttributes() []attribute.KeyValue {
 	return []attribute.KeyValue{semconv.ServerAddress(host), semconv.ServerPort(number)}
 }
 
-// StoredURL returns the URL as attempts, logs and pages show it: with the values of its query masked, because many receivers
-// take a secret there (?token=…). The rest stays unchanged.
+// StoredURL returns the URL as attempts, logs and pages show it: with the values of its query masked, because many
+// receivers take a secret there (?token=…). The rest stays unchanged.
 func (e Endpoint) StoredURL() string { return MaskQuery(e.URL) }
 
 // hostPort returns the host and the port of an endpoint's URL.

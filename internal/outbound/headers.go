@@ -35,7 +35,8 @@ var signatureHeaders = map[string]bool{"Webhook-Id": true, "Webhook-Timestamp": 
 // senderSecrets are headers that may hold a secret between the event's sender and hooktape.
 var senderSecrets = map[string]bool{"Authorization": true, "Cookie": true}
 
-// CheckHeader returns an error if an endpoint or a replay must not set the header h. The error never contains the value.
+// CheckHeader returns an error if an endpoint or a replay must not set the header h. The error never contains the
+// value.
 func CheckHeader(h event.Header) error {
 	name := http.CanonicalHeaderKey(h.Name)
 	switch {
@@ -53,12 +54,13 @@ func CheckHeader(h event.Header) error {
 
 // isOurs reports whether hooktape writes a header.
 func isOurs(name string) bool {
-	return strings.HasPrefix(name, "X-Hooktape-") || name == headerIdempotencyKey || traceHeaders[name] || signatureHeaders[name]
+	return strings.HasPrefix(name, "X-Hooktape-") || name == headerIdempotencyKey ||
+		traceHeaders[name] || signatureHeaders[name]
 }
 
-// ForwardedHeaders returns the headers of an event that a receiver gets. It leaves out the headers of the connection, the proxies
-// and the trace on which the event arrived, and those that may hold a secret of its sender. drop lists further names to leave
-// out; keep lists names of proxy headers and secrets to send all the same.
+// ForwardedHeaders returns the headers of an event that a receiver gets. It leaves out the headers of the connection,
+// the proxies and the trace on which the event arrived, and those that may hold a secret of its sender. drop lists
+// further names to leave out; keep lists names of proxy headers and secrets to send all the same.
 func ForwardedHeaders(headers []event.Header, drop, keep []string) (forwarded []event.Header) {
 	hop, dropped, kept := connectionOptions(headers), headerSet(drop), headerSet(keep)
 	for _, h := range headers {
@@ -95,9 +97,10 @@ func headerSet(names []string) map[string]bool {
 	return set
 }
 
-// proxyHeaders are the headers that proxies and CDNs add to a request. They describe the route to hooktape, and a receiver
-// must not read them as its own. Cloudflare answers 403 to a request with Cf-Connecting-Ip, and a CDN that finds itself in
-// Cdn-Loop stops the request. A name that ends in * is a prefix. An endpoint's keep_headers makes exceptions.
+// proxyHeaders are the headers that proxies and CDNs add to a request. They describe the route to hooktape, and a
+// receiver must not read them as its own. Cloudflare answers 403 to a request with Cf-Connecting-Ip, and a CDN that
+// finds itself in Cdn-Loop stops the request. A name that ends in * is a prefix. An endpoint's keep_headers makes
+// exceptions.
 var proxyHeaders = []struct {
 	by    string
 	names []string
@@ -122,8 +125,9 @@ var proxyHeaders = []struct {
 	// https://learn.microsoft.com/azure/frontdoor/front-door-http-headers-protocol
 	// https://learn.microsoft.com/azure/application-gateway/how-application-gateway-works
 	// https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
-	{"Azure", []string{"X-Azure-*", "X-Fd-*", "X-Appgw-Trace-Id", "X-Original-Host", "X-Arr-*", "X-Appservice-Proto", "X-Site-Deployment-Id",
-		"X-Waws-Unencoded-Url", "X-Ms-Client-Principal*", "X-Ms-Token-*", "Disguised-Host", "Was-Default-Hostname", "Client-Ip", "X-Client-Ip", "X-Client-Port"}},
+	{"Azure", []string{"X-Azure-*", "X-Fd-*", "X-Appgw-Trace-Id", "X-Original-Host", "X-Arr-*", "X-Appservice-Proto",
+		"X-Site-Deployment-Id", "X-Waws-Unencoded-Url", "X-Ms-Client-Principal*", "X-Ms-Token-*", "Disguised-Host",
+		"Was-Default-Hostname", "Client-Ip", "X-Client-Ip", "X-Client-Port"}},
 	// https://cloud.google.com/load-balancing/docs/https
 	// https://cloud.google.com/appengine/docs/standard/reference/request-headers
 	{"GCP", []string{"X-Cloud-Trace-Context", "X-Goog-Iap-*", "X-Goog-Authenticated-User-*", "X-Appengine-*"}},
@@ -134,11 +138,12 @@ var proxyHeaders = []struct {
 	// https://devcenter.heroku.com/articles/http-routing
 	{"Heroku", []string{"X-Request-Id", "X-Request-Start", "Connect-Time", "Total-Route-Time"}},
 	// https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers
-	{"Envoy", []string{"X-Envoy-*", "X-Request-Id", "X-Client-Trace-Id", "X-B3-*", "B3", "X-Ot-Span-Context", "X-Datadog-*", "Sw8"}},
+	{"Envoy", []string{"X-Envoy-*", "X-Request-Id", "X-Client-Trace-Id", "X-B3-*", "B3", "X-Ot-Span-Context",
+		"X-Datadog-*", "Sw8"}},
 	// https://nginx.org/en/docs/http/ngx_http_proxy_module.html
 	// https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/configmap/
-	{"nginx", []string{"X-Real-Ip", "X-Original-Uri", "X-Original-Url", "X-Original-Method", "X-Original-Forwarded-For", "X-Scheme", "X-Request-Id",
-		"X-Auth-Request-Redirect", "Ssl-Client-*"}},
+	{"nginx", []string{"X-Real-Ip", "X-Original-Uri", "X-Original-Url", "X-Original-Method", "X-Original-Forwarded-For",
+		"X-Scheme", "X-Request-Id", "X-Auth-Request-Redirect", "Ssl-Client-*"}},
 }
 
 // addedByProxy reports whether a header, by its canonical name, is one that proxies add.

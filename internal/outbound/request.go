@@ -18,10 +18,12 @@ import (
 	"hooktape/internal/redact"
 )
 
-// NewRequest returns the request of delivery d's next attempt, signed as of now. It has the event's method and body bytes and, in
-// this order, each replacing headers of the same name before it: the event's forwarded headers (see [ForwardedHeaders]), the
-// endpoint's headers, the extra headers, hooktape's own headers and the traceparent of ctx.
-func (e *Endpoint) NewRequest(ctx context.Context, extra []event.Header, ev *event.Event, d *event.Delivery, now time.Time) (*http.Request, error) {
+// NewRequest returns the request of delivery d's next attempt, signed as of now. It has the event's method and body
+// bytes and, in this order, each replacing headers of the same name before it: the event's forwarded headers (see
+// [ForwardedHeaders]), the endpoint's headers, the extra headers, hooktape's own headers and the traceparent of ctx.
+func (e *Endpoint) NewRequest(
+	ctx context.Context, extra []event.Header, ev *event.Event, d *event.Delivery, now time.Time,
+) (*http.Request, error) {
 	r, err := http.NewRequestWithContext(ctx, ev.Method, e.URL, bytes.NewReader(ev.Body))
 	if err != nil {
 		return nil, err
@@ -59,8 +61,8 @@ func replace(header http.Header, by []event.Header) {
 	}
 }
 
-// sign adds the headers of Standard Webhooks. The id is the same for all attempts, the time is the attempt's own, and each
-// secret signs id, time and body.
+// sign adds the headers of Standard Webhooks. The id is the same for all attempts, the time is the attempt's own, and
+// each secret signs id, time and body.
 func (o SigningOptions) sign(header http.Header, id string, now time.Time, body []byte) error {
 	var signatures []string
 	for _, secret := range o.Secrets {
@@ -82,8 +84,8 @@ func (o SigningOptions) sign(header http.Header, id string, now time.Time, body 
 	return nil
 }
 
-// StoredHeaders returns a request's headers as an attempt keeps them: sorted by name, with the values masked that may be secrets.
-// These are the signature and the headers that the endpoint's configuration or extra sets.
+// StoredHeaders returns a request's headers as an attempt keeps them: sorted by name, with the values masked that may
+// be secrets. These are the signature and the headers that the endpoint's configuration or extra sets.
 func (e *Endpoint) StoredHeaders(r *http.Request, extra []event.Header) []event.Header {
 	secret := map[string]bool{"Webhook-Signature": true}
 	for _, h := range slices.Concat(e.Headers, extra) {

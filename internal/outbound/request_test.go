@@ -1,7 +1,12 @@
 package outbound
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -137,5 +142,100 @@ func TestDropAndKeepHeaders(t *testing.T) {
 		if faults := bad.Faults(); len(faults) != 1 || !strings.HasPrefix(faults[0].Error(), key) {
 			t.Errorf("%s: %v", key, faults)
 		}
+	}
+}
+
+// TestSentRequest: the endpoint gets the event's bytes and headers unchanged, without those of a hop, of the route to hooktape and of
+// hooktape itself.
+func TestSentRequest(t *testing.T) {
+	type request struct {
+		*http.Request
+		body []byte
+	}
+	requests := make(chan request, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		requests <- request{r, body}
+	}))
+	defer server.Close()
+	e := local(server.URL + "/crm?key=a%2Fb")
+	client := clientOf(t, e)
+	send := func(d *event.Delivery, stored *event.Event) request {
+		r, err := e.NewRequest(context.Background(), nil, stored, d, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := client.Send(r); a.Outcome != event.OutcomeDelivered {
+			t.Fatalf("%+v", a)
+		}
+		return <-requests
+	}
+	kept := http.Header{
+		"Content-Type":     {"application/ json"},
+		"Content-Encoding": {"gzip"},
+		"Accept":           {"*/*", "text/html;q=0.1"},
+		"Accept-Encoding":  {"gzip, br"},
+		"X-Wh-Sign":        {"sha256=00ff"},
+		"X-Custom":         {"one", "", "three \xff"},
+		"X-Custom-Id":      {"r-1"},
+		"Pragma":           {"x"},
+	}
+	dropped := map[string]string{
+		"X-Request-Id": "r-1", "Connection": "keep-alive, X-Hop ,close", "X-Hop": "1", "Keep-Alive": "timeout=5",
+		"Proxy-Authenticate": "Basic", "Proxy-Authorization": "Basic eDp5", "Proxy-Connection": "keep-alive", "Te": "trailers",
+		"Trailer": "X-T", "Transfer-Encoding": "chunked", "Upgrade": "h2c", "Expect": "100-continue", "Host": "hooks.example.com",
+		"Content-Length": "7", "X-Hooktape-Attempt": "99", "X-Hooktape-Event-Id": "forged", "X-Hooktape-Anything": "forged",
+		"Idempotency-Key": "forged", "Traceparent": "00-11111111111111111111111111111111-2222222222222222-01", "Tracestate": "a=b",
+		"Baggage": "a=b", "Forwarded": "for=192.0.2.1", "X-Forwarded-For": "192.0.2.1", "X-Real-Ip": "192.0.2.1",
+		"X-Original-Uri": "/hooks/demo/***", "Via": "1.1 proxy", "Authorization": "Basic eDp5", "Cookie": "a=b",
+	}
+	d, stored := aDelivery([]byte("\xef\xbb\xbf{\"a\":\"\xff\x00\"}\r\n"))
+	for name, values := range kept {
+		for _, value := range values {
+			stored.Headers = append(stored.Headers, event.Header{Name: name, Value: value})
+		}
+	}
+	for name, value := range dropped {
+		stored.Headers = append(stored.Headers, event.Header{Name: name, Value: value})
+	}
+	r := send(d, stored)
+	want := kept.Clone()
+	want.Set("Content-Length", fmt.Sprint(len(stored.Body)))
+	want.Set("X-Hooktape-Event-Id", stored.ID.String())
+	want.Set("X-Hooktape-Replay-Id", d.ReplayID.String())
+	want.Set("X-Hooktape-Attempt", "1")
+	want.Set("X-Hooktape-Received-At", stored.ReceivedAt.Format(time.RFC3339Nano))
+	want.Set("Idempotency-Key", d.IdempotencyKey())
+	if !reflect.DeepEqual(r.Header, want) {
+		t.Errorf("headers\n%q, want\n%q", r.Header, want)
+	}
+	if !bytes.Equal(r.body, stored.Body) || r.Method != "POST" || r.RequestURI != "/crm?key=a%2Fb" || r.Host != strings.TrimPrefix(server.URL, "http://") {
+		t.Errorf("%s %s to %s with body %q", r.Method, r.RequestURI, r.Host, r.body)
+	}
+
+	d, stored = aDelivery(nil, event.Header{Name: "User-Agent", Value: "BotHelp/1.0"})
+	d.ReplayID = uuid.Nil // live
+	r = send(d, stored)
+	if r.Header.Get("User-Agent") != "BotHelp/1.0" || len(r.body) != 0 || r.ContentLength != 0 || r.Header.Get("Content-Type") != "" ||
+		r.Header.Get("X-Hooktape-Replay-Id") != "" {
+		t.Errorf("the empty request arrived as %v, length %d", r.Header, r.ContentLength)
+	}
+}
+
+// TestIdempotencyKey: an event has one key at an endpoint, live and in all replays, and another at another endpoint.
+func TestIdempotencyKey(t *testing.T) {
+	d, e := aDelivery(nil)
+	ep := endpointAt("http://example.com/")
+	key := func(d event.Delivery) string {
+		r, err := ep.NewRequest(context.Background(), nil, e, &d, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Header.Get("Idempotency-Key")
+	}
+	live, other := *d, *d
+	live.ReplayID, other.Endpoint = uuid.Nil, "other"
+	if first := key(*d); first == "" || key(live) != first || key(other) == first {
+		t.Errorf("keys %q, live %q, of another endpoint %q", first, key(live), key(other))
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"hooktape/internal/redact"
 )
 
-// CleanURL returns an endpoint's URL in the form that is sent to, shown and compared: without white space and invisible characters
-// at its ends, with scheme and host in lower case and the host in ASCII (UTS #46, as in net/http). The rest stays unchanged.
-// Any part of a URL may be a secret, so errors contain nothing of it.
+// CleanURL returns an endpoint's URL in the form that is sent to, shown and compared: without white space and invisible
+// characters at its ends, with scheme and host in lower case and the host in ASCII (UTS #46, as in net/http). The rest
+// stays unchanged. Any part of a URL may be a secret, so errors contain nothing of it.
 func CleanURL(raw string) (string, error) {
 	clean, err := cleanURL(raw)
 	if err != nil {
@@ -42,8 +42,8 @@ func cleanURL(raw string) (string, error) {
 	return strings.ToLower(scheme) + "://" + authority + rest[end:], err
 }
 
-// asciiHost converts the host of an authority, such as Example.com:80. Like net/http it leaves a host in ASCII alone, even if it is
-// no domain name because of an underscore.
+// asciiHost converts the host of an authority, such as Example.com:80. Like net/http it leaves a host in ASCII alone,
+// even if it is no domain name because of an underscore.
 func asciiHost(authority string) (string, error) {
 	if address, zone, found := strings.Cut(authority, "%"); found && strings.HasPrefix(authority, "[") {
 		return strings.ToLower(address) + "%" + zone, nil // names of interfaces are case-sensitive

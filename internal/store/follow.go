@@ -69,15 +69,6 @@ func (c *conditions) within(r Range) {
 	c.add("received_at <= {}", "DateTime64(6,'UTC')", micros(r.Until))
 }
 
-// FollowUnnumbered is Follow for events that a version without numbers has stored at a time or later.
-func (s *Store) FollowUnnumbered(ctx context.Context, q Queue, sub Subscription, from time.Time, limit int) ([]event.Delivery, error) {
-	where := sub.conditions()
-	where.add("stored_at >= {}", "DateTime64(6,'UTC')", micros(from))
-	where.require("spool = ''")
-	found, _, err := s.undelivered(ctx, q, where, "received_at", limit)
-	return found, err
-}
-
 func (sub Subscription) conditions() *conditions {
 	where := &conditions{}
 	where.require("verdict = 'accepted'", original)

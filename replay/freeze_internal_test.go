@@ -9,8 +9,8 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// TestADeadProcessKeepsNoTurn: a process that died while it froze a selection holds up others for leaseTime, and no longer.
-func TestADeadProcessKeepsNoTurn(t *testing.T) {
+// TestADeadProcessDoesNotKeepTheLock: a process that died while it froze a selection holds up others for leaseTime, and no longer.
+func TestADeadProcessDoesNotKeepTheLock(t *testing.T) {
 	t.Parallel()
 	db, err := store.Open(enginetest.DSN(t))
 	if err != nil {
@@ -24,7 +24,7 @@ func TestADeadProcessKeepsNoTurn(t *testing.T) {
 	if err := db.RenewLease(t.Context(), "freeze crm", dead); err != nil {
 		t.Fatal(err)
 	}
-	waiting := &freezeTurn{store: db, lease: "freeze crm", self: store.LeaseClaim{ID: "b"}}
+	waiting := &freezeLock{store: db, lease: "freeze crm", self: store.LeaseClaim{ID: "b"}}
 	if lower, higher, err := waiting.others(t.Context()); !lower || higher || err != nil {
 		t.Fatalf("%v, %v, %v", lower, higher, err)
 	}
@@ -33,19 +33,19 @@ func TestADeadProcessKeepsNoTurn(t *testing.T) {
 	waiting.seen["a"] = seen
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := waiting.await(ctx); err != nil {
+	if err := waiting.acquire(ctx); err != nil {
 		t.Fatal(err)
 	}
 	end := waiting.keep(ctx)
 	if !waiting.held() {
-		t.Error("the turn is not held")
+		t.Error("the lock is not held")
 	}
 	waiting.mu.Lock()
-	waiting.renewed = time.Now().Add(-leaseTime) // the process stood still: another may have had the turn
+	waiting.renewed = time.Now().Add(-leaseTime) // the process stood still: another may have had the lock
 	waiting.mu.Unlock()
 	waiting.renew(ctx)
 	if waiting.held() {
-		t.Error("a turn that has lapsed came back")
+		t.Error("a lapsed lock was renewed")
 	}
 	end()
 	// Else each process would wait for the dead one once more.
