@@ -110,7 +110,7 @@ ENGINE = MergeTree
 ORDER BY version_id
 `
 
-// ErrOtherLayout: the tables are those of a cluster and none is configured, or the other way round.
+// ErrOtherLayout reports that the tables are those of a cluster and none is configured, or the reverse.
 var ErrOtherLayout = errors.New("the database's tables do not lie as the configuration says")
 
 // checkLayout refuses tables that lie otherwise than configured: those of a single server would be filled there alone while

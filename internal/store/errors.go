@@ -14,15 +14,15 @@ import (
 )
 
 var (
-	// ErrRefused: the server understood and will never take these rows; sending them again is of no use.
+	// ErrRefused reports that the server understood the rows and will never accept them; sending them again is of no use.
 	ErrRefused = errors.New("ClickHouse refuses the rows")
-	// ErrUnavailable: no answer, or one that says to come again later.
+	// ErrUnavailable reports that there was no answer, or one that asks to try again later.
 	ErrUnavailable = errors.New("ClickHouse is not available")
-	// ErrUnauthorized: the server answers, but does not let this user in.
+	// ErrUnauthorized reports that the server answers, but refuses this user.
 	ErrUnauthorized = errors.New("ClickHouse refuses the user or password")
-	// ErrDamaged: rows that were stored cannot be read.
+	// ErrDamaged reports that stored rows cannot be read.
 	ErrDamaged = errors.New("ClickHouse has a part that it cannot read")
-	// ErrNotFound: no such row.
+	// ErrNotFound reports that there is no such row.
 	ErrNotFound = errors.New("not found")
 )
 

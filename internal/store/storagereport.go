@@ -10,7 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Stored is what a table takes. Oldest and Newest are zero where its rows have no time, or there are none.
+// TableStorage is the size of a table. Oldest and Newest are zero if its rows have no time, or there are none.
 type TableStorage struct {
 	Table        string    `json:"table"`
 	Rows         uint64    `json:"rows"`         // versions of a row count each
