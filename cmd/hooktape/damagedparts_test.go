@@ -44,7 +44,7 @@ func TestDamage(t *testing.T) {
 	i.query("SYSTEM STOP MERGES events")
 	part := "broken-on-start_" + cut
 	i.eventually(60*time.Second, "the log names the part", func() error {
-		return contains(i.output.String(), `level=ERROR msg="ClickHouse has a part that it cannot read" table=events part=`+part)
+		return contains(i.output.String(), `level=ERROR msg="ClickHouse cannot read a part" table=events part=`+part)
 	})
 	i.eventually(60*time.Second, "what delivers is not ready", func() error {
 		return i.readyz(i.api, http.StatusServiceUnavailable, `"clickhouse":"has a part that it cannot read; see the log, or hooktape doctor"`)
@@ -70,7 +70,7 @@ func TestDamage(t *testing.T) {
 	flipped, path := i.part()
 	flip(t, filepath.Join(path, "id.bin"))
 	r = i.try("doctor", "--deep")
-	if err := contains(r.out, "✗ data", "the table events cannot be read as a whole: its part "+flipped+" in "+path, "ALTER TABLE `events` DROP PART '"+flipped+"'"); r.code != 2 || err != nil {
+	if err := contains(r.out, "✗ data", "the table events cannot be read completely: its part "+flipped+" in "+path, "ALTER TABLE `events` DROP PART '"+flipped+"'"); r.code != 2 || err != nil {
 		t.Errorf("doctor --deep ends with %d: %v", r.code, err)
 	}
 

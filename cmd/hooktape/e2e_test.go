@@ -126,7 +126,7 @@ func assertStored(i *instance, id uuid.UUID, body []byte, token string) {
 		i.t.Errorf("not decoded: %+v", e.Decoded)
 	}
 	i.eventually(10*time.Second, "the trace is stored", func() error {
-		spans, err := i.db.SpansOf(context.Background(), hex.EncodeToString(e.TraceID[:]))
+		spans, err := i.db.Spans(context.Background(), hex.EncodeToString(e.TraceID[:]), e.ReceivedAt)
 		if err == nil && (len(spans) != 1 || spans[0].Kind != "Server" || spans[0].ID != hex.EncodeToString(e.SpanID[:])) {
 			err = fmt.Errorf("spans: %+v", spans)
 		}
@@ -182,7 +182,7 @@ func assertDelivered(i *instance, target *sink, id uuid.UUID, body []byte) {
 		i.t.Errorf("delivery %+v\nattempt %+v", d, a)
 	}
 	i.eventually(10*time.Second, "the delivery's span links to the arrival's trace", func() error {
-		spans, err := i.db.SpansOf(context.Background(), hex.EncodeToString(a.TraceID[:]))
+		spans, err := i.db.Spans(context.Background(), hex.EncodeToString(a.TraceID[:]), a.StartedAt)
 		if err != nil {
 			return err
 		}

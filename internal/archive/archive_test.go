@@ -220,14 +220,14 @@ func TestRefusals(t *testing.T) {
 		harm func(dir string) error
 		says string
 	}{
-		"not finished": {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }, "did not come to its end"},
+		"not finished": {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }, "an incomplete one"},
 		"torn":         {func(dir string) error { return os.Truncate(filepath.Join(dir, "events.parquet"), 100) }, "damaged or was changed (100 bytes"},
 		"flipped":      {flip, "damaged or was changed"},
 		"lacks a file": {func(dir string) error { return os.Remove(filepath.Join(dir, "attempts.parquet")) }, "lacks its file attempts.parquet"},
-		"foreign":      {manifest(func(m *archive.Manifest) { m.Program = "other" }), "not hooktape's"},
-		"no JSON":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{"), 0o600) }, "not hooktape's"},
-		"newer":        {manifest(func(m *archive.Manifest) { m.Schema, m.Version = 9999, "v9" }), "of hooktape v9, whose tables are newer (9999)"},
-		"a way out":    {manifest(func(m *archive.Manifest) { m.Tables[0].Name = "../../etc/passwd" }), "does not know"},
+		"foreign":      {manifest(func(m *archive.Manifest) { m.Program = "other" }), "of another program"},
+		"no JSON":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{"), 0o600) }, "of another program"},
+		"newer":        {manifest(func(m *archive.Manifest) { m.Schema, m.Version = 9999, "v9" }), "from hooktape v9, which has newer tables (9999)"},
+		"a way out":    {manifest(func(m *archive.Manifest) { m.Tables[0].Name = "../../etc/passwd" }), "unknown table"},
 	} {
 		dir := filepath.Join(t.TempDir(), "backup")
 		if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
@@ -276,11 +276,11 @@ func flip(dir string) error {
 	return os.WriteFile(path, text, 0o600)
 }
 
-// TestManyRows: a table that is larger than what is written and inserted at once.
+// TestManyRows: a table of more rows than a row group and an insert.
 func TestManyRows(t *testing.T) {
 	from, to := newTables(t), newDB(t)
 	if err := from.conn.Exec(background, `INSERT INTO events (id, received_at, source, verdict, body, fields)
-		SELECT generateUUIDv4(), now64(6) - number, 'demo', 'accepted', randomString(number % 1000), map('n', toString(number)) FROM numbers(60000)`); err != nil {
+		SELECT generateUUIDv4(), now64(6) - number, 'demo', 'accepted', randomString(number % 100), map('n', toString(number)) FROM numbers(51000)`); err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "backup")

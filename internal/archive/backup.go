@@ -14,11 +14,11 @@ import (
 	"hooktape/internal/store"
 )
 
-// Progress is told how many rows of a table are done.
+// Progress receives how many rows of a table are done.
 type Progress func(table string, done, total uint64)
 
-// Backup writes all tables into a new folder, while hooktape runs or not. The tables are read one after the other, in the
-// order of [store.Tables]. What is damaged is left out, and named in the manifest; all the rest is there.
+// Backup writes all tables into a new directory, whether hooktape runs or not, one after the other in the order of
+// [store.Tables]. Damaged rows are left out and named in the manifest.
 func Backup(ctx context.Context, db *store.Store, dir, version string, progress Progress) (m Manifest, err error) {
 	schema, err := db.SchemaNow(ctx)
 	switch {
@@ -30,7 +30,8 @@ func Backup(ctx context.Context, db *store.Store, dir, version string, progress 
 	if err := newDir(dir); err != nil {
 		return m, err
 	}
-	m = Manifest{Program: programName, Version: version, Schema: schema.At, MadeAt: time.Now().UTC().Truncate(time.Second)}
+	m = Manifest{Program: programName, Version: version, Schema: schema.At,
+		MadeAt: time.Now().UTC().Truncate(time.Second)}
 	for _, table := range store.Tables {
 		f, err := backupTable(ctx, db, dir, table, progress)
 		if err != nil {
@@ -47,7 +48,7 @@ func newDir(dir string) error {
 	}
 	entries, err := os.ReadDir(dir)
 	if err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s is not empty; a backup goes into a folder of its own", dir)
+		return fmt.Errorf("%s is not empty; a backup needs an empty directory", dir)
 	}
 	return err
 }
@@ -82,8 +83,9 @@ func backupTable(ctx context.Context, db *store.Store, dir, table string, progre
 	return f, err
 }
 
-// write makes the file of the rows that read calls its function with.
-func (f *File) write(ctx context.Context, db *store.Store, dir string, read func(each func(*store.Rows) error) error, progress func(done uint64)) error {
+// write creates the file from the rows that read passes to its function.
+func (f *File) write(ctx context.Context, db *store.Store, dir string, read func(each func(*store.Rows) error) error,
+	progress func(done uint64)) error {
 	columns, err := db.Columns(ctx, f.Table)
 	if err != nil {
 		return err

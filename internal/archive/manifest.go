@@ -16,23 +16,23 @@ import (
 	"hooktape/internal/store"
 )
 
-// Manifest says what a backup is.
+// Manifest describes a backup.
 type Manifest struct {
 	Program string    `json:"program"` // hooktape
-	Version string    `json:"version"` // of the program that made it
-	Schema  int64     `json:"schema"`  // of the tables
+	Version string    `json:"version"` // of the program that wrote it
+	Schema  int64     `json:"schema"`  // version of the tables
 	MadeAt  time.Time `json:"made_at"`
 	Tables  []File    `json:"tables"`
 }
 
-// File is a table in a backup.
+// File describes the file of a table.
 type File struct {
 	Table  string `json:"table"`
 	Name   string `json:"file"`
 	Rows   uint64 `json:"rows"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
-	// Unreadable are the rows that the table had and the backup has not, because they are damaged.
+	// Unreadable are damaged rows of the table that the backup lacks.
 	Unreadable []store.Unreadable `json:"unreadable,omitempty"`
 }
 
@@ -41,7 +41,7 @@ const (
 	programName  = "hooktape"
 )
 
-// Rows counts those of all tables.
+// Rows returns the number of rows of all tables.
 func (m Manifest) Rows() (n uint64) {
 	for _, f := range m.Tables {
 		n += f.Rows
@@ -63,25 +63,25 @@ func (m Manifest) write(dir string) error {
 	return file.Commit()
 }
 
-// Check reads a backup's manifest and all of its files, and says in a sentence what keeps it from being restored by this
-// program: it is none, it is of a newer one, or it is not what was written.
+// Check reads a backup's manifest and all of its files. Its error says why this program cannot restore it: it is no
+// backup, one of a newer program, or damaged.
 func Check(dir string) (m Manifest, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, manifestName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return m, fmt.Errorf("%s has no %s: it is no backup, or one that did not come to its end", dir, manifestName)
+		return m, fmt.Errorf("%s has no %s: it is not a backup, or an incomplete one", dir, manifestName)
 	}
 	if err != nil {
 		return m, err
 	}
 	if err := json.Unmarshal(text, &m); err != nil || m.Program != programName || m.Schema == 0 {
-		return m, fmt.Errorf("%s is not hooktape's: it was made by another program, or is damaged", filepath.Join(dir, manifestName))
+		return m, fmt.Errorf("%s is of another program, or damaged", filepath.Join(dir, manifestName))
 	}
 	known, err := store.KnownSchema()
 	if err != nil {
 		return m, err
 	}
 	if m.Schema > known {
-		return m, fmt.Errorf("the backup is of hooktape %s, whose tables are newer (%d) than those of this program (%d); install that or a newer one", m.Version, m.Schema, known)
+		return m, fmt.Errorf("the backup is from hooktape %s, which has newer tables (%d) than this program (%d); install that version or a newer one", m.Version, m.Schema, known)
 	}
 	for _, f := range m.Tables {
 		if err := f.check(dir); err != nil {
@@ -93,7 +93,7 @@ func Check(dir string) (m Manifest, err error) {
 
 func (f File) check(dir string) error {
 	if !slices.Contains(store.Tables, f.Table) || f.Name != f.Table+".parquet" {
-		return fmt.Errorf("the backup has a table %q, which this program does not know", f.Table)
+		return fmt.Errorf("the backup has an unknown table %q", f.Table)
 	}
 	file, err := os.Open(filepath.Join(dir, f.Name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -109,7 +109,8 @@ func (f File) check(dir string) error {
 		return err
 	}
 	if n != f.Bytes || hex.EncodeToString(hash.Sum(nil)) != f.SHA256 {
-		return fmt.Errorf("%s is not the file that was written: it is damaged or was changed (%d bytes, %d were written)", filepath.Join(dir, f.Name), n, f.Bytes)
+		return fmt.Errorf("%s is damaged or was changed (%d bytes, %d were written)", filepath.Join(dir, f.Name), n,
+			f.Bytes)
 	}
 	return nil
 }

@@ -15,6 +15,8 @@ import (
 
 // groupBytes is about how much of a table is in memory until it is written as a row group, and groupRows how many rows.
 const (
+	// groupBytes is the approximate size of a row group, which is in memory until it is written, and groupRows its
+	// number of rows.
 	groupBytes = 32 << 20
 	groupRows  = 50_000
 )
@@ -23,15 +25,16 @@ const (
 type Writer struct {
 	*layout
 	file  *parquet.GenericWriter[any]
-	value reflect.Value // the row at hand
+	value reflect.Value // the current row
 	dest  []any         // pointers to its fields
-	text  []bool        // by column of the file: whether it is UTF-8 by its type
+	text  []bool        // by column of the file: it must be UTF-8
 	bytes int64         // in the row group
 	rows  int           // in the row group
-	Rows  uint64        // written in all
+	Rows  uint64        // written in total
 }
 
-// NewWriter makes a writer of rows with these columns. With names in only, the file has just these of them, in the table's order.
+// NewWriter returns a writer of rows with these columns. If only has names, the file has just those columns, in the
+// table's order.
 func NewWriter(w io.Writer, table string, columns []store.Column, as Strings, only ...string) (*Writer, error) {
 	l, err := layoutOf(table, columns, as, only...)
 	if err != nil {
@@ -49,13 +52,13 @@ func NewWriter(w io.Writer, table string, columns []store.Column, as Strings, on
 	return writer, nil
 }
 
-// Scan reads the row that rows stands at.
+// Scan reads the current row of rows.
 func (w *Writer) Scan(rows *store.Rows) error {
 	w.value.SetZero()
 	return rows.Scan(w.dest...)
 }
 
-// Value is a column's value in the row that Scan has read; nil where there is no such column.
+// Value returns a column's value in the row of the last Scan; nil for an unknown column.
 func (w *Writer) Value(column string) any {
 	if i := slices.Index(w.columns, column); i >= 0 {
 		return w.value.Field(i).Interface()
@@ -63,7 +66,7 @@ func (w *Writer) Value(column string) any {
 	return nil
 }
 
-// Write writes the row that Scan has read.
+// Write writes the row of the last Scan.
 func (w *Writer) Write() error {
 	row := w.schema.Deconstruct(nil, w.value.Addr().Interface())
 	for i, v := range row {
@@ -89,10 +92,10 @@ func (w *Writer) Write() error {
 	return nil
 }
 
-// Close writes what is left and the file's end.
+// Close writes the remaining rows and the file's footer.
 func (w *Writer) Close() error { return w.file.Close() }
 
-// Reader reads what a Writer has written, exact or readable, into rows of the same columns.
+// Reader reads the file of a Writer, exact or readable, into rows of the same columns.
 type Reader struct {
 	*layout
 	file *parquet.GenericReader[any]
@@ -100,10 +103,10 @@ type Reader struct {
 	have []parquet.Row
 }
 
-// readRows is how many rows are read at once.
+// readRows is the number of rows in a read.
 const readRows = 64
 
-// NewReader makes a reader of rows of a table that has these columns now. The file must have the same.
+// NewReader returns a reader of rows for a table with these columns. All columns of the file must be among them.
 func NewReader(r io.ReaderAt, size int64, table string, columns []store.Column) (*Reader, error) {
 	file, err := parquet.OpenFile(r, size)
 	if err != nil {
@@ -117,7 +120,7 @@ func NewReader(r io.ReaderAt, size int64, table string, columns []store.Column) 
 	for _, f := range file.Schema().Fields() {
 		c, ok := known[f.Name()]
 		if !ok {
-			return nil, fmt.Errorf("the file has a column %s that the table %s has not", f.Name(), table)
+			return nil, fmt.Errorf("the file has a column %s that the table %s lacks", f.Name(), table)
 		}
 		of = append(of, c)
 	}
@@ -125,13 +128,14 @@ func NewReader(r io.ReaderAt, size int64, table string, columns []store.Column) 
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{layout: l, file: parquet.NewGenericReader[any](file, l.schema), rows: make([]parquet.Row, readRows)}, nil
+	return &Reader{layout: l, file: parquet.NewGenericReader[any](file, l.schema),
+		rows: make([]parquet.Row, readRows)}, nil
 }
 
-// Columns are the names of the columns in the file. A table may have more by now, which then have their defaults.
+// Columns returns the names of the columns in the file. Columns that the table got later have their defaults.
 func (r *Reader) Columns() []string { return r.columns }
 
-// Read returns the values of the next row, io.EOF behind the last.
+// Read returns the values of the next row; io.EOF after the last.
 func (r *Reader) Read() ([]any, error) {
 	if len(r.have) == 0 {
 		n, err := r.file.ReadRows(r.rows)
@@ -151,5 +155,5 @@ func (r *Reader) Read() ([]any, error) {
 	return values(row.Elem()), nil
 }
 
-// Close lets go of the file's pages.
+// Close releases the file's pages.
 func (r *Reader) Close() error { return r.file.Close() }

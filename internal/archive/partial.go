@@ -8,16 +8,17 @@ import (
 	"path/filepath"
 )
 
-// Partial is a file that is being written under another name. It holds personal data, and is for its owner alone.
+// Partial is a file that is written under a temporary name. Only its owner may read it, because it contains personal
+// data.
 type Partial struct {
 	*os.File
 	path string
 }
 
-// Create begins to write a file, which must not be there yet.
+// Create creates a file, which must not exist yet.
 func Create(path string) (*Partial, error) {
 	if _, err := os.Stat(path); err == nil {
-		return nil, fmt.Errorf("%s is there already; remove it, or choose another name", path)
+		return nil, fmt.Errorf("%s already exists; remove it, or choose another name", path)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -28,7 +29,7 @@ func Create(path string) (*Partial, error) {
 	return &Partial{file, path}, nil
 }
 
-// Commit gives the file its name, once it is on disk.
+// Commit syncs the file and gives it its name.
 func (p *Partial) Commit() error {
 	if err := errors.Join(p.Sync(), p.Close()); err != nil {
 		return err

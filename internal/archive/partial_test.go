@@ -45,7 +45,7 @@ func TestPartial(t *testing.T) {
 	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
 		t.Errorf("its mode is %v", info.Mode())
 	}
-	if _, err := archive.Create(path); err == nil || !strings.Contains(err.Error(), "is there already") {
+	if _, err := archive.Create(path); err == nil || !strings.Contains(err.Error(), "already exists") {
 		t.Errorf("over another file: %v", err)
 	}
 }

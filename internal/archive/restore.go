@@ -16,11 +16,12 @@ import (
 
 // insertRows and insertBytes are how much goes into one insert.
 const (
+	// insertRows and insertBytes limit one insert.
 	insertRows  = 10_000
 	insertBytes = 16 << 20
 )
 
-// Empty says which table of the database has rows, if any. A database or table that is not there has none.
+// Empty returns an error that names a table with rows. A missing database or table has none.
 func Empty(ctx context.Context, db *store.Store) error {
 	table, err := db.FilledTable(ctx)
 	if err == nil && table != "" {
@@ -29,8 +30,8 @@ func Empty(ctx context.Context, db *store.Store) error {
 	return err
 }
 
-// Restore puts a backup that Check has passed into an empty database, whose tables it makes. What ends it before its end
-// leaves a database that is filled in part.
+// Restore inserts a backup that Check has accepted into an empty database, whose tables it creates. After an error the
+// database is incomplete.
 func Restore(ctx context.Context, db *store.Store, dir string, m Manifest, progress Progress) error {
 	if err := Empty(ctx, db); err != nil {
 		return err
@@ -40,7 +41,7 @@ func Restore(ctx context.Context, db *store.Store, dir string, m Manifest, progr
 	}
 	for _, f := range m.Tables {
 		if err := restoreTable(ctx, db, dir, f, progress); err != nil {
-			return fmt.Errorf("%w; the database %s is filled in part: drop it before you try again", err, db.Database())
+			return fmt.Errorf("%w; the database %s is incomplete: drop it before you try again", err, db.Database())
 		}
 	}
 	return nil
@@ -75,12 +76,13 @@ func restoreTable(ctx context.Context, db *store.Store, dir string, f File, prog
 	case err != nil:
 		return err
 	case n > f.Rows, n < f.Rows && !slices.Contains(store.Versioned, f.Table):
-		return fmt.Errorf("%s has %d rows after %d were restored; is something else writing to it?", f.Table, n, f.Rows)
+		return fmt.Errorf("%s has %d rows after %d were restored; is another program writing to it?", f.Table, n,
+			f.Rows)
 	}
 	return nil
 }
 
-// insertSome inserts the next rows; none at the end of the file.
+// insertSome inserts the next rows and returns their number; 0 at the end of the file.
 func insertSome(ctx context.Context, db *store.Store, table string, r *Reader) (n uint64, err error) {
 	var block [][]any
 	for bytes := 0; len(block) < insertRows && bytes < insertBytes; {
@@ -108,7 +110,7 @@ func insertSome(ctx context.Context, db *store.Store, table string, r *Reader) (
 	return uint64(len(block)), err
 }
 
-// sizeOf is about how large a row is.
+// sizeOf returns the approximate size of a row.
 func sizeOf(row []any) (n int) {
 	for _, v := range row {
 		switch v := v.(type) {

@@ -1,3 +1,3 @@
-// Package event is hooktape's domain: the webhook that arrived, the deliveries made of it, and the selection that names
-// some of them. It imports nothing of ours, so that every other room may import it.
+// Package event is hooktape's domain: received webhooks, their deliveries, and selections of them. It imports no other
+// package of hooktape, so every one may import it.
 package event

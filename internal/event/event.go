@@ -12,10 +12,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// Verdict is what ingest decided about a request. Only Accepted events are decoded, counted and ever forwarded.
+// Verdict is the decision of ingest about a request. Only Accepted events are decoded, counted and ever forwarded.
 type Verdict string
 
-// The verdicts, with the HTTP status that the sender saw.
+// The verdicts, with the HTTP status of the answer.
 const (
 	Accepted         Verdict = "accepted"           // 200
 	BadSignature     Verdict = "bad_signature"      // 401
@@ -23,18 +23,19 @@ const (
 	BadToken         Verdict = "bad_token"          // 404
 	TooLarge         Verdict = "too_large"          // 413
 	MethodNotAllowed Verdict = "method_not_allowed" // 405
-	Aborted          Verdict = "aborted"            // the sender left in mid-body
-	// Malformed is not HTTP as any parser reads it: 400, 417, 431, 501 or 505. The event's body is the start of the request.
+	Aborted          Verdict = "aborted"            // the client disconnected in the middle of the body
+	// Malformed is not valid HTTP: 400, 417, 431, 501 or 505. The event's body is the start of the request.
 	Malformed Verdict = "malformed"
 )
 
-// Verdicts lists every verdict, the good one first.
-var Verdicts = []Verdict{Accepted, BadSignature, UnknownSource, BadToken, TooLarge, MethodNotAllowed, Aborted, Malformed}
+// Verdicts lists every verdict, Accepted first.
+var Verdicts = []Verdict{Accepted, BadSignature, UnknownSource, BadToken, TooLarge, MethodNotAllowed, Aborted,
+	Malformed}
 
-// Kind is what BotHelp meant by a request, read from its body.
+// Kind is the type of a BotHelp request, derived from its body.
 type Kind string
 
-// The kinds. A body that names no chat event and looks like a subscriber is a flow webhook; all else is unknown.
+// The kinds. A body without a chat event that looks like a subscriber is a flow webhook; all others are unknown.
 const (
 	KindFlow               Kind = "flow"
 	KindConversationClosed Kind = "conversation_closed"
@@ -45,32 +46,32 @@ const (
 // Kinds lists every kind.
 var Kinds = []Kind{KindFlow, KindConversationClosed, KindUserProfileViewed, KindUnknown}
 
-// Event is one request to a hook: how it arrived, and what could be read from it.
+// Event is one request to a hook, with the fields parsed from it.
 type Event struct {
 	Received
 	Decoded
-	// BodyText is the readable text of the body, for searches, of an event that was rejected or has a DecodeError; "" where that is
-	// the body itself. It is stored and never read back.
+	// BodyText is the readable text of the body, for searches, of an event that was rejected or has a DecodeError; ""
+	// if the body itself is readable. It is only written.
 	BodyText string
-	// StoredAt is when ClickHouse took the event; zero until then.
+	// StoredAt is when ClickHouse stored the event; zero before.
 	StoredAt time.Time
-	// Spool and SpoolNumber are the event's place in the sequence of the spool that it came through, in order of receipt;
-	// "" and 0 for an event that came through none.
+	// Spool and SpoolNumber are the event's place in the sequence of its spool, in order of receipt; "" and 0 for an
+	// event without a spool.
 	Spool       string
 	SpoolNumber uint64
-	// PositionOffset is how much later than ReceivedAt the event's position is: see Position.
+	// PositionOffset is the difference from ReceivedAt to the event's position: see Position.
 	PositionOffset time.Duration
-	// DuplicateOf is the first event of which this one is BotHelp's retry; the zero UUID for an original.
+	// DuplicateOf is the original of which this event is BotHelp's retry; the zero UUID for an original.
 	DuplicateOf uuid.UUID
 }
 
-// Position is where the event stands in order of arrival: when it was received, or right behind the event before it in its
-// spool if the clock, or the order in which requests ended, says otherwise.
+// Position is the event's place in order of arrival: its time of receipt, or right after the event before it in its
+// spool if the clock, or the order in which requests ended, disagrees.
 func (e *Event) Position() time.Time { return e.ReceivedAt.Add(e.PositionOffset) }
 
-// Received is a request as it came, before anything was read from it. It is what the spool keeps.
+// Received is a request as it arrived, without parsed fields. The spool stores it.
 //
-// Body, Query and the headers are byte for byte what the sender wrote; Path has the hook token masked.
+// Body, Query and headers are the sender's bytes; in Path the hook token is masked.
 type Received struct {
 	ID         uuid.UUID  `cbor:"1,keyasint"` // UUIDv7
 	ReceivedAt time.Time  `cbor:"2,keyasint"` // UTC, microseconds
@@ -83,35 +84,35 @@ type Received struct {
 	RemoteIP   netip.Addr `cbor:"9,keyasint"`
 	Headers    []Header   `cbor:"10,keyasint,omitempty"`
 	Body       []byte     `cbor:"11,keyasint,omitempty"`
-	BodySHA256 [32]byte   `cbor:"12,keyasint"` // of the bytes in Body, taken on arrival
+	BodySHA256 [32]byte   `cbor:"12,keyasint"` // of Body, computed on arrival
 	TraceID    [16]byte   `cbor:"13,keyasint"`
 	SpanID     [8]byte    `cbor:"14,keyasint"`
-	Untraced   bool       `cbor:"15,keyasint,omitempty"` // the span is not kept; only the spool knows
+	Untraced   bool       `cbor:"15,keyasint,omitempty"` // the span is dropped; only the spool has this
 }
 
 // EmptyHash is the BodySHA256 of a request without a body.
 var EmptyHash = sha256.Sum256(nil)
 
-// BodyGone tells of an event that was read whole whether its body has been removed since it came: then only the hash is
-// left of it, and nothing may be sent in its name.
+// BodyGone reports whether the body of a complete event was removed after receipt. Only its hash is left then, and the
+// event must not be sent.
 func (r *Received) BodyGone() bool { return len(r.Body) == 0 && r.BodySHA256 != EmptyHash }
 
-// Header is one header line. A name that came twice stands twice. In JSON, a value that is not UTF-8 stands as value_base64 in
-// place of value.
+// Header is one header line. A name that occurs twice has two entries. In JSON, a value that is not UTF-8 is in
+// value_base64 instead of value.
 type Header struct {
 	_     struct{} `cbor:",toarray"`
 	Name  string   `json:"name"`
 	Value string   `json:"value"`
 }
 
-// Decoded is what could be read from a body. An empty string or a nil pointer means absent, null or unreadable;
-// the last of these DecodeError explains.
+// Decoded has the parsed fields of a body. An empty string or a nil pointer means absent, null or unreadable;
+// DecodeError explains unreadable values.
 type Decoded struct {
 	Kind Kind
-	// EventAt is the event's own time, nil where it has none.
+	// EventAt is the event's own time; nil if it has none.
 	EventAt *time.Time
 
-	BothelpUserID     string // the stable key of a subscriber
+	BothelpUserID     string // stable id of a subscriber
 	MessengerUserID   string
 	MessengerUsername string
 	CUID              string
@@ -135,21 +136,21 @@ type Decoded struct {
 	UTMContent  string
 	UTMTerm     string
 
-	// Fields has everything else by the name that its owner gave it: strings as they are, other values as JSON text.
+	// Fields has all other values by the name that the account's owner chose: strings unchanged, other values as JSON.
 	Fields map[string]string
-	// DecodeError says which key (or that the whole body) could not be read, and why; empty when all could.
+	// DecodeError says which key, or that the whole body, could not be read, and why; empty without errors.
 	DecodeError string
 }
 
-// Encoding and Decoding are how spool records are written and read: CBOR (RFC 8949) with times to the nanosecond. Texts may hold bytes
-// that are no UTF-8: they came so, they are kept so.
 var (
+	// Encoding and Decoding write and read spool records: CBOR (RFC 8949) with times to the nanosecond. Strings may
+	// have bytes that are not UTF-8, as they arrived.
 	Encoding = must(cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode())
 	Decoding = must(cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode())
 )
 
-// A spool record is the CBOR (RFC 8949) of Received with integer keys: later versions add keys, none changes its
-// meaning, so that a new binary reads what an old one left on disk.
+// A spool record is Received in CBOR with integer keys. Later versions add keys and never change the meaning of one,
+// so a new program reads the records of an old one.
 
 // Marshal encodes a request for the spool.
 func (r *Received) Marshal() ([]byte, error) { return Encoding.Marshal(r) }
@@ -169,7 +170,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// jsonHeader is a Header as JSON has it.
+// jsonHeader is the JSON form of Header.
 type jsonHeader struct {
 	Name        string `json:"name"`
 	Value       string `json:"value"`

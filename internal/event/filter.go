@@ -13,32 +13,32 @@ import (
 	"github.com/google/uuid"
 )
 
-// Filter is one way to select events. The parameters of the API and its document, the flags of commands, the form and the
-// chips of the console, and the SQL are made of [Filters].
+// Filter is one way to select events. The parameters and the document of the API, the flags of commands, the form and
+// the chips of the console, and the SQL derive from [Filters].
 type Filter struct {
-	Name  string // of the parameter in a URL; a flag has dashes in place of underscores
-	Old   string // its name in earlier versions, which URLs and JSON may still have
+	Name  string // of the URL parameter; a flag has dashes instead of underscores
+	Old   string // name in earlier versions, still accepted in URLs and JSON
 	Field string // of Selection; empty for since, which sets From
-	Label string // what pages call it
+	Label string // on pages
 	Help  string // says which events match, in one sentence
-	// Placeholder stands for a value in the help of the command line, and Example is one.
+	// Placeholder is the value in the help of the command line, and Example is a real one.
 	Placeholder, Example string
-	// Known are the values that it can have; nil for any.
+	// Known are the allowed values; nil for any.
 	Known []string
-	// Names is what its values are the names of, if anything that has a list of names.
+	// Names is the kind of object that its values name, if there is a list of such names.
 	Names Named
-	// Column is the column of the table events that has one of the values: exactly, or with AnySpelling as texts match. A filter
-	// without one needs a condition of its own in the package store.
+	// Column is the column of the table events that has one of the values: exactly or, with AnySpelling, in any
+	// spelling. A filter without a column needs a condition in package store.
 	Column      string
 	AnySpelling bool
-	// FullScan marks a filter for which ClickHouse looks at each event, because no index helps.
+	// FullScan marks a filter for which ClickHouse reads every event, because no index helps.
 	FullScan bool
 }
 
-// Named is what the values of a filter are the names of.
+// Named is the kind of object that the values of a filter name.
 type Named int
 
-// What values can name.
+// The kinds of objects.
 const (
 	NamesNothing Named = iota
 	NamesSource
@@ -47,27 +47,41 @@ const (
 
 // Filters lists every filter, in the order in which people read them.
 var Filters = []Filter{
-	{Name: "since", Label: "last", Placeholder: "AGO", Example: "2h", Help: "Received in this last span of time, such as 90m, 24h or 7d; in place of from."},
-	{Name: "from", Field: "From", Label: "from", Placeholder: "TIME", Example: "2026-01-31T13:00:00+03:00", Help: "Received at or after this time."},
-	{Name: "until", Old: "to", Field: "Until", Label: "until", Placeholder: "TIME", Example: "2026-01-31T15:00:00+03:00", Help: "Received before this time."},
-	{Name: "source", Field: "Sources", Label: "source", Placeholder: "NAME", Help: "From one of these sources.", Names: NamesSource, Column: "source"},
-	{Name: "step", Field: "Steps", Label: "step", Placeholder: "STEP", Example: "paid", Help: "At one of these steps; '' for none.", Column: "step"},
-	{Name: "kind", Field: "Kinds", Label: "kind", Placeholder: "KIND", Known: texts(Kinds), Help: "Of one of these kinds: " + Words(Kinds) + ".", Column: "kind"},
-	{Name: "verdict", Field: "Verdicts", Label: "verdict", Placeholder: "VERDICT", Known: texts(Verdicts), Column: "verdict",
-		Help: "With one of these verdicts: " + Words(Verdicts) + ". A replay sends accepted events only."},
-	{Name: "channel", Field: "Channels", Label: "channel", Placeholder: "CHANNEL", Example: "telegram", Help: "Through one of these channels, such as telegram.", Column: "channel"},
-	{Name: "subscriber", Field: "Subscribers", Label: "subscriber", Placeholder: "ID", Example: "47659", Help: "About one of these people: BotHelp's id, or the messenger's."},
-	utm("source", "UTMSources"), utm("medium", "UTMMediums"), utm("campaign", "UTMCampaigns"), utm("content", "UTMContents"), utm("term", "UTMTerms"),
-	{Name: "field", Field: "Fields", Label: "custom field", Placeholder: "NAME=VALUE", Example: "age=21", FullScan: true,
-		Help: "With this value of this custom field (name=value), in any spelling; of several fields, all must match."},
-	{Name: "undelivered_to", Field: "UndeliveredTo", Label: "not delivered to", Placeholder: "ENDPOINT", Names: NamesEndpoint, FullScan: true,
-		Help: "Never taken by this endpoint, live or in a replay: a configured name, or a URL."},
-	{Name: "failed_at", Field: "FailedAt", Label: "failed at", Placeholder: "ENDPOINT", Names: NamesEndpoint, FullScan: true,
-		Help: "Whose last delivery to this endpoint failed for good."},
+	{Name: "since", Label: "last", Placeholder: "AGO", Example: "2h",
+		Help: "Received in the last 90m, 24h or 7d, for example; replaces from."},
+	{Name: "from", Field: "From", Label: "from", Placeholder: "TIME", Example: "2026-01-31T13:00:00+03:00",
+		Help: "Received at or after this time."},
+	{Name: "until", Old: "to", Field: "Until", Label: "until", Placeholder: "TIME",
+		Example: "2026-01-31T15:00:00+03:00", Help: "Received before this time."},
+	{Name: "source", Field: "Sources", Label: "source", Placeholder: "NAME", Help: "From one of these sources.",
+		Names: NamesSource, Column: "source"},
+	{Name: "step", Field: "Steps", Label: "step", Placeholder: "STEP", Example: "paid",
+		Help: "At one of these steps; '' for none.", Column: "step"},
+	{Name: "kind", Field: "Kinds", Label: "kind", Placeholder: "KIND", Known: Texts(Kinds),
+		Help: "Of one of these kinds: " + Words(Kinds) + ".", Column: "kind"},
+	{Name: "verdict", Field: "Verdicts", Label: "verdict", Placeholder: "VERDICT", Known: Texts(Verdicts),
+		Column: "verdict",
+		Help:   "With one of these verdicts: " + Words(Verdicts) + ". A replay sends accepted events only."},
+	{Name: "channel", Field: "Channels", Label: "channel", Placeholder: "CHANNEL", Example: "telegram",
+		Help: "Through one of these channels, such as telegram.", Column: "channel"},
+	{Name: "subscriber", Field: "Subscribers", Label: "subscriber", Placeholder: "ID", Example: "47659",
+		Help: "About one of these people: BotHelp's id, or the messenger's."},
+	utm("source", "UTMSources"), utm("medium", "UTMMediums"), utm("campaign", "UTMCampaigns"),
+	utm("content", "UTMContents"), utm("term", "UTMTerms"),
+	{Name: "field", Field: "Fields", Label: "custom field", Placeholder: "NAME=VALUE", Example: "age=21",
+		FullScan: true,
+		Help:     "With this value of this custom field (name=value), in any spelling; of several fields, all must match."},
+	{Name: "undelivered_to", Field: "UndeliveredTo", Label: "not delivered to", Placeholder: "ENDPOINT",
+		Names: NamesEndpoint, FullScan: true,
+		Help: "Never delivered to this endpoint, live or in a replay: a configured name, or a URL."},
+	{Name: "failed_at", Field: "FailedAt", Label: "failed at", Placeholder: "ENDPOINT", Names: NamesEndpoint,
+		FullScan: true,
+		Help:     "Whose last delivery to this endpoint failed."},
 	{Name: "text", Field: "Text", Label: "text", Placeholder: "TEXT", FullScan: true,
-		Help: `With all of these words, in any order and spelling, in what was read from the request (of a rejected one: in its path and body). In double quotes: as one. Of phone numbers the digits count.`},
-	{Name: "where", Field: "Where", Label: "where", Placeholder: "EXPRESSION", Example: "length(body) > 10000", FullScan: true,
-		Help: "For what nothing else covers: a ClickHouse expression over the columns of the table events, such as length(body) > 10000. The API and the console need the role admin for it."},
+		Help: `With all of these words, in any order and spelling, in the parsed fields (of a rejected request: in its path and body). A text in double quotes is one word. Of phone numbers the digits count.`},
+	{Name: "where", Field: "Where", Label: "where", Placeholder: "EXPRESSION", Example: "length(body) > 10000",
+		FullScan: true,
+		Help:     "Matching a ClickHouse expression over the columns of the table events, such as length(body) > 10000. The API and the console require the role admin."},
 	{Name: "id", Field: "IDs", Label: "event", Placeholder: "ID", Help: "One of these events."},
 }
 
@@ -77,7 +91,7 @@ func utm(tag, field string) Filter {
 		Help: "With one of these values of " + name + ", in any spelling (vk is VK)."}
 }
 
-// FilterNamed returns the filter of a name.
+// FilterNamed returns the filter with a name.
 func FilterNamed(name string) (Filter, bool) {
 	i := slices.IndexFunc(Filters, func(f Filter) bool { return f.Name == name })
 	if i < 0 {
@@ -86,7 +100,7 @@ func FilterNamed(name string) (Filter, bool) {
 	return Filters[i], true
 }
 
-// Many reports whether it can have several values. Of a list any value matches; of custom fields each must.
+// Many reports whether it can have several values. Of a list any value may match; of custom fields all must.
 func (f Filter) Many() bool {
 	kind := f.of(&Selection{}).Kind()
 	return kind == reflect.Slice || kind == reflect.Map
@@ -95,14 +109,14 @@ func (f Filter) Many() bool {
 // IsTime reports whether its value is a point in time.
 func (f Filter) IsTime() bool { return f.of(&Selection{}).Kind() == reflect.Pointer }
 
-// Property is its name in the JSON of a Selection; empty for since.
+// Property returns its name in the JSON of a Selection; "" for since.
 func (f Filter) Property() string {
 	field, _ := reflect.TypeFor[Selection]().FieldByName(f.Field)
 	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 	return name
 }
 
-// of is the filter's field of a selection. That of since is a text that belongs to none.
+// of returns the filter's field of a selection; for since, a string outside it.
 func (f Filter) of(sel *Selection) reflect.Value {
 	if f.Field == "" {
 		return reflect.ValueOf(new(string)).Elem()
@@ -110,7 +124,7 @@ func (f Filter) of(sel *Selection) reflect.Value {
 	return reflect.ValueOf(sel).Elem().FieldByName(f.Field)
 }
 
-// Values are the filter's values in a selection, as [ParseSelection] reads them; none when it is not set.
+// Values returns the filter's values in a selection, in the form that [ParseSelection] reads; none if it is not set.
 func (f Filter) Values(sel Selection) (values []string) {
 	switch v := f.of(&sel).Interface().(type) {
 	case *time.Time:
@@ -133,7 +147,7 @@ func (f Filter) Values(sel Selection) (values []string) {
 	return values
 }
 
-// set reads the filter's values into a selection. An empty value is one in a list, and none of a single filter.
+// set parses the filter's values into a selection. In a list an empty value counts; alone it does not.
 func (f Filter) set(sel *Selection, values []string, now time.Time) error {
 	field := f.of(sel)
 	one := ""
@@ -142,7 +156,7 @@ func (f Filter) set(sel *Selection, values []string, now time.Time) error {
 		case len(values) > 1 && f.Old != "":
 			return fmt.Errorf("%s and %s, its old name, differ: give %[1]s alone", f.Name, f.Old)
 		case len(values) > 1:
-			return errors.New("may be given once")
+			return errors.New("may be given only once")
 		}
 		if one = strings.Join(values, ""); one == "" {
 			return nil
@@ -152,7 +166,7 @@ func (f Filter) set(sel *Selection, values []string, now time.Time) error {
 	case **time.Time:
 		t, err := time.Parse(time.RFC3339Nano, one)
 		if err != nil {
-			return fmt.Errorf("%q is no time such as 2026-01-31T13:00:00+03:00", one)
+			return fmt.Errorf("invalid time %q: want one such as 2026-01-31T13:00:00+03:00", one)
 		}
 		*p = &t
 	case *string:
@@ -172,14 +186,14 @@ func (f Filter) set(sel *Selection, values []string, now time.Time) error {
 		for _, text := range values {
 			id, err := uuid.Parse(text)
 			if err != nil {
-				return fmt.Errorf("%q is no event id", text)
+				return fmt.Errorf("invalid event id %q", text)
 			}
 			*p = append(*p, id)
 		}
 	default:
 		for _, text := range values {
 			if f.Known != nil && !slices.Contains(f.Known, text) {
-				return fmt.Errorf("%q is none of %s", text, strings.Join(f.Known, ", "))
+				return fmt.Errorf("invalid value %q: want %s", text, strings.Join(f.Known, ", "))
 			}
 			field.Set(reflect.Append(field, reflect.ValueOf(text).Convert(field.Type().Elem())))
 		}
@@ -187,7 +201,7 @@ func (f Filter) set(sel *Selection, values []string, now time.Time) error {
 	return nil
 }
 
-// ParseSpan reads a span of time: as Go writes them, or in days.
+// ParseSpan parses a duration in Go's notation, or in days.
 func ParseSpan(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		if n, err := strconv.ParseFloat(days, 64); err == nil && n > 0 && n <= 36500 {
@@ -196,12 +210,13 @@ func ParseSpan(s string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("%q is no span of time such as 90m, 24h or 7d", s)
+		return 0, fmt.Errorf("invalid duration %q: want one such as 90m, 24h or 7d", s)
 	}
 	return d, nil
 }
 
-func texts[T ~string](words []T) []string {
+// Texts converts words to strings.
+func Texts[T ~string](words []T) []string {
 	list := make([]string, len(words))
 	for i, w := range words {
 		list[i] = string(w)
@@ -210,4 +225,4 @@ func texts[T ~string](words []T) []string {
 }
 
 // Words lists words for a sentence.
-func Words[T ~string](words []T) string { return strings.Join(texts(words), ", ") }
+func Words[T ~string](words []T) string { return strings.Join(Texts(words), ", ") }

@@ -6,13 +6,13 @@ import (
 	"github.com/google/uuid"
 )
 
-func init() { uuid.EnableRandPool() } // a system call for 16 ids, not for each
+func init() { uuid.EnableRandPool() } // one system call for 16 ids
 
-// NewID makes an event's id: a UUIDv7 (RFC 9562) of exactly the millisecond in which the event was received, so that who
-// has the id knows where to look. (The library's own V7 never goes back when the clock does.)
+// NewID returns an event's id: a UUIDv7 (RFC 9562) of exactly the millisecond of receipt, so the id tells when to
+// search. The library's own V7 does not follow a clock that is set back.
 func NewID(received time.Time) uuid.UUID { return StampID(uuid.New(), received) }
 
-// StampID makes an event's id of given randomness: the same every time, for a history that is made rather than received.
+// StampID returns an event's id for given random bits: reproducible, for generated histories.
 func StampID(random uuid.UUID, received time.Time) uuid.UUID {
 	id := random
 	ms := uint64(received.UnixMilli())
@@ -24,8 +24,8 @@ func StampID(random uuid.UUID, received time.Time) uuid.UUID {
 	return id
 }
 
-// IDRange returns the times between which events with these ids were received. It is not ok for an id that NewID has
-// not made.
+// IDRange returns the times between which events with these ids were received. It is not ok if NewID cannot have made
+// one of them.
 func IDRange(ids []uuid.UUID) (from, to time.Time, ok bool) {
 	for i, id := range ids {
 		if id.Version() != 7 {

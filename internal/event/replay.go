@@ -1,12 +1,13 @@
 package event
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 )
 
-// ReplayState is where a replay stands.
+// ReplayState is the state of a replay.
 type ReplayState string
 
 // The states of a replay. Its selection is frozen before it exists.
@@ -17,18 +18,21 @@ const (
 	ReplayCancelled ReplayState = "cancelled"
 )
 
-// Final tells whether nothing more will happen to a replay in this state.
-func (s ReplayState) Final() bool { return s == ReplayDone || s == ReplayCancelled }
+// FinalReplayStates are the states in which a replay stays.
+var FinalReplayStates = []ReplayState{ReplayDone, ReplayCancelled}
 
-// Order is what an endpoint or a replay promises about the order of events.
+// Final reports whether a replay stays in this state.
+func (s ReplayState) Final() bool { return slices.Contains(FinalReplayStates, s) }
+
+// Order is the order of events that an endpoint or a replay guarantees.
 type Order string
 
 // The orders.
 const (
-	// OrderNone sends events about in order of arrival, and lets none wait for another.
+	// OrderNone sends events about in order of arrival; none waits for another.
 	OrderNone Order = "none"
-	// OrderSubscriber sends a subscriber's events one after the other: the next one goes when the one before it is
-	// delivered or given up. Those of others go at the same time.
+	// OrderSubscriber sends a subscriber's events one after the other: the next one when the one before it is
+	// delivered or failed. Different subscribers are independent.
 	OrderSubscriber Order = "subscriber"
 )
 
@@ -37,18 +41,18 @@ type Mode string
 
 // The modes.
 const (
-	// ModeUndelivered leaves out what the endpoint has taken already, or is still on its way there.
+	// ModeUndelivered leaves out events that were delivered to the endpoint, or still will be.
 	ModeUndelivered Mode = "undelivered"
-	// ModeAll sends everything selected.
+	// ModeAll sends all selected events.
 	ModeAll Mode = "all"
 )
 
-// Retry says what a replay does about attempts that fail.
+// Retry says what a replay does after failed attempts.
 type Retry string
 
-// The ways to retry.
+// The retry policies.
 const (
-	RetryEndpoint Retry = "endpoint" // as the endpoint's configuration says
+	RetryEndpoint Retry = "endpoint" // as configured for the endpoint
 	RetryNone     Retry = "none"     // one attempt
 )
 
@@ -58,44 +62,44 @@ type Replay struct {
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 	CreatedBy string    `json:"created_by"`
-	// IdempotencyKey is what its maker called the making, so that doing it twice makes one replay.
+	// IdempotencyKey comes from the client; creating a replay twice with the same one creates it once.
 	IdempotencyKey string      `json:"-"`
 	State          ReplayState `json:"state"`
 	Reason         string      `json:"reason,omitempty"` // why it is paused or cancelled
 	Endpoint       string      `json:"endpoint"`
 	URL            string      `json:"url"`
 	Selection      Selection   `json:"selection"`
-	// PublicOnly keeps a replay to a URL, in place of a configured endpoint, from private addresses, whatever the configuration
-	// allows: its maker may not send there.
+	// PublicOnly keeps a replay to a URL from private addresses, whatever the configuration allows, because its
+	// creator may not send there.
 	PublicOnly bool `json:"-"`
 	ReplayOptions
-	Total uint64 `json:"total"` // deliveries frozen
-	// Counts is how many deliveries are in each state, as of UpdatedAt.
+	Total uint64 `json:"total"` // number of deliveries
+	// Counts is the number of deliveries in each state, as of UpdatedAt.
 	Counts map[DeliveryState]uint64 `json:"counts,omitempty"`
-	// PerSecond is how many were settled a second of late.
+	// PerSecond is the recent number of finished deliveries a second.
 	PerSecond float64 `json:"per_second"`
 }
 
 // ReplayOptions say how a replay runs.
 type ReplayOptions struct {
-	// Rate is the most requests a second; 0 means as fast as the endpoint answers.
+	// Rate is the limit of requests a second; 0 is no limit.
 	Rate float64 `json:"rate"`
-	// Concurrency is the most requests at once; with 1 the events go out strictly in order of arrival.
+	// Concurrency is the limit of simultaneous requests; with 1 the events are sent strictly in order of arrival.
 	Concurrency uint16 `json:"concurrency"`
 	Order       Order  `json:"order"`
 	Mode        Mode   `json:"mode"`
 	Retry       Retry  `json:"retry"`
-	// MaxAttempts is the most attempts for each event; 0 is what the endpoint says.
+	// MaxAttempts is the limit of attempts for each event; 0 is the endpoint's.
 	MaxAttempts uint16 `json:"max_attempts"`
-	// Pace keeps the time between events as it was, divided by Pace; 0 does not.
+	// Pace keeps the original time between events, divided by Pace; 0 does not.
 	Pace float64 `json:"pace"`
-	// StopAfterFailures pauses the replay after so many failed attempts in a row; 0 never does.
+	// StopAfterFailures pauses the replay after as many consecutive failed attempts; 0 never does.
 	StopAfterFailures uint32 `json:"stop_after_failures"`
-	// Headers go out beside the event's own, and in place of those of the same name.
+	// Headers are added to the event's own and replace those with the same name.
 	Headers []Header `json:"headers,omitempty"`
 }
 
-// Open counts the deliveries that are not final.
+// Open returns the number of deliveries that are not final.
 func (r *Replay) Open() (open uint64) {
 	for state, n := range r.Counts {
 		if !state.Final() {
@@ -105,10 +109,10 @@ func (r *Replay) Open() (open uint64) {
 	return open
 }
 
-// Action is something a person, or the program in a person's place, wants done to a replay or an endpoint.
+// Action is an action that a person, or a rule of the program, takes on a replay or an endpoint.
 type Action string
 
-// The actions. Rate is for replays only.
+// The actions. ActionRate is for replays only.
 const (
 	ActionPause  Action = "pause"
 	ActionResume Action = "resume"
@@ -116,8 +120,8 @@ const (
 	ActionRate   Action = "set-rate"
 )
 
-// Command is an action that somebody took. Commands are only ever added: whoever does the work reads them, so that
-// steering and the progress of the work never overwrite each other.
+// Command is an action that was taken. Commands are only added; the process that delivers reads them, so commands and
+// progress never overwrite each other.
 type Command struct {
 	Target string // a replay's id, or an endpoint's name
 	Action Action
@@ -126,23 +130,23 @@ type Command struct {
 	Reason string
 }
 
-// EndpointState is where the delivery to an endpoint stands, as the process that delivers sees it.
+// EndpointState is the state of the delivery to an endpoint, written by the process that delivers.
 type EndpointState struct {
 	Endpoint string `json:"endpoint"`
 	URL      string `json:"url"`
 	// State is active, paused (by a person), broken (the breaker is open) or removed (from the configuration).
 	State     string    `json:"state"`
 	Reason    string    `json:"reason,omitempty"`
-	Failures  uint32    `json:"failures"` // in a row
+	Failures  uint32    `json:"failures"` // consecutive
 	NextProbe time.Time `json:"next_probe,omitzero"`
 	// UpdatedAt is also the state's version: it is never before that of an earlier state, whatever the clock says.
 	UpdatedAt time.Time `json:"updated_at"`
-	// FollowedSince is when live delivery began; FollowedUntil when the newest event was received that it has come to. They
-	// are for people to read, and both zero for an endpoint that subscribes to nothing.
+	// FollowedSince is when live delivery began, FollowedUntil the time of receipt of the newest event that has a
+	// delivery. They are for people, and zero for an endpoint without a subscription.
 	FollowedSince time.Time `json:"followed_since,omitzero"`
 	FollowedUntil time.Time `json:"followed_until,omitzero"`
-	// Subscription is what the endpoint subscribes to, as JSON. Its events are those behind the numbers in StartedAfter, and
-	// those up to the numbers in Positions have a delivery. Both are by spool; a spool that is not named counts as 0.
+	// Subscription is the endpoint's subscription as JSON. It covers the events with numbers greater than
+	// StartedAfter; those up to Positions have a delivery. Both are by spool; a missing spool counts as 0.
 	Subscription string            `json:"-"`
 	StartedAfter map[string]uint64 `json:"-"`
 	Positions    map[string]uint64 `json:"-"`

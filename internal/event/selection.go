@@ -13,8 +13,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Selection names events: those that match every field that is set. Within a list any value matches; an empty list is
-// one that is not set. Each field has a row in [Filters], by which the command line, the API, the console and SQL know it.
+// Selection selects events: those that match every set field. Within a list any value matches; an empty list is not
+// set. Each field has an entry in [Filters], from which the command line, the API, the console and SQL derive.
 type Selection struct {
 	From     *time.Time  `json:"from,omitempty"`  // received at or after
 	Until    *time.Time  `json:"until,omitempty"` // received before
@@ -25,38 +25,39 @@ type Selection struct {
 	Channels []string    `json:"channels,omitempty"`
 	IDs      []uuid.UUID `json:"ids,omitempty"`
 
-	// Subscribers are ids of people, BotHelp's or the messenger's. An empty one is nobody's.
+	// Subscribers are ids of people, BotHelp's or the messenger's. An empty one matches nobody.
 	Subscribers []string `json:"subscribers,omitempty"`
-	// Tags, and names and values of fields, match in any spelling, as texts do: without regard to case, outer spaces, invisible
-	// characters and composition of letters.
+	// Tags, and names and values of fields, match in any spelling, like texts: without regard to case, outer spaces,
+	// invisible characters and composition of letters.
 	UTMSources   []string `json:"utm_sources,omitempty"`
 	UTMMediums   []string `json:"utm_mediums,omitempty"`
 	UTMCampaigns []string `json:"utm_campaigns,omitempty"`
 	UTMContents  []string `json:"utm_contents,omitempty"`
 	UTMTerms     []string `json:"utm_terms,omitempty"`
-	// Fields are custom fields, each with the value that it must have. One that is absent is not one that is empty.
+	// Fields are custom fields with their required values. An absent field is not an empty one.
 	Fields map[string]string `json:"fields,omitempty"`
-	// Text has words that must all occur, in any order, in what was read from the request and in its step; where not all of it could
-	// be read, or it was rejected, in its path and body. What is in double quotes is one word. Of phone numbers the digits count.
+	// Text has words that must all occur, in any order, in the parsed fields and the step; for a request that was
+	// rejected or not completely readable, in its path and body. A text in double quotes is one word. Of phone numbers
+	// the digits count.
 	Text string `json:"text,omitempty"`
 
-	// UndeliveredTo is an endpoint that has never taken the event, live or in a replay.
+	// UndeliveredTo is an endpoint to which the event was never delivered, live or in a replay.
 	UndeliveredTo string `json:"undelivered_to,omitempty"`
-	// FailedAt is an endpoint at which the event's last delivery failed for good.
+	// FailedAt is an endpoint at which the event's last delivery failed.
 	FailedAt string `json:"failed_at,omitempty"`
 
-	// Where is a ClickHouse expression over the columns of the table events, for what no other field covers. It may only
-	// read, for so long and with so much memory.
+	// Where is a ClickHouse expression over the columns of the table events, for conditions that no other field
+	// covers. It can only read, with limits of time and memory.
 	Where string `json:"where,omitempty"`
 }
 
-// SelectionFault is something wrong with a selection.
+// SelectionFault is an error in a selection.
 type SelectionFault struct {
-	Name    string // of the parameter or the property at fault; empty for the selection as a whole
+	Name    string // of the wrong parameter or property; empty for the whole selection
 	Message string
 }
 
-// Renamed has the values of filters that stand under an old name under the new one, and leaves out those that are there already.
+// Renamed moves the values of old names to the new ones, without repeating values.
 func Renamed(values url.Values) url.Values {
 	values = maps.Clone(values)
 	for _, f := range Filters {
@@ -73,8 +74,8 @@ func Renamed(values url.Values) url.Values {
 	return values
 }
 
-// ParseSelection reads a selection from values by the filters' names, and says what is wrong with them. A span of time (since)
-// counts back from now.
+// ParseSelection parses a selection from values by the filters' names, and returns all errors. since counts back from
+// now.
 func ParseSelection(values url.Values, now time.Time) (sel Selection, faults []SelectionFault) {
 	values = Renamed(values)
 	for _, f := range Filters {
@@ -90,10 +91,10 @@ func ParseSelection(values url.Values, now time.Time) (sel Selection, faults []S
 	return sel, append(faults, sel.Faults()...)
 }
 
-// maxIDs is how many events can be named one by one.
+// maxIDs is the largest number of events selected by id.
 const maxIDs = 100_000
 
-// since sets the beginning to a span of time ago.
+// since sets From to a duration ago.
 func (s *Selection) since(span string, now time.Time) error {
 	ago, err := ParseSpan(span)
 	from := now.Add(-ago)
@@ -101,23 +102,26 @@ func (s *Selection) since(span string, now time.Time) error {
 	return err
 }
 
-// Faults says what in a selection can match nothing, or everything, by a mistake of its maker.
+// Faults returns the parts of a selection that, probably by mistake, match nothing or everything.
 func (s Selection) Faults() (faults []SelectionFault) {
 	if s.From != nil && s.Until != nil && !s.From.Before(*s.Until) {
-		faults = append(faults, SelectionFault{"", fmt.Sprintf("it ends (%s) before it begins (%s)", s.Until.Format(time.RFC3339), s.From.Format(time.RFC3339))})
+		faults = append(faults, SelectionFault{"", fmt.Sprintf("it ends (%s) before it begins (%s)",
+			s.Until.Format(time.RFC3339), s.From.Format(time.RFC3339))})
 	}
 	for _, f := range Filters {
-		if v := f.of(&s); v.Kind() == reflect.Slice && !v.IsNil() && v.Len() == 0 { // most likely a list that a program has computed
-			faults = append(faults, SelectionFault{f.Property(), "it is an empty list, which would select everything; leave it out for that"})
+		if v := f.of(&s); v.Kind() == reflect.Slice && !v.IsNil() && v.Len() == 0 { // probably computed by a program
+			faults = append(faults, SelectionFault{f.Property(),
+				"it is an empty list, which would select everything; leave it out for that"})
 		}
 	}
 	if len(s.IDs) > maxIDs {
-		faults = append(faults, SelectionFault{"", fmt.Sprintf("it names %d events; at most %d can be named by their ids", len(s.IDs), maxIDs)})
+		faults = append(faults, SelectionFault{"",
+			fmt.Sprintf("it names %d events; at most %d can be named by their ids", len(s.IDs), maxIDs)})
 	}
 	return faults
 }
 
-// Values is the opposite of [ParseSelection].
+// Values is the inverse of [ParseSelection].
 func (s Selection) Values() url.Values {
 	all := url.Values{}
 	for _, f := range Filters {
@@ -128,12 +132,13 @@ func (s Selection) Values() url.Values {
 	return all
 }
 
-// FullScan reports whether no index helps to find the selected events, or to count them.
+// FullScan reports whether no index helps to find or count the selected events.
 func (s Selection) FullScan() bool {
-	return len(s.IDs) == 0 && len(s.Subscribers) == 0 && slices.ContainsFunc(Filters, func(f Filter) bool { return f.FullScan && len(f.Values(s)) > 0 })
+	return len(s.IDs) == 0 && len(s.Subscribers) == 0 && slices.ContainsFunc(Filters,
+		func(f Filter) bool { return f.FullScan && len(f.Values(s)) > 0 })
 }
 
-// Endpoints are the endpoints that the selection names.
+// Endpoints returns the endpoints that the selection names.
 func (s Selection) Endpoints() (names []string) {
 	for _, f := range Filters {
 		if f.Names == NamesEndpoint {
@@ -143,7 +148,7 @@ func (s Selection) Endpoints() (names []string) {
 	return names
 }
 
-// WithEndpoints is the selection with other names in place of those of its endpoints.
+// WithEndpoints returns the selection with each endpoint replaced by name(endpoint).
 func (s Selection) WithEndpoints(name func(string) string) Selection {
 	for _, f := range Filters {
 		if f.Names == NamesEndpoint {
@@ -156,19 +161,19 @@ func (s Selection) WithEndpoints(name func(string) string) Selection {
 
 type plainSelection Selection
 
-// jsonSelection is a Selection as JSON has it.
+// jsonSelection is the JSON form of Selection.
 type jsonSelection struct {
 	plainSelection
 	To *time.Time `json:"to,omitempty"` // the old name of until
 }
 
-// MarshalJSON implements json.Marshaler. It writes "until" under its old name "to" as well, for programs, older hooktapes among
-// them, that know no other.
+// MarshalJSON implements json.Marshaler. It also writes "until" under its old name "to", for programs, including older
+// hooktapes, that know only that.
 func (s Selection) MarshalJSON() ([]byte, error) {
 	return json.Marshal(jsonSelection{plainSelection(s), s.Until})
 }
 
-// UnmarshalJSON implements json.Unmarshaler. It takes "to" for "until"; two that differ are an error.
+// UnmarshalJSON implements json.Unmarshaler. It accepts "to" for "until"; two different values are an error.
 func (s *Selection) UnmarshalJSON(text []byte) error {
 	var j jsonSelection
 	if err := json.Unmarshal(text, &j); err != nil {

@@ -20,7 +20,8 @@ func (s *Store) insertAttempts(ctx context.Context, token string, attempts []eve
 		for _, a := range attempts {
 			if err := batch.Append(a.ID, a.EventID, a.Endpoint, a.URL, a.ReplayID, a.Number, a.StartedAt,
 				float64(a.Duration)/float64(time.Millisecond), string(a.Outcome), a.StatusCode, a.Error,
-				headerTuples(a.RequestHeaders), headerTuples(a.ResponseHeaders), a.ResponseBody, hex.EncodeToString(a.TraceID[:])); err != nil {
+				headerTuples(a.RequestHeaders), headerTuples(a.ResponseHeaders), a.ResponseBody,
+				hex.EncodeToString(a.TraceID[:])); err != nil {
 				return fmt.Errorf("attempt %s: %w", a.ID, err)
 			}
 		}
@@ -28,7 +29,7 @@ func (s *Store) insertAttempts(ctx context.Context, token string, attempts []eve
 	})
 }
 
-// StoredAttempts tells which of some attempts are stored already, by their ids.
+// StoredAttempts returns which of the attempts are stored, by id.
 func (s *Store) StoredAttempts(ctx context.Context, attempts []event.Attempt) (map[uuid.UUID]bool, error) {
 	stored := map[uuid.UUID]bool{}
 	for part := range slices.Chunk(attempts, maxParameters) {
@@ -41,19 +42,14 @@ func (s *Store) StoredAttempts(ctx context.Context, attempts []event.Attempt) (m
 		where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(slices.MinFunc(part, begun).StartedAt))
 		where.add("started_at <= {}", "DateTime64(6,'UTC')", micros(slices.MaxFunc(part, begun).StartedAt))
 		where.add("id IN {}", "Array(UUID)", uuidStrings(ids))
-		found, err := collect(ctx, s.conn, "look for stored attempts", fmt.Sprintf("SELECT id FROM attempts WHERE %s", where), where.args,
-			func(rows driver.Rows, id *uuid.UUID) error { return rows.Scan(id) })
-		if err != nil {
+		if err := s.addIDs(ctx, "attempts", where, stored); err != nil {
 			return nil, err
-		}
-		for _, id := range found {
-			stored[id] = true
 		}
 	}
 	return stored, nil
 }
 
-// AttemptsOf returns every attempt to deliver an event, in order of time.
+// AttemptsOf returns all attempts to deliver an event, in order of time.
 func (s *Store) AttemptsOf(ctx context.Context, eventID uuid.UUID) ([]event.Attempt, error) {
 	where := &conditions{}
 	where.add("event_id = {}", "UUID", eventID.String())
@@ -61,8 +57,9 @@ func (s *Store) AttemptsOf(ctx context.Context, eventID uuid.UUID) ([]event.Atte
 }
 
 func (s *Store) queryAttempts(ctx context.Context, where *conditions) ([]event.Attempt, error) {
-	return collect(ctx, s.conn, "read attempts", fmt.Sprintf("SELECT %s FROM attempts WHERE %s ORDER BY started_at, number LIMIT 1 BY id",
-		attemptColumns, where), where.args, scanAttempt)
+	return collect(ctx, s.conn, "read attempts",
+		fmt.Sprintf("SELECT %s FROM attempts WHERE %s ORDER BY started_at, number LIMIT 1 BY id",
+			attemptColumns, where), where.args, scanAttempt)
 }
 
 func scanAttempt(rows driver.Rows, a *event.Attempt) error {
@@ -80,21 +77,24 @@ func scanAttempt(rows driver.Rows, a *event.Attempt) error {
 	return nil
 }
 
-// LastFailures returns the last attempts at an endpoint that failed since a time, the newest first; at most limit.
-func (s *Store) LastFailures(ctx context.Context, endpoint string, since time.Time, limit int) ([]event.Attempt, error) {
+// LastFailures returns the newest failed attempts at an endpoint since a time, the newest first; at most limit.
+func (s *Store) LastFailures(ctx context.Context, endpoint string, since time.Time, limit int) ([]event.Attempt,
+	error) {
 	return s.failures(ctx, "endpoint = {}", "String", endpoint, since, limit)
 }
 
-// FailuresOf returns the last attempts of a replay that failed, the newest first; at most limit.
+// FailuresOf returns the newest failed attempts of a replay, the newest first; at most limit.
 func (s *Store) FailuresOf(ctx context.Context, replay event.Replay, limit int) ([]event.Attempt, error) {
 	return s.failures(ctx, "replay_id = {}", "UUID", replay.ID.String(), replay.CreatedAt.Add(-time.Minute), limit)
 }
 
-func (s *Store) failures(ctx context.Context, term, kind string, value any, since time.Time, limit int) ([]event.Attempt, error) {
+func (s *Store) failures(ctx context.Context, term, kind string, value any, since time.Time,
+	limit int) ([]event.Attempt, error) {
 	where := &conditions{}
 	where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(since))
 	where.add(term, kind, value)
 	where.require("outcome != 'delivered'")
-	return collect(ctx, s.conn, "read failed attempts", fmt.Sprintf("SELECT %s FROM attempts WHERE %s ORDER BY started_at DESC, id DESC LIMIT 1 BY id LIMIT %d",
-		attemptColumns, where, limit), where.args, scanAttempt)
+	return collect(ctx, s.conn, "read failed attempts",
+		fmt.Sprintf("SELECT %s FROM attempts WHERE %s ORDER BY started_at DESC, id DESC LIMIT 1 BY id LIMIT %d",
+			attemptColumns, where, limit), where.args, scanAttempt)
 }

@@ -47,7 +47,7 @@ func (d db) own(table string) string {
 	return table
 }
 
-// singleAlone are tests of what is a single server's by their nature, each with the reason.
+// singleAlone are tests that make sense on a single server only, each with the reason.
 var singleAlone = map[string]string{
 	"TestOnCluster":              "is this",
 	"TestErrorClasses":           "breaks tables in ways that no cluster has",
@@ -57,35 +57,34 @@ var singleAlone = map[string]string{
 	"TestSpread":                 "asks no ClickHouse, as the next", "TestSpreadRefuses": "",
 }
 
-// TestOnCluster runs this package's tests once more, over tables that are spread over two shards: one of each kind of statement,
-// or all.
+// TestOnCluster runs tests of this package again, on tables with two shards: one for each kind of statement, or all.
 func TestOnCluster(t *testing.T) {
 	t.Parallel()
 	if !enginetest.Whole() {
-		enginetest.OnCluster(t, store.ShardedBy(), 10, "-test.run", "^(TestText|TestFreezeReplay|TestOutcomes|TestReplays|TestPages|TestSelectedByFate|TestSubscriberByEitherID|TestRetention|TestSweep|TestOrderOverASetBackClock)$")
+		enginetest.OnCluster(t, store.ShardedBy(), 8, "-test.run",
+			"^(TestFreezeReplay|TestOutcomes|TestReplays|TestSelectedByState|TestSubscriberByEitherID|TestRetention|TestPurge|TestOrderOverASetBackClock)$")
 		return
 	}
 	names := slices.Collect(maps.Keys(singleAlone))
 	enginetest.OnCluster(t, store.ShardedBy(), 45, "-test.skip", "^("+strings.Join(names, "|")+")$")
 }
 
-// TestCluster tries what only clusters have, on one engine. Each test gets the DSN of databases of its own.
+// TestCluster tests what only clusters have, on one engine. The first four tests share a database.
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	dsns, taken := enginetest.Cluster(t, store.ShardedBy()), 0
-	for name, test := range map[string]func(t *testing.T, database func() string){
-		"shards": testShards, "layout is kept": testLayoutIsKept, "subscriber on one shard": testSubscriberOnOneShard,
-		"health": testClusterHealth, "storage": testStorageOfCluster, "deliveries are reordered": testDeliveriesAreReorderedOnACluster,
-	} {
-		t.Run(name, func(t *testing.T) {
-			test(t, func() string { taken++; return fmt.Sprintf(dsns, taken-1) })
-		})
+	dsns := enginetest.Cluster(t, store.ShardedBy())
+	d := onCluster(t, fmt.Sprintf(dsns, 0))
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, d db, dsns string)
+	}{{"shards", testShards}, {"storage", testStorageOfCluster}, {"subscriber on one shard", testSubscriberOnOneShard}, {"health", testClusterHealth}, {"layout is kept", testLayoutIsKept}} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, d, dsns) })
 	}
+	t.Run("deliveries are reordered", func(t *testing.T) { testDeliveriesAreReorderedOnACluster(t, fmt.Sprintf(dsns, 1)) })
 }
 
-// testShards: what the other tests run on is two shards, each with a part of the rows, and knows an insert that is sent again.
-func testShards(t *testing.T, database func() string) {
-	d := onCluster(t, database())
+// testShards: the cluster of these tests has two shards, each with a part of the rows, and drops repeated inserts.
+func testShards(t *testing.T, d db, _ string) {
 	var batch []event.Event
 	for i := range 50 {
 		batch = append(batch, eventAt(dawn, i))
@@ -107,7 +106,7 @@ func testShards(t *testing.T, database func() string) {
 
 var update = flag.Bool("update", false, "write testdata anew")
 
-// TestSpread: the statements that migrations become on a cluster are those of the golden file, and each migration becomes some.
+// TestSpread: the statements of the migrations on a cluster are those of the golden file, and each migration has some.
 func TestSpread(t *testing.T) {
 	files, err := filepath.Glob("migrations/*.sql")
 	if err != nil || len(files) < 20 {
@@ -132,7 +131,7 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// TestSpreadRefuses: what nobody has thought about for clusters is an error, and not done on one server.
+// TestSpreadRefuses: an unknown kind of statement is an error; it does not run on one server alone.
 func TestSpreadRefuses(t *testing.T) {
 	for name, statement := range map[string]string{
 		"a table without a key":    "CREATE TABLE IF NOT EXISTS new\n(\n    id UUID\n)\nENGINE = MergeTree\nORDER BY id",
@@ -155,30 +154,27 @@ func TestSpreadRefuses(t *testing.T) {
 	}
 }
 
-// testLayoutIsKept: tables of a single server are not taken for a cluster's, nor a cluster's for a single server's.
-func testLayoutIsKept(t *testing.T, database func() string) {
-	dsns := []string{database(), database()}
-	onCluster(t, dsns[0])
-	alone := open(t, dsns[1])
-	if _, err := alone.Migrate(background); err != nil {
+// testLayoutIsKept: tables of a single server are not used as a cluster's, nor the reverse.
+func testLayoutIsKept(t *testing.T, _ db, dsns string) {
+	cluster, alone := fmt.Sprintf(dsns, 0), fmt.Sprintf(dsns, 2)
+	if _, err := open(t, alone).Migrate(background); err != nil {
 		t.Fatal(err)
 	}
-	for n, name := range []string{"", enginetest.ClusterName} {
-		s, err := store.OpenCluster(dsns[n], name)
+	for dsn, name := range map[string]string{cluster: "", alone: enginetest.ClusterName} {
+		s, err := store.OpenCluster(dsn, name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.Close()
 		if applied, err := s.Migrate(background); !errors.Is(err, store.ErrOtherLayout) || applied != 0 {
-			t.Errorf("database %d on the cluster %q: %d migrations, %v", n, name, applied, err)
+			t.Errorf("on the cluster %q: %d migrations, %v", name, applied, err)
 		}
 	}
 }
 
-// testSubscriberOnOneShard: an insert is seen on one shard before it is on the next, and nobody shall see a subscriber's later
-// event, or its delivery, without the one before it.
-func testSubscriberOnOneShard(t *testing.T, database func() string) {
-	d := onCluster(t, database())
+// testSubscriberOnOneShard: an insert becomes visible on one shard before the next, and no reader may see a subscriber's later event,
+// or its delivery, without the earlier one.
+func testSubscriberOnOneShard(t *testing.T, d db, _ string) {
 	var batch []event.Event
 	for i := range 60 {
 		e := eventAt(dawn.Add(time.Duration(i)*time.Second), i)
@@ -210,10 +206,9 @@ func testSubscriberOnOneShard(t *testing.T, database func() string) {
 	}
 }
 
-// testClusterHealth: what a cluster lacks is told, and one that is not there. Both shards of this one are one server.
-func testClusterHealth(t *testing.T, database func() string) {
-	dsn := database()
-	d := onCluster(t, dsn)
+// testClusterHealth: Health reports the problems of a cluster, and an unknown one. Both shards of this cluster are one server.
+func testClusterHealth(t *testing.T, d db, dsns string) {
+	dsn := fmt.Sprintf(dsns, 0)
 	h, err := d.Health(background)
 	if err != nil || len(h.Missing)+len(h.MissingOnCluster)+len(h.Settings) > 0 || h.Cluster == nil {
 		t.Fatalf("%+v, %v", h, err)
@@ -249,8 +244,8 @@ func testClusterHealth(t *testing.T, database func() string) {
 }
 
 // testStorageOfCluster counts each row once, under the name of the table.
-func testStorageOfCluster(t *testing.T, database func() string) {
-	d := onCluster(t, database())
+func testStorageOfCluster(t *testing.T, d db, _ string) {
+	d.exec(t, "TRUNCATE TABLE "+d.own("events"))
 	for i := range 20 {
 		d.insert(t, eventAt(dawn, i))
 	}

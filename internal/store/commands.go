@@ -10,8 +10,8 @@ import (
 	"hooktape/internal/event"
 )
 
-// AddCommand stores what somebody wants done to a replay or an endpoint. Its number is above those of all commands to the
-// target that are stored by then: the last command counts, whatever the clocks said when it was given.
+// AddCommand stores a command to a replay or an endpoint. Its number is greater than those of all stored commands to
+// the target: the last command counts, whatever the clocks said.
 func (s *Store) AddCommand(ctx context.Context, c event.Command) error {
 	v := &conditions{}
 	target := v.bind("String", c.Target)
@@ -21,31 +21,32 @@ func (s *Store) AddCommand(ctx context.Context, c event.Command) error {
 	return explain("add a command to "+c.Target, s.conn.Exec(ctx, sql, v.args...))
 }
 
-// Steered is what the commands to one target come to.
+// Steered is the combined effect of the commands to one target.
 type Steered struct {
-	// Action is the last of pause, resume and cancel, and Why, Number and At are its own; zero when there was none.
+	// Action is the last of pause, resume and cancel, with its own Why, Number and At; zero if there was none.
 	Action event.Action
-	Why    string // who took it, and for what reason
+	Why    string // who gave it, and the reason
 	Number uint64 // grows with each command to the target
 	At     time.Time
-	// Rate is the last one set; nil when none was, for a rate of 0 is one without limit.
+	// Rate is the last rate set; nil if none was, because 0 means no limit.
 	Rate *float64
 }
 
-// lastCommands is a subquery with a row for each target that a command was ever given to. Nothing undoes a cancel, such as
-// a pause that somebody else, or a rule, asks for at the same moment.
+// lastCommands is a subquery with a row for each target of a command. No command undoes a cancel, such as a pause by
+// another person, or by a rule, at the same moment.
 const lastCommands = `(SELECT target, last.1 AS action, if(last.3 = '', 'by ' || last.2, last.3 || ' (by ' || last.2 || ')') AS why, last.4 AS number, last.5 AS at, rate_set, rate FROM
 	(SELECT target, argMaxIf((action, by, reason, number, at), (action = 'cancel', number, at), action != 'set-rate') AS last,
 		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, (number, at), action = 'set-rate') AS rate
 	FROM commands GROUP BY target))`
 
-// Steering returns what is wanted of each target, by its name or id.
+// Steering returns the combined commands of each target, by its name or id.
 func (s *Store) Steering(ctx context.Context) (map[string]Steered, error) {
 	type row struct {
 		target string
 		Steered
 	}
-	rows, err := collect(ctx, s.conn, "read commands", "SELECT target, action, why, number, at, rate_set, rate FROM "+lastCommands, nil,
+	rows, err := collect(ctx, s.conn, "read commands",
+		"SELECT target, action, why, number, at, rate_set, rate FROM "+lastCommands, nil,
 		func(rows driver.Rows, r *row) error {
 			var set uint8
 			var rate float64

@@ -8,7 +8,7 @@ import (
 	"hooktape/internal/store"
 )
 
-// TestSteering: the last command counts, though the same person has given the same one before.
+// TestSteering: the last command counts, even if the same person gave the same one before.
 func TestSteering(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -44,7 +44,7 @@ func TestSteering(t *testing.T) {
 	}
 }
 
-// TestSteeringWithoutClocks: a command counts for later than one that was given before it while the clock was hours ahead.
+// TestSteeringWithoutClocks: a command is later than one that was given before it while the clock was hours ahead.
 func TestSteeringWithoutClocks(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -60,9 +60,9 @@ func TestSteeringWithoutClocks(t *testing.T) {
 	}
 }
 
-// TestHoldersWithoutClocks: a holder that asks after another stands behind it, and what it writes changes, though the clock
+// TestLeaseWithoutClocks: a holder that asks after another stands behind it, and what it writes changes, though the clock
 // was hours ahead when the other wrote.
-func TestHoldersWithoutClocks(t *testing.T) {
+func TestLeaseWithoutClocks(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	d.exec(t, "INSERT INTO holders (shard, holder, since, seen_at, released) SELECT '1/1', h, now64(6) + INTERVAL 2 HOUR, now64(6) + INTERVAL 2 HOUR, false FROM (SELECT arrayJoin(['first', 'second']) AS h)")

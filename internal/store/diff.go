@@ -12,17 +12,17 @@ import (
 	"hooktape/internal/event"
 )
 
-// Diff compares the last attempts of a replay's events with the last ones of the same events elsewhere. Each event is in
-// one of the counts.
+// Diff compares the last attempts of a replay's events with the last attempts of the same events elsewhere. Each event
+// is in one of the counts.
 type Diff struct {
 	Same            uint64 `json:"same"`
-	DifferentStatus uint64 `json:"different_status"` // the status code or the outcome
-	DifferentBody   uint64 `json:"different_body"`   // the same status, another body
+	DifferentStatus uint64 `json:"different_status"` // another status code or outcome
+	DifferentBody   uint64 `json:"different_body"`   // equal status, another body
 	OnlyHere        uint64 `json:"only_here"`
 	OnlyThere       uint64 `json:"only_there"`
 	Neither         uint64 `json:"neither"` // no attempt on either side
 
-	// Here and There are how long the attempts took, of the events that have one on both sides.
+	// Here and There are the durations of the attempts, for events with one on both sides.
 	Here  Latency   `json:"here"`
 	There Latency   `json:"there"`
 	Rows  []DiffRow `json:"rows"`
@@ -37,15 +37,15 @@ type Latency struct {
 // DiffRow is an event whose attempts differ. Bodies are the first 16 KiB.
 type DiffRow struct {
 	EventID uuid.UUID `json:"event_id"`
-	// Differs names what does: status, outcome and body; or, when a side has no attempt, only_here or only_there.
+	// Differs names the differences: status, outcome and body or, if a side has no attempt, only_here or only_there.
 	Differs []string       `json:"differs"`
 	Here    *event.Attempt `json:"here,omitempty"`
 	There   *event.Attempt `json:"there,omitempty"`
 }
 
-// DiffReplay lays the last attempt of each of a replay's events beside the last attempt of the same event at the endpoint
-// against (none is the replay's own) outside this replay, live or in another one. Of the rows that differ it returns the
-// first, in order of the events' receipt, at most limit.
+// DiffReplay compares the last attempt of each of a replay's events with the last attempt of the same event at the
+// endpoint against (empty for the replay's own) outside this replay, live or in another one. It returns the first rows
+// that differ, in order of receipt; at most limit.
 func (s *Store) DiffReplay(ctx context.Context, replayID uuid.UUID, against string, limit int) (diff Diff, err error) {
 	d := diffing{conditions: &conditions{}}
 	if err := d.look(ctx, s, replayID, against); err != nil || d.events == 0 {
@@ -79,7 +79,7 @@ type diffing struct {
 	replay, there, old string // placeholders
 }
 
-// look finds out what there is to compare.
+// look reads the scope of the comparison.
 func (d *diffing) look(ctx context.Context, s *Store, replayID uuid.UUID, against string) error {
 	d.replay = d.bind("UUID", replayID.String())
 	var endpoint string
@@ -89,12 +89,13 @@ func (d *diffing) look(ctx context.Context, s *Store, replayID uuid.UUID, agains
 	if against == "" {
 		against = endpoint
 	}
-	// No attempt is older than the receipt of its event, but clocks of two machines differ.
+	// No attempt is older than its event, but clocks of two machines differ.
 	d.there, d.old = d.bind("String", against), d.bind("DateTime64(6,'UTC')", micros(oldest.Add(-time.Hour)))
 	return err
 }
 
-// pairs is a subquery with a row for each event that was tried: the last attempt on each side, and what the two come to.
+// pairs returns a subquery with a row for each event that has an attempt: the last one on each side, and the result of
+// their comparison.
 func (d *diffing) pairs() string {
 	return fmt.Sprintf(`(SELECT event_id, countIf(replay_id = %[1]s) > 0 AS tried_here, countIf(replay_id != %[1]s) > 0 AS tried_there,
 		argMaxIf((id, status_code, outcome, duration_ms, sipHash128(response_body)), (number, started_at), replay_id = %[1]s) AS here,
@@ -107,8 +108,12 @@ func (d *diffing) pairs() string {
 // rows returns the first events whose attempts differ.
 func (d *diffing) rows(ctx context.Context, s *Store, limit int) ([]DiffRow, error) {
 	type pair struct{ event, here, there uuid.UUID }
-	pairs, err := collect(ctx, s.patient, "compare replay", fmt.Sprintf("SELECT event_id, here.1, there.1 FROM %s WHERE verdict != 'same' ORDER BY toString(event_id) LIMIT %d",
-		d.pairs(), min(limit, maxParameters/2)), d.args, func(rows driver.Rows, p *pair) error { return rows.Scan(&p.event, &p.here, &p.there) })
+	pairs, err := collect(ctx, s.patient, "compare replay",
+		fmt.Sprintf("SELECT event_id, here.1, there.1 FROM %s WHERE verdict != 'same' ORDER BY toString(event_id) LIMIT %d",
+			d.pairs(), min(limit, maxParameters/2)), d.args, func(rows driver.Rows,
+			p *pair) error {
+			return rows.Scan(&p.event, &p.here, &p.there)
+		})
 	if err != nil || len(pairs) == 0 {
 		return nil, err
 	}

@@ -14,25 +14,25 @@ import (
 )
 
 var (
-	// ErrRefused reports that the server understood the rows and will never accept them; sending them again is of no use.
+	// ErrRefused: the server will never accept these rows; sending them again cannot help.
 	ErrRefused = errors.New("ClickHouse refuses the rows")
-	// ErrUnavailable reports that there was no answer, or one that asks to try again later.
+	// ErrUnavailable: no answer, or one that asks to try again later.
 	ErrUnavailable = errors.New("ClickHouse is not available")
-	// ErrUnauthorized reports that the server answers, but refuses this user.
+	// ErrUnauthorized: the server answers and rejects the user or password.
 	ErrUnauthorized = errors.New("ClickHouse refuses the user or password")
-	// ErrDamaged reports that stored rows cannot be read.
-	ErrDamaged = errors.New("ClickHouse has a part that it cannot read")
-	// ErrNotFound reports that there is no such row.
+	// ErrDamaged: stored rows cannot be read.
+	ErrDamaged = errors.New("ClickHouse cannot read a part")
+	// ErrNotFound: there is no such row.
 	ErrNotFound = errors.New("not found")
 )
 
-// explain puts what was being done, and which of the package's errors it is, around an error of the driver.
+// explain wraps an error of the driver with the operation and with the package's error that applies.
 func explain(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
 	class := classify(err)
-	err = redact.WithoutURL(err) // it holds the query's parameters
+	err = redact.WithoutURL(err) // the URL contains the query's parameters
 	if class != nil {
 		return fmt.Errorf("%s: %w: %w", doing, class, err)
 	}
@@ -50,8 +50,9 @@ func classify(err error) error {
 	return nil
 }
 
-// classifyCode sorts ClickHouse's error codes (src/Common/ErrorCodes.cpp). What is not listed stays unclassified and is
-// tried again: a full disk, a missing table or a lost right is mended by a person, and then the rows are welcome.
+// classifyCode sorts ClickHouse's error codes (src/Common/ErrorCodes.cpp). Codes that are not listed stay unclassified
+// and are tried again: once a person has fixed a full disk, a missing table or a missing right, the server accepts the
+// rows.
 func classifyCode(code int32) error {
 	switch code {
 	case 6, // CANNOT_PARSE_TEXT
@@ -94,7 +95,7 @@ const (
 	codeSyntax          = 62
 	codeUnknownDatabase = 81
 	codeTableIsDropped  = 218
-	codeTableReplaced   = 741 // TABLE_UUID_MISMATCH: another table has got its name
+	codeTableReplaced   = 741 // TABLE_UUID_MISMATCH: another table has this name now
 )
 
 func hasCode(err error, codes ...int32) bool {

@@ -13,8 +13,8 @@ import (
 	"hooktape/internal/event"
 )
 
-// eventColumns are the columns of events in the order in which appendEvent writes and scanEvent reads them.
-// stored_at is absent because the server's clock fills it, and body_text because only searches need it.
+// eventColumns are the columns of events in the order in which appendEvent writes and scanEvent reads them. The
+// server's clock sets stored_at, and only searches need body_text, so both are missing.
 var eventColumns = []string{
 	"id", "received_at", "source", "step", "kind", "verdict",
 	"method", "path", "query", "remote_ip", "headers", "body", "body_sha256", "trace_id", "span_id",
@@ -27,24 +27,26 @@ var eventColumns = []string{
 
 // wholeColumns and briefColumns are what scanEvent reads; the second leaves out the two that may be large.
 var (
+	// scanEvent reads wholeColumns or briefColumns; the latter leave out headers and body, which may be large.
 	wholeColumns = strings.Join(eventColumns, ", ") + ", stored_at"
-	briefColumns = strings.NewReplacer("headers,", "[]::Array(Tuple(name String, value String)),", "body,", "'',").Replace(wholeColumns)
+	briefColumns = strings.NewReplacer("headers,", "[]::Array(Tuple(name String, value String)),", "body,",
+		"'',").Replace(wholeColumns)
 )
 
-// Page says which rows of a list to read.
+// Page selects rows of a list.
 type Page struct {
 	Limit  int
 	Before *Cursor // rows older than this one; nil for the newest
 }
 
-// Cursor is the place of an event in a list, or of a delivery in a queue. At is when the event was received; of a delivery it
-// is the event's position.
+// Cursor is the position of an event in a list, or of a delivery in a queue. At is the event's time of receipt or, for
+// a delivery, the event's position.
 type Cursor struct {
 	At time.Time
 	ID uuid.UUID
 }
 
-// ListEvents returns selected events, newest first, without headers and body.
+// ListEvents returns selected events, the newest first, without headers and body.
 func (s *Store) ListEvents(ctx context.Context, sel event.Selection, page Page) ([]event.Event, error) {
 	where, err := s.matching(ctx, sel)
 	if err != nil {
@@ -52,12 +54,14 @@ func (s *Store) ListEvents(ctx context.Context, sel event.Selection, page Page) 
 	}
 	if page.Before != nil {
 		where.add("received_at <= {}", "DateTime64(6,'UTC')", micros(page.Before.At))
-		where.add("(received_at, id) < ({}, toUUID('"+page.Before.ID.String()+"'))", "DateTime64(6,'UTC')", micros(page.Before.At))
+		where.add("(received_at, id) < ({}, toUUID('"+page.Before.ID.String()+"'))", "DateTime64(6,'UTC')",
+			micros(page.Before.At))
 	}
-	return s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at DESC, id DESC LIMIT %d", page.Limit))
+	return s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at DESC, id DESC LIMIT %d",
+		page.Limit))
 }
 
-// CountEvents counts selected events, and stops at atMost; 0 is no limit.
+// CountEvents counts selected events up to atMost; 0 means no limit.
 func (s *Store) CountEvents(ctx context.Context, sel event.Selection, atMost uint64) (n uint64, err error) {
 	where, err := s.matching(ctx, sel)
 	if err != nil {
@@ -67,11 +71,11 @@ func (s *Store) CountEvents(ctx context.Context, sel event.Selection, atMost uin
 	if atMost > 0 {
 		sql = fmt.Sprintf("SELECT count() FROM (SELECT 1 FROM %s WHERE %s LIMIT %d)", where.events(), where, atMost)
 	}
-	err = s.asking(where).QueryRow(where.limited(ctx), sql, where.args...).Scan(&n)
+	err = s.asking(where).conn.QueryRow(where.limited(ctx), sql, where.args...).Scan(&n)
 	return n, where.blame(explain("count events", err))
 }
 
-// Event returns one event whole, or ErrNotFound.
+// Event returns one event with headers and body, or ErrNotFound.
 func (s *Store) Event(ctx context.Context, id uuid.UUID) (*event.Event, error) {
 	events, err := s.Events(ctx, []uuid.UUID{id})
 	if err != nil {
@@ -83,7 +87,7 @@ func (s *Store) Event(ctx context.Context, id uuid.UUID) (*event.Event, error) {
 	return &events[0], nil
 }
 
-// Events returns those of the events that are stored, whole, in order of arrival.
+// Events returns those of the events that are stored, with headers and body, in order of arrival.
 func (s *Store) Events(ctx context.Context, ids []uuid.UUID) ([]event.Event, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -93,10 +97,10 @@ func (s *Store) Events(ctx context.Context, ids []uuid.UUID) ([]event.Event, err
 	return s.queryEvents(ctx, where, wholeColumns, "ORDER BY received_at, id LIMIT 1 BY id")
 }
 
-// queryEvents reads the events for which the conditions are true; tail is the query's ORDER BY and LIMIT.
+// queryEvents returns the events that match the conditions; tail is the query's ORDER BY and LIMIT.
 func (s *Store) queryEvents(ctx context.Context, where *conditions, columns, tail string) ([]event.Event, error) {
 	sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s %s", columns, where.events(), where, tail)
-	events, err := collect(where.limited(ctx), s.asking(where), "read events", sql, where.args, scanEvent)
+	events, err := collect(where.limited(ctx), s.asking(where).conn, "read events", sql, where.args, scanEvent)
 	return events, where.blame(err)
 }
 
@@ -123,7 +127,7 @@ func scanEvent(rows driver.Rows, e *event.Event) error {
 		e.EventAt = &eventAt
 	}
 	if ip != "" {
-		_ = e.RemoteIP.UnmarshalText([]byte(ip)) // our own spelling
+		_ = e.RemoteIP.UnmarshalText([]byte(ip)) // always valid: appendEvent wrote it
 	}
 	e.Headers = headersFrom(headers)
 	_, _ = hex.Decode(e.BodySHA256[:], []byte(sha))
@@ -132,7 +136,7 @@ func scanEvent(rows driver.Rows, e *event.Event) error {
 	return nil
 }
 
-// headerTuples are values of Array(Tuple(name String, value String)).
+// headerTuples returns headers as a value of Array(Tuple(name String, value String)).
 func headerTuples(headers []event.Header) [][]string {
 	tuples := make([][]string, len(headers))
 	for i, h := range headers {
@@ -150,9 +154,10 @@ func headersFrom(tuples []map[string]any) []event.Header {
 	return headers
 }
 
-// ListStored returns selected events that were stored at a time or later, the last received first, without headers and
-// body; at most limit. The index of stored_at skips all that is older.
-func (s *Store) ListStored(ctx context.Context, sel event.Selection, since time.Time, limit int) ([]event.Event, error) {
+// ListStored returns selected events that were stored since a time, in order of receipt, the newest first, without
+// headers and body; at most limit. The index of stored_at skips older ones.
+func (s *Store) ListStored(ctx context.Context, sel event.Selection, since time.Time, limit int) ([]event.Event,
+	error) {
 	where, err := s.matching(ctx, sel)
 	if err != nil {
 		return nil, err
@@ -161,18 +166,19 @@ func (s *Store) ListStored(ctx context.Context, sel event.Selection, since time.
 	return s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at DESC, id DESC LIMIT %d", limit))
 }
 
-// LastEvent is the last accepted event of a source, whenever it came; the zero time for none.
+// LastEvent returns the newest accepted event of a source; the zero time if there is none.
 func (s *Store) LastEvent(ctx context.Context, source string) (at time.Time, id uuid.UUID, err error) {
-	found, err := s.ListEvents(ctx, event.Selection{Sources: []string{source}, Verdicts: []event.Verdict{event.Accepted}}, Page{Limit: 1})
+	found, err := s.ListEvents(ctx, event.Selection{Sources: []string{source},
+		Verdicts: []event.Verdict{event.Accepted}}, Page{Limit: 1})
 	if err != nil || len(found) == 0 {
 		return at, id, err
 	}
 	return found[0].ReceivedAt, found[0].ID, nil
 }
 
-// FirstEvent is when the oldest event was received; zero when there is none. It costs next to nothing: each part of the
-// table knows its own first.
+// FirstEvent returns when the oldest event was received; the zero time if there is none. It is cheap, because
+// ClickHouse knows the minimum of each part.
 func (s *Store) FirstEvent(ctx context.Context) (first time.Time, err error) {
 	err = s.conn.QueryRow(ctx, "SELECT min(received_at) FROM events").Scan(&first)
-	return zeroIfEpoch(first), explain("look for the oldest event", err)
+	return zeroIfEpoch(first), explain("find the oldest event", err)
 }

@@ -15,7 +15,7 @@ func (s *Store) MigrateUpTo(ctx context.Context, version int64) error {
 	if err := s.checkLayout(ctx); err != nil {
 		return err
 	}
-	db := clickhouse.OpenDB(s.options)
+	db := clickhouse.OpenDB(&s.options)
 	defer db.Close()
 	provider, err := s.newProvider(db)
 	if err == nil {

@@ -12,15 +12,15 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// ExpressionError says what is wrong with the expression of a selection (event.Selection.Where). The fault is its
-// author's, who should see the text.
+// ExpressionError says what is wrong with the expression of a selection (event.Selection.Where). It is for the
+// expression's author.
 type ExpressionError struct {
-	Text string // ClickHouse's own words where it has any
-	// Position is that of the character at fault in the expression; 1 is the first, and 0 means that nobody knows.
+	Text string // ClickHouse's message if there is one
+	// Position is the number of the wrong character in the expression, from 1; 0 if it is unknown.
 	Position int
 }
 
-// Error is the text with the position.
+// Error returns the text with the position.
 func (e *ExpressionError) Error() string {
 	if e.Position > 0 {
 		return fmt.Sprintf("where, character %d: %s", e.Position, e.Text)
@@ -28,13 +28,12 @@ func (e *ExpressionError) Error() string {
 	return "where: " + e.Text
 }
 
-// understand returns an expression as ClickHouse's own parser has understood it: without comments, with one way of writing
-// strings and names. It must be one expression that stays within the parentheses it is put into. So it is parsed twice: alone,
-// where a bracket, quote or comment that it opens and does not close is an error, and so is one that it closes and has not
-// opened; and within parentheses, where a clause such as LIMIT or a second expression behind a semicolon is one.
-//
-// SETTINGS are refused, because in a subquery they would lift the limits and the read-only mode under which expressions run,
-// and so are parameters, which are the query's own.
+// understand returns an expression in the form of ClickHouse's own formatter: without comments, with one notation for
+// strings and names. The text must be one expression that cannot leave the parentheses around it. It is therefore
+// parsed twice. Alone, a bracket, quote or comment that is not closed, or closed and not opened, is an error; in
+// parentheses, a clause such as LIMIT or a second expression after a semicolon is one.
+// SETTINGS are refused, because in a subquery they would lift the limits and the read-only mode of expressions, and so
+// are parameters, which belong to the query.
 func (s *Store) understand(ctx context.Context, text string) (string, error) {
 	if _, err := s.format(ctx, "SELECT\n", text, ""); err != nil {
 		return "", err
@@ -46,7 +45,7 @@ func (s *Store) understand(ctx context.Context, text string) (string, error) {
 	}
 	expression, ok := strings.CutPrefix(formatted, "SELECT 1 WHERE ")
 	if !ok {
-		return "", &ExpressionError{Text: "this is no expression"}
+		return "", &ExpressionError{Text: "not an expression"}
 	}
 	if word := notAllowed.FindString(quoted.ReplaceAllString(expression, "''")); word != "" {
 		return "", &ExpressionError{Text: word + " is not allowed here", Position: only(text, word)}
@@ -55,19 +54,20 @@ func (s *Store) understand(ctx context.Context, text string) (string, error) {
 }
 
 var (
-	// quoted is a string or name in a formatted text, in which a backslash escapes.
+	// a string or name in a formatted text, in which a backslash escapes
 	quoted     = regexp.MustCompile(`(?s)'(?:[^'\\]|\\.)*'|\x60(?:[^\x60\\]|\\.)*\x60`)
 	notAllowed = regexp.MustCompile(`\bSETTINGS\b|\{`)
 )
 
-// format has the server parse a statement in which the expression stands between two texts, and returns it as the server
-// writes it. A position in its error becomes one in the expression.
+// format returns a statement, in which the expression is between two texts, as the server's parser formats it.
+// Positions in its error count from the beginning of the expression.
 func (s *Store) format(ctx context.Context, before, expression, after string) (formatted string, err error) {
 	where := &conditions{expression: expression}
 	sql := "SELECT formatQuerySingleLine(" + where.bind("String", before+expression+after) + ")"
-	err = s.asking(where).QueryRow(ctx, sql, where.args...).Scan(&formatted)
+	err = s.asking(where).conn.QueryRow(ctx, sql, where.args...).Scan(&formatted)
 	if exception, ok := errors.AsType[*clickhouse.Exception](err); ok && expressionAtFault(exception.Code) {
-		text, _, _ := strings.Cut(strings.TrimPrefix(exception.Message, "DB::Exception: "), ": In scope SELECT formatQuery")
+		text, _, _ := strings.Cut(strings.TrimPrefix(exception.Message, "DB::Exception: "),
+			": In scope SELECT formatQuery")
 		return "", located(text, len(before), expression)
 	}
 	return formatted, explain("check the expression", err)
@@ -75,8 +75,8 @@ func (s *Store) format(ctx context.Context, before, expression, after string) (f
 
 var syntaxPosition = regexp.MustCompile(`at position (\d+)`)
 
-// located is a message of the parser; a position in it, which counts from the beginning of a text that has the expression
-// from an offset on, becomes one in the expression, and what it repeats of the text behind the expression is cut.
+// located returns a message of the parser with its position, which counts from the beginning of the parsed text,
+// relative to the expression at offset. It removes the quoted text after the expression.
 func located(message string, offset int, expression string) *ExpressionError {
 	e := &ExpressionError{Text: message}
 	match := syntaxPosition.FindStringSubmatchIndex(e.Text)
@@ -98,7 +98,7 @@ func located(message string, offset int, expression string) *ExpressionError {
 	return e
 }
 
-// only is the position of a word that stands in the text once; else 0.
+// only returns the position of a word that occurs once in the text; else 0.
 func only(text, word string) int {
 	places := regexp.MustCompile("(?i)"+regexp.QuoteMeta(word)).FindAllStringIndex(text, 2)
 	if len(places) != 1 {
@@ -107,11 +107,12 @@ func only(text, word string) int {
 	return position(text, places[0][0])
 }
 
-// position is the number of the character that begins at a byte; 1 is the first.
+// position returns the number of the character at a byte, from 1.
 func position(text string, at int) int { return utf8.RuneCountInString(text[:at]) + 1 }
 
-// The limits of a query with an expression of the user's in it. Over both protocols they go with the query, and count
-// before anything of it is read; readonly = 1 (not 2) also refuses to change settings and most table functions.
+// expressionLimits apply to queries with an expression of a person. Over both protocols they are sent with the query
+// and apply before the server reads any of it. readonly = 1, unlike 2, also forbids changes of settings and most table
+// functions.
 var expressionLimits = clickhouse.Settings{
 	"readonly":                  1,
 	"max_execution_time":        30,      // seconds
@@ -121,7 +122,7 @@ var expressionLimits = clickhouse.Settings{
 	"max_expanded_ast_elements": 10_000,
 }
 
-// limited puts a query over selected events under those limits, if the selection has an expression.
+// limited adds the limits to a query over selected events if the selection has an expression.
 func (c *conditions) limited(ctx context.Context) context.Context {
 	if c.expression == "" {
 		return ctx
@@ -129,8 +130,8 @@ func (c *conditions) limited(ctx context.Context) context.Context {
 	return with(ctx, expressionLimits)
 }
 
-// blame turns what ClickHouse says against a query into an *ExpressionError, if the selection has an expression and the
-// fault may be its: without it these queries are known to be in order.
+// blame turns ClickHouse's error into an *ExpressionError if the selection has an expression and the error may be its
+// fault: without one these queries are valid.
 func (c *conditions) blame(err error) error {
 	exception, ok := errors.AsType[*clickhouse.Exception](err)
 	if c.expression == "" || !ok || !expressionAtFault(exception.Code) {
@@ -139,8 +140,8 @@ func (c *conditions) blame(err error) error {
 	return &ExpressionError{Text: strings.TrimPrefix(exception.Message, "DB::Exception: ")}
 }
 
-// expressionAtFault leaves out what a server says whatever the query. Its limits of time (159) and memory (241) are those
-// that expressions run under.
+// expressionAtFault excludes errors that do not depend on the query. The limits of time (159) and memory (241) are
+// those of expressions.
 func expressionAtFault(code int32) bool {
 	class := classifyCode(code)
 	return code == 159 || code == 241 || class == nil || class == ErrRefused

@@ -12,17 +12,18 @@ import (
 	"hooktape/internal/event"
 )
 
-// Subscription is which events an endpoint wants as they come; an empty list is any.
+// Subscription says which events an endpoint receives as they arrive; an empty list means any.
 type Subscription struct {
 	Sources []string     `json:"sources,omitempty"`
 	Steps   []string     `json:"steps,omitempty"`
 	Kinds   []event.Kind `json:"kinds,omitempty"`
 }
 
-// Follow finds the events of a range for live delivery: accepted originals of the subscription
-// that have no delivery in the queue yet, at most limit, in the order of the spool. They come as pending deliveries that
-// are not stored yet. All of the range up to last is found; last is less than the range's where the limit was reached.
-func (s *Store) Follow(ctx context.Context, q Queue, sub Subscription, r Range, limit int) (found []event.Delivery, last uint64, err error) {
+// Follow returns the events of a range for live delivery: accepted originals of the subscription that have no delivery
+// in the queue yet, at most limit, in the order of the spool. They are returned as pending deliveries that are not
+// stored. The range is complete up to last, which is less than the range's if limit was reached.
+func (s *Store) Follow(ctx context.Context, q Queue, sub Subscription, r Range, limit int) (found []event.Delivery,
+	last uint64, err error) {
 	where := sub.conditions()
 	where.within(r)
 	found, last, err = s.undelivered(ctx, q, where, "spool_number", limit)
@@ -32,10 +33,11 @@ func (s *Store) Follow(ctx context.Context, q Queue, sub Subscription, r Range, 
 	return found, last, err
 }
 
-// Missing finds the events that should have a delivery in the queue and have none, at most limit: those of the endpoint's
-// subscription that live delivery has come to, as its state says, and that were received within the window. Events whose
+// Missing returns the events that should have a delivery in the queue and have none, at most limit: those of the
+// endpoint's subscription, up to the positions in its state, that were received within the window. Events whose
 // deliveries may have been purged are left out.
-func (s *Store) Missing(ctx context.Context, q Queue, state event.EndpointState, window time.Duration, limit int) (missing []event.Delivery, err error) {
+func (s *Store) Missing(ctx context.Context, q Queue, state event.EndpointState, window time.Duration,
+	limit int) (missing []event.Delivery, err error) {
 	var sub Subscription
 	if err := json.Unmarshal([]byte(state.Subscription), &sub); err != nil {
 		return nil, fmt.Errorf("read the subscription of %s: %w", state.Endpoint, err)
@@ -78,10 +80,12 @@ func (sub Subscription) conditions() *conditions {
 	return where
 }
 
-// undelivered makes a delivery of each event for which the conditions are true and that has none in the queue yet. Of the
-// deliveries only those of the candidates are looked up.
-func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, order string, limit int) (found []event.Delivery, last uint64, err error) {
-	queue := "replay_id = " + where.bind("UUID", q.ReplayID.String()) + " AND endpoint = " + where.bind("String", q.Endpoint)
+// undelivered returns a new delivery for each event that matches the conditions and has none in the queue. It looks up
+// only the deliveries of these events.
+func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, order string,
+	limit int) (found []event.Delivery, last uint64, err error) {
+	queue := "replay_id = " + where.bind("UUID", q.ReplayID.String()) + " AND endpoint = " +
+		where.bind("String", q.Endpoint)
 	sql := fmt.Sprintf(`SELECT id, received_at, position_offset, %[1]s, spool_number FROM events WHERE %[2]s AND (received_at, id) NOT IN
 			(SELECT event_received_at, event_id FROM deliveries WHERE %[3]s AND (event_received_at, event_id) IN
 				(SELECT received_at, id FROM events WHERE %[2]s))
@@ -102,14 +106,16 @@ func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, ord
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	for _, r := range rows {
 		last = r.number
-		found = append(found, event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: q.ReplayID, Endpoint: q.Endpoint, EventID: r.id},
-			EventReceivedAt: r.receivedAt, State: event.Pending, UpdatedAt: now, Subscriber: r.subscriber, CreatedAt: now,
+		found = append(found, event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: q.ReplayID, Endpoint: q.Endpoint,
+			EventID: r.id},
+			EventReceivedAt: r.receivedAt, State: event.Pending, UpdatedAt: now, Subscriber: r.subscriber,
+			CreatedAt:      now,
 			PositionOffset: time.Duration(r.offset) * time.Microsecond})
 	}
 	return found, last, nil
 }
 
-// subscriber is whom an event is about, as an expression over the table events: what Delivery.Subscriber is made of.
+// subscriber is the person of an event, as an expression over the table events: the value of Delivery.Subscriber.
 const subscriber = "multiIf(bothelp_user_id != '', bothelp_user_id, messenger_user_id != '', concat('m:', messenger_user_id), toString(id))"
 
 // eventPosition is event.Event.Position as an expression over the table events.

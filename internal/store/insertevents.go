@@ -13,8 +13,9 @@ import (
 	"hooktape/internal/event"
 )
 
-// InsertEvents stores events in one block, once for each token, and then marks those that came through a spool as stored:
-// from then on Follow returns them. When it returns an error the events may be stored; InsertEventsAgain completes it.
+// InsertEvents stores events in one block, once for each token, and then marks those that came through a spool as
+// stored: from then on Follow returns them. After an error the events may be stored; InsertEventsAgain completes the
+// insert.
 func (s *Store) InsertEvents(ctx context.Context, token string, events []event.Event) error {
 	if err := s.insertEvents(ctx, token, events); err != nil {
 		return err
@@ -22,16 +23,16 @@ func (s *Store) InsertEvents(ctx context.Context, token string, events []event.E
 	return s.markStored(ctx, events)
 }
 
-// InsertEventsAgain is InsertEvents for a token that may have been sent before. ClickHouse writes an insert's token down
-// before its rows: a server that was killed in between knows the token and lacks the rows. So what is not there is inserted
-// under another token.
+// InsertEventsAgain is InsertEvents for a token that may have been sent before. ClickHouse writes an insert's token
+// before its rows: a server that was killed in between knows the token and lacks the rows. Missing events are
+// therefore inserted with another token.
 func (s *Store) InsertEventsAgain(ctx context.Context, token string, events []event.Event) error {
 	if err := s.insertEvents(ctx, token, events); err != nil {
 		return err
 	}
 	missing, err := s.withoutStored(ctx, events)
 	if err == nil && len(missing) > 0 {
-		select { // the earlier insert may be just about to end
+		select { // the earlier insert may be about to finish
 		case <-time.After(insertSettles):
 			missing, err = s.withoutStored(ctx, missing)
 		case <-ctx.Done():
@@ -47,10 +48,10 @@ func (s *Store) InsertEventsAgain(ctx context.Context, token string, events []ev
 	return s.markStored(ctx, events)
 }
 
-// AgainSuffix makes another token of one whose rows ClickHouse has lost.
+// AgainSuffix turns a token whose rows ClickHouse has lost into another one.
 const AgainSuffix = "-again"
 
-// insertSettles is longer than an insert takes between its token and its rows.
+// insertSettles is longer than an insert takes from its token to its rows.
 const insertSettles = 2 * time.Second
 
 func (s *Store) withoutStored(ctx context.Context, events []event.Event) (missing []event.Event, err error) {
@@ -71,14 +72,15 @@ func (s *Store) withoutStored(ctx context.Context, events []event.Event) (missin
 }
 
 func (s *Store) insertEvents(ctx context.Context, token string, events []event.Event) error {
-	return s.insert(ctx, token, "events ("+strings.Join(eventColumns, ", ")+", body_text)", func(batch driver.Batch) error {
-		for i := range events {
-			if err := appendEvent(batch, &events[i]); err != nil {
-				return fmt.Errorf("event %s: %w", events[i].ID, err)
+	return s.insert(ctx, token, "events ("+strings.Join(eventColumns, ", ")+", body_text)",
+		func(batch driver.Batch) error {
+			for i := range events {
+				if err := appendEvent(batch, &events[i]); err != nil {
+					return fmt.Errorf("event %s: %w", events[i].ID, err)
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
 }
 
 func appendEvent(batch driver.Batch, e *event.Event) error {
@@ -98,20 +100,21 @@ func appendEvent(batch driver.Batch, e *event.Event) error {
 		e.Name, e.FirstName, e.LastName, e.Email, e.Phone, e.ProfileLink, e.Channel,
 		e.ConversationsCount, e.CreatedAt, e.FirstContactAt, e.LastContactAt,
 		e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm,
-		e.Fields, eventAt, e.DecodeError, e.DuplicateOf, e.Spool, e.SpoolNumber, uint64(e.PositionOffset.Microseconds()), e.BodyText,
+		e.Fields, eventAt, e.DecodeError, e.DuplicateOf, e.Spool, e.SpoolNumber,
+		uint64(e.PositionOffset.Microseconds()), e.BodyText,
 	)
 }
 
-// Quarantined is an event that ClickHouse refuses, kept whole.
+// Quarantined is an event that ClickHouse refuses, with all its bytes.
 type Quarantined struct {
 	ID         uuid.UUID
 	ReceivedAt time.Time
 	Source     string
 	Error      string
-	Record     []byte // as the spool had it
+	Record     []byte // as in the spool
 }
 
-// InsertQuarantine keeps an event that the events table refuses.
+// InsertQuarantine stores an event that the table events refuses.
 func (s *Store) InsertQuarantine(ctx context.Context, token string, q Quarantined) error {
 	return s.insert(ctx, token, "quarantine (id, received_at, source, error, record)", func(batch driver.Batch) error {
 		return batch.Append(q.ID, q.ReceivedAt, q.Source, q.Error, q.Record)

@@ -21,6 +21,7 @@ var migrations embed.FS
 
 // Errors of a database whose schema this program cannot bring to its own version.
 var (
+	// Errors of a database whose schema this program cannot bring to its own version.
 	ErrNewerSchema = errors.New("the database's schema is newer than this program")
 	ErrOlderSchema = errors.New("the database's schema is too old for this program")
 )
@@ -29,14 +30,15 @@ var (
 type Schema struct {
 	At     int64 // 0: there are no tables
 	Known  int64 // the newest version that this program knows
-	TooOld bool  // the tables are from before OldestSchema
+	TooOld bool  // the tables are older than OldestSchema
 }
 
-// Err returns ErrNewerSchema or ErrOlderSchema, and says what to do, for tables that Migrate cannot update.
+// Err returns ErrNewerSchema or ErrOlderSchema, with what to do, for tables that Migrate cannot update.
 func (s Schema) Err() error {
 	switch {
 	case s.At > s.Known:
-		return fmt.Errorf("%w: it is at %d, this program knows %d; install the newer hooktape", ErrNewerSchema, s.At, s.Known)
+		return fmt.Errorf("%w: it is at %d, this program knows %d; install the newer hooktape", ErrNewerSchema, s.At,
+			s.Known)
 	case s.TooOld:
 		return fmt.Errorf("%w: it is at %d, this program updates from %d on; make a backup with the hooktape that runs there (`hooktape backup DIR`), "+
 			"and restore it into a new database with this one (`hooktape restore DIR`); docs/OPERATIONS.md, Upgrade, has the steps", ErrOlderSchema, s.At, OldestSchema)
@@ -44,13 +46,14 @@ func (s Schema) Err() error {
 	return nil
 }
 
-// OldestSchema is the oldest version that Migrate updates. The migrations up to it create tables in the form that they have there.
+// OldestSchema is the oldest version that Migrate updates. The migrations up to it create the tables as they were in
+// that version.
 const OldestSchema = 35
 
-// Migrate creates the database and brings its tables to this program's version; there is no way back. It is safe to run
-// again, and from several processes at once: goose has no lock for ClickHouse, so each of them applies the migrations it finds
-// missing, and therefore each migration is one statement that does nothing where its work is done. It returns ErrNewerSchema or
-// ErrOlderSchema for tables that it cannot update.
+// Migrate creates the database and brings its tables to this program's version; it never goes back. It is safe to run
+// again, and in several processes in parallel. Goose has no lock for ClickHouse, so each process applies the
+// migrations that it finds missing; each migration is therefore one statement that does nothing if its work is done.
+// Migrate returns ErrNewerSchema or ErrOlderSchema for tables that it cannot update.
 func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	if err := s.createDatabase(ctx); err != nil {
 		return 0, err
@@ -65,13 +68,13 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	if err := found.Err(); err != nil {
 		return 0, err
 	}
-	db := clickhouse.OpenDB(s.options)
+	db := clickhouse.OpenDB(&s.options)
 	defer db.Close()
 	provider, err := s.newProvider(db)
 	if err != nil {
 		return 0, err
 	}
-	// Another process may have renamed or dropped a table since a migration began: see reorderDeliveries.
+	// Another process may have renamed or dropped a table since this migration began: see reorderDeliveries.
 	for range 5 {
 		results, upErr := provider.Up(ctx)
 		applied, err = applied+len(results), upErr
@@ -96,18 +99,19 @@ func (s *Store) newProvider(db *sql.DB) (*goose.Provider, error) {
 		}
 		files, programs = nil, append(programs, spread...)
 	}
-	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files, append(options, goose.WithGoMigrations(programs...))...)
+	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files,
+		append(options, goose.WithGoMigrations(programs...))...)
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}
 	return provider, nil
 }
 
-// KnownSchema is the newest version of the tables that this program knows.
+// KnownSchema returns the newest version of the tables that this program knows.
 func KnownSchema() (int64, error) {
 	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
-		return 0, fmt.Errorf("look for the migrations: %w", err)
+		return 0, fmt.Errorf("list the migrations: %w", err)
 	}
 	return goose.NumericComponent(names[len(names)-1])
 }
@@ -122,7 +126,8 @@ func (s *Store) createDatabase(ctx context.Context) error {
 	if s.cluster.one() {
 		return explain("create database", conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+database))
 	}
-	// A statement about all servers waits for all of them: where there is nothing to do, none that is away shall be waited for.
+	// A statement ON CLUSTER waits for all servers. If the database exists, this must not wait for a server that is
+	// down.
 	var there uint64
 	err = conn.QueryRow(ctx, "SELECT count() FROM system.databases WHERE name = "+quoteText(s.Database())).Scan(&there)
 	if err == nil && there == 0 {
@@ -131,15 +136,15 @@ func (s *Store) createDatabase(ctx context.Context) error {
 	return explain("create database", err)
 }
 
-// withoutDatabase speaks to the server without naming the database, for a session in one that is not there fails. The server
-// may be silent for as long as ever, or longer.
+// withoutDatabase connects without a database, because a session in one that does not exist fails. silence raises the
+// longest time in which the server may send nothing; 0 keeps it.
 func (s *Store) withoutDatabase(silence time.Duration) (driver.Conn, error) {
-	options := *s.options
+	options := s.options
 	options.Auth.Database, options.ReadTimeout = "", max(options.ReadTimeout, silence)
 	return clickhouse.Open(&options)
 }
 
-// SchemaNow is how far the database's tables are. It creates nothing.
+// SchemaNow returns the version of the database's tables. It creates nothing.
 func (s *Store) SchemaNow(ctx context.Context) (is Schema, err error) {
 	conn, err := s.withoutDatabase(0)
 	if err != nil {
@@ -154,8 +159,9 @@ func schemaOf(ctx context.Context, conn driver.Conn, database string) (is Schema
 	if is.Known, err = KnownSchema(); err != nil {
 		return is, err
 	}
-	// Tables that are half created have no version 1, which no migration has any more.
-	query := fmt.Sprintf("SELECT max(version_id), countIf(version_id = 1) > 0 AND max(version_id) < %d FROM %s.%s", OldestSchema, database, versions)
+	// Tables that are only partly created have no version 1, because no migration has that number.
+	query := fmt.Sprintf("SELECT max(version_id), countIf(version_id = 1) > 0 AND max(version_id) < %d FROM %s.%s",
+		OldestSchema, database, versions)
 	err = conn.QueryRow(ctx, query).Scan(&is.At, &is.TooOld)
 	if hasCode(err, codeUnknownTable, codeUnknownDatabase) {
 		return is, nil
@@ -163,14 +169,14 @@ func schemaOf(ctx context.Context, conn driver.Conn, database string) (is Schema
 	return is, err
 }
 
-// Projections are the parts of the table events in other orders, which queries read in its place by themselves.
+// Projections are other orders of the table events. Queries use them without naming them.
 var Projections = []string{"visits", "newcomers"}
 
-// Rebuild makes a projection anew from the table and returns when it is done, which may take minutes. Queries go on
-// meanwhile, from the table where the projection is not there yet, and so do inserts.
+// Rebuild computes a projection again from the table and returns when it is complete, which may take minutes. Queries
+// continue, and read the table where the projection is missing; so do inserts.
 func (s *Store) Rebuild(ctx context.Context, projection string) error {
 	if !slices.Contains(Projections, projection) {
-		return fmt.Errorf("there is no projection %q; there is: %s", projection, strings.Join(Projections, ", "))
+		return fmt.Errorf("unknown projection %q: want %s", projection, strings.Join(Projections, ", "))
 	}
 	ctx = with(ctx, clickhouse.Settings{"mutations_sync": 2, "distributed_ddl_task_timeout": int(patience.Seconds())})
 	for _, step := range []string{"CLEAR", "MATERIALIZE"} {

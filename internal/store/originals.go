@@ -5,19 +5,19 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
 )
 
-// duplicateWindow is how long after the first of its kind an equal request counts as the sender's retry.
+// duplicateWindow is how long after an equal request another one counts as the sender's retry.
 const duplicateWindow = 24 * time.Hour
 
-// request is what makes two chat webhooks one: who sent what, said when.
+// request identifies equal chat webhooks: source, the event's own time, hash of the body.
 type request struct {
 	source  string
 	eventAt int64
@@ -30,11 +30,11 @@ type arrival struct {
 	given bool // not stored yet
 }
 
-// maxParameters is how many hashes or ids one query names: over HTTP a parameter may have 128 KiB.
+// maxParameters is the largest number of hashes or ids in a query: over HTTP a parameter may have 128 KiB.
 const maxParameters = 1000
 
-// Originals finds, for events with a time of their own, the first stored or given event that has the same source, time
-// and body and came at most 24 hours before. Events that have none are absent from the answer.
+// Originals returns the original of each duplicate among the events, which must have a time of their own: the first
+// stored or given event with the same source, time and body, at most 24 hours before.
 func (s *Store) Originals(ctx context.Context, events []event.Event) (map[uuid.UUID]uuid.UUID, error) {
 	arrivals := map[request][]arrival{}
 	oldest, hashes := events[0].ReceivedAt, make([]string, 0, len(events))
@@ -48,39 +48,40 @@ func (s *Store) Originals(ctx context.Context, events []event.Event) (map[uuid.U
 	}
 	for part := range slices.Chunk(hashes, maxParameters) {
 		if err := s.addStored(ctx, oldest.Add(-duplicateWindow), part, arrivals); err != nil {
-			return nil, explain("look for duplicates", err)
+			return nil, err
 		}
 	}
 	return firsts(events, arrivals), nil
 }
 
-// addStored adds what is stored of the requests in arrivals with these hashes.
+// addStored adds the stored arrivals of the requests with these hashes.
 func (s *Store) addStored(ctx context.Context, since time.Time, hashes []string, arrivals map[request][]arrival) error {
 	where := &conditions{}
 	where.add("received_at >= {}", "DateTime64(6,'UTC')", micros(since))
 	where.add("body_sha256 IN {}", "Array(String)", hashes)
-	rows, err := s.conn.Query(ctx, fmt.Sprintf(`SELECT source, event_at, body_sha256, received_at, id FROM events
-		WHERE %s AND verdict = 'accepted'`, where), where.args...)
-	if err != nil {
-		return err
+	where.require("verdict = 'accepted'")
+	type row struct {
+		request
+		arrival
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var r request
-		var a arrival
-		var eventAt time.Time
-		if err := rows.Scan(&r.source, &eventAt, &r.sha256, &a.at, &a.id); err != nil {
+	rows, err := collect(ctx, s.conn, "find duplicates",
+		"SELECT source, event_at, body_sha256, received_at, id FROM events WHERE "+where.String(), where.args,
+		func(rows driver.Rows, r *row) error {
+			var eventAt time.Time
+			err := rows.Scan(&r.source, &eventAt, &r.sha256, &r.at, &r.id)
+			r.eventAt = eventAt.UnixMicro()
 			return err
-		}
-		r.eventAt = eventAt.UnixMicro()
-		if _, ours := arrivals[r]; ours {
-			arrivals[r] = append(arrivals[r], a)
+		})
+	for _, r := range rows {
+		if _, ours := arrivals[r.request]; ours {
+			arrivals[r.request] = append(arrivals[r.request], r.arrival)
 		}
 	}
-	return rows.Err()
+	return err
 }
 
-// compare orders arrivals; of the same microsecond, what is stored came first, for nobody will mark it later.
+// compare orders arrivals. In the same microsecond a stored event comes first, because it can no longer become a
+// duplicate.
 func (a arrival) compare(b arrival) int {
 	if c := a.at.Compare(b.at); c != 0 || a.given == b.given {
 		return cmp.Or(c, bytes.Compare(a.id[:], b.id[:]))
@@ -119,27 +120,23 @@ func requestOf(e *event.Event) request {
 func (s *Store) StoredEvents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
 	stored := map[uuid.UUID]bool{}
 	for part := range slices.Chunk(ids, maxParameters) {
-		if err := s.addStoredIDs(ctx, part, stored); err != nil {
-			return nil, explain("look for stored events", err)
+		where := &conditions{}
+		where.identified(part)
+		if err := s.addIDs(ctx, "events", where, stored); err != nil {
+			return nil, err
 		}
 	}
 	return stored, nil
 }
 
-func (s *Store) addStoredIDs(ctx context.Context, ids []uuid.UUID, stored map[uuid.UUID]bool) error {
-	where := &conditions{}
-	where.identified(ids)
-	rows, err := s.conn.Query(ctx, fmt.Sprintf("SELECT id FROM events WHERE %s", where), where.args...)
-	if err != nil {
-		return err
+// addIDs adds the ids of a table's rows that match the conditions.
+func (s *Store) addIDs(ctx context.Context, table string, where *conditions, ids map[uuid.UUID]bool) error {
+	found, err := collect(ctx, s.conn, "find stored "+table, "SELECT id FROM "+table+" WHERE "+where.String(),
+		where.args, scanID)
+	for _, id := range found {
+		ids[id] = true
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return err
-		}
-		stored[id] = true
-	}
-	return rows.Err()
+	return err
 }
+
+func scanID(rows driver.Rows, id *uuid.UUID) error { return rows.Scan(id) }

@@ -15,33 +15,36 @@ type DamagedPart struct {
 	Table string `json:"table"`
 	Part  string `json:"part"`
 	Path  string `json:"path"` // on the server's disk
-	// Detached: ClickHouse has set it aside, and answers as if its rows were not there. Otherwise queries and merges that
-	// come upon it fail.
+	// Detached: ClickHouse has detached the part and answers as if its rows did not exist. Otherwise queries and
+	// merges that read it fail.
 	Detached bool   `json:"detached"`
-	Reason   string `json:"reason"` // in ClickHouse's words
+	Reason   string `json:"reason"` // ClickHouse's message
 }
 
-// String says what is damaged.
+// String describes the damage.
 func (p DamagedPart) String() string {
 	if p.Detached {
-		return fmt.Sprintf("the table %s lacks the rows of the part %s, which ClickHouse has set aside (%s) in %s", p.Table, p.Part, p.Reason, p.Path)
+		return fmt.Sprintf("the table %s lacks the rows of the part %s, which ClickHouse has detached (%s) to %s",
+			p.Table, p.Part, p.Reason, p.Path)
 	}
-	return fmt.Sprintf("the table %s cannot be read as a whole: its part %s in %s is damaged (%s)", p.Table, p.Part, p.Path, p.Reason)
+	return fmt.Sprintf("the table %s cannot be read completely: its part %s in %s is damaged (%s)", p.Table, p.Part,
+		p.Path, p.Reason)
 }
 
-// Remedy says what a person can do about it.
+// Remedy says what a person can do.
 func (p DamagedPart) Remedy() string {
 	const first = `bring its rows back as docs/OPERATIONS.md says under "Damaged parts"; then `
 	if p.Detached {
-		return first + fmt.Sprintf("ALTER TABLE %s DROP DETACHED PART %s SETTINGS allow_drop_detached = 1", quoteName(p.Table), quoteText(p.Part))
+		return first + fmt.Sprintf("ALTER TABLE %s DROP DETACHED PART %s SETTINGS allow_drop_detached = 1",
+			quoteName(p.Table), quoteText(p.Part))
 	}
 	return first + fmt.Sprintf("ALTER TABLE %s DROP PART %s", quoteName(p.Table), quoteText(p.Part))
 }
 
-// DetachedParts returns the parts that ClickHouse has set aside because it could not read them, on the server that answers.
-// Those that a person has detached, and those whose rows are in another part, are not among them.
+// DetachedParts returns the parts that ClickHouse has detached because it could not read them, on the server that
+// answers. Parts that a person has detached, and those whose rows are in another part, are left out.
 func (s *Store) DetachedParts(ctx context.Context) ([]DamagedPart, error) {
-	return collect(ctx, s.conn, "look for detached parts", `SELECT table, name, path, reason FROM system.detached_parts
+	return collect(ctx, s.conn, "list detached parts", `SELECT table, name, path, reason FROM system.detached_parts
 		WHERE database = currentDatabase() AND reason LIKE 'broken%' ORDER BY table, name`, nil,
 		func(rows driver.Rows, p *DamagedPart) error {
 			p.Detached = true
@@ -49,24 +52,26 @@ func (s *Store) DetachedParts(ctx context.Context) ([]DamagedPart, error) {
 		})
 }
 
-// checkRounds is how often CheckParts looks for parts that merges have made meanwhile.
+// checkRounds is how often CheckParts looks for parts that merges have created meanwhile.
 const checkRounds = 3
 
-// activePart is one of a table's.
+// activePart is a part in use.
 type activePart struct {
 	Table, Name, Path string
 	Bytes             uint64
 }
 
-// CheckParts reads the parts that were written since a time, all of them for the zero time, and returns those that do not
-// have the checksums with which they were written. It looks at the server that answers. progress may be nil; the sizes are
-// in bytes.
-func (s *Store) CheckParts(ctx context.Context, since time.Time, progress func(table string, done, total uint64)) ([]DamagedPart, error) {
+// CheckParts reads the parts that were written since a time (the zero time: all parts) and returns those whose
+// checksums differ from the ones they were written with. It checks the server that answers. progress may be nil; its
+// sizes are in bytes.
+func (s *Store) CheckParts(ctx context.Context, since time.Time, progress func(table string, done,
+	total uint64)) ([]DamagedPart, error) {
 	return s.checkParts(ctx, "", since, progress)
 }
 
-// checkParts is CheckParts of one table; "" is all of them.
-func (s *Store) checkParts(ctx context.Context, table string, since time.Time, progress func(table string, done, total uint64)) ([]DamagedPart, error) {
+// checkParts is CheckParts of one table; "" means all tables.
+func (s *Store) checkParts(ctx context.Context, table string, since time.Time,
+	progress func(table string, done, total uint64)) ([]DamagedPart, error) {
 	var damaged []DamagedPart
 	var done, total uint64
 	checked := map[string]bool{}
@@ -107,16 +112,17 @@ func (s *Store) partsSince(ctx context.Context, table string, since time.Time) (
 	}
 	where.add("database = {}", "String", s.Database())
 	where.add("modification_time >= {}", "DateTime64(6,'UTC')", micros(epochIfZero(since)))
-	return collect(ctx, s.conn, "list the parts", fmt.Sprintf("SELECT table, name, path, bytes_on_disk FROM system.parts WHERE active AND %s ORDER BY table, name", where), where.args,
+	return collect(ctx, s.conn, "list the parts",
+		fmt.Sprintf("SELECT table, name, path, bytes_on_disk FROM system.parts WHERE active AND %s ORDER BY table, name", where), where.args,
 		func(rows driver.Rows, p *activePart) error { return rows.Scan(&p.Table, &p.Name, &p.Path, &p.Bytes) })
 }
 
-// codeNoSuchPart: it was merged with others, or has expired.
+// codeNoSuchPart: the part was merged with others, or has expired.
 const codeNoSuchPart = 232
 
-// checkPart returns what is wrong with a part; "" when nothing is, or it is gone.
+// checkPart returns the damage of a part; "" if there is none or the part no longer exists.
 func (s *Store) checkPart(ctx context.Context, p activePart) (why string, err error) {
-	// One row a part, rather than one for the table.
+	// one row for each part instead of one for the table
 	rows, err := s.patient.Query(with(ctx, clickhouse.Settings{"check_query_single_value_result": 0}),
 		fmt.Sprintf("CHECK TABLE %s PART %s", quoteName(p.Table), quoteText(p.Name)))
 	if hasCode(err, codeNoSuchPart) {

@@ -12,20 +12,21 @@ import (
 	"hooktape/internal/event"
 )
 
-// inPieces keeps the server from holding more than a few bodies: it reads in the order of the primary key, in blocks of
-// about a megabyte, and goes on only as the rows are taken.
-var inPieces = clickhouse.Settings{"optimize_read_in_order": 1, "max_threads": 1, "max_block_size": 256, "preferred_block_size_bytes": 1 << 20}
+// inPieces limits the server to a few bodies in memory: it reads in the order of the primary key, in blocks of about a
+// megabyte, and continues only as the client takes rows.
+var inPieces = clickhouse.Settings{"optimize_read_in_order": 1, "max_threads": 1, "max_block_size": 256,
+	"preferred_block_size_bytes": 1 << 20}
 
-// Payloads returns what of the events is needed to send them, in order of arrival: not their paths, queries and what was
-// read from their bodies. It stops behind the event with which the bodies have maxBytes or more, so that there is at
-// least one; the caller asks again for those that are missing. Events that are not stored are absent.
+// Payloads returns the parts of events that are needed to send them, in order of arrival; paths, queries and parsed
+// fields are missing. It stops after the event with which the bodies reach maxBytes, so it returns at least one; the
+// caller asks again for the rest. Events that are not stored are absent.
 func (s *Store) Payloads(ctx context.Context, ids []uuid.UUID, maxBytes int) ([]event.Event, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	where := &conditions{}
 	where.identified(ids)
-	// Closing rows reads them to their end; cancelling comes first, so that what is not wanted does not come.
+	// Closing rows reads them to the end; after a cancellation the server sends no more.
 	ctx, cancel := context.WithCancel(with(ctx, inPieces))
 	defer cancel()
 	rows, err := s.conn.Query(ctx, fmt.Sprintf(`SELECT id, received_at, source, step, method, headers, body, body_sha256, trace_id, span_id FROM events
@@ -55,7 +56,8 @@ func (s *Store) Payloads(ctx context.Context, ids []uuid.UUID, maxBytes int) ([]
 func scanPayload(rows driver.Rows, e *event.Event) error {
 	var body, sha, trace, span string
 	var headers []map[string]any
-	if err := rows.Scan(&e.ID, &e.ReceivedAt, &e.Source, &e.Step, &e.Method, &headers, &body, &sha, &trace, &span); err != nil {
+	if err := rows.Scan(&e.ID, &e.ReceivedAt, &e.Source, &e.Step, &e.Method, &headers, &body, &sha, &trace,
+		&span); err != nil {
 		return err
 	}
 	e.Body, e.Headers = []byte(body), headersFrom(headers)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -10,33 +11,33 @@ import (
 	"hooktape/internal/event"
 )
 
-// PlanRequest is what a replay would send, and where to.
+// PlanRequest describes a replay.
 type PlanRequest struct {
 	Selection event.Selection
 	Endpoint  string
 	Mode      event.Mode // zero is event.ModeAll
 }
 
-// Plan is what a replay would do. Of the accepted events selected, each is in exactly one of Delivered, OnTheirWay,
-// Repeats, BodiesGone, Forgotten and the rest; Count is the rest, and with event.ModeAll those delivered and on their way
-// too.
+// Plan is the effect that a replay would have. Each accepted event of the selection is in exactly one of Delivered,
+// OnTheirWay, Repeats, BodiesGone, Forgotten and the rest. Count is the rest and, with event.ModeAll, also those
+// delivered and on their way.
 type Plan struct {
 	Count      uint64 `json:"count"`        // events that would be sent
-	Delivered  uint64 `json:"delivered"`    // taken by the endpoint already, live or in a replay
-	OnTheirWay uint64 `json:"on_their_way"` // not taken yet, but live delivery or a replay that is not over will bring them
-	Repeats    uint64 `json:"repeats"`      // the sender's own retries, left out unless the selection names events by id
-	BodiesGone uint64 `json:"bodies_gone"`  // their bodies are past their retention: never sent
-	// Forgotten are past the retention of deliveries: whether the endpoint has taken them is not known any more. They are
-	// left out with event.ModeUndelivered, and none with event.ModeAll.
+	Delivered  uint64 `json:"delivered"`    // already delivered to the endpoint, live or in a replay
+	OnTheirWay uint64 `json:"on_their_way"` // open deliveries, live or of a replay that is not final
+	Repeats    uint64 `json:"repeats"`      // duplicates, left out unless the selection names events by id
+	BodiesGone uint64 `json:"bodies_gone"`  // bodies past their retention: never sent
+	// Forgotten are events past the retention of deliveries: whether the endpoint received them is unknown. They are
+	// left out with event.ModeUndelivered; with event.ModeAll there are none.
 	Forgotten uint64 `json:"forgotten"`
 
-	First time.Time     `json:"first"` // of those that would be sent, as are Last, Parts and Heads
+	First time.Time     `json:"first"` // of the events that would be sent, as are Last, Parts and Heads
 	Last  time.Time     `json:"last"`
 	Parts []PlanPart    `json:"parts"`
 	Heads []event.Event `json:"-"` // the first few, in order of arrival, without headers and body
 }
 
-// PlanPart is a plan's share of one source, step and day.
+// PlanPart is the share of one source, step and day in a plan.
 type PlanPart struct {
 	Source string `json:"source"`
 	Step   string `json:"step"`
@@ -44,82 +45,71 @@ type PlanPart struct {
 	Count  uint64 `json:"count"`
 }
 
-// planHeads is how many events a plan shows.
+// planHeads is the number of events that a plan shows.
 const planHeads = 10
 
-// PlanReplay tells what a replay would send if it were made now.
+// PlanReplay returns what a replay would send now.
 func (s *Store) PlanReplay(ctx context.Context, req PlanRequest) (plan Plan, err error) {
 	where, err := req.accepted(ctx, s)
 	if err != nil {
 		return plan, err
 	}
-	sql := fmt.Sprintf(`SELECT source, step, toString(toDate(received_at)), %s AS fate, uniqExact(id), min(received_at), max(received_at)
-		FROM %s WHERE %s GROUP BY ALL ORDER BY 3, 1, 2`, req.fate(where), where.events(), where)
-	parts, err := collect(where.limited(ctx), s.askingPatiently(where), "plan replay", sql, where.args, scanFated)
+	groups := req.groups(where)
+	cases := ""
+	for _, g := range groups {
+		cases += g.condition + ", '" + g.name + "',\n "
+	}
+	sql := fmt.Sprintf(`SELECT source, step, toString(toDate(received_at)), multiIf(%s'%s') AS part, uniqExact(id), min(received_at), max(received_at)
+		FROM %s WHERE %s GROUP BY ALL ORDER BY 3, 1, 2`, cases, groupRest, where.events(), where)
+	rows, err := collect(where.limited(ctx), s.asking(where).patient, "plan replay", sql, where.args, scanPlanRow)
 	if err != nil {
 		return plan, where.blame(err)
 	}
-	for _, part := range parts {
-		plan.add(part, req.Mode)
+	for _, row := range rows {
+		left := slices.ContainsFunc(groups, func(g group) bool { return g.name == row.group && g.left })
+		plan.add(row, !left)
 	}
 	if where, err = req.sendable(ctx, s); err != nil {
 		return plan, err
 	}
-	plan.Heads, err = s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at, id LIMIT 1 BY id LIMIT %d", planHeads))
+	plan.Heads, err = s.queryEvents(ctx, where, briefColumns,
+		fmt.Sprintf("ORDER BY received_at, id LIMIT 1 BY id LIMIT %d", planHeads))
 	return plan, err
 }
 
-// The fates of an event at an endpoint, as fate tells them.
-const (
-	fateRepeat    = "repeat"
-	fateDelivered = "delivered"
-	fateOnItsWay  = "on its way"
-	fateBodyGone  = "body gone"
-	fateForgotten = "forgotten"
-	fateOpen      = "open"
-)
-
-type fated struct {
+// planRow is a plan's share of a source, step and day that is in one group.
+type planRow struct {
 	PlanPart
-	fate        string
+	group       string
 	first, last time.Time
 }
 
-func scanFated(rows driver.Rows, f *fated) error {
-	return rows.Scan(&f.Source, &f.Step, &f.Day, &f.fate, &f.Count, &f.first, &f.last)
+func scanPlanRow(rows driver.Rows, r *planRow) error {
+	return rows.Scan(&r.Source, &r.Step, &r.Day, &r.group, &r.Count, &r.first, &r.last)
 }
 
-// add counts a part that has one fate.
-func (p *Plan) add(part fated, mode event.Mode) {
-	switch part.fate {
-	case fateRepeat:
-		p.Repeats += part.Count
-		return
-	case fateBodyGone:
-		p.BodiesGone += part.Count
-		return
-	case fateForgotten:
-		p.Forgotten += part.Count
-		return
-	case fateDelivered:
-		p.Delivered += part.Count
-	case fateOnItsWay:
-		p.OnTheirWay += part.Count
+// add counts a row, whose events are sent or left out.
+func (p *Plan) add(row planRow, sent bool) {
+	counts := map[string]*uint64{groupRepeats: &p.Repeats, groupDelivered: &p.Delivered, groupOnTheirWay: &p.OnTheirWay,
+		groupBodiesGone: &p.BodiesGone, groupForgotten: &p.Forgotten}
+	if n := counts[row.group]; n != nil {
+		*n += row.Count
 	}
-	if mode == event.ModeUndelivered && part.fate != fateOpen {
+	if !sent {
 		return
 	}
-	if p.Count == 0 || part.first.Before(p.First) {
-		p.First = part.first
+	if p.Count == 0 || row.first.Before(p.First) {
+		p.First = row.first
 	}
-	if part.last.After(p.Last) {
-		p.Last = part.last
+	if row.last.After(p.Last) {
+		p.Last = row.last
 	}
-	p.Count += part.Count
+	p.Count += row.Count
 	last := len(p.Parts) - 1
-	if last >= 0 && p.Parts[last].Day == part.Day && p.Parts[last].Source == part.Source && p.Parts[last].Step == part.Step {
-		p.Parts[last].Count += part.Count
+	if last >= 0 && p.Parts[last].Day == row.Day && p.Parts[last].Source == row.Source &&
+		p.Parts[last].Step == row.Step {
+		p.Parts[last].Count += row.Count
 		return
 	}
-	p.Parts = append(p.Parts, part.PlanPart)
+	p.Parts = append(p.Parts, row.PlanPart)
 }

@@ -35,12 +35,12 @@ func eventIDs(deliveries []event.Delivery) (ids []uuid.UUID) {
 	return ids
 }
 
-// open reads all that waits in a queue, in small pages.
-func (d db) open(t *testing.T, q store.Queue) (all []event.Delivery) {
+// open returns the open deliveries of a queue, read in pages.
+func (d db) open(t *testing.T, q store.Queue, size int) (all []event.Delivery) {
 	t.Helper()
 	var after store.Cursor
 	for {
-		page, err := d.OpenDeliveries(background, q, after, store.Cursor{}, 3)
+		page, err := d.OpenDeliveries(background, q, after, store.Cursor{}, size)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestOrderOverASetBackClock(t *testing.T) {
 	}
 	frozen := store.Queue{ReplayID: r.ID, Endpoint: r.Endpoint}
 	for what, q := range map[string]store.Queue{"live": live, "replay": frozen} {
-		waiting := d.open(t, q)
+		waiting := d.open(t, q, 3)
 		if !slices.Equal(eventIDs(waiting), idsOf(events)) {
 			t.Errorf("%s: in the order %v, want %v", what, eventIDs(waiting), idsOf(events))
 		}
@@ -100,13 +100,13 @@ func TestOrderOverASetBackClock(t *testing.T) {
 		}
 		slices.Reverse(waiting)
 		record(t, d, "", waiting...)
-		if again := d.open(t, q); !slices.Equal(eventIDs(again), idsOf(events)) || again[0].State != event.Retrying {
+		if again := d.open(t, q, 3); !slices.Equal(eventIDs(again), idsOf(events)) || again[0].State != event.Retrying {
 			t.Errorf("%s, once refused: in the order %v, want %v", what, eventIDs(again), idsOf(events))
 		}
 		if err := d.CancelDeliveries(background, q); err != nil {
 			t.Fatal(err)
 		}
-		if left := d.open(t, q); len(left) > 0 {
+		if left := d.open(t, q, 3); len(left) > 0 {
 			t.Errorf("%s: %d are left", what, len(left))
 		}
 	}
@@ -131,55 +131,67 @@ func TestFollowedByAnOlderVersion(t *testing.T) {
 	}
 }
 
-// TestDeliveriesAreReordered: the deliveries of a database of the version before positions are all there afterwards, each in its
-// newest state, also when the migration was cut short and begins again.
+// TestDeliveriesAreReordered: the deliveries of a database of the version before positions are complete afterwards, each in its newest
+// state, also if the migration was interrupted at any step and starts over.
 func TestDeliveriesAreReordered(t *testing.T) {
 	t.Parallel()
-	const columns = "replay_id, endpoint, event_received_at, event_id, state, attempts, version"
-	type step func(d db)
-	run := func(statement string) step {
-		return func(d db) { d.exec(t, statement) }
+	d := open(t, enginetest.DSN(t))
+	migrate := func(upTo int64) {
+		t.Helper()
+		if err := d.MigrateUpTo(background, upTo); err != nil {
+			t.Fatal(err)
+		}
 	}
-	copied := run("INSERT INTO deliveries_by_position (" + columns + ") SELECT " + columns + " FROM deliveries WHERE version = 0")
-	moved := run("RENAME TABLE deliveries TO deliveries_by_time")
-	for name, steps := range map[string][]step{
-		"whole":                      nil,
-		"cut in the copying":         {copied},
-		"cut in the renaming":        {copied, moved},
-		"cut before the second copy": {copied, moved, run("RENAME TABLE deliveries_by_position TO deliveries")},
-		"nobody knows that it is done": {func(d db) {
-			if _, err := d.Migrate(background); err != nil {
-				t.Fatal(err)
-			}
-			d.exec(t, "ALTER TABLE goose_db_version DELETE WHERE version_id >= 46 SETTINGS mutations_sync = 1")
-		}},
+	migrate(43)
+	fillUnpositioned(t, d)
+	migrate(45)
+	var before []string // the statements that create the tables of version 45
+	for _, table := range []string{"deliveries", "deliveries_by_position"} {
+		before = append(before, d.text(t, "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = '"+table+"'"))
+	}
+	const again = "ALTER TABLE goose_db_version DELETE WHERE version_id >= 46 SETTINGS mutations_sync = 1"
+	const copied = "INSERT INTO deliveries_by_position (" + unpositioned + ") SELECT " + unpositioned + " FROM deliveries WHERE version = 0"
+	const moved = "RENAME TABLE deliveries TO deliveries_by_time"
+	for _, c := range []struct {
+		name  string
+		done  bool // the migration was done before
+		steps []string
+	}{
+		{"whole", false, nil},
+		{"done and not recorded", true, nil},
+		{"cut in the copying", false, []string{copied}},
+		{"cut in the renaming", false, []string{copied, moved}},
+		{"cut before the second copy", false, []string{copied, moved, "RENAME TABLE deliveries_by_position TO deliveries"}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			d := open(t, enginetest.DSN(t))
-			if err := d.MigrateUpTo(background, 43); err != nil {
-				t.Fatal(err)
+		if c.name != "whole" {
+			d.exec(t, again)
+		}
+		if c.name != "whole" && !c.done {
+			d.exec(t, "DROP TABLE deliveries SYNC")
+			for _, statement := range before {
+				d.exec(t, statement)
 			}
-			fillUnpositioned(t, d, columns)
-			if err := d.MigrateUpTo(background, 45); err != nil {
-				t.Fatal(err)
-			}
-			for _, step := range steps {
-				step(d)
-			}
-			if _, err := d.Migrate(background); err != nil {
-				t.Fatal(err)
-			}
-			assertReordered(t, d)
-		})
+			fillUnpositioned(t, d)
+		}
+		for _, step := range c.steps {
+			d.exec(t, step)
+		}
+		if _, err := d.Migrate(background); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		t.Run(c.name, func(t *testing.T) { assertReordered(t, d) })
 	}
 }
 
+// unpositioned are the columns of deliveries that a version without positions writes in this test.
+const unpositioned = "replay_id, endpoint, event_received_at, event_id, state, attempts, version"
+
 // fillUnpositioned inserts 200 deliveries of two months, every second one in two versions, as a hooktape without positions does.
-func fillUnpositioned(t *testing.T, d db, columns string) {
+func fillUnpositioned(t *testing.T, d db) {
 	t.Helper()
 	for version, state := range []string{"pending", "delivered"} {
 		d.exec(t, fmt.Sprintf("INSERT INTO deliveries (%s) SELECT toUUID('00000000-0000-0000-0000-000000000000'), 'crm', toDateTime64('2026-02-28 23:59:59', 6, 'UTC') + toIntervalMillisecond(number * 10), "+
-			"toUUID(concat('00000000-0000-7000-8000-', leftPad(toString(number), 12, '0'))), '%s', %[3]d, %[3]d * 12 FROM numbers(200) WHERE number %% 2 >= %[3]d", columns, state, version))
+			"toUUID(concat('00000000-0000-7000-8000-', leftPad(toString(number), 12, '0'))), '%s', %[3]d, %[3]d * 12 FROM numbers(200) WHERE number %% 2 >= %[3]d", unpositioned, state, version))
 	}
 }
 
@@ -194,14 +206,13 @@ func assertReordered(t *testing.T, d db) {
 	if left := d.text(t, "SELECT toString(groupArray(name)) FROM system.tables WHERE database = currentDatabase() AND name LIKE 'deliveries\\_%' AND name != 'deliveries_local'"); left != "[]" {
 		t.Errorf("the tables %s are left", left)
 	}
-	if open := d.open(t, store.Queue{Endpoint: "crm"}); len(open) != 100 {
+	if open := d.open(t, store.Queue{Endpoint: "crm"}, 50); len(open) != 100 {
 		t.Errorf("%d are open", len(open))
 	}
 }
 
 // testDeliveriesAreReorderedOnACluster is the same on both shards.
-func testDeliveriesAreReorderedOnACluster(t *testing.T, database func() string) {
-	dsn := database()
+func testDeliveriesAreReorderedOnACluster(t *testing.T, dsn string) {
 	s, err := store.OpenCluster(dsn, enginetest.ClusterName)
 	if err != nil {
 		t.Fatal(err)
@@ -210,7 +221,7 @@ func testDeliveriesAreReorderedOnACluster(t *testing.T, database func() string) 
 	if err := d.MigrateUpTo(background, 43); err != nil {
 		t.Fatal(err)
 	}
-	fillUnpositioned(t, d, "replay_id, endpoint, event_received_at, event_id, state, attempts, version")
+	fillUnpositioned(t, d)
 	for range 2 {
 		if _, err := d.Migrate(background); err != nil {
 			t.Fatal(err)

@@ -10,9 +10,9 @@ import (
 	"hooktape/internal/store"
 )
 
-// TestSweep: what ended long ago goes with all its versions, wherever they lie; what is open stays, and so does what
-// belongs to a replay that is not over.
-func TestSweep(t *testing.T) {
+// TestPurge: deliveries that ended long ago are removed with all their versions, in whatever part; open ones stay, and so do those of a
+// replay that is not final.
+func TestPurge(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	d.exec(t, "ALTER TABLE "+d.own("deliveries")+" MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1") // each version stays in a part of its own
@@ -98,9 +98,9 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// TestSweepBrokenOff: the mutation that removes deliveries is about last rows alone. One that ClickHouse has done to some
+// TestPurgeInterrupted: the mutation that removes deliveries is about last rows alone. One that ClickHouse has done to some
 // parts and not to others leaves nothing that is to be sent.
-func TestSweepBrokenOff(t *testing.T) {
+func TestPurgeInterrupted(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	d.exec(t, "ALTER TABLE "+d.own("deliveries")+" MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1")
@@ -136,9 +136,9 @@ func TestSweepBrokenOff(t *testing.T) {
 	}
 }
 
-// TestSweepWaitsForFollowers: a process that has been away for longer than deliveries are kept goes on where it was, and
-// finds what was delivered to the endpoint just before.
-func TestSweepWaitsForFollowers(t *testing.T) {
+// TestPurgeWaitsForPollers: a process that was down for longer than deliveries are kept continues where it stopped, and finds the
+// deliveries made just before.
+func TestPurgeWaitsForPollers(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	e := daysAgo(50, 1, "demo", event.Accepted)

@@ -9,38 +9,39 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
+
+	"hooktape/internal/event"
 )
 
-// quoteName writes a name as ClickHouse reads it between backticks.
+// quoteName quotes a name with backticks, as ClickHouse reads it.
 func quoteName(name string) string {
 	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(name) + "`"
 }
 
-// conditions collects the terms of a WHERE clause and the server-side parameters in them: no value is ever part of the
-// SQL text.
+// conditions collects the terms of a WHERE clause and their server-side parameters: no value is part of the SQL text.
 type conditions struct {
 	terms []string
 	args  []any
-	// expression is a selection's own, as understand returned it; see events.
+	// The selection's own expression, as understand returns it; see events.
 	expression string
 }
 
-// bind passes value to the server as the given ClickHouse type, and returns what stands for it in the text.
+// bind passes value to the server as the given ClickHouse type and returns its placeholder in the text.
 func (c *conditions) bind(clickhouseType string, value any) string {
 	name := fmt.Sprintf("p%d", len(c.args))
 	c.args = append(c.args, clickhouse.Named(name, value))
 	return "{" + name + ":" + clickhouseType + "}"
 }
 
-// add appends a term in which every {} stands for value.
+// add appends a term in which every {} is replaced by the placeholder of value.
 func (c *conditions) add(term, clickhouseType string, value any) {
 	c.terms = append(c.terms, strings.ReplaceAll(term, "{}", c.bind(clickhouseType, value)))
 }
 
-// require appends terms without values, or with those that bind has given.
+// require appends terms without values, or with placeholders from bind.
 func (c *conditions) require(terms ...string) { c.terms = append(c.terms, terms...) }
 
-// String is the conjunction of all terms; true when there are none.
+// String returns the conjunction of all terms; "true" without terms.
 func (c *conditions) String() string {
 	if len(c.terms) == 0 {
 		return "true"
@@ -48,21 +49,13 @@ func (c *conditions) String() string {
 	return strings.Join(c.terms, "\n  AND ")
 }
 
-// micros writes a time for a DateTime64(6,'UTC') parameter: a time.Time would lose its fraction on the way.
+// micros formats a time for a parameter of type DateTime64(6,'UTC'): the driver would cut the fraction of a time.Time.
 func micros(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000000") }
 
 func addIn[T ~string](c *conditions, column string, values []T) {
 	if len(values) > 0 {
-		c.add(column+" IN {}", "Array(String)", texts(values))
+		c.add(column+" IN {}", "Array(String)", event.Texts(values))
 	}
-}
-
-func texts[T ~string](values []T) []string {
-	list := make([]string, len(values))
-	for i, v := range values {
-		list[i] = string(v)
-	}
-	return list
 }
 
 func uuidStrings(ids []uuid.UUID) []string {
@@ -74,7 +67,8 @@ func uuidStrings(ids []uuid.UUID) []string {
 }
 
 // collect runs a query and scans its rows.
-func collect[T any](ctx context.Context, conn driver.Conn, doing, sql string, args []any, scan func(driver.Rows, *T) error) ([]T, error) {
+func collect[T any](ctx context.Context, conn driver.Conn, doing, sql string, args []any,
+	scan func(driver.Rows, *T) error) ([]T, error) {
 	rows, err := conn.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, explain(doing, err)
@@ -96,7 +90,7 @@ func with(ctx context.Context, settings clickhouse.Settings) context.Context {
 	return clickhouse.Context(ctx, clickhouse.WithSettings(settings))
 }
 
-// epochIfZero: Go's zero time lies before the first that a DateTime64 can hold.
+// epochIfZero replaces Go's zero time, which DateTime64 cannot hold, by the Unix epoch.
 func epochIfZero(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Unix(0, 0)
@@ -104,7 +98,7 @@ func epochIfZero(t time.Time) time.Time {
 	return t
 }
 
-// zeroIfEpoch reads what epochIfZero has written.
+// zeroIfEpoch is the inverse of epochIfZero.
 func zeroIfEpoch(t time.Time) time.Time {
 	if t.Unix() == 0 && t.Nanosecond() == 0 {
 		return time.Time{}
@@ -112,12 +106,12 @@ func zeroIfEpoch(t time.Time) time.Time {
 	return t
 }
 
-// quoteText writes a text as ClickHouse shows it between quotes.
+// quoteText quotes a text in the form in which ClickHouse shows it.
 func quoteText(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 
-// head is the beginning of a text, whole characters of it.
+// head returns at most the first atMost bytes of a text, in whole characters.
 func head(text string, atMost int) string {
 	for i := range text {
 		if i >= atMost {

@@ -12,29 +12,31 @@ import (
 	"hooktape/internal/event"
 )
 
-// Live delivery follows events in the order in which their spools took them in, by number, and never by a clock: clocks
-// jump, inserts take minutes, and the rows of one INSERT do not become visible at once in all partitions and shards.
+// Live delivery follows the events of each spool by number, never by a clock: clocks jump, inserts take minutes, and
+// the rows of one INSERT become visible in each partition and shard at another time.
 //
-// A spool's events are numbered without regard to their time of receipt. The drain of a spool stores one batch after the
-// other, and marks a batch as stored (stored_ranges) when ClickHouse has acknowledged all of it. So whoever reads up to the
-// highest mark sees every event up to that number, in whatever state the process, the engine or the clocks have been.
+// A spool numbers its events in order of arrival. Its drain stores one batch after the other and marks a batch as
+// stored (stored_ranges) when ClickHouse has acknowledged all of it. A reader that stops at the highest mark therefore
+// sees every event up to that number, in any state of process, engine and clocks.
 
-// rangeSize is how many numbers a row of stored_ranges covers at most. A look for new events reads as many: about one granule
-// of the table events. auditedRanges of them are read at once by an audit.
+// rangeSize is how many numbers a row of stored_ranges covers at most. A look for new events reads as many: about one
+// granule of the table events. auditedRanges of them are read at once by an audit.
 const (
+	// rangeSize is the largest number of events in a row of stored_ranges. The poller reads as many at a time: about
+	// one granule of the table events. An audit reads auditedRanges rows at a time.
 	rangeSize     = 1 << 13
 	auditedRanges = 8
 )
 
-// Range is a run of a spool's events that are all stored: those with numbers behind After and up to Last, which were
-// received between From and Until.
+// Range is a run of stored events of a spool: those with numbers greater than After and up to Last, received between
+// From and Until.
 type Range struct {
 	Spool       string
 	After, Last uint64
 	From, Until time.Time
 }
 
-// markStored makes events known to Ranges. They must be stored already, with all events before them in their spools.
+// markStored adds events to the result of Ranges. They, and all earlier events of their spools, must be stored.
 func (s *Store) markStored(ctx context.Context, events []event.Event) error {
 	type row struct {
 		spool  string
@@ -63,18 +65,19 @@ func (s *Store) markStored(ctx context.Context, events []event.Event) error {
 	if len(ranges) == 0 {
 		return nil
 	}
-	return s.insert(ctx, "", "stored_ranges (spool, bucket, last, received_from, received_until)", func(batch driver.Batch) error {
-		for key, r := range ranges {
-			if err := batch.Append(key.spool, key.bucket, r.Last, r.From, r.Until); err != nil {
-				return err
+	return s.insert(ctx, "", "stored_ranges (spool, bucket, last, received_from, received_until)",
+		func(batch driver.Batch) error {
+			for key, r := range ranges {
+				if err := batch.Append(key.spool, key.bucket, r.Last, r.From, r.Until); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
 }
 
-// MarkStored marks events that an earlier insert has stored, whose mark may be missing because the process died in between.
-// All events before them in their spools must be stored.
+// MarkStored marks events of an earlier insert whose mark may be missing because the process died in between. All
+// earlier events of their spools must be stored.
 func (s *Store) MarkStored(ctx context.Context, ids []uuid.UUID) error {
 	for part := range slices.Chunk(ids, maxParameters) {
 		where := &conditions{}
@@ -89,8 +92,8 @@ func (s *Store) MarkStored(ctx context.Context, ids []uuid.UUID) error {
 	return nil
 }
 
-// Ranges returns what is stored behind the positions (by spool; a spool that is not named is returned from its first event
-// on), the ranges of each spool in order. It is empty while nothing is new.
+// Ranges returns the stored events after the positions, the ranges of each spool in order. Positions are by spool; a
+// missing spool counts as 0. The result is empty if nothing is new.
 func (s *Store) Ranges(ctx context.Context, positions map[string]uint64) ([]Range, error) {
 	c := &conditions{}
 	position := c.bind("Map(String, UInt64)", positions) + "[spool]"
@@ -100,20 +103,21 @@ func (s *Store) Ranges(ctx context.Context, positions map[string]uint64) ([]Rang
 // recentRanges returns the ranges with events that were received within the window.
 func (s *Store) recentRanges(ctx context.Context, window time.Duration) ([]Range, error) {
 	c := &conditions{}
-	return s.ranges(ctx, c, "0", "", fmt.Sprintf("intDiv(bucket, %d)", auditedRanges), "HAVING max(received_until) >= now64(6) - toIntervalSecond("+c.bind("Int64", int64(window.Seconds()))+")")
+	return s.ranges(ctx, c, "0", "", fmt.Sprintf("intDiv(bucket, %d)", auditedRanges),
+		"HAVING max(received_until) >= now64(6) - toIntervalSecond("+c.bind("Int64", int64(window.Seconds()))+")")
 }
 
-// ranges returns what is stored, each group of rows as one range.
+// ranges returns each group of rows as one range.
 func (s *Store) ranges(ctx context.Context, c *conditions, position, where, group, having string) ([]Range, error) {
 	sql := fmt.Sprintf(`SELECT spool, greatest(if(min(bucket) = 0, 0, min(bucket) * %d - 1), any(toUInt64(%s))), max(last), min(received_from), max(received_until)
 		FROM stored_ranges %s GROUP BY spool, %s AS part %s ORDER BY spool, part`, rangeSize, position, where, group, having)
-	return collect(ctx, s.conn, "look for stored events", sql, c.args, func(rows driver.Rows, r *Range) error {
+	return collect(ctx, s.conn, "find stored events", sql, c.args, func(rows driver.Rows, r *Range) error {
 		return rows.Scan(&r.Spool, &r.After, &r.Last, &r.From, &r.Until)
 	})
 }
 
-// Start returns the positions from which an endpoint is followed that is known since a time: behind them are the events
-// received from then on, as far as clocks agree, and all that are stored from now on, whatever the clocks say.
+// Start returns the positions from which to follow an endpoint that is known since a time. After them are the events
+// received from then on, as far as clocks agree, and all events stored from now on, whatever the clocks say.
 func (s *Store) Start(ctx context.Context, known time.Time) (positions map[string]uint64, err error) {
 	c := &conditions{}
 	since := "received_at >= " + c.bind("DateTime64(6,'UTC')", micros(known))
@@ -121,7 +125,7 @@ func (s *Store) Start(ctx context.Context, known time.Time) (positions map[strin
 		spool  string
 		number uint64
 	}
-	rows, err := collect(ctx, s.conn, "look how far events are stored", `SELECT spool, min(number) FROM
+	rows, err := collect(ctx, s.conn, "read the positions of stored events", `SELECT spool, min(number) FROM
 		(SELECT spool, toUInt64(max(last)) AS number FROM stored_ranges GROUP BY spool
 		UNION ALL SELECT toString(spool), toUInt64(min(spool_number) - 1) AS number FROM events WHERE spool != '' AND `+since+` GROUP BY spool)
 		GROUP BY spool`, c.args, func(rows driver.Rows, r *row) error { return rows.Scan(&r.spool, &r.number) })

@@ -67,7 +67,7 @@ func TestProjections(t *testing.T) {
 			t.Errorf("%s rebuilt: %s, the table %s", c.projection, got, want)
 		}
 	}
-	if err := d.Rebuild(background, "events; DROP TABLE events"); err == nil || !strings.Contains(err.Error(), "there is: visits, newcomers") {
+	if err := d.Rebuild(background, "events; DROP TABLE events"); err == nil || !strings.Contains(err.Error(), "want visits, newcomers") {
 		t.Errorf("of an unknown one: %v", err)
 	}
 }

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	byPosition = "deliveries_by_position" // what the table deliveries becomes; migration 45 makes it
-	byTime     = "deliveries_by_time"     // what it was, until all its rows are copied
+	byPosition = "deliveries_by_position" // the new table deliveries; migration 45 creates it
+	byTime     = "deliveries_by_time"     // the old one, until all its rows are copied
 )
 
 // reordering is migration 46: reorderDeliveries.
@@ -21,12 +21,12 @@ func (s *Store) reordering() *goose.Migration {
 	}}, nil)
 }
 
-// reorderDeliveries puts deliveries_by_position, filled, in the place of the table deliveries.
-//
-// It may run again after a crash at any point, in several processes at once, and while an older hooktape delivers. The old table
-// goes only when all its rows are copied once more after the renaming; of two versions of a row the newer one counts, whichever
-// is copied last. If two processes rename at once, ClickHouse refuses one of them, and Migrate begins again. Only an insert that is
-// under way in the moment of the renaming may be lost; its delivery is then made once more, under its old Idempotency-Key.
+// reorderDeliveries fills deliveries_by_position and gives it the name of the table deliveries.
+// It may run again after a crash at any point, in several processes in parallel, and while an older hooktape delivers.
+// The old table is dropped only after all its rows were copied once more after the renaming; of two versions of a row
+// the newer one counts, in whatever order they are copied. If two processes rename at the same time, ClickHouse
+// refuses one of them, and Migrate starts over. Only an insert during the renaming may be lost; its delivery is then
+// sent again, under its old Idempotency-Key.
 func (s *Store) reorderDeliveries(ctx context.Context) error {
 	keys, err := s.sortingKeys(ctx, "deliveries", byTime)
 	if err != nil {
@@ -45,14 +45,16 @@ func (s *Store) reorderDeliveries(ctx context.Context) error {
 	case strings.Contains(keys["deliveries"], "event_position"):
 	case keys["deliveries"] != "":
 		statements = []string{fmt.Sprintf(copied, byPosition, "deliveries"),
-			"RENAME TABLE " + table("deliveries") + " TO " + table(byTime) + ", " + table(byPosition) + " TO " + table("deliveries") + on}
-	default: // the renaming was cut short
+			"RENAME TABLE " + table("deliveries") + " TO " + table(byTime) + ", " + table(byPosition) + " TO " +
+				table("deliveries") + on}
+	default: // a crash interrupted the renaming
 		statements = []string{"RENAME TABLE " + table(byPosition) + " TO " + table("deliveries") + on}
 	}
 	if len(statements) > 0 || keys[byTime] != "" {
 		statements = append(statements, fmt.Sprintf(copied, "deliveries", old))
 	}
-	statements = append(statements, "DROP TABLE IF EXISTS "+table(byTime)+on, "DROP TABLE IF EXISTS "+table(byPosition)+on)
+	statements = append(statements, "DROP TABLE IF EXISTS "+table(byTime)+on,
+		"DROP TABLE IF EXISTS "+table(byPosition)+on)
 	if !c.one() {
 		statements = append(statements, "DROP TABLE IF EXISTS "+c.table(byPosition)+on)
 	}
@@ -64,7 +66,7 @@ func (s *Store) reorderDeliveries(ctx context.Context) error {
 	return nil
 }
 
-// sortingKeys returns the sorting keys of those tables that exist.
+// sortingKeys returns the sorting keys of the tables; "" for a table that does not exist.
 func (s *Store) sortingKeys(ctx context.Context, tables ...string) (map[string]string, error) {
 	keys := map[string]string{}
 	for _, table := range tables {

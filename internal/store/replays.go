@@ -19,7 +19,7 @@ var replayColumns = []string{
 	"idempotency_key", "counts", "per_second", "public_only",
 }
 
-// SaveReplay writes a replay's new state. UpdatedAt orders the states.
+// SaveReplay stores a replay's new state. UpdatedAt orders the states.
 func (s *Store) SaveReplay(ctx context.Context, r event.Replay) error {
 	selection, err := json.Marshal(r.Selection)
 	if err != nil {
@@ -30,16 +30,19 @@ func (s *Store) SaveReplay(ctx context.Context, r event.Replay) error {
 		counts[string(state)] = n
 	}
 	return s.insert(ctx, "", "replays ("+strings.Join(replayColumns, ", ")+")", func(batch driver.Batch) error {
-		return batch.Append(r.ID, r.CreatedAt, r.UpdatedAt, r.CreatedBy, string(r.State), r.Reason, r.Endpoint, r.URL, string(selection), r.Total,
-			r.Rate, r.Concurrency, string(r.Order), string(r.Mode), string(r.Retry), r.MaxAttempts, r.Pace, r.StopAfterFailures, headerTuples(r.Headers),
+		return batch.Append(r.ID, r.CreatedAt, r.UpdatedAt, r.CreatedBy, string(r.State), r.Reason, r.Endpoint, r.URL,
+			string(selection), r.Total,
+			r.Rate, r.Concurrency, string(r.Order), string(r.Mode), string(r.Retry), r.MaxAttempts, r.Pace,
+			r.StopAfterFailures, headerTuples(r.Headers),
 			r.IdempotencyKey, counts, r.PerSecond, r.PublicOnly)
 	})
 }
 
-// Replays returns the newest replays first, or the newest of those made before a replay (ErrNotFound when it is not there);
-// with states, only those in one of them. Like Replay and ReplayByKey it shows them as people have steered them, whether or
-// not the process that does the work knows of it yet.
-func (s *Store) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error) {
+// Replays returns replays, the newest first; with before, only those created before that one (ErrNotFound if it does
+// not exist); with states, only those in one of them. Like Replay and ReplayByKey it applies commands whether or not
+// the process that delivers has seen them.
+func (s *Store) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay,
+	error) {
 	where := &conditions{}
 	addIn(where, "state", states)
 	if before != uuid.Nil {
@@ -47,7 +50,8 @@ func (s *Store) Replays(ctx context.Context, before uuid.UUID, limit int, states
 		if err != nil {
 			return nil, err
 		}
-		where.require(fmt.Sprintf("(created_at, id) < (%s, %s)", where.bind("DateTime64(6,'UTC')", micros(r.CreatedAt)), where.bind("UUID", before.String())))
+		where.require(fmt.Sprintf("(created_at, id) < (%s, %s)", where.bind("DateTime64(6,'UTC')",
+			micros(r.CreatedAt)), where.bind("UUID", before.String())))
 	}
 	return s.steeredReplays(ctx, where, fmt.Sprintf("created_at DESC, id DESC LIMIT %d", limit))
 }
@@ -60,7 +64,7 @@ func (s *Store) Replay(ctx context.Context, id uuid.UUID) (event.Replay, error) 
 	return first(replays, err, "replay "+id.String())
 }
 
-// ReplayByKey returns the first replay made with an idempotency key, or ErrNotFound.
+// ReplayByKey returns the first replay created with an idempotency key, or ErrNotFound.
 func (s *Store) ReplayByKey(ctx context.Context, key string) (event.Replay, error) {
 	where := &conditions{}
 	where.add("idempotency_key = {} AND idempotency_key != ''", "String", key)
@@ -68,39 +72,47 @@ func (s *Store) ReplayByKey(ctx context.Context, key string) (event.Replay, erro
 	return first(replays, err, "replay with that idempotency key")
 }
 
-// Unfinished is a replay that runs or is paused.
+// Unfinished is a running or paused replay.
 type Unfinished struct {
-	event.Replay                   // as it is wanted
-	Saved        event.ReplayState // by the process that does the work
+	event.Replay                   // with commands applied
+	Saved        event.ReplayState // by the process that delivers
 }
 
-// UnfinishedReplays returns the replays that the process that does the work has saved as running or paused, in the order of
-// their making.
+// UnfinishedReplays returns the replays that the process that delivers has saved as running or paused, in order of
+// creation.
 func (s *Store) UnfinishedReplays(ctx context.Context) ([]Unfinished, error) {
-	return collect(ctx, s.conn, "read replays", "SELECT "+strings.Join(replayColumns, ", ")+", saved FROM "+steeredReplays+
-		" WHERE saved IN ('running', 'paused') ORDER BY created_at, id", nil, func(rows driver.Rows, u *Unfinished) error { return scanReplay(rows, &u.Replay, (*string)(&u.Saved)) })
+	return collect(ctx, s.conn, "read replays", "SELECT "+strings.Join(replayColumns,
+		", ")+", saved FROM "+steeredReplays+
+		" WHERE NOT "+inStates("saved", event.FinalReplayStates)+" ORDER BY created_at, id", nil,
+		func(rows driver.Rows, u *Unfinished) error { return scanReplay(rows, &u.Replay, (*string)(&u.Saved)) })
 }
 
-// steeredReplays is a subquery of replays with the last command to each in place of what it changes; saved is the state without
-// that. A replay that is over stays so. This alone says what commands mean.
-const steeredReplays = `(SELECT r.* REPLACE (
-			multiIf(r.state IN ('done', 'cancelled'), r.state, c.action = 'cancel', 'cancelled', c.action = 'pause', 'paused', c.action = 'resume', 'running', r.state) AS state,
-			multiIf(r.state IN ('done', 'cancelled') OR c.action = '', r.reason, c.action = 'resume', '', c.why) AS reason,
+// steeredReplays is a subquery of replays with the last command to each applied; saved is the state without it. A
+// final replay does not change. Only this expression defines the effect of commands.
+var steeredReplays = `(SELECT r.* REPLACE (
+			multiIf(` + finalSaved + `, r.state, c.action = 'cancel', 'cancelled', c.action = 'pause', 'paused', c.action = 'resume', 'running', r.state) AS state,
+			multiIf(` + finalSaved + ` OR c.action = '', r.reason, c.action = 'resume', '', c.why) AS reason,
 			if(c.rate_set, c.rate, r.rate) AS rate)
 		FROM (SELECT *, state AS saved FROM replays FINAL) AS r LEFT JOIN ` + lastCommands + ` AS c ON c.target = toString(r.id))`
 
+// finalSaved is the condition that a replay is final without commands.
+var finalSaved = inStates("r.state", event.FinalReplayStates)
+
 func (s *Store) steeredReplays(ctx context.Context, where *conditions, order string) ([]event.Replay, error) {
-	return collect(ctx, s.conn, "read replays", fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s", strings.Join(replayColumns, ", "), steeredReplays, where, order),
+	return collect(ctx, s.conn, "read replays", fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s",
+		strings.Join(replayColumns, ", "), steeredReplays, where, order),
 		where.args, func(rows driver.Rows, r *event.Replay) error { return scanReplay(rows, r) })
 }
 
-// scanReplay reads replayColumns, and what follows them.
+// scanReplay reads replayColumns and the columns after them.
 func scanReplay(rows driver.Rows, r *event.Replay, more ...any) error {
 	var selection string
 	var headers []map[string]any
 	counts := map[string]uint64{}
-	if err := rows.Scan(append([]any{&r.ID, &r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, (*string)(&r.State), &r.Reason, &r.Endpoint, &r.URL, &selection, &r.Total,
-		&r.Rate, &r.Concurrency, (*string)(&r.Order), (*string)(&r.Mode), (*string)(&r.Retry), &r.MaxAttempts, &r.Pace, &r.StopAfterFailures, &headers,
+	if err := rows.Scan(append([]any{&r.ID, &r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, (*string)(&r.State), &r.Reason,
+		&r.Endpoint, &r.URL, &selection, &r.Total,
+		&r.Rate, &r.Concurrency, (*string)(&r.Order), (*string)(&r.Mode), (*string)(&r.Retry), &r.MaxAttempts, &r.Pace,
+		&r.StopAfterFailures, &headers,
 		&r.IdempotencyKey, &counts, &r.PerSecond, &r.PublicOnly}, more...)...); err != nil {
 		return err
 	}
@@ -108,15 +120,15 @@ func scanReplay(rows driver.Rows, r *event.Replay, more ...any) error {
 		r.Headers = headersFrom(headers)
 	}
 	if len(counts) > 0 {
-		r.Counts = statesOf(counts)
+		r.Counts = typed[event.DeliveryState](counts)
 	}
 	if err := json.Unmarshal([]byte(selection), &r.Selection); err != nil {
-		return fmt.Errorf("replay %s: its selection: %w", r.ID, err)
+		return fmt.Errorf("replay %s: read its selection: %w", r.ID, err)
 	}
 	return nil
 }
 
-// first is the first of a list that was read with err, or ErrNotFound.
+// first returns the first element of a list that was read with err, or ErrNotFound.
 func first[T any](list []T, err error, what string) (one T, _ error) {
 	if err != nil {
 		return one, err

@@ -10,17 +10,16 @@ import (
 	"strings"
 )
 
-// Days is how long something is kept. The zero value says nothing: then what is more general counts, and in the end
-// Forever.
+// Days is how long rows are kept. The zero value is unset: a more general setting applies, finally Forever.
 type Days uint32
 
-// Forever is 68 years: a time of expiry beyond the year 2105 is one that ClickHouse's system tables can no longer show.
+// Forever is 68 years: ClickHouse's system tables cannot show a time of expiry after 2105.
 const Forever Days = 25_000
 
-// MaxDays is the longest that can be asked for and is not Forever.
+// MaxDays is the longest duration that can be configured, apart from Forever.
 const MaxDays Days = 18_250
 
-// String is such as 90d.
+// String returns a text such as 90d.
 func (d Days) String() string {
 	if d == 0 || d >= Forever {
 		return "for ever"
@@ -28,7 +27,7 @@ func (d Days) String() string {
 	return fmt.Sprintf("%dd", uint32(d))
 }
 
-// ParseDays reads days as the configuration has them: 90d, or forever.
+// ParseDays parses days in the form of the configuration: 90d, or forever.
 func ParseDays(text string) (Days, error) {
 	if text == "forever" {
 		return Forever, nil
@@ -41,42 +40,43 @@ func ParseDays(text string) (Days, error) {
 	return Days(n), nil
 }
 
-// Retention says how long rows are kept at least; they go in the night after. It counts from their receipt (attempts: from their beginning; deliveries and
-// replays: from their end; spans: from their start).
+// Retention says how long rows are kept at least; they expire in the following night. The time counts from receipt
+// (attempts and spans: from their start; deliveries and replays: from their end).
 type Retention struct {
-	Events   Days                       `yaml:"events"`   // whole events, and those in quarantine
-	Bodies   Days                       `yaml:"bodies"`   // their raw bodies; what was read from them and their hashes stay
-	Rejected Days                       `yaml:"rejected"` // events that were not accepted, if that is shorter
-	Attempts Days                       `yaml:"attempts"` // attempts, deliveries and replays that are at their end
+	Events   Days                       `yaml:"events"`   // events with all their columns, and those in quarantine
+	Bodies   Days                       `yaml:"bodies"`   // raw bodies; parsed fields and hashes stay
+	Rejected Days                       `yaml:"rejected"` // rejected events, if that is shorter
+	Attempts Days                       `yaml:"attempts"` // attempts, and final deliveries and replays
 	Traces   Days                       `yaml:"traces"`
 	Sources  map[string]SourceRetention `yaml:"-"`
 }
 
-// DefaultRetention is in force where nothing else is configured: anyone can send requests that are rejected.
+// DefaultRetention applies if nothing is configured. It limits rejected events because anyone can send them.
 var DefaultRetention = Retention{Events: Forever, Bodies: Forever, Rejected: 30, Attempts: Forever, Traces: Forever}
 
-// SourceRetention is what differs for the events of a source.
+// SourceRetention overrides the retention of a source's events.
 type SourceRetention struct {
 	Events Days `yaml:"events"`
 	Bodies Days `yaml:"bodies"`
 }
 
-// keep is how long the rows of a table, or the values of a column, are kept.
+// keep is the retention of a table's rows, or of a column's values.
 type keep struct {
 	all      Days
-	sources  map[string]Days // in place of all
-	rejected Days            // at most, for what was not accepted
+	sources  map[string]Days // replace all
+	rejected Days            // maximum for rejected events
 }
 
 func (r Retention) events() keep {
-	return keep{all: r.Events, rejected: r.Rejected, sources: r.bySource(func(s SourceRetention) Days { return s.Events })}
+	return keep{all: r.Events, rejected: r.Rejected,
+		sources: r.bySource(func(s SourceRetention) Days { return s.Events })}
 }
 
 func (r Retention) bodies() keep {
 	return keep{all: r.Bodies, sources: r.bySource(func(s SourceRetention) Days { return s.Bodies })}
 }
 
-// quarantine has no verdict: what is refused by ClickHouse was accepted.
+// quarantine ignores verdicts: ClickHouse refuses only accepted events.
 func (r Retention) quarantine() keep {
 	k := r.events()
 	k.rejected = 0
@@ -93,7 +93,7 @@ func (r Retention) bySource(of func(SourceRetention) Days) map[string]Days {
 	return sources
 }
 
-// forever tells whether nothing ever expires.
+// forever reports whether nothing ever expires.
 func (k keep) forever() bool {
 	for _, d := range k.sources {
 		if finite(d) {
@@ -105,7 +105,7 @@ func (k keep) forever() bool {
 
 func finite(d Days) bool { return d != 0 && d < Forever }
 
-// String is such as "730d, demo 90d, not accepted 30d".
+// String returns a text such as "730d, demo 90d, not accepted 30d".
 func (k keep) String() string {
 	text := k.all.String()
 	for _, name := range slices.Sorted(maps.Keys(k.sources)) {
@@ -117,10 +117,10 @@ func (k keep) String() string {
 	return text
 }
 
-// ttl is the expression after which a row or value expires; empty when none ever does. It is written as ClickHouse shows
-// it again, so that what is in force can be compared with what is wanted, and one expression serves all sources: a row
-// has one time of expiry. That is a midnight, so that a part of the table is written anew once a day, for all that has
-// expired in it.
+// ttl returns the expression after which a row or value expires; "" if none ever does. It has the form in which
+// ClickHouse shows it, so it can be compared with the one in force. One expression covers all sources, because a row
+// has one time of expiry. It is a midnight, so ClickHouse rewrites a part of the table once a day for everything that
+// has expired.
 func (k keep) ttl(column string) string {
 	if k.forever() {
 		return ""
@@ -131,7 +131,8 @@ func (k keep) ttl(column string) string {
 		for _, name := range slices.Sorted(maps.Keys(k.sources)) {
 			names, each = append(names, quoteText(name)), append(each, k.sources[name].sql())
 		}
-		days = fmt.Sprintf("transform(source, [%s], [%s], %s)", strings.Join(names, ", "), strings.Join(each, ", "), days)
+		days = fmt.Sprintf("transform(source, [%s], [%s], %s)", strings.Join(names, ", "), strings.Join(each, ", "),
+			days)
 	}
 	if finite(k.rejected) {
 		days = fmt.Sprintf("least(%s, if(verdict = 'accepted', %d, %d))", days, Forever, k.rejected)
@@ -147,7 +148,7 @@ var (
 	sourceForm  = regexp.MustCompile(`^transform\(source, \[(.*)\], \[(.*)\], (\d+)\)$`)
 )
 
-// parseTTL reads an expression that ttl has written; false for one of somebody else.
+// parseTTL parses an expression written by ttl; false for any other.
 func parseTTL(text string) (k keep, ok bool) {
 	if text == "" {
 		return k, true
@@ -172,7 +173,7 @@ func parseTTL(text string) (k keep, ok bool) {
 	return k, k.all != 0
 }
 
-// parseDays is 0 of what is no number.
+// parseDays returns 0 for a text that is not a number.
 func parseDays(text string) Days {
 	n, _ := strconv.ParseUint(text, 10, 32)
 	return Days(n)

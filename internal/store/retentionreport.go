@@ -8,22 +8,23 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// RetentionStatus is how long some rows are kept, and what there is of them.
+// RetentionStatus is the retention of some rows, and their number.
 type RetentionStatus struct {
 	What        string    `json:"what"`         // a table, or a column such as events.body
 	Source      string    `json:"source"`       // of events; empty for all
-	NotAccepted bool      `json:"not_accepted"` // the events that were not accepted, of whatever source
+	NotAccepted bool      `json:"not_accepted"` // rejected events of all sources
 	Configured  string    `json:"configured"`   // such as 90d, or "for ever"
 	InForce     string    `json:"in_force"`
 	Rows        uint64    `json:"rows"` // of deliveries and replays each version
 	Oldest      time.Time `json:"oldest,omitzero"`
-	// Expired are rows past the retention in force, which the next merges (of deliveries and replays: the next sweep) removes.
+	// Expired is the number of rows past the retention in force. The next merges (of deliveries and replays: the next
+	// purge) remove them.
 	Expired uint64 `json:"expired"`
-	// ExpiredAsConfigured are those past what is configured: what it would remove if it were put in force now.
+	// ExpiredAsConfigured is the number of rows that the configured retention would remove now.
 	ExpiredAsConfigured uint64 `json:"expired_as_configured"`
 }
 
-// RetentionReport says what of a retention is in force, by table and source.
+// RetentionReport compares a retention with the one in force, by table and source.
 func (s *Store) RetentionReport(ctx context.Context, r Retention) ([]RetentionStatus, error) {
 	var report []RetentionStatus
 	for _, x := range expirings {
@@ -36,7 +37,7 @@ func (s *Store) RetentionReport(ctx context.Context, r Retention) ([]RetentionSt
 		}
 		report = append(report, rows...)
 	}
-	swept, err := s.sweptReport(ctx, r.Attempts)
+	swept, err := s.purgeReport(ctx, r.Attempts)
 	return append(report, swept...), err
 }
 
@@ -47,25 +48,28 @@ func (s *Store) keptOf(ctx context.Context, x expiring, r Retention) ([]Retentio
 	}
 	wanted := x.of(r)
 	inForce, ours := parseTTL(ttl)
-	list, err := collect(ctx, s.patient, "look at "+x.String(), x.report(ttl, wanted.ttl(x.since)), nil, func(rows driver.Rows, k *RetentionStatus) error {
-		k.What = x.String()
-		if err := rows.Scan(&k.Source, &k.NotAccepted, &k.Rows, &k.Oldest, &k.Expired, &k.ExpiredAsConfigured); err != nil {
-			return err
-		}
-		k.Oldest = zeroIfEpoch(k.Oldest)
-		k.Configured, k.InForce = wanted.of(k.Source, k.NotAccepted).String(), ttl
-		if ours {
-			k.InForce = inForce.of(k.Source, k.NotAccepted).String()
-		}
-		return nil
-	})
+	list, err := collect(ctx, s.patient, "count rows of "+x.String(), x.report(ttl, wanted.ttl(x.since)), nil,
+		func(rows driver.Rows, k *RetentionStatus) error {
+			k.What = x.String()
+			if err := rows.Scan(&k.Source, &k.NotAccepted, &k.Rows, &k.Oldest, &k.Expired,
+				&k.ExpiredAsConfigured); err != nil {
+				return err
+			}
+			k.Oldest = zeroIfEpoch(k.Oldest)
+			k.Configured, k.InForce = wanted.of(k.Source, k.NotAccepted).String(), ttl
+			if ours {
+				k.InForce = inForce.of(k.Source, k.NotAccepted).String()
+			}
+			return nil
+		})
 	if err == nil && len(list) == 0 {
 		list = []RetentionStatus{{What: x.String(), Configured: wanted.String(), InForce: words(inForce, ttl, ours)}}
 	}
 	return list, err
 }
 
-// report is a query with a row for each source, and one for what was not accepted; one row for tables without sources.
+// report returns a query with a row for each source and one for rejected events, or with one row for a table without
+// sources.
 func (x expiring) report(inForce, configured string) string {
 	source, refused, there := "''", "false", "true"
 	switch {
@@ -80,7 +84,7 @@ func (x expiring) report(inForce, configured string) string {
 		FROM %s GROUP BY of, refused ORDER BY refused, of`, source, refused, there, x.since, expired(inForce), expired(configured), x.table)
 }
 
-// expired is the condition that a row is past a time of expiry.
+// expired returns the condition that a row is past a time of expiry.
 func expired(ttl string) string {
 	if ttl == "" {
 		return "false"
@@ -88,7 +92,7 @@ func expired(ttl string) string {
 	return "(" + ttl + ") <= now()"
 }
 
-// of is how long the rows of a source are kept.
+// of returns the retention of a source's rows.
 func (k keep) of(source string, refused bool) Days {
 	d, differs := k.sources[source]
 	if !differs || refused {
@@ -103,27 +107,27 @@ func (k keep) of(source string, refused bool) Days {
 	return d
 }
 
-func (s *Store) sweptReport(ctx context.Context, kept Days) ([]RetentionStatus, error) {
+func (s *Store) purgeReport(ctx context.Context, kept Days) ([]RetentionStatus, error) {
 	deliveries, replays := "false", "false"
 	if finite(kept) {
 		unfinished, err := s.unfinished(ctx)
 		if err != nil {
 			return nil, err
 		}
-		cutoff, err := s.sweepUntil(ctx, time.Now().AddDate(0, 0, -int(kept)))
+		cutoff, err := s.purgeUntil(ctx, time.Now().AddDate(0, 0, -int(kept)))
 		if err != nil {
 			return nil, err
 		}
-		deliveries, replays = endedBefore(cutoff, unfinished), overBefore(cutoff)
+		deliveries, replays = endedBefore(cutoff, unfinished), finalBefore(cutoff)
 	}
-	ctx = with(ctx, s.cluster.sweepSettings())
+	ctx = with(ctx, s.cluster.purgeSettings())
 	var report []RetentionStatus
 	for _, t := range []struct{ table, expired string }{{"deliveries", deliveries}, {"replays", replays}} {
 		k := RetentionStatus{What: t.table, Configured: kept.String(), InForce: kept.String()}
 		err := s.patient.QueryRow(ctx, "SELECT count(), min(updated_at), countIf("+t.expired+") FROM "+t.table+" FINAL").
 			Scan(&k.Rows, &k.Oldest, &k.Expired)
 		if err != nil {
-			return nil, explain("look at "+t.table, err)
+			return nil, explain("count rows of "+t.table, err)
 		}
 		k.Oldest, k.ExpiredAsConfigured = zeroIfEpoch(k.Oldest), k.Expired
 		report = append(report, k)

@@ -11,15 +11,15 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Unreadable are rows of a part that cannot be read, by their places in it: from From up to before To.
+// Unreadable is a range of rows of a part that cannot be read, by their positions in it: From is included, To is not.
 type Unreadable struct {
 	Part string `json:"part"`
 	From uint64 `json:"from"`
 	To   uint64 `json:"to"`
 }
 
-// DamagedPartsOf reads one of Tables and returns its parts that are damaged. On a cluster it looks at no server, for the names
-// of parts are not unique there.
+// DamagedPartsOf reads one of Tables and returns its damaged parts. On a cluster it returns none, because names of
+// parts are not unique there.
 func (s *Store) DamagedPartsOf(ctx context.Context, table string) (damaged []DamagedPart, err error) {
 	if !s.cluster.one() {
 		return nil, nil
@@ -27,15 +27,17 @@ func (s *Store) DamagedPartsOf(ctx context.Context, table string) (damaged []Dam
 	return s.checkParts(ctx, table, time.Time{}, nil)
 }
 
-// ReadableRows calls each with all rows of a table that can be read, some at a time, and returns those that cannot. Damaged
-// are the table's parts that are; of them each granule is tried, which is what ClickHouse reads at once.
-func (s *Store) ReadableRows(ctx context.Context, table string, damaged []DamagedPart, each func(*Rows) error) (lost []Unreadable, err error) {
+// ReadableRows calls each with all readable rows of a table, in several portions, and returns the unreadable ones. It
+// tries each granule of the damaged parts, the unit that ClickHouse reads.
+func (s *Store) ReadableRows(ctx context.Context, table string, damaged []DamagedPart,
+	each func(*Rows) error) (lost []Unreadable, err error) {
 	columns, err := s.Columns(ctx, table)
 	if err != nil {
 		return nil, err
 	}
 	read := func(where string) error {
-		rows, err := s.streamed(ctx, "read "+table, columns, "SELECT "+names(columns)+" FROM "+quoteName(table)+" WHERE "+where, &conditions{})
+		rows, err := s.streamed(ctx, "read "+table, columns,
+			"SELECT "+names(columns)+" FROM "+quoteName(table)+" WHERE "+where, &conditions{})
 		if err != nil {
 			return err
 		}
@@ -72,28 +74,30 @@ func (u Unreadable) condition() string {
 	return fmt.Sprintf("_part = %s AND _part_offset >= %d AND _part_offset < %d", quoteText(u.Part), u.From, u.To)
 }
 
-// granules are the ranges of rows that a part is read by.
+// granules returns the granules of a part as ranges of rows.
 func (s *Store) granules(ctx context.Context, table, part string) (list []Unreadable, err error) {
 	var at uint64
-	return collect(ctx, s.conn, "read the index of "+table, fmt.Sprintf("SELECT rows_in_granule FROM mergeTreeIndex(currentDatabase(), %s) WHERE part_name = %s AND rows_in_granule > 0 ORDER BY mark_number",
-		quoteText(table), quoteText(part)), nil, func(rows driver.Rows, g *Unreadable) error {
-		var n uint64
-		if err := rows.Scan(&n); err != nil {
-			return err
-		}
-		*g = Unreadable{part, at, at + n}
-		at += n
-		return nil
-	})
+	return collect(ctx, s.conn, "read the index of "+table,
+		fmt.Sprintf("SELECT rows_in_granule FROM mergeTreeIndex(currentDatabase(), %s) WHERE part_name = %s AND rows_in_granule > 0 ORDER BY mark_number",
+			quoteText(table), quoteText(part)), nil, func(rows driver.Rows, g *Unreadable) error {
+			var n uint64
+			if err := rows.Scan(&n); err != nil {
+				return err
+			}
+			*g = Unreadable{part, at, at + n}
+			at += n
+			return nil
+		})
 }
 
-// triedAtOnce is how many granules are tried at once. Of those that fail each is tried alone. ClickHouse takes seconds, for a
-// large block minutes, to fail at a wrong checksum, because it looks for the bit that would make it right; halving a
-// part again and again would fail more often.
+// triedAtOnce is the number of granules in a first attempt. If it fails, each granule is tried alone. ClickHouse takes
+// seconds, for a large block minutes, to fail at a wrong checksum, because it looks for the flipped bit; bisecting a
+// part would fail more often.
 const triedAtOnce = 64
 
-// sift splits granules, which follow each other, into ranges that can be read and ranges that cannot.
-func (s *Store) sift(ctx context.Context, table string, columns []Column, part string, granules []Unreadable) (whole, lost []Unreadable, err error) {
+// sift splits consecutive granules into readable and unreadable ranges.
+func (s *Store) sift(ctx context.Context, table string, columns []Column, part string, granules []Unreadable) (whole,
+	lost []Unreadable, err error) {
 	for some := range slices.Chunk(granules, triedAtOnce) {
 		all := Unreadable{part, some[0].From, some[len(some)-1].To}
 		readable, err := s.readable(ctx, table, columns, all)
@@ -122,15 +126,16 @@ func (s *Store) sift(ctx context.Context, table string, columns []Column, part s
 // readable reports whether rows can be read.
 func (s *Store) readable(ctx context.Context, table string, columns []Column, rows Unreadable) (bool, error) {
 	var n uint64
-	// ignore() has every column read, and none sent.
-	err := s.patient.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s AND NOT ignore(%s)", quoteName(table), rows.condition(), names(columns))).Scan(&n)
+	// ignore() reads every column and sends none.
+	err := s.patient.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM %s WHERE %s AND NOT ignore(%s)", quoteName(table),
+		rows.condition(), names(columns))).Scan(&n)
 	if err != nil && (ctx.Err() != nil || errors.Is(classify(err), ErrUnavailable)) {
 		return false, explain("read "+table, err)
 	}
 	return err == nil, nil
 }
 
-// joined appends a range, or makes the last one longer that it follows.
+// joined appends a range, or extends the last one if the range follows it.
 func joined(list []Unreadable, u Unreadable) []Unreadable {
 	if n := len(list); n > 0 && list[n-1].To == u.From {
 		list[n-1].To = u.To

@@ -9,10 +9,11 @@ import (
 	"hooktape/internal/event"
 )
 
-// SearchEvents is ListEvents for somebody who waits. What needs a look at every event (a text, a custom field, an
-// expression, what became of an event at an endpoint) it looks for going back from the newest in steps, and stops after the
-// step with which patience is over. Then rest is where to go on from; it is nil when the page is full, or all was looked at.
-func (s *Store) SearchEvents(ctx context.Context, sel event.Selection, page Page, patience time.Duration) (found []event.Event, rest *Cursor, err error) {
+// SearchEvents is ListEvents for a person who waits. A full scan goes back from the newest event in steps and stops
+// after the step in which patience ends. Then rest is the cursor to continue from; it is nil if the page is full or
+// everything was searched.
+func (s *Store) SearchEvents(ctx context.Context, sel event.Selection, page Page,
+	patience time.Duration) (found []event.Event, rest *Cursor, err error) {
 	if !sel.FullScan() {
 		found, err = s.ListEvents(ctx, sel, page)
 		return found, nil, err
@@ -46,11 +47,11 @@ func (s *Store) SearchEvents(ctx context.Context, sel event.Selection, page Page
 	return found, nil, nil
 }
 
-// firstStep is how far back the first look goes; none is shorter.
+// firstStep is how far back the first step goes, and the shortest step.
 const firstStep = 3 * time.Hour
 
-// nextStep is up to four times as long as the one before, which took so long, and not longer than what fits into the time
-// that is left.
+// nextStep returns up to four times the step before, which took the given time, but not more than fits into the time
+// left.
 func nextStep(step, took, left time.Duration) time.Duration {
 	next := 4 * step
 	if took > 0 {
@@ -59,14 +60,17 @@ func nextStep(step, took, left time.Duration) time.Duration {
 	return max(next, firstStep)
 }
 
-// stepEvents is about how many events a step may go over: ClickHouse searches the texts of so many in a tenth of a second. How long the steps before took does not tell it all: ClickHouse remembers where nothing was.
+// stepEvents is about the largest number of events in a step: ClickHouse searches the texts of as many in a tenth of a
+// second. The duration of earlier steps alone is misleading, because ClickHouse remembers granules without a match.
 const stepEvents = 500_000
 
-// span is the time that the selected events of a page can lie in, from begin until before end, and the longest step.
-func (s *Store) span(ctx context.Context, sel event.Selection, page Page) (begin, end time.Time, most time.Duration, err error) {
+// span returns the time range of the selected events of a page, begin included, end not, and the longest step.
+func (s *Store) span(ctx context.Context, sel event.Selection, page Page) (begin, end time.Time, most time.Duration,
+	err error) {
 	var events uint64
-	if err = s.conn.QueryRow(ctx, "SELECT min(received_at), max(received_at), count() FROM events").Scan(&begin, &end, &events); err != nil {
-		return begin, end, 0, explain("look for the oldest and the newest event", err)
+	if err = s.conn.QueryRow(ctx, "SELECT min(received_at), max(received_at), count() FROM events").Scan(&begin, &end,
+		&events); err != nil {
+		return begin, end, 0, explain("find the oldest and the newest event", err)
 	}
 	end = end.Add(time.Microsecond)
 	most = end.Sub(begin)
@@ -80,7 +84,7 @@ func (s *Store) span(ctx context.Context, sel event.Selection, page Page) (begin
 		end = *sel.Until
 	}
 	if page.Before != nil && page.Before.At.Before(end) {
-		end = page.Before.At.Add(time.Microsecond) // those of the same microsecond are behind the cursor, or before it
+		end = page.Before.At.Add(time.Microsecond) // the cursor decides about events of the same microsecond
 	}
 	return begin, end, most, nil
 }

@@ -13,19 +13,19 @@ import (
 	"hooktape/internal/event"
 )
 
-// events is the FROM clause that goes with the conditions of a selection: the table, or those of its rows for which the
-// selection's own expression is true. The expression has a scope of its own and stands on lines of its own. So a comment
-// at its end reaches nothing of ours, and a name that it gives to something is unknown outside or an error, but never what
-// a condition of ours means by that name. The columns after the asterisk are computed ones, which it leaves out.
+// events returns the FROM clause for the conditions of a selection: the table, or those of its rows that match the
+// selection's own expression. The expression has a scope and lines of its own. A comment at its end therefore affects
+// nothing else, and a name that it defines is unknown outside or an error, but never replaces a column in a condition
+// of ours. The asterisk leaves out computed columns, so they follow it.
 func (c *conditions) events() string {
 	if c.expression == "" {
 		return "events"
 	}
-	return "(SELECT *, events.search_text AS search_text, events.search_body AS search_body FROM events WHERE (\n" + c.expression + "\n))"
+	return "(SELECT *, events.search_text AS search_text, events.search_body AS search_body FROM events WHERE (\n" +
+		c.expression + "\n))"
 }
 
-// matching turns a selection into conditions over the table events. If its expression is at fault, the error is an
-// *ExpressionError.
+// matching turns a selection into conditions over the table events. An error in its expression is an *ExpressionError.
 func (s *Store) matching(ctx context.Context, sel event.Selection) (*conditions, error) {
 	c := &conditions{}
 	for _, f := range event.Filters {
@@ -42,7 +42,7 @@ func (s *Store) matching(ctx context.Context, sel event.Selection) (*conditions,
 				return nil, err
 			}
 		case conditionOf[f.Name] == nil:
-			return nil, fmt.Errorf("the filter %s has neither a column nor a condition", f.Name)
+			return nil, fmt.Errorf("the filter %s has no column and no condition", f.Name)
 		default:
 			conditionOf[f.Name](c, sel)
 		}
@@ -50,7 +50,7 @@ func (s *Store) matching(ctx context.Context, sel event.Selection) (*conditions,
 	return c, nil
 }
 
-// conditionOf has the conditions of filters that are no comparison with one column.
+// conditionOf has the conditions of filters that do not compare one column.
 var conditionOf = map[string]func(*conditions, event.Selection){
 	"from": func(c *conditions, sel event.Selection) {
 		c.add("received_at >= {}", "DateTime64(6,'UTC')", micros(*sel.From))
@@ -63,7 +63,9 @@ var conditionOf = map[string]func(*conditions, event.Selection){
 	"field":      func(c *conditions, sel event.Selection) { c.addFields(sel.Fields) },
 	"text":       func(c *conditions, sel event.Selection) { c.addText(sel.Text) },
 	"undelivered_to": func(c *conditions, sel event.Selection) {
-		c.require(c.remembered(sel.UndeliveredTo), "id NOT IN (SELECT event_id FROM deliveries FINAL WHERE "+c.deliveriesTo(sel.UndeliveredTo, sel)+" AND state = 'delivered')")
+		c.require(c.remembered(sel.UndeliveredTo),
+			"id NOT IN (SELECT event_id FROM deliveries FINAL WHERE "+c.deliveriesTo(sel.UndeliveredTo,
+				sel)+" AND state = 'delivered')")
 	},
 	"failed_at": func(c *conditions, sel event.Selection) {
 		c.require("id IN (SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(sel.FailedAt, sel) +
@@ -71,28 +73,31 @@ var conditionOf = map[string]func(*conditions, event.Selection){
 	},
 }
 
-// addSubscribers is the condition that an event is about one of these people. An empty id is nobody's: without the filter, ""
-// would be everyone who lacks one of the two.
+// addSubscribers requires that an event is about one of these people. An empty id matches no event; as a value it
+// would match everyone who lacks one of the two ids.
 func (c *conditions) addSubscribers(ids []string) {
 	known := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" })
-	// Each of the two columns has an index, and ClickHouse uses neither where they are joined by OR. GLOBAL is for clusters, where
-	// two tables behind one IN cannot be made so by the setting.
+	// Both columns have an index, and ClickHouse uses neither of them if OR joins them. GLOBAL is for clusters, where
+	// the setting does not apply to two tables in one IN.
 	c.add("(received_at, id) GLOBAL IN (SELECT received_at, id FROM events WHERE bothelp_user_id IN {} UNION ALL SELECT received_at, id FROM events WHERE messenger_user_id IN {})",
 		"Array(String)", known)
 }
 
-// addFields is the condition that an event has all of these custom fields, in any spelling.
+// addFields requires that an event has all of these custom fields, in any spelling.
 func (c *conditions) addFields(fields map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		// Not fields[name]: there an absent field is like an empty one, and the name '' is not always found. search_text has the name
-		// and the value one after the other; where it has not, nothing needs to be normalized.
+		// fields[name] is no alternative: it returns '' for an absent field and does not always find the name ''.
+		// search_text has the name and the value one after the other, so only events with both there need
+		// normalization.
 		key, value := c.bind("String", name), c.bind("String", fields[name])
-		c.require("if(position(search_text, " + Normalized("concat("+key+", ' ', "+value+")") + ") > 0, arrayExists((k, v) -> " +
-			Normalized("k") + " = " + Normalized(key) + " AND " + Normalized("v") + " = " + Normalized(value) + ", mapKeys(fields), mapValues(fields)), false)")
+		c.require("if(position(search_text, " + Normalized("concat("+key+", ' ', "+value+")") +
+			") > 0, arrayExists((k, v) -> " +
+			Normalized("k") + " = " + Normalized(key) + " AND " + Normalized("v") + " = " + Normalized(value) +
+			", mapKeys(fields), mapValues(fields)), false)")
 	}
 }
 
-// identified is the condition that an event has one of these ids. When they tell when to look, only that is looked at.
+// identified requires that an event has one of these ids. If the ids contain times, it limits the search to those.
 func (c *conditions) identified(ids []uuid.UUID) {
 	if from, to, ok := event.IDRange(ids); ok {
 		c.add("received_at >= {}", "DateTime64(6,'UTC')", micros(from))
@@ -101,13 +106,13 @@ func (c *conditions) identified(ids []uuid.UUID) {
 	c.add("id IN {}", "Array(UUID)", uuidStrings(ids))
 }
 
-// addAlike is the condition that a column has one of the values, in any spelling of it.
+// addAlike requires that a column has one of the values, in any spelling.
 func (c *conditions) addAlike(column string, values []string) {
 	c.add("has(arrayMap(v -> "+Normalized("v")+", {}), "+Normalized(column)+")", "Array(String)", values)
 }
 
-// deliveriesTo is a condition over the table deliveries: of events to an endpoint, live and in replays, that can be
-// selected. The bounds of time skip parts, and granules within a replay.
+// deliveriesTo returns a condition over the table deliveries: those of selected events to an endpoint, live and in
+// replays. The bounds of time skip parts, and granules within a replay.
 func (c *conditions) deliveriesTo(endpoint string, sel event.Selection) string {
 	term := "endpoint = " + c.bind("String", endpoint) + " AND " + made
 	from, to := bounds(sel)
@@ -120,7 +125,7 @@ func (c *conditions) deliveriesTo(endpoint string, sel event.Selection) string {
 	return term
 }
 
-// bounds are the times between which the selected events were received, both included; nil where there is none.
+// bounds returns the first and last time of receipt that a selection allows, both included; nil where it has no limit.
 func bounds(sel event.Selection) (from, to *time.Time) {
 	from, to = sel.From, sel.Until
 	if first, last, ok := event.IDRange(sel.IDs); ok {
@@ -134,6 +139,6 @@ func bounds(sel event.Selection) (from, to *time.Time) {
 	return from, to
 }
 
-// bodyGone is the condition that an event's body has expired: it had one, and only the hash is left.
-// event.Received.BodyGone says the same in Go. ClickHouse keeps the lengths of texts apart, so that it reads no body for it.
+// bodyGone is event.Received.BodyGone as a condition: the event had a body, and only the hash is left. ClickHouse
+// stores the lengths of strings separately, so the condition reads no body.
 var bodyGone = "(body = '' AND body_sha256 != '" + hex.EncodeToString(event.EmptyHash[:]) + "')"

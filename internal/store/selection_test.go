@@ -12,7 +12,7 @@ import (
 	"hooktape/internal/store"
 )
 
-// awkward are values that a careless query would read in another way.
+// awkward are values that a careless query would misread.
 var awkward = []string{"Анна", "'", `\`, `\'`, `a"b`, "`", "", "{p0:String}", "a\tb\nc\rd", "x\x00y", "\xff\xfe", "%", "'] OR 1=1 --", `\n`, `\N`, "NULL", "🦊"}
 
 // alike are the numbers of the awkward values that differ from v in case only, v among them.
@@ -25,57 +25,72 @@ func alike(v string) (list []int) {
 	return list
 }
 
-// found are the numbers of the events that a selection finds, oldest first.
-func (d db) found(t *testing.T, sel event.Selection) []int {
+// listed returns the numbers of the events that a selection finds, the oldest first.
+func (d db) listed(t *testing.T, sel event.Selection) []int {
 	t.Helper()
 	got := numbers(d.list(t, sel))
 	slices.Reverse(got)
+	return got
+}
+
+// found is listed, and compares the count.
+func (d db) found(t *testing.T, sel event.Selection) []int {
+	t.Helper()
+	got := d.listed(t, sel)
 	if n, err := d.CountEvents(background, sel, 0); err != nil || int(n) != len(got) {
 		t.Errorf("%+v: %d counted, %d listed, %v", sel, n, len(got), err)
 	}
 	return got
 }
 
-// TestSelectedByOneField: each field finds the events that have exactly the value, and none that has it elsewhere.
+// TestSelectedByOneField: each field finds the events that have exactly the value, and none that has it in another field.
 func TestSelectedByOneField(t *testing.T) {
-	fields := map[string]struct {
-		set func(*event.Event, string)
-		sel func(...string) event.Selection
+	t.Parallel()
+	fields := []struct {
+		name string
+		set  func(*event.Event, string)
+		sel  func(...string) event.Selection
 	}{
-		"channel":      {func(e *event.Event, v string) { e.Channel = v }, func(v ...string) event.Selection { return event.Selection{Channels: v} }},
-		"utm_source":   {func(e *event.Event, v string) { e.UTMSource = v }, func(v ...string) event.Selection { return event.Selection{UTMSources: v} }},
-		"utm_medium":   {func(e *event.Event, v string) { e.UTMMedium = v }, func(v ...string) event.Selection { return event.Selection{UTMMediums: v} }},
-		"utm_campaign": {func(e *event.Event, v string) { e.UTMCampaign = v }, func(v ...string) event.Selection { return event.Selection{UTMCampaigns: v} }},
-		"utm_content":  {func(e *event.Event, v string) { e.UTMContent = v }, func(v ...string) event.Selection { return event.Selection{UTMContents: v} }},
-		"utm_term":     {func(e *event.Event, v string) { e.UTMTerm = v }, func(v ...string) event.Selection { return event.Selection{UTMTerms: v} }},
+		{"channel", func(e *event.Event, v string) { e.Channel = v }, func(v ...string) event.Selection { return event.Selection{Channels: v} }},
+		{"utm_source", func(e *event.Event, v string) { e.UTMSource = v }, func(v ...string) event.Selection { return event.Selection{UTMSources: v} }},
+		{"utm_medium", func(e *event.Event, v string) { e.UTMMedium = v }, func(v ...string) event.Selection { return event.Selection{UTMMediums: v} }},
+		{"utm_campaign", func(e *event.Event, v string) { e.UTMCampaign = v }, func(v ...string) event.Selection { return event.Selection{UTMCampaigns: v} }},
+		{"utm_content", func(e *event.Event, v string) { e.UTMContent = v }, func(v ...string) event.Selection { return event.Selection{UTMContents: v} }},
+		{"utm_term", func(e *event.Event, v string) { e.UTMTerm = v }, func(v ...string) event.Selection { return event.Selection{UTMTerms: v} }},
 	}
 	d := newDB(t)
-	for name, field := range fields {
-		d.exec(t, "TRUNCATE TABLE "+d.own("events"))
-		var events []event.Event
-		for i, v := range awkward {
-			e := eventAt(dawn.Add(time.Duration(i)*time.Second), i)
-			e.Source, e.Channel, e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm = "-", "-", "-", "-", "-", "-", "-"
+	var events []event.Event
+	for _, field := range fields {
+		for _, v := range awkward {
+			n := len(events)
+			e := eventAt(dawn.Add(time.Duration(n)*time.Second), n)
+			e.Channel, e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm = "-", "-", "-", "-", "-", "-"
 			field.set(&e, v)
 			events = append(events, e)
 		}
-		d.insert(t, events...)
+	}
+	d.insert(t, events...)
+	for n, field := range fields {
+		first := n * len(awkward)
 		for i, v := range awkward {
-			want := []int{i}
-			if name != "channel" {
-				want = alike(v)
+			want := []int{first + i}
+			if field.name != "channel" {
+				want = want[:0]
+				for _, other := range alike(v) {
+					want = append(want, first+other)
+				}
 			}
-			if got := d.found(t, field.sel(v)); !slices.Equal(got, want) {
-				t.Errorf("%s %q finds %v, want %v", name, v, got, want)
+			if got := d.listed(t, field.sel(v)); !slices.Equal(got, want) {
+				t.Errorf("%s %q finds %v, want %v", field.name, v, got, want)
 			}
 		}
-		if got := d.found(t, field.sel(awkward[1], "-", awkward[4])); !slices.Equal(got, []int{1, 4}) {
-			t.Errorf("two values of %s find %v", name, got)
+		if got := d.found(t, field.sel(awkward[1], awkward[4])); !slices.Equal(got, []int{first + 1, first + 4}) {
+			t.Errorf("two values of %s find %v", field.name, got)
 		}
 	}
 }
 
-// TestSelectedBySubscriber: by either id, and an empty one is nobody's.
+// TestSelectedBySubscriber: either id selects, and an empty one selects nobody.
 func TestSelectedBySubscriber(t *testing.T) {
 	d := newDB(t)
 	var events []event.Event
@@ -94,7 +109,7 @@ func TestSelectedBySubscriber(t *testing.T) {
 		if v == "" {
 			want = nil
 		}
-		if got := d.found(t, event.Selection{Subscribers: []string{v}}); !slices.Equal(got, want) {
+		if got := d.listed(t, event.Selection{Subscribers: []string{v}}); !slices.Equal(got, want) {
 			t.Errorf("%q finds %v, want %v", v, got, want)
 		}
 	}
@@ -103,7 +118,7 @@ func TestSelectedBySubscriber(t *testing.T) {
 	}
 }
 
-// TestSelectedByFields: all of them must be there, and absent is not empty.
+// TestSelectedByFields: an event must have all of the fields, and an absent field is not an empty one.
 func TestSelectedByFields(t *testing.T) {
 	d := newDB(t)
 	var events []event.Event
@@ -115,7 +130,7 @@ func TestSelectedByFields(t *testing.T) {
 	d.insert(t, append(events, eventAt(dawn.Add(time.Hour), 99))...)
 	for i, v := range awkward {
 		for _, fields := range []map[string]string{{v: "key"}, {"value of " + v: v}, {"ALL": "1", v: "KEY"}} {
-			if got := d.found(t, event.Selection{Fields: fields}); !slices.Equal(got, alike(v)) {
+			if got := d.listed(t, event.Selection{Fields: fields}); !slices.Equal(got, alike(v)) {
 				t.Errorf("%q finds %v, want %v, for %d is one", fields, got, alike(v), i)
 			}
 		}
@@ -127,8 +142,8 @@ func TestSelectedByFields(t *testing.T) {
 	}
 }
 
-// TestSelectedByFate: what an endpoint has taken or refused, live or in replays, and by which delivery is the last.
-func TestSelectedByFate(t *testing.T) {
+// TestSelectedByState: events delivered to or refused by an endpoint, live or in replays; the last delivery counts.
+func TestSelectedByState(t *testing.T) {
 	d := newDB(t)
 	const endpoint = `crm'\я`
 	delivery := func(n int, replay int, endpoint string, state event.DeliveryState, attempts uint32, minute int) event.Delivery {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -12,12 +11,20 @@ import (
 )
 
 // openState is the condition that a delivery is not final.
-var openState = "(state NOT IN ('" + strings.Join(texts(event.FinalStates), "', '") + "'))"
+var openState = "NOT " + inStates("state", event.FinalStates)
 
-// original is the condition that an event is not the sender's own retry of an earlier one.
-const original = "duplicate_of = toUUID('00000000-0000-0000-0000-000000000000')"
+// inStates returns the condition that a column has one of the states.
+func inStates[T ~string](column string, states []T) string {
+	return "(" + column + " IN ('" + strings.Join(event.Texts(states), "', '") + "'))"
+}
 
-// accepted are the conditions for the selected events that may ever be sent anywhere.
+// noUUID is the zero UUID: the replay of live deliveries, and the original of an event that is no duplicate.
+const noUUID = "toUUID('00000000-0000-0000-0000-000000000000')"
+
+// original is the condition that an event is no duplicate: not the sender's own retry of an earlier one.
+const original = "(duplicate_of = " + noUUID + ")"
+
+// accepted returns the conditions for the selected events that may ever be sent.
 func (req PlanRequest) accepted(ctx context.Context, s *Store) (*conditions, error) {
 	c, err := s.matching(ctx, req.Selection)
 	if err == nil {
@@ -26,74 +33,91 @@ func (req PlanRequest) accepted(ctx context.Context, s *Store) (*conditions, err
 	return c, err
 }
 
-// sendable are the conditions for the events that a replay sends.
+// group is a part of the accepted events that a plan counts separately.
+type group struct {
+	name      string
+	condition string
+	left      bool // left out
+}
+
+// The names of groups. Events in none of them are in groupRest.
+const (
+	groupRepeats    = "repeats"
+	groupDelivered  = "delivered"
+	groupOnTheirWay = "on their way"
+	groupBodiesGone = "bodies gone"
+	groupForgotten  = "forgotten"
+	groupRest       = "rest"
+)
+
+// groups is the rule that says which accepted events a replay sends. An event is in the first group whose condition it
+// meets. With event.ModeAll the bodies come before the deliveries, because an event that was delivered is sent again
+// only if it has its body.
+func (req PlanRequest) groups(c *conditions) (groups []group) {
+	if len(req.Selection.IDs) == 0 { // an id means this event, duplicate or not
+		groups = append(groups, group{groupRepeats, "NOT " + original, true})
+	}
+	bodies := group{groupBodiesGone, bodyGone, true}
+	undelivered := req.Mode == event.ModeUndelivered
+	if !undelivered {
+		groups = append(groups, bodies)
+	}
+	if req.Endpoint != "" {
+		groups = append(groups,
+			group{groupDelivered, "id IN (" + req.having(c, "state = 'delivered'") + ")", undelivered},
+			group{groupOnTheirWay, "id IN (" + req.having(c, underWay) + ")", undelivered})
+	}
+	if undelivered {
+		groups = append(groups, group{groupForgotten, "NOT " + c.remembered(req.Endpoint), true}, bodies)
+	}
+	return groups
+}
+
+// sendable returns the conditions for the events that a replay sends.
 func (req PlanRequest) sendable(ctx context.Context, s *Store) (*conditions, error) {
 	c, err := req.accepted(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	if !req.repeatsToo() {
-		c.require(original)
-	}
-	c.require("NOT " + bodyGone)
-	if req.Mode == event.ModeUndelivered {
-		c.require(c.remembered(req.Endpoint), "id NOT IN ("+req.having(c, "(state = 'delivered' OR "+underWay+")")+")")
+	for _, g := range req.groups(c) {
+		if g.left {
+			c.require("NOT (" + g.condition + ")")
+		}
 	}
 	return c, nil
 }
 
-// repeatsToo: who names an event by its id means this one.
-func (req PlanRequest) repeatsToo() bool { return len(req.Selection.IDs) > 0 }
-
-// fate is an expression that sorts the selected events. With event.ModeUndelivered one that was delivered is not counted
-// as one without a body, with event.ModeAll it is, for it would be sent.
-func (req PlanRequest) fate(c *conditions) string {
-	repeat := "NOT " + original
-	if req.repeatsToo() {
-		repeat = "false"
-	}
-	cases := []string{repeat, fateRepeat, bodyGone, fateBodyGone}
-	if req.Endpoint != "" {
-		delivered := []string{"id IN (" + req.having(c, "state = 'delivered'") + ")", fateDelivered, "id IN (" + req.having(c, underWay) + ")", fateOnItsWay}
-		if req.Mode == event.ModeUndelivered {
-			cases = slices.Concat(cases[:2], delivered, []string{"NOT " + c.remembered(req.Endpoint), fateForgotten}, cases[2:])
-		} else {
-			cases = append(cases, delivered...)
-		}
-	}
-	text := "multiIf("
-	for i := 0; i < len(cases); i += 2 {
-		text += cases[i] + ", '" + cases[i+1] + "',\n "
-	}
-	return text + "'" + fateOpen + "')"
-}
-
-// having selects the ids of events with a delivery to the endpoint for which a condition is true.
+// having selects the ids of events that have a delivery to the endpoint with this condition.
 func (req PlanRequest) having(c *conditions, condition string) string {
-	return "SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(req.Endpoint, req.Selection) + " AND " + condition
+	return "SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(req.Endpoint, req.Selection) + " AND " +
+		condition
 }
 
-// underWay is the condition that a delivery will still be tried: it is open, and live or of a replay that is not over.
+// underWay is the condition that a delivery will still be tried: it is open, and live or of a replay that is not final.
 var underWay = "(" + openState + " AND (" + live + " OR replay_id GLOBAL IN (" + openReplays + ")))"
 
-// live is the condition that a delivery is of no replay.
-const live = "replay_id = toUUID('00000000-0000-0000-0000-000000000000')"
+// live is the condition that a delivery belongs to no replay.
+const live = "replay_id = " + noUUID
 
-// openReplays are the replays that may still send something: those that somebody has just cancelled are not among them.
-// (GLOBAL is for clusters, see matching.)
-const openReplays = "SELECT id FROM replays FINAL WHERE state IN ('running', 'paused') AND id GLOBAL NOT IN (SELECT toUUIDOrZero(target) FROM commands WHERE action = 'cancel')"
+// openReplays selects the replays that may still send; a replay with a new command to cancel may not. GLOBAL is for
+// clusters, see addSubscribers.
+var openReplays = "SELECT id FROM replays FINAL WHERE NOT " + finalReplay +
+	" AND id GLOBAL NOT IN (SELECT toUUIDOrZero(target) FROM commands WHERE action = 'cancel')"
 
-// made is the condition that a delivery is live, was tried, or is of a replay that exists: one that is being frozen does not exist
-// yet, and one whose maker died while it froze it never will.
+// finalReplay is the condition that a replay is final.
+var finalReplay = inStates("state", event.FinalReplayStates)
+
+// made is the condition that a delivery is live, was tried, or belongs to a replay that exists. A replay does not
+// exist while it is being frozen, and never will if its creator died meanwhile.
 const made = "(" + live + " OR attempts > 0 OR replay_id GLOBAL IN (SELECT id FROM replays))"
 
-// freezeLimits hold for freezing with an expression of the user's, which has passed under expressionLimits before.
-// Writing needs time beside the reading.
+// freezeLimits apply to freezing with a person's expression, which has passed under expressionLimits before. Writing
+// needs more time than reading.
 var freezeLimits = clickhouse.Settings{"max_execution_time": 300, "max_memory_usage": 2 << 30}
 
-// FreezeReplay writes a pending delivery for every stored event that the replay sends and that was received before it was made,
-// and returns their number. One statement does it. Until the replay itself is saved, nothing sends or shows these deliveries:
-// those of a replay that never is are purged after a day.
+// FreezeReplay stores a pending delivery for every stored event that the replay sends and that was received before its
+// creation, and returns their number. It is one statement. Until the replay itself is saved, nothing sends or shows
+// these deliveries; if it never is, they are purged after a day.
 func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (total uint64, err error) {
 	where, err := (PlanRequest{r.Selection, r.Endpoint, r.Mode}).sendable(ctx, s)
 	if err != nil {
@@ -120,12 +144,13 @@ func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (total uint64,
 	return total, err
 }
 
-// try evaluates an expression read-only and under limits. The statement that freezes writes, so it cannot be read-only:
-// it may only ever see an expression that has passed here.
+// try evaluates an expression read-only and under limits. The statement that freezes writes, so it cannot be
+// read-only: it must only get an expression that has passed here.
 func (s *Store) try(ctx context.Context, where *conditions) error {
 	if where.expression == "" {
 		return nil
 	}
 	sql := fmt.Sprintf("SELECT count() FROM %s WHERE %s", where.events(), where)
-	return where.blame(explain("try the expression", s.askingPatiently(where).Exec(where.limited(ctx), sql, where.args...)))
+	return where.blame(explain("try the expression", s.asking(where).patient.Exec(where.limited(ctx), sql,
+		where.args...)))
 }

@@ -2,14 +2,19 @@ package store_test
 
 import (
 	"crypto/sha256"
+	"fmt"
+	"slices"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"hooktape/internal/event"
 	"hooktape/internal/store"
 )
 
-// TestBodyGone: what has lost its body is planned, frozen and sent nowhere, and the plan says so. What never had one is an
-// event like all others.
+// TestBodyGone: an event whose body has expired is in no plan and is not frozen, and the plan says so. An event that never had a
+// body is sent like all others.
 func TestBodyGone(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -45,6 +50,177 @@ func TestBodyGone(t *testing.T) {
 	for _, p := range payloads {
 		if p.BodyGone() != (p.ID == old.ID) {
 			t.Errorf("event %s: gone %v", p.ID, p.BodyGone())
+		}
+	}
+}
+
+// sendCase is an event in one of all combinations of properties that decide whether a replay sends it.
+type sendCase struct {
+	event     event.Event
+	forgotten bool // its deliveries may have been purged
+	delivery  event.Delivery
+	replay    string // of the delivery: "" is live, "none" one that was never saved, "cancel" one with a new command, or a state
+}
+
+// sent is the rule in Go.
+func (c sendCase) sent(mode event.Mode, byID bool) bool {
+	if c.event.Verdict != event.Accepted || c.event.BodyGone() || c.event.DuplicateOf != uuid.Nil && !byID {
+		return false
+	}
+	if mode == event.ModeAll {
+		return true
+	}
+	replayOpen := c.replay != "none" && c.replay != "cancel" && !event.ReplayState(c.replay).Final()
+	switch state := c.delivery.State; {
+	case c.forgotten:
+		return false
+	case state == "":
+		return true
+	case c.replay == "none" && c.delivery.Attempts == 0: // not created yet
+		return true
+	case state.Final():
+		return state != event.Delivered
+	default:
+		return !replayOpen
+	}
+}
+
+// sendCases returns all combinations, each with its number as the step of its event.
+func sendCases(replays map[string]uuid.UUID) (cases []sendCase) {
+	states := []event.DeliveryState{"", event.Pending, event.Delivering, event.Retrying, event.Unknown, event.Delivered, event.Failed, event.Cancelled}
+	for _, verdict := range []event.Verdict{event.Accepted, event.BadToken} {
+		for _, duplicate := range []bool{false, true} {
+			for _, body := range []string{"whole", "gone", "never"} {
+				for _, forgotten := range []bool{false, true} {
+					for _, state := range states {
+						for replay, id := range replays {
+							if state == "" && replay != "" {
+								continue
+							}
+							n := len(cases)
+							at := dawn.Add(time.Duration(n) * time.Millisecond)
+							if forgotten {
+								at = at.AddDate(0, -1, 0)
+							}
+							e := eventAt(at, n)
+							e.Step, e.Verdict = fmt.Sprint(n), verdict
+							e.BodySHA256 = sha256.Sum256(e.Body)
+							switch body {
+							case "gone":
+								e.Body = nil
+							case "never":
+								e.Body, e.BodySHA256 = nil, event.EmptyHash
+							}
+							if duplicate {
+								e.DuplicateOf = idAt(dawn, 1)
+							}
+							d := event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: id, Endpoint: "crm", EventID: e.ID}, EventReceivedAt: at, State: state, UpdatedAt: dawn}
+							if state != event.Pending && state != event.Cancelled {
+								d.Attempts = 1
+							}
+							cases = append(cases, sendCase{e, forgotten, d, replay})
+						}
+					}
+				}
+			}
+		}
+	}
+	return cases
+}
+
+// TestSendable compares the plan and the frozen deliveries of a replay with the rule in Go, over all combinations of verdict,
+// duplicate, body, purge, state of a delivery, and state of the replay that it belongs to.
+func TestSendable(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	replays := map[string]uuid.UUID{"": uuid.Nil, "none": idAt(dawn, 5000), "cancel": uuid.Nil}
+	states := map[string]event.ReplayState{"cancel": event.ReplayRunning}
+	for _, state := range []event.ReplayState{event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled} {
+		states[string(state)] = state
+	}
+	for name, state := range states {
+		r := newReplay(0)
+		r.ID, r.State = uuid.New(), state
+		replays[name] = r.ID
+		if err := d.SaveReplay(background, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.AddCommand(background, event.Command{Target: replays["cancel"].String(), Action: event.ActionCancel}); err != nil {
+		t.Fatal(err)
+	}
+	cases := sendCases(replays)
+	var events []event.Event
+	var deliveries []event.Delivery
+	for _, c := range cases {
+		events = append(events, c.event)
+		if c.delivery.State != "" {
+			deliveries = append(deliveries, c.delivery)
+		}
+	}
+	d.insert(t, events...)
+	record(t, d, "", deliveries...)
+	d.exec(t, "INSERT INTO swept (endpoint, event_received_at) VALUES ('crm', '2026-02-28 00:00:00')")
+
+	for _, byID := range []bool{false, true} {
+		for _, mode := range []event.Mode{event.ModeAll, event.ModeUndelivered} {
+			r := newReplay(100)
+			r.ID, r.CreatedAt, r.Mode, r.Selection = uuid.New(), dawn.AddDate(0, 0, 1), mode, event.Selection{}
+			if byID {
+				r.Selection.IDs = idsOf(events)
+			}
+			var want []string
+			for _, c := range cases {
+				if c.sent(mode, byID) {
+					want = append(want, c.event.Step)
+				}
+			}
+			plan, err := d.PlanReplay(background, store.PlanRequest{Selection: r.Selection, Endpoint: "crm", Mode: mode})
+			var planned, frozen []string
+			for _, part := range plan.Parts {
+				planned = append(planned, part.Step)
+			}
+			slices.Sort(planned)
+			slices.Sort(want)
+			if err != nil || !slices.Equal(planned, want) || plan.Count != uint64(len(want)) {
+				t.Errorf("%s, by id %v: %d events are planned (%d), want %d; %v", mode, byID, len(planned), plan.Count, len(want), err)
+			}
+			if _, err := d.FreezeReplay(background, r); err != nil {
+				t.Fatal(err)
+			}
+			for _, one := range d.open(t, store.Queue{ReplayID: r.ID, Endpoint: "crm"}, len(cases)) {
+				frozen = append(frozen, cases[int(one.EventID[14])<<8|int(one.EventID[15])].event.Step)
+			}
+			slices.Sort(frozen)
+			if !slices.Equal(frozen, want) {
+				t.Errorf("%s, by id %v: %d events are frozen, want %d", mode, byID, len(frozen), len(want))
+			}
+		}
+	}
+}
+
+// TestCancelledVersion: cancelling sets the version that Go computes, for every open state and number of attempts, so nothing that
+// arrives late replaces it.
+func TestCancelledVersion(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	var deliveries []event.Delivery
+	for _, state := range []event.DeliveryState{event.Pending, event.Delivering, event.Retrying, event.Unknown} {
+		for attempts := range uint32(4) {
+			id := idAt(dawn, len(deliveries))
+			deliveries = append(deliveries, event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: id}, EventReceivedAt: dawn,
+				State: state, Attempts: attempts, UpdatedAt: dawn})
+		}
+	}
+	record(t, d, "", deliveries...)
+	if err := d.CancelDeliveries(background, store.Queue{Endpoint: "crm"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range deliveries {
+		one.State = event.Cancelled
+		query := "SELECT state || ' ' || toString(version) FROM deliveries FINAL WHERE event_id = '" + one.EventID.String() + "'"
+		if got, want := d.text(t, query), fmt.Sprint("cancelled ", one.Version()); got != want {
+			t.Errorf("with %d attempts: %s, want %s", one.Attempts, got, want)
 		}
 	}
 }

@@ -14,13 +14,13 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// SpanExporter writes spans to otel_traces, in the schema and with the words of the OpenTelemetry Collector's
-// clickhouseexporter, so that a reader cannot tell which of the two wrote a row.
+// SpanExporter writes spans to otel_traces with the schema and terms of the OpenTelemetry Collector's
+// clickhouseexporter; rows of the two are indistinguishable.
 type SpanExporter struct{ store *Store }
 
 var _ sdktrace.SpanExporter = SpanExporter{}
 
-// SpanExporter returns an exporter on this store. Shutting it down leaves the store open.
+// SpanExporter returns an exporter on this store. Its Shutdown leaves the store open.
 func (s *Store) SpanExporter() SpanExporter { return SpanExporter{store: s} }
 
 const insertSpans = `otel_traces (Timestamp, TraceId, SpanId, ParentSpanId, TraceState, SpanName, SpanKind, ServiceName,
@@ -54,8 +54,10 @@ func appendSpan(batch driver.Batch, span sdktrace.ReadOnlySpan) error {
 	}
 	var links nestedLinks
 	for _, l := range span.Links() {
-		links.traces, links.spans = append(links.traces, l.SpanContext.TraceID().String()), append(links.spans, l.SpanContext.SpanID().String())
-		links.states, links.attributes = append(links.states, l.SpanContext.TraceState().String()), append(links.attributes, attributes(l.Attributes))
+		links.traces, links.spans = append(links.traces, l.SpanContext.TraceID().String()),
+			append(links.spans, l.SpanContext.SpanID().String())
+		links.states, links.attributes = append(links.states, l.SpanContext.TraceState().String()),
+			append(links.attributes, attributes(l.Attributes))
 	}
 	service, _ := span.Resource().Set().Value("service.name")
 	return batch.Append(
@@ -67,7 +69,7 @@ func appendSpan(batch driver.Batch, span sdktrace.ReadOnlySpan) error {
 	)
 }
 
-// nestedEvents and nestedLinks are the Nested columns, an array for each of their parts.
+// nestedEvents and nestedLinks are Nested columns, with an array for each of their parts.
 type nestedEvents struct {
 	times      []time.Time
 	names      []string
@@ -79,10 +81,11 @@ type nestedLinks struct {
 	attributes            []attributes
 }
 
-// attributes are a value of a Map column. They save making a Go map of each, which the driver would read by reflection.
+// attributes is a value of a Map column. It saves the allocation of a Go map, which the driver would read by
+// reflection.
 type attributes []attribute.KeyValue
 
-// Put implements column.IterableOrderedMap; only reading uses it.
+// Put implements column.IterableOrderedMap; only reads call it.
 func (attributes) Put(any, any) {}
 
 // Iterator implements column.IterableOrderedMap.
@@ -99,7 +102,7 @@ func (i *attributeIterator) Key() any { return string(i.list[i.at].Key) }
 
 func (i *attributeIterator) Value() any { return valueText(i.list[i.at].Value) }
 
-// valueText writes a value as the Collector does: what is no string as JSON.
+// valueText formats a value like the Collector: everything but strings as JSON.
 func valueText(v attribute.Value) string {
 	switch v.Type() {
 	case attribute.STRING:
@@ -110,13 +113,13 @@ func valueText(v attribute.Value) string {
 		return strconv.FormatBool(v.AsBool())
 	}
 	text, err := json.Marshal(v.AsInterface())
-	if err != nil { // a float that JSON has no word for
+	if err != nil { // a float that JSON cannot express
 		return v.String()
 	}
 	return string(text)
 }
 
-// kindName is the Collector's word for a span kind.
+// kindName returns the Collector's name of a span kind.
 func kindName(kind trace.SpanKind) string {
 	switch kind {
 	case trace.SpanKindServer:
@@ -142,36 +145,19 @@ type Span struct {
 	Links        []string // trace ids
 }
 
-// SpansOf returns a trace's spans in order of their start.
-func (s *Store) SpansOf(ctx context.Context, traceID string) ([]Span, error) {
-	return s.spans(ctx, traceID, &conditions{})
-}
-
-// SpansNear is SpansOf for a trace that is known to have begun about a time: it looks at an hour before and after alone.
-func (s *Store) SpansNear(ctx context.Context, traceID string, at time.Time) ([]Span, error) {
+// Spans returns the spans of a trace that began about a time, in order of their start. It searches an hour before and
+// after.
+func (s *Store) Spans(ctx context.Context, traceID string, at time.Time) ([]Span, error) {
 	where := &conditions{}
 	where.add("Timestamp >= {}", "DateTime64(6,'UTC')", micros(at.Add(-time.Hour)))
 	where.add("Timestamp <= {}", "DateTime64(6,'UTC')", micros(at.Add(time.Hour)))
-	return s.spans(ctx, traceID, where)
-}
-
-func (s *Store) spans(ctx context.Context, traceID string, where *conditions) ([]Span, error) {
 	where.add("TraceId = {}", "String", traceID)
-	rows, err := s.conn.Query(ctx, `SELECT SpanId, ParentSpanId, SpanName, SpanKind, Timestamp, Duration, StatusCode, Links.TraceId
-		FROM otel_traces WHERE `+where.String()+" ORDER BY Timestamp", where.args...)
-	if err != nil {
-		return nil, explain("read trace", err)
-	}
-	defer rows.Close()
-	var spans []Span
-	for rows.Next() {
-		var span Span
+	return collect(ctx, s.conn, "read trace", `SELECT SpanId, ParentSpanId, SpanName, SpanKind, Timestamp, Duration, StatusCode, Links.TraceId
+		FROM otel_traces WHERE `+where.String()+" ORDER BY Timestamp", where.args, func(rows driver.Rows, span *Span) error {
 		var nanos uint64
-		if err := rows.Scan(&span.ID, &span.ParentID, &span.Name, &span.Kind, &span.Start, &nanos, &span.Status, &span.Links); err != nil {
-			return nil, explain("read trace", err)
-		}
+		err := rows.Scan(&span.ID, &span.ParentID, &span.Name, &span.Kind, &span.Start, &nanos, &span.Status,
+			&span.Links)
 		span.Duration = time.Duration(nanos)
-		spans = append(spans, span)
-	}
-	return spans, explain("read trace", rows.Err())
+		return err
+	})
 }

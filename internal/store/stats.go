@@ -11,18 +11,18 @@ import (
 	"hooktape/internal/event"
 )
 
-// SourceStats is what came to a source since a time, or to a name that is none.
+// SourceStats counts the requests to a source, or to a name that is not a source, since a time.
 type SourceStats struct {
 	Source   string
 	Accepted uint64
-	Verdicts map[event.Verdict]uint64 // of what was not accepted
-	Last     time.Time                // the last accepted event; zero for none
+	Verdicts map[event.Verdict]uint64 // of rejected requests
+	Last     time.Time                // the newest accepted event; zero if there is none
 	LastID   uuid.UUID
-	Unread   uint64 // accepted ones of which something could not be read
+	Unread   uint64 // accepted events with a decode error
 }
 
-// SourceStats returns the figures since a time of the sources with the most events; at most limit of them, for names may be
-// anyone's invention. Those of some sources come first.
+// SourceStats returns the counts since a time of the sources with the most events; at most limit, because anyone can
+// invent names. The sources in first precede the others.
 func (s *Store) SourceStats(ctx context.Context, since time.Time, first []string, limit int) ([]SourceStats, error) {
 	where := &conditions{}
 	where.add("received_at >= {}", "DateTime64(6,'UTC')", micros(since))
@@ -38,24 +38,21 @@ func scanSourceFigures(rows driver.Rows, f *SourceStats) error {
 	if err := rows.Scan(&f.Source, &f.Accepted, &verdicts, &f.Last, &f.LastID, &f.Unread); err != nil {
 		return err
 	}
-	f.Verdicts = make(map[event.Verdict]uint64, len(verdicts))
-	for verdict, n := range verdicts {
-		f.Verdicts[event.Verdict(verdict)] = n
-	}
+	f.Verdicts = typed[event.Verdict](verdicts)
 	f.Last = zeroIfEpoch(f.Last)
 	return nil
 }
 
-// EndpointStats is how the attempts to deliver to an endpoint went since a time.
+// EndpointStats sums up the attempts at an endpoint since a time.
 type EndpointStats struct {
 	Endpoint  string
 	Attempts  uint64
 	Delivered uint64
 	P50, P95  time.Duration
-	Last      time.Time // of the last attempt
+	Last      time.Time // start of the last attempt
 }
 
-// EndpointStats returns the figures of each endpoint since a time.
+// EndpointStats returns the sums of each endpoint since a time.
 func (s *Store) EndpointStats(ctx context.Context, since time.Time) ([]EndpointStats, error) {
 	where := &conditions{}
 	where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(since))
@@ -72,13 +69,14 @@ func (s *Store) EndpointStats(ctx context.Context, since time.Time) ([]EndpointS
 
 // Bar is one part of a histogram.
 type Bar struct {
-	At      time.Time // where it begins
+	At      time.Time // its beginning
 	Events  uint64
-	Refused uint64 // of these, the ones that were not accepted
+	Refused uint64 // rejected ones among them
 }
 
-// Histogram counts selected events in parts of a width, from a time on until another. Parts without events are absent.
-func (s *Store) Histogram(ctx context.Context, sel event.Selection, from, until time.Time, width time.Duration) ([]Bar, error) {
+// Histogram counts selected events between two times in parts of the given width. Parts without events are absent.
+func (s *Store) Histogram(ctx context.Context, sel event.Selection, from, until time.Time, width time.Duration) ([]Bar,
+	error) {
 	sel.From, sel.Until = &from, &until
 	where, err := s.matching(ctx, sel)
 	if err != nil {
@@ -87,11 +85,12 @@ func (s *Store) Histogram(ctx context.Context, sel event.Selection, from, until 
 	begin, micros := where.bind("Int64", from.UnixMicro()), where.bind("Int64", width.Microseconds())
 	sql := fmt.Sprintf(`SELECT intDiv(toUnixTimestamp64Micro(received_at) - %s, %s) AS part, count(), countIf(verdict != 'accepted')
 		FROM %s WHERE %s GROUP BY part ORDER BY part`, begin, micros, where.events(), where)
-	bars, err := collect(where.limited(ctx), s.asking(where), "count events over time", sql, where.args, func(rows driver.Rows, b *Bar) error {
-		var part int64
-		err := rows.Scan(&part, &b.Events, &b.Refused)
-		b.At = from.Add(time.Duration(part) * width)
-		return err
-	})
+	bars, err := collect(where.limited(ctx), s.asking(where).conn, "count events over time", sql, where.args,
+		func(rows driver.Rows, b *Bar) error {
+			var part int64
+			err := rows.Scan(&part, &b.Events, &b.Refused)
+			b.At = from.Add(time.Duration(part) * width)
+			return err
+		})
 	return bars, where.blame(err)
 }

@@ -93,7 +93,7 @@ func (d db) eventuallyLater(t *testing.T, than time.Time) {
 	t.Fatal("the server's clock stands still")
 }
 
-func TestFates(t *testing.T) {
+func TestDeliverySummaries(t *testing.T) {
 	d := newDB(t)
 	e, other := eventAt(dawn, 1), eventAt(dawn, 2)
 	key := event.DeliveryKey{Endpoint: "crm", EventID: e.ID}
@@ -119,7 +119,7 @@ func TestFates(t *testing.T) {
 	}
 }
 
-func TestFigures(t *testing.T) {
+func TestStats(t *testing.T) {
 	d := newDB(t)
 	old, bad, unread := eventAt(dawn.Add(-time.Hour), 1), eventAt(dawn.Add(2*time.Minute), 2), eventAt(dawn.Add(time.Minute), 3)
 	bad.Verdict, unread.DecodeError = event.TooLarge, "created_at: no time"

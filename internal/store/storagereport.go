@@ -10,7 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// TableStorage is the size of a table. Oldest and Newest are zero if its rows have no time, or there are none.
+// TableStorage is the size of a table. Oldest and Newest are zero if its rows have no time, or if there are none.
 type TableStorage struct {
 	Table        string    `json:"table"`
 	Rows         uint64    `json:"rows"`         // versions of a row count each
@@ -21,24 +21,26 @@ type TableStorage struct {
 	Newest       time.Time `json:"newest,omitzero"`
 }
 
-// SourceStorage is what there is of a source's events. BodyBytes are those of the bodies before compression.
+// SourceStorage is the size of a source's events. BodyBytes counts the bodies before compression.
 type SourceStorage struct {
 	Source    string    `json:"source"`
 	Events    uint64    `json:"events"`
-	Rejected  uint64    `json:"rejected"` // of them, not accepted
+	Rejected  uint64    `json:"rejected"` // rejected ones among them
 	BodyBytes uint64    `json:"body_bytes"`
 	Oldest    time.Time `json:"oldest"`
 	Newest    time.Time `json:"newest"`
 }
 
-// tableTimes are the columns that tell how old a row is.
-var tableTimes = map[string]string{"events": "received_at", "quarantine": "received_at", "attempts": "started_at", "deliveries": "updated_at", "replays": "created_at",
-	"commands": "at", "audit_log": "at", "endpoint_states": "updated_at", "holders": "seen_at", "stored_ranges": "received_until", "otel_traces": "Timestamp", "otel_traces_trace_id_ts": "Start"}
+// tableTimes are the columns with the age of a row.
+var tableTimes = map[string]string{"events": "received_at", "quarantine": "received_at", "attempts": "started_at",
+	"deliveries": "updated_at", "replays": "created_at",
+	"commands": "at", "audit_log": "at", "endpoint_states": "updated_at", "holders": "seen_at",
+	"stored_ranges": "received_until", "otel_traces": "Timestamp", "otel_traces_trace_id_ts": "Start"}
 
-// StorageReport says what each table of the database takes, the largest first. What was replaced and waits for ClickHouse
-// to remove it is not counted.
+// StorageReport returns the size of each table of the database, the largest first. Replaced parts that ClickHouse has
+// not removed yet do not count.
 func (s *Store) StorageReport(ctx context.Context) ([]TableStorage, error) {
-	tables, err := collect(ctx, s.conn, "look at the tables", `SELECT t.name, sum(p.rows), sum(p.bytes_on_disk), sum(p.data_compressed_bytes), sum(p.data_uncompressed_bytes)
+	tables, err := collect(ctx, s.conn, "read the sizes of tables", `SELECT t.name, sum(p.rows), sum(p.bytes_on_disk), sum(p.data_compressed_bytes), sum(p.data_uncompressed_bytes)
 		FROM system.tables AS t LEFT JOIN (SELECT * FROM `+s.cluster.parts()+` WHERE active AND database = `+quoteText(s.Database())+`) AS p ON p.table = t.name
 		WHERE t.database = currentDatabase() AND t.engine LIKE '%MergeTree' GROUP BY t.name ORDER BY 3 DESC, 1`, nil,
 		func(rows driver.Rows, t *TableStorage) error {
@@ -55,18 +57,19 @@ func (s *Store) StorageReport(ctx context.Context) ([]TableStorage, error) {
 		if !known || t.Rows == 0 {
 			continue
 		}
-		sql := fmt.Sprintf("SELECT toDateTime64(min(%[1]s), 6, 'UTC'), toDateTime64(max(%[1]s), 6, 'UTC') FROM %[2]s", column, t.Table)
+		sql := fmt.Sprintf("SELECT toDateTime64(min(%[1]s), 6, 'UTC'), toDateTime64(max(%[1]s), 6, 'UTC') FROM %[2]s",
+			column, t.Table)
 		if err := s.conn.QueryRow(ctx, sql).Scan(&t.Oldest, &t.Newest); err != nil {
-			return nil, explain("look at "+t.Table, err)
+			return nil, explain("read the times of "+t.Table, err)
 		}
 	}
 	return slices.DeleteFunc(tables, func(t TableStorage) bool { return t.Table == versions }), nil
 }
 
-// StorageBySource says what there is of each source's events, the one with the most first. The names of sources that do
-// not exist, as strangers try them, are one: the empty one.
+// StorageBySource returns the size of each source's events, the one with the most events first. All names that are not
+// a source count as one, the empty one.
 func (s *Store) StorageBySource(ctx context.Context) ([]SourceStorage, error) {
-	return collect(ctx, s.patient, "look at the sources", `SELECT if(verdict = 'unknown_source', '', toString(source)) AS name, count(), countIf(verdict != 'accepted'),
+	return collect(ctx, s.patient, "read the sizes of sources", `SELECT if(verdict = 'unknown_source', '', toString(source)) AS name, count(), countIf(verdict != 'accepted'),
 		sum(length(body)), min(received_at), max(received_at) FROM events GROUP BY name ORDER BY 2 DESC, 1`, nil,
 		func(rows driver.Rows, t *SourceStorage) error {
 			return rows.Scan(&t.Source, &t.Events, &t.Rejected, &t.BodyBytes, &t.Oldest, &t.Newest)

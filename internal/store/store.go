@@ -16,29 +16,43 @@ import (
 
 // Store is a pool of connections to one ClickHouse database.
 type Store struct {
-	conn driver.Conn
-	// patient is for the few statements that go over whole months without a word in between.
-	patient driver.Conn
-	// reader and patientReader are the same for the user that UseReader has named; nil without one.
-	reader, patientReader driver.Conn
-
-	options *clickhouse.Options
+	pools
+	reader  *pools // of the user of UseReader; nil without one
+	options clickhouse.Options
 	cluster cluster
 }
 
-// Open prepares a pool for dsn (clickhouse://, http:// or https://, as clickhouse-go reads it). It does not connect.
-// The database is the DSN's path, "hooktape" when it names none.
+// pools are connections of one user.
+type pools struct {
+	conn    driver.Conn
+	patient driver.Conn // for statements that run for minutes and send nothing meanwhile
+}
+
+func openPools(options clickhouse.Options) (p pools, err error) {
+	if p.conn, err = clickhouse.Open(&options); err != nil {
+		return p, err
+	}
+	slow := options
+	slow.ReadTimeout = max(slow.ReadTimeout, patience)
+	p.patient, err = clickhouse.Open(&slow)
+	return p, err
+}
+
+func (p pools) close() error { return errors.Join(p.conn.Close(), p.patient.Close()) }
+
+// Open prepares a pool for dsn (clickhouse://, http:// or https://, in the form that clickhouse-go reads). It does not
+// connect. The database is the DSN's path; "hooktape" if the path is empty.
 func Open(dsn string) (*Store, error) { return OpenCluster(dsn, "") }
 
-// OpenCluster is Open for a server of a cluster, by its name in the servers' configuration (remote_servers); "" is a server
-// that stands alone.
+// OpenCluster is Open for a server of a cluster. name is the cluster's name in the servers' configuration
+// (remote_servers); "" means a single server.
 func OpenCluster(dsn, name string) (*Store, error) {
 	u, err := url.Parse(dsn)
 	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
-		return nil, errBadDSN // without the text of it, for it may hold a password
+		return nil, errBadDSN // err is not wrapped: its text may contain the password
 	}
 	if query := u.Query(); u.Scheme == "https" && !query.Has("secure") {
-		query.Set("secure", "true") // the driver wants it said twice
+		query.Set("secure", "true") // the driver needs it beside the scheme
 		u.RawQuery = query.Encode()
 	}
 	options, err := clickhouse.ParseDSN(u.String())
@@ -52,7 +66,7 @@ func OpenCluster(dsn, name string) (*Store, error) {
 		options.DialTimeout = 5 * time.Second
 	}
 	if options.ReadTimeout == 0 {
-		options.ReadTimeout = 60 * time.Second // of silence; the driver's own five minutes would stall a drain as long
+		options.ReadTimeout = 60 * time.Second // without a byte; the driver's default of five minutes would block a drain as long
 	}
 	options.MaxOpenConns = max(options.MaxOpenConns, 16)
 	if name != "" {
@@ -60,54 +74,48 @@ func OpenCluster(dsn, name string) (*Store, error) {
 		maps.Copy(settings, options.Settings)
 		options.Settings = settings
 	}
-	conn, err := clickhouse.Open(options)
+	p, err := openPools(*options)
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse DSN: %w", err)
 	}
-	slow := *options
-	slow.ReadTimeout = max(slow.ReadTimeout, patience)
-	patient, err := clickhouse.Open(&slow)
-	if err != nil {
-		return nil, fmt.Errorf("clickhouse DSN: %w", err)
-	}
-	return &Store{conn: conn, patient: patient, options: options, cluster: cluster{name, options.Auth.Database}}, nil
+	return &Store{pools: p, options: *options, cluster: cluster{name, options.Auth.Database}}, nil
 }
 
-// patience is how long a server may be silent while it freezes, compares or cancels a replay.
+// patience is how long a server may send nothing while it freezes, compares or cancels a replay.
 const patience = 10 * time.Minute
 
 var (
 	schemes   = []string{"clickhouse", "tcp", "http", "https"}
-	errBadDSN = errors.New("the ClickHouse DSN is none such as clickhouse://user:password@host:9000/hooktape or https://user:password@host:8443/hooktape")
+	errBadDSN = errors.New("invalid ClickHouse DSN: want clickhouse://user:password@host:9000/hooktape or https://user:password@host:8443/hooktape")
 )
 
 // Close releases the connections.
 func (s *Store) Close() error {
-	errs := []error{s.conn.Close(), s.patient.Close()}
 	if s.reader != nil {
-		errs = append(errs, s.reader.Close(), s.patientReader.Close())
+		return errors.Join(s.close(), s.reader.close())
 	}
-	return errors.Join(errs...)
+	return s.close()
 }
 
-// Database is the name of the database in use.
+// Database returns the name of the database in use.
 func (s *Store) Database() string { return s.options.Auth.Database }
 
-// Addresses are the servers of the DSN, such as clickhouse:9000.
+// Addresses returns the servers of the DSN, such as clickhouse:9000.
 func (s *Store) Addresses() []string { return slices.Clone(s.options.Addr) }
 
-// Ping returns nil when the server answers a query of this user in this database.
+// Ping returns nil if the server answers a query of this user in this database.
 func (s *Store) Ping(ctx context.Context) error {
 	return explain("ping", s.conn.Exec(ctx, "SELECT 1"))
 }
 
-// TokenLifetime is for how long ClickHouse surely knows a token: a table remembers the last 10,000 inserts, which many
-// processes make in some minutes.
+// TokenLifetime is how long ClickHouse is certain to remember a token: a table remembers its last 10,000 inserts, and
+// many processes need some minutes for as many.
 const TokenLifetime = 5 * time.Minute
 
-// insert sends rows in one block. A second insert of the same token into the table is dropped by the server, and so are the
-// rows that it would add to materialized views. Without a token the insert gets one of its own: the server would take it for
-// an earlier one whose rows were alike, as those of two commands are but for the time, which it adds itself.
+// insert sends rows in one block. The server drops a second insert with the same token into the same table, together
+// with the rows that it would add to materialized views. Without a token the insert gets a random one. Otherwise the
+// server would drop it as a repetition of an earlier insert with equal rows; rows of two commands, for example, differ
+// only in the time, which the server adds.
 func (s *Store) insert(ctx context.Context, token, into string, appendRows func(driver.Batch) error) error {
 	if token == "" {
 		token = rand.Text()
@@ -126,46 +134,31 @@ func (s *Store) insert(ctx context.Context, token, into string, appendRows func(
 	return explain("insert into "+into, batch.Send())
 }
 
-// UseReader has ClickHouse run every query with an expression of a selection as this user, who should have no right but to
-// read. Without it they run as the DSN's user, under readonly. (A replay's selection is tried as the reader first, and then
-// written as the DSN's user, for one statement does that.)
+// UseReader makes ClickHouse run every query that contains a selection's expression as this user, who should have only
+// the right to read. Without it these queries run as the DSN's user, under readonly. A replay's selection is first
+// tried as the reader; the statement that freezes it writes, so it runs as the DSN's user.
 func (s *Store) UseReader(user, password string) error {
-	read := func(options clickhouse.Options) (driver.Conn, error) {
-		options.Auth.Username, options.Auth.Password = user, password
-		return clickhouse.Open(&options)
-	}
-	conn, err := read(*s.options)
+	options := s.options
+	options.Auth.Username = user
+	options.Auth.Password = password
+	reader, err := openPools(options)
 	if err != nil {
 		return fmt.Errorf("clickhouse reader: %w", err)
 	}
-	slow := *s.options
-	slow.ReadTimeout = max(slow.ReadTimeout, patience)
-	patient, err := read(slow)
-	if err != nil {
-		return fmt.Errorf("clickhouse reader: %w", err)
-	}
-	s.reader, s.patientReader = conn, patient
+	s.reader = &reader
 	return nil
 }
 
-// asking is the pool for a query over selected events.
-func (s *Store) asking(c *conditions) driver.Conn {
+// asking returns the pools for a query over selected events.
+func (s *Store) asking(c *conditions) pools {
 	if c.expression != "" && s.reader != nil {
-		return s.reader
+		return *s.reader
 	}
-	return s.conn
+	return s.pools
 }
 
-// askingPatiently is asking for a query that may be silent for minutes.
-func (s *Store) askingPatiently(c *conditions) driver.Conn {
-	if c.expression != "" && s.patientReader != nil {
-		return s.patientReader
-	}
-	return s.patient
-}
-
-// Now is the server's clock, by which stored_at is written.
+// Now returns the time of the server's clock, which also sets stored_at.
 func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
 	err = s.conn.QueryRow(ctx, "SELECT now64(3, 'UTC')").Scan(&now)
-	return now, explain("ask ClickHouse for the time", err)
+	return now, explain("read ClickHouse's clock", err)
 }

@@ -18,10 +18,10 @@ import (
 type Column struct {
 	Name string
 	Type string       // ClickHouse's
-	Go   reflect.Type // what a value of it can be scanned into
+	Go   reflect.Type // type of a scanned value
 }
 
-// Rows are rows of a table as they are stored, one after the other: nothing holds more than some of them.
+// Rows is a stream of stored rows; only some of them are in memory.
 type Rows struct {
 	Columns []Column
 	driver.Rows
@@ -30,8 +30,8 @@ type Rows struct {
 	cancel context.CancelFunc
 }
 
-// Close lets go of the rows. Over HTTP those that were not read are not sent any more. By the native protocol the driver
-// reads them all: cancelled in the midst of it, it may panic (ClickHouse/clickhouse-go#1677).
+// Close releases the rows. Over HTTP the server stops sending the rest. With the native protocol the driver reads it
+// all, because it may panic when cancelled meanwhile (ClickHouse/clickhouse-go#1677).
 func (r *Rows) Close() error {
 	defer r.cancel()
 	if r.http {
@@ -40,27 +40,28 @@ func (r *Rows) Close() error {
 	return explain(r.doing, r.Rows.Close())
 }
 
-// Scan reads the row that Next has moved to.
+// Scan reads the current row.
 func (r *Rows) Scan(dest ...any) error { return explain(r.doing, r.Rows.Scan(dest...)) }
 
-// Err is what has ended the rows before their end.
+// Err returns the error that ended the rows early.
 func (r *Rows) Err() error { return explain(r.doing, r.Rows.Err()) }
 
-// Tables are the tables that hold what cannot be made anew from another one, in the order in which they are to be read
-// while hooktape runs: what tells that something is done comes before what it was done to. So what a copy made meanwhile
-// lacks is done once more by whoever works on from it, and nothing is left undone. What deliveries were swept is read after
-// them: a note of it that is too new leaves out of replays what nobody knows of, one that is too old would send it. The marks
-// of stored events are read after the events, so that each event of the copy has one.
-var Tables = []string{"endpoint_states", "holders", "commands", "replays", "deliveries", "swept", "attempts", "audit_log", "quarantine", "otel_traces", "events", "stored_ranges"}
+// Tables are the tables that cannot be computed from other ones, in the order in which a copy reads them while
+// hooktape runs: a table that records progress comes before the table that the progress is about. Work that a copy
+// lacks is then repeated and none is left out. The purge watermarks are read after the deliveries: a watermark that is
+// too new leaves events out of replays, one that is too old would send them again. The marks of stored events are read
+// after the events, so that each event of the copy has one.
+var Tables = []string{"endpoint_states", "holders", "commands", "replays", "deliveries", "swept", "attempts",
+	"audit_log", "quarantine", "otel_traces", "events", "stored_ranges"}
 
-// Versioned are those of Tables whose rows are versions, of which ClickHouse keeps the newest and removes the others, at an
+// Versioned are those of Tables whose rows are versions. ClickHouse keeps the newest and removes the others, at an
 // insert or later.
 var Versioned = []string{"stored_ranges", "endpoint_states", "holders", "replays", "swept", "deliveries"}
 
 // TableRows returns all rows of one of Tables.
 func (s *Store) TableRows(ctx context.Context, table string) (*Rows, error) {
 	if !slices.Contains(Tables, table) {
-		return nil, fmt.Errorf("there is no table %q", table)
+		return nil, fmt.Errorf("unknown table %q", table)
 	}
 	columns, err := s.Columns(ctx, table)
 	if err != nil {
@@ -69,17 +70,17 @@ func (s *Store) TableRows(ctx context.Context, table string) (*Rows, error) {
 	return s.streamed(ctx, "read "+table, columns, "SELECT "+names(columns)+" FROM "+table, &conditions{})
 }
 
-// Columns are the columns of one of Tables, without those that ClickHouse computes itself. The rows of a result tell them
-// only where there are any, the beginning of an insert always does.
+// Columns returns the columns of one of Tables, without those that ClickHouse computes. They are those of an insert,
+// because a result without rows has no columns.
 func (s *Store) Columns(ctx context.Context, table string) (columns []Column, err error) {
 	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+quoteName(table))
 	if err != nil {
-		return nil, explain("look at the columns of "+table, err)
+		return nil, explain("read the columns of "+table, err)
 	}
 	for _, c := range batch.Columns() {
 		columns = append(columns, Column{c.Name(), string(c.Type()), c.ScanType()})
 	}
-	return columns, explain("look at the columns of "+table, batch.Close())
+	return columns, explain("read the columns of "+table, batch.Close())
 }
 
 // names lists columns for a statement.
@@ -97,7 +98,7 @@ func (s *Store) CountRows(ctx context.Context, table string) (n uint64, err erro
 	return n, explain("count "+table, err)
 }
 
-// FilledTable is the first of Tables that has rows; "" when none has, or none is there.
+// FilledTable returns the first of Tables that has rows; "" if none has, or none exists.
 func (s *Store) FilledTable(ctx context.Context) (string, error) {
 	server, err := s.withoutDatabase(0)
 	if err != nil {
@@ -116,11 +117,11 @@ func (s *Store) FilledTable(ctx context.Context) (string, error) {
 			return table, nil
 		}
 	}
-	return "", explain("look for an empty database", err)
+	return "", explain("check whether the database is empty", err)
 }
 
-// EventRows returns selected events with the columns of the table, in order of arrival, from behind the cursor (nil is the
-// beginning), at most limit. An event that is stored twice stands there twice, one right after the other.
+// EventRows returns selected events with the columns of the table, in order of arrival, after the cursor (nil is the
+// beginning), at most limit. An event that is stored twice is returned twice in succession.
 func (s *Store) EventRows(ctx context.Context, sel event.Selection, after *Cursor, limit int) (*Rows, error) {
 	where, err := s.inOrderAfter(ctx, sel, after)
 	if err != nil {
@@ -130,12 +131,13 @@ func (s *Store) EventRows(ctx context.Context, sel event.Selection, after *Curso
 	if err != nil {
 		return nil, err
 	}
-	sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY received_at, id LIMIT %d", names(columns), where.events(), where, limit)
+	sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY received_at, id LIMIT %d", names(columns), where.events(),
+		where, limit)
 	rows, err := s.streamed(ctx, "read events", columns, sql, where)
 	return rows, where.blame(err)
 }
 
-// EventColumns are the columns of EventRows. body_text is not among them: it follows from the body.
+// EventColumns returns the columns of EventRows. body_text is left out, because it is computed from the body.
 func (s *Store) EventColumns(ctx context.Context) ([]Column, error) {
 	columns, err := s.Columns(ctx, "events")
 	columns = slices.DeleteFunc(columns, func(c Column) bool { return c.Name == "body_text" })
@@ -153,28 +155,32 @@ func (s *Store) inOrderAfter(ctx context.Context, sel event.Selection, after *Cu
 	return where, err
 }
 
-// Event reads the row that Next has moved to, of EventRows.
+// Event reads the current row of EventRows.
 func (r *Rows) Event() (e event.Event, err error) {
 	return e, explain(r.doing, scanEvent(r.Rows, &e))
 }
 
-// streamed runs a query whose result may be larger than anybody's memory.
-func (s *Store) streamed(ctx context.Context, doing string, columns []Column, sql string, where *conditions) (*Rows, error) {
+// streamed runs a query whose result may be larger than the memory.
+func (s *Store) streamed(ctx context.Context, doing string, columns []Column, sql string, where *conditions) (*Rows,
+	error) {
 	settings := maps.Clone(inPieces)
 	if where.expression != "" {
 		maps.Copy(settings, expressionLimits)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	rows, err := s.askingPatiently(where).Query(with(ctx, settings), sql, where.args...)
+	rows, err := s.asking(where).patient.Query(with(ctx, settings), sql, where.args...)
 	if err != nil {
 		cancel()
 		return nil, explain(doing, err)
 	}
-	return &Rows{Columns: columns, Rows: rows, doing: doing, http: s.options.Protocol == clickhouse.HTTP, cancel: cancel}, nil
+	return &Rows{Columns: columns, Rows: rows, doing: doing, http: s.options.Protocol == clickhouse.HTTP,
+		cancel: cancel}, nil
 }
 
-// InsertRows puts rows into one of Tables in one block, once for each token. It calls each with a function that adds a row.
-func (s *Store) InsertRows(ctx context.Context, token, table string, columns []string, each func(add func(values ...any) error) error) error {
+// InsertRows inserts rows into one of Tables in one block, once for each token. It calls each with a function that
+// adds a row.
+func (s *Store) InsertRows(ctx context.Context, token, table string, columns []string,
+	each func(add func(values ...any) error) error) error {
 	names := make([]string, len(columns))
 	for i, name := range columns {
 		names[i] = quoteName(name)
@@ -184,18 +190,21 @@ func (s *Store) InsertRows(ctx context.Context, token, table string, columns []s
 	})
 }
 
-// BackupToDisk lets the server back the database up by itself, under a name on one of the disks that its configuration
-// allows backups on; on a cluster one that all servers share, such as an S3 bucket. What it writes is a moment of each table.
+// BackupToDisk makes the server write a backup of the database, under a name on one of the disks that its
+// configuration allows for backups; on a cluster a disk that all servers share, such as an S3 bucket. The backup has a
+// snapshot of each table.
 func (s *Store) BackupToDisk(ctx context.Context, disk, name string) error {
-	return explain("back up", s.patient.Exec(ctx, fmt.Sprintf("BACKUP DATABASE %s TO Disk(%s, %s)", s.cluster.whole(), quoteText(disk), quoteText(name))))
+	return explain("back up", s.patient.Exec(ctx, fmt.Sprintf("BACKUP DATABASE %s TO Disk(%s, %s)", s.cluster.whole(),
+		quoteText(disk), quoteText(name))))
 }
 
-// RestoreFromDisk is the way back, into a database of the same name that is empty or not there.
+// RestoreFromDisk restores such a backup into a database of the same name that is empty or does not exist.
 func (s *Store) RestoreFromDisk(ctx context.Context, disk, name string) error {
 	conn, err := s.withoutDatabase(patience)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	return explain("restore", conn.Exec(ctx, fmt.Sprintf("RESTORE DATABASE %s FROM Disk(%s, %s)", s.cluster.whole(), quoteText(disk), quoteText(name))))
+	return explain("restore", conn.Exec(ctx, fmt.Sprintf("RESTORE DATABASE %s FROM Disk(%s, %s)", s.cluster.whole(),
+		quoteText(disk), quoteText(name))))
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// addText is the condition that an event has all words of a text in it, in any order. A word is found within a longer one. What
-// stands between double quotes is one word. Of a number with punctuation in it, such as that of a phone, the digits are
-// searched. A text without any word finds nothing.
+// addText requires that an event contains all words of a text, in any order and also within longer words. A text in
+// double quotes is one word. A number with punctuation, such as a phone number, is searched by its digits. A text
+// without words matches no event.
 func (c *conditions) addText(text string) {
 	before := len(c.terms)
 	parts := strings.Split(text, `"`)
@@ -28,7 +28,7 @@ func (c *conditions) addText(text string) {
 	}
 }
 
-// addWords takes words that together are a number, such as +7 (916) 123-45-67, as one.
+// addWords treats consecutive words that form a number, such as +7 (916) 123-45-67, as one.
 func (c *conditions) addWords(words []string) {
 	for len(words) > 0 {
 		n := slices.IndexFunc(words, func(word string) bool { return strings.ContainsFunc(word, notOfNumber) })
@@ -47,13 +47,14 @@ func (c *conditions) addWords(words []string) {
 	}
 }
 
-// notOfNumber reports whether a rune has no place in a phone number.
+// notOfNumber reports whether a rune cannot be part of a phone number.
 func notOfNumber(r rune) bool {
 	return (r < '0' || r > '9') && !strings.ContainsRune("+()./-\u2010\u2011\u2012\u2013\u2014\u2015", r)
 }
 
-// phoneDigits returns the digits of a number of five digits or more, and "" for a shorter one. Eleven or twelve digits have the
-// prefix of a country or of long distance before the ten that are always dialled: +7 and 8 in Russia, +380 and 0 in Ukraine.
+// phoneDigits returns the digits of a number with at least five, else "". Eleven or twelve digits begin with the
+// prefix of a country or of long distance, before the ten that are always dialled: +7 and 8 in Russia, +380 and 0 in
+// Ukraine.
 func phoneDigits(number string) string {
 	digits := strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' {
@@ -70,7 +71,7 @@ func phoneDigits(number string) string {
 	return digits
 }
 
-// eachFound are the conditions that each of the words is found. Punctuation around a word does not count.
+// eachFound returns a condition for each of the words, without the punctuation around it.
 func (c *conditions) eachFound(words []string) (terms []string) {
 	for _, word := range words {
 		if word = strings.TrimFunc(word, func(r rune) bool { return unicode.IsPunct(r) || invisible(r) }); word != "" {
@@ -80,7 +81,7 @@ func (c *conditions) eachFound(words []string) (terms []string) {
 	return terms
 }
 
-// found is the condition that an event has a text in it, as it is or as what it stands for in JSON: people copy from bodies.
+// found requires that an event contains a text or, because people copy from bodies, its value in JSON.
 func (c *conditions) found(text string) string {
 	texts := []string{text}
 	if plain, err := jsontext.AppendUnquote(nil, `"`+text+`"`); err == nil && strings.Contains(text, `\`) {
@@ -89,23 +90,25 @@ func (c *conditions) found(text string) string {
 	var terms []string
 	for _, text := range texts {
 		wanted := Normalized(c.bind("String", text))
-		// position, for multiSearchAny of ClickHouse 26.7 misses matches on processors without AVX-512.
+		// Not multiSearchAny: that of ClickHouse 26.7 misses matches on processors without AVX-512.
 		terms = append(terms, "position(search_text, "+wanted+") > 0", "position(search_body, "+wanted+") > 0")
 	}
 	return "(" + strings.Join(terms, " OR ") + ")"
 }
 
-// invisible reports whether nothing of a rune is left in the form of Normalized, or only a space.
+// invisible reports whether Normalized removes a rune or turns it into a space.
 func invisible(r rune) bool {
-	return unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	return unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point,
+		unicode.Variation_Selector)
 }
 
-// Normalized is an SQL expression for the form of a text in which its spellings are alike: without regard to case, compatibility
-// variants, composition of accents and invisible characters (NFKC_Casefold of Unicode, UAX 31), with ё as е, and with one space for
-// any white space in it and none around it. Bytes that are no UTF-8 become U+FFFD. All of it is ICU's and RE2's, so that
-// the result does not depend on the processor.
-//
-// The columns search_text and search_body, filters by tags and fields, and the dashboards compare texts in this form.
+// Normalized returns an SQL expression for a text in a form that is equal for all its spellings: without differences
+// of case, compatibility variants, composition of accents and invisible characters (NFKC_Casefold of Unicode, UAX 31),
+// with ё as е, with one space for any white space and none at the ends. Bytes that are not UTF-8 become U+FFFD. ICU
+// and RE2 do all of it, so the result is the same on every processor.
+// The columns search_text and search_body, the filters for tags and fields, and the dashboards compare texts in this
+// form.
 func Normalized(text string) string {
-	return `trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(` + text + `)), 'ё', 'е'), '\\s+', ' '))`
+	return `trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(` + text +
+		`)), 'ё', 'е'), '\\s+', ' '))`
 }

@@ -8,43 +8,41 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// expiring is a table, or one column of it, whose rows or values ClickHouse removes by itself (TTL).
-//
-// Deliveries and replays are not among them. Their rows are versions of which the newest counts, and ClickHouse may remove
-// the newest while an older one waits in another part: a delivery that ended a year ago would be pending again, and sent.
-// See Purge.
+// expiring is a table, or one column of it, whose rows or values ClickHouse removes (TTL).
+// Deliveries and replays are not among them. Their rows are versions of which the newest counts, and ClickHouse may
+// remove the newest while an older one is in another part: a delivery that ended a year ago would be pending again,
+// and sent. See Purge.
 type expiring struct {
 	table  string
 	column string // empty: whole rows
-	since  string // the column that their age counts from
+	since  string // the column from which the time counts
 	of     func(Retention) keep
-	made   bool // of the column before it, with which it goes; no report names it
+	made   bool // computed from the column before it; no report names it
 }
 
 var expirings = []expiring{
 	{"events", "", "received_at", Retention.events, false},
 	{"events", "body", "received_at", Retention.bodies, false},
-	{"events", "body_text", "received_at", Retention.bodies, true},   // made of the body
-	{"events", "search_body", "received_at", Retention.bodies, true}, // made of the body
+	{"events", "body_text", "received_at", Retention.bodies, true},   // computed from the body
+	{"events", "search_body", "received_at", Retention.bodies, true}, // computed from the body
 	{"quarantine", "", "received_at", Retention.quarantine, false},
 	{"attempts", "", "started_at", func(r Retention) keep { return keep{all: r.Attempts} }, false},
 	{"otel_traces", "", "Timestamp", func(r Retention) keep { return keep{all: r.Traces} }, false},
 	{"otel_traces_trace_id_ts", "", "Start", func(r Retention) keep { return keep{all: r.Traces} }, false},
 }
 
-// String is the table, and the column.
+// String returns the table, and the column.
 func (x expiring) String() string { return strings.TrimSuffix(x.table+"."+x.column, ".") }
 
-// RetentionChange is a retention that was put in force.
+// RetentionChange is a retention that was applied.
 type RetentionChange struct {
 	What   string // a table, or a column such as events.body
-	Before string // in words, such as "90d, demo 30d"
+	Before string // for people, such as "90d, demo 30d"
 	After  string
 }
 
-// ApplyRetention puts a retention in force where another one is, and returns what it has changed. What has expired goes
-// with the next merges, in the background. Where nothing is asked for but the default, a TTL of somebody else's stays as it
-// is.
+// ApplyRetention changes the retention in force to r and returns the changes. Expired rows are removed by the next
+// merges, in the background. A TTL that another program has set is kept unless r differs from the default.
 func (s *Store) ApplyRetention(ctx context.Context, r Retention) (changes []RetentionChange, err error) {
 	for _, x := range expirings {
 		inForce, err := s.ttlOf(ctx, x)
@@ -58,8 +56,9 @@ func (s *Store) ApplyRetention(ctx context.Context, r Retention) (changes []Rete
 		if ttl == inForce || byDefault && !ours {
 			continue
 		}
-		// Not waiting for the times of expiry to be computed anew: on a large table that takes minutes.
-		if err := s.conn.Exec(with(ctx, clickhouse.Settings{"alter_sync": 0}), x.alter(s.cluster.altered(x.table), ttl)); err != nil {
+		// Do not wait until the times of expiry are computed: on a large table that takes minutes.
+		if err := s.conn.Exec(with(ctx, clickhouse.Settings{"alter_sync": 0}),
+			x.alter(s.cluster.altered(x.table), ttl)); err != nil {
 			return changes, explain("change the retention of "+x.String(), err)
 		}
 		if !x.made {
@@ -76,7 +75,7 @@ func words(k keep, ttl string, ours bool) string {
 	return k.String()
 }
 
-// alter is the statement that puts an expression in force; an empty one removes what is there.
+// alter returns the statement that sets an expression; an empty one removes the TTL.
 func (x expiring) alter(table, ttl string) string {
 	what := ""
 	if x.column != "" {
@@ -91,12 +90,12 @@ func (x expiring) alter(table, ttl string) string {
 	return "ALTER TABLE " + table + " MODIFY " + what + "TTL " + ttl
 }
 
-// ttlOf is the expression in force, as ClickHouse shows it; empty when there is none.
+// ttlOf returns the expression in force, in the form in which ClickHouse shows it; "" if there is none.
 func (s *Store) ttlOf(ctx context.Context, x expiring) (ttl string, err error) {
 	var engine, create string
 	err = s.conn.QueryRow(ctx, "SELECT engine_full, create_table_query FROM system.tables WHERE database = currentDatabase() AND name = "+quoteText(s.cluster.own(x.table))).Scan(&engine, &create)
 	if err != nil {
-		return "", explain("look for the retention of "+x.String(), err)
+		return "", explain("read the retention of "+x.String(), err)
 	}
 	if x.column == "" {
 		_, ttl, _ = strings.Cut(engine, " TTL ")
@@ -105,7 +104,7 @@ func (s *Store) ttlOf(ctx context.Context, x expiring) (ttl string, err error) {
 	}
 	_, ttl, found := strings.Cut(create, "`"+x.column+"` ")
 	if !found {
-		return "", fmt.Errorf("look for the retention of %s: the table has no such column", x)
+		return "", fmt.Errorf("read the retention of %s: the table has no such column", x)
 	}
 	ttl, _, _ = strings.Cut(ttl, ", `")
 	_, ttl, _ = strings.Cut(ttl, " TTL ")

@@ -122,7 +122,7 @@ func (b *bench) pages() (list []page) {
 	filter("custom field", "field", "Город="+k.Field)
 	filter("custom field that nothing has", "field", "nothing=has")
 	filter("not delivered to crm", "undelivered_to", "crm")
-	filter("given up at crm", "failed_at", "crm")
+	filter("failed at crm", "failed_at", "crm")
 	filter("expression", "where", "length(body) > 600")
 	filter("expression that is never true", "where", "length(body) > 1000000")
 	return append(list, page{name: "an event of long ago", path: "/events/" + k.Old, aim: eventAim},

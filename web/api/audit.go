@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"maps"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -45,7 +44,7 @@ func (d *Direct) AuditLog(ctx context.Context, limit int) ([]AuditEntry, error) 
 }
 
 func (s *server) auditRoute() {
-	route(s, RoleAdmin, huma.Operation{OperationID: "list-audit-log", Method: http.MethodGet, Path: "/audit-log", Tags: []string{"Audit"},
+	route(s, RoleAdmin, "GET /audit-log", huma.Operation{OperationID: "list-audit-log",
 		Summary:     "List who changed what, and who viewed whose data",
 		Description: "Newest first. Repeated views of the same event are recorded once an hour."},
 		func(ctx context.Context, in *struct {

@@ -22,8 +22,8 @@ import (
 	"hooktape/replay"
 )
 
-// Client calls the API of a hooktape. Its methods do the same as those of [Direct]. They return a [*Problem] that the API answered with, or
-// ErrUnreachable.
+// Client calls the API of a hooktape. Its methods do the same as those of [Direct]. They return a [*Problem] that the
+// API answered with, or ErrUnreachable.
 type Client struct {
 	base   *url.URL
 	token  string
@@ -116,11 +116,13 @@ func reason(err error) string {
 func (c *Client) problem(response *http.Response) error {
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10)) // a truncated problem does not decode
 	p := &Problem{}
-	if strings.HasPrefix(response.Header.Get("Content-Type"), problemType) && json.Unmarshal(text, p) == nil && p.Detail != "" {
+	isProblem := strings.HasPrefix(response.Header.Get("Content-Type"), problemType)
+	if isProblem && json.Unmarshal(text, p) == nil && p.Detail != "" {
 		p.Status = response.StatusCode
 		return p
 	}
-	return Problemf(response.StatusCode, "%s answered %s, but not as hooktape's API does; is that its URL?", c.base.Host, response.Status)
+	return Problemf(response.StatusCode, "%s answered %s, but not as hooktape's API does; is that its URL?",
+		c.base.Host, response.Status)
 }
 
 // call sends a request and decodes the response into out, unless out is nil. It returns the status.
@@ -203,14 +205,15 @@ func (c *Client) Plan(ctx context.Context, want replay.Request) (plan Plan, err 
 	return plan, c.post(ctx, "replays", NewReplay{Request: withDefaults(want), DryRun: true}, &plan)
 }
 
-// Create creates a replay, which then runs. Another call with the same key returns the replay of the first call, unless the key is
-// empty. Create returns replay.ErrNothing when there is nothing to send.
+// Create creates a replay, which then runs. Another call with the same key returns the replay of the first call, unless
+// the key is empty. Create returns replay.ErrNothing when there is nothing to send.
 func (c *Client) Create(ctx context.Context, key string, want replay.Request) (r event.Replay, err error) {
 	header := http.Header{}
 	if key != "" {
 		header.Set("Idempotency-Key", key)
 	}
-	status, err := c.call(ctx, request{method: http.MethodPost, path: "replays", header: header, body: NewReplay{Request: withDefaults(want)}}, &r)
+	status, err := c.call(ctx, request{method: http.MethodPost, path: "replays", header: header,
+		body: NewReplay{Request: withDefaults(want)}}, &r)
 	if err == nil && status == http.StatusOK {
 		return event.Replay{}, replay.ErrNothing
 	}
@@ -225,7 +228,8 @@ func withDefaults(want replay.Request) replay.Request {
 	return want
 }
 
-// Replays lists replays, newest first: those created before the given one unless it is uuid.Nil, in one of the states if there are any.
+// Replays lists replays, newest first: those created before the given one unless it is uuid.Nil, in one of the states
+// if there are any.
 func (c *Client) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error) {
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
 	if before != uuid.Nil {
@@ -244,7 +248,8 @@ func (c *Client) Replay(ctx context.Context, id uuid.UUID) (r event.Replay, err 
 	return r, c.get(ctx, "replays/"+id.String(), nil, &r)
 }
 
-// Steer pauses, resumes or cancels a replay, or changes its rate (perSecond). The delivering process follows within a second.
+// Steer pauses, resumes or cancels a replay, or changes its rate (perSecond). The delivering process follows within a
+// second.
 func (c *Client) Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64) error {
 	path := "replays/" + id.String()
 	var patch ReplayPatch
@@ -262,8 +267,8 @@ func (c *Client) Steer(ctx context.Context, id uuid.UUID, action event.Action, p
 	return err
 }
 
-// Diff compares a replay's answers with the last ones of an endpoint; of the replay's own endpoint if against is empty. It returns at
-// most limit rows.
+// Diff compares a replay's answers with the last ones of an endpoint; of the replay's own endpoint if against is empty.
+// It returns at most limit rows.
 func (c *Client) Diff(ctx context.Context, id uuid.UUID, against string, limit int) (diff Diff, err error) {
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
 	if against != "" {

@@ -24,8 +24,9 @@ const (
 // errEnd reports the regular end of a stream.
 var errEnd = errors.New("the replay has ended")
 
-// Watch calls each with a replay's progress, at once and then every second, until the replay has ended, each returns an error, or ctx
-// ends. While the connection is lost, it calls each with the reason and the last known progress, and reconnects with growing pauses.
+// Watch calls each with a replay's progress, immediately and then every second, until the replay has ended, each
+// returns an error, or ctx ends. While the connection is lost, it calls each with the reason and the last known
+// progress, and reconnects with growing pauses.
 func (c *Client) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, lost error) error) error {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 300*time.Millisecond, 10*time.Second
@@ -73,7 +74,8 @@ func (c *Client) stream(ctx context.Context, id uuid.UUID, each func(Progress) e
 	}
 	defer response.Body.Close()
 	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
-		return &finalError{Problemf(response.StatusCode, "%s answered, but not with a stream of hooktape's API; is that its URL?", c.base.Host)}
+		return &finalError{Problemf(response.StatusCode,
+			"%s answered, but not with a stream of hooktape's API; is that its URL?", c.base.Host)}
 	}
 	silence := time.AfterFunc(streamSilence, cancel)
 	defer silence.Stop()

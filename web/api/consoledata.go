@@ -122,10 +122,11 @@ func pair(first, last *event.Event, err error) (*Event, *Event, error) {
 
 // Trace returns the spans of receiving and storing an event.
 func (d *Direct) Trace(ctx context.Context, e Event) ([]Span, error) {
-	return d.store.SpansNear(ctx, e.TraceID, e.ReceivedAt)
+	return d.store.Spans(ctx, e.TraceID, e.ReceivedAt)
 }
 
-// SourceStats returns the statistics since a time of the given sources, and then of other names with the most requests; at most limit.
+// SourceStats returns the statistics since a time of the given sources, and then of other names with the most requests;
+// at most limit.
 func (d *Direct) SourceStats(ctx context.Context, since time.Time, sources []string, limit int) ([]SourceStats, error) {
 	return d.store.SourceStats(ctx, since, sources, limit)
 }

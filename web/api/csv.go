@@ -38,7 +38,9 @@ var briefColumns, requestColumns = func() (brief, request []column) {
 	for _, name := range DecodedNames {
 		brief = append(brief, column{name, func(e *Event) any { return e.Decoded[name] }})
 	}
-	brief = append(brief, column{"fields", func(e *Event) any { return e.Fields }}, column{"decode_error", func(e *Event) any { return e.DecodeError }})
+	brief = append(brief,
+		column{"fields", func(e *Event) any { return e.Fields }},
+		column{"decode_error", func(e *Event) any { return e.DecodeError }})
 	request = []column{
 		{"method", func(e *Event) any { return e.Request.Method }},
 		{"path", func(e *Event) any { return e.Request.Path }},
@@ -100,8 +102,8 @@ func (c Columns) Object(e *Event) map[string]any {
 // ByteOrderMark at the beginning of a CSV makes Excel read it as UTF-8.
 const ByteOrderMark = "\uFEFF"
 
-// CSV writes events as CSV with a header line. Fields and headers are JSON. An apostrophe precedes a value that a spreadsheet would
-// run as a formula.
+// CSV writes events as CSV with a header line. Fields and headers are JSON. An apostrophe precedes a value that a
+// spreadsheet would run as a formula.
 type CSV struct {
 	columns Columns
 	w       *csv.Writer
@@ -137,8 +139,8 @@ func (c *CSV) Flush() error {
 	return c.w.Error()
 }
 
-// harmlessCell puts an apostrophe before a value that a spreadsheet would run as a formula (OWASP, CSV Injection). Phone numbers and
-// negative numbers stay as they are: digits and separators can name neither a function nor a cell.
+// harmlessCell puts an apostrophe before a value that a spreadsheet would run as a formula (OWASP, CSV Injection).
+// Phone numbers and negative numbers stay as they are: digits and separators cannot name a function or a cell.
 func harmlessCell(cell string) string {
 	first, size := utf8.DecodeRuneInString(cell)
 	rest := cell[size:]

@@ -40,8 +40,8 @@ type DiffRow struct {
 	There   *Attempt  `json:"there,omitempty" doc:"The last attempt elsewhere."`
 }
 
-// Diff compares a replay's answers with the last ones of an endpoint; of the replay's own endpoint if against is empty. It returns at
-// most limit rows.
+// Diff compares a replay's answers with the last ones of an endpoint; of the replay's own endpoint if against is empty.
+// It returns at most limit rows.
 func (d *Direct) Diff(ctx context.Context, id uuid.UUID, against string, limit int) (Diff, error) {
 	if _, err := d.Replay(ctx, id); err != nil {
 		return Diff{}, err
@@ -54,8 +54,17 @@ func (d *Direct) Diff(ctx context.Context, id uuid.UUID, against string, limit i
 	if err != nil {
 		return Diff{}, err
 	}
-	diff := Diff{Same: found.Same, DifferentStatus: found.DifferentStatus, DifferentBody: found.DifferentBody, OnlyHere: found.OnlyHere,
-		OnlyThere: found.OnlyThere, Neither: found.Neither, Here: latencyJSON(found.Here), There: latencyJSON(found.There), Rows: []DiffRow{}}
+	diff := Diff{
+		Same:            found.Same,
+		DifferentStatus: found.DifferentStatus,
+		DifferentBody:   found.DifferentBody,
+		OnlyHere:        found.OnlyHere,
+		OnlyThere:       found.OnlyThere,
+		Neither:         found.Neither,
+		Here:            latencyJSON(found.Here),
+		There:           latencyJSON(found.There),
+		Rows:            []DiffRow{},
+	}
 	for _, r := range found.Rows {
 		diff.Rows = append(diff.Rows, DiffRow{r.EventID, r.Differs, sideJSON(r.Here), sideJSON(r.There)})
 	}
@@ -81,7 +90,7 @@ type diffInput struct {
 }
 
 func (s *server) diffRoute() {
-	route(s, RoleRead, huma.Operation{OperationID: "diff-replay", Method: http.MethodGet, Path: "/replays/{id}/diff", Tags: []string{"Replays"},
+	route(s, RoleRead, "GET /replays/{id}/diff", huma.Operation{OperationID: "diff-replay",
 		Errors:  []int{http.StatusNotFound},
 		Summary: "Compare a replay's answers",
 		Description: "Compares each answer with the last answer to the same event from an endpoint outside this replay: " +

@@ -14,7 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// checker is a transport that compares every answer of the API with what its document promises.
+// checker is a transport that compares every answer of the API with the document.
 type checker struct {
 	t         *testing.T
 	document  map[string]any
@@ -92,7 +92,7 @@ func (c *checker) validate(at []string, body []byte) error {
 	return schema.Validate(value)
 }
 
-// operation finds what the document says of a request.
+// operation returns the template and the operation of the document for a request.
 func (c *checker) operation(method, path string) (template string, operation any) {
 	parts := strings.Split(path, "/")
 	paths, _ := c.document["paths"].(map[string]any)
@@ -111,7 +111,7 @@ func (c *checker) operation(method, path string) (template string, operation any
 	return "", nil
 }
 
-// fixed tells whether another template has a word where this one has a parameter.
+// fixed reports whether another template has a word where this one has a parameter.
 func fixed(paths map[string]any, before []string, word string, after []string) bool {
 	steps := append(append(append([]string{}, before...), word), after...)
 	return paths[strings.Join(steps, "/")] != nil
@@ -125,8 +125,8 @@ func dig(value any, steps ...string) any {
 	return value
 }
 
-// TestDocument: every route of the API is in the document with its role and its problems, everything in it is explained,
-// and nothing else is there.
+// TestDocument: the document has every route of the API with its role and problems, explains everything, and has
+// nothing else.
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -181,7 +181,7 @@ func explained(t *testing.T, what string, v any) {
 	}
 }
 
-// TestPage: the page shows every operation and schema, and can load nothing from elsewhere.
+// TestPage: the page shows every operation and schema, and loads nothing from other hosts.
 func TestPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

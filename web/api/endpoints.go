@@ -85,19 +85,20 @@ type endpointPath struct {
 type endpointOutput struct{ Body Endpoint }
 
 func (s *server) endpointRoutes() {
-	route(s, RoleRead, huma.Operation{OperationID: "list-endpoints", Method: http.MethodGet, Path: "/endpoints", Tags: []string{"Endpoints"},
+	route(s, RoleRead, "GET /endpoints", huma.Operation{OperationID: "list-endpoints",
 		Summary: "List endpoints", Description: "The configured endpoints with their state, backlog and last error."},
 		func(ctx context.Context, _ *struct{}) (*struct{ Body EndpointList }, error) {
 			list, err := s.as(ctx).Endpoints(ctx)
 			return &struct{ Body EndpointList }{EndpointList{list}}, err
 		})
-	s.steerEndpointRoute(event.ActionPause, "Pause an endpoint", "Nothing is sent to it, live or by a replay, until it is resumed; its deliveries wait.")
-	s.steerEndpointRoute(event.ActionResume, "Resume an endpoint", "Also one whose circuit breaker is open: the next attempt is made at once.")
+	s.steerEndpointRoute(event.ActionPause, "Pause an endpoint",
+		"Nothing is sent to it, live or by a replay, until it is resumed; its deliveries wait.")
+	s.steerEndpointRoute(event.ActionResume, "Resume an endpoint",
+		"Also one whose circuit breaker is open: the next attempt follows immediately.")
 }
 
 func (s *server) steerEndpointRoute(action event.Action, summary, description string) {
-	route(s, RoleReplay, huma.Operation{OperationID: string(action) + "-endpoint", Method: http.MethodPost,
-		Path: "/endpoints/{name}/" + string(action), Tags: []string{"Endpoints"},
+	route(s, RoleReplay, "POST /endpoints/{name}/"+string(action), huma.Operation{OperationID: string(action) + "-endpoint",
 		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
 		Summary: summary, Description: description + acceptedLater},
 		func(ctx context.Context, in *endpointPath) (*endpointOutput, error) {

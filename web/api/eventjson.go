@@ -13,7 +13,8 @@ import (
 	"hooktape/replay"
 )
 
-// Event is an event in the JSON of the API and of the command line. Properties have the names of the columns in ClickHouse.
+// Event is an event in the JSON of the API and of the command line. Properties have the names of the columns in
+// ClickHouse.
 type Event struct {
 	ID          uuid.UUID         `json:"id" doc:"A UUIDv7 of the millisecond of receipt."`
 	ReceivedAt  time.Time         `json:"received_at" doc:"When the request arrived, UTC."`
@@ -33,8 +34,8 @@ type Event struct {
 	Deliveries []Delivery    `json:"deliveries,omitzero" doc:"Its deliveries to each endpoint; not in lists."`
 }
 
-// EventRequest is the original request of an event. The hook's token is masked in the path. A query or body that is not UTF-8 is in
-// Base64, in another property.
+// EventRequest is the original request of an event. The hook's token is masked in the path. A query or body that is not
+// UTF-8 is in Base64, in another property.
 type EventRequest struct {
 	Method      string         `json:"method" doc:"Its method."`
 	Path        string         `json:"path" doc:"Its path, with the hook's token masked."`
@@ -127,8 +128,8 @@ func WholeEvent(e *event.Event, deliveries []Delivery) Event {
 func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Delivery {
 	list := []Delivery{}
 	for _, d := range deliveries {
-		j := Delivery{ReplayID: d.ReplayID, Endpoint: replay.TargetName(d.Endpoint), State: d.State, StatusCode: d.StatusCode, Error: d.Error,
-			UpdatedAt: d.UpdatedAt, Attempts: []Attempt{}}
+		j := Delivery{ReplayID: d.ReplayID, Endpoint: replay.TargetName(d.Endpoint), State: d.State, StatusCode: d.StatusCode,
+			Error: d.Error, UpdatedAt: d.UpdatedAt, Attempts: []Attempt{}}
 		if d.State == event.Retrying {
 			j.NextAt = &d.NextAt
 		}
@@ -143,9 +144,9 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 }
 
 func attemptJSON(a event.Attempt) Attempt {
-	j := Attempt{ID: a.ID, Number: a.Number, URL: MaskedURL(a.URL), StartedAt: a.StartedAt, DurationMS: milliseconds(a.Duration),
-		Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error, RequestHeaders: a.RequestHeaders, ResponseHeaders: notNil(a.ResponseHeaders),
-		TraceID: hex.EncodeToString(a.TraceID[:])}
+	j := Attempt{ID: a.ID, Number: a.Number, URL: MaskedURL(a.URL), StartedAt: a.StartedAt,
+		DurationMS: milliseconds(a.Duration), Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error,
+		RequestHeaders: a.RequestHeaders, ResponseHeaders: notNil(a.ResponseHeaders), TraceID: hex.EncodeToString(a.TraceID[:])}
 	j.ResponseBody, j.ResponseBodyBase64 = split(a.ResponseBody)
 	return j
 }

@@ -37,8 +37,8 @@ func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cur
 	return pageOf(events, limit), nil
 }
 
-// Search is Events with a time limit: after patience it returns what it has found so far. reached is how far back it has searched, or nil
-// when the page is full or the search complete. The page's cursor continues the search.
+// Search is Events with a time limit: after patience it returns what it has found so far. reached is how far back it
+// has searched, or nil when the page is full or the search complete. The page's cursor continues the search.
 func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cursor string, patience time.Duration) (
 	page EventPage, reached *time.Time, err error) {
 	before, err := decodeCursor(cursor)
@@ -73,8 +73,8 @@ func pageOf(events []event.Event, limit int) EventPage {
 	return page
 }
 
-// encodeCursor encodes the place of a page's last event: the microsecond of its receipt, and its id. The cursor stays valid while events
-// arrive, and when many events have the same time.
+// encodeCursor encodes the place of a page's last event: the microsecond of its receipt, and its id. The cursor stays
+// valid while events arrive, and when many events have the same time.
 func encodeCursor(c store.Cursor) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(c.At.UnixMicro()))
 	return base64.RawURLEncoding.EncodeToString(append(b, c.ID[:]...))
@@ -96,7 +96,7 @@ func decodeCursor(s string) (*store.Cursor, error) {
 	return &store.Cursor{At: at, ID: uuid.UUID(b[8:])}, nil
 }
 
-var errCursor = Problemf(http.StatusUnprocessableEntity, "invalid cursor: want the next of a page")
+var errCursor = Invalidf("invalid cursor: want the next of a page")
 
 // Event returns an event with its request and its deliveries, and records the view.
 func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
@@ -111,7 +111,8 @@ func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
 	return WholeEvent(e, deliveries), err
 }
 
-// Body returns the bytes of an event's body, and records the view. It returns a [*Problem] if the body is past its retention.
+// Body returns the bytes of an event's body, and records the view. It returns a [*Problem] if the body is past its
+// retention.
 func (d *Direct) Body(ctx context.Context, id uuid.UUID) ([]byte, error) {
 	e, err := d.event(ctx, id)
 	if err != nil {
@@ -192,7 +193,7 @@ type bodyOutput struct {
 const octetStream = "application/octet-stream"
 
 func (s *server) eventRoutes() {
-	route(s, RoleRead, huma.Operation{OperationID: "list-events", Method: http.MethodGet, Path: "/events", Tags: []string{"Events"},
+	route(s, RoleRead, "GET /events", huma.Operation{OperationID: "list-events",
 		Parameters:  selectionParams(),
 		Summary:     "List events",
 		Description: "Newest first, in pages. An event matches one of the values of a repeated parameter, and all different parameters."},
@@ -200,7 +201,7 @@ func (s *server) eventRoutes() {
 			page, err := s.as(ctx).Events(ctx, in.selection, in.Limit, in.Cursor)
 			return &eventsOutput{page}, err
 		})
-	route(s, RoleRead, huma.Operation{OperationID: "search-events", Method: http.MethodPost, Path: "/events/search", Tags: []string{"Events"},
+	route(s, RoleRead, "POST /events/search", huma.Operation{OperationID: "search-events",
 		MaxBodyBytes: maxBodyBytes,
 		Summary:      "List events by a selection in the body",
 		Description:  "The same list, for selections that are too long for a URL, such as thousands of ids."},
@@ -208,7 +209,7 @@ func (s *server) eventRoutes() {
 			page, err := s.as(ctx).Events(ctx, in.Body.Selection, in.Body.Limit, in.Body.Cursor)
 			return &eventsOutput{page}, err
 		})
-	route(s, RoleRead, huma.Operation{OperationID: "get-event", Method: http.MethodGet, Path: "/events/{id}", Tags: []string{"Events"},
+	route(s, RoleRead, "GET /events/{id}", huma.Operation{OperationID: "get-event",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "Show an event",
 		Description: "The original request, its parsed fields, and its deliveries. The audit log records the view."},
@@ -216,7 +217,7 @@ func (s *server) eventRoutes() {
 			e, err := s.as(ctx).Event(ctx, in.uuid())
 			return &struct{ Body Event }{e}, err
 		})
-	route(s, RoleRead, huma.Operation{OperationID: "get-event-raw", Method: http.MethodGet, Path: "/events/{id}/raw", Tags: []string{"Events"},
+	route(s, RoleRead, "GET /events/{id}/raw", huma.Operation{OperationID: "get-event-raw",
 		Errors:      []int{http.StatusNotFound, http.StatusGone},
 		Summary:     "Get an event's body",
 		Description: "The exact bytes. The audit log records the download.",
@@ -229,7 +230,7 @@ func (s *server) eventRoutes() {
 			}
 			return &bodyOutput{ContentType: octetStream, Disposition: `attachment; filename="` + in.ID + `.body"`, Body: body}, err
 		})
-	route(s, RoleRead, huma.Operation{OperationID: "list-deliveries", Method: http.MethodGet, Path: "/events/{id}/deliveries", Tags: []string{"Events"},
+	route(s, RoleRead, "GET /events/{id}/deliveries", huma.Operation{OperationID: "list-deliveries",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "List an event's deliveries",
 		Description: "The deliveries of the event to each endpoint, live first, with every attempt and its answer."},

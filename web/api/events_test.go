@@ -26,7 +26,7 @@ import (
 
 var escape = url.QueryEscape
 
-// TestPages: every event is on one page, in order, although all were received at three times and more come in meanwhile.
+// TestPages: every event is on one page, in order, although many have the same time and more arrive meanwhile.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -68,7 +68,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestSelection: each parameter, and each field of a search, chooses.
+// TestSelection: each query parameter selects, and each property of a search.
 func TestSelection(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -147,7 +147,7 @@ func idsOfStored(events []event.Event) (ids []uuid.UUID) {
 	return ids
 }
 
-// TestHostileRequests: what cannot be meant is refused with a problem that says where, and shows nothing internal.
+// TestHostileRequests: an invalid request is rejected with a problem that names the place, and reveals no internals.
 func TestHostileRequests(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -159,21 +159,21 @@ func TestHostileRequests(t *testing.T) {
 		detail             string
 	}{
 		{"GET", "/events?sourc=shop", "", 422, "query.sourc: unknown query parameter"},
-		{"GET", "/events?kind=nonsense", "", 422, `query.kind: "nonsense" is none of flow,`},
+		{"GET", "/events?kind=nonsense", "", 422, `query.kind: invalid value "nonsense": want flow,`},
 		{"GET", "/events?kind=", "", 422, `query.kind`},
 		{"GET", "/events?verdict=good", "", 422, "query.verdict"},
-		{"GET", "/events?from=yesterday", "", 422, `query.from: "yesterday" is no time such as`},
+		{"GET", "/events?from=yesterday", "", 422, `query.from: invalid time "yesterday": want one such as`},
 		{"GET", "/events?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "", 422, "before it begins"},
 		{"GET", "/events?until=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "", 422, "until and to, its old name, differ"},
 		{"POST", "/events/search", `{"selection":{"until":"2026-01-02T00:00:00Z","to":"2026-01-01T00:00:00Z"}}`, 422, "until and to, its old name, differ"},
 		{"GET", "/events?since=-1h", "", 422, "query.since"},
 		{"GET", "/events?since=1h&from=2026-01-01T00:00:00Z", "", 422, "exclude each other"},
-		{"GET", "/events?text=a&text=b", "", 422, "query.text: may be given once"},
+		{"GET", "/events?text=a&text=b", "", 422, "query.text: may be given only once"},
 		{"POST", "/replays", `{"to":"crm","mode":"all","selection":{"ids":[]}}`, 422, "an empty list, which would select everything"},
 		{"POST", "/replays", `{"to":"crm","selection":{"sources":[]}}`, 422, "selection.sources"},
 		{"GET", "/events?field=novalue", "", 422, "query.field"},
 		{"GET", "/events?field=a=1&field=a=2", "", 422, "query.field"},
-		{"GET", "/events?id=1", "", 422, `query.id: "1" is no event id`},
+		{"GET", "/events?id=1", "", 422, `query.id: invalid event id "1"`},
 		{"GET", "/events?limit=0", "", 422, "query.limit"},
 		{"GET", "/events?limit=1001", "", 422, "query.limit"},
 		{"GET", "/events?limit=9999999999999999999999", "", 422, "query.limit"},
@@ -249,7 +249,7 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
-// TestRaw: the bytes of a body come as they are, and no browser takes them for a page.
+// TestRaw: the bytes of a body are unchanged, and no browser displays them as a page.
 func TestRaw(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -289,7 +289,7 @@ func TestRaw(t *testing.T) {
 	}
 }
 
-// TestViewsAreAudited: the audit log has who has seen a body, once an hour for each, and not who has seen a list.
+// TestViewsAreAudited: the audit log has who viewed a body, once an hour for each, and not who listed events.
 func TestViewsAreAudited(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -314,7 +314,7 @@ func TestViewsAreAudited(t *testing.T) {
 	}
 }
 
-// TestBodyGone: an event whose body is past its retention is shown as such, and its body is no empty one.
+// TestBodyGone: an event whose body is past its retention says so; its body is not an empty one.
 func TestBodyGone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -335,7 +335,7 @@ func TestBodyGone(t *testing.T) {
 	}
 }
 
-// TestClickHouseAway: the API says so, shows nothing of the set-up, and keeps the reason for the log.
+// TestClickHouseAway: the API says that ClickHouse is away, reveals no internals, and logs the reason.
 func TestClickHouseAway(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Start(t)

@@ -8,7 +8,7 @@ import (
 	"hooktape/internal/peraddress"
 )
 
-// PatientGuard is a guard that lets an address try many wrong tokens.
+// PatientGuard returns a guard that allows an address many wrong tokens.
 func PatientGuard(logger *slog.Logger) *Guard {
 	g := NewGuard(logger)
 	g.failures = peraddress.New(rate.Every(wrongEvery), 10_000)

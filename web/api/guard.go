@@ -25,8 +25,9 @@ const (
 // RetryAfterWrong is the value of Retry-After for an address at its limit, in seconds.
 var RetryAfterWrong = strconv.Itoa(int(wrongEvery / time.Second))
 
-// Guard limits the wrong tokens of each client address, over the API and the console's login together, and counts them in the metric
-// hooktape.tokens.wrong. An address at its limit is refused whatever token it sends: otherwise the answer would reveal a right one.
+// Guard limits the wrong tokens of each client address, over the API and the console's login together, and counts them
+// in the metric hooktape.tokens.wrong. An address at its limit is refused whatever token it sends: otherwise the answer
+// would reveal a right one.
 type Guard struct {
 	failures *peraddress.Limiter
 	wrong    metric.Int64Counter
@@ -50,7 +51,7 @@ func NewGuard(logger *slog.Logger) *Guard {
 	g := &Guard{failures: peraddress.New(rate.Every(wrongEvery), wrongBurst), wrong: wrong, logger: logger,
 		log: rate.Sometimes{First: 1, Interval: time.Minute}}
 	for _, where := range []string{AtAPI, AtConsole} {
-		g.count(where, 0) // so that the metric exists before the first wrong token, for alerts
+		g.count(where, 0) // alerts need the metric before the first wrong token
 	}
 	return g
 }

@@ -9,8 +9,8 @@ import (
 	"hooktape/web/api"
 )
 
-// TestWrongTokens: an address that has tried ten wrong tokens is refused whatever it sends, and the log says so in one line
-// without what was tried. Requests without a token are no attempts.
+// TestWrongTokens: an address is refused after ten wrong tokens, whatever it sends. The log says so in one line without
+// the tokens. Requests without a token do not count.
 func TestWrongTokens(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

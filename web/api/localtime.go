@@ -2,9 +2,9 @@ package api
 
 import "time"
 
-// LocalTimes returns the first and the last moment at which clocks in a zone show the date and time of wall, whose own zone is ignored.
-// The two differ when clocks show an hour twice because they are set back. For a time that clocks skip, both are the moment at which
-// they are set ahead.
+// LocalTimes returns the first and the last moment at which clocks in a zone show the date and time of wall, whose own
+// zone is ignored. The two differ when clocks show an hour twice because they are set back. For a time that clocks
+// skip, both are the moment at which they are set ahead.
 func LocalTimes(wall time.Time, zone *time.Location) (first, last time.Time) {
 	wall = time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), time.UTC)
 	shown := wall.Format(time.DateTime)

@@ -7,7 +7,7 @@ import (
 	"hooktape/web/api"
 )
 
-// TestLocalTimes where clocks are set back, ahead, and not at all.
+// TestLocalTimes covers clocks that are set back, set ahead, and neither.
 func TestLocalTimes(t *testing.T) {
 	for _, c := range []struct{ zone, wall, first, last string }{
 		{"Europe/Berlin", "2026-10-25 02:15:00", "2026-10-25T00:15:00Z", "2026-10-25T01:15:00Z"},

@@ -28,7 +28,7 @@ import (
 	"hooktape/web/api"
 )
 
-// TestMain lets go of idle connections: clickhouse-go forgets one that it closes right after an error response.
+// TestMain ignores idle connections: clickhouse-go forgets one that it closes right after an error response.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
@@ -41,7 +41,7 @@ const (
 	adminSecret  = "the-secret-of-admin-0123456789"
 )
 
-// fixture is an API on a real engine, with the process that delivers beside it.
+// fixture is an API on a real engine, with a process that delivers.
 type fixture struct {
 	t       *testing.T
 	db      *store.Store
@@ -53,13 +53,13 @@ type fixture struct {
 	sink    *sink // what the endpoint crm gets
 }
 
-// newFixture starts an API on a database of its own.
+// newFixture starts an API on its own database.
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	return fixtureOn(t, storetest.DSN(t), false)
 }
 
-// fixtureOn starts an API on a database; allowPrivate lets replays to URLs go to this machine.
+// fixtureOn starts an API on a database. allowPrivate permits replays to URLs of this machine.
 func fixtureOn(t *testing.T, dsn string, allowPrivate bool) *fixture {
 	t.Helper()
 	db, err := store.Open(dsn)
@@ -99,7 +99,7 @@ func fixtureOn(t *testing.T, dsn string, allowPrivate bool) *fixture {
 	return f
 }
 
-// assertNoSecret looks for secrets in all that was logged, which a test that has failed shows.
+// assertNoSecret fails the test if the log contains a secret. It shows the log of a failed test.
 func (f *fixture) assertNoSecret() {
 	if f.t.Failed() {
 		f.t.Logf("the log says\n%s", f.log)
@@ -117,7 +117,7 @@ func openSpool(dir string) (*spool.Spool, error) {
 	return spool.Open(dir, o)
 }
 
-// start runs an actor; the returned function ends it and waits for it.
+// start runs an actor. The returned function stops it and waits for it.
 func start(t *testing.T, actor func(context.Context) error) func() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -130,14 +130,14 @@ func start(t *testing.T, actor func(context.Context) error) func() {
 	return func() { cancel(); <-done }
 }
 
-// answer is what the API said.
+// answer is an answer of the API.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// problem is the answer as one; it must be one.
+// problem decodes the answer, which must be a problem.
 func (a answer) problem(t *testing.T) api.Problem {
 	t.Helper()
 	var p api.Problem
@@ -150,7 +150,7 @@ func (a answer) problem(t *testing.T) api.Problem {
 	return p
 }
 
-// ask makes a request; body is nil, text as it is, or a value to be JSON.
+// ask sends a request. body is nil, a text that is sent unchanged, or a value that is sent as JSON.
 func (f *fixture) ask(secret, method, path string, body any, header ...string) answer {
 	f.t.Helper()
 	var content io.Reader
@@ -190,7 +190,7 @@ func (f *fixture) ask(secret, method, path string, body any, header ...string) a
 	return answer{response.StatusCode, response.Header, text}
 }
 
-// get asks for JSON and must get it.
+// get decodes the JSON of an answer with status 200.
 func (f *fixture) get(secret, path string, out any) {
 	f.t.Helper()
 	a := f.ask(secret, "GET", path, nil)
@@ -219,7 +219,7 @@ func (f *fixture) insert(events ...event.Event) {
 	}
 }
 
-// create makes a replay of a source's events to crm.
+// create creates a replay of a source's events to crm.
 func (f *fixture) create(source string, change func(*replay.Request)) event.Replay {
 	f.t.Helper()
 	want := replay.Request{Selection: event.Selection{Sources: []string{source}}, To: "crm"}
@@ -246,7 +246,7 @@ func (f *fixture) awaitState(id uuid.UUID, state event.ReplayState) (r event.Rep
 	return r
 }
 
-// newEvent is a stored request, the n-th of its source.
+// newEvent returns the n-th event of a source.
 func newEvent(source string, n int) event.Event {
 	at := time.Now().UTC().Truncate(time.Microsecond).Add(-time.Hour + time.Duration(n)*time.Millisecond)
 	return event.Event{
@@ -266,7 +266,7 @@ func newEvents(source string, n int) []event.Event {
 	return events
 }
 
-// sink is an endpoint that takes what it gets, unless answer says otherwise.
+// sink is an endpoint that accepts every request, unless answer says otherwise.
 type sink struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -292,7 +292,7 @@ func newSink(t *testing.T) *sink {
 	return s
 }
 
-// answers changes what the sink says from now on.
+// answers changes the answers of the sink.
 func (s *sink) answers(answer func(w http.ResponseWriter, r *http.Request)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"hooktape/replay"
 )
 
-// MaskedURL returns the URL of a replay's target with the values of its query masked, because receivers accept secrets there. It returns
-// the name of an endpoint unchanged.
+// MaskedURL returns the URL of a replay's target with the values of its query masked, because receivers accept secrets
+// there. It returns the name of an endpoint unchanged.
 func MaskedURL(endpoint string) string {
 	if !strings.Contains(endpoint, "://") {
 		return endpoint
@@ -34,7 +34,8 @@ func masked(r event.Replay) event.Replay {
 	return r
 }
 
-// maskedDetail masks the request in the detail of an audit entry about a replay's creation. Other details have no secrets.
+// maskedDetail masks the request in the detail of an audit entry about a replay's creation. Other details have no
+// secrets.
 func maskedDetail(detail string) string {
 	var made replay.Request
 	if json.Unmarshal([]byte(detail), &made) != nil || made.To == "" {

@@ -41,8 +41,8 @@ func configuration(version string) huma.Config {
 	}
 }
 
-// requestSchemas are the schemas of requests, in which an unknown property is an error. Answers may have properties that the document
-// does not list, because later versions add some.
+// requestSchemas are the schemas of requests, in which an unknown property is an error. Answers may have properties
+// that the document does not list, because later versions add some.
 var requestSchemas = []string{"EventSearch", "Header", "NewReplay", "ReplayPatch", "Selection"}
 
 // serveDocument serves the document, and a page of it.

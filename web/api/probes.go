@@ -28,7 +28,8 @@ func probes(mux *http.ServeMux, failing, broken func() error) {
 		status, answer := http.StatusOK, map[string]any{"ready": true, "clickhouse": "ok"}
 		switch {
 		case errors.Is(err, replay.ErrStandby):
-			// The API answers. Not ready would block an update that waits for this process before it stops the other one.
+			// The API answers. Not ready would block an update that waits for this process before it stops the other
+			// one.
 			answer["delivering"], answer["standby"] = false, err.Error()
 		case errors.Is(err, store.ErrDamaged):
 			status, answer = http.StatusServiceUnavailable, map[string]any{"ready": false, "clickhouse": "has a part that it cannot read; see the log, or hooktape doctor"}

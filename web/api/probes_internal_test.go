@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestBroken: /healthz fails where only a restart helps, without the words of the error.
+// TestBroken: /healthz fails when only a restart helps, without the text of the error.
 func TestBroken(t *testing.T) {
 	var broken error
 	mux := http.NewServeMux()

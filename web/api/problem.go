@@ -37,6 +37,11 @@ func Problemf(status int, format string, args ...any) *Problem {
 	return &Problem{Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
 }
 
+// Invalidf returns a problem with the status 422.
+func Invalidf(format string, args ...any) *Problem {
+	return Problemf(http.StatusUnprocessableEntity, format, args...)
+}
+
 func notFound(what string, id fmt.Stringer) *Problem {
 	return Problemf(http.StatusNotFound, "there is no %s %s", what, id)
 }
@@ -96,16 +101,16 @@ func ProblemOf(err error) (p *Problem, internal bool) {
 		return p, false
 	}
 	if invalid, ok := errors.AsType[*replay.InvalidError](err); ok {
-		return Problemf(http.StatusUnprocessableEntity, "%s", invalid.Text), false
+		return Invalidf("%s", invalid.Text), false
 	}
 	if expression, ok := errors.AsType[*store.ExpressionError](err); ok {
-		p := Problemf(http.StatusUnprocessableEntity, "%s", expression.Error())
+		p := Invalidf("%s", expression.Error())
 		p.Errors = []Fault{{"where", expression.Text}}
 		return p, false
 	}
 	switch {
 	case errors.Is(err, replay.ErrNothing):
-		return Problemf(http.StatusUnprocessableEntity, "%v", err), false
+		return Invalidf("%v", err), false
 	case errors.Is(err, store.ErrNotFound):
 		return Problemf(http.StatusNotFound, "there is no such thing"), false
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):

@@ -7,8 +7,8 @@ import (
 	"runtime/debug"
 )
 
-// Recover returns a handler that logs a panic of next. It then calls answer, or breaks the connection if next has started to answer. The
-// log has the place of the panic but not its value, which may be part of the request.
+// Recover returns a handler that logs a panic of next. It then calls answer, or breaks the connection if next has
+// started to answer. The log has the place of the panic but not its value, which may be part of the request.
 func Recover(name string, logger *slog.Logger, next http.Handler, answer http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := &startedWriter{ResponseWriter: w}
@@ -20,7 +20,8 @@ func Recover(name string, logger *slog.Logger, next http.Handler, answer http.Ha
 			if p == http.ErrAbortHandler { // the handler breaks the connection on purpose
 				panic(p)
 			}
-			logger.Error("the "+name+" panicked", "method", r.Method, "route", r.Pattern, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			logger.Error("the "+name+" panicked", "method", r.Method, "route", r.Pattern,
+				"type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 			if started.answered {
 				panic(http.ErrAbortHandler) // otherwise the client would take half an answer for a whole one
 			}

@@ -12,8 +12,8 @@ import (
 	"hooktape/web/api"
 )
 
-// TestRecover: a panic is answered as long as no answer has begun; else the client sees that its answer is not whole. The log
-// has the route, and not the value.
+// TestRecover: a panic is answered unless the answer has started; then the client sees a broken connection. The log has
+// the route but not the value of the panic.
 func TestRecover(t *testing.T) {
 	var log bytes.Buffer
 	mux := http.NewServeMux()

@@ -42,7 +42,7 @@ func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
 	return plan, nil
 }
 
-// checkRequest checks what the principal may request, and replaces endpoints by their names.
+// checkRequest checks a request against the role of the principal, and replaces endpoints by their names.
 func (d *Direct) checkRequest(want *replay.Request) error {
 	if err := d.require(RoleReplay); err != nil {
 		return err
@@ -52,8 +52,8 @@ func (d *Direct) checkRequest(want *replay.Request) error {
 	return err
 }
 
-// Create creates a replay, which then runs. Another call with the same key returns the replay of the first call, unless the key is
-// empty. Create returns replay.ErrNothing when there is nothing to send.
+// Create creates a replay, which then runs. Another call with the same key returns the replay of the first call, unless
+// the key is empty. Create returns replay.ErrNothing when there is nothing to send.
 func (d *Direct) Create(ctx context.Context, key string, want replay.Request) (event.Replay, error) {
 	if err := d.checkRequest(&want); err != nil {
 		return event.Replay{}, err
@@ -65,7 +65,8 @@ func (d *Direct) Create(ctx context.Context, key string, want replay.Request) (e
 	return shown(r), nil
 }
 
-// Replays lists replays, newest first: those created before the given one unless it is uuid.Nil, in one of the states if there are any.
+// Replays lists replays, newest first: those created before the given one unless it is uuid.Nil, in one of the states
+// if there are any.
 func (d *Direct) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error) {
 	replays, err := d.store.Replays(ctx, before, limit, states...)
 	if errors.Is(err, store.ErrNotFound) {
@@ -96,7 +97,8 @@ func shown(r event.Replay) event.Replay {
 	return masked(r)
 }
 
-// Steer pauses, resumes or cancels a replay, or changes its rate (perSecond). The delivering process follows within a second.
+// Steer pauses, resumes or cancels a replay, or changes its rate (perSecond). The delivering process follows within a
+// second.
 func (d *Direct) Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64) error {
 	if err := d.require(RoleReplay); err != nil {
 		return err
@@ -158,17 +160,18 @@ type patchInput struct {
 type replayOutput struct{ Body event.Replay }
 
 func (s *server) replayRoutes() {
-	route(s, RoleReplay, huma.Operation{OperationID: "create-replay", Method: http.MethodPost, Path: "/replays", Tags: []string{"Replays"},
+	route(s, RoleReplay, "POST /replays", huma.Operation{OperationID: "create-replay",
 		MaxBodyBytes: maxBodyBytes, DefaultStatus: http.StatusCreated, Errors: []int{http.StatusConflict},
 		Summary: "Create a replay, or plan one",
 		Description: "The selection is frozen: events stored later are not added. 201 returns the running replay. " +
-			"200 returns a plan and means that nothing was created: because of dry_run, or because there is nothing to send (count is 0).",
+			"200 returns a plan and means that nothing was created: " +
+			"because of dry_run, or because there is nothing to send (count is 0).",
 		Responses: map[string]*huma.Response{
 			"200": {Description: "Nothing was created; the plan", Content: s.json(Plan{})},
 			"201": {Description: "The running replay", Content: s.json(event.Replay{}), Headers: map[string]*huma.Param{
 				"Location": {Description: "The replay's path.", Schema: &huma.Schema{Type: "string", Format: "uri-reference"}}}}}},
 		s.create)
-	route(s, RoleRead, huma.Operation{OperationID: "list-replays", Method: http.MethodGet, Path: "/replays", Tags: []string{"Replays"},
+	route(s, RoleRead, "GET /replays", huma.Operation{OperationID: "list-replays",
 		Errors:  []int{http.StatusNotFound},
 		Summary: "List replays", Description: "Newest first."},
 		func(ctx context.Context, in *replaysInput) (*struct{ Body ReplayList }, error) {
@@ -176,18 +179,18 @@ func (s *server) replayRoutes() {
 			list, err := s.as(ctx).Replays(ctx, before, in.Limit, in.State...)
 			return &struct{ Body ReplayList }{ReplayList{list}}, err
 		})
-	route(s, RoleRead, huma.Operation{OperationID: "get-replay", Method: http.MethodGet, Path: "/replays/{id}", Tags: []string{"Replays"},
+	route(s, RoleRead, "GET /replays/{id}", huma.Operation{OperationID: "get-replay",
 		Errors:  []int{http.StatusNotFound},
 		Summary: "Show a replay", Description: "With its counts as of updated_at; a running replay updates them every two seconds."},
 		func(ctx context.Context, in *ReplayPath) (*replayOutput, error) {
 			r, err := s.as(ctx).Replay(ctx, in.uuid())
 			return &replayOutput{r}, err
 		})
-	route(s, RoleReplay, huma.Operation{OperationID: "change-replay", Method: http.MethodPatch, Path: "/replays/{id}", Tags: []string{"Replays"},
+	route(s, RoleReplay, "PATCH /replays/{id}", huma.Operation{OperationID: "change-replay",
 		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
 		Summary: "Pause or resume a replay, or change its rate", Description: "Only of an unfinished replay." + acceptedLater},
 		s.change)
-	route(s, RoleReplay, huma.Operation{OperationID: "cancel-replay", Method: http.MethodPost, Path: "/replays/{id}/cancel", Tags: []string{"Replays"},
+	route(s, RoleReplay, "POST /replays/{id}/cancel", huma.Operation{OperationID: "cancel-replay",
 		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
 		Summary: "Cancel a replay", Description: "Events that are not sent yet never will be; this cannot be undone." + acceptedLater},
 		func(ctx context.Context, in *ReplayPath) (*replayOutput, error) {
@@ -222,9 +225,11 @@ func (s *server) create(ctx context.Context, in *createInput) (*createOutput, er
 	return &createOutput{Status: http.StatusOK, Body: plan}, err
 }
 
-// mayComeFrom reports whether a replay may have been created by a request. The same key with another request is a mistake.
+// mayComeFrom reports whether a replay may have been created by a request. The same key with another request is a
+// mistake.
 func mayComeFrom(r event.Replay, want replay.Request) bool {
-	return replay.TargetName(want.To) == r.Endpoint && want.Rate == r.Rate && want.Pace == r.Pace && want.MaxAttempts == r.MaxAttempts &&
+	return replay.TargetName(want.To) == r.Endpoint &&
+		want.Rate == r.Rate && want.Pace == r.Pace && want.MaxAttempts == r.MaxAttempts &&
 		reflect.DeepEqual(withNames(want.Selection).Values(), r.Selection.Values())
 }
 
@@ -245,7 +250,7 @@ func (s *server) change(ctx context.Context, in *patchInput) (*replayOutput, err
 		list = append(list, steering{action: event.ActionResume})
 	}
 	if len(list) == 0 {
-		return nil, Problemf(http.StatusUnprocessableEntity, "nothing to change: give a state (paused, running), a rate, or both")
+		return nil, Invalidf("nothing to change: give a state (paused, running), a rate, or both")
 	}
 	return s.steer(ctx, in.uuid(), list...)
 }

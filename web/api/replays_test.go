@@ -21,7 +21,8 @@ import (
 	"hooktape/web/api"
 )
 
-// TestCreate: a plan makes nothing; a replay goes where it says, under the name of its maker; nothing to send makes none.
+// TestCreate: a plan creates nothing; a replay goes to its target under the name of its creator; nothing is created
+// when there is nothing to send.
 func TestCreate(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -85,7 +86,7 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-// plan0 is any event of the database.
+// plan0 returns some event of the database.
 func plan0(t *testing.T, f *fixture) uuid.UUID {
 	t.Helper()
 	var page api.EventPage
@@ -93,8 +94,8 @@ func plan0(t *testing.T, f *fixture) uuid.UUID {
 	return page.Events[0].ID
 }
 
-// TestIdempotency: however often and at once a creation is asked for under one key, there is one replay. A key is its
-// maker's own, and goes with one request.
+// TestIdempotency: concurrent and repeated requests with one key create one replay. A key belongs to its creator and to
+// one request.
 func TestIdempotency(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -135,7 +136,7 @@ func TestIdempotency(t *testing.T) {
 	}
 }
 
-// TestSteer: a replay is paused, goes on at another rate, and is cancelled; who did it stands in the audit log.
+// TestSteer: a replay is paused, resumed at another rate, and cancelled; the audit log has who did it.
 func TestSteer(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -211,7 +212,7 @@ func (f *fixture) awaitEndpoint(name, state string) {
 	})
 }
 
-// TestDiff: the answers of a replay beside those of the one before it.
+// TestDiff: the answers of a replay are compared with those of an earlier one.
 func TestDiff(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -251,11 +252,11 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// version7 is the middle of a UUIDv7, which is there once in each.
+// version7 matches the middle of a UUIDv7, once in each.
 var version7 = regexp.MustCompile(`-7[0-9a-f]{3}-[89ab]`)
 
-// TestPrivateAddressesByRole: replay.allow_private counts for the role admin alone. A configured endpoint's own setting counts for
-// everyone.
+// TestPrivateAddressesByRole: replay.allow_private applies to the role admin only. The setting of a configured endpoint
+// applies to everyone.
 func TestPrivateAddressesByRole(t *testing.T) {
 	t.Parallel()
 	f := fixtureOn(t, storetest.DSN(t), true)
@@ -285,7 +286,7 @@ func TestPrivateAddressesByRole(t *testing.T) {
 	f.awaitState(r.ID, event.ReplayDone)
 }
 
-// TestMasking: a URL that a replay goes to is shown without the values of its query, wherever it stands.
+// TestMasking: the query values of a replay's URL are masked everywhere.
 func TestMasking(t *testing.T) {
 	t.Parallel()
 	f := fixtureOn(t, storetest.DSN(t), true)
@@ -346,8 +347,8 @@ func TestMasking(t *testing.T) {
 	}
 }
 
-// TestTargetsOfOneReceiver: what went to one action of a receiver has not gone to another, whatever asks: a replay, a selection, a
-// comparison. The names tell the actions apart and no secret.
+// TestTargetsOfOneReceiver: deliveries to two URLs of one receiver that differ in the query are distinct for replays,
+// selections and comparisons. The names of the targets differ and reveal no secret.
 func TestTargetsOfOneReceiver(t *testing.T) {
 	t.Parallel()
 	f := fixtureOn(t, storetest.DSN(t), true)

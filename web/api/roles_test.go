@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// TestRoles: each operation is refused to those without a token, with a wrong one, and with too weak a role, in this
-// order and before anything of the request is judged.
+// TestRoles: each operation rejects a missing token, a wrong token and too weak a role, in this order and before it
+// checks anything else of the request.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -63,7 +63,8 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// TestWhere: expressions are for admins, whichever way they come; what is wrong with one is said in ClickHouse's words.
+// TestWhere: only admins may use expressions, wherever they are in a request. An invalid expression is explained in
+// ClickHouse's words.
 func TestWhere(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

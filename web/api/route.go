@@ -15,9 +15,15 @@ const (
 	retryAfter = "5"     // seconds
 )
 
-// operation completes an operation with what all have in common: path, role, problems and limits.
-func (s *server) operation(role Role, op huma.Operation) huma.Operation {
-	op.Path = "/api/v1" + op.Path
+// tags maps the first element of a path to the tag of its operations.
+var tags = map[string]string{"events": "Events", "replays": "Replays", "endpoints": "Endpoints", "audit-log": "Audit"}
+
+// operation completes an operation with what all have in common: role, problems and limits. pattern is its method and
+// its path below /api/v1, such as "GET /events".
+func (s *server) operation(role Role, pattern string, op huma.Operation) huma.Operation {
+	method, path, _ := strings.Cut(pattern, " ")
+	op.Method, op.Path = method, "/api/v1"+path
+	op.Tags = []string{tags[strings.Split(path, "/")[1]]}
 	op.Security = []map[string][]string{{scheme: {string(role)}}}
 	// A misspelt filter would select everything. Those of a selection are checked when it is parsed.
 	op.RejectUnknownQueryParameters = op.Parameters == nil
@@ -35,8 +41,8 @@ func (s *server) operation(role Role, op huma.Operation) huma.Operation {
 }
 
 // route registers an operation for principals with a role.
-func route[I, O any](s *server, role Role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
-	op = s.operation(role, op)
+func route[I, O any](s *server, role Role, pattern string, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	op = s.operation(role, pattern, op)
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 		defer cancel()

@@ -57,7 +57,7 @@ func (uuidSchema) Schema(huma.Registry) *huma.Schema {
 type description struct {
 	of         reflect.Type
 	properties map[string]string  // the text of each property
-	required   []string           // replaces what the type's tags say, unless nil
+	required   []string           // replaces the type's own list, unless nil
 	maximum    map[string]float64 // of numbers, whose minimum is 0
 	more       map[string]*huma.Schema
 }
@@ -94,8 +94,8 @@ func withOptions(properties map[string]string) map[string]string {
 	return properties
 }
 
-// descriptions returns the descriptions of the types of other packages. A type comes after those that it contains. Each server needs
-// its own, because huma changes them.
+// descriptions returns the descriptions of the types of other packages. A type comes after those that it contains. Each
+// server needs its own, because huma changes them.
 func descriptions() []description {
 	const (
 		target    = "The target: the name of a configured endpoint, or a URL with the values of its query masked."
@@ -139,8 +139,13 @@ func descriptions() []description {
 			}),
 		},
 		{
-			of:         reflect.TypeFor[store.PlanPart](),
-			properties: map[string]string{"source": "The source.", "step": "The step; empty for none.", "day": "The day of receipt, UTC.", "count": "How many events."},
+			of: reflect.TypeFor[store.PlanPart](),
+			properties: map[string]string{
+				"source": "The source.",
+				"step":   "The step; empty for none.",
+				"day":    "The day of receipt, UTC.",
+				"count":  "How many events.",
+			},
 		},
 		{
 			of: reflect.TypeFor[Plan](),

@@ -13,8 +13,8 @@ import (
 	"hooktape/replay"
 )
 
-// selected returns a selection as the database knows it. It refuses a selection that is invalid or not permitted, or that names an
-// unknown endpoint.
+// selected returns a selection as the database knows it. It refuses a selection that is invalid or not permitted, or
+// that names an unknown endpoint.
 func (d *Direct) selected(ctx context.Context, sel event.Selection) (event.Selection, error) {
 	if err := d.checkSelection(sel); err != nil {
 		return sel, err
@@ -26,7 +26,8 @@ func (d *Direct) selected(ctx context.Context, sel event.Selection) (event.Selec
 // checkSelection refuses an invalid selection, and an expression unless the principal is an admin.
 func (d *Direct) checkSelection(sel event.Selection) error {
 	if sel.Where != "" && d.require(RoleAdmin) != nil {
-		return Problemf(http.StatusForbidden, "where needs the role %s; the token %q has the role %s", RoleAdmin, d.principal.Name, d.principal.Role)
+		return Problemf(http.StatusForbidden, "where needs the role %s; the token %q has the role %s",
+			RoleAdmin, d.principal.Name, d.principal.Role)
 	}
 	return CheckSelection(sel.Faults())
 }
@@ -36,7 +37,7 @@ func CheckSelection(faults []event.SelectionFault) error {
 	if len(faults) == 0 {
 		return nil
 	}
-	return Problemf(http.StatusUnprocessableEntity, "").withFaults(located("selection", faults))
+	return Invalidf("").withFaults(located("selection", faults))
 }
 
 // located adds to the faults of a selection their place in the request.
@@ -105,7 +106,8 @@ func selectionParams() (list []*huma.Param) {
 		}
 		list = append(list, p)
 		if f.Old != "" {
-			list = append(list, &huma.Param{Name: f.Old, In: "query", Description: "The old name of " + f.Name + ".", Schema: p.Schema})
+			list = append(list, &huma.Param{Name: f.Old, In: "query", Schema: p.Schema,
+				Description: "The old name of " + f.Name + "."})
 		}
 	}
 	return list

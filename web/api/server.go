@@ -78,8 +78,8 @@ func newServer(o Options, mux *http.ServeMux) (*server, error) {
 	return s, nil
 }
 
-// secured sets the headers that keep browsers from running an answer, and caches from storing it. It limits the time to write the
-// answer; a stream extends its own limit.
+// secured sets the headers that keep browsers from running an answer, and caches from storing it. It limits the time to
+// write the answer; a stream extends its own limit.
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -92,8 +92,8 @@ func secured(next http.Handler) http.Handler {
 	})
 }
 
-// routed answers a request without a route with a problem, because the mux would answer in plain text. No name in a path contains a
-// slash, so a path with an encoded slash has no route.
+// routed answers a request without a route with a problem, because the mux would answer in plain text. No name in a
+// path contains a slash, so a path with an encoded slash has no route.
 func routed(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Count(r.URL.Path, "/") == strings.Count(r.URL.EscapedPath(), "/") {

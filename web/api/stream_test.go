@@ -22,8 +22,8 @@ import (
 	"hooktape/web/api"
 )
 
-// TestStream: a stream tells the progress at once and each second, ends with the end, and each of its messages is what the
-// document says.
+// TestStream: a stream sends the progress immediately and every second, finishes with end, and each message conforms to
+// the document.
 func TestStream(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -54,7 +54,7 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// stream opens a stream as a program without our client would.
+// stream opens a stream without our client.
 func (f *fixture) stream(id uuid.UUID) *http.Response {
 	f.t.Helper()
 	request, err := http.NewRequest("GET", f.server.URL+"/api/v1/replays/"+id.String()+"/stream", nil)
@@ -70,7 +70,7 @@ func (f *fixture) stream(id uuid.UUID) *http.Response {
 	return response
 }
 
-// TestWatchOverLostConnections: the client follows to the end although its connections are cut and refused meanwhile.
+// TestWatchOverLostConnections: the client follows a replay to its end although its connections are cut and refused.
 func TestWatchOverLostConnections(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -108,7 +108,8 @@ func TestWatchOverLostConnections(t *testing.T) {
 	}
 }
 
-// TestWatchEnds: watching ends at once when the watcher has had enough, when ctx does, and when there is nothing to watch.
+// TestWatchEnds: watching ends immediately when the callback returns an error, when ctx ends, and when there is no such
+// replay.
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -154,7 +155,7 @@ func TestWatchEnds(t *testing.T) {
 	})
 }
 
-// proxy passes bytes on, and cuts or refuses connections when told.
+// proxy forwards connections, and can cut or refuse them.
 type proxy struct {
 	listener net.Listener
 	to       string

@@ -45,7 +45,8 @@ func (p Principal) Require(role Role) error {
 	return nil
 }
 
-// Keyring holds the tokens by the hashes of their secrets. Hashes have one length, so comparing them takes constant time.
+// Keyring holds the tokens by the hashes of their secrets. Hashes have one length, so comparing them takes constant
+// time.
 type Keyring []key
 
 type key struct {

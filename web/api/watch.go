@@ -36,13 +36,14 @@ func progressOf(r event.Replay) Progress {
 
 const watchInterval = time.Second
 
-// Watch calls each with a replay's progress, at once and then every second, until the replay has ended, each returns an error, or ctx
-// ends. While the database does not answer, it calls each with the reason and the last known progress.
+// Watch calls each with a replay's progress, immediately and then every second, until the replay has ended, each
+// returns an error, or ctx ends. While the database does not answer, it calls each with the reason and the last known
+// progress.
 func (d *Direct) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, lost error) error) error {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	var last Progress
-	read := d.recent.fresh // the first progress must show what the caller has just changed
+	read := d.recent.fresh // the first progress must show a change by the caller
 	for readings := 0; ; read = d.recent.get {
 		r, err := read(ctx, id)
 		if ctx.Err() != nil {
@@ -68,14 +69,14 @@ func (d *Direct) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, 
 	}
 }
 
-// ended reports whether a replay has ended after some readings of a final state. A cancelled replay has that state before the outcomes
-// of its last attempts are known, and they never become known if no process delivers.
+// ended reports whether a replay has ended after some readings of a final state. A cancelled replay has that state
+// before the outcomes of its last attempts are known, and they never become known if no process delivers.
 func ended(r event.Replay, readings int) bool {
 	const patience = 10
 	return readings > 0 && (r.Open() == 0 || readings > patience)
 }
 
-// recent caches replays for a moment, so that many watchers of a replay cost the database as much as one.
+// recent caches replays for a moment: many watchers of a replay cost the database as much as one.
 type recent struct {
 	read    func(context.Context, uuid.UUID) (event.Replay, error)
 	flights singleflight.Group
@@ -148,14 +149,14 @@ type End struct {
 	Progress
 }
 
-// streamRoute serves a replay's progress as Server-Sent Events. Each message contains the whole progress, so a client that reconnects
-// needs no Last-Event-ID.
+// streamRoute serves a replay's progress as Server-Sent Events. Each message contains the whole progress, so a client
+// that reconnects needs no Last-Event-ID.
 func (s *server) streamRoute() {
-	op := s.operation(RoleRead, huma.Operation{OperationID: "watch-replay", Method: http.MethodGet, Path: "/replays/{id}/stream", Tags: []string{"Replays"},
+	op := s.operation(RoleRead, "GET /replays/{id}/stream", huma.Operation{OperationID: "watch-replay",
 		Errors: []int{http.StatusNotFound}, Middlewares: huma.Middlewares{s.limitStreams},
 		Summary: "Watch a replay",
-		Description: "Server-Sent Events: `progress` at once and then every second; `end` when the replay is done or cancelled, which ends the stream. " +
-			"Reconnect after a lost connection."})
+		Description: "Server-Sent Events: `progress` immediately and then every second; " +
+			"`end` when the replay is done or cancelled, which ends the stream. Reconnect after a lost connection."})
 	sse.Register(s.api, op, map[string]any{"progress": Progress{}, "end": End{}},
 		func(ctx context.Context, in *ReplayPath, send sse.Sender) {
 			err := s.as(ctx).Watch(ctx, in.uuid(), func(p Progress, _ error) error {
@@ -173,7 +174,8 @@ func (s *server) streamRoute() {
 		})
 }
 
-// limitStreams refuses too many streams, and a replay that cannot be read, while an answer other than a stream is still possible.
+// limitStreams refuses too many streams, and a replay that cannot be read, while an answer other than a stream is still
+// possible.
 func (s *server) limitStreams(ctx huma.Context, next func(huma.Context)) {
 	select {
 	case s.streams <- struct{}{}:

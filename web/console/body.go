@@ -43,8 +43,8 @@ func bodyOf(raw []byte, all string, whole bool) body {
 	return b
 }
 
-// prettyJSON indents JSON and replaces escapes by letters. Numbers keep their spelling, because a float would change some: a token of
-// jsontext keeps it.
+// prettyJSON indents JSON and replaces escapes by letters. Numbers keep their spelling, because a float would change
+// some: a token of jsontext keeps it.
 func prettyJSON(raw []byte) (string, bool) {
 	var out bytes.Buffer
 	encoder := jsontext.NewEncoder(&out, jsontext.WithIndent("  "), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true),

@@ -12,25 +12,26 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/google/uuid"
 
 	"hooktape/internal/event"
 	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/browsertest"
 )
 
-// TestPauseAndResume steers a replay of 5,000 events by the page's buttons and sees it through to its end.
+// TestPauseAndResume pauses a replay by the page's buttons, changes its rate, resumes it, and waits for its end.
 func TestPauseAndResume(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	const total = 5000
+	const total = 2000
 	var events []event.Event
 	for i := range total {
 		events = append(events, newEvent(fmt.Sprintf(`{"n":%d}`, i), time.Hour+time.Duration(i)*time.Millisecond))
 	}
 	f.insert(events...)
 	b := f.browser(replaySecret)
-	b.Open(f.url + "/replays?since=2h&endpoint=crm&rate=800&concurrency=32&stop_after_failures=50")
-	b.AwaitText(".plan", "To be sent5\u202f000")
+	b.Open(f.url + "/replays?since=2h&endpoint=crm&rate=200&concurrency=32&stop_after_failures=50")
+	b.AwaitText(".plan", "To be sent2\u202f000")
 	b.Run(chromedp.Submit(".go", chromedp.ByQuery))
 	b.Await("location.pathname.match(/replays.[0-9a-f-]{36}/)")
 	b.AwaitText("#progress", "per second")
@@ -67,7 +68,7 @@ func TestPauseAndResume(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestTail sees what is stored appear in the list, in its place, once, and not while the list is paused.
+// TestTail: new events appear in the list, in their place, once, and not while the list is paused.
 func TestTail(t *testing.T) {
 	f := newFixture(t)
 	f.insert(newLead("1", "Первая", time.Minute))
@@ -115,7 +116,7 @@ func TestTail(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestTailIsCutOff: a list that cannot ask for what is new does not go on saying that it is live.
+// TestTailIsCutOff: a list that cannot ask for new events says that it is disconnected.
 func TestTailIsCutOff(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -133,7 +134,7 @@ func TestTailIsCutOff(t *testing.T) {
 	b.AwaitText("#rows", "Первая")
 }
 
-// TestTailOfMany: more at once than a look brings is said to be so; a few are not, however many came just before.
+// TestTailOfMany: the list says so when more events arrive than one answer has, and only then.
 func TestTailOfMany(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -155,7 +156,7 @@ func TestTailOfMany(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestTailOfAnEmptyList sees the first event of all.
+// TestTailOfAnEmptyList: the first event of all appears.
 func TestTailOfAnEmptyList(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -166,7 +167,7 @@ func TestTailOfAnEmptyList(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestKeyboard finds an event, looks at it and replays it without a mouse.
+// TestKeyboard finds, opens and replays an event without a mouse.
 func TestKeyboard(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -207,12 +208,12 @@ func TestKeyboard(t *testing.T) {
 	f.assertClean(b)
 }
 
-// scripted waits until the page's script has begun, after which a person can press a key.
+// scripted waits until the page's script runs and handles keys.
 func scripted(b *browsertest.Browser) {
 	b.Await(`document.querySelector('#keys') && !document.querySelector('#keys').hidden`)
 }
 
-// TestWithoutJavaScript reads all pages, filters, plans and replays with scripts switched off.
+// TestWithoutJavaScript reads pages, filters, plans and replays with JavaScript disabled.
 func TestWithoutJavaScript(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -247,11 +248,10 @@ func TestWithoutJavaScript(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestLinkFromElsewhere follows a link from a page of another site: one is logged in still, though the session's cookie
-// does not come along at first.
-func TestLinkFromElsewhere(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+// testLinkFromElsewhere: a user who follows a link on another site is still logged in, although the first request has
+// no cookie.
+func (f *fixture) testLinkFromElsewhere() {
+	t := f.t
 	e := newLead("7", "Анна Петрова", 2*time.Minute)
 	f.insert(e)
 	b := f.browser(readSecret)
@@ -264,10 +264,9 @@ func TestLinkFromElsewhere(t *testing.T) {
 	b.AwaitText("h1", "Анна Петрова")
 }
 
-// TestPhone sees that no page is wider than a phone.
-func TestPhone(t *testing.T) {
-	t.Parallel()
-	f, e, replayed := hostileFixture(t)
+// testPhone: no page is wider than a phone.
+func (f *fixture) testPhone(e event.Event, replayed uuid.UUID) {
+	t := f.t
 	b := f.browser(adminSecret)
 	b.Resize(375, 740)
 	for _, page := range pages(e, replayed) {
@@ -282,7 +281,7 @@ func TestPhone(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestDrag drags a range on the chart, which becomes the time of the list; and copies what a button offers.
+// TestDrag: dragging a range on the chart sets the time of the list; copy buttons copy.
 func TestDrag(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -315,7 +314,7 @@ func TestDrag(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestReload: who loads a page again that a button made does not press the button again.
+// TestReload: reloading the answer to a form does not send the form again.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -343,10 +342,8 @@ func TestReload(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestBrowsersZone: the script tells the server which zone the browser is in, and the page comes again in it.
-func TestBrowsersZone(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+// testBrowsersZone: the script tells the server the browser's time zone, and reloads the page in it.
+func (f *fixture) testBrowsersZone() {
 	e := newLead("7", "Анна", 0)
 	f.insert(e)
 	b := f.browser(readSecret)
@@ -357,10 +354,9 @@ func TestBrowsersZone(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestZone sees that times are in the browser's zone, which stands beside them.
-func TestZone(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+// testZone: times are in the browser's zone, which the page names.
+func (f *fixture) testZone() {
+	t := f.t
 	e := newLead("7", "Анна", 0)
 	f.insert(e)
 	p := f.login(readSecret)

@@ -44,8 +44,8 @@ func changesOf(before, after []byte) (list []change, ok bool) {
 	return list[:min(len(list), maxChanges)], true
 }
 
-// flatten returns the values of an object by their paths, such as conversation.subscriber.name, and the paths in order. Strings are
-// unquoted; other values keep their spelling.
+// flatten returns the values of an object by their paths, such as conversation.subscriber.name, and the paths in order.
+// Strings are unquoted; other values keep their spelling.
 func flatten(raw []byte) (values map[string]string, names []string, ok bool) {
 	d := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if d.PeekKind() != '{' {

@@ -77,8 +77,8 @@ func New(o Options) (http.Handler, error) {
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// secured sets headers that limit what a browser does with a page, and keep caches from storing it. It also limits the time to read a form.
-// The Referrer-Policy is not no-referrer, because then browsers would not tell us either from which page a form was sent.
+// secured sets headers that restrict browsers and caches. It also limits the time to read a form. The Referrer-Policy
+// is not no-referrer, because then browsers would not tell us either from which page a form was sent.
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -95,8 +95,9 @@ func secured(next http.Handler) http.Handler {
 	})
 }
 
-// sameOrigin rejects a request that would change something unless one of these pages sent it. Browsers report the sender in
-// Sec-Fetch-Site, or, over plain HTTP to another machine, in Origin, which is compared with Host. So a proxy without TLS must forward Host.
+// sameOrigin rejects a request that would change something unless one of these pages sent it. Browsers report the
+// sender in Sec-Fetch-Site, or, over plain HTTP to another machine, in Origin, which is compared with Host. So a proxy
+// without TLS must forward Host.
 func sameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

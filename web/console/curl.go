@@ -11,9 +11,9 @@ import (
 	"hooktape/web/api"
 )
 
-// curl returns a command for a POSIX shell that sends an event's request to its hook again. It has the same method, query and body, and the
-// headers except those of the connection and possible secrets. TOKEN stands for the token in the path. A long body must be downloaded
-// into the same folder.
+// curl returns a command for a POSIX shell that sends an event's request to its hook again. It has the same method,
+// query and body, and the headers except those of the connection and possible secrets. TOKEN stands for the token in
+// the path. A long body must be downloaded into the same folder.
 func (v *visit) curl(e api.Event) string {
 	target := "http://HOST" + strings.Replace(e.Request.Path, redact.Mask, "TOKEN", 1)
 	for _, s := range v.Sources() {
@@ -59,7 +59,8 @@ func (v *visit) curl(e api.Event) string {
 // maxArgument limits a word of the command, in bytes; the limit of Linux is 128 KiB.
 const maxArgument = 64 << 10
 
-// shellWord quotes bytes as one word for a POSIX shell. Bytes that cannot be copied from a page are octal escapes of printf.
+// shellWord quotes bytes as one word for a POSIX shell. Bytes that cannot be copied from a page are octal escapes of
+// printf.
 func shellWord(s string) string {
 	if plainText(s) && !strings.Contains(s, "\n") {
 		return quoted(s)
@@ -74,7 +75,8 @@ func shellWord(s string) string {
 // quoted returns a text in single quotes, between which a shell interprets only the closing one.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// plainText reports whether a text can be copied from a page and pasted into a terminal unchanged. A tab would complete a name there.
+// plainText reports whether a text can be copied from a page and pasted into a terminal unchanged. A tab would complete
+// a name there.
 func plainText(s string) bool {
 	for _, sign := range pieces(s) {
 		if sign {

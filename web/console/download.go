@@ -43,15 +43,14 @@ func (v *visit) download(extension, contentType string, open func(io.Writer) eve
 		return err
 	}
 	if v.URL.Query().Has("chosen") && len(f.IDs) == 0 {
-		return api.Problemf(http.StatusUnprocessableEntity, "no event is selected; select some by their checkboxes")
+		return api.Invalidf("no event is selected; select some by their checkboxes")
 	}
 	n, err := v.direct.Count(v.Context(), f.Selection, maxDownload+1)
 	if err != nil {
 		return err
 	}
 	if n > maxDownload {
-		return api.Problemf(http.StatusUnprocessableEntity,
-			"these are more than %s events, the limit of a download; `hooktape events export` writes any number to a file", number(maxDownload))
+		return api.Invalidf("these are more than %s events, the limit of a download; `hooktape events export` writes any number to a file", number(maxDownload))
 	}
 	page, err := v.direct.Events(v.Context(), f.Selection, 1000, "")
 	if err != nil {
@@ -70,7 +69,8 @@ func (v *visit) download(extension, contentType string, open func(io.Writer) eve
 	return nil
 }
 
-// sendPages sends a page and all that follow. Each page extends the time limits: a download may take longer than a page.
+// sendPages sends a page and all that follow. Each page extends the time limits: a download may take longer than a
+// page.
 func (v *visit) sendPages(w eventWriter, sel event.Selection, page api.EventPage) error {
 	control := http.NewResponseController(v.w)
 	for {

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/google/uuid"
@@ -18,7 +19,7 @@ func (c *console) endpointsRoutes(mux *http.ServeMux) {
 			if err := v.direct.SteerEndpoint(v.Context(), v.PathValue("name"), action); err != nil {
 				return err
 			}
-			return v.redirect(link("/endpoints", map[string][]string{"done": {string(action)}, "name": {v.PathValue("name")}}))
+			return v.redirect(link("/endpoints", url.Values{"done": {string(action)}, "name": {v.PathValue("name")}}))
 		})
 	}
 	mux.Handle("POST /endpoints/{name}/pause", steer(event.ActionPause))
@@ -29,7 +30,7 @@ func (c *console) endpointsRoutes(mux *http.ServeMux) {
 type endpointsPage struct {
 	Endpoints []endpointCard
 	MaySteer  bool
-	Said      string // what the user has just done
+	Said      string // the last action of the user
 }
 
 type endpointCard struct {

@@ -141,7 +141,8 @@ func (v *visit) delivery(d api.Delivery) delivery {
 }
 
 func (v *visit) attempt(a api.Attempt) attempt {
-	return attempt{Attempt: a, Started: v.at(a.StartedAt), Took: span(milliseconds(a.DurationMS)), Answer: block{Text: string(a.Response())}}
+	return attempt{Attempt: a, Started: v.at(a.StartedAt), Took: span(milliseconds(a.DurationMS)),
+		Answer: block{Text: string(a.Response())}}
 }
 
 // neighbour is the previous or next event of the same subscriber, and the difference between the two bodies.
@@ -174,7 +175,8 @@ func (v *visit) neighbours(e api.Event) (before, after *neighbour, err error) {
 // neighbourOf returns the neighbour e, which is one of older and newer.
 func neighbourOf(e, older, newer *api.Event) *neighbour {
 	changes, ok := changesOf(older.Request.Bytes(), newer.Request.Bytes())
-	return &neighbour{ID: e.ID, Place: row{Event: *e}.Place(), Apart: span(newer.ReceivedAt.Sub(older.ReceivedAt)), Changes: changes, Unlike: !ok}
+	return &neighbour{ID: e.ID, Place: row{Event: *e}.Place(), Apart: span(newer.ReceivedAt.Sub(older.ReceivedAt)),
+		Changes: changes, Unlike: !ok}
 }
 
 // sendBody sends the bytes of a body as a file, which no browser displays or runs.
@@ -203,7 +205,7 @@ func replayEvent(v *visit) error {
 	}
 	to := cmp.Or(v.PostFormValue("url"), v.PostFormValue("to"))
 	if to == "" {
-		return api.Problemf(http.StatusUnprocessableEntity, "no target: choose an endpoint, or type a URL")
+		return api.Invalidf("no target: choose an endpoint, or type a URL")
 	}
 	created, err := v.direct.Create(v.Context(), v.PostFormValue("key"),
 		replay.Request{To: to, Selection: event.Selection{IDs: []uuid.UUID{id}}, ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}})

@@ -123,7 +123,7 @@ func pageFor(tidied url.Values) string {
 }
 
 func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
-	after, err := v.direct.Now(v.Context()) // before reading the list, so that the tail misses nothing
+	after, err := v.direct.Now(v.Context()) // before reading the list: new events must not be missed
 	if err != nil {
 		return p, err
 	}
@@ -132,7 +132,8 @@ func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
 	if err != nil {
 		return p, err
 	}
-	p = eventsPage{filters: f, Chips: v.chips(f, "/"), Presets: presetsOf(f), Form: v.filterForm(f), Columns: v.columns(), AllColumns: columns}
+	p = eventsPage{filters: f, Chips: v.chips(f, "/"), Presets: presetsOf(f), Form: v.filterForm(f),
+		Columns: v.columns(), AllColumns: columns}
 	if p.Rows, err = v.rows(found.Events, p.Columns); err != nil {
 		return p, err
 	}

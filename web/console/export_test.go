@@ -34,6 +34,13 @@ func LimitDownloads(t *testing.T, most uint64) {
 	t.Cleanup(func() { maxDownload = before })
 }
 
+// LimitReplays limits the replays on a page until the test ends.
+func LimitReplays(t *testing.T, most int) {
+	before := maxReplays
+	maxReplays = most
+	t.Cleanup(func() { maxReplays = before })
+}
+
 // Size returns the number of bytes of an asset.
 func Size(a asset) int { return len(a.content) }
 

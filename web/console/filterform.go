@@ -2,7 +2,6 @@ package console
 
 import (
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -98,8 +97,8 @@ func (v *visit) choices(f event.Filter, current string) (list []choice) {
 	return list
 }
 
-// tidied returns the query that the form of filters means: without empty fields, times with their zone, and the search box as the filter
-// that its text looks like. It returns nil if the form was not sent.
+// tidied returns the query that the form of filters means: without empty fields, times with their zone, and the search
+// box as the filter that its text looks like. It returns nil if the form was not sent.
 func (v *visit) tidied() (url.Values, error) {
 	kept, typed := url.Values{}, url.Values{}
 	for name, values := range v.URL.Query() {
@@ -134,10 +133,11 @@ func (v *visit) addTyped(query url.Values, filter, value string) error {
 	case known.IsTime():
 		wall, err := time.Parse(inputTime, value[:min(len(value), len(inputTime))])
 		if err != nil {
-			return api.Problemf(http.StatusUnprocessableEntity, "invalid time %q: want one such as 2026-01-31T13:00", value)
+			return api.Invalidf("invalid time %q: want one such as 2026-01-31T13:00", value)
 		}
-		if current, err := time.Parse(time.RFC3339Nano, query.Get(filter)); err == nil && current.In(v.zone).Format(inputTime) == wall.Format(inputTime) {
-			break // unchanged: the form shows neither its seconds nor its offset
+		current, err := time.Parse(time.RFC3339Nano, query.Get(filter))
+		if err == nil && current.In(v.zone).Format(inputTime) == wall.Format(inputTime) {
+			break // unchanged: the form does not show its seconds and offset
 		}
 		first, last := api.LocalTimes(wall, v.zone)
 		if filter == "until" {
@@ -152,7 +152,8 @@ func (v *visit) addTyped(query url.Values, filter, value string) error {
 	return nil
 }
 
-// addFilter adds a value to a filter with several values, and replaces the value of others. since and from or until replace each other.
+// addFilter adds a value to a filter with several values, and replaces the value of others. since and from or until
+// replace each other.
 func addFilter(query url.Values, filter, value string) {
 	known, _ := event.FilterNamed(filter)
 	switch filter {
@@ -170,7 +171,8 @@ func addFilter(query url.Values, filter, value string) {
 	}
 }
 
-// searched returns the filter that a text in the search box means: an event's id, a filter by its name (step:paid), or a text.
+// searched returns the filter that a text in the search box means: an event's id, a filter by its name (step:paid), or
+// a text.
 func searched(text string) (filter, value string) {
 	if _, err := uuid.Parse(text); err == nil {
 		return "id", text

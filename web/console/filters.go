@@ -2,7 +2,6 @@ package console
 
 import (
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -18,20 +17,20 @@ type filters struct {
 	event.Selection
 }
 
-// filters reads the selection from the address. It refuses a parameter that is neither a filter nor one of the page's own: a misspelt
+// filters reads the selection from the address. It refuses unknown parameters: a misspelt
 // filter would select everything.
 func (v *visit) filters(own ...string) (filters, error) {
 	f := filters{Values: url.Values{}}
 	all, err := url.ParseQuery(v.URL.RawQuery)
 	if err != nil {
-		return f, api.Problemf(http.StatusUnprocessableEntity, "invalid query in the address: %v", err)
+		return f, api.Invalidf("invalid query in the address: %v", err)
 	}
 	all = event.Renamed(all)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if _, known := event.FilterNamed(name); known {
 			f.Values[name] = all[name]
 		} else if !slices.Contains(own, name) {
-			return f, api.Problemf(http.StatusUnprocessableEntity, "there is no filter %q; the filters are the API's query parameters, see /docs", name)
+			return f, api.Invalidf("there is no filter %q; the filters are the API's query parameters, see /docs", name)
 		}
 	}
 	sel, faults := event.ParseSelection(f.Values, v.now)
@@ -121,7 +120,9 @@ type preset struct {
 }
 
 func presetsOf(f filters) (list []preset) {
-	for _, p := range []struct{ label, since string }{{"15 min", "15m"}, {"1 h", "1h"}, {"24 h", "24h"}, {"7 d", "7d"}, {"30 d", "30d"}, {"all", ""}} {
+	for _, p := range []struct{ label, since string }{
+		{"15 min", "15m"}, {"1 h", "1h"}, {"24 h", "24h"}, {"7 d", "7d"}, {"30 d", "30d"}, {"all", ""},
+	} {
 		values := f.without("since", "from", "until")
 		if p.since != "" {
 			values.Set("since", p.since)

@@ -16,7 +16,7 @@ import (
 	"hooktape/internal/event"
 )
 
-// hostile are texts that would do something if they were not text, by what they are.
+// hostile has texts that would act if they were not shown as text.
 var hostile = map[string]string{
 	"script":               `<script>alert('pwned')</script>`,
 	"closed attribute":     `"><script>alert('pwned')</script>`,
@@ -53,7 +53,7 @@ var hostile = map[string]string{
 	"deep":                 strings.Repeat("[", 5000) + strings.Repeat("]", 5000),
 }
 
-// hostileEvent has a text everywhere where somebody outside can write one.
+// hostileEvent returns an event with a text in every place that an outsider controls.
 func hostileEvent(id, text string, ago time.Duration) event.Event {
 	e := newEvent(text, ago)
 	e.Step, e.Query, e.Path, e.Method = text, text, "/hooks/demo/***/"+text, text
@@ -66,8 +66,8 @@ func hostileEvent(id, text string, ago time.Duration) event.Event {
 	return e
 }
 
-// hostileFixture has an event of each kind of text, all of one subscriber, and a replay to a receiver that answers with
-// hostile text as well.
+// hostileFixture has an event with each hostile text, all of one subscriber, and a replay to a receiver that answers
+// with hostile text.
 func hostileFixture(t *testing.T) (*fixture, event.Event, uuid.UUID) {
 	f := newFixture(t)
 	f.sink.answers(func(w http.ResponseWriter, r *http.Request) {
@@ -98,21 +98,29 @@ func hostileFixture(t *testing.T) (*fixture, event.Event, uuid.UUID) {
 	return f, events[0], id
 }
 
-// TestHostileText looks at every page with hostile text of all kinds in it: no script of it runs, nothing is asked from
-// elsewhere, no element of it is made, and nothing that hides or turns text is in the page as such.
-func TestHostileText(t *testing.T) {
+// TestHostile shows every page with hostile text of all kinds.
+func TestHostile(t *testing.T) {
 	t.Parallel()
-	f, e, replayed := hostileFixture(t)
 	if len(hostile) < 20 {
 		t.Fatalf("%d kinds are too few", len(hostile))
 	}
+	f, e, replayed := hostileFixture(t)
+	t.Run("HTML", func(t *testing.T) { f.on(t).testHostileHTML(e, replayed) })
+	t.Run("Browser", func(t *testing.T) { f.on(t).testHostileText(e, replayed) })
+	t.Run("Phone", func(t *testing.T) { f.on(t).testPhone(e, replayed) })
+}
+
+// testHostileText: no script of the text runs, no request goes to another host, no element of it is created, and no character that hides
+// or reorders text is in a page.
+func (f *fixture) testHostileText(e event.Event, replayed uuid.UUID) {
+	t := f.t
 	b := f.browser(adminSecret)
 	looked := pages(e, replayed)
 	list, err := f.db.Events(background, idsOf(t, f))
 	if err != nil || len(list) != 2*len(hostile)-1 {
 		t.Fatalf("%d events are stored, %v", len(list), err)
 	}
-	for _, e := range list { // of the others TestHostileHTML has the pages
+	for _, e := range list { // testHostileHTML has the pages of the others
 		if slices.Contains([]string{hostile["script"], hostile["image"], hostile["htmx"], hostile["closed attribute"], hostile["control characters"], hostile["bidi override"], hostile["megabyte"], hostile["no UTF-8"]}, string(e.Body)) {
 			looked = append(looked, "/events/"+e.ID.String())
 		}
@@ -157,10 +165,9 @@ func idsOf(t *testing.T, f *fixture) (ids []uuid.UUID) {
 	return ids
 }
 
-// TestHostileHTML says the same of the bytes of the pages, without a browser's good will.
-func TestHostileHTML(t *testing.T) {
-	t.Parallel()
-	f, e, replayed := hostileFixture(t)
+// testHostileHTML checks the bytes of the pages, without the good will of a browser.
+func (f *fixture) testHostileHTML(e event.Event, replayed uuid.UUID) {
+	t := f.t
 	p := f.login(adminSecret)
 	looked := pages(e, replayed)
 	for _, id := range idsOf(t, f) {
@@ -186,7 +193,7 @@ func TestHostileHTML(t *testing.T) {
 	}
 }
 
-// serve serves a handler on a port of its own, and returns its URL.
+// serve starts a server and returns its URL.
 func serve(t *testing.T, handler http.Handler) string {
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)

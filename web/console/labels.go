@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// label is a value of the tables as a page shows it. Tone is good, bad, doubt, neutral, quiet or empty, as in the dashboards.
+// label is a value of the tables as a page shows it. Tone is good, bad, doubt, neutral, quiet or empty, as in the
+// dashboards.
 type label struct{ Text, Tone string }
 
 // tones has the tone of each value, by list.
@@ -79,7 +80,8 @@ func count(n uint64, noun string) string {
 
 // functions are the functions of the templates.
 var functions = template.FuncMap{
-	"visible": visible, "line": line, "label": labelOf, "number": number, "count": count, "span": span, "asset": assetPath, "cell": cell, "long": blockOf,
+	"visible": visible, "line": line, "cell": cell, "long": blockOf, "label": labelOf,
+	"number": number, "count": count, "span": span, "asset": assetPath,
 	"help":          func(verdict any) string { return verdictHelp[fmt.Sprint(verdict)] },
 	"subscriberURL": subscriberURL,
 	"tab":           func(f frame, section, path, name string) tab { return tab{path, name, f.Section == section} },

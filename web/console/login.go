@@ -27,11 +27,12 @@ type loginPage struct {
 	frame
 	To      string // the page to continue to
 	Error   string
-	Again   string // the address to load at once
+	Again   string // the address to load immediately
 	NoToken bool   // the configuration has no tokens
 }
 
-// redirectToLogin sends the browser to the login page, which continues to the requested page, or to the whole page of a requested part.
+// redirectToLogin sends the browser to the login page, which continues to the requested page, or to the whole page of a
+// requested part.
 func redirectToLogin(w http.ResponseWriter, r *http.Request) {
 	byHTMX := r.Header.Get("HX-Request") != ""
 	to := r.URL.RequestURI()
@@ -50,8 +51,9 @@ func redirectToLogin(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, target, http.StatusSeeOther)
 }
 
-// showLogin shows the login page, or redirects a logged-in user. A link on another site (in a chat) brings a request without the session's
-// cookie, because that is SameSite=Strict. So the page has the browser ask again, this time with the cookie.
+// showLogin shows the login page, or redirects a logged-in user. A link on another site (in a chat) brings a request
+// without the session's cookie, because that is SameSite=Strict. So the page has the browser ask again, this time with
+// the cookie.
 func (c *console) showLogin(w http.ResponseWriter, r *http.Request) {
 	to := localPath(r.URL.Query().Get("to"))
 	if _, ok := c.session(r); ok {

@@ -19,10 +19,9 @@ import (
 	"hooktape/web/console"
 )
 
-// TestLogin goes in and out, and on to where one wanted.
-func TestLogin(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+// testLogin logs in and out, and continues to the requested page.
+func (f *fixture) testLogin() {
+	t := f.t
 	e := newLead("7", "Анна", time.Minute)
 	f.insert(e)
 	p := f.stranger()
@@ -66,17 +65,16 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// TestLoginOverTLS: behind a proxy with TLS the cookie never goes over a connection without.
-func TestLoginOverTLS(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+// testLoginOverTLS: behind a proxy with TLS the cookie is sent over TLS only.
+func (f *fixture) testLoginOverTLS() {
+	t := f.t
 	a := f.stranger().post("/login", url.Values{"token": {readSecret}}, "X-Forwarded-Proto", "https", "Sec-Fetch-Site", "same-origin")
 	if cookie := a.header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "__Host-hooktape_session=") || !strings.Contains(cookie, "; Secure") || !strings.Contains(cookie, "Path=/;") || strings.Contains(cookie, "Domain") {
 		t.Errorf("the cookie is %q", cookie)
 	}
 }
 
-// TestWrongTokens: failed logins are logged without what was tried, and limited for each address.
+// TestWrongTokens: failed logins are logged without the token, and limited for each address.
 func TestWrongTokens(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -104,7 +102,7 @@ func TestWrongTokens(t *testing.T) {
 	}
 }
 
-// TestSessionsEnd: after twelve hours without a request, and after seven days in any case.
+// TestSessionsEnd: a session ends after twelve hours without a request, and after seven days in any case.
 func TestSessionsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := console.NewSessions()
@@ -141,7 +139,7 @@ func TestSessionsEnd(t *testing.T) {
 	})
 }
 
-// TestOtherSites: what changes something is refused when another site has sent it.
+// TestOtherSites: a change is rejected when another site sends it.
 func TestOtherSites(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -166,7 +164,7 @@ func TestOtherSites(t *testing.T) {
 	}
 }
 
-// TestRoles: each role sees and does what it may at the API, and no more.
+// TestRoles: each role may do what it may do at the API.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -215,7 +213,7 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// TestAudit: who has looked at a body stands in the audit log once an hour, and who did something each time.
+// TestAudit: the audit log has who viewed a body, once an hour, and every action.
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -272,10 +270,9 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// TestHeaders: pages are kept by no cache and run nothing; assets are kept for ever.
-func TestHeaders(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
+// testHeaders: caches do not store pages, and store assets for ever; the policy forbids inline scripts.
+func (f *fixture) testHeaders() {
+	t := f.t
 	a := f.stranger().get("/login")
 	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Content-Type": "text/html; charset=utf-8",
 		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"} {
@@ -293,7 +290,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestNoTokens says what is missing when nobody can log in, and lets nobody in.
+// TestNoTokens: without tokens the login says what is missing, and nobody can log in.
 func TestNoTokens(t *testing.T) {
 	t.Parallel()
 	handler, err := console.New(console.Options{Guard: api.NewGuard(slog.New(slog.DiscardHandler)), Sources: func() []console.Source { return nil }, Logger: slog.New(slog.DiscardHandler)})

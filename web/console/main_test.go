@@ -31,7 +31,7 @@ import (
 	"hooktape/web/console"
 )
 
-// TestMain lets go of idle connections: clickhouse-go forgets one that it closes right after an error response.
+// TestMain ignores idle connections: clickhouse-go forgets one that it closes right after an error response.
 func TestMain(m *testing.M) {
 	*console.FormTimeout = 3 * time.Second
 	goleak.VerifyTestMain(browserTests{m}, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
@@ -58,7 +58,7 @@ const (
 	headerOfCRM  = "another-secret-of-crm"
 )
 
-// fixture is a console on a real engine, with the process that delivers beside it.
+// fixture is a console on a real engine, with a process that delivers.
 type fixture struct {
 	t       *testing.T
 	db      *store.Store
@@ -119,7 +119,30 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-// start runs an actor; the returned function ends it and waits for it.
+// on returns the fixture for a subtest.
+func (f *fixture) on(t *testing.T) *fixture {
+	other := *f
+	other.t = t
+	return &other
+}
+
+// TestShared runs tests that share a fixture, because each looks at its own events only.
+func TestShared(t *testing.T) {
+	t.Parallel()
+	shared := newFixture(t)
+	for name, test := range map[string]func(*fixture){
+		"Login": (*fixture).testLogin, "LoginOverTLS": (*fixture).testLoginOverTLS, "LinkFromElsewhere": (*fixture).testLinkFromElsewhere,
+		"Headers": (*fixture).testHeaders, "Columns": (*fixture).testColumns, "Zone": (*fixture).testZone, "BrowsersZone": (*fixture).testBrowsersZone,
+		"Bytes": (*fixture).testBytes, "Curl": (*fixture).testCurl, "VisibleTitle": (*fixture).testVisibleTitle, "Subscriber": (*fixture).testSubscriber,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(shared.on(t))
+		})
+	}
+}
+
+// start runs an actor. The returned function stops it and waits for it.
 func start(t *testing.T, actor func(context.Context) error) func() {
 	ctx, cancel := context.WithCancel(background)
 	done := make(chan struct{})
@@ -132,7 +155,7 @@ func start(t *testing.T, actor func(context.Context) error) func() {
 	return func() { cancel(); <-done }
 }
 
-// person is somebody with a browser of the simplest kind.
+// person is a user with a simple HTTP client.
 type person struct {
 	f   *fixture
 	web *http.Client
@@ -164,7 +187,7 @@ func (j *jar) Cookies(*url.URL) (list []*http.Cookie) {
 	return list
 }
 
-// stranger is a person who is not logged in. Redirects are not followed.
+// stranger returns a user who is not logged in. The client does not follow redirects.
 func (f *fixture) stranger() *person {
 	return &person{f, &http.Client{Jar: &jar{cookies: map[string]*http.Cookie{}}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
@@ -222,7 +245,7 @@ func (p *person) post(path string, form url.Values, header ...string) answer {
 	return p.ask("POST", path, form, header...)
 }
 
-// page is a page that must be there.
+// page returns a page with status 200.
 func (p *person) page(path string) string {
 	p.f.t.Helper()
 	a := p.get(path)
@@ -232,7 +255,7 @@ func (p *person) page(path string) string {
 	return a.body
 }
 
-// browser is a real one, logged in by its own login page.
+// browser returns a real browser that has logged in by the login page.
 func (f *fixture) browser(secret string) *browsertest.Browser {
 	f.t.Helper()
 	b := browsertest.New(f.t)
@@ -241,7 +264,7 @@ func (f *fixture) browser(secret string) *browsertest.Browser {
 	return b
 }
 
-// assertClean fails the test when pages did what they must not.
+// assertClean fails the test if a page reported an error or asked another host.
 func (f *fixture) assertClean(b *browsertest.Browser) {
 	f.t.Helper()
 	for _, trouble := range b.Trouble() {
@@ -259,7 +282,7 @@ func (f *fixture) insert(events ...event.Event) {
 	}
 }
 
-// newEvent is a stored request with a body, so long ago.
+// newEvent returns an event with a body, received some time ago.
 func newEvent(body string, ago time.Duration) event.Event {
 	at := time.Now().UTC().Truncate(time.Microsecond).Add(-ago)
 	return event.Event{
@@ -271,7 +294,7 @@ func newEvent(body string, ago time.Duration) event.Event {
 	}
 }
 
-// newLead is a request about a person.
+// newLead returns an event about a subscriber.
 func newLead(id, name string, ago time.Duration) event.Event {
 	e := newEvent(fmt.Sprintf(`{"bothelp_user_id":%q,"name":%q,"created_at":1726940000}`, id, name), ago)
 	e.BothelpUserID, e.Name, e.Channel, e.UTMSource, e.ProfileLink = id, name, "telegram", "vk", "https://t.me/anna_p"
@@ -279,7 +302,7 @@ func newLead(id, name string, ago time.Duration) event.Event {
 	return e
 }
 
-// sink is an endpoint that takes what it gets, unless answer says otherwise.
+// sink is an endpoint that accepts every request, unless answer says otherwise.
 type sink struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -313,20 +336,20 @@ func (s *sink) answers(answer func(w http.ResponseWriter, r *http.Request)) {
 	s.answer = answer
 }
 
-// count is how many events came, and requests.
+// count returns the numbers of events and of requests.
 func (s *sink) count() (events, requests int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.got), len(s.bodies)
 }
 
-// pages are all kinds of pages there are, about an event of a subscriber and a replay of it.
+// pages returns the address of each kind of page, about an event of a subscriber and a replay of it.
 func pages(e event.Event, replayID uuid.UUID) []string {
 	return []string{"/", "/?since=1h&verdict=accepted&chart=1", "/events/" + e.ID.String(), "/subscribers/" + url.PathEscape(e.BothelpUserID), "/replays?since=1h&endpoint=crm&mode=all",
 		"/replays", "/replays/" + replayID.String() + "?compare=1", "/endpoints", "/sources"}
 }
 
-// replayOf makes a replay of all events and waits for its end.
+// replayOf creates a replay of the selected events and waits for its end.
 func (f *fixture) replayOf(p *person, query string) uuid.UUID {
 	f.t.Helper()
 	a := p.post("/replays?"+query, url.Values{"key": {query}})

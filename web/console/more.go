@@ -8,8 +8,8 @@ import (
 	"hooktape/web/api"
 )
 
-// A full scan goes back in steps: the page comes with what the first step found, and loads the next ones until it is full or the scan
-// complete. Tests shorten the steps.
+// A full scan goes back in steps: the page comes with what the first step found, and loads the next ones until it is
+// full or the scan complete. Tests shorten the steps.
 var (
 	firstStep = 200 * time.Millisecond
 	nextStep  = 2 * time.Second
@@ -45,7 +45,7 @@ func showFurther(v *visit) error {
 	query := v.URL.Query()
 	already, err := strconv.Atoi(query.Get("found"))
 	if err != nil || already < 0 || already >= pageSize {
-		return api.Problemf(http.StatusUnprocessableEntity, "invalid found: want a number below %d", pageSize)
+		return api.Invalidf("invalid found: want a number below %d", pageSize)
 	}
 	found, reached, err := v.direct.Search(v.Context(), f.Selection, pageSize-already, query.Get("cursor"), nextStep)
 	if err != nil {
@@ -67,8 +67,9 @@ func showFurther(v *visit) error {
 }
 
 const (
-	// insertTime is the longest time that an insert takes. Its events have the time at which it began as the time of storing, and become
-	// visible when it ends. So each request for new events goes back a little, and the page drops the rows that it already has.
+	// insertTime is the longest time that an insert takes. Its events have the time at which it began as the time of
+	// storing, and become visible when it ends. So each request for new events goes back a little, and the page drops
+	// the rows that it already has.
 	insertTime = 10 * time.Second
 	maxNewer   = 100
 )
@@ -81,7 +82,7 @@ func showNewer(v *visit) error {
 	}
 	after, err := time.Parse(time.RFC3339Nano, v.URL.Query().Get("after"))
 	if err != nil {
-		return api.Problemf(http.StatusUnprocessableEntity, "invalid after: want a time such as 2026-01-31T13:00:00Z")
+		return api.Invalidf("invalid after: want a time such as 2026-01-31T13:00:00Z")
 	}
 	now, err := v.direct.Now(v.Context())
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/rand"
 	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -48,7 +47,8 @@ func (v *visit) requested() (f filters, want replay.Request, err error) {
 	o := event.ReplayOptions{Mode: event.Mode(query.Get("mode")), Order: event.Order(query.Get("order"))}
 	numbers := numbers{values: query}
 	o.Rate, o.Pace = numbers.float("rate"), numbers.float("pace")
-	o.Concurrency, o.StopAfterFailures = uint16(numbers.whole("concurrency", 16)), uint32(numbers.whole("stop_after_failures", 32))
+	o.Concurrency = uint16(numbers.whole("concurrency", 16))
+	o.StopAfterFailures = uint32(numbers.whole("stop_after_failures", 32))
 	want = replay.Request{Selection: f.Selection, ReplayOptions: o}
 	want.To = cmp.Or(query.Get("url"), query.Get("endpoint")) // a typed URL wins over the choice in the list
 	return f, want, numbers.err
@@ -75,7 +75,7 @@ func (n *numbers) float(name string) float64 {
 func parseNumber(name, text string) (float64, error) {
 	value, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(value >= 0 && value <= 1e6) { // !(…) because of NaN
-		return 0, api.Problemf(http.StatusUnprocessableEntity, "invalid %s %q: want a number between 0 and a million", name, text)
+		return 0, api.Invalidf("invalid %s %q: want a number between 0 and a million", name, text)
 	}
 	return value, nil
 }
@@ -87,7 +87,7 @@ func (n *numbers) whole(name string, bits int) uint64 {
 	}
 	value, err := strconv.ParseUint(text, 10, bits)
 	if err != nil && n.err == nil {
-		n.err = api.Problemf(http.StatusUnprocessableEntity, "invalid %s %q: want a whole number of at most %d bits", name, text, bits)
+		n.err = api.Invalidf("invalid %s %q: want a whole number of at most %d bits", name, text, bits)
 	}
 	return value
 }
@@ -101,7 +101,8 @@ func (v *visit) newReplay() (*newReplay, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &newReplay{filters: f, Chips: v.chips(f, "/replays"), Endpoints: v.direct.EndpointNames(), To: want.To, Options: want.ReplayOptions, Key: rand.Text()}
+	n := &newReplay{filters: f, Chips: v.chips(f, "/replays"), Endpoints: v.direct.EndpointNames(),
+		To: want.To, Options: want.ReplayOptions, Key: rand.Text()}
 	n.Named = slices.Contains(n.Endpoints, want.To)
 	if want.To == "" {
 		return n, nil
@@ -123,8 +124,8 @@ func (v *visit) newReplay() (*newReplay, error) {
 	return n, err
 }
 
-// frozen replaces relative times in a query by the times of the plan. Otherwise "the last hour" would be another one a minute later, and
-// events that arrive meanwhile would be sent unplanned.
+// frozen replaces relative times in a query by the times of the plan. Otherwise "the last hour" would be another one a
+// minute later, and events that arrive meanwhile would be sent unplanned.
 func frozen(f filters, query url.Values, now time.Time) url.Values {
 	query.Del("since")
 	if f.From != nil {
@@ -144,7 +145,7 @@ func createReplay(v *visit) error {
 	}
 	created, err := v.direct.Create(v.Context(), v.PostFormValue("key"), want)
 	if errors.Is(err, replay.ErrNothing) {
-		return api.Problemf(http.StatusUnprocessableEntity, "nothing was sent: every matching event was already delivered to this endpoint")
+		return api.Invalidf("nothing was sent: every matching event was already delivered to this endpoint")
 	}
 	if err != nil {
 		return err

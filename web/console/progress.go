@@ -1,6 +1,8 @@
 package console
 
 import (
+	"time"
+
 	"hooktape/internal/event"
 	"hooktape/web/api"
 )
@@ -25,7 +27,8 @@ type share struct {
 }
 
 // shareOrder has the final states first.
-var shareOrder = []event.DeliveryState{event.Delivered, event.Failed, event.Cancelled, event.Unknown, event.Retrying, event.Delivering, event.Pending}
+var shareOrder = []event.DeliveryState{event.Delivered, event.Failed, event.Cancelled,
+	event.Unknown, event.Retrying, event.Delivering, event.Pending}
 
 func sharesOf(r event.Replay) (list []share) {
 	x := 0.0
@@ -43,7 +46,8 @@ func sharesOf(r event.Replay) (list []share) {
 const maxErrors = 5
 
 func (v *visit) progress(r event.Replay) (p progress, err error) {
-	p = progress{Replay: r, Shares: sharesOf(r), Moving: !r.State.Final() || r.Open() > 0 && v.now.Sub(r.UpdatedAt).Minutes() < 1}
+	p = progress{Replay: r, Shares: sharesOf(r)}
+	p.Moving = !r.State.Final() || r.Open() > 0 && v.now.Sub(r.UpdatedAt) < time.Minute
 	if r.Total > 0 {
 		p.Done = percent(float64(r.Total-r.Open()) / float64(r.Total))
 	}
@@ -55,8 +59,8 @@ func (v *visit) progress(r event.Replay) (p progress, err error) {
 	return p, err
 }
 
-// showProgress answers with the part of the page that changes. It contains the buttons only if they change, because a button that is replaced
-// every second cannot be pressed.
+// showProgress answers with the part of the page that changes. It contains the buttons only if they change, because a
+// button that is replaced every second cannot be pressed.
 func showProgress(v *visit) error {
 	id, err := replayID(v.PathValue("id"))
 	if err != nil {

@@ -18,8 +18,8 @@ func (c *console) replaysRoutes(mux *http.ServeMux) {
 	mux.Handle("POST /replays/{id}/{action}", c.page(steerReplay))
 }
 
-// maxReplays is the number of replays on a page.
-const maxReplays = 100
+// maxReplays is the number of replays on a page. Tests lower it.
+var maxReplays = 100
 
 type replaysPage struct {
 	New       *newReplay
@@ -110,7 +110,8 @@ func showReplay(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := replayPage{Replay: r, Created: v.at(r.CreatedAt), MaySteer: v.user.Role.Covers(api.RoleReplay), Against: v.URL.Query().Get("against")}
+	p := replayPage{Replay: r, Created: v.at(r.CreatedAt), MaySteer: v.user.Role.Covers(api.RoleReplay),
+		Against: v.URL.Query().Get("against")}
 	if p.Progress, err = v.progress(r); err != nil {
 		return err
 	}

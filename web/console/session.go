@@ -21,7 +21,7 @@ const (
 // sessions are the logins. They are in memory only: tokens change by a restart, which ends every session.
 type sessions struct {
 	mu   sync.Mutex
-	open map[[sha256.Size]byte]*session // by the hash of the id, so that the time of a lookup reveals nothing about ids
+	open map[[sha256.Size]byte]*session // by the hash of the id, because the time of a lookup must not reveal ids
 }
 
 type session struct {
@@ -52,7 +52,7 @@ func (s *sessions) begin(user api.Principal) (id string) {
 	return id
 }
 
-// find returns the user of a session. Only requests by a person keep a session alive, not those that an open page sends by itself.
+// find returns the user of a session. Only requests by a person keep a session alive, not polling by an open page.
 func (s *sessions) find(id string, byPerson bool) (api.Principal, bool) {
 	now := time.Now()
 	s.mu.Lock()
@@ -78,16 +78,17 @@ func (s *sessions) end(id string) {
 	delete(s.open, sha256.Sum256([]byte(id)))
 }
 
-// secure reports whether the browser uses TLS, to us or to a proxy that says so. A client that lies about it gets a cookie that its browser
-// does not send back.
+// secure reports whether the browser uses TLS, to us or to a proxy that says so. A client that lies about it gets a
+// cookie that its browser does not send back.
 func secure(r *http.Request) bool {
 	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
-// cookieFor returns the session's cookie; without an id, one that deletes it. Scripts cannot read it, and requests from other sites do not
-// carry it. With TLS its prefix ensures that no other host and no connection without TLS has set it.
+// cookieFor returns the session's cookie; without an id, one that deletes it. Scripts cannot read it, and requests from
+// other sites do not carry it. With TLS its prefix ensures that no other host and no connection without TLS has set it.
 func cookieFor(r *http.Request, id string) *http.Cookie {
-	c := &http.Cookie{Name: sessionCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: int(sessionLife / time.Second)}
+	c := &http.Cookie{Name: sessionCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		MaxAge: int(sessionLife / time.Second)}
 	if secure(r) {
 		c.Name, c.Secure = "__Host-"+sessionCookie, true
 	}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -123,7 +124,8 @@ func (v *visit) sourceCard(s Source, stats []api.SourceStats) (sourceCard, error
 	}
 	for _, verdict := range event.Verdicts {
 		if n := f.Verdicts[verdict]; n > 0 {
-			card.Rejected = append(card.Rejected, rejection{verdict, n, link("/", map[string][]string{"source": {s.Name}, "verdict": {string(verdict)}, "since": {"24h"}})})
+			events := link("/", url.Values{"source": {s.Name}, "verdict": {string(verdict)}, "since": {"24h"}})
+			card.Rejected = append(card.Rejected, rejection{verdict, n, events})
 		}
 	}
 	return card, nil

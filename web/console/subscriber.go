@@ -79,8 +79,8 @@ func showSubscriber(v *visit) error {
 }
 
 // factNames are the fields that the page shows as facts.
-var factNames = []string{"name", "first_name", "last_name", "phone", "email", "messenger_username", "bothelp_user_id", "messenger_user_id", "channel", "cuid", "ref",
-	"created_at", "first_contact_at", "last_contact_at", "conversations_count"}
+var factNames = []string{"name", "first_name", "last_name", "phone", "email", "messenger_username", "bothelp_user_id",
+	"messenger_user_id", "channel", "cuid", "ref", "created_at", "first_contact_at", "last_contact_at", "conversations_count"}
 
 // describe sets the facts: the newest value of each field.
 func (p *subscriberPage) describe(v *visit, events []api.Event) {
@@ -137,8 +137,8 @@ func tagsOf(e api.Event) (text string) {
 	return text[min(len(text), len(" · ")):]
 }
 
-// changed returns the changes of the subscriber's data between two events of a flow. Events of a chat contain little data, so they change
-// nothing.
+// changed returns the changes of the subscriber's data between two events of a flow. Events of a chat contain little
+// data, so they change nothing.
 func changed(before, after api.Event) (list []change) {
 	if after.Kind != event.KindFlow {
 		return nil

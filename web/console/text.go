@@ -15,8 +15,8 @@ const (
 	maxBlock = 32 << 10 // bytes of a body, because browsers take seconds to lay out a megabyte
 )
 
-// pieces splits a text from outside. A piece is plain text, or a sign for a character that is invisible, moves the cursor of a terminal or
-// changes the direction of writing. Tabs and line ends are plain text.
+// pieces splits a text from outside. A piece is plain text, or a sign for a character that is invisible, moves the
+// cursor of a terminal or changes the direction of writing. Tabs and line ends are plain text.
 func pieces(text string) iter.Seq2[string, bool] {
 	return func(yield func(piece string, sign bool) bool) {
 		plain := 0 // where the plain text before i begins
@@ -56,8 +56,8 @@ func signOf(r rune, size int, first byte) string {
 	return ""
 }
 
-// visible returns a text as HTML in which all of it is visible and none of it acts: markup is escaped, and signs replace the characters
-// that [pieces] names.
+// visible returns a text as HTML in which all of it is visible and none of it acts: markup is escaped, and signs
+// replace the characters that [pieces] names.
 func visible(text string) template.HTML {
 	var b strings.Builder
 	for piece, sign := range pieces(text) {

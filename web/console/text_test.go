@@ -36,7 +36,7 @@ func TestVisible(t *testing.T) {
 	}
 }
 
-// FuzzVisible: whatever comes, no markup but ours comes out, no character that acts, and nothing is lost that could be seen.
+// FuzzVisible: for any text, the HTML has no other markup, no hidden character, and every visible character.
 func FuzzVisible(f *testing.F) {
 	for _, text := range hostile {
 		if len(text) < 1000 {
@@ -95,7 +95,7 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// TestShellWord has a real shell read the words back.
+// TestShellWord: a real shell reads the words back unchanged.
 func TestShellWord(t *testing.T) {
 	words := []string{"", "plain", "it's", `"$HOME" \ $(id) ` + "`id`", "100%s \\n", "café", "tab\tand\x1bescape", "line\nbreak", "\xff\xfe", "-n", "ends in newlines is not asked for"}
 	for _, text := range hostile {
@@ -120,7 +120,7 @@ func TestShellWord(t *testing.T) {
 	}
 }
 
-// FuzzShellWord has the shell read anything but NUL, which no word can have.
+// FuzzShellWord: a shell reads back any text without NUL, which no word can contain.
 func FuzzShellWord(f *testing.F) {
 	f.Add("it's")
 	f.Fuzz(func(t *testing.T, word string) {
@@ -141,7 +141,7 @@ func TestLocalPath(t *testing.T) {
 	}
 }
 
-// TestSize: all that a browser loads is small.
+// TestSize: the assets are small.
 func TestSize(t *testing.T) {
 	total, own := 0, 0
 	for name, asset := range console.Assets {

@@ -8,8 +8,8 @@ import (
 	"hooktape/web/api"
 )
 
-// trace is the timeline of an event: the spans of receiving and storing it, and each attempt of its live deliveries. Replays are left out,
-// because they may be a year later.
+// trace is the timeline of an event: the spans of receiving and storing it, and each attempt of its live deliveries.
+// Replays are left out, because they may be a year later.
 type trace struct {
 	ID    string
 	Lines []traceLine

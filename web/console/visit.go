@@ -35,7 +35,8 @@ func (c *console) page(handle func(*visit) error) http.Handler {
 			redirectToLogin(w, r)
 			return
 		}
-		v := &visit{console: c, Request: r.WithContext(ctx), w: w, user: user, direct: c.Direct.As(user, remoteOf(r)), zone: zoneOf(r), now: time.Now()}
+		v := &visit{console: c, Request: r.WithContext(ctx), w: w, user: user, direct: c.Direct.As(user, remoteOf(r)),
+			zone: zoneOf(r), now: time.Now()}
 		var err error
 		if r.Method == http.MethodPost {
 			err = v.readForm()
@@ -49,8 +50,8 @@ func (c *console) page(handle func(*visit) error) http.Handler {
 	})
 }
 
-// readForm reads the form within formTimeout. It then lifts the deadline, because the action may take longer and net/http would cancel the
-// request at the deadline.
+// readForm reads the form within formTimeout. It then lifts the deadline, because the action may take longer and
+// net/http would cancel the request at the deadline.
 func (v *visit) readForm() error {
 	v.Body = http.MaxBytesReader(v.w, v.Body, maxFormBytes)
 	if err := v.ParseForm(); err != nil {

@@ -13,22 +13,22 @@ import (
 	"hooktape/internal/store"
 )
 
-// layout is how the rows of a table stand in Parquet: as structs with a field for each column.
+// layout maps the rows of a table to Parquet: structs with a field for each column.
 type layout struct {
 	row     reflect.Type
 	schema  *parquet.Schema
 	columns []string
 }
 
-// Strings says what ClickHouse's strings, which may hold any bytes, are in a file.
+// Strings is the type in a file of ClickHouse's strings, which may have any bytes.
 type Strings int
 
 const (
-	// Exact keeps all strings as bytes (BYTE_ARRAY without a logical type), so that any content comes back byte for byte and
-	// any reader takes the file.
+	// Exact stores all strings as bytes (BYTE_ARRAY without a logical type), so any content is restored byte for byte
+	// and any reader accepts the file.
 	Exact Strings = iota
-	// Readable has bytes only in the columns that hold what came over the network as it came: bodies, queries and the values of
-	// headers. All other strings are text (UTF8); bytes in them that are not UTF-8 become U+FFFD.
+	// Readable stores only columns with received bytes (bodies, queries and the values of headers) as bytes. All other
+	// strings are text (UTF8); invalid bytes become U+FFFD.
 	Readable
 )
 
@@ -44,10 +44,10 @@ type exactPair struct {
 	Value string `parquet:"value,bytes" ch:"value"`
 }
 
-// headerType is the type of columns with headers. The server writes it in one line or in several, as it is asked.
+// headerType is the type of columns with headers, without the white space that depends on the query.
 const headerType = "Array(Tuple(nameString,valueString))"
 
-// raw are the columns that hold bytes as they came over the network.
+// raw are the columns with received bytes.
 var raw = map[string]bool{"body": true, "response_body": true, "record": true, "query": true}
 
 func layoutOf(table string, columns []store.Column, as Strings, only ...string) (*layout, error) {
@@ -60,7 +60,7 @@ func layoutOf(table string, columns []store.Column, as Strings, only ...string) 
 		}
 		tags := fmt.Sprintf("parquet:%q%s", c.Name+tag, innerTags(c, as))
 		if len(only) > 0 && !slices.Contains(only, c.Name) {
-			tags = `parquet:"-"` // in memory and not in the file
+			tags = `parquet:"-"` // read but not written
 		}
 		fields = append(fields, reflect.StructField{Name: fmt.Sprintf("C%d", i), Type: t, Tag: reflect.StructTag(tags)})
 		l.columns = append(l.columns, c.Name)
@@ -70,7 +70,7 @@ func layoutOf(table string, columns []store.Column, as Strings, only ...string) 
 	return l, nil
 }
 
-// fieldOf is the type of a column's values in memory, and the tag that says what they are in the file.
+// fieldOf returns the Go type of a column's values, and the tag with their type in the file.
 func fieldOf(c store.Column, as Strings) (t reflect.Type, tag string, err error) {
 	t = c.Go
 	text := ""
@@ -101,11 +101,11 @@ func fieldOf(c store.Column, as Strings) (t reflect.Type, tag string, err error)
 	case t.Kind() <= reflect.Float64 || t.Kind() == reflect.String:
 		return t, text + ",zstd", nil
 	}
-	return nil, "", fmt.Errorf("%s is a type that this version does not keep in files", c.Type)
+	return nil, "", fmt.Errorf("unsupported type %s", c.Type)
 }
 
-// innerTags are the tags of what an array or a map consists of. The maps in the arrays of otel_traces are text in exact files
-// too: parquet-go has no tag for them, and OTLP allows nothing but UTF-8 there.
+// innerTags returns the tags for the elements of an array or a map. The maps in the arrays of otel_traces are text in
+// exact files too: parquet-go has no tag for them, and OTLP allows only UTF-8 there.
 func innerTags(c store.Column, as Strings) (tags string) {
 	inner := func(tag string, t reflect.Type) {
 		if as == Exact && t.Kind() == reflect.String {
@@ -124,7 +124,7 @@ func innerTags(c store.Column, as Strings) (tags string) {
 	return tags
 }
 
-// unitOf is how fine the times of a type are; those of a whole second have no unit in Parquet.
+// unitOf returns the unit of a type's times; whole seconds have no unit in Parquet.
 func unitOf(clickhouseType string) string {
 	switch {
 	case strings.Contains(clickhouseType, "DateTime64(9"):
@@ -135,7 +135,7 @@ func unitOf(clickhouseType string) string {
 	return ",timestamp(millisecond)"
 }
 
-// values are those of a row of an exact layout as an insert takes them.
+// values returns a row of an exact layout in the form that an insert needs.
 func values(row reflect.Value) []any {
 	list := make([]any, row.NumField())
 	for i := range list {
