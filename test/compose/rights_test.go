@@ -114,12 +114,12 @@ func keep(t *testing.T, engine *enginetest.Engine) {
 	ctx := context.Background()
 	some := store.Retention{Events: 30, Bodies: 10, Attempts: 30, Traces: 7}
 	_, applying := s.ApplyRetention(ctx, some)
-	_, sweeping := s.Purge(ctx, some.Attempts)
+	_, purging := s.Purge(ctx, some.Attempts)
 	_, kept := s.RetentionReport(ctx, some)
 	tables, stored := s.StorageReport(ctx)
 	_, copying := archive.Backup(ctx, s, filepath.Join(t.TempDir(), "backup"), "", func(string, uint64, uint64) {})
 	_, filled := s.FilledTable(ctx)
-	if err := errors.Join(applying, sweeping, kept, stored, copying, filled); err != nil || len(tables) == 0 {
+	if err := errors.Join(applying, purging, kept, stored, copying, filled); err != nil || len(tables) == 0 {
 		t.Errorf("%d tables, %v", len(tables), err)
 	}
 }
