@@ -151,7 +151,7 @@ func TestPurgeWaitsForPollers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	sweep := func(when string, want uint64) {
+	purge := func(when string, want uint64) {
 		t.Helper()
 		if swept, err := d.Purge(background, 30); err != nil || swept != want {
 			t.Errorf("%s: %d swept, %v, want %d", when, swept, err, want)
@@ -160,7 +160,7 @@ func TestPurgeWaitsForPollers(t *testing.T) {
 	follow("crm", "active", time.Now())
 	follow("shop", "active", time.Now())
 	follow("shop", "active", e.ReceivedAt.Add(time.Minute))
-	sweep("one is behind", 0)
+	purge("one poller is behind", 0)
 	follow("shop", "removed", e.ReceivedAt.Add(time.Minute))
-	sweep("it is no more", 1)
+	purge("the slow endpoint is removed", 1)
 }
