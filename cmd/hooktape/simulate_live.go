@@ -36,7 +36,7 @@ func (c simulateCmd) post(e *env, within time.Duration) error {
 	}
 	o := simulate.Options{Seed: c.Seed, Speed: c.Speed, Sources: to.sources, ChatSigningToken: to.signingToken}
 	now := time.Now().Truncate(time.Millisecond)
-	account, err := simulate.New(simulate.Live(o, now, c.Rate, lasts))
+	account, err := simulate.New(simulate.LiveOptions(o, now, c.Rate, lasts))
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func TestRanges(t *testing.T) {
 		d.insert(t, part...)
 	}
 	d.insert(t, numbered("b", 50_000, 10)...)
-	for _, position := range []uint64{0, 1, 8190, 8191, 8192, 12_345, 19_999, 20_000} {
+	for _, position := range []uint64{0, 8190, 8191, 8192, 19_999, 20_000} {
 		ranges, err := d.Ranges(background, map[string]uint64{"a": position, "b": 50_009})
 		if err != nil {
 			t.Fatal(err)

@@ -275,7 +275,7 @@ func TestTextIsFoundAsGoFindsIt(t *testing.T) {
 		events = append(events, e)
 	}
 	d.insert(t, events...)
-	for range 120 {
+	for range 60 {
 		wanted := text(3)
 		if value := values[chance.IntN(len(values))]; chance.IntN(3) == 0 && value != "" { // a part of one, of any length
 			from := chance.IntN(len(value))

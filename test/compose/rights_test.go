@@ -66,7 +66,8 @@ func TestUsersLoad(t *testing.T) {
 	}
 }
 
-// become has the engine's only user have the rights and limits of another from now on, for it has no way to log in as one.
+// become has the engine's only user have the rights and limits of another from now on, for it has no way to log in as
+// one.
 func become(t *testing.T, engine *enginetest.Engine, name string) driver.Conn {
 	t.Helper()
 	u := users(t)[name]
@@ -143,8 +144,8 @@ func may(t *testing.T, conn driver.Conn, statements ...string) {
 	}
 }
 
-// TestRights: hooktape makes its database from nothing and keeps to it; the collector makes and fills its own tables, and
-// reads no event.
+// TestRights: hooktape makes its database from nothing and keeps to it; the collector makes and fills its own tables,
+// and reads no event.
 func TestRights(t *testing.T) {
 	engine := enginetest.StartServer(t)
 	hooktape := become(t, engine, "hooktape")
