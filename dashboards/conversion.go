@@ -5,14 +5,14 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
-const whatIsALead = "A lead is a subscriber who came to the first goal in this time; each counts once, however often a step came, was repeated or replayed."
+const whatIsALead = "A lead is a subscriber who reached the first goal in this time. Each counts once, however often a step was repeated or replayed."
 
 // conversion shows how leads go through a flow, and which advertisements bring those who buy.
 func conversion() *dashboard.DashboardBuilder {
-	return board("hooktape-conversion", "Conversion and UTM", "Who came, from where, how far they went, and what it took.").
+	return board("hooktape-conversion", "Conversion and UTM", "Where leads come from, how far they get, and how long it takes.").
 		WithVariable(list("source", "Source", "flows")).
 		WithVariable(list("goals", "Goals, in order", "goals").
-			Description("Steps with commas: the first makes a lead, the last is the conversion. Choose, or type your own; a comma within a step is written %2C.").
+			Description("Steps, separated by commas: the first makes a lead, the last is the conversion. Select or type them; write a comma within a step as %2C.").
 			AllowCustomValue(true)).
 		WithVariable(choice("window_days", "Within", [2]string{"7", "7 days"}, [2]string{"1", "1 day"}, [2]string{"14", "14 days"}, [2]string{"30", "30 days"}, [2]string{"90", "90 days"})).
 		WithVariable(choice("attribution", "Attribution", [2]string{"first", "First touch"}, [2]string{"last", "Last touch"})).
@@ -23,9 +23,9 @@ func conversion() *dashboard.DashboardBuilder {
 		WithVariable(several("utm_content", "content", "utm_content")).
 		WithVariable(several("utm_term", "term", "utm_term")).
 		WithPanel(number(about{sql: "conversion/summary", title: "Leads and conversions", width: 24, height: 4,
-			text:  whatIsALead + " Converted are those who went through all goals in their order, within the chosen time from the first to the last. The percentages beside them compare with the period before, as long as this one, if hooktape was there all through it.",
+			text:  whatIsALead + " Converted: leads who reached all goals in order, from the first to the last within the selected time. The percentages compare with the preceding period of the same length, if hooktape has data for all of it.",
 			empty: "No leads in this time"}).
-			// Not the last number there is: where nobody came, that would be the rate of the period before.
+			// Not lastNotNull: without leads that would be the rate of the preceding period.
 			ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"last"})).
 			ShowPercentChange(true).
 			OverrideByName("Leads", colored(neutral)).
@@ -33,14 +33,14 @@ func conversion() *dashboard.DashboardBuilder {
 			OverrideByName("Converted", colored(good)).
 			OverrideByName("Conversion rate", append(append(colored(good), percent...), absent))).
 		WithPanel(rows(about{sql: "conversion/funnel", title: "Funnel", width: 12, height: 8,
-			text:  whatIsALead + " Each step counts leads who came to it after the step before, and within the chosen time after the first. The median time is that between the first visits to the step before and to this one.",
+			text:  whatIsALead + " Each step counts the leads who reached it after the previous step and within the selected time after the first. The median time is between the first visits to the previous step and to this one.",
 			empty: "No leads in this time"}).
 			OverrideByName("Leads", barCell(neutral)).
 			OverrideByName("Of all leads", percent).
-			OverrideByName("Of step before", append(percent, absent)).
+			OverrideByName("Of previous step", append(percent, absent)).
 			OverrideByName("Median time", append(duration, absent))).
-		WithPanel(bars(about{sql: "conversion/over_time", title: "Leads and their conversion over time", width: 12, height: 8,
-			text:  "Leads by the day of their first visit to the first goal (by the hour, when three days or less are shown), and which share of them converted since. The last days are still going up: their leads have had less time.",
+		WithPanel(bars(about{sql: "conversion/over_time", title: "Leads and conversion over time", width: 12, height: 8,
+			text:  "Leads by the day of their first visit to the first goal (by the hour if three days or less are selected), and the share of them that has converted since. The last days will still rise: their leads have had less time.",
 			empty: "No leads in this time"}).
 			Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNone)).
 			OverrideByName("Leads", colored(neutral)).
@@ -48,8 +48,8 @@ func conversion() *dashboard.DashboardBuilder {
 			OverrideByName("Conversion rate", append(append(colored(good), percent...),
 				property("custom.drawStyle", "line"), property("custom.lineWidth", 2), property("custom.fillOpacity", 0),
 				property("custom.axisPlacement", "right"), property("custom.axisSoftMax", 0.01), property("min", 0)))).
-		WithPanel(rows(about{sql: "conversion/utm", title: "Where leads come from", width: 24, height: 12,
-			text:  "Leads by the UTM tags of their first tagged visit in this time, or of the last one, as the attribution above says. A visit is tagged when it has a source, medium or campaign. The median time is that from the first visit to the first goal to the first visit to the last. Click a value to look at its leads alone.",
+		WithPanel(rows(about{sql: "conversion/utm", title: "Leads by UTM tags", width: 24, height: 12,
+			text:  "Leads by the UTM tags of their first tagged visit in this time, or of the last one if the attribution above is last touch. A visit is tagged if it has a source, medium or campaign. The median time is from the first visit to the first goal to the first visit to the last. Click a value to see its leads only.",
 			empty: "No leads in this time"}).
 			OverrideByName("UTM source", []dashboard.DynamicConfigValue{only("utm_source", "source_key")}).
 			OverrideByName("UTM medium", []dashboard.DynamicConfigValue{only("utm_medium", "medium_key")}).
@@ -61,7 +61,7 @@ func conversion() *dashboard.DashboardBuilder {
 			OverrideByName("Median time", append(duration, absent)).
 			OverrideByRegexp(".*_key", hidden)).
 		WithPanel(rows(about{sql: "conversion/content", title: "Content and term", width: 12, height: 9,
-			text:  "Leads by UTM content and UTM term of the same visit that the attribution above names.",
+			text:  "Leads by UTM content and UTM term of the visit that the attribution above selects.",
 			empty: "No leads in this time"}).
 			OverrideByName("Leads", barCell(neutral)).
 			OverrideByName("Converted", barCell(good)).
@@ -73,8 +73,8 @@ func conversion() *dashboard.DashboardBuilder {
 			OverrideByName("With a contact", barCell(second)).
 			OverrideByName("Converted", barCell(good)).
 			OverrideByName("Conversion rate", percent)).
-		WithPanel(rows(about{sql: "conversion/cohorts", title: "Cohorts by week", width: 12, height: 9,
-			text:  "Leads by the week, from Monday on, of their first visit to the first goal, how many of them converted since, and the median time that took. The first and the last week may be cut by the range of time.",
+		WithPanel(rows(about{sql: "conversion/cohorts", title: "Weekly cohorts", width: 12, height: 9,
+			text:  "Leads by the week (from Monday) of their first visit to the first goal, how many have converted since, and the median time to conversion. The time range may cut the first and the last week.",
 			empty: "No leads in this time"}).
 			OverrideByName("Week from", []dashboard.DynamicConfigValue{property("unit", "time:YYYY-MM-DD")}).
 			OverrideByName("Leads", barCell(neutral)).
@@ -83,14 +83,14 @@ func conversion() *dashboard.DashboardBuilder {
 			OverrideByName("Conversion rate", percent).
 			OverrideByName("Median time", append(duration, absent))).
 		WithPanel(number(about{sql: "conversion/untagged", title: "Without UTM tags", width: 4, height: 9,
-			text:  "Leads none of whose requests in this time had any of the five UTM tags: nobody can tell what brought them.",
+			text:  "Leads without any of the five UTM tags in their requests in this time: nobody can tell what brought them.",
 			empty: "No leads in this time"}).
 			Orientation(common.VizOrientationHorizontal).
 			ColorScheme(byThresholds()).
 			Thresholds(steps(neutral)).
 			OverrideByName("Of all leads", append(percent, limits(good, from(0.15, doubt), from(0.4, bad))...))).
-		WithPanel(rows(about{sql: "conversion/spellings", title: "UTM values with several spellings", width: 8, height: 9,
-			text:  "UTM values that differ only in capital letters, ё and е, spaces, or characters that nobody sees. Each spelling is a row of its own in the tables above; mend it where the link is made.",
+		WithPanel(rows(about{sql: "conversion/spellings", title: "UTM spelling variants", width: 8, height: 9,
+			text:  "UTM values that differ only in capital letters, ё and е, spaces or invisible characters. Each spelling has its own row in the tables above. Correct it in the link.",
 			empty: "Every value has one spelling"}).
 			OverrideByName("Tag", width(80)).
 			OverrideByName("In common", width(110)).
@@ -100,6 +100,6 @@ func conversion() *dashboard.DashboardBuilder {
 
 // only leads from a value to the leads that have it. The key is encoded already: the variable's values are.
 func only(variable, key string) dashboard.DynamicConfigValue {
-	return link("Only these leads", "/d/hooktape-conversion?${__url_time_range}&${datasource:queryparam}&${source:queryparam}&${goals:queryparam}&${window_days:queryparam}&${attribution:queryparam}&${channel:queryparam}&var-"+
+	return link("Show only these leads", "/d/hooktape-conversion?${__url_time_range}&${datasource:queryparam}&${source:queryparam}&${goals:queryparam}&${window_days:queryparam}&${attribution:queryparam}&${channel:queryparam}&var-"+
 		variable+"=${__data.fields."+key+":percentencode}")
 }

@@ -2,8 +2,8 @@ package dashboards
 
 import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
-// Where the values of tables lead, with the data source. A person's and a trace's dashboard open at a time of their own: what
-// belongs to them need not be in the viewer's.
+// Where the values of tables lead, with the data source. A person's and a trace's dashboard open at a time of their
+// own: what belongs to them need not be in the viewer's.
 const (
 	toRequest   = "${hooktape_url}/events/${__value.raw}"
 	toReplay    = "${hooktape_url}/replays/${__value.raw}"
@@ -12,12 +12,12 @@ const (
 	toPerson    = "/d/hooktape-subscriber?${datasource:queryparam}&var-who=${__data.fields.person_key:percentencode}"
 )
 
-// door is a column that shows the same text for each value there is, and leads somewhere.
+// door is a column of links with the same text for each value.
 func door(text, title, url string, pixels int) []dashboard.DynamicConfigValue {
 	return append(width(pixels), link(title, url), asText(text))
 }
 
-// asText shows the same text for each value there is.
+// asText shows the same text for every value.
 func asText(text string) dashboard.DynamicConfigValue {
 	return property("mappings", []map[string]any{
 		{"type": "regex", "options": map[string]any{"pattern": ".+", "result": map[string]any{"text": text, "index": 0}}}})
@@ -28,8 +28,8 @@ func hooktapeURL() constant {
 	return newConstant("hooktape_url", "Address of hooktape", "http://127.0.0.1:8081")
 }
 
-// constant is a variable for whoever sets the dashboards up, not for their viewers: it is no part of a dashboard's address, so
-// that the links from one to the other leave it alone. (Grafana 9 takes it from an address all the same.)
+// constant is a variable for administrators of the dashboards, not for viewers. It is not part of a dashboard's URL, so
+// links between dashboards do not change it. (Grafana 9 reads it from a URL nevertheless.)
 type constant struct {
 	*dashboard.ConstantVariableBuilder
 }

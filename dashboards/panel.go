@@ -23,16 +23,16 @@ const (
 	quiet   = "#8e8e8e"
 )
 
-// about is what each panel says of itself.
+// about has the common properties of a panel.
 type about struct {
 	sql           string // the file under sql, without .sql
 	title         string
-	text          string // what is counted, exactly
-	empty         string // what stands there when there is nothing
+	text          string // the exact definition
+	empty         string // the text for no data
 	width, height uint32 // of 24 columns; of rows
 }
 
-// panel is what the builders of all kinds of panels have in common.
+// panel has the common methods of the builders of panels.
 type panel[B any] interface {
 	cog.Builder[dashboard.Panel]
 	Title(string) B
@@ -44,7 +44,7 @@ type panel[B any] interface {
 	Height(uint32) B
 }
 
-// show fills in what a panel says of itself.
+// show sets the common properties of a panel.
 func show[B panel[B]](b B, a about, format Format) B {
 	b.Title(a.title)
 	b.Description(a.text)
@@ -87,8 +87,8 @@ func bars(a about) *timeseries.PanelBuilder {
 		Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal).Group("A"))
 }
 
-// rows is a table. A cell without a value is not a table without rows: it says nothing, or that there is no number. A text of
-// digits, such as a phone, is no number.
+// rows is a table. A cell without a value is not a table without rows: it says nothing, or that there is no number. A
+// text of digits, such as a phone, is no number.
 func rows(a about) *table.PanelBuilder {
 	return show(table.NewPanelBuilder(), a, Table).ColorScheme(fixed("text")).Unit(count).MinWidth(90).
 		OverrideByFieldType("string", []dashboard.DynamicConfigValue{property("noValue", ""), property("unit", "string")}).
@@ -139,13 +139,14 @@ func link(title, url string) dashboard.DynamicConfigValue {
 const count = "locale"
 
 var (
-	// absent is what stands for a value that cannot be: the first step of a funnel has none before it.
+	// absent is shown for a missing value: the first step of a funnel has no previous step.
 	absent  = property("noValue", "–")
 	percent = []dashboard.DynamicConfigValue{property("unit", "percentunit"), property("decimals", 1)}
-	// duration is in minutes: Grafana 9 and 10.1 draw the bars of a table's other columns up to the largest number of all.
+	// duration is in minutes: Grafana 9 and 10.1 draw the bars of a table's other columns up to the largest number of
+	// all.
 	duration = []dashboard.DynamicConfigValue{property("unit", "m"), property("decimals", 1)}
-	// whole is a text on as many lines as it takes, said as up to Grafana 12.3 and as later; before Grafana 11.1 it ends where
-	// its column does.
+	// whole is a text on as many lines as it takes, said as up to Grafana 12.3 and as later; before Grafana 11.1 it
+	// ends where its column does.
 	whole = []dashboard.DynamicConfigValue{property("custom.cellOptions", map[string]any{"type": "auto", "wrapText": true}), property("custom.wrapText", true)}
 	// hidden keeps a field for links and leaves it out of sight, as up to Grafana 12.1 and as later.
 	hidden = []dashboard.DynamicConfigValue{property("custom.hidden", true), property("custom.hideFrom.viz", true)}

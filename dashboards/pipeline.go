@@ -6,89 +6,89 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/table"
 )
 
-// tracePanel is the number of the panel that draws a trace, so that a link shows it alone.
+// tracePanel is the number of the trace panel. Links open that panel.
 const tracePanel = "14"
 
 // pipeline shows how hooktape itself is doing.
 func pipeline() *dashboard.DashboardBuilder {
-	return board("hooktape-pipeline", "Pipeline", "How hooktape itself is doing: how fast it answers, stores and delivers, and what went wrong.").
+	return board("hooktape-pipeline", "Pipeline", "The health of hooktape: how fast it responds, stores and delivers, and its errors.").
 		Time("now-24h", "now").
-		WithVariable(box("trace_id", "Trace", "The id of the trace to draw; empty for the slowest request of the chosen time.")).
-		WithPanel(figures(about{sql: "pipeline/answering", title: "Answering BotHelp", width: 5, height: 4,
-			text:  "From having read the head of a request to having answered it: half of the requests of this time took no longer than the first number, 99 of 100 no longer than the second. The answer goes out when the request is on disk. Of requests that are traced.",
+		WithVariable(box("trace_id", "Trace", "The id of a trace; empty for the slowest request of the selected time.")).
+		WithPanel(figures(about{sql: "pipeline/response_time", title: "Response time", width: 5, height: 4,
+			text:  "The time from reading the header of a request to the response: the median, and p99, which 99 % of the requests in this time did not exceed. hooktape responds when the request is on disk. Traced requests only.",
 			empty: "No traces in this time"}).
 			Unit("ms").Decimals(1).
 			Thresholds(steps("text", from(0, good), from(250, doubt), from(1_000, bad))).ColorScheme(byThresholds())).
-		WithPanel(figures(about{sql: "pipeline/saving", title: "Saving on disk", width: 5, height: 4,
-			text:  "From having read a request to having it on disk for sure (fsync): half of the requests of this time took no longer than the first number, 99 of 100 no longer than the second. Of requests that are traced.",
+		WithPanel(figures(about{sql: "pipeline/disk_write", title: "Disk write time", width: 5, height: 4,
+			text:  "The time from reading a request to having it on disk (fsync): the median, and p99, which 99 % of the requests in this time did not exceed. Traced requests only.",
 			empty: "No traces in this time"}).
 			Unit("ms").Decimals(1).
 			Thresholds(steps("text", from(0, good), from(250, doubt), from(1_000, bad))).ColorScheme(byThresholds())).
-		WithPanel(figures(about{sql: "pipeline/storing", title: "From receiving to storing", width: 5, height: 4,
-			text:  "How long it takes until a request of this time is stored in ClickHouse and seen in the dashboards. Of 100 requests, 95 take no longer than the first number. Good is less than 5 seconds, bad a minute or more.",
+		WithPanel(figures(about{sql: "pipeline/storage_lag", title: "Storage lag", width: 5, height: 4,
+			text:  "The time from receiving a request to having it in ClickHouse, where the dashboards see it. p95: 95 % of the requests took no longer. Less than 5 seconds is good, a minute or more is bad.",
 			empty: "No requests in this time"}).
 			Unit("ms").
 			Thresholds(steps("text", from(0, good), from(5_000, doubt), from(60_000, bad))).ColorScheme(byThresholds())).
 		WithPanel(figures(about{sql: "pipeline/insert", title: "Inserts", width: 4, height: 4,
-			text:  "How many requests hooktape stores at once, on the average, and how long that takes: 95 of 100 inserts of this time took no longer.",
+			text:  "The average number of requests that hooktape inserts at once, and the duration that 95 % of the inserts in this time did not exceed.",
 			empty: "No inserts in this time"}).
 			Decimals(0).
-			OverrideByName("95 of 100", append(limits(good, from(1_000, doubt), from(10_000, bad)), property("unit", "ms"), property("color", map[string]any{"mode": "thresholds"})))).
-		WithPanel(figures(about{sql: "pipeline/trouble", title: "What went wrong", width: 5, height: 4,
-			text:  "Errors in hooktape: answers to BotHelp that say it cannot take requests now, and inserts that failed and were tried again. Endpoints: attempts to deliver that were not taken. Set aside: what ClickHouse refused and now lies in the table quarantine, of all time.",
-			empty: "Nothing"}).
+			OverrideByName("p95", append(limits(good, from(1_000, doubt), from(10_000, bad)), property("unit", "ms"), property("color", map[string]any{"mode": "thresholds"})))).
+		WithPanel(figures(about{sql: "pipeline/errors", title: "Errors", width: 5, height: 4,
+			text:  "hooktape: responses to BotHelp with status 5xx, and inserts that failed and were retried. Endpoints: failed delivery attempts. Quarantined: rows that ClickHouse rejected, now in the table quarantine, of all time.",
+			empty: "No errors"}).
 			ColorScheme(byThresholds()).
 			Thresholds(steps("text", from(0, good), from(1, bad))).
 			OverrideByName("Endpoints", limits("text"))).
-		WithPanel(quantiles(about{sql: "pipeline/answers", title: "How fast BotHelp is answered", width: 12, height: 8,
-			text:  "From having read the head of a request to having answered it: half, 95 and 99 of 100 requests took no longer.",
+		WithPanel(quantiles(about{sql: "pipeline/response_time_over_time", title: "Response time over time", width: 12, height: 8,
+			text:  "The time from reading the header of a request to the response: the median, and the times that 95 % and 99 % of the requests did not exceed.",
 			empty: "No traces in this time"})).
-		WithPanel(quantiles(about{sql: "pipeline/appends", title: "How fast requests are on disk", width: 12, height: 8,
-			text:  "From having read a request to having it on disk for sure (fsync): half, 95 and 99 of 100 requests took no longer. Several requests share one fsync.",
+		WithPanel(quantiles(about{sql: "pipeline/disk_write_over_time", title: "Disk write time over time", width: 12, height: 8,
+			text:  "The time from reading a request to having it on disk (fsync): the median, and the times that 95 % and 99 % of the requests did not exceed. Several requests share one fsync.",
 			empty: "No traces in this time"})).
-		WithPanel(quantiles(about{sql: "pipeline/lag", title: "How long requests wait to be stored", width: 12, height: 8,
-			text:  "From receiving requests to having them in ClickHouse, by the time at which they were received. While ClickHouse is away they wait on disk, and this grows.",
+		WithPanel(quantiles(about{sql: "pipeline/storage_lag_over_time", title: "Storage lag over time", width: 12, height: 8,
+			text:  "The time from receiving requests to having them in ClickHouse, by the time of receipt. It grows while ClickHouse is not available: requests wait on disk.",
 			empty: "No requests in this time"})).
-		WithPanel(quantiles(about{sql: "pipeline/inserts", title: "How long inserts take", width: 12, height: 8,
-			text:  "The time of an insert into ClickHouse, decoding included: half, 95 and 99 of 100 took no longer.",
+		WithPanel(quantiles(about{sql: "pipeline/insert_duration_over_time", title: "Insert duration over time", width: 12, height: 8,
+			text:  "The duration of an insert into ClickHouse, decoding included: the median, and the times that 95 % and 99 % of the inserts did not exceed.",
 			empty: "No inserts in this time"})).
-		WithPanel(lines(about{sql: "pipeline/batches", title: "Requests in an insert", width: 8, height: 8,
-			text:  "How many requests hooktape stores at once: the average, and the most. It waits half a second for company, longer when ClickHouse is slow.",
+		WithPanel(lines(about{sql: "pipeline/batches_over_time", title: "Requests per insert over time", width: 8, height: 8,
+			text:  "The number of requests that hooktape inserts at once: the average and the maximum. hooktape waits half a second for more requests, and longer if ClickHouse is slow.",
 			empty: "No inserts in this time"}).
 			Decimals(0).
 			MaxDataPoints(150).
 			ShowPoints(common.VisibilityModeAuto).
 			OverrideByName("Average", colored(neutral)).
 			OverrideByName("Largest", colored(doubt))).
-		WithPanel(numbered(lines(about{sql: "pipeline/attempts", title: "How fast each endpoint answers", width: 8, height: 8,
-			text:  "Of 100 attempts to deliver to the endpoint, 95 were answered, or given up, within this time.",
-			empty: "Nothing was sent in this time"}).
+		WithPanel(numbered(lines(about{sql: "pipeline/response_time_by_endpoint", title: "Response time by endpoint", width: 8, height: 8,
+			text:  "The time within which 95 % of the delivery attempts ended, with or without a response.",
+			empty: "No attempts in this time"}).
 			Unit("ms").
 			MaxDataPoints(150).
 			ShowPoints(common.VisibilityModeAuto).
 			SpanNulls(common.BoolOrFloat64{Bool: new(true)}).
 			DisplayName(series))).
-		WithPanel(stacked(about{sql: "pipeline/errors", title: "What failed", width: 8, height: 8,
-			text:  "Traces with an error, over time: answers to BotHelp that say hooktape cannot take requests now, inserts into ClickHouse that failed and were tried again, attempts that an endpoint did not take.",
-			empty: "Nothing failed"}).
-			OverrideByName("attempt at an endpoint", colored(doubt)).
-			OverrideByName("insert into ClickHouse", colored("dark-red"))).
+		WithPanel(stacked(about{sql: "pipeline/errors_over_time", title: "Errors over time", width: 8, height: 8,
+			text:  "Traces with an error over time: responses to BotHelp with status 5xx, inserts into ClickHouse that failed and were retried, and failed delivery attempts.",
+			empty: "No errors"}).
+			OverrideByName("delivery attempt", colored(doubt)).
+			OverrideByName("insert", colored("dark-red"))).
 		WithPanel(slowest()).
-		WithPanel(traceView(about{sql: "pipeline/trace", title: "The way of one request", width: 24, height: 16,
-			text:  "The trace whose id stands above, and what belongs to it: the request, the insert that stored it (if it was among the first 32 of it), and each attempt to deliver it. With no id above it is the slowest request of this time.",
+		WithPanel(traceView(about{sql: "pipeline/trace", title: "Trace view", width: 24, height: 16,
+			text:  "The trace with the id above and what belongs to it: the request, the insert that stored it (for the first 32 requests of an insert) and each delivery attempt. Without an id, the slowest request of this time.",
 			empty: "No such trace"}))
 }
 
 func slowest() *table.PanelBuilder {
-	return rows(about{sql: "pipeline/slowest", title: "The slowest", width: 24, height: 9,
-		text:  "The twenty requests, inserts and attempts to deliver of this time that took longest. Trace draws each below.",
+	return rows(about{sql: "pipeline/slowest", title: "Slowest operations", width: 24, height: 9,
+		text:  "The twenty longest requests, inserts and delivery attempts of this time. Trace shows one below.",
 		empty: "No traces in this time"}).
-		OverrideByName("Begun", width(moment)).
+		OverrideByName("Started", width(moment)).
 		OverrideByName("What", width(moment)).
-		OverrideByName("Of", width(300)).
-		OverrideByName("Took", append(barCell(neutral), property("unit", "ms"), property("custom.width", 300))).
+		OverrideByName("Details", width(300)).
+		OverrideByName("Time taken", append(barCell(neutral), property("unit", "ms"), property("custom.width", 300))).
 		OverrideByName("Result", inWords(resultWords, 90)).
-		OverrideByName("Trace", door("show", "Draw it below", "/d/hooktape-pipeline?${datasource:queryparam}&${__url_time_range}&var-trace_id=${__value.raw}", 75))
+		OverrideByName("Trace", door("show", "Show the trace below", "/d/hooktape-pipeline?${datasource:queryparam}&${__url_time_range}&var-trace_id=${__value.raw}", 75))
 }
 
 // traceView draws a trace; the SDK has no builder for this kind of panel.

@@ -17,7 +17,7 @@ const PluginID = "grafana-clickhouse-datasource"
 type Format int
 
 const (
-	// TimeSeries makes a series of each number and each combination of texts. Rows come in order of time.
+	// TimeSeries makes a series of each number and each combination of texts. Rows are ordered by time.
 	TimeSeries Format = 0
 	// Table leaves the rows as they are.
 	Table Format = 1
@@ -25,8 +25,8 @@ const (
 	Trace Format = 3
 )
 
-// Query is a query of the ClickHouse plugin, in SQL. The field editorType is read by the plugin's version 4; version 3 knows
-// a query in SQL by its rawSql. Both read the others.
+// Query is a query of the ClickHouse plugin, in SQL. The field editorType is read by the plugin's version 4; version 3
+// knows a query in SQL by its rawSql. Both read the others.
 type Query struct {
 	RefID          string                `json:"refId"`
 	Datasource     *common.DataSourceRef `json:"datasource,omitempty"`
@@ -66,7 +66,7 @@ func (Query) ImplementsDataqueryVariant() {}
 // DataqueryType is the plugin's id.
 func (Query) DataqueryType() string { return PluginID }
 
-// Equals tells whether other is the same query.
+// Equals reports whether other is the same query.
 func (q Query) Equals(other variants.Dataquery) bool {
 	o, ok := other.(Query)
 	return ok && q.RefID == o.RefID && q.RawSQL == o.RawSQL && q.Format == o.Format

@@ -4,7 +4,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
-// all is the value that stands for every one; no value is ever encoded to it.
+// all is the value for All; no encoded value equals it.
 const all = "*"
 
 // list is a variable whose values a query finds. One column is value and text; of two, the first is the value.
@@ -18,7 +18,7 @@ func list(name, label, sql string) *dashboard.QueryVariableBuilder {
 		Refresh(dashboard.VariableRefreshOnTimeRangeChanged)
 }
 
-// several is a list of which any number may be chosen.
+// several is a list that allows multiple values.
 func several(name, label, sql string) *dashboard.QueryVariableBuilder {
 	return list(name, label, sql).Multi(true).IncludeAll(true).AllValue(all).
 		Current(dashboard.VariableOption{Text: dashboard.StringOrArrayOfString{String: new("All")}, Value: dashboard.StringOrArrayOfString{String: new("$__all")}})

@@ -8,42 +8,42 @@ import (
 
 // webhooks shows what BotHelp has sent, and whether something is missing.
 func webhooks() *dashboard.DashboardBuilder {
-	return board("hooktape-webhooks", "Webhooks", "What BotHelp has sent: how much, whether it was accepted and could be read, and which source has gone quiet.").
+	return board("hooktape-webhooks", "Webhooks", "The requests of BotHelp: how many, whether they were accepted and decoded, and which source has become quiet.").
 		WithVariable(several("sources", "Sources", "source")).
 		WithVariable(hooktapeURL()).
 		WithPanel(figures(about{sql: "webhooks/summary", title: "Requests", width: 12, height: 4,
-			text:  "All requests that came to the webhook URLs in this time, BotHelp's repetitions included. Accepted: the URL, its token and, where the source asks for one, the signature were right; only these are counted elsewhere, and delivered. Partly unreadable: accepted, but something could not be read, such as a body that ends too early; they are stored and delivered as they came.",
+			text:  "All requests to the webhook URLs in this time, BotHelp's retries included. Accepted: the URL, its token and, if the source requires one, the signature were valid. The other dashboards count only accepted requests, and only these are delivered. Partly unreadable: accepted, but a part could not be decoded, such as a truncated body. They are stored and delivered as received.",
 			empty: "No requests in this time"}).
 			ColorScheme(byThresholds()).
 			Thresholds(steps("text")).
 			OverrideByName("Accepted", append(limits(bad, from(0.95, doubt), from(0.99, good)), property("unit", "percentunit"), property("decimals", 2))).
 			OverrideByName("Rejected", limits(good, from(1, bad))).
 			OverrideByName("Partly unreadable", limits(good, from(1, doubt)))).
-		WithPanel(figures(about{sql: "webhooks/since_last", title: "Since the last request", width: 4, height: 4,
-			text:  "From the last accepted request of the chosen sources until now, whatever time is chosen above.",
+		WithPanel(figures(about{sql: "webhooks/since_last", title: "Time since the last request", width: 4, height: 4,
+			text:  "The time since the last accepted request of the selected sources, whatever time range is selected.",
 			empty: "No accepted request yet"}).
 			Unit("s").Decimals(0)).
-		WithPanel(figures(about{sql: "webhooks/storing", title: "From receiving to storing", width: 8, height: 4,
-			text:  "How long it takes until a request of this time is stored and seen in the dashboards. Of 100 requests, 95 take no longer than the first number. A request is safe on disk long before that. Good is less than 5 seconds, bad a minute or more.",
+		WithPanel(figures(about{sql: "webhooks/storage_lag", title: "Storage lag", width: 8, height: 4,
+			text:  "The time from receiving a request to having it in ClickHouse, where the dashboards see it. p95: 95 % of the requests took no longer. A request is safe on disk long before. Less than 5 seconds is good, a minute or more is bad.",
 			empty: "No requests in this time"}).
 			Unit("ms").
 			Thresholds(steps("text", from(0, good), from(5_000, doubt), from(60_000, bad))).ColorScheme(byThresholds())).
 		WithPanel(sourceHabits()).
 		WithPanel(notRight()).
 		WithPanel(numbered(stacked(about{sql: "webhooks/by_source", title: "Requests by source", width: 12, height: 8,
-			text:  "All requests over time by the source that their URL names, rejected ones and BotHelp's repetitions included.",
+			text:  "All requests over time by the source in their URL, rejected requests and BotHelp's retries included.",
 			empty: "No requests in this time"}))).
 		WithPanel(stacked(about{sql: "webhooks/by_verdict", title: "Rejected and partly unreadable requests", width: 12, height: 8,
-			text:  "Requests over time that were rejected, by reason, and accepted ones of which something could not be read.",
-			empty: "Everything was accepted and read"}).
+			text:  "Rejected requests over time by reason, and accepted requests that could not be decoded completely.",
+			empty: "No errors"}).
 			OverrideByName("accepted, partly unreadable", colored(doubt)).
 			OverrideByName("wrong token", colored("dark-red")).
-			OverrideByName("no such source", colored("light-red")).
-			OverrideByName("no POST", colored("semi-dark-red")).
-			OverrideByName("broken off", colored("super-light-red")).
+			OverrideByName("unknown source", colored("light-red")).
+			OverrideByName("not a POST", colored("semi-dark-red")).
+			OverrideByName("aborted", colored("super-light-red")).
 			OverrideByName("not HTTP", colored(neutral))).
-		WithPanel(hours(about{sql: "webhooks/hours", title: "When requests come, by hour of the week", width: 24, height: 10,
-			text:  "Requests an hour, on the average of this time, by weekday and hour in your time zone (in UTC, where Grafana is older than 10).",
+		WithPanel(hours(about{sql: "webhooks/hours", title: "Requests by hour of the week", width: 24, height: 10,
+			text:  "Average number of requests per hour in this time, by weekday and hour in your time zone (UTC in Grafana before version 10).",
 			empty: "No requests in this time"})).
 		WithPanel(latestRequests())
 }
@@ -63,21 +63,21 @@ func stacked(a about) *timeseries.PanelBuilder {
 }
 
 func sourceHabits() *table.PanelBuilder {
-	return rows(about{sql: "webhooks/habits", title: "Has a source gone quiet?", width: 14, height: 7,
-		text:  "How long each source has been silent, beside the pauses between its accepted requests in the last 14 days, whatever time is chosen above. Of 100 pauses, 99 were no longer than the usual one. Quieter than usual: silent for longer than that. Silent: for longer than ever in the 14 days. With fewer than 50 requests in them it is too early to tell. A source is listed when it had a request in the last 90 days.",
+	return rows(about{sql: "webhooks/activity", title: "Source activity", width: 14, height: 7,
+		text:  "How long each source has been silent, compared with the pauses between its accepted requests in the last 14 days, whatever time range is selected. The usual pause is the 99th percentile of the pauses. Quieter than usual: silent for longer than that. Silent: for longer than any pause in 14 days. Not enough data: fewer than 50 requests. The table lists sources with a request in the last 90 days.",
 		empty: "No accepted request in the last 90 days"}).
 		OverrideByName("State", lamp(habitWords, 150)).
 		OverrideByName("Silent for", span("s", 95)).
 		OverrideByName("Usual pause", span("s", 105)).
 		OverrideByName("Longest pause", span("s", 120)).
 		OverrideByName("Last request", width(moment)).
-		OverrideByName("In 14 days", width(95))
+		OverrideByName("Last 14 days", width(95))
 }
 
 func notRight() *table.PanelBuilder {
-	return rows(about{sql: "webhooks/not_right", title: "What was not right", width: 10, height: 7,
-		text:  "Requests of this time that were rejected, and accepted ones of which something could not be read, by reason and source.",
-		empty: "Everything was accepted and read"}).
+	return rows(about{sql: "webhooks/errors", title: "Errors", width: 10, height: 7,
+		text:  "Rejected requests in this time, and accepted requests that could not be decoded completely, by reason and source.",
+		empty: "No errors"}).
 		OverrideByName("Result", inWords(faultWords, 140)).
 		OverrideByName("Source", width(80)).
 		OverrideByName("Unreadable", whole).
@@ -86,17 +86,17 @@ func notRight() *table.PanelBuilder {
 }
 
 func latestRequests() *table.PanelBuilder {
-	return rows(about{sql: "webhooks/latest", title: "The latest requests", width: 24, height: 12,
-		text:  "The newest 200 requests of this time, rejected ones included. A name leads to everything of that person, Request to the request as it came, Trace to the way that it took through hooktape.",
+	return rows(about{sql: "webhooks/latest", title: "Latest requests", width: 24, height: 12,
+		text:  "The newest 200 requests in this time, rejected ones included. A name opens the subscriber, Request opens the request in the console, Trace shows how hooktape processed it.",
 		empty: "No requests in this time"}).
 		OverrideByName("Received", width(moment)).
 		OverrideByName("Source", width(110)).
 		OverrideByName("Step", width(120)).
 		OverrideByName("Kind", inWords(kindWords, 160)).
 		OverrideByName("Result", inWords(verdictWords, 130)).
-		OverrideByName("Name", []dashboard.DynamicConfigValue{link("Everything of this person", toPerson)}).
+		OverrideByName("Name", []dashboard.DynamicConfigValue{link("Show this subscriber", toPerson)}).
 		OverrideByName("Messenger", width(110)).
-		OverrideByName("Request", door("open", "The request as it came", toRequest, 85)).
-		OverrideByName("Trace", door("show", "The way through hooktape", toTrace, 70)).
+		OverrideByName("Request", door("open", "Open the request", toRequest, 85)).
+		OverrideByName("Trace", door("show", "Show the trace", toTrace, 70)).
 		OverrideByName("person_key", hidden)
 }

@@ -9,31 +9,31 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 )
 
-// word is what a panel shows in place of a value of the tables, and its colour; without one it has the text's.
+// word is the text and the colour of a table's value in a panel. Without a colour it has the text colour.
 type word struct{ value, text, color string }
 
 var (
 	verdictWords = []word{
-		{"accepted", "accepted", good}, {"bad_signature", "wrong signature", bad}, {"unknown_source", "no such source", bad},
-		{"bad_token", "wrong token", bad}, {"too_large", "too large", bad}, {"method_not_allowed", "no POST", bad}, {"aborted", "broken off", bad},
+		{"accepted", "accepted", good}, {"bad_signature", "wrong signature", bad}, {"unknown_source", "unknown source", bad},
+		{"bad_token", "wrong token", bad}, {"too_large", "too large", bad}, {"method_not_allowed", "not a POST", bad}, {"aborted", "aborted", bad},
 		{"malformed", "not HTTP", bad},
 	}
 	// faultWords are verdictWords where the accepted ones are those with something that could not be read.
 	faultWords = append([]word{{"accepted", "partly unreadable", doubt}}, verdictWords[1:]...)
 	kindWords  = []word{
-		{"flow", "step of a flow", ""}, {"conversation_closed", "conversation closed", ""}, {"user_profile_viewed", "profile viewed", ""},
-		{"unknown", "not known", quiet}, {"delivery", "delivery", neutral},
+		{"flow", "flow step", ""}, {"conversation_closed", "conversation closed", ""}, {"user_profile_viewed", "profile viewed", ""},
+		{"unknown", "unknown", quiet}, {"delivery", "delivery", neutral},
 	}
 	habitWords = []word{
-		{"usual", "as usual", good}, {"quiet", "quieter than usual", doubt}, {"silent", "silent", bad}, {"new", "too new to tell", quiet},
+		{"usual", "as usual", good}, {"quiet", "quieter than usual", doubt}, {"silent", "silent", bad}, {"new", "not enough data", quiet},
 	}
 	deliveryWords = []word{
-		{"received", "received", ""}, {"delivered", "delivered", good}, {"failed", "given up", bad}, {"pending", "waiting", doubt},
-		{"retrying", "will be tried again", doubt}, {"delivering", "being sent", neutral}, {"unknown", "interrupted, will be sent again", doubt},
+		{"received", "received", ""}, {"delivered", "delivered", good}, {"failed", "failed", bad}, {"pending", "pending", doubt},
+		{"retrying", "retrying", doubt}, {"delivering", "delivering", neutral}, {"unknown", "unknown", doubt},
 		{"cancelled", "cancelled", quiet},
 	}
 	endpointWords = []word{
-		{"active", "works", good}, {"broken", "does not work", bad}, {"paused", "paused", doubt}, {"removed", "not configured", quiet},
+		{"active", "active", good}, {"broken", "failing", bad}, {"paused", "paused", doubt}, {"removed", "removed", quiet},
 		{"adhoc", "replays only", quiet},
 	}
 	replayWords = []word{
@@ -43,7 +43,7 @@ var (
 	resultWords = []word{{"ok", "ok", good}, {"error", "error", bad}}
 )
 
-// shown puts words in place of values.
+// shown maps values to words.
 func shown(words []word) dashboard.DynamicConfigValue {
 	options := map[string]any{}
 	for i, w := range words {
@@ -74,7 +74,7 @@ func span(unit string, pixels int) []dashboard.DynamicConfigValue {
 	return append(width(pixels), property("unit", unit), property("decimals", 0))
 }
 
-// figures are numbers of one size, whether one stands in the panel or four.
+// figures are numbers of the same size, whether the panel has one or four.
 func figures(a about) *stat.PanelBuilder {
 	return number(a).Text(common.NewVizTextDisplayOptionsBuilder().TitleSize(14).ValueSize(30))
 }
@@ -82,8 +82,9 @@ func figures(a about) *stat.PanelBuilder {
 // series is a name that the query's column of this name gives to a series.
 const series = "${__field.labels.series}"
 
-// numbered colours series of which none is good or bad: sources, endpoints. Grafana's own palette begins with green and red,
-// and version 9 has no other. So the query numbers the series, by as many zero-width spaces before the name.
+// numbered colours series that are neither good nor bad, such as sources and endpoints. Grafana's palette begins with
+// green and red, and version 9 has no other. So the query numbers the series, by as many zero-width spaces before the
+// name.
 func numbered(b *timeseries.PanelBuilder) *timeseries.PanelBuilder {
 	for i, color := range []string{neutral, second, "#3fa7a0", "light-blue", "dark-purple", quiet} {
 		b.OverrideByRegexp(fmt.Sprintf(`/^\u200b{%d}[^\u200b]/`, i+1), colored(color))

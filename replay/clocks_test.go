@@ -15,24 +15,22 @@ import (
 	"hooktape/replay"
 )
 
-// TestAMakersClockIsAhead: what this process writes of a replay, and of an endpoint, counts for newer than what another
-// machine wrote whose clock is an hour ahead.
-func TestAMakersClockIsAhead(t *testing.T) {
+// TestAnotherClockIsAhead: what this process writes of a replay and an endpoint is newer than what another machine wrote, though that
+// one's clock is an hour ahead.
+func TestAnotherClockIsAhead(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
 	events := newEvents("demo", 3)
 	insert(t, db, events...)
-	var got receiver
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
-	defer server.Close()
+	got := startReceiver(t)
 	ahead := time.Now().Add(time.Hour)
 	if err := db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "crm", State: "broken", UpdatedAt: ahead}); err != nil {
 		t.Fatal(err)
 	}
-	r := startReplay(t, db, "demo", server.URL, func(r *event.Replay) { r.CreatedAt, r.UpdatedAt = ahead, ahead })
-	startSender(t, db, t.TempDir(), private, endpointAt("crm", server.URL, nil))
+	r := startReplay(t, db, "demo", got.URL, func(r *event.Replay) { r.CreatedAt, r.UpdatedAt = ahead, ahead })
+	startSender(t, db, t.TempDir(), private, endpointAt("crm", got.URL, nil))
 	awaitDone(t, db, r.ID, 20*time.Second)
-	assertEachOnce(t, events, &got)
+	assertEachOnce(t, events, got)
 	testutil.Eventually(t, 10*time.Second, func() error {
 		states, err := db.EndpointStates(context.Background())
 		if err == nil && (len(states) != 1 || states[0].State != "active") {
@@ -42,32 +40,29 @@ func TestAMakersClockIsAhead(t *testing.T) {
 	})
 }
 
-// TestFollowedWhileTheLaneIsAway: an endpoint that cannot be called for a while, for its files are wrong, gets what came
-// meanwhile.
-func TestFollowedWhileTheLaneIsAway(t *testing.T) {
+// TestEventsAreKeptWhileTheWorkerIsAway: an endpoint whose TLS files are wrong for a while gets the events received meanwhile.
+func TestEventsAreKeptWhileTheWorkerIsAway(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
-	var got receiver
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
-	defer server.Close()
-	good := endpointAt("crm", server.URL, nil)
-	bad := endpointAt("crm", server.URL, func(e *replay.Endpoint) { e.TLS.CAFile = "/nowhere" })
+	got := startReceiver(t)
+	good := endpointAt("crm", got.URL, nil)
+	bad := endpointAt("crm", got.URL, func(e *replay.Endpoint) { e.TLS.CAFile = "/nowhere" })
 	s := startSender(t, db, t.TempDir(), private, good)
-	awaitFollowing(t, db, "crm")
+	awaitPoller(t, db, "crm")
 	s.runner.SetEndpoints([]replay.Endpoint{bad})
 	testutil.Eventually(t, 10*time.Second, func() error { return logged(s, "nothing can be sent to an endpoint", 1) })
 	events := newEvents("demo", 3)
 	insert(t, db, events...)
-	other := endpointAt("other", server.URL, func(e *replay.Endpoint) { e.Subscribe = nil })
+	other := endpointAt("other", got.URL, func(e *replay.Endpoint) { e.Subscribe = nil })
 	s.runner.SetEndpoints([]replay.Endpoint{bad, other})
-	restated(t, db, "other") // in the order of the configuration
+	awaitStateWritten(t, db, "other") // in the order of the configuration
 	s.runner.SetEndpoints([]replay.Endpoint{good})
 	awaitDelivered(t, db, events, 20*time.Second)
-	assertEachOnce(t, events, &got)
+	assertEachOnce(t, events, got)
 }
 
-// TestACancelIsNotUndone by what somebody else wanted at about the same time.
-func TestACancelIsNotUndone(t *testing.T) {
+// TestACancelIsFinal whatever commands come before and after it.
+func TestACancelIsFinal(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
 	r := startReplay(t, db, "demo", "http://127.0.0.1:1/", nil)
@@ -83,7 +78,7 @@ func TestACancelIsNotUndone(t *testing.T) {
 	}
 }
 
-// TestMaxAgeIsOfRetries: what has waited long for its first attempt gets it; what is too old then is not tried again.
+// TestMaxAgeIsOfRetries: a delivery that has waited long gets its first attempt, but no retry when it is too old.
 func TestMaxAgeIsOfRetries(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -95,10 +90,10 @@ func TestMaxAgeIsOfRetries(t *testing.T) {
 	defer server.Close()
 	steer(t, db, "crm", event.ActionPause)
 	startSender(t, db, t.TempDir(), private, endpointAt("crm", server.URL, func(e *replay.Endpoint) { e.Retry.MaxAge = time.Millisecond }))
-	awaitFollowing(t, db, "crm")
+	awaitPoller(t, db, "crm")
 	e := newEvents("demo", 1)
 	insert(t, db, e...)
-	restated(t, db, "crm") // longer than its greatest age
+	awaitStateWritten(t, db, "crm") // takes longer than the maximum age
 	steer(t, db, "crm", event.ActionResume)
 	testutil.Eventually(t, 10*time.Second, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)

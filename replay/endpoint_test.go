@@ -171,7 +171,7 @@ func TestRetriesUntilItWorks(t *testing.T) {
 	}
 }
 
-// TestDeadEndpointSlowsNoOther: a job whose endpoint hangs does not hold up another.
+// TestDeadEndpointSlowsNoOther: a replay whose endpoint hangs does not delay another.
 func TestDeadEndpointSlowsNoOther(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -198,15 +198,13 @@ func TestDeadEndpointSlowsNoOther(t *testing.T) {
 func TestPublicOnly(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
-	var got receiver
-	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
-	defer endpoint.Close()
+	got := startReceiver(t)
 	events := newEvents("demo", 3)
 	insert(t, db, events...)
 	startSender(t, db, t.TempDir(), private)
 	var made []event.Replay
 	for _, publicOnly := range []bool{true, false, true} {
-		made = append(made, startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.PublicOnly = publicOnly }))
+		made = append(made, startReplay(t, db, "demo", got.URL, func(r *event.Replay) { r.PublicOnly = publicOnly }))
 	}
 	for _, r := range made {
 		awaitDone(t, db, r.ID, 30*time.Second)
@@ -240,13 +238,11 @@ func TestOnlyAcceptedEventsAreSent(t *testing.T) {
 		events = append(events, e)
 	}
 	insert(t, db, events...)
-	var got receiver
-	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
-	defer endpoint.Close()
+	got := startReceiver(t)
 	startSender(t, db, t.TempDir(), private)
-	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Selection.Verdicts = event.Verdicts })
+	r := startReplay(t, db, "demo", got.URL, func(r *event.Replay) { r.Selection.Verdicts = event.Verdicts })
 	awaitDone(t, db, r.ID, 20*time.Second)
-	assertEachOnce(t, events[:1], &got)
+	assertEachOnce(t, events[:1], got)
 	counts, err := db.CountDeliveries(context.Background(), r.ID)
 	if err != nil || !reflect.DeepEqual(counts, map[event.DeliveryState]uint64{event.Delivered: 1}) {
 		t.Errorf("deliveries %v, %v", counts, err)

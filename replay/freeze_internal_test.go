@@ -9,7 +9,7 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// TestADeadProcessDoesNotKeepTheLock: a process that died while it froze a selection holds up others for leaseTime, and no longer.
+// TestADeadProcessDoesNotKeepTheLock: a process that died while it froze a selection delays others for leaseTime only.
 func TestADeadProcessDoesNotKeepTheLock(t *testing.T) {
 	t.Parallel()
 	db, err := store.Open(enginetest.DSN(t))
@@ -48,7 +48,7 @@ func TestADeadProcessDoesNotKeepTheLock(t *testing.T) {
 		t.Error("a lapsed lock was renewed")
 	}
 	end()
-	// Else each process would wait for the dead one once more.
+	// Otherwise each later process would wait for the dead one.
 	if holders, err := db.LeaseClaims(t.Context(), "freeze crm"); err != nil || len(holders) != 0 {
 		t.Errorf("%+v, %v", holders, err)
 	}

@@ -3,8 +3,6 @@ package replay_test
 import (
 	"context"
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -19,10 +17,8 @@ import (
 func TestSimultaneousReplays(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.DSN(t)
-	var got receiver
-	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
-	defer endpoint.Close()
-	crm := endpointAt("crm", endpoint.URL, func(e *replay.Endpoint) { e.Subscribe = nil })
+	got := startReceiver(t)
+	crm := endpointAt("crm", got.URL, func(e *replay.Endpoint) { e.Subscribe = nil })
 	db := openStore(t, dsn)
 	events := newEvents("demo", 200)
 	insert(t, db, events...)
@@ -59,7 +55,7 @@ func TestSimultaneousReplays(t *testing.T) {
 	if total != uint64(len(events)) {
 		t.Errorf("%d deliveries were frozen, want %d", total, len(events))
 	}
-	assertEachOnce(t, events, &got)
+	assertEachOnce(t, events, got)
 }
 
 // TestSameKeyInTwoProcesses: of two creations under one key at the same moment, one makes the replay and both return it.

@@ -39,7 +39,7 @@ func TestALostLeaseIsNotTakenBack(t *testing.T) {
 	}
 }
 
-// TestStoodStillAndClickHouseAway: who cannot find out what happened meanwhile sends nothing.
+// TestStoodStillAndClickHouseAway: a process that cannot find out what happened meanwhile sends nothing.
 func TestStoodStillAndClickHouseAway(t *testing.T) {
 	db, err := store.Open("http://127.0.0.1:1/hooktape")
 	if err != nil {
@@ -59,8 +59,8 @@ func TestStoodStillAndClickHouseAway(t *testing.T) {
 	}
 }
 
-// TestAHolderAloneGoesOnWithoutClickHouse, and one that knows of others does not.
-func TestAHolderAloneGoesOnWithoutClickHouse(t *testing.T) {
+// TestAloneWithoutClickHouse: a process that knows of no other goes on without ClickHouse, and one that knows of others does not.
+func TestAloneWithoutClickHouse(t *testing.T) {
 	self, other := store.LeaseClaim{ID: "self", Since: time.Now().Add(-time.Hour)}, store.LeaseClaim{ID: "other", Since: time.Now()}
 	for _, holders := range [][]store.LeaseClaim{{self}, {self, other}} {
 		l := &lease{self: self, logger: slog.New(slog.DiscardHandler)}
@@ -69,13 +69,13 @@ func TestAHolderAloneGoesOnWithoutClickHouse(t *testing.T) {
 		}
 		l.renewed, l.checked = time.Now().Add(-leaseFence), time.Now()
 		if alone := len(holders) == 1; l.held() != alone {
-			t.Errorf("of %d holders it sends: %v", len(holders), l.held())
+			t.Errorf("of %d processes it sends: %v", len(holders), l.held())
 		}
 	}
 }
 
-// TestAliveIsWhatChanges: whether another holder is alive shows in the change of what it writes, and in no clock but our own.
-func TestAliveIsWhatChanges(t *testing.T) {
+// TestAliveMeansChanging: another process is alive while its claim changes, whatever the other's clock says.
+func TestAliveMeansChanging(t *testing.T) {
 	l := &lease{self: store.LeaseClaim{ID: "self"}}
 	future, now := time.Now().Add(2*time.Hour), time.Now()
 	for n, c := range []struct {
@@ -93,8 +93,8 @@ func TestAliveIsWhatChanges(t *testing.T) {
 	}
 }
 
-// TestARetryIsNotPutOff: a delivery that was put off while the clock was ahead waits as long as was meant.
-func TestARetryIsNotPutOff(t *testing.T) {
+// TestARetryIsNotDelayedByClocks: a delivery waits as long as was decided, though the clock was ahead then.
+func TestARetryIsNotDelayedByClocks(t *testing.T) {
 	now := time.Now()
 	retrying := func(updated, next time.Duration) event.Delivery {
 		return event.Delivery{State: event.Retrying, UpdatedAt: now.Add(updated), NextAt: now.Add(next)}

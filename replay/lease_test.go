@@ -3,8 +3,6 @@ package replay_test
 import (
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -18,12 +16,10 @@ import (
 func TestStandby(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
-	var got receiver
-	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
-	defer endpoint.Close()
-	crm := endpointAt("crm", endpoint.URL, func(e *replay.Endpoint) { e.Subscribe.Sources = []string{"demo"} })
+	got := startReceiver(t)
+	crm := endpointAt("crm", got.URL, func(e *replay.Endpoint) { e.Subscribe.Sources = []string{"demo"} })
 	first := startSender(t, db, t.TempDir(), replay.Options{}, crm)
-	awaitFollowing(t, db, "crm")
+	awaitPoller(t, db, "crm")
 	dirs := []string{t.TempDir(), t.TempDir()}
 	var waiting []*sender
 	for _, dir := range dirs {
@@ -61,5 +57,5 @@ func TestStandby(t *testing.T) {
 	startSender(t, db, dirs[0], replay.Options{}, crm)
 	insert(t, db, events[40:]...)
 	awaitDelivered(t, db, events, 15*time.Second)
-	assertEachOnce(t, events, &got)
+	assertEachOnce(t, events, got)
 }

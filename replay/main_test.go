@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"slices"
@@ -214,8 +215,7 @@ func steer(t *testing.T, db *store.Store, target string, action event.Action) {
 	}
 }
 
-// atLeast is how long is waited for anything: a loaded machine takes ten times as long as an idle one, and waiting costs nothing
-// where it is over sooner.
+// atLeast is how long a test waits for a condition: a loaded machine takes ten times as long as an idle one.
 const atLeast = 2 * time.Minute
 
 // awaitDone waits for the end of a replay.
@@ -244,10 +244,22 @@ type receipt struct {
 	at          time.Time
 }
 
-// receiver notes what an endpoint gets.
+// receiver is an endpoint that records its requests.
 type receiver struct {
+	URL string
+
 	mu       sync.Mutex
 	receipts []receipt
+}
+
+// startReceiver starts a receiver that answers 200.
+func startReceiver(t *testing.T) *receiver {
+	t.Helper()
+	got := &receiver{}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
+	t.Cleanup(server.Close)
+	got.URL = server.URL
+	return got
 }
 
 func (r *receiver) note(req *http.Request) int {
@@ -297,8 +309,8 @@ func outcomes(attempts []event.Attempt) string {
 	return strings.Join(words, " ")
 }
 
-// restated waits until the runner has written down an endpoint's state.
-func restated(t *testing.T, db *store.Store, endpoint string) {
+// awaitStateWritten waits until the runner has written an endpoint's state.
+func awaitStateWritten(t *testing.T, db *store.Store, endpoint string) {
 	t.Helper()
 	begun := time.Now()
 	testutil.Eventually(t, atLeast, func() error {

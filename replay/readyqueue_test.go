@@ -13,7 +13,7 @@ import (
 	"hooktape/internal/store"
 )
 
-// table is what ClickHouse would hold of a queue: the truth that a readyQueue is a window on.
+// table is a queue as ClickHouse has it; the readyQueue has a part of it in memory.
 type table struct {
 	rows []event.Delivery // in order of arrival
 }
@@ -32,20 +32,20 @@ func (t *table) find(id uuid.UUID) *event.Delivery {
 	return &t.rows[i]
 }
 
-// TestReadyQueueAgainstAModel plays workers with a table that lags behind, retries, scans in pages, new deliveries and little
-// memory, and looks for a delivery that is forgotten, sent at the same time twice, sent after its end, or out of order.
+// TestReadyQueueAgainstAModel simulates workers with a table that lags behind, retries, scans in pages, new deliveries and little
+// memory. No delivery may be forgotten, sent twice at the same time, sent after its end, or sent out of order.
 func TestReadyQueueAgainstAModel(t *testing.T) {
 	for seed := range uint64(400) {
 		for _, order := range []event.Order{event.OrderNone, event.OrderSubscriber} {
-			t.Run(fmt.Sprintf("%s/%d", order, seed), func(t *testing.T) { playModel(t, seed, order, false) })
-			t.Run(fmt.Sprintf("%s/two spools/%d", order, seed), func(t *testing.T) { playModel(t, seed, order, true) })
+			t.Run(fmt.Sprintf("%s/%d", order, seed), func(t *testing.T) { simulate(t, seed, order, false) })
+			t.Run(fmt.Sprintf("%s/two spools/%d", order, seed), func(t *testing.T) { simulate(t, seed, order, true) })
 		}
 	}
 }
 
-// playModel plays one worker. The clock is set back now and then, which positions make up for. With twoSpools some events have
-// positions before those of earlier ones, as those of another spool may have; no order is promised then.
-func playModel(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
+// simulate runs one worker. The clock is set back sometimes, which positions compensate. With twoSpools some events have positions
+// before those of earlier ones, as events of another spool may; no order is promised then.
+func simulate(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 	dice := rand.New(rand.NewPCG(seed, 1))
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var db table

@@ -3,8 +3,6 @@ package replay_test
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -18,10 +16,8 @@ import (
 func TestReplayToARemovedEndpoint(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
-	var got receiver
-	endpoint := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.note(r) }))
-	defer endpoint.Close()
-	crm := endpointAt("crm", endpoint.URL+"?token=SECRET", func(e *replay.Endpoint) {
+	got := startReceiver(t)
+	crm := endpointAt("crm", got.URL+"?token=SECRET", func(e *replay.Endpoint) {
 		e.Subscribe, e.Headers = nil, []event.Header{{Name: "Authorization", Value: "Bearer x"}}
 	})
 	insert(t, db, newEvents("demo", 40)...)

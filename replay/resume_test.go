@@ -51,9 +51,9 @@ func TestResumeRetriesWhatWaits(t *testing.T) {
 			t.Run(name+", order "+string(order), func(t *testing.T) {
 				t.Parallel()
 				db := newStore(t)
-				var mended atomic.Bool
+				var repaired atomic.Bool
 				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-					if !mended.Load() {
+					if !repaired.Load() {
 						w.WriteHeader(http.StatusInternalServerError)
 					}
 				}))
@@ -63,11 +63,11 @@ func TestResumeRetriesWhatWaits(t *testing.T) {
 				})
 				dir := t.TempDir()
 				s := startSender(t, db, dir, replay.Options{}, crm)
-				awaitFollowing(t, db, "crm")
+				awaitPoller(t, db, "crm")
 				events := newEvents("demo", 3)
 				insert(t, db, events...)
 				awaitTried(t, db, events, event.Retrying)
-				mended.Store(true)
+				repaired.Store(true)
 				if restart {
 					s.stop()
 				}
@@ -91,7 +91,7 @@ func TestResumeClosesTheBreaker(t *testing.T) {
 		e.Breaker = replay.BreakerOptions{Failures: 1, ProbeAfter: time.Hour, ProbeMax: time.Hour}
 	})
 	startSender(t, db, t.TempDir(), replay.Options{}, crm)
-	awaitFollowing(t, db, "crm")
+	awaitPoller(t, db, "crm")
 	events := newEvents("demo", 1)
 	insert(t, db, events...)
 	awaitTried(t, db, events, event.Failed)

@@ -30,11 +30,9 @@ func TestOrderWithConcurrencyOne(t *testing.T) {
 	db := newStore(t)
 	events := newEvents("demo", 100)
 	insert(t, db, events...)
-	var got receiver
-	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
-	defer endpoint.Close()
+	got := startReceiver(t)
 	startSender(t, db, t.TempDir(), private)
-	awaitDone(t, db, startReplay(t, db, "demo", endpoint.URL, nil).ID, 30*time.Second)
+	awaitDone(t, db, startReplay(t, db, "demo", got.URL, nil).ID, 30*time.Second)
 	receipts := got.all()
 	if len(receipts) != len(events) {
 		t.Fatalf("%d requests for %d events", len(receipts), len(events))
@@ -75,11 +73,9 @@ func TestRate(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
 	insert(t, db, newEvents("demo", 21)...)
-	var got receiver
-	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
-	defer endpoint.Close()
+	got := startReceiver(t)
 	startSender(t, db, t.TempDir(), private)
-	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Rate, r.Concurrency = 20, 8 })
+	r := startReplay(t, db, "demo", got.URL, func(r *event.Replay) { r.Rate, r.Concurrency = 20, 8 })
 	awaitDone(t, db, r.ID, 20*time.Second)
 	receipts := got.all()
 	if took := receipts[len(receipts)-1].at.Sub(receipts[0].at); took < 900*time.Millisecond {
@@ -152,7 +148,7 @@ func assertAllDelivered(t *testing.T, events []event.Event, got *receiver, attem
 			t.Errorf("event %s reached the endpoint %d times, its attempts are %s", e.ID, n, outcomes(attempts))
 		}
 		if int(d.Attempts) != len(attempts) {
-			t.Errorf("event %s: %d attempts begun, noted are %s", e.ID, d.Attempts, outcomes(attempts))
+			t.Errorf("event %s: %d attempts begun, recorded are %s", e.ID, d.Attempts, outcomes(attempts))
 		}
 	}
 }
@@ -239,8 +235,8 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// TestClickHouseDies kills ClickHouse in the middle of a job: the job goes on by itself when ClickHouse is back, and sends
-// nothing twice, for what it had sent before is noted on disk.
+// TestClickHouseDies kills ClickHouse in the middle of a replay. The replay goes on when ClickHouse is back, and sends nothing twice,
+// because its outcomes are on disk.
 func TestClickHouseDies(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Start(t)
@@ -278,22 +274,20 @@ func TestClickHouseDies(t *testing.T) {
 	}
 }
 
-// TestJobBeginsAgainBeforeOutcomesAreStored: a job that is interrupted and begun again while its outcomes are on disk only
-// waits for them, instead of sending by a state that is behind.
-func TestJobBeginsAgainBeforeOutcomesAreStored(t *testing.T) {
+// TestResumedBeforeOutcomesAreStored: a replay that is paused and resumed while its outcomes are only on disk waits until they are
+// stored, and does not send by an outdated state.
+func TestResumedBeforeOutcomesAreStored(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
 	events := newEvents("demo", 5)
 	insert(t, db, events...)
-	var got receiver
-	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
-	defer endpoint.Close()
+	got := startReceiver(t)
 	s := newSender(t, db, t.TempDir(), private)
-	s.startRunner() // and nobody brings outcomes to ClickHouse
-	r := startReplay(t, db, "demo", endpoint.URL, nil)
+	s.startRunner() // without a recorder no outcome reaches ClickHouse
+	r := startReplay(t, db, "demo", got.URL, nil)
 	testutil.Eventually(t, 10*time.Second, func() error {
 		if n := s.spool.Stat().Appended; n != 2*uint64(len(events)) {
-			return fmt.Errorf("%d outcomes are noted", n)
+			return fmt.Errorf("%d outcomes are recorded", n)
 		}
 		return nil
 	})
@@ -303,7 +297,7 @@ func TestJobBeginsAgainBeforeOutcomesAreStored(t *testing.T) {
 	testutil.Eventually(t, 10*time.Second, func() error { return logged(s, "delivery begins", 2) })
 	s.startRecorder()
 	awaitDone(t, db, r.ID, 20*time.Second)
-	assertEachOnce(t, events, &got)
+	assertEachOnce(t, events, got)
 	for _, e := range events {
 		if attempts := attemptsOf(t, db, e.ID); outcomes(attempts) != "1:delivered" {
 			t.Errorf("attempts of event %s: %s", e.ID, outcomes(attempts))
@@ -327,8 +321,8 @@ func hasHeader(headers []event.Header, name, value string) bool {
 	return false
 }
 
-// TestStopWhileAnEndpointHangs: stopping does not wait for it; the attempt cut off is noted as unknown, and made again later.
-// Had stopping waited for the endpoint's timeout, the attempt would have that as its outcome.
+// TestStopWhileAnEndpointHangs: stopping does not wait for the endpoint. The interrupted attempt is unknown and is made again later.
+// If stopping waited for the endpoint's timeout, the attempt's outcome would be that.
 func TestStopWhileAnEndpointHangs(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -363,10 +357,8 @@ func TestNothingToSend(t *testing.T) {
 	whole, withoutBody, gone := newEvent("demo", 1), newEvent("demo", 2), newEvent("demo", 3)
 	withoutBody.Body, withoutBody.BodySHA256 = nil, sha256.Sum256([]byte("what it was"))
 	insert(t, db, whole, withoutBody)
-	var got receiver
-	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
-	defer endpoint.Close()
-	r := startReplay(t, db, "demo", endpoint.URL, nil)
+	got := startReceiver(t)
+	r := startReplay(t, db, "demo", got.URL, nil)
 	var late []event.Delivery
 	for _, e := range []event.Event{withoutBody, gone} {
 		late = append(late, event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: r.ID, Endpoint: r.Endpoint, EventID: e.ID},
@@ -383,27 +375,25 @@ func TestNothingToSend(t *testing.T) {
 	if d := deliveryOf(t, db, withoutBody.ID); d.State != event.Failed || !strings.Contains(d.Error, "past its retention") || d.Attempts != 0 {
 		t.Errorf("the delivery without a body is %+v", d)
 	}
-	assertEachOnce(t, []event.Event{whole}, &got)
+	assertEachOnce(t, []event.Event{whole}, got)
 }
 
-// TestOutcomesCannotBeNoted: nothing is sent that could not be noted, and the trouble does not become a busy loop.
-func TestOutcomesCannotBeNoted(t *testing.T) {
+// TestOutcomesCannotBeRecorded: nothing is sent whose outcome cannot be recorded, and there is no busy loop.
+func TestOutcomesCannotBeRecorded(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
 	insert(t, db, newEvents("demo", 3)...)
-	var got receiver
-	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got.note(r) }))
-	defer endpoint.Close()
+	got := startReceiver(t)
 	s := startSender(t, db, t.TempDir(), private)
 	testutil.Eventually(t, atLeast, func() error { return s.runner.Failing() })
 	s.spool.Close()
-	startReplay(t, db, "demo", endpoint.URL, nil)
+	startReplay(t, db, "demo", got.URL, nil)
 	begun := time.Now()
 	testutil.Eventually(t, atLeast, func() error { return logged(s, "delivery begins", 3) })
 	if took := time.Since(begun); took < 800*time.Millisecond {
-		t.Errorf("a job that cannot go on was begun 3 times within %s", took)
+		t.Errorf("a replay that cannot go on was started 3 times within %s", took)
 	}
 	if n := len(got.all()); n != 0 {
-		t.Errorf("%d requests were sent and could not be noted", n)
+		t.Errorf("%d requests were sent whose outcome could not be recorded", n)
 	}
 }

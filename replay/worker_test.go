@@ -61,9 +61,8 @@ func TestAFailedRecordEndsTheWorker(t *testing.T) {
 	}
 }
 
-// TestWhatWasNotReadIsNotGone: ClickHouse has another order of ids than ours, so that of events of one moment nobody can
-// say which were left out of a full page.
-func TestWhatWasNotReadIsNotGone(t *testing.T) {
+// TestUnreadEventsAreNotGone: ClickHouse orders ids otherwise, so of the events of one moment it is unknown which a full page left out.
+func TestUnreadEventsAreNotGone(t *testing.T) {
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	first, second := uuid.MustParse("01a204fa-08f1-7fff-8000-000000000000"), uuid.MustParse("01a204fa-08f1-7000-8fff-000000000000")
 	q := newReadyQueue(event.OrderNone, queueLimits{})
@@ -74,7 +73,7 @@ func TestWhatWasNotReadIsNotGone(t *testing.T) {
 	}
 }
 
-// TestEventsAreLoadedInBatches: a query for each event that was sent would read as much as one for thousands.
+// TestEventsAreLoadedInBatches: a query for one event reads as much as a query for thousands.
 func TestEventsAreLoadedInBatches(t *testing.T) {
 	now := time.Now()
 	q := newReadyQueue(event.OrderNone, queueLimits{page: 400, few: 1, retries: 1000})

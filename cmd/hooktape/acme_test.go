@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -28,14 +29,27 @@ type authority struct {
 	stop       func()
 }
 
+// pebble builds Pebble and its DNS server, once, and returns their directory, which is removed when the tests end.
+var pebble = sync.OnceValues(func() (dir string, err error) {
+	programs, err := programs()
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-o", programs+string(filepath.Separator), "tool")
+	build.Dir = "../../test/acme"
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build Pebble: %w\n%s", err, out)
+	}
+	return programs, nil
+})
+
 // newAuthority starts one that checks domains at the given ports.
 func newAuthority(i *instance, tlsAddr, httpAddr string) *authority {
 	t, dir := i.t, i.t.TempDir()
 	t.Helper()
-	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "tool")
-	build.Dir = "../../test/acme"
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build Pebble: %v\n%s", err, out)
+	pebble, err := pebble()
+	if err != nil {
+		t.Fatal(err)
 	}
 	trusted := x509.NewCertPool()
 	trusted.AddCert(writePair(t, dir, 1, time.Now().Add(24*time.Hour)))
@@ -45,10 +59,10 @@ func newAuthority(i *instance, tlsAddr, httpAddr string) *authority {
 	writeFile(t, filepath.Join(dir, "pebble.json"), fmt.Sprintf(`{"pebble": {"listenAddress": %q, "managementListenAddress": %q, "certificate": %q, "privateKey": %q,
 		"tlsPort": %s, "httpPort": %s, "retryAfter": {"authz": 1, "order": 1}, "profiles": {"default": {"description": "90 days", "validityPeriod": 7776000}}}}`,
 		a.directory, a.management, dir+"/cert.pem", dir+"/key.pem", portOf(t, tlsAddr), portOf(t, httpAddr)))
-	i.run(filepath.Join(dir, "pebble-challtestsrv"), "-dnsserver", dns, "-management", freeAddr(t), "-defaultIPv6", "", "-doh", "", "-http01", "", "-https01", "", "-tlsalpn01", "")
-	a.stop = i.run(filepath.Join(dir, "pebble"), "-config", filepath.Join(dir, "pebble.json"), "-dnsserver", dns)
+	i.run(filepath.Join(pebble, "pebble-challtestsrv"), "-dnsserver", dns, "-management", freeAddr(t), "-defaultIPv6", "", "-doh", "", "-http01", "", "-https01", "", "-tlsalpn01", "")
+	a.stop = i.run(filepath.Join(pebble, "pebble"), "-config", filepath.Join(dir, "pebble.json"), "-dnsserver", dns)
 	i.env = append(i.env, "SSL_CERT_FILE="+filepath.Join(dir, "cert.pem")) // hooktape trusts the authority's own listener by it
-	i.eventually(20*time.Second, "Pebble answers", func() error {
+	i.eventually("Pebble answers", func() error {
 		response, err := a.trust.Get("https://" + a.directory + "/dir")
 		if err == nil {
 			response.Body.Close()
@@ -107,7 +121,7 @@ func TestACME(t *testing.T) {
 	t.Parallel()
 	for _, challenge := range []string{"tls-alpn-01", "http-01"} {
 		t.Run(challenge, func(t *testing.T) {
-			i := newInstance(t, "http://127.0.0.1:1/hooktape") // ClickHouse is not needed to take webhooks
+			i := newInstance(t, noClickHouse)
 			plain, tlsPort := freeAddr(t), i.ingest
 			if challenge == "http-01" {
 				tlsPort = freeAddr(t) // where nobody listens, so that only the other way is left
@@ -120,7 +134,7 @@ func TestACME(t *testing.T) {
 			if want := "https://" + acmeDomain + ":" + portOf(t, i.ingest) + "/hooks/demo/"; !strings.HasPrefix(url, want) {
 				t.Fatalf("the hook URL is %s, want %s…", url, want)
 			}
-			i.eventually(30*time.Second, "the certificate is there before anyone asks for it", func() error {
+			i.eventually("the certificate is there before anyone asks for it", func() error {
 				_, err := os.Stat(filepath.Join(i.dir, "autocert", acmeDomain))
 				return err
 			})
@@ -177,7 +191,7 @@ func assertSentOn(i *instance, plain, url string) {
 	if got := response.Header.Get("Location"); response.StatusCode != http.StatusPermanentRedirect || got != url+"/start?a=b" {
 		i.t.Errorf("answered %s, Location %q", response.Status, got)
 	}
-	i.eventually(10*time.Second, "the log says so", func() error {
+	i.eventually("the log says so", func() error {
 		if !strings.Contains(i.output.String(), "a webhook came by plain HTTP") {
 			return errors.New("it does not")
 		}

@@ -8,7 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"hooktape/internal/testutil/storetest"
 )
 
 // TestReplaysAtOnce: of six replays made at the same moment, by the command line and by the API, each event is sent once.
@@ -22,7 +23,7 @@ func TestReplaysAtOnce(t *testing.T) {
 		received[r.Header.Get("X-Hooktape-Event-Id")]++
 	}))
 	defer sink.Close()
-	i := newInstance(t, "")
+	i := newInstance(t, storetest.DSN(t))
 	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), fmt.Sprintf(replayTestConfig, sink.URL))
 	i.startReady("serve")
 	const events = 40
@@ -30,7 +31,7 @@ func TestReplaysAtOnce(t *testing.T) {
 	for n := range events {
 		i.post(url, fmt.Appendf(nil, `{"bothelp_user_id":"%d"}`, n))
 	}
-	i.eventually(20*time.Second, "the events are stored", func() error {
+	i.eventually("the events are stored", func() error {
 		if n, err := i.ask("SELECT count() FROM events"); err != nil || strings.TrimSpace(n) != fmt.Sprint(events) {
 			return fmt.Errorf("%s of %d, %v", n, events, err)
 		}

@@ -15,20 +15,12 @@ import (
 	"hooktape/web/api"
 )
 
-// backend is what commands ask: an API far away, or the database at hand. Both say the same.
+// backend is the API of another process or, in this one, the same API on the database. Both give the same answers.
 type backend interface {
-	eventReader
-	replayer
-	endpointSteerer
-}
-
-type eventReader interface {
 	Events(ctx context.Context, sel event.Selection, limit int, cursor string) (api.EventPage, error)
 	Event(ctx context.Context, id uuid.UUID) (api.Event, error)
 	Body(ctx context.Context, id uuid.UUID) ([]byte, error)
-}
 
-type replayer interface {
 	Plan(ctx context.Context, want replay.Request) (api.Plan, error)
 	Create(ctx context.Context, key string, want replay.Request) (event.Replay, error)
 	Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error)
@@ -36,14 +28,12 @@ type replayer interface {
 	Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64) error
 	Watch(ctx context.Context, id uuid.UUID, each func(p api.Progress, lost error) error) error
 	Diff(ctx context.Context, id uuid.UUID, against string, limit int) (api.Diff, error)
-}
 
-type endpointSteerer interface {
 	Endpoints(ctx context.Context) ([]api.Endpoint, error)
 	SteerEndpoint(ctx context.Context, name string, action event.Action) error
 }
 
-// withBackend opens the backend for a command and closes it behind it.
+// withBackend calls a command with the backend, and closes the backend.
 func (e *env) withBackend(command func(backend) error) error {
 	if e.cli.APIURL != "" {
 		token, err := e.apiToken()
@@ -71,7 +61,7 @@ func service(db *store.Store, cfg *config.Config) *replay.Service {
 	return service
 }
 
-// apiToken is the token to show to an API: from a file, the environment, or the configuration at hand.
+// apiToken returns the token for an API: from a file, the environment, or the configuration.
 func (e *env) apiToken() (string, error) {
 	token, err := config.Secret("--api-token-file", e.cli.APITokenFile, "HOOKTAPE_API_TOKEN")
 	if token != "" || err != nil {

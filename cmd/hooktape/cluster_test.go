@@ -17,9 +17,15 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// TestGrowToCluster goes the documented way from one server to a cluster: a backup of the one is restored on the other.
-func TestGrowToCluster(t *testing.T) {
-	one, two := enginetest.DSN(t), fmt.Sprintf(enginetest.Cluster(t, store.ShardedBy()), 0)
+func TestCluster(t *testing.T) {
+	databases := enginetest.Cluster(t, store.ShardedBy())
+	t.Run("grow", func(t *testing.T) { testGrow(t, fmt.Sprintf(databases, 0)) })
+	t.Run("spool", func(t *testing.T) { testSpoolToCluster(t, fmt.Sprintf(databases, 1)) })
+}
+
+// testGrow goes the documented way from one server to a cluster: a backup of the one is restored on the other.
+func testGrow(t *testing.T, two string) {
+	one := enginetest.DSN(t)
 	dir, backup := t.TempDir(), filepath.Join(t.TempDir(), "backup")
 	hooktape := func(args ...string) {
 		t.Helper()
@@ -93,13 +99,12 @@ func fillForGrowth(t *testing.T, db *store.Store) (events []event.Event) {
 	return events
 }
 
-// TestSpoolGoesToTheCluster: what was taken while no ClickHouse was there is stored on the cluster once it is, and delivered.
-func TestSpoolGoesToTheCluster(t *testing.T) {
-	two := fmt.Sprintf(enginetest.Cluster(t, store.ShardedBy()), 0)
+// testSpoolToCluster: webhooks received while ClickHouse was away are stored on the cluster later, and delivered.
+func testSpoolToCluster(t *testing.T, two string) {
 	var got atomic.Int64
 	crm := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }))
 	defer crm.Close()
-	i := newInstance(t, "http://127.0.0.1:1/hooktape")
+	i := newInstance(t, noClickHouse)
 	writeConfig(t, i)
 	i.start("ingest")
 	hook := i.hookURL()
@@ -122,7 +127,7 @@ func TestSpoolGoesToTheCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	i.eventually(60*time.Second, "all are stored once, and what comes since the endpoint is followed is delivered", func() error {
+	i.eventually("all are stored once, and what comes since the endpoint is followed is delivered", func() error {
 		i.post(hook, []byte(`{"bothelp_user_id": 7, "name": "later"}`))
 		stored, err := db.CountEvents(t.Context(), event.Selection{Until: &until}, 0)
 		if stored != 20 || err != nil || got.Load() == 0 {

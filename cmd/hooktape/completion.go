@@ -18,7 +18,7 @@ func (completionCmd) Help() string {
   hooktape completion fish > ~/.config/fish/completions/hooktape.fish`
 }
 
-// Run prints what makes a shell complete the words of a command line. Asked by it, the program finds COMP_LINE set.
+// Run prints a shell script that completes command lines. The script calls the program with COMP_LINE set.
 func (c completionCmd) Run(e *env) error {
 	program, err := os.Executable()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 type configCmd struct {
-	Check configCheckCmd `cmd:"" help:"Check the configuration, and print what is in force."`
+	Check configCheckCmd `cmd:"" help:"Check the configuration, and print it as it is in force."`
 }
 
 type configCheckCmd struct {
@@ -19,9 +19,9 @@ type configCheckCmd struct {
 
 // Help implements kong.HelpProvider.
 func (configCheckCmd) Help() string {
-	return `Reads the configuration as "hooktape serve" would, with the flags and the environment over it, and connects to nothing. It prints
-what is in force, defaults included, with *** in place of each secret. The exit code is 0 when the configuration is right, else 1:
-each error has its file, line and key.`
+	return `Reads the configuration as "hooktape serve" would, with the flags and the environment, and connects to nothing. It prints
+the configuration in force, including defaults, with *** for each secret. The exit code is 0 if the configuration is valid, and 1 if
+not: each error has its file, line and key.`
 }
 
 // checkedConfig is the result of a check.
@@ -62,7 +62,7 @@ func (c configCheckCmd) Run(e *env) error {
 		}
 		return printJSON(e.stdout, result)
 	}
-	fmt.Fprintf(e.stderr, "%s is right; in force is:\n", safe(result.File))
+	fmt.Fprintf(e.stderr, "%s is valid; in force is:\n", safe(result.File))
 	_, err = fmt.Fprint(e.stdout, safeText(string(text)))
 	return err
 }

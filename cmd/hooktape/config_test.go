@@ -34,7 +34,7 @@ endpoints:
     sign: {secrets: [{value: whsec_czNjcmV0LXMzY3JldC1zM2NyZXQtczNjcmV0}]}
 `)
 	code, out, errs := check()
-	if code != 0 || !strings.Contains(errs, path+" is right") {
+	if code != 0 || !strings.Contains(errs, path+" is valid") {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
 	}
 	for _, line := range []string{"ops_addr: 127.0.0.1:9999", "max_bytes: 3GiB", "age: 1m30s", "token: \"***\"", "dsn: clickhouse://user:***@db:9000/hooktape?password=***", "url: https://crm.example.org/hooks?key=***", "events: forever"} {

@@ -9,18 +9,19 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
 	"hooktape/internal/testutil/browsertest"
+
+	"hooktape/internal/testutil/storetest"
 )
 
 // TestConsole goes the way of somebody who is asked "did her lead reach us, and the CRM?", on the real program and in a real
 // browser: log in, find the request by the name, look at its bytes, send it again, and see what was answered.
 func TestConsole(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, "")
+	i := newInstance(t, storetest.DSN(t))
 	i.start("serve")
 	url := i.hookURL()
 	body, err := os.ReadFile("testdata/hooks/flow-telegram-cyrillic.json")
@@ -30,7 +31,7 @@ func TestConsole(t *testing.T) {
 	i.post(url+"/start", []byte(`{"name":"Иван","bothelp_user_id":"1"}`))
 	id := i.post(url+"/start", body)
 	target := newSink(t)
-	i.eventually(30*time.Second, "the banner", func() error {
+	i.eventually("the banner", func() error {
 		if !strings.Contains(i.output.String(), "console     http://"+i.api) || !strings.Contains(i.output.String(), `with the token of "admin"`) {
 			return fmt.Errorf("it says %s", i.output)
 		}

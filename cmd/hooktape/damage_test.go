@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,7 +14,7 @@ import (
 // webhooks, and then the commands say what was saved.
 func TestDamagedSpool(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, "http://127.0.0.1:1/hooktape")
+	i := newInstance(t, noClickHouse)
 	writeConfig(t, i)
 	i.start("ingest")
 	hook := i.hookURL() + "/start"
@@ -40,10 +39,10 @@ func TestDamagedSpool(t *testing.T) {
 	if err := image.Store(dir); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := i.tell("spool", "stat"); err == nil || !strings.Contains(out, "events  damaged") || !strings.Contains(out, "start hooktape again") {
-		t.Errorf("spool stat: %v\n%s", err, out)
+	if r := i.try("spool", "stat"); r.code == 0 || !strings.Contains(r.out, "events  damaged") || !strings.Contains(r.err, "start hooktape again") {
+		t.Errorf("spool stat: %+v", r)
 	}
-	if out, _ := i.tell("doctor"); !strings.Contains(out, "spool: damaged") {
+	if out := i.try("doctor").out; !strings.Contains(out, "spool: damaged") {
 		t.Errorf("doctor:\n%s", out)
 	}
 
@@ -66,15 +65,7 @@ func TestDamagedSpool(t *testing.T) {
 	if n := strings.Count(i.cli("spool", "dump"), "\n"); n != int(list[0].Waiting) {
 		t.Errorf("spool dump has %d lines, %d wait", n, list[0].Waiting)
 	}
-	if out, _ := i.tell("doctor"); !strings.Contains(out, "1 damaged database set aside") {
+	if out := i.try("doctor").out; !strings.Contains(out, "1 damaged database set aside") {
 		t.Errorf("doctor:\n%s", out)
 	}
-}
-
-// tell runs a command that may fail, and returns all that it says.
-func (i *instance) tell(args ...string) (string, error) {
-	command := exec.Command(i.binary(), args...)
-	command.Env = i.env
-	out, err := command.CombinedOutput()
-	return string(out), err
 }

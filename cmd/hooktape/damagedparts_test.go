@@ -43,10 +43,10 @@ func TestDamage(t *testing.T) {
 	i.startReady("serve")
 	i.query("SYSTEM STOP MERGES events")
 	part := "broken-on-start_" + cut
-	i.eventually(60*time.Second, "the log names the part", func() error {
+	i.eventually("the log names the part", func() error {
 		return contains(i.output.String(), `level=ERROR msg="ClickHouse cannot read a part" table=events part=`+part)
 	})
-	i.eventually(60*time.Second, "what delivers is not ready", func() error {
+	i.eventually("what delivers is not ready", func() error {
 		return i.readyz(i.api, http.StatusServiceUnavailable, `"clickhouse":"has a part that it cannot read; see the log, or hooktape doctor"`)
 	})
 	if err := i.readyz(i.ingest, http.StatusOK, `"clickhouse":"has a part that it cannot read; see the log, or hooktape doctor"`); err != nil {
@@ -61,7 +61,7 @@ func TestDamage(t *testing.T) {
 
 	i.query("ALTER TABLE events MODIFY SETTING min_bytes_for_wide_part = 0") // a file for each column
 	i.insert(events)
-	i.eventually(60*time.Second, "doctor finds that all is well", func() error {
+	i.eventually("doctor finds that all is well", func() error {
 		if r := i.try("doctor", "--deep"); r.code != 0 {
 			return fmt.Errorf("it ends with %d: %s", r.code, r.out)
 		}
@@ -106,7 +106,7 @@ func TestDamage(t *testing.T) {
 	}
 	i.stop()
 	i.startReady("serve")
-	i.eventually(60*time.Second, "what delivers is ready", func() error {
+	i.eventually("what delivers is ready", func() error {
 		return i.readyz(i.api, http.StatusOK, `"ready":true`)
 	})
 }

@@ -11,7 +11,7 @@ import (
 )
 
 type dashboardsCmd struct {
-	Push   dashboardsPushCmd   `cmd:"" help:"Bring the dashboards to a Grafana that runs already, with their folder and data source."`
+	Push   dashboardsPushCmd   `cmd:"" help:"Push the dashboards to a running Grafana, with their folder and data source."`
 	Export dashboardsExportCmd `cmd:"" help:"Write the dashboards to files, for a Grafana that reads them from a directory."`
 }
 
@@ -20,7 +20,7 @@ type dashboardsPushCmd struct {
 	GrafanaTokenFile       string `env:"GRAFANA_TOKEN_FILE" type:"path" placeholder:"FILE" help:"File with the token of a service account whose role is Admin (default: $GRAFANA_TOKEN)."`
 	DatasourceDSN          string `name:"datasource-dsn" env:"HOOKTAPE_DATASOURCE_DSN" placeholder:"DSN" help:"ClickHouse by the address that Grafana reaches, and the user that Grafana asks as (default: the configuration's; of the embedded engine the user who only reads)."`
 	DatasourcePasswordFile string `env:"HOOKTAPE_GRAFANA_PASSWORD_FILE" type:"path" placeholder:"FILE" help:"File with that user's password (default: $HOOKTAPE_GRAFANA_PASSWORD, else the DSN's)."`
-	Datasource             bool   `negatable:"" default:"true" help:"Bring the data source as well (the default)."`
+	Datasource             bool   `negatable:"" default:"true" help:"Push the data source too (the default)."`
 	DryRun                 bool   `help:"Show what would change, as a diff, and change nothing."`
 	JSON                   bool   `name:"json" help:"Print JSON."`
 }
@@ -36,7 +36,7 @@ What is there already and not ours (in another folder, without our tag) is left 
 Whoever may edit in Grafana can run any SQL as the data source's user: let it be one that only reads. The README says how.`
 }
 
-// dataSourceUID is the uid and name that provisioning gives the data source as well.
+// dataSourceUID is the uid of the data source. Provisioning uses the same.
 const dataSourceUID = "hooktape-clickhouse"
 
 // Run pushes.
@@ -69,7 +69,7 @@ func (c dashboardsPushCmd) Run(e *env) error {
 	return cmp.Or(err, refusedOf(changes))
 }
 
-// dataSource is ClickHouse as Grafana is to reach it.
+// dataSource returns ClickHouse as Grafana reaches it.
 func (c dashboardsPushCmd) dataSource(e *env) (*push.DataSource, error) {
 	dsn := c.DatasourceDSN
 	if dsn == "" {
@@ -88,7 +88,7 @@ func (c dashboardsPushCmd) dataSource(e *env) (*push.DataSource, error) {
 	return &d, err
 }
 
-// print shows the changes: first the diffs of a dry run, so that the table is what one sees at the end.
+// print prints the changes: first the diffs of a dry run, then the table, which remains visible on a terminal.
 func (c dashboardsPushCmd) print(e *env, changes []push.Change) error {
 	if c.JSON {
 		return printJSON(e.stdout, append([]push.Change{}, changes...))
@@ -116,7 +116,7 @@ func (c dashboardsPushCmd) word(r push.Result) string {
 	return string(r)
 }
 
-// refusedOf is an error when something was refused.
+// refusedOf returns an error if a change was refused.
 func refusedOf(changes []push.Change) error {
 	refused := uint64(0)
 	for _, change := range changes {

@@ -28,7 +28,7 @@ type exported struct {
 	text   []byte
 }
 
-// Run writes the dashboards, all or none: a file of another's in the way is found before the first is written.
+// Run writes all dashboards or none: before it writes the first, it checks that no foreign file would be overwritten.
 func (c dashboardsExportCmd) Run(e *env) error {
 	all, err := dashboards.All()
 	if err != nil {
@@ -63,7 +63,7 @@ func (c dashboardsExportCmd) Run(e *env) error {
 	return t.end()
 }
 
-// exportOf compares a dashboard with the file that may be there.
+// exportOf compares a dashboard with the existing file, if there is one.
 func exportOf(dir string, d dashboard.Dashboard) (f exported, err error) {
 	f = exported{File: filepath.Join(dir, *d.Uid+".json")}
 	if f.text, err = dashboards.JSON(d); err != nil {
@@ -85,7 +85,7 @@ func exportOf(dir string, d dashboard.Dashboard) (f exported, err error) {
 	return f, nil
 }
 
-// isDashboard tells whether a file is an export of a dashboard, of this version or another.
+// isDashboard reports whether a file is an export of a dashboard, of any version.
 func isDashboard(text []byte, d dashboard.Dashboard) bool {
 	var there struct {
 		UID  string   `json:"uid"`

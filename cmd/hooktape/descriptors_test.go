@@ -15,7 +15,7 @@ import (
 // the spool has to open files.
 func TestIdleAPIConnections(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, "http://127.0.0.1:1/hooktape")
+	i := newInstance(t, noClickHouse)
 	writeConfig(t, i)
 	shell, err := exec.LookPath("sh")
 	if err != nil {
@@ -26,7 +26,7 @@ func TestIdleAPIConnections(t *testing.T) {
 	i.start("-c", "ulimit -n 400 && exec "+hooktape+" serve")
 	i.old = hooktape
 	hook := i.hookURL() + "/start"
-	i.eventually(10*time.Second, "the API answers", func() error {
+	i.eventually("the API answers", func() error {
 		response, err := http.Get("http://" + i.api + "/healthz")
 		if err == nil {
 			response.Body.Close()

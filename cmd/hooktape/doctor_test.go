@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,55 +12,115 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"hooktape/internal/spool"
 	"hooktape/internal/testutil"
+	"hooktape/internal/testutil/enginetest"
 )
 
-// TestDoctorWell: on a set-up that is well, running or not, nothing is to be mended, and nothing is left behind.
-func TestDoctorWell(t *testing.T) {
+// TestDoctor: whatever the umask, and whatever permissions an older version left, hooktape keeps its files from other users; doctor
+// warns before, and finds everything in order while hooktape runs. It leaves nothing behind.
+func TestDoctor(t *testing.T) {
 	t.Parallel()
 	receiver := httptest.NewServer(http.NotFoundHandler())
 	defer receiver.Close()
 	i := newInstance(t, "")
-	writeConfig(t, i)
-	path := filepath.Join(i.dir, "hooktape.yaml")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	i.configure(fmt.Sprintf("endpoints:\n  - {name: crm, url: '%s/', allow_private: true}\nspool: {min_free: 1MiB}\n", receiver.URL))
+	openToAll(t, i.dir)
+	stopped := i.try("doctor")
+	if err := contains(stopped.out, "✗ listeners       hooktape does not run here", "! ClickHouse      the embedded engine does not answer",
+		"✓ spool           events: all is in ClickHouse", "! data directory  others on this machine may read "+i.dir+"/spool",
+		"! configuration   everybody on this machine can read it"); err != nil || stopped.code != 2 {
+		t.Errorf("while it does not run: exit code %d, %v", stopped.code, err)
 	}
-	writeFile(t, path, fmt.Sprintf("%s\nendpoints:\n  - {name: crm, url: '%s/', allow_private: true}\nspool: {min_free: 1MiB}\n", text, receiver.URL))
 	i.startReady("serve")
+	i.post(i.hookURL()+"/start", []byte(`{"user_id":1}`))
+	assertPrivate(t, i.dir)
 	before := strings.Join(names(t, i.dir), " ")
-	i.eventually(30*time.Second, "doctor finds all well", func() error {
+	i.eventually("doctor finds everything in order", func() error {
 		if r := i.try("doctor"); r.code != 0 {
 			return fmt.Errorf("exit code %d:\n%s%s", r.code, r.out, r.err)
 		}
 		return nil
 	})
-	said := i.cli("doctor")
-	for _, line := range []string{"✓ configuration   " + path + ": 1 source, 1 endpoint", "✓ data directory  " + i.dir + " can be written to; an fsync takes ", "✓ spool           events: in use by a running hooktape",
-		"✓ listeners       the API at " + i.api + ": ready", "! hook URL        hook URLs begin with http://" + i.ingest, "                  → set public_url", "✓ ClickHouse      answers; version 26.", "✓ ClickHouse      the tables are up to date",
-		"✓ ClickHouse      its clock agrees", "✓ endpoint crm    answers"} {
-		if !strings.Contains(said, line) {
-			t.Errorf("doctor does not say %q:\n%s", line, said)
-		}
+	if err := contains(i.cli("doctor"), "✓ configuration   "+filepath.Join(i.dir, "hooktape.yaml")+": 1 source, 1 endpoint",
+		"✓ data directory  "+i.dir+" can be written to; an fsync takes ", "✓ spool           events: in use by a running hooktape",
+		"✓ listeners       the API at "+i.api+": ready", "! hook URL        hook URLs begin with http://"+i.ingest,
+		"                  → set public_url", "✓ ClickHouse      answers; version 26.", "✓ ClickHouse      the tables are up to date",
+		"✓ ClickHouse      its clock agrees", "✓ endpoint crm    answers"); err != nil {
+		t.Error(err)
 	}
 	if after := strings.Join(names(t, i.dir), " "); after != before {
 		t.Errorf("the data directory had %s, and has %s", before, after)
 	}
 	i.stop()
-	stopped := i.try("doctor")
-	if stopped.code != 2 || !strings.Contains(stopped.out, "✗ listeners       hooktape does not run here") || !strings.Contains(stopped.out, "! ClickHouse      the embedded engine does not answer") ||
-		!strings.Contains(stopped.out, "✓ spool           events: all is in ClickHouse") {
-		t.Errorf("while it does not run: exit code %d\n%s", stopped.code, stopped.out)
+}
+
+// openToAll leaves a data directory as an older version did, readable for everybody.
+func openToAll(t *testing.T, dir string) {
+	t.Helper()
+	old, err := spool.Open(filepath.Join(dir, "spool", "events"), spool.DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "autocert"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "autocert", "acme_account+key"), "key")
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		mode := os.FileMode(0o644)
+		if err == nil && d.IsDir() {
+			mode = 0o755
+		}
+		return errors.Join(err, os.Chmod(path, mode))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// assertPrivate: only the owner may read what is in a data directory.
+func assertPrivate(t *testing.T, dir string) {
+	t.Helper()
+	seen := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if os.IsNotExist(err) || path == dir || d.Type()&fs.ModeSymlink != 0 {
+			return nil // the engine removes files meanwhile; a link has no mode
+		}
+		if err != nil {
+			return err
+		}
+		if info, err := d.Info(); err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		seen++
+		return nil
+	})
+	if err != nil || seen < 20 {
+		t.Errorf("%d files seen, %v", seen, err)
+	}
+}
+
+func names(t *testing.T, dir string) (list []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		list = append(list, e.Name())
+	}
+	return list
 }
 
 // TestCommandsAwaitTables: a command that comes before the tables waits for them, and says so.
 func TestCommandsAwaitTables(t *testing.T) {
 	t.Parallel()
-	i := keeping(t, "")
+	i := newInstance(t, enginetest.DSN(t))
+	i.configure("")
 	type waiting struct {
 		*exec.Cmd
 		said *testutil.Log
@@ -74,7 +136,7 @@ func TestCommandsAwaitTables(t *testing.T) {
 		if err := w.Start(); err != nil {
 			t.Fatal(err)
 		}
-		i.eventually(30*time.Second, "it says that it waits", func() error {
+		i.eventually("it says that it waits", func() error {
 			if !strings.Contains(w.said.String(), "the tables are not ready (version 0 of ") {
 				return fmt.Errorf("%s: it says %q", c.args[0], w.said)
 			}
@@ -88,16 +150,4 @@ func TestCommandsAwaitTables(t *testing.T) {
 			t.Errorf("%s: %v\n%s%s", w.Args, err, w.Stdout, w.said)
 		}
 	}
-}
-
-func names(t *testing.T, dir string) (list []string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		list = append(list, e.Name())
-	}
-	return list
 }

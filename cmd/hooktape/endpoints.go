@@ -10,8 +10,8 @@ import (
 
 type endpointsCmd struct {
 	List   endpointsListCmd   `cmd:"" default:"withargs" help:"List the endpoints: state, backlog, last error (the default)."`
-	Pause  endpointsPauseCmd  `cmd:"" help:"Send nothing to an endpoint until it is resumed; what there is for it waits."`
-	Resume endpointsResumeCmd `cmd:"" help:"End a pause, close the circuit breaker, and retry at once all that waits for the endpoint."`
+	Pause  endpointsPauseCmd  `cmd:"" help:"Pause an endpoint: its deliveries wait until it is resumed."`
+	Resume endpointsResumeCmd `cmd:"" help:"Resume an endpoint: close its circuit breaker, and retry all waiting deliveries now."`
 }
 
 type endpointsListCmd struct {
@@ -51,7 +51,8 @@ func printEndpoints(e *env, list []api.Endpoint) error {
 				waiting += n
 			}
 		}
-		t.row(p.Name, p.State, live, fmt.Sprint(waiting), oldest, fmt.Sprint(p.Backlog[event.Failed]), p.URL, orDash(p.Reason))
+		t.row(p.Name, p.State, live, fmt.Sprint(waiting), oldest, fmt.Sprint(p.Backlog[event.Failed]), p.URL,
+			orDash(p.Reason))
 	}
 	return t.end()
 }
@@ -69,12 +70,13 @@ func (c endpointsPauseCmd) Run(e *env) error {
 	return c.steer(e, event.ActionPause, func(state string) bool { return state == "paused" })
 }
 
-// Run lets an endpoint go on.
+// Run resumes an endpoint.
 func (c endpointsResumeCmd) Run(e *env) error {
-	return endpointsPauseCmd(c).steer(e, event.ActionResume, func(state string) bool { return state != "paused" && state != "broken" })
+	resumed := func(state string) bool { return state != "paused" && state != "broken" }
+	return endpointsPauseCmd(c).steer(e, event.ActionResume, resumed)
 }
 
-// steer asks for an action and waits until the processes that deliver have taken it up.
+// steer requests an action and waits until the process that delivers has applied it.
 func (c endpointsPauseCmd) steer(e *env, action event.Action, wanted func(state string) bool) error {
 	return e.withBackend(func(b backend) error {
 		if err := b.SteerEndpoint(e.ctx, c.Name, action); err != nil {
@@ -87,7 +89,8 @@ func (c endpointsPauseCmd) steer(e *env, action event.Action, wanted func(state 
 			}
 			return now, err
 		}
-		now, err := untilTaken(e, look, func(now api.Endpoint) bool { return now.State != "unknown" && wanted(now.State) })
+		applied := func(now api.Endpoint) bool { return now.State != "unknown" && wanted(now.State) }
+		now, err := untilApplied(e, look, applied)
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 	"hooktape/otel"
 )
 
-// env is what a command works with besides its flags.
+// env is the environment of a command.
 type env struct {
 	ctx    context.Context
 	cli    *cli
@@ -70,11 +70,11 @@ func (e *env) openStore() (*store.Store, *config.Config, error) {
 	return db, cfg, err
 }
 
-// tablesPatience is how long a command waits for the next step of migrations that run elsewhere.
-const tablesPatience = 30 * time.Second
+// tablesTimeout is how long a command waits for the next migration of another process.
+const tablesTimeout = 30 * time.Second
 
-// openTables opens the store for a command that needs the tables as this program knows them. Just after a start they may still
-// be on their way: it waits, says so, and fails when nothing moves any more.
+// openTables opens the store for a command that needs the tables of this version. Just after a start they may not exist
+// yet: then it prints that it waits, and fails when the migrations make no progress.
 func (e *env) openTables() (*store.Store, *config.Config, error) {
 	db, cfg, err := e.openStore()
 	if err != nil {
@@ -87,10 +87,11 @@ func (e *env) openTables() (*store.Store, *config.Config, error) {
 	return db, cfg, nil
 }
 
-// awaitFirstTables is awaitTables for a command that does with the tables of an earlier version as well: it waits only where there are none yet.
+// awaitFirstTables is awaitTables for a command that can use the tables of an earlier version too: it waits only if
+// there are none.
 func (e *env) awaitFirstTables(db *store.Store) error {
 	if s, err := db.SchemaNow(e.ctx); err != nil || s.At > 0 {
-		return nil // the command itself says what is wrong
+		return nil // the command reports the error
 	}
 	return e.awaitTables(db)
 }
@@ -105,12 +106,12 @@ func (e *env) awaitTables(db *store.Store) error {
 			return s.Err()
 		}
 		if err != nil || s.At >= s.Known {
-			return nil // the command itself says what is wrong
+			return nil // the command reports the error
 		}
 		if s.At != at {
 			at, moved = s.At, time.Now()
 		}
-		if time.Since(moved) > tablesPatience {
+		if time.Since(moved) > tablesTimeout {
 			return fmt.Errorf("the tables are at version %d, and this program needs %d: run `hooktape migrate`, or see the log of `hooktape serve`", s.At, s.Known)
 		}
 		if !said {

@@ -19,7 +19,7 @@ import (
 
 type eventsCmd struct {
 	List eventsListCmd `cmd:"" help:"List events, newest first."`
-	Show eventsShowCmd `cmd:"" help:"Show one event: the request as it came, what was read from it, and its deliveries."`
+	Show eventsShowCmd `cmd:"" help:"Show one event: the original request, the parsed fields, and the deliveries."`
 
 	Export eventsExportCmd `cmd:"" help:"Write whole events to a file: ndjson, csv or parquet."`
 }
@@ -41,7 +41,7 @@ func (eventsListCmd) Help() string {
   hooktape events list --verdict bad_token --verdict unknown_source`
 }
 
-// pageSize is how many events are asked for at once.
+// pageSize is the largest number of events in one request.
 const pageSize = 1000
 
 // Run lists events.
@@ -72,7 +72,7 @@ func (c eventsListCmd) Run(e *env) error {
 		case c.JSON:
 			return printJSON(e.stdout, events)
 		case len(events) == 0:
-			fmt.Fprintln(e.stderr, "no events match; what has just arrived is listed within a second")
+			fmt.Fprintln(e.stderr, "no events match; new events are listed within a second")
 			return nil
 		}
 		return printEvents(e.stdout, events)
@@ -82,7 +82,8 @@ func (c eventsListCmd) Run(e *env) error {
 func printEvents(w io.Writer, events []api.Event) error {
 	t := newTable(w, "RECEIVED", "SOURCE", "STEP", "KIND", "VERDICT", "SUBSCRIBER", "NAME", "UTM SOURCE", "ID")
 	for _, ev := range events {
-		t.row(local(ev.ReceivedAt), ev.Source, orDash(ev.Step), string(ev.Kind), string(ev.Verdict), orDash(ev.Decoded["bothelp_user_id"]),
+		t.row(local(ev.ReceivedAt), ev.Source, orDash(ev.Step), string(ev.Kind), string(ev.Verdict),
+			orDash(ev.Decoded["bothelp_user_id"]),
 			orDash(ev.Decoded["name"]), orDash(ev.Decoded["utm_source"]), ev.ID.String())
 	}
 	return t.end()
@@ -125,7 +126,8 @@ func showEvent(w io.Writer, ev api.Event) {
 	if raw := ev.Request.RawQuery(); raw != "" {
 		query = "?" + raw
 	}
-	fmt.Fprintf(w, "event     %s\nreceived  %s from %s\nstored    %s\nverdict   %s\ntrace     %s\n", ev.ID, local(ev.ReceivedAt),
+	fmt.Fprintf(w, "event     %s\nreceived  %s from %s\nstored    %s\nverdict   %s\ntrace     %s\n", ev.ID,
+		local(ev.ReceivedAt),
 		safe(ev.RemoteIP), local(ev.StoredAt), safe(string(ev.Verdict)), safe(ev.TraceID))
 	if ev.DuplicateOf != nil {
 		fmt.Fprintf(w, "repeats   %s\n", ev.DuplicateOf)
@@ -135,7 +137,7 @@ func showEvent(w io.Writer, ev api.Event) {
 		fmt.Fprintf(w, "%s: %s\n", safe(h.Name), safe(h.Value))
 	}
 	fmt.Fprintf(w, "\n%s\n", requestBody(ev.Request))
-	fmt.Fprintf(w, "\n--- read from it\n")
+	fmt.Fprintf(w, "\n--- parsed fields\n")
 	list := [][2]string{{"kind", string(ev.Kind)}}
 	for _, name := range api.DecodedNames {
 		if value := ev.Decoded[name]; value != "" {
@@ -153,7 +155,7 @@ func showEvent(w io.Writer, ev api.Event) {
 	}
 }
 
-// localText writes those of the known fields that are times for a person.
+// localText formats fields that are times.
 func localText(name, value string) string {
 	if t, err := time.Parse(time.RFC3339Nano, value); err == nil && strings.HasSuffix(name, "_at") {
 		return local(t)
@@ -168,7 +170,7 @@ func requestBody(r *api.EventRequest) string {
 	return bodyText(r.Bytes())
 }
 
-// bodyText is a body for a terminal: as it is when it is text, else as a hex dump.
+// bodyText returns a body for a terminal: text unchanged, anything else as a hex dump.
 func bodyText(body []byte) string {
 	switch {
 	case len(body) == 0:

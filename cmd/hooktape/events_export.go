@@ -42,8 +42,8 @@ and negative numbers stay as they are. Programs read ndjson or Parquet without s
   hooktape events export --verdict accepted - | jq .decoded.email`
 }
 
-// exportPage is how many events one query reads. Neither side holds more than a few of them at once.
-const exportPage = 20_000
+// exportPage is how many events one query reads. They are streamed, so memory does not limit it. Tests lower it.
+var exportPage = 20_000
 
 // Run writes the selected events.
 func (c eventsExportCmd) Run(e *env) (err error) {
@@ -93,7 +93,7 @@ func (c eventsExportCmd) Run(e *env) (err error) {
 	return nil
 }
 
-// output opens what is written to; commit completes it.
+// output opens the file or stdout. commit completes the file; discard removes it unless it is complete.
 func (c eventsExportCmd) output(e *env) (out io.Writer, commit func() error, discard func(), err error) {
 	if c.File == "-" {
 		return e.stdout, func() error { return nil }, func() {}, nil
@@ -105,7 +105,7 @@ func (c eventsExportCmd) output(e *env) (out io.Writer, commit func() error, dis
 	return file, file.Commit, file.Discard, nil
 }
 
-// write writes the events page by page, each once.
+// write writes each event once, page by page, and returns their number.
 func (c eventsExportCmd) write(e *env, db *store.Store, sel event.Selection, format exportFormat, out io.Writer, progress func(n uint64)) (n uint64, err error) {
 	columns, err := db.EventColumns(e.ctx)
 	if err != nil {
@@ -148,7 +148,7 @@ func (c eventsExportCmd) write(e *env, db *store.Store, sel event.Selection, for
 	return n, errors.Join(file.close(), buffer.Flush())
 }
 
-// format is what --format says or, without it, the end of the file's name.
+// format returns the format of --format or, without it, of the file's name.
 func (c eventsExportCmd) format() (f exportFormat, err error) {
 	f = exportFormat{name: c.Format, columns: c.Columns, mark: c.File != "-"}
 	if f.name != "" {
@@ -162,7 +162,8 @@ func (c eventsExportCmd) format() (f exportFormat, err error) {
 	case ext == ".jsonl":
 		f.name = "ndjson"
 	default:
-		return f, fmt.Errorf("%s: the name must end with .ndjson, .csv or .parquet, or --format must say what to write", c.File)
+		return f, fmt.Errorf("%s: the name must end with .ndjson, .csv or .parquet, or --format must say what to write",
+			c.File)
 	}
 	return f, nil
 }

@@ -16,19 +16,19 @@ import (
 	"hooktape/web/api"
 )
 
-// eventFile writes events in one of the formats.
+// eventFile is a file of events in one of the formats.
 type eventFile interface {
-	// read takes the event that rows stands at, and returns its place in the order of arrival.
+	// read reads the current row, and returns its place in the order of arrival.
 	read(rows *store.Rows) (store.Cursor, error)
-	// write writes the event that was read.
+	// write writes the event that read has read.
 	write() error
 	close() error
 }
 
-// exportFormat is what a file is written as.
+// exportFormat is the format of an export.
 type exportFormat struct {
 	name    string
-	columns []string // chosen; none is all
+	columns []string // empty means all
 	mark    bool     // a CSV begins with a byte order mark
 }
 
@@ -64,7 +64,7 @@ func (f exportFormat) newFile(w io.Writer, columns []store.Column) (eventFile, e
 	return &jsonFile{encoder: encoder, columns: chosen}, nil
 }
 
-// tableColumns are the chosen columns of the table.
+// tableColumns returns the names of the chosen columns.
 func (f exportFormat) tableColumns(columns []store.Column) (names []string, err error) {
 	for _, c := range columns {
 		names = append(names, c.Name)
@@ -91,7 +91,7 @@ func (f *parquetFile) read(rows *store.Rows) (store.Cursor, error) {
 func (f *parquetFile) write() error { return f.Write() }
 func (f *parquetFile) close() error { return f.Close() }
 
-// current is the event at hand.
+// current is the event that was last read.
 type current struct{ event.Event }
 
 func (c *current) read(rows *store.Rows) (place store.Cursor, err error) {
@@ -99,7 +99,8 @@ func (c *current) read(rows *store.Rows) (place store.Cursor, err error) {
 	return store.Cursor{At: c.ReceivedAt, ID: c.ID}, err
 }
 
-// jsonFile has an event on each line, as `events show --json` has it but for its deliveries; with columns, an object of these.
+// jsonFile has an event on each line, as `events show --json` prints it but without deliveries; with chosen columns, an
+// object of these.
 type jsonFile struct {
 	current
 	encoder *json.Encoder

@@ -20,14 +20,14 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
-	"hooktape/internal/testutil/enginetest"
+	"hooktape/internal/testutil/storetest"
 )
 
 // TestFilters: each filter of the table finds its event by the API's parameter, as JSON, by the command's flag, and on the
 // console's page, whose form offers it and whose chip takes it away.
 func TestFilters(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, enginetest.DSN(t))
+	i := newInstance(t, storetest.DSN(t))
 	if err := os.WriteFile(filepath.Join(i.dir, "hooktape.yaml"), fmt.Appendf(nil, replayTestConfig, "http://127.0.0.1:1"), 0o600); err != nil {
 		t.Fatal(err)
 	}

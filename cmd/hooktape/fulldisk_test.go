@@ -62,7 +62,7 @@ func TestFullDisk(t *testing.T) {
 		}
 	})
 	struck := func() int { return strings.Count(i.output.String(), "the embedded ClickHouse is back") }
-	i.eventually(60*time.Second, "the engine is struck twice", func() error {
+	i.eventually("the engine is struck twice", func() error {
 		before := struck()
 		if err := disk.Fill(); err != nil {
 			t.Error(err)
@@ -91,7 +91,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		return nil
 	}
-	i.eventually(4*time.Minute, "all that was acknowledged is stored once", whole)
+	i.eventually("all that was acknowledged is stored once", whole)
 	if text := "it could not write a file, and does not go on with half of one: no space left on device"; !strings.Contains(i.output.String(), text) {
 		t.Errorf("the log does not say %q:\n%s", text, i.output)
 	}

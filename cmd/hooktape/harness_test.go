@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,8 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
+const passwordVariable = "HOOKTAPE_EMBEDDED_PASSWORD"
+
 // noSleep has a program with the race detector end when it is done, not a second later.
 const noSleep = "atexit_sleep_ms=0"
 
@@ -31,6 +34,12 @@ func TestMain(m *testing.M) {
 	os.Setenv("GORACE", noSleep)
 	testscript.Main(m, map[string]func(){"hooktape": main})
 }
+
+// prepare prepares this process for the commands that run in it.
+var prepare = sync.OnceFunc(func() {
+	os.Setenv(passwordVariable, enginetest.Password)
+	exportPage = 500 // so that exports take several queries
+})
 
 // programs is a directory with both programs, the engine beside hooktape, which is the test itself (see TestMain). It goes
 // when the test does.
@@ -58,6 +67,9 @@ var programs = sync.OnceValues(func() (dir string, err error) {
 	return dir, nil
 })
 
+// noClickHouse is a DSN at which nobody answers: no ClickHouse is needed to receive webhooks.
+const noClickHouse = "http://127.0.0.1:1/hooktape"
+
 const someToken = "0123456789abcdef"
 
 // instance is a hooktape on free ports with a data directory of its own.
@@ -78,6 +90,7 @@ type instance struct {
 // newInstance prepares an instance; dsn is empty for the embedded engine.
 func newInstance(t *testing.T, dsn string) *instance {
 	t.Helper()
+	prepare()
 	i := &instance{t: t, ingest: freeAddr(t), api: freeAddr(t), dir: t.TempDir()}
 	embedded := freeAddr(t)
 	i.env = append(os.Environ(), "HOOKTAPE_DATA="+i.dir, "HOOKTAPE_INGEST_ADDR="+i.ingest, "HOOKTAPE_API_ADDR="+i.api,
@@ -117,7 +130,7 @@ func (i *instance) start(args ...string) {
 		i.t.Fatal(err)
 	}
 	i.t.Cleanup(func() { i.kill() })
-	i.eventually(60*time.Second, "hooktape answers", func() error {
+	i.eventually("hooktape answers", func() error {
 		response, err := http.Get("http://" + i.ingest + "/readyz")
 		if err != nil {
 			return err
@@ -131,7 +144,7 @@ func (i *instance) start(args ...string) {
 func (i *instance) startReady(args ...string) {
 	i.t.Helper()
 	i.start(args...)
-	i.eventually(60*time.Second, "hooktape is ready", func() error {
+	i.eventually("hooktape is ready", func() error {
 		if !strings.Contains(i.output.String(), "hooktape is ready") {
 			return errors.New("not yet")
 		}
@@ -161,19 +174,74 @@ func (i *instance) stop() time.Duration {
 	return time.Since(begun)
 }
 
-// cli runs a subcommand to its end and returns what it printed.
+// result is how a command ended.
+type result struct {
+	out, err string
+	code     int
+}
+
+// cli runs a command to its end, and returns what it printed.
 func (i *instance) cli(args ...string) string {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	var stderr bytes.Buffer
-	command := exec.CommandContext(ctx, i.binary(), args...)
-	command.Env, command.Stderr = i.env, &stderr
-	out, err := command.Output()
-	if err != nil {
-		i.t.Fatalf("hooktape %s: %v\n%s%s\n--- the server said\n%s", strings.Join(args, " "), err, out, stderr.String(), i.output)
+	r := i.try(args...)
+	if r.code != 0 {
+		i.t.Fatalf("hooktape %s: exit code %d\n%s%s\n--- the server said\n%s", strings.Join(args, " "), r.code, r.out, r.err, i.output)
 	}
-	return string(out)
+	return r.out
+}
+
+// try runs a command to its end, whatever that is. The command runs in this process, unless it needs another environment.
+func (i *instance) try(args ...string) result {
+	i.t.Helper()
+	if i.old != "" || i.variable(passwordVariable) != enginetest.Password {
+		return i.resultOf(i.program(args...), "")
+	}
+	ctx, cancel := context.WithTimeout(i.t.Context(), patience)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, append(i.flags(), args...), &stdout, &stderr)
+	return result{stdout.String(), stderr.String(), code}
+}
+
+// program returns a command as a process.
+func (i *instance) program(args ...string) *exec.Cmd {
+	i.t.Helper()
+	ctx, cancel := context.WithTimeout(i.t.Context(), patience)
+	i.t.Cleanup(cancel)
+	command := exec.CommandContext(ctx, i.binary(), args...)
+	command.Env, command.Stdout, command.Stderr = i.env, &bytes.Buffer{}, &bytes.Buffer{}
+	return command
+}
+
+// resultOf runs a process to its end.
+func (i *instance) resultOf(command *exec.Cmd, stdin string) result {
+	i.t.Helper()
+	command.Stdin = strings.NewReader(stdin)
+	if exit, ok := errors.AsType[*exec.ExitError](command.Run()); ok && exit.ExitCode() < 0 {
+		i.t.Fatalf("%v: %v", command.Args, exit)
+	}
+	return result{command.Stdout.(*bytes.Buffer).String(), command.Stderr.(*bytes.Buffer).String(), command.ProcessState.ExitCode()}
+}
+
+// flags are the variables of the instance's environment as flags.
+func (i *instance) flags() (flags []string) {
+	for flag, variable := range map[string]string{"--data": "HOOKTAPE_DATA", "--ingest-addr": "HOOKTAPE_INGEST_ADDR", "--api-addr": "HOOKTAPE_API_ADDR",
+		"--embedded-addr": "HOOKTAPE_EMBEDDED_ADDR", "--ops-addr": "HOOKTAPE_OPS_ADDR", "--clickhouse-dsn": "HOOKTAPE_CLICKHOUSE_DSN"} {
+		if value := i.variable(variable); value != "" {
+			flags = append(flags, flag, value)
+		}
+	}
+	return flags
+}
+
+// variable is the value of a variable in the instance's environment.
+func (i *instance) variable(name string) (value string) {
+	for _, pair := range i.env {
+		if text, ok := strings.CutPrefix(pair, name+"="); ok {
+			value = text
+		}
+	}
+	return value
 }
 
 // hookURL is the demo source's.
@@ -220,7 +288,13 @@ func (i *instance) query(sql string) string {
 
 // ask is query where ClickHouse, or its tables, may not be there yet.
 func (i *instance) ask(sql string) (string, error) {
-	response, err := http.Post(strings.TrimSuffix(i.dsn, "/hooktape")+"/?database=hooktape", "", strings.NewReader(sql))
+	u, err := url.Parse(i.dsn)
+	if err != nil {
+		return "", err
+	}
+	u.RawQuery = url.Values{"database": {strings.Trim(u.Path, "/")}}.Encode()
+	u.Path = "/"
+	response, err := http.Post(u.String(), "", strings.NewReader(sql))
 	if err != nil {
 		return "", err
 	}
@@ -232,8 +306,11 @@ func (i *instance) ask(sql string) (string, error) {
 	return string(text), err
 }
 
+// patience is how long eventually waits. It is for slow and loaded machines; no test needs it otherwise.
+const patience = 4 * time.Minute
+
 // eventually polls until check returns nil.
-func (i *instance) eventually(patience time.Duration, what string, check func() error) {
+func (i *instance) eventually(what string, check func() error) {
 	i.t.Helper()
 	if err := testutil.Poll(patience, check); err != nil {
 		i.t.Fatalf("not within %s: %s: %v\n--- the server said\n%s", patience, what, err, i.output)

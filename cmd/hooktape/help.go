@@ -8,7 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// printHelp is kong's help with what belongs to the command first, and the flags of every command behind.
+// printHelp is kong's help with the command's own flags first, and the flags of every command last.
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	if selected := ctx.Selected(); selected != nil {
 		common := &kong.Group{Key: "common", Title: "Flags of every command"}
@@ -21,9 +21,9 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 			flag.Group = common
 			selected.Flags = append(selected.Flags, flag)
 		}
-		ctx.Model.Flags = own // the process is about to end
+		ctx.Model.Flags = own // the process ends after this
 	}
-	// go/doc, through which kong writes, takes two apostrophes for a closing quotation mark.
+	// kong formats with go/doc, which replaces two apostrophes by a closing quotation mark.
 	stdout := ctx.Stdout
 	var text bytes.Buffer
 	ctx.Stdout = &text
@@ -33,7 +33,7 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 	return errors.Join(err, writing)
 }
 
-// helpWithDefault is a flag's help, its default in it.
+// helpWithDefault is a flag's help with its default.
 func helpWithDefault(value *kong.Value) string {
 	if value.HasDefault && value.Default != "" && !strings.Contains(value.Help, "default") {
 		shown := *value
@@ -43,10 +43,11 @@ func helpWithDefault(value *kong.Value) string {
 	return kong.DefaultHelpValueFormatter(value)
 }
 
-// bareGroup reports whether the arguments end where one of several commands has to be chosen yet: then help is what is wanted.
+// bareGroup reports whether the arguments name a group without one of its commands. Then the group's help is printed.
 func bareGroup(err error) bool {
 	parse, ok := errors.AsType[*kong.ParseError](err)
-	return ok && strings.HasPrefix(err.Error(), "expected ") && parse.Context.Selected() != nil && len(parse.Context.Selected().Children) > 0
+	return ok && strings.HasPrefix(err.Error(), "expected ") && parse.Context.Selected() != nil &&
+		len(parse.Context.Selected().Children) > 0
 }
 
 type helpCmd struct {

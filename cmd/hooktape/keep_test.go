@@ -7,8 +7,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,13 +20,14 @@ import (
 	"hooktape/internal/event"
 	"hooktape/internal/store"
 	"hooktape/internal/testutil/enginetest"
+	"hooktape/internal/testutil/storetest"
 	"hooktape/web/api"
 )
 
-// keeping is an instance on the shared engine whose configuration has more in it.
+// keeping is an instance on the shared engine whose configuration has more in it. All tables exist.
 func keeping(t *testing.T, more string) *instance {
 	t.Helper()
-	i := newInstance(t, enginetest.DSN(t))
+	i := newInstance(t, storetest.DSN(t))
 	i.configure(more)
 	return i
 }
@@ -63,7 +62,8 @@ func says(t *testing.T, out string, texts ...string) {
 // TestRetentionCommands: migrate puts it in force and says so, once; what has lost its body says that.
 func TestRetentionCommands(t *testing.T) {
 	t.Parallel()
-	i := keeping(t, "    retention: {bodies: 5d}\nretention: {events: 30d, bodies: 20d, attempts: 90d}\nreplay: {allow_private: true}\n")
+	i := newInstance(t, enginetest.DSN(t))
+	i.configure("    retention: {bodies: 5d}\nretention: {events: 30d, bodies: 20d, attempts: 90d}\nreplay: {allow_private: true}\n")
 	out := i.cli("migrate")
 	says(t, out, "events are kept 30d, not accepted 30d; before it was for ever", "events.body are kept 20d, demo 5d; before it was for ever", "attempts are kept 90d", "migrations applied")
 	if out := i.cli("migrate"); !strings.Contains(out, "nothing to do") {
@@ -75,7 +75,7 @@ func TestRetentionCommands(t *testing.T) {
 	if err := json.Unmarshal([]byte(i.cli("retention", "--json")), &report); err != nil || len(report) < 8 {
 		t.Errorf("%v, %d lines", err, len(report))
 	}
-	i.eventually(30*time.Second, "the events expire", func() error {
+	i.eventually("the events expire", func() error {
 		_, err := i.db.Event(context.Background(), events[0].ID)
 		if err != nil {
 			return nil
@@ -95,7 +95,7 @@ func TestRetentionCommands(t *testing.T) {
 func TestRetentionAtStart(t *testing.T) {
 	i := keeping(t, "retention: {traces: 14d}\n")
 	i.start("ingest")
-	i.eventually(60*time.Second, "the retention is in force", func() error {
+	i.eventually("the retention is in force", func() error {
 		report, err := i.db.RetentionReport(context.Background(), store.Retention{})
 		for _, k := range report {
 			if k.What == "otel_traces" && k.InForce == "14d" {
@@ -104,7 +104,7 @@ func TestRetentionAtStart(t *testing.T) {
 		}
 		return errors.Join(err, errors.New("it is not"))
 	})
-	i.eventually(10*time.Second, "it is logged", func() error {
+	i.eventually("it is logged", func() error {
 		if !strings.Contains(i.output.String(), `msg="the retention is changed" of=otel_traces from="for ever" to=14d`) {
 			return errors.New("it is not")
 		}
@@ -115,25 +115,14 @@ func TestRetentionAtStart(t *testing.T) {
 
 // optimize does what ClickHouse does in its own time; the error says to look once more.
 func (i *instance) optimize() error {
-	i.t.Helper()
-	u, err := url.Parse(i.dsn)
-	if err != nil {
-		return err
-	}
-	query := url.Values{"database": {strings.Trim(u.Path, "/")}}
-	response, err := http.Post("http://"+u.User.String()+"@"+u.Host+"/?"+query.Encode(), "", strings.NewReader("OPTIMIZE TABLE events FINAL"))
-	if err == nil {
-		response.Body.Close()
-		err = errors.New("the expired event is still there")
-	}
-	return err
+	_, err := i.ask("OPTIMIZE TABLE events FINAL")
+	return errors.Join(err, errors.New("the expired event is still there"))
 }
 
 // TestStorageCommand: tables, sources and spools with their sizes.
 func TestStorageCommand(t *testing.T) {
 	t.Parallel()
 	i := keeping(t, "")
-	i.cli("migrate")
 	i.stored(3, 2, 1)
 	if err := os.MkdirAll(filepath.Join(i.dir, "spool", "events"), 0o700); err != nil {
 		t.Fatal(err)
@@ -156,7 +145,6 @@ func TestStorageCommand(t *testing.T) {
 func TestExport(t *testing.T) {
 	t.Parallel()
 	i := keeping(t, "")
-	i.cli("migrate")
 	events := i.stored(3, 2, 1)
 	if err := i.db.InsertEvents(context.Background(), "", events[1:2]); err != nil { // stored twice
 		t.Fatal(err)
@@ -203,7 +191,6 @@ func TestExport(t *testing.T) {
 func TestExportColumns(t *testing.T) {
 	t.Parallel()
 	i := keeping(t, "")
-	i.cli("migrate")
 	events := i.stored(1)
 	choose := func(format string) string {
 		return i.cli("events", "export", "--columns", "id,utm_source,fields", "--format", format, "-")
@@ -237,7 +224,6 @@ func TestExportColumns(t *testing.T) {
 func TestExportPages(t *testing.T) {
 	t.Parallel()
 	i := keeping(t, "")
-	i.cli("migrate")
 	i.stored(make([]int, exportPage+5)...) // within moments, so that a page ends among events of the same time
 	var ids []string
 	for line := range strings.Lines(i.cli("events", "export", "-")) {
@@ -338,11 +324,10 @@ func parquetBodies(t *testing.T, path string) (bodies [][]byte) {
 func TestBackupCommands(t *testing.T) {
 	t.Parallel()
 	i := keeping(t, "")
-	i.cli("migrate")
 	events := i.stored(3, 2, 1)
 	dir := filepath.Join(i.dir, "backup")
 	says(t, i.cli("backup", dir), "3 rows of 12 tables are in")
-	other := newInstance(t, enginetest.DSN(t))
+	other := newInstance(t, enginetest.DSN(t)) // empty
 	to := []string{"--clickhouse-dsn", other.dsn, "restore", dir}
 	says(t, i.cli(append(to, "--dry-run")...), "3 rows of 12 tables", "are whole and would be restored")
 	if n, err := other.db.FilledTable(context.Background()); n != "" || err != nil {

@@ -9,7 +9,7 @@ type migrateCmd struct {
 	Rebuild string `placeholder:"NAME" help:"Then make a projection of the events anew (visits or newcomers: what the dashboards read). Webhooks are taken meanwhile; on ten million events it takes some seconds."`
 }
 
-// Run migrates once and says what was done.
+// Run migrates the tables and prints what changed.
 func (c migrateCmd) Run(e *env) error {
 	db, cfg, err := e.openStore()
 	if err != nil {
@@ -22,7 +22,8 @@ func (c migrateCmd) Run(e *env) error {
 	}
 	changes, err := db.ApplyRetention(e.ctx, cfg.StoreRetention())
 	for _, c := range changes {
-		fmt.Fprintf(e.stdout, "database %s: %s are kept %s; before it was %s\n", db.Database(), c.What, c.After, c.Before)
+		fmt.Fprintf(e.stdout, "database %s: %s are kept %s; before it was %s\n", db.Database(), c.What, c.After,
+			c.Before)
 	}
 	if err != nil {
 		return err
@@ -40,6 +41,7 @@ func (c migrateCmd) Run(e *env) error {
 	if err := db.Rebuild(e.ctx, c.Rebuild); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stdout, "database %s: %s made anew within %v\n", db.Database(), c.Rebuild, time.Since(begun).Round(100*time.Millisecond))
+	fmt.Fprintf(e.stdout, "database %s: %s made anew within %v\n", db.Database(), c.Rebuild,
+		time.Since(begun).Round(100*time.Millisecond))
 	return nil
 }

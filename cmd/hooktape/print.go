@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"hooktape/internal/chars"
+	"hooktape/internal/event"
 )
 
 // printJSON writes a value for a script to read.
@@ -21,7 +22,7 @@ func printJSON(w io.Writer, v any) error {
 	return encoder.Encode(v)
 }
 
-// table writes aligned columns. Its cells are made safe for a terminal.
+// table writes aligned columns, whose cells are safe for a terminal.
 type table struct{ w *tabwriter.Writer }
 
 func newTable(w io.Writer, columns ...string) table {
@@ -39,8 +40,8 @@ func (t table) row(cells ...string) {
 
 func (t table) end() error { return t.w.Flush() }
 
-// safe shows text that strangers wrote: what a terminal would obey, and what would turn the direction of the text
-// around, is shown as an escape.
+// safe makes text from anyone safe for a terminal: it escapes control characters, and characters that change the
+// direction of writing.
 func safe(s string) string {
 	return mapUnsafe(s, func(r rune) bool { return false })
 }
@@ -93,4 +94,23 @@ func plural(n uint64, one string) string {
 		return "1 " + one
 	}
 	return strconv.FormatUint(n, 10) + " " + one + "s"
+}
+
+// tally returns a line such as "120 events: 118 delivered, 2 failed".
+func tally(total uint64, counts map[event.DeliveryState]uint64) string {
+	var parts []string
+	states := []event.DeliveryState{event.Delivered, event.Failed, event.Cancelled, event.Retrying, event.Unknown,
+		event.Delivering, event.Pending}
+	for _, state := range states {
+		if counts[state] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
+		}
+	}
+	return plural(total, "event") + ": " + strings.Join(parts, ", ")
+}
+
+// seconds writes a number of seconds as a duration.
+func seconds(n float64) string {
+	const most = 1e9 // three decades
+	return time.Duration(min(n, most) * float64(time.Second)).Round(time.Second).String()
 }

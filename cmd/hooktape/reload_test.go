@@ -19,7 +19,7 @@ import (
 // the file again; and no request is dropped meanwhile.
 func TestReload(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, "http://127.0.0.1:1/hooktape") // ClickHouse is not needed to take webhooks
+	i := newInstance(t, noClickHouse)
 	writeConfig(t, i)
 	i.start("ingest")
 	demo := i.hookURL()
@@ -49,7 +49,7 @@ func TestReload(t *testing.T) {
 	}()
 
 	_, added, _ := strings.Cut(strings.TrimSpace(i.cli("sources", "add", "shop")), "\t")
-	i.eventually(10*time.Second, "the added source works", func() error { return statusOf(added, http.StatusOK) })
+	i.eventually("the added source works", func() error { return statusOf(added, http.StatusOK) })
 
 	good, err := os.ReadFile(path)
 	if err != nil {
@@ -58,7 +58,7 @@ func TestReload(t *testing.T) {
 	if err := os.WriteFile(path, append(good, "nonsense: 1\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	i.eventually(10*time.Second, "the wrong file is refused", func() error {
+	i.eventually("the wrong file is refused", func() error {
 		if !strings.Contains(i.output.String(), "the changed configuration is refused; the old one stays in force") {
 			return fmt.Errorf("the log does not say so")
 		}
@@ -73,7 +73,7 @@ func TestReload(t *testing.T) {
 	if err := i.command.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	i.eventually(10*time.Second, "the removed source is unknown", func() error { return statusOf(added, http.StatusNotFound) })
+	i.eventually("the removed source is unknown", func() error { return statusOf(added, http.StatusNotFound) })
 
 	close(stop)
 	if err := <-dropped; err != nil {
@@ -88,13 +88,13 @@ func TestReload(t *testing.T) {
 // is in it is never unknown, nor is one while nothing is left of the file.
 func TestHalfWrittenConfig(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t, "http://127.0.0.1:1/hooktape")
+	i := newInstance(t, noClickHouse)
 	writeConfig(t, i)
 	i.start("ingest")
 	path := filepath.Join(i.dir, "hooktape.yaml")
 	demo := i.hookURL()
 	_, last, _ := strings.Cut(strings.TrimSpace(i.cli("sources", "add", "last")), "\t")
-	i.eventually(10*time.Second, "the added source works", func() error { return statusOf(last, http.StatusOK) })
+	i.eventually("the added source works", func() error { return statusOf(last, http.StatusOK) })
 	good, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestHalfWrittenConfig(t *testing.T) {
 		close(stop)
 		err := <-failed
 		if pause >= settled.Quiet { // nothing could tell this from a writer who is done
-			i.eventually(10*time.Second, "both work again", func() error {
+			i.eventually("both work again", func() error {
 				return errors.Join(statusOf(demo, http.StatusOK), statusOf(last, http.StatusOK))
 			})
 			continue
@@ -142,7 +142,7 @@ func TestHalfWrittenConfig(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, i.output)
 		}
-		i.eventually(10*time.Second, "it is read when it is whole", func() error {
+		i.eventually("it is read when it is whole", func() error {
 			bothWork()
 			if reloaded() == before {
 				return fmt.Errorf("not reloaded")
@@ -155,7 +155,7 @@ func TestHalfWrittenConfig(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		i.eventually(10*time.Second, "what takes all sources away is refused", func() error {
+		i.eventually("what takes all sources away is refused", func() error {
 			if !strings.Contains(i.output.String(), name) {
 				return fmt.Errorf("the log does not say %q", name)
 			}

@@ -6,19 +6,20 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
+	"hooktape/internal/server"
 )
 
 type replayCmd struct {
 	Create  replayCreateCmd `cmd:"" help:"Send selected events to an endpoint, and follow it to the end."`
 	List    replayListCmd   `cmd:"" help:"List replays, newest first."`
-	Status  replayStatusCmd `cmd:"" help:"Tell how far a replay is."`
+	Status  replayStatusCmd `cmd:"" help:"Show the state and counts of a replay."`
 	Watch   replayWatchCmd  `cmd:"" help:"Follow a replay to its end."`
-	Pause   replayPauseCmd  `cmd:"" help:"Send nothing more of a replay until it is resumed."`
-	Resume  replayResumeCmd `cmd:"" help:"Let a paused replay go on."`
-	Cancel  replayCancelCmd `cmd:"" help:"End a replay; what is not sent yet will not be."`
-	SetRate replayRateCmd   `cmd:"" help:"Change how many requests a second a replay makes."`
-	Diff    replayDiffCmd   `cmd:"" help:"Compare a replay's answers with those that the same events got elsewhere."`
-	Serve   replayServeCmd  `cmd:"" help:"Run the process that sends."`
+	Pause   replayPauseCmd  `cmd:"" help:"Pause a replay until it is resumed."`
+	Resume  replayResumeCmd `cmd:"" help:"Resume a paused replay."`
+	Cancel  replayCancelCmd `cmd:"" help:"Cancel a replay; events not sent yet stay unsent."`
+	SetRate replayRateCmd   `cmd:"" help:"Change the largest number of requests a second of a replay."`
+	Diff    replayDiffCmd   `cmd:"" help:"Compare a replay's answers with earlier answers to the same events."`
+	Serve   replayServeCmd  `cmd:"" help:"Run the process that delivers, with the API and the console."`
 }
 
 // replayID is the argument of commands about one replay.
@@ -59,7 +60,8 @@ func (c replayListCmd) Run(e *env) error {
 		}
 		t := newTable(e.stdout, "CREATED", "BY", "STATE", "EVENTS", "DELIVERED", "FAILED", "ENDPOINT", "ID")
 		for _, r := range replays {
-			t.row(local(r.CreatedAt), r.CreatedBy, string(r.State), fmt.Sprint(r.Total), fmt.Sprint(r.Counts[event.Delivered]),
+			t.row(local(r.CreatedAt), r.CreatedBy, string(r.State), fmt.Sprint(r.Total),
+				fmt.Sprint(r.Counts[event.Delivered]),
 				fmt.Sprint(r.Counts[event.Failed]), r.Endpoint, r.ID.String())
 		}
 		return t.end()
@@ -71,7 +73,7 @@ type replayStatusCmd struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// Run tells how far a replay is.
+// Run prints the state and the counts of a replay.
 func (c replayStatusCmd) Run(e *env) error {
 	id, err := c.uuid()
 	if err != nil {
@@ -106,7 +108,7 @@ func (c replayStatusCmd) Run(e *env) error {
 	})
 }
 
-// optionsText tells in a line how a replay runs.
+// optionsText returns a line that describes a replay's options.
 func optionsText(o event.ReplayOptions) string {
 	rate := "as fast as the endpoint answers"
 	if o.Rate > 0 {
@@ -124,3 +126,8 @@ func optionsText(o event.ReplayOptions) string {
 	}
 	return text
 }
+
+type replayServeCmd struct{}
+
+// Run runs the part that delivers.
+func (replayServeCmd) Run(e *env) error { return e.serve(server.Parts{Delivery: true}) }

@@ -20,16 +20,16 @@ import (
 type replayCreateCmd struct {
 	selectionFlags
 	To                []string `required:"" sep:"none" placeholder:"ENDPOINT" help:"Where to send: a configured endpoint's name, or a URL."`
-	DryRun            bool     `help:"Say what would be sent, and send nothing."`
+	DryRun            bool     `help:"Show what would be sent, and send nothing."`
 	Rate              float64  `placeholder:"N" help:"At most N requests a second (default: as fast as the endpoint answers)."`
 	Concurrency       uint16   `default:"4" placeholder:"N" help:"At most N requests at once (default: 4); with 1 the events go out strictly in order."`
-	Order             string   `enum:"none,subscriber" default:"none" placeholder:"ORDER" help:"none (the default): nothing waits for anything else; subscriber: each subscriber's events one after the other."`
-	Mode              string   `enum:"undelivered,all" default:"undelivered" placeholder:"MODE" help:"undelivered (the default): leave out what the endpoint has taken already, or is on its way there; all: send everything."`
+	Order             string   `enum:"none,subscriber" default:"none" placeholder:"ORDER" help:"none (the default): in no particular order; subscriber: each subscriber's events one after the other."`
+	Mode              string   `enum:"undelivered,all" default:"undelivered" placeholder:"MODE" help:"undelivered (the default): skip events that are already delivered to the endpoint, or pending for it; all: send everything."`
 	Retry             string   `enum:"endpoint,none" default:"endpoint" placeholder:"RETRY" help:"endpoint (the default): as its configuration says; none: one attempt for each event."`
-	MaxAttempts       uint16   `placeholder:"N" help:"Try each event at most N times (default: what the endpoint says)."`
+	MaxAttempts       uint16   `placeholder:"N" help:"Try each event at most N times (default: the endpoint's setting)."`
 	Pace              string   `placeholder:"PACE" help:"original: keep the time between the events; original×10, or 10: ten times as fast."`
 	StopAfterFailures uint32   `placeholder:"N" help:"Pause the replay when N attempts in a row have failed."`
-	Header            []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Send this header as well, or in place of the event's own."`
+	Header            []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Send this header, instead of the event's own of that name."`
 	Detach            bool     `help:"Print the replay's id and do not follow it."`
 	JSON              bool     `name:"json" help:"Print JSON."`
 }
@@ -57,7 +57,7 @@ Yesterday's payments to a new version of the CRM, ten times as fast as they came
 Exit code: 0 all delivered (or nothing to send), 2 some failed or it was cancelled or paused, 130 Ctrl-C (it goes on).`
 }
 
-// Run plans or makes a replay.
+// Run plans or creates a replay.
 func (c *replayCreateCmd) Run(e *env) error {
 	want, err := c.request(time.Now())
 	if err != nil {
@@ -90,7 +90,7 @@ const (
 	createPause = time.Second
 )
 
-// create asks again when the answer is lost. The key makes one replay of all that.
+// create creates a replay, and repeats the request if its answer is lost. The Idempotency-Key prevents a second replay.
 func create(e *env, b backend, want replay.Request) (r event.Replay, err error) {
 	key := uuid.NewString()
 	for range createTries {
@@ -115,7 +115,7 @@ func (c *replayCreateCmd) plan(e *env, b backend, want replay.Request) error {
 	return printPlan(e.stdout, plan, want)
 }
 
-// request reads the flags.
+// request returns the request that the flags describe.
 func (c *replayCreateCmd) request(now time.Time) (want replay.Request, err error) {
 	if want.To, err = c.target(now); err != nil {
 		return want, err
@@ -123,15 +123,22 @@ func (c *replayCreateCmd) request(now time.Time) (want replay.Request, err error
 	if c.Rate < 0 || c.Concurrency < 1 {
 		return want, errors.New("--rate must not be negative, --concurrency must be at least 1")
 	}
-	want.ReplayOptions = event.ReplayOptions{Rate: c.Rate, Concurrency: c.Concurrency, Order: event.Order(c.Order), Mode: event.Mode(c.Mode),
-		Retry: event.Retry(c.Retry), MaxAttempts: c.MaxAttempts, StopAfterFailures: c.StopAfterFailures}
+	want.ReplayOptions = event.ReplayOptions{
+		Rate:              c.Rate,
+		Concurrency:       c.Concurrency,
+		Order:             event.Order(c.Order),
+		Mode:              event.Mode(c.Mode),
+		Retry:             event.Retry(c.Retry),
+		MaxAttempts:       c.MaxAttempts,
+		StopAfterFailures: c.StopAfterFailures,
+	}
 	if want.Pace, err = parsePace(c.Pace); err != nil {
 		return want, err
 	}
 	for _, line := range c.Header {
 		name, value, ok := strings.Cut(line, ":")
 		if name = strings.TrimSpace(name); !ok || name == "" {
-			return want, errors.New("--header must be 'Name: value'") // without its text, which may be a secret
+			return want, errors.New("--header must be 'Name: value'") // its text may be a secret
 		}
 		want.Headers = append(want.Headers, event.Header{Name: name, Value: strings.TrimSpace(value)})
 	}
@@ -139,7 +146,7 @@ func (c *replayCreateCmd) request(now time.Time) (want replay.Request, err error
 	return want, err
 }
 
-// target is where --to says. It once ended the time as well, which is told from a target here for those who know it so.
+// target returns the target of the replay. It rejects times, because --to was once the name of --until.
 func (c *replayCreateCmd) target(now time.Time) (string, error) {
 	for _, to := range c.To {
 		if _, _, isTime := readTime(to, now); isTime {
@@ -155,7 +162,7 @@ func (c *replayCreateCmd) target(now time.Time) (string, error) {
 	return c.To[0], nil
 }
 
-// parsePace reads original, original×10, or 10.
+// parsePace parses original, original×10, or 10.
 func parsePace(s string) (float64, error) {
 	if s == "" {
 		return 0, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"hooktape/web/api"
@@ -77,7 +78,8 @@ func printDiff(w io.Writer, diff api.Diff) error {
 	fmt.Fprintln(w)
 	rows := newTable(w, "EVENT", "DIFFERS", "HERE", "TOOK", "ANSWER", "THERE", "TOOK", "ANSWER")
 	for _, r := range diff.Rows {
-		rows.row(append([]string{r.EventID.String(), strings.Join(r.Differs, ", ")}, append(answerCells(r.Here), answerCells(r.There)...)...)...)
+		cells := []string{r.EventID.String(), strings.Join(r.Differs, ", ")}
+		rows.row(slices.Concat(cells, answerCells(r.Here), answerCells(r.There))...)
 	}
 	if err := rows.end(); err != nil {
 		return err

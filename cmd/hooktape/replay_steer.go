@@ -8,7 +8,7 @@ import (
 	"hooktape/internal/event"
 )
 
-// steerCmd is what the commands that steer a replay have in common.
+// steerCmd has the argument and flag that the commands which steer a replay share.
 type steerCmd struct {
 	replayID
 	JSON bool `name:"json" help:"Print JSON."`
@@ -19,16 +19,15 @@ type (
 	replayResumeCmd struct{ steerCmd }
 	replayCancelCmd struct{ steerCmd }
 	replayRateCmd   struct {
-		replayID
+		steerCmd
 		PerSecond float64 `arg:"" name:"n" help:"Requests a second; 0 is as fast as the endpoint answers."`
-		JSON      bool    `name:"json" help:"Print JSON."`
 	}
 )
 
 // Run pauses a replay.
 func (c replayPauseCmd) Run(e *env) error { return c.steer(e, event.ActionPause, 0) }
 
-// Run lets a replay go on.
+// Run resumes a replay.
 func (c replayResumeCmd) Run(e *env) error { return c.steer(e, event.ActionResume, 0) }
 
 // Run cancels a replay.
@@ -39,10 +38,10 @@ func (c replayRateCmd) Run(e *env) error {
 	if c.PerSecond < 0 {
 		return errors.New("the rate must not be negative")
 	}
-	return steerCmd{c.replayID, c.JSON}.steer(e, event.ActionRate, c.PerSecond)
+	return c.steer(e, event.ActionRate, c.PerSecond)
 }
 
-// steer asks for an action and waits until the process that delivers has taken it up.
+// steer requests an action and waits until the process that delivers has applied it.
 func (c steerCmd) steer(e *env, action event.Action, perSecond float64) error {
 	id, err := c.uuid()
 	if err != nil {
@@ -57,7 +56,7 @@ func (c steerCmd) steer(e *env, action event.Action, perSecond float64) error {
 			return err
 		}
 		look := func() (event.Replay, error) { return b.Replay(e.ctx, id) }
-		r, err := untilTaken(e, look, takenUp(before, action))
+		r, err := untilApplied(e, look, applied(before, action))
 		if err != nil {
 			return err
 		}
@@ -73,26 +72,28 @@ func (c steerCmd) steer(e *env, action event.Action, perSecond float64) error {
 	})
 }
 
-// takenUp tells whether a process that delivers has written a replay since it was asked for an action. The action itself
-// shows at once.
-func takenUp(before event.Replay, action event.Action) func(event.Replay) bool {
+// applied returns a function that reports whether the process that delivers has written a replay since an action was
+// requested. The state of the replay changes before that, with the request.
+func applied(before event.Replay, action event.Action) func(event.Replay) bool {
 	return func(r event.Replay) bool {
 		switch {
 		case action == event.ActionCancel:
 			return r.State.Final() && r.Open() == 0
-		case before.State == event.ReplayPaused && action != event.ActionResume, before.State == event.ReplayRunning && action == event.ActionResume:
-			return true // there is nothing to take up
+		case before.State == event.ReplayPaused && action != event.ActionResume,
+			before.State == event.ReplayRunning && action == event.ActionResume:
+			return true // nothing to apply
 		}
 		return r.UpdatedAt.After(before.UpdatedAt) || r.State.Final()
 	}
 }
 
-// watchPatience is how long a command waits for what it has asked for to be taken up.
-const watchPatience = 5 * time.Second
+// steerTimeout is how long a command waits until its request is applied.
+const steerTimeout = 5 * time.Second
 
-// untilTaken looks until what it sees is as wanted. When patience ends it says so and returns what it has seen last.
-func untilTaken[T any](e *env, look func() (T, error), wanted func(T) bool) (now T, err error) {
-	for deadline := time.Now().Add(watchPatience); ; {
+// untilApplied calls look until its result is as wanted. After steerTimeout it prints a warning and returns the last
+// result.
+func untilApplied[T any](e *env, look func() (T, error), wanted func(T) bool) (now T, err error) {
+	for deadline := time.Now().Add(steerTimeout); ; {
 		now, err = look()
 		if err != nil || wanted(now) {
 			return now, err

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -18,43 +16,9 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
+	"hooktape/internal/testutil/storetest"
 	"hooktape/web/api"
 )
-
-// result is how a command ended.
-type result struct {
-	out, err string
-	code     int
-}
-
-// program makes a subcommand of the real program.
-func (i *instance) program(args ...string) *exec.Cmd {
-	i.t.Helper()
-	dir, err := programs()
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	i.t.Cleanup(cancel)
-	command := exec.CommandContext(ctx, filepath.Join(dir, "hooktape"), args...)
-	command.Env, command.Stdout, command.Stderr = i.env, &bytes.Buffer{}, &bytes.Buffer{}
-	return command
-}
-
-// try runs a subcommand to its end, whatever that is.
-func (i *instance) try(args ...string) result {
-	i.t.Helper()
-	return i.resultOf(i.program(args...), "")
-}
-
-func (i *instance) resultOf(command *exec.Cmd, stdin string) result {
-	i.t.Helper()
-	command.Stdin = strings.NewReader(stdin)
-	if exit, ok := errors.AsType[*exec.ExitError](command.Run()); ok && exit.ExitCode() < 0 {
-		i.t.Fatalf("%v: %v", command.Args, exit)
-	}
-	return result{command.Stdout.(*bytes.Buffer).String(), command.Stderr.(*bytes.Buffer).String(), command.ProcessState.ExitCode()}
-}
 
 const replayTestConfig = `
 sources:
@@ -85,17 +49,15 @@ func TestReplayCommands(t *testing.T) {
 			http.Error(w, "the CRM is down", http.StatusServiceUnavailable)
 		}
 	})
-	i := newInstance(t, "")
-	if err := os.WriteFile(filepath.Join(i.dir, "hooktape.yaml"), fmt.Appendf(nil, replayTestConfig, target.URL), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	i := newInstance(t, storetest.DSN(t))
+	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), fmt.Sprintf(replayTestConfig, target.URL))
 	i.start("serve")
 	url := i.hookURL()
 	var ids []string
 	for n := range 30 {
 		ids = append(ids, i.post(url+"/paid", fmt.Appendf(nil, `{"bothelp_user_id":%d,"name":"Анна","город":"Омск"}`, n%5)))
 	}
-	i.eventually(20*time.Second, "all events are stored", func() error {
+	i.eventually("all events are stored", func() error {
 		stored, err := i.db.StoredEvents(context.Background(), uuids(ids))
 		if err == nil && len(stored) != len(ids) {
 			err = fmt.Errorf("%d are", len(stored))
@@ -190,7 +152,7 @@ func TestReplayCommands(t *testing.T) {
 	if err := following.Start(); err != nil {
 		t.Fatal(err)
 	}
-	i.eventually(20*time.Second, "a replay is followed", func() error {
+	i.eventually("a replay is followed", func() error {
 		replays, err := i.db.Replays(context.Background(), uuid.Nil, 1, event.ReplayRunning)
 		if err == nil && len(replays) == 0 {
 			err = errors.New("there is none")
@@ -214,8 +176,9 @@ func TestReplayCommands(t *testing.T) {
 	}
 
 	// Who may not.
-	i.env = append(i.env, "HOOKTAPE_API_TOKEN=the-token-of-rob-01234")
-	if r := over("replay", "create", "--source", "demo", "--to", "crm"); r.code != 1 || !strings.Contains(r.err, `this needs the role replay; the token "rob" has the role read`) {
+	rob := filepath.Join(t.TempDir(), "token")
+	writeFile(t, rob, "the-token-of-rob-01234")
+	if r := over("--api-token-file", rob, "replay", "create", "--source", "demo", "--to", "crm"); r.code != 1 || !strings.Contains(r.err, `this needs the role replay; the token "rob" has the role read`) {
 		t.Errorf("without the role: %d %s%s", r.code, r.out, r.err)
 	}
 	for _, secret := range []string{"the-token-of-boss", "the-token-of-rob", "the-key-of-crm"} {

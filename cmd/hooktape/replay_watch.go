@@ -3,20 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"hooktape/internal/event"
 	"hooktape/web/api"
 )
 
-const (
-	followPoll  = 300 * time.Millisecond // between lines on a terminal
-	followQuiet = 5 * time.Second        // between lines where there is none
-	stalled     = 20 * time.Second       // a running replay's counts are written every two
-	exitFailed  = exitCode(2)            // not all has been delivered
-	exitLeft    = exitCode(130)          // Ctrl-C
-)
+// stalled is how old the counts of a running replay may be. They are written every two seconds.
+const stalled = 20 * time.Second
 
 type replayWatchCmd struct {
 	replayID
@@ -38,11 +32,10 @@ func (c replayWatchCmd) Run(e *env) error {
 	})
 }
 
-// errPaused ends the following of a replay that is paused.
+// errPaused ends follow when the replay is paused.
 var errPaused = errors.New("the replay is paused")
 
-// follow shows a replay's progress until it is at its end or paused: a bar on a terminal, else a line now and then.
-// Ending the command does not end the replay.
+// follow shows a replay's progress until the replay ends or is paused. Ending the command does not end the replay.
 func follow(e *env, b backend, r event.Replay, asJSON bool) error {
 	f := follower{status: newStatus(e), silent: asJSON}
 	err := b.Watch(e.ctx, r.ID, func(p api.Progress, lost error) error {
@@ -68,11 +61,11 @@ func follow(e *env, b backend, r event.Replay, asJSON bool) error {
 	return finish(e, r, asJSON)
 }
 
-// follower is what following shows.
+// follower prints the progress of a replay.
 type follower struct {
 	*status
-	silent bool // but for what goes wrong
-	away   bool // the connection is lost, and that was said
+	silent bool // prints only trouble
+	away   bool // the connection is lost, which was printed
 	warned bool
 }
 
@@ -98,7 +91,7 @@ func (f *follower) progress(p api.Progress) {
 	})
 }
 
-// lost says once that nothing can be learnt now. The replay itself is not concerned.
+// lost prints once that the connection is lost, which does not affect the replay.
 func (f *follower) lost(err error) {
 	if !f.away {
 		f.away = true
@@ -128,21 +121,11 @@ func finish(e *env, r event.Replay, asJSON bool) error {
 	return nil
 }
 
-// tally is a line such as "120 events: 118 delivered, 2 failed".
-func tally(total uint64, counts map[event.DeliveryState]uint64) string {
-	var parts []string
-	for _, state := range []event.DeliveryState{event.Delivered, event.Failed, event.Cancelled, event.Retrying, event.Unknown, event.Delivering, event.Pending} {
-		if counts[state] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[state], state))
-		}
-	}
-	return plural(total, "event") + ": " + strings.Join(parts, ", ")
-}
-
-// bar is one line: how much is done, the counts, the speed and the time that is left at it.
+// bar returns one line with the progress, the counts, the speed and the time left at that speed.
 func bar(p api.Progress) string {
 	r := p.Replay
-	line := progressBar(r.Counts[event.Delivered]+r.Counts[event.Failed]+r.Counts[event.Cancelled], r.Total) + "  " + tally(r.Total, r.Counts)
+	line := progressBar(r.Counts[event.Delivered]+r.Counts[event.Failed]+r.Counts[event.Cancelled], r.Total) + "  " +
+		tally(r.Total, r.Counts)
 	if r.PerSecond > 0 {
 		line += fmt.Sprintf("  %.0f/s", r.PerSecond)
 	}
@@ -150,10 +133,4 @@ func bar(p api.Progress) string {
 		line += ", " + seconds(*p.SecondsLeft) + " left"
 	}
 	return line
-}
-
-// seconds writes a number of seconds as people say it.
-func seconds(n float64) string {
-	const most = 1e9 // three decades
-	return time.Duration(min(n, most) * float64(time.Second)).Round(time.Second).String()
 }

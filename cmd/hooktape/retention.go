@@ -18,7 +18,7 @@ replays at their end are removed once a day by the process that delivers. As con
 configured one: look at it before you put a shorter one in force.`
 }
 
-// Run says how long what is kept.
+// Run prints the configured retention, that in force, and what is expired.
 func (c retentionCmd) Run(e *env) error {
 	db, cfg, err := e.openTables()
 	if err != nil {
@@ -36,7 +36,8 @@ func (c retentionCmd) Run(e *env) error {
 	differs := false
 	for _, k := range report {
 		differs = differs || k.Configured != k.InForce
-		t.row(k.What, sourceOf(k), k.Configured, k.InForce, fmt.Sprint(k.Rows), local(k.Oldest), fmt.Sprint(k.Expired), fmt.Sprint(k.ExpiredAsConfigured))
+		t.row(k.What, sourceOf(k), k.Configured, k.InForce, fmt.Sprint(k.Rows), local(k.Oldest), fmt.Sprint(k.Expired),
+			fmt.Sprint(k.ExpiredAsConfigured))
 	}
 	if err := t.end(); err != nil {
 		return err

@@ -20,60 +20,67 @@ import (
 type cli struct {
 	Config        string           `env:"HOOKTAPE_CONFIG" type:"path" placeholder:"FILE" help:"Configuration file (default: hooktape.yaml in the data directory)."`
 	Data          string           `env:"HOOKTAPE_DATA" type:"path" default:"./data" placeholder:"DIR" help:"Directory of the spools, the embedded engine's files and the first configuration."`
-	IngestAddr    string           `env:"HOOKTAPE_INGEST_ADDR" placeholder:"HOST:PORT" help:"Where BotHelp posts to (default: 127.0.0.1:8080)."`
-	APIAddr       string           `name:"api-addr" env:"HOOKTAPE_API_ADDR" placeholder:"HOST:PORT" help:"Where the console and the API answer (default: 127.0.0.1:8081)."`
-	OpsAddr       string           `env:"HOOKTAPE_OPS_ADDR" placeholder:"HOST:PORT" help:"Where metrics (/metrics) and profiles (/debug/pprof) are; off unless set."`
+	IngestAddr    string           `env:"HOOKTAPE_INGEST_ADDR" placeholder:"HOST:PORT" help:"Address of the listener for webhooks (default: 127.0.0.1:8080)."`
+	APIAddr       string           `name:"api-addr" env:"HOOKTAPE_API_ADDR" placeholder:"HOST:PORT" help:"Address of the console and the API (default: 127.0.0.1:8081)."`
+	OpsAddr       string           `env:"HOOKTAPE_OPS_ADDR" placeholder:"HOST:PORT" help:"Address of metrics (/metrics) and profiles (/debug/pprof); off unless set."`
 	ClickhouseDSN string           `name:"clickhouse-dsn" env:"HOOKTAPE_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse to use, as clickhouse://user:password@host:9000/hooktape (default: the embedded engine)."`
-	EmbeddedAddr  string           `env:"HOOKTAPE_EMBEDDED_ADDR" placeholder:"HOST:PORT" help:"Where the embedded engine answers (default: 127.0.0.1:8123)."`
-	APIURL        string           `name:"api-url" env:"HOOKTAPE_API_URL" placeholder:"URL" help:"Ask the hooktape that answers here, such as http://127.0.0.1:8081, in place of the database (events, replay, endpoints)."`
+	EmbeddedAddr  string           `env:"HOOKTAPE_EMBEDDED_ADDR" placeholder:"HOST:PORT" help:"Address of the embedded engine (default: 127.0.0.1:8123)."`
+	APIURL        string           `name:"api-url" env:"HOOKTAPE_API_URL" placeholder:"URL" help:"Use the API of a running hooktape, such as http://127.0.0.1:8081, instead of the database (events, replay, endpoints)."`
 	APITokenFile  string           `name:"api-token-file" env:"HOOKTAPE_API_TOKEN_FILE" type:"path" placeholder:"FILE" help:"File with the token for --api-url (default: $HOOKTAPE_API_TOKEN, else the configuration's first token)."`
 	Version       kong.VersionFlag `help:"Print version, commit, Go and the pinned version of the embedded ClickHouse engine, a line each."`
 	LogFormat     string           `env:"HOOKTAPE_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
 
 	Serve      serveCmd      `cmd:"" help:"Run everything in one process; with the embedded ClickHouse engine when no DSN is set."`
-	Ingest     ingestCmd     `cmd:"" help:"Take webhooks and bring them to ClickHouse."`
+	Ingest     ingestCmd     `cmd:"" help:"Receive webhooks and store them in ClickHouse."`
 	Replay     replayCmd     `cmd:"" help:"Send stored events to an endpoint again."`
-	Events     eventsCmd     `cmd:"" help:"Look at what arrived."`
-	Endpoints  endpointsCmd  `cmd:"" help:"Where events are delivered to."`
-	SQL        sqlCmd        `cmd:"" name:"sql" help:"Ask ClickHouse in SQL."`
-	Sources    sourcesCmd    `cmd:"" help:"The places that BotHelp posts to, with their hook URLs."`
-	Spool      spoolCmd      `cmd:"" help:"Look into the spool on disk."`
-	Simulate   simulateCmd   `cmd:"" help:"Play a believable BotHelp account: a history at once, or live."`
-	Migrate    migrateCmd    `cmd:"" help:"Create or update the tables in ClickHouse, and put the configured retention in force."`
-	Retention  retentionCmd  `cmd:"" help:"How long what is kept, and what is past that."`
-	Storage    storageCmd    `cmd:"" help:"How much room is taken, by table and source."`
+	Events     eventsCmd     `cmd:"" help:"List, show and export events."`
+	Endpoints  endpointsCmd  `cmd:"" help:"List, pause and resume the endpoints that events are delivered to."`
+	SQL        sqlCmd        `cmd:"" name:"sql" help:"Run SQL in ClickHouse."`
+	Sources    sourcesCmd    `cmd:"" help:"List and add sources: the hook URLs that BotHelp posts to."`
+	Spool      spoolCmd      `cmd:"" help:"Inspect the spools on disk."`
+	Simulate   simulateCmd   `cmd:"" help:"Simulate a BotHelp account: generate its history, or post its requests live."`
+	Migrate    migrateCmd    `cmd:"" help:"Create or update the tables in ClickHouse, and apply the configured retention."`
+	Retention  retentionCmd  `cmd:"" help:"Show how long data is kept, and how much is expired."`
+	Storage    storageCmd    `cmd:"" help:"Show the space used, by table and source."`
 	Backup     backupCmd     `cmd:"" help:"Back everything up: to Parquet files, or by ClickHouse itself."`
 	Restore    restoreCmd    `cmd:"" help:"Restore a backup into an empty database."`
-	Dashboards dashboardsCmd `cmd:"" help:"What Grafana shows of it all: push it to a Grafana, or write it to files."`
+	Dashboards dashboardsCmd `cmd:"" help:"Push the Grafana dashboards to a Grafana, or write them to files."`
 
 	Configuration configCmd      `cmd:"" name:"config" help:"Check the configuration."`
-	Doctor        doctorCmd      `cmd:"" help:"Look whether all that hooktape needs is well, and say what to do where it is not."`
-	Healthcheck   healthcheckCmd `cmd:"" help:"Ask a running hooktape how it is, for containers and service managers."`
+	Doctor        doctorCmd      `cmd:"" help:"Check everything that hooktape needs, and say how to fix what is wrong."`
+	Healthcheck   healthcheckCmd `cmd:"" help:"Check whether a running hooktape is healthy, for containers and service managers."`
 
 	Help       helpCmd       `cmd:"" help:"Print help about a command."`
 	VersionOf  versionCmd    `cmd:"" name:"version" help:"Print the version, as --version does."`
 	Completion completionCmd `cmd:"" help:"Print a script that lets a shell complete commands and flags."`
 }
 
-// exitCode is an error that says all it has to say by the process's exit code.
+// exitCode is an error that only sets the process's exit code.
 type exitCode int
+
+const (
+	exitFailed = exitCode(2)   // the command has worked, and its result is a failure
+	exitLeft   = exitCode(130) // Ctrl-C
+)
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit %d", int(c)) }
 
-// newCLI makes the flags that are made of a table.
+// newCLI returns a command line with the flags that are generated from event.Filters.
 func newCLI() *cli {
 	c := &cli{}
-	for _, flags := range []*selectionFlags{&c.Events.List.selectionFlags, &c.Events.Export.selectionFlags, &c.Replay.Create.selectionFlags} {
+	for _, flags := range []*selectionFlags{&c.Events.List.selectionFlags, &c.Events.Export.selectionFlags,
+		&c.Replay.Create.selectionFlags} {
 		*flags = newSelectionFlags()
 	}
 	return c
 }
 
-// run is the program: tests start it as main does. It returns the exit code.
+// run runs the program, and returns the exit code. Tests call it as main does.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := newCLI()
 	exited := -1
-	parser, err := kong.New(c, kong.Name("hooktape"), kong.Vars{"version": versionText()}, kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
+	parser, err := kong.New(c, kong.Name("hooktape"), kong.Vars{"version": versionText()}, kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
 		kong.Description("hooktape is a flight recorder for BotHelp webhooks: it keeps every request as it came, and sends any of them again."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), kong.UsageOnError(),
 		kong.Help(printHelp), kong.ValueFormatter(helpWithDefault))
@@ -112,7 +119,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 1
 }
 
-// sentence adds to an error what the person in front of it can do.
+// sentence adds advice to an error.
 func sentence(err error, e *env) string {
 	if _, damaged := errors.AsType[*spool.CorruptionError](err); damaged {
 		return err.Error() + "; start hooktape again: it sets the damaged part aside and saves what can be read"

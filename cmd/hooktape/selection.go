@@ -18,14 +18,13 @@ import (
 	"hooktape/web/api"
 )
 
-// selectionFlags choose events; the same flags serve every command that does. Flags of one name add up: any of their
-// values matches.
+// selectionFlags are the flags that select events. A repeated flag matches any of its values.
 type selectionFlags struct {
-	kong.Plugins        // a struct with a field for each of event.Filters, as newCLI makes it
+	kong.Plugins        // a struct with a field for each of event.Filters; see newSelectionFlags
 	IDsFile      string `name:"ids-file" group:"Which events" placeholder:"FILE" help:"Events whose ids stand in this file, one a line; - reads them from standard input."`
 }
 
-// flagHelp is what a flag takes besides what the API does.
+// flagHelp adds to the help of a filter which values its flag takes that the API does not.
 var flagHelp = map[string]string{
 	"from":  " Such as 13:00 (today), 2026-01-31, '2026-01-31 13:00' (in this machine's zone), '2026-01-31 13:00 Europe/Moscow' or RFC 3339. Of a time that clocks show twice the first.",
 	"until": " Of a time that clocks show twice the second.",
@@ -66,7 +65,7 @@ func (f selectionFlags) selection(now time.Time) (sel event.Selection, err error
 	return selectionOf(values, now)
 }
 
-// selectionOf reads a selection from the values of flags, by the names of the filters.
+// selectionOf parses a selection from the values of flags, by the names of the filters.
 func selectionOf(values url.Values, now time.Time) (sel event.Selection, err error) {
 	for _, name := range []string{"from", "until"} {
 		at, err := parseTime(values.Get(name), "--"+name, now, nil)
@@ -87,7 +86,7 @@ func selectionOf(values url.Values, now time.Time) (sel event.Selection, err err
 	return sel, fmt.Errorf("--%s: %s", flagName(faults[0].Name), faults[0].Message)
 }
 
-// oldTo refuses --to of commands that send nothing anywhere.
+// oldTo rejects --to, the old name of --until, in commands that send nothing.
 type oldTo struct {
 	To string `hidden:"" help:"The old name of --until."`
 }
@@ -100,7 +99,7 @@ func (o oldTo) Validate() error {
 	return nil
 }
 
-// quoteWord writes a word as a shell takes it.
+// quoteWord quotes a word for a shell, if necessary.
 func quoteWord(s string) string {
 	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return strings.ContainsRune(" '\"\\$`&|;<>()*?#~", r) || r < ' ' }) {
 		return s
@@ -108,7 +107,7 @@ func quoteWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// idsOf reads the ids in a file; - is standard input.
+// idsOf reads the ids from a file; - is standard input.
 func idsOf(path string) ([]string, error) {
 	if path == "-" {
 		return readIDs(os.Stdin)
@@ -121,7 +120,7 @@ func idsOf(path string) ([]string, error) {
 	return readIDs(file)
 }
 
-// readIDs reads ids, one a line; empty lines and those after a # are left out.
+// readIDs reads ids, one on each line. It skips empty lines and lines that begin with #.
 func readIDs(r io.Reader) (ids []string, err error) {
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
@@ -143,7 +142,7 @@ func readIDs(r io.Reader) (ids []string, err error) {
 	return ids, nil
 }
 
-// parseTime reads the value of a flag. Of a time that clocks show twice the flag --until means the second, others the first.
+// parseTime parses the value of a flag. Of a time that clocks show twice, --until means the second and other flags the first.
 func parseTime(s, flag string, now time.Time, otherwise *time.Time) (*time.Time, error) {
 	if s == "" {
 		return otherwise, nil
@@ -164,8 +163,8 @@ var (
 	clockLayouts = []string{"15:04:05", "15:04"}
 )
 
-// readTime takes a time without a zone as one of this machine's, and one without a day as today's. It returns the first and the
-// last moment that the text may mean, see api.LocalTimes.
+// readTime parses a time. Without a zone it is in this machine's, without a day it is today. It returns the first and the last moment
+// that the text may mean; see api.LocalTimes.
 func readTime(s string, now time.Time) (first, last time.Time, ok bool) {
 	for _, layout := range zonedLayouts {
 		if t, err := time.Parse(layout, s); err == nil {

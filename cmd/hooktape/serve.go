@@ -26,31 +26,18 @@ func (serveCmd) Run(e *env) error {
 	})
 }
 
-type ingestCmd struct{}
-
-// Run runs the part that receives webhooks.
-func (ingestCmd) Run(e *env) error { return e.serve(server.Parts{Ingest: true}) }
-
-type replayServeCmd struct{}
-
-// Run runs the part that delivers.
-func (replayServeCmd) Run(e *env) error { return e.serve(server.Parts{Delivery: true}) }
-
-func (e *env) serve(parts server.Parts) error {
-	return server.Run(e.ctx, server.Options{File: e.file(), Parts: parts, Version: buildVersion(), Logger: e.log})
-}
-
-// sampleBody is BotHelp's own example of a flow webhook, shortened.
+// sampleBody is BotHelp's example of a flow webhook, shortened.
 const sampleBody = `{"created_at":1499947711,"name":"John Wick","email":"john@gmail.com","phone":"+14123456789","conversations_count":10,"profile_link":"https://fb.com/1941325716136721","user_id":"1234567890","bothelp_user_id":"47659","utm_source":"VK","utm_medium":"social_cpc","age":"21"}`
 
-// printBanner says where everything is. A hook URL has its token in it: it is shown when it is new, and to a person only,
-// for what goes to a file or a journal stays there.
+// printBanner prints the addresses. It prints a hook URL, which contains a token, only if it is new and stdout is a
+// terminal, because a file or a journal would keep it.
 func (e *env) printBanner(cfg *config.Config, written bool) {
 	out := e.stdout
 	fmt.Fprintf(out, "\nhooktape is ready. Ctrl-C stops it; nothing is lost.\n\n")
 	fmt.Fprintf(out, "  webhooks    %s\n  console     %s (and the API)\n", cfg.IngestURL(), cfg.APIURL())
 	if cfg.UsesEngine() {
-		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded); for Grafana: user %s, its password is in %s\n", cfg.Embedded.Addr, embedded.Reader,
+		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded); for Grafana: user %s, its password is in %s\n",
+			cfg.Embedded.Addr, embedded.Reader,
 			filepath.Join(e.cli.Data, embedded.ReaderPasswordFile))
 	}
 	if cfg.OpsAddr != "" {
@@ -62,7 +49,8 @@ func (e *env) printBanner(cfg *config.Config, written bool) {
 	}
 	fmt.Fprintf(out, "  config      %s%s\n", e.file().Path, note)
 	if len(cfg.API.Tokens) > 0 {
-		fmt.Fprintf(out, "\nLog in to the console with the token of %q, which stands there under api.tokens.\n", cfg.API.Tokens[0].Name)
+		fmt.Fprintf(out, "\nLog in to the console with the token of %q, which stands there under api.tokens.\n",
+			cfg.API.Tokens[0].Name)
 	} else {
 		fmt.Fprintf(out, "\nNobody can log in to the console: there is no token under api.tokens.\n")
 	}

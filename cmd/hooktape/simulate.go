@@ -21,17 +21,17 @@ type simulateCmd struct {
 	Speed       int64   `default:"60" placeholder:"N" help:"While posting: people take an N-th of the time that they would, so that funnels fill while you watch."`
 	URL         string  `name:"url" placeholder:"URL" help:"Post to this hook URL, without a step (default: to the sources of the configuration)."`
 	Seed        uint64  `default:"1" help:"Another seed is another account."`
-	Truth       string  `type:"path" placeholder:"FILE" help:"Write what is true of the account to FILE, as JSON."`
-	JSON        bool    `name:"json" help:"Print what is true of the account, as JSON."`
+	Truth       string  `type:"path" placeholder:"FILE" help:"Write the right answers about the account to FILE, as JSON."`
+	JSON        bool    `name:"json" help:"Print the right answers about the account, as JSON."`
 	Within      string  `default:"7d" placeholder:"SPAN" help:"For the truth: a conversion counts if it comes so soon after the first step."`
-	DryRun      bool    `help:"With --days: tell the truth, and insert nothing."`
+	DryRun      bool    `help:"With --days: insert nothing, and only print the right answers."`
 }
 
 // Help is shown below the flags.
 func (simulateCmd) Help() string {
-	return `A BotHelp account is played: messengers, UTM tags of differing worth, two flows ("course" and "webinar") and a chat,
-people who drop out and come back, and what goes wrong on the way. Seen in the dashboards it looks like a real one; its
-requests have the User-Agent ` + simulate.UserAgent + `. The same flags make the same events.
+	return `It simulates a BotHelp account: messengers, UTM tags that convert differently, two flows ("course" and "webinar") and a chat,
+people who drop out and come back, and faulty requests. In the dashboards it looks like a real account; its requests have the
+User-Agent ` + simulate.UserAgent + `. The same flags generate the same events.
 
   hooktape simulate --days 30                          a month of history, at once
   hooktape simulate --days 90 --subscribers 1000000    as much as a large account has
@@ -40,11 +40,11 @@ requests have the User-Agent ` + simulate.UserAgent + `. The same flags make the
 
 Live requests go to the sources called course, webinar and chat, or to the first source in place of those that the
 configuration does not have. Simulated events are events like others: endpoints that follow live deliveries get them, so
-play in a database of its own (--clickhouse-dsn, --data). A history is stored when you play it, days after the requests that
-it has; where the dashboards show how long requests waited to be stored, they show that.`
+use a database of its own (--clickhouse-dsn, --data). A history is stored now, days after the times of its requests; dashboards of
+the storage lag show that.`
 }
 
-// Run plays the account, one way or the other.
+// Run simulates an account.
 func (c simulateCmd) Run(e *env) error {
 	within, err := event.ParseSpan(c.Within)
 	if err != nil {
@@ -90,7 +90,8 @@ func (c simulateCmd) backfill(e *env, within time.Duration) error {
 	}
 	if c.DryRun {
 		report := account.Truth().Between(simulate.Question{From: account.From, To: account.Until, Within: within})
-		fmt.Fprintf(e.stderr, "%s from %s to %s would be inserted; nothing was\n", plural(report.All.Events, "event"), local(account.From), local(account.Until))
+		fmt.Fprintf(e.stderr, "%s from %s to %s would be inserted; nothing was\n", plural(report.All.Events, "event"),
+			local(account.From), local(account.Until))
 	}
 	return c.tell(e, account, account.From, account.Until, within)
 }
@@ -114,21 +115,24 @@ func (c simulateCmd) insert(e *env, account *simulate.Account) error {
 	line.clear()
 	elapsed := time.Since(begun)
 	if e.ctx.Err() != nil {
-		fmt.Fprintf(e.stderr, "stopped after %s; the same command with --until %s goes on where it was\n", plural(done.Events, "event"), account.Until.Format(time.RFC3339))
-		return exitCode(130)
+		fmt.Fprintf(e.stderr, "stopped after %s; the same command with --until %s goes on where it was\n",
+			plural(done.Events, "event"), account.Until.Format(time.RFC3339))
+		return exitLeft
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stderr, "%s from %s to %s inserted in %s: %.0f/s\n", plural(done.Events, "event"), local(account.From), local(account.Until),
+	fmt.Fprintf(e.stderr, "%s from %s to %s inserted in %s: %.0f/s\n", plural(done.Events, "event"),
+		local(account.From), local(account.Until),
 		elapsed.Round(100*time.Millisecond), float64(done.Events)/elapsed.Seconds())
 	return nil
 }
 
-// backfillBar measures what is done by the time that the history has come to.
+// backfillBar shows how much of the history is done, by its time.
 func backfillBar(a *simulate.Account, p simulate.Progress, elapsed time.Duration) string {
 	total, done := a.Until.Sub(a.From), p.Until.Sub(a.From)
-	line := progressBar(uint64(done), uint64(total)) + fmt.Sprintf("  %s, %.0f/s", plural(p.Events, "event"), float64(p.Events)/elapsed.Seconds())
+	line := progressBar(uint64(done), uint64(total)) + fmt.Sprintf("  %s, %.0f/s", plural(p.Events, "event"),
+		float64(p.Events)/elapsed.Seconds())
 	if done > 0 && done < total {
 		left := time.Duration(float64(elapsed) * float64(total-done) / float64(done))
 		line += fmt.Sprintf(", %s left", left.Round(time.Second))
@@ -136,7 +140,7 @@ func backfillBar(a *simulate.Account, p simulate.Progress, elapsed time.Duration
 	return line
 }
 
-// tell writes the truth where it was asked for.
+// tell writes the truth to the file and to stdout, as the flags say.
 func (c simulateCmd) tell(e *env, account *simulate.Account, from, to time.Time, within time.Duration) error {
 	if c.Truth == "" && !c.JSON {
 		return nil

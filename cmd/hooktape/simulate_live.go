@@ -21,7 +21,7 @@ import (
 	"hooktape/internal/simulate"
 )
 
-// post plays the account live.
+// post simulates the account live.
 func (c simulateCmd) post(e *env, within time.Duration) error {
 	var lasts time.Duration
 	var err error
@@ -36,7 +36,7 @@ func (c simulateCmd) post(e *env, within time.Duration) error {
 	}
 	o := simulate.Options{Seed: c.Seed, Speed: c.Speed, Sources: to.sources, ChatSigningToken: to.signingToken}
 	now := time.Now().Truncate(time.Millisecond)
-	account, err := simulate.New(simulate.Live(o, now, c.Rate, lasts))
+	account, err := simulate.New(simulate.LiveOptions(o, now, c.Rate, lasts))
 	if err != nil {
 		return err
 	}
@@ -52,15 +52,15 @@ func (c simulateCmd) post(e *env, within time.Duration) error {
 	return nil
 }
 
-// targets are where the account's requests go.
+// targets are the hooks that the account posts to.
 type targets struct {
 	sources      simulate.Sources
 	urls         map[string]string // by source
 	signingToken string
-	own          bool // the hooktape of this machine
+	own          bool // hooktape on this machine
 }
 
-// targets finds sources for the account's flows and its chat.
+// targets chooses sources for the account's flows and its chat.
 func (c simulateCmd) targets(e *env) (to targets, err error) {
 	if c.URL != "" {
 		u, err := url.Parse(c.URL)
@@ -72,7 +72,8 @@ func (c simulateCmd) targets(e *env) (to targets, err error) {
 			return to, errors.New("--url must be a hook URL without a step, such as http://127.0.0.1:8080/hooks/demo/TOKEN")
 		}
 		name := parts[1]
-		return targets{sources: simulate.Sources{Course: name, Webinar: name, Chat: name}, urls: map[string]string{name: strings.TrimRight(c.URL, "/")}}, nil
+		return targets{sources: simulate.Sources{Course: name, Webinar: name, Chat: name},
+			urls: map[string]string{name: strings.TrimRight(c.URL, "/")}}, nil
 	}
 	cfg, err := e.config()
 	if err != nil {
@@ -92,7 +93,8 @@ func (c simulateCmd) targets(e *env) (to targets, err error) {
 		return source
 	}
 	chat := find(simulate.DefaultSources.Chat)
-	to.sources = simulate.Sources{Course: find(simulate.DefaultSources.Course).Name, Webinar: find(simulate.DefaultSources.Webinar).Name, Chat: chat.Name}
+	to.sources = simulate.Sources{Course: find(simulate.DefaultSources.Course).Name,
+		Webinar: find(simulate.DefaultSources.Webinar).Name, Chat: chat.Name}
 	to.signingToken = chat.SigningToken
 	return to, nil
 }
@@ -108,7 +110,7 @@ type poster struct {
 	lastFailure             string
 }
 
-// posters is how many requests are under way at most.
+// posters is the largest number of concurrent requests.
 const posters = 16
 
 func newPoster(account *simulate.Account, to targets) *poster {
@@ -120,8 +122,8 @@ func newPoster(account *simulate.Account, to targets) *poster {
 	return &poster{account: account, to: to, client: http.Client{Transport: transport, Timeout: 30 * time.Second}}
 }
 
-// run posts until the play or the context ends, and returns the time of the last request. What is under way then is
-// sent to its end.
+// run posts until the simulation or the context ends, and returns the time of the last request. It finishes requests in
+// flight.
 func (p *poster) run(e *env, from time.Time) (last time.Time) {
 	defer p.client.CloseIdleConnections()
 	visits := make(chan simulate.Visit)
@@ -146,10 +148,11 @@ func (p *poster) run(e *env, from time.Time) (last time.Time) {
 	return last
 }
 
-// tally is a line such as "1200 posted, 20/s, 2 refused as meant".
+// tally returns a line such as "1200 posted, 20/s, 2 refused as meant".
 func (p *poster) tally() string {
 	n := p.posted.Load()
-	line := fmt.Sprintf("%d posted, %.1f/s, %d refused as meant", n, float64(n)/time.Since(p.begun).Seconds(), p.refused.Load())
+	line := fmt.Sprintf("%d posted, %.1f/s, %d refused as meant", n, float64(n)/time.Since(p.begun).Seconds(),
+		p.refused.Load())
 	if failed := p.failed.Load(); failed > 0 {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -158,9 +161,14 @@ func (p *poster) tally() string {
 	return line
 }
 
-// answers are what ingest says to each verdict.
-var answers = map[event.Verdict]int{event.Accepted: http.StatusOK, event.BadSignature: http.StatusUnauthorized, event.UnknownSource: http.StatusNotFound,
-	event.BadToken: http.StatusNotFound, event.MethodNotAllowed: http.StatusMethodNotAllowed}
+// answers has the status of the ingest for each verdict.
+var answers = map[event.Verdict]int{
+	event.Accepted:         http.StatusOK,
+	event.BadSignature:     http.StatusUnauthorized,
+	event.UnknownSource:    http.StatusNotFound,
+	event.BadToken:         http.StatusNotFound,
+	event.MethodNotAllowed: http.StatusMethodNotAllowed,
+}
 
 func (p *poster) post(ctx context.Context, e event.Event) {
 	p.posted.Add(1)
@@ -185,7 +193,7 @@ func (p *poster) fail(why string) {
 func (p *poster) send(ctx context.Context, e event.Event) (status int, err error) {
 	request, err := http.NewRequestWithContext(ctx, e.Method, p.url(e), bytes.NewReader(e.Body))
 	if err != nil {
-		return 0, errors.New("the URL cannot be used") // without its text, for it has the token
+		return 0, errors.New("the URL cannot be used") // its text has the token
 	}
 	for _, h := range e.Headers {
 		if h.Name != "Host" && h.Name != "Content-Length" {

@@ -17,11 +17,11 @@ import (
 )
 
 type spoolCmd struct {
-	Stat spoolStatCmd `cmd:"" help:"Tell what waits on disk (hooktape must not be running)."`
+	Stat spoolStatCmd `cmd:"" help:"Show how many records wait on disk (hooktape must not be running)."`
 	Dump spoolDumpCmd `cmd:"" help:"Print the events that wait on disk as NDJSON (hooktape must not be running)."`
 }
 
-// inspect opens a spool for looking. A hooktape that does only one half of the work has only one of them.
+// inspect opens a spool read-only. A data directory has only the spools of the parts that ran there.
 func (e *env) inspect(name string) (*spool.Inspection, error) {
 	dir := e.data().Spool(name)
 	i, err := spool.Inspect(dir)
@@ -34,7 +34,7 @@ func (e *env) inspect(name string) (*spool.Inspection, error) {
 	return i, err
 }
 
-// noSpoolError is the directory where there is none.
+// noSpoolError is the path of a spool that does not exist.
 type noSpoolError string
 
 func (e noSpoolError) Error() string {
@@ -45,7 +45,7 @@ type spoolStatCmd struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// spoolStat is what waits in one spool.
+// spoolStat describes one spool.
 type spoolStat struct {
 	Name     string    `json:"name"`
 	ID       string    `json:"id"`
@@ -54,12 +54,13 @@ type spoolStat struct {
 	Oldest   time.Time `json:"oldest,omitzero"`
 	Appended uint64    `json:"appended"`
 	Stored   uint64    `json:"stored"`
-	// Damaged are the databases that were set aside. Error says that the one in use is damaged: the next start salvages it.
+	// Damaged are the databases that were set aside. Error says that the one in use is damaged: the next start salvages
+	// it.
 	Damaged []spool.Damage `json:"damaged"`
 	Error   string         `json:"error,omitempty"`
 }
 
-// Run tells what waits.
+// Run prints what waits on disk.
 func (c spoolStatCmd) Run(e *env) error {
 	var list []spoolStat
 	var missing, damaged error
@@ -95,14 +96,16 @@ func (c spoolStatCmd) Run(e *env) error {
 			t.row(s.Name, "damaged", "", "", "", "")
 			continue
 		}
-		t.row(s.Name, fmt.Sprint(s.Waiting), fmt.Sprint(s.Bytes), local(s.Oldest), fmt.Sprint(s.Appended), fmt.Sprint(s.Stored))
+		t.row(s.Name, fmt.Sprint(s.Waiting), fmt.Sprint(s.Bytes), local(s.Oldest), fmt.Sprint(s.Appended),
+			fmt.Sprint(s.Stored))
 	}
 	if err := t.end(); err != nil {
 		return err
 	}
 	for _, s := range list {
 		for _, d := range s.Damaged {
-			fmt.Fprintf(e.stdout, "%s: damage found %s: %d records salvaged, %d lost", s.Name, local(d.Found), d.Salvaged, d.Lost)
+			fmt.Fprintf(e.stdout, "%s: damage found %s: %d records salvaged, %d lost", s.Name, local(d.Found),
+				d.Salvaged, d.Lost)
 			if len(d.Unreadable) > 0 {
 				fmt.Fprintf(e.stdout, ", not whole %s", strings.Join(d.Unreadable, " "))
 			}
@@ -114,7 +117,7 @@ func (c spoolStatCmd) Run(e *env) error {
 
 type spoolDumpCmd struct{}
 
-// Run prints what waits, a line an event.
+// Run prints each waiting event as a line of JSON.
 func (spoolDumpCmd) Run(e *env) error {
 	i, err := e.inspect(config.EventSpool)
 	if err != nil {

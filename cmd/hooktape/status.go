@@ -11,8 +11,14 @@ import (
 	"golang.org/x/term"
 )
 
-// status is a line that tells how far something is: written over itself on a terminal, else a line now and then. It goes
-// to stderr, for stdout has the result.
+// The time between two lines of progress.
+const (
+	followPoll  = 300 * time.Millisecond // on a terminal
+	followQuiet = 5 * time.Second        // elsewhere
+)
+
+// status shows progress on stderr, because stdout has the result: on a terminal one line that is overwritten, otherwise
+// a line every few seconds.
 type status struct {
 	e        *env
 	terminal bool
@@ -28,7 +34,7 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// show writes the line if it is time for it.
+// show writes the line if the last one is old enough.
 func (s *status) show(line func() string) {
 	switch since := time.Since(s.last); {
 	case s.terminal && since > followPoll:
@@ -41,14 +47,14 @@ func (s *status) show(line func() string) {
 	s.last = time.Now()
 }
 
-// clear takes the line away.
+// clear removes the line from a terminal.
 func (s *status) clear() {
 	if s.terminal {
 		fmt.Fprint(s.e.stderr, "\r\x1b[K")
 	}
 }
 
-// progressBar is a bar with a percentage.
+// progressBar returns a bar with a percentage.
 func progressBar(done, total uint64) string {
 	const width = 30
 	part := min(float64(done)/float64(max(total, 1)), 1)

@@ -17,7 +17,7 @@ type storageCmd struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// storageReport is what everything takes.
+// storageReport has the sizes of everything.
 type storageReport struct {
 	Tables  []store.TableStorage  `json:"tables"`
 	Sources []store.SourceStorage `json:"sources"`
@@ -29,7 +29,7 @@ type spoolSize struct {
 	Bytes uint64 `json:"bytes"`
 }
 
-// Run says how much room is taken, and by what.
+// Run prints the sizes of tables, sources and spools.
 func (c storageCmd) Run(e *env) error {
 	db, _, err := e.openTables()
 	if err != nil {
@@ -56,10 +56,12 @@ func (r storageReport) print(w io.Writer) error {
 	t := newTable(w, "TABLE", "ROWS", "ON DISK", "UNCOMPRESSED", "RATIO", "OLDEST", "NEWEST")
 	var all store.TableStorage
 	for _, s := range r.Tables {
-		t.row(s.Table, fmt.Sprint(s.Rows), humanize.IBytes(s.Bytes), humanize.IBytes(s.Uncompressed), ratio(s), local(s.Oldest), local(s.Newest))
+		t.row(s.Table, fmt.Sprint(s.Rows), humanize.IBytes(s.Bytes), humanize.IBytes(s.Uncompressed), ratio(s),
+			local(s.Oldest), local(s.Newest))
 		all.Rows, all.Bytes, all.Compressed, all.Uncompressed = all.Rows+s.Rows, all.Bytes+s.Bytes, all.Compressed+s.Compressed, all.Uncompressed+s.Uncompressed
 	}
-	t.row("all", fmt.Sprint(all.Rows), humanize.IBytes(all.Bytes), humanize.IBytes(all.Uncompressed), ratio(all), "", "")
+	t.row("all", fmt.Sprint(all.Rows), humanize.IBytes(all.Bytes), humanize.IBytes(all.Uncompressed), ratio(all), "",
+		"")
 	if err := t.end(); err != nil {
 		return err
 	}
@@ -70,7 +72,8 @@ func (r storageReport) print(w io.Writer) error {
 		if name == "" {
 			name = "(unknown)"
 		}
-		t.row(name, fmt.Sprint(s.Events), fmt.Sprint(s.Rejected), humanize.IBytes(s.BodyBytes), local(s.Oldest), local(s.Newest))
+		t.row(name, fmt.Sprint(s.Events), fmt.Sprint(s.Rejected), humanize.IBytes(s.BodyBytes), local(s.Oldest),
+			local(s.Newest))
 	}
 	if err := t.end(); err != nil || len(r.Spools) == 0 {
 		return err

@@ -69,7 +69,7 @@ func (m *serviceManager) count(word string) (n int) {
 // hears waits until a word has been said so many times.
 func (m *serviceManager) hears(word string, times int) {
 	m.i.t.Helper()
-	m.i.eventually(30*time.Second, word, func() error {
+	m.i.eventually(word, func() error {
 		if n := m.count(word); n < times {
 			return fmt.Errorf("said %d times, want %d", n, times)
 		}
@@ -79,7 +79,7 @@ func (m *serviceManager) hears(word string, times int) {
 
 // TestWatchdog: the ingest is ready without ClickHouse; its watchdog is patted while it answers, and not while it does not.
 func TestWatchdog(t *testing.T) {
-	i := newInstance(t, "http://127.0.0.1:1/hooktape")
+	i := newInstance(t, noClickHouse)
 	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), "sources:\n  - {name: demo, token: a-token-of-this-test}\ningest: {max_connections: 1}\n")
 	m := newServiceManager(i, 300*time.Millisecond)
 	i.start("ingest")
@@ -89,7 +89,7 @@ func TestWatchdog(t *testing.T) {
 	// A request whose body does not come holds the only place there is, and makes it deaf.
 	http.DefaultClient.CloseIdleConnections()
 	var only net.Conn
-	i.eventually(20*time.Second, "nobody else is answered", func() (err error) {
+	i.eventually("nobody else is answered", func() (err error) {
 		if only, err = net.Dial("tcp", i.ingest); err != nil {
 			return err
 		}
@@ -103,14 +103,14 @@ func TestWatchdog(t *testing.T) {
 		only.Close()
 		return errors.New("it answers")
 	})
-	i.eventually(20*time.Second, "the process knows", func() error {
+	i.eventually("the process knows", func() error {
 		if !strings.Contains(i.output.String(), "not healthy; the watchdog is not told otherwise") {
 			return errors.New("the log does not say so")
 		}
 		return nil
 	})
 	deaf, looked := m.count("WATCHDOG=1"), strings.Count(i.output.String(), "not healthy")
-	i.eventually(20*time.Second, "it looks again", func() error {
+	i.eventually("it looks again", func() error {
 		if strings.Count(i.output.String(), "not healthy") < looked+3 {
 			return errors.New("not yet")
 		}
@@ -137,7 +137,7 @@ func TestReadiness(t *testing.T) {
 	m.hears("STATUS=Waiting for ClickHouse; webhooks, if they are taken here, are taken", 1)
 	// ready is nil where /readyz of a listener is answered with 200.
 	ready := func(addr string) error { return server.Check(t.Context(), addr, addr, "/readyz") }
-	i.eventually(20*time.Second, "the API answers", func() error { return server.Check(t.Context(), "API", i.api, "/healthz") })
+	i.eventually("the API answers", func() error { return server.Check(t.Context(), "API", i.api, "/healthz") })
 	if err := ready(i.ingest); err != nil {
 		t.Errorf("the ingest is not ready without ClickHouse: %v", err)
 	}
@@ -145,7 +145,7 @@ func TestReadiness(t *testing.T) {
 		t.Errorf("it is ready without tables: %v\n%s", err, i.output)
 	}
 	engine.Restart()
-	i.eventually(60*time.Second, "the API is ready", func() error { return ready(i.api) })
+	i.eventually("the API is ready", func() error { return ready(i.api) })
 	if _, err := i.ask("SELECT count() FROM swept"); err != nil {
 		t.Errorf("the API is ready without tables: %v", err)
 	}

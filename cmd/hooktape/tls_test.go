@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"hooktape/internal/testutil"
+	"hooktape/internal/testutil/storetest"
 )
 
 // writePair writes cert.pem and key.pem of 127.0.0.1 into a directory.
@@ -58,9 +59,9 @@ func writeFile(t *testing.T, path, text string) {
 }
 
 // newTLSInstance is an instance with a certificate, and what its clients must trust.
-func newTLSInstance(t *testing.T, more string) (i *instance, trusted *x509.CertPool) {
+func newTLSInstance(t *testing.T, dsn, more string) (i *instance, trusted *x509.CertPool) {
 	t.Helper()
-	i = newInstance(t, "http://127.0.0.1:1/hooktape") // ClickHouse is not needed to take webhooks
+	i = newInstance(t, dsn)
 	trusted = x509.NewCertPool()
 	trusted.AddCert(writePair(t, i.dir, 1, time.Now().Add(90*24*time.Hour)))
 	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), fmt.Sprintf("sources:\n  - {name: demo, token: a-token-of-this-test}\ntls:\n  cert: %[1]s/cert.pem\n  key: %[1]s/key.pem\n%[2]s", i.dir, more))
@@ -116,7 +117,7 @@ func (s *sender) run(ctx context.Context) error {
 // TestTLSReload: the certificate changes under requests in flight, on connections old and new, and none of them is lost; a broken one is refused and said.
 func TestTLSReload(t *testing.T) {
 	t.Parallel()
-	i, trusted := newTLSInstance(t, "")
+	i, trusted := newTLSInstance(t, noClickHouse, "")
 	i.start("ingest")
 	url := i.hookURL()
 	if want := "https://" + i.ingest + "/hooks/demo/"; !strings.HasPrefix(url, want) {
@@ -137,7 +138,7 @@ func TestTLSReload(t *testing.T) {
 	}
 	shows := func(serial int64) {
 		i.t.Helper()
-		i.eventually(20*time.Second, fmt.Sprintf("certificate %d is shown", serial), func() error {
+		i.eventually(fmt.Sprintf("certificate %d is shown", serial), func() error {
 			if got, _ := fresh.shown(); got != serial {
 				return fmt.Errorf("it is %d", got)
 			}
@@ -148,14 +149,14 @@ func TestTLSReload(t *testing.T) {
 	move(t, next, i.dir)
 	shows(2)
 	writeFile(t, filepath.Join(i.dir, "cert.pem"), "nonsense")
-	i.eventually(20*time.Second, "the broken one is refused", func() error {
+	i.eventually("the broken one is refused", func() error {
 		if said := i.output.String(); !strings.Contains(said, "the changed certificate is refused; the old one stays in force") || !strings.Contains(said, i.dir+"/cert.pem") {
 			return errors.New("the log does not say so")
 		}
 		return nil
 	})
 	_, posted := fresh.shown()
-	i.eventually(20*time.Second, "webhooks are taken on", func() error {
+	i.eventually("webhooks are taken on", func() error {
 		if _, now := fresh.shown(); now < posted+2 {
 			return errors.New("not yet")
 		}
@@ -186,12 +187,11 @@ func TestTLSListeners(t *testing.T) {
 	for name, c := range map[string]struct{ more, api string }{"the hooks alone": {"", "http"}, "the API too": {"  api: true\n", "https"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			i, trusted := newTLSInstance(t, c.more)
-			i.env = append(i.env, "HOOKTAPE_CLICKHOUSE_DSN=") // as serve, whose engine is ours
+			i, trusted := newTLSInstance(t, storetest.DSN(t), c.more)
 			i.startReady("serve")
 			client := newSender("", trusted, false).client
 			for n, url := range []string{"https://" + i.ingest + "/healthz", c.api + "://" + i.api + "/healthz"} {
-				i.eventually(20*time.Second, url, func() error {
+				i.eventually(url, func() error {
 					response, err := client.Get(url)
 					if err != nil {
 						return err
@@ -207,7 +207,7 @@ func TestTLSListeners(t *testing.T) {
 				t.Errorf("healthcheck says %q", got)
 			}
 			i.cli("simulate", "--rate", "30", "--for", "1s") // fails when it is not answered as it should be
-			i.eventually(30*time.Second, "the banner has both addresses", func() error {
+			i.eventually("the banner has both addresses", func() error {
 				if said := i.output.String(); !strings.Contains(said, "webhooks    https://"+i.ingest) || !strings.Contains(said, "console     "+c.api+"://"+i.api) {
 					return fmt.Errorf("it says\n%s", said)
 				}
@@ -221,7 +221,7 @@ func TestTLSListeners(t *testing.T) {
 // TestTLSFilesAtTheStart: what is wrong with them is one sentence with the path; that a certificate has expired keeps
 // nobody from taking webhooks.
 func TestTLSFilesAtTheStart(t *testing.T) {
-	i, _ := newTLSInstance(t, "")
+	i, _ := newTLSInstance(t, noClickHouse, "")
 	refused := func(want string) {
 		t.Helper()
 		var stdout, stderr testutil.Log

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -29,7 +28,7 @@ func TestPasswordIsWrong(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = engine.Process.Kill(); _ = engine.Wait() })
 	i.start("serve")
-	i.eventually(30*time.Second, "the log says what is wrong", func() error {
+	i.eventually("the log says what is wrong", func() error {
 		if !strings.Contains(i.output.String(), "refuses the user or password") {
 			return errors.New("it does not")
 		}
@@ -51,7 +50,7 @@ func TestPasswordIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	i.eventually(30*time.Second, "the event is stored", func() error {
+	i.eventually("the event is stored", func() error {
 		_, err := db.Event(t.Context(), uuid.MustParse(id))
 		return err
 	})

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -78,7 +77,7 @@ func assertEventsKept(i *instance, left map[string]leftEvent) {
 	i.t.Helper()
 	for id, want := range left {
 		var e *event.Event
-		i.eventually(60*time.Second, "event "+id+" is stored", func() (err error) {
+		i.eventually("event "+id+" is stored", func() (err error) {
 			e, err = i.db.Event(i.t.Context(), uuid.MustParse(id))
 			return err
 		})
@@ -110,7 +109,7 @@ func assertDeliveriesKept(i *instance) {
 		"its answers, which were on disk":          {attempts + "killed' AND outcome = 'delivered' AND response_body = 'taken'", beforeKill},
 		"its request that nobody knows the end of": {attempts + "killed' AND outcome = 'unknown'", 1},
 	} {
-		i.eventually(60*time.Second, what, func() error {
+		i.eventually(what, func() error {
 			if got := strings.TrimSpace(i.query(c.query)); got != fmt.Sprint(c.want) {
 				return fmt.Errorf("%s, want %d", got, c.want)
 			}
@@ -147,7 +146,7 @@ func leaveBehind(i *instance, program string) {
 		i.post(fmt.Sprintf("%s/odd%d", demo, n), []byte(body))
 	}
 	for url, status := range map[string]int{strings.Replace(demo, "/demo/", "/nobody/", 1): http.StatusNotFound, demo + "x": http.StatusNotFound, chat: http.StatusUnauthorized} {
-		i.eventually(20*time.Second, "it is refused", func() error { return statusOf(url, status) })
+		i.eventually("it is refused", func() error { return statusOf(url, status) })
 	}
 	i.untilStored(9)
 	left := i.storedEvents()
@@ -199,7 +198,7 @@ func (i *instance) storedEvents() map[string]leftEvent {
 // untilStored waits for at least so many events: how often a refused one had to be sent is no matter.
 func (i *instance) untilStored(n int) {
 	i.t.Helper()
-	i.eventually(60*time.Second, fmt.Sprintf("%d events are stored", n), func() error {
+	i.eventually(fmt.Sprintf("%d events are stored", n), func() error {
 		text, err := i.ask("SELECT count() >= " + fmt.Sprint(n) + " FROM events")
 		if err == nil && strings.TrimSpace(text) != "1" {
 			err = errors.New("not yet")

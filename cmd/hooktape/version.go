@@ -17,10 +17,10 @@ func (versionCmd) Run(e *env) error {
 	return err
 }
 
-// version is set by the linker for a release.
+// version is the release, set by the linker.
 var version string
 
-// buildVersion is the release, or else the commit that the binary was built from.
+// buildVersion returns the release or, without one, the commit of the build.
 func buildVersion() string {
 	if version != "" {
 		return version
@@ -31,7 +31,7 @@ func buildVersion() string {
 	return "dev"
 }
 
-// buildCommit is what Go has noted of the source; nothing when it was built without git.
+// buildCommit returns the commit of the build; empty if it was built without git.
 func buildCommit() string {
 	info, _ := debug.ReadBuildInfo()
 	for _, s := range info.Settings {
@@ -42,7 +42,8 @@ func buildCommit() string {
 	return ""
 }
 
-// versionText is what --version prints: a line each, its name first.
+// versionText returns the output of --version: lines of a name and a value.
 func versionText() string {
-	return fmt.Sprintf("version  %s\ncommit   %s\ngo       %s %s/%s\nengine   %s", buildVersion(), cmp.Or(buildCommit(), "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH, embedded.EngineVersion)
+	return fmt.Sprintf("version  %s\ncommit   %s\ngo       %s %s/%s\nengine   %s", buildVersion(), cmp.Or(buildCommit(),
+		"unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH, embedded.EngineVersion)
 }

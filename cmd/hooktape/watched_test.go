@@ -92,25 +92,12 @@ func (w *watched) configure(more string) {
 	}
 }
 
-func (w *watched) ask(sql string) (string, error) {
-	response, err := http.Post(strings.TrimSuffix(w.dsn, "/hooktape")+"/?database=hooktape", "", strings.NewReader(sql))
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", sql, text)
-	}
-	return strings.TrimSpace(string(text)), err
-}
-
 // becomes waits until a query's answer is as wanted.
 func (w *watched) becomes(sql, want string) {
 	w.t.Helper()
-	w.eventually(30*time.Second, sql, func() error {
+	w.eventually(sql, func() error {
 		got, err := w.ask(sql)
-		if err == nil && got != want {
+		if got = strings.TrimSpace(got); err == nil && got != want {
 			err = fmt.Errorf("it is %q, not %q", got, want)
 		}
 		return err
@@ -193,13 +180,13 @@ func (w *watched) traffic() {
 	w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--to", w.sink.URL+"/other?key="+replaySecret, "--header", "X-Key: "+headerSecret)
 	w.cli("replay", "create", "--source", "demo", "--where", "phone = '+"+personPhone+"'", "--mode", "all", "--to", "parrot", "--detach")
 	w.configure("nonsense: " + wrongSecret + "\n")
-	w.eventually(10*time.Second, "the wrong configuration is refused", func() error {
+	w.eventually("the wrong configuration is refused", func() error {
 		if !strings.Contains(w.output.String(), "the changed configuration is refused") {
 			return fmt.Errorf("the log does not say so")
 		}
 		return nil
 	})
-	w.eventually(10*time.Second, "metrics tell of all that", func() error {
+	w.eventually("metrics tell of all that", func() error {
 		page := w.scrape()
 		for _, sample := range []string{`hooktape_endpoint_state\{hooktape_endpoint="parrot",hooktape_state="broken",.*\} 1`,
 			`hooktape_deliveries_total\{hooktape_endpoint="\(url\)",hooktape_state="delivered",.*\} 5`,

@@ -10,7 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-// Result is what became of one thing; in a dry run, what would.
+// Result is the result for one object; in a dry run, the expected one.
 type Result string
 
 // The results.
@@ -29,7 +29,7 @@ type Change struct {
 	Title  string `json:"title"`
 	UID    string `json:"uid"`
 	Note   string `json:"note,omitempty"`
-	// Diff is, in a dry run, the unified diff between what Grafana has and what it would have.
+	// Diff is the unified diff from Grafana's object to the new one, in a dry run.
 	Diff string `json:"diff,omitempty"`
 }
 
@@ -50,14 +50,14 @@ func (c Change) settle(err error) (Change, error) {
 	case !ok:
 		return c, err
 	case refused.status == http.StatusPreconditionFailed && refused.kind == "version-mismatch":
-		return c.refused("somebody has saved it at the same moment; push again"), nil
+		return c.refused("it was changed at the same time; push again"), nil
 	case refused.status == http.StatusBadRequest, refused.status == http.StatusConflict, refused.status == http.StatusPreconditionFailed:
 		return c.refused("Grafana does not take it: " + refused.message), nil
 	}
 	return c, err
 }
 
-// compare is the unified diff between two models, theirs nil where there is none yet.
+// compare returns the unified diff between two models; theirs is nil if there is none yet.
 func compare(uid string, theirs, ours map[string]any) (string, error) {
 	from, before, err := "/dev/null", []byte(nil), error(nil)
 	if theirs != nil {

@@ -27,7 +27,7 @@ func (p pusher) dashboard(d dashboard.Dashboard) (Change, error) {
 	case notFound(err):
 		return p.save(c.as(Created), nil, ours)
 	case err != nil:
-		return c, p.explain("look at its dashboards", err)
+		return c, p.explain("read dashboards", err)
 	case there.Meta.FolderUID != p.folderUID:
 		return c.refused(fmt.Sprintf("a dashboard of this uid is in another folder; move it to %q if it is ours, else give it another uid", p.folderUID)), nil
 	case !tagged(there.Dashboard, d.Tags):
@@ -38,12 +38,12 @@ func (p pusher) dashboard(d dashboard.Dashboard) (Change, error) {
 	case reflect.DeepEqual(theirs, ours):
 		return c.as(Unchanged), nil
 	case there.Meta.Provisioned:
-		return c.refused("it is provisioned from a file of Grafana's; write that anew by hooktape dashboards export"), nil
+		return c.refused("it is provisioned from a file of Grafana's; update the file with hooktape dashboards export"), nil
 	}
 	return p.save(c.as(Updated), &saved{theirs, version}, ours)
 }
 
-// found is a dashboard as Grafana shows it. The client library's own type does not tell what is provisioned.
+// found is a dashboard as Grafana returns it. The client library's own type has no field for provisioned dashboards.
 type found struct {
 	Dashboard map[string]any
 	Meta      struct {
@@ -91,7 +91,7 @@ func model(d dashboard.Dashboard) (m map[string]any, err error) {
 	return m, nil
 }
 
-// stored takes from a model what Grafana counts by itself.
+// stored returns a model without the fields that Grafana sets.
 func stored(m map[string]any) (theirs map[string]any, version any) {
 	theirs, version = maps.Clone(m), m["version"]
 	delete(theirs, "id")
@@ -99,7 +99,7 @@ func stored(m map[string]any) (theirs map[string]any, version any) {
 	return theirs, version
 }
 
-// tagged tells whether a model bears all of the tags.
+// tagged reports whether a model has all of the tags.
 func tagged(m map[string]any, tags []string) bool {
 	list, _ := m["tags"].([]any)
 	return !slices.ContainsFunc(tags, func(tag string) bool { return !slices.Contains(list, any(tag)) })

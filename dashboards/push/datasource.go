@@ -32,7 +32,7 @@ var errDSN = errors.New("the data source's DSN is none such as clickhouse://user
 func FromDSN(dsn string) (d DataSource, err error) {
 	u, err := url.Parse(dsn)
 	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"clickhouse", "tcp", "http", "https"}, u.Scheme) {
-		return d, errDSN // without the text of it, for it may hold a password
+		return d, errDSN // without its text, which may have a password
 	}
 	if query := u.Query(); u.Scheme == "https" && !query.Has("secure") { // which the driver wants to be told
 		query.Set("secure", "true")
@@ -46,7 +46,7 @@ func FromDSN(dsn string) (d DataSource, err error) {
 		Password: o.Auth.Password, Database: cmp.Or(o.Auth.Database, "hooktape")}
 	d.SkipVerify = d.Secure && o.TLS.InsecureSkipVerify
 	host, port, err := net.SplitHostPort(o.Addr[0])
-	if err != nil { // there is none
+	if err != nil { // does not exist
 		d.Host, d.Port = strings.Trim(o.Addr[0], "[]"), d.usualPort()
 		return d, nil
 	}

@@ -23,7 +23,7 @@ func (p pusher) dataSource(d DataSource) (Change, error) {
 		theirs = &gapi.DataSource{UID: d.UID, Name: d.Name, Type: dashboards.PluginID, Access: "proxy"}
 		return p.put(c.as(Created), d, theirs)
 	case err != nil:
-		return c, p.explainDataSource("look at its data sources", err)
+		return c, p.explainDataSource("read data sources", err)
 	}
 	c.Title = theirs.Name
 	if theirs.Type != dashboards.PluginID {
@@ -33,7 +33,7 @@ func (p pusher) dataSource(d DataSource) (Change, error) {
 		return p.put(c.as(Unchanged), d, theirs)
 	}
 	if theirs.ReadOnly {
-		return c.refused("it is provisioned from a file of Grafana's, which alone can change it; leave data sources alone, or delete it there"), nil
+		return c.refused("it is provisioned from a file of Grafana's and can only be changed there; leave data sources alone, or delete it there"), nil
 	}
 	return p.put(c.as(Updated), d, theirs)
 }
@@ -45,7 +45,7 @@ func (p pusher) put(c Change, d DataSource, theirs *gapi.DataSource) (Change, er
 	if d.Password != "" && !theirs.ReadOnly {
 		next.SecureJSONData = map[string]any{"password": d.Password}
 		if c.Result == Unchanged {
-			c.Note = "the password is written again, for Grafana does not show the one it has"
+			c.Note = "the password is written again, because Grafana does not return the current one"
 		}
 	}
 	if p.dry {
@@ -77,7 +77,7 @@ func (p pusher) explainDataSource(doing string, err error) error {
 	return err
 }
 
-// diff shows what would change of a data source: the settings, and no password.
+// diff returns the changes of a data source's settings, without the password.
 func (p pusher) diff(c Change, theirs *gapi.DataSource, next gapi.DataSource) (Change, error) {
 	before := map[string]any(nil)
 	if c.Result != Created {
@@ -88,14 +88,14 @@ func (p pusher) diff(c Change, theirs *gapi.DataSource, next gapi.DataSource) (C
 	return c, err
 }
 
-// health has Grafana ask ClickHouse, and returns what is wrong. What goes wrong first is the address: Grafana may have to
-// reach ClickHouse by another one than this machine.
+// health makes Grafana query ClickHouse and returns the problem, if any. The usual problem is the address: Grafana may
+// need another address of ClickHouse than this machine.
 func (p pusher) health(d DataSource) string {
 	var answer struct{ Status, Message string }
 	err := p.get(&answer, "api/datasources/uid", d.UID, "health")
 	refused, ok := errors.AsType[*refusal](err)
 	if !ok || refused.status == http.StatusForbidden {
-		return "" // it works, or nobody tells us
+		return "" // it works, or Grafana does not say
 	}
 	return fmt.Sprintf("but Grafana has no answer from ClickHouse at %s:%d (%s); the address must be the one that Grafana reaches it by",
 		d.Host, d.Port, refused.message)

@@ -1,15 +1,14 @@
-// Package push brings the dashboards to a Grafana that runs already: a data source, a folder, and the dashboards in it.
+// Package push creates or updates a data source, a folder and the dashboards in a running Grafana.
 //
-// # What it promises
+// # Guarantees
 //
-//   - It creates what is not there, updates what is ours, and touches nothing else. Ours is a dashboard with one of our
-//     uids in our folder that bears our tag, and a data source with our uid that is of our plugin. Of the data source only
-//     what is said here is changed: what somebody has set beside it (certificates, timeouts) stays.
-//   - A second push changes nothing. Dashboards are compared as Grafana shows them, without the id and the version that it
-//     counts.
-//   - What somebody else saves at the same moment is not run over: Grafana is told which version an update is made for.
+//   - It creates missing objects, updates its own and changes no others. Its own are a dashboard with one of its uids
+//     and its tag in its folder, and a data source with its uid and plugin. It keeps other settings of the data source
+//     (certificates, timeouts).
+//   - A second push changes nothing. Dashboards are compared as Grafana returns them, without id and version.
+//   - It does not overwrite a concurrent change: an update names the version that it replaces.
 //   - A dry run reads and never writes.
-//   - What stands in the way of one thing is said of that one, and the others are gone on with. What stands in the way of
-//     all (no answer, no Grafana, no rights, no plugin, too old) is an error: one sentence that says what to do.
-//   - The token and the password are in nothing that is returned.
+//   - A problem with one object is reported for that object, and the others continue. A problem with all of them (no
+//     answer, no Grafana, no rights, no plugin, too old) is an error: one sentence that says what to do.
+//   - Results and errors never contain the token or the password.
 package push

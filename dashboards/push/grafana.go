@@ -32,7 +32,7 @@ const patience = 30 * time.Second
 func Open(ctx context.Context, address, token string) (*Grafana, error) {
 	base, err := url.Parse(address)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") || base.User != nil || base.RawQuery != "" {
-		// Without the text of it, for it may hold a password.
+		// Without its text, which may have a password.
 		return nil, errors.New("the URL of Grafana is none such as https://grafana.example.org or https://example.org/grafana; who asks is said by a token, not in the URL")
 	}
 	// With it set the client library logs whole requests, the password of the data source among them.
@@ -48,7 +48,7 @@ func Open(ctx context.Context, address, token string) (*Grafana, error) {
 // Close lets go of the connections.
 func (g *Grafana) Close() { g.http.Transport.(transport).next.CloseIdleConnections() }
 
-// get asks for what the client library has no method for.
+// get requests a path for which the client library has no method.
 func (g *Grafana) get(into any, path ...string) error {
 	request, err := http.NewRequest(http.MethodGet, g.base.JoinPath(path...).String(), nil)
 	if err != nil {
@@ -66,14 +66,14 @@ func (g *Grafana) get(into any, path ...string) error {
 	return json.NewDecoder(response.Body).Decode(into)
 }
 
-// check finds out, before anything is changed, what would stand in the way of all.
+// check finds problems with all objects before any change.
 func (g *Grafana) check() error {
 	health, err := g.api.Health()
 	switch {
 	case notFound(err), err == nil && health.Database == "":
 		return g.notGrafana()
 	case err != nil:
-		return g.explain("tell how it is", err)
+		return g.explain("report its health", err)
 	case tooOld(health.Version):
 		return fmt.Errorf("Grafana %s is too old: the dashboards need 9.4 at least, and are made for 10 to 13; update Grafana", health.Version)
 	}
@@ -81,14 +81,14 @@ func (g *Grafana) check() error {
 	if err := g.get(&plugin, "api/plugins", dashboards.PluginID, "settings"); notFound(err) {
 		return fmt.Errorf("Grafana has no plugin %s; install it (grafana cli plugins install %[1]s, in Docker GF_INSTALL_PLUGINS=%[1]s), and start Grafana again", dashboards.PluginID)
 	} else if err != nil {
-		return g.explain("look at its plugins", err)
+		return g.explain("read plugins", err)
 	}
 	return nil
 }
 
 var majorMinor = regexp.MustCompile(`^(\d+)\.(\d+)`)
 
-// tooOld tells whether a version is known to be older than 9.4. Grafana may be set to keep its version to itself.
+// tooOld reports whether a version is known to be older than 9.4. Grafana may hide its version.
 func tooOld(version string) bool {
 	m := majorMinor.FindStringSubmatch(version)
 	if m == nil {
@@ -105,13 +105,13 @@ func notFound(err error) bool {
 }
 
 func (g *Grafana) notGrafana() error {
-	return fmt.Errorf("what answers at %s is not Grafana; give the address that a browser shows when Grafana is open, up to /login or /dashboards", g.base)
+	return fmt.Errorf("the server at %s is not Grafana; give the address that a browser shows when Grafana is open, up to /login or /dashboards", g.base)
 }
 
-// explain makes a sentence of an error: what could not be done, and what to do.
+// explain turns an error into a sentence: what failed, and what to do.
 func (g *Grafana) explain(doing string, err error) error {
 	if moved, ok := errors.AsType[*redirect](err); ok {
-		return fmt.Errorf("%s sends on to %s; give the address that Grafana itself answers at", g.base, moved.base())
+		return fmt.Errorf("%s redirects to %s; give the address that Grafana itself answers at", g.base, moved.base())
 	}
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		return g.explainRefusal(doing, refused)
@@ -120,7 +120,7 @@ func (g *Grafana) explain(doing string, err error) error {
 		return fmt.Errorf("Grafana does not answer at %s: %w; check the URL, and that this machine reaches it", g.base, failed.Err)
 	}
 	if notFound(err) {
-		return fmt.Errorf("Grafana has no way to %s at %s; check the URL's path", doing, g.base)
+		return fmt.Errorf("Grafana cannot %s at %s; check the URL's path", doing, g.base)
 	}
 	return g.notGrafana()
 }
@@ -128,7 +128,7 @@ func (g *Grafana) explain(doing string, err error) error {
 func (g *Grafana) explainRefusal(doing string, r *refusal) error {
 	switch r.status {
 	case http.StatusUnauthorized:
-		return fmt.Errorf("Grafana does not accept the token: %w; make one in Grafana under Administration, Service accounts, for an account with the role Admin", r)
+		return fmt.Errorf("Grafana does not accept the token: %w; create one in Grafana under Administration, Service accounts, for an account with the role Admin", r)
 	case http.StatusForbidden:
 		return fmt.Errorf("Grafana does not let this token %s: %w; give its service account the role Admin", doing, r)
 	}

@@ -18,21 +18,21 @@ func TestInTheWay(t *testing.T) {
 		spoil func(g *target)
 		want  string
 	}{
-		"unknown token":  {func(g *target) { g.token = "glsa_unknown" }, "does not accept the token: Invalid API key; make one in Grafana under Administration, Service accounts"},
-		"no rights":      {func(g *target) { g.token = grafanatest.ViewerToken }, "does not let this token look at its data sources: You'll need additional permissions to perform this action. Permissions needed: datasources:read; give its service account the role Admin, or leave data sources alone"},
+		"unknown token":  {func(g *target) { g.token = "glsa_unknown" }, "does not accept the token: Invalid API key; create one in Grafana under Administration, Service accounts"},
+		"no rights":      {func(g *target) { g.token = grafanatest.ViewerToken }, "does not let this token read data sources: You'll need additional permissions to perform this action. Permissions needed: datasources:read; give its service account the role Admin, or leave data sources alone"},
 		"no plugin":      {func(g *target) { g.fake.Plugins = nil }, "has no plugin grafana-clickhouse-datasource; install it (grafana cli plugins install grafana-clickhouse-datasource"},
 		"old":            {func(g *target) { g.fake.Version = "9.3.16" }, "Grafana 9.3.16 is too old: the dashboards need 9.4"},
 		"very old":       {func(g *target) { g.fake.Version = "8.5.0-beta1" }, "too old"},
-		"no database":    {func(g *target) { g.fake.Down = true }, "Grafana does not tell how it is: status 503; its log says more"},
-		"broken":         {func(g *target) { g.fake.Refuse = 500 }, "Grafana does not look at its plugins: Refused; its log says more"},
+		"no database":    {func(g *target) { g.fake.Down = true }, "Grafana does not report its health: status 503; its log says more"},
+		"broken":         {func(g *target) { g.fake.Refuse = 500 }, "Grafana does not read plugins: Refused; its log says more"},
 		"wrong path":     {func(g *target) { g.url += "/grafana" }, "/grafana is not Grafana; give the address that a browser shows"},
 		"no answer":      {func(g *target) { g.url = "http://127.0.0.1:1" }, "Grafana does not answer at http://127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused; check the URL"},
 		"a page":         {func(g *target) { g.serve("<html>Welcome", 200) }, "is not Grafana"},
 		"another API":    {func(g *target) { g.serve(`{"status":"ok"}`, 200) }, "is not Grafana"},
 		"a list":         {func(g *target) { g.serve(`[]`, 200) }, "is not Grafana"},
 		"a proxy's no":   {func(g *target) { g.serve("<html>Unauthorized", 401) }, "does not accept the token: status 401"},
-		"sends on":       {func(g *target) { g.redirect("https://login.example.org/oauth?state=s3cret") }, "sends on to https://login.example.org; give the address that Grafana itself answers at"},
-		"sends to https": {func(g *target) { g.redirect("/login") }, "sends on to http://127.0.0.1"},
+		"sends on":       {func(g *target) { g.redirect("https://login.example.org/oauth?state=s3cret") }, "redirects to https://login.example.org; give the address that Grafana itself answers at"},
+		"sends to https": {func(g *target) { g.redirect("/login") }, "redirects to http://127.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake := grafanatest.New(t)
@@ -87,7 +87,7 @@ func TestViewerWithoutDataSource(t *testing.T) {
 	g := target{t, fake.URL, grafanatest.ViewerToken, fake}
 	b := bundle(g)
 	b.DataSource = nil
-	if _, err := g.try(b, false); err == nil || !strings.Contains(err.Error(), "does not let this token make a folder") {
+	if _, err := g.try(b, false); err == nil || !strings.Contains(err.Error(), "does not let this token create a folder") {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -143,7 +143,7 @@ func TestProvisioned(t *testing.T) {
 	if c := of(t, changes, "data source", b.DataSource.UID); !strings.Contains(c.Note, "provisioned from a file") {
 		t.Errorf("the data source: %q", c.Note)
 	}
-	if c := of(t, changes, "dashboard", *b.Dashboards[0].Uid); c.Note != "it is provisioned from a file of Grafana's; write that anew by hooktape dashboards export" {
+	if c := of(t, changes, "dashboard", *b.Dashboards[0].Uid); c.Note != "it is provisioned from a file of Grafana's; update the file with hooktape dashboards export" {
 		t.Errorf("the dashboard: %q", c.Note)
 	}
 }

@@ -26,8 +26,8 @@ type target struct {
 	fake       *grafanatest.Server // nil: it is a real one
 }
 
-// eachGrafana runs a test on the fake Grafana and, when GRAFANA_URL and GRAFANA_TOKEN are set, on that one as well. There
-// it works under uids of its own, and takes away what it made.
+// eachGrafana runs a test on the fake Grafana and, when GRAFANA_URL and GRAFANA_TOKEN are set, on that one as well.
+// There it works under uids of its own, and takes away what it made.
 func eachGrafana(t *testing.T, test func(g target, b push.Bundle)) {
 	t.Run("fake", func(t *testing.T) {
 		fake := grafanatest.New(t)

@@ -6,7 +6,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
-// Bundle is what is brought to Grafana.
+// Bundle has the objects to push.
 type Bundle struct {
 	FolderUID  string
 	Folder     string      // its title
@@ -21,8 +21,8 @@ type pusher struct {
 	dry       bool
 }
 
-// Push brings a bundle to Grafana or, in a dry run, tells what that would change. With an error come the changes that were
-// made before it.
+// Push pushes a bundle to Grafana or, in a dry run, returns the changes that it would make. With an error it returns
+// the changes made before.
 func (g *Grafana) Push(b Bundle, dry bool) (changes []Change, err error) {
 	if err := g.check(); err != nil {
 		return nil, err
@@ -55,16 +55,16 @@ func (p pusher) folder(title string) (Change, error) {
 		c.Title = folder.Title
 		return c.as(Unchanged), nil
 	case !notFound(err):
-		return c, p.explain("look at its folders", err)
+		return c, p.explain("read folders", err)
 	case p.dry:
 		return c.as(Created), nil
 	}
 	if _, err := p.api.NewFolder(title, p.folderUID); err != nil {
 		c, err := c.settle(err)
 		if err == nil { // without a folder nothing can follow
-			return c, fmt.Errorf("the folder %q cannot be made: %s; if there is one of this name, rename that", title, c.Note)
+			return c, fmt.Errorf("create the folder %q: %s; if another folder has this name, rename it", title, c.Note)
 		}
-		return c, p.explain("make a folder", err)
+		return c, p.explain("create a folder", err)
 	}
 	return c.as(Created), nil
 }

@@ -117,8 +117,8 @@ func TestForeign(t *testing.T) {
 	})
 }
 
-// TestTakenNames: Grafana wants titles to be unique in places; what it refuses is said. A new one (12.3 does) lets folders have
-// the same name.
+// TestTakenNames: Grafana wants titles to be unique in places; what it refuses is said. A new one (12.3 does) lets
+// folders have the same name.
 func TestTakenNames(t *testing.T) {
 	eachGrafana(t, func(g target, b push.Bundle) {
 		other := b.FolderUID + "-x"
@@ -141,7 +141,7 @@ func TestTakenNames(t *testing.T) {
 			}
 			return
 		}
-		if err == nil || !strings.Contains(err.Error(), "if there is one of this name, rename that") {
+		if err == nil || !strings.Contains(err.Error(), "if another folder has this name, rename it") {
 			t.Errorf("a folder of the same name: %v", err)
 		}
 		if got := results(changes); got != "c" {

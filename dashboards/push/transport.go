@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// transport adds to the client library what it lacks: a context, and refusals with their status. The library itself would
-// only write the status into a text. 404 is left to it: for that it has an error of its own.
+// transport adds a context and errors with a status to the client library, which only has a text with the status. The
+// library handles 404 itself.
 type transport struct {
 	ctx  context.Context
 	next *http.Transport
 }
 
-// RoundTrip implements http.RoundTripper, but for one thing: a refusal is an error and no response.
+// RoundTrip implements http.RoundTripper, except that an error status is an error and no response.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := t.next.RoundTrip(r.WithContext(t.ctx))
 	if err != nil || response.StatusCode < http.StatusMultipleChoices || response.StatusCode == http.StatusNotFound {
@@ -30,8 +30,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, refusalOf(response)
 }
 
-// redirect is an answer from another place. It is not followed: a POST would become a GET, and the token would go along to
-// wherever it leads.
+// redirect is an answer from another place. It is not followed: a POST would become a GET, and the token would go along
+// to wherever it leads.
 type redirect struct{ to *url.URL }
 
 func (r *redirect) Error() string { return "redirected" }

@@ -78,7 +78,8 @@ func (w *Writer) Write() error {
 	if _, err := w.file.WriteRows([]parquet.Row{row}); err != nil {
 		return fmt.Errorf("write Parquet: %w", err)
 	}
-	w.Rows, w.rows = w.Rows+1, w.rows+1
+	w.Rows++
+	w.rows++
 	for _, v := range row {
 		w.bytes += 8
 		if v.Kind() == parquet.ByteArray {

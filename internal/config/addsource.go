@@ -13,8 +13,8 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// AddSource adds a source behind the last one in a configuration file and changes nothing else in it, such as comments. If the
-// result would not be a valid configuration, it returns an error and leaves the file as it is.
+// AddSource adds a source behind the last one in a configuration file and changes nothing else in it, such as comments.
+// If the result would not be a valid configuration, it returns an error and leaves the file as it is.
 func AddSource(path string, s Source) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -95,6 +95,8 @@ type visitor func(ast.Node)
 
 // Visit implements ast.Visitor.
 func (v visitor) Visit(n ast.Node) ast.Visitor {
-	v(n)
+	if n != nil {
+		v(n)
+	}
 	return v
 }

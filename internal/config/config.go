@@ -1,5 +1,5 @@
-// Package config is hooktape's configuration: the file hooktape.yaml, what flags and environment set over it, and the data
-// directory. It builds from them what the other packages take: sources, endpoints, retention and the store.
+// Package config is hooktape's configuration: the file hooktape.yaml, what flags and environment set over it, and the
+// data directory. It provides the sources, endpoints, retention and store in the form that other packages take.
 //
 // Every error of a file names the file, the line and the key, and never shows a value that may be a secret.
 package config
@@ -22,8 +22,8 @@ import (
 	"hooktape/web/api"
 )
 
-// Config is hooktape.yaml; hooktape.example.yaml explains each key. Every int64 is a size in bytes. The tag secret hides a value
-// when the configuration is printed; its value "url" hides only the password and the query of a URL.
+// Config is hooktape.yaml; hooktape.example.yaml explains each key. Every int64 is a size in bytes. The tag secret
+// hides a value when the configuration is printed; its value "url" hides only the password and the query of a URL.
 type Config struct {
 	PublicURL string `yaml:"public_url"`
 	// BothelpAccount is the account's name in NAME.bothelp.io, for links to it.
@@ -40,7 +40,7 @@ type Config struct {
 	Embedded struct {
 		Addr     string `yaml:"addr"`
 		Password string `yaml:"password" secret:""`
-		// ReaderPassword is the password of the user who only reads. It has no key: hooktape generates it.
+		// ReaderPassword is the password of the user with read access. It has no key: hooktape generates it.
 		ReaderPassword string `yaml:"-"`
 	} `yaml:"embedded"`
 	API struct {
@@ -111,7 +111,7 @@ func Default() *Config {
 // UsesEngine reports whether ClickHouse is the embedded engine, because no server is configured.
 func (c *Config) UsesEngine() bool { return c.ClickHouse.DSN == "" }
 
-// DSN returns the DSN of ClickHouse, as the user who may write.
+// DSN returns the DSN of ClickHouse as the user with write access.
 func (c *Config) DSN() string {
 	if !c.UsesEngine() {
 		return c.ClickHouse.DSN
@@ -119,8 +119,8 @@ func (c *Config) DSN() string {
 	return c.engineDSN(embedded.Writer, c.Embedded.Password)
 }
 
-// ReaderDSN returns the DSN of ClickHouse as the user who only reads. A server has the users that its administrator created, so
-// there it is the same as DSN.
+// ReaderDSN returns the DSN of ClickHouse as the user with read access. A server has the users that its administrator
+// created, so there it is the same as DSN.
 func (c *Config) ReaderDSN() string {
 	if !c.UsesEngine() {
 		return c.ClickHouse.DSN
@@ -136,14 +136,14 @@ func (c *Config) engineDSN(user, password string) string {
 	return u.String()
 }
 
-// EnsurePasswords creates the embedded engine's passwords that neither the environment nor the configuration nor a file in the
-// data directory has.
+// EnsurePasswords creates the embedded engine's passwords, unless the environment, the configuration or a file in the
+// data directory has them.
 func (c *Config) EnsurePasswords(data DataDir) error {
 	return c.findPasswords(data, embedded.EnsurePassword)
 }
 
-// findPasswords takes the embedded engine's passwords from the environment, the configuration or the data directory, in this
-// order. A password file that does not exist leaves the password empty: the engine's first start creates it.
+// findPasswords takes the embedded engine's passwords from the environment, the configuration or the data directory, in
+// this order. A password file that does not exist leaves the password empty: the engine's first start creates it.
 func (c *Config) findPasswords(data DataDir, find func(file string) (string, error)) (err error) {
 	for _, p := range []struct {
 		value          *string
@@ -243,8 +243,8 @@ func scheme(tls bool) string {
 	return "http"
 }
 
-// NotEmpty returns an error for a configuration whose file, at path, has nothing but comments: that is an accident, and without
-// sources and endpoints nothing would be received or delivered.
+// NotEmpty returns an error for a configuration whose file, at path, has nothing but comments: that is an accident, and
+// without sources and endpoints nothing would be received or delivered.
 func (c *Config) NotEmpty(path string) error {
 	if c.empty {
 		return fmt.Errorf("%s is empty: restore it; or remove it, and `hooktape serve` writes a new one with a new source", path)

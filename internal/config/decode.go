@@ -22,7 +22,7 @@ import (
 	"hooktape/internal/store"
 )
 
-// formats read the values whose text has a form of its own.
+// formats parse values with a format of their own.
 var formats = []yaml.DecodeOption{
 	yaml.DisallowUnknownField(),
 	reads("no duration such as 500ms, 10s or 72h", time.ParseDuration),
@@ -31,11 +31,11 @@ var formats = []yaml.DecodeOption{
 	reads(fmt.Sprintf("no number of days from 1d to %s, nor forever", store.MaxDays), store.ParseDays),
 }
 
-// reads returns the option to parse each value of the type T. One that cannot be parsed is a [formatError].
+// reads returns a decode option that parses every value of type T. A value that cannot be parsed is a [formatError].
 func reads[T any](fault string, parse func(string) (T, error)) yaml.DecodeOption {
 	return yaml.CustomUnmarshaler(func(value *T, data []byte) error {
 		text := strings.TrimSpace(string(data))
-		_ = yaml.Unmarshal(data, &text) // a list or a map stays as it is written
+		_ = yaml.Unmarshal(data, &text) // fails for a list or a map, whose text stays as it is
 		parsed, err := parse(text)
 		if err != nil {
 			return &formatError{reflect.TypeFor[T](), text, fmt.Sprintf("%q is %s", text, fault)}
@@ -45,7 +45,7 @@ func reads[T any](fault string, parse func(string) (T, error)) yaml.DecodeOption
 	})
 }
 
-// formatError is a value that cannot be read as its type. The decoder does not say where it is.
+// formatError is a value that cannot be parsed as its type. It does not know its position.
 type formatError struct {
 	want  reflect.Type
 	text  string
@@ -55,14 +55,14 @@ type formatError struct {
 // Error implements error.
 func (e *formatError) Error() string { return e.fault }
 
-// at reports whether a node is the value, or one like it.
+// at reports whether a node has the same text and type as the value.
 func (e *formatError) at(node ast.Node) bool {
 	text := node.String()
 	_ = yaml.NodeToValue(node, &text)
 	return text == e.text && typeAt(strings.TrimPrefix(node.GetPath(), "$.")) == e.want
 }
 
-// parseSize reads a number of bytes: 1048576, 64KiB, 8MiB, 1.5GiB.
+// parseSize parses a number of bytes: 1048576, 64KiB, 8MiB, 1.5GiB.
 func parseSize(text string) (int64, error) {
 	n, err := humanize.ParseBytes(text)
 	if err == nil && n > math.MaxInt64 {
@@ -71,50 +71,77 @@ func parseSize(text string) (int64, error) {
 	return int64(n), err
 }
 
-// decodeError gives an error of the YAML decoder the form that all errors of a configuration have: file, line, key, and what is
-// wrong.
-func decodeError(path string, data []byte, err error) error {
-	f := &finder{}
-	var decoding yaml.Error
-	if format, ok := errors.AsType[*formatError](err); ok {
-		f.is = format.at
-	} else if errors.As(err, &decoding) && decoding.GetToken() != nil {
-		f.position = decoding.GetToken().Position
-		f.is = func(node ast.Node) bool {
-			p := node.GetToken().Position
-			return p.Line == f.position.Line && p.Column == f.position.Column
-		}
+// decodeError converts an error of the YAML decoder to the form of all errors of a configuration: file, line, key and
+// fault.
+func decodeError(path string, text []byte, err error) error {
+	key, position := locate(text, err)
+	fault := decodeFault(key, position, err)
+	if key != "" {
+		fault = key + ": " + fault
 	}
-	if file, err := parser.ParseBytes(data, 0); err == nil && f.is != nil {
-		for _, doc := range file.Docs {
-			ast.Walk(f, doc)
-		}
+	if position != nil {
+		path = fmt.Sprintf("%s:%d", path, position.Line)
 	}
-	text := err.Error()
-	_, unknown := errors.AsType[*yaml.UnknownFieldError](err)
-	mistyped, wrongType := errors.AsType[*yaml.TypeError](err)
-	switch {
-	case unknown && removed[withoutIndexes(f.key)] != "":
-		text = "is no longer a key: " + removed[withoutIndexes(f.key)]
-	case unknown:
-		text = "unknown key" + suggestion(f.key)
-	case wrongType:
-		text = "want " + typeWords(mistyped.DstType)
-	case decoding != nil && f.position != nil:
-		text = otherPosition.ReplaceAllString(decoding.GetMessage(), "line $1")
-	case decoding != nil:
-		text = strings.TrimSpace(yaml.FormatError(err, false, false))
-	}
-	if f.key != "" {
-		text = f.key + ": " + text
-	}
-	if f.position != nil {
-		path = fmt.Sprintf("%s:%d", path, f.position.Line)
-	}
-	return fmt.Errorf("%s: %s", path, text)
+	return fmt.Errorf("%s: %s", path, fault)
 }
 
-// otherPosition is how the decoder refers to another place, such as the first of two equal keys.
+// locate returns the key, such as sources[0].name, and the position of an error; empty and nil if they are unknown.
+func locate(text []byte, err error) (key string, position *token.Position) {
+	var is func(ast.Node) bool
+	var decoding yaml.Error
+	if format, ok := errors.AsType[*formatError](err); ok {
+		is = format.at
+	} else if _, ok := errors.AsType[*yaml.UnknownFieldError](err); ok {
+		is = unknownKey // the first in the file: of several the decoder reports any
+	} else if errors.As(err, &decoding) && decoding.GetToken() != nil {
+		position = decoding.GetToken().Position
+		is = func(node ast.Node) bool {
+			p := node.GetToken().Position
+			return p.Line == position.Line && p.Column == position.Column
+		}
+	}
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil || is == nil {
+		return "", position
+	}
+	for _, doc := range file.Docs {
+		ast.Walk(visitor(func(node ast.Node) {
+			if key == "" && node.GetToken() != nil && node.GetPath() != "$" && is(node) {
+				key = strings.TrimPrefix(node.GetPath(), "$.")
+				position = node.GetToken().Position
+			}
+		}), doc)
+	}
+	return key, position
+}
+
+// unknownKey reports whether a node belongs to a key that the configuration does not have.
+func unknownKey(node ast.Node) bool {
+	key := strings.TrimPrefix(node.GetPath(), "$.")
+	return typeAt(key) == nil && !strings.Contains(key, "<<")
+}
+
+// decodeFault returns what is wrong with a key.
+func decodeFault(key string, position *token.Position, err error) string {
+	_, unknown := errors.AsType[*yaml.UnknownFieldError](err)
+	mistyped, wrongType := errors.AsType[*yaml.TypeError](err)
+	var decoding yaml.Error
+	switch hint := removed[indexes.ReplaceAllString(key, "")]; {
+	case unknown && hint != "":
+		return "is no longer a key: " + hint
+	case unknown:
+		return "unknown key" + suggestion(key)
+	case wrongType:
+		return "want " + typeWords(mistyped.DstType)
+	case errors.As(err, &decoding) && position != nil:
+		return otherPosition.ReplaceAllString(decoding.GetMessage(), "line $1")
+	case decoding != nil:
+		return strings.TrimSpace(yaml.FormatError(err, false, false))
+	}
+	return err.Error()
+}
+
+// otherPosition is how the decoder refers to another position, such as the first of two equal keys.
 var otherPosition = regexp.MustCompile(`\[(\d+):\d+\]`)
 
 func typeWords(t reflect.Type) string {
@@ -131,22 +158,7 @@ func typeWords(t reflect.Type) string {
 	return "a text"
 }
 
-// finder finds the first node that is the one looked for, and its key, such as sources[0].name.
-type finder struct {
-	is       func(ast.Node) bool
-	key      string
-	position *token.Position
-}
-
-// Visit implements ast.Visitor.
-func (f *finder) Visit(node ast.Node) ast.Visitor {
-	if node != nil && f.key == "" && node.GetToken() != nil && node.GetPath() != "$" && f.is(node) {
-		f.key, f.position = strings.TrimPrefix(node.GetPath(), "$."), node.GetToken().Position
-	}
-	return f
-}
-
-// removed are the keys of older versions, and what to do.
+// removed has the keys that older versions had, and what to do.
 var removed = map[string]string{
 	"sources.labels":             "remove it; a subscription lists its sources",
 	"endpoints.subscribe.labels": "list the sources in endpoints[].subscribe.sources",
@@ -157,11 +169,10 @@ var removed = map[string]string{
 
 const exponential = "list the waits in retry.schedule, such as [1s, 2s, 4s, 8s]; max_attempts repeats the last one"
 
-func withoutIndexes(key string) string { return indexes.ReplaceAllString(key, "") }
-
 var indexes = regexp.MustCompile(`\[\d+\]`)
 
-// suggestion names the known key that an unknown one was most likely to be, or all that could stand there.
+// suggestion returns a hint with the known key that is most similar to an unknown one or, if none is similar, all known
+// keys.
 func suggestion(key string) string {
 	under, wrong := "", key
 	if i := strings.LastIndexByte(key, '.'); i >= 0 {
@@ -178,7 +189,7 @@ func suggestion(key string) string {
 	return "; known here are " + strings.Join(known, ", ")
 }
 
-// typeAt is the type of the value at a key of the configuration, an element's in a list; nil where there is no such key.
+// typeAt returns the type of the value of a key, and of a list the type of its elements; nil if there is no such key.
 func typeAt(key string) reflect.Type {
 	t := reflect.TypeFor[Config]()
 	for name := range strings.SplitSeq(indexes.ReplaceAllString(key, ""), ".") {
@@ -193,7 +204,7 @@ func typeAt(key string) reflect.Type {
 	return t
 }
 
-// keysOf are the keys that a struct is decoded from, in order, and the types of their values.
+// keysOf returns the keys of a struct, in order, and the types of their values.
 func keysOf(t reflect.Type) (names []string, types map[string]reflect.Type) {
 	types = map[string]reflect.Type{}
 	if t == nil || t.Kind() != reflect.Struct {
@@ -214,7 +225,7 @@ func keysOf(t reflect.Type) (names []string, types map[string]reflect.Type) {
 	return names, types
 }
 
-// distance is the Levenshtein distance: how many letters have to be changed, added or taken away.
+// distance returns the Levenshtein distance: the number of letters to change, add or remove.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

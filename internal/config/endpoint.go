@@ -27,7 +27,7 @@ type secret struct {
 	ValueFile string `yaml:"value_file"`
 }
 
-// UnmarshalYAML sets the defaults of keys that the file does not have, so that a zero in the file stays a zero.
+// UnmarshalYAML sets the defaults before it decodes, so a zero in the file stays a zero.
 func (e *Endpoint) UnmarshalYAML(unmarshal func(any) error) error {
 	*e = Endpoint{Endpoint: replay.DefaultEndpoint("", "")}
 	e.RetryOn = e.Retry.On

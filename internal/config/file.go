@@ -21,7 +21,8 @@ type File struct {
 	Overrides
 }
 
-// Overrides are the values of flags and of their environment variables. Those that are not empty take precedence over the file.
+// Overrides are the values of flags and of their environment variables. Those that are not empty take precedence over
+// the file.
 type Overrides struct {
 	IngestAddr    string
 	APIAddr       string
@@ -43,8 +44,8 @@ func (o Overrides) apply(c *Config) {
 	set(&c.Embedded.Addr, o.EmbeddedAddr)
 }
 
-// Load reads and checks the file and applies the overrides. The stamp is that of the file as it was read, also when the file is
-// invalid. A file that is still being written is settled.ErrChanging.
+// Load reads and checks the file and applies the overrides. The stamp is that of the file as it was read, also when the
+// file is invalid. A file that is still being written is settled.ErrChanging.
 func (f File) Load() (*Config, settled.Stamp, error) {
 	texts, stamp, err := settled.Read(f.Path)
 	switch {
@@ -64,7 +65,8 @@ func (f File) Load() (*Config, settled.Stamp, error) {
 	return c, stamp, c.findPasswords(f.Data, embedded.ReadPassword)
 }
 
-// Parse reads and checks the text of a configuration file; path is for its errors. An error may consist of several, see Errors.
+// Parse reads and checks the text of a configuration file; path is for its errors. An error may consist of several, see
+// Errors.
 func Parse(path string, text []byte) (*Config, error) {
 	text = bytes.TrimPrefix(text, byteOrderMark)
 	c := Default()

@@ -18,16 +18,18 @@ const (
 	ownClickHouse = "ClickHouse"
 )
 
-// clickHouseHTTP are the default ports of ClickHouse's HTTP interface. They count as hooktape's own even if the DSN names another
-// port, such as the native one: nobody who may create replays may query ClickHouse by them.
+// clickHouseHTTP are the default ports of ClickHouse's HTTP interface. They count as hooktape's own even if the DSN
+// names another port, such as the native one: a person with the right to create replays must not query ClickHouse by
+// them.
 var clickHouseHTTP = []uint16{8123, 8443}
 
 // Own returns hooktape's own addresses by the configuration, to which nothing is delivered.
 func (c *Config) Own(db *store.Store) *outbound.OwnAddresses {
 	own := &outbound.OwnAddresses{}
-	for addr, what := range map[string]string{c.IngestAddr: OwnHooks, c.APIAddr: OwnAPI, c.OpsAddr: OwnOps, c.TLS.HTTPAddr: OwnHTTP} {
-		own.AddListener(addr, what)
-	}
+	own.AddListener(c.IngestAddr, OwnHooks)
+	own.AddListener(c.APIAddr, OwnAPI)
+	own.AddListener(c.OpsAddr, OwnOps)
+	own.AddListener(c.TLS.HTTPAddr, OwnHTTP)
 	if c.UsesEngine() {
 		own.AddListener(c.Embedded.Addr, ownClickHouse)
 		return own

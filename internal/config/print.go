@@ -13,13 +13,13 @@ import (
 	"hooktape/web/api"
 )
 
-// YAML returns the configuration in force as YAML, with defaults and with a mask in place of each secret.
+// YAML returns the configuration in force as YAML, including defaults. Secrets are masked.
 func (c *Config) YAML() ([]byte, error) {
 	return yaml.MarshalWithOptions(printable(reflect.ValueOf(*c)), yaml.IndentSequence(true))
 }
 
-// printable returns a value as the YAML encoder writes it. It hides fields with the tag secret; if the tag is "url", only those parts
-// of the URL that may be secret.
+// printable returns a value as the YAML encoder writes it. It hides fields with the tag secret; if the tag is "url",
+// only those parts of the URL that may be secret.
 func printable(v reflect.Value) any {
 	switch x := v.Interface().(type) {
 	case int64:
@@ -85,7 +85,7 @@ func visible(field reflect.StructField, v reflect.Value) any {
 	return redact.Mask
 }
 
-// sizeText writes a size in the largest unit of which it is a whole number.
+// sizeText writes a size with the largest unit that divides it.
 func sizeText(n int64) string {
 	for i, unit := range []string{"TiB", "GiB", "MiB", "KiB"} {
 		if factor := int64(1) << (40 - 10*i); n != 0 && n%factor == 0 {

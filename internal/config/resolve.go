@@ -27,10 +27,10 @@ var (
 	accountName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
 
-// minTokenBytes rules out guessable tokens: nobody can try all combinations of 16 random characters.
+// minTokenBytes rules out guessable tokens: 16 random characters have too many combinations to try.
 const minTokenBytes = 16
 
-// resolve fills in values from the environment and from files, and returns all that is wrong with the configuration at once.
+// resolve fills in values from the environment and from files, and returns every fault of the configuration.
 func (c *Config) resolve(lookup func(string) (string, bool)) error {
 	check := &checker{lookup: lookup}
 	check.secret("clickhouse.dsn", &c.ClickHouse.DSN)
@@ -43,7 +43,7 @@ func (c *Config) resolve(lookup func(string) (string, bool)) error {
 	check.section("ingest", c.Ingest.Validate())
 	c.resolveSources(check)
 	sample := c.Traces.Sample
-	check.Unless(sample >= 0 && sample <= 1, "traces.sample", "must lie between 0 and 1, is %v", sample) // .nan is neither
+	check.Unless(sample >= 0 && sample <= 1, "traces.sample", "must lie between 0 and 1, is %v", sample) // false for .nan
 	check.Err("drain", c.Drain.Validate())
 	c.resolveEndpoints(check)
 	check.Unless(c.Replay.Shard == "" || c.Replay.Shard == "1/1", "replay.shard",
@@ -57,7 +57,8 @@ func (c *Config) resolvePublicURL(check *checker) {
 		return
 	}
 	c.PublicURL = strings.TrimFunc(c.PublicURL, invisible)
-	check.Unless(!strings.ContainsFunc(c.PublicURL, invisible), "public_url", "must have no white space or invisible character")
+	check.Unless(!strings.ContainsFunc(c.PublicURL, invisible), "public_url",
+		"must have no white space or invisible character")
 	u, err := url.Parse(c.PublicURL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		check.Unless(false, "public_url", "must be a URL such as https://hooks.example.org")
@@ -75,7 +76,8 @@ func invisible(r rune) bool {
 // resolve writes the domains as a client's handshake has them.
 func (t TLS) resolve(check *checker) {
 	files := t.Cert != "" || t.Key != ""
-	check.Unless(!files || len(t.Autocert) == 0, "tls.autocert", "cert and key exclude autocert: take the one or the other")
+	check.Unless(!files || len(t.Autocert) == 0, "tls.autocert",
+		"cert and key exclude autocert: take the one or the other")
 	check.Unless(!files || len(t.Autocert) > 0 || t.Cert != "" && t.Key != "", "tls", "needs both cert and key")
 	check.Unless(!t.API || files || t.On(), "tls.api", "needs cert and key, or autocert")
 	for i, domain := range t.Autocert {
@@ -87,7 +89,8 @@ func (t TLS) resolve(check *checker) {
 	u, err := url.Parse(t.DirectoryURL)
 	check.Unless(t.DirectoryURL == "" || err == nil && u.Host != "" && u.Scheme == "https", "tls.directory_url",
 		"must be a URL such as https://acme-staging-v02.api.letsencrypt.org/directory")
-	for key, value := range map[string]string{"email": t.Email, "directory_url": t.DirectoryURL, "http_addr": t.HTTPAddr} {
+	for key, value := range map[string]string{"email": t.Email, "directory_url": t.DirectoryURL,
+		"http_addr": t.HTTPAddr} {
 		check.Unless(value == "" || len(t.Autocert) > 0, "tls."+key, "is of use with autocert only")
 	}
 }
@@ -102,7 +105,8 @@ func (c *Config) resolveTokens(check *checker) {
 		check.once(key, "token", t.Name)
 		check.Unless(len(t.Secret) >= minTokenBytes, key+".token", "must have at least %d characters", minTokenBytes)
 		check.Unless(!secrets[t.Secret], key+".token", "is another one's as well")
-		check.Unless(slices.Contains(api.Roles, t.Role), key+".role", "%q is none of %s", t.Role, event.Words(api.Roles))
+		check.Unless(slices.Contains(api.Roles, t.Role), key+".role", "%q is none of %s", t.Role,
+			event.Words(api.Roles))
 		secrets[t.Secret] = t.Secret != ""
 	}
 }
@@ -123,8 +127,10 @@ func (c *Config) resolveSources(check *checker) {
 		}
 		check.Unless(len(s.Token) >= minTokenBytes, key+".token",
 			"must have at least %d characters; `hooktape sources add` makes a random one", minTokenBytes)
-		check.Unless(s.OldToken == "" || len(s.OldToken) >= minTokenBytes, key+".old_token", "must have at least %d characters", minTokenBytes)
-		check.Unless(!strings.ContainsAny(s.Token+s.OldToken, "/?#% "), key+".token", "must be fit for a URL: none of / ? # %% and no space")
+		check.Unless(s.OldToken == "" || len(s.OldToken) >= minTokenBytes, key+".old_token",
+			"must have at least %d characters", minTokenBytes)
+		check.Unless(!strings.ContainsAny(s.Token+s.OldToken, "/?#% "), key+".token",
+			"must be fit for a URL: none of / ? # %% and no space")
 		known := s.Kind == "" || s.Kind != event.KindUnknown && slices.Contains(event.Kinds, s.Kind)
 		check.Unless(known, key+".kind", "%q is none of flow, conversation_closed, user_profile_viewed", s.Kind)
 		check.Unless(s.MaxBody <= 16<<20, key+".max_body", "must lie between 1 and 16MiB")
@@ -153,8 +159,8 @@ func (c *Config) resolveEndpoints(check *checker) {
 	}
 }
 
-// checkSubscription rejects sources that do not exist: nobody would notice that an endpoint receives nothing because of a misspelt
-// name.
+// checkSubscription rejects sources that do not exist: with a misspelt name, an endpoint would receive nothing without
+// a notice.
 func (c *Config) checkSubscription(check *checker, key string, s *replay.Subscription) {
 	var known []string
 	for _, source := range c.Sources {
@@ -166,7 +172,7 @@ func (c *Config) checkSubscription(check *checker, key string, s *replay.Subscri
 	}
 }
 
-// checker collects what is wrong, and fills in values from elsewhere.
+// checker collects faults, and fills in values from the environment and from files.
 type checker struct {
 	setting.Faults
 	lookup func(string) (string, bool) // environment variables

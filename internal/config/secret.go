@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Secret reads a secret from a file or, if file is empty, from an environment variable. No flag has the secret itself, because
-// every user of a machine sees command lines. flag names the file's flag, for errors.
+// Secret reads a secret from a file or, if file is empty, from an environment variable. No flag has the secret itself,
+// because every user of a machine sees command lines. flag names the file's flag, for errors.
 func Secret(flag, file, variable string) (string, error) {
 	if file == "" {
 		return os.Getenv(variable), nil

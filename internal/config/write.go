@@ -34,8 +34,8 @@ replay:
   allow_private: true
 `
 
-// EnsureFile writes a first configuration with random secrets, readable by its owner alone, if there is no file at path. It
-// reports whether it wrote one.
+// EnsureFile writes a first configuration with random secrets, readable by its owner alone, if there is no file at
+// path. It reports whether it wrote one.
 func EnsureFile(path string) (written bool, err error) {
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		return false, err
@@ -58,8 +58,8 @@ func RandomToken() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// ReplaceFile writes a file completely or not at all, because other programs may read it at any moment. An existing file keeps its
-// mode and owner; a new one gets the given mode.
+// ReplaceFile writes a file completely or not at all, because other programs may read it at any moment. An existing
+// file keeps its mode and owner; a new one gets the given mode.
 func ReplaceFile(path string, text []byte, mode os.FileMode) error {
 	next, err := os.CreateTemp(filepath.Dir(path), ".hooktape-*")
 	if err != nil {

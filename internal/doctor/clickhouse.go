@@ -12,18 +12,18 @@ import (
 	"hooktape/internal/store"
 )
 
-// A clock that is wrong by a second orders events of two machines wrongly; by a minute, live delivery and times in
-// dashboards go wrong.
+// A clock that is off by a second mixes up the order of two machines' events; off by a minute, it breaks live delivery
+// and the times in dashboards.
 const (
 	clockNotice  = time.Second
 	clockProblem = time.Minute
 )
 
-// clickhouse looks at the server, and at what of it is ours.
+// clickhouse checks the server, its user and hooktape's tables.
 func (d *doctor) clickhouse(ctx context.Context) []Finding {
 	db, err := d.cfg.OpenStore()
 	if err != nil {
-		return []Finding{bad("mend it in the configuration", "%v", err)}
+		return []Finding{bad("correct it in the configuration", "%v", err)}
 	}
 	defer db.Close()
 	h, err := db.Health(ctx)
@@ -31,7 +31,7 @@ func (d *doctor) clickhouse(ctx context.Context) []Finding {
 	case errors.Is(err, store.ErrUnavailable) && d.cfg.UsesEngine():
 		return []Finding{warn("it runs with `hooktape serve`", "the embedded engine does not answer at %s", d.cfg.Embedded.Addr)}
 	case errors.Is(err, store.ErrUnavailable):
-		return []Finding{bad("start it, or mend the DSN; meanwhile webhooks wait on disk", "%v", err)}
+		return []Finding{bad("start it, or correct the DSN; meanwhile webhooks wait on disk", "%v", err)}
 	case errors.Is(err, store.ErrUnauthorized):
 		return []Finding{bad("check the user and password in the DSN", "%v", err)}
 	case err != nil:
@@ -39,10 +39,12 @@ func (d *doctor) clickhouse(ctx context.Context) []Finding {
 	}
 	list := []Finding{ok("answers; version %s, user %s, database %s", h.Version, h.User, db.Database())}
 	if len(h.Missing) > 0 {
-		list = append(list, bad("GRANT ALL ON "+db.Database()+".* TO "+h.User, "the user lacks %s", strings.Join(h.Missing, ", ")))
+		list = append(list, bad("GRANT ALL ON "+db.Database()+".* TO "+h.User, "the user lacks %s",
+			strings.Join(h.Missing, ", ")))
 	}
 	if len(h.Settings) > 0 {
-		list = append(list, bad("change them in the user's settings profile, or in the DSN", "the user has settings under which hooktape cannot work rightly: %s", strings.Join(h.Settings, ", ")))
+		list = append(list, bad("change them in the user's settings profile, or in the DSN",
+			"the user has settings under which hooktape cannot work rightly: %s", strings.Join(h.Settings, ", ")))
 	}
 	if len(h.MissingOnCluster) > 0 {
 		rights := strings.Join(h.MissingOnCluster, ", ")
@@ -62,29 +64,35 @@ func (d *doctor) clickhouse(ctx context.Context) []Finding {
 	return append(list, damageFindings(detached)...)
 }
 
-// clusterFindings leave out what follows from what they have said.
+// clusterFindings reports causes, and omits their consequences.
 func clusterFindings(name string, c store.ClusterHealth) []Finding {
 	if c.Servers == 0 {
 		return []Finding{bad("name one of `SELECT DISTINCT cluster FROM system.clusters`, or add it to remote_servers in the configuration of all servers", "the server knows no cluster %q", name)}
 	}
-	list := []Finding{ok("the cluster %s has %s and %s", name, english.Plural(int(c.Shards), "shard", ""), english.Plural(int(c.Servers), "server", ""))}
+	list := []Finding{ok("the cluster %s has %s and %s", name, english.Plural(int(c.Shards), "shard", ""),
+		english.Plural(int(c.Servers), "server", ""))}
 	if c.WrittenTwice {
 		list = append(list, bad("set <internal_replication>true</internal_replication> for each shard in remote_servers", "what is inserted would be written to each replica twice"))
 	}
 	if len(c.Macros) > 0 {
-		list = append(list, bad("set them in <macros> of each server's configuration", "the server that was asked has no macro %s", strings.Join(c.Macros, ", ")))
+		list = append(list, bad("set them in <macros> of each server's configuration",
+			"the server that was asked has no macro %s", strings.Join(c.Macros, ", ")))
 	}
 	if c.Silent > 0 {
-		list = append(list, bad("see whether ClickHouse runs on each; the errors in system.clusters tell which it is", "of the servers %d cannot be reached from the one that was asked", c.Silent))
+		list = append(list, bad("see whether ClickHouse runs on each; the errors in system.clusters tell which it is",
+			"of the servers %d cannot be reached from the one that was asked", c.Silent))
 	}
 	if c.Keeper != nil {
-		return append(list, bad("start ClickHouse Keeper, and name it in <zookeeper> of each server's configuration", "Keeper cannot be used: %v", c.Keeper))
+		return append(list, bad("start ClickHouse Keeper, and name it in <zookeeper> of each server's configuration",
+			"Keeper cannot be used: %v", c.Keeper))
 	}
 	if len(c.Differing) > 0 {
-		list = append(list, bad("make them as in docs/OPERATIONS.md, \"Grow to a cluster\"", "servers whose tables differ from those of the one that was asked: %s", strings.Join(c.Differing, ", ")))
+		list = append(list, bad("make them as in docs/OPERATIONS.md, \"Grow to a cluster\"",
+			"servers whose tables differ from those of the one that was asked: %s", strings.Join(c.Differing, ", ")))
 	}
 	if len(c.Behind) > 0 {
-		list = append(list, bad("see system.replicas and system.replication_queue there", "replicas that take nothing, or are more than a minute behind: %s", strings.Join(c.Behind, ", ")))
+		list = append(list, bad("see system.replicas and system.replication_queue there",
+			"replicas that take nothing, or are more than a minute behind: %s", strings.Join(c.Behind, ", ")))
 	}
 	return list
 }
@@ -92,18 +100,20 @@ func clusterFindings(name string, c store.ClusterHealth) []Finding {
 func schemaFinding(s store.Schema) Finding {
 	switch {
 	case s.At > s.Known:
-		return bad("install the newer hooktape that has made them", "the tables are newer (%d) than this program knows (%d)", s.At, s.Known)
+		return bad("install the newer hooktape that has made them",
+			"the tables are newer (%d) than this program knows (%d)", s.At, s.Known)
 	case s.TooOld:
 		return bad("make a backup with the hooktape that runs there, and restore it with this one: docs/OPERATIONS.md, \"Upgrade\"", "the tables are at %d, and this program updates from %d on", s.At, store.OldestSchema)
 	case s.At == 0:
 		return warn("hooktape makes them at its start; or hooktape migrate", "there are no tables yet")
 	case s.At < s.Known:
-		return warn("hooktape does that at its start; or hooktape migrate", "the tables are at %d, and this program brings them to %d", s.At, s.Known)
+		return warn("hooktape does that at its start; or hooktape migrate",
+			"the tables are at %d, and this program brings them to %d", s.At, s.Known)
 	}
 	return ok("the tables are up to date")
 }
 
-// clockFinding compares with ClickHouse's clock alone: whether both are right, they cannot tell.
+// clockFinding compares this machine's clock with ClickHouse's; both may be wrong.
 func clockFinding(ahead time.Duration) Finding {
 	const do = "keep both clocks right (systemd-timesyncd, chrony)"
 	switch apart := ahead.Abs(); {
@@ -115,7 +125,7 @@ func clockFinding(ahead time.Duration) Finding {
 	return ok("its clock agrees with this machine's")
 }
 
-// damageFindings report damaged parts.
+// damageFindings reports damaged parts.
 func damageFindings(parts []store.DamagedPart) (list []Finding) {
 	for _, p := range parts {
 		list = append(list, bad(p.Remedy(), "%s", p))
@@ -127,7 +137,7 @@ func damageFindings(parts []store.DamagedPart) (list []Finding) {
 func (d *doctor) data(ctx context.Context) []Finding {
 	db, err := d.cfg.OpenStore()
 	if err != nil {
-		return []Finding{bad("mend it in the configuration", "%v", err)}
+		return []Finding{bad("correct it in the configuration", "%v", err)}
 	}
 	defer db.Close()
 	var read uint64
@@ -140,7 +150,8 @@ func (d *doctor) data(ctx context.Context) []Finding {
 	list := damageFindings(damaged)
 	switch {
 	case err != nil:
-		return append(list, bad("see that ClickHouse runs, and its log; then try again", "not all parts could be checked: %v", err))
+		return append(list, bad("see that ClickHouse runs, and its log; then try again",
+			"not all parts could be checked: %v", err))
 	case len(list) == 0:
 		return []Finding{ok("each part has the checksums with which it was written (%s)", humanize.IBytes(read))}
 	}

@@ -11,21 +11,21 @@ import (
 	"hooktape/replay"
 )
 
-// What waits longer or is more than that does not get less by itself.
+// Limits of a backlog. A backlog beyond them does not clear on its own.
 const (
 	backlogNotice  = 15 * time.Minute
 	backlogProblem = time.Hour
 	mostWaiting    = 10_000
 )
 
-// Which events doctor looks at for a delivery, and how many of those without one it counts.
+// The age of the events whose deliveries are checked, and the largest count of missing deliveries.
 const (
 	deliveriesWindow = 24 * time.Hour
 	mostMissing      = 1000
 )
 
-// deliveries looks how delivery to each endpoint goes, and whether each stored event that it subscribes to has a delivery.
-// ClickHouse's own trouble is told elsewhere, as are tables that are not there yet.
+// deliveries checks the backlog of each endpoint, and whether each stored event of its subscription has a delivery.
+// Other checks report faults of ClickHouse and missing tables.
 func (d *doctor) deliveries(ctx context.Context) (list []Finding) {
 	db, err := d.cfg.OpenStore()
 	if err != nil {
@@ -71,7 +71,7 @@ func (d *doctor) service(db *store.Store) *replay.Service {
 	return replay.NewService(db, d.cfg.DeliveryEndpoints, d.cfg.Replay.AllowPrivate)
 }
 
-// backlogFinding says how delivery to an endpoint goes; nil of one that has never had anything to do.
+// backlogFinding reports an endpoint's backlog. It returns nil for an endpoint that has never had a delivery.
 func backlogFinding(e replay.EndpointStatus, now time.Time) *Finding {
 	waiting := uint64(0)
 	for state, n := range e.Backlog.Counts {
@@ -95,7 +95,7 @@ func backlogFinding(e replay.EndpointStatus, now time.Time) *Finding {
 	var f Finding
 	switch {
 	case e.State == "broken":
-		f = bad("mend the endpoint; hooktape tries it again by itself, `hooktape endpoints resume "+e.Name+"` at once", "%s fails%s: %s", e.Name, reason, text)
+		f = bad("fix the endpoint; hooktape tries it again by itself, `hooktape endpoints resume "+e.Name+"` at once", "%s fails%s: %s", e.Name, reason, text)
 	case e.State == "paused":
 		f = warn("hooktape endpoints resume "+e.Name, "%s is paused%s: %s", e.Name, reason, text)
 	case age > backlogProblem || waiting > mostWaiting:

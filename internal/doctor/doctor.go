@@ -1,4 +1,5 @@
-// Package doctor checks whether everything that hooktape needs is in order, whether hooktape runs or not. It changes nothing.
+// Package doctor checks whether everything that hooktape needs is in order, whether hooktape runs or not. It changes
+// nothing.
 package doctor
 
 import (
@@ -13,12 +14,12 @@ import (
 // Options say what to check.
 type Options struct {
 	File config.File
-	// GrafanaURL is the address of a Grafana to check as well; empty is none. Its token is in GrafanaTokenFile or, if that is
+	// GrafanaURL is the address of a Grafana to check too, or empty. Its token is in GrafanaTokenFile or, if that is
 	// empty, in the environment variable GRAFANA_TOKEN.
 	GrafanaURL       string
 	GrafanaTokenFile string
-	// Deep reads everything in ClickHouse and compares checksums. Progress, which may be nil, is called meanwhile with the table
-	// and the bytes read of all tables.
+	// Deep reads everything in ClickHouse and compares checksums. Progress, which may be nil, is called meanwhile with
+	// the table and the bytes read of all tables.
 	Deep     bool
 	Progress func(table string, done, total uint64)
 }
@@ -33,12 +34,12 @@ const (
 	Problem Result = "problem"
 )
 
-// Finding is what a check found.
+// Finding is one result of a check.
 type Finding struct {
 	Check  string `json:"check"`
 	Result Result `json:"result"`
 	Says   string `json:"says"`
-	Do     string `json:"do,omitempty"` // what a person can do about it; empty if the result is OK
+	Do     string `json:"do,omitempty"` // how to fix it; empty if the result is OK
 }
 
 func ok(format string, args ...any) Finding {
@@ -79,13 +80,13 @@ func Run(ctx context.Context, o Options) []Finding {
 	return findings
 }
 
-// doctor has what the checks look at.
+// doctor has the subjects of the checks.
 type doctor struct {
 	Options
 	cfg *config.Config
 }
 
-// checks are all that apply to the configuration.
+// checks returns the checks that apply to the configuration.
 func (d *doctor) checks() []check {
 	list := []check{
 		{"configuration", d.configuration},
@@ -100,12 +101,13 @@ func (d *doctor) checks() []check {
 		{"deliveries", d.deliveries},
 	}
 	for _, e := range d.cfg.DeliveryEndpoints() {
-		list = append(list, check{"endpoint " + e.Name, func(ctx context.Context) []Finding { return d.endpoint(ctx, e) }})
+		examine := func(ctx context.Context) []Finding { return d.endpoint(ctx, e) }
+		list = append(list, check{"endpoint " + e.Name, examine})
 	}
 	return append(list, check{"Grafana", d.grafana}, check{"collector", collector})
 }
 
-// runAll runs all checks at once. A check that exceeds its time is abandoned, and reported.
+// runAll runs all checks concurrently. It abandons and reports a check that exceeds its time.
 func runAll(ctx context.Context, list []check) (findings []Finding) {
 	all := make([][]Finding, len(list))
 	var working sync.WaitGroup
@@ -118,7 +120,8 @@ func runAll(ctx context.Context, list []check) (findings []Finding) {
 			select {
 			case all[n] = <-found:
 			case <-time.After(checkTime + time.Second):
-				all[n] = []Finding{bad("look whether a disk or a network file system hangs", "no result within %v", checkTime)}
+				all[n] = []Finding{bad("look whether a disk or a network file system hangs", "no result within %v",
+					checkTime)}
 			}
 		})
 	}

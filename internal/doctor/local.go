@@ -22,14 +22,15 @@ import (
 
 func invalidConfig(err error) (list []Finding) {
 	for _, err := range config.Errors(err) {
-		list = append(list, bad("mend it; hooktape.example.yaml explains every key", "%v", err))
+		list = append(list, bad("correct it; hooktape.example.yaml explains every key", "%v", err))
 	}
 	return list
 }
 
 func (d *doctor) configuration(context.Context) []Finding {
 	path := d.File.Path
-	list := []Finding{ok("%s: %s, %s", path, english.Plural(len(d.cfg.Sources), "source", ""), english.Plural(len(d.cfg.Endpoints), "endpoint", ""))}
+	list := []Finding{ok("%s: %s, %s", path, english.Plural(len(d.cfg.Sources), "source", ""),
+		english.Plural(len(d.cfg.Endpoints), "endpoint", ""))}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
 		list = append(list, warn("chmod o-rwx "+path, "everybody on this machine can read it, and it may hold secrets"))
 	}
@@ -39,41 +40,45 @@ func (d *doctor) configuration(context.Context) []Finding {
 	return list
 }
 
-// private looks whether others on this machine can read what hooktape keeps.
+// private checks whether other users of this machine can read hooktape's files.
 func (d *doctor) private(context.Context) (list []Finding) {
 	for _, path := range d.File.Data.Private() {
 		if path == d.File.Path {
-			continue // configuration looks at it
+			continue // see configuration
 		}
 		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
-			list = append(list, warn("start hooktape as the owner, which keeps others out; or chmod -R go= "+path, "others on this machine may read %s (%v)", path, info.Mode().Perm()))
+			list = append(list, warn("start hooktape as the owner, which keeps others out; or chmod -R go= "+path,
+				"others on this machine may read %s (%v)", path, info.Mode().Perm()))
 		}
 	}
 	return list
 }
 
-// slowSync is what makes a sender wait noticeably; a usual SSD takes a few milliseconds.
+// slowSync is an fsync for which a sender waits noticeably; a usual SSD takes a few milliseconds.
 const slowSync = 50 * time.Millisecond
 
-// directory tries what the spool needs of the data directory, with a file of its own that is gone afterwards.
+// directory writes a temporary file as the spool does.
 func (d *doctor) directory(context.Context) []Finding {
 	dir := string(d.File.Data)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return []Finding{warn("it is made at the first start; else name it by --data or HOOKTAPE_DATA", "there is none at %s", dir)}
+		return []Finding{warn("it is made at the first start; else name it by --data or HOOKTAPE_DATA",
+			"there is none at %s", dir)}
 	}
 	took, err := trySync(dir)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return []Finding{bad("run doctor as the user that hooktape runs as; or give that user the directory (chown)", "%s cannot be written to as %s", dir, userName())}
+		return []Finding{bad("run doctor as the user that hooktape runs as; or give that user the directory (chown)",
+			"%s cannot be written to as %s", dir, userName())}
 	case err != nil:
 		return []Finding{bad("see what the kernel's log (dmesg) says about this disk", "%v", err)}
 	case took > slowSync:
-		return []Finding{warn("each webhook waits for one: a faster disk, or less beside it", "%s: an fsync takes %v", dir, took.Round(time.Millisecond))}
+		return []Finding{warn("each webhook waits for one: a faster disk, or less beside it", "%s: an fsync takes %v",
+			dir, took.Round(time.Millisecond))}
 	}
 	return []Finding{ok("%s can be written to; an fsync takes %v", dir, took.Round(100*time.Microsecond))}
 }
 
-// trySync is the median of some writes with fsync.
+// trySync returns the median duration of a few writes with fsync.
 func trySync(dir string) (time.Duration, error) {
 	file, err := os.CreateTemp(dir, ".doctor-")
 	if err != nil {
@@ -99,20 +104,22 @@ func trySync(dir string) (time.Duration, error) {
 func (d *doctor) disk(context.Context) []Finding {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(string(d.File.Data), &stat); err != nil {
-		return nil // directory has said it
+		return nil // see directory
 	}
 	free, min := uint64(stat.Bavail)*uint64(stat.Bsize), uint64(d.cfg.Spool.MinFree)
 	const do = "free some space, or make spool.min_free smaller"
 	switch {
 	case free < min:
-		return []Finding{bad(do, "%s free, less than spool.min_free (%s): webhooks are answered with 503", humanize.IBytes(free), humanize.IBytes(min))}
+		return []Finding{bad(do, "%s free, less than spool.min_free (%s): webhooks are answered with 503",
+			humanize.IBytes(free), humanize.IBytes(min))}
 	case free < 2*min:
-		return []Finding{warn(do, "%s free; below %s webhooks are answered with 503", humanize.IBytes(free), humanize.IBytes(min))}
+		return []Finding{warn(do, "%s free; below %s webhooks are answered with 503", humanize.IBytes(free),
+			humanize.IBytes(min))}
 	}
 	return []Finding{ok("%s free", humanize.IBytes(free))}
 }
 
-// spools looks at what waits on disk, which a running hooktape keeps to itself, and at what was set aside.
+// spools checks for records on disk, unless a running hooktape has the spools locked, and for damaged databases.
 func (d *doctor) spools(context.Context) (list []Finding) {
 	for _, name := range config.SpoolNames {
 		dir := d.File.Data.Spool(name)
@@ -123,7 +130,8 @@ func (d *doctor) spools(context.Context) (list []Finding) {
 		case errors.Is(err, spool.ErrLocked):
 			list = append(list, ok("%s: in use by a running hooktape", name))
 		case damaged:
-			list = append(list, bad("start hooktape: it sets the damaged part aside and saves what can be read", "%s: %v", name, err))
+			list = append(list, bad("start hooktape: it sets the damaged part aside and saves what can be read",
+				"%s: %v", name, err))
 		case err != nil:
 			list = append(list, bad("run doctor as the user that hooktape runs as", "%s: %v", name, err))
 		default:
@@ -131,7 +139,8 @@ func (d *doctor) spools(context.Context) (list []Finding) {
 			_ = i.Close()
 		}
 		if aside, _ := filepath.Glob(filepath.Join(dir, "damaged-*")); len(aside) > 0 {
-			list = append(list, warn("damage.json in each says what was saved; remove them when nothing is missed", "%s: %s set aside in %s",
+			list = append(list, warn("damage.json in each says what was saved; remove them when nothing is missed",
+				"%s: %s set aside in %s",
 				name, english.Plural(len(aside), "damaged database", ""), dir))
 		}
 	}
@@ -145,17 +154,18 @@ func waiting(name string, stat spool.Stat) Finding {
 	if stat.Records == 0 {
 		return ok("%s: all is in ClickHouse", name)
 	}
-	return warn("start hooktape, which brings them there", "%s: %s for ClickHouse, the oldest since %s", name, english.Plural(int(stat.Records), "record", ""), localTime(stat.Oldest))
+	return warn("start hooktape, which brings them there", "%s: %s for ClickHouse, the oldest since %s", name,
+		english.Plural(int(stat.Records), "record", ""), localTime(stat.Oldest))
 }
 
-// listeners asks a running hooktape, if one runs, whether it is ready.
+// listeners probes whether a running hooktape is ready.
 func (d *doctor) listeners(ctx context.Context) (list []Finding) {
 	for _, part := range []struct{ name, addr string }{{"the hooks", d.cfg.IngestAddr}, {"the API", d.cfg.APIAddr}} {
 		name := part.name + " at " + part.addr
 		switch err := server.Check(ctx, name, part.addr, "/readyz"); {
 		case err == nil:
 			list = append(list, ok("%s: ready", name))
-			if trouble := troubleOf(ctx, part.addr); trouble != "" {
+			if trouble := drainError(ctx, part.addr); trouble != "" {
 				list = append(list, warn("see hooktape's log", "%s: %s", name, trouble))
 			}
 		case !server.Refused(err):
@@ -163,13 +173,14 @@ func (d *doctor) listeners(ctx context.Context) (list []Finding) {
 		}
 	}
 	if list == nil {
-		return []Finding{bad("start it", "hooktape does not run here: nothing listens at %s and %s", d.cfg.IngestAddr, d.cfg.APIAddr)}
+		return []Finding{bad("start it", "hooktape does not run here: nothing listens at %s and %s", d.cfg.IngestAddr,
+			d.cfg.APIAddr)}
 	}
 	return list
 }
 
-// troubleOf is what a listener that is ready says of why events are not stored; "" when they are.
-func troubleOf(ctx context.Context, addr string) string {
+// drainError returns the reason why events are not stored, by the answer of a ready listener; "" if they are stored.
+func drainError(ctx context.Context, addr string) string {
 	_, said, err := server.Probe(ctx, addr, "/readyz")
 	var body struct {
 		Drain struct {

@@ -25,7 +25,7 @@ import (
 	"hooktape/replay"
 )
 
-// publicURL tries what BotHelp does, as far as that can be tried from here.
+// publicURL connects to the hooks as BotHelp does, as far as that is possible from here.
 func (d *doctor) publicURL(ctx context.Context) []Finding {
 	base := d.cfg.BaseURL()
 	u, err := url.Parse(base)
@@ -33,19 +33,23 @@ func (d *doctor) publicURL(ctx context.Context) []Finding {
 		return nil
 	}
 	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && (ip.IsLoopback() || ip.IsUnspecified()) {
-		return []Finding{warn("set public_url to what the world reaches this machine by", "hook URLs begin with %s, which BotHelp cannot reach", base)}
+		return []Finding{warn("set public_url to what the world reaches this machine by",
+			"hook URLs begin with %s, which BotHelp cannot reach", base)}
 	}
 	status, err := statusOf(ctx, base+"/healthz")
 	switch {
 	case server.Refused(err):
 		return []Finding{warn("start hooktape, or the proxy in front", "nothing answers at %s", base)}
 	case err != nil:
-		return []Finding{warn("from outside it may be better: some networks do not lead back in", "%s cannot be reached from here: %v", base, redact.WithoutURL(err))}
+		return []Finding{warn("from outside it may be better: some networks do not lead back in",
+			"%s cannot be reached from here: %v", base, redact.WithoutURL(err))}
 	case status != http.StatusOK:
-		return []Finding{bad("let the proxy hand all paths on to "+d.cfg.IngestAddr, "%s/healthz is answered with %d: it is not hooktape that answers", base, status)}
+		return []Finding{bad("let the proxy hand all paths on to "+d.cfg.IngestAddr,
+			"%s/healthz is answered with %d: it is not hooktape that answers", base, status)}
 	}
 	if u.Scheme == "http" {
-		return []Finding{warn("README tells of TLS: the token in a hook URL can be read on its way", "%s answers, without TLS", base)}
+		return []Finding{warn("README tells of TLS: the token in a hook URL can be read on its way",
+			"%s answers, without TLS", base)}
 	}
 	return []Finding{ok("%s answers", base)}
 }
@@ -67,24 +71,28 @@ func statusOf(ctx context.Context, url string) (int, error) {
 
 const fewDays = 10
 
-// certificates are our own.
+// certificates checks the certificates of the listeners.
 func (d *doctor) certificates(context.Context) (list []Finding) {
 	t := d.cfg.TLS
 	if t.Cert != "" {
 		pair, err := certificate.Load(t.Cert, t.Key)
 		if err != nil {
-			return []Finding{bad("mend tls.cert and tls.key; run doctor as the user that hooktape runs as", "%v", err)}
+			return []Finding{bad("correct tls.cert and tls.key; run doctor as the user that hooktape runs as", "%v",
+				err)}
 		}
 		list = append(list, validity(t.Cert, pair.Leaf.NotAfter, "renew it; a running hooktape takes the new files up"))
-		if u, err := url.Parse(d.cfg.PublicURL); err == nil && u.Hostname() != "" && pair.Leaf.VerifyHostname(u.Hostname()) != nil {
-			list = append(list, bad("take one that is for it", "%s is not for %s, which public_url names", t.Cert, u.Hostname()))
+		if u, err := url.Parse(d.cfg.PublicURL); err == nil && u.Hostname() != "" &&
+			pair.Leaf.VerifyHostname(u.Hostname()) != nil {
+			list = append(list, bad("take one that is for it", "%s is not for %s, which public_url names", t.Cert,
+				u.Hostname()))
 		}
 	}
 	for _, domain := range t.Autocert {
 		pair, err := certificate.Cached(d.File.Data.ACME(), domain)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			list = append(list, warn("start hooktape; its log says why, if the authority gives none", "there is none for %s yet", domain))
+			list = append(list, warn("start hooktape; its log says why, if the authority gives none",
+				"there is none for %s yet", domain))
 		case err != nil:
 			list = append(list, bad("run doctor as the user that hooktape runs as", "%v", err))
 		default:
@@ -94,7 +102,7 @@ func (d *doctor) certificates(context.Context) (list []Finding) {
 	return list
 }
 
-// validity says how long a certificate is good.
+// validity reports how long a certificate is valid.
 func validity(whose string, ends time.Time, do string) Finding {
 	days := int(time.Until(ends).Hours() / 24)
 	switch {
@@ -136,12 +144,13 @@ func (d *doctor) endpoint(ctx context.Context, e replay.Endpoint) []Finding {
 	case noName:
 		return []Finding{bad("check the host in its url, and this machine's DNS", "%v", err)}
 	case untrusted:
-		return []Finding{bad("deliveries fail until it is right; tls.ca_file names an authority of your own", "its certificate is refused: %v", err)}
+		return []Finding{bad("deliveries fail until it is right; tls.ca_file names an authority of your own",
+			"its certificate is refused: %v", err)}
 	}
 	return []Finding{bad("deliveries wait and are tried again; tell whoever runs it", "does not answer: %v", err)}
 }
 
-// grafana makes a dry run of a push, which looks at everything that a push needs.
+// grafana makes a dry run of a push, which checks everything that a push needs.
 func (d *doctor) grafana(ctx context.Context) []Finding {
 	if d.GrafanaURL == "" {
 		return nil
@@ -156,10 +165,11 @@ func (d *doctor) grafana(ctx context.Context) []Finding {
 	}
 	g, err := push.Open(ctx, d.GrafanaURL, token)
 	if err != nil {
-		return []Finding{bad("mend --grafana-url", "%v", err)}
+		return []Finding{bad("correct --grafana-url", "%v", err)}
 	}
 	defer g.Close()
-	changes, err := g.Push(push.Bundle{FolderUID: dashboards.FolderUID, Folder: dashboards.Folder, Dashboards: boards}, true)
+	changes, err := g.Push(push.Bundle{FolderUID: dashboards.FolderUID, Folder: dashboards.Folder, Dashboards: boards},
+		true)
 	if err != nil {
 		return []Finding{bad("hooktape dashboards push --help says what it needs", "%v", err)}
 	}
@@ -170,12 +180,13 @@ func (d *doctor) grafana(ctx context.Context) []Finding {
 		}
 	}
 	if behind > 0 {
-		return []Finding{warn("hooktape dashboards push", "%s not there, or not as this version has them", english.Plural(behind, "dashboard", ""))}
+		return []Finding{warn("hooktape dashboards push", "%s not there, or not as this version has them",
+			english.Plural(behind, "dashboard", ""))}
 	}
 	return []Finding{ok("the dashboards are there")}
 }
 
-// collector sends an empty request, to which a collector says that it has taken nothing.
+// collector sends an empty request to the OpenTelemetry collector.
 func collector(ctx context.Context) []Finding {
 	endpoint := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")
 	if endpoint == "" {
@@ -183,11 +194,11 @@ func collector(ctx context.Context) []Finding {
 	}
 	client := otlptracehttp.NewClient(otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false}))
 	if err := client.Start(ctx); err != nil {
-		return []Finding{bad("mend OTEL_EXPORTER_OTLP_ENDPOINT", "%v", redact.WithoutURL(err))}
+		return []Finding{bad("correct OTEL_EXPORTER_OTLP_ENDPOINT", "%v", redact.WithoutURL(err))}
 	}
 	defer client.Stop(context.WithoutCancel(ctx))
 	if err := client.UploadTraces(ctx, nil); err != nil {
-		return []Finding{bad("start the collector, or mend OTEL_EXPORTER_OTLP_ENDPOINT; until then traces and metrics are lost, events are not", "does not take telemetry: %v", redact.WithoutURL(err))}
+		return []Finding{bad("start the collector, or correct OTEL_EXPORTER_OTLP_ENDPOINT; until then traces and metrics are lost, events are not", "does not take telemetry: %v", redact.WithoutURL(err))}
 	}
 	return []Finding{ok("takes telemetry")}
 }

@@ -14,19 +14,19 @@ import (
 )
 
 const (
-	// detachedInterval is how often the parts that ClickHouse has set aside are listed, which costs it nothing.
+	// detachedInterval is the time between two looks at the list of detached parts, which is cheap for ClickHouse.
 	detachedInterval = 5 * time.Second
-	// checkInterval is how often the parts written meanwhile are read, and how often a damage that stays is logged;
-	// recheckInterval how often they are while one of them is damaged.
+	// checkInterval is the time between two checks of the parts written since the last one, and between two log lines
+	// about the same damage. While a part is damaged, the checks are recheckInterval apart.
 	checkInterval   = time.Hour
 	recheckInterval = time.Minute
 )
 
-// damageWatch looks for parts of ClickHouse's tables that cannot be read.
+// damageWatch finds parts of ClickHouse's tables that cannot be read.
 type damageWatch struct {
 	db  *store.Store
 	log *slog.Logger
-	// reads: parts are read, besides listing those that are set aside. One process in an installation is enough.
+	// reads also reads the parts instead of only listing detached ones. One process in an installation is enough.
 	reads bool
 
 	detached, damaged []store.DamagedPart
@@ -34,7 +34,7 @@ type damageWatch struct {
 	found             atomic.Pointer[error]
 }
 
-// failing returns what is damaged; nil when nothing is known to be. The error wraps [store.ErrDamaged].
+// failing returns an error that wraps [store.ErrDamaged] if a part is known to be damaged.
 func (w *damageWatch) failing() error {
 	if err := w.found.Load(); err != nil {
 		return *err
@@ -42,28 +42,30 @@ func (w *damageWatch) failing() error {
 	return nil
 }
 
-// run looks at once, and then again and again until ctx ends.
+// run checks at the start and periodically until ctx ends.
 func (w *damageWatch) run(ctx context.Context) error {
 	w.logged = map[string]time.Time{}
 	tick := time.NewTicker(detachedInterval)
 	defer tick.Stop()
-	quiet := rate.Sometimes{First: 1, Interval: checkInterval}
+	log := rate.Sometimes{First: 1, Interval: checkInterval}
 	since := time.Now().Add(-checkInterval)
 	for next := time.Now(); ; {
 		begun := time.Now()
 		err := w.list(ctx)
 		if err == nil && w.reads && !begun.Before(next) {
 			next = begun.Add(recheckInterval)
-			if w.damaged, err = w.db.CheckParts(ctx, since, nil); err == nil && len(w.damaged) == 0 {
-				since, next = begun, begun.Add(checkInterval)
+			w.damaged, err = w.db.CheckParts(ctx, since, nil)
+			if err == nil && len(w.damaged) == 0 {
+				since = begun
+				next = begun.Add(checkInterval)
 			}
 		}
 		if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnavailable) {
-			quiet.Do(func() {
+			log.Do(func() {
 				w.log.Warn("ClickHouse's parts cannot be checked; hooktape doctor says what to do", "error", err)
 			})
 		}
-		w.tell()
+		w.report()
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -80,15 +82,16 @@ func (w *damageWatch) list(ctx context.Context) error {
 	return err
 }
 
-// tell logs each damage once an hour.
-func (w *damageWatch) tell() {
+// report publishes the damage for failing, and logs each damaged part once an hour.
+func (w *damageWatch) report() {
 	parts := append(w.detached[:len(w.detached):len(w.detached)], w.damaged...)
 	for _, p := range parts {
 		if time.Since(w.logged[p.Path]) < checkInterval {
 			continue
 		}
 		w.logged[p.Path] = time.Now()
-		w.log.Error(store.ErrDamaged.Error(), "table", p.Table, "part", p.Part, "path", p.Path, "set_aside", p.Detached, "reason", p.Reason, "do", p.Remedy())
+		w.log.Error(store.ErrDamaged.Error(), "table", p.Table, "part", p.Part, "path", p.Path, "set_aside", p.Detached,
+			"reason", p.Reason, "do", p.Remedy())
 	}
 	if len(parts) == 0 {
 		w.found.Store(nil)

@@ -24,7 +24,8 @@ func (p *process) startDelivery(ctx context.Context, accepting, storing *stage) 
 	recorder := replay.NewRecorder(outcomes, p.db, p.Logger)
 	endpoints := p.cfg.DeliveryEndpoints()
 	p.endpoints.Store(&endpoints)
-	p.runner = replay.NewRunner(replay.Options{AllowPrivate: p.cfg.Replay.AllowPrivate, Own: p.own}, endpoints, p.db, recorder, p.Logger)
+	p.runner = replay.NewRunner(replay.Options{AllowPrivate: p.cfg.Replay.AllowPrivate, Own: p.own}, endpoints, p.db,
+		recorder, p.Logger)
 	p.changed = append(p.changed, func(fresh *config.Config) {
 		endpoints := fresh.DeliveryEndpoints()
 		p.endpoints.Store(&endpoints)
@@ -51,7 +52,8 @@ func (p *process) startDelivery(ctx context.Context, accepting, storing *stage) 
 
 // apiAndConsole returns the handler of the API's address: the API has its paths, and the console all others.
 func (p *process) apiAndConsole() (http.Handler, error) {
-	service := replay.NewService(p.db, func() []replay.Endpoint { return *p.endpoints.Load() }, p.cfg.Replay.AllowPrivate)
+	service := replay.NewService(p.db, func() []replay.Endpoint { return *p.endpoints.Load() },
+		p.cfg.Replay.AllowPrivate)
 	service.Own = p.own
 	direct, guard := api.NewDirect(p.db, service, replay.Actor{}), api.NewGuard(p.Logger)
 	answers, err := api.New(api.Options{

@@ -43,12 +43,12 @@ func (p *process) startEngine(stage *stage, up chan struct{}) error {
 	return nil
 }
 
-// engine is the embedded ClickHouse, our child process. When it dies it is started again.
+// engine is the embedded ClickHouse, a child process that is restarted when it ends.
 type engine struct {
 	binary    string
 	addr      string
 	dir       string
-	passwords []string // as variables of the environment, which nobody else on the machine sees, as they do a command line
+	passwords []string // environment variables, which other users cannot see, unlike command lines
 	log       *slog.Logger
 }
 
@@ -57,10 +57,17 @@ const (
 	engineStopGrace    = 3 * time.Second
 )
 
-// newEngine finds the program: beside this one, or in PATH.
+// newEngine finds the program in the directory of this one, or in PATH.
 func newEngine(cfg *config.Config, dir string, log *slog.Logger) (*engine, error) {
-	e := &engine{addr: cfg.Embedded.Addr, dir: dir, log: log, passwords: []string{
-		"HOOKTAPE_EMBEDDED_PASSWORD=" + cfg.Embedded.Password, "HOOKTAPE_EMBEDDED_READER_PASSWORD=" + cfg.Embedded.ReaderPassword}}
+	e := &engine{
+		addr: cfg.Embedded.Addr,
+		dir:  dir,
+		log:  log,
+		passwords: []string{
+			"HOOKTAPE_EMBEDDED_PASSWORD=" + cfg.Embedded.Password,
+			"HOOKTAPE_EMBEDDED_READER_PASSWORD=" + cfg.Embedded.ReaderPassword,
+		},
+	}
 	if self, err := os.Executable(); err == nil {
 		beside := filepath.Join(filepath.Dir(self), "embedded-clickhouse")
 		if _, err := os.Stat(beside); err == nil {
@@ -76,11 +83,11 @@ func newEngine(cfg *config.Config, dir string, log *slog.Logger) (*engine, error
 	return e, nil
 }
 
-// run keeps the engine running until ctx ends; ready is called whenever it answers. An engine that never did is an
-// error in its own words; one that ends later is started again.
+// run keeps the engine running until ctx ends, and calls ready whenever it answers. If it has never answered, run
+// returns the engine's own error; if it ends later, run restarts it.
 func (e *engine) run(ctx context.Context, ready func(again bool)) error {
 	answered := false
-	quiet := rate.Sometimes{First: 1, Interval: time.Minute}
+	log := rate.Sometimes{First: 1, Interval: time.Minute}
 	for {
 		said, err := e.once(ctx, func() {
 			ready(answered)
@@ -90,11 +97,13 @@ func (e *engine) run(ctx context.Context, ready func(again bool)) error {
 		case ctx.Err() != nil:
 			return nil
 		case !answered:
-			return fmt.Errorf("the embedded ClickHouse does not start: %s", cmp.Or(strings.TrimPrefix(said, "embedded-clickhouse: "), fmt.Sprint(err)))
+			reason := cmp.Or(strings.TrimPrefix(said, "embedded-clickhouse: "), fmt.Sprint(err))
+			return fmt.Errorf("the embedded ClickHouse does not start: %s", reason)
 		}
-		// While the disk is full it may end every second.
-		quiet.Do(func() {
-			e.log.Error("the embedded ClickHouse has ended; it is started again, and again, until it runs", "error", endOf(err), "said", said)
+		// While the disk is full, the engine may end every second.
+		log.Do(func() {
+			e.log.Error("the embedded ClickHouse has ended; it is started again, and again, until it runs", "error",
+				explain(err), "said", said)
 		})
 		if !pause(ctx, engineRestartDelay) {
 			return nil
@@ -102,8 +111,8 @@ func (e *engine) run(ctx context.Context, ready func(again bool)) error {
 	}
 }
 
-// endOf says why the engine has ended.
-func endOf(err error) error {
+// explain returns why the engine ended.
+func explain(err error) error {
 	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
 		if why, ok := embedded.WriteError(ended.ExitCode()); ok {
 			return fmt.Errorf("it could not write a file, and does not go on with half of one: %w; "+
@@ -113,11 +122,11 @@ func endOf(err error) error {
 	return err
 }
 
-// once runs the engine till its end and returns the last line of its log.
+// once runs the engine until it ends and returns the last line of its log.
 func (e *engine) once(ctx context.Context, ready func()) (said string, err error) {
 	command := exec.CommandContext(ctx, e.binary, "serve", "--path", e.dir, "--listen", e.addr, "--exit-with-stdin")
 	command.Env = append(os.Environ(), e.passwords...)
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C at the terminal is ours to pass on, in order
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C at the terminal must not end it before the other parts
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = engineStopGrace
 	command.Stdout = lines(func(line string) {
@@ -127,13 +136,13 @@ func (e *engine) once(ctx context.Context, ready func()) (said string, err error
 	})
 	command.Stderr = lines(func(line string) {
 		said = line
-		if strings.Contains(strings.ToLower(line), "warning: ") { // of what does not confine it
+		if strings.Contains(strings.ToLower(line), "warning: ") { // the engine could not be confined
 			e.log.Warn(strings.TrimPrefix(line, "embedded-clickhouse: "))
 			return
 		}
 		e.log.Debug("embedded ClickHouse", "says", line)
 	})
-	// The engine ends when this pipe closes, so that even a kill -9 of this process leaves none behind.
+	// The engine ends when this pipe closes, even after a kill -9 of this process.
 	if _, err := command.StdinPipe(); err != nil {
 		return "", err
 	}
@@ -141,7 +150,7 @@ func (e *engine) once(ctx context.Context, ready func()) (said string, err error
 	return said, err
 }
 
-// lines is a writer that calls its function with each whole line.
+// lines returns a writer that calls each with every complete line.
 func lines(each func(string)) io.Writer {
 	var rest []byte
 	return writerFunc(func(p []byte) (int, error) {

@@ -21,7 +21,8 @@ func (p *process) startIngest(ctx context.Context, accepting, storing *stage) (*
 	options := p.cfg.Ingest
 	options.Write = options.Read + 10*time.Second
 	options.Limits.MaxConnections = min(options.Limits.MaxConnections, p.budget.Ingest)
-	options.Limits.MaxConnectionsPerAddress = min(options.Limits.MaxConnectionsPerAddress, options.Limits.MaxConnections)
+	options.Limits.MaxConnectionsPerAddress = min(options.Limits.MaxConnectionsPerAddress,
+		options.Limits.MaxConnections)
 	if p.tls != nil {
 		options.TLS = p.tls.Config()
 	}

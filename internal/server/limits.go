@@ -9,10 +9,10 @@ import (
 	"hooktape/internal/config"
 )
 
-// descriptors are the shares of the process's parts in its file descriptors. The spools and ClickHouse have enough, however many
-// clients connect.
+// descriptors are the shares of the process's parts in its file descriptors. The spools and ClickHouse have enough,
+// however many clients connect.
 type descriptors struct {
-	Tables     int // open at once, in each spool
+	Tables     int // open files of each spool
 	Ingest     int // connections
 	API        int // connections
 	Deliveries int // connections to endpoints
@@ -31,8 +31,8 @@ const (
 	opsConnections        = 16
 )
 
-// divide divides limit descriptors. Of those that hooktape does not need itself, the ingest gets half, the API and the deliveries a
-// quarter each.
+// divide divides limit descriptors. Of those that hooktape does not need itself, the ingest gets half, the API and the
+// deliveries a quarter each.
 func divide(limit int) descriptors {
 	tables := max(minTables, min(limit/16, maxTables))
 	rest := limit - ownDescriptors - len(config.SpoolNames)*(tables+spoolDescriptors) - clickhouseDescriptors
@@ -51,12 +51,12 @@ func descriptorBudget() (descriptors, error) {
 	return divide(int(min(limit.Cur, 1<<20))), nil
 }
 
-// restOfMemory is what the process needs at full load besides the requests in flight: the spools' tables in memory, the batch on
-// its way to ClickHouse, the program itself.
+// restOfMemory is the memory, in bytes, that the process needs at full load in addition to the requests in flight: for
+// the spools' tables in memory, the batch on its way to ClickHouse and the program itself.
 const restOfMemory = 176 << 20
 
-// limitMemory makes the garbage collector work harder before the process takes more than its requests may and the rest needs:
-// otherwise garbage takes as much again as what is in use. GOMEMLIMIT takes precedence.
+// limitMemory makes the garbage collector work harder before the process exceeds the memory of its requests and the
+// rest. Without it, garbage takes as much memory again as live data. GOMEMLIMIT takes precedence.
 func limitMemory(requests int64) {
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(restOfMemory + requests)

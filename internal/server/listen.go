@@ -29,7 +29,8 @@ func (p *process) startOps(accepting *stage) error {
 	}
 	listener = netutil.LimitListener(listener, opsConnections)
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{Registry: p.registry, EnableOpenMetrics: true}))
+	mux.Handle("/metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{Registry: p.registry,
+		EnableOpenMetrics: true}))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
@@ -37,8 +38,8 @@ func (p *process) startOps(accepting *stage) error {
 	return nil
 }
 
-// listen listens on one of hooktape's own addresses, to which nothing is delivered. flag sets the address, and what says what it
-// is; both are for errors.
+// listen listens on one of hooktape's own addresses, to which nothing is delivered. flag is the flag that sets the
+// address, and what describes it; both are for errors.
 func (p *process) listen(addr, flag, what string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -61,7 +62,7 @@ func (p *process) serveHTTP(ctx context.Context, listener net.Listener, handler 
 	}
 	err := serve.Until(ctx, server, listener, answerGrace)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil // a stream of a replay's progress does not end by itself
+		return nil // streams of a replay's progress have no end
 	}
 	return err
 }

@@ -13,9 +13,9 @@ import (
 
 const migratePoll = 500 * time.Millisecond
 
-// migrate updates the tables as soon as ClickHouse answers and accepts the user, however long that takes: webhooks wait on disk
-// meanwhile. It returns an error if the tables are newer than the program, too old, or not those of the configured cluster; and
-// if ClickHouse rejects the user of a process that does not receive webhooks.
+// migrate updates the tables as soon as ClickHouse answers and accepts the user, however long that takes: webhooks wait
+// on disk meanwhile. It returns an error if the tables are newer than the program, too old, or not those of the
+// configured cluster; and if ClickHouse rejects the user of a process that does not receive webhooks.
 func (p *process) migrate(ctx context.Context, engineUp <-chan struct{}) error {
 	select {
 	case <-engineUp:
@@ -68,7 +68,7 @@ func (p *process) applyRetention(ctx context.Context) {
 	}
 }
 
-// purge removes deliveries and replays whose retention is over.
+// purge removes expired deliveries and replays once a day.
 func (p *process) purge(ctx context.Context) error {
 	return daily(ctx, p.Logger, func(ctx context.Context) (uint64, error) {
 		return p.db.Purge(ctx, p.cfg.StoreRetention().Attempts)

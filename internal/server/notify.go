@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	readyPoll  = 100 * time.Millisecond
-	healthWait = 5 * time.Second
+	readyPoll     = 100 * time.Millisecond
+	healthTimeout = 5 * time.Second
 )
 
-// announce says when everything answers: to the person at the terminal (Options.Ready), and to the service manager that has started
-// us, if it wants to know (sd_notify(3)):
+// announce calls Options.Ready when everything answers, and notifies the service manager that started the process, if
+// there is one (sd_notify(3)):
 //
-//   - READY when everything answers: the hooks alone, for these wait for nothing; what delivers, when the tables are there.
-//   - WATCHDOG as long as /healthz does, on each of our listeners: a process that answers nobody is started again.
-//   - STOPPING when it ends.
+//   - READY when everything answers. The ingest waits for nothing; a process that delivers waits for the tables.
+//   - WATCHDOG as long as every listener answers /healthz, so that a process that hangs is restarted.
+//   - STOPPING when the process ends.
 func (p *process) announce(ctx context.Context) error {
 	if _, err := daemon.SdNotify(false, "STATUS=Starting"); err != nil {
 		p.Logger.Warn("the service manager cannot be told how it goes", "error", err)
@@ -30,14 +30,15 @@ func (p *process) announce(ctx context.Context) error {
 			p.Ready(p.cfg)
 		}
 		_, _ = daemon.SdNotify(false, daemon.SdNotifyReady+"\nSTATUS=Everything answers")
-		p.pat(ctx)
+		p.notifyWatchdog(ctx)
 	}
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping+"\nSTATUS=Stopping; nothing is lost")
 	return nil
 }
 
-// untilReady returns false when ctx ends first. The ingest is ready when it answers: that its disk is full is no reason to start it
-// again. What delivers is ready when it has begun to, or stands by.
+// untilReady waits until the process is ready, and returns false if ctx ends first. The ingest is ready when it
+// answers, even with a full disk, which a restart would not help. A process that delivers is ready when it has begun
+// to, or stands by.
 func (p *process) untilReady(ctx context.Context) bool {
 	if p.Parts.Delivery {
 		_, _ = daemon.SdNotify(false, "STATUS=Waiting for ClickHouse; webhooks, if they are taken here, are taken")
@@ -47,7 +48,7 @@ func (p *process) untilReady(ctx context.Context) bool {
 			return false
 		}
 	}
-	for p.healthy(ctx, healthWait) != nil || p.Parts.Delivery && !p.delivers() {
+	for p.healthy(ctx, healthTimeout) != nil || p.Parts.Delivery && !p.delivers() {
 		if !pause(ctx, readyPoll) {
 			return false
 		}
@@ -55,20 +56,21 @@ func (p *process) untilReady(ctx context.Context) bool {
 	return true
 }
 
-// delivers reports whether the process delivers, or stands by for another. A damaged part is no reason not to.
+// delivers reports whether the process delivers or stands by for another one. It delivers despite damaged parts.
 func (p *process) delivers() bool {
 	err := p.runner.Failing()
 	return err == nil || errors.Is(err, replay.ErrStandby)
 }
 
-// pat keeps the watchdog quiet until ctx ends. It looks three times in its span, so that one slow answer is no end.
-func (p *process) pat(ctx context.Context) {
-	span, err := daemon.SdWatchdogEnabled(false)
-	if err != nil || span == 0 {
+// notifyWatchdog notifies the watchdog until ctx ends. It checks three times in the watchdog's interval, because one
+// slow answer should not end the process.
+func (p *process) notifyWatchdog(ctx context.Context) {
+	interval, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || interval == 0 {
 		<-ctx.Done()
 		return
 	}
-	tick := time.NewTicker(span / 3)
+	tick := time.NewTicker(interval / 3)
 	defer tick.Stop()
 	for {
 		select {
@@ -76,7 +78,7 @@ func (p *process) pat(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if err := p.healthy(ctx, span/3); err == nil {
+		if err := p.healthy(ctx, interval/3); err == nil {
 			_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
 		} else if ctx.Err() == nil {
 			p.Logger.Error("not healthy; the watchdog is not told otherwise", "error", err)
@@ -84,9 +86,9 @@ func (p *process) pat(ctx context.Context) {
 	}
 }
 
-// healthy asks the process's own listeners, as `hooktape healthcheck` does from outside.
-func (p *process) healthy(ctx context.Context, patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// healthy probes the process's own listeners, as `hooktape healthcheck` does from outside.
+func (p *process) healthy(ctx context.Context, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var ingest, api error
 	if p.Parts.Ingest {

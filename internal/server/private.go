@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// keepPrivate closes hooktape's files in the data directory to other users. It changes the mode of existing files, which an
-// older version left readable, and sets the umask for new ones, also for those of the embedded engine. It leaves the mode of
-// the data directory itself alone: other programs may use it.
+// keepPrivate denies other users access to hooktape's files in the data directory. It changes the mode of existing
+// files, which an older version left readable, and sets the umask for new ones, which the embedded engine inherits. It
+// does not change the mode of the data directory itself, because other programs may use it.
 func (p *process) keepPrivate() error {
 	syscall.Umask(0o077)
 	for _, path := range p.File.Data.Private() {
@@ -32,7 +32,7 @@ func (p *process) keepPrivate() error {
 func (p *process) closeToOthers(root string) error {
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // the engine of a process that was killed may still end
+			return nil // the engine of a killed process may still be ending
 		}
 		if err != nil {
 			return err
@@ -42,8 +42,9 @@ func (p *process) closeToOthers(root string) error {
 			return nil
 		}
 		err = os.Chmod(path, info.Mode().Perm()&^0o077)
-		if errors.Is(err, fs.ErrPermission) { // it belongs to another user
-			p.Logger.Warn("other users can read this file; change its mode, hooktape does not own it", "path", path, "mode", info.Mode().Perm().String())
+		if errors.Is(err, fs.ErrPermission) { // the file belongs to another user
+			p.Logger.Warn("other users can read this file; change its mode, hooktape does not own it", "path", path,
+				"mode", info.Mode().Perm().String())
 			return nil
 		}
 		if errors.Is(err, fs.ErrNotExist) {

@@ -19,8 +19,8 @@ import (
 
 const reloadPoll = time.Second
 
-// watchConfig reloads the configuration at SIGHUP and when its file changes, until ctx ends. It rejects an invalid file and keeps
-// the configuration in force.
+// watchConfig reloads the configuration at SIGHUP and when its file changes, until ctx ends. It rejects an invalid file
+// and keeps the configuration in force.
 func (p *process) watchConfig(ctx context.Context) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -64,7 +64,8 @@ func (p *process) reload() error {
 		return err
 	}
 	if p.Parts.Ingest && p.inForce > 0 && len(fresh.Sources) == 0 {
-		return fmt.Errorf("%s has no source any more: restore it; to take no webhooks at all, restart hooktape", p.File.Path)
+		return fmt.Errorf("%s has no source any more: restore it; to take no webhooks at all, restart hooktape",
+			p.File.Path)
 	}
 	p.inForce = len(fresh.Sources)
 	for _, apply := range p.changed {

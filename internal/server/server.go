@@ -1,12 +1,12 @@
-// Package server is a running hooktape: it starts the parts of the program that a process has, and stops them again. A process
-// always stops stage by stage:
+// Package server is a running hooktape: it starts the parts of the program that a process has, and stops them again. A
+// process always stops stage by stage:
 //
 //  1. Accepting: listeners and workers of deliveries. Requests and attempts in flight are finished.
-//  2. Storing: the drains, after one more try to store in ClickHouse what is on disk.
+//  2. Storing: the drains, after one more try to store the rest in ClickHouse.
 //  3. Telemetry is flushed, and the spools are closed.
 //  4. The embedded engine.
 //
-// An error that ends one part ends the process, so that its service manager restarts it.
+// An error that ends one part ends the process; its service manager restarts it.
 package server
 
 import (
@@ -30,7 +30,7 @@ import (
 	"hooktape/web/console"
 )
 
-// Options say what a process runs. All are required except Ready.
+// Options describe a process. All are required except Ready.
 type Options struct {
 	File    config.File // is read again when it changes
 	Parts   Parts
@@ -49,7 +49,7 @@ type Parts struct {
 // process is a running hooktape.
 type process struct {
 	Options
-	cfg *config.Config // as of the start; reload changes only what is below
+	cfg *config.Config // as of the start
 
 	db       *store.Store
 	own      *outbound.OwnAddresses // addresses of this process, and those that the configuration has for other processes
@@ -71,7 +71,7 @@ type process struct {
 	closers  []func() error
 }
 
-// flusher tries to store in ClickHouse what is on disk.
+// flusher tries to store a spool's records in ClickHouse.
 type flusher func(context.Context) error
 
 const (
@@ -170,7 +170,7 @@ func (p *process) run(parent context.Context) (err error) {
 	return err
 }
 
-// start starts all that accepts and stores. It returns what stores the rest at the end.
+// start starts the stages accepting and storing. It returns the flushers to call at the end.
 func (p *process) start(ctx context.Context, accepting, storing *stage) (flush []flusher, err error) {
 	if p.tls, err = p.openTLS(accepting); err != nil {
 		return nil, err
@@ -196,7 +196,7 @@ func (p *process) start(ctx context.Context, accepting, storing *stage) (flush [
 	return flush, p.startOps(accepting)
 }
 
-// flush calls all. What is not stored in time stays on disk until the next start.
+// flush calls all flushers. Records that are not stored in time stay on disk until the next start.
 func (p *process) flush(all []flusher) {
 	select {
 	case <-p.migrated:

@@ -17,8 +17,8 @@ func (p *process) openSpool(ctx context.Context, name string, stage *stage) (*sp
 	options := p.cfg.Spool
 	options.MaxOpenFiles = p.budget.Tables
 	options.Logger = p.Logger
-	options.OnCommit = commitTimes(name)
-	options.OnStore = storeTimes(name)
+	options.OnCommit = recordCommit(name)
+	options.OnStore = recordStore(name)
 	s, err := waitForSpool(ctx, p.File.Data.Spool(name), options)
 	if err != nil {
 		return nil, err
@@ -33,8 +33,8 @@ const (
 	lockPause    = 100 * time.Millisecond
 )
 
-// waitForSpool opens a spool, and waits up to lockPatience for another process to release it: a process that was just killed holds
-// it until the disk has completed its last write.
+// waitForSpool opens a spool, and waits up to lockPatience for another process to release it: a process that was just
+// killed holds it until the disk has completed its last write.
 func waitForSpool(ctx context.Context, dir string, o spool.Options) (*spool.Spool, error) {
 	ctx, cancel := context.WithTimeout(ctx, lockPatience)
 	defer cancel()
@@ -62,16 +62,21 @@ func untilFailed(ctx context.Context, s *spool.Spool) error {
 	}
 }
 
-// observeSpool makes the figures of a spool a part of the process's metrics.
+// observeSpool adds a spool's figures to the process's metrics.
 func observeSpool(name string, s *spool.Spool) error {
 	m := otel.Meter("hooktape/internal/spool")
 	labels := metric.WithAttributes(attribute.String("hooktape.spool", name))
-	records, _ := m.Int64ObservableGauge("hooktape.spool.records", metric.WithUnit("{record}"), metric.WithDescription("Records that wait for ClickHouse."))
-	bytes, _ := m.Int64ObservableGauge("hooktape.spool.size", metric.WithUnit("By"), metric.WithDescription("Bytes of the records that wait."))
-	age, _ := m.Float64ObservableGauge("hooktape.spool.age", metric.WithUnit("s"), metric.WithDescription("Age of the oldest record that waits."))
-	damaged, _ := m.Int64ObservableGauge("hooktape.spool.damaged", metric.WithUnit("{directory}"), metric.WithDescription("Damaged spools that were set aside and still lie there."))
+	records, _ := m.Int64ObservableGauge("hooktape.spool.records", metric.WithUnit("{record}"),
+		metric.WithDescription("Records that wait for ClickHouse."))
+	bytes, _ := m.Int64ObservableGauge("hooktape.spool.size", metric.WithUnit("By"),
+		metric.WithDescription("Bytes of the records that wait."))
+	age, _ := m.Float64ObservableGauge("hooktape.spool.age", metric.WithUnit("s"),
+		metric.WithDescription("Age of the oldest record that waits."))
+	damaged, _ := m.Int64ObservableGauge("hooktape.spool.damaged", metric.WithUnit("{directory}"),
+		metric.WithDescription("Damaged spools that were set aside and still lie there."))
 	_, err := m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		stat, old := s.Stat(), 0.0
+		stat := s.Stat()
+		old := 0.0
 		if !stat.Oldest.IsZero() {
 			old = time.Since(stat.Oldest).Seconds()
 		}
@@ -84,33 +89,36 @@ func observeSpool(name string, s *spool.Spool) error {
 	return err
 }
 
-// commitTimes returns what a spool calls after each commit, to tell how long the disk took.
-func commitTimes(name string) func(spool.Commit) {
+// recordCommit returns a function that records each commit of a spool in the metrics.
+func recordCommit(name string) func(spool.Commit) {
 	m := otel.Meter("hooktape/internal/spool")
 	labels := metric.WithAttributeSet(attribute.NewSet(attribute.String("hooktape.spool", name)))
 	took, _ := m.Float64Histogram("hooktape.spool.commit.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time of a group commit: one write and one fsync."),
 		metric.WithExplicitBucketBoundaries(.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1))
 	size, _ := m.Int64Histogram("hooktape.spool.commit.records", metric.WithUnit("{record}"),
-		metric.WithDescription("Records in a group commit."), metric.WithExplicitBucketBoundaries(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000))
+		metric.WithDescription("Records in a group commit."), metric.WithExplicitBucketBoundaries(1, 2, 5, 10, 25, 50,
+			100, 250, 500, 1000))
 	return func(c spool.Commit) {
 		took.Record(context.Background(), c.Took.Seconds(), labels)
 		size.Record(context.Background(), int64(c.Records), labels)
 	}
 }
 
-// storeTimes returns what a spool calls after each batch, to tell how fast it empties.
-func storeTimes(name string) func(spool.Store) {
+// recordStore returns a function that records each batch of a spool in the metrics.
+func recordStore(name string) func(spool.Store) {
 	m, ctx := otel.Meter("hooktape/internal/spool"), context.Background()
 	labels := metric.WithAttributeSet(attribute.NewSet(attribute.String("hooktape.spool", name)))
 	counter := func(name, unit, what string) metric.Int64Counter {
 		c, _ := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(what))
-		c.Add(ctx, 0, labels) // there from the start, for alerts
+		c.Add(ctx, 0, labels) // alerts need the series from the start
 		return c
 	}
 	rows := counter("hooktape.drain.rows", "{record}", "Records brought to ClickHouse.")
-	failures := counter("hooktape.drain.failures", "{failure}", "Batches that ClickHouse did not take: they are tried again, or halved when it refuses what is in them.")
-	quarantined := counter("hooktape.drain.quarantined", "{record}", "Records that ClickHouse refuses and that went to the table quarantine.")
+	failures := counter("hooktape.drain.failures", "{failure}",
+		"Batches that ClickHouse did not take: they are tried again, or halved when it refuses what is in them.")
+	quarantined := counter("hooktape.drain.quarantined", "{record}",
+		"Records that ClickHouse refuses and that went to the table quarantine.")
 	took, _ := m.Float64Histogram("hooktape.drain.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time to decode a batch and to bring it to ClickHouse; its count is the number of batches."),
 		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30))

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// stage is a group of actors that stop together. Because the program stops stage by stage, the next stage still processes what
-// the actors of a stage produce while they end.
+// stage is a group of actors that stop together. Because the program stops stage by stage, the next stage still
+// processes what the actors of a stage produce while they end.
 type stage struct {
 	ctx    context.Context
 	cancel context.CancelFunc

@@ -61,8 +61,8 @@ func (p *process) openACME(accepting *stage) (certificates, error) {
 	return a, nil
 }
 
-// toHTTPS redirects plain HTTP to the address of the hooks, with method and body. It logs a redirected webhook, because its token
-// could be read on the network, and not every sender follows a redirect.
+// toHTTPS redirects plain HTTP to the address of the hooks, with method and body. It logs a redirected webhook, because
+// its token could be read on the network, and not every sender follows a redirect.
 func (p *process) toHTTPS() http.Handler {
 	log := rate.Sometimes{First: 1, Interval: time.Minute}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -71,7 +71,7 @@ func (p *process) toHTTPS() http.Handler {
 				p.Logger.Warn("a webhook came by plain HTTP and was sent on to https; give its sender the https URL")
 			})
 		}
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(answerGrace)) // nobody reads the body
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(answerGrace)) // the body is not read
 		w.Header().Set("Connection", "close")
 		http.Redirect(w, r, p.cfg.BaseURL()+r.URL.RequestURI(), http.StatusPermanentRedirect)
 	})

@@ -63,11 +63,11 @@ type Visit struct {
 	key    uint8
 }
 
-// At is when the request is made.
+// At returns the time of the request.
 func (v Visit) At() time.Time { return time.UnixMicro(v.at).UTC() }
 
-// Request makes the request that a visit is, as ingest would have captured it: nothing is read from it yet, but
-// DuplicateOf says of which one it is BotHelp's retry, as the drain would have found.
+// Request creates the request of a visit as ingest would capture it, not yet decoded. If it is a retry of BotHelp's,
+// DuplicateOf has the id of the original, as the drain would find it.
 func (a *Account) Request(v Visit) event.Event {
 	return (&maker{Account: a}).request(v)
 }
@@ -108,7 +108,7 @@ func (m *maker) request(which Visit) (e event.Event) {
 	return e
 }
 
-// dice are those of which a request's ids are made.
+// dice returns the dice for a request's ids.
 func (a *Account) dice(l *life, v *visit) people.Dice {
 	return people.Throw(a.Seed, streamIDs, l.number<<8|uint64(v.key))
 }

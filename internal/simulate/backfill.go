@@ -13,27 +13,31 @@ import (
 	"hooktape/internal/event"
 )
 
-// BatchSize is how many events Backfill inserts at a time.
+// BatchSize is the number of events that Backfill inserts at a time.
 const BatchSize = 20_000
 
-// Insert stores events once for each token; store.InsertEvents is one.
+// Insert stores events once per token; store.InsertEvents is one.
 type Insert func(ctx context.Context, token string, events []event.Event) error
 
-// Progress says how far a backfill is.
+// Progress is the progress of a backfill.
 type Progress struct {
 	Events uint64    // inserted
-	Until  time.Time // the last one's time
+	Until  time.Time // of the last inserted event
 }
 
-// Backfill makes the whole history and inserts it in order of time. Requests are made and read on all processors while
-// the batch before is inserted. It may be broken off and begun again: the same account gives the same batches under the
-// same tokens, so that the server drops what it has.
+// Backfill makes the whole history and inserts it in order of time. It makes and decodes requests on all processors
+// while it inserts the batch before. It may be interrupted and repeated: the same account gives the same batches under
+// the same tokens, and the server drops batches that it has.
 func (a *Account) Backfill(ctx context.Context, insert Insert, each func(Progress)) error {
+	return a.backfill(ctx, BatchSize, insert, each)
+}
+
+func (a *Account) backfill(ctx context.Context, size int, insert Insert, each func(Progress)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	batches, made := make(chan []Visit, 1), make(chan []event.Event)
 	group.Go(func() error {
 		defer close(batches)
-		for batch := range a.Batches(BatchSize) {
+		for batch := range a.Batches(size) {
 			select {
 			case batches <- batch:
 			case <-ctx.Done():
@@ -68,7 +72,7 @@ func (a *Account) Backfill(ctx context.Context, insert Insert, each func(Progres
 	return group.Wait()
 }
 
-// Events makes the requests of a batch and reads them as the drain does, on all processors.
+// Events makes the requests of a batch and decodes them as the drain does, on all processors.
 func (a *Account) Events(batch []Visit) []event.Event {
 	events := make([]event.Event, len(batch))
 	share := (len(batch) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
@@ -87,7 +91,7 @@ func (a *Account) Events(batch []Visit) []event.Event {
 	return events
 }
 
-// name tells accounts apart.
+// name returns a name that differs between accounts.
 func (a *Account) name() string {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%d %d %d %d %d %t %q %q", a.Seed, a.From.UnixMicro(), a.until, a.Subscribers, a.Speed, a.Even, a.sources, a.ChatSigningToken)

@@ -44,7 +44,7 @@ func number(t *testing.T, conn driver.Conn, query string) (n uint64) {
 // TestBackfill asks the real engine, by SQL, what the truth says.
 func TestBackfill(t *testing.T) {
 	db, conn := newDB(t)
-	a := account(t, func(o *simulate.Options) { o.Subscribers = 1500 })
+	a := account(t, func(o *simulate.Options) { o.Subscribers = 600 })
 	var last simulate.Progress
 	for range 2 { // the second time adds nothing
 		if err := a.Backfill(t.Context(), db.InsertEvents, func(p simulate.Progress) { last = p }); err != nil {
@@ -127,7 +127,7 @@ func assertRetries(t *testing.T, db *store.Store, a *simulate.Account) {
 
 // TestBackfillStops when the store does, with its error, and when nobody wants it any more.
 func TestBackfillStops(t *testing.T) {
-	a := account(t, func(o *simulate.Options) { o.Subscribers = 12_000 })
+	a := account(t, func(o *simulate.Options) { o.Subscribers = 200 })
 	broken, batches := errors.New("broken"), 0
 	insert := func(context.Context, string, []event.Event) error {
 		batches++
@@ -136,16 +136,17 @@ func TestBackfillStops(t *testing.T) {
 		}
 		return nil
 	}
-	if err := a.Backfill(t.Context(), insert, func(simulate.Progress) {}); !errors.Is(err, broken) || batches != 2 {
+	if err := simulate.BackfillBatches(a, t.Context(), 100, insert, func(simulate.Progress) {}); !errors.Is(err, broken) || batches != 2 {
 		t.Errorf("after %d batches: %v", batches, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	if err := a.Backfill(ctx, func(context.Context, string, []event.Event) error { cancel(); return nil }, func(simulate.Progress) {}); !errors.Is(err, context.Canceled) {
+	if err := simulate.BackfillBatches(a, ctx, 100, func(context.Context, string, []event.Event) error { cancel(); return nil }, func(simulate.Progress) {}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
 
-// BenchmarkBackfill measures a whole backfill into the engine: SUBSCRIBERS=100000 go test -bench Backfill -benchtime 1x.
+// BenchmarkBackfill measures a whole backfill into the engine: SUBSCRIBERS=100000 go test -bench Backfill -benchtime
+// 1x.
 func BenchmarkBackfill(b *testing.B) {
 	subscribers, _ := strconv.Atoi(os.Getenv("SUBSCRIBERS"))
 	db, _ := newDB(b)

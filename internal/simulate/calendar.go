@@ -49,7 +49,8 @@ func newCalendar(o Options) *calendar {
 	return c
 }
 
-// busyness is that of an hour: of the time of day and week, of the day's luck, and of the weeks in which a campaign runs.
+// busyness is that of an hour: of the time of day and week, of the day's luck, and of the weeks in which a campaign
+// runs.
 func busyness(seed uint64, at int64) int64 {
 	t := time.UnixMicro(at).In(Zone)
 	date := (at + 3*hour) / day
@@ -72,7 +73,7 @@ func (c *calendar) arrival(number, count uint64, d *people.Dice) int64 {
 	return c.starts[i] + int64((place-c.sums[i])/uint64(c.weights[i]))
 }
 
-// awake puts most of what people would do at night off until the morning.
+// awake postpones most visits at night until the morning.
 func awake(at int64, d *people.Dice) int64 {
 	sinceMidnight := (at + 3*hour) % day
 	if sinceMidnight >= 7*hour || sinceMidnight < hour || d.Percent(12) {

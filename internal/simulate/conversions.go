@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// levels is how many of the goals the subscriber reached in their order and within the window, and when the last of them
-// was reached for the first time, 0 if it was not. For each level it keeps the latest beginning that leads there: with
-// any other the window closes sooner.
+// levels returns the number of goals that the subscriber reached in order and within the window, and when the last goal
+// was first reached, 0 if never. For each level it keeps the latest start that leads there, because its window closes
+// last.
 func (t *tally) levels(goals []string) (reached int, done int64) {
 	var began [32]int64
 	for _, v := range t.seen {

@@ -8,8 +8,8 @@ import (
 	"hooktape/internal/simulate/people"
 )
 
-// A life is all that one subscriber does in the history. It follows from the seed and the number alone: whoever needs a
-// part of it lives it again, and nobody has to remember any.
+// A life has all visits of one subscriber in the history. It follows from the seed and the number alone, so it is
+// computed again whenever a part of it is needed, and never stored.
 type life struct {
 	number  uint64
 	channel int
@@ -37,13 +37,13 @@ type visit struct {
 	said   int64  // of a chat event, its own time in Unix seconds
 }
 
-// damage is what is wrong with a body.
+// damage is a fault in a body.
 type damage uint8
 
 const (
 	whole       damage = iota
 	empty              // no body at all
-	noJSON             // an error page in place of one
+	noJSON             // an error page
 	cut                // ends after the id of the subscriber
 	wordCount          // conversations_count is a word
 	wordCreated        // created_at is a word
@@ -109,7 +109,7 @@ func (a *Account) live(l *life, number uint64) {
 			now.moved = !now.moved
 		}
 		switch kind := d.UpTo(100); {
-		case kind < 40 && reached+1 < len(flows[f].steps): // goes on where the flow was left
+		case kind < 40 && reached+1 < len(flows[f].steps): // continues the flow
 			reached = a.run(l, &now, f, reached, &d)
 		case kind < 70:
 			reached = a.run(l, &now, f, 0, &d)
@@ -235,7 +235,7 @@ func (l *life) find(key uint8) *visit {
 	return nil
 }
 
-// The bookkeeping of a visit: what a reader of its request is to find.
+// What a decoder should find in the request of a visit:
 
 func (v *visit) verdict() event.Verdict {
 	if v.flow != stranger {
@@ -264,7 +264,7 @@ func (v *visit) kind() event.Kind {
 	return event.KindFlow
 }
 
-// nobody tells whether the request does not say whom it is about.
+// nobody reports whether the request has no subscriber.
 func (v *visit) nobody() bool { return v.flow == stranger || v.damage == empty || v.damage == noJSON }
 
 func (v *visit) isFlow() bool { return v.flow < chat && !v.nobody() }

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// warmUp is how long the account has been busy before live traffic begins: otherwise nobody would reach a later step for
-	// a while. It is shorter where that would be too many requests to go over.
+	// warmUp is the simulated time before live traffic begins; without it no subscriber would reach a later step for a
+	// while. It is shorter if it would have too many requests.
 	warmUp     = 6 * time.Hour
 	mostWarmUp = 2_000_000 // requests
 
@@ -16,9 +16,9 @@ const (
 	longest = 30 * 24 * time.Hour
 )
 
-// Live returns the options of an account that is in full swing at now and makes rate requests a second, about, for a
-// time, at most 30 days. Seed, Speed, Sources and ChatSigningToken are taken from o.
-func Live(o Options, now time.Time, rate float64, lasts time.Duration) Options {
+// LiveOptions returns the options of an account for Live. At now it is in full operation; it makes about rate requests
+// a second for lasts, at most 30 days. Seed, Speed, Sources and ChatSigningToken are taken from o.
+func LiveOptions(o Options, now time.Time, rate float64, lasts time.Duration) Options {
 	if lasts <= 0 || lasts > longest {
 		lasts = longest
 	}
@@ -47,7 +47,7 @@ func (o Options) visitsWithin(first time.Duration) float64 {
 	return float64(count) / sample
 }
 
-// Live yields the visits from a time on, each when its time has come, until ctx ends or the history does.
+// Live yields the visits from a time on, each at its time, until ctx or the history ends.
 func (a *Account) Live(ctx context.Context, from time.Time) iter.Seq[Visit] {
 	return func(yield func(Visit) bool) {
 		timer := time.NewTimer(0)

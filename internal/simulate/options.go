@@ -8,11 +8,13 @@ import (
 // Options describe a simulated account. The same options give the same account, byte for byte.
 type Options struct {
 	Seed uint64
-	// From and Until bound the history: nothing comes before From, nor at Until or later.
+	// From and Until limit the history: all requests come at or after From and before Until.
 	From, Until time.Time
-	// Subscribers is how many people come for the first time between the two. Each is good for some ten requests in 90 days.
+	// Subscribers is how many people come for the first time between the two. Each is good for some ten requests in 90
+	// days.
 	Subscribers uint32
-	// Speed divides the time that people take, 1 for none of it; so that a funnel fills while somebody watches.
+	// Speed divides the time between a subscriber's visits; 1 is real time. With a high speed a funnel fills within
+	// minutes.
 	Speed int64
 	// Even leaves out the rhythm of day and week.
 	Even    bool
@@ -25,10 +27,10 @@ type Options struct {
 // flows have no step in common.
 type Sources struct{ Course, Webinar, Chat string }
 
-// DefaultSources are names that say what they are.
+// DefaultSources are the default names of the sources.
 var DefaultSources = Sources{Course: "course", Webinar: "webinar", Chat: "chat"}
 
-// DefaultSeed is the seed that nobody chose.
+// DefaultSeed is the default seed.
 const DefaultSeed = 1
 
 // DefaultOptions are an account of some size, of the days before until.
@@ -43,7 +45,7 @@ const (
 	maxSpan        = 10 * 366 * 24 * time.Hour
 )
 
-// Validate says what is wrong, by the names of the fields.
+// Validate returns an error that names the invalid fields.
 func (o Options) Validate() error {
 	var errs []error
 	if span := o.Until.Sub(o.From); span < time.Minute || span > maxSpan || o.From.Year() < 2000 || o.Until.Year() > 2099 {

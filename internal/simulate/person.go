@@ -6,7 +6,7 @@ import (
 	"hooktape/internal/simulate/people"
 )
 
-// person is what a subscriber is called and has, besides what happens.
+// person has the constant data of a subscriber.
 type person struct {
 	number             uint64
 	channel            *channel
@@ -16,7 +16,7 @@ type person struct {
 	phone, otherPhone  string
 	id                 uint64 // in the messenger
 	city               string
-	sinceDays          int64 // before the first visit, for one who is no newcomer
+	sinceDays          int64 // before the first visit, except for a newcomer
 	quotes, nulls, ref bool  // how the account's bodies write numbers and absent values for this one
 }
 

@@ -20,7 +20,7 @@ var until = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 func account(t testing.TB, change func(*simulate.Options)) *simulate.Account {
 	t.Helper()
 	o := simulate.DefaultOptions(until, 30)
-	o.Subscribers = 1000
+	o.Subscribers = 400
 	if change != nil {
 		change(&o)
 	}
@@ -44,7 +44,7 @@ func TestTruth(t *testing.T) {
 	for name, change := range map[string]func(*simulate.Options){
 		"usual":      nil,
 		"one source": func(o *simulate.Options) { o.Sources = simulate.Sources{Course: "demo", Webinar: "demo", Chat: "demo"} },
-		"fast":       func(o *simulate.Options) { o.Speed, o.Even, o.Subscribers = 400, true, 1500 },
+		"fast":       func(o *simulate.Options) { o.Speed, o.Even = 400, true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := account(t, change)

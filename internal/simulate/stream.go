@@ -11,8 +11,8 @@ import (
 // eventsEach is how many requests a subscriber is good for, about. It only sizes things.
 const eventsEach = 9
 
-// Batches yields all visits in order of time, size at a time; the last batch has the rest. Every batch is a slice of its
-// own.
+// Batches yields all visits in order of time, size at a time; the last batch has the rest. Every batch is a slice of
+// its own.
 func (a *Account) Batches(size int) iter.Seq[[]Visit] {
 	return func(yield func([]Visit) bool) {
 		batch := make([]Visit, 0, size)
@@ -33,8 +33,8 @@ func (a *Account) Batches(size int) iter.Seq[[]Visit] {
 
 // Visits yields all visits in order of time.
 //
-// What it holds in memory are the visits to come of those who have come already, 16 bytes each: the time is cut into
-// short spans, a life is lived when its first visit's span comes, and its visits wait in the spans in which they fall.
+// In memory it keeps only the future visits of subscribers who have arrived, 16 bytes each. It divides the time into
+// short spans, computes a life at the span of its first visit, and assigns its visits to their spans.
 func (a *Account) Visits() iter.Seq[Visit] {
 	return func(yield func(Visit) bool) {
 		s := a.newSpans()
@@ -56,7 +56,7 @@ type spans struct {
 	spare       [][]Visit
 	last        []Visit // of the span before, to be used again
 	life        life
-	next        uint64 // the subscriber who comes next
+	next        uint64 // the next subscriber to arrive
 }
 
 func (a *Account) newSpans() *spans {
@@ -66,7 +66,7 @@ func (a *Account) newSpans() *spans {
 	return &spans{Account: a, from: from, width: min(max(width, second), hour), waiting: map[int64][]Visit{}}
 }
 
-// visits are those of one span, which must be asked for in order. They are good until the next are asked for.
+// visits returns the visits of one span. The calls must be in order; the result is valid until the next call.
 func (s *spans) visits(from int64) []Visit {
 	if s.last != nil {
 		s.spare = append(s.spare, s.last[:0])

@@ -165,7 +165,7 @@ func (s *Source) finish() {
 	s.spell()
 }
 
-// spell tells of each column's values which of them differ only in case and spaces.
+// spell finds the values of each column that differ only in case and spaces.
 func (s *Source) spell() {
 	s.Untagged.Events = s.tagged[untagged]
 	s.Spellings = map[string]map[string]map[string]uint64{"utm_source": {}, "utm_medium": {}, "utm_campaign": {}}

@@ -7,8 +7,8 @@ import (
 	"hooktape/internal/simulate/people"
 )
 
-// Webhooks makes flow webhooks for load tests, about 600 bytes each. A body follows from the seed and its number, and no two are
-// equal, so that what comes out at the other end can be compared with what was sent without keeping it. It may be used from many
+// Webhooks makes flow webhooks for load tests, about 600 bytes each. A body follows from the seed and its number, and
+// no two are equal, so a test can compare results with the sent bodies without keeping them. It may be used from many
 // goroutines.
 type Webhooks struct {
 	account *Account
@@ -20,15 +20,15 @@ func NewWebhooks(seed uint64) Webhooks {
 	return Webhooks{account: &Account{Options: Options{Seed: seed}}}
 }
 
-// Among returns the webhooks of only so many subscribers, each of whom has many.
+// Among returns the webhooks of a limited number of subscribers, each with many webhooks.
 func (w Webhooks) Among(people uint64) Webhooks {
 	w.people = people
 	return w
 }
 
 const (
-	// webhooksEach is how many webhooks a subscriber sends on average. They lie among those of mixing other subscribers, most
-	// of them too far apart for a compressor to find them.
+	// webhooksEach is how many webhooks a subscriber sends on average. They lie among those of mixing other
+	// subscribers, most of them too far apart for a compressor to find them.
 	webhooksEach = 2
 	mixing       = 20_000
 	// webhookPace is the time between two webhooks: a month for a million.

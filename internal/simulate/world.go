@@ -2,7 +2,7 @@ package simulate
 
 import "hooktape/internal/simulate/people"
 
-// Streams of dice, so that one more throw in one of them leaves the others as they are.
+// Streams of dice are independent: one more throw in one of them does not change the others.
 const (
 	streamDays = iota + 1
 	streamLives
@@ -90,7 +90,7 @@ var channels = []channel{
 type campaign struct {
 	source, medium, name string
 	weight               int
-	quality              int    // of 100, for each step
+	quality              int    // percentage, applied at each step
 	only                 string // the channel that it leads to, "" for all
 	clean                bool   // it is from a machine, and brings content and term with it
 }
@@ -117,13 +117,13 @@ var campaigns = []campaign{
 	{"viber", "broadcast", "весна", 25, 100, "viber", false},
 }
 
-// untagged is the campaign that is none.
+// untagged means no campaign.
 var untagged = &campaigns[0]
 
 var (
 	terms = []string{"чат-бот", "курс маркетинга", "воронка продаж", "рассылка", "автоворонка", "bot builder"}
 
-	// picks are, for each channel, the numbers of the campaigns that lead there, as often as they weigh.
+	// picks has the numbers of the campaigns for each channel, each as often as its weight.
 	picks = func() [][]uint8 {
 		list := make([][]uint8, len(channels))
 		for i, c := range channels {

@@ -112,7 +112,7 @@ ENGINE = MergeTree
 ORDER BY version_id
 `
 
-// ErrOtherLayout: the tables are those of a cluster and none is configured, or the reverse.
+// ErrOtherLayout reports that the tables are those of a cluster and none is configured, or the reverse.
 var ErrOtherLayout = errors.New("the database's tables have another layout than configured")
 
 // checkLayout refuses tables of another layout than the configured one. Tables of a single server would be filled on

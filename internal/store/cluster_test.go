@@ -47,7 +47,7 @@ func (d db) own(table string) string {
 	return table
 }
 
-// singleAlone are tests of what is a single server's by their nature, each with the reason.
+// singleAlone are tests that make sense on a single server only, each with the reason.
 var singleAlone = map[string]string{
 	"TestOnCluster":              "is this",
 	"TestErrorClasses":           "breaks tables in ways that no cluster has",
@@ -57,8 +57,7 @@ var singleAlone = map[string]string{
 	"TestSpread":                 "asks no ClickHouse, as the next", "TestSpreadRefuses": "",
 }
 
-// TestOnCluster runs this package's tests once more, over tables that are spread over two shards: one of each kind of statement,
-// or all.
+// TestOnCluster runs tests of this package again, on tables with two shards: one for each kind of statement, or all.
 func TestOnCluster(t *testing.T) {
 	t.Parallel()
 	if !enginetest.Whole() {
@@ -84,7 +83,7 @@ func TestCluster(t *testing.T) {
 	t.Run("deliveries are reordered", func(t *testing.T) { testDeliveriesAreReorderedOnACluster(t, fmt.Sprintf(dsns, 1)) })
 }
 
-// testShards: what the other tests run on is two shards, each with a part of the rows, and knows an insert that is sent again.
+// testShards: the cluster of these tests has two shards, each with a part of the rows, and drops repeated inserts.
 func testShards(t *testing.T, d db, _ string) {
 	var batch []event.Event
 	for i := range 50 {
@@ -107,7 +106,7 @@ func testShards(t *testing.T, d db, _ string) {
 
 var update = flag.Bool("update", false, "write testdata anew")
 
-// TestSpread: the statements that migrations become on a cluster are those of the golden file, and each migration becomes some.
+// TestSpread: the statements of the migrations on a cluster are those of the golden file, and each migration has some.
 func TestSpread(t *testing.T) {
 	files, err := filepath.Glob("migrations/*.sql")
 	if err != nil || len(files) < 20 {
@@ -132,7 +131,7 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// TestSpreadRefuses: what nobody has thought about for clusters is an error, and not done on one server.
+// TestSpreadRefuses: an unknown kind of statement is an error; it does not run on one server alone.
 func TestSpreadRefuses(t *testing.T) {
 	for name, statement := range map[string]string{
 		"a table without a key":    "CREATE TABLE IF NOT EXISTS new\n(\n    id UUID\n)\nENGINE = MergeTree\nORDER BY id",
@@ -173,8 +172,8 @@ func testLayoutIsKept(t *testing.T, _ db, dsns string) {
 	}
 }
 
-// testSubscriberOnOneShard: an insert is seen on one shard before it is on the next, and nobody shall see a subscriber's later
-// event, or its delivery, without the one before it.
+// testSubscriberOnOneShard: an insert becomes visible on one shard before the next, and no reader may see a subscriber's later event,
+// or its delivery, without the earlier one.
 func testSubscriberOnOneShard(t *testing.T, d db, _ string) {
 	var batch []event.Event
 	for i := range 60 {
@@ -207,7 +206,7 @@ func testSubscriberOnOneShard(t *testing.T, d db, _ string) {
 	}
 }
 
-// testClusterHealth: what a cluster lacks is told, and one that is not there. Both shards of this one are one server.
+// testClusterHealth: Health reports the problems of a cluster, and an unknown one. Both shards of this cluster are one server.
 func testClusterHealth(t *testing.T, d db, dsns string) {
 	dsn := fmt.Sprintf(dsns, 0)
 	h, err := d.Health(background)

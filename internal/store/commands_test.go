@@ -8,7 +8,7 @@ import (
 	"hooktape/internal/store"
 )
 
-// TestSteering: the last command counts, though the same person has given the same one before.
+// TestSteering: the last command counts, even if the same person gave the same one before.
 func TestSteering(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -44,7 +44,7 @@ func TestSteering(t *testing.T) {
 	}
 }
 
-// TestSteeringWithoutClocks: a command counts for later than one that was given before it while the clock was hours ahead.
+// TestSteeringWithoutClocks: a command is later than one that was given before it while the clock was hours ahead.
 func TestSteeringWithoutClocks(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)

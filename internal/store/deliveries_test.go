@@ -151,7 +151,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// TestUnmadeReplay: what was frozen for a replay that was never saved is not shown, holds no event back, and is purged after a day.
+// TestUnmadeReplay: deliveries frozen for a replay that was never saved are not shown, hold no event back, and are purged after a day.
 func TestUnmadeReplay(t *testing.T) {
 	d := newDB(t)
 	e := eventAt(dawn, 1)

@@ -14,15 +14,15 @@ import (
 )
 
 var (
-	// ErrRefused: the server will never accept these rows; sending them again cannot help.
+	// ErrRefused reports that the server will never accept these rows; sending them again cannot help.
 	ErrRefused = errors.New("ClickHouse refuses the rows")
-	// ErrUnavailable: no answer, or one that asks to try again later.
+	// ErrUnavailable reports that there is no answer, or one that asks to try again later.
 	ErrUnavailable = errors.New("ClickHouse is not available")
-	// ErrUnauthorized: the server answers and rejects the user or password.
+	// ErrUnauthorized reports that the server answers and rejects the user or password.
 	ErrUnauthorized = errors.New("ClickHouse refuses the user or password")
-	// ErrDamaged: stored rows cannot be read.
+	// ErrDamaged reports that stored rows cannot be read.
 	ErrDamaged = errors.New("ClickHouse cannot read a part")
-	// ErrNotFound: there is no such row.
+	// ErrNotFound reports that there is no such row.
 	ErrNotFound = errors.New("not found")
 )
 

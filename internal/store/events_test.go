@@ -36,7 +36,7 @@ func wholeEvent() event.Event {
 	}
 }
 
-// TestEventSurvives: what is read is what was written, in every field.
+// TestEventSurvives: an event is read as it was written, in every field.
 func TestEventSurvives(t *testing.T) {
 	d := newDB(t)
 	bare := event.Event{Received: event.Received{ID: idAt(dawn, 1), ReceivedAt: dawn, Source: "s", Verdict: event.UnknownSource, Method: "GET", Path: "/hooks/s"},
@@ -254,7 +254,7 @@ func TestEventsByID(t *testing.T) {
 	}
 }
 
-// TestLargeBatches: what a drain may ask about one batch at once.
+// TestLargeBatches: the queries of a drain about a large batch.
 func TestLargeBatches(t *testing.T) {
 	d := newDB(t)
 	const n = 10_000

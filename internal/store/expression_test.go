@@ -10,14 +10,14 @@ import (
 	"hooktape/internal/store"
 )
 
-// where lists what an expression finds, and what is said against it.
+// where returns the numbers of the events that match an expression, and its error.
 func (d db) where(expression string) ([]int, *store.ExpressionError, error) {
 	events, err := d.ListEvents(background, event.Selection{Where: expression}, store.Page{Limit: 100})
 	fault, _ := errors.AsType[*store.ExpressionError](err)
 	return numbers(events), fault, err
 }
 
-// TestExpressions: what is one expression is understood as ClickHouse does.
+// TestExpressions: expressions mean what they mean to ClickHouse.
 func TestExpressions(t *testing.T) {
 	d := newDB(t)
 	e := eventAt(dawn, 1)
@@ -46,7 +46,7 @@ func TestExpressions(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoExpression is refused at the character at fault, if ClickHouse's parser says which.
+// TestWhatIsNoExpression: a text that is not one expression is refused, with the position of the error if ClickHouse's parser knows it.
 func TestWhatIsNoExpression(t *testing.T) {
 	s := newDB(t)
 	for expression, position := range map[string]int{
@@ -163,7 +163,7 @@ func TestExpressionsStayWhatTheyAre(t *testing.T) {
 	}
 }
 
-// TestFreezingTriesReadOnly: the expression that only fails where nothing may be written shows that the trial is run.
+// TestFreezingTriesReadOnly: freezing tries an expression read-only first, as one that fails only then shows.
 func TestFreezingTriesReadOnly(t *testing.T) {
 	d := newDB(t)
 	d.insert(t, eventAt(dawn, 1))
@@ -180,7 +180,7 @@ func TestFreezingTriesReadOnly(t *testing.T) {
 	}
 }
 
-// TestExpressionErrors: the position is that in the expression, and nothing of our own query is shown behind it.
+// TestExpressionErrors: the position counts within the expression, and no text of our own query follows it.
 func TestExpressionErrors(t *testing.T) {
 	d := newDB(t)
 	for expression, want := range map[string]store.ExpressionError{

@@ -22,8 +22,8 @@ type LeaseClaim struct {
 	SeenAt time.Time
 }
 
-// RenewLease records that the process with this claim is alive. Since and SeenAt are set by the server's clock; when
-// that clock was set back, they are a microsecond after the latest stored one. A zero Since is replaced by now.
+// RenewLease records that the process with this claim is alive. The server's clock sets SeenAt and a zero Since; if that
+// clock was set back, they are a microsecond after the latest stored one.
 func (s *Store) RenewLease(ctx context.Context, lease string, c LeaseClaim) error {
 	return s.writeLease(ctx, lease, c, false)
 }
@@ -35,7 +35,7 @@ func (s *Store) ReleaseLease(ctx context.Context, lease string, c LeaseClaim) er
 
 func (s *Store) writeLease(ctx context.Context, lease string, claim LeaseClaim, released bool) error {
 	c := &conditions{}
-	name, since := c.bind("String", lease), c.bind("Int64", microsOf(claim.Since))
+	name, since := c.bind("String", lease), c.bind("Int64", epochIfZero(claim.Since).UnixMicro())
 	behind := func(column string) string {
 		return "greatest(now64(6), (SELECT max(" + column +
 			") + toIntervalMicrosecond(1) FROM holders WHERE shard = " + name + "))"
@@ -55,14 +55,6 @@ func (s *Store) LeaseClaims(ctx context.Context, lease string) ([]LeaseClaim, er
 	return collect(ctx, s.conn, "read the claims to a lease",
 		"SELECT holder, host, since, seen_at FROM holders FINAL WHERE "+where.String()+" ORDER BY since, holder",
 		where.args, func(rows driver.Rows, h *LeaseClaim) error {
-			return rows.Scan(&h.ID, &h.Host, &h.Since,
-				&h.SeenAt)
+			return rows.Scan(&h.ID, &h.Host, &h.Since, &h.SeenAt)
 		})
-}
-
-func microsOf(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
 }

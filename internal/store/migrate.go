@@ -97,7 +97,8 @@ func (s *Store) newProvider(db *sql.DB) (*goose.Provider, error) {
 		if err != nil {
 			return nil, fmt.Errorf("migrations: %w", err)
 		}
-		files, programs = nil, append(programs, spread...)
+		files = nil
+		programs = append(programs, spread...)
 	}
 	provider, err := goose.NewProvider(goose.DialectClickHouse, db, files,
 		append(options, goose.WithGoMigrations(programs...))...)
@@ -140,7 +141,8 @@ func (s *Store) createDatabase(ctx context.Context) error {
 // longest time in which the server may send nothing; 0 keeps it.
 func (s *Store) withoutDatabase(silence time.Duration) (driver.Conn, error) {
 	options := s.options
-	options.Auth.Database, options.ReadTimeout = "", max(options.ReadTimeout, silence)
+	options.Auth.Database = ""
+	options.ReadTimeout = max(options.ReadTimeout, silence)
 	return clickhouse.Open(&options)
 }
 

@@ -37,7 +37,8 @@ const maxParameters = 1000
 // stored or given event with the same source, time and body, at most 24 hours before.
 func (s *Store) Originals(ctx context.Context, events []event.Event) (map[uuid.UUID]uuid.UUID, error) {
 	arrivals := map[request][]arrival{}
-	oldest, hashes := events[0].ReceivedAt, make([]string, 0, len(events))
+	oldest := events[0].ReceivedAt
+	hashes := make([]string, 0, len(events))
 	for i := range events {
 		r := requestOf(&events[i])
 		arrivals[r] = append(arrivals[r], arrival{events[i].ReceivedAt, events[i].ID, true})

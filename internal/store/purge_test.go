@@ -10,8 +10,8 @@ import (
 	"hooktape/internal/store"
 )
 
-// TestPurge: what ended long ago goes with all its versions, wherever they lie; what is open stays, and so does what
-// belongs to a replay that is not over.
+// TestPurge: deliveries that ended long ago are removed with all their versions, in whatever part; open ones stay, and so do those of a
+// replay that is not final.
 func TestPurge(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -136,8 +136,8 @@ func TestPurgeInterrupted(t *testing.T) {
 	}
 }
 
-// TestPurgeWaitsForPollers: a process that has been away for longer than deliveries are kept goes on where it was, and
-// finds what was delivered to the endpoint just before.
+// TestPurgeWaitsForPollers: a process that was down for longer than deliveries are kept continues where it stopped, and finds the
+// deliveries made just before.
 func TestPurgeWaitsForPollers(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -151,7 +151,7 @@ func TestPurgeWaitsForPollers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	sweep := func(when string, want uint64) {
+	purge := func(when string, want uint64) {
 		t.Helper()
 		if swept, err := d.Purge(background, 30); err != nil || swept != want {
 			t.Errorf("%s: %d swept, %v, want %d", when, swept, err, want)
@@ -160,7 +160,7 @@ func TestPurgeWaitsForPollers(t *testing.T) {
 	follow("crm", "active", time.Now())
 	follow("shop", "active", time.Now())
 	follow("shop", "active", e.ReceivedAt.Add(time.Minute))
-	sweep("one is behind", 0)
+	purge("one poller is behind", 0)
 	follow("shop", "removed", e.ReceivedAt.Add(time.Minute))
-	sweep("it is no more", 1)
+	purge("the slow endpoint is removed", 1)
 }

@@ -35,7 +35,7 @@ func TestRanges(t *testing.T) {
 		d.insert(t, part...)
 	}
 	d.insert(t, numbered("b", 50_000, 10)...)
-	for _, position := range []uint64{0, 1, 8190, 8191, 8192, 12_345, 19_999, 20_000} {
+	for _, position := range []uint64{0, 8190, 8191, 8192, 19_999, 20_000} {
 		ranges, err := d.Ranges(background, map[string]uint64{"a": position, "b": 50_009})
 		if err != nil {
 			t.Fatal(err)
@@ -70,7 +70,7 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// TestMarkStored: events whose insert was done and whose mark is missing, since the process died in between.
+// TestMarkStored marks events whose insert was done and whose mark is missing because the process died in between.
 func TestMarkStored(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -86,7 +86,7 @@ func TestMarkStored(t *testing.T) {
 	}
 }
 
-// TestTokenWithoutRows: a server that was killed between the token of an insert and its rows takes them the second time.
+// TestTokenWithoutRows: a server that was killed between an insert's token and its rows accepts the rows the second time.
 func TestTokenWithoutRows(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)

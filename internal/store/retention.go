@@ -159,7 +159,8 @@ func parseTTL(text string) (k keep, ok bool) {
 	}
 	days := form[1]
 	if m := verdictForm.FindStringSubmatch(days); m != nil {
-		days, k.rejected = m[1], parseDays(m[2])
+		days = m[1]
+		k.rejected = parseDays(m[2])
 	}
 	if m := sourceForm.FindStringSubmatch(days); m != nil {
 		k.sources = map[string]Days{}

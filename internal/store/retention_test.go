@@ -87,7 +87,7 @@ func (d db) left(t *testing.T, source string, verdict event.Verdict) (rows, bodi
 var someRetention = store.Retention{Events: 90, Bodies: 50, Rejected: 20, Attempts: 30, Traces: 7,
 	Sources: map[string]store.SourceRetention{"demo": {Events: store.Forever, Bodies: 10}, "chat": {Events: 40}, "o'clock": {Events: 5}}}
 
-// TestRetention: what is past its time goes, by source, and nothing else; the projection goes with it.
+// TestRetention: expired rows are removed, by source, with their rows in projections; no others are.
 func TestRetention(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -126,7 +126,7 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// TestRetentionChanges: a longer one and none at all let live what a shorter one would have removed.
+// TestRetentionChanges: a longer retention, and none at all, keep rows that a shorter one would have removed.
 func TestRetentionChanges(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -155,7 +155,7 @@ func TestRetentionChanges(t *testing.T) {
 	}
 }
 
-// TestRetentionByItself: ClickHouse removes what has expired without being told to.
+// TestRetentionByItself: ClickHouse removes expired rows without a command.
 func TestRetentionByItself(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -192,7 +192,7 @@ func TestDefaultRetention(t *testing.T) {
 	}
 }
 
-// TestForeignTTL: somebody else's stays where nothing is configured, and is replaced, and named, where something is.
+// TestForeignTTL: a TTL of another program stays if nothing is configured, and is replaced, and reported, otherwise.
 func TestForeignTTL(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -210,7 +210,7 @@ func TestForeignTTL(t *testing.T) {
 	}
 }
 
-// TestRetentionReport: what is configured, what is in force, and what would go.
+// TestRetentionReport reports the retention configured and in force, and the rows that would be removed.
 func TestRetentionReport(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)

@@ -37,7 +37,7 @@ func TestMigrateTwice(t *testing.T) {
 	}
 }
 
-// TestMigrateAtOnce: two processes that start together both get a whole schema.
+// TestMigrateAtOnce: two processes that start together both get a complete schema.
 func TestMigrateAtOnce(t *testing.T) {
 	dsn := enginetest.DSN(t)
 	a, b := open(t, dsn), open(t, dsn)
@@ -85,7 +85,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
-// TestErrorClasses: what callers decide on, from what a real engine answers.
+// TestErrorClasses: errors of a real engine have the classes that callers handle.
 func TestErrorClasses(t *testing.T) {
 	d := newDB(t)
 	refused := func(change string) error {
@@ -150,7 +150,7 @@ func migrateErr(d db) error { _, err := d.Migrate(background); return err }
 
 func eventErr(d db, e event.Event) error { _, err := d.Event(background, e.ID); return err }
 
-// TestErrorsAreShort: an error is for a log line, and tells no password and none of the values asked for.
+// TestErrorsAreShort: an error fits a log line, without the password and the values of a query.
 func TestErrorsAreShort(t *testing.T) {
 	engine := enginetest.Start(t)
 	d := open(t, engine.DSN("hooktape"))

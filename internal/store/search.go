@@ -29,7 +29,8 @@ func (s *Store) SearchEvents(ctx context.Context, sel event.Selection, page Page
 			from = begin
 		}
 		part := sel
-		part.From, part.Until = &from, &end
+		part.From = &from
+		part.Until = &end
 		stepped := time.Now()
 		more, err := s.ListEvents(ctx, part, Page{Limit: page.Limit - len(found), Before: page.Before})
 		if err != nil {

@@ -90,7 +90,7 @@ func TestSelectedByOneField(t *testing.T) {
 	}
 }
 
-// TestSelectedBySubscriber: by either id, and an empty one is nobody's.
+// TestSelectedBySubscriber: either id selects, and an empty one selects nobody.
 func TestSelectedBySubscriber(t *testing.T) {
 	d := newDB(t)
 	var events []event.Event
@@ -118,7 +118,7 @@ func TestSelectedBySubscriber(t *testing.T) {
 	}
 }
 
-// TestSelectedByFields: all of them must be there, and absent is not empty.
+// TestSelectedByFields: an event must have all of the fields, and an absent field is not an empty one.
 func TestSelectedByFields(t *testing.T) {
 	d := newDB(t)
 	var events []event.Event
@@ -142,7 +142,7 @@ func TestSelectedByFields(t *testing.T) {
 	}
 }
 
-// TestSelectedByState: what an endpoint has taken or refused, live or in replays, and by which delivery is the last.
+// TestSelectedByState: events delivered to or refused by an endpoint, live or in replays; the last delivery counts.
 func TestSelectedByState(t *testing.T) {
 	d := newDB(t)
 	const endpoint = `crm'\я`

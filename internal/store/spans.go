@@ -49,15 +49,16 @@ func appendSpan(batch driver.Batch, span sdktrace.ReadOnlySpan) error {
 	}
 	var events nestedEvents
 	for _, e := range span.Events() {
-		events.times, events.names = append(events.times, e.Time), append(events.names, e.Name)
+		events.times = append(events.times, e.Time)
+		events.names = append(events.names, e.Name)
 		events.attributes = append(events.attributes, attributes(e.Attributes))
 	}
 	var links nestedLinks
 	for _, l := range span.Links() {
-		links.traces, links.spans = append(links.traces, l.SpanContext.TraceID().String()),
-			append(links.spans, l.SpanContext.SpanID().String())
-		links.states, links.attributes = append(links.states, l.SpanContext.TraceState().String()),
-			append(links.attributes, attributes(l.Attributes))
+		links.traces = append(links.traces, l.SpanContext.TraceID().String())
+		links.spans = append(links.spans, l.SpanContext.SpanID().String())
+		links.states = append(links.states, l.SpanContext.TraceState().String())
+		links.attributes = append(links.attributes, attributes(l.Attributes))
 	}
 	service, _ := span.Resource().Set().Value("service.name")
 	return batch.Append(

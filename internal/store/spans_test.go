@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// TestSpans: a row is what the OpenTelemetry Collector's clickhouseexporter would have written of the same span.
+// TestSpans: a row is equal to the one that the OpenTelemetry Collector's clickhouseexporter writes for the same span.
 func TestSpans(t *testing.T) {
 	d := newDB(t)
 	state, _ := trace.ParseTraceState("vendor=1")

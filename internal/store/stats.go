@@ -77,7 +77,8 @@ type Bar struct {
 // Histogram counts selected events between two times in parts of the given width. Parts without events are absent.
 func (s *Store) Histogram(ctx context.Context, sel event.Selection, from, until time.Time, width time.Duration) ([]Bar,
 	error) {
-	sel.From, sel.Until = &from, &until
+	sel.From = &from
+	sel.Until = &until
 	where, err := s.matching(ctx, sel)
 	if err != nil {
 		return nil, err

@@ -37,7 +37,7 @@ func gzipped(text string) string {
 	return b.String()
 }
 
-// TestText finds people by what somebody knows of them, however BotHelp, they or the searcher write it.
+// TestText finds people by any of their fields, in every spelling of BotHelp, of their own or of the searcher.
 func TestText(t *testing.T) {
 	d := newDB(t)
 	form := event.Header{Name: "Content-Type", Value: "application/x-www-form-urlencoded"}
@@ -219,7 +219,7 @@ func TestNormalized(t *testing.T) {
 	}
 }
 
-// TestNothingIsLookedFor: a text of which no word is left finds nothing, whatever rune it is; it never finds everything.
+// TestNothingIsLookedFor: a text without words matches no event, whatever runes it has; it never matches all events.
 func TestNothingIsLookedFor(t *testing.T) {
 	d := newDB(t)
 	var empty []string
@@ -275,7 +275,7 @@ func TestTextIsFoundAsGoFindsIt(t *testing.T) {
 		events = append(events, e)
 	}
 	d.insert(t, events...)
-	for range 120 {
+	for range 60 {
 		wanted := text(3)
 		if value := values[chance.IntN(len(values))]; chance.IntN(3) == 0 && value != "" { // a part of one, of any length
 			from := chance.IntN(len(value))

@@ -156,7 +156,7 @@ func TestUpgradeOfOldestSchema(t *testing.T) {
 	}
 }
 
-// TestOlderSchemaIsRefused: tables of before version 35 are left alone, and the error says how to keep what is in them.
+// TestOlderSchemaIsRefused: Migrate does not change tables older than version 35, and its error says how to keep their rows.
 func TestOlderSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	d := oldest(t)
@@ -176,7 +176,7 @@ func TestOlderSchemaIsRefused(t *testing.T) {
 	}
 }
 
-// TestHalfCreatedSchema: tables that are half created are completed, whatever was done and not noted.
+// TestHalfCreatedSchema: Migrate completes tables that were partly created, whatever was done and not recorded.
 func TestHalfCreatedSchema(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)

@@ -38,7 +38,7 @@ func NewDisk(t testing.TB, dir string, size int64) *Disk {
 	return d
 }
 
-// Fill takes all free space at once, until Free. Space of files removed meanwhile can be written again.
+// Fill takes all free space until Free. The space of files removed meanwhile can be written again.
 func (d *Disk) Fill() error { return fill(d.dir) }
 
 // Free releases the space that Fill took.

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// FreeAddr chooses ports below those that the kernel gives to outgoing connections: such a connection could take the port
-// while the process that owns it restarts. The port at a fixed distance above each marks it as taken.
+// FreeAddr chooses ports below those that the kernel gives to outgoing connections: such a connection could take the
+// port while the process that owns it restarts. The port at a fixed distance above each marks it as taken.
 //
 // consul/sdk/freeport does the same with nine modules and a goroutine that goleak reports in every test.
 const (
@@ -24,7 +24,7 @@ var reserved struct {
 	guards []net.Listener
 }
 
-// FreeAddr returns a loopback address on which nobody listens. No other call returns the same address, in this process or
+// FreeAddr returns a free loopback address. No other call returns the same address, in this process or
 // another, until this process ends: packages are tested at the same time, and a program takes a while to listen and may
 // restart.
 func FreeAddr() (string, error) {

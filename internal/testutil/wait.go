@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Poll begins with short pauses, which grow: many tests wait at once, and most of them query a database.
+// Poll begins with short pauses, which grow, because many tests wait in parallel and most of them query a database.
 const (
 	firstPause = 10 * time.Millisecond
 	lastPause  = 250 * time.Millisecond

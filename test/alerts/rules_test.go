@@ -26,8 +26,8 @@ func expanded(r rule) []string {
 	}
 }
 
-// firing is what a rule fires for: the labels of the rows whose number is above the threshold. Grafana wants rows of texts,
-// which become labels, and one number.
+// firing is what a rule fires for: the labels of the rows whose number is above the threshold. Grafana wants rows of
+// texts, which become labels, and one number.
 func firing(t *testing.T, conn driver.Conn, r rule, sql string) (labels []string) {
 	t.Helper()
 	rows, err := conn.Query(context.Background(), sql)
@@ -164,8 +164,8 @@ var cases = map[string]struct {
 	},
 }
 
-// TestRulesFire: each rule is still when nothing is wrong and there are no rows at all, and fires for what is wrong, as both
-// versions of the plugin send it.
+// TestRulesFire: each rule is still when nothing is wrong and there are no rows at all, and fires for what is wrong, as
+// both versions of the plugin send it.
 func TestRulesFire(t *testing.T) {
 	all := rules(t)
 	for _, r := range all {

@@ -22,7 +22,7 @@ import (
 	"hooktape/web/console"
 )
 
-// What is aimed at.
+// The aims.
 const (
 	listAim       = 500 * time.Millisecond
 	eventAim      = 300 * time.Millisecond
@@ -31,7 +31,7 @@ const (
 
 const secret = "the-secret-of-the-bench"
 
-// bench is a console over a database, and somebody who is logged in.
+// bench is a console on a database, with a logged-in client.
 type bench struct {
 	out    io.Writer
 	times  int
@@ -76,10 +76,10 @@ func (b *bench) close() {
 	b.db.Close()
 }
 
-// page is one to be asked for.
+// page is a page to measure.
 type page struct {
 	name  string
-	query url.Values // of the list of events; nil for a page of another kind
+	query url.Values // of the list of events; nil: another page
 	path  string
 	aim   time.Duration
 }
@@ -100,38 +100,38 @@ func (b *bench) pages() (list []page) {
 	}
 	filter("an hour in the middle", "from", middle.Format(time.RFC3339), "to", middle.Add(time.Hour).Format(time.RFC3339))
 	filter("source", "source", k.Source)
-	filter("source that has nothing", "source", "nothing")
+	filter("unknown source", "source", "nothing")
 	filter("step", "step", k.Step)
-	filter("step that nobody came to", "step", "nothing")
+	filter("unknown step", "step", "nothing")
 	filter("kind", "kind", "user_profile_viewed")
 	filter("verdict", "verdict", "bad_signature")
-	filter("verdict that nothing has", "verdict", "too_large")
+	filter("unused verdict", "verdict", "too_large")
 	filter("channel", "channel", k.Channel)
 	filter("utm_source", "utm_source", k.UTM)
 	filter("utm_medium", "utm_medium", k.Medium)
 	filter("utm_campaign", "utm_campaign", k.Campaign)
 	filter("utm_content", "utm_content", k.Content)
 	filter("utm_term", "utm_term", k.Term)
-	filter("utm_term that nothing has", "utm_term", "nothing")
+	filter("unknown utm_term", "utm_term", "nothing")
 	filter("subscriber", "subscriber", k.Subscriber)
-	filter("subscriber whom nobody knows", "subscriber", "nobody-at-all")
+	filter("unknown subscriber", "subscriber", "nobody-at-all")
 	filter("event by its id", "id", k.Old)
 	filter("text: a name", "text", k.Name)
 	filter("text: a phone number", "text", k.Phone)
-	filter("text that nothing has", "text", "nothing has this")
+	filter("unknown text", "text", "nothing has this")
 	filter("custom field", "field", "Город="+k.Field)
-	filter("custom field that nothing has", "field", "nothing=has")
+	filter("unknown custom field", "field", "nothing=has")
 	filter("not delivered to crm", "undelivered_to", "crm")
 	filter("failed at crm", "failed_at", "crm")
 	filter("expression", "where", "length(body) > 600")
-	filter("expression that is never true", "where", "length(body) > 1000000")
-	return append(list, page{name: "an event of long ago", path: "/events/" + k.Old, aim: eventAim},
-		page{name: "an event of late: deliveries, trace", path: "/events/" + k.New, aim: eventAim},
+	filter("expression that is always false", "where", "length(body) > 1000000")
+	return append(list, page{name: "an old event", path: "/events/" + k.Old, aim: eventAim},
+		page{name: "a new event: deliveries, trace", path: "/events/" + k.New, aim: eventAim},
 		page{name: "a subscriber", path: "/subscribers/" + url.PathEscape(k.Subscriber), aim: subscriberAim},
 		page{name: "endpoints", path: "/endpoints", aim: listAim}, page{name: "sources", path: "/sources", aim: listAim}, page{name: "replays", path: "/replays", aim: listAim})
 }
 
-// all asks for each page, and prints what that took.
+// all measures each page and prints the times.
 func (b *bench) all(ctx context.Context) error {
 	w := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "milliseconds\tfirst\tmedian\tslowest\taim\t\tto the end\tcount and chart\t\n")
@@ -166,7 +166,7 @@ func (b *bench) all(ctx context.Context) error {
 	return nil
 }
 
-// ask asks for a page so many times.
+// ask requests a page several times.
 func (b *bench) ask(ctx context.Context, path string, times int) (took []time.Duration, err error) {
 	for range times {
 		begun := time.Now()
@@ -180,8 +180,8 @@ func (b *bench) ask(ctx context.Context, path string, times int) (took []time.Du
 
 var further = regexp.MustCompile(`hx-get="(/events/further[^"]*)"`)
 
-// toTheEnd follows a search that goes on in steps, as the page does by itself, and returns how long it took altogether;
-// nothing for one that is at its end with its first page.
+// toTheEnd follows a search that continues in steps, as the page does, and returns the total time. It returns "" for a
+// search that ends with its first page.
 func (b *bench) toTheEnd(ctx context.Context, path string) (string, error) {
 	begun := time.Now()
 	for steps := 0; ; steps++ {

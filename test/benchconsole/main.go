@@ -2,10 +2,10 @@
 //
 //	go run ./test/benchconsole [-subscribers 1000000] [-days 90] [-dsn http://…/hooktape]
 //
-// It plays an account into a real engine, gives a tenth of its events a delivery with its attempt and trace, serves the
-// console over it, and asks for the list of events with one filter at a time, an event's page and a subscriber's, as a
-// browser would. It prints milliseconds: of the first time, the median, and the slowest. With -dsn it asks a database that
-// has the events already.
+// It fills a real engine with a simulated account, gives a tenth of the events a delivery with an attempt and a trace,
+// serves the console on it, and requests the list of events with one filter at a time, an event's page and a
+// subscriber's, as a browser does. It prints the first, the median and the slowest time in milliseconds. With -dsn it
+// uses an existing database.
 package main
 
 import (
@@ -22,7 +22,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("benchconsole", flag.ContinueOnError)
 	var account harness.Account
 	account.Flags(flags)
-	times := flags.Int("times", 7, "how often each page is asked for")
+	times := flags.Int("times", 7, "requests for each page")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

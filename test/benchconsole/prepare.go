@@ -9,15 +9,15 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// known is what there is to ask for: an event of the middle of the history, for the newest are found at once in any case,
-// what it has in it, and one of those that were delivered.
+// known has values to search for: those of an event in the middle of the history, because the newest are found quickly
+// with any filter, and the id of a delivered event.
 type known struct {
 	Old, New, Subscriber, Source, Step, Channel, UTM, Medium, Campaign, Content, Term, Phone, Field, Name string
 	From, To                                                                                              time.Time
 }
 
-// deliver gives the newest tenth of the events a delivery to crm, of which one in twenty has failed, its attempt, and the
-// span of their arrival.
+// deliver gives the newest tenth of the events a delivery to crm with an attempt, and the span of the request. One
+// delivery in twenty has failed.
 var deliver = []string{
 	`INSERT INTO deliveries
 		(replay_id, endpoint, event_received_at, event_id, state, attempts, updated_at, subscriber, created_at, version)
@@ -35,7 +35,7 @@ var deliver = []string{
 		FROM events WHERE verdict = 'accepted' ORDER BY received_at DESC LIMIT (SELECT intDiv(count(), 10) FROM events)`,
 }
 
-// prepare makes deliveries, unless there are some, and looks for what to ask for.
+// prepare creates deliveries, unless there are some, and reads values to search for.
 func prepare(ctx context.Context, out io.Writer, dsn string) (k known, err error) {
 	options, err := clickhouse.ParseDSN(dsn)
 	if err != nil {

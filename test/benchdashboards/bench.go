@@ -17,7 +17,7 @@ import (
 	"hooktape/test/panels"
 )
 
-// bench asks the queries of a database.
+// bench runs the queries on a database.
 type bench struct {
 	out     io.Writer
 	db      harness.Database
@@ -25,17 +25,17 @@ type bench struct {
 	queries []panels.Query
 }
 
-// What is aimed at: each query, and a dashboard as a whole, for 30 days; and how much longer 90 days may take.
+// The aims for a query and for a whole dashboard, for 30 days, and the factor for 90 days.
 const (
 	queryAim     = time.Second
 	dashboardAim = 4 * time.Second
 	longerAim    = 2.5
 )
 
-// rounds is how often a dashboard is asked for. The medians count.
+// rounds is the number of measurements of each dashboard. The medians count.
 const rounds = 3
 
-// ranges are days, and how much of an aim they may take.
+// ranges are the time ranges in days, with the factor of their aims.
 var ranges = []struct{ days, aim float64 }{{1, 1}, {30, 1}, {90, longerAim}}
 
 func newBench(ctx context.Context, out io.Writer, dsn, until string) (*bench, error) {
@@ -53,14 +53,14 @@ func newBench(ctx context.Context, out io.Writer, dsn, until string) (*bench, er
 	return b, err
 }
 
-// measured is what a query cost.
+// measured has the figures of a query.
 type measured struct {
 	took time.Duration
 	rows uint64
 	err  error
 }
 
-// all asks each dashboard for each range, and prints what that took.
+// all measures each dashboard for each range and prints the times.
 func (b *bench) all(ctx context.Context) error {
 	w := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	missed := 0
@@ -90,7 +90,7 @@ func (b *bench) all(ctx context.Context) error {
 	return nil
 }
 
-// board asks one dashboard's queries and prints a line for each, and one for all.
+// board measures one dashboard and prints a line for each query and one for all.
 func (b *bench) board(ctx context.Context, w io.Writer, board string, queries []panels.Query) (missed int, err error) {
 	cells := make([][]string, len(queries))
 	total := []string{}
@@ -141,7 +141,7 @@ func thousands(n uint64) string {
 	return fmt.Sprintf("%dk", n/1000)
 }
 
-// view is the range of days with the variables as they are when a dashboard is opened.
+// view returns a time range with the default variables of a dashboard.
 func (b *bench) view(days float64) panels.View {
 	goals, _ := simulate.Steps()
 	return panels.View{From: b.until.Add(-time.Duration(days * 24 * float64(time.Hour))), To: b.until, Interval: time.Duration(days * 24 * float64(time.Hour) / 200),
@@ -149,8 +149,8 @@ func (b *bench) view(days float64) panels.View {
 			"window_days": {"7"}, "attribution": {"first"}}}
 }
 
-// askRounds asks queries so many times, and returns the median time of them all and of each. An error of one
-// is its query's.
+// askRounds runs the queries in several rounds. It returns the median time of a round and of each query. An error in
+// any round is the query's error.
 func (b *bench) askRounds(ctx context.Context, v panels.View, queries []panels.Query) (time.Duration, []measured) {
 	totals, each := make([]time.Duration, rounds), make([][]measured, len(queries))
 	for n := range rounds {
@@ -174,7 +174,7 @@ func (b *bench) askRounds(ctx context.Context, v panels.View, queries []panels.Q
 	return totals[rounds/2], middles
 }
 
-// ask2 asks queries two at a time, as Grafana does of one server.
+// ask2 runs the queries two at a time, as Grafana does.
 func (b *bench) ask2(ctx context.Context, v panels.View, queries []panels.Query) (time.Duration, []measured) {
 	each := make([]measured, len(queries))
 	begun := time.Now()

@@ -2,9 +2,9 @@
 //
 //	go run ./test/benchdashboards [-subscribers 1000000] [-days 90] [-dsn http://…/hooktape]
 //
-// It plays an account into a real engine, asks what Grafana asks of each dashboard, two queries at a time, for the last 24
-// hours, 30 and 90 days, and prints milliseconds and rows read for each panel, and each dashboard's time as a whole. With
-// -dsn it asks a database that has the events already.
+// It fills a real engine with a simulated account and runs the queries of each dashboard, two at a time as Grafana
+// does, for the last 24 hours, 30 and 90 days. It prints milliseconds and rows read for each panel, and the time of
+// each whole dashboard. With -dsn it uses an existing database.
 package main
 
 import (

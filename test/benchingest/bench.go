@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"time"
 
 	"hooktape/internal/simulate"
@@ -12,7 +13,7 @@ import (
 	"hooktape/test/load"
 )
 
-// bench is what the parts share.
+// bench is one run.
 type bench struct {
 	options
 	harness *harness.Harness
@@ -27,12 +28,12 @@ type bench struct {
 
 const seed = 1
 
-// connections are the concurrencies of a, b and c; most the highest of them.
+// connections are the numbers of connections in a, b and c; most is the highest.
 var connections = []int{1, 64, most}
 
 const most = 256
 
-// server is what a load is sent to.
+// server is the target of a load.
 type server struct {
 	process *harness.Process
 	addr    string
@@ -51,8 +52,7 @@ type measured struct {
 	failed      int // requests that were not answered with 200
 }
 
-// load loads the server, after a moment of warming up that does not count, until the time is over. While it does, watch,
-// if any, is run.
+// load loads the server for d, after a warm-up that does not count. It calls watch, if any, during the load.
 func (b *bench) load(ctx context.Context, s server, name string, connections int, rate float64, d time.Duration,
 	watch func(context.Context, *load.Run) error) (m measured, err error) {
 	warm, cancel := context.WithTimeout(ctx, b.each/10)
@@ -92,7 +92,7 @@ func (b *bench) to(addr string, connections int, rate float64) load.Options {
 		Connections: connections, Rate: rate}
 }
 
-// fill brings so many events into the spool of a hooktape that drains nothing.
+// fill fills the spool of a hooktape without ClickHouse with a number of events.
 func (b *bench) fill(ctx context.Context, events uint64) (*harness.Hooktape, error) {
 	h, err := b.harness.NewHooktape(ctx, harness.NoClickHouse, "")
 	if err != nil {
@@ -109,7 +109,8 @@ func (b *bench) fill(ctx context.Context, events uint64) (*harness.Hooktape, err
 	return h, h.Stop(time.Minute)
 }
 
-// drain lets a hooktape that stands still bring its spool to ClickHouse, and returns how long that took from its start.
+// drain starts a stopped hooktape, which drains its spool to ClickHouse. It returns the time from the start to the
+// empty spool.
 func (b *bench) drain(ctx context.Context, h *harness.Hooktape, dsn string) (time.Duration, error) {
 	const profiled = 10 * time.Second
 	h.Point(dsn)
@@ -123,7 +124,7 @@ func (b *bench) drain(ctx context.Context, h *harness.Hooktape, dsn string) (tim
 	return took, errors.Join(err, waitForProfile())
 }
 
-// empty returns when nothing waits in the spool.
+// empty waits until the spool is empty.
 func (b *bench) empty(ctx context.Context, h *harness.Hooktape) error {
 	return harness.Until(ctx, 5*time.Minute, "the spool to drain", func() bool {
 		ready, err := harness.AskReady(ctx, h.Addr)
@@ -133,4 +134,29 @@ func (b *bench) empty(ctx context.Context, h *harness.Hooktape) error {
 
 func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(b.out, "%6.1fs  %s\n", time.Since(b.begun).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// usage is the processor time of the processes.
+type usage struct{ server, engine, load time.Duration }
+
+// usage returns the processor time so far.
+func (s server) usage() (u usage, err error) {
+	if u.server, err = s.process.CPU(); err != nil {
+		return u, err
+	}
+	if s.engine != nil {
+		if u.engine, err = s.engine.CPU(); err != nil {
+			return u, err
+		}
+	}
+	var self syscall.Rusage
+	err = syscall.Getrusage(syscall.RUSAGE_SELF, &self)
+	u.load = time.Duration(self.Utime.Nano() + self.Stime.Nano())
+	return u, err
+}
+
+// since returns the processor time since before, for 1,000 of the requests.
+func (u usage) since(before usage, requests int) usage {
+	each := func(used time.Duration) time.Duration { return used * 1000 / time.Duration(requests) }
+	return usage{each(u.server - before.server), each(u.engine - before.engine), each(u.load - before.load)}
 }

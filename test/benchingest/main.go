@@ -4,9 +4,8 @@
 //	a     a gin handler that reads the body and answers 200
 //	b     hooktape ingest with fsync and tracing, nothing drained: ClickHouse is not there, spans are made and dropped
 //	c     the same with ClickHouse: drain and span export run; what is sustained with a bounded backlog
-//	d     a backlog drained with no other load, beside a plain insert of the same rows
+//	d     a backlog drained with no other load, beside a plain insert of the same rows; bytes per event on ClickHouse's disk
 //	rss   the memory of hooktape while ClickHouse is away at full load
-//	disk  bytes an event takes on ClickHouse's disk
 //
 // hooktape and the handler run with the same settings, those of the environment. Times are of the load generator, which
 // uses processor time of its own. CPU and memory are read from /proc: Linux only.
@@ -36,20 +35,18 @@ type options struct {
 	sustain  time.Duration
 	away     time.Duration
 	backlog  uint64
-	events   uint64
 	baseline string
 }
 
 func parse(args []string) (o options, err error) {
 	flags := flag.NewFlagSet("benchingest", flag.ContinueOnError)
-	flags.StringVar(&o.parts, "parts", "a,b,c,d,rss,disk", "what to measure")
+	flags.StringVar(&o.parts, "parts", "a,b,c,d,rss", "what to measure")
 	flags.StringVar(&o.bin, "bin", "", "directory of the built programs (default: they are built)")
 	flags.StringVar(&o.profiles, "profiles", "", "directory to put hooktape's CPU profiles of b, c and d into")
 	flags.DurationVar(&o.each, "each", 10*time.Second, "time of each run of a, b and c")
 	flags.DurationVar(&o.sustain, "sustain", time.Minute, "time of the sustained run of c; the one at half its rate takes half of that")
 	flags.DurationVar(&o.away, "away", time.Minute, "how long ClickHouse is away in rss")
 	flags.Uint64Var(&o.backlog, "backlog", 500_000, "events of the backlog in d")
-	flags.Uint64Var(&o.events, "events", 1_000_000, "events of disk")
 	flags.StringVar(&o.baseline, "serve-baseline", "", "only be the handler of a, at this address")
 	return o, flags.Parse(args)
 }
@@ -60,7 +57,7 @@ type part struct {
 	measure func(context.Context, *bench) error
 }
 
-var all = []part{{"a", bare}, {"b", promise}, {"c", whole}, {"d", drained}, {"rss", outage}, {"disk", disk}}
+var all = []part{{"a", bare}, {"b", promise}, {"c", whole}, {"d", drained}, {"rss", outage}}
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	o, err := parse(args)

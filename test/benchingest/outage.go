@@ -9,7 +9,7 @@ import (
 	"hooktape/test/load"
 )
 
-// outage measures hooktape's memory while ClickHouse, which was there, is away at full load.
+// outage measures hooktape's memory after ClickHouse is killed at full load.
 func outage(ctx context.Context, b *bench) error {
 	engine, dsn, err := b.harness.NewDatabase(ctx)
 	if err != nil {

@@ -12,8 +12,7 @@ import (
 	"hooktape/test/harness"
 )
 
-// profile takes hooktape's CPU profile for the next seconds, where profiles are wanted. The returned function waits for
-// it.
+// profile records hooktape's CPU profile for d if the flag -profiles is set. The returned function waits for it.
 func (b *bench) profile(ctx context.Context, name string, h *harness.Hooktape, d time.Duration) (wait func() error) {
 	if b.profiles == "" {
 		return func() error { return nil }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// figure is a result with its goal.
+// figure is a result with its target.
 type figure struct {
 	name   string
 	value  string
@@ -14,10 +14,10 @@ type figure struct {
 	mark   string
 }
 
-// target is what a figure should be.
+// target is the target of a figure.
 type target struct {
 	text    string
-	reached func(float64) bool // nil: there is no goal
+	reached func(float64) bool // nil: no target
 }
 
 var nothing = target{}
@@ -30,7 +30,7 @@ func atMost(goal float64) target {
 	return target{fmt.Sprintf("≤ %v", goal), func(v float64) bool { return v <= goal }}
 }
 
-// note keeps a figure for the table at the end.
+// note adds a figure to the table at the end.
 func (b *bench) note(name string, value float64, format string, t target) {
 	f := figure{name: name, value: fmt.Sprintf(format, value), target: t.text}
 	if t.reached != nil {
@@ -42,7 +42,7 @@ func (b *bench) note(name string, value float64, format string, t target) {
 	b.figures = append(b.figures, f)
 }
 
-// rateOf is the rate of a run, 0 where it was not made.
+// rateOf returns the rate of a run, 0 if there was none.
 func (b *bench) rateOf(part string, connections int) float64 {
 	for _, m := range b.runs {
 		if m.part == part && m.connections == connections {
@@ -52,7 +52,7 @@ func (b *bench) rateOf(part string, connections int) float64 {
 	return 0
 }
 
-// print shows all results.
+// print prints all results.
 func (b *bench) print() {
 	table := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	if len(b.runs) > 0 {

@@ -11,7 +11,7 @@ import (
 	"hooktape/test/load"
 )
 
-// whole measures hooktape with all that it does: capture, spool, drain and spans into a ClickHouse on the same processors.
+// whole measures all of hooktape: capture, spool, drain and spans, with ClickHouse on the same processors.
 func whole(ctx context.Context, b *bench) error {
 	engine, dsn, err := b.harness.NewDatabase(ctx)
 	if err != nil {
@@ -48,7 +48,7 @@ func whole(ctx context.Context, b *bench) error {
 	return b.noteSpans(ctx, dsn)
 }
 
-// noteSpans tells of how many requests the span came to ClickHouse too: a queue that is full drops spans, not events.
+// noteSpans reports the share of requests whose span is in ClickHouse: a full queue drops spans, not events.
 func (b *bench) noteSpans(ctx context.Context, dsn string) error {
 	conn, err := harness.Connect(dsn)
 	if err != nil {
@@ -62,10 +62,10 @@ func (b *bench) noteSpans(ctx context.Context, dsn string) error {
 	return err
 }
 
-// few is how many waiting events are no backlog: some batches under way.
+// few is the number of waiting events that are no backlog but batches in progress.
 const few = 30_000
 
-// probe finds about how much can be sustained: it sends as fast as it can, but not while more than a few events wait.
+// probe estimates the sustainable rate: it sends as fast as it can, but not while more than few events wait.
 func (b *bench) probe(ctx context.Context, h *harness.Hooktape, s server) (rate float64, err error) {
 	m, err := b.load(ctx, s, "c, probe", most, 0, 2*b.each, func(ctx context.Context, l *load.Run) error {
 		for ctx.Err() == nil {
@@ -80,8 +80,8 @@ func (b *bench) probe(ctx context.Context, h *harness.Hooktape, s server) (rate 
 	return m.rate, errors.Join(err, b.empty(ctx, h))
 }
 
-// sustained finds what can be taken for long with a bounded backlog: as much as comes when everyone waits for the answer to
-// the last request; where that is too much, the highest rate that is not.
+// sustained finds the highest rate with a bounded backlog. It tries a closed loop, in which each connection waits for
+// the answer, and then lower and lower rates.
 func (b *bench) sustained(ctx context.Context, h *harness.Hooktape, s server) (float64, error) {
 	const tries, step = 6, 0.93
 	waitForProfile := b.profile(ctx, "c", h, b.sustain)
@@ -103,7 +103,7 @@ func (b *bench) sustained(ctx context.Context, h *harness.Hooktape, s server) (f
 	return 0, fmt.Errorf("no rate down to %.0f/s could be sustained", rate)
 }
 
-// watched loads the server while it watches the backlog, and returns when that is gone.
+// watched loads the server and watches the backlog. It returns when the backlog is empty.
 func (b *bench) watched(ctx context.Context, h *harness.Hooktape, s server, name string, connections int, rate float64,
 	d time.Duration) (m measured, w waiting, err error) {
 	m, err = b.load(ctx, s, name, connections, rate, d, func(ctx context.Context, _ *load.Run) error {
@@ -114,10 +114,10 @@ func (b *bench) watched(ctx context.Context, h *harness.Hooktape, s server, name
 	return m, w, errors.Join(err, b.empty(ctx, h))
 }
 
-// waiting is how many events waited in the spool, at even times.
+// waiting is the number of events in the spool at regular times.
 type waiting []int64
 
-// watch asks until the context ends.
+// watch reads the backlog until ctx ends.
 func watch(ctx context.Context, h *harness.Hooktape, every time.Duration) (w waiting) {
 	for harness.Pause(ctx, every) == nil {
 		if ready, err := harness.AskReady(ctx, h.Addr); err == nil {
@@ -127,7 +127,7 @@ func watch(ctx context.Context, h *harness.Hooktape, every time.Duration) (w wai
 	return w
 }
 
-// bounded tells whether the last third is not higher than the middle one, but for what is no backlog.
+// bounded reports whether the last third is not higher than the middle one, or no backlog at all.
 func (w waiting) bounded() bool {
 	third := len(w) / 3
 	if third == 0 {

@@ -20,19 +20,19 @@ import (
 const (
 	liveRate = 50 // webhooks a second
 	liveTime = 20 * time.Second
-	// besideTime is how long the ingest is loaded, alone and beside a replay.
+	// besideTime is how long the load on the ingest lasts, alone and during a replay.
 	besideTime        = 15 * time.Second
 	besideConnections = 64
 )
 
-// beside is what was measured of live webhooks.
+// beside has the figures of live webhooks.
 type beside struct {
 	p50, p99 time.Duration // from an event's arrival to the endpoint's request
 	alone    float64       // webhooks a second, no replay
 	shared   float64       // the same beside a replay at full speed
 }
 
-// live measures how soon a webhook is at its endpoint, and what a replay at full speed leaves of the ingest's throughput.
+// live measures the time from a webhook to its endpoint, and the ingest's throughput during a replay at full speed.
 func (b *bench) live(ctx context.Context) (m beside, err error) {
 	engine, err := b.harness.NewEngine(ctx)
 	if err != nil {
@@ -57,14 +57,14 @@ func (b *bench) live(ctx context.Context) (m beside, err error) {
 	return m, b.throughput(ctx, engine, receiver, to, &m)
 }
 
-// latency is from an event's arrival, which its id tells, to the endpoint's request.
+// latency measures the time from an event's arrival, which its id has, to the request at the endpoint.
 func (b *bench) latency(ctx context.Context, engine *harness.Engine, receiver *receiver.Receiver, to load.Options) (p50, p99 time.Duration, err error) {
 	deliverer, err := b.harness.NewDeliverer(ctx, engine.DSN("hooktape"), fmt.Sprintf(settings, receiver.URL(), b.connections, 10)+"    subscribe: {}\n")
 	if err != nil {
 		return 0, 0, err
 	}
 	defer deliverer.Kill()
-	if err := harness.Pause(ctx, 5*time.Second); err != nil { // it follows what is stored from its start on
+	if err := harness.Pause(ctx, 5*time.Second); err != nil { // it delivers events stored after its start
 		return 0, 0, err
 	}
 	to.Connections, to.Rate, to.Requests = 16, liveRate, uint64(liveRate*liveTime.Seconds())
@@ -81,7 +81,7 @@ func (b *bench) latency(ctx context.Context, engine *harness.Engine, receiver *r
 	return took[len(took)/2], took[len(took)*99/100], nil
 }
 
-// throughput loads the ingest, and again while all that was stored is replayed.
+// throughput loads the ingest alone, and again while all stored events are replayed.
 func (b *bench) throughput(ctx context.Context, engine *harness.Engine, receiver *receiver.Receiver, to load.Options, m *beside) error {
 	db, err := store.Open(engine.DSN("hooktape"))
 	if err != nil {

@@ -1,11 +1,11 @@
-// Command benchreplay measures what delivery achieves beside a loop that promises nothing.
+// Command benchreplay compares delivery with a bare HTTP client loop.
 //
 //	go run ./test/benchreplay [-events 200000] [-connections 256] [-pending 5000000]
 //
-// In one run, on the same cores: (a) a bare http.Client loop that sends bodies to a receiver; (b) a replay of as many events to
-// the same receiver, each attempt's intent and outcome on disk with fsync and in ClickHouse, by a real hooktape and a real
-// engine. Then how soon a live webhook is at its endpoint, what a replay leaves of the ingest's throughput, and what the
-// process that delivers holds in memory while an endpoint is dead and very much waits for it.
+// In one run, on the same cores: (a) a bare http.Client loop that sends bodies to a receiver; (b) a replay of as many
+// events to the same receiver by a real hooktape and a real engine, with each attempt's intent and outcome on disk
+// (fsync) and in ClickHouse. Then it measures the time from a live webhook to its endpoint, the ingest's throughput
+// during a replay, and the memory of the delivering process while very many deliveries wait for a dead endpoint.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 
 func main() { harness.Main(run) }
 
-// bench is what all parts share.
+// bench is one run.
 type bench struct {
 	harness     *harness.Harness
 	out         io.Writer
@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	return b.report(bare, replayed, live, waiting)
 }
 
-// speed is how fast a part was, and what it cost.
+// speed has the figures of a part.
 type speed struct {
 	events   int
 	took     time.Duration

@@ -28,7 +28,7 @@ const settings = `endpoints:
     breaker: {failures: %d, probe_after: 1s, probe_max: 5s}
 `
 
-// bare sends the bodies as fast as a loop can.
+// bare sends the bodies in a loop as fast as possible.
 func (b *bench) bare(ctx context.Context) (speed, error) {
 	receiver, err := receiver.Listen()
 	if err != nil {
@@ -51,7 +51,7 @@ func (b *bench) bare(ctx context.Context) (speed, error) {
 					return err
 				}
 				r.Header.Set("Content-Type", "application/json")
-				r.Header.Set("X-Hooktape-Event-Id", id) // the receiver's ledger asks for these
+				r.Header.Set("X-Hooktape-Event-Id", id) // for the receiver's ledger
 				r.Header.Set("X-Hooktape-Attempt", "1")
 				response, err := client.Do(r)
 				if err != nil {
@@ -67,7 +67,7 @@ func (b *bench) bare(ctx context.Context) (speed, error) {
 	return speed{events: b.events, took: time.Since(begun)}, err
 }
 
-// database is an engine with all tables in it, and n events.
+// database starts an engine with all tables and n events.
 func (b *bench) database(ctx context.Context, n int) (*harness.Engine, *store.Store, error) {
 	engine, err := b.harness.NewEngine(ctx)
 	if err != nil {
@@ -98,7 +98,7 @@ func (b *bench) database(ctx context.Context, n int) (*harness.Engine, *store.St
 	return engine, db, nil
 }
 
-// replay sends stored events by a process of its own.
+// replay sends stored events with a hooktape process.
 func (b *bench) replay(ctx context.Context) (s speed, err error) {
 	receiver, err := receiver.Listen()
 	if err != nil {
@@ -149,7 +149,7 @@ func cpu(p *harness.Process) time.Duration {
 	return used
 }
 
-// waiting is the memory of a process that delivers while very many deliveries wait for an endpoint that is dead.
+// waiting measures the memory of a delivering process while very many deliveries wait for a dead endpoint.
 func (b *bench) waiting(ctx context.Context) (int64, error) {
 	engine, db, err := b.database(ctx, 1000)
 	if engine != nil {
@@ -164,7 +164,7 @@ func (b *bench) waiting(ctx context.Context) (int64, error) {
 		FROM numbers(%d)`, b.pending)); err != nil {
 		return 0, err
 	}
-	addr, err := testutil.FreeAddr() // where nobody listens
+	addr, err := testutil.FreeAddr() // without a listener
 	if err != nil {
 		return 0, err
 	}

@@ -9,9 +9,9 @@ import (
 	"hooktape/test/receiver"
 )
 
-// clocksMoved lets the clocks of all processes jump: hours ahead, back to the right time, and behind it. Events must arrive
-// at the endpoint after each jump, in order, also those that the endpoint refused before the jump and after it: they are read again
-// from ClickHouse.
+// clocksMoved moves the clocks of all processes: hours ahead, back to the right time, and behind it. Events must arrive
+// at the endpoint after each move, in order. That includes events that the endpoint refused before or after the move,
+// which hooktape reads from ClickHouse again.
 func clocksMoved(ctx context.Context, t *trial) error {
 	if err := t.beginLive(ctx); err != nil {
 		return err
@@ -19,7 +19,7 @@ func clocksMoved(ctx context.Context, t *trial) error {
 	for _, ahead := range []time.Duration{2 * time.Hour, 0, -10 * time.Minute, 0} {
 		t.say(t.name, "%v ahead for %v", ahead, t.moved)
 		t.delivery.receiver.Behave(receiver.Unavailable)
-		if err := harness.Pause(ctx, refusing); err != nil {
+		if err := harness.Pause(ctx, t.refusing); err != nil {
 			return err
 		}
 		for _, p := range []*harness.Process{t.engine.Process, t.hooktape.Process, t.delivery.Process} {
@@ -27,7 +27,7 @@ func clocksMoved(ctx context.Context, t *trial) error {
 				return err
 			}
 		}
-		if err := harness.Pause(ctx, refusing); err != nil {
+		if err := harness.Pause(ctx, t.refusing); err != nil {
 			return err
 		}
 		t.delivery.receiver.Behave(receiver.OK)
@@ -38,11 +38,8 @@ func clocksMoved(ctx context.Context, t *trial) error {
 	return nil
 }
 
-// refusing is how long the endpoint refuses events before a jump of the clocks, and after it.
-const refusing = 2 * time.Second
-
-// clickHouseFrozenLong stops ClickHouse in the midst of inserts, for longer than anybody waits for one. What they stored is
-// delivered all the same.
+// clickHouseFrozenLong freezes ClickHouse during inserts, for longer than the timeout of an insert. The events that
+// these inserts stored must be delivered.
 func clickHouseFrozenLong(ctx context.Context, t *trial) error {
 	if err := t.beginLive(ctx); err != nil {
 		return err

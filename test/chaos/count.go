@@ -15,15 +15,15 @@ import (
 	"hooktape/test/load"
 )
 
-// stored is what ClickHouse says of one id.
+// stored is an event in ClickHouse.
 type stored struct {
 	id   uuid.UUID
 	rows uint64
-	hash [32]byte // ClickHouse's own of the body that it has
+	hash [32]byte // of the stored body, computed by ClickHouse
 }
 
-// count compares the ledger with what is stored. Every body that was sent is different, so that a request which is stored
-// under two ids is found too.
+// count compares the ledger with the stored events. All bodies differ, so it also finds a request that is stored under
+// two ids.
 func (t *trial) count(ctx context.Context, ledger *load.Ledger, r *row) error {
 	r.sent, r.acknowledged, r.refused = ledger.Sent, len(ledger.Acks), refused(ledger)
 	numbers := hashes(ledger.Next)
@@ -32,7 +32,7 @@ func (t *trial) count(ctx context.Context, ledger *load.Ledger, r *row) error {
 		acks[ack.ID] = ack.Number
 	}
 	ids := make(map[uint64]uuid.UUID, len(acks))
-	missing := len(ledger.Acks) // also where one id was given to two requests
+	missing := len(ledger.Acks) // including an id that two requests got
 	err := t.eachStored(ctx, func(s stored) {
 		r.stored++
 		r.duplicated += int(s.rows) - 1
@@ -57,7 +57,7 @@ func (t *trial) count(ctx context.Context, ledger *load.Ledger, r *row) error {
 	return errors.Join(err, failed, t.readBack(ctx, ledger))
 }
 
-// hashes gives for the hash of each body that may have been sent its number.
+// hashes maps the hash of each body that may have been sent to its number.
 func hashes(next uint64) map[[32]byte]uint64 {
 	source, numbers := simulate.NewWebhooks(seed), make(map[[32]byte]uint64, next)
 	var body []byte
@@ -88,11 +88,10 @@ func (t *trial) eachStored(ctx context.Context, each func(stored)) error {
 	})
 }
 
-// samples is how many acknowledged events are read back as the product reads them.
+// samples is the number of acknowledged events that readBack reads.
 const samples = 500
 
-// readBack reads some of the acknowledged events by the product's own store, and compares body and body_sha256 with what
-// was sent.
+// readBack reads some acknowledged events with the store package, and compares body and body_sha256 with the sent ones.
 func (t *trial) readBack(ctx context.Context, ledger *load.Ledger) error {
 	db, err := store.Open(t.dsn())
 	if err != nil {

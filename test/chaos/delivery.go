@@ -15,17 +15,17 @@ import (
 	"hooktape/test/receiver"
 )
 
-// delivery is the way from ClickHouse to an endpoint in a trial: a process of hooktape that delivers, and the endpoint.
+// delivery is the delivering process of hooktape in a trial, with its endpoint.
 type delivery struct {
 	*harness.Hooktape
 	receiver *receiver.Receiver
 	replay   uuid.UUID // zero: live
 }
 
-// endpointFault is one thing that goes wrong between ClickHouse and an endpoint.
+// endpointFault is a failure between ClickHouse and an endpoint.
 type endpointFault struct {
 	name string
-	// strike lets it go wrong, and returns when all runs again; where there is a load, it still goes on.
+	// strike injects the fault. It returns when everything runs again; the load, if any, continues.
 	strike func(context.Context, *trial) error
 }
 
@@ -42,10 +42,10 @@ var endpointFaults = []endpointFault{
 
 const (
 	endpoint = "crm"
-	// subscribers are so few that each has many events: order is of no use else.
+	// subscribers is small, so that each subscriber has many events to keep in order.
 	subscribers = 200
-	// endpointSettings is an endpoint that is patient, so that nothing is given up, and in a hurry, so that little time is
-	// lost.
+	// endpointSettings allows many attempts, so that no delivery fails, and has short delays, so that the run takes
+	// little time.
 	endpointSettings = `endpoints:
   - name: crm
     url: %s
@@ -56,14 +56,14 @@ const (
     retry: {schedule: [200ms, 500ms, 1s, 2s], max_attempts: 1000}
     breaker: {failures: 10, probe_after: 500ms, probe_max: 2s}
 `
-	// subscribed are all sources.
+	// subscribed subscribes the endpoint to all sources.
 	subscribed = "    subscribe: {}\n"
 )
 
-// judgeReceived counts in r what became of the deliveries, and returns what of the promise was not kept.
+// judgeReceived counts the results of the deliveries in r. It returns the broken promises as an error.
 func (t *trial) judgeReceived(ctx context.Context, r *receivedRow) error {
 	t.load.Stop()
-	// What did not come about in time is counted all the same.
+	// After a timeout it still counts what there is.
 	late := errors.Join(t.settle(ctx), t.settleDeliveries(ctx))
 	err := errors.Join(late, t.countReceived(ctx, r), r.broken())
 	t.say(t.name, "%d selected, %d delivered, %d attempts", r.selected, r.delivered, r.attempts)
@@ -81,7 +81,7 @@ func (t *trial) beginDelivery(ctx context.Context, settings string) error {
 	return err
 }
 
-// beginLive loads an ingest whose events are delivered as they come, and returns when they arrive at the endpoint.
+// beginLive starts a load whose events are delivered live. It returns when events arrive at the endpoint.
 func (t *trial) beginLive(ctx context.Context) (err error) {
 	if t.hooktape, err = t.harness.NewHooktape(ctx, t.dsn(), ""); err != nil {
 		return err
@@ -90,7 +90,7 @@ func (t *trial) beginLive(ctx context.Context) (err error) {
 	if err := t.beginDelivery(ctx, subscribed); err != nil {
 		return err
 	}
-	// An endpoint gets what is stored after it was first seen.
+	// An endpoint gets only events that are stored after hooktape first saw it.
 	err = t.until(ctx, "the endpoint to be followed", func() bool {
 		return t.number(ctx, "SELECT count() FROM endpoint_states WHERE followed_since > fromUnixTimestamp(0)") > 0
 	})
@@ -103,15 +103,15 @@ func (t *trial) beginLive(ctx context.Context) (err error) {
 	return t.arrives(ctx)
 }
 
-// arrives returns when the endpoint takes what comes from now on.
+// arrives waits until the endpoint accepts new events.
 func (t *trial) arrives(ctx context.Context) error {
 	before := t.delivery.receiver.Accepted()
 	return t.until(ctx, "the endpoint to get events", func() bool { return t.delivery.receiver.Accepted() > before+10 })
 }
 
-// settleDeliveries returns when nothing is on its way to the endpoint any more.
+// settleDeliveries waits until all deliveries are final.
 func (t *trial) settleDeliveries(ctx context.Context) error {
-	const between = 200 * time.Millisecond // two looks, which cost something
+	const between = 200 * time.Millisecond // because the queries take processor time
 	return t.until(ctx, "all events to be delivered or given up", func() bool {
 		_ = harness.Pause(ctx, between)
 		settled := t.number(ctx, `SELECT count() FROM deliveries FINAL WHERE state IN ('delivered', 'failed')
@@ -120,7 +120,7 @@ func (t *trial) settleDeliveries(ctx context.Context) error {
 	})
 }
 
-// number asks for one; 0 also while ClickHouse cannot say.
+// number returns the result of a query of one number, 0 while ClickHouse does not answer.
 func (t *trial) number(ctx context.Context, sql string) (n uint64) {
 	_ = t.query(ctx, func(conn driver.Conn) error { return conn.QueryRow(ctx, sql).Scan(&n) })
 	return n

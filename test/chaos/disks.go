@@ -22,8 +22,8 @@ func fsyncError(ctx context.Context, t *trial) error {
 	return t.diskFails(ctx, errorfs.OpFileSync, errorfs.OpFileSyncData)
 }
 
-// diskFails lets these operations on the spool's logs fail from one moment on. Hooktape must then acknowledge nothing more;
-// started again over the same files on a disk that is well, it has all that it acknowledged before.
+// diskFails makes operations on the spool's logs fail. From then on hooktape must acknowledge nothing. Restarted on the
+// same files and a working disk, it must have everything that it acknowledged before.
 func (t *trial) diskFails(ctx context.Context, kinds ...errorfs.OpKind) error {
 	dir, err := t.harness.NewDir("spool")
 	if err != nil {
@@ -34,7 +34,7 @@ func (t *trial) diskFails(ctx context.Context, kinds ...errorfs.OpKind) error {
 	if err := t.beginLocal(ctx, d, dir); err != nil {
 		return err
 	}
-	return t.blows(ctx, func() error {
+	return t.repeat(ctx, func() error {
 		d.broken.Store(true)
 		if err := t.acknowledgesNothing(ctx); err != nil {
 			return err
@@ -44,8 +44,8 @@ func (t *trial) diskFails(ctx context.Context, kinds ...errorfs.OpKind) error {
 	})
 }
 
-// powerCut takes the power away: of what had not been synced nothing is left, or every other time half of it, as of a disk
-// that wrote some blocks on its own account.
+// powerCut simulates a power failure: all unsynced data is lost, or in every second round half of it, because a disk
+// may have written some blocks early.
 func powerCut(ctx context.Context, t *trial) error {
 	const dir = "/spool"
 	everything := func(errorfs.Op) bool { return true }
@@ -55,7 +55,7 @@ func powerCut(ctx context.Context, t *trial) error {
 	if err := t.beginLocal(ctx, d, dir); err != nil {
 		return err
 	}
-	return t.blows(ctx, func() error {
+	return t.repeat(ctx, func() error {
 		d.broken.Store(true)
 		if err := t.acknowledgesNothing(ctx); err != nil {
 			return err
@@ -68,10 +68,10 @@ func powerCut(ctx context.Context, t *trial) error {
 	})
 }
 
-// plenty is the room that a disk in memory claims to have.
+// plenty is the free space that a disk in memory reports.
 var plenty = vfs.DiskUsage{AvailBytes: 1 << 40, TotalBytes: 1 << 40}
 
-// disk is a file system of which some operations fail once it is broken.
+// disk is a file system whose operations fail, if they are selected, once it is broken.
 type disk struct {
 	vfs.FS
 	broken atomic.Bool

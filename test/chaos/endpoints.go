@@ -17,7 +17,7 @@ import (
 	"hooktape/test/receiver"
 )
 
-// The faults of an endpoint, under live traffic. Order is kept by subscriber.
+// The faults of an endpoint, under live traffic ordered by subscriber.
 
 func endpointDown(ctx context.Context, t *trial) error {
 	return t.endpointFails(ctx, func(s *receiver.Receiver) (recover func() error) {
@@ -54,7 +54,7 @@ func behaves(b receiver.Behaviour) func(*receiver.Receiver) func() error {
 	}
 }
 
-// endpointFails lets the endpoint fail for a while, and the traffic go on until it gets events again.
+// endpointFails makes the endpoint fail for a while. The traffic continues until the endpoint gets events again.
 func (t *trial) endpointFails(ctx context.Context, fail func(*receiver.Receiver) (recover func() error)) error {
 	if err := t.beginLive(ctx); err != nil {
 		return err
@@ -69,7 +69,8 @@ func (t *trial) endpointFails(ctx context.Context, fail func(*receiver.Receiver)
 	return t.arrives(ctx)
 }
 
-// replayKilled kills the process that replays, at a random moment of each part of the job; the last one goes on to the end. Some subscribers' events are refused for good, some requests get a 503.
+// replayKilled kills the replaying process at a random moment in each part of the replay. The last process completes
+// it. The endpoint refuses the events of some subscribers for good.
 func replayKilled(ctx context.Context, t *trial) error {
 	if err := t.fillFor(ctx); err != nil {
 		return err
@@ -99,7 +100,7 @@ func replayKilled(ctx context.Context, t *trial) error {
 	return nil
 }
 
-// fillFor stores as many events as are to be replayed.
+// fillFor stores the events for the replay.
 func (t *trial) fillFor(ctx context.Context) (err error) {
 	if t.hooktape, err = t.harness.NewHooktape(ctx, t.dsn(), ""); err != nil {
 		return err
@@ -114,7 +115,7 @@ func (t *trial) fillFor(ctx context.Context) (err error) {
 	return t.until(ctx, "the events in ClickHouse", func() bool { return t.stored(ctx) == t.replayed })
 }
 
-// createReplay makes a replay of everything, as the API and the command line do.
+// createReplay creates a replay of all events, as the API and the command line do.
 func (t *trial) createReplay(ctx context.Context) error {
 	db, err := store.Open(t.dsn())
 	if err != nil {

@@ -17,15 +17,15 @@ import (
 
 // The faults of hooktape's own files.
 
-// bitsFlipped flips a bit in a file of the spool while hooktape is away, each time in a file of another kind. What cannot
-// be read any more must be reported, and all else is stored.
+// bitsFlipped flips a bit in a file of the spool while hooktape is down, in every round in a file of another kind.
+// Hooktape must report unreadable records and store all others.
 func bitsFlipped(ctx context.Context, t *trial) error {
 	if err := t.begin(ctx, t.dsn(), ""); err != nil {
 		return err
 	}
 	flipped := map[string]bool{}
-	return t.blows(ctx, func() error {
-		// A backlog, so that there is something to damage.
+	return t.repeat(ctx, func() error {
+		// A backlog gives the spool files to damage.
 		t.hooktape.Kill()
 		t.hooktape.Point(harness.NoClickHouse)
 		if err := errors.Join(t.hooktape.Start(ctx), t.goesOn(ctx), harness.Pause(ctx, t.moment())); err != nil {
@@ -42,7 +42,7 @@ func bitsFlipped(ctx context.Context, t *trial) error {
 	})
 }
 
-// flip flips a random bit of a file below dir, of a kind that is not among those flipped before.
+// flip flips a random bit of a file below dir, of a kind that was not flipped before.
 func flip(dir string, before map[string]bool) (string, error) {
 	image, err := testutil.ReadFiles(filepath.Join(dir, "db"))
 	if err != nil {
@@ -65,7 +65,8 @@ func flip(dir string, before map[string]bool) (string, error) {
 	return name, os.WriteFile(filepath.Join(dir, "db", name), data, 0o600)
 }
 
-// reported is how many records the spool says that it has lost, and whether it says that it cannot count them all.
+// reported returns the number of lost records that the spool reports, and whether it reports more that it could not
+// count.
 func (t *trial) reported() (lost int, more bool, err error) {
 	if t.hooktape == nil {
 		return 0, false, nil
@@ -83,13 +84,13 @@ func (t *trial) reported() (lost int, more bool, err error) {
 	return lost, more, err
 }
 
-// configWritten lets somebody write the configuration of the ingest, and of what delivers, slowly and in pieces, and empty it
-// first. No request may be refused for it, and no event may miss its delivery.
+// configWritten truncates the configuration files of all processes and writes them again, slowly and in pieces. No
+// request may be refused because of it, and every event must be delivered.
 func configWritten(ctx context.Context, t *trial) error {
 	if err := t.beginLive(ctx); err != nil {
 		return err
 	}
-	for i := range t.arena.blows {
+	for i := range t.suite.rounds {
 		for _, h := range t.hooktapes() {
 			if err := writeSlowly(ctx, h.Config()); err != nil {
 				return err
@@ -98,7 +99,7 @@ func configWritten(ctx context.Context, t *trial) error {
 		if err := t.arrives(ctx); err != nil {
 			return err
 		}
-		t.say(t.name, "%d of %d, %d acknowledged so far", i+1, t.arena.blows, t.load.Counts().Acked)
+		t.say(t.name, "%d of %d, %d acknowledged so far", i+1, t.suite.rounds, t.load.Counts().Acked)
 	}
 	if refused := t.load.Counts().Refused; refused > 0 {
 		return fmt.Errorf("%d requests were refused while the configuration was written", refused)
@@ -106,7 +107,7 @@ func configWritten(ctx context.Context, t *trial) error {
 	return nil
 }
 
-// writeSlowly empties a file and writes it again in pieces, as a slow network or a person does, without a rename.
+// writeSlowly truncates a file and writes it again in pieces, as over a slow network, without a rename.
 func writeSlowly(ctx context.Context, path string) error {
 	const (
 		pieces = 8
@@ -129,6 +130,6 @@ func writeSlowly(ctx context.Context, path string) error {
 			return err
 		}
 	}
-	// Longer than it takes until the file is read again.
+	// Longer than hooktape takes to read the file again.
 	return harness.Pause(ctx, 2*time.Second)
 }

@@ -19,18 +19,18 @@ import (
 )
 
 const (
-	// smallDisk is the size of the disk that is filled, which is in memory.
+	// smallDisk is the size of the disk in bytes. It is in memory.
 	smallDisk = 1 << 30
-	// fillsABlow is how often it is filled for what another fault does once: most of the time nothing is written just then.
-	fillsABlow = 4
-	// fullRate is how many requests a second come: with more, a slow machine does not keep up over so many fills.
+	// fillsPerRound is high because a fill has no effect unless ClickHouse writes at that moment.
+	fillsPerRound = 4
+	// fullRate is the number of requests a second. A slow machine cannot keep up with more over so many fills.
 	fullRate = 400
-	// fullAtMost is how long it stays full.
+	// fullAtMost is the longest time that the disk stays full.
 	fullAtMost = 1200 * time.Millisecond
 )
 
 // canMount tries to mount a disk.
-func canMount(a *arena) error {
+func canMount(a *suite) error {
 	dir, err := a.harness.NewDir("disk")
 	if err != nil {
 		return err
@@ -45,8 +45,8 @@ func canMount(a *arena) error {
 	return disk.Unmount()
 }
 
-// diskFilled fills ClickHouse's disk again and again, while events are inserted and parts are merged. The engine ends when
-// it cannot write, and is started again, as `hooktape serve` does.
+// diskFilled fills ClickHouse's disk repeatedly during inserts and merges. The engine exits when it cannot write.
+// diskFilled restarts it, as `hooktape serve` does.
 func diskFilled(ctx context.Context, t *trial) (err error) {
 	dir, err := t.harness.NewDir("disk")
 	if err != nil {
@@ -79,7 +79,7 @@ func diskFilled(ctx context.Context, t *trial) (err error) {
 	})
 	var struck atomic.Int64
 	group.Go(func() error { return t.startAgain(beside, &struck) })
-	fills := int64(t.arena.blows * fillsABlow)
+	fills := int64(t.suite.rounds * fillsPerRound)
 	for i := int64(0); i < fills || struck.Load() == 0 && i < 10*fills; i++ {
 		if err := harness.Pause(ctx, t.moment()/2); err != nil {
 			return err
@@ -101,11 +101,12 @@ func diskFilled(ctx context.Context, t *trial) (err error) {
 	if struck.Load() == 0 {
 		return errors.New("ClickHouse was never at work when the disk was filled")
 	}
-	// An engine that could not write may take a moment to be gone.
+	// An engine that could not write may take a moment to exit.
 	return t.until(ctx, "ClickHouse to answer", func() bool { return t.stored(ctx) > 0 })
 }
 
-// startAgain starts the engine whenever it has ended, until ctx ends, and counts how often that was because it could not write.
+// startAgain restarts the engine whenever it exits, until ctx ends. It counts the exits because of a write error in
+// struck.
 func (t *trial) startAgain(ctx context.Context, struck *atomic.Int64) error {
 	for harness.Pause(ctx, 50*time.Millisecond) == nil {
 		if !t.engine.Ended() {
@@ -114,7 +115,7 @@ func (t *trial) startAgain(ctx context.Context, struck *atomic.Int64) error {
 		if _, failed := embedded.WriteError(t.engine.ExitStatus()); failed {
 			struck.Add(1)
 		}
-		_ = t.engine.Start(ctx) // on a disk that is full it may not
+		_ = t.engine.Start(ctx) // fails on a full disk
 	}
 	return nil
 }

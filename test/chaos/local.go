@@ -19,7 +19,7 @@ import (
 	"hooktape/test/harness"
 )
 
-// local is what `hooktape ingest` wires together, in this process, so that the disk under it can be made to fail.
+// local is `hooktape ingest` in this process, on a file system that can be made to fail.
 type local struct {
 	cancel context.CancelFunc
 	actors sync.WaitGroup
@@ -27,7 +27,7 @@ type local struct {
 	db     *store.Store
 }
 
-// startLocal serves at addr, with the spool in dir of fs. The tables must be there.
+// startLocal serves at addr, with the spool in dir of fs. The tables must exist.
 func startLocal(ctx context.Context, fs vfs.FS, dir, addr, dsn string) (_ *local, err error) {
 	logger := slog.New(slog.DiscardHandler)
 	l := &local{}
@@ -53,13 +53,13 @@ func startLocal(ctx context.Context, fs vfs.FS, dir, addr, dsn string) (_ *local
 	drain := spool.NewDrain(l.spool, sink, spool.DefaultLimits(), logger)
 
 	ctx, l.cancel = context.WithCancel(ctx)
-	// Both end with an error when the disk fails, and that is as it should be.
+	// Both return an error when the disk fails, as they should.
 	l.actors.Go(func() { _ = server.Serve(ctx, listener) })
 	l.actors.Go(func() { _ = drain.Run(ctx) })
 	return l, nil
 }
 
-// stop ends it. Closing a spool whose disk has failed fails too.
+// stop ends l. Closing a spool on a broken disk returns an error, which does not matter.
 func (l *local) stop() {
 	l.cancel()
 	l.actors.Wait()
@@ -67,7 +67,7 @@ func (l *local) stop() {
 	_ = l.db.Close()
 }
 
-// beginLocal makes the tables, starts a hooktape in this process and loads it.
+// beginLocal creates the tables, starts a hooktape in this process and loads it.
 func (t *trial) beginLocal(ctx context.Context, fs vfs.FS, dir string) error {
 	if err := harness.Migrate(ctx, t.dsn()); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (t *trial) beginLocal(ctx context.Context, fs vfs.FS, dir string) error {
 	return t.startLoad(ctx)
 }
 
-// restartLocal starts another hooktape in the place of the one whose disk has failed.
+// restartLocal replaces the hooktape whose disk has failed.
 func (t *trial) restartLocal(ctx context.Context, fs vfs.FS, dir string) error {
 	t.local.stop()
 	next, err := startLocal(ctx, fs, dir, t.addr, t.dsn())
@@ -93,8 +93,8 @@ func (t *trial) restartLocal(ctx context.Context, fs vfs.FS, dir string) error {
 	return nil
 }
 
-// acknowledgesNothing watches a hooktape whose disk has just failed: it must say so, and answer no request with 200 any
-// more.
+// acknowledgesNothing checks a hooktape whose disk has just failed: it must report that it is not ready, and answer no
+// request with 200.
 func (t *trial) acknowledgesNothing(ctx context.Context) error {
 	const late, watch = 100 * time.Millisecond, 300 * time.Millisecond
 	refused := t.load.Counts().Refused
@@ -105,7 +105,7 @@ func (t *trial) acknowledgesNothing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := harness.Pause(ctx, late); err != nil { // for answers that are still on their way
+	if err := harness.Pause(ctx, late); err != nil { // for answers that are already being sent
 		return err
 	}
 	before := t.load.Counts().Acked

@@ -14,7 +14,7 @@ func hooktapeKilled(ctx context.Context, t *trial) error {
 	if err := t.begin(ctx, t.dsn(), hurry); err != nil {
 		return err
 	}
-	return t.blows(ctx, func() error {
+	return t.repeat(ctx, func() error {
 		t.hooktape.Kill()
 		return t.hooktape.Start(ctx)
 	})
@@ -24,7 +24,7 @@ func clickHouseKilled(ctx context.Context, t *trial) error {
 	if err := t.begin(ctx, t.dsn(), hurry); err != nil {
 		return err
 	}
-	return t.blows(ctx, func() error {
+	return t.repeat(ctx, func() error {
 		t.engine.Kill()
 		return t.engine.Start(ctx)
 	})
@@ -34,16 +34,16 @@ func bothKilled(ctx context.Context, t *trial) error {
 	if err := t.begin(ctx, t.dsn(), hurry); err != nil {
 		return err
 	}
-	return t.blows(ctx, func() error {
+	return t.repeat(ctx, func() error {
 		t.hooktape.Kill()
 		t.engine.Kill()
 		return errors.Join(t.hooktape.Start(ctx), t.engine.Start(ctx))
 	})
 }
 
-// blows strikes some times at random moments, and lets the load go on after each.
-func (t *trial) blows(ctx context.Context, strike func() error) error {
-	for i := range t.arena.blows {
+// repeat calls strike at random moments, once per round. After each round the load must continue.
+func (t *trial) repeat(ctx context.Context, strike func() error) error {
+	for i := range t.suite.rounds {
 		if err := harness.Pause(ctx, t.moment()); err != nil {
 			return err
 		}
@@ -53,12 +53,12 @@ func (t *trial) blows(ctx context.Context, strike func() error) error {
 		if err := t.goesOn(ctx); err != nil {
 			return err
 		}
-		t.say(t.name, "%d of %d, %d acknowledged so far", i+1, t.arena.blows, t.load.Counts().Acked)
+		t.say(t.name, "%d of %d, %d acknowledged so far", i+1, t.suite.rounds, t.load.Counts().Acked)
 	}
 	return harness.Pause(ctx, t.moment())
 }
 
-// clickHouseAway takes ClickHouse away for a while. Not one request may be refused for it.
+// clickHouseAway kills ClickHouse for a while. No request may be refused because of it.
 func clickHouseAway(ctx context.Context, t *trial) error {
 	if err := t.begin(ctx, t.dsn(), ""); err != nil {
 		return err
@@ -80,13 +80,13 @@ func clickHouseAway(ctx context.Context, t *trial) error {
 	return t.goesOn(ctx)
 }
 
-// clickHouseFrozen lets inserts time out that are carried out all the same when ClickHouse goes on: those that hooktape
-// has sent again meanwhile must not be there twice.
+// clickHouseFrozen makes inserts time out that ClickHouse completes later. Hooktape repeats them in the meantime, and
+// their events must not be stored twice.
 func clickHouseFrozen(ctx context.Context, t *trial) error {
 	if err := t.begin(ctx, t.dsn()+"?read_timeout=1s", hurry); err != nil {
 		return err
 	}
-	return t.blows(ctx, func() error {
+	return t.repeat(ctx, func() error {
 		if err := t.engine.Freeze(); err != nil {
 			return err
 		}
@@ -95,8 +95,8 @@ func clickHouseFrozen(ctx context.Context, t *trial) error {
 	})
 }
 
-// spoolFull keeps ClickHouse away until the spool's bound is reached: requests are then refused and readiness is off, and
-// both is over by itself when ClickHouse is back.
+// spoolFull stops ClickHouse until the spool reaches its limit. Hooktape then refuses requests and is not ready, until
+// ClickHouse is back.
 func spoolFull(ctx context.Context, t *trial) error {
 	if err := t.begin(ctx, t.dsn(), "spool:\n  max_bytes: 4MiB\n"); err != nil {
 		return err

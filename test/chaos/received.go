@@ -11,22 +11,22 @@ import (
 	"hooktape/test/receiver"
 )
 
-// receivedRow is what became of the events that were to be delivered under one fault.
+// receivedRow has the results of the deliveries under one fault.
 type receivedRow struct {
 	fault      string `column:"fault"`
 	selected   int    `column:"selected"`
 	delivered  int    `column:"delivered"`    // as ClickHouse says
-	failed     int    `column:"failed"`       // given up, as ClickHouse says
-	missing    int    `column:"MISSING"`      // neither, or said to be delivered, and the endpoint has not taken it
-	overSent   int    `column:"OVER-SENT"`    // requests beyond the recorded attempts, or a second one under the same number
-	disordered int    `column:"OUT OF ORDER"` // taken after a later one of the same subscriber, by their numbers
+	failed     int    `column:"failed"`       // as ClickHouse says
+	missing    int    `column:"MISSING"`      // neither, or recorded as delivered but not accepted by the endpoint
+	overSent   int    `column:"OVER-SENT"`    // requests beyond the recorded attempts, or with a repeated attempt number
+	disordered int    `column:"OUT OF ORDER"` // accepted after a later event of the same subscriber, by their numbers
 	early      int    `column:"TOO EARLY"`    // sent before a Retry-After had passed
 	attempts   int    `column:"attempts"`     // recorded
-	unknown    int    `column:"unknown"`      // of these, those whose outcome was lost
-	requests   int    `column:"requests"`     // that the endpoint got
+	unknown    int    `column:"unknown"`      // attempts whose outcome was lost
+	requests   int    `column:"requests"`     // at the endpoint
 }
 
-// broken says what of the promise was not kept.
+// broken returns the broken promises as an error.
 func (r *receivedRow) broken() error {
 	switch {
 	case r.missing+r.overSent+r.disordered+r.early > 0:
@@ -39,19 +39,19 @@ func (r *receivedRow) broken() error {
 	return nil
 }
 
-// selected is an event that was to be delivered, as ClickHouse and the endpoint have it.
+// selected is an event to deliver, with the results in ClickHouse and at the endpoint.
 type selected struct {
 	place      int // in order of the spool
 	subscriber string
 	state      string
 	attempts   uint64 // recorded, different ones
 
-	requests int // that the endpoint got of it
+	requests int // at the endpoint of it
 	numbers  map[uint32]bool
 	accepted bool
 }
 
-// countReceived compares what ClickHouse says of the deliveries with the endpoint's ledger.
+// countReceived compares the deliveries in ClickHouse with the endpoint's ledger.
 func (t *trial) countReceived(ctx context.Context, r *receivedRow) error {
 	events, err := t.selected(ctx, r)
 	if err != nil {
@@ -59,11 +59,11 @@ func (t *trial) countReceived(ctx context.Context, r *receivedRow) error {
 	}
 	receipts := t.delivery.receiver.Receipts()
 	r.selected, r.requests = len(events), len(receipts)
-	accepted := map[string][]*selected{} // by subscriber, in the order in which the endpoint took them
+	accepted := map[string][]*selected{} // by subscriber, in the order of acceptance
 	for _, got := range receipts {
 		e := events[got.Event]
 		if e == nil || got.Replay != t.delivery.replay {
-			r.overSent++ // nobody asked for it
+			r.overSent++ // not selected
 			continue
 		}
 		if e.requests++; e.numbers[got.Attempt] {
@@ -96,7 +96,7 @@ func (t *trial) countReceived(ctx context.Context, r *receivedRow) error {
 	return nil
 }
 
-// selected reads what was to be delivered and what was noted of it.
+// selected reads the events to deliver, and what is recorded about them.
 func (t *trial) selected(ctx context.Context, r *receivedRow) (map[uuid.UUID]*selected, error) {
 	events := map[uuid.UUID]*selected{}
 	err := t.query(ctx, func(conn driver.Conn) error {
@@ -126,8 +126,8 @@ func (t *trial) selected(ctx context.Context, r *receivedRow) (map[uuid.UUID]*se
 	return events, err
 }
 
-// disordered counts the events of a subscriber that were taken after one that stands behind them in the spool, whatever the clock
-// said of either.
+// disordered counts the events of a subscriber that were accepted after one that follows them in the spool, regardless
+// of their times.
 func disordered(taken []*selected) (n int) {
 	last := -1
 	for _, e := range taken {
@@ -140,14 +140,14 @@ func disordered(taken []*selected) (n int) {
 }
 
 const (
-	// underWay is how long a request may take that was let go before the 429 came, on a machine that is busy.
+	// underWay is how long a request may take that was sent before the 429, on a busy machine.
 	underWay = time.Second
-	// rounding: the time of the next attempt is stored in milliseconds.
+	// rounding allows for the next attempt's time, which is stored in milliseconds.
 	rounding = 5 * time.Millisecond
 )
 
-// early counts the requests that came before an earlier answer's Retry-After had passed: of the same event any, of others
-// all that were not under way when the first such answer went out.
+// early counts the requests that came before the Retry-After of an earlier answer had passed: all of the same event,
+// and those of other events that were not yet sent at the first such answer.
 func early(receipts []receiver.Receipt) (n int) {
 	own := map[uuid.UUID]time.Time{}
 	var began, until time.Time

@@ -7,23 +7,23 @@ import (
 	"text/tabwriter"
 )
 
-// row is what became of the requests under one fault.
+// row has the results of the requests under one fault.
 type row struct {
 	fault        string `column:"fault"`
 	sent         int    `column:"sent"`
 	acknowledged int    `column:"acknowledged"` // answered with 200
 	refused      int    `column:"refused"`      // answered otherwise
 	stored       int    `column:"stored"`       // different ids in ClickHouse
-	lost         int    `column:"LOST"`         // acknowledged, and not there
-	reported     int    `column:"reported"`     // lost, as the spool says that it found itself damaged
-	duplicated   int    `column:"DUPLICATED"`   // there once too often
-	altered      int    `column:"altered"`      // there, and not what was sent
-	// unasked are there, and were never acknowledged: the answer was lost, or the sender would send it again.
+	lost         int    `column:"LOST"`         // acknowledged but not stored
+	reported     int    `column:"reported"`     // lost, as reported by a damaged spool
+	duplicated   int    `column:"DUPLICATED"`   // additional rows
+	altered      int    `column:"altered"`      // stored with other content
+	// unasked are stored but were never acknowledged: the answer was lost, and a sender would repeat the request.
 	unasked   int  `column:"not acknowledged, yet stored"`
-	uncounted bool // the spool says that it has lost more than it can count
+	uncounted bool // the spool reports losses that it could not count
 }
 
-// broken says what of the promise was not kept.
+// broken returns the broken promises as an error.
 func (r *row) broken() error {
 	if silently := r.lost - r.reported; silently > 0 && !r.uncounted || r.duplicated+r.altered > 0 {
 		return fmt.Errorf("%d lost, %d of them reported, %d duplicated, %d altered", r.lost, r.reported, r.duplicated, r.altered)

@@ -12,27 +12,27 @@ import (
 	"hooktape/test/load"
 )
 
-// trial is one fault under way: a ClickHouse, a hooktape and a load of its own.
+// trial is one fault in progress, with its own ClickHouse, hooktape and load.
 type trial struct {
-	*arena
+	*suite
 	name     string
 	engine   *harness.Engine
 	addr     string            // of the hooks
-	hooktape *harness.Hooktape // nil where it runs in this process
-	local    *local            // nil where it is a process
+	hooktape *harness.Hooktape // nil: it runs in this process
+	local    *local            // nil: hooktape is a process
 	load     *load.Run
-	delivery *delivery    // nil where nothing is delivered
-	atEnd    func() error // what else is to be given back; may be nil
+	delivery *delivery    // nil: no deliveries
+	atEnd    func() error // releases other resources; may be nil
 }
 
 const (
-	// patience is how long anything may take to come about by itself.
+	// patience is the timeout of every wait.
 	patience = 4 * time.Minute
-	// hurry makes the drain insert all the time, so that a blow at a random moment hits an insert.
+	// hurry makes the drain insert continuously, so that a fault at a random moment hits an insert.
 	hurry = "drain:\n  age: 20ms\n"
 )
 
-// seed makes the bodies.
+// seed is the seed of the bodies.
 const seed = 1
 
 // begin starts a hooktape process and loads it.
@@ -46,7 +46,7 @@ func (t *trial) begin(ctx context.Context, dsn, settings string) (err error) {
 
 func (t *trial) dsn() string { return t.engine.DSN("hooktape") }
 
-// startLoad returns when events arrive in ClickHouse: whatever is struck then was at work.
+// startLoad starts the load and waits until events arrive in ClickHouse, so that a fault hits a working system.
 func (t *trial) startLoad(ctx context.Context) error {
 	return t.startLoadOf(ctx, load.Options{Bodies: simulate.NewWebhooks(seed), Rate: t.rate})
 }
@@ -57,7 +57,7 @@ func (t *trial) startLoadOf(ctx context.Context, o load.Options) error {
 	return t.until(ctx, "the first event in ClickHouse", func() bool { return t.stored(ctx) > 0 })
 }
 
-// until waits until done says so. A hooktape that has ended by itself is not waited for.
+// until waits until done returns true. It returns an error if a hooktape process exits meanwhile.
 func (t *trial) until(ctx context.Context, what string, done func() bool) error {
 	var ended *harness.Hooktape
 	err := harness.Until(ctx, patience, what, func() bool {
@@ -74,7 +74,7 @@ func (t *trial) until(ctx context.Context, what string, done func() bool) error 
 	return err
 }
 
-// hooktapes are the processes of hooktape that there are.
+// hooktapes returns the running processes of hooktape.
 func (t *trial) hooktapes() (list []*harness.Hooktape) {
 	if t.hooktape != nil {
 		list = append(list, t.hooktape)
@@ -85,7 +85,7 @@ func (t *trial) hooktapes() (list []*harness.Hooktape) {
 	return list
 }
 
-// stored is how many events are in ClickHouse; 0 also while it cannot say.
+// stored returns the number of events in ClickHouse, 0 while it does not answer.
 func (t *trial) stored(ctx context.Context) (rows uint64) {
 	_ = t.query(ctx, func(conn driver.Conn) error {
 		return conn.QueryRow(ctx, "SELECT count() FROM events").Scan(&rows)
@@ -102,7 +102,7 @@ func (t *trial) query(ctx context.Context, ask func(driver.Conn) error) error {
 	return ask(conn)
 }
 
-// goesOn returns when requests that come from now on are acknowledged.
+// goesOn waits until new requests are acknowledged.
 func (t *trial) goesOn(ctx context.Context) error {
 	before := t.load.Counts().Acked
 	return t.until(ctx, "new requests to be acknowledged", func() bool {
@@ -110,7 +110,7 @@ func (t *trial) goesOn(ctx context.Context) error {
 	})
 }
 
-// settle returns when all that was acknowledged should be in ClickHouse, and nothing is on its way there.
+// settle waits until the spool is empty and no insert is running.
 func (t *trial) settle(ctx context.Context) error {
 	t.say(t.name, "the load has ended; draining")
 	var last harness.Ready
@@ -122,7 +122,7 @@ func (t *trial) settle(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w; %+v", err, last)
 	}
-	// An insert that the client gave up may still be at work.
+	// An insert may continue after its client's timeout.
 	return t.until(ctx, "ClickHouse to finish inserts", func() bool {
 		inserts := uint64(1)
 		_ = t.query(ctx, func(conn driver.Conn) error {
@@ -132,7 +132,7 @@ func (t *trial) settle(ctx context.Context) error {
 	})
 }
 
-// end leaves nothing of the trial running.
+// end stops everything that the trial started.
 func (t *trial) end() {
 	if t.load != nil {
 		t.load.Stop()

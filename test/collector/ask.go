@@ -10,11 +10,11 @@ import (
 	"hooktape/test/panels"
 )
 
-// pipeline is the dashboard that shows hooktape's own telemetry.
+// pipeline is the dashboard of hooktape's own telemetry.
 const pipeline = "hooktape-pipeline"
 
-// ask runs the queries of the dashboard over what the collector has written: each must find something. And from one webhook
-// there must be a way to its insert and to its delivery, and from a metric to a trace.
+// ask runs the queries of the dashboard on the collector's tables: each must return rows. The trace of a webhook must
+// link to its insert and its delivery, and a metric to a trace.
 func (t *trial) ask(ctx context.Context) error {
 	trace, err := t.db.Text(ctx, "SELECT Links.TraceId[1] FROM otel_traces WHERE SpanName = 'drain insert' AND StatusCode != 'Error' ORDER BY Timestamp LIMIT 1")
 	if err != nil {
@@ -61,7 +61,7 @@ func (t *trial) ask(ctx context.Context) error {
 	return err
 }
 
-// way tells whether a trace has a webhook's whole way.
+// way reports whether a trace has all spans of a webhook.
 func way(rows []string) error {
 	all := strings.Join(rows, "\n")
 	for _, part := range []string{"receive demo", "\tstore ", "deliver to crm"} {

@@ -10,14 +10,14 @@ import (
 	"path/filepath"
 )
 
-// builder is the OpenTelemetry Collector Builder, in the version of the components.
+// builder is the OpenTelemetry Collector Builder in the version of the components.
 const builder = "go.opentelemetry.io/collector/cmd/builder@v0.161.0"
 
 //go:embed builder.yaml
 var manifest []byte
 
-// build makes the collector that the manifest describes, once, in the user's cache: a module of its own there, so that
-// none of its three hundred dependencies is one of hooktape's.
+// build builds the collector of the manifest once, in the user's cache. It is a separate module there, so its three
+// hundred dependencies do not become hooktape's.
 func build(ctx context.Context) (program string, err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

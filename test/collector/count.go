@@ -14,19 +14,19 @@ import (
 	"hooktape/test/load"
 )
 
-// row is what became of one kind of telemetry.
+// row has the results of one kind of telemetry.
 type row struct {
 	what       string
-	told       int    // by hooktape
-	lost       int    // of that, not in ClickHouse
-	example    string // of what is lost
-	duplicated int    // there once too often: an insert whose answer was lost is made again
+	told       int    // sent by hooktape
+	lost       int    // sent, but not in ClickHouse
+	example    string // of a lost one
+	duplicated int    // additional rows: the collector repeats an insert whose answer was lost
 }
 
-// settling is how long what was told last may be on its way.
+// settling is the timeout for the last telemetry to arrive.
 const settling = 30 * time.Second
 
-// count compares what hooktape did with what the collector has written of it, and shows the table.
+// count compares the work of hooktape with the telemetry in ClickHouse, and prints the table.
 func (t *trial) count(ctx context.Context, ledger *load.Ledger) error {
 	var rows []row
 	var failed []error
@@ -53,7 +53,7 @@ func (t *trial) count(ctx context.Context, ledger *load.Ledger) error {
 	return errors.Join(append(failed, table.Flush())...)
 }
 
-// requestSpans: each request that was acknowledged has its span.
+// requestSpans checks that each acknowledged request has its span.
 func (t *trial) requestSpans(ctx context.Context, ledger *load.Ledger) (row, error) {
 	r := row{what: "spans of requests", told: len(ledger.Acks)}
 	lines, err := t.db.Lines(ctx, "SELECT SpanAttributes['hooktape.event.id'], count() FROM otel_traces WHERE SpanKind = 'Server' GROUP BY ALL")
@@ -78,7 +78,7 @@ func (t *trial) requestSpans(ctx context.Context, ledger *load.Ledger) (row, err
 	return r, nil
 }
 
-// attemptSpans: each attempt that was made has its span.
+// attemptSpans checks that each attempt has its span.
 func (t *trial) attemptSpans(ctx context.Context, _ *load.Ledger) (r row, err error) {
 	r.what = "spans of attempts"
 	if r.told, err = t.db.Number(ctx, "SELECT uniqExact(trace_id) FROM attempts"); err != nil {
@@ -91,8 +91,7 @@ func (t *trial) attemptSpans(ctx context.Context, _ *load.Ledger) (r row, err er
 	return r, err
 }
 
-// requestCounter: the counter says how many requests were acknowledged. It is told again and again, so that the last value
-// is what counts.
+// requestCounter checks that the last value of the counter is the number of acknowledged requests.
 func (t *trial) requestCounter(ctx context.Context, ledger *load.Ledger) (row, error) {
 	r := row{what: "requests by the counter", told: len(ledger.Acks)}
 	stored, err := t.db.Number(ctx, `SELECT toInt64(max(Value)) FROM otel_metrics_sum
@@ -103,8 +102,8 @@ func (t *trial) requestCounter(ctx context.Context, ledger *load.Ledger) (row, e
 
 var message = regexp.MustCompile(`(?m)^time=(\S+) level=\S+ msg=("(?:[^"\\]|\\.)*"|\S+)`)
 
-// logLines: each line of the processes' logs is there, but for those of the moment when no collector was: hooktape tells on
-// while ClickHouse is away, and does not wait.
+// logLines checks that each line of the processes' logs is in ClickHouse, except for the time without a collector:
+// hooktape does not wait for one.
 func (t *trial) logLines(ctx context.Context, _ *load.Ledger) (row, error) {
 	r := row{what: "log lines"}
 	lines, err := t.db.Lines(ctx, "SELECT Body FROM otel_logs WHERE ServiceName = 'hooktape'")

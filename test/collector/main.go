@@ -1,13 +1,13 @@
-// Command collector builds an OpenTelemetry Collector of the components that otel/collector.yaml names, runs it on that file
-// as it is, and tries what the file promises:
+// Command collector builds an OpenTelemetry Collector with the components in otel/collector.yaml, runs it with that
+// file, and tests the promises of the file:
 //
 //	go run ./test/collector    about two minutes, and the first time five for the build
 //
-// A real ingest and a real replay process tell it of their work, while it writes to the embedded ClickHouse. ClickHouse
-// goes away for a while, and again, and then the collector is killed as well. In the end each request and each delivery
-// attempt must have its span, each log line its row, and the metrics must say how many there were. The tables that the
-// collector makes for itself must be those of hooktape's migrations, and the dashboards' queries must find what it wrote.
-// The program fails when one of these is not so.
+// A real ingest and a real replay process send it telemetry, and it writes to the embedded ClickHouse. ClickHouse is
+// killed twice for a while, the second time together with the collector. In the end each request and each delivery
+// attempt must have its span, each log line its row, and the metrics must have the right numbers. The collector's own
+// tables must equal those of hooktape's migrations, and the dashboards' queries must return rows. The program fails if
+// one of these is not true.
 package main
 
 import (
@@ -41,5 +41,5 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err := t.sameTables(ctx); err != nil {
 		return fmt.Errorf("tables: %w", err)
 	}
-	return t.play(ctx)
+	return t.run(ctx)
 }

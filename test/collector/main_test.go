@@ -11,8 +11,8 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// TestManifest: the collector that is built has the components that otel/collector.yaml names and no others, all of the
-// version that docker-compose.yml runs.
+// TestManifest checks that the built collector has exactly the components in otel/collector.yaml, in the version that
+// docker-compose.yml runs.
 func TestManifest(t *testing.T) {
 	type modules []struct{ Gomod string }
 	var built struct{ Receivers, Processors, Exporters, Extensions modules }

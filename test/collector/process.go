@@ -11,14 +11,14 @@ import (
 	"hooktape/test/harness"
 )
 
-// collector is a collector that runs, or ran until it was killed.
+// collector is a process of the collector.
 type collector struct {
 	*harness.Process
 	addr string // for OTLP over HTTP
 }
 
-// startCollector starts the collector over a folder for what waits, and returns when it takes telemetry. addr is empty for
-// a new one; else it starts again where it was.
+// startCollector starts the collector with a folder for its queue. It returns when the collector accepts telemetry.
+// addr is the address of the one before; empty: choose one.
 func (t *trial) startCollector(ctx context.Context, clickhouse, dir, addr string) (c *collector, err error) {
 	grpc, err := testutil.FreeAddr()
 	if err != nil {
@@ -49,5 +49,5 @@ func (t *trial) startCollector(ctx context.Context, clickhouse, dir, addr string
 	return c, err
 }
 
-// patience is how long anything may take to come about by itself.
+// patience is the timeout of every wait.
 const patience = 2 * time.Minute

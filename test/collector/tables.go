@@ -9,14 +9,14 @@ import (
 	"hooktape/test/harness"
 )
 
-// traceTables are made by hooktape's migrations and, where there are none, by the collector.
+// traceTables are created by hooktape's migrations, and by the collector if they do not exist.
 var traceTables = []string{"otel_traces", "otel_traces_trace_id_ts", "otel_traces_trace_id_ts_mv"}
 
-// forgetting is what may differ: how long each keeps its rows.
+// forgetting matches the retention of a table, which may differ.
 var forgetting = regexp.MustCompile(`(?m)^TTL .*\n`)
 
-// sameTables lets the collector and the migrations each make tables in an engine of their own, and compares what
-// ClickHouse says they are: columns, types, codecs, indexes, order, partitions and settings.
+// sameTables compares the tables of the collector with those of the migrations, each created in its own engine:
+// columns, types, codecs, indexes, order, partitions and settings.
 func (t *trial) sameTables(ctx context.Context) error {
 	engine, err := t.harness.NewEngine(ctx)
 	if err != nil {
@@ -36,7 +36,7 @@ func (t *trial) sameTables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The same name in the same engine, for it stands in the tables' own words.
+	// The same database name, because ClickHouse repeats it in the statements of the tables.
 	if _, err := harness.Database(engine.DSN("default")).Text(ctx, "DROP DATABASE hooktape SYNC"); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"hooktape/test/receiver"
 )
 
-// trial is a collector with all that it works with.
+// trial is a collector with its surroundings.
 type trial struct {
 	out     io.Writer
 	begun   time.Time
@@ -25,8 +25,8 @@ type trial struct {
 	engine         *harness.Engine
 	db             harness.Database
 	collector      *collector
-	restart        func() error // the collector, after a kill
-	deaf           [2]time.Time // when no collector was there, from the last that it may not have got
+	restart        func() error // restarts the collector after a kill
+	deaf           [2]time.Time // the time without a collector, from the last telemetry that it may have lost
 	ingest, replay *harness.Hooktape
 	receiver       *receiver.Receiver
 	load           *load.Run
@@ -41,19 +41,19 @@ const (
 	rate        = 200 // requests a second
 	connections = 8
 	calm        = 5 * time.Second
-	// settings lets the replay process deliver all events as they arrive, and metrics come soon.
+	// settings subscribes the endpoint to all events and shortens the interval of metrics.
 	settings = `endpoints:
   - {name: crm, url: "%s", subscribe: {}, allow_private: true, concurrency: 32}
 `
 	metricsEvery = "OTEL_METRIC_EXPORT_INTERVAL=2000"
-	// told is longer than hooktape keeps a span to itself.
+	// told is longer than hooktape buffers a span.
 	told = 8 * time.Second
-	// lineDelay is longer than it keeps a log line to itself.
+	// lineDelay is longer than hooktape buffers a log line.
 	lineDelay = 2 * time.Second
 )
 
-// play lets everything happen, counts and shows the table.
-func (t *trial) play(ctx context.Context) error {
+// run runs the whole test and prints the table.
+func (t *trial) run(ctx context.Context) error {
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (t *trial) play(ctx context.Context) error {
 	}
 	ledger := t.load.Stop()
 	t.say("%d requests are acknowledged; all ends", len(ledger.Acks))
-	late := t.end(ctx, len(ledger.Acks)) // what did not come about in time is counted all the same
+	late := t.end(ctx, len(ledger.Acks)) // after a timeout, count what there is
 	err := errors.Join(late, t.count(ctx, ledger), t.ask(ctx))
 	if err != nil {
 		err = fmt.Errorf("%w\nthe collector said last: %s", err, t.collector.Said())
@@ -74,7 +74,7 @@ func (t *trial) play(ctx context.Context) error {
 	return err
 }
 
-// begin starts all, and returns when events arrive in ClickHouse and at the endpoint.
+// begin starts everything. It returns when events arrive in ClickHouse and at the endpoint.
 func (t *trial) begin(ctx context.Context) (err error) {
 	if t.engine, err = t.harness.NewEngine(ctx); err != nil {
 		return err
@@ -87,7 +87,7 @@ func (t *trial) begin(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	// First the tables, as docker-compose.yml does.
+	// First create the tables, as docker-compose.yml does.
 	if err := harness.Migrate(ctx, t.engine.DSN("hooktape")); err != nil {
 		return err
 	}
@@ -113,13 +113,13 @@ func (t *trial) begin(ctx context.Context) (err error) {
 	return nil
 }
 
-// works lets all work as it should.
+// works runs without faults for a while.
 func (t *trial) works(ctx context.Context) error {
 	t.say("all runs, at %d requests a second", rate)
 	return errors.Join(harness.Pause(ctx, calm), t.until(ctx, "spans in ClickHouse", "SELECT count() FROM otel_traces", 100))
 }
 
-// withoutClickHouse kills ClickHouse in mid-work, and starts it again after a while.
+// withoutClickHouse kills ClickHouse and restarts it after a while.
 func (t *trial) withoutClickHouse(ctx context.Context) error {
 	t.engine.Kill()
 	t.say("ClickHouse is killed, for %v", t.away)
@@ -133,8 +133,8 @@ func (t *trial) withoutClickHouse(ctx context.Context) error {
 	return harness.Pause(ctx, calm)
 }
 
-// killedMeanwhile kills the collector while ClickHouse is away: what it has taken waits on its disk. The load pauses until
-// hooktape has told it all, for what hooktape still has itself waits in memory alone.
+// killedMeanwhile kills the collector while ClickHouse is down: accepted telemetry waits on its disk. The load pauses
+// first, until hooktape has sent everything, because hooktape buffers in memory only.
 func (t *trial) killedMeanwhile(ctx context.Context) error {
 	t.engine.Kill()
 	t.say("ClickHouse is killed again")
@@ -148,7 +148,7 @@ func (t *trial) killedMeanwhile(ctx context.Context) error {
 	t.deaf[0] = time.Now().Add(-lineDelay)
 	t.collector.Kill()
 	t.say("the collector is killed meanwhile")
-	// It starts only when ClickHouse answers; until then docker-compose.yml would start it again and again.
+	// The collector starts only when ClickHouse answers; docker-compose.yml restarts it until then.
 	if err := t.engine.Start(ctx); err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (t *trial) killedMeanwhile(ctx context.Context) error {
 	return harness.Pause(ctx, calm)
 }
 
-// end returns when all that was acknowledged is delivered and both processes have ended.
+// end waits until all acknowledged events are delivered, and stops both processes.
 func (t *trial) end(ctx context.Context, acked int) error {
 	if err := t.until(ctx, "all events to be delivered", "SELECT uniqExact(event_id) FROM deliveries WHERE state = 'delivered'", acked); err != nil {
 		return err
@@ -169,7 +169,7 @@ func (t *trial) end(ctx context.Context, acked int) error {
 	return errors.Join(t.ingest.Stop(patience), t.replay.Stop(patience))
 }
 
-// until waits until a query's number is at least as large as wanted.
+// until waits until the number of a query reaches the wanted one.
 func (t *trial) until(ctx context.Context, what, sql string, least int) error {
 	last := 0
 	err := harness.Until(ctx, patience, what, func() bool {

@@ -225,7 +225,8 @@ func standard(setting string) string {
 
 func (c collectorFile) httpAddr() string { return standard(c.Receivers.OTLP.Protocols.HTTP.Endpoint) }
 
-// TestCollector: all that comes in goes to ClickHouse, through a queue that is on the volume, into the table of the migrations.
+// TestCollector: all that comes in goes to ClickHouse, through a queue that is on the volume, into the table of the
+// migrations.
 func TestCollector(t *testing.T) {
 	c, p := readCollector(t), project(t)
 	service := p.Services["collector"]

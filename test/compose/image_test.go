@@ -251,8 +251,8 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
-// TestCommands: the program knows what the services have it do, and the configuration that is mounted with the variables
-// that they are given.
+// TestCommands: the program knows what the services have it do, and the configuration that is mounted with the
+// variables that they are given.
 func TestCommands(t *testing.T) {
 	b, p := image(t), project(t)
 	for _, s := range ours(p) {

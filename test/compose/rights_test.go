@@ -66,7 +66,8 @@ func TestUsersLoad(t *testing.T) {
 	}
 }
 
-// become has the engine's only user have the rights and limits of another from now on, for it has no way to log in as one.
+// become has the engine's only user have the rights and limits of another from now on, for it has no way to log in as
+// one.
 func become(t *testing.T, engine *enginetest.Engine, name string) driver.Conn {
 	t.Helper()
 	u := users(t)[name]
@@ -114,12 +115,12 @@ func keep(t *testing.T, engine *enginetest.Engine) {
 	ctx := context.Background()
 	some := store.Retention{Events: 30, Bodies: 10, Attempts: 30, Traces: 7}
 	_, applying := s.ApplyRetention(ctx, some)
-	_, sweeping := s.Purge(ctx, some.Attempts)
+	_, purging := s.Purge(ctx, some.Attempts)
 	_, kept := s.RetentionReport(ctx, some)
 	tables, stored := s.StorageReport(ctx)
 	_, copying := archive.Backup(ctx, s, filepath.Join(t.TempDir(), "backup"), "", func(string, uint64, uint64) {})
 	_, filled := s.FilledTable(ctx)
-	if err := errors.Join(applying, sweeping, kept, stored, copying, filled); err != nil || len(tables) == 0 {
+	if err := errors.Join(applying, purging, kept, stored, copying, filled); err != nil || len(tables) == 0 {
 		t.Errorf("%d tables, %v", len(tables), err)
 	}
 }
@@ -143,8 +144,8 @@ func may(t *testing.T, conn driver.Conn, statements ...string) {
 	}
 }
 
-// TestRights: hooktape makes its database from nothing and keeps to it; the collector makes and fills its own tables, and
-// reads no event.
+// TestRights: hooktape makes its database from nothing and keeps to it; the collector makes and fills its own tables,
+// and reads no event.
 func TestRights(t *testing.T) {
 	engine := enginetest.StartServer(t)
 	hooktape := become(t, engine, "hooktape")

@@ -112,7 +112,8 @@ func TestCaddy(t *testing.T) {
 	}
 }
 
-// TestOpen: BotHelp reaches the hooks, this machine the console and Grafana, and nothing reaches ClickHouse, which has no way out either.
+// TestOpen: BotHelp reaches the hooks, this machine the console and Grafana, and nothing reaches ClickHouse, which has
+// no way out either.
 func TestOpen(t *testing.T) {
 	p := whole(t)
 	for _, s := range p.Services {
@@ -156,7 +157,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestMounts: every mounted file exists and cannot be written to, but by the service for that; permanent data has a volume.
+// TestMounts: every mounted file exists and cannot be written to, but by the service for that; permanent data has a
+// volume.
 func TestMounts(t *testing.T) {
 	p := whole(t)
 	here, err := filepath.Abs(root)

@@ -11,8 +11,8 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// TestSecrets: deploy/secrets.sh fills in every secret of .env.example, each with its own, for its owner's eyes, and does
-// not touch a .env that exists.
+// TestSecrets: deploy/secrets.sh fills in every secret of .env.example, each with its own, for its owner's eyes, and
+// does not touch a .env that exists.
 func TestSecrets(t *testing.T) {
 	dir := t.TempDir()
 	writeCopy(t, "deploy/secrets.sh", filepath.Join(dir, "deploy/secrets.sh"))

@@ -110,8 +110,8 @@ func TestGiven(t *testing.T) {
 	}
 }
 
-// TestGivenHooktape is the same for hooktape: it knows its flags' variables, those that its configuration file names, and
-// those of the libraries it is made with.
+// TestGivenHooktape is the same for hooktape: it knows its flags' variables, those that its configuration file names,
+// and those of the libraries it is made with.
 func TestGivenHooktape(t *testing.T) {
 	help := image(t).run(t, nil, "--help")
 	flags := named(help, regexp.MustCompile(`\$(HOOKTAPE_[A-Z_]+)`))

@@ -31,7 +31,7 @@ func untilClosed(c net.Conn) error {
 	return errors.Join(err, io.EOF)
 }
 
-// headers sends headers of many short lines, which take far more memory than bytes, and never ends them.
+// headers sends endless headers of many short lines, which take far more memory than bytes.
 func headers(ctx context.Context, t *target) {
 	var text strings.Builder
 	text.WriteString("POST /hooks/nobody/nothing HTTP/1.1\r\nHost: h\r\n")
@@ -46,11 +46,11 @@ func headers(ctx context.Context, t *target) {
 	})
 }
 
-// slowBodies sends nearly all of a body at once, and the rest so slowly that it never ends.
+// slowBodies sends nearly all of a body quickly, and the rest too slowly to end.
 func slowBodies(ctx context.Context, t *target, path string) {
 	from := addresses
 	if path == hook {
-		from = 1 // who has the token
+		from = 1 // the sender with the token
 	}
 	begin := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", path, slowBytes)
 	most := bytes.Repeat([]byte("x"), slowBytes-1000)
@@ -88,7 +88,7 @@ func trickle(ctx context.Context, c net.Conn) error {
 	}
 }
 
-// largeBodies sends large bodies all at once, again and again.
+// largeBodies sends large bodies, repeatedly and in parallel.
 func largeBodies(ctx context.Context, t *target) {
 	request := append(fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", hook, largeBytes), bytes.Repeat([]byte("x"), largeBytes)...)
 	t.crowd(ctx, largeRequests, 1, func(c net.Conn) error {

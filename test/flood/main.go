@@ -1,12 +1,12 @@
-// Command flood attacks a hooktape as anyone on the internet can, and measures what that costs: the most memory that the
-// process ever had, and how many webhooks of a known sender are answered with 200 meanwhile, and how fast.
+// Command flood attacks a hooktape as anyone on the internet can. It measures the largest memory of the process, and
+// how many webhooks of a known sender are answered with 200 meanwhile, and how fast.
 //
 //	go run ./test/flood               about three minutes
 //	go run ./test/flood -only slow    only the attacks whose names contain this
 //	go run ./test/flood -bin DIR      another build of the programs, to compare with
 //
-// Each attack has a `hooktape serve` and a ClickHouse of its own. Attackers come from 127.0.0.2 and up, the known sender
-// from 127.0.0.1. The program fails when the memory exceeds what docs/OPERATIONS.md promises, or when a tenth of the known
+// Each attack has its own `hooktape serve` and ClickHouse. Attackers use the addresses from 127.0.0.2 on, the known
+// sender 127.0.0.1. The program fails if the memory exceeds the limit in docs/OPERATIONS.md, or if a tenth of the known
 // sender's webhooks are not answered with 200. Linux only.
 package main
 
@@ -25,7 +25,7 @@ import (
 
 func main() { harness.Main(run) }
 
-// attack is one way to hurt a service. begin returns when all that it does is under way; it goes on until ctx ends.
+// attack is one way to overload a service. begin returns when the attack is running; it lasts until ctx ends.
 type attack struct {
 	name  string
 	tls   bool
@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	return errors.Join(failed...)
 }
 
-// result is what one attack has done.
+// result has the figures of one attack.
 type result struct {
 	*sender
 	opened, refused int64

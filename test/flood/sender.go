@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// sender is BotHelp: a known client that sends webhooks at a steady rate, some on kept connections and some on new ones.
+// sender is BotHelp: a known client that sends webhooks at a steady rate, some on kept connections and some on new
+// ones.
 type sender struct {
 	kept, fresh *http.Client
 	url         string
@@ -19,8 +20,8 @@ type sender struct {
 	sending sync.WaitGroup
 	mu      sync.Mutex
 	sent    int
-	took    []time.Duration // of those that were answered with 200
-	other   map[string]int  // what else became of them
+	took    []time.Duration // of webhooks answered with 200
+	other   map[string]int  // other results
 }
 
 const (
@@ -83,10 +84,10 @@ func (s *sender) send(client *http.Client) {
 	}
 }
 
-// good is the share of the webhooks that were answered with 200.
+// good returns the share of the webhooks that were answered with 200.
 func (s *sender) good() float64 { return float64(len(s.took)) / float64(max(s.sent, 1)) }
 
-// percentile is in milliseconds.
+// percentile returns a percentile in milliseconds.
 func (s *sender) percentile(p int) int64 {
 	if len(s.took) == 0 {
 		return 0

@@ -59,7 +59,7 @@ func (t *target) end() {
 	t.engine.Kill()
 }
 
-// writeCertificate makes a certificate that nobody trusts.
+// writeCertificate creates a self-signed certificate.
 func writeCertificate(certFile, keyFile string) error {
 	cert, err := certificate.SelfSigned()
 	if err != nil {
@@ -75,7 +75,7 @@ func writeCertificate(certFile, keyFile string) error {
 	return os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600)
 }
 
-// dial connects from 127.0.0.2 or a later address. A connection that does not come about counts as refused.
+// dial connects from 127.0.0.2 or a later address. A failed connection counts as refused.
 func (t *target) dial(ctx context.Context, address int) net.Conn {
 	from := &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+address))}
 	c, err := (&net.Dialer{LocalAddr: from, Timeout: 10 * time.Second}).DialContext(ctx, "tcp", t.hooktape.Addr)
@@ -96,7 +96,7 @@ func (t *target) dial(ctx context.Context, address int) net.Conn {
 	return c
 }
 
-// crowd opens so many connections from so many addresses, and has attack use each until ctx ends. It returns when all have
+// crowd opens connections from several addresses and calls attack with each, until ctx ends. It returns when all have
 // begun.
 func (t *target) crowd(ctx context.Context, connections, addresses int, attack func(net.Conn) error) {
 	var begun sync.WaitGroup

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// A process asks for the time in the vDSO, code that the kernel maps into it. SetClock replaces that code, in this process
-// alone, by a system call and the addition of an offset: so the clock on the wall jumps for a program that is as it always
-// is, and the monotonic clock and the machine's own do not.
+// A process gets the time from the vDSO, code that the kernel maps into it. SetClock replaces that code in one process
+// by a system call and the addition of an offset. So the wall clock of an unmodified program jumps. Its monotonic clock
+// and the machine's clock do not.
 
-// vdsoCode is what takes the place of a function of the vDSO. Its last 8 bytes are the offset in seconds; fixups are where
-// the code loads it, relative to the next instruction.
+// vdsoCode replaces a function of the vDSO. The offset in seconds follows the code, in 8 bytes; the code loads it
+// relative to the next instruction.
 type vdsoCode struct {
 	name string
 	code []byte
@@ -45,7 +45,8 @@ var vdsoCodes = []vdsoCode{
 	}},
 }
 
-// SetClock lets the process's clock be ahead of the machine's, or behind it. It lasts until the process ends.
+// SetClock sets the process's clock ahead of the machine's, or behind it if ahead is negative. It lasts until the
+// process ends.
 func (p *Process) SetClock(ahead time.Duration) error {
 	if err := p.Freeze(); err != nil {
 		return err
@@ -75,7 +76,7 @@ func setClock(pid int, ahead time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("read the vDSO: %w", err)
 	}
-	free := int64(len(bytes.TrimRight(image, "\x00"))+15) &^ 15 // what is behind the image's end is in the page all the same
+	free := int64(len(bytes.TrimRight(image, "\x00"))+15) &^ 15 // the page is larger than the image
 	for _, c := range vdsoCodes {
 		for _, symbol := range symbols {
 			if symbol.Name != c.name {
@@ -84,7 +85,7 @@ func setClock(pid int, ahead time.Duration) error {
 			code := binary.LittleEndian.AppendUint64(bytes.Clone(c.code), uint64(int64(ahead/time.Second)))
 			at := int64(symbol.Value)
 			if target, set := jumpAt(image[at:], at); set {
-				free = target // where an earlier call has put it
+				free = target // an earlier call put it there
 			}
 			if free+int64(len(code)) > int64(size) {
 				return errors.New("set a process's clock: the vDSO has no room")
@@ -102,7 +103,7 @@ func setClock(pid int, ahead time.Duration) error {
 	return nil
 }
 
-// jumpAt returns where code begins to go, if it begins with a jump to the room that SetClock uses.
+// jumpAt returns the target of the jump with which code begins, if it does.
 func jumpAt(code []byte, at int64) (target int64, is bool) {
 	if code[0] != 0xe9 {
 		return 0, false

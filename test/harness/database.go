@@ -23,10 +23,10 @@ func Connect(dsn string) (driver.Conn, error) {
 	return clickhouse.Open(options)
 }
 
-// Database is the DSN of a database that is asked over ClickHouse's HTTP interface, as Grafana and curl do.
+// Database is the DSN of a database, queried over ClickHouse's HTTP interface as Grafana and curl do.
 type Database string
 
-// Ask returns the answer to a query in a format, and how many rows ClickHouse read for it.
+// Ask returns the result of a query in a format of ClickHouse, and the number of rows that ClickHouse read.
 func (d Database) Ask(ctx context.Context, format, sql string) (answer string, read uint64, err error) {
 	u, err := url.Parse(string(d))
 	if err != nil {
@@ -53,13 +53,13 @@ func (d Database) Ask(ctx context.Context, format, sql string) (answer string, r
 	return strings.TrimSpace(string(text)), summary.ReadRows, err
 }
 
-// Text returns an answer as tab-separated values.
+// Text returns a result as tab-separated values.
 func (d Database) Text(ctx context.Context, sql string) (string, error) {
 	text, _, err := d.Ask(ctx, "TSVRaw", sql)
 	return text, err
 }
 
-// Lines returns the rows of an answer.
+// Lines returns the rows of a result.
 func (d Database) Lines(ctx context.Context, sql string) ([]string, error) {
 	text, err := d.Text(ctx, sql)
 	if text == "" {
@@ -68,7 +68,7 @@ func (d Database) Lines(ctx context.Context, sql string) ([]string, error) {
 	return strings.Split(text, "\n"), err
 }
 
-// Number returns an answer of one number.
+// Number returns a result of one number.
 func (d Database) Number(ctx context.Context, sql string) (int, error) {
 	text, err := d.Text(ctx, sql)
 	if err != nil {

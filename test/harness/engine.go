@@ -10,7 +10,7 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// startPatience is how long a process may take to answer. A loaded machine needs some seconds.
+// startPatience is the timeout of a process's start. A loaded machine needs some seconds.
 const startPatience = time.Minute
 
 // Engine is the embedded ClickHouse.
@@ -21,7 +21,7 @@ type Engine struct {
 	addr    string
 }
 
-// NewEngine starts an engine with a data directory of its own.
+// NewEngine starts an engine with its own data directory.
 func (r *Harness) NewEngine(ctx context.Context) (*Engine, error) {
 	dir, err := r.NewDir("engine")
 	if err != nil {
@@ -30,7 +30,7 @@ func (r *Harness) NewEngine(ctx context.Context) (*Engine, error) {
 	return r.NewEngineIn(ctx, dir)
 }
 
-// NewDatabase starts an engine with all tables in it, so that no run has to wait for them, and returns their DSN.
+// NewDatabase starts an engine and creates all tables in it. It returns their DSN.
 func (r *Harness) NewDatabase(ctx context.Context) (*Engine, string, error) {
 	e, err := r.NewEngine(ctx)
 	if err != nil {
@@ -39,7 +39,7 @@ func (r *Harness) NewDatabase(ctx context.Context) (*Engine, string, error) {
 	return e, e.DSN("hooktape"), Migrate(ctx, e.DSN("hooktape"))
 }
 
-// Migrate makes the tables.
+// Migrate creates the tables.
 func Migrate(ctx context.Context, dsn string) error {
 	db, err := store.Open(dsn)
 	if err != nil {
@@ -50,7 +50,7 @@ func Migrate(ctx context.Context, dsn string) error {
 	return err
 }
 
-// NewEngineIn starts an engine over a directory.
+// NewEngineIn starts an engine on a data directory.
 func (r *Harness) NewEngineIn(ctx context.Context, dir string) (_ *Engine, err error) {
 	e := &Engine{harness: r, dir: dir}
 	if e.addr, err = testutil.FreeAddr(); err != nil {
@@ -62,7 +62,7 @@ func (r *Harness) NewEngineIn(ctx context.Context, dir string) (_ *Engine, err e
 	return e, nil
 }
 
-// Start starts the engine again after Kill, over the same data and at the same address. It returns when it answers.
+// Start restarts the engine after Kill, with the same data and address. It returns when the engine answers.
 func (e *Engine) Start(ctx context.Context) error {
 	p, err := e.harness.start(e.dir+".log", filepath.Join(e.harness.bin, "embedded-clickhouse"), "serve", "--exit-with-stdin",
 		"--path", e.dir, "--listen", e.addr, "--databases", "hooktape*,plain", "--password", enginePassword)
@@ -73,15 +73,15 @@ func (e *Engine) Start(ctx context.Context) error {
 	return e.awaitAnswer(ctx, e.addr, "/ping")
 }
 
-// DSN is the data source name of one of the engine's databases, which need not exist.
+// DSN returns the data source name of a database of the engine, which need not exist.
 func (e *Engine) DSN(database string) string {
 	return "http://default:" + enginePassword + "@" + e.addr + "/" + database
 }
 
-// enginePassword is no secret: the engine holds made-up events, and goes when the program does.
+// enginePassword is no secret: the engine has only simulated events and ends with the program.
 const enginePassword = "password-of-the-harness"
 
-// Rest waits until the engine has merged what it was given, and has next to nothing to do.
+// Rest waits until the engine has finished its merges and is nearly idle.
 func (e *Engine) Rest(ctx context.Context) error {
 	const look = 2 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)

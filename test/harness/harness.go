@@ -1,3 +1,8 @@
+// Package harness runs hooktape and the embedded ClickHouse as separate processes, in a temporary directory and on free
+// loopback ports. Tests and benchmarks can kill, freeze, restart and measure them.
+//
+// Close removes everything. If the test itself is killed, its processes end too: ClickHouse ends with its standard
+// input.
 package harness
 
 import (
@@ -5,20 +10,23 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
-// Harness is where processes run.
+// Harness runs processes.
 type Harness struct {
-	// Env is added to the environment of what is started from then on.
+	// Env is added to the environment of processes that start later.
 	Env []string
 
-	dir string // of all their files
+	dir string // of all files of the processes
 	bin string
 
 	mu      sync.Mutex
@@ -26,7 +34,7 @@ type Harness struct {
 	names   int
 }
 
-// New makes a harness. bin is the directory of the built programs; empty: they are built.
+// New returns a harness. bin is the directory of the built programs; if empty, New builds them.
 func New(ctx context.Context, bin string) (*Harness, error) {
 	if bin == "" {
 		var err error
@@ -38,7 +46,7 @@ func New(ctx context.Context, bin string) (*Harness, error) {
 	return &Harness{dir: dir, bin: bin}, err
 }
 
-// Open parses the flags of a test or a benchmark, to which it adds -bin, and makes a harness.
+// Open adds the flag -bin to flags, parses them and returns a harness.
 func Open(ctx context.Context, flags *flag.FlagSet, args []string) (*Harness, error) {
 	bin := flags.String("bin", "", "directory of the built programs (default: they are built)")
 	if err := flags.Parse(args); err != nil {
@@ -47,8 +55,8 @@ func Open(ctx context.Context, flags *flag.FlagSet, args []string) (*Harness, er
 	return New(ctx, *bin)
 }
 
-// build compiles the programs into the user's cache: the same path every time, so that go build finds its own work done.
-// With the race detector in this program, hooktape has it too. HOOKTAPE_EMBEDDED_BIN names an engine that is built.
+// build compiles the programs to a fixed path in the user's cache, where go build finds earlier results. If this
+// program has the race detector, hooktape gets it too. HOOKTAPE_EMBEDDED_BIN names a built engine.
 func build(ctx context.Context) (bin string, err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -89,7 +97,7 @@ func (r *Harness) Close() error {
 	return os.RemoveAll(r.dir)
 }
 
-// NewDir makes a directory that no other process of the harness has.
+// NewDir creates a new directory.
 func (r *Harness) NewDir(name string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,10 +106,10 @@ func (r *Harness) NewDir(name string) (string, error) {
 	return dir, os.MkdirAll(dir, 0o700)
 }
 
-// poll is how often the harness looks whether something has come about.
+// poll is the interval of Until.
 const poll = 10 * time.Millisecond
 
-// Until waits until done says so, at most as long as patience.
+// Until waits until done returns true. It returns an error that names what after patience.
 func Until(ctx context.Context, patience time.Duration, what string, done func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -113,12 +121,24 @@ func Until(ctx context.Context, patience time.Duration, what string, done func()
 	return nil
 }
 
-// Pause lets time pass; it fails when the context ends first.
+// Pause waits for d. It returns an error if ctx ends first.
 func Pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return errors.Join(ctx.Err(), context.Cause(ctx))
+	}
+}
+
+// Main is the main function of a test program: it calls run, cancels its context on an interrupt, and exits with 1
+// after an error.
+func Main(run func(ctx context.Context, args []string, stdout io.Writer) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", filepath.Base(os.Args[0]), err)
+		os.Exit(1)
 	}
 }

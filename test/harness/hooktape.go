@@ -2,46 +2,49 @@ package harness
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"hooktape/internal/testutil"
 )
 
-// The one source that the hooktape of a harness knows.
+// The only configured source.
 const (
 	Source = "demo"
 	Token  = "0123456789abcdef0123456789abcdef"
 )
 
-// NoClickHouse is a data source name behind which nobody listens: what is acknowledged stays in the spool, and spans are
-// made and thrown away.
+// NoClickHouse is a data source name on which no server listens: acknowledged events stay in the spool, and hooktape
+// creates and discards spans.
 const NoClickHouse = "http://127.0.0.1:1/hooktape"
 
-// Hooktape is one of hooktape's processes.
+// Hooktape is a process of hooktape.
 type Hooktape struct {
 	*Process
 	Addr    string // of the hooks, or of the API
-	Ops     string // of the profiles
+	Ops     string // of profiles and metrics
 	harness *Harness
 	dir     string
 	dsn     string
-	command []string // what is run, and last the flag that takes Addr
+	command []string // arguments, the last is the flag for Addr
 }
 
-// NewHooktape starts a `hooktape ingest` with a spool of its own. settings are added to its configuration file.
+// NewHooktape starts `hooktape ingest` with its own spool. settings are added to its configuration file.
 func (r *Harness) NewHooktape(ctx context.Context, dsn, settings string) (*Hooktape, error) {
 	return r.newHooktape(ctx, dsn, settings, "ingest", "--ingest-addr")
 }
 
-// NewDeliverer starts a `hooktape replay serve`: it delivers live events and replays, to the endpoints in settings.
+// NewDeliverer starts `hooktape replay serve`, which delivers live events and replays to the endpoints in settings.
 func (r *Harness) NewDeliverer(ctx context.Context, dsn, settings string) (*Hooktape, error) {
 	return r.newHooktape(ctx, dsn, settings, "replay", "serve", "--api-addr")
 }
 
-// NewServe starts a `hooktape serve`. Its settings may name a certificate for the hooks.
+// NewServe starts `hooktape serve`. The settings may have a certificate for the hooks.
 func (r *Harness) NewServe(ctx context.Context, dsn, settings string) (*Hooktape, error) {
 	return r.newHooktape(ctx, dsn, settings, "serve", "--ingest-addr")
 }
@@ -71,13 +74,13 @@ func (r *Harness) newHooktape(ctx context.Context, dsn, settings string, command
 // Point makes the next Start use another ClickHouse.
 func (h *Hooktape) Point(dsn string) { h.dsn = dsn }
 
-// Dir is the data directory.
+// Dir returns the data directory.
 func (h *Hooktape) Dir() string { return h.dir }
 
-// Config is the configuration file.
+// Config returns the path of the configuration file.
 func (h *Hooktape) Config() string { return filepath.Join(h.dir, "hooktape.yaml") }
 
-// Start starts hooktape again after Kill or Stop, over the same spool and at the same address. It returns when it answers.
+// Start restarts hooktape after Kill or Stop, with the same spool and address. It returns when hooktape answers.
 func (h *Hooktape) Start(ctx context.Context) error {
 	p, err := h.harness.start(h.dir+".log", filepath.Join(h.harness.bin, "hooktape"), append(slices.Clone(h.command), h.Addr,
 		"--data", h.dir, "--ops-addr", h.Ops, "--clickhouse-dsn", h.dsn)...)
@@ -86,4 +89,48 @@ func (h *Hooktape) Start(ctx context.Context) error {
 	}
 	h.Process = p
 	return h.awaitAnswer(ctx, h.Ops, "/metrics") // the hooks may speak TLS
+}
+
+// Ready is the readiness page of hooktape.
+type Ready struct {
+	Status int  `json:"-"`
+	Ready  bool `json:"ready"`
+	Drain  struct {
+		WaitingEvents int64 `json:"waiting_events"`
+		WaitingBytes  int64 `json:"waiting_bytes"`
+	} `json:"drain"`
+}
+
+// AskReady reads the readiness page of the hooktape at addr.
+func AskReady(ctx context.Context, addr string) (r Ready, err error) {
+	response, err := get(ctx, addr, "/readyz")
+	if err != nil {
+		return r, err
+	}
+	defer response.Body.Close()
+	r.Status = response.StatusCode
+	if err := json.NewDecoder(response.Body).Decode(&r); err != nil {
+		return r, fmt.Errorf("readiness page: %w", err)
+	}
+	return r, nil
+}
+
+func answers(ctx context.Context, addr, path string) bool {
+	response, err := get(ctx, addr, path)
+	if err != nil {
+		return false
+	}
+	response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// once keeps no connections, because the servers are killed often.
+var once = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+
+func get(ctx context.Context, addr, path string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return once.Do(request)
 }

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -8,17 +9,19 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
-// Process is a program that runs, or ran until it was killed.
+// Process is a started program.
 type Process struct {
 	command *exec.Cmd
-	stdin   io.Closer // open for as long as the process may run
+	stdin   io.Closer // closing it ends the process
 	log     string    // file
 	ended   chan struct{}
 }
 
-// start starts a program of the harness. What it prints goes to the file.
+// start starts a program. Its output goes to the file log.
 func (r *Harness) start(log string, program string, args ...string) (*Process, error) {
 	p := &Process{command: exec.Command(program, args...), log: log, ended: make(chan struct{})}
 	// The settings of the developer's environment are not meant for the process under test.
@@ -42,7 +45,7 @@ func (r *Harness) start(log string, program string, args ...string) (*Process, e
 		return nil, err
 	}
 	go func() {
-		_ = p.command.Wait() // that it was killed is no news
+		_ = p.command.Wait() // the error of a killed process is expected
 		close(p.ended)
 	}()
 	r.mu.Lock()
@@ -51,13 +54,13 @@ func (r *Harness) start(log string, program string, args ...string) (*Process, e
 	return p, nil
 }
 
-// Kill ends the process as kill -9 and the kernel's out-of-memory killer do: at once and without its help.
+// Kill ends the process with SIGKILL, as the kernel's out-of-memory killer does.
 func (p *Process) Kill() {
-	_ = p.command.Process.Kill() // one that has ended is as good
+	_ = p.command.Process.Kill() // it may have ended already
 	<-p.ended
 }
 
-// Stop ends the process in order.
+// Stop ends the process with SIGTERM.
 func (p *Process) Stop(patience time.Duration) error {
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stop %s: %w", p.command.Path, err)
@@ -70,13 +73,13 @@ func (p *Process) Stop(patience time.Duration) error {
 	}
 }
 
-// Freeze takes the processor from the process, until Thaw.
+// Freeze stops the process until Thaw.
 func (p *Process) Freeze() error { return p.command.Process.Signal(syscall.SIGSTOP) }
 
-// Thaw lets a frozen process go on.
+// Thaw continues a frozen process.
 func (p *Process) Thaw() error { return p.command.Process.Signal(syscall.SIGCONT) }
 
-// Ended tells whether the process has.
+// Ended reports whether the process has ended.
 func (p *Process) Ended() bool {
 	select {
 	case <-p.ended:
@@ -86,10 +89,10 @@ func (p *Process) Ended() bool {
 	}
 }
 
-// ExitStatus is the exit status of a process that has ended, -1 of one that was killed.
+// ExitStatus returns the exit status of an ended process, -1 if it was killed.
 func (p *Process) ExitStatus() int { return p.command.ProcessState.ExitCode() }
 
-// Said is the end of what the process printed.
+// Said returns the end of the output.
 func (p *Process) Said() string {
 	const most = 2000
 	text, err := p.Output()
@@ -99,8 +102,65 @@ func (p *Process) Said() string {
 	return strings.TrimSpace(text[max(0, len(text)-most):])
 }
 
-// Output is all that the process printed.
+// Output returns the whole output.
 func (p *Process) Output() (string, error) {
 	text, err := os.ReadFile(p.log)
 	return string(text), err
+}
+
+// NewProgram starts another program. It returns when the program answers GET /healthz at addr.
+func (r *Harness) NewProgram(ctx context.Context, addr, program string, args ...string) (*Process, error) {
+	p, err := r.StartProgram(program, args...)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.awaitAnswer(ctx, addr, "/healthz")
+}
+
+// StartProgram starts another program without waiting for it.
+func (r *Harness) StartProgram(program string, args ...string) (*Process, error) {
+	dir, err := r.NewDir("program")
+	if err != nil {
+		return nil, err
+	}
+	return r.start(dir+".log", program, args...)
+}
+
+// awaitAnswer waits until the process answers at addr. If it ends instead, the error has its output.
+func (p *Process) awaitAnswer(ctx context.Context, addr, path string) error {
+	err := Until(ctx, startPatience, p.command.Path, func() bool { return p.Ended() || answers(ctx, addr, path) })
+	if err == nil && p.Ended() {
+		return fmt.Errorf("%s does not start: %s", p.command.Path, p.Said())
+	}
+	return err
+}
+
+// CPU returns the processor time that the process has used.
+func (p *Process) CPU() (time.Duration, error) {
+	proc, err := procfs.NewProc(p.command.Process.Pid)
+	if err != nil {
+		return 0, err
+	}
+	stat, err := proc.Stat()
+	return time.Duration(stat.CPUTime() * float64(time.Second)), err
+}
+
+// RSS returns the memory of the process in bytes.
+func (p *Process) RSS() (int64, error) {
+	status, err := p.status()
+	return int64(status.VmRSS), err
+}
+
+// PeakRSS returns the largest memory of the process so far in bytes.
+func (p *Process) PeakRSS() (int64, error) {
+	status, err := p.status()
+	return int64(status.VmHWM), err
+}
+
+func (p *Process) status() (procfs.ProcStatus, error) {
+	proc, err := procfs.NewProc(p.command.Process.Pid)
+	if err != nil {
+		return procfs.ProcStatus{}, err
+	}
+	return proc.NewStatus()
 }

@@ -6,26 +6,26 @@ import (
 	"github.com/google/uuid"
 )
 
-// Ack is a promise: the request with this number was answered with 200 and an id.
+// Ack is an acknowledgement: the request with this number was answered with 200 and an id.
 type Ack struct {
 	ID     uuid.UUID
 	Number uint64
 }
 
-// Ledger is what became of the requests.
+// Ledger has the results of the requests.
 type Ledger struct {
-	Sent    int // requests written, or begun to be
+	Sent    int // requests written, also partly
 	Acks    []Ack
 	Refused map[int]int // answers other than 200, by status
-	Broken  int         // sent, but no whole answer came
-	Unsent  int         // not sent, for no connection came about
-	Next    uint64      // the number of the first body that was not used
+	Broken  int         // sent, without a complete answer
+	Unsent  int         // not sent, without a connection
+	Next    uint64      // the number of the first unused body
 	Took    time.Duration
 
 	latencies []uint32 // of the acks, in microseconds
 }
 
-// merge adds what one connection has noted.
+// merge adds the ledger of one connection.
 func (l *Ledger) merge(other *Ledger) {
 	l.Sent += other.Sent
 	l.Acks = append(l.Acks, other.Acks...)
@@ -37,11 +37,11 @@ func (l *Ledger) merge(other *Ledger) {
 	l.latencies = append(l.latencies, other.latencies...)
 }
 
-// Rate is how many requests a second were acknowledged.
+// Rate returns the number of acknowledged requests a second.
 func (l *Ledger) Rate() float64 { return float64(len(l.Acks)) / l.Took.Seconds() }
 
-// Percentile is the latency within which so many percent of the acknowledged requests were answered; 100 is the slowest.
-// With a rate it counts from when the request was due, so that it shows the wait of those that could not be sent in time.
+// Percentile returns a percentile of the latency of the acknowledged requests; 100 is the slowest. With a rate, the
+// latency starts when the request was due, and so includes the delay of requests that were sent late.
 func (l *Ledger) Percentile(p float64) time.Duration {
 	if len(l.latencies) == 0 {
 		return 0

@@ -12,11 +12,12 @@ const (
 	dialTimeout = time.Second
 	dialPause   = 20 * time.Millisecond
 	holdPause   = 2 * time.Millisecond
-	// patience is how long an answer may take. It is renewed for the connection, not for each request, which costs a timer.
+	// patience is the timeout of an answer. It is renewed now and then, not for each request, because that costs a
+	// timer.
 	patience = 40 * time.Second
 )
 
-// worker is one connection, opened again whenever it breaks.
+// worker is one connection, reopened when it breaks.
 type worker struct {
 	run    *Run
 	ledger *Ledger
@@ -50,7 +51,7 @@ func (w *worker) work(ctx context.Context) {
 	}
 }
 
-// sleepUntil returns false when the context ends first.
+// sleepUntil waits until due. It returns false if ctx ends first.
 func sleepUntil(ctx context.Context, due time.Time) bool {
 	wait := time.Until(due)
 	if due.IsZero() || wait <= 0 {
@@ -90,12 +91,12 @@ func (w *worker) disconnect() {
 	}
 }
 
-// send sends one request and notes what becomes of it.
+// send sends one request and records the result.
 func (w *worker) send(number uint64, due time.Time) {
 	w.build(number)
 	if until := due.Add(patience); until.Sub(w.deadline) > patience/4 {
 		w.deadline = until
-		_ = w.conn.SetDeadline(until) // a connection that cannot have one fails at once
+		_ = w.conn.SetDeadline(until) // an error here shows at the next write
 	}
 	w.ledger.Sent++
 	w.run.sent.Add(1)

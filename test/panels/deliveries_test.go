@@ -93,8 +93,8 @@ func (r reader) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// tell brings a history to ClickHouse: the deliveries as they were made, then as they stand, this twice under one token, and
-// some of them once more.
+// tell brings a history to ClickHouse: the deliveries as they were made, then as they stand, this twice under one
+// token, and some of them once more.
 func (p past) tell(t *testing.T, db *store.Store) {
 	t.Helper()
 	ctx := context.Background()
@@ -128,6 +128,9 @@ func TestDeliveriesTruth(t *testing.T) {
 	for _, plugin := range []int{3, 4} {
 		for _, hours := range []int{2, 8} {
 			for _, endpoint := range []string{"", "crm", `o'dd \ one`} {
+				if plugin == 3 && (hours != 2 || endpoint != "crm") {
+					continue // the plugins differ in their macros alone
+				}
 				t.Run(fmt.Sprintf("plugin %d/%d hours/%s", plugin, hours, endpoint), func(t *testing.T) {
 					t.Parallel()
 					v := panels.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}
@@ -191,23 +194,23 @@ func (c comparison) deliveries(p past, all bool) {
 	for _, n := range waiting {
 		open += n
 	}
-	got := c.see(deliveries, "Deliveries that came to an end")[0]
+	got := c.see(deliveries, "Finished deliveries")[0]
 	delivered, failed := settled[event.Delivered], settled[event.Failed]
-	if s, want := fmt.Sprintf("%d %d %.6f", got.n("Delivered"), got.n("Given up"), got.f("Success")),
+	if s, want := fmt.Sprintf("%d %d %.6f", got.n("Delivered"), got.n("Failed"), got.f("Success")),
 		fmt.Sprintf("%d %d %.6f", delivered, failed, float64(delivered)/float64(delivered+failed)); s != want || failed == 0 {
 		c.t.Errorf("settled: %s, want %s", s, want)
 	}
-	if n := c.see(deliveries, "Waiting now")[0].n("Waiting"); n != uint64(open) {
+	if n := c.see(deliveries, "Open deliveries")[0].n("Open"); n != uint64(open) {
 		c.t.Errorf("%d wait, want %d", n, open)
 	}
-	c.equal("backlog", lines(c.see(deliveries, "What waits, and for what"), func(r row) string {
+	c.equal("backlog", lines(c.see(deliveries, "Open deliveries by state"), func(r row) string {
 		return fmt.Sprint(r.s("Endpoint"), " ", r.s("State"), " ", r.n("Deliveries"))
 	}), byKey(waiting, func(what string, n int) string { return fmt.Sprint(what, " ", n) }))
-	shown := lines(c.see(deliveries, "Deliveries that were given up"), func(r row) string {
-		return fmt.Sprint(r.s("Request"), r.s("Endpoint"), r.s("Name"), r.n("Attempts"), r.s("Why"))
+	shown := lines(c.see(deliveries, "Failed deliveries"), func(r row) string {
+		return fmt.Sprint(r.s("Request"), r.s("Endpoint"), r.s("Name"), r.n("Attempts"), r.s("Error"))
 	})
 	if len(lost) <= 200 {
-		c.equal("given up", shown, lost)
+		c.equal("failed", shown, lost)
 	} else if len(shown) != 200 {
 		c.t.Errorf("%d are shown of %d", len(shown), len(lost))
 	}
@@ -219,7 +222,7 @@ func (c comparison) attempts(p past, byEndpoint map[string]map[event.DeliverySta
 	var took, again []float64
 	tookIn, endpoints := map[int64][]float64{}, map[string][]float64{}
 	answers, outcomes := map[string]int{}, map[string]int{}
-	words := map[event.Outcome]string{event.OutcomeDelivered: "delivered", event.OutcomeStatus: "answered with an error", event.OutcomeTimeout: "no answer in time", event.OutcomeNoConn: "no connection"}
+	words := map[event.Outcome]string{event.OutcomeDelivered: "delivered", event.OutcomeStatus: "error status", event.OutcomeTimeout: "timeout", event.OutcomeNoConn: "no connection"}
 	for _, a := range p.attempts {
 		if !c.within(a.StartedAt) {
 			continue
@@ -237,32 +240,32 @@ func (c comparison) attempts(p past, byEndpoint map[string]map[event.DeliverySta
 			status = fmt.Sprint(a.StatusCode)
 		}
 		answers[a.Endpoint+" "+status]++
-		outcomes[fmt.Sprint(bucket, " ", cmp.Or(words[a.Outcome], "other trouble"))]++
+		outcomes[fmt.Sprint(bucket, " ", cmp.Or(words[a.Outcome], "other"))]++
 	}
 	got := c.see(deliveries, "Attempts")[0]
-	if s, want := fmt.Sprintf("%d %d %.3f %.3f", got.n("Attempts"), got.n("Not the first"), got.f("Half within"), got.f("95 of 100 within")),
+	if s, want := fmt.Sprintf("%d %d %.3f %.3f", got.n("Attempts"), got.n("Retries"), got.f("Median"), got.f("p95")),
 		fmt.Sprintf("%d %d %.3f %.3f", len(took), len(again), quantile(took, 0.5), quantile(took, 0.95)); s != want {
 		c.t.Errorf("attempts: %s, want %s", s, want)
 	}
-	c.equal("answers", lines(c.see(deliveries, "What endpoints answered"), func(r row) string {
+	c.equal("answers", lines(c.see(deliveries, "Responses by status"), func(r row) string {
 		return fmt.Sprint(r.s("Endpoint"), " ", r.s("Status"), " ", r.n("Attempts"))
 	}), byKey(answers, func(what string, n int) string { return fmt.Sprint(what, " ", n) }))
 	var ended []string
-	for _, r := range c.see(deliveries, "Attempts and how they ended") {
-		for _, what := range []string{"delivered", "answered with an error", "no answer in time", "no connection", "other trouble"} {
+	for _, r := range c.see(deliveries, "Attempts by outcome") {
+		for _, what := range []string{"delivered", "error status", "timeout", "no connection", "other"} {
 			if n := r.n(what); n > 0 {
 				ended = append(ended, fmt.Sprint(c.unix(r), " ", what, " ", n))
 			}
 		}
 	}
 	c.equal("outcomes", ended, byKey(outcomes, func(what string, n int) string { return fmt.Sprint(what, " ", n) }))
-	c.equal("answer times", lines(c.see(deliveries, "How fast endpoints answer"), func(r row) string {
-		return fmt.Sprintf("%d %.3f %.3f %.3f", c.unix(r), r.f("Half within"), r.f("95 of 100 within"), r.f("99 of 100 within"))
+	c.equal("answer times", lines(c.see(deliveries, "Endpoint response time"), func(r row) string {
+		return fmt.Sprintf("%d %.3f %.3f %.3f", c.unix(r), r.f("Median"), r.f("p95"), r.f("p99"))
 	}), byKey(tookIn, func(at int64, ms []float64) string {
 		return fmt.Sprintf("%d %.3f %.3f %.3f", at, quantile(ms, 0.5), quantile(ms, 0.95), quantile(ms, 0.99))
 	}))
 	c.equal("endpoints", lines(c.see(deliveries, "Endpoints"), func(r row) string {
-		return fmt.Sprintf("%s %s %d %d %d %d %.3f", r.s("Endpoint"), r.s("State"), r.n("Delivered"), r.n("Given up"), r.n("Waiting now"), r.n("Attempts"), r.f("95 of 100 within"))
+		return fmt.Sprintf("%s %s %d %d %d %d %.3f", r.s("Endpoint"), r.s("State"), r.n("Delivered"), r.n("Failed"), r.n("Open"), r.n("Attempts"), r.f("p95"))
 	}), byKey(byEndpoint, func(name string, n map[event.DeliveryState]int) string {
 		state := map[string]string{"crm": "broken"}[name]
 		return fmt.Sprintf("%s %s %d %d %d %d %.3f", name, cmp.Or(state, "adhoc"), n[event.Delivered], n[event.Failed], n[event.Pending], len(endpoints[name]), quantile(endpoints[name], 0.95))
@@ -278,7 +281,8 @@ func (c comparison) unix(r row) int64 {
 	return at.Unix()
 }
 
-// quantile is what ClickHouse's function of that name says of fewer than 8,192 numbers: between the two that lie around.
+// quantile is what ClickHouse's function of that name says of fewer than 8,192 numbers: between the two that lie
+// around.
 func quantile(list []float64, level float64) float64 {
 	if len(list) == 0 {
 		return 0
@@ -302,6 +306,6 @@ func (c comparison) replays(p past, all bool) {
 		}
 	}
 	c.equal("replays", lines(c.see(deliveries, "Replays"), func(r row) string {
-		return fmt.Sprintf("%s %s %d %d %d %.3f %.3f", r.s("Replay"), r.s("State"), r.n("Requests"), r.n("Given up"), r.n("Open"), r.f("Delivered"), r.f("Time left"))
+		return fmt.Sprintf("%s %s %d %d %d %.3f %.3f", r.s("Replay"), r.s("State"), r.n("Requests"), r.n("Failed"), r.n("Open"), r.f("Delivered"), r.f("Time left"))
 	}), want)
 }

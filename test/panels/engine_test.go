@@ -70,10 +70,10 @@ func grafanasMode(t *testing.T) string {
 
 // TestOnCluster tries the panels over tables that are spread over two shards.
 func TestOnCluster(t *testing.T) {
-	// All deliveries, and of TestTruth the three kinds of comparisons.
-	enginetest.OnCluster(t, store.ShardedBy(), 9, "-test.run", "^(TestDeliveriesTruth|TestTruth)$/^plugin_4$/^(two_weeks|[28]_hours)$")
+	// Of deliveries and of the simulated account one time range each.
+	enginetest.OnCluster(t, store.ShardedBy(), 6, "-test.run", "^(TestDeliveriesTruth|TestTruth)$/^plugin_4$/^(two_weeks|8_hours)$")
 	if enginetest.Whole() {
-		enginetest.OnCluster(t, store.ShardedBy(), 2, "-test.run", "^(TestPipelineTruth|TestVariables)$")
+		enginetest.OnCluster(t, store.ShardedBy(), 2, "-test.run", "^(TestPipelineTruth|TestHostile)$/^(plugin_4|variables)$")
 	}
 }
 

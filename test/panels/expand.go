@@ -1,5 +1,5 @@
-// Package panels makes of the dashboards' queries what ClickHouse gets to see, as Grafana and its ClickHouse plugin do, so
-// that each can be run and its answer compared with the truth, without Grafana.
+// Package panels expands the dashboards' queries as Grafana and its ClickHouse plugin do. Tests run them without
+// Grafana and compare the results with the truth.
 package panels
 
 import (
@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// View is what a viewer has chosen.
+// View has the choices of a viewer.
 type View struct {
 	From, To time.Time
 	// Interval is what Grafana takes for a panel's width: the time of a point.
 	Interval time.Duration
 	// Zone is what Grafana puts in the place of ${__timezone}; "" leaves it there, as Grafana before 10 does.
 	Zone string
-	// Values are the values of variables. A variable that is not here stands for all.
+	// Values are the values of variables. A missing variable means all.
 	Values map[string][]string
 	// Plugin is the version of the ClickHouse plugin whose macros are used: 3 or 4.
 	Plugin int
@@ -28,8 +28,8 @@ var (
 	left     = regexp.MustCompile(`\$__\w+|\$\{(\w+)\}?`)
 )
 
-// Expand is a query as ClickHouse gets it. First Grafana replaces variables, then the plugin its macros, in whatever text
-// is there by then: the order that lets a value in that looks like a macro.
+// Expand is a query as ClickHouse gets it. First Grafana replaces variables, then the plugin its macros, in whatever
+// text is there by then: the order that lets a value in that looks like a macro.
 func (v View) Expand(sql string) (string, error) {
 	var failed error
 	sql = variable.ReplaceAllStringFunc(sql, func(found string) string {
@@ -94,7 +94,7 @@ func encode(text string) string {
 	return b.String()
 }
 
-// Key is the value of a list variable for a text of an event: what the variables' queries make of it.
+// Key returns the value of a list variable for a text of an event, as the variables' queries compute it.
 func Key(text string) string {
 	if text == "" {
 		return "(none)"
@@ -102,7 +102,7 @@ func Key(text string) string {
 	return encode(text)
 }
 
-// macro is what the plugin puts in the place of a macro: pkg/macros/macros.go of version 3.3.0 and of 4.
+// macro expands a macro as the plugin does: pkg/macros/macros.go of version 3.3.0 and of 4.
 func (v View) macro(name, argument string) (string, error) {
 	if v.Plugin == 3 && strings.Contains(argument, ",") {
 		return "", fmt.Errorf("$__%s(%s): version 3 splits at the comma", name, argument)

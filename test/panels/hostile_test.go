@@ -46,10 +46,17 @@ func hostileAccount(t *testing.T) database {
 	return db
 }
 
-// TestHostileValues runs every query with every hostile text in every variable, alone, among others, and as it would be
-// if somebody wrote it into the link.
-func TestHostileValues(t *testing.T) {
+// TestHostile reads an account whose events have hostile texts.
+func TestHostile(t *testing.T) {
 	db := hostileAccount(t)
+	t.Run("values", func(t *testing.T) { hostileValues(t, db) })
+	t.Run("tags", func(t *testing.T) { hostileTags(t, db) })
+	t.Run("variables", func(t *testing.T) { hostileVariables(t, db) })
+}
+
+// hostileValues runs every query with hostile texts in every variable, alone, among others, and as if somebody wrote
+// them into the link.
+func hostileValues(t *testing.T, db database) {
 	queries, err := all()
 	if err != nil {
 		t.Fatal(err)
@@ -94,55 +101,63 @@ func hostileViews(sql string) (views []panels.View) {
 		}
 		views = append(views, v)
 	}
-	for _, plugin := range []int{3, 4} {
-		view(plugin, "", func(string) []string { return nil })
-		view(plugin, "Asia/Tokyo", func(string) []string {
-			return []string{panels.Key(hostile[3]), panels.Key(hostile[6]), panels.Key(hostile[9])}
-		})
-	}
-	if len(names) == 0 {
-		return views
-	}
-	view(4, "no/such zone", func(string) []string { return hostile })
-	for _, text := range hostile[4:9] { // what could end a string
-		view(4, "no/such zone", func(string) []string { return []string{text} })
+	none := func(string) []string { return nil }
+	view(3, "", none)
+	view(4, "", none)
+	view(4, "Asia/Tokyo", func(string) []string {
+		return []string{panels.Key(hostile[3]), panels.Key(hostile[6]), panels.Key(hostile[9])}
+	})
+	if len(names) > 0 {
+		view(4, "no/such zone", func(string) []string { return hostile })
+		for _, text := range hostile[7:9] { // they would end a string
+			view(4, "no/such zone", func(string) []string { return []string{text} })
+		}
 	}
 	return views
 }
 
-// TestHostileTagsAreFound: the leads of a tag are found by it, whatever the tag is, and those who reached a step, whatever its name is.
-func TestHostileTagsAreFound(t *testing.T) {
-	db := hostileAccount(t)
-	for _, variable := range []string{"utm_source", "utm_campaign", "utm_term", "channel"} {
-		t.Run(variable, func(t *testing.T) {
+// hostileTags checks that a filter by a tag finds its lead, whatever the tag is, and that goals find a step, whatever
+// its name is.
+func hostileTags(t *testing.T, db database) {
+	encoded := func(step string) string { return "first, " + strings.ReplaceAll(url.QueryEscape(step), "+", "%20") }
+	plain := func(step string) string {
+		if strings.ContainsAny(step, ",%") { // these need encoding
+			return encoded(step)
+		}
+		return "first," + strings.ReplaceAll(step, "+", "%20")
+	}
+	some := hostile[3:10] // they would end a string
+	for _, c := range []struct {
+		variable string
+		texts    []string
+		goals    func(step string) string
+	}{
+		{"utm_source", hostile, encoded},
+		{"utm_campaign", some, func(string) string { return "first" }},
+		{"utm_medium", some, plain},
+		{"utm_content", some, plain},
+		{"utm_term", some, plain},
+		{"channel", hostile, plain},
+	} {
+		t.Run(c.variable, func(t *testing.T) {
 			t.Parallel()
-			for _, text := range hostile {
-				if text == "" && variable != "channel" {
-					continue // who has no tag at all has no touch, and is under (none) with others
+			for _, text := range c.texts {
+				if text == "" && c.variable != "channel" {
+					continue // a lead without any tag has no touch: it is among others under (none)
 				}
-				goals := []string{"first, " + strings.ReplaceAll(url.QueryEscape(text), "+", "%20")}
-				if variable == "utm_source" {
-					goals = append(goals, "first")
-					if !strings.ContainsAny(text, ",%") { // these have to be encoded
-						goals = append(goals, "first,"+strings.ReplaceAll(text, "+", "%20"))
-					}
-				}
-				for _, goals := range goals {
-					v := panels.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"hostile"}, "goals": {goals},
-						"window_days": {"1"}, "attribution": {"first"}, variable: {panels.Key(text)}}}
-					got := db.see(t, conversion, "Leads and conversions", v)[1]
-					if got.n("Leads") != 1 || got.n("Converted") != 1 {
-						t.Errorf("%q, goals %q: %v, want one lead, converted", text, goals, got)
-					}
+				v := panels.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"hostile"},
+					"goals": {c.goals(text)}, "window_days": {"1"}, "attribution": {"first"}, c.variable: {panels.Key(text)}}}
+				got := db.see(t, conversion, "Leads and conversions", v)[1]
+				if got.n("Leads") != 1 || got.n("Converted") != 1 {
+					t.Errorf("%q, goals %q: %v, want one lead, converted", text, v.Values["goals"], got)
 				}
 			}
 		})
 	}
 }
 
-// TestVariables: the values of the lists are the keys of what is stored.
-func TestVariables(t *testing.T) {
-	db := hostileAccount(t)
+// hostileVariables checks that the values of a variable's list are the keys of the stored texts.
+func hostileVariables(t *testing.T, db database) {
 	queries, err := all()
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +188,8 @@ func TestVariables(t *testing.T) {
 	t.Error("no variable utm_source")
 }
 
-// TestSuggestedGoals: each step that the dashboard suggests as a goal, whatever its name is, has the leads that came to it.
+// TestSuggestedGoals: each step that the dashboard suggests as a goal, whatever its name is, has the leads that came to
+// it.
 func TestSuggestedGoals(t *testing.T) {
 	db, stored := empty(t)
 	steps := []string{"reg,free", "begin ", " two  spaces", "100%", "%2C", "Оплата, полная", "a+b"}

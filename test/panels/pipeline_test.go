@@ -82,7 +82,7 @@ func (s series) all() (list []float64) {
 func (c comparison) pipeline(list tracetest.SpanStubs) {
 	answers, appends, inserts, batches := series{}, series{}, series{}, series{}
 	failed, ours, theirs := map[string]int{}, 0, 0
-	words := map[string]string{"deliver": "attempt at an endpoint", "drain insert": "insert into ClickHouse", "POST /hooks/:source/:token/*step": "answer to BotHelp"}
+	words := map[string]string{"deliver": "delivery attempt", "drain insert": "insert", "POST /hooks/:source/:token/*step": "response to BotHelp"}
 	for _, s := range list {
 		if !c.within(s.StartTime) {
 			continue
@@ -110,28 +110,28 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 			}
 		}
 	}
-	c.two("Answering BotHelp", answers)
-	c.two("Saving on disk", appends)
-	c.three("How fast BotHelp is answered", answers)
-	c.three("How fast requests are on disk", appends)
-	c.three("How long inserts take", inserts)
+	c.two("Response time", answers)
+	c.two("Disk write time", appends)
+	c.three("Response time over time", answers)
+	c.three("Disk write time over time", appends)
+	c.three("Insert duration over time", inserts)
 	got := c.see(pipeline, "Inserts")[0]
-	if s, want := fmt.Sprintf("%.3f %.3f", got.f("Requests each"), got.f("95 of 100")), fmt.Sprintf("%.3f %.3f", average(batches.all()), quantile(inserts.all(), 0.95)); s != want {
+	if s, want := fmt.Sprintf("%.3f %.3f", got.f("Requests per insert"), got.f("p95")), fmt.Sprintf("%.3f %.3f", average(batches.all()), quantile(inserts.all(), 0.95)); s != want {
 		c.t.Errorf("inserts: %s, want %s", s, want)
 	}
-	c.equal("batches", lines(c.see(pipeline, "Requests in an insert"), func(r row) string {
+	c.equal("batches", lines(c.see(pipeline, "Requests per insert over time"), func(r row) string {
 		return fmt.Sprintf("%d %.3f %d", c.unix(r), r.f("Average"), r.n("Largest"))
 	}), byKey(batches, func(at int64, rows []float64) string {
 		return fmt.Sprintf("%d %.3f %.0f", at, average(rows), quantile(rows, 1))
 	}))
-	c.equal("errors", lines(c.see(pipeline, "What failed"), func(r row) string { return fmt.Sprint(c.unix(r), " ", r.s("series"), " ", r.n("errors")) }),
+	c.equal("errors", lines(c.see(pipeline, "Errors over time"), func(r row) string { return fmt.Sprint(c.unix(r), " ", r.s("series"), " ", r.n("errors")) }),
 		byKey(failed, func(what string, n int) string { return fmt.Sprint(what, " ", n) }))
-	trouble := c.see(pipeline, "What went wrong")[0]
+	trouble := c.see(pipeline, "Errors")[0]
 	if trouble.n("hooktape") != uint64(ours) || trouble.n("Endpoints") != uint64(theirs) || ours*theirs == 0 {
 		c.t.Errorf("trouble: %v, want %d and %d", trouble, ours, theirs)
 	}
-	slowest := c.see(pipeline, "The slowest")
-	if got, want := slowest[0].f("Took"), max(quantile(answers.all(), 1), quantile(inserts.all(), 1)); len(slowest) != 60 || got < want {
+	slowest := c.see(pipeline, "Slowest operations")
+	if got, want := slowest[0].f("Time taken"), max(quantile(answers.all(), 1), quantile(inserts.all(), 1)); len(slowest) != 60 || got < want {
 		c.t.Errorf("%d are the slowest, the first took %v, want at least %v", len(slowest), got, want)
 	}
 }
@@ -139,14 +139,14 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 // two compares a panel of two numbers, three one of three over time.
 func (c comparison) two(title string, want series) {
 	got := c.see(pipeline, title)[0]
-	if s, want := numbers(got.f("Half within"), got.f("99 of 100 within")), numbers(quantile(want.all(), 0.5), quantile(want.all(), 0.99)); s != want {
+	if s, want := numbers(got.f("Median"), got.f("p99")), numbers(quantile(want.all(), 0.5), quantile(want.all(), 0.99)); s != want {
 		c.t.Errorf("%s: %s, want %s", title, s, want)
 	}
 }
 
 func (c comparison) three(title string, want series) {
 	c.equal(title, lines(c.see(pipeline, title), func(r row) string {
-		return fmt.Sprint(c.unix(r), numbers(r.f("Half within"), r.f("95 of 100 within"), r.f("99 of 100 within")))
+		return fmt.Sprint(c.unix(r), numbers(r.f("Median"), r.f("p95"), r.f("p99")))
 	}), byKey(want, func(at int64, ms []float64) string {
 		return fmt.Sprint(at, numbers(quantile(ms, 0.5), quantile(ms, 0.95), quantile(ms, 0.99)))
 	}))

@@ -26,8 +26,8 @@ type Receipt struct {
 
 var subscriberKey = []byte(`"bothelp_user_id":"`)
 
-// readRequest reads a request. What the header or the body lacks, or has in another form, stays zero. isGet is true of a
-// request that is no delivery.
+// readRequest reads a request. What the header or the body lacks, or has in another form, stays zero. isGet is true of
+// a request that is no delivery.
 func readRequest(r *bufio.Reader) (got Receipt, isGet bool, err error) {
 	start, body, err := http1.Read(r, func(name, value []byte) {
 		switch {

@@ -1,6 +1,6 @@
 // Package receiver is an endpoint for tests and benchmarks. It accepts the deliveries of hooktape and keeps a ledger of
-// every request, whatever it answered. It can change its behaviour at any time: accept, fail, hang, reset the connection,
-// answer with Retry-After, or not listen at all.
+// every request, whatever it answered. It can change its behaviour at any time: accept, fail, hang, reset the
+// connection, answer with Retry-After, or not listen at all.
 //
 // It shares the processors with the program that it measures. So it has no net/http server, but one goroutine and one
 // buffer for each connection.

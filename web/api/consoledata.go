@@ -11,12 +11,18 @@ import (
 )
 
 // The console's pages need data that has no route of the HTTP API. These types are the database's.
+
 type (
-	Bar             = store.Bar             // the number of selected events in an interval
-	Span            = store.Span            // of a trace
-	SourceStats     = store.SourceStats     // requests to a source
-	EndpointStats   = store.EndpointStats   // outcomes of attempts at an endpoint
-	DeliverySummary = store.DeliverySummary // the state of an event's delivery to an endpoint
+	// Bar is the number of selected events in an interval.
+	Bar = store.Bar
+	// Span is one span of a trace.
+	Span = store.Span
+	// SourceStats are the requests to a source.
+	SourceStats = store.SourceStats
+	// EndpointStats are the outcomes of attempts at an endpoint.
+	EndpointStats = store.EndpointStats
+	// DeliverySummary is the state of an event's delivery to an endpoint.
+	DeliverySummary = store.DeliverySummary
 )
 
 // Failure is a failed attempt of an event.

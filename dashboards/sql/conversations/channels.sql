@@ -1,4 +1,4 @@
--- By messenger: subscribers with a request in this time, and the conversations of an average one.
+-- Subscribers with a request in this time by messenger, and the average number of their conversations.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
@@ -6,7 +6,7 @@ SELECT
     count() AS "Active subscribers",
     sum(closed) AS "Conversations closed",
     sum(viewed) AS "Profiles viewed",
-    avgIf(conversations, conversations > 0) AS "Conversations a subscriber"
+    avgIf(conversations, conversations > 0) AS "Conversations per subscriber"
 FROM
 (
     SELECT

@@ -1,4 +1,4 @@
--- Subscribers by the number of conversations that BotHelp told of them.
+-- Subscribers by the number of conversations that BotHelp reported.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT

@@ -1,4 +1,4 @@
--- Subscribers with a request on each day: those whose first request ever was on that day, and the others.
+-- Subscribers with a request on each day: new ones, whose first request ever was on that day, and returning ones.
 WITH
     (SELECT if(count() = 0, 'UTC', any(time_zone)) FROM system.time_zones WHERE time_zone = '${__timezone}') AS zone,
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen

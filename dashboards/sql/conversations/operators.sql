@@ -1,4 +1,4 @@
--- Conversations that operators closed and profiles that they viewed, a day; BotHelp's repetitions are not counted.
+-- Conversations that operators closed and profiles that they viewed per day, without BotHelp's retries.
 WITH
     (SELECT if(count() = 0, 'UTC', any(time_zone)) FROM system.time_zones WHERE time_zone = '${__timezone}') AS zone,
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen

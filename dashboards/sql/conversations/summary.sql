@@ -1,5 +1,5 @@
--- Subscribers with a request in this time; those whose first request ever was in it; conversations closed and profiles
--- viewed, BotHelp's repetitions not counted.
+-- Subscribers with a request in this time, those whose first request ever was in it, and conversations closed and profiles
+-- viewed without BotHelp's retries.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT

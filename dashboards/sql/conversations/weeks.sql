@@ -1,4 +1,4 @@
--- Subscribers with a request in each week from Monday on: those whose first request ever was in that week, and the others.
+-- Subscribers with a request in each week (from Monday): new ones, whose first request ever was in that week, and returning ones.
 WITH
     (SELECT if(count() = 0, 'UTC', any(time_zone)) FROM system.time_zones WHERE time_zone = '${__timezone}') AS zone,
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen

@@ -1,4 +1,4 @@
--- Leads by the messenger that they came by.
+-- Leads by the messenger of their first visit.
 SELECT
     if(channel = '', '(unknown)', channel) AS "Channel",
     countIf(lead) AS "Leads",

@@ -1,4 +1,4 @@
--- Leads by the week, from Monday on, of their first visit to the first goal, and what became of them since.
+-- Leads by the week (from Monday) of their first visit to the first goal, and how many have converted since.
 WITH (SELECT if(count() = 0, 'UTC', any(time_zone)) FROM system.time_zones WHERE time_zone = '${__timezone}') AS zone
 SELECT
     toStartOfWeek(lead_at, 1, zone) AS "Week from",

@@ -1,11 +1,11 @@
--- How many leads came to each step, each step after the one before and the last within the window, and the median time from
--- the first visit of one step to the first visit of the next.
+-- The number of leads who reached each step after the previous one and within the window, and the median time from the
+-- first visit of one step to the first visit of the next.
 WITH splitByChar(',', decodeURLComponent('${goals:percentencode}')) AS goals
 SELECT
     decodeURLComponent(trim(BOTH ' ' FROM goals[k])) AS "Step",
     countIf(reached >= k) AS "Leads",
     "Leads" / nullIf(first_value("Leads") OVER w, 0) AS "Of all leads",
-    if(k = 1, NULL, "Leads" / nullIf(lagInFrame("Leads") OVER w, 0)) AS "Of step before",
+    if(k = 1, NULL, "Leads" / nullIf(lagInFrame("Leads") OVER w, 0)) AS "Of previous step",
     if(k = 1, NULL, quantileExactOrNullIf(0.5)(toUnixTimestamp64Micro(visited_at[k]) - toUnixTimestamp64Micro(visited_at[k - 1]),
         k > 1 AND visited_at[k - 1] > 0 AND visited_at[k] >= visited_at[k - 1]) / 60e6) AS "Median time"
 FROM journeys(from = toUnixTimestamp($__fromTime), to = toUnixTimestamp($__toTime),

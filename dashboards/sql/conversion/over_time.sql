@@ -1,4 +1,4 @@
--- Leads by the day of their first visit to the first goal (the hour, for three days or less), and the share of them that
+-- Leads by the day of their first visit to the first goal (the hour, for three days or less), and the share of them that has
 -- converted since.
 WITH
     (SELECT if(count() = 0, 'UTC', any(time_zone)) FROM system.time_zones WHERE time_zone = '${__timezone}') AS zone,

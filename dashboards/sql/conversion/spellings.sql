@@ -1,5 +1,5 @@
--- UTM values that a search takes for one (hooktape's internal/store/text.go): they differ only in case, spaces, composition of letters or
--- invisible characters. With how many requests have each spelling.
+-- UTM values that are equal after normalization (hooktape's internal/store/text.go): they differ only in case, spaces,
+-- composition of letters or invisible characters. With the number of requests for each spelling.
 SELECT
     tag AS "Tag",
     same AS "In common",

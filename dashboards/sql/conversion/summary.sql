@@ -1,6 +1,6 @@
--- Leads, those of them whose e-mail address or phone is known, and those who converted; before that the same of the
--- period before. What cannot be compared with is infinite there, of which Grafana shows no percentage: nothing, and all of a
--- period that began before the first request ever.
+-- Leads, leads with an e-mail address or a phone number, and converted leads; before that the same of the preceding period.
+-- A value that cannot be compared is infinite there, and Grafana shows no percentage for it: zero, and every value of a period
+-- that began before the first request.
 WITH
     $__fromTime - ($__toTime - $__fromTime) AS before,
     (SELECT min(received_at) FROM events) <= before AS known,

@@ -1,4 +1,4 @@
--- Leads none of whose requests had a UTM tag, and their share of all leads.
+-- Leads without a UTM tag in any request, and their share of all leads.
 SELECT
     countIf(lead AND NOT tagged) AS "Leads without tags",
     countIf(lead AND NOT tagged) / nullIf(countIf(lead), 0) AS "Of all leads"

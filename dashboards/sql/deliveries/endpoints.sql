@@ -1,4 +1,4 @@
--- Each endpoint: whether it works, what it took and what was given up in the chosen time, and what waits for it now.
+-- Each endpoint: its state, its deliveries in the selected time, and its open deliveries.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen,
     ['broken', 'paused', 'active', 'removed'] AS states
@@ -7,13 +7,13 @@ SELECT
     if(max(known.1) = 0, 'adhoc', states[length(states) + 1 - max(known.1)]) AS "State",
     if(sum(delivered) + sum(failed) = 0, NULL, sum(delivered) / (sum(delivered) + sum(failed))) AS "Success",
     sum(delivered) AS "Delivered",
-    sum(failed) AS "Given up",
-    sum(waiting) AS "Waiting now",
-    if("Waiting now" = 0, NULL, dateDiff('second', maxIf(oldest, waiting > 0), now64(6))) AS "The oldest for",
+    sum(failed) AS "Failed",
+    sum(waiting) AS "Open",
+    if("Open" = 0, NULL, dateDiff('second', maxIf(oldest, waiting > 0), now64(6))) AS "Oldest",
     sum(attempts) AS "Attempts",
-    if("Attempts" = 0, NULL, max(slow)) AS "95 of 100 within",
-    max(known).2 AS "Last trouble",
-    if("Given up" = 0, '', endpoint) AS "Replay"
+    if("Attempts" = 0, NULL, max(slow)) AS "p95",
+    max(known).2 AS "Last error",
+    if("Failed" = 0, '', endpoint) AS "Replay"
 FROM
 (
     SELECT

@@ -1,4 +1,4 @@
--- The newest deliveries that were given up in the chosen time, and whose requests they are.
+-- The newest failed deliveries in the selected time, with their subscribers.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen,
     lost AS
@@ -11,14 +11,14 @@ WITH
         LIMIT 200
     )
 SELECT
-    updated_at AS "Given up",
+    updated_at AS "Failed",
     lost.endpoint AS "Endpoint",
-    error AS "Why",
+    error AS "Error",
     attempts AS "Attempts",
     source AS "Source",
     step AS "Step",
     if(name = '', bothelp_user_id, name) AS "Name",
-    if(replay_id = toUUID('00000000-0000-0000-0000-000000000000'), 'live', 'replay') AS "Way",
+    if(replay_id = toUUID('00000000-0000-0000-0000-000000000000'), 'live', 'replay') AS "Type",
     toString(event_id) AS "Request",
     lost.endpoint AS "Replay",
     bothelp_user_id AS person_key

@@ -1,18 +1,18 @@
--- Replays that were made in the chosen time or are not at their end, and how far they are.
+-- Replays that were created in the selected time or are still open, and their progress.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
-    created_at AS "Made",
+    created_at AS "Created",
     created_by AS "By",
     endpoint AS "Endpoint",
     state AS "State",
     if(total = 0, NULL, counts['delivered'] / total) AS "Delivered",
     total AS "Requests",
-    counts['failed'] AS "Given up",
+    counts['failed'] AS "Failed",
     total - counts['delivered'] - counts['failed'] - counts['cancelled'] AS "Open",
-    per_second AS "A second",
+    per_second AS "Per second",
     if("Open" = 0 OR per_second = 0 OR state != 'running', NULL, "Open" / per_second) AS "Time left",
-    reason AS "Why",
+    reason AS "Error",
     toString(id) AS "Replay"
 FROM replays FINAL
 WHERE ($__timeFilter(created_at) OR state NOT IN ('done', 'cancelled'))

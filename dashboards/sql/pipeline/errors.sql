@@ -1,12 +1,8 @@
--- Spans that ended with an error, over time, by what failed.
-WITH
-    assumeNotNull((SELECT if(count() = 0, 'UTC', any(time_zone)) FROM system.time_zones WHERE time_zone = '${__timezone}')) AS zone,
-    timezoneOffset(toTimeZone($__toTime, zone)) AS ahead
+-- Spans with an error: in hooktape (responses with 5xx, failed inserts) and at endpoints (failed attempts); and the rows in the
+-- table quarantine, which ClickHouse rejected, of all time.
 SELECT
-    fromUnixTimestamp(intDiv(toUnixTimestamp(Timestamp) + ahead, $__interval_s ) * $__interval_s - ahead) AS time,
-    multiIf(SpanName = 'deliver', 'attempt at an endpoint', SpanName = 'drain insert', 'insert into ClickHouse', 'answer to BotHelp') AS series,
-    count() AS errors
+    countIf(SpanName != 'deliver') AS "hooktape",
+    countIf(SpanName = 'deliver') AS "Endpoints",
+    (SELECT count() FROM quarantine) AS "Quarantined"
 FROM otel_traces
 WHERE $__timeFilter(Timestamp) AND StatusCode = 'Error'
-GROUP BY time, series
-ORDER BY time, series

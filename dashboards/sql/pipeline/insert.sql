@@ -1,5 +1,5 @@
--- Inserts into ClickHouse: how many requests one has, and how many milliseconds it takes.
-SELECT avg(toUInt64OrZero(SpanAttributes['hooktape.batch.rows'])) AS "Requests each", quantile(0.95)(Duration / 1e6) AS "95 of 100"
+-- Inserts into ClickHouse: the average number of requests, and the duration in milliseconds.
+SELECT avg(toUInt64OrZero(SpanAttributes['hooktape.batch.rows'])) AS "Requests per insert", quantile(0.95)(Duration / 1e6) AS "p95"
 FROM otel_traces
 WHERE $__timeFilter(Timestamp) AND SpanName = 'drain insert'
 HAVING count() > 0

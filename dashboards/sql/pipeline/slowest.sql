@@ -1,13 +1,13 @@
--- The slowest traces of the chosen time: the twenty slowest requests, inserts and delivery attempts each.
+-- The slowest traces of the selected time: twenty requests, twenty inserts and twenty delivery attempts.
 SELECT
-    Timestamp AS "Begun",
+    Timestamp AS "Started",
     multiIf(SpanName = 'deliver', 'delivery attempt', SpanName = 'drain insert', 'insert', 'request') AS "What",
     multiIf(
         SpanName = 'deliver', concat(SpanAttributes['hooktape.endpoint'], ', attempt ', SpanAttributes['hooktape.attempt']),
         SpanName = 'drain insert', concat(SpanAttributes['hooktape.batch.rows'], ' requests'),
         concat(SpanAttributes['hooktape.source'],
-            if(SpanAttributes['hooktape.step'] = '', '', concat(' / ', SpanAttributes['hooktape.step'])))) AS "Of",
-    Duration / 1e6 AS "Took",
+            if(SpanAttributes['hooktape.step'] = '', '', concat(' / ', SpanAttributes['hooktape.step'])))) AS "Details",
+    Duration / 1e6 AS "Time taken",
     if(StatusCode = 'Error', 'error', 'ok') AS "Result",
     if(StatusMessage = '', SpanAttributes['http.response.status_code'], StatusMessage) AS "Answer",
     TraceId AS "Trace"

@@ -1,5 +1,5 @@
--- One trace, and what is known to belong to it: a request, the insert that stored it, and each attempt to deliver it. With no
--- trace chosen it is the slowest request of the chosen time.
+-- One trace and what belongs to it: a request, the insert that stored it, and each delivery attempt. Without a selected trace,
+-- the slowest request of the selected time.
 WITH
     trim(BOTH ' ' FROM decodeURLComponent('${trace_id:percentencode}')) AS wanted,
     if(wanted != '', wanted, assumeNotNull((

@@ -1,4 +1,4 @@
--- What changed from one flow request of the person to a later one: custom fields, name, e-mail and phone. Of all time.
+-- Changes from one flow request of the subscriber to a later one: custom fields, name, e-mail and phone. Of all time.
 WITH
     decodeURLComponent(decodeURLComponent('${subscriber:percentencode}')) AS person
 SELECT at AS "When", field AS "Field", before AS "Before", value AS "After", place AS "Seen at"

@@ -1,4 +1,4 @@
--- Where the person's requests of the chosen time were delivered to, and how that went.
+-- The deliveries of the subscriber's requests in the selected time, and their state.
 WITH
     decodeURLComponent(decodeURLComponent('${subscriber:percentencode}')) AS person,
     mine AS
@@ -14,9 +14,9 @@ SELECT
     last.1 AS "State",
     last.2 AS "Attempts",
     if(last.3 = 0, '', toString(last.3)) AS "Status",
-    last.4 AS "Why",
+    last.4 AS "Error",
     if(last.5 <= toDateTime(0), NULL, last.5) AS "Next attempt",
-    if(replay_id = toUUID('00000000-0000-0000-0000-000000000000'), 'live', 'replay') AS "Way",
+    if(replay_id = toUUID('00000000-0000-0000-0000-000000000000'), 'live', 'replay') AS "Type",
     toString(event_id) AS "Request"
 FROM
 (

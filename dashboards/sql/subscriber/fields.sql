@@ -1,4 +1,4 @@
--- The custom fields that the person's flow requests have brought: the last value of each, and since when it is that. Of all
+-- The custom fields in the subscriber's flow requests: the last value of each, since when, and how often it changed. Of all
 -- time.
 WITH
     decodeURLComponent(decodeURLComponent('${subscriber:percentencode}')) AS person

@@ -1,4 +1,4 @@
--- The last name that was sent of the person; the id, where none was.
+-- The subscriber's last name; the id if there is none.
 WITH
     decodeURLComponent(decodeURLComponent('${subscriber:percentencode}')) AS person
 SELECT if(countIf(name != '') = 0, any(bothelp_user_id), argMaxIf(name, received_at, name != '')) AS "Name"

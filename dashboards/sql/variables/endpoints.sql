@@ -1,4 +1,4 @@
--- Endpoints that are or were configured, and those that replays were sent to.
+-- Endpoints that are or were configured, and endpoints of replays.
 SELECT DISTINCT encodeURLComponent(endpoint) AS id, endpoint AS name
 FROM
 (

@@ -1,5 +1,5 @@
--- The steps of a source in the order in which subscribers come to them; and the first with the last alone. What
--- would be read as a comma between steps, or as a space beside it, is encoded.
+-- The steps of a source in the order in which subscribers reach them; and the first with the last alone. Characters that would
+-- be read as a comma between steps, or as a space beside it, are encoded.
 WITH (
     SELECT groupArray(replaceRegexpOne(replaceRegexpOne(replaceAll(replaceAll(step, '%', '%25'), ',', '%2C'), '^ ', '%20'), ' $', '%20'))
     FROM

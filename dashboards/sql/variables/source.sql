@@ -1,4 +1,4 @@
--- The configuration's sources; what strangers made up is left out.
+-- The configured sources, without the invented ones of rejected requests.
 SELECT
     if(source = '', '(none)', encodeURLComponent(source)) AS id,
     if(source = '', '(none)', source) AS name

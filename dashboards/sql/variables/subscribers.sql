@@ -1,5 +1,6 @@
--- People whose name, user name and e-mail have all words of the box in them, in any order, or whose phone has its digits, in the chosen
--- time, or whose id it is, at any time; with an empty box those who were seen last. Of a phone number the last ten digits count, however they are written.
+-- Subscribers whose name, user name and e-mail contain all words of the search box in any order, or whose phone number has its
+-- digits, in the selected time; or whose id it is, at any time. With an empty box, the last seen ones. Of a phone number the last
+-- ten digits count, in any notation.
 WITH
     trim(BOTH ' ' FROM decodeURLComponent('${who:percentencode}')) AS wanted,
     NOT match(wanted, '[^0-9+() -]') AS numeric,

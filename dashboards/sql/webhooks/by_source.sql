@@ -1,5 +1,5 @@
--- Requests over time by source. What came to the URL of no source stands under (no such source). Invisible characters before
--- the other names number them, for the colours.
+-- Requests over time by source; (no such source) for URLs of unknown sources. Invisible characters before the other names
+-- number them for the colours.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen,
     assumeNotNull((SELECT if(count() = 0, 'UTC', any(time_zone)) FROM system.time_zones WHERE time_zone = '${__timezone}')) AS zone,

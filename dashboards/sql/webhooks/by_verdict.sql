@@ -1,4 +1,4 @@
--- Requests over time that were rejected, by reason, and those of which something could not be read.
+-- Rejected requests over time by reason, and partly unreadable ones.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen,
     assumeNotNull((SELECT if(count() = 0, 'UTC', any(time_zone)) FROM system.time_zones WHERE time_zone = '${__timezone}')) AS zone,
@@ -7,7 +7,7 @@ SELECT
     fromUnixTimestamp(intDiv(toUnixTimestamp(received_at) + ahead, $__interval_s ) * $__interval_s - ahead) AS time,
     transform(toString(verdict),
         ['accepted', 'bad_signature', 'unknown_source', 'bad_token', 'too_large', 'method_not_allowed', 'aborted', 'malformed'],
-        ['accepted, partly unreadable', 'wrong signature', 'no such source', 'wrong token', 'too large', 'no POST', 'broken off', 'not HTTP'],
+        ['accepted, partly unreadable', 'wrong signature', 'unknown source', 'wrong token', 'too large', 'not a POST', 'aborted', 'not HTTP'],
         toString(verdict)) AS series,
     count() AS requests
 FROM events

@@ -1,4 +1,4 @@
--- Requests in each hour of the week: the average over the hours that have passed since the first request of the chosen time.
+-- Requests in each hour of the week: the average over the hours since the first request of the selected time.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen,
     assumeNotNull((SELECT if(count() = 0, 'UTC', any(time_zone)) FROM system.time_zones WHERE time_zone = '${__timezone}')) AS zone,

@@ -1,4 +1,4 @@
--- Seconds from the last accepted request until now, whatever time is chosen.
+-- Seconds since the last accepted request, whatever time is selected.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT dateDiff('second', received_at, now64(6)) AS "Ago"

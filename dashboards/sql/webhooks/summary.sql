@@ -1,4 +1,4 @@
--- All requests to the webhook URLs, and what became of them.
+-- All requests to the webhook URLs by result.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT

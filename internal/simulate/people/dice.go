@@ -1,6 +1,6 @@
 package people
 
-// Dice are a splitmix64 generator: all that is thrown follows from the seed alone, at no cost worth measuring.
+// Dice is a splitmix64 generator: fast, and its results follow from the seed alone.
 type Dice uint64
 
 // Throw returns the dice of a number in a stream of a seed. Dice of other numbers, streams and seeds fall differently.
@@ -24,5 +24,5 @@ func (d *Dice) UpTo(n int) int { return int(d.Next() % uint64(n)) }
 // Percent is true in so many of a hundred throws.
 func (d *Dice) Percent(n int) bool { return d.UpTo(100) < n }
 
-// Early returns a number below n, the low ones far more often: what is popular, what happened lately.
+// Early returns a number below n, low ones far more often.
 func (d *Dice) Early(n int) int { return d.UpTo(d.UpTo(n) + 1) }

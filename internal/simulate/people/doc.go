@@ -1,2 +1,2 @@
-// Package people has what invented subscribers are made of: dice that fall the same way every time, and words.
+// Package people has the parts of simulated subscribers: deterministic dice, names and other words.
 package people

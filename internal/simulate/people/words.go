@@ -3,8 +3,7 @@ package people
 // Name is a word and how it is written in an address or a user name.
 type Name struct{ Text, Latin string }
 
-// What people are called. A surname of Surnames takes an "а" at its end when its bearer is a woman.
-
+// Names of people, as lists. A surname of Surnames takes an "а" at its end when its bearer is a woman.
 var (
 	Women = []Name{{"Анна", "anna"}, {"Мария", "maria"}, {"Елена", "elena"}, {"Ольга", "olga"}, {"Наталья", "natalya"},
 		{"Екатерина", "katya"}, {"Татьяна", "tatyana"}, {"Ирина", "irina"}, {"Светлана", "sveta"}, {"Юлия", "yulia"},

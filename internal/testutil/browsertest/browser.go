@@ -1,4 +1,4 @@
-// Package browsertest has a real browser look at pages, for tests.
+// Package browsertest tests pages in a real browser.
 package browsertest
 
 import (
@@ -23,10 +23,11 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a page may take to become as a test wants it. A loaded machine needs some seconds.
+// patience is the timeout of every wait for a page. A loaded machine needs some seconds.
 const patience = 30 * time.Second
 
-// Browser is a tab of a headless Chromium, which closes when the test ends. It shares neither cookies nor storage with other tabs.
+// Browser is a tab of a headless Chromium, which closes when the test ends. It shares neither cookies nor storage with
+// other tabs.
 type Browser struct {
 	t   testing.TB
 	ctx context.Context
@@ -36,8 +37,8 @@ type Browser struct {
 	trouble  []string
 }
 
-// New opens a tab. All tests of a process share one Chromium, which runs while a test uses it or [Hold] keeps it. Without Chromium
-// the test fails.
+// New opens a tab. All tests of a process share one Chromium, which runs while a test uses it or [Hold] keeps it.
+// Without Chromium the test fails.
 func New(t testing.TB) *Browser {
 	t.Helper()
 	chromium, err := start()
@@ -72,8 +73,8 @@ var shared struct {
 	stop  func()
 }
 
-// Hold keeps Chromium running between tests until stop is called, at the end of TestMain: starting it takes a second or more.
-// Hold itself starts nothing.
+// Hold keeps Chromium running between tests until stop is called, at the end of TestMain: starting it takes a second or
+// more. Hold itself starts nothing.
 func Hold() (stop func()) {
 	shared.Lock()
 	defer shared.Unlock()
@@ -133,7 +134,7 @@ func find() string {
 	return ""
 }
 
-// note writes down what a page does.
+// note records the events of a page.
 func (b *Browser) note(happened any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -145,7 +146,7 @@ func (b *Browser) note(happened any) {
 	case *runtime.EventExceptionThrown:
 		b.trouble = append(b.trouble, "exception: "+e.ExceptionDetails.Error())
 	case *log.EventEntryAdded:
-		if e.Entry.Source == log.SourceSecurity { // what a page's policy has refused
+		if e.Entry.Source == log.SourceSecurity { // a violation of the page's policy
 			b.trouble = append(b.trouble, "security: "+e.Entry.Text)
 		}
 	case *page.EventJavascriptDialogOpening:
@@ -155,14 +156,15 @@ func (b *Browser) note(happened any) {
 	}
 }
 
-// Trouble is what scripts of the pages have thrown, said or asked so far, and what the pages' policies have refused. A page in order is silent.
+// Trouble returns the exceptions, console messages and dialogs of all pages so far, and violations of their policies. A
+// correct page has none.
 func (b *Browser) Trouble() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]string(nil), b.trouble...)
 }
 
-// Elsewhere are the requests so far that went to no URL beginning with base.
+// Elsewhere returns the requests so far to URLs that do not begin with base.
 func (b *Browser) Elsewhere(base string) (list []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -191,7 +193,7 @@ func (b *Browser) try(within time.Duration, actions ...chromedp.Action) error {
 	return chromedp.Run(ctx, actions...)
 }
 
-// snapshot tells where the browser is, for a failed test.
+// snapshot describes the current page for a failed test.
 func (b *Browser) snapshot() string {
 	var url, text string
 	if err := b.try(5*time.Second, chromedp.Location(&url), chromedp.Evaluate("document.body ? document.body.innerText.slice(0, 3000) : ''", &text)); err != nil {
@@ -200,7 +202,7 @@ func (b *Browser) snapshot() string {
 	return "--- " + url + "\n" + text
 }
 
-// Open goes to a page.
+// Open opens a page.
 func (b *Browser) Open(url string) {
 	b.t.Helper()
 	b.Run(chromedp.Navigate(url))
@@ -240,15 +242,15 @@ func (b *Browser) AwaitText(selector, text string) {
 	b.Await(fmt.Sprintf("document.querySelector(%q)?.textContent.includes(%q)", selector, text))
 }
 
-// Text is what an element says.
+// Text returns the text of an element.
 func (b *Browser) Text(selector string) (text string) {
 	b.t.Helper()
 	b.Script(fmt.Sprintf("document.querySelector(%q)?.textContent ?? ''", selector), &text)
 	return text
 }
 
-// Press presses the key of a character, where the focus is, as a keyboard does: a page that takes the key for itself keeps
-// the character from being typed.
+// Press presses the key of a character, where the focus is, as a keyboard does: a page that takes the key for itself
+// keeps the character from being typed.
 func (b *Browser) Press(key string) {
 	b.t.Helper()
 	b.Run(input.DispatchKeyEvent(input.KeyDown).WithKey(key).WithText(key), input.DispatchKeyEvent(input.KeyUp).WithKey(key))

@@ -19,23 +19,24 @@ import (
 // ClusterName is the name of the cluster that Cluster starts.
 const ClusterName = "two"
 
-// HalfCluster is the name of one that it knows as well, whose second server is away.
+// HalfCluster is the name of another cluster of it, whose second server is down.
 const HalfCluster = "half"
 
-// clusterPort is what the engine takes for its own, so that it finds both shards within itself. Nothing listens there, nor on the next one.
+// clusterPort is the port that the engine regards as its own, so it finds both shards within itself. Nothing listens
+// there or on the next port.
 const clusterPort = 9
 
-// clusterDatabases is how many databases it has.
+// clusterDatabases is the number of databases of a cluster.
 const clusterDatabases = 100
 
-// Cluster starts an engine that is a cluster of two shards, and returns the data source names of its databases, which do not
-// exist yet: a format for their numbers, from 0 on. Both shards are the engine itself, which has neither Keeper nor a port for
-// other servers. Distributed tables are ClickHouse's own, and so is all that it does with two shards; but a shard is those rows of
-// a table for which a row policy that asks for the number of the shard is true. The policies need to know what each
-// table (by the name of the one that has the rows) is sharded by.
+// Cluster starts an engine that is a cluster of two shards. It returns a format for the data source names of its
+// databases by number, from 0 on; they do not exist yet. Both shards are the engine itself, because it has no Keeper
+// and no port for other servers. Distributed tables and their queries are ClickHouse's own, but a shard is the set of
+// rows of a table that a row policy with the number of the shard selects. For these policies, shardedBy has the
+// sharding key of each local table.
 //
-// What the engine has not is taken out of the statements on their way to it: ON CLUSTER, and Replicated before the name of an
-// engine. Partitions are cut by shard as well, for each shard drops inserts that are sent again by itself.
+// A proxy removes what the engine lacks from the statements: ON CLUSTER, and Replicated before the name of an engine.
+// Partitions are split by shard too, because each shard deduplicates inserts separately.
 func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
 	t.Helper()
 	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", "127.0.0.1:0", "--unjudged", "--unconfined"}}
@@ -93,7 +94,7 @@ var (
 	itsMonth    = regexp.MustCompile(`partition = '(\d{6})'`)
 )
 
-// adapt takes out of a statement what the engine has not.
+// adapt removes what the engine lacks from a statement.
 func adapt(r *http.Request, shardedBy map[string]string) {
 	if r.URL.Query().Has("query") || r.Body == nil { // the data of an insert
 		return

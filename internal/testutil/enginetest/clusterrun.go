@@ -33,11 +33,11 @@ func ClusterDSN() string {
 	return fmt.Sprintf(format, n)
 }
 
-// Whole tells whether all tests are to run on a cluster, as `make cluster` wants, and not only those that have a minute.
+// Whole reports whether all tests should run on a cluster (`make cluster`), not only the fast ones.
 func Whole() bool { return os.Getenv("HOOKTAPE_TEST_WHOLE") != "" }
 
-// OnCluster runs tests of this binary once more, chosen by flags of go test (-test.run …), in a process whose ClusterDSN names
-// databases of a Cluster. At least so many must pass, subtests among them, and none fail.
+// OnCluster runs tests of this binary, selected by flags of go test (-test.run …), once more in a process whose
+// ClusterDSN names databases of a Cluster. At least atLeast tests must pass, including subtests, and none fail.
 func OnCluster(t *testing.T, shardedBy map[string]string, atLeast int, flags ...string) {
 	t.Helper()
 	if IsOnCluster() {
@@ -45,7 +45,7 @@ func OnCluster(t *testing.T, shardedBy map[string]string, atLeast int, flags ...
 	}
 	tests := exec.Command(os.Args[0], append(flags, "-test.v", "-test.timeout", "9m")...)
 	tests.Env = append(os.Environ(), clusterVariable+"="+Cluster(t, shardedBy))
-	tests.WaitDelay = 10 * time.Second // for what a killed test has left behind
+	tests.WaitDelay = 10 * time.Second // for processes that a killed test has left
 	out, err := tests.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v:\n%s", err, noise.ReplaceAllString(string(out), ""))

@@ -15,7 +15,7 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// startPatience is how long an engine may take to say that it listens. A loaded machine needs some seconds.
+// startPatience is the timeout of an engine's start. A loaded machine needs some seconds.
 const startPatience = time.Minute
 
 // Engine is a running embedded-clickhouse with a data directory of its own.
@@ -37,8 +37,8 @@ func StartIn(t testing.TB, dir string) *Engine {
 	return prepare(t, dir).begin()
 }
 
-// StartServer is Start for tests of the rights that a server's users are to have: nothing but these confines statements. The
-// embedded engine's own checks are off.
+// StartServer is Start for tests of the rights that a server's users are to have: nothing but these confines
+// statements. The embedded engine's own checks are off.
 func StartServer(t testing.TB) *Engine {
 	t.Helper()
 	e := prepare(t, t.TempDir(), "--unjudged")
@@ -73,13 +73,13 @@ func (e *Engine) DSN(database string) string { return dsn(e.child.address, datab
 // Dir is the data directory. ClickHouse reads hooktape-users.d/*.xml in it at each start, beside its own users.
 func (e *Engine) Dir() string { return e.args[1] }
 
-// Kill ends the process as kill -9 and the kernel's out-of-memory killer do: at once and without its help.
+// Kill ends the process with SIGKILL, as the kernel's out-of-memory killer does.
 func (e *Engine) Kill() {
 	e.t.Helper()
 	e.child.kill()
 }
 
-// ExitStatus waits until the process ends by itself, and returns its exit status.
+// ExitStatus waits for the end of the process and returns its exit status.
 func (e *Engine) ExitStatus() int {
 	e.t.Helper()
 	late := time.AfterFunc(startPatience, func() { e.child.cmd.Process.Kill() })
@@ -132,8 +132,8 @@ type child struct {
 	address string
 }
 
-// startChild returns when the engine answers. The child holds the other end of its standard input, so that it stops when
-// this process ends, however that happens.
+// startChild returns when the engine answers. The child holds the other end of its standard input, so that it stops
+// when this process ends, however that happens.
 func startChild(args []string) (*child, error) {
 	path, err := binary()
 	if err != nil {
@@ -169,7 +169,7 @@ func startChild(args []string) (*child, error) {
 	return c, nil
 }
 
-// messages is what the process has written to its standard error.
+// messages is the standard error output of the process.
 func (c *child) messages() string {
 	text, _ := io.ReadAll(io.NewSectionReader(c.stderr, 0, 1<<20))
 	return string(text)

@@ -21,8 +21,8 @@ const writeFailed = 100
 // rowBytes is the size of a row of the tests' tables, which nothing compresses.
 const rowBytes = 1000
 
-// TestMergeOnFullDisk fills the disk while parts are merged. Nothing is lost of them: the engine ends before it takes half a
-// part for the whole, and has all rows when it runs again, also after it has removed the parts that were merged.
+// TestMergeOnFullDisk fills the disk while parts are merged. Nothing is lost of them: the engine ends before it takes
+// half a part for the whole, and has all rows when it runs again, also after it has removed the parts that were merged.
 func TestMergeOnFullDisk(t *testing.T) {
 	const parts, rows = 4, 10_000
 	dir := t.TempDir()
@@ -126,8 +126,8 @@ func TestStartOnFullDisk(t *testing.T) {
 	mustExec(t, conn, "INSERT INTO source VALUES (2)")
 }
 
-// TestInsertCutShort: ClickHouse notes an insert's token before it puts the part in place. What is sent again after a crash
-// between the two is stored, and what is sent again after a crash later is not stored twice.
+// TestInsertCutShort: ClickHouse notes an insert's token before it puts the part in place. What is sent again after a
+// crash between the two is stored, and what is sent again after a crash later is not stored twice.
 func TestInsertCutShort(t *testing.T) {
 	engine := enginetest.Start(t)
 	conn := openDSN(t, engine.DSN("default"))
@@ -158,7 +158,8 @@ func TestInsertCutShort(t *testing.T) {
 	}
 }
 
-// TestLockOfDyingEngine starts an engine while another still holds the directory, as one that was killed does for a moment.
+// TestLockOfDyingEngine starts an engine while another still holds the directory, as one that was killed does for a
+// moment.
 func TestLockOfDyingEngine(t *testing.T) {
 	dir := t.TempDir()
 	lock, err := os.OpenFile(filepath.Join(dir, "hooktape.lock"), os.O_CREATE|os.O_RDWR, 0o600)

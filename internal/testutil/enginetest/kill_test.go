@@ -9,7 +9,8 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// TestKill kills the engine under inserts: every acknowledged row is there afterwards, and a repeated token is still known.
+// TestKill kills the engine under inserts: every acknowledged row is there afterwards, and a repeated token is still
+// known.
 func TestKill(t *testing.T) {
 	engine := enginetest.Start(t)
 	conn := openDSN(t, engine.DSN("default"))

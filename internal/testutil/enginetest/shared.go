@@ -16,8 +16,8 @@ import (
 // kept holds on to the shared engine: were its standard input collected as garbage, it would end.
 var kept *child
 
-// shared is the engine that all tests of a binary share, or the real server. Nothing stops the engine: its standard input
-// ends with this process, and then it removes its data and goes.
+// shared is the engine that all tests of a binary share, or the real server. Nothing stops the engine: its standard
+// input ends with this process, and then it removes its data and goes.
 var shared = sync.OnceValues(func() (server string, err error) {
 	if dsn := os.Getenv("HOOKTAPE_TEST_CLICKHOUSE_DSN"); dsn != "" {
 		return dsn, nil

@@ -145,7 +145,7 @@ func (s *Server) putDataSource(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// keep stores a data source, and its password where nobody can read it.
+// keep stores a data source, and its password separately, because Grafana never returns it.
 func (s *Server) keep(d map[string]any) {
 	uid := d["uid"].(string)
 	if secure, ok := d["secureJsonData"].(map[string]any); ok {
@@ -185,7 +185,7 @@ func (s *Server) Provisioned(uid string) {
 	}
 }
 
-// Foreign makes a dashboard somebody else's: it loses its tags.
+// Foreign removes a dashboard's tags, as if another program had created it.
 func (s *Server) Foreign(uid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package grafanatest is a Grafana for tests: the parts of its HTTP API that hooktape uses, with state in memory, answers
-// as the API's documentation and Grafana's source have them, and faults on demand.
+// Package grafanatest is a Grafana for tests: the parts of its HTTP API that hooktape uses, with state in memory,
+// answers as the API's documentation and Grafana's source have them, and faults on demand.
 //
-// What it says of itself is tried against a real Grafana by the tests of dashboards/push, whenever GRAFANA_URL is set.
+// With GRAFANA_URL set, the tests of dashboards/push compare it with a real Grafana.
 package grafanatest

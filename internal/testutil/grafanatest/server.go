@@ -18,7 +18,7 @@ const (
 type Server struct {
 	URL string
 
-	Version string // "" is kept to itself, as Grafana may be set to
+	Version string // "": hidden, as Grafana can be configured
 	Plugins []string
 	Down    bool // the database is away: 503
 	// Unhealthy is what data sources say of themselves when asked how they are.

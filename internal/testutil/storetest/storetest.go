@@ -12,8 +12,9 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// DSN returns the data source name of a database that was created for the test and is dropped after it. It has all tables and
-// no rows. The migrations run once in a process: DSN copies the tables that they created, which takes a third of the time.
+// DSN returns the data source name of a database that was created for the test and is dropped after it. It has all
+// tables and no rows. The migrations run once in a process: DSN copies the tables that they created, which takes a
+// third of the time.
 func DSN(t testing.TB) string {
 	t.Helper()
 	return create(t, "")

@@ -1,7 +1,7 @@
--- How long endpoints took to answer, over time: half, 95 and 99 of 100 attempts within so many milliseconds.
+-- The time until endpoints responded, over time: median, p95 and p99 in milliseconds.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
-SELECT time, ms[1] AS "Half within", ms[2] AS "95 of 100 within", ms[3] AS "99 of 100 within"
+SELECT time, ms[1] AS "Median", ms[2] AS "p95", ms[3] AS "p99"
 FROM
 (
     SELECT $__timeInterval(started_at) AS time, quantiles(0.5, 0.95, 0.99)(duration_ms) AS ms

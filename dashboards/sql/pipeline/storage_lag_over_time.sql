@@ -1,5 +1,5 @@
--- How long requests waited for ClickHouse, over time: from receiving them to having them stored, in milliseconds.
-SELECT time, ms[1] AS "Half within", ms[2] AS "95 of 100 within", longest AS "Longest"
+-- Storage lag over time: milliseconds from receiving a request to having it in ClickHouse.
+SELECT time, ms[1] AS "Median", ms[2] AS "p95", longest AS "Longest"
 FROM
 (
     SELECT

@@ -16,8 +16,8 @@ import (
 	"hooktape/test/harness"
 )
 
-// arena is what all faults share.
-type arena struct {
+// suite is one run of the chaos tests.
+type suite struct {
 	harness *harness.Harness
 	scale
 	begun time.Time
@@ -26,13 +26,13 @@ type arena struct {
 	out      io.Writer
 }
 
-// fault is one thing that goes wrong.
+// fault is a failure that hooktape must survive.
 type fault struct {
 	name string
-	// strike lets it go wrong, and returns when all runs again and the load still goes on.
+	// strike injects the fault. It returns when everything runs again; the load continues.
 	strike func(context.Context, *trial) error
-	// possible is why this machine cannot let it go wrong; absent where every one can.
-	possible func(*arena) error
+	// possible returns an error on machines that cannot inject the fault; nil: all can.
+	possible func(*suite) error
 }
 
 var faults = []fault{
@@ -49,8 +49,8 @@ var faults = []fault{
 	{"bits flipped", bitsFlipped, nil},
 }
 
-// all lets the faults happen, some at a time, and shows the tables. Its error says what was not as promised.
-func (a *arena) all(ctx context.Context, only string) error {
+// all injects the faults, some at a time, and prints the tables. Its error lists the broken promises.
+func (a *suite) all(ctx context.Context, only string) error {
 	here := slices.DeleteFunc(slices.Clone(faults), func(f fault) bool { return !strings.Contains(f.name, only) })
 	here = slices.DeleteFunc(here, func(f fault) bool {
 		if f.possible == nil {
@@ -68,9 +68,9 @@ func (a *arena) all(ctx context.Context, only string) error {
 	var group errgroup.Group
 	group.SetLimit(a.atOnce)
 	begin := func(i int, one func() error) {
-		group.Go(func() error { failed[i] = one(); return nil }) // a fault that is not survived does not spare the others
+		group.Go(func() error { failed[i] = one(); return nil }) // a failure does not stop the other faults
 	}
-	for i, f := range there { // first, for they take longest
+	for i, f := range there { // first, because they take longest
 		received[i].fault = f.name
 		begin(len(here)+i, func() error {
 			return a.one(ctx, f.name, f.strike, func(t *trial) error { return t.judgeReceived(ctx, &received[i]) })
@@ -88,9 +88,9 @@ func (a *arena) all(ctx context.Context, only string) error {
 	return errors.Join(failed...)
 }
 
-// one lets one fault happen and judges what came of it.
-func (a *arena) one(ctx context.Context, name string, strike func(context.Context, *trial) error, judge func(*trial) error) (err error) {
-	t := &trial{arena: a, name: name}
+// one injects one fault and checks the result.
+func (a *suite) one(ctx context.Context, name string, strike func(context.Context, *trial) error, judge func(*trial) error) (err error) {
+	t := &trial{suite: a, name: name}
 	defer t.end()
 	if t.engine, err = a.harness.NewEngine(ctx); err == nil {
 		err = strike(ctx, t)
@@ -105,7 +105,7 @@ func (a *arena) one(ctx context.Context, name string, strike func(context.Contex
 	return nil
 }
 
-// judgeStored counts in r what became of the requests, and returns what of the promise was not kept.
+// judgeStored counts the results of the requests in r. It returns the broken promises as an error.
 func (t *trial) judgeStored(ctx context.Context, r *row) error {
 	ledger := t.load.Stop()
 	err := errors.Join(t.settle(ctx), t.count(ctx, ledger, r), r.broken())
@@ -114,13 +114,13 @@ func (t *trial) judgeStored(ctx context.Context, r *row) error {
 }
 
 // say prints a line of progress.
-func (a *arena) say(fault, format string, args ...any) {
+func (a *suite) say(fault, format string, args ...any) {
 	a.printing.Lock()
 	defer a.printing.Unlock()
 	fmt.Fprintf(a.out, "%6.1fs  %-19s %s\n", time.Since(a.begun).Seconds(), fault, fmt.Sprintf(format, args...))
 }
 
-// moment is a random time until the next blow.
-func (a *arena) moment() time.Duration {
+// moment returns a random time until the next round.
+func (a *suite) moment() time.Duration {
 	return a.between/10 + rand.N(a.between*9/10)
 }

@@ -1,5 +1,5 @@
--- How long BotHelp waited for the answer, over time: half, 95 and 99 of 100 requests within so many milliseconds.
-SELECT time, ms[1] AS "Half within", ms[2] AS "95 of 100 within", ms[3] AS "99 of 100 within"
+-- The time until BotHelp got a response, over time: median, p95 and p99 in milliseconds.
+SELECT time, ms[1] AS "Median", ms[2] AS "p95", ms[3] AS "p99"
 FROM
 (
     SELECT $__timeInterval(Timestamp) AS time, quantiles(0.5, 0.95, 0.99)(Duration / 1e6) AS ms

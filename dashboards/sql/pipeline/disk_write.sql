@@ -1,5 +1,5 @@
--- Milliseconds from having read a request to having it on disk for sure (fsync).
-SELECT ms[1] AS "Half within", ms[2] AS "99 of 100 within"
+-- Milliseconds from reading a request to having it on disk (fsync).
+SELECT ms[1] AS "Median", ms[2] AS "p99"
 FROM
 (
     SELECT quantiles(0.5, 0.99)(toUInt64OrZero(SpanAttributes['hooktape.append.duration_us']) / 1000) AS ms

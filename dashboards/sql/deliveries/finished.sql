@@ -1,10 +1,10 @@
--- Deliveries that came to their end in the chosen time: taken by the endpoint, or given up.
+-- Deliveries that finished in the selected time: delivered or failed.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
     countIf(state = 'delivered') / count() AS "Success",
     countIf(state = 'delivered') AS "Delivered",
-    countIf(state = 'failed') AS "Given up"
+    countIf(state = 'failed') AS "Failed"
 FROM deliveries FINAL
 WHERE $__timeFilter(updated_at) AND state IN ('delivered', 'failed')
     AND (decodeURLComponent('${endpoints:percentencode}') = '*' OR has(chosen('${endpoints:percentencode}'), endpoint))

@@ -1,6 +1,5 @@
--- How long it took to have a request on disk for sure (fsync), over time: half, 95 and 99 of 100 within so many
--- milliseconds.
-SELECT time, ms[1] AS "Half within", ms[2] AS "95 of 100 within", ms[3] AS "99 of 100 within"
+-- The time until a request was on disk (fsync), over time: median, p95 and p99 in milliseconds.
+SELECT time, ms[1] AS "Median", ms[2] AS "p95", ms[3] AS "p99"
 FROM
 (
     SELECT $__timeInterval(Timestamp) AS time, quantiles(0.5, 0.95, 0.99)(toUInt64OrZero(SpanAttributes['hooktape.append.duration_us']) / 1000) AS ms

@@ -1,5 +1,5 @@
--- What is known of the person: of each, the last value that was sent; the page in BotHelp, if the account's name is known. Of
--- all time, not of the chosen one alone.
+-- The last value of each field of the subscriber; the page in BotHelp if the account's name is known. Of all time, not only
+-- of the selected one.
 WITH
     decodeURLComponent(decodeURLComponent('${subscriber:percentencode}')) AS person,
     decodeURLComponent('${bothelp_account:percentencode}') AS account

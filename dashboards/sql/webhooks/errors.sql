@@ -1,4 +1,4 @@
--- Requests that were rejected or partly unreadable, by source and reason.
+-- Rejected or partly unreadable requests by source and reason.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT

@@ -2,7 +2,7 @@
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
-    quantile(0.95)(dateDiff('millisecond', received_at, stored_at)) AS "95 of 100 within",
+    quantile(0.95)(dateDiff('millisecond', received_at, stored_at)) AS "p95",
     max(dateDiff('millisecond', received_at, stored_at)) AS "Longest"
 FROM events
 WHERE $__timeFilter(received_at)

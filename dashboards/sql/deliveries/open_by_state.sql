@@ -1,4 +1,4 @@
--- Deliveries that are not at their end now, by endpoint and state, whatever time is chosen.
+-- Deliveries that are open now, by endpoint and state, whatever time is selected.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT

@@ -1,5 +1,5 @@
--- Milliseconds from having read a request's head to having answered BotHelp.
-SELECT ms[1] AS "Half within", ms[2] AS "99 of 100 within"
+-- Milliseconds from reading a request's header to the response.
+SELECT ms[1] AS "Median", ms[2] AS "p99"
 FROM
 (
     SELECT quantiles(0.5, 0.99)(Duration / 1e6) AS ms

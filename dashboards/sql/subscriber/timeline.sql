@@ -1,4 +1,4 @@
--- Everything of the person in the chosen time, in order: accepted requests as they came, deliveries as they ended or stand.
+-- The subscriber's accepted requests in the selected time and their deliveries, in order of time.
 WITH
     decodeURLComponent(decodeURLComponent('${subscriber:percentencode}')) AS person,
     mine AS

@@ -1,4 +1,4 @@
--- How many requests went to ClickHouse at once, over time.
+-- The number of requests per insert into ClickHouse, over time.
 SELECT
     $__timeInterval(Timestamp) AS time,
     avg(toUInt64OrZero(SpanAttributes['hooktape.batch.rows'])) AS "Average",

@@ -1,5 +1,5 @@
--- How long delivery attempts took, over time: 95 of 100 at each endpoint within so many milliseconds. Invisible characters
--- before the names number them, for the colours.
+-- The 95th percentile of the duration of delivery attempts at each endpoint, over time, in milliseconds. Invisible characters
+-- before the names number them for the colours.
 SELECT time, concat(repeat(unhex('E2808B'), (dense_rank() OVER (ORDER BY name) - 1) % 6 + 1), name) AS series, ms
 FROM
 (

@@ -11,20 +11,20 @@ import (
 	"hooktape/internal/store"
 )
 
-// Account is a large account to measure with, by flags: a database that has it already, or an engine that is filled with it.
+// Account is a large simulated account to measure with. Flags choose between an existing database and a new engine.
 type Account struct {
 	DSN               string
 	subscribers, days int
 }
 
-// Flags are -dsn, -subscribers and -days.
+// Flags adds the flags -dsn, -subscribers and -days.
 func (a *Account) Flags(flags *flag.FlagSet) {
 	flags.IntVar(&a.subscribers, "subscribers", 1_000_000, "how many people, each with some ten events in 90 days")
 	flags.IntVar(&a.days, "days", 90, "days that they lie in")
 	flags.StringVar(&a.DSN, "dsn", "", "database that has them already, by HTTP (default: an engine is started and filled)")
 }
 
-// Open sets DSN, unless a flag did. The engine, if it has started one, ends with end.
+// Open starts an engine, fills it and sets DSN, unless the flag -dsn is set. end stops the engine.
 func (a *Account) Open(ctx context.Context, stdout io.Writer) (end func(), err error) {
 	if a.DSN != "" {
 		return func() {}, nil
@@ -50,11 +50,11 @@ func (a *Account) make(ctx context.Context, stdout io.Writer, processes *Harness
 	if err := a.fill(ctx, stdout); err != nil {
 		return err
 	}
-	// In an account the events of months have long been merged when somebody looks at them.
+	// In a real account the events of months have long been merged.
 	return engine.Rest(ctx)
 }
 
-// fill plays the account into the database.
+// fill inserts the simulated account into the database.
 func (a *Account) fill(ctx context.Context, stdout io.Writer) error {
 	o := simulate.DefaultOptions(time.Now().UTC().Truncate(time.Minute), a.days)
 	o.Subscribers = uint32(a.subscribers)

@@ -1,4 +1,4 @@
--- Subscribers by the time from their first contact to their last one, as BotHelp told of them.
+-- Subscribers by the time from their first to their last contact, as BotHelp reported it.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT

@@ -1,4 +1,4 @@
--- What endpoints answered, by status code. Without one there was no answer.
+-- Attempts by endpoint and status code of the response. An attempt without a status had no response.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT

@@ -1,5 +1,5 @@
--- How long each source has been silent, beside the pauses between its accepted requests in the last 14 days. The last 90
--- days tell which sources there are; the chosen time does not matter.
+-- How long each source has been silent, and the pauses between its accepted requests in the last 14 days. The sources are those
+-- of the last 90 days; the selected time does not matter.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
@@ -9,7 +9,7 @@ SELECT
     if(requests < 2, NULL, usual) AS "Usual pause",
     if(requests < 2, NULL, longest) AS "Longest pause",
     last AS "Last request",
-    requests AS "In 14 days"
+    requests AS "Last 14 days"
 FROM
 (
     SELECT
