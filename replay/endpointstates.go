@@ -169,6 +169,15 @@ func (s *endpointStates) write(ctx context.Context, state event.EndpointState) e
 	return nil
 }
 
+// after returns now, or the moment after last if that is later. A version written now must be newer than one written
+// before, possibly by another machine whose clock is ahead.
+func after(last time.Time) time.Time {
+	if now := time.Now(); now.After(last) {
+		return now
+	}
+	return last.Add(time.Microsecond)
+}
+
 // subscriptionAges remembers since when this process has known each endpoint's subscription, by the monotonic clock:
 // its events are those received from then on, however long ClickHouse is away.
 type subscriptionAges struct {

@@ -148,12 +148,3 @@ func (rs *replays) unfinished() (list []event.Replay) {
 	}
 	return list
 }
-
-// after returns now, or the moment after last if that is later. A version written now must be newer than one written
-// before, possibly by another machine whose clock is ahead.
-func after(last time.Time) time.Time {
-	if now := time.Now(); now.After(last) {
-		return now
-	}
-	return last.Add(time.Microsecond)
-}

@@ -91,6 +91,8 @@ func locate(text []byte, err error) (key string, position *token.Position) {
 	var decoding yaml.Error
 	if format, ok := errors.AsType[*formatError](err); ok {
 		is = format.at
+	} else if _, ok := errors.AsType[*yaml.UnknownFieldError](err); ok {
+		is = unknownKey // the first in the file: of several the decoder reports any
 	} else if errors.As(err, &decoding) && decoding.GetToken() != nil {
 		position = decoding.GetToken().Position
 		is = func(node ast.Node) bool {
@@ -111,6 +113,12 @@ func locate(text []byte, err error) (key string, position *token.Position) {
 		}), doc)
 	}
 	return key, position
+}
+
+// unknownKey reports whether a node belongs to a key that the configuration does not have.
+func unknownKey(node ast.Node) bool {
+	key := strings.TrimPrefix(node.GetPath(), "$.")
+	return typeAt(key) == nil && !strings.Contains(key, "<<")
 }
 
 // decodeFault returns what is wrong with a key.

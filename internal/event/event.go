@@ -143,9 +143,9 @@ type Decoded struct {
 }
 
 var (
-	// Encoding and Decoding write and read spool records: CBOR (RFC 8949) with times to the nanosecond. Strings may
-	// have bytes that are not UTF-8, as they arrived.
+	// Encoding writes spool records: CBOR (RFC 8949) with times to the nanosecond.
 	Encoding = must(cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode())
+	// Decoding reads spool records. Strings may have bytes that are not UTF-8, as they arrived.
 	Decoding = must(cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode())
 )
 

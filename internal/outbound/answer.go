@@ -35,6 +35,9 @@ type Answer struct {
 // MaxRetryAfter is the longest that a Retry-After may delay a delivery.
 const MaxRetryAfter = 24 * time.Hour
 
+// maxResponseHeader is the number of bytes that a response's header may have.
+const maxResponseHeader = 64 << 10
+
 // Classify returns what the header of a response says about the attempt. The body may still be unread.
 func Classify(response *http.Response) Answer {
 	a := Answer{Outcome: event.OutcomeDelivered, Status: uint16(response.StatusCode)}

@@ -18,7 +18,6 @@ import (
 
 const (
 	maxResponseBytes    = 16 << 10 // kept
-	maxResponseHeader   = 64 << 10
 	maxDrainBytes       = 64 << 10 // read beyond that, to reuse the connection
 	maxConnectTime      = 5 * time.Second
 	idleConnections     = 1024 // to one endpoint; a worker has no more requests in flight

@@ -3,6 +3,7 @@ package outbound
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -156,4 +157,16 @@ func addedByProxy(name string) bool {
 		}
 	}
 	return false
+}
+
+// sortedHeaders returns headers sorted by name.
+func sortedHeaders(header http.Header) []event.Header {
+	list := make([]event.Header, 0, len(header))
+	for name, values := range header {
+		for _, value := range values {
+			list = append(list, event.Header{Name: name, Value: value})
+		}
+	}
+	slices.SortStableFunc(list, func(x, y event.Header) int { return strings.Compare(x.Name, y.Name) })
+	return list
 }

@@ -99,15 +99,3 @@ func (e *Endpoint) StoredHeaders(r *http.Request, extra []event.Header) []event.
 	}
 	return stored
 }
-
-// sortedHeaders returns headers sorted by name.
-func sortedHeaders(header http.Header) []event.Header {
-	list := make([]event.Header, 0, len(header))
-	for name, values := range header {
-		for _, value := range values {
-			list = append(list, event.Header{Name: name, Value: value})
-		}
-	}
-	slices.SortStableFunc(list, func(x, y event.Header) int { return strings.Compare(x.Name, y.Name) })
-	return list
-}

@@ -8,6 +8,8 @@ import (
 	"hooktape/internal/httpserver"
 )
 
+func init() { maxStreams = 8 }
+
 // PatientGuard returns a guard that allows an address many wrong tokens.
 func PatientGuard(logger *slog.Logger) *Guard {
 	g := NewGuard(logger)

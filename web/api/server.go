@@ -32,8 +32,10 @@ const (
 	maxBodyBytes   = 8 << 20 // a selection of 100,000 ids has 4 MB
 	maxSmallBytes  = 64 << 10
 	requestTimeout = 2 * time.Minute // freezing a million events takes ten seconds
-	maxStreams     = 64
 )
+
+// maxStreams limits the streams that are open at the same time. Tests lower it.
+var maxStreams = 64
 
 type server struct {
 	direct  *Direct

@@ -132,7 +132,7 @@ func TestWatchEnds(t *testing.T) {
 
 	var open []*http.Response // as many as there may be
 	refused := 0
-	for range 70 {
+	for range 10 {
 		response := f.stream(r.ID)
 		if response.StatusCode == http.StatusServiceUnavailable {
 			refused++
@@ -142,8 +142,8 @@ func TestWatchEnds(t *testing.T) {
 	for _, response := range open {
 		response.Body.Close()
 	}
-	if refused < 70-64 {
-		t.Errorf("of 70 streams at once %d were refused", refused)
+	if refused < 2 { // streams of before may still be open
+		t.Errorf("of 10 streams at once %d were refused, want 2 or more", refused)
 	}
 	testutil.Eventually(f.t, 10*time.Second, func() error {
 		had := errors.New("a stream may be had again")
