@@ -334,7 +334,17 @@ func TestOnlyAcceptedIsDecoded(t *testing.T) {
 // TestRepeatedWebhooks: BotHelp's repetitions of a chat webhook name the first; nothing else does.
 func TestRepeatedWebhooks(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
-	p.run()
+	// The batches are given, because the drain of a busy machine may store two records one by one.
+	stored := uint64(0)
+	store := func(list ...event.Received) {
+		t.Helper()
+		batch := batchOf(t, false, list...)
+		batch.First, batch.Last = batch.First+stored, batch.Last+stored
+		stored = batch.Last
+		if _, err := p.sink.Store(ctx, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
 	chat, flow := fixture(t, "chat-conversation-closed"), fixture(t, "flow")
 	now := time.Now()
 	ago := func(d time.Duration, source, body string) event.Received {
@@ -342,14 +352,12 @@ func TestRepeatedWebhooks(t *testing.T) {
 	}
 	first, otherSource, otherBody := ago(20*time.Hour, "demo", chat), ago(20*time.Hour, "other", chat), ago(20*time.Hour, "demo", chat+" ")
 	old, flow1 := ago(24*time.Hour+time.Second, "late", chat), ago(time.Hour, "demo", flow)
-	p.append(first, otherSource, otherBody, old, flow1)
-	p.flush()
+	store(first, otherSource, otherBody, old, flow1)
 	again, inBatch1, inBatch2 := ago(0, "demo", chat), ago(2*time.Minute, "batch", chat), ago(time.Minute, "batch", chat)
 	late, flow2 := ago(0, "late", chat), ago(0, "demo", flow)
 	rejected := ago(0, "demo", chat)
 	rejected.Verdict = event.BadSignature
-	p.append(again, inBatch2, inBatch1, late, flow2, rejected)
-	p.flush()
+	store(again, inBatch2, inBatch1, late, flow2, rejected)
 	for i, c := range []struct{ id, want uuid.UUID }{{first.ID, uuid.Nil}, {otherSource.ID, uuid.Nil}, {otherBody.ID, uuid.Nil}, {old.ID, uuid.Nil}, {flow1.ID, uuid.Nil},
 		{again.ID, first.ID}, {inBatch1.ID, uuid.Nil}, {inBatch2.ID, inBatch1.ID}, {late.ID, uuid.Nil}, {flow2.ID, uuid.Nil}, {rejected.ID, uuid.Nil}} {
 		if got := p.event(c.id).DuplicateOf; got != c.want {
