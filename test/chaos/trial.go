@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -57,7 +58,8 @@ func (t *trial) startLoadOf(ctx context.Context, o load.Options) error {
 	return t.until(ctx, "the first event in ClickHouse", func() bool { return t.stored(ctx) > 0 })
 }
 
-// until waits until done returns true. It returns an error if a hooktape process exits meanwhile.
+// until waits until done returns true. It returns an error if a hooktape process exits meanwhile. The error of a wait in
+// vain has what the processes logged.
 func (t *trial) until(ctx context.Context, what string, done func() bool) error {
 	var ended *harness.Hooktape
 	err := harness.Until(ctx, patience, what, func() bool {
@@ -70,6 +72,11 @@ func (t *trial) until(ctx context.Context, what string, done func() bool) error 
 	})
 	if ended != nil {
 		return fmt.Errorf("waiting for %s: hooktape has ended: %s", what, ended.Said())
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		for _, h := range t.hooktapes() {
+			err = fmt.Errorf("%w\n--- hooktape said\n%s", err, h.Said())
+		}
 	}
 	return err
 }
