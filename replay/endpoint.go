@@ -56,7 +56,7 @@ func DefaultEndpoint(name, url string) Endpoint {
 }
 
 // adHoc returns the endpoint of a replay to a URL that the configuration does not name. Its retries end within minutes,
-// because somebody waits for them.
+// because someone waits for them.
 func adHoc(url string, allowPrivate bool) Endpoint {
 	e := DefaultEndpoint(adHocName(url), url)
 	e.Retry.Schedule = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
@@ -156,7 +156,7 @@ func isNameHash(s string) bool {
 
 const maxConcurrency = 1024
 
-// Validate returns all faults at once: its error joins a [*setting.Fault] for each. It reads the files that TLS names.
+// Validate returns all faults together: its error joins a [*setting.Fault] for each. It reads the files that TLS names.
 func (e *Endpoint) Validate() error {
 	f := e.Faults()
 	if e.Subscribe != nil {

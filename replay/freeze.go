@@ -94,7 +94,7 @@ func (l *freezeLock) acquire(ctx context.Context) error {
 }
 
 // awaitHigher waits, with this process's bit set, until no process with a higher id has its bit set. It then clears the
-// bits of dead processes, so that the next process need not wait to see that they are dead. If one of them goes on
+// bits of dead processes, so that the next process need not wait to see that they are dead. If one of them continues
 // after all, it waits for this process, which has the lock.
 func (l *freezeLock) awaitHigher(ctx context.Context, higher bool) error {
 	for higher {

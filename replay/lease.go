@@ -30,7 +30,7 @@ var ErrStandby = errors.New("another process delivers")
 // errUnsure holds for a second after the start, and after the process or ClickHouse stood still.
 var errUnsure = errors.New("finding out whether another process delivers")
 
-// lease keeps two processes from delivering at once, because every event would be sent twice. Each process claims the
+// lease keeps two processes from delivering at the same time: every event would be sent twice. Each process claims the
 // lease, and the living process that claimed it first has it. ClickHouse has no compare-and-set, so a process writes
 // its claim before it reads all claims, and has the lease only after two rounds that found it to be first: of two that
 // start at the same moment at least one has seen the other.
@@ -40,7 +40,7 @@ var errUnsure = errors.New("finding out whether another process delivers")
 // ones, so that a later start need not watch them again.
 //
 // A process that knows of others stops sending when it could not renew its claim for leaseFence, because one of them
-// will begin. One that knows of no other goes on without ClickHouse, where nobody could take the lease from it. One
+// will begin. One that knows of no other continues without ClickHouse, where nobody could take the lease from it. One
 // that stood still sends nothing before it has renewed, and queues behind those that came meanwhile.
 type lease struct {
 	store  *store.Store
@@ -98,8 +98,8 @@ func (l *lease) state() error {
 // held reports whether this process may deliver now.
 func (l *lease) held() bool { return l.state() == nil }
 
-// within reports whether t is less than d ago by both clocks: the wall clock goes on while the machine sleeps, and the
-// monotonic one when somebody sets the wall clock.
+// within reports whether t is less than d ago by both clocks: the wall clock continues while the machine sleeps, and the
+// monotonic one when someone sets the wall clock.
 func within(t time.Time, d time.Duration) bool {
 	now := time.Now()
 	return now.Sub(t) < d && now.Round(0).Sub(t.Round(0)) < d
@@ -220,7 +220,7 @@ func (l *lease) apply(claims []store.LeaseClaim, asked time.Time) {
 	}
 }
 
-// release lets another process take over at once.
+// release lets another process take over immediately.
 func (l *lease) release() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -73,7 +73,7 @@ type scan struct {
 type chain struct {
 	head *item // ready, in flight or waiting for a retry; nil if it has ended and the rest is only in ClickHouse
 	next []*item
-	rest *store.Cursor // the first delivery that is only in ClickHouse; nil if there is none
+	rest *store.Cursor // the first delivery that is only in ClickHouse; nil if none
 }
 
 // payloadBytes bounds the events that one query loads, and those loaded of one origin.
@@ -81,7 +81,7 @@ const payloadBytes = 8 << 20
 
 // queueLimits bound a readyQueue's memory.
 type queueLimits struct {
-	page    int // deliveries read at once
+	page    int // deliveries read at a time
 	few     int // the next page is read when fewer are ready
 	retries int // waiting for a retry
 }
@@ -317,7 +317,7 @@ func (q *readyQueue) retryAll(now time.Time) {
 	heap.Init(&q.retries)
 }
 
-// peek returns the next delivery to send that is loaded and passes may; nil if there is none.
+// peek returns the next delivery to send that is loaded and passes may; nil if none.
 func (q *readyQueue) peek(now time.Time, may func(*item) bool) *item {
 	for len(q.retries) > 0 && !q.retries[0].NextAt.After(now) {
 		q.enqueue(heap.Pop(&q.retries).(*item), fromRetries)
@@ -342,7 +342,7 @@ func (q *readyQueue) pop(it *item) {
 }
 
 // unloaded returns up to n deliveries whose events are needed next, new ones first. An origin has some only if one of
-// its first n/2 is not loaded, so that one query serves many.
+// its first n/2 is not loaded, because one query serves many.
 func (q *readyQueue) unloaded(n int) (items []*item) {
 	for _, origin := range []int{fromTail, fromRetries, fromBacklog} {
 		list := q.ready[origin]

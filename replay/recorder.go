@@ -13,7 +13,7 @@ import (
 	"hooktape/internal/store"
 )
 
-// Recorder stores what happens to deliveries: on disk at once, in ClickHouse as soon as that accepts it.
+// Recorder stores what happens to deliveries: on disk immediately, in ClickHouse as soon as that accepts it.
 type Recorder struct {
 	spool *spool.Spool
 	drain *spool.Drain

@@ -36,7 +36,7 @@ const (
 // Runner delivers: live events to the endpoints that subscribe to them, and replays.
 //
 // Twice a second it reconciles the running workers with those that should run: one for each endpoint that subscribes to
-// something and one for each running replay. Only the configuration and ClickHouse say what should run. So a crash, a
+// something and one for each running replay. Only the configuration and ClickHouse decide what should run. So a crash, a
 // pause and a changed configuration end in the same way: by the next reconcile.
 type Runner struct {
 	options  Options
@@ -341,10 +341,10 @@ func (r *Runner) workerEnded(w *worker) {
 	}
 }
 
-// targetOf returns the target of a configured endpoint; nil if there is none.
+// targetOf returns the target of a configured endpoint; nil if none.
 func (r *Runner) targetOf(e Endpoint) *target { return r.targets.byKey[e.Name] }
 
-// pollerOf returns the running poller of an endpoint; nil if there is none.
+// pollerOf returns the running poller of an endpoint; nil if none.
 func (r *Runner) pollerOf(e Endpoint) *poller {
 	if w := r.workers[store.Queue{Endpoint: e.Name}]; w != nil {
 		return w.poller

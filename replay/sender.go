@@ -132,7 +132,7 @@ func (s *sender) settle(d *event.Delivery, answer outbound.Answer) {
 		d.State, d.Error = event.Delivered, "" // the attempt keeps what was wrong with the body
 		return
 	case event.OutcomeUnknown:
-		d.State = event.Unknown // sent again when the worker goes on
+		d.State = event.Unknown // sent again when the worker continues
 		return
 	}
 	delay, again, why := s.retry.Next(answer, d.Attempts, d.UpdatedAt.Sub(d.CreatedAt))

@@ -19,10 +19,10 @@ import (
 // A worker has in memory the keys of some thousand deliveries, the events of those that are next, and the keys of
 // deliveries that wait for a retry. The others stay in ClickHouse.
 const (
-	pageSize     = 10_000 // deliveries read at once
+	pageSize     = 10_000 // deliveries read at a time
 	fewReady     = 5_000
 	maxRetries   = 100_000
-	payloadCount = 3_000 // events loaded at once: ClickHouse reads 8,192 rows for one as for all; a parameter takes no more ids
+	payloadCount = 3_000 // events loaded at a time: ClickHouse reads 8,192 rows for one as for all; a parameter takes no more ids
 )
 
 const (
@@ -73,7 +73,7 @@ type worker struct {
 	inFlight int
 	failures uint32       // attempts in a row
 	open     atomic.Int64 // deliveries in memory, for the metrics
-	resumed  time.Time    // when somebody last resumed the endpoint
+	resumed  time.Time    // when someone last resumed the endpoint
 	reading  bool         // a page
 	loading  bool         // events
 	troubled time.Time    // nothing is read or loaded before this time
@@ -92,7 +92,7 @@ type worker struct {
 // news is what others have told a worker and its loop has not seen yet.
 type news struct {
 	arrived *store.Cursor // place of the first new delivery
-	resumed time.Time     // when somebody resumed the endpoint
+	resumed time.Time     // when someone resumed the endpoint
 }
 
 func newWorker(db *store.Store, s sender, c workerConfig, logger *slog.Logger) *worker {

@@ -133,7 +133,7 @@ func (b *body) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// onlyOnce keeps net/http from sending a request again by itself, which would be an attempt that nobody records.
+// onlyOnce keeps net/http from sending a request again by itself, which would be an attempt that is not recorded.
 // net/http repeats a request with an Idempotency-Key when a reused connection breaks. It looks for the canonical
 // spelling only, and for receivers case does not matter.
 func onlyOnce(r *http.Request) {
@@ -146,7 +146,7 @@ func onlyOnce(r *http.Request) {
 }
 
 // drain reads the rest of a response and returns its length. The connection is reused only if the rest is short and
-// arrives at once.
+// arrives immediately.
 func drain(body io.Reader, cancel context.CancelFunc) int64 {
 	defer time.AfterFunc(drainPatience, cancel).Stop()
 	n, _ := io.CopyN(io.Discard, body, maxDrainBytes)

@@ -29,7 +29,7 @@ func (s *Store) neighbour(ctx context.Context, subscriber string, of Cursor, sid
 }
 
 // Touches returns the first and the last accepted event of a subscriber (BotHelp's id, or the messenger's) that have a
-// UTM tag, without headers and body; nil if there is none.
+// UTM tag, without headers and body; nil if none.
 func (s *Store) Touches(ctx context.Context, subscriber string) (first, last *event.Event, err error) {
 	if first, err = s.touch(ctx, subscriber, "ASC"); err != nil || first == nil {
 		return nil, nil, err
@@ -47,7 +47,7 @@ func (s *Store) touch(ctx context.Context, subscriber, order string) (*event.Eve
 	return s.firstEvent(ctx, where, briefColumns, order)
 }
 
-// firstEvent returns the first event that matches the conditions; nil if there is none. order is ASC or DESC.
+// firstEvent returns the first event that matches the conditions; nil if none. order is ASC or DESC.
 func (s *Store) firstEvent(ctx context.Context, where *conditions, columns, order string) (*event.Event, error) {
 	found, err := s.queryEvents(ctx, where, columns, fmt.Sprintf("ORDER BY received_at %[1]s, id %[1]s LIMIT 1", order))
 	if err != nil || len(found) == 0 {
