@@ -65,7 +65,7 @@ func TestRetentionCommands(t *testing.T) {
 	i := newInstance(t, enginetest.DSN(t))
 	i.configure("    retention: {bodies: 5d}\nretention: {events: 30d, bodies: 20d, attempts: 90d}\nreplay: {allow_private: true}\n")
 	out := i.cli("migrate")
-	says(t, out, "events are kept 30d, not accepted 30d; before it was for ever", "events.body are kept 20d, demo 5d; before it was for ever", "attempts are kept 90d", "migrations applied")
+	says(t, out, "events are kept 30d, rejected 30d; before it was for ever", "events.body are kept 20d, demo 5d; before it was for ever", "attempts are kept 90d", "migrations applied")
 	if out := i.cli("migrate"); !strings.Contains(out, "nothing to do") {
 		t.Errorf("the second time it says %s", out)
 	}

@@ -50,7 +50,7 @@ func (c retentionCmd) Run(e *env) error {
 
 func sourceOf(k store.RetentionStatus) string {
 	if k.NotAccepted {
-		return "(not accepted)"
+		return "(rejected)"
 	}
 	return orDash(k.Source)
 }

@@ -49,7 +49,7 @@ func (e *env) printBanner(cfg *config.Config, written bool) {
 	}
 	fmt.Fprintf(out, "  config      %s%s\n", e.file().Path, note)
 	if len(cfg.API.Tokens) > 0 {
-		fmt.Fprintf(out, "\nLog in to the console with the token of %q, which stands there under api.tokens.\n",
+		fmt.Fprintf(out, "\nLog in to the console with the token of %q. The configuration has it under api.tokens.\n",
 			cfg.API.Tokens[0].Name)
 	} else {
 		fmt.Fprintf(out, "\nNobody can log in to the console: there is no token under api.tokens.\n")

@@ -38,8 +38,8 @@ User-Agent ` + simulate.UserAgent + `. The same flags generate the same events.
   hooktape simulate --rate 20 --for 10m                live, through the ingest; Ctrl-C stops it
   hooktape simulate --days 30 --dry-run --json         the right answers: leads, funnels, conversions by UTM …
 
-Live requests go to the sources called course, webinar and chat, or to the first source in place of those that the
-configuration does not have. Simulated events are events like others: endpoints that follow live deliveries get them, so
+Live requests go to the sources called course, webinar and chat, or to the first source where
+the configuration has no such source. Simulated events are events like others: endpoints that follow live deliveries get them, so
 use a database of its own (--clickhouse-dsn, --data). A history is stored now, days after the times of its requests; dashboards of
 the storage lag show that.`
 }

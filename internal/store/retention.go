@@ -105,14 +105,14 @@ func (k keep) forever() bool {
 
 func finite(d Days) bool { return d != 0 && d < Forever }
 
-// String returns a text such as "730d, demo 90d, not accepted 30d".
+// String returns a text such as "730d, demo 90d, rejected 30d".
 func (k keep) String() string {
 	text := k.all.String()
 	for _, name := range slices.Sorted(maps.Keys(k.sources)) {
 		text += ", " + name + " " + k.sources[name].String()
 	}
 	if finite(k.rejected) {
-		text += ", not accepted " + k.rejected.String()
+		text += ", rejected " + k.rejected.String()
 	}
 	return text
 }

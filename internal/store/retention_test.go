@@ -93,7 +93,7 @@ func TestRetention(t *testing.T) {
 	d := newDB(t)
 	d.insert(t, aged()...)
 	if changes := d.apply(t, someRetention); len(changes) != 6 || changes[0] != (store.RetentionChange{What: "events", Before: "for ever",
-		After: "90d, chat 40d, demo for ever, o'clock 5d, not accepted 20d"}) {
+		After: "90d, chat 40d, demo for ever, o'clock 5d, rejected 20d"}) {
 		t.Errorf("changes %+v", changes)
 	}
 	for _, c := range []struct {
@@ -177,7 +177,7 @@ func TestDefaultRetention(t *testing.T) {
 	d := newDB(t)
 	d.insert(t, aged()...)
 	if changes := d.apply(t, store.DefaultRetention); len(changes) != 1 || changes[0] != (store.RetentionChange{What: "events", Before: "for ever",
-		After: "for ever, not accepted 30d"}) {
+		After: "for ever, rejected 30d"}) {
 		t.Errorf("changes %+v", changes)
 	}
 	d.merge(t)
