@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -165,6 +166,8 @@ func (l *lease) decide(
 	case err != nil: // nothing changes
 	case !within(asked, leaseTime): // ClickHouse took so long that others may believe this process dead
 		l.rounds, l.err = 0, errUnsure
+	case !slices.ContainsFunc(claims, l.isSelf): // a replica of a cluster may not have the claim yet
+		l.rounds, l.err = 0, errUnsure
 	default:
 		alive, dead := l.split(claims, l.checked)
 		l.apply(alive, asked)
@@ -179,7 +182,7 @@ func (l *lease) decide(
 func (l *lease) split(claims []store.LeaseClaim, now time.Time) (alive, dead []store.LeaseClaim) {
 	l.seen.update(claims, now)
 	for _, c := range claims {
-		if c.ID == l.self.ID || l.seen.alive(c.ID, now) {
+		if l.isSelf(c) || l.seen.alive(c.ID, now) {
 			alive = append(alive, c)
 		} else {
 			dead = append(dead, c)
@@ -187,6 +190,8 @@ func (l *lease) split(claims []store.LeaseClaim, now time.Time) (alive, dead []s
 	}
 	return alive, dead
 }
+
+func (l *lease) isSelf(c store.LeaseClaim) bool { return c.ID == l.self.ID }
 
 // claim returns this process's claim, and reports whether the process stood still. If it was not renewed for so long
 // that another may have begun, it is a new claim, behind the other's.
@@ -199,16 +204,16 @@ func (l *lease) claim() (self store.LeaseClaim, stoodStill bool) {
 	return l.self, !within(l.checked, leaseFence)
 }
 
-// apply applies the claims of the living processes, the earliest first.
+// apply applies the claims of the living processes, of which this is one, the earliest first.
 func (l *lease) apply(claims []store.LeaseClaim, asked time.Time) {
-	l.renewed, l.alone = asked, len(claims) == 1 && claims[0].ID == l.self.ID
+	l.renewed, l.alone = asked, len(claims) == 1 && l.isSelf(claims[0])
 	for _, c := range claims {
-		if c.ID == l.self.ID {
+		if l.isSelf(c) {
 			l.self.Since = c.Since
 		}
 	}
 	l.rounds++
-	if first := claims[0]; first.ID != l.self.ID {
+	if first := claims[0]; !l.isSelf(first) {
 		l.rounds = 0
 		l.err = fmt.Errorf("%w: %s has the lease; this process takes over %v after that ends", ErrStandby, first.Host, leaseTime)
 		l.quiet.Do(func() { l.logger.Warn("this process stands by and delivers nothing", "reason", l.err) })

@@ -39,6 +39,25 @@ func TestALostLeaseIsNotTakenBack(t *testing.T) {
 	}
 }
 
+// TestClaimIsNotSeen: a process whose claim a lagging replica does not show, whatever else that shows, delivers nothing until it
+// does.
+func TestClaimIsNotSeen(t *testing.T) {
+	l := &lease{self: store.LeaseClaim{ID: "self"}, logger: slog.New(slog.DiscardHandler)}
+	self := []store.LeaseClaim{{ID: "self", Since: time.Now()}}
+	for _, claims := range [][]store.LeaseClaim{nil, {{ID: "other", Since: time.Now()}}} {
+		for range 2 {
+			l.decide(self, time.Now(), false, nil)
+		}
+		if !l.held() {
+			t.Fatal(l.state())
+		}
+		l.decide(claims, time.Now(), false, nil)
+		if err := l.state(); err != errUnsure {
+			t.Errorf("%d claims of others: %v", len(claims), err)
+		}
+	}
+}
+
 // TestStoodStillAndClickHouseAway: a process that cannot find out what happened meanwhile sends nothing.
 func TestStoodStillAndClickHouseAway(t *testing.T) {
 	db, err := store.Open("http://127.0.0.1:1/hooktape")
