@@ -71,7 +71,7 @@ func grafanasMode(t *testing.T) string {
 // TestOnCluster tries the panels over tables that are spread over two shards.
 func TestOnCluster(t *testing.T) {
 	// Of deliveries and of the simulated account one time range each.
-	enginetest.OnCluster(t, store.ShardedBy(), 6, "-test.run", "^(TestDeliveriesTruth|TestTruth)$/^plugin_4$/^(two_weeks|8_hours)$")
+	enginetest.OnCluster(t, store.ShardedBy(), 6, "-test.run", "^(TestDeliveriesTruth|TestExternalTruth|TestTruth)$/^plugin_4$/^(two_weeks|8_hours|6_hours)$")
 	if enginetest.Whole() {
 		enginetest.OnCluster(t, store.ShardedBy(), 2, "-test.run", "^(TestPipelineTruth|TestHostile)$/^(plugin_4|variables)$")
 	}
