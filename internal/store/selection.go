@@ -71,6 +71,12 @@ var conditionOf = map[string]func(*conditions, event.Selection){
 		c.require("id IN (SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(sel.FailedAt, sel) +
 			" GROUP BY event_id HAVING argMax(state, (updated_at, version)) = 'failed')")
 	},
+	"fallback": func(c *conditions, sel event.Selection) {
+		c.addForwarded(sel, "fallback != '' AND hasAny({}, ['any', fallback])", event.Texts(sel.Fallbacks))
+	},
+	"missing_key": func(c *conditions, sel event.Selection) {
+		c.addForwarded(sel, "notEmpty(missing_keys) AND hasAny({}, arrayPushBack(missing_keys, 'any'))", sel.MissingKeys)
+	},
 }
 
 // addSubscribers requires that an event is about one of these people. An empty id matches no event; as a value it

@@ -34,7 +34,7 @@ func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cur
 	if err != nil {
 		return EventPage{}, err
 	}
-	return pageOf(events, limit), nil
+	return d.page(ctx, events, limit)
 }
 
 // Search is Events with a time limit: after patience it returns what it has found so far. reached is how far back it
@@ -52,9 +52,9 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 	if err != nil {
 		return EventPage{}, nil, err
 	}
-	page = pageOf(events, limit)
-	if rest == nil {
-		return page, nil, nil
+	page, err = d.page(ctx, events, limit)
+	if err != nil || rest == nil {
+		return page, nil, err
 	}
 	page.Next = encodeCursor(*rest)
 	if len(page.Events) == limit {
@@ -63,14 +63,31 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 	return page, &rest.At, nil
 }
 
-// pageOf returns a page of the first limit events, with a cursor if there are more.
-func pageOf(events []event.Event, limit int) EventPage {
-	page := EventPage{Events: briefEvents(events[:min(len(events), limit)])}
+// page returns a page of the first limit events, with a cursor if there are more.
+func (d *Direct) page(ctx context.Context, events []event.Event, limit int) (EventPage, error) {
+	list, err := d.listed(ctx, events[:min(len(events), limit)])
+	page := EventPage{Events: list}
 	if len(events) > limit {
 		last := page.Events[limit-1]
 		page.Next = encodeCursor(store.Cursor{At: last.ReceivedAt, ID: last.ID})
 	}
-	return page
+	return page, err
+}
+
+// listed returns events for a list, with what became of those for whose answer a bot waited.
+func (d *Direct) listed(ctx context.Context, events []event.Event) ([]Event, error) {
+	list := briefEvents(events)
+	ids, first, last := spread(list)
+	found, err := d.store.Forwards(ctx, ids, first, last)
+	forwards := map[uuid.UUID]store.Forward{}
+	for _, f := range found {
+		forwards[f.EventID] = f
+	}
+	for i := range list {
+		f := forwards[list[i].ID]
+		list[i].Fallback, list[i].MissingKeys = f.Fallback, f.MissingKeys
+	}
+	return list, err
 }
 
 // encodeCursor encodes the place of a page's last event: the microsecond of its receipt, and its id. The cursor stays
@@ -104,11 +121,15 @@ func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	deliveries, err := d.deliveries(ctx, id)
+	deliveries, forward, err := d.deliveries(ctx, id)
 	if err == nil {
 		err = d.recordView(ctx, "event.view", id.String())
 	}
-	return WholeEvent(e, deliveries), err
+	j := WholeEvent(e, deliveries)
+	if j.Forward = forward; forward != nil {
+		j.Fallback, j.MissingKeys = forward.Fallback, forward.MissingKeys
+	}
+	return j, err
 }
 
 // Body returns the bytes of an event's body, and records the view. It returns a [*Problem] if the body is past its
@@ -126,7 +147,7 @@ func (d *Direct) Body(ctx context.Context, id uuid.UUID) ([]byte, error) {
 
 // Deliveries returns the deliveries of an event.
 func (d *Direct) Deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, error) {
-	list, err := d.deliveries(ctx, id)
+	list, _, err := d.deliveries(ctx, id)
 	if err == nil && len(list) == 0 {
 		_, err = d.event(ctx, id) // fails for an unknown event
 	}
@@ -143,13 +164,14 @@ func (d *Direct) event(ctx context.Context, id uuid.UUID) (*event.Event, error) 
 	return e, err
 }
 
-func (d *Direct) deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, error) {
+// deliveries returns the deliveries of an event, and the attempt for which a bot waited, if there is one.
+func (d *Direct) deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, *Forward, error) {
 	deliveries, err := d.store.DeliveriesOf(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	attempts, err := d.store.AttemptsOf(ctx, id)
-	return deliveriesJSON(deliveries, attempts), err
+	return deliveriesJSON(deliveries, attempts), forwardOf(attempts), err
 }
 
 // PageQuery has the parameters of a page. It is exported because huma reads embedded parameters of exported types only.
