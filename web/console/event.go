@@ -32,6 +32,7 @@ type eventPage struct {
 	Signature  string // its state; empty if unknown
 	Trace      *trace
 	Deliveries []delivery
+	Forward    *forwarded // nil: no bot waited for an answer
 	Before     *neighbour
 	After      *neighbour
 	Endpoints  []string
@@ -94,6 +95,7 @@ func showEvent(v *visit) error {
 	p := eventPage{row: row{Event: e, At: v.at(e.ReceivedAt)}, Fields: sorted(e.Fields), Curl: v.curl(e), Signature: v.signature(e),
 		Endpoints: v.direct.EndpointNames(), MayReplay: v.user.Role.Covers(api.RoleReplay), Key: rand.Text()}
 	p.Body = bodyOf(e.Request.Bytes(), "/events/"+id.String()+"?all=1#body", v.URL.Query().Has("all"))
+	p.Forward = v.forwarded(e, p.Body)
 	for _, name := range api.DecodedNames {
 		if value := e.Decoded[name]; value != "" {
 			p.Decoded = append(p.Decoded, pair{name, value})
