@@ -229,6 +229,9 @@ func sendBody(v *visit) error {
 
 // replayEvent sends one event to an endpoint or a URL; if that has the event already, after a confirmation.
 func replayEvent(v *visit) error {
+	if err := v.user.Require(api.RoleReplay); err != nil {
+		return err
+	}
 	id, err := v.eventID()
 	if err != nil {
 		return err

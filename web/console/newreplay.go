@@ -211,6 +211,9 @@ const manyEvents = 1000
 // createReplay creates the planned replay, which the address describes, after a confirmation if it sends many events,
 // some of them again, or the same ones as an earlier replay.
 func createReplay(v *visit) error {
+	if err := v.user.Require(api.RoleReplay); err != nil {
+		return err
+	}
 	_, want, err := v.requested()
 	if err != nil {
 		return err
