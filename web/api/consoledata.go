@@ -53,7 +53,7 @@ func (d *Direct) EventsStored(ctx context.Context, sel event.Selection, since ti
 	if err != nil {
 		return nil, err
 	}
-	return d.listed(ctx, events)
+	return d.list(ctx, events)
 }
 
 // RecordDownload records that the principal downloads the selected events.

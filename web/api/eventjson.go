@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -23,7 +22,7 @@ type Event struct {
 	Source      string            `json:"source" doc:"The source whose hook it was sent to."`
 	Step        string            `json:"step" doc:"The path after the token in the hook's URL; empty for none."`
 	Kind        event.Kind        `json:"kind" doc:"The kind of event, parsed from the body."`
-	Verdict     event.Verdict     `json:"verdict" doc:"Whether the request was accepted, or why it was rejected. Only accepted events are delivered."`
+	Verdict     event.Verdict     `json:"verdict" doc:"Whether the request was accepted, or why it was rejected. Only accepted events are delivered, unless a replay includes rejected ones."`
 	RemoteIP    string            `json:"remote_ip" doc:"The sender's address."`
 	TraceID     string            `json:"trace_id" doc:"The trace of the request, 32 hex digits."`
 	DuplicateOf *uuid.UUID        `json:"duplicate_of,omitempty" doc:"The original event, of which BotHelp sent this duplicate."`
@@ -34,6 +33,8 @@ type Event struct {
 	// Of an external request, for whose answer a bot waited.
 	Fallback    event.Fallback `json:"fallback,omitempty" doc:"Why the bot that waited for the answer got the fallback; absent if it got the endpoint's answer, and for events without a waiting bot."`
 	MissingKeys []string       `json:"missing_keys,omitempty" doc:"The expected keys that the answer to the waiting bot did not have."`
+	Rejection  *Rejection  `json:"rejection,omitempty" doc:"Of a rejected request: why, and what can be read from it."`
+	Acceptance *Acceptance `json:"acceptance,omitempty" doc:"Who accepted this event after it was rejected."`
 
 	Request    *EventRequest `json:"request,omitempty" doc:"The original request; not in lists."`
 	Deliveries []Delivery    `json:"deliveries,omitzero" doc:"Its deliveries to each endpoint; not in lists."`
@@ -95,12 +96,6 @@ type Attempt struct {
 	OverheadMS    float64           `json:"overhead_ms,omitempty" doc:"The milliseconds from the end of the bot's request to the end of its answer that were not spent waiting for the endpoint."`
 }
 
-// Forward is the only attempt to forward an event to an endpoint while a bot waited for the answer.
-type Forward struct {
-	Endpoint string `json:"endpoint" doc:"The endpoint's name."`
-	Attempt
-}
-
 // Response returns the first 16 KiB of the answer's body.
 func (a *Attempt) Response() []byte { return textOrBase64(a.ResponseBody, a.ResponseBodyBase64) }
 
@@ -111,6 +106,9 @@ func briefEvent(e *event.Event) Event {
 		Decoded: map[string]string{}, Fields: e.Fields, DecodeError: e.DecodeError}
 	if e.DuplicateOf != uuid.Nil {
 		j.DuplicateOf = &e.DuplicateOf
+	}
+	if e.Acceptance.By != "" {
+		j.Acceptance = new(Acceptance(e.Acceptance))
 	}
 	if j.Fields == nil {
 		j.Fields = map[string]string{}
@@ -135,20 +133,14 @@ func briefEvents(events []event.Event) []Event {
 func WholeEvent(e *event.Event, deliveries []Delivery) Event {
 	j := briefEvent(e)
 	j.Deliveries = deliveries
+	if e.Verdict != event.Accepted {
+		j.Rejection = rejectionOf(e)
+	}
 	j.Request = &EventRequest{Method: e.Method, Path: e.Path, Headers: notNil(e.Headers),
 		BodySHA256: hex.EncodeToString(e.BodySHA256[:]), BodyGone: e.BodyGone()}
 	j.Request.Query, j.Request.QueryBase64 = split([]byte(e.Query))
 	j.Request.Body, j.Request.BodyBase64 = split(e.Body)
 	return j
-}
-
-// forwardOf returns the attempt of an event for which a bot waited; nil if there is none.
-func forwardOf(attempts []event.Attempt) *Forward {
-	i := slices.IndexFunc(attempts, func(a event.Attempt) bool { return a.Kind == event.AttemptForward })
-	if i < 0 {
-		return nil
-	}
-	return &Forward{attempts[i].Endpoint, attemptJSON(attempts[i])}
 }
 
 // deliveriesJSON adds the attempts of an event to its deliveries.

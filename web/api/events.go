@@ -34,7 +34,7 @@ func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cur
 	if err != nil {
 		return EventPage{}, err
 	}
-	return d.page(ctx, events, limit)
+	return d.pageOf(ctx, events, limit)
 }
 
 // Search is Events with a time limit: after patience it returns what it has found so far. reached is how far back it
@@ -52,9 +52,11 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 	if err != nil {
 		return EventPage{}, nil, err
 	}
-	page, err = d.page(ctx, events, limit)
-	if err != nil || rest == nil {
-		return page, nil, err
+	if page, err = d.pageOf(ctx, events, limit); err != nil {
+		return EventPage{}, nil, err
+	}
+	if rest == nil {
+		return page, nil, nil
 	}
 	page.Next = encodeCursor(*rest)
 	if len(page.Events) == limit {
@@ -63,31 +65,16 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 	return page, &rest.At, nil
 }
 
-// page returns a page of the first limit events, with a cursor if there are more.
-func (d *Direct) page(ctx context.Context, events []event.Event, limit int) (EventPage, error) {
-	list, err := d.listed(ctx, events[:min(len(events), limit)])
-	page := EventPage{Events: list}
+// pageOf returns a page of the first limit events, with a cursor if there are more.
+func (d *Direct) pageOf(ctx context.Context, events []event.Event, limit int) (page EventPage, err error) {
+	if page.Events, err = d.list(ctx, events[:min(len(events), limit)]); err != nil {
+		return page, err
+	}
 	if len(events) > limit {
 		last := page.Events[limit-1]
 		page.Next = encodeCursor(store.Cursor{At: last.ReceivedAt, ID: last.ID})
 	}
-	return page, err
-}
-
-// listed returns events for a list, with what became of those for whose answer a bot waited.
-func (d *Direct) listed(ctx context.Context, events []event.Event) ([]Event, error) {
-	list := briefEvents(events)
-	ids, first, last := spread(list)
-	found, err := d.store.Forwards(ctx, ids, first, last)
-	forwards := map[uuid.UUID]store.Forward{}
-	for _, f := range found {
-		forwards[f.EventID] = f
-	}
-	for i := range list {
-		f := forwards[list[i].ID]
-		list[i].Fallback, list[i].MissingKeys = f.Fallback, f.MissingKeys
-	}
-	return list, err
+	return page, nil
 }
 
 // encodeCursor encodes the place of a page's last event: the microsecond of its receipt, and its id. The cursor stays

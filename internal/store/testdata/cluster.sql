@@ -572,3 +572,19 @@ ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS
 
 ALTER TABLE `hooktape`.`events` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS body_text String CODEC(ZSTD(3));
 
+-- 00051_events_acceptance.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS accepted_by String CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS accepted_at DateTime64(6, 'UTC') CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS rejected_as LowCardinality(String);
+
+ALTER TABLE `hooktape`.`events` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS accepted_by String CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS accepted_at DateTime64(6, 'UTC') CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS rejected_as LowCardinality(String);
+
+-- 00052_replays_include_rejected.sql
+ALTER TABLE `hooktape`.`replays_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS include_rejected Bool;
+
+ALTER TABLE `hooktape`.`replays` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS include_rejected Bool;
+
