@@ -595,3 +595,19 @@ ALTER TABLE `hooktape`.`attempts` ON CLUSTER `main`
     -- The time from the end of the request to the end of the answer, without the time spent waiting for the endpoint.
     ADD COLUMN IF NOT EXISTS overhead_ms Float64 CODEC(ZSTD(1));
 
+-- 00051_events_acceptance.sql
+ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS accepted_by String CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS accepted_at DateTime64(6, 'UTC') CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS rejected_as LowCardinality(String);
+
+ALTER TABLE `hooktape`.`events` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS accepted_by String CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS accepted_at DateTime64(6, 'UTC') CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS rejected_as LowCardinality(String);
+
+-- 00052_replays_include_rejected.sql
+ALTER TABLE `hooktape`.`replays_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS include_rejected Bool;
+
+ALTER TABLE `hooktape`.`replays` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS include_rejected Bool;
+
