@@ -33,7 +33,7 @@ var enums = []enum{
 	enumOf(event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled),
 	enumOf(event.Pending, event.Delivering, event.Retrying, event.Unknown, event.Delivered, event.Failed, event.Cancelled),
 	enumOf(event.OutcomeDelivered, event.OutcomeStatus, event.OutcomeTimeout, event.OutcomeNoConn, event.OutcomeBroken,
-		event.OutcomeForbidden, event.OutcomeImpossible, event.OutcomeUnknown),
+		event.OutcomeForbidden, event.OutcomeImpossible, event.OutcomeUnknown, event.OutcomeNotSent),
 }
 
 // enumSchema replaces a type of enums in the document.
