@@ -86,6 +86,11 @@ func (f forwarded) Why() string {
 	return ""
 }
 
+// Remark returns the error of an answer without its status, which the page shows already.
+func (f forwarded) Remark() string {
+	return strings.TrimPrefix(strings.TrimPrefix(f.Error, "answered "+f.StatusText()), "; ")
+}
+
 // fallbackWords has the reasons of a fallback.
 var fallbackWords = map[event.Fallback]string{
 	event.FallbackDeadline: "the endpoint did not answer within the deadline",
