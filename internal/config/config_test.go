@@ -29,7 +29,7 @@ func exampleConfig(t *testing.T) []byte {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"HOOKTAPE_ADMIN_TOKEN", "HOOKTAPE_DEMO_TOKEN", "HOOKTAPE_CHAT_SIGNING_TOKEN", "CRM_TOKEN"} {
+	for _, name := range []string{"HOOKTAPE_ADMIN_TOKEN", "HOOKTAPE_DEMO_TOKEN", "HOOKTAPE_PRICE_TOKEN", "HOOKTAPE_CHAT_SIGNING_TOKEN", "CRM_TOKEN"} {
 		t.Setenv(name, someToken)
 	}
 	t.Setenv("CRM_SIGNING_SECRET", someSecret)
@@ -231,7 +231,8 @@ func TestAutocertDomains(t *testing.T) {
 
 // TestYAMLHasEveryKey: a printed configuration has each key.
 func TestYAMLHasEveryKey(t *testing.T) {
-	c, err := Parse("f.yaml", []byte("api: {tokens: [{name: a, token: "+someToken+"}]}\n"+twoSources+`endpoints:
+	c, err := Parse("f.yaml", []byte("api: {tokens: [{name: a, token: "+someToken+"}]}\n"+twoSources+"  - {name: c, token: "+someToken+`, forward: {to: crm, fallback: {headers: [{name: X-Key, value: x}]}}}
+endpoints:
   - name: crm
     url: https://crm.example.org/
     subscribe: {}

@@ -92,6 +92,7 @@ func TestEndpointErrorsNameLineAndKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	const head = twoSources + "endpoints:\n  - name: crm\n    url: https://crm.example.org/hooks\n" // 6 lines
+	const forward = "endpoints:\n  - {name: crm, url: 'https://crm.example.org/'}\nsources:\n  - {name: a, token: " + someToken + ",\n     forward: {"
 	for _, c := range []struct{ name, text, want string }{
 		{"unknown key", head + "    tiemout: 1s\n", "f.yaml:7: endpoints[0].tiemout: unknown key; did you mean timeout?"},
 		{"unknown inner key", head + "    retry:\n      sched: [1s]\n", "f.yaml:8: endpoints[0].retry.sched: unknown key; known here are schedule, "},
@@ -137,6 +138,16 @@ func TestEndpointErrorsNameLineAndKey(t *testing.T) {
 		{"signing secret", head + "    sign:\n      secrets:\n        - value: " + secret + "\n", "f.yaml:9: endpoints[0].sign.secrets[0]: must be whsec_"},
 		{"certificate", head + "    tls:\n      ca_file: /nowhere/ca.pem\n", "f.yaml:8: endpoints[0].tls.ca_file: open /nowhere/ca.pem"},
 		{"key without certificate", head + "    tls:\n      key_file: /nowhere/key.pem\n", "endpoints[0].tls.cert_file: is missing, but key_file is set"},
+		{"forward to nowhere", forward + "to: crn}}\n", `f.yaml:5: sources[0].forward.to: there is no endpoint "crn"; there are crm`},
+		{"forward without endpoint", forward + "deadline: 1s}}\n", "f.yaml:5: sources[0].forward.to: must be the name of an endpoint"},
+		{"forward's deadline", forward + "to: crm, deadline: 3m}}\n", "f.yaml:5: sources[0].forward.deadline: must be more than 0 and at most 2m"},
+		{"forward's append", forward + "to: crm, append: [path, fragment]}}\n", `f.yaml:5: sources[0].forward.append[1]: "fragment" is neither path nor query`},
+		{"forward's expect", forward + "to: crm, expect: ['a[x]']}}\n", `f.yaml:5: sources[0].forward.expect[0]: "a[x]" is no path of keys`},
+		{"forward's in flight", forward + "to: crm, max_in_flight: 0}}\n", "f.yaml:5: sources[0].forward.max_in_flight: must lie between 1 and"},
+		{"forward's answer", forward + "to: crm, max_answer: 1KiB}}\n", "f.yaml:5: sources[0].forward.max_answer: must lie between 16KiB"},
+		{"fallback's status", forward + "to: crm, fallback: {status: 100}}}\n", "f.yaml:5: sources[0].forward.fallback.status: must lie between"},
+		{"fallback's header", forward + "to: crm, fallback: {headers: [{name: Content-Length, value: '1'}]}}}\n", "f.yaml:5: sources[0].forward.fallback.headers[0]: Content-Length is written by"},
+		{"fallback's misspelt key", forward + "to: crm, fallback: {bdy: x}}}\n", "f.yaml:5: sources[0].forward.fallback.bdy: unknown key; did you mean body?"},
 		{"shard", head + "replay:\n  shard: 2/4\n", `f.yaml:8: replay.shard: "2/4": one process delivers`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -52,6 +52,11 @@ func (k DeliveryKey) AttemptID(number uint32) uuid.UUID {
 	return uuid.NewSHA1(k.ReplayID, name)
 }
 
+// ForwardID returns the id of the only attempt to forward an event to an endpoint.
+func ForwardID(eventID uuid.UUID, endpoint string) uuid.UUID {
+	return uuid.NewSHA1(eventID, []byte(string(AttemptForward)+" "+endpoint))
+}
+
 // IdempotencyKey returns the same key for all attempts and replays of an event to an endpoint, so a receiver that has
 // processed the event can drop repetitions.
 func (k DeliveryKey) IdempotencyKey() string {
@@ -138,14 +143,40 @@ const (
 	OutcomeForbidden  Outcome = "forbidden_addr" // the address is private and not allowed
 	OutcomeImpossible Outcome = "impossible"     // the event cannot become a request
 	OutcomeUnknown    Outcome = "unknown"        // the process died before it recorded the answer
+	OutcomeNotSent    Outcome = "not_sent"       // only of AttemptForward: the bot got the fallback at once
 )
 
 // Outcomes lists the outcomes.
 var Outcomes = []Outcome{OutcomeDelivered, OutcomeStatus, OutcomeTimeout, OutcomeNoConn, OutcomeBroken,
-	OutcomeForbidden, OutcomeImpossible, OutcomeUnknown}
+	OutcomeForbidden, OutcomeImpossible, OutcomeUnknown, OutcomeNotSent}
 
 // OK reports whether the endpoint accepted the event.
 func (o Outcome) OK() bool { return o == OutcomeDelivered }
+
+// AttemptKind says on whose behalf an attempt was made.
+type AttemptKind string
+
+// The kinds.
+const (
+	AttemptDelivery AttemptKind = "delivery" // live delivery or a replay
+	AttemptForward  AttemptKind = "forward"  // a request of a bot, which waited for the answer
+)
+
+// Fallback is the reason why a bot got the source's fallback instead of the endpoint's answer.
+type Fallback string
+
+// The reasons. FallbackNone is that of an attempt whose answer the bot got.
+const (
+	FallbackNone     Fallback = ""
+	FallbackDeadline Fallback = "deadline"  // no answer in time
+	FallbackRefused  Fallback = "refused"   // no connection
+	FallbackFailing  Fallback = "failing"   // the circuit breaker is open
+	FallbackInFlight Fallback = "in_flight" // too many requests wait for their answer
+	FallbackError    Fallback = "error"     // any other failure before the header of the answer
+)
+
+// Fallbacks lists every reason.
+var Fallbacks = []Fallback{FallbackDeadline, FallbackRefused, FallbackFailing, FallbackInFlight, FallbackError}
 
 // Attempt is one request with one event to one endpoint, and its answer.
 type Attempt struct {
@@ -166,6 +197,16 @@ type Attempt struct {
 	// RequestHeaders are the sent headers by name. Values from the configuration or a replay, and signatures, are
 	// masked. An attempt whose process died has none, nor have those of versions that did not keep them.
 	RequestHeaders []Header `cbor:"15,keyasint,omitempty"`
+	// Kind is AttemptDelivery if empty. Only attempts of AttemptForward have the fields after it; their ReplayID is the
+	// zero UUID and their Number 1.
+	Kind        AttemptKind `cbor:"16,keyasint,omitempty"`
+	Fallback    Fallback    `cbor:"17,keyasint,omitempty"`
+	MissingKeys []string    `cbor:"18,keyasint,omitempty"` // expected keys that the answer does not have
+	// ResponseBytes is the size of the answer's body, of which ResponseBody is the start.
+	ResponseBytes uint64 `cbor:"19,keyasint,omitempty"`
+	// Overhead is the time from the end of the bot's request to the end of its answer, without the time spent waiting
+	// for the endpoint.
+	Overhead time.Duration `cbor:"20,keyasint,omitempty"`
 }
 
 // maxLine is the length of FirstLine in bytes.

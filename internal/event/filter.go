@@ -20,6 +20,7 @@ type Filter struct {
 	Old   string // name in earlier versions, still accepted in URLs and JSON
 	Field string // of Selection or DeliverySelection; empty for since, which sets From
 	Label string // on pages
+	Group string // of the form on pages: one of FilterGroups
 	Help  string // says which events match, in one sentence
 	// Placeholder is the value in the help of the command line, and Example is a real one.
 	Placeholder, Example string
@@ -51,49 +52,65 @@ const (
 	NamesReplay
 )
 
+// The groups of filters.
+const (
+	groupTime     = "Time"
+	groupPerson   = "Person"
+	groupSource   = "Source and UTM"
+	groupDelivery = "Delivery"
+)
+
+// FilterGroups lists the groups of filters in the order of the form.
+var FilterGroups = []string{groupTime, groupPerson, groupSource, groupDelivery}
+
 // Filters lists every filter, in the order in which people read them.
 var Filters = []Filter{
-	{Name: "since", Label: "last", Placeholder: "AGO", Example: "2h",
+	{Name: "since", Group: groupTime, Label: "last", Placeholder: "AGO", Example: "2h",
 		Help: "Received in the last 90m, 24h or 7d, for example; replaces from."},
-	{Name: "from", Field: "From", Label: "from", Placeholder: "TIME", Example: "2026-01-31T13:00:00+03:00",
+	{Name: "from", Group: groupTime, Field: "From", Label: "from", Placeholder: "TIME", Example: "2026-01-31T13:00:00+03:00",
 		Help: "Received at or after this time."},
-	{Name: "until", Old: "to", Field: "Until", Label: "until", Placeholder: "TIME",
+	{Name: "until", Group: groupTime, Old: "to", Field: "Until", Label: "until", Placeholder: "TIME",
 		Example: "2026-01-31T15:00:00+03:00", Help: "Received before this time."},
-	{Name: "source", Field: "Sources", Label: "source", Placeholder: "NAME", Help: "From one of these sources.",
+	{Name: "source", Group: groupSource, Field: "Sources", Label: "source", Placeholder: "NAME", Help: "From one of these sources.",
 		Names: NamesSource, Column: "source"},
-	{Name: "step", Field: "Steps", Label: "step", Placeholder: "STEP", Example: "paid",
+	{Name: "step", Group: groupSource, Field: "Steps", Label: "step", Placeholder: "STEP", Example: "paid",
 		Help: "At one of these steps; '' for none.", Column: "step"},
-	{Name: "kind", Field: "Kinds", Label: "kind", Placeholder: "KIND", Known: Texts(Kinds),
+	{Name: "kind", Group: groupPerson, Field: "Kinds", Label: "kind", Placeholder: "KIND", Known: Texts(Kinds),
 		Help: "Of one of these kinds: " + Words(Kinds) + ".", Column: "kind"},
-	{Name: "verdict", Field: "Verdicts", Label: "verdict", Placeholder: "VERDICT", Known: Texts(Verdicts),
+	{Name: "verdict", Group: groupDelivery, Field: "Verdicts", Label: "verdict", Placeholder: "VERDICT", Known: Texts(Verdicts),
 		Column: "verdict",
-		Help:   "With one of these verdicts: " + Words(Verdicts) + ". A replay sends accepted events only."},
-	{Name: "channel", Field: "Channels", Label: "channel", Placeholder: "CHANNEL", Example: "telegram",
+		Help:   "With one of these verdicts: " + Words(Verdicts) + "."},
+	{Name: "rejected", Group: groupDelivery, Field: "Rejected", Label: "rejected", Placeholder: "true", Example: "true",
+		Help: "Rejected requests: those with any verdict but accepted."},
+	{Name: "channel", Group: groupPerson, Field: "Channels", Label: "channel", Placeholder: "CHANNEL", Example: "telegram",
 		Help: "Through one of these channels, such as telegram.", Column: "channel"},
-	{Name: "subscriber", Field: "Subscribers", Label: "subscriber", Placeholder: "ID", Example: "47659",
+	{Name: "subscriber", Group: groupPerson, Field: "Subscribers", Label: "subscriber", Placeholder: "ID", Example: "47659",
 		Help: "About one of these people: BotHelp's id, or the messenger's."},
 	utm("source", "UTMSources"), utm("medium", "UTMMediums"), utm("campaign", "UTMCampaigns"),
 	utm("content", "UTMContents"), utm("term", "UTMTerms"),
-	{Name: "field", Field: "Fields", Label: "custom field", Placeholder: "NAME=VALUE", Example: "age=21",
+	{Name: "field", Group: groupPerson, Field: "Fields", Label: "custom field", Placeholder: "NAME=VALUE", Example: "age=21",
 		FullScan: true,
 		Help:     "With this value of this custom field (name=value), in any spelling; of several fields, all must match."},
-	{Name: "undelivered_to", Field: "UndeliveredTo", Label: "not delivered to", Placeholder: "ENDPOINT",
+	{Name: "undelivered_to", Group: groupDelivery, Field: "UndeliveredTo", Label: "not delivered to", Placeholder: "ENDPOINT",
 		Names: NamesEndpoint, FullScan: true,
 		Help: "Never delivered to this endpoint, live or in a replay: a configured name, or a URL."},
-	{Name: "failed_at", Field: "FailedAt", Label: "failed at", Placeholder: "ENDPOINT", Names: NamesEndpoint,
+	{Name: "failed_at", Group: groupDelivery, Field: "FailedAt", Label: "failed at", Placeholder: "ENDPOINT", Names: NamesEndpoint,
 		FullScan: true,
 		Help:     "Whose last delivery to this endpoint failed."},
-	{Name: "text", Field: "Text", Label: "text", Placeholder: "TEXT", FullScan: true,
+	{Name: "failed", Group: groupDelivery, Field: "Failed", Label: "failed delivery", Placeholder: "true", Example: "true",
+		FullScan: true,
+		Help:     "Whose last delivery to any endpoint failed."},
+	{Name: "text", Group: groupPerson, Field: "Text", Label: "text", Placeholder: "TEXT", FullScan: true,
 		Help: `With all of these words, in any order and spelling, in the parsed fields (of a rejected request: in its path and body). A text in double quotes is one word. Of phone numbers the digits count.`},
-	{Name: "where", Field: "Where", Label: "where", Placeholder: "EXPRESSION", Example: "length(body) > 10000",
+	{Name: "where", Group: groupDelivery, Field: "Where", Label: "where", Placeholder: "EXPRESSION", Example: "length(body) > 10000",
 		FullScan: true,
 		Help:     "Matching a ClickHouse expression over the columns of the table events, such as length(body) > 10000. The API and the console require the role admin."},
-	{Name: "id", Field: "IDs", Label: "event", Placeholder: "ID", Help: "One of these events."},
+	{Name: "id", Group: groupDelivery, Field: "IDs", Label: "event", Placeholder: "ID", Help: "One of these events."},
 }
 
 func utm(tag, field string) Filter {
 	name := "utm_" + tag
-	return Filter{Name: name, Field: field, Label: "UTM " + tag, Placeholder: "VALUE", Column: name, AnySpelling: true,
+	return Filter{Name: name, Group: groupSource, Field: field, Label: "UTM " + tag, Placeholder: "VALUE", Column: name, AnySpelling: true,
 		Help: "With one of these values of " + name + ", in any spelling (vk is VK)."}
 }
 
@@ -114,6 +131,9 @@ func (f Filter) Many() bool {
 
 // IsTime reports whether its value is a point in time.
 func (f Filter) IsTime() bool { return f.empty().Kind() == reflect.Pointer }
+
+// IsFlag reports whether it is set or not, without a value.
+func (f Filter) IsFlag() bool { return f.empty().Kind() == reflect.Bool }
 
 // Property returns its name in the JSON of a selection; "" for since.
 func (f Filter) Property() string {
@@ -149,6 +169,10 @@ func (f Filter) Values(sel any) (values []string) {
 	case *time.Time:
 		if v != nil {
 			values = []string{v.Format(time.RFC3339Nano)}
+		}
+	case bool:
+		if v {
+			values = []string{"true"}
 		}
 	case string:
 		if v != "" {
@@ -188,6 +212,12 @@ func (f Filter) set(sel reflect.Value, values []string, now time.Time) error {
 			return fmt.Errorf("invalid time %q: want one such as 2026-01-31T13:00:00+03:00", one)
 		}
 		*p = &t
+	case *bool:
+		set, err := strconv.ParseBool(one)
+		if err != nil {
+			return fmt.Errorf("invalid value %q: want true or false", one)
+		}
+		*p = set
 	case *string:
 		if f.Field == "" {
 			ago, err := ParseSpan(one)

@@ -16,12 +16,14 @@ import (
 // Selection selects events: those that match every set field. Within a list any value matches; an empty list is not
 // set. Each field has an entry in [Filters], from which the command line, the API, the console and SQL derive.
 type Selection struct {
-	From     *time.Time  `json:"from,omitempty"`  // received at or after
-	Until    *time.Time  `json:"until,omitempty"` // received before
-	Sources  []string    `json:"sources,omitempty"`
-	Steps    []string    `json:"steps,omitempty"`
-	Kinds    []Kind      `json:"kinds,omitempty"`
-	Verdicts []Verdict   `json:"verdicts,omitempty"`
+	From     *time.Time `json:"from,omitempty"`  // received at or after
+	Until    *time.Time `json:"until,omitempty"` // received before
+	Sources  []string   `json:"sources,omitempty"`
+	Steps    []string   `json:"steps,omitempty"`
+	Kinds    []Kind     `json:"kinds,omitempty"`
+	Verdicts []Verdict  `json:"verdicts,omitempty"`
+	// Rejected selects the requests with any verdict but Accepted.
+	Rejected bool        `json:"rejected,omitempty"`
 	Channels []string    `json:"channels,omitempty"`
 	IDs      []uuid.UUID `json:"ids,omitempty"`
 
@@ -45,6 +47,8 @@ type Selection struct {
 	UndeliveredTo string `json:"undelivered_to,omitempty"`
 	// FailedAt is an endpoint at which the event's last delivery failed.
 	FailedAt string `json:"failed_at,omitempty"`
+	// Failed selects the events whose last delivery to any endpoint failed.
+	Failed bool `json:"failed,omitempty"`
 
 	// Where is a ClickHouse expression over the columns of the table events, for conditions that no other field
 	// covers. It can only read, with limits of time and memory.

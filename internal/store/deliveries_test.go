@@ -134,9 +134,11 @@ func TestOutcomes(t *testing.T) {
 	}
 	attempt := event.Attempt{ID: key.AttemptID(1), EventID: key.EventID, Endpoint: "crm", URL: "http://crm.example/?a=я", ReplayID: key.ReplayID, Number: 1,
 		StartedAt: dawn.Add(654321 * time.Microsecond), Duration: 1500 * time.Microsecond, Outcome: event.OutcomeStatus, StatusCode: 503, Error: "answered 503",
-		RequestHeaders: []event.Header{{Name: "X-Key", Value: "***"}}, ResponseHeaders: []event.Header{{Name: "A", Value: "1"}, {Name: "A", Value: "\xff"}}, ResponseBody: []byte("\x00\xff"), TraceID: [16]byte{1, 15: 2}}
+		RequestHeaders: []event.Header{{Name: "X-Key", Value: "***"}}, ResponseHeaders: []event.Header{{Name: "A", Value: "1"}, {Name: "A", Value: "\xff"}}, ResponseBody: []byte("\x00\xff"), TraceID: [16]byte{1, 15: 2}, Kind: event.AttemptDelivery}
 	second := attempt
 	second.ID, second.Number = key.AttemptID(2), 2
+	second.Kind, second.Fallback, second.MissingKeys = event.AttemptForward, event.FallbackDeadline, []string{"price", "я"}
+	second.ResponseBytes, second.Overhead = 1<<40, 1500*time.Microsecond
 	for range 2 {
 		if err := d.RecordOutcomes(background, "outcomes-1-2", []event.Delivery{at(event.Delivered, 3)}, []event.Attempt{second, attempt}); err != nil {
 			t.Fatal(err)

@@ -22,13 +22,16 @@ type Event struct {
 	Source      string            `json:"source" doc:"The source whose hook it was sent to."`
 	Step        string            `json:"step" doc:"The path after the token in the hook's URL; empty for none."`
 	Kind        event.Kind        `json:"kind" doc:"The kind of event, parsed from the body."`
-	Verdict     event.Verdict     `json:"verdict" doc:"Whether the request was accepted, or why it was rejected. Only accepted events are delivered."`
+	Verdict     event.Verdict     `json:"verdict" doc:"Whether the request was accepted, or why it was rejected. Only accepted events are delivered, unless a replay includes rejected ones."`
 	RemoteIP    string            `json:"remote_ip" doc:"The sender's address."`
 	TraceID     string            `json:"trace_id" doc:"The trace of the request, 32 hex digits."`
 	DuplicateOf *uuid.UUID        `json:"duplicate_of,omitempty" doc:"The original event, of which BotHelp sent this duplicate."`
 	Decoded     map[string]string `json:"decoded" doc:"The known fields of the body, as text: bothelp_user_id, name, utm_source, …"`
 	Fields      map[string]string `json:"fields" doc:"The custom fields of the body; a value that is not text is JSON."`
 	DecodeError string            `json:"decode_error,omitempty" doc:"What could not be parsed, and why; or that the URL was mistyped before its token."`
+
+	Rejection  *Rejection  `json:"rejection,omitempty" doc:"Of a rejected request: why, and what can be read from it."`
+	Acceptance *Acceptance `json:"acceptance,omitempty" doc:"Who accepted this event after it was rejected."`
 
 	Request    *EventRequest `json:"request,omitempty" doc:"The original request; not in lists."`
 	Deliveries []Delivery    `json:"deliveries,omitzero" doc:"Its deliveries to each endpoint; not in lists."`
@@ -107,6 +110,9 @@ func briefEvent(e *event.Event) Event {
 	if e.DuplicateOf != uuid.Nil {
 		j.DuplicateOf = &e.DuplicateOf
 	}
+	if e.Acceptance.By != "" {
+		j.Acceptance = new(Acceptance(e.Acceptance))
+	}
 	if j.Fields == nil {
 		j.Fields = map[string]string{}
 	}
@@ -130,6 +136,9 @@ func briefEvents(events []event.Event) []Event {
 func WholeEvent(e *event.Event, deliveries []Delivery) Event {
 	j := briefEvent(e)
 	j.Deliveries = deliveries
+	if e.Verdict != event.Accepted {
+		j.Rejection = rejectionOf(e)
+	}
 	j.Request = &EventRequest{Method: e.Method, Path: e.Path, Headers: notNil(e.Headers),
 		BodySHA256: hex.EncodeToString(e.BodySHA256[:]), BodyGone: e.BodyGone()}
 	j.Request.Query, j.Request.QueryBase64 = split([]byte(e.Query))
@@ -156,7 +165,7 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 		j := deliveryJSON(d)
 		j.Attempts = []Attempt{}
 		for _, a := range attempts {
-			if a.ReplayID == d.ReplayID && a.Endpoint == d.Endpoint {
+			if a.ReplayID == d.ReplayID && a.Endpoint == d.Endpoint && a.Kind != event.AttemptForward {
 				j.Attempts = append(j.Attempts, attemptJSON(a))
 			}
 		}

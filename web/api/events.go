@@ -34,7 +34,7 @@ func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cur
 	if err != nil {
 		return EventPage{}, err
 	}
-	return pageOf(events, limit), nil
+	return d.pageOf(ctx, events, limit)
 }
 
 // Search is Events with a time limit: after patience it returns what it has found so far. reached is how far back it
@@ -52,7 +52,9 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 	if err != nil {
 		return EventPage{}, nil, err
 	}
-	page = pageOf(events, limit)
+	if page, err = d.pageOf(ctx, events, limit); err != nil {
+		return EventPage{}, nil, err
+	}
 	if rest == nil {
 		return page, nil, nil
 	}
@@ -64,13 +66,15 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 }
 
 // pageOf returns a page of the first limit events, with a cursor if there are more.
-func pageOf(events []event.Event, limit int) EventPage {
-	page := EventPage{Events: briefEvents(events[:min(len(events), limit)])}
+func (d *Direct) pageOf(ctx context.Context, events []event.Event, limit int) (page EventPage, err error) {
+	if page.Events, err = d.list(ctx, events[:min(len(events), limit)]); err != nil {
+		return page, err
+	}
 	if len(events) > limit {
 		last := page.Events[limit-1]
 		page.Next = encodeCursor(store.Cursor{At: last.ReceivedAt, ID: last.ID})
 	}
-	return page
+	return page, nil
 }
 
 // encodeCursor encodes the place of a page's last event: the microsecond of its receipt, and its id. The cursor stays

@@ -70,6 +70,7 @@ var optionTexts = map[string]string{
 	"max_attempts":        "The most attempts for each event; 0 takes the endpoint's number.",
 	"pace":                "Keeps the original time between events, divided by this: 1 is the original pace, 10 ten times as fast; 0 ignores it.",
 	"stop_after_failures": "Pauses the replay after this many failed attempts in a row; 0 never does.",
+	"include_rejected":    "Also sends selected events that were rejected, if they are stored as a whole, without accepting them. Needs the role admin.",
 	"headers":             "Added to the event's own headers; they replace those of the same name. Their values are never shown again.",
 }
 
@@ -157,6 +158,7 @@ func descriptions() []description {
 				"bodies_gone":  "How many have no body any more, because it is past its retention; they are never sent.",
 				"forgotten": "How many are older than the retention of deliveries, so it is unknown whether they were delivered; " +
 					"the mode undelivered leaves them out.",
+				"rejected": "How many of those that would be sent were rejected; none without include_rejected.",
 				"parts":    "The same by day, source and step.",
 				"endpoint": target,
 				"url":      targetURL,

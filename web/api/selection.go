@@ -119,6 +119,9 @@ func selectionParams(filters []event.Filter) (list []*huma.Param) {
 		if f.Example != "" {
 			p.Example = f.Example
 		}
+		if f.IsFlag() {
+			p.Schema, p.Example = &huma.Schema{Type: huma.TypeBoolean}, true
+		}
 		if f.Many() {
 			p.Explode = new(true)
 			p.Schema = &huma.Schema{Type: huma.TypeArray, Items: text}
