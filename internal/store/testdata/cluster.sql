@@ -611,3 +611,16 @@ ALTER TABLE `hooktape`.`replays_local` ON CLUSTER `main` ADD COLUMN IF NOT EXIST
 
 ALTER TABLE `hooktape`.`replays` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS include_rejected Bool;
 
+-- 00053_deliveries_attempts.sql
+ALTER TABLE `hooktape`.`deliveries_local` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS first_attempt_at DateTime64(6, 'UTC') DEFAULT if(attempts = 1, updated_at, toDateTime64(0, 6, 'UTC')) CODEC(Delta, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS last_attempt_at DateTime64(6, 'UTC') DEFAULT if(attempts > 0, updated_at, toDateTime64(0, 6, 'UTC')) CODEC(Delta, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS outcome LowCardinality(String) DEFAULT multiIf(attempts = 0, '', state IN ('delivered', 'unknown'), state, status_code != 0, 'bad_status', ''),
+    ADD COLUMN IF NOT EXISTS answer String CODEC(ZSTD(1));
+
+ALTER TABLE `hooktape`.`deliveries` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS first_attempt_at DateTime64(6, 'UTC') DEFAULT if(attempts = 1, updated_at, toDateTime64(0, 6, 'UTC')) CODEC(Delta, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS last_attempt_at DateTime64(6, 'UTC') DEFAULT if(attempts > 0, updated_at, toDateTime64(0, 6, 'UTC')) CODEC(Delta, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS outcome LowCardinality(String) DEFAULT multiIf(attempts = 0, '', state IN ('delivered', 'unknown'), state, status_code != 0, 'bad_status', ''),
+    ADD COLUMN IF NOT EXISTS answer String CODEC(ZSTD(1));
+
