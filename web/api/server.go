@@ -73,6 +73,7 @@ func newServer(o Options, mux *http.ServeMux) (*server, error) {
 	s.describe()
 	s.eventRoutes()
 	s.acceptRoute()
+	s.viewRoutes()
 	s.endpointRoutes()
 	s.replayRoutes()
 	s.streamRoute()
