@@ -262,6 +262,7 @@ func (f *fixture) browser(secret string) *browsertest.Browser {
 	b := browsertest.New(f.t)
 	b.Open(f.url + "/")
 	b.Run(chromedp.SendKeys("#token", secret+"\r", chromedp.ByQuery), chromedp.WaitVisible("main h1", chromedp.ByQuery), chromedp.WaitVisible("header.top", chromedp.ByQuery))
+	b.Await(`!document.querySelector('[hx-trigger=load]:has(p.hint)')`) // htmx reports a request that leaving the page aborts
 	return b
 }
 

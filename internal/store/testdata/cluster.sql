@@ -624,7 +624,7 @@ ALTER TABLE `hooktape`.`deliveries` ON CLUSTER `main`
     ADD COLUMN IF NOT EXISTS outcome LowCardinality(String) DEFAULT multiIf(attempts = 0, '', state IN ('delivered', 'unknown'), state, status_code != 0, 'bad_status', ''),
     ADD COLUMN IF NOT EXISTS answer String CODEC(ZSTD(1));
 
--- 00054_saved_views.sql
+-- 00057_saved_views.sql
 CREATE TABLE IF NOT EXISTS `hooktape`.`saved_views_local` ON CLUSTER `main`
 (
     name     String,
