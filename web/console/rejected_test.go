@@ -78,7 +78,7 @@ func TestAcceptRejected(t *testing.T) {
 		t.Fatalf("accepting and sending: %d %s", a.status, a.body)
 	}
 	testutil.Eventually(t, 20*time.Second, func() error {
-		if events, requests := f.sink.count(); events != 1 || requests != 1 {
+		if events, requests := f.receiver.count(); events != 1 || requests != 1 {
 			return fmt.Errorf("the CRM has %d events in %d requests", events, requests)
 		}
 		return nil
