@@ -22,7 +22,7 @@ func built(t *testing.T) []dashboard.Dashboard {
 	return all
 }
 
-// TestFiles: the files are those that the code makes.
+// TestFiles: the files are up to date.
 func TestFiles(t *testing.T) {
 	made := map[string]bool{}
 	for _, d := range built(t) {
@@ -33,7 +33,7 @@ func TestFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s is not what the code makes (%v): run go generate ./dashboards", name, err)
+			t.Errorf("%s differs from the code (%v): run go generate ./dashboards", name, err)
 		}
 	}
 	files, err := filepath.Glob("json/*")
@@ -42,12 +42,12 @@ func TestFiles(t *testing.T) {
 	}
 	for _, name := range files {
 		if !made[name] {
-			t.Errorf("%s is made by nothing", name)
+			t.Errorf("no dashboard has the file %s", name)
 		}
 	}
 }
 
-// TestStrict reads each file as strictly as the SDK can.
+// TestStrict: the SDK reads each dashboard in its strict mode, and nothing is lost.
 func TestStrict(t *testing.T) {
 	plugins.RegisterDefaultPlugins()
 	cog.NewRuntime().RegisterDataqueryVariant(Variant())
@@ -68,12 +68,12 @@ func TestStrict(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(data, again) {
-			t.Errorf("%s: something is lost when it is read", *d.Uid)
+			t.Errorf("%s: reading it loses something", *d.Uid)
 		}
 	}
 }
 
-// TestPanels: each says what it shows, what stands there when there is nothing, and covers no other.
+// TestPanels: each panel has a unique title, a definition and a text for no data, and covers no other.
 func TestPanels(t *testing.T) {
 	for _, d := range built(t) {
 		taken, ids := map[[2]uint32]string{}, map[uint32]bool{}
@@ -105,17 +105,17 @@ func TestPanels(t *testing.T) {
 func checkWords(t *testing.T, board, title string, p *dashboard.Panel) {
 	t.Helper()
 	if p.Description == nil || len(*p.Description) < 40 || !strings.HasSuffix(*p.Description, ".") {
-		t.Errorf("%s: %q does not say what is counted", board, title)
+		t.Errorf("%s: %q has no definition", board, title)
 	}
 	if p.FieldConfig == nil || p.FieldConfig.Defaults.NoValue == nil || *p.FieldConfig.Defaults.NoValue == "" {
-		t.Errorf("%s: %q does not say what it means when there is nothing", board, title)
+		t.Errorf("%s: %q has no text for no data", board, title)
 	}
 	if p.Datasource == nil || *p.Datasource.Uid != "${datasource}" {
-		t.Errorf("%s: %q does not ask the data source that the viewer chose", board, title)
+		t.Errorf("%s: %q does not use the selected data source", board, title)
 	}
 }
 
-// TestQueries: each file under sql belongs to a panel or a variable, and says for people what it counts.
+// TestQueries: each file under sql belongs to a panel or a variable, and files of panels begin with a comment.
 func TestQueries(t *testing.T) {
 	used := map[string]bool{}
 	for _, d := range built(t) {
@@ -139,10 +139,10 @@ func TestQueries(t *testing.T) {
 		data, err := fs.ReadFile(files, path)
 		text := strings.TrimSpace(string(data))
 		if !used[text] {
-			t.Errorf("%s is used by nothing", path)
+			t.Errorf("no panel or variable uses %s", path)
 		}
 		if !strings.HasPrefix(path, "sql/variables/") && !strings.HasPrefix(text, "-- ") {
-			t.Errorf("%s does not say what it counts", path)
+			t.Errorf("%s does not begin with a comment", path)
 		}
 		return err
 	})

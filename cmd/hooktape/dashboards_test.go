@@ -52,7 +52,7 @@ created  dashboard    Webhooks                hooktape-webhooks       -
 created  dashboard    Conversion and UTM      hooktape-conversion     -
 created  dashboard    Conversations           hooktape-conversations  -
 created  dashboard    Deliveries and replays  hooktape-deliveries     -
-created  dashboard    One subscriber          hooktape-subscriber     -
+created  dashboard    Subscriber              hooktape-subscriber     -
 created  dashboard    Pipeline                hooktape-pipeline       -
 `
 	if r := push1(); r != (result{want, "", 0}) {

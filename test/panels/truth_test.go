@@ -236,7 +236,7 @@ func (c comparison) groups(truth *simulate.Source) {
 		return fmt.Sprint(name, " ", f.Leads, " ", f.Contacts, " ", f.Conversions)
 	}
 	c.equal("messengers", lines(c.see(conversion, "Messengers"), func(r row) string {
-		return fmt.Sprint(r.s("Channel"), " ", r.n("Leads"), " ", r.n("With a contact"), " ", r.n("Converted"))
+		return fmt.Sprint(r.s("Messenger"), " ", r.n("Leads"), " ", r.n("With a contact"), " ", r.n("Converted"))
 	}), byKey(truth.Channels, of))
 	c.equal("weeks", lines(c.see(conversion, "Weekly cohorts"), func(r row) string {
 		return fmt.Sprint(r.s("Week from"), " ", r.n("Leads"), " ", r.n("With a contact"), " ", r.n("Converted"))
@@ -265,7 +265,7 @@ func (c comparison) hygiene(truth *simulate.Source) {
 		}
 	}
 	c.equal("spellings", lines(c.see(conversion, "UTM spelling variants"), func(r row) string {
-		return fmt.Sprint(r.s("Tag"), " ", r.s("In common"), " ", strings.Count(r.s("Spellings and requests"), " · ")+1, " ", r.n("Requests"))
+		return fmt.Sprint(r.s("Tag"), " ", r.s("Normalized"), " ", strings.Count(r.s("Spellings and requests"), " · ")+1, " ", r.n("Requests"))
 	}), want)
 }
 
