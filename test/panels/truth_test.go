@@ -358,12 +358,12 @@ func sums(t *testing.T, a *simulate.Account, db database) {
 	v := panels.View{From: a.From, To: a.Until, Zone: "Asia/Tokyo", Plugin: 4, Values: map[string][]string{"source": {"course"},
 		"goals": {"start,paid"}, "window_days": {"30"}, "attribution": {"first"}}}
 	want := db.see(t, conversion, "Leads and conversions", v)[1].n("Leads")
-	for _, title := range []string{"Leads by UTM tags", "Content and term", "Messengers", "Weekly cohorts", "Leads and conversion over time"} {
+	for _, title := range []string{"Leads by UTM tags", "UTM content and term", "Messengers", "Weekly cohorts", "Leads and conversion over time"} {
 		sum := uint64(0)
 		for _, r := range db.see(t, conversion, title, v) {
 			sum += r.n("Leads")
 		}
-		if sum != want && title != "Content and term" || sum > want { // that table ends at 500 rows
+		if sum != want && title != "UTM content and term" || sum > want { // that table ends at 500 rows
 			t.Errorf("%s: %d leads, want %d", title, sum, want)
 		}
 	}
