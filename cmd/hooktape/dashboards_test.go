@@ -85,7 +85,7 @@ func TestDashboardsPushRefused(t *testing.T) {
 	grafana.Foreign("hooktape-pipeline")
 	r := here(t, t.TempDir(), "dashboards", "push", "--no-datasource")
 	if r.code != 1 || r.err != "hooktape: 1 of 7 were left as they are; the notes say why\n" ||
-		!strings.Contains(r.out, `refused    dashboard  Pipeline                hooktape-pipeline       the dashboard of this uid is without the tag "hooktape"`) {
+		!strings.Contains(r.out, `refused    dashboard  Pipeline                hooktape-pipeline       the dashboard with this uid lacks the tag "hooktape"`) {
 		t.Errorf("the push: %+v", r)
 	}
 	grafana.Version = "9.3.0"
