@@ -20,6 +20,7 @@ type backend interface {
 	Events(ctx context.Context, sel event.Selection, limit int, cursor string) (api.EventPage, error)
 	Event(ctx context.Context, id uuid.UUID) (api.Event, error)
 	Body(ctx context.Context, id uuid.UUID) ([]byte, error)
+	Accept(ctx context.Context, ids []uuid.UUID) (api.AcceptedList, error)
 
 	Plan(ctx context.Context, want replay.Request) (api.Plan, error)
 	Create(ctx context.Context, key string, want replay.Request) (event.Replay, error)

@@ -12,9 +12,9 @@ import (
 // View has the choices of a viewer.
 type View struct {
 	From, To time.Time
-	// Interval is what Grafana takes for a panel's width: the time of a point.
+	// Interval is the time between two points, which Grafana computes from a panel's width.
 	Interval time.Duration
-	// Zone is what Grafana puts in the place of ${__timezone}; "" leaves it there, as Grafana before 10 does.
+	// Zone replaces ${__timezone}; "" leaves it in the query, as Grafana before 10 does.
 	Zone string
 	// Values are the values of variables. A missing variable means all.
 	Values map[string][]string
@@ -28,8 +28,8 @@ var (
 	left     = regexp.MustCompile(`\$__\w+|\$\{(\w+)\}?`)
 )
 
-// Expand is a query as ClickHouse gets it. First Grafana replaces variables, then the plugin its macros, in whatever
-// text is there by then: the order that lets a value in that looks like a macro.
+// Expand returns the query that ClickHouse receives. Grafana replaces variables first; then the plugin expands macros,
+// including any that came from a variable's value.
 func (v View) Expand(sql string) (string, error) {
 	var failed error
 	sql = variable.ReplaceAllStringFunc(sql, func(found string) string {
@@ -57,7 +57,7 @@ func (v View) Expand(sql string) (string, error) {
 	return sql, failed
 }
 
-// value is what Grafana puts in the place of a variable: formatRegistry.ts, and scenes' formatRegistry.ts from 10 on.
+// value returns Grafana's replacement for a variable (formatRegistry.ts, and scenes' formatRegistry.ts from 10 on).
 func (v View) value(name, format string) (string, error) {
 	if name == "__timezone" {
 		if v.Zone == "" {
@@ -71,7 +71,7 @@ func (v View) value(name, format string) (string, error) {
 	values, chosen := v.Values[name]
 	switch {
 	case !chosen && v.Plugin == 3:
-		return "*", nil // 9.4 takes the value of "all" as it is
+		return "*", nil // Grafana 9.4 inserts the value of "all" unchanged
 	case !chosen:
 		return encode("*"), nil
 	case len(values) == 1:
@@ -80,7 +80,7 @@ func (v View) value(name, format string) (string, error) {
 	return encode("{" + strings.Join(values, ",") + "}"), nil
 }
 
-// encode is encodeURIComponentStrict of Grafana's.
+// encode is Grafana's encodeURIComponentStrict.
 func encode(text string) string {
 	var b strings.Builder
 	for i := range len(text) {
