@@ -205,7 +205,7 @@ func (c *Client) SteerEndpoint(ctx context.Context, name string, action event.Ac
 	return c.post(ctx, "endpoints/"+url.PathEscape(name)+"/"+string(action), nil, nil)
 }
 
-// Plan returns what a replay would do, and changes nothing.
+// Plan computes the effect of a replay without creating it.
 func (c *Client) Plan(ctx context.Context, want replay.Request) (plan Plan, err error) {
 	return plan, c.post(ctx, "replays", NewReplay{Request: withDefaults(want), DryRun: true}, &plan)
 }
