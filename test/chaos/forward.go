@@ -193,12 +193,12 @@ type forwardRow struct {
 	answers   int    `column:"answers"`
 	fallbacks int    `column:"fallbacks"`
 	parts     int    `column:"broken off"`
-	nothing   int    `column:"no reply"`   // hooktape was killed
-	unknown   int    `column:"unknown"`    // attempts whose outcome was lost
-	missing   int    `column:"MISSING"`    // replied or sent on, but without an event or an attempt
-	doubled   int    `column:"DOUBLED"`    // events or attempts of one request, or requests at the backend
-	wrong     int    `column:"WRONG"`      // the attempt says otherwise than the bot, or the bot got other data
-	late      int    `column:"LATE"`       // replied after the deadline and its allowance
+	nothing   int    `column:"no reply"` // hooktape was killed
+	unknown   int    `column:"unknown"`  // attempts whose outcome was lost
+	missing   int    `column:"MISSING"`  // replied or sent on, but without an event or an attempt
+	doubled   int    `column:"DOUBLED"`  // events or attempts of one request, or requests at the backend
+	wrong     int    `column:"WRONG"`    // the attempt says otherwise than the bot, or the bot got other data
+	late      int    `column:"LATE"`     // replied after the deadline and its allowance
 	latest    int    // milliseconds of the last reply after the deadline; negative: before it
 }
 
