@@ -143,7 +143,7 @@ func assertInOrder(t *testing.T, events []event.Event, people int, got *receiver
 	for _, r := range got.all() {
 		n := place[r.id]
 		if before, ok := last[n%people]; ok && before > n {
-			t.Errorf("event %d of person %d came after %d", n, n%people, before)
+			t.Errorf("event %d of person %d arrived after %d", n, n%people, before)
 		}
 		last[n%people] = n
 	}
@@ -294,7 +294,7 @@ func TestCancel(t *testing.T) {
 	r := startReplay(t, db, "demo", got.URL, func(r *event.Replay) { r.Rate = 10 })
 	testutil.Eventually(t, 10*time.Second, func() error {
 		if len(got.all()) == 0 {
-			return fmt.Errorf("nothing came")
+			return fmt.Errorf("no request arrived")
 		}
 		return nil
 	})

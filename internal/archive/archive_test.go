@@ -221,14 +221,14 @@ func TestRefusals(t *testing.T) {
 		harm func(dir string) error
 		says string
 	}{
-		"not finished": {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }, "an incomplete one"},
-		"torn":         {func(dir string) error { return os.Truncate(filepath.Join(dir, "events.parquet"), 100) }, "damaged or was changed (100 bytes"},
-		"flipped":      {flip, "damaged or was changed"},
-		"lacks a file": {func(dir string) error { return os.Remove(filepath.Join(dir, "attempts.parquet")) }, "lacks its file attempts.parquet"},
-		"foreign":      {manifest(func(m *archive.Manifest) { m.Program = "other" }), "of another program"},
-		"no JSON":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{"), 0o600) }, "of another program"},
-		"newer":        {manifest(func(m *archive.Manifest) { m.Schema, m.Version = 9999, "v9" }), "from hooktape v9, which has newer tables (9999)"},
-		"a way out":    {manifest(func(m *archive.Manifest) { m.Tables[0].Name = "../../etc/passwd" }), "unknown table"},
+		"not finished":   {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }, "an incomplete one"},
+		"torn":           {func(dir string) error { return os.Truncate(filepath.Join(dir, "events.parquet"), 100) }, "damaged or was changed (100 bytes"},
+		"flipped":        {flip, "damaged or was changed"},
+		"lacks a file":   {func(dir string) error { return os.Remove(filepath.Join(dir, "attempts.parquet")) }, "lacks its file attempts.parquet"},
+		"foreign":        {manifest(func(m *archive.Manifest) { m.Program = "other" }), "of another program"},
+		"no JSON":        {func(dir string) error { return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{"), 0o600) }, "of another program"},
+		"newer":          {manifest(func(m *archive.Manifest) { m.Schema, m.Version = 9999, "v9" }), "from hooktape v9, which has newer tables (9999)"},
+		"path traversal": {manifest(func(m *archive.Manifest) { m.Tables[0].Name = "../../etc/passwd" }), "unknown table"},
 	} {
 		dir := filepath.Join(t.TempDir(), "backup")
 		if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {

@@ -267,7 +267,7 @@ func TestNested(t *testing.T) {
 			d.Fields = fields{"Доп данные": "да", "o": `{"name":"x"}`}
 		})},
 		{"array of one", `[{"name":"a"}]`, flow(func(d *event.Decoded) { d.Name = "a" })},
-		{"beside others", `{"bot":{"id":5},"subscriber":{"name":"a","age":21}}`, flow(func(d *event.Decoded) {
+		{"beside other objects", `{"bot":{"id":5},"subscriber":{"name":"a","age":21}}`, flow(func(d *event.Decoded) {
 			d.Name, d.Fields = "a", fields{"bot.id": "5", "subscriber.age": "21"}
 		})},
 		{"nested created_at_show", `{"data":{"created_at_show":"14/07/2017 07:56:32 UTC"}}`, flow(func(d *event.Decoded) {

@@ -96,7 +96,7 @@ func newestLogFile(t *testing.T, db string) string {
 func TestDamage(t *testing.T) {
 	for name, c := range map[string]struct {
 		damage  func(t *testing.T, db string)
-		minimum int // records that must come out, of 300
+		minimum int // minimum of records to get, of 300
 	}{
 		"log: a bit in the middle": {func(t *testing.T, db string) {
 			change(t, newestLogFile(t, db), flip(middle))

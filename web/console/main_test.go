@@ -66,7 +66,7 @@ type fixture struct {
 	url      string
 	handler  http.Handler
 	server   *httptest.Server
-	receiver *receiver // what the endpoint crm gets
+	receiver *receiver // the endpoint crm
 }
 
 func newFixture(t *testing.T, more ...replay.Endpoint) *fixture {
@@ -187,7 +187,7 @@ func (j *jar) Cookies(*url.URL) (list []*http.Cookie) {
 	return list
 }
 
-// stranger returns a user who is not logged in. The client does not follow redirects.
+// stranger returns a user without a login. The client does not follow redirects.
 func (f *fixture) stranger() *person {
 	return &person{f, &http.Client{Jar: &jar{cookies: map[string]*http.Cookie{}}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
