@@ -60,7 +60,9 @@ func TestResumeRetriesWhatWaits(t *testing.T) {
 				}))
 				defer server.Close()
 				crm := endpointAt("crm", server.URL, func(e *replay.Endpoint) {
-					e.Retry.Schedule, e.Breaker.Failures, e.Order = []time.Duration{10 * time.Hour}, 0, order
+					e.Retry.Schedule = []time.Duration{10 * time.Hour}
+					e.Breaker.Failures = 0
+					e.Order = order
 				})
 				dir := t.TempDir()
 				s := startSender(t, db, dir, replay.Options{}, crm)

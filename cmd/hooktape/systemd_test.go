@@ -110,7 +110,8 @@ func TestWatchdog(t *testing.T) {
 		}
 		return nil
 	})
-	deaf, looked := m.count("WATCHDOG=1"), strings.Count(i.output.String(), "not healthy")
+	deaf := m.count("WATCHDOG=1")
+	looked := strings.Count(i.output.String(), "not healthy")
 	i.eventually("the process checks again", func() error {
 		if strings.Count(i.output.String(), "not healthy") < looked+3 {
 			return errors.New("not yet")

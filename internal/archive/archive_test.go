@@ -110,7 +110,8 @@ func filled(t *testing.T) db {
 		e := event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at.Add(time.Duration(i) * time.Microsecond), Source: "demo", Verdict: event.Accepted,
 			Method: "POST", Path: "/hooks/demo/***", Query: "a=\xff", RemoteIP: netip.MustParseAddr("2001:db8::1"), Body: body, BodySHA256: [32]byte{1, byte(i)}}}
 		e.Headers = []event.Header{{Name: "X-A", Value: "\xff\x00"}, {Name: "X-A", Value: ""}}
-		count, before := uint64(1<<63+uint64(i)), time.Date(1969, 12, 31, 23, 59, 59, 5e6, time.UTC)
+		count := uint64(1<<63 + uint64(i))
+		before := time.Date(1969, 12, 31, 23, 59, 59, 5e6, time.UTC)
 		if i == 0 {
 			e.Headers, e.Fields = nil, map[string]string{}
 		} else {

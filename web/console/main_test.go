@@ -297,7 +297,11 @@ func newEvent(body string, ago time.Duration) event.Event {
 // newLead returns an event about a subscriber.
 func newLead(id, name string, ago time.Duration) event.Event {
 	e := newEvent(fmt.Sprintf(`{"bothelp_user_id":%q,"name":%q,"created_at":1726940000}`, id, name), ago)
-	e.BothelpUserID, e.Name, e.Channel, e.UTMSource, e.ProfileLink = id, name, "telegram", "vk", "https://t.me/anna_p"
+	e.BothelpUserID = id
+	e.Name = name
+	e.Channel = "telegram"
+	e.UTMSource = "vk"
+	e.ProfileLink = "https://t.me/anna_p"
 	e.Fields = map[string]string{"Доп данные": "оплатила"}
 	return e
 }
