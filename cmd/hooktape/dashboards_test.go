@@ -52,7 +52,7 @@ created  dashboard    Webhooks                hooktape-webhooks       -
 created  dashboard    Conversion and UTM      hooktape-conversion     -
 created  dashboard    Conversations           hooktape-conversations  -
 created  dashboard    Deliveries and replays  hooktape-deliveries     -
-created  dashboard    One subscriber          hooktape-subscriber     -
+created  dashboard    Subscriber              hooktape-subscriber     -
 created  dashboard    Pipeline                hooktape-pipeline       -
 `
 	if r := push1(); r != (result{want, "", 0}) {
@@ -85,7 +85,7 @@ func TestDashboardsPushRefused(t *testing.T) {
 	grafana.Foreign("hooktape-pipeline")
 	r := runInProcess(t, t.TempDir(), "dashboards", "push", "--no-datasource")
 	if r.code != 1 || r.err != "hooktape: 1 of 7 were left as they are; the notes say why\n" ||
-		!strings.Contains(r.out, `refused    dashboard  Pipeline                hooktape-pipeline       the dashboard of this uid is without the tag "hooktape"`) {
+		!strings.Contains(r.out, `refused    dashboard  Pipeline                hooktape-pipeline       the dashboard with this uid lacks the tag "hooktape"`) {
 		t.Errorf("second push: %+v", r)
 	}
 	grafana.Version = "9.3.0"

@@ -87,7 +87,7 @@ func TestHealth(t *testing.T) {
 		}
 		for range 2 {
 			note := of(t, g.push(b, false), "data source", b.DataSource.UID).Note
-			if !strings.Contains(note, "Grafana has no answer from ClickHouse at 127.0.0.1:1 (") || strings.Contains(note, "stack") {
+			if !strings.Contains(note, "Grafana got no answer from ClickHouse at 127.0.0.1:1 (") || strings.Contains(note, "stack") {
 				t.Errorf("got the note %q", note)
 			}
 		}

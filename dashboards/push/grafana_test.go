@@ -19,7 +19,7 @@ func TestInTheWay(t *testing.T) {
 		want  string
 	}{
 		"unknown token":       {func(g *target) { g.token = "glsa_unknown" }, "does not accept the token: Invalid API key; create one in Grafana under Administration, Service accounts"},
-		"no rights":           {func(g *target) { g.token = grafanatest.ViewerToken }, "does not let this token read data sources: You'll need additional permissions to perform this action. Permissions needed: datasources:read; give its service account the role Admin, or leave data sources alone"},
+		"no rights":           {func(g *target) { g.token = grafanatest.ViewerToken }, "does not let this token read data sources: You'll need additional permissions to perform this action. Permissions needed: datasources:read; give its service account the role Admin, or push the dashboards only"},
 		"no plugin":           {func(g *target) { g.fake.Plugins = nil }, "has no plugin grafana-clickhouse-datasource; install it (grafana cli plugins install grafana-clickhouse-datasource"},
 		"old":                 {func(g *target) { g.fake.Version = "9.3.16" }, "Grafana 9.3.16 is too old: the dashboards need 9.4"},
 		"very old":            {func(g *target) { g.fake.Version = "8.5.0-beta1" }, "too old"},
@@ -143,7 +143,7 @@ func TestProvisioned(t *testing.T) {
 	if c := of(t, changes, "data source", b.DataSource.UID); !strings.Contains(c.Note, "provisioned from a file") {
 		t.Errorf("note on the data source: %q", c.Note)
 	}
-	if c := of(t, changes, "dashboard", *b.Dashboards[0].Uid); c.Note != "it is provisioned from a file of Grafana's; update the file with hooktape dashboards export" {
+	if c := of(t, changes, "dashboard", *b.Dashboards[0].Uid); c.Note != "it is provisioned from a file; update the file with hooktape dashboards export" {
 		t.Errorf("note on the dashboard: %q", c.Note)
 	}
 }

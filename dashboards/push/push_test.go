@@ -104,7 +104,7 @@ func TestForeign(t *testing.T) {
 				t.Fatalf("push: %s", got)
 			}
 			for _, why := range []struct{ kind, uid, want string }{
-				{"data source", b.DataSource.UID, "another type (prometheus)"}, {"dashboard", elsewhere, "in another folder"}, {"dashboard", untagged, `without the tag "hooktape"`},
+				{"data source", b.DataSource.UID, "another type (prometheus)"}, {"dashboard", elsewhere, "in another folder"}, {"dashboard", untagged, `lacks the tag "hooktape"`},
 			} {
 				if c := of(t, changes, why.kind, why.uid); !strings.Contains(c.Note, why.want) || c.Diff != "" {
 					t.Errorf("note on %s: %q", why.uid, c.Note)

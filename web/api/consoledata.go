@@ -43,6 +43,11 @@ func (d *Direct) Count(ctx context.Context, sel event.Selection, limit uint64) (
 	return d.store.CountEvents(ctx, sel, limit)
 }
 
+// FrequentValues returns frequent values of filters, by the filters' names.
+func (d *Direct) FrequentValues(ctx context.Context, filters []string) (map[string][]string, error) {
+	return d.store.FrequentValues(ctx, filters)
+}
+
 // EventsStored returns at most limit selected events that were stored at or after a time, the last received first.
 func (d *Direct) EventsStored(ctx context.Context, sel event.Selection, since time.Time, limit int) ([]Event, error) {
 	sel, err := d.selected(ctx, sel)

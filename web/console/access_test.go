@@ -41,7 +41,8 @@ func TestAccessible(t *testing.T) {
 	f.insert(newLead("7", "Анна", 3*time.Minute), e, newLead("7", "Анна Иванова", time.Minute), refused)
 	replayed := f.replayOf(f.login(adminSecret), "since=1h&endpoint=crm&mode=all")
 	b := f.browser(adminSecret)
-	looked := append(pages(e, replayed), "/nowhere", "/?text=nothing", "/events/"+refused.ID.String())
+	looked := append(pages(e, replayed), "/nowhere", "/?text=nothing", "/events/"+refused.ID.String(), "/accept?id="+refused.ID.String(),
+		"/?rejected=true&text=nothing")
 	for _, page := range looked {
 		b.Open(f.url + page)
 		b.Await(`document.querySelector('h1') && !document.querySelector('[hx-trigger=load]:has(p.hint)')`)

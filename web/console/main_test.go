@@ -134,6 +134,7 @@ func TestShared(t *testing.T) {
 		"Login": (*fixture).testLogin, "LoginOverTLS": (*fixture).testLoginOverTLS, "LinkFromElsewhere": (*fixture).testLinkFromElsewhere,
 		"Headers": (*fixture).testHeaders, "Columns": (*fixture).testColumns, "Zone": (*fixture).testZone, "BrowsersZone": (*fixture).testBrowsersZone,
 		"RelativeTimes": (*fixture).testRelativeTimes, "Bytes": (*fixture).testBytes, "Curl": (*fixture).testCurl, "VisibleTitle": (*fixture).testVisibleTitle, "Subscriber": (*fixture).testSubscriber,
+		"AcceptRoles": (*fixture).testAcceptRoles,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -261,6 +262,7 @@ func (f *fixture) browser(secret string) *browsertest.Browser {
 	b := browsertest.New(f.t)
 	b.Open(f.url + "/")
 	b.Run(chromedp.SendKeys("#token", secret+"\r", chromedp.ByQuery), chromedp.WaitVisible("main h1", chromedp.ByQuery), chromedp.WaitVisible("header.top", chromedp.ByQuery))
+	b.Await(`!document.querySelector('[hx-trigger=load]:has(p.hint)')`) // htmx reports a request that leaving the page aborts
 	return b
 }
 
@@ -350,7 +352,7 @@ func (s *receiver) count() (events, requests int) {
 // pages returns the address of each kind of page, about an event of a subscriber and a replay of it.
 func pages(e event.Event, replayID uuid.UUID) []string {
 	return []string{"/", "/?since=1h&verdict=accepted&chart=1", "/events/" + e.ID.String(), "/subscribers/" + url.PathEscape(e.BothelpUserID), "/replays?since=1h&endpoint=crm&mode=all",
-		"/replays", "/replays/" + replayID.String() + "?compare=1", "/endpoints", "/sources"}
+		"/replays", "/replays/" + replayID.String() + "?compare=1", "/endpoints", "/sources", "/?rejected=true"}
 }
 
 // replayOf creates a replay of the selected events and waits for its end.
