@@ -441,9 +441,9 @@ func batchOf(t *testing.T, salvaged bool, list ...event.Received) spool.Batch {
 	return b
 }
 
-// TestSuspects verifies that records salvaged from damage that are already stored are recognized by their ids, whatever
+// TestPossiblyStored verifies that records salvaged from damage that are already stored are recognized by their ids, whatever
 // their token.
-func TestSuspects(t *testing.T) {
+func TestPossiblyStored(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	a := received("demo", "a")
 	b := received("demo", "b")

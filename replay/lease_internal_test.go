@@ -60,8 +60,8 @@ func TestClaimIsNotSeen(t *testing.T) {
 	}
 }
 
-// TestStoodStillAndClickHouseAway verifies that a process that was stopped sends nothing until it can check its lease.
-func TestStoodStillAndClickHouseAway(t *testing.T) {
+// TestStoppedProcessWithoutClickHouse verifies that a process that was stopped sends nothing until it can check its lease.
+func TestStoppedProcessWithoutClickHouse(t *testing.T) {
 	db, err := store.Open("http://127.0.0.1:1/hooktape")
 	if err != nil {
 		t.Fatal(err)
@@ -97,8 +97,8 @@ func TestAloneWithoutClickHouse(t *testing.T) {
 	}
 }
 
-// TestAliveMeansChanging verifies that a process counts as alive while its claim changes, whatever its clock says.
-func TestAliveMeansChanging(t *testing.T) {
+// TestProcessIsAliveWhileClaimChanges verifies that a process counts as alive while its claim changes, whatever its clock says.
+func TestProcessIsAliveWhileClaimChanges(t *testing.T) {
 	l := &lease{self: store.LeaseClaim{ID: "self"}}
 	future, now := time.Now().Add(2*time.Hour), time.Now()
 	for n, c := range []struct {

@@ -176,8 +176,8 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestTablesAreAll verifies that every table of the migrations is backed up or filled from one that is.
-func TestTablesAreAll(t *testing.T) {
+// TestAllTablesAreBackedUp verifies that every table of the migrations is backed up or filled from one that is.
+func TestAllTablesAreBackedUp(t *testing.T) {
 	d := newTables(t)
 	got := d.text(t, "SELECT arrayStringConcat(arraySort(groupArray(name)), ' ') FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name NOT IN ('goose_db_version', 'otel_traces_trace_id_ts')")
 	want := map[string]bool{}

@@ -439,8 +439,8 @@ func TestBounds(t *testing.T) {
 	})
 }
 
-// TestDecodeTogether is for the race detector: concurrent calls share buffers one after the other.
-func TestDecodeTogether(t *testing.T) {
+// TestDecodeConcurrently is for the race detector: concurrent calls share buffers one after the other.
+func TestDecodeConcurrently(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, path := range fixtures(t) {
 		body := fixture(t, filepath.Base(path))

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 )
 
-func TestIDTellsWhenItsEventWasReceived(t *testing.T) {
+func TestIDContainsTimeOfReceipt(t *testing.T) {
 	early := time.Date(2026, 1, 2, 3, 4, 5, 678_999_000, time.UTC)
 	late := time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC)
 	ids := []uuid.UUID{NewID(late), NewID(early)}

@@ -433,9 +433,9 @@ func TestSalvageIsRepeated(t *testing.T) {
 	}
 }
 
-// TestTroubleIsNotDamage verifies that a spool that cannot be opened because of a temporary error is not opened, and
+// TestTemporaryErrorIsNotDamage verifies that a spool that cannot be opened because of a temporary error is not opened, and
 // that nothing is quarantined.
-func TestTroubleIsNotDamage(t *testing.T) {
+func TestTemporaryErrorIsNotDamage(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EACCES, syscall.EMFILE, syscall.ENOSPC, syscall.EROFS} {
 		was, _ := filled(t)
 		var disk faults

@@ -87,7 +87,7 @@ func TestHostileSelections(t *testing.T) {
 		"%27", "a,b", "[]", "\\N", "NULL", "\\n", "\xff", "🦊", " ", `"`, "`", "?", "$1", "@p0", ":p0", "x'; DROP TABLE events; --"}
 	d := newDB(t)
 	for _, column := range []string{"source", "step"} {
-		d.exec(t, "TRUNCATE TABLE "+d.own("events"))
+		d.exec(t, "TRUNCATE TABLE "+d.localTable("events"))
 		var events []event.Event
 		for i, v := range values {
 			e := eventAt(dawn.Add(time.Duration(i)*time.Second), i)

@@ -113,9 +113,9 @@ func TestCaddy(t *testing.T) {
 	}
 }
 
-// TestOpen verifies that the hooks are public, that the console and Grafana can be reached from this machine only, and
+// TestPublishedPorts verifies that the hooks are public, that the console and Grafana can be reached from this machine only, and
 // that ClickHouse has no connection to the outside in either direction.
-func TestOpen(t *testing.T) {
+func TestPublishedPorts(t *testing.T) {
 	p := allServices(t)
 	for _, s := range p.Services {
 		var open []string
