@@ -35,7 +35,8 @@ func spans() (list tracetest.SpanStubs) {
 				s.Attributes = append(s.Attributes, attribute.Int("hooktape.append.duration_us", chance.IntN(9000)+1))
 			}
 		case 2:
-			s.Name, s.Attributes = "drain insert", []attribute.KeyValue{attribute.Int("hooktape.batch.rows", chance.IntN(5000)+1)}
+			s.Name = "drain insert"
+			s.Attributes = []attribute.KeyValue{attribute.Int("hooktape.batch.rows", chance.IntN(5000)+1)}
 		case 3:
 			s.Name, s.SpanKind = "deliver", trace.SpanKindClient
 			s.Attributes = []attribute.KeyValue{attribute.String("hooktape.endpoint", "crm"), attribute.Int("hooktape.attempt", 1)}

@@ -66,7 +66,7 @@ type fixture struct {
 	url      string
 	handler  http.Handler
 	server   *httptest.Server
-	receiver *receiver // what the endpoint crm gets
+	receiver *receiver // the endpoint crm
 }
 
 func newFixture(t *testing.T, more ...replay.Endpoint) *fixture {
@@ -188,7 +188,7 @@ func (j *jar) Cookies(*url.URL) (list []*http.Cookie) {
 	return list
 }
 
-// stranger returns a user who is not logged in. The client does not follow redirects.
+// stranger returns a user without a login. The client does not follow redirects.
 func (f *fixture) stranger() *person {
 	return &person{f, &http.Client{Jar: &jar{cookies: map[string]*http.Cookie{}}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
@@ -299,7 +299,11 @@ func newEvent(body string, ago time.Duration) event.Event {
 // newLead returns an event about a subscriber.
 func newLead(id, name string, ago time.Duration) event.Event {
 	e := newEvent(fmt.Sprintf(`{"bothelp_user_id":%q,"name":%q,"created_at":1726940000}`, id, name), ago)
-	e.BothelpUserID, e.Name, e.Channel, e.UTMSource, e.ProfileLink = id, name, "telegram", "vk", "https://t.me/anna_p"
+	e.BothelpUserID = id
+	e.Name = name
+	e.Channel = "telegram"
+	e.UTMSource = "vk"
+	e.ProfileLink = "https://t.me/anna_p"
 	e.Fields = map[string]string{"Доп данные": "оплатила"}
 	return e
 }
