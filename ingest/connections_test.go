@@ -102,7 +102,8 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 func TestReservedConnections(t *testing.T) {
 	const total, perAddress = 40, 5
 	s := newServer(t, func(c *config) {
-		c.options.Limits.MaxConnections, c.options.Limits.MaxConnectionsPerAddress = total, perAddress
+		c.options.Limits.MaxConnections = total
+		c.options.Limits.MaxConnectionsPerAddress = perAddress
 	})
 	if status := send(s.from("127.0.0.2"), valid); status != 200 {
 		t.Fatalf("%d", status)

@@ -73,7 +73,8 @@ func TestLiveDelivery(t *testing.T) {
 	db := newStore(t)
 	got := startReceiver(t)
 	insert(t, db, newEvents("old", 5)...)
-	dir, crm := t.TempDir(), endpointAt("crm", got.URL, func(e *replay.Endpoint) { e.Subscribe.Sources = []string{"demo"} })
+	dir := t.TempDir()
+	crm := endpointAt("crm", got.URL, func(e *replay.Endpoint) { e.Subscribe.Sources = []string{"demo"} })
 	s := startSender(t, db, dir, replay.Options{}, crm)
 	awaitPoller(t, db, "crm")
 	first := newEvents("demo", 30)
@@ -143,7 +144,7 @@ func assertInOrder(t *testing.T, events []event.Event, people int, got *receiver
 	for _, r := range got.all() {
 		n := place[r.id]
 		if before, ok := last[n%people]; ok && before > n {
-			t.Errorf("event %d of person %d came after %d", n, n%people, before)
+			t.Errorf("event %d of person %d arrived after %d", n, n%people, before)
 		}
 		last[n%people] = n
 	}
@@ -294,7 +295,7 @@ func TestCancel(t *testing.T) {
 	r := startReplay(t, db, "demo", got.URL, func(r *event.Replay) { r.Rate = 10 })
 	testutil.Eventually(t, 10*time.Second, func() error {
 		if len(got.all()) == 0 {
-			return fmt.Errorf("nothing came")
+			return fmt.Errorf("no request arrived")
 		}
 		return nil
 	})

@@ -80,7 +80,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 	}
 }
 
-func TestValidateSaysAllAtOnce(t *testing.T) {
+func TestValidateReportsAllFaults(t *testing.T) {
 	e := Endpoint{}
 	err := e.Validate()
 	for _, key := range []string{"name", "url", "timeout", "concurrency", "order", "retry.schedule"} {

@@ -166,7 +166,8 @@ func prepareOldData(i *instance, program string) {
 	i.env = append(i.env, "HOOKTAPE_CLICKHOUSE_DSN=http://127.0.0.1:1/hooktape")
 	i.start("ingest")
 	for n := range 3 {
-		step, body := fmt.Sprintf("waiting%d", n), fmt.Appendf(nil, `{"bothelp_user_id":%d}`, 100+n)
+		step := fmt.Sprintf("waiting%d", n)
+		body := fmt.Appendf(nil, `{"bothelp_user_id":%d}`, 100+n)
 		left[i.post(demo+"/"+step, body)] = oldEvent{event.Accepted, step, body}
 	}
 	i.kill()

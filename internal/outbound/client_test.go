@@ -112,8 +112,8 @@ func closedPort(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// TestWhatCanGoWrong verifies that each failure has its own outcome and text.
-func TestWhatCanGoWrong(t *testing.T) {
+// TestFailures verifies that each failure has its own outcome and text.
+func TestFailures(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
 	secure := httptest.NewUnstartedServer(http.NotFoundHandler())

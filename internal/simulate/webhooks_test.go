@@ -13,7 +13,10 @@ import (
 // TestWebhooks verifies that bodies are different and can be decoded.
 func TestWebhooks(t *testing.T) {
 	const many = 3_000
-	webhooks, bytes, seen, steps := simulate.NewWebhooks(7), 0, map[[32]byte]bool{}, map[string]bool{}
+	webhooks := simulate.NewWebhooks(7)
+	bytes := 0
+	seen := map[[32]byte]bool{}
+	steps := map[string]bool{}
 	for number := range uint64(many) {
 		body := webhooks.Append(nil, number)
 		if !json.Valid(body) {

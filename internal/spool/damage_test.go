@@ -96,7 +96,7 @@ func newestLogFile(t *testing.T, db string) string {
 func TestDamage(t *testing.T) {
 	for name, c := range map[string]struct {
 		damage  func(t *testing.T, db string)
-		minimum int // records that must come out, of 300
+		minimum int // minimum of records to get, of 300
 	}{
 		"log: a bit in the middle": {func(t *testing.T, db string) {
 			change(t, newestLogFile(t, db), flip(middle))
@@ -433,9 +433,9 @@ func TestSalvageIsRepeated(t *testing.T) {
 	}
 }
 
-// TestTroubleIsNotDamage verifies that a spool that cannot be opened because of a temporary error is not opened, and
+// TestTemporaryErrorIsNotDamage verifies that a spool that cannot be opened because of a temporary error is not opened, and
 // that nothing is quarantined.
-func TestTroubleIsNotDamage(t *testing.T) {
+func TestTemporaryErrorIsNotDamage(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EACCES, syscall.EMFILE, syscall.ENOSPC, syscall.EROFS} {
 		was, _ := filled(t)
 		var disk faults

@@ -180,7 +180,7 @@ func TestRules(t *testing.T) {
 		}
 		seen[r.UID], seen[r.Title] = true, true
 	}
-	if len(seen) != 2*6 {
+	if len(seen) != 2*7 {
 		t.Errorf("got %d rules", len(seen)/2)
 	}
 }
@@ -199,7 +199,7 @@ func TestUserFile(t *testing.T) {
 		}
 	}
 	if !strings.Contains(string(text), passwordElement) {
-		t.Errorf("there is no %s", passwordElement)
+		t.Errorf("the file does not contain %s", passwordElement)
 	}
 }
 
