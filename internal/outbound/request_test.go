@@ -167,7 +167,7 @@ func TestSentRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		if a := client.Send(r); a.Outcome != event.OutcomeDelivered {
-			t.Fatalf("%+v", a)
+			t.Fatalf("got the answer %+v", a)
 		}
 		return <-requests
 	}

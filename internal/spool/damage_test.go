@@ -448,7 +448,7 @@ func TestTemporaryErrorIsNotDamage(t *testing.T) {
 		}
 		disk.rule.Store(&rule)
 		if _, err := Open(was.dir, options(disk.fs(vfs.Default))); !errors.Is(err, errno) {
-			t.Fatalf("%v: %v", errno, err)
+			t.Fatalf("%v: Open returned %v", errno, err)
 		}
 		s := open(t, was.dir, was.opts)
 		if d := s.Stat().Damaged; len(d) > 0 {

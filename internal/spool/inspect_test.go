@@ -31,7 +31,7 @@ func TestInspect(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.Seq != uint64(11+len(got)) || r.Appended.IsZero() {
-				t.Fatalf("%+v", r)
+				t.Fatalf("got the record %+v", r)
 			}
 			got = append(got, string(r.Data))
 		}
