@@ -210,7 +210,7 @@ func TestDamage(t *testing.T) {
 				ack(t, s, b)
 			}
 			if seen["new"] != 1 || salvaged != d.Salvaged {
-				t.Fatal(seen, d)
+				t.Fatalf("got the records %v, damage %+v", seen, d)
 			}
 			found := 0
 			for _, r := range numbered(101, 400) {
@@ -472,7 +472,7 @@ func TestNoRoomToSalvage(t *testing.T) {
 	}
 	s := open(t, was.dir, was.opts)
 	if got := drain(t, s); len(got) != 300 {
-		t.Fatal(len(got))
+		t.Fatalf("got %d records, want 300", len(got))
 	}
 }
 
