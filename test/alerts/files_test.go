@@ -180,7 +180,7 @@ func TestRules(t *testing.T) {
 		}
 		seen[r.UID], seen[r.Title] = true, true
 	}
-	if len(seen) != 2*6 {
+	if len(seen) != 2*7 {
 		t.Errorf("got %d rules", len(seen)/2)
 	}
 }

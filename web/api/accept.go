@@ -56,7 +56,7 @@ func rejectionOf(e *event.Event) *Rejection {
 // rejectionsAtOnce limits the bodies in memory, of 64 KiB at most.
 const rejectionsAtOnce = 100
 
-// list returns events for a list, and describes those that were rejected.
+// list returns events for a list, and describes those that were rejected, or for whose answer a bot waited.
 func (d *Direct) list(ctx context.Context, events []event.Event) ([]Event, error) {
 	list := briefEvents(events)
 	var rejected []uuid.UUID
@@ -77,7 +77,7 @@ func (d *Direct) list(ctx context.Context, events []event.Event) ([]Event, error
 		}
 		rejected = rejected[n:]
 	}
-	return list, nil
+	return list, d.addForwards(ctx, list)
 }
 
 // MaxAccepted is the largest number of events that can be accepted at once.
