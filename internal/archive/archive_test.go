@@ -157,7 +157,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	m, err := archive.Check(dir)
 	if err != nil || m.Rows() != made.Rows() || m.Version != "v1" || len(m.Tables) != len(store.Tables) {
-		t.Fatalf("%+v, %v", m, err)
+		t.Fatalf("restored the manifest %+v, %v", m, err)
 	}
 	if err := archive.Restore(background, to.Store, dir, m, quiet); err != nil {
 		t.Fatal(err)
