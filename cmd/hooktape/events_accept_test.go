@@ -30,7 +30,9 @@ func TestEventsAccept(t *testing.T) {
 			t.Fatalf("the old token is answered with %s", r.Status)
 		}
 	}
-	over := func(args ...string) result { return i.try(append([]string{"--api-url", "http://" + i.api}, args...)...) }
+	over := func(args ...string) result {
+		return i.try(append([]string{"--api-url", "http://" + i.api}, args...)...)
+	}
 	var list result
 	i.eventually("both requests are stored", func() error {
 		if list = i.try("events", "list", "--rejected", "--since", "1h"); strings.Count(list.out, "the token in the URL is wrong") != 2 {
