@@ -34,7 +34,7 @@ func TestTelemetry(t *testing.T) {
 		before := series(w.scrape())
 		for n := range 2 {
 			w.hostile(fmt.Sprintf("invented%d", n))
-			w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--to", fmt.Sprintf("%s/invented%d", w.sink.URL, n))
+			w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--yes", "--to", fmt.Sprintf("%s/invented%d", w.sink.URL, n))
 		}
 		w.eventually("what is shown of replays has gone with them", func() error {
 			added := slices.DeleteFunc(series(w.scrape()), func(s string) bool { return slices.Contains(before, s) })

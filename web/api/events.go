@@ -153,7 +153,11 @@ func (d *Direct) deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, erro
 		return nil, err
 	}
 	attempts, err := d.store.AttemptsOf(ctx, id)
-	return deliveriesJSON(deliveries, attempts), err
+	if err != nil {
+		return nil, err
+	}
+	list := deliveriesJSON(deliveries, attempts)
+	return list, d.withWaiting(ctx, deliveries, list)
 }
 
 // PageQuery has the parameters of a page. It is exported because huma reads embedded parameters of exported types only.
