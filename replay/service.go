@@ -253,7 +253,7 @@ func (s *Service) Steer(ctx context.Context, by Actor, id uuid.UUID, action even
 		Reason: reason})
 }
 
-// SteerEndpoint pauses or resumes all that goes to an endpoint. reason may be empty.
+// SteerEndpoint pauses or resumes all deliveries to an endpoint. reason may be empty.
 func (s *Service) SteerEndpoint(ctx context.Context, by Actor, name string, action event.Action, reason string) error {
 	if err := checkReason(reason); err != nil {
 		return err
@@ -363,14 +363,14 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 	return list, nil
 }
 
-// testBody says that it is a test, so that no receiver mistakes it for a subscriber.
+// testBody identifies itself as a test, so that no receiver creates a subscriber from it.
 const testBody = `{"hooktape_test":true,"message":"This is a test request from hooktape. It is about nobody."}`
 
 // headerTest tells a receiver that a request is a test.
 const headerTest = "X-Hooktape-Test"
 
 // TestEndpoint sends a test request to a configured endpoint, like a delivery, and returns the attempt. Only the audit
-// log keeps that it was made, and the endpoint's breaker does not count it.
+// log records it, and the endpoint's breaker does not count it.
 func (s *Service) TestEndpoint(ctx context.Context, by Actor, name string) (event.Attempt, error) {
 	if strings.Contains(name, "://") {
 		return event.Attempt{}, invalid("only an endpoint of the configuration can be tested")

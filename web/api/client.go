@@ -246,7 +246,7 @@ func (c *Client) RetryDeliveries(ctx context.Context, key string, want DeliveryR
 	return result, err
 }
 
-// Plan returns what a replay would do, and changes nothing.
+// Plan computes the effect of a replay without creating it.
 func (c *Client) Plan(ctx context.Context, want replay.Request) (plan Plan, err error) {
 	return plan, c.post(ctx, "replays", NewReplay{Request: withDefaults(want), DryRun: true}, &plan)
 }

@@ -61,10 +61,10 @@ func (d *Direct) RecordDownload(ctx context.Context, sel event.Selection) error 
 	return d.recordView(ctx, "events.download", "/?"+withNames(sel).Values().Encode())
 }
 
-// FirstEvent returns the time of receipt of the oldest event; the zero time without events.
+// FirstEvent returns the time of receipt of the oldest event, or the zero time if there are no events.
 func (d *Direct) FirstEvent(ctx context.Context) (time.Time, error) { return d.store.FirstEvent(ctx) }
 
-// LastEvent returns the last accepted event of a source; the zero time if there is none.
+// LastEvent returns the time and id of a source's last accepted event, or the zero time if there is none.
 func (d *Direct) LastEvent(ctx context.Context, source string) (time.Time, uuid.UUID, error) {
 	return d.store.LastEvent(ctx, source)
 }

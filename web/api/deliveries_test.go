@@ -21,13 +21,13 @@ import (
 	"hooktape/web/api"
 )
 
-// TestDeliveries: what a replay sent and what failed, by every way to ask for it.
+// TestDeliveries verifies the lists of a replay's deliveries and failures, with every filter.
 func TestDeliveries(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.sink.answers(func(w http.ResponseWriter, r *http.Request) {
+	f.receiver.answers(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Hooktape-Event-Id") == "" {
-			t.Error("a request without the event's id")
+			t.Error("got a request without the event's id")
 		}
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = w.Write([]byte("\n  busy: 17 of 20 \x1b[31m\nmore\n"))
@@ -38,7 +38,7 @@ func TestDeliveries(t *testing.T) {
 	var page api.DeliveryPage
 	f.get(readSecret, "/api/v1/replays/"+r.ID.String()+"/deliveries?state=failed&limit=2", &page)
 	if len(page.Deliveries) != 2 || page.Next == "" {
-		t.Fatalf("the first page is %+v", page)
+		t.Fatalf("first page: %+v", page)
 	}
 	seen := map[string]bool{}
 	for cursor := ""; ; cursor = page.Next {
@@ -48,7 +48,7 @@ func TestDeliveries(t *testing.T) {
 			seen[d.ID] = true
 			if d.State != event.Failed || d.AttemptCount != 2 || d.Answer != "busy: 17 of 20 \x1b[31m" || d.Outcome != event.OutcomeStatus || d.StatusCode != 503 ||
 				d.FirstAttemptAt == nil || !d.LastAttemptAt.After(*d.FirstAttemptAt) || d.ReplayID != r.ID || d.Endpoint != "crm" || d.Attempts != nil {
-				t.Errorf("a delivery is %+v", d)
+				t.Errorf("got the delivery %+v", d)
 			}
 		}
 		if page.Next == "" {
@@ -56,19 +56,19 @@ func TestDeliveries(t *testing.T) {
 		}
 	}
 	if len(seen) != 5 {
-		t.Errorf("%d deliveries are on the pages, want 5", len(seen))
+		t.Errorf("%d deliveries on the pages, want 5", len(seen))
 	}
 	var one api.Delivery
 	for id := range seen {
 		f.get(readSecret, "/api/v1/deliveries/"+id, &one)
 		if len(one.Attempts) != 2 || one.ID != id {
-			t.Errorf("the delivery is %+v", one)
+			t.Errorf("got the delivery %+v", one)
 		}
 	}
 	var groups api.FailureGroupList
 	f.get(readSecret, "/api/v1/deliveries/groups?replay="+r.ID.String(), &groups)
 	if len(groups.Groups) != 1 || groups.Groups[0].Count != 5 || groups.Groups[0].Subscribers != 5 || groups.Groups[0].Line != "busy: # of # \x1b[#m" {
-		t.Fatalf("the groups are %+v", groups)
+		t.Fatalf("got the groups %+v", groups)
 	}
 	f.get(readSecret, "/api/v1/deliveries?group="+groups.Groups[0].Key, &page)
 	if len(page.Deliveries) != 5 {
@@ -94,7 +94,7 @@ func TestDeliveries(t *testing.T) {
 		}
 	}
 	if columns := api.DeliveryColumns().Names(); !slices.Contains(columns, "answer") {
-		t.Errorf("the columns are %v", columns)
+		t.Errorf("got the columns %v", columns)
 	}
 }
 
@@ -104,7 +104,7 @@ func TestRetryDeliveries(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	var works atomic.Bool
-	f.sink.answers(func(w http.ResponseWriter, _ *http.Request) {
+	f.receiver.answers(func(w http.ResponseWriter, _ *http.Request) {
 		if !works.Load() {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
@@ -130,7 +130,7 @@ func TestRetryDeliveries(t *testing.T) {
 		t.Errorf("everything at once: %d %s", a.status, a.body)
 	}
 	works.Store(true)
-	sent := len(f.sink.requests())
+	sent := len(f.receiver.requests())
 	result, a := retry(replaySecret, "monday", map[string]any{"selection": of})
 	if a.status != http.StatusOK || result.Sent != 4 || len(result.Replays) != 1 {
 		t.Fatalf("%d %s", a.status, a.body)
@@ -139,7 +139,7 @@ func TestRetryDeliveries(t *testing.T) {
 	if child.Parent != first.ID || child.State != event.ReplayCompleted || child.Rate != 100 || child.Order != event.OrderSubscriber {
 		t.Errorf("the new replay is %+v", child)
 	}
-	requests := f.sink.requests()[sent:]
+	requests := f.receiver.requests()[sent:]
 	if len(requests) != 4 || requests[0].Header.Get("X-Key") != "kept" {
 		t.Errorf("%d requests, %v", len(requests), requests[0].Header)
 	}
@@ -162,7 +162,7 @@ func TestRetryDeliveries(t *testing.T) {
 func TestRetryNow(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.sink.answers(func(w http.ResponseWriter, _ *http.Request) {
+	f.receiver.answers(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "86400")
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = w.Write([]byte("closed"))
@@ -190,7 +190,7 @@ func TestRetryNow(t *testing.T) {
 		}
 		return nil
 	})
-	f.sink.answers(nil)
+	f.receiver.answers(nil)
 	a := f.ask(replaySecret, "POST", "/api/v1/deliveries/retry", map[string]any{"selection": map[string]any{"ids": []string{d.ID}}})
 	if a.status != http.StatusOK || !strings.Contains(string(a.body), `"asked":1`) {
 		t.Fatalf("%d %s", a.status, a.body)
