@@ -40,6 +40,10 @@ var (
 		{"running", "running", neutral}, {"paused", "paused", doubt}, {"completed", "completed", good}, {"completed_with_failures", "completed with failures", bad},
 		{"cancelled", "cancelled", quiet},
 	}
+	fallbackWords = []word{
+		{"deadline", "deadline", ""}, {"refused", "no connection", ""}, {"failing", "endpoint failing", ""},
+		{"in_flight", "too many at once", ""}, {"error", "other error", ""},
+	}
 	resultWords = []word{{"ok", "ok", good}, {"error", "error", bad}}
 )
 

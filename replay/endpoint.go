@@ -67,7 +67,8 @@ func isAdHoc(name string) bool { return strings.Contains(name, "://") }
 // unchanged.
 func (e Endpoint) toPublic() Endpoint {
 	if e.isAdHoc() {
-		e.AllowPrivate, e.PrivateSetting = false, "for the role admin and the local command line, replay.allow_private"
+		e.AllowPrivate = false
+		e.PrivateSetting = "for the role admin and the local command line, replay.allow_private"
 	}
 	return e
 }

@@ -142,6 +142,6 @@ func TestListDeliveries(t *testing.T) {
 		t.Errorf("counts %v, %v", counts, err)
 	}
 	if found := d.deliveriesOf(t, "state=failed&endpoint=crm&event="+all[4].EventID.String(), 1); len(found) != 1 {
-		t.Errorf("%v", found)
+		t.Errorf("got the deliveries %v", found)
 	}
 }

@@ -643,3 +643,20 @@ ALTER TABLE `hooktape`.`endpoint_states` ON CLUSTER `main`
     ADD COLUMN IF NOT EXISTS failing_since DateTime64(3, 'UTC'),
     ADD COLUMN IF NOT EXISTS answer String;
 
+-- 00057_saved_views.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`saved_views_local` ON CLUSTER `main`
+(
+    name     String,
+    query    String, -- filters, in the form of the API's query
+    deleted  Bool,
+    saved_by String,
+    saved_at DateTime64(6, 'UTC') DEFAULT now64(6),
+    version  UInt64
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/hooktape/saved_views', '{replica}', version)
+ORDER BY name
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`saved_views` ON CLUSTER `main` AS `hooktape`.`saved_views_local`
+ENGINE = Distributed('main', 'hooktape', 'saved_views_local', cityHash64(name));
+
