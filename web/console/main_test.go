@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 
-// browserTests are all tests of the package, which share a Chromium.
+// browserTests runs all tests of the package, which share a Chromium.
 type browserTests struct{ *testing.M }
 
 // Run implements goleak.TestingM.
