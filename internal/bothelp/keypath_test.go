@@ -8,7 +8,7 @@ import (
 	"hooktape/internal/bothelp"
 )
 
-// TestKeyPath reads values of one answer by their paths.
+// TestKeyPath verifies reading values of one answer by their paths.
 func TestKeyPath(t *testing.T) {
 	var document any
 	if err := json.Unmarshal([]byte(`{"price":"7","offer":{"price":null},"items":[{"id":1},[2,3]],"":{"x":4},"a b":5}`), &document); err != nil {
@@ -28,6 +28,6 @@ func TestKeyPath(t *testing.T) {
 		}
 	}
 	if value, ok := (bothelp.KeyPath{"price"}).Value(nil); ok {
-		t.Errorf("no document has %v", value)
+		t.Errorf("a missing document returned %v", value)
 	}
 }

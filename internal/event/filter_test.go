@@ -63,6 +63,6 @@ func TestOldNames(t *testing.T) {
 	values := url.Values{"to": {"2026-03-01T12:00:00Z"}, "": {"x"}}
 	sel, faults := event.ParseSelection(values, time.Now())
 	if faults != nil || len(sel.Values()) != 1 || sel.Until == nil || !values.Has("to") {
-		t.Errorf("%+v, %v, %v", sel, faults, values)
+		t.Errorf("got the selection %+v, faults %v, values %v", sel, faults, values)
 	}
 }

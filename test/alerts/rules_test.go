@@ -32,7 +32,7 @@ func firing(t *testing.T, conn driver.Conn, r rule, sql string) (labels []string
 	t.Helper()
 	rows, err := conn.Query(context.Background(), sql)
 	if err != nil {
-		t.Fatalf("%v\n%s", err, sql)
+		t.Fatalf("run the rule's query: %v\n%s", err, sql)
 	}
 	defer rows.Close()
 	for rows.Next() {

@@ -104,7 +104,7 @@ func (d database) ask(sql string) ([]row, error) {
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s", data)
+		return nil, fmt.Errorf("query failed: %s", data)
 	}
 	var answer struct {
 		Meta []struct{ Name string }

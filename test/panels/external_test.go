@@ -16,17 +16,17 @@ import (
 
 const external = "hooktape-external"
 
-// asked is an external request of a made-up history: the event and its only attempt.
-type asked struct {
+// externalRequest is an external request of a generated history: the event and its only attempt.
+type externalRequest struct {
 	event.Event
 	event.Attempt
 }
 
-// waited is how long the bot waited, in milliseconds.
-func (a asked) waited() float64 { return float64((a.Duration + a.Overhead).Milliseconds()) }
+// waited returns how long the bot waited, in milliseconds.
+func (a externalRequest) waited() float64 { return float64((a.Duration + a.Overhead).Milliseconds()) }
 
-// conversation is five hours of external requests of two sources at two steps, with each kind of answer.
-func conversation() (list []asked) {
+// generateExternal returns five hours of external requests of two sources at two steps, with each kind of answer.
+func generateExternal() (list []externalRequest) {
 	chance := rand.New(rand.NewPCG(5, 6))
 	answers := []struct {
 		fallback event.Fallback
@@ -48,16 +48,16 @@ func conversation() (list []asked) {
 		if got.outcome != event.OutcomeUnknown {
 			a.Duration, a.Overhead = time.Duration(chance.IntN(8000))*time.Millisecond, time.Duration(chance.IntN(9)+1)*time.Millisecond
 		}
-		list = append(list, asked{e, a})
+		list = append(list, externalRequest{e, a})
 	}
 	return list
 }
 
-// TestExternalTruth compares the dashboard of external requests with a history that the test has made up, counted in
+// TestExternalTruth compares the dashboard of external requests with a generated history whose numbers are counted in
 // Go. Deliveries of the same events do not count.
 func TestExternalTruth(t *testing.T) {
 	db, stored := empty(t)
-	list := conversation()
+	list := generateExternal()
 	var events []event.Event
 	var attempts []event.Attempt
 	for _, a := range list {
@@ -80,7 +80,7 @@ func TestExternalTruth(t *testing.T) {
 						v.Values = map[string][]string{"sources": {panels.Key(source)}}
 					}
 					c := comparison{t: t, db: db, view: v}
-					c.external(slices.DeleteFunc(slices.Clone(list), func(a asked) bool {
+					c.external(slices.DeleteFunc(slices.Clone(list), func(a externalRequest) bool {
 						return !c.within(a.StartedAt) || source != "" && a.Source != source
 					}))
 				})
@@ -89,11 +89,11 @@ func TestExternalTruth(t *testing.T) {
 	}
 }
 
-func (c comparison) external(list []asked) {
+func (c comparison) external(list []externalRequest) {
 	words := map[event.Fallback]string{event.FallbackDeadline: "deadline", event.FallbackRefused: "no connection", event.FallbackFailing: "endpoint failing",
 		event.FallbackInFlight: "too many at once", event.FallbackError: "other"}
 	answers, reasons, statuses, missing := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
-	took, ours, steps := series{}, series{}, map[string][]asked{}
+	took, ours, steps := series{}, series{}, map[string][]externalRequest{}
 	answered, fallbacks, incomplete := 0, 0, 0
 	for _, a := range list {
 		got := "unknown"
@@ -164,7 +164,7 @@ func (c comparison) external(list []asked) {
 	c.equal("steps", lines(c.see(external, "Sources and steps"), func(r row) string {
 		return fmt.Sprint(r.s("Source"), "/", r.s("Step"), " ", r.n("Requests"), " ", r.n("Fallbacks"), " ", r.n("Missing keys"),
 			numbers(r.f("Median"), r.f("p95"), r.f("p99"), r.f("Fallback share"), r.f("In hooktape")))
-	}), byKey(steps, func(step string, list []asked) string {
+	}), byKey(steps, func(step string, list []externalRequest) string {
 		var took, ours []float64
 		fallbacks, incomplete := 0, 0
 		for _, a := range list {

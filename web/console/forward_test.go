@@ -15,7 +15,7 @@ var price = console.Source{Name: "price", HookURL: "https://hooks.example.org/ho
 	Expect: []string{"price", "items[0].id", "paid"}, Status: 200, Headers: []event.Header{{Name: "Content-Type", Value: "application/json"}},
 	Body: `{"price":"","items":[],"error":"unavailable"}`}}
 
-// external returns an event for whose answer a bot waited, and its attempt.
+// external returns an event with an external request, and its attempt.
 func external(answer string, change func(*event.Attempt)) (event.Event, event.Attempt) {
 	e := newLead("7", "Анна Петрова", time.Minute)
 	e.Source, e.Step, e.Method, e.Path, e.Query = "price", "quote", "PUT", "/hooks/price/***/quote", "sku=12"
@@ -39,14 +39,14 @@ func (f *fixture) insertExternal(e event.Event, a event.Attempt) event.Event {
 
 var tags = regexp.MustCompile(`<[^>]*>|\s+`)
 
-// testExternalRequest: the page says what the bot got and what BotHelp reads from it, whatever became of the request;
-// the list flags fallbacks and missing keys.
+// testExternalRequest verifies that the page shows the answer that the bot got and the values that BotHelp reads from
+// it, with every result of the request, and that the list flags fallbacks and missing keys.
 func (f *fixture) testExternalRequest() {
 	t := f.t
 	for name, c := range map[string]struct {
 		answer string
 		change func(*event.Attempt)
-		want   []string // on the page, without its tags and spaces
+		want   []string // texts on the page, without tags and spaces
 		flags  string   // in the list
 	}{
 		"answered": {`{"price":1200.50,"items":[{"id":"a<b"}],"paid":null}`, nil,
@@ -64,7 +64,7 @@ func (f *fixture) testExternalRequest() {
 		}, []string{"toomanyrequestswerewaiting", "Answeroftheendpointnone"}, "fallback"},
 		"long": {`{"price":"7","text":"`, func(a *event.Attempt) { a.ResponseBytes += 2_000_000 },
 			[]string{"2000000morebytesarenotstored", "pricenotinthestoredpartoftheanswer"}, ""},
-		"broken off": {`{"price":"7`, func(a *event.Attempt) { a.Outcome, a.Error = event.OutcomeBroken, "unexpected EOF" },
+		"interrupted": {`{"price":"7`, func(a *event.Attempt) { a.Outcome, a.Error = event.OutcomeBroken, "unexpected EOF" },
 			[]string{"brokenoff", "Theanswerbrokeoff.Thebotgotitsbeginning.(unexpectedEOF)"}, ""},
 		"unknown": {"", func(a *event.Attempt) { a.Outcome, a.StatusCode, a.Duration = event.OutcomeUnknown, 0, 0 },
 			[]string{"hooktapewasstoppedbeforeitcouldrecordtheanswer", "pricenotinthestoredpartoftheanswer"}, ""},
@@ -80,7 +80,7 @@ func (f *fixture) testExternalRequest() {
 			text := strings.ReplaceAll(tags.ReplaceAllString(section, ""), "\u202f", "")
 			for _, want := range c.want {
 				if !strings.Contains(text, want) {
-					t.Errorf("the page has no %q:\n%s", want, text)
+					t.Errorf("the page does not contain %q:\n%s", want, text)
 				}
 			}
 			_, row, _ := strings.Cut(p.page("/?id="+e.ID.String()+"&source=price"), `<td class="c-deliveries">`)
@@ -93,6 +93,6 @@ func (f *fixture) testExternalRequest() {
 	lead := newLead("8", "Олег", time.Minute)
 	f.insert(lead)
 	if page := f.login(readSecret).page("/events/" + lead.ID.String()); strings.Contains(page, "External request") {
-		t.Error("an event without a waiting bot has an external request")
+		t.Error("the page of a plain event shows an external request")
 	}
 }

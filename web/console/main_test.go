@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 
-// browserTests are all tests of the package, which share a Chromium.
+// browserTests runs all tests of the package, which share a Chromium.
 type browserTests struct{ *testing.M }
 
 // Run implements goleak.TestingM.
@@ -372,7 +372,7 @@ func (f *fixture) awaitReplay(id uuid.UUID) {
 	f.t.Helper()
 	testutil.Eventually(f.t, 30*time.Second, func() error {
 		r, err := f.db.Replay(background, id)
-		if err == nil && r.State != event.ReplayDone {
+		if err == nil && !r.State.Final() {
 			err = fmt.Errorf("state of the replay is %s: %v", r.State, r.Counts)
 		}
 		return err
