@@ -167,6 +167,7 @@ api_addr: %[2]s
 clickhouse: {dsn: "http://user:pass-s3cret@%[3]s/hooktape"}
 tls: {cert: %[4]s/cert.pem, key: %[4]s/key.pem}
 spool: {min_free: 4000TiB}
+sources: [{name: price, token: 0123456789abcdef, forward: {to: dead}}]
 endpoints:
   - {name: nowhere, url: "https://no-such-host.invalid/?key=query-s3cret"}
   - {name: private, url: "http://localhost:80/"}
@@ -189,6 +190,9 @@ endpoints:
 	d.finds(Problem, "endpoint nowhere", "no such host")
 	d.finds(Problem, "endpoint private", " is not on the public internet")
 	d.finds(Problem, "endpoint dead", "connection refused")
+	if !strings.Contains(d.String(), "bots of the source price get the fallback") {
+		t.Errorf("nothing about the bots that wait for an endpoint in\n%s", d)
+	}
 	d.finds(Problem, "endpoint itself", "127.0.0.1 is hooktape's own API and console")
 	d.finds(Problem, "endpoint untrusted", "its certificate is refused")
 	d.finds(Problem, "Grafana", "Grafana does not answer")
