@@ -30,6 +30,7 @@ func configuration(version string) huma.Config {
 				{Name: "Events", Description: "Requests that arrived."},
 				{Name: "Replays", Description: "Sending a selection of events again."},
 				{Name: "Endpoints", Description: "Receivers of events."},
+				{Name: "Analytics", Description: "Leads, conversions and where they come from."},
 				{Name: "Audit", Description: "Who changed what."},
 			},
 			Servers: []*huma.Server{{URL: "/"}},

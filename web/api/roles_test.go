@@ -24,6 +24,7 @@ func TestRoles(t *testing.T) {
 		{"read", "GET", "/replays/" + id}, {"read", "GET", "/replays/" + id + "/stream"}, {"read", "GET", "/replays/" + id + "/diff"},
 		{"replay", "POST", "/endpoints/crm/pause"}, {"replay", "POST", "/endpoints/crm/resume"}, {"replay", "POST", "/replays"},
 		{"replay", "PATCH", "/replays/" + id}, {"replay", "POST", "/replays/" + id + "/cancel"}, {"admin", "GET", "/audit-log"},
+		{"read", "GET", "/analytics"}, {"read", "GET", "/analytics/summary"},
 	} {
 		weaker := map[string][]string{"read": nil, "replay": {readSecret}, "admin": {readSecret, replaySecret}}[c.role]
 		enough := map[string]string{"read": readSecret, "replay": replaySecret, "admin": adminSecret}[c.role]

@@ -77,6 +77,7 @@ func newServer(o Options, mux *http.ServeMux) (*server, error) {
 	s.streamRoute()
 	s.diffRoute()
 	s.auditRoute()
+	s.analyticsRoutes()
 	return s, nil
 }
 

@@ -134,6 +134,7 @@ func TestShared(t *testing.T) {
 		"Login": (*fixture).testLogin, "LoginOverTLS": (*fixture).testLoginOverTLS, "LinkFromElsewhere": (*fixture).testLinkFromElsewhere,
 		"Headers": (*fixture).testHeaders, "Columns": (*fixture).testColumns, "Zone": (*fixture).testZone, "BrowsersZone": (*fixture).testBrowsersZone,
 		"Bytes": (*fixture).testBytes, "Curl": (*fixture).testCurl, "VisibleTitle": (*fixture).testVisibleTitle, "Subscriber": (*fixture).testSubscriber,
+		"Analytics": (*fixture).testAnalytics, "AnalyticsByHand": (*fixture).testAnalyticsByHand,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -346,7 +347,7 @@ func (s *sink) count() (events, requests int) {
 // pages returns the address of each kind of page, about an event of a subscriber and a replay of it.
 func pages(e event.Event, replayID uuid.UUID) []string {
 	return []string{"/", "/?since=1h&verdict=accepted&chart=1", "/events/" + e.ID.String(), "/subscribers/" + url.PathEscape(e.BothelpUserID), "/replays?since=1h&endpoint=crm&mode=all",
-		"/replays", "/replays/" + replayID.String() + "?compare=1", "/endpoints", "/sources"}
+		"/replays", "/replays/" + replayID.String() + "?compare=1", "/endpoints", "/sources", "/analytics"}
 }
 
 // replayOf creates a replay of the selected events and waits for its end.
