@@ -10,6 +10,7 @@ import (
 	"hooktape/dashboards"
 	"hooktape/internal/event"
 	"hooktape/internal/simulate"
+	"hooktape/web/api"
 )
 
 const (
@@ -54,7 +55,7 @@ func TestTruth(t *testing.T) {
 	} {
 		for _, plugin := range question.plugins {
 			q := question.q
-			c := comparison{db: db, a: a, first: first, q: q, view: dashboards.View{From: q.From, To: q.To, Zone: "Europe/Moscow", Plugin: plugin}}
+			c := comparison{db: db, page: pageOn(stored), a: a, first: first, q: q, view: dashboards.View{From: q.From, To: q.To, Zone: "Europe/Moscow", Plugin: plugin}}
 			for _, source := range question.sources {
 				t.Run(fmt.Sprintf("plugin %d/%s/%s", plugin, question.name, source), func(t *testing.T) {
 					t.Parallel()
@@ -85,6 +86,7 @@ func TestTruth(t *testing.T) {
 type comparison struct {
 	t      *testing.T
 	db     database
+	page   *api.Direct // answers the page Analytics
 	a      *simulate.Account
 	first  time.Time // when the account's first request came
 	q      simulate.Question
@@ -95,7 +97,11 @@ type comparison struct {
 
 func (c comparison) see(board, title string) []row {
 	c.t.Helper()
-	return c.db.see(c.t, board, title, c.view)
+	shown := c.db.see(c.t, board, title, c.view)
+	if board == conversion && c.view.Plugin == 4 {
+		c.samePage(title, shown)
+	}
+	return shown
 }
 
 // equal compares two texts of lines without regard to their order.
