@@ -33,7 +33,7 @@ var layers = map[string][]string{
 	"internal/simulate":    {"internal/event", "internal/bothelp", "internal/store"},
 	"otel":                 {},
 	"dashboards":           {},
-	"ingest": {"internal/event", "internal/bothelp", "internal/spool", "internal/store", "internal/chars", "internal/httpserver",
+	"ingest": {"internal/event", "internal/bothelp", "internal/outbound", "internal/spool", "internal/store", "internal/chars", "internal/httpserver",
 		"internal/redact", "internal/setting"},
 	"replay":                           {"internal/event", "internal/outbound", "internal/spool", "internal/store", "internal/redact", "internal/setting"},
 	"cmd/embedded-clickhouse/embedded": {},
@@ -43,7 +43,7 @@ var layers = map[string][]string{
 		"internal/setting", "internal/spool", "internal/store", "cmd/embedded-clickhouse/embedded"},
 	"internal/doctor": {"internal/config", "internal/server", "dashboards", "replay", "internal/certificate", "internal/event", "internal/outbound", "internal/redact", "internal/spool",
 		"internal/store"},
-	"web": {"replay", "dashboards", "internal/event", "internal/outbound", "internal/spool", "internal/store", "internal/chars", "internal/httpserver", "internal/redact",
+	"web": {"replay", "dashboards", "internal/bothelp", "internal/event", "internal/outbound", "internal/spool", "internal/store", "internal/chars", "internal/httpserver", "internal/redact",
 		"internal/setting"},
 }
 

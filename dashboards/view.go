@@ -13,7 +13,7 @@ type View struct {
 	From, To time.Time // both included, in whole seconds
 	// Interval is what Grafana takes for a panel's width: the time of a point.
 	Interval time.Duration
-	// Zone is what Grafana puts in the place of ${__timezone}; "" leaves it there, as Grafana before 10 does.
+	// Zone replaces ${__timezone}; "" leaves it in the query, as Grafana before 10 does.
 	Zone string
 	// Values are the values of variables. A missing variable means all.
 	Values map[string][]string
@@ -65,7 +65,7 @@ func (v View) Expand(sql string) (string, error) {
 	return sql, failed
 }
 
-// value is what Grafana puts in the place of a variable: formatRegistry.ts, and scenes' formatRegistry.ts from 10 on.
+// value returns Grafana's replacement for a variable (formatRegistry.ts, and scenes' formatRegistry.ts from 10 on).
 func (v View) value(name, format string) (string, error) {
 	if name == "__timezone" {
 		switch {
@@ -82,7 +82,7 @@ func (v View) value(name, format string) (string, error) {
 	values, chosen := v.Values[name]
 	switch {
 	case !chosen && v.Plugin == 3:
-		return "*", nil // 9.4 takes the value of "all" as it is
+		return "*", nil // Grafana 9.4 inserts the value of "all" unchanged
 	case !chosen:
 		return encode("*"), nil
 	case len(values) == 1:

@@ -70,7 +70,8 @@ func (s *Service) Plan(ctx context.Context, by Actor, want Request) (Plan, error
 	if err != nil {
 		return Plan{}, err
 	}
-	plan, err := s.store.PlanReplay(ctx, store.PlanRequest{Selection: want.Selection, Endpoint: e.Name, Mode: want.Mode})
+	plan, err := s.store.PlanReplay(ctx, store.PlanRequest{Selection: want.Selection, Endpoint: e.Name, Mode: want.Mode,
+		IncludeRejected: want.IncludeRejected})
 	p := Plan{Plan: plan, Endpoint: e.Name, URL: e.StoredURL()}
 	if want.Rate > 0 {
 		p.Seconds = float64(plan.Count) / want.Rate

@@ -24,8 +24,8 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// prey is what a statement must not reach: files, a program and a port.
-type prey struct {
+// target has what a statement must not reach: files, a program and a port.
+type target struct {
 	t           *testing.T
 	dir         string
 	secret      string
@@ -34,8 +34,8 @@ type prey struct {
 	connections atomic.Int64
 }
 
-func newPrey(t *testing.T) *prey {
-	p := &prey{t: t, dir: t.TempDir(), secret: "canary" + rand.Text()}
+func newTarget(t *testing.T) *target {
+	p := &target{t: t, dir: t.TempDir(), secret: "canary" + rand.Text()}
 	write := func(name, text string, mode os.FileMode) {
 		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), mode); err != nil {
 			t.Fatal(err)
@@ -85,17 +85,17 @@ func newPrey(t *testing.T) *prey {
 	return p
 }
 
-// untouched reports what has happened to the prey since the last time; nil is nothing.
-func (p *prey) untouched() error {
+// untouched returns an error if a file, the program or the port was touched since the last call.
+func (p *target) untouched() error {
 	var buffer [4096]byte
 	n, err := unix.Read(p.watch, buffer[:])
 	switch {
 	case err == nil:
-		return fmt.Errorf("the files were touched: %q", bytes.ReplaceAll(buffer[:n], []byte{0}, nil))
+		return fmt.Errorf("files were touched: %q", bytes.ReplaceAll(buffer[:n], []byte{0}, nil))
 	case !errors.Is(err, unix.EAGAIN):
 		return err
 	case p.connections.Swap(0) > 0:
-		return errors.New("the port was reached")
+		return errors.New("a connection reached the port")
 	}
 	return nil
 }
@@ -107,8 +107,8 @@ type attack struct {
 	params    url.Values
 }
 
-// some is the part of the forms in which attack number n is tried: every one with HOOKTAPE_TEST_WHOLE, else a few, not the same
-// for the next.
+// some selects the forms in which attack number n runs: all with HOOKTAPE_TEST_WHOLE, otherwise a few, different ones
+// for each n.
 func some(n int, forms []string) []string {
 	const few = 2
 	if enginetest.Whole() {
@@ -118,8 +118,9 @@ func some(n int, forms []string) []string {
 	return slices.Concat(forms[begin:], forms[:begin])[:few]
 }
 
-// attacks are ways to files, programs and other hosts, each in the forms in which it may be written.
-func (p *prey) attacks() (all []attack) {
+// attacks returns all known ways to reach files, programs and other hosts, each in every form in which it can be
+// written.
+func (p *target) attacks() (all []attack) {
 	secret, out := filepath.Join(p.dir, "secret"), filepath.Join(p.dir, "out")
 	fill := strings.NewReplacer("$secret", secret, "$csv", secret+".csv", "$out", out, "$dir", p.dir, "$address", "127.0.0.1:"+p.port,
 		"$port", p.port, "$run", filepath.Join(p.dir, "run.sh"))
@@ -223,18 +224,19 @@ func (p *prey) attacks() (all []attack) {
 	return all
 }
 
-// TestAttacks runs every attack against the real engine as both users, with both fences and with each alone: the judge of
-// statements where there is no Landlock, and confinement where the judge is wrong.
+// TestAttacks runs every attack against the real engine as both users: with the statement filter and confinement
+// together, and with each alone. The filter must hold on machines without Landlock, and confinement if the filter has a
+// gap.
 func TestAttacks(t *testing.T) {
 	for name, args := range map[string][]string{"judged and confined": nil, "judged": {"--unconfined"}, "confined": {"--unjudged"}} {
 		t.Run(name, func(t *testing.T) {
-			p := newPrey(t)
+			p := newTarget(t)
 			dir := filepath.Join(t.TempDir(), "engine")
 			scripts := filepath.Join(dir, "user_scripts")
 			if err := os.MkdirAll(scripts, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			// Where the engine looks for programs: were somebody to get one there, it must not run.
+			// The engine looks for programs in this folder. Even if an attacker gets one into it, it must not run.
 			if err := os.WriteFile(filepath.Join(scripts, "run.sh"), []byte("#!/bin/sh\necho ran >> "+filepath.Join(p.dir, "ran")+"\n"), 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -251,7 +253,7 @@ func TestAttacks(t *testing.T) {
 			all := p.attacks()
 			t.Logf("%d attacks", len(all))
 			if len(all) < 600 {
-				t.Errorf("%d attacks are fewer than there were", len(all))
+				t.Errorf("only %d attacks: some were removed", len(all))
 			}
 			var wg sync.WaitGroup
 			next := make(chan attack)
@@ -261,47 +263,47 @@ func TestAttacks(t *testing.T) {
 						for _, user := range []string{engine.writer(), engine.reader()} {
 							status, body := engine.ask(t, user, a)
 							if strings.Contains(body, p.secret) {
-								t.Errorf("%d for %q with %v: the answer has the secret: %s", status, a.statement, a.params, body)
+								t.Errorf("%q with %v: answer %d contains the secret: %s", a.statement, a.params, status, body)
 							}
 							if a.method == http.MethodGet && status == http.StatusOK && !strings.HasPrefix(a.statement, "SET") {
-								t.Errorf("%d for GET %q with %v", status, a.statement, a.params)
+								t.Errorf("GET %q with %v: got status %d", a.statement, a.params, status)
 							}
 						}
 						if err := p.untouched(); err != nil {
-							t.Errorf("at %q with %v or another of that time: %v", a.statement, a.params, err)
+							t.Errorf("%q with %v, or a concurrent attack: %v", a.statement, a.params, err)
 						}
 					}
 				})
 			}
 			for _, a := range all {
-				// These disks try for minutes to connect, in vain: too long for the mode in which the statement is run.
+				// These disks try to connect for minutes, too long for a statement of this test.
 				if name != "confined" || !strings.Contains(a.statement, "endpoint") {
 					next <- a
 				}
 			}
 			close(next)
 			wg.Wait()
-			// Nor did any of them put the secret where the next one finds it, or bring the engine down.
+			// No attack may have stored the secret in a table, or stopped the engine.
 			_, tables := engine.ask(t, engine.writer(), attack{statement: "SELECT name FROM system.tables WHERE database = 'hooktape'"})
 			if !strings.Contains(tables, "s\n") {
-				t.Fatalf("the engine does not answer any more: %s\n%s", tables, engine.stderr)
+				t.Fatalf("the engine has stopped answering: %s\n%s", tables, engine.stderr)
 			}
 			for table := range strings.FieldsSeq(tables) {
 				if _, body := engine.ask(t, engine.writer(), attack{statement: "SELECT * FROM hooktape.`" + table + "`"}); strings.Contains(body, p.secret) {
-					t.Errorf("the table %s has the secret", table)
+					t.Errorf("table %s contains the secret", table)
 				}
 			}
 			if err := p.untouched(); err != nil {
 				t.Error(err)
 			}
 			if _, err := os.Stat(filepath.Join(p.dir, "ran")); err == nil {
-				t.Error("a program ran")
+				t.Error("the engine ran the program")
 			}
 		})
 	}
 }
 
-// ask sends one request as a user; the address has the password.
+// ask sends one request. user is the engine's address with the user's name and password.
 func (p *process) ask(t *testing.T, user string, a attack) (int, string) {
 	t.Helper()
 	query := url.Values{"max_execution_time": {"20"}}
@@ -326,6 +328,6 @@ func (p *process) ask(t *testing.T, user string, a attack) (int, string) {
 		return 0, ""
 	}
 	defer resp.Body.Close()
-	text, _ := io.ReadAll(resp.Body) // an error in the midst is an answer too
+	text, _ := io.ReadAll(resp.Body) // an error in the middle is an answer too
 	return resp.StatusCode, string(text)
 }

@@ -7,7 +7,8 @@ import (
 	"github.com/elastic/go-seccomp-bpf/arch"
 )
 
-// TestForbiddenCallsAreKnown: one name that a processor's table lacks, and its filter could not be loaded.
+// TestForbiddenCallsAreKnown verifies that each processor's table has all forbidden system calls; a missing one would
+// prevent the filter from loading.
 func TestForbiddenCallsAreKnown(t *testing.T) {
 	for _, processor := range []*arch.Info{arch.X86_64, arch.AARCH64} {
 		for _, name := range forbidden {
@@ -17,6 +18,6 @@ func TestForbiddenCallsAreKnown(t *testing.T) {
 		}
 	}
 	if !slices.Contains(forbidden, "execve") || !slices.Contains(forbidden, "socket") {
-		t.Error("programs or sockets are not forbidden")
+		t.Error("starting programs or opening sockets is not forbidden")
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// process is a real embedded-clickhouse.
+// process is a running embedded-clickhouse.
 type process struct {
 	cmd     *exec.Cmd
 	stdin   io.WriteCloser
@@ -28,7 +28,7 @@ type process struct {
 	address string
 }
 
-// start runs the program until it listens, or fails the test.
+// start runs the program and waits until it listens. The test fails if it does not.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(enginetest.Binary(t), append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...), stderr: new(bytes.Buffer)}
@@ -52,18 +52,18 @@ func start(t *testing.T, args ...string) *process {
 	return p
 }
 
-// url is the address with the user and password of a request.
+// url returns the address with a user and password.
 func (p *process) url(user, password string) string {
 	return strings.Replace(p.address, "http://", "http://"+user+":"+password+"@", 1)
 }
 
-// writer is the address with those of the user who may write.
+// writer returns the address with the credentials of the user that may write.
 func (p *process) writer() string { return p.url("default", enginetest.Password) }
 
-// reader is the address with those of the user who only reads.
+// reader returns the address with the credentials of the user that may only read.
 func (p *process) reader() string { return p.url("reader", enginetest.ReaderPassword) }
 
-// refused runs the program, which must end with status 1 and one sentence that has the words.
+// refused runs the program and verifies that it exits with status 1 and one line that contains the given texts.
 func refused(t *testing.T, env []string, args []string, words ...string) {
 	t.Helper()
 	cmd := exec.Command(enginetest.Binary(t), args...)
@@ -129,7 +129,7 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// TestBrowser sends what a web page of another origin could have the user's browser send.
+// TestBrowser verifies that requests that a web page of another origin can make a browser send are refused.
 func TestBrowser(t *testing.T) {
 	p := start(t, "--temporary")
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(p.address, "http://"))
@@ -138,17 +138,17 @@ func TestBrowser(t *testing.T) {
 		status              int
 	}{
 		{"curl", "", "", 200},
-		{"curl by another name", "Host", "db.internal:" + port, 200},
+		{"curl with a host name", "Host", "db.internal:" + port, 200},
 		{"typed by the user", "Sec-Fetch-Site", "none", 200},
 		{"same origin", "Origin", p.address, 200},
 		{"cross-site", "Sec-Fetch-Site", "cross-site", 403},
 		{"other port of this host", "Sec-Fetch-Site", "same-site", 403},
 		{"foreign origin", "Origin", "https://evil.example", 403},
 		{"rebound name", "Browser's Host", "evil.example:" + port, 403},
-		{"address of any machine", "Host", "0.0.0.0:" + port, 403},
-		{"address of any machine in a browser", "Browser's Host", "0.0.0.0:" + port, 403},
-		{"IPv6 address of any machine", "Host", "[::]:" + port, 403},
-		{"mapped address of any machine", "Host", "[::ffff:0.0.0.0]:" + port, 403},
+		{"unspecified address", "Host", "0.0.0.0:" + port, 403},
+		{"unspecified address in a browser", "Browser's Host", "0.0.0.0:" + port, 403},
+		{"unspecified IPv6 address", "Host", "[::]:" + port, 403},
+		{"mapped unspecified address", "Host", "[::ffff:0.0.0.0]:" + port, 403},
 		{"zero", "Host", "0:" + port, 403},
 		{"localhost", "Browser's Host", "localhost:" + port, 200},
 		{"IPv4", "Browser's Host", "127.0.0.1:" + port, 200},
@@ -205,7 +205,7 @@ func TestPassword(t *testing.T) {
 	}
 }
 
-// TestFilesStayClosed: who reaches the port must not reach the user's files.
+// TestFilesStayClosed verifies that a client of the port cannot read the user's files.
 func TestFilesStayClosed(t *testing.T) {
 	p := start(t, "--temporary")
 	secret := filepath.Join(t.TempDir(), "secret")
@@ -236,7 +236,7 @@ func TestFilesStayClosed(t *testing.T) {
 	}
 }
 
-// TestTornInsert: data that did not come to its end is not inserted, whichever way the end is marked.
+// TestTornInsert verifies that incomplete data is not inserted, with each way of marking the end of a body.
 func TestTornInsert(t *testing.T) {
 	p := start(t, "--temporary")
 	post := func(statement string) {
@@ -267,7 +267,7 @@ func TestTornInsert(t *testing.T) {
 	}
 }
 
-// TestStopInOrder stops under a running statement, which is let finish.
+// TestStopInOrder verifies that a stop waits for the running statement.
 func TestStopInOrder(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, "--path", dir)
@@ -295,11 +295,11 @@ func TestStopInOrder(t *testing.T) {
 	if err := p.cmd.Wait(); err != nil {
 		t.Errorf("got %v, want exit status 0: %s", err, p.stderr)
 	}
-	// The lock has gone with the process.
+	// The process has released the lock.
 	start(t, "--path", dir)
 }
 
-// TestStopEndsLongStatements cancels what does not finish in time.
+// TestStopEndsLongStatements verifies that a stop cancels statements that do not end in time.
 func TestStopEndsLongStatements(t *testing.T) {
 	p := start(t, "--temporary")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -321,7 +321,7 @@ func TestStopEndsLongStatements(t *testing.T) {
 	}
 }
 
-// TestExitWithStdin: a parent that is killed leaves no engine and no temporary data behind.
+// TestExitWithStdin verifies that when its parent is killed the engine exits and leaves no temporary data.
 func TestExitWithStdin(t *testing.T) {
 	p := start(t, "--temporary", "--exit-with-stdin")
 	var temp string
@@ -335,11 +335,11 @@ func TestExitWithStdin(t *testing.T) {
 		t.Errorf("got %v, want exit status 0: %s", err, p.stderr)
 	}
 	if left, _ := os.ReadDir(temp); len(left) > 0 {
-		t.Errorf("it left %v", left)
+		t.Errorf("leftover files: %v", left)
 	}
 }
 
-// create makes the database.
+// create creates the database.
 func create(t *testing.T, p *process) {
 	t.Helper()
 	resp, err := http.Post(p.writer(), "text/plain", strings.NewReader("CREATE DATABASE hooktape"))
@@ -356,12 +356,13 @@ func waitFor(t *testing.T, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal(fmt.Errorf("it did not come to pass within 10 s"))
+			t.Fatal(fmt.Errorf("the condition is not true after 10 s"))
 		}
 	}
 }
 
-// TestWhereDataBegin: the data of an INSERT begin where ClickHouse's parser has them begin, whatever stands before.
+// TestWhereDataBegin verifies that the data of an INSERT begins where ClickHouse's parser expects it, whatever precedes
+// it.
 func TestWhereDataBegin(t *testing.T) {
 	p := start(t, "--temporary")
 	create(t, p)
@@ -390,7 +391,7 @@ func TestWhereDataBegin(t *testing.T) {
 		{"INSERT INTO t WITH 'x' AS format SELECT format, format", "t", "x\tx"},
 		{"INSERT INTO t SELECT * FROM values('a String, b String', ('1', '2'))", "t", "1\t2"},
 		{"INSERT INTO t VALUES (upper('a'), concat('x', ';', 'y'))", "t", "A\tx;y"},
-		{"INSERT INTO t (a, format) VALUES ('it''s', '\\'') /* ' */", "", ""}, // no comment in data
+		{"INSERT INTO t (a, format) VALUES ('it''s', '\\'') /* ' */", "", ""}, // comments are not allowed in data
 		{"INSERT INTO t (format) FORMAT /* */ CSV\n1", "", ""},
 		{"INSERT INTO t VALUES (file('/etc/passwd'), '')", "", ""},
 		{"INSERT INTO t VALUES ('a', 'b'); DROP TABLE t", "", ""},
@@ -400,11 +401,11 @@ func TestWhereDataBegin(t *testing.T) {
 		post("TRUNCATE TABLE t")
 		status, body := post(c.statement)
 		if c.table == "" {
-			if status == http.StatusOK && !strings.Contains(c.statement, "\n; DROP") { // which is a line of CSV
+			if status == http.StatusOK && !strings.Contains(c.statement, "\n; DROP") { // this is a line of CSV
 				t.Errorf("%q is accepted", c.statement)
 			}
 		} else if _, got := post("SELECT * FROM " + c.table); status != http.StatusOK || got != c.want+"\n" {
-			t.Errorf("%q: status %d %s, the table has %q, want %q", c.statement, status, body, got, c.want)
+			t.Errorf("%q: status %d %s; the table contains %q, want %q", c.statement, status, body, got, c.want)
 		}
 	}
 	if _, tables := post("EXISTS TABLE t"); tables != "1\n" {
@@ -412,8 +413,9 @@ func TestWhereDataBegin(t *testing.T) {
 	}
 }
 
-// TestFunctionsAreReviewed: each function of the engine has been looked at, and is either in the list of those that reach
-// nothing outside or in that of those that are refused. Look at those that a newer engine brings before you add them to one.
+// TestFunctionsAreReviewed verifies that each function of the engine was reviewed: it is either in the list of
+// functions that reach nothing outside, or in the list of refused ones. Review the functions of a newer engine before
+// you add them to a list.
 func TestFunctionsAreReviewed(t *testing.T) {
 	reviewed := map[string]bool{}
 	for _, file := range []string{"functions.txt", "testdata/refused.txt"} {
@@ -433,7 +435,7 @@ func TestFunctionsAreReviewed(t *testing.T) {
 	n := 0
 	for name := range strings.FieldsSeq(names) {
 		if n++; !reviewed[name] {
-			t.Errorf("nobody has looked at %s yet", name)
+			t.Errorf("function %s was not reviewed yet", name)
 		}
 	}
 	if n < 1000 {
@@ -441,7 +443,7 @@ func TestFunctionsAreReviewed(t *testing.T) {
 	}
 }
 
-// TestMissingFencesAreLoud: who switches a fence off is told so.
+// TestMissingFencesAreLoud verifies that the program warns when a protection is switched off.
 func TestMissingFencesAreLoud(t *testing.T) {
 	p := start(t, "--temporary", "--unconfined", "--unjudged")
 	p.cmd.Process.Kill()

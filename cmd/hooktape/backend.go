@@ -20,6 +20,7 @@ type backend interface {
 	Events(ctx context.Context, sel event.Selection, limit int, cursor string) (api.EventPage, error)
 	Event(ctx context.Context, id uuid.UUID) (api.Event, error)
 	Body(ctx context.Context, id uuid.UUID) ([]byte, error)
+	Accept(ctx context.Context, ids []uuid.UUID) (api.AcceptedList, error)
 
 	Plan(ctx context.Context, want replay.Request) (api.Plan, error)
 	Create(ctx context.Context, key string, want replay.Request) (event.Replay, error)
@@ -35,12 +36,12 @@ type backend interface {
 
 // withBackend calls a command with the backend, and closes the backend.
 func (e *env) withBackend(command func(backend) error) error {
-	if e.cli.APIURL != "" {
+	if e.flags.APIURL != "" {
 		token, err := e.apiToken()
 		if err != nil {
 			return err
 		}
-		client, err := api.NewClient(e.cli.APIURL, token)
+		client, err := api.NewClient(e.flags.APIURL, token)
 		if err != nil {
 			return fmt.Errorf("--api-url: %w", err)
 		}
@@ -63,7 +64,7 @@ func service(db *store.Store, cfg *config.Config) *replay.Service {
 
 // apiToken returns the token for an API: from a file, the environment, or the configuration.
 func (e *env) apiToken() (string, error) {
-	token, err := config.Secret("--api-token-file", e.cli.APITokenFile, "HOOKTAPE_API_TOKEN")
+	token, err := config.Secret("--api-token-file", e.flags.APITokenFile, "HOOKTAPE_API_TOKEN")
 	if token != "" || err != nil {
 		return token, err
 	}

@@ -13,14 +13,39 @@ import (
 	"hooktape/otel"
 )
 
+// commonFlags are the flags of every command. Each may also be given by its environment variable; a flag wins over the
+// environment, which wins over the configuration file.
+type commonFlags struct {
+	Config        string `env:"HOOKTAPE_CONFIG" type:"path" placeholder:"FILE" help:"Configuration file (default: hooktape.yaml in the data directory)."`
+	Data          string `env:"HOOKTAPE_DATA" type:"path" default:"./data" placeholder:"DIR" help:"Directory of the spools, the embedded engine's files and the first configuration."`
+	IngestAddr    string `env:"HOOKTAPE_INGEST_ADDR" placeholder:"HOST:PORT" help:"Address of the listener for webhooks (default: 127.0.0.1:8080)."`
+	APIAddr       string `name:"api-addr" env:"HOOKTAPE_API_ADDR" placeholder:"HOST:PORT" help:"Address of the console and the API (default: 127.0.0.1:8081)."`
+	OpsAddr       string `env:"HOOKTAPE_OPS_ADDR" placeholder:"HOST:PORT" help:"Address of metrics (/metrics) and profiles (/debug/pprof); off unless set."`
+	ClickhouseDSN string `name:"clickhouse-dsn" env:"HOOKTAPE_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse to use, as clickhouse://user:password@host:9000/hooktape (default: the embedded engine)."`
+	EmbeddedAddr  string `env:"HOOKTAPE_EMBEDDED_ADDR" placeholder:"HOST:PORT" help:"Address of the embedded engine (default: 127.0.0.1:8123)."`
+	APIURL        string `name:"api-url" env:"HOOKTAPE_API_URL" placeholder:"URL" help:"Use the API of a running hooktape, such as http://127.0.0.1:8081, instead of the database (events, replay, endpoints)."`
+	APITokenFile  string `name:"api-token-file" env:"HOOKTAPE_API_TOKEN_FILE" type:"path" placeholder:"FILE" help:"File with the token for --api-url (default: $HOOKTAPE_API_TOKEN, else the configuration's first token)."`
+	LogFormat     string `env:"HOOKTAPE_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
+}
+
 // env is the environment of a command.
 type env struct {
 	ctx    context.Context
-	cli    *cli
+	flags  commonFlags
 	stdout io.Writer
 	stderr io.Writer
 	log    *slog.Logger
 }
+
+// exitCode is an error that only sets the process's exit code.
+type exitCode int
+
+const (
+	exitFailed = exitCode(2)   // the command has worked, and its result is a failure
+	exitLeft   = exitCode(130) // Ctrl-C
+)
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit %d", int(c)) }
 
 // newLogger returns the log: lines on w and, once telemetry is set up, to a collector if there is one.
 func newLogger(format string, w io.Writer) *slog.Logger {
@@ -31,19 +56,19 @@ func newLogger(format string, w io.Writer) *slog.Logger {
 }
 
 // data is the data directory.
-func (e *env) data() config.DataDir { return config.DataDir(e.cli.Data) }
+func (e *env) data() config.DataDir { return config.DataDir(e.flags.Data) }
 
 // file is the configuration file, with what flags and environment set over it.
 func (e *env) file() config.File {
 	return config.File{
-		Path: cmp.Or(e.cli.Config, e.data().ConfigFile()),
+		Path: cmp.Or(e.flags.Config, e.data().ConfigFile()),
 		Data: e.data(),
 		Overrides: config.Overrides{
-			IngestAddr:    e.cli.IngestAddr,
-			APIAddr:       e.cli.APIAddr,
-			OpsAddr:       e.cli.OpsAddr,
-			ClickHouseDSN: e.cli.ClickhouseDSN,
-			EmbeddedAddr:  e.cli.EmbeddedAddr,
+			IngestAddr:    e.flags.IngestAddr,
+			APIAddr:       e.flags.APIAddr,
+			OpsAddr:       e.flags.OpsAddr,
+			ClickHouseDSN: e.flags.ClickhouseDSN,
+			EmbeddedAddr:  e.flags.EmbeddedAddr,
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type eventsCmd struct {
 	List eventsListCmd `cmd:"" help:"List events, newest first."`
 	Show eventsShowCmd `cmd:"" help:"Show one event: the original request, the parsed fields, and the deliveries."`
 
+	Accept eventsAcceptCmd `cmd:"" help:"Accept rejected requests after all, such as a lead that came with an old token."`
 	Export eventsExportCmd `cmd:"" help:"Write whole events to a file: ndjson, csv or parquet."`
 }
 
@@ -38,6 +40,7 @@ func (eventsListCmd) Help() string {
   hooktape events list --since 2h --source demo --step paid
   hooktape events list --from 01:00 --until 03:00 --undelivered-to crm
   hooktape events list --utm-source vk --field city=Омск --json
+  hooktape events list --rejected --since 1h      # what was rejected, and why
   hooktape events list --verdict bad_token --verdict unknown_source`
 }
 
@@ -75,8 +78,22 @@ func (c eventsListCmd) Run(e *env) error {
 			fmt.Fprintln(e.stderr, "no events match; new events are listed within a second")
 			return nil
 		}
+		if sel.Rejected {
+			return printRejected(e.stdout, events)
+		}
 		return printEvents(e.stdout, events)
 	})
+}
+
+// printRejected prints rejected requests. Names and phones are read from their bodies, and not verified.
+func printRejected(w io.Writer, events []api.Event) error {
+	t := newTable(w, "RECEIVED", "FROM", "SOURCE", "STEP", "REJECTED BECAUSE", "NAME", "CONTACT", "BODY", "ID")
+	for _, ev := range events {
+		r := ev.Rejection
+		t.row(local(ev.ReceivedAt), ev.RemoteIP, ev.Source, orDash(ev.Step), r.Reason, orDash(api.PersonIn(r.Parsed)),
+			orDash(api.ContactIn(r.Parsed)), cmp.Or(r.Kept, r.Obstacle, "complete"), ev.ID.String())
+	}
+	return t.end()
 }
 
 func printEvents(w io.Writer, events []api.Event) error {
@@ -129,6 +146,12 @@ func showEvent(w io.Writer, ev api.Event) {
 	fmt.Fprintf(w, "event     %s\nreceived  %s from %s\nstored    %s\nverdict   %s\ntrace     %s\n", ev.ID,
 		local(ev.ReceivedAt),
 		safe(ev.RemoteIP), local(ev.StoredAt), safe(string(ev.Verdict)), safe(ev.TraceID))
+	if r := ev.Rejection; r != nil {
+		fmt.Fprintf(w, "rejected  %s; %s\n", r.Reason, cmp.Or(r.Obstacle, "`hooktape events accept` accepts it after all"))
+	}
+	if a := ev.Acceptance; a != nil {
+		fmt.Fprintf(w, "accepted  by %s, %s; rejected before: %s\n", safe(a.By), local(a.At), a.Was.Reason())
+	}
 	if ev.DuplicateOf != nil {
 		fmt.Fprintf(w, "repeats   %s\n", ev.DuplicateOf)
 	}

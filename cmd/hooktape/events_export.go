@@ -47,7 +47,7 @@ var exportPage = 20_000
 
 // Run writes the selected events.
 func (c eventsExportCmd) Run(e *env) (err error) {
-	if e.cli.APIURL != "" {
+	if e.flags.APIURL != "" {
 		return errors.New("an export reads the database itself; leave out --api-url and run it where the configuration is")
 	}
 	format, err := c.format()

@@ -52,7 +52,7 @@ func TestFilters(t *testing.T) {
 	yesterday := now.AddDate(0, 0, -1).Format(time.RFC3339)
 	find := map[string]string{"since": "1h", "from": yesterday, "until": yesterday, "source": "demo", "step": "paid", "kind": "flow", "verdict": "accepted", "channel": "anna", "subscriber": "anna",
 		"utm_source": "ANNA", "utm_medium": "anna", "utm_campaign": "anna", "utm_content": "anna", "utm_term": "anna", "field": "who=anna", "text": "anna", "undelivered_to": "v2", "failed_at": "crm",
-		"where": "name = 'anna'", "id": wanted.ID.String()}
+		"rejected": "true", "failed": "true", "where": "name = 'anna'", "id": wanted.ID.String()}
 
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -94,7 +94,7 @@ func TestFilters(t *testing.T) {
 			continue
 		}
 		want := wanted.ID
-		if f.Name == "until" {
+		if f.Name == "until" || f.Name == "rejected" {
 			want = other.ID
 		}
 		check := func(by, list string) {

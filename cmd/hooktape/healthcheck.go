@@ -22,7 +22,7 @@ process may have only one. The exit code is 0 if all that listen are healthy, an
 
 // Run probes the listeners of a running hooktape.
 func (c healthcheckCmd) Run(e *env) error {
-	ingest, api := e.cli.IngestAddr, e.cli.APIAddr
+	ingest, api := e.flags.IngestAddr, e.flags.APIAddr
 	if ingest == "" || api == "" {
 		// Only then, because the process may have read the file before it became invalid.
 		cfg, err := e.config()

@@ -49,12 +49,3 @@ func bareGroup(err error) bool {
 	return ok && strings.HasPrefix(err.Error(), "expected ") && parse.Context.Selected() != nil &&
 		len(parse.Context.Selected().Children) > 0
 }
-
-type helpCmd struct {
-	Command []string `arg:"" optional:"" help:"The command, such as replay create."`
-}
-
-// Run prints help.
-func (c helpCmd) Run(e *env) error {
-	return exitCode(run(e.ctx, append(c.Command, "--help"), e.stdout, e.stderr))
-}

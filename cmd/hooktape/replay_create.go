@@ -29,6 +29,7 @@ type replayCreateCmd struct {
 	MaxAttempts       uint16   `placeholder:"N" help:"Try each event at most N times (default: the endpoint's setting)."`
 	Pace              string   `placeholder:"PACE" help:"original: keep the time between the events; original×10, or 10: ten times as fast."`
 	StopAfterFailures uint32   `placeholder:"N" help:"Pause the replay when N attempts in a row have failed."`
+	IncludeRejected   bool     `help:"Also send selected requests that were rejected, if they are stored as a whole. They stay rejected; hooktape events accept also counts them."`
 	Header            []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Send this header, instead of the event's own of that name."`
 	Detach            bool     `help:"Print the replay's id and do not follow it."`
 	JSON              bool     `name:"json" help:"Print JSON."`
@@ -131,6 +132,7 @@ func (c *replayCreateCmd) request(now time.Time) (want replay.Request, err error
 		Retry:             event.Retry(c.Retry),
 		MaxAttempts:       c.MaxAttempts,
 		StopAfterFailures: c.StopAfterFailures,
+		IncludeRejected:   c.IncludeRejected,
 	}
 	if want.Pace, err = parsePace(c.Pace); err != nil {
 		return want, err

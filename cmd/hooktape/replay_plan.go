@@ -39,6 +39,9 @@ func printPlan(w io.Writer, plan api.Plan, want replay.Request) error {
 }
 
 func printLeftOut(w io.Writer, plan api.Plan, want replay.Request) {
+	if plan.Rejected > 0 {
+		fmt.Fprintf(w, "%s among them: --include-rejected sends them too\n", plural(plan.Rejected, "rejected request"))
+	}
 	fate := "left out"
 	if want.Mode == event.ModeAll {
 		fate = "sent again"

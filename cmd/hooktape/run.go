@@ -15,20 +15,10 @@ import (
 	"hooktape/internal/store"
 )
 
-// cli is the whole command line. Every flag may also be given by its environment variable; a flag wins over the
-// environment, which wins over the configuration file.
+// cli is the whole command line.
 type cli struct {
-	Config        string           `env:"HOOKTAPE_CONFIG" type:"path" placeholder:"FILE" help:"Configuration file (default: hooktape.yaml in the data directory)."`
-	Data          string           `env:"HOOKTAPE_DATA" type:"path" default:"./data" placeholder:"DIR" help:"Directory of the spools, the embedded engine's files and the first configuration."`
-	IngestAddr    string           `env:"HOOKTAPE_INGEST_ADDR" placeholder:"HOST:PORT" help:"Address of the listener for webhooks (default: 127.0.0.1:8080)."`
-	APIAddr       string           `name:"api-addr" env:"HOOKTAPE_API_ADDR" placeholder:"HOST:PORT" help:"Address of the console and the API (default: 127.0.0.1:8081)."`
-	OpsAddr       string           `env:"HOOKTAPE_OPS_ADDR" placeholder:"HOST:PORT" help:"Address of metrics (/metrics) and profiles (/debug/pprof); off unless set."`
-	ClickhouseDSN string           `name:"clickhouse-dsn" env:"HOOKTAPE_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse to use, as clickhouse://user:password@host:9000/hooktape (default: the embedded engine)."`
-	EmbeddedAddr  string           `env:"HOOKTAPE_EMBEDDED_ADDR" placeholder:"HOST:PORT" help:"Address of the embedded engine (default: 127.0.0.1:8123)."`
-	APIURL        string           `name:"api-url" env:"HOOKTAPE_API_URL" placeholder:"URL" help:"Use the API of a running hooktape, such as http://127.0.0.1:8081, instead of the database (events, replay, endpoints)."`
-	APITokenFile  string           `name:"api-token-file" env:"HOOKTAPE_API_TOKEN_FILE" type:"path" placeholder:"FILE" help:"File with the token for --api-url (default: $HOOKTAPE_API_TOKEN, else the configuration's first token)."`
-	Version       kong.VersionFlag `help:"Print version, commit, Go and the pinned version of the embedded ClickHouse engine, a line each."`
-	LogFormat     string           `env:"HOOKTAPE_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
+	commonFlags
+	Version kong.VersionFlag `help:"Print version, commit, Go and the pinned version of the embedded ClickHouse engine, a line each."`
 
 	Serve      serveCmd      `cmd:"" help:"Run everything in one process; with the embedded ClickHouse engine when no DSN is set."`
 	Ingest     ingestCmd     `cmd:"" help:"Receive webhooks and store them in ClickHouse."`
@@ -54,16 +44,6 @@ type cli struct {
 	VersionOf  versionCmd    `cmd:"" name:"version" help:"Print the version, as --version does."`
 	Completion completionCmd `cmd:"" help:"Print a script that lets a shell complete commands and flags."`
 }
-
-// exitCode is an error that only sets the process's exit code.
-type exitCode int
-
-const (
-	exitFailed = exitCode(2)   // the command has worked, and its result is a failure
-	exitLeft   = exitCode(130) // Ctrl-C
-)
-
-func (c exitCode) Error() string { return fmt.Sprintf("exit %d", int(c)) }
 
 // newCLI returns a command line with the flags that are generated from event.Filters.
 func newCLI() *cli {
@@ -106,7 +86,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "hooktape: %v; see hooktape --help\n", err)
 		return 1
 	}
-	e := &env{ctx: ctx, cli: c, stdout: stdout, stderr: stderr, log: newLogger(c.LogFormat, stderr)}
+	e := &env{ctx: ctx, flags: c.commonFlags, stdout: stdout, stderr: stderr, log: newLogger(c.LogFormat, stderr)}
 	err = command.Run(e)
 	var code exitCode
 	switch {
@@ -117,6 +97,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stderr, "hooktape:", sentence(err, e))
 	return 1
+}
+
+// helpCmd prints help about a command, as its --help does.
+type helpCmd struct {
+	Command []string `arg:"" optional:"" help:"The command, such as replay create."`
+}
+
+// Run prints help.
+func (c helpCmd) Run(e *env) error {
+	return exitCode(run(e.ctx, append(c.Command, "--help"), e.stdout, e.stderr))
 }
 
 // sentence adds advice to an error.
@@ -132,7 +122,7 @@ func sentence(err error, e *env) string {
 			" of its data directory: name that by --data, or remove a password that is set elsewhere"
 	case errors.Is(err, store.ErrUnauthorized):
 		return err.Error() + "; check the user and password in the DSN"
-	case errors.Is(err, store.ErrUnavailable) && e.cli.ClickhouseDSN == "":
+	case errors.Is(err, store.ErrUnavailable) && e.flags.ClickhouseDSN == "":
 		return err.Error() + "; is `hooktape serve` running?"
 	}
 	return err.Error()

@@ -34,8 +34,11 @@ func newSelectionFlags() selectionFlags {
 	var fields []reflect.StructField
 	for i, f := range event.Filters {
 		field := reflect.StructField{Name: fmt.Sprint("Filter", i), Type: reflect.TypeFor[string]()}
-		if f.Many() {
+		switch {
+		case f.Many():
 			field.Type = reflect.TypeFor[[]string]()
+		case f.IsFlag():
+			field.Type = reflect.TypeFor[bool]()
 		}
 		field.Tag = reflect.StructTag(fmt.Sprintf(`name:%q placeholder:%q help:%q group:"Which events" sep:"none"`, flagName(f.Name), f.Placeholder, f.Help+flagHelp[f.Name]))
 		fields = append(fields, field)
@@ -53,6 +56,10 @@ func (f selectionFlags) selection(now time.Time) (sel event.Selection, err error
 			values[filter.Name] = given
 		case string:
 			values[filter.Name] = []string{given} // none when it is empty
+		case bool:
+			if given {
+				values[filter.Name] = []string{"true"}
+			}
 		}
 	}
 	if f.IDsFile != "" {

@@ -38,7 +38,7 @@ func (e *env) printBanner(cfg *config.Config, written bool) {
 	if cfg.UsesEngine() {
 		fmt.Fprintf(out, "  ClickHouse  http://%s (embedded); for Grafana: user %s, its password is in %s\n",
 			cfg.Embedded.Addr, embedded.Reader,
-			filepath.Join(e.cli.Data, embedded.ReaderPasswordFile))
+			filepath.Join(e.flags.Data, embedded.ReaderPasswordFile))
 	}
 	if cfg.OpsAddr != "" {
 		fmt.Fprintf(out, "  metrics     http://%s/metrics\n", cfg.OpsAddr)

@@ -38,10 +38,10 @@ type db struct {
 	conn driver.Conn
 }
 
-// newDB is an empty database that has no tables.
+// newDB returns an empty database without tables.
 func newDB(t *testing.T) db { return open(t, enginetest.DSN(t)) }
 
-// newTables is a database that has all tables.
+// newTables returns a database with all tables.
 func newTables(t *testing.T) db { return open(t, storetest.DSN(t)) }
 
 func open(t *testing.T, dsn string) db {
@@ -62,20 +62,20 @@ func (d db) text(t *testing.T, query string) (value string) {
 	return value
 }
 
-// content tells any two contents of a table apart, to the byte.
+// content returns the number of a table's rows and the sum of their hashes.
 func (d db) content(t *testing.T, table string) string {
 	t.Helper()
 	if slices.Contains(store.Versioned, table) {
-		table += " FINAL" // when the older versions go is the engine's own affair
+		table += " FINAL" // the engine decides when it removes old versions
 	}
 	row := "*"
 	if table == "events" {
-		row = "* REPLACE (mapSort(fields) AS fields)" // the program itself writes maps in any order
+		row = "* REPLACE (mapSort(fields) AS fields)" // the program writes maps in random order
 	}
 	return d.text(t, "SELECT toString((count(), sum(sipHash64(formatRow('RowBinary', "+row+"))))) FROM "+table)
 }
 
-// differences says which columns of a table differ.
+// differences reports the columns in which two databases' tables differ.
 func (d db) differences(t *testing.T, other db, table string) {
 	t.Helper()
 	columns, err := d.Columns(background, table)
@@ -90,7 +90,7 @@ func (d db) differences(t *testing.T, other db, table string) {
 	}
 }
 
-// filled is a database with something in every table, the awkward included.
+// filled returns a database with rows in every table, including unusual values.
 func filled(t *testing.T) db {
 	t.Helper()
 	d := newTables(t)
@@ -129,7 +129,8 @@ func filled(t *testing.T) db {
 	for i, state := range []event.DeliveryState{event.Pending, event.Retrying, event.Delivered} {
 		must(d.RecordOutcomes(background, "", []event.Delivery{{DeliveryKey: key, EventReceivedAt: at, State: state, Attempts: uint32(i), NextAt: at, UpdatedAt: at, CreatedAt: at}},
 			[]event.Attempt{{ID: key.AttemptID(uint32(i)), EventID: key.EventID, Endpoint: "crm", URL: "http://crm", StartedAt: at, Duration: 1234567, Outcome: event.OutcomeStatus,
-				ResponseHeaders: []event.Header{{Name: "A", Value: "b"}}, ResponseBody: every}}))
+				ResponseHeaders: []event.Header{{Name: "A", Value: "b"}}, ResponseBody: every,
+				Kind: event.AttemptForward, Fallback: event.FallbackRefused, MissingKeys: []string{"price", "paid"}, ResponseBytes: 1 << 40, Overhead: 1234567}}))
 	}
 	must(d.SaveReplay(background, event.Replay{ID: uuid.New(), CreatedAt: at, UpdatedAt: at, State: event.ReplayDone, Selection: event.Selection{Text: "ё"},
 		ReplayOptions: event.ReplayOptions{Rate: 0.1, Headers: []event.Header{{Name: "H", Value: "v"}}}, Counts: map[event.DeliveryState]uint64{event.Delivered: 1}}))
@@ -145,7 +146,7 @@ func filled(t *testing.T) db {
 	return d
 }
 
-// TestRoundTrip: every byte of every table is there again, and the newest version of each row.
+// TestRoundTrip verifies that a restored database has every byte of every table, and the newest version of each row.
 func TestRoundTrip(t *testing.T) {
 	from, to := filled(t), newDB(t)
 	dir := filepath.Join(t.TempDir(), "backup")
@@ -167,14 +168,14 @@ func TestRoundTrip(t *testing.T) {
 		}
 	}
 	if got := to.text(t, "SELECT toString(countIf(position(search_body, 'sought') > 0)) FROM events"); got != "1" {
-		t.Errorf("the text of %s rejected events is searched again, want 1", got)
+		t.Errorf("a search finds %s rejected events after the restore, want 1", got)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*.partial")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
+		t.Errorf("leftover files: %v", left)
 	}
 }
 
-// TestTablesAreAll: a table that a migration adds is either backed up or follows from one that is.
+// TestTablesAreAll verifies that every table of the migrations is backed up or filled from one that is.
 func TestTablesAreAll(t *testing.T) {
 	d := newTables(t)
 	got := d.text(t, "SELECT arrayStringConcat(arraySort(groupArray(name)), ' ') FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name NOT IN ('goose_db_version', 'otel_traces_trace_id_ts')")
@@ -189,11 +190,11 @@ func TestTablesAreAll(t *testing.T) {
 		delete(want, table)
 	}
 	if len(want) > 0 {
-		t.Errorf("there are no such tables: %v", want)
+		t.Errorf("missing tables: %v", want)
 	}
 }
 
-// TestRefusals: what cannot be restored is refused in a sentence, and nothing is written.
+// TestRefusals verifies that an unusable backup is refused with one sentence, before anything is written.
 func TestRefusals(t *testing.T) {
 	from := filled(t)
 	whole := filepath.Join(t.TempDir(), "backup")
@@ -201,7 +202,7 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := archive.Backup(background, from.Store, whole, "v1", quiet); err == nil || !strings.Contains(err.Error(), "is not empty") {
-		t.Errorf("a second one into the same folder: %v", err)
+		t.Errorf("backup into an existing backup: %v", err)
 	}
 	manifest := func(change func(m *archive.Manifest)) func(dir string) error {
 		return func(dir string) error {
@@ -246,10 +247,10 @@ func TestRefusals(t *testing.T) {
 	}
 	before := from.content(t, "events")
 	if err := archive.Restore(background, from.Store, whole, m, quiet); err == nil || !strings.Contains(err.Error(), "is not empty (") {
-		t.Errorf("into a database that is not empty: %v", err)
+		t.Errorf("restore into a database that is not empty: %v", err)
 	}
 	if after := from.content(t, "events"); after != before {
-		t.Error("the database was changed all the same")
+		t.Error("a refused restore changed the database")
 	}
 	nowhere, err := store.Open("http://127.0.0.1:1/x")
 	if err != nil {
@@ -258,14 +259,14 @@ func TestRefusals(t *testing.T) {
 	defer nowhere.Close()
 	dir := filepath.Join(t.TempDir(), "backup")
 	if _, err := archive.Backup(background, nowhere, dir, "v1", quiet); err == nil {
-		t.Error("a backup of nothing")
+		t.Error("backup of a database without tables: no error")
 	}
 	if _, err := os.Stat(dir); err == nil {
-		t.Error("a backup that cannot begin leaves a folder")
+		t.Error("a backup that failed at the start left a folder")
 	}
 }
 
-// flip changes one bit.
+// flip flips one bit of a backup's file.
 func flip(dir string) error {
 	path := filepath.Join(dir, "events.parquet")
 	text, err := os.ReadFile(path)
@@ -276,7 +277,7 @@ func flip(dir string) error {
 	return os.WriteFile(path, text, 0o600)
 }
 
-// TestManyRows: a table of more rows than a row group and an insert.
+// TestManyRows verifies a table with more rows than fit into one row group and one insert.
 func TestManyRows(t *testing.T) {
 	from, to := newTables(t), newDB(t)
 	if err := from.conn.Exec(background, `INSERT INTO events (id, received_at, source, verdict, body, fields)
@@ -297,6 +298,6 @@ func TestManyRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, want := to.content(t, "events"), from.content(t, "events"); got != want || len(said) == 0 {
-		t.Errorf("restored %s, want %s; said %v", got, want, said)
+		t.Errorf("restored %s, want %s; reported %v", got, want, said)
 	}
 }

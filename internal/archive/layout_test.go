@@ -10,7 +10,8 @@ import (
 	"hooktape/internal/store"
 )
 
-// TestTypes: a type is known however the server writes it, and one that is not is refused by its name.
+// TestTypes verifies that a type is recognized in each spelling of the server, and that an unknown type is refused with
+// its name.
 func TestTypes(t *testing.T) {
 	tuples := reflect.TypeFor[[]map[string]any]()
 	for _, c := range []store.Column{

@@ -9,7 +9,8 @@ import (
 	"hooktape/internal/archive"
 )
 
-// TestPartial: a file appears whole or not at all, never in place of another, and for its owner alone.
+// TestPartial verifies that a file appears complete or not at all, replaces no other file, and is readable by its owner
+// only.
 func TestPartial(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.csv")
@@ -24,13 +25,13 @@ func TestPartial(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := os.Stat(path); err == nil {
-			t.Error("the file is there before it is complete")
+			t.Error("the file exists before it is complete")
 		}
 		end(p)
 	}
 	write(func(*archive.Partial) {})
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
-		t.Errorf("what was given up leaves %v", left)
+		t.Errorf("an abandoned file leaves %v", left)
 	}
 	write(func(p *archive.Partial) {
 		if err := p.Commit(); err != nil {
@@ -40,12 +41,12 @@ func TestPartial(t *testing.T) {
 	left, _ := os.ReadDir(dir)
 	text, err := os.ReadFile(path)
 	if len(left) != 1 || string(text) != "text" || err != nil {
-		t.Errorf("%v, %q, %v", left, text, err)
+		t.Errorf("after commit: files %v, text %q, error %v", left, text, err)
 	}
 	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
-		t.Errorf("its mode is %v", info.Mode())
+		t.Errorf("got mode %v", info.Mode())
 	}
 	if _, err := archive.Create(path); err == nil || !strings.Contains(err.Error(), "already exists") {
-		t.Errorf("over another file: %v", err)
+		t.Errorf("commit over another file: %v", err)
 	}
 }

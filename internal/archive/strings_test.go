@@ -14,7 +14,7 @@ import (
 	"hooktape/internal/event"
 )
 
-// texts returns the columns of a file whose type says that they are UTF-8, and fails for one with other bytes.
+// texts returns the columns of a Parquet file that are declared as UTF-8. It fails the test if one has other bytes.
 func texts(t *testing.T, file []byte) map[string]bool {
 	t.Helper()
 	f, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))
@@ -37,7 +37,7 @@ func texts(t *testing.T, file []byte) map[string]bool {
 				for _, v := range row {
 					name := strings.Join(columns[v.Column()], ".")
 					if found[name] && !utf8.Valid(v.ByteArray()) {
-						t.Errorf("%s says that it is UTF-8, and has %q", name, v.ByteArray())
+						t.Errorf("column %s is declared as UTF-8 but contains %q", name, v.ByteArray())
 					}
 				}
 			}
@@ -49,7 +49,8 @@ func texts(t *testing.T, file []byte) map[string]bool {
 	return found
 }
 
-// TestStringsOfBackup: the files of a backup claim nothing to be text that may be none, so that any program reads them.
+// TestStringsOfBackup verifies that a backup declares no column as UTF-8 that may contain other bytes, so that any
+// program can read it.
 func TestStringsOfBackup(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "backup")
 	m, err := archive.Backup(background, filled(t).Store, dir, "v1", quiet)
@@ -63,13 +64,13 @@ func TestStringsOfBackup(t *testing.T) {
 		}
 		for name := range texts(t, text) {
 			if table.Table != "otel_traces" || !strings.HasPrefix(name, "Events.Attributes.") && !strings.HasPrefix(name, "Links.Attributes.") {
-				t.Errorf("%s: %s is text", table.Name, name)
+				t.Errorf("%s: column %s is declared as UTF-8", table.Name, name)
 			}
 		}
 	}
 }
 
-// TestStringsOfExport: what is bytes is bytes, all else is text and valid.
+// TestStringsOfExport verifies that an export declares all columns as UTF-8 except those with arbitrary bytes.
 func TestStringsOfExport(t *testing.T) {
 	d := filled(t)
 	columns, err := d.EventColumns(background)
@@ -102,24 +103,24 @@ func TestStringsOfExport(t *testing.T) {
 	found := texts(t, file.Bytes())
 	for _, name := range []string{"source", "name", "utm_source", "fields.key_value.key", "fields.key_value.value", "headers.list.element.name"} {
 		if !found[name] {
-			t.Errorf("%s is not text", name)
+			t.Errorf("column %s is not declared as UTF-8", name)
 		}
 	}
 	for _, name := range []string{"body", "query", "headers.list.element.value"} {
 		if found[name] {
-			t.Errorf("%s is text, and may be anything", name)
+			t.Errorf("column %s is declared as UTF-8, but may contain any bytes", name)
 		}
 	}
 	got, err := parquet.Read[struct {
 		Query []byte `parquet:"query"`
 	}](bytes.NewReader(file.Bytes()), int64(file.Len()))
 	if err != nil || len(got) != 4 || string(got[0].Query) != "a=\xff" {
-		t.Errorf("the queries are %q, %v", got, err)
+		t.Errorf("got the queries %q, %v", got, err)
 	}
 }
 
-// TestOlderBackup: backups of older versions are restored byte for byte, also of versions whose databases are not updated (26) and
-// of those that called all strings text.
+// TestOlderBackup verifies that backups of older versions are restored byte for byte, including versions whose
+// databases cannot be updated (26) and versions that declared all strings as UTF-8.
 func TestOlderBackup(t *testing.T) {
 	for backup, values := range map[string]map[string]string{
 		"backup-of-26": {

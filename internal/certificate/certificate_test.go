@@ -30,7 +30,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// pair is a certificate of a number, in files.
+// pair is a certificate and its key in files.
 type pair struct {
 	t         *testing.T
 	cert, key string
@@ -44,7 +44,7 @@ func newPair(t *testing.T) *pair {
 
 func (p *pair) logger() *slog.Logger { return slog.New(slog.NewTextHandler(p.log, nil)) }
 
-// texts are a certificate and its key in PEM.
+// texts returns a new certificate and its key in PEM.
 func (p *pair) texts(serial int64, ends time.Time) (cert, key []byte) {
 	p.t.Helper()
 	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -77,7 +77,7 @@ func (p *pair) put(path string, text []byte) {
 	}
 }
 
-// shown is the number of the certificate that a listener with this configuration shows.
+// shown returns the serial number of the certificate that a listener with this configuration shows.
 func shown(t *testing.T, config *tls.Config) int64 {
 	t.Helper()
 	got, err := config.GetCertificate(&tls.ClientHelloInfo{ServerName: "hooks.example.org"})
@@ -89,7 +89,8 @@ func shown(t *testing.T, config *tls.Config) int64 {
 
 func inAYear() time.Time { return time.Now().Add(365 * 24 * time.Hour) }
 
-// TestRenewal: a new pair is in force within a second or two; a bad one is refused with its path and the old one stays.
+// TestRenewal verifies that a new pair is used within a second or two, and that a bad one is refused with its path
+// while the old one stays.
 func TestRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t)
@@ -106,17 +107,17 @@ func TestRenewal(t *testing.T) {
 			time.Sleep(1500 * time.Millisecond)
 			synctest.Wait()
 			if got := shown(t, files.Config()); got != want {
-				t.Errorf("certificate %d is in force, want %d", got, want)
+				t.Errorf("certificate %d is used, want %d", got, want)
 			}
 			if !strings.Contains(p.log.String(), said) {
-				t.Errorf("the log does not say %q:\n%s", said, p.log)
+				t.Errorf("the log does not contain %q:\n%s", said, p.log)
 			}
 		}
 		p.write(2, inAYear())
 		wait(2, "the certificate is renewed")
 
 		cert, key := p.texts(3, inAYear())
-		p.put(p.cert, cert) // as it is for a moment, while its key is being written
+		p.put(p.cert, cert) // for a moment there is a new certificate with the old key
 		wait(2, "private key does not match public key")
 		if !strings.Contains(p.log.String(), p.cert) {
 			t.Errorf("the log does not name the file:\n%s", p.log)
@@ -133,9 +134,9 @@ func TestRenewal(t *testing.T) {
 		p.write(4, time.Now().Add(-time.Hour))
 		wait(3, "has expired on")
 		before := strings.Count(p.log.String(), "refused")
-		wait(3, "") // what is refused is said once
+		wait(3, "") // an error is logged once
 		if after := strings.Count(p.log.String(), "refused"); after != before {
-			t.Errorf("%d lines about a file that did not change", after-before)
+			t.Errorf("%d log lines about an unchanged file", after-before)
 		}
 		p.write(5, inAYear())
 		wait(5, "")
@@ -146,7 +147,7 @@ func TestRenewal(t *testing.T) {
 	})
 }
 
-// TestNearEnd: a certificate that nobody renews is told of once a day.
+// TestNearEnd verifies that a certificate close to its expiry is logged once a day.
 func TestNearEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t)
@@ -172,17 +173,17 @@ func TestNearEnd(t *testing.T) {
 	})
 }
 
-// TestOpen: what cannot be used is refused with the file's name; an expired one is a warning.
+// TestOpen verifies that an unusable file is refused with its name, and that an expired certificate is a warning.
 func TestOpen(t *testing.T) {
 	p := newPair(t)
 	if _, err := certificate.Open(p.cert, p.key, p.logger()); err == nil || !strings.Contains(err.Error(), p.cert+": no such file") {
-		t.Errorf("no file: %v", err)
+		t.Errorf("missing file: %v", err)
 	}
 	p.write(1, inAYear())
 	_, other := p.texts(2, inAYear())
 	p.put(p.key, other)
 	if _, err := certificate.Open(p.cert, p.key, p.logger()); err == nil || !strings.Contains(err.Error(), p.key) || !strings.Contains(err.Error(), "does not match") {
-		t.Errorf("another's key: %v", err)
+		t.Errorf("key of another certificate: %v", err)
 	}
 	p.write(3, time.Now().Add(-time.Hour))
 	files, err := certificate.Open(p.cert, p.key, p.logger())
@@ -190,11 +191,12 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := shown(t, files.Config()); got != 3 || !strings.Contains(p.log.String(), "has expired") {
-		t.Errorf("certificate %d, the log says %s", got, p.log)
+		t.Errorf("expired certificate %d, log %s", got, p.log)
 	}
 }
 
-// TestNoName: who names no host gets a certificate at once, whatever the authority is like; a stranger's name none.
+// TestNoName verifies that a client without a server name gets a certificate without a request to the authority, and
+// that a client with an unknown name gets none.
 func TestNoName(t *testing.T) {
 	var asked atomic.Int32
 	authority := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -227,25 +229,25 @@ func TestNoName(t *testing.T) {
 		return err
 	}
 	if err := dial(&tls.Config{}); err != nil {
-		t.Errorf("without a name: %v", err)
+		t.Errorf("handshake without a server name: %v", err)
 	}
 	p := newPair(t)
 	cert, key := p.texts(1, time.Now().Add(time.Hour))
-	for _, name := range []string{"hooks.example.org", "stranger.example.org"} { // as autocert keeps them
+	for _, name := range []string{"hooks.example.org", "stranger.example.org"} { // in the format of autocert's cache
 		p.put(filepath.Join(cache, name), append(key, cert...))
 	}
 	for name, there := range map[string]bool{"hooks.example.org": true, "HOOKS.example.org": true, "new.example.org": false, "stranger.example.org": false, "../hooks.example.org": false} {
 		if err := dial(&tls.Config{ServerName: name}); (err == nil) != there {
-			t.Errorf("%s gets a certificate: %v", name, err)
+			t.Errorf("handshake for %s: %v", name, err)
 		}
 	}
 	if err := dial(&tls.Config{ServerName: "new.example.org", NextProtos: []string{"acme-tls/1", "h2"}}); err == nil {
-		t.Error("who says acme-tls/1 beside something else gets a certificate")
+		t.Error("a client that offers acme-tls/1 and another protocol gets a certificate")
 	}
 	if n := asked.Load(); n != 0 {
-		t.Errorf("handshakes have asked the authority %d times: it listens to a few an hour", n)
+		t.Errorf("handshakes sent %d requests to the authority, which allows a few an hour", n)
 	}
 	if version := a.Config().MinVersion; version != tls.VersionTLS12 {
-		t.Errorf("TLS %x is spoken", version)
+		t.Errorf("negotiated TLS version %x", version)
 	}
 }

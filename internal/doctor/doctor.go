@@ -4,55 +4,9 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
-
-	"hooktape/internal/config"
 )
-
-// Options say what to check.
-type Options struct {
-	File config.File
-	// GrafanaURL is the address of a Grafana to check too, or empty. Its token is in GrafanaTokenFile or, if that is
-	// empty, in the environment variable GRAFANA_TOKEN.
-	GrafanaURL       string
-	GrafanaTokenFile string
-	// Deep reads everything in ClickHouse and compares checksums. Progress, which may be nil, is called meanwhile with
-	// the table and the bytes read of all tables.
-	Deep     bool
-	Progress func(table string, done, total uint64)
-}
-
-// Result is how serious a finding is.
-type Result string
-
-// The results. A problem must be fixed; a warning should be known.
-const (
-	OK      Result = "ok"
-	Warning Result = "warning"
-	Problem Result = "problem"
-)
-
-// Finding is one result of a check.
-type Finding struct {
-	Check  string `json:"check"`
-	Result Result `json:"result"`
-	Says   string `json:"says"`
-	Do     string `json:"do,omitempty"` // how to fix it; empty if the result is OK
-}
-
-func ok(format string, args ...any) Finding {
-	return Finding{Result: OK, Says: fmt.Sprintf(format, args...)}
-}
-
-func warn(do, format string, args ...any) Finding {
-	return Finding{Result: Warning, Says: fmt.Sprintf(format, args...), Do: do}
-}
-
-func bad(do, format string, args ...any) Finding {
-	return Finding{Result: Problem, Says: fmt.Sprintf(format, args...), Do: do}
-}
 
 // check is one thing to check. It may find nothing to report.
 type check struct {
@@ -78,12 +32,6 @@ func Run(ctx context.Context, o Options) []Finding {
 		}
 	}
 	return findings
-}
-
-// doctor has the subjects of the checks.
-type doctor struct {
-	Options
-	cfg *config.Config
 }
 
 // checks returns the checks that apply to the configuration.

@@ -12,7 +12,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Verdict is the decision of ingest about a request. Only Accepted events are decoded, counted and ever forwarded.
+// Verdict is the decision of ingest about a request. Only Accepted events are decoded and counted, and only they are
+// forwarded, unless somebody with the role admin says otherwise: see Acceptance and ReplayOptions.IncludeRejected.
 type Verdict string
 
 // The verdicts, with the HTTP status of the answer.
@@ -63,6 +64,7 @@ type Event struct {
 	PositionOffset time.Duration
 	// DuplicateOf is the original of which this event is BotHelp's retry; the zero UUID for an original.
 	DuplicateOf uuid.UUID
+	Acceptance  Acceptance
 }
 
 // Position is the event's place in order of arrival: its time of receipt, or right after the event before it in its
@@ -101,8 +103,8 @@ func (r *Received) BodyGone() bool { return len(r.Body) == 0 && r.BodySHA256 != 
 // value_base64 instead of value.
 type Header struct {
 	_     struct{} `cbor:",toarray"`
-	Name  string   `json:"name"`
-	Value string   `json:"value"`
+	Name  string   `json:"name" yaml:"name"`
+	Value string   `json:"value" yaml:"value"`
 }
 
 // Decoded has the parsed fields of a body. An empty string or a nil pointer means absent, null or unreadable;

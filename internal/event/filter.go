@@ -13,18 +13,22 @@ import (
 	"github.com/google/uuid"
 )
 
-// Filter is one way to select events. The parameters and the document of the API, the flags of commands, the form and
-// the chips of the console, and the SQL derive from [Filters].
+// Filter is one way to select events or deliveries. The parameters and the document of the API, the flags of commands,
+// the form and the chips of the console, and the SQL derive from [Filters] and [DeliveryFilters].
 type Filter struct {
 	Name  string // of the URL parameter; a flag has dashes instead of underscores
 	Old   string // name in earlier versions, still accepted in URLs and JSON
-	Field string // of Selection; empty for since, which sets From
+	Field string // of Selection or DeliverySelection; empty for since, which sets From
 	Label string // on pages
+	Group string // of the form on pages: one of FilterGroups
 	Help  string // says which events match, in one sentence
 	// Placeholder is the value in the help of the command line, and Example is a real one.
 	Placeholder, Example string
 	// Known are the allowed values; nil for any.
 	Known []string
+	// Valid reports whether a value is allowed, and Want describes those that are; nil for any value.
+	Valid func(string) bool
+	Want  string
 	// Names is the kind of object that its values name, if there is a list of such names.
 	Names Named
 	// Column is the column of the table events that has one of the values: exactly or, with AnySpelling, in any
@@ -33,6 +37,8 @@ type Filter struct {
 	AnySpelling bool
 	// FullScan marks a filter for which ClickHouse reads every event, because no index helps.
 	FullScan bool
+	// ofDeliveries marks a filter of [DeliveryFilters].
+	ofDeliveries bool
 }
 
 // Named is the kind of object that the values of a filter name.
@@ -43,51 +49,68 @@ const (
 	NamesNothing Named = iota
 	NamesSource
 	NamesEndpoint
+	NamesReplay
 )
+
+// The groups of filters.
+const (
+	groupTime     = "Time"
+	groupPerson   = "Person"
+	groupSource   = "Source and UTM"
+	groupDelivery = "Delivery"
+)
+
+// FilterGroups lists the groups of filters in the order of the form.
+var FilterGroups = []string{groupTime, groupPerson, groupSource, groupDelivery}
 
 // Filters lists every filter, in the order in which people read them.
 var Filters = []Filter{
-	{Name: "since", Label: "last", Placeholder: "AGO", Example: "2h",
+	{Name: "since", Group: groupTime, Label: "last", Placeholder: "AGO", Example: "2h",
 		Help: "Received in the last 90m, 24h or 7d, for example; replaces from."},
-	{Name: "from", Field: "From", Label: "from", Placeholder: "TIME", Example: "2026-01-31T13:00:00+03:00",
+	{Name: "from", Group: groupTime, Field: "From", Label: "from", Placeholder: "TIME", Example: "2026-01-31T13:00:00+03:00",
 		Help: "Received at or after this time."},
-	{Name: "until", Old: "to", Field: "Until", Label: "until", Placeholder: "TIME",
+	{Name: "until", Group: groupTime, Old: "to", Field: "Until", Label: "until", Placeholder: "TIME",
 		Example: "2026-01-31T15:00:00+03:00", Help: "Received before this time."},
-	{Name: "source", Field: "Sources", Label: "source", Placeholder: "NAME", Help: "From one of these sources.",
+	{Name: "source", Group: groupSource, Field: "Sources", Label: "source", Placeholder: "NAME", Help: "From one of these sources.",
 		Names: NamesSource, Column: "source"},
-	{Name: "step", Field: "Steps", Label: "step", Placeholder: "STEP", Example: "paid",
+	{Name: "step", Group: groupSource, Field: "Steps", Label: "step", Placeholder: "STEP", Example: "paid",
 		Help: "At one of these steps; '' for none.", Column: "step"},
-	{Name: "kind", Field: "Kinds", Label: "kind", Placeholder: "KIND", Known: Texts(Kinds),
+	{Name: "kind", Group: groupPerson, Field: "Kinds", Label: "kind", Placeholder: "KIND", Known: Texts(Kinds),
 		Help: "Of one of these kinds: " + Words(Kinds) + ".", Column: "kind"},
-	{Name: "verdict", Field: "Verdicts", Label: "verdict", Placeholder: "VERDICT", Known: Texts(Verdicts),
+	{Name: "verdict", Group: groupDelivery, Field: "Verdicts", Label: "verdict", Placeholder: "VERDICT", Known: Texts(Verdicts),
 		Column: "verdict",
-		Help:   "With one of these verdicts: " + Words(Verdicts) + ". A replay sends accepted events only."},
-	{Name: "channel", Field: "Channels", Label: "channel", Placeholder: "CHANNEL", Example: "telegram",
+		Help:   "With one of these verdicts: " + Words(Verdicts) + "."},
+	{Name: "rejected", Group: groupDelivery, Field: "Rejected", Label: "rejected", Placeholder: "true", Example: "true",
+		Help: "Rejected requests: those with any verdict but accepted."},
+	{Name: "channel", Group: groupPerson, Field: "Channels", Label: "channel", Placeholder: "CHANNEL", Example: "telegram",
 		Help: "Through one of these channels, such as telegram.", Column: "channel"},
-	{Name: "subscriber", Field: "Subscribers", Label: "subscriber", Placeholder: "ID", Example: "47659",
+	{Name: "subscriber", Group: groupPerson, Field: "Subscribers", Label: "subscriber", Placeholder: "ID", Example: "47659",
 		Help: "About one of these people: BotHelp's id, or the messenger's."},
 	utm("source", "UTMSources"), utm("medium", "UTMMediums"), utm("campaign", "UTMCampaigns"),
 	utm("content", "UTMContents"), utm("term", "UTMTerms"),
-	{Name: "field", Field: "Fields", Label: "custom field", Placeholder: "NAME=VALUE", Example: "age=21",
+	{Name: "field", Group: groupPerson, Field: "Fields", Label: "custom field", Placeholder: "NAME=VALUE", Example: "age=21",
 		FullScan: true,
 		Help:     "With this value of this custom field (name=value), in any spelling; of several fields, all must match."},
-	{Name: "undelivered_to", Field: "UndeliveredTo", Label: "not delivered to", Placeholder: "ENDPOINT",
+	{Name: "undelivered_to", Group: groupDelivery, Field: "UndeliveredTo", Label: "not delivered to", Placeholder: "ENDPOINT",
 		Names: NamesEndpoint, FullScan: true,
 		Help: "Never delivered to this endpoint, live or in a replay: a configured name, or a URL."},
-	{Name: "failed_at", Field: "FailedAt", Label: "failed at", Placeholder: "ENDPOINT", Names: NamesEndpoint,
+	{Name: "failed_at", Group: groupDelivery, Field: "FailedAt", Label: "failed at", Placeholder: "ENDPOINT", Names: NamesEndpoint,
 		FullScan: true,
 		Help:     "Whose last delivery to this endpoint failed."},
-	{Name: "text", Field: "Text", Label: "text", Placeholder: "TEXT", FullScan: true,
+	{Name: "failed", Group: groupDelivery, Field: "Failed", Label: "failed delivery", Placeholder: "true", Example: "true",
+		FullScan: true,
+		Help:     "Whose last delivery to any endpoint failed."},
+	{Name: "text", Group: groupPerson, Field: "Text", Label: "text", Placeholder: "TEXT", FullScan: true,
 		Help: `With all of these words, in any order and spelling, in the parsed fields (of a rejected request: in its path and body). A text in double quotes is one word. Of phone numbers the digits count.`},
-	{Name: "where", Field: "Where", Label: "where", Placeholder: "EXPRESSION", Example: "length(body) > 10000",
+	{Name: "where", Group: groupDelivery, Field: "Where", Label: "where", Placeholder: "EXPRESSION", Example: "length(body) > 10000",
 		FullScan: true,
 		Help:     "Matching a ClickHouse expression over the columns of the table events, such as length(body) > 10000. The API and the console require the role admin."},
-	{Name: "id", Field: "IDs", Label: "event", Placeholder: "ID", Help: "One of these events."},
+	{Name: "id", Group: groupDelivery, Field: "IDs", Label: "event", Placeholder: "ID", Help: "One of these events."},
 }
 
 func utm(tag, field string) Filter {
 	name := "utm_" + tag
-	return Filter{Name: name, Field: field, Label: "UTM " + tag, Placeholder: "VALUE", Column: name, AnySpelling: true,
+	return Filter{Name: name, Group: groupSource, Field: field, Label: "UTM " + tag, Placeholder: "VALUE", Column: name, AnySpelling: true,
 		Help: "With one of these values of " + name + ", in any spelling (vk is VK)."}
 }
 
@@ -102,34 +125,54 @@ func FilterNamed(name string) (Filter, bool) {
 
 // Many reports whether it can have several values. Of a list any value may match; of custom fields all must.
 func (f Filter) Many() bool {
-	kind := f.of(&Selection{}).Kind()
+	kind := f.empty().Kind()
 	return kind == reflect.Slice || kind == reflect.Map
 }
 
 // IsTime reports whether its value is a point in time.
-func (f Filter) IsTime() bool { return f.of(&Selection{}).Kind() == reflect.Pointer }
+func (f Filter) IsTime() bool { return f.empty().Kind() == reflect.Pointer }
 
-// Property returns its name in the JSON of a Selection; "" for since.
+// IsFlag reports whether it is set or not, without a value.
+func (f Filter) IsFlag() bool { return f.empty().Kind() == reflect.Bool }
+
+// Property returns its name in the JSON of a selection; "" for since.
 func (f Filter) Property() string {
-	field, _ := reflect.TypeFor[Selection]().FieldByName(f.Field)
+	field, _ := f.selection().FieldByName(f.Field)
 	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 	return name
 }
 
+// selection returns the type of which Field is a field.
+func (f Filter) selection() reflect.Type {
+	if f.ofDeliveries {
+		return reflect.TypeFor[DeliverySelection]()
+	}
+	return reflect.TypeFor[Selection]()
+}
+
+// empty returns the filter's field of an empty selection.
+func (f Filter) empty() reflect.Value { return f.of(reflect.New(f.selection()).Elem()) }
+
 // of returns the filter's field of a selection; for since, a string outside it.
-func (f Filter) of(sel *Selection) reflect.Value {
+func (f Filter) of(sel reflect.Value) reflect.Value {
 	if f.Field == "" {
 		return reflect.ValueOf(new(string)).Elem()
 	}
-	return reflect.ValueOf(sel).Elem().FieldByName(f.Field)
+	return sel.FieldByName(f.Field)
 }
 
-// Values returns the filter's values in a selection, in the form that [ParseSelection] reads; none if it is not set.
-func (f Filter) Values(sel Selection) (values []string) {
-	switch v := f.of(&sel).Interface().(type) {
+// Values returns the filter's values in a [Selection] or [DeliverySelection], in the form that [ParseSelection] and
+// [ParseDeliverySelection] read; none if it is not set.
+func (f Filter) Values(sel any) (values []string) {
+	field := f.of(reflect.ValueOf(sel))
+	switch v := field.Interface().(type) {
 	case *time.Time:
 		if v != nil {
 			values = []string{v.Format(time.RFC3339Nano)}
+		}
+	case bool:
+		if v {
+			values = []string{"true"}
 		}
 	case string:
 		if v != "" {
@@ -140,7 +183,7 @@ func (f Filter) Values(sel Selection) (values []string) {
 			values = append(values, name+"="+v[name])
 		}
 	default: // a list
-		for _, one := range f.of(&sel).Seq2() {
+		for _, one := range field.Seq2() {
 			values = append(values, fmt.Sprint(one))
 		}
 	}
@@ -148,7 +191,7 @@ func (f Filter) Values(sel Selection) (values []string) {
 }
 
 // set parses the filter's values into a selection. In a list an empty value counts; alone it does not.
-func (f Filter) set(sel *Selection, values []string, now time.Time) error {
+func (f Filter) set(sel reflect.Value, values []string, now time.Time) error {
 	field := f.of(sel)
 	one := ""
 	if !f.Many() {
@@ -169,10 +212,22 @@ func (f Filter) set(sel *Selection, values []string, now time.Time) error {
 			return fmt.Errorf("invalid time %q: want one such as 2026-01-31T13:00:00+03:00", one)
 		}
 		*p = &t
-	case *string:
-		if *p = one; f.Field == "" {
-			return sel.since(one, now)
+	case *bool:
+		set, err := strconv.ParseBool(one)
+		if err != nil {
+			return fmt.Errorf("invalid value %q: want true or false", one)
 		}
+		*p = set
+	case *string:
+		if f.Field == "" {
+			ago, err := ParseSpan(one)
+			sel.FieldByName("From").Set(reflect.ValueOf(new(now.Add(-ago))))
+			return err
+		}
+		if err := f.check(one); err != nil {
+			return err
+		}
+		*p = one
 	case *map[string]string:
 		*p = map[string]string{}
 		for _, pair := range values {
@@ -192,11 +247,22 @@ func (f Filter) set(sel *Selection, values []string, now time.Time) error {
 		}
 	default:
 		for _, text := range values {
-			if f.Known != nil && !slices.Contains(f.Known, text) {
-				return fmt.Errorf("invalid value %q: want %s", text, strings.Join(f.Known, ", "))
+			if err := f.check(text); err != nil {
+				return err
 			}
 			field.Set(reflect.Append(field, reflect.ValueOf(text).Convert(field.Type().Elem())))
 		}
+	}
+	return nil
+}
+
+// check returns an error for a value that is not allowed.
+func (f Filter) check(value string) error {
+	switch {
+	case f.Known != nil && !slices.Contains(f.Known, value):
+		return fmt.Errorf("invalid value %q: want %s", value, strings.Join(f.Known, ", "))
+	case f.Valid != nil && !f.Valid(value):
+		return fmt.Errorf("invalid value %q: want %s", value, f.Want)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ var wholeSelection = func() event.Selection {
 	return event.Selection{From: &from, Until: &until, Sources: []string{"demo", "a,b"}, Steps: []string{"", "paid"}, Kinds: event.Kinds, Verdicts: event.Verdicts,
 		Channels: []string{"telegram"}, IDs: []uuid.UUID{event.NewID(from), event.NewID(until)}, Subscribers: []string{"1", "2"}, UTMSources: []string{"ВК"}, UTMMediums: []string{"m"},
 		UTMCampaigns: []string{"c"}, UTMContents: []string{"o"}, UTMTerms: []string{"t"}, Fields: map[string]string{"город": "Омск=2", "b": ""}, Text: `"a b" c`,
-		UndeliveredTo: "crm", FailedAt: "https://x/?y", Where: "1 = 1"}
+		UndeliveredTo: "crm", FailedAt: "https://x/?y", Rejected: true, Failed: true, Where: "1 = 1"}
 }()
 
 // TestFilters: each field of a selection is one filter's, each filter is explained, and what it writes it reads.
@@ -28,7 +29,7 @@ func TestFilters(t *testing.T) {
 	rows, names := map[string]int{}, map[string]bool{}
 	for _, f := range event.Filters {
 		rows[f.Field]++
-		if f.Name == "" || f.Label == "" || f.Placeholder == "" || !strings.HasSuffix(f.Help, ".") || names[f.Name] {
+		if f.Name == "" || f.Label == "" || f.Placeholder == "" || !strings.HasSuffix(f.Help, ".") || !slices.Contains(event.FilterGroups, f.Group) || names[f.Name] {
 			t.Errorf("a filter lacks something or is there twice: %+v", f)
 		}
 		names[f.Name] = true

@@ -95,6 +95,8 @@ type ReplayOptions struct {
 	Pace float64 `json:"pace"`
 	// StopAfterFailures pauses the replay after as many consecutive failed attempts; 0 never does.
 	StopAfterFailures uint32 `json:"stop_after_failures"`
+	// IncludeRejected also sends selected events that were rejected, if they are stored as a whole.
+	IncludeRejected bool `json:"include_rejected"`
 	// Headers are added to the event's own and replace those with the same name.
 	Headers []Header `json:"headers,omitempty"`
 }

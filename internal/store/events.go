@@ -23,6 +23,7 @@ var eventColumns = []string{
 	"conversations_count", "created_at", "first_contact_at", "last_contact_at",
 	"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term",
 	"fields", "event_at", "decode_error", "duplicate_of", "spool", "spool_number", "position_offset",
+	"accepted_by", "accepted_at", "rejected_as",
 }
 
 // wholeColumns and briefColumns are what scanEvent reads; the second leaves out the two that may be large.
@@ -87,14 +88,15 @@ func (s *Store) Event(ctx context.Context, id uuid.UUID) (*event.Event, error) {
 	return &events[0], nil
 }
 
-// Events returns those of the events that are stored, with headers and body, in order of arrival.
+// Events returns those of the events that are stored, with headers and body, in order of arrival; of an event that was
+// accepted after it was rejected, the accepted row.
 func (s *Store) Events(ctx context.Context, ids []uuid.UUID) ([]event.Event, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	where := &conditions{}
 	where.identified(ids)
-	return s.queryEvents(ctx, where, wholeColumns, "ORDER BY received_at, id LIMIT 1 BY id")
+	return s.queryEvents(ctx, where, wholeColumns, "ORDER BY received_at, id, verdict != 'accepted' LIMIT 1 BY id")
 }
 
 // queryEvents returns the events that match the conditions; tail is the query's ORDER BY and LIMIT.
@@ -116,12 +118,14 @@ func scanEvent(rows driver.Rows, e *event.Event) error {
 		&e.Name, &e.FirstName, &e.LastName, &e.Email, &e.Phone, &e.ProfileLink, &e.Channel,
 		&e.ConversationsCount, &e.CreatedAt, &e.FirstContactAt, &e.LastContactAt,
 		&e.UTMSource, &e.UTMMedium, &e.UTMCampaign, &e.UTMContent, &e.UTMTerm,
-		&e.Fields, &eventAt, &e.DecodeError, &e.DuplicateOf, &e.Spool, &e.SpoolNumber, &offset, &e.StoredAt,
+		&e.Fields, &eventAt, &e.DecodeError, &e.DuplicateOf, &e.Spool, &e.SpoolNumber, &offset,
+		&e.Acceptance.By, &e.Acceptance.At, (*string)(&e.Acceptance.Was), &e.StoredAt,
 	)
 	if err != nil {
 		return err
 	}
 	e.PositionOffset = time.Duration(offset) * time.Microsecond
+	e.Acceptance.At = zeroIfEpoch(e.Acceptance.At)
 	e.Kind, e.Verdict, e.Body = event.Kind(kind), event.Verdict(verdict), []byte(body)
 	if !eventAt.Equal(e.ReceivedAt) {
 		e.EventAt = &eventAt

@@ -101,7 +101,8 @@ func appendEvent(batch driver.Batch, e *event.Event) error {
 		e.ConversationsCount, e.CreatedAt, e.FirstContactAt, e.LastContactAt,
 		e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm,
 		e.Fields, eventAt, e.DecodeError, e.DuplicateOf, e.Spool, e.SpoolNumber,
-		uint64(e.PositionOffset.Microseconds()), e.BodyText,
+		uint64(e.PositionOffset.Microseconds()), e.Acceptance.By, epochIfZero(e.Acceptance.At),
+		string(e.Acceptance.Was), e.BodyText,
 	)
 }
 

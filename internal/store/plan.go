@@ -16,10 +16,12 @@ type PlanRequest struct {
 	Selection event.Selection
 	Endpoint  string
 	Mode      event.Mode // zero is event.ModeAll
+	// IncludeRejected also sends the selected rejected events that are stored as a whole.
+	IncludeRejected bool
 }
 
-// Plan is the effect that a replay would have. Each accepted event of the selection is in exactly one of Delivered,
-// OnTheirWay, Repeats, BodiesGone, Forgotten and the rest. Count is the rest and, with event.ModeAll, also those
+// Plan is the effect that a replay would have. Each event of the selection that may be sent is in exactly one of
+// Delivered, OnTheirWay, Repeats, BodiesGone, Forgotten and the rest. Count is the rest and, with event.ModeAll, also those
 // delivered and on their way.
 type Plan struct {
 	Count      uint64 `json:"count"`        // events that would be sent
@@ -30,6 +32,7 @@ type Plan struct {
 	// Forgotten are events past the retention of deliveries: whether the endpoint received them is unknown. They are
 	// left out with event.ModeUndelivered; with event.ModeAll there are none.
 	Forgotten uint64 `json:"forgotten"`
+	Rejected  uint64 `json:"rejected"` // rejected events among Count
 
 	First time.Time     `json:"first"` // of the events that would be sent, as are Last, Parts and Heads
 	Last  time.Time     `json:"last"`
@@ -50,7 +53,7 @@ const planHeads = 10
 
 // PlanReplay returns what a replay would send now.
 func (s *Store) PlanReplay(ctx context.Context, req PlanRequest) (plan Plan, err error) {
-	where, err := req.accepted(ctx, s)
+	where, err := req.candidates(ctx, s)
 	if err != nil {
 		return plan, err
 	}
@@ -59,7 +62,7 @@ func (s *Store) PlanReplay(ctx context.Context, req PlanRequest) (plan Plan, err
 	for _, g := range groups {
 		cases += g.condition + ", '" + g.name + "',\n "
 	}
-	sql := fmt.Sprintf(`SELECT source, step, toString(toDate(received_at)), multiIf(%s'%s') AS part, uniqExact(id), min(received_at), max(received_at)
+	sql := fmt.Sprintf(`SELECT source, step, toString(toDate(received_at)), multiIf(%s'%s') AS part, uniqExact(id), uniqExactIf(id, verdict != 'accepted'), min(received_at), max(received_at)
 		FROM %s WHERE %s GROUP BY ALL ORDER BY 3, 1, 2`, cases, groupRest, where.events(), where)
 	rows, err := collect(where.limited(ctx), s.asking(where).patient, "plan replay", sql, where.args, scanPlanRow)
 	if err != nil {
@@ -81,11 +84,12 @@ func (s *Store) PlanReplay(ctx context.Context, req PlanRequest) (plan Plan, err
 type planRow struct {
 	PlanPart
 	group       string
+	rejected    uint64
 	first, last time.Time
 }
 
 func scanPlanRow(rows driver.Rows, r *planRow) error {
-	return rows.Scan(&r.Source, &r.Step, &r.Day, &r.group, &r.Count, &r.first, &r.last)
+	return rows.Scan(&r.Source, &r.Step, &r.Day, &r.group, &r.Count, &r.rejected, &r.first, &r.last)
 }
 
 // add counts a row, whose events are sent or left out.
@@ -105,6 +109,7 @@ func (p *Plan) add(row planRow, sent bool) {
 		p.Last = row.last
 	}
 	p.Count += row.Count
+	p.Rejected += row.rejected
 	last := len(p.Parts) - 1
 	if last >= 0 && p.Parts[last].Day == row.Day && p.Parts[last].Source == row.Source &&
 		p.Parts[last].Step == row.Step {

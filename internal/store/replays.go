@@ -17,6 +17,7 @@ var replayColumns = []string{
 	"id", "created_at", "updated_at", "created_by", "state", "reason", "endpoint", "url", "selection", "total",
 	"rate", "concurrency", "event_order", "mode", "retry", "max_attempts", "pace", "stop_after_failures", "headers",
 	"idempotency_key", "counts", "per_second", "public_only",
+	"include_rejected",
 }
 
 // SaveReplay stores a replay's new state. UpdatedAt orders the states.
@@ -34,7 +35,7 @@ func (s *Store) SaveReplay(ctx context.Context, r event.Replay) error {
 			string(selection), r.Total,
 			r.Rate, r.Concurrency, string(r.Order), string(r.Mode), string(r.Retry), r.MaxAttempts, r.Pace,
 			r.StopAfterFailures, headerTuples(r.Headers),
-			r.IdempotencyKey, counts, r.PerSecond, r.PublicOnly)
+			r.IdempotencyKey, counts, r.PerSecond, r.PublicOnly, r.IncludeRejected)
 	})
 }
 
@@ -113,7 +114,7 @@ func scanReplay(rows driver.Rows, r *event.Replay, more ...any) error {
 		&r.Endpoint, &r.URL, &selection, &r.Total,
 		&r.Rate, &r.Concurrency, (*string)(&r.Order), (*string)(&r.Mode), (*string)(&r.Retry), &r.MaxAttempts, &r.Pace,
 		&r.StopAfterFailures, &headers,
-		&r.IdempotencyKey, &counts, &r.PerSecond, &r.PublicOnly}, more...)...); err != nil {
+		&r.IdempotencyKey, &counts, &r.PerSecond, &r.PublicOnly, &r.IncludeRejected}, more...)...); err != nil {
 		return err
 	}
 	if len(headers) > 0 {

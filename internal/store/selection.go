@@ -47,6 +47,9 @@ func (s *Store) matching(ctx context.Context, sel event.Selection) (*conditions,
 			conditionOf[f.Name](c, sel)
 		}
 	}
+	if !slices.Equal(sel.Verdicts, []event.Verdict{event.Accepted}) {
+		c.require("NOT " + c.superseded(sel))
+	}
 	return c, nil
 }
 
@@ -62,15 +65,16 @@ var conditionOf = map[string]func(*conditions, event.Selection){
 	"subscriber": func(c *conditions, sel event.Selection) { c.addSubscribers(sel.Subscribers) },
 	"field":      func(c *conditions, sel event.Selection) { c.addFields(sel.Fields) },
 	"text":       func(c *conditions, sel event.Selection) { c.addText(sel.Text) },
+	"rejected":   func(c *conditions, _ event.Selection) { c.require("verdict != 'accepted'") },
 	"undelivered_to": func(c *conditions, sel event.Selection) {
 		c.require(c.remembered(sel.UndeliveredTo),
 			"id NOT IN (SELECT event_id FROM deliveries FINAL WHERE "+c.deliveriesTo(sel.UndeliveredTo,
 				sel)+" AND state = 'delivered')")
 	},
 	"failed_at": func(c *conditions, sel event.Selection) {
-		c.require("id IN (SELECT event_id FROM deliveries FINAL WHERE " + c.deliveriesTo(sel.FailedAt, sel) +
-			" GROUP BY event_id HAVING argMax(state, (updated_at, version)) = 'failed')")
+		c.addFailed(c.deliveriesTo(sel.FailedAt, sel))
 	},
+	"failed": func(c *conditions, sel event.Selection) { c.addFailed(c.deliveriesOf(sel)) },
 }
 
 // addSubscribers requires that an event is about one of these people. An empty id matches no event; as a value it
@@ -111,18 +115,34 @@ func (c *conditions) addAlike(column string, values []string) {
 	c.add("has(arrayMap(v -> "+Normalized("v")+", {}), "+Normalized(column)+")", "Array(String)", values)
 }
 
+// addFailed requires that the last of an event's deliveries to an endpoint failed, of those that meet a condition.
+func (c *conditions) addFailed(deliveries string) {
+	c.require("id IN (SELECT event_id FROM deliveries FINAL WHERE " + deliveries +
+		" GROUP BY event_id, endpoint HAVING argMax(state, (updated_at, version)) = 'failed')")
+}
+
 // deliveriesTo returns a condition over the table deliveries: those of selected events to an endpoint, live and in
-// replays. The bounds of time skip parts, and granules within a replay.
+// replays.
 func (c *conditions) deliveriesTo(endpoint string, sel event.Selection) string {
-	term := "endpoint = " + c.bind("String", endpoint) + " AND " + made
+	return "endpoint = " + c.bind("String", endpoint) + " AND " + c.deliveriesOf(sel)
+}
+
+// deliveriesOf returns the same condition for all endpoints. The bounds of time skip parts, and granules within a
+// replay.
+func (c *conditions) deliveriesOf(sel event.Selection) string {
+	return made + c.receivedWithin("event_received_at", sel)
+}
+
+// receivedWithin returns terms that limit a column to the times of receipt that a selection allows.
+func (c *conditions) receivedWithin(column string, sel event.Selection) (terms string) {
 	from, to := bounds(sel)
 	if from != nil {
-		term += " AND event_received_at >= " + c.bind("DateTime64(6,'UTC')", micros(*from))
+		terms += " AND " + column + " >= " + c.bind("DateTime64(6,'UTC')", micros(*from))
 	}
 	if to != nil {
-		term += " AND event_received_at <= " + c.bind("DateTime64(6,'UTC')", micros(*to))
+		terms += " AND " + column + " <= " + c.bind("DateTime64(6,'UTC')", micros(*to))
 	}
-	return term
+	return terms
 }
 
 // bounds returns the first and last time of receipt that a selection allows, both included; nil where it has no limit.

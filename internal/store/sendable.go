@@ -24,16 +24,20 @@ const noUUID = "toUUID('00000000-0000-0000-0000-000000000000')"
 // original is the condition that an event is no duplicate: not the sender's own retry of an earlier one.
 const original = "(duplicate_of = " + noUUID + ")"
 
-// accepted returns the conditions for the selected events that may ever be sent.
-func (req PlanRequest) accepted(ctx context.Context, s *Store) (*conditions, error) {
+// candidates returns the conditions for the selected events that may ever be sent.
+func (req PlanRequest) candidates(ctx context.Context, s *Store) (*conditions, error) {
 	c, err := s.matching(ctx, req.Selection)
-	if err == nil {
+	switch {
+	case err != nil:
+	case req.IncludeRejected:
+		c.require("(verdict = 'accepted' OR " + c.sendableRejected(req.Selection) + ")")
+	default:
 		c.require("verdict = 'accepted'")
 	}
 	return c, err
 }
 
-// group is a part of the accepted events that a plan counts separately.
+// group is a part of these events that a plan counts separately.
 type group struct {
 	name      string
 	condition string
@@ -50,7 +54,7 @@ const (
 	groupRest       = "rest"
 )
 
-// groups is the rule that says which accepted events a replay sends. An event is in the first group whose condition it
+// groups is the rule that says which of the candidates a replay sends. An event is in the first group whose condition it
 // meets. With event.ModeAll the bodies come before the deliveries, because an event that was delivered is sent again
 // only if it has its body.
 func (req PlanRequest) groups(c *conditions) (groups []group) {
@@ -75,7 +79,7 @@ func (req PlanRequest) groups(c *conditions) (groups []group) {
 
 // sendable returns the conditions for the events that a replay sends.
 func (req PlanRequest) sendable(ctx context.Context, s *Store) (*conditions, error) {
-	c, err := req.accepted(ctx, s)
+	c, err := req.candidates(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +123,7 @@ var freezeLimits = clickhouse.Settings{"max_execution_time": 300, "max_memory_us
 // creation, and returns their number. It is one statement. Until the replay itself is saved, nothing sends or shows
 // these deliveries; if it never is, they are purged after a day.
 func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (total uint64, err error) {
-	where, err := (PlanRequest{r.Selection, r.Endpoint, r.Mode}).sendable(ctx, s)
+	where, err := (PlanRequest{r.Selection, r.Endpoint, r.Mode, r.IncludeRejected}).sendable(ctx, s)
 	if err != nil {
 		return 0, err
 	}

@@ -26,6 +26,7 @@ type SourceStats struct {
 func (s *Store) SourceStats(ctx context.Context, since time.Time, first []string, limit int) ([]SourceStats, error) {
 	where := &conditions{}
 	where.add("received_at >= {}", "DateTime64(6,'UTC')", micros(since))
+	where.require("NOT " + where.superseded(event.Selection{From: &since}))
 	return collect(ctx, s.conn, "count events of sources", `SELECT source, countIf(verdict = 'accepted'),
 		CAST(sumMapIf(map(toString(verdict), toUInt64(1)), verdict != 'accepted'), 'Map(String, UInt64)'),
 		maxIf(received_at, verdict = 'accepted'), argMaxIf(id, received_at, verdict = 'accepted'),

@@ -11,7 +11,7 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// many is so many addresses that two processes that chose by themselves would be all but sure to choose one twice.
+// many is large enough that two processes that choose addresses independently would almost certainly choose one twice.
 const many = 500
 
 func TestMain(m *testing.M) {
@@ -54,11 +54,11 @@ func TestAddr(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !lines.Scan() {
-			t.Fatalf("the other process has ended: %v", lines.Err())
+			t.Fatalf("the other process exited: %v", lines.Err())
 		}
 		for _, addr := range []string{mine, lines.Text()} {
 			if given[addr] {
-				t.Fatalf("%s is given twice", addr)
+				t.Fatalf("both processes got %s", addr)
 			}
 			given[addr] = true
 			listener, err := net.Listen("tcp", addr)

@@ -1,3 +1,3 @@
-// Package alerts tries the files of dashboards/provisioning: that Grafana can read them, that each alert rule fires
-// when it should and only then, on a real engine, and that the ClickHouse user of Grafana may do just what it needs.
+// Package alerts tests the files of dashboards/provisioning on a real engine: Grafana can read them, each alert rule
+// fires when it should and only then, and Grafana's ClickHouse user has the rights it needs and no more.
 package alerts

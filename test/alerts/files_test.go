@@ -16,7 +16,7 @@ import (
 
 const provisioning = "../../dashboards/provisioning"
 
-// The files as Grafana reads them, with no more keys than it knows.
+// The files as Grafana reads them. Unknown keys are an error.
 type (
 	dataSourceFile struct {
 		APIVersion  int `yaml:"apiVersion"`
@@ -125,11 +125,11 @@ func TestDataSource(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	if d.JSONData["host"] != d.JSONData["server"] || d.JSONData["dialTimeout"] != d.JSONData["timeout"] {
-		t.Errorf("versions 3 and 4 of the plugin would read other things: %v", d.JSONData)
+		t.Errorf("versions 3 and 4 of the plugin would read different settings: %v", d.JSONData)
 	}
 	for _, seconds := range []string{"dialTimeout", "timeout", "queryTimeout"} {
 		if _, ok := d.JSONData[seconds].(string); !ok {
-			t.Errorf("%s is %T; version 3 of the plugin takes a text", seconds, d.JSONData[seconds])
+			t.Errorf("%s is a %T; version 3 of the plugin needs a string", seconds, d.JSONData[seconds])
 		}
 	}
 }
@@ -137,7 +137,7 @@ func TestDataSource(t *testing.T) {
 func TestDashboards(t *testing.T) {
 	file := read[dashboardFile](t, "dashboards/hooktape.yaml")
 	if p := file.Providers[0]; file.APIVersion != 1 || p.Folder != dashboards.Folder || p.FolderUID != dashboards.FolderUID || p.Type != "file" || p.AllowUIUpdates || p.Options.Path == "" {
-		t.Errorf("%+v", file)
+		t.Errorf("got %+v", file)
 	}
 }
 
@@ -151,11 +151,11 @@ func TestContact(t *testing.T) {
 	}
 }
 
-// TestRules: what Grafana wants of a rule, and what a person does.
+// TestRules verifies that every rule has the fields that Grafana requires and the texts that an operator needs.
 func TestRules(t *testing.T) {
 	for _, g := range read[ruleFile](t, "alerting/hooktape.yaml").Groups {
 		if g.Folder == dashboards.Folder || g.OrgID != 1 || g.Interval == "" {
-			t.Errorf("the group %+v", g)
+			t.Errorf("unexpected group %+v", g)
 		}
 	}
 	seen := map[string]bool{}
@@ -163,11 +163,11 @@ func TestRules(t *testing.T) {
 		query, threshold := r.Data[0], r.Data[1]
 		switch {
 		case seen[r.UID] || seen[r.Title] || len(r.UID) > 40 || !strings.HasPrefix(r.UID, "hooktape-"):
-			t.Errorf("%s: its uid or title is another's, or none of ours", r.UID)
+			t.Errorf("%s: uid or title is used twice or lacks hooktape's prefix", r.UID)
 		case r.Labels["service"] != "hooktape" || r.Labels["severity"] == "" || r.Annotations["summary"] == "" || r.Annotations["description"] == "":
-			t.Errorf("%s: says too little: %v %v", r.UID, r.Labels, r.Annotations)
+			t.Errorf("%s: a label or annotation is missing: %v %v", r.UID, r.Labels, r.Annotations)
 		case r.NoDataState != "OK" || r.ExecErrState != "Error" || r.For != "0s":
-			t.Errorf("%s: %+v", r.UID, r)
+			t.Errorf("%s: unexpected state or duration: %+v", r.UID, r)
 		case query.DatasourceUID != dataSourceUID || query.RefID != "A" || query.Model.RefID != "A" || query.Model.Format != dashboards.Table ||
 			query.Model.EditorType != "sql" || query.RelativeTimeRange.From <= 0 || query.RelativeTimeRange.To != 0:
 			t.Errorf("%s: the query is %+v", r.UID, query)
@@ -176,16 +176,16 @@ func TestRules(t *testing.T) {
 			t.Errorf("%s: the threshold is %+v", r.UID, threshold)
 		}
 		if rest := strings.ReplaceAll(query.Model.RawSQL, "$__fromTime", ""); strings.Contains(rest, "$") {
-			t.Errorf("%s: the SQL has more of Grafana than rules can have:\n%s", r.UID, rest)
+			t.Errorf("%s: the SQL has a variable or macro that rules cannot use:\n%s", r.UID, rest)
 		}
 		seen[r.UID], seen[r.Title] = true, true
 	}
 	if len(seen) != 2*6 {
-		t.Errorf("there are %d rules", len(seen)/2)
+		t.Errorf("got %d rules", len(seen)/2)
 	}
 }
 
-// TestUserFile: the user's file is whole XML, and its password comes from the environment.
+// TestUserFile verifies that the user's file is well-formed XML and takes the password from the environment.
 func TestUserFile(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(provisioning, "clickhouse/grafana.xml"))
 	if err != nil {

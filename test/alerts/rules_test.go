@@ -16,7 +16,7 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// expanded is a rule's SQL as the plugin sends it, in its versions 3 and 4.
+// expanded returns a rule's SQL as versions 3 and 4 of the plugin send it.
 func expanded(r rule) []string {
 	from := time.Now().Add(-time.Duration(r.Data[0].RelativeTimeRange.From) * time.Second)
 	sql := r.Data[0].Model.RawSQL
@@ -26,8 +26,8 @@ func expanded(r rule) []string {
 	}
 }
 
-// firing is what a rule fires for: the labels of the rows whose number is above the threshold. Grafana wants rows of
-// texts, which become labels, and one number.
+// firing returns the labels of the rows whose number is above the rule's threshold. Grafana requires rows of strings,
+// which become labels, and one number.
 func firing(t *testing.T, conn driver.Conn, r rule, sql string) (labels []string) {
 	t.Helper()
 	rows, err := conn.Query(context.Background(), sql)
@@ -54,7 +54,7 @@ func firing(t *testing.T, conn driver.Conn, r rule, sql string) (labels []string
 	return labels
 }
 
-// row splits a row into its texts and its number.
+// row splits a row into its strings and its number.
 func row(t *testing.T, values []any) (label string, number float64) {
 	t.Helper()
 	numbers := 0
@@ -67,7 +67,7 @@ func row(t *testing.T, values []any) (label string, number float64) {
 			number = value.Convert(reflect.TypeFor[float64]()).Float()
 			numbers++
 		default:
-			t.Fatalf("a row has a %s, which is neither a text nor a number", value.Type())
+			t.Fatalf("a row has a %s, want strings and one number", value.Type())
 		}
 	}
 	if numbers != 1 {
@@ -76,7 +76,7 @@ func row(t *testing.T, values []any) (label string, number float64) {
 	return label, number
 }
 
-// events inserts requests of a source: one each `every` seconds, from so many hours ago to so many hours ago.
+// events returns an INSERT of one request every `every` seconds, from fromHours to toHours ago.
 func events(source, verdict string, fromHours, toHours float64, every int) string {
 	return fmt.Sprintf("INSERT INTO events (id, received_at, stored_at, source, verdict) SELECT generateUUIDv4(), at, at + INTERVAL 1 SECOND, '%s', '%s' FROM "+
 		"(SELECT now64(6) - toIntervalSecond(%d) + toIntervalSecond(number * %d) AS at FROM numbers(%d))",
@@ -94,7 +94,7 @@ func endpointState(endpoint, state, ago string) string {
 
 const days = 24.0
 
-// cases are, for each rule, rows that must not make it fire, and then rows that must, for these.
+// cases has for each rule rows that must not make it fire, then rows that must, and the labels it fires for.
 var cases = map[string]struct {
 	calm, alarm []string
 	want        []string
@@ -103,9 +103,9 @@ var cases = map[string]struct {
 		calm: []string{
 			delivery("crm", "delivered", "1 MINUTE", 12), delivery("sheet", "retrying", "1 MINUTE", 11),
 			delivery("old", "failed", "1 HOUR", 12),
-			delivery("mended", "retrying", "2 MINUTE", 11), delivery("mended", "delivered", "1 MINUTE", 20),
+			delivery("recovered", "retrying", "2 MINUTE", 11), delivery("recovered", "delivered", "1 MINUTE", 20),
 		},
-		// The last one comes twice, as after a crash: it is one delivery.
+		// The last row is stored twice, as after a crash; it counts as one delivery.
 		alarm: []string{delivery("sheet", "failed", "1 MINUTE", 12), delivery("sheet", "failed", "1 MINUTE", 12)},
 		want:  []string{"sheet"},
 	},
@@ -129,8 +129,8 @@ var cases = map[string]struct {
 	"hooktape-rejected-share": {
 		calm: []string{
 			events("shop", "accepted", 0.5, 0, 60), events("shop", "bad_token", 0.5, 0, 600), // 3 of 33
-			events("few", "bad_token", 0.5, 0, 180),      // 10, and none besides
-			events("kurs", "unknown_source", 0.5, 0, 10), // strangers
+			events("few", "bad_token", 0.5, 0, 180),      // 10, and no accepted request
+			events("kurs", "unknown_source", 0.5, 0, 10), // unknown sources
 			events("before", "bad_signature", 3, 1.5, 10),
 		},
 		alarm: []string{events("shop", "bad_signature", 0.5, 0, 150)}, // 15 of 45
@@ -143,20 +143,26 @@ var cases = map[string]struct {
 	"hooktape-source-silent": {
 		calm: []string{
 			events("busy", "accepted", 34*days, 0, 600),
-			events("slow", "accepted", 34*days, 5, 3600),                                                // five are missing
-			events("new", "accepted", 13*days, 10, 600),                                                 // no habits yet
-			events("tried once", "accepted", 3*days, 3*days-3, 60),                                      // 180 in three hours, never again
-			events("ended", "accepted", 34*days, 9*days, 600),                                           // told for long enough
-			events("noise", "accepted", 34*days, 0, 600), events("noise", "bad_token", 34*days, 0, 600), // the rejected do not count
-			// Much came once, but not each week.
+			events("slow", "accepted", 34*days, 5, 3600), // five are missing
+			// Too new for a weekly pattern.
+			events("new", "accepted", 13*days, 10, 600),
+			// 180 in three hours, never again.
+			events("tried once", "accepted", 3*days, 3*days-3, 60),
+			// Silent for more than eight days: no longer reported.
+			events("ended", "accepted", 34*days, 9*days, 600),
+			// Rejected requests do not count.
+			events("noise", "accepted", 34*days, 0, 600), events("noise", "bad_token", 34*days, 0, 600),
+			// Many requests once, but not every week.
 			events("busy once", "accepted", 34*days, 1, 3600), events("busy once", "accepted", 14*days+2, 14*days, 10),
 		},
 		alarm: []string{
-			events("gone", "accepted", 34*days, 3, 600),                                                        // eighteen are missing
-			events("gone for days", "accepted", 34*days, 5*days, 600),                                          //
-			events("rejected now", "accepted", 34*days, 3, 600), events("rejected now", "bad_token", 3, 0, 60), // they come, with a wrong token
-			events("rested", "accepted", 34*days, 8*days, 600), events("rested", "accepted", 6*days, 6, 600), // no request a week ago
-			// Once a week, and now not.
+			events("gone", "accepted", 34*days, 3, 600), // eighteen are missing
+			events("gone for days", "accepted", 34*days, 5*days, 600),
+			// Requests arrive, but with a wrong token.
+			events("rejected now", "accepted", 34*days, 3, 600), events("rejected now", "bad_token", 3, 0, 60),
+			// No request at this time a week ago either.
+			events("rested", "accepted", 34*days, 8*days, 600), events("rested", "accepted", 6*days, 6, 600),
+			// Requests once a week, but not today.
 			events("mondays", "accepted", 28*days+3, 28*days+1, 60), events("mondays", "accepted", 21*days+3, 21*days+1, 60),
 			events("mondays", "accepted", 14*days+3, 14*days+1, 60), events("mondays", "accepted", 7*days+3, 7*days+1, 60),
 		},
@@ -164,22 +170,22 @@ var cases = map[string]struct {
 	},
 }
 
-// TestRulesFire: each rule is still when nothing is wrong and there are no rows at all, and fires for what is wrong, as
-// both versions of the plugin send it.
+// TestRulesFire verifies, with the SQL of both plugin versions, that no rule fires with empty tables or for harmless
+// rows, and that each fires for its problem.
 func TestRulesFire(t *testing.T) {
 	all := rules(t)
 	for _, r := range all {
 		t.Run(r.UID, func(t *testing.T) {
 			c, ok := cases[r.UID]
 			if !ok {
-				t.Fatal("nobody has thought of what makes it fire")
+				t.Fatal("no case in this test: add rows that make the rule fire")
 			}
 			conn := enginetest.Connect(t, storetest.DSN(t))
 			check := func(when string, want []string) {
 				t.Helper()
 				for i, sql := range expanded(r) {
 					if got := firing(t, conn, r, sql); !slices.Equal(got, want) {
-						t.Errorf("%s, with version %d of the plugin, it fires for %q, want %q", when, i+3, got, want)
+						t.Errorf("%s, with version %d of the plugin: fires for %q, want %q", when, i+3, got, want)
 					}
 				}
 			}
@@ -191,14 +197,14 @@ func TestRulesFire(t *testing.T) {
 					}
 				}
 			}
-			check("without a row", nil)
+			check("with empty tables", nil)
 			insert(c.calm)
-			check("when nothing is wrong", nil)
+			check("with harmless rows", nil)
 			insert(c.alarm)
-			check("when something is wrong", c.want)
+			check("with the problem", c.want)
 		})
 	}
 	if len(all) != len(cases) {
-		t.Errorf("there are %d rules and cases for %v", len(all), slices.Sorted(maps.Keys(cases)))
+		t.Errorf("got %d rules, but cases for %v", len(all), slices.Sorted(maps.Keys(cases)))
 	}
 }

@@ -14,7 +14,8 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// TestUser gives the engine's only user the rights and limits of Grafana's, for it has no way to log in as another.
+// TestUser verifies the rights and limits of Grafana's user. It gives them to the engine's only user, because the
+// engine offers no way to log in as another.
 func TestUser(t *testing.T) {
 	engine := enginetest.StartServer(t)
 	storetest.Migrate(t, engine.DSN("hooktape"))
@@ -26,7 +27,7 @@ func TestUser(t *testing.T) {
 		"SELECT body, headers, fields FROM events", "SELECT count() FROM deliveries FINAL", "SELECT endpoint, state, counts FROM replays FINAL",
 		"SELECT * FROM otel_traces", "SELECT count() FROM replays", "SELECT count() FROM audit_log", "SELECT database, name FROM system.tables", "SELECT name, type FROM system.columns",
 		"SELECT name FROM system.databases", "SELECT name FROM system.functions", "SELECT count() FROM system.time_zones", "SELECT version(), timezone()",
-		// What the plugin sets: its timeout of 60 s and 5 s more.
+		// The plugin sets max_execution_time to its timeout of 60 s plus 5 s.
 		"SELECT 1 SETTINGS max_execution_time = 65", "SELECT 1 SETTINGS max_execution_time = 14, max_threads = 2",
 	}
 	for _, r := range rules(t) {
@@ -34,7 +35,7 @@ func TestUser(t *testing.T) {
 	}
 	for _, sql := range allowed {
 		if err := conn.Exec(context.Background(), sql); err != nil {
-			t.Errorf("it may not %s: %v", sql, err)
+			t.Errorf("%s: %v, want no error", sql, err)
 		}
 	}
 	for sql, code := range map[string]int32{
@@ -48,7 +49,7 @@ func TestUser(t *testing.T) {
 		"SELECT * FROM remote('127.0.0.1:1', system.one)":       accessDenied,
 		"SELECT * FROM system.users":                            accessDenied,
 		"SYSTEM FLUSH LOGS":                                     accessDenied,
-		"SELECT headers FROM replays":                           accessDenied, // which may hold the secrets of receivers
+		"SELECT headers FROM replays":                           accessDenied, // may hold secrets of receivers
 		"SELECT 1 SETTINGS readonly = 0":                        readOnly,
 		"SELECT 1 SETTINGS max_execution_time = 0":              constraint,
 		"SELECT 1 SETTINGS max_execution_time = 3600":           constraint,
@@ -59,7 +60,7 @@ func TestUser(t *testing.T) {
 	} {
 		err := conn.Exec(context.Background(), sql)
 		if exception, ok := errors.AsType[*clickhouse.Exception](err); !ok || exception.Code != code {
-			t.Errorf("%s: %v, want the code %d", sql, err, code)
+			t.Errorf("%s: %v, want error code %d", sql, err, code)
 		}
 	}
 }
@@ -72,7 +73,7 @@ const (
 	accessDenied = 497
 )
 
-// become has a user of an engine become Grafana's from its next start on.
+// become gives a user of an engine the rights and limits of Grafana's user, from the engine's next start on.
 func become(t *testing.T, engine *enginetest.Engine, user string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(provisioning, "clickhouse/grafana.xml"))

@@ -26,7 +26,7 @@ import (
 
 func main() { harness.Main(run) }
 
-// options say how long and how much.
+// options are the flags of a run.
 type options struct {
 	parts    string
 	bin      string

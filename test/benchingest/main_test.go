@@ -14,8 +14,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestFigures runs parts with hardly any load. Their figures mean nothing then, but each must be there. Part a needs a
-// program of its own, c a machine that keeps up.
+// TestFigures runs parts with almost no load and verifies that each figure is printed. It omits a, which needs another
+// program, and c, which needs a fast machine.
 func TestFigures(t *testing.T) {
 	processes, err := harness.New(t.Context(), "")
 	if err != nil {
@@ -48,7 +48,7 @@ func TestBounded(t *testing.T) {
 		"small":        {waiting{0, 9 * k, 2 * k, 8 * k, 3 * k, 9 * k}, true},
 		"high, steady": {waiting{90 * k, 100 * k, 99 * k, 101 * k, 100 * k, 102 * k}, true},
 		"growing":      {waiting{10 * k, 20 * k, 30 * k, 40 * k, 50 * k, 60 * k}, false},
-		"not seen":     {nil, false},
+		"no samples":   {nil, false},
 	} {
 		if got := c.w.bounded(); got != c.want {
 			t.Errorf("%s: bounded is %v", name, got)

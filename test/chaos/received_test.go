@@ -19,14 +19,14 @@ func TestEarly(t *testing.T) {
 		receipts []receiver.Receipt
 		want     int
 	}{
-		"nothing asked":            {[]receiver.Receipt{at(a, 0, 0), at(b, 1, 0), at(a, 2, 0)}, 0},
-		"waited for":               {[]receiver.Receipt{at(a, 0, wait), at(a, 5.1, 0), at(b, 5.2, 0)}, 0},
-		"another under way":        {[]receiver.Receipt{at(a, 0, wait), at(b, 0.5, wait), at(a, 5.6, 0)}, 0},
-		"another not under way":    {[]receiver.Receipt{at(a, 0, wait), at(b, 2, 0)}, 1},
-		"the same at once":         {[]receiver.Receipt{at(a, 0, wait), at(a, 0.5, 0)}, 1},
-		"the last answer counts":   {[]receiver.Receipt{at(a, 0, wait), at(b, 0.9, wait), at(a, 5.5, 0)}, 1},
-		"a second wait, not kept":  {[]receiver.Receipt{at(a, 0, wait), at(a, 6, wait), at(b, 8, 0)}, 1},
-		"a second wait, with room": {[]receiver.Receipt{at(a, 0, wait), at(a, 6, wait), at(b, 6.5, 0)}, 0},
+		"no Retry-After":                        {[]receiver.Receipt{at(a, 0, 0), at(b, 1, 0), at(a, 2, 0)}, 0},
+		"Retry-After respected":                 {[]receiver.Receipt{at(a, 0, wait), at(a, 5.1, 0), at(b, 5.2, 0)}, 0},
+		"other event, already under way":        {[]receiver.Receipt{at(a, 0, wait), at(b, 0.5, wait), at(a, 5.6, 0)}, 0},
+		"other event, sent after the answer":    {[]receiver.Receipt{at(a, 0, wait), at(b, 2, 0)}, 1},
+		"same event too early":                  {[]receiver.Receipt{at(a, 0, wait), at(a, 0.5, 0)}, 1},
+		"two answers, the last counts":          {[]receiver.Receipt{at(a, 0, wait), at(b, 0.9, wait), at(a, 5.5, 0)}, 1},
+		"second Retry-After not respected":      {[]receiver.Receipt{at(a, 0, wait), at(a, 6, wait), at(b, 8, 0)}, 1},
+		"second Retry-After, already under way": {[]receiver.Receipt{at(a, 0, wait), at(a, 6, wait), at(b, 6.5, 0)}, 0},
 	} {
 		if got := early(c.receipts); got != c.want {
 			t.Errorf("%s: %d too early, want %d", name, got, c.want)

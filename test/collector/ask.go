@@ -45,7 +45,7 @@ func (t *trial) ask(ctx context.Context) error {
 		case len(rows) == 0:
 			failed = append(failed, fmt.Errorf("%s shows nothing", q.Title))
 		case strings.Contains(q.SQL, "parentSpanID"):
-			failed = append(failed, way(rows))
+			failed = append(failed, completeTrace(rows))
 		}
 	}
 	if asked == 0 {
@@ -62,8 +62,8 @@ func (t *trial) ask(ctx context.Context) error {
 	return err
 }
 
-// way reports whether a trace has all spans of a webhook.
-func way(rows []string) error {
+// completeTrace returns an error if a trace lacks a span of a webhook.
+func completeTrace(rows []string) error {
 	all := strings.Join(rows, "\n")
 	for _, part := range []string{"receive demo", "\tstore ", "deliver to crm"} {
 		if !strings.Contains(all, part) {

@@ -13,7 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// usersFile is what of ClickHouse's users.d is looked at here.
+// usersFile is the part of a users.d file of ClickHouse that the tests check.
 type usersFile struct {
 	XMLName xml.Name `xml:"clickhouse"`
 	Users   struct {
@@ -41,12 +41,12 @@ func readUsers(t *testing.T, path string) (file usersFile) {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(text(t, path)))
 	if err := d.Decode(&file); err != nil {
-		t.Fatalf("%s: %v", path, err)
+		t.Fatalf("parse %s: %v", path, err)
 	}
 	return file
 }
 
-// users are all of ClickHouse's by name.
+// users returns all users of ClickHouse by name.
 func users(t *testing.T) map[string]user {
 	t.Helper()
 	all := map[string]user{}
@@ -58,29 +58,29 @@ func users(t *testing.T) map[string]user {
 	return all
 }
 
-// TestUsers: every user has a password of its own from the environment, but the administrator, who is let in from the
-// container alone.
+// TestUsers verifies that every user has its own password from the environment, except the administrator, who can log
+// in only from inside the container.
 func TestUsers(t *testing.T) {
 	seen := map[string]string{}
 	for name, u := range users(t) {
 		if name == "default" {
 			if u.Networks.Replace != "replace" || !slices.Equal(u.Networks.IPs, []string{"127.0.0.1", "::1"}) {
-				t.Errorf("the administrator is let in from %+v", u.Networks)
+				t.Errorf("the administrator may log in from %+v, want only the container", u.Networks)
 			}
 			continue
 		}
 		if u.Password == nil || u.Password.FromEnv == "" || seen[u.Password.FromEnv] != "" {
-			t.Errorf("%s has the password %+v", name, u.Password)
+			t.Errorf("%s has the password %+v, want its own variable", name, u.Password)
 			continue
 		}
 		if u.Profile == "" || len(u.Grants) == 0 {
-			t.Errorf("%s has no limits or all rights: %+v", name, u)
+			t.Errorf("%s has no limits, or all rights: %+v", name, u)
 		}
 		seen[u.Password.FromEnv] = name
 	}
 }
 
-// TestServerConfig: ClickHouse's own file is whole, and leaves room in the container.
+// TestServerConfig verifies that ClickHouse's server configuration is complete and its memory limit fits the container.
 func TestServerConfig(t *testing.T) {
 	var file struct {
 		XMLName xml.Name `xml:"clickhouse"`
@@ -91,11 +91,11 @@ func TestServerConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	if limit := int64(project(t).Services["clickhouse"].MemLimit); file.Memory <= 0 || file.Memory > limit*85/100 || file.Console != 1 {
-		t.Errorf("%+v in a container of %d bytes", file, limit)
+		t.Errorf("server configuration %+v does not fit a container of %d bytes", file, limit)
 	}
 }
 
-// port is where a service listens, of an address such as 0.0.0.0:8080.
+// port returns the port of a listen address such as 0.0.0.0:8080.
 func port(t *testing.T, addr string) string {
 	t.Helper()
 	_, port, err := net.SplitHostPort(addr)
@@ -105,14 +105,14 @@ func port(t *testing.T, addr string) string {
 	return port
 }
 
-// TestHooktapeAgrees: hooktape reaches ClickHouse as a user that is there, by that user's password; the hooks are where
-// the open port leads; and what it tells of itself goes where the collector listens.
+// TestHooktapeAgrees verifies that hooktape's DSN names an existing ClickHouse user with that user's password, that
+// published ports lead to the ports hooktape listens on, and that its telemetry goes to the collector's port.
 func TestHooktapeAgrees(t *testing.T) {
-	p := whole(t)
+	p := allServices(t)
 	clickhouse := p.Services["clickhouse"]
-	services := ours(p)
+	services := hooktapeServices(p)
 	if len(services) != 4 {
-		t.Fatalf("%d services run hooktape", len(services))
+		t.Fatalf("%d services run hooktape, want 4", len(services))
 	}
 	for _, s := range services {
 		dsn, err := url.Parse(value(t, s, "HOOKTAPE_CLICKHOUSE_DSN"))
@@ -122,21 +122,22 @@ func TestHooktapeAgrees(t *testing.T) {
 		u, known := users(t)[dsn.User.Username()]
 		password, _ := dsn.User.Password()
 		if !known || dsn.Scheme != "clickhouse" || dsn.Host != clickhouse.Name+":9000" || dsn.Path != "/hooktape" || password != value(t, clickhouse, u.Password.FromEnv) {
-			t.Errorf("%s: the DSN is %s", s.Name, dsn)
+			t.Errorf("%s: DSN %s does not name a user of ClickHouse with its password", s.Name, dsn)
 		}
 		if otlp := value(t, s, "OTEL_EXPORTER_OTLP_ENDPOINT"); otlp != "http://collector:"+port(t, readCollector(t).httpAddr()) {
-			t.Errorf("%s sends its telemetry to %s", s.Name, otlp)
+			t.Errorf("%s sends its telemetry to %s, where no collector listens", s.Name, otlp)
 		}
 	}
 	for name, addr := range map[string]string{"ingest": "HOOKTAPE_INGEST_ADDR", "replay": "HOOKTAPE_API_ADDR"} {
 		s := p.Services[name]
 		if at := value(t, s, addr); port(t, at) != fmt.Sprint(s.Ports[0].Target) {
-			t.Errorf("%s answers at %s, the open port leads to %d", name, at, s.Ports[0].Target)
+			t.Errorf("%s listens on %s, but the published port leads to %d", name, at, s.Ports[0].Target)
 		}
 	}
 }
 
-// TestGrafanaAgrees: Grafana's data source is ClickHouse's user for it, and its files are where Grafana looks.
+// TestGrafanaAgrees verifies that Grafana's data source logs in as ClickHouse's user grafana, and that its files are
+// mounted where Grafana reads them.
 func TestGrafanaAgrees(t *testing.T) {
 	var sources struct {
 		Datasources []struct {
@@ -153,7 +154,7 @@ func TestGrafanaAgrees(t *testing.T) {
 	source := sources.Datasources[0].JSONData
 	u, known := users(t)[source.Username]
 	if !known || source.Host != "$HOOKTAPE_CLICKHOUSE_HOST" || value(t, grafana, "HOOKTAPE_CLICKHOUSE_HOST") != "clickhouse" || source.Port != 9000 || source.DefaultDatabase != "hooktape" {
-		t.Errorf("%+v", source)
+		t.Errorf("the data source does not match ClickHouse's user: %+v", source)
 	}
 	if value(t, grafana, u.Password.FromEnv) != value(t, p.Services["clickhouse"], u.Password.FromEnv) {
 		t.Error("Grafana and ClickHouse have different passwords")
@@ -183,7 +184,7 @@ func TestGrafanaAgrees(t *testing.T) {
 	}
 }
 
-// collectorFile is what of the collector's configuration is looked at here.
+// collectorFile is the part of the collector's configuration that the tests check.
 type collectorFile struct {
 	Receivers struct {
 		OTLP struct {
@@ -217,43 +218,43 @@ func readCollector(t *testing.T) (file collectorFile) {
 	return file
 }
 
-// standard is a setting's value when its variable is not set.
-func standard(setting string) string {
+// defaultOf returns the default of a setting such as ${env:NAME:-default}.
+func defaultOf(setting string) string {
 	_, value, _ := strings.Cut(strings.TrimSuffix(setting, "}"), ":-")
 	return value
 }
 
-func (c collectorFile) httpAddr() string { return standard(c.Receivers.OTLP.Protocols.HTTP.Endpoint) }
+func (c collectorFile) httpAddr() string { return defaultOf(c.Receivers.OTLP.Protocols.HTTP.Endpoint) }
 
-// TestCollector: all that comes in goes to ClickHouse, through a queue that is on the volume, into the table of the
-// migrations.
+// TestCollector verifies that the collector sends all signals to ClickHouse, buffers them in a queue on its volume, and
+// writes spans to the table that the migrations create.
 func TestCollector(t *testing.T) {
 	c, p := readCollector(t), project(t)
 	service := p.Services["collector"]
 	for _, signal := range []string{"traces", "metrics", "logs"} {
 		pipeline := c.Service.Pipelines[signal]
 		if !slices.Equal(pipeline.Receivers, []string{"otlp"}) || !slices.Equal(pipeline.Processors, []string{"memory_limiter"}) || !slices.Equal(pipeline.Exporters, []string{"clickhouse"}) {
-			t.Errorf("%s: %+v", signal, pipeline)
+			t.Errorf("the pipeline of %s is %+v", signal, pipeline)
 		}
 	}
 	e := c.Exporters["clickhouse"]
-	u, known := users(t)[standard(e.Username)]
+	u, known := users(t)[defaultOf(e.Username)]
 	switch {
-	case !known || standard(e.Username) != value(t, service, "HOOKTAPE_COLLECTOR_USER") || e.Password != "${env:"+u.Password.FromEnv+"}":
-		t.Errorf("the collector is %s to ClickHouse, by %s", e.Username, e.Password)
+	case !known || defaultOf(e.Username) != value(t, service, "HOOKTAPE_COLLECTOR_USER") || e.Password != "${env:"+u.Password.FromEnv+"}":
+		t.Errorf("the collector logs in to ClickHouse as %s with password %s", e.Username, e.Password)
 	case value(t, service, "HOOKTAPE_COLLECTOR_CLICKHOUSE") != "tcp://clickhouse:9000" || e.Endpoint != "${env:HOOKTAPE_COLLECTOR_CLICKHOUSE}" || e.Database != "hooktape":
 		t.Errorf("the collector writes to %+v", e)
 	case !strings.Contains(text(t, "internal/store/migrations/00028_otel_traces.sql"), "IF NOT EXISTS "+e.Traces+"\n"):
-		t.Errorf("spans go to %s", e.Traces)
+		t.Errorf("spans go to table %s, which no migration creates", e.Traces)
 	case !slices.Contains(c.Service.Extensions, e.SendingQueue.Storage) || len(e.SendingQueue.Batch) == 0:
-		t.Errorf("what waits is in %+v", e.SendingQueue)
-	case standard(c.Extensions[e.SendingQueue.Storage].Directory) != service.Volumes[1].Target:
-		t.Errorf("what waits is in %+v, which is no volume", c.Extensions)
+		t.Errorf("the sending queue is %+v, want it on disk and in batches", e.SendingQueue)
+	case defaultOf(c.Extensions[e.SendingQueue.Storage].Directory) != service.Volumes[1].Target:
+		t.Errorf("the queue's storage is %+v, which is not on a volume", c.Extensions)
 	case c.Processors["memory_limiter"].LimitMiB<<20 >= int64(service.MemLimit):
-		t.Errorf("the collector may take %+v of %d", c.Processors, service.MemLimit)
+		t.Errorf("memory limits %+v do not fit the container's %d bytes", c.Processors, service.MemLimit)
 	}
 	if config := service.Command[0]; config != "--config="+service.Volumes[0].Target {
-		t.Errorf("the collector reads %s", config)
+		t.Errorf("the collector does not read %s", config)
 	}
 }
 

@@ -1,5 +1,4 @@
-// Package compose tries docker-compose.yml, the Dockerfile and what they mount, as far as that goes without a container
-// engine: that Compose reads the file, that names, ports, users and variables agree among all the files, that
-// ClickHouse's users may do what their programs do and no more, and that the image's program comes out of the
-// Dockerfile's own commands.
+// Package compose tests docker-compose.yml, the Dockerfile and the files they mount, as far as possible without a
+// container engine: Compose can read the file; names, ports, users and variables agree among all files; ClickHouse's
+// users have the rights they need and no more; and the Dockerfile's own commands build the image's program.
 package compose

@@ -22,10 +22,10 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// instruction is one of a Dockerfile, such as RUN and all that follows it.
+// instruction is one instruction of a Dockerfile, such as RUN, with its arguments.
 type instruction struct{ name, rest string }
 
-// stages reads a Dockerfile as far as ours goes: comments, lines that end in a backslash, instructions.
+// stages parses the subset of Dockerfile syntax that this repository uses: comments, continued lines and instructions.
 func stages(dockerfile string) (all [][]instruction) {
 	joined := ""
 	for line := range strings.Lines(dockerfile) {
@@ -47,8 +47,8 @@ func stages(dockerfile string) (all [][]instruction) {
 	return all
 }
 
-// rests are what follows an instruction of a stage, each time it is there.
-func rests(stage []instruction, name string) (list []string) {
+// argumentsOf returns the arguments of every instruction with this name in a stage.
+func argumentsOf(stage []instruction, name string) (list []string) {
 	for _, i := range stage {
 		if i.name == name {
 			list = append(list, i.rest)
@@ -57,17 +57,17 @@ func rests(stage []instruction, name string) (list []string) {
 	return list
 }
 
-// built is what the build stage has made.
-type built struct{ dir string }
+// builtImage is the root folder of an image that the build stage produced.
+type builtImage struct{ dir string }
 
 var (
 	buildOnce sync.Once
-	theImage  built
+	theImage  builtImage
 	buildErr  error
 )
 
-// image runs the Dockerfile's build stage once, as plain commands.
-func image(t *testing.T) built {
+// image runs the Dockerfile's build stage as plain commands, once per test run.
+func image(t *testing.T) builtImage {
 	t.Helper()
 	buildOnce.Do(func() {
 		var dir string
@@ -90,7 +90,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build runs the RUN lines of the first stage in a copy of what the Dockerfile is given, with /src and /image in dir.
+// build runs the first stage's RUN lines in a copy of the build context; dir holds their /src and /image.
 func build(dir string) error {
 	dockerfile, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
 	if err != nil {
@@ -101,7 +101,7 @@ func build(dir string) error {
 		return err
 	}
 	stage := stages(string(dockerfile))[0]
-	for _, command := range rests(stage, "RUN") {
+	for _, command := range argumentsOf(stage, "RUN") {
 		run := exec.Command("sh", "-ec", strings.ReplaceAll(command, "/image/", filepath.Join(dir, "image")+"/"))
 		run.Dir, run.Env = src, append(os.Environ(), "VERSION=v1.2.3-test")
 		if out, err := run.CombinedOutput(); err != nil {
@@ -111,7 +111,7 @@ func build(dir string) error {
 	return nil
 }
 
-// ignored are the patterns of .dockerignore; all of ours are names at the top.
+// ignored returns the patterns of .dockerignore. All of them are names in the root folder.
 func ignored() (patterns []string, err error) {
 	data, err := os.ReadFile(filepath.Join(root, ".dockerignore"))
 	for line := range strings.Lines(string(data)) {
@@ -122,7 +122,7 @@ func ignored() (patterns []string, err error) {
 	return patterns, err
 }
 
-// copyContext copies what Docker would send to the build.
+// copyContext copies the build context: the files that Docker would send to the build.
 func copyContext(to string) error {
 	patterns, err := ignored()
 	if err != nil {
@@ -151,10 +151,10 @@ func copyContext(to string) error {
 	})
 }
 
-func (b built) program() string { return filepath.Join(b.dir, "usr/local/bin/hooktape") }
+func (b builtImage) program() string { return filepath.Join(b.dir, "usr/local/bin/hooktape") }
 
-// run runs the image's program and returns what it says.
-func (b built) run(t *testing.T, env []string, args ...string) string {
+// run runs the image's program and returns its output.
+func (b builtImage) run(t *testing.T, env []string, args ...string) string {
 	t.Helper()
 	command := exec.Command(b.program(), args...)
 	command.Env = env
@@ -165,7 +165,8 @@ func (b built) run(t *testing.T, env []string, args ...string) string {
 	return string(out)
 }
 
-// TestImageProgram: what the build stage makes is one static program, small and of the version that it was told.
+// TestImageProgram verifies that the build stage produces one small static program that prints the version it was built
+// with.
 func TestImageProgram(t *testing.T) {
 	b := image(t)
 	const most = 80_000_000
@@ -183,7 +184,7 @@ func TestImageProgram(t *testing.T) {
 	}
 	const certificates = 250_000
 	if size += certificates; size > most {
-		t.Errorf("the image has %d bytes", size)
+		t.Errorf("the image has %d bytes, want at most %d", size, most)
 	}
 	t.Logf("the image has %.1f MB", float64(size)/1e6)
 	data, err := os.ReadFile(b.program())
@@ -191,7 +192,7 @@ func TestImageProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Contains(data, []byte("v1.2.3-test")) {
-		t.Error("the program does not know its version")
+		t.Error("the program does not print its version")
 	}
 	if runtime.GOOS != "linux" {
 		return
@@ -205,36 +206,37 @@ func TestImageProgram(t *testing.T) {
 	}
 }
 
-// TestDockerfile: the image has what it needs, is nobody's root, and is built as `make build` builds.
+// TestDockerfile verifies that the image does not run as root, has its health check, volume and certificates, and is
+// built with the flags of `make build`.
 func TestDockerfile(t *testing.T) {
 	all := stages(text(t, "Dockerfile"))
 	if len(all) != 2 || all[1][0].rest != "scratch" {
-		t.Fatalf("the stages are %v", all)
+		t.Fatalf("got stages %v", all)
 	}
 	release := regexp.MustCompile(`^golang:([0-9]+\.[0-9]+)\.[0-9]+-alpine AS build$`).FindStringSubmatch(all[0][0].rest)
 	if release == nil || !strings.Contains(text(t, "go.mod"), "\ngo "+release[1]+".") {
-		t.Errorf("it is built on %s", all[0][0].rest)
+		t.Errorf("built on %s, want the Go release of go.mod", all[0][0].rest)
 	}
 	made := regexp.MustCompile(`(?m)^build := (.*) -o bin/$`).FindStringSubmatch(text(t, "Makefile"))
 	if made == nil {
-		t.Fatal("the Makefile's flags are not found")
+		t.Fatal("no build flags found in the Makefile")
 	}
 	flags := strings.NewReplacer("'", `"`, "$(version)", "$VERSION").Replace(made[1])
-	if !slices.ContainsFunc(rests(all[0], "RUN"), func(run string) bool { return strings.HasPrefix(run, flags+" -o ") }) {
+	if !slices.ContainsFunc(argumentsOf(all[0], "RUN"), func(run string) bool { return strings.HasPrefix(run, flags+" -o ") }) {
 		t.Errorf("no RUN has the flags %s", flags)
 	}
 	last := all[1]
 	for name, want := range map[string]string{"USER": "10001:10001", "ENTRYPOINT": `["hooktape"]`, "VOLUME": "/var/lib/hooktape"} {
-		if got := rests(last, name); !slices.Equal(got, []string{want}) {
+		if got := argumentsOf(last, name); !slices.Equal(got, []string{want}) {
 			t.Errorf("%s is %v, want %s", name, got, want)
 		}
 	}
-	if probe := rests(last, "HEALTHCHECK"); len(probe) != 1 || !strings.HasSuffix(probe[0], `CMD ["hooktape", "healthcheck"]`) {
+	if probe := argumentsOf(last, "HEALTHCHECK"); len(probe) != 1 || !strings.HasSuffix(probe[0], `CMD ["hooktape", "healthcheck"]`) {
 		t.Errorf("HEALTHCHECK is %v", probe)
 	}
-	// The variables of the image are those of the services, so that a container outside of Compose is the same.
-	for _, s := range ours(project(t)) {
-		for _, pair := range strings.Fields(rests(last, "ENV")[0]) {
+	// The image sets the same variables as the services, so that a container started without Compose behaves the same.
+	for _, s := range hooktapeServices(project(t)) {
+		for _, pair := range strings.Fields(argumentsOf(last, "ENV")[0]) {
 			if name, want, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "HOOKTAPE_") && value(t, s, name) != want {
 				t.Errorf("%s has %s=%s, the image %s", s.Name, name, value(t, s, name), want)
 			}
@@ -246,16 +248,16 @@ func TestDockerfile(t *testing.T) {
 	}
 	for _, secret := range []string{".env", "hooktape.env", "data", ".git"} {
 		if !slices.Contains(patterns, secret) {
-			t.Errorf(".dockerignore lets %s into the build", secret)
+			t.Errorf(".dockerignore does not keep %s out of the build", secret)
 		}
 	}
 }
 
-// TestCommands: the program knows what the services have it do, and the configuration that is mounted with the
-// variables that they are given.
+// TestCommands verifies that the program knows the commands of the services, and can read the mounted configuration
+// with the services' variables.
 func TestCommands(t *testing.T) {
 	b, p := image(t), project(t)
-	for _, s := range ours(p) {
+	for _, s := range hooktapeServices(p) {
 		b.run(t, nil, append(slices.Clone(s.Command), "--help")...)
 		if s.HealthCheck != nil && !s.HealthCheck.Disable {
 			b.run(t, nil, append(slices.Clone(s.HealthCheck.Test[2:]), "--help")...)
@@ -266,12 +268,12 @@ func TestCommands(t *testing.T) {
 		}
 		said := b.run(t, append(environment(s), "HOOKTAPE_CONFIG="+config), "sources")
 		if want := "demo\thttp://0.0.0.0:8080/hooks/demo/" + value(t, s, "HOOKTAPE_DEMO_TOKEN") + "\n"; said != want {
-			t.Errorf("%s knows the sources %q, want %q", s.Name, said, want)
+			t.Errorf("%s lists the sources %q, want %q", s.Name, said, want)
 		}
 	}
 }
 
-// TestHealthcheck runs the ingest as its service does, without a ClickHouse, and asks the service's own question.
+// TestHealthcheck runs the service ingest without a ClickHouse and runs that service's health check against it.
 func TestHealthcheck(t *testing.T) {
 	b, s := image(t), project(t).Services["ingest"]
 	config, err := filepath.Abs(filepath.Join(root, "deploy/hooktape/hooktape.yaml"))
@@ -312,10 +314,10 @@ func TestHealthcheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := ingest.Wait(); err != nil {
-		t.Errorf("it ends with %v: %s", err, &log)
+		t.Errorf("ingest ended with %v: %s", err, &log)
 	}
 	if _, err := probe(); err == nil {
-		t.Error("after its end it is well")
+		t.Error("the health check passes after ingest has ended")
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 
 const root = "../.."
 
-// text is a file of the repository, by its path there.
+// text returns a file of the repository; path is relative to its root.
 func text(t *testing.T, path string) string {
 	t.Helper()
 	if !filepath.IsAbs(path) {
@@ -30,7 +30,7 @@ func text(t *testing.T, path string) string {
 	return string(data)
 }
 
-// example is .env.example: what must be filled in, and what may be, with its default.
+// example is the content of .env.example: required variables, and optional ones with their defaults.
 type example struct {
 	required []string
 	optional map[string]string
@@ -65,7 +65,7 @@ func readExample(t *testing.T) example {
 	return e
 }
 
-// filled is what a person makes of .env.example: each secret is its own.
+// filled returns .env.example as an operator would fill it in, each secret with a different value.
 func filled(e example) map[string]string {
 	values := map[string]string{}
 	for _, name := range e.required {
@@ -74,7 +74,7 @@ func filled(e example) map[string]string {
 	return values
 }
 
-// load reads docker-compose.yml as `docker compose` does, with these lines in .env and nothing in the environment.
+// load reads docker-compose.yml as `docker compose` does, with these variables in .env and an empty environment.
 func load(t *testing.T, env map[string]string, profiles ...string) (*types.Project, error) {
 	t.Helper()
 	lines := ""
@@ -93,7 +93,7 @@ func load(t *testing.T, env map[string]string, profiles ...string) (*types.Proje
 	return options.LoadProject(context.Background())
 }
 
-// project is docker-compose.yml with .env filled in, as `docker compose up -d` starts it with these profiles.
+// project returns docker-compose.yml with a filled .env, as `docker compose up -d` starts it with these profiles.
 func project(t *testing.T, profiles ...string) *types.Project {
 	t.Helper()
 	p, err := load(t, filled(readExample(t)), profiles...)
@@ -103,14 +103,14 @@ func project(t *testing.T, profiles ...string) *types.Project {
 	return p
 }
 
-// whole is docker-compose.yml with the services of all profiles.
-func whole(t *testing.T) *types.Project {
+// allServices returns docker-compose.yml with the services of all profiles.
+func allServices(t *testing.T) *types.Project {
 	t.Helper()
 	return project(t, "tls", "tools")
 }
 
-// ours are the services that run hooktape.
-func ours(p *types.Project) (list []types.ServiceConfig) {
+// hooktapeServices returns the services that run hooktape.
+func hooktapeServices(p *types.Project) (list []types.ServiceConfig) {
 	for _, s := range p.Services {
 		if s.Image == "hooktape:local" {
 			list = append(list, s)
@@ -119,7 +119,7 @@ func ours(p *types.Project) (list []types.ServiceConfig) {
 	return list
 }
 
-// value is a variable of a service's environment.
+// value returns a variable of a service's environment.
 func value(t *testing.T, s types.ServiceConfig, name string) string {
 	t.Helper()
 	v, ok := s.Environment[name]

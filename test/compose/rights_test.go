@@ -18,10 +18,10 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// accessDenied is ClickHouse's code for what a user has no right to.
+// accessDenied is ClickHouse's error code for a missing right.
 const accessDenied = 497
 
-// usersD writes a file into an engine's users.d; it counts from the next start on.
+// usersD writes a file into an engine's users.d folder. The engine reads it at its next start.
 func usersD(t *testing.T, engine *enginetest.Engine, name, file string) {
 	t.Helper()
 	dir := filepath.Join(engine.Dir(), "hooktape-users.d")
@@ -33,7 +33,8 @@ func usersD(t *testing.T, engine *enginetest.Engine, name, file string) {
 	}
 }
 
-// TestUsersLoad has an engine read the files as they are mounted, under those names: the smaller server's limits win.
+// TestUsersLoad starts an engine with the users' files under the names they are mounted as, and verifies that the
+// smaller server's limits win.
 func TestUsersLoad(t *testing.T) {
 	engine := enginetest.StartServer(t)
 	engine.Kill()
@@ -62,12 +63,12 @@ func TestUsersLoad(t *testing.T) {
 		t.Errorf("the users are %v, want %v", names, want)
 	}
 	if limit != "700000000" || most != "700000000" {
-		t.Errorf("Grafana may take %s bytes, and as much as %s if it asks for it", limit, most)
+		t.Errorf("Grafana's memory limit is %s bytes, and at most %s by setting; want 700000000", limit, most)
 	}
 }
 
-// become has the engine's only user have the rights and limits of another from now on, for it has no way to log in as
-// one.
+// become gives the engine's only user the rights and limits of another user: the embedded engine offers no way to log
+// in as anybody else.
 func become(t *testing.T, engine *enginetest.Engine, name string) driver.Conn {
 	t.Helper()
 	u := users(t)[name]
@@ -104,8 +105,8 @@ func migrate(t *testing.T, engine *enginetest.Engine) {
 	}
 }
 
-// keep does what keeps the database small, tells of it, and copies it.
-func keep(t *testing.T, engine *enginetest.Engine) {
+// maintain runs what hooktape regularly does with a database: purge, statistics and backup.
+func maintain(t *testing.T, engine *enginetest.Engine) {
 	t.Helper()
 	s, err := store.Open(engine.DSN("hooktape"))
 	if err != nil {
@@ -121,7 +122,7 @@ func keep(t *testing.T, engine *enginetest.Engine) {
 	_, copying := archive.Backup(ctx, s, filepath.Join(t.TempDir(), "backup"), "", func(string, uint64, uint64) {})
 	_, filled := s.FilledTable(ctx)
 	if err := errors.Join(applying, purging, kept, stored, copying, filled); err != nil || len(tables) == 0 {
-		t.Errorf("%d tables, %v", len(tables), err)
+		t.Errorf("purge, statistics or backup failed: %d tables, %v", len(tables), err)
 	}
 }
 
@@ -130,7 +131,7 @@ func mayNot(t *testing.T, conn driver.Conn, statements ...string) {
 	for _, sql := range statements {
 		err := conn.Exec(context.Background(), sql)
 		if exception, ok := errors.AsType[*clickhouse.Exception](err); !ok || exception.Code != accessDenied {
-			t.Errorf("%s: %v, want the code %d", sql, err, accessDenied)
+			t.Errorf("%s: %v, want error code %d", sql, err, accessDenied)
 		}
 	}
 }
@@ -144,13 +145,13 @@ func may(t *testing.T, conn driver.Conn, statements ...string) {
 	}
 }
 
-// TestRights: hooktape makes its database from nothing and keeps to it; the collector makes and fills its own tables,
-// and reads no event.
+// TestRights verifies that hooktape can create and use its database and nothing else, and that the collector can create
+// and fill its own tables and read no event.
 func TestRights(t *testing.T) {
 	engine := enginetest.StartServer(t)
 	hooktape := become(t, engine, "hooktape")
 	migrate(t, engine)
-	keep(t, engine)
+	maintain(t, engine)
 	may(t, hooktape, "SELECT name FROM system.tables WHERE database = 'hooktape'",
 		"SELECT name FROM system.detached_parts WHERE database = 'hooktape'", "SELECT name FROM system.parts", "CHECK TABLE hooktape.quarantine",
 		"INSERT INTO hooktape.quarantine (id, received_at) SELECT generateUUIDv4(), now64(6)",

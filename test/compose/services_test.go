@@ -12,55 +12,56 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// once are the services that end when their work is done.
-var once = []string{"migrate", "collector-volume", "tools"}
+// oneShot are the services that end when their work is done.
+var oneShot = []string{"migrate", "collector-volume", "tools"}
 
-// capabilities are the rights that services keep: everything else about root is taken away.
+// capabilities are the capabilities that services keep. All others are dropped.
 var capabilities = map[string][]string{"collector-volume": {"CHOWN"}, "caddy": {"NET_BIND_SERVICE"}}
 
-// TestHardened: no service can write to its image, gain rights, fill the disk with its log, or take the others' memory.
+// TestHardened verifies that no service can write to its image, gain rights, fill the disk with its log, or use the
+// others' memory.
 func TestHardened(t *testing.T) {
 	const server = 3300 << 20 // of 4 GB, beside the system and Docker
 	const proxy = 200 << 20
 	sum := types.UnitBytes(0)
-	for _, s := range whole(t).Services {
+	for _, s := range allServices(t).Services {
 		logging := s.Logging
 		switch {
 		case !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) || s.Privileged:
-			t.Errorf("%s may do too much", s.Name)
+			t.Errorf("%s has rights it does not need", s.Name)
 		case logging == nil || logging.Options["max-size"] == "" || logging.Options["max-file"] == "":
-			t.Errorf("%s may fill the disk with its log", s.Name)
+			t.Errorf("%s has no limit for its log", s.Name)
 		case s.MemLimit == 0:
-			t.Errorf("%s may take all memory", s.Name)
+			t.Errorf("%s has no memory limit", s.Name)
 		case !slices.Equal(s.CapAdd, capabilities[s.Name]), s.User == "0:0" && s.Name != "collector-volume":
-			t.Errorf("%s is root, or nearly: %v", s.Name, s.CapAdd)
+			t.Errorf("%s runs as root or with unexpected capabilities: %v", s.Name, s.CapAdd)
 		}
-		if slices.Contains(once, s.Name) {
+		if slices.Contains(oneShot, s.Name) {
 			if s.Restart != types.RestartPolicyNo {
-				t.Errorf("%s is started again and again", s.Name)
+				t.Errorf("one-shot service %s restarts when it ends", s.Name)
 			}
 			continue
 		}
 		if s.Name == "caddy" {
 			if s.MemLimit > proxy {
-				t.Errorf("%s may take %d MiB", s.Name, s.MemLimit>>20)
+				t.Errorf("the memory limit of %s is %d MiB", s.Name, s.MemLimit>>20)
 			}
 		} else {
 			sum += s.MemLimit
 		}
 		if s.Restart != types.RestartPolicyUnlessStopped {
-			t.Errorf("%s is not started again", s.Name)
+			t.Errorf("%s does not restart when it fails", s.Name)
 		}
 		if (s.HealthCheck == nil || s.HealthCheck.Disable || len(s.HealthCheck.Test) == 0) != (s.Name == "collector") {
-			t.Errorf("%s: the health check is %+v", s.Name, s.HealthCheck)
+			t.Errorf("%s has the health check %+v", s.Name, s.HealthCheck)
 		}
 	}
 	if sum > server {
-		t.Errorf("all services may take %d MiB together", sum>>20)
+		t.Errorf("the memory limits of all services sum up to %d MiB", sum>>20)
 	}
 }
 
-// TestProfiles: without a profile there is no proxy and no service that writes to the configuration.
+// TestProfiles verifies that without a profile neither the proxy nor a service that writes the configuration starts.
 func TestProfiles(t *testing.T) {
 	p := project(t)
 	for _, name := range []string{"caddy", "tools"} {
@@ -70,14 +71,14 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
-// TestCaddy: Caddy passes the hooks on to the ingest, at the only address whose X-Forwarded-For hooktape believes, and
-// shows no URL in its log.
+// TestCaddy verifies that Caddy forwards the hooks to ingest from the only address whose X-Forwarded-For hooktape
+// trusts, and logs no URL.
 func TestCaddy(t *testing.T) {
-	p := whole(t)
+	p := allServices(t)
 	file := text(t, "deploy/caddy/Caddyfile")
 	for _, want := range []string{"\n{$HOOKTAPE_DOMAIN} {\n\treverse_proxy ingest:8080\n}", "request>uri delete", "request>headers delete"} {
 		if !strings.Contains(file, want) {
-			t.Errorf("the Caddyfile has no %q", want)
+			t.Errorf("the Caddyfile does not contain %q", want)
 		}
 	}
 	caddy := p.Services["caddy"]
@@ -88,7 +89,7 @@ func TestCaddy(t *testing.T) {
 		t.Fatal(err)
 	}
 	if subnet := netip.MustParsePrefix(proxied.Ipam.Config[0].Subnet); !proxied.Internal || !subnet.Contains(addr) {
-		t.Errorf("Caddy is at %s in the network %+v", addr, proxied)
+		t.Errorf("Caddy has the address %s, want one of the network %+v", addr, proxied)
 	}
 	var config struct {
 		Ingest, API struct {
@@ -98,11 +99,11 @@ func TestCaddy(t *testing.T) {
 	parse(t, "deploy/hooktape/hooktape.yaml", &config)
 	only := []netip.Prefix{netip.PrefixFrom(addr, addr.BitLen())}
 	if !slices.Equal(config.Ingest.TrustedProxies, only) || !slices.Equal(config.API.TrustedProxies, only) {
-		t.Errorf("hooktape trusts %+v, Caddy is at %s", config, addr)
+		t.Errorf("hooktape trusts %+v, but Caddy's address is %s", config, addr)
 	}
 	for name := range caddy.Networks {
 		if _, shared := p.Services["ingest"].Networks[name]; shared != (name == "proxied") {
-			t.Errorf("Caddy and the ingest meet in the network %s, where Caddy has another address", name)
+			t.Errorf("Caddy and ingest share the network %s, where Caddy has another address", name)
 		}
 	}
 	for _, s := range p.Services {
@@ -112,10 +113,10 @@ func TestCaddy(t *testing.T) {
 	}
 }
 
-// TestOpen: BotHelp reaches the hooks, this machine the console and Grafana, and nothing reaches ClickHouse, which has
-// no way out either.
+// TestOpen verifies that the hooks are public, that the console and Grafana can be reached from this machine only, and
+// that ClickHouse has no connection to the outside in either direction.
 func TestOpen(t *testing.T) {
-	p := whole(t)
+	p := allServices(t)
 	for _, s := range p.Services {
 		var open []string
 		for _, port := range s.Ports {
@@ -123,18 +124,19 @@ func TestOpen(t *testing.T) {
 		}
 		want := map[string][]string{"ingest": {"0.0.0.0:8080"}, "replay": {"127.0.0.1:8081"}, "grafana": {"127.0.0.1:3000"}, "caddy": {":80", ":443"}}[s.Name]
 		if !slices.Equal(open, want) {
-			t.Errorf("%s is open at %v", s.Name, open)
+			t.Errorf("%s publishes %v", s.Name, open)
 		}
 		if _, out := s.Networks["public"]; out != slices.Contains([]string{"ingest", "replay", "grafana"}, s.Name) {
 			t.Errorf("%s is in the networks %v", s.Name, s.Networks)
 		}
 	}
 	if !p.Networks["inside"].Internal || p.Networks["public"].Internal || p.Networks["edge"].Internal {
-		t.Errorf("%+v", p.Networks)
+		t.Errorf("wrong networks are internal: %+v", p.Networks)
 	}
 }
 
-// TestOrder: the ingest waits for nothing; what needs tables waits for them.
+// TestOrder verifies that ingest waits for no other service, and that services that need tables wait for the
+// migrations.
 func TestOrder(t *testing.T) {
 	p := project(t)
 	for service, want := range map[string]map[string]string{
@@ -157,10 +159,10 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestMounts: every mounted file exists and cannot be written to, but by the service for that; permanent data has a
-// volume.
+// TestMounts verifies that every mounted file exists and is read-only except for the service that writes it, and that
+// permanent data has a volume.
 func TestMounts(t *testing.T) {
-	p := whole(t)
+	p := allServices(t)
 	here, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
@@ -171,10 +173,10 @@ func TestMounts(t *testing.T) {
 			switch v.Type {
 			case types.VolumeTypeBind:
 				if s.Name == "tools" {
-					continue // it writes the configuration and the backups
+					continue // this service writes the configuration and the backups
 				}
 				if _, err := os.Stat(v.Source); err != nil {
-					t.Errorf("%s mounts what is not there: %v", s.Name, err)
+					t.Errorf("%s mounts a missing file: %v", s.Name, err)
 				}
 				if !v.ReadOnly || !strings.HasPrefix(v.Source, here+string(filepath.Separator)) {
 					t.Errorf("%s mounts %s, read-only: %v", s.Name, v.Source, v.ReadOnly)
@@ -186,7 +188,7 @@ func TestMounts(t *testing.T) {
 	}
 	for name := range p.Volumes {
 		if !used[name] {
-			t.Errorf("the volume %s is nobody's", name)
+			t.Errorf("no service uses the volume %s", name)
 		}
 	}
 	for service, path := range map[string]string{
@@ -203,17 +205,18 @@ func TestMounts(t *testing.T) {
 
 var pinned = regexp.MustCompile(`^([a-z]+/)?[a-z-]+:[0-9]+\.[0-9]+\.[0-9]+(\.[0-9]+)?(-alpine)?$`)
 
-// TestImages: one release of each, and ClickHouse's of the line that everything here is tested on.
+// TestImages verifies that images are pinned to one release each, and that ClickHouse's is of the release line of the
+// embedded engine.
 func TestImages(t *testing.T) {
-	p := whole(t)
+	p := allServices(t)
 	for _, s := range p.Services {
 		if s.Build == nil && !pinned.MatchString(s.Image) {
-			t.Errorf("%s has the image %s", s.Name, s.Image)
+			t.Errorf("%s has the image %s, want a pinned release", s.Name, s.Image)
 		}
 	}
 	engine := regexp.MustCompile(`const EngineVersion = "([0-9]+\.[0-9]+)\.`).FindStringSubmatch(text(t, "cmd/embedded-clickhouse/embedded/embedded.go"))
 	if image := p.Services["clickhouse"].Image; engine == nil || !strings.HasPrefix(image, "clickhouse/clickhouse-server:"+engine[1]+".") {
-		t.Errorf("the server is %s, the embedded engine %v", image, engine)
+		t.Errorf("the server's image is %s, but the embedded engine is %v", image, engine)
 	}
 	plugin := value(t, p.Services["grafana"], "GF_PLUGINS_PREINSTALL_SYNC")
 	if !regexp.MustCompile(`^grafana-clickhouse-datasource@[0-9]+\.[0-9]+\.[0-9]+$`).MatchString(plugin) {

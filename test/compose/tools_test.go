@@ -11,8 +11,8 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// TestSecrets: deploy/secrets.sh fills in every secret of .env.example, each with its own, for its owner's eyes, and
-// does not touch a .env that exists.
+// TestSecrets verifies that deploy/secrets.sh gives every secret of .env.example its own random value, makes .env
+// readable by its owner only, and does not change an existing .env.
 func TestSecrets(t *testing.T) {
 	dir := t.TempDir()
 	writeCopy(t, "deploy/secrets.sh", filepath.Join(dir, "deploy/secrets.sh"))
@@ -32,7 +32,7 @@ func TestSecrets(t *testing.T) {
 	for _, name := range readExample(t).required {
 		match := regexp.MustCompile(`(?m)^` + name + `=([0-9a-f]{48})$`).FindStringSubmatch(written)
 		if match == nil || seen[match[1]] {
-			t.Fatalf("%s has no secret of its own:\n%s", name, written)
+			t.Fatalf("%s has no random value of its own:\n%s", name, written)
 		}
 		seen[match[1]], env[name] = true, match[1]
 	}
@@ -40,7 +40,7 @@ func TestSecrets(t *testing.T) {
 		t.Error(err)
 	}
 	if out, err := secrets(); err == nil || !strings.Contains(out, "exists already") || text(t, path) != written {
-		t.Errorf("the second run: %v, %s", err, out)
+		t.Errorf("the second run did not refuse the existing .env: %v, %s", err, out)
 	}
 }
 
@@ -54,9 +54,10 @@ func writeCopy(t *testing.T, from, to string) {
 	}
 }
 
-// TestTools: the service `tools` adds a source and makes a backup with nothing to write to but its two folders.
+// TestTools verifies that the service `tools` can add a source and make a backup when only its two folders are
+// writable.
 func TestTools(t *testing.T) {
-	b, s := image(t), whole(t).Services["tools"]
+	b, s := image(t), allServices(t).Services["tools"]
 	dirs := map[string]string{}
 	for _, v := range s.Volumes {
 		if v.ReadOnly {
@@ -70,7 +71,7 @@ func TestTools(t *testing.T) {
 		"HOOKTAPE_CLICKHOUSE_DSN="+enginetest.DSN(t), "OTEL_EXPORTER_OTLP_ENDPOINT=")
 	b.run(t, env, "sources", "add", "shop")
 	if said := b.run(t, env, "sources"); !strings.Contains(said, "shop\thttp://") {
-		t.Errorf("the sources are %q", said)
+		t.Errorf("sources lists %q, want shop", said)
 	}
 	b.run(t, env, "migrate")
 	to := filepath.Join(dirs["/backup"], "monday")
@@ -80,7 +81,8 @@ func TestTools(t *testing.T) {
 	}
 }
 
-// TestBackupUnits: the timer starts the service of its name, which makes a backup and only then removes old ones.
+// TestBackupUnits verifies that the timer starts the service of its name, and that the service removes old backups only
+// after it has made a new one.
 func TestBackupUnits(t *testing.T) {
 	service, timer := text(t, "deploy/backup/hooktape-backup.service"), text(t, "deploy/backup/hooktape-backup.timer")
 	command := regexp.MustCompile(`(?m)^ExecStart=/bin/sh -c 'exec /usr/local/bin/hooktape (\S+) "\$\(date`).FindStringSubmatch(service)
@@ -89,14 +91,14 @@ func TestBackupUnits(t *testing.T) {
 	}
 	prune := regexp.MustCompile(`(?m)^ExecStartPost=/usr/bin/find (\S+) `).FindStringSubmatch(service)
 	if prune == nil || !strings.Contains(service, "WorkingDirectory="+prune[1]+"\n") {
-		t.Errorf("backups are not where old ones are removed: %v", prune)
+		t.Errorf("old backups are removed from %v, not from the folder of the new ones", prune)
 	}
 	if !strings.Contains(timer, "OnCalendar=") || !strings.Contains(timer, "WantedBy=timers.target") {
 		t.Errorf("the timer is %s", timer)
 	}
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
-		t.Log("there is no systemd here to verify with")
+		t.Log("systemd-analyze is not installed: units are not verified")
 		return
 	}
 	dir := t.TempDir()

@@ -10,10 +10,11 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// interpolated is a variable in docker-compose.yml, with what follows its name.
+// interpolated matches a variable in docker-compose.yml, with its operator and default or error text.
 var interpolated = regexp.MustCompile(`\$\{([A-Z][A-Z0-9_]*)(:?[-?+]?)([^}]*)\}`)
 
-// TestExample: .env.example and docker-compose.yml have the same variables and defaults, and no secret has one.
+// TestExample verifies that .env.example and docker-compose.yml have the same variables and defaults, and that no
+// secret has a default.
 func TestExample(t *testing.T) {
 	e := readExample(t)
 	used := map[string]bool{}
@@ -27,9 +28,9 @@ func TestExample(t *testing.T) {
 			standard, optional := e.optional[name]
 			switch {
 			case optional && (operator != ":-" || rest != standard):
-				t.Errorf("%s is %s, and %q in .env.example", name, match[0], standard)
+				t.Errorf("%s is %s in docker-compose.yml, but %q in .env.example", name, match[0], standard)
 			case !optional && (operator != ":?" || !strings.HasPrefix(rest, "Set "+name+" in .env")):
-				t.Errorf("%s must be set, but stands as %s", name, match[0])
+				t.Errorf("%s is required, but docker-compose.yml has %s", name, match[0])
 			}
 		}
 	}
@@ -40,7 +41,8 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// TestMissing: without any one of the secrets there is a sentence and no start; with the file copied as it is, too.
+// TestMissing verifies that Compose refuses to start, and names the variable, when a secret is missing or empty, also
+// with an unchanged copy of .env.example.
 func TestMissing(t *testing.T) {
 	e := readExample(t)
 	for _, name := range e.required {
@@ -57,7 +59,7 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// named are the variables that a text refers to, as its first group.
+// named returns the variables that a text refers to: the first group of the pattern's matches.
 func named(text string, pattern *regexp.Regexp) (names []string) {
 	for _, match := range pattern.FindAllStringSubmatch(text, -1) {
 		names = append(names, match[1])
@@ -66,12 +68,12 @@ func named(text string, pattern *regexp.Regexp) (names []string) {
 	return slices.Compact(names)
 }
 
-// code is a configuration file without its comments.
+// code returns a configuration file without its comments.
 func code(text string) string {
 	return regexp.MustCompile(`(?m)(^|\s)#.*$`).ReplaceAllString(text, "")
 }
 
-// The variables that images know by themselves.
+// known are the variables that each image knows without a file that names them.
 var known = map[string][]string{
 	"caddy":      {"GOMEMLIMIT"},
 	"clickhouse": {"CLICKHOUSE_SKIP_USER_SETUP"},
@@ -81,9 +83,10 @@ var known = map[string][]string{
 		"GF_ANALYTICS_CHECK_FOR_UPDATES", "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES"},
 }
 
-// TestGiven: each service gets the variables that its files name, and none that neither they nor its program know.
-func TestGiven(t *testing.T) {
-	p := whole(t)
+// TestVariables verifies that each service gets the variables that its files name, and no variable that neither its
+// files nor its program know.
+func TestVariables(t *testing.T) {
+	p := allServices(t)
 	xml := regexp.MustCompile(`from_env="([A-Z_]+)"`)
 	collector := code(text(t, "otel/collector.yaml"))
 	for service, names := range map[string][]string{
@@ -95,24 +98,24 @@ func TestGiven(t *testing.T) {
 		given := p.Services[service].Environment
 		for _, name := range names {
 			if given[name] == nil || *given[name] == "" {
-				t.Errorf("%s is not given %s", service, name)
+				t.Errorf("%s does not get %s", service, name)
 			}
 		}
 		for name := range given {
 			optional := service == "collector" && strings.Contains(collector, "${env:"+name+":-")
 			if !slices.Contains(names, name) && !slices.Contains(known[service], name) && !optional {
-				t.Errorf("%s is given %s, which nothing there knows", service, name)
+				t.Errorf("%s gets %s, which neither its files nor its program know", service, name)
 			}
 		}
 	}
 	if value(t, p.Services["grafana"], "GF_AUTH_ANONYMOUS_ENABLED") != "false" {
-		t.Error("Grafana lets strangers in")
+		t.Error("Grafana allows anonymous access")
 	}
 }
 
-// TestGivenHooktape is the same for hooktape: it knows its flags' variables, those that its configuration file names,
-// and those of the libraries it is made with.
-func TestGivenHooktape(t *testing.T) {
+// TestHooktapeVariables is TestVariables for hooktape: it knows its flags' variables, those that its configuration file
+// names, and those of its libraries.
+func TestHooktapeVariables(t *testing.T) {
 	help := image(t).run(t, nil, "--help")
 	flags := named(help, regexp.MustCompile(`\$(HOOKTAPE_[A-Z_]+)`))
 	if len(flags) < 5 {
@@ -120,19 +123,19 @@ func TestGivenHooktape(t *testing.T) {
 	}
 	file := named(code(text(t, "deploy/hooktape/hooktape.yaml")), regexp.MustCompile(`\$\{([A-Z_]+)\}`))
 	libraries := []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "GOMEMLIMIT"}
-	for _, s := range ours(whole(t)) {
+	for _, s := range hooktapeServices(allServices(t)) {
 		for _, name := range file {
 			value(t, s, name)
 		}
 		for name := range s.Environment {
 			if !slices.Contains(slices.Concat(flags, file, libraries), name) {
-				t.Errorf("%s is given %s, which hooktape does not know", s.Name, name)
+				t.Errorf("%s gets %s, which hooktape does not know", s.Name, name)
 			}
 		}
 	}
 }
 
-// environment is that of a service, as a process has it.
+// environment returns a service's environment in the form of os.Environ.
 func environment(s types.ServiceConfig) (list []string) {
 	for name, value := range s.Environment {
 		if value != nil {

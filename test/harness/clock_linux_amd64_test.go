@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestMain prints the time for each line on standard input, where a test has started this program for it.
+// TestMain prints the time for each line on standard input when TestSetClock runs this program as its process.
 func TestMain(m *testing.M) {
 	if os.Getenv("HARNESS_TEST_CLOCK") == "" {
 		os.Exit(m.Run())
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// TestSetClock: a process's clock jumps forward, and back, and its monotonic clock goes on as ever.
+// TestSetClock verifies that a process's wall clock jumps forward and back while its monotonic clock continues.
 func TestSetClock(t *testing.T) {
 	command := exec.Command(os.Args[0])
 	command.Env = append(os.Environ(), "HARNESS_TEST_CLOCK=1")
@@ -50,10 +50,10 @@ func TestSetClock(t *testing.T) {
 		wall, mono, _ := strings.Cut(answers.Text(), " ")
 		says, err := strconv.ParseInt(wall, 10, 64)
 		if off := time.Unix(says, 0).Sub(time.Now().Add(ahead)); err != nil || off.Abs() > time.Minute {
-			t.Errorf("set to %v: it is %v off (%v)", ahead, off, err)
+			t.Errorf("clock set to %v: it is off by %v (%v)", ahead, off, err)
 		}
 		if seconds, err := strconv.Atoi(mono); err != nil || seconds < 0 || seconds > 60 {
-			t.Errorf("set to %v: %q seconds have passed", ahead, mono)
+			t.Errorf("clock set to %v: the monotonic clock shows %q seconds", ahead, mono)
 		}
 	}
 }

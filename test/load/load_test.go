@@ -19,10 +19,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// hook answers like a hook: 200 with an id, but 503 to every tenth, and no answer at all to every hundredth.
+// hook answers like a hook: 200 with an id, but every tenth request with 503, and every hundredth not at all.
 type hook struct {
 	mu    sync.Mutex
-	acked map[uuid.UUID]string // the bodies
+	acked map[uuid.UUID]string // event id to body
 	count int
 }
 
@@ -43,7 +43,7 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func TestLedgerTellsTheTruth(t *testing.T) {
+func TestLedger(t *testing.T) {
 	h := &hook{acked: map[uuid.UUID]string{}}
 	server := httptest.NewServer(h)
 	defer server.Close()
@@ -56,7 +56,7 @@ func TestLedgerTellsTheTruth(t *testing.T) {
 	}
 	for _, ack := range l.Acks {
 		if h.acked[ack.ID] != string(source.Append(nil, ack.Number)) {
-			t.Fatalf("%s stands for another body than number %d", ack.ID, ack.Number)
+			t.Fatalf("the server received another body for id %s than number %d", ack.ID, ack.Number)
 		}
 	}
 	if got := run.Counts(); got != (Counts{Sent: 1000, Acked: 900, Refused: 90}) {
@@ -67,7 +67,8 @@ func TestLedgerTellsTheTruth(t *testing.T) {
 	}
 }
 
-// TestOpenLoopCountsTheWait lets the server take longer than the rate allows: requests that are sent late must show it.
+// TestOpenLoopCountsTheWait verifies that the latency includes the delay of requests sent late when the server is
+// slower than the rate.
 func TestOpenLoopCountsTheWait(t *testing.T) {
 	const pause = 20 * time.Millisecond
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -78,11 +79,11 @@ func TestOpenLoopCountsTheWait(t *testing.T) {
 	l := Start(t.Context(), Options{Addr: strings.TrimPrefix(server.URL, "http://"), Source: "demo", Token: "secret",
 		Bodies: simulate.NewWebhooks(1), Requests: 20, Connections: 1, Rate: 1000}).Wait()
 	if most := l.Percentile(100); most < 15*pause {
-		t.Errorf("the last of 20 requests waited %v only", most)
+		t.Errorf("latency of the last of 20 requests is only %v", most)
 	}
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestNoListener(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	l := Start(ctx, Options{Addr: "127.0.0.1:1", Bodies: simulate.NewWebhooks(1), Connections: 2}).Wait()

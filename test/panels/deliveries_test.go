@@ -19,19 +19,19 @@ import (
 
 const deliveries = "hooktape-deliveries"
 
-// past is a made-up history of deliveries, and what a test must know of it.
-type past struct {
+// history is a generated history of deliveries, with what a test must know of it.
+type history struct {
 	events     map[uuid.UUID]event.Event
-	deliveries []event.Delivery // as they stand
+	deliveries []event.Delivery // in their final state
 	attempts   []event.Attempt
 	replays    []event.Replay
 }
 
-// madeUp is a history of six hours until then: three endpoints of differing worth, deliveries in each state, up to five
-// attempts each, live and of two replays.
-func madeUp() past {
+// generateHistory returns a history of the six hours before `until`: three endpoints of different reliability and
+// deliveries in each state, with up to five attempts each, live and of two replays.
+func generateHistory() history {
 	chance := rand.New(rand.NewPCG(1, 2))
-	p := past{events: map[uuid.UUID]event.Event{}}
+	p := history{events: map[uuid.UUID]event.Event{}}
 	replay := uuid.MustParse("01a30000-0000-7000-8000-000000000001")
 	for i := range 900 {
 		at := until.Add(-6 * time.Hour).Add(time.Duration(i) * 23 * time.Second)
@@ -52,8 +52,8 @@ func madeUp() past {
 	return p
 }
 
-// send plays the attempts of a delivery, to its end or to where it stands.
-func (p *past) send(chance *rand.Rand, d event.Delivery) {
+// send generates the attempts of a delivery, up to its final state or its latest attempt.
+func (p *history) send(chance *rand.Rand, d event.Delivery) {
 	results := []struct {
 		outcome event.Outcome
 		status  uint16
@@ -83,7 +83,7 @@ func (p *past) send(chance *rand.Rand, d event.Delivery) {
 	p.deliveries = append(p.deliveries, d)
 }
 
-// reader makes chance the same each time.
+// reader makes random ids the same in each run.
 type reader struct{ *rand.Rand }
 
 func (r reader) Read(b []byte) (int, error) {
@@ -93,9 +93,9 @@ func (r reader) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// tell brings a history to ClickHouse: the deliveries as they were made, then as they stand, this twice under one
-// token, and some of them once more.
-func (p past) tell(t *testing.T, db *store.Store) {
+// insert stores a history in ClickHouse as hooktape does: first the new deliveries, then their final state, twice under
+// one deduplication token, and some of them once more.
+func (p history) insert(t *testing.T, db *store.Store) {
 	t.Helper()
 	ctx := context.Background()
 	var events []event.Event
@@ -120,16 +120,16 @@ func (p past) tell(t *testing.T, db *store.Store) {
 	}
 }
 
-// TestDeliveriesTruth compares the dashboard of deliveries with a history that the test has made up, counted in Go.
+// TestDeliveriesTruth compares the dashboard of deliveries with a generated history whose numbers are counted in Go.
 func TestDeliveriesTruth(t *testing.T) {
 	db, stored := empty(t)
-	p := madeUp()
-	p.tell(t, stored)
+	p := generateHistory()
+	p.insert(t, stored)
 	for _, plugin := range []int{3, 4} {
 		for _, hours := range []int{2, 8} {
 			for _, endpoint := range []string{"", "crm", `o'dd \ one`} {
 				if plugin == 3 && (hours != 2 || endpoint != "crm") {
-					continue // the plugins differ in their macros alone
+					continue // the plugins differ only in their macros
 				}
 				t.Run(fmt.Sprintf("plugin %d/%d hours/%s", plugin, hours, endpoint), func(t *testing.T) {
 					t.Parallel()
@@ -145,12 +145,12 @@ func TestDeliveriesTruth(t *testing.T) {
 	}
 }
 
-// of is the part of a history that an endpoint has; of "", all of it.
-func (p past) of(endpoint string) past {
+// of returns the part of a history that belongs to an endpoint; "" returns all of it.
+func (p history) of(endpoint string) history {
 	if endpoint == "" {
 		return p
 	}
-	part := past{events: p.events}
+	part := history{events: p.events}
 	for _, d := range p.deliveries {
 		if d.Endpoint == endpoint {
 			part.deliveries = append(part.deliveries, d)
@@ -171,7 +171,7 @@ func (p past) of(endpoint string) past {
 
 func (c comparison) within(t time.Time) bool { return !t.Before(c.view.From) && !t.After(c.view.To) }
 
-func (c comparison) deliveries(p past, all bool) {
+func (c comparison) deliveries(p history, all bool) {
 	settled, waiting, lost := map[event.DeliveryState]int{}, map[string]int{}, []string{}
 	byEndpoint := map[string]map[event.DeliveryState]int{}
 	for _, d := range p.deliveries {
@@ -198,10 +198,10 @@ func (c comparison) deliveries(p past, all bool) {
 	delivered, failed := settled[event.Delivered], settled[event.Failed]
 	if s, want := fmt.Sprintf("%d %d %.6f", got.n("Delivered"), got.n("Failed"), got.f("Success")),
 		fmt.Sprintf("%d %d %.6f", delivered, failed, float64(delivered)/float64(delivered+failed)); s != want || failed == 0 {
-		c.t.Errorf("settled: %s, want %s", s, want)
+		c.t.Errorf("finished: %s, want %s", s, want)
 	}
 	if n := c.see(deliveries, "Open deliveries")[0].n("Open"); n != uint64(open) {
-		c.t.Errorf("%d wait, want %d", n, open)
+		c.t.Errorf("%d open, want %d", n, open)
 	}
 	c.equal("backlog", lines(c.see(deliveries, "Open deliveries by state"), func(r row) string {
 		return fmt.Sprint(r.s("Endpoint"), " ", r.s("State"), " ", r.n("Deliveries"))
@@ -212,13 +212,13 @@ func (c comparison) deliveries(p past, all bool) {
 	if len(lost) <= 200 {
 		c.equal("failed", shown, lost)
 	} else if len(shown) != 200 {
-		c.t.Errorf("%d are shown of %d", len(shown), len(lost))
+		c.t.Errorf("%d failed deliveries shown, want %d", len(shown), len(lost))
 	}
 	c.attempts(p, byEndpoint)
 	c.replays(p, all)
 }
 
-func (c comparison) attempts(p past, byEndpoint map[string]map[event.DeliveryState]int) {
+func (c comparison) attempts(p history, byEndpoint map[string]map[event.DeliveryState]int) {
 	var took, again []float64
 	tookIn, endpoints := map[int64][]float64{}, map[string][]float64{}
 	answers, outcomes := map[string]int{}, map[string]int{}
@@ -272,7 +272,7 @@ func (c comparison) attempts(p past, byEndpoint map[string]map[event.DeliverySta
 	}))
 }
 
-// unix is the time of a row whose zone is UTC.
+// unix returns the time of a row of a dashboard in UTC.
 func (c comparison) unix(r row) int64 {
 	at, err := time.Parse(time.DateTime, r.s("time"))
 	if err != nil {
@@ -281,8 +281,8 @@ func (c comparison) unix(r row) int64 {
 	return at.Unix()
 }
 
-// quantile is what ClickHouse's function of that name says of fewer than 8,192 numbers: between the two that lie
-// around.
+// quantile computes what ClickHouse's function of that name returns for fewer than 8,192 numbers: it interpolates
+// between the two nearest.
 func quantile(list []float64, level float64) float64 {
 	if len(list) == 0 {
 		return 0
@@ -293,7 +293,7 @@ func quantile(list []float64, level float64) float64 {
 	return list[low] + (place-float64(low))*(list[min(low+1, len(list)-1)]-list[low])
 }
 
-func (c comparison) replays(p past, all bool) {
+func (c comparison) replays(p history, all bool) {
 	var want []string
 	for _, r := range p.replays {
 		if all || !r.State.Final() {

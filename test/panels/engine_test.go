@@ -24,7 +24,7 @@ import (
 
 var until = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
-// database is an engine, as a panel asks it.
+// database is the HTTP address of an engine that panels query.
 type database struct{ url string }
 
 func fill(t *testing.T, a *simulate.Account) (database, *store.Store) {
@@ -34,7 +34,7 @@ func fill(t *testing.T, a *simulate.Account) (database, *store.Store) {
 	return d, db
 }
 
-// empty is a database with nothing in it but the tables.
+// empty returns a database that has the tables but no rows.
 func empty(t *testing.T) (database, *store.Store) {
 	t.Helper()
 	db, dsn := storetest.Open(t)
@@ -50,12 +50,13 @@ func empty(t *testing.T) (database, *store.Store) {
 	settings.Set("database", strings.Trim(u.Path, "/"))
 	user := u.User
 	if password, _ := user.Password(); password == enginetest.Password && !enginetest.IsOnCluster() {
-		user = url.UserPassword("reader", enginetest.ReaderPassword) // as Grafana asks
+		user = url.UserPassword("reader", enginetest.ReaderPassword) // as Grafana does
 	}
 	return database{(&url.URL{Scheme: "http", User: user, Host: u.Host, Path: "/", RawQuery: settings.Encode()}).String()}, db
 }
 
-// grafanasMode is the setting of the user that Grafana asks as by which lookups in tables of a cluster are right.
+// grafanasMode returns the distributed_product_mode of Grafana's user. Subqueries on the tables of a cluster depend on
+// it.
 func grafanasMode(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../../dashboards/provisioning/clickhouse/grafana.xml")
@@ -69,9 +70,9 @@ func grafanasMode(t *testing.T) string {
 	return string(m[1])
 }
 
-// TestOnCluster tries the panels over tables that are spread over two shards.
+// TestOnCluster runs the panels' tests with the tables of two shards.
 func TestOnCluster(t *testing.T) {
-	// Of deliveries and of the simulated account one time range each.
+	// One time range is enough for deliveries, and one for the simulated account.
 	enginetest.OnCluster(t, store.ShardedBy(), 6, "-test.run", "^(TestDeliveriesTruth|TestTruth)$/^plugin_4$/^(two_weeks|8_hours)$")
 	if enginetest.Whole() {
 		enginetest.OnCluster(t, store.ShardedBy(), 2, "-test.run", "^(TestPipelineTruth|TestHostile)$/^(plugin_4|variables)$")
@@ -85,14 +86,14 @@ func insert(t *testing.T, a *simulate.Account, db *store.Store) {
 	}
 }
 
-// row is a row of an answer, by the names of its columns.
+// row maps the columns of a result row to their values.
 type row map[string]any
 
 func (r row) n(column string) uint64  { return uint64(r[column].(float64)) }
 func (r row) s(column string) string  { return r[column].(string) }
 func (r row) f(column string) float64 { f, _ := r[column].(float64); return f }
 
-// ask runs a query, its text as ClickHouse gets it.
+// ask runs a query and returns its rows. sql must have no macros and variables.
 func (d database) ask(sql string) ([]row, error) {
 	response, err := http.Post(d.url, "text/plain", strings.NewReader(sql))
 	if err != nil {
@@ -123,10 +124,10 @@ func (d database) ask(sql string) ([]row, error) {
 	return rows, nil
 }
 
-// all are the queries of all dashboards.
+// all returns the queries of all dashboards.
 var all = sync.OnceValues(panels.All)
 
-// see is what a panel shows.
+// see returns the rows that a panel shows.
 func (d database) see(t *testing.T, board, title string, v dashboards.View) []row {
 	t.Helper()
 	queries, err := all()

@@ -15,11 +15,12 @@ import (
 	"hooktape/internal/simulate"
 )
 
-// hostile are texts that a webhook, a link or a text box may bring.
+// hostile are texts that may come from a webhook, a link or a text box.
 var hostile = []string{"", "plain", "O'Brien", `"quoted"`, `back\slash`, `\`, `\'`, `\' OR 1=1 --`, "'; DROP TABLE events; --", "осень, 2026", "a,b", "{a,b}", "*", "%27",
 	"$__fromTime", "$__timeFilter(x)", "${source}", "$source", "(none)", "two\nlines", "a\x00b", "/*", "--", "`", "$$", "🙂", "{x:String}", "?", ") UNION SELECT 1 --"}
 
-// hostileAccount is an account in whose events each hostile text is each UTM tag, step, messenger, name and field once.
+// hostileAccount stores an account in whose events each hostile text is a UTM tag, a step, a messenger, a name and a
+// field once.
 func hostileAccount(t *testing.T) database {
 	t.Helper()
 	o := simulate.DefaultOptions(until, 2)
@@ -46,7 +47,7 @@ func hostileAccount(t *testing.T) database {
 	return db
 }
 
-// TestHostile reads an account whose events have hostile texts.
+// TestHostile verifies the dashboards with an account whose events have hostile texts.
 func TestHostile(t *testing.T) {
 	db := hostileAccount(t)
 	t.Run("values", func(t *testing.T) { hostileValues(t, db) })
@@ -54,8 +55,8 @@ func TestHostile(t *testing.T) {
 	t.Run("variables", func(t *testing.T) { hostileVariables(t, db) })
 }
 
-// hostileValues runs every query with hostile texts in every variable, alone, among others, and as if somebody wrote
-// them into the link.
+// hostileValues runs every query with hostile texts in every variable: alone, together with others, and as if somebody
+// had put them into the link.
 func hostileValues(t *testing.T, db database) {
 	queries, err := all()
 	if err != nil {
@@ -82,7 +83,7 @@ func hostileValues(t *testing.T, db database) {
 
 var named = regexp.MustCompile(`\$\{(\w+):percentencode\}`)
 
-// fixed are the variables whose values are a list in the dashboard, not texts.
+// fixed are the variables with a fixed list of values in the dashboard.
 var fixed = map[string]string{"window_days": "7", "attribution": "last"}
 
 func hostileViews(sql string) (views []dashboards.View) {
@@ -109,15 +110,15 @@ func hostileViews(sql string) (views []dashboards.View) {
 	})
 	if len(names) > 0 {
 		view(4, "no/such zone", func(string) []string { return hostile })
-		for _, text := range hostile[7:9] { // they would end a string
+		for _, text := range hostile[7:9] { // texts that would end a string
 			view(4, "no/such zone", func(string) []string { return []string{text} })
 		}
 	}
 	return views
 }
 
-// hostileTags checks that a filter by a tag finds its lead, whatever the tag is, and that goals find a step, whatever
-// its name is.
+// hostileTags verifies that a filter by a tag finds its lead and that goals find a step, whatever text the tag or the
+// step's name is.
 func hostileTags(t *testing.T, db database) {
 	encoded := func(step string) string { return "first, " + strings.ReplaceAll(url.QueryEscape(step), "+", "%20") }
 	plain := func(step string) string {
@@ -126,7 +127,7 @@ func hostileTags(t *testing.T, db database) {
 		}
 		return "first," + strings.ReplaceAll(step, "+", "%20")
 	}
-	some := hostile[3:10] // they would end a string
+	some := hostile[3:10] // texts that would end a string
 	for _, c := range []struct {
 		variable string
 		texts    []string
@@ -143,7 +144,7 @@ func hostileTags(t *testing.T, db database) {
 			t.Parallel()
 			for _, text := range c.texts {
 				if text == "" && c.variable != "channel" {
-					continue // a lead without any tag has no touch: it is among others under (none)
+					continue // a lead without any tag has no touch: it counts under (none)
 				}
 				v := dashboards.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"hostile"},
 					"goals": {c.goals(text)}, "window_days": {"1"}, "attribution": {"first"}, c.variable: {dashboards.Key(text)}}}
@@ -156,7 +157,7 @@ func hostileTags(t *testing.T, db database) {
 	}
 }
 
-// hostileVariables checks that the values of a variable's list are the keys of the stored texts.
+// hostileVariables verifies that a variable's list contains the keys of the stored texts.
 func hostileVariables(t *testing.T, db database) {
 	queries, err := all()
 	if err != nil {
@@ -188,8 +189,8 @@ func hostileVariables(t *testing.T, db database) {
 	t.Error("no variable utm_source")
 }
 
-// TestSuggestedGoals: each step that the dashboard suggests as a goal, whatever its name is, has the leads that came to
-// it.
+// TestSuggestedGoals verifies that the dashboard suggests every step as a goal, and finds the step's leads when a
+// viewer chooses it, whatever its name is.
 func TestSuggestedGoals(t *testing.T) {
 	db, stored := empty(t)
 	steps := []string{"reg,free", "begin ", " two  spaces", "100%", "%2C", "Оплата, полная", "a+b"}
@@ -205,7 +206,7 @@ func TestSuggestedGoals(t *testing.T) {
 	v := dashboards.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"odd"}, "window_days": {"1"}, "attribution": {"first"}}}
 	suggested := db.see(t, conversion, "goals", v)
 	if len(suggested) != 2 {
-		t.Fatalf("%v is suggested", suggested)
+		t.Fatalf("suggested goals: %v, want one for each step", suggested)
 	}
 	for _, goals := range suggested {
 		v.Values["goals"] = []string{goals.s("goals")}

@@ -11,7 +11,7 @@ import (
 // Query is one query of a dashboard.
 type Query struct {
 	Dashboard string // its uid
-	Title     string // of the panel, or the name of the variable
+	Title     string // title of the panel, or name of the variable
 	SQL       string
 	Variable  bool
 }
@@ -35,7 +35,7 @@ func All() (all []Query, err error) {
 			for _, target := range p.Panel.Targets {
 				q, ok := target.(dashboards.Query)
 				if !ok {
-					return nil, fmt.Errorf("%s, %s: a query of another kind: %T", *b.Uid, *p.Panel.Title, target)
+					return nil, fmt.Errorf("%s, %s: unsupported query of type %T", *b.Uid, *p.Panel.Title, target)
 				}
 				all = append(all, Query{*b.Uid, *p.Panel.Title, q.RawSQL, false})
 			}

@@ -19,7 +19,8 @@ import (
 
 const pipeline = "hooktape-pipeline"
 
-// spans are some hours of a process's life: requests, inserts and attempts, of known length, and some of each failed.
+// spans returns some hours of a process's spans: requests, inserts and attempts with known durations. Some of each
+// fail.
 func spans() (list tracetest.SpanStubs) {
 	chance := rand.New(rand.NewPCG(3, 4))
 	for i := range 1200 {
@@ -30,7 +31,7 @@ func spans() (list tracetest.SpanStubs) {
 		case 0, 1:
 			s.Name, s.SpanKind = "POST /hooks/:source/:token/*step", trace.SpanKindServer
 			s.Attributes = []attribute.KeyValue{attribute.String("hooktape.source", "course")}
-			if i%8 > 0 { // the others were not kept
+			if i%8 > 0 { // the others were not stored
 				s.Attributes = append(s.Attributes, attribute.Int("hooktape.append.duration_us", chance.IntN(9000)+1))
 			}
 		case 2:
@@ -47,7 +48,7 @@ func spans() (list tracetest.SpanStubs) {
 	return list
 }
 
-// TestPipelineTruth compares the dashboard of the pipeline with spans that the test has made, counted in Go.
+// TestPipelineTruth compares the pipeline's dashboard with generated spans whose numbers are counted in Go.
 func TestPipelineTruth(t *testing.T) {
 	db, stored := empty(t)
 	list := spans()
@@ -65,7 +66,7 @@ func TestPipelineTruth(t *testing.T) {
 	}
 }
 
-// series are numbers over time.
+// series maps times to the values of their interval.
 type series map[int64][]float64
 
 func (s series) add(at time.Time, n float64) {
@@ -87,7 +88,7 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 		if !c.within(s.StartTime) {
 			continue
 		}
-		of := attribute.NewSet(slices.Clone(s.Attributes)...) // which sorts them
+		of := attribute.NewSet(slices.Clone(s.Attributes)...) // NewSet sorts its argument
 		ms := float64(s.EndTime.Sub(s.StartTime).Microseconds()) / 1000
 		switch s.Name {
 		case "drain insert":
@@ -110,11 +111,11 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 			}
 		}
 	}
-	c.two("Response time", answers)
-	c.two("Disk write time", appends)
-	c.three("Response time over time", answers)
-	c.three("Disk write time over time", appends)
-	c.three("Insert duration over time", inserts)
+	c.compareStats("Response time", answers)
+	c.compareStats("Disk write time", appends)
+	c.compareSeries("Response time over time", answers)
+	c.compareSeries("Disk write time over time", appends)
+	c.compareSeries("Insert duration over time", inserts)
 	got := c.see(pipeline, "Inserts")[0]
 	if s, want := fmt.Sprintf("%.3f %.3f", got.f("Requests per insert"), got.f("p95")), fmt.Sprintf("%.3f %.3f", average(batches.all()), quantile(inserts.all(), 0.95)); s != want {
 		c.t.Errorf("inserts: %s, want %s", s, want)
@@ -128,23 +129,23 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 		byKey(failed, func(what string, n int) string { return fmt.Sprint(what, " ", n) }))
 	trouble := c.see(pipeline, "Errors")[0]
 	if trouble.n("hooktape") != uint64(ours) || trouble.n("Endpoints") != uint64(theirs) || ours*theirs == 0 {
-		c.t.Errorf("trouble: %v, want %d and %d", trouble, ours, theirs)
+		c.t.Errorf("errors: %v, want %d of hooktape and %d of endpoints", trouble, ours, theirs)
 	}
 	slowest := c.see(pipeline, "Slowest operations")
 	if got, want := slowest[0].f("Time taken"), max(quantile(answers.all(), 1), quantile(inserts.all(), 1)); len(slowest) != 60 || got < want {
-		c.t.Errorf("%d are the slowest, the first took %v, want at least %v", len(slowest), got, want)
+		c.t.Errorf("%d slowest operations, the first took %v; want 60, the first at least %v", len(slowest), got, want)
 	}
 }
 
-// two compares a panel of two numbers, three one of three over time.
-func (c comparison) two(title string, want series) {
+// compareStats compares a panel of two numbers with the truth; compareSeries one of three lines over time.
+func (c comparison) compareStats(title string, want series) {
 	got := c.see(pipeline, title)[0]
 	if s, want := numbers(got.f("Median"), got.f("p99")), numbers(quantile(want.all(), 0.5), quantile(want.all(), 0.99)); s != want {
 		c.t.Errorf("%s: %s, want %s", title, s, want)
 	}
 }
 
-func (c comparison) three(title string, want series) {
+func (c comparison) compareSeries(title string, want series) {
 	c.equal(title, lines(c.see(pipeline, title), func(r row) string {
 		return fmt.Sprint(c.unix(r), numbers(r.f("Median"), r.f("p95"), r.f("p99")))
 	}), byKey(want, func(at int64, ms []float64) string {
@@ -152,7 +153,7 @@ func (c comparison) three(title string, want series) {
 	}))
 }
 
-// numbers writes them so that two that differ in their last bits look the same.
+// numbers formats numbers so that a difference in the last bits does not show.
 func numbers(list ...float64) (text string) {
 	for _, n := range list {
 		text += fmt.Sprintf(" %.3f", n+1e-7)

@@ -10,7 +10,7 @@ import (
 	"hooktape/internal/event"
 )
 
-// TestSpellings: what nobody can tell apart is one tag, and what differs is not.
+// TestSpellings verifies that the panel groups spellings that look alike, and no others.
 func TestSpellings(t *testing.T) {
 	db, stored := empty(t)
 	var events []event.Event
@@ -28,6 +28,6 @@ func TestSpellings(t *testing.T) {
 		got[r.s("In common")] = r.n("Requests")
 	}
 	if want := map[string]uint64{"vk": 6, "майский": 2, "елка": 2, "vk ads": 2}; fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("in common are %v, want %v", got, want)
+		t.Errorf("grouped spellings: %v, want %v", got, want)
 	}
 }

@@ -30,18 +30,18 @@ func account(t *testing.T) *simulate.Account {
 	return a
 }
 
-// TestTruth compares what the panels show with what the simulated account knows about itself.
+// TestTruth compares what the panels show with the simulated account's own numbers.
 func TestTruth(t *testing.T) {
 	a := account(t)
 	db, stored := fill(t, a)
-	insert(t, a, stored) // again: the server drops it
+	insert(t, a, stored) // once more: the server drops the duplicates
 	first := firstOf(a)
 	course, webinar := simulate.Steps()
 	steps := map[string][]string{"course": course, "webinar": webinar}
 	for _, question := range []struct {
 		name    string
 		q       simulate.Question
-		plugins []int // of most questions only 4: the plugins differ in their macros alone
+		plugins []int // most questions run with 4 only, because the plugins differ only in their macros
 		sources []string
 	}{
 		{"all", simulate.Question{From: a.From, To: a.Until, Within: 30 * 24 * time.Hour}, []int{4}, []string{"course", "webinar"}},
@@ -51,7 +51,7 @@ func TestTruth(t *testing.T) {
 		{"empty steps", simulate.Question{From: until.Add(-72 * time.Hour), To: until, Within: 24 * time.Hour,
 			Goals: map[string][]string{"course": {"start", "never", "paid"}}}, []int{4}, []string{"course"}},
 		{"last day", simulate.Question{From: until.Add(-24 * time.Hour), To: until, Within: 24 * time.Hour}, []int{4}, []string{"webinar"}},
-		{"before it all", simulate.Question{From: a.From.Add(-48 * time.Hour), To: a.From.Add(-24 * time.Hour), Within: 24 * time.Hour}, []int{4}, []string{"course"}},
+		{"before the first request", simulate.Question{From: a.From.Add(-48 * time.Hour), To: a.From.Add(-24 * time.Hour), Within: 24 * time.Hour}, []int{4}, []string{"course"}},
 	} {
 		for _, plugin := range question.plugins {
 			q := question.q
@@ -82,13 +82,13 @@ func TestTruth(t *testing.T) {
 	t.Run("time zone of the server", func(t *testing.T) { serversTimeZone(t, db) })
 }
 
-// comparison holds a question's answer by the panels against the truth.
+// comparison compares the panels' answer to a question with the truth.
 type comparison struct {
 	t      *testing.T
 	db     database
 	page   *api.Direct // answers the page Analytics
 	a      *simulate.Account
-	first  time.Time // when the account's first request came
+	first  time.Time // the account's first request
 	q      simulate.Question
 	source string
 	goals  []string
@@ -104,7 +104,7 @@ func (c comparison) see(board, title string) []row {
 	return shown
 }
 
-// equal compares two texts of lines without regard to their order.
+// equal compares two lists of lines, ignoring their order.
 func (c comparison) equal(what string, got, want []string) {
 	c.t.Helper()
 	slices.Sort(got)
@@ -150,7 +150,7 @@ func (c comparison) conversion() {
 	}
 }
 
-// truth is what the account says of the source, with an empty funnel where nobody came.
+// truth returns the account's numbers of the source, with an empty funnel if the source had no leads.
 func (c comparison) truth(q simulate.Question) *simulate.Source {
 	s := c.a.Truth().Between(q).Sources[c.source]
 	if s == nil {
@@ -162,42 +162,42 @@ func (c comparison) truth(q simulate.Question) *simulate.Source {
 	return s
 }
 
-// figures are leads, contacts, conversions and rate.
+// figures returns leads, contacts, conversions and rate.
 func figures(s *simulate.Source) []string {
 	f := s.Funnel
 	return []string{shown(float64(f.Leads)), shown(float64(f.Contacts)), shown(float64(f.Conversions)), share(f.Conversions, f.Leads)}
 }
 
-// toCompare are the figures that others can be compared with: of a period that is known from its beginning, what is not
-// 0.
+// toCompare returns the figures of a period to compare another one with. It has none for a period that began before the
+// first request, and none in place of 0.
 func toCompare(s *simulate.Source, known bool) []string {
 	out := figures(s)
 	for i, f := range out {
-		if !known || f == nobody || f == shown(0) {
+		if !known || f == noFigure || f == shown(0) {
 			out[i] = "inf"
 		}
 	}
 	return out
 }
 
-// nobody is the figure of those who are not there.
-const nobody = "none"
+// noFigure is a figure without a value.
+const noFigure = "none"
 
 func shown(f float64) string { return fmt.Sprintf("%.6f", f) }
 
 func share(part, whole uint64) string {
 	if whole == 0 {
-		return nobody
+		return noFigure
 	}
 	return shown(float64(part) / float64(whole))
 }
 
-// figures are the numbers in the columns.
+// figures returns the numbers of the columns.
 func (r row) figures(columns ...string) (out []string) {
 	for _, column := range columns {
 		switch v := r[column].(type) {
 		case nil:
-			out = append(out, nobody)
+			out = append(out, noFigure)
 		case float64:
 			out = append(out, shown(v))
 		default:
@@ -218,7 +218,7 @@ func firstOf(a *simulate.Account) time.Time {
 func (c comparison) funnel(truth *simulate.Source) {
 	var want []string
 	for k, goal := range c.goals {
-		reached, ofAll, goOn, median := uint64(0), nobody, nobody, nobody
+		reached, ofAll, goOn, median := uint64(0), noFigure, noFigure, noFigure
 		if k < len(truth.Funnel.Reached) {
 			reached, ofAll = truth.Funnel.Reached[k], share(truth.Funnel.Reached[k], truth.Funnel.Leads)
 		}
@@ -255,7 +255,7 @@ func (c comparison) groups(truth *simulate.Source) {
 }
 
 func (c comparison) hygiene(truth *simulate.Source) {
-	if c.q.Goals == nil && c.q.From.Equal(c.a.From) { // else there are subscribers who were leads before
+	if c.q.Goals == nil && c.q.From.Equal(c.a.From) { // otherwise some subscribers were leads before
 		if got := c.see(conversion, "Without UTM tags")[0].n("Leads without tags"); got != truth.Untagged.Subscribers {
 			c.t.Errorf("untagged: %d, want %d", got, truth.Untagged.Subscribers)
 		}
@@ -346,12 +346,12 @@ func (c comparison) webhooks() {
 	}
 	for name, s := range truth.Sources {
 		if wrong := s.Events - s.Verdicts["accepted"] + s.DecodeErrors; name != "" && sources[name] != wrong {
-			c.t.Errorf("not right at %s: %d, want %d of %v", name, sources[name], wrong, sources)
+			c.t.Errorf("rejected or partly unreadable at %s: %d, want %d of %v", name, sources[name], wrong, sources)
 		}
 	}
 }
 
-// zoneOf is the zone that a time was written in: midnight in Moscow, or the same moment in UTC.
+// zoneOf returns the zone in which a time is midnight: Moscow, or the zone of the same moment in UTC.
 func (c comparison) zoneOf(r row) *time.Location {
 	if strings.HasSuffix(r.s("time"), "21:00:00") {
 		return time.UTC
@@ -359,7 +359,7 @@ func (c comparison) zoneOf(r row) *time.Location {
 	return time.FixedZone("MSK", 3*3600)
 }
 
-// sums checks that the parts of a whole add up to it.
+// sums verifies that parts add up to their total.
 func sums(t *testing.T, a *simulate.Account, db database) {
 	v := dashboards.View{From: a.From, To: a.Until, Zone: "Asia/Tokyo", Plugin: 4, Values: map[string][]string{"source": {"course"},
 		"goals": {"start,paid"}, "window_days": {"30"}, "attribution": {"first"}}}
@@ -369,7 +369,7 @@ func sums(t *testing.T, a *simulate.Account, db database) {
 		for _, r := range db.see(t, conversion, title, v) {
 			sum += r.n("Leads")
 		}
-		if sum != want && title != "Content and term" || sum > want { // that table ends at 500 rows
+		if sum != want && title != "Content and term" || sum > want { // that table shows at most 500 rows
 			t.Errorf("%s: %d leads, want %d", title, sum, want)
 		}
 	}

@@ -14,14 +14,14 @@ import (
 	"hooktape/internal/simulate"
 )
 
-// repeated is the middle of the hour from 2 to 3 o'clock that Berlin has twice on 25 October 2026.
+// repeated is the middle of the hour from 2 to 3 o'clock, which Berlin has twice on 25 October 2026.
 var repeated = time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC)
 
-// in is the same engine with another time zone of the server's.
-func (d database) in(zone string) database { return database{d.url + "&session_timezone=" + zone} }
+// inZone returns the same engine with another time zone of the server.
+func (d database) inZone(zone string) database { return database{d.url + "&session_timezone=" + zone} }
 
-// serversTimeZone checks that each query of the dashboards has the same answer in each time zone of the server, for
-// time ranges that begin or end in an hour that the zone has twice.
+// serversTimeZone verifies that every query returns the same rows in each time zone of the server, also for time ranges
+// that begin or end in an hour that the zone has twice.
 func serversTimeZone(t *testing.T, db database) {
 	db.url += "&date_time_output_format=unix_timestamp"
 	queries, err := all()
@@ -42,14 +42,14 @@ func serversTimeZone(t *testing.T, db database) {
 				t.Fatal(err)
 			}
 			ask := func(zone string) []string {
-				rows, err := db.in(zone).ask(sql)
+				rows, err := db.inZone(zone).ask(sql)
 				if err != nil {
 					t.Fatalf("%s, %s: %v", q.Dashboard, q.Title, err)
 				}
 				return lines(rows, func(r row) string {
 					for column := range r {
 						if strings.HasPrefix(column, "Silent") || column == "Ago" || strings.HasSuffix(column, "oldest for") {
-							delete(r, column) // counts from now
+							delete(r, column) // relative to now
 						}
 					}
 					return fmt.Sprint(r)
@@ -59,7 +59,7 @@ func serversTimeZone(t *testing.T, db database) {
 			slices.Sort(want)
 			slices.Sort(got)
 			if answered += len(want); !reflect.DeepEqual(got, want) {
-				t.Errorf("%s, %s from %s to %s: in Berlin\n%s\nwhere UTC has\n%s", q.Dashboard, q.Title, v.From, v.To, strings.Join(got, "\n"), strings.Join(want, "\n"))
+				t.Errorf("%s, %s from %s to %s: Berlin shows\n%s\nUTC shows\n%s", q.Dashboard, q.Title, v.From, v.To, strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		}
 	}
@@ -68,7 +68,7 @@ func serversTimeZone(t *testing.T, db database) {
 	}
 }
 
-// TestLeadsOfTheRepeatedHour counts one lead in each pass of it.
+// TestLeadsOfTheRepeatedHour verifies that a range counts one lead in each pass of the repeated hour.
 func TestLeadsOfTheRepeatedHour(t *testing.T) {
 	db, stored := empty(t)
 	var events []event.Event
@@ -84,7 +84,7 @@ func TestLeadsOfTheRepeatedHour(t *testing.T) {
 		for _, c := range []struct{ from, to, want int }{{-30, 0, 1}, {0, 30, 1}, {-30, 30, 2}, {-90, 0, 1}, {0, 90, 1}, {-90, -20, 0}, {20, 90, 0}} {
 			v := dashboards.View{From: repeated.Add(time.Duration(c.from) * time.Minute), To: repeated.Add(time.Duration(c.to) * time.Minute), Plugin: plugin,
 				Values: map[string][]string{"source": {"s"}, "goals": {"start"}, "window_days": {"1"}, "attribution": {"first"}}}
-			rows := db.in("Europe/Berlin").see(t, conversion, "Leads and conversions", v)
+			rows := db.inZone("Europe/Berlin").see(t, conversion, "Leads and conversions", v)
 			if got := rows[len(rows)-1].n("Leads"); got != uint64(c.want) {
 				t.Errorf("plugin %d: from %+d to %+d minutes there are %d leads, want %d", plugin, c.from, c.to, got, c.want)
 			}

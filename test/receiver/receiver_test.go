@@ -25,7 +25,7 @@ func listen(t *testing.T) *receiver.Receiver {
 	return s
 }
 
-// post sends as hooktape does; the answer is nil when there is none.
+// post sends a delivery as hooktape does. It returns nil if there is no answer.
 func post(t *testing.T, s *receiver.Receiver, event, replay uuid.UUID, attempt string) *http.Response {
 	t.Helper()
 	client := &http.Client{Timeout: 200 * time.Millisecond, Transport: &http.Transport{}}
@@ -46,7 +46,7 @@ func post(t *testing.T, s *receiver.Receiver, event, replay uuid.UUID, attempt s
 	return response
 }
 
-func TestEachBehaviourIsAnsweredAndNoted(t *testing.T) {
+func TestBehaviours(t *testing.T) {
 	s := listen(t)
 	event, replay := uuid.New(), uuid.New()
 	for i, c := range []struct {
@@ -63,11 +63,11 @@ func TestEachBehaviourIsAnsweredAndNoted(t *testing.T) {
 		}
 		got := s.Receipts()
 		if len(got) != i+1 {
-			t.Fatalf("case %d: %d requests noted", i, len(got))
+			t.Fatalf("case %d: %d requests in the ledger", i, len(got))
 		}
 		last := got[i]
 		if last.Event != event || last.Replay != replay || last.Attempt != 3 || last.Subscriber != 47659 || last.Status != c.status || time.Since(last.At) > time.Minute {
-			t.Errorf("case %d: noted %+v", i, last)
+			t.Errorf("case %d: recorded %+v", i, last)
 		}
 	}
 	if s.Accepted() != 1 || s.Requests() != 5 {

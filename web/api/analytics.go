@@ -315,7 +315,7 @@ func (q *analysisQuery) Resolve(ctx huma.Context) (errs []error) {
 
 // analyticsParams describes the parameters of an analysis.
 func analyticsParams(more ...*huma.Param) (list []*huma.Param) {
-	for _, p := range selectionParams() {
+	for _, p := range selectionParams(event.Filters) {
 		if slices.Contains(analysisFilters, p.Name) {
 			list = append(list, p)
 		}

@@ -188,6 +188,11 @@ func (c *Client) Body(ctx context.Context, id uuid.UUID) ([]byte, error) {
 	return c.read(response)
 }
 
+// Accept accepts rejected requests after all; see [Direct.Accept].
+func (c *Client) Accept(ctx context.Context, ids []uuid.UUID) (list AcceptedList, err error) {
+	return list, c.post(ctx, "events/accept", map[string]any{"ids": ids}, &list)
+}
+
 // Endpoints lists the configured endpoints.
 func (c *Client) Endpoints(ctx context.Context) ([]Endpoint, error) {
 	var list EndpointList

@@ -50,7 +50,10 @@ func (d *Direct) EventsStored(ctx context.Context, sel event.Selection, since ti
 		return nil, err
 	}
 	events, err := d.store.ListStored(ctx, sel, since, limit)
-	return briefEvents(events), err
+	if err != nil {
+		return nil, err
+	}
+	return d.list(ctx, events)
 }
 
 // RecordDownload records that the principal downloads the selected events.

@@ -34,7 +34,7 @@ func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cur
 	if err != nil {
 		return EventPage{}, err
 	}
-	return pageOf(events, limit), nil
+	return d.pageOf(ctx, events, limit)
 }
 
 // Search is Events with a time limit: after patience it returns what it has found so far. reached is how far back it
@@ -52,7 +52,9 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 	if err != nil {
 		return EventPage{}, nil, err
 	}
-	page = pageOf(events, limit)
+	if page, err = d.pageOf(ctx, events, limit); err != nil {
+		return EventPage{}, nil, err
+	}
 	if rest == nil {
 		return page, nil, nil
 	}
@@ -64,13 +66,15 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 }
 
 // pageOf returns a page of the first limit events, with a cursor if there are more.
-func pageOf(events []event.Event, limit int) EventPage {
-	page := EventPage{Events: briefEvents(events[:min(len(events), limit)])}
+func (d *Direct) pageOf(ctx context.Context, events []event.Event, limit int) (page EventPage, err error) {
+	if page.Events, err = d.list(ctx, events[:min(len(events), limit)]); err != nil {
+		return page, err
+	}
 	if len(events) > limit {
 		last := page.Events[limit-1]
 		page.Next = encodeCursor(store.Cursor{At: last.ReceivedAt, ID: last.ID})
 	}
-	return page
+	return page, nil
 }
 
 // encodeCursor encodes the place of a page's last event: the microsecond of its receipt, and its id. The cursor stays
@@ -124,8 +128,8 @@ func (d *Direct) Body(ctx context.Context, id uuid.UUID) ([]byte, error) {
 	return e.Body, d.recordView(ctx, "event.download", id.String())
 }
 
-// Deliveries returns the deliveries of an event.
-func (d *Direct) Deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, error) {
+// EventDeliveries returns the deliveries of an event.
+func (d *Direct) EventDeliveries(ctx context.Context, id uuid.UUID) ([]Delivery, error) {
 	list, err := d.deliveries(ctx, id)
 	if err == nil && len(list) == 0 {
 		_, err = d.event(ctx, id) // fails for an unknown event
@@ -194,7 +198,7 @@ const octetStream = "application/octet-stream"
 
 func (s *server) eventRoutes() {
 	route(s, RoleRead, "GET /events", huma.Operation{OperationID: "list-events",
-		Parameters:  selectionParams(),
+		Parameters:  selectionParams(event.Filters),
 		Summary:     "List events",
 		Description: "Newest first, in pages. An event matches one of the values of a repeated parameter, and all different parameters."},
 		func(ctx context.Context, in *eventsInput) (*eventsOutput, error) {
@@ -230,12 +234,12 @@ func (s *server) eventRoutes() {
 			}
 			return &bodyOutput{ContentType: octetStream, Disposition: `attachment; filename="` + in.ID + `.body"`, Body: body}, err
 		})
-	route(s, RoleRead, "GET /events/{id}/deliveries", huma.Operation{OperationID: "list-deliveries",
+	route(s, RoleRead, "GET /events/{id}/deliveries", huma.Operation{OperationID: "list-event-deliveries",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "List an event's deliveries",
 		Description: "The deliveries of the event to each endpoint, live first, with every attempt and its answer."},
 		func(ctx context.Context, in *idPath) (*struct{ Body DeliveryList }, error) {
-			list, err := s.as(ctx).Deliveries(ctx, in.uuid())
+			list, err := s.as(ctx).EventDeliveries(ctx, in.uuid())
 			return &struct{ Body DeliveryList }{DeliveryList{list}}, err
 		})
 }

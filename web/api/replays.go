@@ -47,6 +47,10 @@ func (d *Direct) checkRequest(want *replay.Request) error {
 	if err := d.require(RoleReplay); err != nil {
 		return err
 	}
+	if want.IncludeRejected && d.require(RoleAdmin) != nil {
+		return Problemf(http.StatusForbidden, "include_rejected needs the role %s; the token %q has the role %s",
+			RoleAdmin, d.principal.Name, d.principal.Role)
+	}
 	err := d.checkSelection(want.Selection)
 	want.Selection = withNames(want.Selection)
 	return err
@@ -230,6 +234,7 @@ func (s *server) create(ctx context.Context, in *createInput) (*createOutput, er
 func mayComeFrom(r event.Replay, want replay.Request) bool {
 	return replay.TargetName(want.To) == r.Endpoint &&
 		want.Rate == r.Rate && want.Pace == r.Pace && want.MaxAttempts == r.MaxAttempts &&
+		want.IncludeRejected == r.IncludeRejected &&
 		reflect.DeepEqual(withNames(want.Selection).Values(), r.Selection.Values())
 }
 

@@ -31,9 +31,8 @@ var enums = []enum{
 	enumOf(event.Kinds...), enumOf(event.Verdicts...), enumOf(event.OrderNone, event.OrderSubscriber),
 	enumOf(event.ModeUndelivered, event.ModeAll), enumOf(event.RetryEndpoint, event.RetryNone),
 	enumOf(event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled),
-	enumOf(event.Pending, event.Delivering, event.Retrying, event.Unknown, event.Delivered, event.Failed, event.Cancelled),
-	enumOf(event.OutcomeDelivered, event.OutcomeStatus, event.OutcomeTimeout, event.OutcomeNoConn, event.OutcomeBroken,
-		event.OutcomeForbidden, event.OutcomeImpossible, event.OutcomeUnknown),
+	enumOf(event.DeliveryStates...),
+	enumOf(event.Outcomes...),
 }
 
 // enumSchema replaces a type of enums in the document.
@@ -71,13 +70,14 @@ var optionTexts = map[string]string{
 	"max_attempts":        "The most attempts for each event; 0 takes the endpoint's number.",
 	"pace":                "Keeps the original time between events, divided by this: 1 is the original pace, 10 ten times as fast; 0 ignores it.",
 	"stop_after_failures": "Pauses the replay after this many failed attempts in a row; 0 never does.",
+	"include_rejected":    "Also sends selected events that were rejected, if they are stored as a whole, without accepting them. Needs the role admin.",
 	"headers":             "Added to the event's own headers; they replace those of the same name. Their values are never shown again.",
 }
 
-// selectionDescription describes the filters. Answers have the old names beside the new ones.
-func selectionDescription() description {
-	d := description{of: reflect.TypeFor[event.Selection](), properties: map[string]string{}, more: map[string]*huma.Schema{}}
-	for _, f := range event.Filters {
+// selectionDescription describes the filters of a selection. Answers have the old names beside the new ones.
+func selectionDescription(of reflect.Type, filters []event.Filter) description {
+	d := description{of: of, properties: map[string]string{}, more: map[string]*huma.Schema{}}
+	for _, f := range filters {
 		if f.Property() != "" {
 			d.properties[f.Property()] = f.Help
 		}
@@ -109,7 +109,8 @@ func descriptions() []description {
 			more: map[string]*huma.Schema{"value_base64": {Type: huma.TypeString, ContentEncoding: "base64",
 				Description: "Its value in Base64, if it is not UTF-8."}},
 		},
-		selectionDescription(),
+		selectionDescription(reflect.TypeFor[event.Selection](), event.Filters),
+		selectionDescription(reflect.TypeFor[event.DeliverySelection](), event.DeliveryFilters),
 		{
 			of: reflect.TypeFor[NewReplay](),
 			properties: withOptions(map[string]string{
@@ -157,6 +158,7 @@ func descriptions() []description {
 				"bodies_gone":  "How many have no body any more, because it is past its retention; they are never sent.",
 				"forgotten": "How many are older than the retention of deliveries, so it is unknown whether they were delivered; " +
 					"the mode undelivered leaves them out.",
+				"rejected": "How many of those that would be sent were rejected; none without include_rejected.",
 				"parts":    "The same by day, source and step.",
 				"endpoint": target,
 				"url":      targetURL,

@@ -17,6 +17,7 @@ import (
 	"hooktape/internal/event"
 	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/browsertest"
+	"hooktape/web/console"
 )
 
 // TestPauseAndResume pauses a replay by the page's buttons, changes its rate, resumes it, and waits for its end.
@@ -32,7 +33,9 @@ func TestPauseAndResume(t *testing.T) {
 	b := f.browser(replaySecret)
 	b.Open(f.url + "/replays?since=2h&endpoint=crm&rate=200&concurrency=32&stop_after_failures=50")
 	b.AwaitText(".plan", "To be sent2\u202f000")
-	b.Run(chromedp.Submit(".go", chromedp.ByQuery))
+	b.Click(".go button")
+	b.AwaitText("#confirm", "These are 2\u202f000 events.")
+	b.Click("#confirm button")
 	b.Await("location.pathname.match(/replays.[0-9a-f-]{36}/)")
 	b.AwaitText("#progress", "per second")
 	b.Click(`form[action$="/pause"] button`)
@@ -354,6 +357,25 @@ func (f *fixture) testBrowsersZone() {
 	f.assertClean(b)
 }
 
+// testRelativeTimes: the script keeps a relative time up to date, as the server would write it.
+func (f *fixture) testRelativeTimes() {
+	e := newLead("7", "Анна", 0)
+	f.insert(e)
+	b := f.browser(readSecret)
+	b.Open(f.url + "/events/" + e.ID.String())
+	b.Await(`document.querySelector('time.ago').dateTime.startsWith('` + e.ReceivedAt.Format("2006-01-02T15:04:05.000000") + `')`)
+	b.Await(`document.querySelector('time.ago').textContent.match(/^[5-9] s ago/)`)
+	for _, away := range []time.Duration{0, 1999 * time.Millisecond, 2 * time.Second, time.Minute - 1, time.Minute, 119 * time.Minute,
+		2 * time.Hour, 24*time.Hour - 1, -time.Millisecond, -61 * time.Second, -3 * time.Hour} {
+		var script string
+		b.Script(fmt.Sprintf("ago(%f)", away.Seconds()*1000), &script)
+		if server := console.Ago(away); script != server {
+			f.t.Errorf("%s away: the script says %q, the server %q", away, script, server)
+		}
+	}
+	f.assertClean(b)
+}
+
 // testZone: times are in the browser's zone, which the page names.
 func (f *fixture) testZone() {
 	t := f.t
@@ -366,7 +388,7 @@ func (f *fixture) testZone() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := e.ReceivedAt.In(zone).Format("2006-01-02 15:04:05.000 ") + "&#43;05:45"; !strings.Contains(page, want) || !strings.Contains(page, "Asia/Kathmandu, UTC&#43;5:45") {
+	if want := e.ReceivedAt.In(zone).Format("2006-01-02 15:04:05.000 ") + "+05:45"; !strings.Contains(page, want) || !strings.Contains(page, "Asia/Kathmandu, UTC&#43;5:45") {
 		t.Errorf("the page has not %s and the zone", want)
 	}
 	a := p.get("/?f.from=2026-01-31T13:00&f.step=(none)&f.channel=")

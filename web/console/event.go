@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"crypto/rand"
+	"html/template"
 	"maps"
 	"net/http"
 	"slices"
@@ -30,11 +31,11 @@ type eventPage struct {
 	Fields     []pair
 	Curl       string
 	Signature  string // its state; empty if unknown
-	Trace      *trace
+	Timeline   timeline
 	Deliveries []delivery
 	Before     *neighbour
 	After      *neighbour
-	Endpoints  []string
+	Target     target
 	MayReplay  bool
 }
 
@@ -57,6 +58,7 @@ type attempt struct {
 	Started moment
 	Took    string
 	Answer  block
+	Open    bool // shown with its answer
 }
 
 // Why returns the error without the status, which the page shows already.
@@ -66,6 +68,13 @@ func (a attempt) Why() string {
 
 // StatusText returns a text such as "503 Service Unavailable"; "" without an answer.
 func (a attempt) StatusText() string { return statusText(a.StatusCode) }
+
+// Result returns the status of the answer, or without one how the attempt ended.
+func (a attempt) Result() label {
+	result := labelOf("outcome", a.Outcome)
+	result.Text = cmp.Or(a.StatusText(), result.Text)
+	return result
+}
 
 func statusText(code uint16) string {
 	if code == 0 {
@@ -92,7 +101,7 @@ func showEvent(v *visit) error {
 		return err
 	}
 	p := eventPage{row: row{Event: e, At: v.at(e.ReceivedAt)}, Fields: sorted(e.Fields), Curl: v.curl(e), Signature: v.signature(e),
-		Endpoints: v.direct.EndpointNames(), MayReplay: v.user.Role.Covers(api.RoleReplay), Key: rand.Text()}
+		MayReplay: v.user.Role.Covers(api.RoleReplay), Key: rand.Text()}
 	p.Body = bodyOf(e.Request.Bytes(), "/events/"+id.String()+"?all=1#body", v.URL.Query().Has("all"))
 	for _, name := range api.DecodedNames {
 		if value := e.Decoded[name]; value != "" {
@@ -102,13 +111,34 @@ func showEvent(v *visit) error {
 	for _, d := range e.Deliveries {
 		p.Deliveries = append(p.Deliveries, v.delivery(d))
 	}
-	if p.Trace, err = v.trace(e); err != nil {
+	p.Target = v.target(openFailures(p.Deliveries)...)
+	if p.Timeline, err = v.timeline(e); err != nil {
 		return err
 	}
 	if p.Before, p.After, err = v.neighbours(e); err != nil {
 		return err
 	}
 	return v.show("event", "Event "+id.String(), p)
+}
+
+// openFailures shows the answer of the last attempt at each endpoint where the event's newest delivery is not successful,
+// and returns these endpoints.
+func openFailures(deliveries []delivery) (endpoints []string) {
+	newest := map[string]*delivery{}
+	for i := range deliveries {
+		d := &deliveries[i]
+		if other := newest[d.Endpoint]; other == nil || d.UpdatedAt.After(other.UpdatedAt) {
+			newest[d.Endpoint] = d
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(newest)) {
+		d := newest[name]
+		if n := len(d.Attempts); n > 0 && d.State != event.Delivered {
+			d.Attempts[n-1].Open = true
+			endpoints = append(endpoints, name)
+		}
+	}
+	return endpoints
 }
 
 func sorted(m map[string]string) (list []pair) {
@@ -197,15 +227,32 @@ func sendBody(v *visit) error {
 	return nil
 }
 
-// replayEvent sends one event to an endpoint or a URL, even if it was delivered there before.
+// replayEvent sends one event to an endpoint or a URL; if that has the event already, after a confirmation.
 func replayEvent(v *visit) error {
+	if err := v.user.Require(api.RoleReplay); err != nil {
+		return err
+	}
 	id, err := v.eventID()
 	if err != nil {
 		return err
 	}
-	to := cmp.Or(v.PostFormValue("url"), v.PostFormValue("to"))
+	to := targetIn(v.PostForm)
 	if to == "" {
 		return api.Invalidf("no target: choose an endpoint, or type a URL")
+	}
+	e, err := v.direct.Event(v.Context(), id)
+	if err != nil {
+		return err
+	}
+	var reasons []template.HTML
+	for _, d := range e.Deliveries {
+		if d.Endpoint == replay.TargetName(to) && d.State == event.Delivered {
+			reasons = []template.HTML{line(to) + " has this event since " + when(v.at(d.UpdatedAt)) + "."}
+			break
+		}
+	}
+	if ok, err := v.confirmed("Send it again?", "Send it again", reasons); !ok {
+		return err
 	}
 	created, err := v.direct.Create(v.Context(), v.PostFormValue("key"),
 		replay.Request{To: to, Selection: event.Selection{IDs: []uuid.UUID{id}}, ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}})

@@ -2,6 +2,7 @@ package console
 
 import (
 	"testing"
+	"time"
 
 	"hooktape/web/api"
 )
@@ -19,6 +20,12 @@ var (
 )
 
 type Change = change
+
+// Ago returns the relative form of a time so long ago.
+func Ago(away time.Duration) string {
+	now := time.Now()
+	return moment{now.Add(-away), now}.Ago()
+}
 
 // ShortenSteps makes each step of a search as short as possible until the test ends.
 func ShortenSteps(t *testing.T) {

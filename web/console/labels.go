@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// label is a value of the tables as a page shows it. Tone is good, bad, doubt, neutral, quiet or empty, as in the
-// dashboards.
+// label is a value of the tables as a page shows it: a word, with an icon for its tone. The tone is good, bad, doubt,
+// neutral, quiet or empty, as in the dashboards. Only bad and doubt have a colour, so that exceptions stand out.
 type label struct{ Text, Tone string }
 
 // tones has the tone of each value, by list.
@@ -19,14 +19,14 @@ var tones = map[string]map[string]string{
 	"delivery": {"delivered": "good", "failed": "bad", "pending": "doubt", "retrying": "doubt", "delivering": "neutral",
 		"unknown": "doubt", "cancelled": "quiet"},
 	"outcome": {"delivered": "good", "bad_status": "bad", "timeout": "bad", "no_connection": "bad", "broken_answer": "bad",
-		"forbidden_addr": "bad", "impossible": "bad", "unknown": "doubt"},
+		"forbidden_addr": "bad", "impossible": "bad", "unknown": "doubt", "not_sent": "bad"},
 	"differs":  {"status": "doubt", "outcome": "doubt", "body": "doubt"},
 	"endpoint": {"active": "good", "broken": "bad", "paused": "doubt"},
 	"replay":   {"running": "neutral", "paused": "doubt", "done": "good"},
 }
 
 // texts has the values that a page does not show as they are.
-var texts = map[string]string{"broken": "failing", "forbidden_addr": "forbidden address"}
+var texts = map[string]string{"broken": "failing", "forbidden_addr": "forbidden address", "not_sent": "not sent"}
 
 // labelOf returns the label of a value of a list of tones.
 func labelOf(list, value any) label {
@@ -81,7 +81,7 @@ func count(n uint64, noun string) string {
 // functions are the functions of the templates.
 var functions = template.FuncMap{
 	"visible": visible, "line": line, "cell": cell, "long": blockOf, "label": labelOf,
-	"number": number, "count": count, "span": span, "asset": assetPath,
+	"number": number, "count": count, "span": span, "when": when, "minute": minute, "exact": exact, "asset": assetPath,
 	"help":          func(verdict any) string { return verdictHelp[fmt.Sprint(verdict)] },
 	"subscriberURL": subscriberURL,
 	"tab":           func(f frame, section, path, name string) tab { return tab{path, name, f.Section == section} },

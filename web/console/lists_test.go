@@ -532,7 +532,7 @@ func TestReplayIsCreatedOnce(t *testing.T) {
 	f.insert(newLead("8", "Иван", 0)) // it comes after the plan
 	var made []string
 	for range 2 {
-		made = append(made, p.post(unescape(action), url.Values{"key": {key}}).header.Get("Location"))
+		made = append(made, p.post(unescape(action), url.Values{"key": {key}, "confirmed": {"1"}}).header.Get("Location"))
 	}
 	if made[0] != made[1] || !strings.HasPrefix(made[0], "/replays/") {
 		t.Fatalf("the form makes %v", made)

@@ -148,7 +148,7 @@ func TestOtherSites(t *testing.T) {
 	p := f.login(adminSecret)
 	for _, path := range []string{"/login", "/logout", "/events/" + e.ID.String() + "/replay", "/replays?since=1h&endpoint=crm", "/endpoints/crm/pause", "/endpoints/crm/test", "/sources/demo/reveal", "/columns"} {
 		for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}} {
-			if a := p.post(path, url.Values{"to": {"crm"}, "token": {adminSecret}}, header...); a.status != http.StatusForbidden || a.header.Get("Set-Cookie") != "" || strings.Contains(a.body, hookSecret) {
+			if a := p.post(path, url.Values{"endpoint": {"crm"}, "token": {adminSecret}}, header...); a.status != http.StatusForbidden || a.header.Get("Set-Cookie") != "" || strings.Contains(a.body, hookSecret) {
 				t.Errorf("POST %s with %v: %d", path, header, a.status)
 			}
 		}
@@ -159,7 +159,7 @@ func TestOtherSites(t *testing.T) {
 	if events, _ := f.sink.count(); events != 0 {
 		t.Error("something was sent")
 	}
-	if a := p.post("/events/"+e.ID.String()+"/replay", url.Values{"to": {"crm"}}, "Origin", f.url); a.status != http.StatusSeeOther {
+	if a := p.post("/events/"+e.ID.String()+"/replay", url.Values{"endpoint": {"crm"}}, "Origin", f.url); a.status != http.StatusSeeOther {
 		t.Errorf("from a page of ours: %d", a.status)
 	}
 }
@@ -172,7 +172,7 @@ func TestRoles(t *testing.T) {
 	f.insert(e)
 	reader, replayer, boss := f.login(readSecret), f.login(replaySecret), f.login(adminSecret)
 	for _, path := range []string{"/events/" + e.ID.String() + "/replay", "/replays?since=1h&endpoint=crm", "/replays/" + e.ID.String() + "/pause", "/endpoints/crm/pause", "/endpoints/crm/test"} {
-		if a := reader.post(path, url.Values{"to": {"crm"}}); a.status != http.StatusForbidden || !strings.Contains(a.body, "this needs the role replay; the token &#34;reader&#34; has the role read") {
+		if a := reader.post(path, url.Values{"endpoint": {"crm"}}); a.status != http.StatusForbidden || !strings.Contains(a.body, "this needs the role replay; the token &#34;reader&#34; has the role read") {
 			t.Errorf("POST %s by a reader: %d %s", path, a.status, a.body)
 		}
 	}
@@ -228,7 +228,7 @@ func TestAudit(t *testing.T) {
 	reader.page("/events.csv?since=1h")
 	boss.post("/sources/demo/reveal", nil)
 	boss.post("/endpoints/crm/test", nil)
-	boss.post("/events/"+e.ID.String()+"/replay", url.Values{"to": {"crm"}})
+	boss.post("/events/"+e.ID.String()+"/replay", url.Values{"endpoint": {"crm"}})
 	var chosen strings.Builder
 	for range 200 {
 		chosen.WriteString("&id=" + uuid.NewString())

@@ -69,7 +69,7 @@ type fixture struct {
 	sink    *sink // what the endpoint crm gets
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t *testing.T, more ...replay.Endpoint) *fixture {
 	t.Helper()
 	db, err := store.Open(storetest.DSN(t))
 	if err != nil {
@@ -82,7 +82,7 @@ func newFixture(t *testing.T) *fixture {
 	crm.AllowPrivate, crm.Breaker.Failures = true, 0
 	crm.Headers = []event.Header{{Name: "X-Api-Key", Value: headerOfCRM}}
 	crm.Retry.Schedule, crm.Retry.MaxAttempts = []time.Duration{20 * time.Millisecond}, 2
-	endpoints := []replay.Endpoint{crm}
+	endpoints := append([]replay.Endpoint{crm}, more...)
 
 	o := spool.DefaultOptions()
 	o.MinFree, o.Logger = 0, slog.New(slog.DiscardHandler)
@@ -133,7 +133,7 @@ func TestShared(t *testing.T) {
 	for name, test := range map[string]func(*fixture){
 		"Login": (*fixture).testLogin, "LoginOverTLS": (*fixture).testLoginOverTLS, "LinkFromElsewhere": (*fixture).testLinkFromElsewhere,
 		"Headers": (*fixture).testHeaders, "Columns": (*fixture).testColumns, "Zone": (*fixture).testZone, "BrowsersZone": (*fixture).testBrowsersZone,
-		"Bytes": (*fixture).testBytes, "Curl": (*fixture).testCurl, "VisibleTitle": (*fixture).testVisibleTitle, "Subscriber": (*fixture).testSubscriber,
+		"RelativeTimes": (*fixture).testRelativeTimes, "Bytes": (*fixture).testBytes, "Curl": (*fixture).testCurl, "VisibleTitle": (*fixture).testVisibleTitle, "Subscriber": (*fixture).testSubscriber,
 		"Analytics": (*fixture).testAnalytics, "AnalyticsByHand": (*fixture).testAnalyticsByHand,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -353,11 +353,18 @@ func pages(e event.Event, replayID uuid.UUID) []string {
 // replayOf creates a replay of the selected events and waits for its end.
 func (f *fixture) replayOf(p *person, query string) uuid.UUID {
 	f.t.Helper()
-	a := p.post("/replays?"+query, url.Values{"key": {query}})
+	a := p.post("/replays?"+query, url.Values{"key": {query}, "confirmed": {"1"}})
 	id, err := uuid.Parse(strings.TrimPrefix(a.header.Get("Location"), "/replays/"))
 	if err != nil {
 		f.t.Fatalf("make a replay: %d %s", a.status, a.body)
 	}
+	f.awaitReplay(id)
+	return id
+}
+
+// awaitReplay waits for the end of a replay.
+func (f *fixture) awaitReplay(id uuid.UUID) {
+	f.t.Helper()
 	testutil.Eventually(f.t, 30*time.Second, func() error {
 		r, err := f.db.Replay(background, id)
 		if err == nil && r.State != event.ReplayDone {
@@ -365,5 +372,4 @@ func (f *fixture) replayOf(p *person, query string) uuid.UUID {
 		}
 		return err
 	})
-	return id
 }

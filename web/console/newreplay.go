@@ -1,13 +1,17 @@
 package console
 
 import (
-	"cmp"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"html/template"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 
 	"hooktape/internal/event"
 	"hooktape/replay"
@@ -17,15 +21,20 @@ import (
 // newReplay is the form of a new replay, and its plan.
 type newReplay struct {
 	filters
-	Chips     []chip
-	Endpoints []string
-	Named     bool   // To is one of Endpoints
-	To        string // an endpoint's name, or a URL
-	Options   event.ReplayOptions
-	Plan      *plan
-	Fault     string // why there is no plan
-	Create    string // the address that creates the planned replay
-	Key       string // its Idempotency-Key: sending the form twice creates one replay
+	target
+	Chips   []chip
+	Options event.ReplayOptions
+	Plan    *plan
+	Fault   string // why there is no plan
+	Create  string // the address that creates the planned replay
+	Key     string // its Idempotency-Key: sending the form twice creates one replay
+}
+
+// Advanced reports whether an option is set that most people leave alone.
+func (n newReplay) Advanced() bool {
+	o := n.Options
+	o.Mode = ""
+	return len(optionValues(o)) > 0
 }
 
 type plan struct {
@@ -35,8 +44,45 @@ type plan struct {
 	Takes       string // the time at the rate; empty if unknown
 }
 
+// target is the field of a form in which people choose an endpoint, or type a URL.
+type target struct {
+	Endpoints []string // of the configuration
+	To        string   // an endpoint's name, or a URL; empty for none yet
+}
+
+// otherURL is the choice of a URL instead of an endpoint. No endpoint has this name.
+const otherURL = ":url"
+
+// IsURL reports whether the target is a URL.
+func (t target) IsURL() bool {
+	return t.To != "" && !slices.Contains(t.Endpoints, t.To) || len(t.Endpoints) == 0
+}
+
+// target returns the field with the first proposal that is an endpoint of the configuration, or with its only endpoint.
+func (v *visit) target(proposals ...string) target {
+	t := target{Endpoints: v.direct.EndpointNames()}
+	if len(t.Endpoints) == 1 {
+		t.To = t.Endpoints[0]
+	}
+	for _, name := range proposals {
+		if slices.Contains(t.Endpoints, name) {
+			t.To = name
+			break
+		}
+	}
+	return t
+}
+
+// targetIn returns the endpoint or the URL in a form.
+func targetIn(form url.Values) string {
+	if endpoint := form.Get("endpoint"); endpoint != "" && endpoint != otherURL {
+		return endpoint
+	}
+	return form.Get("url")
+}
+
 // optionNames are the parameters of a replay besides its selection.
-var optionNames = []string{"endpoint", "url", "mode", "order", "rate", "pace", "concurrency", "stop_after_failures"}
+var optionNames = []string{"endpoint", "url", "mode", "order", "rate", "pace", "concurrency", "stop_after_failures", "retry", "max_attempts"}
 
 // requested reads a replay's selection, target and options from the address. Empty options are not set.
 func (v *visit) requested() (f filters, want replay.Request, err error) {
@@ -44,14 +90,32 @@ func (v *visit) requested() (f filters, want replay.Request, err error) {
 		return f, want, err
 	}
 	query := v.URL.Query()
-	o := event.ReplayOptions{Mode: event.Mode(query.Get("mode")), Order: event.Order(query.Get("order"))}
+	o := event.ReplayOptions{Mode: event.Mode(query.Get("mode")), Order: event.Order(query.Get("order")), Retry: event.Retry(query.Get("retry"))}
 	numbers := numbers{values: query}
 	o.Rate, o.Pace = numbers.float("rate"), numbers.float("pace")
-	o.Concurrency = uint16(numbers.whole("concurrency", 16))
+	o.Concurrency, o.MaxAttempts = uint16(numbers.whole("concurrency", 16)), uint16(numbers.whole("max_attempts", 16))
 	o.StopAfterFailures = uint32(numbers.whole("stop_after_failures", 32))
-	want = replay.Request{Selection: f.Selection, ReplayOptions: o}
-	want.To = cmp.Or(query.Get("url"), query.Get("endpoint")) // a typed URL wins over the choice in the list
-	return f, want, numbers.err
+	return f, replay.Request{Selection: f.Selection, To: targetIn(query), ReplayOptions: o}, numbers.err
+}
+
+// optionValues is the inverse of requested for the options that are not the default. It leaves out headers, because
+// their values are secrets.
+func optionValues(o event.ReplayOptions) url.Values {
+	values := url.Values{}
+	set := func(name string, value, otherwise any) {
+		if text := fmt.Sprint(value); text != fmt.Sprint(otherwise) && !reflect.ValueOf(value).IsZero() {
+			values.Set(name, text)
+		}
+	}
+	set("mode", o.Mode, event.ModeUndelivered)
+	set("order", o.Order, event.OrderNone)
+	set("rate", o.Rate, 0)
+	set("concurrency", o.Concurrency, 4)
+	set("pace", o.Pace, 0)
+	set("stop_after_failures", o.StopAfterFailures, 0)
+	set("retry", o.Retry, event.RetryEndpoint)
+	set("max_attempts", o.MaxAttempts, 0)
+	return values
 }
 
 // numbers parses numbers of a form and keeps the first error. Empty numbers are 0.
@@ -101,10 +165,12 @@ func (v *visit) newReplay() (*newReplay, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &newReplay{filters: f, Chips: v.chips(f, "/replays"), Endpoints: v.direct.EndpointNames(),
-		To: want.To, Options: want.ReplayOptions, Key: rand.Text()}
-	n.Named = slices.Contains(n.Endpoints, want.To)
-	if want.To == "" {
+	n := &newReplay{filters: f, target: v.target(f.FailedAt, f.UndeliveredTo), Chips: v.chips(f, "/replays"),
+		Options: want.ReplayOptions, Key: rand.Text()}
+	if want.To != "" || v.URL.Query().Has("endpoint") { // what the form says
+		n.To = want.To
+	}
+	if want.To = n.To; want.To == "" {
 		return n, nil
 	}
 	found, err := v.direct.Plan(v.Context(), want)
@@ -115,7 +181,9 @@ func (v *visit) newReplay() (*newReplay, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.Create = link("/replays", frozen(f, v.URL.Query(), v.now))
+	create := frozen(f, v.URL.Query(), v.now)
+	create.Set("endpoint", want.To)
+	n.Create = link("/replays", create)
 	n.Plan = &plan{Plan: found, First: v.atOr(found.First), Last: v.atOr(found.Last)}
 	if found.Seconds > 0 {
 		n.Plan.Takes = span(milliseconds(found.Seconds * 1000))
@@ -137,10 +205,37 @@ func frozen(f filters, query url.Values, now time.Time) url.Values {
 	return query
 }
 
-// createReplay creates the planned replay, which the address describes.
+// manyEvents is the number of events from which on a replay must be confirmed.
+const manyEvents = 1000
+
+// createReplay creates the planned replay, which the address describes, after a confirmation if it sends many events,
+// some of them again, or the same ones as an earlier replay.
 func createReplay(v *visit) error {
+	if err := v.user.Require(api.RoleReplay); err != nil {
+		return err
+	}
 	_, want, err := v.requested()
 	if err != nil {
+		return err
+	}
+	events := "these events"
+	planned, _ := strconv.ParseUint(v.PostFormValue("count"), 10, 64) // as the plan said
+	if planned > 0 {
+		events = count(planned, "event")
+	}
+	var reasons []template.HTML
+	if planned > manyEvents {
+		reasons = append(reasons, template.HTML("These are "+events+"."))
+	}
+	if want.Mode == event.ModeAll {
+		reasons = append(reasons, "All are sent, also those that "+line(want.To)+" has already.")
+	}
+	earlier, err := v.repeated(want)
+	if err != nil {
+		return err
+	}
+	reasons = append(reasons, earlier...)
+	if ok, err := v.confirmed("Replay "+events+" to "+want.To+"?", "Replay "+events, reasons); !ok {
 		return err
 	}
 	created, err := v.direct.Create(v.Context(), v.PostFormValue("key"), want)
@@ -151,4 +246,20 @@ func createReplay(v *visit) error {
 		return err
 	}
 	return v.redirect("/replays/" + created.ID.String())
+}
+
+// repeated returns a reason to hesitate if one of the last replays had the same selection and the same target.
+func (v *visit) repeated(want replay.Request) ([]template.HTML, error) {
+	last, err := v.direct.Replays(v.Context(), uuid.Nil, maxReplays)
+	if err != nil {
+		return nil, err
+	}
+	selected := want.Selection.Values().Encode()
+	for _, r := range last {
+		if r.Endpoint == replay.TargetName(want.To) && r.Selection.Values().Encode() == selected {
+			return []template.HTML{template.HTML(fmt.Sprintf(`<a href="/replays/%s">A replay</a> with the same selection went to %s %s. State: %s.`,
+				r.ID, line(r.Endpoint), when(v.at(r.CreatedAt)), labelOf("replay", r.State).Text))}, nil
+		}
+	}
+	return nil, nil
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 
@@ -118,6 +119,7 @@ func showReplay(v *visit) error {
 	values := r.Selection.Values()
 	p.Chips, p.Selected = v.chips(filters{Values: values, Selection: r.Selection}, ""), link("/", values)
 	again := r.Selection.Values()
+	maps.Copy(again, optionValues(r.ReplayOptions))
 	again.Set("endpoint", r.Endpoint)
 	p.Again = link("/replays", again)
 	p.Failed = link("/", withFailed(values, r.Endpoint))

@@ -151,7 +151,7 @@ func TestSize(t *testing.T) {
 			own = n
 		}
 	}
-	if total > 100_000 || own > 6500 || len(console.Assets) != 4 {
+	if total > 100_000 || own > 8000 || len(console.Assets) != 4 {
 		t.Errorf("%d files have %d bytes, console.js %d of them", len(console.Assets), total, own)
 	}
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"html/template"
 	"net/http"
 	"net/url"
 	"time"
@@ -59,27 +60,50 @@ func (v *visit) atOr(t *time.Time) moment {
 	return v.at(*t)
 }
 
-// Brief formats the time to the second, without the date if that is today.
-func (m moment) Brief() string {
-	if m.Format(time.DateOnly) == m.now.In(m.Location()).Format(time.DateOnly) {
-		return m.Format(time.TimeOnly)
-	}
-	return m.Format(time.DateTime)
-}
-
 // Full formats the time to the millisecond, with the zone's offset.
 func (m moment) Full() string { return m.Format("2006-01-02 15:04:05.000 -07:00") }
 
-// Ago returns the distance from now, such as "5 min ago".
+// Ago returns the distance from now, such as "5 min ago"; from a day on, the date and the time. console.js has
+// the same rule, and keeps an open page up to date.
 func (m moment) Ago() string {
-	switch d := m.now.Sub(m.Time); {
-	case d < -time.Second:
-		return "in " + span(-d)
-	case d < 2*time.Second:
+	d := m.now.Sub(m.Time)
+	var text string
+	switch away := d.Abs(); {
+	case d >= 0 && d < 2*time.Second:
 		return "now"
+	case away < time.Minute:
+		text = fmt.Sprintf("%d s", away/time.Second)
+	case away < time.Hour:
+		text = fmt.Sprintf("%d min", away/time.Minute)
+	case away < 24*time.Hour:
+		text = fmt.Sprintf("%d h %d min", away/time.Hour, away%time.Hour/time.Minute)
 	default:
-		return span(d) + " ago"
+		return m.Format("2006-01-02 15:04")
 	}
+	if d < 0 {
+		return "in " + text
+	}
+	return text + " ago"
+}
+
+// when returns the HTML of a time relative to now, with the exact time on hover.
+func when(m moment) template.HTML { return timeElement(m, "ago", m.Ago(), m.Full()) }
+
+// minute returns the HTML of a time to the minute, with the exact time on hover.
+func minute(m moment) template.HTML {
+	return timeElement(m, "minute", m.Format("2006-01-02 15:04"), m.Full())
+}
+
+// exact returns the HTML of a time to the millisecond, with the relative one on hover.
+func exact(m moment) template.HTML { return timeElement(m, "exact", m.Full(), m.Ago()) }
+
+// timeElement returns the element of every time on a page; "" for the zero time.
+func timeElement(m moment, class, text, title string) template.HTML {
+	if m.IsZero() {
+		return ""
+	}
+	return template.HTML(fmt.Sprintf(`<time class="%s" datetime="%s" title="%s">%s</time>`, class,
+		m.Format("2006-01-02T15:04:05.000000Z07:00"), title, text))
 }
 
 // span formats a duration in its two largest units.

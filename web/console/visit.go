@@ -75,6 +75,7 @@ type frame struct {
 	Section string // the current entry of the navigation
 	User    api.Principal
 	Zone    string
+	Now     int64 // the server's clock in milliseconds
 	Version string
 	Here    string // of a page that answers a form: the page with the form
 	Content any
@@ -84,7 +85,8 @@ type frame struct {
 func (f frame) May(role string) bool { return f.User.Role.Covers(api.Role(role)) }
 
 func (v *visit) frame(title string, content any) frame {
-	f := frame{Title: visibleTitle(title), User: v.user, Zone: zoneName(v.zone, v.now), Version: v.Version, Content: content}
+	f := frame{Title: visibleTitle(title), User: v.user, Zone: zoneName(v.zone, v.now), Now: v.now.UnixMilli(),
+		Version: v.Version, Content: content}
 	if v.Method == http.MethodPost {
 		f.Here = backOf(v.Request)
 	}
@@ -92,7 +94,7 @@ func (v *visit) frame(title string, content any) frame {
 }
 
 // sections maps pages to the entries of the navigation.
-var sections = map[string]string{"events": "events", "event": "events", "subscriber": "events", "replays": "replays", "replay": "replays",
+var sections = map[string]string{"events": "events", "event": "events", "subscriber": "events", "replays": "replays", "replay": "replays", "confirm": "replays",
 	"endpoints": "endpoints", "sources": "sources", "analytics": "analytics"}
 
 // show answers with a page.

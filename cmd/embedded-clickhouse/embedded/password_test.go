@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestEnsurePassword: whoever comes first, all get the same password, and only the owner can read its file.
+// TestEnsurePassword verifies that all concurrent callers get the same password, and that only the owner can read its
+// file.
 func TestEnsurePassword(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	file := filepath.Join(dir, WriterPasswordFile)
@@ -24,25 +25,25 @@ func TestEnsurePassword(t *testing.T) {
 	wg.Wait()
 	for _, password := range got {
 		if password != got[0] || len(password) < 20 {
-			t.Errorf("got the passwords %q", got)
+			t.Errorf("concurrent callers got the passwords %q, want one", got)
 		}
 	}
 	if again, err := EnsurePassword(file); again != got[0] || err != nil {
-		t.Errorf("later it is %q, %v", again, err)
+		t.Errorf("a later call returned %q, %v", again, err)
 	}
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got mode %v, %v", info.Mode(), err)
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 1 {
-		t.Errorf("it left %v", left)
+		t.Errorf("leftover files: %v", left)
 	}
 	if other, _ := EnsurePassword(filepath.Join(dir, ReaderPasswordFile)); other == got[0] {
 		t.Error("both users have the same password")
 	}
 }
 
-// TestReadEmpty: an empty file is no password.
+// TestReadEmpty verifies that an empty password file is an error.
 func TestReadEmpty(t *testing.T) {
 	file := filepath.Join(t.TempDir(), WriterPasswordFile)
 	if err := os.WriteFile(file, []byte("\n"), 0o600); err != nil {

@@ -11,7 +11,7 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// BenchmarkRows inserts and selects 100,000 rows of an event's width at a time.
+// BenchmarkRows inserts and selects 100,000 rows of the size of an event.
 func BenchmarkRows(b *testing.B) {
 	const count = 100_000
 	conn := enginetest.Connect(b, enginetest.DSN(b))

@@ -15,14 +15,14 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// writeFailed plus the error number is the exit status of an engine that could not write a file.
+// writeFailed plus the error number is the exit status of an engine after a failed write.
 const writeFailed = 100
 
-// rowBytes is the size of a row of the tests' tables, which nothing compresses.
+// rowBytes is the size of an incompressible row of the tests' tables.
 const rowBytes = 1000
 
-// TestMergeOnFullDisk fills the disk while parts are merged. Nothing is lost of them: the engine ends before it takes
-// half a part for the whole, and has all rows when it runs again, also after it has removed the parts that were merged.
+// TestMergeOnFullDisk fills the disk during merges. No row may be lost: the engine must exit before it uses an
+// incomplete part, and have all rows after a restart, also after it has removed the merged parts.
 func TestMergeOnFullDisk(t *testing.T) {
 	const parts, rows = 4, 10_000
 	dir := t.TempDir()
@@ -47,7 +47,7 @@ func TestMergeOnFullDisk(t *testing.T) {
 		err := testutil.Poll(time.Minute, func() error {
 			files, _ := filepath.Glob(filepath.Join(dir, "store", "*", "*", "tmp_merge_*", "s.bin"))
 			if len(files) == 0 && len(merged) == 0 {
-				return errors.New("no merge has begun")
+				return errors.New("no merge has started")
 			}
 			return nil
 		})
@@ -63,26 +63,26 @@ func TestMergeOnFullDisk(t *testing.T) {
 		}
 		if err != nil && conn.Ping(context.Background()) != nil {
 			if status := engine.ExitStatus(); status != writeFailed+int(syscall.ENOSPC) {
-				t.Fatalf("the engine has ended with %d, want that it says of a full disk", status)
+				t.Fatalf("the engine exited with status %d, want the status of a full disk", status)
 			}
 			struck++
 			engine.Restart()
 		}
 		if got := one[uint64](t, conn, "SELECT uniqExact(n) + sum(length(s) != ?) FROM source", rowBytes); got != inserted*rows {
-			t.Fatalf("%d of %d rows are whole after attempt %d", got, inserted*rows, attempt)
+			t.Fatalf("%d of %d rows are intact after attempt %d", got, inserted*rows, attempt)
 		}
-		if err == nil { // it was faster than the disk was filled
+		if err == nil { // the merge ended before the disk was full
 			insert(int(inserted))
 			inserted++
 		}
 	}
 	if struck == 0 {
-		t.Fatal("no merge was struck")
+		t.Fatal("no merge was interrupted")
 	}
 	mustExec(t, conn, "OPTIMIZE TABLE source FINAL")
 	err := testutil.Poll(time.Minute, func() error {
 		if old := one[uint64](t, conn, "SELECT count() FROM system.parts WHERE table = 'source' AND NOT active"); old > 0 {
-			return fmt.Errorf("%d merged parts are still there", old)
+			return fmt.Errorf("%d merged parts still exist", old)
 		}
 		return nil
 	})
@@ -91,7 +91,7 @@ func TestMergeOnFullDisk(t *testing.T) {
 	}
 	for range 2 {
 		if got := one[uint64](t, conn, "SELECT uniqExact(n) + sum(length(s) != ?) FROM source", rowBytes); got != inserted*rows {
-			t.Errorf("%d of %d rows are whole after the parts that were merged are gone", got, inserted*rows)
+			t.Errorf("%d of %d rows are intact after the removal of the merged parts", got, inserted*rows)
 		}
 		if got := one[uint64](t, conn, "SELECT count() FROM system.detached_parts"); got != 0 {
 			t.Errorf("%d parts were detached", got)
@@ -101,8 +101,8 @@ func TestMergeOnFullDisk(t *testing.T) {
 	}
 }
 
-// TestStartOnFullDisk: an engine that has ended on a full disk answers queries again while the disk is still full, and
-// refuses inserts.
+// TestStartOnFullDisk verifies that an engine that exited because of a full disk answers queries after a restart on the
+// still full disk, and refuses inserts.
 func TestStartOnFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	disk := testutil.NewDisk(t, dir, 200<<20)
@@ -126,8 +126,9 @@ func TestStartOnFullDisk(t *testing.T) {
 	mustExec(t, conn, "INSERT INTO source VALUES (2)")
 }
 
-// TestInsertCutShort: ClickHouse notes an insert's token before it puts the part in place. What is sent again after a
-// crash between the two is stored, and what is sent again after a crash later is not stored twice.
+// TestInsertCutShort: ClickHouse records an insert's deduplication token before it renames the part. The test verifies
+// that an insert repeated after a crash between the two is stored, and one repeated after a later crash is not stored
+// twice.
 func TestInsertCutShort(t *testing.T) {
 	engine := enginetest.Start(t)
 	conn := openDSN(t, engine.DSN("default"))
@@ -141,7 +142,7 @@ func TestInsertCutShort(t *testing.T) {
 	if err != nil || len(parts) != 1 {
 		t.Fatalf("%v, %v", parts, err)
 	}
-	// As it is until the engine renames it.
+	// The state before the engine renames the part.
 	if err := os.Rename(parts[0], filepath.Join(filepath.Dir(parts[0]), "tmp_insert_0_3_3_0")); err != nil {
 		t.Fatal(err)
 	}
@@ -151,14 +152,14 @@ func TestInsertCutShort(t *testing.T) {
 		insertOnce(t, conn, "merged", 2)
 		insertOnce(t, conn, "cut short", 20)
 		if got := one[string](t, conn, "SELECT toString(arraySort(groupArray(n))) FROM source"); got != "[1,2,20]" {
-			t.Errorf("stored is %s, want [1,2,20]", got)
+			t.Errorf("stored rows %s, want [1,2,20]", got)
 		}
 		engine.Stop()
 		engine.Restart()
 	}
 }
 
-// TestLockOfDyingEngine starts an engine while another still holds the directory, as one that was killed does for a
+// TestLockOfDyingEngine verifies that an engine starts while a killed one still holds the directory's lock for a
 // moment.
 func TestLockOfDyingEngine(t *testing.T) {
 	dir := t.TempDir()
@@ -172,7 +173,7 @@ func TestLockOfDyingEngine(t *testing.T) {
 	}
 	var released sync.WaitGroup
 	released.Go(func() {
-		time.Sleep(500 * time.Millisecond) // long enough to be asked for meanwhile; the test holds without
+		time.Sleep(500 * time.Millisecond) // long enough for the second engine to try; the test also passes without
 		lock.Close()
 	})
 	engine := enginetest.StartIn(t, dir)

@@ -10,14 +10,14 @@ import (
 	"testing"
 )
 
-// TestHTTP is what curl and other clients send, and what ClickHouse answers.
+// TestHTTP verifies the answers to requests of curl and other HTTP clients.
 func TestHTTP(t *testing.T) {
 	base := overHTTP(t)
 	for _, c := range []struct {
 		name, method, query, body string
 		params                    url.Values
 		status                    int
-		// want is in the body, header is "Name: value" that must be among the headers.
+		// The body must contain want, the header must contain "Name: value".
 		want, header string
 	}{
 		{name: "query in the URL", method: "GET", query: "SELECT 1", status: 200, want: "1\n"},
@@ -89,7 +89,7 @@ func TestHTTPCompression(t *testing.T) {
 		if encoding == "" {
 			header = nil
 		}
-		// A body of 6 MB does not fit into what is held in memory.
+		// A body of 6 MB does not fit into the buffer in memory.
 		status, _, body := send(t, "POST", with(base, "INSERT INTO g FORMAT TSV", nil), bytes.NewReader(data), header)
 		if status != 200 {
 			t.Errorf("%s: got status %d: %s", encoding, status, body)
@@ -126,7 +126,7 @@ func TestPing(t *testing.T) {
 	}
 }
 
-// with adds a query and parameters to the address.
+// with returns the address with a query and parameters.
 func with(base *url.URL, query string, params url.Values) string {
 	u, q := *base, base.Query()
 	if query != "" {

@@ -9,8 +9,8 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// TestKill kills the engine under inserts: every acknowledged row is there afterwards, and a repeated token is still
-// known.
+// TestKill kills the engine during inserts and verifies that every acknowledged row and every deduplication token has
+// survived.
 func TestKill(t *testing.T) {
 	engine := enginetest.Start(t)
 	conn := openDSN(t, engine.DSN("default"))
@@ -34,15 +34,15 @@ func TestKill(t *testing.T) {
 	engine.Restart()
 	conn = openDSN(t, engine.DSN("default"))
 	if got := one[uint64](t, conn, "SELECT count() FROM source WHERE n <= ?", last); got != last+1 {
-		t.Errorf("%d of %d acknowledged rows are there", got, last+1)
+		t.Errorf("%d of %d acknowledged rows survived", got, last+1)
 	}
 	insertOnce(t, conn, "first", 1_000_000)
 	if got := one[uint64](t, conn, "SELECT count() FROM source WHERE n = 1000000"); got != 1 {
-		t.Errorf("a batch that was sent again after the kill is there %d times", got)
+		t.Errorf("a batch repeated after the kill is stored %d times", got)
 	}
 }
 
-// TestRestart also stops in order, and finds settings and views again.
+// TestRestart verifies that settings and views survive a stop and a kill.
 func TestRestart(t *testing.T) {
 	engine := enginetest.Start(t)
 	conn := openDSN(t, engine.DSN("default"))

@@ -14,13 +14,13 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// TestMain lets go of idle connections: clickhouse-go forgets one that it closes right after an error response.
+// TestMain closes idle connections: clickhouse-go leaks one that it closes right after an error response.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 
-// open connects to a fresh database, after change has had its way with the options.
+// open connects to a new database. change modifies the options.
 func open(t *testing.T, change ...func(*clickhouse.Options)) driver.Conn {
 	t.Helper()
 	return openDSN(t, enginetest.DSN(t), change...)
@@ -63,7 +63,7 @@ func mustExec(t *testing.T, conn driver.Conn, statement string, args ...any) {
 	}
 }
 
-// one is the only value of the only row.
+// one returns the only value of a result.
 func one[T any](t *testing.T, conn driver.Conn, query string, args ...any) T {
 	t.Helper()
 	var value T
@@ -84,7 +84,8 @@ func wantCode(t *testing.T, err error, code int32) {
 	}
 }
 
-// overHTTP is the address for requests that no client library makes, or skips the test.
+// overHTTP returns the address for requests that no client library makes. It skips the test if the server has no HTTP
+// interface.
 func overHTTP(t *testing.T) *url.URL {
 	t.Helper()
 	u, err := url.Parse(enginetest.DSN(t))
@@ -92,7 +93,7 @@ func overHTTP(t *testing.T) *url.URL {
 		t.Fatal(err)
 	}
 	if u.Scheme != "http" && u.Scheme != "https" {
-		t.Skip("the server is not reached over HTTP")
+		t.Skip("the server has no HTTP interface")
 	}
 	q := u.Query()
 	q.Set("database", u.Path[1:])

@@ -23,7 +23,7 @@ func TestEmptyResult(t *testing.T) {
 	}
 	var n uint64
 	if err := conn.QueryRow(context.Background(), "SELECT number FROM numbers(0)").Scan(&n); err == nil {
-		t.Error("a row that is not there was scanned")
+		t.Error("Scan without a row returned no error")
 	}
 }
 
@@ -46,7 +46,7 @@ func TestManyBlocks(t *testing.T) {
 		}
 	}
 	if rows.Err() != nil || want != 100000 {
-		t.Errorf("the rows ended before %d with error %v", want, rows.Err())
+		t.Errorf("rows ended before %d with error %v", want, rows.Err())
 	}
 }
 
@@ -78,7 +78,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestErrorInTheMidst fails after blocks have been sent.
+// TestErrorInTheMidst verifies the error of a query that fails after some blocks were sent.
 func TestErrorInTheMidst(t *testing.T) {
 	for _, method := range []clickhouse.CompressionMethod{clickhouse.CompressionNone, clickhouse.CompressionLZ4,
 		clickhouse.CompressionGZIP} {
@@ -106,7 +106,7 @@ func TestSettingsDoNotLeak(t *testing.T) {
 	}
 	mustExec(t, conn, "SET max_block_size = 124")
 	if got := one[uint64](t, conn, query); got == 123 || got == 124 {
-		t.Errorf("the next query has max_block_size %d of one before", got)
+		t.Errorf("the next query inherited max_block_size %d", got)
 	}
 }
 
@@ -154,7 +154,7 @@ func TestStructs(t *testing.T) {
 	}
 }
 
-// TestCancel wants the query to end on the server, not only for the client.
+// TestCancel verifies that a cancelled query ends on the server, not only for the client.
 func TestCancel(t *testing.T) {
 	conn := open(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)

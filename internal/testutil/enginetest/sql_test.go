@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestDatabaseSQL does what a migration library does.
+// TestDatabaseSQL verifies what a migration library needs from database/sql.
 func TestDatabaseSQL(t *testing.T) {
 	db := openSQL(t)
 	ctx := context.Background()

@@ -10,7 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// insertOnce sends the rows under a deduplication token, as a drain does that does not know whether it has already.
+// insertOnce inserts rows with a deduplication token, as the drain does when it repeats an insert.
 func insertOnce(t *testing.T, conn driver.Conn, token string, rows ...uint64) {
 	t.Helper()
 	ctx := clickhouse.Context(context.Background(), clickhouse.WithSettings(clickhouse.Settings{
@@ -37,7 +37,7 @@ func TestDeduplication(t *testing.T) {
 	mustExec(t, conn, "CREATE MATERIALIZED VIEW view TO target AS SELECT n * 2 AS n FROM source")
 	insertOnce(t, conn, "spool-1-2", 1, 2)
 	insertOnce(t, conn, "spool-1-2", 1, 2)
-	// The same rows under another token are other events.
+	// The same rows with another token are different events.
 	insertOnce(t, conn, "spool-3-4", 1, 2)
 	for _, table := range []string{"source", "target"} {
 		if got := one[uint64](t, conn, "SELECT count() FROM "+table); got != 4 {
@@ -46,7 +46,7 @@ func TestDeduplication(t *testing.T) {
 	}
 }
 
-// TestLargeInsert: what does not fit into the engine's memory for a body is taken as well, compressed or not.
+// TestLargeInsert verifies that the engine accepts a body larger than its buffer, with each compression.
 func TestLargeInsert(t *testing.T) {
 	for _, method := range []clickhouse.CompressionMethod{clickhouse.CompressionNone, clickhouse.CompressionLZ4, clickhouse.CompressionZSTD} {
 		conn := open(t, func(o *clickhouse.Options) { o.Compression = &clickhouse.Compression{Method: method} })
@@ -55,7 +55,7 @@ func TestLargeInsert(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		const rows = 9000 // of 1 KiB
+		const rows = 9000 // of 1 KiB each
 		for n := range uint64(rows) {
 			if err := batch.Append(n, strings.Repeat("text", 256)); err != nil {
 				t.Fatal(err)
@@ -69,7 +69,8 @@ func TestLargeInsert(t *testing.T) {
 	}
 }
 
-// TestBackground wants what a server does by itself: merges, expiry, mutations, and the tables that tell about them.
+// TestBackground verifies that the engine merges parts, removes expired rows and runs mutations in the background, and
+// reports them in its system tables.
 func TestBackground(t *testing.T) {
 	conn := open(t)
 	mustExec(t, conn, "CREATE TABLE b (n UInt64, at DateTime('UTC')) ENGINE = ReplacingMergeTree ORDER BY n TTL at + INTERVAL 1 DAY"+

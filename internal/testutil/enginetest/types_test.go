@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// typeCases are the column types that hooktape uses, each with a value that has something to lose on the way.
+// typeCases are the column types that hooktape uses, each with a value that a wrong conversion would change.
 var typeCases = []struct {
 	name, column string
 	value        any
@@ -71,7 +71,7 @@ func TestTypes(t *testing.T) {
 				t.Fatal(err)
 			}
 			if at, ok := got.Interface().(*time.Time); ok {
-				// Whether the zone is called UTC or Etc/UTC is the server's business.
+				// The server may call the zone UTC or Etc/UTC.
 				*at = at.UTC()
 			}
 			if got := got.Elem().Interface(); !reflect.DeepEqual(got, c.value) {

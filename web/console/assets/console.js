@@ -1,4 +1,4 @@
-// What htmx does not do: the time zone, new rows of the list, the range on the chart, copying, and the keyboard.
+// What htmx does not do: the time zone, relative times, new rows of the list, the range on the chart, copying, and the keyboard.
 'use strict'
 const $ = (s, in_ = document) => in_.querySelector(s), $$ = (s, in_ = document) => [...in_.querySelectorAll(s)]
 
@@ -13,6 +13,18 @@ if (!kept || decodeURIComponent(kept.slice(14)) !== zone) {
   document.cookie = 'hooktape_zone=' + encodeURIComponent(zone) + '; path=/; max-age=31536000; samesite=strict'
   if (document.documentElement.dataset.zone && zone !== 'UTC' && !sessionStorage.zoned) { sessionStorage.zoned = 1; location.reload() }
 }
+
+// Relative times follow the clock, as moment.Ago writes them.
+const ahead = Date.now() - document.documentElement.dataset.now // of the server's clock
+function ago(ms) {
+  const s = Math.floor(Math.abs(ms) / 1000), min = Math.floor(s / 60)
+  const text = s < 60 ? s + ' s' : s < 3600 ? min + ' min' : Math.floor(min / 60) + ' h ' + min % 60 + ' min'
+  return ms < 0 ? 'in ' + text : s < 2 ? 'now' : text + ' ago'
+}
+setInterval(() => $$('time.ago').forEach(e => {
+  const ms = Date.now() - ahead - Date.parse(e.dateTime)
+  if (Math.abs(ms) < 864e5) e.textContent = ago(ms)
+}), 5000)
 
 // Buttons that need this script are hidden without it.
 $$('[data-copy], #keys, #all, #pause').forEach(e => { e.hidden = false })

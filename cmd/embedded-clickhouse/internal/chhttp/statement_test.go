@@ -25,12 +25,13 @@ func TestTokenize(t *testing.T) {
 	}
 	for _, sql := range []string{"SELECT 1 -- x", "SELECT /* */ 1", `SELECT "a"`, "SELECT 'a", "SELECT `a", "SELECT 1;", "SELECT $x$", "SELECT é", "SELECT 1)", "SELECT {x", "SELECT \\"} {
 		if tokens, err := tokenize(sql); err == nil {
-			t.Errorf("%q, which no engine returns, is read as %v", sql, tokens)
+			t.Errorf("invalid %q: got tokens %v, want an error", sql, tokens)
 		}
 	}
 }
 
-// FuzzTokenize looks for texts that make it leave its bounds, stand still or lose a byte that is no blank.
+// FuzzTokenize verifies that no text makes the tokenizer leave its bounds, stop advancing, or skip a byte that is not
+// white space.
 func FuzzTokenize(f *testing.F) {
 	for _, seed := range []string{"INSERT INTO t FORMAT CSV", "'\\", "`", "{", "((1)", "SELECT 'a\\'' FROM `x`"} {
 		f.Add(seed)
@@ -48,7 +49,7 @@ func FuzzTokenize(f *testing.F) {
 			end = token.end
 		}
 		if strings.Trim(sql[end:], " \n") != "" {
-			t.Errorf("%q: nothing read after %d", sql, end)
+			t.Errorf("%q: no progress after byte %d", sql, end)
 		}
 	})
 }

@@ -16,12 +16,12 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// engine is what the fake npm delivers as libchdb.so.
+// engine is the content of libchdb.so in the fake npm package.
 const engine = "the engine"
 
-// fake makes this machine's build one that a fake npm delivers: a shell script that has the tarball's path in $tarball and
-// npm's arguments as its own ($4 is --pack-destination's value).
-func fake(t *testing.T, script string) (cache string) {
+// fakeNPM puts an npm into PATH that is a shell script, and makes it the source of this machine's build. The script has
+// the tarball's path in $tarball and npm's arguments as its own; $4 is the value of --pack-destination.
+func fakeNPM(t *testing.T, script string) (cache string) {
 	t.Helper()
 	tarball := pack(t)
 	data, err := os.ReadFile(tarball)
@@ -44,7 +44,7 @@ func fake(t *testing.T, script string) (cache string) {
 	return cache
 }
 
-// pack writes a package as npm does.
+// pack writes a package in npm's format.
 func pack(t *testing.T) string {
 	t.Helper()
 	var packed bytes.Buffer
@@ -74,7 +74,7 @@ func run(t *testing.T, o Options) (string, error) {
 }
 
 func TestFetch(t *testing.T) {
-	cache := fake(t, `cp $tarball "$4/lib.tgz"`)
+	cache := fakeNPM(t, `cp $tarball "$4/lib.tgz"`)
 	out, err := run(t, Options{})
 	if err != nil || !strings.HasPrefix(out, "fetching the engine, "+humanize.Bytes(uint64(builds[runtime.GOOS+"-"+runtime.GOARCH].packed))+", once\n") || !strings.Contains(out, "the engine is ready") {
 		t.Fatalf("got %q, %v", out, err)
@@ -87,14 +87,14 @@ func TestFetch(t *testing.T) {
 		t.Errorf("got engine %q, %v", text, err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(cache, "hooktape", "fetch-*")); len(left) > 0 {
-		t.Errorf("it left %v", left)
+		t.Errorf("leftover files: %v", left)
 	}
 	for _, o := range []Options{{}, {Verify: true}} {
 		if out, err := run(t, o); err != nil || out != "the engine is there: "+library+"\n" {
-			t.Errorf("again with %+v: got %q, %v", o, out, err)
+			t.Errorf("second run with %+v: got %q, %v", o, out, err)
 		}
 	}
-	// The same size, but other bytes: only a full check sees it, and only force repairs it.
+	// Same size, other bytes: only a full check detects it, and only --force repairs it.
 	if err := os.WriteFile(library, []byte("the_engine"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestFetch(t *testing.T) {
 	if _, err := run(t, Options{Verify: true}); err != nil {
 		t.Errorf("after --force: %v", err)
 	}
-	// A torn file has another size, and is replaced without being asked.
+	// A torn file has another size: fetch replaces it without --force.
 	if err := os.WriteFile(library, []byte("the"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestFetchFails(t *testing.T) {
 		{"disk full", "echo 'npm error code ENOSPC' >&2; exit 1", "is full"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cache := fake(t, c.script)
+			cache := fakeNPM(t, c.script)
 			_, err := run(t, Options{})
 			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got error %v, want one line with %q", err, c.want)
@@ -135,19 +135,19 @@ func TestFetchFails(t *testing.T) {
 				t.Error("an engine was installed")
 			}
 			if left, _ := filepath.Glob(filepath.Join(cache, "hooktape", "fetch-*")); len(left) > 0 {
-				t.Errorf("it left %v", left)
+				t.Errorf("leftover files: %v", left)
 			}
 		})
 	}
 	t.Run("npm missing", func(t *testing.T) {
-		fake(t, "")
+		fakeNPM(t, "")
 		t.Setenv("PATH", t.TempDir())
 		if _, err := run(t, Options{}); err == nil || !strings.Contains(err.Error(), "npm is not installed") {
 			t.Errorf("got error %v", err)
 		}
 	})
 	t.Run("unknown system", func(t *testing.T) {
-		fake(t, "")
+		fakeNPM(t, "")
 		delete(builds, runtime.GOOS+"-"+runtime.GOARCH)
 		if _, err := run(t, Options{}); err == nil || !strings.Contains(err.Error(), "there is no engine for") {
 			t.Errorf("got error %v", err)
@@ -155,9 +155,9 @@ func TestFetchFails(t *testing.T) {
 	})
 }
 
-// TestFetchTwiceAtOnce runs npm once.
+// TestFetchTwiceAtOnce verifies that concurrent calls run npm once.
 func TestFetchTwiceAtOnce(t *testing.T) {
-	cache := fake(t, `echo run >> "$XDG_CACHE_HOME/runs"; sleep 0.3; cp $tarball "$4/lib.tgz"`)
+	cache := fakeNPM(t, `echo run >> "$XDG_CACHE_HOME/runs"; sleep 0.3; cp $tarball "$4/lib.tgz"`)
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {

@@ -1,0 +1,45 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+)
+
+// An event that somebody has accepted after all has two rows with the same id: that of the rejected request, and a
+// newer one with the verdict accepted and the parsed fields. Nothing ever changes a stored row. Every selection leaves
+// out the first of the two (see superseded), so that lists and counts have each event once.
+
+// AcceptEvent stores the accepted row of a rejected event. It returns false, and changes nothing, if there is one.
+func (s *Store) AcceptEvent(ctx context.Context, e event.Event) (bool, error) {
+	where := &conditions{}
+	where.identified([]uuid.UUID{e.ID})
+	where.require("verdict = 'accepted'")
+	accepted := map[uuid.UUID]bool{}
+	if err := s.addIDs(ctx, "events", where, accepted); err != nil || accepted[e.ID] {
+		return false, err
+	}
+	// Of two processes that accept it at the same time, the token lets one store it.
+	return true, s.insertEvents(ctx, "accept "+e.ID.String(), []event.Event{e})
+}
+
+// superseded is the condition that an event was rejected, and accepted later.
+func (c *conditions) superseded(sel event.Selection) string {
+	return "(verdict != 'accepted' AND id IN (SELECT id FROM events WHERE accepted_by != ''" + c.receivedWithin("received_at", sel) + "))"
+}
+
+// whole is the condition that a rejected event can be sent: event.Received.Obstacle in SQL.
+var whole = "(verdict NOT IN ('" + strings.Join(event.Texts(event.NeverWhole), "', '") + "') AND body != '' AND " +
+	"if(arrayExists(h -> lower(h.name) = 'content-length', headers)," +
+	" arrayFirst(h -> lower(h.name) = 'content-length', headers).value = toString(length(body))," +
+	" isValidJSON(body)))"
+
+// sendableRejected is the condition that an event is rejected and can be sent. Headers and bodies are read of rejected
+// events only.
+func (c *conditions) sendableRejected(sel event.Selection) string {
+	return fmt.Sprintf("id IN (SELECT id FROM events PREWHERE verdict != 'accepted'%s WHERE %s)", c.receivedWithin("received_at", sel), whole)
+}

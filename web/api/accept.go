@@ -1,0 +1,194 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"hooktape/internal/bothelp"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+)
+
+// Rejection describes a rejected request.
+type Rejection struct {
+	Reason   string            `json:"reason" doc:"Why it was rejected, in words."`
+	Obstacle string            `json:"obstacle,omitempty" doc:"Why it cannot be accepted after all; absent if it can."`
+	Kept     string            `json:"kept,omitempty" doc:"How much of its body is stored, such as 64 KiB of 2.1 MiB; absent if all."`
+	Parsed   map[string]string `json:"parsed" doc:"What can be read from its body, under the names of decoded. It is for display only: nothing of it was verified, and no search or figure uses it."`
+}
+
+// Acceptance says who accepted a rejected request after all.
+type Acceptance struct {
+	By  string        `json:"by" doc:"The name of a token, or a user of the command line."`
+	At  time.Time     `json:"at" doc:"When."`
+	Was event.Verdict `json:"was" doc:"Why it had been rejected."`
+}
+
+// PersonIn returns the best name of the subscriber in the parsed fields of a body; "" if there is none.
+func PersonIn(parsed map[string]string) string {
+	full := strings.TrimSpace(parsed["first_name"] + " " + parsed["last_name"])
+	return cmp.Or(parsed["name"], full, parsed["messenger_username"], parsed["bothelp_user_id"], parsed["messenger_user_id"])
+}
+
+// ContactIn returns the phone number or email address in the parsed fields of a body; "" if there is none.
+func ContactIn(parsed map[string]string) string { return cmp.Or(parsed["phone"], parsed["email"]) }
+
+// rejectionOf describes a rejected event, whose headers and body are present.
+func rejectionOf(e *event.Event) *Rejection {
+	r := &Rejection{Reason: e.Verdict.Reason(), Obstacle: e.Obstacle(), Kept: e.Kept(), Parsed: map[string]string{}}
+	if e.Verdict == event.Malformed {
+		return r // its body is the start of the request
+	}
+	decoded := bothelp.Decode(&e.Received)
+	for _, f := range known(&decoded) {
+		if f.value != "" {
+			r.Parsed[f.name] = f.value
+		}
+	}
+	return r
+}
+
+// rejectionsAtOnce limits the bodies in memory, of 64 KiB at most.
+const rejectionsAtOnce = 100
+
+// list returns events for a list, and describes those that were rejected.
+func (d *Direct) list(ctx context.Context, events []event.Event) ([]Event, error) {
+	list := briefEvents(events)
+	var rejected []uuid.UUID
+	place := map[uuid.UUID]int{}
+	for i := range events {
+		if place[events[i].ID] = i; events[i].Verdict != event.Accepted {
+			rejected = append(rejected, events[i].ID)
+		}
+	}
+	for len(rejected) > 0 {
+		n := min(len(rejected), rejectionsAtOnce)
+		whole, err := d.store.Events(ctx, rejected[:n])
+		if err != nil {
+			return nil, err
+		}
+		for i := range whole {
+			list[place[whole[i].ID]].Rejection = rejectionOf(&whole[i])
+		}
+		rejected = rejected[n:]
+	}
+	return list, nil
+}
+
+// MaxAccepted is the largest number of events that can be accepted at once.
+const MaxAccepted = 500
+
+// AcceptedList says which events were accepted.
+type AcceptedList struct {
+	Accepted []uuid.UUID `json:"accepted" doc:"The events that were rejected, and are accepted now."`
+	Already  []uuid.UUID `json:"already" doc:"The events that had been accepted before; nothing was changed about them."`
+}
+
+// Accept accepts rejected requests after all: they get their parsed fields, count in analytics, and can be replayed.
+// Live delivery does not send them. Accepting one again changes nothing. Accept returns a [*Problem], and accepts none,
+// if one of them does not exist or is not stored as a whole.
+func (d *Direct) Accept(ctx context.Context, ids []uuid.UUID) (AcceptedList, error) {
+	done := AcceptedList{Accepted: []uuid.UUID{}, Already: []uuid.UUID{}}
+	if err := d.require(RoleAdmin); err != nil {
+		return done, err
+	}
+	if len(ids) == 0 || len(ids) > MaxAccepted {
+		return done, Invalidf("want between 1 and %d ids of events, not %d", MaxAccepted, len(ids))
+	}
+	events, err := d.acceptable(ctx, ids)
+	if err != nil {
+		return done, err
+	}
+	for i := range events {
+		if events[i].Verdict == event.Accepted {
+			done.Already = append(done.Already, events[i].ID)
+			continue
+		}
+		if err := d.accept(ctx, &events[i]); err != nil {
+			return done, err
+		}
+		done.Accepted = append(done.Accepted, events[i].ID)
+	}
+	return done, nil
+}
+
+// acceptable returns events that are accepted, or can be. It returns a [*Problem] with a fault for each other one.
+func (d *Direct) acceptable(ctx context.Context, ids []uuid.UUID) ([]event.Event, error) {
+	events, err := d.store.Events(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var faults []Fault
+	found := map[uuid.UUID]bool{}
+	for i := range events {
+		e := &events[i]
+		found[e.ID] = true
+		if obstacle := e.Obstacle(); e.Verdict != event.Accepted && obstacle != "" {
+			faults = append(faults, Fault{"ids", "event " + e.ID.String() + " cannot be accepted: " + obstacle})
+		}
+	}
+	for _, id := range ids {
+		if !found[id] {
+			faults = append(faults, Fault{"ids", "there is no event " + id.String()})
+		}
+	}
+	if len(faults) > 0 {
+		return nil, Invalidf("").withFaults(faults)
+	}
+	return events, nil
+}
+
+// accept stores the accepted row of a rejected event. Nothing is done without an entry in the audit log.
+func (d *Direct) accept(ctx context.Context, e *event.Event) error {
+	detail, err := json.Marshal(map[string]any{"was": e.Verdict})
+	if err != nil {
+		return err
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	entry := store.AuditEntry{At: now, Who: d.actor.Name, Action: "event.accept", Target: e.ID.String(), Detail: string(detail)}
+	if d.actor.RemoteIP.IsValid() {
+		entry.RemoteIP = d.actor.RemoteIP.String()
+	}
+	if err := d.store.Audit(ctx, entry); err != nil {
+		return err
+	}
+	e.Acceptance = event.Acceptance{By: d.actor.Name, At: now, Was: e.Verdict}
+	e.Verdict = event.Accepted
+	e.Spool, e.SpoolNumber = "", 0 // live delivery follows these numbers, and is past this one
+	bothelp.Read(e, "")
+	if e.EventAt != nil { // BotHelp may have sent the same chat webhook until it was accepted
+		originals, err := d.store.Originals(ctx, []event.Event{*e})
+		if err != nil {
+			return err
+		}
+		e.DuplicateOf = originals[e.ID]
+	}
+	_, err = d.store.AcceptEvent(ctx, *e)
+	return err
+}
+
+type acceptInput struct {
+	Body struct {
+		IDs []uuid.UUID `json:"ids" minItems:"1" maxItems:"500" doc:"The events."`
+	}
+}
+
+func (s *server) acceptRoute() {
+	route(s, RoleAdmin, "POST /events/accept", huma.Operation{OperationID: "accept-events",
+		MaxBodyBytes: maxBodyBytes, Errors: []int{http.StatusNotFound},
+		Summary: "Accept rejected requests after all",
+		Description: "For a lead that came with an old token, for example. The events get the verdict accepted, with their parsed fields, " +
+			"and are counted and sent like all others from now on: create a replay to send them. Only requests that are stored as a whole can be accepted. " +
+			"Accepting one twice changes nothing. The audit log records it."},
+		func(ctx context.Context, in *acceptInput) (*struct{ Body AcceptedList }, error) {
+			list, err := s.as(ctx).Accept(ctx, in.Body.IDs)
+			return &struct{ Body AcceptedList }{list}, err
+		})
+}

@@ -1,0 +1,182 @@
+package console_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+	"hooktape/replay"
+)
+
+// TestNewReplay checks the form of a replay, its confirmations, and sending one event again.
+func TestNewReplay(t *testing.T) {
+	t.Parallel()
+	billing := replay.DefaultEndpoint("billing", newSink(t).URL)
+	billing.AllowPrivate = true
+	f := newFixture(t, billing)
+	for name, test := range map[string]func(*fixture){"Target": (*fixture).testTarget, "PlanAgain": (*fixture).testPlanAgain,
+		"Confirm": (*fixture).testConfirm, "SendAgain": (*fixture).testSendAgain, "OpenFailure": (*fixture).testOpenFailure} {
+		t.Run(name, func(t *testing.T) { test(f.on(t)) })
+	}
+}
+
+// testTarget: the endpoint is required, and taken from the filter "failed at", which then is planned at once.
+func (f *fixture) testTarget() {
+	p := f.login(replaySecret)
+	page := p.page("/replays?since=1h")
+	if !strings.Contains(page, `<select name="endpoint" required><option value="">Choose…</option><option>crm`) || strings.Contains(page, `class="plan"`) {
+		f.t.Errorf("without a target the form is %s", page)
+	}
+	if strings.Index(page, `name="endpoint"`) > strings.Index(page, `name="mode"`) || strings.Contains(page, `<details class="wide" open>`) {
+		f.t.Error("the target is not first, or advanced options are open")
+	}
+	for _, name := range []string{"Order", "Max requests per second", "Concurrency", "Playback speed", "Stop after N consecutive failures"} {
+		if i := strings.Index(page, "<label>"+name); i < strings.Index(page, "<summary>Advanced") {
+			f.t.Errorf("%s is not an advanced option", name)
+		}
+	}
+	for _, query := range []string{"failed_at=billing&since=1h", "undelivered_to=billing"} {
+		if page = p.page("/replays?" + query); !strings.Contains(page, "<option selected>billing") || !strings.Contains(page, `class="plan"`) {
+			f.t.Errorf("%s does not propose billing, with a plan", query)
+		}
+	}
+	if page = p.page("/replays?since=1h&endpoint=:url&url=" + url.QueryEscape("https://crm.example.org/x")); !strings.Contains(page, `value="https://crm.example.org/x"`) {
+		f.t.Error("a URL is not kept")
+	}
+}
+
+// testPlanAgain: a replay is planned again with all its options.
+func (f *fixture) testPlanAgain() {
+	f.insert(newLead("again", "Анна", time.Minute))
+	p := f.login(replaySecret)
+	options := "mode=all&order=subscriber&rate=7.5&concurrency=3&pace=20&stop_after_failures=9&retry=none&max_attempts=2"
+	id := f.replayOf(p, "subscriber=again&endpoint=crm&"+options)
+	again := linkIn(p.page("/replays/"+id.String()), `<a class="button" href="/replays?`)
+	got, _ := url.ParseQuery(again)
+	want, _ := url.ParseQuery(options + "&subscriber=again&endpoint=crm")
+	got.Del("until")
+	if got.Encode() != want.Encode() {
+		f.t.Errorf("planned again with %s, want %s", got.Encode(), want.Encode())
+	}
+	page := p.page("/replays?" + again)
+	for _, field := range []string{`value="all" checked`, `value="subscriber" selected`, `name="rate" type="number" min="0" step="any" value="7.5"`, `value="none" selected`,
+		`name="max_attempts" type="number" min="0" max="65535" value="2"`, `<details class="wide" open>`, "Replay 1 event"} {
+		if !strings.Contains(page, field) {
+			f.t.Errorf("the form does not have %s", field)
+		}
+	}
+}
+
+// testConfirm: many events, all events, and the same ones once more need a second click.
+func (f *fixture) testConfirm() {
+	var events []event.Event
+	for i := range 1001 {
+		events = append(events, newLead("many", "Анна", time.Minute+time.Duration(i)*time.Millisecond))
+	}
+	f.insert(append(events, newLead("few", "Иван", time.Minute))...)
+	p := f.login(replaySecret)
+	replays := func() int {
+		list, err := f.db.Replays(background, uuid.Nil, 100)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		return len(list)
+	}
+	for query, reason := range map[string]string{"subscriber=many&endpoint=crm": "These are 1\u202f001 events.", "subscriber=few&endpoint=crm&mode=all": "also those that"} {
+		page := p.page("/replays?" + query)
+		action := linkIn(page, `<form class="go" method="post" action="`)
+		form := url.Values{"key": {query}, "count": {linkIn(page, `name="count" value="`)}}
+		before := replays()
+		a := p.post(action, form)
+		if a.status != http.StatusOK || !strings.Contains(a.body, reason) || replays() != before {
+			f.t.Errorf("%s is created without a confirmation: %d %s", query, a.status, a.body)
+		}
+		for _, hidden := range []string{`name="key" value="`, `name="confirmed" value="1"`, `action="` + strings.ReplaceAll(action, "&", "&amp;") + `"`} {
+			if !strings.Contains(a.body, hidden) {
+				f.t.Errorf("the page that asks has no %s:\n%s", hidden, a.body)
+			}
+		}
+		form.Set("confirmed", "1")
+		if a := p.post(action, form); a.status != http.StatusSeeOther || replays() != before+1 {
+			f.t.Errorf("%s is not created after the confirmation: %d", query, a.status)
+		}
+		form.Set("key", "another "+query)
+		form.Del("confirmed")
+		form.Set("count", "1")
+		if a := p.post(strings.Replace(action, "mode=all&", "", 1), form); !strings.Contains(a.body, "with the same selection") || replays() != before+1 {
+			f.t.Errorf("%s is repeated without a confirmation: %d %s", query, a.status, a.body)
+		}
+	}
+	if a := p.post("/replays?source=demo&subscriber=few&endpoint=billing", url.Values{"key": {"harmless"}, "count": {"1"}}); a.status != http.StatusSeeOther {
+		f.t.Errorf("a harmless replay needs a confirmation: %s", a.body)
+	}
+}
+
+// testSendAgain: an event that the endpoint has is sent again only after a second click.
+func (f *fixture) testSendAgain() {
+	e := newLead("has", "Анна", time.Minute)
+	f.insert(e)
+	p := f.login(replaySecret)
+	form := func(key string) url.Values { return url.Values{"endpoint": {"crm"}, "url": {""}, "key": {key}} }
+	path := "/events/" + e.ID.String() + "/replay"
+	first := p.post(path, form("first"))
+	if first.status != http.StatusSeeOther {
+		f.t.Fatalf("the first time: %d %s", first.status, first.body)
+	}
+	f.awaitEnd(first.header.Get("Location"))
+	again := p.post(path, form("again"))
+	if again.status != http.StatusOK || !strings.Contains(again.body, "has this event since <time") || !strings.Contains(again.body, "Send it again?") {
+		f.t.Fatalf("the second time: %d %s", again.status, again.body)
+	}
+	if n := f.sink.got[e.ID.String()]; n != 1 {
+		f.t.Errorf("the endpoint got it %d times", n)
+	}
+	confirmed := form("again")
+	confirmed.Set("confirmed", "1")
+	f.awaitEnd(p.post(path, confirmed).header.Get("Location"))
+	if n := f.sink.got[e.ID.String()]; n != 2 {
+		f.t.Errorf("after the confirmation the endpoint got it %d times", n)
+	}
+}
+
+// testOpenFailure: the event's page shows the answer of the newest failure, and of nothing that was delivered since.
+func (f *fixture) testOpenFailure() {
+	e := newLead("open", "Анна", time.Minute)
+	f.insert(e)
+	f.sink.answers(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "the database is locked", http.StatusServiceUnavailable)
+	})
+	p := f.login(replaySecret)
+	query := "id=" + e.ID.String() + "&endpoint=crm&mode=all"
+	f.replayOf(p, query)
+	f.replayOf(p, query+"&max_attempts=1")
+	page := p.page("/events/" + e.ID.String())
+	_, open, _ := strings.Cut(page, `<details class="attempt" open>`)
+	open, _, _ = strings.Cut(open, "</details>")
+	if strings.Count(page, `<details class="attempt" open>`) != 1 || !strings.Contains(open, "the database is locked") || !strings.Contains(open, "attempt 1") {
+		f.t.Errorf("open is %s", open)
+	}
+	if n := strings.Count(page, "of a replay"); n != 3 || !strings.Contains(page, ">received<") {
+		f.t.Errorf("the timeline has %d attempts, want 3", n)
+	}
+	f.sink.answers(nil)
+	f.replayOf(p, query+"&rate=100")
+	if page = p.page("/events/" + e.ID.String()); strings.Contains(page, `<details class="attempt" open>`) {
+		f.t.Error("a failure is open although the event was delivered since")
+	}
+}
+
+// awaitEnd waits until the replay of a page is done.
+func (f *fixture) awaitEnd(location string) {
+	f.t.Helper()
+	id, err := uuid.Parse(strings.TrimPrefix(location, "/replays/"))
+	if err != nil {
+		f.t.Fatalf("%q is not the page of a replay", location)
+	}
+	f.awaitReplay(id)
+}
