@@ -61,10 +61,10 @@ func (c comparison) samePage(title string, shown []row) {
 			case float64:
 				figures = append(figures, column+" "+fmt.Sprintf("%.6f", v))
 			case nil:
-				figures = append(figures, column+" "+nobody)
+				figures = append(figures, column+" "+noFigure)
 			case string:
 				if v == "inf" { // not to be compared with
-					figures = append(figures, column+" "+nobody)
+					figures = append(figures, column+" "+noFigure)
 				}
 			}
 		}
@@ -77,7 +77,7 @@ func (c comparison) samePage(title string, shown []row) {
 			case float64, uint64:
 				figures = append(figures, column+" "+shownNumber(v))
 			case nil:
-				figures = append(figures, column+" "+nobody)
+				figures = append(figures, column+" "+noFigure)
 			}
 		}
 		return strings.ReplaceAll(strings.Join(figures, ", "), " ", "_")
