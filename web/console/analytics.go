@@ -71,29 +71,25 @@ func (v *visit) analysis() (analysis, error) {
 	return a, err
 }
 
-// with returns the address of the page with parameters replaced. pairs are names and values in turn; an empty value
-// removes the parameter.
-func (a analysis) with(pairs ...string) string {
-	values := url.Values{}
-	for name, list := range a.query {
-		values[name] = list
-	}
-	for i := 0; i < len(pairs); i += 2 {
-		values.Del(pairs[i])
-		if pairs[i+1] != "" {
-			values.Set(pairs[i], pairs[i+1])
-		}
+// without returns a copy of the query without some parameters.
+func (a analysis) without(names ...string) url.Values {
+	return filters{Values: a.query}.without(names...)
+}
+
+// with returns the address of the page with a parameter replaced; without it, if value is empty. It also drops the
+// parameters in drop.
+func (a analysis) with(name, value string, drop ...string) string {
+	values := a.without(append(drop, name)...)
+	if value != "" {
+		values.Set(name, value)
 	}
 	return link("/analytics", values)
 }
 
-// only returns the address of the page for leads with one value of a filter.
+// only returns the address of the page for leads with one value of a filter, which may be empty.
 func (a analysis) only(filter, value string) string {
-	values := url.Values{}
-	for name, list := range a.query {
-		values[name] = list
-	}
-	values[filter] = []string{value}
+	values := a.without(filter)
+	values.Set(filter, value)
 	return link("/analytics", values)
 }
 
@@ -116,13 +112,7 @@ func (a analysis) selection(pairs ...string) url.Values {
 
 // CSV returns the address of a panel's figures as CSV.
 func (a analysis) CSV(panel string) string {
-	values := url.Values{}
-	for name, list := range a.query {
-		if !slices.Contains(ownParams, name) {
-			values[name] = list
-		}
-	}
-	return link("/analytics/"+panel+".csv", values)
+	return link("/analytics/"+panel+".csv", a.without(ownParams...))
 }
 
 // analyticsPresets are the ranges to choose.
@@ -141,7 +131,7 @@ func showAnalytics(v *visit) error {
 	p := analyticsPage{analysis: a, Form: a.form()}
 	for _, r := range analyticsPresets {
 		chosen := a.query.Get("since") == r.since || r.since == "30d" && !a.query.Has("since") && !a.query.Has("from")
-		p.Presets = append(p.Presets, preset{r.label, a.with("since", r.since, "from", "", "until", ""), chosen})
+		p.Presets = append(p.Presets, preset{r.label, a.with("since", r.since, "from", "until"), chosen})
 	}
 	p.Chips = v.chips(filters{Values: a.tags()}, "")
 	for i, c := range p.Chips {
@@ -149,7 +139,7 @@ func showAnalytics(v *visit) error {
 	}
 	if len(a.Sources) > 1 {
 		for _, name := range a.Sources {
-			p.Flows = append(p.Flows, preset{name, a.with("source", name, "goal", "", "sort", ""), name == a.Source})
+			p.Flows = append(p.Flows, preset{name, a.with("source", name, "goal", "sort"), name == a.Source})
 		}
 	}
 	if len(a.Goals) == 0 {
@@ -234,21 +224,17 @@ func downloadPanel(v *visit) error {
 
 // analyticsForm is the form of dates and goals.
 type analyticsForm struct {
-	Keep        url.Values // the other parameters of the address
+	ButDates    url.Values // the parameters of the address, without those of the form of dates
 	First, Last string     // days
+	ButGoals    url.Values
 	Steps       []choice
 	Windows     []choice
 	Attribution []choice
 }
 
 func (a analysis) form() analyticsForm {
-	f := analyticsForm{Keep: url.Values{}, First: a.From.In(a.visit.zone).Format(time.DateOnly),
+	f := analyticsForm{ButDates: a.without("since", "from", "until"), ButGoals: a.without("goal", "window_days", "attribution"), First: a.From.In(a.visit.zone).Format(time.DateOnly),
 		Last: a.Until.In(a.visit.zone).Add(-time.Second).Format(time.DateOnly)}
-	for name, list := range a.query {
-		if !slices.Contains([]string{"goal", "window_days", "attribution"}, name) {
-			f.Keep[name] = list
-		}
-	}
 	steps := slices.Clone(a.Steps)
 	for _, goal := range a.Goals {
 		if !slices.Contains(steps, goal) {

@@ -119,7 +119,7 @@ func (f *fixture) testAnalyticsByHand() {
 	b.Click(`.chips a`)
 	b.AwaitText(".kpis", "12")
 	b.Click(`.bar details:nth-of-type(2) summary`)
-	b.Run(chromedp.SendKeys(`.bar input[name=goal][value=paid]`, " ", chromedp.ByQuery), chromedp.Submit(`.bar details:nth-of-type(2) form`, chromedp.ByQuery))
+	b.Run(chromedp.SendKeys(`input[type=checkbox][value=paid]`, " ", chromedp.ByQuery), chromedp.Submit(`.bar details:nth-of-type(2) form`, chromedp.ByQuery))
 	b.AwaitText(".kpis", "66.7 %")
 	b.Await(`new URLSearchParams(location.search).getAll('goal').join() === 'start,offer'`)
 	b.Click(`.kpis a`)
