@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/netip"
 
 	"hooktape/internal/store"
@@ -15,6 +16,7 @@ type Direct struct {
 	service   *replay.Service
 	recent    *recent
 	views     *views
+	links     *loginLinks
 	actor     replay.Actor
 	principal *Principal // nil for the command line, which has the database and may do everything
 }
@@ -22,7 +24,8 @@ type Direct struct {
 // NewDirect returns a Direct for the command line: it may do everything, and what it views is not recorded. Changes are
 // recorded as made by actor.
 func NewDirect(db *store.Store, service *replay.Service, actor replay.Actor) *Direct {
-	d := &Direct{store: db, service: service, actor: actor, views: newViews(db)}
+	d := &Direct{store: db, service: service, actor: actor, views: newViews(db),
+		links: &loginLinks{open: map[[sha256.Size]byte]openLink{}}}
 	d.recent = newRecent(d.Replay)
 	return d
 }

@@ -32,6 +32,7 @@ func configuration(version string) huma.Config {
 				{Name: "Replays", Description: "Sending a selection of events again."},
 				{Name: "Endpoints", Description: "Receivers of events."},
 				{Name: "Analytics", Description: "Leads, conversions and where they come from."},
+				{Name: "Console", Description: "Logging in to the console."},
 				{Name: "Audit", Description: "Who changed what."},
 			},
 			Servers: []*huma.Server{{URL: "/"}},
@@ -45,7 +46,7 @@ func configuration(version string) huma.Config {
 
 // requestSchemas are the schemas of requests, in which an unknown property is an error. Answers may have properties
 // that the document does not list, because later versions add some.
-var requestSchemas = []string{"DeliveryRetry", "DeliverySelection", "EventSearch", "Header", "NewReplay", "ReplayPatch", "Selection"}
+var requestSchemas = []string{"DeliveryRetry", "DeliverySelection", "EventSearch", "Header", "NewLoginLink", "NewReplay", "ReplayPatch", "Selection"}
 
 // serveDocument serves the document, and a page of it.
 func serveDocument(mux *http.ServeMux, doc *huma.OpenAPI) error {

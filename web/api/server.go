@@ -80,6 +80,7 @@ func newServer(o Options, mux *http.ServeMux) (*server, error) {
 	s.diffRoute()
 	s.auditRoute()
 	s.analyticsRoutes()
+	s.loginLinkRoute()
 	return s, nil
 }
 
