@@ -57,6 +57,11 @@ func (p *process) apiAndConsole() (http.Handler, error) {
 		p.cfg.Replay.AllowPrivate)
 	service.Own = p.own
 	direct, guard := api.NewDirect(p.db, service, replay.Actor{}), api.NewGuard(p.Logger)
+	direct.SetHost(api.Host{
+		Retention: p.cfg.StoreRetention(),
+		Spools:    p.spoolReport,
+		DataDir:   string(p.File.Data),
+	})
 	p.direct = direct
 	answers, err := api.New(api.Options{
 		Direct:  direct,

@@ -49,6 +49,7 @@ type process struct {
 	registry *prometheus.Registry
 	tls      certificates // nil if the listeners speak plain HTTP
 	outcomes *spool.Spool
+	spools   []namedSpool
 	runner   *replay.Runner // nil if this process does not deliver
 	direct   *api.Direct    // the same
 

@@ -289,7 +289,7 @@ func (c *Client) CreateLoginLink(ctx context.Context, role Role) (link LoginLink
 
 // AuditLog returns the newest entries of the audit log, the newest first.
 func (c *Client) AuditLog(ctx context.Context, limit int) ([]AuditEntry, error) {
-	var list AuditList
+	var list AuditPage
 	err := c.get(ctx, "audit-log", url.Values{"limit": {strconv.Itoa(limit)}}, &list)
 	return list.Entries, err
 }

@@ -17,6 +17,7 @@ type Direct struct {
 	recent    *recent
 	views     *views
 	links     *loginLinks
+	host      Host
 	actor     replay.Actor
 	principal *Principal // nil for the command line, which has the database and may do everything
 }

@@ -33,6 +33,7 @@ func configuration(version string) huma.Config {
 				{Name: "Endpoints", Description: "Receivers of events."},
 				{Name: "Analytics", Description: "Leads, conversions and where they come from."},
 				{Name: "Console", Description: "Logging in to the console."},
+				{Name: "Storage", Description: "What is kept, how long, and the space it takes."},
 				{Name: "Audit", Description: "Who changed what."},
 			},
 			Servers: []*huma.Server{{URL: "/"}},

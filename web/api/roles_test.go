@@ -26,7 +26,7 @@ func TestRoles(t *testing.T) {
 		{"read", "GET", "/replays/" + id + "/deliveries"},
 		{"replay", "POST", "/endpoints/crm/pause"}, {"replay", "POST", "/endpoints/crm/resume"}, {"replay", "POST", "/replays"},
 		{"replay", "PATCH", "/replays/" + id}, {"replay", "POST", "/replays/" + id + "/cancel"}, {"admin", "GET", "/audit-log"},
-		{"read", "GET", "/analytics"}, {"read", "GET", "/analytics/summary"}, {"admin", "POST", "/login-links"},
+		{"read", "GET", "/analytics"}, {"read", "GET", "/analytics/summary"}, {"admin", "POST", "/login-links"}, {"admin", "GET", "/retention"}, {"admin", "GET", "/storage"},
 		{"admin", "POST", "/events/accept"},
 	} {
 		weaker := map[string][]string{"read": nil, "replay": {readSecret}, "admin": {readSecret, replaySecret}}[c.role]

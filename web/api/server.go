@@ -81,6 +81,7 @@ func newServer(o Options, mux *http.ServeMux) (*server, error) {
 	s.auditRoute()
 	s.analyticsRoutes()
 	s.loginLinkRoute()
+	s.keepingRoutes()
 	return s, nil
 }
 

@@ -350,7 +350,7 @@ func (s *sink) count() (events, requests int) {
 // pages returns the address of each kind of page, about an event of a subscriber and a replay of it.
 func pages(e event.Event, replayID uuid.UUID) []string {
 	return []string{"/", "/?since=1h&verdict=accepted&chart=1", "/events/" + e.ID.String(), "/subscribers/" + url.PathEscape(e.BothelpUserID), "/replays?since=1h&endpoint=crm&mode=all",
-		"/replays", "/replays/" + replayID.String() + "?compare=1", "/endpoints", "/sources", "/analytics"}
+		"/replays", "/replays/" + replayID.String() + "?compare=1", "/endpoints", "/sources", "/analytics", "/audit-log", "/retention", "/storage"}
 }
 
 // replayOf creates a replay of the selected events and waits for its end.
