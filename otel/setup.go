@@ -38,8 +38,8 @@ type Options struct {
 	Version     string // service.version
 	// Spans exports the spans if no OTLP endpoint is set.
 	Spans sdktrace.SpanExporter
-	// Sample is the share, from 0 to 1, of the webhooks whose traces are kept: request and deliveries. A trace begun by
-	// a trusted peer is kept if the peer keeps it. Every webhook has ids.
+	// Sample is the share of webhooks whose traces are sampled, from 0 to 1: the trace of the request and those of its
+	// deliveries. A trace that a trusted peer began is sampled if the peer samples it. Every webhook has ids.
 	Sample float64
 	// Registry receives the metrics for /metrics. Nil exports none.
 	Registry prometheus.Registerer
@@ -68,7 +68,9 @@ func Setup(ctx context.Context, o Options) (shutdown func(context.Context) error
 	otel.SetErrorHandler(onceAMinute(o.Logger))
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 
-	spans, readers, logs := o.Spans, []metric.Option{metric.WithResource(res)}, []log.LoggerProviderOption{log.WithResource(res)}
+	spans := o.Spans
+	readers := []metric.Option{metric.WithResource(res)}
+	logs := []log.LoggerProviderOption{log.WithResource(res)}
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" {
 		to, err := newCollector(ctx)
 		if err != nil {
@@ -89,7 +91,8 @@ func Setup(ctx context.Context, o Options) (shutdown func(context.Context) error
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithSampler(newSampler(o.Sample)), sdktrace.WithBatcher(spans,
 		sdktrace.WithMaxQueueSize(spanQueue), sdktrace.WithMaxExportBatchSize(spanBatch),
 		sdktrace.WithBatchTimeout(spanDelay), sdktrace.WithExportTimeout(spanTimeout)))
-	meters, loggers := metric.NewMeterProvider(readers...), log.NewLoggerProvider(logs...)
+	meters := metric.NewMeterProvider(readers...)
+	loggers := log.NewLoggerProvider(logs...)
 	otel.SetTracerProvider(tracers)
 	otel.SetMeterProvider(meters)
 	otel.SetLoggerProvider(loggers)

@@ -443,8 +443,8 @@ func TestFunctionsAreReviewed(t *testing.T) {
 	}
 }
 
-// TestMissingFencesAreLoud verifies that the program warns when a protection is switched off.
-func TestMissingFencesAreLoud(t *testing.T) {
+// TestMissingProtectionWarns verifies that the program warns when a protection is switched off.
+func TestMissingProtectionWarns(t *testing.T) {
 	p := start(t, "--temporary", "--unconfined", "--unjudged")
 	p.cmd.Process.Kill()
 	p.cmd.Wait()

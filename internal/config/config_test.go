@@ -56,7 +56,10 @@ func TestExampleHasEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Default()
-	want.PublicURL, want.Sources, want.API, want.Endpoints = got.PublicURL, got.Sources, got.API, got.Endpoints
+	want.PublicURL = got.PublicURL
+	want.Sources = got.Sources
+	want.API = got.API
+	want.Endpoints = got.Endpoints
 	if want.Ingest.TrustedProxies == nil {
 		want.Ingest.TrustedProxies = got.Ingest.TrustedProxies
 	}

@@ -25,7 +25,8 @@ func TestExampleEndpoints(t *testing.T) {
 	crm.Sign.Secrets = []string{someSecret, someSecret}
 	archive := replay.DefaultEndpoint("archive", "http://127.0.0.1:9000/archive")
 	archive.Subscribe, archive.AllowPrivate = &replay.Subscription{}, true
-	archive.Retry.Schedule, archive.Retry.MaxAttempts = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 5 * time.Minute}, 50
+	archive.Retry.Schedule = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 5 * time.Minute}
+	archive.Retry.MaxAttempts = 50
 	for i, want := range []replay.Endpoint{crm, archive} {
 		if got := c.DeliveryEndpoints()[i]; !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)

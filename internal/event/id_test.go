@@ -7,8 +7,9 @@ import (
 	"github.com/google/uuid"
 )
 
-func TestIDTellsWhenItsEventWasReceived(t *testing.T) {
-	early, late := time.Date(2026, 1, 2, 3, 4, 5, 678_999_000, time.UTC), time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC)
+func TestIDContainsTimeOfReceipt(t *testing.T) {
+	early := time.Date(2026, 1, 2, 3, 4, 5, 678_999_000, time.UTC)
+	late := time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC)
 	ids := []uuid.UUID{NewID(late), NewID(early)}
 	if ids[0] == NewID(late) || ids[1].Version() != 7 || ids[1].Variant() != uuid.RFC4122 {
 		t.Errorf("ids: %v", ids)
@@ -19,7 +20,7 @@ func TestIDTellsWhenItsEventWasReceived(t *testing.T) {
 	}
 	for _, foreign := range []uuid.UUID{uuid.Nil, uuid.Max, uuid.New()} {
 		if _, _, ok := IDRange([]uuid.UUID{foreign}); ok {
-			t.Errorf("%s has a range", foreign)
+			t.Errorf("got a range for the foreign id %s", foreign)
 		}
 	}
 }

@@ -56,7 +56,8 @@ func (p *process) apiAndConsole() (http.Handler, error) {
 	service := replay.NewService(p.db, func() []replay.Endpoint { return *p.endpoints.Load() },
 		p.cfg.Replay.AllowPrivate)
 	service.Own = p.own
-	direct, guard := api.NewDirect(p.db, service, replay.Actor{}), api.NewGuard(p.Logger)
+	direct := api.NewDirect(p.db, service, replay.Actor{})
+	guard := api.NewGuard(p.Logger)
 	direct.SetHost(api.Host{
 		Retention: p.cfg.StoreRetention(),
 		Spools:    p.spoolReport,

@@ -31,7 +31,7 @@ func account(t testing.TB, change func(*simulate.Options)) *simulate.Account {
 	return a
 }
 
-// all is the whole stream, read as the drain reads it.
+// all returns all requests of an account, decoded as the drain does.
 func all(a *simulate.Account) (events []event.Event) {
 	for batch := range a.Batches(simulate.BatchSize) {
 		events = append(events, a.Events(batch)...)
@@ -39,7 +39,7 @@ func all(a *simulate.Account) (events []event.Event) {
 	return events
 }
 
-// TestTruth compares the truth with a count of what can be read from the requests themselves.
+// TestTruth compares the truth with a count of the decoded requests.
 func TestTruth(t *testing.T) {
 	for name, change := range map[string]func(*simulate.Options){
 		"usual":      nil,
@@ -57,7 +57,8 @@ func TestTruth(t *testing.T) {
 					Goals: map[string][]string{"course": {"offer", "payment"}, "webinar": {"webinar", "watched", "оплата"}}},
 				{From: until.Add(-90 * time.Minute), To: until, Within: time.Hour},
 			} {
-				got, want := asJSON(t, a.Truth().Between(q)), asJSON(t, recount(a, events, q))
+				got := asJSON(t, a.Truth().Between(q))
+				want := asJSON(t, recount(a, events, q))
 				if got != want {
 					t.Errorf("%s to %s within %s:\n%s", q.From, q.To, q.Within, difference(got, want))
 				}
@@ -86,7 +87,7 @@ func difference(got, want string) string {
 	return fmt.Sprintf("%d lines, want %d", len(g), len(w))
 }
 
-// recount is the truth, computed from decoded events alone and with no thought of speed.
+// recount computes the truth from decoded events alone, simply instead of fast.
 func recount(a *simulate.Account, events []event.Event, q simulate.Question) simulate.Report {
 	r := simulate.Report{From: q.From.UTC(), To: q.To.UTC(), Within: q.Within.String(), Sources: map[string]*simulate.Source{}}
 	courseSteps, webinarSteps := simulate.Steps()
@@ -256,7 +257,9 @@ func recountSource(events []event.Event, q simulate.Question, goals []string) *s
 	if s.Funnel.Leads == 0 {
 		s.Funnel = nil
 	}
-	s.FirstTouch, s.LastTouch, s.LatestTouch = sorted(touches[0]), sorted(touches[1]), sorted(touches[2])
+	s.FirstTouch = sorted(touches[0])
+	s.LastTouch = sorted(touches[1])
+	s.LatestTouch = sorted(touches[2])
 	return s
 }
 
@@ -312,7 +315,7 @@ func firstAt(flow []event.Event, step string) time.Time {
 	return time.Time{}
 }
 
-// chains tries every visit to the first step as the beginning.
+// chains tries every visit to the first step as the beginning of a funnel.
 func chains(flow []event.Event, goals []string, within time.Duration) (reached int, done time.Time) {
 	for i, begin := range flow {
 		if begin.Step != goals[0] {

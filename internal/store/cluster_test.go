@@ -39,8 +39,8 @@ func besideCluster(t testing.TB, s *store.Store, dsn string) db {
 	return d
 }
 
-// own returns the name of the local table that holds the rows of a table.
-func (d db) own(table string) string {
+// localTable returns the name of the local table that holds the rows of a table.
+func (d db) localTable(table string) string {
 	if d.cluster {
 		return table + "_local"
 	}
@@ -101,7 +101,7 @@ func testShards(t *testing.T, d db, _ string) {
 	}
 	stored("once")
 	stored("sent again")
-	d.exec(t, "ALTER TABLE "+d.own("events")+" DROP PARTITION (202603, 1)") // forgets the insert, too
+	d.exec(t, "ALTER TABLE "+d.localTable("events")+" DROP PARTITION (202603, 1)") // forgets the insert, too
 	stored("sent again after one shard had taken its part and the other had not")
 }
 
@@ -248,7 +248,7 @@ func testClusterHealth(t *testing.T, d db, dsns string) {
 
 // testStorageOfCluster verifies that the storage report counts each row once, under the table's name.
 func testStorageOfCluster(t *testing.T, d db, _ string) {
-	d.exec(t, "TRUNCATE TABLE "+d.own("events"))
+	d.exec(t, "TRUNCATE TABLE "+d.localTable("events"))
 	for i := range 20 {
 		d.insert(t, eventAt(dawn, i))
 	}

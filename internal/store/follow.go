@@ -47,7 +47,8 @@ func (s *Store) Missing(ctx context.Context, q Queue, state event.EndpointState,
 		return nil, err
 	}
 	for _, r := range ranges {
-		r.After, r.Last = max(r.After, state.StartedAfter[r.Spool]), min(r.Last, state.Positions[r.Spool])
+		r.After = max(r.After, state.StartedAfter[r.Spool])
+		r.Last = min(r.Last, state.Positions[r.Spool])
 		if r.After >= r.Last || len(missing) >= limit {
 			continue
 		}
@@ -80,8 +81,8 @@ func (sub Subscription) conditions() *conditions {
 	return where
 }
 
-// undelivered returns a new delivery for each event that matches the conditions and has none in the queue. It looks up
-// only the deliveries of these events.
+// undelivered returns a new delivery for every event that matches the conditions and has no delivery in the queue. It
+// looks up the deliveries of these events only.
 func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, order string,
 	limit int) (found []event.Delivery, last uint64, err error) {
 	queue := "replay_id = " + where.bind("UUID", q.ReplayID.String()) + " AND endpoint = " +

@@ -28,14 +28,15 @@ func (s *Store) RenewLease(ctx context.Context, lease string, c LeaseClaim) erro
 	return s.writeLease(ctx, lease, c, false)
 }
 
-// ReleaseLease removes the claim, so that the process with the next one gets the lease at once.
+// ReleaseLease removes the claim, so that the next process in the queue gets the lease without waiting.
 func (s *Store) ReleaseLease(ctx context.Context, lease string, c LeaseClaim) error {
 	return s.writeLease(ctx, lease, c, true)
 }
 
 func (s *Store) writeLease(ctx context.Context, lease string, claim LeaseClaim, released bool) error {
 	c := &conditions{}
-	name, since := c.bind("String", lease), c.bind("Int64", epochIfZero(claim.Since).UnixMicro())
+	name := c.bind("String", lease)
+	since := c.bind("Int64", epochIfZero(claim.Since).UnixMicro())
 	behind := func(column string) string {
 		return "greatest(now64(6), (SELECT max(" + column +
 			") + toIntervalMicrosecond(1) FROM holders WHERE shard = " + name + "))"

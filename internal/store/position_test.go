@@ -202,7 +202,7 @@ func assertReordered(t *testing.T, d db) {
 	if got := d.text(t, "SELECT toString((count(), countIf(state = 'delivered'), countIf(event_position = event_received_at), countIf(subscriber = toString(event_id)))) FROM deliveries FINAL"); got != "(200,100,200,200)" {
 		t.Errorf("number of deliveries, delivered ones, ones with a position and ones with a subscriber: %s", got)
 	}
-	if key := d.text(t, "SELECT sorting_key FROM system.tables WHERE database = currentDatabase() AND name = '"+d.own("deliveries")+"'"); key != "replay_id, endpoint, event_position, event_id, event_received_at" {
+	if key := d.text(t, "SELECT sorting_key FROM system.tables WHERE database = currentDatabase() AND name = '"+d.localTable("deliveries")+"'"); key != "replay_id, endpoint, event_position, event_id, event_received_at" {
 		t.Errorf("the sorting key is %s", key)
 	}
 	if left := d.text(t, "SELECT toString(groupArray(name)) FROM system.tables WHERE database = currentDatabase() AND name LIKE 'deliveries\\_%' AND name != 'deliveries_local'"); left != "[]" {

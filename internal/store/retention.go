@@ -40,8 +40,8 @@ func ParseDays(text string) (Days, error) {
 	return Days(n), nil
 }
 
-// Retention says how long rows are kept at least; they expire in the following night. The time counts from receipt
-// (attempts and spans: from their start; deliveries and replays: from their end).
+// Retention has the minimum times to keep rows; expired rows are removed the following night. The time counts from
+// receipt (for attempts and spans from their start, for deliveries and replays from their end).
 type Retention struct {
 	Events   Days                       `yaml:"events"`   // events with all their columns, and those in quarantine
 	Bodies   Days                       `yaml:"bodies"`   // raw bodies; parsed fields and hashes stay
@@ -129,7 +129,8 @@ func (k keep) ttl(column string) string {
 	if len(k.sources) > 0 {
 		var names, each []string
 		for _, name := range slices.Sorted(maps.Keys(k.sources)) {
-			names, each = append(names, quoteText(name)), append(each, k.sources[name].sql())
+			names = append(names, quoteText(name))
+			each = append(each, k.sources[name].sql())
 		}
 		days = fmt.Sprintf("transform(source, [%s], [%s], %s)", strings.Join(names, ", "), strings.Join(each, ", "),
 			days)

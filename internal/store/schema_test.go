@@ -37,8 +37,8 @@ func TestMigrateTwice(t *testing.T) {
 	}
 }
 
-// TestMigrateAtOnce verifies that two processes that start together both get a complete schema.
-func TestMigrateAtOnce(t *testing.T) {
+// TestConcurrentMigrations verifies that two processes that start together both get a complete schema.
+func TestConcurrentMigrations(t *testing.T) {
 	dsn := enginetest.DSN(t)
 	a, b := open(t, dsn), open(t, dsn)
 	for range 2 {

@@ -199,7 +199,7 @@ func TestUserFile(t *testing.T) {
 		}
 	}
 	if !strings.Contains(string(text), passwordElement) {
-		t.Errorf("there is no %s", passwordElement)
+		t.Errorf("the file does not contain %s", passwordElement)
 	}
 }
 

@@ -75,7 +75,7 @@ func (t *trial) until(ctx context.Context, what string, done func() bool) error 
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		for _, h := range t.hooktapes() {
-			err = fmt.Errorf("%w\n--- hooktape said\n%s", err, h.Said())
+			err = fmt.Errorf("%w\n--- output of hooktape\n%s", err, h.Said())
 		}
 	}
 	return err

@@ -35,7 +35,8 @@ func spans() (list tracetest.SpanStubs) {
 				s.Attributes = append(s.Attributes, attribute.Int("hooktape.append.duration_us", chance.IntN(9000)+1))
 			}
 		case 2:
-			s.Name, s.Attributes = "drain insert", []attribute.KeyValue{attribute.Int("hooktape.batch.rows", chance.IntN(5000)+1)}
+			s.Name = "drain insert"
+			s.Attributes = []attribute.KeyValue{attribute.Int("hooktape.batch.rows", chance.IntN(5000)+1)}
 		case 3:
 			s.Name, s.SpanKind = "deliver", trace.SpanKindClient
 			s.Attributes = []attribute.KeyValue{attribute.String("hooktape.endpoint", "crm"), attribute.Int("hooktape.attempt", 1)}
@@ -121,7 +122,7 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 		c.t.Errorf("inserts: %s, want %s", s, want)
 	}
 	c.equal("batches", lines(c.see(pipeline, "Requests per insert over time"), func(r row) string {
-		return fmt.Sprintf("%d %.3f %d", c.unix(r), r.f("Average"), r.n("Largest"))
+		return fmt.Sprintf("%d %.3f %d", c.unix(r), r.f("Average"), r.n("Maximum"))
 	}), byKey(batches, func(at int64, rows []float64) string {
 		return fmt.Sprintf("%d %.3f %.0f", at, average(rows), quantile(rows, 1))
 	}))
@@ -132,7 +133,7 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 		c.t.Errorf("errors: %v, want %d of hooktape and %d of endpoints", trouble, ours, theirs)
 	}
 	slowest := c.see(pipeline, "Slowest operations")
-	if got, want := slowest[0].f("Time taken"), max(quantile(answers.all(), 1), quantile(inserts.all(), 1)); len(slowest) != 60 || got < want {
+	if got, want := slowest[0].f("Duration"), max(quantile(answers.all(), 1), quantile(inserts.all(), 1)); len(slowest) != 60 || got < want {
 		c.t.Errorf("%d slowest operations, the first took %v; want 60, the first at least %v", len(slowest), got, want)
 	}
 }

@@ -67,7 +67,7 @@ func TestAnalytics(t *testing.T) {
 	if row := summary.Rows[1]; fmt.Sprint(row["leads"], row["with_a_contact"], row["converted"]) != "15 8 5" || summary.Rows[0]["leads"] != nil {
 		t.Errorf("summary: %v", summary.Rows)
 	}
-	for panel, column := range map[string]string{"utm": "utm_source", "content": "utm_content", "channels": "channel"} {
+	for panel, column := range map[string]string{"utm": "utm_source", "content": "utm_content", "channels": "messenger"} {
 		var p api.Panel
 		f.get(readSecret, "/api/v1/analytics/"+panel, &p)
 		found := map[string]bool{}

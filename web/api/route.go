@@ -17,7 +17,7 @@ const (
 
 // tags maps the first element of a path to the tag of its operations.
 var tags = map[string]string{"events": "Events", "deliveries": "Deliveries", "replays": "Replays", "endpoints": "Endpoints",
-	"audit-log": "Audit", "analytics": "Analytics", "login-links": "Console",
+	"audit-log": "Audit", "views": "Views", "analytics": "Analytics", "login-links": "Console",
 	"retention": "Storage", "storage": "Storage"}
 
 // operation completes an operation with what all have in common: role, problems and limits. pattern is its method and
@@ -32,7 +32,7 @@ func (s *server) operation(role Role, pattern string, op huma.Operation) huma.Op
 	op.Middlewares = append(huma.Middlewares{s.authorize(role)}, op.Middlewares...)
 	op.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
 		http.StatusServiceUnavailable}, op.Errors...)
-	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
+	if op.Method == http.MethodPost || op.Method == http.MethodPatch || op.Method == http.MethodPut {
 		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge,
 			http.StatusUnsupportedMediaType)
 	}

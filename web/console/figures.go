@@ -144,7 +144,7 @@ func (a analysis) figureTables(panels map[string]*api.Panel) (list []figureTable
 	}{
 		{"utm", "UTM tags", "Leads by the tags of their first tagged request, or of the last one with last touch. Choose a value to see its leads only.", true,
 			[]tableColumn{{"utm_source", "Source", "utm_source"}, {"utm_medium", "Medium", "utm_medium"}, {"utm_campaign", "Campaign", "utm_campaign"}}},
-		{"channels", "Messengers", "Leads by the messenger of their first request.", false, []tableColumn{{"channel", "Messenger", "channel"}}},
+		{"channels", "Messengers", "Leads by the messenger of their first request.", false, []tableColumn{{"messenger", "Messenger", "channel"}}},
 		{"cohorts", "Weekly cohorts", "Leads by the week, from Monday, of their first visit to the first goal, and how many have converted since.", false,
 			[]tableColumn{{"week_from", "Week from", ""}}},
 		{"content", "Content and term", "Leads by UTM content and term of the same request.", true,

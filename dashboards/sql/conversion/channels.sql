@@ -1,11 +1,11 @@
 -- Leads by the messenger of their first visit.
 SELECT
-    if(channel = '', '(unknown)', channel) AS "Channel",
+    if(channel = '', '(unknown)', channel) AS "Messenger",
     countIf(lead) AS "Leads",
     countIf(lead AND contact) AS "With a contact",
     countIf(converted) AS "Converted",
     "Converted" / "Leads" AS "Conversion rate",
-    if(channel = '', '(none)', encodeURLComponent(channel)) AS channel_key
+    if(channel = '', '(none)', encodeURLComponent(channel)) AS messenger_key
 FROM journeys(from = toUnixTimestamp($__fromTime), to = toUnixTimestamp($__toTime),
     source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
     attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',
