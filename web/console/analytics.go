@@ -32,7 +32,6 @@ type analyticsPage struct {
 	Chart   *leadsChart
 	Funnel  []funnelStep
 	Tables  []figureTable
-	Without string // the share of leads without tags
 }
 
 // analysis is what an address asks for, with the defaults filled in.
@@ -44,7 +43,7 @@ type analysis struct {
 }
 
 // ownParams are the parameters of the page that the API does not have.
-var ownParams = []string{"sort", "all"}
+var ownParams = []string{"sort", "all", "tags"}
 
 // analysis reads the address of a page.
 func (v *visit) analysis() (analysis, error) {
@@ -164,12 +163,17 @@ func (a analysis) tags() url.Values {
 	return values
 }
 
-// fill asks for all panels at once.
-func (p *analyticsPage) fill() error {
-	panels := map[string]*api.Panel{}
-	for _, name := range api.Panels {
-		panels[name] = &api.Panel{}
+// tagsPanel is the panel of the UTM tags that the address chooses.
+func (a analysis) tagsPanel() string {
+	if a.query.Get("tags") == "content" {
+		return "content"
 	}
+	return "utm"
+}
+
+// fill asks for all panels of the page at once.
+func (p *analyticsPage) fill() error {
+	panels := map[string]*api.Panel{"summary": {}, "over_time": {}, "funnel": {}, "channels": {}, "cohorts": {}, p.tagsPanel(): {}}
 	var requests uint64
 	group, ctx := errgroup.WithContext(p.visit.Context())
 	for name, panel := range panels {
@@ -193,11 +197,6 @@ func (p *analyticsPage) fill() error {
 	p.Chart = p.leadsChart(panels["over_time"].Rows)
 	p.Funnel = p.funnel(panels["funnel"].Rows)
 	p.Tables = p.figureTables(panels)
-	for _, row := range panels["untagged"].Rows {
-		if share, ok := figure(row["of_all_leads"]); ok && share > 0 {
-			p.Without = percent(share)
-		}
-	}
 	return nil
 }
 

@@ -84,7 +84,7 @@ func (f *fixture) testAnalytics() {
 			t.Errorf("%s leads to %d events of %d subscribers, want %v", name, len(lines)-1, len(people), want)
 		}
 	}
-	for _, path := range []string{"/analytics/utm.csv?source=flow&since=7d", "/analytics?source=flow&since=24h", "/analytics?source=flow&since=7d&all=utm&goal=paid"} {
+	for _, path := range []string{"/analytics/utm.csv?source=flow&since=7d", "/analytics?source=flow&since=24h", "/analytics?source=flow&since=7d&all=utm&goal=paid", "/analytics?source=flow&since=7d&tags=content&sort=content.utm_term"} {
 		p.page(path)
 	}
 	sorted := p.page("/analytics?source=flow&since=7d&sort=utm.leads")

@@ -104,10 +104,10 @@ func (a analysis) funnel(rows []map[string]any) (list []funnelStep) {
 // figureTable is a panel with a row for each group of leads.
 type figureTable struct {
 	Panel, Title, Help string
+	Tabs               []preset // other panels in its place
 	Columns            []figureColumn
 	Rows               []figureRow
 	More               string // the address with all rows, if some are left out
-	Total              int
 	Wide               bool
 }
 
@@ -131,6 +131,8 @@ type figureCell struct {
 	Absent  bool // the text stands for an absent one
 }
 
+const tagsHelp = "Leads by the tags of their first tagged request, or of the last one with last touch. Choose a value to see its leads only."
+
 // maxFigureRows limits the rows of a table unless the address asks for all.
 const maxFigureRows = 10
 
@@ -142,19 +144,22 @@ func (a analysis) figureTables(panels map[string]*api.Panel) (list []figureTable
 		wide               bool
 		columns            []tableColumn
 	}{
-		{"utm", "UTM tags", "Leads by the tags of their first tagged request, or of the last one with last touch. Choose a value to see its leads only.", true,
+		{"utm", "UTM tags", tagsHelp, true,
 			[]tableColumn{{"utm_source", "Source", "utm_source"}, {"utm_medium", "Medium", "utm_medium"}, {"utm_campaign", "Campaign", "utm_campaign"}}},
+		{"content", "UTM tags", tagsHelp, true, []tableColumn{{"utm_content", "Content", "utm_content"}, {"utm_term", "Term", "utm_term"}}},
 		{"channels", "Messengers", "Leads by the messenger of their first request.", false, []tableColumn{{"messenger", "Messenger", "channel"}}},
 		{"cohorts", "Weekly cohorts", "Leads by the week, from Monday, of their first visit to the first goal, and how many have converted since.", false,
 			[]tableColumn{{"week_from", "Week from", ""}}},
-		{"content", "Content and term", "Leads by UTM content and term of the same request.", true,
-			[]tableColumn{{"utm_content", "Content", "utm_content"}, {"utm_term", "Term", "utm_term"}}},
 	} {
 		panel := panels[t.panel]
-		if len(panel.Rows) == 0 {
+		if panel == nil || len(panel.Rows) == 0 {
 			continue
 		}
-		table := figureTable{Panel: t.panel, Title: t.title, Help: t.help, Wide: t.wide, Total: len(panel.Rows)}
+		table := figureTable{Panel: t.panel, Title: t.title, Help: t.help, Wide: t.wide}
+		if t.panel == a.tagsPanel() {
+			table.Tabs = []preset{{"Source, medium, campaign", a.with("tags", "", "sort", "all") + "#utm", t.panel == "utm"},
+				{"Content, term", a.with("tags", "content", "sort", "all") + "#content", t.panel == "content"}}
+		}
 		columns := slices.Clone(t.columns)
 		for _, c := range figureColumns {
 			if slices.Contains(panel.Columns, c.name) {
