@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"hooktape/internal/event"
 	"hooktape/internal/store"
 	"hooktape/web/console"
 )
@@ -19,7 +20,9 @@ import (
 func TestAdmin(t *testing.T) {
 	f := newFixture(t)
 	console.LimitAudit(t, 7)
-	f.insert(newLead("7", "Анна", time.Minute))
+	refused := newEvent("", time.Minute)
+	refused.Verdict = event.BadToken
+	f.insert(newLead("7", "Анна", time.Minute), refused)
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	for i := range 20 { // many in the same microsecond
 		e := store.AuditEntry{At: at.Add(time.Duration(i/10) * time.Second), Who: []string{"ада", `<img src=x onerror=alert(1)>`}[i%2], Action: []string{"event.view", "replay.create"}[i/10],
