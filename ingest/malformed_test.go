@@ -199,7 +199,7 @@ func testMalformedAfterOthers(t *testing.T, s *server) {
 	bad := request("POST", demo+"bad", "{}", "Bad Name: 1")
 	statuses := s.raws(request("POST", demo+"1%", "{}") + request("POST", demo+"two words", "{}") + request("GET", "/healthz", "") + request("POST", demo+"3", "{}") + bad)
 	if fmt.Sprint(statuses) != "[200 200 200 200 400]" {
-		t.Errorf("%v", statuses)
+		t.Errorf("got the statuses %v", statuses)
 	}
 	var steps []string
 	for _, e := range s.take(4) {

@@ -22,7 +22,7 @@ func TestALostLeaseIsNotTakenBack(t *testing.T) {
 		l.checked = time.Now()
 	}
 	if !l.held() {
-		t.Fatal(l.state())
+		t.Fatalf("the lease is not held: %v", l.state())
 	}
 	l.renewed = now.Add(-30 * time.Second)
 	l.checked = l.renewed
@@ -51,7 +51,7 @@ func TestClaimIsNotSeen(t *testing.T) {
 			l.decide(self, time.Now(), false, nil)
 		}
 		if !l.held() {
-			t.Fatal(l.state())
+			t.Fatalf("the lease is not held: %v", l.state())
 		}
 		l.decide(claims, time.Now(), false, nil)
 		if err := l.state(); err != errUnsure {

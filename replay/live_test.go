@@ -248,7 +248,7 @@ func TestDeadEndpoint(t *testing.T) {
 				return err
 			}
 		}
-		return fmt.Errorf("%+v, %v", states, err)
+		return fmt.Errorf("got the states %+v, %v", states, err)
 	})
 	if n := calls.Load(); n > 30 { // five failures, the concurrent requests, and the probes
 		t.Errorf("a dead endpoint was called %d times", n)
@@ -282,7 +282,7 @@ func TestStopAfterFailures(t *testing.T) {
 	steer(t, db, r.ID.String(), event.ActionResume)
 	awaitDone(t, db, r.ID, 20*time.Second)
 	if counts, _ := db.CountDeliveries(context.Background(), r.ID); counts[event.Delivered] != 50 {
-		t.Errorf("%v", counts)
+		t.Errorf("got the deliveries %v", counts)
 	}
 }
 
@@ -303,7 +303,7 @@ func TestCancel(t *testing.T) {
 	testutil.Eventually(t, 10*time.Second, func() error {
 		counts, err := db.CountDeliveries(context.Background(), r.ID)
 		if err == nil && counts[event.Cancelled]+counts[event.Delivered] != 50 {
-			err = fmt.Errorf("%v", counts)
+			err = fmt.Errorf("got the deliveries %v", counts)
 		}
 		return err
 	})
@@ -327,7 +327,7 @@ func TestPausedEndpoint(t *testing.T) {
 	testutil.Eventually(t, 10*time.Second, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if err == nil && counts[event.Pending] != 5 {
-			err = fmt.Errorf("%v", counts)
+			err = fmt.Errorf("got the deliveries %v", counts)
 		}
 		return err
 	})

@@ -36,7 +36,7 @@ func awaitTried(t *testing.T, db *store.Store, events []event.Event, state event
 		testutil.Eventually(t, atLeast, func() error {
 			list, err := db.DeliveriesOf(context.Background(), e.ID)
 			if err == nil && (len(list) != 1 || list[0].State != state) {
-				err = fmt.Errorf("%+v", list)
+				err = fmt.Errorf("got the deliveries %+v", list)
 			}
 			return err
 		})

@@ -104,7 +104,7 @@ func TestPauseAndResume(t *testing.T) {
 	testutil.Eventually(t, 10*time.Second, func() error { // the runner has seen the command, which is more than having it stored
 		replays, err := db.UnfinishedReplays(context.Background())
 		if err == nil && (len(replays) != 1 || replays[0].Saved != event.ReplayPaused) {
-			err = fmt.Errorf("%+v", replays)
+			err = fmt.Errorf("got the replays %+v", replays)
 		}
 		return err
 	})

@@ -21,7 +21,7 @@ func TestDefaultsAreValid(t *testing.T) {
 		}
 	}
 	if e := adHoc("http://h/", false); e.Name != e.URL || len(e.Retry.Schedule) != 4 || e.AllowPrivate {
-		t.Errorf("%+v", e)
+		t.Errorf("got the endpoint %+v", e)
 	}
 }
 

@@ -36,11 +36,11 @@ func TestUpgrade(t *testing.T) {
 	if from := oldest(t); from != "" {
 		prepareOldData(i, buildAt(t, from))
 	} else if out, err := exec.Command("tar", "-xzf", "testdata/upgrade.tar.gz", "-C", i.dir).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+		t.Fatalf("unpack the data directory: %v: %s", err, out)
 	}
 	if file := os.Getenv("HOOKTAPE_UPGRADE_SAVE"); file != "" {
 		if out, err := exec.Command("tar", "-czf", file, "-C", i.dir, ".").CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
+			t.Fatalf("save the data directory: %v: %s", err, out)
 		}
 	}
 	text, err := os.ReadFile(filepath.Join(i.dir, "left.json"))
@@ -189,7 +189,7 @@ func (i *instance) storedEvents() map[string]oldEvent {
 			oldEvent
 		}
 		if err := json.Unmarshal([]byte(line), &row); err != nil {
-			i.t.Fatalf("%v: %s", err, line)
+			i.t.Fatalf("decode a stored event: %v: %s", err, line)
 		}
 		stored[row.ID] = row.oldEvent
 	}

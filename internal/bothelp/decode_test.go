@@ -434,7 +434,7 @@ func TestBounds(t *testing.T) {
 	t.Run("many objects", func(t *testing.T) {
 		got := decode(`{"event":"conversation_closed","o":{` + strings.Repeat(`"p":{"q":1},`, 100) + `"name":"a"}}`)
 		if got.Name != "a" || got.Fields["o.p.q"] != "1" || got.Fields["o.p"] != `{"q":1}` {
-			t.Error(dump(got))
+			t.Errorf("got %s", dump(got))
 		}
 	})
 }
@@ -469,6 +469,6 @@ func TestDecodeSharesNothing(t *testing.T) {
 	}
 	bothelp.Decode(&event.Received{Body: fixture(t, "flow-telegram-cyrillic.json")})
 	if dump(got) != want {
-		t.Error(dump(got))
+		t.Errorf("the result changed to %s", dump(got))
 	}
 }

@@ -178,7 +178,7 @@ func TestByteOrderMark(t *testing.T) {
 	}
 	c, err := Parse("f.yaml", []byte("\uFEFFsources:\r\n  - {name: demo, token_file: "+file+"}\r\n"))
 	if err != nil || len(c.Sources) != 1 || c.Sources[0].Token != someToken {
-		t.Errorf("%+v, %v", c, err)
+		t.Errorf("file with a byte order mark: %+v, %v", c, err)
 	}
 	if token, err := Secret("--api-token-file", file, "HOOKTAPE_TEST_UNSET"); err != nil || token != someToken {
 		t.Errorf("%q, %v", token, err)
@@ -254,7 +254,7 @@ endpoints:
 	}
 	var written map[string]any
 	if err := yaml.Unmarshal(text, &written); err != nil {
-		t.Fatalf("%v\n%s", err, text)
+		t.Fatalf("the printed configuration is invalid: %v\n%s", err, text)
 	}
 	keys := map[string]bool{}
 	collect(keys, "", written)

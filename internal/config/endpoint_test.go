@@ -58,7 +58,7 @@ func TestEndpointDefaults(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", list[1], want)
 	}
 	if got := Default().DeliveryEndpoints(); len(got) != 0 {
-		t.Errorf("%+v", got)
+		t.Errorf("the default has endpoints: %+v", got)
 	}
 }
 
@@ -184,10 +184,10 @@ func TestFirstConfigIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c := parsed(t, string(text)); len(c.Endpoints) != 0 || !c.Replay.AllowPrivate {
-		t.Errorf("%+v", c)
+		t.Errorf("first configuration: %+v", c)
 	}
 	live := strings.NewReplacer("# endpoints:", "endpoints:", "#   - name", "  - name", "#     ", "    ").Replace(string(text))
 	if list := parsed(t, live).DeliveryEndpoints(); len(list) != 1 || list[0].Subscribe == nil || list[0].Name != "crm" {
-		t.Errorf("%+v", list)
+		t.Errorf("first configuration with its comments enabled: %+v", list)
 	}
 }

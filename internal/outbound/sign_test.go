@@ -22,7 +22,7 @@ func TestSignatureOfTheSpecification(t *testing.T) {
 	h := http.Header{}
 	err := SigningOptions{Secrets: []string{newSecret}}.sign(h, "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
 	if err != nil || h.Get("webhook-signature") != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
-		t.Errorf("%v, %v", h, err)
+		t.Errorf("got the headers %v, %v", h, err)
 	}
 }
 

@@ -117,6 +117,9 @@ func consoleSources(c *config.Config) *[]console.Source {
 	list := make([]console.Source, len(c.Sources))
 	for i, s := range c.Sources {
 		list[i] = console.Source{Name: s.Name, HookURL: c.HookURL(s), Kind: s.Kind, Signed: s.SigningToken != ""}
+		if f := s.Forward; f != nil {
+			list[i].Forward = &console.Forward{Expect: f.Expect, Status: f.Fallback.Status, Headers: f.Fallback.Headers, Body: f.Fallback.Body}
+		}
 	}
 	return &list
 }

@@ -210,7 +210,7 @@ func TestDamage(t *testing.T) {
 				ack(t, s, b)
 			}
 			if seen["new"] != 1 || salvaged != d.Salvaged {
-				t.Fatal(seen, d)
+				t.Fatalf("got the records %v, damage %+v", seen, d)
 			}
 			found := 0
 			for _, r := range numbered(101, 400) {
@@ -448,7 +448,7 @@ func TestTemporaryErrorIsNotDamage(t *testing.T) {
 		}
 		disk.rule.Store(&rule)
 		if _, err := Open(was.dir, options(disk.fs(vfs.Default))); !errors.Is(err, errno) {
-			t.Fatalf("%v: %v", errno, err)
+			t.Fatalf("%v: Open returned %v", errno, err)
 		}
 		s := open(t, was.dir, was.opts)
 		if d := s.Stat().Damaged; len(d) > 0 {
@@ -472,7 +472,7 @@ func TestNoRoomToSalvage(t *testing.T) {
 	}
 	s := open(t, was.dir, was.opts)
 	if got := drain(t, s); len(got) != 300 {
-		t.Fatal(len(got))
+		t.Fatalf("got %d records, want 300", len(got))
 	}
 }
 

@@ -214,11 +214,11 @@ func testClusterHealth(t *testing.T, d db, dsns string) {
 	dsn := fmt.Sprintf(dsns, 0)
 	h, err := d.Health(background)
 	if err != nil || len(h.Missing)+len(h.MissingOnCluster)+len(h.Settings) > 0 || h.Cluster == nil {
-		t.Fatalf("%+v, %v", h, err)
+		t.Fatalf("health %+v, %v", h, err)
 	}
 	c := *h.Cluster
 	if c.Shards != 2 || c.Servers != 1 || c.WrittenTwice || strings.Join(c.Macros, " ") != "shard replica" || c.Keeper == nil || c.Silent != 0 || len(c.Differing)+len(c.Behind) > 0 {
-		t.Errorf("%+v", c)
+		t.Errorf("health of the cluster %+v", c)
 	}
 	elsewhere, err := store.OpenCluster(dsn, "elsewhere")
 	if err != nil {
@@ -254,7 +254,7 @@ func testStorageOfCluster(t *testing.T, d db, _ string) {
 	}
 	report, err := d.StorageReport(background)
 	if err != nil || len(report) == 0 || report[0].Table != "events" || report[0].Rows != 20 || !report[0].Oldest.Equal(dawn) {
-		t.Errorf("%+v, %v", report, err)
+		t.Errorf("storage report %+v, %v", report, err)
 	}
 	if table, err := d.FilledTable(background); table != "events" || err != nil {
 		t.Errorf("the first table with rows is %q, %v", table, err)

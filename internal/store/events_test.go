@@ -238,7 +238,7 @@ func TestEventsByID(t *testing.T) {
 	d.insert(t, recent, old)
 	found, err := d.Events(background, []uuid.UUID{recent.ID, idAt(dawn, 99), old.ID, recent.ID})
 	if err != nil || !slices.Equal(numbers(found), []int{1, 2}) {
-		t.Errorf("%v, %v", numbers(found), err)
+		t.Errorf("found %v, %v", numbers(found), err)
 	}
 	d.insert(t, recent) // as from a process that lost its spool
 	if found, err = d.Events(background, []uuid.UUID{recent.ID}); err != nil || len(found) != 1 {

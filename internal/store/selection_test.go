@@ -237,6 +237,6 @@ func TestPagesOfAnExpression(t *testing.T) {
 		page.Before = &store.Cursor{At: last.ReceivedAt, ID: last.ID}
 	}
 	if !slices.Equal(got, []int{6, 4, 2, 0}) {
-		t.Errorf("%v", got)
+		t.Errorf("got the pages %v", got)
 	}
 }

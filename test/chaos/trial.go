@@ -22,8 +22,10 @@ type trial struct {
 	hooktape *harness.Hooktape // nil: it runs in this process
 	local    *local            // nil: hooktape is a process
 	load     *load.Run
-	delivery *delivery    // nil: no deliveries
-	atEnd    func() error // releases other resources; may be nil
+	delivery *delivery // nil: no deliveries
+
+	forwarding *forwarding  // nil: no external requests
+	atEnd      func() error // releases other resources; may be nil
 }
 
 const (
@@ -149,6 +151,12 @@ func (t *trial) end() {
 	}
 	if t.delivery != nil {
 		t.delivery.receiver.Close()
+	}
+	if t.forwarding != nil {
+		if t.forwarding.bots != nil {
+			t.forwarding.stop()
+		}
+		t.forwarding.down()
 	}
 	if t.local != nil {
 		t.local.stop()

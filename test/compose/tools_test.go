@@ -22,7 +22,7 @@ func TestSecrets(t *testing.T) {
 		return string(out), err
 	}
 	if out, err := secrets(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("deploy/secrets.sh: %v\n%s", err, out)
 	}
 	path := filepath.Join(dir, ".env")
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {

@@ -24,7 +24,7 @@ var tones = map[string]map[string]string{
 		"forbidden_addr": "bad", "impossible": "bad", "unknown": "doubt", "not_sent": "bad"},
 	"differs":  {"status": "doubt", "outcome": "doubt", "body": "doubt"},
 	"endpoint": {"active": "good", "broken": "bad", "paused": "doubt"},
-	"replay":   {"running": "neutral", "paused": "doubt", "done": "good"},
+	"replay":   {"running": "neutral", "paused": "doubt", "completed": "good", "completed_with_failures": "bad"},
 }
 
 // texts has the values that a page does not show as they are.

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 
-// browserTests are all tests of the package, which share a Chromium.
+// browserTests runs all tests of the package, which share a Chromium.
 type browserTests struct{ *testing.M }
 
 // Run implements goleak.TestingM.
@@ -100,7 +100,7 @@ func newFixture(t *testing.T, more ...replay.Endpoint) *fixture {
 	f.handler, err = console.New(console.Options{Direct: f.direct, Guard: api.NewGuard(logger), Version: "test", Logger: logger, BothelpAccount: "school",
 		Tokens: []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay}, {Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}},
 		Sources: func() []console.Source {
-			return []console.Source{{Name: "demo", HookURL: "https://hooks.example.org/hooks/demo/" + hookSecret, Signed: true}}
+			return []console.Source{{Name: "demo", HookURL: "https://hooks.example.org/hooks/demo/" + hookSecret, Signed: true}, price}
 		}})
 	if err != nil {
 		t.Fatal(err)
@@ -136,8 +136,8 @@ func TestShared(t *testing.T) {
 		"Login": (*fixture).testLogin, "LoginOverTLS": (*fixture).testLoginOverTLS, "LinkFromElsewhere": (*fixture).testLinkFromElsewhere,
 		"Headers": (*fixture).testHeaders, "Columns": (*fixture).testColumns, "Zone": (*fixture).testZone, "BrowsersZone": (*fixture).testBrowsersZone,
 		"RelativeTimes": (*fixture).testRelativeTimes, "Bytes": (*fixture).testBytes, "Curl": (*fixture).testCurl, "VisibleTitle": (*fixture).testVisibleTitle, "Subscriber": (*fixture).testSubscriber,
-		"AcceptRoles": (*fixture).testAcceptRoles,
-		"LoginLink":   (*fixture).testLoginLink, "LoginLinkInBrowser": (*fixture).testLoginLinkInBrowser,
+		"AcceptRoles": (*fixture).testAcceptRoles, "ExternalRequest": (*fixture).testExternalRequest,
+		"LoginLink": (*fixture).testLoginLink, "LoginLinkInBrowser": (*fixture).testLoginLinkInBrowser,
 		"Analytics": (*fixture).testAnalytics, "AnalyticsByHand": (*fixture).testAnalyticsByHand,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -376,7 +376,7 @@ func (f *fixture) awaitReplay(id uuid.UUID) {
 	f.t.Helper()
 	testutil.Eventually(f.t, 30*time.Second, func() error {
 		r, err := f.db.Replay(background, id)
-		if err == nil && r.State != event.ReplayDone {
+		if err == nil && !r.State.Final() {
 			err = fmt.Errorf("state of the replay is %s: %v", r.State, r.Counts)
 		}
 		return err
