@@ -61,6 +61,7 @@ func New(o Options) (http.Handler, error) {
 	c.eventsRoutes(mux)
 	c.eventRoutes(mux)
 	c.subscriberRoutes(mux)
+	c.deliveriesRoutes(mux)
 	c.replaysRoutes(mux)
 	c.endpointsRoutes(mux)
 	c.sourcesRoutes(mux)

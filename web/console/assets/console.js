@@ -108,7 +108,7 @@ document.addEventListener('click', async e => {
 })
 
 // Keyboard shortcuts, outside of fields.
-const places = { e: '/', r: '/replays', d: '/endpoints', s: '/sources' }
+const places = { e: '/', v: '/deliveries', r: '/replays', d: '/endpoints', s: '/sources' }
 let going = false
 document.addEventListener('keydown', e => {
   if (e.ctrlKey || e.metaKey || e.altKey) return
