@@ -33,7 +33,7 @@ var layers = map[string][]string{
 	"internal/simulate":    {"internal/event", "internal/bothelp", "internal/store"},
 	"otel":                 {},
 	"dashboards":           {},
-	"ingest": {"internal/event", "internal/bothelp", "internal/spool", "internal/store", "internal/chars", "internal/httpserver",
+	"ingest": {"internal/event", "internal/bothelp", "internal/outbound", "internal/spool", "internal/store", "internal/chars", "internal/httpserver",
 		"internal/redact", "internal/setting"},
 	"replay":                           {"internal/event", "internal/outbound", "internal/spool", "internal/store", "internal/redact", "internal/setting"},
 	"cmd/embedded-clickhouse/embedded": {},

@@ -19,6 +19,8 @@ type Source struct {
 	Kind event.Kind
 	// MaxBody is the largest body in bytes.
 	MaxBody int64
+	// Forward, if not nil, makes the source answer as an endpoint does.
+	Forward *Forward
 }
 
 // DefaultMaxBody is 1 MiB, some two thousand times the usual webhook.

@@ -29,7 +29,7 @@
 //	poller.go                 new events become deliveries
 //	readyqueue.go             the deliveries that a worker has in memory
 //	sender.go                 one attempt, recorded before and after
-//	metrics.go, target.go     an endpoint in use, with its circuit breaker
+//	metrics.go, target.go     an endpoint in use
 //	recorder.go, lease.go     outcomes on disk; which process delivers
 //	endpoint.go, retry.go     the configuration of an endpoint
 package replay

@@ -23,12 +23,12 @@ type Endpoint struct {
 	outbound.Endpoint `yaml:",inline"`
 
 	// Subscribe says which events are delivered as they arrive. With nil the endpoint gets replays only.
-	Subscribe   *Subscription  `yaml:"subscribe"`
-	Rate        float64        `yaml:"rate"`        // live requests a second; 0 is no limit
-	Concurrency int            `yaml:"concurrency"` // live requests at once
-	Order       event.Order    `yaml:"order"`
-	Retry       RetryPolicy    `yaml:"retry"`
-	Breaker     BreakerOptions `yaml:"breaker"`
+	Subscribe   *Subscription           `yaml:"subscribe"`
+	Rate        float64                 `yaml:"rate"`        // live requests a second; 0 is no limit
+	Concurrency int                     `yaml:"concurrency"` // live requests at once
+	Order       event.Order             `yaml:"order"`
+	Retry       RetryPolicy             `yaml:"retry"`
+	Breaker     outbound.BreakerOptions `yaml:"breaker"`
 }
 
 // Subscription selects the events that an endpoint gets as they arrive: those that match every field that is set, each
@@ -39,19 +39,12 @@ type Subscription struct {
 	Kinds   []event.Kind `yaml:"kinds"`
 }
 
-// BreakerOptions say when an endpoint counts as failing, and how often it is probed then.
-type BreakerOptions struct {
-	Failures   int           `yaml:"failures"`    // failed attempts in a row; 0 never
-	ProbeAfter time.Duration `yaml:"probe_after"` // until the first probe
-	ProbeMax   time.Duration `yaml:"probe_max"`   // the wait doubles up to this
-}
-
 // DefaultEndpoint returns an endpoint with the default settings.
 func DefaultEndpoint(name, url string) Endpoint {
 	return Endpoint{
 		Endpoint:    outbound.Endpoint{Name: name, URL: url, Timeout: 10 * time.Second},
 		Concurrency: 4, Order: event.OrderNone, Retry: DefaultRetry(),
-		Breaker: BreakerOptions{Failures: 10, ProbeAfter: 10 * time.Second, ProbeMax: 5 * time.Minute},
+		Breaker: outbound.BreakerOptions{Failures: 10, ProbeAfter: 10 * time.Second, ProbeMax: 5 * time.Minute},
 	}
 }
 
@@ -168,7 +161,7 @@ func (e *Endpoint) Validate() error {
 	f.Unless(e.Order == event.OrderNone || e.Order == event.OrderSubscriber, "order",
 		"invalid order %q: want %s or %s", e.Order, event.OrderNone, event.OrderSubscriber)
 	e.Retry.validate(&f)
-	e.Breaker.validate(&f)
+	validateBreaker(e.Breaker, &f)
 	return errors.Join(f...)
 }
 
@@ -179,7 +172,7 @@ func (s *Subscription) validate(f *setting.Faults) {
 	}
 }
 
-func (b *BreakerOptions) validate(f *setting.Faults) {
+func validateBreaker(b outbound.BreakerOptions, f *setting.Faults) {
 	f.Unless(b.Failures >= 0, "breaker.failures", "must be a number of failed attempts, or 0 for never")
 	f.Unless(b.Failures == 0 || b.ProbeAfter > 0, "breaker.probe_after", "must be more than 0")
 	f.Unless(b.Failures == 0 || b.ProbeMax >= b.ProbeAfter, "breaker.probe_max", "must not be less than probe_after")

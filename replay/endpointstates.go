@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/internal/store"
 )
 
@@ -84,7 +85,7 @@ func (s *endpointStates) newPoller(
 		logger.Info("the endpoint's subscription has changed: the new one holds for events received from now on")
 	}
 	// Should the process die now, the next one must begin here.
-	state := event.EndpointState{Endpoint: e.Name, URL: e.StoredURL(), State: stateActive}
+	state := event.EndpointState{Endpoint: e.Name, URL: e.StoredURL(), State: outbound.StateActive}
 	copyPosition(&state, p.position)
 	return p, s.write(ctx, state)
 }
@@ -129,9 +130,9 @@ func (s *endpointStates) update(
 	configured := map[string]bool{}
 	for _, e := range endpoints {
 		configured[e.Name] = true
-		now := event.EndpointState{Endpoint: e.Name, URL: e.StoredURL(), State: stateActive}
+		now := event.EndpointState{Endpoint: e.Name, URL: e.StoredURL(), State: outbound.StateActive}
 		if t := target(e); t != nil {
-			now.State, now.Reason, now.Failures, now.NextProbe = t.snapshot()
+			now.State, now.Reason, now.Failures, now.NextProbe = t.Snapshot()
 		}
 		last := s.latest[e.Name]
 		if p := poller(e); p != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/internal/store"
 	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/enginetest"
@@ -228,7 +229,7 @@ func TestDeadEndpoint(t *testing.T) {
 	defer well.Close()
 	startSender(t, db, t.TempDir(), replay.Options{},
 		endpointAt("dead", dead.URL, func(e *replay.Endpoint) {
-			e.Breaker = replay.BreakerOptions{Failures: 5, ProbeAfter: 500 * time.Millisecond, ProbeMax: time.Second}
+			e.Breaker = outbound.BreakerOptions{Failures: 5, ProbeAfter: 500 * time.Millisecond, ProbeMax: time.Second}
 		}), endpointAt("well", well.URL, nil))
 	awaitPoller(t, db, "dead")
 	awaitPoller(t, db, "well")

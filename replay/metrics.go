@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 )
 
 const scope = "hooktape/replay"
@@ -100,8 +101,8 @@ func observe(now func() observation) (stop func()) {
 
 func observeEndpoints(o metric.Observer, gauge metric.Int64ObservableGauge, targets []*target) {
 	for _, t := range targets {
-		now, _, _, _ := t.snapshot()
-		for _, state := range []string{stateActive, statePaused, stateBroken} {
+		now, _, _, _ := t.Snapshot()
+		for _, state := range []string{outbound.StateActive, outbound.StatePaused, outbound.StateBroken} {
 			value := int64(0)
 			if state == now {
 				value = 1

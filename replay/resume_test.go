@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/internal/store"
 	"hooktape/internal/testutil"
 	"hooktape/replay"
@@ -88,7 +89,7 @@ func TestResumeClosesTheBreaker(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }))
 	defer server.Close()
 	crm := endpointAt("crm", server.URL, func(e *replay.Endpoint) {
-		e.Breaker = replay.BreakerOptions{Failures: 1, ProbeAfter: time.Hour, ProbeMax: time.Hour}
+		e.Breaker = outbound.BreakerOptions{Failures: 1, ProbeAfter: time.Hour, ProbeMax: time.Hour}
 	})
 	startSender(t, db, t.TempDir(), replay.Options{}, crm)
 	awaitPoller(t, db, "crm")

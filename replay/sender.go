@@ -44,6 +44,9 @@ func (s *sender) deliver(ctx context.Context, d *event.Delivery, e *event.Event)
 	}
 	d.UpdatedAt = time.Now()
 	d.State, d.Attempts, d.NextAt = event.Delivering, d.Attempts+1, time.Time{}
+	if d.LastAttemptAt = d.UpdatedAt; d.FirstAttemptAt.IsZero() && d.Attempts == 1 {
+		d.FirstAttemptAt = d.UpdatedAt
+	}
 	if err := s.record(ctx, d, nil); err != nil {
 		return outbound.Answer{}, err
 	}
@@ -69,7 +72,7 @@ func (s *sender) recordLost(ctx context.Context, d *event.Delivery) error {
 	lost := s.newAttempt(d)
 	lost.StartedAt, lost.Outcome = d.UpdatedAt, event.OutcomeUnknown
 	lost.Error = "hooktape ended before it could record the answer"
-	d.State, d.Error, d.UpdatedAt = event.Unknown, lost.Error, time.Now()
+	d.State, d.Outcome, d.Error, d.UpdatedAt = event.Unknown, lost.Outcome, lost.Error, time.Now()
 	return s.record(ctx, d, lost)
 }
 
@@ -127,6 +130,7 @@ func (s *sender) send(ctx context.Context, a *event.Attempt, d *event.Delivery, 
 // settle moves a delivery to the state that follows from an answer.
 func (s *sender) settle(d *event.Delivery, answer outbound.Answer) {
 	d.UpdatedAt, d.StatusCode, d.Error = time.Now(), answer.Status, answer.Err
+	d.Outcome, d.Answer = answer.Outcome, event.FirstLine(answer.Body)
 	switch answer.Outcome {
 	case event.OutcomeDelivered:
 		d.State, d.Error = event.Delivered, "" // the attempt keeps what was wrong with the body

@@ -3,7 +3,6 @@ package replay
 import (
 	"log/slog"
 	"reflect"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -65,11 +64,11 @@ func (ts *targets) steer(steering map[string]store.Steered) (resumed []*target) 
 	for _, t := range ts.byKey {
 		switch s := steering[t.Name]; s.Action {
 		case event.ActionPause:
-			t.pause(s.Why)
+			t.Pause(s.Why)
 		case event.ActionResume:
 			if s.Number > t.lastResume {
 				t.lastResume, t.resumedAt = s.Number, s.At
-				t.resume().log(ts.logger.With("endpoint", t.Name))
+				logChange(ts.logger.With("endpoint", t.Name), t.Resume())
 				resumed = append(resumed, t)
 			}
 		}
@@ -81,7 +80,7 @@ func (ts *targets) steer(steering map[string]store.Steered) (resumed []*target) 
 type target struct {
 	Endpoint
 	client *outbound.Client
-	breaker
+	*outbound.Breaker
 	lastResume uint64    // number of the last command to resume the endpoint
 	resumedAt  time.Time // by that command
 }
@@ -91,155 +90,19 @@ func newTarget(e Endpoint, own *outbound.OwnAddresses) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &target{Endpoint: e, client: client, breaker: breaker{options: e.Breaker}}, nil
+	return &target{Endpoint: e, client: client, Breaker: outbound.NewBreaker(e.Breaker)}, nil
 }
 
-// breaker is the circuit breaker of an endpoint. After Failures failed attempts in a row it opens: it admits only one
-// probe at a time, at intervals that double from ProbeAfter to ProbeMax, until a probe is delivered. Deliveries wait
-// meanwhile.
-//
-// It also admits nothing for as long as an answer's Retry-After asks (RFC 9110, section 10.2.3), and while a person has
-// paused the endpoint.
-type breaker struct {
-	options BreakerOptions
-
-	mu       sync.Mutex
-	paused   string // by whom and why; empty if not paused
-	failures uint32 // in a row
-	reason   string // of the last failure
-	open     bool
-	interval time.Duration
-	probeAt  time.Time
-	probing  bool
-	holdTill time.Time
-}
-
-// blockedPoll is how soon a worker asks again: a person, or another worker's probe, may have changed the breaker.
-const blockedPoll = 250 * time.Millisecond
-
-// admission is the permission for one attempt. It must be reported or withdrawn.
-type admission struct{ probe bool }
-
-// admit permits an attempt, or returns how long to wait before asking again.
-func (b *breaker) admit(now time.Time) (a admission, wait time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// logChange writes a line about a change of a breaker, in hooktape's words only: the endpoint's are in the table attempts.
+func logChange(logger *slog.Logger, change outbound.BreakerChange) {
 	switch {
-	case b.paused != "":
-		return a, blockedPoll
-	case now.Before(b.holdTill):
-		return a, min(b.holdTill.Sub(now), blockedPoll)
-	case !b.open:
-		return a, 0
-	case b.probing:
-		return a, blockedPoll
-	case now.Before(b.probeAt):
-		return a, min(b.probeAt.Sub(now), blockedPoll)
-	}
-	b.probing = true
-	return admission{probe: true}, 0
-}
-
-// change is how a breaker has changed.
-type change struct {
-	opened, closed bool
-	failures       uint32        // in a row, until then
-	probeIn        time.Duration // if it opened
-}
-
-// log writes a line about a change, in hooktape's words only: the endpoint's are in the table attempts.
-func (t change) log(logger *slog.Logger) {
-	switch {
-	case t.opened:
+	case change.Opened:
 		logger.Warn("the endpoint's circuit breaker opens: deliveries wait, with one attempt at a time until one succeeds",
-			"failed_attempts", t.failures, "next_attempt_in", t.probeIn)
-	case t.closed:
-		logger.Info("the endpoint's circuit breaker closes: deliveries go on", "failed_attempts", t.failures)
+			"failed_attempts", change.Failures, "next_attempt_in", change.ProbeIn)
+	case change.Closed:
+		logger.Info("the endpoint's circuit breaker closes: deliveries go on", "failed_attempts", change.Failures)
 	}
 }
 
-// report ends an admission with the answer to its attempt.
-func (b *breaker) report(admitted admission, a outbound.Answer, now time.Time) (changed change) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if admitted.probe {
-		b.probing = false
-	}
-	if a.Outcome.OK() {
-		changed = change{closed: b.open, failures: b.failures}
-		b.failures, b.reason, b.open = 0, "", false
-		return changed
-	}
-	b.failures, b.reason = b.failures+1, a.Err
-	if until := now.Add(min(a.RetryAfter, maxHold)); a.RetryAfter > 0 && until.After(b.holdTill) {
-		b.holdTill = until
-	}
-	switch {
-	case b.options.Failures == 0 || b.failures < uint32(b.options.Failures):
-		return change{}
-	case !b.open:
-		b.open, b.interval = true, b.options.ProbeAfter
-		changed = change{opened: true, failures: b.failures, probeIn: b.interval}
-	case admitted.probe:
-		b.interval = min(2*b.interval, b.options.ProbeMax)
-	default:
-		return change{} // this attempt was under way when the breaker opened
-	}
-	b.probeAt = now.Add(b.interval)
-	return changed
-}
-
-// maxHold bounds for how long one answer's Retry-After stops all deliveries. The delivery itself waits as long as the
-// answer asks.
-const maxHold = time.Hour
-
-// withdraw ends an admission without an answer: the attempt was not made, or was cut off.
-func (b *breaker) withdraw(admitted admission) {
-	if !admitted.probe {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.probing = false
-}
-
-// pause stops all deliveries until resume; why is for people.
-func (b *breaker) pause(why string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.paused = why
-}
-
-// resume ends a pause and a Retry-After, and closes the breaker: whoever resumes an endpoint says that it works again.
-// Otherwise the breaker opens after Failures failed attempts as usual.
-func (b *breaker) resume() change {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	changed := change{closed: b.open, failures: b.failures}
-	b.paused = ""
-	b.holdTill = time.Time{}
-	b.failures, b.reason, b.open = 0, "", false
-	return changed
-}
-
-// The states of an endpoint in the table endpoint_states.
-const (
-	stateActive  = "active"
-	statePaused  = "paused"
-	stateBroken  = "broken"  // the breaker is open
-	stateRemoved = "removed" // from the configuration
-)
-
-// snapshot returns the endpoint's state, the reason for a pause or of the last failure, and the failed attempts in a
-// row.
-func (b *breaker) snapshot() (state, reason string, failures uint32, nextProbe time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch {
-	case b.paused != "":
-		return statePaused, b.paused, b.failures, time.Time{}
-	case b.open:
-		return stateBroken, b.reason, b.failures, b.probeAt
-	}
-	return stateActive, b.reason, b.failures, time.Time{}
-}
+// stateRemoved is the state in the table endpoint_states of an endpoint that the configuration no longer has.
+const stateRemoved = "removed"

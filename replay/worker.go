@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/internal/store"
 )
 
@@ -307,7 +308,7 @@ func (w *worker) send(ctx context.Context, now time.Time) time.Duration {
 			token.CancelAt(now)
 			return min(wait, idlePoll)
 		}
-		admitted, wait := w.sender.admit(now)
+		admitted, wait := w.sender.Admit(now)
 		if wait > 0 {
 			token.CancelAt(now)
 			return wait
@@ -329,19 +330,19 @@ type result struct {
 	err      error // of recording
 }
 
-func (w *worker) attempt(ctx context.Context, it *item, admitted admission) result {
+func (w *worker) attempt(ctx context.Context, it *item, admitted outbound.Admission) result {
 	d := it.Delivery
 	if why := w.pastAttempts(it); why != "" {
-		w.sender.withdraw(admitted)
+		w.sender.Withdraw(admitted)
 		err := w.sender.fail(ctx, &d, why)
 		return result{delivery: d, err: err}
 	}
 	answer, err := w.sender.deliver(ctx, &d, it.event)
 	if err != nil || answer.Outcome == event.OutcomeUnknown {
-		w.sender.withdraw(admitted)
+		w.sender.Withdraw(admitted)
 		return result{delivery: d, err: err}
 	}
-	w.sender.report(admitted, answer, time.Now()).log(w.logger)
+	logChange(w.logger, w.sender.Report(admitted, answer, time.Now()))
 	return result{delivery: d, failed: !answer.Outcome.OK()}
 }
 

@@ -104,7 +104,7 @@ func (c *current) read(rows *store.Rows) (place store.Cursor, err error) {
 type jsonFile struct {
 	current
 	encoder *json.Encoder
-	columns api.Columns
+	columns api.Columns[api.Event]
 }
 
 func (f *jsonFile) write() error {
@@ -119,7 +119,7 @@ func (f *jsonFile) close() error { return nil }
 
 type csvFile struct {
 	current
-	csv *api.CSV
+	csv *api.CSV[api.Event]
 }
 
 func (f *csvFile) write() error {

@@ -129,7 +129,8 @@ func filled(t *testing.T) db {
 	for i, state := range []event.DeliveryState{event.Pending, event.Retrying, event.Delivered} {
 		must(d.RecordOutcomes(background, "", []event.Delivery{{DeliveryKey: key, EventReceivedAt: at, State: state, Attempts: uint32(i), NextAt: at, UpdatedAt: at, CreatedAt: at}},
 			[]event.Attempt{{ID: key.AttemptID(uint32(i)), EventID: key.EventID, Endpoint: "crm", URL: "http://crm", StartedAt: at, Duration: 1234567, Outcome: event.OutcomeStatus,
-				ResponseHeaders: []event.Header{{Name: "A", Value: "b"}}, ResponseBody: every}}))
+				ResponseHeaders: []event.Header{{Name: "A", Value: "b"}}, ResponseBody: every,
+				Kind: event.AttemptForward, Fallback: event.FallbackRefused, MissingKeys: []string{"price", "paid"}, ResponseBytes: 1 << 40, Overhead: 1234567}}))
 	}
 	must(d.SaveReplay(background, event.Replay{ID: uuid.New(), CreatedAt: at, UpdatedAt: at, State: event.ReplayDone, Selection: event.Selection{Text: "ё"},
 		ReplayOptions: event.ReplayOptions{Rate: 0.1, Headers: []event.Header{{Name: "H", Value: "v"}}}, Counts: map[event.DeliveryState]uint64{event.Delivered: 1}}))

@@ -76,6 +76,7 @@ type Source struct {
 	SigningToken string                `yaml:"signing_token" secret:""`
 	OldSigning   string                `yaml:"old_signing_token" secret:""`
 	MaxBody      int64                 `yaml:"max_body"`
+	Forward      *ingest.Forward       `yaml:"forward"`
 	Retention    store.SourceRetention `yaml:"retention"`
 }
 
@@ -195,9 +196,25 @@ func (c *Config) IngestSources() *ingest.Sources {
 			SigningTokens: notEmpty(s.SigningToken, s.OldSigning),
 			Kind:          s.Kind,
 			MaxBody:       s.MaxBody,
+			Forward:       c.forward(s),
 		})
 	}
 	return ingest.NewSources(list)
+}
+
+// forward returns a source's forwarding with the endpoint that it names, or nil.
+func (c *Config) forward(s Source) *ingest.Forward {
+	if s.Forward == nil {
+		return nil
+	}
+	f := *s.Forward
+	for _, e := range c.Endpoints {
+		if e.Name == f.To {
+			endpoint := e.resolved()
+			f.Endpoint, f.Breaker = endpoint.Endpoint, endpoint.Breaker
+		}
+	}
+	return &f
 }
 
 func notEmpty(values ...string) (list []string) {

@@ -16,7 +16,7 @@ const (
 	someSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 )
 
-// exampleConfig is the example as one would fill it in.
+// exampleConfig returns the example with its placeholders filled in.
 func exampleConfig(t *testing.T) []byte {
 	t.Helper()
 	text, err := os.ReadFile("../../hooktape.example.yaml")
@@ -29,14 +29,15 @@ func exampleConfig(t *testing.T) []byte {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"HOOKTAPE_ADMIN_TOKEN", "HOOKTAPE_DEMO_TOKEN", "HOOKTAPE_CHAT_SIGNING_TOKEN", "CRM_TOKEN"} {
+	for _, name := range []string{"HOOKTAPE_ADMIN_TOKEN", "HOOKTAPE_DEMO_TOKEN", "HOOKTAPE_PRICE_TOKEN", "HOOKTAPE_CHAT_SIGNING_TOKEN", "CRM_TOKEN"} {
 		t.Setenv(name, someToken)
 	}
 	t.Setenv("CRM_SIGNING_SECRET", someSecret)
 	return []byte(strings.ReplaceAll(string(text), "/run/secrets", dir))
 }
 
-// TestExampleHasEveryKey: what the program reads, the example explains, with the default where it says so.
+// TestExampleHasEveryKey verifies that the example has every key that the program reads, and shows the defaults where
+// it says so.
 func TestExampleHasEveryKey(t *testing.T) {
 	text := exampleConfig(t)
 	var written map[string]any
@@ -46,7 +47,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 	keys := map[string]bool{}
 	collect(keys, "", written)
 	for _, key := range allKeys(reflect.TypeFor[Config](), "") {
-		if !keys[key] && key != "replay.shard" { // which is there to be refused
+		if !keys[key] && key != "replay.shard" { // an error, whatever its value
 			t.Errorf("hooktape.example.yaml lacks %s", key)
 		}
 	}
@@ -63,14 +64,14 @@ func TestExampleHasEveryKey(t *testing.T) {
 		want.TLS.Autocert = got.TLS.Autocert
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the example does not show the defaults:\n got %+v\nwant %+v", got, want)
+		t.Errorf("the example's defaults differ from the program's:\n got %+v\nwant %+v", got, want)
 	}
 	if got.Sources[1].Token != someToken {
-		t.Errorf("token_file gives %q", got.Sources[1].Token)
+		t.Errorf("token_file was read as %q", got.Sources[1].Token)
 	}
 }
 
-// TestSizes: all the ways to write one.
+// TestSizes verifies every way to write a size.
 func TestSizes(t *testing.T) {
 	for text, want := range map[string]int64{"1048576": 1 << 20, "512B": 512, "64KiB": 64 << 10, "8MiB": 8 << 20, "8 MiB": 8 << 20, "10GiB": 10 << 30, "2TiB": 2 << 40, "1.5GiB": 3 << 29, "0": 0, "10GB": 10e9} {
 		c, err := Parse("f.yaml", []byte("spool: {min_free: "+text+"}\n"))
@@ -94,7 +95,7 @@ func collect(keys map[string]bool, prefix string, value any) {
 	}
 }
 
-// allKeys are the keys of a struct and, below them, of what they hold.
+// allKeys returns the keys of a struct and, recursively, of its fields, with their paths.
 func allKeys(typ reflect.Type, prefix string) (keys []string) {
 	for typ.Kind() == reflect.Slice || typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
@@ -126,9 +127,9 @@ func TestConfigErrorsNameLineAndKey(t *testing.T) {
 		{"duration", source + "drain: {age: fast}\n", `f.yaml:4: drain.age: "fast" is no duration such as 500ms, 10s or 72h`},
 		{"timeout", source + "ingest:\n  read_timeout: 10\n", `f.yaml:5: ingest.read_timeout: "10" is no duration`},
 		{"duration of an endpoint", "endpoints:\n  - name: crm\n    retry: {schedule: [1s, soon]}\n", `f.yaml:3: endpoints[0].retry.schedule[1]: "soon" is no duration`},
-		{"a size of one unit more", source + "spool:\n  max_bytes: 20EiB\n", `f.yaml:5: spool.max_bytes: "20EiB" is no size`},
+		{"size over 8 EiB", source + "spool:\n  max_bytes: 20EiB\n", `f.yaml:5: spool.max_bytes: "20EiB" is no size`},
 		{"negative size", source + "spool:\n  min_free: -1MiB\n", `f.yaml:5: spool.min_free: "-1MiB" is no size`},
-		{"text of another key", "public_url: 5x\n" + source + "    max_body: 5x\n", `f.yaml:5: sources[0].max_body: "5x" is no size`},
+		{"same text at another key", "public_url: 5x\n" + source + "    max_body: 5x\n", `f.yaml:5: sources[0].max_body: "5x" is no size`},
 		{"connections", source + "ingest:\n  max_connections: 0\n", "f.yaml:5: ingest.max_connections: must be at least 1"},
 		{"memory", source + "ingest:\n  max_memory: 1000KiB\n", "f.yaml:5: ingest.max_memory: must be at least 1MiB"},
 		{"burst", source + "ingest:\n  rejected_total: {burst: -1}\n", "f.yaml:5: ingest.rejected_total: must not be negative"},
@@ -136,7 +137,7 @@ func TestConfigErrorsNameLineAndKey(t *testing.T) {
 		{"unknown key of the ingest", source + "ingest:\n  max_conections: 1\n", "f.yaml:5: ingest.max_conections: unknown key; did you mean max_connections?"},
 		{"days", "retention: {events: soon}\n", `f.yaml:1: retention.events: "soon" is no number of days`},
 		{"unknown key of a source", source + "    tokn: x\n", "f.yaml:4: sources[0].tokn: unknown key; did you mean token?"},
-		{"unknown key like no other", source + "drain:\n  swimming: x\n", "f.yaml:5: drain.swimming: unknown key; known here are rows, bytes, age"},
+		{"unknown key without a suggestion", source + "drain:\n  swimming: x\n", "f.yaml:5: drain.swimming: unknown key; known here are rows, bytes, age"},
 		{"a list for a text", "ingest_addr: [a]\n", "f.yaml:1: ingest_addr: want a text"},
 		{"public URL with a query", "public_url: https://hooks.example.org/?a=b\n", "f.yaml:1: public_url: must end with the host or a path"},
 		{"public URL with a fragment", "public_url: https://hooks.example.org/#\n", "f.yaml:1: public_url: must end with the host or a path"},
@@ -145,7 +146,7 @@ func TestConfigErrorsNameLineAndKey(t *testing.T) {
 		{"public URL", source + "public_url: hooks.example.org\n", "f.yaml:4: public_url: must be a URL"},
 		{"share below", source + "traces:\n  sample: -0.1\n", "f.yaml:5: traces.sample: must lie between 0 and 1, is -0.1"},
 		{"share above", source + "traces:\n  sample: 10\n", "f.yaml:5: traces.sample: must lie between 0 and 1, is 10"},
-		{"share of nothing", source + "traces: {sample: .nan}\n", "f.yaml:4: traces.sample: must lie between 0 and 1, is NaN"},
+		{"share that is no number", source + "traces: {sample: .nan}\n", "f.yaml:4: traces.sample: must lie between 0 and 1, is NaN"},
 		{"token without a name", source + "api:\n  tokens:\n    - token: " + someToken + "\n", "f.yaml:6: api.tokens[0].name: must be there"},
 		{"short API token", source + "api:\n  tokens:\n    - {name: a, token: short}\n", "f.yaml:6: api.tokens[0].token: must have at least 16 characters"},
 		{"role", source + "api:\n  tokens:\n    - {name: a, token: " + someToken + ", role: boss}\n", `f.yaml:6: api.tokens[0].role: "boss" is none of read, replay, admin`},
@@ -165,7 +166,8 @@ func TestConfigErrorsNameLineAndKey(t *testing.T) {
 	}
 }
 
-// TestByteOrderMark: what Windows editors put before UTF-8 is neither a key nor a part of a secret.
+// TestByteOrderMark verifies that a byte order mark, which Windows editors write, becomes part of neither a key nor a
+// secret.
 func TestByteOrderMark(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte("\uFEFF"+someToken+"\r\n"), 0o600); err != nil {
@@ -204,7 +206,7 @@ func TestAddSourceKeepsTheRest(t *testing.T) {
 	}
 }
 
-// TestConfigThatSaysNothing is all defaults, and known for what it is.
+// TestConfigThatSaysNothing verifies that a file without settings results in the defaults and is recognized as empty.
 func TestConfigThatSaysNothing(t *testing.T) {
 	want := Default()
 	want.empty = true
@@ -215,7 +217,8 @@ func TestConfigThatSaysNothing(t *testing.T) {
 	}
 }
 
-// TestAutocertDomains: a domain may be written as people do; what is compared with handshakes is as clients send it.
+// TestAutocertDomains verifies that domains may be written with any case and script, and are compared in the form that
+// clients send in a handshake.
 func TestAutocertDomains(t *testing.T) {
 	tls, check := TLS{Autocert: []string{"Hooks.Example.org.", "бот.example"}}, &checker{}
 	if tls.resolve(check); len(check.Faults) > 0 || !slices.Equal(tls.Autocert, []string{"hooks.example.org", "xn--90a0am.example"}) {
@@ -229,9 +232,10 @@ func TestAutocertDomains(t *testing.T) {
 	}
 }
 
-// TestYAMLHasEveryKey: a printed configuration has each key.
+// TestYAMLHasEveryKey verifies that a printed configuration has every key.
 func TestYAMLHasEveryKey(t *testing.T) {
-	c, err := Parse("f.yaml", []byte("api: {tokens: [{name: a, token: "+someToken+"}]}\n"+twoSources+`endpoints:
+	c, err := Parse("f.yaml", []byte("api: {tokens: [{name: a, token: "+someToken+"}]}\n"+twoSources+"  - {name: c, token: "+someToken+`, forward: {to: crm, fallback: {headers: [{name: X-Key, value: x}]}}}
+endpoints:
   - name: crm
     url: https://crm.example.org/
     subscribe: {}

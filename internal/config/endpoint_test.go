@@ -12,7 +12,7 @@ import (
 	"hooktape/replay"
 )
 
-// TestExampleEndpoints: the example shows the defaults where it says so, and is read as it is meant.
+// TestExampleEndpoints verifies that the example's endpoints are read with the values that its comments explain.
 func TestExampleEndpoints(t *testing.T) {
 	c, err := Parse("example", exampleConfig(t))
 	if err != nil {
@@ -44,7 +44,7 @@ func parsed(t *testing.T, text string) *Config {
 	return c
 }
 
-// TestEndpointDefaults: what is not written is the default; what is written as zero is zero.
+// TestEndpointDefaults verifies that missing keys get their defaults, and that an explicit zero stays zero.
 func TestEndpointDefaults(t *testing.T) {
 	c := parsed(t, "endpoints:\n  - {name: x, url: 'http://h/'}\n  - {name: y, url: 'http://h/', breaker: {failures: 0}, retry: {max_attempts: 3}, retry_on: []}\n")
 	list := c.DeliveryEndpoints()
@@ -61,7 +61,8 @@ func TestEndpointDefaults(t *testing.T) {
 	}
 }
 
-// TestEndpointURLIsCleaned: what is configured and what is called, shown and resolved by doctor is the same URL.
+// TestEndpointURLIsCleaned verifies that the URL is normalized once, so that sending, pages and doctor use the same
+// one.
 func TestEndpointURLIsCleaned(t *testing.T) {
 	c := parsed(t, "endpoints:\n  - name: x\n    url: \" HTTP://Испытание.РФ:8080/Путь?A=B\\u00a0\\u200b\"\n")
 	if got, want := c.DeliveryEndpoints()[0].URL, "http://xn--80akhbyknj4f.xn--p1ai:8080/Путь?A=B"; got != want {
@@ -69,7 +70,7 @@ func TestEndpointURLIsCleaned(t *testing.T) {
 	}
 }
 
-// TestSubscribe: without the key nothing, empty everything.
+// TestSubscribe verifies that no subscription gets nothing, and an empty one gets everything.
 func TestSubscribe(t *testing.T) {
 	for text, want := range map[string]*replay.Subscription{
 		"":                             nil,
@@ -92,6 +93,7 @@ func TestEndpointErrorsNameLineAndKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	const head = twoSources + "endpoints:\n  - name: crm\n    url: https://crm.example.org/hooks\n" // 6 lines
+	const forward = "endpoints:\n  - {name: crm, url: 'https://crm.example.org/'}\nsources:\n  - {name: a, token: " + someToken + ",\n     forward: {"
 	for _, c := range []struct{ name, text, want string }{
 		{"unknown key", head + "    tiemout: 1s\n", "f.yaml:7: endpoints[0].tiemout: unknown key; did you mean timeout?"},
 		{"unknown inner key", head + "    retry:\n      sched: [1s]\n", "f.yaml:8: endpoints[0].retry.sched: unknown key; known here are schedule, "},
@@ -122,7 +124,7 @@ func TestEndpointErrorsNameLineAndKey(t *testing.T) {
 		{"header", head + "    headers:\n      - {name: Host, value: " + secret + "}\n", "f.yaml:8: endpoints[0].headers[0]: Host is written by"},
 		{"header without value", head + "    headers:\n      - name: X-Key\n", "f.yaml:8: endpoints[0].headers[0]: needs value or value_file"},
 		{"header with both", head + "    headers:\n      - {name: X-Key, value: " + secret + ", value_file: /x}\n", "f.yaml:8: endpoints[0].headers[0].value_file: value and value_file exclude"},
-		{"header from nowhere", head + "    headers:\n      - {name: X-Key, value_file: /nowhere/x}\n", "f.yaml:8: endpoints[0].headers[0].value_file: open /nowhere/x"},
+		{"header from a missing file", head + "    headers:\n      - {name: X-Key, value_file: /nowhere/x}\n", "f.yaml:8: endpoints[0].headers[0].value_file: open /nowhere/x"},
 		{"header of two lines", head + "    headers:\n      - {name: X-Key, value_file: " + empty + "}\n", "f.yaml:8: endpoints[0].headers[0]: the value of X-Key has characters"},
 		{"unset header", head + "    headers:\n      - {name: X-Key, value: '${HOOKTAPE_TEST_UNSET}'}\n", "f.yaml:8: endpoints[0].headers[0].value: the environment variable HOOKTAPE_TEST_UNSET"},
 		{"timeout", head + "    timeout: 0s\n", "f.yaml:7: endpoints[0].timeout: must be more than 0"},
@@ -137,6 +139,16 @@ func TestEndpointErrorsNameLineAndKey(t *testing.T) {
 		{"signing secret", head + "    sign:\n      secrets:\n        - value: " + secret + "\n", "f.yaml:9: endpoints[0].sign.secrets[0]: must be whsec_"},
 		{"certificate", head + "    tls:\n      ca_file: /nowhere/ca.pem\n", "f.yaml:8: endpoints[0].tls.ca_file: open /nowhere/ca.pem"},
 		{"key without certificate", head + "    tls:\n      key_file: /nowhere/key.pem\n", "endpoints[0].tls.cert_file: is missing, but key_file is set"},
+		{"forward to nowhere", forward + "to: crn}}\n", `f.yaml:5: sources[0].forward.to: there is no endpoint "crn"; there are crm`},
+		{"forward without endpoint", forward + "deadline: 1s}}\n", "f.yaml:5: sources[0].forward.to: must be the name of an endpoint"},
+		{"forward's deadline", forward + "to: crm, deadline: 3m}}\n", "f.yaml:5: sources[0].forward.deadline: must be more than 0 and at most 2m"},
+		{"forward's append", forward + "to: crm, append: [path, fragment]}}\n", `f.yaml:5: sources[0].forward.append[1]: "fragment" is neither path nor query`},
+		{"forward's expect", forward + "to: crm, expect: ['a[x]']}}\n", `f.yaml:5: sources[0].forward.expect[0]: "a[x]" is no path of keys`},
+		{"forward's in flight", forward + "to: crm, max_in_flight: 0}}\n", "f.yaml:5: sources[0].forward.max_in_flight: must lie between 1 and"},
+		{"forward's answer", forward + "to: crm, max_answer: 1KiB}}\n", "f.yaml:5: sources[0].forward.max_answer: must lie between 16KiB"},
+		{"fallback's status", forward + "to: crm, fallback: {status: 100}}}\n", "f.yaml:5: sources[0].forward.fallback.status: must lie between"},
+		{"fallback's header", forward + "to: crm, fallback: {headers: [{name: Content-Length, value: '1'}]}}}\n", "f.yaml:5: sources[0].forward.fallback.headers[0]: Content-Length is written by"},
+		{"fallback's misspelt key", forward + "to: crm, fallback: {bdy: x}}}\n", "f.yaml:5: sources[0].forward.fallback.bdy: unknown key; did you mean body?"},
 		{"shard", head + "replay:\n  shard: 2/4\n", `f.yaml:8: replay.shard: "2/4": one process delivers`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -151,16 +163,16 @@ func TestEndpointErrorsNameLineAndKey(t *testing.T) {
 	}
 	_, err := Parse("f.yaml", []byte(head+"    timeout: 0s\n    rate: -1\n    order: x\n"))
 	if err == nil || strings.Count(err.Error(), "f.yaml:") != 3 {
-		t.Errorf("not all is said at once: %v", err)
+		t.Errorf("not all errors are reported together: %v", err)
 	}
 }
 
-// TestShard: a configuration that shared delivery between processes is refused; one that names the only part is not.
+// TestShard verifies that a configuration that divides delivery among processes is refused, and that 1/1 is accepted.
 func TestShard(t *testing.T) {
 	parsed(t, "replay: {shard: 1/1}")
 }
 
-// TestFirstConfigIsValid: also with its commented parts put into force.
+// TestFirstConfigIsValid verifies the configuration that the first start writes, also with its commented parts enabled.
 func TestFirstConfigIsValid(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hooktape.yaml")
 	if _, err := EnsureFile(path); err != nil {

@@ -133,6 +133,12 @@ func (c *Config) resolveSources(check *checker) {
 		known := s.Kind == "" || s.Kind != event.KindUnknown && slices.Contains(event.Kinds, s.Kind)
 		check.Unless(known, key+".kind", "%q is none of flow, conversation_closed, user_profile_viewed", s.Kind)
 		check.Unless(s.MaxBody <= 16<<20, key+".max_body", "must lie between 1 and 16MiB")
+		if s.Forward != nil {
+			check.section(key+".forward", s.Forward.Validate())
+			known := namesOf(c.Endpoints)
+			check.Unless(s.Forward.To == "" || slices.Contains(known, s.Forward.To), key+".forward.to",
+				"there is no endpoint %q; there are %s", s.Forward.To, cmp.Or(strings.Join(known, ", "), "none"))
+		}
 	}
 }
 
@@ -156,6 +162,13 @@ func (c *Config) resolveEndpoints(check *checker) {
 		endpoint := e.resolved()
 		check.section(key, endpoint.Validate())
 	}
+}
+
+func namesOf(endpoints []Endpoint) (names []string) {
+	for _, e := range endpoints {
+		names = append(names, e.Name)
+	}
+	return names
 }
 
 // checkSubscription rejects sources that do not exist: with a misspelt name, an endpoint would receive nothing without

@@ -29,7 +29,7 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// diagnosis is what doctor found.
+// diagnosis has the findings of doctor.
 type diagnosis struct {
 	t        *testing.T
 	findings []Finding
@@ -42,19 +42,19 @@ func diagnose(t *testing.T, o Options, text string) diagnosis {
 	d := diagnosis{t, Run(t.Context(), o)}
 	for _, f := range d.findings {
 		if (f.Result == OK) != (f.Do == "") {
-			t.Errorf("want something to do exactly if the result is not ok: %+v", f)
+			t.Errorf("want a remedy if and only if the result is not ok: %+v", f)
 		}
 	}
 	return d
 }
 
-// options are those of a new data directory.
+// options returns the options of a new data directory.
 func options(t *testing.T) Options {
 	data := config.DataDir(t.TempDir())
 	return Options{File: config.File{Path: data.ConfigFile(), Data: data}}
 }
 
-// finds fails unless there is such a finding.
+// finds fails the test unless the diagnosis has this finding.
 func (d diagnosis) finds(result Result, check, says string) {
 	d.t.Helper()
 	for _, f := range d.findings {
@@ -62,7 +62,7 @@ func (d diagnosis) finds(result Result, check, says string) {
 			return
 		}
 	}
-	d.t.Errorf("no %s of %s that says %q in\n%s", result, check, says, d)
+	d.t.Errorf("no %s of check %s contains %q in\n%s", result, check, says, d)
 }
 
 func (d diagnosis) String() string {
@@ -99,8 +99,8 @@ func openStore(t *testing.T, dsn string) *store.Store {
 	return db
 }
 
-// TestDeliveries: an endpoint that fails and one that does not keep up are problems, a paused one is a warning; tables that do not
-// exist yet are no fault of deliveries.
+// TestDeliveries verifies that failing and slow endpoints are problems and a paused one is a warning. Missing tables
+// are not a problem of deliveries.
 func TestDeliveries(t *testing.T) {
 	o := options(t)
 	const endpoints = "endpoints: [{name: down, url: &url 'http://127.0.0.1:1/', allow_private: true}, {name: slow, url: *url, allow_private: true}, " +
@@ -134,9 +134,9 @@ func TestDeliveries(t *testing.T) {
 	d.finds(OK, "deliveries", "good: nothing waits")
 }
 
-// TestProblems: doctor finds everything that is wrong at once, in one sentence each, and shows no secret.
+// TestProblems verifies that doctor finds all problems in one run, describes each in one sentence, and shows no secret.
 func TestProblems(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never answers
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections but never answers
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ endpoints:
 	}
 }
 
-// expiredPair writes an expired certificate of hooks.example.org, and its key, into a directory.
+// expiredPair writes an expired certificate for hooks.example.org and its key into a directory.
 func expiredPair(t *testing.T, dir string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -223,7 +223,7 @@ func expiredPair(t *testing.T, dir string) {
 	writeFile(t, filepath.Join(dir, "key.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
 }
 
-// TestSchema: tables that this program does not know, or no longer updates.
+// TestSchema verifies the findings for tables that are newer than this program, or too old for an update.
 func TestSchema(t *testing.T) {
 	o, dsn := options(t), storetest.DSN(t)
 	conn := enginetest.Connect(t, dsn)
@@ -243,7 +243,7 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// TestRights: what a user of a real server may not do.
+// TestRights verifies that doctor reports the rights that a user of a real server lacks.
 func TestRights(t *testing.T) {
 	engine, o := enginetest.StartServer(t), options(t)
 	configuration := fmt.Sprintf("clickhouse: {dsn: %q}\n", engine.DSN("hooktape"))
@@ -262,7 +262,7 @@ func TestRights(t *testing.T) {
 	d.finds(Problem, "ClickHouse", "deduplicate_insert=disable")
 }
 
-// TestCluster: what a cluster lacks, one that the server does not know, and one that is impossible.
+// TestCluster verifies the findings for a misconfigured cluster, an unknown one and an impossible one.
 func TestCluster(t *testing.T) {
 	dsn, o := fmt.Sprintf(enginetest.Cluster(t, nil), 0), options(t)
 	configured := func(name, dsn string) diagnosis {
@@ -292,11 +292,11 @@ func TestCluster(t *testing.T) {
 	}
 	configured(enginetest.ClusterName, dsn).finds(OK, "ClickHouse", "the tables are up to date")
 	if err := migrate(""); err == nil || !strings.Contains(err.Error(), "set clickhouse.cluster to the cluster's name") {
-		t.Errorf("without the cluster's name: %v", err)
+		t.Errorf("cluster tables without the cluster's name: %v", err)
 	}
 }
 
-// TestGrafana: doctor tells whether the dashboards are there, and writes nothing.
+// TestGrafana verifies that doctor reports whether the dashboards are installed, and writes nothing to Grafana.
 func TestGrafana(t *testing.T) {
 	grafana, o := grafanatest.New(t), options(t)
 	o.GrafanaURL = grafana.URL
@@ -304,7 +304,7 @@ func TestGrafana(t *testing.T) {
 	const noDatabase = "clickhouse: {dsn: 'http://127.0.0.1:1/'}\n"
 	diagnose(t, o, noDatabase).finds(Warning, "Grafana", "6 dashboards not there")
 	if n := grafana.Writes(); n != 0 {
-		t.Errorf("%d writes", n)
+		t.Errorf("doctor sent %d writes to Grafana", n)
 	}
 	boards, err := dashboards.All()
 	if err != nil {

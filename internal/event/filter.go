@@ -13,12 +13,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// Filter is one way to select events. The parameters and the document of the API, the flags of commands, the form and
-// the chips of the console, and the SQL derive from [Filters].
+// Filter is one way to select events or deliveries. The parameters and the document of the API, the flags of commands,
+// the form and the chips of the console, and the SQL derive from [Filters] and [DeliveryFilters].
 type Filter struct {
 	Name  string // of the URL parameter; a flag has dashes instead of underscores
 	Old   string // name in earlier versions, still accepted in URLs and JSON
-	Field string // of Selection; empty for since, which sets From
+	Field string // of Selection or DeliverySelection; empty for since, which sets From
 	Label string // on pages
 	Group string // of the form on pages: one of FilterGroups
 	Help  string // says which events match, in one sentence
@@ -26,6 +26,9 @@ type Filter struct {
 	Placeholder, Example string
 	// Known are the allowed values; nil for any.
 	Known []string
+	// Valid reports whether a value is allowed, and Want describes those that are; nil for any value.
+	Valid func(string) bool
+	Want  string
 	// Names is the kind of object that its values name, if there is a list of such names.
 	Names Named
 	// Column is the column of the table events that has one of the values: exactly or, with AnySpelling, in any
@@ -34,6 +37,8 @@ type Filter struct {
 	AnySpelling bool
 	// FullScan marks a filter for which ClickHouse reads every event, because no index helps.
 	FullScan bool
+	// ofDeliveries marks a filter of [DeliveryFilters].
+	ofDeliveries bool
 }
 
 // Named is the kind of object that the values of a filter name.
@@ -44,6 +49,7 @@ const (
 	NamesNothing Named = iota
 	NamesSource
 	NamesEndpoint
+	NamesReplay
 )
 
 // The groups of filters.
@@ -119,34 +125,47 @@ func FilterNamed(name string) (Filter, bool) {
 
 // Many reports whether it can have several values. Of a list any value may match; of custom fields all must.
 func (f Filter) Many() bool {
-	kind := f.of(&Selection{}).Kind()
+	kind := f.empty().Kind()
 	return kind == reflect.Slice || kind == reflect.Map
 }
 
 // IsTime reports whether its value is a point in time.
-func (f Filter) IsTime() bool { return f.of(&Selection{}).Kind() == reflect.Pointer }
+func (f Filter) IsTime() bool { return f.empty().Kind() == reflect.Pointer }
 
 // IsFlag reports whether it is set or not, without a value.
-func (f Filter) IsFlag() bool { return f.of(&Selection{}).Kind() == reflect.Bool }
+func (f Filter) IsFlag() bool { return f.empty().Kind() == reflect.Bool }
 
-// Property returns its name in the JSON of a Selection; "" for since.
+// Property returns its name in the JSON of a selection; "" for since.
 func (f Filter) Property() string {
-	field, _ := reflect.TypeFor[Selection]().FieldByName(f.Field)
+	field, _ := f.selection().FieldByName(f.Field)
 	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 	return name
 }
 
+// selection returns the type of which Field is a field.
+func (f Filter) selection() reflect.Type {
+	if f.ofDeliveries {
+		return reflect.TypeFor[DeliverySelection]()
+	}
+	return reflect.TypeFor[Selection]()
+}
+
+// empty returns the filter's field of an empty selection.
+func (f Filter) empty() reflect.Value { return f.of(reflect.New(f.selection()).Elem()) }
+
 // of returns the filter's field of a selection; for since, a string outside it.
-func (f Filter) of(sel *Selection) reflect.Value {
+func (f Filter) of(sel reflect.Value) reflect.Value {
 	if f.Field == "" {
 		return reflect.ValueOf(new(string)).Elem()
 	}
-	return reflect.ValueOf(sel).Elem().FieldByName(f.Field)
+	return sel.FieldByName(f.Field)
 }
 
-// Values returns the filter's values in a selection, in the form that [ParseSelection] reads; none if it is not set.
-func (f Filter) Values(sel Selection) (values []string) {
-	switch v := f.of(&sel).Interface().(type) {
+// Values returns the filter's values in a [Selection] or [DeliverySelection], in the form that [ParseSelection] and
+// [ParseDeliverySelection] read; none if it is not set.
+func (f Filter) Values(sel any) (values []string) {
+	field := f.of(reflect.ValueOf(sel))
+	switch v := field.Interface().(type) {
 	case *time.Time:
 		if v != nil {
 			values = []string{v.Format(time.RFC3339Nano)}
@@ -164,7 +183,7 @@ func (f Filter) Values(sel Selection) (values []string) {
 			values = append(values, name+"="+v[name])
 		}
 	default: // a list
-		for _, one := range f.of(&sel).Seq2() {
+		for _, one := range field.Seq2() {
 			values = append(values, fmt.Sprint(one))
 		}
 	}
@@ -172,7 +191,7 @@ func (f Filter) Values(sel Selection) (values []string) {
 }
 
 // set parses the filter's values into a selection. In a list an empty value counts; alone it does not.
-func (f Filter) set(sel *Selection, values []string, now time.Time) error {
+func (f Filter) set(sel reflect.Value, values []string, now time.Time) error {
 	field := f.of(sel)
 	one := ""
 	if !f.Many() {
@@ -200,9 +219,15 @@ func (f Filter) set(sel *Selection, values []string, now time.Time) error {
 		}
 		*p = set
 	case *string:
-		if *p = one; f.Field == "" {
-			return sel.since(one, now)
+		if f.Field == "" {
+			ago, err := ParseSpan(one)
+			sel.FieldByName("From").Set(reflect.ValueOf(new(now.Add(-ago))))
+			return err
 		}
+		if err := f.check(one); err != nil {
+			return err
+		}
+		*p = one
 	case *map[string]string:
 		*p = map[string]string{}
 		for _, pair := range values {
@@ -222,11 +247,22 @@ func (f Filter) set(sel *Selection, values []string, now time.Time) error {
 		}
 	default:
 		for _, text := range values {
-			if f.Known != nil && !slices.Contains(f.Known, text) {
-				return fmt.Errorf("invalid value %q: want %s", text, strings.Join(f.Known, ", "))
+			if err := f.check(text); err != nil {
+				return err
 			}
 			field.Set(reflect.Append(field, reflect.ValueOf(text).Convert(field.Type().Elem())))
 		}
+	}
+	return nil
+}
+
+// check returns an error for a value that is not allowed.
+func (f Filter) check(value string) error {
+	switch {
+	case f.Known != nil && !slices.Contains(f.Known, value):
+		return fmt.Errorf("invalid value %q: want %s", value, strings.Join(f.Known, ", "))
+	case f.Valid != nil && !f.Valid(value):
+		return fmt.Errorf("invalid value %q: want %s", value, f.Want)
 	}
 	return nil
 }

@@ -81,10 +81,15 @@ func Renamed(values url.Values) url.Values {
 // ParseSelection parses a selection from values by the filters' names, and returns all errors. since counts back from
 // now.
 func ParseSelection(values url.Values, now time.Time) (sel Selection, faults []SelectionFault) {
-	values = Renamed(values)
-	for _, f := range Filters {
+	faults = parse(Filters, reflect.ValueOf(&sel).Elem(), Renamed(values), now)
+	return sel, append(faults, sel.Faults()...)
+}
+
+// parse sets the fields of a selection to the values of its filters.
+func parse(filters []Filter, sel reflect.Value, values url.Values, now time.Time) (faults []SelectionFault) {
+	for _, f := range filters {
 		if given := values[f.Name]; len(given) > 0 {
-			if err := f.set(&sel, given, now); err != nil {
+			if err := f.set(sel, given, now); err != nil {
 				faults = append(faults, SelectionFault{f.Name, err.Error()})
 			}
 		}
@@ -92,32 +97,15 @@ func ParseSelection(values url.Values, now time.Time) (sel Selection, faults []S
 	if values.Get("since") != "" && values.Get("from") != "" {
 		faults = append(faults, SelectionFault{"since", "since and from exclude each other"})
 	}
-	return sel, append(faults, sel.Faults()...)
+	return faults
 }
 
 // maxIDs is the largest number of events selected by id.
 const maxIDs = 100_000
 
-// since sets From to a duration ago.
-func (s *Selection) since(span string, now time.Time) error {
-	ago, err := ParseSpan(span)
-	from := now.Add(-ago)
-	s.From = &from
-	return err
-}
-
 // Faults returns the parts of a selection that, probably by mistake, match nothing or everything.
-func (s Selection) Faults() (faults []SelectionFault) {
-	if s.From != nil && s.Until != nil && !s.From.Before(*s.Until) {
-		faults = append(faults, SelectionFault{"", fmt.Sprintf("it ends (%s) before it begins (%s)",
-			s.Until.Format(time.RFC3339), s.From.Format(time.RFC3339))})
-	}
-	for _, f := range Filters {
-		if v := f.of(&s); v.Kind() == reflect.Slice && !v.IsNil() && v.Len() == 0 { // probably computed by a program
-			faults = append(faults, SelectionFault{f.Property(),
-				"it is an empty list, which would select everything; leave it out for that"})
-		}
-	}
+func (s Selection) Faults() []SelectionFault {
+	faults := append(endsBefore(s.From, s.Until, "it"), emptyLists(Filters, s)...)
 	if len(s.IDs) > maxIDs {
 		faults = append(faults, SelectionFault{"",
 			fmt.Sprintf("it names %d events; at most %d can be named by their ids", len(s.IDs), maxIDs)})
@@ -125,11 +113,33 @@ func (s Selection) Faults() (faults []SelectionFault) {
 	return faults
 }
 
+// endsBefore returns a fault if a range of time is empty.
+func endsBefore(from, until *time.Time, what string) []SelectionFault {
+	if from == nil || until == nil || from.Before(*until) {
+		return nil
+	}
+	return []SelectionFault{{"", fmt.Sprintf("%s ends (%s) before it begins (%s)", what, until.Format(time.RFC3339),
+		from.Format(time.RFC3339))}}
+}
+
+// emptyLists returns a fault for each list without elements, which a program has probably computed.
+func emptyLists(filters []Filter, sel any) (faults []SelectionFault) {
+	for _, f := range filters {
+		if v := f.of(reflect.ValueOf(sel)); v.Kind() == reflect.Slice && !v.IsNil() && v.Len() == 0 {
+			faults = append(faults, SelectionFault{f.Property(),
+				"it is an empty list, which would select everything; leave it out for that"})
+		}
+	}
+	return faults
+}
+
 // Values is the inverse of [ParseSelection].
-func (s Selection) Values() url.Values {
+func (s Selection) Values() url.Values { return valuesOf(Filters, s) }
+
+func valuesOf(filters []Filter, sel any) url.Values {
 	all := url.Values{}
-	for _, f := range Filters {
-		if values := f.Values(s); len(values) > 0 {
+	for _, f := range filters {
+		if values := f.Values(sel); len(values) > 0 {
 			all[f.Name] = values
 		}
 	}
@@ -156,7 +166,7 @@ func (s Selection) Endpoints() (names []string) {
 func (s Selection) WithEndpoints(name func(string) string) Selection {
 	for _, f := range Filters {
 		if f.Names == NamesEndpoint {
-			v := f.of(&s)
+			v := f.of(reflect.ValueOf(&s).Elem())
 			v.SetString(name(v.String()))
 		}
 	}

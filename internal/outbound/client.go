@@ -16,8 +16,10 @@ import (
 	"hooktape/internal/event"
 )
 
+// KeptBytes is the size of the start of a response that an attempt keeps.
+const KeptBytes = 16 << 10
+
 const (
-	maxResponseBytes    = 16 << 10 // kept
 	maxDrainBytes       = 64 << 10 // read beyond that, to reuse the connection
 	maxConnectTime      = 5 * time.Second
 	idleConnections     = 1024 // to one endpoint; a worker has no more requests in flight
@@ -91,7 +93,7 @@ func (c *Client) Send(r *http.Request) Answer {
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		return a // another protocol follows, without an end
 	}
-	a.Body, err = io.ReadAll(io.LimitReader(response.Body, maxResponseBytes))
+	a.Body, err = io.ReadAll(io.LimitReader(response.Body, KeptBytes))
 	if err != nil && a.Outcome == event.OutcomeDelivered {
 		// The status says that the receiver has the event, and another attempt would send it twice. The body is only
 		// for people.
@@ -99,7 +101,7 @@ func (c *Client) Send(r *http.Request) Answer {
 	}
 	if err == nil && drain(response.Body, cancel) > 0 && a.Outcome == event.OutcomeDelivered {
 		a.Err = fmt.Sprintf("answered %s with a body of more than %d KiB, of which the start is kept",
-			clip(response.Status), maxResponseBytes>>10)
+			clip(response.Status), KeptBytes>>10)
 	}
 	return a
 }

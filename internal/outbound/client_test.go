@@ -310,8 +310,8 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 		length int
 		status int
 		again  bool
-	}{{"empty", 0, 200, true}, {"as long as what is kept", maxResponseBytes, 200, true}, {"longer", 3 * maxResponseBytes, 200, true},
-		{"an error", 3 * maxResponseBytes, 500, true}, {"far too long", 16 << 20, 200, false}} {
+	}{{"empty", 0, 200, true}, {"as long as what is kept", KeptBytes, 200, true}, {"longer", 3 * KeptBytes, 200, true},
+		{"an error", 3 * KeptBytes, 500, true}, {"far too long", 16 << 20, 200, false}} {
 		t.Run(c.name, func(t *testing.T) {
 			var connections atomic.Int32
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -328,9 +328,9 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 			e := local(server.URL)
 			client := clientOf(t, e)
 			for range 3 {
-				if a := attempt(t, client, e); int(a.Status) != c.status || len(a.Body) != min(c.length, maxResponseBytes) {
+				if a := attempt(t, client, e); int(a.Status) != c.status || len(a.Body) != min(c.length, KeptBytes) {
 					t.Fatalf("%s %d %q, %d bytes", a.Outcome, a.Status, a.Err, len(a.Body))
-				} else if c.status == 200 && strings.Contains(a.Err, "more than 16 KiB") != (c.length > maxResponseBytes) {
+				} else if c.status == 200 && strings.Contains(a.Err, "more than 16 KiB") != (c.length > KeptBytes) {
 					t.Errorf("a body of %d bytes: %q", c.length, a.Err)
 				}
 			}
@@ -342,7 +342,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	t.Run("without end", func(t *testing.T) {
 		drainPatience = usual
 		e := local(rawServer(t, func(c *net.TCPConn) {
-			says("HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat("x", maxResponseBytes))(c)
+			says("HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat("x", KeptBytes))(c)
 			untilGone(c)
 		}))
 		begun := time.Now()

@@ -36,6 +36,9 @@ var signatureHeaders = map[string]bool{"Webhook-Id": true, "Webhook-Timestamp": 
 // senderSecrets are headers that may hold a secret between the event's sender and hooktape.
 var senderSecrets = map[string]bool{"Authorization": true, "Cookie": true}
 
+// IsHopHeader reports whether a header is for one connection only (RFC 9110, section 7.6.1), or is written by net/http.
+func IsHopHeader(name string) bool { return clientHeaders[http.CanonicalHeaderKey(name)] }
+
 // CheckHeader returns an error if an endpoint or a replay must not set the header h. The error never contains the
 // value.
 func CheckHeader(h event.Header) error {

@@ -6,13 +6,13 @@ import (
 	"hooktape/internal/config"
 )
 
-// TestDescriptorBudget: the shares never add up to more than there is, and nobody goes without.
+// TestDescriptorBudget verifies that the shares never exceed the limit and that none is zero.
 func TestDescriptorBudget(t *testing.T) {
 	for _, limit := range []int{minDescriptors, 400, 1024, 4096, 65536, 1 << 20} {
 		d := divide(limit)
 		all := ownDescriptors + clickhouseDescriptors + len(config.SpoolNames)*(d.Tables+spoolDescriptors) + d.Ingest + d.API + d.Deliveries
 		if all > limit || d.Tables < minTables || d.Ingest < 4 || d.API < 2 || d.Deliveries < 2 {
-			t.Errorf("of %d: %+v, together %d", limit, d, all)
+			t.Errorf("limit %d: %+v, sum %d", limit, d, all)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestDaily: purging goes on day by day, also after a day on which it could not be done, and never at the very start.
+// TestDaily verifies that purging runs once a day, continues after a failed day, and does not run right at the start.
 func TestDaily(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 72*time.Hour)
@@ -21,7 +21,7 @@ func TestDaily(t *testing.T) {
 		err := daily(ctx, slog.New(slog.NewTextHandler(&log, nil)), func(context.Context) (uint64, error) {
 			after = append(after, time.Since(begun))
 			if len(after) == 1 {
-				return 0, errors.New("it is away")
+				return 0, errors.New("ClickHouse is away")
 			}
 			return uint64(len(after)), nil
 		})
@@ -29,7 +29,7 @@ func TestDaily(t *testing.T) {
 			t.Errorf("purged %v, %v", after, err)
 		}
 		if text := log.String(); !strings.Contains(text, "it is away") || !strings.Contains(text, "deliveries=3") {
-			t.Errorf("the log says %s", text)
+			t.Errorf("got the log %s", text)
 		}
 	})
 }

@@ -13,8 +13,8 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// TestReloadOfTheSame: no restart is asked for where nothing but sources and endpoints has changed, whatever the program has added
-// to its configuration at the start.
+// TestReloadOfTheSame verifies that a reload that changes only sources and endpoints asks for no restart, although the
+// program completed its configuration at the start.
 func TestReloadOfTheSame(t *testing.T) {
 	t.Setenv("HOOKTAPE_EMBEDDED_PASSWORD", "")
 	dir := t.TempDir()
@@ -33,9 +33,9 @@ func TestReloadOfTheSame(t *testing.T) {
 			t.Fatalf("%v, password %q", err, p.cfg.Embedded.Password)
 		}
 		writeFile(t, path, text+added)
-		testutil.Eventually(t, 10*time.Second, p.reload) // which waits until nobody writes any more
+		testutil.Eventually(t, 10*time.Second, p.reload) // waits until the writer has finished
 		if said := strings.Contains(log.String(), "take effect at the next start"); said != restart {
-			t.Errorf("%q is added, and the log says\n%s", added, log.String())
+			t.Errorf("with %q added, got the log\n%s", added, log.String())
 		}
 	}
 }

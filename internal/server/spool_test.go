@@ -15,8 +15,8 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// TestFailedSpoolEndsTheProcess: a spool that only a restart helps makes the stage fail that it belongs to, and with that the
-// process.
+// TestFailedSpoolEndsTheProcess verifies that a spool that only a restart can repair makes its stage fail, which ends
+// the process.
 func TestFailedSpoolEndsTheProcess(t *testing.T) {
 	broken := make(chan struct{})
 	o := spool.DefaultOptions()
@@ -46,11 +46,11 @@ func TestFailedSpoolEndsTheProcess(t *testing.T) {
 		t.Fatalf("append: %v", err)
 	}
 	if err := <-ended; !errors.Is(err, spool.ErrFailed) || !errors.Is(err, syscall.EIO) {
-		t.Errorf("it ends with %v", err)
+		t.Errorf("the stage ended with %v", err)
 	}
 }
 
-// TestSpoolHeldByADyingProcess: a start waits for one that was killed and still holds the spool.
+// TestSpoolHeldByADyingProcess verifies that a start waits for a killed process that still holds the spool.
 func TestSpoolHeldByADyingProcess(t *testing.T) {
 	dir := t.TempDir()
 	held, err := spool.Open(dir, spool.DefaultOptions())
@@ -64,7 +64,7 @@ func TestSpoolHeldByADyingProcess(t *testing.T) {
 	go func() {
 		released <- errors.Join(testutil.Poll(lockPatience, func() error {
 			if !strings.Contains(log.String(), "another process holds the spool") {
-				return errors.New("the log does not say that it waits")
+				return errors.New("the log does not mention the wait")
 			}
 			return nil
 		}), held.Close())

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -13,21 +14,27 @@ import (
 	"hooktape/internal/event"
 )
 
-const attemptColumns = `id, event_id, endpoint, url, replay_id, number, started_at, duration_ms, outcome, status_code, error, request_headers, response_headers, response_body, trace_id`
+const attemptColumns = `id, event_id, endpoint, url, replay_id, number, started_at, duration_ms, outcome, status_code, error, request_headers, response_headers, response_body, trace_id,
+	kind, fallback, missing_keys, response_bytes, overhead_ms`
 
 func (s *Store) insertAttempts(ctx context.Context, token string, attempts []event.Attempt) error {
 	return s.insert(ctx, token, "attempts ("+attemptColumns+")", func(batch driver.Batch) error {
 		for _, a := range attempts {
 			if err := batch.Append(a.ID, a.EventID, a.Endpoint, a.URL, a.ReplayID, a.Number, a.StartedAt,
-				float64(a.Duration)/float64(time.Millisecond), string(a.Outcome), a.StatusCode, a.Error,
+				milliseconds(a.Duration), string(a.Outcome), a.StatusCode, a.Error,
 				headerTuples(a.RequestHeaders), headerTuples(a.ResponseHeaders), a.ResponseBody,
-				hex.EncodeToString(a.TraceID[:])); err != nil {
+				hex.EncodeToString(a.TraceID[:]), string(cmp.Or(a.Kind, event.AttemptDelivery)), string(a.Fallback),
+				slices.Concat([]string{}, a.MissingKeys), a.ResponseBytes, milliseconds(a.Overhead)); err != nil {
 				return fmt.Errorf("attempt %s: %w", a.ID, err)
 			}
 		}
 		return nil
 	})
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func fromMilliseconds(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
 
 // StoredAttempts returns which of the attempts are stored, by id.
 func (s *Store) StoredAttempts(ctx context.Context, attempts []event.Attempt) (map[uuid.UUID]bool, error) {
@@ -63,14 +70,19 @@ func (s *Store) queryAttempts(ctx context.Context, where *conditions) ([]event.A
 }
 
 func scanAttempt(rows driver.Rows, a *event.Attempt) error {
-	var millis float64
-	var outcome, trace, body string
+	var duration, overhead float64
+	var outcome, trace, body, kind, fallback string
 	var sent, headers []map[string]any
-	if err := rows.Scan(&a.ID, &a.EventID, &a.Endpoint, &a.URL, &a.ReplayID, &a.Number, &a.StartedAt, &millis,
-		&outcome, &a.StatusCode, &a.Error, &sent, &headers, &body, &trace); err != nil {
+	if err := rows.Scan(&a.ID, &a.EventID, &a.Endpoint, &a.URL, &a.ReplayID, &a.Number, &a.StartedAt, &duration,
+		&outcome, &a.StatusCode, &a.Error, &sent, &headers, &body, &trace,
+		&kind, &fallback, &a.MissingKeys, &a.ResponseBytes, &overhead); err != nil {
 		return err
 	}
-	a.Duration = time.Duration(millis * float64(time.Millisecond))
+	a.Duration, a.Overhead = fromMilliseconds(duration), fromMilliseconds(overhead)
+	if len(a.MissingKeys) == 0 {
+		a.MissingKeys = nil
+	}
+	a.Kind, a.Fallback = event.AttemptKind(kind), event.Fallback(fallback)
 	a.Outcome, a.ResponseBody = event.Outcome(outcome), []byte(body)
 	a.RequestHeaders, a.ResponseHeaders = headersFrom(sent), headersFrom(headers)
 	_, _ = hex.Decode(a.TraceID[:], []byte(trace))

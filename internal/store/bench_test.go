@@ -18,7 +18,7 @@ import (
 
 const benchRows = 10_000
 
-// BenchmarkInsertEvents stores batches of 10,000 events such as BotHelp's.
+// BenchmarkInsertEvents stores batches of 10,000 events like BotHelp's.
 func BenchmarkInsertEvents(b *testing.B) {
 	s := newDB(b)
 	events := make([]event.Event, benchRows)

@@ -18,7 +18,7 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// onCluster is a database with all tables in it, on a cluster of two shards.
+// onCluster returns a database with all tables on a cluster of two shards.
 func onCluster(t testing.TB, dsn string) db {
 	t.Helper()
 	s, err := store.OpenCluster(dsn, enginetest.ClusterName)
@@ -34,12 +34,12 @@ func onCluster(t testing.TB, dsn string) db {
 
 func besideCluster(t testing.TB, s *store.Store, dsn string) db {
 	t.Helper()
-	d := beside(t, s, dsn+"&distributed_product_mode=global&distributed_foreground_insert=1")
+	d := withConn(t, s, dsn+"&distributed_product_mode=global&distributed_foreground_insert=1")
 	d.cluster = true
 	return d
 }
 
-// own is the name of what holds the rows of a table.
+// own returns the name of the local table that holds the rows of a table.
 func (d db) own(table string) string {
 	if d.cluster {
 		return table + "_local"
@@ -47,17 +47,18 @@ func (d db) own(table string) string {
 	return table
 }
 
-// singleAlone are tests that make sense on a single server only, each with the reason.
+// singleAlone has the tests that only work on a single server, with the reason for each.
 var singleAlone = map[string]string{
-	"TestOnCluster":              "is this",
+	"TestOnCluster":              "is this test",
 	"TestErrorClasses":           "breaks tables in ways that no cluster has",
-	"TestProjections":            "a projection lacks the column that our shards are told by; on a cluster each server uses its own",
-	"TestCluster":                "has a cluster of its own",
-	"TestDeliveriesAreReordered": "makes tables of an earlier version",
-	"TestSpread":                 "asks no ClickHouse, as the next", "TestSpreadRefuses": "",
+	"TestProjections":            "a projection lacks the column that selects a shard; on a cluster each server uses its own",
+	"TestCluster":                "starts its own cluster",
+	"TestDeliveriesAreReordered": "creates tables of an earlier version",
+	"TestSpread":                 "needs no ClickHouse, like TestSpreadRefuses", "TestSpreadRefuses": "",
 }
 
-// TestOnCluster runs tests of this package again, on tables with two shards: one for each kind of statement, or all.
+// TestOnCluster runs tests of this package again on tables with two shards: one test for each kind of statement, or all
+// tests.
 func TestOnCluster(t *testing.T) {
 	t.Parallel()
 	if !enginetest.Whole() {
@@ -69,7 +70,7 @@ func TestOnCluster(t *testing.T) {
 	enginetest.OnCluster(t, store.ShardedBy(), 45, "-test.skip", "^("+strings.Join(names, "|")+")$")
 }
 
-// TestCluster tests what only clusters have, on one engine. The first four tests share a database.
+// TestCluster tests what only a cluster has, on one engine. The first four tests share a database.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	dsns := enginetest.Cluster(t, store.ShardedBy())
@@ -83,7 +84,7 @@ func TestCluster(t *testing.T) {
 	t.Run("deliveries are reordered", func(t *testing.T) { testDeliveriesAreReorderedOnACluster(t, fmt.Sprintf(dsns, 1)) })
 }
 
-// testShards: the cluster of these tests has two shards, each with a part of the rows, and drops repeated inserts.
+// testShards verifies that both shards have some of the rows, and that repeated inserts are dropped.
 func testShards(t *testing.T, d db, _ string) {
 	var batch []event.Event
 	for i := range 50 {
@@ -95,18 +96,19 @@ func testShards(t *testing.T, d db, _ string) {
 			t.Fatal(err)
 		}
 		if got := d.text(t, "SELECT toString((min(n) > 10, count(), sum(n))) FROM (SELECT count() AS n FROM events GROUP BY shardNum())"); got != "(1,2,50)" {
-			t.Errorf("%s: whether each shard has more than ten rows, shards, and rows: %s", when, got)
+			t.Errorf("%s: each shard has more than ten rows, number of shards, rows: %s", when, got)
 		}
 	}
 	stored("once")
 	stored("sent again")
-	d.exec(t, "ALTER TABLE "+d.own("events")+" DROP PARTITION (202603, 1)") // its memory of the insert goes with it
+	d.exec(t, "ALTER TABLE "+d.own("events")+" DROP PARTITION (202603, 1)") // forgets the insert, too
 	stored("sent again after one shard had taken its part and the other had not")
 }
 
-var update = flag.Bool("update", false, "write testdata anew")
+var update = flag.Bool("update", false, "update testdata")
 
-// TestSpread: the statements of the migrations on a cluster are those of the golden file, and each migration has some.
+// TestSpread verifies that the migrations' statements for a cluster are those of the golden file, and that every
+// migration has some.
 func TestSpread(t *testing.T) {
 	files, err := filepath.Glob("migrations/*.sql")
 	if err != nil || len(files) < 20 {
@@ -127,11 +129,11 @@ func TestSpread(t *testing.T) {
 		}
 	}
 	if want, err := os.ReadFile(golden); err != nil || string(want) != all.String() {
-		t.Errorf("the migrations become something else than %s (%v): look at it with go test ./store -run TestSpread -update, and git diff", golden, err)
+		t.Errorf("the migrations' statements differ from %s (%v): run go test ./internal/store -run TestSpread -update and review git diff", golden, err)
 	}
 }
 
-// TestSpreadRefuses: an unknown kind of statement is an error; it does not run on one server alone.
+// TestSpreadRefuses verifies that an unknown kind of statement is an error instead of running on one server only.
 func TestSpreadRefuses(t *testing.T) {
 	for name, statement := range map[string]string{
 		"a table without a key":    "CREATE TABLE IF NOT EXISTS new\n(\n    id UUID\n)\nENGINE = MergeTree\nORDER BY id",
@@ -154,7 +156,7 @@ func TestSpreadRefuses(t *testing.T) {
 	}
 }
 
-// testLayoutIsKept: tables of a single server are not used as a cluster's, nor the reverse.
+// testLayoutIsKept verifies that tables of a single server are not used as a cluster's, and the reverse.
 func testLayoutIsKept(t *testing.T, _ db, dsns string) {
 	cluster, alone := fmt.Sprintf(dsns, 0), fmt.Sprintf(dsns, 2)
 	if _, err := open(t, alone).Migrate(background); err != nil {
@@ -172,8 +174,8 @@ func testLayoutIsKept(t *testing.T, _ db, dsns string) {
 	}
 }
 
-// testSubscriberOnOneShard: an insert becomes visible on one shard before the next, and no reader may see a subscriber's later event,
-// or its delivery, without the earlier one.
+// testSubscriberOnOneShard verifies that all rows of a subscriber are on one shard. An insert becomes visible on one
+// shard before the other, and no reader may see a subscriber's later event, or its delivery, without the earlier one.
 func testSubscriberOnOneShard(t *testing.T, d db, _ string) {
 	var batch []event.Event
 	for i := range 60 {
@@ -194,19 +196,20 @@ func testSubscriberOnOneShard(t *testing.T, d db, _ string) {
 	}
 	found, _, err := d.Follow(background, store.Queue{Endpoint: "crm"}, store.Subscription{}, ranges[0], 100)
 	if err != nil || len(found) != len(batch) {
-		t.Fatalf("%d of %d are found, %v", len(found), len(batch), err)
+		t.Fatalf("the poller found %d of %d events, %v", len(found), len(batch), err)
 	}
 	if err := d.InsertDeliveries(background, found); err != nil {
 		t.Fatal(err)
 	}
 	for table, subscriber := range map[string]string{"events": "bothelp_user_id || '/' || messenger_user_id || if(bothelp_user_id || messenger_user_id = '', toString(id), '')", "deliveries": "subscriber"} {
 		if got := d.text(t, "SELECT toString((uniqExactArray(shards), max(length(shards)))) FROM (SELECT "+subscriber+" AS whom, groupUniqArray(shardNum()) AS shards FROM "+table+" GROUP BY whom)"); got != "(2,1)" {
-			t.Errorf("%s: shards, and the most that a subscriber is on: %s", table, got)
+			t.Errorf("%s: number of shards, and the largest number for one subscriber: %s", table, got)
 		}
 	}
 }
 
-// testClusterHealth: Health reports the problems of a cluster, and an unknown one. Both shards of this cluster are one server.
+// testClusterHealth verifies that Health reports a cluster's problems, and an unknown cluster. Both shards of this
+// cluster are one server.
 func testClusterHealth(t *testing.T, d db, dsns string) {
 	dsn := fmt.Sprintf(dsns, 0)
 	h, err := d.Health(background)
@@ -228,10 +231,10 @@ func testClusterHealth(t *testing.T, d db, dsns string) {
 	}
 	defer queued.Close()
 	if h, err := queued.Health(background); err != nil || len(h.Settings) != 3 {
-		t.Errorf("of settings in the DSN: %q, %v", h.Settings, err)
+		t.Errorf("settings in the DSN: %q, %v", h.Settings, err)
 	}
 	if h, err := elsewhere.Health(background); err != nil || h.Cluster == nil || h.Cluster.Servers != 0 {
-		t.Errorf("of an unknown one: %+v, %v", h, err)
+		t.Errorf("unknown cluster: %+v, %v", h, err)
 	}
 	half, err := store.OpenCluster(dsn, enginetest.HalfCluster)
 	if err != nil {
@@ -239,11 +242,11 @@ func testClusterHealth(t *testing.T, d db, dsns string) {
 	}
 	defer half.Close()
 	if h, err := half.Health(background); err != nil || h.Cluster == nil || h.Cluster.Servers != 2 || h.Cluster.Silent != 1 {
-		t.Errorf("with a server away: %+v, %v", h, err)
+		t.Errorf("cluster with an unreachable server: %+v, %v", h, err)
 	}
 }
 
-// testStorageOfCluster counts each row once, under the name of the table.
+// testStorageOfCluster verifies that the storage report counts each row once, under the table's name.
 func testStorageOfCluster(t *testing.T, d db, _ string) {
 	d.exec(t, "TRUNCATE TABLE "+d.own("events"))
 	for i := range 20 {
@@ -254,6 +257,6 @@ func testStorageOfCluster(t *testing.T, d db, _ string) {
 		t.Errorf("%+v, %v", report, err)
 	}
 	if table, err := d.FilledTable(background); table != "events" || err != nil {
-		t.Errorf("filled is %q, %v", table, err)
+		t.Errorf("the first table with rows is %q, %v", table, err)
 	}
 }

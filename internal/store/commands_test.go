@@ -8,7 +8,7 @@ import (
 	"hooktape/internal/store"
 )
 
-// TestSteering: the last command counts, even if the same person gave the same one before.
+// TestSteering verifies that the latest command counts, even if the same person gave the same command before.
 func TestSteering(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -33,18 +33,19 @@ func TestSteering(t *testing.T) {
 	for n, action := range []event.Action{event.ActionPause, event.ActionResume, event.ActionPause, event.ActionResume} {
 		give(action, 0)
 		if got, rate := wanted(); got != action || rate != -1 {
-			t.Errorf("command %d: %s, rate %v, want %s and none", n, got, rate, action)
+			t.Errorf("after command %d: %s, rate %v, want %s and no rate", n, got, rate, action)
 		}
 	}
 	for n, rate := range []float64{2, 3, 2, 0, 2} {
 		give(event.ActionRate, rate)
 		if action, got := wanted(); got != rate || action != event.ActionResume {
-			t.Errorf("rate %d: %v, %s, want %v and resume", n, got, action, rate)
+			t.Errorf("after rate %d: %v, %s, want %v and resume", n, got, action, rate)
 		}
 	}
 }
 
-// TestSteeringWithoutClocks: a command is later than one that was given before it while the clock was hours ahead.
+// TestSteeringWithoutClocks verifies that a command overrides an earlier one that was given while the clock was hours
+// ahead.
 func TestSteeringWithoutClocks(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -60,8 +61,8 @@ func TestSteeringWithoutClocks(t *testing.T) {
 	}
 }
 
-// TestLeaseWithoutClocks: a holder that asks after another stands behind it, and what it writes changes, though the clock
-// was hours ahead when the other wrote.
+// TestLeaseWithoutClocks verifies that a holder that asks after another is second, and that its renewals are visible,
+// although the clock was hours ahead when the other wrote.
 func TestLeaseWithoutClocks(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -78,6 +79,6 @@ func TestLeaseWithoutClocks(t *testing.T) {
 		marks[holders[1].SeenAt] = true
 	}
 	if len(marks) != 3 {
-		t.Errorf("the holder was seen three times, and %d of them show", len(marks))
+		t.Errorf("the holder renewed three times, but readers saw %d different marks", len(marks))
 	}
 }

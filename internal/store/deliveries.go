@@ -26,16 +26,17 @@ func (q Queue) conditions() *conditions {
 	return c
 }
 
-const deliveryColumns = `replay_id, endpoint, event_received_at, event_position, event_id, state, attempts, next_at, status_code, error, updated_at, subscriber, created_at`
+const deliveryColumns = `replay_id, endpoint, event_received_at, event_position, event_id, state, attempts, next_at, status_code, error, updated_at, subscriber, created_at, first_attempt_at, last_attempt_at, outcome, answer`
 
 func scanDelivery(rows driver.Rows, d *event.Delivery) error {
-	var state string
 	var position time.Time
-	err := rows.Scan(&d.ReplayID, &d.Endpoint, &d.EventReceivedAt, &position, &d.EventID, &state, &d.Attempts,
-		&d.NextAt, &d.StatusCode, &d.Error, &d.UpdatedAt, &d.Subscriber, &d.CreatedAt)
-	d.State = event.DeliveryState(state)
+	err := rows.Scan(&d.ReplayID, &d.Endpoint, &d.EventReceivedAt, &position, &d.EventID, (*string)(&d.State),
+		&d.Attempts, &d.NextAt, &d.StatusCode, &d.Error, &d.UpdatedAt, &d.Subscriber, &d.CreatedAt,
+		&d.FirstAttemptAt, &d.LastAttemptAt, (*string)(&d.Outcome), &d.Answer)
 	d.PositionOffset = position.Sub(d.EventReceivedAt)
-	d.NextAt = zeroIfEpoch(d.NextAt)
+	for _, t := range []*time.Time{&d.NextAt, &d.FirstAttemptAt, &d.LastAttemptAt} {
+		*t = zeroIfEpoch(*t)
+	}
 	return err
 }
 
@@ -84,7 +85,7 @@ func (s *Store) CancelDeliveries(ctx context.Context, q Queue) error {
 	version := fmt.Sprintf("toUInt64(attempts) * %d + %d", event.VersionOf(1, event.Pending),
 		event.VersionOf(0, event.Cancelled))
 	sql := fmt.Sprintf(`INSERT INTO deliveries (%s, version)
-		SELECT replay_id, endpoint, event_received_at, event_position, event_id, 'cancelled', attempts, toDateTime64(0, 3, 'UTC'), status_code, error, now64(6), subscriber, created_at,
+		SELECT replay_id, endpoint, event_received_at, event_position, event_id, 'cancelled', attempts, toDateTime64(0, 3, 'UTC'), status_code, error, now64(6), subscriber, created_at, first_attempt_at, last_attempt_at, outcome, answer,
 			%s FROM deliveries FINAL WHERE %s`, deliveryColumns, version, where)
 	return explain("cancel deliveries", s.patient.Exec(with(ctx,
 		clickhouse.Settings{"do_not_merge_across_partitions_select_final": 1}), sql, where.args...))
@@ -171,8 +172,8 @@ func (s *Store) insertDeliveries(ctx context.Context, token string, deliveries [
 		for i := range deliveries {
 			d := known(deliveries[i])
 			if err := batch.Append(d.ReplayID, d.Endpoint, d.EventReceivedAt, d.Position(), d.EventID, string(d.State),
-				d.Attempts,
-				epochIfZero(d.NextAt), d.StatusCode, d.Error, d.UpdatedAt, d.Subscriber, d.CreatedAt,
+				d.Attempts, epochIfZero(d.NextAt), d.StatusCode, d.Error, d.UpdatedAt, d.Subscriber, d.CreatedAt,
+				epochIfZero(d.FirstAttemptAt), epochIfZero(d.LastAttemptAt), string(d.Outcome), d.Answer,
 				d.Version()); err != nil {
 				return fmt.Errorf("delivery of event %s: %w", d.EventID, err)
 			}

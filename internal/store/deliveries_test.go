@@ -30,7 +30,7 @@ func TestFreezeReplay(t *testing.T) {
 		events = append(events, e)
 	}
 	d.insert(t, events...)
-	d.insert(t, events[0]) // doubled
+	d.insert(t, events[0]) // stored twice
 	r := newReplay(1)
 	if plan, err := d.PlanReplay(background, store.PlanRequest{Selection: r.Selection}); err != nil || plan.Count != 5 || !plan.First.Equal(events[0].ReceivedAt) || !plan.Last.Equal(events[8].ReceivedAt) ||
 		len(plan.Parts) != 1 || plan.Parts[0] != (store.PlanPart{Source: "demo", Day: "2026-03-01", Count: 5}) {
@@ -58,7 +58,7 @@ func record(t *testing.T, d db, token string, deliveries ...event.Delivery) {
 	}
 }
 
-// TestOpenDeliveries: every state, due or not, page by page over equal times.
+// TestOpenDeliveries verifies reading deliveries in each state, due or not, page by page across equal times.
 func TestOpenDeliveries(t *testing.T) {
 	d := newDB(t)
 	now := dawn.Add(time.Hour)
@@ -101,7 +101,7 @@ func TestOpenDeliveries(t *testing.T) {
 				n := int(one.EventID[15])
 				got = append(got, n)
 				if one.State != all[n].State || one.Attempts != all[n].Attempts || !one.EventReceivedAt.Equal(all[n].EventReceivedAt) {
-					t.Errorf("delivery %+v, want %+v", one, all[n])
+					t.Errorf("got delivery %+v, want %+v", one, all[n])
 				}
 			}
 			after = store.Cursor{At: page[len(page)-1].EventReceivedAt, ID: page[len(page)-1].EventID}
@@ -112,7 +112,8 @@ func TestOpenDeliveries(t *testing.T) {
 	}
 }
 
-// TestOutcomes: once for each token, and the newest state counts whatever the order of arrival.
+// TestOutcomes verifies that a token stores outcomes once, and that the newest state counts in whatever order states
+// arrive.
 func TestOutcomes(t *testing.T) {
 	d := newDB(t)
 	r := newReplay(1)
@@ -126,7 +127,7 @@ func TestOutcomes(t *testing.T) {
 	history := []event.Delivery{at(event.Pending, 0), at(event.Delivering, 1), at(event.Retrying, 1), at(event.Delivering, 2), at(event.Unknown, 2), at(event.Delivering, 3), at(event.Delivered, 3)}
 	for i := range history {
 		record(t, d, "", history[i])
-		record(t, d, "", history[max(0, i-1)]) // an older one that comes late
+		record(t, d, "", history[max(0, i-1)]) // an older one arrives late
 		got, err := d.DeliveriesOf(background, key.EventID)
 		if err != nil || len(got) != 1 || got[0].State != history[i].State || got[0].Attempts != history[i].Attempts || got[0].Error != history[i].Error {
 			t.Errorf("after %s %d: %+v, %v", history[i].State, history[i].Attempts, got, err)
@@ -134,16 +135,18 @@ func TestOutcomes(t *testing.T) {
 	}
 	attempt := event.Attempt{ID: key.AttemptID(1), EventID: key.EventID, Endpoint: "crm", URL: "http://crm.example/?a=я", ReplayID: key.ReplayID, Number: 1,
 		StartedAt: dawn.Add(654321 * time.Microsecond), Duration: 1500 * time.Microsecond, Outcome: event.OutcomeStatus, StatusCode: 503, Error: "answered 503",
-		RequestHeaders: []event.Header{{Name: "X-Key", Value: "***"}}, ResponseHeaders: []event.Header{{Name: "A", Value: "1"}, {Name: "A", Value: "\xff"}}, ResponseBody: []byte("\x00\xff"), TraceID: [16]byte{1, 15: 2}}
+		RequestHeaders: []event.Header{{Name: "X-Key", Value: "***"}}, ResponseHeaders: []event.Header{{Name: "A", Value: "1"}, {Name: "A", Value: "\xff"}}, ResponseBody: []byte("\x00\xff"), TraceID: [16]byte{1, 15: 2}, Kind: event.AttemptDelivery}
 	second := attempt
 	second.ID, second.Number = key.AttemptID(2), 2
+	second.Kind, second.Fallback, second.MissingKeys = event.AttemptForward, event.FallbackDeadline, []string{"price", "я"}
+	second.ResponseBytes, second.Overhead = 1<<40, 1500*time.Microsecond
 	for range 2 {
 		if err := d.RecordOutcomes(background, "outcomes-1-2", []event.Delivery{at(event.Delivered, 3)}, []event.Attempt{second, attempt}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if n := d.text(t, "SELECT toString(count()) FROM attempts"); n != "2" {
-		t.Errorf("%s attempts are stored", n)
+		t.Errorf("%s attempts stored", n)
 	}
 	got, err := d.AttemptsOf(background, key.EventID)
 	if err != nil || !reflect.DeepEqual(got, []event.Attempt{attempt, second}) {
@@ -151,8 +154,9 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// TestUnmadeReplay: deliveries frozen for a replay that was never saved are not shown, hold no event back, and are purged after a day.
-func TestUnmadeReplay(t *testing.T) {
+// TestUnsavedReplay verifies that deliveries frozen for a replay that was never saved are not shown, do not block their
+// events, and are purged after a day.
+func TestUnsavedReplay(t *testing.T) {
 	d := newDB(t)
 	e := eventAt(dawn, 1)
 	d.insert(t, e)
@@ -170,13 +174,13 @@ func TestUnmadeReplay(t *testing.T) {
 		}
 		fates, err := d.DeliverySummaries(background, []uuid.UUID{e.ID}, e.ReceivedAt, e.ReceivedAt)
 		if err != nil || uint64(len(fates)) != deliveries {
-			t.Errorf("%s: fates %+v, %v", when, fates, err)
+			t.Errorf("%s: summaries %+v, %v", when, fates, err)
 		}
 		if _, err := d.Purge(background, store.Forever); err != nil {
 			t.Error(err)
 		}
 		if n, err := d.CountRows(background, "deliveries"); err != nil || n != rows {
-			t.Errorf("%s: %d rows are left, %v", when, n, err)
+			t.Errorf("%s: %d rows left, %v", when, n, err)
 		}
 	}
 	if n, err := d.FreezeReplay(background, r); err != nil || n != 1 {

@@ -16,7 +16,7 @@ import (
 	"hooktape/internal/store"
 )
 
-// wholeEvent has a value of its own in every field.
+// wholeEvent returns an event with a different value in every field.
 func wholeEvent() event.Event {
 	return event.Event{
 		Received: event.Received{
@@ -36,7 +36,7 @@ func wholeEvent() event.Event {
 	}
 }
 
-// TestEventSurvives: an event is read as it was written, in every field.
+// TestEventSurvives verifies that an event is read with the values it was stored with, in every field.
 func TestEventSurvives(t *testing.T) {
 	d := newDB(t)
 	bare := event.Event{Received: event.Received{ID: idAt(dawn, 1), ReceivedAt: dawn, Source: "s", Verdict: event.UnknownSource, Method: "GET", Path: "/hooks/s"},
@@ -71,7 +71,7 @@ func TestEventSurvives(t *testing.T) {
 			t.Errorf("listed\n%+v\nwant\n%+v", listed, want)
 		}
 	}
-	// What Grafana's queries see of the one that has no time of its own.
+	// Grafana's queries see the time of receipt for an event without its own time.
 	if at := d.text(t, "SELECT toString(event_at) FROM events WHERE source = 's'"); at != "2026-03-01 00:00:00.000000" {
 		t.Errorf("event_at of an event without one is %s", at)
 	}
@@ -81,7 +81,7 @@ func TestEventSurvives(t *testing.T) {
 	}
 }
 
-// TestHostileSelections: a value selects the rows that have exactly it, whatever is in it.
+// TestHostileSelections verifies that a value selects exactly the rows that have it, whatever characters it contains.
 func TestHostileSelections(t *testing.T) {
 	values := []string{"", "demo", "'", "\\", "\\'", "\\\\'", "{p0:String}", "{p1:Array(String)}", "a\x00b", "a\nb", "a\tb", "a\rb", "осень", "'] OR 1=1 --",
 		"%27", "a,b", "[]", "\\N", "NULL", "\\n", "\xff", "🦊", " ", `"`, "`", "?", "$1", "@p0", ":p0", "x'; DROP TABLE events; --"}
@@ -122,7 +122,8 @@ func TestHostileSelections(t *testing.T) {
 	}
 }
 
-// TestHostileEndpoints: an endpoint's name goes as a parameter of type String, which is escaped in another way.
+// TestHostileEndpoints does the same for endpoint names, which are sent as parameters of type String with a different
+// escaping.
 func TestHostileEndpoints(t *testing.T) {
 	d := newDB(t)
 	for i, endpoint := range []string{"http://x/'", "http://x/\\", "http://x/\\n", "http://x/a\tb\nc", "http://x/{p0:String}", "http://x/ё", "\\N", ""} {
@@ -162,7 +163,7 @@ func TestSelection(t *testing.T) {
 	}
 }
 
-// TestBoundaries: From is part of the range and To is not, to the microsecond.
+// TestBoundaries verifies that a range includes From and excludes Until, to the microsecond.
 func TestBoundaries(t *testing.T) {
 	d := newDB(t)
 	at := dawn.Add(123456 * time.Microsecond)
@@ -189,13 +190,13 @@ func TestBoundaries(t *testing.T) {
 	}
 }
 
-// TestPages: many events of one microsecond are neither skipped nor doubled from page to page.
+// TestPages verifies that paging neither skips nor repeats events, also if many have the same microsecond.
 func TestPages(t *testing.T) {
 	d := newDB(t)
 	var events []event.Event
 	for i := range 60 {
 		e := eventAt(dawn.Add(time.Duration(i/20)*time.Microsecond), i)
-		e.ID[8], e.ID[15] = 0x80|byte(i*37%64), byte(i) // the order of ids is not that of their numbers
+		e.ID[8], e.ID[15] = 0x80|byte(i*37%64), byte(i) // ids are in another order than the numbers
 		events = append(events, e)
 	}
 	d.insert(t, events...)
@@ -221,12 +222,13 @@ func TestPages(t *testing.T) {
 			}
 		}
 		if len(got) != 60 || len(seen) != 60 {
-			t.Errorf("pages of %d: %d rows, %d different", size, len(got), len(seen))
+			t.Errorf("pages of %d: got %d rows, %d distinct", size, len(got), len(seen))
 		}
 	}
 }
 
-// TestEventsByID: far apart, unknown, doubled, and ids that no hooktape has made.
+// TestEventsByID verifies reading by id: ids far apart, unknown ids, rows stored twice, and ids that are not of
+// hooktape's form.
 func TestEventsByID(t *testing.T) {
 	d := newDB(t)
 	old, recent := eventAt(time.Date(2019, 5, 6, 7, 8, 9, 0, time.UTC), 1), eventAt(dawn, 2)
@@ -235,9 +237,9 @@ func TestEventsByID(t *testing.T) {
 	if err != nil || !slices.Equal(numbers(found), []int{1, 2}) {
 		t.Errorf("%v, %v", numbers(found), err)
 	}
-	d.insert(t, recent) // as by a sender that has lost its spool's memory
+	d.insert(t, recent) // as from a process that lost its spool
 	if found, err = d.Events(background, []uuid.UUID{recent.ID}); err != nil || len(found) != 1 {
-		t.Errorf("a doubled row: %v, %v", numbers(found), err)
+		t.Errorf("row stored twice: %v, %v", numbers(found), err)
 	}
 	if found, err := d.Events(background, nil); err != nil || found != nil {
 		t.Errorf("no ids: %v, %v", found, err)
@@ -254,7 +256,7 @@ func TestEventsByID(t *testing.T) {
 	}
 }
 
-// TestLargeBatches: the queries of a drain about a large batch.
+// TestLargeBatches verifies the drain's queries with a large batch.
 func TestLargeBatches(t *testing.T) {
 	d := newDB(t)
 	const n = 10_000
@@ -266,7 +268,7 @@ func TestLargeBatches(t *testing.T) {
 	}
 	d.insert(t, events...)
 	if stored, err := d.StoredEvents(background, idsOf(events)); err != nil || len(stored) != n {
-		t.Errorf("%d of %d are stored, %v", len(stored), n, err)
+		t.Errorf("%d of %d found as stored, %v", len(stored), n, err)
 	}
 	again := make([]event.Event, n)
 	for i, e := range events {
@@ -274,7 +276,7 @@ func TestLargeBatches(t *testing.T) {
 		again[i] = e
 	}
 	if originals, err := d.Originals(background, again); err != nil || len(originals) != n || originals[again[9].ID] != events[9].ID {
-		t.Errorf("%d originals of %d, %v", len(originals), n, err)
+		t.Errorf("%d originals found for %d events, %v", len(originals), n, err)
 	}
 }
 
@@ -298,13 +300,13 @@ func TestOriginals(t *testing.T) {
 		hook(13, time.Minute, func(e *event.Event) { e.Source = "other" }),
 		hook(14, time.Minute, func(e *event.Event) { e.BodySHA256 = [32]byte{7} }),
 		hook(15, time.Minute, func(e *event.Event) { e.EventAt = ptr(dawn) }),
-		hook(16, time.Minute, func(e *event.Event) { e.BodySHA256 = [32]byte{8} }), // like one that was not accepted
+		hook(16, time.Minute, func(e *event.Event) { e.BodySHA256 = [32]byte{8} }), // equal to a rejected event
 		hook(17, time.Hour, func(e *event.Event) { e.Source = "twice" }),
 		hook(18, 2*time.Hour, func(e *event.Event) { e.Source = "twice" }),
-		hook(19, 2*time.Hour+day, func(e *event.Event) { e.Source = "twice" }), // of the second, for the first is too old
+		hook(19, 2*time.Hour+day, func(e *event.Event) { e.Source = "twice" }), // a duplicate of the second event; the first is too old
 	}
 	want := map[uuid.UUID]uuid.UUID{given[0].ID: first.ID, given[1].ID: first.ID, given[2].ID: given[0].ID, given[8].ID: given[7].ID, given[9].ID: given[8].ID}
-	for round := range 2 { // the second time all are stored already, as when a batch is sent again
+	for round := range 2 { // in the second round all are stored already, as when the drain repeats a batch
 		got, err := d.Originals(background, given)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("round %d: %v\n got %v\nwant %v", round, err, name(got), name(want))
@@ -321,8 +323,8 @@ func name(m map[uuid.UUID]uuid.UUID) map[string]string {
 	return names
 }
 
-// TestOriginalsOfOneMicrosecond: of two equal requests that arrived in the same microsecond exactly one is the original,
-// whichever of them is stored first.
+// TestOriginalsOfOneMicrosecond verifies that of two equal requests of the same microsecond exactly one is the
+// original, in whatever order they are stored.
 func TestOriginalsOfOneMicrosecond(t *testing.T) {
 	for n := range 2 {
 		d := newDB(t)
@@ -340,13 +342,13 @@ func TestOriginalsOfOneMicrosecond(t *testing.T) {
 			d.insert(t, e)
 		}
 		if marked != 1 {
-			t.Errorf("stored %d first: %d of the two are marked", n+1, marked)
+			t.Errorf("event %d stored first: %d of the two are marked as duplicates, want 1", n+1, marked)
 		}
 	}
 }
 
-// TestSubscriberKey: a subscriber's number is BotHelp's where the id is one, written as BotHelp writes it; other ids have numbers
-// that no such id has, and nobody has none.
+// TestSubscriberKey verifies that a subscriber's key is BotHelp's id if that is a number in BotHelp's spelling. Other
+// ids get keys that no such id has, and an event without a subscriber has none.
 func TestSubscriberKey(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -361,10 +363,10 @@ func TestSubscriberKey(t *testing.T) {
 	d.insert(t, events...)
 	for id, number := range numbers {
 		if key := d.text(t, "SELECT toString(subscriber_key) FROM events WHERE bothelp_user_id = '"+id+"'"); key != number {
-			t.Errorf("%q is %s", id, key)
+			t.Errorf("key of %q is %s", id, key)
 		}
 	}
 	if n := d.text(t, "SELECT toString(uniqExactIf(subscriber_key, subscriber_key > 9223372036854775808)) FROM events"); n != fmt.Sprint(len(others)) {
-		t.Errorf("%s of %d other ids have a number of their own", n, len(others))
+		t.Errorf("%s of %d other ids have a key of their own", n, len(others))
 	}
 }

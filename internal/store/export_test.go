@@ -7,7 +7,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// MigrateUpTo is Migrate as a program does that knows no later version.
+// MigrateUpTo migrates as a program that knows no later version than this one.
 func (s *Store) MigrateUpTo(ctx context.Context, version int64) error {
 	if err := s.createDatabase(ctx); err != nil {
 		return err
@@ -24,12 +24,12 @@ func (s *Store) MigrateUpTo(ctx context.Context, version int64) error {
 	return err
 }
 
-// Spread are the statements of a migration, or of the text of one, on a cluster.
+// Spread returns the statements of a migration, or of the text of one, for a cluster.
 func Spread(name, database string, files fs.FS, file string) ([]string, error) {
 	return cluster{name, database}.spreadFile(files, file)
 }
 
-// TextTerms are the conditions that a text makes.
+// TextTerms returns the conditions for a search text.
 func TextTerms(text string) []string {
 	c := &conditions{}
 	if c.addText(text); c.terms[0] == "false" {

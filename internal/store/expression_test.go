@@ -17,7 +17,7 @@ func (d db) where(expression string) ([]int, *store.ExpressionError, error) {
 	return numbers(events), fault, err
 }
 
-// TestExpressions: expressions mean what they mean to ClickHouse.
+// TestExpressions verifies that expressions mean what they mean in ClickHouse.
 func TestExpressions(t *testing.T) {
 	d := newDB(t)
 	e := eventAt(dawn, 1)
@@ -46,8 +46,9 @@ func TestExpressions(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoExpression: a text that is not one expression is refused, with the position of the error if ClickHouse's parser knows it.
-func TestWhatIsNoExpression(t *testing.T) {
+// TestInvalidExpressions verifies that a text that is not one expression is refused, with the position of the error if
+// ClickHouse's parser reports it.
+func TestInvalidExpressions(t *testing.T) {
 	s := newDB(t)
 	for expression, position := range map[string]int{
 		"true) UNION ALL SELECT * FROM events WHERE (true": 5,
@@ -101,7 +102,7 @@ func TestWhatIsNoExpression(t *testing.T) {
 			err := call(event.Selection{Where: expression})
 			fault, ok := errors.AsType[*store.ExpressionError](err)
 			if expression == "" {
-				continue // is one that is not set
+				continue // a query parameter that is not set
 			}
 			if !ok || fault.Position != position {
 				t.Errorf("%s %q: %v", name, expression, err)
@@ -110,9 +111,9 @@ func TestWhatIsNoExpression(t *testing.T) {
 	}
 }
 
-// TestExpressionsStayWhatTheyAre: they cannot write, nor reach outside, nor take more than their share, and a name that
-// they give to something cannot change a condition of ours.
-func TestExpressionsStayWhatTheyAre(t *testing.T) {
+// TestExpressionsAreConfined verifies that expressions cannot write, reach outside or exceed their limits, and that an
+// alias in an expression cannot change the query's own conditions.
+func TestExpressionsAreConfined(t *testing.T) {
 	d := newDB(t)
 	refused := eventAt(dawn, 1)
 	refused.Verdict = event.BadToken
@@ -153,9 +154,9 @@ func TestExpressionsStayWhatTheyAre(t *testing.T) {
 		}
 	}
 	if n := d.text(t, "SELECT toString(count()) FROM deliveries"); n != "0" {
-		t.Errorf("%s deliveries were written", n)
+		t.Errorf("%s deliveries were frozen by refused expressions", n)
 	}
-	// What is not accepted stays out, whatever the expression says.
+	// Rejected events are not sent, whatever the expression says.
 	r.Selection = event.Selection{Where: "true OR verdict = 'bad_token'"}
 	r.CreatedAt = dawn.Add(time.Hour)
 	if n, err := d.FreezeReplay(background, r); err != nil || n != 1 {
@@ -163,7 +164,8 @@ func TestExpressionsStayWhatTheyAre(t *testing.T) {
 	}
 }
 
-// TestFreezingTriesReadOnly: freezing tries an expression read-only first, as one that fails only then shows.
+// TestFreezingTriesReadOnly verifies that an expression runs read-only before it freezes deliveries, because some
+// expressions fail only when they run.
 func TestFreezingTriesReadOnly(t *testing.T) {
 	d := newDB(t)
 	d.insert(t, eventAt(dawn, 1))
@@ -175,12 +177,13 @@ func TestFreezingTriesReadOnly(t *testing.T) {
 	}
 	for setting, want := range map[string]string{"readonly": "1", "max_execution_time": "30", "max_memory_usage": "1073741824"} {
 		if got, _, err := d.where("toString(getSetting('" + setting + "')) = '" + want + "'"); err != nil || len(got) != 1 {
-			t.Errorf("%s is not %s: %v", setting, want, err)
+			t.Errorf("setting %s is not %s: %v", setting, want, err)
 		}
 	}
 }
 
-// TestExpressionErrors: the position counts within the expression, and no text of our own query follows it.
+// TestExpressionErrors verifies that an error's position counts within the expression, and that its text contains
+// nothing of the surrounding query.
 func TestExpressionErrors(t *testing.T) {
 	d := newDB(t)
 	for expression, want := range map[string]store.ExpressionError{
@@ -200,6 +203,6 @@ func TestExpressionErrors(t *testing.T) {
 	d.exec(t, "DROP TABLE events")
 	d.Close()
 	if _, fault, err := open(t, "http://127.0.0.1:1/x").where("true"); fault != nil || !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("without a server: %v", err)
+		t.Errorf("expression check without a server: %v", err)
 	}
 }

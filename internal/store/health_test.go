@@ -8,13 +8,14 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// TestDeduplicationSettings: Health names a setting when, and only when, an insert that is sent again would be stored again.
+// TestDeduplicationSettings verifies that Health reports a setting if and only if it makes a repeated insert store its
+// rows again.
 func TestDeduplicationSettings(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.DSN(t)
 	for settings, named := range map[string]string{
 		"":                          "",
-		"insert_deduplicate=0":      "", // the server's deduplicate_insert comes before it
+		"insert_deduplicate=0":      "", // the server's deduplicate_insert has precedence
 		"deduplicate_insert=enable": "",
 		"deduplicate_insert=backward_compatible_choice":                      "",
 		"deduplicate_insert=backward_compatible_choice&insert_deduplicate=0": "insert_deduplicate=0",
@@ -36,7 +37,7 @@ func TestDeduplicationSettings(t *testing.T) {
 			}
 		}
 		if got := d.text(t, "SELECT toString(count()) FROM events"); got != want {
-			t.Errorf("with %q an insert that is sent twice is stored %s times, want %s", settings, got, want)
+			t.Errorf("with %q a repeated insert is stored %s times, want %s", settings, got, want)
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"hooktape/internal/event"
 )
 
-// TestJourneys: of eight subscribers the first came to the first step, the second to the first two, and so on; a request of each
-// that names no step came last. Whatever the number of goals, from one to eight, each has reached as many of them as it came to.
+// TestJourneys verifies how many goals each of eight subscribers reached, with one to eight goals. Subscriber n reached
+// the first n steps; each one's last request names no step.
 func TestJourneys(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)

@@ -19,7 +19,7 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// TestMain lets go of idle connections: clickhouse-go forgets one that it closes right after an error response.
+// TestMain closes idle connections: clickhouse-go leaks one that it closes right after an error response.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
@@ -27,12 +27,12 @@ func TestMain(m *testing.M) {
 
 var background = context.Background()
 
-// db is a store and, beside it, a connection of the test's own to the same database.
+// db is a store with a second connection to its database for the tests.
 type db struct {
 	*store.Store
 	dsn  string
 	conn driver.Conn
-	// cluster tells that each table is two.
+	// cluster reports whether each table is a local and a distributed one.
 	cluster bool
 }
 
@@ -42,24 +42,24 @@ func open(t testing.TB, dsn string) db {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return beside(t, s, dsn)
+	return withConn(t, s, dsn)
 }
 
-// beside gives a store its connection of the test's own.
-func beside(t testing.TB, s *store.Store, dsn string) db {
+// withConn gives a store its second connection.
+func withConn(t testing.TB, s *store.Store, dsn string) db {
 	t.Helper()
 	t.Cleanup(func() { s.Close() })
 	return db{Store: s, dsn: dsn, conn: enginetest.Connect(t, dsn)}
 }
 
-// newDB is a fresh database with all tables in it.
+// newDB returns a new database with all tables.
 func newDB(t testing.TB) db {
 	t.Helper()
 	s, dsn := storetest.Open(t)
 	if enginetest.IsOnCluster() {
 		return besideCluster(t, s, dsn)
 	}
-	return beside(t, s, dsn)
+	return withConn(t, s, dsn)
 }
 
 func (d db) exec(t *testing.T, statement string) {
@@ -69,7 +69,7 @@ func (d db) exec(t *testing.T, statement string) {
 	}
 }
 
-// text is the only value of the only row, as text.
+// text returns the only value of a result as text.
 func (d db) text(t *testing.T, query string, args ...any) (value string) {
 	t.Helper()
 	if err := d.conn.QueryRow(background, query, args...).Scan(&value); err != nil {
@@ -78,10 +78,10 @@ func (d db) text(t *testing.T, query string, args ...any) (value string) {
 	return value
 }
 
-// dawn is when the events of these tests begin.
+// dawn is the time of the tests' first event.
 var dawn = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
-// idAt is a UUIDv7 of a time; n tells ids of the same time apart.
+// idAt returns a UUIDv7 of a time; n makes ids of the same time different.
 func idAt(at time.Time, n int) uuid.UUID {
 	id := uuid.UUID{6: 0x70, 8: 0x80}
 	ms := at.UnixMilli()
@@ -92,7 +92,7 @@ func idAt(at time.Time, n int) uuid.UUID {
 	return id
 }
 
-// eventAt is an accepted event that arrived at a time.
+// eventAt returns an accepted event that arrived at a time.
 func eventAt(at time.Time, n int) event.Event {
 	return event.Event{
 		Received: event.Received{ID: idAt(at, n), ReceivedAt: at, Source: "demo", Verdict: event.Accepted, Method: "POST",
@@ -117,7 +117,7 @@ func (d db) list(t *testing.T, sel event.Selection) []event.Event {
 	return events
 }
 
-// numbers are what eventAt was told to number the events with, in the order of the list.
+// numbers returns the numbers that eventAt gave to events, in the order of the list.
 func numbers(events []event.Event) (list []int) {
 	for _, e := range events {
 		list = append(list, int(e.ID[14])<<8|int(e.ID[15]))

@@ -11,9 +11,9 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// TestDamagedParts: of three parts, one has a flipped bit and one is cut short. Each is named with its table and path, first
-// as a part that cannot be read, and after a start, when ClickHouse has set it aside, as a detached one. What the remedy
-// says ends it.
+// TestDamagedParts flips a bit in one of three parts and truncates another. DamagedParts must report each with its
+// table and path: first as an unreadable part, and after a restart, when ClickHouse has detached it, as a detached one.
+// The remedy in the report must resolve it.
 func TestDamagedParts(t *testing.T) {
 	engine := enginetest.Start(t)
 	d := open(t, engine.DSN("hooktape"))
@@ -43,19 +43,19 @@ func TestDamagedParts(t *testing.T) {
 		return append(damaged, detached...)
 	}
 	if found := find(time.Time{}); len(found) != 0 {
-		t.Errorf("nothing is damaged yet, and found is %v", found)
+		t.Errorf("found %v before any damage", found)
 	}
 	flip(t, filepath.Join(paths[0], "data.bin"))
 	found := find(time.Time{})
 	if len(found) != 1 || found[0].Path != paths[0] || found[0].Table != "events" || found[0].Detached || found[0].Reason == "" {
-		t.Fatalf("found is %+v, want the part in %s", found, paths[0])
+		t.Fatalf("found %+v, want the part in %s", found, paths[0])
 	}
 	if found := find(time.Now().Add(time.Hour)); len(found) != 0 {
-		t.Errorf("of the parts that will be written, %v is found", found)
+		t.Errorf("found %v among healthy parts", found)
 	}
 	d.exec(t, found[0].Remedy()[len(found[0].Remedy())-len("ALTER TABLE `events` DROP PART '"+found[0].Part+"'"):])
 	if found := find(time.Time{}); len(found) != 0 {
-		t.Errorf("found after the remedy is %v", found)
+		t.Errorf("found %v after the remedy", found)
 	}
 
 	engine.Stop()
@@ -71,22 +71,22 @@ func TestDamagedParts(t *testing.T) {
 	d = open(t, engine.DSN("hooktape"))
 	found = find(time.Time{})
 	if len(found) != 1 || !found[0].Detached || found[0].Table != "events" || found[0].Reason != "broken-on-start" {
-		t.Fatalf("found is %+v, want the part of %s, detached", found, paths[1])
+		t.Fatalf("found %+v, want the part in %s, detached", found, paths[1])
 	}
 	if _, err := os.Stat(filepath.Join(found[0].Path, "data.bin")); err != nil {
-		t.Errorf("the part does not lie where it should: %v", err)
+		t.Errorf("the detached part is not at the reported path: %v", err)
 	}
 	statement := "ALTER TABLE `events` DROP DETACHED PART '" + found[0].Part + "' SETTINGS allow_drop_detached = 1"
 	d.exec(t, found[0].Remedy()[len(found[0].Remedy())-len(statement):])
 	if found := find(time.Time{}); len(found) != 0 {
-		t.Errorf("found after the remedy is %v", found)
+		t.Errorf("found %v after the remedy", found)
 	}
 	if n := d.text(t, "SELECT toString(count()) FROM events"); n != "2" {
-		t.Errorf("%s events are left, want the 2 of the part that is whole", n)
+		t.Errorf("%s events left, want the 2 of the intact part", n)
 	}
 }
 
-// flip changes one bit in the middle of a file.
+// flip flips one bit in the middle of a file.
 func flip(t *testing.T, path string) {
 	t.Helper()
 	data, err := os.ReadFile(path)

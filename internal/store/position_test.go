@@ -13,8 +13,8 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// setBack are events of a spool in the order of their numbers, before whose later half the clock was set back an hour. Their
-// positions are those that the drain gives them.
+// setBack returns events of a spool in the order of their numbers, with positions as the drain assigns them. The clock
+// was set back by an hour before their second half.
 func setBack(n int) []event.Event {
 	events := numbered("a", 1, n)
 	last := events[n/2-1].ReceivedAt
@@ -35,7 +35,7 @@ func eventIDs(deliveries []event.Delivery) (ids []uuid.UUID) {
 	return ids
 }
 
-// open returns the open deliveries of a queue, read in pages.
+// open reads the open deliveries of a queue in pages of a size.
 func (d db) open(t *testing.T, q store.Queue, size int) (all []event.Delivery) {
 	t.Helper()
 	var after store.Cursor
@@ -53,8 +53,8 @@ func (d db) open(t *testing.T, q store.Queue, size int) (all []event.Delivery) {
 	}
 }
 
-// TestOrderOverASetBackClock: what waits is read in the order of the spool, though the clock was set back in between: live, in a
-// replay, and in whatever state it is.
+// TestOrderOverASetBackClock verifies that open deliveries are read in the order of the spool although the clock was
+// set back: live, in a replay, and in each open state.
 func TestOrderOverASetBackClock(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -71,7 +71,7 @@ func TestOrderOverASetBackClock(t *testing.T) {
 	}
 	found, _, err := d.Follow(background, live, store.Subscription{}, ranges[0], 100)
 	if err != nil || !slices.Equal(eventIDs(found), idsOf(events)) {
-		t.Fatalf("followed %v, %v", eventIDs(found), err)
+		t.Fatalf("the poller found %v, %v", eventIDs(found), err)
 	}
 	slices.Reverse(found)
 	for range 2 {
@@ -80,7 +80,7 @@ func TestOrderOverASetBackClock(t *testing.T) {
 		}
 	}
 	if again, _, err := d.Follow(background, live, store.Subscription{}, ranges[0], 100); err != nil || len(again) > 0 {
-		t.Errorf("found once more: %v, %v", eventIDs(again), err)
+		t.Errorf("the poller found events again: %v, %v", eventIDs(again), err)
 	}
 	r := newReplay(1)
 	r.CreatedAt = dawn.Add(time.Hour)
@@ -93,29 +93,30 @@ func TestOrderOverASetBackClock(t *testing.T) {
 	for what, q := range map[string]store.Queue{"live": live, "replay": frozen} {
 		waiting := d.open(t, q, 3)
 		if !slices.Equal(eventIDs(waiting), idsOf(events)) {
-			t.Errorf("%s: in the order %v, want %v", what, eventIDs(waiting), idsOf(events))
+			t.Errorf("%s: got order %v, want %v", what, eventIDs(waiting), idsOf(events))
 		}
-		for i := range waiting { // each is refused once, the last first
+		for i := range waiting { // each is refused once, the last one first
 			waiting[i].State, waiting[i].Attempts, waiting[i].NextAt = event.Retrying, 1, dawn
 		}
 		slices.Reverse(waiting)
 		record(t, d, "", waiting...)
 		if again := d.open(t, q, 3); !slices.Equal(eventIDs(again), idsOf(events)) || again[0].State != event.Retrying {
-			t.Errorf("%s, once refused: in the order %v, want %v", what, eventIDs(again), idsOf(events))
+			t.Errorf("%s, retrying: got order %v, want %v", what, eventIDs(again), idsOf(events))
 		}
 		if err := d.CancelDeliveries(background, q); err != nil {
 			t.Fatal(err)
 		}
 		if left := d.open(t, q, 3); len(left) > 0 {
-			t.Errorf("%s: %d are left", what, len(left))
+			t.Errorf("%s: %d open deliveries left", what, len(left))
 		}
 	}
 	if n := d.text(t, "SELECT toString((count(), uniqExact(replay_id, event_id), groupUniqArray(state))) FROM deliveries FINAL"); n != "(20,20,['cancelled'])" {
-		t.Errorf("rows, deliveries and states: %s", n)
+		t.Errorf("number of rows, deliveries and states: %s", n)
 	}
 }
 
-// TestFollowedByAnOlderVersion: an event that a hooktape without positions has made a delivery of is not followed again.
+// TestFollowedByAnOlderVersion verifies that the poller does not find an event again for which a version without
+// positions created a delivery.
 func TestFollowedByAnOlderVersion(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -127,12 +128,12 @@ func TestFollowedByAnOlderVersion(t *testing.T) {
 	}
 	found, _, err := d.Follow(background, store.Queue{Endpoint: "crm"}, store.Subscription{}, ranges[0], 100)
 	if err != nil || !slices.Equal(eventIDs(found), idsOf(setBack(10)[7:8])) {
-		t.Errorf("followed %v, %v", eventIDs(found), err)
+		t.Errorf("the poller found %v, %v", eventIDs(found), err)
 	}
 }
 
-// TestDeliveriesAreReordered: the deliveries of a database of the version before positions are complete afterwards, each in its newest
-// state, also if the migration was interrupted at any step and starts over.
+// TestDeliveriesAreReordered verifies the migration that adds positions: afterwards all deliveries exist in their
+// newest state, also if the migration was interrupted at any step and starts over.
 func TestDeliveriesAreReordered(t *testing.T) {
 	t.Parallel()
 	d := open(t, enginetest.DSN(t))
@@ -154,14 +155,14 @@ func TestDeliveriesAreReordered(t *testing.T) {
 	const moved = "RENAME TABLE deliveries TO deliveries_by_time"
 	for _, c := range []struct {
 		name  string
-		done  bool // the migration was done before
+		done  bool // the migration has run before
 		steps []string
 	}{
 		{"whole", false, nil},
 		{"done and not recorded", true, nil},
-		{"cut in the copying", false, []string{copied}},
-		{"cut in the renaming", false, []string{copied, moved}},
-		{"cut before the second copy", false, []string{copied, moved, "RENAME TABLE deliveries_by_position TO deliveries"}},
+		{"interrupted while copying", false, []string{copied}},
+		{"interrupted while renaming", false, []string{copied, moved}},
+		{"interrupted before the second copy", false, []string{copied, moved, "RENAME TABLE deliveries_by_position TO deliveries"}},
 	} {
 		if c.name != "whole" {
 			d.exec(t, again)
@@ -183,10 +184,11 @@ func TestDeliveriesAreReordered(t *testing.T) {
 	}
 }
 
-// unpositioned are the columns of deliveries that a version without positions writes in this test.
+// unpositioned are the columns of deliveries that a version without positions writes.
 const unpositioned = "replay_id, endpoint, event_received_at, event_id, state, attempts, version"
 
-// fillUnpositioned inserts 200 deliveries of two months, every second one in two versions, as a hooktape without positions does.
+// fillUnpositioned inserts 200 deliveries of two months as a version without positions does, every second one in two
+// versions.
 func fillUnpositioned(t *testing.T, d db) {
 	t.Helper()
 	for version, state := range []string{"pending", "delivered"} {
@@ -198,20 +200,20 @@ func fillUnpositioned(t *testing.T, d db) {
 func assertReordered(t *testing.T, d db) {
 	t.Helper()
 	if got := d.text(t, "SELECT toString((count(), countIf(state = 'delivered'), countIf(event_position = event_received_at), countIf(subscriber = toString(event_id)))) FROM deliveries FINAL"); got != "(200,100,200,200)" {
-		t.Errorf("deliveries, delivered, with a position, and with a subscriber: %s", got)
+		t.Errorf("number of deliveries, delivered ones, ones with a position and ones with a subscriber: %s", got)
 	}
 	if key := d.text(t, "SELECT sorting_key FROM system.tables WHERE database = currentDatabase() AND name = '"+d.own("deliveries")+"'"); key != "replay_id, endpoint, event_position, event_id, event_received_at" {
-		t.Errorf("the key is %s", key)
+		t.Errorf("the sorting key is %s", key)
 	}
 	if left := d.text(t, "SELECT toString(groupArray(name)) FROM system.tables WHERE database = currentDatabase() AND name LIKE 'deliveries\\_%' AND name != 'deliveries_local'"); left != "[]" {
-		t.Errorf("the tables %s are left", left)
+		t.Errorf("leftover tables: %s", left)
 	}
 	if open := d.open(t, store.Queue{Endpoint: "crm"}, 50); len(open) != 100 {
-		t.Errorf("%d are open", len(open))
+		t.Errorf("%d deliveries are open", len(open))
 	}
 }
 
-// testDeliveriesAreReorderedOnACluster is the same on both shards.
+// testDeliveriesAreReorderedOnACluster is TestDeliveriesAreReordered on both shards of a cluster.
 func testDeliveriesAreReorderedOnACluster(t *testing.T, dsn string) {
 	s, err := store.OpenCluster(dsn, enginetest.ClusterName)
 	if err != nil {

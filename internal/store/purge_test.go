@@ -10,12 +10,12 @@ import (
 	"hooktape/internal/store"
 )
 
-// TestPurge: deliveries that ended long ago are removed with all their versions, in whatever part; open ones stay, and so do those of a
-// replay that is not final.
+// TestPurge verifies that deliveries that ended long ago are removed with all their versions, in whichever parts they
+// are. Open ones stay, and so do those of a replay that is not final.
 func TestPurge(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
-	d.exec(t, "ALTER TABLE "+d.own("deliveries")+" MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1") // each version stays in a part of its own
+	d.exec(t, "ALTER TABLE "+d.own("deliveries")+" MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1") // each version stays in its own part
 	running, over := newReplay(1), newReplay(2)
 	over.State, over.UpdatedAt = event.ReplayDone, time.Now().AddDate(0, 0, -50)
 	for _, r := range []event.Replay{running, over} {
@@ -41,12 +41,12 @@ func TestPurge(t *testing.T) {
 	open := deliver("crm", uuid.Nil, 60, event.Pending, event.Retrying)
 	kept := deliver("crm", uuid.Nil, 20, event.Pending, event.Delivered)
 	ofRunning := deliver("v2", running.ID, 51, event.Pending, event.Delivered)
-	late := deliver("v2", uuid.Nil, 70, event.Pending) // paused for long, and delivered yesterday
+	late := deliver("v2", uuid.Nil, 70, event.Pending) // paused for a long time, delivered yesterday
 	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "v2", EventID: late.ID}, EventReceivedAt: late.ReceivedAt,
 		State: event.Delivered, Attempts: 1, UpdatedAt: now.AddDate(0, 0, -1)})
 
 	if swept, err := d.Purge(background, 30); err != nil || swept != 2 {
-		t.Errorf("%d swept, %v", swept, err)
+		t.Errorf("%d removed, %v", swept, err)
 	}
 	for _, c := range []struct {
 		of   event.Event
@@ -58,26 +58,26 @@ func TestPurge(t *testing.T) {
 			state = deliveries[0].State
 		}
 		if err != nil || state != c.want {
-			t.Errorf("received %s ago: %q, %v, want %q", time.Since(c.of.ReceivedAt), state, err, c.want)
+			t.Errorf("delivery of an event received %s ago: %q, %v, want %q", time.Since(c.of.ReceivedAt), state, err, c.want)
 		}
 	}
 	if due, err := d.OpenDeliveries(background, store.Queue{Endpoint: "crm"}, store.Cursor{}, store.Cursor{}, 10); err != nil || len(due) != 1 || due[0].EventID != open.ID {
-		t.Errorf("open are %+v, %v", due, err)
+		t.Errorf("open deliveries: %+v, %v", due, err)
 	}
 	if _, err := d.Replay(background, over.ID); err == nil {
-		t.Error("the replay that is over is still there")
+		t.Error("the finished replay still exists")
 	}
 	if _, err := d.Replay(background, running.ID); err != nil {
-		t.Errorf("the replay that runs: %v", err)
+		t.Errorf("the running replay: %v", err)
 	}
 	if swept, err := d.Purge(background, 30); err != nil || swept != 0 {
-		t.Errorf("again: %d swept, %v", swept, err)
+		t.Errorf("second purge: %d removed, %v", swept, err)
 	}
 	if swept, err := d.Purge(background, store.Forever); err != nil || swept != 0 {
-		t.Errorf("for ever: %d swept, %v", swept, err)
+		t.Errorf("purge without a retention: %d removed, %v", swept, err)
 	}
 
-	// Nobody knows any more whether an event as old as those was delivered.
+	// It is unknown whether events older than the purge were delivered.
 	plan, err := d.PlanReplay(background, store.PlanRequest{Endpoint: "crm", Mode: event.ModeUndelivered})
 	if err != nil || plan.Forgotten != 4 || plan.Count != 0 || plan.Delivered != 1 || plan.OnTheirWay != 1 || len(plan.Heads) != 0 {
 		t.Errorf("plan %+v, %v", plan, err)
@@ -88,18 +88,18 @@ func TestPurge(t *testing.T) {
 		t.Errorf("%d frozen, %v", n, err)
 	}
 	if found := d.list(t, event.Selection{UndeliveredTo: "crm"}); len(found) != 0 {
-		t.Errorf("never taken by crm: %v", numbers(found))
+		t.Errorf("events undelivered to crm: %v", numbers(found))
 	}
 	if plan, err := d.PlanReplay(background, store.PlanRequest{Endpoint: "crm", Mode: event.ModeAll}); err != nil || plan.Count != 6 || plan.Forgotten != 0 {
-		t.Errorf("all: plan %+v, %v", plan, err)
+		t.Errorf("mode all: plan %+v, %v", plan, err)
 	}
 	if plan, err := d.PlanReplay(background, store.PlanRequest{Endpoint: "new", Mode: event.ModeUndelivered}); err != nil || plan.Count != 6 {
-		t.Errorf("to another: plan %+v, %v", plan, err)
+		t.Errorf("to another endpoint: plan %+v, %v", plan, err)
 	}
 }
 
-// TestPurgeInterrupted: the mutation that removes deliveries is about last rows alone. One that ClickHouse has done to some
-// parts and not to others leaves nothing that is to be sent.
+// TestPurgeInterrupted verifies that a purge removes deliveries only when each has one row left. If ClickHouse has run
+// the mutation on some parts only, no removed delivery may appear as open.
 func TestPurgeInterrupted(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -117,27 +117,27 @@ func TestPurgeInterrupted(t *testing.T) {
 		return n
 	}
 	if parts() != 3 {
-		t.Fatalf("%d parts", parts())
+		t.Fatalf("got %d parts", parts())
 	}
-	d.exec(t, "SYSTEM STOP MERGES "+d.own("deliveries")) // no mutation, either; an OPTIMIZE is refused
+	d.exec(t, "SYSTEM STOP MERGES "+d.own("deliveries")) // also stops mutations and makes OPTIMIZE fail
 	if swept, err := d.Purge(background, 30); err == nil {
-		t.Fatalf("%d swept, though the versions could not be merged", swept)
+		t.Fatalf("%d removed, though the versions could not be merged", swept)
 	}
 	d.exec(t, "SYSTEM START MERGES "+d.own("deliveries"))
 	var noted uint64
 	if err := d.conn.QueryRow(background, "SELECT count() FROM swept WHERE endpoint = 'crm'").Scan(&noted); err != nil || noted == 0 {
-		t.Errorf("it was not noted first: %d, %v", noted, err)
+		t.Errorf("the purge was not recorded before it began: %d, %v", noted, err)
 	}
 	if open, err := d.OpenDeliveries(background, store.Queue{Endpoint: "crm"}, store.Cursor{}, store.Cursor{}, 1); err != nil || len(open) != 0 || parts() != 3 {
-		t.Errorf("%d are open, in %d parts, %v", len(open), parts(), err)
+		t.Errorf("%d open deliveries in %d parts, %v", len(open), parts(), err)
 	}
 	if swept, err := d.Purge(background, 30); err != nil || swept != 1 || parts() != 0 {
-		t.Errorf("%d swept, %d parts left, %v", swept, parts(), err)
+		t.Errorf("%d removed, %d parts left, %v", swept, parts(), err)
 	}
 }
 
-// TestPurgeWaitsForPollers: a process that was down for longer than deliveries are kept continues where it stopped, and finds the
-// deliveries made just before.
+// TestPurgeWaitsForPollers verifies that a process that was down for longer than the retention of deliveries continues
+// where it stopped, and finds the deliveries that were created just before.
 func TestPurgeWaitsForPollers(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -154,7 +154,7 @@ func TestPurgeWaitsForPollers(t *testing.T) {
 	purge := func(when string, want uint64) {
 		t.Helper()
 		if swept, err := d.Purge(background, 30); err != nil || swept != want {
-			t.Errorf("%s: %d swept, %v, want %d", when, swept, err, want)
+			t.Errorf("%s: %d removed, %v, want %d", when, swept, err, want)
 		}
 	}
 	follow("crm", "active", time.Now())

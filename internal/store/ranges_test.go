@@ -12,7 +12,7 @@ import (
 	"hooktape/internal/store"
 )
 
-// numbered are events of a spool with the numbers from first on, a millisecond apart.
+// numbered returns n events of a spool with the numbers from first on, a millisecond apart.
 func numbered(spool string, first, n int) []event.Event {
 	events := make([]event.Event, n)
 	for i := range events {
@@ -23,8 +23,8 @@ func numbered(spool string, first, n int) []event.Event {
 	return events
 }
 
-// TestRanges: what is stored behind a position comes in ranges that leave out nothing and overlap nowhere, and an event is
-// found in one of them, also those whose times say something else than their numbers.
+// TestRanges verifies that the ranges after a position have no gaps and no overlaps, and that every event is in one of
+// them, also if its time contradicts its number.
 func TestRanges(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -43,7 +43,7 @@ func TestRanges(t *testing.T) {
 		at, found := position, map[uuid.UUID]bool{}
 		for _, r := range ranges {
 			if r.Spool != "a" || r.After != at && r.After != at+1 && r.After+1 != at || r.Last <= r.After {
-				t.Fatalf("behind %d, at %d: %+v", position, at, r)
+				t.Fatalf("after position %d, range at %d: %+v", position, at, r)
 			}
 			for rest := r; ; {
 				deliveries, last, err := d.Follow(background, store.Queue{Endpoint: "crm"}, store.Subscription{}, rest, 5000)
@@ -60,17 +60,17 @@ func TestRanges(t *testing.T) {
 			at = r.Last
 		}
 		if uint64(len(found)) != 20_000-position || at != 20_000 {
-			t.Errorf("behind %d: %d events up to %d", position, len(found), at)
+			t.Errorf("after position %d: %d events up to %d", position, len(found), at)
 		}
 		for _, e := range all[position:] {
 			if !found[e.ID] {
-				t.Fatalf("behind %d: number %d is missing", position, e.SpoolNumber)
+				t.Fatalf("after position %d: number %d is missing", position, e.SpoolNumber)
 			}
 		}
 	}
 }
 
-// TestMarkStored marks events whose insert was done and whose mark is missing because the process died in between.
+// TestMarkStored verifies the repair after a process that died between an insert and marking it as stored.
 func TestMarkStored(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -86,7 +86,8 @@ func TestMarkStored(t *testing.T) {
 	}
 }
 
-// TestTokenWithoutRows: a server that was killed between an insert's token and its rows accepts the rows the second time.
+// TestTokenWithoutRows verifies that a server that was killed between storing an insert's token and its rows accepts
+// the repeated insert.
 func TestTokenWithoutRows(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -101,6 +102,6 @@ func TestTokenWithoutRows(t *testing.T) {
 		}
 	}
 	if got := d.text(t, "SELECT toString(groupArray(spool_number)) FROM (SELECT spool_number FROM events ORDER BY spool_number)"); got != "[1,2,3]" {
-		t.Errorf("the numbers %s are stored", got)
+		t.Errorf("stored numbers: %s", got)
 	}
 }

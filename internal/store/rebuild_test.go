@@ -13,15 +13,15 @@ import (
 	"hooktape/internal/event"
 )
 
-// sums is an answer that tells one set of events from another; with the projection and without.
+// sums is a query whose result differs between two sets of events; it can use a projection.
 const sums = `SELECT toString(tuple(count(), sum(sipHash64(source, subscriber_key, received_at, verdict, kind, step, channel, utm_source, utm_medium, utm_campaign,
 	utm_content, utm_term, contact, conversations_count, duplicate_of)))) FROM events WHERE source = 'demo'`
 
-// begun is the same of when each subscriber was seen first.
+// begun is such a query for the time when each subscriber was first seen.
 const begun = `SELECT toString(tuple(count(), sum(sipHash64(subscriber_key, first)))) FROM
 	(SELECT subscriber_key, min(received_at) AS first FROM events WHERE source = 'demo' AND verdict = 'accepted' GROUP BY subscriber_key)`
 
-// sum asks with a projection, or the table alone when that is empty.
+// sum runs a query with a projection, or on the table itself if projection is empty.
 func sum(t *testing.T, conn driver.Conn, query, projection string) (text string) {
 	t.Helper()
 	settings := clickhouse.Settings{"optimize_use_projections": 0}
@@ -34,8 +34,8 @@ func sum(t *testing.T, conn driver.Conn, query, projection string) (text string)
 	return text
 }
 
-// TestProjections: what the dashboards read beside the table is the table's, whether it was filled by inserts, by the same
-// inserts once more, or anew.
+// TestProjections verifies that projections have the same content as the table after inserts, repeated inserts and a
+// rebuild.
 func TestProjections(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -68,6 +68,6 @@ func TestProjections(t *testing.T) {
 		}
 	}
 	if err := d.Rebuild(background, "events; DROP TABLE events"); err == nil || !strings.Contains(err.Error(), "want visits, newcomers") {
-		t.Errorf("of an unknown one: %v", err)
+		t.Errorf("unknown projection: %v", err)
 	}
 }

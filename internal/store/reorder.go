@@ -14,6 +14,9 @@ const (
 	byTime     = "deliveries_by_time"     // the old one, until all its rows are copied
 )
 
+// reorderedColumns are the columns of deliveries at migration 46.
+const reorderedColumns = `replay_id, endpoint, event_received_at, event_position, event_id, state, attempts, next_at, status_code, error, updated_at, subscriber, created_at`
+
 // reordering is migration 46: reorderDeliveries.
 func (s *Store) reordering() *goose.Migration {
 	return goose.NewGoMigration(46, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error {
@@ -39,7 +42,7 @@ func (s *Store) reorderDeliveries(ctx context.Context) error {
 		on = " " + c.on()
 		old = fmt.Sprintf("cluster(%s, %s)", quoteText(c.name), old)
 	}
-	copied := fmt.Sprintf("INSERT INTO %%s (%[1]s, version) SELECT %[1]s, version FROM %%s", deliveryColumns)
+	copied := fmt.Sprintf("INSERT INTO %%s (%[1]s, version) SELECT %[1]s, version FROM %%s", reorderedColumns)
 	var statements []string
 	switch {
 	case strings.Contains(keys["deliveries"], "event_position"):

@@ -12,7 +12,7 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// daysAgo is an event of a source that arrived so long ago.
+// daysAgo returns an event of a source that arrived this many days ago.
 func daysAgo(days, n int, source string, verdict event.Verdict) event.Event {
 	e := eventAt(time.Now().UTC().Truncate(time.Microsecond).AddDate(0, 0, -days).Add(-time.Hour), n)
 	e.Source, e.Verdict, e.BothelpUserID = source, verdict, fmt.Sprint(n%3)
@@ -20,7 +20,7 @@ func daysAgo(days, n int, source string, verdict event.Verdict) event.Event {
 	return e
 }
 
-// aged are events of three sources, and some that were not accepted, 1 to 100 days old; each is numbered by its days.
+// aged returns events of three sources, some of them rejected, 1 to 100 days old. An event's number is its age.
 func aged() (events []event.Event) {
 	for _, days := range []int{1, 15, 35, 65, 100} {
 		for i, source := range []string{"demo", "chat", "shop"} {
@@ -43,7 +43,7 @@ func (d db) apply(t *testing.T, r store.Retention) []store.RetentionChange {
 	return changes
 }
 
-// settle waits until the times of expiry are computed.
+// settle waits until the expiry times are computed.
 func (d db) settle(t *testing.T) {
 	t.Helper()
 	testutil.Eventually(t, 30*time.Second, func() error {
@@ -54,14 +54,14 @@ func (d db) settle(t *testing.T) {
 	})
 }
 
-// merge does at once what the engine does in the background.
+// merge runs the merges of the engine's background threads.
 func (d db) merge(t *testing.T) {
 	t.Helper()
 	d.settle(t)
 	d.exec(t, "OPTIMIZE TABLE "+d.own("events")+" FINAL")
 }
 
-// left are the days of the events that are stored of a source, and of those that still have their bodies.
+// left returns the ages in days of a source's stored events, and of those that still have a body.
 func (d db) left(t *testing.T, source string, verdict event.Verdict) (rows, bodies []int) {
 	t.Helper()
 	found := d.list(t, event.Selection{Sources: []string{source}, Verdicts: []event.Verdict{verdict}})
@@ -76,7 +76,7 @@ func (d db) left(t *testing.T, source string, verdict event.Verdict) (rows, bodi
 			bodies = append(bodies, n%1000)
 			sameBytes(t, e.ID.String(), e.Body, fmt.Append(nil, n))
 		case e.BodySHA256 != sha256.Sum256(fmt.Append(nil, n)):
-			t.Errorf("the body of %s has gone with its hash", e.ID)
+			t.Errorf("the hash of %s was removed with its body", e.ID)
 		}
 	}
 	slices.Sort(rows)
@@ -87,7 +87,7 @@ func (d db) left(t *testing.T, source string, verdict event.Verdict) (rows, bodi
 var someRetention = store.Retention{Events: 90, Bodies: 50, Rejected: 20, Attempts: 30, Traces: 7,
 	Sources: map[string]store.SourceRetention{"demo": {Events: store.Forever, Bodies: 10}, "chat": {Events: 40}, "o'clock": {Events: 5}}}
 
-// TestRetention: expired rows are removed, by source, with their rows in projections; no others are.
+// TestRetention verifies that expired rows and no others are removed, by source, also from projections.
 func TestRetention(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -107,11 +107,11 @@ func TestRetention(t *testing.T) {
 		{"demo", event.BadToken, []int{1, 15}, []int{1}},
 	} {
 		if rows, bodies := d.left(t, c.source, c.verdict); !slices.Equal(rows, c.rows) || !slices.Equal(bodies, c.bodies) {
-			t.Errorf("%s, %s: events of the days %v are left, %v with bodies; want %v and %v", c.source, c.verdict, rows, bodies, c.rows, c.bodies)
+			t.Errorf("%s, %s: events of the days %v left, %v with bodies; want %v and %v", c.source, c.verdict, rows, bodies, c.rows, c.bodies)
 		}
 	}
 	if got := d.text(t, "SELECT toString(arraySort(groupUniqArray((body = '', body_text, search_body = concat(path, '\\x1F', body_text))))) FROM events WHERE verdict != 'accepted'"); got != "[(0,'gone with the body',1),(1,'',1)]" {
-		t.Errorf("without and with a body, whether it is searched is %s", got)
+		t.Errorf("search finds an event without and one with a body: %s", got)
 	}
 	for projection, query := range map[string]string{"visits": sums, "newcomers": begun} {
 		if d.cluster { // see singleAlone, TestProjections
@@ -122,15 +122,16 @@ func TestRetention(t *testing.T) {
 		}
 	}
 	if changes := d.apply(t, someRetention); len(changes) != 0 {
-		t.Errorf("the same again changes %+v", changes)
+		t.Errorf("applying the same retention again changes %+v", changes)
 	}
 }
 
-// TestRetentionChanges: a longer retention, and none at all, keep rows that a shorter one would have removed.
+// TestRetentionChanges verifies that a longer retention, and no retention, keep rows that a shorter one would have
+// removed.
 func TestRetentionChanges(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
-	// The merges of before would have removed it all.
+	// Merges under the old retention would have removed all rows.
 	d.exec(t, "SYSTEM STOP TTL MERGES "+d.own("events"))
 	d.insert(t, aged()...)
 	for _, r := range []store.Retention{{Events: 10, Bodies: 5}, {Events: 70, Bodies: 20}} {
@@ -138,11 +139,11 @@ func TestRetentionChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d.settle(t) // what was expired may go until the new times are there
+	d.settle(t) // expired rows may be removed until the new times are computed
 	d.exec(t, "SYSTEM START TTL MERGES "+d.own("events"))
 	d.merge(t)
 	if rows, bodies := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65}) || !slices.Equal(bodies, []int{1, 15}) {
-		t.Errorf("after a longer one: %v, bodies %v", rows, bodies)
+		t.Errorf("after a longer retention: %v, bodies %v", rows, bodies)
 	}
 	changes := d.apply(t, store.Retention{})
 	if len(changes) != 3 || changes[1] != (store.RetentionChange{What: "events.body", Before: "20d", After: "for ever"}) {
@@ -151,11 +152,11 @@ func TestRetentionChanges(t *testing.T) {
 	d.insert(t, daysAgo(500, 500, "demo", event.Accepted))
 	d.merge(t)
 	if rows, bodies := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65, 500}) || !slices.Equal(bodies, []int{1, 15, 500}) {
-		t.Errorf("without one: %v, bodies %v", rows, bodies)
+		t.Errorf("without a retention: %v, bodies %v", rows, bodies)
 	}
 }
 
-// TestRetentionByItself: ClickHouse removes expired rows without a command.
+// TestRetentionByItself verifies that ClickHouse removes expired rows in the background.
 func TestRetentionByItself(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -165,13 +166,14 @@ func TestRetentionByItself(t *testing.T) {
 	}
 	testutil.Eventually(t, 30*time.Second, func() error {
 		if rows, _ := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65}) {
-			return fmt.Errorf("still there: %v", rows)
+			return fmt.Errorf("expired rows left: %v", rows)
 		}
 		return nil
 	})
 }
 
-// TestDefaultRetention: rejected events go after 30 days, and everything else stays; "for ever" wins over it.
+// TestDefaultRetention verifies that by default rejected events expire after 30 days and everything else stays, and
+// that "forever" overrides the default.
 func TestDefaultRetention(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -184,15 +186,16 @@ func TestDefaultRetention(t *testing.T) {
 	for _, verdict := range []event.Verdict{event.Accepted, event.BadToken} {
 		want := map[event.Verdict][]int{event.Accepted: {1, 15, 35, 65, 100}, event.BadToken: {1, 15}}[verdict]
 		if rows, bodies := d.left(t, "demo", verdict); !slices.Equal(rows, want) || !slices.Equal(bodies, want) {
-			t.Errorf("%s: events of the days %v are left, %v with bodies; want %v", verdict, rows, bodies, want)
+			t.Errorf("%s: events of the days %v left, %v with bodies; want %v", verdict, rows, bodies, want)
 		}
 	}
 	if changes := d.apply(t, store.Retention{Rejected: store.Forever}); len(changes) != 1 || changes[0].After != "for ever" {
-		t.Errorf("for ever: %+v", changes)
+		t.Errorf("forever: changes %+v", changes)
 	}
 }
 
-// TestForeignTTL: a TTL of another program stays if nothing is configured, and is replaced, and reported, otherwise.
+// TestForeignTTL verifies that a TTL of another program stays if no retention is configured, and is otherwise replaced
+// and reported.
 func TestForeignTTL(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -202,7 +205,7 @@ func TestForeignTTL(t *testing.T) {
 	}
 	d.exec(t, "ALTER TABLE "+d.own("events")+" MODIFY TTL received_at + toIntervalWeek(2)")
 	if changes := d.apply(t, store.DefaultRetention); len(changes) != 0 {
-		t.Errorf("the default changes %+v", changes)
+		t.Errorf("the default retention changes %+v", changes)
 	}
 	changes := d.apply(t, store.Retention{Traces: 7})
 	if len(changes) != 2 || changes[0] != (store.RetentionChange{What: "otel_traces", Before: "toDateTime(Timestamp) + toIntervalWeek(2)", After: "7d"}) {
@@ -210,7 +213,8 @@ func TestForeignTTL(t *testing.T) {
 	}
 }
 
-// TestRetentionReport reports the retention configured and in force, and the rows that would be removed.
+// TestRetentionReport verifies that the report has the configured and the current retention, and the number of rows
+// that would be removed.
 func TestRetentionReport(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)

@@ -33,11 +33,11 @@ func TestMigrateTwice(t *testing.T) {
 		t.Errorf("second: %d applied, %v", applied, err)
 	}
 	if _, err := d.Event(background, e.ID); err != nil {
-		t.Errorf("after the second: %v", err)
+		t.Errorf("schema after the second: %v", err)
 	}
 }
 
-// TestMigrateAtOnce: two processes that start together both get a complete schema.
+// TestMigrateAtOnce verifies that two processes that start together both get a complete schema.
 func TestMigrateAtOnce(t *testing.T) {
 	dsn := enginetest.DSN(t)
 	a, b := open(t, dsn), open(t, dsn)
@@ -52,7 +52,7 @@ func TestMigrateAtOnce(t *testing.T) {
 		}
 		if n := a.text(t, "SELECT toString(count()) FROM system.tables WHERE database = currentDatabase() AND name IN "+
 			"('events', 'quarantine', 'replays', 'deliveries', 'attempts', 'otel_traces', 'otel_traces_trace_id_ts', 'otel_traces_trace_id_ts_mv')"); n != "8" {
-			t.Errorf("%s of 8 tables are there", n)
+			t.Errorf("%s of 8 tables exist", n)
 		}
 		if applied, err := a.Migrate(background); err != nil || applied != 0 {
 			t.Errorf("afterwards: %d applied, %v", applied, err)
@@ -60,7 +60,7 @@ func TestMigrateAtOnce(t *testing.T) {
 	}
 }
 
-func TestMigrateMakesTheDatabase(t *testing.T) {
+func TestMigrateCreatesTheDatabase(t *testing.T) {
 	engine := enginetest.Start(t)
 	d := open(t, engine.DSN("of-its own`\\name"))
 	if _, err := d.Migrate(background); err != nil {
@@ -73,7 +73,7 @@ func TestMigrateMakesTheDatabase(t *testing.T) {
 	}
 	defer s.Close()
 	if s.Database() != "hooktape" {
-		t.Errorf("a DSN without database means %q", s.Database())
+		t.Errorf("a DSN without a database selects %q", s.Database())
 	}
 }
 
@@ -85,7 +85,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
-// TestErrorClasses: errors of a real engine have the classes that callers handle.
+// TestErrorClasses verifies that errors of a real engine have the classes that callers handle.
 func TestErrorClasses(t *testing.T) {
 	d := newDB(t)
 	refused := func(change string) error {
@@ -100,7 +100,7 @@ func TestErrorClasses(t *testing.T) {
 	}
 	closed := "http://" + listener.Addr().String() + "/hooktape"
 	listener.Close()
-	hanging, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections and never answers
+	hanging, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections but never answers
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestErrorClasses(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		err  error
-		want error // nil: none of them
+		want error // nil: no class
 	}{
 		{"unknown table", unknownTable, nil},
 		{"insert into an unknown table", empty.InsertEvents(background, "", []event.Event{eventAt(dawn, 1)}), nil},
@@ -122,7 +122,7 @@ func TestErrorClasses(t *testing.T) {
 		{"connection refused", open(t, closed).Ping(background), store.ErrUnavailable},
 		{"insert, connection refused", open(t, closed).InsertEvents(background, "", []event.Event{eventAt(dawn, 1)}), store.ErrUnavailable},
 		{"migrate, connection refused", migrateErr(open(t, closed)), store.ErrUnavailable},
-		{"time is over", open(t, "http://"+hanging.Addr().String()+"/hooktape").Ping(soon), store.ErrUnavailable},
+		{"deadline exceeded", open(t, "http://"+hanging.Addr().String()+"/hooktape").Ping(soon), store.ErrUnavailable},
 		{"unknown host", open(t, "http://no-such-host.invalid:8123/hooktape").Ping(background), store.ErrUnavailable},
 		{"no such event", eventErr(newDB(t), eventAt(dawn, 1)), store.ErrNotFound},
 		{"server's own timeout", open(t, d.dsn+"?max_execution_time=1").Ping(background), nil},
@@ -132,12 +132,12 @@ func TestErrorClasses(t *testing.T) {
 		}
 		for _, class := range all {
 			if errors.Is(c.err, class) != (class == c.want) {
-				t.Errorf("%s: is %q: %v: %v", c.name, class, errors.Is(c.err, class), c.err)
+				t.Errorf("%s: errors.Is %q = %v: %v", c.name, class, errors.Is(c.err, class), c.err)
 			}
 		}
 	}
 	if d.exec(t, "DROP TABLE events"); d.InsertEvents(background, "", []event.Event{eventAt(dawn, 1)}) == nil {
-		t.Error("an insert into no table succeeds")
+		t.Error("an insert into a missing table returned no error")
 	}
 }
 
@@ -150,7 +150,8 @@ func migrateErr(d db) error { _, err := d.Migrate(background); return err }
 
 func eventErr(d db, e event.Event) error { _, err := d.Event(background, e.ID); return err }
 
-// TestErrorsAreShort: an error fits a log line, without the password and the values of a query.
+// TestErrorsAreShort verifies that an error fits into a log line and contains neither the password nor a query's
+// values.
 func TestErrorsAreShort(t *testing.T) {
 	engine := enginetest.Start(t)
 	d := open(t, engine.DSN("hooktape"))
@@ -158,7 +159,7 @@ func TestErrorsAreShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	sel := event.Selection{Sources: []string{"looked-for"}}
-	d.list(t, sel) // from now on there is a connection in the pool
+	d.list(t, sel) // opens a connection, which the pool keeps
 	engine.Kill()
 	for range 3 {
 		_, err := d.ListEvents(background, sel, store.Page{Limit: 1})
@@ -166,7 +167,7 @@ func TestErrorsAreShort(t *testing.T) {
 			t.Fatal("no error")
 		}
 		if text := err.Error(); strings.Contains(text, enginetest.Password) || strings.Contains(text, "looked-for") || strings.Contains(text, "param_") {
-			t.Errorf("the error says %s", text)
+			t.Errorf("got the error %s", text)
 		}
 	}
 	if _, err := store.Open("http://someone:s3cret@host:notaport/"); err == nil || strings.Contains(err.Error(), "s3cret") {
@@ -174,7 +175,7 @@ func TestErrorsAreShort(t *testing.T) {
 	}
 }
 
-// TestHTTPS: the DSN that an error recommends is one that works.
+// TestHTTPS verifies that the DSN that an error recommends works.
 func TestHTTPS(t *testing.T) {
 	behind, err := url.Parse(enginetest.DSN(t))
 	if err != nil {
@@ -192,26 +193,27 @@ func TestHTTPS(t *testing.T) {
 	}
 	dsn := strings.Replace(front.URL, "//", "//"+behind.User.String()+"@", 1) + behind.Path
 	if err := ping(dsn + "?skip_verify=true"); err != nil {
-		t.Errorf("over TLS: %v", err)
+		t.Errorf("with a trusted certificate: %v", err)
 	}
 	if err := ping(dsn); err == nil || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("a certificate that nobody vouches for: %v", err)
+		t.Errorf("untrusted certificate: %v", err)
 	}
 	s, err := store.Open("https://user:password@host:8443/hooktape")
 	if err != nil {
-		t.Fatalf("as the error of a bad DSN recommends: %v", err)
+		t.Fatalf("with the recommended DSN: %v", err)
 	}
 	s.Close()
 }
 
-// TestDeduplication: the same token stores once, also over a kill; another token again.
+// TestDeduplication verifies that the same token stores rows once, also across a kill, and that another token stores
+// them again.
 func TestDeduplication(t *testing.T) {
 	engine := enginetest.Start(t)
 	d := open(t, engine.DSN("hooktape"))
 	if _, err := d.Migrate(background); err != nil {
 		t.Fatal(err)
 	}
-	// Over the end of a month: two partitions, hence two parts.
+	// Events around the end of a month: two partitions, so two parts.
 	batch := []event.Event{eventAt(dawn.Add(-time.Hour), 1), eventAt(dawn.Add(time.Hour), 2)}
 	insert := func(token string) {
 		t.Helper()
@@ -246,13 +248,14 @@ func TestDeduplication(t *testing.T) {
 	}
 }
 
-// repeats is what a migration may be: a statement that does nothing where its work is done, or whose work may be done again.
+// repeats matches statements that may run twice: they do nothing the second time, or repeat harmless work.
 var repeats = regexp.MustCompile(`^(CREATE (TABLE|VIEW|MATERIALIZED VIEW|FUNCTION) IF NOT EXISTS |CREATE OR REPLACE |` +
 	`ALTER TABLE \w+ ((ADD (COLUMN|INDEX|PROJECTION|CONSTRAINT) IF NOT EXISTS |DROP \w+ IF EXISTS |MODIFY |MATERIALIZE )[^;]*))`)
 
-// TestMigrationsRepeat: goose has no lock for ClickHouse, and ClickHouse no transaction over what goose does: of processes
-// that migrate at once each does all that it finds missing, and one that is killed between the work and the note of it
-// does it again. So every migration is one statement that can be repeated. They go forward only.
+// TestMigrationsRepeat verifies that every migration is one repeatable statement, and that there are no down
+// migrations. goose has no lock for ClickHouse, and ClickHouse has no transaction around goose's statements: processes
+// that migrate concurrently each run all missing migrations, and a process killed before it records a migration runs it
+// again.
 func TestMigrationsRepeat(t *testing.T) {
 	files, err := filepath.Glob("migrations/*.sql")
 	if err != nil || len(files) < 20 {
@@ -266,12 +269,12 @@ func TestMigrationsRepeat(t *testing.T) {
 			t.Fatal(err)
 		}
 		if strings.Contains(string(text), "goose Down") {
-			t.Errorf("%s goes backward", file)
+			t.Errorf("%s has a down migration", file)
 		}
 		statement := strings.TrimSpace(space.ReplaceAllString(comment.ReplaceAllString(string(text), ""), " "))
 		adds := strings.Count(statement, "ADD ")
 		if !repeats.MatchString(statement) || strings.Contains(strings.TrimSuffix(statement, ";"), ";") || (adds > 0 && adds != strings.Count(statement, " IF NOT EXISTS ")) {
-			t.Errorf("%s cannot be repeated: %s", file, statement)
+			t.Errorf("%s is not repeatable: %s", file, statement)
 		}
 	}
 }

@@ -22,30 +22,40 @@ func (s *Store) SearchEvents(ctx context.Context, sel event.Selection, page Page
 	if err != nil {
 		return nil, nil, err
 	}
+	reached, err := stepBack(begin, end, most, patience, func(from, until time.Time) (full bool, err error) {
+		part := sel
+		part.From, part.Until = &from, &until
+		more, err := s.ListEvents(ctx, part, Page{Limit: page.Limit - len(found), Before: page.Before})
+		found = append(found, more...)
+		return len(found) >= page.Limit, err
+	})
+	if reached != nil {
+		rest = &Cursor{At: *reached, ID: uuid.Nil}
+	}
+	return found, rest, err
+}
+
+// stepBack calls read for one range of time after the other, from end back to begin, until a page is full. The steps
+// grow up to most. After the step in which patience ends it stops, and returns how far back it came.
+func stepBack(begin, end time.Time, most, patience time.Duration,
+	read func(from, until time.Time) (full bool, err error)) (reached *time.Time, err error) {
 	begun := time.Now()
 	for step := firstStep; end.After(begin); {
 		from := end.Add(-step)
 		if from.Before(begin) {
 			from = begin
 		}
-		part := sel
-		part.From = &from
-		part.Until = &end
 		stepped := time.Now()
-		more, err := s.ListEvents(ctx, part, Page{Limit: page.Limit - len(found), Before: page.Before})
-		if err != nil {
-			return found, nil, err
-		}
-		if found = append(found, more...); len(found) >= page.Limit {
-			return found, nil, nil
+		if full, err := read(from, end); err != nil || full {
+			return nil, err
 		}
 		left := patience - time.Since(begun)
 		if left <= 0 && from.After(begin) {
-			return found, &Cursor{At: from, ID: uuid.Nil}, nil
+			return &from, nil
 		}
 		step, end = min(nextStep(step, time.Since(stepped), left), most), from
 	}
-	return found, nil, nil
+	return nil, nil
 }
 
 // firstStep is how far back the first step goes, and the shortest step.
@@ -65,6 +75,15 @@ func nextStep(step, took, left time.Duration) time.Duration {
 // second. The duration of earlier steps alone is misleading, because ClickHouse remembers granules without a match.
 const stepEvents = 500_000
 
+// longestStep returns the longest step over rows between two times.
+func longestStep(begin, end time.Time, rows uint64) time.Duration {
+	whole := end.Sub(begin)
+	if rows <= stepEvents {
+		return whole
+	}
+	return max(time.Duration(float64(whole)*stepEvents/float64(rows)), firstStep)
+}
+
 // span returns the time range of the selected events of a page, begin included, end not, and the longest step.
 func (s *Store) span(ctx context.Context, sel event.Selection, page Page) (begin, end time.Time, most time.Duration,
 	err error) {
@@ -74,10 +93,7 @@ func (s *Store) span(ctx context.Context, sel event.Selection, page Page) (begin
 		return begin, end, 0, explain("find the oldest and the newest event", err)
 	}
 	end = end.Add(time.Microsecond)
-	most = end.Sub(begin)
-	if events > stepEvents {
-		most = max(time.Duration(float64(most)*stepEvents/float64(events)), firstStep)
-	}
+	most = longestStep(begin, end, events)
 	if sel.From != nil && sel.From.After(begin) {
 		begin = *sel.From
 	}

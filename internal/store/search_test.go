@@ -10,8 +10,8 @@ import (
 	"hooktape/internal/store"
 )
 
-// TestSearchEvents continues a search where it has stopped, to its end: it finds each matching event once, the newest first, and no
-// other.
+// TestSearchEvents continues a search from where it stopped, to its end. It must find each matching event once, newest
+// first, and no other.
 func TestSearchEvents(t *testing.T) {
 	d := newDB(t)
 	var events []event.Event
@@ -49,10 +49,10 @@ func TestSearchEvents(t *testing.T) {
 				t.Errorf("found %v, want %v", got, want)
 			}
 			if at, _, err := d.SearchEvents(background, sel, store.Page{Limit: 1000}, time.Minute); err != nil || !slices.Equal(numbers(at), want) {
-				t.Errorf("in one call of many steps: %v, %v, want %v", numbers(at), err, want)
+				t.Errorf("in one call with many steps: %v, %v, want %v", numbers(at), err, want)
 			}
 			if stops < 10 {
-				t.Errorf("the search has stopped %d times, want at least 10", stops)
+				t.Errorf("the search stopped %d times, want at least 10", stops)
 			}
 			return
 		}
@@ -84,7 +84,8 @@ func TestSearchEventsWithin(t *testing.T) {
 	}
 }
 
-// TestSubscriberByEitherID finds a person by BotHelp's id and by the messenger's, together with other conditions.
+// TestSubscriberByEitherID verifies that BotHelp's id and the messenger's both find a person, also together with other
+// conditions.
 func TestSubscriberByEitherID(t *testing.T) {
 	d := newDB(t)
 	one, two, three := eventAt(dawn, 1), eventAt(dawn.Add(time.Second), 2), eventAt(dawn.Add(2*time.Second), 3)
@@ -92,10 +93,10 @@ func TestSubscriberByEitherID(t *testing.T) {
 	d.insert(t, one, two, three)
 	for id, want := range map[string][]int{"a": {1}, "b": {3, 2, 1}, "": nil} {
 		if got := numbers(d.list(t, event.Selection{Subscribers: []string{id}})); !slices.Equal(got, want) {
-			t.Errorf("the events of %q are %v, want %v", id, got, want)
+			t.Errorf("events of %q: %v, want %v", id, got, want)
 		}
 	}
 	if got := numbers(d.list(t, event.Selection{Subscribers: []string{"b"}, From: ptr(dawn.Add(time.Second)), Where: "id != toUUID('" + three.ID.String() + "')"})); !slices.Equal(got, []int{2}) {
-		t.Errorf("with other conditions they are %v", got)
+		t.Errorf("events with other conditions: %v", got)
 	}
 }

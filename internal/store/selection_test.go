@@ -12,10 +12,10 @@ import (
 	"hooktape/internal/store"
 )
 
-// awkward are values that a careless query would misread.
+// awkward are values that careless quoting would change.
 var awkward = []string{"Анна", "'", `\`, `\'`, `a"b`, "`", "", "{p0:String}", "a\tb\nc\rd", "x\x00y", "\xff\xfe", "%", "'] OR 1=1 --", `\n`, `\N`, "NULL", "🦊"}
 
-// alike are the numbers of the awkward values that differ from v in case only, v among them.
+// alike returns the numbers of the awkward values that equal v except for case, including v.
 func alike(v string) (list []int) {
 	for i, other := range awkward {
 		if strings.EqualFold(v, other) {
@@ -25,7 +25,7 @@ func alike(v string) (list []int) {
 	return list
 }
 
-// listed returns the numbers of the events that a selection finds, the oldest first.
+// listed returns the numbers of the events that a selection finds, oldest first.
 func (d db) listed(t *testing.T, sel event.Selection) []int {
 	t.Helper()
 	got := numbers(d.list(t, sel))
@@ -33,17 +33,18 @@ func (d db) listed(t *testing.T, sel event.Selection) []int {
 	return got
 }
 
-// found is listed, and compares the count.
+// found is listed and also verifies the selection's count.
 func (d db) found(t *testing.T, sel event.Selection) []int {
 	t.Helper()
 	got := d.listed(t, sel)
 	if n, err := d.CountEvents(background, sel, 0); err != nil || int(n) != len(got) {
-		t.Errorf("%+v: %d counted, %d listed, %v", sel, n, len(got), err)
+		t.Errorf("%+v: counted %d events, listed %d, %v", sel, n, len(got), err)
 	}
 	return got
 }
 
-// TestSelectedByOneField: each field finds the events that have exactly the value, and none that has it in another field.
+// TestSelectedByOneField verifies that each field finds exactly the events with the value in that field, and none with
+// it in another field.
 func TestSelectedByOneField(t *testing.T) {
 	t.Parallel()
 	fields := []struct {
@@ -90,7 +91,7 @@ func TestSelectedByOneField(t *testing.T) {
 	}
 }
 
-// TestSelectedBySubscriber: either id selects, and an empty one selects nobody.
+// TestSelectedBySubscriber verifies that either id selects, and that an empty id selects no event.
 func TestSelectedBySubscriber(t *testing.T) {
 	d := newDB(t)
 	var events []event.Event
@@ -118,7 +119,7 @@ func TestSelectedBySubscriber(t *testing.T) {
 	}
 }
 
-// TestSelectedByFields: an event must have all of the fields, and an absent field is not an empty one.
+// TestSelectedByFields verifies that an event must have all fields, and that a missing field differs from an empty one.
 func TestSelectedByFields(t *testing.T) {
 	d := newDB(t)
 	var events []event.Event
@@ -131,7 +132,7 @@ func TestSelectedByFields(t *testing.T) {
 	for i, v := range awkward {
 		for _, fields := range []map[string]string{{v: "key"}, {"value of " + v: v}, {"ALL": "1", v: "KEY"}} {
 			if got := d.listed(t, event.Selection{Fields: fields}); !slices.Equal(got, alike(v)) {
-				t.Errorf("%q finds %v, want %v, for %d is one", fields, got, alike(v), i)
+				t.Errorf("%q finds %v, want %v, which includes %d", fields, got, alike(v), i)
 			}
 		}
 	}
@@ -142,7 +143,8 @@ func TestSelectedByFields(t *testing.T) {
 	}
 }
 
-// TestSelectedByState: events delivered to or refused by an endpoint, live or in replays; the last delivery counts.
+// TestSelectedByState verifies the selection of events that an endpoint accepted or did not, live or in replays; an
+// event's last delivery counts.
 func TestSelectedByState(t *testing.T) {
 	d := newDB(t)
 	const endpoint = `crm'\я`
@@ -158,22 +160,22 @@ func TestSelectedByState(t *testing.T) {
 	for n := range 9 {
 		d.insert(t, eventAt(dawn.Add(time.Duration(n)*time.Hour), n))
 	}
-	d.insert(t, eventAt(dawn.Add(2*time.Hour), 2)) // doubled
+	d.insert(t, eventAt(dawn.Add(2*time.Hour), 2)) // stored twice
 	if err := d.SaveReplay(background, newReplay(1)); err != nil {
 		t.Fatal(err)
 	}
 	for _, one := range []event.Delivery{
 		// 0: nothing at all
 		delivery(1, 0, endpoint, event.Delivered, 1, 10),
-		delivery(2, 0, endpoint, event.Failed, 3, 10), delivery(2, 1, endpoint, event.Delivered, 1, 20), // mended by a replay
+		delivery(2, 0, endpoint, event.Failed, 3, 10), delivery(2, 1, endpoint, event.Delivered, 1, 20), // delivered by a replay
 		delivery(3, 0, endpoint, event.Failed, 3, 10),
-		delivery(4, 0, endpoint, event.Failed, 3, 30), delivery(4, 1, endpoint, event.Retrying, 1, 20), // an older one tries still
-		delivery(5, 0, endpoint, event.Failed, 3, 10), delivery(5, 1, endpoint, event.Pending, 0, 20), // tried again now
+		delivery(4, 0, endpoint, event.Failed, 3, 30), delivery(4, 1, endpoint, event.Retrying, 1, 20), // an older delivery is still retrying
+		delivery(5, 0, endpoint, event.Failed, 3, 10), delivery(5, 1, endpoint, event.Pending, 0, 20), // sent again now
 		delivery(6, 0, "other", event.Delivered, 1, 10), delivery(6, 1, "other", event.Failed, 1, 20),
-		delivery(7, 0, endpoint, event.Failed, 1, 10), delivery(7, 0, endpoint, event.Delivered, 2, 20), // two versions of one
+		delivery(7, 0, endpoint, event.Failed, 1, 10), delivery(7, 0, endpoint, event.Delivered, 2, 20), // two versions of one delivery
 		delivery(8, 2, endpoint, event.Delivered, 1, 10), delivery(8, 1, endpoint, event.Failed, 1, 20),
 	} {
-		record(t, d, "", one) // a part each, so that FINAL has something to do
+		record(t, d, "", one) // one part each, so that FINAL has an effect
 	}
 	for _, c := range []struct {
 		name string
@@ -196,7 +198,7 @@ func TestSelectedByState(t *testing.T) {
 	}
 }
 
-// TestCountEvents stops where it is told to.
+// TestCountEvents verifies that counting stops at its limit.
 func TestCountEvents(t *testing.T) {
 	d := newDB(t)
 	for i := range 5 {
@@ -209,7 +211,7 @@ func TestCountEvents(t *testing.T) {
 	}
 }
 
-// TestPagesOfAnExpression: the cursor works beside it.
+// TestPagesOfAnExpression verifies paging together with an expression.
 func TestPagesOfAnExpression(t *testing.T) {
 	d := newDB(t)
 	for i := range 9 {

@@ -13,8 +13,8 @@ import (
 	"hooktape/internal/store"
 )
 
-// TestBodyGone: an event whose body has expired is in no plan and is not frozen, and the plan says so. An event that never had a
-// body is sent like all others.
+// TestBodyGone verifies that an event with an expired body is not planned or frozen, and that the plan counts it. An
+// event that never had a body is sent.
 func TestBodyGone(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -54,15 +54,15 @@ func TestBodyGone(t *testing.T) {
 	}
 }
 
-// sendCase is an event in one of all combinations of properties that decide whether a replay sends it.
+// sendCase is an event with one combination of the properties that decide whether a replay sends it.
 type sendCase struct {
 	event     event.Event
 	forgotten bool // its deliveries may have been purged
 	delivery  event.Delivery
-	replay    string // of the delivery: "" is live, "none" one that was never saved, "cancel" one with a new command, or a state
+	replay    string // replay of the delivery: "" for live, "none" for an unsaved one, "cancel" for one with a new command, or its state
 }
 
-// sent is the rule in Go.
+// sent is the rule, implemented in Go.
 func (c sendCase) sent(mode event.Mode, byID bool) bool {
 	if c.event.Verdict != event.Accepted || c.event.BodyGone() || c.event.DuplicateOf != uuid.Nil && !byID {
 		return false
@@ -76,7 +76,7 @@ func (c sendCase) sent(mode event.Mode, byID bool) bool {
 		return false
 	case state == "":
 		return true
-	case c.replay == "none" && c.delivery.Attempts == 0: // not created yet
+	case c.replay == "none" && c.delivery.Attempts == 0: // not saved yet
 		return true
 	case state.Final():
 		return state != event.Delivered
@@ -85,7 +85,7 @@ func (c sendCase) sent(mode event.Mode, byID bool) bool {
 	}
 }
 
-// sendCases returns all combinations, each with its number as the step of its event.
+// sendCases returns all combinations. The step of each event is its number.
 func sendCases(replays map[string]uuid.UUID) (cases []sendCase) {
 	states := []event.DeliveryState{"", event.Pending, event.Delivering, event.Retrying, event.Unknown, event.Delivered, event.Failed, event.Cancelled}
 	for _, verdict := range []event.Verdict{event.Accepted, event.BadToken} {
@@ -128,8 +128,8 @@ func sendCases(replays map[string]uuid.UUID) (cases []sendCase) {
 	return cases
 }
 
-// TestSendable compares the plan and the frozen deliveries of a replay with the rule in Go, over all combinations of verdict,
-// duplicate, body, purge, state of a delivery, and state of the replay that it belongs to.
+// TestSendable compares a replay's plan and frozen deliveries with the rule in Go, for all combinations of verdict,
+// duplicate, body, purge, the delivery's state and the state of its replay.
 func TestSendable(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -183,7 +183,7 @@ func TestSendable(t *testing.T) {
 			slices.Sort(planned)
 			slices.Sort(want)
 			if err != nil || !slices.Equal(planned, want) || plan.Count != uint64(len(want)) {
-				t.Errorf("%s, by id %v: %d events are planned (%d), want %d; %v", mode, byID, len(planned), plan.Count, len(want), err)
+				t.Errorf("%s, by id %v: planned %d events (%d), want %d; %v", mode, byID, len(planned), plan.Count, len(want), err)
 			}
 			if _, err := d.FreezeReplay(background, r); err != nil {
 				t.Fatal(err)
@@ -193,14 +193,14 @@ func TestSendable(t *testing.T) {
 			}
 			slices.Sort(frozen)
 			if !slices.Equal(frozen, want) {
-				t.Errorf("%s, by id %v: %d events are frozen, want %d", mode, byID, len(frozen), len(want))
+				t.Errorf("%s, by id %v: froze %d events, want %d", mode, byID, len(frozen), len(want))
 			}
 		}
 	}
 }
 
-// TestCancelledVersion: cancelling sets the version that Go computes, for every open state and number of attempts, so nothing that
-// arrives late replaces it.
+// TestCancelledVersion verifies that cancelling sets the version that Go computes, for every open state and number of
+// attempts, so that no late result replaces it.
 func TestCancelledVersion(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)

@@ -14,7 +14,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// TestSpans: a row is equal to the one that the OpenTelemetry Collector's clickhouseexporter writes for the same span.
+// TestSpans verifies that a row equals the one that the OpenTelemetry Collector's clickhouseexporter writes for the
+// same span.
 func TestSpans(t *testing.T) {
 	d := newDB(t)
 	state, _ := trace.ParseTraceState("vendor=1")
@@ -66,10 +67,10 @@ func TestSpans(t *testing.T) {
 	}
 	if got := d.text(t, "SELECT arrayStringConcat(groupArray(SpanKind || ' ' || StatusCode || ' ' || ServiceName), ', ') FROM (SELECT * FROM otel_traces WHERE TraceId LIKE '03%' ORDER BY SpanId)"); got !=
 		"Client Unset , Producer Unset , Consumer Unset " {
-		t.Errorf("kinds and status words: %s", got)
+		t.Errorf("span kinds and status codes: %s", got)
 	}
 	if got := d.text(t, "SELECT toString(Start) || toString(End) FROM otel_traces_trace_id_ts WHERE TraceId LIKE '01%'"); got != "2026-03-01 00:00:002026-03-01 00:00:00" {
-		t.Errorf("the view has %s", got)
+		t.Errorf("the view contains %s", got)
 	}
 
 	found, err := d.Spans(background, self.TraceID().String(), start)

@@ -14,7 +14,7 @@ import (
 func TestHistogram(t *testing.T) {
 	d := newDB(t)
 	if first, err := d.FirstEvent(background); err != nil || !first.IsZero() {
-		t.Errorf("the first event of none is %v, %v", first, err)
+		t.Errorf("first event of an empty table: %v, %v", first, err)
 	}
 	refused := eventAt(dawn.Add(61*time.Minute), 9)
 	refused.Verdict = event.BadToken
@@ -25,17 +25,17 @@ func TestHistogram(t *testing.T) {
 	}
 	want := []store.Bar{{At: dawn, Events: 2}, {At: dawn.Add(time.Minute), Events: 1}, {At: dawn.Add(61 * time.Minute), Events: 2, Refused: 1}}
 	if !slices.EqualFunc(bars, want, func(a, b store.Bar) bool { return a.At.Equal(b.At) && a.Events == b.Events && a.Refused == b.Refused }) {
-		t.Errorf("the bars are %v, want %v", bars, want)
+		t.Errorf("got bars %v, want %v", bars, want)
 	}
 	if first, err := d.FirstEvent(background); err != nil || !first.Equal(dawn) {
-		t.Errorf("the first event is of %v, %v", first, err)
+		t.Errorf("first event at %v, %v", first, err)
 	}
 }
 
 func TestNeighbours(t *testing.T) {
 	d := newDB(t)
 	var events []event.Event
-	for n := range 5 { // 1 and 2 at one time; 3 is somebody else's
+	for n := range 5 { // 1 and 2 have the same time; 3 is another subscriber's
 		e := eventAt(dawn.Add(time.Duration([]int{0, 1, 1, 2, 3}[n])*time.Second), n)
 		e.BothelpUserID, e.MessengerUserID = "a", "tg-a"
 		events = append(events, e)
@@ -51,7 +51,7 @@ func TestNeighbours(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := [2]int{numberOf(before), numberOf(after)}; got != want {
-				t.Errorf("around %d of %s are %v, want %v", n, id, got, want)
+				t.Errorf("neighbours of %d of %s: %v, want %v", n, id, got, want)
 			}
 		}
 	}
@@ -69,18 +69,18 @@ func TestListStored(t *testing.T) {
 	d.insert(t, eventAt(dawn.Add(time.Hour), 1))
 	stored := d.list(t, event.Selection{})[0].StoredAt
 	d.eventuallyLater(t, stored)
-	d.insert(t, eventAt(dawn, 2)) // received earlier, seen later
+	d.insert(t, eventAt(dawn, 2)) // received earlier, stored later
 	found, err := d.ListStored(background, event.Selection{}, stored.Add(time.Millisecond), 10)
 	if err != nil || !slices.Equal(numbers(found), []int{2}) {
-		t.Errorf("stored since are %v, %v", numbers(found), err)
+		t.Errorf("events stored since: %v, %v", numbers(found), err)
 	}
 	found, err = d.ListStored(background, event.Selection{}, stored, 10)
 	if err != nil || !slices.Equal(numbers(found), []int{1, 2}) {
-		t.Errorf("in order of receipt they are %v, %v", numbers(found), err)
+		t.Errorf("in order of receipt: %v, %v", numbers(found), err)
 	}
 }
 
-// eventuallyLater waits until the server's clock is past a time.
+// eventuallyLater waits until the server's clock is after a time.
 func (d db) eventuallyLater(t *testing.T, than time.Time) {
 	t.Helper()
 	for begun := time.Now(); time.Since(begun) < 10*time.Second; {
@@ -90,7 +90,7 @@ func (d db) eventuallyLater(t *testing.T, than time.Time) {
 			return
 		}
 	}
-	t.Fatal("the server's clock stands still")
+	t.Fatal("the server's clock does not advance")
 }
 
 func TestDeliverySummaries(t *testing.T) {
@@ -115,7 +115,7 @@ func TestDeliverySummaries(t *testing.T) {
 	}
 	want := []store.DeliverySummary{{EventID: e.ID, Endpoint: "crm", State: event.Delivered}, {EventID: e.ID, Endpoint: "sheets", State: event.Retrying}}
 	if !slices.Equal(got, want) {
-		t.Errorf("the fates are %v, want %v", got, want)
+		t.Errorf("got summaries %v, want %v", got, want)
 	}
 }
 
@@ -126,23 +126,23 @@ func TestStats(t *testing.T) {
 	d.insert(t, old, eventAt(dawn, 4), bad, unread)
 	found, err := d.SourceStats(background, dawn, nil, 10)
 	if err != nil || len(found) != 1 {
-		t.Fatalf("the figures are %v, %v", found, err)
+		t.Fatalf("got figures %v, %v", found, err)
 	}
 	f := found[0]
 	if f.Source != "demo" || f.Accepted != 2 || f.Unread != 1 || f.Verdicts[event.TooLarge] != 1 || len(f.Verdicts) != 1 || !f.Last.Equal(unread.ReceivedAt) || f.LastID != unread.ID {
-		t.Errorf("the figures are %+v", f)
+		t.Errorf("got figures %+v", f)
 	}
 	stranger := eventAt(dawn, 5)
 	stranger.Source, stranger.Verdict = "aaa", event.UnknownSource
 	d.insert(t, stranger)
 	if found, err := d.SourceStats(background, dawn, nil, 1); err != nil || len(found) != 1 || found[0].Source != "demo" {
-		t.Errorf("the one with the most is %+v, %v", found, err)
+		t.Errorf("largest source: %+v, %v", found, err)
 	}
 	if found, err := d.SourceStats(background, dawn, []string{"aaa"}, 1); err != nil || len(found) != 1 || found[0].Source != "aaa" {
-		t.Errorf("the one that is asked for is %+v, %v", found, err)
+		t.Errorf("named source: %+v, %v", found, err)
 	}
 	if at, id, err := d.LastEvent(background, "nosuch"); err != nil || !at.IsZero() || id != uuid.Nil {
-		t.Errorf("the last event of no source is %v %v, %v", at, id, err)
+		t.Errorf("last event of an unknown source: %v %v, %v", at, id, err)
 	}
 
 	r := event.Replay{ID: uuid.New(), CreatedAt: dawn}
@@ -155,14 +155,14 @@ func TestStats(t *testing.T) {
 	}
 	endpoints, err := d.EndpointStats(background, dawn)
 	if err != nil || len(endpoints) != 1 || endpoints[0].Attempts != 3 || endpoints[0].Delivered != 1 || endpoints[0].P50 != 20*time.Millisecond || !endpoints[0].Last.Equal(dawn.Add(3*time.Second)) {
-		t.Errorf("the endpoints' figures are %+v, %v", endpoints, err)
+		t.Errorf("figures of endpoints: %+v, %v", endpoints, err)
 	}
 	failures, err := d.LastFailures(background, "crm", dawn, 10)
 	if err != nil || len(failures) != 2 || failures[0].Outcome != event.OutcomeTimeout || failures[1].Outcome != event.OutcomeStatus {
-		t.Errorf("the failures are %+v, %v", failures, err)
+		t.Errorf("failures: %+v, %v", failures, err)
 	}
 	failures, err = d.FailuresOf(background, r, 10)
 	if err != nil || len(failures) != 1 || failures[0].ReplayID != r.ID {
-		t.Errorf("the replay's failures are %+v, %v", failures, err)
+		t.Errorf("failures of the replay: %+v, %v", failures, err)
 	}
 }

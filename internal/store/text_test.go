@@ -21,7 +21,7 @@ import (
 	"hooktape/internal/store"
 )
 
-// requested is an event of a request with this body, as the drain stores it.
+// requested returns the event of a request with this body, as the drain stores it.
 func requested(n int, body string, headers ...event.Header) event.Event {
 	e := eventAt(dawn.Add(time.Duration(n)*time.Second), n)
 	e.Body, e.Headers = []byte(body), headers
@@ -37,7 +37,8 @@ func gzipped(text string) string {
 	return b.String()
 }
 
-// TestText finds people by any of their fields, in every spelling of BotHelp, of their own or of the searcher.
+// TestText verifies that people are found by any field, whatever the spelling of BotHelp, of themselves or of the
+// searcher.
 func TestText(t *testing.T) {
 	d := newDB(t)
 	form := event.Header{Name: "Content-Type", Value: "application/x-www-form-urlencoded"}
@@ -47,7 +48,7 @@ func TestText(t *testing.T) {
 		requested(2, "bothelp_user_id=3&name=%d0%9f%d1%91%d1%82%d1%80+%d0%a4%d1%91%d0%b4%d0%be%d1%80%d0%be%d0%b2&email=a%2Bx%40b.c&company=%D0%9E%D0%9E%D0%9E+%22%D0%A0%D0%BE%D0%BC%D0%B0%D1%88%D0%BA%D0%B0%22", form),
 		requested(3, gzipped(`{"bothelp_user_id":4,"name":"Андрей Й\u00a0Сжатый","Комментарий":"перезвонить  после\tобеда"}`), event.Header{Name: "Content-Encoding", Value: "gzip"}),
 		requested(4, `{"bothelp_user_id":5,"name":"Андреи`+"\u0306"+` И`+"\u0306"+`","city":"ＭＯＳＫＶＡ 🦊❤️"}`),
-		requested(5, `{"bothelp_user_id":6,"name":"\u041e\u043b\u044c\u0433\u0430","last_name":"\u0411\u0435\u043b\u043e\u0432\u0430 \"\u0421\u043e\u043b\u043d\u044b\u0448\u043a\u043e\"","phone":"+7 916 000-11-22","x":{"link":"https:\/\/vk.com\/o`), // cut
+		requested(5, `{"bothelp_user_id":6,"name":"\u041e\u043b\u044c\u0433\u0430","last_name":"\u0411\u0435\u043b\u043e\u0432\u0430 \"\u0421\u043e\u043b\u043d\u044b\u0448\u043a\u043e\"","phone":"+7 916 000-11-22","x":{"link":"https:\/\/vk.com\/o`), // truncated
 		requested(6, "позвоните Ивану: +7 (495) 111-22-33"),
 		requested(7, "\xff\x00binary \xd0 Щ"),
 	}
@@ -81,12 +82,12 @@ func TestText(t *testing.T) {
 		t.Errorf("with an expression it finds %v", got)
 	}
 	if list, err := d.ListEvents(background, event.Selection{Text: "анна", Where: "('анна' AS search_text) != ''"}, store.Page{Limit: 100}); err == nil {
-		t.Errorf("an expression has changed what a text finds: %v", numbers(list))
+		t.Errorf("an expression changed the result of a text search: %v", numbers(list))
 	}
 }
 
-// TestTextOfEncodedRequests: events that were rejected, or of which not all could be read, are found by their text however it is
-// encoded. Of all other events the text is not stored.
+// TestTextOfEncodedRequests verifies that rejected or partly unreadable events are found by their text in each
+// encoding, and that the text of other events is not stored a second time.
 func TestTextOfEncodedRequests(t *testing.T) {
 	d := newDB(t)
 	wide, err := utf16.UTF16(utf16.LittleEndian, utf16.UseBOM).NewEncoder().String(`{"name":"\u041c\u0430\u0439\u044f Широкая"}`)
@@ -116,7 +117,7 @@ func TestTextOfEncodedRequests(t *testing.T) {
 		rejected(7, event.BadToken, `C:\users\new \\server\unit \`),
 		rejected(8, event.BadToken, `{"path":"C:\users\new","x":"\ud83d \u042f\u043d\u0430`),
 		rejected(9, event.BadToken, gzipped(strings.Repeat("бомба ", 1<<20)), packed),
-		requested(10, gzipped(`{"name":"Рита","x":"\ud83d","city":"\u041e\u043c\u0441\u043a`), packed), // cut
+		requested(10, gzipped(`{"name":"Рита","x":"\ud83d","city":"\u041e\u043c\u0441\u043a`), packed), // truncated
 		requested(11, wide),
 		requested(12, gzipped(`{"bothelp_user_id":1,"name":"Лена"}`), packed),
 		requested(13, `{"bothelp_user_id":1,"name":"Лена `+"\xc0\xed\xed\xe0"+`"}`, event.Header{Name: "Content-Type", Value: "application/json"}),
@@ -133,15 +134,15 @@ func TestTextOfEncodedRequests(t *testing.T) {
 	}
 	numbered := "(SELECT dateDiff('second', min(received_at) OVER (), received_at) AS n, body_text FROM events)"
 	if got := d.text(t, "SELECT toString(arraySort(groupArray(n))) FROM "+numbered+" WHERE body_text != ''"); got != "[0,1,2,3,9,10,11]" {
-		t.Errorf("the events %s have a text beside the body", got)
+		t.Errorf("events %s have a stored text besides the body", got)
 	}
 	if got := d.text(t, "SELECT toString(max(length(body_text))) FROM events"); got != "65535" {
 		t.Errorf("the longest text has %s bytes", got)
 	}
 }
 
-// TestTextOfLongRequests: a column never has more than 64 KiB of a request, whatever normalization makes of it, and no request keeps
-// ClickHouse from storing it.
+// TestTextOfLongRequests verifies that a column has at most 64 KiB of a request, also if normalization lengthens it,
+// and that ClickHouse stores every request.
 func TestTextOfLongRequests(t *testing.T) {
 	d := newDB(t)
 	long := strings.Repeat("ﷺ", 300_000)
@@ -157,15 +158,15 @@ func TestTextOfLongRequests(t *testing.T) {
 		}
 	}
 	if got := d.text(t, "SELECT toString(max(length(search_text)) > 65536 AND max(length(search_text)) < 262144 * 12 AND max(length(search_body)) < 65536 * 12) FROM events"); got != "1" {
-		t.Errorf("the columns are of other sizes: %s", got)
+		t.Errorf("unexpected column sizes: %s", got)
 	}
 }
 
-// normalized is what Normalized promises, by Go's libraries.
+// normalized implements Normalized with Go's libraries.
 func normalized(text string) string {
 	text = strings.ToValidUTF8(text, "\ufffd")
 	fold := cases.Fold()
-	for range 2 { // NFKC may uncover letters to fold
+	for range 2 { // NFKC may produce letters to fold
 		text = norm.NFKC.String(fold.String(norm.NFKC.String(strings.Map(func(r rune) rune {
 			if unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || strings.ContainsRune("\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff", r) {
 				return -1
@@ -177,8 +178,8 @@ func normalized(text string) string {
 	return strings.Join(strings.FieldsFunc(strings.ReplaceAll(text, "ё", "е"), space), " ")
 }
 
-// TestNormalized compares ClickHouse's result with Go's, of every letter, number, sign and space of the scripts that BotHelp's
-// customers write, and of texts made of awkward ones.
+// TestNormalized compares ClickHouse's result with Go's, for every letter, number, symbol and space of the scripts of
+// BotHelp's customers, and for texts of awkward characters.
 func TestNormalized(t *testing.T) {
 	d := newDB(t)
 	var texts []string
@@ -219,8 +220,9 @@ func TestNormalized(t *testing.T) {
 	}
 }
 
-// TestNothingIsLookedFor: a text without words matches no event, whatever runes it has; it never matches all events.
-func TestNothingIsLookedFor(t *testing.T) {
+// TestEmptySearch verifies that a text without words matches no event, whatever runes it has; it never matches all
+// events.
+func TestEmptySearch(t *testing.T) {
 	d := newDB(t)
 	var empty []string
 	if err := d.conn.QueryRow(background, `SELECT groupArray(r) FROM (SELECT multiIf(n < 0x80, char(n), n < 0x800, char(0xc0 + intDiv(n, 64), 0x80 + n % 64),
@@ -230,16 +232,16 @@ func TestNothingIsLookedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(empty) < 300 || !slices.Contains(empty, "\u200b") {
-		t.Fatalf("of %d runes nothing is left", len(empty))
+		t.Fatalf("only %d runes normalize to nothing", len(empty))
 	}
 	for _, text := range empty {
 		if terms := store.TextTerms(text); terms != nil {
-			t.Errorf("nothing is left of %+q, which is looked for: %s", text, terms)
+			t.Errorf("%+q normalizes to nothing, but searches for: %s", text, terms)
 		}
 	}
 }
 
-// TestMigrationsNormalize: the columns, and the dashboards, have the form that filters look for.
+// TestMigrationsNormalize verifies that the columns and the dashboards use the same normalization as the filters.
 func TestMigrationsNormalize(t *testing.T) {
 	before, after, _ := strings.Cut(store.Normalized("|"), "|")
 	for file, want := range map[string]int{"migrations/00041_events_search.sql": 2, "../../dashboards/sql/conversion/spellings.sql": 1, "../../dashboards/sql/variables/subscribers.sql": 2} {
@@ -248,13 +250,13 @@ func TestMigrationsNormalize(t *testing.T) {
 			t.Fatal(err)
 		}
 		if strings.Count(string(text), before) != want || strings.Count(string(text), after) < want {
-			t.Errorf("%s has not %d times the form of %s", file, want, store.Normalized("…"))
+			t.Errorf("%s does not contain %d times %s", file, want, store.Normalized("…"))
 		}
 	}
 }
 
-// TestTextIsFoundAsGoFindsIt compares the search with strings.Contains, over texts of a few letters, which nearly match
-// everywhere.
+// TestTextIsFoundAsGoFindsIt compares the search with strings.Contains, for texts of a few different letters, which
+// nearly match everywhere.
 func TestTextIsFoundAsGoFindsIt(t *testing.T) {
 	d := newDB(t)
 	chance := rand.New(rand.NewPCG(1, 2))
@@ -277,7 +279,7 @@ func TestTextIsFoundAsGoFindsIt(t *testing.T) {
 	d.insert(t, events...)
 	for range 60 {
 		wanted := text(3)
-		if value := values[chance.IntN(len(values))]; chance.IntN(3) == 0 && value != "" { // a part of one, of any length
+		if value := values[chance.IntN(len(values))]; chance.IntN(3) == 0 && value != "" { // part of a value, of any length
 			from := chance.IntN(len(value))
 			wanted = value[from : from+1+chance.IntN(len(value)-from)]
 		}

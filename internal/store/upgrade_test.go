@@ -16,7 +16,8 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// oldest is a database of version 35, as migrations 1 to 35 left it: testdata/schema-35.sql is what SHOW CREATE TABLE printed.
+// oldest returns a database of version 35 as migrations 1 to 35 created it; testdata/schema-35.sql has the output of
+// SHOW CREATE TABLE.
 func oldest(t *testing.T) db {
 	t.Helper()
 	ddl, err := os.ReadFile("testdata/schema-35.sql")
@@ -31,10 +32,10 @@ func oldest(t *testing.T) db {
 	return d
 }
 
-// settingsOf matches the settings of a table, which SHOW CREATE TABLE prints in the order in which they were set.
+// settingsOf matches a table's settings, which SHOW CREATE TABLE prints in the order in which they were set.
 var settingsOf = regexp.MustCompile(`SETTINGS (.*)$`)
 
-// tables returns the definition of each table, by its name: first its columns, then everything else.
+// tables returns the definition of each table by name: its columns, then everything else.
 func (d db) tables(t *testing.T) map[string][]string {
 	t.Helper()
 	tables := map[string][]string{}
@@ -62,7 +63,7 @@ func (d db) tables(t *testing.T) map[string][]string {
 
 func quoted(text string) string { return "'" + text + "'" }
 
-// contents returns a hash of all rows of each table, in the columns that were listed.
+// contents returns a hash of all rows of each table, over the given columns.
 func (d db) contents(t *testing.T, columns map[string]string) map[string]string {
 	t.Helper()
 	contents := map[string]string{}
@@ -76,8 +77,8 @@ func (d db) contents(t *testing.T, columns map[string]string) map[string]string 
 	return contents
 }
 
-// TestUpgradeOfOldestSchema: a database of version 35 that is brought to today's version has the tables of a fresh database, column
-// by column, and its rows.
+// TestUpgradeOfOldestSchema verifies that a database of version 35, migrated to the latest version, has the tables and
+// columns of a new database, and its old rows.
 func TestUpgradeOfOldestSchema(t *testing.T) {
 	t.Parallel()
 	d := oldest(t)
@@ -115,7 +116,7 @@ func TestUpgradeOfOldestSchema(t *testing.T) {
 	before := d.contents(t, columns)
 
 	if applied, err := d.Migrate(background); err != nil || applied == 0 {
-		t.Fatalf("%d migrations are applied, %v", applied, err)
+		t.Fatalf("%d migrations applied, %v", applied, err)
 	}
 	testutil.Eventually(t, time.Minute, func() error {
 		if left := d.text(t, "SELECT toString(groupArray((command, latest_fail_reason))) FROM system.mutations WHERE database = currentDatabase() AND NOT is_done"); left != "[]" {
@@ -147,16 +148,17 @@ func TestUpgradeOfOldestSchema(t *testing.T) {
 		}
 	}
 	if n := d.text(t, "SELECT toString(countIf(number = toUnixTimestamp64Micro(at))) FROM commands"); n != "2" {
-		t.Errorf("%s of 2 commands have their time as a number", n)
+		t.Errorf("%s of 2 commands have a numeric time", n)
 	}
 	journeys := "SELECT toString(count()) FROM journeys(from = '1769904000', to = '1772409600', source = 'demo', goals = 'a', window_days = 1, " +
 		"attribution = 'first', channel = '*', utm_source = '*', utm_medium = '*', utm_campaign = '*', utm_content = '*', utm_term = '*')"
 	if n := d.text(t, journeys); n != "1" {
-		t.Errorf("journeys has %s subscribers", n)
+		t.Errorf("journeys returns %s subscribers", n)
 	}
 }
 
-// TestOlderSchemaIsRefused: Migrate does not change tables older than version 35, and its error says how to keep their rows.
+// TestOlderSchemaIsRefused verifies that Migrate does not change tables older than version 35, and that its error says
+// how to keep their rows.
 func TestOlderSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	d := oldest(t)
@@ -172,11 +174,12 @@ func TestOlderSchemaIsRefused(t *testing.T) {
 		}
 	}
 	if now := fmt.Sprint(d.tables(t)); now != tables {
-		t.Errorf("the tables were changed to\n%s", now)
+		t.Errorf("Migrate changed the tables to\n%s", now)
 	}
 }
 
-// TestHalfCreatedSchema: Migrate completes tables that were partly created, whatever was done and not recorded.
+// TestHalfCreatedSchema verifies that Migrate completes partly created tables, whichever statements ran without being
+// recorded.
 func TestHalfCreatedSchema(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -184,7 +187,7 @@ func TestHalfCreatedSchema(t *testing.T) {
 	d.exec(t, "ALTER TABLE goose_db_version DELETE WHERE version_id > 25 SETTINGS mutations_sync = 1")
 	d.exec(t, "DROP TABLE swept")
 	if applied, err := d.Migrate(background); err != nil || applied == 0 {
-		t.Fatalf("%d migrations are applied, %v", applied, err)
+		t.Fatalf("%d migrations applied, %v", applied, err)
 	}
 	if got := d.tables(t); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got\n%v\nwant\n%v", got, want)

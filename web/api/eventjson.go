@@ -59,15 +59,28 @@ func (r *EventRequest) RawQuery() string { return string(textOrBase64(r.Query, r
 
 // Delivery is the delivery of an event to an endpoint.
 type Delivery struct {
-	ReplayID   uuid.UUID           `json:"replay_id" doc:"Its replay; all zeros for live delivery."`
-	Endpoint   string              `json:"endpoint" doc:"The endpoint's name; for a replay to a URL that URL, with the values of its query masked."`
-	State      event.DeliveryState `json:"state" doc:"Its state."`
-	NextAt     *time.Time          `json:"next_at,omitempty" doc:"The time of the next attempt."`
-	StatusCode uint16              `json:"status_code,omitempty" doc:"The status of the last answer."`
-	Error      string              `json:"error,omitempty" doc:"Why the last attempt failed."`
-	UpdatedAt  time.Time           `json:"updated_at" doc:"When it reached this state."`
-	Attempts   []Attempt           `json:"attempts" doc:"Every attempt, in order of time."`
+	ID              string              `json:"id" doc:"Its id: the event's id and eight hex digits."`
+	EventID         uuid.UUID           `json:"event_id" doc:"Its event."`
+	EventReceivedAt time.Time           `json:"event_received_at" doc:"When the event was received."`
+	ReplayID        uuid.UUID           `json:"replay_id" doc:"Its replay; all zeros for live delivery."`
+	Endpoint        string              `json:"endpoint" doc:"The endpoint's name; for a replay to a URL that URL, with the values of its query masked."`
+	Subscriber      string              `json:"subscriber" doc:"Whom the event is about: BotHelp's id, else the messenger's, else the event's id."`
+	State           event.DeliveryState `json:"state" doc:"Its state."`
+	AttemptCount    uint32              `json:"attempt_count" doc:"How many attempts have begun."`
+	FirstAttemptAt  *time.Time          `json:"first_attempt_at,omitempty" doc:"When the first attempt began; absent before it, and for deliveries of older versions."`
+	LastAttemptAt   *time.Time          `json:"last_attempt_at,omitempty" doc:"When the last attempt began."`
+	NextAt          *time.Time          `json:"next_at,omitempty" doc:"The time of the next attempt."`
+	Outcome         event.Outcome       `json:"outcome,omitempty" doc:"The outcome of the last attempt."`
+	StatusCode      uint16              `json:"status_code,omitempty" doc:"The status of the last answer."`
+	Answer          string              `json:"answer,omitempty" doc:"The first line of the last answer's body, at most 200 bytes."`
+	Error           string              `json:"error,omitempty" doc:"Why the last attempt failed."`
+	UpdatedAt       time.Time           `json:"updated_at" doc:"When it reached this state."`
+	Waiting         *Waiting            `json:"waiting,omitempty" doc:"Why it waits; absent in a final state."`
+	Attempts        []Attempt           `json:"attempts,omitzero" doc:"Every attempt, in order of time; not in lists."`
 }
+
+// Live reports whether it belongs to no replay.
+func (d *Delivery) Live() bool { return d.ReplayID == uuid.Nil }
 
 // Attempt is one request to an endpoint, and its answer.
 type Attempt struct {
@@ -133,17 +146,26 @@ func WholeEvent(e *event.Event, deliveries []Delivery) Event {
 	return j
 }
 
+// deliveryJSON returns a delivery without its attempts.
+func deliveryJSON(d event.Delivery) Delivery {
+	j := Delivery{ID: d.ID().String(), EventID: d.EventID, EventReceivedAt: d.EventReceivedAt, ReplayID: d.ReplayID,
+		Endpoint: replay.TargetName(d.Endpoint), Subscriber: d.Subscriber, State: d.State, AttemptCount: d.Attempts,
+		FirstAttemptAt: unlessZero(d.FirstAttemptAt), LastAttemptAt: unlessZero(d.LastAttemptAt), Outcome: d.Outcome,
+		StatusCode: d.StatusCode, Answer: d.Answer, Error: d.Error, UpdatedAt: d.UpdatedAt}
+	if d.State == event.Retrying {
+		j.NextAt = &d.NextAt
+	}
+	return j
+}
+
 // deliveriesJSON adds the attempts of an event to its deliveries.
 func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Delivery {
 	list := []Delivery{}
 	for _, d := range deliveries {
-		j := Delivery{ReplayID: d.ReplayID, Endpoint: replay.TargetName(d.Endpoint), State: d.State, StatusCode: d.StatusCode,
-			Error: d.Error, UpdatedAt: d.UpdatedAt, Attempts: []Attempt{}}
-		if d.State == event.Retrying {
-			j.NextAt = &d.NextAt
-		}
+		j := deliveryJSON(d)
+		j.Attempts = []Attempt{}
 		for _, a := range attempts {
-			if a.ReplayID == d.ReplayID && a.Endpoint == d.Endpoint {
+			if a.ReplayID == d.ReplayID && a.Endpoint == d.Endpoint && a.Kind != event.AttemptForward {
 				j.Attempts = append(j.Attempts, attemptJSON(a))
 			}
 		}

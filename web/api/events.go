@@ -128,8 +128,8 @@ func (d *Direct) Body(ctx context.Context, id uuid.UUID) ([]byte, error) {
 	return e.Body, d.recordView(ctx, "event.download", id.String())
 }
 
-// Deliveries returns the deliveries of an event.
-func (d *Direct) Deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, error) {
+// EventDeliveries returns the deliveries of an event.
+func (d *Direct) EventDeliveries(ctx context.Context, id uuid.UUID) ([]Delivery, error) {
 	list, err := d.deliveries(ctx, id)
 	if err == nil && len(list) == 0 {
 		_, err = d.event(ctx, id) // fails for an unknown event
@@ -198,7 +198,7 @@ const octetStream = "application/octet-stream"
 
 func (s *server) eventRoutes() {
 	route(s, RoleRead, "GET /events", huma.Operation{OperationID: "list-events",
-		Parameters:  selectionParams(),
+		Parameters:  selectionParams(event.Filters),
 		Summary:     "List events",
 		Description: "Newest first, in pages. An event matches one of the values of a repeated parameter, and all different parameters."},
 		func(ctx context.Context, in *eventsInput) (*eventsOutput, error) {
@@ -234,12 +234,12 @@ func (s *server) eventRoutes() {
 			}
 			return &bodyOutput{ContentType: octetStream, Disposition: `attachment; filename="` + in.ID + `.body"`, Body: body}, err
 		})
-	route(s, RoleRead, "GET /events/{id}/deliveries", huma.Operation{OperationID: "list-deliveries",
+	route(s, RoleRead, "GET /events/{id}/deliveries", huma.Operation{OperationID: "list-event-deliveries",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "List an event's deliveries",
 		Description: "The deliveries of the event to each endpoint, live first, with every attempt and its answer."},
 		func(ctx context.Context, in *idPath) (*struct{ Body DeliveryList }, error) {
-			list, err := s.as(ctx).Deliveries(ctx, in.uuid())
+			list, err := s.as(ctx).EventDeliveries(ctx, in.uuid())
 			return &struct{ Body DeliveryList }{DeliveryList{list}}, err
 		})
 }

@@ -246,6 +246,19 @@ func (f *fixture) awaitState(id uuid.UUID, state event.ReplayState) (r event.Rep
 	return r
 }
 
+// awaitEnd waits until a replay is in a final state.
+func (f *fixture) awaitEnd(id uuid.UUID) (r event.Replay) {
+	f.t.Helper()
+	testutil.Eventually(f.t, 20*time.Second, func() error {
+		f.get(readSecret, "/api/v1/replays/"+id.String(), &r)
+		if !r.State.Final() {
+			return fmt.Errorf("the replay is %s: %v", r.State, r.Counts)
+		}
+		return nil
+	})
+	return r
+}
+
 // newEvent returns the n-th event of a source.
 func newEvent(source string, n int) event.Event {
 	at := time.Now().UTC().Truncate(time.Microsecond).Add(-time.Hour + time.Duration(n)*time.Millisecond)

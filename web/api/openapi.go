@@ -28,6 +28,7 @@ func configuration(version string) huma.Config {
 					"or `admin` (also uses `where`, and reads the audit log). Errors are problem documents (RFC 9457)."},
 			Tags: []*huma.Tag{
 				{Name: "Events", Description: "Requests that arrived."},
+				{Name: "Deliveries", Description: "The delivery of an event to an endpoint, live or in a replay."},
 				{Name: "Replays", Description: "Sending a selection of events again."},
 				{Name: "Endpoints", Description: "Receivers of events."},
 				{Name: "Audit", Description: "Who changed what."},
@@ -43,7 +44,7 @@ func configuration(version string) huma.Config {
 
 // requestSchemas are the schemas of requests, in which an unknown property is an error. Answers may have properties
 // that the document does not list, because later versions add some.
-var requestSchemas = []string{"EventSearch", "Header", "NewReplay", "ReplayPatch", "Selection"}
+var requestSchemas = []string{"DeliveryRetry", "DeliverySelection", "EventSearch", "Header", "NewReplay", "ReplayPatch", "Selection"}
 
 // serveDocument serves the document, and a page of it.
 func serveDocument(mux *http.ServeMux, doc *huma.OpenAPI) error {

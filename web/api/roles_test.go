@@ -22,6 +22,8 @@ func TestRoles(t *testing.T) {
 		{"read", "GET", "/events"}, {"read", "POST", "/events/search"}, {"read", "GET", "/events/" + id}, {"read", "GET", "/events/" + id + "/raw"},
 		{"read", "GET", "/events/" + id + "/deliveries"}, {"read", "GET", "/endpoints"}, {"read", "GET", "/replays"},
 		{"read", "GET", "/replays/" + id}, {"read", "GET", "/replays/" + id + "/stream"}, {"read", "GET", "/replays/" + id + "/diff"},
+		{"read", "GET", "/deliveries"}, {"read", "GET", "/deliveries/groups"}, {"read", "GET", "/deliveries/" + id + "-00000000"},
+		{"read", "GET", "/replays/" + id + "/deliveries"},
 		{"replay", "POST", "/endpoints/crm/pause"}, {"replay", "POST", "/endpoints/crm/resume"}, {"replay", "POST", "/replays"},
 		{"replay", "PATCH", "/replays/" + id}, {"replay", "POST", "/replays/" + id + "/cancel"}, {"admin", "GET", "/audit-log"},
 		{"admin", "POST", "/events/accept"},

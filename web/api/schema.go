@@ -31,9 +31,8 @@ var enums = []enum{
 	enumOf(event.Kinds...), enumOf(event.Verdicts...), enumOf(event.OrderNone, event.OrderSubscriber),
 	enumOf(event.ModeUndelivered, event.ModeAll), enumOf(event.RetryEndpoint, event.RetryNone),
 	enumOf(event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled),
-	enumOf(event.Pending, event.Delivering, event.Retrying, event.Unknown, event.Delivered, event.Failed, event.Cancelled),
-	enumOf(event.OutcomeDelivered, event.OutcomeStatus, event.OutcomeTimeout, event.OutcomeNoConn, event.OutcomeBroken,
-		event.OutcomeForbidden, event.OutcomeImpossible, event.OutcomeUnknown),
+	enumOf(event.DeliveryStates...),
+	enumOf(event.Outcomes...),
 }
 
 // enumSchema replaces a type of enums in the document.
@@ -75,10 +74,10 @@ var optionTexts = map[string]string{
 	"headers":             "Added to the event's own headers; they replace those of the same name. Their values are never shown again.",
 }
 
-// selectionDescription describes the filters. Answers have the old names beside the new ones.
-func selectionDescription() description {
-	d := description{of: reflect.TypeFor[event.Selection](), properties: map[string]string{}, more: map[string]*huma.Schema{}}
-	for _, f := range event.Filters {
+// selectionDescription describes the filters of a selection. Answers have the old names beside the new ones.
+func selectionDescription(of reflect.Type, filters []event.Filter) description {
+	d := description{of: of, properties: map[string]string{}, more: map[string]*huma.Schema{}}
+	for _, f := range filters {
 		if f.Property() != "" {
 			d.properties[f.Property()] = f.Help
 		}
@@ -110,7 +109,8 @@ func descriptions() []description {
 			more: map[string]*huma.Schema{"value_base64": {Type: huma.TypeString, ContentEncoding: "base64",
 				Description: "Its value in Base64, if it is not UTF-8."}},
 		},
-		selectionDescription(),
+		selectionDescription(reflect.TypeFor[event.Selection](), event.Filters),
+		selectionDescription(reflect.TypeFor[event.DeliverySelection](), event.DeliveryFilters),
 		{
 			of: reflect.TypeFor[NewReplay](),
 			properties: withOptions(map[string]string{

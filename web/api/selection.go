@@ -67,29 +67,51 @@ func shortened(sel event.Selection) event.Selection {
 type SelectionQuery struct{ selection event.Selection }
 
 // Resolve implements huma.Resolver.
-func (q *SelectionQuery) Resolve(ctx huma.Context) (errs []error) {
+func (q *SelectionQuery) Resolve(ctx huma.Context) []error {
+	values, errs := queryValues(ctx)
+	sel, faults := event.ParseSelection(values, time.Now())
+	q.selection = sel
+	return append(errs, queryErrors(faults)...)
+}
+
+// DeliverySelectionQuery reads a selection of deliveries from the query parameters that [selectionParams] describes.
+type DeliverySelectionQuery struct{ selection event.DeliverySelection }
+
+// Resolve implements huma.Resolver.
+func (q *DeliverySelectionQuery) Resolve(ctx huma.Context) []error {
+	values, errs := queryValues(ctx)
+	sel, faults := event.ParseDeliverySelection(values, time.Now())
+	q.selection = sel
+	return append(errs, queryErrors(faults)...)
+}
+
+// queryValues returns the query parameters, and an error for each that the operation does not have: a misspelt filter
+// would select everything.
+func queryValues(ctx huma.Context) (values url.Values, errs []error) {
 	u := ctx.URL()
 	values, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return []error{&huma.ErrorDetail{Location: "query", Message: "invalid query: " + err.Error()}}
+		return values, []error{&huma.ErrorDetail{Location: "query", Message: "invalid query: " + err.Error()}}
 	}
 	for name := range values {
 		if !slices.ContainsFunc(ctx.Operation().Parameters, func(p *huma.Param) bool { return p.Name == name }) {
 			errs = append(errs, &huma.ErrorDetail{Location: "query." + name, Message: "unknown query parameter"})
 		}
 	}
-	sel, faults := event.ParseSelection(values, time.Now())
-	q.selection = sel
+	return values, errs
+}
+
+func queryErrors(faults []event.SelectionFault) (errs []error) {
 	for _, f := range located("query", faults) {
 		errs = append(errs, &huma.ErrorDetail{Location: f.Location, Message: f.Message})
 	}
 	return errs
 }
 
-// selectionParams describes the query parameters of a selection.
-func selectionParams() (list []*huma.Param) {
+// selectionParams describes the query parameters of filters.
+func selectionParams(filters []event.Filter) (list []*huma.Param) {
 	text := &huma.Schema{Type: huma.TypeString}
-	for _, f := range event.Filters {
+	for _, f := range filters {
 		p := &huma.Param{Name: f.Name, In: "query", Description: f.Help, Schema: text}
 		if f.IsTime() {
 			p.Schema = &huma.Schema{Type: huma.TypeString, Format: "date-time"}

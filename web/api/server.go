@@ -72,6 +72,7 @@ func newServer(o Options, mux *http.ServeMux) (*server, error) {
 	s.api = humago.New(mux, configuration(cmp.Or(o.Version, "unknown")))
 	s.describe()
 	s.eventRoutes()
+	s.deliveryRoutes()
 	s.acceptRoute()
 	s.endpointRoutes()
 	s.replayRoutes()

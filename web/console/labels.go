@@ -19,14 +19,14 @@ var tones = map[string]map[string]string{
 	"delivery": {"delivered": "good", "failed": "bad", "pending": "doubt", "retrying": "doubt", "delivering": "neutral",
 		"unknown": "doubt", "cancelled": "quiet"},
 	"outcome": {"delivered": "good", "bad_status": "bad", "timeout": "bad", "no_connection": "bad", "broken_answer": "bad",
-		"forbidden_addr": "bad", "impossible": "bad", "unknown": "doubt"},
+		"forbidden_addr": "bad", "impossible": "bad", "unknown": "doubt", "not_sent": "bad"},
 	"differs":  {"status": "doubt", "outcome": "doubt", "body": "doubt"},
 	"endpoint": {"active": "good", "broken": "bad", "paused": "doubt"},
 	"replay":   {"running": "neutral", "paused": "doubt", "done": "good"},
 }
 
 // texts has the values that a page does not show as they are.
-var texts = map[string]string{"broken": "failing", "forbidden_addr": "forbidden address"}
+var texts = map[string]string{"broken": "failing", "forbidden_addr": "forbidden address", "not_sent": "not sent"}
 
 // labelOf returns the label of a value of a list of tones.
 func labelOf(list, value any) label {

@@ -572,6 +572,29 @@ ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS
 
 ALTER TABLE `hooktape`.`events` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS body_text String CODEC(ZSTD(3));
 
+-- 00050_attempts_forward.sql
+ALTER TABLE `hooktape`.`attempts_local` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS kind LowCardinality(String) DEFAULT 'delivery', -- or 'forward'
+    -- Why the bot got the configured fallback: deadline, refused, failing, in_flight, error. Empty: it got the endpoint's answer.
+    ADD COLUMN IF NOT EXISTS fallback LowCardinality(String),
+    -- The expected keys that the endpoint's answer does not have.
+    ADD COLUMN IF NOT EXISTS missing_keys Array(String) CODEC(ZSTD(1)),
+    -- The bytes of the answer's body, of which response_body has the start.
+    ADD COLUMN IF NOT EXISTS response_bytes UInt64 CODEC(ZSTD(1)),
+    -- The time from the end of the request to the end of the answer, without the time spent waiting for the endpoint.
+    ADD COLUMN IF NOT EXISTS overhead_ms Float64 CODEC(ZSTD(1));
+
+ALTER TABLE `hooktape`.`attempts` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS kind LowCardinality(String) DEFAULT 'delivery', -- or 'forward'
+    -- Why the bot got the configured fallback: deadline, refused, failing, in_flight, error. Empty: it got the endpoint's answer.
+    ADD COLUMN IF NOT EXISTS fallback LowCardinality(String),
+    -- The expected keys that the endpoint's answer does not have.
+    ADD COLUMN IF NOT EXISTS missing_keys Array(String) CODEC(ZSTD(1)),
+    -- The bytes of the answer's body, of which response_body has the start.
+    ADD COLUMN IF NOT EXISTS response_bytes UInt64 CODEC(ZSTD(1)),
+    -- The time from the end of the request to the end of the answer, without the time spent waiting for the endpoint.
+    ADD COLUMN IF NOT EXISTS overhead_ms Float64 CODEC(ZSTD(1));
+
 -- 00051_events_acceptance.sql
 ALTER TABLE `hooktape`.`events_local` ON CLUSTER `main`
     ADD COLUMN IF NOT EXISTS accepted_by String CODEC(ZSTD(1)),
@@ -587,4 +610,17 @@ ALTER TABLE `hooktape`.`events` ON CLUSTER `main`
 ALTER TABLE `hooktape`.`replays_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS include_rejected Bool;
 
 ALTER TABLE `hooktape`.`replays` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS include_rejected Bool;
+
+-- 00053_deliveries_attempts.sql
+ALTER TABLE `hooktape`.`deliveries_local` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS first_attempt_at DateTime64(6, 'UTC') DEFAULT if(attempts = 1, updated_at, toDateTime64(0, 6, 'UTC')) CODEC(Delta, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS last_attempt_at DateTime64(6, 'UTC') DEFAULT if(attempts > 0, updated_at, toDateTime64(0, 6, 'UTC')) CODEC(Delta, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS outcome LowCardinality(String) DEFAULT multiIf(attempts = 0, '', state IN ('delivered', 'unknown'), state, status_code != 0, 'bad_status', ''),
+    ADD COLUMN IF NOT EXISTS answer String CODEC(ZSTD(1));
+
+ALTER TABLE `hooktape`.`deliveries` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS first_attempt_at DateTime64(6, 'UTC') DEFAULT if(attempts = 1, updated_at, toDateTime64(0, 6, 'UTC')) CODEC(Delta, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS last_attempt_at DateTime64(6, 'UTC') DEFAULT if(attempts > 0, updated_at, toDateTime64(0, 6, 'UTC')) CODEC(Delta, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS outcome LowCardinality(String) DEFAULT multiIf(attempts = 0, '', state IN ('delivered', 'unknown'), state, status_code != 0, 'bad_status', ''),
+    ADD COLUMN IF NOT EXISTS answer String CODEC(ZSTD(1));
 

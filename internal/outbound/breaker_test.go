@@ -1,0 +1,108 @@
+package outbound
+
+import (
+	"testing"
+	"time"
+
+	"hooktape/internal/event"
+)
+
+var (
+	bad  = Answer{Outcome: event.OutcomeStatus, Status: 503, Err: "answered 503"}
+	good = Answer{Outcome: event.OutcomeDelivered, Status: 200}
+	noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+)
+
+func mustAdmit(t *testing.T, b *Breaker, now time.Time) Admission {
+	t.Helper()
+	a, wait := b.Admit(now)
+	if wait != 0 {
+		t.Fatalf("held back for %s", wait)
+	}
+	return a
+}
+
+func mustHold(t *testing.T, b *Breaker, now time.Time) {
+	t.Helper()
+	if _, wait := b.Admit(now); wait == 0 {
+		t.Fatal("let through")
+	}
+}
+
+func TestBreakerProbesAtGrowingIntervals(t *testing.T) {
+	b := &Breaker{options: BreakerOptions{Failures: 3, ProbeAfter: 10 * time.Second, ProbeMax: 35 * time.Second}}
+	b.Report(mustAdmit(t, b, noon), bad, noon)
+	b.Report(mustAdmit(t, b, noon), good, noon)
+	for range 3 {
+		b.Report(mustAdmit(t, b, noon), bad, noon)
+	}
+	now := noon
+	for _, interval := range []time.Duration{10 * time.Second, 20 * time.Second, 35 * time.Second, 35 * time.Second} {
+		mustHold(t, b, now.Add(interval-time.Millisecond))
+		now = now.Add(interval)
+		probe := mustAdmit(t, b, now)
+		mustHold(t, b, now.Add(time.Hour)) // one at a time
+		if state, reason, _, next := b.Snapshot(); state != StateBroken || reason != "answered 503" || next.After(now) {
+			t.Errorf("%s, %q, next probe %s", state, reason, next)
+		}
+		b.Report(probe, bad, now)
+	}
+	probe := mustAdmit(t, b, now.Add(time.Hour))
+	b.Report(probe, good, now)
+	mustAdmit(t, b, now)
+	mustAdmit(t, b, now)
+	if state, reason, failures, _ := b.Snapshot(); state != StateActive || reason != "" || failures != 0 {
+		t.Errorf("%s, %q, %d failures", state, reason, failures)
+	}
+}
+
+func TestBreakerCountsOnlyItsOwnProbe(t *testing.T) {
+	b := &Breaker{options: BreakerOptions{Failures: 1, ProbeAfter: 10 * time.Second, ProbeMax: time.Minute}}
+	early, late := mustAdmit(t, b, noon), mustAdmit(t, b, noon)
+	b.Report(early, bad, noon)
+	probe := mustAdmit(t, b, noon.Add(10*time.Second))
+	b.Report(late, bad, noon.Add(11*time.Second)) // was under way before the breaker opened
+	mustHold(t, b, noon.Add(12*time.Second))
+	b.Withdraw(probe)
+	mustAdmit(t, b, noon.Add(12*time.Second))
+}
+
+func TestBreakerIsOffWithoutFailures(t *testing.T) {
+	b := &Breaker{}
+	for range 100 {
+		b.Report(mustAdmit(t, b, noon), bad, noon)
+	}
+}
+
+func TestRetryAfterHoldsBackEverything(t *testing.T) {
+	b := &Breaker{}
+	busy := Answer{Outcome: event.OutcomeStatus, Status: 429, RetryAfter: time.Minute}
+	b.Report(mustAdmit(t, b, noon), busy, noon)
+	mustHold(t, b, noon.Add(59*time.Second))
+	mustAdmit(t, b, noon.Add(time.Minute))
+	busy.RetryAfter = 24 * time.Hour
+	b.Report(mustAdmit(t, b, noon.Add(time.Minute)), busy, noon)
+	mustAdmit(t, b, noon.Add(maxHold))
+}
+
+func TestPauseAndResume(t *testing.T) {
+	b := &Breaker{options: BreakerOptions{Failures: 1, ProbeAfter: time.Hour, ProbeMax: time.Hour}}
+	b.Report(mustAdmit(t, b, noon), bad, noon)
+	mustHold(t, b, noon)
+	if changed := b.Resume(); !changed.Closed || changed.Failures != 1 { // not paused, but open: it closes, and opens when that was wrong
+		t.Errorf("the log is told %+v", changed)
+	}
+	if state, reason, failures, _ := b.Snapshot(); state != StateActive || reason != "" || failures != 0 {
+		t.Errorf("resumed: %s, %q, %d failures", state, reason, failures)
+	}
+	b.Report(mustAdmit(t, b, noon), bad, noon)
+	mustHold(t, b, noon)
+	b.Pause("by anna")
+	mustHold(t, b, noon.Add(2*time.Hour))
+	if state, reason, _, _ := b.Snapshot(); state != StatePaused || reason != "by anna" {
+		t.Errorf("%s, %q", state, reason)
+	}
+	b.Resume()
+	b.Report(mustAdmit(t, b, noon), bad, noon)
+	mustHold(t, b, noon)
+}

@@ -1,0 +1,232 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+	"hooktape/replay"
+)
+
+// DeliveryPage is a page of a list of deliveries.
+type DeliveryPage struct {
+	Deliveries []Delivery `json:"deliveries" doc:"Those of the newest events first, without their attempts."`
+	Next       string     `json:"next,omitempty" doc:"The cursor of the next page; absent on the last page."`
+	Reached    *time.Time `json:"reached,omitempty" doc:"How far back the search came when its time was over: next continues there. Absent if the page is full or the search complete."`
+}
+
+// deliveryPatience is how long a search for a page of deliveries may take before it returns what it has found.
+const deliveryPatience = 10 * time.Second
+
+// Deliveries returns a page of the selected deliveries, those of the newest events first. The empty cursor is the
+// beginning.
+func (d *Direct) Deliveries(ctx context.Context, sel event.DeliverySelection, limit int, cursor string) (DeliveryPage,
+	error) {
+	before, err := decodeDeliveryCursor(cursor)
+	if err != nil {
+		return DeliveryPage{}, err
+	}
+	if sel, err = d.selectedDeliveries(ctx, sel); err != nil {
+		return DeliveryPage{}, err
+	}
+	found, rest, err := d.store.ListDeliveries(ctx, sel, store.DeliveryPage{Limit: limit + 1, Before: before},
+		deliveryPatience)
+	if err != nil {
+		return DeliveryPage{}, err
+	}
+	page := DeliveryPage{Deliveries: []Delivery{}}
+	for _, one := range found[:min(len(found), limit)] {
+		page.Deliveries = append(page.Deliveries, deliveryJSON(one))
+	}
+	switch {
+	case len(found) > limit:
+		last := found[limit-1]
+		page.Next = encodeDeliveryCursor(store.DeliveryCursor{At: last.EventReceivedAt, ID: last.ID()})
+	case rest != nil:
+		page.Next, page.Reached = encodeDeliveryCursor(*rest), &rest.At
+	}
+	return page, nil
+}
+
+// selectedDeliveries returns a selection as the database knows it. It refuses one that is invalid or that names an
+// unknown endpoint.
+func (d *Direct) selectedDeliveries(ctx context.Context, sel event.DeliverySelection) (event.DeliverySelection, error) {
+	if err := CheckSelection(sel.Faults()); err != nil {
+		return sel, err
+	}
+	sel.Endpoints = slices.Clone(sel.Endpoints)
+	for i, name := range sel.Endpoints {
+		sel.Endpoints[i] = replay.TargetName(name)
+	}
+	return sel, d.service.CheckEndpoints(ctx, sel.Endpoints...)
+}
+
+// encodeDeliveryCursor encodes the place of a page's last delivery: the microsecond of its event's receipt, and its id.
+func encodeDeliveryCursor(c store.DeliveryCursor) string {
+	b := binary.BigEndian.AppendUint64(nil, uint64(c.At.UnixMicro()))
+	fork, _ := hex.DecodeString(c.ID.Fork) // of a delivery's id, or empty
+	return base64.RawURLEncoding.EncodeToString(append(append(b, c.ID.Event[:]...), fork...))
+}
+
+// decodeDeliveryCursor returns nil for the empty cursor.
+func decodeDeliveryCursor(s string) (*store.DeliveryCursor, error) {
+	if s == "" {
+		return nil, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil || len(b) != 24 && len(b) != 28 {
+		return nil, errCursor
+	}
+	c, err := decodeCursor(base64.RawURLEncoding.EncodeToString(b[:24]))
+	if err != nil {
+		return nil, err
+	}
+	return &store.DeliveryCursor{At: c.At, ID: event.DeliveryID{Event: c.ID, Fork: hex.EncodeToString(b[24:])}}, nil
+}
+
+// Delivery returns a delivery with its attempts. Its answers may quote the event, so the view is recorded.
+func (d *Direct) Delivery(ctx context.Context, id event.DeliveryID) (Delivery, error) {
+	list, err := d.deliveries(ctx, id.Event)
+	if err != nil {
+		return Delivery{}, err
+	}
+	i := slices.IndexFunc(list, func(one Delivery) bool { return one.ID == id.String() })
+	if i < 0 {
+		return Delivery{}, notFound("delivery", id)
+	}
+	return list[i], d.recordView(ctx, "delivery.view", id.String())
+}
+
+// RecordDeliveriesDownload records that the principal downloads the selected deliveries.
+func (d *Direct) RecordDeliveriesDownload(ctx context.Context, sel event.DeliverySelection) error {
+	return d.recordView(ctx, "deliveries.download", "/deliveries?"+sel.Values().Encode())
+}
+
+// FailureGroup is a number of deliveries that failed alike.
+type FailureGroup struct {
+	Key         string                         `json:"key" doc:"Its key, for the filter group."`
+	Endpoint    string                         `json:"endpoint" doc:"The endpoint's name, or the URL with the values of its query masked."`
+	StatusCode  uint16                         `json:"status_code,omitempty" doc:"The status of the last answers; absent without an answer."`
+	Outcome     event.Outcome                  `json:"outcome,omitempty" doc:"The outcome of the last attempts; absent if there was no attempt."`
+	Line        string                         `json:"line" doc:"The first line of the answers or, without an answer, the error; numbers and hexadecimal ids are #."`
+	FirstSeen   time.Time                      `json:"first_seen" doc:"The first attempt of one of them."`
+	LastSeen    time.Time                      `json:"last_seen" doc:"The last failure of one of them."`
+	Count       uint64                         `json:"count" doc:"How many deliveries it has."`
+	States      map[event.DeliveryState]uint64 `json:"states" doc:"How many deliveries are in each state."`
+	Subscribers uint64                         `json:"subscribers" doc:"How many people their events are about."`
+	Example     string                         `json:"example" doc:"The id of the delivery that failed last."`
+}
+
+// FailureGroups groups the selected deliveries that failed, those seen last first; at most limit. Without states in the
+// selection they are the failed and the retrying ones.
+func (d *Direct) FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) ([]FailureGroup, error) {
+	sel, err := d.selectedDeliveries(ctx, sel)
+	if err != nil {
+		return nil, err
+	}
+	found, err := d.store.FailureGroups(ctx, sel, limit)
+	list := make([]FailureGroup, len(found))
+	for i, g := range found {
+		list[i] = FailureGroup{Key: g.Key, Endpoint: replay.TargetName(g.Endpoint), StatusCode: g.StatusCode,
+			Outcome: g.Outcome, Line: g.Line, FirstSeen: g.FirstSeen, LastSeen: g.LastSeen, States: g.States,
+			Subscribers: g.Subscribers, Example: g.Example.ID().String()}
+		for _, n := range g.States {
+			list[i].Count += n
+		}
+	}
+	return list, err
+}
+
+// FailureGroupList is a list of failure groups.
+type FailureGroupList struct {
+	Groups []FailureGroup `json:"groups" doc:"Those seen last first."`
+}
+
+// DeliveryPath has the id of a delivery.
+type DeliveryPath struct {
+	ID string `path:"id" maxLength:"45" doc:"The delivery's id."`
+}
+
+type deliveriesInput struct {
+	DeliverySelectionQuery
+	PageQuery
+}
+
+type replayDeliveriesInput struct {
+	ReplayPath
+	DeliverySelectionQuery
+	PageQuery
+}
+
+type groupsInput struct {
+	DeliverySelectionQuery
+	Limit int `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"The most groups."`
+}
+
+type deliveriesOutput struct{ Body DeliveryPage }
+
+func (s *server) deliveryRoutes() {
+	route(s, RoleRead, "GET /deliveries", huma.Operation{OperationID: "list-deliveries",
+		Parameters: selectionParams(event.DeliveryFilters),
+		Summary:    "List deliveries",
+		Description: "Those of the newest events first, in pages. A delivery matches one of the values of a repeated parameter, " +
+			"and all different parameters."},
+		func(ctx context.Context, in *deliveriesInput) (*deliveriesOutput, error) {
+			page, err := s.as(ctx).Deliveries(ctx, in.selection, in.Limit, in.Cursor)
+			return &deliveriesOutput{page}, err
+		})
+	route(s, RoleRead, "GET /deliveries/groups", huma.Operation{OperationID: "list-failure-groups",
+		Parameters: selectionParams(event.DeliveryFilters),
+		Summary:    "List failure groups",
+		Description: "Selected deliveries that failed, by endpoint, status, outcome, and first line of the answer without numbers. " +
+			"Without state: the failed and the retrying ones."},
+		func(ctx context.Context, in *groupsInput) (*struct{ Body FailureGroupList }, error) {
+			list, err := s.as(ctx).FailureGroups(ctx, in.selection, in.Limit)
+			return &struct{ Body FailureGroupList }{FailureGroupList{list}}, err
+		})
+	route(s, RoleRead, "GET /deliveries/{id}", huma.Operation{OperationID: "get-delivery",
+		Errors:      []int{http.StatusNotFound},
+		Summary:     "Show a delivery",
+		Description: "With every attempt and its answer. The audit log records the view."},
+		func(ctx context.Context, in *DeliveryPath) (*struct{ Body Delivery }, error) {
+			id, err := event.ParseDeliveryID(in.ID)
+			if err != nil {
+				return nil, Invalidf("%v", err)
+			}
+			d, err := s.as(ctx).Delivery(ctx, id)
+			return &struct{ Body Delivery }{d}, err
+		})
+	ofReplay := slices.DeleteFunc(slices.Clone(event.DeliveryFilters), func(f event.Filter) bool { return f.Name == "replay" })
+	route(s, RoleRead, "GET /replays/{id}/deliveries", huma.Operation{OperationID: "list-replay-deliveries",
+		Parameters: selectionParams(ofReplay), Errors: []int{http.StatusNotFound},
+		Summary: "List a replay's deliveries", Description: "As GET /api/v1/deliveries does with replay."},
+		func(ctx context.Context, in *replayDeliveriesInput) (*deliveriesOutput, error) {
+			if _, err := s.as(ctx).Replay(ctx, in.uuid()); err != nil {
+				return nil, err
+			}
+			in.selection.Replays = []string{in.ID}
+			page, err := s.as(ctx).Deliveries(ctx, in.selection, in.Limit, in.Cursor)
+			return &deliveriesOutput{page}, err
+		})
+}
+
+// Waiting says why a delivery, an endpoint or a replay waits.
+type Waiting struct {
+	Code string `json:"code" doc:"The reason, for programs." enum:"no_process,standby,endpoint_paused,replay_paused,endpoint_failing,order,retry,rate_limit,queue"`
+	Text string `json:"text" doc:"The reason as a sentence."`
+	// Action changes it.
+	Action string     `json:"action,omitempty" doc:"What changes it." enum:"retry_now,resume_endpoint,resume_replay"`
+	Since  *time.Time `json:"since,omitempty" doc:"Since when."`
+	Until  *time.Time `json:"until,omitempty" doc:"The next attempt, if its time is known."`
+	By     string     `json:"by,omitempty" doc:"Who paused it."`
+	Event  *uuid.UUID `json:"event_id,omitempty" doc:"The event that it waits for."`
+}
