@@ -62,8 +62,8 @@ func TestPauseAndResume(t *testing.T) {
 		}
 		return nil
 	})
-	b.AwaitText("#progress", "done")
-	b.AwaitText("#progress", "100.0 %")
+	b.AwaitText("#progress", "completed")
+	b.AwaitText("#progress", "2\u202f000 of 2\u202f000 delivered")
 	b.Await(`!document.querySelector('#steer form')`) // there is nothing more to steer
 	if got, requests := f.sink.count(); got != total || requests != total {
 		t.Errorf("the sink has %d of %d events, in %d requests", got, total, requests)
@@ -203,7 +203,7 @@ func TestKeyboard(t *testing.T) {
 		b.Run(chromedp.KeyEvent("\t"))
 	}
 	b.Run(chromedp.KeyEvent("\r"))
-	b.AwaitText("#progress", "done")
+	b.AwaitText("#progress", "completed")
 	scripted(b)
 	b.Press("g")
 	b.Press("d")
@@ -240,7 +240,7 @@ func TestWithoutJavaScript(t *testing.T) {
 	b.AwaitText("h1", "Replay")
 	testutil.Eventually(f.t, 20*time.Second, func() error {
 		b.Run(chromedp.Reload())
-		if text := b.Text("#progress"); !strings.Contains(text, "done") {
+		if text := b.Text("#progress"); !strings.Contains(text, "completed") {
 			return fmt.Errorf("the page says %s", text)
 		}
 		return nil

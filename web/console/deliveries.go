@@ -17,6 +17,7 @@ import (
 func (c *console) deliveriesRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /deliveries", c.page(showDeliveries))
 	mux.Handle("GET /deliveries/{id}", c.page(showDelivery))
+	mux.Handle("GET /deliveries.csv", c.page(downloadDeliveries))
 }
 
 // deliveryList is a list of deliveries and the groups of those that failed. It is a page of its own, and a part of the
@@ -155,7 +156,7 @@ func (v *visit) deliveryList(fixed url.Values, own ...string) (list deliveryList
 	if err != nil {
 		return list, err
 	}
-	list = deliveryList{deliveryFilters: f, Path: v.URL.Path, MayRetry: v.user.Role.Covers(api.RoleReplay), Key: rand.Text()}
+	list = deliveryList{deliveryFilters: f, Path: v.URL.Path, Key: rand.Text()}
 	list.Tabs, list.Presets = list.tabs(), list.presets()
 	list.Inputs, list.Keep = v.deliveryForm(f)
 	list.Chips = v.chipsOf(chipFilters, filters{Values: f.Shown}, list.Path)

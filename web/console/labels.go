@@ -5,6 +5,8 @@ import (
 	"html/template"
 	"strconv"
 	"strings"
+
+	"hooktape/internal/event"
 )
 
 // label is a value of the tables as a page shows it: a word, with an icon for its tone. The tone is good, bad, doubt,
@@ -22,7 +24,7 @@ var tones = map[string]map[string]string{
 		"forbidden_addr": "bad", "impossible": "bad", "unknown": "doubt", "not_sent": "bad"},
 	"differs":  {"status": "doubt", "outcome": "doubt", "body": "doubt"},
 	"endpoint": {"active": "good", "broken": "bad", "paused": "doubt"},
-	"replay":   {"running": "neutral", "paused": "doubt", "done": "good"},
+	"replay":   {"running": "neutral", "paused": "doubt"},
 }
 
 // texts has the values that a page does not show as they are.
@@ -40,6 +42,18 @@ func labelOf(list, value any) label {
 		tone = "quiet"
 	}
 	return label{text, tone}
+}
+
+// replayLabel returns the label of a replay's state: an end with failures says how many, and does not look like a
+// success.
+func replayLabel(r event.Replay) label {
+	switch failed := r.Counts[event.Failed]; {
+	case !r.State.Final() || r.State == event.ReplayCancelled:
+		return labelOf("replay", r.State)
+	case failed > 0:
+		return label{"completed with " + count(failed, "failure"), "bad"}
+	}
+	return label{"completed", "good"}
 }
 
 // verdictHelp says why a request was rejected, and what to do.
@@ -80,7 +94,7 @@ func count(n uint64, noun string) string {
 
 // functions are the functions of the templates.
 var functions = template.FuncMap{
-	"visible": visible, "line": line, "cell": cell, "long": blockOf, "label": labelOf,
+	"visible": visible, "line": line, "cell": cell, "long": blockOf, "label": labelOf, "replay": replayLabel,
 	"number": number, "count": count, "span": span, "when": when, "minute": minute, "exact": exact, "asset": assetPath,
 	"help":          func(verdict any) string { return verdictHelp[fmt.Sprint(verdict)] },
 	"subscriberURL": subscriberURL,

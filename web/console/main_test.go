@@ -346,7 +346,7 @@ func (s *sink) count() (events, requests int) {
 // pages returns the address of each kind of page, about an event of a subscriber and a replay of it.
 func pages(e event.Event, replayID uuid.UUID) []string {
 	return []string{"/", "/?since=1h&verdict=accepted&chart=1", "/events/" + e.ID.String(), "/subscribers/" + url.PathEscape(e.BothelpUserID), "/replays?since=1h&endpoint=crm&mode=all",
-		"/replays", "/replays/" + replayID.String() + "?compare=1", "/endpoints", "/sources"}
+		"/replays", "/replays/" + replayID.String() + "?compare=1", "/deliveries", "/endpoints", "/endpoints/crm?state=failed", "/sources"}
 }
 
 // replayOf creates a replay of the selected events and waits for its end.
@@ -366,7 +366,7 @@ func (f *fixture) awaitReplay(id uuid.UUID) {
 	f.t.Helper()
 	testutil.Eventually(f.t, 30*time.Second, func() error {
 		r, err := f.db.Replay(background, id)
-		if err == nil && r.State != event.ReplayDone {
+		if err == nil && !r.State.Final() {
 			err = fmt.Errorf("the replay is %s: %v", r.State, r.Counts)
 		}
 		return err

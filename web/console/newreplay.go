@@ -258,7 +258,7 @@ func (v *visit) repeated(want replay.Request) ([]template.HTML, error) {
 	for _, r := range last {
 		if r.Endpoint == replay.TargetName(want.To) && r.Selection.Values().Encode() == selected {
 			return []template.HTML{template.HTML(fmt.Sprintf(`<a href="/replays/%s">A replay</a> with the same selection went to %s %s. State: %s.`,
-				r.ID, line(r.Endpoint), when(v.at(r.CreatedAt)), labelOf("replay", r.State).Text))}, nil
+				r.ID, line(r.Endpoint), when(v.at(r.CreatedAt)), replayLabel(r).Text))}, nil
 		}
 	}
 	return nil, nil
