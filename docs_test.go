@@ -19,7 +19,7 @@ var (
 	ourPath  = regexp.MustCompile(`^(?:cmd|dashboards|deploy|docs|ingest|internal|otel|replay|test|web)/[\w./-]+$`)
 )
 
-// TestDocuments checks that the pages name only existing files, headings, tests and make targets.
+// TestDocuments verifies that the pages name only existing files, headings, tests and make targets.
 func TestDocuments(t *testing.T) {
 	tests, makefile := sources(t, "_test.go", "."), read(t, "Makefile")
 	for _, page := range pages(t) {
@@ -27,17 +27,17 @@ func TestDocuments(t *testing.T) {
 		for _, match := range link.FindAllStringSubmatch(text, -1) {
 			checkLink(t, page, match[1], strings.TrimPrefix(match[2], "#"))
 		}
-		if page == "CHANGELOG.md" { // it has names of the past
+		if page == "CHANGELOG.md" { // it has names of past versions
 			continue
 		}
 		for _, name := range testName.FindAllString(text, -1) {
 			if !strings.Contains(tests, "func "+name+"(") {
-				t.Errorf("%s: there is no test %s", page, name)
+				t.Errorf("%s: no test %s", page, name)
 			}
 		}
 		for _, code := range inCode.FindAllStringSubmatch(text, -1) {
 			if match := target.FindStringSubmatch(code[1]); match != nil && !strings.Contains(makefile, "\n"+match[1]+":") {
-				t.Errorf("%s: there is no target %q", page, match[0])
+				t.Errorf("%s: no make target %q", page, match[0])
 			}
 			if ourPath.MatchString(code[1]) && code[1] == strings.ToLower(code[1]) {
 				if _, err := os.Stat(code[1]); err != nil {
@@ -60,7 +60,7 @@ func pages(t *testing.T) (all []string) {
 	return all
 }
 
-// checkLink checks a link of a page to a file, a heading, or both.
+// checkLink verifies a link of a page to a file, a heading, or both.
 func checkLink(t *testing.T, page, path, anchor string) {
 	t.Helper()
 	if strings.Contains(path, "://") {
@@ -79,7 +79,7 @@ func checkLink(t *testing.T, page, path, anchor string) {
 	}
 }
 
-// anchors are the headings of a page as GitHub names them in links.
+// anchors returns the headings of a page in the form of GitHub's links.
 func anchors(text string) (names []string) {
 	unnamed := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 	for _, match := range heading.FindAllStringSubmatch(text, -1) {
@@ -88,7 +88,7 @@ func anchors(text string) (names []string) {
 	return names
 }
 
-// TestWayOfAWebhook checks the functions that docs/ARCHITECTURE.md lists from POST to the attempt's row.
+// TestWayOfAWebhook verifies the functions that docs/ARCHITECTURE.md lists, from POST to the attempt's row.
 func TestWayOfAWebhook(t *testing.T) {
 	_, chapter, _ := strings.Cut(read(t, "docs/ARCHITECTURE.md"), "## From POST to the attempt's row")
 	rows := regexp.MustCompile("(?m)^\\| (`.+`) \\| (.+) \\|$").FindAllStringSubmatch(chapter, -1)
@@ -127,12 +127,12 @@ func TestWayOfAWebhook(t *testing.T) {
 	}
 }
 
-// isTable reports whether the chapter means a table by a name.
+// isTable reports whether a name in the chapter is a table's.
 func isTable(name string) bool {
 	return slices.Contains([]string{"stored_ranges", "attempts", "deliveries"}, name)
 }
 
-// sources is the text of all Go files of a folder whose names end so.
+// sources returns the text of all Go files below a folder whose names end with suffix.
 func sources(t *testing.T, suffix, dir string) string {
 	t.Helper()
 	var all strings.Builder

@@ -15,8 +15,8 @@ import (
 
 const module = "hooktape"
 
-// layers are the packages that others build on, and all that each may import of the module. What is not listed is a
-// program, or part of a program or of its tests: it may import anything, and only its like may import it.
+// layers are the packages that others build on, each with the packages of the module that it may import. All other
+// packages belong to programs or tests: they may import anything, and only programs and tests may import them.
 var layers = map[string][]string{
 	"internal/chars":       {},
 	"internal/redact":      {},
@@ -50,7 +50,7 @@ var layers = map[string][]string{
 // testOnly has the packages that only tests may import.
 const testOnly = "internal/testutil"
 
-// tops may import everything.
+// tops are the folders that may import everything.
 var tops = []string{"cmd/", "test/"}
 
 type listed struct {
@@ -58,7 +58,7 @@ type listed struct {
 	Imports, TestImports, XTestImports []string
 }
 
-// TestImports keeps the direction of imports between the module's packages, as docs/ARCHITECTURE.md draws them.
+// TestImports verifies the direction of imports between the module's packages, as docs/ARCHITECTURE.md draws them.
 func TestImports(t *testing.T) {
 	found := map[string]bool{}
 	for _, p := range list(t) {
@@ -68,20 +68,20 @@ func TestImports(t *testing.T) {
 		switch {
 		case inside:
 			check(t, layer, p.Imports, layers[layer])
-			check(t, layer+" (tests)", append(p.TestImports, p.XTestImports...), append(slices.Clone(layers[layer]), testOnly, "internal/bothelp")) // what BotHelp sends is read in many tests
+			check(t, layer+" (tests)", append(p.TestImports, p.XTestImports...), append(slices.Clone(layers[layer]), testOnly, "internal/bothelp")) // many tests read BotHelp's requests
 		case !isTop(from):
 			t.Errorf("%s is neither a layer of docs/ARCHITECTURE.md nor a program", from)
 		default:
 			for _, path := range p.Imports {
 				if strings.HasPrefix(ours(path), testOnly) && !strings.HasPrefix(from, "test/") {
-					t.Errorf("%s imports %s, which is for tests", from, ours(path))
+					t.Errorf("%s imports %s, which only tests may import", from, ours(path))
 				}
 			}
 		}
 	}
 	for layer := range layers {
 		if !found[layer] {
-			t.Errorf("there is no %s: the list in this test is out of date", layer)
+			t.Errorf("no package %s: the list in this test is out of date", layer)
 		}
 	}
 }
@@ -107,7 +107,8 @@ func list(t *testing.T) (packages []listed) {
 	}
 }
 
-// lookAtSources makes go test run this again when a source has changed: of what go list reads its cache knows nothing.
+// lookAtSources makes go test run this test again when a source has changed: its cache does not know what go list
+// reads.
 func lookAtSources(t *testing.T) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
@@ -126,7 +127,7 @@ func lookAtSources(t *testing.T) {
 	}
 }
 
-// ours is a package's path within the module, "" for one of another module.
+// ours returns a package's path within the module, "" for a package of another module.
 func ours(path string) string {
 	within, ok := strings.CutPrefix(path, module+"/")
 	if !ok {
@@ -135,7 +136,7 @@ func ours(path string) string {
 	return within
 }
 
-// layerOf is the layer that a package is or is a part of.
+// layerOf returns the layer that a package belongs to.
 func layerOf(within string) (layer string, ok bool) {
 	for layer := range layers {
 		if within == layer || strings.HasPrefix(within, layer+"/") {
@@ -156,12 +157,13 @@ func check(t *testing.T, from string, imports, allowed []string) {
 		layer, _ := layerOf(to)
 		self, _, _ := strings.Cut(from, " ")
 		if to != "" && layer != self && !slices.Contains(allowed, layer) {
-			t.Errorf("%s imports %s; it may import of ours only %v", from, to, allowed)
+			t.Errorf("%s imports %s; of this module it may import only %v", from, to, allowed)
 		}
 	}
 }
 
-// TestConsoleAsksTheAPI: pages ask api.Direct, which knows roles and the audit log, and never the database.
+// TestConsoleAsksTheAPI verifies that pages use api.Direct, which checks roles and writes the audit log, and never the
+// database.
 func TestConsoleAsksTheAPI(t *testing.T) {
 	for _, p := range list(t) {
 		if ours(p.ImportPath) == "web/console" && slices.Contains(p.Imports, module+"/internal/store") {

@@ -9,16 +9,16 @@ import (
 
 //go:generate go run ./generate
 
-// Folder is the folder of Grafana that the dashboards are in, FolderUID its uid.
+// Folder is the name of the dashboards' folder in Grafana, FolderUID its uid.
 const (
 	Folder    = "hooktape"
 	FolderUID = "hooktape"
 )
 
-// tag is on all dashboards, and finds them for the links from one to the others.
+// tag is on all dashboards. The links between them find them by it.
 const tag = "hooktape"
 
-// board begins a dashboard: its links to the others keep the range of time and the variables.
+// board returns a dashboard without panels. Its links to the other dashboards keep the time range and the variables.
 func board(uid, title, text string) *dashboard.DashboardBuilder {
 	return dashboard.NewDashboardBuilder(title).
 		Uid(uid).
@@ -58,7 +58,7 @@ func All() ([]dashboard.Dashboard, error) {
 	return all, nil
 }
 
-// JSON is a dashboard as a file of Grafana's.
+// JSON returns a dashboard as a file for Grafana.
 func JSON(d dashboard.Dashboard) ([]byte, error) {
 	data, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {

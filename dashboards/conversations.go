@@ -6,7 +6,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
-// conversations shows who talks with the bot and its operators, and how much.
+// conversations shows who talks with the bot and its operators, and how often.
 func conversations() *dashboard.DashboardBuilder {
 	return board("hooktape-conversations", "Conversations", "Who is active, who is new, and how long they stay.").
 		WithVariable(several("sources", "Sources", "source")).
@@ -50,8 +50,8 @@ func conversations() *dashboard.DashboardBuilder {
 			OverrideByName("Conversations per subscriber", []dashboard.DynamicConfigValue{property("decimals", 1), absent}))
 }
 
-// groups has a bar for each group. Their names are limited: Grafana 12 reads the SDK's missing limit as zero letters
-// by Grafana 12.
+// groups is a panel with a bar for each group. It limits the length of the names, because Grafana 12 takes a missing limit
+// for zero letters.
 func groups(a about, color string) *barchart.PanelBuilder {
 	return show(barchart.NewPanelBuilder(), a, Table).
 		ColorScheme(fixed(color)).

@@ -60,7 +60,7 @@ func conversion() *dashboard.DashboardBuilder {
 			OverrideByName("Conversion rate", append(barCell(good), percent...)).
 			OverrideByName("Median time", append(duration, absent)).
 			OverrideByRegexp(".*_key", hidden)).
-		WithPanel(rows(about{sql: "conversion/content", title: "Content and term", width: 12, height: 9,
+		WithPanel(rows(about{sql: "conversion/content", title: "UTM content and term", width: 12, height: 9,
 			text:  "Leads by UTM content and UTM term of the visit that the attribution above selects.",
 			empty: "No leads in this time"}).
 			OverrideByName("Leads", barCell(neutral)).
@@ -93,7 +93,7 @@ func conversion() *dashboard.DashboardBuilder {
 			text:  "UTM values that differ only in capital letters, ё and е, spaces or invisible characters. Each spelling has its own row in the tables above. Correct it in the link.",
 			empty: "Every value has one spelling"}).
 			OverrideByName("Tag", width(80)).
-			OverrideByName("In common", width(110)).
+			OverrideByName("Normalized", width(110)).
 			OverrideByName("Spellings and requests", whole).
 			OverrideByName("Requests", width(90)))
 }

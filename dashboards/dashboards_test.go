@@ -22,7 +22,7 @@ func built(t *testing.T) []dashboard.Dashboard {
 	return all
 }
 
-// TestFiles: the files are those that the code makes.
+// TestFiles verifies that the files are those that the code generates.
 func TestFiles(t *testing.T) {
 	made := map[string]bool{}
 	for _, d := range built(t) {
@@ -33,7 +33,7 @@ func TestFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s is not what the code makes (%v): run go generate ./dashboards", name, err)
+			t.Errorf("%s is out of date (%v): run go generate ./dashboards", name, err)
 		}
 	}
 	files, err := filepath.Glob("json/*")
@@ -42,12 +42,12 @@ func TestFiles(t *testing.T) {
 	}
 	for _, name := range files {
 		if !made[name] {
-			t.Errorf("%s is made by nothing", name)
+			t.Errorf("no code generates %s", name)
 		}
 	}
 }
 
-// TestStrict reads each file as strictly as the SDK can.
+// TestStrict decodes each file as strictly as the SDK can.
 func TestStrict(t *testing.T) {
 	plugins.RegisterDefaultPlugins()
 	cog.NewRuntime().RegisterDataqueryVariant(Variant())
@@ -68,12 +68,12 @@ func TestStrict(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(data, again) {
-			t.Errorf("%s: something is lost when it is read", *d.Uid)
+			t.Errorf("%s: decoding loses a part of it", *d.Uid)
 		}
 	}
 }
 
-// TestPanels: each says what it shows, what stands there when there is nothing, and covers no other.
+// TestPanels verifies that each panel has a description and a text for an empty result, and overlaps no other.
 func TestPanels(t *testing.T) {
 	for _, d := range built(t) {
 		taken, ids := map[[2]uint32]string{}, map[uint32]bool{}
@@ -84,7 +84,7 @@ func TestPanels(t *testing.T) {
 			}
 			title := *p.Panel.Title
 			if titles[title] || ids[*p.Panel.Id] {
-				t.Errorf("%s: two panels are %q, or have its id", *d.Uid, title)
+				t.Errorf("%s: two panels have the title %q, or its id", *d.Uid, title)
 			}
 			titles[title], ids[*p.Panel.Id] = true, true
 			if len(p.Panel.Targets) > 0 {
@@ -93,7 +93,7 @@ func TestPanels(t *testing.T) {
 			for x := p.Panel.GridPos.X; x < p.Panel.GridPos.X+p.Panel.GridPos.W; x++ {
 				for y := p.Panel.GridPos.Y; y < p.Panel.GridPos.Y+p.Panel.GridPos.H; y++ {
 					if other, covered := taken[[2]uint32{x, y}]; covered || x >= 24 {
-						t.Fatalf("%s: %q lies over %q or over the edge", *d.Uid, title, other)
+						t.Fatalf("%s: %q overlaps %q or the edge", *d.Uid, title, other)
 					}
 					taken[[2]uint32{x, y}] = title
 				}
@@ -105,17 +105,17 @@ func TestPanels(t *testing.T) {
 func checkWords(t *testing.T, board, title string, p *dashboard.Panel) {
 	t.Helper()
 	if p.Description == nil || len(*p.Description) < 40 || !strings.HasSuffix(*p.Description, ".") {
-		t.Errorf("%s: %q does not say what is counted", board, title)
+		t.Errorf("%s: %q has no description of what it counts", board, title)
 	}
 	if p.FieldConfig == nil || p.FieldConfig.Defaults.NoValue == nil || *p.FieldConfig.Defaults.NoValue == "" {
-		t.Errorf("%s: %q does not say what it means when there is nothing", board, title)
+		t.Errorf("%s: %q has no text for an empty result", board, title)
 	}
 	if p.Datasource == nil || *p.Datasource.Uid != "${datasource}" {
-		t.Errorf("%s: %q does not ask the data source that the viewer chose", board, title)
+		t.Errorf("%s: %q does not use the viewer's data source", board, title)
 	}
 }
 
-// TestQueries: each file under sql belongs to a panel or a variable, and says for people what it counts.
+// TestQueries verifies that each file under sql belongs to a panel or a variable, and has a comment on what it counts.
 func TestQueries(t *testing.T) {
 	used := map[string]bool{}
 	for _, d := range built(t) {
@@ -139,10 +139,10 @@ func TestQueries(t *testing.T) {
 		data, err := fs.ReadFile(files, path)
 		text := strings.TrimSpace(string(data))
 		if !used[text] {
-			t.Errorf("%s is used by nothing", path)
+			t.Errorf("%s is not used", path)
 		}
 		if !strings.HasPrefix(path, "sql/variables/") && !strings.HasPrefix(text, "-- ") {
-			t.Errorf("%s does not say what it counts", path)
+			t.Errorf("%s has no comment on what it counts", path)
 		}
 		return err
 	})

@@ -52,7 +52,7 @@ func deliveries() *dashboard.DashboardBuilder {
 			OverrideByName("Deliveries", barCell(doubt)).
 			OverrideByName("Oldest since", width(moment)).
 			OverrideByName("Next attempt", width(moment))).
-		WithPanel(lostDeliveries()).
+		WithPanel(failedDeliveries()).
 		WithPanel(replays())
 }
 
@@ -84,13 +84,13 @@ func attemptOutcomes() *timeseries.PanelBuilder {
 		empty: "No attempts in this time"}).
 		MaxDataPoints(90).
 		OverrideByName("delivered", colored(good)).
-		OverrideByName("error status", colored(bad)).
+		OverrideByName("bad status", colored(bad)).
 		OverrideByName("timeout", colored("dark-red")).
 		OverrideByName("no connection", colored("light-red")).
 		OverrideByName("other", colored(quiet))
 }
 
-// quantiles are lines of half, 95 and 99 of 100, in milliseconds.
+// quantiles is a panel of the median, p95, p99 and maximum, in milliseconds.
 func quantiles(a about) *timeseries.PanelBuilder {
 	return lines(a).
 		Unit("ms").
@@ -99,7 +99,7 @@ func quantiles(a about) *timeseries.PanelBuilder {
 		OverrideByName("Median", colored(neutral)).
 		OverrideByName("p95", colored(second)).
 		OverrideByName("p99", colored(doubt)).
-		OverrideByName("Longest", colored(doubt))
+		OverrideByName("Maximum", colored(doubt))
 }
 
 // statusColumn colours HTTP statuses by their class.
@@ -111,7 +111,7 @@ func statusColumn(pixels int) []dashboard.DynamicConfigValue {
 		property("mappings", []map[string]any{class("/^2/", good), class("/^(1|3)/", doubt), class("/^(4|5|none)/", bad)}))
 }
 
-func lostDeliveries() *table.PanelBuilder {
+func failedDeliveries() *table.PanelBuilder {
 	return rows(about{sql: "deliveries/failed", title: "Failed deliveries", width: 24, height: 10,
 		text:  "The newest 200 deliveries that failed in this time, with their subscribers. Request opens the request in the console. Replay prepares a replay of all failed deliveries of the endpoint, but does not start it.",
 		empty: "No failed deliveries"}).

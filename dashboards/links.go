@@ -2,8 +2,8 @@ package dashboards
 
 import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
-// Where the values of tables lead, with the data source. A person's and a trace's dashboard open at a time of their
-// own: what belongs to them need not be in the viewer's.
+// Targets of the links in tables. Links to a subscriber and to a trace leave out the time range, because their data can
+// be outside the viewer's.
 const (
 	toRequest   = "${hooktape_url}/events/${__value.raw}"
 	toReplay    = "${hooktape_url}/replays/${__value.raw}"
@@ -17,13 +17,13 @@ func door(text, title, url string, pixels int) []dashboard.DynamicConfigValue {
 	return append(width(pixels), link(title, url), asText(text))
 }
 
-// asText shows the same text for every value.
+// asText shows text in place of every value.
 func asText(text string) dashboard.DynamicConfigValue {
 	return property("mappings", []map[string]any{
 		{"type": "regex", "options": map[string]any{"pattern": ".+", "result": map[string]any{"text": text, "index": 0}}}})
 }
 
-// hooktapeURL is where hooktape's API and console are for the viewer's browser.
+// hooktapeURL is the address of hooktape's console for the viewer's browser.
 func hooktapeURL() constant {
 	return newConstant("hooktape_url", "Address of hooktape", "http://127.0.0.1:8081")
 }
@@ -45,7 +45,7 @@ func (c constant) Build() (dashboard.VariableModel, error) {
 	return v, err
 }
 
-// box is a variable that the viewer types.
+// box is a variable with a text box.
 func box(name, label, text string) *dashboard.TextBoxVariableBuilder {
 	return dashboard.NewTextBoxVariableBuilder(name).Label(label).Description(text).DefaultValue(dashboard.StringOrMap{String: new("")})
 }

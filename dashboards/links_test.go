@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestTracePanel: links to a trace show the panel that draws it.
+// TestTracePanel verifies that links to a trace open the panel that draws it.
 func TestTracePanel(t *testing.T) {
 	d, err := pipeline().Build()
 	if err != nil {
@@ -16,6 +16,6 @@ func TestTracePanel(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p := d.Panels[number-1].Panel; p == nil || p.Type != "traces" {
-		t.Errorf("panel %d of the dashboard draws no traces", number)
+		t.Errorf("panel %d of the dashboard does not draw traces", number)
 	}
 }

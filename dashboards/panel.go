@@ -44,7 +44,7 @@ type panel[B any] interface {
 	Height(uint32) B
 }
 
-// show sets the common properties of a panel.
+// show sets the properties that all panels have.
 func show[B panel[B]](b B, a about, format Format) B {
 	b.Title(a.title)
 	b.Description(a.text)
@@ -87,8 +87,8 @@ func bars(a about) *timeseries.PanelBuilder {
 		Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal).Group("A"))
 }
 
-// rows is a table. A cell without a value is not a table without rows: it says nothing, or that there is no number. A
-// text of digits, such as a phone, is no number.
+// rows is a table. Its text for no data is not shown in cells: a missing text is empty, a missing number or time a dash.
+// A text of digits, such as a phone number, is not formatted as a number.
 func rows(a about) *table.PanelBuilder {
 	return show(table.NewPanelBuilder(), a, Table).ColorScheme(fixed("text")).Unit(count).MinWidth(90).
 		OverrideByFieldType("string", []dashboard.DynamicConfigValue{property("noValue", ""), property("unit", "string")}).
@@ -114,7 +114,7 @@ func byThresholds() *dashboard.FieldColorBuilder {
 	return dashboard.NewFieldColorBuilder().Mode(dashboard.FieldColorModeIdThresholds)
 }
 
-// property is one setting of the fields that an override matches. The ids are Grafana's.
+// property is one setting of the fields that an override matches. The ids are those of Grafana.
 func property(id string, value any) dashboard.DynamicConfigValue {
 	return dashboard.DynamicConfigValue{Id: id, Value: value}
 }
@@ -130,25 +130,25 @@ func barCell(color string) []dashboard.DynamicConfigValue {
 		property("custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}))
 }
 
-// link makes the values of a field lead somewhere.
+// link makes each value of a field a link.
 func link(title, url string) dashboard.DynamicConfigValue {
 	return property("links", []map[string]any{{"title": title, "url": url}})
 }
 
-// count is the unit of plain numbers: grouped by thousands, as the viewer's language does.
+// count is the unit of plain numbers: with the thousands separator of the viewer's language.
 const count = "locale"
 
 var (
-	// absent is shown for a missing value: the first step of a funnel has no previous step.
+	// absent shows a dash for a missing value: the first step of a funnel has no previous step.
 	absent  = property("noValue", "–")
 	percent = []dashboard.DynamicConfigValue{property("unit", "percentunit"), property("decimals", 1)}
 	// duration is in minutes: Grafana 9 and 10.1 draw the bars of a table's other columns up to the largest number of
 	// all.
 	duration = []dashboard.DynamicConfigValue{property("unit", "m"), property("decimals", 1)}
-	// whole is a text on as many lines as it takes, said as up to Grafana 12.3 and as later; before Grafana 11.1 it
-	// ends where its column does.
+	// whole wraps a text, with the property of Grafana up to 12.3 and with the one of later versions. Before 11.1 Grafana
+	// cuts it.
 	whole = []dashboard.DynamicConfigValue{property("custom.cellOptions", map[string]any{"type": "auto", "wrapText": true}), property("custom.wrapText", true)}
-	// hidden keeps a field for links and leaves it out of sight, as up to Grafana 12.1 and as later.
+	// hidden hides a field that links use, with the property of Grafana up to 12.1 and with the one of later versions.
 	hidden = []dashboard.DynamicConfigValue{property("custom.hidden", true), property("custom.hideFrom.viz", true)}
 )
 
@@ -157,7 +157,7 @@ func width(pixels int) []dashboard.DynamicConfigValue {
 	return []dashboard.DynamicConfigValue{property("custom.width", pixels)}
 }
 
-// hours is a table of weekdays and hours whose cells are the darker the more there is.
+// hours is a table of weekdays and hours. The larger a number, the darker its cell.
 func hours(a about) *table.PanelBuilder {
 	return rows(a).
 		ColorScheme(dashboard.NewFieldColorBuilder().Mode("continuous-blues")).

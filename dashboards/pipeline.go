@@ -9,7 +9,7 @@ import (
 // tracePanel is the number of the trace panel. Links open that panel.
 const tracePanel = "14"
 
-// pipeline shows how hooktape itself is doing.
+// pipeline shows the health of hooktape itself.
 func pipeline() *dashboard.DashboardBuilder {
 	return board("hooktape-pipeline", "Pipeline", "The health of hooktape: how fast it responds, stores and delivers, and its errors.").
 		Time("now-24h", "now").
@@ -59,7 +59,7 @@ func pipeline() *dashboard.DashboardBuilder {
 			MaxDataPoints(150).
 			ShowPoints(common.VisibilityModeAuto).
 			OverrideByName("Average", colored(neutral)).
-			OverrideByName("Largest", colored(doubt))).
+			OverrideByName("Maximum", colored(doubt))).
 		WithPanel(numbered(lines(about{sql: "pipeline/response_time_by_endpoint", title: "Response time by endpoint", width: 8, height: 8,
 			text:  "The time within which 95 % of the delivery attempts ended, with or without a response.",
 			empty: "No attempts in this time"}).
@@ -75,18 +75,18 @@ func pipeline() *dashboard.DashboardBuilder {
 			OverrideByName("insert", colored("dark-red"))).
 		WithPanel(slowest()).
 		WithPanel(traceView(about{sql: "pipeline/trace", title: "Trace view", width: 24, height: 16,
-			text:  "The trace with the id above and what belongs to it: the request, the insert that stored it (for the first 32 requests of an insert) and each delivery attempt. Without an id, the slowest request of this time.",
-			empty: "No such trace"}))
+			text:  "The trace with the id above and the traces linked to it: the request, the insert that stored it (for the first 32 requests of an insert) and each delivery attempt. Without an id, the slowest request of this time.",
+			empty: "No trace with this id"}))
 }
 
 func slowest() *table.PanelBuilder {
 	return rows(about{sql: "pipeline/slowest", title: "Slowest operations", width: 24, height: 9,
-		text:  "The twenty longest requests, inserts and delivery attempts of this time. Trace shows one below.",
+		text:  "The twenty slowest requests, inserts and delivery attempts in this time. Trace shows the trace in the panel below.",
 		empty: "No traces in this time"}).
 		OverrideByName("Started", width(moment)).
-		OverrideByName("What", width(moment)).
+		OverrideByName("Operation", width(moment)).
 		OverrideByName("Details", width(300)).
-		OverrideByName("Time taken", append(barCell(neutral), property("unit", "ms"), property("custom.width", 300))).
+		OverrideByName("Duration", append(barCell(neutral), property("unit", "ms"), property("custom.width", 300))).
 		OverrideByName("Result", inWords(resultWords, 90)).
 		OverrideByName("Trace", door("show", "Show the trace below", "/d/hooktape-pipeline?${datasource:queryparam}&${__url_time_range}&var-trace_id=${__value.raw}", 75))
 }

@@ -13,7 +13,7 @@ import (
 // PluginID is the data source plugin that the dashboards are for.
 const PluginID = "grafana-clickhouse-datasource"
 
-// Format is how the plugin hands a query's rows to a panel. The numbers are the plugin's.
+// Format is the form in which the plugin passes the rows of a query to a panel. The numbers are those of the plugin.
 type Format int
 
 const (

@@ -8,7 +8,7 @@ import (
 
 // subscriber shows one subscriber: details, timeline and deliveries.
 func subscriber() *dashboard.DashboardBuilder {
-	return board("hooktape-subscriber", "One subscriber", "Everything about one subscriber: requests, deliveries, UTM tags, custom fields.").
+	return board("hooktape-subscriber", "Subscriber", "The requests, deliveries, UTM tags and custom fields of one subscriber.").
 		Time("now-90d", "now").
 		WithVariable(box("who", "Find", "A part of the name, phone number, e-mail address or user name, or the whole id.")).
 		WithVariable(list("subscriber", "Subscriber", "subscribers").
@@ -22,15 +22,15 @@ func subscriber() *dashboard.DashboardBuilder {
 			ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}).Fields("/.*/"))).
 		WithPanel(person()).
 		WithPanel(story()).
-		WithPanel(rows(about{sql: "subscriber/utm", title: "UTM tags, first and last", width: 6, height: 9,
-			text:  "The tags of the subscriber's first and last flow request that has a UTM source, medium or campaign, of all time.",
+		WithPanel(rows(about{sql: "subscriber/utm", title: "First and last touch", width: 6, height: 9,
+			text:  "The UTM tags of the subscriber's first and last flow request with a UTM source, medium or campaign, of all time.",
 			empty: "No request had UTM tags"}).
 			OverrideByName("UTM", width(85)).
 			OverrideByRegexp(".*touch", whole)).
 		WithPanel(rows(about{sql: "subscriber/fields", title: "Custom fields", width: 7, height: 9,
 			text:  "The custom fields in the subscriber's flow requests, of all time: the last value, since when, and how often it changed.",
 			empty: "No custom fields"}).
-			OverrideByRegexp("Field|Now", append([]dashboard.DynamicConfigValue{property("custom.minWidth", 90)}, whole...)).
+			OverrideByRegexp("Field|Value", append([]dashboard.DynamicConfigValue{property("custom.minWidth", 90)}, whole...)).
 			OverrideByName("Since", width(moment)).
 			OverrideByName("Changes", width(80))).
 		WithPanel(rows(about{sql: "subscriber/changes", title: "Changes", width: 11, height: 9,
@@ -39,7 +39,7 @@ func subscriber() *dashboard.DashboardBuilder {
 			OverrideByName("When", width(moment)).
 			OverrideByName("Field", append(width(105), whole...)).
 			OverrideByRegexp("Before|After", append([]dashboard.DynamicConfigValue{property("custom.minWidth", 90), absent}, whole...)).
-			OverrideByName("Seen at", width(125))).
+			OverrideByName("Source", width(125))).
 		WithPanel(deliveriesOfPerson())
 }
 
@@ -61,12 +61,12 @@ var page = property("links", []map[string]any{{"title": "Open", "url": "${__valu
 
 func story() *table.PanelBuilder {
 	return rows(about{sql: "subscriber/timeline", title: "Timeline", width: 24, height: 12,
-		text:  "Each accepted request of the subscriber in this time, and each delivery of it at the time of its last change. After: the time since the line before. The first 2,000 lines.",
+		text:  "Each accepted request of the subscriber in this time, and each delivery of it at the time of its last change. After: the time since the previous row. The table shows the first 2,000 rows.",
 		empty: "No requests of this subscriber in this time"}).
 		OverrideByName("When", width(moment)).
 		OverrideByName("After", append(width(95), property("unit", "s"))).
-		OverrideByName("What", inWords(kindWords, 160)).
-		OverrideByName("Where", width(200)).
+		OverrideByName("Kind", inWords(kindWords, 160)).
+		OverrideByName("Source or endpoint", width(200)).
 		OverrideByName("Result", inWords(deliveryWords, 210)).
 		OverrideByName("Request", door("open", "Open the request", toRequest, 85)).
 		OverrideByName("Trace", door("show", "Show the trace", toTrace, 70))
@@ -77,8 +77,8 @@ func deliveriesOfPerson() *table.PanelBuilder {
 		text:  "The deliveries of the subscriber's requests in this time, live or by a replay, and their state.",
 		empty: "No deliveries of this subscriber"}).
 		OverrideByName("Received", width(moment)).
-		OverrideByName("From", width(200)).
-		OverrideByName("To", width(moment)).
+		OverrideByName("Source", width(200)).
+		OverrideByName("Endpoint", width(moment)).
 		OverrideByName("State", inWords(deliveryWords, 210)).
 		OverrideByName("Attempts", width(85)).
 		OverrideByName("Status", statusColumn(75)).

@@ -7,7 +7,7 @@ import (
 // all is the value for All; no encoded value equals it.
 const all = "*"
 
-// list is a variable whose values a query finds. One column is value and text; of two, the first is the value.
+// list is a variable with the values of a query. A single column is both value and text; of two, the first is the value.
 func list(name, label, sql string) *dashboard.QueryVariableBuilder {
 	text := query("variables/"+sql, Table).RawSQL
 	return dashboard.NewQueryVariableBuilder(name).
@@ -24,7 +24,7 @@ func several(name, label, sql string) *dashboard.QueryVariableBuilder {
 		Current(dashboard.VariableOption{Text: dashboard.StringOrArrayOfString{String: new("All")}, Value: dashboard.StringOrArrayOfString{String: new("$__all")}})
 }
 
-// choice is a variable with fixed values, the first of them chosen.
+// choice is a variable with fixed values. The first is the default.
 func choice(name, label string, values ...[2]string) *dashboard.CustomVariableBuilder {
 	var options []dashboard.VariableOption
 	text := ""

@@ -6,7 +6,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 )
 
-// webhooks shows what BotHelp has sent, and whether something is missing.
+// webhooks shows the requests of BotHelp, and whether some are missing.
 func webhooks() *dashboard.DashboardBuilder {
 	return board("hooktape-webhooks", "Webhooks", "The requests of BotHelp: how many, whether they were accepted and decoded, and which source has become quiet.").
 		WithVariable(several("sources", "Sources", "source")).
@@ -19,29 +19,29 @@ func webhooks() *dashboard.DashboardBuilder {
 			OverrideByName("Accepted", append(limits(bad, from(0.95, doubt), from(0.99, good)), property("unit", "percentunit"), property("decimals", 2))).
 			OverrideByName("Rejected", limits(good, from(1, bad))).
 			OverrideByName("Partly unreadable", limits(good, from(1, doubt)))).
-		WithPanel(figures(about{sql: "webhooks/since_last", title: "Time since the last request", width: 4, height: 4,
-			text:  "The time since the last accepted request of the selected sources, whatever time range is selected.",
+		WithPanel(figures(about{sql: "webhooks/last_request", title: "Last request", width: 4, height: 4,
+			text:  "When the last accepted request of the selected sources was received, whatever time range is selected.",
 			empty: "No accepted request yet"}).
-			Unit("s").Decimals(0)).
+			Unit("dateTimeFromNow")).
 		WithPanel(figures(about{sql: "webhooks/storage_lag", title: "Storage lag", width: 8, height: 4,
 			text:  "The time from receiving a request to having it in ClickHouse, where the dashboards see it. p95: 95 % of the requests took no longer. A request is safe on disk long before. Less than 5 seconds is good, a minute or more is bad.",
 			empty: "No requests in this time"}).
 			Unit("ms").
 			Thresholds(steps("text", from(0, good), from(5_000, doubt), from(60_000, bad))).ColorScheme(byThresholds())).
-		WithPanel(sourceHabits()).
-		WithPanel(notRight()).
+		WithPanel(sourceActivity()).
+		WithPanel(requestErrors()).
 		WithPanel(numbered(stacked(about{sql: "webhooks/by_source", title: "Requests by source", width: 12, height: 8,
 			text:  "All requests over time by the source in their URL, rejected requests and BotHelp's retries included.",
 			empty: "No requests in this time"}))).
 		WithPanel(stacked(about{sql: "webhooks/by_verdict", title: "Rejected and partly unreadable requests", width: 12, height: 8,
 			text:  "Rejected requests over time by reason, and accepted requests that could not be decoded completely.",
 			empty: "No errors"}).
-			OverrideByName("accepted, partly unreadable", colored(doubt)).
-			OverrideByName("wrong token", colored("dark-red")).
+			OverrideByName("partly unreadable", colored(doubt)).
+			OverrideByName("bad token", colored("dark-red")).
 			OverrideByName("unknown source", colored("light-red")).
-			OverrideByName("not a POST", colored("semi-dark-red")).
+			OverrideByName("method not allowed", colored("semi-dark-red")).
 			OverrideByName("aborted", colored("super-light-red")).
-			OverrideByName("not HTTP", colored(neutral))).
+			OverrideByName("malformed", colored(neutral))).
 		WithPanel(hours(about{sql: "webhooks/hours", title: "Requests by hour of the week", width: 24, height: 10,
 			text:  "Average number of requests per hour in this time, by weekday and hour in your time zone (UTC in Grafana before version 10).",
 			empty: "No requests in this time"})).
@@ -62,11 +62,11 @@ func stacked(a about) *timeseries.PanelBuilder {
 	return bars(a).MaxDataPoints(90).DisplayName(series).ColorScheme(fixed(bad))
 }
 
-func sourceHabits() *table.PanelBuilder {
+func sourceActivity() *table.PanelBuilder {
 	return rows(about{sql: "webhooks/activity", title: "Source activity", width: 14, height: 7,
 		text:  "How long each source has been silent, compared with the pauses between its accepted requests in the last 14 days, whatever time range is selected. The usual pause is the 99th percentile of the pauses. Quieter than usual: silent for longer than that. Silent: for longer than any pause in 14 days. Not enough data: fewer than 50 requests. The table lists sources with a request in the last 90 days.",
 		empty: "No accepted request in the last 90 days"}).
-		OverrideByName("State", lamp(habitWords, 150)).
+		OverrideByName("State", lamp(activityWords, 150)).
 		OverrideByName("Silent for", span("s", 95)).
 		OverrideByName("Usual pause", span("s", 105)).
 		OverrideByName("Longest pause", span("s", 120)).
@@ -74,11 +74,11 @@ func sourceHabits() *table.PanelBuilder {
 		OverrideByName("Last 14 days", width(95))
 }
 
-func notRight() *table.PanelBuilder {
+func requestErrors() *table.PanelBuilder {
 	return rows(about{sql: "webhooks/errors", title: "Errors", width: 10, height: 7,
 		text:  "Rejected requests in this time, and accepted requests that could not be decoded completely, by reason and source.",
 		empty: "No errors"}).
-		OverrideByName("Result", inWords(faultWords, 140)).
+		OverrideByName("Result", inWords(errorWords, 140)).
 		OverrideByName("Source", width(80)).
 		OverrideByName("Unreadable", whole).
 		OverrideByName("Requests", append(barCell(doubt), width(110)...)).

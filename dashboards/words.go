@@ -9,22 +9,22 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
 )
 
-// word is the text and the colour of a table's value in a panel. Without a colour it has the text colour.
+// word is the text and the colour of a value in a panel. Without a colour, the text colour is used.
 type word struct{ value, text, color string }
 
 var (
 	verdictWords = []word{
-		{"accepted", "accepted", good}, {"bad_signature", "wrong signature", bad}, {"unknown_source", "unknown source", bad},
-		{"bad_token", "wrong token", bad}, {"too_large", "too large", bad}, {"method_not_allowed", "not a POST", bad}, {"aborted", "aborted", bad},
-		{"malformed", "not HTTP", bad},
+		{"accepted", "accepted", good}, {"bad_signature", "bad signature", bad}, {"unknown_source", "unknown source", bad},
+		{"bad_token", "bad token", bad}, {"too_large", "too large", bad}, {"method_not_allowed", "method not allowed", bad}, {"aborted", "aborted", bad},
+		{"malformed", "malformed", bad},
 	}
-	// faultWords are verdictWords where the accepted ones are those with something that could not be read.
-	faultWords = append([]word{{"accepted", "partly unreadable", doubt}}, verdictWords[1:]...)
+	// errorWords are verdictWords for tables whose accepted requests are all partly unreadable.
+	errorWords = append([]word{{"accepted", "partly unreadable", doubt}}, verdictWords[1:]...)
 	kindWords  = []word{
-		{"flow", "flow step", ""}, {"conversation_closed", "conversation closed", ""}, {"user_profile_viewed", "profile viewed", ""},
+		{"flow", "flow", ""}, {"conversation_closed", "conversation closed", ""}, {"user_profile_viewed", "user profile viewed", ""},
 		{"unknown", "unknown", quiet}, {"delivery", "delivery", neutral},
 	}
-	habitWords = []word{
+	activityWords = []word{
 		{"usual", "as usual", good}, {"quiet", "quieter than usual", doubt}, {"silent", "silent", bad}, {"new", "not enough data", quiet},
 	}
 	deliveryWords = []word{
@@ -61,7 +61,7 @@ func inWords(words []word, pixels int) []dashboard.DynamicConfigValue {
 	return append(width(pixels), shown(words), property("custom.cellOptions", map[string]any{"type": "color-text"}))
 }
 
-// lamp is a column of words, each on a ground of its colour.
+// lamp is a column of words, each on a background of its colour.
 func lamp(words []word, pixels int) []dashboard.DynamicConfigValue {
 	return append(width(pixels), shown(words), property("custom.cellOptions", map[string]any{"type": "color-background", "mode": "basic"}))
 }
@@ -74,17 +74,16 @@ func span(unit string, pixels int) []dashboard.DynamicConfigValue {
 	return append(width(pixels), property("unit", unit), property("decimals", 0))
 }
 
-// figures are numbers of the same size, whether the panel has one or four.
+// figures is a panel of numbers that all have the same size, so that panels with one and with four look alike.
 func figures(a about) *stat.PanelBuilder {
 	return number(a).Text(common.NewVizTextDisplayOptionsBuilder().TitleSize(14).ValueSize(30))
 }
 
-// series is a name that the query's column of this name gives to a series.
+// series names each series by the value of the query's column "series".
 const series = "${__field.labels.series}"
 
-// numbered colours series that are neither good nor bad, such as sources and endpoints. Grafana's palette begins with
-// green and red, and version 9 has no other. So the query numbers the series, by as many zero-width spaces before the
-// name.
+// numbered colours series that are neither good nor bad, such as sources and endpoints, without the green and red with
+// which Grafana's palette begins. The query numbers the series by the zero-width spaces before their names.
 func numbered(b *timeseries.PanelBuilder) *timeseries.PanelBuilder {
 	for i, color := range []string{neutral, second, "#3fa7a0", "light-blue", "dark-purple", quiet} {
 		b.OverrideByRegexp(fmt.Sprintf(`/^\u200b{%d}[^\u200b]/`, i+1), colored(color))

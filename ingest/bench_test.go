@@ -15,7 +15,7 @@ import (
 	"hooktape/ingest"
 )
 
-// BenchmarkCapture takes webhooks such as BotHelp's, with spans and metrics, but without a network and a disk.
+// BenchmarkCapture receives webhooks like BotHelp's, with spans and metrics, but without a network and a disk.
 func BenchmarkCapture(b *testing.B) {
 	tests := otel.GetTracerProvider()
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithBatcher(nowhere{}))
@@ -41,11 +41,11 @@ func BenchmarkCapture(b *testing.B) {
 		handler.ServeHTTP(answer, &r)
 	}
 	if answer.status != http.StatusOK {
-		b.Errorf("answered %d", answer.status)
+		b.Errorf("got status %d", answer.status)
 	}
 }
 
-// nowhere takes records and spans.
+// nowhere discards records and spans.
 type nowhere struct{}
 
 func (nowhere) Append(context.Context, []byte) error                       { return nil }
@@ -53,7 +53,7 @@ func (nowhere) Ready() error                                               { ret
 func (nowhere) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return nil }
 func (nowhere) Shutdown(context.Context) error                             { return nil }
 
-// discarded is an answer of which only the status is kept.
+// discarded is an answer of which only the status is recorded.
 type discarded struct {
 	header http.Header
 	status int

@@ -14,7 +14,7 @@ import (
 	"hooktape/internal/event"
 )
 
-// hostileBodies are bodies that must be kept as they come.
+// hostileBodies returns bodies that must be stored byte for byte.
 func hostileBodies() map[string]string {
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
@@ -46,7 +46,7 @@ func TestBodyBytes(t *testing.T) {
 				t.Errorf("%s: %s", name, a.Status)
 			}
 			if e := s.one(); string(e.Body) != body || e.BodySHA256 != sha256.Sum256([]byte(body)) || e.Verdict != event.Accepted {
-				t.Errorf("%s in %d chunks: kept %q", name, chunks, e.Body)
+				t.Errorf("%s in %d chunks: captured %q", name, chunks, e.Body)
 			}
 		}
 	}
@@ -62,7 +62,7 @@ func TestHeaderLines(t *testing.T) {
 	got := s.one().Headers
 	for i := range got {
 		if got[i].Name == "Cache-Control" && got[i].Value == "no-cache" {
-			got = append(got[:i], got[i+1:]...) // net/http's own conclusion from Pragma
+			got = append(got[:i], got[i+1:]...) // net/http derives it from Pragma
 			break
 		}
 	}
@@ -71,7 +71,8 @@ func TestHeaderLines(t *testing.T) {
 	}
 }
 
-// TestTargets: source and step are read from the path; path and query are kept as they came, but for the token.
+// TestTargets verifies that source and step are read from the path, and that path and query are stored unchanged except
+// for the token.
 func TestTargets(t *testing.T) {
 	s := newServer(t, nil)
 	long := strings.Repeat("ы", 70)
@@ -136,7 +137,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// TestHTTPVersionsAndConnections: old clients, kept connections and several requests in one write.
+// TestHTTPVersionsAndConnections verifies old clients, kept connections and several requests in one write.
 func TestHTTPVersionsAndConnections(t *testing.T) {
 	s := newServer(t, nil)
 	target := "/hooks/demo/" + token
@@ -145,14 +146,14 @@ func TestHTTPVersionsAndConnections(t *testing.T) {
 	}
 	a := s.raws(request("POST", target, "1") + request("POST", target, "2") + request("GET", target, "") + request("POST", "/hooks/nobody/x", "4") + request("POST", target, "5"))
 	if got := fmt.Sprint(a); got != "[200 200 405 404 200]" {
-		t.Errorf("five at once: %s", got)
+		t.Errorf("five requests in one write: %s", got)
 	}
 	var bodies string
 	for _, e := range s.take(5) {
 		bodies += string(e.Body)
 	}
 	if bodies != "1245" {
-		t.Errorf("kept bodies %q", bodies)
+		t.Errorf("captured bodies %q", bodies)
 	}
 	for _, broken := range []string{"POST " + target + " HTTP/1.1\r\n\r\n", "POST " + target + " HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
 		"POST " + target + " HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}", "POST " + target + " HTTP/9.9\r\nHost: a\r\n\r\n",
@@ -172,11 +173,11 @@ func TestTooMuchHeader(t *testing.T) {
 		t.Errorf("60 KiB: %s", a.Status)
 	}
 	if e := s.one(); len(headerOf(e, "X-Large")[0]) != 60<<10 {
-		t.Errorf("60 KiB: %d bytes are kept", len(headerOf(e, "X-Large")[0]))
+		t.Errorf("60 KiB: captured %d bytes", len(headerOf(e, "X-Large")[0]))
 	}
 	conn := s.dial()
 	go io.WriteString(conn, request("POST", "/hooks/demo/"+token, "{}", "X-Large: "+strings.Repeat("x", 72<<10)))
-	// The server closes with bytes unread: of its answer only the beginning is sure to arrive.
+	// The server closes with bytes unread, so only the beginning of its answer arrives reliably.
 	if line, err := bufio.NewReader(conn).ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 431 ") {
 		t.Errorf("72 KiB: %q, %v", line, err)
 	}

@@ -16,7 +16,7 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// from opens a connection from another address of this machine; it ends with the test.
+// from opens a connection from another address of this machine. It is closed when the test ends.
 func (s *server) from(ip string) net.Conn {
 	s.t.Helper()
 	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(ip), 0))}
@@ -29,7 +29,7 @@ func (s *server) from(ip string) net.Conn {
 	return conn
 }
 
-// send posts to a target over an open connection, and returns the status; 0 when there is no answer.
+// send posts to a target over an open connection and returns the status, or 0 without an answer.
 func send(conn net.Conn, target string) int {
 	io.WriteString(conn, request("POST", target, "{}"))
 	r := bufio.NewReader(conn)
@@ -37,7 +37,7 @@ func send(conn net.Conn, target string) int {
 	if _, err := fmt.Fscanf(r, "HTTP/1.1 %d ", &status); err != nil {
 		return 0
 	}
-	for length := 0; ; { // the rest of the header, and the body
+	for length := 0; ; { // reads the rest of the header, and the body
 		line, err := r.ReadString('\n')
 		if err != nil {
 			return 0
@@ -50,7 +50,7 @@ func send(conn net.Conn, target string) int {
 	}
 }
 
-// closed reports whether the server has closed a connection on which nothing was sent.
+// closed reports whether the server has closed an idle connection.
 func closed(conn net.Conn) bool {
 	conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
 	_, err := conn.Read(make([]byte, 1))
@@ -63,8 +63,8 @@ const (
 	invalid = "/hooks/nobody/nothing"
 )
 
-// TestConnectionsOfOneAddress: an address with as many connections as it may have loses its longest idle one to each new
-// one, and nobody else is hurt.
+// TestConnectionsOfOneAddress verifies that an address at its limit loses its longest idle connection for each new one,
+// and that other addresses are not affected.
 func TestConnectionsOfOneAddress(t *testing.T) {
 	const limit, opened = 20, 100
 	s := newServer(t, func(c *config) {
@@ -97,8 +97,8 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 	}
 }
 
-// TestReservedConnections: unknown clients of many addresses can have three quarters of the connections, even if none is idle;
-// a client that has shown a valid token finds room, for more than an unknown client may have.
+// TestReservedConnections verifies that unknown clients of many addresses can have three quarters of the connections,
+// also if none is idle, and that a client with a valid token can connect, more often than an unknown client.
 func TestReservedConnections(t *testing.T) {
 	const total, perAddress = 40, 5
 	s := newServer(t, func(c *config) {
@@ -108,7 +108,7 @@ func TestReservedConnections(t *testing.T) {
 		t.Fatalf("%d", status)
 	}
 	var busy []net.Conn
-	for i := range 20 * perAddress { // requests under way, which are not closed for others
+	for i := range 20 * perAddress { // requests in progress, whose connections are not closed for others
 		c := s.from(fmt.Sprintf("127.0.0.%d", 10+i%20))
 		io.WriteString(c, request("POST", invalid, "12345")[:len(request("POST", invalid, "12345"))-1])
 		busy = append(busy, c)
@@ -121,7 +121,7 @@ func TestReservedConnections(t *testing.T) {
 			}
 		}
 		if open != total*3/4 {
-			return fmt.Errorf("unknown clients have %d connections at work, want %d", open, total*3/4)
+			return fmt.Errorf("unknown clients have %d busy connections, want %d", open, total*3/4)
 		}
 		return nil
 	})
@@ -132,7 +132,7 @@ func TestReservedConnections(t *testing.T) {
 	}
 }
 
-// TestIdleIsClosedFirst: at the total, a new client takes the place of the connection that waits longest.
+// TestIdleIsClosedFirst verifies that at the total limit a new client replaces the connection that was idle longest.
 func TestIdleIsClosedFirst(t *testing.T) {
 	const total = 16
 	s := newServer(t, func(c *config) { c.options.Limits.MaxConnections = total })
@@ -146,11 +146,11 @@ func TestIdleIsClosedFirst(t *testing.T) {
 		}
 	}
 	if !closed(idle[0]) {
-		t.Error("the connection that waits longest is open")
+		t.Error("the longest idle connection is open")
 	}
 }
 
-// TestRefusedIsClosedFirst: a client that keeps its connection after its request was refused holds nobody's place.
+// TestRefusedIsClosedFirst verifies that a connection stays replaceable after its request was refused.
 func TestRefusedIsClosedFirst(t *testing.T) {
 	s := newServer(t, func(c *config) { c.options.Limits.MaxConnections = 1 })
 	refused := s.from("127.0.0.2")
@@ -163,7 +163,7 @@ func TestRefusedIsClosedFirst(t *testing.T) {
 	}
 }
 
-// TestProxyHasNoLimit: many clients share a trusted proxy's address.
+// TestProxyHasNoLimit verifies that a trusted proxy's address, which many clients share, has no limit.
 func TestProxyHasNoLimit(t *testing.T) {
 	s := newServer(t, func(c *config) {
 		trusting(c)
@@ -180,14 +180,15 @@ func TestProxyHasNoLimit(t *testing.T) {
 	}
 }
 
-// TestHeaderMemory: headers that are arriving are within the memory; whose sender waits longest is closed.
+// TestHeaderMemory verifies that incomplete headers count for the memory limit, and that the longest waiting one is
+// closed first.
 func TestHeaderMemory(t *testing.T) {
 	s := newServer(t, func(c *config) { c.options.Limits.MaxMemory = 4 << 20 })
 	if status := send(s.from("127.0.0.3"), valid); status != 200 {
 		t.Fatalf("%d", status)
 	}
 	var conns []net.Conn
-	for range 40 { // 16 times 10 KiB each; unknown clients have 1 MiB
+	for range 40 { // 16 connections of 10 KiB each; unknown clients may use 1 MiB
 		c := s.from("127.0.0.2")
 		io.WriteString(c, "POST "+invalid+" HTTP/1.1\r\nHost: h\r\n"+strings.Repeat("X-A: b\r\n", 10<<10/8))
 		conns = append(conns, c)
@@ -200,7 +201,7 @@ func TestHeaderMemory(t *testing.T) {
 			}
 		}
 		if open > 7 {
-			return fmt.Errorf("%d are open", open)
+			return fmt.Errorf("%d connections are open", open)
 		}
 		return nil
 	})
@@ -209,8 +210,8 @@ func TestHeaderMemory(t *testing.T) {
 	}
 }
 
-// TestBodyMemory: bodies are within the memory, those of unknown senders within a quarter of it; a request that does not fit is answered with
-// 503, whether it claims its length or not, and what is under way is not hurt.
+// TestBodyMemory verifies that bodies stay within the memory limit, those of unknown senders within a quarter of it. A
+// request beyond it gets 503, with or without Content-Length, and does not affect requests in progress.
 func TestBodyMemory(t *testing.T) {
 	s := newServer(t, func(c *config) { c.options.Limits.MaxMemory = 2 << 20 })
 	before := sums(t, "hooktape.ingest.shed", "hooktape.sender")
@@ -219,7 +220,7 @@ func TestBodyMemory(t *testing.T) {
 		whole := request("POST", target, strings.Repeat("x", size))
 		return whole[:len(whole)-size/2]
 	}
-	// 120 KiB each; unknown senders have 512.
+	// 120 KiB each; unknown senders may use 512 KiB.
 	var slow []net.Conn
 	for i := range 4 {
 		c := s.from(fmt.Sprintf("127.0.0.%d", 2+i))
@@ -228,26 +229,26 @@ func TestBodyMemory(t *testing.T) {
 	}
 	s.reserved(4 * 2 * size)
 	if a := s.post(invalid, strings.Repeat("x", size)); a.StatusCode != 503 || a.Header.Get("Retry-After") == "" || !a.Close {
-		t.Errorf("one more unknown sender: %s %v", a.Status, a.Header)
+		t.Errorf("another unknown sender: %s %v", a.Status, a.Header)
 	}
 	chunked := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", invalid, size, strings.Repeat("x", size))
 	if a := s.raw(chunked); a.StatusCode != 503 {
-		t.Errorf("an unknown sender's chunks: %s", a.Status)
+		t.Errorf("unknown sender with chunks: %s", a.Status)
 	}
 	for _, body := range []string{"{}", strings.Repeat("x", size)} {
 		if a := s.post(valid, body); a.StatusCode != 200 {
-			t.Errorf("a known source, %d bytes: %s", len(body), a.Status)
+			t.Errorf("known source, %d bytes: %s", len(body), a.Status)
 		}
 	}
 	for _, c := range slow {
 		io.WriteString(c, strings.Repeat("x", size/2))
 		if a := s.read(bufio.NewReader(c), "POST"); a.StatusCode != 404 {
-			t.Errorf("one that was under way: %s", a.Status)
+			t.Errorf("request in progress: %s", a.Status)
 		}
 	}
-	testutil.Eventually(t, 5*time.Second, func() error { // a handler gives back after its answer
+	testutil.Eventually(t, 5*time.Second, func() error { // a handler releases its memory after its answer
 		if a := s.post(invalid, strings.Repeat("x", size)); a.StatusCode != 404 {
-			return fmt.Errorf("an unknown sender afterwards: %s", a.Status)
+			return fmt.Errorf("unknown sender afterwards: %s", a.Status)
 		}
 		return nil
 	})
@@ -257,38 +258,39 @@ func TestBodyMemory(t *testing.T) {
 	}
 }
 
-// reserved waits until requests in flight have reserved so much memory.
+// reserved waits until requests in flight have reserved at least this many bytes.
 func (s *server) reserved(least int64) {
 	s.t.Helper()
 	testutil.Eventually(s.t, 10*time.Second, func() error {
 		if n := s.handler.Reserved(); n < least {
-			return fmt.Errorf("%d bytes are reserved, want %d", n, least)
+			return fmt.Errorf("%d bytes reserved, want %d", n, least)
 		}
 		return nil
 	})
 }
 
-// TestLargeBodiesLeaveRoom: large bodies with a valid token leave room for small ones.
+// TestLargeBodiesLeaveRoom verifies that large bodies with a valid token leave memory for small ones.
 func TestLargeBodiesLeaveRoom(t *testing.T) {
 	s := newServer(t, func(c *config) { c.options.Limits.MaxMemory = 1 << 20 })
 	const size = 90_000
 	half := request("POST", valid, strings.Repeat("x", size))
 	half = half[:len(half)-10]
-	for range 4 { // 180 KB each, of the 786 KB that large ones may fill
+	for range 4 { // 180 KB each, of the 786 KB for large bodies
 		io.WriteString(s.from("127.0.0.2"), half)
 	}
 	s.reserved(4 * 2 * size)
 	if a := s.post(valid, strings.Repeat("x", size)); a.StatusCode != 503 {
-		t.Errorf("one more: %s", a.Status)
+		t.Errorf("another large body: %s", a.Status)
 	}
 	for range 20 {
 		if a := s.post(valid, "{}"); a.StatusCode != 200 {
-			t.Fatalf("a small one: %s", a.Status)
+			t.Fatalf("small body: %s", a.Status)
 		}
 	}
 }
 
-// TestSlowBody: a body that is slower than the least rate is aborted long before the read timeout, and what came is kept.
+// TestSlowBody verifies that a body slower than the minimum rate is aborted long before the read timeout, and that the
+// received part is stored.
 func TestSlowBody(t *testing.T) {
 	s := newServer(t, func(c *config) {
 		c.options.Timeouts.BodyGrace, c.options.Limits.MinBodyRate = 300*time.Millisecond, 1<<20
@@ -296,10 +298,10 @@ func TestSlowBody(t *testing.T) {
 	whole := request("POST", valid, strings.Repeat("x", 5000))
 	conn := s.dial()
 	io.WriteString(conn, whole[:len(whole)-1000])
-	if a := s.read(bufio.NewReader(conn), "POST"); a.StatusCode != 408 { // which waits less than the read timeout of 30 s
+	if a := s.read(bufio.NewReader(conn), "POST"); a.StatusCode != 408 { // read waits less than the read timeout of 30 s
 		t.Errorf("%s", a.Status)
 	}
 	if e := s.one(); e.Verdict != event.Aborted || len(e.Body) != 4000 {
-		t.Errorf("kept %s with %d bytes", e.Verdict, len(e.Body))
+		t.Errorf("captured %s with %d bytes", e.Verdict, len(e.Body))
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"hooktape/internal/event"
 )
 
-// TestMistyped: an accepted event whose URL is wrong says so, besides what else could not be read.
+// TestMistyped verifies that an accepted event with a mistyped URL has a decode error, besides those of its body.
 func TestMistyped(t *testing.T) {
 	for path, wrong := range map[string]bool{"/hooks/demo/***": false, "/hooks/demo/***/start/": false, "/hooks/demo/***//a": false, "/%68ooks/demo/***/x": false,
 		"//hooks/demo/***/x": true, "/Hooks/demo/***": true, "/./hooks/demo/***": true, "/demo/***/x": true, "hooks/demo/***": true, "/hooks//demo/***": true,

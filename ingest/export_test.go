@@ -1,6 +1,6 @@
 package ingest
 
-// Reserved is how many bytes requests in flight have reserved.
+// Reserved returns the number of bytes that requests in flight have reserved.
 func (s *Server) Reserved() int64 {
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()

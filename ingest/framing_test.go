@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestTwoLengths: a request with both Content-Length and Transfer-Encoding is refused and ends its connection, however it is
-// written and wherever it stands; what only looks like one is not.
+// TestTwoLengths verifies that a request with both Content-Length and Transfer-Encoding is refused and ends its
+// connection, in every spelling and position, and that requests that only look like it are accepted.
 func TestTwoLengths(t *testing.T) { listeners(t, testTwoLengths) }
 
 func testTwoLengths(t *testing.T, s *server) {
@@ -25,19 +25,19 @@ func testTwoLengths(t *testing.T, s *server) {
 		sent string
 		want string
 	}{
-		"length first":            {both(length, encoding), "[400]"},
-		"encoding first":          {both(encoding, length), "[400]"},
-		"small letters":           {both(strings.ToLower(encoding), strings.ToUpper(length)), "[400]"},
-		"bare newlines":           {strings.ReplaceAll(both(length, encoding), "\r\n", "\n"), "[400]"},
-		"far apart":               {both(length, "X-Far: "+strings.Repeat("x", 9000)+"\r\n"+encoding), "[400]"},
-		"by HTTP/1.0":             {strings.Replace(both(length, encoding), "1.1", "1.0", 1), "[400]"},
-		"behind another":          {good + both(length, encoding), "[200 400]"},
-		"behind two others":       {good + good + both(encoding, length), "[200 200 400]"},
-		"behind a large one":      {request("POST", valid, strings.Repeat("x", 50_000)) + both(length, encoding), "[200 400]"},
-		"in a body":               {request("POST", valid, tricky) + good, "[200 200]"},
-		"in a chunk":              {"POST " + valid + " HTTP/1.1\r\nHost: h\r\n" + encoding + "\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(tricky), tricky), "[200]"},
-		"in a value":              {request("POST", valid, "{}", "X-Other: Transfer-Encoding: chunked"), "[200]"},
-		"behind chunks, unlooked": {"POST " + valid + " HTTP/1.1\r\nHost: h\r\n" + encoding + "\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + both(length, encoding), "[200]"},
+		"length first":             {both(length, encoding), "[400]"},
+		"encoding first":           {both(encoding, length), "[400]"},
+		"small letters":            {both(strings.ToLower(encoding), strings.ToUpper(length)), "[400]"},
+		"bare newlines":            {strings.ReplaceAll(both(length, encoding), "\r\n", "\n"), "[400]"},
+		"far apart":                {both(length, "X-Far: "+strings.Repeat("x", 9000)+"\r\n"+encoding), "[400]"},
+		"by HTTP/1.0":              {strings.Replace(both(length, encoding), "1.1", "1.0", 1), "[400]"},
+		"behind another":           {good + both(length, encoding), "[200 400]"},
+		"behind two others":        {good + good + both(encoding, length), "[200 200 400]"},
+		"behind a large one":       {request("POST", valid, strings.Repeat("x", 50_000)) + both(length, encoding), "[200 400]"},
+		"in a body":                {request("POST", valid, tricky) + good, "[200 200]"},
+		"in a chunk":               {"POST " + valid + " HTTP/1.1\r\nHost: h\r\n" + encoding + "\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(tricky), tricky), "[200]"},
+		"in a value":               {request("POST", valid, "{}", "X-Other: Transfer-Encoding: chunked"), "[200]"},
+		"behind chunks, unchecked": {"POST " + valid + " HTTP/1.1\r\nHost: h\r\n" + encoding + "\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + both(length, encoding), "[200]"},
 	} {
 		for _, bytewise := range []bool{false, true} {
 			if bytewise && len(c.sent) > 5000 {
@@ -64,7 +64,7 @@ func testTwoLengths(t *testing.T, s *server) {
 					t.Fatalf("%s: no answer: %v", name, err)
 				}
 				if _, err := io.Copy(io.Discard, response.Body); err != nil {
-					t.Errorf("%s: half an answer: %v", name, err)
+					t.Errorf("%s: incomplete answer: %v", name, err)
 				}
 				last = answer{Response: response}
 				statuses = append(statuses, last.StatusCode)
@@ -74,11 +74,11 @@ func testTwoLengths(t *testing.T, s *server) {
 			}
 			if last.StatusCode == 400 || strings.Contains(name, "chunk") {
 				if !last.Close {
-					t.Errorf("%s: the connection goes on", name)
+					t.Errorf("%s: the connection stays open", name)
 				}
 				conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 				if rest, err := io.ReadAll(r); len(rest) > 0 {
-					t.Errorf("%s: more is answered: %q, %v", name, rest, err)
+					t.Errorf("%s: additional answer: %q, %v", name, rest, err)
 				}
 			}
 			conn.Close()

@@ -34,13 +34,13 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// The process's telemetry, as all tests of the package see it.
+// The telemetry of this process, shared by all tests of the package.
 var (
 	spans   = tracetest.NewInMemoryExporter()
 	metrics = metric.NewManualReader()
 )
 
-// TestMain lets go of idle connections: clickhouse-go forgets one that it closes right after an error response.
+// TestMain closes idle connections: clickhouse-go leaks one that it closes right after an error response.
 func TestMain(m *testing.M) {
 	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)))
 	otel.SetMeterProvider(metric.NewMeterProvider(metric.WithReader(metrics)))
@@ -53,7 +53,7 @@ const (
 	token    = "first-token-8Qx2"
 	newToken = "second-token-W7s"
 	signing  = "signing-token"
-	// other is a token of another source.
+	// other is the token of another source.
 	other = "other-source-token"
 )
 
@@ -72,7 +72,7 @@ type server struct {
 	log     *testutil.Log
 	handler *ingest.Server
 	stop    func() error
-	client  *tls.Config // what a client of TLS needs; nil when the server speaks plain HTTP
+	client  *tls.Config // TLS configuration of clients; nil if the server speaks plain HTTP
 }
 
 type config struct {
@@ -80,9 +80,9 @@ type config struct {
 	spool   spool.Options
 	lag     ingest.Lag
 	client  *tls.Config
-	// listener, when set, changes the server's.
+	// listener, if set, wraps the server's listener.
 	listener func(net.Listener) net.Listener
-	// between, when set, stands between the server and its spool.
+	// between, if set, wraps the spool that the server uses.
 	between func(ingest.Spool) ingest.Spool
 }
 
@@ -126,7 +126,7 @@ func newServer(t *testing.T, change func(*config)) *server {
 	return s
 }
 
-// encrypted has a server speak TLS, as hooktape's own certificates have it.
+// encrypted makes a server use TLS, in the way of hooktape's own certificates.
 func encrypted(c *config) {
 	authority := httptest.NewTLSServer(nil) // for its certificate of 127.0.0.1
 	authority.Close()
@@ -135,13 +135,13 @@ func encrypted(c *config) {
 	c.client.ServerName = "127.0.0.1"
 }
 
-// listeners runs a test with a server that speaks plain HTTP and with one that speaks TLS.
+// listeners runs a test with a plain HTTP server and with a TLS server.
 func listeners(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Run("HTTP", func(t *testing.T) { test(t, newServer(t, nil)) })
 	t.Run("TLS", func(t *testing.T) { test(t, newServer(t, encrypted)) })
 }
 
-// dial opens a connection that ends with the test.
+// dial opens a connection, which is closed when the test ends.
 func (s *server) dial() net.Conn {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", s.addr)
@@ -156,7 +156,7 @@ func (s *server) dial() net.Conn {
 	return conn
 }
 
-// answer is a response with its body read.
+// answer is a response with its body.
 type answer struct {
 	*http.Response
 	body string
@@ -170,22 +170,22 @@ func (s *server) read(r *bufio.Reader, method string) answer {
 	}
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		s.t.Fatalf("half an answer: %v", err)
+		s.t.Fatalf("incomplete answer: %v", err)
 	}
 	return answer{response, string(body)}
 }
 
-// raw sends bytes as they stand, and reads one answer.
+// raw sends bytes unchanged and reads one answer.
 func (s *server) raw(request string) answer {
 	s.t.Helper()
 	conn := s.dial()
 	defer conn.Close()
-	go io.WriteString(conn, request) // the answer may come before the whole is read
+	go io.WriteString(conn, request) // the answer may arrive before the request is completely sent
 	method, _, _ := strings.Cut(request, " ")
 	return s.read(bufio.NewReader(conn), method)
 }
 
-// request writes a request with a body of known length.
+// request returns a request with a Content-Length.
 func request(method, target, body string, headers ...string) string {
 	lines := append([]string{method + " " + target + " HTTP/1.1", "Host: hooks.example.com", fmt.Sprintf("Content-Length: %d", len(body))}, headers...)
 	return strings.Join(lines, "\r\n") + "\r\n\r\n" + body
@@ -196,7 +196,7 @@ func (s *server) post(target, body string, headers ...string) answer {
 	return s.raw(request("POST", target, body, headers...))
 }
 
-// take takes n captured requests out of the spool.
+// take takes n captured requests out of the spool. The test fails if there are fewer or more.
 func (s *server) take(n int) []event.Received {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -231,11 +231,11 @@ func (s *server) one() event.Received {
 	return s.take(1)[0]
 }
 
-// nothing asserts that nothing is captured.
+// nothing verifies that no request is captured.
 func (s *server) nothing() {
 	s.t.Helper()
 	if n := s.spool.Stat().Records; n != 0 {
-		s.t.Errorf("%d more are captured", n)
+		s.t.Errorf("%d more requests captured", n)
 	}
 }
 
@@ -248,7 +248,7 @@ func headerOf(r event.Received, name string) (values []string) {
 	return values
 }
 
-// sums adds up a counter's points by the values of some of its attributes.
+// sums adds a counter's values for each combination of some attributes.
 func sums(t *testing.T, counter string, keys ...string) map[string]int64 {
 	t.Helper()
 	counts := map[string]int64{}
@@ -281,7 +281,7 @@ func collect(t *testing.T) (list []metricdata.Metrics) {
 	return list
 }
 
-// since is by how much counts have grown.
+// since returns by how much counts have grown.
 func since(before, after map[string]int64) map[string]int64 {
 	grown := map[string]int64{}
 	for k, v := range after {
@@ -305,7 +305,7 @@ var localhost = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
 func trusting(c *config) { c.options.TrustedProxies = localhost }
 
-// raws sends several requests at once over one connection, and tells the statuses of all answers.
+// raws sends several requests in one write and returns the statuses of all answers.
 func (s *server) raws(requests string) (statuses []int) {
 	s.t.Helper()
 	conn := s.dial()

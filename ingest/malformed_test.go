@@ -20,7 +20,8 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// TestMalformed: a request that net/http refuses is answered as before, and its start is kept and counted.
+// TestMalformed verifies that a request that net/http refuses gets net/http's status and advice, and that its
+// beginning is stored and counted.
 func TestMalformed(t *testing.T) { listeners(t, testMalformed) }
 
 func testMalformed(t *testing.T, s *server) {
@@ -57,7 +58,7 @@ func testMalformed(t *testing.T, s *server) {
 		go io.WriteString(conn, c.sent)
 		answer, err := io.ReadAll(conn)
 		if err != nil {
-			t.Errorf("%s: half an answer: %v", c.name, err)
+			t.Errorf("%s: incomplete answer: %v", c.name, err)
 		}
 		if !bytes.HasPrefix(answer, fmt.Append(nil, "HTTP/1.1 ", c.status, " ")) || !bytes.Contains(answer, []byte(c.advice)) {
 			t.Errorf("%s: %q, want %d and %q", c.name, answer, c.status, c.advice)
@@ -66,10 +67,10 @@ func testMalformed(t *testing.T, s *server) {
 		e := s.one()
 		want := masked.Replace(c.sent)
 		if got := string(e.Body); got == "" || !strings.HasPrefix(want, got) || len(c.sent) < 4096 && len(got) < len(want) && c.status != 431 || len(got) > 4096 {
-			t.Errorf("%s: kept %d bytes: %.200q", c.name, len(got), got)
+			t.Errorf("%s: captured %d bytes: %.200q", c.name, len(got), got)
 		}
 		if e.Verdict != event.Malformed || e.Source != c.source || e.Step != c.step || e.BodySHA256 != sha256.Sum256(e.Body) || e.RemoteIP.String() != "127.0.0.1" {
-			t.Errorf("%s: kept %+v", c.name, e)
+			t.Errorf("%s: captured %+v", c.name, e)
 		}
 		assertNoToken(t, c.name, fmt.Sprintf("%q", []any{e.Path, e.Body, e.Step}))
 	}
@@ -80,7 +81,8 @@ func testMalformed(t *testing.T, s *server) {
 	assertNoToken(t, "the log", s.log.String())
 }
 
-// TestAnswerIsSeen: a client that reads nothing until it has sent all sees the answer to a request that is not read to its end.
+// TestAnswerIsSeen verifies that a client that reads only after it has sent everything gets the answer to a request
+// that the server does not read completely.
 func TestAnswerIsSeen(t *testing.T) { listeners(t, testAnswerIsSeen) }
 
 func testAnswerIsSeen(t *testing.T, s *server) {
@@ -89,7 +91,7 @@ func testAnswerIsSeen(t *testing.T, s *server) {
 		request("POST", valid, large, "Expect: 200-ok"): 417, request("POST", valid, "", "X-Long: "+large): 431} {
 		conn := s.dial()
 		if _, err := io.WriteString(conn, sent); err != nil {
-			t.Errorf("%d: sending is broken off: %v", status, err)
+			t.Errorf("%d: sending failed: %v", status, err)
 			continue
 		}
 		answer, err := io.ReadAll(conn)
@@ -112,7 +114,7 @@ func testAnswerIsSeen(t *testing.T, s *server) {
 	}
 }
 
-// TestMalformedCut: a token that the end of what is kept splits does not show.
+// TestMalformedCut verifies that no part of a token shows if the stored beginning ends within it.
 func TestMalformedCut(t *testing.T) {
 	s := newServer(t, nil)
 	for cut := 1; cut <= len(token); cut++ {
@@ -124,7 +126,8 @@ func TestMalformedCut(t *testing.T) {
 	}
 }
 
-// TestTLSOnPlainPort: whoever speaks TLS to a port without it is answered at once, and seen.
+// TestTLSOnPlainPort verifies that a TLS client on a plain port gets an answer immediately, and that the request is
+// stored.
 func TestTLSOnPlainPort(t *testing.T) {
 	s := newServer(t, nil)
 	raw, err := net.Dial("tcp", s.addr)
@@ -133,14 +136,15 @@ func TestTLSOnPlainPort(t *testing.T) {
 	}
 	defer raw.Close()
 	if err := tls.Client(raw, &tls.Config{ServerName: "h"}).Handshake(); err == nil {
-		t.Error("a handshake")
+		t.Error("the handshake succeeded")
 	}
 	if e := s.one(); e.Verdict != event.Malformed || !bytes.HasPrefix(e.Body, []byte{0x16, 3}) {
-		t.Errorf("kept %s %q", e.Verdict, e.Body)
+		t.Errorf("captured %s %q", e.Verdict, e.Body)
 	}
 }
 
-// TestHTTPOnTLSPort: whoever speaks plain HTTP to a port of TLS is told, and what it sent is seen.
+// TestHTTPOnTLSPort verifies that a plain HTTP client on a TLS port gets an explanation, and that its request is
+// stored.
 func TestHTTPOnTLSPort(t *testing.T) {
 	s := newServer(t, encrypted)
 	raw, err := net.Dial("tcp", s.addr)
@@ -155,12 +159,12 @@ func TestHTTPOnTLSPort(t *testing.T) {
 		t.Errorf("%s %q", a.Status, a.body)
 	}
 	if e := s.one(); e.Verdict != event.Malformed || e.Source != "demo" || e.Step != "start" || string(e.Body) != strings.ReplaceAll(sent, token, "***") {
-		t.Errorf("kept %s %s %s %q", e.Verdict, e.Source, e.Step, e.Body)
+		t.Errorf("captured %s %s %s %q", e.Verdict, e.Source, e.Step, e.Body)
 	}
 }
 
-// TestNoHandshake: a client that does not trust the certificate leaves a warning, and no event; one that leaves before it
-// has sent anything leaves nothing.
+// TestNoHandshake verifies that a client that does not trust the certificate causes a warning and no event, and that a
+// client that disconnects before it sends anything causes nothing.
 func TestNoHandshake(t *testing.T) {
 	s := newServer(t, encrypted)
 	for _, sent := range []string{"", "\x16", "\x16\x03\x01\x02"} {
@@ -172,7 +176,7 @@ func TestNoHandshake(t *testing.T) {
 		raw.Close()
 	}
 	if _, err := tls.Dial("tcp", s.addr, &tls.Config{ServerName: "127.0.0.1"}); err == nil {
-		t.Fatal("it trusts the certificate")
+		t.Fatal("the client trusts the certificate")
 	}
 	testutil.Eventually(t, 20*time.Second, func() error {
 		if !strings.Contains(s.log.String(), "a TLS handshake failed") {
@@ -186,7 +190,8 @@ func TestNoHandshake(t *testing.T) {
 	}
 }
 
-// TestMalformedBehindOthers: of several requests at once the right one is kept, and the others have their own targets.
+// TestMalformedBehindOthers verifies that of several requests in one write the malformed one is stored, and that the
+// others have their own targets.
 func TestMalformedBehindOthers(t *testing.T) { listeners(t, testMalformedBehindOthers) }
 
 func testMalformedBehindOthers(t *testing.T, s *server) {
@@ -200,7 +205,7 @@ func testMalformedBehindOthers(t *testing.T, s *server) {
 	for _, e := range s.take(4) {
 		steps = append(steps, e.Step)
 		if e.Verdict == event.Malformed && string(e.Body) != strings.ReplaceAll(bad, token, "***") {
-			t.Errorf("kept %q", e.Body)
+			t.Errorf("captured %q", e.Body)
 		}
 	}
 	if want := []string{"1%", "two words", "3", "bad"}; !reflect.DeepEqual(steps, want) {
@@ -208,7 +213,7 @@ func testMalformedBehindOthers(t *testing.T, s *server) {
 	}
 }
 
-// TestTargetsBytewise: a target that comes byte by byte is the same target.
+// TestTargetsBytewise verifies that a target that arrives byte by byte is read like any other.
 func TestTargetsBytewise(t *testing.T) { listeners(t, testTargetsBytewise) }
 
 func testTargetsBytewise(t *testing.T, s *server) {
@@ -224,12 +229,12 @@ func testTargetsBytewise(t *testing.T, s *server) {
 			t.Errorf("%s: %s", step, a.Status)
 		}
 		if e := s.one(); e.Step != step || e.Path != "/hooks/demo/***/"+step || string(e.Body) != "{}" {
-			t.Errorf("%s: kept %q %q", step, e.Step, e.Path)
+			t.Errorf("%s: captured %q %q", step, e.Step, e.Path)
 		}
 	}
 }
 
-// TestMalformedIsLimited: requests that are not HTTP are stored within the limits for rejected requests.
+// TestMalformedIsLimited verifies that requests that are not HTTP are stored within the limits for rejected requests.
 func TestMalformedIsLimited(t *testing.T) {
 	s := newServer(t, func(c *config) { c.options.Limits.RejectedPerAddress = ingest.Rate{Burst: 3} })
 	before := sums(t, "hooktape.ingest.requests", "hooktape.verdict", "hooktape.kept")
@@ -243,7 +248,8 @@ func TestMalformedIsLimited(t *testing.T) {
 	}
 }
 
-// TestElsewhere: a POST to no hook is an event; what else does not call a hook is not.
+// TestElsewhere verifies that a POST to a path that is no hook is stored as an event, and that other requests outside
+// of hooks are not.
 func TestElsewhere(t *testing.T) { listeners(t, testElsewhere) }
 
 func testElsewhere(t *testing.T, s *server) {
@@ -254,16 +260,16 @@ func testElsewhere(t *testing.T, s *server) {
 		}
 		e := s.one()
 		if e.Verdict != want || string(e.Body) != "{}" || strings.Contains(e.Path, "old-token") {
-			t.Errorf("%s: kept %s %s %q", target, e.Verdict, e.Path, e.Body)
+			t.Errorf("%s: captured %s %s %q", target, e.Verdict, e.Path, e.Body)
 		}
 		assertNoToken(t, target, e.Path+e.Step+e.Source)
 	}
-	for _, line := range []string{"GET /demo/" + token + "/x", "PUT //Hooks/demo/" + token, "PO ST /hooks/demo/" + token} { // by another method
+	for _, line := range []string{"GET /demo/" + token + "/x", "PUT //Hooks/demo/" + token, "PO ST /hooks/demo/" + token} { // other methods
 		if a := s.raw(line + " HTTP/1.1\r\nHost: h\r\n\r\n"); a.StatusCode != 405 {
 			t.Errorf("%s: %s", line, a.Status)
 		}
 		if e := s.one(); e.Verdict != event.MethodNotAllowed || e.Source != "demo" {
-			t.Errorf("%s: kept %s of %q", line, e.Verdict, e.Source)
+			t.Errorf("%s: captured %s of %q", line, e.Verdict, e.Source)
 		}
 	}
 	for _, line := range []string{"GET /", "GET /10%", "OPTIONS *", "POST /healthz", "GET /Hooks/demo/x"} {
@@ -272,7 +278,8 @@ func testElsewhere(t *testing.T, s *server) {
 	s.nothing()
 }
 
-// TestSpansAreUTF8: whatever bytes a request has, its span is valid, for one that is not takes its whole batch with it.
+// TestSpansAreUTF8 verifies that spans are valid UTF-8, whatever bytes a request has: one invalid span would lose its
+// whole batch.
 func TestSpansAreUTF8(t *testing.T) {
 	spans.Reset()
 	s := newServer(t, nil)
@@ -283,7 +290,7 @@ func TestSpansAreUTF8(t *testing.T) {
 	s.stop()
 	for _, span := range spans.GetSpans() {
 		if text := spanText(span); !utf8.ValidString(text) {
-			t.Errorf("a span says %q", text)
+			t.Errorf("a span contains %q", text)
 		}
 	}
 	if len(spans.GetSpans()) != 3 {

@@ -20,7 +20,7 @@ import (
 )
 
 func TestRemoteAddress(t *testing.T) {
-	// The peer of every test is 127.0.0.1.
+	// The peer of every request is 127.0.0.1.
 	proxied := newServer(t, func(c *config) {
 		trusting(c)
 		c.options.TrustedProxies = append(c.options.TrustedProxies, netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:ffff::/48"))
@@ -29,7 +29,7 @@ func TestRemoteAddress(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		headers []string
-		want    string // behind the trusted proxy
+		want    string // with a trusted proxy
 	}{
 		{"nothing", nil, "127.0.0.1"},
 		{"one", []string{"X-Forwarded-For: 192.0.2.1"}, "192.0.2.1"},
@@ -60,9 +60,9 @@ func TestRemoteAddress(t *testing.T) {
 		{"Forwarded, hidden", []string{"Forwarded: for=_secret"}, "127.0.0.1"},
 		{"Forwarded, open quote before", []string{`Forwarded: for=", for=192.0.2.1`}, "192.0.2.1"},
 		{"Forwarded without for", []string{"Forwarded: proto=https"}, "127.0.0.1"},
-		// Most proxies write X-Forwarded-For and pass on whatever Forwarded a client invents.
+		// Most proxies write X-Forwarded-For and pass any Forwarded header of a client on.
 		{"Forwarded of the client, X-Forwarded-For of the proxy", []string{"Forwarded: for=6.6.6.6", "X-Forwarded-For: 192.0.2.1"}, "192.0.2.1"},
-		{"X-Real-IP is no proxy's list", []string{"X-Real-IP: 6.6.6.6"}, "127.0.0.1"},
+		{"X-Real-IP is ignored", []string{"X-Real-IP: 6.6.6.6"}, "127.0.0.1"},
 	} {
 		proxied.post("/hooks/demo/"+token, "{}", c.headers...)
 		if got := proxied.one().RemoteIP; got != netip.MustParseAddr(c.want) {
@@ -70,12 +70,13 @@ func TestRemoteAddress(t *testing.T) {
 		}
 		direct.post("/hooks/demo/"+token, "{}", c.headers...)
 		if got := direct.one().RemoteIP; got != netip.MustParseAddr("127.0.0.1") {
-			t.Errorf("%s, from no proxy: %s", c.name, got)
+			t.Errorf("%s, without a trusted proxy: %s", c.name, got)
 		}
 	}
 }
 
-// TestTrace: a proxy's trace is continued; another sender's is only linked to, and cannot disable sampling.
+// TestTrace verifies that a trusted proxy's trace is continued, and that another sender's trace is only linked and
+// cannot disable sampling.
 func TestTrace(t *testing.T) {
 	const traceID, spanID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	parent := "traceparent: 00-" + traceID + "-" + spanID + "-01"
@@ -91,7 +92,7 @@ func TestTrace(t *testing.T) {
 		}
 		found := all[0]
 		if found.SpanContext.SpanID() != trace.SpanID(e.SpanID) || found.SpanContext.TraceID() != trace.TraceID(e.TraceID) || found.SpanKind != trace.SpanKindServer {
-			t.Errorf("the event's span is %x of %x, the server's %v (%v)", e.SpanID, e.TraceID, found.SpanContext, found.SpanKind)
+			t.Errorf("the event has span %x of trace %x, the server %v (%v)", e.SpanID, e.TraceID, found.SpanContext, found.SpanKind)
 		}
 		return found, found.SpanContext.TraceID()
 	}
@@ -121,21 +122,21 @@ func TestTrace(t *testing.T) {
 		}
 	}
 	if micros, err := strconv.Atoi(attributes["hooktape.append.duration_us"]); err != nil || micros <= 0 || micros > int(span.EndTime.Sub(span.StartTime).Microseconds()) {
-		t.Errorf("the append took %q of %v", attributes["hooktape.append.duration_us"], span.EndTime.Sub(span.StartTime))
+		t.Errorf("span attribute for the append is %q, the span took %v", attributes["hooktape.append.duration_us"], span.EndTime.Sub(span.StartTime))
 	}
 	if id, err := uuid.Parse(attributes["hooktape.event.id"]); err != nil || id.Version() != 7 {
-		t.Errorf("the event's id is %q", attributes["hooktape.event.id"])
+		t.Errorf("span attribute for the event's id is %q", attributes["hooktape.event.id"])
 	}
 	if peer, there := attributes["network.peer.address"]; there {
-		t.Errorf("the client is the peer, and yet it is there: %q", peer)
+		t.Errorf("the peer's address is recorded although the client is the peer: %q", peer)
 	}
 	span, _ = serverSpan(newServer(t, trusting), "X-Forwarded-For: 6.6.6.6")
 	if got := attribute.NewSet(span.Attributes...); !got.HasValue("network.peer.address") {
-		t.Errorf("behind a proxy the peer's address is missing: %v", span.Attributes)
+		t.Errorf("the peer's address is missing for a client behind a proxy: %v", span.Attributes)
 	}
 }
 
-// TestProxiesHandler: what is behind sees the client's address, and only a trusted proxy can name it.
+// TestProxiesHandler verifies that the wrapped handler sees the client's address, which only a trusted proxy can set.
 func TestProxiesHandler(t *testing.T) {
 	var seen string
 	handler := ingest.Proxies{netip.MustParsePrefix("10.0.0.0/8")}.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.RemoteAddr }))
@@ -144,12 +145,12 @@ func TestProxiesHandler(t *testing.T) {
 		r.RemoteAddr = peer
 		r.Header.Set("X-Forwarded-For", "2001:db8::1")
 		if handler.ServeHTTP(httptest.NewRecorder(), r); seen != want || r.RemoteAddr != peer {
-			t.Errorf("from %s: %s, want %s, and %s left as it was", peer, seen, want, r.RemoteAddr)
+			t.Errorf("from %s: client %s, want %s; RemoteAddr %s, want it unchanged", peer, seen, want, r.RemoteAddr)
 		}
 	}
 }
 
-// TestUntracedEventHasItsTraceID: an event that is not sampled has ids too.
+// TestUntracedEventHasItsTraceID verifies that an event that is not sampled has a trace id and a span id.
 func TestUntracedEventHasItsTraceID(t *testing.T) {
 	sampling := otel.GetTracerProvider()
 	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans), sdktrace.WithSampler(sdktrace.NeverSample())))

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestRejectedBytesOfTheDay: the budget is there again at midnight UTC.
+// TestRejectedBytesOfTheDay verifies that the daily budget is renewed at midnight UTC.
 func TestRejectedBytesOfTheDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
@@ -23,11 +23,11 @@ func TestRejectedBytesOfTheDay(t *testing.T) {
 					kept++
 				}
 			}
-			if kept != 3 { // of half of 2000
-				t.Errorf("day %d: %d are kept", day, kept)
+			if kept != 3 { // 3 of the half of 2000
+				t.Errorf("day %d: %d stored", day, kept)
 			}
 			if n := strings.Count(log.String(), "used up"); n != day+1 {
-				t.Errorf("day %d: said %d times", day, n)
+				t.Errorf("day %d: logged %d times", day, n)
 			}
 			time.Sleep(24 * time.Hour)
 		}

@@ -43,12 +43,12 @@ func TestProbes(t *testing.T) {
 	s.nothing()
 }
 
-// TestSpoolFull: 503 and not ready, and both right again once there is room.
+// TestSpoolFull verifies that a full spool makes requests fail with 503 and readiness fail, until there is room again.
 func TestSpoolFull(t *testing.T) {
 	s := newServer(t, func(c *config) { c.spool.MaxBytes = 2000 })
 	body, target := strings.Repeat("x", 1000), "/hooks/demo/"+token
 	if a := s.post(target, body); a.StatusCode != 200 {
-		t.Fatalf("while there is room: %s", a.Status)
+		t.Fatalf("with room: %s", a.Status)
 	}
 	before := sums(t, "hooktape.ingest.unavailable")
 	if a := s.post(target, body); a.StatusCode != 503 || a.Header.Get("Retry-After") == "" || strings.Contains(a.body, "/") {
@@ -58,7 +58,7 @@ func TestSpoolFull(t *testing.T) {
 		t.Errorf("counted %v", grown)
 	}
 	if a := s.post("/hooks/nobody/x", body); a.StatusCode != 404 {
-		t.Errorf("an unknown sender, while full: %s", a.Status)
+		t.Errorf("unknown sender while full: %s", a.Status)
 	}
 	s.take(1)
 	if a := s.post(target, body); a.StatusCode != 200 {
@@ -67,7 +67,7 @@ func TestSpoolFull(t *testing.T) {
 	s.take(1)
 }
 
-// failing is a spool that refuses, with an error that has a path in it.
+// failing is a spool that fails with an error that contains a path.
 type failing struct{ ingest.Spool }
 
 var errWithPath = fmt.Errorf("%w: fsync /var/lib/secret-path/000123.log: input/output error", spool.ErrFailed)
@@ -83,13 +83,13 @@ func TestSpoolFailed(t *testing.T) {
 	if a := s.raw("GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n"); a.StatusCode != 503 || !strings.Contains(a.body, `"ready":false`) || strings.Contains(a.body, "secret-path") {
 		t.Errorf("readyz: %s %s", a.Status, a.body)
 	}
-	// Only a restart helps, which whoever looks at this brings about.
+	// Health fails too, because only a restart helps, which a supervisor of /healthz triggers.
 	if a := s.raw("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"); a.StatusCode != 503 || strings.Contains(a.body, "secret-path") {
 		t.Errorf("healthz: %s %s", a.Status, a.body)
 	}
 }
 
-// TestSenderLeaves: who has sent the whole body and leaves has sent an event.
+// TestSenderLeaves verifies that a request is accepted once its body is complete, although the sender disconnects.
 func TestSenderLeaves(t *testing.T) {
 	gate := &gated{entered: make(chan struct{}), open: make(chan struct{})}
 	s := newServer(t, func(c *config) { c.between = func(to ingest.Spool) ingest.Spool { gate.Spool = to; return gate } })
@@ -97,7 +97,7 @@ func TestSenderLeaves(t *testing.T) {
 	io.WriteString(conn, request("POST", "/hooks/demo/"+token, "{}"))
 	<-gate.entered
 	conn.Close()
-	// The server hears of it while the spool is at work: the request's context ends.
+	// The request's context ends while the spool is still writing.
 	testutil.Eventually(t, 5*time.Second, func() error {
 		if gate.request.Err() == nil && gate.looked.Add(1) < 20 {
 			return errors.New("not yet")
@@ -106,11 +106,11 @@ func TestSenderLeaves(t *testing.T) {
 	})
 	close(gate.open)
 	if e := s.one(); e.Verdict != event.Accepted || string(e.Body) != "{}" {
-		t.Errorf("kept %s %q", e.Verdict, e.Body)
+		t.Errorf("captured %s %q", e.Verdict, e.Body)
 	}
 }
 
-// gated holds the first record back until it is opened.
+// gated blocks the first record until its gate is opened.
 type gated struct {
 	ingest.Spool
 	entered, open chan struct{}
@@ -170,11 +170,12 @@ func TestPanic(t *testing.T) {
 		}
 	}
 	if noted != 1 {
-		t.Errorf("%d spans tell of the panic", noted)
+		t.Errorf("%d spans record the panic", noted)
 	}
 }
 
-// TestSourcesChange: no request is refused while the sources change, and afterwards the new ones count.
+// TestSourcesChange verifies that no request is refused while the sources change, and that the new ones apply
+// afterwards.
 func TestSourcesChange(t *testing.T) {
 	s := newServer(t, nil)
 	ends := make(chan struct{})
@@ -215,21 +216,21 @@ func TestSourcesChange(t *testing.T) {
 	posting.Wait()
 	s.handler.SetSources(ingest.NewSources([]ingest.Source{{Name: "demo", Tokens: []string{newToken}}}))
 	if a := s.post("/hooks/demo/"+token, "{}"); a.StatusCode != 404 {
-		t.Errorf("the old token: %s", a.Status)
+		t.Errorf("old token: %s", a.Status)
 	}
 	if a := s.post("/hooks/demo/"+newToken, "{}"); a.StatusCode != 200 {
-		t.Errorf("the new token: %s", a.Status)
+		t.Errorf("new token: %s", a.Status)
 	}
 }
 
-// TestShutdown: a request in flight is finished, and a new one not taken.
+// TestShutdown verifies that a request in flight is completed, and that a new one is not accepted.
 func TestShutdown(t *testing.T) {
 	s := newServer(t, nil)
 	conn := s.dial()
 	whole := request("POST", "/hooks/demo/"+token, strings.Repeat("x", 1000))
 	io.WriteString(conn, whole[:len(whole)-500])
 	idle := s.dial()
-	// An answer on a later connection tells that the server has taken the earlier ones.
+	// An answer on a later connection shows that the server has accepted the earlier ones.
 	s.post("/hooks/demo/"+token, "{}")
 	s.take(1)
 	stopped := make(chan error, 1)
@@ -238,25 +239,25 @@ func TestShutdown(t *testing.T) {
 		c, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + s.addr + "/healthz")
 		if err == nil {
 			c.Body.Close()
-			return errors.New("the server still takes connections")
+			return errors.New("the server still accepts connections")
 		}
 		return nil
 	})
 	select {
 	case err := <-stopped:
-		t.Fatalf("it has not waited for the request in flight: %v", err)
+		t.Fatalf("the shutdown did not wait for the request in flight: %v", err)
 	default:
 	}
 	io.WriteString(conn, whole[len(whole)-500:])
 	if a := s.read(bufio.NewReader(conn), "POST"); a.StatusCode != 200 {
-		t.Errorf("the request in flight: %s", a.Status)
+		t.Errorf("request in flight: %s", a.Status)
 	}
 	idle.Close()
 	if err := <-stopped; err != nil {
 		t.Errorf("serve: %v", err)
 	}
 	if e := s.one(); len(e.Body) != 1000 || e.Verdict != event.Accepted {
-		t.Errorf("kept %s with %d bytes", e.Verdict, len(e.Body))
+		t.Errorf("captured %s with %d bytes", e.Verdict, len(e.Body))
 	}
 }
 
@@ -280,7 +281,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := ingest.NewServer(o, ingest.NewSources(nil), nil, nil, nil); err == nil {
-			t.Errorf("%s: a server is made", name)
+			t.Errorf("%s: NewServer returned no error", name)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"hooktape/internal/event"
 )
 
-// TestTokenIsNowhere: however the URL is written or mistaken, none of the tokens stands in what is stored, logged, traced or
-// measured.
+// TestTokenIsNowhere verifies that no token appears in stored events, logs, traces or metrics, however the URL is
+// written or mistyped.
 func TestTokenIsNowhere(t *testing.T) {
 	encoded := strings.ReplaceAll(url.PathEscape(token), "-", "%2D")
 	for name, c := range map[string]struct{ target, header string }{
@@ -83,13 +83,13 @@ func TestTokenIsNowhere(t *testing.T) {
 			assertNoToken(t, "the log", s.log.String())
 			assertNoToken(t, "a metric", fmt.Sprintf("%v", collect(t)))
 			if len(stored) == 1 && stored[0].Verdict == event.Accepted && !strings.Contains(stored[0].Path, "***") {
-				t.Errorf("the path is %q", stored[0].Path)
+				t.Errorf("got the path %q", stored[0].Path)
 			}
 		})
 	}
 }
 
-// TestTokenCut: a token at the place where a step or the name of a source is cut does not show its first half.
+// TestTokenCut verifies that truncating a step or a source's name never leaves a part of a token.
 func TestTokenCut(t *testing.T) {
 	s := newServer(t, nil)
 	for _, target := range []string{valid + "/@", "/hooks/@/x"} {
@@ -100,7 +100,8 @@ func TestTokenCut(t *testing.T) {
 	}
 }
 
-// TestTokenInRejectedBody: the body of a rejected request is stored without tokens, that of an accepted one as it came.
+// TestTokenInRejectedBody verifies that the body of a rejected request is stored without tokens, and that of an
+// accepted request unchanged.
 func TestTokenInRejectedBody(t *testing.T) {
 	s := newServer(t, nil)
 	body := `{"url":"/hooks/demo/` + token + `","other":"` + other + `"}`
@@ -109,19 +110,19 @@ func TestTokenInRejectedBody(t *testing.T) {
 		e := s.one()
 		assertNoToken(t, target, string(e.Body))
 		if !strings.HasPrefix(string(e.Body), `{"url":"/hooks/demo/***","other":"***"}`) || e.BodySHA256 != sha256.Sum256(e.Body) {
-			t.Errorf("%s: the body is %s", target, e.Body)
+			t.Errorf("%s: got the body %s", target, e.Body)
 		}
 		if strings.Contains(target, "old-token") && strings.Contains(string(e.Body), "old-token") {
-			t.Errorf("the token that was tried is in the body: %s", e.Body)
+			t.Errorf("the request's token appears in the body: %s", e.Body)
 		}
 	}
 	s.post("/hooks/demo/"+token, body)
 	if e := s.one(); string(e.Body) != body {
-		t.Errorf("the accepted body is %s", e.Body)
+		t.Errorf("got the accepted body %s", e.Body)
 	}
 }
 
-// spanText is all that a span says.
+// spanText returns all texts of a span.
 func spanText(span tracetest.SpanStub) string {
 	text := []string{span.Name, span.Status.Description}
 	add := func(attributes []attribute.KeyValue) {
@@ -149,27 +150,27 @@ func assertNoToken(t *testing.T, where, text string) {
 	}
 	for _, secret := range []string{token, other, signing} {
 		if strings.Contains(strings.ToLower(text), strings.ToLower(secret)) || strings.Contains(plain, secret) {
-			t.Errorf("%s has %q: %s", where, secret, text)
+			t.Errorf("%s contains %q: %s", where, secret, text)
 		}
 	}
 }
 
-// TestHostIsNoLabel: an invented Host or method creates no time series.
+// TestHostIsNoLabel verifies that an invented Host or method creates no time series.
 func TestHostIsNoLabel(t *testing.T) {
 	s := newServer(t, nil)
 	s.raw("FROBNICATE /hooks/invented-source/x HTTP/1.1\r\nHost: invented.example\r\nUser-Agent: invented-agent\r\n\r\n")
 	text := fmt.Sprintf("%v", collect(t))
 	for _, word := range []string{"invented", "FROBNICATE"} {
 		if strings.Contains(text, word) {
-			t.Errorf("a metric has the label %s", word)
+			t.Errorf("a metric has a label with %s", word)
 		}
 	}
 	if !strings.Contains(text, "(unknown)") {
-		t.Error("the request is not counted")
+		t.Error("the request was not counted")
 	}
 }
 
-// TestPanicTellsNothing: a panic's value may be a part of the request.
+// TestPanicTellsNothing verifies that a panic's value, which may be part of the request, is not logged.
 func TestPanicTellsNothing(t *testing.T) {
 	spans.Reset()
 	s := newServer(t, func(c *config) {

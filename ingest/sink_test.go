@@ -33,7 +33,7 @@ import (
 type pipe struct {
 	t     *testing.T
 	db    *store.Store
-	conn  driver.Conn // beside it, for what the store does not tell
+	conn  driver.Conn // for queries that the store does not offer
 	spool *spool.Spool
 	drain *spool.Drain
 	sink  *ingest.Sink
@@ -42,7 +42,7 @@ type pipe struct {
 
 var ctx = context.Background()
 
-// sourceKind: the source "viewer" is one of profile views, whatever its bodies say.
+// sourceKind gives the source "viewer" the kind of profile views, whatever its bodies contain.
 func sourceKind(source string) event.Kind {
 	if source == "viewer" {
 		return event.KindUserProfileViewed
@@ -50,7 +50,7 @@ func sourceKind(source string) event.Kind {
 	return ""
 }
 
-// newPipe makes a pipe into a database that has all tables.
+// newPipe returns a pipe into a database with all tables.
 func newPipe(t *testing.T, dsn string, limits spool.Limits) *pipe {
 	t.Helper()
 	p := &pipe{t: t, log: &testutil.Log{}}
@@ -116,7 +116,7 @@ func (p *pipe) append(records ...event.Received) {
 	}
 }
 
-// text is the only value of the only row, as text.
+// text returns the only value of a result as text.
 func (p *pipe) text(query string) (value string) {
 	p.t.Helper()
 	if err := p.conn.QueryRow(ctx, query).Scan(&value); err != nil {
@@ -141,7 +141,7 @@ func (p *pipe) wantRows(table, want string) {
 	}
 }
 
-// receivedAt is an accepted request to a source.
+// receivedAt returns an accepted request to a source.
 func receivedAt(at time.Time, source, body string) event.Received {
 	id := uuid.Must(uuid.NewV7())
 	ms := at.UnixMilli()
@@ -155,7 +155,7 @@ func receivedAt(at time.Time, source, body string) event.Received {
 
 func received(source, body string) event.Received { return receivedAt(time.Now(), source, body) }
 
-// TestColumns writes out what each column of the fixtures holds.
+// TestColumns verifies the value of each column for the fixtures.
 func TestColumns(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
@@ -191,7 +191,8 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// TestHostileBodiesAreStored: every body ends in ClickHouse byte for byte, with what could be read of it.
+// TestHostileBodiesAreStored verifies that every body is stored in ClickHouse byte for byte, with the fields that could
+// be parsed.
 func TestHostileBodiesAreStored(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
@@ -237,8 +238,8 @@ func gzipped(text string) string {
 	return b.String()
 }
 
-// TestRejectedIsFoundByText: a rejected request is found by its text, however it is encoded, and a bomb takes no more room than
-// any other body.
+// TestRejectedIsFoundByText verifies that a rejected request is found by its text in each encoding, and that a
+// decompression bomb takes no more space than any other body.
 func TestRejectedIsFoundByText(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
@@ -260,11 +261,11 @@ func TestRejectedIsFoundByText(t *testing.T) {
 		}
 	}
 	if got := p.text("SELECT toString((countIf(verdict = 'accepted' AND body_text != ''), max(length(body_text)))) FROM events"); got != "(0,65536)" {
-		t.Errorf("accepted events with a text, and the longest text, are %s", got)
+		t.Errorf("number of accepted events with a text, and length of the longest text: %s", got)
 	}
 }
 
-// weighed notes how many bytes of readable text each insert carries.
+// weighed records the number of bytes of readable text in each insert.
 type weighed struct {
 	ingest.EventStore
 	most, all int
@@ -279,8 +280,8 @@ func (w *weighed) InsertEvents(ctx context.Context, token string, events []event
 	return w.EventStore.InsertEvents(ctx, token, events)
 }
 
-// TestBatchOfBombs: a batch of small bodies that decompress to a lot is stored in parts, and cannot fill the memory,
-// and nothing is quarantined.
+// TestBatchOfBombs verifies that a batch of small bodies with large decompressed texts is stored in parts, so that it
+// cannot fill the memory, and that nothing is quarantined.
 func TestBatchOfBombs(t *testing.T) {
 	const bombs, text = 1000, 64 << 10
 	p := newPipe(t, storetest.DSN(t), quick)
@@ -297,14 +298,14 @@ func TestBatchOfBombs(t *testing.T) {
 	p.run()
 	p.flush()
 	if got := p.text("SELECT toString((count(), (SELECT count() FROM quarantine))) FROM events"); got != fmt.Sprintf("(%d,0)", bombs) {
-		t.Errorf("stored and quarantined: %s", got)
+		t.Errorf("number of stored and quarantined events: %s", got)
 	}
 	if w.most > 32<<20 || w.all != bombs*text {
-		t.Errorf("an insert carries up to %d bytes of text, all together %d, want %d", w.most, w.all, bombs*text)
+		t.Errorf("inserts have up to %d bytes of text, %d in total, want %d", w.most, w.all, bombs*text)
 	}
 }
 
-// TestOnlyAcceptedIsDecoded: rejected requests are stored, and not decoded.
+// TestOnlyAcceptedIsDecoded verifies that rejected requests are stored without parsed fields.
 func TestOnlyAcceptedIsDecoded(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
@@ -331,10 +332,11 @@ func TestOnlyAcceptedIsDecoded(t *testing.T) {
 	}
 }
 
-// TestRepeatedWebhooks: BotHelp's repetitions of a chat webhook name the first; nothing else does.
+// TestRepeatedWebhooks verifies that BotHelp's repetitions of a chat webhook refer to the original, and that no other
+// events do.
 func TestRepeatedWebhooks(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
-	// The batches are given, because the drain of a busy machine may store two records one by one.
+	// The test creates the batches, because the drain of a busy machine may store two records one by one.
 	stored := uint64(0)
 	store := func(list ...event.Received) {
 		t.Helper()
@@ -366,7 +368,8 @@ func TestRepeatedWebhooks(t *testing.T) {
 	}
 }
 
-// TestRefusedEvent: what ClickHouse refuses goes to the table quarantine with its bytes, once, and all else flows.
+// TestRefusedEvent verifies that an event that ClickHouse refuses is stored in the table quarantine with its bytes,
+// once, and that all others are stored.
 func TestRefusedEvent(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	if err := p.conn.Exec(ctx, "ALTER TABLE events ADD CONSTRAINT picky CHECK name != 'refuse me'"); err != nil {
@@ -396,7 +399,7 @@ func TestRefusedEvent(t *testing.T) {
 	p.flush()
 	p.wantRows("events", "38")
 	if stored, err := p.db.StoredEvents(ctx, append(good, last.ID)); err != nil || len(stored) != 38 {
-		t.Errorf("%d are stored, %v", len(stored), err)
+		t.Errorf("%d stored, %v", len(stored), err)
 	}
 	p.wantRows("quarantine", "5")
 	for _, r := range bad {
@@ -411,11 +414,11 @@ func TestRefusedEvent(t *testing.T) {
 		t.Errorf("quarantined garbage: %s", got)
 	}
 	if n := strings.Count(p.log.String(), "quarantine"); n != 5 {
-		t.Errorf("the log tells of %d:\n%s", n, p.log)
+		t.Errorf("%d log lines:\n%s", n, p.log)
 	}
 }
 
-// batchOf makes a batch as a spool hands it out.
+// batchOf creates a batch as a spool returns it.
 func batchOf(t *testing.T, salvaged bool, list ...event.Received) spool.Batch {
 	t.Helper()
 	b := spool.Batch{First: 1, Last: uint64(len(list)), Salvaged: salvaged, Appended: time.Now()}
@@ -429,7 +432,8 @@ func batchOf(t *testing.T, salvaged bool, list ...event.Received) spool.Batch {
 	return b
 }
 
-// TestSuspects: of records salvaged from damage those that are stored already are known by their ids, under whatever token.
+// TestSuspects verifies that records salvaged from damage that are already stored are recognized by their ids, whatever
+// their token.
 func TestSuspects(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	a, b, c := received("demo", "a"), received("demo", "b"), received("demo", "c")
@@ -445,16 +449,17 @@ func TestSuspects(t *testing.T) {
 	store(salvaged)
 	p.wantRows("events", "3")
 	salvaged.First, salvaged.Last = 21, 23
-	store(salvaged) // now all of them are known
+	store(salvaged) // now all of them are recognized
 	p.wantRows("events", "3")
 	refused := batchOf(t, true, a)
 	refused.Records = append(refused.Records, []byte("garbage"))
 	if _, err := p.sink.Store(ctx, refused); !errors.Is(err, spool.ErrRefused) {
-		t.Errorf("garbage among salvaged: %v", err)
+		t.Errorf("garbage among salvaged records: %v", err)
 	}
 }
 
-// TestRepeatedLongAfter: a batch that is sent again when ClickHouse may have forgotten its token is known by its events.
+// TestRepeatedLongAfter verifies that a repeated batch is recognized by its events when ClickHouse may have forgotten
+// its token.
 func TestRepeatedLongAfter(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	batch := batchOf(t, false, received("demo", "a"), received("demo", "b"))
@@ -468,7 +473,8 @@ func TestRepeatedLongAfter(t *testing.T) {
 	}
 }
 
-// TestClickHouseAway: what arrives while ClickHouse is killed and away is stored when it is back, once, by the drain alone.
+// TestClickHouseAway verifies that requests received while ClickHouse is down are stored once when it is back, by the
+// drain alone.
 func TestClickHouseAway(t *testing.T) {
 	engine := enginetest.Start(t)
 	storetest.Migrate(t, engine.DSN("hooktape"))
@@ -493,26 +499,27 @@ func TestClickHouseAway(t *testing.T) {
 	add(100)
 	testutil.Eventually(t, 10*time.Second, func() error {
 		if p.drain.Failing() == nil {
-			return errors.New("the drain does not notice")
+			return errors.New("the drain reports no failure")
 		}
 		return nil
 	})
 	if n := strings.Count(p.log.String(), "\n"); n != 1 {
-		t.Errorf("%d lines of log tell of one absence:\n%s", n, p.log)
+		t.Errorf("%d log lines about one outage:\n%s", n, p.log)
 	}
 	engine.Restart()
 	add(50)
 	p.flush()
 	if err := p.drain.Failing(); err != nil {
-		t.Errorf("all is well again, but the drain says %v", err)
+		t.Errorf("ClickHouse is back, but the drain reports %v", err)
 	}
 	p.wantRows("events", "250")
 	if stored, err := p.db.StoredEvents(ctx, ids); err != nil || len(stored) != len(ids) {
-		t.Errorf("%d of %d are stored, %v", len(stored), len(ids), err)
+		t.Errorf("%d of %d stored, %v", len(stored), len(ids), err)
 	}
 }
 
-// TestSameBatchAgain: a batch whose acknowledgement was lost is sent again, and stored once, also over a kill of ClickHouse.
+// TestSameBatchAgain verifies that a batch whose acknowledgement was lost is inserted again and stored once, also
+// across a kill of ClickHouse.
 func TestSameBatchAgain(t *testing.T) {
 	engine := enginetest.Start(t)
 	storetest.Migrate(t, engine.DSN("hooktape"))
@@ -541,13 +548,13 @@ func TestSameBatchAgain(t *testing.T) {
 	}
 }
 
-// TestPositions: the positions of a spool's events grow with their numbers, whatever the clock said, and are the same however the
-// drain cuts its batches, also if the process dies before each ack and after it.
+// TestPositions verifies that the positions of a spool's events grow with their numbers, whatever the clock, and do not
+// depend on how the drain forms batches, also if the process dies before or after an ack.
 func TestPositions(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	at := []time.Duration{0, time.Second, time.Second, 3 * time.Second, 2 * time.Second, -time.Hour, -time.Hour + time.Second, 4 * time.Second, 4 * time.Second}
-	const want = "[0,1000000,1000001,3000000,3000001,3000002,3000003,4000000,4000001]" // microseconds behind the beginning
+	const want = "[0,1000000,1000001,3000000,3000001,3000002,3000003,4000000,4000001]" // microseconds after the start
 	for _, records := range []int{1, 2, 3, 100} {
 		dir, options := t.TempDir(), spool.DefaultOptions()
 		options.MinFree, options.Logger = 0, slog.New(slog.DiscardHandler)
@@ -597,7 +604,7 @@ func TestPositions(t *testing.T) {
 	}
 }
 
-// TestInsertIsTraced: the insert has a span of its own, which links to the requests in it, and says when it fails.
+// TestInsertIsTraced verifies that an insert has its own span, which links to its requests and records a failure.
 func TestInsertIsTraced(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	a, b := received("demo", "a"), received("demo", "b")
@@ -628,6 +635,6 @@ func TestInsertIsTraced(t *testing.T) {
 		t.Errorf("links %v", links)
 	}
 	if text := spanText(list[0]); !strings.Contains(text, "hooktape.batch.rows 3") {
-		t.Errorf("the span says %s", text)
+		t.Errorf("the span contains %s", text)
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// TestTLS: an event that came encrypted is the event that it would have been, and its span tells how it came. HTTP/2 is not
-// offered, whatever the certificate's keeper says.
+// TestTLS verifies that TLS changes nothing in an event, that its span records the scheme, and that HTTP/2 is not
+// offered, whatever the certificate's source configures.
 func TestTLS(t *testing.T) {
 	spans.Reset()
 	s := newServer(t, encrypted)
@@ -48,12 +48,12 @@ func TestTLS(t *testing.T) {
 		attributes[string(kv.Key)] = kv.Value.String()
 	}
 	if attributes["url.scheme"] != "https" || attributes["network.protocol.version"] != "1.1" {
-		t.Errorf("the span says %v", attributes)
+		t.Errorf("span attributes %v", attributes)
 	}
 	assertNoToken(t, "the log", s.log.String())
 }
 
-// narrow is a listener whose connections hold little of what their clients do not read.
+// narrow is a listener whose connections have small send buffers.
 type narrow struct{ net.Listener }
 
 func (n narrow) Accept() (net.Conn, error) {
@@ -64,18 +64,19 @@ func (n narrow) Accept() (net.Conn, error) {
 	return conn, conn.(*net.TCPConn).SetWriteBuffer(1)
 }
 
-// TestHandshakeUnread: a client that does not read its part of a handshake loses its connection as soon as one that sends none.
+// TestHandshakeUnread verifies that a client that does not read the server's part of a handshake loses its connection
+// as soon as a client that sends nothing.
 func TestHandshakeUnread(t *testing.T) {
 	s := newServer(t, func(c *config) {
 		encrypted(c)
 		c.options.Timeouts.ReadHeader = 300 * time.Millisecond
 		c.listener = func(l net.Listener) net.Listener { return narrow{l} }
 		certificate := &c.options.TLS.Certificates[0]
-		for range 200 { // the chain is longer than what sockets hold
+		for range 200 { // a chain longer than the sockets' buffers
 			certificate.Certificate = append(certificate.Certificate, certificate.Certificate[0])
 		}
 	})
-	dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error { // before the connection has its window
+	dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error { // runs before the connection has its window
 		return errors.Join(raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1) }))
 	}}
 	raw, err := dialer.Dial("tcp", s.addr)
@@ -93,12 +94,12 @@ func TestHandshakeUnread(t *testing.T) {
 	})
 }
 
-// helloOnly has a client of TLS say hello and read no answer.
+// helloOnly makes a TLS client send a hello and read no answer.
 type helloOnly struct{ net.Conn }
 
 func (*helloOnly) Read([]byte) (int, error) { return 0, io.EOF }
 
-// TestScheme: without TLS of our own a trusted proxy's word counts, and nobody else's.
+// TestScheme verifies that without TLS only a trusted proxy can set the scheme.
 func TestScheme(t *testing.T) {
 	for _, c := range []struct {
 		change func(*config)

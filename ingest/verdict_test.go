@@ -34,10 +34,10 @@ func TestAccepted(t *testing.T) {
 	e := s.one()
 	at, err := time.Parse("2006-01-02T15:04:05.000000Z", said.ReceivedAt)
 	if err != nil || !at.Equal(e.ReceivedAt) || e.ReceivedAt.Before(before) || e.ReceivedAt.After(time.Now()) {
-		t.Errorf("received_at %q, kept %s, %v", said.ReceivedAt, e.ReceivedAt, err)
+		t.Errorf("received_at %q, captured %s, %v", said.ReceivedAt, e.ReceivedAt, err)
 	}
 	if e.ID.Version() != 7 || said.ID != e.ID.String() || e.ID == uuid.Nil {
-		t.Errorf("id %q, kept %s", said.ID, e.ID)
+		t.Errorf("id %q, captured %s", said.ID, e.ID)
 	}
 	want := event.Received{ID: e.ID, ReceivedAt: e.ReceivedAt, Source: "demo", Step: "start", Verdict: event.Accepted, Method: "POST", Path: "/hooks/demo/***/start",
 		Query: "lang=ru", RemoteIP: e.RemoteIP, Body: []byte(body), BodySHA256: sha256.Sum256([]byte(body)), TraceID: e.TraceID, SpanID: e.SpanID,
@@ -64,8 +64,8 @@ func TestVerdicts(t *testing.T) {
 	}{
 		{"first token", request("POST", demo, "{}"), 200, event.Accepted, "demo", "{}"},
 		{"second token", request("POST", "/hooks/demo/"+newToken, "{}"), 200, event.Accepted, "demo", "{}"},
-		{"just not too large", request("POST", demo, large[:100_000]), 200, event.Accepted, "demo", large[:100_000]},
-		{"just not too large, chunked", chunked(demo, large[:100_000]), 200, event.Accepted, "demo", large[:100_000]},
+		{"of the maximum size", request("POST", demo, large[:100_000]), 200, event.Accepted, "demo", large[:100_000]},
+		{"of the maximum size, chunked", chunked(demo, large[:100_000]), 200, event.Accepted, "demo", large[:100_000]},
 		{"too large by one", request("POST", demo, large[:100_001]), 413, event.TooLarge, "demo", first},
 		{"too large by one, chunked", chunked(demo, large[:100_001]), 413, event.TooLarge, "demo", first},
 		{"too large", request("POST", demo, large), 413, event.TooLarge, "demo", first},
@@ -97,7 +97,7 @@ func TestVerdicts(t *testing.T) {
 		}
 		method, _, _ := strings.Cut(c.request, " ")
 		if e := s.one(); e.Verdict != c.verdict || e.Source != c.source || string(e.Body) != c.body || e.Method != method || e.BodySHA256 != sha256.Sum256(e.Body) {
-			t.Errorf("%s: %s of %q by %s with %d bytes, want %s of %q with %d", c.name, e.Verdict, e.Source, e.Method, len(e.Body), c.verdict, c.source, len(c.body))
+			t.Errorf("%s: captured %s of %q by %s with %d bytes, want %s of %q with %d", c.name, e.Verdict, e.Source, e.Method, len(e.Body), c.verdict, c.source, len(c.body))
 		}
 		if says := strings.Contains(a.body, `"message":`); says == (c.status == 200) && method != "HEAD" {
 			t.Errorf("%s: the answer %q does not say what to do", c.name, a.body)
@@ -114,7 +114,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// TestUnknownSendersLearnNothing: the answer does not reveal the error in the URL.
+// TestUnknownSendersLearnNothing verifies that the answer does not reveal what is wrong in the URL.
 func TestUnknownSendersLearnNothing(t *testing.T) {
 	s := newServer(t, nil)
 	text := func(target string) string {
@@ -146,7 +146,7 @@ func TestSignatures(t *testing.T) {
 					t.Errorf("%s%s: %s", prefix, sign, a.Status)
 				}
 				if e := s.one(); e.Verdict != event.Accepted || headerOf(e, "X-Wh-Sign")[0] != prefix+sign {
-					t.Errorf("kept %s with %v", e.Verdict, e.Headers)
+					t.Errorf("captured %s with %v", e.Verdict, e.Headers)
 				}
 			}
 		}
@@ -158,11 +158,11 @@ func TestSignatures(t *testing.T) {
 		}
 	}
 	if a := s.post("/hooks/chat/"+token, body+" ", "X-Wh-Sign: "+good); a.StatusCode != 401 {
-		t.Errorf("another body: %s", a.Status)
+		t.Errorf("signature of another body: %s", a.Status)
 	}
 	s.take(1)
 	if a := s.post("/hooks/demo/"+token, body, "X-Wh-Sign: nonsense"); a.StatusCode != 200 {
-		t.Errorf("a source without signing token: %s", a.Status)
+		t.Errorf("source without signing token: %s", a.Status)
 	}
 }
 
@@ -177,7 +177,7 @@ func TestAborted(t *testing.T) {
 	conn.Close()
 	e := s.one()
 	if e.Verdict != event.Aborted || len(e.Body) != sent || e.BodySHA256 != sha256.Sum256(e.Body) || e.Step != "x" {
-		t.Errorf("closed in mid-body: %s with %d bytes", e.Verdict, len(e.Body))
+		t.Errorf("closed within the body: %s with %d bytes", e.Verdict, len(e.Body))
 	}
 
 	conn = s.dial()
@@ -192,21 +192,21 @@ func TestAborted(t *testing.T) {
 	conn = s.dial()
 	io.WriteString(conn, "POST /hooks/demo/"+token+" HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\nzz\r\n")
 	if a := s.read(bufio.NewReader(conn), "POST"); a.StatusCode == 200 {
-		t.Errorf("a broken chunk: %s", a.Status)
+		t.Errorf("broken chunk: %s", a.Status)
 	}
 	if e := s.one(); e.Verdict != event.Aborted || string(e.Body) != "12345" {
-		t.Errorf("a broken chunk: %s with %q", e.Verdict, e.Body)
+		t.Errorf("broken chunk: %s with %q", e.Verdict, e.Body)
 	}
 
 	conn = s.dial()
 	io.WriteString(conn, request("POST", "/hooks/nobody/x", "")[:20])
-	conn.Close() // in mid-header: there is no request
+	conn.Close() // within the header: no request
 	s.post("/hooks/demo/"+token, "{}")
 	s.take(1)
 }
 
-// TestRejectedRequestsAreLimited: rejected requests are stored up to a limit for each address and for all, and counted beyond it; what
-// is accepted is never limited.
+// TestRejectedRequestsAreLimited verifies that rejected requests are stored up to a limit for each address and one for
+// all, and counted beyond it, and that accepted requests have no limit.
 func TestRejectedRequestsAreLimited(t *testing.T) {
 	s := newServer(t, func(c *config) {
 		trusting(c)
@@ -227,8 +227,8 @@ func TestRejectedRequestsAreLimited(t *testing.T) {
 	bad(5, 3, "192.0.2.1")
 	bad(5, 3, "192.0.2.2")
 	bad(2, 2, "2001:db8::1")
-	bad(2, 1, "2001:db8::2") // of the same network
-	bad(2, 1, "192.0.2.3")   // the tenth, and one too many over all
+	bad(2, 1, "2001:db8::2") // an address of the same network
+	bad(2, 1, "192.0.2.3")   // the tenth request, and one over the total limit
 	for range 20 {
 		if a := s.post("/hooks/demo/"+token, "{}", from("192.0.2.1")); a.StatusCode != 200 {
 			t.Fatalf("accepted: %s", a.Status)
@@ -241,7 +241,8 @@ func TestRejectedRequestsAreLimited(t *testing.T) {
 	}
 }
 
-// TestKnownSourcesAreKept: requests to unknown sources do not use up the limit for rejected requests to known ones.
+// TestKnownSourcesAreKept verifies that requests to unknown sources do not use up the limit for rejected requests to
+// known ones.
 func TestKnownSourcesAreKept(t *testing.T) {
 	s := newServer(t, func(c *config) {
 		c.options.Limits.RejectedTotal = ingest.Rate{Burst: 5}
@@ -253,11 +254,12 @@ func TestKnownSourcesAreKept(t *testing.T) {
 	s.take(5)
 	s.post("/hooks/demo/an-old-token", "{}")
 	if e := s.one(); e.Verdict != event.BadToken {
-		t.Errorf("kept %s", e.Verdict)
+		t.Errorf("captured %s", e.Verdict)
 	}
 }
 
-// TestRejectedDaily: rejected requests are stored up to so many bytes a day, and the log says once that they are used up.
+// TestRejectedDaily verifies that rejected requests are stored up to a number of bytes a day, and that the log says
+// once that it is reached.
 func TestRejectedDaily(t *testing.T) {
 	s := newServer(t, func(c *config) { c.options.Limits.RejectedDaily = 20_000 })
 	for _, target := range []string{"/hooks/nobody/x", "/hooks/demo/an-old-token"} {
@@ -266,10 +268,10 @@ func TestRejectedDaily(t *testing.T) {
 				t.Fatalf("%s", a.Status)
 			}
 		}
-		s.take(4) // of 10,000 bytes
+		s.take(4) // four requests have 10,000 bytes
 	}
 	if n := strings.Count(s.log.String(), "have used up today's bytes"); n != 2 {
-		t.Errorf("the log says it %d times:\n%s", n, s.log)
+		t.Errorf("%d log lines about the limit:\n%s", n, s.log)
 	}
 	if a := s.post("/hooks/demo/"+token, "{}"); a.StatusCode != 200 {
 		t.Errorf("accepted: %s", a.Status)

@@ -8,8 +8,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// NewLogger returns the logger of a process. Each line goes to h and, after Setup, to Setup's log exporter: errors
-// before and in Setup appear in h. A line within a span has its trace_id and span_id.
+// NewLogger returns the logger of a process. It writes each line to h and, once Setup has returned, exports it too.
+// Errors before and in Setup are written to h. A line within a span has its trace_id and span_id.
 func NewLogger(h slog.Handler) *slog.Logger {
 	return slog.New(slog.NewMultiHandler(traced{h}, enabledBy{otelslog.NewHandler("hooktape"), h}))
 }

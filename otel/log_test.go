@@ -14,8 +14,8 @@ import (
 	"hooktape/otel"
 )
 
-// TestLogger: lines before Setup are in the log; after it both have each line of the same
-// level and above, and a line of a span has its ids.
+// TestLogger verifies that lines before Setup are written to the log; that after Setup both the log and the export get
+// each line of at least the same level; and that a line within a span has its ids.
 func TestLogger(t *testing.T) {
 	var text bytes.Buffer
 	logger := otel.NewLogger(slog.NewTextHandler(&text, nil))
@@ -32,22 +32,22 @@ func TestLogger(t *testing.T) {
 	const ids = "trace_id=01000000000000000000000000000002 span_id=0300000000000004"
 	for _, want := range []string{"msg=early\n", `msg="of a span" n=1 ` + ids + "\n", `msg="of none" endpoint=crm` + "\n"} {
 		if !strings.Contains(text.String(), want) {
-			t.Errorf("there is no %q in the log:\n%s", want, &text)
+			t.Errorf("the log does not contain %q:\n%s", want, &text)
 		}
 	}
 	if strings.Contains(text.String(), "too small") || len(*sent) != 2 {
-		t.Fatalf("the log has\n%sand sent are %d lines", &text, len(*sent))
+		t.Fatalf("exported %d lines, the log has\n%s", len(*sent), &text)
 	}
 	first, second := (*sent)[0], (*sent)[1]
 	if first.Body().AsString() != "of a span" || first.TraceID() != span.TraceID() || first.SpanID() != span.SpanID() || first.AttributesLen() != 1 {
-		t.Errorf("sent is %v of %s %s with %d attributes", first.Body(), first.TraceID(), first.SpanID(), first.AttributesLen())
+		t.Errorf("exported %v of trace %s, span %s, with %d attributes", first.Body(), first.TraceID(), first.SpanID(), first.AttributesLen())
 	}
 	if second.Body().AsString() != "of none" || second.TraceID().IsValid() || second.SeverityText() != "WARN" {
-		t.Errorf("sent is %v of %s, %s", second.Body(), second.TraceID(), second.SeverityText())
+		t.Errorf("exported %v of trace %s, %s", second.Body(), second.TraceID(), second.SeverityText())
 	}
 }
 
-// lines keeps what is sent.
+// lines records exported lines.
 type lines []log.Record
 
 func (l *lines) Export(_ context.Context, records []log.Record) error {

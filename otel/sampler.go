@@ -7,8 +7,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// sampler keeps a share of the webhooks, chosen by trace id, each with its deliveries: a delivery begins a separate
-// trace, which is kept if its first linked trace is. All inserts are kept: they are few, and each has many webhooks.
+// sampler samples a share of the webhooks, chosen by trace id, together with their deliveries. A delivery begins its
+// own trace, which is sampled if the first trace that it links to is. All inserts are sampled, because they are few and
+// each links to many webhooks.
 type sampler struct {
 	share float64
 	ratio sdktrace.Sampler

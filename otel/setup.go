@@ -38,8 +38,8 @@ type Options struct {
 	Version     string // service.version
 	// Spans exports the spans if no OTLP endpoint is set.
 	Spans sdktrace.SpanExporter
-	// Sample is the share, from 0 to 1, of the webhooks whose traces are kept: request and deliveries. A trace begun by
-	// a trusted peer is kept if the peer keeps it. Every webhook has ids.
+	// Sample is the share of webhooks whose traces are sampled, from 0 to 1: the trace of the request and those of its
+	// deliveries. A trace that a trusted peer began is sampled if the peer samples it. Every webhook has ids.
 	Sample float64
 	// Registry receives the metrics for /metrics. Nil exports none.
 	Registry prometheus.Registerer

@@ -12,7 +12,7 @@ import (
 	"hooktape/otel"
 )
 
-// TestSample: every trace has an id, and the wanted share of them is kept.
+// TestSample verifies that every span has ids, and that the configured share of traces is sampled.
 func TestSample(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 	const spans = 1000
@@ -36,13 +36,13 @@ func TestSample(t *testing.T) {
 			t.Fatal(err)
 		}
 		if int(*kept) < c.least || int(*kept) > c.most {
-			t.Errorf("share %v: %d of %d spans are kept", c.share, *kept, spans)
+			t.Errorf("share %v: %d of %d spans exported", c.share, *kept, spans)
 		}
 	}
 }
 
-// TestSampleOfWebhooks: a delivery's trace is kept if its request's is, and an insert's always; no link of another sender
-// makes a request kept.
+// TestSampleOfWebhooks verifies that a delivery is sampled if its request is, that inserts are always sampled, and that
+// another sender's link does not make a request sampled.
 func TestSampleOfWebhooks(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 	for _, share := range []float64{0, 0.5, 1} {
@@ -58,19 +58,19 @@ func TestSampleOfWebhooks(t *testing.T) {
 		}
 		for range 200 {
 			other := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{15: 1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled})
-			request := start(trace.SpanKindServer, trace.Link{SpanContext: other}) // the smallest id there is: a share always has it
+			request := start(trace.SpanKindServer, trace.Link{SpanContext: other}) // the smallest id, which every share includes
 			if request.IsSampled() {
 				kept++
 			}
 			if delivery := start(trace.SpanKindClient, trace.Link{SpanContext: request}); delivery.IsSampled() != request.IsSampled() {
-				t.Fatalf("share %v: request kept %v, delivery kept %v", share, request.IsSampled(), delivery.IsSampled())
+				t.Fatalf("share %v: request sampled %v, delivery sampled %v", share, request.IsSampled(), delivery.IsSampled())
 			}
 			if insert := start(trace.SpanKindClient); insert.IsSampled() != (share > 0) {
-				t.Fatalf("share %v: insert kept %v", share, insert.IsSampled())
+				t.Fatalf("share %v: insert sampled %v", share, insert.IsSampled())
 			}
 		}
 		if share == 0.5 && (kept < 50 || kept > 150) {
-			t.Errorf("%d of 200 requests are kept", kept)
+			t.Errorf("%d of 200 requests sampled", kept)
 		}
 		if err := shutdown(t.Context()); err != nil {
 			t.Fatal(err)
@@ -78,7 +78,7 @@ func TestSampleOfWebhooks(t *testing.T) {
 	}
 }
 
-// counting counts spans.
+// counting is an exporter that counts spans.
 type counting int
 
 func (c *counting) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) error {

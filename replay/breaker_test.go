@@ -16,7 +16,8 @@ var (
 	noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 )
 
-// TestBreakerIsLogged: one warning when it opens, one line when it closes, each with the failed attempts until then.
+// TestBreakerIsLogged verifies one warning when the breaker opens and one line when it closes, each with the number of
+// failed attempts so far.
 func TestBreakerIsLogged(t *testing.T) {
 	var log strings.Builder
 	logger := slog.New(slog.NewTextHandler(&log, nil))
@@ -30,7 +31,7 @@ func TestBreakerIsLogged(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 	if len(lines) != 2 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "breaker opens") || !strings.Contains(lines[0], "failed_attempts=3 next_attempt_in=10s") ||
 		!strings.Contains(lines[1], "level=INFO") || !strings.Contains(lines[1], "breaker closes") || !strings.Contains(lines[1], "failed_attempts=5") {
-		t.Errorf("the log says\n%s", log.String())
+		t.Errorf("got the log\n%s", log.String())
 	}
 }
 
@@ -38,12 +39,12 @@ func TestPacerKeepsTheTimeBetweenEvents(t *testing.T) {
 	p := pacer{factor: 10}
 	received := noon.Add(-time.Hour)
 	if due := p.due(received, noon); !due.Equal(noon) {
-		t.Errorf("the first is due at %s", due)
+		t.Errorf("first event due at %s", due)
 	}
 	if due := p.due(received.Add(time.Minute), noon.Add(time.Second)); !due.Equal(noon.Add(6 * time.Second)) {
-		t.Errorf("a minute later is due at %s", due)
+		t.Errorf("an event a minute later due at %s", due)
 	}
 	if due := (&pacer{}).due(received, noon); !due.Equal(noon) {
-		t.Errorf("without a pace it is due at %s", due)
+		t.Errorf("without a pace due at %s", due)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"hooktape/replay"
 )
 
-// TestAnotherClockIsAhead: what this process writes of a replay and an endpoint is newer than what another machine wrote, though that
-// one's clock is an hour ahead.
+// TestAnotherClockIsAhead verifies that this process's rows of a replay and an endpoint are newer than those that
+// another machine wrote with a clock that is an hour ahead.
 func TestAnotherClockIsAhead(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -40,7 +40,8 @@ func TestAnotherClockIsAhead(t *testing.T) {
 	})
 }
 
-// TestEventsAreKeptWhileTheWorkerIsAway: an endpoint whose TLS files are wrong for a while gets the events received meanwhile.
+// TestEventsAreKeptWhileTheWorkerIsAway verifies that an endpoint whose TLS files were invalid for a while gets the
+// events received in that time.
 func TestEventsAreKeptWhileTheWorkerIsAway(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -61,7 +62,7 @@ func TestEventsAreKeptWhileTheWorkerIsAway(t *testing.T) {
 	assertEachOnce(t, events, got)
 }
 
-// TestACancelIsFinal whatever commands come before and after it.
+// TestACancelIsFinal verifies that a cancelled replay stays cancelled, whatever commands come before and after.
 func TestACancelIsFinal(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -71,14 +72,14 @@ func TestACancelIsFinal(t *testing.T) {
 	}
 	steering, err := db.Steering(context.Background())
 	if got := steering[r.ID.String()].Action; err != nil || got != event.ActionCancel {
-		t.Errorf("%q is wanted of it, %v", got, err)
+		t.Errorf("the replay's command is %q, %v", got, err)
 	}
 	if shown, err := db.Replay(context.Background(), r.ID); err != nil || shown.State != event.ReplayCancelled {
 		t.Errorf("%s, %v", shown.State, err)
 	}
 }
 
-// TestMaxAgeIsOfRetries: a delivery that has waited long gets its first attempt, but no retry when it is too old.
+// TestMaxAgeIsOfRetries verifies that max_age does not prevent a late first attempt, only later retries.
 func TestMaxAgeIsOfRetries(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)

@@ -19,7 +19,7 @@ import (
 	"hooktape/replay"
 )
 
-// rawEndpoint answers each connection with whatever serve writes, once it has read the request's header.
+// rawEndpoint reads a request's header on each connection and then calls serve, which writes the answer.
 func rawEndpoint(t *testing.T, serve func(*net.TCPConn)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -55,8 +55,8 @@ func closedPort(t *testing.T) string {
 	return "http://" + listener.Addr().String() + "/"
 }
 
-// TestFailingEndpoints: a failure's outcome, text and status are stored, and it is retried only if that may help. TestWhatCanGoWrong
-// of package outbound has all failures, and TestGivingUp all that is retried.
+// TestFailingEndpoints verifies the stored outcome, text and status of failures, and which are retried.
+// TestWhatCanGoWrong of package outbound covers all failures, TestGivingUp all retries.
 func TestFailingEndpoints(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -73,7 +73,7 @@ func TestFailingEndpoints(t *testing.T) {
 		url     string
 		outcome event.Outcome
 		status  uint16
-		err     string // a part of it
+		err     string // part of it
 		retried bool
 	}{
 		"refused": {refused, event.OutcomeNoConn, 0, "connect to " + address(refused) + ": connection refused", true},
@@ -97,7 +97,7 @@ func TestFailingEndpoints(t *testing.T) {
 	begun := time.Now()
 	startSender(t, db, t.TempDir(), private)
 	for name, c := range cases {
-		awaitDone(t, db, replays[name].ID, 4*time.Minute) // there are many at once, and a slow machine takes its time
+		awaitDone(t, db, replays[name].ID, 4*time.Minute) // many replays run at the same time, which takes long on a slow machine
 		attempts := attemptsOf(t, db, events[name].ID)
 		want, state := 1, event.Failed
 		if c.retried {
@@ -120,7 +120,7 @@ func TestFailingEndpoints(t *testing.T) {
 		d := deliveryOf(t, db, events[name].ID)
 		why := attempts[len(attempts)-1].Error
 		if d.State == event.Delivered {
-			why = "" // what is wrong with an answer's body is not the delivery's
+			why = "" // an unreadable body does not fail the delivery
 		}
 		if d.State != state || int(d.Attempts) != want || d.StatusCode != c.status || !strings.HasPrefix(d.Error, why) || (d.Error == "") != (why == "") {
 			t.Errorf("%s: delivery %+v", name, d)
@@ -135,7 +135,8 @@ func values(m map[string]event.Event) (list []event.Event) {
 	return list
 }
 
-// TestRetriesUntilItWorks: what fails for a while is delivered in the end; later attempts keep the Idempotency-Key.
+// TestRetriesUntilItWorks verifies that a delivery that fails for a while succeeds in the end, and that all attempts
+// have the same Idempotency-Key.
 func TestRetriesUntilItWorks(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -164,14 +165,14 @@ func TestRetriesUntilItWorks(t *testing.T) {
 		}
 	}
 	if !slices.Equal(numbers, []string{"1", "2", "3"}) || len(keys) != 1 {
-		t.Errorf("attempts seen by the endpoint: %v with keys %v", numbers, keys)
+		t.Errorf("the endpoint got attempts %v with keys %v", numbers, keys)
 	}
 	if others := got.countByID(); others[events[0].ID.String()] != 1 || others[events[2].ID.String()] != 1 {
-		t.Errorf("the events that did not fail were sent %v times", others)
+		t.Errorf("events that did not fail were sent %v times", others)
 	}
 }
 
-// TestDeadEndpointSlowsNoOther: a replay whose endpoint hangs does not delay another.
+// TestDeadEndpointSlowsNoOther verifies that a replay to a hanging endpoint does not delay another replay.
 func TestDeadEndpointSlowsNoOther(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -187,14 +188,14 @@ func TestDeadEndpointSlowsNoOther(t *testing.T) {
 	startReplay(t, db, "dead", hanging.URL, func(r *event.Replay) { r.Endpoint = "dead" })
 	r := startReplay(t, db, "healthy", endpoint.URL, nil)
 	startSender(t, db, t.TempDir(), private, endpointAt("dead", hanging.URL, func(e *replay.Endpoint) {
-		e.Subscribe, e.Timeout = nil, 10*time.Minute // longer than anyone waits here
+		e.Subscribe, e.Timeout = nil, 10*time.Minute // longer than any wait of this test
 	}))
 	awaitDone(t, db, r.ID, atLeast)
 	assertEachOnce(t, healthy, &got)
 }
 
-// TestPublicOnly: of two replays to one private URL, the one whose maker may not send there sends nothing, though the configuration
-// allows the URL; the other sends.
+// TestPublicOnly verifies that a replay whose creator may not send to private addresses sends nothing to a private URL,
+// although the configuration allows the URL, while another replay to the same URL sends.
 func TestPublicOnly(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -223,11 +224,11 @@ func TestPublicOnly(t *testing.T) {
 		}
 	}
 	if len(got.all()) != 3 {
-		t.Errorf("%d requests have arrived", len(got.all()))
+		t.Errorf("%d requests arrived", len(got.all()))
 	}
 }
 
-// TestOnlyAcceptedEventsAreSent: whatever the selection says, what strangers sent goes nowhere.
+// TestOnlyAcceptedEventsAreSent verifies that rejected events are not sent, whatever the selection says.
 func TestOnlyAcceptedEventsAreSent(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -249,8 +250,8 @@ func TestOnlyAcceptedEventsAreSent(t *testing.T) {
 	}
 }
 
-// TestAttemptIsStored: the table attempts has the headers that the endpoint got, the trace that it was told, and its answer unchanged,
-// even one in Latin-1.
+// TestAttemptIsStored verifies that the table attempts has the headers and the trace that the endpoint got, and its
+// answer unchanged, even if it is Latin-1.
 func TestAttemptIsStored(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -271,14 +272,14 @@ func TestAttemptIsStored(t *testing.T) {
 		t.Fatalf("attempts %+v", attempts)
 	}
 	header := got.all()[0].header
-	sent := http.Header{"Content-Length": header["Content-Length"]} // which net/http writes
+	sent := http.Header{"Content-Length": header["Content-Length"]} // net/http writes it
 	for _, h := range attempts[0].RequestHeaders {
 		sent.Add(h.Name, h.Value)
 	}
 	if !reflect.DeepEqual(sent, header) {
-		t.Errorf("the attempt has the headers\n%q, the endpoint got\n%q", sent, header)
+		t.Errorf("stored headers\n%q\nthe endpoint got\n%q", sent, header)
 	}
 	if parent := header.Get("Traceparent"); !strings.HasPrefix(parent, fmt.Sprintf("00-%x-", attempts[0].TraceID)) || attempts[0].TraceID == events[0].TraceID {
-		t.Errorf("traceparent %q, the attempt's trace is %x, the request's %x", parent, attempts[0].TraceID, events[0].TraceID)
+		t.Errorf("traceparent %q, trace of the attempt %x, trace of the event %x", parent, attempts[0].TraceID, events[0].TraceID)
 	}
 }

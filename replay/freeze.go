@@ -50,11 +50,11 @@ func freeze(ctx context.Context, db *store.Store, self store.LeaseClaim, r *even
 	return save()
 }
 
-// freezeLock is the lock for freezing selections for one endpoint, over all processes. It is the one-bit algorithm of
-// J. E. Burns and L. Lamport (L. Lamport, The Mutual Exclusion Problem: Part II, section 4.1), which needs only that
-// ClickHouse shows what was written. A process sets its bit by claiming the lease and clears it by releasing it. A
-// process with a lower id goes first, and those with higher ids clear their bits while it waits. A process whose claim
-// does not change for leaseTime counts as dead.
+// freezeLock is the lock for freezing selections for one endpoint, across all processes. It is the one-bit algorithm of
+// J. E. Burns and L. Lamport (L. Lamport, The Mutual Exclusion Problem: Part II, section 4.1), which only requires that
+// a process reads what another has written to ClickHouse. A process sets its bit by claiming the lease and clears it by
+// releasing it. The process with the lowest id goes first, and those with higher ids clear their bits while it waits. A
+// process whose claim does not change for leaseTime counts as dead.
 type freezeLock struct {
 	store *store.Store
 	lease string
@@ -94,8 +94,8 @@ func (l *freezeLock) acquire(ctx context.Context) error {
 }
 
 // awaitHigher waits, with this process's bit set, until no process with a higher id has its bit set. It then clears the
-// bits of dead processes, so that the next process need not wait to see that they are dead. If one of them continues
-// after all, it waits for this process, which has the lock.
+// bits of dead processes, so that the next process does not have to wait for them. A process that was wrongly taken for
+// dead waits for this process, which has the lock.
 func (l *freezeLock) awaitHigher(ctx context.Context, higher bool) error {
 	for higher {
 		if err := l.pause(ctx); err != nil {

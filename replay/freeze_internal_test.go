@@ -9,7 +9,8 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// TestADeadProcessDoesNotKeepTheLock: a process that died while it froze a selection delays others for leaseTime only.
+// TestADeadProcessDoesNotKeepTheLock verifies that a process that died while it froze a selection delays others for no
+// longer than leaseTime.
 func TestADeadProcessDoesNotKeepTheLock(t *testing.T) {
 	t.Parallel()
 	db, err := store.Open(enginetest.DSN(t))
@@ -41,14 +42,14 @@ func TestADeadProcessDoesNotKeepTheLock(t *testing.T) {
 		t.Error("the lock is not held")
 	}
 	waiting.mu.Lock()
-	waiting.renewed = time.Now().Add(-leaseTime) // the process stood still: another may have had the lock
+	waiting.renewed = time.Now().Add(-leaseTime) // the process was stopped for so long that another may have held the lock
 	waiting.mu.Unlock()
 	waiting.renew(ctx)
 	if waiting.held() {
-		t.Error("a lapsed lock was renewed")
+		t.Error("an expired lock was renewed")
 	}
 	end()
-	// Otherwise each later process would wait for the dead one.
+	// A leftover claim would make each later process wait.
 	if holders, err := db.LeaseClaims(t.Context(), "freeze crm"); err != nil || len(holders) != 0 {
 		t.Errorf("%+v, %v", holders, err)
 	}

@@ -12,8 +12,8 @@ import (
 	"hooktape/replay"
 )
 
-// TestSimultaneousReplays: six replays to one endpoint, made at the same moment by three processes without a key, send each
-// event once between them.
+// TestSimultaneousReplays verifies that six replays to one endpoint, created concurrently by three processes without an
+// idempotency key, together send each event once.
 func TestSimultaneousReplays(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.DSN(t)
@@ -58,7 +58,8 @@ func TestSimultaneousReplays(t *testing.T) {
 	assertEachOnce(t, events, got)
 }
 
-// TestSameKeyInTwoProcesses: of two creations under one key at the same moment, one makes the replay and both return it.
+// TestSameKeyInTwoProcesses verifies that of two concurrent creations with the same idempotency key one creates the
+// replay and both return it.
 func TestSameKeyInTwoProcesses(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.DSN(t)

@@ -40,9 +40,10 @@ var errUnsure = errors.New("finding out whether another process delivers")
 // and no time of the database or of another machine counts. The process that takes over releases the claims of dead
 // ones, so that a later start need not watch them again.
 //
-// A process that knows of others stops sending when it could not renew its claim for leaseFence, because one of them
-// will begin. One that knows of no other continues without ClickHouse, where nobody could take the lease from it. One
-// that stood still sends nothing before it has renewed, and queues behind those that came meanwhile.
+// A process that knows of others stops sending if it could not renew its claim for leaseFence, because one of them will
+// take over. A process that knows of no other continues without ClickHouse, because nobody can take the lease then. A
+// process that was stopped sends nothing before it has renewed its claim, and queues behind processes that started
+// meanwhile.
 type lease struct {
 	store  *store.Store
 	self   store.LeaseClaim
@@ -204,7 +205,7 @@ func (l *lease) claim() (self store.LeaseClaim, stoodStill bool) {
 	return l.self, !within(l.checked, leaseFence)
 }
 
-// apply applies the claims of the living processes, of which this is one, the earliest first.
+// apply applies the claims of the living processes, including this one, in order of time.
 func (l *lease) apply(claims []store.LeaseClaim, asked time.Time) {
 	l.renewed, l.alone = asked, len(claims) == 1 && l.isSelf(claims[0])
 	for _, c := range claims {

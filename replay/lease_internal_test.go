@@ -10,7 +10,8 @@ import (
 	"hooktape/internal/store"
 )
 
-// TestALostLeaseIsNotTakenBack: a process that stood still for longer than leaseTime queues behind the one that took over.
+// TestALostLeaseIsNotTakenBack verifies that a process that was stopped for longer than leaseTime queues behind the
+// process that took over.
 func TestALostLeaseIsNotTakenBack(t *testing.T) {
 	now := time.Now()
 	l := &lease{self: store.LeaseClaim{ID: "old"}, logger: slog.New(slog.DiscardHandler)}
@@ -25,22 +26,22 @@ func TestALostLeaseIsNotTakenBack(t *testing.T) {
 	l.renewed = now.Add(-30 * time.Second)
 	l.checked = l.renewed
 	if l.held() {
-		t.Error("it sends before it has looked")
+		t.Error("the process sends before it has checked its lease")
 	}
 	self, stoodStill := l.claim()
 	if !self.Since.IsZero() || !stoodStill {
-		t.Errorf("it asks as if it had been here all the time: %+v, %v", self, stoodStill)
+		t.Errorf("the process keeps its old claim: %+v, %v", self, stoodStill)
 	}
 	old.Since = time.Now()
 	l.apply([]store.LeaseClaim{other, old}, time.Now())
 	l.checked = time.Now()
 	if err := l.state(); !errors.Is(err, ErrStandby) {
-		t.Errorf("then it says %v", err)
+		t.Errorf("got the state %v", err)
 	}
 }
 
-// TestClaimIsNotSeen: a process whose claim a lagging replica does not show, whatever else that shows, delivers nothing until it
-// does.
+// TestClaimIsNotSeen verifies that a process delivers nothing while a lagging replica does not show its claim, whatever
+// other claims it shows.
 func TestClaimIsNotSeen(t *testing.T) {
 	l := &lease{self: store.LeaseClaim{ID: "self"}, logger: slog.New(slog.DiscardHandler)}
 	self := []store.LeaseClaim{{ID: "self", Since: time.Now()}}
@@ -58,7 +59,7 @@ func TestClaimIsNotSeen(t *testing.T) {
 	}
 }
 
-// TestStoodStillAndClickHouseAway: a process that cannot find out what happened meanwhile sends nothing.
+// TestStoodStillAndClickHouseAway verifies that a process that was stopped sends nothing until it can check its lease.
 func TestStoodStillAndClickHouseAway(t *testing.T) {
 	db, err := store.Open("http://127.0.0.1:1/hooktape")
 	if err != nil {
@@ -73,12 +74,13 @@ func TestStoodStillAndClickHouseAway(t *testing.T) {
 		l.checked = time.Now().Add(-stood)
 		l.renew(t.Context())
 		if goesOn := stood == 0; l.held() != goesOn {
-			t.Errorf("after standing still for %v it sends: %v (%v)", stood, l.held(), l.state())
+			t.Errorf("after a stop of %v: holds the lease %v (%v)", stood, l.held(), l.state())
 		}
 	}
 }
 
-// TestAloneWithoutClickHouse: a process that knows of no other goes on without ClickHouse, and one that knows of others does not.
+// TestAloneWithoutClickHouse verifies that while ClickHouse is away a process that knows no other process continues,
+// and one that knows others does not.
 func TestAloneWithoutClickHouse(t *testing.T) {
 	self, other := store.LeaseClaim{ID: "self", Since: time.Now().Add(-time.Hour)}, store.LeaseClaim{ID: "other", Since: time.Now()}
 	for _, holders := range [][]store.LeaseClaim{{self}, {self, other}} {
@@ -88,12 +90,12 @@ func TestAloneWithoutClickHouse(t *testing.T) {
 		}
 		l.renewed, l.checked = time.Now().Add(-leaseFence), time.Now()
 		if alone := len(holders) == 1; l.held() != alone {
-			t.Errorf("of %d processes it sends: %v", len(holders), l.held())
+			t.Errorf("with %d processes: holds the lease %v", len(holders), l.held())
 		}
 	}
 }
 
-// TestAliveMeansChanging: another process is alive while its claim changes, whatever the other's clock says.
+// TestAliveMeansChanging verifies that a process counts as alive while its claim changes, whatever its clock says.
 func TestAliveMeansChanging(t *testing.T) {
 	l := &lease{self: store.LeaseClaim{ID: "self"}}
 	future, now := time.Now().Add(2*time.Hour), time.Now()
@@ -107,12 +109,13 @@ func TestAliveMeansChanging(t *testing.T) {
 	} {
 		alive, dead := l.split([]store.LeaseClaim{{ID: "other", SeenAt: c.mark}, {ID: "self"}}, now.Add(c.after))
 		if got := len(alive) == 2; got != c.alive || len(alive)+len(dead) != 2 {
-			t.Errorf("look %d: alive %v, dead %v; want it alive: %v", n, alive, dead, c.alive)
+			t.Errorf("check %d: alive %v, dead %v; want alive: %v", n, alive, dead, c.alive)
 		}
 	}
 }
 
-// TestARetryIsNotDelayedByClocks: a delivery waits as long as was decided, though the clock was ahead then.
+// TestARetryIsNotDelayedByClocks verifies that a delivery waits for its decided delay, although the clock was ahead at
+// the decision.
 func TestARetryIsNotDelayedByClocks(t *testing.T) {
 	now := time.Now()
 	retrying := func(updated, next time.Duration) event.Delivery {

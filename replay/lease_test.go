@@ -11,8 +11,8 @@ import (
 	"hooktape/replay"
 )
 
-// TestStandby: of several processes one delivers, and another takes over when that ends; nothing is sent
-// twice. A process that is started again over its spool need not wait for its former self.
+// TestStandby verifies that one of several processes delivers, that another takes over when it ends, and that nothing
+// is sent twice. A process that restarts with its own spool does not wait for its previous claim.
 func TestStandby(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -31,12 +31,12 @@ func TestStandby(t *testing.T) {
 	for _, w := range waiting {
 		testutil.Eventually(t, 15*time.Second, func() error {
 			if err := w.runner.Failing(); !errors.Is(err, replay.ErrStandby) {
-				return fmt.Errorf("it delivers beside another: %w", err)
+				return fmt.Errorf("a second process delivers: %w", err)
 			}
 			return nil
 		})
 		if text := w.runner.Failing().Error(); !strings.Contains(text, "has the lease") {
-			t.Errorf("a standby says %q", text)
+			t.Errorf("a standby reports %q", text)
 		}
 	}
 	first.stop()

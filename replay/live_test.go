@@ -19,7 +19,7 @@ import (
 	"hooktape/replay"
 )
 
-// endpointAt is an endpoint for tests: on this machine, tried again soon.
+// endpointAt returns an endpoint on this machine with short retry delays.
 func endpointAt(name, url string, change func(*replay.Endpoint)) replay.Endpoint {
 	e := replay.DefaultEndpoint(name, url)
 	e.AllowPrivate, e.Subscribe = true, &replay.Subscription{}
@@ -60,7 +60,7 @@ func awaitDelivered(t *testing.T, db *store.Store, events []event.Event, patienc
 	})
 }
 
-// ofSubscribers makes events of some people in turn.
+// ofSubscribers assigns events to people, in turn.
 func ofSubscribers(events []event.Event, people int) []event.Event {
 	for i := range events {
 		events[i].BothelpUserID = fmt.Sprint("person ", i%people)
@@ -78,14 +78,14 @@ func TestLiveDelivery(t *testing.T) {
 	awaitPoller(t, db, "crm")
 	first := newEvents("demo", 30)
 	insert(t, db, newEvents("other", 3)...)
-	insert(t, db, first[20:]...) // the later ones are stored first
+	insert(t, db, first[20:]...) // later events are stored first
 	insert(t, db, first[:20]...)
-	insert(t, db, first[5]) // and one comes twice
+	insert(t, db, first[5]) // stored twice
 	awaitDelivered(t, db, first, 15*time.Second)
 	s.stop()
 
 	second := newEvents("demo", 40)[30:]
-	insert(t, db, second...) // while nobody delivers
+	insert(t, db, second...) // while no process delivers
 	startSender(t, db, dir, replay.Options{}, crm)
 	all := append(first, second...)
 	awaitDelivered(t, db, all, 15*time.Second)
@@ -97,7 +97,8 @@ func TestLiveDelivery(t *testing.T) {
 	}
 }
 
-// TestOrderOfASubscriber: an endpoint that fails every third request gets each person's events in order all the same.
+// TestOrderOfASubscriber verifies that an endpoint that fails every third request still gets each person's events in
+// order.
 func TestOrderOfASubscriber(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -131,7 +132,7 @@ func TestOrderOfASubscriber(t *testing.T) {
 	assertInOrder(t, events, 7, &got)
 }
 
-// assertInOrder wants each person's events in order; the n-th event is of person n%people.
+// assertInOrder verifies that each person's events arrived in order. Event n belongs to person n%people.
 func assertInOrder(t *testing.T, events []event.Event, people int, got *receiver) {
 	t.Helper()
 	place := map[string]int{}
@@ -148,8 +149,8 @@ func assertInOrder(t *testing.T, events []event.Event, people int, got *receiver
 	}
 }
 
-// TestOrderOverASetBackClock: events that wait in ClickHouse are sent in the order of their spool, though the clock was set back
-// between them, by another process as well; and so they are in a replay.
+// TestOrderOverASetBackClock verifies that events waiting in ClickHouse are sent in the order of their spool, although
+// the clock was set back between them: by the same process, by another process, and in a replay.
 func TestOrderOverASetBackClock(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -184,7 +185,7 @@ func TestOrderOverASetBackClock(t *testing.T) {
 	testutil.Eventually(t, atLeast, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if open := (&event.Replay{Counts: counts}).Open(); err == nil && open != uint64(len(events)) {
-			err = fmt.Errorf("%d wait", open)
+			err = fmt.Errorf("%d deliveries open", open)
 		}
 		return err
 	})
@@ -199,7 +200,8 @@ func TestOrderOverASetBackClock(t *testing.T) {
 	assertInOrder(t, events, 3, &replayed)
 }
 
-// TestOnCluster: live delivery is the same over two shards, one of which gets its part of an insert before the other.
+// TestOnCluster runs the tests of live delivery on two shards, one of which gets its part of an insert before the
+// other.
 func TestOnCluster(t *testing.T) {
 	t.Parallel()
 	enginetest.OnCluster(t, store.ShardedBy(), 1, "-test.run", "^TestLiveDelivery$")
@@ -209,7 +211,8 @@ func TestOnCluster(t *testing.T) {
 	}
 }
 
-// TestDeadEndpoint: it is called a few times and no more, nothing is lost, and another one is not slowed.
+// TestDeadEndpoint verifies that a dead endpoint is called only a few times, that its events are not lost, and that
+// another endpoint is not slowed.
 func TestDeadEndpoint(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -235,7 +238,7 @@ func TestDeadEndpoint(t *testing.T) {
 	awaitPoller(t, db, "well")
 	events := newEvents("demo", 200)
 	insert(t, db, events...)
-	awaitDelivered(t, db, events, 20*time.Second) // by the healthy one
+	awaitDelivered(t, db, events, 20*time.Second) // by the healthy endpoint
 	assertEachOnce(t, events, &healthy)
 	testutil.Eventually(t, 10*time.Second, func() error {
 		states, err := db.EndpointStates(context.Background())
@@ -246,7 +249,7 @@ func TestDeadEndpoint(t *testing.T) {
 		}
 		return fmt.Errorf("%+v, %v", states, err)
 	})
-	if n := calls.Load(); n > 30 { // five, those under way beside them, and the probes
+	if n := calls.Load(); n > 30 { // five failures, the concurrent requests, and the probes
 		t.Errorf("a dead endpoint was called %d times", n)
 	}
 	alive.Store(true)
@@ -310,7 +313,7 @@ func TestCancel(t *testing.T) {
 	awaitState(t, db, r.ID, event.ReplayCancelled, 5*time.Second)
 }
 
-// TestPausedEndpoint: nothing goes to it, live or replayed, until it is resumed.
+// TestPausedEndpoint verifies that a paused endpoint gets nothing, live or replayed, until it is resumed.
 func TestPausedEndpoint(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)

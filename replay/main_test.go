@@ -31,7 +31,7 @@ import (
 	"hooktape/replay"
 )
 
-// TestMain lets go of idle connections: clickhouse-go forgets one that it closes right after an error response.
+// TestMain closes idle connections: clickhouse-go leaks one that it closes right after an error response.
 func TestMain(m *testing.M) {
 	otel.SetTracerProvider(sdktrace.NewTracerProvider())
 	otel.SetTextMapPropagator(propagation.TraceContext{})
@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 
-// childEnv makes the test binary a process that only sends, to be killed by the test that started it.
+// childEnv makes the test binary a process that only delivers, for a test to kill.
 const childEnv = "REPLAY_TEST_CHILD"
 
 type childSettings struct{ DSN, Dir string }
@@ -76,7 +76,7 @@ func openSpool(dir string) (*spool.Spool, error) {
 	return spool.Open(dir, o)
 }
 
-// openStore opens a database that has all tables.
+// openStore opens a database with all tables.
 func openStore(t *testing.T, dsn string) *store.Store {
 	t.Helper()
 	db, err := store.Open(dsn)
@@ -93,7 +93,7 @@ func newStore(t *testing.T) *store.Store {
 	return db
 }
 
-// sender is what a process that sends consists of.
+// sender has the parts of a delivering process.
 type sender struct {
 	t        *testing.T
 	log      *testutil.Log
@@ -104,7 +104,7 @@ type sender struct {
 	stopRunner, stopRecorder func()
 }
 
-// newSender makes the parts; nothing runs yet.
+// newSender creates the parts of a sender without running them.
 func newSender(t *testing.T, db *store.Store, dir string, o replay.Options, endpoints ...replay.Endpoint) *sender {
 	t.Helper()
 	s := &sender{t: t, log: &testutil.Log{}, stopRunner: func() {}, stopRecorder: func() {}}
@@ -130,7 +130,7 @@ func startSender(t *testing.T, db *store.Store, dir string, o replay.Options, en
 func (s *sender) startRunner()   { s.stopRunner = s.start(s.runner.Run) }
 func (s *sender) startRecorder() { s.stopRecorder = s.start(s.recorder.Run) }
 
-// start runs an actor; the returned function ends it and waits for it.
+// start runs an actor. The returned function stops it and waits for its end.
 func (s *sender) start(actor func(context.Context) error) func() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -143,14 +143,14 @@ func (s *sender) start(actor func(context.Context) error) func() {
 	return func() { cancel(); <-done }
 }
 
-// stop ends everything in order.
+// stop stops all parts in order.
 func (s *sender) stop() {
 	s.stopRunner()
 	s.stopRecorder()
 	s.spool.Close()
 }
 
-// newEvent is a stored request, the n-th of its source.
+// newEvent returns event n of a source.
 func newEvent(source string, n int) event.Event {
 	at := time.Now().UTC().Truncate(time.Microsecond).Add(-time.Minute + time.Duration(n)*time.Millisecond)
 	return event.Event{
@@ -170,13 +170,13 @@ func newEvents(source string, n int) []event.Event {
 	return events
 }
 
-// insert stores events as those of a spool of their own.
+// insert stores events with a spool of their own.
 func insert(t *testing.T, db *store.Store, events ...event.Event) {
 	t.Helper()
 	insertAs(t, db, rand.Text(), 1, events...)
 }
 
-// insertAs stores events as those of a spool, numbered from first on.
+// insertAs stores events of a spool, with the numbers from first on.
 func insertAs(t *testing.T, db *store.Store, spool string, first uint64, events ...event.Event) {
 	t.Helper()
 	events = slices.Clone(events)
@@ -188,7 +188,7 @@ func insertAs(t *testing.T, db *store.Store, spool string, first uint64, events 
 	}
 }
 
-// startReplay makes a running replay of all events of a source, as the command line does.
+// startReplay creates a running replay of all events of a source, as the command line does.
 func startReplay(t *testing.T, db *store.Store, source, url string, change func(*event.Replay)) event.Replay {
 	t.Helper()
 	now := time.Now()
@@ -207,7 +207,7 @@ func startReplay(t *testing.T, db *store.Store, source, url string, change func(
 	return r
 }
 
-// steer commands a replay (by its id) or an endpoint.
+// steer gives a command to a replay (by its id) or an endpoint.
 func steer(t *testing.T, db *store.Store, target string, action event.Action) {
 	t.Helper()
 	if err := db.AddCommand(context.Background(), event.Command{Target: target, Action: action, By: "test"}); err != nil {
@@ -215,7 +215,7 @@ func steer(t *testing.T, db *store.Store, target string, action event.Action) {
 	}
 }
 
-// atLeast is how long a test waits for a condition: a loaded machine takes ten times as long as an idle one.
+// atLeast is the timeout of a condition. A loaded machine takes ten times as long as an idle one.
 const atLeast = 2 * time.Minute
 
 // awaitDone waits for the end of a replay.
@@ -237,7 +237,7 @@ func awaitState(t *testing.T, db *store.Store, id uuid.UUID, state event.ReplayS
 	return r
 }
 
-// receipt is one request that an endpoint got.
+// receipt is one request at an endpoint.
 type receipt struct {
 	id, attempt string
 	header      http.Header

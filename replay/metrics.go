@@ -60,7 +60,7 @@ func endpointLabel(name string) attribute.KeyValue {
 	return attrEndpoint.String(name)
 }
 
-// observation is what the gauges show.
+// observation has the values of the gauges.
 type observation struct {
 	waiting    map[attribute.KeyValue]int64 // deliveries in memory, by endpoint
 	delivering bool                         // this process, not another one; otherwise the rest is empty
@@ -68,7 +68,7 @@ type observation struct {
 	replays    []event.Replay               // unfinished
 }
 
-// observe registers the gauges until stop is called. now returns what they show.
+// observe registers the gauges until stop is called. now returns their values.
 func observe(now func() observation) (stop func()) {
 	m := otel.Meter(scope)
 	gauge := func(name, unit, description string) metric.Int64ObservableGauge {

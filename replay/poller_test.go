@@ -16,8 +16,8 @@ import (
 	"hooktape/replay"
 )
 
-// TestDeliveredWhateverTheClocksSay: events are delivered that were received while clocks were hours ahead or behind, or whose insert
-// took very long, between events with the right time.
+// TestDeliveredWhateverTheClocksSay verifies that events are delivered although they were received while clocks were
+// hours ahead or behind, or their insert took very long, between events with the right time.
 func TestDeliveredWhateverTheClocksSay(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -35,12 +35,13 @@ func TestDeliveredWhateverTheClocksSay(t *testing.T) {
 		insertAs(t, db, spool, number, e...)
 		number += uint64(len(e))
 		all = append(all, e...)
-		awaitDelivered(t, db, all, 15*time.Second) // each of them moves the position
+		awaitDelivered(t, db, all, 15*time.Second) // each group moves the position
 	}
 	assertEachOnce(t, all, got)
 }
 
-// TestNothingIsDeliveredBeforeItsInsertIsComplete: of an insert under way some rows are visible before others, and none is delivered.
+// TestNothingIsDeliveredBeforeItsInsertIsComplete verifies that no event of a running insert is delivered while only
+// some of its rows are visible.
 func TestNothingIsDeliveredBeforeItsInsertIsComplete(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.DSN(t)
@@ -51,20 +52,21 @@ func TestNothingIsDeliveredBeforeItsInsertIsComplete(t *testing.T) {
 	events := newEvents("demo", 4)
 	insertAs(t, db, "spool", 1, events[0])
 	awaitDelivered(t, db, events[:1], 15*time.Second)
-	// The last of three is visible, as one part of an INSERT over several partitions may be, and no mark says that all are.
+	// The last of three events is visible, as one part of an INSERT into several partitions may be, but the insert is
+	// not marked as complete.
 	execute(t, dsn, fmt.Sprintf(`INSERT INTO events (id, received_at, source, verdict, method, body, spool, spool_number)
 		SELECT toUUID('%s'), fromUnixTimestamp64Micro(%d), 'demo', 'accepted', 'POST', '{}', 'spool', 4`, events[3].ID, events[3].ReceivedAt.UnixMicro()))
 	other := newEvents("other", 5)[4:]
 	insertAs(t, db, "other spool", 1, other...)
 	awaitDelivered(t, db, []event.Event{events[0], other[0]}, 15*time.Second)
-	insertAs(t, db, "spool", 2, events[1:]...) // as the drain does that sends the batch again
+	insertAs(t, db, "spool", 2, events[1:]...) // as the drain does when it repeats the batch
 	all := append(events, other...)
 	awaitDelivered(t, db, all, 15*time.Second)
 	assertEachOnce(t, all, got)
 }
 
-// TestANewEndpointStartsWhenItIsKnown: an endpoint that becomes known while ClickHouse is away gets the events received since then, and
-// no older ones.
+// TestANewEndpointStartsWhenItIsKnown verifies that an endpoint that becomes known while ClickHouse is away gets the
+// events received from then on, and no older ones.
 func TestANewEndpointStartsWhenItIsKnown(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -84,7 +86,7 @@ func TestANewEndpointStartsWhenItIsKnown(t *testing.T) {
 	assertEachOnce(t, fresh, got)
 }
 
-// TestAWiderSubscription holds for events received after the change, and sends no older ones.
+// TestAWiderSubscription verifies that a wider subscription applies to events received after the change only.
 func TestAWiderSubscription(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -115,7 +117,7 @@ func TestAWiderSubscription(t *testing.T) {
 	assertEachOnce(t, all, got)
 }
 
-// TestAuditOfDeliveries: an event without a delivery is found at the next start and delivered.
+// TestAuditOfDeliveries verifies that an event without a delivery is found and delivered at the next start.
 func TestAuditOfDeliveries(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.DSN(t)
@@ -127,7 +129,7 @@ func TestAuditOfDeliveries(t *testing.T) {
 	events := newEvents("demo", 5)
 	insertAs(t, db, "spool", 1, events...)
 	awaitDelivered(t, db, events, 15*time.Second)
-	testutil.Eventually(t, 15*time.Second, func() error { // the position is saved
+	testutil.Eventually(t, 15*time.Second, func() error { // the position was saved
 		states, err := db.EndpointStates(context.Background())
 		if err == nil && (len(states) != 1 || states[0].Positions["spool"] != 5) {
 			err = fmt.Errorf("%+v", states)
@@ -139,12 +141,13 @@ func TestAuditOfDeliveries(t *testing.T) {
 	s = startSender(t, db, dir, replay.Options{}, crm)
 	awaitDelivered(t, db, events, 15*time.Second)
 	testutil.Eventually(t, 10*time.Second, func() error { return logged(s, "stored events had no delivery", 1) })
-	if n := len(got.all()); n != 6 { // its first delivery was deleted by this test
+	if n := len(got.all()); n != 6 { // this test deleted its first delivery
 		t.Errorf("%d requests", n)
 	}
 }
 
-// TestALeaseWithoutClocks: a process that does not renew its claim counts as dead, though the claim was written by a clock that is ahead.
+// TestALeaseWithoutClocks verifies that a process that does not renew its claim counts as dead, although a clock that
+// is ahead wrote the claim.
 func TestALeaseWithoutClocks(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.DSN(t)

@@ -105,7 +105,7 @@ func compare(a, b store.Cursor) int {
 // placeOf returns the place of a delivery in its queue.
 func placeOf(d event.Delivery) store.Cursor { return store.Cursor{At: d.Position(), ID: d.EventID} }
 
-// earlier returns the earlier of two places, of which the first may be nil.
+// earlier returns the earlier of two places. The first may be nil.
 func earlier(a *store.Cursor, b store.Cursor) *store.Cursor {
 	if a != nil && compare(*a, b) <= 0 {
 		return a
@@ -360,8 +360,8 @@ func (q *readyQueue) unloaded(n int) (items []*item) {
 
 func (it *item) unloaded() bool { return it.event == nil && !it.gone }
 
-// attach gives deliveries their events. If events has payloadBytes it is only the first part, in order of receipt, of
-// those that were asked for. An event missing from a complete result was deleted.
+// attach gives deliveries their events. Events of at least payloadBytes are only the first part of the requested ones,
+// in order of receipt. An event missing from a complete result was deleted.
 func (q *readyQueue) attach(asked []*item, events []event.Event) {
 	byID := make(map[uuid.UUID]*event.Event, len(events))
 	size := 0

@@ -13,7 +13,7 @@ import (
 	"hooktape/internal/store"
 )
 
-// table is a queue as ClickHouse has it; the readyQueue has a part of it in memory.
+// table is a model of the stored queue, of which readyQueue has a part in memory.
 type table struct {
 	rows []event.Delivery // in order of arrival
 }
@@ -32,8 +32,9 @@ func (t *table) find(id uuid.UUID) *event.Delivery {
 	return &t.rows[i]
 }
 
-// TestReadyQueueAgainstAModel simulates workers with a table that lags behind, retries, scans in pages, new deliveries and little
-// memory. No delivery may be forgotten, sent twice at the same time, sent after its end, or sent out of order.
+// TestReadyQueueAgainstAModel simulates workers with a table that lags behind, retries, scans in pages, new deliveries
+// and little memory. No delivery may be forgotten, sent twice at the same time, sent after its end, or sent out of
+// order.
 func TestReadyQueueAgainstAModel(t *testing.T) {
 	for seed := range uint64(400) {
 		for _, order := range []event.Order{event.OrderNone, event.OrderSubscriber} {
@@ -43,17 +44,17 @@ func TestReadyQueueAgainstAModel(t *testing.T) {
 	}
 }
 
-// simulate runs one worker. The clock is set back sometimes, which positions compensate. With twoSpools some events have positions
-// before those of earlier ones, as events of another spool may; no order is promised then.
+// simulate runs one worker. The clock is set back sometimes, which positions compensate. With twoSpools, some events
+// have positions before those of earlier events, as events of another spool may have; then no order is promised.
 func simulate(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 	dice := rand.New(rand.NewPCG(seed, 1))
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var db table
 	q := newReadyQueue(order, queueLimits{page: 3, few: 6, retries: 3 + dice.IntN(6)})
 	inFlight := map[uuid.UUID]*item{}
-	var noted []event.Delivery // and not in the table yet
+	var noted []event.Delivery // not yet in the table
 	ended := map[uuid.UUID]bool{}
-	lastEnded := map[string]time.Time{} // by subscriber: position of the last one that ended
+	lastEnded := map[string]time.Time{} // by subscriber: position of the last final delivery
 	var reading *page
 	var found []event.Delivery
 
@@ -68,7 +69,7 @@ func simulate(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 		offset := time.Duration(dice.IntN(2)*dice.IntN(100_000)) * time.Microsecond
 		d := event.Delivery{DeliveryKey: event.DeliveryKey{EventID: uuid.New()}, EventReceivedAt: at.Add(-offset), PositionOffset: offset, State: event.Pending,
 			Subscriber: fmt.Sprint(dice.IntN(4))}
-		if dice.IntN(10) == 0 { // one that an earlier process has tried
+		if dice.IntN(10) == 0 { // an earlier process has tried it
 			d.State, d.Attempts, d.UpdatedAt, d.NextAt = event.Retrying, 1, now, now.Add(time.Duration(dice.IntN(50))*time.Millisecond)
 		}
 		db.rows = append(db.rows, d)
@@ -88,7 +89,7 @@ func simulate(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 		if order == event.OrderSubscriber {
 			for _, other := range inFlight {
 				if other.Subscriber == it.Subscriber {
-					t.Fatalf("two of subscriber %s at once", it.Subscriber)
+					t.Fatalf("two deliveries of subscriber %s at the same time", it.Subscriber)
 				}
 			}
 			if !twoSpools && it.Position().Before(lastEnded[it.Subscriber]) {
@@ -96,7 +97,7 @@ func simulate(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 			}
 			for _, d := range db.rows {
 				if !twoSpools && d.Subscriber == it.Subscriber && d.Position().Before(it.Position()) && !ended[d.EventID] {
-					t.Fatalf("subscriber %s: one that arrived earlier is still open", it.Subscriber)
+					t.Fatalf("subscriber %s: an earlier delivery is still open", it.Subscriber)
 				}
 			}
 		}
@@ -124,7 +125,7 @@ func simulate(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 		}
 		noted = nil
 	}
-	// A page is read at one moment and taken in at another, as in the worker.
+	// The page is read at one moment and added to the queue at another, as in the worker.
 	read := func() {
 		if reading == nil {
 			if reading = q.nextPage(); reading == nil {
@@ -161,7 +162,7 @@ func simulate(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 			}
 		}
 	}
-	for range 5000 { // to the end
+	for range 5000 { // until all deliveries are final
 		now = now.Add(10 * time.Millisecond)
 		send()
 		answer(true)
@@ -174,11 +175,11 @@ func simulate(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 		}
 	}
 	if !q.empty() || len(q.inMemory) > 0 || len(q.chains) > 0 || q.behind != 0 || len(q.retries) > 0 {
-		t.Fatalf("left over: %d held, %d chains, %d behind, %d retries, %+v", len(q.inMemory), len(q.chains), q.behind, len(q.retries), q)
+		t.Fatalf("not empty at the end: %d in memory, %d chains, %d behind, %d retries, %+v", len(q.inMemory), len(q.chains), q.behind, len(q.retries), q)
 	}
 }
 
-// attachAll gives all that is ready an event.
+// attachAll gives an event to all ready deliveries.
 func (q *readyQueue) attachAll() {
 	for _, it := range q.unloaded(1000) {
 		it.event = &event.Event{}

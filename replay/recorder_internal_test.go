@@ -11,7 +11,8 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// TestOutcomesRepeatedLongAfter: outcomes that are sent again when ClickHouse may have forgotten their token are there once.
+// TestOutcomesRepeatedLongAfter verifies that repeated outcomes are stored once, also when ClickHouse has forgotten
+// their token.
 func TestOutcomesRepeatedLongAfter(t *testing.T) {
 	db, err := store.Open(storetest.DSN(t))
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"hooktape/replay"
 )
 
-// TestReplayToARemovedEndpoint pauses: nothing goes to its URL without its headers. What stands behind the URL's ? is kept
-// nowhere.
+// TestReplayToARemovedEndpoint verifies that a replay to a removed endpoint pauses: nothing is sent to its URL without
+// its headers. The URL's query is stored nowhere.
 func TestReplayToARemovedEndpoint(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -41,7 +41,7 @@ func TestReplayToARemovedEndpoint(t *testing.T) {
 	awaitState(t, db, r.ID, event.ReplayPaused, 15*time.Second)
 	for _, one := range got.all() {
 		if one.header.Get("Authorization") == "" {
-			t.Fatal("a request went out without the endpoint's Authorization")
+			t.Fatal("a request was sent without the endpoint's Authorization header")
 		}
 	}
 }

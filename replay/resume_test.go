@@ -16,7 +16,7 @@ import (
 	"hooktape/replay"
 )
 
-// awaitEndpoint waits until an endpoint is in a state, as its status tells it.
+// awaitEndpoint waits until an endpoint's status shows a state.
 func awaitEndpoint(t *testing.T, db *store.Store, e replay.Endpoint, state string) {
 	t.Helper()
 	service := replay.NewService(db, func() []replay.Endpoint { return []replay.Endpoint{e} }, false)
@@ -43,8 +43,8 @@ func awaitTried(t *testing.T, db *store.Store, events []event.Event, state event
 	}
 }
 
-// TestResumeRetriesWhatWaits: an endpoint works again, and its events wait for a schedule of hours. Resuming the endpoint sends
-// them now: those in memory, and those that the next process reads.
+// TestResumeRetriesWhatWaits: an endpoint works again while its events wait for hours. The test verifies that resuming
+// the endpoint sends them immediately: those in memory, and those that the next process reads.
 func TestResumeRetriesWhatWaits(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]bool{"in memory": false, "in ClickHouse": true} {
@@ -82,7 +82,8 @@ func TestResumeRetriesWhatWaits(t *testing.T) {
 	}
 }
 
-// TestResumeClosesTheBreaker: although nothing waits that could show that the endpoint works.
+// TestResumeClosesTheBreaker verifies that resuming closes the breaker although no waiting event could show that the
+// endpoint works.
 func TestResumeClosesTheBreaker(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)

@@ -22,8 +22,8 @@ type RetryPolicy struct {
 	Schedule []time.Duration `yaml:"schedule"`
 	// MaxAttempts is the maximum number of attempts. 0 is one more than the schedule has steps.
 	MaxAttempts int `yaml:"max_attempts"`
-	// MaxAge is how old a delivery may be at a retry; 0 is any age. The first attempt is made at any age, because a
-	// delivery may have waited for the endpoint to recover.
+	// MaxAge is the maximum age of a delivery at a retry; 0 means no limit. The first attempt is made at any age,
+	// because a delivery may have waited for the endpoint to recover.
 	MaxAge time.Duration `yaml:"max_age"`
 	// On has the results that are retried: no_answer, a status such as 429, or a class such as 5xx.
 	On []string `yaml:"-"`

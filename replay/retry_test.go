@@ -13,7 +13,7 @@ func status(code uint16) outbound.Answer {
 	return outbound.Answer{Outcome: event.OutcomeStatus, Status: code}
 }
 
-// bounds makes many draws of the delay after an attempt.
+// bounds returns the range of many random delays after an attempt.
 func bounds(t *testing.T, p RetryPolicy, a outbound.Answer, attempts uint32) (least, most time.Duration) {
 	t.Helper()
 	least = math.MaxInt64
@@ -27,7 +27,7 @@ func bounds(t *testing.T, p RetryPolicy, a outbound.Answer, attempts uint32) (le
 	return least, most
 }
 
-// TestSchedule: a step is waited for between half of it and all of it, and all of that range is used.
+// TestSchedule verifies that delays cover the range from half of a step to the whole step.
 func TestSchedule(t *testing.T) {
 	p := DefaultRetry()
 	for i, step := range p.Schedule {
@@ -58,7 +58,7 @@ func TestGivingUp(t *testing.T) {
 		a        outbound.Answer
 		attempts uint32
 		age      time.Duration
-		why      string // empty: tried again
+		why      string // empty: retried
 	}{
 		{"no answer", p, hurt, 1, 0, ""},
 		{"broken off after a 200", p, outbound.Answer{Outcome: event.OutcomeBroken, Status: 200}, 1, 0, ""},
@@ -77,9 +77,9 @@ func TestGivingUp(t *testing.T) {
 		{"one attempt", once, hurt, 1, 0, "gave up after 1 attempt"},
 		{"too many", p, hurt, 12, 0, "gave up after 12 attempts"},
 		{"too old", p, hurt, 1, 72 * time.Hour, "gave up: older than 72h by the next attempt"},
-		{"too old when it comes to it", p, hurt, 8, 66 * time.Hour, "gave up: older than 72h by the next attempt"},
-		{"young enough", p, hurt, 8, 59 * time.Hour, ""},
-		{"asked to come when it is too old", p, outbound.Answer{Outcome: event.OutcomeStatus, Status: 503, RetryAfter: 3 * time.Hour}, 1, 70 * time.Hour, "gave up: older than 72h by the next attempt"},
+		{"too old at the next attempt", p, hurt, 8, 66 * time.Hour, "gave up: older than 72h by the next attempt"},
+		{"not too old at the next attempt", p, hurt, 8, 59 * time.Hour, ""},
+		{"too old after Retry-After", p, outbound.Answer{Outcome: event.OutcomeStatus, Status: 503, RetryAfter: 3 * time.Hour}, 1, 70 * time.Hour, "gave up: older than 72h by the next attempt"},
 		{"only some: 302", picky, status(302), 1, 0, ""},
 		{"only some: 429", picky, status(429), 1, 0, "429 is not tried again"},
 		{"only some: no answer", picky, hurt, 1, 0, "what gets no answer is not tried again"},
@@ -92,10 +92,11 @@ func TestGivingUp(t *testing.T) {
 	}
 }
 
-// TestRetryAfterIsALowerBound: and what was sent away together does not come back together.
+// TestRetryAfterIsALowerBound verifies that a retry waits at least for Retry-After, and that retries of the same
+// Retry-After are spread.
 func TestRetryAfterIsALowerBound(t *testing.T) {
 	for _, c := range []struct{ asked, least, most time.Duration }{
-		{time.Second, 2500 * time.Millisecond, 5 * time.Second}, // the schedule asks for more
+		{time.Second, 2500 * time.Millisecond, 5 * time.Second}, // the schedule is longer
 		{10 * time.Minute, 10 * time.Minute, 11 * time.Minute},
 		{23 * time.Hour, 23 * time.Hour, 24 * time.Hour},
 		{24 * time.Hour, 24 * time.Hour, 24 * time.Hour},
@@ -105,7 +106,7 @@ func TestRetryAfterIsALowerBound(t *testing.T) {
 		a.RetryAfter = c.asked
 		least, most := bounds(t, DefaultRetry(), a, 1)
 		if least < c.least || most > c.most || (c.least < c.most && least == most) {
-			t.Errorf("asked for %s: %s … %s", c.asked, least, most)
+			t.Errorf("Retry-After %s: got %s … %s", c.asked, least, most)
 		}
 	}
 }

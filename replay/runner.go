@@ -97,8 +97,7 @@ func (r *Runner) Failing() error {
 
 // Run delivers until ctx ends. The outcome of everything sent is recorded before it returns.
 func (r *Runner) Run(ctx context.Context) error {
-	// The outcomes of the process before this one must be in ClickHouse before anyone reads there what is still to be
-	// sent.
+	// The outcomes of the previous process must be in ClickHouse before this process reads the open deliveries there.
 	if err := r.recorder.Flush(ctx); err != nil {
 		return nil
 	}
@@ -155,8 +154,8 @@ func (r *Runner) awaitWorkers() {
 	}
 }
 
-// releaseLease lets another process deliver, if all outcomes are in ClickHouse, where that reads what is still to be
-// sent.
+// releaseLease lets another process deliver, if all outcomes are in ClickHouse, from which that process reads the open
+// deliveries.
 func (r *Runner) releaseLease(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushGrace)
 	defer cancel()
@@ -233,7 +232,7 @@ func (r *Runner) wanted(endpoints []Endpoint, running []event.Replay) (list []wo
 }
 
 func (r *Runner) replayConfig(endpoints []Endpoint, replay event.Replay) (workerConfig, error) {
-	url := "" // a configured endpoint is found by its name, whatever its URL is by now
+	url := "" // a configured endpoint is found by its name, even if its URL has changed
 	if strings.Contains(replay.Endpoint, "://") {
 		url = replay.URL
 	}
@@ -331,7 +330,7 @@ func (r *Runner) workerEnded(w *worker) {
 	switch {
 	case w.failed != nil: // a later reconcile starts another
 	case w.halted != "":
-		// The last answer may quote what was sent, so the log does not have it.
+		// The last answer may quote the request, so it is not logged.
 		w.logger.Warn("the replay pauses itself, as its stop rule says; `hooktape replay status` shows the last answer")
 		r.replays.halted[id] = w.halted
 	case w.done:
@@ -352,7 +351,7 @@ func (r *Runner) pollerOf(e Endpoint) *poller {
 	return nil
 }
 
-// observeReconcile keeps for the metrics what a reconcile has found.
+// observeReconcile stores the result of a reconcile for the metrics.
 func (r *Runner) observeReconcile(endpoints []Endpoint) {
 	o := &observation{delivering: true, replays: r.replays.unfinished()}
 	for _, e := range endpoints {
@@ -363,7 +362,7 @@ func (r *Runner) observeReconcile(endpoints []Endpoint) {
 	r.observed.Store(o)
 }
 
-// observation returns what the metrics show now.
+// observation returns the current values of the metrics.
 func (r *Runner) observation() observation {
 	o := *r.observed.Load()
 	o.waiting = map[attribute.KeyValue]int64{}

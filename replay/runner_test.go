@@ -39,7 +39,7 @@ func TestOrderWithConcurrencyOne(t *testing.T) {
 	}
 	for i, r := range receipts {
 		if r.id != events[i].ID.String() {
-			t.Fatalf("the request number %d is event %s, want %s", i, r.id, events[i].ID)
+			t.Fatalf("request %d is event %s, want %s", i, r.id, events[i].ID)
 		}
 	}
 }
@@ -62,8 +62,8 @@ func TestConcurrencyIsBoundedAndUsed(t *testing.T) {
 	}
 	select {
 	case <-arrived:
-		t.Errorf("more than %d requests at once", limit)
-	case <-time.After(100 * time.Millisecond): // there is nothing to poll for what must not come
+		t.Errorf("more than %d concurrent requests", limit)
+	case <-time.After(100 * time.Millisecond): // the absence of a request cannot be polled for
 	}
 	close(release)
 	awaitDone(t, db, r.ID, 20*time.Second)
@@ -101,7 +101,7 @@ func TestPauseAndResume(t *testing.T) {
 	r := startReplay(t, db, "demo", endpoint.URL, nil)
 	<-reached
 	steer(t, db, r.ID.String(), event.ActionPause)
-	testutil.Eventually(t, 10*time.Second, func() error { // the runner has seen it, and not only the command been given
+	testutil.Eventually(t, 10*time.Second, func() error { // the runner has seen the command, which is more than having it stored
 		replays, err := db.UnfinishedReplays(context.Background())
 		if err == nil && (len(replays) != 1 || replays[0].Saved != event.ReplayPaused) {
 			err = fmt.Errorf("%+v", replays)
@@ -115,7 +115,7 @@ func TestPauseAndResume(t *testing.T) {
 		t.Errorf("%d requests after a pause at the tenth", paused)
 	}
 	if stored, err := db.Replay(context.Background(), r.ID); err != nil || stored.State != event.ReplayPaused {
-		t.Errorf("the paused replay is %s, %v", stored.State, err)
+		t.Errorf("state of the paused replay: %s, %v", stored.State, err)
 	}
 	steer(t, db, r.ID.String(), event.ActionResume)
 	awaitDone(t, db, r.ID, 20*time.Second)
@@ -135,25 +135,26 @@ func assertEachOnce(t *testing.T, events []event.Event, got *receiver) {
 	}
 }
 
-// assertAllDelivered: every event is delivered, and no endpoint saw an id more often than its attempts say.
+// assertAllDelivered verifies that every event is delivered, and that no endpoint saw an event more often than its
+// recorded attempts.
 func assertAllDelivered(t *testing.T, events []event.Event, got *receiver, attemptsOf func(event.Event) (event.Delivery, []event.Attempt)) {
 	t.Helper()
 	counts := got.countByID()
 	for _, e := range events {
 		d, attempts := attemptsOf(e)
 		if d.State != event.Delivered {
-			t.Errorf("event %s is %s", e.ID, d.State)
+			t.Errorf("event %s has the state %s", e.ID, d.State)
 		}
 		if n := counts[e.ID.String()]; n == 0 || n > len(attempts) {
-			t.Errorf("event %s reached the endpoint %d times, its attempts are %s", e.ID, n, outcomes(attempts))
+			t.Errorf("event %s reached the endpoint %d times, recorded attempts: %s", e.ID, n, outcomes(attempts))
 		}
 		if int(d.Attempts) != len(attempts) {
-			t.Errorf("event %s: %d attempts begun, recorded are %s", e.ID, d.Attempts, outcomes(attempts))
+			t.Errorf("event %s: %d attempts begun, recorded attempts: %s", e.ID, d.Attempts, outcomes(attempts))
 		}
 	}
 }
 
-// TestStopAndStart stops the sending process in order at random moments: each event arrives once.
+// TestStopAndStart stops the sending process in order at random moments and verifies that each event arrives once.
 func TestStopAndStart(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -184,7 +185,7 @@ func TestStopAndStart(t *testing.T) {
 	assertEachOnce(t, events, &got)
 }
 
-// TestKill kills the sending process at random moments.
+// TestKill kills the sending process at random moments and verifies that no event is lost.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.DSN(t)
@@ -195,9 +196,9 @@ func TestKill(t *testing.T) {
 	kills := make(chan struct{}, 2)
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if n := got.note(r); n == 15 || n == 50 {
-			io.Copy(io.Discard, r.Body) // only then the server looks whether the client is still there
+			io.Copy(io.Discard, r.Body) // the server notices a closed connection only after it has read the body
 			kills <- struct{}{}
-			<-r.Context().Done() // the answer to this one never comes
+			<-r.Context().Done() // this request gets no answer
 		}
 	}))
 	defer endpoint.Close()
@@ -231,12 +232,12 @@ func TestKill(t *testing.T) {
 		return deliveryOf(t, db, e.ID), attempts
 	})
 	if unknown < cap(kills) {
-		t.Errorf("2 kills in mid-attempt, but only %d attempts are unknown", unknown)
+		t.Errorf("2 kills during attempts, but only %d attempts are unknown", unknown)
 	}
 }
 
-// TestClickHouseDies kills ClickHouse in the middle of a replay. The replay goes on when ClickHouse is back, and sends nothing twice,
-// because its outcomes are on disk.
+// TestClickHouseDies kills ClickHouse during a replay and verifies that the replay continues when ClickHouse is back.
+// It sends nothing twice, because its outcomes are on disk.
 func TestClickHouseDies(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Start(t)
@@ -270,12 +271,12 @@ func TestClickHouseDies(t *testing.T) {
 		return deliveryOf(t, db, e.ID), attemptsOf(t, db, e.ID)
 	})
 	if err := s.runner.Failing(); err != nil {
-		t.Errorf("all is well again, but the runner says %v", err)
+		t.Errorf("ClickHouse is back, but the runner reports %v", err)
 	}
 }
 
-// TestResumedBeforeOutcomesAreStored: a replay that is paused and resumed while its outcomes are only on disk waits until they are
-// stored, and does not send by an outdated state.
+// TestResumedBeforeOutcomesAreStored verifies that a replay that is paused and resumed while its outcomes are only on
+// disk waits until they are stored, instead of sending by an outdated state.
 func TestResumedBeforeOutcomesAreStored(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -321,8 +322,8 @@ func hasHeader(headers []event.Header, name, value string) bool {
 	return false
 }
 
-// TestStopWhileAnEndpointHangs: stopping does not wait for the endpoint. The interrupted attempt is unknown and is made again later.
-// If stopping waited for the endpoint's timeout, the attempt's outcome would be that.
+// TestStopWhileAnEndpointHangs verifies that stopping does not wait for the endpoint: the interrupted attempt is
+// unknown and is repeated later. If it waited for the endpoint's timeout, the outcome would be a timeout.
 func TestStopWhileAnEndpointHangs(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -350,7 +351,8 @@ func TestStopWhileAnEndpointHangs(t *testing.T) {
 	}
 }
 
-// TestNothingToSend: a delivery whose event or body was deleted fails and says why, and nothing is sent.
+// TestNothingToSend verifies that a delivery whose event or body was deleted fails with the reason, and that nothing is
+// sent.
 func TestNothingToSend(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -370,15 +372,16 @@ func TestNothingToSend(t *testing.T) {
 	startSender(t, db, t.TempDir(), private)
 	awaitDone(t, db, r.ID, atLeast)
 	if d := deliveryOf(t, db, gone.ID); d.State != event.Failed || d.Error != "the event is no longer stored" || d.Attempts != 0 {
-		t.Errorf("the delivery without an event is %+v", d)
+		t.Errorf("delivery without an event: %+v", d)
 	}
 	if d := deliveryOf(t, db, withoutBody.ID); d.State != event.Failed || !strings.Contains(d.Error, "past its retention") || d.Attempts != 0 {
-		t.Errorf("the delivery without a body is %+v", d)
+		t.Errorf("delivery without a body: %+v", d)
 	}
 	assertEachOnce(t, []event.Event{whole}, got)
 }
 
-// TestOutcomesCannotBeRecorded: nothing is sent whose outcome cannot be recorded, and there is no busy loop.
+// TestOutcomesCannotBeRecorded verifies that nothing is sent whose outcome cannot be recorded, and that there is no
+// busy loop.
 func TestOutcomesCannotBeRecorded(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
@@ -391,7 +394,7 @@ func TestOutcomesCannotBeRecorded(t *testing.T) {
 	begun := time.Now()
 	testutil.Eventually(t, atLeast, func() error { return logged(s, "delivery begins", 3) })
 	if took := time.Since(begun); took < 800*time.Millisecond {
-		t.Errorf("a replay that cannot go on was started 3 times within %s", took)
+		t.Errorf("a replay that cannot continue was started 3 times within %s", took)
 	}
 	if n := len(got.all()); n != 0 {
 		t.Errorf("%d requests were sent whose outcome could not be recorded", n)

@@ -133,7 +133,7 @@ func (s *sender) settle(d *event.Delivery, answer outbound.Answer) {
 	d.Outcome, d.Answer = answer.Outcome, event.FirstLine(answer.Body)
 	switch answer.Outcome {
 	case event.OutcomeDelivered:
-		d.State, d.Error = event.Delivered, "" // the attempt keeps what was wrong with the body
+		d.State, d.Error = event.Delivered, "" // the attempt records an error in reading the body
 		return
 	case event.OutcomeUnknown:
 		d.State = event.Unknown // sent again when the worker continues
@@ -155,7 +155,8 @@ func setAnswer(a *event.Attempt, answer outbound.Answer) {
 	a.ResponseHeaders, a.ResponseBody = answer.Headers, answer.Body
 }
 
-// setSpanStatus tells a span how an attempt ended, in hooktape's words only: the endpoint's may quote what was sent.
+// setSpanStatus records an attempt's result in its span, in hooktape's words only: the endpoint's may quote the
+// request.
 func setSpanStatus(span trace.Span, a *event.Attempt) {
 	span.SetAttributes(attrOutcome.String(string(a.Outcome)))
 	if a.StatusCode != 0 {

@@ -198,7 +198,7 @@ func (s *Service) Steer(ctx context.Context, by Actor, id uuid.UUID, action even
 	return s.store.AddCommand(ctx, event.Command{Target: id.String(), Action: action, Rate: perSecond, By: by.Name})
 }
 
-// SteerEndpoint pauses or resumes all that goes to an endpoint.
+// SteerEndpoint pauses or resumes all deliveries to an endpoint.
 func (s *Service) SteerEndpoint(ctx context.Context, by Actor, name string, action event.Action) error {
 	if action != event.ActionPause && action != event.ActionResume {
 		return invalid("an endpoint can be paused and resumed, and nothing else")
@@ -285,14 +285,14 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 	return list, nil
 }
 
-// testBody says that it is a test, so that no receiver mistakes it for a subscriber.
+// testBody identifies itself as a test, so that no receiver creates a subscriber from it.
 const testBody = `{"hooktape_test":true,"message":"This is a test request from hooktape. It is about nobody."}`
 
 // headerTest tells a receiver that a request is a test.
 const headerTest = "X-Hooktape-Test"
 
 // TestEndpoint sends a test request to a configured endpoint, like a delivery, and returns the attempt. Only the audit
-// log keeps that it was made, and the endpoint's breaker does not count it.
+// log records it, and the endpoint's breaker does not count it.
 func (s *Service) TestEndpoint(ctx context.Context, by Actor, name string) (event.Attempt, error) {
 	if strings.Contains(name, "://") {
 		return event.Attempt{}, invalid("only an endpoint of the configuration can be tested")

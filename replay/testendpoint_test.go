@@ -15,7 +15,8 @@ import (
 	"hooktape/replay"
 )
 
-// TestTestEndpoint sends what says of itself that it is a test, as a delivery would be sent, and keeps nothing but who did it.
+// TestTestEndpoint verifies that a test request is marked as a test and otherwise sent like a delivery, and that only
+// the audit log records it.
 func TestTestEndpoint(t *testing.T) {
 	db, err := store.Open(storetest.DSN(t))
 	if err != nil {
@@ -39,25 +40,25 @@ func TestTestEndpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a.StatusCode != http.StatusTeapot || a.Outcome != event.OutcomeStatus || !strings.Contains(string(a.ResponseBody), "closed today") || strings.Contains(a.URL, "secret") {
-		t.Errorf("the attempt is %+v", a)
+		t.Errorf("got the attempt %+v", a)
 	}
 	if got.Header.Get("X-Hooktape-Test") != "1" || got.Header.Get("X-Key") != "secret" || got.Header.Get("Webhook-Signature") == "" || got.Header.Get("Content-Type") != "application/json" || got.Method != "POST" {
-		t.Errorf("the receiver gets %s %v", got.Method, got.Header)
+		t.Errorf("the receiver got %s %v", got.Method, got.Header)
 	}
 	sent := fmt.Sprint(a.RequestHeaders)
 	if !strings.Contains(sent, "X-Key ***}") || !strings.Contains(sent, "Webhook-Signature ***}") || !strings.Contains(sent, "X-Hooktape-Test 1}") || strings.Contains(sent, "secret") {
-		t.Errorf("it is kept as %s", sent)
+		t.Errorf("the test was stored as %s", sent)
 	}
 	if a, err := service.TestEndpoint(context.Background(), replay.Actor{Name: "boss"}, "private"); err != nil || a.Outcome != event.OutcomeForbidden {
-		t.Errorf("to an address that is not allowed: %+v, %v", a, err)
+		t.Errorf("test of a private address: %+v, %v", a, err)
 	}
 	for _, to := range []string{"nosuch", receiver.URL} {
 		if _, err := service.TestEndpoint(context.Background(), replay.Actor{Name: "boss"}, to); err == nil {
-			t.Errorf("%s is tested", to)
+			t.Errorf("no error for a test of %s", to)
 		}
 	}
 	entries, err := db.AuditLog(context.Background(), 10)
 	if err != nil || len(entries) != 2 || entries[1].Action != "endpoint.test" || entries[1].Target != "crm" || entries[1].Who != "boss" || entries[1].RemoteIP != "192.0.2.1" {
-		t.Errorf("the audit log has %+v, %v", entries, err)
+		t.Errorf("got the audit log %+v, %v", entries, err)
 	}
 }

@@ -25,7 +25,7 @@ func TestDefaultsAreValid(t *testing.T) {
 	}
 }
 
-// TestValidateNamesTheKey: one fault each, under the key that has it.
+// TestValidateNamesTheKey verifies that each fault is reported with its key.
 func TestValidateNamesTheKey(t *testing.T) {
 	const secret = "s3cret-s3cret"
 	for _, c := range []struct {
@@ -85,7 +85,7 @@ func TestValidateSaysAllAtOnce(t *testing.T) {
 	err := e.Validate()
 	for _, key := range []string{"name", "url", "timeout", "concurrency", "order", "retry.schedule"} {
 		if !strings.Contains(fmt.Sprint(err), key+": ") {
-			t.Errorf("%s is not complained of: %v", key, err)
+			t.Errorf("no fault reported for %s: %v", key, err)
 		}
 	}
 }

@@ -33,8 +33,8 @@ const (
 	leasePoll = 200 * time.Millisecond
 )
 
-// workerConfig says what a worker sends and how. A worker is replaced when its config changes, except that the rate
-// changes while it runs.
+// workerConfig is the configuration of a worker. A worker is replaced when its configuration changes; only the rate can
+// change while it runs.
 type workerConfig struct {
 	queue             store.Queue
 	endpoint          Endpoint
@@ -84,7 +84,7 @@ type worker struct {
 	mu      sync.Mutex
 	news    news
 
-	// Why the worker has ended, besides the end of its context. They are set when run returns.
+	// Reasons for the worker's end, besides the end of its context. They are set when run returns.
 	done   bool   // the replay has nothing left to send
 	halted string // by the replay's stop rule: its reason
 	failed error  // an outcome could not be recorded
@@ -326,7 +326,7 @@ func (w *worker) send(ctx context.Context, now time.Time) time.Duration {
 // result is a delivery after an attempt.
 type result struct {
 	delivery event.Delivery
-	failed   bool  // the attempt was made and did not deliver
+	failed   bool  // the attempt was made, but did not deliver
 	err      error // of recording
 }
 

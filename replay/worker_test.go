@@ -38,11 +38,12 @@ func deliveryOf(id uuid.UUID, at time.Time) event.Delivery {
 	return event.Delivery{DeliveryKey: event.DeliveryKey{EventID: id}, EventReceivedAt: at}
 }
 
-// TestAFailedRecordEndsTheWorker whatever other attempts come to. Otherwise its delivery would stay in memory for ever.
+// TestAFailedRecordEndsTheWorker verifies that a failed record ends the worker, whatever the result of other attempts.
+// Otherwise the delivery would stay in memory forever.
 func TestAFailedRecordEndsTheWorker(t *testing.T) {
 	t.Parallel()
 	w := bareWorker(t, newRecorder(t), workerConfig{concurrency: 2})
-	w.reading, w.loading, w.inFlight = true, true, 2 // nothing is read: there is no store
+	w.reading, w.loading, w.inFlight = true, true, 2 // no reading and loading, because there is no store
 	a, b := &item{Delivery: deliveryOf(uuid.New(), time.Now())}, &item{Delivery: deliveryOf(uuid.New(), time.Now())}
 	w.ready.inMemory[a.EventID], w.ready.inMemory[b.EventID] = true, true
 	ended := make(chan struct{})
@@ -57,11 +58,12 @@ func TestAFailedRecordEndsTheWorker(t *testing.T) {
 			t.Error("the worker ended without the error")
 		}
 	case <-time.After(10 * time.Second):
-		t.Error("the worker goes on")
+		t.Error("the worker did not end")
 	}
 }
 
-// TestUnreadEventsAreNotGone: ClickHouse orders ids otherwise, so of the events of one moment it is unknown which a full page left out.
+// TestUnreadEventsAreNotGone verifies that an event missing from a full page is not taken for deleted. ClickHouse
+// orders ids differently, so the page may have omitted any event of its last moment.
 func TestUnreadEventsAreNotGone(t *testing.T) {
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	first, second := uuid.MustParse("01a204fa-08f1-7fff-8000-000000000000"), uuid.MustParse("01a204fa-08f1-7000-8fff-000000000000")
@@ -69,11 +71,12 @@ func TestUnreadEventsAreNotGone(t *testing.T) {
 	x, y := &item{Delivery: deliveryOf(first, at)}, &item{Delivery: deliveryOf(second, at)}
 	q.attach([]*item{x, y}, []event.Event{{Received: event.Received{ID: first, ReceivedAt: at, Body: make([]byte, payloadBytes)}}})
 	if x.event == nil || y.gone {
-		t.Errorf("loaded: %v; the other is gone: %v", x.event != nil, y.gone)
+		t.Errorf("first loaded: %v; second taken for deleted: %v", x.event != nil, y.gone)
 	}
 }
 
-// TestEventsAreLoadedInBatches: a query for one event reads as much as a query for thousands.
+// TestEventsAreLoadedInBatches verifies that events are not loaded one by one: a query for one event reads as much as a
+// query for thousands.
 func TestEventsAreLoadedInBatches(t *testing.T) {
 	now := time.Now()
 	q := newReadyQueue(event.OrderNone, queueLimits{page: 400, few: 1, retries: 1000})
@@ -93,7 +96,7 @@ func TestEventsAreLoadedInBatches(t *testing.T) {
 		}
 		it := q.peek(now, func(*item) bool { return true })
 		if it == nil {
-			t.Fatalf("after %d nothing is loaded", sent)
+			t.Fatalf("nothing was loaded after %d events", sent)
 		}
 		q.pop(it)
 	}
@@ -102,11 +105,12 @@ func TestEventsAreLoadedInBatches(t *testing.T) {
 	}
 }
 
-// TestAPacedReplayWakesForRetries.
+// TestAPacedReplayWakesForRetries verifies that the worker of a paced replay wakes up for a retry before the next
+// event.
 func TestAPacedReplayWakesForRetries(t *testing.T) {
 	w := bareWorker(t, nil, workerConfig{concurrency: 2, pace: 1})
 	now := time.Now()
-	w.pacer.due(now.Add(-time.Hour), now) // the first event went out now
+	w.pacer.due(now.Add(-time.Hour), now) // the first event was sent now
 	retried, next := deliveryOf(uuid.New(), now.Add(-time.Hour)), deliveryOf(uuid.New(), now.Add(-10*time.Minute))
 	retried.State, retried.NextAt = event.Retrying, now.Add(5*time.Second)
 	w.ready.take(w.ready.nextPage(), []event.Delivery{retried, next}, now)

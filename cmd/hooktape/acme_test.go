@@ -20,7 +20,7 @@ import (
 
 const acmeDomain = "hooks.example.org"
 
-// authority is Pebble, the small ACME server of Let's Encrypt, with a DNS of its own in which every name is this machine.
+// authority is Pebble, Let's Encrypt's small ACME server, with a DNS server that resolves every name to this machine.
 type authority struct {
 	i          *instance
 	directory  string
@@ -29,7 +29,7 @@ type authority struct {
 	stop       func()
 }
 
-// pebble builds Pebble and its DNS server, once, and returns their directory, which is removed when the tests end.
+// pebble builds Pebble and its DNS server once and returns their directory. TestMain removes it.
 var pebble = sync.OnceValues(func() (dir string, err error) {
 	programs, err := programs()
 	if err != nil {
@@ -43,7 +43,7 @@ var pebble = sync.OnceValues(func() (dir string, err error) {
 	return programs, nil
 })
 
-// newAuthority starts one that checks domains at the given ports.
+// newAuthority starts an authority that validates domains at the given ports.
 func newAuthority(i *instance, tlsAddr, httpAddr string) *authority {
 	t, dir := i.t, i.t.TempDir()
 	t.Helper()
@@ -61,7 +61,7 @@ func newAuthority(i *instance, tlsAddr, httpAddr string) *authority {
 		a.directory, a.management, dir+"/cert.pem", dir+"/key.pem", portOf(t, tlsAddr), portOf(t, httpAddr)))
 	i.run(filepath.Join(pebble, "pebble-challtestsrv"), "-dnsserver", dns, "-management", freeAddr(t), "-defaultIPv6", "", "-doh", "", "-http01", "", "-https01", "", "-tlsalpn01", "")
 	a.stop = i.run(filepath.Join(pebble, "pebble"), "-config", filepath.Join(dir, "pebble.json"), "-dnsserver", dns)
-	i.env = append(i.env, "SSL_CERT_FILE="+filepath.Join(dir, "cert.pem")) // hooktape trusts the authority's own listener by it
+	i.env = append(i.env, "SSL_CERT_FILE="+filepath.Join(dir, "cert.pem")) // hooktape needs it to trust the authority's own listener
 	i.eventually("Pebble answers", func() error {
 		response, err := a.trust.Get("https://" + a.directory + "/dir")
 		if err == nil {
@@ -72,7 +72,7 @@ func newAuthority(i *instance, tlsAddr, httpAddr string) *authority {
 	return a
 }
 
-// root is what its certificates are checked by.
+// root returns the root certificate of the authority.
 func (a *authority) root() *x509.CertPool {
 	a.i.t.Helper()
 	response, err := a.trust.Get("https://" + a.management + "/roots/0")
@@ -83,12 +83,12 @@ func (a *authority) root() *x509.CertPool {
 	text, _ := io.ReadAll(response.Body)
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		a.i.t.Fatalf("no root: %s", text)
+		a.i.t.Fatalf("no root certificate in %s", text)
 	}
 	return pool
 }
 
-// run starts a program that ends with the test, or when stop is called.
+// run starts a program. It ends with the test, or when stop is called.
 func (i *instance) run(name string, args ...string) (stop func()) {
 	i.t.Helper()
 	command := exec.Command(name, args...)
@@ -115,8 +115,9 @@ func portOf(t *testing.T, addr string) string {
 	return port
 }
 
-// TestACME gets a certificate of a real authority, by a handshake with the listener and by a request to http_addr, before
-// the first webhook comes; keeps it; and serves it at once after a restart without the authority.
+// TestACME gets a certificate from a real authority before the first webhook arrives, by a handshake with the listener
+// and by a request to http_addr. It verifies that the certificate is cached, and served after a restart without the
+// authority.
 func TestACME(t *testing.T) {
 	t.Parallel()
 	for _, challenge := range []string{"tls-alpn-01", "http-01"} {
@@ -124,7 +125,7 @@ func TestACME(t *testing.T) {
 			i := newInstance(t, noClickHouse)
 			plain, tlsPort := freeAddr(t), i.ingest
 			if challenge == "http-01" {
-				tlsPort = freeAddr(t) // where nobody listens, so that only the other way is left
+				tlsPort = freeAddr(t) // no listener there, so only the other challenge can succeed
 			}
 			a := newAuthority(i, tlsPort, plain)
 			writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), fmt.Sprintf("sources:\n  - {name: demo, token: a-token-of-this-test}\ntls:\n  autocert: [%s]\n"+
@@ -134,7 +135,7 @@ func TestACME(t *testing.T) {
 			if want := "https://" + acmeDomain + ":" + portOf(t, i.ingest) + "/hooks/demo/"; !strings.HasPrefix(url, want) {
 				t.Fatalf("the hook URL is %s, want %s…", url, want)
 			}
-			i.eventually("the certificate is there before anyone asks for it", func() error {
+			i.eventually("the certificate is in the cache before the first handshake", func() error {
 				_, err := os.Stat(filepath.Join(i.dir, "autocert", acmeDomain))
 				return err
 			})
@@ -142,15 +143,15 @@ func TestACME(t *testing.T) {
 				t.Errorf("doctor says\n%s", said)
 			}
 			root := a.root()
-			assertTaken(i, url, root)
-			assertSentOn(i, plain, url)
+			assertAccepted(i, url, root)
+			assertRedirected(i, plain, url)
 			if info, err := os.Stat(filepath.Join(i.dir, "autocert")); err != nil || info.Mode().Perm() != 0o700 {
-				t.Errorf("the cache is %v, %v; want it to be its owner's alone", info.Mode(), err)
+				t.Errorf("the cache has %v, %v; want it readable by its owner only", info.Mode(), err)
 			}
 			i.stop()
 			a.stop()
 			i.start("ingest")
-			assertTaken(i, url, root)
+			assertAccepted(i, url, root)
 			if got := i.cli("healthcheck"); got != "ingest: ok\n" {
 				t.Errorf("healthcheck says %q", got)
 			}
@@ -159,18 +160,18 @@ func TestACME(t *testing.T) {
 	}
 }
 
-// assertTaken posts as BotHelp does: to the domain's name, whose certificate it checks.
-func assertTaken(i *instance, url string, root *x509.CertPool) {
+// assertAccepted posts a webhook as BotHelp does: to the domain's name, whose certificate it verifies.
+func assertAccepted(i *instance, url string, root *x509.CertPool) {
 	i.t.Helper()
 	sender := newSender(url, root, false)
-	sender.client.Transport.(*http.Transport).DialContext = toThisMachine
+	sender.client.Transport.(*http.Transport).DialContext = dialLoopback
 	if err := sender.post(); err != nil {
 		i.t.Error(err)
 	}
 }
 
-// toThisMachine is what DNS would do.
-func toThisMachine(ctx context.Context, network, addr string) (net.Conn, error) {
+// dialLoopback connects to this machine, as if DNS resolved every name to it.
+func dialLoopback(ctx context.Context, network, addr string) (net.Conn, error) {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
@@ -178,8 +179,8 @@ func toThisMachine(ctx context.Context, network, addr string) (net.Conn, error) 
 	return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
 }
 
-// assertSentOn: who comes by plain HTTP is sent to the same hook by https, with method and body.
-func assertSentOn(i *instance, plain, url string) {
+// assertRedirected verifies that plain HTTP is redirected to the same hook by https, preserving method and body.
+func assertRedirected(i *instance, plain, url string) {
 	i.t.Helper()
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	defer client.CloseIdleConnections()
@@ -191,13 +192,13 @@ func assertSentOn(i *instance, plain, url string) {
 	if got := response.Header.Get("Location"); response.StatusCode != http.StatusPermanentRedirect || got != url+"/start?a=b" {
 		i.t.Errorf("answered %s, Location %q", response.Status, got)
 	}
-	i.eventually("the log says so", func() error {
+	i.eventually("the log mentions the redirect", func() error {
 		if !strings.Contains(i.output.String(), "a webhook came by plain HTTP") {
-			return errors.New("it does not")
+			return errors.New("no line about it")
 		}
 		return nil
 	})
 	if strings.Contains(i.output.String(), "a-token-of-this-test") {
-		i.t.Errorf("the log has the token:\n%s", i.output)
+		i.t.Errorf("the log shows the token:\n%s", i.output)
 	}
 }

@@ -12,19 +12,20 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// TestReplaysAtOnce: of six replays made at the same moment, by the command line and by the API, each event is sent once.
+// TestReplaysAtOnce verifies that of six replays created at the same moment, by the command line and by the API, each
+// event is sent once.
 func TestReplaysAtOnce(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	received := map[string]int{}
-	sink := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		received[r.Header.Get("X-Hooktape-Event-Id")]++
 	}))
-	defer sink.Close()
+	defer server.Close()
 	i := newInstance(t, storetest.DSN(t))
-	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), fmt.Sprintf(replayTestConfig, sink.URL))
+	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), fmt.Sprintf(replayTestConfig, server.URL))
 	i.startReady("serve")
 	const events = 40
 	url := i.hookURL()
@@ -56,7 +57,7 @@ func TestReplaysAtOnce(t *testing.T) {
 		}
 	}
 	if len(received) != events || t.Failed() {
-		t.Errorf("%d of %d events were sent; the commands say %+v", len(received), events, results)
+		t.Errorf("%d of %d events were sent; the commands returned %+v", len(received), events, results)
 	}
 	i.stop()
 }

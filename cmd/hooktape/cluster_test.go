@@ -23,7 +23,7 @@ func TestCluster(t *testing.T) {
 	t.Run("spool", func(t *testing.T) { testSpoolToCluster(t, fmt.Sprintf(databases, 1)) })
 }
 
-// testGrow goes the documented way from one server to a cluster: a backup of the one is restored on the other.
+// testGrow follows the documentation from one server to a cluster: it restores a backup of the server on the cluster.
 func testGrow(t *testing.T, two string) {
 	one := enginetest.DSN(t)
 	dir, backup := t.TempDir(), filepath.Join(t.TempDir(), "backup")
@@ -52,10 +52,10 @@ func testGrow(t *testing.T, two string) {
 	to := configure(enginetest.ClusterName, two)
 	hooktape("restore", "--dry-run", backup)
 	hooktape("restore", backup)
-	hooktape("migrate") // its retention
+	hooktape("migrate") // applies its retention
 	kept, err := to.RetentionReport(t.Context(), store.Retention{})
 	if err != nil || kept[0].What != "events" || kept[0].InForce != "30d" {
-		t.Errorf("the retention in force is %+v, %v", kept, err)
+		t.Errorf("the cluster's retention is %+v, %v", kept, err)
 	}
 	for _, table := range store.Tables {
 		want, err := from.CountRows(t.Context(), table)
@@ -72,11 +72,11 @@ func testGrow(t *testing.T, two string) {
 		}
 	}
 	if undelivered, err := to.CountEvents(t.Context(), event.Selection{UndeliveredTo: "crm"}, 0); err != nil || undelivered != 20 {
-		t.Errorf("%d are not delivered, %v; want the other half", undelivered, err)
+		t.Errorf("%d events are undelivered, %v; want the other half", undelivered, err)
 	}
 }
 
-// fillForGrowth stores forty events, half of them delivered.
+// fillForGrowth stores forty events and delivers half of them.
 func fillForGrowth(t *testing.T, db *store.Store) (events []event.Event) {
 	t.Helper()
 	var deliveries []event.Delivery
@@ -99,7 +99,8 @@ func fillForGrowth(t *testing.T, db *store.Store) (events []event.Event) {
 	return events
 }
 
-// testSpoolToCluster: webhooks received while ClickHouse was away are stored on the cluster later, and delivered.
+// testSpoolToCluster verifies that webhooks received while ClickHouse was away are later stored on the cluster and
+// delivered.
 func testSpoolToCluster(t *testing.T, two string) {
 	var got atomic.Int64
 	crm := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }))
@@ -127,11 +128,11 @@ func testSpoolToCluster(t *testing.T, two string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	i.eventually("all are stored once, and what comes since the endpoint is followed is delivered", func() error {
+	i.eventually("all events are stored once, and those after the endpoint's start are delivered", func() error {
 		i.post(hook, []byte(`{"bothelp_user_id": 7, "name": "later"}`))
 		stored, err := db.CountEvents(t.Context(), event.Selection{Until: &until}, 0)
 		if stored != 20 || err != nil || got.Load() == 0 {
-			return fmt.Errorf("%d are stored, %v; %d delivered", stored, err, got.Load())
+			return fmt.Errorf("%d stored, %v; %d delivered", stored, err, got.Load())
 		}
 		return nil
 	})

@@ -8,14 +8,15 @@ import (
 	"testing"
 )
 
-// TestConfigCheck: it prints what is in force, each key of it, and no secret; it ends with 1 when the configuration is wrong.
+// TestConfigCheck verifies that config check prints every key with its current value and no secret, and exits with 1
+// for an invalid configuration.
 func TestConfigCheck(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hooktape.yaml")
 	check := func(args ...string) (int, string, string) {
 		var out, errs bytes.Buffer
 		code := run(t.Context(), append([]string{"--config", path, "--ops-addr", "127.0.0.1:9999", "config", "check"}, args...), &out, &errs)
 		if strings.Contains(out.String()+errs.String(), "s3cret") {
-			t.Errorf("it tells a secret:\n%s%s", &out, &errs)
+			t.Errorf("a secret is shown:\n%s%s", &out, &errs)
 		}
 		return code, out.String(), errs.String()
 	}
@@ -43,7 +44,7 @@ endpoints:
 		}
 	}
 	if strings.Contains(out, "whsec") {
-		t.Errorf("it tells a signing secret:\n%s", out)
+		t.Errorf("a signing secret is shown:\n%s", out)
 	}
 	var result checkedConfig
 	code, out, _ = check("--json")
@@ -53,7 +54,7 @@ endpoints:
 
 	writeFile(t, path, "public_url: \" https://hooks.example.org/\u200b \"\n")
 	if code, out, errs := check(); code != 0 || !strings.HasPrefix(out, "public_url: https://hooks.example.org/\n") {
-		t.Errorf("a copied URL: exit code %d\n%s%s", code, out, errs)
+		t.Errorf("a URL with copied white space: exit code %d\n%s%s", code, out, errs)
 	}
 	writeFile(t, path, "# nothing\n")
 	if code, out, errs := check(); code != 1 || out != "" || !strings.Contains(errs, path+" is empty: ") {

@@ -14,10 +14,10 @@ import (
 
 const configDoc = "../../docs/CONFIGURATION.md"
 
-// TestConfigurationDocument: docs/CONFIGURATION.md says what the example and the command line say. What the example says of
-// keys and defaults is held against the program by TestExampleHasEveryKey.
+// TestConfigurationDocument verifies that docs/CONFIGURATION.md has the texts of the example and of the command line.
+// TestExampleHasEveryKey compares the example's keys and defaults with the program.
 //
-//	go test ./cmd/hooktape -run ConfigurationDocument -update    writes it anew
+// go test ./cmd/hooktape -run ConfigurationDocument -update    updates it
 func TestConfigurationDocument(t *testing.T) {
 	want := configurationDocument(t)
 	if *update {
@@ -56,11 +56,11 @@ func configurationDocument(t *testing.T) []byte {
 	return out.Bytes()
 }
 
-// keys writes a row for each key of the file. A comment above a key, or behind it, is what the key is.
+// keys writes a row for each key of the file, described by the comment above or behind it.
 type keys struct {
 	out   *bytes.Buffer
-	intro string          // stands above the first key, and is not about it
-	told  map[string]bool // lists have several entries with the same keys
+	intro string          // comment above the first key about the whole file
+	told  map[string]bool // keys already listed: entries of a list have the same ones
 }
 
 func (k keys) of(node ast.Node, prefix string) {
@@ -116,13 +116,13 @@ func holdsMappings(list *ast.SequenceNode) bool {
 	return false
 }
 
-// oneLine is a value without its comment.
+// oneLine returns a value without its comment.
 func oneLine(node ast.Node) string {
 	text, _, _ := strings.Cut(node.String(), " #")
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// plainComment is a comment as prose.
+// plainComment returns the text of a comment.
 func plainComment(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {

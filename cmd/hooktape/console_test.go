@@ -17,8 +17,8 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// TestConsole goes the way of somebody who is asked "did her lead reach us, and the CRM?", on the real program and in a real
-// browser: log in, find the request by the name, look at its bytes, send it again, and see what was answered.
+// TestConsole answers "did her lead reach us, and the CRM?" with the real program in a real browser: it logs in, finds
+// the request by the person's name, looks at its bytes, sends it again, and sees the answer.
 func TestConsole(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, storetest.DSN(t))
@@ -30,10 +30,10 @@ func TestConsole(t *testing.T) {
 	}
 	i.post(url+"/start", []byte(`{"name":"Иван","bothelp_user_id":"1"}`))
 	id := i.post(url+"/start", body)
-	target := newSink(t)
+	target := newReceiver(t)
 	i.eventually("the banner", func() error {
 		if !strings.Contains(i.output.String(), "console     http://"+i.api) || !strings.Contains(i.output.String(), `with the token of "admin"`) {
-			return fmt.Errorf("it says %s", i.output)
+			return fmt.Errorf("got %s", i.output)
 		}
 		return nil
 	})
@@ -48,7 +48,7 @@ func TestConsole(t *testing.T) {
 	base := "http://" + i.api
 
 	b := browsertest.New(t)
-	b.Open(base + "/replays?endpoint=crm&failed_at=crm") // as a dashboard's link leads there
+	b.Open(base + "/replays?endpoint=crm&failed_at=crm") // a dashboard links to this page
 	b.AwaitText("label", "Token")
 	b.Run(chromedp.SendKeys("#token", "a wrong one entirely\r", chromedp.ByQuery))
 	b.AwaitText("[role=alert]", "This token is not in api.tokens")
@@ -68,14 +68,14 @@ func TestConsole(t *testing.T) {
 	b.Script(`fetch(location.pathname + '/raw').then(r => r.text()).then(t => { window.raw = t }); 0`, nil)
 	b.Await(`window.raw`)
 	if b.Script(`window.raw`, &bytes); bytes != string(body) {
-		t.Errorf("the bytes are %q, want %q", bytes, body)
+		t.Errorf("the page shows the bytes %q, want %q", bytes, body)
 	}
 
 	b.Run(chromedp.SetValue("#deliveries input[name=url]", target.URL+"/crm", chromedp.ByQuery), chromedp.Submit("#deliveries form", chromedp.ByQuery))
 	b.AwaitText("#progress", "done")
 	b.AwaitText("#progress", "100.0 %")
 	if target.count() != 1 || target.body[id] != string(body) {
-		t.Errorf("the receiver has %d requests: %q", target.count(), target.body)
+		t.Errorf("the receiver got %d requests: %q", target.count(), target.body)
 	}
 	b.Open(base + "/events/" + id)
 	b.Click("#deliveries .attempt summary")
@@ -87,14 +87,15 @@ func TestConsole(t *testing.T) {
 	assertAPIBeside(t, base)
 	i.stop()
 	if log := i.output.String(); strings.Contains(log, string(token[1])) || !strings.Contains(log, "wrong tokens are tried") {
-		t.Errorf("the log is not as it must be:\n%s", log)
+		t.Errorf("unexpected lines, or missing ones, in the log:\n%s", log)
 	}
 }
 
-// TestConsoleBehindProxy: wrong tokens count for whom a trusted proxy names, so that one guesser shuts nobody else out.
+// TestConsoleBehindProxy verifies that wrong tokens count for the client that a trusted proxy names, so that an
+// attacker behind it does not lock out other clients.
 func TestConsoleBehindProxy(t *testing.T) {
 	t.Parallel()
-	i := keeping(t, "api: {tokens: [{name: admin, token: "+someToken+"}], trusted_proxies: [127.0.0.1/32]}\n")
+	i := newStoreInstance(t, "api: {tokens: [{name: admin, token: "+someToken+"}], trusted_proxies: [127.0.0.1/32]}\n")
 	i.startReady("serve")
 	login := func(token, client string) int {
 		r, err := http.NewRequest(http.MethodPost, "http://"+i.api+"/login", strings.NewReader("token="+token))
@@ -114,18 +115,18 @@ func TestConsoleBehindProxy(t *testing.T) {
 		login("wrong", "203.0.113.9")
 	}
 	if status := login(someToken, "203.0.113.9"); status != http.StatusTooManyRequests {
-		t.Errorf("who has guessed is answered with %d", status)
+		t.Errorf("the attacker got status %d", status)
 	}
 	if status := login(someToken, "2001:db8::7"); status != http.StatusSeeOther {
-		t.Errorf("who has not is answered with %d", status)
+		t.Errorf("another client got status %d", status)
 	}
 	i.stop()
 	if log := i.output.String(); !strings.Contains(log, "remote_ip=203.0.113.9") || !strings.Contains(log, "remote_ip=2001:db8::7") || strings.Contains(log, "remote_ip=127.0.0.1") {
-		t.Errorf("the log has other addresses:\n%s", log)
+		t.Errorf("the log does not have the clients' addresses:\n%s", log)
 	}
 }
 
-// assertAPIBeside: the API's own paths are answered as they were without a console.
+// assertAPIBeside verifies that the console does not change the answers at the API's paths.
 func assertAPIBeside(t *testing.T, base string) {
 	t.Helper()
 	for path, want := range map[string]string{"/healthz": "text/plain", "/readyz": "application/json", "/docs": "text/html", "/openapi.json": "application/openapi+json", "/api/v1/events": "application/problem+json", "/api/v1/nothing": "application/problem+json"} {

@@ -10,8 +10,8 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// TestDamagedSpool: a bit flips in a spool. Every command that looks says so, the next start saves what can be read and takes
-// webhooks, and then the commands say what was saved.
+// TestDamagedSpool flips a bit in a spool and verifies that all commands that read it report the damage, that the next
+// start saves the readable records and accepts webhooks, and that the commands then report the saved records.
 func TestDamagedSpool(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, noClickHouse)
@@ -50,7 +50,7 @@ func TestDamagedSpool(t *testing.T) {
 	i.post(hook, []byte(`{"user_id":2}`))
 	i.stop()
 	if said := i.output.String(); !strings.Contains(said, "level=ERROR msg=\"spool: damaged database quarantined\"") {
-		t.Errorf("the start says\n%s", said)
+		t.Errorf("the start logged\n%s", said)
 	}
 	var list []spoolStat
 	if err := json.Unmarshal([]byte(i.cli("spool", "stat", "--json")), &list); err != nil {
@@ -63,7 +63,7 @@ func TestDamagedSpool(t *testing.T) {
 		t.Errorf("spool stat:\n%s", out)
 	}
 	if n := strings.Count(i.cli("spool", "dump"), "\n"); n != int(list[0].Waiting) {
-		t.Errorf("spool dump has %d lines, %d wait", n, list[0].Waiting)
+		t.Errorf("spool dump printed %d lines for %d waiting events", n, list[0].Waiting)
 	}
 	if out := i.try("doctor").out; !strings.Contains(out, "1 damaged database set aside") {
 		t.Errorf("doctor:\n%s", out)

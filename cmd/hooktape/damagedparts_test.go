@@ -18,12 +18,12 @@ import (
 	"hooktape/internal/event"
 )
 
-// TestDamage: a part that ClickHouse has set aside, and one with a flipped bit, are named by the log, by /readyz of what
-// delivers, and by doctor, with what to do. The ingest stays ready. A backup has all rows that can be read and names the
-// others. After what doctor says to do all is well.
+// TestDamage verifies that a detached part and one with a flipped bit are reported by the log, by /readyz of the
+// delivering process and by doctor, with a remedy. The ingest stays ready. A backup has all readable rows and names the
+// others. After doctor's remedy everything is ok.
 func TestDamage(t *testing.T) {
 	t.Parallel()
-	const events = 9_000 // a granule of 8,192, and one that is small: ClickHouse is slow to find a large block damaged
+	const events = 9_000 // one granule of 8,192 and a small one, because ClickHouse takes long to detect damage in a large block
 	i := newInstance(t, "")
 	i.configure("spool: {min_free: 1MiB}\n")
 	i.startReady("serve")
@@ -43,10 +43,10 @@ func TestDamage(t *testing.T) {
 	i.startReady("serve")
 	i.query("SYSTEM STOP MERGES events")
 	part := "broken-on-start_" + cut
-	i.eventually("the log names the part", func() error {
+	i.eventually("the log reports the part", func() error {
 		return contains(i.output.String(), `level=ERROR msg="ClickHouse cannot read a part" table=events part=`+part)
 	})
-	i.eventually("what delivers is not ready", func() error {
+	i.eventually("the delivering process is not ready", func() error {
 		return i.readyz(i.api, http.StatusServiceUnavailable, `"clickhouse":"has a part that it cannot read; see the log, or hooktape doctor"`)
 	})
 	if err := i.readyz(i.ingest, http.StatusOK, `"clickhouse":"has a part that it cannot read; see the log, or hooktape doctor"`); err != nil {
@@ -55,15 +55,15 @@ func TestDamage(t *testing.T) {
 	drop := "ALTER TABLE `events` DROP DETACHED PART '" + part + "' SETTINGS allow_drop_detached = 1"
 	r := i.try("doctor")
 	if err := errors.Join(contains(r.out, "✗ ClickHouse", "the table events lacks the rows of the part "+part, drop)); r.code != 2 || err != nil {
-		t.Errorf("doctor ends with %d: %v", r.code, err)
+		t.Errorf("doctor: exit code %d: %v", r.code, err)
 	}
 	i.query(drop)
 
-	i.query("ALTER TABLE events MODIFY SETTING min_bytes_for_wide_part = 0") // a file for each column
+	i.query("ALTER TABLE events MODIFY SETTING min_bytes_for_wide_part = 0") // one file for each column
 	i.insert(events)
-	i.eventually("doctor finds that all is well", func() error {
+	i.eventually("doctor finds no problem", func() error {
 		if r := i.try("doctor", "--deep"); r.code != 0 {
-			return fmt.Errorf("it ends with %d: %s", r.code, r.out)
+			return fmt.Errorf("exit code %d: %s", r.code, r.out)
 		}
 		return nil
 	})
@@ -71,13 +71,13 @@ func TestDamage(t *testing.T) {
 	flip(t, filepath.Join(path, "id.bin"))
 	r = i.try("doctor", "--deep")
 	if err := contains(r.out, "✗ data", "the table events cannot be read completely: its part "+flipped+" in "+path, "ALTER TABLE `events` DROP PART '"+flipped+"'"); r.code != 2 || err != nil {
-		t.Errorf("doctor --deep ends with %d: %v", r.code, err)
+		t.Errorf("doctor --deep: exit code %d: %v", r.code, err)
 	}
 
 	dir := filepath.Join(i.dir, "backup")
 	r = i.try("backup", dir)
 	if err := contains(r.out, "NOT in it, because ClickHouse cannot read them: rows ", " of the part "+flipped+" of events"); r.code != 2 || err != nil {
-		t.Errorf("backup ends with %d: %v%s", r.code, err, r.err)
+		t.Errorf("backup: exit code %d: %v%s", r.code, err, r.err)
 	}
 	m, err := archive.Check(dir)
 	if err != nil {
@@ -85,28 +85,28 @@ func TestDamage(t *testing.T) {
 	}
 	saved := m.Tables[slices.IndexFunc(m.Tables, func(f archive.File) bool { return f.Table == "events" })]
 	if len(saved.Unreadable) != 1 {
-		t.Fatalf("the manifest says %+v, want that one range is unreadable", saved)
+		t.Fatalf("the manifest has %+v, want one unreadable range", saved)
 	}
 	u := saved.Unreadable[0]
 	if lost := u.To - u.From; u.Part != flipped || lost != events-8192 || saved.Rows != events-lost {
-		t.Errorf("of %d events %d are in the backup, and %+v cannot be read", events, saved.Rows, u)
+		t.Errorf("of %d events the backup has %d, unreadable are %+v", events, saved.Rows, u)
 	}
 
-	// As docs/OPERATIONS.md says.
+	// The procedure of docs/OPERATIONS.md.
 	rescue := strings.Replace(i.dsn, "/hooktape", "/hooktape_rescue", 1)
 	i.cli("restore", dir, "--clickhouse-dsn", rescue)
 	i.query("ALTER TABLE `events` DROP PART '" + flipped + "'")
 	i.query("INSERT INTO events SELECT * FROM hooktape_rescue.events WHERE id NOT IN (SELECT id FROM events)")
 	i.query("DROP DATABASE hooktape_rescue")
 	if got := i.query("SELECT count() FROM events"); got != fmt.Sprintln(saved.Rows) {
-		t.Errorf("%s events are back, want %d", got, saved.Rows)
+		t.Errorf("%s events after the restore, want %d", got, saved.Rows)
 	}
 	if r := i.try("doctor", "--deep"); r.code != 0 {
-		t.Errorf("doctor --deep ends with %d: %s", r.code, r.out)
+		t.Errorf("doctor --deep: exit code %d: %s", r.code, r.out)
 	}
 	i.stop()
 	i.startReady("serve")
-	i.eventually("what delivers is ready", func() error {
+	i.eventually("the delivering process is ready", func() error {
 		return i.readyz(i.api, http.StatusOK, `"ready":true`)
 	})
 }
@@ -127,14 +127,14 @@ func (i *instance) insert(n int) {
 	}
 }
 
-// part is the only part of the events that has rows, and where it lies.
+// part returns the name and path of the only part of events that has rows.
 func (i *instance) part() (name, path string) {
 	i.t.Helper()
 	name, path, _ = strings.Cut(strings.TrimSpace(i.query("SELECT name, path FROM system.parts WHERE active AND table = 'events' AND rows > 0")), "\t")
 	return name, path
 }
 
-// readyz wants a probe's answer to be that.
+// readyz returns an error unless a probe is answered with this status and a text that contains says.
 func (i *instance) readyz(addr string, status int, says string) error {
 	response, err := http.Get("http://" + addr + "/readyz")
 	if err != nil {
@@ -143,15 +143,15 @@ func (i *instance) readyz(addr string, status int, says string) error {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != status {
-		err = fmt.Errorf("answered with %d, want %d", response.StatusCode, status)
+		err = fmt.Errorf("got status %d, want %d", response.StatusCode, status)
 	}
 	if !json.Valid(body) {
-		err = errors.Join(err, errors.New("the answer is no JSON"))
+		err = errors.Join(err, errors.New("the answer is not JSON"))
 	}
 	return errors.Join(err, contains(string(body), says))
 }
 
-// contains returns an error unless each of the words is in the text.
+// contains returns an error unless text contains all words.
 func contains(text string, words ...string) error {
 	for _, word := range words {
 		if !strings.Contains(text, word) {
@@ -161,7 +161,7 @@ func contains(text string, words ...string) error {
 	return nil
 }
 
-// flip changes one bit near the end of a file.
+// flip flips one bit near the end of a file.
 func flip(t *testing.T, path string) {
 	t.Helper()
 	data, err := os.ReadFile(path)

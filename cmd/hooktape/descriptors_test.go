@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestIdleAPIConnections: more connections to the API than there are descriptors keep no webhook from being taken, though
-// the spool has to open files.
+// TestIdleAPIConnections verifies that more connections to the API than there are descriptors do not keep the ingest
+// from accepting webhooks, although the spool must open files.
 func TestIdleAPIConnections(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, noClickHouse)
@@ -44,18 +44,18 @@ func TestIdleAPIConnections(t *testing.T) {
 		}
 	}
 	body := []byte(`{"user_id":"` + strings.Repeat("1", 900<<10) + `"}`)
-	for range 40 { // more than a log holds
+	for range 40 { // more than fit into one log file
 		response, err := http.Post(hook, "application/json", bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		response.Body.Close()
 		if response.StatusCode != http.StatusOK {
-			t.Fatalf("a webhook is answered with %s\n%s", response.Status, i.output)
+			t.Fatalf("a webhook got %s\n%s", response.Status, i.output)
 		}
 	}
 	if strings.Contains(i.output.String(), "too many open files") {
-		t.Errorf("a part of hooktape has run out of descriptors:\n%s", i.output)
+		t.Errorf("hooktape has run out of descriptors:\n%s", i.output)
 	}
 	i.stop()
 }

@@ -18,8 +18,8 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// TestDoctor: whatever the umask, and whatever permissions an older version left, hooktape keeps its files from other users; doctor
-// warns before, and finds everything in order while hooktape runs. It leaves nothing behind.
+// TestDoctor verifies that hooktape keeps its files from other users, whatever the umask and the permissions that an
+// older version left. doctor warns before the start, finds no problem while hooktape runs, and leaves nothing behind.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	receiver := httptest.NewServer(http.NotFoundHandler())
@@ -31,13 +31,13 @@ func TestDoctor(t *testing.T) {
 	if err := contains(stopped.out, "✗ listeners       hooktape does not run here", "! ClickHouse      the embedded engine does not answer",
 		"✓ spool           events: all is in ClickHouse", "! data directory  others on this machine may read "+i.dir+"/spool",
 		"! configuration   everybody on this machine can read it"); err != nil || stopped.code != 2 {
-		t.Errorf("while it does not run: exit code %d, %v", stopped.code, err)
+		t.Errorf("before the start: exit code %d, %v", stopped.code, err)
 	}
 	i.startReady("serve")
 	i.post(i.hookURL()+"/start", []byte(`{"user_id":1}`))
 	assertPrivate(t, i.dir)
 	before := strings.Join(names(t, i.dir), " ")
-	i.eventually("doctor finds everything in order", func() error {
+	i.eventually("doctor finds no problem", func() error {
 		if r := i.try("doctor"); r.code != 0 {
 			return fmt.Errorf("exit code %d:\n%s%s", r.code, r.out, r.err)
 		}
@@ -51,12 +51,12 @@ func TestDoctor(t *testing.T) {
 		t.Error(err)
 	}
 	if after := strings.Join(names(t, i.dir), " "); after != before {
-		t.Errorf("the data directory had %s, and has %s", before, after)
+		t.Errorf("the data directory had %s, now has %s", before, after)
 	}
 	i.stop()
 }
 
-// openToAll leaves a data directory as an older version did, readable for everybody.
+// openToAll creates a data directory as an older version did, readable for everybody.
 func openToAll(t *testing.T, dir string) {
 	t.Helper()
 	old, err := spool.Open(filepath.Join(dir, "spool", "events"), spool.DefaultOptions())
@@ -82,13 +82,13 @@ func openToAll(t *testing.T, dir string) {
 	}
 }
 
-// assertPrivate: only the owner may read what is in a data directory.
+// assertPrivate verifies that only the owner can read the files of a data directory.
 func assertPrivate(t *testing.T, dir string) {
 	t.Helper()
 	seen := 0
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if os.IsNotExist(err) || path == dir || d.Type()&fs.ModeSymlink != 0 {
-			return nil // the engine removes files meanwhile; a link has no mode
+			return nil // the engine removes files concurrently; a link has no mode
 		}
 		if err != nil {
 			return err
@@ -116,7 +116,7 @@ func names(t *testing.T, dir string) (list []string) {
 	return list
 }
 
-// TestCommandsAwaitTables: a command that comes before the tables waits for them, and says so.
+// TestCommandsAwaitTables verifies that a command that starts before the tables exist waits for them, and says so.
 func TestCommandsAwaitTables(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, enginetest.DSN(t))
@@ -136,9 +136,9 @@ func TestCommandsAwaitTables(t *testing.T) {
 		if err := w.Start(); err != nil {
 			t.Fatal(err)
 		}
-		i.eventually("it says that it waits", func() error {
+		i.eventually("the command says that it waits", func() error {
 			if !strings.Contains(w.said.String(), "the tables are not ready (version 0 of ") {
-				return fmt.Errorf("%s: it says %q", c.args[0], w.said)
+				return fmt.Errorf("%s: got %q", c.args[0], w.said)
 			}
 			return nil
 		})

@@ -26,16 +26,16 @@ import (
 	"hooktape/web/api"
 )
 
-// sink is a downstream endpoint that keeps what it gets.
-type sink struct {
+// receiver is an endpoint that records its requests.
+type receiver struct {
 	*httptest.Server
 	mu   sync.Mutex
 	got  map[string]*http.Request // by event id
 	body map[string]string
 }
 
-func newSink(t *testing.T) *sink {
-	s := &sink{got: map[string]*http.Request{}, body: map[string]string{}}
+func newReceiver(t *testing.T) *receiver {
+	s := &receiver{got: map[string]*http.Request{}, body: map[string]string{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		id := r.Header.Get("X-Hooktape-Event-Id")
@@ -48,17 +48,17 @@ func newSink(t *testing.T) *sink {
 	return s
 }
 
-func (s *sink) count() int {
+func (s *receiver) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.got)
 }
 
-// TestEndToEnd goes the whole way that a newcomer goes, on the real programs.
+// TestEndToEnd follows a newcomer's first steps with the real programs.
 func TestEndToEnd(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, "")
-	i.startReady("serve") // spans from before the tables are there are lost
+	i.startReady("serve") // spans from before the tables exist are lost
 	url := i.hookURL()
 	token := url[strings.LastIndex(url, "/")+1:]
 
@@ -78,17 +78,17 @@ func TestEndToEnd(t *testing.T) {
 		assertStored(i, id, body, token)
 	}
 
-	target := newSink(t)
+	target := newReceiver(t)
 	plan := i.cli("replay", "create", "--source", "demo", "--since", "1h", "--to", target.URL+"/crm", "--dry-run")
 	if !strings.Contains(plan, "3 events would go to") {
-		t.Errorf("the dry run says\n%s", plan)
+		t.Errorf("the dry run printed\n%s", plan)
 	}
 	if target.count() != 0 {
-		t.Error("the dry run has sent something")
+		t.Error("the dry run sent a request")
 	}
 	done := i.cli("replay", "create", "--source", "demo", "--since", "1h", "--to", target.URL+"/crm")
 	if !strings.Contains(done, "3 events: 3 delivered") {
-		t.Errorf("the replay says\n%s", done)
+		t.Errorf("the replay printed\n%s", done)
 	}
 	for id, body := range sent {
 		assertDelivered(i, target, id, body)
@@ -101,7 +101,7 @@ func TestEndToEnd(t *testing.T) {
 	i.eventually("the engine answers again", func() error { return i.db.Ping(context.Background()) })
 	var listed []api.Event
 	if err := json.Unmarshal([]byte(i.cli("events", "list", "--json")), &listed); err != nil || len(listed) != len(sent) {
-		t.Errorf("after the second start there are %d events, want %d, %v", len(listed), len(sent), err)
+		t.Errorf("%d events after the second start, want %d, %v", len(listed), len(sent), err)
 	}
 	assertEngineRestarts(i, url)
 	assertNoSecret(t, i, token)
@@ -116,7 +116,7 @@ func assertStored(i *instance, id uuid.UUID, body []byte, token string) {
 		return err
 	})
 	if string(e.Body) != string(body) {
-		i.t.Errorf("body stored:\n%q\nsent:\n%q", e.Body, body)
+		i.t.Errorf("stored body:\n%q\nsent:\n%q", e.Body, body)
 	}
 	if e.Verdict != event.Accepted || e.Source != "demo" || e.Step != "start" || e.Query != "lang=ru" || e.Method != "POST" {
 		i.t.Errorf("stored as %+v", e.Received)
@@ -135,11 +135,11 @@ func assertStored(i *instance, id uuid.UUID, body []byte, token string) {
 		return err
 	})
 	if shown := i.cli("events", "show", id.String()); !strings.Contains(shown, string(body)) || strings.Contains(shown, token) {
-		i.t.Errorf("events show says\n%s", shown)
+		i.t.Errorf("events show printed\n%s", shown)
 	}
 }
 
-func assertDelivered(i *instance, target *sink, id uuid.UUID, body []byte) {
+func assertDelivered(i *instance, target *receiver, id uuid.UUID, body []byte) {
 	i.t.Helper()
 	target.mu.Lock()
 	defer target.mu.Unlock()
@@ -148,7 +148,7 @@ func assertDelivered(i *instance, target *sink, id uuid.UUID, body []byte) {
 		i.t.Fatalf("event %s did not reach the endpoint", id)
 	}
 	if target.body[id.String()] != string(body) {
-		i.t.Errorf("delivered:\n%q\nsent:\n%q", target.body[id.String()], body)
+		i.t.Errorf("delivered body:\n%q\nsent:\n%q", target.body[id.String()], body)
 	}
 	e, err := i.db.Event(context.Background(), id)
 	if err != nil {
@@ -177,13 +177,13 @@ func assertDelivered(i *instance, target *sink, id uuid.UUID, body []byte) {
 		}
 	}
 	if !strings.HasPrefix(r.Header.Get("Traceparent"), "00-"+hex.EncodeToString(a.TraceID[:])) || a.TraceID == e.TraceID {
-		i.t.Errorf("traceparent %q, attempt's trace %x, arrival's trace %x", r.Header.Get("Traceparent"), a.TraceID, e.TraceID)
+		i.t.Errorf("traceparent %q, trace of the attempt %x, trace of the event %x", r.Header.Get("Traceparent"), a.TraceID, e.TraceID)
 	}
 	if d.State != event.Delivered || d.Attempts != 1 || a.Outcome != event.OutcomeDelivered || a.StatusCode != 200 ||
 		string(a.ResponseBody) != "taken" || a.ReplayID != d.ReplayID || a.Number != 1 {
 		i.t.Errorf("delivery %+v\nattempt %+v", d, a)
 	}
-	i.eventually("the delivery's span links to the arrival's trace", func() error {
+	i.eventually("the delivery's span links to the event's trace", func() error {
 		spans, err := i.db.Spans(context.Background(), hex.EncodeToString(a.TraceID[:]), a.StartedAt)
 		if err != nil {
 			return err
@@ -199,23 +199,23 @@ func assertDelivered(i *instance, target *sink, id uuid.UUID, body []byte) {
 	})
 }
 
-// assertNoSecret looks for the hook token in all that the program has printed and stored.
+// assertNoSecret searches for the hook token in everything that the program printed and stored.
 func assertNoSecret(t *testing.T, i *instance, token string) {
 	t.Helper()
 	for line := range strings.Lines(i.output.String()) {
 		if strings.Contains(line, token) {
-			t.Errorf("the token is in the log: %s", line)
+			t.Errorf("the log shows the token: %s", line)
 		}
 	}
 	for _, table := range []string{"events", "attempts", "deliveries", "replays", "otel_traces"} {
 		if n := i.query(fmt.Sprintf("SELECT countIf(position(formatRow('JSONEachRow', *), '%s') > 0), count() > 0 FROM %s", token, table)); n != "0\t1\n" {
-			t.Errorf("rows of %s with the token, and whether there are rows: %s", table, n)
+			t.Errorf("rows of %s with the token, and whether it has rows: %s", table, n)
 		}
 	}
 }
 
-// TestKillBetweenAnswerAndDrain: what was answered with 200 while ClickHouse was away, by a process that was killed at
-// once, is in ClickHouse once after the next start.
+// TestKillBetweenAnswerAndDrain verifies that events acknowledged while ClickHouse was away, by a process that was
+// killed right afterwards, are stored once after the next start.
 func TestKillBetweenAnswerAndDrain(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Start(t)
@@ -243,12 +243,13 @@ func TestKillBetweenAnswerAndDrain(t *testing.T) {
 	})
 	stored, err := i.db.StoredEvents(context.Background(), ids)
 	if err != nil || len(stored) != len(ids) {
-		t.Errorf("stored %d of the acknowledged %d, %v", len(stored), len(ids), err)
+		t.Errorf("%d of %d acknowledged events stored, %v", len(stored), len(ids), err)
 	}
 	i.stop()
 }
 
-// assertEngineRestarts kills the embedded engine: it is restarted within 5 s, the log says so, and no webhook is rejected meanwhile.
+// assertEngineRestarts kills the embedded engine and verifies that it is restarted within 5 s, that the log says so,
+// and that no webhook is rejected meanwhile.
 func assertEngineRestarts(i *instance, hook string) {
 	i.t.Helper()
 	engine, err := exec.Command("pgrep", "-P", strconv.Itoa(i.command.Process.Pid), "embedded").Output()
@@ -264,11 +265,11 @@ func assertEngineRestarts(i *instance, hook string) {
 		return err
 	})
 	if said := i.output.String(); !strings.Contains(said, "has ended; it is started again") || !strings.Contains(said, "is back") {
-		i.t.Errorf("the log does not say so:\n%s", said)
+		i.t.Errorf("the log does not mention the restart:\n%s", said)
 	}
 }
 
-// writeConfig makes the first configuration for an instance that does not run serve.
+// writeConfig writes the first configuration for an instance that does not run serve.
 func writeConfig(t *testing.T, i *instance) {
 	t.Helper()
 	if _, err := config.EnsureFile(filepath.Join(i.dir, "hooktape.yaml")); err != nil {

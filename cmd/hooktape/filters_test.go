@@ -23,8 +23,8 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// TestFilters: each filter of the table finds its event by the API's parameter, as JSON, by the command's flag, and on the
-// console's page, whose form offers it and whose chip takes it away.
+// TestFilters verifies that each filter of the table finds its event as the API's parameter, as JSON, as the command's
+// flag and on the console's page, which has a field for it and a chip to remove it.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, storetest.DSN(t))
@@ -90,7 +90,7 @@ func TestFilters(t *testing.T) {
 	for _, f := range event.Filters {
 		value, ok := find[f.Name]
 		if !ok {
-			t.Errorf("this test knows no value for the filter %s", f.Name)
+			t.Errorf("no test value for the filter %s: add one", f.Name)
 			continue
 		}
 		want := wanted.ID
@@ -107,7 +107,7 @@ func TestFilters(t *testing.T) {
 		list, _ := page(ask("GET", "events?"+query.Encode(), nil))
 		check("the API", list)
 		if !strings.Contains(document, fmt.Sprintf(`"name":%q`, f.Name)) {
-			t.Errorf("the API's document has no %s", f.Name)
+			t.Errorf("the API's document lacks %s", f.Name)
 		}
 		sel, faults := event.ParseSelection(query, now)
 		body, err := json.Marshal(map[string]any{"selection": sel})
@@ -125,7 +125,7 @@ func TestFilters(t *testing.T) {
 			t.Errorf("the console has no chip %q", f.Label)
 		}
 		if f.Name == "since" || f.Name == "id" {
-			continue // there are links for the one, and the search box for the other
+			continue // links set the first, the search box sets the second
 		}
 		list, at := page(person.Get(base + "/?" + url.Values{"f." + f.Name: {value}}.Encode()))
 		if f.IsTime() { // to the minute
@@ -139,7 +139,7 @@ func TestFilters(t *testing.T) {
 	i.stop()
 }
 
-// idsIn are the events of a list: JSON of the API or a command, or a page of the console.
+// idsIn returns the ids of a list's events: JSON of the API or of a command, or a page of the console.
 func idsIn(list string) (ids []uuid.UUID) {
 	for _, before := range []string{`"id":"`, `"id": "`, `<tr id="e-`} {
 		for _, part := range strings.Split(list, before)[1:] {

@@ -17,8 +17,8 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// TestFullDisk fills the embedded engine's disk while webhooks come in and parts are merged, until the engine has been struck.
-// Each webhook that was acknowledged is stored afterwards, once, and still is after a restart.
+// TestFullDisk fills the embedded engine's disk during inserts and merges until the engine has exited. It verifies that
+// each acknowledged webhook is stored once afterwards, and also after a restart.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, "")
@@ -34,7 +34,7 @@ func TestFullDisk(t *testing.T) {
 	url := i.hookURL()
 	for range 4 {
 		working.Go(func() {
-			body := make([]byte, 10_000) // so that inserts write a lot
+			body := make([]byte, 10_000) // makes inserts write a lot
 			for {
 				select {
 				case <-done:
@@ -62,7 +62,7 @@ func TestFullDisk(t *testing.T) {
 		}
 	})
 	struck := func() int { return strings.Count(i.output.String(), "the embedded ClickHouse is back") }
-	i.eventually("the engine is struck twice", func() error {
+	i.eventually("the engine exits twice", func() error {
 		before := struck()
 		if err := disk.Fill(); err != nil {
 			t.Error(err)
@@ -93,7 +93,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	i.eventually("all that was acknowledged is stored once", whole)
 	if text := "it could not write a file, and does not go on with half of one: no space left on device"; !strings.Contains(i.output.String(), text) {
-		t.Errorf("the log does not say %q:\n%s", text, i.output)
+		t.Errorf("the log does not contain %q:\n%s", text, i.output)
 	}
 	i.stop()
 	i.startReady("serve")
@@ -105,7 +105,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// enginesDir makes the directory of an instance's embedded engine.
+// enginesDir creates the directory of an instance's embedded engine.
 func enginesDir(t *testing.T, i *instance) string {
 	t.Helper()
 	dir := filepath.Join(i.dir, "clickhouse")
@@ -115,7 +115,7 @@ func enginesDir(t *testing.T, i *instance) string {
 	return dir
 }
 
-// configure writes a configuration with the source demo and more.
+// configure writes a configuration with the source demo and additional settings.
 func (i *instance) configure(more string) {
 	i.t.Helper()
 	text := "sources:\n  - name: demo\n    token: " + someToken + "\n" + more

@@ -27,7 +27,7 @@ import (
 
 const passwordVariable = "HOOKTAPE_EMBEDDED_PASSWORD"
 
-// noSleep has a program with the race detector end when it is done, not a second later.
+// noSleep makes a program with the race detector exit immediately, not after a second.
 const noSleep = "atexit_sleep_ms=0"
 
 func TestMain(m *testing.M) {
@@ -35,14 +35,14 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"hooktape": main})
 }
 
-// prepare prepares this process for the commands that run in it.
+// prepare sets up this process for commands that run in it.
 var prepare = sync.OnceFunc(func() {
 	os.Setenv(passwordVariable, enginetest.Password)
 	exportPage = 500 // so that exports take several queries
 })
 
-// programs is a directory with both programs, the engine beside hooktape, which is the test itself (see TestMain). It goes
-// when the test does.
+// programs returns a directory with both programs: the engine, and hooktape, which is the test binary itself (see
+// TestMain). TestMain removes it.
 var programs = sync.OnceValues(func() (dir string, err error) {
 	hooktape, err := exec.LookPath("hooktape")
 	if err != nil {
@@ -67,12 +67,12 @@ var programs = sync.OnceValues(func() (dir string, err error) {
 	return dir, nil
 })
 
-// noClickHouse is a DSN at which nobody answers: no ClickHouse is needed to receive webhooks.
+// noClickHouse is a DSN without a server: receiving webhooks needs no ClickHouse.
 const noClickHouse = "http://127.0.0.1:1/hooktape"
 
 const someToken = "0123456789abcdef"
 
-// instance is a hooktape on free ports with a data directory of its own.
+// instance is a hooktape on free ports with its own data directory.
 type instance struct {
 	t      *testing.T
 	env    []string
@@ -81,13 +81,13 @@ type instance struct {
 	dir    string
 	dsn    string
 	db     *store.Store
-	old    string // another hooktape than this one; empty is this
+	old    string // path of another hooktape; empty: this one
 
 	command *exec.Cmd
 	output  *testutil.Log
 }
 
-// newInstance prepares an instance; dsn is empty for the embedded engine.
+// newInstance prepares an instance. An empty dsn selects the embedded engine.
 func newInstance(t *testing.T, dsn string) *instance {
 	t.Helper()
 	prepare()
@@ -107,7 +107,7 @@ func newInstance(t *testing.T, dsn string) *instance {
 	return i
 }
 
-// binary is the path of the hooktape to run.
+// binary returns the path of the hooktape to run.
 func (i *instance) binary() string {
 	i.t.Helper()
 	if i.old != "" {
@@ -140,7 +140,7 @@ func (i *instance) start(args ...string) {
 	})
 }
 
-// startReady is start for serve, and waits until the tables are there as well.
+// startReady runs serve and also waits until the tables exist.
 func (i *instance) startReady(args ...string) {
 	i.t.Helper()
 	i.start(args...)
@@ -152,7 +152,7 @@ func (i *instance) startReady(args ...string) {
 	})
 }
 
-// kill is kill -9.
+// kill sends SIGKILL.
 func (i *instance) kill() {
 	if i.command.ProcessState == nil {
 		_ = i.command.Process.Kill()
@@ -160,13 +160,13 @@ func (i *instance) kill() {
 	}
 }
 
-// stop is Ctrl-C; it returns how long the end took.
+// stop sends an interrupt, as Ctrl-C does, and returns how long the process took to end.
 func (i *instance) stop() time.Duration {
 	i.t.Helper()
 	begun := time.Now()
 	_ = i.command.Process.Signal(syscall.SIGINT)
 	if err := i.command.Wait(); err != nil {
-		i.t.Errorf("hooktape ends with %v:\n%s", err, i.output)
+		i.t.Errorf("hooktape ended with %v:\n%s", err, i.output)
 	}
 	if strings.Contains(i.output.String(), "DATA RACE") {
 		i.t.Errorf("data race:\n%s", i.output)
@@ -174,23 +174,23 @@ func (i *instance) stop() time.Duration {
 	return time.Since(begun)
 }
 
-// result is how a command ended.
+// result is the exit code and output of a command.
 type result struct {
 	out, err string
 	code     int
 }
 
-// cli runs a command to its end, and returns what it printed.
+// cli runs a command, which must succeed, and returns its output.
 func (i *instance) cli(args ...string) string {
 	i.t.Helper()
 	r := i.try(args...)
 	if r.code != 0 {
-		i.t.Fatalf("hooktape %s: exit code %d\n%s%s\n--- the server said\n%s", strings.Join(args, " "), r.code, r.out, r.err, i.output)
+		i.t.Fatalf("hooktape %s: exit code %d\n%s%s\n--- output of the server\n%s", strings.Join(args, " "), r.code, r.out, r.err, i.output)
 	}
 	return r.out
 }
 
-// try runs a command to its end, whatever that is. The command runs in this process, unless it needs another environment.
+// try runs a command and returns its result. The command runs in this process, unless it needs another environment.
 func (i *instance) try(args ...string) result {
 	i.t.Helper()
 	if i.old != "" || i.variable(passwordVariable) != enginetest.Password {
@@ -203,7 +203,7 @@ func (i *instance) try(args ...string) result {
 	return result{stdout.String(), stderr.String(), code}
 }
 
-// program returns a command as a process.
+// program returns a command as a process, not started yet.
 func (i *instance) program(args ...string) *exec.Cmd {
 	i.t.Helper()
 	ctx, cancel := context.WithTimeout(i.t.Context(), patience)
@@ -213,7 +213,7 @@ func (i *instance) program(args ...string) *exec.Cmd {
 	return command
 }
 
-// resultOf runs a process to its end.
+// resultOf runs a process to its end and returns its result.
 func (i *instance) resultOf(command *exec.Cmd, stdin string) result {
 	i.t.Helper()
 	command.Stdin = strings.NewReader(stdin)
@@ -223,7 +223,7 @@ func (i *instance) resultOf(command *exec.Cmd, stdin string) result {
 	return result{command.Stdout.(*bytes.Buffer).String(), command.Stderr.(*bytes.Buffer).String(), command.ProcessState.ExitCode()}
 }
 
-// flags are the variables of the instance's environment as flags.
+// flags returns the variables of the instance's environment as flags.
 func (i *instance) flags() (flags []string) {
 	for flag, variable := range map[string]string{"--data": "HOOKTAPE_DATA", "--ingest-addr": "HOOKTAPE_INGEST_ADDR", "--api-addr": "HOOKTAPE_API_ADDR",
 		"--embedded-addr": "HOOKTAPE_EMBEDDED_ADDR", "--ops-addr": "HOOKTAPE_OPS_ADDR", "--clickhouse-dsn": "HOOKTAPE_CLICKHOUSE_DSN"} {
@@ -234,7 +234,7 @@ func (i *instance) flags() (flags []string) {
 	return flags
 }
 
-// variable is the value of a variable in the instance's environment.
+// variable returns a variable of the instance's environment.
 func (i *instance) variable(name string) (value string) {
 	for _, pair := range i.env {
 		if text, ok := strings.CutPrefix(pair, name+"="); ok {
@@ -244,7 +244,7 @@ func (i *instance) variable(name string) (value string) {
 	return value
 }
 
-// hookURL is the demo source's.
+// hookURL returns the hook URL of the source demo.
 func (i *instance) hookURL() string {
 	i.t.Helper()
 	name, url, _ := strings.Cut(strings.TrimSpace(i.cli("sources")), "\t")
@@ -254,7 +254,7 @@ func (i *instance) hookURL() string {
 	return url
 }
 
-// post sends a body and returns the id of the 200.
+// post sends a body, which must be accepted, and returns the event's id.
 func (i *instance) post(url string, body []byte) string {
 	i.t.Helper()
 	response, err := http.Post(url, "application/ json", bytes.NewReader(body))
@@ -268,7 +268,7 @@ func (i *instance) post(url string, body []byte) string {
 		ReceivedAt time.Time `json:"received_at"`
 	}
 	if err := json.Unmarshal(text, &answer); err != nil || response.StatusCode != http.StatusOK {
-		i.t.Fatalf("answered %s: %s", response.Status, text)
+		i.t.Fatalf("got %s: %s", response.Status, text)
 	}
 	if ago := time.Since(answer.ReceivedAt); ago < 0 || ago > time.Minute {
 		i.t.Errorf("received_at is %s ago", ago)
@@ -276,7 +276,7 @@ func (i *instance) post(url string, body []byte) string {
 	return answer.ID
 }
 
-// query asks ClickHouse over its HTTP interface, as curl would.
+// query asks ClickHouse over its HTTP interface, as curl does.
 func (i *instance) query(sql string) string {
 	i.t.Helper()
 	text, err := i.ask(sql)
@@ -286,7 +286,7 @@ func (i *instance) query(sql string) string {
 	return text
 }
 
-// ask is query where ClickHouse, or its tables, may not be there yet.
+// ask is query, but returns an error, for when ClickHouse or its tables may not exist yet.
 func (i *instance) ask(sql string) (string, error) {
 	u, err := url.Parse(i.dsn)
 	if err != nil {
@@ -306,14 +306,14 @@ func (i *instance) ask(sql string) (string, error) {
 	return string(text), err
 }
 
-// patience is how long eventually waits. It is for slow and loaded machines; no test needs it otherwise.
+// patience is the timeout of eventually. It is long for slow and loaded machines.
 const patience = 4 * time.Minute
 
 // eventually polls until check returns nil.
 func (i *instance) eventually(what string, check func() error) {
 	i.t.Helper()
 	if err := testutil.Poll(patience, check); err != nil {
-		i.t.Fatalf("not within %s: %s: %v\n--- the server said\n%s", patience, what, err, i.output)
+		i.t.Fatalf("timeout after %s: %s: %v\n--- output of the server\n%s", patience, what, err, i.output)
 	}
 }
 

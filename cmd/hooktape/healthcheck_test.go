@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// probed is a listener that answers its probes with these statuses.
+// probed starts a listener that answers its probes with these statuses.
 func probed(t *testing.T, healthz, readyz int) (addr string) {
 	mux := http.NewServeMux()
 	for path, status := range map[string]int{"/healthz": healthz, "/readyz": readyz} {
@@ -26,7 +26,7 @@ func probed(t *testing.T, healthz, readyz int) (addr string) {
 	return server.Listener.Addr().String()
 }
 
-// TestHealthcheck: what listens must be well, and something must listen.
+// TestHealthcheck verifies that every listener must be healthy, and that at least one must exist.
 func TestHealthcheck(t *testing.T) {
 	nobody := freeAddr(t)
 	well, full, broken := probed(t, 200, 200), probed(t, 200, 503), probed(t, 500, 500)
@@ -37,14 +37,14 @@ func TestHealthcheck(t *testing.T) {
 		stdout      string
 		stderr      string
 	}{
-		"both halves":             {ingest: well, api: well, stdout: "ingest: ok\nAPI: ok\n"},
-		"the ingest alone":        {ingest: well, api: nobody, stdout: "ingest: ok\n"},
-		"the replay half alone":   {ingest: nobody, api: well, stdout: "API: ok\n"},
-		"neither":                 {ingest: nobody, api: nobody, code: 1, stderr: "no hooktape listens, neither its ingest on " + nobody},
-		"lives, but is not ready": {ingest: full, api: nobody, stdout: "ingest: ok\n"},
-		"is asked for readiness":  {ingest: full, api: nobody, flags: []string{"--ready"}, code: 1, stderr: `ingest: /readyz is answered with 503 Service Unavailable: {"ready":false,"spool":"full"}`},
-		"ready":                   {ingest: nobody, api: well, flags: []string{"--ready"}, stdout: "API: ok\n"},
-		"one of both is ill":      {ingest: well, api: broken, code: 1, stdout: "ingest: ok\n", stderr: "API: /healthz is answered with 500"},
+		"both halves":              {ingest: well, api: well, stdout: "ingest: ok\nAPI: ok\n"},
+		"ingest only":              {ingest: well, api: nobody, stdout: "ingest: ok\n"},
+		"API only":                 {ingest: nobody, api: well, stdout: "API: ok\n"},
+		"neither":                  {ingest: nobody, api: nobody, code: 1, stderr: "no hooktape listens, neither its ingest on " + nobody},
+		"healthy, but not ready":   {ingest: full, api: nobody, stdout: "ingest: ok\n"},
+		"not ready, with --ready":  {ingest: full, api: nobody, flags: []string{"--ready"}, code: 1, stderr: `ingest: /readyz is answered with 503 Service Unavailable: {"ready":false,"spool":"full"}`},
+		"ready":                    {ingest: nobody, api: well, flags: []string{"--ready"}, stdout: "API: ok\n"},
+		"one of both is unhealthy": {ingest: well, api: broken, code: 1, stdout: "ingest: ok\n", stderr: "API: /healthz is answered with 500"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := append([]string{"--ingest-addr", c.ingest, "--api-addr", c.api, "healthcheck"}, c.flags...)
@@ -56,7 +56,7 @@ func TestHealthcheck(t *testing.T) {
 	}
 }
 
-// TestHealthcheckConfig: without flags the addresses are the configuration's.
+// TestHealthcheckConfig verifies that without flags the addresses of the configuration are used.
 func TestHealthcheckConfig(t *testing.T) {
 	t.Setenv("HOOKTAPE_INGEST_ADDR", "")
 	t.Setenv("HOOKTAPE_API_ADDR", "")
@@ -73,7 +73,7 @@ func TestHealthcheckConfig(t *testing.T) {
 	}
 }
 
-// TestHealthcheckTimeout: who does not answer in time is not well.
+// TestHealthcheckTimeout verifies that a listener that does not answer in time is unhealthy.
 func TestHealthcheckTimeout(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

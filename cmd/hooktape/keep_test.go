@@ -24,16 +24,17 @@ import (
 	"hooktape/web/api"
 )
 
-// keeping is an instance on the shared engine whose configuration has more in it. All tables exist.
-func keeping(t *testing.T, more string) *instance {
+// newStoreInstance returns an instance on the shared engine, with all tables and additional settings.
+func newStoreInstance(t *testing.T, more string) *instance {
 	t.Helper()
 	i := newInstance(t, storetest.DSN(t))
 	i.configure(more)
 	return i
 }
 
-// stored are events as old as that, in order of arrival; their bodies are what no text could hold.
-func (i *instance) stored(days ...int) (events []event.Event) {
+// storeEvents stores events of these ages in days and returns them in order of receipt. Their bodies are not valid
+// UTF-8.
+func (i *instance) storeEvents(days ...int) (events []event.Event) {
 	i.t.Helper()
 	for _, n := range days {
 		at := time.Now().UTC().Truncate(time.Microsecond).AddDate(0, 0, -n)
@@ -48,8 +49,8 @@ func (i *instance) stored(days ...int) (events []event.Event) {
 	return events
 }
 
-// says fails unless each of the texts is in what a command has printed.
-func says(t *testing.T, out string, texts ...string) {
+// assertContains verifies that a command's output contains all texts.
+func assertContains(t *testing.T, out string, texts ...string) {
 	t.Helper()
 	out = strings.Join(strings.Fields(out), " ")
 	for _, text := range texts {
@@ -59,18 +60,19 @@ func says(t *testing.T, out string, texts ...string) {
 	}
 }
 
-// TestRetentionCommands: migrate puts it in force and says so, once; what has lost its body says that.
+// TestRetentionCommands verifies that migrate applies the retention and reports it once, and that commands report a
+// deleted body.
 func TestRetentionCommands(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, enginetest.DSN(t))
 	i.configure("    retention: {bodies: 5d}\nretention: {events: 30d, bodies: 20d, attempts: 90d}\nreplay: {allow_private: true}\n")
 	out := i.cli("migrate")
-	says(t, out, "events are kept 30d, rejected 30d; before it was for ever", "events.body are kept 20d, demo 5d; before it was for ever", "attempts are kept 90d", "migrations applied")
+	assertContains(t, out, "events are kept 30d, rejected 30d; before it was for ever", "events.body are kept 20d, demo 5d; before it was for ever", "attempts are kept 90d", "migrations applied")
 	if out := i.cli("migrate"); !strings.Contains(out, "nothing to do") {
-		t.Errorf("the second time it says %s", out)
+		t.Errorf("the second migrate printed %s", out)
 	}
-	events := i.stored(40, 10, 1)
-	says(t, i.cli("retention"), "events demo 30d 30d", "events.body demo 5d 5d", "deliveries - 90d 90d 0", "otel_traces - for ever for ever 0 - 0 0")
+	events := i.storeEvents(40, 10, 1)
+	assertContains(t, i.cli("retention"), "events demo 30d 30d", "events.body demo 5d 5d", "deliveries - 90d 90d 0", "otel_traces - for ever for ever 0 - 0 0")
 	var report []store.RetentionStatus
 	if err := json.Unmarshal([]byte(i.cli("retention", "--json")), &report); err != nil || len(report) < 8 {
 		t.Errorf("%v, %d lines", err, len(report))
@@ -83,54 +85,54 @@ func TestRetentionCommands(t *testing.T) {
 		return i.optimize()
 	})
 	id := events[1].ID.String()
-	says(t, i.cli("events", "show", id), "(its body is past its retention; the SHA-256 of it was")
-	says(t, i.cli("replay", "create", "--to", "http://127.0.0.1:9/", "--source", "demo", "--dry-run"), "1 event would go to", "1 event without a body, which is past its retention: left out")
+	assertContains(t, i.cli("events", "show", id), "(its body is past its retention; the SHA-256 of it was")
+	assertContains(t, i.cli("replay", "create", "--to", "http://127.0.0.1:9/", "--source", "demo", "--dry-run"), "1 event would go to", "1 event without a body, which is past its retention: left out")
 	var shown api.Event
 	if err := json.Unmarshal([]byte(i.cli("events", "show", id, "--json")), &shown); err != nil || !shown.Request.BodyGone {
 		t.Errorf("%+v, %v", shown.Request, err)
 	}
 }
 
-// TestRetentionAtStart: a start puts the configured retention in force too, and says so.
+// TestRetentionAtStart verifies that a start applies the configured retention and logs it.
 func TestRetentionAtStart(t *testing.T) {
-	i := keeping(t, "retention: {traces: 14d}\n")
+	i := newStoreInstance(t, "retention: {traces: 14d}\n")
 	i.start("ingest")
-	i.eventually("the retention is in force", func() error {
+	i.eventually("the retention is applied", func() error {
 		report, err := i.db.RetentionReport(context.Background(), store.Retention{})
 		for _, k := range report {
 			if k.What == "otel_traces" && k.InForce == "14d" {
 				return nil
 			}
 		}
-		return errors.Join(err, errors.New("it is not"))
+		return errors.Join(err, errors.New("no TTL"))
 	})
-	i.eventually("it is logged", func() error {
+	i.eventually("the retention is logged", func() error {
 		if !strings.Contains(i.output.String(), `msg="the retention is changed" of=otel_traces from="for ever" to=14d`) {
-			return errors.New("it is not")
+			return errors.New("no line about it")
 		}
 		return nil
 	})
 	i.stop()
 }
 
-// optimize does what ClickHouse does in its own time; the error says to look once more.
+// optimize runs the merges that ClickHouse would run later. Its error makes eventually try again.
 func (i *instance) optimize() error {
 	_, err := i.ask("OPTIMIZE TABLE events FINAL")
-	return errors.Join(err, errors.New("the expired event is still there"))
+	return errors.Join(err, errors.New("the expired event still exists"))
 }
 
-// TestStorageCommand: tables, sources and spools with their sizes.
+// TestStorageCommand verifies the report of tables, sources and spools with their sizes.
 func TestStorageCommand(t *testing.T) {
 	t.Parallel()
-	i := keeping(t, "")
-	i.stored(3, 2, 1)
+	i := newStoreInstance(t, "")
+	i.storeEvents(3, 2, 1)
 	if err := os.MkdirAll(filepath.Join(i.dir, "spool", "events"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(i.dir, "spool", "events", "x"), make([]byte, 3<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	says(t, i.cli("storage"), "TABLE ROWS ON DISK UNCOMPRESSED RATIO OLDEST NEWEST", "events 3 ", "demo 3 0 ", "events 3.0 MiB")
+	assertContains(t, i.cli("storage"), "TABLE ROWS ON DISK UNCOMPRESSED RATIO OLDEST NEWEST", "events 3 ", "demo 3 0 ", "events 3.0 MiB")
 	var r storageReport
 	if err := json.Unmarshal([]byte(i.cli("storage", "--json")), &r); err != nil {
 		t.Fatal(err)
@@ -141,25 +143,25 @@ func TestStorageCommand(t *testing.T) {
 	}
 }
 
-// TestExport: each format has every selected event once, in order, and every byte of its body.
+// TestExport verifies that each format has every selected event once, in order, with every byte of its body.
 func TestExport(t *testing.T) {
 	t.Parallel()
-	i := keeping(t, "")
-	events := i.stored(3, 2, 1)
+	i := newStoreInstance(t, "")
+	events := i.storeEvents(3, 2, 1)
 	if err := i.db.InsertEvents(context.Background(), "", events[1:2]); err != nil { // stored twice
 		t.Fatal(err)
 	}
 	if r := i.try("events", "list", "--limit", "2"); strings.Count(r.out, "\n") != 3 || !strings.Contains(r.err, "there are more than these 2; --limit shows more") {
-		t.Errorf("a list that ends before its end: %s%s", r.out, r.err)
+		t.Errorf("truncated list of ids: %s%s", r.out, r.err)
 	}
 	if r := i.try("events", "list", "--limit", "10"); strings.Count(r.out, "\n") != 5 || r.err != "" {
-		t.Errorf("a whole list: %s%s", r.out, r.err)
+		t.Errorf("complete list of ids: %s%s", r.out, r.err)
 	}
 	if r := i.try("events", "list", "--source", "nobody"); r.code != 0 || r.out != "" || !strings.Contains(r.err, "no events match") {
-		t.Errorf("an empty list: %d %s%s", r.code, r.out, r.err)
+		t.Errorf("empty list of ids: %d %s%s", r.code, r.out, r.err)
 	}
 	if r := i.try("events", "export", "--failed-at", "cmr", "-"); r.code != 1 || r.out != "" || !strings.Contains(r.err, `there is no endpoint "cmr"`) {
-		t.Errorf("an endpoint that is not known: %d %s%s", r.code, r.out, r.err)
+		t.Errorf("unknown endpoint: %d %s%s", r.code, r.out, r.err)
 	}
 	path := func(name string) string { return filepath.Join(i.dir, name) }
 	for _, name := range []string{"a.ndjson", "a.csv", "a.parquet"} {
@@ -175,23 +177,23 @@ func TestExport(t *testing.T) {
 		}
 		for n := range events {
 			if !bytes.Equal(got[n], events[n].Body) {
-				t.Errorf("%s: the body of event %d is %q, want %q", name, n, got[n], events[n].Body)
+				t.Errorf("%s: body of event %d is %q, want %q", name, n, got[n], events[n].Body)
 			}
 		}
 	}
 	if out := i.cli("events", "export", "--since", "36h", "-"); strings.Count(out, "\n") != 1 || !strings.Contains(out, events[2].ID.String()) {
-		t.Errorf("to standard output: %s", out)
+		t.Errorf("export to standard output: %s", out)
 	}
 	if out := i.cli("events", "export", "--source", "nobody", path("none.parquet")); !strings.HasPrefix(out, "0 events in") || len(parquetBodies(t, path("none.parquet"))) != 0 {
-		t.Errorf("nothing: %s", out)
+		t.Errorf("export without events: %s", out)
 	}
 }
 
-// TestExportColumns: each format has the chosen columns alone.
+// TestExportColumns verifies that each format has only the chosen columns.
 func TestExportColumns(t *testing.T) {
 	t.Parallel()
-	i := keeping(t, "")
-	events := i.stored(1)
+	i := newStoreInstance(t, "")
+	events := i.storeEvents(1)
 	choose := func(format string) string {
 		return i.cli("events", "export", "--columns", "id,utm_source,fields", "--format", format, "-")
 	}
@@ -220,11 +222,11 @@ func TestExportColumns(t *testing.T) {
 	}
 }
 
-// TestExportPages: what takes more than one query comes whole, each event once.
+// TestExportPages verifies that an export of more than one query has every event once.
 func TestExportPages(t *testing.T) {
 	t.Parallel()
-	i := keeping(t, "")
-	i.stored(make([]int, exportPage+5)...) // within moments, so that a page ends among events of the same time
+	i := newStoreInstance(t, "")
+	i.storeEvents(make([]int, exportPage+5)...) // within moments, so that a page ends among events of the same time
 	var ids []string
 	for line := range strings.Lines(i.cli("events", "export", "-")) {
 		var e struct{ ID string }
@@ -236,7 +238,7 @@ func TestExportPages(t *testing.T) {
 	lines := len(ids)
 	slices.Sort(ids)
 	if different := len(slices.Compact(ids)); lines != exportPage+5 || different != lines {
-		t.Errorf("%d events, %d of them different, want %d", lines, different, exportPage+5)
+		t.Errorf("%d events, %d distinct, want %d", lines, different, exportPage+5)
 	}
 }
 
@@ -252,7 +254,7 @@ func jsonBodies(t *testing.T, path string) (bodies [][]byte) {
 			t.Fatal(err)
 		}
 		if bodies = append(bodies, e.Request.Bytes()); e.Request.RawQuery() != "a=\xf1\xff" {
-			t.Errorf("the query is %q", e.Request.RawQuery())
+			t.Errorf("got the query %q", e.Request.RawQuery())
 		}
 	}
 	return bodies
@@ -266,7 +268,7 @@ func csvBodies(t *testing.T, path string) (bodies [][]byte) {
 	}
 	text, marked := bytes.CutPrefix(text, []byte(api.ByteOrderMark))
 	if !marked || !utf8.Valid(text) {
-		t.Errorf("%s is not marked as UTF-8 (%v), or is none", path, marked)
+		t.Errorf("%s has no byte order mark (%v), or is not UTF-8", path, marked)
 	}
 	lines, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
 	if err != nil {
@@ -282,19 +284,19 @@ func csvBodies(t *testing.T, path string) (bodies [][]byte) {
 				r.BodyBase64 = line[n]
 			case "query_base64":
 				if line[n] != "YT3x/w==" {
-					t.Errorf("the query is %q", line[n])
+					t.Errorf("got the query %q", line[n])
 				}
 			case "phone":
 				if line[n] != "+79161234567" {
-					t.Errorf("the phone is %q", line[n])
+					t.Errorf("got the phone %q", line[n])
 				}
 			case "utm_source":
 				if line[n] != "'=HYPERLINK(1)" {
-					t.Errorf("a spreadsheet would run %q", line[n])
+					t.Errorf("a spreadsheet would run the formula %q", line[n])
 				}
 			case "name":
 				if line[n] != "John \"Wick\",\n" {
-					t.Errorf("the name is %q", line[n])
+					t.Errorf("got the name %q", line[n])
 				}
 			}
 		}
@@ -314,26 +316,26 @@ func parquetBodies(t *testing.T, path string) (bodies [][]byte) {
 	}
 	for _, row := range rows {
 		if bodies = append(bodies, row.Body); string(row.Query) != "a=\xf1\xff" {
-			t.Errorf("the query is %q", row.Query)
+			t.Errorf("got the query %q", row.Query)
 		}
 	}
 	return bodies
 }
 
-// TestBackupCommands: a backup of one database becomes another one.
+// TestBackupCommands restores a backup of one database into another.
 func TestBackupCommands(t *testing.T) {
 	t.Parallel()
-	i := keeping(t, "")
-	events := i.stored(3, 2, 1)
+	i := newStoreInstance(t, "")
+	events := i.storeEvents(3, 2, 1)
 	dir := filepath.Join(i.dir, "backup")
-	says(t, i.cli("backup", dir), "3 rows of 12 tables are in")
+	assertContains(t, i.cli("backup", dir), "3 rows of 12 tables are in")
 	other := newInstance(t, enginetest.DSN(t)) // empty
 	to := []string{"--clickhouse-dsn", other.dsn, "restore", dir}
-	says(t, i.cli(append(to, "--dry-run")...), "3 rows of 12 tables", "are whole and would be restored")
+	assertContains(t, i.cli(append(to, "--dry-run")...), "3 rows of 12 tables", "are whole and would be restored")
 	if n, err := other.db.FilledTable(context.Background()); n != "" || err != nil {
-		t.Errorf("after a dry run: %q, %v", n, err)
+		t.Errorf("events after a dry run: %q, %v", n, err)
 	}
-	says(t, i.cli(to...), "3 rows of 12 tables", "are restored into the database test_")
+	assertContains(t, i.cli(to...), "3 rows of 12 tables", "are restored into the database test_")
 	for _, want := range events {
 		if got, err := other.db.Event(context.Background(), want.ID); err != nil || !bytes.Equal(got.Body, want.Body) {
 			t.Errorf("%s: %v", want.ID, err)

@@ -11,11 +11,11 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write docs/METRICS.md anew")
+var update = flag.Bool("update", false, "update generated files")
 
 const metricsDocument = "../../docs/METRICS.md"
 
-// assertDocument: docs/METRICS.md lists what a scrape has, no more and no less, with the same words.
+// assertDocument verifies that docs/METRICS.md lists exactly the metrics of a scrape, with their help texts.
 func assertDocument(t *testing.T, page string) {
 	text, err := os.ReadFile(metricsDocument)
 	if err != nil {
@@ -23,12 +23,12 @@ func assertDocument(t *testing.T, page string) {
 	}
 	before, listed, found := strings.Cut(string(text), "\n| metric ")
 	if !found {
-		t.Fatal("there is no table in it")
+		t.Fatal("no table in the document")
 	}
 	want := metricsTable(page)
 	for _, match := range alert.FindAllStringSubmatch(before, -1) {
 		if !strings.Contains(want, "| `"+match[1]+"` |") {
-			t.Errorf("%s alerts on %s, which is no metric", metricsDocument, match[1])
+			t.Errorf("%s alerts on %s, which is not a metric", metricsDocument, match[1])
 		}
 	}
 	if *update {
@@ -38,11 +38,11 @@ func assertDocument(t *testing.T, page string) {
 		return
 	}
 	if listed = "| metric " + listed; listed != want {
-		t.Errorf("%s is out of date; `go test ./cmd/hooktape -run TestTelemetry -update` writes it anew.\n%s", metricsDocument, difference(listed, want))
+		t.Errorf("%s is out of date; `go test ./cmd/hooktape -run TestTelemetry -update` updates it\n%s", metricsDocument, difference(listed, want))
 	}
 }
 
-// difference is each line that only one of two texts has.
+// difference returns the lines that only one of two texts has.
 func difference(old, now string) string {
 	var out strings.Builder
 	before, after := slices.Collect(strings.Lines(old)), slices.Collect(strings.Lines(now))
@@ -59,18 +59,18 @@ func difference(old, now string) string {
 	return out.String()
 }
 
-// family is a metric as a scrape has it.
+// family is a metric of a scrape.
 type family struct {
 	kind, help string
 	labels     map[string]bool
 }
 
-// alert is a metric in an expression of the document's.
+// alert matches a metric in an alert's expression.
 var alert = regexp.MustCompile("\\| `(?:increase\\()?(hooktape_[a-z_]+)[^`]")
 
 var label = regexp.MustCompile(`([a-z_]+)="`)
 
-// metricsTable lists the families of a scrape.
+// metricsTable returns a table of the metrics of a scrape.
 func metricsTable(page string) string {
 	families := map[string]*family{}
 	last := ""

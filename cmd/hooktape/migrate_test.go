@@ -9,9 +9,9 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// TestMigrateAtOnce: processes that start together on an empty database all succeed, and leave what one alone would have
-// made. goose has no lock for ClickHouse, so each of them applies what it finds missing: several times the same. That is
-// right because each migration is one statement that does nothing where its work is done (store's TestMigrationsRepeat).
+// TestMigrateAtOnce verifies that processes that start together on an empty database all succeed, with the result of a
+// single one. goose has no lock for ClickHouse, so each process applies all migrations that it finds missing, some
+// several times. That is safe because each migration is one repeatable statement (store's TestMigrationsRepeat).
 func TestMigrateAtOnce(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, enginetest.Start(t).DSN("hooktape"))
@@ -26,9 +26,9 @@ func TestMigrateAtOnce(t *testing.T) {
 	}
 	all.Wait()
 	if said := i.cli("migrate"); !strings.Contains(said, "nothing to do") {
-		t.Errorf("afterwards migrate says %q", said)
+		t.Errorf("a later migrate printed %q", said)
 	}
-	i.eventually("what goes on in the background is done", func() error {
+	i.eventually("background mutations are done", func() error {
 		if left := i.query("SELECT command, latest_fail_reason FROM system.mutations WHERE database = 'hooktape' AND NOT is_done"); left != "" {
 			return errors.New(left)
 		}
@@ -39,6 +39,6 @@ func TestMigrateAtOnce(t *testing.T) {
 	i.query("DROP DATABASE hooktape SYNC")
 	i.cli("migrate")
 	if alone := i.query(schema); many != alone || strings.Count(alone, "CREATE ") < 10 {
-		t.Errorf("made by many:\n%s\nby one alone:\n%s", many, alone)
+		t.Errorf("schema after concurrent migrations:\n%s\nafter a single one:\n%s", many, alone)
 	}
 }

@@ -18,8 +18,9 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// TestNothingIsSentToHooktape: with the first configuration, which allows private addresses, neither the API's admin nor the
-// command line makes a replay to hooktape itself; and one that was made all the same brings back nothing.
+// TestNothingIsSentToHooktape verifies that with the first configuration, which allows private addresses, neither the
+// API's admin nor the command line can create a replay to hooktape itself, and that such a replay, if it exists,
+// returns nothing.
 func TestNothingIsSentToHooktape(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, storetest.DSN(t))
@@ -72,7 +73,7 @@ func TestNothingIsSentToHooktape(t *testing.T) {
 		t.Fatalf("%d events, %v", len(events), err)
 	}
 	var attempts []event.Attempt
-	i.eventually("the attempts are noted", func() error {
+	i.eventually("the attempts are recorded", func() error {
 		attempts, err = i.db.AttemptsOf(context.Background(), events[0].ID)
 		if err == nil && len(attempts) < len(targets) {
 			return fmt.Errorf("%d attempts", len(attempts))

@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-func TestSafeShowsWhatATerminalWouldObey(t *testing.T) {
+func TestSafeEscapesControlCharacters(t *testing.T) {
 	for in, want := range map[string]string{
 		"Анна Петрова": "Анна Петрова",
 		"a\x1b[31mb":   `a\x1b[31mb`,

@@ -15,8 +15,8 @@ import (
 	"hooktape/internal/setting"
 )
 
-// TestReload: a source that is added works without a restart; a wrong file is refused and the old one stays; SIGHUP reads
-// the file again; and no request is dropped meanwhile.
+// TestReload verifies that an added source works without a restart, that an invalid file is refused while the old
+// configuration stays, that SIGHUP makes hooktape read the file again, and that no request is dropped meanwhile.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, noClickHouse)
@@ -38,7 +38,7 @@ func TestReload(t *testing.T) {
 			if err == nil {
 				response.Body.Close()
 				if response.StatusCode != http.StatusOK {
-					err = fmt.Errorf("request %d is answered %s", n, response.Status)
+					err = fmt.Errorf("request %d got %s", n, response.Status)
 				}
 			}
 			if err != nil {
@@ -60,7 +60,7 @@ func TestReload(t *testing.T) {
 	}
 	i.eventually("the wrong file is refused", func() error {
 		if !strings.Contains(i.output.String(), "the changed configuration is refused; the old one stays in force") {
-			return fmt.Errorf("the log does not say so")
+			return fmt.Errorf("the log does not mention it")
 		}
 		return statusOf(added, http.StatusOK)
 	})
@@ -80,12 +80,12 @@ func TestReload(t *testing.T) {
 		t.Error(err)
 	}
 	if took := i.stop(); took > 10*time.Second {
-		t.Errorf("stopping without ClickHouse took %s", took)
+		t.Errorf("a stop without ClickHouse took %s", took)
 	}
 }
 
-// TestHalfWrittenConfig writes the configuration in pieces, in ways that parse at each of them, and empties it: a source that
-// is in it is never unknown, nor is one while nothing is left of the file.
+// TestHalfWrittenConfig writes the configuration in pieces, each of which makes a valid file, and empties it. It
+// verifies that a source that the file had never becomes unknown meanwhile.
 func TestHalfWrittenConfig(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, noClickHouse)
@@ -110,7 +110,7 @@ func TestHalfWrittenConfig(t *testing.T) {
 	}
 	for round, tries := 0, 0; round < 3; tries++ {
 		if tries == 20 {
-			t.Fatal("this machine is too slow to write a file without a pause")
+			t.Fatal("this machine is too slow to write a file without a long pause")
 		}
 		before := reloaded()
 		stop, failed := make(chan struct{}), make(chan error, 1)
@@ -133,7 +133,7 @@ func TestHalfWrittenConfig(t *testing.T) {
 		pause := i.writeSlowly(path, string(good)+strings.Repeat("# more\n", 20*round), round == 2)
 		close(stop)
 		err := <-failed
-		if pause >= setting.Quiet { // nothing could tell this from a writer who is done
+		if pause >= setting.Quiet { // indistinguishable from a completed write
 			i.eventually("both work again", func() error {
 				return errors.Join(statusOf(demo, http.StatusOK), statusOf(last, http.StatusOK))
 			})
@@ -142,7 +142,7 @@ func TestHalfWrittenConfig(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, i.output)
 		}
-		i.eventually("it is read when it is whole", func() error {
+		i.eventually("the complete file is read", func() error {
 			bothWork()
 			if reloaded() == before {
 				return fmt.Errorf("not reloaded")
@@ -155,9 +155,9 @@ func TestHalfWrittenConfig(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		i.eventually("what takes all sources away is refused", func() error {
+		i.eventually("a file without sources is refused", func() error {
 			if !strings.Contains(i.output.String(), name) {
-				return fmt.Errorf("the log does not say %q", name)
+				return fmt.Errorf("the log does not contain %q", name)
 			}
 			return nil
 		})
@@ -170,11 +170,12 @@ func TestHalfWrittenConfig(t *testing.T) {
 	command := exec.Command(i.binary(), "serve")
 	command.Env = i.env
 	if out, err := command.CombinedOutput(); err == nil || !strings.Contains(string(out), path+" is empty") {
-		t.Errorf("a start with an empty configuration: %v\n%s", err, out)
+		t.Errorf("start with an empty configuration: %v\n%s", err, out)
 	}
 }
 
-// writeSlowly writes a file line by line, and says SIGHUP after each if it is to. It returns the longest pause that it made.
+// writeSlowly writes a file line by line, and sends SIGHUP after each line if hangup is set. It returns its longest
+// pause.
 func (i *instance) writeSlowly(path, text string, hangup bool) (pause time.Duration) {
 	i.t.Helper()
 	file, err := os.Create(path)
@@ -206,7 +207,7 @@ func statusOf(url string, want int) error {
 	}
 	response.Body.Close()
 	if response.StatusCode != want {
-		return fmt.Errorf("answered %s, want %d", response.Status, want)
+		return fmt.Errorf("got %s, want %d", response.Status, want)
 	}
 	return nil
 }

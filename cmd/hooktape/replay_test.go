@@ -36,10 +36,11 @@ endpoints:
   - {name: v2, url: "%[1]s/v2", allow_private: true}
 `
 
-// TestReplayCommands: the story of a broken CRM by the real programs, told alike by the API and by the database at hand.
+// TestReplayCommands follows the repair of a broken CRM with the real programs. The commands must print the same with
+// the API as with the database.
 func TestReplayCommands(t *testing.T) {
 	t.Parallel()
-	target, broken := newSink(t), make(chan struct{})
+	target, broken := newReceiver(t), make(chan struct{})
 	handler := target.Config.Handler
 	target.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -60,14 +61,14 @@ func TestReplayCommands(t *testing.T) {
 	i.eventually("all events are stored", func() error {
 		stored, err := i.db.StoredEvents(context.Background(), uuids(ids))
 		if err == nil && len(stored) != len(ids) {
-			err = fmt.Errorf("%d are", len(stored))
+			err = fmt.Errorf("%d stored", len(stored))
 		}
 		return err
 	})
 	remote := []string{"--api-url", "http://" + i.api}
 	over := func(args ...string) result { return i.try(append(append([]string{}, remote...), args...)...) }
 
-	// What there is, and what would be sent.
+	// Existing events, and the plan of a replay.
 	for _, args := range [][]string{
 		{"events", "list", "--step", "paid", "--field", "город=Омск", "--subscriber", "3", "--json"},
 		{"events", "list", "--limit", "5"},
@@ -85,49 +86,49 @@ func TestReplayCommands(t *testing.T) {
 	} {
 		here, there := i.try(args...), over(args...)
 		if here != there {
-			t.Errorf("%v\n--- by the database: %d\n%s%s\n--- by the API: %d\n%s%s", args, here.code, here.out, here.err, there.code, there.out, there.err)
+			t.Errorf("%v\n--- with the database: %d\n%s%s\n--- with the API: %d\n%s%s", args, here.code, here.out, here.err, there.code, there.out, there.err)
 		}
 		if here.code != 0 && !strings.HasPrefix(here.err, "hooktape: ") {
-			t.Errorf("%v ends with %d and says %s", args, here.code, here.err)
+			t.Errorf("%v: exit code %d, %s", args, here.code, here.err)
 		}
 	}
 	if plan := over("replay", "create", "--source", "demo", "--to", "crm", "--rate", "10", "--dry-run"); plan.code != 0 ||
 		!strings.Contains(plan.out, "30 events would go to crm") || !strings.Contains(plan.out, "at 10 a second that takes 3s") || !strings.Contains(plan.out, "The first 10:") {
-		t.Errorf("the plan: %d\n%s%s", plan.code, plan.out, plan.err)
+		t.Errorf("plan: %d\n%s%s", plan.code, plan.out, plan.err)
 	}
 	if none := over("replay", "create", "--source", "nothing", "--to", "crm"); none.code != 0 || !strings.Contains(none.out, "there is nothing to replay") {
-		t.Errorf("nothing to replay: %d\n%s%s", none.code, none.out, none.err)
+		t.Errorf("replay without events: %d\n%s%s", none.code, none.out, none.err)
 	}
 
-	// It breaks again: the replay pauses itself, and says why and how it goes on.
+	// The CRM fails again: the replay pauses and says why and how to continue.
 	stopped := over("replay", "create", "--source", "demo", "--to", "crm", "--order", "subscriber", "--rate", "50", "--stop-after-failures", "4")
 	if stopped.code != 2 || !strings.Contains(stopped.out, "paused: 30 events:") || !strings.Contains(stopped.err, "4 failed attempts in a row") || !strings.Contains(stopped.err, "hooktape replay resume ") {
-		t.Fatalf("a replay to what is down: %d\n%s%s", stopped.code, stopped.out, stopped.err)
+		t.Fatalf("replay to a failing endpoint: %d\n%s%s", stopped.code, stopped.out, stopped.err)
 	}
 	var list []event.Replay
 	if err := json.Unmarshal([]byte(over("replay", "list", "--state", "paused", "--json").out), &list); err != nil || len(list) != 1 || list[0].CreatedBy != "boss" {
-		t.Fatalf("the list: %+v, %v", list, err)
+		t.Fatalf("replay list: %+v, %v", list, err)
 	}
 	id := list[0].ID.String()
 	close(broken)
 	if r := i.try("replay", "resume", id); r.code != 0 || !strings.HasPrefix(r.out, "running: ") && !strings.HasPrefix(r.out, "done: ") || r.err != "" {
-		t.Errorf("resumed: %d %s%s", r.code, r.out, r.err)
+		t.Errorf("resume: %d %s%s", r.code, r.out, r.err)
 	}
 	if r := over("replay", "watch", id); r.code != 2 || !strings.HasPrefix(r.out, "done: 30 events: ") || !strings.Contains(r.out, " failed") {
-		t.Errorf("watched: %d %s%s", r.code, r.out, r.err)
+		t.Errorf("watch: %d %s%s", r.code, r.out, r.err)
 	}
 	if r := i.try("replay", "create", "--failed-at", "crm", "--to", "crm", "--json"); r.code != 0 || !strings.Contains(r.out, `"state": "done"`) {
-		t.Errorf("what has failed is sent again: %d %s%s", r.code, r.out, r.err)
+		t.Errorf("replay of failed events: %d %s%s", r.code, r.out, r.err)
 	}
 	if n := target.count(); n != 30 {
-		t.Errorf("the CRM has %d events, want 30", n)
+		t.Errorf("the CRM got %d events, want 30", n)
 	}
 
-	// Ids by standard input; steering; a comparison.
+	// Ids from standard input, commands to a running replay, and a comparison.
 	detached := i.resultOf(i.program(append(remote, "replay", "create", "--ids-file", "-", "--to", "v2", "--rate", "2", "--header", "X-Who: me", "--detach")...), strings.Join(ids[:20], "\n"))
 	id = strings.TrimSpace(detached.out)
 	if _, err := uuid.Parse(id); err != nil || detached.code != 0 {
-		t.Fatalf("detached: %d %s%s", detached.code, detached.out, detached.err)
+		t.Fatalf("create --detach: %d %s%s", detached.code, detached.out, detached.err)
 	}
 	for _, step := range []struct {
 		args []string
@@ -152,30 +153,30 @@ func TestReplayCommands(t *testing.T) {
 	if err := following.Start(); err != nil {
 		t.Fatal(err)
 	}
-	i.eventually("a replay is followed", func() error {
+	i.eventually("a replay exists to follow", func() error {
 		replays, err := i.db.Replays(context.Background(), uuid.Nil, 1, event.ReplayRunning)
 		if err == nil && len(replays) == 0 {
-			err = errors.New("there is none")
+			err = errors.New("no replay")
 		}
 		if err == nil {
 			id = replays[0].ID.String()
 		}
 		return err
 	})
-	time.Sleep(time.Second) // past the answer to the creation
+	time.Sleep(time.Second) // the answer to the creation has arrived by then
 	_ = following.Process.Signal(syscall.SIGINT)
 	_ = following.Wait()
 	if said := following.Stderr.(*bytes.Buffer).String(); following.ProcessState.ExitCode() != 130 || !strings.Contains(said, "the replay goes on; follow it again by `hooktape replay watch "+id) {
-		t.Errorf("Ctrl-C: %d %s", following.ProcessState.ExitCode(), said)
+		t.Errorf("after Ctrl-C: %d %s", following.ProcessState.ExitCode(), said)
 	}
 	if r := over("replay", "cancel", id); r.code != 0 || !strings.HasPrefix(r.out, "cancelled: 30 events: ") || strings.Contains(r.out, "pending") {
-		t.Errorf("cancelled: %d %s%s", r.code, r.out, r.err)
+		t.Errorf("cancel: %d %s%s", r.code, r.out, r.err)
 	}
 	if r := over("replay", "pause", id); r.code != 1 || r.err != "hooktape: the replay is cancelled already\n" {
-		t.Errorf("paused after its end: %d %s%s", r.code, r.out, r.err)
+		t.Errorf("pause of a finished replay: %d %s%s", r.code, r.out, r.err)
 	}
 
-	// Who may not.
+	// Missing roles.
 	rob := filepath.Join(t.TempDir(), "token")
 	writeFile(t, rob, "the-token-of-rob-01234")
 	if r := over("--api-token-file", rob, "replay", "create", "--source", "demo", "--to", "crm"); r.code != 1 || !strings.Contains(r.err, `this needs the role replay; the token "rob" has the role read`) {
@@ -183,7 +184,7 @@ func TestReplayCommands(t *testing.T) {
 	}
 	for _, secret := range []string{"the-token-of-boss", "the-token-of-rob", "the-key-of-crm"} {
 		if strings.Contains(i.output.String(), secret) {
-			t.Errorf("a secret is in the log:\n%s", i.output)
+			t.Errorf("the log shows a secret:\n%s", i.output)
 		}
 	}
 	var log []api.AuditEntry

@@ -33,7 +33,7 @@ func TestReadTime(t *testing.T) {
 	}
 	for _, text := range []string{"", " ", "crm", "http://crm.example.org", "25:00", "2026-02-30", "13:00 Mars/Olympus", "2026-01-31 13:00 ", "13:00 ../../etc/passwd"} {
 		if got, _, ok := readTime(text, now); ok {
-			t.Errorf("%q is taken for %s", text, got)
+			t.Errorf("%q was accepted as %s", text, got)
 		}
 	}
 }
@@ -46,12 +46,12 @@ func TestParsePace(t *testing.T) {
 	}
 	for _, text := range []string{"original10", "10×", "×10", "-1", "0", "NaN", "Inf", "1e3", "1..2", "9999999999", "original×"} {
 		if got, err := parsePace(text); err == nil {
-			t.Errorf("%q is taken for %v", text, got)
+			t.Errorf("%q was accepted as %v", text, got)
 		}
 	}
 }
 
-// TestRepeatedHour: a range from and until a time that clocks show twice has both passes of that hour.
+// TestRepeatedHour verifies that a range from and until a time that occurs twice includes both passes of that hour.
 func TestRepeatedHour(t *testing.T) {
 	for text, want := range map[string][2]string{
 		"2026-10-25 02:15 Europe/Berlin":    {"2026-10-25T00:15:00Z", "2026-10-25T01:15:00Z"},
@@ -87,7 +87,7 @@ func TestSelectionFlags(t *testing.T) {
 	for _, wrong := range []url.Values{{"since": {"soon"}}, {"since": {"-1h"}}, {"since": {"1h"}, "from": {"2026-01-01"}}, {"from": {"yesterday"}},
 		{"from": {"2026-01-02"}, "until": {"2026-01-01"}}, {"kind": {"flows"}}, {"verdict": {"ok"}}} {
 		if sel, err := selectionOf(wrong, now); err == nil {
-			t.Errorf("%+v is taken as %+v", wrong, sel)
+			t.Errorf("%+v was accepted as %+v", wrong, sel)
 		}
 	}
 }

@@ -13,14 +13,14 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// TestSimulateLive posts through the real ingest and compares what is stored with the truth.
+// TestSimulateLive posts simulated webhooks to the real ingest and compares the stored events with the truth.
 func TestSimulateLive(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, storetest.DSN(t))
 	i.start("serve")
 	i.cli("sources", "add", "webinar")
 	i.cli("sources", "add", "chat", "--signing-token", "a-token-of-bothelp")
-	i.eventually("the sources are taken up", func() error {
+	i.eventually("the added sources work", func() error {
 		if !strings.Contains(i.output.String(), "sources=3") {
 			return fmt.Errorf("not yet")
 		}
@@ -39,7 +39,7 @@ func TestSimulateLive(t *testing.T) {
 	if r.All.Events < 150 || r.All.Events > 1500 {
 		t.Errorf("%d requests in 8 s at 60 a second", r.All.Events)
 	}
-	i.eventually("all is stored", func() error { // on a busy machine the engine comes later than the last webhook
+	i.eventually("all events are stored", func() error { // on a busy machine the engine may start after the last webhook
 		got, err := i.ask("SELECT count() FROM events")
 		if err == nil && strings.TrimSpace(got) != fmt.Sprint(r.All.Events) {
 			err = fmt.Errorf("%s events stored, %d posted", got, r.All.Events)
@@ -64,11 +64,11 @@ func TestSimulateLive(t *testing.T) {
 func assertNumber(i *instance, what, query string, want uint64) {
 	i.t.Helper()
 	if got := strings.TrimSpace(i.query(query)); got != fmt.Sprint(want) {
-		i.t.Errorf("%s: %s stored, the truth is %d", what, got, want)
+		i.t.Errorf("%s: %s stored, want %d", what, got, want)
 	}
 }
 
-// TestSimulateBackfill makes a history twice: the second time adds nothing.
+// TestSimulateBackfill runs a backfill twice and verifies that the second run adds nothing.
 func TestSimulateBackfill(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, storetest.DSN(t))
@@ -82,6 +82,6 @@ func TestSimulateBackfill(t *testing.T) {
 	assertNumber(i, "events", "SELECT count() FROM events", r.All.Events)
 	assertNumber(i, "leads", "SELECT uniqExact(bothelp_user_id) FROM events WHERE source = 'course' AND step = 'start' AND kind = 'flow' AND bothelp_user_id != ''", r.Sources["course"].Funnel.Leads)
 	if dry := i.cli(append(args, "--dry-run")...); dry != first {
-		t.Error("a dry run tells another truth")
+		t.Error("a dry run reports another truth")
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// sql runs `hooktape sql` with a standard input, and returns what it printed and the error.
+// sql runs `hooktape sql` with a standard input and returns its output and error.
 func (i *instance) sql(stdin string, args ...string) (out, errs string, err error) {
 	i.t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -25,12 +25,13 @@ func (i *instance) sql(stdin string, args ...string) (out, errs string, err erro
 	return stdout.String(), stderr.String(), err
 }
 
-// TestEmbeddedPasswords: the first start makes passwords that only the owner can read, no command line has them, later starts
-// and other commands use them, and a data directory without them gets new ones and keeps its events.
+// TestEmbeddedPasswords verifies that the first start creates passwords readable by the owner only, that no command
+// line shows them, that later starts and other commands use them, and that a data directory without them gets new ones
+// and keeps its events.
 func TestEmbeddedPasswords(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, "")
-	i.env = append(i.env, passwordVariable+"=") // hooktape makes them
+	i.env = append(i.env, passwordVariable+"=") // hooktape creates them
 	var before []string
 	for round := range 3 {
 		i.startReady("serve")
@@ -53,7 +54,7 @@ func TestEmbeddedPasswords(t *testing.T) {
 		for pid := range strings.FieldsSeq(string(children)) {
 			line, err := os.ReadFile("/proc/" + pid + "/cmdline")
 			if err == nil && (bytes.Contains(line, []byte(passwords[0])) || bytes.Contains(line, []byte(passwords[1]))) {
-				t.Errorf("the command line of the engine has a password: %q", line)
+				t.Errorf("the engine's command line shows a password: %q", line)
 			}
 		}
 		if round == 0 {
@@ -69,14 +70,14 @@ func TestEmbeddedPasswords(t *testing.T) {
 			assertSQL(i)
 		}
 		if round == 1 && !slices.Equal(passwords, before) {
-			t.Error("the second start has other passwords")
+			t.Error("the second start changed the passwords")
 		}
 		before = passwords
 		i.stop()
 		if text := i.output.String(); strings.Contains(text, passwords[0]) || strings.Contains(text, passwords[1]) {
-			t.Errorf("the output has a password:\n%s", text)
+			t.Errorf("the output shows a password:\n%s", text)
 		}
-		if round == 1 { // as an earlier version leaves its data
+		if round == 1 { // the state that an earlier version leaves
 			for _, name := range []string{"embedded-password", "embedded-reader-password"} {
 				if err := os.Remove(filepath.Join(i.dir, name)); err != nil {
 					t.Fatal(err)
@@ -86,7 +87,7 @@ func TestEmbeddedPasswords(t *testing.T) {
 	}
 }
 
-// assertSQL asks the embedded engine, which has one event of Ада, as the user who only reads.
+// assertSQL queries the embedded engine, which has one event of Ада, as the read-only user.
 func assertSQL(i *instance) {
 	i.t.Helper()
 	file := filepath.Join(i.dir, "names.sql")
@@ -125,13 +126,13 @@ func assertSQL(i *instance) {
 	if _, errs, err := i.sql("", "--write", "ALTER TABLE events DELETE WHERE name = 'nobody' SETTINGS mutations_sync = 1"); err != nil {
 		i.t.Errorf("--write: %s", errs)
 	}
-	// An expression runs as this user too.
+	// Expressions run as this user, too.
 	if out := i.cli("events", "list", "--json", "--where", "currentRoles() = ['hooktape_reader']"); !strings.Contains(out, "Ада") {
-		i.t.Errorf("as who does an expression run? %s", out)
+		i.t.Errorf("user of an expression: %s", out)
 	}
 }
 
-// TestSQLOnServer asks the server of a DSN, which keeps its rights to itself.
+// TestSQLOnServer queries the server of a DSN, whose user's rights apply.
 func TestSQLOnServer(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, storetest.DSN(t))
@@ -140,7 +141,7 @@ func TestSQLOnServer(t *testing.T) {
 		t.Errorf("got %q, %s, %v", out, errs, err)
 	}
 	if _, errs, err := i.sql("CREATE TABLE t (n UInt8) ENGINE = Memory"); err == nil || !strings.Contains(errs, "readonly") {
-		t.Errorf("it may write: %s, %v", errs, err)
+		t.Errorf("the statement may write: %s, %v", errs, err)
 	}
 	native, err := store.Open("clickhouse://127.0.0.1:9001/x")
 	if err != nil {
@@ -148,6 +149,6 @@ func TestSQLOnServer(t *testing.T) {
 	}
 	defer native.Close()
 	if err := native.RunSQL(t.Context(), new(bytes.Buffer), store.Statement{SQL: "SELECT 1"}); err == nil || !strings.Contains(err.Error(), "HTTP") {
-		t.Errorf("a port of which nobody knows its neighbour: %v", err)
+		t.Errorf("HTTP port without a known native port: %v", err)
 	}
 }

@@ -16,14 +16,14 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// serviceManager is what a process is told by: systemd's end of its notify socket.
+// serviceManager is systemd's end of a service's notify socket.
 type serviceManager struct {
 	i    *instance
 	mu   sync.Mutex
 	said []string
 }
 
-// newServiceManager makes an instance a service with a watchdog of that span.
+// newServiceManager makes an instance a service with this watchdog interval.
 func newServiceManager(i *instance, watchdog time.Duration) *serviceManager {
 	i.t.Helper()
 	dir, err := os.MkdirTemp("", "n") // a socket's path must be short
@@ -66,18 +66,19 @@ func (m *serviceManager) count(word string) (n int) {
 	return n
 }
 
-// hears waits until a word has been said so many times.
+// hears waits until the service has sent a message this often.
 func (m *serviceManager) hears(word string, times int) {
 	m.i.t.Helper()
 	m.i.eventually(word, func() error {
 		if n := m.count(word); n < times {
-			return fmt.Errorf("said %d times, want %d", n, times)
+			return fmt.Errorf("sent %d times, want %d", n, times)
 		}
 		return nil
 	})
 }
 
-// TestWatchdog: the ingest is ready without ClickHouse; its watchdog is patted while it answers, and not while it does not.
+// TestWatchdog verifies that the ingest is ready without ClickHouse, and that it notifies its watchdog only while it
+// answers.
 func TestWatchdog(t *testing.T) {
 	i := newInstance(t, noClickHouse)
 	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), "sources:\n  - {name: demo, token: a-token-of-this-test}\ningest: {max_connections: 1}\n")
@@ -86,10 +87,10 @@ func TestWatchdog(t *testing.T) {
 	m.hears("READY=1", 1)
 	m.hears("WATCHDOG=1", 3)
 
-	// A request whose body does not come holds the only place there is, and makes it deaf.
+	// A request whose body does not arrive occupies the only connection, so no probe is answered.
 	http.DefaultClient.CloseIdleConnections()
 	var only net.Conn
-	i.eventually("nobody else is answered", func() (err error) {
+	i.eventually("no other client is answered", func() (err error) {
 		if only, err = net.Dial("tcp", i.ingest); err != nil {
 			return err
 		}
@@ -101,23 +102,23 @@ func TestWatchdog(t *testing.T) {
 		}
 		response.Body.Close()
 		only.Close()
-		return errors.New("it answers")
+		return errors.New("the ingest answers")
 	})
-	i.eventually("the process knows", func() error {
+	i.eventually("the process notices", func() error {
 		if !strings.Contains(i.output.String(), "not healthy; the watchdog is not told otherwise") {
-			return errors.New("the log does not say so")
+			return errors.New("the log does not mention it")
 		}
 		return nil
 	})
 	deaf, looked := m.count("WATCHDOG=1"), strings.Count(i.output.String(), "not healthy")
-	i.eventually("it looks again", func() error {
+	i.eventually("the process checks again", func() error {
 		if strings.Count(i.output.String(), "not healthy") < looked+3 {
 			return errors.New("not yet")
 		}
 		return nil
 	})
 	if now := m.count("WATCHDOG=1"); now != deaf {
-		t.Errorf("patted %d times while it is deaf", now-deaf)
+		t.Errorf("%d watchdog messages while the ingest does not answer", now-deaf)
 	}
 	only.Close()
 	m.hears("WATCHDOG=1", deaf+2)
@@ -125,7 +126,7 @@ func TestWatchdog(t *testing.T) {
 	m.hears("STOPPING=1", 1)
 }
 
-// TestReadiness: what delivers is ready when the tables are there, and takes webhooks before.
+// TestReadiness verifies that the process is ready when the tables exist, and accepts webhooks before.
 func TestReadiness(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Start(t)
@@ -135,14 +136,14 @@ func TestReadiness(t *testing.T) {
 	i.start("serve")
 	i.post(i.hookURL(), []byte("{}"))
 	m.hears("STATUS=Waiting for ClickHouse; webhooks, if they are taken here, are taken", 1)
-	// ready is nil where /readyz of a listener is answered with 200.
+	// ready returns nil if /readyz of a listener is answered with 200.
 	ready := func(addr string) error { return server.Check(t.Context(), addr, addr, "/readyz") }
 	i.eventually("the API answers", func() error { return server.Check(t.Context(), "API", i.api, "/healthz") })
 	if err := ready(i.ingest); err != nil {
-		t.Errorf("the ingest is not ready without ClickHouse: %v", err)
+		t.Errorf("the ingest is not ready, although it needs no ClickHouse: %v", err)
 	}
 	if err := ready(i.api); err == nil || m.count("READY=1") > 0 || strings.Contains(i.output.String(), "hooktape is ready") {
-		t.Errorf("it is ready without tables: %v\n%s", err, i.output)
+		t.Errorf("ready without tables: %v\n%s", err, i.output)
 	}
 	engine.Restart()
 	i.eventually("the API is ready", func() error { return ready(i.api) })
@@ -151,7 +152,7 @@ func TestReadiness(t *testing.T) {
 	}
 	m.hears("READY=1", 1)
 	if got := i.cli("healthcheck"); got != "ingest: ok\nAPI: ok\n" {
-		t.Errorf("it said that it is ready, and healthcheck says %q", got)
+		t.Errorf("the service is ready, but healthcheck printed %q", got)
 	}
 	i.stop()
 	m.hears("STOPPING=1", 1)

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// series are the names and labels of all samples.
+// series returns the names and labels of all samples.
 func series(page string) (list []string) {
 	for line := range strings.Lines(page) {
 		if !strings.HasPrefix(line, "#") {
@@ -22,7 +22,7 @@ func series(page string) (list []string) {
 	return slices.Compact(list)
 }
 
-// TestTelemetry plays ordinary and hostile traffic through the real program, and looks at all that it tells of itself.
+// TestTelemetry sends ordinary and hostile traffic through the real program and checks its logs, metrics and spans.
 func TestTelemetry(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t)
@@ -34,12 +34,12 @@ func TestTelemetry(t *testing.T) {
 		before := series(w.scrape())
 		for n := range 2 {
 			w.hostile(fmt.Sprintf("invented%d", n))
-			w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--to", fmt.Sprintf("%s/invented%d", w.sink.URL, n))
+			w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--to", fmt.Sprintf("%s/invented%d", w.receiver.URL, n))
 		}
-		w.eventually("what is shown of replays has gone with them", func() error {
+		w.eventually("series of replays disappear with the replays", func() error {
 			added := slices.DeleteFunc(series(w.scrape()), func(s string) bool { return slices.Contains(before, s) })
 			if len(added) > 0 {
-				return fmt.Errorf("new are\n%s", strings.Join(added, "\n"))
+				return fmt.Errorf("new series:\n%s", strings.Join(added, "\n"))
 			}
 			return nil
 		})
@@ -50,7 +50,7 @@ func TestTelemetry(t *testing.T) {
 			t.Fatalf("no line with its trace in\n%s", w.output)
 		}
 		id, _ := hex.DecodeString(line[1])
-		w.eventually("the collector has the line with its trace", func() error {
+		w.eventually("the collector gets the log line with its trace", func() error {
 			if logs := w.collector.got("/v1/logs"); !bytes.Contains(logs, []byte("ClickHouse refuses an event")) || !bytes.Contains(logs, id) {
 				return fmt.Errorf("logs: %q", logs)
 			}
@@ -63,17 +63,17 @@ func TestTelemetry(t *testing.T) {
 	for where, text := range map[string]string{"the log": withoutBanner(w.output.String(), w.hook), "a metric": page, "OTLP traces": string(w.collector.got("/v1/traces")),
 		"OTLP metrics": string(w.collector.got("/v1/metrics")), "OTLP logs": string(w.collector.got("/v1/logs"))} {
 		if len(text) < 1000 {
-			t.Errorf("%s has next to nothing: %q", where, text)
+			t.Errorf("%s is nearly empty: %q", where, text)
 		}
 		for _, secret := range secrets {
 			if at := strings.Index(text, secret); at >= 0 {
-				t.Errorf("%s has %q: …%q…", where, secret, text[max(0, at-200):min(len(text), at+100)])
+				t.Errorf("%s contains %q: …%q…", where, secret, text[max(0, at-200):min(len(text), at+100)])
 			}
 		}
 	}
 }
 
-// withoutBanner leaves out the hook URL that is printed at the start for the person who started it.
+// withoutBanner removes the hook URL that is printed at the start for the operator.
 func withoutBanner(output, hook string) string {
 	var kept strings.Builder
 	for line := range strings.Lines(output) {
@@ -84,7 +84,7 @@ func withoutBanner(output, hook string) string {
 	return kept.String()
 }
 
-// assertExemplars: metrics name traces that there are.
+// assertExemplars verifies that exemplars of metrics name existing traces.
 func assertExemplars(t *testing.T, w *watched) {
 	exemplar := regexp.MustCompile(`^(\w+)_bucket\{.* # \{span_id="[0-9a-f]{16}",trace_id="([0-9a-f]{32})"\}|^(\w+)_bucket\{.* # \{trace_id="([0-9a-f]{32})",span_id="[0-9a-f]{16}"\}`)
 	found := map[string]bool{}
@@ -97,7 +97,7 @@ func assertExemplars(t *testing.T, w *watched) {
 		id, _ := hex.DecodeString(trace)
 		w.eventually("the trace of an exemplar of "+name, func() error {
 			if !bytes.Contains(w.collector.got("/v1/traces"), id) {
-				return fmt.Errorf("there is no trace %s", trace)
+				return fmt.Errorf("no trace %s", trace)
 			}
 			return nil
 		})

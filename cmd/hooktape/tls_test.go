@@ -25,7 +25,7 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// writePair writes cert.pem and key.pem of 127.0.0.1 into a directory.
+// writePair writes cert.pem and key.pem of a certificate for 127.0.0.1 into a directory.
 func writePair(t *testing.T, dir string, serial int64, ends time.Time) *x509.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -58,7 +58,7 @@ func writeFile(t *testing.T, path, text string) {
 	}
 }
 
-// newTLSInstance is an instance with a certificate, and what its clients must trust.
+// newTLSInstance returns an instance with a certificate, and the pool that its clients must trust.
 func newTLSInstance(t *testing.T, dsn, more string) (i *instance, trusted *x509.CertPool) {
 	t.Helper()
 	i = newInstance(t, dsn)
@@ -68,12 +68,12 @@ func newTLSInstance(t *testing.T, dsn, more string) (i *instance, trusted *x509.
 	return i, trusted
 }
 
-// sender posts on and on, and tells what went wrong.
+// sender posts continuously and records errors.
 type sender struct {
 	client *http.Client
 	url    string
 	mu     sync.Mutex
-	serial int64 // of the certificate that was shown last
+	serial int64 // serial number of the last certificate shown
 	posted int
 }
 
@@ -90,7 +90,7 @@ func (s *sender) post() error {
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, response.Body)
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("answered %s %s", response.Proto, response.Status)
+		return fmt.Errorf("got %s %s", response.Proto, response.Status)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +114,8 @@ func (s *sender) run(ctx context.Context) error {
 	return nil
 }
 
-// TestTLSReload: the certificate changes under requests in flight, on connections old and new, and none of them is lost; a broken one is refused and said.
+// TestTLSReload replaces the certificate during requests, on new and existing connections, and verifies that no request
+// is lost. A broken certificate is refused and logged.
 func TestTLSReload(t *testing.T) {
 	t.Parallel()
 	i, trusted := newTLSInstance(t, noClickHouse, "")
@@ -140,7 +141,7 @@ func TestTLSReload(t *testing.T) {
 		i.t.Helper()
 		i.eventually(fmt.Sprintf("certificate %d is shown", serial), func() error {
 			if got, _ := fresh.shown(); got != serial {
-				return fmt.Errorf("it is %d", got)
+				return fmt.Errorf("got %d", got)
 			}
 			return nil
 		})
@@ -151,12 +152,12 @@ func TestTLSReload(t *testing.T) {
 	writeFile(t, filepath.Join(i.dir, "cert.pem"), "nonsense")
 	i.eventually("the broken one is refused", func() error {
 		if said := i.output.String(); !strings.Contains(said, "the changed certificate is refused; the old one stays in force") || !strings.Contains(said, i.dir+"/cert.pem") {
-			return errors.New("the log does not say so")
+			return errors.New("the log does not mention it")
 		}
 		return nil
 	})
 	_, posted := fresh.shown()
-	i.eventually("webhooks are taken on", func() error {
+	i.eventually("webhooks are still accepted", func() error {
 		if _, now := fresh.shown(); now < posted+2 {
 			return errors.New("not yet")
 		}
@@ -171,7 +172,7 @@ func TestTLSReload(t *testing.T) {
 	i.stop()
 }
 
-// move puts the pair of one directory in place of another's, as certbot and others do: file by file.
+// move replaces the pair of one directory by another's, file by file, as certbot and others do.
 func move(t *testing.T, from, to string) {
 	t.Helper()
 	for _, name := range []string{"cert.pem", "key.pem"} {
@@ -181,7 +182,8 @@ func move(t *testing.T, from, to string) {
 	}
 }
 
-// TestTLSListeners: TLS is the hooks' alone unless the API is to have it too, and the health check asks each as it is.
+// TestTLSListeners verifies that only the hooks use TLS unless the API is configured for it, and that the health check
+// uses the right scheme for each.
 func TestTLSListeners(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ more, api string }{"the hooks alone": {"", "http"}, "the API too": {"  api: true\n", "https"}} {
@@ -206,10 +208,10 @@ func TestTLSListeners(t *testing.T) {
 			if got := i.cli("healthcheck"); got != "ingest: ok\nAPI: ok\n" {
 				t.Errorf("healthcheck says %q", got)
 			}
-			i.cli("simulate", "--rate", "30", "--for", "1s") // fails when it is not answered as it should be
+			i.cli("simulate", "--rate", "30", "--for", "1s") // fails if an answer is unexpected
 			i.eventually("the banner has both addresses", func() error {
 				if said := i.output.String(); !strings.Contains(said, "webhooks    https://"+i.ingest) || !strings.Contains(said, "console     "+c.api+"://"+i.api) {
-					return fmt.Errorf("it says\n%s", said)
+					return fmt.Errorf("got\n%s", said)
 				}
 				return nil
 			})
@@ -218,8 +220,8 @@ func TestTLSListeners(t *testing.T) {
 	}
 }
 
-// TestTLSFilesAtTheStart: what is wrong with them is one sentence with the path; that a certificate has expired keeps
-// nobody from taking webhooks.
+// TestTLSFilesAtTheStart verifies that unusable files are reported in one sentence with their path, and that an expired
+// certificate does not prevent the start.
 func TestTLSFilesAtTheStart(t *testing.T) {
 	i, _ := newTLSInstance(t, noClickHouse, "")
 	refused := func(want string) {
@@ -246,10 +248,10 @@ func TestTLSFilesAtTheStart(t *testing.T) {
 	}
 	response.Body.Close()
 	if response.StatusCode != http.StatusOK || response.TLS.PeerCertificates[0].SerialNumber.Cmp(expired.SerialNumber) != 0 {
-		t.Errorf("answered %s", response.Status)
+		t.Errorf("got %s", response.Status)
 	}
 	if !strings.Contains(i.output.String(), "the certificate has expired") {
-		t.Errorf("the log does not say so:\n%s", i.output)
+		t.Errorf("the log does not mention the expiry:\n%s", i.output)
 	}
 	i.stop()
 }

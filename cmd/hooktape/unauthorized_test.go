@@ -12,8 +12,8 @@ import (
 	"hooktape/internal/store"
 )
 
-// TestPasswordIsWrong: somebody has changed ClickHouse's password, and hooktape is started before it knows. Webhooks are
-// taken, the log says what is wrong, and with the right password they are stored.
+// TestPasswordIsWrong starts hooktape with an outdated ClickHouse password. It verifies that webhooks are accepted,
+// that the log says what is wrong, and that the events are stored once the password is right.
 func TestPasswordIsWrong(t *testing.T) {
 	t.Parallel()
 	address := freeAddr(t)
@@ -28,19 +28,19 @@ func TestPasswordIsWrong(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = engine.Process.Kill(); _ = engine.Wait() })
 	i.start("serve")
-	i.eventually("the log says what is wrong", func() error {
+	i.eventually("the log reports the wrong password", func() error {
 		if !strings.Contains(i.output.String(), "refuses the user or password") {
-			return errors.New("it does not")
+			return errors.New("no line about it")
 		}
 		return nil
 	})
 	id := i.post(i.hookURL(), []byte(`{"name":"Ада"}`))
 	if text := i.output.String(); strings.Contains(text, "0ld-password") {
-		t.Errorf("the log has the password:\n%s", text)
+		t.Errorf("the log shows the password:\n%s", text)
 	}
 	i.stop()
 	if out := i.cli("spool", "stat", "--json"); !strings.Contains(out, `"events"`) || strings.Count(out, `"waiting": 1,`) != 1 || !strings.Contains(out, `"outcomes"`) {
-		t.Errorf("on disk are:\n%s", out)
+		t.Errorf("got on disk:\n%s", out)
 	}
 	dsn := "http://default:n3w-password@" + address + "/hooktape"
 	i.env = append(i.env, "HOOKTAPE_CLICKHOUSE_DSN="+dsn)

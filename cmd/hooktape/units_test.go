@@ -11,11 +11,11 @@ import (
 	"github.com/coreos/go-systemd/v22/unit"
 )
 
-// installed is where the units expect the program.
+// installed is the path of the program in the units.
 const installed = "/usr/local/bin/hooktape"
 
-// TestUnits: the commands of the units are commands of the program, and their variables are its variables; a service with
-// another half's name is not among them. Where systemd is there, it finds nothing wrong, and little exposed.
+// TestUnits verifies that the units' commands and variables are known to the program, and that none depends on the unit
+// of another half. Where systemd is installed, systemd-analyze must find no error and little exposure.
 func TestUnits(t *testing.T) {
 	files, err := filepath.Glob("../../deploy/systemd/*.service")
 	if err != nil || len(files) != 3 {
@@ -51,18 +51,18 @@ func TestUnits(t *testing.T) {
 				}
 			}
 			if self := "/run/credentials/" + filepath.Base(file) + "/"; !strings.Contains(string(text), self) {
-				t.Errorf("credentials are shown elsewhere than in %s", self)
+				t.Errorf("credentials of units other than %s", self)
 			}
 			verify(t, string(text), filepath.Base(file))
 		})
 	}
 }
 
-// verify asks systemd itself.
+// verify runs systemd-analyze.
 func verify(t *testing.T, text, name string) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
-		t.Log("there is no systemd here to verify with")
+		t.Log("systemd-analyze is not installed: unit not verified")
 		return
 	}
 	self, err := os.Executable()
@@ -70,11 +70,11 @@ func verify(t *testing.T, text, name string) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), name)
-	writeFile(t, path, strings.ReplaceAll(text, installed, self)) // a program that is there
+	writeFile(t, path, strings.ReplaceAll(text, installed, self)) // a program that exists
 	if out, err := exec.Command(analyze, "verify", "--man=no", path).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
 	}
 	if out, err := exec.Command(analyze, "security", "--offline=true", "--threshold=20", path).CombinedOutput(); err != nil {
-		t.Errorf("more is exposed than 2.0 of 10: %v\n%s", err, out)
+		t.Errorf("exposure over 2.0 of 10: %v\n%s", err, out)
 	}
 }

@@ -22,19 +22,19 @@ import (
 	"hooktape/web/api"
 )
 
-// TestUpgrade takes a data directory that an older hooktape has left behind, with all that can be in one: tables of the
-// older schema with events, replays, deliveries and attempts in them; and on disk events and outcomes on their way to
-// ClickHouse, for that process was killed while it took webhooks and while a replay was under way.
+// TestUpgrade starts hooktape on a data directory of an older version: tables of the older schema with events, replays,
+// deliveries and attempts, and a spool with events and outcomes, because that process was killed while it received
+// webhooks and ran a replay.
 //
-// The older one is the oldest release that this version descends from: its tag is built, and makes the directory here.
-// Before there is a release it is the last commit whose tables are at version 35 (d0a360d), the oldest that is updated. Its
-// directory is in testdata, because not every checkout has the history; HOOKTAPE_UPGRADE_FROM=COMMIT makes another one, and
-// HOOKTAPE_UPGRADE_SAVE=FILE keeps it.
+// The older version is the oldest release that this version descends from: the test builds its tag and lets it create
+// the directory. Until there is a release, it is the last commit with tables of version 35 (d0a360d), the oldest that
+// can be updated. Its directory is in testdata, because not every checkout has the history.
+// HOOKTAPE_UPGRADE_FROM=COMMIT creates another one, and HOOKTAPE_UPGRADE_SAVE=FILE saves it.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, "")
 	if from := oldest(t); from != "" {
-		leaveBehind(i, buildAt(t, from))
+		prepareOldData(i, buildAt(t, from))
 	} else if out, err := exec.Command("tar", "-xzf", "testdata/upgrade.tar.gz", "-C", i.dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -47,7 +47,7 @@ func TestUpgrade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var left map[string]leftEvent
+	var left map[string]oldEvent
 	if err := json.Unmarshal(text, &left); err != nil {
 		t.Fatal(err)
 	}
@@ -55,25 +55,25 @@ func TestUpgrade(t *testing.T) {
 	assertEventsKept(i, left)
 	assertDeliveriesKept(i)
 	i.stop()
-	i.startReady("serve") // and again, over what is now its own
+	i.startReady("serve") // a second start, on its own data
 	if said := i.cli("migrate"); !strings.Contains(said, "nothing to do") {
-		t.Errorf("a second migration says %q", said)
+		t.Errorf("a second migrate printed %q", said)
 	}
 	assertNumber(i, "events after a second start", "SELECT count() FROM events", uint64(len(left)))
 	i.stop()
 }
 
-// leftEvent is an event as the older one has stored or taken it.
-type leftEvent struct {
+// oldEvent is an event as the older version stored or accepted it.
+type oldEvent struct {
 	Verdict event.Verdict
 	Step    string
 	Body    []byte
 }
 
-// beforeKill is how many requests of a replay were answered before its process was killed at the next one.
+// beforeKill is the number of a replay's requests that were answered before its process was killed during the next one.
 const beforeKill = 3
 
-func assertEventsKept(i *instance, left map[string]leftEvent) {
+func assertEventsKept(i *instance, left map[string]oldEvent) {
 	i.t.Helper()
 	for id, want := range left {
 		var e *event.Event
@@ -82,14 +82,14 @@ func assertEventsKept(i *instance, left map[string]leftEvent) {
 			return err
 		})
 		if e.Verdict != want.Verdict || e.Step != want.Step || !bytes.Equal(e.Body, want.Body) {
-			i.t.Errorf("%s is %s at %q with %q, was %+v", id, e.Verdict, e.Step, e.Body, want)
+			i.t.Errorf("event %s has verdict %s, step %q, body %q; was %+v", id, e.Verdict, e.Step, e.Body, want)
 		}
 		i.cli("events", "show", id)
 	}
 	var listed []api.Event
 	if err := json.Unmarshal([]byte(i.cli("events", "list", "--limit", "1000", "--json", "--verdict", "accepted", "--verdict", "bad_token", "--verdict", "unknown_source",
 		"--verdict", "bad_signature", "--verdict", "method_not_allowed", "--verdict", "too_large", "--verdict", "aborted", "--verdict", "malformed")), &listed); err != nil || len(listed) != len(left) {
-		i.t.Errorf("%d events are listed, want %d; %v", len(listed), len(left), err)
+		i.t.Errorf("%d events listed, want %d; %v", len(listed), len(left), err)
 	}
 	assertNumber(i, "events", "SELECT count() FROM events", uint64(len(left)))
 }
@@ -101,13 +101,13 @@ func assertDeliveriesKept(i *instance) {
 		query string
 		want  int
 	}{
-		"delivered by the replay that was over":    {deliveries + "over' AND state = 'delivered' AND attempts = 1", 1},
-		"refused in it":                            {deliveries + "over' AND state = 'failed' AND status_code = 404", 1},
-		"its answers":                              {attempts + "over' AND response_body = 'taken'", 2},
-		"delivered by the replay that was killed":  {deliveries + "killed' AND state = 'delivered' AND attempts = 1", beforeKill},
-		"those of it that have a subscriber":       {deliveries + "killed' AND subscriber != ''", 6},
-		"its answers, which were on disk":          {attempts + "killed' AND outcome = 'delivered' AND response_body = 'taken'", beforeKill},
-		"its request that nobody knows the end of": {attempts + "killed' AND outcome = 'unknown'", 1},
+		"delivered by the finished replay":    {deliveries + "over' AND state = 'delivered' AND attempts = 1", 1},
+		"refused in it":                       {deliveries + "over' AND state = 'failed' AND status_code = 404", 1},
+		"its answers":                         {attempts + "over' AND response_body = 'taken'", 2},
+		"delivered by the killed replay":      {deliveries + "killed' AND state = 'delivered' AND attempts = 1", beforeKill},
+		"deliveries of it with a subscriber":  {deliveries + "killed' AND subscriber != ''", 6},
+		"its answers, from the disk":          {attempts + "killed' AND outcome = 'delivered' AND response_body = 'taken'", beforeKill},
+		"its request with an unknown outcome": {attempts + "killed' AND outcome = 'unknown'", 1},
 	} {
 		i.eventually(what, func() error {
 			if got := strings.TrimSpace(i.query(c.query)); got != fmt.Sprint(c.want) {
@@ -118,12 +118,12 @@ func assertDeliveriesKept(i *instance) {
 	}
 	var replays []event.Replay
 	if err := json.Unmarshal([]byte(i.cli("replay", "list", "--json")), &replays); err != nil || len(replays) != 2 {
-		i.t.Errorf("%d replays are listed: %v", len(replays), err)
+		i.t.Errorf("%d replays listed: %v", len(replays), err)
 	}
 }
 
-// leaveBehind has an older hooktape make a data directory, and kills it.
-func leaveBehind(i *instance, program string) {
+// prepareOldData lets an older hooktape create a data directory, and kills it.
+func prepareOldData(i *instance, program string) {
 	i.t.Helper()
 	i.old = program
 	defer func() { i.old = "" }()
@@ -134,7 +134,7 @@ func leaveBehind(i *instance, program string) {
 		i.post(fmt.Sprintf("%s/paid%d", demo, n), []byte(body))
 	}
 	i.untilStored(2)
-	answered := 0 // requests come one after the other
+	answered := 0 // requests are sent one after the other
 	i.oldReplay(i.t.Context(), "over", func(w http.ResponseWriter) {
 		if answered++; answered == 2 {
 			w.WriteHeader(http.StatusNotFound)
@@ -146,7 +146,7 @@ func leaveBehind(i *instance, program string) {
 		i.post(fmt.Sprintf("%s/odd%d", demo, n), []byte(body))
 	}
 	for url, status := range map[string]int{strings.Replace(demo, "/demo/", "/nobody/", 1): http.StatusNotFound, demo + "x": http.StatusNotFound, chat: http.StatusUnauthorized} {
-		i.eventually("it is refused", func() error { return statusOf(url, status) })
+		i.eventually("the request is refused", func() error { return statusOf(url, status) })
 	}
 	i.untilStored(9)
 	left := i.storedEvents()
@@ -161,13 +161,13 @@ func leaveBehind(i *instance, program string) {
 		fmt.Fprint(w, "taken")
 	})
 
-	// ClickHouse is away, so that what comes now stays on disk.
+	// ClickHouse is away, so that the following events stay on disk.
 	env := i.env
 	i.env = append(i.env, "HOOKTAPE_CLICKHOUSE_DSN=http://127.0.0.1:1/hooktape")
 	i.start("ingest")
 	for n := range 3 {
 		step, body := fmt.Sprintf("waiting%d", n), fmt.Appendf(nil, `{"bothelp_user_id":%d}`, 100+n)
-		left[i.post(demo+"/"+step, body)] = leftEvent{event.Accepted, step, body}
+		left[i.post(demo+"/"+step, body)] = oldEvent{event.Accepted, step, body}
 	}
 	i.kill()
 	i.env = env
@@ -178,24 +178,24 @@ func leaveBehind(i *instance, program string) {
 	writeFile(i.t, filepath.Join(i.dir, "left.json"), string(text))
 }
 
-// storedEvents are those in the tables.
-func (i *instance) storedEvents() map[string]leftEvent {
+// storedEvents returns the events of the tables.
+func (i *instance) storedEvents() map[string]oldEvent {
 	i.t.Helper()
-	stored := map[string]leftEvent{}
+	stored := map[string]oldEvent{}
 	for line := range strings.Lines(i.query("SELECT toString(id) AS ID, verdict AS Verdict, step AS Step, base64Encode(body) AS Body FROM events FORMAT JSONEachRow")) {
 		var row struct {
 			ID string
-			leftEvent
+			oldEvent
 		}
 		if err := json.Unmarshal([]byte(line), &row); err != nil {
 			i.t.Fatalf("%v: %s", err, line)
 		}
-		stored[row.ID] = row.leftEvent
+		stored[row.ID] = row.oldEvent
 	}
 	return stored
 }
 
-// untilStored waits for at least so many events: how often a refused one had to be sent is no matter.
+// untilStored waits for at least n events. A refused request may have been sent several times.
 func (i *instance) untilStored(n int) {
 	i.t.Helper()
 	i.eventually(fmt.Sprintf("%d events are stored", n), func() error {
@@ -207,14 +207,14 @@ func (i *instance) untilStored(n int) {
 	})
 }
 
-// oldReplay replays all events to a receiver, one after the other, until it is over or ctx ends.
+// oldReplay replays all events to a receiver, one after the other, until its end or until ctx ends.
 func (i *instance) oldReplay(ctx context.Context, name string, answer func(http.ResponseWriter)) {
 	i.t.Helper()
 	receiver := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		answer(w)
 	}))
-	// Where nobody else will ever listen: what is left of the replay will be sent there again.
+	// A port that no other program will use, because the rest of the replay is sent to it later.
 	if listener, err := net.Listen("tcp", "127.93.7.11:0"); err == nil {
 		receiver.Listener.Close()
 		receiver.Listener = listener
@@ -227,7 +227,7 @@ func (i *instance) oldReplay(ctx context.Context, name string, answer func(http.
 	i.t.Logf("%v: %s", err, out)
 }
 
-// buildAt builds the hooktape of a commit, and its engine.
+// buildAt builds hooktape and its engine at a commit.
 func buildAt(t *testing.T, commit string) (program string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -242,14 +242,14 @@ func buildAt(t *testing.T, commit string) (program string) {
 	return filepath.Join(dir, "hooktape")
 }
 
-// oldest is the first release that this version descends from; empty when there is none yet.
+// oldest returns the first release that this version descends from, empty if there is none yet.
 func oldest(t *testing.T) string {
 	if commit := os.Getenv("HOOKTAPE_UPGRADE_FROM"); commit != "" {
 		return commit
 	}
 	tags, err := exec.Command("git", "tag", "--merged", "HEAD", "--sort=creatordate", "--list", "v*").Output()
 	if err != nil {
-		t.Logf("no history here: %v", err)
+		t.Logf("no git history: %v", err)
 	}
 	first, _, _ := strings.Cut(string(tags), "\n")
 	return first

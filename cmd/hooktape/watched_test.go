@@ -19,7 +19,7 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// The secrets and the person of these tests. None may stand in a log line, a span or a metric.
+// The secrets and the person of these tests. No log line, span or metric may contain one.
 const (
 	hookToken     = "hook-token-Zk3vQ9"
 	chatToken     = "chat-token-Pw8sL2xx"
@@ -62,54 +62,54 @@ endpoints:
     breaker: {failures: 3, probe_after: 1h, probe_max: 1h}
 `
 
-// watched is a whole hooktape with a collector and a scraper, and all kinds of traffic.
+// watched is a complete hooktape with a collector and a scraper, and traffic of all kinds.
 type watched struct {
 	*instance
-	hook      string // up to the token
+	hook      string // hook URL before the token
 	ops       string
 	collector *otlpSink
-	sink      *sink
+	receiver  *receiver
 	parrot    string
 }
 
 func newWatched(t *testing.T) *watched {
-	w := &watched{instance: newInstance(t, ""), collector: newOTLPSink(t), sink: newSink(t), parrot: newParrot(t), ops: freeAddr(t)}
+	w := &watched{instance: newInstance(t, ""), collector: newOTLPSink(t), receiver: newReceiver(t), parrot: newParrot(t), ops: freeAddr(t)}
 	w.hook = "http://" + w.ingest + "/hooks/demo/"
 	w.dsn = strings.Replace(w.dsn, enginetest.Password, enginePass, 1)
 	w.configure("")
 	w.env = append(w.env, "HOOKTAPE_EMBEDDED_PASSWORD=", "HOOKTAPE_OPS_ADDR="+w.ops, "OTEL_EXPORTER_OTLP_ENDPOINT="+w.collector.URL, "OTEL_METRIC_EXPORT_INTERVAL=200",
 		"OTEL_BLRP_SCHEDULE_DELAY=200", "GOMEMLIMIT=4GiB", "HOOKTAPE_API_URL=http://"+w.api, "HOOKTAPE_API_TOKEN="+adminToken)
 	w.start("serve")
-	w.becomes("SELECT uniqExact(endpoint) FROM endpoint_states", "2") // what is stored from now on is delivered
+	w.becomes("SELECT uniqExact(endpoint) FROM endpoint_states", "2") // later events are delivered
 	return w
 }
 
 func (w *watched) configure(more string) {
 	w.t.Helper()
-	text := fmt.Sprintf(watchedConfig, enginePass, adminToken, hookToken, chatToken, signingToken, w.sink.URL, querySecret, headerSecret, signingSecret, w.parrot)
+	text := fmt.Sprintf(watchedConfig, enginePass, adminToken, hookToken, chatToken, signingToken, w.receiver.URL, querySecret, headerSecret, signingSecret, w.parrot)
 	if err := os.WriteFile(filepath.Join(w.dir, "hooktape.yaml"), []byte(text+more), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-// becomes waits until a query's answer is as wanted.
+// becomes waits until a query returns the wanted result.
 func (w *watched) becomes(sql, want string) {
 	w.t.Helper()
 	w.eventually(sql, func() error {
 		got, err := w.ask(sql)
 		if got = strings.TrimSpace(got); err == nil && got != want {
-			err = fmt.Errorf("it is %q, not %q", got, want)
+			err = fmt.Errorf("got %q, want %q", got, want)
 		}
 		return err
 	})
 }
 
-// person is a webhook about somebody.
+// person returns a webhook about person n.
 func person(n int) string {
 	return fmt.Sprintf(`{"bothelp_user_id":%d,"name":%q,"phone":"+%s","email":%q,"custom_fields":{"wish":%q}}`, n, personName, personPhone, personMail, personField)
 }
 
-// send sends a request with a person's traces in every place where a sender may leave them.
+// send sends a request with a person's data in every place where a sender may put it.
 func (w *watched) send(method, url, body string, headers ...string) int {
 	w.t.Helper()
 	request, err := http.NewRequest(method, url, strings.NewReader(body))
@@ -133,7 +133,7 @@ func (w *watched) send(method, url, body string, headers ...string) int {
 
 const strangersTrace = "4bf92f3577b34da6a3ce929d0e0e4736"
 
-// hostile is what strangers send; name tells one time from another.
+// hostile sends the requests of an attacker. name makes the requests of each call different.
 func (w *watched) hostile(name string) {
 	w.t.Helper()
 	root := "http://" + w.ingest
@@ -155,13 +155,13 @@ func (w *watched) hostile(name string) {
 		{"POST", "http://" + w.api + "/api/v1/replays", 400, []string{"Authorization", "Bearer " + adminToken, "Content-Type", "application/json"}},
 	} {
 		if got := w.send(c.method, c.url, "not JSON: "+person(1), c.headers...); got != c.want {
-			w.t.Errorf("%s %s is answered with %d, not %d", c.method, c.url, got, c.want)
+			w.t.Errorf("%s %s: got status %d, want %d", c.method, c.url, got, c.want)
 		}
 	}
 }
 
-// traffic lets everything happen that telemetry tells of: what is delivered, what an endpoint refuses with the person's
-// own data in its answer, what ClickHouse refuses, replays, a wrong configuration, and what strangers send.
+// traffic causes everything that telemetry reports: deliveries, refusals of an endpoint that repeats the person's data,
+// inserts that ClickHouse refuses, replays, an invalid configuration, and requests of attackers.
 func (w *watched) traffic() {
 	w.t.Helper()
 	for n := range 5 {
@@ -177,16 +177,16 @@ func (w *watched) traffic() {
 	if _, err := w.ask("ALTER TABLE events DROP CONSTRAINT picky"); err != nil {
 		w.t.Fatal(err)
 	}
-	w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--to", w.sink.URL+"/other?key="+replaySecret, "--header", "X-Key: "+headerSecret)
+	w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--to", w.receiver.URL+"/other?key="+replaySecret, "--header", "X-Key: "+headerSecret)
 	w.cli("replay", "create", "--source", "demo", "--where", "phone = '+"+personPhone+"'", "--mode", "all", "--to", "parrot", "--detach")
 	w.configure("nonsense: " + wrongSecret + "\n")
-	w.eventually("the wrong configuration is refused", func() error {
+	w.eventually("the invalid configuration is refused", func() error {
 		if !strings.Contains(w.output.String(), "the changed configuration is refused") {
-			return fmt.Errorf("the log does not say so")
+			return fmt.Errorf("the log does not mention it")
 		}
 		return nil
 	})
-	w.eventually("metrics tell of all that", func() error {
+	w.eventually("the metrics count all of it", func() error {
 		page := w.scrape()
 		for _, sample := range []string{`hooktape_endpoint_state\{hooktape_endpoint="parrot",hooktape_state="broken",.*\} 1`,
 			`hooktape_deliveries_total\{hooktape_endpoint="\(url\)",hooktape_state="delivered",.*\} 5`,
@@ -195,7 +195,7 @@ func (w *watched) traffic() {
 			`hooktape_drain_quarantined_total\{hooktape_spool="events",.*\} 1`,
 			`hooktape_replays\{hooktape_state="running",.*\} 1`} {
 			if !regexp.MustCompile(sample).MatchString(page) {
-				return fmt.Errorf("there is no %s", sample)
+				return fmt.Errorf("no sample %s", sample)
 			}
 		}
 		return nil
@@ -219,7 +219,7 @@ func (w *watched) scrape() string {
 	return string(page)
 }
 
-// otlpSink takes OTLP over HTTP and keeps it as it came. What it is sent is not compressed, so that each text in it can
+// otlpSink receives OTLP over HTTP and keeps the bodies. Clients send them without compression, so that every text can
 // be found.
 type otlpSink struct {
 	*httptest.Server
@@ -232,7 +232,7 @@ func newOTLPSink(t *testing.T) *otlpSink {
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if errors.Is(err, io.ErrUnexpectedEOF) && r.URL.Path == "/v1/metrics" {
-			return // the SDK breaks off an export of metrics when it ends, and makes a last one of all of them
+			return // the SDK aborts a running export of metrics when it ends, and sends all metrics in a last one
 		}
 		if err != nil || r.Header.Get("Content-Type") != "application/x-protobuf" || r.Header.Get("Content-Encoding") != "" {
 			t.Errorf("%s: %v, %v", r.URL, r.Header, err)
@@ -251,7 +251,7 @@ func (c *otlpSink) got(path string) []byte {
 	return bytes.Clone(c.bodies[path])
 }
 
-// newParrot is an endpoint that says what it was told where its status belongs, which is no HTTP at times.
+// newParrot starts an endpoint that repeats its request in the status line, sometimes with invalid HTTP.
 func newParrot(t *testing.T) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -18,11 +18,11 @@ const (
 	Created   Result = "created"
 	Updated   Result = "updated"
 	Unchanged Result = "unchanged"
-	// Refused: it is not ours, or Grafana does not take it. Note says why.
+	// Refused: the object is not hooktape's, or Grafana rejected it. Note has the reason.
 	Refused Result = "refused"
 )
 
-// Change is what became of one thing in Grafana.
+// Change is the result for one object.
 type Change struct {
 	Result Result `json:"result"`
 	Kind   string `json:"kind"` // "data source", "folder" or "dashboard"
@@ -43,7 +43,7 @@ func (c Change) refused(why string) Change {
 	return c.as(Refused)
 }
 
-// settle makes a refusal of this one thing a part of the change; any other error ends the push.
+// settle turns Grafana's refusal of one object into a change. Any other error ends the push.
 func (c Change) settle(err error) (Change, error) {
 	refused, ok := errors.AsType[*refusal](err)
 	switch {
@@ -52,12 +52,12 @@ func (c Change) settle(err error) (Change, error) {
 	case refused.status == http.StatusPreconditionFailed && refused.kind == "version-mismatch":
 		return c.refused("it was changed at the same time; push again"), nil
 	case refused.status == http.StatusBadRequest, refused.status == http.StatusConflict, refused.status == http.StatusPreconditionFailed:
-		return c.refused("Grafana does not take it: " + refused.message), nil
+		return c.refused("Grafana rejected it: " + refused.message), nil
 	}
 	return c, err
 }
 
-// compare returns the unified diff between two models; theirs is nil if there is none yet.
+// compare returns the unified diff between two models; theirs is nil for a new object.
 func compare(uid string, theirs, ours map[string]any) (string, error) {
 	from, before, err := "/dev/null", []byte(nil), error(nil)
 	if theirs != nil {
@@ -70,7 +70,7 @@ func compare(uid string, theirs, ours map[string]any) (string, error) {
 	return string(diff.Diff(from, before, "hooktape/"+uid+".json", after)), err
 }
 
-// pretty is a model as text that a person can compare: keys in order, and SQL without escapes for < and >.
+// pretty formats a model for a diff: with sorted keys, and with SQL's < and > unescaped.
 func pretty(model map[string]any) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)

@@ -14,7 +14,7 @@ import (
 	"hooktape/dashboards"
 )
 
-// dashboard brings one dashboard to Grafana.
+// dashboard creates or updates one dashboard.
 func (p pusher) dashboard(d dashboard.Dashboard) (Change, error) {
 	c := Change{Kind: "dashboard", Title: *d.Title, UID: *d.Uid}
 	ours, err := model(d)
@@ -29,16 +29,16 @@ func (p pusher) dashboard(d dashboard.Dashboard) (Change, error) {
 	case err != nil:
 		return c, p.explain("read dashboards", err)
 	case there.Meta.FolderUID != p.folderUID:
-		return c.refused(fmt.Sprintf("a dashboard of this uid is in another folder; move it to %q if it is ours, else give it another uid", p.folderUID)), nil
+		return c.refused(fmt.Sprintf("a dashboard with this uid is in another folder; move it to %q if it is hooktape's, else give it another uid", p.folderUID)), nil
 	case !tagged(there.Dashboard, d.Tags):
-		return c.refused(fmt.Sprintf("the dashboard of this uid is without the tag %q, so it is not ours; give it another uid", strings.Join(d.Tags, " "))), nil
+		return c.refused(fmt.Sprintf("the dashboard with this uid lacks the tag %q, so it is not hooktape's; give it another uid", strings.Join(d.Tags, " "))), nil
 	}
 	theirs, version := stored(there.Dashboard)
 	switch {
 	case reflect.DeepEqual(theirs, ours):
 		return c.as(Unchanged), nil
 	case there.Meta.Provisioned:
-		return c.refused("it is provisioned from a file of Grafana's; update the file with hooktape dashboards export"), nil
+		return c.refused("it is provisioned from a file; update the file with hooktape dashboards export"), nil
 	}
 	return p.save(c.as(Updated), &saved{theirs, version}, ours)
 }
@@ -52,13 +52,13 @@ type found struct {
 	}
 }
 
-// saved is a dashboard that Grafana has.
+// saved is a dashboard in Grafana and its version.
 type saved struct {
 	model   map[string]any
 	version any
 }
 
-// save sends a model, which takes the place of the one that was compared and of no later one.
+// save creates a dashboard, or updates it if Grafana still has the version old.
 func (p pusher) save(c Change, old *saved, ours map[string]any) (Change, error) {
 	if p.dry {
 		before := map[string]any(nil)
@@ -79,7 +79,7 @@ func (p pusher) save(c Change, old *saved, ours map[string]any) (Change, error) 
 	return c, nil
 }
 
-// model is a dashboard as Grafana's API speaks of it.
+// model returns a dashboard in the form of Grafana's API.
 func model(d dashboard.Dashboard) (m map[string]any, err error) {
 	text, err := dashboards.JSON(d)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// DataSource is a ClickHouse as Grafana is to reach it.
+// DataSource is a ClickHouse, with the address at which Grafana reaches it.
 type DataSource struct {
 	UID, Name  string
 	Host       string
@@ -22,19 +22,19 @@ type DataSource struct {
 	Secure     bool
 	SkipVerify bool
 	User       string
-	Password   string // empty: the one that Grafana has, if any, stays
+	Password   string // empty: Grafana keeps the current one
 	Database   string
 }
 
-var errDSN = errors.New("the data source's DSN is none such as clickhouse://user@host:9000/hooktape or https://user@host:8443/hooktape")
+var errDSN = errors.New("invalid DSN of the data source: want one such as clickhouse://user@host:9000/hooktape or https://user@host:8443/hooktape")
 
-// FromDSN reads a data source name of ClickHouse.
+// FromDSN parses a DSN of ClickHouse. Its errors do not contain the DSN, which may contain a password.
 func FromDSN(dsn string) (d DataSource, err error) {
 	u, err := url.Parse(dsn)
 	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"clickhouse", "tcp", "http", "https"}, u.Scheme) {
-		return d, errDSN // without its text, which may have a password
+		return d, errDSN
 	}
-	if query := u.Query(); u.Scheme == "https" && !query.Has("secure") { // which the driver wants to be told
+	if query := u.Query(); u.Scheme == "https" && !query.Has("secure") { // the driver needs it
 		query.Set("secure", "true")
 		u.RawQuery = query.Encode()
 	}
@@ -72,7 +72,7 @@ func (d DataSource) usualPort() int {
 // settings is the plugin's jsonData: the plugin's version 3 reads "server", version 4 "host".
 func (d DataSource) settings() map[string]any {
 	host := d.Host
-	if strings.Contains(host, ":") { // the plugin puts ":port" behind it
+	if strings.Contains(host, ":") { // the plugin appends ":port"
 		host = "[" + host + "]"
 	}
 	s := map[string]any{"host": host, "server": host, "port": float64(d.Port), "protocol": "native", "secure": d.Secure,

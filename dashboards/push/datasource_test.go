@@ -12,7 +12,7 @@ import (
 	"hooktape/dashboards/push"
 )
 
-// TestDataSourceIsMerged: what others have set beside our settings stays.
+// TestDataSourceIsMerged verifies that a push keeps settings that others have added.
 func TestDataSourceIsMerged(t *testing.T) {
 	eachGrafana(t, func(g target, b push.Bundle) {
 		g.push(b, false)
@@ -25,25 +25,26 @@ func TestDataSourceIsMerged(t *testing.T) {
 		changes := g.push(b, true)
 		c := of(t, changes, "data source", b.DataSource.UID)
 		if c.Result != push.Updated || !strings.Contains(c.Diff, `-    "host": "elsewhere"`) || strings.Contains(c.Diff, `-    "queryTimeout"`) {
-			t.Errorf("the dry run: %+v", c)
+			t.Errorf("dry run: %+v", c)
 		}
 		if got := results(g.push(b, false)); got != "u......." {
-			t.Errorf("the push: %s", got)
+			t.Errorf("push: %s", got)
 		}
 		there = g.must("GET", path, nil)
 		settings = there["jsonData"].(map[string]any)
 		want := map[string]any{"host": "127.0.0.1", "server": "127.0.0.1", "port": 1.0, "protocol": "http", "secure": false, "username": "grafana",
 			"defaultDatabase": "hooktape", "queryTimeout": "120"}
 		if !maps.Equal(settings, want) || there["name"] != b.DataSource.Name+" renamed" {
-			t.Errorf("the data source is %v", there)
+			t.Errorf("got the data source %v", there)
 		}
 		if got := results(g.push(b, false)); got != "........" {
-			t.Errorf("the next push: %s", got)
+			t.Errorf("next push: %s", got)
 		}
 	})
 }
 
-// TestPassword: it reaches Grafana each time it is given, stays when it is not, and is told to nobody else.
+// TestPassword verifies that a given password is sent to Grafana on every push, that without one Grafana keeps its own,
+// and that the password is shown nowhere.
 func TestPassword(t *testing.T) {
 	var logged bytes.Buffer
 	log.SetOutput(&logged)
@@ -70,15 +71,15 @@ func TestPassword(t *testing.T) {
 			t.Errorf("Grafana has the password %q", g.fake.Password(b.DataSource.UID))
 		}
 		if text, _ := json.Marshal(all); strings.Contains(string(text), "s3cret") || strings.Contains(string(text), g.token) {
-			t.Errorf("a secret is in %s", text)
+			t.Errorf("a secret is shown in %s", text)
 		}
 	})
 	if logged.Len() > 0 {
-		t.Errorf("the client library logs %s", &logged)
+		t.Errorf("the client library logged %s", &logged)
 	}
 }
 
-// TestHealth: Grafana is asked whether it reaches ClickHouse, and what it says is passed on.
+// TestHealth verifies that a push reports whether Grafana reaches ClickHouse, with Grafana's message.
 func TestHealth(t *testing.T) {
 	eachGrafana(t, func(g target, b push.Bundle) {
 		if g.fake != nil {
@@ -86,22 +87,22 @@ func TestHealth(t *testing.T) {
 		}
 		for range 2 {
 			note := of(t, g.push(b, false), "data source", b.DataSource.UID).Note
-			if !strings.Contains(note, "Grafana has no answer from ClickHouse at 127.0.0.1:1 (") || strings.Contains(note, "stack") {
-				t.Errorf("the note is %q", note)
+			if !strings.Contains(note, "Grafana got no answer from ClickHouse at 127.0.0.1:1 (") || strings.Contains(note, "stack") {
+				t.Errorf("got the note %q", note)
 			}
 		}
 	})
 }
 
-// TestWithoutDataSource: they can be left alone, and then no right to them is needed.
+// TestWithoutDataSource verifies a push without a data source, which needs no right to data sources.
 func TestWithoutDataSource(t *testing.T) {
 	eachGrafana(t, func(g target, b push.Bundle) {
 		b.DataSource = nil
 		if got := results(g.push(b, false)); got != "ccccccc" {
-			t.Errorf("the push: %s", got)
+			t.Errorf("push: %s", got)
 		}
 		if status, _ := g.ask("GET", "/api/datasources/uid/"+b.FolderUID, nil); status != 404 {
-			t.Errorf("the data source is there: %d", status)
+			t.Errorf("the data source exists: status %d", status)
 		}
 	})
 }

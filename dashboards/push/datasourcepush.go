@@ -14,7 +14,7 @@ import (
 	"hooktape/dashboards"
 )
 
-// dataSource brings the data source to Grafana.
+// dataSource creates or updates the data source.
 func (p pusher) dataSource(d DataSource) (Change, error) {
 	c := Change{Kind: "data source", Title: d.Name, UID: d.UID}
 	theirs, err := p.api.DataSourceByUID(d.UID)
@@ -27,18 +27,18 @@ func (p pusher) dataSource(d DataSource) (Change, error) {
 	}
 	c.Title = theirs.Name
 	if theirs.Type != dashboards.PluginID {
-		return c.refused("the data source of this uid is of another type (" + theirs.Type + "), so it is not ours; give it another uid, or leave data sources alone"), nil
+		return c.refused("the data source with this uid has another type (" + theirs.Type + "), so it is not hooktape's; give it another uid, or push the dashboards only"), nil
 	}
 	if reflect.DeepEqual(merged(theirs.JSONData, d.settings()), theirs.JSONData) {
 		return p.put(c.as(Unchanged), d, theirs)
 	}
 	if theirs.ReadOnly {
-		return c.refused("it is provisioned from a file of Grafana's and can only be changed there; leave data sources alone, or delete it there"), nil
+		return c.refused("it is provisioned from a file and can only be changed there; change or delete it there, or push the dashboards only"), nil
 	}
 	return p.put(c.as(Updated), d, theirs)
 }
 
-// put sends the data source. Grafana shows no passwords: one that is given is sent even where all else is the same.
+// put writes the data source. Grafana returns no passwords, so a given password is written even if nothing else changes.
 func (p pusher) put(c Change, d DataSource, theirs *gapi.DataSource) (Change, error) {
 	next := *theirs
 	next.JSONData = merged(theirs.JSONData, d.settings())
@@ -67,12 +67,12 @@ func (p pusher) put(c Change, d DataSource, theirs *gapi.DataSource) (Change, er
 	return c, nil
 }
 
-// explainDataSource knows a way out for those who have no right to data sources.
+// explainDataSource is explain, with advice for tokens without rights to data sources.
 func (p pusher) explainDataSource(doing string, err error) error {
 	refused, ok := errors.AsType[*refusal](err)
 	err = p.explain(doing, err)
 	if ok && refused.status == http.StatusForbidden {
-		return fmt.Errorf("%w, or leave data sources alone and push the dashboards only", err)
+		return fmt.Errorf("%w, or push the dashboards only", err)
 	}
 	return err
 }
@@ -95,13 +95,13 @@ func (p pusher) health(d DataSource) string {
 	err := p.get(&answer, "api/datasources/uid", d.UID, "health")
 	refused, ok := errors.AsType[*refusal](err)
 	if !ok || refused.status == http.StatusForbidden {
-		return "" // it works, or Grafana does not say
+		return "" // healthy, or the token may not ask
 	}
-	return fmt.Sprintf("but Grafana has no answer from ClickHouse at %s:%d (%s); the address must be the one that Grafana reaches it by",
+	return fmt.Sprintf("but Grafana got no answer from ClickHouse at %s:%d (%s); give the address at which Grafana reaches it",
 		d.Host, d.Port, refused.message)
 }
 
-// merged lays settings over those that are there.
+// merged returns the settings of theirs, overwritten by those of ours.
 func merged(theirs, ours map[string]any) map[string]any {
 	all := maps.Clone(theirs)
 	if all == nil {

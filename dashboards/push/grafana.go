@@ -17,7 +17,7 @@ import (
 	"hooktape/dashboards"
 )
 
-// Grafana is one Grafana, and the right to change it.
+// Grafana is a client of one Grafana.
 type Grafana struct {
 	base  *url.URL
 	token string
@@ -25,27 +25,27 @@ type Grafana struct {
 	api   *gapi.Client
 }
 
-// patience is how long a Grafana may take to answer.
-const patience = 30 * time.Second
+// timeout limits each request.
+const timeout = 30 * time.Second
 
-// Open prepares for the Grafana at an address, for as long as ctx lasts. It does not connect.
+// Open returns a client of the Grafana at an address. Its requests end with ctx. It does not connect. Its errors do not
+// contain the address, which may contain a password.
 func Open(ctx context.Context, address, token string) (*Grafana, error) {
 	base, err := url.Parse(address)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") || base.User != nil || base.RawQuery != "" {
-		// Without its text, which may have a password.
-		return nil, errors.New("the URL of Grafana is none such as https://grafana.example.org or https://example.org/grafana; who asks is said by a token, not in the URL")
+		return nil, errors.New("invalid URL of Grafana: want one such as https://grafana.example.org or https://example.org/grafana, without user and query")
 	}
-	// With it set the client library logs whole requests, the password of the data source among them.
+	// GF_LOG makes the client library log whole requests, with the password of the data source.
 	if err := os.Unsetenv("GF_LOG"); err != nil {
 		return nil, err
 	}
 	g := &Grafana{base: base, token: token}
-	g.http = &http.Client{Timeout: patience, Transport: transport{ctx, http.DefaultTransport.(*http.Transport).Clone()}}
+	g.http = &http.Client{Timeout: timeout, Transport: transport{ctx, http.DefaultTransport.(*http.Transport).Clone()}}
 	g.api, err = gapi.New(address, gapi.Config{APIKey: token, Client: g.http})
 	return g, err
 }
 
-// Close lets go of the connections.
+// Close closes idle connections.
 func (g *Grafana) Close() { g.http.Transport.(transport).next.CloseIdleConnections() }
 
 // get requests a path for which the client library has no method.

@@ -19,15 +19,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// target is a Grafana that a test speaks to.
+// target is a Grafana under test.
 type target struct {
 	t          *testing.T
 	url, token string
-	fake       *grafanatest.Server // nil: it is a real one
+	fake       *grafanatest.Server // nil: a real Grafana
 }
 
-// eachGrafana runs a test on the fake Grafana and, when GRAFANA_URL and GRAFANA_TOKEN are set, on that one as well.
-// There it works under uids of its own, and takes away what it made.
+// eachGrafana runs a test on the fake Grafana and, if GRAFANA_URL and GRAFANA_TOKEN are set, on that one. There it uses
+// its own uids and deletes what it created.
 func eachGrafana(t *testing.T, test func(g target, b push.Bundle)) {
 	t.Run("fake", func(t *testing.T) {
 		fake := grafanatest.New(t)
@@ -43,7 +43,7 @@ func eachGrafana(t *testing.T, test func(g target, b push.Bundle)) {
 	})
 }
 
-// bundle is the six dashboards under uids that nobody else has.
+// bundle returns the six dashboards with random uids.
 func bundle(g target) push.Bundle {
 	g.t.Helper()
 	own := "hooktape-test-" + strings.ToLower(rand.Text())[:8]
@@ -61,14 +61,14 @@ func bundle(g target) push.Bundle {
 		Port: 1, HTTP: true, User: "grafana", Database: "hooktape"}}
 }
 
-// remove deletes from a real Grafana what may be there.
+// remove deletes an object from a real Grafana, if it exists.
 func (g target) remove(path string) {
 	if g.fake == nil {
 		g.ask("DELETE", path, nil)
 	}
 }
 
-// ask speaks to Grafana without the code under test.
+// ask sends a request to Grafana without the code under test.
 func (g target) ask(method, path string, body any) (status int, answer map[string]any) {
 	g.t.Helper()
 	text, err := json.Marshal(body)
@@ -90,11 +90,11 @@ func (g target) ask(method, path string, body any) (status int, answer map[strin
 	if text, err = io.ReadAll(response.Body); err != nil {
 		g.t.Fatal(err)
 	}
-	_ = json.Unmarshal(text, &answer) // some answers are no objects, and none of those matters
+	_ = json.Unmarshal(text, &answer) // some answers are no objects, and no test reads those
 	return response.StatusCode, answer
 }
 
-// must is ask with an answer of 200.
+// must sends a request that must be answered with 200.
 func (g target) must(method, path string, body any) map[string]any {
 	g.t.Helper()
 	status, answer := g.ask(method, path, body)
@@ -104,13 +104,13 @@ func (g target) must(method, path string, body any) map[string]any {
 	return answer
 }
 
-// dashboard is what Grafana has under a uid.
+// dashboard returns Grafana's dashboard with a uid.
 func (g target) dashboard(uid string) map[string]any {
 	g.t.Helper()
 	return g.must("GET", "/api/dashboards/uid/"+uid, nil)["dashboard"].(map[string]any)
 }
 
-// push pushes, and wants no error.
+// push pushes without an error.
 func (g target) push(b push.Bundle, dry bool) []push.Change {
 	g.t.Helper()
 	changes, err := g.try(b, dry)
@@ -130,7 +130,7 @@ func (g target) try(b push.Bundle, dry bool) ([]push.Change, error) {
 	return grafana.Push(b, dry)
 }
 
-// results are the changes' results in order, by their first letters: "ccu" is created, created, updated.
+// results returns the first letters of the changes' results in order: "ccu" for created, created, updated.
 func results(changes []push.Change) string {
 	text := ""
 	for _, c := range changes {
@@ -139,7 +139,7 @@ func results(changes []push.Change) string {
 	return text
 }
 
-// of is the change of a uid.
+// of returns the change of a uid.
 func of(t *testing.T, changes []push.Change, kind, uid string) push.Change {
 	t.Helper()
 	for _, c := range changes {
@@ -147,6 +147,6 @@ func of(t *testing.T, changes []push.Change, kind, uid string) push.Change {
 			return c
 		}
 	}
-	t.Fatalf("there is no change of %s among %+v", uid, changes)
+	t.Fatalf("no change of %s among %+v", uid, changes)
 	return push.Change{}
 }

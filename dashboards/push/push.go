@@ -10,19 +10,19 @@ import (
 type Bundle struct {
 	FolderUID  string
 	Folder     string      // its title
-	DataSource *DataSource // nil: Grafana's data sources are left alone
+	DataSource *DataSource // nil: push no data source
 	Dashboards []dashboard.Dashboard
 }
 
-// pusher is one push.
+// pusher is a client during one push.
 type pusher struct {
 	*Grafana
 	folderUID string
 	dry       bool
 }
 
-// Push pushes a bundle to Grafana or, in a dry run, returns the changes that it would make. With an error it returns
-// the changes made before.
+// Push pushes a bundle to Grafana, or returns the changes that it would make if dry. With an error it also returns the
+// changes made before.
 func (g *Grafana) Push(b Bundle, dry bool) (changes []Change, err error) {
 	if err := g.check(); err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func (g *Grafana) Push(b Bundle, dry bool) (changes []Change, err error) {
 	return changes, nil
 }
 
-// folder makes the folder where it is missing. One that is there may have been renamed: that is its users' business.
+// folder creates the folder if it is missing. It keeps the title of an existing folder, which users may have renamed.
 func (p pusher) folder(title string) (Change, error) {
 	c := Change{Kind: "folder", Title: title, UID: p.folderUID}
 	folder, err := p.api.FolderByUID(p.folderUID)
@@ -61,7 +61,7 @@ func (p pusher) folder(title string) (Change, error) {
 	}
 	if _, err := p.api.NewFolder(title, p.folderUID); err != nil {
 		c, err := c.settle(err)
-		if err == nil { // without a folder nothing can follow
+		if err == nil { // the dashboards need the folder
 			return c, fmt.Errorf("create the folder %q: %s; if another folder has this name, rename it", title, c.Note)
 		}
 		return c, p.explain("create a folder", err)

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// transport adds a context and errors with a status to the client library, which only has a text with the status. The
-// library handles 404 itself.
+// transport gives the client library a context, and errors with a status. The library itself only has errors with the
+// status in their text. It handles 404 itself.
 type transport struct {
 	ctx  context.Context
 	next *http.Transport
@@ -30,25 +30,24 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, refusalOf(response)
 }
 
-// redirect is an answer from another place. It is not followed: a POST would become a GET, and the token would go along
-// to wherever it leads.
+// redirect is the error for a redirect. It is not followed: a POST would become a GET, and the token would go to any host.
 type redirect struct{ to *url.URL }
 
 func (r *redirect) Error() string { return "redirected" }
 
-// base is the address that is led to, without what follows the host: it is no path of ours.
+// base returns the scheme and host of the target. Its path is that of one request.
 func (r *redirect) base() string { return (&url.URL{Scheme: r.to.Scheme, Host: r.to.Host}).String() }
 
-// refusal is an answer that says no.
+// refusal is the error for a status of 400 and above, except 404.
 type refusal struct {
 	status  int
 	message string
-	kind    string // Grafana's own word for it, where it has one
+	kind    string // Grafana's code for the reason, or empty
 }
 
 func (r *refusal) Error() string { return r.message }
 
-// maxMessage is more than any of Grafana's messages.
+// maxMessage limits how many bytes of an error response are read.
 const maxMessage = 4 << 10
 
 func refusalOf(response *http.Response) *refusal {

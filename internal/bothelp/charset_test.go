@@ -13,7 +13,8 @@ import (
 
 const replaced = "NUL, or what is no character, replaced by \uFFFD"
 
-// TestWindows1251: Cyrillic text in the old encoding is read where the header names it, and where it can be nothing else.
+// TestWindows1251 verifies that Cyrillic text in windows-1251 is read if the header names the encoding, and if the text
+// cannot be in another one.
 func TestWindows1251(t *testing.T) {
 	old := func(text string) string {
 		text, err := charmap.Windows1251.NewEncoder().String(text)
@@ -46,7 +47,7 @@ func TestWindows1251(t *testing.T) {
 		{"application/x-www-form-urlencoded; charset=windows-1251", form, person},
 		{"application/x-www-form-urlencoded", form, person},
 		{"application/x-www-form-urlencoded", "name=" + old("Анна") + "&" + old("Имя=Аня&Тел=«ЁЖ» №5"), person},
-		{"application/json; charset=windows-1251", json, person}, // is UTF-8
+		{"application/json; charset=windows-1251", json, person}, // UTF-8
 		{"application/json; charset=windows-1251", old(`{"name":"Я"}`), flow(func(d *event.Decoded) { d.Name = "Я" })},
 		{"application/json", old(`{"name":"Я"}`), flow(func(d *event.Decoded) { d.Name, d.DecodeError = "\uFFFD", "name: "+replaced })},
 		{"application/json; charset=koi8-r", old(`{"name":"Анна"}`), flow(func(d *event.Decoded) { d.Name, d.DecodeError = strings.Repeat("\uFFFD", 4), "name: "+replaced })},
@@ -61,7 +62,7 @@ func TestWindows1251(t *testing.T) {
 	}
 }
 
-// TestReplacedCharacters: the error names the key in whose name or value something was replaced.
+// TestReplacedCharacters verifies that the error names the key in whose name or value characters were replaced.
 func TestReplacedCharacters(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"name":"a","email":"\ud83d"}`:       "email: " + replaced,
@@ -74,7 +75,7 @@ func TestReplacedCharacters(t *testing.T) {
 		"name=a&x=b%00": "x: " + replaced,
 	} {
 		if got := bothelp.Decode(&event.Received{Body: []byte(body)}).DecodeError; got != want {
-			t.Errorf("%q: the error is %q, want %q", body, got, want)
+			t.Errorf("%q: got error %q, want %q", body, got, want)
 		}
 	}
 }

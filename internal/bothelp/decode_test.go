@@ -16,9 +16,9 @@ import (
 	"hooktape/internal/event"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
+var update = flag.Bool("update", false, "update the golden files")
 
-// TestDecodeGolden reads BotHelp's own examples.
+// TestDecodeGolden decodes BotHelp's own examples.
 func TestDecodeGolden(t *testing.T) {
 	for _, path := range fixtures(t) {
 		body, err := os.ReadFile(path)
@@ -55,7 +55,7 @@ func at(sec int64) *time.Time {
 
 func count(n uint64) *uint64 { return &n }
 
-// flow is what a body with one known key decodes to.
+// flow returns the result for a body with at least one known key.
 func flow(set func(*event.Decoded)) event.Decoded {
 	d := event.Decoded{Kind: event.KindFlow}
 	if set != nil {
@@ -79,7 +79,7 @@ func unknown(problem string) event.Decoded {
 	return event.Decoded{Kind: event.KindUnknown, DecodeError: problem}
 }
 
-// decodeCase is a body and what is read from it.
+// decodeCase is a body with its result.
 type decodeCase struct {
 	name, body string
 	want       event.Decoded
@@ -416,7 +416,7 @@ func TestBounds(t *testing.T) {
 	})
 }
 
-// TestDecodeTogether is for the race detector: buffers are shared over time, never at a time.
+// TestDecodeTogether is for the race detector: concurrent calls share buffers one after the other.
 func TestDecodeTogether(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, path := range fixtures(t) {
@@ -436,7 +436,7 @@ func TestDecodeTogether(t *testing.T) {
 	wg.Wait()
 }
 
-// TestDecodeSharesNothing changes the body after it was read.
+// TestDecodeSharesNothing verifies that the result does not change with the body.
 func TestDecodeSharesNothing(t *testing.T) {
 	body := fixture(t, "flow.json")
 	got := bothelp.Decode(&event.Received{Body: body})

@@ -42,10 +42,10 @@ func TestContentEncoding(t *testing.T) {
 				t.Errorf("plain body: %q", plain.DecodeError)
 			}
 			if plain.BothelpUserID != "47659" {
-				t.Errorf("plain body: not read: %s", dump(plain))
+				t.Errorf("plain body: %s", dump(plain))
 			}
 
-			// Zeros shrink a thousand times; the name before them is read.
+			// Zeros shrink to a thousandth. The name before them must be read.
 			bomb := []byte(`{"name":"a","x":"` + strings.Repeat("0", 2<<20) + `"}`)
 			got := bothelp.Decode(encoded(coding, compress(t, bomb)))
 			if !strings.HasPrefix(got.DecodeError, "body: longer than ") || got.Name != "a" {

@@ -34,7 +34,7 @@ func TestForm(t *testing.T) {
 	})
 }
 
-// TestContentType shows that the header decides only what the body leaves open.
+// TestContentType verifies that the header decides only if the body is ambiguous.
 func TestContentType(t *testing.T) {
 	for _, tc := range []struct{ contentType, body, name string }{
 		{"application/ json", `{"name":"a"}`, "a"},

@@ -13,7 +13,7 @@ import (
 	"hooktape/internal/event"
 )
 
-// FuzzDecode checks what doc.go promises for every body and header.
+// FuzzDecode verifies the guarantees of doc.go for every body and header.
 func FuzzDecode(f *testing.F) {
 	for _, path := range fixtures(f) {
 		f.Add(fixture(f, strings.TrimPrefix(path, "testdata/")), "application/ json", "")
@@ -53,7 +53,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// checkBounds checks that every string is valid UTF-8 without NUL, and everything of a bounded size and range.
+// checkBounds verifies that every string is valid UTF-8 without NUL, and that every value is within its bounds.
 func checkBounds(t *testing.T, got event.Decoded) {
 	t.Helper()
 	size := 0
@@ -80,7 +80,7 @@ func checkBounds(t *testing.T, got event.Decoded) {
 	}
 }
 
-// checkError compares what Decode says of the body with what encoding/json says of it.
+// checkError compares Decode's error with encoding/json's.
 func checkError(t *testing.T, body []byte, got event.Decoded) {
 	t.Helper()
 	text := bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
@@ -89,18 +89,18 @@ func checkError(t *testing.T, body []byte, got event.Decoded) {
 	object := valid && start[0] == '{'
 	bodyFault := strings.HasPrefix(got.DecodeError, "body: ") || strings.Contains(got.DecodeError, "; body: ")
 	if object && bodyFault {
-		t.Errorf("an object, but %q", got.DecodeError)
+		t.Errorf("valid object, but error %q", got.DecodeError)
 	}
 	mayBeRight := object || valid && start[0] == '[' || bytes.ContainsRune(text, '=')
 	if !mayBeRight && !bodyFault {
-		t.Errorf("%q is no object, but the error is %q", body, got.DecodeError)
+		t.Errorf("%q is not an object, but the error is %q", body, got.DecodeError)
 	}
 	if !valid && len(start) > 0 && (start[0] == '{' || start[0] == '[') && !bodyFault {
-		t.Errorf("%q is no JSON, but the error is %q", body, got.DecodeError)
+		t.Errorf("%q is not JSON, but the error is %q", body, got.DecodeError)
 	}
 }
 
-// FuzzDecodeString compares the content of a string with what encoding/json reads.
+// FuzzDecodeString compares a decoded string with encoding/json's.
 func FuzzDecodeString(f *testing.F) {
 	for _, text := range []string{"a", "", "12", "Анна", "\x00\xff", `"\`, "a\n", "\u2028😀"} {
 		f.Add(text)
@@ -122,7 +122,7 @@ func FuzzDecodeString(f *testing.F) {
 	})
 }
 
-// FuzzVerifySignature checks that the right signatures pass and no neighbour of theirs does.
+// FuzzVerifySignature verifies that right signatures are accepted and that no mutation of one is.
 func FuzzVerifySignature(f *testing.F) {
 	f.Add([]byte(`{"event":"conversation_closed"}`), "token", uint16(0), byte('0'))
 	f.Add([]byte(nil), "", uint16(70), byte('='))

@@ -12,7 +12,8 @@ import (
 	"hooktape/internal/event"
 )
 
-// TestText: a body in another encoding becomes text, and one that is text already, or nothing that is known, needs none.
+// TestText verifies that a body in another encoding is converted to text, and that a body that is text already, or has
+// an unknown encoding, is not.
 func TestText(t *testing.T) {
 	old := func(text string) string {
 		text, err := charmap.Windows1251.NewEncoder().String(text)
@@ -45,7 +46,7 @@ func TestText(t *testing.T) {
 		{"gzip", "", string(compress(t, []byte(old(json)))), json},
 		{"", "application/json", old(json), json},
 		{"", "text/plain; charset=windows-1251", old("Я"), "Я"},
-		{"", "application/x-www-form-urlencoded", "name=%C0%ED%ed%e0+%2B%25&Имя=x", ""}, // in two encodings
+		{"", "application/x-www-form-urlencoded", "name=%C0%ED%ed%e0+%2B%25&Имя=x", ""}, // two encodings
 		{"", "application/x-www-form-urlencoded", "name=%C0%ED%ed%e0+%2B%25&x=" + old("Аня"), "name=Анна+%2B%25&x=Аня"},
 		{"", "", "POST /?name=%C0%ED%ED%E0 HTTP/1.1\r\nHost: h\r\n\r\n", "POST /?name=Анна HTTP/1.1\r\nHost: h\r\n\r\n"},
 		{"", "", wide(unicode.LittleEndian, json), json},
@@ -60,7 +61,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// TestTextIsBounded: no body makes more than 64 KiB, however it is packed, or has more than that unpacked.
+// TestTextIsBounded verifies that no body results in more than 64 KiB of text, however it is compressed.
 func TestTextIsBounded(t *testing.T) {
 	bomb := encoded("gzip", compress(t, []byte(strings.Repeat("x", 16<<20))))
 	old := strings.Repeat("\xc0", 100_000)
@@ -75,7 +76,7 @@ func TestTextIsBounded(t *testing.T) {
 	} {
 		text := bothelp.Text(req)
 		if name == "UTF-8" && strings.Trim(text, "xЯ") != "" {
-			t.Errorf("UTF-8 was taken for windows-1251: %.20q", text)
+			t.Errorf("UTF-8 was read as windows-1251: %.20q", text)
 		}
 		if len(text) > 64<<10 || len(text) < 64<<10-3 || !utf8.ValidString(text) {
 			t.Errorf("%s: %d bytes, valid: %v", name, len(text), utf8.ValidString(text))
@@ -87,6 +88,6 @@ func TestTextIsBounded(t *testing.T) {
 			bothelp.Text(bomb)
 		}
 	}).AllocedBytesPerOp(); got > 1<<20 {
-		t.Errorf("a bomb of 16 MiB takes %d bytes of memory", got)
+		t.Errorf("a decompression bomb of 16 MiB uses %d bytes of memory", got)
 	}
 }

@@ -44,7 +44,7 @@ func TestReceivedSurvivesTheSpool(t *testing.T) {
 	}
 }
 
-// FuzzUnmarshal: whatever a damaged disk returns, decoding ends with a value or an error, and a value encodes again.
+// FuzzUnmarshal verifies that decoding any bytes returns a value or an error, and that a value can be encoded again.
 func FuzzUnmarshal(f *testing.F) {
 	r := sample()
 	data, _ := r.Marshal()
@@ -57,7 +57,7 @@ func FuzzUnmarshal(f *testing.F) {
 			return
 		}
 		if _, err := got.Marshal(); err != nil {
-			t.Errorf("decoded but not encoded again: %v", err)
+			t.Errorf("a decoded value cannot be encoded: %v", err)
 		}
 	})
 }

@@ -24,13 +24,14 @@ var wholeSelection = func() event.Selection {
 		UndeliveredTo: "crm", FailedAt: "https://x/?y", Rejected: true, Failed: true, Where: "1 = 1"}
 }()
 
-// TestFilters: each field of a selection is one filter's, each filter is explained, and what it writes it reads.
+// TestFilters verifies that each field of a selection has exactly one filter, that each filter has a description, and
+// that it parses what it formats.
 func TestFilters(t *testing.T) {
 	rows, names := map[string]int{}, map[string]bool{}
 	for _, f := range event.Filters {
 		rows[f.Field]++
 		if f.Name == "" || f.Label == "" || f.Placeholder == "" || !strings.HasSuffix(f.Help, ".") || !slices.Contains(event.FilterGroups, f.Group) || names[f.Name] {
-			t.Errorf("a filter lacks something or is there twice: %+v", f)
+			t.Errorf("incomplete or duplicate filter: %+v", f)
 		}
 		names[f.Name] = true
 		if f.Field == "" {
@@ -39,12 +40,12 @@ func TestFilters(t *testing.T) {
 		values := url.Values{f.Name: f.Values(wholeSelection)}
 		only, faults := event.ParseSelection(values, time.Now())
 		if len(values[f.Name]) == 0 || faults != nil || !reflect.DeepEqual(only.Values(), values) {
-			t.Errorf("%s: %q is read as %+v, %v", f.Name, values, only, faults)
+			t.Errorf("%s: %q was parsed as %+v, %v", f.Name, values, only, faults)
 		}
 	}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[event.Selection]()) {
 		if rows[field.Name] != 1 {
-			t.Errorf("%d filters are for the field %s", rows[field.Name], field.Name)
+			t.Errorf("%d filters for the field %s, want 1", rows[field.Name], field.Name)
 		}
 	}
 	if back, faults := event.ParseSelection(wholeSelection.Values(), time.Now()); faults != nil || !reflect.DeepEqual(back, wholeSelection) {
@@ -53,11 +54,11 @@ func TestFilters(t *testing.T) {
 	text, err := json.Marshal(wholeSelection)
 	var back event.Selection
 	if err != nil || json.Unmarshal(text, &back) != nil || !reflect.DeepEqual(back, wholeSelection) {
-		t.Errorf("%v\n%s\nis read as %+v", err, text, back)
+		t.Errorf("%v\n%s\nwas decoded as %+v", err, text, back)
 	}
 }
 
-// TestOldNames: what stands under an old name counts under the new one; an empty name is none.
+// TestOldNames verifies that a value under an old name counts under the new one, and that empty values are ignored.
 func TestOldNames(t *testing.T) {
 	values := url.Values{"to": {"2026-03-01T12:00:00Z"}, "": {"x"}}
 	sel, faults := event.ParseSelection(values, time.Now())

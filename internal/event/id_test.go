@@ -19,7 +19,7 @@ func TestIDTellsWhenItsEventWasReceived(t *testing.T) {
 	}
 	for _, foreign := range []uuid.UUID{uuid.Nil, uuid.Max, uuid.New()} {
 		if _, _, ok := IDRange([]uuid.UUID{foreign}); ok {
-			t.Errorf("%s has a range", foreign)
+			t.Errorf("got a range for the foreign id %s", foreign)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"hooktape/internal/event"
 )
 
-// TestHeaderJSON: a value comes back byte for byte, and is readable where it is text.
+// TestHeaderJSON verifies that a value is decoded byte for byte, and is encoded readably if it is text.
 func TestHeaderJSON(t *testing.T) {
 	for value, want := range map[string]string{
 		"text/plain": `{"name":"A","value":"text/plain"}`,
@@ -19,16 +19,17 @@ func TestHeaderJSON(t *testing.T) {
 	} {
 		text, err := json.Marshal([]event.Header{{Name: "A", Value: value}})
 		if err != nil || string(text) != "["+want+"]" {
-			t.Errorf("%q is written %s, %v; want %s", value, text, err, want)
+			t.Errorf("%q was encoded as %s, %v; want %s", value, text, err, want)
 		}
 		var back []event.Header
 		if err := json.Unmarshal(text, &back); err != nil || len(back) != 1 || back[0].Name != "A" || back[0].Value != value {
-			t.Errorf("%s is read as %q, %v", text, back, err)
+			t.Errorf("%s was decoded as %q, %v", text, back, err)
 		}
 	}
 }
 
-// TestSelectionJSON: the end of the time is called until; its old name is read, and written for those who know no other.
+// TestSelectionJSON verifies that the end of a time range is called until, and that its old name is accepted, and
+// written for older programs.
 func TestSelectionJSON(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for _, text := range []string{`{"until":"2026-03-01T12:00:00Z"}`, `{"to":"2026-03-01T12:00:00Z"}`, `{"to":"2026-03-01T15:00:00+03:00","until":"2026-03-01T12:00:00Z"}`} {
@@ -43,6 +44,6 @@ func TestSelectionJSON(t *testing.T) {
 	}
 	var sel event.Selection
 	if err := json.Unmarshal([]byte(`{"to":"2026-03-01T12:00:00Z","until":"2026-03-01T12:00:01Z"}`), &sel); err == nil || !strings.Contains(err.Error(), "differ") {
-		t.Errorf("two ends: %v", err)
+		t.Errorf("both names: %v", err)
 	}
 }

@@ -60,10 +60,9 @@ func embedded(addr netip.Addr) netip.Addr {
 	return addr
 }
 
-// OwnAddresses are those that hooktape listens on and of the ClickHouse that it uses. Nothing is ever sent there, not
-// even with AllowPrivate: a response is stored with its attempt, and a replay to hooktape's own ClickHouse would hand
-// its data, and all that it can read of this machine, to anybody who may create replays. The zero value and nil have no
-// addresses.
+// OwnAddresses are the addresses of hooktape's listeners and of its ClickHouse. Nothing is ever sent to them, not even
+// with AllowPrivate: a response is stored with its attempt, so a replay to hooktape's own ClickHouse would give its
+// data, and every file it can read, to anybody who may create replays. The zero value and nil contain no addresses.
 type OwnAddresses struct {
 	mu        sync.Mutex
 	listeners map[uint16]string // by port of this machine
@@ -104,7 +103,7 @@ func (o *OwnAddresses) AddServer(host string, port uint16, what string) {
 	o.servers = append(o.servers, ownServer{host, port, what})
 }
 
-// check returns a [*ForbiddenAddrError] if to is one of hooktape's own addresses. to is what is about to be dialed.
+// check returns a [*ForbiddenAddrError] if to, the address about to be dialed, is one of hooktape's own.
 func (o *OwnAddresses) check(ctx context.Context, to netip.AddrPort) error {
 	if o == nil {
 		return nil

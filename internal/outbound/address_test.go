@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestCheckAddress is a list of addresses that deliveries may and may not go to.
+// TestCheckAddress verifies which addresses deliveries may be sent to.
 func TestCheckAddress(t *testing.T) {
 	for _, addr := range []string{
 		"127.0.0.1", "127.255.255.254", "0.0.0.0", "0.1.2.3", "169.254.169.254", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.0.1",
@@ -15,7 +15,7 @@ func TestCheckAddress(t *testing.T) {
 		"100::1", "2001:db8::1", "2001:20::1", "3fff::1", "5f00::1", "4000::1",
 	} {
 		if checkPublic(netip.MustParseAddr(addr), "x") == nil {
-			t.Errorf("%s is allowed", addr)
+			t.Errorf("%s was allowed", addr)
 		}
 	}
 	for _, addr := range []string{"8.8.8.8", "100.63.255.255", "100.128.0.0", "168.63.129.15", "172.15.0.1", "172.32.0.1", "192.0.1.1", "198.17.255.255", "198.20.0.0",
@@ -26,18 +26,18 @@ func TestCheckAddress(t *testing.T) {
 	}
 }
 
-// TestCheckAddressWithin: an address that carries another one in it leads to that one.
+// TestCheckAddressWithin verifies that an IPv6 address that embeds an IPv4 address is judged by that one.
 func TestCheckAddressWithin(t *testing.T) {
 	for _, addr := range []string{
 		"::ffff:127.0.0.1", "::ffff:7f00:1", "::ffff:169.254.169.254", "::ffff:10.0.0.1", "::ffff:127.0.0.1%eth0", // mapped
 		"::127.0.0.1",                                                                    // compatible
 		"64:ff9b::127.0.0.1", "64:ff9b::a9fe:a9fe", "64:ff9b::a00:1", "64:ff9b::a00:1%1", // NAT64
-		"64:ff9b:1::8.8.8.8",                                    // NAT64 of a local network
+		"64:ff9b:1::8.8.8.8",                                    // NAT64 with a local prefix
 		"2002:7f00:1::", "2002:a9fe:a9fe::1", "2002:808:808::1", // 6to4
 		"2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001::5ef5:79fd", // Teredo
 	} {
 		if checkPublic(netip.MustParseAddr(addr), "x") == nil {
-			t.Errorf("%s is allowed", addr)
+			t.Errorf("%s was allowed", addr)
 		}
 	}
 	for _, addr := range []string{"::ffff:8.8.8.8", "64:ff9b::8.8.8.8"} {
@@ -54,6 +54,6 @@ func TestForbiddenAddressNamesTheSetting(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if _, err := effectiveAddr("localhost:80"); err == nil {
-		t.Error("a name is accepted as an address")
+		t.Error("a name was accepted as an address")
 	}
 }

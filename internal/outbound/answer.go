@@ -25,10 +25,10 @@ type Answer struct {
 	Status  uint16         // 0 if no response arrived
 	Headers []event.Header // of the response, sorted by name
 	Body    []byte         // its first 16 KiB
-	// Err says in words for the person who looks after the endpoint what went wrong. An answer that counts as delivered
-	// has one too if its body is incomplete.
+	// Err describes the failure for the operator of the endpoint. A delivered answer has one, too, if its body is
+	// incomplete.
 	Err string
-	// RetryAfter is how long the endpoint asks for no further requests; 0 if it does not ask.
+	// RetryAfter is the time for which the endpoint wants no further requests; 0 if it gives none.
 	RetryAfter time.Duration
 }
 
@@ -74,7 +74,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 // Error reports that no response, or only a part of one, arrived.
 type Error struct {
 	Outcome event.Outcome
-	Text    string // for the person who looks after the endpoint; without the URL
+	Text    string // for the operator of the endpoint, without the URL
 	err     error
 }
 

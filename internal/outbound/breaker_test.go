@@ -41,7 +41,7 @@ func TestBreakerProbesAtGrowingIntervals(t *testing.T) {
 		mustHold(t, b, now.Add(interval-time.Millisecond))
 		now = now.Add(interval)
 		probe := mustAdmit(t, b, now)
-		mustHold(t, b, now.Add(time.Hour)) // one at a time
+		mustHold(t, b, now.Add(time.Hour)) // one probe at a time
 		if state, reason, _, next := b.Snapshot(); state != StateBroken || reason != "answered 503" || next.After(now) {
 			t.Errorf("%s, %q, next probe %s", state, reason, next)
 		}
@@ -61,7 +61,7 @@ func TestBreakerCountsOnlyItsOwnProbe(t *testing.T) {
 	early, late := mustAdmit(t, b, noon), mustAdmit(t, b, noon)
 	b.Report(early, bad, noon)
 	probe := mustAdmit(t, b, noon.Add(10*time.Second))
-	b.Report(late, bad, noon.Add(11*time.Second)) // was under way before the breaker opened
+	b.Report(late, bad, noon.Add(11*time.Second)) // sent before the breaker opened
 	mustHold(t, b, noon.Add(12*time.Second))
 	b.Withdraw(probe)
 	mustAdmit(t, b, noon.Add(12*time.Second))
@@ -89,8 +89,8 @@ func TestPauseAndResume(t *testing.T) {
 	b := &Breaker{options: BreakerOptions{Failures: 1, ProbeAfter: time.Hour, ProbeMax: time.Hour}}
 	b.Report(mustAdmit(t, b, noon), bad, noon)
 	mustHold(t, b, noon)
-	if changed := b.Resume(); !changed.Closed || changed.Failures != 1 { // not paused, but open: it closes, and opens when that was wrong
-		t.Errorf("the log is told %+v", changed)
+	if changed := b.Resume(); !changed.Closed || changed.Failures != 1 { // open, not paused: it closes, and opens again if that was wrong
+		t.Errorf("Resume returned %+v", changed)
 	}
 	if state, reason, failures, _ := b.Snapshot(); state != StateActive || reason != "" || failures != 0 {
 		t.Errorf("resumed: %s, %q, %d failures", state, reason, failures)

@@ -29,14 +29,14 @@ const (
 	http2WriteByteLimit = 10 * time.Second
 )
 
-// drainPatience is how long a response may take beyond its part that is kept. It is a variable because tests on a
-// loaded machine need longer.
+// drainPatience is the maximum time to read the rest of a response that is not recorded. It is a variable because tests
+// on a loaded machine need longer.
 var drainPatience = 250 * time.Millisecond
 
-// Client sends requests to one endpoint. It follows no redirects, uses no proxy, and connects neither to hooktape
-// itself nor, unless the endpoint allows private addresses, to an address that is not on the public internet. It checks
-// the address after the name is resolved, at every dial, so a name gains nothing by changing its address. It may be
-// used concurrently.
+// Client sends requests to one endpoint. It follows no redirects and uses no proxy. It never connects to hooktape
+// itself and, unless the endpoint allows private addresses, to no address outside the public internet. It checks the
+// address after the name is resolved, at every dial, so changing a name's address has no effect. It may be used
+// concurrently.
 type Client struct {
 	Endpoint
 	http *http.Client
@@ -135,7 +135,7 @@ func (b *body) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// onlyOnce keeps net/http from sending a request again by itself, which would be an attempt that is not recorded.
+// onlyOnce prevents net/http from repeating a request on its own, as an attempt that is not recorded.
 // net/http repeats a request with an Idempotency-Key when a reused connection breaks. It looks for the canonical
 // spelling only, and for receivers case does not matter.
 func onlyOnce(r *http.Request) {

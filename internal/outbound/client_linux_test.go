@@ -10,8 +10,8 @@ import (
 	"hooktape/internal/event"
 )
 
-// TestConnectingTimesOut: who looks after the endpoint must see that it was never reached. Linux leaves whoever connects
-// to a listener with a full backlog without an answer, as a firewall does.
+// TestConnectingTimesOut verifies that the outcome shows that the endpoint was never reached. Linux does not answer
+// connections to a listener with a full backlog, like a firewall that drops packets.
 func TestConnectingTimesOut(t *testing.T) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
@@ -32,7 +32,7 @@ func TestConnectingTimesOut(t *testing.T) {
 	for range 16 {
 		conn, err := net.DialTimeout("tcp", addr, 50*time.Millisecond)
 		if err != nil {
-			break // it is full
+			break // the backlog is full
 		}
 		defer conn.Close()
 	}

@@ -61,7 +61,7 @@ func attempt(t *testing.T, client *Client, e Endpoint) Answer {
 	return client.Send(r)
 }
 
-// rawServer reads a request from each connection, then lets serve do as it likes with it.
+// rawServer reads a request from each connection and then calls serve.
 func rawServer(t *testing.T, serve func(*net.TCPConn)) string {
 	t.Helper()
 	return acceptor(t, func(conn *net.TCPConn) {
@@ -72,7 +72,7 @@ func rawServer(t *testing.T, serve func(*net.TCPConn)) string {
 	})
 }
 
-// acceptor hands each connection out, and closes it afterwards.
+// acceptor calls serve with each connection and closes it afterwards.
 func acceptor(t *testing.T, serve func(*net.TCPConn)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -112,7 +112,7 @@ func closedPort(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// TestWhatCanGoWrong: each failure has an outcome and a text of its own.
+// TestWhatCanGoWrong verifies that each failure has its own outcome and text.
 func TestWhatCanGoWrong(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
@@ -136,7 +136,7 @@ func TestWhatCanGoWrong(t *testing.T) {
 		timeout time.Duration
 		outcome event.Outcome
 		status  uint16
-		err     string // all of it, or a beginning that ends with …
+		err     string // whole error, or its beginning followed by …
 	}{
 		{"unresolvable name", "http://no-such-host.invalid/", 0, event.OutcomeNoConn, 0, `name "no-such-host.invalid": …`},
 		{"refused", "http://" + refused + "/", 0, event.OutcomeNoConn, 0, "connect to " + refused + ": connection refused"},
@@ -145,8 +145,8 @@ func TestWhatCanGoWrong(t *testing.T) {
 
 		{"unknown certificate", secure.URL, 0, event.OutcomeNoConn, 0, "TLS: failed to verify certificate: x509: certificate signed by unknown authority"},
 		{"TLS too old", old.URL, 0, event.OutcomeNoConn, 0, "TLS: remote error: tls: protocol version not supported"},
-		{"HTTP where TLS should be", https(plain.URL), 0, event.OutcomeNoConn, 0, "TLS: server gave HTTP response to HTTPS client"},
-		{"garbage where TLS should be", https(acceptor(t, says("\xff\x00 what is this?"))), 0, event.OutcomeNoConn, 0, "TLS: first record does not look like a TLS handshake"},
+		{"HTTP instead of TLS", https(plain.URL), 0, event.OutcomeNoConn, 0, "TLS: server gave HTTP response to HTTPS client"},
+		{"garbage instead of TLS", https(acceptor(t, says("\xff\x00 what is this?"))), 0, event.OutcomeNoConn, 0, "TLS: first record does not look like a TLS handshake"},
 		{"closed in the handshake", https(acceptor(t, func(c *net.TCPConn) { _, _ = c.Read(make([]byte, 1<<16)) })), 0, event.OutcomeNoConn, 0,
 			"TLS: the endpoint ended the connection in the handshake"},
 		{"hanging in the handshake", https(acceptor(t, untilGone)), soon, event.OutcomeNoConn, 0, "TLS: the handshake did not end in time"},
@@ -174,7 +174,7 @@ func TestWhatCanGoWrong(t *testing.T) {
 			"answered 202 Sure, then: the endpoint closed the connection in mid-answer"},
 
 		{"garbage", rawServer(t, says("\xff\x00what?\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is not HTTP: malformed HTTP response "\xff\x00what?"`},
-		{"garbage that speaks of TLS", rawServer(t, says("HTTP/1.1 tls: what?\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is not HTTP: malformed HTTP status code "tls:"`},
+		{"garbage that mentions TLS", rawServer(t, says("HTTP/1.1 tls: what?\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is not HTTP: malformed HTTP status code "tls:"`},
 		{"much garbage", rawServer(t, says(long[:50_000]+"\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is not HTTP: malformed HTTP response "xxx…`},
 		{"bad status", rawServer(t, says("HTTP/1.1 fine\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is not HTTP: malformed HTTP status code "fine"`},
 		{"too large a header", rawServer(t, says("HTTP/1.1 200 OK\r\nX: "+long+"\r\n\r\n")), 0, event.OutcomeBroken, 0, "the answer's header is larger than 64 KiB"},
@@ -187,7 +187,7 @@ func TestWhatCanGoWrong(t *testing.T) {
 			"answered 302 Found (redirects are not followed)"},
 		{"not modified", rawServer(t, says("HTTP/1.1 304 Not Modified\r\n\r\n")), 0, event.OutcomeStatus, 304, "answered 304 Not Modified"},
 		{"not found", plain.URL, 0, event.OutcomeStatus, 404, "answered 404 Not Found"},
-		{"status of its own", rawServer(t, says("HTTP/1.1 499 "+long[:1000]+"\r\nContent-Length: 0\r\n\r\n")), 0, event.OutcomeStatus, 499, "answered 499 xxx…"},
+		{"nonstandard status", rawServer(t, says("HTTP/1.1 499 "+long[:1000]+"\r\nContent-Length: 0\r\n\r\n")), 0, event.OutcomeStatus, 499, "answered 499 xxx…"},
 		{"delivered", rawServer(t, says("HTTP/1.1 299 Yes\r\nContent-Length: 0\r\n\r\n")), 0, event.OutcomeDelivered, 299, ""},
 		{"delivered, to the end of the connection", rawServer(t, says("HTTP/1.0 200 OK\r\n\r\nyes")), 0, event.OutcomeDelivered, 200, ""},
 	} {
@@ -208,7 +208,7 @@ func TestWhatCanGoWrong(t *testing.T) {
 	}
 }
 
-// TestPartOfAnAnswerIsKept: what came before it broke off is what a person wants to see.
+// TestPartOfAnAnswerIsKept verifies that the received part of an interrupted answer is recorded.
 func TestPartOfAnAnswerIsKept(t *testing.T) {
 	e := local(rawServer(t, says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\nX-A: 1\r\n\r\npart")))
 	if a := attempt(t, clientOf(t, e), e); string(a.Body) != "part" || len(a.Headers) != 2 || a.Headers[1] != (event.Header{Name: "X-A", Value: "1"}) {
@@ -216,7 +216,7 @@ func TestPartOfAnAnswerIsKept(t *testing.T) {
 	}
 }
 
-// TestResponseIsKept: the first 16 KiB unchanged, compressed or not, and every header line.
+// TestResponseIsKept verifies that the first 16 KiB, compressed or not, and all header lines are recorded unchanged.
 func TestResponseIsKept(t *testing.T) {
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
@@ -257,7 +257,8 @@ func TestRetryAfterIsRead(t *testing.T) {
 	}
 }
 
-// TestTimeoutIsOfTheWholeAttempt: 9.9 s are in time, 10.1 s are not. The clock is the test's own.
+// TestTimeoutIsOfTheWholeAttempt verifies with a fake clock that an attempt of 9.9 s is in time and one of 10.1 s is
+// not.
 func TestTimeoutIsOfTheWholeAttempt(t *testing.T) {
 	for _, c := range []struct {
 		header, body time.Duration
@@ -294,13 +295,13 @@ func TestTimeoutIsOfTheWholeAttempt(t *testing.T) {
 				t.Errorf("after %s: %s %q; want %s %q", time.Since(begun), a.Outcome, a.Err, c.outcome, c.err)
 			}
 			client.CloseIdleConnections()
-			<-time.After(time.Minute) // until the endpoint, too, has ended
+			<-time.After(time.Minute) // until the endpoint has ended, too
 		})
 	}
 }
 
-// TestConnectionsAreUsedAgain: also when an answer is longer than what is kept of it, up to a point; and one that does not
-// end holds nobody up.
+// TestConnectionsAreUsedAgain verifies that a connection is reused, also after an answer longer than the recorded part,
+// up to a limit, and that an endless answer does not block the client.
 func TestConnectionsAreUsedAgain(t *testing.T) {
 	usual := drainPatience
 	drainPatience = 8 * time.Second
@@ -335,7 +336,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 				}
 			}
 			if n := connections.Load(); (n == 1) != c.again {
-				t.Errorf("3 attempts took %d connections", n)
+				t.Errorf("3 attempts used %d connections", n)
 			}
 		})
 	}
@@ -356,8 +357,8 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// TestOneAttemptIsOneRequest: net/http repeats a request by itself where it takes that for harmless. What the endpoint
-// gets, hooktape must know of.
+// TestOneAttemptIsOneRequest verifies that net/http does not repeat a request on its own, because hooktape must record
+// every request that an endpoint gets.
 func TestOneAttemptIsOneRequest(t *testing.T) {
 	var requests atomic.Int32
 	e := local(acceptor(t, func(c *net.TCPConn) {
@@ -369,9 +370,9 @@ func TestOneAttemptIsOneRequest(t *testing.T) {
 			}
 			_, _ = io.Copy(io.Discard, r.Body)
 			if r.Header.Get("Idempotency-Key") == "" {
-				t.Error("there is no Idempotency-Key")
+				t.Error("no Idempotency-Key")
 			}
-			if requests.Add(1)%2 == 1 { // the second one it takes, and breaks the connection
+			if requests.Add(1)%2 == 1 { // read the second request and break its connection
 				says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")(c)
 			}
 		}
@@ -384,19 +385,20 @@ func TestOneAttemptIsOneRequest(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	if n := requests.Load(); n != 2 {
-		t.Errorf("2 attempts were %d requests", n)
+		t.Errorf("2 attempts sent %d requests", n)
 	}
 }
 
-// TestNoProxy: a proxy from the environment would be what resolves names and connects, past the check of addresses.
+// TestNoProxy verifies that no proxy of the environment is used: it would resolve names and connect, bypassing the
+// check of addresses.
 func TestNoProxy(t *testing.T) {
 	client := clientOf(t, endpointAt("http://example.com"))
 	if client.http.Transport.(*http.Transport).Proxy != nil {
-		t.Error("there is a proxy")
+		t.Error("the client uses a proxy")
 	}
 }
 
-// TestForbiddenAtEveryDial: the address is what counts, not the name; and each attempt looks anew.
+// TestForbiddenAtEveryDial verifies that each attempt checks the address, not the name.
 func TestForbiddenAtEveryDial(t *testing.T) {
 	var reached atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
@@ -410,7 +412,7 @@ func TestForbiddenAtEveryDial(t *testing.T) {
 		for range 2 {
 			a := attempt(t, client, e)
 			if a.Outcome == event.OutcomeNoConn && strings.HasPrefix(a.Err, "name ") && slices.Contains([]string{"127.1", "0x7f000001", "2130706433"}, host) {
-				continue // some resolvers take such a number for an address, others for a name that is not there
+				continue // some resolvers parse such a number as an address, others fail to resolve it
 			}
 			if a.Outcome != event.OutcomeForbidden || !strings.HasSuffix(a.Err, " is not on the public internet; allow_private of the endpoint crm in the configuration allows it") {
 				t.Errorf("%s: %s %q", host, a.Outcome, a.Err)
@@ -422,7 +424,7 @@ func TestForbiddenAtEveryDial(t *testing.T) {
 		t.Errorf("%s %q", a.Outcome, a.Err)
 	}
 	if reached.Load() != 0 {
-		t.Errorf("%d requests have reached this machine", reached.Load())
+		t.Errorf("%d requests reached this machine", reached.Load())
 	}
 	e = adHoc(server.URL, true)
 	if a := attempt(t, clientOf(t, e), e); a.Outcome != event.OutcomeDelivered {
@@ -430,7 +432,8 @@ func TestForbiddenAtEveryDial(t *testing.T) {
 	}
 }
 
-// TestStreaming: Do returns once the header has arrived, the body can be read as it arrives, and an error in it is explained.
+// TestStreaming verifies that Do returns once the header has arrived, that the body can be read while it arrives, and
+// that an error in it is explained.
 func TestStreaming(t *testing.T) {
 	goOn := make(chan struct{})
 	e := local(rawServer(t, func(c *net.TCPConn) {

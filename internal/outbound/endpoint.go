@@ -57,8 +57,8 @@ type Endpoint struct {
 
 // SigningOptions make requests verifiable as Standard Webhooks describes it (https://www.standardwebhooks.com).
 type SigningOptions struct {
-	// Secrets are whsec_ and base64. Each makes a signature, so that a secret can be changed while the receiver knows
-	// only one of two. Without secrets requests are not signed.
+	// Secrets are "whsec_" followed by base64. Each of them signs every request, so that a secret can be replaced while
+	// the receiver knows only one of two. Without secrets requests are not signed.
 	Secrets []string
 }
 
@@ -228,7 +228,7 @@ func (o TLSOptions) config() (*tls.Config, error) {
 
 const secretPrefix = "whsec_"
 
-// checkSecret returns an error unless secret is what the specification asks for: 24 to 64 random bytes.
+// checkSecret returns an error unless secret has the specified form: 24 to 64 random bytes.
 func checkSecret(secret string) error {
 	encoded, prefixed := strings.CutPrefix(secret, secretPrefix)
 	key, err := base64.StdEncoding.DecodeString(encoded)

@@ -62,9 +62,9 @@ func isOurs(name string) bool {
 		traceHeaders[name] || signatureHeaders[name]
 }
 
-// ForwardedHeaders returns the headers of an event that a receiver gets. It leaves out the headers of the connection,
-// the proxies and the trace on which the event arrived, and those that may hold a secret of its sender. drop lists
-// further names to leave out; keep lists names of proxy headers and secrets to send all the same.
+// ForwardedHeaders returns the headers of an event that a receiver gets. It leaves out headers of the connection, the
+// proxies and the trace on which the event arrived, and headers that may contain a secret of its sender. drop has names
+// of further headers to leave out, keep those of proxy headers and secrets to send nevertheless.
 func ForwardedHeaders(headers []event.Header, drop, keep []string) (forwarded []event.Header) {
 	hop, dropped, kept := connectionOptions(headers), headerSet(drop), headerSet(keep)
 	for _, h := range headers {

@@ -14,8 +14,8 @@ import (
 	"hooktape/internal/event"
 )
 
-// TestNothingGoesToHooktapeItself: whatever an endpoint allows, and by whatever address it names a listener of hooktape or a server
-// that hooktape uses, no connection is made.
+// TestNothingGoesToHooktapeItself verifies that no connection is made to a listener of hooktape or to a server that
+// hooktape uses, whatever an endpoint allows, by any of their addresses.
 func TestNothingGoesToHooktapeItself(t *testing.T) {
 	var reached atomic.Int32
 	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) })
@@ -33,7 +33,7 @@ func TestNothingGoesToHooktapeItself(t *testing.T) {
 
 	listens, connects, byName := &OwnAddresses{}, &OwnAddresses{}, &OwnAddresses{}
 	listens.AddListener("127.0.0.1:0", "nothing yet")
-	listens.AddListener("127.0.0.1:"+port, "API and console") // on the loopback alone: its port counts on each address
+	listens.AddListener("127.0.0.1:"+port, "API and console") // on loopback only: its port is forbidden at each address of the machine
 	connects.AddServer("127.0.0.1", uint16(number), "ClickHouse")
 	byName.AddServer("localhost", uint16(number), "ClickHouse")
 
@@ -43,7 +43,7 @@ func TestNothingGoesToHooktapeItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, a := range addrs {
-		if ip := a.(*net.IPNet).IP; !ip.IsLinkLocalUnicast() { // these need a zone
+		if ip := a.(*net.IPNet).IP; !ip.IsLinkLocalUnicast() { // link-local addresses need a zone
 			hosts = append(hosts, strings.Trim(net.JoinHostPort(ip.String(), ""), ":"))
 		}
 	}
@@ -58,18 +58,18 @@ func TestNothingGoesToHooktapeItself(t *testing.T) {
 					t.Errorf("%s as %s: %s %q", what, e.URL, a.Outcome, a.Err)
 				}
 				if _, err := client.Probe(context.Background()); err == nil || !strings.Contains(err.Error(), "is hooktape's own ") {
-					t.Errorf("%s as %s is probed: %v", what, e.URL, err)
+					t.Errorf("%s as %s: Probe returned %v", what, e.URL, err)
 				}
 			}
 		}
 	}
 	if reached.Load() > 0 {
-		t.Errorf("%d requests have reached it", reached.Load())
+		t.Errorf("%d requests reached it", reached.Load())
 	}
 }
 
-// TestBesideHooktape: other ports of the same machine, and the same port of another one, are reached. So is all where nothing is
-// known of hooktape.
+// TestBesideHooktape verifies that other ports of the same machine, and the same port of another machine, are reached,
+// and that everything is if hooktape's addresses are unknown.
 func TestBesideHooktape(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
@@ -96,7 +96,7 @@ func TestBesideHooktape(t *testing.T) {
 		}
 		client.CloseIdleConnections()
 	}
-	// A server whose name does not resolve now could be anywhere: the attempt fails, and is made again.
+	// A server whose name does not resolve now could be anywhere: the attempt fails and is retried.
 	own.AddServer("no-such-host.invalid", uint16(port), "ClickHouse")
 	client, err := NewClient(e, own)
 	if err != nil {

@@ -23,8 +23,8 @@ func aDelivery(body []byte, headers ...event.Header) (*event.Delivery, *event.Ev
 	return &event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: uuid.New(), Endpoint: "crm", EventID: e.ID}, Attempts: 1}, e
 }
 
-// TestHeadersReplace: the endpoint's take the place of the event's, the replay's that of both, and ours that of all. What an
-// attempt keeps of them are no secrets.
+// TestHeadersReplace verifies that an endpoint's headers replace the event's, a replay's replace both, and hooktape's
+// replace all, and that recorded headers contain no secret.
 func TestHeadersReplace(t *testing.T) {
 	d, e := aDelivery(nil, event.Header{Name: "x-a", Value: "event"}, event.Header{Name: "X-A", Value: "event"}, event.Header{Name: "X-B", Value: "event"},
 		event.Header{Name: "X-C", Value: "event"}, event.Header{Name: "Authorization", Value: "event"}, event.Header{Name: "Webhook-Id", Value: "event"})
@@ -50,7 +50,7 @@ func TestHeadersReplace(t *testing.T) {
 	for name, want := range map[string]string{"X-A": "***", "X-B": "***", "X-C": "event", "X-D": "***", "Authorization": "***", "Cookie": "***", "Webhook-Signature": "***",
 		"Webhook-Id": d.IdempotencyKey(), "X-Hooktape-Attempt": "1"} {
 		if kept[name] != want {
-			t.Errorf("%s is kept as %q, want %q", name, kept[name], want)
+			t.Errorf("%s was recorded as %q, want %q", name, kept[name], want)
 		}
 	}
 	if r.URL.String() != ep.URL {
@@ -58,7 +58,7 @@ func TestHeadersReplace(t *testing.T) {
 	}
 	ep.Headers = []event.Header{{Name: "X-B", Value: "endpoint"}, {Name: "x-b", Value: "endpoint 2"}}
 	if r, _ = ep.NewRequest(context.Background(), nil, e, d, time.Now()); !reflect.DeepEqual(r.Header["X-B"], []string{"endpoint", "endpoint 2"}) {
-		t.Errorf("a name that stands twice: %q", r.Header["X-B"])
+		t.Errorf("name with two values: %q", r.Header["X-B"])
 	}
 }
 
@@ -71,7 +71,7 @@ func TestCheckHeader(t *testing.T) {
 	for _, bad := range []string{"", "X Key", "X:Key", "X-Ключ", "host", "Content-Length", "TRANSFER-ENCODING", "Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Expect",
 		"Proxy-Authorization", "x-hooktape-attempt", "X-Hooktape-Anything", "idempotency-key", "Webhook-Id", "webhook-signature", "Webhook-Timestamp", "traceparent", "Tracestate", "Baggage"} {
 		if CheckHeader(event.Header{Name: bad, Value: "x"}) == nil {
-			t.Errorf("%q is taken", bad)
+			t.Errorf("%q was accepted", bad)
 		}
 	}
 	for _, bad := range []string{"secret\r\nX: y", "secret\n", "secret\x00"} {
@@ -82,7 +82,8 @@ func TestCheckHeader(t *testing.T) {
 	}
 }
 
-// TestProxyHeadersStayHere: an event that came through a CDN goes to an endpoint behind one as if it had come through none.
+// TestProxyHeadersStayHere verifies that headers of a CDN or proxy in front of hooktape are not sent to an endpoint,
+// which may be behind one itself.
 func TestProxyHeadersStayHere(t *testing.T) {
 	proxies := []string{"CF-Connecting-IP", "CF-RAY", "cf-ipcountry", "CF-Visitor", "CDN-Loop", "True-Client-IP", "Cf-Access-Jwt-Assertion", // Cloudflare
 		"Fastly-Client-IP", "Fastly-FF", "X-Varnish", "X-Timer", "Akamai-Origin-Hop", "X-Akamai-Edgescape", // Fastly, Akamai
@@ -104,17 +105,17 @@ func TestProxyHeadersStayHere(t *testing.T) {
 	}
 	for _, name := range append([]string{"Authorization", "Cookie"}, proxies...) {
 		if got := r.Header.Values(name); len(got) > 0 {
-			t.Errorf("%s is sent on: %q", name, got)
+			t.Errorf("%s was sent: %q", name, got)
 		}
 	}
 	for _, name := range own {
 		if got := r.Header.Get(name); got != "event" {
-			t.Errorf("%s is sent as %q", name, got)
+			t.Errorf("%s was sent as %q", name, got)
 		}
 	}
 }
 
-// TestDropAndKeepHeaders: an endpoint's lists win over the defaults, whatever the case of the names.
+// TestDropAndKeepHeaders verifies that an endpoint's lists override the defaults, ignoring the case of names.
 func TestDropAndKeepHeaders(t *testing.T) {
 	d, e := aDelivery(nil, event.Header{Name: "X-Request-Id", Value: "event"}, event.Header{Name: "CF-RAY", Value: "event"}, event.Header{Name: "cookie", Value: "event"},
 		event.Header{Name: "X-Custom", Value: "event"}, event.Header{Name: "Accept", Value: "event"})
@@ -129,7 +130,7 @@ func TestDropAndKeepHeaders(t *testing.T) {
 	}
 	for name, want := range map[string]string{"X-Request-Id": "event", "Cf-Ray": "", "Cookie": "event", "X-Custom": "", "Accept": "event"} {
 		if got := r.Header.Get(name); got != want {
-			t.Errorf("%s is sent as %q, want %q", name, got, want)
+			t.Errorf("%s was sent as %q, want %q", name, got, want)
 		}
 	}
 	for key, wrong := range map[string]Endpoint{
@@ -145,8 +146,8 @@ func TestDropAndKeepHeaders(t *testing.T) {
 	}
 }
 
-// TestSentRequest: the endpoint gets the event's bytes and headers unchanged, without those of a hop, of the route to hooktape and of
-// hooktape itself.
+// TestSentRequest verifies that the endpoint gets the event's bytes and headers unchanged, without hop-by-hop headers,
+// headers of the route to hooktape, and hooktape's own.
 func TestSentRequest(t *testing.T) {
 	type request struct {
 		*http.Request
@@ -222,7 +223,8 @@ func TestSentRequest(t *testing.T) {
 	}
 }
 
-// TestIdempotencyKey: an event has one key at an endpoint, live and in all replays, and another at another endpoint.
+// TestIdempotencyKey verifies that an event has one key at an endpoint, live and in all replays, and another key at
+// another endpoint.
 func TestIdempotencyKey(t *testing.T) {
 	d, e := aDelivery(nil)
 	ep := endpointAt("http://example.com/")
@@ -236,6 +238,6 @@ func TestIdempotencyKey(t *testing.T) {
 	live, other := *d, *d
 	live.ReplayID, other.Endpoint = uuid.Nil, "other"
 	if first := key(*d); first == "" || key(live) != first || key(other) == first {
-		t.Errorf("keys %q, live %q, of another endpoint %q", first, key(live), key(other))
+		t.Errorf("keys %q, live %q, at another endpoint %q", first, key(live), key(other))
 	}
 }

@@ -17,7 +17,7 @@ const (
 	oldSecret = "whsec_b2xkLXNlY3JldC1vZi0yNC1ieXRlcyEh"
 )
 
-// TestSignatureOfTheSpecification: the example that the libraries of Standard Webhooks agree on.
+// TestSignatureOfTheSpecification verifies the example of the Standard Webhooks libraries.
 func TestSignatureOfTheSpecification(t *testing.T) {
 	h := http.Header{}
 	err := SigningOptions{Secrets: []string{newSecret}}.sign(h, "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
@@ -26,7 +26,7 @@ func TestSignatureOfTheSpecification(t *testing.T) {
 	}
 }
 
-// TestSignedRequest: a receiver that knows either secret can verify each attempt, by the bytes that it gets.
+// TestSignedRequest verifies that a receiver with either secret can verify each attempt by its bytes.
 func TestSignedRequest(t *testing.T) {
 	body := []byte("\xef\xbb\xbf{\"имя\":\"\xff\x00\"}\r\n")
 	d, e := aDelivery(body)
@@ -50,12 +50,12 @@ func TestSignedRequest(t *testing.T) {
 				t.Errorf("attempt %d: %v", d.Attempts, err)
 			}
 			if err := w.Verify(append(sent, ' '), r.Header); err == nil {
-				t.Error("another body is verified, too")
+				t.Error("the signature also verifies another body")
 			}
 		}
 		first, _ := standardwebhooks.NewWebhook(newSecret)
 		if want, _ := first.Sign(d.IdempotencyKey(), now, sent); !strings.HasPrefix(r.Header.Get("webhook-signature"), want+" ") {
-			t.Errorf("the first secret does not sign first: %s", r.Header.Get("webhook-signature"))
+			t.Errorf("the first secret's signature is not first: %s", r.Header.Get("webhook-signature"))
 		}
 		ids, times = append(ids, r.Header.Get("webhook-id")), append(times, r.Header.Get("webhook-timestamp"))
 	}
@@ -66,7 +66,7 @@ func TestSignedRequest(t *testing.T) {
 	r, _ := ep.NewRequest(context.Background(), nil, e, d, time.Now())
 	for name := range r.Header {
 		if strings.HasPrefix(name, "Webhook-") {
-			t.Errorf("%s is sent without a secret", name)
+			t.Errorf("%s was sent without a secret", name)
 		}
 	}
 }
@@ -79,6 +79,6 @@ func TestCheckSecret(t *testing.T) {
 		}
 	}
 	if i := slices.IndexFunc(bad, func(s string) bool { return checkSecret(s) == nil }); i >= 0 {
-		t.Errorf("%q is taken", bad[i])
+		t.Errorf("%q was accepted", bad[i])
 	}
 }

@@ -68,7 +68,7 @@ func (a *authority) write(name, kind string, der []byte) string {
 	return path
 }
 
-// issue makes a certificate for a name.
+// issue creates a certificate for a name.
 func (a *authority) issue(name string) (certFile, keyFile string) {
 	a.t.Helper()
 	key := newKey(a.t)
@@ -85,7 +85,7 @@ func (a *authority) issue(name string) (certFile, keyFile string) {
 	return a.write(name+".pem", "CERTIFICATE", der), a.write(name+".key", "PRIVATE KEY", keyDER)
 }
 
-// TestTLS: an authority of one's own, a name of one's own, a certificate to show, and HTTP/2 over it.
+// TestTLS verifies a private authority, a configured server name, a client certificate and HTTP/2.
 func TestTLS(t *testing.T) {
 	ca := newAuthority(t)
 	serverCert, err := tls.LoadX509KeyPair(ca.issue("crm.internal"))
@@ -124,8 +124,8 @@ func TestTLS(t *testing.T) {
 		}
 	}
 
-	// TLS 1.3 ends the handshake before the server has looked for a certificate. What is heard first is its alert, in TLS's
-	// words or HTTP/2's, or the reset of a connection on which a request was already under way.
+	// With TLS 1.3 the client completes the handshake before the server asks for a certificate. The client then gets an
+	// alert, reported by TLS or HTTP/2, or a reset of the connection of a request in flight.
 	bare := full
 	bare.TLS.CertFile, bare.TLS.KeyFile = "", ""
 	switch a := attempt(t, clientOf(t, bare), bare); {
@@ -136,7 +136,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestTLSFiles: what is wrong with a file is said by its key, when the client is made and not at the first attempt.
+// TestTLSFiles verifies that an unusable file is reported with its key when the client is created, not at the first
+// attempt.
 func TestTLSFiles(t *testing.T) {
 	ca := newAuthority(t)
 	cert, key := ca.issue("hooktape")

@@ -17,14 +17,15 @@ func TestCleanURL(t *testing.T) {
 		"http://exa\u00admple.com/", "http://-пример-.рф/"} {
 		_, err := CleanURL(bad)
 		if err == nil {
-			t.Errorf("%q is taken", bad)
+			t.Errorf("%q was accepted", bad)
 		} else if strings.Contains(err.Error(), "cret") {
-			t.Errorf("%q: the error tells a secret: %v", bad, err)
+			t.Errorf("%q: the error shows a secret: %v", bad, err)
 		}
 	}
 }
 
-// TestCleanURLConverts: ends are trimmed, scheme and host are lowered, the host is ASCII; path and query stay byte by byte.
+// TestCleanURLConverts verifies that white space at the ends is removed, that scheme and host are lower case and ASCII,
+// and that path and query stay unchanged.
 func TestCleanURLConverts(t *testing.T) {
 	for raw, want := range map[string]string{
 		"https://crm.example.org/hooks?a=B#c":   "https://crm.example.org/hooks?a=B#c",

@@ -12,7 +12,8 @@ import (
 	"hooktape/internal/setting"
 )
 
-// TestReadWaitsForTheWriter writes a file in pieces, slower than a reader reads: nobody sees a part of it.
+// TestReadWaitsForTheWriter writes a file in pieces, slower than a reader reads, and verifies that the reader never
+// gets a part of it.
 func TestReadWaitsForTheWriter(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
@@ -66,6 +67,6 @@ func TestReadOfNothing(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 	if setting.StampOf(path) != (setting.Stamp{}) {
-		t.Error("a file that is not there has a stamp")
+		t.Error("a missing file has a stamp")
 	}
 }

@@ -21,7 +21,7 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// newDB is a fresh database with all tables, and a connection of the test's own to it.
+// newDB returns a new database with all tables, and another connection to it.
 func newDB(t testing.TB) (*store.Store, driver.Conn) {
 	t.Helper()
 	dsn := storetest.DSN(t)
@@ -41,12 +41,12 @@ func number(t *testing.T, conn driver.Conn, query string) (n uint64) {
 	return n
 }
 
-// TestBackfill asks the real engine, by SQL, what the truth says.
+// TestBackfill compares the truth with SQL on a real engine.
 func TestBackfill(t *testing.T) {
 	db, conn := newDB(t)
 	a := account(t, func(o *simulate.Options) { o.Subscribers = 600 })
 	var last simulate.Progress
-	for range 2 { // the second time adds nothing
+	for range 2 { // the second backfill adds nothing
 		if err := a.Backfill(t.Context(), db.InsertEvents, func(p simulate.Progress) { last = p }); err != nil {
 			t.Fatal(err)
 		}
@@ -56,14 +56,14 @@ func TestBackfill(t *testing.T) {
 	r := a.Truth().Between(simulate.Question{From: from, To: to, Within: window})
 	whole := a.Truth().Whole(window)
 	if n := number(t, conn, "SELECT count() FROM events"); n != whole.All.Events || n != last.Events {
-		t.Errorf("%d events stored, %d said, the truth is %d", n, last.Events, whole.All.Events)
+		t.Errorf("%d events stored, %d reported, want %d", n, last.Events, whole.All.Events)
 	}
 	inside := fmt.Sprintf("received_at >= fromUnixTimestamp64Micro(%d) AND received_at < fromUnixTimestamp64Micro(%d)", from.UnixMicro(), to.UnixMicro())
 	flow := inside + " AND verdict = 'accepted' AND kind = 'flow' AND bothelp_user_id != ''"
 	equal := func(what, query string, want uint64) {
 		t.Helper()
 		if got := number(t, conn, query); got != want || want == 0 {
-			t.Errorf("%s: %d by SQL, the truth is %d", what, got, want)
+			t.Errorf("%s: %d by SQL, want %d", what, got, want)
 		}
 	}
 	courseSteps, webinarSteps := simulate.Steps()
@@ -98,7 +98,7 @@ func TestBackfill(t *testing.T) {
 	assertRetries(t, db, a)
 }
 
-// assertRetries compares what the account says of its retries with what ingest finds in the table.
+// assertRetries compares the account's retries with those that ingest finds in the table.
 func assertRetries(t *testing.T, db *store.Store, a *simulate.Account) {
 	t.Helper()
 	var chats []event.Event
@@ -114,7 +114,7 @@ func assertRetries(t *testing.T, db *store.Store, a *simulate.Account) {
 	retries := 0
 	for _, e := range chats {
 		if found[e.ID] != e.DuplicateOf {
-			t.Fatalf("event %s: ingest takes it for a retry of %s, the account of %s", e.ID, found[e.ID], e.DuplicateOf)
+			t.Fatalf("event %s: a retry of %s for ingest, of %s for the account", e.ID, found[e.ID], e.DuplicateOf)
 		}
 		if e.DuplicateOf != uuid.Nil {
 			retries++
@@ -125,7 +125,7 @@ func assertRetries(t *testing.T, db *store.Store, a *simulate.Account) {
 	}
 }
 
-// TestBackfillStops when the store does, with its error, and when nobody wants it any more.
+// TestBackfillStops verifies that a backfill ends with the store's error, or when its context is cancelled.
 func TestBackfillStops(t *testing.T) {
 	a := account(t, func(o *simulate.Options) { o.Subscribers = 200 })
 	broken, batches := errors.New("broken"), 0
@@ -145,7 +145,7 @@ func TestBackfillStops(t *testing.T) {
 	}
 }
 
-// BenchmarkBackfill measures a whole backfill into the engine: SUBSCRIBERS=100000 go test -bench Backfill -benchtime
+// BenchmarkBackfill measures a complete backfill into the engine: SUBSCRIBERS=100000 go test -bench Backfill -benchtime
 // 1x.
 func BenchmarkBackfill(b *testing.B) {
 	subscribers, _ := strconv.Atoi(os.Getenv("SUBSCRIBERS"))
@@ -163,7 +163,7 @@ func BenchmarkBackfill(b *testing.B) {
 	b.ReportMetric(float64(total)/b.Elapsed().Seconds(), "events/s")
 }
 
-// BenchmarkEvents measures the making and reading of requests, on all processors.
+// BenchmarkEvents measures the generation of requests, on all processors.
 func BenchmarkEvents(b *testing.B) {
 	a := account(b, nil)
 	var batches [][]simulate.Visit

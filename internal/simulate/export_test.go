@@ -1,4 +1,4 @@
 package simulate
 
-// BackfillBatches is Backfill with batches of another size.
+// BackfillBatches is Backfill with another batch size.
 var BackfillBatches = (*Account).backfill

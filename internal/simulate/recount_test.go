@@ -31,7 +31,7 @@ func account(t testing.TB, change func(*simulate.Options)) *simulate.Account {
 	return a
 }
 
-// all is the whole stream, read as the drain reads it.
+// all returns all requests of an account, decoded as the drain does.
 func all(a *simulate.Account) (events []event.Event) {
 	for batch := range a.Batches(simulate.BatchSize) {
 		events = append(events, a.Events(batch)...)
@@ -39,7 +39,7 @@ func all(a *simulate.Account) (events []event.Event) {
 	return events
 }
 
-// TestTruth compares the truth with a count of what can be read from the requests themselves.
+// TestTruth compares the truth with a count of the decoded requests.
 func TestTruth(t *testing.T) {
 	for name, change := range map[string]func(*simulate.Options){
 		"usual":      nil,
@@ -86,7 +86,7 @@ func difference(got, want string) string {
 	return fmt.Sprintf("%d lines, want %d", len(g), len(w))
 }
 
-// recount is the truth, computed from decoded events alone and with no thought of speed.
+// recount computes the truth from decoded events alone, simply instead of fast.
 func recount(a *simulate.Account, events []event.Event, q simulate.Question) simulate.Report {
 	r := simulate.Report{From: q.From.UTC(), To: q.To.UTC(), Within: q.Within.String(), Sources: map[string]*simulate.Source{}}
 	courseSteps, webinarSteps := simulate.Steps()
@@ -312,7 +312,7 @@ func firstAt(flow []event.Event, step string) time.Time {
 	return time.Time{}
 }
 
-// chains tries every visit to the first step as the beginning.
+// chains tries every visit to the first step as the beginning of a funnel.
 func chains(flow []event.Event, goals []string, within time.Duration) (reached int, done time.Time) {
 	for i, begin := range flow {
 		if begin.Step != goals[0] {

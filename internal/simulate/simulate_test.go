@@ -17,22 +17,22 @@ import (
 	"hooktape/internal/simulate"
 )
 
-// golden is the hash of the usual account. It changes when the account does: whoever has a history of it will then have
-// another one.
+// golden is the hash of the default account. When it changes, a backfill continues existing histories with a different
+// account.
 const golden = "595abea1017e6bc9"
 
 func TestSameAccountSameBytes(t *testing.T) {
 	a := account(t, nil)
 	if got := hashOf(t, a); got != golden {
-		t.Errorf("the account's hash is %s, was %s", got, golden)
+		t.Errorf("the account's hash is %s, want %s", got, golden)
 	}
 	before := runtime.GOMAXPROCS(1)
 	defer runtime.GOMAXPROCS(before)
 	if hashOf(t, account(t, nil)) != hashOf(t, a) {
-		t.Error("another number of processors makes another account")
+		t.Error("the account depends on the number of processors")
 	}
 	if asJSON(t, a.Truth().Whole(time.Hour)) == asJSON(t, account(t, func(o *simulate.Options) { o.Seed++ }).Truth().Whole(time.Hour)) {
-		t.Error("another seed makes the same account")
+		t.Error("two seeds have the same account")
 	}
 }
 
@@ -56,7 +56,7 @@ func write(t *testing.T, h hash.Hash, e *event.Event) {
 	fmt.Fprint(h, e.DuplicateOf, e.Kind, e.DecodeError, e.BothelpUserID)
 }
 
-// TestStream checks what holds of every request, and that one alone is the same as within its batch.
+// TestStream verifies the properties of every request, and that one generated alone equals the same one of a batch.
 func TestStream(t *testing.T) {
 	a := account(t, nil)
 	var last time.Time
@@ -100,7 +100,7 @@ func header(e event.Event, name string) string {
 	return e.Headers[i].Value
 }
 
-// TestBelievable: what a person who looks at the dashboards expects to see.
+// TestBelievable verifies that the account has what a person expects to see in the dashboards.
 func TestBelievable(t *testing.T) {
 	a := account(t, func(o *simulate.Options) { o.Subscribers, o.From = 30_000, until.Add(-60*24*time.Hour) })
 	r := a.Truth().Between(simulate.Question{From: a.From, To: a.Until, Within: 30 * 24 * time.Hour, Fold: true})
@@ -119,28 +119,28 @@ func TestBelievable(t *testing.T) {
 	}
 	for k := 1; k < len(c.Funnel.Reached); k++ {
 		if part := float64(c.Funnel.Reached[k]) / float64(c.Funnel.Reached[k-1]); part < 0.25 || part > 0.95 {
-			t.Errorf("%.2f go on to level %d: %v", part, k+1, c.Funnel.Reached)
+			t.Errorf("a share of %.2f reaches level %d: %v", part, k+1, c.Funnel.Reached)
 		}
 	}
 	if paid := float64(c.Funnel.Conversions) / float64(c.Funnel.Leads); paid < 0.03 || paid > 0.2 {
-		t.Errorf("%.3f of leads pay", paid)
+		t.Errorf("a share of %.3f of the leads pays", paid)
 	}
 	if each := float64(r.All.Events) / 30_000; each < 5 || each > 12 {
 		t.Errorf("%.1f requests for each subscriber", each)
 	}
 	for _, channel := range []string{"telegram", "vk", "whatsapp", "instagram", "facebook", "viber"} {
 		if c.Channels[channel] == nil || c.Channels[channel].Conversions == 0 {
-			t.Errorf("nobody of %s pays", channel)
+			t.Errorf("no subscriber of %s pays", channel)
 		}
 	}
 	for _, column := range []string{"utm_source", "utm_medium", "utm_campaign"} {
 		if len(c.Spellings[column]) == 0 {
-			t.Errorf("no disorder in %s", column)
+			t.Errorf("no spelling variants in %s", column)
 		}
 	}
 	for _, verdict := range []event.Verdict{event.BadToken, event.UnknownSource, event.MethodNotAllowed, event.BadSignature} {
 		if r.All.Verdicts[string(verdict)] == 0 {
-			t.Errorf("none is %s", verdict)
+			t.Errorf("no request with verdict %s", verdict)
 		}
 	}
 	hours := map[int]int{}
@@ -152,10 +152,10 @@ func TestBelievable(t *testing.T) {
 	}
 }
 
-// TestLive: live traffic has the requested rate from the beginning.
+// TestLive verifies that live traffic has the requested rate from the beginning.
 func TestLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(24 * time.Hour) // away from the beginning of the year 2000
+		time.Sleep(24 * time.Hour) // past the beginning of the year 2000
 		now := time.Now()
 		a, err := simulate.New(simulate.LiveOptions(simulate.Options{Seed: 1, Speed: 60, Sources: simulate.DefaultSources}, now, 5, 10*time.Minute))
 		if err != nil {
@@ -164,13 +164,13 @@ func TestLive(t *testing.T) {
 		count, steps := 0, map[string]int{}
 		for v := range a.Live(t.Context(), now) {
 			if late := time.Since(v.At()); late < 0 || late > time.Millisecond {
-				t.Fatalf("%s late", late)
+				t.Fatalf("request is %s late", late)
 			}
 			steps[a.Request(v).Step]++
 			count++
 		}
 		if count < 10*60*5*7/10 || count > 10*60*5*13/10 || time.Since(now) > 10*time.Minute {
-			t.Errorf("%d in %s", count, time.Since(now))
+			t.Errorf("%d requests in %s", count, time.Since(now))
 		}
 		if steps["paid"] == 0 || steps["оплата"] == 0 {
 			t.Errorf("steps: %v", steps)
@@ -195,8 +195,8 @@ func TestOptions(t *testing.T) {
 		"backwards":      func(o *simulate.Options) { o.From = o.Until },
 		"antique":        func(o *simulate.Options) { o.From, o.Until = time.Unix(0, 0), time.Unix(86400, 0) },
 		"nobody":         func(o *simulate.Options) { o.Subscribers = 0 },
-		"standing still": func(o *simulate.Options) { o.Speed = 0 },
-		"nameless":       func(o *simulate.Options) { o.Sources.Chat = "" },
+		"no speed":       func(o *simulate.Options) { o.Speed = 0 },
+		"no chat source": func(o *simulate.Options) { o.Sources.Chat = "" },
 	} {
 		o := simulate.DefaultOptions(until, 30)
 		change(&o)

@@ -10,7 +10,7 @@ import (
 	"hooktape/internal/simulate"
 )
 
-// TestWebhooks reads some of the bodies as the product does.
+// TestWebhooks verifies that bodies are different and can be decoded.
 func TestWebhooks(t *testing.T) {
 	const many = 3_000
 	webhooks, bytes, seen, steps := simulate.NewWebhooks(7), 0, map[[32]byte]bool{}, map[string]bool{}
@@ -21,14 +21,14 @@ func TestWebhooks(t *testing.T) {
 		}
 		got := bothelp.Decode(&event.Received{Body: body})
 		if got.DecodeError != "" || got.Kind != event.KindFlow || got.BothelpUserID == "" || got.Channel == "" {
-			t.Fatalf("read as %+v:\n%s", got, body)
+			t.Fatalf("decoded as %+v:\n%s", got, body)
 		}
 		bytes += len(body)
 		seen[sha256.Sum256(body)] = true
 		steps[webhooks.Step(number)] = true
 	}
 	if len(seen) != many || len(steps) < 5 {
-		t.Errorf("%d different bodies of %d, %d steps", len(seen), many, len(steps))
+		t.Errorf("%d distinct bodies of %d, %d steps", len(seen), many, len(steps))
 	}
 	if mean := bytes / many; mean < 590 || mean > 610 {
 		t.Errorf("%d bytes on average, want 600", mean)
@@ -41,7 +41,7 @@ func TestSameSeedSameWebhooks(t *testing.T) {
 		t.Errorf("%s\n%s", a, b)
 	}
 	if a, b := simulate.NewWebhooks(7).Append(nil, number), simulate.NewWebhooks(8).Append(nil, number); string(a) == string(b) {
-		t.Error("another seed gives the same body")
+		t.Error("two seeds have the same body")
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// body resembles a webhook of 700 bytes: it compresses to about a half.
+// body returns a body like a webhook of 700 bytes: it compresses to about a half.
 func body(seed uint64) []byte {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	var b strings.Builder
@@ -26,7 +26,7 @@ func body(seed uint64) []byte {
 	return []byte(b.String()[:700])
 }
 
-// BenchmarkFsync is what the disk can do: one small write and one fsync.
+// BenchmarkFsync measures the disk: one small write and one fsync.
 func BenchmarkFsync(b *testing.B) {
 	f, err := os.Create(filepath.Join(b.TempDir(), "file"))
 	if err != nil {
@@ -78,8 +78,8 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// BenchmarkBacklog fills a spool with two million records, opens it again,
-// drains it, and waits until it has given its disk space back.
+// BenchmarkBacklog fills a spool with two million records, reopens it, drains it, and waits until its disk space is
+// free again.
 func BenchmarkBacklog(b *testing.B) {
 	const records = 2_000_000
 	for b.Loop() {
@@ -116,7 +116,7 @@ func BenchmarkBacklog(b *testing.B) {
 		b.ReportMetric(records/time.Since(start).Seconds(), "drained/s")
 
 		start = time.Now()
-		eventually(b, "disk space", func() bool { return diskUse(dir) < 128 }) // logs to be used again
+		eventually(b, "disk space", func() bool { return diskUse(dir) < 128 }) // logs kept for reuse
 		b.ReportMetric(time.Since(start).Seconds(), "s-to-shrink")
 	}
 }

@@ -15,8 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// sink stands for the database behind the drain: it keeps what it is given,
-// and drops a batch whose token it has seen.
+// sink is the database behind the drain: it stores batches and drops a batch with a known token.
 type sink struct {
 	mu      sync.Mutex
 	batches map[string][]string
@@ -37,8 +36,7 @@ func (k *sink) has(b Batch) bool {
 	return seen
 }
 
-// world is a spool on a disk that can lose its power, those who use it, and
-// what they know.
+// world is a spool on a disk that can lose power, with its appenders and its drain, and what they know.
 type world struct {
 	fs   *vfs.MemFS
 	sink *sink
@@ -53,8 +51,7 @@ func (w *world) options() Options {
 	return o
 }
 
-// lockless has no locks: MemFS takes its own lock twice in Lock, which hangs
-// when a crash comes in between.
+// lockless has no locks: MemFS acquires its own lock twice in Lock, which deadlocks with a concurrent crash.
 type lockless struct{ vfs.FS }
 
 func (lockless) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
@@ -85,7 +82,7 @@ func (w *world) run(t *testing.T, ctx context.Context, s *Spool, round int, rng 
 			if err != nil {
 				return
 			}
-			// A batch that may be stored is never refused, and must not shrink.
+			// A possibly stored batch is never refused, and must not shrink.
 			if rng.IntN(4) == 0 && !w.sink.has(b) {
 				if b, err = s.Shrink(b, 1+rng.IntN(len(b.Records))); err != nil {
 					t.Error(err)
@@ -105,8 +102,7 @@ func (w *world) run(t *testing.T, ctx context.Context, s *Spool, round int, rng 
 	group.Wait()
 }
 
-// crash cuts the power: it returns what the disk holds then, what the sink
-// holds, and which records had been acknowledged.
+// crash cuts the power. It returns a copy of the disk, of the sink, and of the acknowledged records at that moment.
 func (w *world) crash(rng *rand.Rand) *world {
 	w.mu.Lock()
 	acked := maps.Clone(w.acked)
@@ -122,13 +118,13 @@ func (w *world) crash(rng *rand.Rand) *world {
 	}
 }
 
-// check drains all that is left into the sink, and compares.
+// check drains the rest into the sink and compares it with the acknowledged records.
 func (w *world) check(t *testing.T) {
 	t.Helper()
 	s := open(t, "/data/spool", w.options())
 	defer s.Close()
 	if d := s.Stat().Damaged; len(d) > 0 {
-		t.Fatalf("a crash was taken for damage: %+v", d)
+		t.Fatalf("a crash was reported as damage: %+v", d)
 	}
 	for s.Stat().Records > 0 {
 		b := next(t, s, soon(1000))
@@ -167,9 +163,8 @@ func firstOf(token string) (first int) {
 	return first
 }
 
-// TestCrash runs a spool and cuts the power at random moments, again and
-// again. Whatever of the unsynced data the disk has kept: each acknowledged
-// record is stored once, in order.
+// TestCrash cuts the power of a spool at random moments, repeatedly. Whatever part of the unsynced data the disk has
+// kept, each acknowledged record must be stored once, in order.
 func TestCrash(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -209,8 +204,7 @@ func TestCrash(t *testing.T) {
 	t.Logf("%d crashes, %d records acknowledged", crashes, len(w.acked))
 }
 
-// TestCrashWhileOpening cuts the power while a spool is made, and while one
-// is opened that holds records.
+// TestCrashWhileOpening cuts the power while a spool is created, and while a spool with records is opened.
 func TestCrashWhileOpening(t *testing.T) {
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	w := &world{fs: vfs.NewCrashableMem(), sink: &sink{batches: map[string][]string{}}, acked: map[string]bool{}}
@@ -239,7 +233,7 @@ func TestCrashWhileOpening(t *testing.T) {
 		for _, c := range crashed {
 			s := open(t, "/data/spool", c.options())
 			if d := s.Stat().Damaged; len(d) > 0 {
-				t.Fatalf("a crash was taken for damage: %+v", d)
+				t.Fatalf("a crash was reported as damage: %+v", d)
 			}
 			got := drain(t, s)
 			for r := range c.acked {
@@ -252,7 +246,8 @@ func TestCrashWhileOpening(t *testing.T) {
 	}
 }
 
-// markers is a disk that loses its power whenever Pebble says by a marker which manifest holds from then on: it must be there.
+// markers is a disk that loses power whenever Pebble writes a marker that names the current manifest. That file must
+// survive.
 type markers struct {
 	*vfs.MemFS
 	t    *testing.T
@@ -264,21 +259,22 @@ func (m *markers) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error)
 		m.made++
 		after := m.CrashClone(vfs.CrashCloneCfg{})
 		if _, err := after.Stat(m.PathJoin(m.PathDir(name), "MANIFEST-"+manifest)); err != nil {
-			m.t.Errorf("the marker that comes next names what a power cut takes away: %v", err)
+			m.t.Errorf("the new marker names a file that a power cut removes: %v", err)
 		}
 	}
 	return m.MemFS.Create(name, c)
 }
 
-// TestMarkerNamesDurableFile: of two names that are new in a directory a power cut may leave either.
+// TestMarkerNamesDurableFile verifies that a marker only names a file that is durable: of two new names in a directory
+// a power cut may keep either.
 func TestMarkerNamesDurableFile(t *testing.T) {
 	m := &markers{MemFS: vfs.NewCrashableMem(), t: t}
-	for range 2 { // a new one, and one that is there
+	for range 2 { // a new spool, and an existing one
 		if err := open(t, "/data/spool", options(lockless{m})).Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if m.made < 2 {
-		t.Errorf("%d markers seen", m.made)
+		t.Errorf("%d markers written", m.made)
 	}
 }

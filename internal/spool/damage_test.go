@@ -20,8 +20,8 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// filled makes a spool with 400 records of which 100 are acked, some in
-// tables and some in the log, and returns the directory of its database.
+// filled returns a spool with 400 records of which 100 are acked, some in tables and some in the log, and the directory
+// of its database.
 func filled(t *testing.T) (s *Spool, db string) {
 	t.Helper()
 	s = open(t, t.TempDir(), options(vfs.Default))
@@ -40,7 +40,7 @@ func filled(t *testing.T) (s *Spool, db string) {
 			}
 		}
 	}
-	next(t, s, soon(50)) // is fixed, and comes again as salvaged
+	next(t, s, soon(50)) // the batch is fixed, and its records are salvaged
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -85,15 +85,14 @@ func removeAll(t *testing.T, pattern ...string) {
 	}
 }
 
-// newestLogFile is the one with the records 301 to 400 in it.
+// newestLogFile returns the log with the records 301 to 400.
 func newestLogFile(t *testing.T, db string) string {
 	logs := glob(t, db, "*.log")
 	return logs[len(logs)-1]
 }
 
-// TestDamage damages a spool in every way that comes to mind. It must open
-// nevertheless, report the damage, keep the evidence, and hand out all but what the
-// damage hit, as salvaged.
+// TestDamage damages a spool in many ways. It must open nevertheless, report the damage, keep the damaged files, and
+// return all other records, as salvaged.
 func TestDamage(t *testing.T) {
 	for name, c := range map[string]struct {
 		damage  func(t *testing.T, db string)
@@ -170,7 +169,7 @@ func TestDamage(t *testing.T) {
 			was, db := filled(t)
 			c.damage(t, db)
 			if _, err := Inspect(was.dir); !errors.As(err, new(*CorruptionError)) {
-				t.Fatalf("Inspect says %v", err)
+				t.Fatalf("Inspect returned %v", err)
 			}
 			s := open(t, was.dir, was.opts)
 
@@ -186,7 +185,7 @@ func TestDamage(t *testing.T) {
 				t.Fatalf("quarantined: %v", err)
 			}
 			if s.ID() == was.ID() {
-				t.Fatal("the id is the old one")
+				t.Fatal("the spool kept its old id")
 			}
 
 			appendAll(t, s, "new")
@@ -218,11 +217,11 @@ func TestDamage(t *testing.T) {
 				found += seen[r]
 			}
 			if found < c.minimum {
-				t.Fatalf("%d records came out, want %d; %+v", found, c.minimum, d)
+				t.Fatalf("got %d records, want %d; %+v", found, c.minimum, d)
 			}
 			tail, err := readTail(vfs.Default, d.Path)
 			if known := err == nil && tail.log > 0; known && found+int(d.Lost) != 300 {
-				t.Fatalf("%d of 300 came out; %+v", found, d)
+				t.Fatalf("got %d of 300 records; %+v", found, d)
 			}
 			t.Logf("%d of 300; salvaged %d, lost %d, unreadable %q; %s", found, d.Salvaged, d.Lost, d.Unreadable, d.Reason)
 
@@ -234,8 +233,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// filledTable makes a spool with 3000 records of which 2999 are in one large
-// table, and damages a block in the middle of that.
+// filledTable returns a spool with 3000 records, of which 2999 are in one large table with a damaged block in its
+// middle.
 func filledTable(t *testing.T) (s *Spool, records []string) {
 	t.Helper()
 	s = open(t, t.TempDir(), options(vfs.Default))
@@ -252,7 +251,7 @@ func filledTable(t *testing.T) (s *Spool, records []string) {
 	}
 	for _, file := range glob(t, s.dir, dbName, "*.sst") {
 		change(t, file, func(data []byte) []byte {
-			if len(data) > 100_000 { // the others hold no records
+			if len(data) > 100_000 { // other tables have no records
 				data = flip(middle)(data)
 			}
 			return data
@@ -261,13 +260,12 @@ func filledTable(t *testing.T) (s *Spool, records []string) {
 	return s, append(records, "the last")
 }
 
-// TestDamageMetByNext has damage that is not seen before it is read. The spool is salvaged while it runs, and takes records
-// all the time.
+// TestDamageMetByNext verifies that damage found only by a read is salvaged while the spool runs and accepts records.
 func TestDamageMetByNext(t *testing.T) {
 	was, records := filledTable(t)
 	s := open(t, was.dir, was.opts)
 	if d := s.Stat().Damaged; len(d) > 0 {
-		t.Fatalf("the damage is seen at the start: %+v", d)
+		t.Fatalf("the damage was found at the start: %+v", d)
 	}
 	old := s.ID()
 	stop, appended := make(chan struct{}), make(chan []string)
@@ -290,7 +288,7 @@ func TestDamageMetByNext(t *testing.T) {
 	}()
 	b := next(t, s, soon(5000))
 	if !b.Salvaged || b.Spool == old || s.ID() == old {
-		t.Errorf("salvaged %v, the spool's id was %s and is %s", b.Salvaged, old, s.ID())
+		t.Errorf("salvaged %v, the spool's id was %s and is now %s", b.Salvaged, old, s.ID())
 	}
 	got := texts(b)
 	ack(t, s, b)
@@ -301,11 +299,11 @@ func TestDamageMetByNext(t *testing.T) {
 	got = append(got, drain(t, s)...)
 	d := s.Stat().Damaged
 	if len(d) != 1 || d[0].Lost == 0 || d[0].Lost > 100 || len(got)+int(d[0].Lost) != len(want) {
-		t.Fatalf("%d of %d came out; %+v", len(got), len(want), d)
+		t.Fatalf("got %d of %d records; %+v", len(got), len(want), d)
 	}
 	for _, r := range got {
 		if count(got, r) != 1 || !slices.Contains(want, r) {
-			t.Fatalf("%.20q came %d times", r, count(got, r))
+			t.Fatalf("got %.20q %d times", r, count(got, r))
 		}
 	}
 	s = reopen(t, s)
@@ -314,8 +312,8 @@ func TestDamageMetByNext(t *testing.T) {
 	}
 }
 
-// TestDamageThatCannotBeSalvagedNow has no room for the copy: records are still accepted, and once there is room the
-// drain goes on by itself.
+// TestDamageThatCannotBeSalvagedNow verifies that a spool without space for the copy accepts records, and that the
+// drain continues on its own once there is space.
 func TestDamageThatCannotBeSalvagedNow(t *testing.T) {
 	was, records := filledTable(t)
 	disk := &diskOf{FS: vfs.Default}
@@ -330,49 +328,50 @@ func TestDamageThatCannotBeSalvagedNow(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- d.Run(ctx) }()
-	eventually(t, "the drain says why it fails", func() bool { return errors.As(d.Failing(), new(*CorruptionError)) })
+	eventually(t, "the drain reports its failure", func() bool { return errors.As(d.Failing(), new(*CorruptionError)) })
 	appendAll(t, s, "taken")
 	if err := s.Ready(); err != nil {
 		t.Errorf("not ready: %v", err)
 	}
 	if !strings.Contains(log.String(), "level=ERROR msg=\"the spool cannot be read") {
-		t.Errorf("the log says\n%s", log.String())
+		t.Errorf("got the log\n%s", log.String())
 	}
 	disk.free.Store(1 << 40)
-	eventually(t, "all is stored", func() bool { return s.Stat().Records == 0 })
-	eventually(t, "the drain is well", func() bool { return d.Failing() == nil })
+	eventually(t, "all records are stored", func() bool { return s.Stat().Records == 0 })
+	eventually(t, "the drain has recovered", func() bool { return d.Failing() == nil })
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
 	if n := len(sink.stored); n < len(records)-100 || !slices.Contains(sink.stored, "taken") {
-		t.Errorf("%d of %d are stored", n, len(records)+1)
+		t.Errorf("%d of %d records stored", n, len(records)+1)
 	}
 }
 
-// TestDamageSurvivesRestart meets damage that cannot be salvaged, and restarts with room for the copy.
+// TestDamageSurvivesRestart verifies that damage that could not be salvaged is salvaged after a restart, when there is
+// space for the copy.
 func TestDamageSurvivesRestart(t *testing.T) {
 	was, records := filledTable(t)
 	disk := &diskOf{FS: vfs.Default}
 	disk.free.Store(1000)
 	s := open(t, was.dir, options(disk))
 	if _, err := s.Next(t.Context(), soon(5000)); !errors.As(err, new(*CorruptionError)) {
-		t.Fatalf("Next returns %v", err)
+		t.Fatalf("Next returned %v", err)
 	}
 	_ = s.Close() // its compactions may have failed
 	s = open(t, was.dir, was.opts)
 	got := drain(t, s)
 	if d := s.Stat().Damaged; len(d) != 1 || d[0].Lost == 0 || len(got)+int(d[0].Lost) != len(records) {
-		t.Fatalf("%d of %d records come out; %+v", len(got), len(records), d)
+		t.Fatalf("got %d of %d records; %+v", len(got), len(records), d)
 	}
 }
 
-// TestDamageMetByACompaction: what Pebble finds in the background is salvaged as well.
+// TestDamageMetByACompaction verifies that damage found by Pebble in the background is salvaged, too.
 func TestDamageMetByACompaction(t *testing.T) {
 	was, _ := filledTable(t)
 	s := open(t, was.dir, was.opts)
 	if err := s.db.Compact(t.Context(), recordKey(0), append(stateKey, 0), false); err == nil {
-		t.Fatal("the compaction goes through")
+		t.Fatal("the compaction succeeded")
 	}
 	appendAll(t, s, "new")
 	got := drain(t, s)
@@ -381,7 +380,7 @@ func TestDamageMetByACompaction(t *testing.T) {
 	}
 }
 
-// TestSalvageReadsAroundABadBlock has no log left to help.
+// TestSalvageReadsAroundABadBlock salvages a table with a damaged block when its log no longer exists.
 func TestSalvageReadsAroundABadBlock(t *testing.T) {
 	s, records := filledTable(t)
 	removeAll(t, s.dir, dbName, "*.log")
@@ -398,8 +397,8 @@ func TestSalvageReadsAroundABadBlock(t *testing.T) {
 	}
 }
 
-// TestSalvageIsRepeated crashes in the middle of a salvage, at every change
-// of the disk: no record may be lost, and no crash may hide the damage.
+// TestSalvageIsRepeated crashes a salvage at every change of the disk: no record may be lost, and no crash may hide the
+// damage.
 func TestSalvageIsRepeated(t *testing.T) {
 	for stop, done := int64(0), false; !done; stop++ {
 		was, db := filled(t)
@@ -434,8 +433,8 @@ func TestSalvageIsRepeated(t *testing.T) {
 	}
 }
 
-// TestTroubleIsNotDamage refuses to open what cannot be opened now, and quarantines
-// nothing.
+// TestTroubleIsNotDamage verifies that a spool that cannot be opened because of a temporary error is not opened, and
+// that nothing is quarantined.
 func TestTroubleIsNotDamage(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EACCES, syscall.EMFILE, syscall.ENOSPC, syscall.EROFS} {
 		was, _ := filled(t)
@@ -469,7 +468,7 @@ func TestNoRoomToSalvage(t *testing.T) {
 	_, err := Open(was.dir, options(disk))
 	wantErr(t, err, errNoRoom)
 	if !strings.Contains(err.Error(), "database does not exist") {
-		t.Errorf("%v does not say for which damage", err)
+		t.Errorf("the error %v does not name the damage", err)
 	}
 	s := open(t, was.dir, was.opts)
 	if got := drain(t, s); len(got) != 300 {
@@ -477,7 +476,7 @@ func TestNoRoomToSalvage(t *testing.T) {
 	}
 }
 
-// TestSalvagedRecordsAreNotMixed keeps a batch from holding salvaged and new records.
+// TestSalvagedRecordsAreNotMixed verifies that a batch never has both salvaged and new records.
 func TestSalvagedRecordsAreNotMixed(t *testing.T) {
 	was, db := filled(t)
 	removeAll(t, db, "marker.manifest.*")

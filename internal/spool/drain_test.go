@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// pickySink refuses every batch with a record that begins with "bad", and is away for the first calls.
+// pickySink refuses every batch with a record that begins with "bad", and fails the first calls.
 type pickySink struct {
 	mu          sync.Mutex
 	away        int
 	stored      []string
 	quarantined []string
 	tokens      map[string]bool
-	seen        []bool // of each batch, whether it was said to be repeated
+	seen        []bool // whether each batch was marked as repeated
 }
 
 func (s *pickySink) Store(_ context.Context, b Batch) (uint64, error) {
@@ -39,7 +39,7 @@ func (s *pickySink) Store(_ context.Context, b Batch) (uint64, error) {
 		}
 	}
 	if s.tokens[b.Token()] {
-		return 0, fmt.Errorf("token %s comes twice", b.Token())
+		return 0, fmt.Errorf("token %s is repeated", b.Token())
 	}
 	s.tokens[b.Token()] = true
 	for _, r := range b.Records {
@@ -58,8 +58,8 @@ func (s *pickySink) Quarantine(_ context.Context, b Batch, refusal error) error 
 	return nil
 }
 
-// TestDrain: everything good is stored once and in order, over an absence of the sink; what is refused is quarantined
-// alone; OnStore is told of each; and Flush waits for just that.
+// TestDrain verifies that good records are stored once and in order across an outage of the sink; that only refused
+// records are quarantined; that OnStore gets each result; and that Flush waits for all of it.
 func TestDrain(t *testing.T) {
 	o := DefaultOptions()
 	o.MinFree = 0
@@ -106,7 +106,7 @@ func TestDrain(t *testing.T) {
 		t.Errorf("stored %v", sink.stored)
 	}
 	if !slices.Equal(sink.seen[:4], []bool{false, true, true, true}) {
-		t.Errorf("the batches that came while the sink was away and after that were repeated: %v", sink.seen[:4])
+		t.Errorf("batches marked as repeated, during and after the outage: %v", sink.seen[:4])
 	}
 	if !slices.Equal(sink.quarantined, []string{"bad-5", "bad-38", "bad-71"}) {
 		t.Errorf("quarantined %v", sink.quarantined)
@@ -115,18 +115,19 @@ func TestDrain(t *testing.T) {
 		t.Errorf("still failing: %v", err)
 	}
 	if stat := s.Stat(); stat.Records != 0 {
-		t.Errorf("%d records still wait", stat.Records)
+		t.Errorf("%d records left", stat.Records)
 	}
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
 	if stored != len(want) || quarantined != 3 || away != 3 || refused < 3 {
-		t.Errorf("told of %d stored, %d quarantined, %d failures and %d refusals", stored, quarantined, away, refused)
+		t.Errorf("OnStore got %d stored, %d quarantined, %d failures and %d refusals", stored, quarantined, away, refused)
 	}
 }
 
-// TestDrainReportsFailure: while the sink is away Failing tells why, and Flush gives up with its context.
+// TestDrainReportsFailure verifies that while the sink is away Failing returns the reason, and Flush returns when its
+// context ends.
 func TestDrainReportsFailure(t *testing.T) {
 	o := DefaultOptions()
 	o.MinFree = 0
@@ -145,10 +146,10 @@ func TestDrainReportsFailure(t *testing.T) {
 	soon, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	if err := d.Flush(soon); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Flush says %v", err)
+		t.Errorf("Flush returned %v", err)
 	}
 	if err := d.Failing(); err == nil || err.Error() != "away" {
-		t.Errorf("Failing says %v", err)
+		t.Errorf("Failing returned %v", err)
 	}
 	stop()
 	if err := <-ended; err != nil {

@@ -20,7 +20,7 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// faults is a file system that refuses what it is told to.
+// faults is a file system whose operations can be made to fail.
 type faults struct {
 	rule atomic.Pointer[func(errorfs.Op) error]
 }
@@ -34,7 +34,7 @@ func (f *faults) fs(under vfs.FS) vfs.FS {
 	}))
 }
 
-// refuse makes operations of these kinds on files of this suffix fail.
+// refuse makes operations of these kinds fail on files with this suffix.
 func (f *faults) refuse(errno syscall.Errno, suffix string, kinds ...errorfs.OpKind) {
 	rule := func(op errorfs.Op) error {
 		if slices.Contains(kinds, op.Kind) && strings.HasSuffix(op.Path, suffix) {
@@ -57,9 +57,8 @@ func (f *faults) refuseManifest(errno syscall.Errno, kinds ...errorfs.OpKind) {
 
 func (f *faults) heal() { f.rule.Store(nil) }
 
-// TestFailure lets the disk fail in each way that may lose what was appended.
-// From then on nothing may be acknowledged, nothing may hang, and what had
-// been acknowledged must be there when the spool is opened again.
+// TestFailure makes the disk fail in each way that may lose appended records. From then on nothing may be acknowledged
+// and nothing may hang, and all acknowledged records must exist when the spool is opened again.
 func TestFailure(t *testing.T) {
 	for name, refuse := range map[string]func(*faults){
 		"log fsync":        func(f *faults) { f.refuse(syscall.EIO, ".log", errorfs.OpFileSync, errorfs.OpFileSyncData) },
@@ -129,7 +128,7 @@ func TestFailure(t *testing.T) {
 			got := drain(t, s)
 			for _, r := range acknowledged {
 				if n := count(got, r); n != 1 {
-					t.Fatalf("%.20s came %d times", r, n)
+					t.Fatalf("got %.20s %d times", r, n)
 				}
 			}
 			if slices.Contains(got, "late") {
@@ -139,8 +138,8 @@ func TestFailure(t *testing.T) {
 	}
 }
 
-// TestNoDescriptors refuses to open files for want of descriptors, as others take them all: the spool refuses records for as
-// long, and goes on by itself.
+// TestNoDescriptors verifies that while there are no file descriptors left the spool refuses records, and that it
+// recovers on its own.
 func TestNoDescriptors(t *testing.T) {
 	for name, refuse := range map[string]func(*faults){
 		"log": func(f *faults) {
@@ -174,25 +173,25 @@ func TestNoDescriptors(t *testing.T) {
 					accepted = append(accepted, record)
 				}
 			}()
-			eventually(t, "it is full", func() bool { return errors.Is(s.Ready(), ErrFull) })
+			eventually(t, "the spool is full", func() bool { return errors.Is(s.Ready(), ErrFull) })
 			cancel()
 			if err := <-ended; !errors.Is(err, ErrFull) && !errors.Is(err, context.Canceled) {
 				t.Errorf("append: %v", err)
 			}
 			disk.heal()
-			eventually(t, "it is ready again", func() bool { return s.Ready() == nil })
+			eventually(t, "the spool is ready again", func() bool { return s.Ready() == nil })
 			appendAll(t, s, "later")
 			got := drain(t, s)
 			for _, r := range append(accepted, "later") {
 				if count(got, r) != 1 {
-					t.Fatalf("%.20s came %d times", r, count(got, r))
+					t.Fatalf("got %.20s %d times", r, count(got, r))
 				}
 			}
 		})
 	}
 }
 
-// TestReserve takes every descriptor that the process may have: the spool uses those of its reserve.
+// TestReserve uses up all descriptors of the process, so that the spool must use its reserve.
 func TestReserve(t *testing.T) {
 	o := options(vfs.Default)
 	o.memTable = 256 << 10
@@ -234,8 +233,8 @@ func count(records []string, r string) (n int) {
 	return n
 }
 
-// TestNoSpaceForTables lets the disk run full under a flush, which Pebble
-// repeats: the spool is full for as long, and recovers.
+// TestNoSpaceForTables fills the disk during a flush, which Pebble repeats: the spool is full until there is space, and
+// then recovers.
 func TestNoSpaceForTables(t *testing.T) {
 	var disk faults
 	o := options(disk.fs(vfs.Default))
@@ -259,7 +258,7 @@ func TestNoSpaceForTables(t *testing.T) {
 	}
 }
 
-// TestContextEndsWaitingForTheDisk holds an fsync up.
+// TestContextEndsWaitingForTheDisk blocks an fsync and verifies that Append returns when its context ends.
 func TestContextEndsWaitingForTheDisk(t *testing.T) {
 	var disk faults
 	s := open(t, t.TempDir(), options(disk.fs(vfs.Default)))

@@ -26,7 +26,7 @@ func TestFullByBytes(t *testing.T) {
 	wantErr(t, s.Append(t.Context(), []byte("d")), ErrFull)
 }
 
-// diskOf is a disk with a settable free space.
+// diskOf is a disk whose free space can be set.
 type diskOf struct {
 	vfs.FS
 	free atomic.Uint64

@@ -13,7 +13,7 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// hostileBody imitates, for each of the first logs, a commit that says that a billion records are acked and adds one record.
+// hostileBody imitates a commit of each of the first logs that acks a billion records and adds one.
 func hostileBody() []byte {
 	forged := new(pebble.Batch)
 	_ = forged.Set(stateKey, state{acked: 1e9, fixed: 1e9}.encode(), nil)
@@ -30,7 +30,7 @@ func hostileBody() []byte {
 	return append(body, make([]byte, 2*logBlock)...)
 }
 
-// TestBodyImitatesCommit tears a commit whose body looks like commits, as a power cut does, and damages one.
+// TestBodyImitatesCommit damages a commit whose body looks like commits, and tears one, as a power cut does.
 func TestBodyImitatesCommit(t *testing.T) {
 	s := open(t, t.TempDir(), options(vfs.Default))
 	before, behind := numbered(1, 20), numbered(22, 30)
@@ -60,7 +60,7 @@ func TestBodyImitatesCommit(t *testing.T) {
 				t.Fatalf("damage %+v, want %d records lost", d, c.lost)
 			}
 			if got := drain(t, s); !slices.Equal(got, c.want) {
-				t.Fatalf("%d records came out, want %d: the last is %.20q", len(got), len(c.want), got[len(got)-1])
+				t.Fatalf("got %d records, want %d: the last is %.20q", len(got), len(c.want), got[len(got)-1])
 			}
 		})
 	}

@@ -17,7 +17,7 @@ func TestInspect(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // looking changes nothing
+	for range 2 { // inspecting changes nothing
 		i, err := Inspect(s.dir)
 		if err != nil {
 			t.Fatal(err)
@@ -55,6 +55,6 @@ func TestInspectMissingSpool(t *testing.T) {
 	_, err := Inspect(dir)
 	wantErr(t, err, os.ErrNotExist)
 	if names, _ := os.ReadDir(dir); len(names) > 0 {
-		t.Fatal("something was made: ", names)
+		t.Fatal("Inspect created files: ", names)
 	}
 }

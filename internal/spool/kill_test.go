@@ -13,11 +13,11 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// childEnv makes the test binary append to the spool that it names.
+// childEnv makes the test binary append to the spool in this folder.
 const childEnv = "SPOOL_TEST_CHILD"
 
-// runChild appends without end and prints the id of each record when it is
-// acknowledged. Every id is printed by one write, so that none comes in half.
+// runChild appends forever and prints the id of each record when it is acknowledged, each with one write, so that a
+// kill leaves no partial id.
 func runChild(dir string) {
 	s, err := Open(dir, DefaultOptions())
 	if err != nil {
@@ -52,7 +52,7 @@ func runChild(dir string) {
 	group.Wait()
 }
 
-// TestKill kills a process that appends and drains, several times.
+// TestKill kills a process that appends and drains, several times, and verifies that no acknowledged record is lost.
 func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	acknowledged := map[string]bool{}
@@ -94,7 +94,7 @@ func TestKill(t *testing.T) {
 	}
 	for id := range acknowledged {
 		if out[id] == 0 {
-			t.Errorf("%s was acknowledged and did not come out", id)
+			t.Errorf("%s was acknowledged, but not drained", id)
 		}
 	}
 	t.Logf("%d acknowledged, %d out", len(acknowledged), len(out))

@@ -11,16 +11,15 @@ import (
 	"github.com/cockroachdb/pebble/v2/record"
 )
 
-const testLog = 7 // the log's number
+const testLog = 7 // number of the log
 
-// closer lets a log be written into memory.
+// closer writes a log to memory.
 type closer struct{ bytes.Buffer }
 
 func (*closer) Close() error { return nil }
 func (*closer) Sync() error  { return nil }
 
-// writeLog writes commits as Pebble does and returns the log with the places
-// where they begin.
+// writeLog writes commits as Pebble does and returns the log and the offsets at which they begin.
 func writeLog(t testing.TB, offsets bool, commits [][]byte) (log []byte, begin []int) {
 	t.Helper()
 	var buf closer
@@ -49,8 +48,7 @@ func readAll(log []byte, closed bool) (commits []string, damage int64, err error
 	return commits, damage, err
 }
 
-// testCommits has small ones, ones over several blocks, and ones that end
-// just at a block's end.
+// testCommits returns small commits, commits over several blocks, and commits that end exactly at a block's end.
 func testCommits() (commits [][]byte, want []string) {
 	for i, size := range []int{1, 100, logBlock - 130, 7, 3 * logBlock, logBlock - 19, 0, 20_000, 20_000, 500, 500} {
 		c := bytes.Repeat([]byte{byte('a' + i)}, size)
@@ -73,26 +71,25 @@ func TestReadLog(t *testing.T) {
 	}
 }
 
-// TestReadLogIgnoresOlderLogs reads a file that holds only what it was used
-// for before.
+// TestReadLogIgnoresOlderLogs reads a reused file that has only commits of its previous use.
 func TestReadLogIgnoresOlderLogs(t *testing.T) {
 	commits, _ := testCommits()
 	log, _ := writeLog(t, true, commits)
 	damage, err := readLog(bytes.NewReader(log), testLog+1, false, nil, func([]byte) error {
-		return errors.New("a commit of another log")
+		return errors.New("got a commit of another log")
 	})
 	if damage >= 0 || err != nil {
 		t.Fatal(damage, err)
 	}
 }
 
-// TestReadLogDistinguishesDamageFromEnd flips each of many bytes. With commits
-// behind it that is damage; a log that just stops is not.
+// TestReadLogDistinguishesDamageFromEnd flips many bytes, one at a time. With commits after it that is damage; a log
+// that just ends is not damaged.
 func TestReadLogDistinguishesDamageFromEnd(t *testing.T) {
 	commits, want := testCommits()
 	log, begin := writeLog(t, true, commits)
 	lastBegin := begin[len(begin)-1]
-	open := log[:len(log)-chunkHeader] // the process died: there is no end
+	open := log[:len(log)-chunkHeader] // without an end, because the process died
 	for at := 0; at < len(open); at += 1009 {
 		bad := slices.Clone(open)
 		bad[at] ^= 0x10
@@ -101,10 +98,10 @@ func TestReadLogDistinguishesDamageFromEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		if at < lastBegin && damage < 0 {
-			t.Fatalf("damage at %d was taken for the end", at)
+			t.Fatalf("damage at %d was read as the end", at)
 		}
 		if at >= lastBegin && damage >= 0 {
-			t.Fatalf("a torn last commit was taken for damage, at %d", at)
+			t.Fatalf("a torn last commit was read as damage at %d", at)
 		}
 		if len(got) < len(want)-1 {
 			t.Fatalf("damage at %d cost %d commits", at, len(want)-len(got))
@@ -113,19 +110,19 @@ func TestReadLogDistinguishesDamageFromEnd(t *testing.T) {
 		bad = slices.Clone(log)
 		bad[at] ^= 0x10
 		if _, damage, _ = readAll(bad, true); damage < 0 {
-			t.Fatalf("damage at %d of a closed log was not seen", at)
+			t.Fatalf("damage at %d of a closed log was not found", at)
 		}
 		if _, damage, _ = readAll(log[:at], true); damage < 0 {
-			t.Fatalf("a closed log that is cut at %d was taken for a whole one", at)
+			t.Fatalf("a closed log truncated at %d was read as complete", at)
 		}
 		if _, damage, _ = readAllOf(open[:at]); damage >= 0 {
-			t.Fatalf("a log torn at %d was taken for damage at %d", at, damage)
+			t.Fatalf("a log torn at %d was read as damage at %d", at, damage)
 		}
 	}
 }
 
-// TestReadLogToleratesLostBlocks loses any blocks of the last commit, as a
-// power cut may, but none of those before.
+// TestReadLogToleratesLostBlocks loses any blocks of the last commit, as a power cut may, and verifies that no earlier
+// commit is lost.
 func TestReadLogToleratesLostBlocks(t *testing.T) {
 	log, begin := writeLog(t, true, [][]byte{make([]byte, 50_000), bytes.Repeat([]byte("x"), 5*logBlock)})
 	log = log[:len(log)-chunkHeader]
@@ -145,17 +142,17 @@ func TestReadLogToleratesLostBlocks(t *testing.T) {
 	}
 }
 
-// TestReadLogSearchesNoEnd tears the first commit of a file that was used
-// before. Its old bytes hold a state that looks like the log's end.
+// TestReadLogSearchesNoEnd tears the first commit of a reused file. Its old bytes contain a state that looks like the
+// log's end.
 func TestReadLogSearchesNoEnd(t *testing.T) {
 	log, _ := writeLog(t, true, [][]byte{[]byte("torn"), []byte("whole")})
 	old := append(make([]byte, 100), state{acked: 1<<8 + testLog + 1}.encode()...)
 	if _, damage, err := readAllOf(old); err != nil || damage >= 0 {
-		t.Fatalf("a torn first commit was taken for damage at %d, %v", damage, err)
+		t.Fatalf("a torn first commit was read as damage at %d, %v", damage, err)
 	}
 	log[chunkHeaderOff] ^= 1
 	if got, damage, err := readAllOf(append(old, log...)); err != nil || damage < 0 || len(got) != 1 {
-		t.Fatalf("what lies behind was not found: %q, damage at %d, %v", got, damage, err)
+		t.Fatalf("the commits after it were not found: %q, damage at %d, %v", got, damage, err)
 	}
 }
 func TestReadLogPassesErrorsOn(t *testing.T) {

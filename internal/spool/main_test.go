@@ -22,11 +22,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// options are those of a test: quiet, and with no demands on the disk.
+// options returns the options of a test: no log, and no minimum of free space.
 func options(fs vfs.FS) Options {
 	o := DefaultOptions()
 	o.FS, o.MinFree = fs, 0
-	o.memTable = 512 << 10 // a large one takes a second of each start in a race build
+	o.memTable = 512 << 10 // a large memtable costs a second at each start with the race detector
 	o.Logger = slog.New(slog.DiscardHandler)
 	return o
 }
@@ -58,7 +58,7 @@ func appendAll(t testing.TB, s *Spool, records ...string) {
 	}
 }
 
-// appendTogether appends many records in order, with few commits.
+// appendTogether appends many records in order with few commits.
 func appendTogether(t testing.TB, s *Spool, records ...string) {
 	t.Helper()
 	requests := make([]*request, len(records))
@@ -80,7 +80,7 @@ func numbered(from, to int) (records []string) {
 	return records
 }
 
-// soon asks for what waits, without waiting for more.
+// soon returns limits that take the waiting records without waiting for more.
 func soon(records int) Limits { return Limits{Records: records, Bytes: 1 << 30} }
 
 func next(t testing.TB, s *Spool, l Limits) Batch {
@@ -106,7 +106,7 @@ func texts(b Batch) (records []string) {
 	return records
 }
 
-// drain takes and acks all that waits.
+// drain takes and acks all waiting records.
 func drain(t testing.TB, s *Spool) (records []string) {
 	t.Helper()
 	for s.Stat().Records > 0 {
@@ -117,7 +117,7 @@ func drain(t testing.TB, s *Spool) (records []string) {
 	return records
 }
 
-// eventually waits for what happens in Pebble's background.
+// eventually waits for a condition that depends on Pebble's background work.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

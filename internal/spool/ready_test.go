@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestReadyNearLimit: a spool that stops less than a record below its limit refuses every record, and says so.
+// TestReadyNearLimit verifies that a spool less than a record below its limit refuses every record and is not ready.
 func TestReadyNearLimit(t *testing.T) {
 	o := DefaultOptions()
 	o.MinFree, o.MaxBytes = 0, 10_000
@@ -25,6 +25,6 @@ func TestReadyNearLimit(t *testing.T) {
 		t.Errorf("a record beyond the limit: %v", err)
 	}
 	if err := s.Ready(); !errors.Is(err, ErrFull) {
-		t.Errorf("Ready says %v", err)
+		t.Errorf("Ready returned %v", err)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// reuses counts the files that are written over.
+// reuses counts the reused files.
 type reuses struct {
 	vfs.FS
 	n *atomic.Int64
@@ -20,8 +20,8 @@ func (r reuses) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.Fil
 	return r.FS.ReuseForWrite(from, to, c)
 }
 
-// TestNoOldBytesInLogs: no log is written over an older one. The content of old records, which senders choose, would lie
-// behind the end of the newer log.
+// TestNoOldBytesInLogs verifies that no log reuses an older file: the old records, whose content senders choose, would
+// follow the end of the new log.
 func TestNoOldBytesInLogs(t *testing.T) {
 	var n atomic.Int64
 	o := DefaultOptions()
@@ -31,12 +31,12 @@ func TestNoOldBytesInLogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	for range 2000 { // many logs, most of them obsolete soon
+	for range 2000 { // many logs, most of them soon obsolete
 		if err := s.Append(context.Background(), make([]byte, 3000)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if n.Load() > 0 {
-		t.Errorf("%d logs were written over older ones", n.Load())
+		t.Errorf("%d logs reused an older file", n.Load())
 	}
 }

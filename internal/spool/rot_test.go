@@ -16,8 +16,8 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// rotten is a spool as a day leaves it: several flushes and compactions, acks in between, records in tables and in the log.
-// It returns the files as they are while the spool is open, as a kill leaves them, and as they are once it is closed.
+// rotten returns the files of a spool after a day of use, with several flushes and compactions, acks, and records in
+// tables and in the log: as a kill leaves them, and as closing the spool leaves them.
 func rotten(t *testing.T) (killed, closed testutil.Files, records []string) {
 	t.Helper()
 	o := options(vfs.Default)
@@ -44,7 +44,7 @@ func rotten(t *testing.T) (killed, closed testutil.Files, records []string) {
 	}
 	all = append(all, "behind the last flush", "the last")
 	appendAll(t, s, all[len(all)-2], all[len(all)-1])
-	next(t, s, soon(30)) // is fixed
+	next(t, s, soon(30)) // the batch is fixed
 	quiet := func() bool { m := s.db.Metrics(); return m.Flush.NumInProgress == 0 && m.Compact.NumInProgress == 0 }
 	eventually(t, "no compaction", quiet)
 	killed, err := testutil.ReadFiles(s.dir)
@@ -60,7 +60,7 @@ func rotten(t *testing.T) (killed, closed testutil.Files, records []string) {
 	return killed, closed, all[acked:]
 }
 
-// mounted is a disk in memory that holds the image.
+// mounted returns a disk in memory with the files of the image.
 func mounted(t *testing.T, i testutil.Files) vfs.FS {
 	t.Helper()
 	fs := vfs.NewMem()
@@ -70,7 +70,7 @@ func mounted(t *testing.T, i testutil.Files) vfs.FS {
 		if err := fs.MkdirAll(path.Dir(file), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		// In a race build this file system changes what it is given to write.
+		// With the race detector this file system changes the bytes that it writes.
 		if err := writeFile(fs, file, slices.Clone(data)); err != nil {
 			t.Fatal(err)
 		}
@@ -78,8 +78,8 @@ func mounted(t *testing.T, i testutil.Files) vfs.FS {
 	return fs
 }
 
-// survive opens a damaged spool, which must work, and takes out all that is in it. It returns what is missing, and whether
-// that is reported: by Stat and as an error in the log.
+// survive opens a damaged spool, which must succeed, and drains it. It returns the missing records, and whether their
+// loss is reported by Stat and in the log.
 func survive(t *testing.T, i testutil.Files, records []string) (missing []string, reported bool) {
 	t.Helper()
 	var log testutil.Log
@@ -87,7 +87,7 @@ func survive(t *testing.T, i testutil.Files, records []string) (missing []string
 	o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
 	s, err := Open("/spool", o)
 	if err != nil {
-		t.Errorf("it does not open: %v", err)
+		t.Errorf("open: %v", err)
 		return nil, false
 	}
 	defer s.Close()
@@ -107,7 +107,7 @@ func survive(t *testing.T, i testutil.Files, records []string) (missing []string
 		ack(t, s, b)
 	}
 	if !got["new"] {
-		t.Error("what was appended after the damage is lost")
+		t.Error("a record appended after the damage is lost")
 	}
 	for _, r := range records {
 		if !got[r] {
@@ -126,8 +126,8 @@ func survive(t *testing.T, i testutil.Files, records []string) (missing []string
 	return missing, lost >= len(missing) || uncounted
 }
 
-// excused reports whether a loss is one that no start can tell from a crash: of the end of the newest log of a spool that
-// was not closed, by a bit its last commit alone.
+// excused reports whether a loss cannot be distinguished from a crash: of the end of the newest log of a spool that was
+// not closed; for a flipped bit, of its last commit only.
 func excused(killed bool, i testutil.Files, file, how string, missing []string) bool {
 	logs := slices.DeleteFunc(i.Names(), func(name string) bool { return path.Ext(name) != ".log" })
 	if !killed || file != logs[len(logs)-1] {
@@ -136,8 +136,8 @@ func excused(killed bool, i testutil.Files, file, how string, missing []string) 
 	return strings.HasPrefix(how, "cut") || strings.HasPrefix(how, "bit") && slices.Equal(missing, []string{"the last"})
 }
 
-// TestRot flips single bits in every file of a spool, cuts each off and removes each. Every record comes out, or its loss is
-// reported; nothing ends the process.
+// TestRot flips single bits in every file of a spool, truncates each and removes each. Every record must be returned or
+// reported as lost, and the process must survive.
 func TestRot(t *testing.T) {
 	killed, closed, records := rotten(t)
 	const flips, cuts = 4, 2
@@ -164,7 +164,7 @@ func TestRot(t *testing.T) {
 					t.Parallel()
 					missing, reported := survive(t, i, records)
 					if len(missing) > 0 && !reported && !excused(state == "killed", image, name, how, missing) {
-						t.Errorf("%d of %d records are missing from %.5s on, and nobody says so", len(missing), len(records), missing[0])
+						t.Errorf("%d of %d records are missing from %.5s on, without a report", len(missing), len(records), missing[0])
 					}
 				})
 			}
@@ -172,18 +172,18 @@ func TestRot(t *testing.T) {
 	}
 }
 
-// TestManifestForgets damages the last edit of a manifest, which Pebble takes for one that was never written: the table in it
-// is forgotten, and the log that it was made of is gone.
+// TestManifestForgets damages the last edit of a manifest. Pebble reads it as an edit that was never written, so it
+// forgets the table in it, whose log no longer exists.
 func TestManifestForgets(t *testing.T) {
 	s := open(t, t.TempDir(), options(vfs.Default))
 	records := numbered(1, 100)
 	appendAll(t, s, records...)
-	s = reopen(t, s) // makes a table of the log
+	s = reopen(t, s) // creates a table from the log
 	var image testutil.Files
-	eventually(t, "the old log is gone", func() (gone bool) {
+	eventually(t, "the old log is removed", func() (gone bool) {
 		var err error
 		if image, err = testutil.ReadFiles(s.dir); err != nil {
-			return false // a file went meanwhile
+			return false // a file was removed meanwhile
 		}
 		logs := 0
 		for name := range image {
@@ -199,7 +199,7 @@ func TestManifestForgets(t *testing.T) {
 		}
 		for _, behind := range []int{1, 5, 20} {
 			if missing, _ := survive(t, image.Flip(name, 8*(len(data)-behind)), records); len(missing) > 0 {
-				t.Errorf("a bit %d bytes before the end of the manifest: %d records are lost that are there to be read", behind, len(missing))
+				t.Errorf("a bit %d bytes before the end of the manifest: %d readable records are lost", behind, len(missing))
 			}
 		}
 	}

@@ -51,14 +51,14 @@ func TestBatchIsTheSameUntilAcked(t *testing.T) {
 	}
 }
 
-// TestMark: what was noted with an ack comes with the next batch, however often and over whatever end of the process, also if that
-// batch is made shorter, and with what is salvaged from damage.
+// TestMark verifies that a mark set with an ack is returned with the next batch, across restarts and crashes, also if
+// that batch is shortened, and with salvaged records.
 func TestMark(t *testing.T) {
 	s := open(t, t.TempDir(), options(vfs.Default))
 	appendAll(t, s, numbered(1, 10)...)
 	b := next(t, s, soon(2))
 	if b.Mark != 0 {
-		t.Errorf("the first batch has the mark %d", b.Mark)
+		t.Errorf("the first batch has mark %d", b.Mark)
 	}
 	b.Mark = 1 << 63
 	ack(t, s, b)
@@ -118,8 +118,8 @@ func TestLimits(t *testing.T) {
 	}{
 		{Limits{Records: 1, Bytes: 1000}, 1},
 		{Limits{Records: 9, Bytes: 50}, 1},       // c does not fit
-		{Limits{Records: 9, Bytes: 50}, 1},       // c alone is too large, and comes
-		{Limits{Records: 2, Bytes: 10 << 20}, 2}, // d and the large one
+		{Limits{Records: 9, Bytes: 50}, 1},       // c alone exceeds the limit and is returned
+		{Limits{Records: 2, Bytes: 10 << 20}, 2}, // d and the large record
 	} {
 		b := next(t, s, c.limits)
 		if len(b.Records) != c.want {
@@ -257,8 +257,8 @@ func TestClose(t *testing.T) {
 	s.Stat()
 }
 
-// TestConcurrency has many append while one drains, and the spool is closed
-// in the middle: what was acknowledged must come out, in each one's order.
+// TestConcurrency appends from many goroutines while one drains, and closes the spool meanwhile: all acknowledged
+// records must be returned, in the order of each appender.
 func TestConcurrency(t *testing.T) {
 	const appenders, each = 50, 200
 	s := open(t, t.TempDir(), options(vfs.Default))
@@ -294,13 +294,13 @@ func TestConcurrency(t *testing.T) {
 		var a, i int
 		fmt.Sscan(r, &a, &i)
 		if i != seen[a] {
-			t.Fatalf("appender %d: record %d came at place %d", a, i, seen[a])
+			t.Fatalf("appender %d: got record %d at place %d", a, i, seen[a])
 		}
 		seen[a]++
 	}
 	for a := range appenders {
 		if seen[a] < acked[a] {
-			t.Fatalf("appender %d: %d of %d acknowledged records came out", a, seen[a], acked[a])
+			t.Fatalf("appender %d: got %d of %d acknowledged records", a, seen[a], acked[a])
 		}
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"hooktape/internal/event"
 )
 
-// An event that somebody has accepted after all has two rows with the same id: that of the rejected request, and a
-// newer one with the verdict accepted and the parsed fields. Nothing ever changes a stored row. Every selection leaves
-// out the first of the two (see superseded), so that lists and counts have each event once.
+// An event that was rejected and later accepted has two rows with the same id: the rejected one, and a newer one with
+// the verdict accepted and the parsed fields. Stored rows never change. Every selection excludes the rejected row (see
+// superseded), so that lists and counts have each event once.
 
 // AcceptEvent stores the accepted row of a rejected event. It returns false, and changes nothing, if there is one.
 func (s *Store) AcceptEvent(ctx context.Context, e event.Event) (bool, error) {

@@ -32,8 +32,8 @@ type Steered struct {
 	Rate *float64
 }
 
-// lastCommands is a subquery with a row for each target of a command. No command undoes a cancel, such as a pause by
-// another person, or by a rule, at the same moment.
+// lastCommands is a subquery with one row per target of a command. No command undoes a cancel, for example a concurrent
+// pause by another person or by a rule.
 const lastCommands = `(SELECT target, last.1 AS action, if(last.3 = '', 'by ' || last.2, last.3 || ' (by ' || last.2 || ')') AS why, last.4 AS number, last.5 AS at, rate_set, rate FROM
 	(SELECT target, argMaxIf((action, by, reason, number, at), (action = 'cancel', number, at), action != 'set-rate') AS last,
 		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, (number, at), action = 'set-rate') AS rate

@@ -118,7 +118,7 @@ func scanCount(rows driver.Rows, c *stateCount) error {
 type Backlog struct {
 	Endpoint string
 	Counts   map[event.DeliveryState]uint64
-	// OldestOpen is when the oldest event without a final delivery arrived; zero if there is none.
+	// OldestOpen is the arrival time of the oldest event without a final delivery; zero if there is none.
 	OldestOpen time.Time
 }
 
@@ -148,7 +148,7 @@ func typed[K ~string](counts map[string]uint64) map[K]uint64 {
 	return result
 }
 
-// RecordOutcomes stores new states of deliveries and the attempts that led to them, once for each token.
+// RecordOutcomes stores new states of deliveries and the attempts that led to them, once per token.
 func (s *Store) RecordOutcomes(ctx context.Context, token string, deliveries []event.Delivery,
 	attempts []event.Attempt) error {
 	if len(attempts) > 0 {

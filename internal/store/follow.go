@@ -80,8 +80,8 @@ func (sub Subscription) conditions() *conditions {
 	return where
 }
 
-// undelivered returns a new delivery for each event that matches the conditions and has none in the queue. It looks up
-// only the deliveries of these events.
+// undelivered returns a new delivery for every event that matches the conditions and has no delivery in the queue. It
+// looks up the deliveries of these events only.
 func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, order string,
 	limit int) (found []event.Delivery, last uint64, err error) {
 	queue := "replay_id = " + where.bind("UUID", q.ReplayID.String()) + " AND endpoint = " +

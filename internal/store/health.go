@@ -30,9 +30,9 @@ type Health struct {
 // needed are the rights that migrations and the program need.
 var needed = []string{"SELECT", "INSERT", "ALTER", "CREATE TABLE", "CREATE VIEW", "DROP TABLE"}
 
-// hinderingSettings finds a user that only reads; deduplication that is off, so that a repeated batch would be stored
-// twice (deduplicate_insert, where the server has it, takes precedence over insert_deduplicate); and asynchronous
-// inserts that this program may not turn off.
+// hinderingSettings finds a read-only user; disabled deduplication, with which a repeated batch would be stored twice
+// (deduplicate_insert, where the server has it, takes precedence over insert_deduplicate); and asynchronous inserts
+// that this program may not turn off.
 const hinderingSettings = `SELECT name || '=' || value FROM system.settings
 	WHERE name = 'readonly' AND value != '0' OR name = 'async_insert' AND value = '1' AND readonly OR name = 'deduplicate_insert' AND value = 'disable'
 	OR name = 'insert_deduplicate' AND value = '0' AND NOT (SELECT count() > 0 FROM system.settings WHERE name = 'deduplicate_insert' AND value = 'enable')`

@@ -28,7 +28,7 @@ func (s *Store) RenewLease(ctx context.Context, lease string, c LeaseClaim) erro
 	return s.writeLease(ctx, lease, c, false)
 }
 
-// ReleaseLease removes the claim, so that the process with the next one gets the lease at once.
+// ReleaseLease removes the claim, so that the next process in the queue gets the lease without waiting.
 func (s *Store) ReleaseLease(ctx context.Context, lease string, c LeaseClaim) error {
 	return s.writeLease(ctx, lease, c, true)
 }

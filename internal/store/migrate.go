@@ -50,10 +50,10 @@ func (s Schema) Err() error {
 // that version.
 const OldestSchema = 35
 
-// Migrate creates the database and brings its tables to this program's version; it never goes back. It is safe to run
-// again, and in several processes in parallel. Goose has no lock for ClickHouse, so each process applies the
-// migrations that it finds missing; each migration is therefore one statement that does nothing if its work is done.
-// Migrate returns ErrNewerSchema or ErrOlderSchema for tables that it cannot update.
+// Migrate creates the database and updates its tables to this program's version; it never downgrades. It is safe to run
+// again, and in several processes in parallel. Goose has no lock for ClickHouse, so each process applies all migrations
+// that it finds missing; each migration is therefore one statement that has no effect the second time. Migrate returns
+// ErrNewerSchema or ErrOlderSchema for tables that it cannot update.
 func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	if err := s.createDatabase(ctx); err != nil {
 		return 0, err

@@ -31,7 +31,7 @@ func (p DamagedPart) String() string {
 		p.Path, p.Reason)
 }
 
-// Remedy says what a person can do.
+// Remedy returns the steps that repair the damage.
 func (p DamagedPart) Remedy() string {
 	const first = `bring its rows back as docs/OPERATIONS.md says under "Damaged parts"; then `
 	if p.Detached {

@@ -71,11 +71,12 @@ func (s *Store) purgeUnmade(ctx context.Context) error {
 	return err
 }
 
-// pollerLookBack is more than a poller goes back for missed events. It creates a delivery for each that has none.
+// pollerLookBack is longer than a poller looks back for missed events. The poller creates a delivery for each event
+// without one.
 const pollerLookBack = 10 * time.Minute
 
-// purgeUntil returns the cutoff, or the time up to which the slowest poller has read events, if that is earlier: a
-// process that was down for longer than deliveries are kept must still find them.
+// purgeUntil returns the cutoff or, if that is earlier, the time up to which the slowest poller has read events: a
+// process that was down for longer than the retention of deliveries must still find its deliveries.
 func (s *Store) purgeUntil(ctx context.Context, cutoff time.Time) (time.Time, error) {
 	var following uint64
 	var last time.Time
@@ -101,8 +102,8 @@ func (c cluster) purgeSettings() clickhouse.Settings {
 	return settings
 }
 
-// removeDeliveries removes the last rows of ended deliveries, after it has merged their months so that these have
-// nothing but last rows.
+// removeDeliveries merges the months of ended deliveries, so that each delivery has one row left, and removes these
+// rows.
 func (s *Store) removeDeliveries(ctx context.Context, found []purgeable, ended string) error {
 	merged := map[uint32]bool{}
 	for _, f := range found {

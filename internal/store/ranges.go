@@ -19,8 +19,6 @@ import (
 // stored (stored_ranges) when ClickHouse has acknowledged all of it. A reader that stops at the highest mark therefore
 // sees every event up to that number, in any state of process, engine and clocks.
 
-// rangeSize is how many numbers a row of stored_ranges covers at most. A look for new events reads as many: about one
-// granule of the table events. auditedRanges of them are read at once by an audit.
 const (
 	// rangeSize is the largest number of events in a row of stored_ranges. The poller reads as many at a time: about
 	// one granule of the table events. An audit reads auditedRanges rows at a time.

@@ -40,8 +40,8 @@ func ParseDays(text string) (Days, error) {
 	return Days(n), nil
 }
 
-// Retention says how long rows are kept at least; they expire in the following night. The time counts from receipt
-// (attempts and spans: from their start; deliveries and replays: from their end).
+// Retention has the minimum times to keep rows; expired rows are removed the following night. The time counts from
+// receipt (for attempts and spans from their start, for deliveries and replays from their end).
 type Retention struct {
 	Events   Days                       `yaml:"events"`   // events with all their columns, and those in quarantine
 	Bodies   Days                       `yaml:"bodies"`   // raw bodies; parsed fields and hashes stay

@@ -68,8 +68,7 @@ func (s *Store) keptOf(ctx context.Context, x expiring, r Retention) ([]Retentio
 	return list, err
 }
 
-// report returns a query with a row for each source and one for rejected events, or with one row for a table without
-// sources.
+// report returns a query with one row per source and one for rejected events; for a table without sources, one row.
 func (x expiring) report(inForce, configured string) string {
 	source, refused, there := "''", "false", "true"
 	switch {

@@ -46,17 +46,18 @@ func (r *Rows) Scan(dest ...any) error { return explain(r.doing, r.Rows.Scan(des
 // Err returns the error that ended the rows early.
 func (r *Rows) Err() error { return explain(r.doing, r.Rows.Err()) }
 
-// Tables are the tables that cannot be computed from other ones, in the order in which a copy reads them while
-// hooktape runs: a table that records progress comes before the table that the progress is about. Work that a copy
-// lacks is then repeated and none is left out. The purge watermarks are read after the deliveries: a watermark that is
-// too new leaves events out of replays, one that is too old would send them again. The marks of stored events are read
-// after the events, so that each event of the copy has one.
+// Tables are the tables that are not derived from others, in the order in which a backup reads them while hooktape
+// runs. A table that records progress comes before the table that the progress is about, so that after a restore work
+// may be repeated but is never skipped. The purge watermarks come after the deliveries: a watermark that is too new
+// leaves events out of replays, one that is too old would send them again. The marks of stored events come after the
+// events, so that every event of the backup has one.
 var Tables = []string{"endpoint_states", "holders", "commands", "replays", "deliveries", "swept", "attempts",
-	"audit_log", "quarantine", "otel_traces", "events", "stored_ranges"}
+	"audit_log", "saved_views", "quarantine", "otel_traces", "events", "stored_ranges"}
 
 // Versioned are those of Tables whose rows are versions. ClickHouse keeps the newest and removes the others, at an
 // insert or later.
-var Versioned = []string{"stored_ranges", "endpoint_states", "holders", "replays", "swept", "deliveries"}
+var Versioned = []string{"stored_ranges", "endpoint_states", "holders", "replays", "swept", "deliveries",
+	"saved_views"}
 
 // TableRows returns all rows of one of Tables.
 func (s *Store) TableRows(ctx context.Context, table string) (*Rows, error) {
@@ -177,8 +178,8 @@ func (s *Store) streamed(ctx context.Context, doing string, columns []Column, sq
 		cancel: cancel}, nil
 }
 
-// InsertRows inserts rows into one of Tables in one block, once for each token. It calls each with a function that
-// adds a row.
+// InsertRows inserts rows into one of Tables in one block, once per token. It calls each with a function that adds a
+// row.
 func (s *Store) InsertRows(ctx context.Context, token, table string, columns []string,
 	each func(add func(values ...any) error) error) error {
 	names := make([]string, len(columns))

@@ -71,7 +71,7 @@ func phoneDigits(number string) string {
 	return digits
 }
 
-// eachFound returns a condition for each of the words, without the punctuation around it.
+// eachFound returns one condition per word, without the punctuation around it.
 func (c *conditions) eachFound(words []string) (terms []string) {
 	for _, word := range words {
 		if word = strings.TrimFunc(word, func(r rune) bool { return unicode.IsPunct(r) || invisible(r) }); word != "" {

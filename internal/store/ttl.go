@@ -9,9 +9,9 @@ import (
 )
 
 // expiring is a table, or one column of it, whose rows or values ClickHouse removes (TTL).
-// Deliveries and replays are not among them. Their rows are versions of which the newest counts, and ClickHouse may
-// remove the newest while an older one is in another part: a delivery that ended a year ago would be pending again,
-// and sent. See Purge.
+// Deliveries and replays are not among them. Only the newest version of their rows counts, and ClickHouse may remove it
+// while an older version is in another part: a delivery that ended a year ago would be pending again, and sent. See
+// Purge.
 type expiring struct {
 	table  string
 	column string // empty: whole rows
@@ -90,7 +90,7 @@ func (x expiring) alter(table, ttl string) string {
 	return "ALTER TABLE " + table + " MODIFY " + what + "TTL " + ttl
 }
 
-// ttlOf returns the expression in force, in the form in which ClickHouse shows it; "" if there is none.
+// ttlOf returns the current expression as ClickHouse formats it, or "" if there is none.
 func (s *Store) ttlOf(ctx context.Context, x expiring) (ttl string, err error) {
 	var engine, create string
 	err = s.conn.QueryRow(ctx, "SELECT engine_full, create_table_query FROM system.tables WHERE database = currentDatabase() AND name = "+quoteText(s.cluster.own(x.table))).Scan(&engine, &create)

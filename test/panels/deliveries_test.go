@@ -222,7 +222,7 @@ func (c comparison) attempts(p history, byEndpoint map[string]map[event.Delivery
 	var took, again []float64
 	tookIn, endpoints := map[int64][]float64{}, map[string][]float64{}
 	answers, outcomes := map[string]int{}, map[string]int{}
-	words := map[event.Outcome]string{event.OutcomeDelivered: "delivered", event.OutcomeStatus: "error status", event.OutcomeTimeout: "timeout", event.OutcomeNoConn: "no connection"}
+	words := map[event.Outcome]string{event.OutcomeDelivered: "delivered", event.OutcomeStatus: "bad status", event.OutcomeTimeout: "timeout", event.OutcomeNoConn: "no connection"}
 	for _, a := range p.attempts {
 		if !c.within(a.StartedAt) {
 			continue
@@ -252,7 +252,7 @@ func (c comparison) attempts(p history, byEndpoint map[string]map[event.Delivery
 	}), byKey(answers, func(what string, n int) string { return fmt.Sprint(what, " ", n) }))
 	var ended []string
 	for _, r := range c.see(deliveries, "Attempts by outcome") {
-		for _, what := range []string{"delivered", "error status", "timeout", "no connection", "other"} {
+		for _, what := range []string{"delivered", "bad status", "timeout", "no connection", "other"} {
 			if n := r.n(what); n > 0 {
 				ended = append(ended, fmt.Sprint(c.unix(r), " ", what, " ", n))
 			}

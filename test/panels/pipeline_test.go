@@ -121,7 +121,7 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 		c.t.Errorf("inserts: %s, want %s", s, want)
 	}
 	c.equal("batches", lines(c.see(pipeline, "Requests per insert over time"), func(r row) string {
-		return fmt.Sprintf("%d %.3f %d", c.unix(r), r.f("Average"), r.n("Largest"))
+		return fmt.Sprintf("%d %.3f %d", c.unix(r), r.f("Average"), r.n("Maximum"))
 	}), byKey(batches, func(at int64, rows []float64) string {
 		return fmt.Sprintf("%d %.3f %.0f", at, average(rows), quantile(rows, 1))
 	}))
@@ -132,7 +132,7 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 		c.t.Errorf("errors: %v, want %d of hooktape and %d of endpoints", trouble, ours, theirs)
 	}
 	slowest := c.see(pipeline, "Slowest operations")
-	if got, want := slowest[0].f("Time taken"), max(quantile(answers.all(), 1), quantile(inserts.all(), 1)); len(slowest) != 60 || got < want {
+	if got, want := slowest[0].f("Duration"), max(quantile(answers.all(), 1), quantile(inserts.all(), 1)); len(slowest) != 60 || got < want {
 		c.t.Errorf("%d slowest operations, the first took %v; want 60, the first at least %v", len(slowest), got, want)
 	}
 }

@@ -25,7 +25,7 @@ func TestSpellings(t *testing.T) {
 	v := panels.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"s"}}}
 	got := map[string]uint64{}
 	for _, r := range db.see(t, conversion, "UTM spelling variants", v) {
-		got[r.s("In common")] = r.n("Requests")
+		got[r.s("Normalized")] = r.n("Requests")
 	}
 	if want := map[string]uint64{"vk": 6, "майский": 2, "елка": 2, "vk ads": 2}; fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("grouped spellings: %v, want %v", got, want)

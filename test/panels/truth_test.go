@@ -236,7 +236,7 @@ func (c comparison) groups(truth *simulate.Source) {
 		return fmt.Sprint(name, " ", f.Leads, " ", f.Contacts, " ", f.Conversions)
 	}
 	c.equal("messengers", lines(c.see(conversion, "Messengers"), func(r row) string {
-		return fmt.Sprint(r.s("Channel"), " ", r.n("Leads"), " ", r.n("With a contact"), " ", r.n("Converted"))
+		return fmt.Sprint(r.s("Messenger"), " ", r.n("Leads"), " ", r.n("With a contact"), " ", r.n("Converted"))
 	}), byKey(truth.Channels, of))
 	c.equal("weeks", lines(c.see(conversion, "Weekly cohorts"), func(r row) string {
 		return fmt.Sprint(r.s("Week from"), " ", r.n("Leads"), " ", r.n("With a contact"), " ", r.n("Converted"))
@@ -265,7 +265,7 @@ func (c comparison) hygiene(truth *simulate.Source) {
 		}
 	}
 	c.equal("spellings", lines(c.see(conversion, "UTM spelling variants"), func(r row) string {
-		return fmt.Sprint(r.s("Tag"), " ", r.s("In common"), " ", strings.Count(r.s("Spellings and requests"), " · ")+1, " ", r.n("Requests"))
+		return fmt.Sprint(r.s("Tag"), " ", r.s("Normalized"), " ", strings.Count(r.s("Spellings and requests"), " · ")+1, " ", r.n("Requests"))
 	}), want)
 }
 
@@ -358,12 +358,12 @@ func sums(t *testing.T, a *simulate.Account, db database) {
 	v := panels.View{From: a.From, To: a.Until, Zone: "Asia/Tokyo", Plugin: 4, Values: map[string][]string{"source": {"course"},
 		"goals": {"start,paid"}, "window_days": {"30"}, "attribution": {"first"}}}
 	want := db.see(t, conversion, "Leads and conversions", v)[1].n("Leads")
-	for _, title := range []string{"Leads by UTM tags", "Content and term", "Messengers", "Weekly cohorts", "Leads and conversion over time"} {
+	for _, title := range []string{"Leads by UTM tags", "UTM content and term", "Messengers", "Weekly cohorts", "Leads and conversion over time"} {
 		sum := uint64(0)
 		for _, r := range db.see(t, conversion, title, v) {
 			sum += r.n("Leads")
 		}
-		if sum != want && title != "Content and term" || sum > want { // that table shows at most 500 rows
+		if sum != want && title != "UTM content and term" || sum > want { // that table shows at most 500 rows
 			t.Errorf("%s: %d leads, want %d", title, sum, want)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 	"hooktape/web/api"
 )
 
-// rejected returns the n-th rejected request, as the drain stores it: without parsed fields.
+// rejected returns rejected request number n as the drain stores it: without parsed fields.
 func rejected(n int, verdict event.Verdict, body string, header ...string) event.Event {
 	e := newEvent("shop", n)
 	e.Verdict, e.Decoded = verdict, event.Decoded{Kind: event.KindUnknown}
@@ -28,12 +28,12 @@ func rejected(n int, verdict event.Verdict, body string, header ...string) event
 	return e
 }
 
-// lead is the body of a lead, and its header.
+// lead is the body of a lead, leadLength its header.
 const lead = `{"bothelp_user_id":47659,"name":"Анна Петрова","phone":"+79161234567","utm_source":"vk"}`
 
 var leadLength = []string{"Content-Length", strconv.Itoa(len(lead))}
 
-// TestAccept: a lead that came with an old token is accepted once, counts once, and is sent once.
+// TestAccept verifies that a lead that arrived with an old token can be accepted once, counts once, and is sent once.
 func TestAccept(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -52,18 +52,18 @@ func TestAccept(t *testing.T) {
 	}
 	found := list("rejected=true")
 	if got := idsOf(found); !slices.Equal(got, []uuid.UUID{chunked.ID, cut.ID, large.ID, old.ID}) {
-		t.Fatalf("rejected are %v", got)
+		t.Fatalf("rejected events: %v", got)
 	}
 	for i, want := range []api.Rejection{{Reason: "the signature is wrong"}, {Reason: "no source has this name", Obstacle: "only the start of its body is stored", Kept: "11 bytes of 99 bytes"},
 		{Reason: "the body is too large", Obstacle: "only the start of its body is stored", Kept: "64 KiB of 2.1 MiB"}, {Reason: "the token in the URL is wrong"}} {
 		got := *found[i].Rejection
 		got.Parsed = nil
 		if got.Reason != want.Reason || got.Obstacle != want.Obstacle || got.Kept != want.Kept {
-			t.Errorf("the rejection is %+v, want %+v", got, want)
+			t.Errorf("got the rejection %+v, want %+v", got, want)
 		}
 	}
 	if r := found[3].Rejection; r.Parsed["name"] != "Анна Петрова" || r.Parsed["phone"] != "+79161234567" || len(found[3].Decoded) != 0 {
-		t.Errorf("the body reads %v, and %v is stored", r.Parsed, found[3].Decoded)
+		t.Errorf("parsed fields %v, stored fields %v", r.Parsed, found[3].Decoded)
 	}
 
 	refused := func(what, sentence string, err error) {
@@ -85,14 +85,14 @@ func TestAccept(t *testing.T) {
 	for _, want := range []api.AcceptedList{{Accepted: []uuid.UUID{old.ID}}, {Already: []uuid.UUID{old.ID}}} {
 		done, err := boss.Accept(ctx, []uuid.UUID{old.ID})
 		if err != nil || !slices.Equal(done.Accepted, want.Accepted) || !slices.Equal(done.Already, want.Already) {
-			t.Fatalf("it is accepted as %+v, %v, want %+v", done, err, want)
+			t.Fatalf("accepted as %+v, %v, want %+v", done, err, want)
 		}
 	}
 	for query, want := range map[string][]uuid.UUID{"": {newEvent("", 5).ID, chunked.ID, cut.ID, large.ID, old.ID}, "rejected=true": {chunked.ID, cut.ID, large.ID},
 		"verdict=accepted&utm_source=vk": {old.ID}, "text=" + escape("петрова"): {old.ID, chunked.ID}, "verdict=bad_token": nil} {
 		got := idsOf(list(query))
 		if query == "" {
-			want[0] = got[0] // of the accepted event
+			want[0] = got[0] // id of the accepted event
 		}
 		slices.SortFunc(got, func(a, b uuid.UUID) int { return strings.Compare(a.String(), b.String()) })
 		slices.SortFunc(want, func(a, b uuid.UUID) int { return strings.Compare(a.String(), b.String()) })
@@ -102,12 +102,12 @@ func TestAccept(t *testing.T) {
 	}
 	e, err := boss.Event(ctx, old.ID)
 	if err != nil || e.Verdict != event.Accepted || e.Decoded["name"] != "Анна Петрова" || e.Acceptance == nil || e.Acceptance.By != "boss" || e.Acceptance.Was != event.BadToken || e.Rejection != nil {
-		t.Errorf("the accepted event is %+v, %v", e, err)
+		t.Errorf("accepted event: %+v, %v", e, err)
 	}
 	entries, err := boss.AuditLog(ctx, 100)
 	entries = slices.DeleteFunc(entries, func(a api.AuditEntry) bool { return a.Action != "event.accept" })
 	if err != nil || len(entries) != 1 || entries[0].Who != "boss" || entries[0].Target != old.ID.String() || entries[0].Detail != `{"was":"bad_token"}` {
-		t.Errorf("the audit log has %+v, %v", entries, err)
+		t.Errorf("audit log: %+v, %v", entries, err)
 	}
 	r := f.create("shop", func(want *replay.Request) { want.Selection.IDs = []uuid.UUID{old.ID, cut.ID, chunked.ID} })
 	if f.awaitState(r.ID, event.ReplayDone); r.Total != 1 || f.sent(old.ID) != 1 {
@@ -115,8 +115,8 @@ func TestAccept(t *testing.T) {
 	}
 }
 
-// TestIncludeRejected: with the consent of an admin a replay sends rejected requests that are whole, which stay
-// rejected. Accepted later, they do not go to the same endpoint again.
+// TestIncludeRejected verifies that with an admin's consent a replay sends complete rejected requests, which stay
+// rejected. Accepted later, they are not sent to the same endpoint again.
 func TestIncludeRejected(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -132,28 +132,29 @@ func TestIncludeRejected(t *testing.T) {
 	}
 	plan, err := boss.Plan(ctx, want)
 	if err != nil || plan.Count != 3 || plan.Rejected != 2 {
-		t.Errorf("the plan has %d events, %d of them rejected, %v", plan.Count, plan.Rejected, err)
+		t.Errorf("the plan has %d events, %d rejected, %v", plan.Count, plan.Rejected, err)
 	}
 	r, err := boss.Create(ctx, "", want)
 	if err != nil || r.Total != 3 {
 		t.Fatalf("the replay has %d events, %v", r.Total, err)
 	}
 	if r = f.awaitState(r.ID, event.ReplayDone); !r.IncludeRejected || f.sent(old.ID) != 1 || f.sent(chunked.ID) != 1 {
-		t.Errorf("sent are %d, %d of 1; the replay says %t", f.sent(old.ID), f.sent(chunked.ID), r.IncludeRejected)
+		t.Errorf("sent %d and %d times, want once each; IncludeRejected is %t", f.sent(old.ID), f.sent(chunked.ID), r.IncludeRejected)
 	}
 	if e, err := boss.Event(ctx, old.ID); err != nil || e.Verdict != event.BadToken {
-		t.Errorf("a rejected request that was sent is %s, %v", e.Verdict, err)
+		t.Errorf("a sent rejected request has verdict %s, %v", e.Verdict, err)
 	}
 	if _, err := boss.Accept(ctx, []uuid.UUID{old.ID, chunked.ID}); err != nil {
 		t.Fatal(err)
 	}
 	want.IncludeRejected = false
 	if plan, err = boss.Plan(ctx, want); err != nil || plan.Count != 0 || plan.Delivered != 3 {
-		t.Errorf("accepted later, %d would be sent again, and %d are delivered, %v", plan.Count, plan.Delivered, err)
+		t.Errorf("accepted later: %d planned, %d delivered, %v", plan.Count, plan.Delivered, err)
 	}
 }
 
-// TestAcceptChat: of a chat webhook that BotHelp repeated while its signature was wrong, one is the original.
+// TestAcceptChat verifies that of a repeated chat webhook with a wrong signature one is the original after they are
+// accepted.
 func TestAcceptChat(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -166,13 +167,13 @@ func TestAcceptChat(t *testing.T) {
 	var page api.EventPage
 	f.get(readSecret, "/api/v1/events?kind=conversation_closed&verdict=accepted", &page)
 	if len(page.Events) != 2 || page.Events[1].DuplicateOf != nil || page.Events[0].DuplicateOf == nil || *page.Events[0].DuplicateOf != first.ID {
-		t.Errorf("they are %+v", page.Events)
+		t.Errorf("got the events %+v", page.Events)
 	}
 }
 
-// sent returns how many requests about an event the endpoint crm got.
+// sent returns the number of requests about an event at the endpoint crm.
 func (f *fixture) sent(id uuid.UUID) (n int) {
-	for _, r := range f.sink.requests() {
+	for _, r := range f.receiver.requests() {
 		if r.Header.Get("X-Hooktape-Event-Id") == id.String() {
 			n++
 		}

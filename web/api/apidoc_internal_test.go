@@ -14,9 +14,10 @@ var update = flag.Bool("update", false, "write docs/API.md")
 
 const apiDocument = "../../docs/API.md"
 
-// TestAPIDocument: docs/API.md says the same as the OpenAPI document, which the other tests compare with every answer.
+// TestAPIDocument verifies that docs/API.md has the content of the OpenAPI document, which other tests compare with
+// every answer.
 //
-//	go test ./web/api -run APIDocument -update    writes it
+// go test ./web/api -run APIDocument -update    updates it
 func TestAPIDocument(t *testing.T) {
 	s, err := newServer(Options{Version: "of this checkout"}, http.NewServeMux())
 	if err != nil {

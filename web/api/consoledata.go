@@ -43,6 +43,11 @@ func (d *Direct) Count(ctx context.Context, sel event.Selection, limit uint64) (
 	return d.store.CountEvents(ctx, sel, limit)
 }
 
+// FrequentValues returns frequent values of filters, by the filters' names.
+func (d *Direct) FrequentValues(ctx context.Context, filters []string) (map[string][]string, error) {
+	return d.store.FrequentValues(ctx, filters)
+}
+
 // EventsStored returns at most limit selected events that were stored at or after a time, the last received first.
 func (d *Direct) EventsStored(ctx context.Context, sel event.Selection, since time.Time, limit int) ([]Event, error) {
 	sel, err := d.selected(ctx, sel)
@@ -61,10 +66,10 @@ func (d *Direct) RecordDownload(ctx context.Context, sel event.Selection) error 
 	return d.recordView(ctx, "events.download", "/?"+withNames(sel).Values().Encode())
 }
 
-// FirstEvent returns the time of receipt of the oldest event; the zero time without events.
+// FirstEvent returns the time of receipt of the oldest event, or the zero time if there are no events.
 func (d *Direct) FirstEvent(ctx context.Context) (time.Time, error) { return d.store.FirstEvent(ctx) }
 
-// LastEvent returns the last accepted event of a source; the zero time if there is none.
+// LastEvent returns the time and id of a source's last accepted event, or the zero time if there is none.
 func (d *Direct) LastEvent(ctx context.Context, source string) (time.Time, uuid.UUID, error) {
 	return d.store.LastEvent(ctx, source)
 }

@@ -5,17 +5,18 @@ import (
 	"testing"
 )
 
-// TestHarmlessCell: a value that a spreadsheet would run becomes text; a phone number does not change.
+// TestHarmlessCell verifies that a value that a spreadsheet would evaluate becomes text, and that a phone number does
+// not change.
 func TestHarmlessCell(t *testing.T) {
 	for cell, want := range map[string]string{"=1+1": "'=1+1", "@SUM(A1)": "'@SUM(A1)", "+79991234567": "+79991234567", "-5": "-5", "-1.5": "-1.5", "+7 (916) 123-45-67": "+7 (916) 123-45-67",
 		"-1+cmd|' /C calc'!A0": "'-1+cmd|' /C calc'!A0", "\t=1": "'\t=1", "\r=1": "'\r=1", "＝1": "'＝1", "+1*2": "'+1*2", "Анна": "Анна", "": "", "+": "'+", "-": "'-", "+()": "'+()"} {
 		if got := harmlessCell(cell); got != want {
-			t.Errorf("the cell %q becomes %q, want %q", cell, got, want)
+			t.Errorf("cell %q became %q, want %q", cell, got, want)
 		}
 	}
 }
 
-// TestCSVIsText: no cell contains invalid UTF-8.
+// TestCSVIsText verifies that no cell contains invalid UTF-8.
 func TestCSVIsText(t *testing.T) {
 	var out strings.Builder
 	columns, err := AllColumns().Choose([]string{"name", "query", "query_base64", "headers"})

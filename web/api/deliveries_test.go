@@ -12,13 +12,13 @@ import (
 	"hooktape/web/api"
 )
 
-// TestDeliveries: what a replay sent and what failed, by every way to ask for it.
+// TestDeliveries verifies the lists of a replay's deliveries and failures, with every filter.
 func TestDeliveries(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.sink.answers(func(w http.ResponseWriter, r *http.Request) {
+	f.receiver.answers(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Hooktape-Event-Id") == "" {
-			t.Error("a request without the event's id")
+			t.Error("got a request without the event's id")
 		}
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = w.Write([]byte("\n  busy: 17 of 20 \x1b[31m\nmore\n"))
@@ -29,7 +29,7 @@ func TestDeliveries(t *testing.T) {
 	var page api.DeliveryPage
 	f.get(readSecret, "/api/v1/replays/"+r.ID.String()+"/deliveries?state=failed&limit=2", &page)
 	if len(page.Deliveries) != 2 || page.Next == "" {
-		t.Fatalf("the first page is %+v", page)
+		t.Fatalf("first page: %+v", page)
 	}
 	seen := map[string]bool{}
 	for cursor := ""; ; cursor = page.Next {
@@ -39,7 +39,7 @@ func TestDeliveries(t *testing.T) {
 			seen[d.ID] = true
 			if d.State != event.Failed || d.AttemptCount != 2 || d.Answer != "busy: 17 of 20 \x1b[31m" || d.Outcome != event.OutcomeStatus || d.StatusCode != 503 ||
 				d.FirstAttemptAt == nil || !d.LastAttemptAt.After(*d.FirstAttemptAt) || d.ReplayID != r.ID || d.Endpoint != "crm" || d.Attempts != nil {
-				t.Errorf("a delivery is %+v", d)
+				t.Errorf("got the delivery %+v", d)
 			}
 		}
 		if page.Next == "" {
@@ -47,19 +47,19 @@ func TestDeliveries(t *testing.T) {
 		}
 	}
 	if len(seen) != 5 {
-		t.Errorf("%d deliveries are on the pages, want 5", len(seen))
+		t.Errorf("%d deliveries on the pages, want 5", len(seen))
 	}
 	var one api.Delivery
 	for id := range seen {
 		f.get(readSecret, "/api/v1/deliveries/"+id, &one)
 		if len(one.Attempts) != 2 || one.ID != id {
-			t.Errorf("the delivery is %+v", one)
+			t.Errorf("got the delivery %+v", one)
 		}
 	}
 	var groups api.FailureGroupList
 	f.get(readSecret, "/api/v1/deliveries/groups?replay="+r.ID.String(), &groups)
 	if len(groups.Groups) != 1 || groups.Groups[0].Count != 5 || groups.Groups[0].Subscribers != 5 || groups.Groups[0].Line != "busy: # of # \x1b[#m" {
-		t.Fatalf("the groups are %+v", groups)
+		t.Fatalf("got the groups %+v", groups)
 	}
 	f.get(readSecret, "/api/v1/deliveries?group="+groups.Groups[0].Key, &page)
 	if len(page.Deliveries) != 5 {
@@ -85,6 +85,6 @@ func TestDeliveries(t *testing.T) {
 		}
 	}
 	if columns := api.DeliveryColumns().Names(); !slices.Contains(columns, "answer") {
-		t.Errorf("the columns are %v", columns)
+		t.Errorf("got the columns %v", columns)
 	}
 }

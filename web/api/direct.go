@@ -8,8 +8,8 @@ import (
 	"hooktape/replay"
 )
 
-// Direct answers from the database: for the HTTP API, the console and the commands. It refuses what the principal's
-// role does not cover, and records in the audit log who viewed whose data.
+// Direct answers from the database, for the HTTP API, the console and the commands. It rejects operations that the
+// principal's role does not include, and records in the audit log who viewed whose data.
 type Direct struct {
 	store     *store.Store
 	service   *replay.Service
@@ -19,8 +19,8 @@ type Direct struct {
 	principal *Principal // nil for the command line, which has the database and may do everything
 }
 
-// NewDirect returns a Direct for the command line: it may do everything, and what it views is not recorded. Changes are
-// recorded as made by actor.
+// NewDirect returns a Direct for the command line: it has all permissions, and its views are not recorded. Its changes
+// are recorded under actor's name.
 func NewDirect(db *store.Store, service *replay.Service, actor replay.Actor) *Direct {
 	d := &Direct{store: db, service: service, actor: actor, views: newViews(db)}
 	d.recent = newRecent(d.Replay)

@@ -19,7 +19,7 @@ type checker struct {
 	t         *testing.T
 	document  map[string]any
 	compiler  *jsonschema.Compiler
-	compiling sync.Mutex // the compiler is not for several at once, and requests are
+	compiling sync.Mutex // the compiler is not safe for concurrent use, requests are
 }
 
 const documentURL = "http://hooktape.test/openapi.json"
@@ -50,13 +50,13 @@ func (c *checker) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	template, operation := c.operation(r.Method, r.URL.Path)
 	if operation == nil {
-		return response, nil // answered with 404 or 405, which the test looks at
+		return response, nil // answered with 404 or 405, which the test itself checks
 	}
 	kind, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
 	at := []string{"paths", template, strings.ToLower(r.Method), "responses", fmt.Sprint(response.StatusCode), "content", kind}
 	media, ok := dig(c.document, at...).(map[string]any)
 	if !ok {
-		c.t.Errorf("%s %s is answered with %d %s, which the document does not have", r.Method, r.URL.Path, response.StatusCode, kind)
+		c.t.Errorf("%s %s: got %d %s, which is not in the document", r.Method, r.URL.Path, response.StatusCode, kind)
 		return response, nil
 	}
 	if !strings.HasSuffix(kind, "json") || media["schema"] == nil {
@@ -69,7 +69,7 @@ func (c *checker) RoundTrip(r *http.Request) (*http.Response, error) {
 		return response, err
 	}
 	if err := c.validate(append(at, "schema"), body); err != nil {
-		c.t.Errorf("%s %s: the answer is not what the document says: %v\n%.2000s", r.Method, r.URL.Path, err, body)
+		c.t.Errorf("%s %s: the answer does not conform to the document: %v\n%.2000s", r.Method, r.URL.Path, err, body)
 	}
 	return response, nil
 }
@@ -125,15 +125,15 @@ func dig(value any, steps ...string) any {
 	return value
 }
 
-// TestDocument: the document has every route of the API with its role and problems, explains everything, and has
-// nothing else.
+// TestDocument verifies that the document has exactly the routes of the API, with their roles and problems, and a
+// description for everything.
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	var document map[string]any
 	f.get("", "/openapi.json", &document)
 	if document["openapi"] != "3.1.0" {
-		t.Errorf("it is OpenAPI %v", document["openapi"])
+		t.Errorf("got OpenAPI version %v", document["openapi"])
 	}
 	roles := map[string]string{
 		"get /events": "read", "post /events/search": "read", "get /events/{id}": "read", "get /events/{id}/raw": "read",
@@ -141,7 +141,7 @@ func TestDocument(t *testing.T) {
 		"get /events/{id}/deliveries": "read", "get /endpoints": "read", "post /endpoints/{name}/pause": "replay",
 		"post /endpoints/{name}/resume": "replay", "post /replays": "replay", "get /replays": "read", "get /replays/{id}": "read",
 		"patch /replays/{id}": "replay", "post /replays/{id}/cancel": "replay", "get /replays/{id}/stream": "read",
-		"get /replays/{id}/diff": "read", "get /audit-log": "admin", "post /events/accept": "admin",
+		"get /replays/{id}/diff": "read", "get /audit-log": "admin", "post /events/accept": "admin", "get /views": "read", "put /views/{name}": "replay", "delete /views/{name}": "replay",
 	}
 	found := 0
 	for path, methods := range document["paths"].(map[string]any) {
@@ -165,7 +165,7 @@ func TestDocument(t *testing.T) {
 		}
 	}
 	if found != len(roles) {
-		t.Errorf("%d operations are in the document, want %d", found, len(roles))
+		t.Errorf("%d operations in the document, want %d", found, len(roles))
 	}
 	for name, schema := range dig(document, "components", "schemas").(map[string]any) {
 		properties, _ := dig(schema, "properties").(map[string]any)
@@ -178,11 +178,11 @@ func TestDocument(t *testing.T) {
 func explained(t *testing.T, what string, v any) {
 	t.Helper()
 	if text, _ := dig(v, "description").(string); text == "" {
-		t.Errorf("%s is not explained", what)
+		t.Errorf("%s has no description", what)
 	}
 }
 
-// TestPage: the page shows every operation and schema, and loads nothing from other hosts.
+// TestPage verifies that the page shows every operation and schema, and loads nothing from other hosts.
 func TestPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -190,11 +190,11 @@ func TestPage(t *testing.T) {
 	page := string(a.body)
 	for _, text := range []string{"/api/v1/replays/{id}/stream", "/api/v1/events/search", `id="NewReplay"`, "Idempotency-Key", "undelivered | all", "role admin", `<td class="type"><a href="#Event">`} {
 		if !strings.Contains(page, text) {
-			t.Errorf("the page does not have %s", text)
+			t.Errorf("the page does not contain %s", text)
 		}
 	}
 	if policy := a.header.Get("Content-Security-Policy"); policy != "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" {
-		t.Errorf("the policy is %q", policy)
+		t.Errorf("got the policy %q", policy)
 	}
 	if strings.Contains(page, "<script") || strings.Contains(page, "://") {
 		t.Error("the page has a script or a link to elsewhere")

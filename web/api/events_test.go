@@ -26,7 +26,8 @@ import (
 
 var escape = url.QueryEscape
 
-// TestPages: every event is on one page, in order, although many have the same time and more arrive meanwhile.
+// TestPages verifies that every event is on one page, in order, although many have the same time and more arrive
+// meanwhile.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -56,7 +57,7 @@ func TestPages(t *testing.T) {
 		f.insert(late)
 	}
 	if len(seen) != n || len(order) != n {
-		t.Errorf("%d different of %d events, want %d", len(seen), len(order), n)
+		t.Errorf("%d distinct of %d events, want %d", len(seen), len(order), n)
 	}
 	if !slices.IsSortedFunc(order, func(a, b api.Event) int { return b.ReceivedAt.Compare(a.ReceivedAt) }) {
 		t.Error("the events are not in order")
@@ -64,11 +65,11 @@ func TestPages(t *testing.T) {
 	var whole api.EventPage
 	f.get(readSecret, "/api/v1/events?source=none", &whole)
 	if whole.Events == nil || len(whole.Events) != 0 || whole.Next != "" {
-		t.Errorf("an empty page is %+v", whole)
+		t.Errorf("got the empty page %+v", whole)
 	}
 }
 
-// TestSelection: each query parameter selects, and each property of a search.
+// TestSelection verifies that each query parameter, and each property of a search, selects.
 func TestSelection(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -112,15 +113,15 @@ func TestSelection(t *testing.T) {
 		"since=0.01d":         {},
 		"undelivered_to=crm":  {two, one},
 		"failed_at=crm":       {},
-		"undelivered_to=shop": {two, one}, // an endpoint that was renamed may stand in old deliveries
+		"undelivered_to=shop": {two, one}, // old deliveries may have an endpoint that was renamed
 	} {
 		var page api.EventPage
 		f.get(readSecret, "/api/v1/events?"+query, &page)
 		if got, want := idsOf(page.Events), idsOfStored(wants); !slices.Equal(got, want) {
-			t.Errorf("%q selects %d events, want %d", query, len(got), len(want))
+			t.Errorf("%q selected %d events, want %d", query, len(got), len(want))
 		}
 	}
-	// The client says the same by URL and, when that is too long, by a body.
+	// The client sends a selection in the URL or, if that is too long, in a body.
 	sel := event.Selection{Sources: []string{"shop"}, Kinds: []event.Kind{event.KindConversationClosed}, Channels: []string{"telegram"}, Subscribers: []string{"1"},
 		UTMSources: []string{"vk"}, UTMMediums: []string{"cpc"}, UTMCampaigns: []string{"x, y"}, UTMContents: []string{"c=1&d"}, UTMTerms: []string{"ё"},
 		Text: `50% & <b>`, UndeliveredTo: "crm", Fields: map[string]string{"пусто": ""}, From: &one.ReceivedAt, Until: &between, Steps: []string{"paid"}, Verdicts: []event.Verdict{event.Accepted}}
@@ -147,7 +148,8 @@ func idsOfStored(events []event.Event) (ids []uuid.UUID) {
 	return ids
 }
 
-// TestHostileRequests: an invalid request is rejected with a problem that names the place, and reveals no internals.
+// TestHostileRequests verifies that an invalid request is rejected with a problem that names the place and shows no
+// internals.
 func TestHostileRequests(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -242,14 +244,14 @@ func TestHostileRequests(t *testing.T) {
 		}
 	}
 	if a := f.ask(adminSecret, "POST", "/api/v1/events/search", `{"selection":{"text":"`+strings.Repeat("x", 9<<20)+`"}}`); a.status != http.StatusRequestEntityTooLarge {
-		t.Errorf("a body of 9 MiB is answered with %d %.200s", a.status, a.body)
+		t.Errorf("body of 9 MiB: %d %.200s", a.status, a.body)
 	}
 	if strings.Contains(f.log.String(), "level=ERROR") {
-		t.Errorf("requests that were refused stand in the log as errors:\n%s", f.log)
+		t.Errorf("the log has rejected requests as errors:\n%s", f.log)
 	}
 }
 
-// TestRaw: the bytes of a body are unchanged, and no browser displays them as a page.
+// TestRaw verifies that the bytes of a body are unchanged, and that no browser displays them as a page.
 func TestRaw(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -277,19 +279,20 @@ func TestRaw(t *testing.T) {
 		var shown api.Event
 		f.get(readSecret, path, &shown)
 		if !bytes.Equal(shown.Request.Bytes(), body) {
-			t.Errorf("%s: the event's JSON has other bytes", name)
+			t.Errorf("%s: the event's JSON has different bytes", name)
 		}
 		if names := slices.Collect(maps.Keys(shown.Decoded)); len(names) == 0 || shown.Deliveries == nil || len(shown.Request.Headers) != 3 {
-			t.Errorf("%s: shown as %+v", name, shown)
+			t.Errorf("%s: got the event %+v", name, shown)
 		}
 		got, err := f.client(readSecret).Body(context.Background(), e.ID)
 		if err != nil || !bytes.Equal(got, body) {
-			t.Errorf("%s: the client has %d bytes, %v", name, len(got), err)
+			t.Errorf("%s: the client got %d bytes, %v", name, len(got), err)
 		}
 	}
 }
 
-// TestViewsAreAudited: the audit log has who viewed a body, once an hour for each, and not who listed events.
+// TestViewsAreAudited verifies that the audit log has who viewed a body, once an hour for each, but not who listed
+// events.
 func TestViewsAreAudited(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -314,7 +317,7 @@ func TestViewsAreAudited(t *testing.T) {
 	}
 }
 
-// TestBodyGone: an event whose body is past its retention says so; its body is not an empty one.
+// TestBodyGone verifies that an event whose body was deleted says so instead of showing an empty body.
 func TestBodyGone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -325,17 +328,17 @@ func TestBodyGone(t *testing.T) {
 	var shown api.Event
 	f.get(readSecret, path, &shown)
 	if !shown.Request.BodyGone || shown.Request.BodySHA256 != hex.EncodeToString(e.BodySHA256[:]) {
-		t.Errorf("shown as %+v", shown.Request)
+		t.Errorf("got the request %+v", shown.Request)
 	}
 	if a := f.ask(readSecret, "GET", path+"/raw", nil); a.status != http.StatusGone || !strings.Contains(string(a.body), "past its retention") {
-		t.Errorf("the body is answered with %d %s", a.status, a.body)
+		t.Errorf("body: %d %s", a.status, a.body)
 	}
 	if body, err := f.client(readSecret).Body(context.Background(), e.ID); err == nil || !strings.Contains(err.Error(), "past its retention") {
-		t.Errorf("the client has %q, %v", body, err)
+		t.Errorf("the client got %q, %v", body, err)
 	}
 }
 
-// TestClickHouseAway: the API says that ClickHouse is away, reveals no internals, and logs the reason.
+// TestClickHouseAway verifies that the API reports that ClickHouse is away, shows no internals, and logs the reason.
 func TestClickHouseAway(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Start(t)
@@ -355,21 +358,21 @@ func TestClickHouseAway(t *testing.T) {
 		}
 	}
 	if !strings.Contains(f.log.String(), "the API could not answer") || !strings.Contains(f.log.String(), "operation=list-events") {
-		t.Errorf("the log does not say why:\n%s", f.log)
+		t.Errorf("the log does not contain the reason:\n%s", f.log)
 	}
 	testutil.Eventually(f.t, 10*time.Second, func() error { return ready(r("/readyz"), 503, `"ready":false`) })
 	if a := r("/healthz"); a.status != 200 {
-		t.Errorf("healthz answers %d while ClickHouse is away", a.status)
+		t.Errorf("healthz: %d while ClickHouse is away", a.status)
 	}
 	if a := r("/readyz"); strings.Contains(string(a.body), "SELECT") || strings.Contains(string(a.body), "127.0.0.1") {
 		t.Errorf("readyz shows an internal message: %s", a.body)
 	}
 	if _, err := f.client(readSecret).Replays(context.Background(), uuid.Nil, 1); err == nil || !strings.Contains(err.Error(), "ClickHouse does not answer") {
-		t.Errorf("the client says %v", err)
+		t.Errorf("the client returned %v", err)
 	}
 	f.server.Close()
 	if _, err := f.client(readSecret).Replays(context.Background(), uuid.Nil, 1); !errors.Is(err, api.ErrUnreachable) {
-		t.Errorf("the client says %v", err)
+		t.Errorf("the client returned %v", err)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"hooktape/internal/httpserver"
 )
 
-// An address may try wrongBurst wrong tokens at once, and one more in each wrongEvery.
+// An address may send a burst of wrongBurst wrong tokens, and then one per wrongEvery.
 const (
 	wrongBurst = 10
 	wrongEvery = 6 * time.Second

@@ -9,13 +9,13 @@ import (
 	"hooktape/web/api"
 )
 
-// TestWrongTokens: an address is refused after ten wrong tokens, whatever it sends. The log says so in one line without
-// the tokens. Requests without a token do not count.
+// TestWrongTokens verifies that an address is refused after ten wrong tokens, whatever it sends, that one log line
+// without the tokens says so, and that requests without a token do not count.
 func TestWrongTokens(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	options := f.options
-	options.Guard = api.NewGuard(options.Logger) // the fixture's is patient
+	options.Guard = api.NewGuard(options.Logger) // the fixture's guard allows many wrong tokens
 	handler, err := api.New(options)
 	if err != nil {
 		t.Fatal(err)
@@ -36,11 +36,11 @@ func TestWrongTokens(t *testing.T) {
 	for _, secret := range []string{tried, readSecret} {
 		a := f.ask(secret, "GET", path, nil)
 		if p := a.problem(t); a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" || !strings.Contains(p.Detail, "too many wrong tokens") {
-			t.Errorf("after ten wrong ones: %d %v %s", a.status, a.header, p.Detail)
+			t.Errorf("after ten wrong tokens: %d %v %s", a.status, a.header, p.Detail)
 		}
 	}
 	log := f.log.String()
 	if strings.Contains(log, tried) || strings.Count(log, "wrong tokens are tried") != 1 || !strings.Contains(log, "at=api remote_ip=127.0.0.1") {
-		t.Errorf("the log says\n%s", log)
+		t.Errorf("got the log\n%s", log)
 	}
 }

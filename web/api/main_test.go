@@ -28,7 +28,7 @@ import (
 	"hooktape/web/api"
 )
 
-// TestMain ignores idle connections: clickhouse-go forgets one that it closes right after an error response.
+// TestMain ignores idle connections: clickhouse-go leaks one that it closes right after an error response.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
@@ -43,14 +43,14 @@ const (
 
 // fixture is an API on a real engine, with a process that delivers.
 type fixture struct {
-	t       *testing.T
-	db      *store.Store
-	log     *testutil.Log
-	server  *httptest.Server
-	web     *http.Client // checks every answer against the document
-	options api.Options
-	runner  *replay.Runner
-	sink    *sink // what the endpoint crm gets
+	t        *testing.T
+	db       *store.Store
+	log      *testutil.Log
+	server   *httptest.Server
+	web      *http.Client // checks every answer against the document
+	options  api.Options
+	runner   *replay.Runner
+	receiver *receiver // what the endpoint crm gets
 }
 
 // newFixture starts an API on its own database.
@@ -67,9 +67,9 @@ func fixtureOn(t *testing.T, dsn string, allowPrivate bool) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	f := &fixture{t: t, db: db, log: &testutil.Log{}, sink: newSink(t)}
+	f := &fixture{t: t, db: db, log: &testutil.Log{}, receiver: newReceiver(t)}
 	logger := slog.New(slog.NewTextHandler(f.log, nil))
-	crm := replay.DefaultEndpoint("crm", f.sink.URL+"/hooks?token=a-secret-of-crm")
+	crm := replay.DefaultEndpoint("crm", f.receiver.URL+"/hooks?token=a-secret-of-crm")
 	crm.AllowPrivate = true
 	crm.Retry.Schedule, crm.Retry.MaxAttempts = []time.Duration{20 * time.Millisecond}, 2
 	crm.Breaker.Failures = 0
@@ -102,11 +102,11 @@ func fixtureOn(t *testing.T, dsn string, allowPrivate bool) *fixture {
 // assertNoSecret fails the test if the log contains a secret. It shows the log of a failed test.
 func (f *fixture) assertNoSecret() {
 	if f.t.Failed() {
-		f.t.Logf("the log says\n%s", f.log)
+		f.t.Logf("log:\n%s", f.log)
 	}
 	for _, secret := range []string{readSecret, replaySecret, otherSecret, adminSecret, "a-secret-of-crm"} {
 		if strings.Contains(f.log.String(), secret) {
-			f.t.Errorf("a secret is in the log:\n%s", f.log)
+			f.t.Errorf("the log shows a secret:\n%s", f.log)
 		}
 	}
 }
@@ -130,7 +130,7 @@ func start(t *testing.T, actor func(context.Context) error) func() {
 	return func() { cancel(); <-done }
 }
 
-// answer is an answer of the API.
+// answer is a response with its body.
 type answer struct {
 	status int
 	header http.Header
@@ -142,15 +142,15 @@ func (a answer) problem(t *testing.T) api.Problem {
 	t.Helper()
 	var p api.Problem
 	if err := json.Unmarshal(a.body, &p); err != nil || a.header.Get("Content-Type") != "application/problem+json" {
-		t.Fatalf("%d is no problem: %s %s", a.status, a.header.Get("Content-Type"), a.body)
+		t.Fatalf("%d with an answer that is not a problem: %s %s", a.status, a.header.Get("Content-Type"), a.body)
 	}
 	if p.Status != a.status || p.Title != http.StatusText(a.status) || p.Detail == "" {
-		t.Errorf("%d is answered with the problem %+v", a.status, p)
+		t.Errorf("status %d with the problem %+v", a.status, p)
 	}
 	return p
 }
 
-// ask sends a request. body is nil, a text that is sent unchanged, or a value that is sent as JSON.
+// ask sends a request. body is nil, a string, which is sent unchanged, or a value, which is sent as JSON.
 func (f *fixture) ask(secret, method, path string, body any, header ...string) answer {
 	f.t.Helper()
 	var content io.Reader
@@ -239,7 +239,7 @@ func (f *fixture) awaitState(id uuid.UUID, state event.ReplayState) (r event.Rep
 	testutil.Eventually(f.t, 20*time.Second, func() error {
 		f.get(readSecret, "/api/v1/replays/"+id.String(), &r)
 		if r.State != state {
-			return fmt.Errorf("the replay is %s, want %s: %v", r.State, state, r.Counts)
+			return fmt.Errorf("state of the replay is %s, want %s: %v", r.State, state, r.Counts)
 		}
 		return nil
 	})
@@ -252,14 +252,14 @@ func (f *fixture) awaitEnd(id uuid.UUID) (r event.Replay) {
 	testutil.Eventually(f.t, 20*time.Second, func() error {
 		f.get(readSecret, "/api/v1/replays/"+id.String(), &r)
 		if !r.State.Final() {
-			return fmt.Errorf("the replay is %s: %v", r.State, r.Counts)
+			return fmt.Errorf("state of the replay is %s: %v", r.State, r.Counts)
 		}
 		return nil
 	})
 	return r
 }
 
-// newEvent returns the n-th event of a source.
+// newEvent returns event n of a source.
 func newEvent(source string, n int) event.Event {
 	at := time.Now().UTC().Truncate(time.Microsecond).Add(-time.Hour + time.Duration(n)*time.Millisecond)
 	return event.Event{
@@ -279,16 +279,16 @@ func newEvents(source string, n int) []event.Event {
 	return events
 }
 
-// sink is an endpoint that accepts every request, unless answer says otherwise.
-type sink struct {
+// receiver is an endpoint that accepts every request, unless answer does otherwise.
+type receiver struct {
 	*httptest.Server
 	mu     sync.Mutex
 	got    []*http.Request
 	answer func(w http.ResponseWriter, r *http.Request)
 }
 
-func newSink(t *testing.T) *sink {
-	s := &sink{}
+func newReceiver(t *testing.T) *receiver {
+	s := &receiver{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		s.mu.Lock()
@@ -305,14 +305,14 @@ func newSink(t *testing.T) *sink {
 	return s
 }
 
-// answers changes the answers of the sink.
-func (s *sink) answers(answer func(w http.ResponseWriter, r *http.Request)) {
+// answers changes the answers of the receiver.
+func (s *receiver) answers(answer func(w http.ResponseWriter, r *http.Request)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = answer
 }
 
-func (s *sink) requests() []*http.Request {
+func (s *receiver) requests() []*http.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]*http.Request(nil), s.got...)

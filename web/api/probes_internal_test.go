@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestBroken: /healthz fails when only a restart helps, without the text of the error.
+// TestBroken verifies that /healthz fails, without the error's text, when only a restart helps.
 func TestBroken(t *testing.T) {
 	var broken error
 	mux := http.NewServeMux()
@@ -19,10 +19,10 @@ func TestBroken(t *testing.T) {
 		return w
 	}
 	if w := ask(); w.Code != http.StatusOK {
-		t.Errorf("while all is well: %d", w.Code)
+		t.Errorf("before the failure: %d", w.Code)
 	}
 	broken = errors.New("fsync /secret-path: input/output error")
 	if w := ask(); w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "secret-path") {
-		t.Errorf("once the disk has failed: %d %s", w.Code, w.Body)
+		t.Errorf("after the disk failed: %d %s", w.Code, w.Body)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"hooktape/web/api"
 )
 
-// TestRecover: a panic is answered unless the answer has started; then the client sees a broken connection. The log has
-// the route but not the value of the panic.
+// TestRecover verifies that a panic is answered unless the answer has started, in which case the client sees a broken
+// connection, and that the log has the route but not the panic's value.
 func TestRecover(t *testing.T) {
 	var log bytes.Buffer
 	mux := http.NewServeMux()
@@ -38,10 +38,10 @@ func TestRecover(t *testing.T) {
 		t.Errorf("before the answer: %d %q, %v", status, text, err)
 	}
 	if status, text, err := get("/late"); err == nil {
-		t.Errorf("in the middle of the answer: %d with %d bytes, as if it were whole", status, len(text))
+		t.Errorf("in the middle of the answer: %d with %d bytes, as if it were complete", status, len(text))
 	}
 	server.Close() // ends the handlers, which write the log
 	if text := log.String(); strings.Count(text, "the API panicked") != 2 || !strings.Contains(text, "/early/{id}") || strings.Contains(text, "s3cret") {
-		t.Errorf("the log: %s", text)
+		t.Errorf("got the log %s", text)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"hooktape/replay"
 )
 
-// Plan says what a replay would do.
+// Plan describes the effect of a replay before it is created.
 type Plan struct {
 	replay.Plan
 	First   *time.Time `json:"first,omitempty" doc:"The time of receipt of the first event; absent without events."`
@@ -23,7 +23,7 @@ type Plan struct {
 	Samples []Event    `json:"samples" doc:"The first few events, in order of arrival."`
 }
 
-// Plan returns what a replay would do, and changes nothing.
+// Plan computes the effect of a replay without creating it.
 func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
 	if err := d.checkRequest(&want); err != nil {
 		return Plan{}, err

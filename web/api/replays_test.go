@@ -21,8 +21,8 @@ import (
 	"hooktape/web/api"
 )
 
-// TestCreate: a plan creates nothing; a replay goes to its target under the name of its creator; nothing is created
-// when there is nothing to send.
+// TestCreate verifies that a plan creates nothing, that a replay is sent to its target with the name of its creator,
+// and that no replay is created without events.
 func TestCreate(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -32,19 +32,19 @@ func TestCreate(t *testing.T) {
 	a := f.ask(replaySecret, "POST", "/api/v1/replays", want)
 	var plan api.Plan
 	if err := json.Unmarshal(a.body, &plan); err != nil || a.status != http.StatusOK || plan.Count != 25 || len(plan.Samples) != 10 ||
-		plan.Parts[0].Step != "paid" || plan.Seconds != 0.025 || plan.URL != f.sink.URL+"/hooks?token=***" {
-		t.Fatalf("the plan: %d %s", a.status, a.body)
+		plan.Parts[0].Step != "paid" || plan.Seconds != 0.025 || plan.URL != f.receiver.URL+"/hooks?token=***" {
+		t.Fatalf("plan: %d %s", a.status, a.body)
 	}
 	var none api.ReplayList
 	if f.get(readSecret, "/api/v1/replays", &none); none.Replays == nil || len(none.Replays) != 0 {
-		t.Fatalf("a plan has made a replay: %+v", none)
+		t.Fatalf("a plan created a replay: %+v", none)
 	}
 
 	delete(want, "dry_run")
 	a = f.ask(replaySecret, "POST", "/api/v1/replays", want)
 	var made event.Replay
 	if err := json.Unmarshal(a.body, &made); err != nil || a.status != http.StatusCreated || a.header.Get("Location") != "/api/v1/replays/"+made.ID.String() {
-		t.Fatalf("created: %d %v %s", a.status, a.header, a.body)
+		t.Fatalf("create: %d %v %s", a.status, a.header, a.body)
 	}
 	done := f.awaitState(made.ID, event.ReplayDone)
 	for before, want := range map[uuid.UUID]int{uuid.Nil: 1, made.ID: 0} {
@@ -54,9 +54,9 @@ func TestCreate(t *testing.T) {
 	}
 	if done.Counts[event.Delivered] != 25 || done.Total != 25 || done.CreatedBy != "replayer" || done.Endpoint != "crm" || done.Rate != 1000 ||
 		done.Order != event.OrderNone || done.Mode != event.ModeUndelivered || done.Retry != event.RetryEndpoint || done.Concurrency != 4 {
-		t.Errorf("the replay at its end: %+v", done)
+		t.Errorf("finished replay: %+v", done)
 	}
-	for _, r := range f.sink.requests() {
+	for _, r := range f.receiver.requests() {
 		if r.Header.Get("X-Secret") != "only-for-crm" {
 			t.Errorf("a request without the replay's header: %v", r.Header)
 		}
@@ -67,35 +67,35 @@ func TestCreate(t *testing.T) {
 		}
 	}
 
-	a = f.ask(replaySecret, "POST", "/api/v1/replays", want) // all delivered by now
+	a = f.ask(replaySecret, "POST", "/api/v1/replays", want) // all are delivered by now
 	if err := json.Unmarshal(a.body, &plan); err != nil || a.status != http.StatusOK || plan.Count != 0 || plan.Delivered != 25 || a.header.Get("Location") != "" {
-		t.Errorf("nothing to send is answered with %d %v %s", a.status, a.header, a.body)
+		t.Errorf("replay without events: %d %v %s", a.status, a.header, a.body)
 	}
 	if _, err := f.client(replaySecret).Create(context.Background(), "", replay.Request{To: "crm", Selection: event.Selection{Sources: []string{"shop"}}}); err != replay.ErrNothing {
-		t.Errorf("the client says %v", err)
+		t.Errorf("the client returned %v", err)
 	}
 	var one api.Event
-	f.get(readSecret, "/api/v1/events/"+plan0(t, f).String(), &one)
+	f.get(readSecret, "/api/v1/events/"+someEvent(t, f).String(), &one)
 	if len(one.Deliveries) != 1 || one.Deliveries[0].State != event.Delivered || len(one.Deliveries[0].Attempts) != 1 ||
-		string(one.Deliveries[0].Attempts[0].Response()) != "taken" || one.Deliveries[0].Attempts[0].URL != f.sink.URL+"/hooks?token=***" {
-		t.Errorf("the event's deliveries: %+v", one.Deliveries)
+		string(one.Deliveries[0].Attempts[0].Response()) != "taken" || one.Deliveries[0].Attempts[0].URL != f.receiver.URL+"/hooks?token=***" {
+		t.Errorf("deliveries of the event: %+v", one.Deliveries)
 	}
 	var list api.DeliveryList
 	if f.get(readSecret, "/api/v1/events/"+one.ID.String()+"/deliveries", &list); len(list.Deliveries) != 1 || len(list.Deliveries[0].Attempts) != 1 {
-		t.Errorf("the list of deliveries: %+v", list)
+		t.Errorf("list of deliveries: %+v", list)
 	}
 }
 
-// plan0 returns some event of the database.
-func plan0(t *testing.T, f *fixture) uuid.UUID {
+// someEvent returns the id of one event.
+func someEvent(t *testing.T, f *fixture) uuid.UUID {
 	t.Helper()
 	var page api.EventPage
 	f.get(readSecret, "/api/v1/events?limit=1", &page)
 	return page.Events[0].ID
 }
 
-// TestIdempotency: concurrent and repeated requests with one key create one replay. A key belongs to its creator and to
-// one request.
+// TestIdempotency verifies that concurrent and repeated requests with one key create one replay, and that a key belongs
+// to its creator and to one request.
 func TestIdempotency(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -116,27 +116,28 @@ func TestIdempotency(t *testing.T) {
 	}
 	all.Wait()
 	if len(ids) != 1 {
-		t.Errorf("six creations under one key: %v", ids)
+		t.Errorf("six creations with one key: %v", ids)
 	}
 	if a := f.ask(replaySecret, "POST", "/api/v1/replays", `{"selection":{},"to":"crm","mode":"all"}`, "Idempotency-Key", "monday 1"); a.status != http.StatusConflict {
-		t.Errorf("the key with another request: %d %s", a.status, a.body)
+		t.Errorf("same key, another request: %d %s", a.status, a.body)
 	}
 	if a := f.ask(otherSecret, "POST", "/api/v1/replays", body, "Idempotency-Key", "monday 1"); a.status != http.StatusCreated {
-		t.Errorf("another one's same key: %d %s", a.status, a.body)
+		t.Errorf("same key of another creator: %d %s", a.status, a.body)
 	}
 	if a := f.ask(replaySecret, "POST", "/api/v1/replays", body); a.status != http.StatusCreated {
 		t.Errorf("without a key: %d %s", a.status, a.body)
 	}
 	if a := f.ask(replaySecret, "POST", "/api/v1/replays", body, "Idempotency-Key", strings.Repeat("k", 256)); a.status != http.StatusUnprocessableEntity {
-		t.Errorf("a key too long: %d %s", a.status, a.body)
+		t.Errorf("too long key: %d %s", a.status, a.body)
 	}
 	var list api.ReplayList
 	if f.get(readSecret, "/api/v1/replays", &list); len(list.Replays) != 3 {
-		t.Errorf("there are %d replays, want 3", len(list.Replays))
+		t.Errorf("%d replays, want 3", len(list.Replays))
 	}
 }
 
-// TestSteer: a replay is paused, resumed at another rate, and cancelled; the audit log has who did it.
+// TestSteer pauses a replay, resumes it with another rate and cancels it, and verifies that the audit log has who did
+// it.
 func TestSteer(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -153,16 +154,16 @@ func TestSteer(t *testing.T) {
 	steer(replaySecret, "PATCH", path, `{"state":"paused"}`)
 	f.awaitState(r.ID, event.ReplayPaused)
 	testutil.Eventually(f.t, 5*time.Second, func() error {
-		before := len(f.sink.requests())
-		time.Sleep(300 * time.Millisecond) // six at its rate
-		if after := len(f.sink.requests()); after > before || after > 150 {
-			return fmt.Errorf("paused, and %d more requests", after-before)
+		before := len(f.receiver.requests())
+		time.Sleep(300 * time.Millisecond) // time for six requests at this rate
+		if after := len(f.receiver.requests()); after > before || after > 150 {
+			return fmt.Errorf("%d more requests after the pause", after-before)
 		}
 		return nil
 	})
 	steer(otherSecret, "PATCH", path, `{"state":"running","rate":40}`)
 	if again := f.awaitState(r.ID, event.ReplayRunning); again.Rate != 40 {
-		t.Errorf("the rate is %v", again.Rate)
+		t.Errorf("got the rate %v", again.Rate)
 	}
 	steer(replaySecret, "POST", path+"/cancel", nil)
 	testutil.Eventually(f.t, 10*time.Second, func() error {
@@ -192,7 +193,7 @@ func TestSteer(t *testing.T) {
 	want := []string{"replayer endpoint.resume crm 127.0.0.1", "replayer endpoint.pause crm 127.0.0.1", "replayer replay.cancel " + id + " 127.0.0.1",
 		"other replay.resume " + id + " 127.0.0.1", "other replay.set-rate " + id + " 127.0.0.1", "replayer replay.pause " + id + " 127.0.0.1", "replayer replay.create " + id + " 127.0.0.1"}
 	if strings.Join(lines, "\n") != strings.Join(want, "\n") {
-		t.Errorf("the audit log:\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+		t.Errorf("audit log:\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
 }
 
@@ -212,13 +213,13 @@ func (f *fixture) awaitEndpoint(name, state string) {
 	})
 }
 
-// TestDiff: the answers of a replay are compared with those of an earlier one.
+// TestDiff verifies the comparison of a replay's answers with an earlier replay's.
 func TestDiff(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.insert(newEvents("shop", 6)...)
 	f.awaitState(f.create("shop", nil).ID, event.ReplayDone)
-	f.sink.answers(func(w http.ResponseWriter, r *http.Request) {
+	f.receiver.answers(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Header.Get("X-Hooktape-Event-Id")[35] % 2 {
 		case 0:
 			fmt.Fprint(w, "taken")
@@ -245,34 +246,34 @@ func TestDiff(t *testing.T) {
 	}
 	none, err := f.client(readSecret).Diff(context.Background(), again.ID, "elsewhere", 5)
 	if err != nil || none.OnlyHere != 6 {
-		t.Errorf("against one that got nothing: %+v, %v", none, err)
+		t.Errorf("against an endpoint without deliveries: %+v, %v", none, err)
 	}
 	if _, err := f.client(readSecret).Diff(context.Background(), again.ID, "cmr", 5); err == nil || !strings.Contains(err.Error(), `there is no endpoint "cmr"; known are crm, elsewhere`) {
-		t.Errorf("against one that is not known: %v", err)
+		t.Errorf("against an unknown endpoint: %v", err)
 	}
 }
 
-// version7 matches the middle of a UUIDv7, once in each.
+// version7 matches the middle of a UUIDv7, once in each id.
 var version7 = regexp.MustCompile(`-7[0-9a-f]{3}-[89ab]`)
 
-// TestPrivateAddressesByRole: replay.allow_private applies to the role admin only. The setting of a configured endpoint
-// applies to everyone.
+// TestPrivateAddressesByRole verifies that replay.allow_private applies to the role admin only, and that the setting of
+// a configured endpoint applies to every role.
 func TestPrivateAddressesByRole(t *testing.T) {
 	t.Parallel()
 	f := fixtureOn(t, storetest.DSN(t), true)
 	f.insert(newEvents("shop", 3)...)
-	want := replay.Request{To: f.sink.URL + "/hook", Selection: event.Selection{Sources: []string{"shop"}}}
+	want := replay.Request{To: f.receiver.URL + "/hook", Selection: event.Selection{Sources: []string{"shop"}}}
 	replayer := f.client(replaySecret)
 	for doing, refused := range map[string]func() error{
 		"planned": func() error { _, err := replayer.Plan(context.Background(), want); return err },
 		"made":    func() error { _, err := replayer.Create(context.Background(), "", want); return err },
 	} {
 		if err := refused(); err == nil || !strings.Contains(err.Error(), "for the role admin and the local command line, replay.allow_private in the configuration allows it") {
-			t.Errorf("a replay to this machine is %s by the role replay: %v", doing, err)
+			t.Errorf("replay to this machine %s by the role replay: %v", doing, err)
 		}
 	}
 	if list, err := replayer.Replays(context.Background(), uuid.Nil, 10); err != nil || len(list) > 0 {
-		t.Errorf("there are replays: %+v, %v", list, err)
+		t.Errorf("unexpected replays: %+v, %v", list, err)
 	}
 	r, err := f.client(adminSecret).Create(context.Background(), "", want)
 	if err != nil {
@@ -286,22 +287,22 @@ func TestPrivateAddressesByRole(t *testing.T) {
 	f.awaitState(r.ID, event.ReplayDone)
 }
 
-// TestMasking: the query values of a replay's URL are masked everywhere.
+// TestMasking verifies that the query values of a replay's URL are masked everywhere.
 func TestMasking(t *testing.T) {
 	t.Parallel()
 	f := fixtureOn(t, storetest.DSN(t), true)
 	events := newEvents("shop", 150)
 	f.insert(events...)
 	const secret = "secret-of-the-receiver"
-	want := replay.Request{To: f.sink.URL + "/hook?key=" + secret, Selection: event.Selection{IDs: make([]uuid.UUID, len(events)), UndeliveredTo: f.sink.URL + "/hook?key=" + secret},
+	want := replay.Request{To: f.receiver.URL + "/hook?key=" + secret, Selection: event.Selection{IDs: make([]uuid.UUID, len(events)), UndeliveredTo: f.receiver.URL + "/hook?key=" + secret},
 		ReplayOptions: event.ReplayOptions{Rate: 1, MaxAttempts: 1, Headers: []event.Header{{Name: "Authorization", Value: secret}}}}
 	for i, e := range events {
 		want.Selection.IDs[i] = e.ID
 	}
-	client := f.client(adminSecret) // who may send to this machine
+	client := f.client(adminSecret) // an admin may send to this machine
 	plan, err := client.Plan(context.Background(), want)
 	if err != nil || plan.Count != 150 {
-		t.Fatalf("the plan: %+v, %v", plan, err)
+		t.Fatalf("plan: %+v, %v", plan, err)
 	}
 	r, err := client.Create(context.Background(), "key", want)
 	if err != nil {
@@ -309,12 +310,12 @@ func TestMasking(t *testing.T) {
 	}
 	again, err := client.Create(context.Background(), "key", want)
 	if err != nil || again.ID != r.ID || len(again.Selection.IDs) != 150 {
-		t.Errorf("created again: %+v, %v", again, err)
+		t.Errorf("repeated creation: %+v, %v", again, err)
 	}
 	f.awaitState(r.ID, event.ReplayRunning)
 	testutil.Eventually(f.t, 10*time.Second, func() error {
 		a := f.ask(readSecret, "GET", "/api/v1/events/"+events[0].ID.String(), nil)
-		if !strings.Contains(string(a.body), `"endpoint":"`+replay.TargetName(want.To)+`"`) || !strings.Contains(string(a.body), f.sink.URL+`/hook?key=***#`) {
+		if !strings.Contains(string(a.body), `"endpoint":"`+replay.TargetName(want.To)+`"`) || !strings.Contains(string(a.body), f.receiver.URL+`/hook?key=***#`) {
 			return fmt.Errorf("the delivery: %s", a.body)
 		}
 		return nil
@@ -338,7 +339,7 @@ func TestMasking(t *testing.T) {
 	testutil.Eventually(f.t, 10*time.Second, func() error {
 		page, err := client.Events(context.Background(), event.Selection{UndeliveredTo: want.To}, 1000, "")
 		if err == nil && len(page.Events) == len(events) {
-			err = fmt.Errorf("undelivered to the URL are %d of %d", len(page.Events), len(events))
+			err = fmt.Errorf("%d of %d events are undelivered to the URL", len(page.Events), len(events))
 		}
 		return err
 	})
@@ -347,14 +348,14 @@ func TestMasking(t *testing.T) {
 	}
 }
 
-// TestTargetsOfOneReceiver: deliveries to two URLs of one receiver that differ in the query are distinct for replays,
-// selections and comparisons. The names of the targets differ and reveal no secret.
+// TestTargetsOfOneReceiver verifies that replays, selections and comparisons distinguish two URLs of one receiver that
+// differ in the query, and that the targets' names differ and show no secret.
 func TestTargetsOfOneReceiver(t *testing.T) {
 	t.Parallel()
 	f := fixtureOn(t, storetest.DSN(t), true)
 	f.insert(newEvents("shop", 3)...)
 	c := f.client(adminSecret)
-	lead, deal := f.sink.URL+"/h.php?action=lead", f.sink.URL+"/h.php?action=deal"
+	lead, deal := f.receiver.URL+"/h.php?action=lead", f.receiver.URL+"/h.php?action=deal"
 	names := map[string]bool{}
 	for i, to := range []string{lead, deal} {
 		r, err := c.Create(context.Background(), "", replay.Request{To: to})
@@ -366,18 +367,18 @@ func TestTargetsOfOneReceiver(t *testing.T) {
 		if strings.Contains(r.Endpoint, "action=lead") || strings.Contains(r.Endpoint, "action=deal") {
 			t.Errorf("the name shows the query: %s", r.Endpoint)
 		}
-		if got := len(f.sink.requests()); got != 3*(i+1) {
+		if got := len(f.receiver.requests()); got != 3*(i+1) {
 			t.Errorf("%d requests after the replay to %s", got, to)
 		}
 		if _, err := c.Create(context.Background(), "", replay.Request{To: r.Endpoint}); err == nil {
-			t.Errorf("a replay to the name %s is made", r.Endpoint)
+			t.Errorf("a replay to the name %s was created", r.Endpoint)
 		}
 		if diff, err := c.Diff(context.Background(), r.ID, lead, 10); err != nil || diff.OnlyHere != uint64(3*(1-i)) || diff.Same != uint64(3*i) {
 			t.Errorf("compared with %s: %+v, %v", lead, diff, err)
 		}
 	}
 	if len(names) != 2 {
-		t.Errorf("the targets are named %v", names)
+		t.Errorf("names of the targets: %v", names)
 	}
 	for _, to := range []string{lead, deal} {
 		if _, err := c.Create(context.Background(), "", replay.Request{To: to}); !errors.Is(err, replay.ErrNothing) {

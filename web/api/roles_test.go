@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// TestRoles: each operation rejects a missing token, a wrong token and too weak a role, in this order and before it
-// checks anything else of the request.
+// TestRoles verifies that each operation rejects a missing token, a wrong token and too weak a role, in this order and
+// before it checks anything else of the request.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -26,7 +26,7 @@ func TestRoles(t *testing.T) {
 		{"read", "GET", "/replays/" + id + "/deliveries"},
 		{"replay", "POST", "/endpoints/crm/pause"}, {"replay", "POST", "/endpoints/crm/resume"}, {"replay", "POST", "/replays"},
 		{"replay", "PATCH", "/replays/" + id}, {"replay", "POST", "/replays/" + id + "/cancel"}, {"admin", "GET", "/audit-log"},
-		{"admin", "POST", "/events/accept"},
+		{"admin", "POST", "/events/accept"}, {"read", "GET", "/views"}, {"replay", "PUT", "/views/x"}, {"replay", "DELETE", "/views/x"},
 	} {
 		weaker := map[string][]string{"read": nil, "replay": {readSecret}, "admin": {readSecret, replaySecret}}[c.role]
 		enough := map[string]string{"read": readSecret, "replay": replaySecret, "admin": adminSecret}[c.role]
@@ -55,19 +55,19 @@ func TestRoles(t *testing.T) {
 	}
 	for _, kind := range []string{"Basic", "bearerx", ""} {
 		if a := f.ask("", "GET", "/api/v1/events", nil, "Authorization", kind+" "+readSecret); a.status != http.StatusUnauthorized {
-			t.Errorf("%q lets in: %d", kind, a.status)
+			t.Errorf("header %q was accepted: %d", kind, a.status)
 		}
 	}
 	if a := f.ask("", "GET", "/api/v1/events", nil, "Authorization", "bearer   "+readSecret); a.status != http.StatusOK {
-		t.Errorf("bearer in lower case: %d %s", a.status, a.body)
+		t.Errorf("\"bearer\" in lower case: %d %s", a.status, a.body)
 	}
 	if a := f.ask("", "GET", "/api/v1/events?access_token="+readSecret, nil); a.status != http.StatusUnauthorized {
-		t.Errorf("a token in the URL: %d", a.status)
+		t.Errorf("token in the URL: %d", a.status)
 	}
 }
 
-// TestWhere: only admins may use expressions, wherever they are in a request. An invalid expression is explained in
-// ClickHouse's words.
+// TestWhere verifies that only admins may use expressions, wherever they are in a request, and that the answer to an
+// invalid one has ClickHouse's message.
 func TestWhere(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -110,7 +110,7 @@ func TestWhere(t *testing.T) {
 		for _, wrong := range []string{"nonsense(", "no_such_column = 1", "1) OR (1", "sleep(3) SETTINGS readonly = 0", "1; DROP TABLE events", "'", "source = 'a' --", "\x00"} {
 			a := way.ask(adminSecret, wrong)
 			if wrong == "source = 'a' --" && a.status < 300 {
-				continue // a comment reaches nothing of ours
+				continue // a comment has no effect outside of the expression
 			}
 			if p := a.problem(t); a.status != http.StatusUnprocessableEntity || strings.Contains(p.Detail, "received_at <") || strings.Contains(p.Detail, "127.0.0.1") {
 				t.Errorf("%s, %q: %d %s", way.name, wrong, a.status, p.Detail)
@@ -118,10 +118,10 @@ func TestWhere(t *testing.T) {
 		}
 	}
 	if p := f.ask(adminSecret, "GET", "/api/v1/events?where="+escape("source = 'shop' AND no_such_column"), nil).problem(t); !strings.Contains(p.Detail, "no_such_column") {
-		t.Errorf("ClickHouse's words are lost: %s", p.Detail)
+		t.Errorf("ClickHouse's message is missing: %s", p.Detail)
 	}
 	if p := f.ask(adminSecret, "GET", "/api/v1/events?where="+escape("length(body > 3"), nil).problem(t); !strings.Contains(p.Detail, "character 7") {
-		t.Errorf("the position is lost: %s", p.Detail)
+		t.Errorf("the position is missing: %s", p.Detail)
 	}
 }
 

@@ -22,8 +22,8 @@ import (
 	"hooktape/web/api"
 )
 
-// TestStream: a stream sends the progress immediately and every second, finishes with end, and each message conforms to
-// the document.
+// TestStream verifies that a stream sends the progress immediately and every second, ends with the message end, and
+// that each message conforms to the document.
 func TestStream(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -32,7 +32,7 @@ func TestStream(t *testing.T) {
 	response := f.stream(r.ID)
 	defer response.Body.Close()
 	if response.Header.Get("Content-Type") != "text/event-stream" || response.Header.Get("X-Accel-Buffering") != "no" || response.Header.Get("Cache-Control") != "no-store" {
-		t.Errorf("its header: %v", response.Header)
+		t.Errorf("header of the stream: %v", response.Header)
 	}
 	check := f.web.Transport.(*checker)
 	var names []string
@@ -50,11 +50,11 @@ func TestStream(t *testing.T) {
 		}
 	}
 	if n := len(names); n < 3 || names[n-1] != "end" || strings.Count(strings.Join(names, " "), "end") != 1 || names[0] != "progress" {
-		t.Errorf("the messages are %v", names)
+		t.Errorf("got the messages %v", names)
 	}
 }
 
-// stream opens a stream without our client.
+// stream opens a stream without the package's client.
 func (f *fixture) stream(id uuid.UUID) *http.Response {
 	f.t.Helper()
 	request, err := http.NewRequest("GET", f.server.URL+"/api/v1/replays/"+id.String()+"/stream", nil)
@@ -70,7 +70,8 @@ func (f *fixture) stream(id uuid.UUID) *http.Response {
 	return response
 }
 
-// TestWatchOverLostConnections: the client follows a replay to its end although its connections are cut and refused.
+// TestWatchOverLostConnections verifies that the client follows a replay to its end although its connections are cut
+// and refused.
 func TestWatchOverLostConnections(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -94,7 +95,7 @@ func TestWatchOverLostConnections(t *testing.T) {
 			return nil
 		}
 		if p.Replay.Counts[event.Delivered] < last.Counts[event.Delivered] {
-			t.Errorf("delivered goes back from %d to %d", last.Counts[event.Delivered], p.Replay.Counts[event.Delivered])
+			t.Errorf("the number of delivered events fell from %d to %d", last.Counts[event.Delivered], p.Replay.Counts[event.Delivered])
 		}
 		last = p.Replay
 		if told++; told == 2 || told == 4 {
@@ -108,8 +109,8 @@ func TestWatchOverLostConnections(t *testing.T) {
 	}
 }
 
-// TestWatchEnds: watching ends immediately when the callback returns an error, when ctx ends, and when there is no such
-// replay.
+// TestWatchEnds verifies that watching ends immediately when the callback returns an error, when ctx ends, and when the
+// replay does not exist.
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -118,19 +119,19 @@ func TestWatchEnds(t *testing.T) {
 	client := f.client(readSecret)
 	enough := errors.New("enough")
 	if err := client.Watch(context.Background(), r.ID, func(api.Progress, error) error { return enough }); err != enough {
-		t.Errorf("watching ends with %v", err)
+		t.Errorf("Watch returned %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := client.Watch(ctx, r.ID, func(api.Progress, error) error { cancel(); return nil }); !errors.Is(err, context.Canceled) {
-		t.Errorf("watching ends with %v", err)
+		t.Errorf("Watch returned %v", err)
 	}
 	var problem *api.Problem
-	err := client.Watch(context.Background(), uuid.New(), func(api.Progress, error) error { t.Error("something is told"); return nil })
+	err := client.Watch(context.Background(), uuid.New(), func(api.Progress, error) error { t.Error("the callback was called"); return nil })
 	if !errors.As(err, &problem) || problem.Status != http.StatusNotFound {
-		t.Errorf("watching nothing ends with %v", err)
+		t.Errorf("Watch of an unknown replay returned %v", err)
 	}
 
-	var open []*http.Response // as many as there may be
+	var open []*http.Response // all streams that are allowed
 	refused := 0
 	for range 10 {
 		response := f.stream(r.ID)
@@ -142,11 +143,11 @@ func TestWatchEnds(t *testing.T) {
 	for _, response := range open {
 		response.Body.Close()
 	}
-	if refused < 2 { // streams of before may still be open
-		t.Errorf("of 10 streams at once %d were refused, want 2 or more", refused)
+	if refused < 2 { // earlier streams may still be open
+		t.Errorf("of 10 concurrent streams %d were refused, want 2 or more", refused)
 	}
 	testutil.Eventually(f.t, 10*time.Second, func() error {
-		had := errors.New("a stream may be had again")
+		had := errors.New("no stream is free yet")
 		err := client.Watch(context.Background(), r.ID, func(_ api.Progress, lost error) error { return cmp.Or(lost, had) })
 		if errors.Is(err, had) {
 			return nil

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// Role says what a token permits. Each role includes the weaker ones.
+// Role is the permission level of a token. Each role includes the weaker ones.
 type Role string
 
 // The roles.

@@ -15,14 +15,15 @@ import (
 	"hooktape/internal/testutil/browsertest"
 )
 
-// axe is axe-core 4.14.1 (testdata/axe.LICENSE), which finds barriers for people with disabilities.
+// axe is axe-core 4.14.1 (testdata/axe.LICENSE), which finds accessibility problems.
 //
 //go:embed testdata/axe.min.js.gz
 var axe []byte
 
 func pageOf(limit int) store.Page { return store.Page{Limit: limit} }
 
-// TestAccessible: axe-core finds nothing serious or critical on any page, in light, in dark and on a phone.
+// TestAccessible verifies that axe-core finds no serious or critical problem on any page, in light, in dark and on a
+// phone.
 func TestAccessible(t *testing.T) {
 	t.Parallel()
 	unzip, err := gzip.NewReader(bytes.NewReader(axe))
@@ -40,7 +41,8 @@ func TestAccessible(t *testing.T) {
 	f.insert(newLead("7", "Анна", 3*time.Minute), e, newLead("7", "Анна Иванова", time.Minute), refused)
 	replayed := f.replayOf(f.login(adminSecret), "since=1h&endpoint=crm&mode=all")
 	b := f.browser(adminSecret)
-	looked := append(pages(e, replayed), "/nowhere", "/?text=nothing", "/events/"+refused.ID.String())
+	looked := append(pages(e, replayed), "/nowhere", "/?text=nothing", "/events/"+refused.ID.String(), "/accept?id="+refused.ID.String(),
+		"/?rejected=true&text=nothing")
 	for _, page := range looked {
 		b.Open(f.url + page)
 		b.Await(`document.querySelector('h1') && !document.querySelector('[hx-trigger=load]:has(p.hint)')`)
@@ -59,19 +61,19 @@ func TestAccessible(t *testing.T) {
 	f.assertClean(b)
 }
 
-// looks are the ways to show a page. Only the stylesheet depends on them.
+// looks are the ways to show a page. They differ in the stylesheet's result only.
 var looks = []struct {
 	name  string
 	dark  bool
 	width int64
-	rules string // of axe; all if empty
+	rules string // rules of axe; all if empty
 }{
 	{"light", false, 1280, ""},
 	{"dark", true, 1280, `runOnly: ['color-contrast', 'link-in-text-block'],`}, // only colours differ from light
 	{"dark, on a phone", true, 375, ""},
 }
 
-// assertAccessible runs axe, which the page has loaded.
+// assertAccessible runs axe, which the page must have loaded.
 func assertAccessible(t *testing.T, b *browsertest.Browser, rules, page string) {
 	t.Helper()
 	var faults []string

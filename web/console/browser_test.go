@@ -20,7 +20,7 @@ import (
 	"hooktape/web/console"
 )
 
-// TestPauseAndResume pauses a replay by the page's buttons, changes its rate, resumes it, and waits for its end.
+// TestPauseAndResume pauses a replay with the page's buttons, changes its rate, resumes it, and waits for its end.
 func TestPauseAndResume(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -42,36 +42,36 @@ func TestPauseAndResume(t *testing.T) {
 	b.AwaitText("#progress", "paused")
 	b.Await(`document.querySelector('form[action$="/resume"]')`)
 	var still int
-	testutil.Eventually(f.t, 20*time.Second, func() error { // what was on its way comes to its end
-		before, _ := f.sink.count()
+	testutil.Eventually(f.t, 20*time.Second, func() error { // requests in flight are completed
+		before, _ := f.receiver.count()
 		if before != still || before == 0 {
 			still = before
-			return fmt.Errorf("%d came, and more is coming", before)
+			return fmt.Errorf("%d requests, and more are arriving", before)
 		}
 		return nil
 	})
 	if still == total {
-		t.Fatal("the replay was over before it was paused: nothing is proved")
+		t.Fatal("the replay ended before it was paused: the test proves nothing")
 	}
 	b.Run(chromedp.SetValue(`form[action$="/set-rate"] input`, "0", chromedp.ByQuery), chromedp.Submit(`form[action$="/set-rate"]`, chromedp.ByQuery))
 	b.AwaitText("#progress", "paused")
 	b.Click(`form[action$="/resume"] button`)
 	testutil.Eventually(f.t, 2*time.Minute, func() error {
-		if events, _ := f.sink.count(); events < total {
-			return fmt.Errorf("%d of %d came", events, total)
+		if events, _ := f.receiver.count(); events < total {
+			return fmt.Errorf("%d of %d events arrived", events, total)
 		}
 		return nil
 	})
 	b.AwaitText("#progress", "completed")
 	b.AwaitText("#progress", "2\u202f000 of 2\u202f000 delivered")
-	b.Await(`!document.querySelector('#steer form')`) // there is nothing more to steer
-	if got, requests := f.sink.count(); got != total || requests != total {
-		t.Errorf("the sink has %d of %d events, in %d requests", got, total, requests)
+	b.Await(`!document.querySelector('#steer form')`) // the form disappears at the end
+	if got, requests := f.receiver.count(); got != total || requests != total {
+		t.Errorf("the receiver got %d of %d events, in %d requests", got, total, requests)
 	}
 	f.assertClean(b)
 }
 
-// TestTail: new events appear in the list, in their place, once, and not while the list is paused.
+// TestTail verifies that new events appear in the list, in their place, once, and not while the list is paused.
 func TestTail(t *testing.T) {
 	f := newFixture(t)
 	f.insert(newLead("1", "Первая", time.Minute))
@@ -79,13 +79,13 @@ func TestTail(t *testing.T) {
 	b.AwaitText("#rows", "Первая")
 	f.insert(newLead("2", "Вторая", 0))
 	if took := b.Await(`document.querySelector('#rows tr').textContent.includes('Вторая')`); took > 3*time.Second {
-		t.Errorf("a new event is seen after %s, want at most 3 s", took)
+		t.Errorf("a new event appeared after %s, want at most 3 s", took)
 	}
-	f.insert(newLead("3", "Поздняя", 90*time.Second)) // received before those that are shown already
+	f.insert(newLead("3", "Поздняя", 90*time.Second)) // received before events that are already shown
 	b.Await(`[...document.querySelectorAll('#rows tr')].map(r => r.textContent.match(/Первая|Вторая|Поздняя/)[0]).join() === 'Вторая,Первая,Поздняя'`)
 	b.AwaitText("#news", "1 new event")
 
-	// What a look brings alone, without those before it, goes to its place as well.
+	// Events of one poll without earlier ones are inserted at their place, too.
 	var order string
 	b.Script(`(() => {
 		const rows = document.querySelector('#rows'), last = rows.lastElementChild
@@ -94,7 +94,7 @@ func TestTail(t *testing.T) {
 		return [...rows.children].map(r => r.textContent.match(/Первая|Вторая|Поздняя/)[0]).join()
 	})()`, &order)
 	if order != "Вторая,Первая,Поздняя" {
-		t.Errorf("the rows are in the order %s", order)
+		t.Errorf("got the rows in the order %s", order)
 	}
 
 	b.Press("p")
@@ -104,22 +104,22 @@ func TestTail(t *testing.T) {
 	var before, after float64
 	b.Script(asked, &before)
 	b.Script(`window.ticks = 0, setInterval(() => window.ticks++, 1000)`, nil)
-	b.Await(`window.ticks > 2`) // longer than from one look to the next
+	b.Await(`window.ticks > 2`) // longer than the interval of polls
 	b.Script(asked, &after)
 	if after > before+1 || strings.Contains(b.Text("#rows"), "Четвёртая") {
-		t.Errorf("a paused list goes on: it has asked %v times, then %v", before, after)
+		t.Errorf("a paused list still polls: %v requests, then %v", before, after)
 	}
 	b.Press("p")
 	b.AwaitText("#rows", "Четвёртая")
 	var rows float64
 	b.Script(`document.querySelectorAll('#rows tr').length`, &rows)
 	if rows != 4 {
-		t.Errorf("the list has %v rows of 4 events", rows)
+		t.Errorf("the list has %v rows for 4 events", rows)
 	}
 	f.assertClean(b)
 }
 
-// TestTailIsCutOff: a list that cannot ask for new events says that it is disconnected.
+// TestTailIsCutOff verifies that a list that cannot ask for new events says that it is disconnected.
 func TestTailIsCutOff(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -137,7 +137,7 @@ func TestTailIsCutOff(t *testing.T) {
 	b.AwaitText("#rows", "Первая")
 }
 
-// TestTailOfMany: the list says so when more events arrive than one answer has, and only then.
+// TestTailOfMany verifies that the list says so if and only if more events arrive than one answer has.
 func TestTailOfMany(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -150,7 +150,7 @@ func TestTailOfMany(t *testing.T) {
 	f.insert(many("Первая", 110)...)
 	b := f.browser(readSecret)
 	b.AwaitText("#rows", "Первая")
-	f.insert(newLead("7", "Одна", 0)) // the look goes back, and brings a hundred
+	f.insert(newLead("7", "Одна", 0)) // the poll starts earlier, and returns a hundred events
 	b.AwaitText("#rows", "Одна")
 	b.Await(`document.querySelector('#much').hidden`)
 	f.insert(many("Вторая", 120)...)
@@ -159,7 +159,7 @@ func TestTailOfMany(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestTailOfAnEmptyList: the first event of all appears.
+// TestTailOfAnEmptyList verifies that the first event of all appears.
 func TestTailOfAnEmptyList(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -195,7 +195,7 @@ func TestKeyboard(t *testing.T) {
 	b.Await(`document.querySelector('#help').open`)
 	b.Run(chromedp.KeyEvent("\u001b"))
 	b.Await(`!document.querySelector('#help').open`)
-	for range 40 { // by the tabulator to the button, as one would
+	for range 40 { // tab to the button, as a user does
 		var there bool
 		if b.Script(`document.activeElement.textContent === 'Replay'`, &there); there {
 			break
@@ -241,7 +241,7 @@ func TestWithoutJavaScript(t *testing.T) {
 	testutil.Eventually(f.t, 20*time.Second, func() error {
 		b.Run(chromedp.Reload())
 		if text := b.Text("#progress"); !strings.Contains(text, "completed") {
-			return fmt.Errorf("the page says %s", text)
+			return fmt.Errorf("the page shows %s", text)
 		}
 		return nil
 	})
@@ -251,8 +251,8 @@ func TestWithoutJavaScript(t *testing.T) {
 	f.assertClean(b)
 }
 
-// testLinkFromElsewhere: a user who follows a link on another site is still logged in, although the first request has
-// no cookie.
+// testLinkFromElsewhere verifies that a user who follows a link on another site is still logged in, although the first
+// request has no cookie.
 func (f *fixture) testLinkFromElsewhere() {
 	t := f.t
 	e := newLead("7", "Анна Петрова", 2*time.Minute)
@@ -261,13 +261,13 @@ func (f *fixture) testLinkFromElsewhere() {
 	chat := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `<!doctype html><a id=go href="%s/events/%s">look</a>`, f.url, e.ID)
 	})
-	elsewhere := strings.Replace(serve(t, chat), "127.0.0.1", "localhost", 1) // another site to browsers
+	elsewhere := strings.Replace(serve(t, chat), "127.0.0.1", "localhost", 1) // another site for browsers
 	b.Open(elsewhere)
 	b.Click("#go")
 	b.AwaitText("h1", "Анна Петрова")
 }
 
-// testPhone: no page is wider than a phone.
+// testPhone verifies that no page is wider than a phone.
 func (f *fixture) testPhone(e event.Event, replayed uuid.UUID) {
 	t := f.t
 	b := f.browser(adminSecret)
@@ -284,7 +284,7 @@ func (f *fixture) testPhone(e event.Event, replayed uuid.UUID) {
 	f.assertClean(b)
 }
 
-// TestDrag: dragging a range on the chart sets the time of the list; copy buttons copy.
+// TestDrag verifies that dragging a range on the chart sets the time of the list, and that copy buttons copy.
 func TestDrag(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -306,7 +306,7 @@ func TestDrag(t *testing.T) {
 	var minutes float64
 	b.Script(`(p => (Date.parse(p.get('until')) - Date.parse(p.get('from'))) / 60000)(new URLSearchParams(location.search))`, &minutes)
 	if minutes < 29 || minutes > 31 || !strings.Contains(b.Text(".chips"), "source") {
-		t.Errorf("half of the hour is %v minutes, with the filters %s", minutes, b.Text(".chips"))
+		t.Errorf("dragging selects %v minutes, with the filters %s", minutes, b.Text(".chips"))
 	}
 	b.Open(f.url + "/events/" + e.ID.String())
 	scripted(b)
@@ -317,12 +317,12 @@ func TestDrag(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestReload: reloading the answer to a form does not send the form again.
+// TestReload verifies that reloading the answer to a form does not send the form again.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	var tests atomic.Int32
-	f.sink.answers(func(w http.ResponseWriter, r *http.Request) {
+	f.receiver.answers(func(w http.ResponseWriter, r *http.Request) {
 		tests.Add(1)
 		fmt.Fprint(w, "test taken")
 	})
@@ -334,7 +334,7 @@ func TestReload(t *testing.T) {
 	b.Run(chromedp.Reload())
 	b.Await(`document.querySelector('h1') && !document.querySelector('.tested')`)
 	if n := tests.Load(); n != 1 {
-		t.Errorf("%d test requests were made", n)
+		t.Errorf("%d test requests sent", n)
 	}
 	b.Open(f.url + "/sources")
 	b.Click(`form[action$="/reveal"] button`)
@@ -345,7 +345,7 @@ func TestReload(t *testing.T) {
 	f.assertClean(b)
 }
 
-// testBrowsersZone: the script tells the server the browser's time zone, and reloads the page in it.
+// testBrowsersZone verifies that the script sends the browser's time zone to the server, and reloads the page in it.
 func (f *fixture) testBrowsersZone() {
 	e := newLead("7", "Анна", 0)
 	f.insert(e)
@@ -357,7 +357,7 @@ func (f *fixture) testBrowsersZone() {
 	f.assertClean(b)
 }
 
-// testRelativeTimes: the script keeps a relative time up to date, as the server would write it.
+// testRelativeTimes verifies that the script updates a relative time with the same text as the server.
 func (f *fixture) testRelativeTimes() {
 	e := newLead("7", "Анна", 0)
 	f.insert(e)
@@ -370,13 +370,13 @@ func (f *fixture) testRelativeTimes() {
 		var script string
 		b.Script(fmt.Sprintf("ago(%f)", away.Seconds()*1000), &script)
 		if server := console.Ago(away); script != server {
-			f.t.Errorf("%s away: the script says %q, the server %q", away, script, server)
+			f.t.Errorf("%s ago: the script shows %q, the server %q", away, script, server)
 		}
 	}
 	f.assertClean(b)
 }
 
-// testZone: times are in the browser's zone, which the page names.
+// testZone verifies that times are in the browser's zone, which the page names.
 func (f *fixture) testZone() {
 	t := f.t
 	e := newLead("7", "Анна", 0)
@@ -389,11 +389,11 @@ func (f *fixture) testZone() {
 		t.Fatal(err)
 	}
 	if want := e.ReceivedAt.In(zone).Format("2006-01-02 15:04:05.000 ") + "+05:45"; !strings.Contains(page, want) || !strings.Contains(page, "Asia/Kathmandu, UTC&#43;5:45") {
-		t.Errorf("the page has not %s and the zone", want)
+		t.Errorf("the page does not show %s and the zone", want)
 	}
 	a := p.get("/?f.from=2026-01-31T13:00&f.step=(none)&f.channel=")
 	if got := a.header.Get("Location"); got != "/?from=2026-01-31T13%3A00%3A00%2B05%3A45&step=" {
-		t.Errorf("a time without a zone is taken for %s", got)
+		t.Errorf("a time without a zone was read as %s", got)
 	}
 	p.web.Jar.SetCookies(nil, []*http.Cookie{{Name: "hooktape_zone", Value: url.QueryEscape("Europe/Berlin")}})
 	for form, want := range map[string]string{ // the hour that Berlin has twice

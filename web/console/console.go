@@ -59,6 +59,8 @@ func New(o Options) (http.Handler, error) {
 	mux := http.NewServeMux()
 	c.loginRoutes(mux)
 	c.eventsRoutes(mux)
+	c.acceptRoutes(mux)
+	c.savedViewsRoutes(mux)
 	c.eventRoutes(mux)
 	c.subscriberRoutes(mux)
 	c.deliveriesRoutes(mux)

@@ -19,14 +19,14 @@ import (
 // deliveriesFixture has two endpoints, and a replay of four events to crm: two were delivered, one was refused for its
 // phone number, and for one the database was locked.
 func deliveriesFixture(t *testing.T) (f *fixture, events []event.Event, replayed uuid.UUID) {
-	billing := replay.DefaultEndpoint("billing", newSink(t).URL)
+	billing := replay.DefaultEndpoint("billing", newReceiver(t).URL)
 	billing.AllowPrivate = true
 	f = newFixture(t, billing)
 	for i, name := range []string{"Анна Петрова", "Иван", "Мария", "Олег"} {
 		events = append(events, newLead(fmt.Sprint(i), name, time.Duration(i+1)*time.Minute))
 	}
 	f.insert(events...)
-	f.sink.answers(func(w http.ResponseWriter, r *http.Request) {
+	f.receiver.answers(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Header.Get("X-Hooktape-Event-Id") {
 		case events[0].ID.String():
 			http.Error(w, "phone 79001234567 is wrong", http.StatusUnprocessableEntity)
@@ -130,13 +130,13 @@ func TestLastError(t *testing.T) {
 	f := newFixture(t)
 	e := newLead("7", "Анна", time.Minute)
 	f.insert(e)
-	f.sink.answers(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "closed", http.StatusBadRequest) })
+	f.receiver.answers(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "closed", http.StatusBadRequest) })
 	p := f.login(replaySecret)
 	f.replayOf(p, "id="+e.ID.String()+"&endpoint=crm")
 	if page := p.page("/endpoints"); !strings.Contains(page, "not delivered since") || !strings.Contains(page, "400 Bad Request") || !strings.Contains(page, "Latency p50") {
 		t.Errorf("the page of endpoints is %s", page)
 	}
-	f.sink.answers(nil)
+	f.receiver.answers(nil)
 	f.replayOf(p, "id="+e.ID.String()+"&endpoint=crm&rate=9")
 	if page := p.page("/endpoints"); !strings.Contains(page, "resolved: delivered <time") {
 		t.Errorf("after the delivery the page of endpoints is %s", page)

@@ -21,7 +21,7 @@ var (
 
 type Change = change
 
-// Ago returns the relative form of a time so long ago.
+// Ago returns the relative form of a time this long ago.
 func Ago(away time.Duration) string {
 	now := time.Now()
 	return moment{now.Add(-away), now}.Ago()

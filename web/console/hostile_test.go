@@ -16,7 +16,7 @@ import (
 	"hooktape/internal/event"
 )
 
-// hostile has texts that would act if they were not shown as text.
+// hostile has texts that would have an effect if a page did not escape them.
 var hostile = map[string]string{
 	"script":               `<script>alert('pwned')</script>`,
 	"closed attribute":     `"><script>alert('pwned')</script>`,
@@ -42,7 +42,7 @@ var hostile = map[string]string{
 	"zero width":           "pay\u200bpal\u2060\ufeff",
 	"control characters":   "a\x00b\x01c\x08\x7f\u0085d",
 	"line separators":      "one\u2028two\u2029three\r\nfour",
-	"no UTF-8":             "caf\xe9 \xff\xfe \xc0\xaf",
+	"invalid UTF-8":        "caf\xe9 \xff\xfe \xc0\xaf",
 	"tag characters":       "a\U000e0041\U000e0042",
 	"private use":          "a\ue000b",
 	"stacked marks":        "Z" + strings.Repeat("\u0310\u0321\u0334", 60) + "algo",
@@ -70,25 +70,28 @@ func hostileEvent(id, text string, ago time.Duration) event.Event {
 // with hostile text.
 func hostileFixture(t *testing.T) (*fixture, event.Event, uuid.UUID) {
 	f := newFixture(t)
-	f.sink.answers(func(w http.ResponseWriter, r *http.Request) {
+	f.receiver.answers(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Evil", `<script>alert('pwned')</script>`)
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprint(w, hostile["image"]+hostile["terminal escape"]+hostile["bidi override"]+hostile["closed attribute"])
 	})
 	var events []event.Event
-	for _, name := range slices.Sorted(maps.Keys(hostile)) { // so that each run looks at the same pages; a megabyte of one line takes a browser seconds
+	for _, name := range slices.Sorted(maps.Keys(hostile)) { // in order, so that each run checks the same pages; a megabyte on one line takes a browser seconds
 		text := hostile[name]
 		ago := time.Minute + time.Duration(len(events))*time.Second
 		e := hostileEvent("evil", text, ago)
-		if name == "megabyte" { // no request is larger than that altogether
+		if name == "megabyte" { // no request can be larger
 			e = hostileEvent("evil", text[:10_000], ago)
 			e.Body, e.Name, e.Method, e.Headers = []byte(text), text, "POST", nil
 		}
 		e.Source = text[:min(len(text), 10_000)]
 		events = append(events, e)
 	}
-	for name, text := range hostile { // anybody can post to a source that is none
-		e := newEvent("", time.Minute)
+	for name, text := range hostile { // anybody can post to an unknown source
+		body := fmt.Sprintf(`{"name":%q,"phone":%[1]q,"messenger_username":%[1]q}`, text)
+		e := newEvent(body, time.Minute)
+		e.Step, e.Method = text, text
+		e.Headers = append(e.Headers, event.Header{Name: "Content-Length", Value: fmt.Sprint(len(body))})
 		e.Source, e.Verdict = text[:min(len(text), 10_000)], event.UnknownSource
 		if name != "megabyte" {
 			events = append(events, e)
@@ -103,7 +106,7 @@ func hostileFixture(t *testing.T) (*fixture, event.Event, uuid.UUID) {
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	if len(hostile) < 20 {
-		t.Fatalf("%d kinds are too few", len(hostile))
+		t.Fatalf("only %d kinds of text", len(hostile))
 	}
 	f, e, replayed := hostileFixture(t)
 	t.Run("HTML", func(t *testing.T) { f.on(t).testHostileHTML(e, replayed) })
@@ -111,23 +114,23 @@ func TestHostile(t *testing.T) {
 	t.Run("Phone", func(t *testing.T) { f.on(t).testPhone(e, replayed) })
 }
 
-// testHostileText: no script of the text runs, no request goes to another host, no element of it is created, and no character that hides
-// or reorders text is in a page.
+// testHostileText verifies that no script of a text runs, no request goes to another host, no text creates an element,
+// and no page has characters that hide or reorder text.
 func (f *fixture) testHostileText(e event.Event, replayed uuid.UUID) {
 	t := f.t
 	b := f.browser(adminSecret)
 	looked := pages(e, replayed)
 	list, err := f.db.Events(background, idsOf(t, f))
 	if err != nil || len(list) != 2*len(hostile)-1 {
-		t.Fatalf("%d events are stored, %v", len(list), err)
+		t.Fatalf("%d events stored, %v", len(list), err)
 	}
-	for _, e := range list { // testHostileHTML has the pages of the others
+	for _, e := range list { // testHostileHTML checks the pages of the other events
 		if slices.Contains([]string{hostile["script"], hostile["image"], hostile["htmx"], hostile["closed attribute"], hostile["control characters"], hostile["bidi override"], hostile["megabyte"], hostile["no UTF-8"]}, string(e.Body)) {
 			looked = append(looked, "/events/"+e.ID.String())
 		}
 	}
 	looked = append(looked, "/?text="+"%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/?step=%E2%80%AE%1B%5B2J", "/?field=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E%3D1", "/nowhere/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
-		"/?cursor=%3Cscript%3E", "/subscribers/"+url.PathEscape(hostile["bidi override"]), "/subscribers/"+url.PathEscape(hostile["control characters"]), "/?%3Cscript%3Ealert(1)%3C%2Fscript%3E=1", "/subscribers/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/replays?endpoint=%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+		"/?cursor=%3Cscript%3E", "/accept?rejected=true", "/subscribers/"+url.PathEscape(hostile["bidi override"]), "/subscribers/"+url.PathEscape(hostile["control characters"]), "/?%3Cscript%3Ealert(1)%3C%2Fscript%3E=1", "/subscribers/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/replays?endpoint=%3Cscript%3Ealert(1)%3C%2Fscript%3E",
 		"/replays?endpoint=javascript:alert(1)", "/events/"+e.ID.String()+"?all=1")
 	for _, page := range looked {
 		b.Open(f.url + page)
@@ -167,12 +170,12 @@ func idsOf(t *testing.T, f *fixture, verdicts ...event.Verdict) (ids []uuid.UUID
 	return ids
 }
 
-// testHostileHTML checks the bytes of the pages, without the good will of a browser.
+// testHostileHTML checks the bytes of the pages, without the error correction of a browser.
 func (f *fixture) testHostileHTML(e event.Event, replayed uuid.UUID) {
 	t := f.t
 	p := f.login(adminSecret)
-	looked := pages(e, replayed)
-	for _, id := range idsOf(t, f, event.Accepted) { // the rejected ones have the same texts as sources
+	looked := append(pages(e, replayed), "/accept?rejected=true")
+	for _, id := range idsOf(t, f, event.Accepted) { // rejected events have the same texts as source names
 		looked = append(looked, "/events/"+id.String())
 	}
 	for _, path := range looked {
@@ -182,15 +185,15 @@ func (f *fixture) testHostileHTML(e event.Event, replayed uuid.UUID) {
 		}
 		for _, markup := range []string{"<script>", "<img", "onerror=alert", "<iframe", "<style", "<base", "onload=", "\x1b", "\u202e", "\x00", `href="javascript`, "style=\""} {
 			text := a.body
-			if markup == "onerror=alert" || markup == "onload=" { // as text it stands there, escaped
+			if markup == "onerror=alert" || markup == "onload=" { // these are on the page as escaped text
 				text = strings.NewReplacer("&lt;img src=x onerror=alert", "", "&lt;svg/onload=", "").Replace(text)
 			}
 			if strings.Contains(text, markup) {
-				t.Errorf("%s has %q in it", path, markup)
+				t.Errorf("%s contains %q", path, markup)
 			}
 		}
 		if got := a.header.Get("Content-Security-Policy"); !strings.HasPrefix(got, "default-src 'none'; script-src 'self'; style-src 'self'") || strings.Contains(got, "unsafe") {
-			t.Errorf("%s comes with the policy %q", path, got)
+			t.Errorf("%s has the policy %q", path, got)
 		}
 	}
 }

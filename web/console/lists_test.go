@@ -34,8 +34,8 @@ func listed(page string) (ids []string) {
 	return ids
 }
 
-// TestFilters: each filter of the API works in the console's address under the same name, and has a chip that removes
-// it.
+// TestFilters verifies that each filter of the API works in the console's address under the same name, and has a chip
+// that removes it.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -59,7 +59,7 @@ func TestFilters(t *testing.T) {
 		}
 	}
 	if got := listed(p.page("/")); !slices.Equal(got, []string{other.ID.String(), wanted.ID.String()}) {
-		t.Errorf("the list is %v, want the newest first", got)
+		t.Errorf("got the list %v, want the newest first", got)
 	}
 	for query, status := range map[string]int{"sinse=1h": 422, "since=tomorrow": 422, "kind=nothing": 422, "id=1": 422, "cursor=x": 422, "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": 422, "text=a&text=b": 422, "until=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": 422} {
 		if a := p.get("/?" + query); a.status != status {
@@ -68,9 +68,9 @@ func TestFilters(t *testing.T) {
 	}
 	for form, want := range map[string]string{"f.q=" + url.QueryEscape("step:paid"): "/?step=paid", "f.q=" + wanted.ID.String(): "/events/" + wanted.ID.String(), "f.q=a+b&source=course": "/?source=course&text=a+b",
 		"f.source=course&f.kind=&f.step=&f.since=": "/?source=course", "since=1h&f.from=2026-01-01T10:00": "/?from=2026-01-01T10%3A00%3A00Z", "f.text=": "/", "f.verdict=accepted&verdict=accepted": "/?verdict=accepted",
-		"text=a&f.q=b": "/?text=b", "since=1h&f.q=since:2h": "/?since=2h", "source=a&f.q=source:b": "/?source=a&source=b",
+		"text=a&f.q=b": "/?text=b", "since=1h&f.q=since:2h": "/?since=2h", "source=a&f.q=source:b": "/?source=b", "text=a&f.q=": "/", "text=a&f.q=step:b": "/?step=b", "f.source=a&f.source=b&f.source=": "/?source=a&source=b", "f.rejected=true": "/?rejected=true",
 		"from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&f.from=2026-01-01T10:00&f.until=2026-01-01T11:00": "/?from=2026-01-01T10%3A00%3A00Z&until=2026-01-01T11%3A00%3A00Z"} {
-		for range 5 { // whatever order a map has
+		for range 5 { // maps have a random order
 			if got := p.get("/?" + form).header.Get("Location"); got != want {
 				t.Fatalf("the form %s leads to %s, want %s", form, got, want)
 			}
@@ -78,7 +78,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestSearchBox finds a lead by words in any order and spelling.
+// TestSearchBox verifies that a lead is found by words in any order and spelling.
 func TestSearchBox(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -92,14 +92,14 @@ func TestSearchBox(t *testing.T) {
 	}
 }
 
-// TestPages: following the links from page to page while events arrive shows each event once.
+// TestPages verifies that following the links from page to page while events arrive shows each event once.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	var events []event.Event
 	for i := range 120 {
 		e := newEvent("{}", time.Hour)
-		e.ReceivedAt = e.ReceivedAt.Add(time.Duration(i/7) * time.Second) // seven of one time
+		e.ReceivedAt = e.ReceivedAt.Add(time.Duration(i/7) * time.Second) // seven with the same time
 		events = append(events, e)
 	}
 	f.insert(events...)
@@ -123,7 +123,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestSearchGoesOn: the page's script continues a full scan until it finds a rare, old event.
+// TestSearchGoesOn verifies that the page's script continues a full scan until it finds a rare, old event.
 func TestSearchGoesOn(t *testing.T) {
 	console.ShortenSteps(t)
 	f := newFixture(t)
@@ -137,7 +137,8 @@ func TestSearchGoesOn(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestSearchFillsPage: a full scan that fills the page between two steps continues on the page of older events.
+// TestSearchFillsPage verifies that a full scan that fills the page between two steps continues on the page of older
+// events.
 func TestSearchFillsPage(t *testing.T) {
 	console.ShortenSteps(t)
 	f := newFixture(t)
@@ -149,7 +150,7 @@ func TestSearchFillsPage(t *testing.T) {
 	p, query := f.login(readSecret), "text="+url.QueryEscape("ервая")
 	page := p.page("/?" + query)
 	if n := len(listed(page)); n != 50 || strings.Contains(page, "/events/further") {
-		t.Errorf("the page has %d rows, and looks for more: %t", n, strings.Contains(page, "/events/further"))
+		t.Errorf("the page has %d rows, continues the scan: %t", n, strings.Contains(page, "/events/further"))
 	}
 	older := linkIn(page, `<a class="button" href="`)
 	for step := 0; older != "" && step < 100; step++ {
@@ -159,10 +160,10 @@ func TestSearchFillsPage(t *testing.T) {
 		}
 	}
 	if !slices.Equal(listed(page), []string{events[0].ID.String()}) {
-		t.Errorf("behind the full page come %v, not the 51st", listed(page))
+		t.Errorf("the next page has %v, want the 51st event", listed(page))
 	}
 	if a := p.get("/events/further?" + query + "&found=50"); a.status != http.StatusUnprocessableEntity {
-		t.Errorf("going on with a full page: %d %s", a.status, a.body)
+		t.Errorf("continuing a full page: %d %s", a.status, a.body)
 	}
 }
 
@@ -173,8 +174,8 @@ func linkIn(page, before string) string {
 	return html.UnescapeString(link)
 }
 
-// TestTailLooksBack: an insert becomes visible when it ends, with the time at which it began. So the list asks again
-// for events stored shortly before its last request.
+// TestTailLooksBack verifies that the list asks again for events stored shortly before its last request: an insert
+// becomes visible when it ends, with the time at which it began.
 func TestTailLooksBack(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -184,10 +185,10 @@ func TestTailLooksBack(t *testing.T) {
 	later := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339Nano) }
 	a := p.get("/events/newer?source=demo&after=" + later(3*time.Second))
 	if got := listed(a.body); !slices.Equal(got, []string{e.ID.String()}) {
-		t.Errorf("a look three seconds later has %v", got)
+		t.Errorf("a poll three seconds later returned %v", got)
 	}
 	if after, err := time.Parse(time.RFC3339Nano, a.header.Get("X-Hooktape-After")); err != nil || time.Since(after).Abs() > time.Minute {
-		t.Errorf("the next look is from %s", a.header.Get("X-Hooktape-After"))
+		t.Errorf("the next poll starts at %s", a.header.Get("X-Hooktape-After"))
 	}
 	many := make([]event.Event, 120)
 	for i := range many {
@@ -195,7 +196,7 @@ func TestTailLooksBack(t *testing.T) {
 	}
 	f.insert(many...)
 	if a := p.get("/events/newer?after=" + later(-time.Minute)); a.header.Get("X-Hooktape-Most") != "100" || len(listed(a.body)) != 100 {
-		t.Errorf("of 120 at once %d come, and at most %s are said to", len(listed(a.body)), a.header.Get("X-Hooktape-Most"))
+		t.Errorf("a poll of 120 events returned %d, and says at most %s", len(listed(a.body)), a.header.Get("X-Hooktape-Most"))
 	}
 	for _, query := range []string{"after=" + later(time.Minute), "source=nosuch&after=" + later(-time.Minute)} {
 		if a := p.get("/events/newer?" + query); a.status != http.StatusNoContent || a.body != "" {
@@ -204,7 +205,7 @@ func TestTailLooksBack(t *testing.T) {
 	}
 }
 
-// TestChart: the bars count all events, each in its interval.
+// TestChart verifies that the bars count all events, each in its interval.
 func TestChart(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -214,43 +215,43 @@ func TestChart(t *testing.T) {
 	p := f.login(readSecret)
 	page := p.page("/?since=1h&chart=1")
 	if !strings.Contains(page, "<b>4 events</b>") || !strings.Contains(page, "1 rejected") || !strings.Contains(page, "30 s per bar") || strings.Contains(page, "since=1h&amp;to=") {
-		t.Errorf("the chart says %s", page[strings.Index(page, `class="sum"`):][:300])
+		t.Errorf("the chart shows %s", page[strings.Index(page, `class="sum"`):][:300])
 	}
 	if a := p.get("/events/chart?since=1h", "HX-Request", "true"); !strings.Contains(a.body, `<span id="matching" hx-swap-oob="true">All 4 matching:</span>`) {
-		t.Errorf("the links for all of them are not told how many: %s", a.body)
+		t.Errorf("the links for all events get no count: %s", a.body)
 	}
 	if n := strings.Count(page, `<rect class="all"`); n != 4 {
-		t.Errorf("there are %d bars", n)
+		t.Errorf("got %d bars", n)
 	}
 	if a := p.get("/events/chart?since=1h"); a.header.Get("Location") != "/?chart=1&since=1h" {
-		t.Errorf("without htmx the chart leads to %s", a.header.Get("Location"))
+		t.Errorf("without htmx the chart redirects to %s", a.header.Get("Location"))
 	}
 }
 
-// testColumns: the browser keeps a choice of columns, until it is reset.
+// testColumns verifies that the browser keeps a choice of columns until it is reset.
 func (f *fixture) testColumns() {
 	t := f.t
 	f.insert(newLead("7", "Анна", time.Minute))
 	p := f.login(readSecret)
 	if a := p.post("/columns", url.Values{"column": {"kind", "id", "<script>"}, "query": {"since=1h"}}); a.header.Get("Location") != "/?since=1h" {
-		t.Errorf("the choice leads to %s", a.header.Get("Location"))
+		t.Errorf("the choice redirects to %s", a.header.Get("Location"))
 	}
 	page := p.page("/?since=1h")
 	if !strings.Contains(page, `class="c-time"`) || !strings.Contains(page, `class="c-kind"`) || !strings.Contains(page, `class="c-id"`) || strings.Contains(page, `class="c-person"`) || strings.Contains(page, "c-<script") {
-		t.Error("the list has not the columns that were chosen")
+		t.Error("the list does not have the chosen columns")
 	}
 	p.post("/columns", url.Values{"default": {"1"}})
 	if page := p.page("/"); !strings.Contains(page, `class="c-person"`) || strings.Contains(page, `class="c-kind"`) {
-		t.Error("the list has not the usual columns again")
+		t.Error("the list does not have the default columns after the reset")
 	}
 }
 
-// TestDownloads: both formats have all events of a selection, and no cell has a formula.
+// TestDownloads verifies that both formats have all events of a selection, and that no cell has a formula.
 func TestDownloads(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	var events []event.Event
-	for i := range 2100 { // more than two pages of the way
+	for i := range 2100 { // more than two internal pages
 		events = append(events, newLead(fmt.Sprint(i), "Анна", time.Hour+time.Duration(i)*time.Second))
 	}
 	events[0].Name, events[0].Phone = `=HYPERLINK("http://evil.example")`, "+79001234567"
@@ -258,11 +259,11 @@ func TestDownloads(t *testing.T) {
 	p := f.login(readSecret)
 	a := p.get("/events.csv?source=demo")
 	if got := a.header.Get("Content-Disposition"); !strings.HasPrefix(got, "attachment; filename=") || a.header.Get("X-Content-Type-Options") != "nosniff" {
-		t.Errorf("the CSV comes as %q", got)
+		t.Errorf("the CSV has the name %q", got)
 	}
 	text, marked := strings.CutPrefix(a.body, api.ByteOrderMark)
 	if !marked {
-		t.Error("Excel does not see that the CSV is UTF-8")
+		t.Error("the CSV has no byte order mark, which Excel needs")
 	}
 	records, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil || len(records) != 2101 {
@@ -276,7 +277,7 @@ func TestDownloads(t *testing.T) {
 		t.Errorf("the CSV of two has %d lines", strings.Count(a.body, "\n"))
 	}
 	if a := p.get("/events.csv?chosen=1"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "no event is selected") {
-		t.Errorf("the CSV of none: %d", a.status)
+		t.Errorf("the CSV of no events: %d", a.status)
 	}
 	seen := map[uuid.UUID]bool{}
 	for line := range strings.Lines(p.get("/events.ndjson?source=demo").body) {
@@ -291,7 +292,7 @@ func TestDownloads(t *testing.T) {
 	}
 }
 
-// testBytes: the body is downloaded unchanged, as a file.
+// testBytes verifies that the body is downloaded unchanged, as a file.
 func (f *fixture) testBytes() {
 	t := f.t
 	raw := "\x00\xff<script>\r\n" + `{"n":1.0}`
@@ -299,11 +300,11 @@ func (f *fixture) testBytes() {
 	f.insert(e)
 	a := f.login(readSecret).get("/events/" + e.ID.String() + "/raw")
 	if a.body != raw || a.header.Get("Content-Type") != "application/octet-stream" || !strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment;") || a.header.Get("X-Content-Type-Options") != "nosniff" {
-		t.Errorf("the bytes %q come with %v", a.body, a.header)
+		t.Errorf("got the bytes %q with the header %v", a.body, a.header)
 	}
 }
 
-// testCurl runs the command of the page in a real shell, with a curl that records its arguments and its input.
+// testCurl runs the page's command in a real shell, with a curl that records its arguments and its input.
 func (f *fixture) testCurl() {
 	t := f.t
 	p := f.login(readSecret)
@@ -319,7 +320,7 @@ func (f *fixture) testCurl() {
 		_, rest, _ := strings.Cut(page, `<pre id="curl" tabindex="0">`)
 		text, _, _ := strings.Cut(rest, "</pre>")
 		if strings.Contains(text, `class="sign"`) {
-			t.Fatalf("the command has what cannot be copied: %s", text)
+			t.Fatalf("the command has characters that cannot be copied: %s", text)
 		}
 		script := filepath.Join(dir, "script")
 		writeFile(t, script, unescape(text))
@@ -327,21 +328,21 @@ func (f *fixture) testCurl() {
 		command.Env = []string{"PATH=" + dir + ":/usr/bin:/bin"}
 		out, err := command.CombinedOutput()
 		if err != nil {
-			t.Fatalf("the shell says %v: %s", err, out)
+			t.Fatalf("the shell failed with %v: %s", err, out)
 		}
 		words := strings.Split(string(out), "\x00")
 		has := func(word string) bool { return slices.Contains(words, word) }
 		if !has("https://hooks.example.org/hooks/demo/TOKEN/paid?a=it's&b=$(id)") || !has("Content-Type: application/json") || !has("X-Odd: a\x1bb'c") || !has("X-Empty;") {
-			t.Errorf("curl gets %q", words)
+			t.Errorf("curl got %q", words)
 		}
 		for _, word := range words {
 			if strings.HasPrefix(word, "Authorization") || strings.HasPrefix(word, "Cookie") || strings.HasPrefix(word, "X-Hop") || strings.HasPrefix(word, "Connection") {
-				t.Errorf("curl gets %q", word)
+				t.Errorf("curl got %q", word)
 			}
 		}
 		if len(body) > 64<<10 {
 			if !has("@" + e.ID.String() + ".body") {
-				t.Errorf("curl gets %q", words)
+				t.Errorf("curl got %q", words)
 			}
 			continue
 		}
@@ -351,12 +352,12 @@ func (f *fixture) testCurl() {
 			sent = []byte(words[i+1])
 		}
 		if string(sent) != body {
-			t.Errorf("curl sends %.100q, want %.100q", sent, body)
+			t.Errorf("curl sent %.100q, want %.100q", sent, body)
 		}
 	}
 }
 
-// testSubscriber: the page has the subscriber's changes and links.
+// testSubscriber verifies that the page has the subscriber's changes and links.
 func (f *fixture) testSubscriber() {
 	t := f.t
 	first, second := newLead("7/8", "Анна", time.Hour), newLead("7/8", "Анна Петрова", time.Minute)
@@ -366,18 +367,19 @@ func (f *fixture) testSubscriber() {
 	page := f.login(readSecret).page("/subscribers/7%2F8")
 	for _, want := range []string{`https://school.bothelp.io/flow2/people/7%2F8`, "<del><bdi>оплатила</bdi></del>", "<ins><bdi>отказ</bdi></ins>", "<del><bdi>Анна</bdi></del>", "59 min later", "+7900", first.ID.String()} {
 		if !strings.Contains(strings.ReplaceAll(page, "&#43;", "+"), want) {
-			t.Errorf("the page has no %q", want)
+			t.Errorf("the page does not contain %q", want)
 		}
 	}
 	if strings.Contains(page, `href="javascript`) || strings.Contains(page, "Open in the messenger") {
-		t.Error("the page leads to a profile that is no web page")
+		t.Error("the page links to a profile that is not a web page")
 	}
-	// A chat event between the two changes nothing of that; and what is known stands on the page of older events as well.
+	// A chat event between the two does not change these fields, and the page of older events shows the known fields,
+	// too.
 	chat := newLead("7/8", "", 30*time.Minute)
 	chat.Kind, chat.UTMSource, chat.UTMMedium, chat.UTMCampaign = event.KindUserProfileViewed, "", "", ""
 	f.insert(chat)
 	if page = f.login(readSecret).page("/subscribers/7%2F8"); !strings.Contains(page, "<del><bdi>Анна</bdi></del>") {
-		t.Error("a chat event hides what changed")
+		t.Error("a chat event hides the changes")
 	}
 	many := []event.Event{}
 	for i := range 101 {
@@ -388,7 +390,7 @@ func (f *fixture) testSubscriber() {
 		}
 		many = append(many, e)
 	}
-	for _, untagged := range many[:100] { // beyond the first page of the newest
+	for _, untagged := range many[:100] { // after the first page of the newest events
 		untagged.ID, untagged.ReceivedAt = event.NewID(time.Now()), time.Now().UTC()
 		untagged.UTMSource, untagged.UTMMedium, untagged.UTMCampaign = "", "", ""
 		many = append(many, untagged)
@@ -401,11 +403,11 @@ func (f *fixture) testSubscriber() {
 	for which, page := range map[string]string{"newest": newest, "older": p.page("/subscribers/9?cursor=" + next)} {
 		_, facts, _ := strings.Cut(page, "<h2>Facts")
 		if !strings.Contains(facts, "yandex") || !strings.Contains(facts, "vk") || strings.Contains(facts, "Первый") {
-			t.Errorf("the page of the %s does not know the first and the last touch, or a name of long ago for the last", which)
+			t.Errorf("the page of the %s lacks the first or the last touch, or an early name", which)
 		}
 	}
 	if a := f.login(readSecret).get("/subscribers/nobody"); a.status != http.StatusNotFound {
-		t.Errorf("nobody's page: %d", a.status)
+		t.Errorf("page of an unknown subscriber: %d", a.status)
 	}
 }
 
@@ -418,7 +420,7 @@ func TestEndpointsAndSources(t *testing.T) {
 	stranger := newEvent("", time.Minute)
 	stranger.Source, stranger.Verdict = "nosuch", event.UnknownSource
 	f.insert(newLead("7", "Анна", time.Minute), refused, stranger)
-	f.sink.answers(func(w http.ResponseWriter, r *http.Request) {
+	f.receiver.answers(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Hooktape-Test") == "" {
 			http.Error(w, "занято", http.StatusServiceUnavailable)
 			return
@@ -430,17 +432,17 @@ func TestEndpointsAndSources(t *testing.T) {
 	page := p.page("/endpoints")
 	for _, want := range []string{"0.0 %", "503 Service Unavailable", "token=***"} {
 		if !strings.Contains(page, want) {
-			t.Errorf("the endpoints' page has no %q", want)
+			t.Errorf("the endpoints' page does not contain %q", want)
 		}
 	}
 	if page := p.post("/endpoints/crm/test", nil).body; !strings.Contains(page, "test taken") || !strings.Contains(page, "200 OK") {
-		t.Error("the page does not show what the test request was answered")
+		t.Error("the page does not show the answer to the test request")
 	}
 	if a := p.post("/endpoints/nosuch/test", nil); a.status != http.StatusUnprocessableEntity {
-		t.Errorf("a test of no endpoint: %d %s", a.status, a.body)
+		t.Errorf("test of an unknown endpoint: %d %s", a.status, a.body)
 	}
 	if a := p.post("/endpoints/crm/pause", nil); a.status != http.StatusSeeOther {
-		t.Errorf("to pause an endpoint: %d", a.status)
+		t.Errorf("pause an endpoint: %d", a.status)
 	}
 	testutil.Eventually(f.t, 10*time.Second, func() error {
 		if page := p.page("/endpoints"); !strings.Contains(page, `>paused</span>`) || !strings.Contains(page, "Resume") {
@@ -451,7 +453,7 @@ func TestEndpointsAndSources(t *testing.T) {
 	page = p.page("/sources")
 	for _, want := range []string{"https://hooks.example.org/hooks/demo/***", "bad signature", "nosuch", "Unknown sources", ">required</dd>"} {
 		if !strings.Contains(page, want) {
-			t.Errorf("the sources' page has no %q", want)
+			t.Errorf("the sources' page does not contain %q", want)
 		}
 	}
 }
@@ -467,7 +469,7 @@ func TestEvent(t *testing.T) {
 	page := p.page("/events/" + e.ID.String())
 	for _, want := range []string{"Анна Петрова", "59 min earlier", "<del><bdi>Анна</bdi></del>", "200 OK", "принят", "Idempotency-Key", "X-Api-Key", "***", "stored in ClickHouse", "attempt 1", "01020300000000000000000000000000", "Доп данные"} {
 		if !strings.Contains(page, want) {
-			t.Errorf("the page has no %q", want)
+			t.Errorf("the page does not contain %q", want)
 		}
 	}
 	for _, path := range []string{"/events/nothing", "/events/" + uuid.NewString(), "/replays/nothing", "/replays/" + uuid.NewString(), "/nowhere"} {
@@ -477,13 +479,13 @@ func TestEvent(t *testing.T) {
 	}
 }
 
-// TestOlderReplays: each replay is on one page, also those with the same time of creation.
+// TestOlderReplays verifies that each replay is on one page, also if several have the same time of creation.
 func TestOlderReplays(t *testing.T) {
 	f := newFixture(t)
 	console.LimitReplays(t, 10)
 	at := time.Now().UTC().Truncate(time.Second)
 	for i := range 12 {
-		made := at.Add(-time.Duration(i/4) * time.Hour) // so that pages end among those of one time
+		made := at.Add(-time.Duration(i/4) * time.Hour) // so that pages end among replays of the same time
 		r := event.Replay{ID: event.NewID(made), CreatedAt: made, UpdatedAt: made, State: event.ReplayDone, Endpoint: "crm", CreatedBy: "boss"}
 		if err := f.db.SaveReplay(background, r); err != nil {
 			t.Fatal(err)
@@ -494,7 +496,7 @@ func TestOlderReplays(t *testing.T) {
 	for pages := 1; next != ""; pages++ {
 		page := p.page(next)
 		if strings.Contains(page, "New replay") {
-			t.Fatalf("%s plans a replay", next)
+			t.Fatalf("the link %s shows the form of a new replay", next)
 		}
 		for _, m := range replayLink.FindAllStringSubmatch(page, -1) {
 			seen[m[1]]++
@@ -518,7 +520,7 @@ func TestOlderReplays(t *testing.T) {
 
 var replayLink = regexp.MustCompile(`href="/replays/([-0-9a-f]{36})"`)
 
-// TestReplayIsCreatedOnce: a form that is sent twice creates one replay, which sends what was planned.
+// TestReplayIsCreatedOnce verifies that a form that is sent twice creates one replay, which sends the planned events.
 func TestReplayIsCreatedOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -529,17 +531,17 @@ func TestReplayIsCreatedOnce(t *testing.T) {
 	action, rest, _ := strings.Cut(rest, `"`)
 	_, rest, _ = strings.Cut(rest, `name="key" value="`)
 	key, _, _ := strings.Cut(rest, `"`)
-	f.insert(newLead("8", "Иван", 0)) // it comes after the plan
+	f.insert(newLead("8", "Иван", 0)) // received after the plan
 	var made []string
 	for range 2 {
 		made = append(made, p.post(unescape(action), url.Values{"key": {key}, "confirmed": {"1"}}).header.Get("Location"))
 	}
 	if made[0] != made[1] || !strings.HasPrefix(made[0], "/replays/") {
-		t.Fatalf("the form makes %v", made)
+		t.Fatalf("the form created %v", made)
 	}
 	r, err := f.db.Replay(background, uuid.MustParse(strings.TrimPrefix(made[0], "/replays/")))
 	if err != nil || r.Total != 1 || r.CreatedBy != "replayer" {
-		t.Errorf("the replay is %+v, %v", r, err)
+		t.Errorf("got the replay %+v, %v", r, err)
 	}
 	for query, want := range map[string]string{"endpoint=nosuch": "nosuch", "endpoint=crm&rate=fast": "invalid rate", "endpoint=crm&concurrency=70000": "want a whole number", "endpoint=crm&rate=-1": "want a number", "url=ftp://x&since=1h": "ftp", "endpoint=crm&order=sideways": "sideways"} {
 		a := p.get("/replays?" + query)
@@ -548,38 +550,38 @@ func TestReplayIsCreatedOnce(t *testing.T) {
 		}
 	}
 	if a := p.post(made[0]+"/explode", nil); a.status != http.StatusNotFound {
-		t.Errorf("an unknown action: %d", a.status)
+		t.Errorf("unknown action: %d", a.status)
 	}
 }
 
-// TestLongWork: the action of a form may take longer than reading the form.
+// TestLongWork verifies that the action of a form may take longer than reading the form.
 func TestLongWork(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.sink.answers(func(w http.ResponseWriter, _ *http.Request) {
-		time.Sleep(*console.FormTimeout + time.Second) // an endpoint that thinks for so long
+	f.receiver.answers(func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(*console.FormTimeout + time.Second) // a slow endpoint
 		fmt.Fprint(w, "at last")
 	})
 	if a := f.login(replaySecret).post("/endpoints/crm/test", nil); a.status != http.StatusOK || !strings.Contains(a.body, "at last") {
-		t.Errorf("the test request: %d %s", a.status, a.body)
+		t.Errorf("test request: %d %s", a.status, a.body)
 	}
 }
 
-// TestDownloadTooLarge: a download beyond the limit is rejected and names the alternative.
+// TestDownloadTooLarge verifies that a download beyond the limit is rejected and that the answer names the alternative.
 func TestDownloadTooLarge(t *testing.T) {
 	f := newFixture(t)
 	f.insert(newLead("7", "Анна", time.Minute), newLead("8", "Иван", time.Minute))
 	console.LimitDownloads(t, 1)
 	p := f.login(readSecret)
 	if a := p.get("/events.csv?since=1h"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "hooktape events export") {
-		t.Errorf("two of one: %d", a.status)
+		t.Errorf("two events, limit one: %d", a.status)
 	}
 	if a := p.get("/events.csv?subscriber=7"); a.status != http.StatusOK {
-		t.Errorf("one of one: %d", a.status)
+		t.Errorf("one event, limit one: %d", a.status)
 	}
 }
 
-// testVisibleTitle: signs replace hidden characters in the title of a page.
+// testVisibleTitle verifies that symbols replace hidden characters in the title of a page.
 func (f *fixture) testVisibleTitle() {
 	t := f.t
 	id := "a\u202eb\x1b[2J"
@@ -588,11 +590,11 @@ func (f *fixture) testVisibleTitle() {
 	_, title, _ := strings.Cut(f.login(readSecret).page("/subscribers/"+url.PathEscape(id)), "<title>")
 	title, _, _ = strings.Cut(title, "</title>")
 	if title != "Subscriber aU&#43;202Eb␛[2J · hooktape" {
-		t.Errorf("the title is %q", title)
+		t.Errorf("got the title %q", title)
 	}
 }
 
-// TestBodyPastRetention: pages say that a body is gone and do not offer to send it.
+// TestBodyPastRetention verifies that pages say that a body was deleted and do not offer to send it.
 func TestBodyPastRetention(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -602,13 +604,13 @@ func TestBodyPastRetention(t *testing.T) {
 	p := f.login(adminSecret)
 	page := p.page("/events/" + e.ID.String())
 	if !strings.Contains(page, "The body is past its retention") || strings.Contains(page, `action="/events/`+e.ID.String()+`/replay"`) {
-		t.Error("the page of the event does not say that its body is gone, or has a form to send it")
+		t.Error("the event's page does not say that the body was deleted, or has a form to send it")
 	}
 	if a := p.get("/events/" + e.ID.String() + "/raw"); a.status != http.StatusGone || !strings.Contains(a.body, "retention") {
-		t.Errorf("the bytes: %d", a.status)
+		t.Errorf("bytes of the body: %d", a.status)
 	}
 	page = p.page("/replays?since=1h&endpoint=crm&mode=all")
 	if !strings.Contains(page, "Body past its retention") || !strings.Contains(page, "There is nothing to send: the bodies are past their retention") {
-		t.Error("the plan does not say why there is nothing to send")
+		t.Error("the plan does not say why it has no events")
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"hooktape/web/console"
 )
 
-// testLogin logs in and out, and continues to the requested page.
+// testLogin logs in and out, and verifies that a login continues to the requested page.
 func (f *fixture) testLogin() {
 	t := f.t
 	e := newLead("7", "Анна", time.Minute)
@@ -27,16 +27,16 @@ func (f *fixture) testLogin() {
 	p := f.stranger()
 	for path, to := range map[string]string{"/": "/login", "/events/" + e.ID.String() + "?all=1": "/login?to=%2Fevents%2F" + e.ID.String() + "%3Fall%3D1", "/nowhere": "/login?to=%2Fnowhere"} {
 		if a := p.get(path); a.status != http.StatusSeeOther || a.header.Get("Location") != to || strings.Contains(a.body, "Анна") {
-			t.Errorf("a stranger at %s: %d to %s", path, a.status, a.header.Get("Location"))
+			t.Errorf("%s without a login: %d to %s", path, a.status, a.header.Get("Location"))
 		}
 	}
 	if a := p.get("/events/newer?after=2026-01-01T00:00:00Z", "HX-Request", "true", "Referer", f.url+"/?since=1h"); a.status != http.StatusUnauthorized || a.header.Get("HX-Redirect") != "/login?to=%2F%3Fsince%3D1h" {
-		t.Errorf("a part of a page for a stranger: %d to %s", a.status, a.header.Get("HX-Redirect"))
+		t.Errorf("part of a page without a login: %d to %s", a.status, a.header.Get("HX-Redirect"))
 	}
 	a := p.post("/login", url.Values{"token": {" " + readSecret + "\n"}, "to": {"/events/" + e.ID.String()}})
 	cookie := a.header.Get("Set-Cookie")
 	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/events/"+e.ID.String() {
-		t.Fatalf("the login: %d to %s", a.status, a.header.Get("Location"))
+		t.Fatalf("login: %d to %s", a.status, a.header.Get("Location"))
 	}
 	for _, part := range []string{"hooktape_session=", "; Path=/", "; HttpOnly", "; SameSite=Strict"} {
 		if !strings.Contains(cookie, part) {
@@ -44,37 +44,37 @@ func (f *fixture) testLogin() {
 		}
 	}
 	if strings.Contains(cookie, "Secure") || strings.Contains(cookie, readSecret) {
-		t.Errorf("over plain HTTP the cookie is %q", cookie)
+		t.Errorf("cookie over plain HTTP: %q", cookie)
 	}
 	if !strings.Contains(p.page("/events/"+e.ID.String()), "Анна") {
-		t.Error("the event's page does not name its person")
+		t.Error("the event's page does not show the person's name")
 	}
 	if a := p.get("/login?to=/sources"); a.header.Get("Location") != "/sources" {
-		t.Errorf("who is logged in is asked again: %d", a.status)
+		t.Errorf("the login page for a logged-in user: %d", a.status)
 	}
 	id := p.web.Jar.Cookies(nil)[0]
 	if a := p.post("/logout", nil); a.header.Get("Location") != "/login" {
-		t.Errorf("the logout: %d", a.status)
+		t.Errorf("logout: %d", a.status)
 	}
 	p.web.Jar.SetCookies(nil, []*http.Cookie{id})
 	if a := p.get("/"); a.status != http.StatusSeeOther {
-		t.Error("a session goes on after its logout")
+		t.Error("the session is valid after the logout")
 	}
 	if !strings.Contains(f.log.String(), "token=reader") {
-		t.Error("the log does not say who has logged in")
+		t.Error("the log does not say who logged in")
 	}
 }
 
-// testLoginOverTLS: behind a proxy with TLS the cookie is sent over TLS only.
+// testLoginOverTLS verifies that behind a proxy with TLS the cookie is sent over TLS only.
 func (f *fixture) testLoginOverTLS() {
 	t := f.t
 	a := f.stranger().post("/login", url.Values{"token": {readSecret}}, "X-Forwarded-Proto", "https", "Sec-Fetch-Site", "same-origin")
 	if cookie := a.header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "__Host-hooktape_session=") || !strings.Contains(cookie, "; Secure") || !strings.Contains(cookie, "Path=/;") || strings.Contains(cookie, "Domain") {
-		t.Errorf("the cookie is %q", cookie)
+		t.Errorf("got the cookie %q", cookie)
 	}
 }
 
-// TestWrongTokens: failed logins are logged without the token, and limited for each address.
+// TestWrongTokens verifies that failed logins are logged without the token, and limited for each address.
 func TestWrongTokens(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -82,15 +82,15 @@ func TestWrongTokens(t *testing.T) {
 	const tried = "a-wrong-token-of-somebody"
 	for i := range 10 {
 		if a := p.post("/login", url.Values{"token": {tried}}); a.status != http.StatusUnauthorized || a.header.Get("Set-Cookie") != "" {
-			t.Fatalf("the wrong token %d: %d", i, a.status)
+			t.Fatalf("wrong token %d: %d", i, a.status)
 		}
 	}
 	if a := p.post("/login", url.Values{"token": {readSecret}}); a.status != http.StatusTooManyRequests || !strings.Contains(a.body, "Wait half a minute") {
-		t.Errorf("after ten wrong ones: %d", a.status)
+		t.Errorf("after ten wrong tokens: %d", a.status)
 	}
 	log := f.log.String()
 	if strings.Contains(log, tried) || strings.Count(log, "wrong tokens are tried") != 1 || !strings.Contains(log, "at=console remote_ip=127.0.0.1 since_last_line=1") {
-		t.Errorf("the log says\n%s", log)
+		t.Errorf("got the log\n%s", log)
 	}
 	other := httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"token": {readSecret}}.Encode()))
 	other.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -98,48 +98,48 @@ func TestWrongTokens(t *testing.T) {
 	w := httptest.NewRecorder()
 	f.handler.ServeHTTP(w, other)
 	if w.Code != http.StatusSeeOther {
-		t.Errorf("another address is locked out as well: %d", w.Code)
+		t.Errorf("another address is locked out, too: %d", w.Code)
 	}
 }
 
-// TestSessionsEnd: a session ends after twelve hours without a request, and after seven days in any case.
+// TestSessionsEnd verifies that a session ends after twelve hours without a request, and after seven days in any case.
 func TestSessionsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := console.NewSessions()
 		who := api.Principal{Name: "boss", Role: api.RoleAdmin}
 		idle, busy, left := s.Begin(who), s.Begin(who), s.Begin(who)
 		if idle == busy || len(idle) != 43 {
-			t.Errorf("the ids are %q and %q", idle, busy)
+			t.Errorf("got the ids %q and %q", idle, busy)
 		}
 		for hours := 0; hours < 7*24; hours++ {
 			if got, ok := s.Find(busy, true); !ok || got != who {
-				t.Fatalf("after %d hours the session is over", hours)
+				t.Fatalf("the session ended after %d hours", hours)
 			}
 			if _, ok := s.Find(left, false); ok != (hours < 12) {
-				t.Fatalf("after %d hours the session of a page that is left open: %v", hours, ok)
+				t.Fatalf("session of an open page after %d hours: valid %v", hours, ok)
 			}
 			if hours == 11 {
 				if _, ok := s.Find(idle, true); !ok {
-					t.Error("an idle session is over after 11 hours")
+					t.Error("an idle session ended after 11 hours")
 				}
 			}
 			if hours == 23 {
 				if _, ok := s.Find(idle, true); ok {
-					t.Error("an idle session goes on after 12 hours")
+					t.Error("an idle session is valid after 12 hours")
 				}
 			}
 			time.Sleep(time.Hour)
 		}
 		if _, ok := s.Find(busy, true); ok {
-			t.Error("a session goes on after seven days")
+			t.Error("a session is valid after seven days")
 		}
 		if _, ok := s.Find("", true); ok {
-			t.Error("no id is a session")
+			t.Error("an empty id is a valid session")
 		}
 	})
 }
 
-// TestOtherSites: a change is rejected when another site sends it.
+// TestOtherSites verifies that a change is rejected when another site sends it.
 func TestOtherSites(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -156,15 +156,15 @@ func TestOtherSites(t *testing.T) {
 			t.Errorf("GET %s: %d", path, a.status)
 		}
 	}
-	if events, _ := f.sink.count(); events != 0 {
-		t.Error("something was sent")
+	if events, _ := f.receiver.count(); events != 0 {
+		t.Error("a rejected request sent an event")
 	}
 	if a := p.post("/events/"+e.ID.String()+"/replay", url.Values{"endpoint": {"crm"}}, "Origin", f.url); a.status != http.StatusSeeOther {
-		t.Errorf("from a page of ours: %d", a.status)
+		t.Errorf("request from the console's own page: %d", a.status)
 	}
 }
 
-// TestRoles: each role may do what it may do at the API.
+// TestRoles verifies that each role may do on the pages what it may do at the API.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -177,14 +177,14 @@ func TestRoles(t *testing.T) {
 		}
 	}
 	if page := reader.page("/events/"+e.ID.String()) + reader.page("/endpoints") + reader.page("/replays?since=1h&endpoint=crm") + reader.page("/"); strings.Contains(page, `method="post" action="/e`) || strings.Contains(page, `method="post" action="/r`) {
-		t.Error("a reader is offered what a reader may not do")
+		t.Error("the page offers a reader an action that needs another role")
 	}
 	for who, p := range map[string]*person{"reader": reader, "replayer": replayer} {
 		if a := p.get("/?where=1"); a.status != http.StatusForbidden {
-			t.Errorf("an expression by a %s: %d", who, a.status)
+			t.Errorf("expression by a %s: %d", who, a.status)
 		}
 		if a := p.post("/replays?where=1&endpoint=crm", nil); a.status != http.StatusForbidden {
-			t.Errorf("a replay of an expression by a %s: %d", who, a.status)
+			t.Errorf("replay of an expression by a %s: %d", who, a.status)
 		}
 		for _, path := range []string{"/events.csv?where=1", "/events.ndjson?where=1", "/events/newer?where=1&after=2026-01-01T00:00:00Z", "/events/chart?where=1", "/events/further?where=1&found=0"} {
 			if a := p.get(path); a.status != http.StatusForbidden {
@@ -192,28 +192,28 @@ func TestRoles(t *testing.T) {
 			}
 		}
 		if a := p.post("/sources/demo/reveal", nil); a.status != http.StatusForbidden || strings.Contains(a.body, hookSecret) {
-			t.Errorf("the hook's token for a %s: %d", who, a.status)
+			t.Errorf("token of the hook for a %s: %d", who, a.status)
 		}
 	}
 	if a := boss.get("/?where=name+%3D+'Анна'"); a.status != http.StatusOK || !strings.Contains(a.body, e.ID.String()) {
-		t.Errorf("an expression by an admin: %d", a.status)
+		t.Errorf("expression by an admin: %d", a.status)
 	}
 	if a := boss.get("/?where=name+%3D"); a.status != http.StatusUnprocessableEntity {
-		t.Errorf("a wrong expression: %d", a.status)
+		t.Errorf("invalid expression: %d", a.status)
 	}
 	if a := boss.post("/sources/demo/reveal", nil); a.status != http.StatusOK || !strings.Contains(a.body, hookSecret) {
-		t.Errorf("the hook's token for an admin: %d", a.status)
+		t.Errorf("token of the hook for an admin: %d", a.status)
 	}
 	for _, p := range []*person{reader, replayer, boss} {
 		for _, path := range []string{"/sources", "/events/" + e.ID.String(), "/endpoints"} {
 			if page := p.page(path); strings.Contains(page, hookSecret) || strings.Contains(page, queryOfCRM) || strings.Contains(page, headerOfCRM) {
-				t.Errorf("%s has a secret in it", path)
+				t.Errorf("%s shows a secret", path)
 			}
 		}
 	}
 }
 
-// TestAudit: the audit log has who viewed a body, once an hour, and every action.
+// TestAudit verifies that the audit log has who viewed a body, once an hour, and every action.
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -234,13 +234,13 @@ func TestAudit(t *testing.T) {
 		chosen.WriteString("&id=" + uuid.NewString())
 	}
 	boss.page("/events.ndjson?chosen=1" + chosen.String())
-	boss.page("/events.ndjson?chosen=1" + chosen.String() + "&id=" + uuid.NewString()) // another selection, which begins alike
+	boss.page("/events.ndjson?chosen=1" + chosen.String() + "&id=" + uuid.NewString()) // another selection with the same beginning
 	sent := event.Replay{ID: uuid.New(), CreatedAt: time.Now(), UpdatedAt: time.Now(), State: event.ReplayDone, Endpoint: replay.TargetName("https://evil.example/?key=" + queryOfCRM)}
 	if err := f.db.SaveReplay(background, sent); err != nil {
 		t.Fatal(err)
 	}
 	reader.page("/events.csv?undelivered_to=" + url.QueryEscape("https://evil.example/?key="+queryOfCRM))
-	reader.get("/events.csv?chosen=1") // refused, so nothing is looked at
+	reader.get("/events.csv?chosen=1") // refused, so not a view
 	entries, err := f.db.AuditLog(background, 100)
 	if err != nil {
 		t.Fatal(err)
@@ -250,27 +250,27 @@ func TestAudit(t *testing.T) {
 		count[entry.Who+" "+entry.Action]++
 		targets[entry.Who+" "+entry.Action] = entry.Target
 		if entry.Who+entry.Action == "readerevents.download" && !strings.HasPrefix(entry.Target, "/?from=20") && !strings.HasPrefix(entry.Target, "/?undelivered_to=https%3A%2F%2Fevil.example%2F%3Fkey%3D%2A%2A%2A") {
-			t.Errorf("a download is of %q", entry.Target)
+			t.Errorf("audit entry of a download has the target %q", entry.Target)
 		}
 		if entry.RemoteIP != "127.0.0.1" {
-			t.Errorf("%s by %s is from %q", entry.Action, entry.Who, entry.RemoteIP)
+			t.Errorf("%s by %s has the address %q", entry.Action, entry.Who, entry.RemoteIP)
 		}
 	}
 	want := map[string]int{"reader event.view": 1, "reader event.download": 1, "boss event.view": 1, "reader events.download": 2, "boss events.download": 2, "boss source.reveal": 1, "boss endpoint.test": 1, "boss replay.create": 1}
 	if fmt.Sprint(count) != fmt.Sprint(want) {
-		t.Errorf("the audit log has %v, want %v", count, want)
+		t.Errorf("audit log: %v, want %v", count, want)
 	}
 	for entry, want := range map[string]string{"reader event.view": e.ID.String(), "reader event.download": e.ID.String(), "boss source.reveal": "demo", "boss endpoint.test": "crm"} {
 		if targets[entry] != want {
-			t.Errorf("%s is of %q, want %q", entry, targets[entry], want)
+			t.Errorf("%s has the targets %q, want %q", entry, targets[entry], want)
 		}
 	}
 	if long := targets["boss events.download"]; len(long) != 2000 || !strings.HasPrefix(long, "/?id=") {
-		t.Errorf("a long selection stands there with %d characters", len(long))
+		t.Errorf("the audit log has a long selection with %d characters", len(long))
 	}
 }
 
-// testHeaders: caches do not store pages, and store assets for ever; the policy forbids inline scripts.
+// testHeaders verifies that caches store assets forever and no pages, and that the policy forbids inline scripts.
 func (f *fixture) testHeaders() {
 	t := f.t
 	a := f.stranger().get("/login")
@@ -286,11 +286,11 @@ func (f *fixture) testHeaders() {
 		t.Errorf("%s: %d, %s", path, a.status, a.header)
 	}
 	if a := f.stranger().get(strings.Replace(path, "/assets/", "/assets/0", 1)); a.status != http.StatusNotFound {
-		t.Errorf("an asset of another version: %d", a.status)
+		t.Errorf("asset of another version: %d", a.status)
 	}
 }
 
-// TestNoTokens: without tokens the login says what is missing, and nobody can log in.
+// TestNoTokens verifies that without tokens the login says what is missing, and that nobody can log in.
 func TestNoTokens(t *testing.T) {
 	t.Parallel()
 	handler, err := console.New(console.Options{Guard: api.NewGuard(slog.New(slog.DiscardHandler)), Sources: func() []console.Source { return nil }, Logger: slog.New(slog.DiscardHandler)})
@@ -300,7 +300,7 @@ func TestNoTokens(t *testing.T) {
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequest("GET", "/login", nil))
 	if !strings.Contains(w.Body.String(), "has no <code>api.tokens</code>") {
-		t.Errorf("the login says %s", w.Body)
+		t.Errorf("the login page shows %s", w.Body)
 	}
 	for _, token := range []string{"", " ", adminSecret} {
 		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"token": {token}}.Encode()))

@@ -31,7 +31,7 @@ import (
 	"hooktape/web/console"
 )
 
-// TestMain ignores idle connections: clickhouse-go forgets one that it closes right after an error response.
+// TestMain ignores idle connections: clickhouse-go leaks one that it closes right after an error response.
 func TestMain(m *testing.M) {
 	*console.FormTimeout = 3 * time.Second
 	goleak.VerifyTestMain(browserTests{m}, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
@@ -60,13 +60,13 @@ const (
 
 // fixture is a console on a real engine, with a process that delivers.
 type fixture struct {
-	t       *testing.T
-	db      *store.Store
-	log     *testutil.Log
-	url     string
-	handler http.Handler
-	server  *httptest.Server
-	sink    *sink // what the endpoint crm gets
+	t        *testing.T
+	db       *store.Store
+	log      *testutil.Log
+	url      string
+	handler  http.Handler
+	server   *httptest.Server
+	receiver *receiver // what the endpoint crm gets
 }
 
 func newFixture(t *testing.T, more ...replay.Endpoint) *fixture {
@@ -76,9 +76,9 @@ func newFixture(t *testing.T, more ...replay.Endpoint) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	f := &fixture{t: t, db: db, log: &testutil.Log{}, sink: newSink(t)}
+	f := &fixture{t: t, db: db, log: &testutil.Log{}, receiver: newReceiver(t)}
 	logger := slog.New(slog.NewTextHandler(f.log, nil))
-	crm := replay.DefaultEndpoint("crm", f.sink.URL+"/hooks?token="+queryOfCRM)
+	crm := replay.DefaultEndpoint("crm", f.receiver.URL+"/hooks?token="+queryOfCRM)
 	crm.AllowPrivate, crm.Breaker.Failures = true, 0
 	crm.Headers = []event.Header{{Name: "X-Api-Key", Value: headerOfCRM}}
 	crm.Retry.Schedule, crm.Retry.MaxAttempts = []time.Duration{20 * time.Millisecond}, 2
@@ -108,11 +108,11 @@ func newFixture(t *testing.T, more ...replay.Endpoint) *fixture {
 	f.url = f.server.URL
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the log says\n%s", f.log)
+			t.Logf("log:\n%s", f.log)
 		}
 		for _, secret := range []string{readSecret, replaySecret, adminSecret, hookSecret, queryOfCRM, headerOfCRM} {
 			if strings.Contains(f.log.String(), secret) {
-				t.Errorf("a secret is in the log:\n%s", f.log)
+				t.Errorf("the log shows a secret:\n%s", f.log)
 			}
 		}
 	})
@@ -126,7 +126,7 @@ func (f *fixture) on(t *testing.T) *fixture {
 	return &other
 }
 
-// TestShared runs tests that share a fixture, because each looks at its own events only.
+// TestShared runs tests that share a fixture. Each uses its own events only.
 func TestShared(t *testing.T) {
 	t.Parallel()
 	shared := newFixture(t)
@@ -134,6 +134,7 @@ func TestShared(t *testing.T) {
 		"Login": (*fixture).testLogin, "LoginOverTLS": (*fixture).testLoginOverTLS, "LinkFromElsewhere": (*fixture).testLinkFromElsewhere,
 		"Headers": (*fixture).testHeaders, "Columns": (*fixture).testColumns, "Zone": (*fixture).testZone, "BrowsersZone": (*fixture).testBrowsersZone,
 		"RelativeTimes": (*fixture).testRelativeTimes, "Bytes": (*fixture).testBytes, "Curl": (*fixture).testCurl, "VisibleTitle": (*fixture).testVisibleTitle, "Subscriber": (*fixture).testSubscriber,
+		"AcceptRoles": (*fixture).testAcceptRoles,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -261,17 +262,18 @@ func (f *fixture) browser(secret string) *browsertest.Browser {
 	b := browsertest.New(f.t)
 	b.Open(f.url + "/")
 	b.Run(chromedp.SendKeys("#token", secret+"\r", chromedp.ByQuery), chromedp.WaitVisible("main h1", chromedp.ByQuery), chromedp.WaitVisible("header.top", chromedp.ByQuery))
+	b.Await(`!document.querySelector('[hx-trigger=load]:has(p.hint)')`) // htmx reports a request that leaving the page aborts
 	return b
 }
 
-// assertClean fails the test if a page reported an error or asked another host.
+// assertClean fails the test if a page reported an error or sent a request to another host.
 func (f *fixture) assertClean(b *browsertest.Browser) {
 	f.t.Helper()
 	for _, trouble := range b.Trouble() {
 		f.t.Errorf("in the browser: %s", trouble)
 	}
 	for _, url := range b.Elsewhere(f.url) {
-		f.t.Errorf("a page has asked for %s", url)
+		f.t.Errorf("a page requested %s", url)
 	}
 }
 
@@ -302,8 +304,8 @@ func newLead(id, name string, ago time.Duration) event.Event {
 	return e
 }
 
-// sink is an endpoint that accepts every request, unless answer says otherwise.
-type sink struct {
+// receiver is an endpoint that accepts every request, unless answer does otherwise.
+type receiver struct {
 	*httptest.Server
 	mu     sync.Mutex
 	bodies [][]byte
@@ -311,8 +313,8 @@ type sink struct {
 	answer func(w http.ResponseWriter, r *http.Request)
 }
 
-func newSink(t *testing.T) *sink {
-	s := &sink{got: map[string]int{}}
+func newReceiver(t *testing.T) *receiver {
+	s := &receiver{got: map[string]int{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		s.mu.Lock()
@@ -330,14 +332,14 @@ func newSink(t *testing.T) *sink {
 	return s
 }
 
-func (s *sink) answers(answer func(w http.ResponseWriter, r *http.Request)) {
+func (s *receiver) answers(answer func(w http.ResponseWriter, r *http.Request)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = answer
 }
 
 // count returns the numbers of events and of requests.
-func (s *sink) count() (events, requests int) {
+func (s *receiver) count() (events, requests int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.got), len(s.bodies)
@@ -346,7 +348,7 @@ func (s *sink) count() (events, requests int) {
 // pages returns the address of each kind of page, about an event of a subscriber and a replay of it.
 func pages(e event.Event, replayID uuid.UUID) []string {
 	return []string{"/", "/?since=1h&verdict=accepted&chart=1", "/events/" + e.ID.String(), "/subscribers/" + url.PathEscape(e.BothelpUserID), "/replays?since=1h&endpoint=crm&mode=all",
-		"/replays", "/replays/" + replayID.String() + "?compare=1", "/deliveries", "/endpoints", "/endpoints/crm?state=failed", "/sources"}
+		"/replays", "/replays/" + replayID.String() + "?compare=1", "/deliveries", "/endpoints", "/endpoints/crm?state=failed", "/sources", "/?rejected=true"}
 }
 
 // replayOf creates a replay of the selected events and waits for its end.
@@ -355,7 +357,7 @@ func (f *fixture) replayOf(p *person, query string) uuid.UUID {
 	a := p.post("/replays?"+query, url.Values{"key": {query}, "confirmed": {"1"}})
 	id, err := uuid.Parse(strings.TrimPrefix(a.header.Get("Location"), "/replays/"))
 	if err != nil {
-		f.t.Fatalf("make a replay: %d %s", a.status, a.body)
+		f.t.Fatalf("create a replay: %d %s", a.status, a.body)
 	}
 	f.awaitReplay(id)
 	return id
@@ -367,7 +369,7 @@ func (f *fixture) awaitReplay(id uuid.UUID) {
 	testutil.Eventually(f.t, 30*time.Second, func() error {
 		r, err := f.db.Replay(background, id)
 		if err == nil && !r.State.Final() {
-			err = fmt.Errorf("the replay is %s: %v", r.State, r.Counts)
+			err = fmt.Errorf("state of the replay is %s: %v", r.State, r.Counts)
 		}
 		return err
 	})

@@ -16,7 +16,7 @@ import (
 // TestNewReplay checks the form of a replay, its confirmations, and sending one event again.
 func TestNewReplay(t *testing.T) {
 	t.Parallel()
-	billing := replay.DefaultEndpoint("billing", newSink(t).URL)
+	billing := replay.DefaultEndpoint("billing", newReceiver(t).URL)
 	billing.AllowPrivate = true
 	f := newFixture(t, billing)
 	for name, test := range map[string]func(*fixture){"Target": (*fixture).testTarget, "PlanAgain": (*fixture).testPlanAgain,
@@ -25,12 +25,13 @@ func TestNewReplay(t *testing.T) {
 	}
 }
 
-// testTarget: the endpoint is required, and taken from the filter "failed at", which then is planned at once.
+// testTarget verifies that the endpoint is required, and that the filter "failed at" sets it and shows the plan
+// immediately.
 func (f *fixture) testTarget() {
 	p := f.login(replaySecret)
 	page := p.page("/replays?since=1h")
 	if !strings.Contains(page, `<select name="endpoint" required><option value="">Choose…</option><option>crm`) || strings.Contains(page, `class="plan"`) {
-		f.t.Errorf("without a target the form is %s", page)
+		f.t.Errorf("form without a target: %s", page)
 	}
 	if strings.Index(page, `name="endpoint"`) > strings.Index(page, `name="mode"`) || strings.Contains(page, `<details class="wide" open>`) {
 		f.t.Error("the target is not first, or advanced options are open")
@@ -42,7 +43,7 @@ func (f *fixture) testTarget() {
 	}
 	for _, query := range []string{"failed_at=billing&since=1h", "undelivered_to=billing"} {
 		if page = p.page("/replays?" + query); !strings.Contains(page, "<option selected>billing") || !strings.Contains(page, `class="plan"`) {
-			f.t.Errorf("%s does not propose billing, with a plan", query)
+			f.t.Errorf("%s does not select billing and show a plan", query)
 		}
 	}
 	if page = p.page("/replays?since=1h&endpoint=:url&url=" + url.QueryEscape("https://crm.example.org/x")); !strings.Contains(page, `value="https://crm.example.org/x"`) {
@@ -50,7 +51,7 @@ func (f *fixture) testTarget() {
 	}
 }
 
-// testPlanAgain: a replay is planned again with all its options.
+// testPlanAgain verifies that a replay can be planned again with all its options.
 func (f *fixture) testPlanAgain() {
 	f.insert(newLead("again", "Анна", time.Minute))
 	p := f.login(replaySecret)
@@ -72,7 +73,7 @@ func (f *fixture) testPlanAgain() {
 	}
 }
 
-// testConfirm: many events, all events, and the same ones once more need a second click.
+// testConfirm verifies that a replay of many events, of all events, and of the same events again needs a confirmation.
 func (f *fixture) testConfirm() {
 	var events []event.Event
 	for i := range 1001 {
@@ -94,22 +95,22 @@ func (f *fixture) testConfirm() {
 		before := replays()
 		a := p.post(action, form)
 		if a.status != http.StatusOK || !strings.Contains(a.body, reason) || replays() != before {
-			f.t.Errorf("%s is created without a confirmation: %d %s", query, a.status, a.body)
+			f.t.Errorf("%s was created without a confirmation: %d %s", query, a.status, a.body)
 		}
 		for _, hidden := range []string{`name="key" value="`, `name="confirmed" value="1"`, `action="` + strings.ReplaceAll(action, "&", "&amp;") + `"`} {
 			if !strings.Contains(a.body, hidden) {
-				f.t.Errorf("the page that asks has no %s:\n%s", hidden, a.body)
+				f.t.Errorf("the confirmation page has no %s:\n%s", hidden, a.body)
 			}
 		}
 		form.Set("confirmed", "1")
 		if a := p.post(action, form); a.status != http.StatusSeeOther || replays() != before+1 {
-			f.t.Errorf("%s is not created after the confirmation: %d", query, a.status)
+			f.t.Errorf("%s was not created after the confirmation: %d", query, a.status)
 		}
 		form.Set("key", "another "+query)
 		form.Del("confirmed")
 		form.Set("count", "1")
 		if a := p.post(strings.Replace(action, "mode=all&", "", 1), form); !strings.Contains(a.body, "with the same selection") || replays() != before+1 {
-			f.t.Errorf("%s is repeated without a confirmation: %d %s", query, a.status, a.body)
+			f.t.Errorf("%s was repeated without a confirmation: %d %s", query, a.status, a.body)
 		}
 	}
 	if a := p.post("/replays?source=demo&subscriber=few&endpoint=billing", url.Values{"key": {"harmless"}, "count": {"1"}}); a.status != http.StatusSeeOther {
@@ -117,7 +118,7 @@ func (f *fixture) testConfirm() {
 	}
 }
 
-// testSendAgain: an event that the endpoint has is sent again only after a second click.
+// testSendAgain verifies that an event that the endpoint accepted is sent again only after a confirmation.
 func (f *fixture) testSendAgain() {
 	e := newLead("has", "Анна", time.Minute)
 	f.insert(e)
@@ -126,29 +127,30 @@ func (f *fixture) testSendAgain() {
 	path := "/events/" + e.ID.String() + "/replay"
 	first := p.post(path, form("first"))
 	if first.status != http.StatusSeeOther {
-		f.t.Fatalf("the first time: %d %s", first.status, first.body)
+		f.t.Fatalf("first time: %d %s", first.status, first.body)
 	}
 	f.awaitEnd(first.header.Get("Location"))
 	again := p.post(path, form("again"))
 	if again.status != http.StatusOK || !strings.Contains(again.body, "has this event since <time") || !strings.Contains(again.body, "Send it again?") {
-		f.t.Fatalf("the second time: %d %s", again.status, again.body)
+		f.t.Fatalf("second time: %d %s", again.status, again.body)
 	}
-	if n := f.sink.got[e.ID.String()]; n != 1 {
+	if n := f.receiver.got[e.ID.String()]; n != 1 {
 		f.t.Errorf("the endpoint got it %d times", n)
 	}
 	confirmed := form("again")
 	confirmed.Set("confirmed", "1")
 	f.awaitEnd(p.post(path, confirmed).header.Get("Location"))
-	if n := f.sink.got[e.ID.String()]; n != 2 {
+	if n := f.receiver.got[e.ID.String()]; n != 2 {
 		f.t.Errorf("after the confirmation the endpoint got it %d times", n)
 	}
 }
 
-// testOpenFailure: the event's page shows the answer of the newest failure, and of nothing that was delivered since.
+// testOpenFailure verifies that the event's page shows the answer of the newest failure, but not of a failure before a
+// delivery.
 func (f *fixture) testOpenFailure() {
 	e := newLead("open", "Анна", time.Minute)
 	f.insert(e)
-	f.sink.answers(func(w http.ResponseWriter, _ *http.Request) {
+	f.receiver.answers(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "the database is locked", http.StatusServiceUnavailable)
 	})
 	p := f.login(replaySecret)
@@ -159,19 +161,19 @@ func (f *fixture) testOpenFailure() {
 	_, open, _ := strings.Cut(page, `<details class="attempt" open>`)
 	open, _, _ = strings.Cut(open, "</details>")
 	if strings.Count(page, `<details class="attempt" open>`) != 1 || !strings.Contains(open, "the database is locked") || !strings.Contains(open, "attempt 1") {
-		f.t.Errorf("open is %s", open)
+		f.t.Errorf("got the open element %s", open)
 	}
 	if n := strings.Count(page, "of a replay"); n != 3 || !strings.Contains(page, ">received<") {
 		f.t.Errorf("the timeline has %d attempts, want 3", n)
 	}
-	f.sink.answers(nil)
+	f.receiver.answers(nil)
 	f.replayOf(p, query+"&rate=100")
 	if page = p.page("/events/" + e.ID.String()); strings.Contains(page, `<details class="attempt" open>`) {
-		f.t.Error("a failure is open although the event was delivered since")
+		f.t.Error("a failure is open although the event was delivered afterwards")
 	}
 }
 
-// awaitEnd waits until the replay of a page is done.
+// awaitEnd waits until the replay with this page is done.
 func (f *fixture) awaitEnd(location string) {
 	f.t.Helper()
 	id, err := uuid.Parse(strings.TrimPrefix(location, "/replays/"))

@@ -28,15 +28,16 @@ func TestVisible(t *testing.T) {
 		"\u3164":           `<i class="sign">U+3164</i>`,
 	} {
 		if got := string(console.Visible(text)); got != want {
-			t.Errorf("%q is shown as %s, want %s", text, got, want)
+			t.Errorf("%q was shown as %s, want %s", text, got, want)
 		}
 	}
 	if got := string(console.Line("a\nb\r" + strings.Repeat("ж", 1000))); !strings.Contains(got, "␊") || !strings.Contains(got, "␍") || strings.Contains(got, "\n") || strings.Count(got, "ж") != 116 || !strings.Contains(got, "…") {
-		t.Errorf("a long text on one line is %s", got)
+		t.Errorf("long text on one line: %s", got)
 	}
 }
 
-// FuzzVisible: for any text, the HTML has no other markup, no hidden character, and every visible character.
+// FuzzVisible verifies for any text that the HTML has no other markup, no hidden character, and every visible
+// character.
 func FuzzVisible(f *testing.F) {
 	for _, text := range hostile {
 		if len(text) < 1000 {
@@ -48,15 +49,15 @@ func FuzzVisible(f *testing.F) {
 		out := string(console.Visible(text))
 		rest := signs.ReplaceAllString(out, "")
 		if strings.ContainsAny(rest, "<>\"'") || !utf8.ValidString(out) {
-			t.Fatalf("%q becomes %q", text, out)
+			t.Fatalf("%q became %q", text, out)
 		}
 		for _, r := range html.UnescapeString(rest) {
 			if r != '\n' && r != '\t' && r != '\u200c' && r != '\u200d' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
-				t.Fatalf("%q becomes %q, with the character %U", text, out, r)
+				t.Fatalf("%q became %q, with the character %U", text, out, r)
 			}
 		}
 		if utf8.ValidString(text) && utf8.RuneCountInString(html.UnescapeString(rest))+len(signs.FindAllString(out, -1)) != utf8.RuneCountInString(text) {
-			t.Fatalf("%q becomes %q: something is lost", text, out)
+			t.Fatalf("%q became %q: characters are missing", text, out)
 		}
 	})
 }
@@ -69,12 +70,12 @@ func TestPrettyJSON(t *testing.T) {
 		`{"a":"<script>\u001b"}`: "{\n  \"a\": \"<script>\\u001b\"\n}",
 	} {
 		if got, ok := console.PrettyJSON([]byte(raw)); !ok || got != want {
-			t.Errorf("%s is written as %s (%v), want %s", raw, got, ok, want)
+			t.Errorf("%s was formatted as %s (%v), want %s", raw, got, ok, want)
 		}
 	}
 	for _, raw := range []string{"", "a=1&b=2", `{"a":1} {"b":2}`, `{"a":`, "{'a':1}", "\xff"} {
 		if got, ok := console.PrettyJSON([]byte(raw)); ok {
-			t.Errorf("%q is taken for JSON: %s", raw, got)
+			t.Errorf("%q was accepted as JSON: %s", raw, got)
 		}
 	}
 }
@@ -83,19 +84,19 @@ func TestChanges(t *testing.T) {
 	got, ok := console.ChangesOf([]byte(`{"a":1,"b":"x","c":{"d":[1,2]},"gone":null,"n":1.0}`), []byte(`{"a":1,"b":"y","c":{"d":[1,3]},"n":1.00,"new":"\u0434а"}`))
 	want := []console.Change{{Name: "b", Before: "x", After: "y"}, {Name: "c.d[1]", Before: "2", After: "3"}, {Name: "n", Before: "1.0", After: "1.00"}, {Name: "new", After: "да", Added: true}, {Name: "gone", Before: "null", Removed: true}}
 	if !ok || len(got) != len(want) {
-		t.Fatalf("the changes are %+v, want %+v", got, want)
+		t.Fatalf("got the changes %+v, want %+v", got, want)
 	}
 	for i := range want {
 		if got[i] != want[i] {
-			t.Errorf("the change %d is %+v, want %+v", i, got[i], want[i])
+			t.Errorf("change %d is %+v, want %+v", i, got[i], want[i])
 		}
 	}
 	if _, ok := console.ChangesOf([]byte("a=1"), []byte("{}")); ok {
-		t.Error("a form is compared as JSON")
+		t.Error("a form was compared as JSON")
 	}
 }
 
-// TestShellWord: a real shell reads the words back unchanged.
+// TestShellWord verifies that a real shell reads the words back unchanged.
 func TestShellWord(t *testing.T) {
 	words := []string{"", "plain", "it's", `"$HOME" \ $(id) ` + "`id`", "100%s \\n", "café", "tab\tand\x1bescape", "line\nbreak", "\xff\xfe", "-n", "ends in newlines is not asked for"}
 	for _, text := range hostile {
@@ -114,20 +115,20 @@ func TestShellWord(t *testing.T) {
 		for _, word := range words {
 			out, err := exec.Command(path, "-c", "set -f; printf '%s|' "+console.ShellWord(word)).Output()
 			if err != nil || string(out) != word+"|" {
-				t.Errorf("%s reads %q back as %q, %v", shell, word, out, err)
+				t.Errorf("%s read %q back as %q, %v", shell, word, out, err)
 			}
 		}
 	}
 }
 
-// FuzzShellWord: a shell reads back any text without NUL, which no word can contain.
+// FuzzShellWord verifies that a shell reads back any text without NUL, which no word can contain.
 func FuzzShellWord(f *testing.F) {
 	f.Add("it's")
 	f.Fuzz(func(t *testing.T, word string) {
 		word = strings.TrimRight(strings.ReplaceAll(word, "\x00", ""), "\n")
 		out, err := exec.Command("sh", "-c", "printf '%s' "+console.ShellWord(word)).Output()
 		if err != nil || !bytes.Equal(out, []byte(word)) {
-			t.Errorf("%q is read back as %q, %v", word, out, err)
+			t.Errorf("%q was read back as %q, %v", word, out, err)
 		}
 	})
 }
@@ -136,12 +137,12 @@ func TestLocalPath(t *testing.T) {
 	for to, want := range map[string]string{"/events/1?all=1#body": "/events/1?all=1#body", "": "/", "//evil.example": "/", "https://evil.example/": "/", `/\evil.example`: "/", "javascript:alert(1)": "/",
 		"/\t/evil.example": "/", "events": "/", "/login?to=/login": "/", "/logout": "/", "/?text=%0d%0aSet-Cookie:x": "/?text=%0d%0aSet-Cookie:x"} {
 		if got := console.LocalPath(to); got != want {
-			t.Errorf("%q leads to %q, want %q", to, got, want)
+			t.Errorf("LocalPath(%q) is %q, want %q", to, got, want)
 		}
 	}
 }
 
-// TestSize: the assets are small.
+// TestSize verifies that the assets are small.
 func TestSize(t *testing.T) {
 	total, own := 0, 0
 	for name, asset := range console.Assets {

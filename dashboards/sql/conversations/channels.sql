@@ -2,7 +2,7 @@
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
-    if(its_channel = '', '(unknown)', its_channel) AS "Channel",
+    if(its_channel = '', '(unknown)', its_channel) AS "Messenger",
     count() AS "Active subscribers",
     sum(closed) AS "Conversations closed",
     sum(viewed) AS "Profiles viewed",

@@ -1,6 +1,6 @@
 -- Leads by the messenger of their first visit.
 SELECT
-    if(channel = '', '(unknown)', channel) AS "Channel",
+    if(channel = '', '(unknown)', channel) AS "Messenger",
     countIf(lead) AS "Leads",
     countIf(lead AND contact) AS "With a contact",
     countIf(converted) AS "Converted",

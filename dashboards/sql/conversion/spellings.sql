@@ -2,7 +2,7 @@
 -- composition of letters or invisible characters. With the number of requests for each spelling.
 SELECT
     tag AS "Tag",
-    same AS "In common",
+    normalized AS "Normalized",
     arrayStringConcat(arrayMap(s -> concat('"', s.2, '" ', toString(s.1)), arrayReverseSort(groupArray((n, value)))), ' · ') AS "Spellings and requests",
     sum(n) AS "Requests"
 FROM
@@ -10,7 +10,7 @@ FROM
     SELECT
         tags.1 AS tag,
         tags.2 AS value,
-        trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(value)), 'ё', 'е'), '\\s+', ' ')) AS same,
+        trimBoth(replaceRegexpAll(replaceAll(normalizeUTF8NFKCCasefold(toValidUTF8(value)), 'ё', 'е'), '\\s+', ' ')) AS normalized,
         sum(requests) AS n
     FROM
     (
@@ -24,7 +24,7 @@ FROM
     WHERE value != ''
     GROUP BY tag, value
 )
-GROUP BY tag, same
+GROUP BY tag, normalized
 HAVING count() > 1
 ORDER BY "Requests" DESC
 LIMIT 100

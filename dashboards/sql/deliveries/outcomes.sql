@@ -6,7 +6,7 @@ WITH
 SELECT
     fromUnixTimestamp(intDiv(toUnixTimestamp(started_at) + ahead, $__interval_s ) * $__interval_s - ahead) AS time,
     countIf(outcome = 'delivered') AS "delivered",
-    countIf(outcome = 'bad_status') AS "error status",
+    countIf(outcome = 'bad_status') AS "bad status",
     countIf(outcome = 'timeout') AS "timeout",
     countIf(outcome = 'no_connection') AS "no connection",
     countIf(outcome NOT IN ('delivered', 'bad_status', 'timeout', 'no_connection')) AS "other"

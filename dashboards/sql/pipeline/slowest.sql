@@ -1,15 +1,15 @@
 -- The slowest traces of the selected time: twenty requests, twenty inserts and twenty delivery attempts.
 SELECT
     Timestamp AS "Started",
-    multiIf(SpanName = 'deliver', 'delivery attempt', SpanName = 'drain insert', 'insert', 'request') AS "What",
+    multiIf(SpanName = 'deliver', 'delivery attempt', SpanName = 'drain insert', 'insert', 'request') AS "Operation",
     multiIf(
         SpanName = 'deliver', concat(SpanAttributes['hooktape.endpoint'], ', attempt ', SpanAttributes['hooktape.attempt']),
         SpanName = 'drain insert', concat(SpanAttributes['hooktape.batch.rows'], ' requests'),
         concat(SpanAttributes['hooktape.source'],
             if(SpanAttributes['hooktape.step'] = '', '', concat(' / ', SpanAttributes['hooktape.step'])))) AS "Details",
-    Duration / 1e6 AS "Time taken",
+    Duration / 1e6 AS "Duration",
     if(StatusCode = 'Error', 'error', 'ok') AS "Result",
-    if(StatusMessage = '', SpanAttributes['http.response.status_code'], StatusMessage) AS "Answer",
+    if(StatusMessage = '', SpanAttributes['http.response.status_code'], StatusMessage) AS "Response",
     TraceId AS "Trace"
 FROM
 (

@@ -1,5 +1,5 @@
 -- Storage lag over time: milliseconds from receiving a request to having it in ClickHouse.
-SELECT time, ms[1] AS "Median", ms[2] AS "p95", longest AS "Longest"
+SELECT time, ms[1] AS "Median", ms[2] AS "p95", longest AS "Maximum"
 FROM
 (
     SELECT

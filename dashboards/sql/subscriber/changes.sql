@@ -1,7 +1,7 @@
 -- Changes from one flow request of the subscriber to a later one: custom fields, name, e-mail and phone. Of all time.
 WITH
     decodeURLComponent(decodeURLComponent('${subscriber:percentencode}')) AS person
-SELECT at AS "When", field AS "Field", before AS "Before", value AS "After", place AS "Seen at"
+SELECT at AS "When", field AS "Field", before AS "Before", value AS "After", place AS "Source"
 FROM
 (
     SELECT

@@ -9,8 +9,8 @@ WITH
     )
 SELECT
     mine.received_at AS "Received",
-    concat(source, if(step = '', '', concat(' / ', step))) AS "From",
-    toString(endpoint) AS "To",
+    concat(source, if(step = '', '', concat(' / ', step))) AS "Source",
+    toString(endpoint) AS "Endpoint",
     last.1 AS "State",
     last.2 AS "Attempts",
     if(last.3 = 0, '', toString(last.3)) AS "Status",

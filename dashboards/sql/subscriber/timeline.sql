@@ -10,8 +10,8 @@ WITH
 SELECT
     time AS "When",
     if(row_number() OVER line = 1, NULL, dateDiff('millisecond', lagInFrame(time) OVER line, time) / 1000) AS "After",
-    what AS "What",
-    place AS "Where",
+    what AS "Kind",
+    place AS "Source or endpoint",
     result AS "Result",
     details AS "Details",
     toString(event) AS "Request",

@@ -68,6 +68,7 @@ function settle(most) {
   rows.slice(500).forEach(r => r.remove())
   if (rows.length > 500 || fresh && fresh >= most) $('#much').hidden = false
   settle.known = new Set(rows.map(r => r.id))
+  countSelected()
   if (fresh) $('#news').textContent = fresh === 1 ? '1 new event' : fresh + ' new events'
 }
 if (tail && tail.id === 'rows') settle.known = new Set($$('tr', tail).map(r => r.id))
@@ -102,10 +103,19 @@ document.addEventListener('click', async e => {
     copy.textContent = 'Copied'
     setTimeout(() => { copy.textContent = 'Copy' }, 1500)
   }
-  if (e.target.id === 'all') $$('input[name=id]').forEach(b => { b.checked = e.target.checked })
+  if (e.target.id === 'all') $$('input[name=id]:enabled').forEach(b => { b.checked = e.target.checked }), countSelected()
   if (e.target.closest('#keys')) $('#help').showModal()
   $$('details.menu[open]').forEach(m => { if (!m.contains(e.target)) m.open = false })
 })
+
+// The bar of selected events has their number.
+function countSelected() {
+  const count = $('#count'), n = $$('#rows input:checked').length
+  if (count) count.textContent = n + ' selected', count.hidden = !n
+}
+document.addEventListener('change', countSelected)
+document.addEventListener('reset', () => setTimeout(() => { if ($('#all')) $('#all').checked = false; countSelected() }))
+countSelected()
 
 // Keyboard shortcuts, outside of fields.
 const places = { e: '/', v: '/deliveries', r: '/replays', d: '/endpoints', s: '/sources' }
@@ -116,7 +126,7 @@ document.addEventListener('keydown', e => {
   if (e.key === 'Escape') { $$('details.menu[open]').forEach(m => { m.open = false; $('summary', m).focus() }); if (field) e.target.blur(); return }
   if (field || $('dialog[open]')) return
   if (going) { going = false; if (places[e.key]) location.href = places[e.key]; return }
-  const rows = $$('#rows tr, .events tr[data-key]'), at = rows.findIndex(r => r.contains(document.activeElement))
+  const rows = $$('#rows tr:not(.under), .events tr[data-key]'), at = rows.findIndex(r => r.contains(document.activeElement))
   const go = i => { const row = rows[Math.min(rows.length - 1, Math.max(0, i))]; row && $('a', row).focus() }
   const act = {
     j: () => go(at + 1), k: () => go(at - 1), x: () => at >= 0 && $('input', rows[at])?.click(), p: toggle, g: () => { going = true },

@@ -1,7 +1,7 @@
--- Seconds since the last accepted request, whatever time is selected.
+-- The time of the last accepted request, in milliseconds since 1970, whatever time is selected.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
-SELECT dateDiff('second', received_at, now64(6)) AS "Ago"
+SELECT toUnixTimestamp64Milli(received_at) AS "Last request"
 FROM events
 WHERE verdict = 'accepted'
     AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
