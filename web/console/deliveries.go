@@ -2,6 +2,7 @@ package console
 
 import (
 	"crypto/rand"
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,6 +18,7 @@ import (
 func (c *console) deliveriesRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /deliveries", c.page(showDeliveries))
 	mux.Handle("GET /deliveries/{id}", c.page(showDelivery))
+	mux.Handle("POST /deliveries/retry", c.page(retryDeliveries))
 	mux.Handle("GET /deliveries.csv", c.page(downloadDeliveries))
 }
 
@@ -156,7 +158,7 @@ func (v *visit) deliveryList(fixed url.Values, own ...string) (list deliveryList
 	if err != nil {
 		return list, err
 	}
-	list = deliveryList{deliveryFilters: f, Path: v.URL.Path, Key: rand.Text()}
+	list = deliveryList{deliveryFilters: f, Path: v.URL.Path, MayRetry: v.user.Role.Covers(api.RoleReplay), Key: rand.Text()}
 	list.Tabs, list.Presets = list.tabs(), list.presets()
 	list.Inputs, list.Keep = v.deliveryForm(f)
 	list.Chips = v.chipsOf(chipFilters, filters{Values: f.Shown}, list.Path)
@@ -231,7 +233,7 @@ func (l deliveryList) tabs() (tabs []preset) {
 	for _, t := range []struct {
 		label  string
 		states []string
-	}{{"All", nil}, {"Failed", []string{"failed"}}, {"Waiting", []string{"pending", "delivering", "retrying", "unknown"}},
+	}{{"All", nil}, {"Failed", []string{"failed"}}, {"Waiting", openStates},
 		{"Delivered", []string{"delivered"}}, {"Cancelled", []string{"cancelled"}}} {
 		tabs = append(tabs, preset{t.label, link(l.Path, l.with("state", t.states...)), slices.Equal(l.Shown["state"], t.states)})
 	}
@@ -304,4 +306,64 @@ func showDelivery(v *visit) error {
 		return v.part("event", "attempts", v.delivery(d).Attempts)
 	}
 	return v.redirect("/events/" + d.EventID.String() + "#d-" + d.ID)
+}
+
+// retryDeliveries retries deliveries: those with a tick, all that match the filters of the list, or those of a failure
+// group. More than a thousand need a confirmation.
+func retryDeliveries(v *visit) error {
+	sel, err := v.deliveriesToRetry()
+	if err != nil {
+		return err
+	}
+	want := api.DeliveryRetry{Selection: sel, DryRun: true}
+	if !v.PostForm.Has("confirmed") {
+		planned, err := v.direct.RetryDeliveries(v.Context(), "", want)
+		if err != nil {
+			return err
+		}
+		var reasons []template.HTML
+		deliveries := count(planned.Sent+planned.Asked, "delivery")
+		if planned.Sent+planned.Asked > manyDeliveries {
+			reasons = []template.HTML{visible("This sends " + deliveries + ".")}
+		}
+		if ok, err := v.confirmed("Retry "+deliveries+"?", "Retry "+deliveries, reasons); !ok {
+			return err
+		}
+	}
+	want.DryRun = false
+	done, err := v.direct.RetryDeliveries(v.Context(), v.PostFormValue("key"), want)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(done.Replays) == 1 && done.Asked == 0:
+		return v.redirect("/replays/" + done.Replays[0].ID.String())
+	case len(done.Replays) > 0:
+		return v.redirect("/replays")
+	case done.Asked+done.Waiting == 0:
+		return api.Invalidf("nothing was sent: these deliveries were delivered, or sent again, or have no body any more")
+	}
+	return v.redirect(backOf(v.Request))
+}
+
+// manyDeliveries is the largest number of deliveries that is retried without a confirmation.
+const manyDeliveries = 1000
+
+// deliveriesToRetry returns the selection of a form of a list.
+func (v *visit) deliveriesToRetry() (event.DeliverySelection, error) {
+	query, err := url.ParseQuery(v.PostFormValue("query"))
+	if err != nil {
+		return event.DeliverySelection{}, api.Invalidf("invalid query: %v", err)
+	}
+	switch {
+	case v.PostForm.Has("group"):
+		query["group"] = v.PostForm["group"]
+	case v.PostForm.Has("matching"):
+	case len(v.PostForm["id"]) > 0:
+		query = url.Values{"id": v.PostForm["id"]}
+	default:
+		return event.DeliverySelection{}, api.Invalidf("no delivery is selected")
+	}
+	sel, faults := event.ParseDeliverySelection(query, v.now)
+	return sel, api.CheckSelection(faults)
 }

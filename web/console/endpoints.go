@@ -17,7 +17,7 @@ func (c *console) endpointsRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /endpoints/{name}", c.page(showEndpoint))
 	steer := func(action event.Action) http.Handler {
 		return c.page(func(v *visit) error {
-			if err := v.direct.SteerEndpoint(v.Context(), v.PathValue("name"), action); err != nil {
+			if err := v.direct.SteerEndpoint(v.Context(), v.PathValue("name"), action, v.PostFormValue("reason")); err != nil {
 				return err
 			}
 			return v.redirect(link("/endpoints", url.Values{"done": {string(action)}, "name": {v.PathValue("name")}}))
@@ -35,16 +35,18 @@ type endpointsPage struct {
 
 type endpointCard struct {
 	api.Endpoint
-	Stats    api.EndpointStats
-	Rate     string // the share of successful attempts
-	RateTone string
-	Open     uint64 // live deliveries without a final state
-	Failed   uint64
-	Oldest   moment // the time of receipt of the oldest open event
-	Probe    moment // the next attempt at a failing endpoint
-	Error    *lastError
-	Tested   *attempt
-	MaySteer bool
+	Stats       api.EndpointStats
+	Rate        string // the share of successful attempts
+	RateTone    string
+	Waits       *waiting
+	Open        uint64 // live deliveries without a final state
+	OpenReplays uint64 // deliveries of unfinished replays without a final state
+	Failed      uint64
+	Oldest      moment // the time of receipt of the oldest open event
+	Probe       moment // the next attempt at a failing endpoint
+	Error       *lastError
+	Tested      *attempt
+	MaySteer    bool
 }
 
 // lastError is the last failed attempt at an endpoint.
@@ -148,11 +150,8 @@ func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpoin
 			card.RateTone = "doubt"
 		}
 	}
-	for state, n := range e.Backlog {
-		if !state.Final() {
-			card.Open += n
-		}
-	}
+	card.Waits = v.waits(e.Waiting, e.Name, uuid.Nil, "")
+	card.Open, card.OpenReplays = open(e.Backlog), open(e.Replays)
 	card.Failed = e.Backlog[event.Failed]
 	card.Oldest = v.atOr(e.OldestOpen)
 	if e.State == "broken" {
@@ -161,6 +160,16 @@ func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpoin
 	var err error
 	card.Error, err = v.lastError(e.Name)
 	return card, err
+}
+
+// open returns the number of deliveries that are not final.
+func open(counts map[event.DeliveryState]uint64) (n uint64) {
+	for state, in := range counts {
+		if !state.Final() {
+			n += in
+		}
+	}
+	return n
 }
 
 // lastError returns the last failed attempt at an endpoint; nil if there is none.

@@ -54,6 +54,7 @@ type delivery struct {
 	Last     moment // the last attempt
 	Next     moment
 	Result   label // of the last attempt
+	Waits    *waiting
 	Attempts []attempt
 }
 
@@ -176,7 +177,8 @@ func (v *visit) signature(e api.Event) string {
 
 func (v *visit) delivery(d api.Delivery) delivery {
 	shown := delivery{Delivery: d, Received: v.at(d.EventReceivedAt), Updated: v.at(d.UpdatedAt), Last: v.atOr(d.LastAttemptAt),
-		Next: v.atOr(d.NextAt), Result: resultOf(d.Outcome, d.StatusCode)}
+		Next: v.atOr(d.NextAt), Result: resultOf(d.Outcome, d.StatusCode),
+		Waits: v.waits(d.Waiting, d.Endpoint, d.ReplayID, d.ID)}
 	for _, a := range d.Attempts {
 		shown.Attempts = append(shown.Attempts, v.attempt(a))
 	}

@@ -101,6 +101,9 @@ func count(n uint64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		noun = stem + "ie"
+	}
 	return number(n) + " " + noun + "s"
 }
 

@@ -12,6 +12,7 @@ type progress struct {
 	Shares []share
 	Left   string // the remaining time; empty if unknown
 	Moving bool   // it may still change
+	Waits  *waiting
 }
 
 // Done says how far it is.
@@ -43,7 +44,7 @@ func sharesOf(r event.Replay) (list []share) {
 }
 
 func (v *visit) progress(r event.Replay) progress {
-	p := progress{Replay: r, Shares: sharesOf(r)}
+	p := progress{Replay: r, Shares: sharesOf(r), Waits: v.waits(r.Waiting, r.Endpoint, r.ID, "")}
 	p.Moving = !r.State.Final() || r.Open() > 0 && v.now.Sub(r.UpdatedAt) < time.Minute
 	if r.PerSecond > 0 && r.State == event.ReplayRunning {
 		p.Left = span(milliseconds(float64(r.Open()) / r.PerSecond * 1000))

@@ -78,6 +78,9 @@ type replayPage struct {
 	MaySteer bool
 }
 
+// HasParent reports whether it sends the failures of another replay.
+func (p replayPage) HasParent() bool { return p.Parent != uuid.Nil }
+
 type diff struct {
 	api.Diff
 	Rows []diffRow
@@ -170,7 +173,7 @@ func steerReplay(v *visit) error {
 	default:
 		return api.Problemf(http.StatusNotFound, "unknown action %q: want pause, resume, cancel or set-rate", action)
 	}
-	if err := v.direct.Steer(v.Context(), id, action, rate); err != nil {
+	if err := v.direct.Steer(v.Context(), id, action, rate, v.PostFormValue("reason")); err != nil {
 		return err
 	}
 	return v.redirect("/replays/" + id.String())
