@@ -37,8 +37,12 @@ var (
 		{"adhoc", "replays only", quiet},
 	}
 	replayWords = []word{
-		{"running", "running", neutral}, {"paused", "paused", doubt}, {"done", "done", good},
+		{"running", "running", neutral}, {"paused", "paused", doubt}, {"completed", "completed", good}, {"completed_with_failures", "completed with failures", bad},
 		{"cancelled", "cancelled", quiet},
+	}
+	fallbackWords = []word{
+		{"deadline", "deadline", ""}, {"refused", "no connection", ""}, {"failing", "endpoint failing", ""},
+		{"in_flight", "too many at once", ""}, {"error", "other error", ""},
 	}
 	resultWords = []word{{"ok", "ok", good}, {"error", "error", bad}}
 )

@@ -58,13 +58,17 @@ func adHoc(url string, allowPrivate bool) Endpoint {
 }
 
 // isAdHoc reports whether the endpoint is not of the configuration.
-func (e *Endpoint) isAdHoc() bool { return strings.Contains(e.Name, "://") }
+func (e *Endpoint) isAdHoc() bool { return isAdHoc(e.Name) }
+
+// isAdHoc reports whether an endpoint's name is that of a URL.
+func isAdHoc(name string) bool { return strings.Contains(name, "://") }
 
 // toPublic returns the endpoint for a replay whose maker may not use replay.allow_private. A configured endpoint stays
 // unchanged.
 func (e Endpoint) toPublic() Endpoint {
 	if e.isAdHoc() {
-		e.AllowPrivate, e.PrivateSetting = false, "for the role admin and the local command line, replay.allow_private"
+		e.AllowPrivate = false
+		e.PrivateSetting = "for the role admin and the local command line, replay.allow_private"
 	}
 	return e
 }

@@ -101,7 +101,7 @@ func observe(now func() observation) (stop func()) {
 
 func observeEndpoints(o metric.Observer, gauge metric.Int64ObservableGauge, targets []*target) {
 	for _, t := range targets {
-		now, _, _, _ := t.Snapshot()
+		now := t.Snapshot().State
 		for _, state := range []string{outbound.StateActive, outbound.StatePaused, outbound.StateBroken} {
 			value := int64(0)
 			if state == now {

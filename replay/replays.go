@@ -33,7 +33,9 @@ type writtenReplay struct {
 
 // reset forgets everything, because another process delivers and writes replays.
 func (rs *replays) reset() {
-	rs.halted, rs.done, rs.written = map[uuid.UUID]string{}, map[uuid.UUID]bool{}, map[uuid.UUID]writtenReplay{}
+	rs.halted = map[uuid.UUID]string{}
+	rs.done = map[uuid.UUID]bool{}
+	rs.written = map[uuid.UUID]writtenReplay{}
 }
 
 // update brings each unfinished replay as far as possible and returns those that run. hasWorker reports whether a
@@ -92,9 +94,12 @@ func (rs *replays) finish(ctx context.Context, r event.Replay) (err error) {
 		delete(rs.done, r.ID)
 		return nil
 	}
-	rs.logger.Info("replay is done", "replay_id", r.ID.String(),
+	rs.logger.Info("replay is completed", "replay_id", r.ID.String(),
 		"delivered", r.Counts[event.Delivered], "failed", r.Counts[event.Failed])
-	r.State, r.Reason = event.ReplayDone, ""
+	r.State, r.Reason = event.ReplayCompleted, ""
+	if r.Counts[event.Failed] > 0 {
+		r.State = event.ReplayFailures
+	}
 	return rs.write(ctx, r)
 }
 

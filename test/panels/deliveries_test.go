@@ -46,7 +46,7 @@ func generateHistory() history {
 	p.replays = []event.Replay{
 		{ID: replay, CreatedAt: until.Add(-time.Hour), UpdatedAt: until, CreatedBy: "ада", State: event.ReplayRunning, Endpoint: "crm", Total: 10, PerSecond: 2,
 			Counts: map[event.DeliveryState]uint64{event.Delivered: 4, event.Failed: 1, event.Cancelled: 1, event.Pending: 4}},
-		{ID: uuid.MustParse("01a30000-0000-7000-8000-000000000002"), CreatedAt: until.Add(-5 * time.Hour), UpdatedAt: until, State: event.ReplayDone, Endpoint: "crm", Total: 2,
+		{ID: uuid.MustParse("01a30000-0000-7000-8000-000000000002"), CreatedAt: until.Add(-5 * time.Hour), UpdatedAt: until, State: event.ReplayCompleted, Endpoint: "crm", Total: 2,
 			Counts: map[event.DeliveryState]uint64{event.Delivered: 2}},
 	}
 	return p
@@ -227,8 +227,10 @@ func (c comparison) attempts(p history, byEndpoint map[string]map[event.Delivery
 		if !c.within(a.StartedAt) {
 			continue
 		}
-		ms, bucket := float64(a.Duration.Milliseconds()), a.StartedAt.Unix()/600*600
-		took, endpoints[a.Endpoint] = append(took, ms), append(endpoints[a.Endpoint], ms)
+		ms := float64(a.Duration.Milliseconds())
+		bucket := a.StartedAt.Unix() / 600 * 600
+		took = append(took, ms)
+		endpoints[a.Endpoint] = append(endpoints[a.Endpoint], ms)
 		if a.Number > 1 {
 			again = append(again, ms)
 		}

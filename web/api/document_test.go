@@ -137,7 +137,7 @@ func TestDocument(t *testing.T) {
 	}
 	roles := map[string]string{
 		"get /events": "read", "post /events/search": "read", "get /events/{id}": "read", "get /events/{id}/raw": "read",
-		"get /deliveries": "read", "get /deliveries/groups": "read", "get /deliveries/{id}": "read", "get /replays/{id}/deliveries": "read",
+		"get /deliveries": "read", "get /deliveries/groups": "read", "post /deliveries/retry": "replay", "get /deliveries/{id}": "read", "get /replays/{id}/deliveries": "read",
 		"get /events/{id}/deliveries": "read", "get /endpoints": "read", "post /endpoints/{name}/pause": "replay",
 		"post /endpoints/{name}/resume": "replay", "post /replays": "replay", "get /replays": "read", "get /replays/{id}": "read",
 		"patch /replays/{id}": "replay", "post /replays/{id}/cancel": "replay", "get /replays/{id}/stream": "read",

@@ -50,7 +50,7 @@ type fixture struct {
 	web      *http.Client // checks every answer against the document
 	options  api.Options
 	runner   *replay.Runner
-	receiver *receiver // what the endpoint crm gets
+	receiver *receiver // the endpoint crm
 }
 
 // newFixture starts an API on its own database.
@@ -250,6 +250,7 @@ func (f *fixture) awaitState(id uuid.UUID, state event.ReplayState) (r event.Rep
 func (f *fixture) awaitEnd(id uuid.UUID) (r event.Replay) {
 	f.t.Helper()
 	testutil.Eventually(f.t, 20*time.Second, func() error {
+		r = event.Replay{}
 		f.get(readSecret, "/api/v1/replays/"+id.String(), &r)
 		if !r.State.Final() {
 			return fmt.Errorf("state of the replay is %s: %v", r.State, r.Counts)

@@ -148,12 +148,12 @@ func (s *server) viewRoutes() {
 		DefaultStatus: http.StatusNoContent,
 		Summary:       "Save a view", Description: "Replaces the view with this name. The audit log records it."},
 		func(ctx context.Context, in *viewInput) (*struct{}, error) {
-			return nil, s.as(ctx).SaveView(ctx, in.Name, in.Body.Query)
+			return &struct{}{}, s.as(ctx).SaveView(ctx, in.Name, in.Body.Query)
 		})
 	route(s, RoleReplay, "DELETE /views/{name}", huma.Operation{OperationID: "delete-view",
 		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound},
 		Summary: "Delete a view", Description: "The audit log records it."},
 		func(ctx context.Context, in *ViewPath) (*struct{}, error) {
-			return nil, s.as(ctx).DeleteView(ctx, in.Name)
+			return &struct{}{}, s.as(ctx).DeleteView(ctx, in.Name)
 		})
 }

@@ -34,6 +34,7 @@ type Source struct {
 	HookURL string
 	Kind    event.Kind // the kind of its events, if the configuration says so
 	Signed  bool       // whether requests must be signed
+	Forward *Forward   // nil: bots do not wait for an answer
 }
 
 // requestTimeout limits the time for a page. Planning a replay of a million events takes some seconds.

@@ -34,6 +34,7 @@ type eventPage struct {
 	Accepted   moment // when it was accepted, if it was rejected before
 	Timeline   timeline
 	Deliveries []delivery
+	Forward    *forwarded // nil: no bot waited for an answer
 	Before     *neighbour
 	After      *neighbour
 	Target     target
@@ -116,6 +117,7 @@ func showEvent(v *visit) error {
 		p.Accepted = v.at(e.Acceptance.At)
 	}
 	p.Body = bodyOf(e.Request.Bytes(), "/events/"+id.String()+"?all=1#body", v.URL.Query().Has("all"))
+	p.Forward = v.forwarded(e, p.Body)
 	for _, name := range api.DecodedNames {
 		if value := p.Parsed()[name]; value != "" {
 			p.Decoded = append(p.Decoded, pair{name, value})

@@ -170,7 +170,8 @@ func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
 	case cursor != "":
 		p.Newest = f.URL()
 	case f.Until == nil:
-		p.Tail, p.After = link("/events/newer", f.Values), after.UTC().Format(time.RFC3339Nano)
+		p.Tail = link("/events/newer", f.Values)
+		p.After = after.UTC().Format(time.RFC3339Nano)
 	}
 	if len(p.Rows) == 0 && p.Further == nil {
 		if p.Empty, err = v.empty(f); err != nil {

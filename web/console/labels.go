@@ -24,7 +24,7 @@ var tones = map[string]map[string]string{
 		"forbidden_addr": "bad", "impossible": "bad", "unknown": "doubt", "not_sent": "bad"},
 	"differs":  {"status": "doubt", "outcome": "doubt", "body": "doubt"},
 	"endpoint": {"active": "good", "broken": "bad", "paused": "doubt"},
-	"replay":   {"running": "neutral", "paused": "doubt"},
+	"replay":   {"running": "neutral", "paused": "doubt", "completed": "good"},
 }
 
 // texts has the values that a page does not show as they are.
@@ -59,13 +59,10 @@ func labelOf(list, value any) label {
 // replayLabel returns the label of a replay's state: an end with failures says how many, and does not look like a
 // success.
 func replayLabel(r event.Replay) label {
-	switch failed := r.Counts[event.Failed]; {
-	case !r.State.Final() || r.State == event.ReplayCancelled:
-		return labelOf("replay", r.State)
-	case failed > 0:
-		return label{"completed with " + count(failed, "failure"), "bad"}
+	if r.State == event.ReplayFailures {
+		return label{"completed with " + count(r.Counts[event.Failed], "failure"), "bad"}
 	}
-	return label{"completed", "good"}
+	return labelOf("replay", r.State)
 }
 
 // verdictHelp says why a request was rejected, and what to do.

@@ -17,7 +17,7 @@ import (
 	"hooktape/internal/testutil/browsertest"
 )
 
-// newRejected returns a rejected request, as the drain stores it: without parsed fields.
+// newRejected returns a rejected request as the drain stores it: without parsed fields.
 func newRejected(verdict event.Verdict, body string, declared int, ago time.Duration) event.Event {
 	e := newEvent(body, ago)
 	e.Verdict, e.Kind = verdict, event.KindUnknown
@@ -72,21 +72,21 @@ func TestAcceptRejected(t *testing.T) {
 	if page := p.page("/?utm_source=vk&verdict=accepted&text=" + url.QueryEscape("ПЕТРОВА")); !slices.Equal(listed(page), []string{lead.ID.String()}) || !strings.Contains(page, ">boss<") {
 		t.Error("the accepted lead is not found by its fields, or not marked")
 	}
-	// A second time it is sent, and stays accepted by the first person.
+	// Accepting it again sends it again. The first person stays the one who accepted it.
 	a := p.post("/accept", url.Values{"id": {lead.ID.String()}, "to": {"crm"}, "key": {"k"}})
 	if !strings.HasPrefix(a.header.Get("Location"), "/replays/") {
 		t.Fatalf("accepting and sending: %d %s", a.status, a.body)
 	}
 	testutil.Eventually(t, 20*time.Second, func() error {
 		if events, requests := f.receiver.count(); events != 1 || requests != 1 {
-			return fmt.Errorf("the CRM has %d events in %d requests", events, requests)
+			return fmt.Errorf("the CRM got %d events in %d requests", events, requests)
 		}
 		return nil
 	})
 	f.assertClean(b.Browser)
 }
 
-// TestAcceptRoles: only admins see the page and may accept; a request that is not whole is refused.
+// testAcceptRoles verifies that only admins see the page and may accept, and that an incomplete request is refused.
 func (f *fixture) testAcceptRoles() {
 	t := f.t
 	cut := newRejected(event.BadToken, `{"name":"Ол`, 99, 3*time.Hour)
@@ -113,11 +113,12 @@ func (f *fixture) testAcceptRoles() {
 		}
 	}
 	if page := p.page("/accept?id=" + cut.ID.String()); !strings.Contains(page, "None of these requests can be accepted.") {
-		t.Error("the page offers to accept a part of a body")
+		t.Error("the page offers to accept an incomplete body")
 	}
 }
 
-// TestSelected: the bar says how many rows are selected; its buttons are about them, or about all that match.
+// TestSelected verifies that the bar shows the number of selected rows, and that its buttons apply to these, or to all
+// matching events.
 func TestSelected(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -149,8 +150,9 @@ func TestSelected(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestNoFalseNo: a search that finds nothing within its limits names them, and has a link to the search without.
-func TestNoFalseNo(t *testing.T) {
+// TestSearchLimitsAreShown verifies that a search that finds nothing within its limits names them, and links to the
+// search without them.
+func TestSearchLimitsAreShown(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	old := newLead("7", "Анна Пётрова", 48*time.Hour)
@@ -168,7 +170,7 @@ func TestNoFalseNo(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestSuggestions: the filters suggest values from the data when they open, and keep the chosen ones.
+// TestSuggestions verifies that the filters suggest values from the data when they open, and keep the chosen ones.
 func TestSuggestions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -187,7 +189,7 @@ func TestSuggestions(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestSavedViews: a view is saved from the list, is a link for everybody, and can be deleted.
+// TestSavedViews verifies that a view can be saved from the list, is a link for everybody, and can be deleted.
 func TestSavedViews(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
