@@ -349,6 +349,13 @@ func (s *receiver) count() (events, requests int) {
 	return len(s.got), len(s.bodies)
 }
 
+// requests returns the number of requests with an event.
+func (s *receiver) requests(id uuid.UUID) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.got[id.String()]
+}
+
 // pages returns the address of each kind of page, about an event of a subscriber and a replay of it.
 func pages(e event.Event, replayID uuid.UUID) []string {
 	return []string{"/", "/?since=1h&verdict=accepted&chart=1", "/events/" + e.ID.String(), "/subscribers/" + url.PathEscape(e.BothelpUserID), "/replays?since=1h&endpoint=crm&mode=all",

@@ -131,13 +131,13 @@ func (f *fixture) testSendAgain() {
 	if again.status != http.StatusOK || !strings.Contains(again.body, "has this event since <time") || !strings.Contains(again.body, "Send it again?") {
 		f.t.Fatalf("second time: %d %s", again.status, again.body)
 	}
-	if n := f.receiver.got[e.ID.String()]; n != 1 {
+	if n := f.receiver.requests(e.ID); n != 1 {
 		f.t.Errorf("the endpoint got it %d times", n)
 	}
 	confirmed := form("again")
 	confirmed.Set("confirmed", "1")
 	f.awaitEnd(p.post(path, confirmed).header.Get("Location"))
-	if n := f.receiver.got[e.ID.String()]; n != 2 {
+	if n := f.receiver.requests(e.ID); n != 2 {
 		f.t.Errorf("after the confirmation the endpoint got it %d times", n)
 	}
 }
