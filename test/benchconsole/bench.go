@@ -105,6 +105,7 @@ func (b *bench) pages() (list []page) {
 	filter("unknown step", "step", "nothing")
 	filter("kind", "kind", "user_profile_viewed")
 	filter("verdict", "verdict", "bad_signature")
+	filter("rejected", "rejected", "true")
 	filter("unused verdict", "verdict", "too_large")
 	filter("channel", "channel", k.Channel)
 	filter("utm_source", "utm_source", k.UTM)
