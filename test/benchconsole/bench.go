@@ -27,6 +27,7 @@ const (
 	listAim       = 500 * time.Millisecond
 	eventAim      = 300 * time.Millisecond
 	subscriberAim = 500 * time.Millisecond
+	analyticsAim  = time.Second
 )
 
 const secret = "the-secret-of-the-bench"
@@ -134,7 +135,8 @@ func (b *bench) pages() (list []page) {
 		page{name: "deliveries with a status", path: "/deliveries?status_code=5xx", aim: listAim},
 		page{name: "deliveries about a subscriber", path: "/deliveries?subscriber=" + url.QueryEscape(k.Subscriber), aim: listAim},
 		page{name: "deliveries to an endpoint", path: "/endpoints/crm", aim: listAim},
-		page{name: "endpoints", path: "/endpoints", aim: listAim}, page{name: "sources", path: "/sources", aim: listAim}, page{name: "replays", path: "/replays", aim: listAim})
+		page{name: "endpoints", path: "/endpoints", aim: listAim}, page{name: "sources", path: "/sources", aim: listAim}, page{name: "replays", path: "/replays", aim: listAim},
+		page{name: "analytics of 24 h", path: "/analytics?since=24h", aim: analyticsAim}, page{name: "analytics of 30 days", path: "/analytics?since=30d", aim: analyticsAim})
 }
 
 // all measures each page and prints the times.
