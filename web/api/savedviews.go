@@ -51,8 +51,9 @@ func (d *Direct) SaveView(ctx context.Context, name, query string) error {
 		return err
 	}
 	name = strings.TrimSpace(name)
-	if n := utf8.RuneCountInString(name); n == 0 || n > maxViewName || !utf8.ValidString(name) {
-		return Invalidf("invalid name of a view: want 1 to %d characters", maxViewName)
+	if n := utf8.RuneCountInString(name); n == 0 || n > maxViewName || !utf8.ValidString(name) ||
+		strings.Contains(name, "/") { // it is an element of a path
+		return Invalidf("invalid name of a view: want 1 to %d characters, without a slash", maxViewName)
 	}
 	query, err := d.viewQuery(query)
 	if err != nil {

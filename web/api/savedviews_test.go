@@ -27,7 +27,7 @@ func TestSavedViews(t *testing.T) {
 		}
 		return list
 	}
-	const name = "Оплаты / июнь?"
+	const name = "Оплаты, июнь?"
 	for _, query := range []string{"step=start", "to=2026-01-31T13:00:00Z&step=paid", ""} {
 		if err := c.SaveView(ctx, name, query); err != nil {
 			t.Fatal(err)

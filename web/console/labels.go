@@ -95,7 +95,7 @@ func count(n uint64, noun string) string {
 // functions are the functions of the templates.
 var functions = template.FuncMap{
 	"visible": visible, "line": line, "cell": cell, "long": blockOf, "label": labelOf,
-	"number": number, "count": count, "span": span, "when": when, "minute": minute, "exact": exact, "asset": assetPath,
+	"number": number, "size": size, "count": count, "span": span, "when": when, "minute": minute, "exact": exact, "asset": assetPath,
 	"help":          func(verdict any) string { return verdictHelp[fmt.Sprint(verdict)] },
 	"subscriberURL": subscriberURL,
 	"tab":           func(f frame, section, path, name string) tab { return tab{path, name, f.Section == section} },
