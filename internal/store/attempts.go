@@ -56,6 +56,21 @@ func (s *Store) StoredAttempts(ctx context.Context, attempts []event.Attempt) (m
 	return stored, nil
 }
 
+// MissingAttempts returns the attempts that are not stored. Of several with one id it returns the first.
+func (s *Store) MissingAttempts(ctx context.Context, attempts []event.Attempt) (missing []event.Attempt, err error) {
+	seen, err := s.StoredAttempts(ctx, attempts)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range attempts {
+		if !seen[a.ID] {
+			missing = append(missing, a)
+		}
+		seen[a.ID] = true
+	}
+	return missing, nil
+}
+
 // AttemptsOf returns all attempts to deliver an event, in order of time.
 func (s *Store) AttemptsOf(ctx context.Context, eventID uuid.UUID) ([]event.Attempt, error) {
 	where := &conditions{}
