@@ -12,9 +12,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"hooktape/dashboards"
 	"hooktape/internal/event"
 	"hooktape/internal/store"
-	"hooktape/test/panels"
 )
 
 const deliveries = "hooktape-deliveries"
@@ -133,9 +133,9 @@ func TestDeliveriesTruth(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("plugin %d/%d hours/%s", plugin, hours, endpoint), func(t *testing.T) {
 					t.Parallel()
-					v := panels.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}
+					v := dashboards.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}
 					if endpoint != "" {
-						v.Values = map[string][]string{"endpoints": {panels.Key(endpoint)}}
+						v.Values = map[string][]string{"endpoints": {dashboards.Key(endpoint)}}
 					}
 					c := comparison{t: t, db: db, view: v}
 					c.deliveries(p.of(endpoint), hours == 8)

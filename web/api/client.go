@@ -343,9 +343,14 @@ func (c *Client) Diff(ctx context.Context, id uuid.UUID, against string, limit i
 	return diff, c.get(ctx, "replays/"+id.String()+"/diff", query, &diff)
 }
 
+// CreateLoginLink creates a link that logs in to the console once.
+func (c *Client) CreateLoginLink(ctx context.Context, role Role) (link LoginLink, err error) {
+	return link, c.post(ctx, "login-links", NewLoginLink{cmp.Or(role, RoleAdmin)}, &link)
+}
+
 // AuditLog returns the newest entries of the audit log, the newest first.
 func (c *Client) AuditLog(ctx context.Context, limit int) ([]AuditEntry, error) {
-	var list AuditList
+	var list AuditPage
 	err := c.get(ctx, "audit-log", url.Values{"limit": {strconv.Itoa(limit)}}, &list)
 	return list.Entries, err
 }

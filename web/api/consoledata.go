@@ -148,6 +148,14 @@ func (d *Direct) RevealSource(ctx context.Context, source string) error {
 	return d.recordView(ctx, "source.reveal", source)
 }
 
+// AuditNames returns everybody who is in the audit log, and all actions, which needs the role admin.
+func (d *Direct) AuditNames(ctx context.Context) (who, actions []string, err error) {
+	if err := d.require(RoleAdmin); err != nil {
+		return nil, nil, err
+	}
+	return d.store.AuditNames(ctx)
+}
+
 // EndpointNames returns the names of the configured endpoints, in the order of the configuration.
 func (d *Direct) EndpointNames() []string { return d.service.EndpointNames() }
 
@@ -159,11 +167,6 @@ func (d *Direct) EndpointStats(ctx context.Context, since time.Time) ([]Endpoint
 // LastFailures returns the last failed attempts at an endpoint since a time, the newest first; at most limit.
 func (d *Direct) LastFailures(ctx context.Context, endpoint string, since time.Time, limit int) ([]Failure, error) {
 	return failures(d.store.LastFailures(ctx, endpoint, since, limit))
-}
-
-// ReplayFailures returns the last failed attempts of a replay, the newest first; at most limit.
-func (d *Direct) ReplayFailures(ctx context.Context, r event.Replay, limit int) ([]Failure, error) {
-	return failures(d.store.FailuresOf(ctx, r, limit))
 }
 
 func failures(attempts []event.Attempt, err error) (list []Failure, _ error) {

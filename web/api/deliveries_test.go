@@ -149,7 +149,7 @@ func TestRetryDeliveries(t *testing.T) {
 	if again, _ := retry(replaySecret, "", map[string]any{"selection": map[string]any{"replays": []string{child.ID.String()}}}); again.Delivered != 4 || again.Sent != 0 {
 		t.Errorf("delivered ones are sent again: %+v", again)
 	}
-	var log api.AuditList
+	var log api.AuditPage
 	f.get(adminSecret, "/api/v1/audit-log", &log)
 	if !slices.ContainsFunc(log.Entries, func(e api.AuditEntry) bool {
 		return e.Action == "deliveries.retry" && e.Who == "replayer" && strings.Contains(e.Target, first.ID.String())

@@ -142,6 +142,7 @@ func TestDocument(t *testing.T) {
 		"post /endpoints/{name}/resume": "replay", "post /replays": "replay", "get /replays": "read", "get /replays/{id}": "read",
 		"patch /replays/{id}": "replay", "post /replays/{id}/cancel": "replay", "get /replays/{id}/stream": "read",
 		"get /replays/{id}/diff": "read", "get /audit-log": "admin", "post /events/accept": "admin", "get /views": "read", "put /views/{name}": "replay", "delete /views/{name}": "replay",
+		"get /analytics": "read", "get /analytics/{panel}": "read", "post /login-links": "admin", "get /retention": "admin", "get /storage": "admin",
 	}
 	found := 0
 	for path, methods := range document["paths"].(map[string]any) {

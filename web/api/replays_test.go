@@ -183,7 +183,7 @@ func TestSteer(t *testing.T) {
 	steer(replaySecret, "POST", "/api/v1/endpoints/crm/resume", nil)
 	f.awaitEndpoint("crm", "active")
 
-	var log api.AuditList
+	var log api.AuditPage
 	f.get(adminSecret, "/api/v1/audit-log", &log)
 	var lines []string
 	for _, e := range log.Entries {

@@ -27,6 +27,7 @@ func TestRoles(t *testing.T) {
 		{"replay", "POST", "/endpoints/crm/pause"}, {"replay", "POST", "/endpoints/crm/resume"}, {"replay", "POST", "/replays"},
 		{"replay", "PATCH", "/replays/" + id}, {"replay", "POST", "/replays/" + id + "/cancel"}, {"admin", "GET", "/audit-log"},
 		{"admin", "POST", "/events/accept"}, {"read", "GET", "/views"}, {"replay", "PUT", "/views/x"}, {"replay", "DELETE", "/views/x"},
+		{"read", "GET", "/analytics"}, {"read", "GET", "/analytics/summary"}, {"admin", "POST", "/login-links"}, {"admin", "GET", "/retention"}, {"admin", "GET", "/storage"},
 	} {
 		weaker := map[string][]string{"read": nil, "replay": {readSecret}, "admin": {readSecret, replaySecret}}[c.role]
 		enough := map[string]string{"read": readSecret, "replay": replaySecret, "admin": adminSecret}[c.role]
