@@ -88,8 +88,8 @@ func anchors(text string) (names []string) {
 	return names
 }
 
-// TestWayOfAWebhook verifies the functions that docs/ARCHITECTURE.md lists, from POST to the attempt's row.
-func TestWayOfAWebhook(t *testing.T) {
+// TestPathOfAWebhook verifies the functions that docs/ARCHITECTURE.md lists, from POST to the attempt's row.
+func TestPathOfAWebhook(t *testing.T) {
 	_, chapter, _ := strings.Cut(read(t, "docs/ARCHITECTURE.md"), "## From POST to the attempt's row")
 	rows := regexp.MustCompile("(?m)^\\| (`.+`) \\| (.+) \\|$").FindAllStringSubmatch(chapter, -1)
 	if len(rows) < 4 {

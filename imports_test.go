@@ -88,7 +88,7 @@ func TestImports(t *testing.T) {
 
 func list(t *testing.T) (packages []listed) {
 	t.Helper()
-	lookAtSources(t)
+	dependOnSources(t)
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...").Output()
 	if err != nil {
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -107,9 +107,9 @@ func list(t *testing.T) (packages []listed) {
 	}
 }
 
-// lookAtSources makes go test run this test again when a source has changed: its cache does not know what go list
+// dependOnSources makes go test run this test again when a source has changed: its cache does not know what go list
 // reads.
-func lookAtSources(t *testing.T) {
+func dependOnSources(t *testing.T) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
 		switch {

@@ -1,4 +1,4 @@
-// Package dashboards is what Grafana shows of what hooktape stores: six dashboards as Go code, their queries as SQL
+// Package dashboards is what Grafana shows of what hooktape stores: seven dashboards as Go code, their queries as SQL
 // files.
 //
 // [All] builds the dashboards; go generate writes them to json, from where Grafana's provisioning reads them and the

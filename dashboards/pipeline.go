@@ -15,7 +15,7 @@ func pipeline() *dashboard.DashboardBuilder {
 		Time("now-24h", "now").
 		WithVariable(box("trace_id", "Trace", "The id of a trace; empty for the slowest request of the selected time.")).
 		WithPanel(figures(about{sql: "pipeline/response_time", title: "Response time", width: 5, height: 4,
-			text:  "The time from reading the header of a request to the response: the median, and p99, which 99 % of the requests in this time did not exceed. hooktape responds when the request is on disk. Traced requests only.",
+			text:  "The time from reading the header of a request to the response: the median, and p99, which 99 % of the requests in this time did not exceed. hooktape responds when the request is on disk. External requests, which wait for an endpoint, are left out. Traced requests only.",
 			empty: "No traces in this time"}).
 			Unit("ms").Decimals(1).
 			Thresholds(steps("text", from(0, good), from(250, doubt), from(1_000, bad))).ColorScheme(byThresholds())).
@@ -35,7 +35,7 @@ func pipeline() *dashboard.DashboardBuilder {
 			Decimals(0).
 			OverrideByName("p95", append(limits(good, from(1_000, doubt), from(10_000, bad)), property("unit", "ms"), property("color", map[string]any{"mode": "thresholds"})))).
 		WithPanel(figures(about{sql: "pipeline/errors", title: "Errors", width: 6, height: 4,
-			text:  "hooktape: responses to BotHelp with status 5xx, and inserts that failed and were retried. Endpoints: failed delivery attempts. Quarantined: rows that ClickHouse rejected, now in the table quarantine, of all time.",
+			text:  "hooktape: responses to BotHelp with status 5xx, and inserts that failed and were retried. Endpoints: failed delivery attempts and external requests. Quarantined: rows that ClickHouse rejected, now in the table quarantine, of all time.",
 			empty: "No errors"}).
 			ColorScheme(byThresholds()).
 			Thresholds(steps("text", from(0, good), from(1, bad))).
@@ -69,9 +69,10 @@ func pipeline() *dashboard.DashboardBuilder {
 			SpanNulls(common.BoolOrFloat64{Bool: new(true)}).
 			DisplayName(series))).
 		WithPanel(stacked(about{sql: "pipeline/errors_over_time", title: "Errors over time", width: 8, height: 8,
-			text:  "Traces with an error over time: responses to BotHelp with status 5xx, inserts into ClickHouse that failed and were retried, and failed delivery attempts.",
+			text:  "Traces with an error over time: responses to BotHelp with status 5xx, inserts into ClickHouse that failed and were retried, and failed delivery attempts and external requests.",
 			empty: "No errors"}).
 			OverrideByName("delivery attempt", colored(doubt)).
+			OverrideByName("external request", colored("light-red")).
 			OverrideByName("insert", colored("dark-red"))).
 		WithPanel(slowest()).
 		WithPanel(traceView(about{sql: "pipeline/trace", title: "Trace view", width: 24, height: 16,
@@ -81,7 +82,7 @@ func pipeline() *dashboard.DashboardBuilder {
 
 func slowest() *table.PanelBuilder {
 	return rows(about{sql: "pipeline/slowest", title: "Slowest operations", width: 24, height: 9,
-		text:  "The twenty slowest requests, inserts and delivery attempts in this time. Trace shows the trace in the panel below.",
+		text:  "The twenty slowest requests, inserts, and delivery attempts or external requests in this time. Trace shows the trace in the panel below.",
 		empty: "No traces in this time"}).
 		OverrideByName("Started", width(moment)).
 		OverrideByName("Operation", width(moment)).

@@ -40,6 +40,10 @@ var (
 		{"running", "running", neutral}, {"paused", "paused", doubt}, {"done", "done", good},
 		{"cancelled", "cancelled", quiet},
 	}
+	fallbackWords = []word{
+		{"deadline", "deadline", ""}, {"refused", "no connection", ""}, {"failing", "endpoint failing", ""},
+		{"in_flight", "too many at once", ""}, {"error", "other error", ""},
+	}
 	resultWords = []word{{"ok", "ok", good}, {"error", "error", bad}}
 )
 

@@ -102,10 +102,11 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 func TestReservedConnections(t *testing.T) {
 	const total, perAddress = 40, 5
 	s := newServer(t, func(c *config) {
-		c.options.Limits.MaxConnections, c.options.Limits.MaxConnectionsPerAddress = total, perAddress
+		c.options.Limits.MaxConnections = total
+		c.options.Limits.MaxConnectionsPerAddress = perAddress
 	})
 	if status := send(s.from("127.0.0.2"), valid); status != 200 {
-		t.Fatalf("%d", status)
+		t.Fatalf("valid token: got status %d", status)
 	}
 	var busy []net.Conn
 	for i := range 20 * perAddress { // requests in progress, whose connections are not closed for others
@@ -185,7 +186,7 @@ func TestProxyHasNoLimit(t *testing.T) {
 func TestHeaderMemory(t *testing.T) {
 	s := newServer(t, func(c *config) { c.options.Limits.MaxMemory = 4 << 20 })
 	if status := send(s.from("127.0.0.3"), valid); status != 200 {
-		t.Fatalf("%d", status)
+		t.Fatalf("valid token: got status %d", status)
 	}
 	var conns []net.Conn
 	for range 40 { // 16 connections of 10 KiB each; unknown clients may use 1 MiB
@@ -299,7 +300,7 @@ func TestSlowBody(t *testing.T) {
 	conn := s.dial()
 	io.WriteString(conn, whole[:len(whole)-1000])
 	if a := s.read(bufio.NewReader(conn), "POST"); a.StatusCode != 408 { // read waits less than the read timeout of 30 s
-		t.Errorf("%s", a.Status)
+		t.Errorf("slow body: got %s", a.Status)
 	}
 	if e := s.one(); e.Verdict != event.Aborted || len(e.Body) != 4000 {
 		t.Errorf("captured %s with %d bytes", e.Verdict, len(e.Body))

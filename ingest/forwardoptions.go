@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"hooktape/internal/bothelp"
 	"hooktape/internal/event"
 	"hooktape/internal/outbound"
 	"hooktape/internal/setting"
@@ -80,7 +81,7 @@ func (f *Forward) Validate() error {
 			"%q is neither %s nor %s", part, appendPath, appendQuery)
 	}
 	for i, text := range f.Expect {
-		_, err := parseKeyPath(text)
+		_, err := bothelp.ParseKeyPath(text)
 		faults.Err(fmt.Sprintf("expect[%d]", i), err)
 	}
 	f.Fallback.validate(&faults)

@@ -81,11 +81,11 @@ func testMalformed(t *testing.T, s *server) {
 	assertNoToken(t, "the log", s.log.String())
 }
 
-// TestAnswerIsSeen verifies that a client that reads only after it has sent everything gets the answer to a request
+// TestAnswerIsReceived verifies that a client that reads only after it has sent everything gets the answer to a request
 // that the server does not read completely.
-func TestAnswerIsSeen(t *testing.T) { listeners(t, testAnswerIsSeen) }
+func TestAnswerIsReceived(t *testing.T) { listeners(t, testAnswerIsReceived) }
 
-func testAnswerIsSeen(t *testing.T, s *server) {
+func testAnswerIsReceived(t *testing.T, s *server) {
 	large := strings.Repeat("x", 4<<20)
 	for sent, status := range map[string]int{request("POST", valid, large): 413, request("POST", valid, large, "Bad Name: 1"): 400, request("POST", valid, large, "Transfer-Encoding: chunked"): 400,
 		request("POST", valid, large, "Expect: 200-ok"): 417, request("POST", valid, "", "X-Long: "+large): 431} {
@@ -190,16 +190,16 @@ func TestNoHandshake(t *testing.T) {
 	}
 }
 
-// TestMalformedBehindOthers verifies that of several requests in one write the malformed one is stored, and that the
+// TestMalformedAfterOthers verifies that of several requests in one write the malformed one is stored, and that the
 // others have their own targets.
-func TestMalformedBehindOthers(t *testing.T) { listeners(t, testMalformedBehindOthers) }
+func TestMalformedAfterOthers(t *testing.T) { listeners(t, testMalformedAfterOthers) }
 
-func testMalformedBehindOthers(t *testing.T, s *server) {
+func testMalformedAfterOthers(t *testing.T, s *server) {
 	demo := "/hooks/demo/" + token + "/"
 	bad := request("POST", demo+"bad", "{}", "Bad Name: 1")
 	statuses := s.raws(request("POST", demo+"1%", "{}") + request("POST", demo+"two words", "{}") + request("GET", "/healthz", "") + request("POST", demo+"3", "{}") + bad)
 	if fmt.Sprint(statuses) != "[200 200 200 200 400]" {
-		t.Errorf("%v", statuses)
+		t.Errorf("got the statuses %v", statuses)
 	}
 	var steps []string
 	for _, e := range s.take(4) {
@@ -248,11 +248,11 @@ func TestMalformedIsLimited(t *testing.T) {
 	}
 }
 
-// TestElsewhere verifies that a POST to a path that is no hook is stored as an event, and that other requests outside
+// TestOtherPaths verifies that a POST to a path that is no hook is stored as an event, and that other requests outside
 // of hooks are not.
-func TestElsewhere(t *testing.T) { listeners(t, testElsewhere) }
+func TestOtherPaths(t *testing.T) { listeners(t, testOtherPaths) }
 
-func testElsewhere(t *testing.T, s *server) {
+func testOtherPaths(t *testing.T, s *server) {
 	for target, want := range map[string]event.Verdict{"/": event.UnknownSource, "/webhook": event.UnknownSource, "/nowhere/x/y": event.UnknownSource,
 		"/Hooks/nobody/" + token: event.UnknownSource, "/demo/an-old-token/x": event.BadToken, "/Hooks/demo/an-old-token": event.BadToken, "//hooks/demo/an-old-token": event.BadToken} {
 		if a := s.post(target, "{}"); a.StatusCode != 404 {

@@ -125,7 +125,9 @@ func (s *Server) readBody(c *gin.Context, h *judged, verdict event.Verdict) (eve
 
 // readAll reads a body up to the limit, at the minimum rate or faster. It reserves memory for each step.
 func (s *Server) readAll(c *gin.Context, h *judged, limit int64) ([]byte, error) {
-	begun, control, length := time.Now(), http.NewResponseController(c.Writer), c.Request.ContentLength
+	begun := time.Now()
+	control := http.NewResponseController(c.Writer)
+	length := c.Request.ContentLength
 	body := make([]byte, 0, firstRead(length, limit))
 	for {
 		if have := int64(len(body)); have == limit {

@@ -199,7 +199,7 @@ func TestSourcesChange(t *testing.T) {
 				io.Copy(io.Discard, r.Body)
 				r.Body.Close()
 				if r.StatusCode != 200 {
-					t.Errorf("%s", r.Status)
+					t.Errorf("while the sources change: got %s", r.Status)
 					return
 				}
 				posted.Add(1)

@@ -14,9 +14,9 @@ import (
 	"hooktape/internal/event"
 )
 
-// TestTokenIsNowhere verifies that no token appears in stored events, logs, traces or metrics, however the URL is
+// TestTokenIsNeverShown verifies that no token appears in stored events, logs, traces or metrics, however the URL is
 // written or mistyped.
-func TestTokenIsNowhere(t *testing.T) {
+func TestTokenIsNeverShown(t *testing.T) {
 	encoded := strings.ReplaceAll(url.PathEscape(token), "-", "%2D")
 	for name, c := range map[string]struct{ target, header string }{
 		"right":                       {"/hooks/demo/T/step", ""},

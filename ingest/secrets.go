@@ -22,7 +22,8 @@ type secrets struct {
 func newSecrets(tokens []string) secrets {
 	shortest, pairs := math.MaxInt, []string(nil)
 	for _, token := range tokens {
-		shortest, pairs = min(shortest, len(token)), append(pairs, token, redact.Mask)
+		shortest = min(shortest, len(token))
+		pairs = append(pairs, token, redact.Mask)
 	}
 	return secrets{tokens, shortest, strings.NewReplacer(pairs...)}
 }

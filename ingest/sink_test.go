@@ -174,7 +174,9 @@ func TestColumns(t *testing.T) {
 			`\N`, `\N`, `\N`, `\N`, "", "", "", "", "", "{'conversation.id':'c-551'}", "2024-09-21 20:40:34.000000", "", none},
 	} {
 		r := receivedAt(at, "demo", fixture(t, name))
-		r.Step, r.Query, r.Headers = "шаг", "a=\xff", []event.Header{{Name: "X-A", Value: "1"}, {Name: "X-A", Value: "2"}}
+		r.Step = "шаг"
+		r.Query = "a=\xff"
+		r.Headers = []event.Header{{Name: "X-A", Value: "1"}, {Name: "X-A", Value: "2"}}
 		p.append(r)
 		p.flush()
 		row := func(columns string) string {
@@ -249,7 +251,8 @@ func TestRejectedIsFoundByText(t *testing.T) {
 		p.append(r)
 	}
 	bomb := received("demo", gzipped("Ольга"+strings.Repeat(" ", 10<<20)))
-	bomb.Verdict, bomb.Headers = event.BadToken, []event.Header{{Name: "Content-Encoding", Value: "gzip"}}
+	bomb.Verdict = event.BadToken
+	bomb.Headers = []event.Header{{Name: "Content-Encoding", Value: "gzip"}}
 	old := received("demo", "name=%CE%EB%FC%E3%E0")
 	old.Verdict = event.BadSignature
 	p.append(bomb, old)
@@ -291,7 +294,8 @@ func TestBatchOfBombs(t *testing.T) {
 	var sent []event.Received
 	for range bombs {
 		r := received("demo", body)
-		r.Verdict, r.Headers = event.BadToken, []event.Header{{Name: "Content-Encoding", Value: "gzip"}}
+		r.Verdict = event.BadToken
+		r.Headers = []event.Header{{Name: "Content-Encoding", Value: "gzip"}}
 		sent = append(sent, r)
 	}
 	p.append(sent...)
@@ -352,10 +356,15 @@ func TestRepeatedWebhooks(t *testing.T) {
 	ago := func(d time.Duration, source, body string) event.Received {
 		return receivedAt(now.Add(-d), source, body)
 	}
-	first, otherSource, otherBody := ago(20*time.Hour, "demo", chat), ago(20*time.Hour, "other", chat), ago(20*time.Hour, "demo", chat+" ")
-	old, flow1 := ago(24*time.Hour+time.Second, "late", chat), ago(time.Hour, "demo", flow)
+	first := ago(20*time.Hour, "demo", chat)
+	otherSource := ago(20*time.Hour, "other", chat)
+	otherBody := ago(20*time.Hour, "demo", chat+" ")
+	old := ago(24*time.Hour+time.Second, "late", chat)
+	flow1 := ago(time.Hour, "demo", flow)
 	store(first, otherSource, otherBody, old, flow1)
-	again, inBatch1, inBatch2 := ago(0, "demo", chat), ago(2*time.Minute, "batch", chat), ago(time.Minute, "batch", chat)
+	again := ago(0, "demo", chat)
+	inBatch1 := ago(2*time.Minute, "batch", chat)
+	inBatch2 := ago(time.Minute, "batch", chat)
 	late, flow2 := ago(0, "late", chat), ago(0, "demo", flow)
 	rejected := ago(0, "demo", chat)
 	rejected.Verdict = event.BadSignature
@@ -432,11 +441,13 @@ func batchOf(t *testing.T, salvaged bool, list ...event.Received) spool.Batch {
 	return b
 }
 
-// TestSuspects verifies that records salvaged from damage that are already stored are recognized by their ids, whatever
+// TestPossiblyStored verifies that records salvaged from damage that are already stored are recognized by their ids, whatever
 // their token.
-func TestSuspects(t *testing.T) {
+func TestPossiblyStored(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
-	a, b, c := received("demo", "a"), received("demo", "b"), received("demo", "c")
+	a := received("demo", "a")
+	b := received("demo", "b")
+	c := received("demo", "c")
 	store := func(batch spool.Batch) {
 		t.Helper()
 		if _, err := p.sink.Store(ctx, batch); err != nil {
@@ -468,7 +479,9 @@ func TestRepeatedLongAfter(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.wantRows("events", "2")
-		batch.First, batch.Last = 11, 12 // a token that ClickHouse does not know, as if it had forgotten it
+		// a token that ClickHouse does not know, as if it had forgotten it
+		batch.First = 11
+		batch.Last = 12
 		batch.Repeated, batch.Appended = true, time.Now().Add(-time.Hour)
 	}
 }

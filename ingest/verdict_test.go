@@ -143,7 +143,7 @@ func TestSignatures(t *testing.T) {
 		for _, sign := range []string{lower, strings.ToUpper(lower), base64.StdEncoding.EncodeToString(sum(key))} {
 			for _, prefix := range []string{"", "sha256="} {
 				if a := s.post("/hooks/chat/"+token, body, "X-Wh-Sign: "+prefix+sign); a.StatusCode != 200 {
-					t.Errorf("%s%s: %s", prefix, sign, a.Status)
+					t.Errorf("signature %s%s: %s", prefix, sign, a.Status)
 				}
 				if e := s.one(); e.Verdict != event.Accepted || headerOf(e, "X-Wh-Sign")[0] != prefix+sign {
 					t.Errorf("captured %s with %v", e.Verdict, e.Headers)
@@ -219,7 +219,7 @@ func TestRejectedRequestsAreLimited(t *testing.T) {
 		t.Helper()
 		for range n {
 			if a := s.post("/hooks/nobody/x", "{}", from(ip)); a.StatusCode != 404 {
-				t.Errorf("%s", a.Status)
+				t.Errorf("unknown source: got %s", a.Status)
 			}
 		}
 		s.take(kept)
@@ -265,7 +265,7 @@ func TestRejectedDaily(t *testing.T) {
 	for _, target := range []string{"/hooks/nobody/x", "/hooks/demo/an-old-token"} {
 		for range 20 {
 			if a := s.post(target, strings.Repeat("x", 2000)); a.StatusCode != 404 {
-				t.Fatalf("%s", a.Status)
+				t.Fatalf("rejected request: got %s", a.Status)
 			}
 		}
 		s.take(4) // four requests have 10,000 bytes

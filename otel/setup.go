@@ -68,7 +68,9 @@ func Setup(ctx context.Context, o Options) (shutdown func(context.Context) error
 	otel.SetErrorHandler(onceAMinute(o.Logger))
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 
-	spans, readers, logs := o.Spans, []metric.Option{metric.WithResource(res)}, []log.LoggerProviderOption{log.WithResource(res)}
+	spans := o.Spans
+	readers := []metric.Option{metric.WithResource(res)}
+	logs := []log.LoggerProviderOption{log.WithResource(res)}
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" {
 		to, err := newCollector(ctx)
 		if err != nil {
@@ -89,7 +91,8 @@ func Setup(ctx context.Context, o Options) (shutdown func(context.Context) error
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithSampler(newSampler(o.Sample)), sdktrace.WithBatcher(spans,
 		sdktrace.WithMaxQueueSize(spanQueue), sdktrace.WithMaxExportBatchSize(spanBatch),
 		sdktrace.WithBatchTimeout(spanDelay), sdktrace.WithExportTimeout(spanTimeout)))
-	meters, loggers := metric.NewMeterProvider(readers...), log.NewLoggerProvider(logs...)
+	meters := metric.NewMeterProvider(readers...)
+	loggers := log.NewLoggerProvider(logs...)
 	otel.SetTracerProvider(tracers)
 	otel.SetMeterProvider(meters)
 	otel.SetLoggerProvider(loggers)

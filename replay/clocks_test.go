@@ -34,7 +34,7 @@ func TestAnotherClockIsAhead(t *testing.T) {
 	testutil.Eventually(t, 10*time.Second, func() error {
 		states, err := db.EndpointStates(context.Background())
 		if err == nil && (len(states) != 1 || states[0].State != "active") {
-			err = fmt.Errorf("%+v", states)
+			err = fmt.Errorf("got the states %+v", states)
 		}
 		return err
 	})
@@ -99,7 +99,7 @@ func TestMaxAgeIsOfRetries(t *testing.T) {
 	testutil.Eventually(t, 10*time.Second, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if err == nil && counts[event.Failed] != 1 {
-			err = fmt.Errorf("%v", counts)
+			err = fmt.Errorf("got the deliveries %v", counts)
 		}
 		return err
 	})

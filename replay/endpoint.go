@@ -64,7 +64,8 @@ func (e *Endpoint) isAdHoc() bool { return strings.Contains(e.Name, "://") }
 // unchanged.
 func (e Endpoint) toPublic() Endpoint {
 	if e.isAdHoc() {
-		e.AllowPrivate, e.PrivateSetting = false, "for the role admin and the local command line, replay.allow_private"
+		e.AllowPrivate = false
+		e.PrivateSetting = "for the role admin and the local command line, replay.allow_private"
 	}
 	return e
 }

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestTargetNameTellsURLsApart verifies that two URLs of one host have different names, that a name contains no secret,
+// TestTargetNamesDistinguishURLs verifies that two URLs of one host have different names, that a name contains no secret,
 // and that the name of a name is itself.
-func TestTargetNameTellsURLsApart(t *testing.T) {
+func TestTargetNamesDistinguishURLs(t *testing.T) {
 	seen := map[string]string{}
 	for _, url := range []string{"http://h/h.php?action=lead", "http://h/h.php?action=deal", "http://h/h.php?lead", "http://h/h.php?deal", "http://h/h.php", "http://h/h.php?",
 		"http://h/h.php?action=lead&token=s3cret"} {

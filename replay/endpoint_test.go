@@ -56,7 +56,7 @@ func closedPort(t *testing.T) string {
 }
 
 // TestFailingEndpoints verifies the stored outcome, text and status of failures, and which are retried.
-// TestWhatCanGoWrong of package outbound covers all failures, TestGivingUp all retries.
+// TestFailures of package outbound covers all failures, TestGivingUp all retries.
 func TestFailingEndpoints(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

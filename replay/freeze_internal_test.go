@@ -27,7 +27,7 @@ func TestADeadProcessDoesNotKeepTheLock(t *testing.T) {
 	}
 	waiting := &freezeLock{store: db, lease: "freeze crm", self: store.LeaseClaim{ID: "b"}}
 	if lower, higher, err := waiting.others(t.Context()); !lower || higher || err != nil {
-		t.Fatalf("%v, %v, %v", lower, higher, err)
+		t.Fatalf("others hold the lock: lower %v, higher %v, %v", lower, higher, err)
 	}
 	seen := waiting.seen["a"]
 	seen.at = seen.at.Add(-leaseTime)
@@ -51,6 +51,6 @@ func TestADeadProcessDoesNotKeepTheLock(t *testing.T) {
 	end()
 	// A leftover claim would make each later process wait.
 	if holders, err := db.LeaseClaims(t.Context(), "freeze crm"); err != nil || len(holders) != 0 {
-		t.Errorf("%+v, %v", holders, err)
+		t.Errorf("leftover claims: %+v, %v", holders, err)
 	}
 }

@@ -77,6 +77,6 @@ func TestSameKeyInTwoProcesses(t *testing.T) {
 	}
 	creating.Wait()
 	if errs[0] != nil || errs[1] != nil || made[0].ID != made[1].ID || made[0].Total != 20 {
-		t.Errorf("%+v, %v", made, errs)
+		t.Errorf("created %+v, %v; want one replay twice", made, errs)
 	}
 }

@@ -15,13 +15,14 @@ import (
 func TestALostLeaseIsNotTakenBack(t *testing.T) {
 	now := time.Now()
 	l := &lease{self: store.LeaseClaim{ID: "old"}, logger: slog.New(slog.DiscardHandler)}
-	old, other := store.LeaseClaim{ID: "old", Since: now.Add(-time.Hour)}, store.LeaseClaim{ID: "other", Since: now.Add(-20 * time.Second)}
+	old := store.LeaseClaim{ID: "old", Since: now.Add(-time.Hour)}
+	other := store.LeaseClaim{ID: "other", Since: now.Add(-20 * time.Second)}
 	for range 2 {
 		l.apply([]store.LeaseClaim{old}, time.Now())
 		l.checked = time.Now()
 	}
 	if !l.held() {
-		t.Fatal(l.state())
+		t.Fatalf("the lease is not held: %v", l.state())
 	}
 	l.renewed = now.Add(-30 * time.Second)
 	l.checked = l.renewed
@@ -50,7 +51,7 @@ func TestClaimIsNotSeen(t *testing.T) {
 			l.decide(self, time.Now(), false, nil)
 		}
 		if !l.held() {
-			t.Fatal(l.state())
+			t.Fatalf("the lease is not held: %v", l.state())
 		}
 		l.decide(claims, time.Now(), false, nil)
 		if err := l.state(); err != errUnsure {
@@ -59,8 +60,8 @@ func TestClaimIsNotSeen(t *testing.T) {
 	}
 }
 
-// TestStoodStillAndClickHouseAway verifies that a process that was stopped sends nothing until it can check its lease.
-func TestStoodStillAndClickHouseAway(t *testing.T) {
+// TestStoppedProcessWithoutClickHouse verifies that a process that was stopped sends nothing until it can check its lease.
+func TestStoppedProcessWithoutClickHouse(t *testing.T) {
 	db, err := store.Open("http://127.0.0.1:1/hooktape")
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +83,8 @@ func TestStoodStillAndClickHouseAway(t *testing.T) {
 // TestAloneWithoutClickHouse verifies that while ClickHouse is away a process that knows no other process continues,
 // and one that knows others does not.
 func TestAloneWithoutClickHouse(t *testing.T) {
-	self, other := store.LeaseClaim{ID: "self", Since: time.Now().Add(-time.Hour)}, store.LeaseClaim{ID: "other", Since: time.Now()}
+	self := store.LeaseClaim{ID: "self", Since: time.Now().Add(-time.Hour)}
+	other := store.LeaseClaim{ID: "other", Since: time.Now()}
 	for _, holders := range [][]store.LeaseClaim{{self}, {self, other}} {
 		l := &lease{self: self, logger: slog.New(slog.DiscardHandler)}
 		for range 2 {
@@ -95,8 +97,8 @@ func TestAloneWithoutClickHouse(t *testing.T) {
 	}
 }
 
-// TestAliveMeansChanging verifies that a process counts as alive while its claim changes, whatever its clock says.
-func TestAliveMeansChanging(t *testing.T) {
+// TestProcessIsAliveWhileClaimChanges verifies that a process counts as alive while its claim changes, whatever its clock says.
+func TestProcessIsAliveWhileClaimChanges(t *testing.T) {
 	l := &lease{self: store.LeaseClaim{ID: "self"}}
 	future, now := time.Now().Add(2*time.Hour), time.Now()
 	for n, c := range []struct {

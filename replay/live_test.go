@@ -73,7 +73,8 @@ func TestLiveDelivery(t *testing.T) {
 	db := newStore(t)
 	got := startReceiver(t)
 	insert(t, db, newEvents("old", 5)...)
-	dir, crm := t.TempDir(), endpointAt("crm", got.URL, func(e *replay.Endpoint) { e.Subscribe.Sources = []string{"demo"} })
+	dir := t.TempDir()
+	crm := endpointAt("crm", got.URL, func(e *replay.Endpoint) { e.Subscribe.Sources = []string{"demo"} })
 	s := startSender(t, db, dir, replay.Options{}, crm)
 	awaitPoller(t, db, "crm")
 	first := newEvents("demo", 30)
@@ -143,7 +144,7 @@ func assertInOrder(t *testing.T, events []event.Event, people int, got *receiver
 	for _, r := range got.all() {
 		n := place[r.id]
 		if before, ok := last[n%people]; ok && before > n {
-			t.Errorf("event %d of person %d came after %d", n, n%people, before)
+			t.Errorf("event %d of person %d arrived after %d", n, n%people, before)
 		}
 		last[n%people] = n
 	}
@@ -247,7 +248,7 @@ func TestDeadEndpoint(t *testing.T) {
 				return err
 			}
 		}
-		return fmt.Errorf("%+v, %v", states, err)
+		return fmt.Errorf("got the states %+v, %v", states, err)
 	})
 	if n := calls.Load(); n > 30 { // five failures, the concurrent requests, and the probes
 		t.Errorf("a dead endpoint was called %d times", n)
@@ -281,7 +282,7 @@ func TestStopAfterFailures(t *testing.T) {
 	steer(t, db, r.ID.String(), event.ActionResume)
 	awaitDone(t, db, r.ID, 20*time.Second)
 	if counts, _ := db.CountDeliveries(context.Background(), r.ID); counts[event.Delivered] != 50 {
-		t.Errorf("%v", counts)
+		t.Errorf("got the deliveries %v", counts)
 	}
 }
 
@@ -294,7 +295,7 @@ func TestCancel(t *testing.T) {
 	r := startReplay(t, db, "demo", got.URL, func(r *event.Replay) { r.Rate = 10 })
 	testutil.Eventually(t, 10*time.Second, func() error {
 		if len(got.all()) == 0 {
-			return fmt.Errorf("nothing came")
+			return fmt.Errorf("no request arrived")
 		}
 		return nil
 	})
@@ -302,7 +303,7 @@ func TestCancel(t *testing.T) {
 	testutil.Eventually(t, 10*time.Second, func() error {
 		counts, err := db.CountDeliveries(context.Background(), r.ID)
 		if err == nil && counts[event.Cancelled]+counts[event.Delivered] != 50 {
-			err = fmt.Errorf("%v", counts)
+			err = fmt.Errorf("got the deliveries %v", counts)
 		}
 		return err
 	})
@@ -326,7 +327,7 @@ func TestPausedEndpoint(t *testing.T) {
 	testutil.Eventually(t, 10*time.Second, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if err == nil && counts[event.Pending] != 5 {
-			err = fmt.Errorf("%v", counts)
+			err = fmt.Errorf("got the deliveries %v", counts)
 		}
 		return err
 	})

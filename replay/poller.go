@@ -49,7 +49,9 @@ type poller struct {
 
 // copyPosition copies to an endpoint's state how far its poller is.
 func copyPosition(to *event.EndpointState, from event.EndpointState) {
-	to.Subscription, to.StartedAfter, to.Positions = from.Subscription, from.StartedAfter, from.Positions
+	to.Subscription = from.Subscription
+	to.StartedAfter = from.StartedAfter
+	to.Positions = from.Positions
 	to.FollowedSince, to.FollowedUntil = from.FollowedSince, from.FollowedUntil
 }
 
@@ -170,7 +172,8 @@ func (p *poller) advance(positions map[string]uint64, until time.Time) {
 			return
 		}
 	}
-	p.position.Subscription, p.position.StartedAfter = subscriptionText(p.subscription), p.startedAfter
+	p.position.Subscription = subscriptionText(p.subscription)
+	p.position.StartedAfter = p.startedAfter
 }
 
 // subscriptionText returns a subscription as it is stored and compared.

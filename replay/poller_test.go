@@ -102,7 +102,7 @@ func TestAWiderSubscription(t *testing.T) {
 	testutil.Eventually(t, 15*time.Second, func() error {
 		states, err := db.EndpointStates(context.Background())
 		if err == nil && (len(states) != 1 || states[0].Subscription != "{}") {
-			err = fmt.Errorf("%+v", states)
+			err = fmt.Errorf("got the states %+v", states)
 		}
 		return err
 	})
@@ -132,7 +132,7 @@ func TestAuditOfDeliveries(t *testing.T) {
 	testutil.Eventually(t, 15*time.Second, func() error { // the position was saved
 		states, err := db.EndpointStates(context.Background())
 		if err == nil && (len(states) != 1 || states[0].Positions["spool"] != 5) {
-			err = fmt.Errorf("%+v", states)
+			err = fmt.Errorf("got the states %+v", states)
 		}
 		return err
 	})
@@ -157,7 +157,7 @@ func TestALeaseWithoutClocks(t *testing.T) {
 	testutil.Eventually(t, 30*time.Second, func() error {
 		holders, err := db.LeaseClaims(context.Background(), store.DeliveryLease)
 		if err == nil && (len(holders) != 1 || holders[0].ID == "dead") {
-			err = fmt.Errorf("%+v", holders)
+			err = fmt.Errorf("got the claims %+v", holders)
 		}
 		return err
 	})

@@ -70,7 +70,10 @@ func simulate(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 		d := event.Delivery{DeliveryKey: event.DeliveryKey{EventID: uuid.New()}, EventReceivedAt: at.Add(-offset), PositionOffset: offset, State: event.Pending,
 			Subscriber: fmt.Sprint(dice.IntN(4))}
 		if dice.IntN(10) == 0 { // an earlier process has tried it
-			d.State, d.Attempts, d.UpdatedAt, d.NextAt = event.Retrying, 1, now, now.Add(time.Duration(dice.IntN(50))*time.Millisecond)
+			d.State = event.Retrying
+			d.Attempts = 1
+			d.UpdatedAt = now
+			d.NextAt = now.Add(time.Duration(dice.IntN(50)) * time.Millisecond)
 		}
 		db.rows = append(db.rows, d)
 		slices.SortStableFunc(db.rows, func(a, b event.Delivery) int { return compare(placeOf(a), placeOf(b)) })
@@ -109,7 +112,8 @@ func simulate(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 			it.Attempts++
 			it.State, it.NextAt = event.Delivered, time.Time{}
 			if !final && dice.IntN(3) == 0 {
-				it.State, it.NextAt = event.Retrying, now.Add(time.Duration(dice.IntN(50))*time.Millisecond)
+				it.State = event.Retrying
+				it.NextAt = now.Add(time.Duration(dice.IntN(50)) * time.Millisecond)
 			} else {
 				ended[id] = true
 				lastEnded[it.Subscriber] = it.Position()

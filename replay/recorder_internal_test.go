@@ -38,7 +38,9 @@ func TestOutcomesRepeatedLongAfter(t *testing.T) {
 		if n, err := db.CountRows(t.Context(), "attempts"); err != nil || n != 2 {
 			t.Errorf("%d attempts are stored, %v", n, err)
 		}
-		batch.First, batch.Last = 11, 12 // a token that ClickHouse does not know, as if it had forgotten it
+		// a token that ClickHouse does not know, as if it had forgotten it
+		batch.First = 11
+		batch.Last = 12
 		batch.Repeated, batch.Appended = true, now.Add(-time.Hour)
 	}
 }

@@ -33,7 +33,9 @@ type writtenReplay struct {
 
 // reset forgets everything, because another process delivers and writes replays.
 func (rs *replays) reset() {
-	rs.halted, rs.done, rs.written = map[uuid.UUID]string{}, map[uuid.UUID]bool{}, map[uuid.UUID]writtenReplay{}
+	rs.halted = map[uuid.UUID]string{}
+	rs.done = map[uuid.UUID]bool{}
+	rs.written = map[uuid.UUID]writtenReplay{}
 }
 
 // update brings each unfinished replay as far as possible and returns those that run. hasWorker reports whether a

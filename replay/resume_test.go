@@ -36,16 +36,16 @@ func awaitTried(t *testing.T, db *store.Store, events []event.Event, state event
 		testutil.Eventually(t, atLeast, func() error {
 			list, err := db.DeliveriesOf(context.Background(), e.ID)
 			if err == nil && (len(list) != 1 || list[0].State != state) {
-				err = fmt.Errorf("%+v", list)
+				err = fmt.Errorf("got the deliveries %+v", list)
 			}
 			return err
 		})
 	}
 }
 
-// TestResumeRetriesWhatWaits: an endpoint works again while its events wait for hours. The test verifies that resuming
+// TestResumeRetriesWaitingEvents: an endpoint works again while its events wait for hours. The test verifies that resuming
 // the endpoint sends them immediately: those in memory, and those that the next process reads.
-func TestResumeRetriesWhatWaits(t *testing.T) {
+func TestResumeRetriesWaitingEvents(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]bool{"in memory": false, "in ClickHouse": true} {
 		for _, order := range []event.Order{event.OrderNone, event.OrderSubscriber} {
@@ -60,7 +60,9 @@ func TestResumeRetriesWhatWaits(t *testing.T) {
 				}))
 				defer server.Close()
 				crm := endpointAt("crm", server.URL, func(e *replay.Endpoint) {
-					e.Retry.Schedule, e.Breaker.Failures, e.Order = []time.Duration{10 * time.Hour}, 0, order
+					e.Retry.Schedule = []time.Duration{10 * time.Hour}
+					e.Breaker.Failures = 0
+					e.Order = order
 				})
 				dir := t.TempDir()
 				s := startSender(t, db, dir, replay.Options{}, crm)

@@ -104,7 +104,7 @@ func TestPauseAndResume(t *testing.T) {
 	testutil.Eventually(t, 10*time.Second, func() error { // the runner has seen the command, which is more than having it stored
 		replays, err := db.UnfinishedReplays(context.Background())
 		if err == nil && (len(replays) != 1 || replays[0].Saved != event.ReplayPaused) {
-			err = fmt.Errorf("%+v", replays)
+			err = fmt.Errorf("got the replays %+v", replays)
 		}
 		return err
 	})
@@ -356,7 +356,9 @@ func TestStopWhileAnEndpointHangs(t *testing.T) {
 func TestNothingToSend(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
-	whole, withoutBody, gone := newEvent("demo", 1), newEvent("demo", 2), newEvent("demo", 3)
+	whole := newEvent("demo", 1)
+	withoutBody := newEvent("demo", 2)
+	gone := newEvent("demo", 3)
 	withoutBody.Body, withoutBody.BodySHA256 = nil, sha256.Sum256([]byte("what it was"))
 	insert(t, db, whole, withoutBody)
 	got := startReceiver(t)

@@ -21,7 +21,7 @@ func TestDefaultsAreValid(t *testing.T) {
 		}
 	}
 	if e := adHoc("http://h/", false); e.Name != e.URL || len(e.Retry.Schedule) != 4 || e.AllowPrivate {
-		t.Errorf("%+v", e)
+		t.Errorf("got the endpoint %+v", e)
 	}
 }
 
@@ -80,7 +80,7 @@ func TestValidateNamesTheKey(t *testing.T) {
 	}
 }
 
-func TestValidateSaysAllAtOnce(t *testing.T) {
+func TestValidateReportsAllFaults(t *testing.T) {
 	e := Endpoint{}
 	err := e.Validate()
 	for _, key := range []string{"name", "url", "timeout", "concurrency", "order", "retry.schedule"} {

@@ -43,8 +43,12 @@ func deliveryOf(id uuid.UUID, at time.Time) event.Delivery {
 func TestAFailedRecordEndsTheWorker(t *testing.T) {
 	t.Parallel()
 	w := bareWorker(t, newRecorder(t), workerConfig{concurrency: 2})
-	w.reading, w.loading, w.inFlight = true, true, 2 // no reading and loading, because there is no store
-	a, b := &item{Delivery: deliveryOf(uuid.New(), time.Now())}, &item{Delivery: deliveryOf(uuid.New(), time.Now())}
+	// no reading and loading, because there is no store
+	w.reading = true
+	w.loading = true
+	w.inFlight = 2
+	a := &item{Delivery: deliveryOf(uuid.New(), time.Now())}
+	b := &item{Delivery: deliveryOf(uuid.New(), time.Now())}
 	w.ready.inMemory[a.EventID], w.ready.inMemory[b.EventID] = true, true
 	ended := make(chan struct{})
 	go func() { w.run(t.Context()); close(ended) }()
@@ -66,9 +70,11 @@ func TestAFailedRecordEndsTheWorker(t *testing.T) {
 // orders ids differently, so the page may have omitted any event of its last moment.
 func TestUnreadEventsAreNotGone(t *testing.T) {
 	at := time.Now().UTC().Truncate(time.Microsecond)
-	first, second := uuid.MustParse("01a204fa-08f1-7fff-8000-000000000000"), uuid.MustParse("01a204fa-08f1-7000-8fff-000000000000")
+	first := uuid.MustParse("01a204fa-08f1-7fff-8000-000000000000")
+	second := uuid.MustParse("01a204fa-08f1-7000-8fff-000000000000")
 	q := newReadyQueue(event.OrderNone, queueLimits{})
-	x, y := &item{Delivery: deliveryOf(first, at)}, &item{Delivery: deliveryOf(second, at)}
+	x := &item{Delivery: deliveryOf(first, at)}
+	y := &item{Delivery: deliveryOf(second, at)}
 	q.attach([]*item{x, y}, []event.Event{{Received: event.Received{ID: first, ReceivedAt: at, Body: make([]byte, payloadBytes)}}})
 	if x.event == nil || y.gone {
 		t.Errorf("first loaded: %v; second taken for deleted: %v", x.event != nil, y.gone)
@@ -111,7 +117,8 @@ func TestAPacedReplayWakesForRetries(t *testing.T) {
 	w := bareWorker(t, nil, workerConfig{concurrency: 2, pace: 1})
 	now := time.Now()
 	w.pacer.due(now.Add(-time.Hour), now) // the first event was sent now
-	retried, next := deliveryOf(uuid.New(), now.Add(-time.Hour)), deliveryOf(uuid.New(), now.Add(-10*time.Minute))
+	retried := deliveryOf(uuid.New(), now.Add(-time.Hour))
+	next := deliveryOf(uuid.New(), now.Add(-10*time.Minute))
 	retried.State, retried.NextAt = event.Retrying, now.Add(5*time.Second)
 	w.ready.take(w.ready.nextPage(), []event.Delivery{retried, next}, now)
 	w.ready.attachAll()

@@ -107,9 +107,9 @@ type attack struct {
 	params    url.Values
 }
 
-// some selects the forms in which attack number n runs: all with HOOKTAPE_TEST_WHOLE, otherwise a few, different ones
+// someForms selects the forms in which attack number n runs: all with HOOKTAPE_TEST_WHOLE, otherwise a few, different ones
 // for each n.
-func some(n int, forms []string) []string {
+func someForms(n int, forms []string) []string {
 	const few = 2
 	if enginetest.Whole() {
 		return forms
@@ -142,7 +142,7 @@ func (p *target) attacks() (all []attack) {
 		"ALTER TABLE hooktape.k UPDATE s = $f('$secret') WHERE 1 SETTINGS mutations_sync = 2", "ALTER TABLE hooktape.k ADD COLUMN c$n String DEFAULT $f('$secret')",
 		"DELETE FROM hooktape.k WHERE $f('$secret') = ''", "SELECT formatRow('CSV', $f('$secret'))", "SELECT $f({x:String})",
 	} {
-		for _, function := range some(n, functions) {
+		for _, function := range someForms(n, functions) {
 			statement := strings.ReplaceAll(template, "$f", function)
 			statement = strings.ReplaceAll(statement, "$n", fmt.Sprint(len(all)))
 			all = append(all, attack{statement: fill.Replace(statement), params: url.Values{"param_x": {secret}}})
@@ -203,7 +203,7 @@ func (p *target) attacks() (all []attack) {
 		"COPY hooktape.s TO '$out'", "MOVE USER default TO local_directory", "UNDROP TABLE hooktape.k", "SELECT * FROM prometheusQuery('x', 'y', 1)", "SELECT * FROM mergeTreeIndex('hooktape', 'k')", "SELECT * FROM merge('system', 'users')",
 	} {
 		statement = fill.Replace(statement)
-		for _, form := range some(n, comments) {
+		for _, form := range someForms(n, comments) {
 			one := strings.ReplaceAll(statement, "$n", fmt.Sprint(len(all)))
 			all = append(all, attack{statement: strings.ReplaceAll(form, "$", one)})
 		}

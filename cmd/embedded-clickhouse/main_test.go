@@ -378,7 +378,7 @@ func TestWhereDataBegin(t *testing.T) {
 	}
 	for _, statement := range []string{"CREATE TABLE `values` (format String) ENGINE = Memory", "CREATE TABLE t (format String, a String DEFAULT 'd') ENGINE = Memory"} {
 		if status, body := post(statement); status != http.StatusOK {
-			t.Fatal(body)
+			t.Fatalf("%.50s: %s", statement, body)
 		}
 	}
 	for _, c := range []struct{ statement, table, want string }{
@@ -443,8 +443,8 @@ func TestFunctionsAreReviewed(t *testing.T) {
 	}
 }
 
-// TestMissingFencesAreLoud verifies that the program warns when a protection is switched off.
-func TestMissingFencesAreLoud(t *testing.T) {
+// TestMissingProtectionWarns verifies that the program warns when a protection is switched off.
+func TestMissingProtectionWarns(t *testing.T) {
 	p := start(t, "--temporary", "--unconfined", "--unjudged")
 	p.cmd.Process.Kill()
 	p.cmd.Wait()

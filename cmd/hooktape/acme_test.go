@@ -140,7 +140,7 @@ func TestACME(t *testing.T) {
 				return err
 			})
 			if said := i.try("doctor").out; !strings.Contains(said, "✓ TLS certificate  "+acmeDomain+" is good for ") {
-				t.Errorf("doctor says\n%s", said)
+				t.Errorf("doctor printed\n%s", said)
 			}
 			root := a.root()
 			assertAccepted(i, url, root)
@@ -153,7 +153,7 @@ func TestACME(t *testing.T) {
 			i.start("ingest")
 			assertAccepted(i, url, root)
 			if got := i.cli("healthcheck"); got != "ingest: ok\n" {
-				t.Errorf("healthcheck says %q", got)
+				t.Errorf("healthcheck printed %q", got)
 			}
 			i.stop()
 		})

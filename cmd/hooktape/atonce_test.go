@@ -12,9 +12,9 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// TestReplaysAtOnce verifies that of six replays created at the same moment, by the command line and by the API, each
+// TestConcurrentReplays verifies that of six replays created at the same moment, by the command line and by the API, each
 // event is sent once.
-func TestReplaysAtOnce(t *testing.T) {
+func TestConcurrentReplays(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	received := map[string]int{}

@@ -97,13 +97,34 @@ func printRejected(w io.Writer, events []api.Event) error {
 }
 
 func printEvents(w io.Writer, events []api.Event) error {
-	t := newTable(w, "RECEIVED", "SOURCE", "STEP", "KIND", "VERDICT", "SUBSCRIBER", "NAME", "UTM SOURCE", "ID")
+	columns := []string{"RECEIVED", "SOURCE", "STEP", "KIND", "VERDICT", "SUBSCRIBER", "NAME", "UTM SOURCE", "ID"}
+	waited := slices.ContainsFunc(events, func(ev api.Event) bool { return flaws(ev) != "" })
+	if waited {
+		columns = append(columns, "BOT GOT")
+	}
+	t := newTable(w, columns...)
 	for _, ev := range events {
-		t.row(local(ev.ReceivedAt), ev.Source, orDash(ev.Step), string(ev.Kind), string(ev.Verdict),
+		cells := []string{local(ev.ReceivedAt), ev.Source, orDash(ev.Step), string(ev.Kind), string(ev.Verdict),
 			orDash(ev.Decoded["bothelp_user_id"]),
-			orDash(ev.Decoded["name"]), orDash(ev.Decoded["utm_source"]), ev.ID.String())
+			orDash(ev.Decoded["name"]), orDash(ev.Decoded["utm_source"]), ev.ID.String()}
+		if waited {
+			cells = append(cells, orDash(flaws(ev)))
+		}
+		t.row(cells...)
 	}
 	return t.end()
+}
+
+// flaws says what was wrong with the answer that a waiting bot got; "" if nothing, or if no bot waited.
+func flaws(ev api.Event) string {
+	var list []string
+	if ev.Fallback != "" {
+		list = append(list, "fallback ("+string(ev.Fallback)+")")
+	}
+	if len(ev.MissingKeys) > 0 {
+		list = append(list, "no "+strings.Join(ev.MissingKeys, ", "))
+	}
+	return strings.Join(list, "; ")
 }
 
 type eventsShowCmd struct {
@@ -134,6 +155,9 @@ func (c eventsShowCmd) Run(e *env) error {
 			return printJSON(e.stdout, ev)
 		}
 		showEvent(e.stdout, ev)
+		if ev.Forward != nil {
+			showForward(e.stdout, *ev.Forward)
+		}
 		return showDeliveries(e.stdout, ev.Deliveries)
 	})
 }
@@ -202,6 +226,23 @@ func bodyText(body []byte) string {
 		return safeText(string(body))
 	}
 	return "(not UTF-8; --raw prints the bytes)\n" + hex.Dump(body[:min(len(body), 4096)])
+}
+
+// showForward prints the request for whose answer a bot waited.
+func showForward(w io.Writer, f api.Forward) {
+	fmt.Fprintf(w, "\n--- external request to %s\n", safe(f.Endpoint))
+	list := [][2]string{{"url", f.URL}, {"started", local(f.StartedAt)},
+		{"took", millis(f.DurationMS) + ", and " + millis(f.OverheadMS) + " in hooktape"},
+		{"outcome", string(f.Outcome)}, {"status", statusText(f.StatusCode)}, {"error", f.Error},
+		{"fallback sent", string(f.Fallback)}, {"missing keys", strings.Join(f.MissingKeys, ", ")}, {"trace", f.TraceID}}
+	for _, line := range list {
+		if line[1] != "" {
+			fmt.Fprintf(w, "%-20s %s\n", line[0], safe(line[1]))
+		}
+	}
+	if response := f.Response(); len(response) > 0 {
+		fmt.Fprintf(w, "answered (%d bytes):\n%s\n", f.ResponseBytes, bodyText(response))
+	}
 }
 
 func showDeliveries(w io.Writer, deliveries []api.Delivery) error {

@@ -63,7 +63,8 @@ func (c eventsExportCmd) Run(e *env) (err error) {
 		return err
 	}
 	defer db.Close()
-	sel.UndeliveredTo, sel.FailedAt = replay.TargetName(sel.UndeliveredTo), replay.TargetName(sel.FailedAt)
+	sel.UndeliveredTo = replay.TargetName(sel.UndeliveredTo)
+	sel.FailedAt = replay.TargetName(sel.FailedAt)
 	if err := service(db, cfg).CheckEndpoints(e.ctx, sel.UndeliveredTo, sel.FailedAt); err != nil {
 		return err
 	}

@@ -46,12 +46,16 @@ func TestFilters(t *testing.T) {
 	if err := i.db.RecordOutcomes(context.Background(), "", []event.Delivery{
 		{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: wanted.ID}, EventReceivedAt: wanted.ReceivedAt, State: event.Failed, Attempts: 1, UpdatedAt: now},
 		{DeliveryKey: event.DeliveryKey{Endpoint: "v2", EventID: other.ID}, EventReceivedAt: other.ReceivedAt, State: event.Delivered, Attempts: 1, UpdatedAt: now},
-	}, nil); err != nil {
+	}, []event.Attempt{{ID: event.ForwardID(wanted.ID, "v2"), EventID: wanted.ID, Endpoint: "v2", Number: 1, StartedAt: wanted.ReceivedAt, Kind: event.AttemptForward,
+		Outcome: event.OutcomeTimeout, Fallback: event.FallbackDeadline, MissingKeys: []string{"price", "paid"}},
+		{ID: event.ForwardID(other.ID, "v2"), EventID: other.ID, Endpoint: "v2", Number: 1, StartedAt: other.ReceivedAt, Kind: event.AttemptForward, Outcome: event.OutcomeDelivered},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	yesterday := now.AddDate(0, 0, -1).Format(time.RFC3339)
 	find := map[string]string{"since": "1h", "from": yesterday, "until": yesterday, "source": "demo", "step": "paid", "kind": "flow", "verdict": "accepted", "channel": "anna", "subscriber": "anna",
 		"utm_source": "ANNA", "utm_medium": "anna", "utm_campaign": "anna", "utm_content": "anna", "utm_term": "anna", "field": "who=anna", "text": "anna", "undelivered_to": "v2", "failed_at": "crm",
+		"fallback": "any", "missing_key": "price",
 		"rejected": "true", "failed": "true", "where": "name = 'anna'", "id": wanted.ID.String()}
 
 	jar, err := cookiejar.New(nil)

@@ -218,7 +218,7 @@ func (i *instance) resultOf(command *exec.Cmd, stdin string) result {
 	i.t.Helper()
 	command.Stdin = strings.NewReader(stdin)
 	if exit, ok := errors.AsType[*exec.ExitError](command.Run()); ok && exit.ExitCode() < 0 {
-		i.t.Fatalf("%v: %v", command.Args, exit)
+		i.t.Fatalf("command %v was killed: %v", command.Args, exit)
 	}
 	return result{command.Stdout.(*bytes.Buffer).String(), command.Stderr.(*bytes.Buffer).String(), command.ProcessState.ExitCode()}
 }

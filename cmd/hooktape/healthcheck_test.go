@@ -29,7 +29,9 @@ func probed(t *testing.T, healthz, readyz int) (addr string) {
 // TestHealthcheck verifies that every listener must be healthy, and that at least one must exist.
 func TestHealthcheck(t *testing.T) {
 	nobody := freeAddr(t)
-	well, full, broken := probed(t, 200, 200), probed(t, 200, 503), probed(t, 500, 500)
+	well := probed(t, 200, 200)
+	full := probed(t, 200, 503)
+	broken := probed(t, 500, 500)
 	for name, c := range map[string]struct {
 		ingest, api string
 		flags       []string

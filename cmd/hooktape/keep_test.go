@@ -89,7 +89,7 @@ func TestRetentionCommands(t *testing.T) {
 	assertContains(t, i.cli("replay", "create", "--to", "http://127.0.0.1:9/", "--source", "demo", "--dry-run"), "1 event would go to", "1 event without a body, which is past its retention: left out")
 	var shown api.Event
 	if err := json.Unmarshal([]byte(i.cli("events", "show", id, "--json")), &shown); err != nil || !shown.Request.BodyGone {
-		t.Errorf("%+v, %v", shown.Request, err)
+		t.Errorf("got the request %+v, %v", shown.Request, err)
 	}
 }
 
@@ -139,7 +139,7 @@ func TestStorageCommand(t *testing.T) {
 	}
 	if r.Tables[0].Table != "events" || r.Tables[0].Rows != 3 || r.Tables[0].Bytes == 0 || r.Tables[0].Uncompressed == 0 || r.Tables[0].Newest.Sub(r.Tables[0].Oldest).Round(time.Minute) != 48*time.Hour ||
 		len(r.Sources) != 1 || r.Sources[0].Events != 3 || r.Sources[0].BodyBytes == 0 || len(r.Spools) != 1 || r.Spools[0].Bytes != 3<<20 {
-		t.Errorf("%+v", r)
+		t.Errorf("got the report %+v", r)
 	}
 }
 

@@ -45,7 +45,8 @@ func assertDocument(t *testing.T, page string) {
 // difference returns the lines that only one of two texts has.
 func difference(old, now string) string {
 	var out strings.Builder
-	before, after := slices.Collect(strings.Lines(old)), slices.Collect(strings.Lines(now))
+	before := slices.Collect(strings.Lines(old))
+	after := slices.Collect(strings.Lines(now))
 	for _, line := range before {
 		if !slices.Contains(after, line) {
 			out.WriteString("- " + line)

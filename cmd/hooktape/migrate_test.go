@@ -9,10 +9,10 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// TestMigrateAtOnce verifies that processes that start together on an empty database all succeed, with the result of a
+// TestConcurrentMigrations verifies that processes that start together on an empty database all succeed, with the result of a
 // single one. goose has no lock for ClickHouse, so each process applies all migrations that it finds missing, some
 // several times. That is safe because each migration is one repeatable statement (store's TestMigrationsRepeat).
-func TestMigrateAtOnce(t *testing.T) {
+func TestConcurrentMigrations(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, enginetest.Start(t).DSN("hooktape"))
 	writeConfig(t, i)

@@ -104,7 +104,7 @@ func TestHalfWrittenConfig(t *testing.T) {
 		t.Helper()
 		for _, url := range []string{demo, last} {
 			if err := statusOf(url, http.StatusOK); err != nil {
-				t.Fatalf("%v\n%s", err, i.output)
+				t.Fatalf("while the file is written: %v\n%s", err, i.output)
 			}
 		}
 	}
@@ -140,7 +140,7 @@ func TestHalfWrittenConfig(t *testing.T) {
 			continue
 		}
 		if err != nil {
-			t.Fatalf("%v\n%s", err, i.output)
+			t.Fatalf("while the file is written: %v\n%s", err, i.output)
 		}
 		i.eventually("the complete file is read", func() error {
 			bothWork()

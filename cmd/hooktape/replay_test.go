@@ -144,7 +144,7 @@ func TestReplayCommands(t *testing.T) {
 		{[]string{"endpoints", "resume", "v2"}, "v2 is active"},
 	} {
 		if r := over(step.args...); r.code != 0 || !strings.Contains(r.out, step.says) || r.err != "" {
-			t.Errorf("%v: %d %s%s", step.args, r.code, r.out, r.err)
+			t.Errorf("%v: exit code %d, %s%s", step.args, r.code, r.out, r.err)
 		}
 	}
 

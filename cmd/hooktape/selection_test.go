@@ -78,11 +78,11 @@ func TestSelectionFlags(t *testing.T) {
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	sel, err := selectionOf(url.Values{"since": {"1.5d"}, "source": {"a"}}, now)
 	if err != nil || !sel.From.Equal(now.Add(-36*time.Hour)) || !slices.Equal(sel.Sources, []string{"a"}) {
-		t.Errorf("%+v, %v", sel, err)
+		t.Errorf("got the selection %+v, %v", sel, err)
 	}
 	sel, err = selectionOf(url.Values{"from": {"2026-03-01T00:00:00+03:00"}, "until": {"2026-03-02"}}, now)
 	if err != nil || !sel.From.Equal(time.Date(2026, 2, 28, 21, 0, 0, 0, time.UTC)) || !sel.Until.Equal(time.Date(2026, 3, 2, 0, 0, 0, 0, time.Local)) {
-		t.Errorf("%+v, %v", sel, err)
+		t.Errorf("got the selection %+v, %v", sel, err)
 	}
 	for _, wrong := range []url.Values{{"since": {"soon"}}, {"since": {"-1h"}}, {"since": {"1h"}, "from": {"2026-01-01"}}, {"from": {"yesterday"}},
 		{"from": {"2026-01-02"}, "until": {"2026-01-01"}}, {"kind": {"flows"}}, {"verdict": {"ok"}}} {

@@ -20,7 +20,10 @@ func (i *instance) sql(stdin string, args ...string) (out, errs string, err erro
 	i.t.Helper()
 	var stdout, stderr bytes.Buffer
 	command := exec.Command(i.binary(), append([]string{"sql"}, args...)...)
-	command.Env, command.Stdin, command.Stdout, command.Stderr = i.env, strings.NewReader(stdin), &stdout, &stderr
+	command.Env = i.env
+	command.Stdin = strings.NewReader(stdin)
+	command.Stdout = &stdout
+	command.Stderr = &stderr
 	err = command.Run()
 	return stdout.String(), stderr.String(), err
 }

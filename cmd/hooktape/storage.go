@@ -58,7 +58,10 @@ func (r storageReport) print(w io.Writer) error {
 	for _, s := range r.Tables {
 		t.row(s.Table, fmt.Sprint(s.Rows), humanize.IBytes(s.Bytes), humanize.IBytes(s.Uncompressed), ratio(s),
 			local(s.Oldest), local(s.Newest))
-		all.Rows, all.Bytes, all.Compressed, all.Uncompressed = all.Rows+s.Rows, all.Bytes+s.Bytes, all.Compressed+s.Compressed, all.Uncompressed+s.Uncompressed
+		all.Rows += s.Rows
+		all.Bytes += s.Bytes
+		all.Compressed += s.Compressed
+		all.Uncompressed += s.Uncompressed
 	}
 	t.row("all", fmt.Sprint(all.Rows), humanize.IBytes(all.Bytes), humanize.IBytes(all.Uncompressed), ratio(all), "",
 		"")

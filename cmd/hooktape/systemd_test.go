@@ -66,8 +66,8 @@ func (m *serviceManager) count(word string) (n int) {
 	return n
 }
 
-// hears waits until the service has sent a message this often.
-func (m *serviceManager) hears(word string, times int) {
+// awaitMessage waits until the service has sent a message this often.
+func (m *serviceManager) awaitMessage(word string, times int) {
 	m.i.t.Helper()
 	m.i.eventually(word, func() error {
 		if n := m.count(word); n < times {
@@ -84,8 +84,8 @@ func TestWatchdog(t *testing.T) {
 	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), "sources:\n  - {name: demo, token: a-token-of-this-test}\ningest: {max_connections: 1}\n")
 	m := newServiceManager(i, 300*time.Millisecond)
 	i.start("ingest")
-	m.hears("READY=1", 1)
-	m.hears("WATCHDOG=1", 3)
+	m.awaitMessage("READY=1", 1)
+	m.awaitMessage("WATCHDOG=1", 3)
 
 	// A request whose body does not arrive occupies the only connection, so no probe is answered.
 	http.DefaultClient.CloseIdleConnections()
@@ -110,7 +110,8 @@ func TestWatchdog(t *testing.T) {
 		}
 		return nil
 	})
-	deaf, looked := m.count("WATCHDOG=1"), strings.Count(i.output.String(), "not healthy")
+	deaf := m.count("WATCHDOG=1")
+	looked := strings.Count(i.output.String(), "not healthy")
 	i.eventually("the process checks again", func() error {
 		if strings.Count(i.output.String(), "not healthy") < looked+3 {
 			return errors.New("not yet")
@@ -121,9 +122,9 @@ func TestWatchdog(t *testing.T) {
 		t.Errorf("%d watchdog messages while the ingest does not answer", now-deaf)
 	}
 	only.Close()
-	m.hears("WATCHDOG=1", deaf+2)
+	m.awaitMessage("WATCHDOG=1", deaf+2)
 	i.stop()
-	m.hears("STOPPING=1", 1)
+	m.awaitMessage("STOPPING=1", 1)
 }
 
 // TestReadiness verifies that the process is ready when the tables exist, and accepts webhooks before.
@@ -135,7 +136,7 @@ func TestReadiness(t *testing.T) {
 	engine.Kill()
 	i.start("serve")
 	i.post(i.hookURL(), []byte("{}"))
-	m.hears("STATUS=Waiting for ClickHouse; webhooks, if they are taken here, are taken", 1)
+	m.awaitMessage("STATUS=Waiting for ClickHouse; webhooks, if they are taken here, are taken", 1)
 	// ready returns nil if /readyz of a listener is answered with 200.
 	ready := func(addr string) error { return server.Check(t.Context(), addr, addr, "/readyz") }
 	i.eventually("the API answers", func() error { return server.Check(t.Context(), "API", i.api, "/healthz") })
@@ -150,10 +151,10 @@ func TestReadiness(t *testing.T) {
 	if _, err := i.ask("SELECT count() FROM swept"); err != nil {
 		t.Errorf("the API is ready without tables: %v", err)
 	}
-	m.hears("READY=1", 1)
+	m.awaitMessage("READY=1", 1)
 	if got := i.cli("healthcheck"); got != "ingest: ok\nAPI: ok\n" {
 		t.Errorf("the service is ready, but healthcheck printed %q", got)
 	}
 	i.stop()
-	m.hears("STOPPING=1", 1)
+	m.awaitMessage("STOPPING=1", 1)
 }

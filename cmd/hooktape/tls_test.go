@@ -167,7 +167,7 @@ func TestTLSReload(t *testing.T) {
 	stop()
 	sending.Wait()
 	if got := i.cli("healthcheck", "--ready"); got != "ingest: ok\n" {
-		t.Errorf("healthcheck says %q", got)
+		t.Errorf("healthcheck printed %q", got)
 	}
 	i.stop()
 }
@@ -206,7 +206,7 @@ func TestTLSListeners(t *testing.T) {
 				})
 			}
 			if got := i.cli("healthcheck"); got != "ingest: ok\nAPI: ok\n" {
-				t.Errorf("healthcheck says %q", got)
+				t.Errorf("healthcheck printed %q", got)
 			}
 			i.cli("simulate", "--rate", "30", "--for", "1s") // fails if an answer is unexpected
 			i.eventually("the banner has both addresses", func() error {

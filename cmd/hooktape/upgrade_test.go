@@ -36,11 +36,11 @@ func TestUpgrade(t *testing.T) {
 	if from := oldest(t); from != "" {
 		prepareOldData(i, buildAt(t, from))
 	} else if out, err := exec.Command("tar", "-xzf", "testdata/upgrade.tar.gz", "-C", i.dir).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+		t.Fatalf("unpack the data directory: %v: %s", err, out)
 	}
 	if file := os.Getenv("HOOKTAPE_UPGRADE_SAVE"); file != "" {
 		if out, err := exec.Command("tar", "-czf", file, "-C", i.dir, ".").CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
+			t.Fatalf("save the data directory: %v: %s", err, out)
 		}
 	}
 	text, err := os.ReadFile(filepath.Join(i.dir, "left.json"))
@@ -166,7 +166,8 @@ func prepareOldData(i *instance, program string) {
 	i.env = append(i.env, "HOOKTAPE_CLICKHOUSE_DSN=http://127.0.0.1:1/hooktape")
 	i.start("ingest")
 	for n := range 3 {
-		step, body := fmt.Sprintf("waiting%d", n), fmt.Appendf(nil, `{"bothelp_user_id":%d}`, 100+n)
+		step := fmt.Sprintf("waiting%d", n)
+		body := fmt.Appendf(nil, `{"bothelp_user_id":%d}`, 100+n)
 		left[i.post(demo+"/"+step, body)] = oldEvent{event.Accepted, step, body}
 	}
 	i.kill()
@@ -188,7 +189,7 @@ func (i *instance) storedEvents() map[string]oldEvent {
 			oldEvent
 		}
 		if err := json.Unmarshal([]byte(line), &row); err != nil {
-			i.t.Fatalf("%v: %s", err, line)
+			i.t.Fatalf("decode a stored event: %v: %s", err, line)
 		}
 		stored[row.ID] = row.oldEvent
 	}

@@ -12,8 +12,8 @@ import (
 	"hooktape/internal/testutil/grafanatest"
 )
 
-// TestInTheWay verifies that each obstacle is reported in one sentence with a remedy, before anything is changed.
-func TestInTheWay(t *testing.T) {
+// TestObstacles verifies that each obstacle is reported in one sentence with a remedy, before anything is changed.
+func TestObstacles(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(g *target)
 		want  string
@@ -69,8 +69,8 @@ func (g *target) redirect(to string) {
 	g.url = server.URL
 }
 
-// TestOlderAndSilent verifies a push to Grafana 9.4, the oldest supported version, and to one that hides its version.
-func TestOlderAndSilent(t *testing.T) {
+// TestOlderVersions verifies a push to Grafana 9.4, the oldest supported version, and to one that hides its version.
+func TestOlderVersions(t *testing.T) {
 	for _, version := range []string{"9.4.0-pre", "9.5.21", "10.0.0", "13.0.0-20260101", "", "main"} {
 		fake := grafanatest.New(t)
 		fake.Version = version

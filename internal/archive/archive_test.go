@@ -110,7 +110,8 @@ func filled(t *testing.T) db {
 		e := event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at.Add(time.Duration(i) * time.Microsecond), Source: "demo", Verdict: event.Accepted,
 			Method: "POST", Path: "/hooks/demo/***", Query: "a=\xff", RemoteIP: netip.MustParseAddr("2001:db8::1"), Body: body, BodySHA256: [32]byte{1, byte(i)}}}
 		e.Headers = []event.Header{{Name: "X-A", Value: "\xff\x00"}, {Name: "X-A", Value: ""}}
-		count, before := uint64(1<<63+uint64(i)), time.Date(1969, 12, 31, 23, 59, 59, 5e6, time.UTC)
+		count := uint64(1<<63 + uint64(i))
+		before := time.Date(1969, 12, 31, 23, 59, 59, 5e6, time.UTC)
 		if i == 0 {
 			e.Headers, e.Fields = nil, map[string]string{}
 		} else {
@@ -156,7 +157,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	m, err := archive.Check(dir)
 	if err != nil || m.Rows() != made.Rows() || m.Version != "v1" || len(m.Tables) != len(store.Tables) {
-		t.Fatalf("%+v, %v", m, err)
+		t.Fatalf("restored the manifest %+v, %v", m, err)
 	}
 	if err := archive.Restore(background, to.Store, dir, m, quiet); err != nil {
 		t.Fatal(err)
@@ -175,8 +176,8 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestTablesAreAll verifies that every table of the migrations is backed up or filled from one that is.
-func TestTablesAreAll(t *testing.T) {
+// TestAllTablesAreBackedUp verifies that every table of the migrations is backed up or filled from one that is.
+func TestAllTablesAreBackedUp(t *testing.T) {
 	d := newTables(t)
 	got := d.text(t, "SELECT arrayStringConcat(arraySort(groupArray(name)), ' ') FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name NOT IN ('goose_db_version', 'otel_traces_trace_id_ts')")
 	want := map[string]bool{}
@@ -221,14 +222,14 @@ func TestRefusals(t *testing.T) {
 		harm func(dir string) error
 		says string
 	}{
-		"not finished": {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }, "an incomplete one"},
-		"torn":         {func(dir string) error { return os.Truncate(filepath.Join(dir, "events.parquet"), 100) }, "damaged or was changed (100 bytes"},
-		"flipped":      {flip, "damaged or was changed"},
-		"lacks a file": {func(dir string) error { return os.Remove(filepath.Join(dir, "attempts.parquet")) }, "lacks its file attempts.parquet"},
-		"foreign":      {manifest(func(m *archive.Manifest) { m.Program = "other" }), "of another program"},
-		"no JSON":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{"), 0o600) }, "of another program"},
-		"newer":        {manifest(func(m *archive.Manifest) { m.Schema, m.Version = 9999, "v9" }), "from hooktape v9, which has newer tables (9999)"},
-		"a way out":    {manifest(func(m *archive.Manifest) { m.Tables[0].Name = "../../etc/passwd" }), "unknown table"},
+		"not finished":   {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }, "an incomplete one"},
+		"torn":           {func(dir string) error { return os.Truncate(filepath.Join(dir, "events.parquet"), 100) }, "damaged or was changed (100 bytes"},
+		"flipped":        {flip, "damaged or was changed"},
+		"lacks a file":   {func(dir string) error { return os.Remove(filepath.Join(dir, "attempts.parquet")) }, "lacks its file attempts.parquet"},
+		"foreign":        {manifest(func(m *archive.Manifest) { m.Program = "other" }), "of another program"},
+		"no JSON":        {func(dir string) error { return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{"), 0o600) }, "of another program"},
+		"newer":          {manifest(func(m *archive.Manifest) { m.Schema, m.Version = 9999, "v9" }), "from hooktape v9, which has newer tables (9999)"},
+		"path traversal": {manifest(func(m *archive.Manifest) { m.Tables[0].Name = "../../etc/passwd" }), "unknown table"},
 	} {
 		dir := filepath.Join(t.TempDir(), "backup")
 		if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {

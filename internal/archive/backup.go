@@ -116,7 +116,9 @@ func (f *File) write(ctx context.Context, db *store.Store, dir string, read func
 	if err := errors.Join(err, w.Close()); err != nil {
 		return err
 	}
-	f.Rows, f.Bytes, f.SHA256 = w.Rows, int64(*size), hex.EncodeToString(hash.Sum(nil))
+	f.Rows = w.Rows
+	f.Bytes = int64(*size)
+	f.SHA256 = hex.EncodeToString(hash.Sum(nil))
 	return file.Commit()
 }
 

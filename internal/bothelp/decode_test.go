@@ -110,10 +110,15 @@ func TestValues(t *testing.T) {
 			d.MessengerUserID, d.Phone, d.Name = "784512369", "79001234567", "12.5"
 		})},
 		{"ids above 2^53", `{"user_id":9007199254740993,"bothelp_user_id":123456789012345678901234567890}`, flow(func(d *event.Decoded) {
-			d.MessengerUserID, d.BothelpUserID = "9007199254740993", "123456789012345678901234567890"
+			d.MessengerUserID = "9007199254740993"
+			d.BothelpUserID = "123456789012345678901234567890"
 		})},
 		{"exponents", `{"user_id":1e3,"bothelp_user_id":47659.0,"cuid":1e400,"ref":1.5e-1,"conversations_count":1e1}`, flow(func(d *event.Decoded) {
-			d.MessengerUserID, d.BothelpUserID, d.CUID, d.Ref, d.ConversationsCount = "1000", "47659", "1e400", "1.5e-1", count(10)
+			d.MessengerUserID = "1000"
+			d.BothelpUserID = "47659"
+			d.CUID = "1e400"
+			d.Ref = "1.5e-1"
+			d.ConversationsCount = count(10)
 		})},
 		{"booleans", `{"name":true,"ref":false,"Подписка":true}`, flow(func(d *event.Decoded) {
 			d.Name, d.Ref, d.Fields = "true", "false", fields{"Подписка": "true"}
@@ -123,16 +128,23 @@ func TestValues(t *testing.T) {
 			d.Fields = fields{"Подписка": ""}
 		})},
 		{"keys twice", `{"name":"a","name":"b","name":null,"name":"","x":1,"x":2,"x":null}`, flow(func(d *event.Decoded) {
-			d.Name, d.Fields, d.DecodeError = "b", fields{"x": "2"}, "name: has several values, the last one counts"
+			d.Name = "b"
+			d.Fields = fields{"x": "2"}
+			d.DecodeError = "name: has several values, the last one counts"
 		})},
 		{"a field twice", `{"name":"a","name":"a","x":"1","x":"1","y":1,"y":2}`, flow(func(d *event.Decoded) {
-			d.Name, d.Fields, d.DecodeError = "a", fields{"x": "1", "y": "2"}, "y: has several values, the last one counts"
+			d.Name = "a"
+			d.Fields = fields{"x": "1", "y": "2"}
+			d.DecodeError = "y: has several values, the last one counts"
 		})},
 		{"escapes in objects and lists", `{"name":"a","o":{"\u0418\u043c\u044f":"https:\/\/t.me\/x","q":"\"\\\n"},"l":["\u0410\u043d\u043d\u0430",1.0],"z":["\u0000"]}`, flow(func(d *event.Decoded) {
-			d.Name, d.Fields = "a", fields{"o": `{"Имя":"https://t.me/x","q":"\"\\\n"}`, "l": `["Анна",1.0]`, "z": `["\u0000"]`}
+			d.Name = "a"
+			d.Fields = fields{"o": `{"Имя":"https://t.me/x","q":"\"\\\n"}`, "l": `["Анна",1.0]`, "z": `["\u0000"]`}
 		})},
 		{"half a surrogate pair in a list", `{"name":"a","l":["\ud83d"]}`, flow(func(d *event.Decoded) {
-			d.Name, d.Fields, d.DecodeError = "a", fields{"l": "[\"\uFFFD\"]"}, "l: NUL, or what is no character, replaced by \uFFFD"
+			d.Name = "a"
+			d.Fields = fields{"l": "[\"\uFFFD\"]"}
+			d.DecodeError = "l: NUL, or what is no character, replaced by \uFFFD"
 		})},
 		{"fields of all kinds", `{"name":"a","s":"1 \"2\"","n":1.50e3,"o":{"a" : [1]},"l":[1, "2"],"":"empty name","Доп данные":"да"}`, flow(func(d *event.Decoded) {
 			d.Name = "a"
@@ -146,10 +158,15 @@ func TestValues(t *testing.T) {
 		})},
 		{"spaces stay", `{"name":"  Anna "}`, flow(func(d *event.Decoded) { d.Name = "  Anna " })},
 		{"NUL and lone surrogates", `{"name":"a\u0000b","x\u0000":"\ud83d","first_name":"\ud83d\ude00"}`, flow(func(d *event.Decoded) {
-			d.Name, d.FirstName, d.Fields, d.DecodeError = "a\uFFFDb", "😀", fields{"x\uFFFD": "\uFFFD"}, "name: NUL, or what is no character, replaced by \uFFFD"
+			d.Name = "a\uFFFDb"
+			d.FirstName = "😀"
+			d.Fields = fields{"x\uFFFD": "\uFFFD"}
+			d.DecodeError = "name: NUL, or what is no character, replaced by \uFFFD"
 		})},
 		{"invalid UTF-8", "{\"name\":\"a\xffb\",\"x\xfe\":\"\xd0\",\"l\":[\"\xff\"]}", flow(func(d *event.Decoded) {
-			d.Name, d.Fields, d.DecodeError = "a\uFFFDb", fields{"x\uFFFD": "\uFFFD", "l": "[\"\uFFFD\"]"}, "name: NUL, or what is no character, replaced by \uFFFD"
+			d.Name = "a\uFFFDb"
+			d.Fields = fields{"x\uFFFD": "\uFFFD", "l": "[\"\uFFFD\"]"}
+			d.DecodeError = "name: NUL, or what is no character, replaced by \uFFFD"
 		})},
 		{"byte order mark", "\xef\xbb\xbf{\"name\":\"a\"}", flow(func(d *event.Decoded) { d.Name = "a" })},
 		{"white space", " \r\n\t{ \"name\" : \"a\" } \n", flow(func(d *event.Decoded) { d.Name = "a" })},
@@ -267,7 +284,7 @@ func TestNested(t *testing.T) {
 			d.Fields = fields{"Доп данные": "да", "o": `{"name":"x"}`}
 		})},
 		{"array of one", `[{"name":"a"}]`, flow(func(d *event.Decoded) { d.Name = "a" })},
-		{"beside others", `{"bot":{"id":5},"subscriber":{"name":"a","age":21}}`, flow(func(d *event.Decoded) {
+		{"beside other objects", `{"bot":{"id":5},"subscriber":{"name":"a","age":21}}`, flow(func(d *event.Decoded) {
 			d.Name, d.Fields = "a", fields{"bot.id": "5", "subscriber.age": "21"}
 		})},
 		{"nested created_at_show", `{"data":{"created_at_show":"14/07/2017 07:56:32 UTC"}}`, flow(func(d *event.Decoded) {
@@ -293,7 +310,9 @@ func TestNested(t *testing.T) {
 			d.MessengerUserID, d.Fields = "5", fields{"o.x": "1"}
 		})},
 		{"chat, the operator is not the subscriber", head + `"subscriber":{"name":"a","name":"b"},"operator":{"name":"o","email":"o@example.com"}}`, chat(closed, sec, func(d *event.Decoded) {
-			d.Name, d.Fields, d.DecodeError = "b", fields{"operator.name": "o", "operator.email": "o@example.com"}, "subscriber.name: has several values, the last one counts"
+			d.Name = "b"
+			d.Fields = fields{"operator.name": "o", "operator.email": "o@example.com"}
+			d.DecodeError = "subscriber.name: has several values, the last one counts"
 		})},
 		{"chat, two down", head + `"c":{"id":1,"subscriber":{"cuid":"x","tags":["a"],"o":{"p":1}},"name":"chat"}}`, chat(closed, sec, func(d *event.Decoded) {
 			d.CUID = "x"
@@ -339,7 +358,9 @@ func TestDamaged(t *testing.T) {
 			d.Name, d.DecodeError = "a", "body: ends too early, at byte 26, in user_id"
 		})},
 		{"cut after a number", `{"name":"a","user_id":1234,`, flow(func(d *event.Decoded) {
-			d.Name, d.MessengerUserID, d.DecodeError = "a", "1234", "body: ends too early, at byte 27"
+			d.Name = "a"
+			d.MessengerUserID = "1234"
+			d.DecodeError = "body: ends too early, at byte 27"
 		})},
 		{"cut in a name", `{"name":"a","us`, flow(func(d *event.Decoded) {
 			d.Name, d.DecodeError = "a", "body: ends too early, at byte 15"
@@ -351,7 +372,9 @@ func TestDamaged(t *testing.T) {
 			d.Name, d.DecodeError = "a", "body: ends too early, at byte 25, in o"
 		})},
 		{"cut two objects down", `{"event":"conversation_closed","c":{"id":5,"subscriber":{"cuid":"x","name":"An`, chat(event.KindConversationClosed, 0, func(d *event.Decoded) {
-			d.CUID, d.Fields, d.DecodeError = "x", fields{"c.id": "5"}, "body: ends too early, at byte 78, in c"
+			d.CUID = "x"
+			d.Fields = fields{"c.id": "5"}
+			d.DecodeError = "body: ends too early, at byte 78, in c"
 		})},
 		{"wrong in the middle", `{"name":"a","email":secret,"phone":"1"}`, flow(func(d *event.Decoded) {
 			d.Name, d.DecodeError = "a", "body: not JSON from byte 20 on, in email"
@@ -411,13 +434,13 @@ func TestBounds(t *testing.T) {
 	t.Run("many objects", func(t *testing.T) {
 		got := decode(`{"event":"conversation_closed","o":{` + strings.Repeat(`"p":{"q":1},`, 100) + `"name":"a"}}`)
 		if got.Name != "a" || got.Fields["o.p.q"] != "1" || got.Fields["o.p"] != `{"q":1}` {
-			t.Error(dump(got))
+			t.Errorf("got %s", dump(got))
 		}
 	})
 }
 
-// TestDecodeTogether is for the race detector: concurrent calls share buffers one after the other.
-func TestDecodeTogether(t *testing.T) {
+// TestDecodeConcurrently is for the race detector: concurrent calls share buffers one after the other.
+func TestDecodeConcurrently(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, path := range fixtures(t) {
 		body := fixture(t, filepath.Base(path))
@@ -446,6 +469,6 @@ func TestDecodeSharesNothing(t *testing.T) {
 	}
 	bothelp.Decode(&event.Received{Body: fixture(t, "flow-telegram-cyrillic.json")})
 	if dump(got) != want {
-		t.Error(dump(got))
+		t.Errorf("the result changed to %s", dump(got))
 	}
 }

@@ -59,7 +59,8 @@ func (d *decoding) formObject(req *event.Received, text []byte) []byte {
 	for _, pair := range pairs {
 		name, value := pair[0], pair[1]
 		if cyrillic {
-			name, value = string(fromWindows1251([]byte(name))), string(fromWindows1251([]byte(value)))
+			name = string(fromWindows1251([]byte(name)))
+			value = string(fromWindows1251([]byte(value)))
 		}
 		d.replaced = !utf8.ValidString(name) || !utf8.ValidString(value)
 		d.noteReplaced([]byte(name))

@@ -13,7 +13,7 @@ func TestSign(t *testing.T) {
 	// RFC 4231, test case 2.
 	const want = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
 	if got := bothelp.Sign([]byte("what do ya want for nothing?"), "Jefe"); got != want {
-		t.Error(got)
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -56,7 +56,10 @@ func TestExampleHasEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Default()
-	want.PublicURL, want.Sources, want.API, want.Endpoints = got.PublicURL, got.Sources, got.API, got.Endpoints
+	want.PublicURL = got.PublicURL
+	want.Sources = got.Sources
+	want.API = got.API
+	want.Endpoints = got.Endpoints
 	if want.Ingest.TrustedProxies == nil {
 		want.Ingest.TrustedProxies = got.Ingest.TrustedProxies
 	}
@@ -175,7 +178,7 @@ func TestByteOrderMark(t *testing.T) {
 	}
 	c, err := Parse("f.yaml", []byte("\uFEFFsources:\r\n  - {name: demo, token_file: "+file+"}\r\n"))
 	if err != nil || len(c.Sources) != 1 || c.Sources[0].Token != someToken {
-		t.Errorf("%+v, %v", c, err)
+		t.Errorf("file with a byte order mark: %+v, %v", c, err)
 	}
 	if token, err := Secret("--api-token-file", file, "HOOKTAPE_TEST_UNSET"); err != nil || token != someToken {
 		t.Errorf("%q, %v", token, err)
@@ -251,7 +254,7 @@ endpoints:
 	}
 	var written map[string]any
 	if err := yaml.Unmarshal(text, &written); err != nil {
-		t.Fatalf("%v\n%s", err, text)
+		t.Fatalf("the printed configuration is invalid: %v\n%s", err, text)
 	}
 	keys := map[string]bool{}
 	collect(keys, "", written)

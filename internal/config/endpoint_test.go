@@ -25,7 +25,8 @@ func TestExampleEndpoints(t *testing.T) {
 	crm.Sign.Secrets = []string{someSecret, someSecret}
 	archive := replay.DefaultEndpoint("archive", "http://127.0.0.1:9000/archive")
 	archive.Subscribe, archive.AllowPrivate = &replay.Subscription{}, true
-	archive.Retry.Schedule, archive.Retry.MaxAttempts = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 5 * time.Minute}, 50
+	archive.Retry.Schedule = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 5 * time.Minute}
+	archive.Retry.MaxAttempts = 50
 	for i, want := range []replay.Endpoint{crm, archive} {
 		if got := c.DeliveryEndpoints()[i]; !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
@@ -57,7 +58,7 @@ func TestEndpointDefaults(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", list[1], want)
 	}
 	if got := Default().DeliveryEndpoints(); len(got) != 0 {
-		t.Errorf("%+v", got)
+		t.Errorf("the default has endpoints: %+v", got)
 	}
 }
 
@@ -183,10 +184,10 @@ func TestFirstConfigIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c := parsed(t, string(text)); len(c.Endpoints) != 0 || !c.Replay.AllowPrivate {
-		t.Errorf("%+v", c)
+		t.Errorf("first configuration: %+v", c)
 	}
 	live := strings.NewReplacer("# endpoints:", "endpoints:", "#   - name", "  - name", "#     ", "    ").Replace(string(text))
 	if list := parsed(t, live).DeliveryEndpoints(); len(list) != 1 || list[0].Subscribe == nil || list[0].Name != "crm" {
-		t.Errorf("%+v", list)
+		t.Errorf("first configuration with its comments enabled: %+v", list)
 	}
 }

@@ -106,7 +106,8 @@ func (d *doctor) disk(context.Context) []Finding {
 	if err := unix.Statfs(string(d.File.Data), &stat); err != nil {
 		return nil // see directory
 	}
-	free, min := uint64(stat.Bavail)*uint64(stat.Bsize), uint64(d.cfg.Spool.MinFree)
+	free := uint64(stat.Bavail) * uint64(stat.Bsize)
+	min := uint64(d.cfg.Spool.MinFree)
 	const do = "free some space, or make spool.min_free smaller"
 	switch {
 	case free < min:

@@ -21,7 +21,7 @@ var wholeSelection = func() event.Selection {
 	return event.Selection{From: &from, Until: &until, Sources: []string{"demo", "a,b"}, Steps: []string{"", "paid"}, Kinds: event.Kinds, Verdicts: event.Verdicts,
 		Channels: []string{"telegram"}, IDs: []uuid.UUID{event.NewID(from), event.NewID(until)}, Subscribers: []string{"1", "2"}, UTMSources: []string{"ВК"}, UTMMediums: []string{"m"},
 		UTMCampaigns: []string{"c"}, UTMContents: []string{"o"}, UTMTerms: []string{"t"}, Fields: map[string]string{"город": "Омск=2", "b": ""}, Text: `"a b" c`,
-		UndeliveredTo: "crm", FailedAt: "https://x/?y", Rejected: true, Failed: true, Where: "1 = 1"}
+		UndeliveredTo: "crm", FailedAt: "https://x/?y", Rejected: true, Failed: true, Fallbacks: []event.Fallback{event.FallbackAny, event.FallbackDeadline}, MissingKeys: []string{"price", ""}, Where: "1 = 1"}
 }()
 
 // TestFilters verifies that each field of a selection has exactly one filter, that each filter has a description, and
@@ -63,6 +63,6 @@ func TestOldNames(t *testing.T) {
 	values := url.Values{"to": {"2026-03-01T12:00:00Z"}, "": {"x"}}
 	sel, faults := event.ParseSelection(values, time.Now())
 	if faults != nil || len(sel.Values()) != 1 || sel.Until == nil || !values.Has("to") {
-		t.Errorf("%+v, %v, %v", sel, faults, values)
+		t.Errorf("got the selection %+v, faults %v, values %v", sel, faults, values)
 	}
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/google/uuid"
 )
 
-func TestIDTellsWhenItsEventWasReceived(t *testing.T) {
-	early, late := time.Date(2026, 1, 2, 3, 4, 5, 678_999_000, time.UTC), time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC)
+func TestIDContainsTimeOfReceipt(t *testing.T) {
+	early := time.Date(2026, 1, 2, 3, 4, 5, 678_999_000, time.UTC)
+	late := time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC)
 	ids := []uuid.UUID{NewID(late), NewID(early)}
 	if ids[0] == NewID(late) || ids[1].Version() != 7 || ids[1].Variant() != uuid.RFC4122 {
 		t.Errorf("ids: %v", ids)

@@ -49,11 +49,18 @@ type Selection struct {
 	FailedAt string `json:"failed_at,omitempty"`
 	// Failed selects the events whose last delivery to any endpoint failed.
 	Failed bool `json:"failed,omitempty"`
+	// Fallbacks are reasons why the bot that waited for the event's answer got the fallback. FallbackAny selects all.
+	Fallbacks []Fallback `json:"fallbacks,omitempty"`
+	// MissingKeys are expected keys that the answer to the waiting bot did not have; "any" selects all.
+	MissingKeys []string `json:"missing_keys,omitempty"`
 
 	// Where is a ClickHouse expression over the columns of the table events, for conditions that no other field
 	// covers. It can only read, with limits of time and memory.
 	Where string `json:"where,omitempty"`
 }
+
+// FallbackAny selects all reasons of a fallback.
+const FallbackAny Fallback = "any"
 
 // SelectionFault is an error in a selection.
 type SelectionFault struct {

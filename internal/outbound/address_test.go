@@ -51,7 +51,7 @@ func TestForbiddenAddressNamesTheSetting(t *testing.T) {
 	err := checkPublic(netip.MustParseAddr("fd00:ec2::254"), "allow_private of the endpoint crm")
 	const want = "fd00:ec2::254 is not on the public internet; allow_private of the endpoint crm in the configuration allows it"
 	if err == nil || err.Error() != want {
-		t.Errorf("%v", err)
+		t.Errorf("got error %v", err)
 	}
 	if _, err := effectiveAddr("localhost:80"); err == nil {
 		t.Error("a name was accepted as an address")

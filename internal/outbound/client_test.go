@@ -112,8 +112,8 @@ func closedPort(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// TestWhatCanGoWrong verifies that each failure has its own outcome and text.
-func TestWhatCanGoWrong(t *testing.T) {
+// TestFailures verifies that each failure has its own outcome and text.
+func TestFailures(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
 	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -212,7 +212,7 @@ func TestWhatCanGoWrong(t *testing.T) {
 func TestPartOfAnAnswerIsKept(t *testing.T) {
 	e := local(rawServer(t, says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\nX-A: 1\r\n\r\npart")))
 	if a := attempt(t, clientOf(t, e), e); string(a.Body) != "part" || len(a.Headers) != 2 || a.Headers[1] != (event.Header{Name: "X-A", Value: "1"}) {
-		t.Errorf("%+v", a)
+		t.Errorf("got the answer %+v", a)
 	}
 }
 
@@ -253,7 +253,7 @@ func TestResponseIsKept(t *testing.T) {
 func TestRetryAfterIsRead(t *testing.T) {
 	e := local(rawServer(t, says("HTTP/1.1 503 Later\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n")))
 	if a := attempt(t, clientOf(t, e), e); a.RetryAfter != 2*time.Minute {
-		t.Errorf("%+v", a)
+		t.Errorf("got the answer %+v", a)
 	}
 }
 
@@ -379,10 +379,10 @@ func TestOneAttemptIsOneRequest(t *testing.T) {
 	}))
 	client := clientOf(t, e)
 	if a := attempt(t, client, e); a.Outcome != event.OutcomeDelivered {
-		t.Fatalf("%+v", a)
+		t.Fatalf("got the answer %+v", a)
 	}
 	if a := attempt(t, client, e); a.Outcome != event.OutcomeBroken || a.Err != "the endpoint closed the connection without an answer" {
-		t.Errorf("%+v", a)
+		t.Errorf("got the answer %+v", a)
 	}
 	if n := requests.Load(); n != 2 {
 		t.Errorf("2 attempts sent %d requests", n)
@@ -452,7 +452,7 @@ func TestStreaming(t *testing.T) {
 	}
 	defer response.Body.Close()
 	if a := Classify(response); a.Outcome != event.OutcomeDelivered || a.Status != http.StatusCreated {
-		t.Errorf("%+v", a)
+		t.Errorf("got the answer %+v", a)
 	}
 	first := make([]byte, 5)
 	if _, err := io.ReadFull(response.Body, first); err != nil || string(first) != "12345" {

@@ -66,7 +66,9 @@ func isOurs(name string) bool {
 // proxies and the trace on which the event arrived, and headers that may contain a secret of its sender. drop has names
 // of further headers to leave out, keep those of proxy headers and secrets to send nevertheless.
 func ForwardedHeaders(headers []event.Header, drop, keep []string) (forwarded []event.Header) {
-	hop, dropped, kept := connectionOptions(headers), headerSet(drop), headerSet(keep)
+	hop := connectionOptions(headers)
+	dropped := headerSet(drop)
+	kept := headerSet(keep)
 	for _, h := range headers {
 		name := http.CanonicalHeaderKey(h.Name)
 		switch {

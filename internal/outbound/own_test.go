@@ -68,9 +68,9 @@ func TestNothingGoesToHooktapeItself(t *testing.T) {
 	}
 }
 
-// TestBesideHooktape verifies that other ports of the same machine, and the same port of another machine, are reached,
+// TestOtherAddressesAreReached verifies that other ports of the same machine, and the same port of another machine, are reached,
 // and that everything is if hooktape's addresses are unknown.
-func TestBesideHooktape(t *testing.T) {
+func TestOtherAddressesAreReached(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
 	u, err := url.Parse(server.URL)

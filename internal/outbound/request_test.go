@@ -122,7 +122,7 @@ func TestDropAndKeepHeaders(t *testing.T) {
 	ep := endpointAt("http://example.com/")
 	ep.KeepHeaders, ep.DropHeaders = []string{"x-request-id", "Cookie"}, []string{"x-CUSTOM"}
 	if faults := ep.Faults(); faults != nil {
-		t.Fatal(faults)
+		t.Fatalf("faults %v", faults)
 	}
 	r, err := ep.NewRequest(context.Background(), nil, e, d, time.Now())
 	if err != nil {
@@ -167,7 +167,7 @@ func TestSentRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		if a := client.Send(r); a.Outcome != event.OutcomeDelivered {
-			t.Fatalf("%+v", a)
+			t.Fatalf("got the answer %+v", a)
 		}
 		return <-requests
 	}

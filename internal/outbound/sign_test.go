@@ -22,7 +22,7 @@ func TestSignatureOfTheSpecification(t *testing.T) {
 	h := http.Header{}
 	err := SigningOptions{Secrets: []string{newSecret}}.sign(h, "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
 	if err != nil || h.Get("webhook-signature") != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
-		t.Errorf("%v, %v", h, err)
+		t.Errorf("got the headers %v, %v", h, err)
 	}
 }
 
@@ -57,7 +57,8 @@ func TestSignedRequest(t *testing.T) {
 		if want, _ := first.Sign(d.IdempotencyKey(), now, sent); !strings.HasPrefix(r.Header.Get("webhook-signature"), want+" ") {
 			t.Errorf("the first secret's signature is not first: %s", r.Header.Get("webhook-signature"))
 		}
-		ids, times = append(ids, r.Header.Get("webhook-id")), append(times, r.Header.Get("webhook-timestamp"))
+		ids = append(ids, r.Header.Get("webhook-id"))
+		times = append(times, r.Header.Get("webhook-timestamp"))
 	}
 	if ids[0] != d.IdempotencyKey() || ids[0] != ids[1] || times[0] == times[1] {
 		t.Errorf("ids %v, times %v", ids, times)

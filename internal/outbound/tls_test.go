@@ -163,7 +163,7 @@ func TestTLSFiles(t *testing.T) {
 		_, err := NewClient(e, nil)
 		fault, ok := errors.AsType[*setting.Fault](err)
 		if !ok || fault.Key != c.key || !strings.HasPrefix(fault.Text, c.text) {
-			t.Errorf("%+v: %v", c.tls, err)
+			t.Errorf("options %+v: got error %v", c.tls, err)
 		}
 		if again := e.Faults(); len(again) != 1 || again[0].Error() != err.Error() {
 			t.Errorf("Faults returns %v, NewClient %v", again, err)

@@ -55,7 +55,8 @@ func (p *process) apiAndConsole() (http.Handler, error) {
 	service := replay.NewService(p.db, func() []replay.Endpoint { return *p.endpoints.Load() },
 		p.cfg.Replay.AllowPrivate)
 	service.Own = p.own
-	direct, guard := api.NewDirect(p.db, service, replay.Actor{}), api.NewGuard(p.Logger)
+	direct := api.NewDirect(p.db, service, replay.Actor{})
+	guard := api.NewGuard(p.Logger)
 	answers, err := api.New(api.Options{
 		Direct:  direct,
 		Guard:   guard,
@@ -94,6 +95,9 @@ func consoleSources(c *config.Config) *[]console.Source {
 	list := make([]console.Source, len(c.Sources))
 	for i, s := range c.Sources {
 		list[i] = console.Source{Name: s.Name, HookURL: c.HookURL(s), Kind: s.Kind, Signed: s.SigningToken != ""}
+		if f := s.Forward; f != nil {
+			list[i].Forward = &console.Forward{Expect: f.Expect, Status: f.Fallback.Status, Headers: f.Fallback.Headers, Body: f.Fallback.Body}
+		}
 	}
 	return &list
 }

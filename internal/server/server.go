@@ -66,7 +66,9 @@ func (p *process) configure() (err error) {
 func (p *process) run(parent context.Context) (err error) {
 	ctx, fail := context.WithCancelCause(parent)
 	defer fail(nil)
-	accepting, storing, engine := newStage(ctx, fail), newStage(ctx, fail), newStage(ctx, fail)
+	accepting := newStage(ctx, fail)
+	storing := newStage(ctx, fail)
+	engine := newStage(ctx, fail)
 	defer engine.stop()
 	defer func() { err = errors.Join(err, p.close()) }()
 	endTelemetry, err := otel.Setup(ctx, otel.Options{

@@ -96,7 +96,10 @@ func (m *maker) request(which Visit) (e event.Event) {
 		ids := m.dice(l, first)
 		e.DuplicateOf = event.StampID(randomID(&ids), first.time())
 	}
-	e.Source, e.Step, e.Verdict, e.Method = m.sourceOf(v), stepOf(v), v.verdict(), "POST"
+	e.Source = m.sourceOf(v)
+	e.Step = stepOf(v)
+	e.Verdict = v.verdict()
+	e.Method = "POST"
 	e.RemoteIP = netip.AddrFrom4([4]byte{192, 0, 2, 1 + byte(v.at%3)})
 	if v.flow == stranger {
 		fillStranger(&e, v, &ids)

@@ -151,7 +151,8 @@ func BenchmarkBackfill(b *testing.B) {
 	subscribers, _ := strconv.Atoi(os.Getenv("SUBSCRIBERS"))
 	db, _ := newDB(b)
 	a := account(b, func(o *simulate.Options) {
-		o.Subscribers, o.From = uint32(max(subscribers, 20_000)), until.Add(-90*24*time.Hour)
+		o.Subscribers = uint32(max(subscribers, 20_000))
+		o.From = until.Add(-90 * 24 * time.Hour)
 	})
 	var total uint64
 	for b.Loop() {

@@ -41,7 +41,9 @@ func newCalendar(o Options) *calendar {
 		if !o.Even {
 			w = busyness(o.Seed, at)
 		}
-		c.starts, c.weights, c.sums = append(c.starts, at), append(c.weights, w), append(c.sums, sum)
+		c.starts = append(c.starts, at)
+		c.weights = append(c.weights, w)
+		c.sums = append(c.sums, sum)
 		sum += uint64(next-at) * uint64(w)
 		at = next
 	}

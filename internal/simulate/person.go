@@ -28,11 +28,14 @@ func (a *Account) person(l *life) (p person) {
 	p.number, p.channel = l.number, &channels[l.channel]
 	switch kind := d.UpTo(100); {
 	case kind < 46:
-		p.first, p.last, p.female = pick(&d, people.Women), pick(&d, people.Surnames), true
+		p.first = pick(&d, people.Women)
+		p.last = pick(&d, people.Surnames)
+		p.female = true
 	case kind < 82:
 		p.first, p.last = pick(&d, people.Men), pick(&d, people.Surnames)
 	default:
-		p.first, p.last = pick(&d, people.LatinNames), pick(&d, people.LatinSurnames)
+		p.first = pick(&d, people.LatinNames)
+		p.last = pick(&d, people.LatinSurnames)
 	}
 	p.handle = p.first.Latin + "_" + p.last.Latin + strconv.Itoa(d.UpTo(9999))
 	p.mail = p.last.Latin + "." + p.first.Latin[:1] + strconv.FormatUint(l.number%100_000, 10) + "@" + people.MailHosts[d.Early(len(people.MailHosts))]

@@ -57,7 +57,8 @@ func TestTruth(t *testing.T) {
 					Goals: map[string][]string{"course": {"offer", "payment"}, "webinar": {"webinar", "watched", "оплата"}}},
 				{From: until.Add(-90 * time.Minute), To: until, Within: time.Hour},
 			} {
-				got, want := asJSON(t, a.Truth().Between(q)), asJSON(t, recount(a, events, q))
+				got := asJSON(t, a.Truth().Between(q))
+				want := asJSON(t, recount(a, events, q))
 				if got != want {
 					t.Errorf("%s to %s within %s:\n%s", q.From, q.To, q.Within, difference(got, want))
 				}
@@ -256,7 +257,9 @@ func recountSource(events []event.Event, q simulate.Question, goals []string) *s
 	if s.Funnel.Leads == 0 {
 		s.Funnel = nil
 	}
-	s.FirstTouch, s.LastTouch, s.LatestTouch = sorted(touches[0]), sorted(touches[1]), sorted(touches[2])
+	s.FirstTouch = sorted(touches[0])
+	s.LastTouch = sorted(touches[1])
+	s.LatestTouch = sorted(touches[2])
 	return s
 }
 

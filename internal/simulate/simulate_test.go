@@ -100,8 +100,8 @@ func header(e event.Event, name string) string {
 	return e.Headers[i].Value
 }
 
-// TestBelievable verifies that the account has what a person expects to see in the dashboards.
-func TestBelievable(t *testing.T) {
+// TestRealistic verifies that the account has what a person expects to see in the dashboards.
+func TestRealistic(t *testing.T) {
 	a := account(t, func(o *simulate.Options) { o.Subscribers, o.From = 30_000, until.Add(-60*24*time.Hour) })
 	r := a.Truth().Between(simulate.Question{From: a.From, To: a.Until, Within: 30 * 24 * time.Hour, Fold: true})
 	rate := func(s *simulate.Source, source string) float64 {

@@ -153,8 +153,11 @@ func (t *tally) report() Report {
 // finish computes the exported fields from the counts.
 func (s *Source) finish() {
 	s.Days, s.Weeks = named(s.days, dayName), named(s.weeks, weekName)
-	s.DayCohorts, s.WeekCohorts = named(s.dayCohorts, dayName), named(s.weekCohorts, weekName)
-	s.FirstTouch, s.LastTouch, s.LatestTouch = sortTouches(s.touches[0]), sortTouches(s.touches[1]), sortTouches(s.touches[2])
+	s.DayCohorts = named(s.dayCohorts, dayName)
+	s.WeekCohorts = named(s.weekCohorts, weekName)
+	s.FirstTouch = sortTouches(s.touches[0])
+	s.LastTouch = sortTouches(s.touches[1])
+	s.LatestTouch = sortTouches(s.touches[2])
 	s.MedianToConvert, s.MedianStep = median(s.timesToEnd), map[string]float64{}
 	for step, times := range s.stepTimes {
 		s.MedianStep[step] = median(times)

@@ -13,7 +13,10 @@ import (
 // TestWebhooks verifies that bodies are different and can be decoded.
 func TestWebhooks(t *testing.T) {
 	const many = 3_000
-	webhooks, bytes, seen, steps := simulate.NewWebhooks(7), 0, map[[32]byte]bool{}, map[string]bool{}
+	webhooks := simulate.NewWebhooks(7)
+	bytes := 0
+	seen := map[[32]byte]bool{}
+	steps := map[string]bool{}
 	for number := range uint64(many) {
 		body := webhooks.Append(nil, number)
 		if !json.Valid(body) {
@@ -38,7 +41,7 @@ func TestWebhooks(t *testing.T) {
 func TestSameSeedSameWebhooks(t *testing.T) {
 	const number = 123_456
 	if a, b := simulate.NewWebhooks(7).Append(nil, number), simulate.NewWebhooks(7).Append(nil, number); string(a) != string(b) {
-		t.Errorf("%s\n%s", a, b)
+		t.Errorf("the same seed has two bodies:\n%s\n%s", a, b)
 	}
 	if a, b := simulate.NewWebhooks(7).Append(nil, number), simulate.NewWebhooks(8).Append(nil, number); string(a) == string(b) {
 		t.Error("two seeds have the same body")

@@ -96,7 +96,7 @@ func newestLogFile(t *testing.T, db string) string {
 func TestDamage(t *testing.T) {
 	for name, c := range map[string]struct {
 		damage  func(t *testing.T, db string)
-		minimum int // records that must come out, of 300
+		minimum int // minimum of records to get, of 300
 	}{
 		"log: a bit in the middle": {func(t *testing.T, db string) {
 			change(t, newestLogFile(t, db), flip(middle))
@@ -210,7 +210,7 @@ func TestDamage(t *testing.T) {
 				ack(t, s, b)
 			}
 			if seen["new"] != 1 || salvaged != d.Salvaged {
-				t.Fatal(seen, d)
+				t.Fatalf("got the records %v, damage %+v", seen, d)
 			}
 			found := 0
 			for _, r := range numbered(101, 400) {
@@ -433,9 +433,9 @@ func TestSalvageIsRepeated(t *testing.T) {
 	}
 }
 
-// TestTroubleIsNotDamage verifies that a spool that cannot be opened because of a temporary error is not opened, and
+// TestTemporaryErrorIsNotDamage verifies that a spool that cannot be opened because of a temporary error is not opened, and
 // that nothing is quarantined.
-func TestTroubleIsNotDamage(t *testing.T) {
+func TestTemporaryErrorIsNotDamage(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EACCES, syscall.EMFILE, syscall.ENOSPC, syscall.EROFS} {
 		was, _ := filled(t)
 		var disk faults
@@ -448,7 +448,7 @@ func TestTroubleIsNotDamage(t *testing.T) {
 		}
 		disk.rule.Store(&rule)
 		if _, err := Open(was.dir, options(disk.fs(vfs.Default))); !errors.Is(err, errno) {
-			t.Fatalf("%v: %v", errno, err)
+			t.Fatalf("%v: Open returned %v", errno, err)
 		}
 		s := open(t, was.dir, was.opts)
 		if d := s.Stat().Damaged; len(d) > 0 {
@@ -472,7 +472,7 @@ func TestNoRoomToSalvage(t *testing.T) {
 	}
 	s := open(t, was.dir, was.opts)
 	if got := drain(t, s); len(got) != 300 {
-		t.Fatal(len(got))
+		t.Fatalf("got %d records, want 300", len(got))
 	}
 }
 

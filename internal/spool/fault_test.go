@@ -289,6 +289,6 @@ func TestContextEndsWaitingForTheDisk(t *testing.T) {
 	appendAll(t, s, "b")
 	got := drain(t, s)
 	if len(got) == 0 || got[len(got)-1] != "b" {
-		t.Fatal(got)
+		t.Fatalf("got the records %q", got)
 	}
 }

@@ -64,6 +64,6 @@ func TestFullByDisk(t *testing.T) {
 	}
 	appendAll(t, s, "a")
 	if got := drain(t, s); len(got) != 2 {
-		t.Fatal(got)
+		t.Fatalf("got the records %q, want two", got)
 	}
 }

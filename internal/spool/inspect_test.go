@@ -31,12 +31,12 @@ func TestInspect(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.Seq != uint64(11+len(got)) || r.Appended.IsZero() {
-				t.Fatalf("%+v", r)
+				t.Fatalf("got the record %+v", r)
 			}
 			got = append(got, string(r.Data))
 		}
 		if !slices.Equal(got, numbered(11, 30)) {
-			t.Fatal(got)
+			t.Fatalf("got the records %q", got)
 		}
 		if _, err := Open(s.dir, s.opts); !errors.Is(err, ErrLocked) {
 			t.Fatal(err)
@@ -46,7 +46,7 @@ func TestInspect(t *testing.T) {
 		}
 	}
 	if got := drain(t, open(t, s.dir, s.opts)); len(got) != 20 {
-		t.Fatal(got)
+		t.Fatalf("got %d records after inspecting, want 20", len(got))
 	}
 }
 

@@ -25,7 +25,10 @@ func (r reuses) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.Fil
 func TestNoOldBytesInLogs(t *testing.T) {
 	var n atomic.Int64
 	o := DefaultOptions()
-	o.FS, o.MinFree, o.memTable, o.Logger = reuses{vfs.NewMem(), &n}, 0, 64<<10, slog.New(slog.DiscardHandler)
+	o.FS = reuses{vfs.NewMem(), &n}
+	o.MinFree = 0
+	o.memTable = 64 << 10
+	o.Logger = slog.New(slog.DiscardHandler)
 	s, err := Open("/spool", o)
 	if err != nil {
 		t.Fatal(err)

@@ -16,9 +16,9 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// rotten returns the files of a spool after a day of use, with several flushes and compactions, acks, and records in
+// usedSpool returns the files of a spool after a day of use, with several flushes and compactions, acks, and records in
 // tables and in the log: as a kill leaves them, and as closing the spool leaves them.
-func rotten(t *testing.T) (killed, closed testutil.Files, records []string) {
+func usedSpool(t *testing.T) (killed, closed testutil.Files, records []string) {
 	t.Helper()
 	o := options(vfs.Default)
 	o.memTable = 64 << 10
@@ -78,9 +78,9 @@ func mounted(t *testing.T, i testutil.Files) vfs.FS {
 	return fs
 }
 
-// survive opens a damaged spool, which must succeed, and drains it. It returns the missing records, and whether their
+// drainDamaged opens a damaged spool, which must succeed, and drains it. It returns the missing records, and whether their
 // loss is reported by Stat and in the log.
-func survive(t *testing.T, i testutil.Files, records []string) (missing []string, reported bool) {
+func drainDamaged(t *testing.T, i testutil.Files, records []string) (missing []string, reported bool) {
 	t.Helper()
 	var log testutil.Log
 	o := options(mounted(t, i))
@@ -126,9 +126,9 @@ func survive(t *testing.T, i testutil.Files, records []string) (missing []string
 	return missing, lost >= len(missing) || uncounted
 }
 
-// excused reports whether a loss cannot be distinguished from a crash: of the end of the newest log of a spool that was
+// lossAllowed reports whether a loss cannot be distinguished from a crash: of the end of the newest log of a spool that was
 // not closed; for a flipped bit, of its last commit only.
-func excused(killed bool, i testutil.Files, file, how string, missing []string) bool {
+func lossAllowed(killed bool, i testutil.Files, file, how string, missing []string) bool {
 	logs := slices.DeleteFunc(i.Names(), func(name string) bool { return path.Ext(name) != ".log" })
 	if !killed || file != logs[len(logs)-1] {
 		return false
@@ -139,7 +139,7 @@ func excused(killed bool, i testutil.Files, file, how string, missing []string) 
 // TestRot flips single bits in every file of a spool, truncates each and removes each. Every record must be returned or
 // reported as lost, and the process must survive.
 func TestRot(t *testing.T) {
-	killed, closed, records := rotten(t)
+	killed, closed, records := usedSpool(t)
 	const flips, cuts = 4, 2
 	rng := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
 	for state, image := range map[string]testutil.Files{"killed": killed, "closed": closed} {
@@ -162,8 +162,8 @@ func TestRot(t *testing.T) {
 			for how, i := range damaged {
 				t.Run(fmt.Sprintf("%s/%s/%s", state, name, how), func(t *testing.T) {
 					t.Parallel()
-					missing, reported := survive(t, i, records)
-					if len(missing) > 0 && !reported && !excused(state == "killed", image, name, how, missing) {
+					missing, reported := drainDamaged(t, i, records)
+					if len(missing) > 0 && !reported && !lossAllowed(state == "killed", image, name, how, missing) {
 						t.Errorf("%d of %d records are missing from %.5s on, without a report", len(missing), len(records), missing[0])
 					}
 				})
@@ -198,7 +198,7 @@ func TestManifestForgets(t *testing.T) {
 			continue
 		}
 		for _, behind := range []int{1, 5, 20} {
-			if missing, _ := survive(t, image.Flip(name, 8*(len(data)-behind)), records); len(missing) > 0 {
+			if missing, _ := drainDamaged(t, image.Flip(name, 8*(len(data)-behind)), records); len(missing) > 0 {
 				t.Errorf("a bit %d bytes before the end of the manifest: %d readable records are lost", behind, len(missing))
 			}
 		}

@@ -42,12 +42,12 @@ func TestBatchIsTheSameUntilAcked(t *testing.T) {
 		s = reopen(t, s)
 	}
 	if b.Token() != s.ID()+"-1-4" {
-		t.Fatal(b.Token())
+		t.Fatalf("got the token %s", b.Token())
 	}
 	ack(t, s, b)
 	wantErr(t, s.Ack(b), ErrStale)
 	if got := next(t, s, soon(2)); got.First != 5 || got.Last != 6 {
-		t.Fatal(got.Token())
+		t.Fatalf("got the batch %s", got.Token())
 	}
 }
 
@@ -89,7 +89,7 @@ func TestShrink(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(texts(half), numbered(1, 4)) || half.Token() == whole.Token() {
-		t.Fatal(half.Token(), texts(half))
+		t.Fatalf("shrunk to batch %s with %q", half.Token(), texts(half))
 	}
 	_, err = s.Shrink(whole, 2)
 	wantErr(t, err, ErrStale)
@@ -101,11 +101,11 @@ func TestShrink(t *testing.T) {
 	}
 	s = reopen(t, s)
 	if got := next(t, s, soon(8)); got.Token() != half.Token() {
-		t.Fatal(got.Token())
+		t.Fatalf("got the batch %s, want %s", got.Token(), half.Token())
 	}
 	ack(t, s, half)
 	if got := drain(t, s); !slices.Equal(got, numbered(5, 8)) {
-		t.Fatal(got)
+		t.Fatalf("got the records %q", got)
 	}
 }
 
@@ -196,15 +196,15 @@ func TestOldest(t *testing.T) {
 	appendAll(t, s, "b")
 	s = reopen(t, s)
 	if at := s.Stat().Oldest; at.Before(before) || at.After(between) {
-		t.Fatal(at)
+		t.Fatalf("oldest record at %s, want between %s and %s", at, before, between)
 	}
 	b := next(t, s, soon(1))
 	if at := b.Appended; at.Before(before) || at.After(between) {
-		t.Fatal(at)
+		t.Fatalf("oldest record of the batch at %s, want between %s and %s", at, before, between)
 	}
 	ack(t, s, b)
 	if at := s.Stat().Oldest; at.Before(between) {
-		t.Fatal(at)
+		t.Fatalf("oldest record at %s, want after %s", at, between)
 	}
 }
 
@@ -216,7 +216,7 @@ func TestRecordTooLarge(t *testing.T) {
 	}
 	s = reopen(t, s)
 	if b := next(t, s, soon(1)); len(b.Records[0]) != MaxRecord {
-		t.Fatal(len(b.Records[0]))
+		t.Fatalf("got a record of %d bytes, want %d", len(b.Records[0]), MaxRecord)
 	}
 }
 

@@ -78,13 +78,15 @@ func scanAttempt(rows driver.Rows, a *event.Attempt) error {
 		&kind, &fallback, &a.MissingKeys, &a.ResponseBytes, &overhead); err != nil {
 		return err
 	}
-	a.Duration, a.Overhead = fromMilliseconds(duration), fromMilliseconds(overhead)
+	a.Duration = fromMilliseconds(duration)
+	a.Overhead = fromMilliseconds(overhead)
 	if len(a.MissingKeys) == 0 {
 		a.MissingKeys = nil
 	}
 	a.Kind, a.Fallback = event.AttemptKind(kind), event.Fallback(fallback)
 	a.Outcome, a.ResponseBody = event.Outcome(outcome), []byte(body)
-	a.RequestHeaders, a.ResponseHeaders = headersFrom(sent), headersFrom(headers)
+	a.RequestHeaders = headersFrom(sent)
+	a.ResponseHeaders = headersFrom(headers)
 	_, _ = hex.Decode(a.TraceID[:], []byte(trace))
 	return nil
 }

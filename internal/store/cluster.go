@@ -21,7 +21,7 @@ var shardedBy = map[string]string{
 	"events": subscriber, "deliveries": "subscriber", byPosition: "subscriber", "attempts": "event_id",
 	"quarantine": "id",
 	"replays":    "id", "commands": "target", "endpoint_states": "endpoint", "swept": "endpoint",
-	"stored_ranges": "spool", "holders": "shard", "audit_log": "who",
+	"stored_ranges": "spool", "holders": "shard", "audit_log": "who", "saved_views": "name",
 	"otel_traces": "TraceId", "otel_traces_trace_id_ts": "TraceId", versions: "version_id",
 }
 

@@ -39,8 +39,8 @@ func besideCluster(t testing.TB, s *store.Store, dsn string) db {
 	return d
 }
 
-// own returns the name of the local table that holds the rows of a table.
-func (d db) own(table string) string {
+// localTable returns the name of the local table that holds the rows of a table.
+func (d db) localTable(table string) string {
 	if d.cluster {
 		return table + "_local"
 	}
@@ -101,7 +101,7 @@ func testShards(t *testing.T, d db, _ string) {
 	}
 	stored("once")
 	stored("sent again")
-	d.exec(t, "ALTER TABLE "+d.own("events")+" DROP PARTITION (202603, 1)") // forgets the insert, too
+	d.exec(t, "ALTER TABLE "+d.localTable("events")+" DROP PARTITION (202603, 1)") // forgets the insert, too
 	stored("sent again after one shard had taken its part and the other had not")
 }
 
@@ -214,11 +214,11 @@ func testClusterHealth(t *testing.T, d db, dsns string) {
 	dsn := fmt.Sprintf(dsns, 0)
 	h, err := d.Health(background)
 	if err != nil || len(h.Missing)+len(h.MissingOnCluster)+len(h.Settings) > 0 || h.Cluster == nil {
-		t.Fatalf("%+v, %v", h, err)
+		t.Fatalf("health %+v, %v", h, err)
 	}
 	c := *h.Cluster
 	if c.Shards != 2 || c.Servers != 1 || c.WrittenTwice || strings.Join(c.Macros, " ") != "shard replica" || c.Keeper == nil || c.Silent != 0 || len(c.Differing)+len(c.Behind) > 0 {
-		t.Errorf("%+v", c)
+		t.Errorf("health of the cluster %+v", c)
 	}
 	elsewhere, err := store.OpenCluster(dsn, "elsewhere")
 	if err != nil {
@@ -248,13 +248,13 @@ func testClusterHealth(t *testing.T, d db, dsns string) {
 
 // testStorageOfCluster verifies that the storage report counts each row once, under the table's name.
 func testStorageOfCluster(t *testing.T, d db, _ string) {
-	d.exec(t, "TRUNCATE TABLE "+d.own("events"))
+	d.exec(t, "TRUNCATE TABLE "+d.localTable("events"))
 	for i := range 20 {
 		d.insert(t, eventAt(dawn, i))
 	}
 	report, err := d.StorageReport(background)
 	if err != nil || len(report) == 0 || report[0].Table != "events" || report[0].Rows != 20 || !report[0].Oldest.Equal(dawn) {
-		t.Errorf("%+v, %v", report, err)
+		t.Errorf("storage report %+v, %v", report, err)
 	}
 	if table, err := d.FilledTable(background); table != "events" || err != nil {
 		t.Errorf("the first table with rows is %q, %v", table, err)

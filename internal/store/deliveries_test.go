@@ -74,7 +74,9 @@ func TestOpenDeliveries(t *testing.T) {
 	var all []event.Delivery
 	for i := range 45 {
 		one := states[i%len(states)]
-		one.DeliveryKey, one.EventReceivedAt, one.UpdatedAt = key(i), dawn.Add(time.Duration(i/20)*time.Microsecond), now
+		one.DeliveryKey = key(i)
+		one.EventReceivedAt = dawn.Add(time.Duration(i/20) * time.Microsecond)
+		one.UpdatedAt = now
 		all = append(all, one)
 	}
 	other := all[0]
@@ -138,7 +140,9 @@ func TestOutcomes(t *testing.T) {
 		RequestHeaders: []event.Header{{Name: "X-Key", Value: "***"}}, ResponseHeaders: []event.Header{{Name: "A", Value: "1"}, {Name: "A", Value: "\xff"}}, ResponseBody: []byte("\x00\xff"), TraceID: [16]byte{1, 15: 2}, Kind: event.AttemptDelivery}
 	second := attempt
 	second.ID, second.Number = key.AttemptID(2), 2
-	second.Kind, second.Fallback, second.MissingKeys = event.AttemptForward, event.FallbackDeadline, []string{"price", "я"}
+	second.Kind = event.AttemptForward
+	second.Fallback = event.FallbackDeadline
+	second.MissingKeys = []string{"price", "я"}
 	second.ResponseBytes, second.Overhead = 1<<40, 1500*time.Microsecond
 	for range 2 {
 		if err := d.RecordOutcomes(background, "outcomes-1-2", []event.Delivery{at(event.Delivered, 3)}, []event.Attempt{second, attempt}); err != nil {

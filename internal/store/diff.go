@@ -90,7 +90,8 @@ func (d *diffing) look(ctx context.Context, s *Store, replayID uuid.UUID, agains
 		against = endpoint
 	}
 	// No attempt is older than its event, but clocks of two machines differ.
-	d.there, d.old = d.bind("String", against), d.bind("DateTime64(6,'UTC')", micros(oldest.Add(-time.Hour)))
+	d.there = d.bind("String", against)
+	d.old = d.bind("DateTime64(6,'UTC')", micros(oldest.Add(-time.Hour)))
 	return err
 }
 

@@ -27,8 +27,9 @@ func (s *Store) EndpointStates(ctx context.Context) ([]event.EndpointState, erro
 			err := rows.Scan(&e.Endpoint, &e.URL, &e.State, &e.Reason, &e.Failures, &e.NextProbe, &e.UpdatedAt,
 				&e.FollowedSince, &e.FollowedUntil,
 				&e.Subscription, &e.StartedAfter, &e.Positions)
-			e.NextProbe, e.FollowedSince, e.FollowedUntil = zeroIfEpoch(e.NextProbe), zeroIfEpoch(e.FollowedSince),
-				zeroIfEpoch(e.FollowedUntil)
+			e.NextProbe = zeroIfEpoch(e.NextProbe)
+			e.FollowedSince = zeroIfEpoch(e.FollowedSince)
+			e.FollowedUntil = zeroIfEpoch(e.FollowedUntil)
 			return err
 		})
 }

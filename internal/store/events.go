@@ -126,7 +126,9 @@ func scanEvent(rows driver.Rows, e *event.Event) error {
 	}
 	e.PositionOffset = time.Duration(offset) * time.Microsecond
 	e.Acceptance.At = zeroIfEpoch(e.Acceptance.At)
-	e.Kind, e.Verdict, e.Body = event.Kind(kind), event.Verdict(verdict), []byte(body)
+	e.Kind = event.Kind(kind)
+	e.Verdict = event.Verdict(verdict)
+	e.Body = []byte(body)
 	if !eventAt.Equal(e.ReceivedAt) {
 		e.EventAt = &eventAt
 	}

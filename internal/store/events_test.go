@@ -87,7 +87,7 @@ func TestHostileSelections(t *testing.T) {
 		"%27", "a,b", "[]", "\\N", "NULL", "\\n", "\xff", "🦊", " ", `"`, "`", "?", "$1", "@p0", ":p0", "x'; DROP TABLE events; --"}
 	d := newDB(t)
 	for _, column := range []string{"source", "step"} {
-		d.exec(t, "TRUNCATE TABLE "+d.own("events"))
+		d.exec(t, "TRUNCATE TABLE "+d.localTable("events"))
 		var events []event.Event
 		for i, v := range values {
 			e := eventAt(dawn.Add(time.Duration(i)*time.Second), i)
@@ -196,7 +196,9 @@ func TestPages(t *testing.T) {
 	var events []event.Event
 	for i := range 60 {
 		e := eventAt(dawn.Add(time.Duration(i/20)*time.Microsecond), i)
-		e.ID[8], e.ID[15] = 0x80|byte(i*37%64), byte(i) // ids are in another order than the numbers
+		// ids are in another order than the numbers
+		e.ID[8] = 0x80 | byte(i*37%64)
+		e.ID[15] = byte(i)
 		events = append(events, e)
 	}
 	d.insert(t, events...)
@@ -231,11 +233,12 @@ func TestPages(t *testing.T) {
 // hooktape's form.
 func TestEventsByID(t *testing.T) {
 	d := newDB(t)
-	old, recent := eventAt(time.Date(2019, 5, 6, 7, 8, 9, 0, time.UTC), 1), eventAt(dawn, 2)
+	old := eventAt(time.Date(2019, 5, 6, 7, 8, 9, 0, time.UTC), 1)
+	recent := eventAt(dawn, 2)
 	d.insert(t, recent, old)
 	found, err := d.Events(background, []uuid.UUID{recent.ID, idAt(dawn, 99), old.ID, recent.ID})
 	if err != nil || !slices.Equal(numbers(found), []int{1, 2}) {
-		t.Errorf("%v, %v", numbers(found), err)
+		t.Errorf("found %v, %v", numbers(found), err)
 	}
 	d.insert(t, recent) // as from a process that lost its spool
 	if found, err = d.Events(background, []uuid.UUID{recent.ID}); err != nil || len(found) != 1 {

@@ -173,7 +173,7 @@ func TestFreezingTriesReadOnly(t *testing.T) {
 	r.Selection = event.Selection{Where: "throwIf(getSetting('readonly') != 0, 'seen read-only') = 0"}
 	_, err := d.FreezeReplay(background, r)
 	if fault, ok := errors.AsType[*store.ExpressionError](err); !ok || !strings.Contains(fault.Text, "seen read-only") {
-		t.Errorf("%v", err)
+		t.Errorf("got error %v", err)
 	}
 	for setting, want := range map[string]string{"readonly": "1", "max_execution_time": "30", "max_memory_usage": "1073741824"} {
 		if got, _, err := d.where("toString(getSetting('" + setting + "')) = '" + want + "'"); err != nil || len(got) != 1 {

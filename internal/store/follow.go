@@ -47,7 +47,8 @@ func (s *Store) Missing(ctx context.Context, q Queue, state event.EndpointState,
 		return nil, err
 	}
 	for _, r := range ranges {
-		r.After, r.Last = max(r.After, state.StartedAfter[r.Spool]), min(r.Last, state.Positions[r.Spool])
+		r.After = max(r.After, state.StartedAfter[r.Spool])
+		r.Last = min(r.Last, state.Positions[r.Spool])
 		if r.After >= r.Last || len(missing) >= limit {
 			continue
 		}

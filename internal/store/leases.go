@@ -35,7 +35,8 @@ func (s *Store) ReleaseLease(ctx context.Context, lease string, c LeaseClaim) er
 
 func (s *Store) writeLease(ctx context.Context, lease string, claim LeaseClaim, released bool) error {
 	c := &conditions{}
-	name, since := c.bind("String", lease), c.bind("Int64", epochIfZero(claim.Since).UnixMicro())
+	name := c.bind("String", lease)
+	since := c.bind("Int64", epochIfZero(claim.Since).UnixMicro())
 	behind := func(column string) string {
 		return "greatest(now64(6), (SELECT max(" + column +
 			") + toIntervalMicrosecond(1) FROM holders WHERE shard = " + name + "))"

@@ -40,7 +40,7 @@ func (d db) deliveriesOf(t *testing.T, query string, size int) (list []int) {
 	}
 }
 
-// TestListDeliveries: each filter finds its deliveries, in pages of any size, by the newest version of each.
+// TestListDeliveries verifies that each filter finds its deliveries by their newest versions, in pages of any size.
 func TestListDeliveries(t *testing.T) {
 	d := newDB(t)
 	r := newReplay(1)
@@ -51,7 +51,7 @@ func TestListDeliveries(t *testing.T) {
 	at := func(minutes int) time.Time { return dawn.Add(time.Duration(minutes) * time.Minute) }
 	one := func(n int, replay uuid.UUID, endpoint string, state event.DeliveryState, attempts uint32, status uint16,
 		outcome event.Outcome, answer string) event.Delivery {
-		// Two events each have the same time of receipt.
+		// Each pair of events has the same time of receipt.
 		e := event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: replay, Endpoint: endpoint, EventID: idAt(at(n/2*2), n)},
 			EventReceivedAt: at(n / 2 * 2), State: state, Attempts: attempts, StatusCode: status, Outcome: outcome, Answer: answer,
 			UpdatedAt: at(100 + n), CreatedAt: at(n), Subscriber: fmt.Sprint("p", n%3)}
@@ -93,10 +93,10 @@ func TestListDeliveries(t *testing.T) {
 	if busy.Line != "worker # of # is busy, id #-#" || busy.StatusCode != 503 || busy.Endpoint != "crm" || busy.Subscribers != 3 ||
 		busy.States[event.Failed] != 3 || busy.States[event.Retrying] != 1 || !busy.FirstSeen.Equal(at(51)) || !busy.LastSeen.Equal(at(108)) ||
 		busy.Example.EventID != all[8].EventID || busy.Example.ReplayID != r.ID {
-		t.Errorf("the busy group is %+v", busy)
+		t.Errorf("group of busy failures: %+v", busy)
 	}
 	if g := groups[1]; g.Line != "connect to #.#.#.#:#: connection refused" || g.Outcome != event.OutcomeNoConn || g.States[event.Failed] != 2 {
-		t.Errorf("the refused group is %+v", g)
+		t.Errorf("group of refused connections: %+v", g)
 	}
 	utc := func(minutes int) string { return at(minutes).Format(time.RFC3339) }
 	for query, want := range map[string][]int{
@@ -142,6 +142,6 @@ func TestListDeliveries(t *testing.T) {
 		t.Errorf("counts %v, %v", counts, err)
 	}
 	if found := d.deliveriesOf(t, "state=failed&endpoint=crm&event="+all[4].EventID.String(), 1); len(found) != 1 {
-		t.Errorf("%v", found)
+		t.Errorf("got the deliveries %v", found)
 	}
 }

@@ -67,7 +67,7 @@ func TestOrderOverASetBackClock(t *testing.T) {
 	live := store.Queue{Endpoint: "crm"}
 	ranges, err := d.Ranges(background, nil)
 	if err != nil || len(ranges) != 1 {
-		t.Fatalf("%+v, %v", ranges, err)
+		t.Fatalf("ranges %+v, %v", ranges, err)
 	}
 	found, _, err := d.Follow(background, live, store.Subscription{}, ranges[0], 100)
 	if err != nil || !slices.Equal(eventIDs(found), idsOf(events)) {
@@ -124,7 +124,7 @@ func TestFollowedByAnOlderVersion(t *testing.T) {
 	d.exec(t, "INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_id, state) SELECT toUUID('00000000-0000-0000-0000-000000000000'), 'crm', received_at, id, 'pending' FROM events WHERE spool_number != 8")
 	ranges, err := d.Ranges(background, nil)
 	if err != nil || len(ranges) != 1 {
-		t.Fatalf("%+v, %v", ranges, err)
+		t.Fatalf("ranges %+v, %v", ranges, err)
 	}
 	found, _, err := d.Follow(background, store.Queue{Endpoint: "crm"}, store.Subscription{}, ranges[0], 100)
 	if err != nil || !slices.Equal(eventIDs(found), idsOf(setBack(10)[7:8])) {
@@ -202,7 +202,7 @@ func assertReordered(t *testing.T, d db) {
 	if got := d.text(t, "SELECT toString((count(), countIf(state = 'delivered'), countIf(event_position = event_received_at), countIf(subscriber = toString(event_id)))) FROM deliveries FINAL"); got != "(200,100,200,200)" {
 		t.Errorf("number of deliveries, delivered ones, ones with a position and ones with a subscriber: %s", got)
 	}
-	if key := d.text(t, "SELECT sorting_key FROM system.tables WHERE database = currentDatabase() AND name = '"+d.own("deliveries")+"'"); key != "replay_id, endpoint, event_position, event_id, event_received_at" {
+	if key := d.text(t, "SELECT sorting_key FROM system.tables WHERE database = currentDatabase() AND name = '"+d.localTable("deliveries")+"'"); key != "replay_id, endpoint, event_position, event_id, event_received_at" {
 		t.Errorf("the sorting key is %s", key)
 	}
 	if left := d.text(t, "SELECT toString(groupArray(name)) FROM system.tables WHERE database = currentDatabase() AND name LIKE 'deliveries\\_%' AND name != 'deliveries_local'"); left != "[]" {

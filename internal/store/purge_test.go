@@ -15,7 +15,7 @@ import (
 func TestPurge(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
-	d.exec(t, "ALTER TABLE "+d.own("deliveries")+" MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1") // each version stays in its own part
+	d.exec(t, "ALTER TABLE "+d.localTable("deliveries")+" MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1") // each version stays in its own part
 	running, over := newReplay(1), newReplay(2)
 	over.State, over.UpdatedAt = event.ReplayDone, time.Now().AddDate(0, 0, -50)
 	for _, r := range []event.Replay{running, over} {
@@ -103,7 +103,7 @@ func TestPurge(t *testing.T) {
 func TestPurgeInterrupted(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
-	d.exec(t, "ALTER TABLE "+d.own("deliveries")+" MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1")
+	d.exec(t, "ALTER TABLE "+d.localTable("deliveries")+" MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1")
 	e := daysAgo(50, 1, "demo", event.Accepted)
 	for i, state := range []event.DeliveryState{event.Pending, event.Retrying, event.Delivered} {
 		record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: e.ID}, EventReceivedAt: e.ReceivedAt, State: state,
@@ -111,7 +111,7 @@ func TestPurgeInterrupted(t *testing.T) {
 	}
 	parts := func() (n uint64) {
 		t.Helper()
-		if err := d.conn.QueryRow(background, "SELECT count() FROM system.parts WHERE active AND database = currentDatabase() AND table = '"+d.own("deliveries")+"' AND rows > 0").Scan(&n); err != nil {
+		if err := d.conn.QueryRow(background, "SELECT count() FROM system.parts WHERE active AND database = currentDatabase() AND table = '"+d.localTable("deliveries")+"' AND rows > 0").Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n
@@ -119,11 +119,11 @@ func TestPurgeInterrupted(t *testing.T) {
 	if parts() != 3 {
 		t.Fatalf("got %d parts", parts())
 	}
-	d.exec(t, "SYSTEM STOP MERGES "+d.own("deliveries")) // also stops mutations and makes OPTIMIZE fail
+	d.exec(t, "SYSTEM STOP MERGES "+d.localTable("deliveries")) // also stops mutations and makes OPTIMIZE fail
 	if swept, err := d.Purge(background, 30); err == nil {
 		t.Fatalf("%d removed, though the versions could not be merged", swept)
 	}
-	d.exec(t, "SYSTEM START MERGES "+d.own("deliveries"))
+	d.exec(t, "SYSTEM START MERGES "+d.localTable("deliveries"))
 	var noted uint64
 	if err := d.conn.QueryRow(background, "SELECT count() FROM swept WHERE endpoint = 'crm'").Scan(&noted); err != nil || noted == 0 {
 		t.Errorf("the purge was not recorded before it began: %d, %v", noted, err)

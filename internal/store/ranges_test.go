@@ -82,7 +82,7 @@ func TestMarkStored(t *testing.T) {
 	}
 	ranges, err := d.Ranges(background, nil)
 	if err != nil || len(ranges) != 1 || fmt.Sprint(ranges[0].After, ranges[0].Last, ranges[0].From.Sub(dawn), ranges[0].Until.Sub(dawn)) != "0 3 1ms 3ms" {
-		t.Errorf("%+v, %v", ranges, err)
+		t.Errorf("ranges %+v, %v", ranges, err)
 	}
 }
 

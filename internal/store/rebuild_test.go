@@ -43,7 +43,8 @@ func TestProjections(t *testing.T) {
 		var events []event.Event
 		for i := range 50 {
 			e := eventAt(time.Now().Add(-time.Hour).Truncate(time.Microsecond), batch*50+i)
-			e.BothelpUserID, e.Email = fmt.Sprint(i%7), strings.Repeat("a@b.example", i%2)
+			e.BothelpUserID = fmt.Sprint(i % 7)
+			e.Email = strings.Repeat("a@b.example", i%2)
 			events = append(events, e)
 		}
 		for range 2 {

@@ -129,7 +129,8 @@ func (k keep) ttl(column string) string {
 	if len(k.sources) > 0 {
 		var names, each []string
 		for _, name := range slices.Sorted(maps.Keys(k.sources)) {
-			names, each = append(names, quoteText(name)), append(each, k.sources[name].sql())
+			names = append(names, quoteText(name))
+			each = append(each, k.sources[name].sql())
 		}
 		days = fmt.Sprintf("transform(source, [%s], [%s], %s)", strings.Join(names, ", "), strings.Join(each, ", "),
 			days)

@@ -58,7 +58,7 @@ func (d db) settle(t *testing.T) {
 func (d db) merge(t *testing.T) {
 	t.Helper()
 	d.settle(t)
-	d.exec(t, "OPTIMIZE TABLE "+d.own("events")+" FINAL")
+	d.exec(t, "OPTIMIZE TABLE "+d.localTable("events")+" FINAL")
 }
 
 // left returns the ages in days of a source's stored events, and of those that still have a body.
@@ -132,7 +132,7 @@ func TestRetentionChanges(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	// Merges under the old retention would have removed all rows.
-	d.exec(t, "SYSTEM STOP TTL MERGES "+d.own("events"))
+	d.exec(t, "SYSTEM STOP TTL MERGES "+d.localTable("events"))
 	d.insert(t, aged()...)
 	for _, r := range []store.Retention{{Events: 10, Bodies: 5}, {Events: 70, Bodies: 20}} {
 		if _, err := d.ApplyRetention(background, r); err != nil {
@@ -140,7 +140,7 @@ func TestRetentionChanges(t *testing.T) {
 		}
 	}
 	d.settle(t) // expired rows may be removed until the new times are computed
-	d.exec(t, "SYSTEM START TTL MERGES "+d.own("events"))
+	d.exec(t, "SYSTEM START TTL MERGES "+d.localTable("events"))
 	d.merge(t)
 	if rows, bodies := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65}) || !slices.Equal(bodies, []int{1, 15}) {
 		t.Errorf("after a longer retention: %v, bodies %v", rows, bodies)
@@ -156,8 +156,8 @@ func TestRetentionChanges(t *testing.T) {
 	}
 }
 
-// TestRetentionByItself verifies that ClickHouse removes expired rows in the background.
-func TestRetentionByItself(t *testing.T) {
+// TestRetentionInBackground verifies that ClickHouse removes expired rows in the background.
+func TestRetentionInBackground(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	d.insert(t, aged()...)
@@ -199,11 +199,11 @@ func TestDefaultRetention(t *testing.T) {
 func TestForeignTTL(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
-	d.exec(t, "ALTER TABLE "+d.own("otel_traces")+" MODIFY TTL toDateTime(Timestamp) + toIntervalWeek(2)")
+	d.exec(t, "ALTER TABLE "+d.localTable("otel_traces")+" MODIFY TTL toDateTime(Timestamp) + toIntervalWeek(2)")
 	if changes := d.apply(t, store.Retention{}); len(changes) != 0 {
 		t.Errorf("changes %+v", changes)
 	}
-	d.exec(t, "ALTER TABLE "+d.own("events")+" MODIFY TTL received_at + toIntervalWeek(2)")
+	d.exec(t, "ALTER TABLE "+d.localTable("events")+" MODIFY TTL received_at + toIntervalWeek(2)")
 	if changes := d.apply(t, store.DefaultRetention); len(changes) != 0 {
 		t.Errorf("the default retention changes %+v", changes)
 	}
@@ -218,7 +218,7 @@ func TestForeignTTL(t *testing.T) {
 func TestRetentionReport(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
-	d.exec(t, "SYSTEM STOP TTL MERGES "+d.own("events"))
+	d.exec(t, "SYSTEM STOP TTL MERGES "+d.localTable("events"))
 	d.insert(t, aged()...)
 	find := func(what, source string, refused bool) (found store.RetentionStatus) {
 		t.Helper()

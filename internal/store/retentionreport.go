@@ -117,7 +117,8 @@ func (s *Store) purgeReport(ctx context.Context, kept Days) ([]RetentionStatus, 
 		if err != nil {
 			return nil, err
 		}
-		deliveries, replays = endedBefore(cutoff, unfinished), finalBefore(cutoff)
+		deliveries = endedBefore(cutoff, unfinished)
+		replays = finalBefore(cutoff)
 	}
 	ctx = with(ctx, s.cluster.purgeSettings())
 	var report []RetentionStatus

@@ -37,8 +37,8 @@ func TestMigrateTwice(t *testing.T) {
 	}
 }
 
-// TestMigrateAtOnce verifies that two processes that start together both get a complete schema.
-func TestMigrateAtOnce(t *testing.T) {
+// TestConcurrentMigrations verifies that two processes that start together both get a complete schema.
+func TestConcurrentMigrations(t *testing.T) {
 	dsn := enginetest.DSN(t)
 	a, b := open(t, dsn), open(t, dsn)
 	for range 2 {
@@ -81,7 +81,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	d := newDB(t)
 	d.exec(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (10000, 1)")
 	if _, err := d.Migrate(background); !errors.Is(err, store.ErrNewerSchema) || !strings.Contains(err.Error(), "10000") {
-		t.Errorf("%v", err)
+		t.Errorf("got error %v", err)
 	}
 }
 

@@ -88,8 +88,13 @@ func TestSearchEventsWithin(t *testing.T) {
 // conditions.
 func TestSubscriberByEitherID(t *testing.T) {
 	d := newDB(t)
-	one, two, three := eventAt(dawn, 1), eventAt(dawn.Add(time.Second), 2), eventAt(dawn.Add(2*time.Second), 3)
-	one.BothelpUserID, one.MessengerUserID, two.MessengerUserID, three.BothelpUserID = "a", "b", "b", "b"
+	one := eventAt(dawn, 1)
+	two := eventAt(dawn.Add(time.Second), 2)
+	three := eventAt(dawn.Add(2*time.Second), 3)
+	one.BothelpUserID = "a"
+	one.MessengerUserID = "b"
+	two.MessengerUserID = "b"
+	three.BothelpUserID = "b"
 	d.insert(t, one, two, three)
 	for id, want := range map[string][]int{"a": {1}, "b": {3, 2, 1}, "": nil} {
 		if got := numbers(d.list(t, event.Selection{Subscribers: []string{id}})); !slices.Equal(got, want) {

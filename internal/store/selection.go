@@ -75,6 +75,12 @@ var conditionOf = map[string]func(*conditions, event.Selection){
 		c.addFailed(c.deliveriesTo(sel.FailedAt, sel))
 	},
 	"failed": func(c *conditions, sel event.Selection) { c.addFailed(c.deliveriesOf(sel)) },
+	"fallback": func(c *conditions, sel event.Selection) {
+		c.addForwarded(sel, "fallback != '' AND hasAny({}, ['any', fallback])", event.Texts(sel.Fallbacks))
+	},
+	"missing_key": func(c *conditions, sel event.Selection) {
+		c.addForwarded(sel, "notEmpty(missing_keys) AND hasAny({}, arrayPushBack(missing_keys, 'any'))", sel.MissingKeys)
+	},
 }
 
 // addSubscribers requires that an event is about one of these people. An empty id matches no event; as a value it

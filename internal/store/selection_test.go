@@ -65,7 +65,12 @@ func TestSelectedByOneField(t *testing.T) {
 		for _, v := range awkward {
 			n := len(events)
 			e := eventAt(dawn.Add(time.Duration(n)*time.Second), n)
-			e.Channel, e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm = "-", "-", "-", "-", "-", "-"
+			e.Channel = "-"
+			e.UTMSource = "-"
+			e.UTMMedium = "-"
+			e.UTMCampaign = "-"
+			e.UTMContent = "-"
+			e.UTMTerm = "-"
 			field.set(&e, v)
 			events = append(events, e)
 		}
@@ -232,6 +237,6 @@ func TestPagesOfAnExpression(t *testing.T) {
 		page.Before = &store.Cursor{At: last.ReceivedAt, ID: last.ID}
 	}
 	if !slices.Equal(got, []int{6, 4, 2, 0}) {
-		t.Errorf("%v", got)
+		t.Errorf("got the pages %v", got)
 	}
 }

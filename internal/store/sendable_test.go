@@ -18,7 +18,9 @@ import (
 func TestBodyGone(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
-	old, fresh, empty := daysAgo(30, 1, "demo", event.Accepted), daysAgo(1, 2, "demo", event.Accepted), daysAgo(30, 3, "demo", event.Accepted)
+	old := daysAgo(30, 1, "demo", event.Accepted)
+	fresh := daysAgo(1, 2, "demo", event.Accepted)
+	empty := daysAgo(30, 3, "demo", event.Accepted)
 	delivered := daysAgo(30, 4, "demo", event.Accepted)
 	empty.Body, empty.BodySHA256 = nil, sha256.Sum256(nil)
 	d.insert(t, old, fresh, empty, delivered)
@@ -165,7 +167,10 @@ func TestSendable(t *testing.T) {
 	for _, byID := range []bool{false, true} {
 		for _, mode := range []event.Mode{event.ModeAll, event.ModeUndelivered} {
 			r := newReplay(100)
-			r.ID, r.CreatedAt, r.Mode, r.Selection = uuid.New(), dawn.AddDate(0, 0, 1), mode, event.Selection{}
+			r.ID = uuid.New()
+			r.CreatedAt = dawn.AddDate(0, 0, 1)
+			r.Mode = mode
+			r.Selection = event.Selection{}
 			if byID {
 				r.Selection.IDs = idsOf(events)
 			}

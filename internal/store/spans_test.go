@@ -75,7 +75,7 @@ func TestSpans(t *testing.T) {
 
 	found, err := d.Spans(background, self.TraceID().String(), start)
 	if err != nil || len(found) != 1 {
-		t.Fatalf("%+v, %v", found, err)
+		t.Fatalf("found the spans %+v, %v", found, err)
 	}
 	if s := found[0]; s.ID != "0300000000000004" || s.ParentID != "0500000000000006" || s.Name != "POST" || s.Kind != "Server" || !s.Start.Equal(start) || s.Duration != 1500 ||
 		s.Status != "Error" || len(s.Links) != 1 || s.Links[0] != linked.TraceID().String() {

@@ -63,7 +63,8 @@ func (s *Store) EndpointStats(ctx context.Context, since time.Time) ([]EndpointS
 		if err := rows.Scan(&f.Endpoint, &f.Attempts, &f.Delivered, &quantiles, &f.Last); err != nil {
 			return err
 		}
-		f.P50, f.P95 = time.Duration(quantiles[0]*1e6), time.Duration(quantiles[1]*1e6)
+		f.P50 = time.Duration(quantiles[0] * 1e6)
+		f.P95 = time.Duration(quantiles[1] * 1e6)
 		return nil
 	})
 }
@@ -84,7 +85,8 @@ func (s *Store) Histogram(ctx context.Context, sel event.Selection, from, until 
 	if err != nil {
 		return nil, err
 	}
-	begin, micros := where.bind("Int64", from.UnixMicro()), where.bind("Int64", width.Microseconds())
+	begin := where.bind("Int64", from.UnixMicro())
+	micros := where.bind("Int64", width.Microseconds())
 	sql := fmt.Sprintf(`SELECT intDiv(toUnixTimestamp64Micro(received_at) - %s, %s) AS part, count(), countIf(verdict != 'accepted')
 		FROM %s WHERE %s GROUP BY part ORDER BY part`, begin, micros, where.events(), where)
 	bars, err := collect(where.limited(ctx), s.asking(where).conn, "count events over time", sql, where.args,

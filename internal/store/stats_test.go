@@ -121,7 +121,9 @@ func TestDeliverySummaries(t *testing.T) {
 
 func TestStats(t *testing.T) {
 	d := newDB(t)
-	old, bad, unread := eventAt(dawn.Add(-time.Hour), 1), eventAt(dawn.Add(2*time.Minute), 2), eventAt(dawn.Add(time.Minute), 3)
+	old := eventAt(dawn.Add(-time.Hour), 1)
+	bad := eventAt(dawn.Add(2*time.Minute), 2)
+	unread := eventAt(dawn.Add(time.Minute), 3)
 	bad.Verdict, unread.DecodeError = event.TooLarge, "created_at: no time"
 	d.insert(t, old, eventAt(dawn, 4), bad, unread)
 	found, err := d.SourceStats(background, dawn, nil, 10)

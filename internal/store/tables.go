@@ -52,11 +52,12 @@ func (r *Rows) Err() error { return explain(r.doing, r.Rows.Err()) }
 // leaves events out of replays, one that is too old would send them again. The marks of stored events come after the
 // events, so that every event of the backup has one.
 var Tables = []string{"endpoint_states", "holders", "commands", "replays", "deliveries", "swept", "attempts",
-	"audit_log", "quarantine", "otel_traces", "events", "stored_ranges"}
+	"audit_log", "saved_views", "quarantine", "otel_traces", "events", "stored_ranges"}
 
 // Versioned are those of Tables whose rows are versions. ClickHouse keeps the newest and removes the others, at an
 // insert or later.
-var Versioned = []string{"stored_ranges", "endpoint_states", "holders", "replays", "swept", "deliveries"}
+var Versioned = []string{"stored_ranges", "endpoint_states", "holders", "replays", "swept", "deliveries",
+	"saved_views"}
 
 // TableRows returns all rows of one of Tables.
 func (s *Store) TableRows(ctx context.Context, table string) (*Rows, error) {

@@ -55,7 +55,9 @@ func TestText(t *testing.T) {
 	rejected := requested(8, `{"name":"\u0417\u043e\u044f \ud83e\udd8a","link":"https:\/\/t.me\/zoya","note":"a\\b \"c\" 100%25+1","phone":"8-903-555-66-77"}`)
 	rejected.Verdict, rejected.Decoded = event.BadToken, event.Decoded{Kind: event.KindUnknown}
 	rejectedForm := requested(9, "name=%D0%97%D0%BE%D1%8F+%D0%92%D1%82%D0%BE%D1%80%D0%B0%D1%8F", form)
-	rejectedForm.Verdict, rejectedForm.Decoded, rejectedForm.Path = event.UnknownSource, event.Decoded{Kind: event.KindUnknown}, "/hooks/Typo/***"
+	rejectedForm.Verdict = event.UnknownSource
+	rejectedForm.Decoded = event.Decoded{Kind: event.KindUnknown}
+	rejectedForm.Path = "/hooks/Typo/***"
 	byQuery := requested(10, `{"bothelp_user_id":7}`)
 	byQuery.Query, byQuery.Step = "name=%d0%9a%d0%bb%d0%b0%d0%b2%d0%b0+%D0%9A", "Оплата Курса"
 	d.insert(t, append(events, rejected, rejectedForm, byQuery)...)
@@ -150,7 +152,9 @@ func TestTextOfLongRequests(t *testing.T) {
 	rejected := requested(2, "first"+long+"last")
 	rejected.Verdict, rejected.Decoded = event.TooLarge, event.Decoded{}
 	odd := requested(3, "")
-	odd.Name, odd.Fields, odd.UTMTerm = "\xff\xd0\x00", map[string]string{"\xed\xa0\x80": "\xf4\x90\x80\x80 \xc0\x80"}, "\xe2\x80"
+	odd.Name = "\xff\xd0\x00"
+	odd.Fields = map[string]string{"\xed\xa0\x80": "\xf4\x90\x80\x80 \xc0\x80"}
+	odd.UTMTerm = "\xe2\x80"
 	d.insert(t, e, rejected, odd)
 	for text, want := range map[string][]int{"first": {1, 2}, "last": nil, "صلى": {1, 2}, "\xff": {2, 3}, "\ufffd": {2, 3}} {
 		if got := d.listed(t, event.Selection{Text: text}); !slices.Equal(got, want) {

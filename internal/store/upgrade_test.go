@@ -83,7 +83,7 @@ func TestUpgradeOfOldestSchema(t *testing.T) {
 	t.Parallel()
 	d := oldest(t)
 	if is, err := d.SchemaNow(background); err != nil || is.At != store.OldestSchema || is.TooOld {
-		t.Fatalf("%+v, %v", is, err)
+		t.Fatalf("got the schema %+v, %v", is, err)
 	}
 	id := eventAt(dawn, 1).ID.String()
 	for table, row := range map[string]string{
@@ -170,7 +170,7 @@ func TestOlderSchemaIsRefused(t *testing.T) {
 	} {
 		err := what()
 		if !errors.Is(err, store.ErrOlderSchema) || !strings.Contains(err.Error(), "it is at 34") || !strings.Contains(err.Error(), "hooktape backup") || !strings.Contains(err.Error(), "hooktape restore") {
-			t.Errorf("%v", err)
+			t.Errorf("got error %v", err)
 		}
 	}
 	if now := fmt.Sprint(d.tables(t)); now != tables {

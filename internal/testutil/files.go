@@ -11,7 +11,7 @@ import (
 )
 
 // Files is the content of all files below a directory, by slash-separated path relative to it. Its methods return
-// damaged copies, as a failing disk leaves them: with flipped bits, cut off or without a file.
+// damaged copies, as a failing disk leaves them: with flipped bits, truncated, or without a file.
 type Files map[string][]byte
 
 // ReadFiles reads all files below dir.

@@ -9,8 +9,9 @@ import (
 	"syscall"
 )
 
-// FreeAddr chooses ports below those that the kernel gives to outgoing connections: such a connection could take the
-// port while the process that owns it restarts. The port at a fixed distance above each marks it as taken.
+// FreeAddr chooses ports below the kernel's range for outgoing connections, because such a connection could use the
+// port while the process that owns it restarts. A listener on the port at a fixed distance above each marks it as
+// taken.
 //
 // consul/sdk/freeport does the same with nine modules and a goroutine that goleak reports in every test.
 const (
@@ -24,9 +25,8 @@ var reserved struct {
 	guards []net.Listener
 }
 
-// FreeAddr returns a free loopback address. No other call returns the same address, in this process or
-// another, until this process ends: packages are tested at the same time, and a program takes a while to listen and may
-// restart.
+// FreeAddr returns a free loopback address. Until this process ends, no other call returns the same address, in this
+// process or another: packages are tested in parallel, and a program may listen late or restart.
 func FreeAddr() (string, error) {
 	for range 100 {
 		port := firstPort + rand.IntN(ports)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Poll begins with short pauses, which grow, because many tests wait in parallel and most of them query a database.
+// Poll begins with short pauses that grow, because many tests wait in parallel and most of them query a database.
 const (
 	firstPause = 10 * time.Millisecond
 	lastPause  = 250 * time.Millisecond
@@ -17,7 +17,7 @@ const (
 func Eventually(t testing.TB, timeout time.Duration, check func() error) {
 	t.Helper()
 	if err := Poll(timeout, check); err != nil {
-		t.Fatalf("not within %s: %v", timeout, err)
+		t.Fatalf("timeout after %s: %v", timeout, err)
 	}
 }
 
@@ -33,7 +33,7 @@ func Poll(timeout time.Duration, check func() error) error {
 	}
 }
 
-// Log collects what goroutines or processes write. It may be read at any time.
+// Log collects the output of goroutines or processes. It may be read at any time.
 type Log struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -118,11 +118,11 @@ const dataSourceUID = "hooktape-clickhouse"
 func TestDataSource(t *testing.T) {
 	file := read[dataSourceFile](t, "datasources/hooktape.yaml")
 	if file.APIVersion != 1 || len(file.Datasources) != 1 {
-		t.Fatalf("%+v", file)
+		t.Fatalf("got the file %+v", file)
 	}
 	d := file.Datasources[0]
 	if d.UID != dataSourceUID || d.Type != dashboards.PluginID || d.SecureJSONData["password"] != "$HOOKTAPE_GRAFANA_PASSWORD" || d.JSONData["username"] != "grafana" {
-		t.Errorf("%+v", d)
+		t.Errorf("got the data source %+v", d)
 	}
 	if d.JSONData["host"] != d.JSONData["server"] || d.JSONData["dialTimeout"] != d.JSONData["timeout"] {
 		t.Errorf("versions 3 and 4 of the plugin would read different settings: %v", d.JSONData)
@@ -144,10 +144,10 @@ func TestDashboards(t *testing.T) {
 func TestContact(t *testing.T) {
 	file := read[contactFile](t, "alerting/contact.yaml")
 	if file.APIVersion != 1 || len(file.ContactPoints) != 1 || len(file.Policies) != 1 || file.Policies[0].Receiver != file.ContactPoints[0].Name {
-		t.Fatalf("%+v", file)
+		t.Fatalf("got the file %+v", file)
 	}
 	if r := file.ContactPoints[0].Receivers; len(r) != 1 || r[0].UID == "" || r[0].Settings["addresses"] != "you@example.org" {
-		t.Errorf("%+v", r)
+		t.Errorf("got the receivers %+v", r)
 	}
 }
 
@@ -180,7 +180,7 @@ func TestRules(t *testing.T) {
 		}
 		seen[r.UID], seen[r.Title] = true, true
 	}
-	if len(seen) != 2*6 {
+	if len(seen) != 2*7 {
 		t.Errorf("got %d rules", len(seen)/2)
 	}
 }
@@ -199,7 +199,7 @@ func TestUserFile(t *testing.T) {
 		}
 	}
 	if !strings.Contains(string(text), passwordElement) {
-		t.Errorf("there is no %s", passwordElement)
+		t.Errorf("the file does not contain %s", passwordElement)
 	}
 }
 

@@ -32,7 +32,7 @@ func firing(t *testing.T, conn driver.Conn, r rule, sql string) (labels []string
 	t.Helper()
 	rows, err := conn.Query(context.Background(), sql)
 	if err != nil {
-		t.Fatalf("%v\n%s", err, sql)
+		t.Fatalf("run the rule's query: %v\n%s", err, sql)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -92,6 +92,12 @@ func endpointState(endpoint, state, ago string) string {
 	return fmt.Sprintf("INSERT INTO endpoint_states (endpoint, state, updated_at) SELECT '%s', '%s', now64(6) - INTERVAL %s", endpoint, state, ago)
 }
 
+// external inserts n external requests to an endpoint, of so many seconds ago, with the reason of their fallback.
+func external(endpoint, fallback string, n, ago int) string {
+	return fmt.Sprintf("INSERT INTO attempts (id, event_id, endpoint, kind, fallback, started_at) SELECT generateUUIDv4(), generateUUIDv4(), '%s', 'forward', '%s',"+
+		" now64(6) - toIntervalSecond(%d) FROM numbers(%d)", endpoint, fallback, ago, n)
+}
+
 const days = 24.0
 
 // cases has for each rule rows that must not make it fire, then rows that must, and the labels it fires for.
@@ -135,6 +141,16 @@ var cases = map[string]struct {
 		},
 		alarm: []string{events("shop", "bad_signature", 0.5, 0, 150)}, // 15 of 45
 		want:  []string{"shop"},
+	},
+	"hooktape-fallback-share": {
+		calm: []string{
+			external("price", "", 30, 60), external("price", "deadline", 3, 60), // 3 of 33
+			external("few", "failing", 9, 60),
+			external("before", "refused", 30, 2*3600),
+			"INSERT INTO attempts (endpoint, started_at, outcome) SELECT 'crm', now64(6) - INTERVAL 1 MINUTE, 'timeout' FROM numbers(50)",
+		},
+		alarm: []string{external("price", "refused", 2, 60)}, // 5 of 35
+		want:  []string{"price"},
 	},
 	"hooktape-quarantine": {
 		alarm: []string{"INSERT INTO quarantine (id, received_at, source) SELECT generateUUIDv4(), now64(6) - INTERVAL 40 DAY, 'shop'"},

@@ -152,7 +152,8 @@ func (b *bench) view(days float64) panels.View {
 // askRounds runs the queries in several rounds. It returns the median time of a round and of each query. An error in
 // any round is the query's error.
 func (b *bench) askRounds(ctx context.Context, v panels.View, queries []panels.Query) (time.Duration, []measured) {
-	totals, each := make([]time.Duration, rounds), make([][]measured, len(queries))
+	totals := make([]time.Duration, rounds)
+	each := make([][]measured, len(queries))
 	for n := range rounds {
 		took, found := b.ask2(ctx, v, queries)
 		totals[n] = took

@@ -76,7 +76,8 @@ func plainInsert(ctx context.Context, from, to string, events uint64) (float64, 
 		return 0, err
 	}
 	defer conn.Close()
-	begun, insert := time.Now(), "INSERT INTO events ("+strings.Join(columns, ", ")+")"
+	begun := time.Now()
+	insert := "INSERT INTO events (" + strings.Join(columns, ", ") + ")"
 	for size := spool.DefaultLimits().Records; len(rows) > 0; rows = rows[min(size, len(rows)):] {
 		batch, err := conn.PrepareBatch(ctx, insert)
 		if err != nil {

@@ -1,4 +1,4 @@
-// Command benchingest measures what hooktape's promise costs, on one machine with the load generator, the programs and
+// Command benchingest measures the cost of hooktape's promise, on one machine with the load generator, the programs and
 // ClickHouse all together:
 //
 //	a     a gin handler that reads the body and answers 200

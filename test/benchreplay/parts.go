@@ -80,7 +80,8 @@ func (b *bench) database(ctx context.Context, n int) (*harness.Engine, *store.St
 	if _, err := db.Migrate(ctx); err != nil {
 		return engine, db, err
 	}
-	source, begin := simulate.NewWebhooks(1), time.Now().UTC().Truncate(time.Second).Add(-time.Hour)
+	source := simulate.NewWebhooks(1)
+	begin := time.Now().UTC().Truncate(time.Second).Add(-time.Hour)
 	const batch = 20_000
 	for from := 0; from < n; from += batch {
 		events := make([]event.Event, min(batch, n-from))

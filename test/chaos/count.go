@@ -25,7 +25,9 @@ type stored struct {
 // count compares the ledger with the stored events. All bodies differ, so it also finds a request that is stored under
 // two ids.
 func (t *trial) count(ctx context.Context, ledger *load.Ledger, r *row) error {
-	r.sent, r.acknowledged, r.refused = ledger.Sent, len(ledger.Acks), refused(ledger)
+	r.sent = ledger.Sent
+	r.acknowledged = len(ledger.Acks)
+	r.refused = refused(ledger)
 	numbers := hashes(ledger.Next)
 	acks := make(map[uuid.UUID]uint64, len(ledger.Acks))
 	for _, ack := range ledger.Acks {
@@ -59,7 +61,8 @@ func (t *trial) count(ctx context.Context, ledger *load.Ledger, r *row) error {
 
 // hashes maps the hash of each body that may have been sent to its number.
 func hashes(next uint64) map[[32]byte]uint64 {
-	source, numbers := simulate.NewWebhooks(seed), make(map[[32]byte]uint64, next)
+	source := simulate.NewWebhooks(seed)
+	numbers := make(map[[32]byte]uint64, next)
 	var body []byte
 	for number := range next {
 		body = source.Append(body[:0], number)

@@ -90,7 +90,7 @@ func replayKilled(ctx context.Context, t *trial) error {
 		t.delivery.Kill()
 		done := t.number(ctx, "SELECT countIf(state = 'done') FROM replays")
 		if done > 0 {
-			return fmt.Errorf("the replay was done after %d of %d kills: it shows nothing", i, t.kills)
+			return fmt.Errorf("the replay ended after %d of %d kills: the test proves nothing", i, t.kills)
 		}
 		t.say(t.name, "%d of %d, after %d requests", i+1, t.kills, t.delivery.receiver.Requests())
 		if err := t.delivery.Start(ctx); err != nil {

@@ -7,7 +7,8 @@
 // Each fault has its own hooktape, spool and ClickHouse. After the fault the load ends and the spool drains. Then every
 // id that was answered with 200 must be in ClickHouse once, with the sent bytes. If the endpoint or the delivering
 // process fails, the endpoint's ledger must have every event, at most as often as attempts are recorded, in order for
-// each subscriber, and none during a Retry-After. The program fails if a promise is broken.
+// each subscriber, and none during a Retry-After. If external requests are forwarded, each is stored once, with one
+// attempt that says what the bot got, and each bot is answered in time. The program fails if a promise is broken.
 package main
 
 import (
@@ -58,17 +59,18 @@ type scale struct {
 	replayed   uint64        // number of events of the killed replay
 	replayRate float64       // events a second of that replay, low enough to outlast the kills
 	kills      int           // of the replaying process
+	bots       int           // that send external requests
 }
 
 var (
 	full = scale{atMost: 12 * time.Minute, atOnce: 2, rate: 3000, rounds: 6, between: 1500 * time.Millisecond,
 		away: 30 * time.Second, frozen: 4 * time.Second,
 		arrivals: 400, down: time.Minute, retryAfter: 5 * time.Second, moved: 15 * time.Second, refusing: 2 * time.Second,
-		frozenLong: 90 * time.Second, replayed: 50_000, replayRate: 3000, kills: 10}
+		frozenLong: 90 * time.Second, replayed: 50_000, replayRate: 3000, kills: 10, bots: 64}
 	brief = scale{atMost: 9 * time.Minute, atOnce: 4, rate: 250, rounds: 2, between: 300 * time.Millisecond,
 		away: 2 * time.Second, frozen: time.Second,
 		arrivals: 30, down: 3 * time.Second, retryAfter: time.Second, moved: time.Second, refusing: 500 * time.Millisecond,
-		frozenLong: 10 * time.Second, replayed: 600, replayRate: 200, kills: 2}
+		frozenLong: 10 * time.Second, replayed: 600, replayRate: 200, kills: 2, bots: 8}
 )
 
 // connections is the number of connections of the load.

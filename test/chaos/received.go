@@ -96,7 +96,7 @@ func (t *trial) countReceived(ctx context.Context, r *receivedRow) error {
 	return nil
 }
 
-// selected reads the events to deliver, and what is recorded about them.
+// selected reads the events to deliver, and their recorded deliveries and attempts.
 func (t *trial) selected(ctx context.Context, r *receivedRow) (map[uuid.UUID]*selected, error) {
 	events := map[uuid.UUID]*selected{}
 	err := t.query(ctx, func(conn driver.Conn) error {
@@ -140,7 +140,7 @@ func disordered(taken []*selected) (n int) {
 }
 
 const (
-	// underWay is how long a request may take that was sent before the 429, on a busy machine.
+	// underWay is how long a request sent before the 429 may take on a busy machine.
 	underWay = time.Second
 	// rounding allows for the next attempt's time, which is stored in milliseconds.
 	rounding = 5 * time.Millisecond

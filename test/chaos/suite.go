@@ -63,8 +63,9 @@ func (a *suite) all(ctx context.Context, only string) error {
 		return err != nil
 	})
 	there := slices.DeleteFunc(slices.Clone(endpointFaults), func(f endpointFault) bool { return !strings.Contains(f.name, only) })
-	stored, received := make([]row, len(here)), make([]receivedRow, len(there))
-	failed := make([]error, len(here)+len(there))
+	between := slices.DeleteFunc(slices.Clone(forwardFaults), func(f endpointFault) bool { return !strings.Contains(f.name, only) })
+	stored, received, forwarded := make([]row, len(here)), make([]receivedRow, len(there)), make([]forwardRow, len(between))
+	failed := make([]error, len(here)+len(there)+len(between))
 	var group errgroup.Group
 	group.SetLimit(a.atOnce)
 	begin := func(i int, one func() error) {
@@ -82,9 +83,16 @@ func (a *suite) all(ctx context.Context, only string) error {
 			return a.one(ctx, f.name, f.strike, func(t *trial) error { return t.judgeStored(ctx, &stored[i]) })
 		})
 	}
+	for i, f := range between {
+		forwarded[i].fault = f.name
+		begin(len(here)+len(there)+i, func() error {
+			return a.one(ctx, f.name, f.strike, func(t *trial) error { return t.judgeForwarded(ctx, &forwarded[i]) })
+		})
+	}
 	_ = group.Wait()
 	printTable(a.out, stored)
 	printTable(a.out, received)
+	printTable(a.out, forwarded)
 	return errors.Join(failed...)
 }
 

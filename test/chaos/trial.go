@@ -22,8 +22,10 @@ type trial struct {
 	hooktape *harness.Hooktape // nil: it runs in this process
 	local    *local            // nil: hooktape is a process
 	load     *load.Run
-	delivery *delivery    // nil: no deliveries
-	atEnd    func() error // releases other resources; may be nil
+	delivery *delivery // nil: no deliveries
+
+	forwarding *forwarding  // nil: no external requests
+	atEnd      func() error // releases other resources; may be nil
 }
 
 const (
@@ -75,7 +77,7 @@ func (t *trial) until(ctx context.Context, what string, done func() bool) error 
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		for _, h := range t.hooktapes() {
-			err = fmt.Errorf("%w\n--- hooktape said\n%s", err, h.Said())
+			err = fmt.Errorf("%w\n--- output of hooktape\n%s", err, h.Said())
 		}
 	}
 	return err
@@ -149,6 +151,12 @@ func (t *trial) end() {
 	}
 	if t.delivery != nil {
 		t.delivery.receiver.Close()
+	}
+	if t.forwarding != nil {
+		if t.forwarding.bots != nil {
+			t.forwarding.stop()
+		}
+		t.forwarding.down()
 	}
 	if t.local != nil {
 		t.local.stop()

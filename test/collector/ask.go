@@ -48,7 +48,7 @@ func (t *trial) ask(ctx context.Context) error {
 		}
 	}
 	if asked == 0 {
-		return fmt.Errorf("there is no dashboard %s", pipeline)
+		return fmt.Errorf("no dashboard %s", pipeline)
 	}
 	exemplars, err := t.db.Number(ctx, `SELECT count() FROM otel_traces
 		WHERE TraceId IN (SELECT arrayJoin(Exemplars.TraceId) FROM otel_metrics_histogram WHERE MetricName = 'hooktape.ingest.append.duration')`)

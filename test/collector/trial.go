@@ -69,7 +69,7 @@ func (t *trial) run(ctx context.Context) error {
 	late := t.end(ctx, len(ledger.Acks)) // after a timeout, count what there is
 	err := errors.Join(late, t.count(ctx, ledger), t.ask(ctx))
 	if err != nil {
-		err = fmt.Errorf("%w\nthe collector said last: %s", err, t.collector.Said())
+		err = fmt.Errorf("%w\nlast output of the collector: %s", err, t.collector.Said())
 	}
 	return err
 }
@@ -179,7 +179,7 @@ func (t *trial) until(ctx context.Context, what, sql string, least int) error {
 		return last >= least || harness.Pause(ctx, 200*time.Millisecond) != nil
 	})
 	if err != nil {
-		return fmt.Errorf("%w: there are %d of %d", err, last, least)
+		return fmt.Errorf("%w: got %d of %d", err, last, least)
 	}
 	return nil
 }

@@ -126,7 +126,7 @@ func maintain(t *testing.T, engine *enginetest.Engine) {
 	}
 }
 
-func mayNot(t *testing.T, conn driver.Conn, statements ...string) {
+func denied(t *testing.T, conn driver.Conn, statements ...string) {
 	t.Helper()
 	for _, sql := range statements {
 		err := conn.Exec(context.Background(), sql)
@@ -136,7 +136,7 @@ func mayNot(t *testing.T, conn driver.Conn, statements ...string) {
 	}
 }
 
-func may(t *testing.T, conn driver.Conn, statements ...string) {
+func allowed(t *testing.T, conn driver.Conn, statements ...string) {
 	t.Helper()
 	for _, sql := range statements {
 		if err := conn.Exec(context.Background(), sql); err != nil {
@@ -152,23 +152,23 @@ func TestRights(t *testing.T) {
 	hooktape := become(t, engine, "hooktape")
 	migrate(t, engine)
 	maintain(t, engine)
-	may(t, hooktape, "SELECT name FROM system.tables WHERE database = 'hooktape'",
+	allowed(t, hooktape, "SELECT name FROM system.tables WHERE database = 'hooktape'",
 		"SELECT name FROM system.detached_parts WHERE database = 'hooktape'", "SELECT name FROM system.parts", "CHECK TABLE hooktape.quarantine",
 		"INSERT INTO hooktape.quarantine (id, received_at) SELECT generateUUIDv4(), now64(6)",
 		"ALTER TABLE hooktape.quarantine DELETE WHERE 1")
-	mayNot(t, hooktape, "CREATE DATABASE other", "CREATE TABLE default.x (n UInt8) ENGINE = Memory", "CREATE USER eve",
+	denied(t, hooktape, "CREATE DATABASE other", "CREATE TABLE default.x (n UInt8) ENGINE = Memory", "CREATE USER eve",
 		"GRANT SELECT ON hooktape.* TO default", "SELECT * FROM system.users", "SELECT * FROM url('http://127.0.0.1:1', CSV, 'a Int')",
 		"SELECT * FROM file('/etc/passwd', CSV, 'a String')", "SYSTEM SHUTDOWN")
 
 	collector := become(t, engine, "collector")
 	for _, name := range []string{"00028_otel_traces", "00029_otel_traces_trace_id_ts", "00030_otel_traces_trace_id_ts_mv"} {
 		sql := text(t, "internal/store/migrations/"+name+".sql")
-		may(t, collector, strings.NewReplacer("-- +goose Up\n", "", "EXISTS otel", "EXISTS hooktape.otel", "TO otel", "TO hooktape.otel", "FROM otel", "FROM hooktape.otel").Replace(sql))
+		allowed(t, collector, strings.NewReplacer("-- +goose Up\n", "", "EXISTS otel", "EXISTS hooktape.otel", "TO otel", "TO hooktape.otel", "FROM otel", "FROM hooktape.otel").Replace(sql))
 	}
-	may(t, collector, "CREATE DATABASE IF NOT EXISTS hooktape",
+	allowed(t, collector, "CREATE DATABASE IF NOT EXISTS hooktape",
 		"CREATE TABLE IF NOT EXISTS hooktape.otel_metrics_sum (TimeUnix DateTime, Value Float64) ENGINE = MergeTree ORDER BY TimeUnix TTL TimeUnix + toIntervalDay(30)",
 		"INSERT INTO hooktape.otel_metrics_sum VALUES (now(), 1)", "DESCRIBE TABLE hooktape.otel_metrics_sum",
 		"INSERT INTO hooktape.otel_traces (Timestamp, TraceId) VALUES (now64(9), 'a')")
-	mayNot(t, collector, "SELECT body FROM hooktape.events", "INSERT INTO hooktape.events (id) SELECT generateUUIDv4()", "DROP TABLE hooktape.otel_traces",
+	denied(t, collector, "SELECT body FROM hooktape.events", "INSERT INTO hooktape.events (id) SELECT generateUUIDv4()", "DROP TABLE hooktape.otel_traces",
 		"ALTER TABLE hooktape.otel_traces DELETE WHERE 1", "CREATE DATABASE other", "CREATE TABLE hooktape.x (n UInt8) ENGINE = Memory", "SELECT * FROM system.users")
 }

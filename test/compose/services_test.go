@@ -21,7 +21,7 @@ var capabilities = map[string][]string{"collector-volume": {"CHOWN"}, "caddy": {
 // TestHardened verifies that no service can write to its image, gain rights, fill the disk with its log, or use the
 // others' memory.
 func TestHardened(t *testing.T) {
-	const server = 3300 << 20 // of 4 GB, beside the system and Docker
+	const server = 3300 << 20 // of 4 GB; the rest is for the system and Docker
 	const proxy = 200 << 20
 	sum := types.UnitBytes(0)
 	for _, s := range allServices(t).Services {
@@ -113,9 +113,9 @@ func TestCaddy(t *testing.T) {
 	}
 }
 
-// TestOpen verifies that the hooks are public, that the console and Grafana can be reached from this machine only, and
+// TestPublishedPorts verifies that the hooks are public, that the console and Grafana can be reached from this machine only, and
 // that ClickHouse has no connection to the outside in either direction.
-func TestOpen(t *testing.T) {
+func TestPublishedPorts(t *testing.T) {
 	p := allServices(t)
 	for _, s := range p.Services {
 		var open []string

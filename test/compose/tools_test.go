@@ -22,7 +22,7 @@ func TestSecrets(t *testing.T) {
 		return string(out), err
 	}
 	if out, err := secrets(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		t.Fatalf("deploy/secrets.sh: %v\n%s", err, out)
 	}
 	path := filepath.Join(dir, ".env")
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -84,7 +84,8 @@ func TestTools(t *testing.T) {
 // TestBackupUnits verifies that the timer starts the service of its name, and that the service removes old backups only
 // after it has made a new one.
 func TestBackupUnits(t *testing.T) {
-	service, timer := text(t, "deploy/backup/hooktape-backup.service"), text(t, "deploy/backup/hooktape-backup.timer")
+	service := text(t, "deploy/backup/hooktape-backup.service")
+	timer := text(t, "deploy/backup/hooktape-backup.timer")
 	command := regexp.MustCompile(`(?m)^ExecStart=/bin/sh -c 'exec /usr/local/bin/hooktape (\S+) "\$\(date`).FindStringSubmatch(service)
 	if command == nil || !strings.Contains(image(t).run(t, nil, command[1], "--help"), "Usage: hooktape backup") {
 		t.Fatalf("the service runs %v", command)

@@ -41,9 +41,9 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// TestMissing verifies that Compose refuses to start, and names the variable, when a secret is missing or empty, also
+// TestMissingSecrets verifies that Compose refuses to start, and names the variable, when a secret is missing or empty, also
 // with an unchanged copy of .env.example.
-func TestMissing(t *testing.T) {
+func TestMissingSecrets(t *testing.T) {
 	e := readExample(t)
 	for _, name := range e.required {
 		for how, change := range map[string]func(map[string]string){

@@ -36,10 +36,10 @@ var attacks = []attack{
 	{"nothing", false, func(context.Context, *target) {}},
 	{"idle connections", false, idle},
 	{"headers of many lines", false, headers},
-	{"slow bodies, strangers", false, func(ctx context.Context, t *target) { slowBodies(ctx, t, "/hooks/nobody/nothing") }},
+	{"slow bodies, unknown senders", false, func(ctx context.Context, t *target) { slowBodies(ctx, t, "/hooks/nobody/nothing") }},
 	{"slow bodies, with a token", false, func(ctx context.Context, t *target) { slowBodies(ctx, t, hook) }},
 	{"idle TLS connections", true, idle},
-	{"slow bodies over TLS, strangers", true, func(ctx context.Context, t *target) { slowBodies(ctx, t, "/hooks/nobody/nothing") }},
+	{"slow bodies over TLS, unknown senders", true, func(ctx context.Context, t *target) { slowBodies(ctx, t, "/hooks/nobody/nothing") }},
 	{"slow bodies over TLS, with a token", true, func(ctx context.Context, t *target) { slowBodies(ctx, t, hook) }},
 	{"large bodies, with a token", false, largeBodies},
 }
@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("flood", flag.ContinueOnError)
 	only := flags.String("only", "", "only the attacks whose names contain this")
 	settings := flags.String("settings", "", "lines for hooktape's configuration file")
-	hold := flags.Duration("hold", 15*time.Second, "how long each attack goes on")
+	hold := flags.Duration("hold", 15*time.Second, "how long each attack lasts")
 	processes, err := harness.Open(ctx, flags, args)
 	if err != nil {
 		return err

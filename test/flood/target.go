@@ -44,7 +44,8 @@ func newTarget(ctx context.Context, processes *harness.Harness, secure bool, set
 		if err != nil {
 			return nil, err
 		}
-		cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+		cert := filepath.Join(dir, "cert.pem")
+		key := filepath.Join(dir, "key.pem")
 		if err := writeCertificate(cert, key); err != nil {
 			return nil, err
 		}

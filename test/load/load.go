@@ -1,4 +1,4 @@
-// Package load sends webhooks to a hook. It keeps a ledger of the promises it got: the id of every request that was
+// Package load sends webhooks to a hook. It keeps a ledger of the acknowledgements: the id of every request that was
 // answered with 200, and how long the answer took.
 //
 // It shares the processors with the program that it measures. So it has no net/http client, but one goroutine and one

@@ -227,8 +227,10 @@ func (c comparison) attempts(p history, byEndpoint map[string]map[event.Delivery
 		if !c.within(a.StartedAt) {
 			continue
 		}
-		ms, bucket := float64(a.Duration.Milliseconds()), a.StartedAt.Unix()/600*600
-		took, endpoints[a.Endpoint] = append(took, ms), append(endpoints[a.Endpoint], ms)
+		ms := float64(a.Duration.Milliseconds())
+		bucket := a.StartedAt.Unix() / 600 * 600
+		took = append(took, ms)
+		endpoints[a.Endpoint] = append(endpoints[a.Endpoint], ms)
 		if a.Number > 1 {
 			again = append(again, ms)
 		}

@@ -72,7 +72,7 @@ func grafanasMode(t *testing.T) string {
 // TestOnCluster runs the panels' tests with the tables of two shards.
 func TestOnCluster(t *testing.T) {
 	// One time range is enough for deliveries, and one for the simulated account.
-	enginetest.OnCluster(t, store.ShardedBy(), 6, "-test.run", "^(TestDeliveriesTruth|TestTruth)$/^plugin_4$/^(two_weeks|8_hours)$")
+	enginetest.OnCluster(t, store.ShardedBy(), 6, "-test.run", "^(TestDeliveriesTruth|TestExternalTruth|TestTruth)$/^plugin_4$/^(two_weeks|8_hours|6_hours)$")
 	if enginetest.Whole() {
 		enginetest.OnCluster(t, store.ShardedBy(), 2, "-test.run", "^(TestPipelineTruth|TestHostile)$/^(plugin_4|variables)$")
 	}
@@ -104,7 +104,7 @@ func (d database) ask(sql string) ([]row, error) {
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s", data)
+		return nil, fmt.Errorf("query failed: %s", data)
 	}
 	var answer struct {
 		Meta []struct{ Name string }

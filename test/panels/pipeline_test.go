@@ -34,11 +34,19 @@ func spans() (list tracetest.SpanStubs) {
 			if i%8 > 0 { // the others were not stored
 				s.Attributes = append(s.Attributes, attribute.Int("hooktape.append.duration_us", chance.IntN(9000)+1))
 			}
+			if i%16 == 1 { // it waited for an endpoint
+				s.EndTime = s.EndTime.Add(8 * time.Second)
+				s.Attributes = append(s.Attributes, attribute.String("hooktape.endpoint", "backend"))
+			}
 		case 2:
-			s.Name, s.Attributes = "drain insert", []attribute.KeyValue{attribute.Int("hooktape.batch.rows", chance.IntN(5000)+1)}
+			s.Name = "drain insert"
+			s.Attributes = []attribute.KeyValue{attribute.Int("hooktape.batch.rows", chance.IntN(5000)+1)}
 		case 3:
 			s.Name, s.SpanKind = "deliver", trace.SpanKindClient
 			s.Attributes = []attribute.KeyValue{attribute.String("hooktape.endpoint", "crm"), attribute.Int("hooktape.attempt", 1)}
+			if i%8 == 3 {
+				s.Name = "forward"
+			}
 		}
 		if chance.IntN(10) == 0 {
 			s.Status = sdktrace.Status{Code: codes.Error, Description: "it failed"}
@@ -83,7 +91,7 @@ func (s series) all() (list []float64) {
 func (c comparison) pipeline(list tracetest.SpanStubs) {
 	answers, appends, inserts, batches := series{}, series{}, series{}, series{}
 	failed, ours, theirs := map[string]int{}, 0, 0
-	words := map[string]string{"deliver": "delivery attempt", "drain insert": "insert", "POST /hooks/:source/:token/*step": "response to BotHelp"}
+	words := map[string]string{"deliver": "delivery attempt", "forward": "external request", "drain insert": "insert", "POST /hooks/:source/:token/*step": "response to BotHelp"}
 	for _, s := range list {
 		if !c.within(s.StartTime) {
 			continue
@@ -95,16 +103,19 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 			rows, _ := of.Value("hooktape.batch.rows")
 			inserts.add(s.StartTime, ms)
 			batches.add(s.StartTime, float64(rows.AsInt64()))
-		case "deliver":
+		case "deliver", "forward":
 		default:
-			answers.add(s.StartTime, ms)
+			if _, waited := of.Value("hooktape.endpoint"); !waited {
+				answers.add(s.StartTime, ms)
+			}
 			if us, kept := of.Value("hooktape.append.duration_us"); kept {
 				appends.add(s.StartTime, float64(us.AsInt64())/1000)
 			}
 		}
-		if s.Status.Code == codes.Error {
+		_, endpoint := of.Value("hooktape.endpoint")
+		if attempt := s.Name == "deliver" || s.Name == "forward"; s.Status.Code == codes.Error && (attempt || !endpoint) {
 			failed[fmt.Sprint(s.StartTime.Unix()/600*600, " ", words[s.Name])]++
-			if s.Name == "deliver" {
+			if attempt {
 				theirs++
 			} else {
 				ours++

@@ -214,7 +214,8 @@ func (c comparison) funnel(truth *simulate.Source) {
 	for k, goal := range c.goals {
 		reached, ofAll, goOn, median := uint64(0), noFigure, noFigure, noFigure
 		if k < len(truth.Funnel.Reached) {
-			reached, ofAll = truth.Funnel.Reached[k], share(truth.Funnel.Reached[k], truth.Funnel.Leads)
+			reached = truth.Funnel.Reached[k]
+			ofAll = share(truth.Funnel.Reached[k], truth.Funnel.Leads)
 		}
 		if k > 0 && k < len(truth.Funnel.Reached) {
 			goOn = share(reached, truth.Funnel.Reached[k-1])

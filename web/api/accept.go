@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -13,7 +12,6 @@ import (
 
 	"hooktape/internal/bothelp"
 	"hooktape/internal/event"
-	"hooktape/internal/store"
 )
 
 // Rejection describes a rejected request.
@@ -58,7 +56,7 @@ func rejectionOf(e *event.Event) *Rejection {
 // rejectionsAtOnce limits the bodies in memory, of 64 KiB at most.
 const rejectionsAtOnce = 100
 
-// list returns events for a list, and describes those that were rejected.
+// list returns events for a list, and describes those that were rejected, or for whose answer a bot waited.
 func (d *Direct) list(ctx context.Context, events []event.Event) ([]Event, error) {
 	list := briefEvents(events)
 	var rejected []uuid.UUID
@@ -79,7 +77,7 @@ func (d *Direct) list(ctx context.Context, events []event.Event) ([]Event, error
 		}
 		rejected = rejected[n:]
 	}
-	return list, nil
+	return list, d.addForwards(ctx, list)
 }
 
 // MaxAccepted is the largest number of events that can be accepted at once.
@@ -147,18 +145,10 @@ func (d *Direct) acceptable(ctx context.Context, ids []uuid.UUID) ([]event.Event
 
 // accept stores the accepted row of a rejected event. Nothing is done without an entry in the audit log.
 func (d *Direct) accept(ctx context.Context, e *event.Event) error {
-	detail, err := json.Marshal(map[string]any{"was": e.Verdict})
-	if err != nil {
+	if err := d.audit(ctx, "event.accept", e.ID.String(), map[string]any{"was": e.Verdict}); err != nil {
 		return err
 	}
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	entry := store.AuditEntry{At: now, Who: d.actor.Name, Action: "event.accept", Target: e.ID.String(), Detail: string(detail)}
-	if d.actor.RemoteIP.IsValid() {
-		entry.RemoteIP = d.actor.RemoteIP.String()
-	}
-	if err := d.store.Audit(ctx, entry); err != nil {
-		return err
-	}
 	e.Acceptance = event.Acceptance{By: d.actor.Name, At: now, Was: e.Verdict}
 	e.Verdict = event.Accepted
 	e.Spool, e.SpoolNumber = "", 0 // live delivery follows these numbers, and is past this one
@@ -170,7 +160,7 @@ func (d *Direct) accept(ctx context.Context, e *event.Event) error {
 		}
 		e.DuplicateOf = originals[e.ID]
 	}
-	_, err = d.store.AcceptEvent(ctx, *e)
+	_, err := d.store.AcceptEvent(ctx, *e)
 	return err
 }
 

@@ -159,7 +159,8 @@ func TestAcceptChat(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	const closed = `{"event":"conversation_closed","event_timestamp":1790000000,"bothelp_user_id":7}`
-	first, second := rejected(1, event.BadSignature, closed), rejected(2, event.BadSignature, closed)
+	first := rejected(1, event.BadSignature, closed)
+	second := rejected(2, event.BadSignature, closed)
 	f.insert(first, second)
 	if _, err := f.client(adminSecret).Accept(context.Background(), []uuid.UUID{first.ID, second.ID}); err != nil {
 		t.Fatal(err)

@@ -193,6 +193,26 @@ func (c *Client) Accept(ctx context.Context, ids []uuid.UUID) (list AcceptedList
 	return list, c.post(ctx, "events/accept", map[string]any{"ids": ids}, &list)
 }
 
+// SavedViews returns the saved views, by name.
+func (c *Client) SavedViews(ctx context.Context) ([]SavedView, error) {
+	var list SavedViewList
+	err := c.get(ctx, "views", nil, &list)
+	return list.Views, err
+}
+
+// SaveView saves filters under a name, or replaces those under that name.
+func (c *Client) SaveView(ctx context.Context, name, query string) error {
+	_, err := c.call(ctx, request{method: http.MethodPut, path: "views/" + url.PathEscape(name),
+		body: map[string]string{"query": query}}, nil)
+	return err
+}
+
+// DeleteView deletes a view.
+func (c *Client) DeleteView(ctx context.Context, name string) error {
+	_, err := c.call(ctx, request{method: http.MethodDelete, path: "views/" + url.PathEscape(name)}, nil)
+	return err
+}
+
 // Endpoints lists the configured endpoints.
 func (c *Client) Endpoints(ctx context.Context) ([]Endpoint, error) {
 	var list EndpointList

@@ -43,6 +43,11 @@ func (d *Direct) Count(ctx context.Context, sel event.Selection, limit uint64) (
 	return d.store.CountEvents(ctx, sel, limit)
 }
 
+// FrequentValues returns frequent values of filters, by the filters' names.
+func (d *Direct) FrequentValues(ctx context.Context, filters []string) (map[string][]string, error) {
+	return d.store.FrequentValues(ctx, filters)
+}
+
 // EventsStored returns at most limit selected events that were stored at or after a time, the last received first.
 func (d *Direct) EventsStored(ctx context.Context, sel event.Selection, since time.Time, limit int) ([]Event, error) {
 	sel, err := d.selected(ctx, sel)
@@ -80,26 +85,27 @@ func (d *Direct) Histogram(ctx context.Context, sel event.Selection, from, until
 
 // DeliverySummaries returns the states of the deliveries of events, by the event's id.
 func (d *Direct) DeliverySummaries(ctx context.Context, events []Event) (map[uuid.UUID][]DeliverySummary, error) {
-	if len(events) == 0 {
-		return nil, nil
-	}
-	ids := make([]uuid.UUID, len(events))
-	first, last := events[0].ReceivedAt, events[0].ReceivedAt
-	for i, e := range events {
-		ids[i] = e.ID
-		if e.ReceivedAt.Before(first) {
-			first = e.ReceivedAt
-		}
-		if e.ReceivedAt.After(last) {
-			last = e.ReceivedAt
-		}
-	}
+	ids, first, last := spread(events)
 	found, err := d.store.DeliverySummaries(ctx, ids, first, last)
 	states := map[uuid.UUID][]DeliverySummary{}
 	for _, s := range found {
 		states[s.EventID] = append(states[s.EventID], s)
 	}
 	return states, err
+}
+
+// spread returns the ids of events, and the first and the last time of their receipt.
+func spread(events []Event) (ids []uuid.UUID, first, last time.Time) {
+	for i, e := range events {
+		ids = append(ids, e.ID)
+		if i == 0 || e.ReceivedAt.Before(first) {
+			first = e.ReceivedAt
+		}
+		if e.ReceivedAt.After(last) {
+			last = e.ReceivedAt
+		}
+	}
+	return ids, first, last
 }
 
 // Neighbours returns the accepted events of a subscriber before and after an event; nil for none.

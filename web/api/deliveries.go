@@ -95,7 +95,7 @@ func decodeDeliveryCursor(s string) (*store.DeliveryCursor, error) {
 
 // Delivery returns a delivery with its attempts. Its answers may quote the event, so the view is recorded.
 func (d *Direct) Delivery(ctx context.Context, id event.DeliveryID) (Delivery, error) {
-	list, err := d.deliveries(ctx, id.Event)
+	list, _, err := d.deliveries(ctx, id.Event)
 	if err != nil {
 		return Delivery{}, err
 	}

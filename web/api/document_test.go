@@ -141,7 +141,7 @@ func TestDocument(t *testing.T) {
 		"get /events/{id}/deliveries": "read", "get /endpoints": "read", "post /endpoints/{name}/pause": "replay",
 		"post /endpoints/{name}/resume": "replay", "post /replays": "replay", "get /replays": "read", "get /replays/{id}": "read",
 		"patch /replays/{id}": "replay", "post /replays/{id}/cancel": "replay", "get /replays/{id}/stream": "read",
-		"get /replays/{id}/diff": "read", "get /audit-log": "admin", "post /events/accept": "admin",
+		"get /replays/{id}/diff": "read", "get /audit-log": "admin", "post /events/accept": "admin", "get /views": "read", "put /views/{name}": "replay", "delete /views/{name}": "replay",
 	}
 	found := 0
 	for path, methods := range document["paths"].(map[string]any) {

@@ -30,11 +30,15 @@ type Event struct {
 	Fields      map[string]string `json:"fields" doc:"The custom fields of the body; a value that is not text is JSON."`
 	DecodeError string            `json:"decode_error,omitempty" doc:"What could not be parsed, and why; or that the URL was mistyped before its token."`
 
-	Rejection  *Rejection  `json:"rejection,omitempty" doc:"Of a rejected request: why, and what can be read from it."`
-	Acceptance *Acceptance `json:"acceptance,omitempty" doc:"Who accepted this event after it was rejected."`
+	// Of an external request, for whose answer a bot waited.
+	Fallback    event.Fallback `json:"fallback,omitempty" doc:"Why the bot that waited for the answer got the fallback; absent if it got the endpoint's answer, and for events without a waiting bot."`
+	MissingKeys []string       `json:"missing_keys,omitempty" doc:"The expected keys that the answer to the waiting bot did not have."`
+	Rejection   *Rejection     `json:"rejection,omitempty" doc:"Of a rejected request: why, and what can be read from it."`
+	Acceptance  *Acceptance    `json:"acceptance,omitempty" doc:"Who accepted this event after it was rejected."`
 
 	Request    *EventRequest `json:"request,omitempty" doc:"The original request; not in lists."`
 	Deliveries []Delivery    `json:"deliveries,omitzero" doc:"Its deliveries to each endpoint; not in lists."`
+	Forward    *Forward      `json:"forward,omitempty" doc:"The request that was forwarded while a bot waited, and its answer; not in lists."`
 }
 
 // EventRequest is the original request of an event. The hook's token is masked in the path. A query or body that is not
@@ -97,6 +101,12 @@ type Attempt struct {
 	ResponseBody       string         `json:"response_body" doc:"The first 16 KiB of the answer's body, if they are UTF-8."`
 	ResponseBodyBase64 string         `json:"response_body_base64,omitempty" doc:"The same in Base64, if they are not UTF-8."`
 	TraceID            string         `json:"trace_id" doc:"Its trace, which links to the trace of the event's request."`
+
+	Kind          event.AttemptKind `json:"kind" doc:"delivery, or forward for a request whose answer a bot waited for. Only forward has the following properties."`
+	Fallback      event.Fallback    `json:"fallback,omitempty" doc:"Why the bot got the source's fallback; absent if it got the answer."`
+	MissingKeys   []string          `json:"missing_keys,omitempty" doc:"The expected keys that the answer does not have."`
+	ResponseBytes uint64            `json:"response_bytes,omitempty" doc:"The size of the whole answer's body."`
+	OverheadMS    float64           `json:"overhead_ms,omitempty" doc:"The milliseconds from the end of the bot's request to the end of its answer that were not spent waiting for the endpoint."`
 }
 
 // Response returns the first 16 KiB of the answer's body.
@@ -177,7 +187,9 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 func attemptJSON(a event.Attempt) Attempt {
 	j := Attempt{ID: a.ID, Number: a.Number, URL: MaskedURL(a.URL), StartedAt: a.StartedAt,
 		DurationMS: milliseconds(a.Duration), Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error,
-		RequestHeaders: a.RequestHeaders, ResponseHeaders: notNil(a.ResponseHeaders), TraceID: hex.EncodeToString(a.TraceID[:])}
+		RequestHeaders: a.RequestHeaders, ResponseHeaders: notNil(a.ResponseHeaders), TraceID: hex.EncodeToString(a.TraceID[:]),
+		Kind: a.Kind, Fallback: a.Fallback, MissingKeys: a.MissingKeys, ResponseBytes: a.ResponseBytes,
+		OverheadMS: milliseconds(a.Overhead)}
 	j.ResponseBody, j.ResponseBodyBase64 = split(a.ResponseBody)
 	return j
 }

@@ -108,11 +108,15 @@ func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	deliveries, err := d.deliveries(ctx, id)
+	deliveries, forward, err := d.deliveries(ctx, id)
 	if err == nil {
 		err = d.recordView(ctx, "event.view", id.String())
 	}
-	return WholeEvent(e, deliveries), err
+	j := WholeEvent(e, deliveries)
+	if j.Forward = forward; forward != nil {
+		j.Fallback, j.MissingKeys = forward.Fallback, forward.MissingKeys
+	}
+	return j, err
 }
 
 // Body returns the bytes of an event's body, and records the view. It returns a [*Problem] if the body is past its
@@ -130,7 +134,7 @@ func (d *Direct) Body(ctx context.Context, id uuid.UUID) ([]byte, error) {
 
 // EventDeliveries returns the deliveries of an event.
 func (d *Direct) EventDeliveries(ctx context.Context, id uuid.UUID) ([]Delivery, error) {
-	list, err := d.deliveries(ctx, id)
+	list, _, err := d.deliveries(ctx, id)
 	if err == nil && len(list) == 0 {
 		_, err = d.event(ctx, id) // fails for an unknown event
 	}
@@ -147,13 +151,14 @@ func (d *Direct) event(ctx context.Context, id uuid.UUID) (*event.Event, error) 
 	return e, err
 }
 
-func (d *Direct) deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, error) {
+// deliveries returns the deliveries of an event, and the attempt for which a bot waited, if there is one.
+func (d *Direct) deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, *Forward, error) {
 	deliveries, err := d.store.DeliveriesOf(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	attempts, err := d.store.AttemptsOf(ctx, id)
-	return deliveriesJSON(deliveries, attempts), err
+	return deliveriesJSON(deliveries, attempts), forwardOf(attempts), err
 }
 
 // PageQuery has the parameters of a page. It is exported because huma reads embedded parameters of exported types only.

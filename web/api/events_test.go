@@ -75,7 +75,11 @@ func TestSelection(t *testing.T) {
 	f := newFixture(t)
 	one, two := newEvent("shop", 1), newEvent("school", 2)
 	one.Kind, one.Channel, one.MessengerUserID = event.KindConversationClosed, "telegram", "tg7"
-	one.UTMSource, one.UTMMedium, one.UTMCampaign, one.UTMContent, one.UTMTerm = "vk", "cpc", "x, y", "c=1&d", "ё"
+	one.UTMSource = "vk"
+	one.UTMMedium = "cpc"
+	one.UTMCampaign = "x, y"
+	one.UTMContent = "c=1&d"
+	one.UTMTerm = "ё"
 	one.Fields = map[string]string{"город=a": "Омск, Россия", "пусто": "", "a": "50% & <b>"}
 	one.Body = []byte(`{"a":"50% & <b>"}`)
 	two.Step, two.Verdict = "", event.BadToken

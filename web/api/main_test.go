@@ -50,7 +50,7 @@ type fixture struct {
 	web      *http.Client // checks every answer against the document
 	options  api.Options
 	runner   *replay.Runner
-	receiver *receiver // what the endpoint crm gets
+	receiver *receiver // the endpoint crm
 }
 
 // newFixture starts an API on its own database.

@@ -32,9 +32,11 @@ func probes(mux *http.ServeMux, failing, broken func() error) {
 			// one.
 			answer["delivering"], answer["standby"] = false, err.Error()
 		case errors.Is(err, store.ErrDamaged):
-			status, answer = http.StatusServiceUnavailable, map[string]any{"ready": false, "clickhouse": "has a part that it cannot read; see the log, or hooktape doctor"}
+			status = http.StatusServiceUnavailable
+			answer = map[string]any{"ready": false, "clickhouse": "has a part that it cannot read; see the log, or hooktape doctor"}
 		case err != nil:
-			status, answer = http.StatusServiceUnavailable, map[string]any{"ready": false, "clickhouse": "does not answer, or does not take outcomes; see the log"}
+			status = http.StatusServiceUnavailable
+			answer = map[string]any{"ready": false, "clickhouse": "does not answer, or does not take outcomes; see the log"}
 		}
 		writeJSON(w, status, "application/json; charset=utf-8", answer)
 	})

@@ -26,7 +26,7 @@ func TestRoles(t *testing.T) {
 		{"read", "GET", "/replays/" + id + "/deliveries"},
 		{"replay", "POST", "/endpoints/crm/pause"}, {"replay", "POST", "/endpoints/crm/resume"}, {"replay", "POST", "/replays"},
 		{"replay", "PATCH", "/replays/" + id}, {"replay", "POST", "/replays/" + id + "/cancel"}, {"admin", "GET", "/audit-log"},
-		{"admin", "POST", "/events/accept"},
+		{"admin", "POST", "/events/accept"}, {"read", "GET", "/views"}, {"replay", "PUT", "/views/x"}, {"replay", "DELETE", "/views/x"},
 	} {
 		weaker := map[string][]string{"read": nil, "replay": {readSecret}, "admin": {readSecret, replaySecret}}[c.role]
 		enough := map[string]string{"read": readSecret, "replay": replaySecret, "admin": adminSecret}[c.role]

@@ -17,7 +17,7 @@ const (
 
 // tags maps the first element of a path to the tag of its operations.
 var tags = map[string]string{"events": "Events", "deliveries": "Deliveries", "replays": "Replays", "endpoints": "Endpoints",
-	"audit-log": "Audit"}
+	"audit-log": "Audit", "views": "Views"}
 
 // operation completes an operation with what all have in common: role, problems and limits. pattern is its method and
 // its path below /api/v1, such as "GET /events".
@@ -31,7 +31,7 @@ func (s *server) operation(role Role, pattern string, op huma.Operation) huma.Op
 	op.Middlewares = append(huma.Middlewares{s.authorize(role)}, op.Middlewares...)
 	op.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
 		http.StatusServiceUnavailable}, op.Errors...)
-	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
+	if op.Method == http.MethodPost || op.Method == http.MethodPatch || op.Method == http.MethodPut {
 		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge,
 			http.StatusUnsupportedMediaType)
 	}

@@ -182,7 +182,8 @@ func (s *server) describe() {
 		}
 		maps.Copy(schema.Properties, d.more)
 		for name, maximum := range d.maximum {
-			schema.Properties[name].Minimum, schema.Properties[name].Maximum = new(float64), &maximum
+			schema.Properties[name].Minimum = new(float64)
+			schema.Properties[name].Maximum = &maximum
 		}
 		if d.required != nil {
 			schema.Required = d.required

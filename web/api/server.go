@@ -74,6 +74,7 @@ func newServer(o Options, mux *http.ServeMux) (*server, error) {
 	s.eventRoutes()
 	s.deliveryRoutes()
 	s.acceptRoute()
+	s.viewRoutes()
 	s.endpointRoutes()
 	s.replayRoutes()
 	s.streamRoute()

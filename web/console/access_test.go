@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"hooktape/internal/event"
 	"hooktape/internal/store"
 	"hooktape/internal/testutil/browsertest"
 )
@@ -39,9 +40,13 @@ func TestAccessible(t *testing.T) {
 	refused := newEvent("", time.Minute)
 	refused.Verdict = "bad_token"
 	f.insert(newLead("7", "Анна", 3*time.Minute), e, newLead("7", "Анна Иванова", time.Minute), refused)
+	asked := f.insertExternal(external(`{"price":"7"}`, func(a *event.Attempt) {
+		a.Outcome, a.Fallback, a.MissingKeys = event.OutcomeTimeout, event.FallbackDeadline, []string{"paid"}
+	}))
 	replayed := f.replayOf(f.login(adminSecret), "since=1h&endpoint=crm&mode=all")
 	b := f.browser(adminSecret)
-	looked := append(pages(e, replayed), "/nowhere", "/?text=nothing", "/events/"+refused.ID.String())
+	looked := append(pages(e, replayed), "/nowhere", "/?text=nothing", "/events/"+refused.ID.String(), "/events/"+asked.ID.String(), "/accept?id="+refused.ID.String(),
+		"/?rejected=true&text=nothing")
 	for _, page := range looked {
 		b.Open(f.url + page)
 		b.Await(`document.querySelector('h1') && !document.querySelector('[hx-trigger=load]:has(p.hint)')`)

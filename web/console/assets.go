@@ -51,7 +51,7 @@ func serveAsset(w http.ResponseWriter, r *http.Request) {
 
 // parsePages returns the templates of each page: the layout, the shared parts, and its own file.
 func parsePages() (map[string]*template.Template, error) {
-	shared, err := template.New("").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
+	shared, err := template.New("").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/forward.html")
 	if err != nil {
 		return nil, err
 	}

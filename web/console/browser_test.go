@@ -119,8 +119,8 @@ func TestTail(t *testing.T) {
 	f.assertClean(b)
 }
 
-// TestTailIsCutOff verifies that a list that cannot ask for new events says that it is disconnected.
-func TestTailIsCutOff(t *testing.T) {
+// TestTailDisconnected verifies that a list that cannot ask for new events says that it is disconnected.
+func TestTailDisconnected(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.insert(newLead("1", "Первая", time.Minute))

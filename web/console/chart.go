@@ -10,6 +10,7 @@ type chart struct {
 	Total, Rejected uint64
 	From, To        moment
 	Bars            []bar
+	RejectedURL     string // the list of the rejected ones
 	Base            string // the address to which a dragged range adds from and until
 	Width           string // the interval of a bar, in words
 	Intervals       int
@@ -61,8 +62,9 @@ func (v *visit) chart(f filters) (*chart, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chart{From: v.at(*from), To: v.at(until), Base: link("/", f.without("since", "from", "until")), Width: span(interval),
-		Intervals: int((until.Sub(*from)-1)/interval) + 1}
+	c := &chart{From: v.at(*from), To: v.at(until), Base: link("/", f.without(timeFilters...)), Width: span(interval),
+		RejectedURL: "/?" + f.with("rejected", "true"),
+		Intervals:   int((until.Sub(*from)-1)/interval) + 1}
 	most := uint64(1)
 	for _, b := range bars {
 		c.Total += b.Events

@@ -15,15 +15,23 @@ var columns = []column{
 	{"time", "Received"}, {"verdict", "Verdict"}, {"place", "Source / step"}, {"kind", "Kind"}, {"person", "Subscriber"},
 	{"contact", "Contact"}, {"channel", "Channel"}, {"utm_source", "UTM source"}, {"utm_medium", "UTM medium"},
 	{"utm_campaign", "UTM campaign"}, {"utm_content", "UTM content"}, {"utm_term", "UTM term"}, {"deliveries", "Deliveries"},
-	{"note", "Not parsed"}, {"id", "ID"},
+	{"note", "Not parsed"}, {"address", "Client"}, {"id", "ID"},
 }
+
+// rejectedColumns are the columns of a list of rejected requests.
+var rejectedColumns = []column{{"time", "Received"}, {"reason", "Rejected because"}, {"place", "Source / step"},
+	{"person", "Name"}, {"contact", "Contact"}, {"address", "Client"}, {"accept", "Accept"}}
 
 var defaultColumns = []string{"time", "verdict", "place", "person", "contact", "channel", "utm_source", "deliveries"}
 
 const columnsCookie = "hooktape_columns"
 
-// columns returns the columns that the user has chosen. The time is always visible, because it links to the event.
-func (v *visit) columns() (list []column) {
+// columns returns the columns that the user has chosen. The time is always visible, because it links to the event. A
+// list of rejected requests has columns of its own.
+func (v *visit) columns(f filters) (list []column) {
+	if f.Rejected {
+		return rejectedColumns
+	}
 	chosen := defaultColumns
 	if cookie, err := v.Cookie(columnsCookie); err == nil {
 		chosen = append(strings.Split(cookie.Value, "."), "time")

@@ -34,6 +34,7 @@ type Source struct {
 	HookURL string
 	Kind    event.Kind // the kind of its events, if the configuration says so
 	Signed  bool       // whether requests must be signed
+	Forward *Forward   // nil: bots do not wait for an answer
 }
 
 // requestTimeout limits the time for a page. Planning a replay of a million events takes some seconds.
@@ -59,6 +60,8 @@ func New(o Options) (http.Handler, error) {
 	mux := http.NewServeMux()
 	c.loginRoutes(mux)
 	c.eventsRoutes(mux)
+	c.acceptRoutes(mux)
+	c.savedViewsRoutes(mux)
 	c.eventRoutes(mux)
 	c.subscriberRoutes(mux)
 	c.replaysRoutes(mux)

@@ -31,8 +31,10 @@ type eventPage struct {
 	Fields     []pair
 	Curl       string
 	Signature  string // its state; empty if unknown
+	Accepted   moment // when it was accepted, if it was rejected before
 	Timeline   timeline
 	Deliveries []delivery
+	Forward    *forwarded // nil: no bot waited for an answer
 	Before     *neighbour
 	After      *neighbour
 	Target     target
@@ -102,9 +104,13 @@ func showEvent(v *visit) error {
 	}
 	p := eventPage{row: row{Event: e, At: v.at(e.ReceivedAt)}, Fields: sorted(e.Fields), Curl: v.curl(e), Signature: v.signature(e),
 		MayReplay: v.user.Role.Covers(api.RoleReplay), Key: rand.Text()}
+	if e.Acceptance != nil {
+		p.Accepted = v.at(e.Acceptance.At)
+	}
 	p.Body = bodyOf(e.Request.Bytes(), "/events/"+id.String()+"?all=1#body", v.URL.Query().Has("all"))
+	p.Forward = v.forwarded(e, p.Body)
 	for _, name := range api.DecodedNames {
-		if value := e.Decoded[name]; value != "" {
+		if value := p.Parsed()[name]; value != "" {
 			p.Decoded = append(p.Decoded, pair{name, value})
 		}
 	}

@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
+	"hooktape/internal/event"
 	"hooktape/web/api"
 )
 
@@ -16,6 +16,8 @@ func (c *console) eventsRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /events/newer", c.page(showNewer))
 	mux.Handle("GET /events/further", c.page(showFurther))
 	mux.Handle("GET /events/chart", c.page(showChart))
+	mux.Handle("GET /events/suggestions", c.page(showSuggestions))
+	mux.Handle("GET /events/selected", c.page(useSelected))
 	mux.Handle("GET /events.csv", c.page(downloadCSV))
 	mux.Handle("GET /events.ndjson", c.page(downloadNDJSON))
 	mux.Handle("POST /columns", c.page(saveColumns))
@@ -26,6 +28,9 @@ const pageSize = 50
 
 type eventsPage struct {
 	filters
+	Tabs       []preset
+	Recent     *recent // rejected requests; nil if there are none
+	Views      []savedView
 	Chips      []chip
 	Presets    []preset
 	Form       filterForm
@@ -39,6 +44,12 @@ type eventsPage struct {
 	After      string   // the time to ask from
 	Chart      *chart   // nil when the page loads it later
 	Empty      *empty
+}
+
+// recent is how many requests were rejected in the last hour.
+type recent struct {
+	Count uint64
+	URL   string
 }
 
 // ChartURL returns the address from which the page loads the chart.
@@ -65,9 +76,10 @@ func (p eventsPage) Shows(name string) bool {
 // row is an event in a list.
 type row struct {
 	api.Event
-	At      moment
-	Columns []column
-	States  []api.DeliverySummary
+	At        moment
+	Columns   []column
+	States    []api.DeliverySummary
+	MayAccept bool
 }
 
 // Key sorts rows like the list.
@@ -81,19 +93,24 @@ func (r row) Place() string {
 	return r.Source + "/" + r.Step
 }
 
-// Person returns the best name of the subscriber.
-func (r row) Person() string {
-	full := strings.TrimSpace(r.Decoded["first_name"] + " " + r.Decoded["last_name"])
-	return cmp.Or(r.Decoded["name"], full, r.Decoded["messenger_username"], r.Subscriber())
+// Parsed returns the parsed fields of the body. Those of a rejected request are for display only.
+func (r row) Parsed() map[string]string {
+	if r.Rejection != nil {
+		return r.Rejection.Parsed
+	}
+	return r.Decoded
 }
 
-// Subscriber returns the id of the subscriber.
+// Person returns the best name of the subscriber.
+func (r row) Person() string { return api.PersonIn(r.Parsed()) }
+
+// Subscriber returns the id of the subscriber; "" for a rejected request, because the id may be anybody's.
 func (r row) Subscriber() string {
 	return cmp.Or(r.Decoded["bothelp_user_id"], r.Decoded["messenger_user_id"])
 }
 
 // Contact returns the subscriber's phone number or email address.
-func (r row) Contact() string { return cmp.Or(r.Decoded["phone"], r.Decoded["email"]) }
+func (r row) Contact() string { return api.ContactIn(r.Parsed()) }
 
 func showEvents(v *visit) error {
 	tidied, err := v.tidied()
@@ -132,8 +149,14 @@ func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
 	if err != nil {
 		return p, err
 	}
-	p = eventsPage{filters: f, Chips: v.chips(f, "/"), Presets: presetsOf(f), Form: v.filterForm(f),
-		Columns: v.columns(), AllColumns: columns}
+	p = eventsPage{filters: f, Tabs: tabsOf(f), Chips: v.chips(f, "/"), Presets: presetsOf(f), Form: v.filterForm(f),
+		Columns: v.columns(f), AllColumns: columns}
+	if p.Recent, err = v.recent(); err != nil {
+		return p, err
+	}
+	if p.Views, err = v.savedViews(f); err != nil {
+		return p, err
+	}
 	if p.Rows, err = v.rows(found.Events, p.Columns); err != nil {
 		return p, err
 	}
@@ -147,10 +170,11 @@ func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
 	case cursor != "":
 		p.Newest = f.URL()
 	case f.Until == nil:
-		p.Tail, p.After = link("/events/newer", f.Values), after.UTC().Format(time.RFC3339Nano)
+		p.Tail = link("/events/newer", f.Values)
+		p.After = after.UTC().Format(time.RFC3339Nano)
 	}
 	if len(p.Rows) == 0 && p.Further == nil {
-		if p.Empty, err = v.empty(); err != nil {
+		if p.Empty, err = v.empty(f); err != nil {
 			return p, err
 		}
 	}
@@ -164,7 +188,7 @@ func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
 func (v *visit) rows(events []api.Event, visible []column) ([]row, error) {
 	list := make([]row, len(events))
 	for i, e := range events {
-		list[i] = row{Event: e, At: v.at(e.ReceivedAt), Columns: visible}
+		list[i] = row{Event: e, At: v.at(e.ReceivedAt), Columns: visible, MayAccept: v.user.Role.Covers(api.RoleAdmin)}
 	}
 	if !slices.ContainsFunc(visible, func(c column) bool { return c.Name == "deliveries" }) {
 		return list, nil
@@ -176,15 +200,26 @@ func (v *visit) rows(events []api.Event, visible []column) ([]row, error) {
 	return list, err
 }
 
+// recent counts the requests that were rejected in the last hour.
+func (v *visit) recent() (*recent, error) {
+	lastHour := v.now.Add(-time.Hour)
+	n, err := v.direct.Count(v.Context(), event.Selection{Rejected: true, From: &lastHour}, 0)
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	return &recent{n, link("/", url.Values{"rejected": {"true"}, "since": {"1h"}})}, nil
+}
+
 // empty says what to do when the list is empty.
 type empty struct {
 	First  bool // no event was ever received
 	Source *Source
+	Wider  wider
 }
 
-func (v *visit) empty() (*empty, error) {
+func (v *visit) empty(f filters) (*empty, error) {
 	first, err := v.direct.FirstEvent(v.Context())
-	e := &empty{First: first.IsZero()}
+	e := &empty{First: first.IsZero(), Wider: v.wider(f)}
 	if sources := v.Sources(); len(sources) > 0 {
 		e.Source = &sources[0]
 	}

@@ -23,18 +23,25 @@ const inputTime = "2006-01-02T15:04"
 
 // filterForm is the form of filters.
 type filterForm struct {
-	Inputs []input
+	Groups []group
 	Keep   url.Values // stays in use
 }
 
-// input is a filter in the form. A filter with several values gets one more; others show their value.
+// group is a part of the form.
+type group struct {
+	Name   string
+	Inputs []input
+}
+
+// input is a filter in the form. A filter with several values has a checkbox for each choice and, unless all values are
+// known, a field for one more; others have one field.
 type input struct {
 	event.Filter
 	Value   string
-	Choices []choice // nil for a text field
+	Choices []choice
 }
 
-// choice is a value to choose. The first is empty.
+// choice is a value to choose. The first of a filter with one value is empty.
 type choice struct {
 	Value, Text string
 	Chosen      bool
@@ -46,51 +53,69 @@ func (i input) Title() string {
 	return string(unicode.ToUpper(first)) + i.Label[size:]
 }
 
-// Wide reports whether the values are long.
-func (i input) Wide() bool { return !i.Many() && !i.IsTime() && i.Choices == nil }
+// Suggests reports whether the page suggests values for it.
+func (i input) Suggests() bool { return slices.Contains(suggested, i.Name) }
 
 func (v *visit) filterForm(f filters) filterForm {
 	form := filterForm{Keep: f.without()}
-	for _, filter := range event.Filters {
-		if filter.Name == "since" || filter.Name == "id" { // the page has presets for one, and the search box for the other
-			continue
-		}
-		in := input{Filter: filter}
-		switch {
-		case filter.IsTime():
-			if t, err := time.Parse(time.RFC3339Nano, f.Get(filter.Name)); err == nil {
-				in.Value = t.In(v.zone).Format(inputTime)
+	for _, name := range event.FilterGroups {
+		g := group{Name: name}
+		for _, filter := range event.Filters {
+			// The page has presets for since, and the search box for id.
+			if filter.Group == name && filter.Name != "since" && filter.Name != "id" {
+				g.Inputs = append(g.Inputs, v.input(f, filter))
+				if !filter.IsTime() {
+					form.Keep.Del(filter.Name)
+				}
 			}
-		case !filter.Many():
-			in.Value = f.Get(filter.Name)
-			form.Keep.Del(filter.Name)
 		}
-		in.Choices = v.choices(filter, in.Value)
-		form.Inputs = append(form.Inputs, in)
+		form.Groups = append(form.Groups, g)
 	}
 	return form
 }
 
-// choices returns the choices of a filter, including the current value.
-func (v *visit) choices(f event.Filter, current string) (list []choice) {
-	values := f.Known
+func (v *visit) input(f filters, filter event.Filter) input {
+	in := input{Filter: filter}
 	switch {
-	case f.Names == event.NamesSource:
+	case filter.IsTime():
+		if t, err := time.Parse(time.RFC3339Nano, f.Get(filter.Name)); err == nil {
+			in.Value = t.In(v.zone).Format(inputTime)
+		}
+	case !filter.Many():
+		in.Value = f.Get(filter.Name)
+	}
+	in.Choices = v.choices(filter, f.Values[filter.Name])
+	return in
+}
+
+// choices returns the choices of a filter, including the current values; nil for a field without choices.
+func (v *visit) choices(f event.Filter, current []string) (list []choice) {
+	values := slices.Clone(f.Known)
+	switch f.Names {
+	case event.NamesSource:
 		for _, s := range v.Sources() {
 			values = append(values, s.Name)
 		}
-	case f.Names == event.NamesEndpoint:
-		if values = v.direct.EndpointNames(); current != "" && !slices.Contains(values, current) {
-			values = append(values, current) // a URL
+	case event.NamesEndpoint:
+		values = v.direct.EndpointNames()
+		list = []choice{{}}
+	default:
+		if f.Known == nil && !f.Many() {
+			return nil
 		}
-	case values == nil:
-		return nil
 	}
-	list = []choice{{}}
+	for _, value := range current {
+		if !slices.Contains(values, value) && value != "" || value == "" && f.Many() {
+			values = append(values, value)
+		}
+	}
 	for _, value := range values {
-		c := choice{value, value, value == current}
+		c := choice{value, value, slices.Contains(current, value)}
 		if f.Known != nil {
 			c.Text = labelOf(f.Name, value).Text
+		}
+		if value == "" {
+			c.Value, c.Text = none, none
 		}
 		list = append(list, c)
 	}
@@ -126,10 +151,14 @@ func (v *visit) tidied() (url.Values, error) {
 func (v *visit) addTyped(query url.Values, filter, value string) error {
 	known, _ := event.FilterNamed(filter)
 	switch {
-	case value == "":
 	case filter == "q":
-		filter, value = searched(value)
-		addFilter(query, filter, value)
+		query.Del("text")
+		if value != "" {
+			filter, value = searched(value)
+			query.Del(filter)
+			addFilter(query, filter, value)
+		}
+	case value == "":
 	case known.IsTime():
 		wall, err := time.Parse(inputTime, value[:min(len(value), len(inputTime))])
 		if err != nil {

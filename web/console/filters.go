@@ -98,6 +98,9 @@ func (v *visit) chips(f filters, page string) (list []chip) {
 }
 
 func (v *visit) chipValue(f event.Filter, value string) string {
+	if f.IsFlag() {
+		return "yes"
+	}
 	if f.Known != nil {
 		return labelOf(f.Name, value).Text
 	}
@@ -113,7 +116,34 @@ func (v *visit) chipValue(f event.Filter, value string) string {
 	return value
 }
 
-// preset is a time range to choose.
+// wider says that nothing was found within the limits of a search, and has the addresses of searches with fewer limits;
+// empty where there is no such limit.
+type wider struct{ Sentence, AllTime, TextOnly string }
+
+var timeFilters = []string{"since", "from", "until"}
+
+func (v *visit) wider(f filters) (w wider) {
+	within, what := "", " matches"
+	for _, name := range timeFilters {
+		if value := f.Get(name); value != "" {
+			if filter, _ := event.FilterNamed(name); filter.IsTime() {
+				value = v.chipValue(filter, value)
+			}
+			within += map[string]string{"since": " in the last ", "from": " from ", "until": " until "}[name] + value
+			w.AllTime = link("/", f.without(timeFilters...))
+		}
+	}
+	if f.Text != "" {
+		what = " matches “" + f.Text + "”"
+	}
+	if others := f.without(append(timeFilters, "text")...); len(others) > 0 && f.Text != "" {
+		w.TextOnly = link("/", url.Values{"text": {f.Text}})
+	}
+	w.Sentence = "Nothing" + what + within
+	return w
+}
+
+// preset is a link that narrows the list, such as to a time range.
 type preset struct {
 	Label, URL string
 	Chosen     bool
@@ -123,7 +153,7 @@ func presetsOf(f filters) (list []preset) {
 	for _, p := range []struct{ label, since string }{
 		{"15 min", "15m"}, {"1 h", "1h"}, {"24 h", "24h"}, {"7 d", "7d"}, {"30 d", "30d"}, {"all", ""},
 	} {
-		values := f.without("since", "from", "until")
+		values := f.without(timeFilters...)
 		if p.since != "" {
 			values.Set("since", p.since)
 		}
@@ -131,4 +161,18 @@ func presetsOf(f filters) (list []preset) {
 		list = append(list, preset{p.label, link("/", values), chosen})
 	}
 	return list
+}
+
+// tabsOf returns the tabs of the list, which keep all other filters.
+func tabsOf(f filters) []preset {
+	all := f.without("rejected", "failed", "verdict")
+	tab := func(label, flag string, chosen bool) preset {
+		values := filters{Values: all}.without()
+		if flag != "" {
+			values.Set(flag, "true")
+		}
+		return preset{label, link("/", values), chosen}
+	}
+	return []preset{tab("All", "", !f.Rejected && !f.Failed), tab("Rejected", "rejected", f.Rejected),
+		tab("Failed deliveries", "failed", f.Failed && !f.Rejected)}
 }

@@ -58,8 +58,18 @@ func hostileEvent(id, text string, ago time.Duration) event.Event {
 	e := newEvent(text, ago)
 	e.Step, e.Query, e.Path, e.Method = text, text, "/hooks/demo/***/"+text, text
 	e.Headers = []event.Header{{Name: "X-" + text, Value: text}, {Name: text, Value: text}}
-	e.BothelpUserID, e.MessengerUserID, e.MessengerUsername, e.CUID, e.Ref = id, text, text, text, text
-	e.Name, e.FirstName, e.LastName, e.Email, e.Phone, e.ProfileLink, e.Channel = text, text, text, text, text, text, text
+	e.BothelpUserID = id
+	e.MessengerUserID = text
+	e.MessengerUsername = text
+	e.CUID = text
+	e.Ref = text
+	e.Name = text
+	e.FirstName = text
+	e.LastName = text
+	e.Email = text
+	e.Phone = text
+	e.ProfileLink = text
+	e.Channel = text
 	e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm = text, text, text, text, text
 	e.Fields, e.DecodeError = map[string]string{text: text, "plain": text}, text
 	e.Kind, e.Verdict = event.KindFlow, event.Accepted
@@ -88,7 +98,10 @@ func hostileFixture(t *testing.T) (*fixture, event.Event, uuid.UUID) {
 		events = append(events, e)
 	}
 	for name, text := range hostile { // anybody can post to an unknown source
-		e := newEvent("", time.Minute)
+		body := fmt.Sprintf(`{"name":%q,"phone":%[1]q,"messenger_username":%[1]q}`, text)
+		e := newEvent(body, time.Minute)
+		e.Step, e.Method = text, text
+		e.Headers = append(e.Headers, event.Header{Name: "Content-Length", Value: fmt.Sprint(len(body))})
 		e.Source, e.Verdict = text[:min(len(text), 10_000)], event.UnknownSource
 		if name != "megabyte" {
 			events = append(events, e)
@@ -127,7 +140,7 @@ func (f *fixture) testHostileText(e event.Event, replayed uuid.UUID) {
 		}
 	}
 	looked = append(looked, "/?text="+"%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/?step=%E2%80%AE%1B%5B2J", "/?field=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E%3D1", "/nowhere/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
-		"/?cursor=%3Cscript%3E", "/subscribers/"+url.PathEscape(hostile["bidi override"]), "/subscribers/"+url.PathEscape(hostile["control characters"]), "/?%3Cscript%3Ealert(1)%3C%2Fscript%3E=1", "/subscribers/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/replays?endpoint=%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+		"/?cursor=%3Cscript%3E", "/accept?rejected=true", "/subscribers/"+url.PathEscape(hostile["bidi override"]), "/subscribers/"+url.PathEscape(hostile["control characters"]), "/?%3Cscript%3Ealert(1)%3C%2Fscript%3E=1", "/subscribers/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/replays?endpoint=%3Cscript%3Ealert(1)%3C%2Fscript%3E",
 		"/replays?endpoint=javascript:alert(1)", "/events/"+e.ID.String()+"?all=1")
 	for _, page := range looked {
 		b.Open(f.url + page)
@@ -171,7 +184,7 @@ func idsOf(t *testing.T, f *fixture, verdicts ...event.Verdict) (ids []uuid.UUID
 func (f *fixture) testHostileHTML(e event.Event, replayed uuid.UUID) {
 	t := f.t
 	p := f.login(adminSecret)
-	looked := pages(e, replayed)
+	looked := append(pages(e, replayed), "/accept?rejected=true")
 	for _, id := range idsOf(t, f, event.Accepted) { // rejected events have the same texts as source names
 		looked = append(looked, "/events/"+id.String())
 	}

@@ -5,6 +5,8 @@ import (
 	"html/template"
 	"strconv"
 	"strings"
+
+	"hooktape/internal/event"
 )
 
 // label is a value of the tables as a page shows it: a word, with an icon for its tone. The tone is good, bad, doubt,
@@ -28,8 +30,20 @@ var tones = map[string]map[string]string{
 // texts has the values that a page does not show as they are.
 var texts = map[string]string{"broken": "failing", "forbidden_addr": "forbidden address", "not_sent": "not sent"}
 
+// reasonLabel returns the label of the reason for which requests with a verdict are rejected.
+func reasonLabel(verdict any) label {
+	reason := event.Verdict(fmt.Sprint(verdict)).Reason()
+	if reason == "" {
+		return label{}
+	}
+	return label{strings.ToUpper(reason[:1]) + reason[1:], "bad"}
+}
+
 // labelOf returns the label of a value of a list of tones.
 func labelOf(list, value any) label {
+	if list == "reason" {
+		return reasonLabel(value)
+	}
 	name := fmt.Sprint(value)
 	text, ok := texts[name]
 	if !ok {

@@ -40,9 +40,20 @@ func TestFilters(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	wanted := newLead("7", "Анна Петрова", 10*time.Minute)
-	wanted.Source, wanted.Step, wanted.MessengerUserID, wanted.UTMMedium, wanted.UTMCampaign, wanted.UTMContent, wanted.UTMTerm = "course", "paid", "777", "cpc", "осень", "a&b", ""
+	wanted.Source = "course"
+	wanted.Step = "paid"
+	wanted.MessengerUserID = "777"
+	wanted.UTMMedium = "cpc"
+	wanted.UTMCampaign = "осень"
+	wanted.UTMContent = "a&b"
+	wanted.UTMTerm = ""
 	other := newLead("8", "Иван", 5*time.Minute)
-	other.Step, other.Kind, other.Verdict, other.Channel, other.UTMSource, other.Fields = "start", event.KindUnknown, event.BadToken, "vk", "google", nil
+	other.Step = "start"
+	other.Kind = event.KindUnknown
+	other.Verdict = event.BadToken
+	other.Channel = "vk"
+	other.UTMSource = "google"
+	other.Fields = nil
 	other.UTMTerm, other.Body = "term", []byte("else")
 	f.insert(wanted, other)
 	p := f.login(adminSecret)
@@ -68,7 +79,7 @@ func TestFilters(t *testing.T) {
 	}
 	for form, want := range map[string]string{"f.q=" + url.QueryEscape("step:paid"): "/?step=paid", "f.q=" + wanted.ID.String(): "/events/" + wanted.ID.String(), "f.q=a+b&source=course": "/?source=course&text=a+b",
 		"f.source=course&f.kind=&f.step=&f.since=": "/?source=course", "since=1h&f.from=2026-01-01T10:00": "/?from=2026-01-01T10%3A00%3A00Z", "f.text=": "/", "f.verdict=accepted&verdict=accepted": "/?verdict=accepted",
-		"text=a&f.q=b": "/?text=b", "since=1h&f.q=since:2h": "/?since=2h", "source=a&f.q=source:b": "/?source=a&source=b",
+		"text=a&f.q=b": "/?text=b", "since=1h&f.q=since:2h": "/?since=2h", "source=a&f.q=source:b": "/?source=b", "text=a&f.q=": "/", "text=a&f.q=step:b": "/?step=b", "f.source=a&f.source=b&f.source=": "/?source=a&source=b", "f.rejected=true": "/?rejected=true",
 		"from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&f.from=2026-01-01T10:00&f.until=2026-01-01T11:00": "/?from=2026-01-01T10%3A00%3A00Z&until=2026-01-01T11%3A00%3A00Z"} {
 		for range 5 { // maps have a random order
 			if got := p.get("/?" + form).header.Get("Location"); got != want {
@@ -269,7 +280,8 @@ func TestDownloads(t *testing.T) {
 	if err != nil || len(records) != 2101 {
 		t.Fatalf("the CSV has %d records, %v", len(records), err)
 	}
-	name, phone := slices.Index(records[0], "name"), slices.Index(records[0], "phone")
+	name := slices.Index(records[0], "name")
+	phone := slices.Index(records[0], "phone")
 	if records[1][name] != `'=HYPERLINK("http://evil.example")` || records[1][phone] != "+79001234567" || records[2][name] != "Анна" {
 		t.Errorf("the first records are %q, %q", records[1], records[2])
 	}
@@ -360,7 +372,8 @@ func (f *fixture) testCurl() {
 // testSubscriber verifies that the page has the subscriber's changes and links.
 func (f *fixture) testSubscriber() {
 	t := f.t
-	first, second := newLead("7/8", "Анна", time.Hour), newLead("7/8", "Анна Петрова", time.Minute)
+	first := newLead("7/8", "Анна", time.Hour)
+	second := newLead("7/8", "Анна Петрова", time.Minute)
 	second.Fields = map[string]string{"Доп данные": "отказ"}
 	second.Phone, second.ProfileLink = "+7900", "javascript:alert(1)"
 	f.insert(first, second)
@@ -376,7 +389,10 @@ func (f *fixture) testSubscriber() {
 	// A chat event between the two does not change these fields, and the page of older events shows the known fields,
 	// too.
 	chat := newLead("7/8", "", 30*time.Minute)
-	chat.Kind, chat.UTMSource, chat.UTMMedium, chat.UTMCampaign = event.KindUserProfileViewed, "", "", ""
+	chat.Kind = event.KindUserProfileViewed
+	chat.UTMSource = ""
+	chat.UTMMedium = ""
+	chat.UTMCampaign = ""
 	f.insert(chat)
 	if page = f.login(readSecret).page("/subscribers/7%2F8"); !strings.Contains(page, "<del><bdi>Анна</bdi></del>") {
 		t.Error("a chat event hides the changes")
@@ -391,7 +407,8 @@ func (f *fixture) testSubscriber() {
 		many = append(many, e)
 	}
 	for _, untagged := range many[:100] { // after the first page of the newest events
-		untagged.ID, untagged.ReceivedAt = event.NewID(time.Now()), time.Now().UTC()
+		untagged.ID = event.NewID(time.Now())
+		untagged.ReceivedAt = time.Now().UTC()
 		untagged.UTMSource, untagged.UTMMedium, untagged.UTMCampaign = "", "", ""
 		many = append(many, untagged)
 	}
@@ -462,7 +479,8 @@ func TestEndpointsAndSources(t *testing.T) {
 func TestEvent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	before, e := newLead("7", "Анна", time.Hour), newLead("7", "Анна Петрова", time.Minute)
+	before := newLead("7", "Анна", time.Hour)
+	e := newLead("7", "Анна Петрова", time.Minute)
 	f.insert(before, e)
 	p := f.login(adminSecret)
 	f.replayOf(p, "id="+e.ID.String()+"&endpoint=crm&mode=all")

@@ -170,7 +170,9 @@ func TestRoles(t *testing.T) {
 	f := newFixture(t)
 	e := newLead("7", "Анна", time.Minute)
 	f.insert(e)
-	reader, replayer, boss := f.login(readSecret), f.login(replaySecret), f.login(adminSecret)
+	reader := f.login(readSecret)
+	replayer := f.login(replaySecret)
+	boss := f.login(adminSecret)
 	for _, path := range []string{"/events/" + e.ID.String() + "/replay", "/replays?since=1h&endpoint=crm", "/replays/" + e.ID.String() + "/pause", "/endpoints/crm/pause", "/endpoints/crm/test"} {
 		if a := reader.post(path, url.Values{"endpoint": {"crm"}}); a.status != http.StatusForbidden || !strings.Contains(a.body, "this needs the role replay; the token &#34;reader&#34; has the role read") {
 			t.Errorf("POST %s by a reader: %d %s", path, a.status, a.body)
@@ -303,7 +305,8 @@ func TestNoTokens(t *testing.T) {
 		t.Errorf("the login page shows %s", w.Body)
 	}
 	for _, token := range []string{"", " ", adminSecret} {
-		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"token": {token}}.Encode()))
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"token": {token}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		if handler.ServeHTTP(w, r); w.Code != http.StatusUnauthorized || w.Header().Get("Set-Cookie") != "" {
 			t.Errorf("with the token %q: %d", token, w.Code)

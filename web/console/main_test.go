@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 
-// browserTests are all tests of the package, which share a Chromium.
+// browserTests runs all tests of the package, which share a Chromium.
 type browserTests struct{ *testing.M }
 
 // Run implements goleak.TestingM.
@@ -66,7 +66,7 @@ type fixture struct {
 	url      string
 	handler  http.Handler
 	server   *httptest.Server
-	receiver *receiver // what the endpoint crm gets
+	receiver *receiver // the endpoint crm
 }
 
 func newFixture(t *testing.T, more ...replay.Endpoint) *fixture {
@@ -98,7 +98,7 @@ func newFixture(t *testing.T, more ...replay.Endpoint) *fixture {
 	f.handler, err = console.New(console.Options{Direct: api.NewDirect(db, replay.NewService(db, func() []replay.Endpoint { return endpoints }, true), replay.Actor{}), Guard: api.NewGuard(logger), Version: "test", Logger: logger, BothelpAccount: "school",
 		Tokens: []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay}, {Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}},
 		Sources: func() []console.Source {
-			return []console.Source{{Name: "demo", HookURL: "https://hooks.example.org/hooks/demo/" + hookSecret, Signed: true}}
+			return []console.Source{{Name: "demo", HookURL: "https://hooks.example.org/hooks/demo/" + hookSecret, Signed: true}, price}
 		}})
 	if err != nil {
 		t.Fatal(err)
@@ -134,6 +134,7 @@ func TestShared(t *testing.T) {
 		"Login": (*fixture).testLogin, "LoginOverTLS": (*fixture).testLoginOverTLS, "LinkFromElsewhere": (*fixture).testLinkFromElsewhere,
 		"Headers": (*fixture).testHeaders, "Columns": (*fixture).testColumns, "Zone": (*fixture).testZone, "BrowsersZone": (*fixture).testBrowsersZone,
 		"RelativeTimes": (*fixture).testRelativeTimes, "Bytes": (*fixture).testBytes, "Curl": (*fixture).testCurl, "VisibleTitle": (*fixture).testVisibleTitle, "Subscriber": (*fixture).testSubscriber,
+		"AcceptRoles": (*fixture).testAcceptRoles, "ExternalRequest": (*fixture).testExternalRequest,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -187,7 +188,7 @@ func (j *jar) Cookies(*url.URL) (list []*http.Cookie) {
 	return list
 }
 
-// stranger returns a user who is not logged in. The client does not follow redirects.
+// stranger returns a user without a login. The client does not follow redirects.
 func (f *fixture) stranger() *person {
 	return &person{f, &http.Client{Jar: &jar{cookies: map[string]*http.Cookie{}}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
@@ -261,6 +262,7 @@ func (f *fixture) browser(secret string) *browsertest.Browser {
 	b := browsertest.New(f.t)
 	b.Open(f.url + "/")
 	b.Run(chromedp.SendKeys("#token", secret+"\r", chromedp.ByQuery), chromedp.WaitVisible("main h1", chromedp.ByQuery), chromedp.WaitVisible("header.top", chromedp.ByQuery))
+	b.Await(`!document.querySelector('[hx-trigger=load]:has(p.hint)')`) // htmx reports a request that leaving the page aborts
 	return b
 }
 
@@ -297,7 +299,11 @@ func newEvent(body string, ago time.Duration) event.Event {
 // newLead returns an event about a subscriber.
 func newLead(id, name string, ago time.Duration) event.Event {
 	e := newEvent(fmt.Sprintf(`{"bothelp_user_id":%q,"name":%q,"created_at":1726940000}`, id, name), ago)
-	e.BothelpUserID, e.Name, e.Channel, e.UTMSource, e.ProfileLink = id, name, "telegram", "vk", "https://t.me/anna_p"
+	e.BothelpUserID = id
+	e.Name = name
+	e.Channel = "telegram"
+	e.UTMSource = "vk"
+	e.ProfileLink = "https://t.me/anna_p"
 	e.Fields = map[string]string{"Доп данные": "оплатила"}
 	return e
 }
@@ -346,7 +352,7 @@ func (s *receiver) count() (events, requests int) {
 // pages returns the address of each kind of page, about an event of a subscriber and a replay of it.
 func pages(e event.Event, replayID uuid.UUID) []string {
 	return []string{"/", "/?since=1h&verdict=accepted&chart=1", "/events/" + e.ID.String(), "/subscribers/" + url.PathEscape(e.BothelpUserID), "/replays?since=1h&endpoint=crm&mode=all",
-		"/replays", "/replays/" + replayID.String() + "?compare=1", "/endpoints", "/sources"}
+		"/replays", "/replays/" + replayID.String() + "?compare=1", "/endpoints", "/sources", "/?rejected=true"}
 }
 
 // replayOf creates a replay of the selected events and waits for its end.

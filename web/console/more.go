@@ -24,6 +24,7 @@ type further struct {
 	Columns int
 	Over    bool
 	Older   string // the address of older events, if the page is full
+	Wider   wider
 }
 
 func (v *visit) further(f filters, cursor string, reached time.Time, found, columns int) *further {
@@ -51,12 +52,12 @@ func showFurther(v *visit) error {
 	if err != nil {
 		return err
 	}
-	columns := v.columns()
+	columns := v.columns(f)
 	rows, err := v.rows(found.Events, columns)
 	if err != nil {
 		return err
 	}
-	next := &further{Over: true, Found: already + len(rows), Columns: len(columns) + 1}
+	next := &further{Over: true, Found: already + len(rows), Columns: len(columns) + 1, Wider: v.wider(f)}
 	switch {
 	case reached != nil:
 		next = v.further(f, found.Next, *reached, already+len(rows), len(columns)+1)
@@ -98,7 +99,7 @@ func showNewer(v *visit) error {
 		v.w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	rows, err := v.rows(events, v.columns())
+	rows, err := v.rows(events, v.columns(f))
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,8 @@ func (v *visit) requested() (f filters, want replay.Request, err error) {
 	o := event.ReplayOptions{Mode: event.Mode(query.Get("mode")), Order: event.Order(query.Get("order")), Retry: event.Retry(query.Get("retry"))}
 	numbers := numbers{values: query}
 	o.Rate, o.Pace = numbers.float("rate"), numbers.float("pace")
-	o.Concurrency, o.MaxAttempts = uint16(numbers.whole("concurrency", 16)), uint16(numbers.whole("max_attempts", 16))
+	o.Concurrency = uint16(numbers.whole("concurrency", 16))
+	o.MaxAttempts = uint16(numbers.whole("max_attempts", 16))
 	o.StopAfterFailures = uint32(numbers.whole("stop_after_failures", 32))
 	return f, replay.Request{Selection: f.Selection, To: targetIn(query), ReplayOptions: o}, numbers.err
 }

@@ -47,7 +47,7 @@ func (f *fixture) testTarget() {
 		}
 	}
 	if page = p.page("/replays?since=1h&endpoint=:url&url=" + url.QueryEscape("https://crm.example.org/x")); !strings.Contains(page, `value="https://crm.example.org/x"`) {
-		f.t.Error("a URL is not kept")
+		f.t.Error("the form does not show the URL again")
 	}
 }
 

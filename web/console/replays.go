@@ -117,7 +117,8 @@ func showReplay(v *visit) error {
 		return err
 	}
 	values := r.Selection.Values()
-	p.Chips, p.Selected = v.chips(filters{Values: values, Selection: r.Selection}, ""), link("/", values)
+	p.Chips = v.chips(filters{Values: values, Selection: r.Selection}, "")
+	p.Selected = link("/", values)
 	again := r.Selection.Values()
 	maps.Copy(again, optionValues(r.ReplayOptions))
 	again.Set("endpoint", r.Endpoint)

@@ -7,6 +7,6 @@ SELECT
     quantile(0.5)(duration_ms) AS "Median",
     quantile(0.95)(duration_ms) AS "p95"
 FROM attempts
-WHERE $__timeFilter(started_at)
+WHERE $__timeFilter(started_at) AND kind = 'delivery'
     AND (decodeURLComponent('${endpoints:percentencode}') = '*' OR has(chosen('${endpoints:percentencode}'), endpoint))
 HAVING count() > 0

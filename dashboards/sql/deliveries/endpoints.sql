@@ -33,7 +33,7 @@ FROM
     UNION ALL
     SELECT toString(endpoint), 0, 0, 0, toDateTime64(0, 6, 'UTC'), count(), quantile(0.95)(duration_ms), (0, '')
     FROM attempts
-    WHERE $__timeFilter(started_at)
+    WHERE $__timeFilter(started_at) AND kind = 'delivery'
         AND (decodeURLComponent('${endpoints:percentencode}') = '*' OR has(chosen('${endpoints:percentencode}'), endpoint))
     GROUP BY endpoint
     UNION ALL

@@ -11,7 +11,7 @@ SELECT
     countIf(outcome = 'no_connection') AS "no connection",
     countIf(outcome NOT IN ('delivered', 'bad_status', 'timeout', 'no_connection')) AS "other"
 FROM attempts
-WHERE $__timeFilter(started_at)
+WHERE $__timeFilter(started_at) AND kind = 'delivery'
     AND (decodeURLComponent('${endpoints:percentencode}') = '*' OR has(chosen('${endpoints:percentencode}'), endpoint))
 GROUP BY time
 ORDER BY time

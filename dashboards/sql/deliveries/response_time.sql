@@ -6,7 +6,7 @@ FROM
 (
     SELECT $__timeInterval(started_at) AS time, quantiles(0.5, 0.95, 0.99)(duration_ms) AS ms
     FROM attempts
-    WHERE $__timeFilter(started_at) AND outcome != 'unknown'
+    WHERE $__timeFilter(started_at) AND kind = 'delivery' AND outcome != 'unknown'
         AND (decodeURLComponent('${endpoints:percentencode}') = '*' OR has(chosen('${endpoints:percentencode}'), endpoint))
     GROUP BY time
 )

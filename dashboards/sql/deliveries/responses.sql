@@ -8,7 +8,7 @@ SELECT
     max(started_at) AS "Last",
     argMax(error, started_at) AS "Last error"
 FROM attempts
-WHERE $__timeFilter(started_at)
+WHERE $__timeFilter(started_at) AND kind = 'delivery'
     AND (decodeURLComponent('${endpoints:percentencode}') = '*' OR has(chosen('${endpoints:percentencode}'), endpoint))
 GROUP BY status_code, endpoint
 ORDER BY "Attempts" DESC

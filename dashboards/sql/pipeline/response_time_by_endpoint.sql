@@ -5,7 +5,7 @@ FROM
 (
     SELECT $__timeInterval(started_at) AS time, toString(endpoint) AS name, quantile(0.95)(duration_ms) AS ms
     FROM attempts
-    WHERE $__timeFilter(started_at) AND outcome != 'unknown'
+    WHERE $__timeFilter(started_at) AND kind = 'delivery' AND outcome != 'unknown'
     GROUP BY time, name
 )
 ORDER BY time, name

@@ -1,9 +1,11 @@
--- The slowest traces of the selected time: twenty requests, twenty inserts and twenty delivery attempts.
+-- The slowest traces of the selected time: twenty requests, twenty inserts, and twenty delivery attempts or
+-- external requests.
 SELECT
     Timestamp AS "Started",
-    multiIf(SpanName = 'deliver', 'delivery attempt', SpanName = 'drain insert', 'insert', 'request') AS "Operation",
+    multiIf(SpanName = 'deliver', 'delivery attempt', SpanName = 'forward', 'external request', SpanName = 'drain insert', 'insert', 'request') AS "Operation",
     multiIf(
         SpanName = 'deliver', concat(SpanAttributes['hooktape.endpoint'], ', attempt ', SpanAttributes['hooktape.attempt']),
+        SpanName = 'forward', SpanAttributes['hooktape.endpoint'],
         SpanName = 'drain insert', concat(SpanAttributes['hooktape.batch.rows'], ' requests'),
         concat(SpanAttributes['hooktape.source'],
             if(SpanAttributes['hooktape.step'] = '', '', concat(' / ', SpanAttributes['hooktape.step'])))) AS "Details",
@@ -14,7 +16,7 @@ SELECT
 FROM
 (
     SELECT * FROM otel_traces
-    WHERE $__timeFilter(Timestamp) AND SpanKind = 'Server' AND SpanName LIKE '% /hooks/%'
+    WHERE $__timeFilter(Timestamp) AND SpanKind = 'Server' AND SpanName LIKE '% /hooks/%' AND SpanAttributes['hooktape.endpoint'] = ''
     ORDER BY Duration DESC
     LIMIT 20
     UNION ALL
@@ -24,7 +26,7 @@ FROM
     LIMIT 20
     UNION ALL
     SELECT * FROM otel_traces
-    WHERE $__timeFilter(Timestamp) AND SpanName = 'deliver'
+    WHERE $__timeFilter(Timestamp) AND SpanName IN ('deliver', 'forward')
     ORDER BY Duration DESC
     LIMIT 20
 )

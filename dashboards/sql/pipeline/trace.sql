@@ -26,6 +26,7 @@ SELECT
     ServiceName AS serviceName,
     multiIf(
         SpanName = 'deliver', concat('deliver to ', SpanAttributes['hooktape.endpoint'], ', attempt ', SpanAttributes['hooktape.attempt']),
+        SpanName = 'forward', concat('forward to ', SpanAttributes['hooktape.endpoint']),
         SpanName = 'drain insert', concat('store ', SpanAttributes['hooktape.batch.rows'], ' requests'),
         SpanAttributes['hooktape.source'] != '', concat('receive ', SpanAttributes['hooktape.source'],
             if(SpanAttributes['hooktape.step'] = '', '', concat(' / ', SpanAttributes['hooktape.step']))),

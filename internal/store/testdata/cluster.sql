@@ -624,3 +624,20 @@ ALTER TABLE `hooktape`.`deliveries` ON CLUSTER `main`
     ADD COLUMN IF NOT EXISTS outcome LowCardinality(String) DEFAULT multiIf(attempts = 0, '', state IN ('delivered', 'unknown'), state, status_code != 0, 'bad_status', ''),
     ADD COLUMN IF NOT EXISTS answer String CODEC(ZSTD(1));
 
+-- 00057_saved_views.sql
+CREATE TABLE IF NOT EXISTS `hooktape`.`saved_views_local` ON CLUSTER `main`
+(
+    name     String,
+    query    String, -- filters, in the form of the API's query
+    deleted  Bool,
+    saved_by String,
+    saved_at DateTime64(6, 'UTC') DEFAULT now64(6),
+    version  UInt64
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/hooktape/saved_views', '{replica}', version)
+ORDER BY name
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+CREATE TABLE IF NOT EXISTS `hooktape`.`saved_views` ON CLUSTER `main` AS `hooktape`.`saved_views_local`
+ENGINE = Distributed('main', 'hooktape', 'saved_views_local', cityHash64(name));
+

@@ -60,7 +60,7 @@ func New(t testing.TB) *Browser {
 	t.Cleanup(func() { _ = chromedp.Cancel(ctx) })
 	b := &Browser{t: t, ctx: ctx}
 	chromedp.ListenTarget(ctx, b.note)
-	// Several tabs at once: each takes keys as if it were in front.
+	// Several tabs may be open: each handles keys as if it had the focus.
 	b.Run(network.Enable(), runtime.Enable(), page.Enable(), log.Enable(), emulation.SetFocusEmulationEnabled(true))
 	return b
 }
@@ -73,8 +73,8 @@ var shared struct {
 	stop  func()
 }
 
-// Hold keeps Chromium running between tests until stop is called, at the end of TestMain: starting it takes a second or
-// more. Hold itself starts nothing.
+// Hold keeps Chromium running between tests until stop is called, because starting it takes a second or more. TestMain
+// calls stop at the end. Hold itself does not start Chromium.
 func Hold() (stop func()) {
 	shared.Lock()
 	defer shared.Unlock()
@@ -82,7 +82,7 @@ func Hold() (stop func()) {
 	return release
 }
 
-// start returns the context of the running Chromium, after starting it if need be. A call of release must follow.
+// start returns the context of the running Chromium, which it starts if necessary. Every call needs a call of release.
 func start() (context.Context, error) {
 	shared.Lock()
 	defer shared.Unlock()
@@ -92,7 +92,7 @@ func start() (context.Context, error) {
 	}
 	path := find()
 	if path == "" {
-		return nil, errors.New("there is no Chromium, which this test needs: apt-get install chromium (or brew install --cask chromium)")
+		return nil, errors.New("this test needs Chromium: apt-get install chromium (or brew install --cask chromium)")
 	}
 	dir, err := os.MkdirTemp("", "chromium")
 	if err != nil {
@@ -115,7 +115,7 @@ func start() (context.Context, error) {
 	return ctx, nil
 }
 
-// release stops Chromium when nothing uses it any longer.
+// release stops Chromium when no test uses it.
 func release() {
 	shared.Lock()
 	defer shared.Unlock()
@@ -176,7 +176,7 @@ func (b *Browser) Elsewhere(base string) (list []string) {
 	return list
 }
 
-// Run takes actions, which must succeed in time.
+// Run executes actions, which must succeed in time.
 func (b *Browser) Run(actions ...chromedp.Action) {
 	b.t.Helper()
 	if err := b.try(patience, actions...); err != nil {
@@ -186,7 +186,7 @@ func (b *Browser) Run(actions ...chromedp.Action) {
 
 func (b *Browser) try(within time.Duration, actions ...chromedp.Action) error {
 	ctx, cancel := b.ctx, context.CancelFunc(func() {})
-	if chromedp.FromContext(b.ctx).Target != nil { // the tab lives no longer than the context of its first run
+	if chromedp.FromContext(b.ctx).Target != nil { // a tab ends with the context of its first run
 		ctx, cancel = context.WithTimeout(b.ctx, within)
 	}
 	defer cancel()
@@ -208,7 +208,7 @@ func (b *Browser) Open(url string) {
 	b.Run(chromedp.Navigate(url))
 }
 
-// Script evaluates a JavaScript expression, which the page's policy does not concern.
+// Script evaluates a JavaScript expression, regardless of the page's policy.
 func (b *Browser) Script(expression string, result any) {
 	b.t.Helper()
 	b.Run(chromedp.Evaluate(expression, result))
@@ -224,19 +224,19 @@ func (b *Browser) Await(expression string) time.Duration {
 	defer tick.Stop()
 	for {
 		var now bool
-		err := b.try(patience, chromedp.Evaluate("!!("+expression+")", &now)) // fails while one page makes way for the next
+		err := b.try(patience, chromedp.Evaluate("!!("+expression+")", &now)) // fails while another page loads
 		if err == nil && now {
 			return time.Since(begun)
 		}
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			b.t.Fatalf("waited in vain for %s: %v\n%s", expression, err, b.snapshot())
+			b.t.Fatalf("timeout while waiting for %s: %v\n%s", expression, err, b.snapshot())
 		}
 	}
 }
 
-// AwaitText waits until an element has a text in it.
+// AwaitText waits until an element contains a text.
 func (b *Browser) AwaitText(selector, text string) {
 	b.t.Helper()
 	b.Await(fmt.Sprintf("document.querySelector(%q)?.textContent.includes(%q)", selector, text))
@@ -249,26 +249,26 @@ func (b *Browser) Text(selector string) (text string) {
 	return text
 }
 
-// Press presses the key of a character, where the focus is, as a keyboard does: a page that takes the key for itself
-// keeps the character from being typed.
+// Press presses the key of a character where the focus is. As on a keyboard, the character is typed unless the page
+// handles the key.
 func (b *Browser) Press(key string) {
 	b.t.Helper()
 	b.Run(input.DispatchKeyEvent(input.KeyDown).WithKey(key).WithText(key), input.DispatchKeyEvent(input.KeyUp).WithKey(key))
 }
 
-// Click clicks the first element that a selector finds, and waits for the page that it may lead to.
+// Click clicks the first element that a selector finds, and waits for the page that it opens, if any.
 func (b *Browser) Click(selector string) {
 	b.t.Helper()
 	b.Run(chromedp.Click(selector, chromedp.ByQuery))
 }
 
-// Resize gives the window a size, in CSS pixels.
+// Resize sets the size of the window, in CSS pixels.
 func (b *Browser) Resize(width, height int64) {
 	b.t.Helper()
 	b.Run(chromedp.EmulateViewport(width, height))
 }
 
-// Dark chooses the dark colours, or the light ones.
+// Dark selects the dark colours, or the light ones.
 func (b *Browser) Dark(dark bool) {
 	b.t.Helper()
 	scheme := map[bool]string{true: "dark", false: "light"}[dark]

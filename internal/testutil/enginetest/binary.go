@@ -24,7 +24,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("HOOKTAPE_EMBEDDED_BIN"); path != "" {
 		return filepath.Abs(path)
 	}
-	// The same path every time: go build then finds its own work done, and nothing piles up.
+	// Always the same path, so that go build finds earlier results and no files accumulate.
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err

@@ -19,11 +19,11 @@ import (
 // ClusterName is the name of the cluster that Cluster starts.
 const ClusterName = "two"
 
-// HalfCluster is the name of another cluster of it, whose second server is down.
+// HalfCluster is the name of a cluster on the same engine whose second server is down.
 const HalfCluster = "half"
 
-// clusterPort is the port that the engine regards as its own, so it finds both shards within itself. Nothing listens
-// there or on the next port.
+// clusterPort is the port that the engine regards as its own, so it finds both shards within itself. Nothing listens on
+// this port or the next one.
 const clusterPort = 9
 
 // clusterDatabases is the number of databases of a cluster.
@@ -35,7 +35,7 @@ const clusterDatabases = 100
 // rows of a table that a row policy with the number of the shard selects. For these policies, shardedBy has the
 // sharding key of each local table.
 //
-// A proxy removes what the engine lacks from the statements: ON CLUSTER, and Replicated before the name of an engine.
+// A proxy removes unsupported parts of statements: ON CLUSTER, and Replicated before the name of an engine.
 // Partitions are split by shard too, because each shard deduplicates inserts separately.
 func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
 	t.Helper()
@@ -53,11 +53,11 @@ func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
 		adapt(r.Out, shardedBy)
 	}})
 	t.Cleanup(front.Close)
-	// Over the network it could not reach itself.
+	// The engine could not reach itself over the network.
 	return dsn(strings.TrimPrefix(front.URL, "http://"), "") + "cluster_%d?prefer_localhost_replica=1"
 }
 
-// policies make two shards of the tables of all databases. Of the server's own parts the second shard has none.
+// policies creates two shards of the tables of all databases. The server's own tables are on the first shard only.
 func policies(shardedBy map[string]string) string {
 	var tables, databases strings.Builder
 	for table, column := range shardedBy {
@@ -70,7 +70,7 @@ func policies(shardedBy map[string]string) string {
 		`<system><parts><filter>shardNum() != 2</filter></parts></system></databases></default></users></clickhouse>`
 }
 
-// configure writes a file beside the engine's own configuration.
+// configure writes a file into the folder of the engine's configuration.
 func (e *Engine) configure(of, text string) {
 	e.t.Helper()
 	dir := filepath.Join(e.args[1], "hooktape-"+of+".d")
@@ -82,7 +82,7 @@ func (e *Engine) configure(of, text string) {
 	}
 }
 
-// shardOf is the index of the shard that a Distributed table puts a row on.
+// shardOf returns the SQL expression for the shard of a row.
 func shardOf(key string) string { return "cityHash64(" + key + ") % 2" }
 
 var (
@@ -94,14 +94,14 @@ var (
 	itsMonth    = regexp.MustCompile(`partition = '(\d{6})'`)
 )
 
-// adapt removes what the engine lacks from a statement.
+// adapt removes the unsupported parts of a statement.
 func adapt(r *http.Request, shardedBy map[string]string) {
 	if r.URL.Query().Has("query") || r.Body == nil { // the data of an insert
 		return
 	}
 	text, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // the engine will miss the rest
+		return // the engine reports the incomplete statement
 	}
 	statement := replicated.ReplaceAllString(onCluster.ReplaceAllString(string(text), ""), "$1")
 	statement = strings.Replace(statement, "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_dedup", "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_dedup", 1)

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// clusterVariable is the format of the data source names of a cluster's databases, for tests that run once more.
+// clusterVariable has the format of the data source names of a cluster's databases in a process that OnCluster runs.
 const clusterVariable = "HOOKTAPE_TEST_CLUSTER"
 
-// taken counts the databases that this process has taken.
+// taken counts the databases that this process has used.
 var taken atomic.Int64
 
 // IsOnCluster reports whether OnCluster runs this process.
 func IsOnCluster() bool { return os.Getenv(clusterVariable) != "" }
 
-// ClusterDSN is the data source name of a new database of the cluster that OnCluster runs this process on; "" in any
-// other process.
+// ClusterDSN returns the data source name of a new database of the cluster that OnCluster runs this process on, or ""
+// in any other process.
 func ClusterDSN() string {
 	format := os.Getenv(clusterVariable)
 	if format == "" {
@@ -36,16 +36,16 @@ func ClusterDSN() string {
 // Whole reports whether all tests should run on a cluster (`make cluster`), not only the fast ones.
 func Whole() bool { return os.Getenv("HOOKTAPE_TEST_WHOLE") != "" }
 
-// OnCluster runs tests of this binary, selected by flags of go test (-test.run …), once more in a process whose
-// ClusterDSN names databases of a Cluster. At least atLeast tests must pass, including subtests, and none fail.
+// OnCluster runs tests of this binary, selected by flags of go test (-test.run …), in another process whose ClusterDSN
+// names databases of a Cluster. At least atLeast tests, including subtests, must pass, and none may fail.
 func OnCluster(t *testing.T, shardedBy map[string]string, atLeast int, flags ...string) {
 	t.Helper()
 	if IsOnCluster() {
-		t.Fatal("the tests that run once more run themselves once more")
+		t.Fatal("OnCluster was called in a process of OnCluster")
 	}
 	tests := exec.Command(os.Args[0], append(flags, "-test.v", "-test.timeout", "9m")...)
 	tests.Env = append(os.Environ(), clusterVariable+"="+Cluster(t, shardedBy))
-	tests.WaitDelay = 10 * time.Second // for processes that a killed test has left
+	tests.WaitDelay = 10 * time.Second // for leftover processes of a killed test
 	out, err := tests.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v:\n%s", err, noise.ReplaceAllString(string(out), ""))
@@ -57,5 +57,5 @@ func OnCluster(t *testing.T, shardedBy map[string]string, atLeast int, flags ...
 
 var passes = regexp.MustCompile(`(?m)^ *--- PASS: `)
 
-// noise is what go test says of tests that pass.
+// noise matches go test's output about passed tests.
 var noise = regexp.MustCompile(`(?m)^\s*(=== .*|--- PASS.*)\n`)

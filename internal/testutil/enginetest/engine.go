@@ -18,7 +18,7 @@ import (
 // startPatience is the timeout of an engine's start. A loaded machine needs some seconds.
 const startPatience = time.Minute
 
-// Engine is a running embedded-clickhouse with a data directory of its own.
+// Engine is a running embedded-clickhouse with its own data directory.
 type Engine struct {
 	t     testing.TB
 	child *child
@@ -31,14 +31,14 @@ func Start(t testing.TB) *Engine {
 	return prepare(t, t.TempDir()).begin()
 }
 
-// StartIn is Start over a directory that the test has.
+// StartIn is Start with an existing data directory.
 func StartIn(t testing.TB, dir string) *Engine {
 	t.Helper()
 	return prepare(t, dir).begin()
 }
 
-// StartServer is Start for tests of the rights that a server's users are to have: nothing but these confines
-// statements. The embedded engine's own checks are off.
+// StartServer is Start for tests of the rights of a server's users. The embedded engine's own checks are off, so that
+// only these rights restrict statements.
 func StartServer(t testing.TB) *Engine {
 	t.Helper()
 	e := prepare(t, t.TempDir(), "--unjudged")
@@ -48,7 +48,7 @@ func StartServer(t testing.TB) *Engine {
 
 func prepare(t testing.TB, dir string, args ...string) *Engine {
 	t.Helper()
-	addr, err := testutil.FreeAddr() // the next start takes it again
+	addr, err := testutil.FreeAddr() // the next start uses the same address
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,10 +67,11 @@ func (e *Engine) begin() *Engine {
 	return e
 }
 
-// DSN is the data source name of a database, which need not exist.
+// DSN returns the data source name of a database, which need not exist.
 func (e *Engine) DSN(database string) string { return dsn(e.child.address, database) }
 
-// Dir is the data directory. ClickHouse reads hooktape-users.d/*.xml in it at each start, beside its own users.
+// Dir returns the data directory. At each start ClickHouse reads hooktape-users.d/*.xml in it, in addition to its own
+// users.
 func (e *Engine) Dir() string { return e.args[1] }
 
 // Kill ends the process with SIGKILL, as the kernel's out-of-memory killer does.
@@ -88,7 +89,7 @@ func (e *Engine) ExitStatus() int {
 	return e.child.cmd.ProcessState.ExitCode()
 }
 
-// Stop ends the process in order.
+// Stop ends the process with a normal shutdown.
 func (e *Engine) Stop() {
 	e.t.Helper()
 	if err := e.child.stop(); err != nil {
@@ -96,7 +97,7 @@ func (e *Engine) Stop() {
 	}
 }
 
-// Restart starts the engine again after it has ended, over the same data and on the same port.
+// Restart starts the engine again after its end, with the same data and port.
 func (e *Engine) Restart() {
 	e.t.Helper()
 	e.start()
@@ -115,16 +116,16 @@ func dsn(address, database string) string {
 	return (&url.URL{Scheme: "http", User: url.UserPassword("default", Password), Host: address, Path: "/" + database}).String()
 }
 
-// Password is that of the user "default" of the engines of tests, ReaderPassword that of the user "reader".
+// Password is the password of the user "default" of tests' engines, ReaderPassword that of the user "reader".
 const (
 	Password       = "password-of-tests"
 	ReaderPassword = "reader-password-of-tests"
 )
 
-// databases are those that tests may use.
+// databases are the databases that tests may use.
 const databases = "default,test_*,cluster_*,hooktape*,plain,of-its own*"
 
-// child is one process of embedded-clickhouse.
+// child is a process of embedded-clickhouse.
 type child struct {
 	cmd     *exec.Cmd
 	stdin   io.Closer
@@ -132,17 +133,17 @@ type child struct {
 	address string
 }
 
-// startChild returns when the engine answers. The child holds the other end of its standard input, so that it stops
-// when this process ends, however that happens.
+// startChild starts a process and returns when the engine answers. The child reads a pipe from this process as its
+// standard input, so that it stops when this process ends in any way.
 func startChild(args []string) (*child, error) {
 	path, err := binary()
 	if err != nil {
 		return nil, err
 	}
 	c := &child{cmd: exec.Command(path, append([]string{"serve", "--exit-with-stdin", "--databases", databases}, args...)...)}
-	// An environment meant for the product must not reach the engine of a test.
+	// The product's settings in the environment are not meant for the engine of a test.
 	c.cmd.Env = append(os.Environ(), "HOOKTAPE_EMBEDDED_PASSWORD="+Password, "HOOKTAPE_EMBEDDED_READER_PASSWORD="+ReaderPassword)
-	// A file, because a buffer needs a goroutine, which goleak would find in whoever tests with us.
+	// A file, because a buffer needs a goroutine, which goleak would report in the tests.
 	if c.stderr, err = os.CreateTemp("", "embedded-clickhouse-stderr-"); err != nil {
 		return nil, err
 	}
@@ -163,25 +164,25 @@ func startChild(args []string) (*child, error) {
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		c.cmd.Wait()
-		return nil, fmt.Errorf("embedded-clickhouse does not start; has make engine been run?\n%s", c.messages())
+		return nil, fmt.Errorf("embedded-clickhouse does not start; run make engine first\n%s", c.messages())
 	}
 	c.address = strings.TrimSpace(strings.TrimPrefix(line, "listening on http://"))
 	return c, nil
 }
 
-// messages is the standard error output of the process.
+// messages returns the standard error output of the process.
 func (c *child) messages() string {
 	text, _ := io.ReadAll(io.NewSectionReader(c.stderr, 0, 1<<20))
 	return string(text)
 }
 
-// kill ends the process without its help. Killing a dead one is fine.
+// kill ends the process with SIGKILL. It may be dead already.
 func (c *child) kill() {
 	c.cmd.Process.Kill()
 	c.cmd.Wait()
 }
 
-// stop ends the process in order.
+// stop ends the process with a normal shutdown.
 func (c *child) stop() error {
 	if c.cmd.ProcessState != nil {
 		return nil

@@ -140,7 +140,7 @@ func TestInsertCutShort(t *testing.T) {
 	engine.Kill()
 	parts, err := filepath.Glob(filepath.Join(engine.Dir(), "store", "*", "*", "0_3_3_0"))
 	if err != nil || len(parts) != 1 {
-		t.Fatalf("%v, %v", parts, err)
+		t.Fatalf("got the parts %v, %v; want one", parts, err)
 	}
 	// The state before the engine renames the part.
 	if err := os.Rename(parts[0], filepath.Join(filepath.Dir(parts[0]), "tmp_insert_0_3_3_0")); err != nil {

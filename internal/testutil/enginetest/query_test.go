@@ -78,8 +78,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestErrorInTheMidst verifies the error of a query that fails after some blocks were sent.
-func TestErrorInTheMidst(t *testing.T) {
+// TestErrorInTheMiddle verifies the error of a query that fails after some blocks were sent.
+func TestErrorInTheMiddle(t *testing.T) {
 	for _, method := range []clickhouse.CompressionMethod{clickhouse.CompressionNone, clickhouse.CompressionLZ4,
 		clickhouse.CompressionGZIP} {
 		t.Run(method.String(), func(t *testing.T) {

@@ -13,11 +13,11 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// kept holds on to the shared engine: were its standard input collected as garbage, it would end.
+// kept references the shared engine: if its standard input were garbage collected, the engine would stop.
 var kept *child
 
-// shared is the engine that all tests of a binary share, or the real server. Nothing stops the engine: its standard
-// input ends with this process, and then it removes its data and goes.
+// shared is the engine that all tests of a binary share, or the real server. Nothing stops the engine explicitly: when
+// this process ends, its standard input ends, and it removes its data and exits.
 var shared = sync.OnceValues(func() (server string, err error) {
 	if dsn := os.Getenv("HOOKTAPE_TEST_CLICKHOUSE_DSN"); dsn != "" {
 		return dsn, nil
@@ -28,7 +28,7 @@ var shared = sync.OnceValues(func() (server string, err error) {
 	return dsn(kept.address, "default"), nil
 })
 
-// DSN returns the data source name of a database that was created for the test and is dropped after it.
+// DSN returns the data source name of a database that is created for the test and dropped after it.
 func DSN(t testing.TB) string {
 	t.Helper()
 	server, err := shared()
@@ -46,7 +46,7 @@ func DSN(t testing.TB) string {
 	return u.String()
 }
 
-// Connect returns a connection of the test's own to a database, which is closed when the test ends.
+// Connect returns a new connection to a database, which is closed when the test ends.
 func Connect(t testing.TB, dsn string) driver.Conn {
 	t.Helper()
 	conn, err := connect(dsn)

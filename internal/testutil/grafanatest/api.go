@@ -166,14 +166,14 @@ func (s *Server) dataSourceHealth(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]any{"status": "OK", "message": "Data source is working"})
 }
 
-// Password is the password of a data source.
+// Password returns the password of a data source.
 func (s *Server) Password(uid string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.passwords[uid]
 }
 
-// Provisioned makes a dashboard one that comes from a file, or a data source one that is read-only.
+// Provisioned marks a dashboard as provisioned from a file, or a data source as read-only.
 func (s *Server) Provisioned(uid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

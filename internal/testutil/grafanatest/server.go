@@ -20,12 +20,12 @@ type Server struct {
 
 	Version string // "": hidden, as Grafana can be configured
 	Plugins []string
-	Down    bool // the database is away: 503
-	// Unhealthy is what data sources say of themselves when asked how they are.
+	Down    bool // the database is down: status 503
+	// Unhealthy is the message of data sources' health checks.
 	Unhealthy string
-	// Refuse answers before all else with this status, when it is not 0.
+	// Refuse is the status of all answers, unless it is 0.
 	Refuse int
-	// OnWrite is called before a write is carried out.
+	// OnWrite is called before each write.
 	OnWrite func(r *http.Request)
 
 	mu          sync.Mutex
@@ -43,7 +43,7 @@ type board struct {
 	provisioned bool
 }
 
-// New starts a Grafana 11 with the ClickHouse plugin, which ends with the test.
+// New starts a Grafana 11 with the ClickHouse plugin. It stops when the test ends.
 func New(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{Version: "11.2.0", Plugins: []string{"grafana-clickhouse-datasource"}, folders: map[string]map[string]any{},
@@ -69,14 +69,14 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
-// Writes is how many requests have changed something.
+// Writes returns the number of requests that have changed something.
 func (s *Server) Writes() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.writes
 }
 
-// signedIn lets those with a token in.
+// signedIn rejects requests without a known token.
 func (s *Server) signedIn(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		token := r.Header.Get("Authorization")
@@ -97,7 +97,7 @@ func (s *Server) signedIn(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// admin lets those in that may change things.
+// admin rejects requests without the right to change things.
 func (s *Server) admin(next http.HandlerFunc) http.HandlerFunc {
 	return s.signedIn(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+AdminToken {
@@ -111,7 +111,7 @@ func (s *Server) admin(next http.HandlerFunc) http.HandlerFunc {
 	})
 }
 
-// say is an answer of Grafana's that only has a message.
+// say writes an answer of Grafana that only has a message.
 func say(w http.ResponseWriter, status int, message string) {
 	answer(w, status, map[string]any{"message": message})
 }
@@ -119,7 +119,7 @@ func say(w http.ResponseWriter, status int, message string) {
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // who asked is gone
+	_ = json.NewEncoder(w).Encode(body) // fails only if the client has disconnected
 }
 
 func body(w http.ResponseWriter, r *http.Request) (m map[string]any, ok bool) {

@@ -1,4 +1,4 @@
-// Package storetest gives tests databases that have all of hooktape's tables.
+// Package storetest provides databases with all of hooktape's tables to tests.
 package storetest
 
 import (
@@ -12,16 +12,16 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// DSN returns the data source name of a database that was created for the test and is dropped after it. It has all
-// tables and no rows. The migrations run once in a process: DSN copies the tables that they created, which takes a
-// third of the time.
+// DSN returns the data source name of a database that is created for the test and dropped after it, with all tables and
+// no rows. The migrations run once per process: DSN copies the tables that they created, which takes a third of the
+// time.
 func DSN(t testing.TB) string {
 	t.Helper()
 	return create(t, "")
 }
 
-// Open opens a database such as DSN's, and returns its data source name too. In tests that run once more on a cluster
-// (enginetest.OnCluster) it is one of the cluster.
+// Open opens a database like DSN's and also returns its data source name. In tests that enginetest.OnCluster runs, the
+// database is on the cluster.
 func Open(t testing.TB) (s *store.Store, dsn string) {
 	t.Helper()
 	cluster := ""
@@ -32,7 +32,7 @@ func Open(t testing.TB) (s *store.Store, dsn string) {
 	return open(t, dsn, cluster), dsn
 }
 
-// Migrate creates the tables in a database of an engine of the test's own.
+// Migrate creates the tables in a database of a test's own engine.
 func Migrate(t testing.TB, dsn string) {
 	t.Helper()
 	migrate(t, open(t, dsn, ""))
@@ -74,7 +74,8 @@ func template(t testing.TB, cluster string) (statements []string) {
 	if err := enginetest.Connect(t, dsn).QueryRow(context.Background(), query).Scan(&database, &versions, &tables); err != nil {
 		t.Fatal(err)
 	}
-	// Without the name of the database the statements are the same for every test, and the engine judges each once.
+	// Without the name of the database the statements are the same for every test, so the engine checks each of them
+	// once.
 	nameless := strings.NewReplacer(database+".", "", "'"+database+"'", "currentDatabase()")
 	for _, table := range tables {
 		statements = append(statements, nameless.Replace(table))

@@ -68,6 +68,7 @@ function settle(most) {
   rows.slice(500).forEach(r => r.remove())
   if (rows.length > 500 || fresh && fresh >= most) $('#much').hidden = false
   settle.known = new Set(rows.map(r => r.id))
+  countSelected()
   if (fresh) $('#news').textContent = fresh === 1 ? '1 new event' : fresh + ' new events'
 }
 if (tail && tail.id === 'rows') settle.known = new Set($$('tr', tail).map(r => r.id))
@@ -102,10 +103,19 @@ document.addEventListener('click', async e => {
     copy.textContent = 'Copied'
     setTimeout(() => { copy.textContent = 'Copy' }, 1500)
   }
-  if (e.target.id === 'all') $$('input[name=id]').forEach(b => { b.checked = e.target.checked })
+  if (e.target.id === 'all') $$('input[name=id]:enabled').forEach(b => { b.checked = e.target.checked }), countSelected()
   if (e.target.closest('#keys')) $('#help').showModal()
   $$('details.menu[open]').forEach(m => { if (!m.contains(e.target)) m.open = false })
 })
+
+// The bar of selected events has their number.
+function countSelected() {
+  const count = $('#count'), n = $$('#rows input:checked').length
+  if (count) count.textContent = n + ' selected', count.hidden = !n
+}
+document.addEventListener('change', countSelected)
+document.addEventListener('reset', () => setTimeout(() => { if ($('#all')) $('#all').checked = false; countSelected() }))
+countSelected()
 
 // Keyboard shortcuts, outside of fields.
 const places = { e: '/', r: '/replays', d: '/endpoints', s: '/sources' }

@@ -163,7 +163,7 @@ func TestFetchTwiceAtOnce(t *testing.T) {
 		wg.Go(func() {
 			var out bytes.Buffer
 			if err := Run(t.Context(), Options{Out: &out}); err != nil {
-				t.Errorf("%v: %s", err, out.String())
+				t.Errorf("concurrent run: %v: %s", err, out.String())
 			}
 		})
 	}

@@ -93,7 +93,8 @@ func query(sql string) string {
 
 // writeConfig writes both files into the data directory and returns the path of the first.
 func writeConfig(dir string, databases []string) (string, error) {
-	users, server := filepath.Join(dir, "hooktape-users.xml"), filepath.Join(dir, "hooktape-config.xml")
+	users := filepath.Join(dir, "hooktape-users.xml")
+	server := filepath.Join(dir, "hooktape-config.xml")
 	var escaped strings.Builder
 	if err := xml.EscapeText(&escaped, []byte(users)); err != nil {
 		return "", err

@@ -167,11 +167,15 @@ func newParams(m map[string]string) *params {
 	var names, values []unsafe.Pointer
 	var nameLens, valueLens []uintptr
 	for name, value := range m {
-		names, nameLens = append(names, p.pin(name)), append(nameLens, uintptr(len(name)))
-		values, valueLens = append(values, p.pin(value)), append(valueLens, uintptr(len(value)))
+		names = append(names, p.pin(name))
+		nameLens = append(nameLens, uintptr(len(name)))
+		values = append(values, p.pin(value))
+		valueLens = append(valueLens, uintptr(len(value)))
 	}
-	p.names, p.nameLens = unsafe.Pointer(&names[0]), unsafe.Pointer(&nameLens[0])
-	p.values, p.valueLens = unsafe.Pointer(&values[0]), unsafe.Pointer(&valueLens[0])
+	p.names = unsafe.Pointer(&names[0])
+	p.nameLens = unsafe.Pointer(&nameLens[0])
+	p.values = unsafe.Pointer(&values[0])
+	p.valueLens = unsafe.Pointer(&valueLens[0])
 	for _, array := range []unsafe.Pointer{p.names, p.nameLens, p.values, p.valueLens} {
 		p.pinner.Pin(array)
 	}

@@ -1,0 +1,20 @@
+-- The time that bots waited for the answer, over time: median, p95 and p99 in milliseconds.
+WITH
+    v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
+SELECT time, ms[1] AS "Median", ms[2] AS "p95", ms[3] AS "p99"
+FROM
+(
+    SELECT $__timeInterval(started_at) AS time, quantiles(0.5, 0.95, 0.99)(duration_ms + overhead_ms) AS ms
+    FROM attempts
+    WHERE $__timeFilter(started_at) AND kind = 'forward'
+        AND (decodeURLComponent('${sources:percentencode}') = '*' OR event_id IN
+        (
+            SELECT id
+            FROM events
+            WHERE received_at >= $__fromTime - INTERVAL 1 HOUR AND received_at <= $__toTime
+                AND has(chosen('${sources:percentencode}'), source)
+        ))
+        AND outcome != 'unknown'
+    GROUP BY time
+)
+ORDER BY time

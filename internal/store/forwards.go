@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+)
+
+// Forward is what became of an event for whose answer a bot waited.
+type Forward struct {
+	EventID     uuid.UUID
+	Fallback    event.Fallback
+	MissingKeys []string
+}
+
+// forwardSpan is far longer than the time from the receipt of an event to the attempt to forward it.
+const forwardSpan = time.Hour
+
+// Forwards returns what became of those events for whose answer a bot waited. All events were received between two
+// times, both included.
+func (s *Store) Forwards(ctx context.Context, ids []uuid.UUID, from, to time.Time) ([]Forward, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	where := &conditions{}
+	where.require(where.forwarded(&from, &to))
+	where.add("event_id IN {}", "Array(UUID)", uuidStrings(ids))
+	return collect(ctx, s.conn, "read external requests",
+		"SELECT event_id, fallback, missing_keys FROM attempts WHERE "+where.String(), where.args,
+		func(rows driver.Rows, f *Forward) error {
+			return rows.Scan(&f.EventID, (*string)(&f.Fallback), &f.MissingKeys)
+		})
+}
+
+// forwarded returns a condition over the table attempts: those for which a bot waited, of events that were received
+// between two times, both included; nil is no limit.
+func (c *conditions) forwarded(from, to *time.Time) string {
+	term := "kind = 'forward'"
+	if from != nil {
+		term += " AND started_at >= " + c.bind("DateTime64(6,'UTC')", micros(from.Add(-forwardSpan)))
+	}
+	if to != nil {
+		term += " AND started_at <= " + c.bind("DateTime64(6,'UTC')", micros(to.Add(forwardSpan)))
+	}
+	return term
+}
+
+// addForwarded requires that a bot waited for the answer to an event, and that the attempt has one of the values, which
+// the term compares.
+func (c *conditions) addForwarded(sel event.Selection, term string, values []string) {
+	from, to := bounds(sel)
+	c.add("id IN (SELECT event_id FROM attempts WHERE "+c.forwarded(from, to)+" AND "+term+")", "Array(String)", values)
+}
