@@ -43,7 +43,7 @@ var layers = map[string][]string{
 		"internal/setting", "internal/spool", "internal/store", "cmd/embedded-clickhouse/embedded"},
 	"internal/doctor": {"internal/config", "internal/server", "dashboards", "replay", "internal/certificate", "internal/event", "internal/outbound", "internal/redact", "internal/spool",
 		"internal/store"},
-	"web": {"replay", "internal/bothelp", "internal/event", "internal/outbound", "internal/spool", "internal/store", "internal/chars", "internal/httpserver", "internal/redact",
+	"web": {"replay", "dashboards", "internal/bothelp", "internal/event", "internal/outbound", "internal/spool", "internal/store", "internal/chars", "internal/httpserver", "internal/redact",
 		"internal/setting"},
 }
 

@@ -51,9 +51,9 @@ func conversion() *dashboard.DashboardBuilder {
 		WithPanel(rows(about{sql: "conversion/utm", title: "Leads by UTM tags", width: 24, height: 12,
 			text:  "Leads by the UTM tags of their first tagged visit in this time, or of the last one if the attribution above is last touch. A visit is tagged if it has a source, medium or campaign. The median time is from the first visit to the first goal to the first visit to the last. Click a value to see its leads only.",
 			empty: "No leads in this time"}).
-			OverrideByName("UTM source", []dashboard.DynamicConfigValue{only("utm_source", "source_key")}).
-			OverrideByName("UTM medium", []dashboard.DynamicConfigValue{only("utm_medium", "medium_key")}).
-			OverrideByName("UTM campaign", []dashboard.DynamicConfigValue{only("utm_campaign", "campaign_key")}).
+			OverrideByName("UTM source", []dashboard.DynamicConfigValue{only("utm_source", "utm_source_key")}).
+			OverrideByName("UTM medium", []dashboard.DynamicConfigValue{only("utm_medium", "utm_medium_key")}).
+			OverrideByName("UTM campaign", []dashboard.DynamicConfigValue{only("utm_campaign", "utm_campaign_key")}).
 			OverrideByName("Leads", barCell(neutral)).
 			OverrideByName("With a contact", barCell(second)).
 			OverrideByName("Converted", barCell(good)).
@@ -65,14 +65,16 @@ func conversion() *dashboard.DashboardBuilder {
 			empty: "No leads in this time"}).
 			OverrideByName("Leads", barCell(neutral)).
 			OverrideByName("Converted", barCell(good)).
-			OverrideByName("Conversion rate", percent)).
+			OverrideByName("Conversion rate", percent).
+			OverrideByRegexp(".*_key", hidden)).
 		WithPanel(rows(about{sql: "conversion/channels", title: "Messengers", width: 12, height: 9,
 			text:  "Leads by the messenger of their first visit.",
 			empty: "No leads in this time"}).
 			OverrideByName("Leads", barCell(neutral)).
 			OverrideByName("With a contact", barCell(second)).
 			OverrideByName("Converted", barCell(good)).
-			OverrideByName("Conversion rate", percent)).
+			OverrideByName("Conversion rate", percent).
+			OverrideByRegexp(".*_key", hidden)).
 		WithPanel(rows(about{sql: "conversion/cohorts", title: "Weekly cohorts", width: 12, height: 9,
 			text:  "Leads by the week (from Monday) of their first visit to the first goal, how many have converted since, and the median time to conversion. The time range may cut the first and the last week.",
 			empty: "No leads in this time"}).

@@ -45,11 +45,11 @@ var files embed.FS
 
 // query reads sql/name.sql.
 func query(name string, format Format) Query {
-	text, err := files.ReadFile("sql/" + name + ".sql")
+	text, err := SQL(name)
 	if err != nil {
 		panic(err) // a name in this package's code has no file
 	}
-	q := Query{RefID: "A", Datasource: &source, EditorType: "sql", RawSQL: strings.TrimSpace(string(text)), Format: format,
+	q := Query{RefID: "A", Datasource: &source, EditorType: "sql", RawSQL: text, Format: format,
 		SelectedFormat: format, PluginVersion: "4.0.0"}
 	if format == Trace {
 		q.BuilderOptions = new(struct{})

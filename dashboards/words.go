@@ -37,7 +37,7 @@ var (
 		{"adhoc", "replays only", quiet},
 	}
 	replayWords = []word{
-		{"running", "running", neutral}, {"paused", "paused", doubt}, {"done", "done", good},
+		{"running", "running", neutral}, {"paused", "paused", doubt}, {"completed", "completed", good}, {"completed_with_failures", "completed with failures", bad},
 		{"cancelled", "cancelled", quiet},
 	}
 	fallbackWords = []word{

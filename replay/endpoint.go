@@ -58,7 +58,10 @@ func adHoc(url string, allowPrivate bool) Endpoint {
 }
 
 // isAdHoc reports whether the endpoint is not of the configuration.
-func (e *Endpoint) isAdHoc() bool { return strings.Contains(e.Name, "://") }
+func (e *Endpoint) isAdHoc() bool { return isAdHoc(e.Name) }
+
+// isAdHoc reports whether an endpoint's name is that of a URL.
+func isAdHoc(name string) bool { return strings.Contains(name, "://") }
 
 // toPublic returns the endpoint for a replay whose maker may not use replay.allow_private. A configured endpoint stays
 // unchanged.

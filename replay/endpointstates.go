@@ -116,7 +116,7 @@ func atMost(positions, limits map[string]uint64) map[string]uint64 {
 }
 
 // update writes the states that have changed, at most every stateInterval. targets and pollers are those of configured
-// endpoints.
+// endpoints, and of those of running replays to a URL.
 func (s *endpointStates) update(
 	ctx context.Context, endpoints []Endpoint, target func(Endpoint) *target, poller func(Endpoint) *poller,
 ) error {
@@ -130,10 +130,11 @@ func (s *endpointStates) update(
 	configured := map[string]bool{}
 	for _, e := range endpoints {
 		configured[e.Name] = true
-		now := event.EndpointState{Endpoint: e.Name, URL: e.StoredURL(), State: outbound.StateActive}
+		now := event.EndpointState{State: outbound.StateActive}
 		if t := target(e); t != nil {
-			now.State, now.Reason, now.Failures, now.NextProbe = t.Snapshot()
+			now = t.Snapshot()
 		}
+		now.Endpoint, now.URL = e.Name, e.StoredURL()
 		last := s.latest[e.Name]
 		if p := poller(e); p != nil {
 			copyPosition(&now, p.snapshot())

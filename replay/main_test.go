@@ -221,7 +221,13 @@ const atLeast = 2 * time.Minute
 // awaitDone waits for the end of a replay.
 func awaitDone(t *testing.T, db *store.Store, id uuid.UUID, patience time.Duration) {
 	t.Helper()
-	awaitState(t, db, id, event.ReplayDone, patience)
+	testutil.Eventually(t, patience, func() error {
+		r, err := db.Replay(context.Background(), id)
+		if err == nil && r.State != event.ReplayCompleted && r.State != event.ReplayFailures {
+			err = fmt.Errorf("the replay is %s: %v", r.State, r.Counts)
+		}
+		return err
+	})
 }
 
 func awaitState(t *testing.T, db *store.Store, id uuid.UUID, state event.ReplayState, patience time.Duration) (r event.Replay) {

@@ -309,10 +309,12 @@ func (q *readyQueue) cut(c *chain) {
 // retrying returns the number of deliveries that wait for a retry, or for their turn to make it.
 func (q *readyQueue) retrying() int { return len(q.retries) + len(q.ready[fromRetries]) }
 
-// retryAll makes every retry due.
-func (q *readyQueue) retryAll(now time.Time) {
+// retry makes those retries due that it should.
+func (q *readyQueue) retry(now time.Time, should func(event.Delivery) bool) {
 	for _, it := range q.retries {
-		it.NextAt = now
+		if should(it.Delivery) {
+			it.NextAt = now
+		}
 	}
 	heap.Init(&q.retries)
 }

@@ -94,9 +94,12 @@ func (rs *replays) finish(ctx context.Context, r event.Replay) (err error) {
 		delete(rs.done, r.ID)
 		return nil
 	}
-	rs.logger.Info("replay is done", "replay_id", r.ID.String(),
+	rs.logger.Info("replay is completed", "replay_id", r.ID.String(),
 		"delivered", r.Counts[event.Delivered], "failed", r.Counts[event.Failed])
-	r.State, r.Reason = event.ReplayDone, ""
+	r.State, r.Reason = event.ReplayCompleted, ""
+	if r.Counts[event.Failed] > 0 {
+		r.State = event.ReplayFailures
+	}
 	return rs.write(ctx, r)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -187,7 +188,10 @@ func (r *Runner) reconcile(ctx context.Context) error {
 	if err := r.reconcileWorkers(ctx, r.wanted(endpoints, running)); err != nil {
 		return err
 	}
-	return r.states.update(ctx, endpoints, r.targetOf, r.pollerOf)
+	if err := r.retryNow(ctx); err != nil {
+		return err
+	}
+	return r.states.update(ctx, r.withAdHoc(endpoints), r.targetOf, r.pollerOf)
 }
 
 // updateTargets makes targets of the configured endpoints, drops those that nothing needs, and pauses and resumes as
@@ -340,8 +344,48 @@ func (r *Runner) workerEnded(w *worker) {
 	}
 }
 
-// targetOf returns the target of a configured endpoint; nil if none.
-func (r *Runner) targetOf(e Endpoint) *target { return r.targets.byKey[e.Name] }
+// retryNow carries out new commands to try deliveries now.
+func (r *Runner) retryNow(ctx context.Context) error {
+	commands, err := r.store.RetryCommands(ctx, time.Now().Add(-retryMemory))
+	if err != nil {
+		return fmt.Errorf("read commands: %w", err)
+	}
+	for _, w := range r.workers {
+		target := w.config.queue.Endpoint
+		if w.config.isReplay() {
+			target = w.config.queue.ReplayID.String()
+		}
+		for _, c := range commands {
+			if c.Target == target && c.Number > w.lastRetry {
+				w.lastRetry = c.Number
+				if time.Since(c.At) < leaseTime { // not one that an earlier worker has carried out
+					w.sender.ProbeNow(time.Now())
+				}
+				w.retry(c)
+			}
+		}
+	}
+	return nil
+}
+
+// retryMemory is how old a command to try deliveries now may be: a process that starts, or takes over, carries out those
+// of the last hours. A command does not concern deliveries that were tried after it.
+const retryMemory = 24 * time.Hour
+
+// withAdHoc adds the endpoints of running replays to a URL to the configured ones.
+func (r *Runner) withAdHoc(endpoints []Endpoint) []Endpoint {
+	all := slices.Clone(endpoints)
+	for _, w := range r.workers {
+		e := w.config.endpoint
+		if e.isAdHoc() && !slices.ContainsFunc(all, func(other Endpoint) bool { return other.Name == e.Name }) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// targetOf returns the target of an endpoint; nil if none.
+func (r *Runner) targetOf(e Endpoint) *target { return r.targets.byKey[targetKey(&e)] }
 
 // pollerOf returns the running poller of an endpoint; nil if none.
 func (r *Runner) pollerOf(e Endpoint) *poller {
@@ -365,11 +409,15 @@ func (r *Runner) observeReconcile(endpoints []Endpoint) {
 // observation returns the current values of the metrics.
 func (r *Runner) observation() observation {
 	o := *r.observed.Load()
-	o.waiting = map[attribute.KeyValue]int64{}
+	o.waiting = map[attribute.Set]int64{}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for queue, w := range r.workers {
-		o.waiting[endpointLabel(queue.Endpoint)] += w.open.Load()
+		kind := event.LiveDelivery
+		if w.config.isReplay() {
+			kind = "replay"
+		}
+		o.waiting[attribute.NewSet(endpointLabel(queue.Endpoint), attrQueue.String(kind))] += w.open.Load()
 	}
 	return o
 }

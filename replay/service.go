@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -62,6 +63,8 @@ type Plan struct {
 	URL      string `json:"url"`
 	// Seconds is how long the replay takes at the request's rate; 0 if that is not limited.
 	Seconds float64 `json:"seconds"`
+	// Confirm has the reasons to ask a person first.
+	Confirm []Confirmation `json:"confirm,omitempty"`
 }
 
 // Plan returns what a request would do, and does nothing.
@@ -76,13 +79,51 @@ func (s *Service) Plan(ctx context.Context, by Actor, want Request) (Plan, error
 	if want.Rate > 0 {
 		p.Seconds = float64(plan.Count) / want.Rate
 	}
+	if err == nil && plan.Count > 0 {
+		p.Confirm, err = s.confirmations(ctx, want, plan, e.Name)
+	}
 	return p, err
+}
+
+// maxFreeEvents is the largest number of events that a replay sends without confirmation.
+const maxFreeEvents = 1000
+
+// Confirmation is a reason to ask a person before a replay is created.
+type Confirmation struct {
+	Code string `json:"code" enum:"many,mode_all,repeat" doc:"many: more than 1,000 events. mode_all: it sends again what was delivered. repeat: the same selection was replayed to the same endpoint before."`
+	Text string `json:"text" doc:"The reason as a sentence."`
+}
+
+// confirmations returns the reasons to ask a person before a planned replay is created.
+func (s *Service) confirmations(ctx context.Context, want Request, plan store.Plan, endpoint string) (
+	list []Confirmation, err error) {
+	if plan.Count > maxFreeEvents {
+		list = append(list, Confirmation{"many", fmt.Sprintf("it sends %d events", plan.Count)})
+	}
+	if want.Mode == event.ModeAll {
+		text := "it sends all selected events, delivered or not (mode all)"
+		if n := plan.Delivered + plan.OnTheirWay; n > 0 {
+			text = fmt.Sprintf("it sends %d events again that were delivered or are on their way (mode all)", n)
+		}
+		list = append(list, Confirmation{"mode_all", text})
+	}
+	before, err := s.store.LastReplayOf(ctx, endpoint, want.Selection)
+	if err == nil && before.ID != uuid.Nil {
+		list = append(list, Confirmation{"repeat", fmt.Sprintf(
+			"the same selection was replayed to the same endpoint at %s (replay %s, %s)",
+			utc(before.CreatedAt), before.ID, before.State)})
+	}
+	return list, err
 }
 
 // Create freezes a request's selection and lets the replay run. A second call of the same actor with the same key
 // returns the replay of the first; without a key each call creates one. It returns ErrNothing if there is nothing to
 // send.
 func (s *Service) Create(ctx context.Context, by Actor, key string, want Request) (event.Replay, error) {
+	return s.create(ctx, by, key, want, uuid.Nil)
+}
+
+func (s *Service) create(ctx context.Context, by Actor, key string, want Request, parent uuid.UUID) (event.Replay, error) {
 	e, err := s.check(ctx, by, &want)
 	if err != nil {
 		return event.Replay{}, err
@@ -98,7 +139,7 @@ func (s *Service) Create(ctx context.Context, by Actor, key string, want Request
 	now := time.Now()
 	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, CreatedBy: by.Name, IdempotencyKey: key,
 		State: event.ReplayRunning, Endpoint: e.Name, URL: e.replayURL(), Selection: want.Selection,
-		PublicOnly: !by.MayReachPrivate, ReplayOptions: want.ReplayOptions}
+		Parent: parent, PublicOnly: !by.MayReachPrivate, ReplayOptions: want.ReplayOptions}
 	err = freeze(ctx, s.store, s.self, &r, func() error {
 		// Nothing is done without an entry in the audit log.
 		if err := s.audit(ctx, by, "replay.create", r.ID.String(), withoutSecrets(want, e)); err != nil {
@@ -180,8 +221,21 @@ func (s *Service) resolve(to string) (Endpoint, error) {
 	return findEndpoint(s.endpoints(), s.allowPrivate, to, to)
 }
 
-// Steer pauses, resumes or cancels a replay, or changes its rate.
-func (s *Service) Steer(ctx context.Context, by Actor, id uuid.UUID, action event.Action, perSecond float64) error {
+// maxReason is the largest number of bytes of a reason.
+const maxReason = 500
+
+func checkReason(reason string) error {
+	if len(reason) > maxReason || !utf8.ValidString(reason) {
+		return invalid("the reason must be text of at most %d bytes", maxReason)
+	}
+	return nil
+}
+
+// Steer pauses, resumes or cancels a replay, or changes its rate. reason may be empty.
+func (s *Service) Steer(ctx context.Context, by Actor, id uuid.UUID, action event.Action, perSecond float64, reason string) error {
+	if err := checkReason(reason); err != nil {
+		return err
+	}
 	r, err := s.store.Replay(ctx, id)
 	if err != nil {
 		return err
@@ -192,24 +246,28 @@ func (s *Service) Steer(ctx context.Context, by Actor, id uuid.UUID, action even
 	if perSecond < 0 {
 		return invalid("the rate must not be negative")
 	}
-	if err := s.audit(ctx, by, "replay."+string(action), id.String(), map[string]any{"rate": perSecond}); err != nil {
+	if err := s.audit(ctx, by, "replay."+string(action), id.String(), map[string]any{"rate": perSecond, "reason": reason}); err != nil {
 		return err
 	}
-	return s.store.AddCommand(ctx, event.Command{Target: id.String(), Action: action, Rate: perSecond, By: by.Name})
+	return s.store.AddCommand(ctx, event.Command{Target: id.String(), Action: action, Rate: perSecond, By: by.Name,
+		Reason: reason})
 }
 
-// SteerEndpoint pauses or resumes all deliveries to an endpoint.
-func (s *Service) SteerEndpoint(ctx context.Context, by Actor, name string, action event.Action) error {
+// SteerEndpoint pauses or resumes all deliveries to an endpoint. reason may be empty.
+func (s *Service) SteerEndpoint(ctx context.Context, by Actor, name string, action event.Action, reason string) error {
+	if err := checkReason(reason); err != nil {
+		return err
+	}
 	if action != event.ActionPause && action != event.ActionResume {
 		return invalid("an endpoint can be paused and resumed, and nothing else")
 	}
 	if _, err := s.resolve(name); err != nil {
 		return err
 	}
-	if err := s.audit(ctx, by, "endpoint."+string(action), name, nil); err != nil {
+	if err := s.audit(ctx, by, "endpoint."+string(action), name, map[string]any{"reason": reason}); err != nil {
 		return err
 	}
-	return s.store.AddCommand(ctx, event.Command{Target: name, Action: action, By: by.Name})
+	return s.store.AddCommand(ctx, event.Command{Target: name, Action: action, By: by.Name, Reason: reason})
 }
 
 // EndpointNames returns the configured endpoints' names, in the order of the configuration.
@@ -255,6 +313,9 @@ type EndpointStatus struct {
 	// Delivery is the state that the delivering process last saved; nil if none.
 	Delivery *event.EndpointState `json:"delivery"`
 	Backlog  store.Backlog        `json:"backlog"`
+	// Replays counts the deliveries of unfinished replays to it.
+	Replays map[event.DeliveryState]uint64 `json:"replays"`
+	Waiting *event.Waiting                 `json:"waiting"`
 }
 
 // Endpoints lists the configured endpoints.
@@ -267,9 +328,25 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 	if err != nil {
 		return nil, err
 	}
+	unfinished, err := s.store.UnfinishedReplays(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w, err := s.waits(ctx)
+	if err != nil {
+		return nil, err
+	}
 	list := []EndpointStatus{}
 	for _, e := range s.endpoints() {
-		status := EndpointStatus{Name: e.Name, URL: e.StoredURL(), Subscribed: e.Subscribe != nil, State: "unknown"}
+		status := EndpointStatus{Name: e.Name, URL: e.StoredURL(), Subscribed: e.Subscribe != nil, State: "unknown",
+			Replays: map[event.DeliveryState]uint64{}}
+		for _, r := range unfinished {
+			if r.Endpoint == e.Name {
+				for state, n := range shownCounts(r.Replay) {
+					status.Replays[state] += n
+				}
+			}
+		}
 		for _, state := range states {
 			if state.Endpoint == e.Name && state.State != stateRemoved {
 				status.Delivery, status.State = &state, state.State
@@ -280,6 +357,7 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 				status.Backlog = b
 			}
 		}
+		status.Waiting = w.ofEndpoint(e, open(status.Backlog.Counts)+open(status.Replays))
 		list = append(list, status)
 	}
 	return list, nil

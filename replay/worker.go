@@ -72,17 +72,20 @@ type worker struct {
 	limiter  *rate.Limiter
 	pacer    pacer
 	inFlight int
-	failures uint32       // attempts in a row
-	open     atomic.Int64 // deliveries in memory, for the metrics
-	resumed  time.Time    // when someone last resumed the endpoint
-	reading  bool         // a page
-	loading  bool         // events
-	troubled time.Time    // nothing is read or loaded before this time
+	failures uint32                  // attempts in a row
+	open     atomic.Int64            // deliveries in memory, for the metrics
+	resumed  time.Time               // when someone last resumed the endpoint
+	asked    map[uuid.UUID]time.Time // when someone last asked to try an event's delivery now
+	reading  bool                    // a page
+	loading  bool                    // events
+	troubled time.Time               // nothing is read or loaded before this time
 
 	updates chan func() // results of reading, loading and attempts, to be applied by the loop
 	wake    chan struct{}
 	mu      sync.Mutex
 	news    news
+
+	lastRetry uint64 // number of the last command to retry, for the runner
 
 	// Reasons for the worker's end, besides the end of its context. They are set when run returns.
 	done   bool   // the replay has nothing left to send
@@ -94,12 +97,13 @@ type worker struct {
 type news struct {
 	arrived *store.Cursor // place of the first new delivery
 	resumed time.Time     // when someone resumed the endpoint
+	retries []store.RetryCommand
 }
 
 func newWorker(db *store.Store, s sender, c workerConfig, logger *slog.Logger) *worker {
 	return &worker{config: c, store: db, sender: s, logger: logger,
 		ready:   newReadyQueue(c.order, queueLimits{pageSize, fewReady, maxRetries}),
-		limiter: rate.NewLimiter(limitOf(c.rate), 1), pacer: pacer{factor: c.pace},
+		limiter: rate.NewLimiter(limitOf(c.rate), 1), pacer: pacer{factor: c.pace}, asked: map[uuid.UUID]time.Time{},
 		updates: make(chan func(), 2), // one page and one load may be under way when run returns
 		wake:    make(chan struct{}, 1)}
 }
@@ -130,6 +134,11 @@ func (w *worker) arrived(place store.Cursor) {
 // resume makes all deliveries due that were tried before a time. A worker that starts later does the same for those it
 // reads.
 func (w *worker) resume(at time.Time) { w.tell(func(n *news) { n.resumed = at }) }
+
+// retry makes the retries of a command due.
+func (w *worker) retry(c store.RetryCommand) {
+	w.tell(func(n *news) { n.retries = append(n.retries, c) })
+}
 
 func (w *worker) setRate(perSecond float64) {
 	if limit := limitOf(perSecond); limit != w.limiter.Limit() {
@@ -199,9 +208,21 @@ func (w *worker) applyNews(now time.Time) {
 	}
 	if !n.resumed.IsZero() {
 		w.resumed = n.resumed
-		w.ready.retryAll(now)
+		w.ready.retry(now, func(event.Delivery) bool { return true })
 	}
+	if len(n.retries) == 0 {
+		return
+	}
+	for _, c := range n.retries {
+		for _, id := range c.Events {
+			w.asked[id] = c.At
+		}
+	}
+	w.ready.retry(now, w.askedNow)
 }
+
+// askedNow reports whether someone asked, after a delivery's last attempt, to try it now.
+func (w *worker) askedNow(d event.Delivery) bool { return d.UpdatedAt.Before(w.asked[d.EventID]) }
 
 // read starts to read the next page of open deliveries if there is room for it.
 func (w *worker) read(ctx context.Context, now time.Time) {
@@ -236,7 +257,7 @@ func (w *worker) applyPage(p *page, found []event.Delivery, err error) {
 	for i := range found {
 		d := &found[i]
 		d.NextAt = nextAttempt(*d, now)
-		if d.State == event.Retrying && d.UpdatedAt.Before(w.resumed) {
+		if d.State == event.Retrying && (d.UpdatedAt.Before(w.resumed) || w.askedNow(*d)) {
 			d.NextAt = now
 		}
 	}
@@ -374,6 +395,7 @@ func (w *worker) finish(it *item, r result) {
 	if r.delivery.State == event.Unknown {
 		return // the worker is stopping; the delivery stays in memory, so that it is not sent again
 	}
+	delete(w.asked, it.EventID)
 	it.Delivery = r.delivery
 	it.Error = "" // ClickHouse has it
 	w.ready.done(it, time.Now())

@@ -41,7 +41,7 @@ func TestConcurrentReplays(t *testing.T) {
 	results := make([]result, 6)
 	var creating sync.WaitGroup
 	for n := range results {
-		args := []string{"replay", "create", "--source", "demo", "--to", "crm"}
+		args := []string{"replay", "create", "--source", "demo", "--to", "crm", "--yes"}
 		if n%2 == 1 {
 			args = append([]string{"--api-url", "http://" + i.api}, args...)
 		}

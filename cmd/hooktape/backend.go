@@ -26,12 +26,16 @@ type backend interface {
 	Create(ctx context.Context, key string, want replay.Request) (event.Replay, error)
 	Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error)
 	Replay(ctx context.Context, id uuid.UUID) (event.Replay, error)
-	Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64) error
+	Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64, reason string) error
 	Watch(ctx context.Context, id uuid.UUID, each func(p api.Progress, lost error) error) error
 	Diff(ctx context.Context, id uuid.UUID, against string, limit int) (api.Diff, error)
 
 	Endpoints(ctx context.Context) ([]api.Endpoint, error)
-	SteerEndpoint(ctx context.Context, name string, action event.Action) error
+	SteerEndpoint(ctx context.Context, name string, action event.Action, reason string) error
+	Deliveries(ctx context.Context, sel event.DeliverySelection, limit int, cursor string) (api.DeliveryPage, error)
+	Delivery(ctx context.Context, id event.DeliveryID) (api.Delivery, error)
+	FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) ([]api.FailureGroup, error)
+	RetryDeliveries(ctx context.Context, key string, want api.DeliveryRetry) (api.Retried, error)
 }
 
 // withBackend calls a command with the backend, and closes the backend.

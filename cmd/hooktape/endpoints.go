@@ -37,30 +37,39 @@ func (c endpointsListCmd) Run(e *env) error {
 }
 
 func printEndpoints(e *env, list []api.Endpoint) error {
-	t := newTable(e.stdout, "NAME", "STATE", "LIVE", "WAITING", "OLDEST", "FAILED", "URL", "REASON")
+	t := newTable(e.stdout, "NAME", "STATE", "LIVE", "OPEN", "OLDEST", "FAILED", "IN REPLAYS", "URL", "WHAT IT WAITS FOR, OR ITS LAST FAILURE")
 	for _, p := range list {
-		live, oldest, waiting := "-", "-", uint64(0)
+		live, oldest, reason := "-", "-", p.Reason
 		if p.Subscribed {
 			live = "yes"
 		}
 		if p.OldestOpen != nil {
 			oldest = local(*p.OldestOpen)
 		}
-		for state, n := range p.Backlog {
-			if !state.Final() {
-				waiting += n
-			}
+		if p.Waiting != nil {
+			reason = p.Waiting.Text
 		}
-		t.row(p.Name, p.State, live, fmt.Sprint(waiting), oldest, fmt.Sprint(p.Backlog[event.Failed]), p.URL,
-			orDash(p.Reason))
+		t.row(p.Name, p.State, live, fmt.Sprint(open(p.Backlog)), oldest, fmt.Sprint(p.Backlog[event.Failed]),
+			fmt.Sprint(open(p.Replays)), p.URL, orDash(reason))
 	}
 	return t.end()
 }
 
+// open returns the number of deliveries that are not final.
+func open(counts map[event.DeliveryState]uint64) (n uint64) {
+	for state, count := range counts {
+		if !state.Final() {
+			n += count
+		}
+	}
+	return n
+}
+
 type (
 	endpointsPauseCmd struct {
-		Name string `arg:"" help:"The endpoint's name."`
-		JSON bool   `name:"json" help:"Print JSON."`
+		Name   string `arg:"" help:"The endpoint's name."`
+		Reason string `placeholder:"TEXT" help:"Why, for everybody who wonders what its deliveries wait for."`
+		JSON   bool   `name:"json" help:"Print JSON."`
 	}
 	endpointsResumeCmd endpointsPauseCmd
 )
@@ -79,7 +88,7 @@ func (c endpointsResumeCmd) Run(e *env) error {
 // steer requests an action and waits until the process that delivers has applied it.
 func (c endpointsPauseCmd) steer(e *env, action event.Action, wanted func(state string) bool) error {
 	return e.withBackend(func(b backend) error {
-		if err := b.SteerEndpoint(e.ctx, c.Name, action); err != nil {
+		if err := b.SteerEndpoint(e.ctx, c.Name, action, c.Reason); err != nil {
 			return err
 		}
 		look := func() (now api.Endpoint, err error) {

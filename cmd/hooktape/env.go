@@ -23,7 +23,7 @@ type commonFlags struct {
 	OpsAddr       string `env:"HOOKTAPE_OPS_ADDR" placeholder:"HOST:PORT" help:"Address of metrics (/metrics) and profiles (/debug/pprof); off unless set."`
 	ClickhouseDSN string `name:"clickhouse-dsn" env:"HOOKTAPE_CLICKHOUSE_DSN" placeholder:"DSN" help:"ClickHouse to use, as clickhouse://user:password@host:9000/hooktape (default: the embedded engine)."`
 	EmbeddedAddr  string `env:"HOOKTAPE_EMBEDDED_ADDR" placeholder:"HOST:PORT" help:"Address of the embedded engine (default: 127.0.0.1:8123)."`
-	APIURL        string `name:"api-url" env:"HOOKTAPE_API_URL" placeholder:"URL" help:"Use the API of a running hooktape, such as http://127.0.0.1:8081, instead of the database (events, replay, endpoints)."`
+	APIURL        string `name:"api-url" env:"HOOKTAPE_API_URL" placeholder:"URL" help:"Use the API of a running hooktape, such as http://127.0.0.1:8081, instead of the database (events, deliveries, replay, endpoints)."`
 	APITokenFile  string `name:"api-token-file" env:"HOOKTAPE_API_TOKEN_FILE" type:"path" placeholder:"FILE" help:"File with the token for --api-url (default: $HOOKTAPE_API_TOKEN, else the configuration's first token)."`
 	LogFormat     string `env:"HOOKTAPE_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: text or json."`
 }

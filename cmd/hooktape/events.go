@@ -128,18 +128,19 @@ func flaws(ev api.Event) string {
 }
 
 type eventsShowCmd struct {
-	ID   string `arg:"" help:"The event's id."`
-	JSON bool   `name:"json" help:"Print JSON."`
-	Raw  bool   `help:"Print the body's bytes and nothing else."`
+	ID string `arg:"" optional:"" help:"The event's id, or a unique beginning of it."`
+	last
+	JSON bool `name:"json" help:"Print JSON."`
+	Raw  bool `help:"Print the body's bytes and nothing else."`
 }
 
 // Run shows one event.
 func (c eventsShowCmd) Run(e *env) error {
-	id, err := uuid.Parse(c.ID)
-	if err != nil {
-		return fmt.Errorf("%q is no event id; `hooktape events list` shows ids", c.ID)
-	}
 	return e.withBackend(func(b backend) error {
+		id, err := eventOf(e, b, c.ID, c.Last)
+		if err != nil {
+			return err
+		}
 		if c.Raw {
 			body, err := b.Body(e.ctx, id)
 			if err == nil {
@@ -261,6 +262,9 @@ func showDeliveries(w io.Writer, deliveries []api.Delivery) error {
 			fmt.Fprintf(w, ", next at %s", local(*d.NextAt))
 		}
 		fmt.Fprintln(w)
+		if d.Waiting != nil {
+			fmt.Fprintf(w, "  waiting: %s\n", safe(d.Waiting.Text))
+		}
 		if len(d.Attempts) == 0 {
 			continue
 		}

@@ -53,7 +53,7 @@ func TestNothingIsSentToHooktape(t *testing.T) {
 	remote := []string{"--api-url", "http://" + i.api}
 	for to, what := range targets {
 		for _, more := range [][]string{nil, remote} {
-			got := i.try(append(more, "replay", "create", "--mode", "all", "--to", to)...)
+			got := i.try(append(more, "replay", "create", "--mode", "all", "--yes", "--to", to)...)
 			if got.code != 1 || !strings.Contains(got.err, "is hooktape's own "+what) {
 				t.Errorf("a replay to %s: exit code %d, %s%s", to, got.code, got.out, got.err)
 			}

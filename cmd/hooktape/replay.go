@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -10,33 +11,30 @@ import (
 )
 
 type replayCmd struct {
-	Create  replayCreateCmd `cmd:"" help:"Send selected events to an endpoint, and follow it to the end."`
-	List    replayListCmd   `cmd:"" help:"List replays, newest first."`
-	Status  replayStatusCmd `cmd:"" help:"Show the state and counts of a replay."`
-	Watch   replayWatchCmd  `cmd:"" help:"Follow a replay to its end."`
-	Pause   replayPauseCmd  `cmd:"" help:"Pause a replay until it is resumed."`
-	Resume  replayResumeCmd `cmd:"" help:"Resume a paused replay."`
-	Cancel  replayCancelCmd `cmd:"" help:"Cancel a replay; events not sent yet stay unsent."`
-	SetRate replayRateCmd   `cmd:"" help:"Change the largest number of requests a second of a replay."`
-	Diff    replayDiffCmd   `cmd:"" help:"Compare a replay's answers with earlier answers to the same events."`
-	Serve   replayServeCmd  `cmd:"" help:"Run the process that delivers, with the API and the console."`
+	Create     replayCreateCmd     `cmd:"" help:"Send selected events to an endpoint, and follow it to the end."`
+	List       replayListCmd       `cmd:"" help:"List replays, newest first."`
+	Status     replayStatusCmd     `cmd:"" aliases:"show" help:"Show the state and counts of a replay, what it waits for, and the command that repeats it."`
+	Watch      replayWatchCmd      `cmd:"" help:"Follow a replay to its end."`
+	Pause      replayPauseCmd      `cmd:"" help:"Pause a replay until it is resumed."`
+	Resume     replayResumeCmd     `cmd:"" help:"Resume a paused replay."`
+	Cancel     replayCancelCmd     `cmd:"" help:"Cancel a replay; events not sent yet stay unsent."`
+	SetRate    replayRateCmd       `cmd:"" help:"Change the largest number of requests a second of a replay."`
+	Deliveries replayDeliveriesCmd `cmd:"" help:"List a replay's deliveries."`
+	Retry      replayRetryCmd      `cmd:"" help:"Send what failed in a replay again, in a new replay."`
+	Diff       replayDiffCmd       `cmd:"" help:"Compare a replay's answers with earlier answers to the same events."`
+	Serve      replayServeCmd      `cmd:"" help:"Run the process that delivers, with the API and the console."`
 }
 
-// replayID is the argument of commands about one replay.
-type replayID struct {
-	ID string `arg:"" help:"The replay's id."`
+// replayRef is the argument of commands about one replay.
+type replayRef struct {
+	ID string `arg:"" optional:"" help:"The replay's id, or a unique beginning of it."`
+	last
 }
 
-func (a replayID) uuid() (uuid.UUID, error) {
-	id, err := uuid.Parse(a.ID)
-	if err != nil {
-		return id, fmt.Errorf("%q is no replay id; `hooktape replay list` shows ids", a.ID)
-	}
-	return id, nil
-}
+func (r replayRef) of(e *env, b backend) (uuid.UUID, error) { return replayOf(e, b, r.ID, r.Last) }
 
 type replayListCmd struct {
-	State []event.ReplayState `enum:"running,paused,done,cancelled" placeholder:"STATE" help:"In this state: running, paused, done, cancelled."`
+	State []event.ReplayState `enum:"running,paused,completed,completed_with_failures,cancelled" placeholder:"STATE" help:"In this state: running, paused, completed, completed_with_failures, cancelled."`
 	Limit int                 `default:"20" help:"At most this many."`
 	JSON  bool                `name:"json" help:"Print JSON."`
 }
@@ -69,17 +67,17 @@ func (c replayListCmd) Run(e *env) error {
 }
 
 type replayStatusCmd struct {
-	replayID
+	replayRef
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
 // Run prints the state and the counts of a replay.
 func (c replayStatusCmd) Run(e *env) error {
-	id, err := c.uuid()
-	if err != nil {
-		return err
-	}
 	return e.withBackend(func(b backend) error {
+		id, err := c.of(e, b)
+		if err != nil {
+			return err
+		}
 		r, err := b.Replay(e.ctx, id)
 		if err != nil {
 			return err
@@ -87,23 +85,35 @@ func (c replayStatusCmd) Run(e *env) error {
 		if c.JSON {
 			return printJSON(e.stdout, r)
 		}
-		state := string(r.State)
+		state := stateText(r)
 		if r.Reason != "" {
 			state += ": " + r.Reason
+		}
+		parent, waits := "", ""
+		if r.Parent != uuid.Nil {
+			parent = "sends what failed in replay " + r.Parent.String()
+		}
+		if r.Waiting != nil {
+			waits = r.Waiting.Text
 		}
 		for _, line := range [][2]string{
 			{"replay", r.ID.String()},
 			{"created", local(r.CreatedAt) + " by " + r.CreatedBy},
 			{"endpoint", r.Endpoint},
+			{"parent", parent},
 			{"state", state},
+			{"waiting", waits},
 			{"options", optionsText(r.ReplayOptions)},
 			{"events", tally(r.Total, r.Counts)},
 		} {
-			fmt.Fprintf(e.stdout, "%-9s %s\n", line[0], safe(line[1]))
+			if line[1] != "" {
+				fmt.Fprintf(e.stdout, "%-9s %s\n", line[0], safe(line[1]))
+			}
 		}
 		if r.State == event.ReplayRunning && r.PerSecond > 0 {
 			fmt.Fprintf(e.stdout, "%-9s %.0f a second\n", "speed", r.PerSecond)
 		}
+		fmt.Fprintf(e.stdout, "%-9s %s\n", "repeat", safe(repeatCommand(r)))
 		return nil
 	})
 }
@@ -125,6 +135,119 @@ func optionsText(o event.ReplayOptions) string {
 		text += fmt.Sprintf(", pauses after %s in a row", plural(uint64(o.StopAfterFailures), "failure"))
 	}
 	return text
+}
+
+// stateText returns a replay's state in words.
+func stateText(r event.Replay) string {
+	if r.State == event.ReplayFailures {
+		return "completed with " + plural(r.Counts[event.Failed], "failure")
+	}
+	return string(r.State)
+}
+
+// repeatCommand returns the command that creates the same replay once more. Masked values are to be filled in.
+func repeatCommand(r event.Replay) string {
+	words := []string{"hooktape", "replay", "create"}
+	add := func(flag, value string) { words = append(words, "--"+flag, quoteWord(value)) }
+	for _, f := range event.Filters {
+		values := f.Values(r.Selection)
+		if len(values) > 100 {
+			words = append(words, fmt.Sprintf("--ids-file FILE-WITH-%d-IDS", len(values)))
+			continue
+		}
+		for _, value := range values {
+			if f.IsFlag() {
+				words = append(words, "--"+flagName(f.Name))
+				continue
+			}
+			add(flagName(f.Name), value)
+		}
+	}
+	add("to", r.Endpoint)
+	o := r.ReplayOptions
+	for _, option := range []struct {
+		flag, value string
+		set         bool
+	}{
+		{"mode", string(o.Mode), o.Mode == event.ModeAll},
+		{"order", string(o.Order), o.Order == event.OrderSubscriber},
+		{"rate", fmt.Sprintf("%g", o.Rate), o.Rate > 0},
+		{"concurrency", fmt.Sprint(o.Concurrency), o.Concurrency != 4},
+		{"retry", string(o.Retry), o.Retry == event.RetryNone},
+		{"max-attempts", fmt.Sprint(o.MaxAttempts), o.MaxAttempts > 0},
+		{"pace", fmt.Sprintf("%g", o.Pace), o.Pace > 0},
+		{"stop-after-failures", fmt.Sprint(o.StopAfterFailures), o.StopAfterFailures > 0},
+	} {
+		if option.set {
+			add(option.flag, option.value)
+		}
+	}
+	if o.IncludeRejected {
+		words = append(words, "--include-rejected")
+	}
+	for _, h := range o.Headers {
+		add("header", h.Name+": "+h.Value)
+	}
+	return strings.Join(words, " ")
+}
+
+type replayDeliveriesCmd struct {
+	replayRef
+	State  []event.DeliveryState `enum:"pending,delivering,retrying,unknown,delivered,failed,cancelled" placeholder:"STATE" help:"In this state: pending, delivering, retrying, unknown, delivered, failed, cancelled."`
+	Limit  int                   `default:"50" help:"At most this many; 0 for all."`
+	Format string                `enum:",csv,ndjson" default:"" placeholder:"FORMAT" help:"Print csv or ndjson instead of a table."`
+	JSON   bool                  `name:"json" help:"Print JSON."`
+}
+
+// Help implements kong.HelpProvider.
+func (replayDeliveriesCmd) Help() string {
+	return `What failed in the last replay?
+
+  hooktape replay deliveries --last --state failed
+
+"hooktape deliveries list --replay ID" has all filters.`
+}
+
+// Run lists a replay's deliveries.
+func (c replayDeliveriesCmd) Run(e *env) error {
+	var id uuid.UUID
+	err := e.withBackend(func(b backend) (err error) {
+		if id, err = c.of(e, b); err == nil {
+			_, err = b.Replay(e.ctx, id)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return listDeliveries(e, event.DeliverySelection{Replays: []string{id.String()}, States: c.State}, c.Limit, c.Format, c.JSON)
+}
+
+type replayRetryCmd struct {
+	replayRef
+	retryFlags
+}
+
+// Help implements kong.HelpProvider.
+func (replayRetryCmd) Help() string {
+	return `The new replay names this one as its parent and has the same options. Events that were sent again since are left out.
+
+  hooktape replay retry --last`
+}
+
+// Run retries what failed in a replay.
+func (c replayRetryCmd) Run(e *env) error {
+	return e.withBackend(func(b backend) error {
+		id, err := c.of(e, b)
+		if err != nil {
+			return err
+		}
+		if _, err := b.Replay(e.ctx, id); err != nil {
+			return err
+		}
+		return c.retry(e, b, event.DeliverySelection{Replays: []string{id.String()},
+			States: []event.DeliveryState{event.Failed, event.Cancelled}})
+	})
 }
 
 type replayServeCmd struct{}

@@ -31,8 +31,9 @@ type replayCreateCmd struct {
 	StopAfterFailures uint32   `placeholder:"N" help:"Pause the replay when N attempts in a row have failed."`
 	IncludeRejected   bool     `help:"Also send selected requests that were rejected, if they are stored as a whole. They stay rejected; hooktape events accept also counts them."`
 	Header            []string `sep:"none" placeholder:"'NAME: VALUE'" help:"Send this header, instead of the event's own of that name."`
-	Detach            bool     `help:"Print the replay's id and do not follow it."`
-	JSON              bool     `name:"json" help:"Print JSON."`
+	confirmation
+	Detach bool `help:"Print the replay's id and do not follow it."`
+	JSON   bool `name:"json" help:"Print JSON."`
 }
 
 // Help implements kong.HelpProvider.
@@ -55,7 +56,9 @@ Yesterday's payments to a new version of the CRM, ten times as fast as they came
   hooktape replay create --since 1d --step paid --mode all --to https://v2.example.org/hook --pace original×10
   hooktape replay diff ID --against crm
 
-Exit code: 0 all delivered (or nothing to send), 2 some failed or it was cancelled or paused, 130 Ctrl-C (it goes on).`
+It asks before it sends more than 1,000 events, sends events again (--mode all), or repeats a replay; scripts give --yes.
+
+Exit code: 0 completed (or nothing to send), 2 completed with failures, cancelled or paused, 130 Ctrl-C (it goes on).`
 }
 
 // Run plans or creates a replay.
@@ -67,6 +70,15 @@ func (c *replayCreateCmd) Run(e *env) error {
 	return e.withBackend(func(b backend) error {
 		if c.DryRun {
 			return c.plan(e, b, want)
+		}
+		if !c.Yes {
+			plan, err := b.Plan(e.ctx, want)
+			if err == nil {
+				err = c.confirm(e, plan.Confirm)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		r, err := create(e, b, want)
 		switch {

@@ -11,7 +11,7 @@ import (
 )
 
 type replayDiffCmd struct {
-	replayID
+	replayRef
 	Against string `placeholder:"ENDPOINT" help:"Compare with the last answers from this endpoint (default: the replay's own, before it)."`
 	Limit   int    `default:"20" placeholder:"N" help:"Show at most N events that were answered differently."`
 	JSON    bool   `name:"json" help:"Print JSON."`
@@ -27,14 +27,14 @@ func (replayDiffCmd) Help() string {
 
 // Run compares a replay's answers with others.
 func (c replayDiffCmd) Run(e *env) error {
-	id, err := c.uuid()
-	if err != nil {
-		return err
-	}
 	if c.Limit < 0 || c.Limit > 1000 {
 		return errors.New("--limit must lie between 0 and 1000")
 	}
 	return e.withBackend(func(b backend) error {
+		id, err := c.of(e, b)
+		if err != nil {
+			return err
+		}
 		diff, err := b.Diff(e.ctx, id, c.Against, c.Limit)
 		if err != nil {
 			return err

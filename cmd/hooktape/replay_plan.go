@@ -22,6 +22,9 @@ func printPlan(w io.Writer, plan api.Plan, want replay.Request) error {
 	if plan.Seconds > 0 {
 		fmt.Fprintf(w, "at %g a second that takes %s\n", want.Rate, seconds(plan.Seconds))
 	}
+	for _, c := range plan.Confirm {
+		fmt.Fprintf(w, "! %s\n", safe(c.Text))
+	}
 	fmt.Fprintln(w)
 	t := newTable(w, "DAY (UTC)", "SOURCE", "STEP", "EVENTS")
 	for _, p := range plan.Parts {

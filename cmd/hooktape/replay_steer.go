@@ -10,49 +10,53 @@ import (
 
 // steerCmd has the argument and flag that the commands which steer a replay share.
 type steerCmd struct {
-	replayID
+	replayRef
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
 type (
-	replayPauseCmd  struct{ steerCmd }
+	replayPauseCmd struct {
+		steerCmd
+		Reason string `placeholder:"TEXT" help:"Why, for everybody who wonders what the replay waits for."`
+	}
 	replayResumeCmd struct{ steerCmd }
 	replayCancelCmd struct{ steerCmd }
 	replayRateCmd   struct {
-		steerCmd
+		ID        string  `arg:"" help:"The replay's id, a unique beginning of it, or last."`
+		JSON      bool    `name:"json" help:"Print JSON."`
 		PerSecond float64 `arg:"" name:"n" help:"Requests a second; 0 is as fast as the endpoint answers."`
 	}
 )
 
 // Run pauses a replay.
-func (c replayPauseCmd) Run(e *env) error { return c.steer(e, event.ActionPause, 0) }
+func (c replayPauseCmd) Run(e *env) error { return c.steer(e, event.ActionPause, 0, c.Reason) }
 
 // Run resumes a replay.
-func (c replayResumeCmd) Run(e *env) error { return c.steer(e, event.ActionResume, 0) }
+func (c replayResumeCmd) Run(e *env) error { return c.steer(e, event.ActionResume, 0, "") }
 
 // Run cancels a replay.
-func (c replayCancelCmd) Run(e *env) error { return c.steer(e, event.ActionCancel, 0) }
+func (c replayCancelCmd) Run(e *env) error { return c.steer(e, event.ActionCancel, 0, "") }
 
 // Run changes a replay's rate.
 func (c replayRateCmd) Run(e *env) error {
 	if c.PerSecond < 0 {
 		return errors.New("the rate must not be negative")
 	}
-	return c.steer(e, event.ActionRate, c.PerSecond)
+	return steerCmd{replayRef{ID: c.ID}, c.JSON}.steer(e, event.ActionRate, c.PerSecond, "")
 }
 
 // steer requests an action and waits until the process that delivers has applied it.
-func (c steerCmd) steer(e *env, action event.Action, perSecond float64) error {
-	id, err := c.uuid()
-	if err != nil {
-		return err
-	}
+func (c steerCmd) steer(e *env, action event.Action, perSecond float64, reason string) error {
 	return e.withBackend(func(b backend) error {
+		id, err := c.of(e, b)
+		if err != nil {
+			return err
+		}
 		before, err := b.Replay(e.ctx, id)
 		if err != nil {
 			return err
 		}
-		if err := b.Steer(e.ctx, id, action, perSecond); err != nil {
+		if err := b.Steer(e.ctx, id, action, perSecond, reason); err != nil {
 			return err
 		}
 		look := func() (event.Replay, error) { return b.Replay(e.ctx, id) }
@@ -66,7 +70,7 @@ func (c steerCmd) steer(e *env, action event.Action, perSecond float64) error {
 		case action == event.ActionRate:
 			fmt.Fprintln(e.stdout, safe(optionsText(r.ReplayOptions)))
 		default:
-			fmt.Fprintf(e.stdout, "%s: %s\n", r.State, tally(r.Total, r.Counts))
+			fmt.Fprintf(e.stdout, "%s: %s\n", stateText(r), tally(r.Total, r.Counts))
 		}
 		return nil
 	})

@@ -111,13 +111,46 @@ func TestReplayCommands(t *testing.T) {
 	}
 	id := list[0].ID.String()
 	close(broken)
-	if r := i.try("replay", "resume", id); r.code != 0 || !strings.HasPrefix(r.out, "running: ") && !strings.HasPrefix(r.out, "done: ") || r.err != "" {
+	if r := i.try("replay", "resume", id); r.code != 0 || !strings.HasPrefix(r.out, "running: ") && !strings.HasPrefix(r.out, "completed") || r.err != "" {
 		t.Errorf("resume: %d %s%s", r.code, r.out, r.err)
 	}
-	if r := over("replay", "watch", id); r.code != 2 || !strings.HasPrefix(r.out, "done: 30 events: ") || !strings.Contains(r.out, " failed") {
+	if r := over("replay", "watch", id); r.code != 2 || !strings.HasPrefix(r.out, "completed with ") || !strings.Contains(r.out, " failures: 30 events: ") {
 		t.Errorf("watch: %d %s%s", r.code, r.out, r.err)
 	}
-	if r := i.try("replay", "create", "--failed-at", "crm", "--to", "crm", "--json"); r.code != 0 || !strings.Contains(r.out, `"state": "done"`) {
+	// What failed, by a beginning of the id and as the last one; a repeat needs a confirmation.
+	failed := over("replay", "deliveries", id[:13], "--state", "failed", "--format", "ndjson")
+	var one api.Delivery
+	if err := json.Unmarshal([]byte(strings.SplitN(failed.out, "\n", 2)[0]), &one); err != nil || one.State != event.Failed || one.AttemptCount == 0 || one.ReplayID.String() != id {
+		t.Errorf("what failed: %d %s%s, %v", failed.code, failed.out, failed.err, err)
+	}
+	for _, step := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"deliveries", "show", one.ID[:40]}, 0, "delivery    " + one.ID},
+		{[]string{"deliveries", "show", one.ID[:3]}, 1, "at least 8 characters"},
+		{[]string{"deliveries", "show", "ffffffff"}, 1, "is no beginning of an id"},
+		{[]string{"deliveries", "list", "--endpoint", "crm", "--state", "failed", "--format", "csv"}, 0, one.ID + ","},
+		{[]string{"deliveries", "list", "--endpoint", "crm", "--state", "failed", "--last-attempt-from", "2020-01-01"}, 0, one.ID},
+		{[]string{"deliveries", "list", "--stat", "failed"}, 1, "unknown flag --stat"},
+		{[]string{"deliveries", "groups", "--replay", id}, 0, "503"},
+		{[]string{"replay", "retry", "--last", "--dry-run"}, 0, "that failed in replay " + id + " would be sent to crm again"},
+		{[]string{"replay", "show", id[:13]}, 0, "repeat    hooktape replay create --source demo --to crm --order subscriber --rate 50 --stop-after-failures 4"},
+		{[]string{"replay", "show", id[:13], "--last"}, 1, "give an id or --last, not both"},
+		{[]string{"events", "show", ids[0][:8]}, 1, "more than one event has an id that begins with"},
+		{[]string{"events", "show", "last", "--json"}, 0, `"id"`},
+		{[]string{"replay", "create", "--source", "demo", "--to", "crm"}, 1, "add --yes"},
+	} {
+		here, there := i.try(step.args...), result{}
+		if there = here; step.args[0] != "events" && step.args[1] != "show" { // the audit log has those
+			there = over(step.args...)
+		}
+		if here != there || here.code != step.code || !strings.Contains(here.out+here.err, step.says) {
+			t.Errorf("%v: %d, want %d and %q\n%s%s\n--- by the API: %d\n%s%s", step.args, here.code, step.code, step.says, here.out, here.err, there.code, there.out, there.err)
+		}
+	}
+	if r := i.try("replay", "create", "--failed-at", "crm", "--to", "crm", "--json"); r.code != 0 || !strings.Contains(r.out, `"state": "completed"`) {
 		t.Errorf("replay of failed events: %d %s%s", r.code, r.out, r.err)
 	}
 	if n := target.count(); n != 30 {
@@ -138,7 +171,7 @@ func TestReplayCommands(t *testing.T) {
 		{[]string{"replay", "set-rate", id, "200"}, "at most 200 a second"},
 		{[]string{"replay", "status", id}, "endpoint  v2"},
 		{[]string{"replay", "resume", id}, ""},
-		{[]string{"replay", "watch", id}, "done: 20 events: 20 delivered"},
+		{[]string{"replay", "watch", id}, "completed: 20 events: 20 delivered"},
 		{[]string{"replay", "diff", id, "--against", "crm"}, "the same             20"},
 		{[]string{"endpoints", "pause", "v2"}, "v2 is paused"},
 		{[]string{"endpoints", "resume", "v2"}, "v2 is active"},
@@ -149,7 +182,7 @@ func TestReplayCommands(t *testing.T) {
 	}
 
 	// Ctrl-C leaves the replay running.
-	following := i.program(append(remote, "replay", "create", "--source", "demo", "--mode", "all", "--to", "v2", "--rate", "1")...)
+	following := i.program(append(remote, "replay", "create", "--source", "demo", "--mode", "all", "--yes", "--to", "v2", "--rate", "1")...)
 	if err := following.Start(); err != nil {
 		t.Fatal(err)
 	}

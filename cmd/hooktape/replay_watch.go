@@ -3,27 +3,23 @@ package main
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"hooktape/internal/event"
 	"hooktape/web/api"
 )
 
-// stalled is how old the counts of a running replay may be. They are written every two seconds.
-const stalled = 20 * time.Second
-
 type replayWatchCmd struct {
-	replayID
+	replayRef
 	JSON bool `name:"json" help:"Print JSON at the end."`
 }
 
 // Run follows a replay.
 func (c replayWatchCmd) Run(e *env) error {
-	id, err := c.uuid()
-	if err != nil {
-		return err
-	}
 	return e.withBackend(func(b backend) error {
+		id, err := c.of(e, b)
+		if err != nil {
+			return err
+		}
 		r, err := b.Replay(e.ctx, id)
 		if err != nil {
 			return err
@@ -64,9 +60,9 @@ func follow(e *env, b backend, r event.Replay, asJSON bool) error {
 // follower prints the progress of a replay.
 type follower struct {
 	*status
-	silent bool // prints only trouble
-	away   bool // the connection is lost, which was printed
-	warned bool
+	silent  bool              // prints only trouble
+	away    bool              // the connection is lost, which was printed
+	waiting event.WaitingCode // was printed
 }
 
 func (f *follower) progress(p api.Progress) {
@@ -75,11 +71,7 @@ func (f *follower) progress(p api.Progress) {
 		f.away = false
 		fmt.Fprintln(f.e.stderr, "connected again")
 	}
-	if age := time.Since(r.UpdatedAt); r.State == event.ReplayRunning && age > stalled && !f.warned {
-		f.warned = true
-		f.clear()
-		fmt.Fprintf(f.e.stderr, "nothing has moved for %s; is `hooktape serve` or `hooktape replay serve` running?\n", age.Round(time.Second))
-	}
+	f.waits(r.Waiting)
 	if f.silent || r.State.Final() {
 		return
 	}
@@ -89,6 +81,21 @@ func (f *follower) progress(p api.Progress) {
 		}
 		return tally(r.Total, r.Counts)
 	})
+}
+
+// waits prints why the replay waits, when that has changed. A rate or pace that was asked for is no news, nor is a
+// process that has not begun yet.
+func (f *follower) waits(w *event.Waiting) {
+	switch {
+	case w == nil:
+		f.waiting = ""
+		return
+	case w.Code == f.waiting, w.Code == event.WaitsForRate, w.Code == event.WaitsForPace, w.Code == event.WaitsReplay:
+		return
+	}
+	f.waiting = w.Code
+	f.clear()
+	fmt.Fprintf(f.e.stderr, "waiting: %s\n", safe(w.Text))
 }
 
 // lost prints once that the connection is lost, which does not affect the replay.
@@ -106,7 +113,7 @@ func finish(e *env, r event.Replay, asJSON bool) error {
 			return err
 		}
 	} else {
-		fmt.Fprintf(e.stdout, "%s: %s\n", r.State, tally(r.Total, r.Counts))
+		fmt.Fprintf(e.stdout, "%s: %s\n", stateText(r), tally(r.Total, r.Counts))
 	}
 	if r.State == event.ReplayPaused {
 		why := ""
@@ -115,7 +122,7 @@ func finish(e *env, r event.Replay, asJSON bool) error {
 		}
 		fmt.Fprintf(e.stderr, "the replay is paused%s\nto go on: hooktape replay resume %s && hooktape replay watch %s\n", why, r.ID, r.ID)
 	}
-	if r.State != event.ReplayDone || r.Counts[event.Delivered] < r.Total {
+	if r.State != event.ReplayCompleted {
 		return exitFailed
 	}
 	return nil

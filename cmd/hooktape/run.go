@@ -23,7 +23,9 @@ type cli struct {
 	Serve      serveCmd      `cmd:"" help:"Run everything in one process; with the embedded ClickHouse engine when no DSN is set."`
 	Ingest     ingestCmd     `cmd:"" help:"Receive webhooks and store them in ClickHouse."`
 	Replay     replayCmd     `cmd:"" help:"Send stored events to an endpoint again."`
+	Login      loginCmd      `cmd:"" help:"Print a one-time link that logs you in to the console."`
 	Events     eventsCmd     `cmd:"" help:"List, show and export events."`
+	Deliveries deliveriesCmd `cmd:"" help:"List deliveries, say what they wait for, group failures, and retry them."`
 	Endpoints  endpointsCmd  `cmd:"" help:"List, pause and resume the endpoints that events are delivered to."`
 	SQL        sqlCmd        `cmd:"" name:"sql" help:"Run SQL in ClickHouse."`
 	Sources    sourcesCmd    `cmd:"" help:"List and add sources: the hook URLs that BotHelp posts to."`
@@ -51,6 +53,10 @@ func newCLI() *cli {
 	for _, flags := range []*selectionFlags{&c.Events.List.selectionFlags, &c.Events.Export.selectionFlags,
 		&c.Replay.Create.selectionFlags} {
 		*flags = newSelectionFlags()
+	}
+	for _, flags := range []*deliveryFlags{&c.Deliveries.List.deliveryFlags, &c.Deliveries.Groups.deliveryFlags,
+		&c.Deliveries.Retry.deliveryFlags} {
+		*flags = newDeliveryFlags()
 	}
 	return c
 }

@@ -31,8 +31,29 @@ var flagHelp = map[string]string{
 }
 
 func newSelectionFlags() selectionFlags {
+	return selectionFlags{Plugins: filterFlags(event.Filters, "Which events")}
+}
+
+// deliveryFlags are the flags that select deliveries.
+type deliveryFlags struct{ kong.Plugins }
+
+func newDeliveryFlags() deliveryFlags {
+	return deliveryFlags{filterFlags(event.DeliveryFilters, "Which deliveries")}
+}
+
+func (f deliveryFlags) selection(now time.Time) (event.DeliverySelection, error) {
+	values := filterValues(event.DeliveryFilters, f.Plugins)
+	if err := readTimes(event.DeliveryFilters, values, now); err != nil {
+		return event.DeliverySelection{}, err
+	}
+	sel, faults := event.ParseDeliverySelection(values, now)
+	return sel, faultOf(faults)
+}
+
+// filterFlags returns a struct with a flag for each filter.
+func filterFlags(filters []event.Filter, group string) kong.Plugins {
 	var fields []reflect.StructField
-	for i, f := range event.Filters {
+	for i, f := range filters {
 		field := reflect.StructField{Name: fmt.Sprint("Filter", i), Type: reflect.TypeFor[string]()}
 		switch {
 		case f.Many():
@@ -40,17 +61,30 @@ func newSelectionFlags() selectionFlags {
 		case f.IsFlag():
 			field.Type = reflect.TypeFor[bool]()
 		}
-		field.Tag = reflect.StructTag(fmt.Sprintf(`name:%q placeholder:%q help:%q group:"Which events" sep:"none"`, flagName(f.Name), f.Placeholder, f.Help+flagHelp[f.Name]))
+		field.Tag = reflect.StructTag(fmt.Sprintf(`name:%q placeholder:%q help:%q group:%q sep:"none"`, flagName(f.Name), f.Placeholder, f.Help+flagHelp[f.Name], group))
 		fields = append(fields, field)
 	}
-	return selectionFlags{Plugins: kong.Plugins{reflect.New(reflect.StructOf(fields)).Interface()}}
+	return kong.Plugins{reflect.New(reflect.StructOf(fields)).Interface()}
 }
 
 func flagName(filter string) string { return strings.ReplaceAll(filter, "_", "-") }
 
 func (f selectionFlags) selection(now time.Time) (sel event.Selection, err error) {
-	values, flags := url.Values{}, reflect.ValueOf(f.Plugins[0]).Elem()
-	for i, filter := range event.Filters {
+	values := filterValues(event.Filters, f.Plugins)
+	if f.IDsFile != "" {
+		ids, err := idsOf(f.IDsFile)
+		if err != nil {
+			return sel, fmt.Errorf("--ids-file %s: %w", f.IDsFile, err)
+		}
+		values["id"] = append(values["id"], ids...)
+	}
+	return selectionOf(values, now)
+}
+
+// filterValues returns the values of the flags that filterFlags made.
+func filterValues(filters []event.Filter, of kong.Plugins) url.Values {
+	values, flags := url.Values{}, reflect.ValueOf(of[0]).Elem()
+	for i, filter := range filters {
 		switch given := flags.Field(i).Interface().(type) {
 		case []string:
 			values[filter.Name] = given
@@ -62,35 +96,44 @@ func (f selectionFlags) selection(now time.Time) (sel event.Selection, err error
 			}
 		}
 	}
-	if f.IDsFile != "" {
-		ids, err := idsOf(f.IDsFile)
-		if err != nil {
-			return sel, fmt.Errorf("--ids-file %s: %w", f.IDsFile, err)
-		}
-		values["id"] = append(values["id"], ids...)
-	}
-	return selectionOf(values, now)
+	return values
 }
 
 // selectionOf parses a selection from the values of flags, by the names of the filters.
 func selectionOf(values url.Values, now time.Time) (sel event.Selection, err error) {
-	for _, name := range []string{"from", "until"} {
-		at, err := parseTime(values.Get(name), "--"+name, now, nil)
-		if err != nil {
-			return sel, err
-		}
-		if at != nil {
-			values.Set(name, at.UTC().Format(time.RFC3339Nano))
-		}
+	if err := readTimes(event.Filters, values, now); err != nil {
+		return sel, err
 	}
 	sel, faults := event.ParseSelection(values, now)
-	if len(faults) == 0 {
-		return sel, nil
+	return sel, faultOf(faults)
+}
+
+// readTimes replaces times as people write them by those that filters read.
+func readTimes(filters []event.Filter, values url.Values, now time.Time) error {
+	for _, f := range filters {
+		if !f.IsTime() {
+			continue
+		}
+		at, err := parseTime(values.Get(f.Name), "--"+flagName(f.Name), now, nil)
+		if err != nil {
+			return err
+		}
+		if at != nil {
+			values.Set(f.Name, at.UTC().Format(time.RFC3339Nano))
+		}
 	}
-	if faults[0].Name == "" {
-		return sel, fmt.Errorf("the selection: %s", faults[0].Message)
+	return nil
+}
+
+// faultOf returns the first fault of a selection as an error; nil without faults.
+func faultOf(faults []event.SelectionFault) error {
+	switch {
+	case len(faults) == 0:
+		return nil
+	case faults[0].Name == "":
+		return fmt.Errorf("the selection: %s", faults[0].Message)
 	}
-	return sel, fmt.Errorf("--%s: %s", flagName(faults[0].Name), faults[0].Message)
+	return fmt.Errorf("--%s: %s", flagName(faults[0].Name), faults[0].Message)
 }
 
 // oldTo rejects --to, the old name of --until, in commands that send nothing.
@@ -158,7 +201,7 @@ func parseTime(s, flag string, now time.Time, otherwise *time.Time) (*time.Time,
 	switch {
 	case !ok:
 		return nil, fmt.Errorf("%s: %q is no time such as 13:00, 2026-01-31, '2026-01-31 13:00', '2026-01-31 13:00 Europe/Moscow' or 2026-01-31T13:00:00+03:00", flag, s)
-	case flag == "--until":
+	case strings.HasSuffix(flag, "until"):
 		return &last, nil
 	}
 	return &first, nil

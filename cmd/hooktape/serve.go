@@ -22,16 +22,16 @@ func (serveCmd) Run(e *env) error {
 		Parts:   server.Parts{Engine: true, Ingest: true, Delivery: true},
 		Version: buildVersion(),
 		Logger:  e.log,
-		Ready:   func(cfg *config.Config) { e.printBanner(cfg, written) },
+		Ready:   func(cfg *config.Config, login string) { e.printBanner(cfg, written, login) },
 	})
 }
 
 // sampleBody is BotHelp's example of a flow webhook, shortened.
 const sampleBody = `{"created_at":1499947711,"name":"John Wick","email":"john@gmail.com","phone":"+14123456789","conversations_count":10,"profile_link":"https://fb.com/1941325716136721","user_id":"1234567890","bothelp_user_id":"47659","utm_source":"VK","utm_medium":"social_cpc","age":"21"}`
 
-// printBanner prints the addresses. It prints a hook URL, which contains a token, only if it is new and stdout is a
-// terminal, because a file or a journal would keep it.
-func (e *env) printBanner(cfg *config.Config, written bool) {
+// printBanner prints the addresses. Secrets are for people at a terminal only, because a file or a journal would keep
+// them: the link to log in, and the first hook URL if it is new.
+func (e *env) printBanner(cfg *config.Config, written bool, login string) {
 	out := e.stdout
 	fmt.Fprintf(out, "\nhooktape is ready. Ctrl-C stops it; nothing is lost.\n\n")
 	fmt.Fprintf(out, "  webhooks    %s\n  console     %s (and the API)\n", cfg.IngestURL(), cfg.APIURL())
@@ -48,10 +48,13 @@ func (e *env) printBanner(cfg *config.Config, written bool) {
 		note = " (just written, with random secrets)"
 	}
 	fmt.Fprintf(out, "  config      %s%s\n", e.file().Path, note)
-	if len(cfg.API.Tokens) > 0 {
-		fmt.Fprintf(out, "\nLog in to the console with the token of %q. The configuration has it under api.tokens.\n",
+	switch {
+	case login != "" && isTerminal(out):
+		fmt.Fprintf(out, "\nOpen the console (this link works once, for ten minutes; `hooktape login` prints another):\n  %s\n", login)
+	case len(cfg.API.Tokens) > 0:
+		fmt.Fprintf(out, "\n`hooktape login` prints a one-time link to the console; or log in with the token of %q, which the configuration has under api.tokens.\n",
 			cfg.API.Tokens[0].Name)
-	} else {
+	default:
 		fmt.Fprintf(out, "\nNobody can log in to the console: there is no token under api.tokens.\n")
 	}
 	if len(cfg.Sources) == 0 {

@@ -34,7 +34,7 @@ func TestTelemetry(t *testing.T) {
 		before := series(w.scrape())
 		for n := range 2 {
 			w.hostile(fmt.Sprintf("invented%d", n))
-			w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--to", fmt.Sprintf("%s/invented%d", w.receiver.URL, n))
+			w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--yes", "--to", fmt.Sprintf("%s/invented%d", w.receiver.URL, n))
 		}
 		w.eventually("series of replays disappear with the replays", func() error {
 			added := slices.DeleteFunc(series(w.scrape()), func(s string) bool { return slices.Contains(before, s) })

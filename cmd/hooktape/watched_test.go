@@ -177,8 +177,8 @@ func (w *watched) traffic() {
 	if _, err := w.ask("ALTER TABLE events DROP CONSTRAINT picky"); err != nil {
 		w.t.Fatal(err)
 	}
-	w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--to", w.receiver.URL+"/other?key="+replaySecret, "--header", "X-Key: "+headerSecret)
-	w.cli("replay", "create", "--source", "demo", "--where", "phone = '+"+personPhone+"'", "--mode", "all", "--to", "parrot", "--detach")
+	w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--yes", "--to", w.receiver.URL+"/other?key="+replaySecret, "--header", "X-Key: "+headerSecret)
+	w.cli("replay", "create", "--source", "demo", "--where", "phone = '+"+personPhone+"'", "--mode", "all", "--yes", "--to", "parrot", "--detach")
 	w.configure("nonsense: " + wrongSecret + "\n")
 	w.eventually("the invalid configuration is refused", func() error {
 		if !strings.Contains(w.output.String(), "the changed configuration is refused") {

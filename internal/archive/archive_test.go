@@ -133,7 +133,7 @@ func filled(t *testing.T) db {
 				ResponseHeaders: []event.Header{{Name: "A", Value: "b"}}, ResponseBody: every,
 				Kind: event.AttemptForward, Fallback: event.FallbackRefused, MissingKeys: []string{"price", "paid"}, ResponseBytes: 1 << 40, Overhead: 1234567}}))
 	}
-	must(d.SaveReplay(background, event.Replay{ID: uuid.New(), CreatedAt: at, UpdatedAt: at, State: event.ReplayDone, Selection: event.Selection{Text: "ё"},
+	must(d.SaveReplay(background, event.Replay{ID: uuid.New(), CreatedAt: at, UpdatedAt: at, State: event.ReplayCompleted, Selection: event.Selection{Text: "ё"},
 		ReplayOptions: event.ReplayOptions{Rate: 0.1, Headers: []event.Header{{Name: "H", Value: "v"}}}, Counts: map[event.DeliveryState]uint64{event.Delivered: 1}}))
 	must(d.AddCommand(background, event.Command{Target: "crm", Action: event.ActionRate, Rate: 2.5}))
 	must(d.SaveEndpointState(background, event.EndpointState{Endpoint: "crm", UpdatedAt: at,

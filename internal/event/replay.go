@@ -14,12 +14,16 @@ type ReplayState string
 const (
 	ReplayRunning   ReplayState = "running"
 	ReplayPaused    ReplayState = "paused"
-	ReplayDone      ReplayState = "done"
+	ReplayCompleted ReplayState = "completed" // everything is delivered
+	ReplayFailures  ReplayState = "completed_with_failures"
 	ReplayCancelled ReplayState = "cancelled"
 )
 
 // FinalReplayStates are the states in which a replay stays.
-var FinalReplayStates = []ReplayState{ReplayDone, ReplayCancelled}
+var FinalReplayStates = []ReplayState{ReplayCompleted, ReplayFailures, ReplayCancelled}
+
+// ReplayStates lists all states.
+var ReplayStates = append([]ReplayState{ReplayRunning, ReplayPaused}, FinalReplayStates...)
 
 // Final reports whether a replay stays in this state.
 func (s ReplayState) Final() bool { return slices.Contains(FinalReplayStates, s) }
@@ -69,6 +73,8 @@ type Replay struct {
 	Endpoint       string      `json:"endpoint"`
 	URL            string      `json:"url"`
 	Selection      Selection   `json:"selection"`
+	// Parent is the replay whose failed deliveries this one sends again; zero for none.
+	Parent uuid.UUID `json:"parent,omitzero"`
 	// PublicOnly keeps a replay to a URL from private addresses, whatever the configuration allows, because its
 	// creator may not send there.
 	PublicOnly bool `json:"-"`
@@ -78,6 +84,8 @@ type Replay struct {
 	Counts map[DeliveryState]uint64 `json:"counts,omitempty"`
 	// PerSecond is the recent number of finished deliveries a second.
 	PerSecond float64 `json:"per_second"`
+	// Waiting says why it does not go on; nil if it does. It is not stored.
+	Waiting *Waiting `json:"waiting,omitempty"`
 }
 
 // ReplayOptions say how a replay runs.
@@ -114,12 +122,14 @@ func (r *Replay) Open() (open uint64) {
 // Action is an action that a person, or a rule of the program, takes on a replay or an endpoint.
 type Action string
 
-// The actions. ActionRate is for replays only.
+// The actions. ActionRate and ActionCancel are for replays only.
 const (
 	ActionPause  Action = "pause"
 	ActionResume Action = "resume"
 	ActionCancel Action = "cancel"
 	ActionRate   Action = "set-rate"
+	// ActionRetry makes retries due and allows one attempt now, even if the endpoint is failing.
+	ActionRetry Action = "retry"
 )
 
 // Command is an action that was taken. Commands are only added; the process that delivers reads them, so commands and
@@ -127,7 +137,8 @@ const (
 type Command struct {
 	Target string // a replay's id, or an endpoint's name
 	Action Action
-	Rate   float64 // of ActionRate
+	Rate   float64     // of ActionRate
+	Events []uuid.UUID // of ActionRetry: whose retries become due
 	By     string
 	Reason string
 }
@@ -141,6 +152,9 @@ type EndpointState struct {
 	Reason    string    `json:"reason,omitempty"`
 	Failures  uint32    `json:"failures"` // consecutive
 	NextProbe time.Time `json:"next_probe,omitzero"`
+	// FailingSince is when the first of these failures was, and Answer the first line of the last answer.
+	FailingSince time.Time `json:"failing_since,omitzero"`
+	Answer       string    `json:"answer,omitempty"`
 	// UpdatedAt is also the state's version: it is never before that of an earlier state, whatever the clock says.
 	UpdatedAt time.Time `json:"updated_at"`
 	// FollowedSince is when live delivery began, FollowedUntil the time of receipt of the newest event that has a

@@ -3,6 +3,8 @@ package outbound
 import (
 	"sync"
 	"time"
+
+	"hooktape/internal/event"
 )
 
 // BreakerOptions say when an endpoint counts as failing, and how often it is probed then.
@@ -22,9 +24,11 @@ type Breaker struct {
 	options BreakerOptions
 
 	mu       sync.Mutex
-	paused   string // by whom and why; empty if not paused
-	failures uint32 // in a row
-	reason   string // of the last failure
+	paused   string    // by whom and why; empty if not paused
+	failures uint32    // in a row
+	reason   string    // of the last failure
+	answer   string    // the first line of its answer
+	since    time.Time // when the first of the failures was
 	open     bool
 	interval time.Duration
 	probeAt  time.Time
@@ -77,10 +81,13 @@ func (b *Breaker) Report(admitted Admission, a Answer, now time.Time) (changed B
 	}
 	if a.Outcome.OK() {
 		changed = BreakerChange{Closed: b.open, Failures: b.failures}
-		b.failures, b.reason, b.open = 0, "", false
+		b.recover()
 		return changed
 	}
-	b.failures, b.reason = b.failures+1, a.Err
+	if b.failures++; b.failures == 1 {
+		b.since = now
+	}
+	b.reason, b.answer = a.Err, event.FirstLine(a.Body)
 	if until := now.Add(min(a.RetryAfter, maxHold)); a.RetryAfter > 0 && until.After(b.holdTill) {
 		b.holdTill = until
 	}
@@ -128,8 +135,23 @@ func (b *Breaker) Resume() BreakerChange {
 	changed := BreakerChange{Closed: b.open, Failures: b.failures}
 	b.paused = ""
 	b.holdTill = time.Time{}
-	b.failures, b.reason, b.open = 0, "", false
+	b.recover()
 	return changed
+}
+
+// recover closes the breaker and forgets the failures. The caller has the lock.
+func (b *Breaker) recover() {
+	b.failures, b.reason, b.answer, b.since, b.open = 0, "", "", time.Time{}, false
+}
+
+// ProbeNow lets one attempt be made now: it ends a Retry-After and the wait for the next probe, but no pause.
+func (b *Breaker) ProbeNow(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.holdTill = time.Time{}
+	if b.open {
+		b.probeAt = now
+	}
 }
 
 // The states of a breaker, as the table endpoint_states has them.
@@ -139,16 +161,17 @@ const (
 	StateBroken = "broken" // open
 )
 
-// Snapshot returns the endpoint's state, the reason for a pause or of the last failure, and the failed attempts in a
-// row.
-func (b *Breaker) Snapshot() (state, reason string, failures uint32, nextProbe time.Time) {
+// Snapshot returns the endpoint's state, with the reason for a pause or of the last failure.
+func (b *Breaker) Snapshot() (s event.EndpointState) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	s = event.EndpointState{State: StateActive, Reason: b.reason, Failures: b.failures, FailingSince: b.since,
+		Answer: b.answer}
 	switch {
 	case b.paused != "":
-		return StatePaused, b.paused, b.failures, time.Time{}
+		s.State, s.Reason = StatePaused, b.paused
 	case b.open:
-		return StateBroken, b.reason, b.failures, b.probeAt
+		s.State, s.NextProbe = StateBroken, b.probeAt
 	}
-	return StateActive, b.reason, b.failures, time.Time{}
+	return s
 }

@@ -42,8 +42,8 @@ func TestBreakerProbesAtGrowingIntervals(t *testing.T) {
 		now = now.Add(interval)
 		probe := mustAdmit(t, b, now)
 		mustHold(t, b, now.Add(time.Hour)) // one probe at a time
-		if state, reason, _, next := b.Snapshot(); state != StateBroken || reason != "answered 503" || next.After(now) {
-			t.Errorf("%s, %q, next probe %s", state, reason, next)
+		if s := b.Snapshot(); s.State != StateBroken || s.Reason != "answered 503" || s.NextProbe.After(now) {
+			t.Errorf("%+v", s)
 		}
 		b.Report(probe, bad, now)
 	}
@@ -51,8 +51,8 @@ func TestBreakerProbesAtGrowingIntervals(t *testing.T) {
 	b.Report(probe, good, now)
 	mustAdmit(t, b, now)
 	mustAdmit(t, b, now)
-	if state, reason, failures, _ := b.Snapshot(); state != StateActive || reason != "" || failures != 0 {
-		t.Errorf("%s, %q, %d failures", state, reason, failures)
+	if s := b.Snapshot(); s.State != StateActive || s.Reason != "" || s.Failures != 0 {
+		t.Errorf("%+v", s)
 	}
 }
 
@@ -92,15 +92,15 @@ func TestPauseAndResume(t *testing.T) {
 	if changed := b.Resume(); !changed.Closed || changed.Failures != 1 { // open, not paused: it closes, and opens again if that was wrong
 		t.Errorf("Resume returned %+v", changed)
 	}
-	if state, reason, failures, _ := b.Snapshot(); state != StateActive || reason != "" || failures != 0 {
-		t.Errorf("resumed: %s, %q, %d failures", state, reason, failures)
+	if s := b.Snapshot(); s.State != StateActive || s.Reason != "" || s.Failures != 0 {
+		t.Errorf("resumed: %+v", s)
 	}
 	b.Report(mustAdmit(t, b, noon), bad, noon)
 	mustHold(t, b, noon)
 	b.Pause("by anna")
 	mustHold(t, b, noon.Add(2*time.Hour))
-	if state, reason, _, _ := b.Snapshot(); state != StatePaused || reason != "by anna" {
-		t.Errorf("%s, %q", state, reason)
+	if s := b.Snapshot(); s.State != StatePaused || s.Reason != "by anna" {
+		t.Errorf("%+v", s)
 	}
 	b.Resume()
 	b.Report(mustAdmit(t, b, noon), bad, noon)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net/http"
+	"net/netip"
 
 	"golang.org/x/net/netutil"
 
@@ -57,6 +58,12 @@ func (p *process) apiAndConsole() (http.Handler, error) {
 	service.Own = p.own
 	direct := api.NewDirect(p.db, service, replay.Actor{})
 	guard := api.NewGuard(p.Logger)
+	direct.SetHost(api.Host{
+		Retention: p.cfg.StoreRetention(),
+		Spools:    p.spoolReport,
+		DataDir:   string(p.File.Data),
+	})
+	p.direct = direct
 	answers, err := api.New(api.Options{
 		Direct:  direct,
 		Guard:   guard,
@@ -89,6 +96,21 @@ func (p *process) apiAndConsole() (http.Handler, error) {
 	}
 	mux.Handle("/", pages)
 	return p.cfg.API.TrustedProxies.Handler(mux), nil
+}
+
+// loginLink returns a link that logs in to the console once, with the name and the role of the configuration's first
+// token, if only this machine reaches the console. Else, or if the audit log cannot record it, it returns "".
+func (p *process) loginLink(ctx context.Context) string {
+	addr, err := netip.ParseAddrPort(p.cfg.APIAddr)
+	if p.direct == nil || err != nil || !addr.Addr().IsLoopback() || len(p.cfg.API.Tokens) == 0 {
+		return ""
+	}
+	first := p.cfg.API.Tokens[0]
+	link, err := p.direct.As(api.Principal{Name: first.Name, Role: api.RoleAdmin}, netip.Addr{}).CreateLoginLink(ctx, first.Role)
+	if err != nil {
+		return ""
+	}
+	return p.cfg.APIURL() + link.Path
 }
 
 func consoleSources(c *config.Config) *[]console.Source {

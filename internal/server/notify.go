@@ -27,7 +27,7 @@ func (p *process) announce(ctx context.Context) error {
 	}
 	if p.untilReady(ctx) {
 		if p.Ready != nil {
-			p.Ready(p.cfg)
+			p.Ready(p.cfg, p.loginLink(ctx))
 		}
 		_, _ = daemon.SdNotify(false, daemon.SdNotifyReady+"\nSTATUS=Everything answers")
 		p.notifyWatchdog(ctx)

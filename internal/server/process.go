@@ -15,6 +15,7 @@ import (
 	"hooktape/internal/spool"
 	"hooktape/internal/store"
 	"hooktape/replay"
+	"hooktape/web/api"
 	"hooktape/web/console"
 )
 
@@ -24,7 +25,9 @@ type Options struct {
 	Parts   Parts
 	Version string
 	Logger  *slog.Logger
-	Ready   func(*config.Config) // is called once everything answers
+	// Ready is called once everything answers. login is a one-time link to log in to the console; it is empty unless the
+	// console listens on a loopback address and has a token.
+	Ready func(cfg *config.Config, login string)
 }
 
 // Parts are the parts of the program that a process runs.
@@ -46,7 +49,9 @@ type process struct {
 	registry *prometheus.Registry
 	tls      certificates // nil if the listeners speak plain HTTP
 	outcomes *spool.Spool
+	spools   []namedSpool
 	runner   *replay.Runner // nil if this process does not deliver
+	direct   *api.Direct    // the same
 
 	sources   atomic.Pointer[ingest.Sources]
 	endpoints atomic.Pointer[[]replay.Endpoint]

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"hooktape/internal/spool"
+	"hooktape/web/api"
 )
 
 // openSpool opens a spool. If it fails for good, the process ends, and its service manager restarts it.
@@ -24,8 +25,27 @@ func (p *process) openSpool(ctx context.Context, name string, stage *stage) (*sp
 		return nil, err
 	}
 	p.closers = append(p.closers, s.Close)
+	p.spools = append(p.spools, namedSpool{name, s})
 	stage.run(func(ctx context.Context) error { return untilFailed(ctx, s) })
 	return s, observeSpool(name, s)
+}
+
+type namedSpool struct {
+	name  string
+	spool *spool.Spool
+}
+
+// spoolReport returns what waits in the spools of this process.
+func (p *process) spoolReport() (list []api.SpoolStorage) {
+	for _, s := range p.spools {
+		stat := s.spool.Stat()
+		report := api.SpoolStorage{Name: s.name, Records: stat.Records, Bytes: stat.Bytes}
+		if !stat.Oldest.IsZero() {
+			report.Oldest = &stat.Oldest
+		}
+		list = append(list, report)
+	}
+	return list
 }
 
 const (

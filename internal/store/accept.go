@@ -29,7 +29,8 @@ func (s *Store) AcceptEvent(ctx context.Context, e event.Event) (bool, error) {
 
 // superseded is the condition that an event was rejected, and accepted later.
 func (c *conditions) superseded(sel event.Selection) string {
-	return "(verdict != 'accepted' AND id IN (SELECT id FROM events WHERE accepted_by != ''" + c.receivedWithin("received_at", sel) + "))"
+	return "(verdict != 'accepted' AND id IN (SELECT id FROM events WHERE accepted_by != ''" +
+		c.receivedWithin("received_at", sel) + "))"
 }
 
 // whole is the condition that a rejected event can be sent: event.Received.Obstacle in SQL.
@@ -41,5 +42,6 @@ var whole = "(verdict NOT IN ('" + strings.Join(event.Texts(event.NeverWhole), "
 // sendableRejected is the condition that an event is rejected and can be sent. Headers and bodies are read of rejected
 // events only.
 func (c *conditions) sendableRejected(sel event.Selection) string {
-	return fmt.Sprintf("id IN (SELECT id FROM events PREWHERE verdict != 'accepted'%s WHERE %s)", c.receivedWithin("received_at", sel), whole)
+	return fmt.Sprintf("id IN (SELECT id FROM events PREWHERE verdict != 'accepted'%s WHERE %s)",
+		c.receivedWithin("received_at", sel), whole)
 }

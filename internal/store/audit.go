@@ -16,6 +16,8 @@ type AuditEntry struct {
 	Target   string
 	Detail   string // exact change, as JSON
 	RemoteIP string
+
+	hash uint64 // of an entry that was read
 }
 
 const auditColumns = "at, who, action, target, detail, remote_ip"
@@ -29,9 +31,47 @@ func (s *Store) Audit(ctx context.Context, e AuditEntry) error {
 
 // AuditLog returns the newest entries, the newest first; at most limit.
 func (s *Store) AuditLog(ctx context.Context, limit int) ([]AuditEntry, error) {
-	return collect(ctx, s.conn, "read the audit log", fmt.Sprintf("SELECT %s FROM audit_log ORDER BY at DESC LIMIT %d",
-		auditColumns, limit), nil,
+	return s.AuditPage(ctx, AuditFilter{Limit: limit})
+}
+
+// AuditFilter selects entries: those by one of the people, with one of the actions, older than Before. An empty list
+// selects all.
+type AuditFilter struct {
+	Who, Actions []string
+	Limit        int
+	Before       *AuditCursor // nil for the newest
+}
+
+// AuditCursor is the position of an entry. Hash tells entries of the same microsecond apart.
+type AuditCursor struct {
+	At   time.Time
+	Hash uint64
+}
+
+const auditHash = "cityHash64(who, action, target, detail, remote_ip)"
+
+// AuditPage returns the selected entries, the newest first.
+func (s *Store) AuditPage(ctx context.Context, f AuditFilter) ([]AuditEntry, error) {
+	where := &conditions{}
+	addIn(where, "who", f.Who)
+	addIn(where, "action", f.Actions)
+	if f.Before != nil {
+		where.require("(at, " + auditHash + ") < (" + where.bind("DateTime64(6,'UTC')", micros(f.Before.At)) + ", " +
+			where.bind("UInt64", f.Before.Hash) + ")")
+	}
+	return collect(ctx, s.conn, "read the audit log", fmt.Sprintf("SELECT %s, %s AS hash FROM audit_log WHERE %s ORDER BY at DESC, hash DESC LIMIT %d",
+		auditColumns, auditHash, where, f.Limit), where.args,
 		func(rows driver.Rows, e *AuditEntry) error {
-			return rows.Scan(&e.At, &e.Who, &e.Action, &e.Target, &e.Detail, &e.RemoteIP)
+			return rows.Scan(&e.At, &e.Who, &e.Action, &e.Target, &e.Detail, &e.RemoteIP, &e.hash)
 		})
+}
+
+// Cursor returns the position of an entry of the list.
+func (e AuditEntry) Cursor() AuditCursor { return AuditCursor{e.At, e.hash} }
+
+// AuditNames returns everybody who is in the audit log, and all actions.
+func (s *Store) AuditNames(ctx context.Context) (who, actions []string, err error) {
+	err = s.conn.QueryRow(ctx, "SELECT arraySort(groupUniqArray(1000)(who)), arraySort(groupUniqArray(1000)(toString(action))) FROM audit_log").
+		Scan(&who, &actions)
+	return who, actions, explain("read the names of the audit log", err)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
 
 	"hooktape/internal/event"
 )
@@ -15,9 +16,10 @@ import (
 func (s *Store) AddCommand(ctx context.Context, c event.Command) error {
 	v := &conditions{}
 	target := v.bind("String", c.Target)
-	sql := fmt.Sprintf(`INSERT INTO commands (target, action, rate, by, reason, number)
-		SELECT %s, %s, %s, %s, %s, (SELECT max(number) + 1 FROM commands WHERE target = %s)`, target, v.bind("String", string(c.Action)),
-		v.bind("Float64", c.Rate), v.bind("String", c.By), v.bind("String", c.Reason), target)
+	sql := fmt.Sprintf(`INSERT INTO commands (target, action, rate, by, reason, events, number)
+		SELECT %s, %s, %s, %s, %s, %s, (SELECT max(number) + 1 FROM commands WHERE target = %s)`, target, v.bind("String", string(c.Action)),
+		v.bind("Float64", c.Rate), v.bind("String", c.By), v.bind("String", c.Reason),
+		v.bind("Array(UUID)", uuidStrings(c.Events)), target)
 	return explain("add a command to "+c.Target, s.conn.Exec(ctx, sql, v.args...))
 }
 
@@ -35,7 +37,7 @@ type Steered struct {
 // lastCommands is a subquery with one row per target of a command. No command undoes a cancel, for example a concurrent
 // pause by another person or by a rule.
 const lastCommands = `(SELECT target, last.1 AS action, if(last.3 = '', 'by ' || last.2, last.3 || ' (by ' || last.2 || ')') AS why, last.4 AS number, last.5 AS at, rate_set, rate FROM
-	(SELECT target, argMaxIf((action, by, reason, number, at), (action = 'cancel', number, at), action != 'set-rate') AS last,
+	(SELECT target, argMaxIf((action, by, reason, number, at), (action = 'cancel', number, at), action NOT IN ('set-rate', 'retry')) AS last,
 		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, (number, at), action = 'set-rate') AS rate
 	FROM commands GROUP BY target))`
 
@@ -61,4 +63,23 @@ func (s *Store) Steering(ctx context.Context) (map[string]Steered, error) {
 		steering[r.target] = r.Steered
 	}
 	return steering, err
+}
+
+// RetryCommand is a command to try deliveries now.
+type RetryCommand struct {
+	Target string
+	Number uint64
+	At     time.Time // deliveries that were tried later are not concerned
+	Events []uuid.UUID
+}
+
+// RetryCommands returns the commands to try deliveries that were given since a time of the server's clock.
+func (s *Store) RetryCommands(ctx context.Context, since time.Time) ([]RetryCommand, error) {
+	where := &conditions{}
+	where.add("at >= {}", "DateTime64(6,'UTC')", micros(since))
+	where.require("action = 'retry'")
+	return collect(ctx, s.conn, "read commands", "SELECT target, number, at, events FROM commands WHERE "+where.String()+
+		" ORDER BY at, target, number", where.args, func(rows driver.Rows, c *RetryCommand) error {
+		return rows.Scan(&c.Target, &c.Number, &c.At, &c.Events)
+	})
 }

@@ -2,19 +2,21 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"hooktape/internal/event"
 )
 
-const endpointStateColumns = "endpoint, url, state, reason, failures, next_probe, updated_at, followed_since, followed_until, subscription, started_after, positions"
+const endpointStateColumns = "endpoint, url, state, reason, failures, next_probe, updated_at, followed_since, followed_until, subscription, started_after, positions, failing_since, answer"
 
 // SaveEndpointState stores the state of the delivery to an endpoint. UpdatedAt orders the states.
 func (s *Store) SaveEndpointState(ctx context.Context, e event.EndpointState) error {
 	return s.insert(ctx, "", "endpoint_states ("+endpointStateColumns+")", func(batch driver.Batch) error {
 		return batch.Append(e.Endpoint, e.URL, e.State, e.Reason, e.Failures, epochIfZero(e.NextProbe), e.UpdatedAt,
-			epochIfZero(e.FollowedSince), epochIfZero(e.FollowedUntil), e.Subscription, e.StartedAfter, e.Positions)
+			epochIfZero(e.FollowedSince), epochIfZero(e.FollowedUntil), e.Subscription, e.StartedAfter, e.Positions,
+			epochIfZero(e.FailingSince), e.Answer)
 	})
 }
 
@@ -26,10 +28,10 @@ func (s *Store) EndpointStates(ctx context.Context) ([]event.EndpointState, erro
 		func(rows driver.Rows, e *event.EndpointState) error {
 			err := rows.Scan(&e.Endpoint, &e.URL, &e.State, &e.Reason, &e.Failures, &e.NextProbe, &e.UpdatedAt,
 				&e.FollowedSince, &e.FollowedUntil,
-				&e.Subscription, &e.StartedAfter, &e.Positions)
-			e.NextProbe = zeroIfEpoch(e.NextProbe)
-			e.FollowedSince = zeroIfEpoch(e.FollowedSince)
-			e.FollowedUntil = zeroIfEpoch(e.FollowedUntil)
+				&e.Subscription, &e.StartedAfter, &e.Positions, &e.FailingSince, &e.Answer)
+			for _, t := range []*time.Time{&e.NextProbe, &e.FollowedSince, &e.FollowedUntil, &e.FailingSince} {
+				*t = zeroIfEpoch(*t)
+			}
 			return err
 		})
 }

@@ -245,3 +245,51 @@ func scanGroup(rows driver.Rows, g *FailureGroup) error {
 	g.States, g.Example.Endpoint = typed[event.DeliveryState](states), g.Endpoint
 	return err
 }
+
+// EventsToRetry returns the events of selected deliveries in order of arrival, each once; at most limit. Those with a
+// delivered or open delivery in a replay to the same endpoint that was created after a time were sent again already, and
+// are left out; a zero time leaves out none.
+func (s *Store) EventsToRetry(ctx context.Context, sel event.DeliverySelection, after time.Time, limit int) ([]uuid.UUID,
+	error) {
+	where, err := deliveriesMatching(sel)
+	if err != nil {
+		return nil, err
+	}
+	if !after.IsZero() {
+		where.require("(endpoint, event_id) NOT IN (SELECT endpoint, event_id FROM deliveries FINAL WHERE " +
+			"state NOT IN ('failed', 'cancelled') AND replay_id GLOBAL IN (SELECT id FROM replays WHERE created_at > " +
+			where.bind("DateTime64(6,'UTC')", micros(after)) + "))")
+	}
+	return collect(with(ctx, byMonth), s.patient, "read deliveries", fmt.Sprintf(
+		"SELECT event_id FROM deliveries FINAL WHERE %s ORDER BY event_position, event_id LIMIT 1 BY event_id LIMIT %d",
+		where, limit), where.args, scanID)
+}
+
+// Earlier is a delivery of the same subscriber for which another one waits.
+type Earlier struct {
+	event.DeliveryKey
+	State event.DeliveryState
+}
+
+// EarlierDeliveries returns, for deliveries of a queue with order, the first open delivery of the same subscriber, by
+// subscriber. It may be the delivery itself.
+func (s *Store) EarlierDeliveries(ctx context.Context, q Queue, subscribers []string) (map[string]Earlier, error) {
+	where := q.conditions()
+	where.require(openState)
+	where.add("subscriber IN {}", "Array(String)", subscribers)
+	type row struct {
+		subscriber string
+		Earlier
+	}
+	rows, err := collect(with(ctx, byMonth), s.conn, "read deliveries",
+		"SELECT subscriber, event_id, state FROM deliveries FINAL WHERE "+where.String()+
+			" ORDER BY event_position, event_id LIMIT 1 BY subscriber", where.args,
+		func(rows driver.Rows, r *row) error {
+			return rows.Scan(&r.subscriber, &r.EventID, (*string)(&r.State))
+		})
+	first := map[string]Earlier{}
+	for _, r := range rows {
+		first[r.subscriber] = r.Earlier
+	}
+	return first, err
+}

@@ -17,7 +17,7 @@ func TestPurge(t *testing.T) {
 	d := newDB(t)
 	d.exec(t, "ALTER TABLE "+d.localTable("deliveries")+" MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1") // each version stays in its own part
 	running, over := newReplay(1), newReplay(2)
-	over.State, over.UpdatedAt = event.ReplayDone, time.Now().AddDate(0, 0, -50)
+	over.State, over.UpdatedAt = event.ReplayCompleted, time.Now().AddDate(0, 0, -50)
 	for _, r := range []event.Replay{running, over} {
 		if err := d.SaveReplay(background, r); err != nil {
 			t.Fatal(err)

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -17,7 +19,7 @@ var replayColumns = []string{
 	"id", "created_at", "updated_at", "created_by", "state", "reason", "endpoint", "url", "selection", "total",
 	"rate", "concurrency", "event_order", "mode", "retry", "max_attempts", "pace", "stop_after_failures", "headers",
 	"idempotency_key", "counts", "per_second", "public_only",
-	"include_rejected",
+	"include_rejected", "parent",
 }
 
 // SaveReplay stores a replay's new state. UpdatedAt orders the states.
@@ -35,7 +37,7 @@ func (s *Store) SaveReplay(ctx context.Context, r event.Replay) error {
 			string(selection), r.Total,
 			r.Rate, r.Concurrency, string(r.Order), string(r.Mode), string(r.Retry), r.MaxAttempts, r.Pace,
 			r.StopAfterFailures, headerTuples(r.Headers),
-			r.IdempotencyKey, counts, r.PerSecond, r.PublicOnly, r.IncludeRejected)
+			r.IdempotencyKey, counts, r.PerSecond, r.PublicOnly, r.IncludeRejected, r.Parent)
 	})
 }
 
@@ -73,6 +75,23 @@ func (s *Store) ReplayByKey(ctx context.Context, key string) (event.Replay, erro
 	return first(replays, err, "replay with that idempotency key")
 }
 
+// LastReplayOf returns the last replay of a selection to an endpoint; the zero Replay if there is none.
+func (s *Store) LastReplayOf(ctx context.Context, endpoint string, sel event.Selection) (event.Replay, error) {
+	text, err := json.Marshal(sel)
+	if err != nil {
+		return event.Replay{}, fmt.Errorf("read replays: %w", err)
+	}
+	where := &conditions{}
+	where.add("endpoint = {}", "String", endpoint)
+	sum := sha256.Sum256(text) // a selection may be too long for a parameter
+	where.add("lower(hex(SHA256(selection))) = {}", "String", hex.EncodeToString(sum[:]))
+	replays, err := s.steeredReplays(ctx, where, "created_at DESC LIMIT 1")
+	if err != nil || len(replays) == 0 {
+		return event.Replay{}, err
+	}
+	return replays[0], nil
+}
+
 // Unfinished is a running or paused replay.
 type Unfinished struct {
 	event.Replay                   // with commands applied
@@ -94,7 +113,10 @@ var steeredReplays = `(SELECT r.* REPLACE (
 			multiIf(` + finalSaved + `, r.state, c.action = 'cancel', 'cancelled', c.action = 'pause', 'paused', c.action = 'resume', 'running', r.state) AS state,
 			multiIf(` + finalSaved + ` OR c.action = '', r.reason, c.action = 'resume', '', c.why) AS reason,
 			if(c.rate_set, c.rate, r.rate) AS rate)
-		FROM (SELECT *, state AS saved FROM replays FINAL) AS r LEFT JOIN ` + lastCommands + ` AS c ON c.target = toString(r.id))`
+		FROM (SELECT *, state AS saved FROM (SELECT * REPLACE (` + endState + ` AS state) FROM replays FINAL)) AS r LEFT JOIN ` + lastCommands + ` AS c ON c.target = toString(r.id))`
+
+// endState is the state of a row of replays: versions before 53 wrote done for both ends.
+const endState = "multiIf(state != 'done', state, counts['failed'] > 0, 'completed_with_failures', 'completed')"
 
 // finalSaved is the condition that a replay is final without commands.
 var finalSaved = inStates("r.state", event.FinalReplayStates)
@@ -114,7 +136,7 @@ func scanReplay(rows driver.Rows, r *event.Replay, more ...any) error {
 		&r.Endpoint, &r.URL, &selection, &r.Total,
 		&r.Rate, &r.Concurrency, (*string)(&r.Order), (*string)(&r.Mode), (*string)(&r.Retry), &r.MaxAttempts, &r.Pace,
 		&r.StopAfterFailures, &headers,
-		&r.IdempotencyKey, &counts, &r.PerSecond, &r.PublicOnly, &r.IncludeRejected}, more...)...); err != nil {
+		&r.IdempotencyKey, &counts, &r.PerSecond, &r.PublicOnly, &r.IncludeRejected, &r.Parent}, more...)...); err != nil {
 		return err
 	}
 	if len(headers) > 0 {

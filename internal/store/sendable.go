@@ -108,8 +108,8 @@ const live = "replay_id = " + noUUID
 var openReplays = "SELECT id FROM replays FINAL WHERE NOT " + finalReplay +
 	" AND id GLOBAL NOT IN (SELECT toUUIDOrZero(target) FROM commands WHERE action = 'cancel')"
 
-// finalReplay is the condition that a replay is final.
-var finalReplay = inStates("state", event.FinalReplayStates)
+// finalReplay is the condition that a replay is final; see endState.
+var finalReplay = inStates("state", append([]event.ReplayState{"done"}, event.FinalReplayStates...))
 
 // made is the condition that a delivery is live, was tried, or belongs to a replay that exists. A replay does not
 // exist while it is being frozen, and never will if its creator died meanwhile.

@@ -137,7 +137,7 @@ func TestSendable(t *testing.T) {
 	d := newDB(t)
 	replays := map[string]uuid.UUID{"": uuid.Nil, "none": idAt(dawn, 5000), "cancel": uuid.Nil}
 	states := map[string]event.ReplayState{"cancel": event.ReplayRunning}
-	for _, state := range []event.ReplayState{event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled} {
+	for _, state := range []event.ReplayState{event.ReplayRunning, event.ReplayPaused, event.ReplayCompleted, event.ReplayCancelled} {
 		states[string(state)] = state
 	}
 	for name, state := range states {

@@ -66,6 +66,18 @@ func (s *Store) StorageReport(ctx context.Context) ([]TableStorage, error) {
 	return slices.DeleteFunc(tables, func(t TableStorage) bool { return t.Table == versions }), nil
 }
 
+// Disk is the space on a disk, in bytes.
+type Disk struct {
+	Name        string
+	Free, Total uint64
+}
+
+// Disks returns the disks of the ClickHouse server.
+func (s *Store) Disks(ctx context.Context) ([]Disk, error) {
+	return collect(ctx, s.conn, "read the free space of disks", "SELECT name, free_space, total_space FROM system.disks ORDER BY name", nil,
+		func(rows driver.Rows, d *Disk) error { return rows.Scan(&d.Name, &d.Free, &d.Total) })
+}
+
 // StorageBySource returns the size of each source's events, the one with the most events first. All names that are not
 // a source count as one, the empty one.
 func (s *Store) StorageBySource(ctx context.Context) ([]SourceStorage, error) {

@@ -27,6 +27,7 @@ const (
 	listAim       = 500 * time.Millisecond
 	eventAim      = 300 * time.Millisecond
 	subscriberAim = 500 * time.Millisecond
+	analyticsAim  = time.Second
 )
 
 const secret = "the-secret-of-the-bench"
@@ -105,6 +106,7 @@ func (b *bench) pages() (list []page) {
 	filter("unknown step", "step", "nothing")
 	filter("kind", "kind", "user_profile_viewed")
 	filter("verdict", "verdict", "bad_signature")
+	filter("rejected", "rejected", "true")
 	filter("unused verdict", "verdict", "too_large")
 	filter("channel", "channel", k.Channel)
 	filter("utm_source", "utm_source", k.UTM)
@@ -128,7 +130,8 @@ func (b *bench) pages() (list []page) {
 	return append(list, page{name: "an old event", path: "/events/" + k.Old, aim: eventAim},
 		page{name: "a new event: deliveries, trace", path: "/events/" + k.New, aim: eventAim},
 		page{name: "a subscriber", path: "/subscribers/" + url.PathEscape(k.Subscriber), aim: subscriberAim},
-		page{name: "endpoints", path: "/endpoints", aim: listAim}, page{name: "sources", path: "/sources", aim: listAim}, page{name: "replays", path: "/replays", aim: listAim})
+		page{name: "endpoints", path: "/endpoints", aim: listAim}, page{name: "sources", path: "/sources", aim: listAim}, page{name: "replays", path: "/replays", aim: listAim},
+		page{name: "analytics of 24 h", path: "/analytics?since=24h", aim: analyticsAim}, page{name: "analytics of 30 days", path: "/analytics?since=30d", aim: analyticsAim})
 }
 
 // all measures each page and prints the times.

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"hooktape/dashboards"
 	"hooktape/internal/simulate"
 	"hooktape/test/harness"
 	"hooktape/test/panels"
@@ -142,16 +143,16 @@ func thousands(n uint64) string {
 }
 
 // view returns a time range with the default variables of a dashboard.
-func (b *bench) view(days float64) panels.View {
+func (b *bench) view(days float64) dashboards.View {
 	goals, _ := simulate.Steps()
-	return panels.View{From: b.until.Add(-time.Duration(days * 24 * float64(time.Hour))), To: b.until, Interval: time.Duration(days * 24 * float64(time.Hour) / 200),
+	return dashboards.View{From: b.until.Add(-time.Duration(days * 24 * float64(time.Hour))), To: b.until, Interval: time.Duration(days * 24 * float64(time.Hour) / 200),
 		Zone: "Europe/Moscow", Plugin: 4, Values: map[string][]string{"source": {simulate.DefaultSources.Course}, "goals": {strings.Join(goals, ",")},
 			"window_days": {"7"}, "attribution": {"first"}}}
 }
 
 // askRounds runs the queries in several rounds. It returns the median time of a round and of each query. An error in
 // any round is the query's error.
-func (b *bench) askRounds(ctx context.Context, v panels.View, queries []panels.Query) (time.Duration, []measured) {
+func (b *bench) askRounds(ctx context.Context, v dashboards.View, queries []panels.Query) (time.Duration, []measured) {
 	totals := make([]time.Duration, rounds)
 	each := make([][]measured, len(queries))
 	for n := range rounds {
@@ -176,7 +177,7 @@ func (b *bench) askRounds(ctx context.Context, v panels.View, queries []panels.Q
 }
 
 // ask2 runs the queries two at a time, as Grafana does.
-func (b *bench) ask2(ctx context.Context, v panels.View, queries []panels.Query) (time.Duration, []measured) {
+func (b *bench) ask2(ctx context.Context, v dashboards.View, queries []panels.Query) (time.Duration, []measured) {
 	each := make([]measured, len(queries))
 	begun := time.Now()
 	var group errgroup.Group

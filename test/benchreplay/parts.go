@@ -133,7 +133,7 @@ func (b *bench) replay(ctx context.Context) (s speed, err error) {
 	begun := time.Now()
 	if err := harness.Until(ctx, 10*time.Minute, "the replay's end", func() bool {
 		r, err := db.Replay(ctx, job.ID)
-		return err == nil && r.State == event.ReplayDone
+		return err == nil && r.State.Final()
 	}); err != nil {
 		return s, err
 	}

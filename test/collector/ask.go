@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"hooktape/dashboards"
 	"hooktape/test/panels"
 )
 
@@ -20,7 +21,7 @@ func (t *trial) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	view := panels.View{From: t.begun.Add(-time.Minute), To: time.Now().Add(time.Minute), Interval: 10 * time.Second, Zone: "UTC", Plugin: 4,
+	view := dashboards.View{From: t.begun.Add(-time.Minute), To: time.Now().Add(time.Minute), Interval: 10 * time.Second, Zone: "UTC", Plugin: 4,
 		Values: map[string][]string{"trace_id": {trace}}}
 	queries, err := panels.All()
 	if err != nil {

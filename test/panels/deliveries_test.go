@@ -12,9 +12,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"hooktape/dashboards"
 	"hooktape/internal/event"
 	"hooktape/internal/store"
-	"hooktape/test/panels"
 )
 
 const deliveries = "hooktape-deliveries"
@@ -46,7 +46,7 @@ func generateHistory() history {
 	p.replays = []event.Replay{
 		{ID: replay, CreatedAt: until.Add(-time.Hour), UpdatedAt: until, CreatedBy: "ада", State: event.ReplayRunning, Endpoint: "crm", Total: 10, PerSecond: 2,
 			Counts: map[event.DeliveryState]uint64{event.Delivered: 4, event.Failed: 1, event.Cancelled: 1, event.Pending: 4}},
-		{ID: uuid.MustParse("01a30000-0000-7000-8000-000000000002"), CreatedAt: until.Add(-5 * time.Hour), UpdatedAt: until, State: event.ReplayDone, Endpoint: "crm", Total: 2,
+		{ID: uuid.MustParse("01a30000-0000-7000-8000-000000000002"), CreatedAt: until.Add(-5 * time.Hour), UpdatedAt: until, State: event.ReplayCompleted, Endpoint: "crm", Total: 2,
 			Counts: map[event.DeliveryState]uint64{event.Delivered: 2}},
 	}
 	return p
@@ -133,9 +133,9 @@ func TestDeliveriesTruth(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("plugin %d/%d hours/%s", plugin, hours, endpoint), func(t *testing.T) {
 					t.Parallel()
-					v := panels.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}
+					v := dashboards.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}
 					if endpoint != "" {
-						v.Values = map[string][]string{"endpoints": {panels.Key(endpoint)}}
+						v.Values = map[string][]string{"endpoints": {dashboards.Key(endpoint)}}
 					}
 					c := comparison{t: t, db: db, view: v}
 					c.deliveries(p.of(endpoint), hours == 8)

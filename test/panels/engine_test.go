@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"hooktape/dashboards"
 	"hooktape/internal/simulate"
 	"hooktape/internal/store"
 	"hooktape/internal/testutil/enginetest"
@@ -127,7 +128,7 @@ func (d database) ask(sql string) ([]row, error) {
 var all = sync.OnceValues(panels.All)
 
 // see returns the rows that a panel shows.
-func (d database) see(t *testing.T, board, title string, v panels.View) []row {
+func (d database) see(t *testing.T, board, title string, v dashboards.View) []row {
 	t.Helper()
 	queries, err := all()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"hooktape/dashboards"
 	"hooktape/internal/event"
-	"hooktape/test/panels"
 )
 
 const external = "hooktape-external"
@@ -75,9 +75,9 @@ func TestExternalTruth(t *testing.T) {
 			for _, source := range []string{"", `o'dd \ one`} {
 				t.Run(fmt.Sprintf("plugin %d/%d hours/%s", plugin, hours, source), func(t *testing.T) {
 					t.Parallel()
-					v := panels.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}
+					v := dashboards.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}
 					if source != "" {
-						v.Values = map[string][]string{"sources": {panels.Key(source)}}
+						v.Values = map[string][]string{"sources": {dashboards.Key(source)}}
 					}
 					c := comparison{t: t, db: db, view: v}
 					c.external(slices.DeleteFunc(slices.Clone(list), func(a externalRequest) bool {
@@ -183,7 +183,7 @@ func (c comparison) external(list []externalRequest) {
 	}))
 	var sources []string
 	for _, a := range list {
-		if key := panels.Key(a.Source); !slices.Contains(sources, key) {
+		if key := dashboards.Key(a.Source); !slices.Contains(sources, key) {
 			sources = append(sources, key)
 		}
 	}

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"hooktape/dashboards"
 	"hooktape/internal/event"
 	"hooktape/internal/simulate"
-	"hooktape/test/panels"
 )
 
 // hostile are texts that may come from a webhook, a link or a text box.
@@ -86,13 +86,13 @@ var named = regexp.MustCompile(`\$\{(\w+):percentencode\}`)
 // fixed are the variables with a fixed list of values in the dashboard.
 var fixed = map[string]string{"window_days": "7", "attribution": "last"}
 
-func hostileViews(sql string) (views []panels.View) {
+func hostileViews(sql string) (views []dashboards.View) {
 	names := map[string]bool{}
 	for _, m := range named.FindAllStringSubmatch(sql, -1) {
 		names[m[1]] = true
 	}
 	view := func(plugin int, zone string, values func(name string) []string) {
-		v := panels.View{From: until.Add(-36 * time.Hour), To: until, Interval: time.Hour, Plugin: plugin, Zone: zone, Values: map[string][]string{}}
+		v := dashboards.View{From: until.Add(-36 * time.Hour), To: until, Interval: time.Hour, Plugin: plugin, Zone: zone, Values: map[string][]string{}}
 		for name := range names {
 			if value, ok := fixed[name]; ok {
 				v.Values[name] = []string{value}
@@ -106,7 +106,7 @@ func hostileViews(sql string) (views []panels.View) {
 	view(3, "", none)
 	view(4, "", none)
 	view(4, "Asia/Tokyo", func(string) []string {
-		return []string{panels.Key(hostile[3]), panels.Key(hostile[6]), panels.Key(hostile[9])}
+		return []string{dashboards.Key(hostile[3]), dashboards.Key(hostile[6]), dashboards.Key(hostile[9])}
 	})
 	if len(names) > 0 {
 		view(4, "no/such zone", func(string) []string { return hostile })
@@ -146,8 +146,8 @@ func hostileTags(t *testing.T, db database) {
 				if text == "" && c.variable != "channel" {
 					continue // a lead without any tag has no touch: it counts under (none)
 				}
-				v := panels.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"hostile"},
-					"goals": {c.goals(text)}, "window_days": {"1"}, "attribution": {"first"}, c.variable: {panels.Key(text)}}}
+				v := dashboards.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"hostile"},
+					"goals": {c.goals(text)}, "window_days": {"1"}, "attribution": {"first"}, c.variable: {dashboards.Key(text)}}}
 				got := db.see(t, conversion, "Leads and conversions", v)[1]
 				if got.n("Leads") != 1 || got.n("Converted") != 1 {
 					t.Errorf("%q, goals %q: %v, want one lead, converted", text, v.Values["goals"], got)
@@ -167,7 +167,7 @@ func hostileVariables(t *testing.T, db database) {
 		if !q.Variable || q.Title != "utm_source" || q.Dashboard != conversion {
 			continue
 		}
-		sql, err := panels.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"hostile"}}}.Expand(q.SQL)
+		sql, err := dashboards.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"hostile"}}}.Expand(q.SQL)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -180,8 +180,8 @@ func hostileVariables(t *testing.T, db database) {
 			keys[r.s("id")] = true
 		}
 		for _, text := range hostile {
-			if !keys[panels.Key(text)] {
-				t.Errorf("%q is not listed as %s", text, panels.Key(text))
+			if !keys[dashboards.Key(text)] {
+				t.Errorf("%q is not listed as %s", text, dashboards.Key(text))
 			}
 		}
 		return
@@ -203,7 +203,7 @@ func TestSuggestedGoals(t *testing.T) {
 	if err := stored.InsertEvents(context.Background(), "", events); err != nil {
 		t.Fatal(err)
 	}
-	v := panels.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"odd"}, "window_days": {"1"}, "attribution": {"first"}}}
+	v := dashboards.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"odd"}, "window_days": {"1"}, "attribution": {"first"}}}
 	suggested := db.see(t, conversion, "goals", v)
 	if len(suggested) != 2 {
 		t.Fatalf("suggested goals: %v, want one for each step", suggested)

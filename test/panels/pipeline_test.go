@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
-	"hooktape/test/panels"
+	"hooktape/dashboards"
 )
 
 const pipeline = "hooktape-pipeline"
@@ -67,7 +67,7 @@ func TestPipelineTruth(t *testing.T) {
 		for _, hours := range []int{1, 5} {
 			t.Run(fmt.Sprintf("plugin %d/%d hours", plugin, hours), func(t *testing.T) {
 				t.Parallel()
-				c := comparison{t: t, db: db, view: panels.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}}
+				c := comparison{t: t, db: db, view: dashboards.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}}
 				c.pipeline(list)
 			})
 		}

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"hooktape/dashboards"
 	"hooktape/internal/event"
-	"hooktape/test/panels"
 )
 
 // TestSpellings verifies that the panel groups spellings that look alike, and no others.
@@ -22,7 +22,7 @@ func TestSpellings(t *testing.T) {
 	if err := stored.InsertEvents(context.Background(), "", events); err != nil {
 		t.Fatal(err)
 	}
-	v := panels.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"s"}}}
+	v := dashboards.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"s"}}}
 	got := map[string]uint64{}
 	for _, r := range db.see(t, conversion, "UTM spelling variants", v) {
 		got[r.s("Normalized")] = r.n("Requests")

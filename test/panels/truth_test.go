@@ -7,9 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"hooktape/dashboards"
 	"hooktape/internal/event"
 	"hooktape/internal/simulate"
-	"hooktape/test/panels"
+	"hooktape/web/api"
 )
 
 const (
@@ -54,7 +55,7 @@ func TestTruth(t *testing.T) {
 	} {
 		for _, plugin := range question.plugins {
 			q := question.q
-			c := comparison{db: db, a: a, first: first, q: q, view: panels.View{From: q.From, To: q.To, Zone: "Europe/Moscow", Plugin: plugin}}
+			c := comparison{db: db, page: pageOn(stored), a: a, first: first, q: q, view: dashboards.View{From: q.From, To: q.To, Zone: "Europe/Moscow", Plugin: plugin}}
 			for _, source := range question.sources {
 				t.Run(fmt.Sprintf("plugin %d/%s/%s", plugin, question.name, source), func(t *testing.T) {
 					t.Parallel()
@@ -85,17 +86,22 @@ func TestTruth(t *testing.T) {
 type comparison struct {
 	t      *testing.T
 	db     database
+	page   *api.Direct // answers the page Analytics
 	a      *simulate.Account
 	first  time.Time // the account's first request
 	q      simulate.Question
 	source string
 	goals  []string
-	view   panels.View
+	view   dashboards.View
 }
 
 func (c comparison) see(board, title string) []row {
 	c.t.Helper()
-	return c.db.see(c.t, board, title, c.view)
+	shown := c.db.see(c.t, board, title, c.view)
+	if board == conversion && c.view.Plugin == 4 {
+		c.samePage(title, shown)
+	}
+	return shown
 }
 
 // equal compares two lists of lines, ignoring their order.
@@ -288,9 +294,9 @@ func (c comparison) tags(attribution string, touches []simulate.Touch) {
 		for k, v := range c.view.Values {
 			narrow.view.Values[k] = v
 		}
-		narrow.view.Values["utm_source"] = []string{r.s("source_key"), "no-such-one"}
-		narrow.view.Values["utm_campaign"] = []string{r.s("campaign_key")}
-		narrow.view.Values["utm_medium"] = []string{r.s("medium_key")}
+		narrow.view.Values["utm_source"] = []string{r.s("utm_source_key"), "no-such-one"}
+		narrow.view.Values["utm_campaign"] = []string{r.s("utm_campaign_key")}
+		narrow.view.Values["utm_medium"] = []string{r.s("utm_medium_key")}
 		if only := narrow.see(conversion, "Leads and conversions"); only[1].n("Leads") != r.n("Leads") {
 			c.t.Errorf("filtered by %v: %d leads, want %d", narrow.view.Values, only[1].n("Leads"), r.n("Leads"))
 		}
@@ -356,7 +362,7 @@ func (c comparison) zoneOf(r row) *time.Location {
 
 // sums verifies that parts add up to their total.
 func sums(t *testing.T, a *simulate.Account, db database) {
-	v := panels.View{From: a.From, To: a.Until, Zone: "Asia/Tokyo", Plugin: 4, Values: map[string][]string{"source": {"course"},
+	v := dashboards.View{From: a.From, To: a.Until, Zone: "Asia/Tokyo", Plugin: 4, Values: map[string][]string{"source": {"course"},
 		"goals": {"start,paid"}, "window_days": {"30"}, "attribution": {"first"}}}
 	want := db.see(t, conversion, "Leads and conversions", v)[1].n("Leads")
 	for _, title := range []string{"Leads by UTM tags", "UTM content and term", "Messengers", "Weekly cohorts", "Leads and conversion over time"} {

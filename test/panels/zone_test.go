@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"hooktape/dashboards"
 	"hooktape/internal/event"
 	"hooktape/internal/simulate"
-	"hooktape/test/panels"
 )
 
 // repeated is the middle of the hour from 2 to 3 o'clock, which Berlin has twice on 25 October 2026.
@@ -32,7 +32,7 @@ func serversTimeZone(t *testing.T, db database) {
 	values := map[string][]string{"source": {"course"}, "goals": {strings.Join(course, ",")}, "window_days": {"1"}, "attribution": {"first"}}
 	answered := 0
 	for _, q := range queries {
-		for _, v := range []panels.View{
+		for _, v := range []dashboards.View{
 			{From: repeated.Add(-30 * time.Minute), To: repeated.Add(72 * time.Hour)},
 			{From: repeated.Add(-72 * time.Hour), To: repeated.Add(30 * time.Minute)},
 		} {
@@ -82,7 +82,7 @@ func TestLeadsOfTheRepeatedHour(t *testing.T) {
 	}
 	for _, plugin := range []int{3, 4} {
 		for _, c := range []struct{ from, to, want int }{{-30, 0, 1}, {0, 30, 1}, {-30, 30, 2}, {-90, 0, 1}, {0, 90, 1}, {-90, -20, 0}, {20, 90, 0}} {
-			v := panels.View{From: repeated.Add(time.Duration(c.from) * time.Minute), To: repeated.Add(time.Duration(c.to) * time.Minute), Plugin: plugin,
+			v := dashboards.View{From: repeated.Add(time.Duration(c.from) * time.Minute), To: repeated.Add(time.Duration(c.to) * time.Minute), Plugin: plugin,
 				Values: map[string][]string{"source": {"s"}, "goals": {"start"}, "window_days": {"1"}, "attribution": {"first"}}}
 			rows := db.inZone("Europe/Berlin").see(t, conversion, "Leads and conversions", v)
 			if got := rows[len(rows)-1].n("Leads"); got != uint64(c.want) {

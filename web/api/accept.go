@@ -32,7 +32,8 @@ type Acceptance struct {
 // PersonIn returns the best name of the subscriber in the parsed fields of a body; "" if there is none.
 func PersonIn(parsed map[string]string) string {
 	full := strings.TrimSpace(parsed["first_name"] + " " + parsed["last_name"])
-	return cmp.Or(parsed["name"], full, parsed["messenger_username"], parsed["bothelp_user_id"], parsed["messenger_user_id"])
+	return cmp.Or(parsed["name"], full, parsed["messenger_username"], parsed["bothelp_user_id"],
+		parsed["messenger_user_id"])
 }
 
 // ContactIn returns the phone number or email address in the parsed fields of a body; "" if there is none.
@@ -174,8 +175,9 @@ func (s *server) acceptRoute() {
 	route(s, RoleAdmin, "POST /events/accept", huma.Operation{OperationID: "accept-events",
 		MaxBodyBytes: maxBodyBytes, Errors: []int{http.StatusNotFound},
 		Summary: "Accept rejected requests after all",
-		Description: "For a lead that came with an old token, for example. The events get the verdict accepted, with their parsed fields, " +
-			"and are counted and sent like all others from now on: create a replay to send them. Only requests that are stored as a whole can be accepted. " +
+		Description: "For a lead that came with an old token, for example. The events get the verdict accepted, " +
+			"with their parsed fields, and are counted like all others from now on. Create a replay to send them. " +
+			"Only requests that are stored as a whole can be accepted. " +
 			"Accepting one twice changes nothing. The audit log records it."},
 		func(ctx context.Context, in *acceptInput) (*struct{ Body AcceptedList }, error) {
 			list, err := s.as(ctx).Accept(ctx, in.Body.IDs)

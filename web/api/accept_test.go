@@ -110,7 +110,7 @@ func TestAccept(t *testing.T) {
 		t.Errorf("audit log: %+v, %v", entries, err)
 	}
 	r := f.create("shop", func(want *replay.Request) { want.Selection.IDs = []uuid.UUID{old.ID, cut.ID, chunked.ID} })
-	if f.awaitState(r.ID, event.ReplayDone); r.Total != 1 || f.sent(old.ID) != 1 {
+	if f.awaitState(r.ID, event.ReplayCompleted); r.Total != 1 || f.sent(old.ID) != 1 {
 		t.Errorf("%d events were sent, the lead %d times", r.Total, f.sent(old.ID))
 	}
 }
@@ -138,7 +138,7 @@ func TestIncludeRejected(t *testing.T) {
 	if err != nil || r.Total != 3 {
 		t.Fatalf("the replay has %d events, %v", r.Total, err)
 	}
-	if r = f.awaitState(r.ID, event.ReplayDone); !r.IncludeRejected || f.sent(old.ID) != 1 || f.sent(chunked.ID) != 1 {
+	if r = f.awaitState(r.ID, event.ReplayCompleted); !r.IncludeRejected || f.sent(old.ID) != 1 || f.sent(chunked.ID) != 1 {
 		t.Errorf("sent %d and %d times, want once each; IncludeRejected is %t", f.sent(old.ID), f.sent(chunked.ID), r.IncludeRejected)
 	}
 	if e, err := boss.Event(ctx, old.ID); err != nil || e.Verdict != event.BadToken {

@@ -3,6 +3,10 @@ package api
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/csv"
+	"io"
 	"maps"
 	"strings"
 	"sync"
@@ -24,34 +28,95 @@ type AuditEntry struct {
 	RemoteIP string    `json:"remote_ip,omitempty" doc:"The client's address; absent for the command line."`
 }
 
-// AuditList is the audit log.
-type AuditList struct {
+// AuditPage is a page of the audit log.
+type AuditPage struct {
 	Entries []AuditEntry `json:"entries" doc:"The newest first."`
+	Next    string       `json:"next,omitempty" doc:"The cursor of the next page; absent on the last page."`
+}
+
+// AuditFilter selects entries of the audit log: those by one of the people, with one of the actions. An empty list
+// selects all.
+type AuditFilter struct {
+	Who     []string `query:"who,explode" doc:"By one of these: names of tokens, or users of the command line."`
+	Actions []string `query:"action,explode" doc:"With one of these actions, such as replay.create."`
 }
 
 // AuditLog returns the newest entries of the audit log, the newest first.
 func (d *Direct) AuditLog(ctx context.Context, limit int) ([]AuditEntry, error) {
+	page, err := d.AuditPage(ctx, AuditFilter{}, limit, "")
+	return page.Entries, err
+}
+
+// AuditPage returns a page of the selected entries, the newest first. The empty cursor is the beginning.
+func (d *Direct) AuditPage(ctx context.Context, f AuditFilter, limit int, cursor string) (AuditPage, error) {
+	page := AuditPage{Entries: []AuditEntry{}}
 	if err := d.require(RoleAdmin); err != nil {
-		return nil, err
+		return page, err
 	}
-	found, err := d.store.AuditLog(ctx, limit)
-	list := make([]AuditEntry, len(found))
-	for i, e := range found {
-		list[i] = AuditEntry(e)
-		list[i].Detail = maskedDetail(e.Detail)
+	before, err := decodeAuditCursor(cursor)
+	if err != nil {
+		return page, err
 	}
-	return list, err
+	found, err := d.store.AuditPage(ctx, store.AuditFilter{Who: f.Who, Actions: f.Actions, Limit: limit + 1, Before: before})
+	if len(found) > limit {
+		found = found[:limit]
+		page.Next = encodeAuditCursor(found[limit-1].Cursor())
+	}
+	for _, e := range found {
+		page.Entries = append(page.Entries, AuditEntry{At: e.At, Who: e.Who, Action: e.Action, Target: e.Target,
+			Detail: maskedDetail(e.Detail), RemoteIP: e.RemoteIP})
+	}
+	return page, err
+}
+
+// encodeAuditCursor encodes the place of a page's last entry.
+func encodeAuditCursor(c store.AuditCursor) string {
+	b := binary.BigEndian.AppendUint64(nil, uint64(c.At.UnixMicro()))
+	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(b, c.Hash))
+}
+
+// decodeAuditCursor returns nil for the empty cursor.
+func decodeAuditCursor(s string) (*store.AuditCursor, error) {
+	if s == "" {
+		return nil, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil || len(b) != 16 {
+		return nil, errCursor
+	}
+	at := time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC()
+	if at.Year() < 1970 || at.Year() > 2299 { // the range of ClickHouse
+		return nil, errCursor
+	}
+	return &store.AuditCursor{At: at, Hash: binary.BigEndian.Uint64(b[8:])}, nil
+}
+
+// AuditCSV writes entries as CSV with a header line.
+func AuditCSV(w io.Writer, entries []AuditEntry) error {
+	out := csv.NewWriter(w)
+	_ = out.Write([]string{"at", "who", "action", "target", "detail", "remote_ip"}) // Flush returns the error
+	for _, e := range entries {
+		cells := []string{timeText(e.At), e.Who, e.Action, e.Target, e.Detail, e.RemoteIP}
+		for i := range cells {
+			cells[i] = harmlessCell(strings.ToValidUTF8(cells[i], "\uFFFD"))
+		}
+		_ = out.Write(cells)
+	}
+	out.Flush()
+	return out.Error()
 }
 
 func (s *server) auditRoute() {
 	route(s, RoleAdmin, "GET /audit-log", huma.Operation{OperationID: "list-audit-log",
 		Summary:     "List who changed what, and who viewed whose data",
-		Description: "Newest first. Repeated views of the same event are recorded once an hour."},
+		Description: "Newest first, in pages. Repeated views of the same event are recorded once an hour."},
 		func(ctx context.Context, in *struct {
-			Limit int `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"The most entries."`
-		}) (*struct{ Body AuditList }, error) {
-			list, err := s.as(ctx).AuditLog(ctx, in.Limit)
-			return &struct{ Body AuditList }{AuditList{list}}, err
+			AuditFilter
+			Limit  int    `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"The most entries of a page."`
+			Cursor string `query:"cursor" maxLength:"64" doc:"The next of the previous page; absent for the first page."`
+		}) (*struct{ Body AuditPage }, error) {
+			page, err := s.as(ctx).AuditPage(ctx, in.AuditFilter, in.Limit, in.Cursor)
+			return &struct{ Body AuditPage }{page}, err
 		})
 }
 

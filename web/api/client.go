@@ -221,8 +221,49 @@ func (c *Client) Endpoints(ctx context.Context) ([]Endpoint, error) {
 }
 
 // SteerEndpoint pauses or resumes all deliveries to an endpoint, live and in replays.
-func (c *Client) SteerEndpoint(ctx context.Context, name string, action event.Action) error {
-	return c.post(ctx, "endpoints/"+url.PathEscape(name)+"/"+string(action), nil, nil)
+func (c *Client) SteerEndpoint(ctx context.Context, name string, action event.Action, reason string) error {
+	r := request{method: http.MethodPost, path: "endpoints/" + url.PathEscape(name) + "/" + string(action)}
+	if reason != "" {
+		r.query = url.Values{"reason": {reason}}
+	}
+	_, err := c.call(ctx, r, nil)
+	return err
+}
+
+// Deliveries returns a page of the selected deliveries, those of the newest events first. The empty cursor is the
+// beginning.
+func (c *Client) Deliveries(ctx context.Context, sel event.DeliverySelection, limit int, cursor string) (page DeliveryPage,
+	err error) {
+	query := sel.Values()
+	query.Set("limit", strconv.Itoa(limit))
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	return page, c.get(ctx, "deliveries", query, &page)
+}
+
+// Delivery returns a delivery with its attempts.
+func (c *Client) Delivery(ctx context.Context, id event.DeliveryID) (d Delivery, err error) {
+	return d, c.get(ctx, "deliveries/"+id.String(), nil, &d)
+}
+
+// FailureGroups groups the selected deliveries that failed, those seen last first; at most limit.
+func (c *Client) FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) ([]FailureGroup, error) {
+	query := sel.Values()
+	query.Set("limit", strconv.Itoa(limit))
+	var list FailureGroupList
+	err := c.get(ctx, "deliveries/groups", query, &list)
+	return list.Groups, err
+}
+
+// RetryDeliveries tries selected deliveries again. Another call with the same key creates no further replays.
+func (c *Client) RetryDeliveries(ctx context.Context, key string, want DeliveryRetry) (result Retried, err error) {
+	header := http.Header{}
+	if key != "" {
+		header.Set("Idempotency-Key", key)
+	}
+	_, err = c.call(ctx, request{method: http.MethodPost, path: "deliveries/retry", header: header, body: want}, &result)
+	return result, err
 }
 
 // Plan computes the effect of a replay without creating it.
@@ -275,14 +316,14 @@ func (c *Client) Replay(ctx context.Context, id uuid.UUID) (r event.Replay, err 
 
 // Steer pauses, resumes or cancels a replay, or changes its rate (perSecond). The delivering process follows within a
 // second.
-func (c *Client) Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64) error {
+func (c *Client) Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64, reason string) error {
 	path := "replays/" + id.String()
 	var patch ReplayPatch
 	switch action {
 	case event.ActionCancel:
 		return c.post(ctx, path+"/cancel", nil, nil)
 	case event.ActionPause:
-		patch.State = event.ReplayPaused
+		patch.State, patch.Reason = event.ReplayPaused, reason
 	case event.ActionResume:
 		patch.State = event.ReplayRunning
 	case event.ActionRate:
@@ -302,9 +343,14 @@ func (c *Client) Diff(ctx context.Context, id uuid.UUID, against string, limit i
 	return diff, c.get(ctx, "replays/"+id.String()+"/diff", query, &diff)
 }
 
+// CreateLoginLink creates a link that logs in to the console once.
+func (c *Client) CreateLoginLink(ctx context.Context, role Role) (link LoginLink, err error) {
+	return link, c.post(ctx, "login-links", NewLoginLink{cmp.Or(role, RoleAdmin)}, &link)
+}
+
 // AuditLog returns the newest entries of the audit log, the newest first.
 func (c *Client) AuditLog(ctx context.Context, limit int) ([]AuditEntry, error) {
-	var list AuditList
+	var list AuditPage
 	err := c.get(ctx, "audit-log", url.Values{"limit": {strconv.Itoa(limit)}}, &list)
 	return list.Entries, err
 }

@@ -148,6 +148,14 @@ func (d *Direct) RevealSource(ctx context.Context, source string) error {
 	return d.recordView(ctx, "source.reveal", source)
 }
 
+// AuditNames returns everybody who is in the audit log, and all actions, which needs the role admin.
+func (d *Direct) AuditNames(ctx context.Context) (who, actions []string, err error) {
+	if err := d.require(RoleAdmin); err != nil {
+		return nil, nil, err
+	}
+	return d.store.AuditNames(ctx)
+}
+
 // EndpointNames returns the names of the configured endpoints, in the order of the configuration.
 func (d *Direct) EndpointNames() []string { return d.service.EndpointNames() }
 

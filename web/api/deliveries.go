@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/google/uuid"
 
 	"hooktape/internal/event"
 	"hooktape/internal/store"
@@ -43,12 +42,16 @@ func (d *Direct) Deliveries(ctx context.Context, sel event.DeliverySelection, li
 	if err != nil {
 		return DeliveryPage{}, err
 	}
-	page := DeliveryPage{Deliveries: []Delivery{}}
-	for _, one := range found[:min(len(found), limit)] {
+	page, more := DeliveryPage{Deliveries: []Delivery{}}, len(found) > limit
+	found = found[:min(len(found), limit)]
+	for _, one := range found {
 		page.Deliveries = append(page.Deliveries, deliveryJSON(one))
 	}
+	if err := d.withWaiting(ctx, found, page.Deliveries); err != nil {
+		return DeliveryPage{}, err
+	}
 	switch {
-	case len(found) > limit:
+	case more:
 		last := found[limit-1]
 		page.Next = encodeDeliveryCursor(store.DeliveryCursor{At: last.EventReceivedAt, ID: last.ID()})
 	case rest != nil:
@@ -205,6 +208,16 @@ func (s *server) deliveryRoutes() {
 			d, err := s.as(ctx).Delivery(ctx, id)
 			return &struct{ Body Delivery }{d}, err
 		})
+	route(s, RoleReplay, "POST /deliveries/retry", huma.Operation{OperationID: "retry-deliveries",
+		MaxBodyBytes: maxBodyBytes, DefaultStatus: http.StatusOK,
+		Summary: "Retry deliveries",
+		Description: "Retrying ones are tried now. Those that failed or were cancelled are sent again by new replays, one for each endpoint " +
+			"and replay in which they failed (its parent), with the same options. Delivered ones are never sent again; " +
+			"the events of those that a later replay has sent are left out."},
+		func(ctx context.Context, in *retryInput) (*struct{ Body Retried }, error) {
+			result, err := s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body)
+			return &struct{ Body Retried }{result}, err
+		})
 	ofReplay := slices.DeleteFunc(slices.Clone(event.DeliveryFilters), func(f event.Filter) bool { return f.Name == "replay" })
 	route(s, RoleRead, "GET /replays/{id}/deliveries", huma.Operation{OperationID: "list-replay-deliveries",
 		Parameters: selectionParams(ofReplay), Errors: []int{http.StatusNotFound},
@@ -220,13 +233,39 @@ func (s *server) deliveryRoutes() {
 }
 
 // Waiting says why a delivery, an endpoint or a replay waits.
-type Waiting struct {
-	Code string `json:"code" doc:"The reason, for programs." enum:"no_process,standby,endpoint_paused,replay_paused,endpoint_failing,order,retry,rate_limit,queue"`
-	Text string `json:"text" doc:"The reason as a sentence."`
-	// Action changes it.
-	Action string     `json:"action,omitempty" doc:"What changes it." enum:"retry_now,resume_endpoint,resume_replay"`
-	Since  *time.Time `json:"since,omitempty" doc:"Since when."`
-	Until  *time.Time `json:"until,omitempty" doc:"The next attempt, if its time is known."`
-	By     string     `json:"by,omitempty" doc:"Who paused it."`
-	Event  *uuid.UUID `json:"event_id,omitempty" doc:"The event that it waits for."`
+type Waiting = event.Waiting
+
+// Retried says what a retry of deliveries does.
+type Retried = replay.Retried
+
+// DeliveryRetry is a request to retry deliveries.
+type DeliveryRetry struct {
+	Selection event.DeliverySelection `json:"selection" doc:"Which deliveries, by filters or by their ids; at least one filter."`
+	DryRun    bool                    `json:"dry_run,omitempty" doc:"Only return what would be done."`
+}
+
+// RetryDeliveries tries selected deliveries again: see replay.Service.Retry.
+func (d *Direct) RetryDeliveries(ctx context.Context, key string, want DeliveryRetry) (Retried, error) {
+	if err := d.require(RoleReplay); err != nil {
+		return Retried{}, err
+	}
+	sel, err := d.selectedDeliveries(ctx, want.Selection)
+	if err != nil {
+		return Retried{}, err
+	}
+	return d.service.Retry(ctx, d.actor, key, sel, want.DryRun)
+}
+
+// withWaiting adds to deliveries of a list why they wait.
+func (d *Direct) withWaiting(ctx context.Context, found []event.Delivery, list []Delivery) error {
+	waiting, err := d.service.WaitingDeliveries(ctx, found)
+	for i := range waiting {
+		list[i].Waiting = waiting[i]
+	}
+	return err
+}
+
+type retryInput struct {
+	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Your name for this request: repeating it with the same name creates no further replays."`
+	Body DeliveryRetry
 }

@@ -1,14 +1,23 @@
 package api_test
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
+	"hooktape/internal/testutil"
+	"hooktape/replay"
 	"hooktape/web/api"
 )
 
@@ -86,5 +95,168 @@ func TestDeliveries(t *testing.T) {
 	}
 	if columns := api.DeliveryColumns().Names(); !slices.Contains(columns, "answer") {
 		t.Errorf("got the columns %v", columns)
+	}
+}
+
+// TestRetryDeliveries: open deliveries are tried now, failed ones are sent by a replay that names its parent, and
+// nothing is sent twice.
+func TestRetryDeliveries(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var works atomic.Bool
+	f.receiver.answers(func(w http.ResponseWriter, _ *http.Request) {
+		if !works.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	f.insert(newEvents("shop", 4)...)
+	first := f.awaitEnd(f.create("shop", func(r *replay.Request) {
+		r.Rate, r.Order, r.Headers = 100, event.OrderSubscriber, []event.Header{{Name: "X-Key", Value: "kept"}}
+	}).ID)
+	if first.State != event.ReplayFailures || first.Waiting != nil {
+		t.Errorf("a replay with failures ends as %s: %+v", first.State, first.Waiting)
+	}
+	retry := func(secret, key string, body any) (result api.Retried, a answer) {
+		a = f.ask(secret, "POST", "/api/v1/deliveries/retry", body, "Idempotency-Key", key)
+		_ = json.Unmarshal(a.body, &result)
+		return result, a
+	}
+	of := map[string]any{"replays": []string{first.ID.String()}}
+	if result, a := retry(replaySecret, "", map[string]any{"selection": of, "dry_run": true}); result.Sent != 4 || result.Failed != 4 || len(result.Replays) != 1 ||
+		result.Replays[0].ID != uuid.Nil || result.Replays[0].Parent != first.ID {
+		t.Errorf("the plan is %+v, %s", result, a.body)
+	}
+	if _, a := retry(replaySecret, "", map[string]any{"selection": map[string]any{}}); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("everything at once: %d %s", a.status, a.body)
+	}
+	works.Store(true)
+	sent := len(f.receiver.requests())
+	result, a := retry(replaySecret, "monday", map[string]any{"selection": of})
+	if a.status != http.StatusOK || result.Sent != 4 || len(result.Replays) != 1 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	child := f.awaitEnd(result.Replays[0].ID)
+	if child.Parent != first.ID || child.State != event.ReplayCompleted || child.Rate != 100 || child.Order != event.OrderSubscriber {
+		t.Errorf("the new replay is %+v", child)
+	}
+	requests := f.receiver.requests()[sent:]
+	if len(requests) != 4 || requests[0].Header.Get("X-Key") != "kept" {
+		t.Errorf("%d requests, %v", len(requests), requests[0].Header)
+	}
+	if again, _ := retry(replaySecret, "monday", map[string]any{"selection": of}); again.Sent != 0 || len(again.Replays) != 0 {
+		t.Errorf("a second click sends %+v", again)
+	}
+	if again, _ := retry(replaySecret, "", map[string]any{"selection": map[string]any{"replays": []string{child.ID.String()}}}); again.Delivered != 4 || again.Sent != 0 {
+		t.Errorf("delivered ones are sent again: %+v", again)
+	}
+	var log api.AuditPage
+	f.get(adminSecret, "/api/v1/audit-log", &log)
+	if !slices.ContainsFunc(log.Entries, func(e api.AuditEntry) bool {
+		return e.Action == "deliveries.retry" && e.Who == "replayer" && strings.Contains(e.Target, first.ID.String())
+	}) {
+		t.Errorf("the audit log is %+v", log.Entries)
+	}
+}
+
+// TestRetryNow: a delivery that would be retried tomorrow is tried now, and says until then what it waits for.
+func TestRetryNow(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.receiver.answers(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "86400")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte("closed"))
+	})
+	f.insert(newEvents("shop", 1)...)
+	made := f.create("shop", nil)
+	path := "/api/v1/replays/" + made.ID.String() + "/deliveries?state=retrying"
+	var page api.DeliveryPage
+	testutil.Eventually(t, 20*time.Second, func() error {
+		f.get(readSecret, path, &page)
+		if len(page.Deliveries) != 1 {
+			return errors.New("nothing is retried")
+		}
+		return nil
+	})
+	d := page.Deliveries[0]
+	if w := d.Waiting; w == nil || w.Code != event.WaitsForRetry || w.Action != "retry_now" || !w.Until.Equal(*d.NextAt) || w.Answer != "answered 503 Service Unavailable: closed" ||
+		!strings.Contains(w.Text, d.NextAt.UTC().Format("2006-01-02 15:04:05 UTC")) {
+		t.Errorf("it waits for %+v", w)
+	}
+	var r event.Replay
+	testutil.Eventually(t, 20*time.Second, func() error {
+		if f.get(readSecret, "/api/v1/replays/"+made.ID.String(), &r); r.Waiting == nil || r.Waiting.Code != event.WaitsForRetry {
+			return fmt.Errorf("the replay waits for %+v", r.Waiting)
+		}
+		return nil
+	})
+	f.receiver.answers(nil)
+	a := f.ask(replaySecret, "POST", "/api/v1/deliveries/retry", map[string]any{"selection": map[string]any{"ids": []string{d.ID}}})
+	if a.status != http.StatusOK || !strings.Contains(string(a.body), `"asked":1`) {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if r = f.awaitEnd(made.ID); r.State != event.ReplayCompleted {
+		t.Errorf("the replay ends as %s: %v", r.State, r.Counts)
+	}
+}
+
+// TestWaiting: what is paused says by whom and why, and an endpoint's counts of live deliveries and replays are separate.
+func TestWaiting(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.insert(newEvents("shop", 3)...)
+	client := f.client(replaySecret)
+	if err := client.SteerEndpoint(context.Background(), "crm", event.ActionPause, "the CRM moves\x1b[31m"); err != nil {
+		t.Fatal(err)
+	}
+	r := f.create("shop", nil)
+	endpoint := func() (e api.Endpoint) {
+		list, err := client.Endpoints(context.Background())
+		if err != nil || len(list) != 2 {
+			t.Fatalf("%d endpoints, %v", len(list), err)
+		}
+		return list[0]
+	}
+	check := func(what string, w *api.Waiting, code event.WaitingCode, parts ...string) {
+		t.Helper()
+		if w == nil || w.Code != code {
+			t.Errorf("%s waits for %+v, want %s", what, w, code)
+			return
+		}
+		for _, part := range parts {
+			if !strings.Contains(w.Text, part) {
+				t.Errorf("%s: %q does not contain %q", what, w.Text, part)
+			}
+		}
+	}
+	testutil.Eventually(t, 20*time.Second, func() error {
+		if w := endpoint().Waiting; w == nil || w.Code != event.WaitsEndpoint {
+			return fmt.Errorf("crm waits for %+v", w)
+		}
+		return nil
+	})
+	why := []string{"crm was paused at ", "the CRM moves", "replayer"}
+	check("the endpoint", endpoint().Waiting, event.WaitsEndpoint, why...)
+	if e := endpoint(); e.Replays[event.Pending] != 3 || len(e.Backlog) != 0 {
+		t.Errorf("the counts are %v and %v", e.Backlog, e.Replays)
+	}
+	f.get(readSecret, "/api/v1/replays/"+r.ID.String(), &r)
+	check("the replay", r.Waiting, event.WaitsEndpoint, why...)
+	var page api.DeliveryPage
+	f.get(readSecret, "/api/v1/deliveries?replay="+r.ID.String(), &page)
+	check("the delivery", page.Deliveries[0].Waiting, event.WaitsEndpoint, why...)
+	if err := client.Steer(context.Background(), r.ID, event.ActionPause, 0, "lunch"); err != nil {
+		t.Fatal(err)
+	}
+	f.get(readSecret, "/api/v1/replays/"+r.ID.String(), &r)
+	check("the replay", r.Waiting, event.WaitsReplay, "lunch", "replayer")
+	if a := f.ask(replaySecret, "POST", "/api/v1/endpoints/crm/pause?reason="+strings.Repeat("x", 501), nil); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("a long reason: %d", a.status)
+	}
+	plan, err := client.Plan(context.Background(), replay.Request{Selection: event.Selection{Sources: []string{"shop"}}, To: "crm",
+		ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}})
+	if err != nil || len(plan.Confirm) != 2 || plan.Confirm[0].Code != "mode_all" || plan.Confirm[1].Code != "repeat" ||
+		!strings.Contains(plan.Confirm[1].Text, r.ID.String()) {
+		t.Errorf("the plan asks %+v, %v", plan.Confirm, err)
 	}
 }

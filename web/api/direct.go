@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/netip"
 
 	"hooktape/internal/store"
@@ -15,6 +16,8 @@ type Direct struct {
 	service   *replay.Service
 	recent    *recent
 	views     *views
+	links     *loginLinks
+	host      Host
 	actor     replay.Actor
 	principal *Principal // nil for the command line, which has the database and may do everything
 }
@@ -22,7 +25,8 @@ type Direct struct {
 // NewDirect returns a Direct for the command line: it has all permissions, and its views are not recorded. Its changes
 // are recorded under actor's name.
 func NewDirect(db *store.Store, service *replay.Service, actor replay.Actor) *Direct {
-	d := &Direct{store: db, service: service, actor: actor, views: newViews(db)}
+	d := &Direct{store: db, service: service, actor: actor, views: newViews(db),
+		links: &loginLinks{open: map[[sha256.Size]byte]openLink{}}}
 	d.recent = newRecent(d.Replay)
 	return d
 }

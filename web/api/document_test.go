@@ -137,11 +137,12 @@ func TestDocument(t *testing.T) {
 	}
 	roles := map[string]string{
 		"get /events": "read", "post /events/search": "read", "get /events/{id}": "read", "get /events/{id}/raw": "read",
-		"get /deliveries": "read", "get /deliveries/groups": "read", "get /deliveries/{id}": "read", "get /replays/{id}/deliveries": "read",
+		"get /deliveries": "read", "get /deliveries/groups": "read", "post /deliveries/retry": "replay", "get /deliveries/{id}": "read", "get /replays/{id}/deliveries": "read",
 		"get /events/{id}/deliveries": "read", "get /endpoints": "read", "post /endpoints/{name}/pause": "replay",
 		"post /endpoints/{name}/resume": "replay", "post /replays": "replay", "get /replays": "read", "get /replays/{id}": "read",
 		"patch /replays/{id}": "replay", "post /replays/{id}/cancel": "replay", "get /replays/{id}/stream": "read",
 		"get /replays/{id}/diff": "read", "get /audit-log": "admin", "post /events/accept": "admin", "get /views": "read", "put /views/{name}": "replay", "delete /views/{name}": "replay",
+		"get /analytics": "read", "get /analytics/{panel}": "read", "post /login-links": "admin", "get /retention": "admin", "get /storage": "admin",
 	}
 	found := 0
 	for path, methods := range document["paths"].(map[string]any) {

@@ -13,18 +13,22 @@ import (
 
 // Endpoint is a configured endpoint and the state of delivery to it.
 type Endpoint struct {
-	Name       string                         `json:"name" doc:"Its name in the configuration."`
-	URL        string                         `json:"url" doc:"Its URL, with the values of the query masked."`
-	Subscribed bool                           `json:"subscribed" doc:"Whether live events are delivered to it; otherwise it is for replays only."`
-	State      string                         `json:"state" enum:"active,paused,broken,unknown" doc:"paused: by a person; broken: failing, its circuit breaker is open; unknown: no process has delivered yet."`
-	Reason     string                         `json:"reason,omitempty" doc:"Why it is not active, and what failed last."`
-	Backlog    map[event.DeliveryState]uint64 `json:"backlog" doc:"Live deliveries in each state."`
-	OldestOpen *time.Time                     `json:"oldest_open,omitempty" doc:"The time of receipt of the oldest event that is not delivered yet."`
-	Failures   uint32                         `json:"failures" doc:"Failed attempts in a row."`
-	NextProbe  *time.Time                     `json:"next_probe,omitempty" doc:"The next attempt while its circuit breaker is open."`
-	Since      *time.Time                     `json:"followed_since,omitempty" doc:"When live delivery to it began."`
-	Until      *time.Time                     `json:"followed_until,omitempty" doc:"The time of receipt up to which live delivery has found new events."`
-	UpdatedAt  *time.Time                     `json:"updated_at,omitempty" doc:"When its state was written."`
+	Name         string                         `json:"name" doc:"Its name in the configuration."`
+	URL          string                         `json:"url" doc:"Its URL, with the values of the query masked."`
+	Subscribed   bool                           `json:"subscribed" doc:"Whether live events are delivered to it; otherwise it is for replays only."`
+	State        string                         `json:"state" enum:"active,paused,broken,unknown" doc:"paused: by a person; broken: failing, its circuit breaker is open; unknown: no process has delivered yet."`
+	Reason       string                         `json:"reason,omitempty" doc:"Why it is not active, and what failed last."`
+	Backlog      map[event.DeliveryState]uint64 `json:"backlog" doc:"Live deliveries in each state."`
+	Replays      map[event.DeliveryState]uint64 `json:"replays" doc:"Deliveries of unfinished replays in each state."`
+	Waiting      *Waiting                       `json:"waiting,omitempty" doc:"Why nothing is sent to it; absent if nothing waits."`
+	Answer       string                         `json:"answer,omitempty" doc:"The first line of the last failed answer."`
+	FailingSince *time.Time                     `json:"failing_since,omitempty" doc:"The first of the failed attempts in a row."`
+	OldestOpen   *time.Time                     `json:"oldest_open,omitempty" doc:"The time of receipt of the oldest event that is not delivered yet."`
+	Failures     uint32                         `json:"failures" doc:"Failed attempts in a row."`
+	NextProbe    *time.Time                     `json:"next_probe,omitempty" doc:"The next attempt while its circuit breaker is open."`
+	Since        *time.Time                     `json:"followed_since,omitempty" doc:"When live delivery to it began."`
+	Until        *time.Time                     `json:"followed_until,omitempty" doc:"The time of receipt up to which live delivery has found new events."`
+	UpdatedAt    *time.Time                     `json:"updated_at,omitempty" doc:"When its state was written."`
 }
 
 // Endpoints lists the configured endpoints.
@@ -33,13 +37,15 @@ func (d *Direct) Endpoints(ctx context.Context) ([]Endpoint, error) {
 	list := make([]Endpoint, len(found))
 	for i, e := range found {
 		list[i] = Endpoint{Name: e.Name, URL: e.URL, Subscribed: e.Subscribed, State: e.State,
-			Backlog: e.Backlog.Counts, OldestOpen: unlessZero(e.Backlog.OldestOpen)}
+			Backlog: e.Backlog.Counts, OldestOpen: unlessZero(e.Backlog.OldestOpen),
+			Replays: e.Replays, Waiting: e.Waiting}
 		if e.Backlog.Counts == nil {
 			list[i].Backlog = map[event.DeliveryState]uint64{}
 		}
 		if at := e.Delivery; at != nil {
 			list[i].Reason = at.Reason
 			list[i].Failures = at.Failures
+			list[i].Answer, list[i].FailingSince = at.Answer, unlessZero(at.FailingSince)
 			list[i].NextProbe = unlessZero(at.NextProbe)
 			list[i].Since = unlessZero(at.FollowedSince)
 			list[i].Until = unlessZero(at.FollowedUntil)
@@ -56,12 +62,13 @@ func unlessZero(t time.Time) *time.Time {
 	return &t
 }
 
-// SteerEndpoint pauses or resumes all deliveries to an endpoint, live and in replays.
-func (d *Direct) SteerEndpoint(ctx context.Context, name string, action event.Action) error {
+// SteerEndpoint pauses or resumes all deliveries to an endpoint, live and in replays. reason is for people, and may be
+// empty.
+func (d *Direct) SteerEndpoint(ctx context.Context, name string, action event.Action, reason string) error {
 	if err := d.require(RoleReplay); err != nil {
 		return err
 	}
-	return d.service.SteerEndpoint(ctx, d.actor, name, action)
+	return d.service.SteerEndpoint(ctx, d.actor, name, action, reason)
 }
 
 // TestEndpoint sends a test request to a configured endpoint and returns the attempt.
@@ -78,8 +85,14 @@ type EndpointList struct {
 	Endpoints []Endpoint `json:"endpoints" doc:"In the order of the configuration."`
 }
 
-type endpointPath struct {
+// EndpointPath has the name of an endpoint.
+type EndpointPath struct {
 	Name string `path:"name" maxLength:"100" doc:"The endpoint's name in the configuration."`
+}
+
+type endpointSteering struct {
+	EndpointPath
+	Reason string `query:"reason" maxLength:"500" doc:"Why, for people."`
 }
 
 type endpointOutput struct{ Body Endpoint }
@@ -101,7 +114,7 @@ func (s *server) steerEndpointRoute(action event.Action, summary, description st
 	route(s, RoleReplay, "POST /endpoints/{name}/"+string(action), huma.Operation{OperationID: string(action) + "-endpoint",
 		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
 		Summary: summary, Description: description + acceptedLater},
-		func(ctx context.Context, in *endpointPath) (*endpointOutput, error) {
+		func(ctx context.Context, in *endpointSteering) (*endpointOutput, error) {
 			d := s.as(ctx)
 			list, err := d.Endpoints(ctx)
 			if err != nil {
@@ -111,6 +124,6 @@ func (s *server) steerEndpointRoute(action event.Action, summary, description st
 			if i < 0 {
 				return nil, Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", in.Name)
 			}
-			return &endpointOutput{list[i]}, d.SteerEndpoint(ctx, in.Name, action)
+			return &endpointOutput{list[i]}, d.SteerEndpoint(ctx, in.Name, action, in.Reason)
 		})
 }

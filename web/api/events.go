@@ -158,7 +158,11 @@ func (d *Direct) deliveries(ctx context.Context, id uuid.UUID) ([]Delivery, *For
 		return nil, nil, err
 	}
 	attempts, err := d.store.AttemptsOf(ctx, id)
-	return deliveriesJSON(deliveries, attempts), forwardOf(attempts), err
+	if err != nil {
+		return nil, nil, err
+	}
+	list := deliveriesJSON(deliveries, attempts)
+	return list, forwardOf(attempts), d.withWaiting(ctx, deliveries, list)
 }
 
 // PageQuery has the parameters of a page. It is exported because huma reads embedded parameters of exported types only.

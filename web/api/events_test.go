@@ -309,7 +309,7 @@ func TestViewsAreAudited(t *testing.T) {
 		f.ask(readSecret, "GET", "/api/v1/events", nil)
 	}
 	f.ask(adminSecret, "GET", path, nil)
-	var log api.AuditList
+	var log api.AuditPage
 	f.get(adminSecret, "/api/v1/audit-log", &log)
 	var lines []string
 	for _, e := range log.Entries {

@@ -250,6 +250,7 @@ func (f *fixture) awaitState(id uuid.UUID, state event.ReplayState) (r event.Rep
 func (f *fixture) awaitEnd(id uuid.UUID) (r event.Replay) {
 	f.t.Helper()
 	testutil.Eventually(f.t, 20*time.Second, func() error {
+		r = event.Replay{}
 		f.get(readSecret, "/api/v1/replays/"+id.String(), &r)
 		if !r.State.Final() {
 			return fmt.Errorf("state of the replay is %s: %v", r.State, r.Counts)

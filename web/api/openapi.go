@@ -31,6 +31,9 @@ func configuration(version string) huma.Config {
 				{Name: "Deliveries", Description: "The delivery of an event to an endpoint, live or in a replay."},
 				{Name: "Replays", Description: "Sending a selection of events again."},
 				{Name: "Endpoints", Description: "Receivers of events."},
+				{Name: "Analytics", Description: "Leads, conversions and where they come from."},
+				{Name: "Console", Description: "Logging in to the console."},
+				{Name: "Storage", Description: "What is kept, how long, and the space it takes."},
 				{Name: "Audit", Description: "Who changed what."},
 			},
 			Servers: []*huma.Server{{URL: "/"}},
@@ -44,7 +47,7 @@ func configuration(version string) huma.Config {
 
 // requestSchemas are the schemas of requests, in which an unknown property is an error. Answers may have properties
 // that the document does not list, because later versions add some.
-var requestSchemas = []string{"DeliveryRetry", "DeliverySelection", "EventSearch", "Header", "NewReplay", "ReplayPatch", "Selection"}
+var requestSchemas = []string{"DeliveryRetry", "DeliverySelection", "EventSearch", "Header", "NewLoginLink", "NewReplay", "ReplayPatch", "Selection"}
 
 // serveDocument serves the document, and a page of it.
 func serveDocument(mux *http.ServeMux, doc *huma.OpenAPI) error {

@@ -76,6 +76,9 @@ func (d *Direct) Replays(ctx context.Context, before uuid.UUID, limit int, state
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, notFound("replay", before)
 	}
+	if err == nil {
+		err = d.service.WaitingReplays(ctx, replays)
+	}
 	list := make([]event.Replay, len(replays))
 	for i, r := range replays {
 		list[i] = shown(r)
@@ -90,7 +93,12 @@ func (d *Direct) Replay(ctx context.Context, id uuid.UUID) (event.Replay, error)
 	if errors.Is(err, store.ErrNotFound) {
 		return r, notFound("replay", id)
 	}
-	return shown(r), err
+	if err != nil {
+		return r, err
+	}
+	one := []event.Replay{r}
+	err = d.service.WaitingReplays(ctx, one)
+	return shown(one[0]), err
 }
 
 // shown returns a replay without secrets. One that no process has counted yet has all its deliveries pending.
@@ -102,12 +110,12 @@ func shown(r event.Replay) event.Replay {
 }
 
 // Steer pauses, resumes or cancels a replay, or changes its rate (perSecond). The delivering process follows within a
-// second.
-func (d *Direct) Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64) error {
+// second. reason is for people, and may be empty.
+func (d *Direct) Steer(ctx context.Context, id uuid.UUID, action event.Action, perSecond float64, reason string) error {
 	if err := d.require(RoleReplay); err != nil {
 		return err
 	}
-	err := d.service.Steer(ctx, d.actor, id, action, perSecond)
+	err := d.service.Steer(ctx, d.actor, id, action, perSecond, reason)
 	if errors.Is(err, store.ErrNotFound) {
 		return notFound("replay", id)
 	}
@@ -127,8 +135,9 @@ type ReplayList struct {
 
 // ReplayPatch is a change of a replay.
 type ReplayPatch struct {
-	State event.ReplayState `json:"state,omitempty" enum:"paused,running" doc:"paused: send nothing until it is resumed. running: resume."`
-	Rate  *float64          `json:"rate,omitempty" minimum:"0" doc:"The most requests a second from now on; 0 sends as fast as the endpoint answers."`
+	State  event.ReplayState `json:"state,omitempty" enum:"paused,running" doc:"paused: send nothing until it is resumed. running: resume."`
+	Reason string            `json:"reason,omitempty" maxLength:"500" doc:"Why it is paused, for people."`
+	Rate   *float64          `json:"rate,omitempty" minimum:"0" doc:"The most requests a second from now on; 0 sends as fast as the endpoint answers."`
 }
 
 // ReplayPath has the id of a replay.
@@ -241,16 +250,17 @@ func mayComeFrom(r event.Replay, want replay.Request) bool {
 type steering struct {
 	action event.Action
 	rate   float64
+	reason string
 }
 
 func (s *server) change(ctx context.Context, in *patchInput) (*replayOutput, error) {
 	var list []steering
 	if in.Body.Rate != nil {
-		list = append(list, steering{event.ActionRate, *in.Body.Rate})
+		list = append(list, steering{action: event.ActionRate, rate: *in.Body.Rate})
 	}
 	switch in.Body.State {
 	case event.ReplayPaused:
-		list = append(list, steering{action: event.ActionPause})
+		list = append(list, steering{action: event.ActionPause, reason: in.Body.Reason})
 	case event.ReplayRunning:
 		list = append(list, steering{action: event.ActionResume})
 	}
@@ -266,7 +276,7 @@ func (s *server) steer(ctx context.Context, id uuid.UUID, list ...steering) (*re
 	r, err := d.Replay(ctx, id)
 	for _, next := range list {
 		if err == nil {
-			err = d.Steer(ctx, id, next.action, next.rate)
+			err = d.Steer(ctx, id, next.action, next.rate, next.reason)
 		}
 	}
 	return &replayOutput{r}, err

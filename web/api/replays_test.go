@@ -46,7 +46,7 @@ func TestCreate(t *testing.T) {
 	if err := json.Unmarshal(a.body, &made); err != nil || a.status != http.StatusCreated || a.header.Get("Location") != "/api/v1/replays/"+made.ID.String() {
 		t.Fatalf("create: %d %v %s", a.status, a.header, a.body)
 	}
-	done := f.awaitState(made.ID, event.ReplayDone)
+	done := f.awaitState(made.ID, event.ReplayCompleted)
 	for before, want := range map[uuid.UUID]int{uuid.Nil: 1, made.ID: 0} {
 		if list, err := f.client(readSecret).Replays(context.Background(), before, 10); err != nil || len(list) != want {
 			t.Errorf("before %s: %d replays, %v, want %d", before, len(list), err, want)
@@ -183,7 +183,7 @@ func TestSteer(t *testing.T) {
 	steer(replaySecret, "POST", "/api/v1/endpoints/crm/resume", nil)
 	f.awaitEndpoint("crm", "active")
 
-	var log api.AuditList
+	var log api.AuditPage
 	f.get(adminSecret, "/api/v1/audit-log", &log)
 	var lines []string
 	for _, e := range log.Entries {
@@ -218,7 +218,7 @@ func TestDiff(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.insert(newEvents("shop", 6)...)
-	f.awaitState(f.create("shop", nil).ID, event.ReplayDone)
+	f.awaitState(f.create("shop", nil).ID, event.ReplayCompleted)
 	f.receiver.answers(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Header.Get("X-Hooktape-Event-Id")[35] % 2 {
 		case 0:
@@ -229,7 +229,7 @@ func TestDiff(t *testing.T) {
 		}
 	})
 	again := f.create("shop", func(want *replay.Request) { want.Mode = event.ModeAll })
-	f.awaitState(again.ID, event.ReplayDone)
+	f.awaitState(again.ID, event.ReplayFailures)
 	for _, against := range []string{"", "crm"} {
 		diff, err := f.client(readSecret).Diff(context.Background(), again.ID, against, 1)
 		if err != nil {
@@ -279,12 +279,12 @@ func TestPrivateAddressesByRole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.awaitState(r.ID, event.ReplayDone)
+	f.awaitState(r.ID, event.ReplayCompleted)
 	want.To = "crm"
 	if r, err = replayer.Create(context.Background(), "", want); err != nil {
 		t.Fatal(err)
 	}
-	f.awaitState(r.ID, event.ReplayDone)
+	f.awaitState(r.ID, event.ReplayCompleted)
 }
 
 // TestMasking verifies that the query values of a replay's URL are masked everywhere.
@@ -343,7 +343,7 @@ func TestMasking(t *testing.T) {
 		}
 		return err
 	})
-	if err := client.Steer(context.Background(), r.ID, event.ActionCancel, 0); err != nil {
+	if err := client.Steer(context.Background(), r.ID, event.ActionCancel, 0, ""); err != nil {
 		t.Error(err)
 	}
 }
@@ -362,7 +362,7 @@ func TestTargetsOfOneReceiver(t *testing.T) {
 		if err != nil || r.Total != 3 {
 			t.Fatalf("to %s: %d events, %v", to, r.Total, err)
 		}
-		f.awaitState(r.ID, event.ReplayDone)
+		f.awaitState(r.ID, event.ReplayCompleted)
 		names[r.Endpoint] = true
 		if strings.Contains(r.Endpoint, "action=lead") || strings.Contains(r.Endpoint, "action=deal") {
 			t.Errorf("the name shows the query: %s", r.Endpoint)

@@ -23,10 +23,11 @@ func TestRoles(t *testing.T) {
 		{"read", "GET", "/events/" + id + "/deliveries"}, {"read", "GET", "/endpoints"}, {"read", "GET", "/replays"},
 		{"read", "GET", "/replays/" + id}, {"read", "GET", "/replays/" + id + "/stream"}, {"read", "GET", "/replays/" + id + "/diff"},
 		{"read", "GET", "/deliveries"}, {"read", "GET", "/deliveries/groups"}, {"read", "GET", "/deliveries/" + id + "-00000000"},
-		{"read", "GET", "/replays/" + id + "/deliveries"},
+		{"read", "GET", "/replays/" + id + "/deliveries"}, {"replay", "POST", "/deliveries/retry"},
 		{"replay", "POST", "/endpoints/crm/pause"}, {"replay", "POST", "/endpoints/crm/resume"}, {"replay", "POST", "/replays"},
 		{"replay", "PATCH", "/replays/" + id}, {"replay", "POST", "/replays/" + id + "/cancel"}, {"admin", "GET", "/audit-log"},
 		{"admin", "POST", "/events/accept"}, {"read", "GET", "/views"}, {"replay", "PUT", "/views/x"}, {"replay", "DELETE", "/views/x"},
+		{"read", "GET", "/analytics"}, {"read", "GET", "/analytics/summary"}, {"admin", "POST", "/login-links"}, {"admin", "GET", "/retention"}, {"admin", "GET", "/storage"},
 	} {
 		weaker := map[string][]string{"read": nil, "replay": {readSecret}, "admin": {readSecret, replaySecret}}[c.role]
 		enough := map[string]string{"read": readSecret, "replay": replaySecret, "admin": adminSecret}[c.role]

@@ -17,7 +17,8 @@ const (
 
 // tags maps the first element of a path to the tag of its operations.
 var tags = map[string]string{"events": "Events", "deliveries": "Deliveries", "replays": "Replays", "endpoints": "Endpoints",
-	"audit-log": "Audit", "views": "Views"}
+	"audit-log": "Audit", "views": "Views", "analytics": "Analytics", "login-links": "Console",
+	"retention": "Storage", "storage": "Storage"}
 
 // operation completes an operation with what all have in common: role, problems and limits. pattern is its method and
 // its path below /api/v1, such as "GET /events".

@@ -51,8 +51,9 @@ func (d *Direct) SaveView(ctx context.Context, name, query string) error {
 		return err
 	}
 	name = strings.TrimSpace(name)
-	if n := utf8.RuneCountInString(name); n == 0 || n > maxViewName || !utf8.ValidString(name) {
-		return Invalidf("invalid name of a view: want 1 to %d characters", maxViewName)
+	if n := utf8.RuneCountInString(name); n == 0 || n > maxViewName || !utf8.ValidString(name) ||
+		strings.Contains(name, "/") { // it is an element of a path
+		return Invalidf("invalid name of a view: want 1 to %d characters, without a slash", maxViewName)
 	}
 	query, err := d.viewQuery(query)
 	if err != nil {
@@ -148,12 +149,12 @@ func (s *server) viewRoutes() {
 		DefaultStatus: http.StatusNoContent,
 		Summary:       "Save a view", Description: "Replaces the view with this name. The audit log records it."},
 		func(ctx context.Context, in *viewInput) (*struct{}, error) {
-			return nil, s.as(ctx).SaveView(ctx, in.Name, in.Body.Query)
+			return &struct{}{}, s.as(ctx).SaveView(ctx, in.Name, in.Body.Query)
 		})
 	route(s, RoleReplay, "DELETE /views/{name}", huma.Operation{OperationID: "delete-view",
 		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound},
 		Summary: "Delete a view", Description: "The audit log records it."},
 		func(ctx context.Context, in *ViewPath) (*struct{}, error) {
-			return nil, s.as(ctx).DeleteView(ctx, in.Name)
+			return &struct{}{}, s.as(ctx).DeleteView(ctx, in.Name)
 		})
 }

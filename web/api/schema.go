@@ -30,7 +30,7 @@ func enumOf[T ~string](list ...T) enum {
 var enums = []enum{
 	enumOf(event.Kinds...), enumOf(event.Verdicts...), enumOf(event.OrderNone, event.OrderSubscriber),
 	enumOf(event.ModeUndelivered, event.ModeAll), enumOf(event.RetryEndpoint, event.RetryNone),
-	enumOf(event.ReplayRunning, event.ReplayPaused, event.ReplayDone, event.ReplayCancelled),
+	enumOf(event.ReplayStates...), enumOf(event.WaitingCodes...),
 	enumOf(event.DeliveryStates...),
 	enumOf(event.Outcomes...),
 }
@@ -133,6 +133,8 @@ func descriptions() []description {
 				"reason":     "Why it is paused or cancelled.",
 				"endpoint":   target,
 				"url":        targetURL,
+				"parent":     "The replay whose failed deliveries this one sends again; absent for others.",
+				"waiting":    "Why it does not go on, or what limits it; absent in a final state.",
 				"selection":  "The selection it was created with. Lists and streams contain at most the first 100 ids.",
 				"total":      "How many deliveries it has.",
 				"counts":     "How many deliveries are in each state, as of updated_at.",
@@ -162,6 +164,7 @@ func descriptions() []description {
 				"parts":    "The same by day, source and step.",
 				"endpoint": target,
 				"url":      targetURL,
+				"confirm":  "The reasons to ask a person before the replay is created; absent without any. Creating it does not check them.",
 				"seconds":  "How long it takes at the requested rate; 0 without a rate.",
 			},
 		},

@@ -80,6 +80,9 @@ func newServer(o Options, mux *http.ServeMux) (*server, error) {
 	s.streamRoute()
 	s.diffRoute()
 	s.auditRoute()
+	s.analyticsRoutes()
+	s.loginLinkRoute()
+	s.keepingRoutes()
 	return s, nil
 }
 

@@ -104,7 +104,7 @@ func TestWatchOverLostConnections(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || last.State != event.ReplayDone || last.Counts[event.Delivered] != 60 || lost < 2 {
+	if err != nil || last.State != event.ReplayCompleted || last.Counts[event.Delivered] != 60 || lost < 2 {
 		t.Errorf("watched to %s %v, lost %d times, %v", last.State, last.Counts, lost, err)
 	}
 }

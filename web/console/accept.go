@@ -23,6 +23,7 @@ func (c *console) acceptRoutes(mux *http.ServeMux) {
 type acceptPage struct {
 	Rows      []row
 	Possible  uint64 // how many of them can be accepted
+	Most      int    // the number of rows, if there may be more; else 0
 	Endpoints []choice
 	Key       string // the Idempotency-Key of the replay: sending the form twice creates one
 }
@@ -44,6 +45,9 @@ func showAccept(v *visit) error {
 		return api.Problemf(http.StatusNotFound, "there is nothing to accept: none of these events is rejected")
 	}
 	p := acceptPage{Key: rand.Text()}
+	if found.Next != "" {
+		p.Most = len(found.Events)
+	}
 	if p.Rows, err = v.rows(found.Events, nil); err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func TestPauseAndResume(t *testing.T) {
 		}
 		return nil
 	})
-	b.AwaitText("#progress", "done")
+	b.AwaitText("#progress", "completed")
 	b.AwaitText("#progress", "100.0 %")
 	b.Await(`!document.querySelector('#steer form')`) // the form disappears at the end
 	if got, requests := f.receiver.count(); got != total || requests != total {
@@ -203,7 +203,7 @@ func TestKeyboard(t *testing.T) {
 		b.Run(chromedp.KeyEvent("\t"))
 	}
 	b.Run(chromedp.KeyEvent("\r"))
-	b.AwaitText("#progress", "done")
+	b.AwaitText("#progress", "completed")
 	scripted(b)
 	b.Press("g")
 	b.Press("d")
@@ -240,7 +240,7 @@ func TestWithoutJavaScript(t *testing.T) {
 	b.AwaitText("h1", "Replay")
 	testutil.Eventually(f.t, 20*time.Second, func() error {
 		b.Run(chromedp.Reload())
-		if text := b.Text("#progress"); !strings.Contains(text, "done") {
+		if text := b.Text("#progress"); !strings.Contains(text, "completed") {
 			return fmt.Errorf("the page shows %s", text)
 		}
 		return nil

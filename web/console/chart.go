@@ -102,3 +102,105 @@ func showChart(v *visit) error {
 	}
 	return v.part("events", "counted", c)
 }
+
+// leadsChart has a bar for each day, or for each hour of a short range, with the leads of which a part has converted.
+type leadsChart struct {
+	Bars  []leadsBar
+	Top   uint64   // the value at the top
+	Marks []string // times below the chart, evenly spaced
+	Each  bool     // each bar has a mark
+}
+
+type leadsBar struct {
+	X, Y, Height, ConvertedHeight float64
+	At                            string
+	Leads, Converted              uint64
+	Rate, URL                     string
+}
+
+// leadsHeight is in units of the drawing; a bar and the gap after it are barStep wide.
+const (
+	leadsHeight = 100.0
+	maxMarks    = 5
+	maxEach     = 10
+)
+
+// leadsChart draws the panel over_time, whose rows lack the days without leads.
+func (a analysis) leadsChart(rows []map[string]any) *leadsChart {
+	zone := a.visit.zone
+	c := &leadsChart{}
+	from, until := a.From.In(zone), a.Until.In(zone)
+	at := time.Date(from.Year(), from.Month(), from.Day(), 0, 0, 0, 0, zone)
+	next := func(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, zone) }
+	format, brief := "Mon, 2 Jan 2006", "2 Jan"
+	if until.Sub(from) <= 72*time.Hour { // as over_time.sql decides
+		format, brief = "Mon, 2 Jan, 15:04", "2 Jan 15:04"
+		at = from.Truncate(time.Hour)
+		next = func(t time.Time) time.Time { return t.Add(time.Hour) }
+	}
+	found := map[int64]map[string]any{}
+	for _, row := range rows {
+		if t, ok := row["time"].(time.Time); ok {
+			found[t.Unix()] = row
+			c.Top = max(c.Top, uint64Of(row["leads"]))
+		}
+	}
+	c.Top = niceTop(c.Top)
+	var marks []string
+	for ; at.Before(until); at = next(at) {
+		marks = append(marks, at.Format(brief))
+		row := found[at.Unix()]
+		b := leadsBar{X: barStep * float64(len(c.Bars)), At: at.Format(format), Leads: uint64Of(row["leads"]), Converted: uint64Of(row["converted"])}
+		b.Height = leadsHeight * float64(b.Leads) / float64(c.Top)
+		b.Y = leadsHeight - b.Height
+		b.ConvertedHeight = leadsHeight * float64(b.Converted) / float64(c.Top)
+		b.Rate = shareOf(row["conversion_rate"])
+		if b.Leads > 0 {
+			b.URL = a.goalEvents(0, "from", later(at, *a.asked.From), "until", earlier(next(at), *a.asked.Until))
+		}
+		c.Bars = append(c.Bars, b)
+	}
+	if c.Each = len(marks) <= maxEach; c.Each {
+		c.Marks = marks
+		return c
+	}
+	for i := range maxMarks {
+		c.Marks = append(c.Marks, marks[i*(len(marks)-1)/(maxMarks-1)])
+	}
+	return c
+}
+
+// ConvertedY returns the top of the part for converted leads.
+func (b leadsBar) ConvertedY() float64 { return leadsHeight - b.ConvertedHeight }
+
+// ViewBox returns the size of the drawing.
+func (c *leadsChart) ViewBox() string {
+	return fmt.Sprintf("0 0 %g %g", barStep*float64(max(len(c.Bars), 1)), leadsHeight)
+}
+
+// Half returns the value in the middle of the chart.
+func (c *leadsChart) Half() uint64 { return c.Top / 2 }
+
+// niceTop returns the smallest even number with one or two digits other than zero that is not below n.
+func niceTop(n uint64) uint64 {
+	scale := uint64(1)
+	for n > 100*scale {
+		scale *= 10
+	}
+	return max((n+2*scale-1)/(2*scale)*(2*scale), 2)
+}
+
+// later and earlier return the later and the earlier of two times, as a filter has them.
+func later(t, other time.Time) string {
+	if t.Before(other) {
+		t = other
+	}
+	return t.Format(time.RFC3339Nano)
+}
+
+func earlier(t, other time.Time) string {
+	if t.After(other) {
+		t = other.Add(time.Microsecond)
+	}
+	return t.Format(time.RFC3339Nano)
+}

@@ -67,6 +67,8 @@ func New(o Options) (http.Handler, error) {
 	c.replaysRoutes(mux)
 	c.endpointsRoutes(mux)
 	c.sourcesRoutes(mux)
+	c.analyticsRoutes(mux)
+	c.adminRoutes(mux)
 	mux.HandleFunc("GET /assets/{hash}/{name}", serveAsset)
 	mux.Handle("/", c.page(func(v *visit) error {
 		return api.Problemf(http.StatusNotFound, "there is no page at %s", v.URL.Path)

@@ -16,7 +16,7 @@ func (c *console) endpointsRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /endpoints", c.page(showEndpoints))
 	steer := func(action event.Action) http.Handler {
 		return c.page(func(v *visit) error {
-			if err := v.direct.SteerEndpoint(v.Context(), v.PathValue("name"), action); err != nil {
+			if err := v.direct.SteerEndpoint(v.Context(), v.PathValue("name"), action, v.PostFormValue("reason")); err != nil {
 				return err
 			}
 			return v.redirect(link("/endpoints", url.Values{"done": {string(action)}, "name": {v.PathValue("name")}}))

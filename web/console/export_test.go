@@ -57,3 +57,10 @@ type Sessions struct{ s *sessions }
 func NewSessions() Sessions                                            { return Sessions{newSessions()} }
 func (s Sessions) Begin(user api.Principal) string                     { return s.s.begin(user) }
 func (s Sessions) Find(id string, byPerson bool) (api.Principal, bool) { return s.s.find(id, byPerson) }
+
+// LimitAudit limits the entries of the audit log on a page until the test ends.
+func LimitAudit(t *testing.T, most int) {
+	before := maxAudit
+	maxAudit = most
+	t.Cleanup(func() { maxAudit = before })
+}

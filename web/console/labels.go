@@ -24,7 +24,7 @@ var tones = map[string]map[string]string{
 		"forbidden_addr": "bad", "impossible": "bad", "unknown": "doubt", "not_sent": "bad"},
 	"differs":  {"status": "doubt", "outcome": "doubt", "body": "doubt"},
 	"endpoint": {"active": "good", "broken": "bad", "paused": "doubt"},
-	"replay":   {"running": "neutral", "paused": "doubt", "done": "good"},
+	"replay":   {"running": "neutral", "paused": "doubt", "completed": "good", "completed_with_failures": "bad"},
 }
 
 // texts has the values that a page does not show as they are.
@@ -95,7 +95,7 @@ func count(n uint64, noun string) string {
 // functions are the functions of the templates.
 var functions = template.FuncMap{
 	"visible": visible, "line": line, "cell": cell, "long": blockOf, "label": labelOf,
-	"number": number, "count": count, "span": span, "when": when, "minute": minute, "exact": exact, "asset": assetPath,
+	"number": number, "size": size, "count": count, "span": span, "when": when, "minute": minute, "exact": exact, "asset": assetPath,
 	"help":          func(verdict any) string { return verdictHelp[fmt.Sprint(verdict)] },
 	"subscriberURL": subscriberURL,
 	"tab":           func(f frame, section, path, name string) tab { return tab{path, name, f.Section == section} },

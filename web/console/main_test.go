@@ -65,6 +65,7 @@ type fixture struct {
 	log      *testutil.Log
 	url      string
 	handler  http.Handler
+	direct   *api.Direct
 	server   *httptest.Server
 	receiver *receiver // the endpoint crm
 }
@@ -95,7 +96,8 @@ func newFixture(t *testing.T, more ...replay.Endpoint) *fixture {
 	stopRecorder, stopRunner := start(t, recorder.Run), start(t, runner.Run)
 	t.Cleanup(func() { stopRunner(); stopRecorder(); outcomes.Close() })
 
-	f.handler, err = console.New(console.Options{Direct: api.NewDirect(db, replay.NewService(db, func() []replay.Endpoint { return endpoints }, true), replay.Actor{}), Guard: api.NewGuard(logger), Version: "test", Logger: logger, BothelpAccount: "school",
+	f.direct = api.NewDirect(db, replay.NewService(db, func() []replay.Endpoint { return endpoints }, true), replay.Actor{})
+	f.handler, err = console.New(console.Options{Direct: f.direct, Guard: api.NewGuard(logger), Version: "test", Logger: logger, BothelpAccount: "school",
 		Tokens: []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay}, {Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}},
 		Sources: func() []console.Source {
 			return []console.Source{{Name: "demo", HookURL: "https://hooks.example.org/hooks/demo/" + hookSecret, Signed: true}, price}
@@ -135,6 +137,8 @@ func TestShared(t *testing.T) {
 		"Headers": (*fixture).testHeaders, "Columns": (*fixture).testColumns, "Zone": (*fixture).testZone, "BrowsersZone": (*fixture).testBrowsersZone,
 		"RelativeTimes": (*fixture).testRelativeTimes, "Bytes": (*fixture).testBytes, "Curl": (*fixture).testCurl, "VisibleTitle": (*fixture).testVisibleTitle, "Subscriber": (*fixture).testSubscriber,
 		"AcceptRoles": (*fixture).testAcceptRoles, "ExternalRequest": (*fixture).testExternalRequest,
+		"LoginLink": (*fixture).testLoginLink, "LoginLinkInBrowser": (*fixture).testLoginLinkInBrowser,
+		"Analytics": (*fixture).testAnalytics, "AnalyticsByHand": (*fixture).testAnalyticsByHand,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -352,7 +356,7 @@ func (s *receiver) count() (events, requests int) {
 // pages returns the address of each kind of page, about an event of a subscriber and a replay of it.
 func pages(e event.Event, replayID uuid.UUID) []string {
 	return []string{"/", "/?since=1h&verdict=accepted&chart=1", "/events/" + e.ID.String(), "/subscribers/" + url.PathEscape(e.BothelpUserID), "/replays?since=1h&endpoint=crm&mode=all",
-		"/replays", "/replays/" + replayID.String() + "?compare=1", "/endpoints", "/sources", "/?rejected=true"}
+		"/replays", "/replays/" + replayID.String() + "?compare=1", "/endpoints", "/sources", "/?rejected=true", "/analytics", "/audit-log", "/retention", "/storage"}
 }
 
 // replayOf creates a replay of the selected events and waits for its end.
@@ -372,7 +376,7 @@ func (f *fixture) awaitReplay(id uuid.UUID) {
 	f.t.Helper()
 	testutil.Eventually(f.t, 30*time.Second, func() error {
 		r, err := f.db.Replay(background, id)
-		if err == nil && r.State != event.ReplayDone {
+		if err == nil && !r.State.Final() {
 			err = fmt.Errorf("state of the replay is %s: %v", r.State, r.Counts)
 		}
 		return err

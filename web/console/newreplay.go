@@ -28,12 +28,13 @@ type newReplay struct {
 	Fault   string // why there is no plan
 	Create  string // the address that creates the planned replay
 	Key     string // its Idempotency-Key: sending the form twice creates one replay
+	admin   bool
 }
 
 // Advanced reports whether an option is set that most people leave alone.
 func (n newReplay) Advanced() bool {
 	o := n.Options
-	o.Mode = ""
+	o.Mode, o.IncludeRejected = "", false // they are not among the advanced ones
 	return len(optionValues(o)) > 0
 }
 
@@ -43,6 +44,12 @@ type plan struct {
 	Samples     []row
 	Takes       string // the time at the rate; empty if unknown
 }
+
+// MayInclude reports whether the form offers to include rejected requests.
+func (n newReplay) MayInclude() bool { return n.admin || n.Options.IncludeRejected }
+
+// RejectedURL returns the list of the selected rejected requests, with their reasons.
+func (n newReplay) RejectedURL() string { return "/?" + n.with("rejected", "true") }
 
 // target is the field of a form in which people choose an endpoint, or type a URL.
 type target struct {
@@ -82,7 +89,8 @@ func targetIn(form url.Values) string {
 }
 
 // optionNames are the parameters of a replay besides its selection.
-var optionNames = []string{"endpoint", "url", "mode", "order", "rate", "pace", "concurrency", "stop_after_failures", "retry", "max_attempts"}
+var optionNames = []string{"endpoint", "url", "mode", "order", "rate", "pace", "concurrency", "stop_after_failures", "retry", "max_attempts",
+	"include_rejected"}
 
 // requested reads a replay's selection, target and options from the address. Empty options are not set.
 func (v *visit) requested() (f filters, want replay.Request, err error) {
@@ -96,6 +104,7 @@ func (v *visit) requested() (f filters, want replay.Request, err error) {
 	o.Concurrency = uint16(numbers.whole("concurrency", 16))
 	o.MaxAttempts = uint16(numbers.whole("max_attempts", 16))
 	o.StopAfterFailures = uint32(numbers.whole("stop_after_failures", 32))
+	o.IncludeRejected = query.Get("include_rejected") == "true"
 	return f, replay.Request{Selection: f.Selection, To: targetIn(query), ReplayOptions: o}, numbers.err
 }
 
@@ -116,6 +125,7 @@ func optionValues(o event.ReplayOptions) url.Values {
 	set("stop_after_failures", o.StopAfterFailures, 0)
 	set("retry", o.Retry, event.RetryEndpoint)
 	set("max_attempts", o.MaxAttempts, 0)
+	set("include_rejected", o.IncludeRejected, false)
 	return values
 }
 
@@ -167,7 +177,7 @@ func (v *visit) newReplay() (*newReplay, error) {
 		return nil, err
 	}
 	n := &newReplay{filters: f, target: v.target(f.FailedAt, f.UndeliveredTo), Chips: v.chips(f, "/replays"),
-		Options: want.ReplayOptions, Key: rand.Text()}
+		Options: want.ReplayOptions, Key: rand.Text(), admin: v.user.Role.Covers(api.RoleAdmin)}
 	if want.To != "" || v.URL.Query().Has("endpoint") { // what the form says
 		n.To = want.To
 	}

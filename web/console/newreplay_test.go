@@ -54,8 +54,8 @@ func (f *fixture) testTarget() {
 // testPlanAgain verifies that a replay can be planned again with all its options.
 func (f *fixture) testPlanAgain() {
 	f.insert(newLead("again", "Анна", time.Minute))
-	p := f.login(replaySecret)
-	options := "mode=all&order=subscriber&rate=7.5&concurrency=3&pace=20&stop_after_failures=9&retry=none&max_attempts=2"
+	p := f.login(adminSecret)
+	options := "mode=all&order=subscriber&rate=7.5&concurrency=3&pace=20&stop_after_failures=9&retry=none&max_attempts=2&include_rejected=true"
 	id := f.replayOf(p, "subscriber=again&endpoint=crm&"+options)
 	again := linkIn(p.page("/replays/"+id.String()), `<a class="button" href="/replays?`)
 	got, _ := url.ParseQuery(again)

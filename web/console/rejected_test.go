@@ -197,20 +197,20 @@ func TestSavedViews(t *testing.T) {
 	b := f.browser(replaySecret)
 	b.Open(f.url + "/?subscriber=7&step=paid")
 	b.Click("summary.save")
-	b.Run(chromedp.SendKeys("input[name=name]", hostile["script"]+"\r", chromedp.ByQuery))
-	b.AwaitText(".views", hostile["script"])
+	b.Run(chromedp.SendKeys("input[name=name]", hostile["image"]+"\r", chromedp.ByQuery))
+	b.AwaitText(".views", hostile["image"])
 	b.Await(`document.querySelector('.views [aria-current]') && location.search === '?step=paid&subscriber=7'`)
 	reader := f.login(readSecret)
 	if page := reader.page("/"); linkIn(page, `aria-label="Saved views"><a href="`) != "/?step=paid&subscriber=7" || strings.Contains(page, "Save view") {
 		t.Error("a reader does not see the view, or may save one")
 	}
-	for path, form := range map[string]url.Values{"/views": {"name": {"x"}}, "/views/delete": {"name": {hostile["script"]}}} {
+	for path, form := range map[string]url.Values{"/views": {"name": {"x"}}, "/views/delete": {"name": {hostile["image"]}}} {
 		if a := reader.post(path, form); a.status != http.StatusForbidden {
 			t.Errorf("a reader may post to %s: %d", path, a.status)
 		}
 	}
 	p := f.login(replaySecret)
-	for body, want := range map[string]string{"name=+": "invalid name", "name=x&query=sinse%3D1h": "there is no filter", "name=x&query=since%3Dtomorrow": "invalid duration", "name=x&query=where%3D1": "where needs the role admin", "name=" + strings.Repeat("x", 61): "invalid name"} {
+	for body, want := range map[string]string{"name=+": "invalid name", "name=x&query=sinse%3D1h": "there is no filter", "name=x&query=since%3Dtomorrow": "invalid duration", "name=x&query=where%3D1": "where needs the role admin", "name=a%2Fb": "without a slash", "name=" + strings.Repeat("x", 61): "invalid name"} {
 		form, _ := url.ParseQuery(body)
 		if a := p.post("/views", form); a.status/100 != 4 || !strings.Contains(a.body, want) {
 			t.Errorf("saving %q: %d", body, a.status)

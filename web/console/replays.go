@@ -179,7 +179,7 @@ func steerReplay(v *visit) error {
 	default:
 		return api.Problemf(http.StatusNotFound, "unknown action %q: want pause, resume, cancel or set-rate", action)
 	}
-	if err := v.direct.Steer(v.Context(), id, action, rate); err != nil {
+	if err := v.direct.Steer(v.Context(), id, action, rate, v.PostFormValue("reason")); err != nil {
 		return err
 	}
 	return v.redirect("/replays/" + id.String())

@@ -4,7 +4,8 @@ SELECT
     countIf(lead) AS "Leads",
     countIf(lead AND contact) AS "With a contact",
     countIf(converted) AS "Converted",
-    "Converted" / "Leads" AS "Conversion rate"
+    "Converted" / "Leads" AS "Conversion rate",
+    if(channel = '', '(none)', encodeURLComponent(channel)) AS messenger_key
 FROM journeys(from = toUnixTimestamp($__fromTime), to = toUnixTimestamp($__toTime),
     source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
     attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',

@@ -4,7 +4,9 @@ SELECT
     if(utm_term = '', '(none)', utm_term) AS "UTM term",
     countIf(lead) AS "Leads",
     countIf(converted) AS "Converted",
-    "Converted" / "Leads" AS "Conversion rate"
+    "Converted" / "Leads" AS "Conversion rate",
+    if(utm_content = '', '(none)', encodeURLComponent(utm_content)) AS utm_content_key,
+    if(utm_term = '', '(none)', encodeURLComponent(utm_term)) AS utm_term_key
 FROM journeys(from = toUnixTimestamp($__fromTime), to = toUnixTimestamp($__toTime),
     source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
     attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',

@@ -8,9 +8,9 @@ SELECT
     countIf(converted) AS "Converted",
     "Converted" / "Leads" AS "Conversion rate",
     quantileExactOrNullIf(0.5)(toUnixTimestamp64Micro(visited_at[-1]) - toUnixTimestamp64Micro(lead_at), converted) / 60e6 AS "Median time",
-    if(utm_source = '', '(none)', encodeURLComponent(utm_source)) AS source_key,
-    if(utm_medium = '', '(none)', encodeURLComponent(utm_medium)) AS medium_key,
-    if(utm_campaign = '', '(none)', encodeURLComponent(utm_campaign)) AS campaign_key
+    if(utm_source = '', '(none)', encodeURLComponent(utm_source)) AS utm_source_key,
+    if(utm_medium = '', '(none)', encodeURLComponent(utm_medium)) AS utm_medium_key,
+    if(utm_campaign = '', '(none)', encodeURLComponent(utm_campaign)) AS utm_campaign_key
 FROM journeys(from = toUnixTimestamp($__fromTime), to = toUnixTimestamp($__toTime),
     source = '${source:percentencode}', goals = '${goals:percentencode}', window_days = '${window_days:percentencode}',
     attribution = '${attribution:percentencode}', channel = '${channel:percentencode}',

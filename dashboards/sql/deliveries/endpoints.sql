@@ -40,7 +40,8 @@ FROM
     SELECT endpoint, 0, 0, 0, toDateTime64(0, 6, 'UTC'), 0, 0.,
         (length(states) + 1 - indexOf(states, argMax(state, updated_at)), argMax(reason, updated_at))
     FROM endpoint_states
-    WHERE decodeURLComponent('${endpoints:percentencode}') = '*' OR has(chosen('${endpoints:percentencode}'), endpoint)
+    WHERE endpoint NOT LIKE '%://%'
+        AND (decodeURLComponent('${endpoints:percentencode}') = '*' OR has(chosen('${endpoints:percentencode}'), endpoint))
     GROUP BY endpoint
 )
 GROUP BY endpoint

@@ -5,7 +5,7 @@ SELECT
     created_at AS "Created",
     created_by AS "By",
     endpoint AS "Endpoint",
-    state AS "State",
+    multiIf(state != 'done', state, counts['failed'] > 0, 'completed_with_failures', 'completed') AS "State",
     if(total = 0, NULL, counts['delivered'] / total) AS "Delivered",
     total AS "Requests",
     counts['failed'] AS "Failed",
@@ -15,7 +15,7 @@ SELECT
     reason AS "Error",
     toString(id) AS "Replay"
 FROM replays FINAL
-WHERE ($__timeFilter(created_at) OR state NOT IN ('done', 'cancelled'))
+WHERE ($__timeFilter(created_at) OR state NOT IN ('done', 'completed', 'completed_with_failures', 'cancelled'))
     AND (decodeURLComponent('${endpoints:percentencode}') = '*' OR has(chosen('${endpoints:percentencode}'), endpoint))
 ORDER BY created_at DESC
 LIMIT 100

@@ -624,6 +624,25 @@ ALTER TABLE `hooktape`.`deliveries` ON CLUSTER `main`
     ADD COLUMN IF NOT EXISTS outcome LowCardinality(String) DEFAULT multiIf(attempts = 0, '', state IN ('delivered', 'unknown'), state, status_code != 0, 'bad_status', ''),
     ADD COLUMN IF NOT EXISTS answer String CODEC(ZSTD(1));
 
+-- 00054_replays_parent.sql
+ALTER TABLE `hooktape`.`replays_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS parent UUID;
+
+ALTER TABLE `hooktape`.`replays` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS parent UUID;
+
+-- 00055_commands_events.sql
+ALTER TABLE `hooktape`.`commands_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS events Array(UUID);
+
+ALTER TABLE `hooktape`.`commands` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS events Array(UUID);
+
+-- 00056_endpoint_states_failing.sql
+ALTER TABLE `hooktape`.`endpoint_states_local` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS failing_since DateTime64(3, 'UTC'),
+    ADD COLUMN IF NOT EXISTS answer String;
+
+ALTER TABLE `hooktape`.`endpoint_states` ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS failing_since DateTime64(3, 'UTC'),
+    ADD COLUMN IF NOT EXISTS answer String;
+
 -- 00057_saved_views.sql
 CREATE TABLE IF NOT EXISTS `hooktape`.`saved_views_local` ON CLUSTER `main`
 (

@@ -6,6 +6,16 @@ const $ = (s, in_ = document) => in_.querySelector(s), $$ = (s, in_ = document) 
 const here = document.documentElement.dataset.here
 if (here) history.replaceState(null, '', here)
 
+// The secret of a one-time link is in the fragment, which leaves the address at once. The button uses the link.
+const link = $('#link')
+if (link && location.hash.length > 1) {
+  link.value = location.hash.slice(1)
+  history.replaceState(null, '', location.pathname)
+  $('#link-field').hidden = true
+  $('#link-found').hidden = false
+  $('button', link.form).focus()
+}
+
 // A cookie tells the server this browser's time zone.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'
 const kept = document.cookie.split('; ').find(c => c.startsWith('hooktape_zone='))
@@ -118,7 +128,7 @@ document.addEventListener('reset', () => setTimeout(() => { if ($('#all')) $('#a
 countSelected()
 
 // Keyboard shortcuts, outside of fields.
-const places = { e: '/', r: '/replays', d: '/endpoints', s: '/sources' }
+const places = { e: '/', r: '/replays', d: '/endpoints', s: '/sources', a: '/analytics' }
 let going = false
 document.addEventListener('keydown', e => {
   if (e.ctrlKey || e.metaKey || e.altKey) return

@@ -1,24 +1,23 @@
-// Package panels expands the dashboards' queries as Grafana and its ClickHouse plugin do. Tests run them without
-// Grafana and compare the results with the truth.
-package panels
+package dashboards
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
 )
 
-// View has the choices of a viewer.
+// View has the choices of a viewer: of Grafana's, or of the analytics page of the console.
 type View struct {
-	From, To time.Time
-	// Interval is the time between two points, which Grafana computes from a panel's width.
+	From, To time.Time // both included, in whole seconds
+	// Interval is what Grafana takes for a panel's width: the time of a point.
 	Interval time.Duration
 	// Zone replaces ${__timezone}; "" leaves it in the query, as Grafana before 10 does.
 	Zone string
 	// Values are the values of variables. A missing variable means all.
 	Values map[string][]string
-	// Plugin is the version of the ClickHouse plugin whose macros are used: 3 or 4.
+	// Plugin is the version of the ClickHouse plugin whose macros are used: 3, or 4 if it is 0.
 	Plugin int
 }
 
@@ -26,10 +25,19 @@ var (
 	variable = regexp.MustCompile(`\$\{(\w+)(?::(\w+))?\}`)
 	macro    = regexp.MustCompile(`\$__(timeFilter|timeInterval|fromTime|toTime|interval_s)\b(?:\(([^()]*(?:\([^()]*\)[^()]*)*)\))?`)
 	left     = regexp.MustCompile(`\$__\w+|\$\{(\w+)\}?`)
+	notAZone = regexp.MustCompile(`[^\w/+ -]`)
 )
 
-// Expand returns the query that ClickHouse receives. Grafana replaces variables first; then the plugin expands macros,
-// including any that came from a variable's value.
+// SQL returns the text of a file of sql by its name, such as conversion/funnel.
+func SQL(name string) (string, error) {
+	text, err := files.ReadFile("sql/" + name + ".sql")
+	return strings.TrimSpace(string(text)), err
+}
+
+// Expand returns a query as ClickHouse gets it. Values are percent-encoded, so none can break out of its quotes.
+//
+// It works as Grafana and its plugin do. First Grafana replaces variables, then the plugin its macros, in whatever
+// text is there by then: the order that lets a value in that looks like a macro.
 func (v View) Expand(sql string) (string, error) {
 	var failed error
 	sql = variable.ReplaceAllStringFunc(sql, func(found string) string {
@@ -60,8 +68,11 @@ func (v View) Expand(sql string) (string, error) {
 // value returns Grafana's replacement for a variable (formatRegistry.ts, and scenes' formatRegistry.ts from 10 on).
 func (v View) value(name, format string) (string, error) {
 	if name == "__timezone" {
-		if v.Zone == "" {
+		switch {
+		case v.Zone == "":
 			return "${__timezone}", nil
+		case notAZone.MatchString(v.Zone):
+			return "", fmt.Errorf("invalid time zone %q", v.Zone)
 		}
 		return v.Zone, nil
 	}
@@ -80,21 +91,10 @@ func (v View) value(name, format string) (string, error) {
 	return encode("{" + strings.Join(values, ",") + "}"), nil
 }
 
-// encode is Grafana's encodeURIComponentStrict.
-func encode(text string) string {
-	var b strings.Builder
-	for i := range len(text) {
-		switch c := text[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-_.~", c) >= 0:
-			b.WriteByte(c)
-		default:
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
-}
+// encode is encodeURIComponentStrict of Grafana's: everything but letters, digits and -_.~ is encoded.
+func encode(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
 
-// Key returns the value of a list variable for a text of an event, as the variables' queries compute it.
+// Key returns the value of a list variable for a text of an event, as the queries of variables compute it.
 func Key(text string) string {
 	if text == "" {
 		return "(none)"

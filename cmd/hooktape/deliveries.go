@@ -1,0 +1,335 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+	"hooktape/replay"
+	"hooktape/web/api"
+)
+
+type deliveriesCmd struct {
+	List   deliveriesListCmd   `cmd:"" help:"List deliveries, those of the newest events first."`
+	Show   deliveriesShowCmd   `cmd:"" help:"Show one delivery with its attempts, and what it waits for."`
+	Groups deliveriesGroupsCmd `cmd:"" help:"Group failures by endpoint, status and answer."`
+	Retry  deliveriesRetryCmd  `cmd:"" help:"Try deliveries again: retrying ones now, failed ones in a new replay."`
+}
+
+type deliveriesListCmd struct {
+	deliveryFlags
+	Limit  int    `default:"50" help:"At most this many; 0 for all."`
+	Format string `enum:",csv,ndjson" default:"" placeholder:"FORMAT" help:"Print csv or ndjson instead of a table."`
+	JSON   bool   `name:"json" help:"Print JSON."`
+}
+
+// Help implements kong.HelpProvider.
+func (deliveriesListCmd) Help() string {
+	return `What is waiting for the CRM, and why?
+
+  hooktape deliveries list --endpoint crm --state pending --state retrying
+
+What failed there between one and three, at its own fault?
+
+  hooktape deliveries list --endpoint crm --state failed --last-attempt-from 01:00 --last-attempt-until 03:00 --status-code 5xx
+
+Everything that one person's events led to, for a spreadsheet:
+
+  hooktape deliveries list --subscriber 47659 --limit 0 --format csv > deliveries.csv`
+}
+
+// Run lists deliveries.
+func (c deliveriesListCmd) Run(e *env) error {
+	sel, err := c.selection(time.Now())
+	if err != nil {
+		return err
+	}
+	return listDeliveries(e, sel, c.Limit, c.Format, c.JSON)
+}
+
+// listDeliveries prints at most limit selected deliveries; all with 0.
+func listDeliveries(e *env, sel event.DeliverySelection, limit int, format string, asJSON bool) error {
+	if limit < 0 {
+		return errors.New("--limit must not be negative")
+	}
+	return e.withBackend(func(b backend) error {
+		w := bufio.NewWriter(e.stdout)
+		out := deliveryWriter(w, format)
+		var all []api.Delivery
+		n, cursor := 0, ""
+		for {
+			size := pageSize
+			if limit > 0 {
+				size = min(limit-n, pageSize)
+			}
+			page, err := b.Deliveries(e.ctx, sel, size, cursor)
+			if err != nil {
+				return err
+			}
+			n += len(page.Deliveries)
+			if out == nil {
+				all = append(all, page.Deliveries...)
+			} else if err := writeAll(out, page.Deliveries); err != nil {
+				return err
+			}
+			if cursor = page.Next; cursor == "" || limit > 0 && n >= limit {
+				break
+			}
+		}
+		if cursor != "" {
+			defer fmt.Fprintf(e.stderr, "there are more than these %d; --limit 0 shows all\n", n)
+		}
+		switch {
+		case out != nil:
+			return errors.Join(out.Flush(), w.Flush())
+		case asJSON:
+			return printJSON(e.stdout, append([]api.Delivery{}, all...))
+		case n == 0:
+			fmt.Fprintln(e.stderr, "no deliveries match")
+			return nil
+		}
+		return printDeliveries(e.stdout, all)
+	})
+}
+
+// rowWriter writes deliveries in one format.
+type rowWriter interface {
+	Write(d *api.Delivery) error
+	Flush() error
+}
+
+func writeAll(w rowWriter, list []api.Delivery) error {
+	for i := range list {
+		if err := w.Write(&list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deliveryWriter returns a writer for a format; nil for none.
+func deliveryWriter(w io.Writer, format string) rowWriter {
+	switch format {
+	case "csv":
+		return api.NewCSV(w, api.DeliveryColumns())
+	case "ndjson":
+		return ndjsonWriter{json.NewEncoder(w)}
+	}
+	return nil
+}
+
+// ndjsonWriter writes a JSON object on each line.
+type ndjsonWriter struct{ encoder *json.Encoder }
+
+func (w ndjsonWriter) Write(d *api.Delivery) error { return w.encoder.Encode(d) }
+func (w ndjsonWriter) Flush() error                { return nil }
+
+func printDeliveries(w io.Writer, list []api.Delivery) error {
+	t := newTable(w, "EVENT RECEIVED", "ENDPOINT", "STATE", "ATTEMPTS", "LAST ATTEMPT", "STATUS", "SUBSCRIBER", "LAST ANSWER, OR WHAT IT WAITS FOR", "ID")
+	for _, d := range list {
+		tried := "-"
+		if d.LastAttemptAt != nil {
+			tried = local(*d.LastAttemptAt)
+		}
+		why := lastAnswer(d)
+		if d.Waiting != nil {
+			why = d.Waiting.Text
+		}
+		t.row(local(d.EventReceivedAt), d.Endpoint, string(d.State), fmt.Sprint(d.AttemptCount), tried, statusText(d.StatusCode),
+			d.Subscriber, orDash(head(why, 80)), d.ID)
+	}
+	return t.end()
+}
+
+// lastAnswer returns the first line of a delivery's last answer or, without one, what went wrong.
+func lastAnswer(d api.Delivery) string {
+	if d.Answer != "" {
+		return d.Answer
+	}
+	return d.Error
+}
+
+type deliveriesShowCmd struct {
+	ID string `arg:"" optional:"" help:"The delivery's id, a unique beginning of it, or the id of an event with one delivery."`
+	last
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// Run shows one delivery.
+func (c deliveriesShowCmd) Run(e *env) error {
+	return e.withBackend(func(b backend) error {
+		id, err := deliveryOf(e, b, c.ID, c.Last)
+		if err != nil {
+			return err
+		}
+		d, err := b.Delivery(e.ctx, id)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(e.stdout, d)
+		}
+		fmt.Fprintf(e.stdout, "delivery    %s\nevent       %s, received %s\nsubscriber  %s\n", d.ID, d.EventID, local(d.EventReceivedAt), safe(d.Subscriber))
+		return showDeliveries(e.stdout, []api.Delivery{d})
+	})
+}
+
+type deliveriesGroupsCmd struct {
+	deliveryFlags
+	Limit int  `default:"50" help:"At most this many."`
+	JSON  bool `name:"json" help:"Print JSON."`
+}
+
+// Help implements kong.HelpProvider.
+func (deliveriesGroupsCmd) Help() string {
+	return `Deliveries that failed alike are one group: the same endpoint, status (or kind of error) and first line of the answer, in
+which numbers count as equal. Without --state they are the failed and the retrying ones.
+
+What is wrong today?
+
+  hooktape deliveries groups --since 24h
+
+Send exactly one of these groups again:
+
+  hooktape deliveries retry --group 0f3a9c51d2e4b687`
+}
+
+// Run lists failure groups.
+func (c deliveriesGroupsCmd) Run(e *env) error {
+	if c.Limit < 1 || c.Limit > 1000 {
+		return errors.New("--limit must lie between 1 and 1000")
+	}
+	sel, err := c.selection(time.Now())
+	if err != nil {
+		return err
+	}
+	return e.withBackend(func(b backend) error {
+		groups, err := b.FailureGroups(e.ctx, sel, c.Limit)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(e.stdout, groups)
+		}
+		if len(groups) == 0 {
+			fmt.Fprintln(e.stderr, "no failures match")
+			return nil
+		}
+		t := newTable(e.stdout, "ENDPOINT", "STATUS", "ANSWER", "COUNT", "FAILED", "RETRYING", "SUBSCRIBERS", "FIRST SEEN", "LAST SEEN", "GROUP")
+		for _, g := range groups {
+			status := string(g.Outcome)
+			if g.StatusCode != 0 {
+				status = statusText(g.StatusCode)
+			}
+			t.row(g.Endpoint, orDash(status), orDash(head(g.Line, 80)), fmt.Sprint(g.Count), fmt.Sprint(g.States[event.Failed]),
+				fmt.Sprint(g.States[event.Retrying]), fmt.Sprint(g.Subscribers), local(g.FirstSeen), local(g.LastSeen), g.Key)
+		}
+		return t.end()
+	})
+}
+
+type deliveriesRetryCmd struct {
+	IDs []string `arg:"" optional:"" name:"id" help:"Ids of deliveries, or unique beginnings of them."`
+	deliveryFlags
+	retryFlags
+}
+
+// retryFlags are the flags of commands that retry deliveries.
+type retryFlags struct {
+	DryRun bool `help:"Show what would be done, and do nothing."`
+	confirmation
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// Help implements kong.HelpProvider.
+func (deliveriesRetryCmd) Help() string {
+	return `Deliveries that are being retried are tried now. Those that failed or were cancelled go out in a new replay to the same
+endpoint, with the options of the replay in which they failed. What was delivered meanwhile is not sent again.
+
+  hooktape deliveries retry 01a204fa-08f1-752c-94ce-88b3d851a0db-1a2b3c4d
+  hooktape deliveries retry --endpoint crm --state failed --last-attempt-from 01:00 --last-attempt-until 03:00
+  hooktape deliveries retry --group 0f3a9c51d2e4b687`
+}
+
+// Run retries deliveries.
+func (c deliveriesRetryCmd) Run(e *env) error {
+	sel, err := c.selection(time.Now())
+	if err != nil {
+		return err
+	}
+	return e.withBackend(func(b backend) error {
+		for _, text := range c.IDs {
+			id, err := deliveryOf(e, b, text, false)
+			if err != nil {
+				return err
+			}
+			sel.IDs = append(sel.IDs, id.String())
+		}
+		return c.retry(e, b, sel)
+	})
+}
+
+// retry retries the selected deliveries, after a person has confirmed it if necessary, and prints what was done.
+func (c retryFlags) retry(e *env, b backend, sel event.DeliverySelection) error {
+	plan, err := b.RetryDeliveries(e.ctx, "", api.DeliveryRetry{Selection: sel, DryRun: true})
+	if err != nil {
+		return err
+	}
+	result := plan
+	if !c.DryRun {
+		var reasons []replay.Confirmation
+		if plan.Sent+plan.Asked > 1000 {
+			reasons = append(reasons, replay.Confirmation{Code: "many", Text: "this sends " + plural(plan.Sent+plan.Asked, "event")})
+		}
+		if err := c.confirm(e, reasons); err != nil {
+			return err
+		}
+		if result, err = b.RetryDeliveries(e.ctx, uuid.NewString(), api.DeliveryRetry{Selection: sel}); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return printJSON(e.stdout, result)
+	}
+	printRetried(e.stdout, result, c.DryRun)
+	return nil
+}
+
+func printRetried(w io.Writer, r api.Retried, dry bool) {
+	would := ""
+	if dry {
+		would = "would be "
+	}
+	line := func(n uint64, text string) {
+		if n > 0 {
+			fmt.Fprintf(w, "deliveries %s: %d\n", text, n)
+		}
+	}
+	line(r.Asked, would+"tried now")
+	line(r.Waiting, "that are open and sent in their turn")
+	line(r.Delivered, "that are delivered, and not sent again")
+	line(r.Failed-r.Sent, "that have failed, and were sent again since or have no body any more")
+	for _, one := range r.Replays {
+		from := "live delivery"
+		if one.Parent != uuid.Nil {
+			from = "replay " + one.Parent.String()
+		}
+		id := ""
+		if !dry {
+			id = " by replay " + one.ID.String()
+		}
+		fmt.Fprintf(w, "%s that failed in %s %ssent to %s again%s\n", plural(one.Events, "event"), from, would, safe(one.Endpoint), id)
+	}
+	if r.Asked+r.Waiting+r.Delivered+r.Failed == 0 {
+		fmt.Fprintln(w, "no deliveries match")
+	}
+	if len(r.Replays) > 0 && !dry {
+		fmt.Fprintf(w, "to follow it: hooktape replay watch %s\n", r.Replays[0].ID)
+	}
+}

@@ -1,0 +1,386 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"hooktape/dashboards"
+	"hooktape/internal/event"
+	"hooktape/internal/store"
+)
+
+// Panels are the names of the panels of analytics: the files of dashboards/sql/conversion.
+var Panels = []string{"summary", "over_time", "funnel", "utm", "content", "channels", "cohorts", "untagged", "spellings"}
+
+// Analysis says what the panels of analytics count: leads of one source, within a range of time. A lead is a subscriber
+// who reached the first goal.
+type Analysis struct {
+	// Selection has From, Until, Sources, Channels and the UTM tags; its other fields are empty. Channels and tags select
+	// leads by their first visit and by the visit of the attribution.
+	event.Selection
+	Goals       []string // steps in order; the last is the conversion
+	WindowDays  int      // how long after the first goal the last may be reached
+	Attribution string   // AttributionFirst or AttributionLast: whose UTM tags count
+	Zone        *time.Location
+}
+
+// Whose tags a lead has.
+const (
+	AttributionFirst = "first"
+	AttributionLast  = "last"
+)
+
+const (
+	defaultRange = 30 * 24 * time.Hour
+	maxGoals     = 8 // of the view journeys
+	maxWindow    = 365
+)
+
+// analysisFilters are the filters of events that select leads too.
+var analysisFilters = []string{"since", "from", "until", "source", "channel", "utm_source", "utm_medium", "utm_campaign",
+	"utm_content", "utm_term"}
+
+// analysisParams are the other parameters.
+var analysisParams = []*huma.Param{
+	{Name: "goal", Description: "Steps in order: the first makes a lead, the last is the conversion. At most 8; without any, the steps of the source in the order in which subscribers reach them.",
+		Explode: new(true), Schema: &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}}, Example: []string{"start", "paid"}},
+	{Name: "window_days", Description: "How many days after the first goal the last may be reached.",
+		Schema: &huma.Schema{Type: huma.TypeInteger, Default: 7, Minimum: new(1.0), Maximum: new(float64(maxWindow))}},
+	{Name: "attribution", Description: "Whose UTM tags count: of the first or of the last visit that has a source, medium or campaign.",
+		Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{AttributionFirst, AttributionLast}, Default: AttributionFirst}},
+	{Name: "time_zone", Description: "The time zone in which days and weeks begin.", Example: "Europe/Moscow",
+		Schema: &huma.Schema{Type: huma.TypeString, Default: "UTC"}},
+}
+
+// ParseAnalysis reads an Analysis from the query parameters of the API. Without a range it has the last 30 days, and
+// without an end it ends with the current minute. It returns all faults; an unknown parameter is one.
+func ParseAnalysis(values url.Values, now time.Time) (Analysis, []event.SelectionFault) {
+	now = now.Truncate(time.Minute).Add(time.Minute) // within a minute, the same query has the same text and is cached
+	a := Analysis{WindowDays: 7, Attribution: AttributionFirst, Zone: time.UTC}
+	filters := url.Values{}
+	var faults []event.SelectionFault
+	fault := func(name, format string, args ...any) {
+		faults = append(faults, event.SelectionFault{Name: name, Message: fmt.Sprintf(format, args...)})
+	}
+	for name, given := range values {
+		one := strings.Join(given, "")
+		var err error
+		switch name {
+		case "goal":
+			a.Goals = given
+			if len(given) > maxGoals || slices.Contains(given, "") {
+				fault(name, "want one to %d steps with a name", maxGoals)
+			}
+		case "window_days":
+			if a.WindowDays, err = strconv.Atoi(one); err != nil || a.WindowDays < 1 || a.WindowDays > maxWindow {
+				fault(name, "invalid number of days %q: want 1 to %d", one, maxWindow)
+			}
+		case "attribution":
+			if a.Attribution = one; one != AttributionFirst && one != AttributionLast {
+				fault(name, "invalid attribution %q: want first or last", one)
+			}
+		case "time_zone":
+			if a.Zone, err = time.LoadLocation(one); err != nil || one == "Local" {
+				fault(name, "invalid time zone %q: want one such as Europe/Moscow", one)
+				a.Zone = time.UTC
+			}
+		default:
+			if !slices.Contains(analysisFilters, name) {
+				fault(name, "unknown query parameter")
+				continue
+			}
+			filters[name] = given
+		}
+	}
+	if len(filters["source"]) > 1 {
+		fault("source", "leads are counted for one source at a time")
+	}
+	sel, wrong := event.ParseSelection(filters, now)
+	if sel.Until == nil {
+		sel.Until = &now
+	}
+	if sel.From == nil {
+		from := sel.Until.Add(-defaultRange)
+		sel.From = &from
+	}
+	a.Selection = sel
+	if len(wrong) == 0 {
+		wrong = sel.Faults()
+	}
+	return a, append(faults, wrong...)
+}
+
+// view returns the analysis as the queries of the dashboards take it.
+func (a Analysis) view() dashboards.View {
+	keys := func(texts []string) (list []string) {
+		for _, text := range texts {
+			list = append(list, dashboards.Key(text))
+		}
+		return list
+	}
+	values := map[string][]string{
+		"source":      {strings.Join(a.Sources, "")},
+		"goals":       {strings.Join(keys(a.Goals), ",")},
+		"window_days": {strconv.Itoa(a.WindowDays)},
+		"attribution": {a.Attribution},
+	}
+	for _, name := range analysisFilters[4:] {
+		filter, _ := event.FilterNamed(name)
+		if chosen := filter.Values(a.Selection); len(chosen) > 0 {
+			values[name] = keys(chosen)
+		}
+	}
+	return dashboards.View{From: *a.From, To: *a.Until, Zone: a.Zone.String(), Values: values}
+}
+
+// AnalysisChoices is an analysis with its defaults filled in, and what there is to choose from.
+type AnalysisChoices struct {
+	From        time.Time `json:"from" doc:"The beginning of the range."`
+	Until       time.Time `json:"until" doc:"The end of the range."`
+	Source      string    `json:"source" doc:"The source whose leads are counted: by default the busiest; empty if no source has flow webhooks in the range."`
+	Goals       []string  `json:"goals" doc:"Steps in order: the first makes a lead, the last is the conversion."`
+	WindowDays  int       `json:"window_days" doc:"How many days after the first goal the last may be reached."`
+	Attribution string    `json:"attribution" enum:"first,last" doc:"Whose UTM tags count: of the first or of the last tagged visit."`
+	TimeZone    string    `json:"time_zone" doc:"The time zone in which days and weeks begin."`
+	Sources     []string  `json:"sources" doc:"The sources with flow webhooks in the range, the busiest first."`
+	Steps       []string  `json:"steps" doc:"The steps of the source in the order in which subscribers reach them; at most 8."`
+}
+
+// Panel is a table of figures.
+type Panel struct {
+	Panel   string           `json:"panel" doc:"Its name." example:"utm"`
+	Columns []string         `json:"columns" doc:"The names of the columns, in order; empty without rows."`
+	Rows    []map[string]any `json:"rows" doc:"The values of each row by column. null: there is no such value."`
+}
+
+// AnalysisChoices fills in the defaults of an analysis: its source and its goals.
+func (d *Direct) AnalysisChoices(ctx context.Context, a Analysis) (AnalysisChoices, error) {
+	c := AnalysisChoices{From: *a.From, Until: *a.Until, Source: strings.Join(a.Sources, ""), Goals: a.Goals, WindowDays: a.WindowDays,
+		Attribution: a.Attribution, TimeZone: a.Zone.String(), Sources: []string{}, Steps: []string{}}
+	flows, err := d.ask(ctx, "variables/flows", a)
+	if err != nil {
+		return c, err
+	}
+	for _, row := range flows.Rows {
+		c.Sources = append(c.Sources, fmt.Sprint(row[1]))
+	}
+	if c.Source == "" && len(c.Sources) > 0 {
+		c.Source = c.Sources[0]
+	}
+	a.Sources = []string{c.Source}
+	suggested, err := d.ask(ctx, "variables/goals", a)
+	if err != nil {
+		return c, err
+	}
+	if len(suggested.Rows) > 0 {
+		for step := range strings.SplitSeq(fmt.Sprint(suggested.Rows[0][0]), ",") {
+			if name, err := url.PathUnescape(step); err == nil {
+				c.Steps = append(c.Steps, name)
+			}
+		}
+	}
+	if len(c.Goals) == 0 {
+		c.Goals = c.Steps
+	}
+	return c, nil
+}
+
+// With returns the analysis with the source and the goals of the choices.
+func (a Analysis) With(c AnalysisChoices) Analysis {
+	a.Sources, a.Goals = []string{c.Source}, c.Goals
+	return a
+}
+
+// Panel returns a panel of an analysis. Without a source or without goals it first finds them, as
+// [Direct.AnalysisChoices] does.
+func (d *Direct) Panel(ctx context.Context, name string, a Analysis) (Panel, error) {
+	p := Panel{Panel: name, Columns: []string{}, Rows: []map[string]any{}}
+	if !slices.Contains(Panels, name) {
+		return p, Problemf(http.StatusNotFound, "there is no panel %q; there are %s", name, strings.Join(Panels, ", "))
+	}
+	if len(a.Sources) == 0 || len(a.Goals) == 0 {
+		choices, err := d.AnalysisChoices(ctx, a)
+		if err != nil {
+			return p, err
+		}
+		a = a.With(choices)
+	}
+	answer, err := d.ask(ctx, "conversion/"+name, a)
+	if err != nil {
+		return p, err
+	}
+	names := make([]string, len(answer.Columns))
+	for i, title := range answer.Columns {
+		names[i] = strings.ReplaceAll(strings.ToLower(title), " ", "_")
+		if !strings.HasSuffix(names[i], keySuffix) {
+			p.Columns = append(p.Columns, names[i])
+		}
+	}
+	for _, values := range answer.Rows {
+		row := map[string]any{}
+		for i, name := range names {
+			if text, isKey := strings.CutSuffix(name, keySuffix); isKey { // it comes after the text
+				row[text] = textOf(fmt.Sprint(values[i]))
+			} else {
+				row[name] = values[i]
+			}
+		}
+		p.Rows = append(p.Rows, row)
+	}
+	return p, nil
+}
+
+// keySuffix is the end of the name of a column that has the exact text of the column before the suffix, encoded. The
+// column itself has words for an absent text.
+const keySuffix = "_key"
+
+// ask runs a query of the dashboards.
+func (d *Direct) ask(ctx context.Context, name string, a Analysis) (store.Answer, error) {
+	sql, err := dashboards.SQL(name)
+	if err != nil {
+		return store.Answer{}, err
+	}
+	if sql, err = a.view().Expand(sql); err != nil {
+		return store.Answer{}, err
+	}
+	return d.store.Ask(ctx, sql)
+}
+
+// textOf is the inverse of [dashboards.Key].
+func textOf(key string) string {
+	if key == dashboards.Key("") {
+		return ""
+	}
+	text, err := url.PathUnescape(key)
+	if err != nil {
+		return key
+	}
+	return text
+}
+
+// CSV writes the panel as CSV with a header line. An apostrophe precedes a value that a spreadsheet would run as a
+// formula.
+func (p Panel) CSV(w io.Writer) error {
+	out := csv.NewWriter(w)
+	_ = out.Write(p.Columns) // Flush returns the error
+	for _, row := range p.Rows {
+		cells := make([]string, len(p.Columns))
+		for i, column := range p.Columns {
+			switch value := row[column].(type) {
+			case nil:
+			case time.Time:
+				cells[i] = value.Format(time.RFC3339)
+			case string:
+				cells[i] = harmlessCell(strings.ToValidUTF8(value, "\uFFFD"))
+			default:
+				cells[i] = fmt.Sprint(value)
+			}
+		}
+		_ = out.Write(cells)
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// analysisQuery reads an analysis from the query parameters that [analyticsParams] describes.
+type analysisQuery struct{ analysis Analysis }
+
+// Resolve implements huma.Resolver.
+func (q *analysisQuery) Resolve(ctx huma.Context) (errs []error) {
+	u := ctx.URL()
+	values, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return []error{&huma.ErrorDetail{Location: "query", Message: "invalid query: " + err.Error()}}
+	}
+	values.Del("format") // of a panel; huma has checked it
+	analysis, faults := ParseAnalysis(values, time.Now())
+	q.analysis = analysis
+	for _, f := range located("query", faults) {
+		errs = append(errs, &huma.ErrorDetail{Location: f.Location, Message: f.Message})
+	}
+	return errs
+}
+
+// analyticsParams describes the parameters of an analysis.
+func analyticsParams(more ...*huma.Param) (list []*huma.Param) {
+	for _, p := range selectionParams(event.Filters) {
+		if slices.Contains(analysisFilters, p.Name) {
+			list = append(list, p)
+		}
+	}
+	for _, p := range slices.Concat(analysisParams, more) {
+		p := *p // huma changes it
+		p.In = "query"
+		list = append(list, &p)
+	}
+	return list
+}
+
+// AnalysisQuery is exported because huma reads embedded parameters of exported types only.
+type AnalysisQuery struct{ analysisQuery }
+
+type panelInput struct {
+	AnalysisQuery
+	Panel  string `path:"panel" doc:"The name of the panel."`
+	Format string `query:"format" enum:"json,csv" default:"json"`
+}
+
+type panelOutput struct {
+	ContentType string `header:"Content-Type"`
+	Disposition string `header:"Content-Disposition"`
+	Body        []byte
+}
+
+func (s *server) analyticsRoutes() {
+	route(s, RoleRead, "GET /analytics", huma.Operation{OperationID: "get-analytics",
+		Parameters:  analyticsParams(),
+		Summary:     "Show what the panels count",
+		Description: "The range, the source and the goals that the panels have for these parameters, and the sources and steps to choose from."},
+		func(ctx context.Context, in *struct{ AnalysisQuery }) (*struct{ Body AnalysisChoices }, error) {
+			c, err := s.as(ctx).AnalysisChoices(ctx, in.analysis)
+			return &struct{ Body AnalysisChoices }{c}, err
+		})
+	names := make([]any, len(Panels))
+	for i, name := range Panels {
+		names[i] = name
+	}
+	content := s.json(Panel{})
+	content[csvType] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	route(s, RoleRead, "GET /analytics/{panel}", huma.Operation{OperationID: "get-analytics-panel",
+		Parameters: append(analyticsParams(&huma.Param{Name: "format", Description: "The format of the answer.",
+			Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"json", "csv"}, Default: "json"}}),
+			&huma.Param{Name: "panel", In: "path", Required: true, Description: "The name of the panel.",
+				Schema: &huma.Schema{Type: huma.TypeString, Enum: names}}),
+		Errors:  []int{http.StatusNotFound},
+		Summary: "Get a table of figures",
+		Description: "What the Grafana dashboard *Conversion and UTM* shows, from the same SQL. `summary` has a row for the preceding period, then one for the range; " +
+			"its values are null where they cannot be compared. `median_time` is in minutes.",
+		Responses: map[string]*huma.Response{"200": {Description: "The figures", Content: content}}},
+		func(ctx context.Context, in *panelInput) (*panelOutput, error) {
+			p, err := s.as(ctx).Panel(ctx, in.Panel, in.analysis)
+			if err != nil {
+				return nil, err
+			}
+			var body bytes.Buffer
+			if in.Format == "csv" {
+				err = p.CSV(&body)
+				return &panelOutput{csvType + "; charset=utf-8", `attachment; filename="` + in.Panel + `.csv"`, body.Bytes()}, err
+			}
+			err = json.NewEncoder(&body).Encode(p)
+			return &panelOutput{"application/json", "", body.Bytes()}, err
+		})
+}
+
+const csvType = "text/csv"

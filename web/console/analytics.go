@@ -1,0 +1,281 @@
+package console
+
+import (
+	"cmp"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"hooktape/internal/event"
+	"hooktape/web/api"
+)
+
+func (c *console) analyticsRoutes(mux *http.ServeMux) {
+	mux.Handle("GET /analytics", c.page(showAnalytics))
+	mux.Handle("GET /analytics/{file}", c.page(downloadPanel))
+}
+
+// analyticsPage has the figures of one source. Its address has the parameters of the API.
+type analyticsPage struct {
+	analysis
+	Presets []preset
+	Chips   []chip
+	Form    analyticsForm
+	Flows   []preset // the sources to choose from, if there are several
+	First   bool     // nothing has ever arrived
+	Figures []kpi
+	Chart   *leadsChart
+	Funnel  []funnelStep
+	Tables  []figureTable
+}
+
+// analysis is what an address asks for, with the defaults filled in.
+type analysis struct {
+	api.AnalysisChoices
+	asked api.Analysis
+	query url.Values // as in the address
+	visit *visit
+}
+
+// ownParams are the parameters of the page that the API does not have.
+var ownParams = []string{"sort", "all", "tags"}
+
+// analysis reads the address of a page.
+func (v *visit) analysis() (analysis, error) {
+	query, err := url.ParseQuery(v.URL.RawQuery)
+	if err != nil {
+		return analysis{}, api.Invalidf("invalid query in the address: %v", err)
+	}
+	asked := url.Values{}
+	for name, values := range query {
+		if !slices.Contains(ownParams, name) {
+			asked[name] = values
+		}
+	}
+	if !asked.Has("time_zone") {
+		asked.Set("time_zone", v.zone.String())
+	}
+	parsed, faults := api.ParseAnalysis(asked, v.now)
+	a := analysis{asked: parsed, query: query, visit: v}
+	if err := api.CheckSelection(faults); err != nil {
+		return a, err
+	}
+	a.AnalysisChoices, err = v.direct.AnalysisChoices(v.Context(), parsed)
+	a.asked = parsed.With(a.AnalysisChoices)
+	return a, err
+}
+
+// without returns a copy of the query without some parameters.
+func (a analysis) without(names ...string) url.Values {
+	return filters{Values: a.query}.without(names...)
+}
+
+// with returns the address of the page with a parameter replaced; without it, if value is empty. It also drops the
+// parameters in drop.
+func (a analysis) with(name, value string, drop ...string) string {
+	values := a.without(append(drop, name)...)
+	if value != "" {
+		values.Set(name, value)
+	}
+	return link("/analytics", values)
+}
+
+// only returns the address of the page for leads with one value of a filter, which may be empty.
+func (a analysis) only(filter, value string) string {
+	values := a.without(filter)
+	values.Set(filter, value)
+	return link("/analytics", values)
+}
+
+// events returns the address of the list of the requests that the figures count: accepted ones of flows of the source,
+// in the range. Further filters replace those of the page. pairs are names and values in turn.
+func (a analysis) events(pairs ...string) string { return link("/", a.selection(pairs...)) }
+
+func (a analysis) selection(pairs ...string) url.Values {
+	sel := a.asked.Selection
+	until := sel.Until.Add(time.Microsecond) // the SQL includes the end of the range, a selection does not
+	sel.Until = &until
+	values := sel.Values()
+	values.Set("verdict", string(event.Accepted))
+	values.Set("kind", string(event.KindFlow))
+	for i := 0; i < len(pairs); i += 2 {
+		values.Set(pairs[i], pairs[i+1])
+	}
+	return values
+}
+
+// CSV returns the address of a panel's figures as CSV.
+func (a analysis) CSV(panel string) string {
+	return link("/analytics/"+panel+".csv", a.without(ownParams...))
+}
+
+// analyticsPresets are the ranges to choose.
+var analyticsPresets = []struct{ label, since string }{
+	{"24 h", "24h"}, {"7 d", "7d"}, {"30 d", "30d"}, {"90 d", "90d"}, {"12 months", "365d"},
+}
+
+func showAnalytics(v *visit) error {
+	if dates, changed := v.typedDates(); changed {
+		return v.redirect(link("/analytics", dates))
+	}
+	a, err := v.analysis()
+	if err != nil {
+		return err
+	}
+	p := analyticsPage{analysis: a, Form: a.form()}
+	for _, r := range analyticsPresets {
+		chosen := a.query.Get("since") == r.since || r.since == "30d" && !a.query.Has("since") && !a.query.Has("from")
+		p.Presets = append(p.Presets, preset{r.label, a.with("since", r.since, "from", "until"), chosen})
+	}
+	p.Chips = v.chips(filters{Values: a.tags()}, "")
+	for i, c := range p.Chips {
+		p.Chips[i].Without = a.with(c.Name, "")
+	}
+	if len(a.Sources) > 1 {
+		for _, name := range a.Sources {
+			p.Flows = append(p.Flows, preset{name, a.with("source", name, "goal", "sort"), name == a.Source})
+		}
+	}
+	if len(a.Goals) == 0 {
+		first, err := v.direct.FirstEvent(v.Context())
+		p.First = first.IsZero()
+		return cmp.Or(err, v.show("analytics", "Analytics", p))
+	}
+	if err := p.fill(); err != nil {
+		return err
+	}
+	return v.show("analytics", "Analytics", p)
+}
+
+// tags are the filters of the address by messenger and tags.
+func (a analysis) tags() url.Values {
+	values := url.Values{}
+	for _, f := range event.Filters {
+		if list := a.query[f.Name]; len(list) > 0 && (f.AnySpelling || f.Name == "channel") {
+			values[f.Name] = list
+		}
+	}
+	return values
+}
+
+// tagsPanel is the panel of the UTM tags that the address chooses.
+func (a analysis) tagsPanel() string {
+	if a.query.Get("tags") == "content" {
+		return "content"
+	}
+	return "utm"
+}
+
+// fill asks for all panels of the page at once.
+func (p *analyticsPage) fill() error {
+	panels := map[string]*api.Panel{"summary": {}, "over_time": {}, "funnel": {}, "channels": {}, "cohorts": {}, p.tagsPanel(): {}}
+	var requests uint64
+	group, ctx := errgroup.WithContext(p.visit.Context())
+	for name, panel := range panels {
+		group.Go(func() (err error) {
+			*panel, err = p.visit.direct.Panel(ctx, name, p.asked)
+			return err
+		})
+	}
+	group.Go(func() (err error) {
+		sel, faults := event.ParseSelection(p.selection(), p.visit.now)
+		if err := api.CheckSelection(faults); err != nil {
+			return err
+		}
+		requests, err = p.visit.direct.Count(ctx, sel, 0)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	p.Figures = p.kpis(panels["summary"].Rows, requests)
+	p.Chart = p.leadsChart(panels["over_time"].Rows)
+	p.Funnel = p.funnel(panels["funnel"].Rows)
+	p.Tables = p.figureTables(panels)
+	return nil
+}
+
+// downloadPanel sends the figures of a panel as CSV.
+func downloadPanel(v *visit) error {
+	panel, ok := strings.CutSuffix(v.PathValue("file"), ".csv")
+	if !ok || !slices.Contains(api.Panels, panel) {
+		return api.Problemf(http.StatusNotFound, "there is no page at %s", v.URL.Path)
+	}
+	a, err := v.analysis()
+	if err != nil {
+		return err
+	}
+	p, err := v.direct.Panel(v.Context(), panel, a.asked)
+	if err != nil {
+		return err
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="hooktape-`+panel+"-"+v.now.UTC().Format("20060102-150405")+`.csv"`)
+	_, _ = io.WriteString(v.w, api.ByteOrderMark) // CSV returns the error
+	return p.CSV(v.w)
+}
+
+// analyticsForm is the form of dates and goals.
+type analyticsForm struct {
+	ButDates    url.Values // the parameters of the address, without those of the form of dates
+	First, Last string     // days
+	ButGoals    url.Values
+	Steps       []choice
+	Windows     []choice
+	Attribution []choice
+}
+
+func (a analysis) form() analyticsForm {
+	f := analyticsForm{ButDates: a.without("since", "from", "until"), ButGoals: a.without("goal", "window_days", "attribution"), First: a.From.In(a.visit.zone).Format(time.DateOnly),
+		Last: a.Until.In(a.visit.zone).Add(-time.Second).Format(time.DateOnly)}
+	steps := slices.Clone(a.Steps)
+	for _, goal := range a.Goals {
+		if !slices.Contains(steps, goal) {
+			steps = append(steps, goal)
+		}
+	}
+	for _, step := range steps {
+		f.Steps = append(f.Steps, choice{step, step, slices.Contains(a.Goals, step)})
+	}
+	for _, days := range []int{1, 7, 14, 30, 90} {
+		text := count(uint64(days), "day")
+		f.Windows = append(f.Windows, choice{number(days), text, days == a.WindowDays})
+	}
+	if !slices.ContainsFunc(f.Windows, func(c choice) bool { return c.Chosen }) {
+		f.Windows = append(f.Windows, choice{number(a.WindowDays), count(uint64(a.WindowDays), "day"), true})
+	}
+	for _, c := range []choice{{api.AttributionFirst, "First touch", false}, {api.AttributionLast, "Last touch", false}} {
+		c.Chosen = c.Value == a.Attribution
+		f.Attribution = append(f.Attribution, c)
+	}
+	return f
+}
+
+// typedDates returns the query for the days that the form has: from the beginning of the first to the end of the last,
+// in the user's zone. changed reports whether the form was sent.
+func (v *visit) typedDates() (query url.Values, changed bool) {
+	query = v.URL.Query()
+	first, firstErr := time.Parse(time.DateOnly, query.Get("first"))
+	last, lastErr := time.Parse(time.DateOnly, query.Get("last"))
+	changed = query.Has("first") || query.Has("last")
+	query.Del("first")
+	query.Del("last")
+	if firstErr != nil || lastErr != nil {
+		return query, changed
+	}
+	if last.Before(first) {
+		first, last = last, first
+	}
+	begin, _ := api.LocalTimes(first, v.zone)
+	end, _ := api.LocalTimes(last.AddDate(0, 0, 1), v.zone)
+	query.Del("since")
+	query.Set("from", begin.Format(time.RFC3339))
+	query.Set("until", end.Format(time.RFC3339))
+	return query, changed
+}

@@ -1,0 +1,150 @@
+package console_test
+
+import (
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"golang.org/x/net/html"
+
+	"hooktape/internal/event"
+)
+
+// flowOf returns the requests of a subscriber at the steps start, offer and paid, as many as reached, an hour apart.
+func flowOf(source, subscriber, utm, channel string, reached int, ago time.Duration) (list []event.Event) {
+	for i, step := range []string{"start", "offer", "paid"}[:reached] {
+		e := newLead(subscriber, "Лид "+subscriber, ago-time.Duration(i)*time.Minute)
+		e.Source, e.Step, e.UTMSource, e.Channel, e.Phone = source, step, utm, channel, "+79991112233"
+		list = append(list, e)
+	}
+	return list
+}
+
+// analyticsEvents are twelve leads of a source, of which three have converted, and a lead of the week before.
+func analyticsEvents(source string) (events []event.Event) {
+	for i := range 12 {
+		utm, channel, reached := "vk", "telegram", 1
+		if i%3 == 1 {
+			utm, channel, reached = `<script>alert('pwned')</script>`, "viber", 3
+		} else if i%3 == 2 {
+			utm, reached = strings.Repeat("длинный ", 40)+"\u202e", 2
+		}
+		if i == 1 {
+			reached = 2
+		}
+		events = append(events, flowOf(source, fmt.Sprint(source, i), utm, channel, reached, time.Duration(24+6*i)*time.Hour)...)
+	}
+	events = append(events, newLead(source+"0", "again", 10*time.Hour)) // a repeated visit
+	last := &events[len(events)-1]
+	last.Source, last.Step = source, "start"
+	return append(events, flowOf(source, source+"before", "vk", "telegram", 1, 9*24*time.Hour)...)
+}
+
+// testAnalytics checks the figures of the page, and that each leads to the requests that it counts.
+func (f *fixture) testAnalytics() {
+	t := f.t
+	f.insert(analyticsEvents("flow")...)
+	f.insert(newLead("old", "Старая", 20*24*time.Hour)) // so that the week before is known
+	p := f.login(readSecret)
+	page := p.page("/analytics?source=flow&since=7d")
+	root, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(textOf(root)), " ")
+	for _, want := range []string{"Leads 12", "up 1100 % from 1", "Converted 3", "Conversion rate 25.0 %", "Requests 24", "start 12 100.0 %", "offer 8 66.7 %", "paid 3 25.0 %", "telegram 8", "viber 4"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q:\n%s", want, text)
+		}
+	}
+	// The lists behind the figures: the number of events, and of subscribers.
+	for name, want := range map[string][2]int{"Requests": {24, 12}, "Leads": {13, 12}, "Converted": {3, 3}} {
+		m := regexp.MustCompile(`<a href="([^"]*)" aria-label="[^"]* ` + name + `: show the requests"`).FindStringSubmatch(page)
+		if m == nil {
+			t.Errorf("%s leads nowhere", name)
+			continue
+		}
+		query := strings.TrimPrefix(html.UnescapeString(m[1]), "/?")
+		answer := p.get("/events.csv?" + query)
+		lines, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(answer.body, "\ufeff"))).ReadAll()
+		if err != nil || len(lines) == 0 {
+			t.Fatalf("%s: %d %v %s", name, answer.status, err, answer.body)
+		}
+		column, people := slices.Index(lines[0], "bothelp_user_id"), map[string]bool{}
+		for _, l := range lines[1:] {
+			people[l[column]] = true
+		}
+		if len(lines)-1 != want[0] || len(people) != want[1] {
+			t.Errorf("%s leads to %d events of %d subscribers, want %v", name, len(lines)-1, len(people), want)
+		}
+	}
+	for _, path := range []string{"/analytics/utm.csv?source=flow&since=7d", "/analytics?source=flow&since=24h", "/analytics?source=flow&since=7d&all=utm&goal=paid", "/analytics?source=flow&since=7d&tags=content&sort=content.utm_term"} {
+		p.page(path)
+	}
+	sorted := p.page("/analytics?source=flow&since=7d&sort=utm.leads")
+	if !strings.Contains(sorted, `aria-sort="ascending"`) || !strings.Contains(sorted, "sort=-utm.leads") {
+		t.Error("the table is not sorted")
+	}
+	if a := p.get("/analytics?source=flow&first=2026-01-02&last=2026-01-01"); a.header.Get("Location") != "/analytics?from=2026-01-01T00%3A00%3A00Z&source=flow&until=2026-01-03T00%3A00%3A00Z" {
+		t.Errorf("dates lead to %s", a.header.Get("Location"))
+	}
+	for _, wrong := range []string{"step=paid", "window_days=0", "goal=", "source=a&source=b"} {
+		if a := p.get("/analytics?" + wrong); a.status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d", wrong, a.status)
+		}
+	}
+	if a := p.get("/analytics/nothing.csv"); a.status != http.StatusNotFound {
+		t.Errorf("an unknown panel: %d", a.status)
+	}
+	if nobody := p.page("/analytics?source=nobody"); !strings.Contains(nobody, "No leads in this time") {
+		t.Error("a source without leads says nothing")
+	}
+}
+
+// testAnalyticsByHand chooses a tag, other goals and other dates in a browser, with the keyboard.
+func (f *fixture) testAnalyticsByHand() {
+	f.insert(analyticsEvents("hand")...)
+	b := f.browser(readSecret)
+	b.Open(f.url + "/analytics?source=hand&since=7d")
+	b.AwaitText(".kpis", "12")
+	b.Click(`#channels tbody tr:nth-child(2) th a`)
+	b.AwaitText(".chips", "viber")
+	b.AwaitText(".kpis", "4")
+	b.Click(`.chips a`)
+	b.AwaitText(".kpis", "12")
+	b.Click(`.bar details:nth-of-type(2) summary`)
+	b.Run(chromedp.SendKeys(`input[type=checkbox][value=paid]`, " ", chromedp.ByQuery), chromedp.Submit(`.bar details:nth-of-type(2) form`, chromedp.ByQuery))
+	b.AwaitText(".kpis", "66.7 %")
+	b.Await(`new URLSearchParams(location.search).getAll('goal').join() === 'start,offer'`)
+	b.Click(`.kpis a`)
+	b.AwaitText("h1", "Events")
+	b.AwaitText("#rows", "Лид")
+	f.assertClean(b)
+}
+
+// textOf returns the text of an element.
+func textOf(n *html.Node) string {
+	if n.Type == html.TextNode {
+		return n.Data + " "
+	}
+	var b strings.Builder
+	for c := range n.ChildNodes() {
+		b.WriteString(textOf(c))
+	}
+	return b.String()
+}
+
+// TestAnalyticsEmpty: without any event the page says what to do.
+func TestAnalyticsEmpty(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	if page := f.login(readSecret).page("/analytics"); !strings.Contains(page, "Send subscriber data via webhook") || !strings.Contains(page, "hooktape simulate") {
+		t.Errorf("the page says %s", page)
+	}
+}
