@@ -22,6 +22,7 @@ const (
 	attrAttempt  = attribute.Key("hooktape.attempt")
 	attrOutcome  = attribute.Key("hooktape.outcome")
 	attrState    = attribute.Key("hooktape.state")
+	attrQueue    = attribute.Key("hooktape.queue") // live or replay
 )
 
 type instruments struct {
@@ -62,10 +63,10 @@ func endpointLabel(name string) attribute.KeyValue {
 
 // observation has the values of the gauges.
 type observation struct {
-	waiting    map[attribute.KeyValue]int64 // deliveries in memory, by endpoint
-	delivering bool                         // this process, not another one; otherwise the rest is empty
-	targets    []*target                    // of configured endpoints
-	replays    []event.Replay               // unfinished
+	waiting    map[attribute.Set]int64 // deliveries in memory, by endpoint and queue
+	delivering bool                    // this process, not another one; otherwise the rest is empty
+	targets    []*target               // of configured endpoints
+	replays    []event.Replay          // unfinished
 }
 
 // observe registers the gauges until stop is called. now returns their values.
@@ -78,14 +79,14 @@ func observe(now func() observation) (stop func()) {
 	endpoints := gauge("hooktape.endpoint.state", "{endpoint}",
 		"1 for the state that an endpoint is in, 0 for the others: active, paused by a person, broken (its breaker is open).")
 	waiting := gauge("hooktape.delivery.waiting", "{delivery}",
-		"Open deliveries that the process has in memory, by endpoint; of a long backlog the rest is in ClickHouse.")
+		"Open deliveries that the process has in memory, by endpoint, live and of replays; of a long backlog the rest is in ClickHouse.")
 	replays := gauge("hooktape.replays", "{replay}", "Unfinished replays, by state: running or paused.")
 	progress := gauge("hooktape.replay.deliveries", "{delivery}",
 		"Deliveries of unfinished replays, by endpoint and state: open, delivered, failed.")
 	registration, err := m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		seen := now()
-		for endpoint, n := range seen.waiting {
-			o.ObserveInt64(waiting, n, metric.WithAttributes(endpoint))
+		for labels, n := range seen.waiting {
+			o.ObserveInt64(waiting, n, metric.WithAttributeSet(labels))
 		}
 		if seen.delivering {
 			observeEndpoints(o, endpoints, seen.targets)

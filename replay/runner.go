@@ -409,11 +409,15 @@ func (r *Runner) observeReconcile(endpoints []Endpoint) {
 // observation returns the current values of the metrics.
 func (r *Runner) observation() observation {
 	o := *r.observed.Load()
-	o.waiting = map[attribute.KeyValue]int64{}
+	o.waiting = map[attribute.Set]int64{}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for queue, w := range r.workers {
-		o.waiting[endpointLabel(queue.Endpoint)] += w.open.Load()
+		kind := event.LiveDelivery
+		if w.config.isReplay() {
+			kind = "replay"
+		}
+		o.waiting[attribute.NewSet(endpointLabel(queue.Endpoint), attrQueue.String(kind))] += w.open.Load()
 	}
 	return o
 }

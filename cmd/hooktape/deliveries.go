@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -76,14 +75,8 @@ func listDeliveries(e *env, sel event.DeliverySelection, limit int, format strin
 			n += len(page.Deliveries)
 			if out == nil {
 				all = append(all, page.Deliveries...)
-			}
-			for i := range page.Deliveries {
-				if out == nil {
-					break
-				}
-				if err := out.Write(&page.Deliveries[i]); err != nil {
-					return err
-				}
+			} else if err := writeAll(out, page.Deliveries); err != nil {
+				return err
 			}
 			if cursor = page.Next; cursor == "" || limit > 0 && n >= limit {
 				break
@@ -105,9 +98,19 @@ func listDeliveries(e *env, sel event.DeliverySelection, limit int, format strin
 	})
 }
 
+// rowWriter writes deliveries in one format.
 type rowWriter interface {
 	Write(d *api.Delivery) error
 	Flush() error
+}
+
+func writeAll(w rowWriter, list []api.Delivery) error {
+	for i := range list {
+		if err := w.Write(&list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // deliveryWriter returns a writer for a format; nil for none.
@@ -121,6 +124,7 @@ func deliveryWriter(w io.Writer, format string) rowWriter {
 	return nil
 }
 
+// ndjsonWriter writes a JSON object on each line.
 type ndjsonWriter struct{ encoder *json.Encoder }
 
 func (w ndjsonWriter) Write(d *api.Delivery) error { return w.encoder.Encode(d) }
@@ -326,6 +330,6 @@ func printRetried(w io.Writer, r api.Retried, dry bool) {
 		fmt.Fprintln(w, "no deliveries match")
 	}
 	if len(r.Replays) > 0 && !dry {
-		fmt.Fprintf(w, "to follow it: %s\n", strings.TrimSpace("hooktape replay watch "+r.Replays[0].ID.String()))
+		fmt.Fprintf(w, "to follow it: hooktape replay watch %s\n", r.Replays[0].ID)
 	}
 }

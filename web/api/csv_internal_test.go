@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/csv"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -34,5 +36,26 @@ func TestCSVIsText(t *testing.T) {
 	}
 	if want := "name,query,query_base64,headers\na\uFFFD,,8f8=,null\n"; out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
+
+// TestDeliveryCSV: an answer that a spreadsheet would run is harmless, and what a delivery lacks is empty.
+func TestDeliveryCSV(t *testing.T) {
+	var out strings.Builder
+	c := NewCSV(&out, DeliveryColumns())
+	d := Delivery{ID: "x", Endpoint: "crm", State: "failed", Answer: "=HYPERLINK(\"http://evil\")", Error: "@SUM(1)\x00"}
+	if err := errors.Join(c.Write(&d), c.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(out.String())).ReadAll()
+	if err != nil || len(rows) != 2 || len(rows[1]) != len(DeliveryColumns()) {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	row := map[string]string{}
+	for i, name := range rows[0] {
+		row[name] = rows[1][i]
+	}
+	if row["answer"] != "'"+d.Answer || row["error"] != "'"+d.Error || row["replay_id"] != "" || row["status_code"] != "" || row["next_at"] != "" || row["waiting"] != "" {
+		t.Errorf("the row is %q", row)
 	}
 }
