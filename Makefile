@@ -41,6 +41,10 @@ bench-ingest: engine ## measure ingest with and without its guarantees (10 minut
 bench-replay: engine ## measure delivery beside a bare loop (5 minutes, on a quiet machine)
 	go run ./test/benchreplay
 
+.PHONY: bench-forward
+bench-forward: engine ## measure External Requests through hooktape beside direct ones (2 minutes, on a quiet machine)
+	go run ./test/benchforward
+
 .PHONY: bench-dashboards
 bench-dashboards: engine ## measure the dashboards' queries over ten million events (10 minutes)
 	go run ./test/benchdashboards

@@ -41,7 +41,7 @@ var layers = map[string][]string{
 		"cmd/embedded-clickhouse/embedded"},
 	"internal/server": {"internal/config", "ingest", "replay", "web", "otel", "internal/certificate", "internal/event", "internal/outbound", "internal/httpserver",
 		"internal/setting", "internal/spool", "internal/store", "cmd/embedded-clickhouse/embedded"},
-	"internal/doctor": {"internal/config", "internal/server", "dashboards", "replay", "internal/certificate", "internal/event", "internal/outbound", "internal/redact", "internal/spool",
+	"internal/doctor": {"ingest", "internal/config", "internal/server", "dashboards", "replay", "internal/certificate", "internal/event", "internal/outbound", "internal/redact", "internal/spool",
 		"internal/store"},
 	"web": {"replay", "dashboards", "internal/bothelp", "internal/event", "internal/outbound", "internal/spool", "internal/store", "internal/chars", "internal/httpserver", "internal/redact",
 		"internal/setting"},

@@ -46,8 +46,11 @@ func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, h *judged) {
 	}
 	s.shed.Add(r.Context(), 1, metric.WithAttributes(attrSender.String(sender)))
 	header := w.Header()
-	header.Set("Retry-After", retryAfter)
 	header.Set("Connection", "close") // the rest of the body is not read
+	if s.answeredInstead(r.Context(), w, h, fallbackMemory) {
+		return
+	}
+	header.Set("Retry-After", retryAfter)
 	header.Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(http.StatusServiceUnavailable)
 	_ = render.WriteJSON(w, busy) // the client may have left

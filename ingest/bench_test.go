@@ -13,6 +13,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"hooktape/ingest"
+	"hooktape/internal/spool"
 )
 
 // BenchmarkCapture receives webhooks like BotHelp's, with spans and metrics, but without a network and a disk.
@@ -48,7 +49,8 @@ func BenchmarkCapture(b *testing.B) {
 // nowhere discards records and spans.
 type nowhere struct{}
 
-func (nowhere) Append(context.Context, []byte) error                       { return nil }
+func (nowhere) Append(context.Context, []byte, ...spool.Note) error        { return nil }
+func (nowhere) Notes() ([]spool.Note, error)                               { return nil, nil }
 func (nowhere) Ready() error                                               { return nil }
 func (nowhere) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return nil }
 func (nowhere) Shutdown(context.Context) error                             { return nil }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"hooktape/internal/bothelp"
@@ -18,19 +19,21 @@ import (
 // a gzip bomb, and anyone can fill the spool with those.
 const maxDecoded = 32 << 20
 
-// decode decodes a batch of the spool into events, on all processors. It returns spool.ErrRefused for an invalid
-// record, which can never be stored, and for several records whose values together exceed maxDecoded: they come again
-// in smaller batches.
-func decode(batch spool.Batch, kind func(source string) event.Kind) ([]event.Event, error) {
+// decode decodes a batch of the spool into events and the attempts to forward some of them, on all processors. It
+// returns spool.ErrRefused for an invalid record, which can never be stored, and for several records whose values
+// together exceed maxDecoded: they come again in smaller batches.
+func decode(batch spool.Batch, kind func(source string) event.Kind) (events []event.Event, attempts []event.Attempt, err error) {
 	records := batch.Records
-	events := make([]event.Event, len(records))
+	events = make([]event.Event, len(records))
+	outcomes := make([]*event.Attempt, len(records))
 	var group errgroup.Group
 	var decoded atomic.Int64
 	share := (len(records) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
 	for start := 0; start < len(records); start += share {
 		group.Go(func() error {
 			for i := start; i < min(start+share, len(records)); i++ {
-				if err := decodeOne(&events[i], records[i], kind); err != nil {
+				var err error
+				if outcomes[i], err = decodeOne(&events[i], records[i], kind); err != nil {
 					return fmt.Errorf("%w: %w", spool.ErrRefused, err)
 				}
 				events[i].Spool, events[i].SpoolNumber = batch.Spool, batch.First+uint64(i)
@@ -41,18 +44,37 @@ func decode(batch spool.Batch, kind func(source string) event.Kind) ([]event.Eve
 			return nil
 		})
 	}
-	return events, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
+	held := events[:0]
+	for i := range events {
+		if outcomes[i] != nil {
+			attempts = append(attempts, *outcomes[i])
+		}
+		if outcomes[i] == nil || events[i].ID != uuid.Nil {
+			held = append(held, events[i])
+		}
+	}
+	return held, attempts, nil
 }
 
-func decodeOne(e *event.Event, record []byte, kind func(source string) event.Kind) error {
-	if err := e.Received.Unmarshal(record); err != nil {
-		return err
+// decodeOne decodes a record. It returns the outcome of an attempt, if the record has one; the event is then zero unless
+// the record has both.
+func decodeOne(e *event.Event, data []byte, kind func(source string) event.Kind) (*event.Attempt, error) {
+	var record event.Record
+	if err := record.Unmarshal(data); err != nil {
+		return nil, err
+	}
+	e.Received = record.Received
+	if record.Outcome != nil && e.ID == uuid.Nil {
+		return record.Outcome, nil
 	}
 	bothelp.Read(e, kind(e.Source))
 	if note := mistyped(e.Path, e.Source); note != "" && e.Verdict == event.Accepted {
 		e.DecodeError = strings.TrimSuffix(note+"; "+e.DecodeError, "; ")
 	}
-	return nil
+	return record.Outcome, nil
 }
 
 // decodedBytes estimates the memory of the values decoded from an event's body: those that can be large.

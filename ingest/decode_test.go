@@ -20,7 +20,7 @@ func TestMistyped(t *testing.T) {
 					t.Fatal(err)
 				}
 				var e event.Event
-				if err := decodeOne(&e, record, func(string) event.Kind { return "" }); err != nil {
+				if _, err := decodeOne(&e, record, func(string) event.Kind { return "" }); err != nil {
 					t.Fatal(err)
 				}
 				accepted := verdict == event.Accepted

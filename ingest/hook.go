@@ -25,6 +25,7 @@ const (
 type hook struct {
 	source, token, step string
 	path                string // as received, with the token masked
+	rest                string // the part of path after the token
 }
 
 // maxPrefix is the largest number of segments before the source.
@@ -101,6 +102,7 @@ func (s *Sources) address(path string) (h hook, source *Source, verdict event.Ve
 			from, to = from+at, from+at+len(h.token)
 		}
 		h.path = path[:from] + redact.Mask + path[to:]
+		h.rest = path[given.from+len(given.raw):]
 	}
 	return h, source, verdict
 }
@@ -108,7 +110,8 @@ func (s *Sources) address(path string) (h hook, source *Source, verdict event.Ve
 // hidden returns the stored form of the hook: without tokens, and with source and step as labels. It cuts a step that
 // is too long: the stored path contains all of it, and a lead is worth more than a label.
 func (h hook) hidden(secret secrets) hook {
-	return hook{source: label(secret.hide(h.source)), step: label(secret.hide(h.step)), path: secret.hidePath(h.path)}
+	return hook{source: label(secret.hide(h.source)), step: label(secret.hide(h.step)), path: secret.hidePath(h.path),
+		rest: secret.hidePath(h.rest)}
 }
 
 // tidy removes white space and invisible characters from both ends: copying a URL brings them along.
@@ -143,6 +146,7 @@ type judged struct {
 	captured *event.Received // nil at first
 	id       string          // of captured
 	appended time.Duration   // the time to put it on disk; 0 if it is not on disk
+	broken   bool            // the answer must not look complete
 }
 
 type judgedKey struct{}

@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -69,6 +70,7 @@ type server struct {
 	t       *testing.T
 	addr    string
 	spool   *spool.Spool
+	dir     string // of the spool
 	log     *testutil.Log
 	handler *ingest.Server
 	stop    func() error
@@ -78,6 +80,7 @@ type server struct {
 type config struct {
 	options ingest.Options
 	spool   spool.Options
+	dir     string // of the spool, if not a new one
 	lag     ingest.Lag
 	client  *tls.Config
 	// listener, if set, wraps the server's listener.
@@ -95,9 +98,9 @@ func newServer(t *testing.T, change func(*config)) *server {
 	if change != nil {
 		change(&c)
 	}
-	s := &server{t: t, log: &testutil.Log{}, client: c.client}
+	s := &server{t: t, dir: cmp.Or(c.dir, t.TempDir()), log: &testutil.Log{}, client: c.client}
 	var err error
-	if s.spool, err = spool.Open(t.TempDir(), c.spool); err != nil {
+	if s.spool, err = spool.Open(s.dir, c.spool); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.spool.Close() })

@@ -7,12 +7,14 @@ import "sync"
 // [Limits.MaxMemory], whatever a Content-Length claims. A request that does not fit is answered with 503.
 //
 // Anyone can send a request, so unknown senders (clients and requests without a valid token) have a quarter of the
-// budget. Large bodies may fill three quarters, which leaves room for the usual, small webhook.
+// budget. Large bodies may fill three quarters, which leaves room for the usual, small webhook. Requests that are
+// forwarded last long, so all of them together have half of it.
 type memory struct {
 	max int64
 
 	mu            sync.Mutex
 	used, unknown int64
+	forwarded     int64 // of used, for requests that wait for an endpoint
 }
 
 // share is the part of the budget that a reservation may use.
@@ -22,6 +24,7 @@ const (
 	forUnknown share = iota // a quarter of the budget, counted separately
 	forBody                 // for a body beyond its first bytes: up to three quarters of the budget
 	forRequest              // all of it
+	forForward              // half of it, counted separately
 )
 
 // The cost of a request in bytes. These are estimates of the allocations by net/http, gin and the spool.
@@ -41,8 +44,11 @@ func (m *memory) take(n int64, s share) bool {
 		return false
 	}
 	m.used += n
-	if s == forUnknown {
+	switch s {
+	case forUnknown:
 		m.unknown += n
+	case forForward:
+		m.forwarded += n
 	}
 	return true
 }
@@ -53,6 +59,8 @@ func (m *memory) fits(n int64, s share) bool {
 		return m.unknown+n <= m.max/4 && m.used+n <= m.max
 	case forBody:
 		return m.used+n <= m.max/4*3
+	case forForward:
+		return m.forwarded+n <= m.max/2 && m.used+n <= m.max
 	}
 	return m.used+n <= m.max
 }
@@ -70,6 +78,7 @@ func (m *memory) release(n int64, unknown bool) {
 type reservation struct {
 	memory  *memory
 	unknown bool // the sender is unknown
+	forward bool // see hold
 	bytes   int64
 }
 
@@ -92,10 +101,33 @@ func (r *reservation) grow(n int64, s share) bool {
 }
 
 func (r *reservation) share(s share) share {
-	if r.unknown {
+	switch {
+	case r.unknown:
 		return forUnknown
+	case r.forward:
+		return forForward
 	}
 	return s
 }
 
-func (r *reservation) release() { r.memory.release(r.bytes, r.unknown) }
+// hold counts the reservation, and all that it grows by, to the share of forwarded requests. It returns false if that
+// is used up.
+func (r *reservation) hold() bool {
+	r.memory.mu.Lock()
+	defer r.memory.mu.Unlock()
+	if r.memory.forwarded+r.bytes > r.memory.max/2 {
+		return false
+	}
+	r.memory.forwarded += r.bytes
+	r.forward = true
+	return true
+}
+
+func (r *reservation) release() {
+	r.memory.release(r.bytes, r.unknown)
+	if r.forward {
+		r.memory.mu.Lock()
+		defer r.memory.mu.Unlock()
+		r.memory.forwarded -= r.bytes
+	}
+}

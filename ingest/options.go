@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"hooktape/internal/outbound"
 	"hooktape/internal/setting"
 )
 
@@ -15,6 +16,8 @@ type Options struct {
 	Limits   `yaml:",inline"`
 	// TrustedProxies may name the client in X-Forwarded-For or Forwarded, and continue a trace by traceparent.
 	TrustedProxies Proxies `yaml:"trusted_proxies"`
+	// Own are the addresses to which nothing is forwarded.
+	Own *outbound.OwnAddresses `yaml:"-"`
 	// TLS, if not nil, is spoken on the listener. HTTP/2 is never offered.
 	TLS *tls.Config `yaml:"-"`
 }
@@ -39,6 +42,8 @@ type Limits struct {
 	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"`
 	// MaxMemory bounds the bytes of requests in flight; beyond it requests are answered with 503.
 	MaxMemory int64 `yaml:"max_memory"`
+	// MaxForwards bounds the requests of all sources that wait for an endpoint: each holds two connections.
+	MaxForwards int `yaml:"-"`
 	// MinBodyRate, in bytes a second, is the minimum rate of a body after Timeouts.BodyGrace. A slower body is aborted.
 	MinBodyRate int64 `yaml:"-"`
 	// Rejected requests are stored for the audit up to these limits, and only counted beyond them. The limits apply
@@ -68,6 +73,7 @@ func DefaultOptions() Options {
 			MaxConnections:           4096,
 			MaxConnectionsPerAddress: 256,
 			MaxMemory:                64 << 20,
+			MaxForwards:              1024,
 			MinBodyRate:              4 << 10,
 			RejectedPerAddress:       Rate{PerSecond: 1, Burst: 20},
 			RejectedTotal:            Rate{PerSecond: 20, Burst: 200},
@@ -88,6 +94,7 @@ func (o Options) Validate() error {
 	f.Unless(o.MaxConnections >= 1, "max_connections", "must be at least 1")
 	f.Unless(o.MaxConnectionsPerAddress >= 1, "max_connections_per_address", "must be at least 1")
 	f.Unless(o.MaxMemory >= 1<<20, "max_memory", "must be at least 1MiB") // rejected requests have a quarter of it
+	f.Unless(o.MaxForwards >= 1, "max_forwards", "must be at least 1")
 	f.Unless(o.MinBodyRate >= 1, "min_body_rate", "must be at least 1")
 	f.Unless(o.RejectedDaily >= 0, "rejected_daily", "must not be negative")
 	f.Unless(o.RejectedPerAddress.PerSecond >= 0 && o.RejectedPerAddress.Burst >= 0, "rejected_per_address", "must not be negative")

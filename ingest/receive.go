@@ -26,7 +26,7 @@ func (s *Server) receive(c *gin.Context) {
 	captured := capture(r, h, begun)
 	h.captured, h.id = captured, captured.ID.String()
 	verdict := h.verdict
-	if verdict == event.Accepted && r.Method != http.MethodPost {
+	if verdict == event.Accepted && !slices.Contains(h.source.methods(), r.Method) {
 		verdict = event.MethodNotAllowed
 	}
 	verdict, err := s.readBody(c, h, verdict)
@@ -42,6 +42,10 @@ func (s *Server) receive(c *gin.Context) {
 		captured.Body = h.secret.hideBytes(captured.Body[:min(len(captured.Body), RejectedBodyBytes)])
 	}
 	captured.BodySHA256 = sha256.Sum256(captured.Body)
+	if verdict == event.Accepted && h.source.forwarder != nil {
+		s.forward(c, h)
+		return
+	}
 	defer func() {
 		s.requestTime.Record(r.Context(), time.Since(begun).Seconds(), metric.WithAttributes(attrVerdict.String(string(verdict))))
 	}()
@@ -192,8 +196,9 @@ func (s *Server) reject(c *gin.Context, h *judged) {
 		refuse(c, http.StatusRequestEntityTooLarge, string(verdict), fmt.Sprintf("the body is larger than the %d bytes "+
 			"that this source allows: send less, or raise its max_body", h.source.MaxBody))
 	case event.MethodNotAllowed:
-		c.Header("Allow", http.MethodPost)
-		refuse(c, http.StatusMethodNotAllowed, string(verdict), "send webhooks by POST")
+		methods := strings.Join(h.source.methods(), ", ")
+		c.Header("Allow", methods)
+		refuse(c, http.StatusMethodNotAllowed, string(verdict), "this source takes "+methods)
 	case event.Aborted:
 		c.Header("Connection", "close")
 		refuse(c, http.StatusRequestTimeout, string(verdict), "the body did not arrive whole: send it again")
@@ -223,12 +228,18 @@ func rawBytes(r *event.Received) int64 {
 
 // unavailable asks the sender to send the event again: it is not on disk.
 func (s *Server) unavailable(c *gin.Context, err error) {
-	ctx := c.Request.Context()
-	s.refused.Add(ctx, 1)
-	trace.SpanFromContext(ctx).RecordError(err)
-	s.unavailables.Do(func() { s.logger.ErrorContext(ctx, "webhooks are answered with 503", "error", err) })
+	s.notStored(c.Request.Context(), err)
 	c.Header("Retry-After", retryAfter)
 	refuse(c, http.StatusServiceUnavailable, "unavailable", "the event could not be stored; send it again")
+}
+
+// notStored reports that an accepted request is not on disk.
+func (s *Server) notStored(ctx context.Context, err error) {
+	s.refused.Add(ctx, 1)
+	trace.SpanFromContext(ctx).RecordError(err)
+	s.unavailables.Do(func() {
+		s.logger.ErrorContext(ctx, "requests cannot be stored: they are answered with 503, or with the fallback of their source", "error", err)
+	})
 }
 
 // headers returns every header line, and the host. net/http loses their order, so they are sorted by name; the lines of

@@ -72,8 +72,9 @@ type failing struct{ ingest.Spool }
 
 var errWithPath = fmt.Errorf("%w: fsync /var/lib/secret-path/000123.log: input/output error", spool.ErrFailed)
 
-func (failing) Append(context.Context, []byte) error { return errWithPath }
-func (failing) Ready() error                         { return errWithPath }
+func (failing) Append(context.Context, []byte, ...spool.Note) error { return errWithPath }
+func (failing) Notes() ([]spool.Note, error)                        { return nil, nil }
+func (failing) Ready() error                                        { return errWithPath }
 
 func TestSpoolFailed(t *testing.T) {
 	s := newServer(t, func(c *config) { c.between = func(to ingest.Spool) ingest.Spool { return failing{to} } })
@@ -119,12 +120,12 @@ type gated struct {
 	looked        atomic.Int32
 }
 
-func (g *gated) Append(ctx context.Context, record []byte) error {
+func (g *gated) Append(ctx context.Context, record []byte, notes ...spool.Note) error {
 	g.once.Do(func() { g.request = ctx; close(g.entered); <-g.open })
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return g.Spool.Append(ctx, record)
+	return g.Spool.Append(ctx, record, notes...)
 }
 
 // panicking panics once.
@@ -134,11 +135,11 @@ type panicking struct {
 	done  atomic.Bool
 }
 
-func (p *panicking) Append(ctx context.Context, record []byte) error {
+func (p *panicking) Append(ctx context.Context, record []byte, notes ...spool.Note) error {
 	if !p.done.Swap(true) {
 		panic(p.value)
 	}
-	return p.Spool.Append(ctx, record)
+	return p.Spool.Append(ctx, record, notes...)
 }
 
 func TestPanic(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +29,10 @@ type EventStore interface {
 	Originals(ctx context.Context, events []event.Event) (map[uuid.UUID]uuid.UUID, error)
 	// Stored returns the ids that are stored.
 	StoredEvents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error)
+	// RecordOutcomes stores attempts, once for each token; here without deliveries.
+	RecordOutcomes(ctx context.Context, token string, deliveries []event.Delivery, attempts []event.Attempt) error
+	// MissingAttempts returns those that are not stored.
+	MissingAttempts(ctx context.Context, attempts []event.Attempt) ([]event.Attempt, error)
 	// MarkStored lets live delivery see events that an earlier insert has stored.
 	MarkStored(ctx context.Context, ids []uuid.UUID) error
 }
@@ -58,7 +63,7 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (mark uint64, err e
 		}
 		span.End()
 	}()
-	events, err := decode(batch, s.kind)
+	events, attempts, err := decode(batch, s.kind)
 	if err != nil {
 		return 0, err
 	}
@@ -84,7 +89,34 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (mark uint64, err e
 			return 0, err
 		}
 	}
-	return mark, s.store.MarkStored(ctx, stored)
+	if err := s.store.MarkStored(ctx, stored); err != nil {
+		return 0, err
+	}
+	return mark, s.storeAttempts(ctx, batch, attempts)
+}
+
+// storeAttempts stores the attempts of a batch whose events are stored, each once.
+func (s *Sink) storeAttempts(ctx context.Context, batch spool.Batch, attempts []event.Attempt) (err error) {
+	if len(attempts) == 0 {
+		return nil
+	}
+	// Damage to a spool may bring back the note of an attempt whose outcome is stored: then there is a second outcome.
+	unknown := slices.ContainsFunc(attempts, func(a event.Attempt) bool { return a.Outcome == event.OutcomeUnknown })
+	if unknown || batch.PossiblyStored(store.TokenLifetime) {
+		if attempts, err = s.store.MissingAttempts(ctx, attempts); err != nil {
+			return err
+		}
+	}
+	err = s.store.RecordOutcomes(ctx, batch.Token(), nil, attempts)
+	if err == nil && batch.Repeated { // ClickHouse may know the token and lack the rows: see store.InsertEventsAgain
+		if attempts, err = s.store.MissingAttempts(ctx, attempts); err == nil {
+			err = s.store.RecordOutcomes(ctx, batch.Token()+store.AgainSuffix, nil, attempts)
+		}
+	}
+	if errors.Is(err, store.ErrRefused) {
+		return fmt.Errorf("%w: %w", spool.ErrRefused, err)
+	}
+	return err
 }
 
 // position sets the positions of consecutive events of a spool, which grow by at least a microsecond, from the mark of
@@ -142,10 +174,12 @@ func (s *Sink) withoutStored(ctx context.Context, events []event.Event) (fresh [
 func (s *Sink) Quarantine(ctx context.Context, batch spool.Batch, refusal error) error {
 	record := batch.Records[0]
 	q := store.Quarantined{ReceivedAt: batch.Appended, Error: refusal.Error(), Record: record}
-	var received event.Received
-	if err := received.Unmarshal(record); err == nil {
+	var received event.Record
+	if err := received.Unmarshal(record); err == nil && received.ID == uuid.Nil && received.Outcome != nil {
+		q.ID, q.Source = received.Outcome.EventID, "(forward)"
+	} else if err == nil {
 		q.ID, q.ReceivedAt, q.Source = received.ID, received.ReceivedAt, received.Source
-		ctx = trace.ContextWithSpanContext(ctx, arrivalOf(&received)) // the log line is about this request
+		ctx = trace.ContextWithSpanContext(ctx, arrivalOf(&received.Received)) // the log line is about this request
 	}
 	if err := s.store.InsertQuarantine(ctx, batch.Token(), q); err != nil {
 		return err

@@ -469,6 +469,57 @@ func TestPossiblyStored(t *testing.T) {
 	}
 }
 
+// TestForwardedAttempts: outcomes are stored behind the events of their batch, each once, whether a batch is sent again or
+// damage brings back the intent of an attempt whose outcome is stored.
+func TestForwardedAttempts(t *testing.T) {
+	p := newPipe(t, storetest.DSN(t), quick)
+	a, b := received("price", "a"), received("price", "b")
+	outcome := func(e event.Received, how event.Outcome) *event.Attempt {
+		return &event.Attempt{ID: event.ForwardID(e.ID, "backend"), EventID: e.ID, Endpoint: "backend", Number: 1, Kind: event.AttemptForward,
+			StartedAt: e.ReceivedAt, Outcome: how, MissingKeys: []string{"price"}, ResponseBytes: 7, Overhead: time.Millisecond}
+	}
+	number := uint64(0)
+	batch := func(records ...event.Record) spool.Batch {
+		t.Helper()
+		made := spool.Batch{First: number + 1, Last: number + uint64(len(records)), Appended: time.Now()}
+		number = made.Last
+		for _, r := range records {
+			data, err := r.Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			made.Records = append(made.Records, data)
+		}
+		return made
+	}
+	store := func(batch spool.Batch) {
+		t.Helper()
+		if _, err := p.sink.Store(ctx, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := batch(event.Record{Received: a}, event.Record{Received: b, Outcome: outcome(b, event.OutcomeNotSent)}, event.Record{Outcome: outcome(a, event.OutcomeDelivered)})
+	store(first)
+	first.Repeated = true
+	store(first)
+	first.Appended = time.Now().Add(-time.Hour) // ClickHouse may have forgotten the token
+	store(first)
+	p.wantRows("events", "2")
+	p.wantRows("attempts", "2")
+	store(batch(event.Record{Outcome: outcome(a, event.OutcomeUnknown)}))
+	p.wantRows("attempts", "2")
+	c := received("price", "c")
+	store(batch(event.Record{Received: c}, event.Record{Outcome: outcome(c, event.OutcomeStatus)}, event.Record{Outcome: outcome(c, event.OutcomeUnknown)}))
+	p.wantRows("events", "3")
+	p.wantRows("attempts", "3")
+	for e, how := range map[uuid.UUID]event.Outcome{a.ID: event.OutcomeDelivered, b.ID: event.OutcomeNotSent, c.ID: event.OutcomeStatus} {
+		attempts, err := p.db.AttemptsOf(ctx, e)
+		if err != nil || len(attempts) != 1 || attempts[0].Outcome != how || attempts[0].Kind != event.AttemptForward || attempts[0].ResponseBytes != 7 || attempts[0].Overhead != time.Millisecond {
+			t.Errorf("%+v, %v", attempts, err)
+		}
+	}
+}
+
 // TestRepeatedLongAfter verifies that a repeated batch is recognized by its events when ClickHouse may have forgotten
 // its token.
 func TestRepeatedLongAfter(t *testing.T) {

@@ -3,6 +3,7 @@ package ingest
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"net/http"
 	"strings"
 
 	"hooktape/internal/event"
@@ -21,6 +22,16 @@ type Source struct {
 	MaxBody int64
 	// Forward, if not nil, makes the source answer as an endpoint does.
 	Forward *Forward
+
+	forwarder *forwarder // of Forward
+}
+
+// methods returns the HTTP methods that the source accepts.
+func (s *Source) methods() []string {
+	if s.Forward == nil {
+		return []string{http.MethodPost}
+	}
+	return []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 }
 
 // DefaultMaxBody is 1 MiB, some two thousand times the usual webhook.

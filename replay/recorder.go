@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"hooktape/internal/event"
@@ -67,13 +66,13 @@ func (s *sink) insert(ctx context.Context, batch spool.Batch) error {
 		return fmt.Errorf("%w: %w", spool.ErrRefused, err)
 	}
 	if batch.PossiblyStored(store.TokenLifetime) { // a delivery's row replaces itself; an attempt's does not
-		if attempts, err = s.withoutStored(ctx, attempts); err != nil {
+		if attempts, err = s.store.MissingAttempts(ctx, attempts); err != nil {
 			return err
 		}
 	}
 	err = s.store.RecordOutcomes(ctx, batch.Token(), deliveries, attempts)
 	if err == nil && batch.Repeated { // ClickHouse may know the token and lack the rows: see store.InsertEventsAgain
-		if attempts, err = s.withoutStored(ctx, attempts); err == nil {
+		if attempts, err = s.store.MissingAttempts(ctx, attempts); err == nil {
 			err = s.store.RecordOutcomes(ctx, batch.Token()+store.AgainSuffix, deliveries, attempts)
 		}
 	}
@@ -102,11 +101,6 @@ func decode(records [][]byte) (deliveries []event.Delivery, attempts []event.Att
 		deliveries = append(deliveries, o.Delivery)
 	}
 	return deliveries, attempts, nil
-}
-
-func (s *sink) withoutStored(ctx context.Context, attempts []event.Attempt) ([]event.Attempt, error) {
-	stored, err := s.store.StoredAttempts(ctx, attempts)
-	return slices.DeleteFunc(attempts, func(a event.Attempt) bool { return stored[a.ID] }), err
 }
 
 // Quarantine keeps a record that ClickHouse refuses in the table quarantine.

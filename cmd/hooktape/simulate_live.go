@@ -79,7 +79,7 @@ func (c simulateCmd) targets(e *env) (to targets, err error) {
 	if err != nil {
 		return to, err
 	}
-	first := slices.IndexFunc(cfg.Sources, func(s config.Source) bool { return s.SigningToken == "" })
+	first := slices.IndexFunc(cfg.Sources, func(s config.Source) bool { return s.SigningToken == "" && s.Forward == nil })
 	if first < 0 {
 		return to, errors.New("there is no source to post to; `hooktape sources add NAME` makes one")
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"hooktape/internal/config"
 	"hooktape/internal/event"
 	"hooktape/internal/spool"
@@ -18,7 +20,7 @@ import (
 
 type spoolCmd struct {
 	Stat spoolStatCmd `cmd:"" help:"Show how many records wait on disk (hooktape must not be running)."`
-	Dump spoolDumpCmd `cmd:"" help:"Print the events that wait on disk as NDJSON (hooktape must not be running)."`
+	Dump spoolDumpCmd `cmd:"" help:"Print the events, and the attempts to forward some, that wait on disk as NDJSON (hooktape must not be running)."`
 }
 
 // inspect opens a spool read-only. A data directory has only the spools of the parts that ran there.
@@ -132,12 +134,18 @@ func (spoolDumpCmd) Run(e *env) error {
 			return errors.Join(out.Flush(), err)
 		}
 		line := spooledJSON{Seq: r.Seq, Appended: r.Appended}
-		ev := &event.Event{}
-		if err := ev.Unmarshal(r.Data); err != nil {
+		var record event.Record
+		if err := record.Unmarshal(r.Data); err != nil {
 			line.Error, line.Record = err.Error(), r.Data
 		} else {
-			whole := api.WholeEvent(ev, nil)
-			line.Event = &whole
+			if record.Outcome != nil {
+				attempt := api.WholeAttempt(*record.Outcome)
+				line.Attempt = &attempt
+			}
+			if record.ID != uuid.Nil || record.Outcome == nil {
+				whole := api.WholeEvent(&event.Event{Received: record.Received}, nil)
+				line.Event = &whole
+			}
 		}
 		if err := encoder.Encode(line); err != nil {
 			return err
@@ -148,9 +156,10 @@ func (spoolDumpCmd) Run(e *env) error {
 
 // spooledJSON is a line of the dump.
 type spooledJSON struct {
-	Seq      uint64     `json:"seq"`
-	Appended time.Time  `json:"appended_at"`
-	Event    *api.Event `json:"event,omitempty"`
-	Error    string     `json:"error,omitempty"`  // why the record is no event
-	Record   []byte     `json:"record,omitempty"` // then: its bytes, base64
+	Seq      uint64       `json:"seq"`
+	Appended time.Time    `json:"appended_at"`
+	Event    *api.Event   `json:"event,omitempty"`
+	Attempt  *api.Attempt `json:"attempt,omitempty"` // of a forwarded request
+	Error    string       `json:"error,omitempty"`   // why the record is no event
+	Record   []byte       `json:"record,omitempty"`  // then: its bytes, base64
 }

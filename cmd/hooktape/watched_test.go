@@ -46,17 +46,19 @@ api: {tokens: [{name: admin, token: %[2]s}]}
 sources:
   - {name: demo, token: %[3]s}
   - {name: chat, token: %[4]s, signing_token: %[5]s}
+  - {name: price, token: %[3]s, forward: {to: crm, append: [path, query], expect: [price]}}
+  - {name: mimic, token: %[3]s, forward: {to: parrot, append: [path, query]}}
 replay: {allow_private: true}
 endpoints:
   - name: crm
     url: %[6]s/crm?key=%[7]s
-    subscribe: {}
+    subscribe: {sources: [demo, chat]}
     allow_private: true
     headers: [{name: Authorization, value: Bearer %[8]s}]
     sign: {secrets: [{value: whsec_%[9]s}]}
   - name: parrot
     url: %[10]s/parrot?key=%[7]s
-    subscribe: {}
+    subscribe: {sources: [demo, chat]}
     allow_private: true
     retry: {schedule: [1ms], max_attempts: 2}
     breaker: {failures: 3, probe_after: 1h, probe_max: 1h}
@@ -167,6 +169,11 @@ func (w *watched) traffic() {
 	for n := range 5 {
 		w.send("POST", w.hook+hookToken+"/start?phone="+personPhone, person(n))
 	}
+	for _, forwarded := range []string{"price/" + hookToken + "/start", "price/" + hookToken + "/..", "mimic/" + hookToken + "/start"} {
+		if status := w.send("PUT", "http://"+w.ingest+"/hooks/"+forwarded+"?phone="+personPhone+"&token="+hookToken, person(1)); status >= 300 && !strings.HasPrefix(forwarded, "mimic") {
+			w.t.Errorf("%s: got status %d", forwarded, status)
+		}
+	}
 	w.hostile("stranger")
 	w.becomes("SELECT uniqExact(event_id) FROM deliveries FINAL WHERE endpoint = 'crm' AND state = 'delivered'", "6")
 	if _, err := w.ask("ALTER TABLE events ADD CONSTRAINT picky CHECK name != '" + personName + "'"); err != nil {
@@ -193,7 +200,10 @@ func (w *watched) traffic() {
 			`hooktape_deliveries_total\{hooktape_endpoint="crm",hooktape_state="delivered",.*\} 6`,
 			`hooktape_replay_deliveries\{hooktape_endpoint="parrot",hooktape_state="open",.*\} 5`,
 			`hooktape_drain_quarantined_total\{hooktape_spool="events",.*\} 1`,
-			`hooktape_replays\{hooktape_state="running",.*\} 1`} {
+			`hooktape_replays\{hooktape_state="running",.*\} 1`,
+			`hooktape_forward_requests_total\{hooktape_result="answered",hooktape_source="price",.*\} 1`,
+			`hooktape_forward_fallbacks_total\{hooktape_reason="error",hooktape_source="price",.*\} 1`,
+			`hooktape_forward_missing_keys_total\{hooktape_key="price",hooktape_source="price",.*\} 1`} {
 			if !regexp.MustCompile(sample).MatchString(page) {
 				return fmt.Errorf("no sample %s", sample)
 			}

@@ -20,6 +20,7 @@ import (
 
 	"hooktape/dashboards"
 	"hooktape/dashboards/push"
+	"hooktape/ingest"
 	"hooktape/internal/config"
 	"hooktape/internal/event"
 	"hooktape/internal/store"
@@ -132,6 +133,17 @@ func TestDeliveries(t *testing.T) {
 	d.finds(Problem, "deliveries", "slow: 1 delivery waits, the oldest for an event received ")
 	d.finds(Warning, "deliveries", "held is paused: 1 delivery waits, the oldest for an event received ")
 	d.finds(OK, "deliveries", "good: nothing waits")
+}
+
+// TestBotsOf verifies that a finding about an endpoint names the sources whose bots wait for it.
+func TestBotsOf(t *testing.T) {
+	d := &doctor{cfg: &config.Config{Sources: []config.Source{{Name: "demo"}, {Name: "price", Forward: &ingest.Forward{To: "dead"}}}}}
+	if got := d.botsOf("dead"); got != "; bots of the source price get the fallback" {
+		t.Errorf("got %q", got)
+	}
+	if got := d.botsOf("crm"); got != "" {
+		t.Errorf("got %q for an endpoint that answers no bot", got)
+	}
 }
 
 // TestProblems verifies that doctor finds all problems in one run, describes each in one sentence, and shows no secret.

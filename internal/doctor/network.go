@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize/english"
@@ -144,10 +145,24 @@ func (d *doctor) endpoint(ctx context.Context, e replay.Endpoint) []Finding {
 	case noName:
 		return []Finding{bad("check the host in its url, and this machine's DNS", "%v", err)}
 	case untrusted:
-		return []Finding{bad("deliveries fail until it is right; tls.ca_file names an authority of your own",
+		return []Finding{bad("deliveries fail until it is right"+d.botsOf(e.Name)+"; tls.ca_file names an authority of your own",
 			"its certificate is refused: %v", err)}
 	}
-	return []Finding{bad("deliveries wait and are tried again; tell whoever runs it", "does not answer: %v", err)}
+	return []Finding{bad("deliveries wait and are tried again"+d.botsOf(e.Name)+"; tell whoever runs it", "does not answer: %v", err)}
+}
+
+// botsOf says which sources' bots get the fallback because an endpoint does not answer, or nothing.
+func (d *doctor) botsOf(endpoint string) string {
+	var names []string
+	for _, s := range d.cfg.Sources {
+		if s.Forward != nil && s.Forward.To == endpoint {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; bots of the source " + strings.Join(names, ", ") + " get the fallback"
 }
 
 // grafana makes a dry run of a push, which checks everything that a push needs.

@@ -172,6 +172,31 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// Record is a record of ingest's spool: a request, the outcome of a forwarded request, or a request that was not
+// forwarded together with its outcome.
+type Record struct {
+	Received          // zero in a record that has only an outcome
+	Outcome  *Attempt `cbor:"16,keyasint,omitempty"`
+}
+
+// Marshal encodes a record for the spool. That of a request alone is the same as of [Received.Marshal].
+func (r *Record) Marshal() ([]byte, error) {
+	if r.ID == uuid.Nil {
+		return Encoding.Marshal(struct {
+			Outcome *Attempt `cbor:"16,keyasint"`
+		}{r.Outcome})
+	}
+	return Encoding.Marshal(r)
+}
+
+// Unmarshal decodes what Marshal wrote.
+func (r *Record) Unmarshal(data []byte) error {
+	if err := Decoding.Unmarshal(data, r); err != nil {
+		return fmt.Errorf("decode spooled record: %w", err)
+	}
+	return nil
+}
+
 // jsonHeader is the JSON form of Header.
 type jsonHeader struct {
 	Name        string `json:"name"`

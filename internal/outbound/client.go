@@ -136,9 +136,17 @@ func (b *body) Read(p []byte) (n int, err error) {
 }
 
 // onlyOnce prevents net/http from repeating a request on its own, as an attempt that is not recorded.
-// net/http repeats a request with an Idempotency-Key when a reused connection breaks. It looks for the canonical
-// spelling only, and for receivers case does not matter.
+// net/http repeats two kinds of requests when a reused connection breaks: a GET without a body, or with one that it can
+// read again; and a request with an Idempotency-Key. It looks for the canonical spelling of the key only, and for
+// receivers case does not matter.
 func onlyOnce(r *http.Request) {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		r.GetBody = nil
+		if r.Body == nil || r.Body == http.NoBody {
+			r.Body = io.NopCloser(strings.NewReader("")) // net/http sees that it is empty, and sends no body
+		}
+	}
 	for _, canonical := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
 		if values, ok := r.Header[canonical]; ok {
 			delete(r.Header, canonical)

@@ -81,6 +81,18 @@ func ForwardedHeaders(headers []event.Header, drop, keep []string) (forwarded []
 	return forwarded
 }
 
+// EndToEnd returns the headers of a response that are not for one connection only (RFC 9110, section 7.6.1).
+func EndToEnd(headers []event.Header) (list []event.Header) {
+	hop := connectionOptions(headers)
+	for _, h := range headers {
+		name := http.CanonicalHeaderKey(h.Name)
+		if name == "Content-Length" || !clientHeaders[name] && !hop[name] {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
 // connectionOptions returns the headers that the Connection header names: they are for one hop, too.
 func connectionOptions(headers []event.Header) map[string]bool {
 	options := map[string]bool{}

@@ -19,10 +19,12 @@ func (p *process) startIngest(ctx context.Context, accepting, storing *stage) (*
 	kind := func(source string) event.Kind { return p.sources.Load().Kind(source) }
 	drain := spool.NewDrain(events, ingest.NewSink(p.db, kind, p.Logger), p.cfg.Drain, p.Logger)
 	options := p.cfg.Ingest
+	options.Own = p.own
 	options.Write = options.Read + 10*time.Second
 	options.Limits.MaxConnections = min(options.Limits.MaxConnections, p.budget.Ingest)
 	options.Limits.MaxConnectionsPerAddress = min(options.Limits.MaxConnectionsPerAddress,
 		options.Limits.MaxConnections)
+	options.Limits.MaxForwards = min(options.Limits.MaxForwards, p.budget.Forwards, max(1, options.Limits.MaxConnections/4))
 	if p.tls != nil {
 		options.TLS = p.tls.Config()
 	}

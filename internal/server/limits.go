@@ -14,6 +14,7 @@ import (
 type descriptors struct {
 	Tables     int // open files of each spool
 	Ingest     int // connections
+	Forwards   int // connections to endpoints that answer for a source
 	API        int // connections
 	Deliveries int // connections to endpoints
 }
@@ -31,12 +32,12 @@ const (
 	opsConnections        = 16
 )
 
-// divide divides limit descriptors. Of those that hooktape does not need itself, the ingest gets half, the API and the
-// deliveries a quarter each.
+// divide divides limit descriptors. Of those that hooktape does not need itself, the ingest gets half, of which a quarter is for
+// forwarded requests, and the API and the deliveries a quarter each.
 func divide(limit int) descriptors {
 	tables := max(minTables, min(limit/16, maxTables))
 	rest := limit - ownDescriptors - len(config.SpoolNames)*(tables+spoolDescriptors) - clickhouseDescriptors
-	return descriptors{Tables: tables, Ingest: rest / 2, API: min(rest/4, maxAPIConnections), Deliveries: rest / 4}
+	return descriptors{Tables: tables, Ingest: rest/2 - rest/8, Forwards: rest / 8, API: min(rest/4, maxAPIConnections), Deliveries: rest / 4}
 }
 
 // descriptorBudget divides the descriptors that this process may have. Go has raised the limit as far as allowed.

@@ -18,10 +18,11 @@ const (
 	maxCommitBytes = 4 << 20
 )
 
-// request asks the committer to append one record, to replace the state, or to
-// repair a damaged database.
+// request asks the committer to append one record with notes, to replace the
+// state, or to repair a damaged database.
 type request struct {
 	record []byte
+	notes  []Note
 	state  *state
 	repair *CorruptionError
 	queued time.Time
@@ -31,12 +32,14 @@ type request struct {
 // Append stores a record. It returns nil only when the record is on disk with
 // fsync. Then Next hands it out, once, in the order of the commits.
 //
+// The notes are written in the same commit: all of it is on disk, or nothing.
+//
 // When ctx ends first Append returns its error, and the record may or may not
 // be stored. The same holds for ErrFailed and ErrClosed. The caller must not
-// change the record afterwards.
-func (s *Spool) Append(ctx context.Context, record []byte) error {
-	if len(record) > MaxRecord {
-		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(record), MaxRecord)
+// change record and notes afterwards.
+func (s *Spool) Append(ctx context.Context, record []byte, notes ...Note) error {
+	if n := len(record) + sizeOf(notes); n > MaxRecord {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, n, MaxRecord)
 	}
 	if err := s.admit(len(record)); err != nil {
 		return err
@@ -45,7 +48,7 @@ func (s *Spool) Append(ctx context.Context, record []byte) error {
 		return err
 	}
 	defer s.room.Release(int64(len(record)))
-	return s.submit(ctx, &request{record: record, queued: s.now(), done: make(chan error, 1)})
+	return s.submit(ctx, &request{record: record, notes: notes, queued: s.now(), done: make(chan error, 1)})
 }
 
 // replace makes st the spool's state, durably.
@@ -138,13 +141,13 @@ func (s *Spool) linger(group []*request, enough int) []*request {
 func (s *Spool) gather(group []*request) []*request {
 	size := 0
 	for _, r := range group {
-		size += len(r.record)
+		size += r.size()
 	}
 	for size < maxCommitBytes {
 		select {
 		case r := <-s.queue:
 			group = append(group, r)
-			size += len(r.record)
+			size += r.size()
 		default:
 			return group
 		}
@@ -200,6 +203,7 @@ func (s *Spool) build(group []*request, now time.Time) (*pebble.Batch, position)
 			pos.move(batch, *r.state)
 		case r.repair == nil:
 			pos.append(batch, r.record, now)
+			putNotes(batch, r.notes)
 		}
 	}
 	return batch, pos

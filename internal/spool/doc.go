@@ -82,6 +82,8 @@
 //	record value  appended, ns since 1970 (8) │ total (8) │ record
 //	state key     's'
 //	state value   version (1) │ id (16) │ acked (8) │ acked total (8) │ fixed (8) │ salvaged (8) │ mark (8)
+//	note key      't' │ id (16)
+//	note value    as the caller of Append gave it
 //
 // total counts the bytes of all records up to this one, so the size of the
 // backlog is known without counting. acked is the last number that was acked,

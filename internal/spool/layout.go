@@ -9,8 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// The database has two kinds of key; doc.go draws their bytes. The state sorts
-// behind every record: a table that holds the newest state and the newest
+// The database has three kinds of key; doc.go draws their bytes. The state and
+// the notes sort behind every record: a table that holds the newest state and the newest
 // records then overlaps only the newest tables, and compactions need not
 // rewrite the backlog.
 const (

@@ -17,6 +17,7 @@ import (
 // still be read, and quarantines the old one unchanged.
 //
 // Where records are lost, those behind them move up: numbers never have a gap.
+// A note that was removed shortly before the damage may be there again.
 // The new database has its own id, because under the old one a token would
 // name two different batches.
 func (s *Spool) salvage(reason error) error {
@@ -144,8 +145,13 @@ func (r *restorer) putCommit(commit []byte) error {
 		if !ok || err != nil {
 			return nil
 		}
-		if kind == pebble.InternalKeyKindSet {
+		switch _, note := parseNoteKey(key); {
+		case kind == pebble.InternalKeyKindSet:
 			if err := r.put(key, value); err != nil {
+				return err
+			}
+		case kind == pebble.InternalKeyKindDelete && note:
+			if err := r.batch.Delete(key, nil); err != nil {
 				return err
 			}
 		}
@@ -158,6 +164,10 @@ func (r *restorer) put(key, value []byte) error {
 		if _, _, err := parseRecord(value); err != nil {
 			return nil
 		}
+		if err := r.batch.Set(key, value, nil); err != nil {
+			return err
+		}
+	} else if _, ok := parseNoteKey(key); ok && len(value) > 0 { // a removed note has none
 		if err := r.batch.Set(key, value, nil); err != nil {
 			return err
 		}

@@ -184,6 +184,9 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 	return list
 }
 
+// WholeAttempt returns an attempt with all that is stored of it.
+func WholeAttempt(a event.Attempt) Attempt { return attemptJSON(a) }
+
 func attemptJSON(a event.Attempt) Attempt {
 	j := Attempt{ID: a.ID, Number: a.Number, URL: MaskedURL(a.URL), StartedAt: a.StartedAt,
 		DurationMS: milliseconds(a.Duration), Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error,
