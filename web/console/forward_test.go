@@ -58,7 +58,7 @@ func (f *fixture) testExternalRequest() {
 		"fallback": {"", func(a *event.Attempt) {
 			a.Outcome, a.StatusCode, a.Fallback, a.Error, a.ResponseHeaders = event.OutcomeTimeout, 0, event.FallbackDeadline, "no answer within 8s", nil
 		}, []string{"Thebotgotthefallback:theendpointdidnotanswerwithinthedeadline.(noanswerwithin8s)", "Fallbackasconfigurednow200OK", "unavailable",
-			"priceitems[0].idmissingpaidmissingForwardedrequestandtheendpoint’sanswer"}, "fallback"},
+			"priceemptyitems[0].idmissingpaidmissingForwardedrequestandtheendpoint’sanswer"}, "fallback"},
 		"not sent": {"", func(a *event.Attempt) {
 			a.Outcome, a.StatusCode, a.Fallback = event.OutcomeNotSent, 0, event.FallbackInFlight
 		}, []string{"toomanyrequestswerewaiting", "Answeroftheendpointnone"}, "fallback"},
