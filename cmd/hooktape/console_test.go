@@ -85,10 +85,33 @@ func TestConsole(t *testing.T) {
 		t.Errorf("in the browser: %s", trouble)
 	}
 	assertAPIBeside(t, base)
+	link := i.loginLink(base)
 	i.stop()
-	if log := i.output.String(); strings.Contains(log, string(token[1])) || !strings.Contains(log, "wrong tokens are tried") {
+	if log := i.output.String(); strings.Contains(log, string(token[1])) || strings.Contains(log, "/login/link#") || strings.Contains(log, link) || !strings.Contains(log, "wrong tokens are tried") {
 		t.Errorf("unexpected lines, or missing ones, in the log:\n%s", log)
 	}
+}
+
+// loginLink logs in by a link of the command login, in a browser, and returns the link's secret.
+func (i *instance) loginLink(base string) (secret string) {
+	i.t.Helper()
+	printed := i.try("login", "--role", "read")
+	address := strings.TrimSpace(printed.out)
+	page, secret, ok := strings.Cut(address, "#")
+	if !ok || page != base+"/login/link" || !strings.Contains(printed.err, "logs in once as admin (read), until ") {
+		i.t.Fatalf("login: %+v", printed)
+	}
+	b := browsertest.New(i.t)
+	b.Open(address)
+	b.AwaitText("#link-found", "one-time link")
+	b.Run(chromedp.Submit(`form[action="/login/link"]`, chromedp.ByQuery))
+	b.AwaitText(".me", "read")
+	b.Open(base + "/audit-log")
+	b.AwaitText("h1", "Not allowed")
+	if i.try("login", "--role", "owner").code == 0 {
+		i.t.Error("login accepts an unknown role")
+	}
+	return secret
 }
 
 // TestConsoleBehindProxy verifies that wrong tokens count for the client that a trusted proxy names, so that an

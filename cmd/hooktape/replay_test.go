@@ -226,7 +226,7 @@ func TestReplayCommands(t *testing.T) {
 		defer client.Close()
 		log, err = client.AuditLog(context.Background(), 100)
 	}
-	if err != nil || len(log) != 13 || log[12].Action != "event.view" || log[11].Action != "event.download" || log[10].Action != "replay.create" || log[10].Who != "boss" {
+	if err != nil || len(log) != 14 || log[13].Action != "login-link.create" || log[12].Action != "event.view" || log[11].Action != "event.download" || log[10].Action != "replay.create" || log[10].Who != "boss" {
 		t.Errorf("the audit log has %d entries: %+v, %v", len(log), log, err)
 	}
 	i.stop()

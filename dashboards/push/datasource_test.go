@@ -27,7 +27,7 @@ func TestDataSourceIsMerged(t *testing.T) {
 		if c.Result != push.Updated || !strings.Contains(c.Diff, `-    "host": "elsewhere"`) || strings.Contains(c.Diff, `-    "queryTimeout"`) {
 			t.Errorf("dry run: %+v", c)
 		}
-		if got := results(g.push(b, false)); got != "u......." {
+		if got := results(g.push(b, false)); got != "u........" {
 			t.Errorf("push: %s", got)
 		}
 		there = g.must("GET", path, nil)
@@ -37,7 +37,7 @@ func TestDataSourceIsMerged(t *testing.T) {
 		if !maps.Equal(settings, want) || there["name"] != b.DataSource.Name+" renamed" {
 			t.Errorf("got the data source %v", there)
 		}
-		if got := results(g.push(b, false)); got != "........" {
+		if got := results(g.push(b, false)); got != "........." {
 			t.Errorf("next push: %s", got)
 		}
 	})
@@ -98,7 +98,7 @@ func TestHealth(t *testing.T) {
 func TestWithoutDataSource(t *testing.T) {
 	eachGrafana(t, func(g target, b push.Bundle) {
 		b.DataSource = nil
-		if got := results(g.push(b, false)); got != "ccccccc" {
+		if got := results(g.push(b, false)); got != "cccccccc" {
 			t.Errorf("push: %s", got)
 		}
 		if status, _ := g.ask("GET", "/api/datasources/uid/"+b.FolderUID, nil); status != 404 {

@@ -75,7 +75,7 @@ func TestOlderVersions(t *testing.T) {
 		fake := grafanatest.New(t)
 		fake.Version = version
 		g := target{t, fake.URL, grafanatest.AdminToken, fake}
-		if got := results(g.push(bundle(g), false)); got != "cccccccc" {
+		if got := results(g.push(bundle(g), false)); got != "ccccccccc" {
 			t.Errorf("%q: %s", version, got)
 		}
 	}
@@ -113,7 +113,7 @@ func TestSavedAtTheSameMoment(t *testing.T) {
 	if title := g.dashboard(uid)["title"]; title != "Theirs" {
 		t.Errorf("got the title %v", title)
 	}
-	if got := results(g.push(b, false)); got != "...u...." {
+	if got := results(g.push(b, false)); got != "...u....." {
 		t.Errorf("next push: %s", got)
 	}
 }
@@ -127,17 +127,17 @@ func TestProvisioned(t *testing.T) {
 	fake.Provisioned(b.DataSource.UID)
 	fake.Provisioned(*b.Dashboards[0].Uid)
 	b.DataSource.Password = "s3cret"
-	if got := results(g.push(b, false)); got != "........" {
+	if got := results(g.push(b, false)); got != "........." {
 		t.Errorf("push without changes: %s", got)
 	}
 	b.DataSource.Host = "elsewhere"
 	b.Dashboards[0].Title = new("A new one")
 	changes := g.push(b, true)
-	if got := results(changes); got != "R.R....." {
+	if got := results(changes); got != "R.R......" {
 		t.Errorf("dry run with changes: %s", got)
 	}
 	changes = g.push(b, false)
-	if got := results(changes); got != "R.R....." {
+	if got := results(changes); got != "R.R......" {
 		t.Errorf("push with changes: %s", got)
 	}
 	if c := of(t, changes, "data source", b.DataSource.UID); !strings.Contains(c.Note, "provisioned from a file") {

@@ -43,7 +43,7 @@ func eachGrafana(t *testing.T, test func(g target, b push.Bundle)) {
 	})
 }
 
-// bundle returns the six dashboards with random uids.
+// bundle returns all dashboards with random uids.
 func bundle(g target) push.Bundle {
 	g.t.Helper()
 	own := "hooktape-test-" + strings.ToLower(rand.Text())[:8]

@@ -13,7 +13,7 @@ import (
 
 func TestPushTwice(t *testing.T) {
 	eachGrafana(t, func(g target, b push.Bundle) {
-		if got := results(g.push(b, false)); got != "cccccccc" {
+		if got := results(g.push(b, false)); got != "ccccccccc" {
 			t.Errorf("first push: %s", got)
 		}
 		for _, d := range b.Dashboards {
@@ -21,7 +21,7 @@ func TestPushTwice(t *testing.T) {
 				t.Errorf("%s has the title %v", *d.Uid, there["title"])
 			}
 		}
-		if got := results(g.push(b, false)); got != "........" {
+		if got := results(g.push(b, false)); got != "........." {
 			t.Errorf("second push: %s", got)
 		}
 		if version := g.dashboard(*b.Dashboards[0].Uid)["version"]; version != 1.0 {
@@ -40,7 +40,7 @@ func TestUpdate(t *testing.T) {
 		model["annotations"] = map[string]any{"list": []any{map[string]any{"name": "<deploys>"}}}
 		g.must("POST", "/api/dashboards/db", map[string]any{"dashboard": model, "folderUid": b.FolderUID})
 		dry := g.push(b, true)
-		if got := results(dry); got != "....u..." {
+		if got := results(dry); got != "....u...." {
 			t.Errorf("dry run: %s", got)
 		}
 		diff := of(t, dry, "dashboard", uid).Diff
@@ -52,13 +52,13 @@ func TestUpdate(t *testing.T) {
 		if title := g.dashboard(uid)["title"]; title != "Мои диалоги" {
 			t.Errorf("title after a dry run: %v", title)
 		}
-		if got := results(g.push(b, false)); got != "....u..." {
+		if got := results(g.push(b, false)); got != "....u...." {
 			t.Errorf("push: %s", got)
 		}
 		if there := g.dashboard(uid); there["title"] != "Conversations" || there["version"] != 3.0 {
 			t.Errorf("after the push: %v, version %v", there["title"], there["version"])
 		}
-		if got := results(g.push(b, false)); got != "........" {
+		if got := results(g.push(b, false)); got != "........." {
 			t.Errorf("next push: %s", got)
 		}
 	})
@@ -68,7 +68,7 @@ func TestDryRunOfTheFirstPush(t *testing.T) {
 	eachGrafana(t, func(g target, b push.Bundle) {
 		b.DataSource.Password = "s3cret"
 		changes := g.push(b, true)
-		if got := results(changes); got != "cccccccc" {
+		if got := results(changes); got != "ccccccccc" {
 			t.Errorf("dry run: %s", got)
 		}
 		if diff := of(t, changes, "data source", b.DataSource.UID).Diff; !strings.HasPrefix(diff, "diff /dev/null hooktape/") || !strings.Contains(diff, `+    "host": "127.0.0.1"`) {
@@ -100,7 +100,7 @@ func TestForeign(t *testing.T) {
 		for _, dry := range []bool{true, false} {
 			before := []any{g.dashboard(elsewhere), g.dashboard(untagged), g.must("GET", "/api/datasources/uid/"+b.DataSource.UID, nil)}
 			changes := g.push(b, dry)
-			if got := results(changes); got != "R.RccccR" {
+			if got := results(changes); got != "R.RccccRc" {
 				t.Fatalf("push: %s", got)
 			}
 			for _, why := range []struct{ kind, uid, want string }{

@@ -109,19 +109,9 @@ func scanAttempt(rows driver.Rows, a *event.Attempt) error {
 // LastFailures returns the newest failed attempts at an endpoint since a time, the newest first; at most limit.
 func (s *Store) LastFailures(ctx context.Context, endpoint string, since time.Time, limit int) ([]event.Attempt,
 	error) {
-	return s.failures(ctx, "endpoint = {}", "String", endpoint, since, limit)
-}
-
-// FailuresOf returns the newest failed attempts of a replay, the newest first; at most limit.
-func (s *Store) FailuresOf(ctx context.Context, replay event.Replay, limit int) ([]event.Attempt, error) {
-	return s.failures(ctx, "replay_id = {}", "UUID", replay.ID.String(), replay.CreatedAt.Add(-time.Minute), limit)
-}
-
-func (s *Store) failures(ctx context.Context, term, kind string, value any, since time.Time,
-	limit int) ([]event.Attempt, error) {
 	where := &conditions{}
 	where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(since))
-	where.add(term, kind, value)
+	where.add("endpoint = {}", "String", endpoint)
 	where.require("outcome != 'delivered'")
 	return collect(ctx, s.conn, "read failed attempts",
 		fmt.Sprintf("SELECT %s FROM attempts WHERE %s ORDER BY started_at DESC, id DESC LIMIT 1 BY id LIMIT %d",

@@ -163,8 +163,4 @@ func TestStats(t *testing.T) {
 	if err != nil || len(failures) != 2 || failures[0].Outcome != event.OutcomeTimeout || failures[1].Outcome != event.OutcomeStatus {
 		t.Errorf("failures: %+v, %v", failures, err)
 	}
-	failures, err = d.FailuresOf(background, r, 10)
-	if err != nil || len(failures) != 1 || failures[0].ReplayID != r.ID {
-		t.Errorf("failures of the replay: %+v, %v", failures, err)
-	}
 }

@@ -130,6 +130,11 @@ func (b *bench) pages() (list []page) {
 	return append(list, page{name: "an old event", path: "/events/" + k.Old, aim: eventAim},
 		page{name: "a new event: deliveries, trace", path: "/events/" + k.New, aim: eventAim},
 		page{name: "a subscriber", path: "/subscribers/" + url.PathEscape(k.Subscriber), aim: subscriberAim},
+		page{name: "deliveries and failure groups", path: "/deliveries", aim: listAim},
+		page{name: "failed deliveries", path: "/deliveries?state=failed", aim: listAim},
+		page{name: "deliveries with a status", path: "/deliveries?status_code=5xx", aim: listAim},
+		page{name: "deliveries about a subscriber", path: "/deliveries?subscriber=" + url.QueryEscape(k.Subscriber), aim: listAim},
+		page{name: "deliveries to an endpoint", path: "/endpoints/crm", aim: listAim},
 		page{name: "endpoints", path: "/endpoints", aim: listAim}, page{name: "sources", path: "/sources", aim: listAim}, page{name: "replays", path: "/replays", aim: listAim},
 		page{name: "analytics of 24 h", path: "/analytics?since=24h", aim: analyticsAim}, page{name: "analytics of 30 days", path: "/analytics?since=30d", aim: analyticsAim})
 }

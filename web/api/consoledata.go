@@ -169,11 +169,6 @@ func (d *Direct) LastFailures(ctx context.Context, endpoint string, since time.T
 	return failures(d.store.LastFailures(ctx, endpoint, since, limit))
 }
 
-// ReplayFailures returns the last failed attempts of a replay, the newest first; at most limit.
-func (d *Direct) ReplayFailures(ctx context.Context, r event.Replay, limit int) ([]Failure, error) {
-	return failures(d.store.FailuresOf(ctx, r, limit))
-}
-
 func failures(attempts []event.Attempt, err error) (list []Failure, _ error) {
 	for _, a := range attempts {
 		list = append(list, Failure{attemptJSON(a), a.EventID})

@@ -34,7 +34,7 @@ func TestPauseAndResume(t *testing.T) {
 	b.Open(f.url + "/replays?since=2h&endpoint=crm&rate=200&concurrency=32&stop_after_failures=50")
 	b.AwaitText(".plan", "To be sent2\u202f000")
 	b.Click(".go button")
-	b.AwaitText("#confirm", "These are 2\u202f000 events.")
+	b.AwaitText("#confirm", "It sends 2000 events.")
 	b.Click("#confirm button")
 	b.Await("location.pathname.match(/replays.[0-9a-f-]{36}/)")
 	b.AwaitText("#progress", "per second")
@@ -63,7 +63,7 @@ func TestPauseAndResume(t *testing.T) {
 		return nil
 	})
 	b.AwaitText("#progress", "completed")
-	b.AwaitText("#progress", "100.0 %")
+	b.AwaitText("#progress", "2\u202f000 of 2\u202f000 delivered")
 	b.Await(`!document.querySelector('#steer form')`) // the form disappears at the end
 	if got, requests := f.receiver.count(); got != total || requests != total {
 		t.Errorf("the receiver got %d of %d events, in %d requests", got, total, requests)

@@ -64,6 +64,7 @@ func New(o Options) (http.Handler, error) {
 	c.savedViewsRoutes(mux)
 	c.eventRoutes(mux)
 	c.subscriberRoutes(mux)
+	c.deliveriesRoutes(mux)
 	c.replaysRoutes(mux)
 	c.endpointsRoutes(mux)
 	c.sourcesRoutes(mux)

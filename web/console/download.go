@@ -7,28 +7,27 @@ import (
 	"net/http"
 	"time"
 
-	"hooktape/internal/event"
 	"hooktape/web/api"
 )
 
 // maxDownload is the most events of a download. Tests lower it.
 var maxDownload uint64 = 1_000_000
 
-// eventWriter writes events in one format.
-type eventWriter interface {
-	Write(e *api.Event) error
+// rowWriter writes events or deliveries in one format.
+type rowWriter[T any] interface {
+	Write(row *T) error
 	Flush() error
 }
 
 func downloadCSV(v *visit) error {
-	return v.download("csv", "text/csv; charset=utf-8", func(w io.Writer) eventWriter {
+	return v.download("csv", "text/csv; charset=utf-8", func(w io.Writer) rowWriter[api.Event] {
 		_, _ = io.WriteString(w, api.ByteOrderMark) // Flush returns the error
 		return api.NewCSV(w, api.ListColumns())
 	})
 }
 
 func downloadNDJSON(v *visit) error {
-	return v.download("ndjson", "application/x-ndjson", func(w io.Writer) eventWriter { return ndjson{json.NewEncoder(w)} })
+	return v.download("ndjson", "application/x-ndjson", func(w io.Writer) rowWriter[api.Event] { return ndjson{json.NewEncoder(w)} })
 }
 
 type ndjson struct{ encoder *json.Encoder }
@@ -37,7 +36,7 @@ func (w ndjson) Write(e *api.Event) error { return w.encoder.Encode(e) }
 func (w ndjson) Flush() error             { return nil }
 
 // download sends all selected events without their requests, and records that.
-func (v *visit) download(extension, contentType string, open func(io.Writer) eventWriter) error {
+func (v *visit) download(extension, contentType string, open func(io.Writer) rowWriter[api.Event]) error {
 	f, err := v.filters("chosen")
 	if err != nil {
 		return err
@@ -59,39 +58,72 @@ func (v *visit) download(extension, contentType string, open func(io.Writer) eve
 	if err := v.direct.RecordDownload(v.Context(), f.Selection); err != nil {
 		return err
 	}
+	v.attach("events", extension, contentType)
+	sendPages(v, open(v.w), page.Events, page.Next, func(ctx context.Context, cursor string) ([]api.Event, string, error) {
+		page, err := v.direct.Events(ctx, f.Selection, 1000, cursor)
+		return page.Events, page.Next, err
+	})
+	return nil
+}
+
+// downloadDeliveries sends all selected deliveries without their attempts, and records that.
+func downloadDeliveries(v *visit) error {
+	f, err := v.deliveryFilters(nil)
+	if err != nil {
+		return err
+	}
+	page, err := v.direct.Deliveries(v.Context(), f.DeliverySelection, 1000, "")
+	if err != nil {
+		return err
+	}
+	if err := v.direct.RecordDeliveriesDownload(v.Context(), f.DeliverySelection); err != nil {
+		return err
+	}
+	v.attach("deliveries", "csv", "text/csv; charset=utf-8")
+	_, _ = io.WriteString(v.w, api.ByteOrderMark) // sendPages reports the error
+	sendPages(v, api.NewCSV(v.w, api.DeliveryColumns()), page.Deliveries, page.Next,
+		func(ctx context.Context, cursor string) ([]api.Delivery, string, error) {
+			page, err := v.direct.Deliveries(ctx, f.DeliverySelection, 1000, cursor)
+			return page.Deliveries, page.Next, err
+		})
+	return nil
+}
+
+// attach sets the headers of a file to download.
+func (v *visit) attach(name, extension, contentType string) {
 	h := v.w.Header()
 	h.Set("Content-Type", contentType)
-	h.Set("Content-Disposition", `attachment; filename="hooktape-events-`+v.now.UTC().Format("20060102-150405")+"."+extension+`"`)
-	if err := v.sendPages(open(v.w), f.Selection, page); err != nil {
-		v.Logger.Warn("a download of events broke off", "error", err)
-		panic(http.ErrAbortHandler) // otherwise the browser would take the part for the whole
-	}
-	return nil
+	h.Set("Content-Disposition", `attachment; filename="hooktape-`+name+`-`+v.now.UTC().Format("20060102-150405")+"."+extension+`"`)
 }
 
 // sendPages sends a page and all that follow. Each page extends the time limits: a download may take longer than a
 // page.
-func (v *visit) sendPages(w eventWriter, sel event.Selection, page api.EventPage) error {
-	control := http.NewResponseController(v.w)
-	for {
-		for i := range page.Events {
-			if err := w.Write(&page.Events[i]); err != nil {
+func sendPages[T any](v *visit, w rowWriter[T], rows []T, next string, page func(context.Context, string) ([]T, string, error)) {
+	err := func() error {
+		for {
+			for i := range rows {
+				if err := w.Write(&rows[i]); err != nil {
+					return err
+				}
+			}
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(requestTimeout))
+			if next == "" {
+				return nil
+			}
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(v.Context()), requestTimeout)
+			var err error
+			rows, next, err = page(ctx, next)
+			cancel()
+			if err != nil {
 				return err
 			}
 		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
-		_ = control.SetWriteDeadline(time.Now().Add(requestTimeout))
-		if page.Next == "" {
-			return nil
-		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(v.Context()), requestTimeout)
-		next, err := v.direct.Events(ctx, sel, 1000, page.Next)
-		cancel()
-		if err != nil {
-			return err
-		}
-		page = next
+	}()
+	if err != nil {
+		v.Logger.Warn("a download broke off", "error", err)
+		panic(http.ErrAbortHandler) // otherwise the browser would take the part for the whole
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 func (c *console) endpointsRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /endpoints", c.page(showEndpoints))
+	mux.Handle("GET /endpoints/{name}", c.page(showEndpoint))
 	steer := func(action event.Action) http.Handler {
 		return c.page(func(v *visit) error {
 			if err := v.direct.SteerEndpoint(v.Context(), v.PathValue("name"), action, v.PostFormValue("reason")); err != nil {
@@ -29,31 +30,31 @@ func (c *console) endpointsRoutes(mux *http.ServeMux) {
 
 type endpointsPage struct {
 	Endpoints []endpointCard
-	MaySteer  bool
 	Said      string // the last action of the user
 }
 
 type endpointCard struct {
 	api.Endpoint
-	Stats    api.EndpointStats
-	Rate     string // the share of successful attempts
-	RateTone string
-	Open     uint64 // live deliveries without a final state
-	Failed   uint64
-	Oldest   moment // the time of receipt of the oldest open event
-	Probe    moment // the next attempt at a failing endpoint
-	Failures []failure
-	Tested   *attempt
+	Stats       api.EndpointStats
+	Rate        string // the share of successful attempts
+	RateTone    string
+	Waits       *waiting
+	Open        uint64 // live deliveries without a final state
+	OpenReplays uint64 // deliveries of unfinished replays without a final state
+	Failed      uint64
+	Oldest      moment // the time of receipt of the oldest open event
+	Probe       moment // the next attempt at a failing endpoint
+	Error       *lastError
+	Tested      *attempt
+	MaySteer    bool
 }
 
-// failure is a failed attempt.
-type failure struct {
+// lastError is the last failed attempt at an endpoint.
+type lastError struct {
 	attempt
-	EventID uuid.UUID
+	EventID  uuid.UUID
+	Resolved moment // when its event was delivered; zero if it was not
 }
-
-// maxFailures limits the last failures of an endpoint.
-const maxFailures = 5
 
 func showEndpoints(v *visit) error {
 	p, err := v.endpointsPage()
@@ -70,6 +71,32 @@ func showEndpoints(v *visit) error {
 		}
 	}
 	return v.show("endpoints", "Endpoints", p)
+}
+
+// endpointPage is an endpoint with its deliveries.
+type endpointPage struct {
+	Card endpointCard
+	List deliveryList
+}
+
+func showEndpoint(v *visit) error {
+	if tidied := v.tidiedDeliveries(); tidied != nil {
+		return v.redirect(link(v.URL.EscapedPath(), tidied))
+	}
+	all, err := v.endpointsPage()
+	if err != nil {
+		return err
+	}
+	name := v.PathValue("name")
+	i := slices.IndexFunc(all.Endpoints, func(e endpointCard) bool { return e.Name == name })
+	if i < 0 {
+		return api.Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", name)
+	}
+	p := endpointPage{Card: all.Endpoints[i]}
+	if p.List, err = v.deliveryList(url.Values{"endpoint": {name}}); err != nil {
+		return err
+	}
+	return v.show("endpoint", name, p)
 }
 
 func testEndpoint(v *visit) error {
@@ -91,7 +118,7 @@ func testEndpoint(v *visit) error {
 }
 
 func (v *visit) endpointsPage() (endpointsPage, error) {
-	p := endpointsPage{MaySteer: v.user.Role.Covers(api.RoleReplay)}
+	var p endpointsPage
 	list, err := v.direct.Endpoints(v.Context())
 	if err != nil {
 		return p, err
@@ -111,7 +138,7 @@ func (v *visit) endpointsPage() (endpointsPage, error) {
 }
 
 func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpointCard, error) {
-	card := endpointCard{Endpoint: e, Rate: "–"}
+	card := endpointCard{Endpoint: e, Rate: "–", MaySteer: v.user.Role.Covers(api.RoleReplay)}
 	if i := slices.IndexFunc(stats, func(f api.EndpointStats) bool { return f.Endpoint == e.Name }); i >= 0 {
 		card.Stats = stats[i]
 		share := float64(card.Stats.Delivered) / float64(card.Stats.Attempts)
@@ -123,26 +150,41 @@ func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpoin
 			card.RateTone = "doubt"
 		}
 	}
-	for state, n := range e.Backlog {
-		if !state.Final() {
-			card.Open += n
-		}
-	}
+	card.Waits = v.waits(e.Waiting, e.Name, uuid.Nil, "")
+	card.Open, card.OpenReplays = open(e.Backlog), open(e.Replays)
 	card.Failed = e.Backlog[event.Failed]
 	card.Oldest = v.atOr(e.OldestOpen)
 	if e.State == "broken" {
 		card.Probe = v.atOr(e.NextProbe)
 	}
-	failed, err := v.direct.LastFailures(v.Context(), e.Name, v.now.Add(-statsSince), maxFailures)
-	card.Failures = v.failures(failed)
+	var err error
+	card.Error, err = v.lastError(e.Name)
 	return card, err
 }
 
-func (v *visit) failures(failed []api.Failure) (list []failure) {
-	for _, f := range failed {
-		list = append(list, failure{v.attempt(f.Attempt), f.EventID})
+// open returns the number of deliveries that are not final.
+func open(counts map[event.DeliveryState]uint64) (n uint64) {
+	for state, in := range counts {
+		if !state.Final() {
+			n += in
+		}
 	}
-	return list
+	return n
+}
+
+// lastError returns the last failed attempt at an endpoint; nil if there is none.
+func (v *visit) lastError(endpoint string) (*lastError, error) {
+	failed, err := v.direct.LastFailures(v.Context(), endpoint, v.now.Add(-groupsSince), 1)
+	if err != nil || len(failed) == 0 {
+		return nil, err
+	}
+	last := &lastError{attempt: v.attempt(failed[0].Attempt), EventID: failed[0].EventID}
+	since, err := v.direct.Deliveries(v.Context(), event.DeliverySelection{Endpoints: []string{endpoint}, Events: []uuid.UUID{last.EventID},
+		States: []event.DeliveryState{event.Delivered}}, 1, "")
+	if len(since.Deliveries) > 0 {
+		last.Resolved = v.at(since.Deliveries[0].UpdatedAt)
+	}
+	return last, err
 }
 
 // percent formats a share. It returns 100 % for 1 only.

@@ -46,14 +46,21 @@ type pair struct{ Name, Value string }
 // LongBody reports whether the curl command does not contain the body.
 func (p eventPage) LongBody() bool { return p.Body.Bytes > maxArgument }
 
-// delivery is a delivery with its attempts.
+// delivery is a delivery as a page shows it, with its attempts or in a list.
 type delivery struct {
 	api.Delivery
-	Live     bool
+	Event    row // in a list; zero if it is past its retention
+	Received moment
 	Updated  moment
+	Last     moment // the last attempt
 	Next     moment
+	Result   label // of the last attempt
+	Waits    *waiting
 	Attempts []attempt
 }
+
+// Tries returns the number of its attempts with their noun.
+func (d delivery) Tries() string { return count(uint64(d.AttemptCount), "attempt") }
 
 type attempt struct {
 	api.Attempt
@@ -72,9 +79,11 @@ func (a attempt) Why() string {
 func (a attempt) StatusText() string { return statusText(a.StatusCode) }
 
 // Result returns the status of the answer, or without one how the attempt ended.
-func (a attempt) Result() label {
-	result := labelOf("outcome", a.Outcome)
-	result.Text = cmp.Or(a.StatusText(), result.Text)
+func (a attempt) Result() label { return resultOf(a.Outcome, a.StatusCode) }
+
+func resultOf(outcome event.Outcome, code uint16) label {
+	result := labelOf("outcome", outcome)
+	result.Text = cmp.Or(statusText(code), result.Text)
 	return result
 }
 
@@ -169,7 +178,9 @@ func (v *visit) signature(e api.Event) string {
 }
 
 func (v *visit) delivery(d api.Delivery) delivery {
-	shown := delivery{Delivery: d, Live: d.ReplayID == uuid.Nil, Updated: v.at(d.UpdatedAt), Next: v.atOr(d.NextAt)}
+	shown := delivery{Delivery: d, Received: v.at(d.EventReceivedAt), Updated: v.at(d.UpdatedAt), Last: v.atOr(d.LastAttemptAt),
+		Next: v.atOr(d.NextAt), Result: resultOf(d.Outcome, d.StatusCode),
+		Waits: v.waits(d.Waiting, d.Endpoint, d.ReplayID, d.ID)}
 	for _, a := range d.Attempts {
 		shown.Attempts = append(shown.Attempts, v.attempt(a))
 	}

@@ -74,7 +74,10 @@ type chip struct{ Name, Label, Value, Without string }
 const maxChips = 5
 
 // chips returns the filters in use. With a page, each links to that page without the filter.
-func (v *visit) chips(f filters, page string) (list []chip) {
+func (v *visit) chips(f filters, page string) []chip { return v.chipsOf(event.Filters, f, page) }
+
+// chipsOf returns the chips of a table of filters.
+func (v *visit) chipsOf(table []event.Filter, f filters, page string) (list []chip) {
 	add := func(filter event.Filter, value string, rest url.Values) {
 		c := chip{filter.Name, filter.Label, value, ""}
 		if page != "" {
@@ -82,7 +85,7 @@ func (v *visit) chips(f filters, page string) (list []chip) {
 		}
 		list = append(list, c)
 	}
-	for _, filter := range event.Filters {
+	for _, filter := range table {
 		values := f.Values[filter.Name]
 		if len(values) > maxChips {
 			add(filter, number(len(values))+" values", f.without(filter.Name))

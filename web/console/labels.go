@@ -24,7 +24,7 @@ var tones = map[string]map[string]string{
 		"forbidden_addr": "bad", "impossible": "bad", "unknown": "doubt", "not_sent": "bad"},
 	"differs":  {"status": "doubt", "outcome": "doubt", "body": "doubt"},
 	"endpoint": {"active": "good", "broken": "bad", "paused": "doubt"},
-	"replay":   {"running": "neutral", "paused": "doubt", "completed": "good", "completed_with_failures": "bad"},
+	"replay":   {"running": "neutral", "paused": "doubt", "completed": "good"},
 }
 
 // texts has the values that a page does not show as they are.
@@ -54,6 +54,15 @@ func labelOf(list, value any) label {
 		tone = "quiet"
 	}
 	return label{text, tone}
+}
+
+// replayLabel returns the label of a replay's state: an end with failures says how many, and does not look like a
+// success.
+func replayLabel(r event.Replay) label {
+	if r.State == event.ReplayFailures {
+		return label{"completed with " + count(r.Counts[event.Failed], "failure"), "bad"}
+	}
+	return labelOf("replay", r.State)
 }
 
 // verdictHelp says why a request was rejected, and what to do.
@@ -89,12 +98,15 @@ func count(n uint64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		noun = stem + "ie"
+	}
 	return number(n) + " " + noun + "s"
 }
 
 // functions are the functions of the templates.
 var functions = template.FuncMap{
-	"visible": visible, "line": line, "cell": cell, "long": blockOf, "label": labelOf,
+	"visible": visible, "line": line, "cell": cell, "long": blockOf, "label": labelOf, "replay": replayLabel,
 	"number": number, "size": size, "count": count, "span": span, "when": when, "minute": minute, "exact": exact, "asset": assetPath,
 	"help":          func(verdict any) string { return verdictHelp[fmt.Sprint(verdict)] },
 	"subscriberURL": subscriberURL,

@@ -353,10 +353,17 @@ func (s *receiver) count() (events, requests int) {
 	return len(s.got), len(s.bodies)
 }
 
+// requests returns the number of requests with an event.
+func (s *receiver) requests(id uuid.UUID) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.got[id.String()]
+}
+
 // pages returns the address of each kind of page, about an event of a subscriber and a replay of it.
 func pages(e event.Event, replayID uuid.UUID) []string {
 	return []string{"/", "/?since=1h&verdict=accepted&chart=1", "/events/" + e.ID.String(), "/subscribers/" + url.PathEscape(e.BothelpUserID), "/replays?since=1h&endpoint=crm&mode=all",
-		"/replays", "/replays/" + replayID.String() + "?compare=1", "/endpoints", "/sources", "/?rejected=true", "/analytics", "/audit-log", "/retention", "/storage"}
+		"/replays", "/replays/" + replayID.String() + "?compare=1", "/deliveries", "/endpoints", "/endpoints/crm?state=failed", "/sources", "/?rejected=true", "/analytics", "/audit-log", "/retention", "/storage"}
 }
 
 // replayOf creates a replay of the selected events and waits for its end.

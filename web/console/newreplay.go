@@ -9,9 +9,8 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"hooktape/internal/event"
 	"hooktape/replay"
@@ -216,11 +215,7 @@ func frozen(f filters, query url.Values, now time.Time) url.Values {
 	return query
 }
 
-// manyEvents is the number of events from which on a replay must be confirmed.
-const manyEvents = 1000
-
-// createReplay creates the planned replay, which the address describes, after a confirmation if it sends many events,
-// some of them again, or the same ones as an earlier replay.
+// createReplay creates the planned replay, which the address describes, after a confirmation if the plan asks for one.
 func createReplay(v *visit) error {
 	if err := v.user.Require(api.RoleReplay); err != nil {
 		return err
@@ -229,25 +224,15 @@ func createReplay(v *visit) error {
 	if err != nil {
 		return err
 	}
-	events := "these events"
-	planned, _ := strconv.ParseUint(v.PostFormValue("count"), 10, 64) // as the plan said
-	if planned > 0 {
-		events = count(planned, "event")
-	}
-	var reasons []template.HTML
-	if planned > manyEvents {
-		reasons = append(reasons, template.HTML("These are "+events+"."))
-	}
-	if want.Mode == event.ModeAll {
-		reasons = append(reasons, "All are sent, also those that "+line(want.To)+" has already.")
-	}
-	earlier, err := v.repeated(want)
-	if err != nil {
-		return err
-	}
-	reasons = append(reasons, earlier...)
-	if ok, err := v.confirmed("Replay "+events+" to "+want.To+"?", "Replay "+events, reasons); !ok {
-		return err
+	if !v.PostForm.Has("confirmed") {
+		planned, err := v.direct.Plan(v.Context(), want)
+		if err != nil {
+			return err
+		}
+		events := count(planned.Count, "event")
+		if ok, err := v.confirmed("Replay "+events+" to "+planned.Endpoint+"?", "Replay "+events, reasonsOf(planned.Confirm)); !ok {
+			return err
+		}
 	}
 	created, err := v.direct.Create(v.Context(), v.PostFormValue("key"), want)
 	if errors.Is(err, replay.ErrNothing) {
@@ -259,18 +244,10 @@ func createReplay(v *visit) error {
 	return v.redirect("/replays/" + created.ID.String())
 }
 
-// repeated returns a reason to hesitate if one of the last replays had the same selection and the same target.
-func (v *visit) repeated(want replay.Request) ([]template.HTML, error) {
-	last, err := v.direct.Replays(v.Context(), uuid.Nil, maxReplays)
-	if err != nil {
-		return nil, err
+// reasonsOf returns reasons to ask as sentences.
+func reasonsOf(list []replay.Confirmation) (reasons []template.HTML) {
+	for _, c := range list {
+		reasons = append(reasons, visible(strings.ToUpper(c.Text[:1])+c.Text[1:]+"."))
 	}
-	selected := want.Selection.Values().Encode()
-	for _, r := range last {
-		if r.Endpoint == replay.TargetName(want.To) && r.Selection.Values().Encode() == selected {
-			return []template.HTML{template.HTML(fmt.Sprintf(`<a href="/replays/%s">A replay</a> with the same selection went to %s %s. State: %s.`,
-				r.ID, line(r.Endpoint), when(v.at(r.CreatedAt)), labelOf("replay", r.State).Text))}, nil
-		}
-	}
-	return nil, nil
+	return reasons
 }

@@ -4,19 +4,20 @@ import (
 	"time"
 
 	"hooktape/internal/event"
-	"hooktape/web/api"
 )
 
 // progress is the progress of a replay. The page asks for it every second.
 type progress struct {
 	event.Replay
-	Shares  []share
-	Done    string // in percent
-	Left    string // the remaining time; empty if unknown
-	Errors  []failure
-	Moving  bool // it may still change
-	Changed bool // the page shows an older state
-	Steers  bool // the user may control it
+	Shares []share
+	Left   string // the remaining time; empty if unknown
+	Moving bool   // it may still change
+	Waits  *waiting
+}
+
+// Done says how far it is.
+func (p progress) Done() string {
+	return number(p.Counts[event.Delivered]) + " of " + number(p.Total) + " delivered"
 }
 
 // share is the part of a replay's deliveries in one state. X and Width are its bar, of 100.
@@ -42,25 +43,17 @@ func sharesOf(r event.Replay) (list []share) {
 	return list
 }
 
-// maxErrors limits the last errors on the page of a replay.
-const maxErrors = 5
-
-func (v *visit) progress(r event.Replay) (p progress, err error) {
-	p = progress{Replay: r, Shares: sharesOf(r)}
+func (v *visit) progress(r event.Replay) progress {
+	p := progress{Replay: r, Shares: sharesOf(r), Waits: v.waits(r.Waiting, r.Endpoint, r.ID, "")}
 	p.Moving = !r.State.Final() || r.Open() > 0 && v.now.Sub(r.UpdatedAt) < time.Minute
-	if r.Total > 0 {
-		p.Done = percent(float64(r.Total-r.Open()) / float64(r.Total))
-	}
 	if r.PerSecond > 0 && r.State == event.ReplayRunning {
 		p.Left = span(milliseconds(float64(r.Open()) / r.PerSecond * 1000))
 	}
-	failed, err := v.direct.ReplayFailures(v.Context(), r, maxErrors)
-	p.Errors = v.failures(failed)
-	return p, err
+	return p
 }
 
-// showProgress answers with the part of the page that changes. It contains the buttons only if they change, because a
-// button that is replaced every second cannot be pressed.
+// showProgress answers with the part of the page that changes. When the replay's state has changed, htmx loads the whole
+// page, whose buttons and list depend on it.
 func showProgress(v *visit) error {
 	id, err := replayID(v.PathValue("id"))
 	if err != nil {
@@ -70,14 +63,12 @@ func showProgress(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p, err := v.progress(r)
-	if err != nil {
-		return err
-	}
 	if !v.partial() {
 		return v.redirect("/replays/" + id.String())
 	}
-	p.Changed = v.URL.Query().Get("state") != string(r.State)
-	p.Steers = v.user.Role.Covers(api.RoleReplay)
+	p := v.progress(r)
+	if !p.Moving || v.URL.Query().Get("state") != string(r.State) {
+		v.w.Header().Set("HX-Refresh", "true")
+	}
 	return v.part("replay", "progress", p)
 }

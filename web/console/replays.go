@@ -71,16 +71,15 @@ type replayPage struct {
 	Progress progress
 	Created  moment
 	Chips    []chip
-	Selected string // the address of the selected events
 	Again    string // the address of the same replay as a plan
-	Failed   string // the address of the failed events
 	Against  string // the endpoint to compare with
 	Diff     *diff
+	List     deliveryList
 	MaySteer bool
 }
 
-// HasFailed reports whether deliveries have failed.
-func (p replayPage) HasFailed() bool { return p.Counts[event.Failed] > 0 }
+// HasParent reports whether it sends the failures of another replay.
+func (p replayPage) HasParent() bool { return p.Parent != uuid.Nil }
 
 type diff struct {
 	api.Diff
@@ -103,6 +102,9 @@ func replayID(text string) (uuid.UUID, error) {
 }
 
 func showReplay(v *visit) error {
+	if tidied := v.tidiedDeliveries(); tidied != nil {
+		return v.redirect(link(v.URL.Path, tidied))
+	}
 	id, err := replayID(v.PathValue("id"))
 	if err != nil {
 		return err
@@ -113,29 +115,21 @@ func showReplay(v *visit) error {
 	}
 	p := replayPage{Replay: r, Created: v.at(r.CreatedAt), MaySteer: v.user.Role.Covers(api.RoleReplay),
 		Against: v.URL.Query().Get("against")}
-	if p.Progress, err = v.progress(r); err != nil {
-		return err
-	}
-	values := r.Selection.Values()
-	p.Chips = v.chips(filters{Values: values, Selection: r.Selection}, "")
-	p.Selected = link("/", values)
+	p.Progress = v.progress(r)
+	p.Chips = v.chips(filters{Values: r.Selection.Values(), Selection: r.Selection}, "")
 	again := r.Selection.Values()
 	maps.Copy(again, optionValues(r.ReplayOptions))
 	again.Set("endpoint", r.Endpoint)
 	p.Again = link("/replays", again)
-	p.Failed = link("/", withFailed(values, r.Endpoint))
+	if p.List, err = v.deliveryList(url.Values{"replay": {id.String()}}, "compare", "against"); err != nil {
+		return err
+	}
 	if v.URL.Query().Has("compare") {
 		if p.Diff, err = v.diff(id, p.Against); err != nil {
 			return err
 		}
 	}
 	return v.show("replay", "Replay to "+r.Endpoint, p)
-}
-
-func withFailed(values url.Values, endpoint string) url.Values {
-	failed := filters{Values: values}.without()
-	failed.Set("failed_at", endpoint)
-	return failed
 }
 
 // maxDiffs limits the different answers on a page.

@@ -94,8 +94,8 @@ func (v *visit) frame(title string, content any) frame {
 }
 
 // sections maps pages to the entries of the navigation.
-var sections = map[string]string{"events": "events", "event": "events", "subscriber": "events", "replays": "replays", "replay": "replays", "confirm": "replays",
-	"endpoints": "endpoints", "sources": "sources", "accept": "events", "analytics": "analytics",
+var sections = map[string]string{"events": "events", "event": "events", "subscriber": "events", "deliveries": "deliveries", "delivery": "deliveries", "replays": "replays", "replay": "replays", "confirm": "replays",
+	"endpoints": "endpoints", "endpoint": "endpoints", "sources": "sources", "accept": "events", "analytics": "analytics",
 	"auditlog": "admin", "retention": "admin", "storage": "admin"}
 
 // show answers with a page.

@@ -128,7 +128,7 @@ document.addEventListener('reset', () => setTimeout(() => { if ($('#all')) $('#a
 countSelected()
 
 // Keyboard shortcuts, outside of fields.
-const places = { e: '/', r: '/replays', d: '/endpoints', s: '/sources', a: '/analytics' }
+const places = { e: '/', v: '/deliveries', r: '/replays', d: '/endpoints', s: '/sources', a: '/analytics' }
 let going = false
 document.addEventListener('keydown', e => {
   if (e.ctrlKey || e.metaKey || e.altKey) return
@@ -136,7 +136,7 @@ document.addEventListener('keydown', e => {
   if (e.key === 'Escape') { $$('details.menu[open]').forEach(m => { m.open = false; $('summary', m).focus() }); if (field) e.target.blur(); return }
   if (field || $('dialog[open]')) return
   if (going) { going = false; if (places[e.key]) location.href = places[e.key]; return }
-  const rows = $$('#rows tr, .events tr[data-key]'), at = rows.findIndex(r => r.contains(document.activeElement))
+  const rows = $$('#rows tr:not(.under), .events tr[data-key]'), at = rows.findIndex(r => r.contains(document.activeElement))
   const go = i => { const row = rows[Math.min(rows.length - 1, Math.max(0, i))]; row && $('a', row).focus() }
   const act = {
     j: () => go(at + 1), k: () => go(at - 1), x: () => at >= 0 && $('input', rows[at])?.click(), p: toggle, g: () => { going = true },

@@ -1,0 +1,313 @@
+package console_test
+
+import (
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
+	"hooktape/internal/testutil"
+	"hooktape/internal/testutil/browsertest"
+	"hooktape/replay"
+	"hooktape/web/api"
+)
+
+// deliveriesFixture has two endpoints, and a replay of four events to crm: two were delivered, one was refused for its
+// phone number, and for one the database was locked.
+func deliveriesFixture(t *testing.T) (f *fixture, events []event.Event, replayed uuid.UUID) {
+	billing := replay.DefaultEndpoint("billing", newReceiver(t).URL)
+	billing.AllowPrivate = true
+	f = newFixture(t, billing)
+	for i, name := range []string{"Анна Петрова", "Иван", "Мария", "Олег"} {
+		events = append(events, newLead(fmt.Sprint(i), name, time.Duration(i+1)*time.Minute))
+	}
+	f.insert(events...)
+	f.receiver.answers(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Header.Get("X-Hooktape-Event-Id") {
+		case events[0].ID.String():
+			http.Error(w, "phone 79001234567 is wrong", http.StatusUnprocessableEntity)
+		case events[1].ID.String():
+			http.Error(w, "the database is locked", http.StatusServiceUnavailable)
+		}
+	})
+	return f, events, f.replayOf(f.login(replaySecret), "since=1h&endpoint=crm")
+}
+
+var deliveryRow = regexp.MustCompile(`hx-get="/deliveries/([0-9a-f-]{36})-[0-9a-f]{8}"`)
+
+// delivered returns the ids of the events in a list of deliveries.
+func deliveredIn(page string) (ids []string) {
+	for _, match := range deliveryRow.FindAllStringSubmatch(page, -1) {
+		ids = append(ids, match[1])
+	}
+	return ids
+}
+
+// TestDeliveries checks the list of deliveries on its page, on that of a replay and on that of an endpoint.
+func TestDeliveries(t *testing.T) {
+	t.Parallel()
+	f, events, replayed := deliveriesFixture(t)
+	p := f.login(replaySecret)
+	ofReplay, ofCRM := "/replays/"+replayed.String(), "/endpoints/crm"
+	other := f.replayOf(p, "id="+events[2].ID.String()+"&endpoint=billing")
+	for path, want := range map[string][]int{
+		"/deliveries":                     {0, 1, 2, 2, 3},
+		"/deliveries?endpoint=billing":    {2},
+		"/deliveries?state=failed":        {0, 1},
+		"/deliveries?status_code=5xx":     {1},
+		"/deliveries?replay=live":         nil,
+		ofReplay:                          {0, 1, 2, 3},
+		ofReplay + "?state=delivered":     {2, 3},
+		"/replays/" + other.String():      {2},
+		ofCRM:                             {0, 1, 2, 3},
+		ofCRM + "?state=failed&since=1h":  {0, 1},
+		"/endpoints/billing?state=failed": nil,
+		ofCRM + "?from=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00Z": nil,
+	} {
+		var ids []string
+		for _, i := range want {
+			ids = append(ids, events[i].ID.String())
+		}
+		page := p.page(path)
+		if got := deliveredIn(page); strings.Join(got, " ") != strings.Join(ids, " ") {
+			t.Errorf("%s lists %v, want %v", path, got, ids)
+		}
+		if strings.Contains(page, "No delivery matches") != (want == nil) {
+			t.Errorf("%s: the list is empty: %t", path, want != nil)
+		}
+	}
+	page := p.page(ofReplay)
+	for _, want := range []string{"completed with 2 failures", "2 of 4 delivered", "phone # is wrong", "the database is locked", "Анна Петрова"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page of the replay has no %q", want)
+		}
+	}
+	if strings.Contains(page, "No event matches") || strings.Contains(page, "100.0 %") || strings.Contains(page, `label good">completed`) {
+		t.Error("the page of a replay with failures looks like a success")
+	}
+	if page = p.page("/replays"); !strings.Contains(page, `label bad">completed with 2 failures`) || !strings.Contains(page, `label good">completed<`) {
+		t.Error("the list of replays does not tell a success from failures")
+	}
+	group := linkIn(p.page("/deliveries"), `data-label="Deliveries"><a href="`)
+	if got := deliveredIn(p.page(group)); len(got) != 1 {
+		t.Errorf("the first group %s has %v", group, got)
+	}
+	attempts := p.get("/deliveries/"+deliveryIDs(p.page("/deliveries?status_code=503"))[0], "HX-Request", "true")
+	if n := strings.Count(attempts.body, `<details class="attempt"`); n != 2 || !strings.Contains(attempts.body, "the database is locked") {
+		t.Errorf("a row opens %d attempts: %s", n, attempts.body)
+	}
+	for path, status := range map[string]int{"/deliveries?stat=failed": 422, "/deliveries?state=done": 422, ofReplay + "?replay=live": 422, ofCRM + "?endpoint=billing": 422,
+		"/deliveries/x": 404, "/deliveries/" + uuid.NewString() + "-00000000": 404, "/endpoints/nowhere": 404, "/deliveries?cursor=x": 422} {
+		if a := p.get(path); a.status != status {
+			t.Errorf("%s: %d, want %d", path, a.status, status)
+		}
+	}
+	form := "/deliveries?endpoint=&from=2026-01-31T13:00&until=2026-01-31T13:00&status_code=&state=failed"
+	if got := p.get(form).header.Get("Location"); got != "/deliveries?from=2026-01-31T13%3A00%3A00Z&state=failed&until=2026-01-31T13%3A00%3A00Z" {
+		t.Errorf("the form leads to %s", got)
+	}
+	text := strings.TrimPrefix(p.get("/deliveries.csv?state=failed").body, api.ByteOrderMark)
+	if records, err := csv.NewReader(strings.NewReader(text)).ReadAll(); err != nil || len(records) != 3 {
+		t.Errorf("the CSV has %d records, %v", len(records), err)
+	}
+}
+
+// deliveryIDs returns the ids of the deliveries in a list.
+func deliveryIDs(page string) (ids []string) {
+	for _, match := range regexp.MustCompile(`hx-get="/deliveries/([0-9a-f-]{45})"`).FindAllStringSubmatch(page, -1) {
+		ids = append(ids, match[1])
+	}
+	return ids
+}
+
+// TestLastError: an endpoint's last error is unresolved until its event was delivered.
+func TestLastError(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := newLead("7", "Анна", time.Minute)
+	f.insert(e)
+	f.receiver.answers(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "closed", http.StatusBadRequest) })
+	p := f.login(replaySecret)
+	f.replayOf(p, "id="+e.ID.String()+"&endpoint=crm")
+	if page := p.page("/endpoints"); !strings.Contains(page, "not delivered since") || !strings.Contains(page, "400 Bad Request") || !strings.Contains(page, "Latency p50") {
+		t.Errorf("the page of endpoints is %s", page)
+	}
+	f.receiver.answers(nil)
+	f.replayOf(p, "id="+e.ID.String()+"&endpoint=crm&rate=9")
+	if page := p.page("/endpoints"); !strings.Contains(page, "resolved: delivered <time") {
+		t.Errorf("after the delivery the page of endpoints is %s", page)
+	}
+}
+
+// clicks counts the clicks of a task in a browser.
+type clicks struct {
+	*browsertest.Browser
+	n int
+}
+
+func (c *clicks) Click(selector string) {
+	c.n++
+	c.Browser.Click(selector)
+}
+
+// TestDidTheLeadArrive: from the start page it takes a search to see that a lead reached us and, in a second attempt,
+// the CRM.
+func TestDidTheLeadArrive(t *testing.T) {
+	t.Parallel()
+	f, events, _ := deliveriesFixture(t)
+	f.receiver.answers(nil)
+	f.replayOf(f.login(replaySecret), "id="+events[0].ID.String()+"&endpoint=crm")
+	b := &clicks{Browser: f.browser(readSecret)}
+	b.AwaitText("#rows", "Анна Петрова")
+	b.Click("#q")
+	b.Run(chromedp.KeyEvent("Анна Петрова\r"))
+	b.Await(`document.querySelectorAll('#rows tr').length === 1`)
+	b.AwaitText("#rows tr .c-verdict", "accepted")
+	b.AwaitText("#rows tr .c-deliveries", "crm delivered")
+	if b.n > 3 {
+		t.Errorf("it took %d clicks", b.n)
+	}
+	f.assertClean(b.Browser)
+}
+
+// TestResendAnOutage: everything that failed at the CRM between 1 and 3 is sent again in three clicks from the start
+// page, and nothing else.
+func TestResendAnOutage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	yesterday := time.Now().UTC().AddDate(0, 0, -1)
+	at := func(hour, minute int) time.Time {
+		return time.Date(yesterday.Year(), yesterday.Month(), yesterday.Day(), hour, minute, 0, 0, time.UTC)
+	}
+	missed, before := map[string]bool{}, newLead("before", "Иван", time.Since(at(0, 30)))
+	events := []event.Event{before}
+	for i := range 12 {
+		e := newLead(fmt.Sprint(i), "Анна", time.Since(at(1, 5+9*i)))
+		missed[e.ID.String()] = true
+		events = append(events, e)
+	}
+	f.insert(events...)
+	f.receiver.answers(func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusServiceUnavailable
+		if r.Header.Get("X-Hooktape-Event-Id")[35] < '8' {
+			status = http.StatusBadRequest // another group
+		}
+		http.Error(w, "down", status)
+	})
+	f.replayOf(f.login(replaySecret), "source=demo&endpoint=crm")
+	var sent sync.Map
+	f.receiver.answers(func(_ http.ResponseWriter, r *http.Request) { sent.Store(r.Header.Get("X-Hooktape-Event-Id"), true) })
+
+	b := &clicks{Browser: f.browser(replaySecret)}
+	b.Run(emulation.SetTimezoneOverride("UTC"))
+	b.Open(f.url + "/")
+	b.AwaitText(".zone", "UTC")
+	b.Click(`nav a[href="/deliveries"]`)
+	b.AwaitText("#groups", "Retry all 13")
+	b.Click(`[name=from]`)
+	b.Run(chromedp.SetValue("[name=from]", at(1, 0).Format("2006-01-02T15:04"), chromedp.ByQuery),
+		chromedp.SetValue("[name=until]", at(3, 0).Format("2006-01-02T15:04"), chromedp.ByQuery), chromedp.Submit(".fields", chromedp.ByQuery))
+	b.AwaitText("#groups", "Retry all 12")
+	b.Click("#groups .primary")
+	b.AwaitText("#progress", "completed")
+	b.AwaitText("#progress", "12 of 12 delivered")
+	if b.n > 3 {
+		t.Errorf("it took %d clicks", b.n)
+	}
+	for id := range missed {
+		if _, ok := sent.Load(id); !ok {
+			t.Errorf("event %s was not sent again", id)
+		}
+	}
+	if _, ok := sent.Load(before.ID.String()); ok {
+		t.Error("an event of another time was sent again")
+	}
+	b.AwaitText(".facts", "failures of another replay")
+	f.assertClean(b.Browser)
+}
+
+// TestRetryDeliveries retries a failure group, selected rows, and nothing that is delivered.
+func TestRetryDeliveries(t *testing.T) {
+	t.Parallel()
+	f, events, _ := deliveriesFixture(t)
+	f.receiver.answers(nil)
+	p := f.login(replaySecret)
+	page := p.page("/deliveries")
+	_, group, _ := strings.Cut(page, `<table class="list failures">`)
+	field := func(text, name string) string { return linkIn(text, `name="`+name+`" value="`) }
+	form := url.Values{"key": {field(group, "key")}, "query": {field(group, "query")}, "group": {field(group, "group")}}
+	first := p.post("/deliveries/retry", form)
+	f.awaitEnd(first.header.Get("Location"))
+	if again := p.post("/deliveries/retry", form); again.status == http.StatusSeeOther && again.header.Get("Location") != first.header.Get("Location") {
+		t.Errorf("the form, sent twice, makes another replay: %s", again.header.Get("Location"))
+	}
+	if got := deliveredIn(p.page(first.header.Get("Location"))); len(got) != 1 {
+		t.Errorf("the group's replay has %v", got)
+	}
+	for i, e := range events {
+		want := 1
+		if i == 1 {
+			want = 2 // its status is tried twice
+		}
+		if n := f.receiver.requests(e.ID); n != want && n != want+1 || i > 1 && n != 1 {
+			t.Errorf("event %d was sent %d times", i, n)
+		}
+	}
+	delivered := deliveryIDs(p.page("/deliveries?state=delivered"))
+	if a := p.post("/deliveries/retry", url.Values{"key": {"delivered"}, "id": delivered}); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("delivered ones: %d %s", a.status, a.body)
+	}
+	for _, form := range []url.Values{{"key": {"none"}}, {"key": {"bad"}, "id": {"x"}}, {"key": {"all"}, "matching": {"1"}, "query": {""}}, {"key": {"misspelt"}, "matching": {"1"}, "query": {"state=done"}}} {
+		if a := p.post("/deliveries/retry", form); a.status != http.StatusUnprocessableEntity {
+			t.Errorf("%v: %d", form, a.status)
+		}
+	}
+	if a := f.login(readSecret).post("/deliveries/retry", url.Values{"id": delivered}); a.status != http.StatusForbidden {
+		t.Errorf("a reader: %d", a.status)
+	}
+	if page := f.login(readSecret).page("/deliveries"); strings.Contains(page, "/deliveries/retry") {
+		t.Error("a reader is offered a retry")
+	}
+}
+
+// TestWaiting: a paused endpoint says who paused it and why, wherever its deliveries wait, and the button resumes it.
+func TestWaiting(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e := newLead("7", "Анна", time.Minute)
+	f.insert(e)
+	p := f.login(replaySecret)
+	if a := p.post("/endpoints/crm/pause", url.Values{"reason": {"release <b>of the CRM"}}); a.status != http.StatusSeeOther {
+		t.Fatalf("pause: %d", a.status)
+	}
+	created := p.post("/replays?since=1h&endpoint=crm", url.Values{"key": {"waiting"}}).header.Get("Location")
+	for _, path := range []string{created, "/deliveries", "/events/" + e.ID.String(), "/endpoints"} {
+		testutil.Eventually(t, 20*time.Second, func() error {
+			page := p.page(path)
+			_, note, _ := strings.Cut(page, `class="note doubt waiting"`)
+			note, _, _ = strings.Cut(note, "</div>")
+			if !strings.Contains(note, "release &lt;b&gt;of the CRM") || !strings.Contains(note, "replayer") || !strings.Contains(note, `action="/endpoints/crm/resume"`) {
+				return fmt.Errorf("%s says %s", path, note)
+			}
+			return nil
+		})
+	}
+	b := f.browser(replaySecret)
+	b.Open(f.url + created)
+	b.Click(".waiting button")
+	b.AwaitText("h1", "Endpoints")
+	f.awaitEnd(created)
+	b.Open(f.url + created)
+	b.AwaitText("#progress", "1 of 1 delivered")
+	f.assertClean(b)
+}
