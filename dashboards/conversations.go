@@ -11,7 +11,7 @@ func conversations() *dashboard.DashboardBuilder {
 	return board("hooktape-conversations", "Conversations", "Who is active, who is new, and how long they stay.").
 		WithVariable(several("sources", "Sources", "source")).
 		WithVariable(several("channel", "Messenger", "channels")).
-		WithPanel(number(about{sql: "conversations/summary", title: "Subscribers", width: 24, height: 4,
+		WithPanel(figures(about{sql: "conversations/summary", title: "Subscribers", width: 24, height: 4,
 			text:  "Subscribers with at least one accepted request in this time. New: the subscriber's first request ever (to these sources, by these messengers) is in this time. Conversations closed and profiles viewed count what operators did, without BotHelp's retries.",
 			empty: "No subscribers in this time"}).
 			OverrideByName("Active subscribers", colored(neutral)).
@@ -36,7 +36,7 @@ func conversations() *dashboard.DashboardBuilder {
 			text:  "Subscribers by the highest number of conversations (field conversations_count) in their requests in this time.",
 			empty: "No request has a number of conversations"}, neutral)).
 		WithPanel(groups(about{sql: "conversations/contact_time", title: "Time from first to last contact", width: 8, height: 8,
-			text:  "Subscribers by the time between their first and their last contact, as reported by their requests in this time: within an hour, within a day, and so on.",
+			text:  "Subscribers by the time between their first and their last contact, as reported by their requests in this time.",
 			empty: "No request has a first and a last contact"}, second)).
 		WithPanel(hours(about{sql: "conversations/hours", title: "Activity by hour of the week", width: 24, height: 10,
 			text:  "Accepted requests of subscribers by weekday and hour in your time zone (UTC in Grafana before version 10).",

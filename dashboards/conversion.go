@@ -22,7 +22,7 @@ func conversion() *dashboard.DashboardBuilder {
 		WithVariable(several("utm_campaign", "campaign", "utm_campaign")).
 		WithVariable(several("utm_content", "content", "utm_content")).
 		WithVariable(several("utm_term", "term", "utm_term")).
-		WithPanel(number(about{sql: "conversion/summary", title: "Leads and conversions", width: 24, height: 4,
+		WithPanel(figures(about{sql: "conversion/summary", title: "Leads and conversions", width: 24, height: 4,
 			text:  whatIsALead + " Converted: leads who reached all goals in order, from the first to the last within the selected time. The percentages compare with the preceding period of the same length, if hooktape has data for all of it.",
 			empty: "No leads in this time"}).
 			// Not lastNotNull: without leads that would be the rate of the preceding period.
@@ -82,7 +82,7 @@ func conversion() *dashboard.DashboardBuilder {
 			OverrideByName("Leads", barCell(neutral)).
 			OverrideByName("With a contact", barCell(second)).
 			OverrideByName("Converted", barCell(good)).
-			OverrideByName("Conversion rate", percent).
+			OverrideByName("Conversion rate", append(width(125), percent...)).
 			OverrideByName("Median time", append(duration, absent))).
 		WithPanel(number(about{sql: "conversion/untagged", title: "Without UTM tags", width: 4, height: 9,
 			text:  "Leads without any of the five UTM tags in their requests in this time: nobody can tell what brought them.",

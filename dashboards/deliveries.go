@@ -117,6 +117,7 @@ func failedDeliveries() *table.PanelBuilder {
 		empty: "No failed deliveries"}).
 		OverrideByName("Failed", width(moment)).
 		OverrideByName("Endpoint", width(120)).
+		OverrideByName("Error", whole).
 		OverrideByName("Attempts", width(85)).
 		OverrideByName("Source", width(100)).
 		OverrideByName("Step", width(110)).
@@ -140,7 +141,7 @@ func replays() *table.PanelBuilder {
 		OverrideByName("Failed", append(limits("text", from(1, bad)), property("custom.cellOptions", map[string]any{"type": "color-text"}),
 			property("color", map[string]any{"mode": "thresholds"}), property("custom.width", 90))).
 		OverrideByName("Open", width(90)).
-		OverrideByName("Per second", append(width(85), property("decimals", 1))).
+		OverrideByName("Per second", append(width(100), property("decimals", 1))).
 		OverrideByName("Time left", span("s", 95)).
 		OverrideByName("Replay", door("open", "Open the replay", toReplay, 75))
 }

@@ -24,17 +24,17 @@ func pipeline() *dashboard.DashboardBuilder {
 			empty: "No traces in this time"}).
 			Unit("ms").Decimals(1).
 			Thresholds(steps("text", from(0, good), from(250, doubt), from(1_000, bad))).ColorScheme(byThresholds())).
-		WithPanel(figures(about{sql: "pipeline/storage_lag", title: "Storage lag", width: 5, height: 4,
+		WithPanel(figures(about{sql: "pipeline/storage_lag", title: "Storage lag", width: 4, height: 4,
 			text:  "The time from receiving a request to having it in ClickHouse, where the dashboards see it. p95: 95 % of the requests took no longer. Less than 5 seconds is good, a minute or more is bad.",
 			empty: "No requests in this time"}).
 			Unit("ms").
 			Thresholds(steps("text", from(0, good), from(5_000, doubt), from(60_000, bad))).ColorScheme(byThresholds())).
 		WithPanel(figures(about{sql: "pipeline/insert", title: "Inserts", width: 4, height: 4,
-			text:  "The average number of requests that hooktape inserts at once, and the duration that 95 % of the inserts in this time did not exceed.",
+			text:  "Batch size: the average number of requests that hooktape inserts at once. p95: the duration that 95 % of the inserts in this time did not exceed.",
 			empty: "No inserts in this time"}).
 			Decimals(0).
 			OverrideByName("p95", append(limits(good, from(1_000, doubt), from(10_000, bad)), property("unit", "ms"), property("color", map[string]any{"mode": "thresholds"})))).
-		WithPanel(figures(about{sql: "pipeline/errors", title: "Errors", width: 5, height: 4,
+		WithPanel(figures(about{sql: "pipeline/errors", title: "Errors", width: 6, height: 4,
 			text:  "hooktape: responses to BotHelp with status 5xx, and inserts that failed and were retried. Endpoints: failed delivery attempts and external requests. Quarantined: rows that ClickHouse rejected, now in the table quarantine, of all time.",
 			empty: "No errors"}).
 			ColorScheme(byThresholds()).
@@ -52,7 +52,7 @@ func pipeline() *dashboard.DashboardBuilder {
 		WithPanel(quantiles(about{sql: "pipeline/insert_duration_over_time", title: "Insert duration over time", width: 12, height: 8,
 			text:  "The duration of an insert into ClickHouse, decoding included: the median, and the times that 95 % and 99 % of the inserts did not exceed.",
 			empty: "No inserts in this time"})).
-		WithPanel(lines(about{sql: "pipeline/batches_over_time", title: "Requests per insert over time", width: 8, height: 8,
+		WithPanel(lines(about{sql: "pipeline/batches_over_time", title: "Batch size over time", width: 8, height: 8,
 			text:  "The number of requests that hooktape inserts at once: the average and the maximum. hooktape waits half a second for more requests, and longer if ClickHouse is slow.",
 			empty: "No inserts in this time"}).
 			Decimals(0).

@@ -27,13 +27,13 @@ func subscriber() *dashboard.DashboardBuilder {
 			empty: "No request had UTM tags"}).
 			OverrideByName("UTM", width(85)).
 			OverrideByRegexp(".*touch", whole)).
-		WithPanel(rows(about{sql: "subscriber/fields", title: "Custom fields", width: 7, height: 9,
+		WithPanel(rows(about{sql: "subscriber/fields", title: "Custom fields", width: 8, height: 9,
 			text:  "The custom fields in the subscriber's flow requests, of all time: the last value, since when, and how often it changed.",
 			empty: "No custom fields"}).
-			OverrideByRegexp("Field|Value", append([]dashboard.DynamicConfigValue{property("custom.minWidth", 90)}, whole...)).
+			OverrideByRegexp("Field|Last value", append([]dashboard.DynamicConfigValue{property("custom.minWidth", 90)}, whole...)).
 			OverrideByName("Since", width(moment)).
-			OverrideByName("Changes", width(80))).
-		WithPanel(rows(about{sql: "subscriber/changes", title: "Changes", width: 11, height: 9,
+			OverrideByName("Changes", width(90))).
+		WithPanel(rows(about{sql: "subscriber/changes", title: "Changes", width: 10, height: 9,
 			text:  "Differences between a flow request of the subscriber and the one before: custom fields, name, e-mail and phone. Of all time, the newest first. The first request is no change.",
 			empty: "Nothing changed"}).
 			OverrideByName("When", width(moment)).

@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"github.com/grafana/grafana-foundation-sdk/go/common"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/table"
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
@@ -22,7 +23,8 @@ func webhooks() *dashboard.DashboardBuilder {
 		WithPanel(figures(about{sql: "webhooks/last_request", title: "Last request", width: 4, height: 4,
 			text:  "When the last accepted request of the selected sources was received, whatever time range is selected.",
 			empty: "No accepted request yet"}).
-			Unit("dateTimeFromNow")).
+			Unit("dateTimeFromNow").
+			Text(common.NewVizTextDisplayOptionsBuilder().ValueSize(20))).
 		WithPanel(figures(about{sql: "webhooks/storage_lag", title: "Storage lag", width: 8, height: 4,
 			text:  "The time from receiving a request to having it in ClickHouse, where the dashboards see it. p95: 95 % of the requests took no longer. A request is safe on disk long before. Less than 5 seconds is good, a minute or more is bad.",
 			empty: "No requests in this time"}).
@@ -78,10 +80,10 @@ func requestErrors() *table.PanelBuilder {
 	return rows(about{sql: "webhooks/errors", title: "Errors", width: 10, height: 7,
 		text:  "Rejected requests in this time, and accepted requests that could not be decoded completely, by reason and source.",
 		empty: "No errors"}).
-		OverrideByName("Result", inWords(errorWords, 140)).
+		OverrideByName("Result", inWords(errorWords, 155)).
 		OverrideByName("Source", width(80)).
 		OverrideByName("Unreadable", whole).
-		OverrideByName("Requests", append(barCell(doubt), width(110)...)).
+		OverrideByName("Requests", width(85)).
 		OverrideByName("Last", width(moment))
 }
 

@@ -242,7 +242,7 @@ func (x *exchange) send(ctx context.Context, c *gin.Context, admitted outbound.A
 		x.answer(c.Writer, response)
 		_ = response.Body.Close() // cancels what is unread
 	}
-	x.attempt.Duration = time.Since(x.attempt.StartedAt)
+	x.attempt.Duration = x.waited // with Overhead it is the whole time that the bot waited
 	x.setSpanStatus(span)
 }
 

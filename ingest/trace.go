@@ -51,7 +51,7 @@ func (s *Server) traced(c *gin.Context) {
 // attributes returns all attributes of the request's span: the SDK copies the list whenever some are added.
 func (h *judged) attributes(r *http.Request, method, scheme string, status int) []attribute.KeyValue {
 	client := h.client.String()
-	list := append(make([]attribute.KeyValue, 0, 14),
+	list := append(make([]attribute.KeyValue, 0, 15),
 		semconv.HTTPRequestMethodKey.String(method), semconv.HTTPRoute(hookRoute), semconv.URLScheme(scheme),
 		semconv.URLPath(valid(h.path)), semconv.ClientAddress(client), semconv.UserAgentOriginal(valid(r.UserAgent())),
 		semconv.NetworkProtocolVersion(protocolVersion(r)), semconv.HTTPResponseStatusCode(status))
@@ -61,6 +61,9 @@ func (h *judged) attributes(r *http.Request, method, scheme string, status int) 
 	if h.captured != nil {
 		list = append(list, attrEventID.String(h.id), attrSource.String(valid(h.captured.Source)), attrStep.String(valid(h.captured.Step)),
 			attrVerdict.String(string(h.captured.Verdict)))
+	}
+	if h.source != nil && h.source.forwarder != nil {
+		list = append(list, attrEndpoint.String(h.source.forwarder.To)) // the span is as long as the bot waits
 	}
 	if h.appended > 0 {
 		list = append(list, attrAppended.Int64(h.appended.Microseconds()))

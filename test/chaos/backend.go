@@ -111,12 +111,11 @@ func hangs(_ http.ResponseWriter, r *http.Request, _ string, over <-chan struct{
 	panic(http.ErrAbortHandler)
 }
 
-// slow answers after a time.
+// slow answers after a time, or when the behaviour changes.
 func slow(after time.Duration) conduct {
 	return func(w http.ResponseWriter, r *http.Request, n string, over <-chan struct{}) {
-		if waitFor(r.Context(), after, over) {
-			answers(w, r, n, over)
-		}
+		waitFor(r.Context(), after, over)
+		answers(w, r, n, over)
 	}
 }
 

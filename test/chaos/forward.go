@@ -266,6 +266,7 @@ func (t *trial) judgeForwarded(ctx context.Context, r *forwardRow) error {
 		}
 		if ok && !is.agrees(got.result, f.killed) || got.result == gotNothing && !f.killed {
 			r.wrong++
+			t.say(t.name, "request %s: the bot got %s, ClickHouse says %+v", n, got.result, is)
 		}
 		if got.result != gotNothing {
 			r.latest = max(r.latest, int((got.took - deadline).Milliseconds()))

@@ -128,10 +128,10 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 	c.compareSeries("Disk write time over time", appends)
 	c.compareSeries("Insert duration over time", inserts)
 	got := c.see(pipeline, "Inserts")[0]
-	if s, want := fmt.Sprintf("%.3f %.3f", got.f("Requests per insert"), got.f("p95")), fmt.Sprintf("%.3f %.3f", average(batches.all()), quantile(inserts.all(), 0.95)); s != want {
+	if s, want := fmt.Sprintf("%.3f %.3f", got.f("Batch size"), got.f("p95")), fmt.Sprintf("%.3f %.3f", average(batches.all()), quantile(inserts.all(), 0.95)); s != want {
 		c.t.Errorf("inserts: %s, want %s", s, want)
 	}
-	c.equal("batches", lines(c.see(pipeline, "Requests per insert over time"), func(r row) string {
+	c.equal("batches", lines(c.see(pipeline, "Batch size over time"), func(r row) string {
 		return fmt.Sprintf("%d %.3f %d", c.unix(r), r.f("Average"), r.n("Maximum"))
 	}), byKey(batches, func(at int64, rows []float64) string {
 		return fmt.Sprintf("%d %.3f %.0f", at, average(rows), quantile(rows, 1))

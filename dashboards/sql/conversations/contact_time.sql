@@ -2,7 +2,7 @@
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
-    multiIf(span < 3600, 'an hour', span < 86400, 'a day', span < 7 * 86400, 'a week', span < 30 * 86400, '30 days', span < 90 * 86400, '90 days', 'more') AS "Within",
+    multiIf(span < 3600, '< 1 hour', span < 86400, '< 1 day', span < 7 * 86400, '< 7 days', span < 30 * 86400, '< 30 days', span < 90 * 86400, '< 90 days', '≥ 90 days') AS "Time",
     count() AS "Subscribers"
 FROM
 (
@@ -15,5 +15,5 @@ FROM
     GROUP BY subscriber_key
 )
 WHERE span >= 0
-GROUP BY "Within"
+GROUP BY "Time"
 ORDER BY min(span)

@@ -10,7 +10,7 @@ SELECT
     total AS "Requests",
     counts['failed'] AS "Failed",
     total - counts['delivered'] - counts['failed'] - counts['cancelled'] AS "Open",
-    per_second AS "Per second",
+    nullIf(per_second, 0) AS "Per second",
     if("Open" = 0 OR per_second = 0 OR state != 'running', NULL, "Open" / per_second) AS "Time left",
     reason AS "Error",
     toString(id) AS "Replay"

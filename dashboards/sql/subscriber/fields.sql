@@ -4,7 +4,7 @@ WITH
     decodeURLComponent(decodeURLComponent('${subscriber:percentencode}')) AS person
 SELECT
     field AS "Field",
-    argMax(value, at) AS "Value",
+    argMax(value, at) AS "Last value",
     maxIf(at, changed) AS "Since",
     countIf(changed) - 1 AS "Changes"
 FROM
