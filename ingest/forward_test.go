@@ -363,10 +363,12 @@ func TestForwardBreaker(t *testing.T) {
 	s := newServer(t, nil)
 	s.forwards(forwarding(b.url, nil))
 	for range 5 {
+		s.post(priceHook+"/..", "{}")
+	}
+	for range 5 {
 		if got := s.post(priceHook, "{}"); got.StatusCode != 500 {
 			t.Fatalf("%d %s", got.StatusCode, got.body)
 		}
-		s.post(priceHook+"/..", "{}")
 	}
 	s.records(20)
 	dead.Store(true)
