@@ -20,6 +20,7 @@ type simulateCmd struct {
 	For         string  `placeholder:"SPAN" help:"Stop posting after this time: 90s, 10m, 2h (default: at Ctrl-C)."`
 	Speed       int64   `default:"60" placeholder:"N" help:"While posting: people take an N-th of the time that they would, so that funnels fill while you watch."`
 	URL         string  `name:"url" placeholder:"URL" help:"Post to this hook URL, without a step (default: to the sources of the configuration)."`
+	Backend     string  `placeholder:"HOST:PORT" help:"While posting: listen here as the backend that answers External Requests, at times late, wrong or not at all."`
 	Seed        uint64  `default:"1" help:"Another seed is another account."`
 	Truth       string  `type:"path" placeholder:"FILE" help:"Write the right answers about the account to FILE, as JSON."`
 	JSON        bool    `name:"json" help:"Print the right answers about the account, as JSON."`
@@ -36,10 +37,13 @@ User-Agent ` + simulate.UserAgent + `. The same flags generate the same events.
   hooktape simulate --days 30                          a month of history, at once
   hooktape simulate --days 90 --subscribers 1000000    as much as a large account has
   hooktape simulate --rate 20 --for 10m                live, through the ingest; Ctrl-C stops it
+  hooktape simulate --rate 20 --backend 127.0.0.1:9090 the same, with a backend for a source that forwards
   hooktape simulate --days 30 --dry-run --json         the right answers: leads, funnels, conversions by UTM …
 
 Live requests go to the sources called course, webinar and chat, or to the first source where
-the configuration has no such source. Simulated events are events like others: endpoints that follow live deliveries get them, so
+the configuration has no such source. If a source has forward, External Requests go to the first such source, and
+hooktape forwards them to its endpoint; --backend answers there. docs/EXTERNAL-REQUEST.md has a configuration to try it. The
+right answers do not count External Requests. Simulated events are events like others: endpoints that follow live deliveries get them, so
 use a database of its own (--clickhouse-dsn, --data). A history is stored now, days after the times of its requests; dashboards of
 the storage lag show that.`
 }
@@ -60,8 +64,10 @@ func (c simulateCmd) Run(e *env) error {
 		return errors.New("--speed must be between 1 and 100000")
 	case c.Days < 0 || c.Days > 3650:
 		return errors.New("--days must be between 1 and 3650")
-	case back && (c.For != "" || c.URL != ""):
-		return errors.New("--for and --url go with --rate, not with --days")
+	case back && (c.For != "" || c.URL != "" || c.Backend != ""):
+		return errors.New("--for, --url and --backend go with --rate, not with --days")
+	case c.URL != "" && c.Backend != "":
+		return errors.New("--backend goes with the sources of the configuration, not with --url")
 	case live && (c.Until != "" || c.DryRun):
 		return errors.New("--until and --dry-run go with --days, not with --rate")
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -34,6 +35,13 @@ func (c simulateCmd) post(e *env, within time.Duration) error {
 	if err != nil {
 		return err
 	}
+	if c.Backend != "" {
+		backend, err := startBackend(c.Backend, to)
+		if err != nil {
+			return err
+		}
+		defer backend.Close()
+	}
 	o := simulate.Options{Seed: c.Seed, Speed: c.Speed, Sources: to.sources, ChatSigningToken: to.signingToken}
 	now := time.Now().Truncate(time.Millisecond)
 	account, err := simulate.New(simulate.LiveOptions(o, now, c.Rate, lasts))
@@ -52,10 +60,25 @@ func (c simulateCmd) post(e *env, within time.Duration) error {
 	return nil
 }
 
+// startBackend starts the simulated backend.
+func startBackend(address string, to targets) (*http.Server, error) {
+	if to.external == "" {
+		return nil, errors.New("--backend: no source forwards to it; docs/EXTERNAL-REQUEST.md has a configuration with such a source")
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("--backend: %w", err)
+	}
+	server := &http.Server{Handler: &simulate.Backend{}, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(listener) }() // until Close
+	return server, nil
+}
+
 // targets are the hooks that the account posts to.
 type targets struct {
 	sources      simulate.Sources
 	urls         map[string]string // by source
+	external     string            // hook URL for External Requests, without a step; empty if no source forwards
 	signingToken string
 	own          bool // hooktape on this machine
 }
@@ -81,15 +104,19 @@ func (c simulateCmd) targets(e *env) (to targets, err error) {
 	}
 	first := slices.IndexFunc(cfg.Sources, func(s config.Source) bool { return s.SigningToken == "" && s.Forward == nil })
 	if first < 0 {
-		return to, errors.New("there is no source to post to; `hooktape sources add NAME` makes one")
+		return to, errors.New("there is no source without signing_token and forward to post to; `hooktape sources add NAME` makes one")
 	}
 	to.urls, to.own = map[string]string{}, true
+	hook := func(s config.Source) string { return cfg.IngestURL() + "/hooks/" + s.Name + "/" + s.Token }
+	if i := slices.IndexFunc(cfg.Sources, func(s config.Source) bool { return s.SigningToken == "" && s.Forward != nil }); i >= 0 {
+		to.external = hook(cfg.Sources[i])
+	}
 	find := func(name string) config.Source {
 		source := cfg.Sources[first]
-		if i := slices.IndexFunc(cfg.Sources, func(s config.Source) bool { return s.Name == name }); i >= 0 {
+		if i := slices.IndexFunc(cfg.Sources, func(s config.Source) bool { return s.Name == name && s.Forward == nil }); i >= 0 {
 			source = cfg.Sources[i]
 		}
-		to.urls[source.Name] = cfg.IngestURL() + "/hooks/" + source.Name + "/" + source.Token
+		to.urls[source.Name] = hook(source)
 		return source
 	}
 	chat := find(simulate.DefaultSources.Chat)
@@ -105,13 +132,18 @@ type poster struct {
 	to                      targets
 	client                  http.Client
 	posted, refused, failed atomic.Uint64
+	external, unanswered    atomic.Uint64 // External Requests; those without a whole answer of status 200
 	begun                   time.Time
 	mu                      sync.Mutex
 	lastFailure             string
 }
 
-// posters is the largest number of concurrent requests.
-const posters = 16
+const (
+	// posters is the largest number of concurrent webhooks, and of concurrent External Requests.
+	posters = 16
+	// webhooksPerExternal is how many webhooks come with each External Request.
+	webhooksPerExternal = 4
+)
 
 func newPoster(account *simulate.Account, to targets) *poster {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -126,7 +158,7 @@ func newPoster(account *simulate.Account, to targets) *poster {
 // flight.
 func (p *poster) run(e *env, from time.Time) (last time.Time) {
 	defer p.client.CloseIdleConnections()
-	visits := make(chan simulate.Visit)
+	visits, asking := make(chan simulate.Visit), make(chan simulate.Visit)
 	var workers sync.WaitGroup
 	for range posters {
 		workers.Go(func() {
@@ -134,15 +166,28 @@ func (p *poster) run(e *env, from time.Time) (last time.Time) {
 				p.post(context.WithoutCancel(e.ctx), p.account.Request(v))
 			}
 		})
+		workers.Go(func() {
+			for v := range asking {
+				p.ask(context.WithoutCancel(e.ctx), v)
+			}
+		})
 	}
 	line := newStatus(e)
 	p.begun, last = time.Now(), from
+	count := 0
 	for v := range p.account.Live(e.ctx, from) {
 		visits <- v
+		if count++; p.to.external != "" && count%webhooksPerExternal == 0 {
+			select {
+			case asking <- v:
+			default: // enough bots wait; a slow backend does not hold up webhooks
+			}
+		}
 		last = v.At()
 		line.show(p.tally)
 	}
 	close(visits)
+	close(asking)
 	workers.Wait()
 	line.clear()
 	return last
@@ -153,6 +198,9 @@ func (p *poster) tally() string {
 	n := p.posted.Load()
 	line := fmt.Sprintf("%d posted, %.1f/s, %d refused as meant", n, float64(n)/time.Since(p.begun).Seconds(),
 		p.refused.Load())
+	if n := p.external.Load(); n > 0 {
+		line += fmt.Sprintf(", %s (%d without a whole answer of status 200)", plural(n, "external request"), p.unanswered.Load())
+	}
 	if failed := p.failed.Load(); failed > 0 {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -180,6 +228,26 @@ func (p *poster) post(ctx context.Context, e event.Event) {
 		p.fail(fmt.Sprintf("answered %d to a request that is %s", status, e.Verdict))
 	case e.Verdict != event.Accepted:
 		p.refused.Add(1)
+	}
+}
+
+// ask sends an External Request, as the bot of the visit's subscriber.
+func (p *poster) ask(ctx context.Context, v simulate.Visit) {
+	request, err := p.account.ExternalRequest(ctx, p.to.external, v)
+	if err != nil {
+		p.fail("the URL of the source that forwards cannot be used") // its text has the token
+		return
+	}
+	p.external.Add(1)
+	client := http.Client{Transport: p.client.Transport} // the deadline of the source is its timeout
+	response, err := client.Do(request)
+	if err != nil {
+		p.fail(redact.WithoutURL(err).Error())
+		return
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK {
+		p.unanswered.Add(1)
 	}
 }
 

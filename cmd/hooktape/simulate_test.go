@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -59,6 +60,54 @@ func TestSimulateLive(t *testing.T) {
 	if r.Sources["demo"] == nil || len(r.Sources["demo"].Steps) < 4 || r.Sources["webinar"] == nil || r.Sources["chat"] == nil {
 		t.Errorf("sources and steps: %s", text)
 	}
+}
+
+// TestSimulateExternalRequests posts External Requests through the real ingest to the simulated backend, and compares
+// what the bots got with the stored attempts. Ordinary webhooks avoid the source that forwards, although it has the name
+// of a simulated flow.
+func TestSimulateExternalRequests(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, storetest.DSN(t))
+	i.configure("")
+	if r := i.try("simulate", "--rate", "60", "--for", "6s", "--backend", freeAddr(t)); r.code == 0 || !strings.Contains(r.err, "no source forwards") {
+		t.Errorf("without a source that forwards: exit code %d, %s", r.code, r.err)
+	}
+	backend := freeAddr(t)
+	i.configure("  - {name: webinar, token: " + someToken + `, forward: {to: backend, deadline: 2s, append: [path, query], expect: [price, paid]}}
+endpoints:
+  - {name: backend, url: 'http://` + backend + `/bot', allow_private: true, breaker: {failures: 1000}}
+`)
+	i.start("serve")
+	r := i.try("simulate", "--rate", "60", "--for", "6s", "--backend", backend)
+	counts := regexp.MustCompile(`(\d+) external requests \((\d+) without`).FindStringSubmatch(r.err)
+	if r.code != 0 || counts == nil {
+		t.Fatalf("exit code %d, %s", r.code, r.err)
+	}
+	i.eventually("all attempts are stored", func() error {
+		got, err := i.ask("SELECT uniqExact(id) FROM attempts WHERE kind = 'forward'")
+		if err == nil && strings.TrimSpace(got) != counts[1] {
+			err = fmt.Errorf("%s attempts stored, %s requests posted", got, counts[1])
+		}
+		return err
+	})
+	forwarded := func(what string) string {
+		return strings.TrimSpace(i.query("SELECT uniqExact(id) FROM attempts WHERE kind = 'forward' AND " + what))
+	}
+	if got := forwarded("fallback = '' AND outcome != 'delivered'"); got != counts[2] {
+		t.Errorf("%s bots without a whole answer of status 200, %s such attempts", counts[2], got)
+	}
+	for _, some := range []string{`startsWith(response_body, '{"price":"') AND status_code = 200 AND missing_keys = []`, "missing_keys = ['paid']",
+		"status_code = 500", "outcome = 'broken_answer'", "fallback = 'deadline'"} {
+		if forwarded(some) == "0" {
+			t.Errorf("no attempt with %s", some)
+		}
+	}
+	for _, method := range []string{"method = 'GET' AND query LIKE '%bothelp_user_id=%'", "method = 'POST' AND bothelp_user_id != ''"} {
+		if n := strings.TrimSpace(i.query("SELECT count() FROM events WHERE source = 'webinar' AND step = 'quote' AND " + method)); n == "0" {
+			t.Errorf("no event with %s", method)
+		}
+	}
+	assertNumber(i, "webhooks to the source that forwards", "SELECT count() FROM events WHERE source = 'webinar' AND step != 'quote'", 0)
 }
 
 func assertNumber(i *instance, what, query string, want uint64) {
