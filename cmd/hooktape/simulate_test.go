@@ -79,7 +79,7 @@ endpoints:
 `)
 	i.start("serve")
 	r := i.try("simulate", "--rate", "60", "--for", "6s", "--backend", backend)
-	counts := regexp.MustCompile(`(\d+) external requests \((\d+) without`).FindStringSubmatch(r.err)
+	counts := regexp.MustCompile(`(\d+) external requests \((\d+) without.*\n$`).FindStringSubmatch(r.err) // the last line
 	if r.code != 0 || counts == nil {
 		t.Fatalf("exit code %d, %s", r.code, r.err)
 	}
