@@ -31,7 +31,7 @@ func external() *dashboard.DashboardBuilder {
 			text:  "How long bots waited for the answer: the median, and the times that 95 % and 99 % of the requests did not exceed.",
 			empty: "No external requests in this time"})).
 		WithPanel(externalSteps()).
-		WithPanel(rows(about{sql: "external/fallbacks", title: "Fallbacks by reason", width: 12, height: 8,
+		WithPanel(rows(about{sql: "external/fallbacks", title: "Fallbacks by reason", width: 14, height: 8,
 			text:  "Requests in this time to which hooktape answered with the fallback, by source and reason. Deadline: the backend did not answer in time. Endpoint failing: too many requests in a row had failed, so nothing was sent. Too many at once: more requests than max_in_flight were waiting. Request opens the last one in the console.",
 			empty: "No fallbacks"}).
 			OverrideByName("Source", width(100)).
@@ -41,12 +41,12 @@ func external() *dashboard.DashboardBuilder {
 			OverrideByName("Last", width(moment)).
 			OverrideByName("Last error", whole).
 			OverrideByName("Request", door("open", "Open the request", toRequest, 85))).
-		WithPanel(rows(about{sql: "external/missing", title: "Missing keys", width: 12, height: 8,
+		WithPanel(rows(about{sql: "external/missing", title: "Missing keys", width: 10, height: 8,
 			text:  "Keys that the source expects (expect) and the answer lacked, by source and step. BotHelp leaves the subscriber's old value for such a key. Request opens the last one in the console.",
 			empty: "No keys are missing"}).
-			OverrideByName("Source", width(100)).
-			OverrideByName("Step", width(110)).
-			OverrideByName("Answers", append(barCell(doubt), width(110)...)).
+			OverrideByName("Source", width(90)).
+			OverrideByName("Step", width(90)).
+			OverrideByName("Answers", append(barCell(doubt), width(90)...)).
 			OverrideByName("Last", width(moment)).
 			OverrideByName("Request", door("open", "Open the request", toRequest, 85))).
 		WithPanel(rows(about{sql: "external/responses", title: "Responses by status", width: 12, height: 8,
