@@ -78,9 +78,9 @@ func conversion() *dashboard.DashboardBuilder {
 		WithPanel(rows(about{sql: "conversion/cohorts", title: "Weekly cohorts", width: 12, height: 9,
 			text:  "Leads by the week (from Monday) of their first visit to the first goal, how many have converted since, and the median time to conversion. The time range may cut the first and the last week.",
 			empty: "No leads in this time"}).
-			OverrideByName("Week from", []dashboard.DynamicConfigValue{property("unit", "time:YYYY-MM-DD")}).
+			OverrideByName("Week from", []dashboard.DynamicConfigValue{property("unit", "time:YYYY-MM-DD"), property("custom.width", 100)}).
 			OverrideByName("Leads", barCell(neutral)).
-			OverrideByName("With a contact", barCell(second)).
+			OverrideByName("With a contact", append(barCell(second), width(115)...)).
 			OverrideByName("Converted", barCell(good)).
 			OverrideByName("Conversion rate", append(width(125), percent...)).
 			OverrideByName("Median time", append(duration, absent))).

@@ -133,14 +133,14 @@ func replays() *table.PanelBuilder {
 		text:  "Replays that were created in this time or are still open. Delivered is the share of the replay's requests that the endpoint accepted. Open: neither delivered nor failed. Time left: at the current rate.",
 		empty: "No replays in this time"}).
 		OverrideByName("Created", width(moment)).
-		OverrideByName("By", width(110)).
-		OverrideByName("Endpoint", width(moment)).
-		OverrideByName("State", lamp(replayWords, 130)).
-		OverrideByName("Delivered", append(barCell(good), property("unit", "percentunit"), property("decimals", 1), property("max", 1), property("custom.width", 260))).
-		OverrideByName("Requests", width(90)).
+		OverrideByName("By", width(100)).
+		OverrideByName("Endpoint", width(120)).
+		OverrideByName("State", lamp(replayWords, 190)).
+		OverrideByName("Delivered", append(barCell(good), property("unit", "percentunit"), property("decimals", 1), property("max", 1), property("custom.width", 150))).
+		OverrideByName("Requests", width(85)).
 		OverrideByName("Failed", append(limits("text", from(1, bad)), property("custom.cellOptions", map[string]any{"type": "color-text"}),
 			property("color", map[string]any{"mode": "thresholds"}), property("custom.width", 90))).
-		OverrideByName("Open", width(90)).
+		OverrideByName("Open", width(75)).
 		OverrideByName("Per second", append(width(100), property("decimals", 1))).
 		OverrideByName("Time left", span("s", 95)).
 		OverrideByName("Replay", door("open", "Open the replay", toReplay, 75))

@@ -68,10 +68,10 @@ func sourceActivity() *table.PanelBuilder {
 	return rows(about{sql: "webhooks/activity", title: "Source activity", width: 14, height: 7,
 		text:  "How long each source has been silent, compared with the pauses between its accepted requests in the last 14 days, whatever time range is selected. The usual pause is the 99th percentile of the pauses. Quieter than usual: silent for longer than that. Silent: for longer than any pause in 14 days. Not enough data: fewer than 50 requests. The table lists sources with a request in the last 90 days.",
 		empty: "No accepted request in the last 90 days"}).
-		OverrideByName("State", lamp(activityWords, 150)).
-		OverrideByName("Silent for", span("s", 95)).
-		OverrideByName("Usual pause", span("s", 105)).
-		OverrideByName("Longest pause", span("s", 120)).
+		OverrideByName("State", lamp(activityWords, 135)).
+		OverrideByName("Silent for", span("s", 90)).
+		OverrideByName("Usual pause", span("s", 100)).
+		OverrideByName("Longest pause", span("s", 115)).
 		OverrideByName("Last request", width(moment)).
 		OverrideByName("Last 14 days", width(95))
 }
@@ -80,10 +80,10 @@ func requestErrors() *table.PanelBuilder {
 	return rows(about{sql: "webhooks/errors", title: "Errors", width: 10, height: 7,
 		text:  "Rejected requests in this time, and accepted requests that could not be decoded completely, by reason and source.",
 		empty: "No errors"}).
-		OverrideByName("Result", inWords(errorWords, 155)).
-		OverrideByName("Source", width(80)).
+		OverrideByName("Result", inWords(errorWords, 150)).
+		OverrideByName("Source", width(75)).
 		OverrideByName("Unreadable", whole).
-		OverrideByName("Requests", width(85)).
+		OverrideByName("Requests", width(80)).
 		OverrideByName("Last", width(moment))
 }
 
