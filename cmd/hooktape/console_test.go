@@ -73,7 +73,7 @@ func TestConsole(t *testing.T) {
 
 	b.Run(chromedp.SetValue("#deliveries input[name=url]", target.URL+"/crm", chromedp.ByQuery), chromedp.Submit("#deliveries form", chromedp.ByQuery))
 	b.AwaitText("#progress", "completed")
-	b.AwaitText("#progress", "100.0 %")
+	b.AwaitText("#progress", "1 of 1 delivered")
 	if target.count() != 1 || target.body[id] != string(body) {
 		t.Errorf("the receiver got %d requests: %q", target.count(), target.body)
 	}

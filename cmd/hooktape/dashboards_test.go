@@ -52,6 +52,7 @@ created  dashboard    Webhooks                hooktape-webhooks       -
 created  dashboard    Conversion and UTM      hooktape-conversion     -
 created  dashboard    Conversations           hooktape-conversations  -
 created  dashboard    Deliveries and replays  hooktape-deliveries     -
+created  dashboard    External requests       hooktape-external       -
 created  dashboard    Subscriber              hooktape-subscriber     -
 created  dashboard    Pipeline                hooktape-pipeline       -
 `
@@ -61,13 +62,13 @@ created  dashboard    Pipeline                hooktape-pipeline       -
 	if password := grafana.Password("hooktape-clickhouse"); password != "s3cret" {
 		t.Errorf("Grafana has the password %q, want the DSN's", password)
 	}
-	if r := push1(); r.code != 0 || strings.Count(r.out, "unchanged  ") != 8 || !strings.Contains(r.out, "the password is written again") {
+	if r := push1(); r.code != 0 || strings.Count(r.out, "unchanged  ") != 9 || !strings.Contains(r.out, "the password is written again") {
 		t.Errorf("second push: %+v", r)
 	}
 	t.Setenv("HOOKTAPE_GRAFANA_PASSWORD", "an0ther")
 	r := push1("--datasource-dsn", "http://grafana@clickhouse/hooktape", "--json")
 	var changes []push.Change
-	if err := json.Unmarshal([]byte(r.out), &changes); err != nil || r.code != 0 || changes[0].Result != push.Updated || len(changes) != 8 {
+	if err := json.Unmarshal([]byte(r.out), &changes); err != nil || r.code != 0 || changes[0].Result != push.Updated || len(changes) != 9 {
 		t.Errorf("push --json: %v %+v", err, r)
 	}
 	if password := grafana.Password("hooktape-clickhouse"); password != "an0ther" {
@@ -84,7 +85,7 @@ func TestDashboardsPushRefused(t *testing.T) {
 	}
 	grafana.Foreign("hooktape-pipeline")
 	r := runInProcess(t, t.TempDir(), "dashboards", "push", "--no-datasource")
-	if r.code != 1 || r.err != "hooktape: 1 of 7 were left as they are; the notes say why\n" ||
+	if r.code != 1 || r.err != "hooktape: 1 of 8 were left as they are; the notes say why\n" ||
 		!strings.Contains(r.out, `refused    dashboard  Pipeline                hooktape-pipeline       the dashboard with this uid lacks the tag "hooktape"`) {
 		t.Errorf("second push: %+v", r)
 	}

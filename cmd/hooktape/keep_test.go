@@ -328,14 +328,14 @@ func TestBackupCommands(t *testing.T) {
 	i := newStoreInstance(t, "")
 	events := i.storeEvents(3, 2, 1)
 	dir := filepath.Join(i.dir, "backup")
-	assertContains(t, i.cli("backup", dir), "3 rows of 12 tables are in")
+	assertContains(t, i.cli("backup", dir), "3 rows of 13 tables are in")
 	other := newInstance(t, enginetest.DSN(t)) // empty
 	to := []string{"--clickhouse-dsn", other.dsn, "restore", dir}
-	assertContains(t, i.cli(append(to, "--dry-run")...), "3 rows of 12 tables", "are whole and would be restored")
+	assertContains(t, i.cli(append(to, "--dry-run")...), "3 rows of 13 tables", "are whole and would be restored")
 	if n, err := other.db.FilledTable(context.Background()); n != "" || err != nil {
 		t.Errorf("events after a dry run: %q, %v", n, err)
 	}
-	assertContains(t, i.cli(to...), "3 rows of 12 tables", "are restored into the database test_")
+	assertContains(t, i.cli(to...), "3 rows of 13 tables", "are restored into the database test_")
 	for _, want := range events {
 		if got, err := other.db.Event(context.Background(), want.ID); err != nil || !bytes.Equal(got.Body, want.Body) {
 			t.Errorf("%s: %v", want.ID, err)

@@ -139,6 +139,7 @@ func filled(t *testing.T) db {
 	must(d.SaveEndpointState(background, event.EndpointState{Endpoint: "crm", UpdatedAt: at,
 		Subscription: "{}", StartedAfter: map[string]uint64{"spool": 1}, Positions: map[string]uint64{"spool": 4}}))
 	must(d.ReleaseLease(background, store.DeliveryLease, store.LeaseClaim{ID: "a", Host: "b"}))
+	must(d.SaveView(background, store.SavedView{Name: "Unpaid", Query: "step=cart", By: "ich"}))
 	must(d.Audit(background, store.AuditEntry{At: at, Who: "ich", Detail: "{}"}))
 	must(d.conn.Exec(background, "INSERT INTO stored_ranges (spool, bucket, last, received_from, received_until) VALUES ('a', 1, 65537, '2026-01-01 00:00:00.000001', '2026-01-01 00:00:00.000002')"))
 	must(d.conn.Exec(background, "INSERT INTO swept (endpoint, event_received_at) VALUES ('crm', '2026-01-01 00:00:00.000001')"))

@@ -314,7 +314,7 @@ func TestGrafana(t *testing.T) {
 	o.GrafanaURL = grafana.URL
 	t.Setenv("GRAFANA_TOKEN", grafanatest.AdminToken)
 	const noDatabase = "clickhouse: {dsn: 'http://127.0.0.1:1/'}\n"
-	diagnose(t, o, noDatabase).finds(Warning, "Grafana", "6 dashboards not there")
+	diagnose(t, o, noDatabase).finds(Warning, "Grafana", "7 dashboards not there")
 	if n := grafana.Writes(); n != 0 {
 		t.Errorf("doctor sent %d writes to Grafana", n)
 	}
