@@ -236,7 +236,8 @@ func (g guardFS) insist(open func() (vfs.File, error)) (vfs.File, error) {
 		}
 		g.s.disk.refused(g.s.now(), err)
 		g.s.starved.Do(func() {
-			g.s.log.Error("spool: no file can be opened; nothing is accepted until one can", "path", g.s.dir, "error", err)
+			g.s.log.Error("spool: no file can be opened; nothing is accepted until one can", "path", g.s.dir, "error",
+				err)
 		})
 		select {
 		case <-time.After(openPause):
