@@ -36,7 +36,8 @@ func TestDocuments(t *testing.T) {
 			}
 		}
 		for _, code := range inCode.FindAllStringSubmatch(text, -1) {
-			if match := target.FindStringSubmatch(code[1]); match != nil && !strings.Contains(makefile, "\n"+match[1]+":") {
+			if match := target.FindStringSubmatch(code[1]); match != nil &&
+				!strings.Contains(makefile, "\n"+match[1]+":") {
 				t.Errorf("%s: no make target %q", page, match[0])
 			}
 			if ourPath.MatchString(code[1]) && code[1] == strings.ToLower(code[1]) {

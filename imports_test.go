@@ -33,18 +33,20 @@ var layers = map[string][]string{
 	"internal/simulate":    {"internal/event", "internal/bothelp", "internal/store"},
 	"otel":                 {},
 	"dashboards":           {},
-	"ingest": {"internal/event", "internal/bothelp", "internal/outbound", "internal/spool", "internal/store", "internal/chars", "internal/httpserver",
+	"ingest": {"internal/event", "internal/bothelp", "internal/outbound", "internal/spool", "internal/store",
+		"internal/chars", "internal/httpserver", "internal/redact", "internal/setting"},
+	"replay": {"internal/event", "internal/outbound", "internal/spool", "internal/store",
 		"internal/redact", "internal/setting"},
-	"replay":                           {"internal/event", "internal/outbound", "internal/spool", "internal/store", "internal/redact", "internal/setting"},
 	"cmd/embedded-clickhouse/embedded": {},
-	"internal/config": {"ingest", "replay", "web", "internal/event", "internal/outbound", "internal/spool", "internal/store", "internal/redact", "internal/setting",
+	"internal/config": {"ingest", "replay", "web", "internal/event", "internal/outbound", "internal/spool",
+		"internal/store", "internal/redact", "internal/setting", "cmd/embedded-clickhouse/embedded"},
+	"internal/server": {"internal/config", "ingest", "replay", "web", "otel", "internal/certificate", "internal/event",
+		"internal/outbound", "internal/httpserver", "internal/setting", "internal/spool", "internal/store",
 		"cmd/embedded-clickhouse/embedded"},
-	"internal/server": {"internal/config", "ingest", "replay", "web", "otel", "internal/certificate", "internal/event", "internal/outbound", "internal/httpserver",
-		"internal/setting", "internal/spool", "internal/store", "cmd/embedded-clickhouse/embedded"},
-	"internal/doctor": {"ingest", "internal/config", "internal/server", "dashboards", "replay", "internal/certificate", "internal/event", "internal/outbound", "internal/redact", "internal/spool",
-		"internal/store"},
-	"web": {"replay", "dashboards", "internal/bothelp", "internal/event", "internal/outbound", "internal/spool", "internal/store", "internal/chars", "internal/httpserver", "internal/redact",
-		"internal/setting"},
+	"internal/doctor": {"ingest", "internal/config", "internal/server", "dashboards", "replay", "internal/certificate",
+		"internal/event", "internal/outbound", "internal/redact", "internal/spool", "internal/store"},
+	"web": {"replay", "dashboards", "internal/bothelp", "internal/event", "internal/outbound", "internal/spool",
+		"internal/store", "internal/chars", "internal/httpserver", "internal/redact", "internal/setting"},
 }
 
 // testOnly has the packages that only tests may import.
@@ -68,7 +70,9 @@ func TestImports(t *testing.T) {
 		switch {
 		case inside:
 			check(t, layer, p.Imports, layers[layer])
-			check(t, layer+" (tests)", append(p.TestImports, p.XTestImports...), append(slices.Clone(layers[layer]), testOnly, "internal/bothelp")) // many tests read BotHelp's requests
+			// many tests read BotHelp's requests
+			check(t, layer+" (tests)", append(p.TestImports, p.XTestImports...),
+				append(slices.Clone(layers[layer]), testOnly, "internal/bothelp"))
 		case !isTop(from):
 			t.Errorf("%s is neither a layer of docs/ARCHITECTURE.md nor a program", from)
 		default:

@@ -36,7 +36,8 @@ func board(uid, title, text string) *dashboard.DashboardBuilder {
 // All builds the dashboards.
 func All() ([]dashboard.Dashboard, error) {
 	var all []dashboard.Dashboard
-	for _, b := range []*dashboard.DashboardBuilder{webhooks(), conversion(), conversations(), deliveries(), external(), subscriber(), pipeline()} {
+	for _, b := range []*dashboard.DashboardBuilder{webhooks(), conversion(), conversations(), deliveries(), external(),
+		subscriber(), pipeline()} {
 		d, err := b.Build()
 		if err != nil {
 			return nil, fmt.Errorf("dashboards: %w", err)

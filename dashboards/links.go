@@ -8,8 +8,9 @@ const (
 	toRequest   = "${hooktape_url}/events/${__value.raw}"
 	toReplay    = "${hooktape_url}/replays/${__value.raw}"
 	toNewReplay = "${hooktape_url}/replays?endpoint=${__value.raw:percentencode}&failed_at=${__value.raw:percentencode}"
-	toTrace     = "/d/hooktape-pipeline?${datasource:queryparam}&viewPanel=" + tracePanel + "&var-trace_id=${__value.raw}"
-	toPerson    = "/d/hooktape-subscriber?${datasource:queryparam}&var-who=${__data.fields.person_key:percentencode}"
+	toTrace     = "/d/hooktape-pipeline?${datasource:queryparam}&viewPanel=" + tracePanel +
+		"&var-trace_id=${__value.raw}"
+	toPerson = "/d/hooktape-subscriber?${datasource:queryparam}&var-who=${__data.fields.person_key:percentencode}"
 )
 
 // door is a column of links with the same text for each value.
@@ -20,7 +21,8 @@ func door(text, title, url string, pixels int) []dashboard.DynamicConfigValue {
 // asText shows text in place of every value.
 func asText(text string) dashboard.DynamicConfigValue {
 	return property("mappings", []map[string]any{
-		{"type": "regex", "options": map[string]any{"pattern": ".+", "result": map[string]any{"text": text, "index": 0}}}})
+		{"type": "regex", "options": map[string]any{"pattern": ".+",
+			"result": map[string]any{"text": text, "index": 0}}}})
 }
 
 // hooktapeURL is the address of hooktape's console for the viewer's browser.

@@ -87,11 +87,12 @@ func bars(a about) *timeseries.PanelBuilder {
 		Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal).Group("A"))
 }
 
-// rows is a table. Its text for no data is not shown in cells: a missing text is empty, a missing number or time a dash.
-// A text of digits, such as a phone number, is not formatted as a number.
+// rows is a table. Its text for no data is not shown in cells: a missing text is empty, a missing number or time a
+// dash. A text of digits, such as a phone number, is not formatted as a number.
 func rows(a about) *table.PanelBuilder {
 	return show(table.NewPanelBuilder(), a, Table).ColorScheme(fixed("text")).Unit(count).MinWidth(90).
-		OverrideByFieldType("string", []dashboard.DynamicConfigValue{property("noValue", ""), property("unit", "string")}).
+		OverrideByFieldType("string", []dashboard.DynamicConfigValue{property("noValue", ""),
+			property("unit", "string")}).
 		OverrideByFieldType("number", []dashboard.DynamicConfigValue{absent}).
 		OverrideByFieldType("time", []dashboard.DynamicConfigValue{absent, property("unit", "dateTimeAsIso")})
 }
@@ -145,9 +146,10 @@ var (
 	// duration is in minutes: Grafana 9 and 10.1 draw the bars of a table's other columns up to the largest number of
 	// all.
 	duration = []dashboard.DynamicConfigValue{property("unit", "m"), property("decimals", 1)}
-	// whole wraps a text, with the property of Grafana up to 12.3 and with the one of later versions. Before 11.1 Grafana
-	// cuts it.
-	whole = []dashboard.DynamicConfigValue{property("custom.cellOptions", map[string]any{"type": "auto", "wrapText": true}), property("custom.wrapText", true)}
+	// whole wraps a text, with the property of Grafana up to 12.3 and with the one of later versions. Before 11.1
+	// Grafana cuts it.
+	whole = []dashboard.DynamicConfigValue{property("custom.cellOptions",
+		map[string]any{"type": "auto", "wrapText": true}), property("custom.wrapText", true)}
 	// hidden hides a field that links use, with the property of Grafana up to 12.1 and with the one of later versions.
 	hidden = []dashboard.DynamicConfigValue{property("custom.hidden", true), property("custom.hideFrom.viz", true)}
 )

@@ -7,7 +7,8 @@ import (
 // all is the value for All; no encoded value equals it.
 const all = "*"
 
-// list is a variable with the values of a query. A single column is both value and text; of two, the first is the value.
+// list is a variable with the values of a query. A single column is both value and text; of two, the first is the
+// value.
 func list(name, label, sql string) *dashboard.QueryVariableBuilder {
 	text := query("variables/"+sql, Table).RawSQL
 	return dashboard.NewQueryVariableBuilder(name).
@@ -21,7 +22,8 @@ func list(name, label, sql string) *dashboard.QueryVariableBuilder {
 // several is a list that allows multiple values.
 func several(name, label, sql string) *dashboard.QueryVariableBuilder {
 	return list(name, label, sql).Multi(true).IncludeAll(true).AllValue(all).
-		Current(dashboard.VariableOption{Text: dashboard.StringOrArrayOfString{String: new("All")}, Value: dashboard.StringOrArrayOfString{String: new("$__all")}})
+		Current(dashboard.VariableOption{Text: dashboard.StringOrArrayOfString{String: new("All")},
+			Value: dashboard.StringOrArrayOfString{String: new("$__all")}})
 }
 
 // choice is a variable with fixed values. The first is the default.
@@ -29,7 +31,9 @@ func choice(name, label string, values ...[2]string) *dashboard.CustomVariableBu
 	var options []dashboard.VariableOption
 	text := ""
 	for i, v := range values {
-		options = append(options, dashboard.VariableOption{Selected: new(i == 0), Value: dashboard.StringOrArrayOfString{String: &v[0]}, Text: dashboard.StringOrArrayOfString{String: &v[1]}})
+		options = append(options, dashboard.VariableOption{Selected: new(i == 0),
+			Value: dashboard.StringOrArrayOfString{String: &v[0]},
+			Text:  dashboard.StringOrArrayOfString{String: &v[1]}})
 		if i > 0 {
 			text += ","
 		}

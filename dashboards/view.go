@@ -126,5 +126,6 @@ func (v View) macro(name, argument string) (string, error) {
 	case name == "timeFilter":
 		return fmt.Sprintf("%s >= toDateTime(%d) AND %s <= toDateTime(%d)", argument, from, argument, to), nil
 	}
-	return fmt.Sprintf("toStartOfInterval(toDateTime(%s), INTERVAL %d second)", argument, int(max(v.Interval.Seconds(), 1))), nil
+	return fmt.Sprintf("toStartOfInterval(toDateTime(%s), INTERVAL %d second)", argument,
+		int(max(v.Interval.Seconds(), 1))), nil
 }

@@ -15,7 +15,8 @@ func TestExpandHostileValues(t *testing.T) {
 	}
 	now := time.Now()
 	expand := func(sql, value string) string {
-		v := View{From: now.Add(-time.Hour), To: now, Interval: time.Minute, Zone: "Europe/Moscow", Values: map[string][]string{}}
+		v := View{From: now.Add(-time.Hour), To: now, Interval: time.Minute, Zone: "Europe/Moscow",
+			Values: map[string][]string{}}
 		for _, m := range variable.FindAllStringSubmatch(sql, -1) {
 			v.Values[m[1]] = []string{value, Key(value)}
 		}
@@ -31,10 +32,12 @@ func TestExpandHostileValues(t *testing.T) {
 			t.Fatal(err)
 		}
 		plain := expand(sql, "plain")
-		for _, value := range []string{"", "'", `\`, `\'`, "'; DROP TABLE events; --", "a,b", "{a}", "*", "%27", "$__toTime", "${source}",
+		for _, value := range []string{"", "'", `\`, `\'`, "'; DROP TABLE events; --", "a,b", "{a}", "*", "%27",
+			"$__toTime", "${source}",
 			"two\nlines", "a\x00b", "`", "/*", "--", "🙂", "осень", "\xff"} {
 			text := expand(sql, value)
-			if strings.Count(text, "'") != strings.Count(plain, "'") || len(strings.Fields(text)) != len(strings.Fields(plain)) || strings.Contains(text, "DROP TABLE") {
+			if strings.Count(text, "'") != strings.Count(plain, "'") ||
+				len(strings.Fields(text)) != len(strings.Fields(plain)) || strings.Contains(text, "DROP TABLE") {
 				t.Errorf("%s with %q:\n%s", name, value, text)
 			}
 		}
@@ -43,8 +46,10 @@ func TestExpandHostileValues(t *testing.T) {
 
 // TestExpandZone: the name of a zone is the one value that is not encoded, so only what a name can have is accepted.
 func TestExpandZone(t *testing.T) {
-	for zone, ok := range map[string]bool{"Europe/Moscow": true, "Etc/GMT+3": true, "America/Port-au-Prince": true, "UTC": true, "no/such zone": true,
-		"'": false, `\`: false, "UTC'; DROP TABLE events": false, "$__toTime": false, "${source}": false, "a\nb": false, "(SELECT 1)": false} {
+	for zone, ok := range map[string]bool{"Europe/Moscow": true, "Etc/GMT+3": true, "America/Port-au-Prince": true,
+		"UTC": true, "no/such zone": true,
+		"'": false, `\`: false, "UTC'; DROP TABLE events": false, "$__toTime": false, "${source}": false, "a\nb": false,
+		"(SELECT 1)": false} {
 		text, err := View{Zone: zone}.Expand("SELECT '${__timezone}'")
 		if (err == nil) != ok || ok && text != "SELECT '"+zone+"'" {
 			t.Errorf("%q: %s, %v", zone, text, err)
@@ -53,7 +58,8 @@ func TestExpandZone(t *testing.T) {
 }
 
 func TestKey(t *testing.T) {
-	for text, want := range map[string]string{"": "(none)", "(none)": "%28none%29", "vk": "vk", "*": "%2A", "a,b": "a%2Cb", "a b+c": "a%20b%2Bc"} {
+	for text, want := range map[string]string{"": "(none)", "(none)": "%28none%29", "vk": "vk", "*": "%2A",
+		"a,b": "a%2Cb", "a b+c": "a%20b%2Bc"} {
 		if got := Key(text); got != want {
 			t.Errorf("Key(%q) = %q, want %q", text, got, want)
 		}

@@ -14,31 +14,33 @@ type word struct{ value, text, color string }
 
 var (
 	verdictWords = []word{
-		{"accepted", "accepted", good}, {"bad_signature", "bad signature", bad}, {"unknown_source", "unknown source", bad},
-		{"bad_token", "bad token", bad}, {"too_large", "too large", bad}, {"method_not_allowed", "method not allowed", bad}, {"aborted", "aborted", bad},
-		{"malformed", "malformed", bad},
+		{"accepted", "accepted", good}, {"bad_signature", "bad signature", bad},
+		{"unknown_source", "unknown source", bad}, {"bad_token", "bad token", bad}, {"too_large", "too large", bad},
+		{"method_not_allowed", "method not allowed", bad}, {"aborted", "aborted", bad}, {"malformed", "malformed", bad},
 	}
 	// errorWords are verdictWords for tables whose accepted requests are all partly unreadable.
 	errorWords = append([]word{{"accepted", "partly unreadable", doubt}}, verdictWords[1:]...)
 	kindWords  = []word{
-		{"flow", "flow", ""}, {"conversation_closed", "conversation closed", ""}, {"user_profile_viewed", "user profile viewed", ""},
-		{"unknown", "unknown", quiet}, {"delivery", "delivery", neutral},
+		{"flow", "flow", ""}, {"conversation_closed", "conversation closed", ""},
+		{"user_profile_viewed", "user profile viewed", ""}, {"unknown", "unknown", quiet},
+		{"delivery", "delivery", neutral},
 	}
 	activityWords = []word{
-		{"usual", "as usual", good}, {"quiet", "quieter than usual", doubt}, {"silent", "silent", bad}, {"new", "not enough data", quiet},
+		{"usual", "as usual", good}, {"quiet", "quieter than usual", doubt}, {"silent", "silent", bad},
+		{"new", "not enough data", quiet},
 	}
 	deliveryWords = []word{
-		{"received", "received", ""}, {"delivered", "delivered", good}, {"failed", "failed", bad}, {"pending", "pending", doubt},
-		{"retrying", "retrying", doubt}, {"delivering", "delivering", neutral}, {"unknown", "unknown", doubt},
-		{"cancelled", "cancelled", quiet},
+		{"received", "received", ""}, {"delivered", "delivered", good}, {"failed", "failed", bad},
+		{"pending", "pending", doubt}, {"retrying", "retrying", doubt}, {"delivering", "delivering", neutral},
+		{"unknown", "unknown", doubt}, {"cancelled", "cancelled", quiet},
 	}
 	endpointWords = []word{
-		{"active", "active", good}, {"broken", "failing", bad}, {"paused", "paused", doubt}, {"removed", "removed", quiet},
-		{"adhoc", "replays only", quiet},
+		{"active", "active", good}, {"broken", "failing", bad}, {"paused", "paused", doubt},
+		{"removed", "removed", quiet}, {"adhoc", "replays only", quiet},
 	}
 	replayWords = []word{
-		{"running", "running", neutral}, {"paused", "paused", doubt}, {"completed", "completed", good}, {"completed_with_failures", "completed with failures", bad},
-		{"cancelled", "cancelled", quiet},
+		{"running", "running", neutral}, {"paused", "paused", doubt}, {"completed", "completed", good},
+		{"completed_with_failures", "completed with failures", bad}, {"cancelled", "cancelled", quiet},
 	}
 	fallbackWords = []word{
 		{"deadline", "deadline", ""}, {"refused", "no connection", ""}, {"failing", "endpoint failing", ""},
@@ -67,7 +69,8 @@ func inWords(words []word, pixels int) []dashboard.DynamicConfigValue {
 
 // lamp is a column of words, each on a background of its colour.
 func lamp(words []word, pixels int) []dashboard.DynamicConfigValue {
-	return append(width(pixels), shown(words), property("custom.cellOptions", map[string]any{"type": "color-background", "mode": "basic"}))
+	return append(width(pixels), shown(words), property("custom.cellOptions",
+		map[string]any{"type": "color-background", "mode": "basic"}))
 }
 
 // moment is the width of a column of dates with times.

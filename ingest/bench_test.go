@@ -25,13 +25,15 @@ func BenchmarkCapture(b *testing.B) {
 		otel.SetTracerProvider(tests)
 		_ = tracers.Shutdown(context.Background())
 	})
-	server, err := ingest.NewServer(ingest.DefaultOptions(), ingest.NewSources(sources), nowhere{}, nil, slog.New(slog.DiscardHandler))
+	server, err := ingest.NewServer(ingest.DefaultOptions(), ingest.NewSources(sources), nowhere{}, nil,
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}
 	handler, body := server.Handler(), bytes.Repeat([]byte("x"), 550)
 	request := httptest.NewRequest(http.MethodPost, "/hooks/demo/"+token+"/start", nil)
-	request.Header = http.Header{"User-Agent": {"GuzzleHttp/7"}, "Content-Type": {"application/json"}, "Content-Length": {"550"}}
+	request.Header = http.Header{"User-Agent": {"GuzzleHttp/7"}, "Content-Type": {"application/json"},
+		"Content-Length": {"550"}}
 	request.ContentLength = int64(len(body))
 	answer := &discarded{header: http.Header{}}
 	b.ReportAllocs()

@@ -68,7 +68,8 @@ func newConnections(o Options, m *memory, closed metric.Int64Counter) *connectio
 	if o.TLS != nil {
 		most = o.Limits.MaxConnections / 2
 	}
-	return &connections{limits: o.Limits, most: most, proxies: o.TrustedProxies, memory: m, closed: closed, clients: map[netip.Prefix]*client{}, waiting: list.New()}
+	return &connections{limits: o.Limits, most: most, proxies: o.TrustedProxies, memory: m, closed: closed,
+		clients: map[netip.Prefix]*client{}, waiting: list.New()}
 }
 
 // admit returns nil if there is no room for the connection.

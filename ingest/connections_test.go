@@ -229,10 +229,12 @@ func TestBodyMemory(t *testing.T) {
 		slow = append(slow, c)
 	}
 	s.reserved(4 * 2 * size)
-	if a := s.post(invalid, strings.Repeat("x", size)); a.StatusCode != 503 || a.Header.Get("Retry-After") == "" || !a.Close {
+	if a := s.post(invalid, strings.Repeat("x", size)); a.StatusCode != 503 || a.Header.Get("Retry-After") == "" ||
+		!a.Close {
 		t.Errorf("another unknown sender: %s %v", a.Status, a.Header)
 	}
-	chunked := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", invalid, size, strings.Repeat("x", size))
+	chunked := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
+		invalid, size, strings.Repeat("x", size))
 	if a := s.raw(chunked); a.StatusCode != 503 {
 		t.Errorf("unknown sender with chunks: %s", a.Status)
 	}
@@ -299,7 +301,8 @@ func TestSlowBody(t *testing.T) {
 	whole := request("POST", valid, strings.Repeat("x", 5000))
 	conn := s.dial()
 	io.WriteString(conn, whole[:len(whole)-1000])
-	if a := s.read(bufio.NewReader(conn), "POST"); a.StatusCode != 408 { // read waits less than the read timeout of 30 s
+	// read waits less than the read timeout of 30 s
+	if a := s.read(bufio.NewReader(conn), "POST"); a.StatusCode != 408 {
 		t.Errorf("slow body: got %s", a.Status)
 	}
 	if e := s.one(); e.Verdict != event.Aborted || len(e.Body) != 4000 {

@@ -22,7 +22,8 @@ const maxDecoded = 32 << 20
 // decode decodes a batch of the spool into events and the attempts to forward some of them, on all processors. It
 // returns spool.ErrRefused for an invalid record, which can never be stored, and for several records whose values
 // together exceed maxDecoded: they come again in smaller batches.
-func decode(batch spool.Batch, kind func(source string) event.Kind) (events []event.Event, attempts []event.Attempt, err error) {
+func decode(batch spool.Batch, kind func(source string) event.Kind) (events []event.Event, attempts []event.Attempt,
+	err error) {
 	records := batch.Records
 	events = make([]event.Event, len(records))
 	outcomes := make([]*event.Attempt, len(records))
@@ -38,7 +39,8 @@ func decode(batch spool.Batch, kind func(source string) event.Kind) (events []ev
 				}
 				events[i].Spool, events[i].SpoolNumber = batch.Spool, batch.First+uint64(i)
 				if decoded.Add(int64(decodedBytes(&events[i]))) > maxDecoded && len(records) > 1 {
-					return fmt.Errorf("%w: the values of %d events exceed %d MiB; they are stored in smaller batches", spool.ErrRefused, len(records), maxDecoded>>20)
+					return fmt.Errorf("%w: the values of %d events exceed %d MiB; they are stored in smaller batches",
+						spool.ErrRefused, len(records), maxDecoded>>20)
 				}
 			}
 			return nil
@@ -59,8 +61,8 @@ func decode(batch spool.Batch, kind func(source string) event.Kind) (events []ev
 	return held, attempts, nil
 }
 
-// decodeOne decodes a record. It returns the outcome of an attempt, if the record has one; the event is then zero unless
-// the record has both.
+// decodeOne decodes a record. It returns the outcome of an attempt, if the record has one; the event is then zero
+// unless the record has both.
 func decodeOne(e *event.Event, data []byte, kind func(source string) event.Kind) (*event.Attempt, error) {
 	var record event.Record
 	if err := record.Unmarshal(data); err != nil {
@@ -80,8 +82,9 @@ func decodeOne(e *event.Event, data []byte, kind func(source string) event.Kind)
 // decodedBytes estimates the memory of the values decoded from an event's body: those that can be large.
 func decodedBytes(e *event.Event) int {
 	n := len(e.BodyText)
-	for _, text := range []string{e.BothelpUserID, e.MessengerUserID, e.MessengerUsername, e.CUID, e.Ref, e.Name, e.FirstName, e.LastName, e.Email, e.Phone,
-		e.ProfileLink, e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent, e.UTMTerm, e.DecodeError} {
+	for _, text := range []string{e.BothelpUserID, e.MessengerUserID, e.MessengerUsername, e.CUID, e.Ref, e.Name,
+		e.FirstName, e.LastName, e.Email, e.Phone, e.ProfileLink, e.UTMSource, e.UTMMedium, e.UTMCampaign, e.UTMContent,
+		e.UTMTerm, e.DecodeError} {
 		n += len(text)
 	}
 	for name, value := range e.Fields {

@@ -32,7 +32,8 @@ type forwarder struct {
 func (s *Server) setForwarders(sources, before *Sources) {
 	breakers := map[string]*outbound.Breaker{} // two sources that forward to one endpoint share its breaker
 	for name, source := range sources.byName {
-		if old := before.byName[name]; source.Forward != nil && old != nil && reflect.DeepEqual(source.Forward, old.Forward) {
+		if old := before.byName[name]; source.Forward != nil && old != nil &&
+			reflect.DeepEqual(source.Forward, old.Forward) {
 			source.forwarder = old.forwarder
 			breakers[source.Forward.To] = old.forwarder.breaker
 		}
@@ -50,12 +51,14 @@ func (s *Server) setForwarders(sources, before *Sources) {
 		endpoint.Timeout = f.Deadline
 		var err error
 		if f.client, err = outbound.NewClient(endpoint, s.options.Own); err != nil {
-			s.logger.Error("nothing can be forwarded to an endpoint, and bots get the fallback", "source", name, "endpoint", f.To, "error", err)
+			s.logger.Error("nothing can be forwarded to an endpoint, and bots get the fallback", "source", name,
+				"endpoint", f.To, "error", err)
 		}
 		source.forwarder = f
 	}
 	for name, old := range before.byName {
-		if kept := sources.byName[name]; old.forwarder != nil && old.forwarder.client != nil && (kept == nil || kept.forwarder != old.forwarder) {
+		if kept := sources.byName[name]; old.forwarder != nil && old.forwarder.client != nil &&
+			(kept == nil || kept.forwarder != old.forwarder) {
 			old.forwarder.client.CloseIdleConnections()
 		}
 	}
@@ -98,7 +101,8 @@ var (
 func (s *Server) forward(c *gin.Context, h *judged) {
 	s.recording.Add(1)
 	defer s.recording.Done()
-	x := &exchange{forwarder: h.source.forwarder, server: s, judged: h, request: &event.Event{Received: *h.captured}, began: time.Now()}
+	x := &exchange{forwarder: h.source.forwarder, server: s, judged: h, request: &event.Event{Received: *h.captured},
+		began: time.Now()}
 	x.attempt = event.Attempt{ID: event.ForwardID(h.captured.ID, x.To), EventID: h.captured.ID, Endpoint: x.To,
 		URL: x.Endpoint.StoredURL(), Number: 1, StartedAt: x.began, Kind: event.AttemptForward,
 		TraceID: trace.SpanContextFromContext(c.Request.Context()).TraceID()}
@@ -118,7 +122,8 @@ func (s *Server) forward(c *gin.Context, h *judged) {
 	admitted, wait := x.breaker.Admit(time.Now())
 	if wait > 0 {
 		x.leave()
-		x.refuse(ctx, c, event.FallbackFailing, "the endpoint is failing (its circuit breaker is open); nothing was sent")
+		x.refuse(ctx, c, event.FallbackFailing,
+			"the endpoint is failing (its circuit breaker is open); nothing was sent")
 		return
 	}
 	stored, err := x.store(ctx, &event.Record{Received: x.request.Received}, x.intent())
@@ -165,7 +170,8 @@ func (x *exchange) intent() spool.Note { return intentOf(&x.attempt) }
 
 // store puts a record on disk. It does not wait beyond ctx: then it returns errLate or errStopped, and stored receives
 // the result.
-func (x *exchange) store(ctx context.Context, record *event.Record, notes ...spool.Note) (stored <-chan error, err error) {
+func (x *exchange) store(ctx context.Context, record *event.Record, notes ...spool.Note) (stored <-chan error,
+	err error) {
 	data, err := record.Marshal()
 	if err != nil {
 		return nil, err
@@ -203,7 +209,8 @@ func (x *exchange) refuse(ctx context.Context, c *gin.Context, why event.Fallbac
 	x.finish()
 }
 
-// unsent answers with the fallback because the intent is not on disk. If it is late, its outcome is recorded when it is.
+// unsent answers with the fallback because the intent is not on disk. If it is late, its outcome is recorded when it
+// is.
 func (x *exchange) unsent(c *gin.Context, stored <-chan error, err error) {
 	x.server.notStored(c.Request.Context(), err)
 	x.Fallback.write(c.Writer)
@@ -225,7 +232,8 @@ func (x *exchange) unsent(c *gin.Context, stored <-chan error, err error) {
 // send sends the request and answers with what comes back, or with the fallback.
 func (x *exchange) send(ctx context.Context, c *gin.Context, admitted outbound.Admission) {
 	ctx, span := x.server.tracer.Start(ctx, "forward", trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithAttributes(x.Endpoint.ServerAttributes()...), trace.WithAttributes(semconv.HTTPRequestMethodKey.String(knownMethod(x.request.Method)),
+		trace.WithAttributes(x.Endpoint.ServerAttributes()...),
+		trace.WithAttributes(semconv.HTTPRequestMethodKey.String(knownMethod(x.request.Method)),
 			attrEventID.String(x.judged.id), attrSource.String(x.judged.source.Name), attrEndpoint.String(x.To)))
 	defer span.End()
 	x.attempt.StartedAt = time.Now()
@@ -249,7 +257,8 @@ func (x *exchange) send(ctx context.Context, c *gin.Context, admitted outbound.A
 // do sends the request, and returns the response when its header has arrived. Its error is an [*outbound.Error].
 func (x *exchange) do(ctx context.Context) (*http.Response, error) {
 	impossible := func(err error) (*http.Response, error) {
-		return nil, &outbound.Error{Outcome: event.OutcomeImpossible, Text: "the request cannot be made: " + err.Error()}
+		return nil, &outbound.Error{Outcome: event.OutcomeImpossible,
+			Text: "the request cannot be made: " + err.Error()}
 	}
 	if x.client == nil {
 		return impossible(errors.New("a file of the endpoint's tls cannot be read; the log says more"))
@@ -271,7 +280,8 @@ func (x *exchange) do(ctx context.Context) (*http.Response, error) {
 	x.waited += time.Since(begun)
 	if err == nil && response.StatusCode == http.StatusSwitchingProtocols {
 		_ = response.Body.Close()
-		return nil, &outbound.Error{Outcome: event.OutcomeBroken, Text: "the endpoint answered 101 and wants to speak another protocol"}
+		return nil, &outbound.Error{Outcome: event.OutcomeBroken,
+			Text: "the endpoint answered 101 and wants to speak another protocol"}
 	}
 	return response, err
 }
@@ -290,10 +300,12 @@ func (x *exchange) report(ctx context.Context, admitted outbound.Admission, err 
 	}
 	switch changed := x.breaker.Report(admitted, answer, time.Now()); {
 	case changed.Opened:
-		x.server.logger.Warn("the endpoint's circuit breaker opens: bots get the fallback, and one request at a time tries the endpoint",
+		x.server.logger.Warn("the endpoint's circuit breaker opens: bots get the fallback, and one request at a time "+
+			"tries the endpoint",
 			"endpoint", x.To, "failed_requests", changed.Failures, "next_request_in", changed.ProbeIn)
 	case changed.Closed:
-		x.server.logger.Info("the endpoint's circuit breaker closes: bots get its answers again", "endpoint", x.To, "failed_requests", changed.Failures)
+		x.server.logger.Info("the endpoint's circuit breaker closes: bots get its answers again", "endpoint", x.To,
+			"failed_requests", changed.Failures)
 	}
 }
 

@@ -156,7 +156,8 @@ func (s *server) outcome() (event.Received, *event.Attempt) {
 	s.t.Helper()
 	list := s.records(2)
 	e, a := list[0].Received, list[1].Outcome
-	if list[0].Outcome != nil || a == nil || a.EventID != e.ID || a.Kind != event.AttemptForward || a.Number != 1 || a.Endpoint != "backend" {
+	if list[0].Outcome != nil || a == nil || a.EventID != e.ID || a.Kind != event.AttemptForward || a.Number != 1 ||
+		a.Endpoint != "backend" {
 		s.t.Fatalf("%+v", list)
 	}
 	return e, a
@@ -182,20 +183,37 @@ func TestForwardReturnsTheAnswer(t *testing.T) {
 		body     string
 		missing  []string
 	}{
-		"length":        {"HTTP/1.1 200 OK\r\nContent-Type: text/x\r\nDate: d\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: 13\r\n\r\n{\"price\":\"7\"}", "Content-Length: 13|Content-Type: text/x|Date: d|X-A: 1|X-A: 2", 200, `{"price":"7"}`, nil},
-		"no type":       {"HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 6\r\n\r\n<html>", "Content-Length: 6|Date: d", 200, "<html>", []string{"price"}},
-		"chunked":       {"HTTP/1.1 200 OK\r\nDate: d\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n4\r\n{\"pr\r\n9\r\nice\":\"7\"}\r\n0\r\nX-T: 1\r\n\r\n", "Date: d", 200, `{"price":"7"}`, nil},
-		"until close":   {"HTTP/1.0 200 OK\r\nDate: d\r\n\r\n{}", "Date: d", 200, "{}", []string{"price"}},
-		"no content":    {"HTTP/1.1 204 No Content\r\nDate: d\r\nX-A: 1\r\n\r\n", "Date: d|X-A: 1", 204, "", []string{"price"}},
-		"not modified":  {"HTTP/1.1 304 Not Modified\r\nDate: d\r\nEtag: \"x\"\r\n\r\n", "Date: d|Etag: \"x\"", 304, "", []string{"price"}},
-		"early hints":   {"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 2\r\n\r\n{}", "Content-Length: 2|Date: d", 200, "{}", []string{"price"}},
-		"cookies":       {"HTTP/1.1 200 OK\r\nDate: d\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: b=\"2\"\r\nContent-Length: 0\r\n\r\n", "Content-Length: 0|Date: d|Set-Cookie: a=1; Path=/|Set-Cookie: b=\"2\"", 200, "", []string{"price"}},
-		"gzip":          {fmt.Sprintf("HTTP/1.1 200 OK\r\nDate: d\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(zip), zip), fmt.Sprintf("Content-Encoding: gzip|Content-Length: %d|Date: d", len(zip)), 200, zip, nil},
-		"error":         {"HTTP/1.1 500 Oh\r\nDate: d\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\nno", "Content-Length: 2|Date: d|Retry-After: 3", 500, "no", []string{"price"}},
-		"redirect":      {"HTTP/1.1 302 Found\r\nDate: d\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", "Content-Length: 0|Date: d|Location: http://127.0.0.1:1/", 302, "", []string{"price"}},
-		"hop by hop":    {"HTTP/1.1 200 OK\r\nDate: d\r\nConnection: keep-alive, X-Hop\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\nProxy-Authenticate: Basic\r\nContent-Length: 2\r\n\r\n{}", "Content-Length: 2|Date: d", 200, "{}", []string{"price"}},
-		"over 16 KiB":   {fmt.Sprintf("HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: %d\r\n\r\n%s", len(long), long), fmt.Sprintf("Content-Length: %d|Date: d", len(long)), 200, long, nil},
-		"null is there": {"HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 14\r\n\r\n{\"price\":null}", "Content-Length: 14|Date: d", 200, `{"price":null}`, nil},
+		"length": {"HTTP/1.1 200 OK\r\nContent-Type: text/x\r\nDate: d\r\nX-A: 1\r\nX-A: 2\r\nContent-Length: " +
+			"13\r\n\r\n{\"price\":\"7\"}", "Content-Length: 13|Content-Type: text/x|Date: d|X-A: 1|X-A: 2", 200,
+			`{"price":"7"}`, nil},
+		"no type": {"HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 6\r\n\r\n<html>", "Content-Length: 6|Date: d",
+			200, "<html>", []string{"price"}},
+		"chunked": {"HTTP/1.1 200 OK\r\nDate: d\r\nTransfer-Encoding: chunked\r\nTrailer: " +
+			"X-T\r\n\r\n4\r\n{\"pr\r\n9\r\nice\":\"7\"}\r\n0\r\nX-T: 1\r\n\r\n", "Date: d", 200, `{"price":"7"}`, nil},
+		"until close": {"HTTP/1.0 200 OK\r\nDate: d\r\n\r\n{}", "Date: d", 200, "{}", []string{"price"}},
+		"no content": {"HTTP/1.1 204 No Content\r\nDate: d\r\nX-A: 1\r\n\r\n", "Date: d|X-A: 1", 204, "",
+			[]string{"price"}},
+		"not modified": {"HTTP/1.1 304 Not Modified\r\nDate: d\r\nEtag: \"x\"\r\n\r\n", "Date: d|Etag: \"x\"", 304, "",
+			[]string{"price"}},
+		"early hints": {"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nDate: " +
+			"d\r\nContent-Length: 2\r\n\r\n{}", "Content-Length: 2|Date: d", 200, "{}", []string{"price"}},
+		"cookies": {"HTTP/1.1 200 OK\r\nDate: d\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: " +
+			"b=\"2\"\r\nContent-Length: 0\r\n\r\n",
+			"Content-Length: 0|Date: d|Set-Cookie: a=1; Path=/|Set-Cookie: b=\"2\"", 200, "", []string{"price"}},
+		"gzip": {fmt.Sprintf("HTTP/1.1 200 OK\r\nDate: d\r\nContent-Encoding: gzip\r\nContent-Length: "+
+			"%d\r\n\r\n%s", len(zip), zip), fmt.Sprintf("Content-Encoding: gzip|Content-Length: %d|Date: d", len(zip)),
+			200, zip, nil},
+		"error": {"HTTP/1.1 500 Oh\r\nDate: d\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\nno",
+			"Content-Length: 2|Date: d|Retry-After: 3", 500, "no", []string{"price"}},
+		"redirect": {"HTTP/1.1 302 Found\r\nDate: d\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+			"Content-Length: 0|Date: d|Location: http://127.0.0.1:1/", 302, "", []string{"price"}},
+		"hop by hop": {"HTTP/1.1 200 OK\r\nDate: d\r\nConnection: keep-alive, X-Hop\r\nKeep-Alive: " +
+			"timeout=5\r\nX-Hop: 1\r\nProxy-Authenticate: Basic\r\nContent-Length: 2\r\n\r\n{}",
+			"Content-Length: 2|Date: d", 200, "{}", []string{"price"}},
+		"over 16 KiB": {fmt.Sprintf("HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: %d\r\n\r\n%s", len(long), long),
+			fmt.Sprintf("Content-Length: %d|Date: d", len(long)), 200, long, nil},
+		"null is there": {"HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 14\r\n\r\n{\"price\":null}",
+			"Content-Length: 14|Date: d", 200, `{"price":null}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBackend(t, func(conn net.Conn, r *http.Request) bool {
@@ -212,16 +230,20 @@ func TestForwardReturnsTheAnswer(t *testing.T) {
 				}
 			}
 			slices.Sort(lines)
-			if header := strings.Join(lines, "|"); got.StatusCode != c.status || header != c.header || got.body != c.body {
-				t.Errorf("the bot got %d, %s, a body of %d bytes %.100q\nwant %d, %s, %d bytes", got.StatusCode, header, len(got.body), got.body, c.status, c.header, len(c.body))
+			if header := strings.Join(lines, "|"); got.StatusCode != c.status || header != c.header ||
+				got.body != c.body {
+				t.Errorf("the bot got %d, %s, a body of %d bytes %.100q\nwant %d, %s, %d bytes", got.StatusCode, header,
+					len(got.body), got.body, c.status, c.header, len(c.body))
 			}
 			e, a := s.outcome()
 			if string(e.Body) != `{"a":1}` || e.Verdict != event.Accepted || e.Source != "price" {
 				t.Errorf("captured: %+v", e)
 			}
 			ok := c.status/100 == 2
-			if a.Outcome.OK() != ok || int(a.StatusCode) != c.status || string(a.ResponseBody) != c.body[:min(len(c.body), 16<<10)] || a.ResponseBytes != uint64(len(c.body)) ||
-				a.Fallback != "" || !slices.Equal(a.MissingKeys, c.missing) || a.Duration <= 0 || a.Overhead <= 0 || a.TraceID != e.TraceID {
+			if a.Outcome.OK() != ok || int(a.StatusCode) != c.status ||
+				string(a.ResponseBody) != c.body[:min(len(c.body), 16<<10)] || a.ResponseBytes != uint64(len(c.body)) ||
+				a.Fallback != "" || !slices.Equal(a.MissingKeys, c.missing) || a.Duration <= 0 || a.Overhead <= 0 ||
+				a.TraceID != e.TraceID {
 				t.Errorf("recorded: %+v", a)
 			}
 			if unsearched := strings.Contains(a.Error, "max_answer"); unsearched != (len(c.body) > 64<<10) {
@@ -244,19 +266,27 @@ func TestForwardSendsTheRequest(t *testing.T) {
 		{"PATCH", "/50%?key=theirs&%6bey=too", "q", "/api/50%25?key=own"},
 		{"DELETE", "/" + token + "/y", "", "/api/***/y?key=own"},
 	} {
-		if got := s.raw(request(c.method, priceHook+c.target, c.body, "X-A: 1", "Authorization: Basic eA==", "Traceparent: 00-11111111111111111111111111111111-2222222222222222-01")); got.body != "{}" {
+		if got := s.raw(request(c.method, priceHook+c.target, c.body, "X-A: 1", "Authorization: Basic eA==",
+			"Traceparent: 00-11111111111111111111111111111111-2222222222222222-01")); got.body != "{}" {
 			t.Fatalf("%s: %d %s", c.method, got.StatusCode, got.body)
 		}
 		e, a := s.outcome()
 		r := b.seen()[i]
 		if r.Method != c.method || r.RequestURI != c.want || b.bodies[i] != c.body {
-			t.Errorf("%s %s: the endpoint got %s %s %q, want %s", c.method, c.target, r.Method, r.RequestURI, b.bodies[i], c.want)
+			t.Errorf("%s %s: the endpoint got %s %s %q, want %s", c.method, c.target, r.Method, r.RequestURI,
+				b.bodies[i], c.want)
 		}
-		if r.Header.Get("X-A") != "1" || r.Header.Get("X-Key") != "endpoint-secret" || r.Header.Get("Authorization") != "" || r.Header.Get("X-Hooktape-Event-Id") != e.ID.String() ||
-			r.Header.Get("Idempotency-Key") == "" || !strings.Contains(r.Header.Get("Traceparent"), fmt.Sprintf("-%x-", e.TraceID)) || strings.Contains(r.Header.Get("Traceparent"), fmt.Sprintf("%x", e.SpanID)) {
+		if r.Header.Get("X-A") != "1" || r.Header.Get("X-Key") != "endpoint-secret" ||
+			r.Header.Get("Authorization") != "" || r.Header.Get("X-Hooktape-Event-Id") != e.ID.String() ||
+			r.Header.Get("Idempotency-Key") == "" ||
+			!strings.Contains(r.Header.Get("Traceparent"), fmt.Sprintf("-%x-", e.TraceID)) ||
+			strings.Contains(r.Header.Get("Traceparent"), fmt.Sprintf("%x", e.SpanID)) {
 			t.Errorf("%s: the endpoint got %v", c.method, r.Header)
 		}
-		if e.Method != c.method || strings.Contains(e.Path+e.Query+a.URL, token) || strings.Contains(a.URL, "own") || slices.ContainsFunc(a.RequestHeaders, func(h event.Header) bool { return strings.Contains(h.Value, "secret") }) {
+		if e.Method != c.method || strings.Contains(e.Path+e.Query+a.URL, token) || strings.Contains(a.URL, "own") ||
+			slices.ContainsFunc(a.RequestHeaders, func(h event.Header) bool {
+				return strings.Contains(h.Value, "secret")
+			}) {
 			t.Errorf("%s: stored %s %s?%s, %s, %v", c.method, e.Method, e.Path, e.Query, a.URL, a.RequestHeaders)
 		}
 	}
@@ -293,7 +323,8 @@ func TestForwardJudges(t *testing.T) {
 		{"HEAD", priceHook, "", 405, event.MethodNotAllowed},
 		{"GET", "/hooks/demo/" + token, "", 405, event.MethodNotAllowed},
 	} {
-		if got := s.raw(request(c.method, c.target, c.body)); got.StatusCode != c.status || got.StatusCode == 405 && got.Header.Get("Allow") == "" {
+		if got := s.raw(request(c.method, c.target, c.body)); got.StatusCode != c.status || got.StatusCode == 405 &&
+			got.Header.Get("Allow") == "" {
 			t.Errorf("%s %s: %d %v", c.method, c.target, got.StatusCode, got.Header)
 		}
 		if r := s.records(1)[0]; r.Verdict != c.verdict || r.Outcome != nil {
@@ -321,14 +352,24 @@ func TestForwardFallsBack(t *testing.T) {
 		why     event.Fallback
 		outcome event.Outcome
 	}{
-		{name: "hanging", say: hangs, change: func(f *ingest.Forward) { f.Deadline = 200 * time.Millisecond }, why: event.FallbackDeadline, outcome: event.OutcomeTimeout},
-		{name: "refused", url: "http://" + closed.Addr().String(), why: event.FallbackRefused, outcome: event.OutcomeNoConn},
+		{name: "hanging", say: hangs, change: func(f *ingest.Forward) {
+			f.Deadline = 200 * time.Millisecond
+		}, why: event.FallbackDeadline, outcome: event.OutcomeTimeout},
+		{name: "refused", url: "http://" + closed.Addr().String(), why: event.FallbackRefused,
+			outcome: event.OutcomeNoConn},
 		{name: "no name", url: "http://nowhere.invalid/", why: event.FallbackRefused, outcome: event.OutcomeNoConn},
 		{name: "garbage", say: says("SSH-2.0-x\r\n"), why: event.FallbackError, outcome: event.OutcomeBroken},
 		{name: "closed", say: says(""), why: event.FallbackError, outcome: event.OutcomeBroken},
-		{name: "cut in the header", say: func(c net.Conn, r *http.Request) bool { says("HTTP/1.1 200 OK\r\nX-A: ")(c, r); return false }, why: event.FallbackError, outcome: event.OutcomeBroken},
-		{name: "another protocol", say: says("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), why: event.FallbackError, outcome: event.OutcomeBroken},
-		{name: "private", say: hangs, change: func(f *ingest.Forward) { f.Endpoint.AllowPrivate = false }, why: event.FallbackError, outcome: event.OutcomeForbidden},
+		{name: "cut in the header", say: func(c net.Conn, r *http.Request) bool {
+			says("HTTP/1.1 200 OK\r\nX-A: ")(c, r)
+			return false
+		}, why: event.FallbackError, outcome: event.OutcomeBroken},
+		{name: "another protocol",
+			say: says("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
+			why: event.FallbackError, outcome: event.OutcomeBroken},
+		{name: "private", say: hangs, change: func(f *ingest.Forward) {
+			f.Endpoint.AllowPrivate = false
+		}, why: event.FallbackError, outcome: event.OutcomeForbidden},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.say != nil {
@@ -340,15 +381,18 @@ func TestForwardFallsBack(t *testing.T) {
 			}
 			s := newServer(t, nil)
 			s.forwards(forwarding(c.url, c.change))
-			if got := s.post(priceHook, "{}"); got.StatusCode != 200 || got.body != instead || got.Header.Get("X-Fallback") != "yes" || got.Header.Get("Content-Type") != "application/json" {
+			if got := s.post(priceHook, "{}"); got.StatusCode != 200 || got.body != instead ||
+				got.Header.Get("X-Fallback") != "yes" || got.Header.Get("Content-Type") != "application/json" {
 				t.Errorf("the bot got %d %v %s", got.StatusCode, got.Header, got.body)
 			}
-			if _, a := s.outcome(); a.Fallback != c.why || a.Outcome != c.outcome || a.Error == "" || a.StatusCode != 0 {
+			if _, a := s.outcome(); a.Fallback != c.why || a.Outcome != c.outcome || a.Error == "" ||
+				a.StatusCode != 0 {
 				t.Errorf("recorded: %+v", a)
 			}
 		})
 	}
-	if grown := since(before, sums(t, "hooktape.forward.fallbacks", "hooktape.reason")); grown["deadline"] != 1 || grown["refused"] != 2 || grown["error"] != 5 {
+	if grown := since(before, sums(t, "hooktape.forward.fallbacks", "hooktape.reason")); grown["deadline"] != 1 ||
+		grown["refused"] != 2 || grown["error"] != 5 {
 		t.Errorf("counted: %v", grown)
 	}
 }
@@ -382,7 +426,8 @@ func TestForwardBreaker(t *testing.T) {
 		t.Errorf("%s; %d requests were sent, %d before", got.body, len(b.seen()), sent)
 	}
 	// The event and what became of it are one record.
-	if r := s.records(1)[0]; r.Outcome == nil || r.Outcome.EventID != r.ID || r.Outcome.Fallback != event.FallbackFailing || r.Outcome.Outcome != event.OutcomeNotSent {
+	if r := s.records(1)[0]; r.Outcome == nil || r.Outcome.EventID != r.ID ||
+		r.Outcome.Fallback != event.FallbackFailing || r.Outcome.Outcome != event.OutcomeNotSent {
 		t.Errorf("%+v", r)
 	}
 	if log := s.log.String(); strings.Count(log, "circuit breaker opens") != 1 {
@@ -417,7 +462,8 @@ func TestForwardInFlight(t *testing.T) {
 	close(release)
 	waiting.Wait()
 	list := s.records(6)
-	if a := list[2].Outcome; a == nil || a.Fallback != event.FallbackInFlight || a.Outcome != event.OutcomeNotSent || list[2].ID != a.EventID {
+	if a := list[2].Outcome; a == nil || a.Fallback != event.FallbackInFlight || a.Outcome != event.OutcomeNotSent ||
+		list[2].ID != a.EventID {
 		t.Errorf("%+v", list[2])
 	}
 }
@@ -429,11 +475,17 @@ func TestForwardBreaksOff(t *testing.T) {
 		then    func(net.Conn)
 		outcome event.Outcome
 	}{
-		"closed":   {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nstart", func(net.Conn) {}, event.OutcomeBroken},
-		"reset":    {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nstart", func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }, event.OutcomeBroken},
-		"chunk":    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nstart\r\n", func(net.Conn) {}, event.OutcomeBroken},
-		"no chunk": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nstart\r\nxyz\r\n", func(net.Conn) {}, event.OutcomeBroken},
-		"deadline": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nstart\r\n", func(c net.Conn) { hangs(c, nil) }, event.OutcomeTimeout},
+		"closed": {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nstart", func(net.Conn) {}, event.OutcomeBroken},
+		"reset": {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nstart", func(c net.Conn) {
+			c.(*net.TCPConn).SetLinger(0)
+		}, event.OutcomeBroken},
+		"chunk": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nstart\r\n", func(net.Conn) {},
+			event.OutcomeBroken},
+		"no chunk": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nstart\r\nxyz\r\n", func(net.Conn) {},
+			event.OutcomeBroken},
+		"deadline": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nstart\r\n", func(c net.Conn) {
+			hangs(c, nil)
+		}, event.OutcomeTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			arrived := make(chan struct{})
@@ -463,7 +515,8 @@ func TestForwardBreaksOff(t *testing.T) {
 			if rest, err := io.ReadAll(response.Body); err == nil || len(rest) > 0 {
 				t.Errorf("the answer ends like a whole one, with %q", rest)
 			}
-			if _, a := s.outcome(); a.Outcome != c.outcome || a.StatusCode != 200 || string(a.ResponseBody) != "start" || a.ResponseBytes != 5 || a.Fallback != "" || a.Error == "" {
+			if _, a := s.outcome(); a.Outcome != c.outcome || a.StatusCode != 200 ||
+				string(a.ResponseBody) != "start" || a.ResponseBytes != 5 || a.Fallback != "" || a.Error == "" {
 				t.Errorf("recorded: %+v", a)
 			}
 		})
@@ -518,7 +571,8 @@ func TestForwardWithoutAPlaceOnDisk(t *testing.T) {
 	if got := s.post(priceHook, "{}"); got.StatusCode != 200 || got.body != instead {
 		t.Errorf("%d %s", got.StatusCode, got.body)
 	}
-	if grown := since(before, sums(t, "hooktape.forward.fallbacks", "hooktape.reason")); len(b.seen()) != 0 || grown["full"] != 1 {
+	if grown := since(before, sums(t, "hooktape.forward.fallbacks", "hooktape.reason")); len(b.seen()) != 0 ||
+		grown["full"] != 1 {
 		t.Errorf("%d requests were sent; counted %v", len(b.seen()), grown)
 	}
 	if log := s.log.String(); !strings.Contains(log, "cannot be stored") {
@@ -538,7 +592,8 @@ func TestForwardOnASlowDisk(t *testing.T) {
 		t.Errorf("%d %s", got.StatusCode, got.body)
 	}
 	close(gate)
-	if _, a := s.outcome(); a.Outcome != event.OutcomeNotSent || a.Fallback != event.FallbackDeadline || len(b.seen()) != 0 {
+	if _, a := s.outcome(); a.Outcome != event.OutcomeNotSent || a.Fallback != event.FallbackDeadline ||
+		len(b.seen()) != 0 {
 		t.Errorf("%+v; %d requests were sent", a, len(b.seen()))
 	}
 }
@@ -576,7 +631,8 @@ func TestForwardAfterAKill(t *testing.T) {
 	next.spool.Close()
 	next = restart()
 	e, a := next.outcome()
-	if a.Outcome != event.OutcomeUnknown || a.ID != event.ForwardID(e.ID, "backend") || a.Error == "" || a.StartedAt.IsZero() {
+	if a.Outcome != event.OutcomeUnknown || a.ID != event.ForwardID(e.ID, "backend") || a.Error == "" ||
+		a.StartedAt.IsZero() {
 		t.Errorf("%+v", a)
 	}
 	if len(b.seen()) != 1 {

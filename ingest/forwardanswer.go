@@ -138,7 +138,8 @@ func (x *exchange) expect(encoding string, body *kept) {
 func readable(encoding string, body *kept, most int64) ([]byte, error) {
 	switch {
 	case body.cut:
-		return nil, fmt.Errorf("it has %d bytes, which is more than max_answer, or more than memory was left for", body.size)
+		return nil, fmt.Errorf("it has %d bytes, which is more than max_answer, or more than memory was left for",
+			body.size)
 	case encoding == "" || encoding == "identity":
 		return body.start, nil
 	case encoding != "gzip":

@@ -16,12 +16,14 @@ import (
 // TestForwardToHostileEndpoints: an answer that is not sound HTTP does not reach the bot, which gets the fallback.
 func TestForwardToHostileEndpoints(t *testing.T) {
 	for name, response := range map[string]string{
-		"two lengths":       "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\n{}abc",
-		"NUL in a value":    "HTTP/1.1 200 OK\r\nX-A: a\x00b\r\nContent-Length: 2\r\n\r\n{}",
-		"bare line feed":    "HTTP/1.1 200 OK\r\nX-A: 1\rX-B: 2\r\nContent-Length: 2\r\n\r\n{}",
-		"unknown encoding":  "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n{}",
-		"huge header":       "HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a", 2<<20) + "\r\nContent-Length: 2\r\n\r\n{}",
-		"endless 1xx":       strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: "+strings.Repeat("a", 1000)+"\r\n\r\n", 5000) + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+		"two lengths":      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\n{}abc",
+		"NUL in a value":   "HTTP/1.1 200 OK\r\nX-A: a\x00b\r\nContent-Length: 2\r\n\r\n{}",
+		"bare line feed":   "HTTP/1.1 200 OK\r\nX-A: 1\rX-B: 2\r\nContent-Length: 2\r\n\r\n{}",
+		"unknown encoding": "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n{}",
+		"huge header": "HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a",
+			2<<20) + "\r\nContent-Length: 2\r\n\r\n{}",
+		"endless 1xx": strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: "+strings.Repeat("a", 1000)+"\r\n\r\n",
+			5000) + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
 		"another protocol":  "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
 		"not a status":      "HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\n{}",
 		"HTTP/0.9":          "{\"price\":\"7\"}",
@@ -34,7 +36,8 @@ func TestForwardToHostileEndpoints(t *testing.T) {
 			b := newBackend(t, func(c net.Conn, r *http.Request) bool { says(response)(c, r); return false })
 			s := newServer(t, nil)
 			s.forwards(forwarding(b.url, nil))
-			if got := s.post(priceHook, "{}"); got.StatusCode != 200 || got.body != instead || got.Header.Get("X-A") != "" {
+			if got := s.post(priceHook, "{}"); got.StatusCode != 200 || got.body != instead ||
+				got.Header.Get("X-A") != "" {
 				t.Errorf("the bot got %d %v %.100q", got.StatusCode, got.Header, got.body)
 			}
 			if _, a := s.outcome(); a.Fallback != event.FallbackError || a.Outcome.OK() || a.Error == "" {
@@ -54,10 +57,11 @@ func TestForwardBetweenFramings(t *testing.T) {
 	for name, c := range map[string]struct{ request, body string }{
 		"HTTP/1.0":       {"POST " + priceHook + "/x HTTP/1.0\r\nContent-Length: 2\r\n\r\nab", "ab"},
 		"HTTP/1.0, bare": {"GET " + priceHook + "/x HTTP/1.0\r\n\r\n", ""},
-		"chunked":        {"PUT " + priceHook + "/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n", "ab"},
-		"in the body":    {request("POST", priceHook+"/x", smuggled), smuggled},
-		"in the query":   {request("POST", priceHook+"/x?a=%0d%0aX-Evil:%201%0d%0a%0d%0a"+"GET%20/smuggled", "ab"), "ab"},
-		"in the path":    {request("POST", priceHook+"/x%0d%0aX-Evil:%201", "ab"), "ab"},
+		"chunked": {"PUT " + priceHook +
+			"/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n", "ab"},
+		"in the body":  {request("POST", priceHook+"/x", smuggled), smuggled},
+		"in the query": {request("POST", priceHook+"/x?a=%0d%0aX-Evil:%201%0d%0a%0d%0a"+"GET%20/smuggled", "ab"), "ab"},
+		"in the path":  {request("POST", priceHook+"/x%0d%0aX-Evil:%201", "ab"), "ab"},
 	} {
 		before := len(b.seen())
 		if got := s.raw(c.request); got.StatusCode != 200 || got.body != "{}" {
@@ -65,7 +69,8 @@ func TestForwardBetweenFramings(t *testing.T) {
 		}
 		s.outcome()
 		seen := b.seen()[before:]
-		if len(seen) != 1 || seen[0].Header.Get("X-Evil") != "" || !strings.HasPrefix(seen[0].URL.Path, "/api/x") || b.bodies[before] != c.body {
+		if len(seen) != 1 || seen[0].Header.Get("X-Evil") != "" || !strings.HasPrefix(seen[0].URL.Path, "/api/x") ||
+			b.bodies[before] != c.body {
 			t.Errorf("%s: the endpoint got %v, %q", name, seen, b.bodies[before:])
 		}
 	}
@@ -92,7 +97,8 @@ func TestForwardBetweenFramings(t *testing.T) {
 	b.mu.Lock()
 	b.bodies = nil
 	b.mu.Unlock()
-	if statuses := s.raws(request("POST", priceHook+"/1", "1") + request("POST", "/hooks/demo/"+token, "{}") + request("POST", priceHook+"/2", "2")); !slices.Equal(statuses, []int{200, 200, 200}) {
+	if statuses := s.raws(request("POST", priceHook+"/1", "1") + request("POST", "/hooks/demo/"+token,
+		"{}") + request("POST", priceHook+"/2", "2")); !slices.Equal(statuses, []int{200, 200, 200}) {
 		t.Errorf("pipelined: %v", statuses)
 	}
 	s.records(5)

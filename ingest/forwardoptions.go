@@ -73,9 +73,12 @@ func (f *Forward) UnmarshalYAML(unmarshal func(any) error) error {
 func (f *Forward) Validate() error {
 	var faults setting.Faults
 	faults.Unless(f.To != "", "to", "must be the name of an endpoint")
-	faults.Unless(f.Deadline > 0 && f.Deadline <= maxDeadline, "deadline", "must be more than 0 and at most %s", maxDeadline)
-	faults.Unless(f.MaxInFlight >= 1 && f.MaxInFlight <= maxInFlight, "max_in_flight", "must lie between 1 and %d", maxInFlight)
-	faults.Unless(f.MaxAnswer >= outbound.KeptBytes && f.MaxAnswer <= 16<<20, "max_answer", "must lie between 16KiB and 16MiB")
+	faults.Unless(f.Deadline > 0 && f.Deadline <= maxDeadline, "deadline", "must be more than 0 and at most %s",
+		maxDeadline)
+	faults.Unless(f.MaxInFlight >= 1 && f.MaxInFlight <= maxInFlight, "max_in_flight", "must lie between 1 and %d",
+		maxInFlight)
+	faults.Unless(f.MaxAnswer >= outbound.KeptBytes &&
+		f.MaxAnswer <= 16<<20, "max_answer", "must lie between 16KiB and 16MiB")
 	for i, part := range f.Append {
 		faults.Unless(part == appendPath || part == appendQuery, fmt.Sprintf("append[%d]", i),
 			"%q is neither %s nor %s", part, appendPath, appendQuery)

@@ -16,7 +16,8 @@ const appendPause = time.Second
 // tries again.
 func (x *exchange) record() {
 	if err := x.server.recordOutcome(&x.attempt); err != nil {
-		x.server.logger.Error("the outcome of a forwarded request could not be stored; the next start records it as unknown",
+		x.server.logger.Error("the outcome of a forwarded request could not be stored; the next start records it as "+
+			"unknown",
 			"event_id", x.attempt.EventID.String(), "error", err)
 	}
 }
@@ -70,6 +71,7 @@ func (s *Server) recordLost(notes []spool.Note) {
 		s.lost.Add(context.Background(), 1)
 	}
 	if len(notes) > 0 {
-		s.logger.Warn("requests were being forwarded when hooktape ended; their attempts are unknown", "requests", len(notes))
+		s.logger.Warn("requests were being forwarded when hooktape ended; their attempts are unknown", "requests",
+			len(notes))
 	}
 }

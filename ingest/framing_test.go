@@ -25,19 +25,22 @@ func testTwoLengths(t *testing.T, s *server) {
 		sent string
 		want string
 	}{
-		"length first":             {both(length, encoding), "[400]"},
-		"encoding first":           {both(encoding, length), "[400]"},
-		"small letters":            {both(strings.ToLower(encoding), strings.ToUpper(length)), "[400]"},
-		"bare newlines":            {strings.ReplaceAll(both(length, encoding), "\r\n", "\n"), "[400]"},
-		"far apart":                {both(length, "X-Far: "+strings.Repeat("x", 9000)+"\r\n"+encoding), "[400]"},
-		"by HTTP/1.0":              {strings.Replace(both(length, encoding), "1.1", "1.0", 1), "[400]"},
-		"behind another":           {good + both(length, encoding), "[200 400]"},
-		"behind two others":        {good + good + both(encoding, length), "[200 200 400]"},
-		"behind a large one":       {request("POST", valid, strings.Repeat("x", 50_000)) + both(length, encoding), "[200 400]"},
-		"in a body":                {request("POST", valid, tricky) + good, "[200 200]"},
-		"in a chunk":               {"POST " + valid + " HTTP/1.1\r\nHost: h\r\n" + encoding + "\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(tricky), tricky), "[200]"},
-		"in a value":               {request("POST", valid, "{}", "X-Other: Transfer-Encoding: chunked"), "[200]"},
-		"behind chunks, unchecked": {"POST " + valid + " HTTP/1.1\r\nHost: h\r\n" + encoding + "\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + both(length, encoding), "[200]"},
+		"length first":      {both(length, encoding), "[400]"},
+		"encoding first":    {both(encoding, length), "[400]"},
+		"small letters":     {both(strings.ToLower(encoding), strings.ToUpper(length)), "[400]"},
+		"bare newlines":     {strings.ReplaceAll(both(length, encoding), "\r\n", "\n"), "[400]"},
+		"far apart":         {both(length, "X-Far: "+strings.Repeat("x", 9000)+"\r\n"+encoding), "[400]"},
+		"by HTTP/1.0":       {strings.Replace(both(length, encoding), "1.1", "1.0", 1), "[400]"},
+		"behind another":    {good + both(length, encoding), "[200 400]"},
+		"behind two others": {good + good + both(encoding, length), "[200 200 400]"},
+		"behind a large one": {request("POST", valid, strings.Repeat("x", 50_000)) + both(length, encoding),
+			"[200 400]"},
+		"in a body": {request("POST", valid, tricky) + good, "[200 200]"},
+		"in a chunk": {"POST " + valid + " HTTP/1.1\r\nHost: h\r\n" + encoding + "\r\n\r\n" +
+			fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(tricky), tricky), "[200]"},
+		"in a value": {request("POST", valid, "{}", "X-Other: Transfer-Encoding: chunked"), "[200]"},
+		"behind chunks, unchecked": {"POST " + valid + " HTTP/1.1\r\nHost: h\r\n" + encoding +
+			"\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + both(length, encoding), "[200]"},
 	} {
 		for _, bytewise := range []bool{false, true} {
 			if bytewise && len(c.sent) > 5000 {

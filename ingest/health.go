@@ -49,7 +49,8 @@ func (s *Server) readyz(c *gin.Context) {
 	}
 	body["drain"] = drain
 	if lag.DamagedSpools > 0 {
-		body["damaged"] = "a damaged spool was salvaged and quarantined: see damaged-*/damage.json in the spool's directory, then remove it"
+		body["damaged"] = "a damaged spool was salvaged and quarantined: see damaged-*/damage.json in the spool's " +
+			"directory, then remove it"
 	}
 	if lag.Unreadable != nil {
 		body["clickhouse"] = "has a part that it cannot read; see the log, or hooktape doctor"

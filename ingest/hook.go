@@ -126,7 +126,8 @@ func label(text string) string { return chars.Cut(strings.ToValidUTF8(text, "\uF
 // hook.
 func mistyped(path, source string) string {
 	parts := strings.SplitN(path, "/", 5)
-	if len(parts) > 3 && parts[0] == "" && decoded(parts[1]) == hooksSegment && label(decoded(parts[2])) == source && parts[3] == redact.Mask {
+	if len(parts) > 3 && parts[0] == "" && decoded(parts[1]) == hooksSegment && label(decoded(parts[2])) == source &&
+		parts[3] == redact.Mask {
 		return ""
 	}
 	return "the path is not " + hookRoute + ": correct the URL in BotHelp"
@@ -177,7 +178,8 @@ func (s *Server) judge(next http.Handler) http.Handler {
 		if verdict != event.Accepted {
 			secret = secret.with(h.token)
 		}
-		j := &judged{hook: h.hidden(secret), source: source, verdict: verdict, host: secret.hide(r.Host), peer: peerAddr(r), client: s.proxies.client(r), secret: secret}
+		j := &judged{hook: h.hidden(secret), source: source, verdict: verdict, host: secret.hide(r.Host),
+			peer: peerAddr(r), client: s.proxies.client(r), secret: secret}
 		masked := r.WithContext(context.WithValue(r.Context(), judgedKey{}, j))
 		masked.URL = &url.URL{Path: maskedPath, RawQuery: secret.hide(query)}
 		masked.Method = secret.hide(r.Method)

@@ -91,7 +91,10 @@ type config struct {
 
 func newServer(t *testing.T, change func(*config)) *server {
 	t.Helper()
-	c := config{options: ingest.DefaultOptions(), spool: spool.DefaultOptions(), between: func(s ingest.Spool) ingest.Spool { return s }}
+	c := config{options: ingest.DefaultOptions(), spool: spool.DefaultOptions(),
+		between: func(s ingest.Spool) ingest.Spool {
+			return s
+		}}
 	c.options.Limits.RejectedPerAddress = ingest.Rate{PerSecond: 1, Burst: 1000}
 	c.options.Limits.RejectedTotal = ingest.Rate{PerSecond: 1, Burst: 1000}
 	c.spool.MinFree, c.spool.Logger = 0, slog.New(slog.DiscardHandler)
@@ -105,7 +108,9 @@ func newServer(t *testing.T, change func(*config)) *server {
 	}
 	t.Cleanup(func() { s.spool.Close() })
 	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s.handler, err = ingest.NewServer(c.options, ingest.NewSources(sources), c.between(s.spool), func() ingest.Lag { return c.lag }, logger)
+	s.handler, err = ingest.NewServer(c.options, ingest.NewSources(sources), c.between(s.spool), func() ingest.Lag {
+		return c.lag
+	}, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +138,8 @@ func newServer(t *testing.T, change func(*config)) *server {
 func encrypted(c *config) {
 	authority := httptest.NewTLSServer(nil) // for its certificate of 127.0.0.1
 	authority.Close()
-	c.options.TLS = &tls.Config{Certificates: authority.TLS.Certificates, NextProtos: []string{"h2", "http/1.1", "acme-tls/1"}}
+	c.options.TLS = &tls.Config{Certificates: authority.TLS.Certificates,
+		NextProtos: []string{"h2", "http/1.1", "acme-tls/1"}}
 	c.client = authority.Client().Transport.(*http.Transport).TLSClientConfig
 	c.client.ServerName = "127.0.0.1"
 }
@@ -190,7 +196,8 @@ func (s *server) raw(request string) answer {
 
 // request returns a request with a Content-Length.
 func request(method, target, body string, headers ...string) string {
-	lines := append([]string{method + " " + target + " HTTP/1.1", "Host: hooks.example.com", fmt.Sprintf("Content-Length: %d", len(body))}, headers...)
+	lines := append([]string{method + " " + target + " HTTP/1.1", "Host: hooks.example.com",
+		fmt.Sprintf("Content-Length: %d", len(body))}, headers...)
 	return strings.Join(lines, "\r\n") + "\r\n\r\n" + body
 }
 

@@ -33,8 +33,8 @@ func (s *Server) malformed(c *conn, refused head) {
 	} else {
 		body = j.secret.hideBytes(body)
 	}
-	j.captured = &event.Received{ID: event.NewID(now), ReceivedAt: now.UTC().Truncate(time.Microsecond), Verdict: event.Malformed,
-		RemoteIP: j.client, Body: body, BodySHA256: sha256.Sum256(body), Untraced: true}
+	j.captured = &event.Received{ID: event.NewID(now), ReceivedAt: now.UTC().Truncate(time.Microsecond),
+		Verdict: event.Malformed, RemoteIP: j.client, Body: body, BodySHA256: sha256.Sum256(body), Untraced: true}
 	if source != nil {
 		hook = hook.hidden(j.secret)
 		j.captured.Source, j.captured.Step, j.captured.Path = hook.source, hook.step, hook.path
@@ -56,7 +56,8 @@ func refusal(answer, start []byte, reason error, longest int) []byte {
 	_, what, _ := strings.Cut(status, ": ") // such as: malformed Host header
 	switch {
 	case bytes.HasPrefix(start, []byte("PROXY ")) || bytes.HasPrefix(start, []byte("\r\n\r\n\x00\r\nQUIT\n")):
-		what = "the PROXY protocol is not understood: turn it off in the proxy in front, and have it send X-Forwarded-For"
+		what = "the PROXY protocol is not understood: turn it off in the proxy in front, and have it send " +
+			"X-Forwarded-For"
 	case errors.Is(reason, errNotHTTP) && start[0] == handshakeRecord:
 		what = "this port speaks no TLS: the URL must begin with http://"
 	case errors.Is(reason, errHTTP2), code == http.StatusHTTPVersionNotSupported:
@@ -75,5 +76,7 @@ func refusal(answer, start []byte, reason error, longest int) []byte {
 		what += ": correct it"
 	}
 	body, _ := json.Marshal(map[string]string{"error": string(event.Malformed), "message": what}) // strings never fail
-	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: application/json; charset=utf-8\r\nConnection: close\r\n\r\n%s\n", code, http.StatusText(code), body)
+	return fmt.Appendf(nil,
+		"HTTP/1.1 %d %s\r\nContent-Type: application/json; charset=utf-8\r\nConnection: close\r\n\r\n%s\n", code,
+		http.StatusText(code), body)
 }

@@ -35,22 +35,36 @@ func testMalformed(t *testing.T, s *server) {
 		source, step string
 		advice       string
 	}{
-		{"a header's name with a space", request("POST", demo, `{"a":1}`, "Bad Name: 1"), 400, "demo", "start", "invalid header name: correct it"},
-		{"a control character", request("POST", demo, "{}", "X-A: \x01"), 400, "demo", "start", "correct its first line and its headers"},
-		{"an unknown coding", "POST " + demo + " HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n{}", 501, "demo", "start", "send no Transfer-Encoding but chunked"},
-		{"Expect", request("POST", demo, "{}", "Expect: 200-ok"), 417, "demo", "start", "send no Expect but 100-continue"},
-		{"two lengths", request("POST", demo, "{}", "Transfer-Encoding: chunked"), 400, "demo", "start", "send one of them"},
-		{"a bad token", request("POST", "/hooks/demo/an-old-token", "{}", "Bad Name: 1"), 400, "", "", "invalid header name"},
-		{"no host", "POST " + demo + " HTTP/1.1\r\n\r\n", 400, "demo", "start", "missing required Host header: correct it"},
-		{"another version", "POST " + demo + " HTTP/3.0\r\nHost: h\r\n\r\n", 505, "demo", "start", "send the request by HTTP/1.1"},
-		{"a label and another version", "POST " + demo + "/10% HTTP/3.0\r\nHost: h\r\n\r\n", 505, "demo", "start/10%", "send the request by HTTP/1.1"},
-		{"a bare CR", "POST " + demo + "\r10% HTTP/1.1\r\nHost: h\r\n\r\n", 400, "demo", "start\r10%", "correct its first line"},
-		{"PROXY", "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n" + request("POST", demo, "{}"), 400, "", "", "turn it off in the proxy in front"},
+		{"a header's name with a space", request("POST", demo, `{"a":1}`, "Bad Name: 1"), 400, "demo", "start",
+			"invalid header name: correct it"},
+		{"a control character", request("POST", demo, "{}", "X-A: \x01"), 400, "demo", "start",
+			"correct its first line and its headers"},
+		{"an unknown coding", "POST " + demo + " HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n{}", 501, "demo",
+			"start", "send no Transfer-Encoding but chunked"},
+		{"Expect", request("POST", demo, "{}", "Expect: 200-ok"), 417, "demo", "start",
+			"send no Expect but 100-continue"},
+		{"two lengths", request("POST", demo, "{}", "Transfer-Encoding: chunked"), 400, "demo", "start",
+			"send one of them"},
+		{"a bad token", request("POST", "/hooks/demo/an-old-token", "{}", "Bad Name: 1"), 400, "", "",
+			"invalid header name"},
+		{"no host", "POST " + demo + " HTTP/1.1\r\n\r\n", 400, "demo", "start",
+			"missing required Host header: correct it"},
+		{"another version", "POST " + demo + " HTTP/3.0\r\nHost: h\r\n\r\n", 505, "demo", "start",
+			"send the request by HTTP/1.1"},
+		{"a label and another version", "POST " + demo + "/10% HTTP/3.0\r\nHost: h\r\n\r\n", 505, "demo", "start/10%",
+			"send the request by HTTP/1.1"},
+		{"a bare CR", "POST " + demo + "\r10% HTTP/1.1\r\nHost: h\r\n\r\n", 400, "demo", "start\r10%",
+			"correct its first line"},
+		{"PROXY", "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n" + request("POST", demo, "{}"), 400, "", "",
+			"turn it off in the proxy in front"},
 		{"PROXY, binary", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c", 400, "", "", "turn it off in the proxy in front"},
 		{"no HTTP", "hello\r\n", 400, "", "", "correct its first line"},
-		{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", 400, "", "", "send the request by HTTP/1.1"},
-		{"a long head", "POST " + demo + " HTTP/1.1\r\nHost: h\r\nX-Long: " + strings.Repeat("x", 80<<10) + "\r\n\r\n", 431, "demo", "start", "together they may have 65536 bytes"},
-		{"a long target", "POST " + demo + strings.Repeat("%", 80<<10) + " HTTP/1.1\r\nHost: h\r\n\r\n", 431, "", "", "together they may have 65536 bytes"},
+		{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", 400, "", "",
+			"send the request by HTTP/1.1"},
+		{"a long head", "POST " + demo + " HTTP/1.1\r\nHost: h\r\nX-Long: " + strings.Repeat("x", 80<<10) + "\r\n\r\n",
+			431, "demo", "start", "together they may have 65536 bytes"},
+		{"a long target", "POST " + demo + strings.Repeat("%", 80<<10) + " HTTP/1.1\r\nHost: h\r\n\r\n", 431, "", "",
+			"together they may have 65536 bytes"},
 		{"a long body", long, 400, "demo", "start", "invalid header name"},
 	}
 	for _, c := range cases {
@@ -60,22 +74,26 @@ func testMalformed(t *testing.T, s *server) {
 		if err != nil {
 			t.Errorf("%s: incomplete answer: %v", c.name, err)
 		}
-		if !bytes.HasPrefix(answer, fmt.Append(nil, "HTTP/1.1 ", c.status, " ")) || !bytes.Contains(answer, []byte(c.advice)) {
+		if !bytes.HasPrefix(answer, fmt.Append(nil, "HTTP/1.1 ", c.status, " ")) ||
+			!bytes.Contains(answer, []byte(c.advice)) {
 			t.Errorf("%s: %q, want %d and %q", c.name, answer, c.status, c.advice)
 		}
 		conn.Close()
 		e := s.one()
 		want := masked.Replace(c.sent)
-		if got := string(e.Body); got == "" || !strings.HasPrefix(want, got) || len(c.sent) < 4096 && len(got) < len(want) && c.status != 431 || len(got) > 4096 {
+		if got := string(e.Body); got == "" || !strings.HasPrefix(want, got) || len(c.sent) < 4096 &&
+			len(got) < len(want) && c.status != 431 || len(got) > 4096 {
 			t.Errorf("%s: captured %d bytes: %.200q", c.name, len(got), got)
 		}
-		if e.Verdict != event.Malformed || e.Source != c.source || e.Step != c.step || e.BodySHA256 != sha256.Sum256(e.Body) || e.RemoteIP.String() != "127.0.0.1" {
+		if e.Verdict != event.Malformed || e.Source != c.source || e.Step != c.step ||
+			e.BodySHA256 != sha256.Sum256(e.Body) || e.RemoteIP.String() != "127.0.0.1" {
 			t.Errorf("%s: captured %+v", c.name, e)
 		}
 		assertNoToken(t, c.name, fmt.Sprintf("%q", []any{e.Path, e.Body, e.Step}))
 	}
 	grown := since(before, sums(t, "hooktape.ingest.requests", "hooktape.source", "hooktape.verdict", "hooktape.kept"))
-	if want := map[string]int64{"true demo malformed": 11, "true (unknown) malformed": 6}; !reflect.DeepEqual(grown, want) {
+	if want := map[string]int64{"true demo malformed": 11, "true (unknown) malformed": 6}; !reflect.DeepEqual(grown,
+		want) {
 		t.Errorf("counted %v, want %v", grown, want)
 	}
 	assertNoToken(t, "the log", s.log.String())
@@ -87,8 +105,10 @@ func TestAnswerIsReceived(t *testing.T) { listeners(t, testAnswerIsReceived) }
 
 func testAnswerIsReceived(t *testing.T, s *server) {
 	large := strings.Repeat("x", 4<<20)
-	for sent, status := range map[string]int{request("POST", valid, large): 413, request("POST", valid, large, "Bad Name: 1"): 400, request("POST", valid, large, "Transfer-Encoding: chunked"): 400,
-		request("POST", valid, large, "Expect: 200-ok"): 417, request("POST", valid, "", "X-Long: "+large): 431} {
+	for sent, status := range map[string]int{request("POST", valid, large): 413,
+		request("POST", valid, large, "Bad Name: 1"): 400, request("POST", valid, large,
+			"Transfer-Encoding: chunked"): 400, request("POST", valid, large, "Expect: 200-ok"): 417,
+		request("POST", valid, "", "X-Long: "+large): 431} {
 		conn := s.dial()
 		if _, err := io.WriteString(conn, sent); err != nil {
 			t.Errorf("%d: sending failed: %v", status, err)
@@ -109,7 +129,8 @@ func testAnswerIsReceived(t *testing.T, s *server) {
 	}
 	defer raw.Close()
 	_, sending := io.WriteString(raw, request("POST", valid, large))
-	if answer, err := io.ReadAll(raw); err != nil || sending != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 400 ")) {
+	if answer, err := io.ReadAll(raw); err != nil || sending != nil ||
+		!bytes.HasPrefix(answer, []byte("HTTP/1.1 400 ")) {
 		t.Errorf("without TLS: %q, %v, %v", answer, err, sending)
 	}
 }
@@ -158,7 +179,8 @@ func TestHTTPOnTLSPort(t *testing.T) {
 	if a.StatusCode != 400 || !strings.Contains(a.body, "https://") {
 		t.Errorf("%s %q", a.Status, a.body)
 	}
-	if e := s.one(); e.Verdict != event.Malformed || e.Source != "demo" || e.Step != "start" || string(e.Body) != strings.ReplaceAll(sent, token, "***") {
+	if e := s.one(); e.Verdict != event.Malformed || e.Source != "demo" || e.Step != "start" ||
+		string(e.Body) != strings.ReplaceAll(sent, token, "***") {
 		t.Errorf("captured %s %s %s %q", e.Verdict, e.Source, e.Step, e.Body)
 	}
 }
@@ -185,7 +207,8 @@ func TestNoHandshake(t *testing.T) {
 		return nil
 	})
 	s.nothing()
-	if n := strings.Count(s.log.String(), "level=WARN"); n != 1 || !strings.Contains(s.log.String(), "bad certificate") {
+	if n := strings.Count(s.log.String(), "level=WARN"); n != 1 ||
+		!strings.Contains(s.log.String(), "bad certificate") {
 		t.Errorf("%d warnings: %s", n, s.log.String())
 	}
 }
@@ -197,7 +220,8 @@ func TestMalformedAfterOthers(t *testing.T) { listeners(t, testMalformedAfterOth
 func testMalformedAfterOthers(t *testing.T, s *server) {
 	demo := "/hooks/demo/" + token + "/"
 	bad := request("POST", demo+"bad", "{}", "Bad Name: 1")
-	statuses := s.raws(request("POST", demo+"1%", "{}") + request("POST", demo+"two words", "{}") + request("GET", "/healthz", "") + request("POST", demo+"3", "{}") + bad)
+	statuses := s.raws(request("POST", demo+"1%", "{}") + request("POST", demo+"two words", "{}") + request("GET",
+		"/healthz", "") + request("POST", demo+"3", "{}") + bad)
 	if fmt.Sprint(statuses) != "[200 200 200 200 400]" {
 		t.Errorf("got the statuses %v", statuses)
 	}
@@ -253,8 +277,10 @@ func TestMalformedIsLimited(t *testing.T) {
 func TestOtherPaths(t *testing.T) { listeners(t, testOtherPaths) }
 
 func testOtherPaths(t *testing.T, s *server) {
-	for target, want := range map[string]event.Verdict{"/": event.UnknownSource, "/webhook": event.UnknownSource, "/nowhere/x/y": event.UnknownSource,
-		"/Hooks/nobody/" + token: event.UnknownSource, "/demo/an-old-token/x": event.BadToken, "/Hooks/demo/an-old-token": event.BadToken, "//hooks/demo/an-old-token": event.BadToken} {
+	for target, want := range map[string]event.Verdict{"/": event.UnknownSource, "/webhook": event.UnknownSource,
+		"/nowhere/x/y": event.UnknownSource, "/Hooks/nobody/" + token: event.UnknownSource,
+		"/demo/an-old-token/x": event.BadToken, "/Hooks/demo/an-old-token": event.BadToken,
+		"//hooks/demo/an-old-token": event.BadToken} {
 		if a := s.post(target, "{}"); a.StatusCode != 404 {
 			t.Errorf("%s: %s", target, a.Status)
 		}
@@ -264,7 +290,9 @@ func testOtherPaths(t *testing.T, s *server) {
 		}
 		assertNoToken(t, target, e.Path+e.Step+e.Source)
 	}
-	for _, line := range []string{"GET /demo/" + token + "/x", "PUT //Hooks/demo/" + token, "PO ST /hooks/demo/" + token} { // other methods
+	// other methods
+	for _, line := range []string{"GET /demo/" + token + "/x", "PUT //Hooks/demo/" + token,
+		"PO ST /hooks/demo/" + token} {
 		if a := s.raw(line + " HTTP/1.1\r\nHost: h\r\n\r\n"); a.StatusCode != 405 {
 			t.Errorf("%s: %s", line, a.Status)
 		}
@@ -283,7 +311,8 @@ func testOtherPaths(t *testing.T, s *server) {
 func TestSpansAreUTF8(t *testing.T) {
 	spans.Reset()
 	s := newServer(t, nil)
-	s.post("/hooks/demo/"+token+"/\xff", "{}", "User-Agent: \xff", "X-Forwarded-For: \xff", "X-Forwarded-Proto: \xff", "Traceparent: \xff", "Tracestate: \xff")
+	s.post("/hooks/demo/"+token+"/\xff", "{}", "User-Agent: \xff", "X-Forwarded-For: \xff", "X-Forwarded-Proto: \xff",
+		"Traceparent: \xff", "Tracestate: \xff")
 	s.post("/hooks/\xffdemo/x/\xff%ff", "{}", "User-Agent: a\xffb")
 	s.post("/\xff", "{}")
 	s.take(3)

@@ -66,8 +66,8 @@ const RejectedBodyBytes = 64 << 10
 // DefaultOptions suit a small server on the internet.
 func DefaultOptions() Options {
 	return Options{
-		Timeouts: Timeouts{ReadHeader: 10 * time.Second, Read: 30 * time.Second, Write: 40 * time.Second, Idle: 2 * time.Minute,
-			BodyGrace: 5 * time.Second},
+		Timeouts: Timeouts{ReadHeader: 10 * time.Second, Read: 30 * time.Second, Write: 40 * time.Second,
+			Idle: 2 * time.Minute, BodyGrace: 5 * time.Second},
 		Limits: Limits{
 			MaxHeaderBytes:           64 << 10,
 			MaxConnections:           4096,
@@ -97,7 +97,8 @@ func (o Options) Validate() error {
 	f.Unless(o.MaxForwards >= 1, "max_forwards", "must be at least 1")
 	f.Unless(o.MinBodyRate >= 1, "min_body_rate", "must be at least 1")
 	f.Unless(o.RejectedDaily >= 0, "rejected_daily", "must not be negative")
-	f.Unless(o.RejectedPerAddress.PerSecond >= 0 && o.RejectedPerAddress.Burst >= 0, "rejected_per_address", "must not be negative")
+	f.Unless(o.RejectedPerAddress.PerSecond >= 0 &&
+		o.RejectedPerAddress.Burst >= 0, "rejected_per_address", "must not be negative")
 	f.Unless(o.RejectedTotal.PerSecond >= 0 && o.RejectedTotal.Burst >= 0, "rejected_total", "must not be negative")
 	return errors.Join(f...)
 }

@@ -23,7 +23,8 @@ func TestRemoteAddress(t *testing.T) {
 	// The peer of every request is 127.0.0.1.
 	proxied := newServer(t, func(c *config) {
 		trusting(c)
-		c.options.TrustedProxies = append(c.options.TrustedProxies, netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:ffff::/48"))
+		c.options.TrustedProxies = append(c.options.TrustedProxies, netip.MustParsePrefix("10.0.0.0/8"),
+			netip.MustParsePrefix("2001:db8:ffff::/48"))
 	})
 	direct := newServer(t, nil)
 	for _, c := range []struct {
@@ -56,12 +57,14 @@ func TestRemoteAddress(t *testing.T) {
 		{"Forwarded", []string{"Forwarded: for=192.0.2.1;proto=https;by=10.1.1.1"}, "192.0.2.1"},
 		{"Forwarded, any case and quotes", []string{`Forwarded: proto=https; FOR="192.0.2.1:4711"`}, "192.0.2.1"},
 		{"Forwarded IPv6", []string{`Forwarded: for="[2001:db8::1]:4711"`}, "2001:db8::1"},
-		{"Forwarded, spoofed before", []string{"Forwarded: for=6.6.6.6, for=192.0.2.1", "Forwarded: for=10.1.1.1"}, "192.0.2.1"},
+		{"Forwarded, spoofed before", []string{"Forwarded: for=6.6.6.6, for=192.0.2.1", "Forwarded: for=10.1.1.1"},
+			"192.0.2.1"},
 		{"Forwarded, hidden", []string{"Forwarded: for=_secret"}, "127.0.0.1"},
 		{"Forwarded, open quote before", []string{`Forwarded: for=", for=192.0.2.1`}, "192.0.2.1"},
 		{"Forwarded without for", []string{"Forwarded: proto=https"}, "127.0.0.1"},
 		// Most proxies write X-Forwarded-For and pass any Forwarded header of a client on.
-		{"Forwarded of the client, X-Forwarded-For of the proxy", []string{"Forwarded: for=6.6.6.6", "X-Forwarded-For: 192.0.2.1"}, "192.0.2.1"},
+		{"Forwarded of the client, X-Forwarded-For of the proxy",
+			[]string{"Forwarded: for=6.6.6.6", "X-Forwarded-For: 192.0.2.1"}, "192.0.2.1"},
 		{"X-Real-IP is ignored", []string{"X-Real-IP: 6.6.6.6"}, "127.0.0.1"},
 	} {
 		proxied.post("/hooks/demo/"+token, "{}", c.headers...)
@@ -91,20 +94,25 @@ func TestTrace(t *testing.T) {
 			t.Fatalf("%d spans of a request: %v", len(all), all)
 		}
 		found := all[0]
-		if found.SpanContext.SpanID() != trace.SpanID(e.SpanID) || found.SpanContext.TraceID() != trace.TraceID(e.TraceID) || found.SpanKind != trace.SpanKindServer {
-			t.Errorf("the event has span %x of trace %x, the server %v (%v)", e.SpanID, e.TraceID, found.SpanContext, found.SpanKind)
+		if found.SpanContext.SpanID() != trace.SpanID(e.SpanID) ||
+			found.SpanContext.TraceID() != trace.TraceID(e.TraceID) || found.SpanKind != trace.SpanKindServer {
+			t.Errorf("the event has span %x of trace %x, the server %v (%v)", e.SpanID, e.TraceID, found.SpanContext,
+				found.SpanKind)
 		}
 		return found, found.SpanContext.TraceID()
 	}
-	if span, id := serverSpan(newServer(t, trusting), parent); id.String() != traceID || span.Parent.SpanID().String() != spanID {
+	if span, id := serverSpan(newServer(t, trusting), parent); id.String() != traceID ||
+		span.Parent.SpanID().String() != spanID {
 		t.Errorf("from a proxy: trace %s, parent %s", id, span.Parent.SpanID())
 	}
 	span, id := serverSpan(newServer(t, nil), parent)
-	if id.String() == traceID || span.Parent.IsValid() || len(span.Links) != 1 || span.Links[0].SpanContext.TraceID().String() != traceID {
+	if id.String() == traceID || span.Parent.IsValid() || len(span.Links) != 1 ||
+		span.Links[0].SpanContext.TraceID().String() != traceID {
 		t.Errorf("from an unknown sender: trace %s, parent %s, links %v", id, span.Parent.SpanID(), span.Links)
 	}
 	serverSpan(newServer(t, nil), strings.Replace(parent, "-01", "-00", 1))
-	for _, broken := range []string{"traceparent: nonsense", "traceparent: 00-00000000000000000000000000000000-0000000000000000-01", "traceparent:"} {
+	for _, broken := range []string{"traceparent: nonsense",
+		"traceparent: 00-00000000000000000000000000000000-0000000000000000-01", "traceparent:"} {
 		if span, _ := serverSpan(newServer(t, trusting), broken); span.Parent.IsValid() {
 			t.Errorf("%s: parent %v", broken, span.Parent)
 		}
@@ -115,14 +123,18 @@ func TestTrace(t *testing.T) {
 	for _, kv := range span.Attributes {
 		attributes[string(kv.Key)] = kv.Value.String()
 	}
-	for key, want := range map[string]string{"http.request.method": "POST", "http.route": "/hooks/{source}/{token}/{step}", "url.path": "/hooks/demo/***/start", "client.address": "127.0.0.1",
-		"http.response.status_code": "200", "hooktape.source": "demo", "hooktape.step": "start", "hooktape.verdict": "accepted", "user_agent.original": "BotHelp"} {
+	for key, want := range map[string]string{"http.request.method": "POST",
+		"http.route": "/hooks/{source}/{token}/{step}", "url.path": "/hooks/demo/***/start",
+		"client.address": "127.0.0.1", "http.response.status_code": "200", "hooktape.source": "demo",
+		"hooktape.step": "start", "hooktape.verdict": "accepted", "user_agent.original": "BotHelp"} {
 		if attributes[key] != want {
 			t.Errorf("span attribute %s is %q, want %q", key, attributes[key], want)
 		}
 	}
-	if micros, err := strconv.Atoi(attributes["hooktape.append.duration_us"]); err != nil || micros <= 0 || micros > int(span.EndTime.Sub(span.StartTime).Microseconds()) {
-		t.Errorf("span attribute for the append is %q, the span took %v", attributes["hooktape.append.duration_us"], span.EndTime.Sub(span.StartTime))
+	if micros, err := strconv.Atoi(attributes["hooktape.append.duration_us"]); err != nil || micros <= 0 ||
+		micros > int(span.EndTime.Sub(span.StartTime).Microseconds()) {
+		t.Errorf("span attribute for the append is %q, the span took %v", attributes["hooktape.append.duration_us"],
+			span.EndTime.Sub(span.StartTime))
 	}
 	if id, err := uuid.Parse(attributes["hooktape.event.id"]); err != nil || id.Version() != 7 {
 		t.Errorf("span attribute for the event's id is %q", attributes["hooktape.event.id"])
@@ -139,7 +151,10 @@ func TestTrace(t *testing.T) {
 // TestProxiesHandler verifies that the wrapped handler sees the client's address, which only a trusted proxy can set.
 func TestProxiesHandler(t *testing.T) {
 	var seen string
-	handler := ingest.Proxies{netip.MustParsePrefix("10.0.0.0/8")}.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.RemoteAddr }))
+	handler := ingest.Proxies{netip.MustParsePrefix("10.0.0.0/8")}.Handler(http.HandlerFunc(func(_ http.ResponseWriter,
+		r *http.Request) {
+		seen = r.RemoteAddr
+	}))
 	for peer, want := range map[string]string{"10.1.1.1:4711": "[2001:db8::1]:0", "192.0.2.1:4711": "192.0.2.1:4711"} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr = peer
@@ -153,7 +168,8 @@ func TestProxiesHandler(t *testing.T) {
 // TestUntracedEventHasItsTraceID verifies that an event that is not sampled has a trace id and a span id.
 func TestUntracedEventHasItsTraceID(t *testing.T) {
 	sampling := otel.GetTracerProvider()
-	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans), sdktrace.WithSampler(sdktrace.NeverSample())))
+	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans),
+		sdktrace.WithSampler(sdktrace.NeverSample())))
 	s := newServer(t, nil)
 	otel.SetTracerProvider(sampling)
 	spans.Reset()

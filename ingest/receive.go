@@ -47,7 +47,8 @@ func (s *Server) receive(c *gin.Context) {
 		return
 	}
 	defer func() {
-		s.requestTime.Record(r.Context(), time.Since(begun).Seconds(), metric.WithAttributes(attrVerdict.String(string(verdict))))
+		s.requestTime.Record(r.Context(), time.Since(begun).Seconds(),
+			metric.WithAttributes(attrVerdict.String(string(verdict))))
 	}()
 
 	if verdict != event.Accepted {
@@ -155,7 +156,8 @@ func (s *Server) readAll(c *gin.Context, h *judged, limit int64) ([]byte, error)
 			return body, err
 		}
 		earned := s.options.Timeouts.BodyGrace + time.Duration(len(body))*time.Second/time.Duration(s.options.Limits.MinBodyRate)
-		_ = control.SetReadDeadline(begun.Add(min(earned, s.options.Timeouts.Read))) // fails only in tests, without a connection
+		// fails only in tests, without a connection
+		_ = control.SetReadDeadline(begun.Add(min(earned, s.options.Timeouts.Read)))
 	}
 }
 
@@ -193,8 +195,9 @@ func (s *Server) reject(c *gin.Context, h *judged) {
 			" is missing or was not made with this webhook's token: sign with the source's signing_token")
 	case event.TooLarge:
 		c.Header("Connection", "close")
-		refuse(c, http.StatusRequestEntityTooLarge, string(verdict), fmt.Sprintf("the body is larger than the %d bytes "+
-			"that this source allows: send less, or raise its max_body", h.source.MaxBody))
+		refuse(c, http.StatusRequestEntityTooLarge, string(verdict),
+			fmt.Sprintf("the body is larger than the %d bytes "+
+				"that this source allows: send less, or raise its max_body", h.source.MaxBody))
 	case event.MethodNotAllowed:
 		methods := strings.Join(h.source.methods(), ", ")
 		c.Header("Allow", methods)
@@ -238,7 +241,8 @@ func (s *Server) notStored(ctx context.Context, err error) {
 	s.refused.Add(ctx, 1)
 	trace.SpanFromContext(ctx).RecordError(err)
 	s.unavailables.Do(func() {
-		s.logger.ErrorContext(ctx, "requests cannot be stored: they are answered with 503, or with the fallback of their source", "error", err)
+		s.logger.ErrorContext(ctx,
+			"requests cannot be stored: they are answered with 503, or with the fallback of their source", "error", err)
 	})
 }
 

@@ -17,7 +17,8 @@ import (
 type rejectLimiters struct{ known, unknown *rejectLimiter }
 
 func newRejectLimiters(l Limits, logger *slog.Logger) rejectLimiters {
-	return rejectLimiters{known: newRejectLimiter(l, "known sources", logger), unknown: newRejectLimiter(l, "unknown sources", logger)}
+	return rejectLimiters{known: newRejectLimiter(l, "known sources", logger),
+		unknown: newRejectLimiter(l, "unknown sources", logger)}
 }
 
 // keep reports whether to store a rejected request of size bytes. known reports whether it names a configured source.

@@ -22,17 +22,21 @@ import (
 
 func TestProbes(t *testing.T) {
 	s := newServer(t, func(c *config) {
-		c.lag = ingest.Lag{Events: 3, Bytes: 99, Oldest: time.Now().Add(-time.Minute), Error: errors.New("dial /var/secret: http://user:password@host")}
+		c.lag = ingest.Lag{Events: 3, Bytes: 99, Oldest: time.Now().Add(-time.Minute),
+			Error: errors.New("dial /var/secret: http://user:password@host")}
 	})
 	if a := s.raw("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"); a.StatusCode != 200 || a.body != "ok\n" {
 		t.Errorf("healthz: %s %q", a.Status, a.body)
 	}
 	a := s.raw("GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n")
-	if a.StatusCode != 200 || !strings.Contains(a.body, `"ready":true`) || !strings.Contains(a.body, `"waiting_events":3`) || !strings.Contains(a.body, `"waiting_bytes":99`) ||
-		!strings.Contains(a.body, `"behind_seconds":60`) || strings.Contains(a.body, "secret") || strings.Contains(a.body, "password") {
+	if a.StatusCode != 200 || !strings.Contains(a.body, `"ready":true`) ||
+		!strings.Contains(a.body, `"waiting_events":3`) || !strings.Contains(a.body, `"waiting_bytes":99`) ||
+		!strings.Contains(a.body, `"behind_seconds":60`) || strings.Contains(a.body, "secret") ||
+		strings.Contains(a.body, "password") {
 		t.Errorf("readyz while ClickHouse is away: %s %s", a.Status, a.body)
 	}
-	for _, path := range []string{"/", "/metrics", "/debug/pprof/", "/hooks", "/hook/demo/x", "/healthz/", "/index.html", "*"} {
+	for _, path := range []string{"/", "/metrics", "/debug/pprof/", "/hooks", "/hook/demo/x", "/healthz/",
+		"/index.html", "*"} {
 		if a := s.raw("GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n"); a.StatusCode != 404 {
 			t.Errorf("%s: %s", path, a.Status)
 		}
@@ -51,7 +55,8 @@ func TestSpoolFull(t *testing.T) {
 		t.Fatalf("with room: %s", a.Status)
 	}
 	before := sums(t, "hooktape.ingest.unavailable")
-	if a := s.post(target, body); a.StatusCode != 503 || a.Header.Get("Retry-After") == "" || strings.Contains(a.body, "/") {
+	if a := s.post(target, body); a.StatusCode != 503 || a.Header.Get("Retry-After") == "" ||
+		strings.Contains(a.body, "/") {
 		t.Errorf("full: %s %v %s", a.Status, a.Header, a.body)
 	}
 	if grown := since(before, sums(t, "hooktape.ingest.unavailable")); grown[""] != 1 {
@@ -78,14 +83,17 @@ func (failing) Ready() error                                        { return err
 
 func TestSpoolFailed(t *testing.T) {
 	s := newServer(t, func(c *config) { c.between = func(to ingest.Spool) ingest.Spool { return failing{to} } })
-	if a := s.post("/hooks/demo/"+token, "{}"); a.StatusCode != 503 || a.Header.Get("Retry-After") == "" || strings.Contains(a.body, "secret-path") {
+	if a := s.post("/hooks/demo/"+token, "{}"); a.StatusCode != 503 || a.Header.Get("Retry-After") == "" ||
+		strings.Contains(a.body, "secret-path") {
 		t.Errorf("%s %s", a.Status, a.body)
 	}
-	if a := s.raw("GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n"); a.StatusCode != 503 || !strings.Contains(a.body, `"ready":false`) || strings.Contains(a.body, "secret-path") {
+	if a := s.raw("GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n"); a.StatusCode != 503 ||
+		!strings.Contains(a.body, `"ready":false`) || strings.Contains(a.body, "secret-path") {
 		t.Errorf("readyz: %s %s", a.Status, a.body)
 	}
 	// Health fails too, because only a restart helps, which a supervisor of /healthz triggers.
-	if a := s.raw("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"); a.StatusCode != 503 || strings.Contains(a.body, "secret-path") {
+	if a := s.raw("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"); a.StatusCode != 503 ||
+		strings.Contains(a.body, "secret-path") {
 		t.Errorf("healthz: %s %s", a.Status, a.body)
 	}
 }
@@ -93,7 +101,9 @@ func TestSpoolFailed(t *testing.T) {
 // TestSenderLeaves verifies that a request is accepted once its body is complete, although the sender disconnects.
 func TestSenderLeaves(t *testing.T) {
 	gate := &gated{entered: make(chan struct{}), open: make(chan struct{})}
-	s := newServer(t, func(c *config) { c.between = func(to ingest.Spool) ingest.Spool { gate.Spool = to; return gate } })
+	s := newServer(t, func(c *config) {
+		c.between = func(to ingest.Spool) ingest.Spool { gate.Spool = to; return gate }
+	})
 	conn := s.dial()
 	io.WriteString(conn, request("POST", "/hooks/demo/"+token, "{}"))
 	<-gate.entered
@@ -208,7 +218,8 @@ func TestSourcesChange(t *testing.T) {
 		})
 	}
 	for n := 0; n < 200 || posted.Load() < 100; n++ {
-		s.handler.SetSources(ingest.NewSources([]ingest.Source{{Name: "demo", Tokens: []string{token, fmt.Sprint("token-", n)}}}))
+		s.handler.SetSources(ingest.NewSources([]ingest.Source{{Name: "demo",
+			Tokens: []string{token, fmt.Sprint("token-", n)}}}))
 		if t.Failed() {
 			break
 		}
@@ -237,7 +248,8 @@ func TestShutdown(t *testing.T) {
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.stop() }()
 	testutil.Eventually(t, 5*time.Second, func() error {
-		c, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + s.addr + "/healthz")
+		c, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + s.addr +
+			"/healthz")
 		if err == nil {
 			c.Body.Close()
 			return errors.New("the server still accepts connections")

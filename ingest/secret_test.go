@@ -60,7 +60,8 @@ func TestTokenIsNeverShown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, nil)
 			spans.Reset()
-			fill := strings.NewReplacer("/T", "/"+token, "=T", "="+token, ": T", ": "+token, "%2FT", "%2F"+token, "/O", "/"+other, "@T", token)
+			fill := strings.NewReplacer("/T", "/"+token, "=T", "="+token, ": T", ": "+token, "%2FT", "%2F"+token, "/O",
+				"/"+other, "@T", token)
 			method, target, ok := strings.Cut(fill.Replace(c.target), " ")
 			if !ok {
 				method, target = "POST", method
@@ -75,7 +76,8 @@ func TestTokenIsNeverShown(t *testing.T) {
 			stored := s.take(int(s.spool.Stat().Records))
 			for _, e := range stored {
 				e.Body = nil
-				assertNoToken(t, "what is stored", fmt.Sprintf("%q", []any{e.Source, e.Step, e.Path, e.Query, e.Method, e.Headers}))
+				assertNoToken(t, "what is stored",
+					fmt.Sprintf("%q", []any{e.Source, e.Step, e.Path, e.Query, e.Method, e.Headers}))
 			}
 			for _, span := range spans.GetSpans() {
 				assertNoToken(t, "a span", spanText(span))
@@ -109,7 +111,8 @@ func TestTokenInRejectedBody(t *testing.T) {
 		s.post(target, body+"an-old-token-of-demo")
 		e := s.one()
 		assertNoToken(t, target, string(e.Body))
-		if !strings.HasPrefix(string(e.Body), `{"url":"/hooks/demo/***","other":"***"}`) || e.BodySHA256 != sha256.Sum256(e.Body) {
+		if !strings.HasPrefix(string(e.Body), `{"url":"/hooks/demo/***","other":"***"}`) ||
+			e.BodySHA256 != sha256.Sum256(e.Body) {
 			t.Errorf("%s: got the body %s", target, e.Body)
 		}
 		if strings.Contains(target, "old-token") && strings.Contains(string(e.Body), "old-token") {

@@ -124,7 +124,8 @@ func (s secrets) hideName(name string) string {
 	}
 	lower := strings.ToLower(name)
 	for _, token := range s.tokens {
-		if token = strings.ToLower(token); strings.Contains(lower, token) || strings.Contains(strings.ToLower(decoded(name)), token) {
+		if token = strings.ToLower(token); strings.Contains(lower, token) ||
+			strings.Contains(strings.ToLower(decoded(name)), token) {
 			return redact.Mask
 		}
 	}

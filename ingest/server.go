@@ -56,8 +56,8 @@ func NewServer(o Options, sources *Sources, events Spool, lag func() Lag, logger
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, spool: events, lag: lag, proxies: o.TrustedProxies, memory: &memory{max: o.Limits.MaxMemory},
-		rejects: newRejectLimiters(o.Limits, logger), logger: logger,
+	s := &Server{options: o, spool: events, lag: lag, proxies: o.TrustedProxies,
+		memory: &memory{max: o.Limits.MaxMemory}, rejects: newRejectLimiters(o.Limits, logger), logger: logger,
 		unavailables: onceAMinute(), handshakes: onceAMinute(), instruments: newInstruments(),
 		places: semaphore.NewWeighted(int64(o.Limits.MaxForwards))}
 	s.stopping, s.stop = context.WithCancel(context.Background())
@@ -138,7 +138,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		// Without a handler net/http must answer refused requests only: see stream.Write.
 		DisableGeneralOptionsHandler: true,
 		ConnState:                    func(c net.Conn, state http.ConnState) { c.(*stream).state(state) },
-		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, streamKey{}, c) },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, streamKey{}, c)
+		},
 	}
 	return httpserver.Serve(ctx, server, &listener{Listener: l, server: s, tls: http1(s.options.TLS)}, shutdownGrace)
 }
@@ -149,7 +151,8 @@ const shutdownGrace = 5 * time.Second
 func (s *Server) recovered(c *gin.Context, panicked any) {
 	ctx := c.Request.Context()
 	s.panics.Add(ctx, 1)
-	trace.SpanFromContext(ctx).AddEvent("panic", trace.WithAttributes(attribute.String("hooktape.route", hookRoute)), trace.WithStackTrace(true))
+	trace.SpanFromContext(ctx).AddEvent("panic", trace.WithAttributes(attribute.String("hooktape.route", hookRoute)),
+		trace.WithStackTrace(true))
 	// The value is not logged: it may contain a part of the request.
 	s.logger.ErrorContext(ctx, "a request's handling panicked", "type", fmt.Sprintf("%T", panicked))
 	if h := judgedOf(c.Request); h != nil && !c.Writer.Written() && s.answeredInstead(ctx, c.Writer, h, fallbackPanic) {

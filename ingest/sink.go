@@ -134,7 +134,8 @@ func position(events []event.Event, mark uint64) (next uint64) {
 }
 
 // insertOfEvents has the attributes of every span of an insert.
-var insertOfEvents = trace.WithAttributes(semconv.DBSystemNameClickHouse, semconv.DBOperationName("INSERT"), semconv.DBCollectionName("events"))
+var insertOfEvents = trace.WithAttributes(semconv.DBSystemNameClickHouse, semconv.DBOperationName("INSERT"),
+	semconv.DBCollectionName("events"))
 
 // errorType returns the error.type of a span.
 func errorType(err error) string {
@@ -151,7 +152,8 @@ func errorType(err error) string {
 
 // withoutStored splits events into those that are not stored yet and the ids of those that are. Of a damaged spool,
 // events from before the damage may be stored; of a batch that is sent again long after, perhaps all.
-func (s *Sink) withoutStored(ctx context.Context, events []event.Event) (fresh []event.Event, stored []uuid.UUID, err error) {
+func (s *Sink) withoutStored(ctx context.Context, events []event.Event) (fresh []event.Event, stored []uuid.UUID,
+	err error) {
 	ids := make([]uuid.UUID, len(events))
 	for i := range events {
 		ids[i] = events[i].ID
@@ -184,7 +186,8 @@ func (s *Sink) Quarantine(ctx context.Context, batch spool.Batch, refusal error)
 	if err := s.store.InsertQuarantine(ctx, batch.Token(), q); err != nil {
 		return err
 	}
-	s.logger.ErrorContext(ctx, "ClickHouse refuses an event; the table quarantine has it, with ClickHouse's message", "event_id", q.ID.String())
+	s.logger.ErrorContext(ctx, "ClickHouse refuses an event; the table quarantine has it, with ClickHouse's message",
+		"event_id", q.ID.String())
 	return nil
 }
 
@@ -207,5 +210,6 @@ func link(span trace.Span, events []event.Event) {
 
 // arrivalOf returns the span of the request of an event.
 func arrivalOf(r *event.Received) trace.SpanContext {
-	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: r.TraceID, SpanID: r.SpanID, TraceFlags: trace.FlagsSampled})
+	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: r.TraceID, SpanID: r.SpanID,
+		TraceFlags: trace.FlagsSampled})
 }

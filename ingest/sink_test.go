@@ -148,8 +148,9 @@ func receivedAt(at time.Time, source, body string) event.Received {
 	for i := range 6 {
 		id[i] = byte(ms >> (8 * (5 - i)))
 	}
-	return event.Received{ID: id, ReceivedAt: at.UTC().Truncate(time.Microsecond), Source: source, Verdict: event.Accepted, Method: "POST",
-		Path: "/hooks/" + source + "/***", RemoteIP: netip.MustParseAddr("192.0.2.1"), Body: []byte(body), BodySHA256: sha256.Sum256([]byte(body)),
+	return event.Received{ID: id, ReceivedAt: at.UTC().Truncate(time.Microsecond), Source: source,
+		Verdict: event.Accepted, Method: "POST", Path: "/hooks/" + source + "/***",
+		RemoteIP: netip.MustParseAddr("192.0.2.1"), Body: []byte(body), BodySHA256: sha256.Sum256([]byte(body)),
 		TraceID: [16]byte{1}, SpanID: [8]byte{2}}
 }
 
@@ -164,14 +165,18 @@ func TestColumns(t *testing.T) {
 		conversations_count, created_at, first_contact_at, last_contact_at, utm_source, utm_medium, utm_campaign, utm_content, utm_term, mapSort(fields), event_at, decode_error, duplicate_of`
 	const none = "00000000-0000-0000-0000-000000000000"
 	for name, want := range map[string][]string{
-		"flow": {"flow", "47659", "1234567890", "", "1et0.301", "", "John Wick", "John", "Wick", "john@gmail.com", "+14123456789", "https://fb.com/1941325716136721", "facebook",
-			"10", "2017-07-13 12:08:31.000", "2017-07-13 11:08:31.000", "2017-07-13 11:08:31.000", "VK", "social_cpc", "messenger", "123", "",
+		"flow": {"flow", "47659", "1234567890", "", "1et0.301", "", "John Wick", "John", "Wick", "john@gmail.com",
+			"+14123456789", "https://fb.com/1941325716136721", "facebook", "10", "2017-07-13 12:08:31.000",
+			"2017-07-13 11:08:31.000", "2017-07-13 11:08:31.000", "VK", "social_cpc", "messenger", "123", "",
 			"{'age':'21','position':'CEO at Pinapple'}", "2026-01-02 03:04:05.678901", "", none},
-		"flow-telegram-cyrillic": {"flow", "90210", "784512369", "anna_p", "2ab1.77", "c1", "Анна Петрова", "Анна", "Петрова", "", "+79001234567", "https://t.me/anna_p", "telegram",
-			"2", "2024-09-21 17:33:20.000", "2024-09-21 17:33:21.000", "2024-09-21 20:20:01.000", "telegram_ads", "cpc", "осень-2024", "", "",
+		"flow-telegram-cyrillic": {"flow", "90210", "784512369", "anna_p", "2ab1.77", "c1", "Анна Петрова", "Анна",
+			"Петрова", "", "+79001234567", "https://t.me/anna_p", "telegram", "2", "2024-09-21 17:33:20.000",
+			"2024-09-21 17:33:21.000", "2024-09-21 20:20:01.000", "telegram_ads", "cpc", "осень-2024", "", "",
 			"{'Доп данные':'оплатила','Подписка':'1'}", "2026-01-02 03:04:05.678901", "", none},
-		"chat-conversation-closed": {"conversation_closed", "90210", "784512369", "", "", "", "Анна Петрова", "", "", "", "", "", "",
-			`\N`, `\N`, `\N`, `\N`, "", "", "", "", "", "{'conversation.id':'c-551'}", "2024-09-21 20:40:34.000000", "", none},
+		"chat-conversation-closed": {"conversation_closed", "90210", "784512369", "", "", "", "Анна Петрова", "", "",
+			"", "", "", "",
+			`\N`, `\N`, `\N`, `\N`, "", "", "", "", "", "{'conversation.id':'c-551'}", "2024-09-21 20:40:34.000000", "",
+			none},
 	} {
 		r := receivedAt(at, "demo", fixture(t, name))
 		r.Step = "шаг"
@@ -180,14 +185,18 @@ func TestColumns(t *testing.T) {
 		p.append(r)
 		p.flush()
 		row := func(columns string) string {
-			return strings.TrimSuffix(p.text("SELECT formatRow('TSV', "+columns+") FROM events WHERE id = '"+r.ID.String()+"'"), "\n")
+			return strings.TrimSuffix(p.text("SELECT formatRow('TSV', "+columns+") FROM events WHERE id = '"+
+				r.ID.String()+"'"), "\n")
 		}
 		if got := row(decoded); got != strings.Join(want, "\t") {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, strings.Join(want, "\t"))
 		}
-		wantRaw := strings.Join([]string{r.ID.String(), "2026-01-02 03:04:05.678901", "demo", "шаг", "accepted", "POST", "/hooks/demo/***", "a=\xff", "192.0.2.1",
-			"[('X-A','1'),('X-A','2')]", strings.ToUpper(hex.EncodeToString(r.Body)), hex.EncodeToString(r.BodySHA256[:]), "01" + strings.Repeat("0", 30), "02" + strings.Repeat("0", 14)}, "\t")
-		if got := row("id, received_at, source, step, verdict, method, path, query, remote_ip, headers, hex(body), body_sha256, trace_id, span_id"); got != wantRaw {
+		wantRaw := strings.Join([]string{r.ID.String(), "2026-01-02 03:04:05.678901", "demo", "шаг", "accepted", "POST",
+			"/hooks/demo/***", "a=\xff", "192.0.2.1", "[('X-A','1'),('X-A','2')]",
+			strings.ToUpper(hex.EncodeToString(r.Body)), hex.EncodeToString(r.BodySHA256[:]), "01" + strings.Repeat("0",
+				30), "02" + strings.Repeat("0", 14)}, "\t")
+		if got := row("id, received_at, source, step, verdict, method, path, query, remote_ip, headers, hex(body), " +
+			"body_sha256, trace_id, span_id"); got != wantRaw {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, wantRaw)
 		}
 	}
@@ -221,7 +230,8 @@ func TestHostileBodiesAreStored(t *testing.T) {
 			t.Errorf("%s: %q\n got %+v\nwant %+v", name, e.Body, e.Decoded, want)
 		}
 	}
-	for name, wantError := range map[string]bool{"no JSON": true, "half JSON": true, "empty": true, "large number": false, "nested": false, "gzip": false, "BOM": false} {
+	for name, wantError := range map[string]bool{"no JSON": true, "half JSON": true, "empty": true,
+		"large number": false, "nested": false, "gzip": false, "BOM": false} {
 		if e := p.event(sent[name].ID); (e.DecodeError != "") != wantError {
 			t.Errorf("%s: decode_error %q", name, e.DecodeError)
 		}
@@ -263,7 +273,8 @@ func TestRejectedIsFoundByText(t *testing.T) {
 			t.Errorf("%q finds %d events, want %d: %v", text, len(found), want, err)
 		}
 	}
-	if got := p.text("SELECT toString((countIf(verdict = 'accepted' AND body_text != ''), max(length(body_text)))) FROM events"); got != "(0,65536)" {
+	if got := p.text("SELECT toString((countIf(verdict = 'accepted' AND body_text != ''), max(length(body_text)))) " +
+		"FROM events"); got != "(0,65536)" {
 		t.Errorf("number of accepted events with a text, and length of the longest text: %s", got)
 	}
 }
@@ -289,7 +300,8 @@ func TestBatchOfBombs(t *testing.T) {
 	const bombs, text = 1000, 64 << 10
 	p := newPipe(t, storetest.DSN(t), quick)
 	w := &weighed{EventStore: p.db}
-	p.drain = spool.NewDrain(p.spool, ingest.NewSink(w, sourceKind, slog.New(slog.DiscardHandler)), quick, slog.New(slog.DiscardHandler))
+	p.drain = spool.NewDrain(p.spool, ingest.NewSink(w, sourceKind, slog.New(slog.DiscardHandler)), quick,
+		slog.New(slog.DiscardHandler))
 	body := gzipped("Ольга" + strings.Repeat(" ", 2*text))
 	var sent []event.Received
 	for range bombs {
@@ -325,11 +337,13 @@ func TestOnlyAcceptedIsDecoded(t *testing.T) {
 	p.flush()
 	for _, r := range sent[1:] {
 		e := p.event(r.ID)
-		if want := (event.Decoded{Kind: event.KindUnknown, Fields: map[string]string{}}); !reflect.DeepEqual(e.Decoded, want) || e.DuplicateOf != uuid.Nil || e.Verdict != r.Verdict || !bytes.Equal(e.Body, r.Body) {
+		if want := (event.Decoded{Kind: event.KindUnknown, Fields: map[string]string{}}); !reflect.DeepEqual(e.Decoded,
+			want) || e.DuplicateOf != uuid.Nil || e.Verdict != r.Verdict || !bytes.Equal(e.Body, r.Body) {
 			t.Errorf("%s: %+v", r.Verdict, e)
 		}
 	}
-	for id, want := range map[uuid.UUID]event.Kind{sent[0].ID: event.KindConversationClosed, viewed.ID: event.KindUserProfileViewed, flow.ID: event.KindFlow} {
+	for id, want := range map[uuid.UUID]event.Kind{sent[0].ID: event.KindConversationClosed,
+		viewed.ID: event.KindUserProfileViewed, flow.ID: event.KindFlow} {
 		if got := p.event(id).Kind; got != want {
 			t.Errorf("kind %s, want %s", got, want)
 		}
@@ -369,8 +383,10 @@ func TestRepeatedWebhooks(t *testing.T) {
 	rejected := ago(0, "demo", chat)
 	rejected.Verdict = event.BadSignature
 	store(again, inBatch2, inBatch1, late, flow2, rejected)
-	for i, c := range []struct{ id, want uuid.UUID }{{first.ID, uuid.Nil}, {otherSource.ID, uuid.Nil}, {otherBody.ID, uuid.Nil}, {old.ID, uuid.Nil}, {flow1.ID, uuid.Nil},
-		{again.ID, first.ID}, {inBatch1.ID, uuid.Nil}, {inBatch2.ID, inBatch1.ID}, {late.ID, uuid.Nil}, {flow2.ID, uuid.Nil}, {rejected.ID, uuid.Nil}} {
+	for i, c := range []struct{ id, want uuid.UUID }{{first.ID, uuid.Nil}, {otherSource.ID, uuid.Nil},
+		{otherBody.ID, uuid.Nil}, {old.ID, uuid.Nil}, {flow1.ID, uuid.Nil}, {again.ID, first.ID},
+		{inBatch1.ID, uuid.Nil}, {inBatch2.ID, inBatch1.ID}, {late.ID, uuid.Nil}, {flow2.ID, uuid.Nil},
+		{rejected.ID, uuid.Nil}} {
 		if got := p.event(c.id).DuplicateOf; got != c.want {
 			t.Errorf("number %d is a duplicate of %s, want %s", i, got, c.want)
 		}
@@ -413,13 +429,15 @@ func TestRefusedEvent(t *testing.T) {
 	p.wantRows("quarantine", "5")
 	for _, r := range bad {
 		record, _ := r.Marshal()
-		got := p.text(fmt.Sprintf("SELECT formatRow('TSV', received_at, source, position(error, 'picky') > 0, hex(record)) FROM quarantine WHERE id = '%s'", r.ID))
+		got := p.text(fmt.Sprintf("SELECT formatRow('TSV', received_at, source, position(error, 'picky') > 0, "+
+			"hex(record)) FROM quarantine WHERE id = '%s'", r.ID))
 		want := fmt.Sprintf("%s\tdemo\ttrue\t%X\n", r.ReceivedAt.Format("2006-01-02 15:04:05.000000"), record)
 		if got != want && got != strings.Replace(want, "true", "1", 1) {
 			t.Errorf("quarantine has\n%s, want\n%s", got, want)
 		}
 	}
-	if got := p.text("SELECT toString(groupArray(hex(record))) FROM quarantine WHERE id = toUUID('00000000-0000-0000-0000-000000000000')"); !strings.Contains(got, fmt.Sprintf("%X", garbage[0])) {
+	if got := p.text("SELECT toString(groupArray(hex(record))) FROM quarantine WHERE id = " +
+		"toUUID('00000000-0000-0000-0000-000000000000')"); !strings.Contains(got, fmt.Sprintf("%X", garbage[0])) {
 		t.Errorf("quarantined garbage: %s", got)
 	}
 	if n := strings.Count(p.log.String(), "quarantine"); n != 5 {
@@ -441,8 +459,8 @@ func batchOf(t *testing.T, salvaged bool, list ...event.Received) spool.Batch {
 	return b
 }
 
-// TestPossiblyStored verifies that records salvaged from damage that are already stored are recognized by their ids, whatever
-// their token.
+// TestPossiblyStored verifies that records salvaged from damage that are already stored are recognized by their ids,
+// whatever their token.
 func TestPossiblyStored(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	a := received("demo", "a")
@@ -469,14 +487,15 @@ func TestPossiblyStored(t *testing.T) {
 	}
 }
 
-// TestForwardedAttempts: outcomes are stored behind the events of their batch, each once, whether a batch is sent again or
-// damage brings back the intent of an attempt whose outcome is stored.
+// TestForwardedAttempts: outcomes are stored behind the events of their batch, each once, whether a batch is sent again
+// or damage brings back the intent of an attempt whose outcome is stored.
 func TestForwardedAttempts(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	a, b := received("price", "a"), received("price", "b")
 	outcome := func(e event.Received, how event.Outcome) *event.Attempt {
-		return &event.Attempt{ID: event.ForwardID(e.ID, "backend"), EventID: e.ID, Endpoint: "backend", Number: 1, Kind: event.AttemptForward,
-			StartedAt: e.ReceivedAt, Outcome: how, MissingKeys: []string{"price"}, ResponseBytes: 7, Overhead: time.Millisecond}
+		return &event.Attempt{ID: event.ForwardID(e.ID, "backend"), EventID: e.ID, Endpoint: "backend", Number: 1,
+			Kind: event.AttemptForward, StartedAt: e.ReceivedAt, Outcome: how, MissingKeys: []string{"price"},
+			ResponseBytes: 7, Overhead: time.Millisecond}
 	}
 	number := uint64(0)
 	batch := func(records ...event.Record) spool.Batch {
@@ -498,7 +517,8 @@ func TestForwardedAttempts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	first := batch(event.Record{Received: a}, event.Record{Received: b, Outcome: outcome(b, event.OutcomeNotSent)}, event.Record{Outcome: outcome(a, event.OutcomeDelivered)})
+	first := batch(event.Record{Received: a}, event.Record{Received: b, Outcome: outcome(b, event.OutcomeNotSent)},
+		event.Record{Outcome: outcome(a, event.OutcomeDelivered)})
 	store(first)
 	first.Repeated = true
 	store(first)
@@ -509,12 +529,15 @@ func TestForwardedAttempts(t *testing.T) {
 	store(batch(event.Record{Outcome: outcome(a, event.OutcomeUnknown)}))
 	p.wantRows("attempts", "2")
 	c := received("price", "c")
-	store(batch(event.Record{Received: c}, event.Record{Outcome: outcome(c, event.OutcomeStatus)}, event.Record{Outcome: outcome(c, event.OutcomeUnknown)}))
+	store(batch(event.Record{Received: c}, event.Record{Outcome: outcome(c, event.OutcomeStatus)},
+		event.Record{Outcome: outcome(c, event.OutcomeUnknown)}))
 	p.wantRows("events", "3")
 	p.wantRows("attempts", "3")
-	for e, how := range map[uuid.UUID]event.Outcome{a.ID: event.OutcomeDelivered, b.ID: event.OutcomeNotSent, c.ID: event.OutcomeStatus} {
+	for e, how := range map[uuid.UUID]event.Outcome{a.ID: event.OutcomeDelivered, b.ID: event.OutcomeNotSent,
+		c.ID: event.OutcomeStatus} {
 		attempts, err := p.db.AttemptsOf(ctx, e)
-		if err != nil || len(attempts) != 1 || attempts[0].Outcome != how || attempts[0].Kind != event.AttemptForward || attempts[0].ResponseBytes != 7 || attempts[0].Overhead != time.Millisecond {
+		if err != nil || len(attempts) != 1 || attempts[0].Outcome != how || attempts[0].Kind != event.AttemptForward ||
+			attempts[0].ResponseBytes != 7 || attempts[0].Overhead != time.Millisecond {
 			t.Errorf("%+v, %v", attempts, err)
 		}
 	}
@@ -590,7 +613,8 @@ func TestSameBatchAgain(t *testing.T) {
 	p := newPipe(t, engine.DSN("hooktape"), quick)
 	chat := fixture(t, "chat-conversation-closed")
 	now := time.Now()
-	batch := batchOf(t, false, received("demo", "a"), receivedAt(now, "demo", chat), receivedAt(now.Add(time.Second), "demo", chat))
+	batch := batchOf(t, false, received("demo", "a"), receivedAt(now, "demo", chat),
+		receivedAt(now.Add(time.Second), "demo", chat))
 	duplicates := func() string {
 		return p.text("SELECT toString(arraySort(groupArray((id, duplicate_of)))) FROM events")
 	}
@@ -617,7 +641,8 @@ func TestSameBatchAgain(t *testing.T) {
 func TestPositions(t *testing.T) {
 	p := newPipe(t, storetest.DSN(t), quick)
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	at := []time.Duration{0, time.Second, time.Second, 3 * time.Second, 2 * time.Second, -time.Hour, -time.Hour + time.Second, 4 * time.Second, 4 * time.Second}
+	at := []time.Duration{0, time.Second, time.Second, 3 * time.Second, 2 * time.Second, -time.Hour,
+		-time.Hour + time.Second, 4 * time.Second, 4 * time.Second}
 	const want = "[0,1000000,1000001,3000000,3000001,3000002,3000003,4000000,4000001]" // microseconds after the start
 	for _, records := range []int{1, 2, 3, 100} {
 		dir, options := t.TempDir(), spool.DefaultOptions()
@@ -647,7 +672,8 @@ func TestPositions(t *testing.T) {
 				s.Close()
 				s = open()
 				var err error
-				if batch, err = s.Next(ctx, spool.Limits{Records: records, Bytes: 1 << 20, Age: time.Millisecond}); err != nil {
+				if batch, err = s.Next(ctx, spool.Limits{Records: records, Bytes: 1 << 20,
+					Age: time.Millisecond}); err != nil {
 					t.Fatal(err)
 				}
 				if batch.Mark, err = p.sink.Store(ctx, batch); err != nil {

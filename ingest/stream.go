@@ -25,7 +25,8 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if c := l.server.connections.admit(raw); c != nil {
-			s := &stream{Conn: c, counted: c, server: l.server, framing: framing{longest: l.server.options.Limits.MaxHeaderBytes}}
+			s := &stream{Conn: c, counted: c, server: l.server,
+				framing: framing{longest: l.server.options.Limits.MaxHeaderBytes}}
 			if l.tls != nil {
 				s.below = &encrypted{conn: c}
 				s.Conn = tls.Server(s.below, l.tls)
@@ -43,7 +44,9 @@ func http1(config *tls.Config) *tls.Config {
 		return nil
 	}
 	config = config.Clone()
-	config.NextProtos = slices.DeleteFunc(slices.Clone(config.NextProtos), func(protocol string) bool { return protocol == "h2" })
+	config.NextProtos = slices.DeleteFunc(slices.Clone(config.NextProtos), func(protocol string) bool {
+		return protocol == "h2"
+	})
 	return config
 }
 
@@ -128,7 +131,8 @@ func (s *Server) noHandshake(c *conn, err error) {
 		return // the client has left, as port scanners do
 	}
 	s.handshakes.Do(func() {
-		s.logger.Warn("a TLS handshake failed; its client could send nothing", "client", c.RemoteAddr().String(), "error", err)
+		s.logger.Warn("a TLS handshake failed; its client could send nothing", "client", c.RemoteAddr().String(),
+			"error", err)
 	})
 }
 
@@ -162,7 +166,8 @@ func (s *stream) Write(p []byte) (int, error) {
 	if !s.ended {
 		s.server.malformed(s.counted, refused)
 	}
-	if _, err := s.Conn.Write(refusal(p, refused.start, s.framing.refused, s.server.options.Limits.MaxHeaderBytes)); err != nil {
+	if _, err := s.Conn.Write(refusal(p, refused.start, s.framing.refused,
+		s.server.options.Limits.MaxHeaderBytes)); err != nil {
 		return 0, err
 	}
 	_ = s.CloseWrite() // it is closed either way

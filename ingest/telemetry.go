@@ -65,44 +65,57 @@ func newInstruments() *instruments {
 		c, _ := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(what))
 		return c
 	}
-	refused := counter("hooktape.ingest.unavailable", "{request}", "Accepted requests that could not be put on disk: answered with 503, or with the fallback of a source that forwards.")
+	refused := counter("hooktape.ingest.unavailable", "{request}",
+		"Accepted requests that could not be put on disk: answered with 503, or with the fallback of a source that "+
+			"forwards.")
 	panics := counter("hooktape.ingest.panics", "{panic}", "Requests whose handling panicked.")
 	for _, c := range []metric.Int64Counter{refused, panics} {
 		c.Add(context.Background(), 0) // alerts need the series from the start
 	}
 	requestTime, _ := m.Float64Histogram("hooktape.ingest.request.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time from having read a request's header to having answered it, by verdict; without forwarded requests."), latencyBuckets)
+		metric.WithDescription("Time from having read a request's header to having answered it, by verdict; without "+
+			"forwarded requests."), latencyBuckets)
 	appendTime, _ := m.Float64Histogram("hooktape.ingest.append.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time from having read a request to having it on disk."), latencyBuckets)
-	shed := counter("hooktape.ingest.shed", "{request}", "Requests answered with 503, or with the fallback of a source that forwards, because ingest.max_memory is in use, by sender: known (with a valid token) or unknown.")
+	shed := counter("hooktape.ingest.shed", "{request}",
+		"Requests answered with 503, or with the fallback of a source that forwards, because ingest.max_memory is in "+
+			"use, by sender: known (with a valid token) or unknown.")
 	for _, sender := range []string{"known", "unknown"} {
 		shed.Add(context.Background(), 0, metric.WithAttributes(attrSender.String(sender)))
 	}
 	forwardTime, _ := m.Float64Histogram("hooktape.forward.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time from the end of a forwarded request to the end of its answer, by source and result."),
+		metric.WithDescription("Time from the end of a forwarded request to the end of its answer, by source and "+
+			"result."),
 		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60))
 	overhead, _ := m.Float64Histogram("hooktape.forward.overhead", metric.WithUnit("s"),
-		metric.WithDescription("The part of hooktape.forward.duration that was not spent waiting for the endpoint, by source."), latencyBuckets)
-	lost := counter("hooktape.forward.unknown", "{request}", "Forwarded requests whose outcome is unknown, because an earlier process ended before it recorded it.")
+		metric.WithDescription("The part of hooktape.forward.duration that was not spent waiting for the endpoint, "+
+			"by source."), latencyBuckets)
+	lost := counter("hooktape.forward.unknown", "{request}",
+		"Forwarded requests whose outcome is unknown, because an earlier process ended before it recorded it.")
 	lost.Add(context.Background(), 0)
 	forwarding, _ := m.Int64UpDownCounter("hooktape.forward.in_flight", metric.WithUnit("{request}"),
 		metric.WithDescription("Requests that are being forwarded, or whose outcome is not on disk yet, by source."))
 	return &instruments{
-		forwards: counter("hooktape.forward.requests", "{request}", "Requests of sources that forward, by source and result: answered, fallback, "+
-			"broken_off (by the endpoint) or bot_left."),
+		forwards: counter("hooktape.forward.requests", "{request}",
+			"Requests of sources that forward, by source and result: answered, fallback, "+
+				"broken_off (by the endpoint) or bot_left."),
 		forwardTime:  forwardTime,
 		overheadTime: overhead,
-		fallbacks: counter("hooktape.forward.fallbacks", "{request}", "Bots that got the fallback, by source and reason: deadline, refused, failing, in_flight, error, "+
-			"full (the request could not be stored), memory or panic."),
-		missing:    counter("hooktape.forward.missing_keys", "{answer}", "Answers without an expected key, by source and key."),
+		fallbacks: counter("hooktape.forward.fallbacks", "{request}",
+			"Bots that got the fallback, by source and reason: deadline, refused, failing, in_flight, error, "+
+				"full (the request could not be stored), memory or panic."),
+		missing: counter("hooktape.forward.missing_keys", "{answer}",
+			"Answers without an expected key, by source and key."),
 		lost:       lost,
 		forwarding: forwarding,
 		tracer:     otel.Tracer(scope),
-		requests:   counter("hooktape.ingest.requests", "{request}", "Requests to hooks by source and verdict, and whether they were kept."),
-		refused:    refused,
-		shed:       shed,
-		closed: counter("hooktape.ingest.connections.closed", "{connection}", "Connections closed at a limit: address, unknown_clients, total or memory; "+
-			"the new one, or the one that waited longest for a request."),
+		requests: counter("hooktape.ingest.requests", "{request}",
+			"Requests to hooks by source and verdict, and whether they were kept."),
+		refused: refused,
+		shed:    shed,
+		closed: counter("hooktape.ingest.connections.closed", "{connection}",
+			"Connections closed at a limit: address, unknown_clients, total or memory; "+
+				"the new one, or the one that waited longest for a request."),
 		panics:      panics,
 		requestTime: requestTime,
 		appendTime:  appendTime,
@@ -126,7 +139,8 @@ func (i *instruments) count(ctx context.Context, source string, v event.Verdict,
 	if v == event.UnknownSource || source == "" {
 		source = unknownSource
 	}
-	i.requests.Add(ctx, 1, metric.WithAttributes(attrSource.String(source), attrVerdict.String(string(v)), attrKept.Bool(kept)))
+	i.requests.Add(ctx, 1, metric.WithAttributes(attrSource.String(source), attrVerdict.String(string(v)),
+		attrKept.Bool(kept)))
 }
 
 // measure counts a forwarded request that has been answered.

@@ -27,7 +27,8 @@ func TestTLS(t *testing.T) {
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 	const body = `{"name":"Доп данные", "user_id": 1.0}`
-	response, err := client.Post("https://"+s.addr+"/hooks/demo/"+token+"/st%41rt?lang=ru", "application/ json", strings.NewReader(body))
+	response, err := client.Post("https://"+s.addr+"/hooks/demo/"+token+"/st%41rt?lang=ru", "application/ json",
+		strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,8 +38,10 @@ func TestTLS(t *testing.T) {
 		t.Errorf("%s %s %s", response.Proto, response.Status, answer)
 	}
 	e := s.one()
-	if string(e.Body) != body || e.Verdict != event.Accepted || e.Path != "/hooks/demo/***/st%41rt" || e.Step != "stArt" || e.Query != "lang=ru" || e.RemoteIP.String() != "127.0.0.1" ||
-		!slices.Equal(headerOf(e, "Host"), []string{s.addr}) || !slices.Equal(headerOf(e, "Content-Type"), []string{"application/ json"}) {
+	if string(e.Body) != body || e.Verdict != event.Accepted || e.Path != "/hooks/demo/***/st%41rt" ||
+		e.Step != "stArt" || e.Query != "lang=ru" || e.RemoteIP.String() != "127.0.0.1" ||
+		!slices.Equal(headerOf(e, "Host"), []string{s.addr}) ||
+		!slices.Equal(headerOf(e, "Content-Type"), []string{"application/ json"}) {
 		t.Errorf("captured %+v", e)
 	}
 	client.CloseIdleConnections()
@@ -76,8 +79,11 @@ func TestHandshakeUnread(t *testing.T) {
 			certificate.Certificate = append(certificate.Certificate, certificate.Certificate[0])
 		}
 	})
-	dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error { // runs before the connection has its window
-		return errors.Join(raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1) }))
+	// runs before the connection has its window
+	dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
+		return errors.Join(raw.Control(func(fd uintptr) {
+			_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 1)
+		}))
 	}}
 	raw, err := dialer.Dial("tcp", s.addr)
 	if err != nil {

@@ -59,8 +59,8 @@ func (h *judged) attributes(r *http.Request, method, scheme string, status int) 
 		list = append(list, semconv.NetworkPeerAddress(h.peer.String()))
 	}
 	if h.captured != nil {
-		list = append(list, attrEventID.String(h.id), attrSource.String(valid(h.captured.Source)), attrStep.String(valid(h.captured.Step)),
-			attrVerdict.String(string(h.captured.Verdict)))
+		list = append(list, attrEventID.String(h.id), attrSource.String(valid(h.captured.Source)),
+			attrStep.String(valid(h.captured.Step)), attrVerdict.String(string(h.captured.Verdict)))
 	}
 	if h.source != nil && h.source.forwarder != nil {
 		list = append(list, attrEndpoint.String(h.source.forwarder.To)) // the span is as long as the bot waits

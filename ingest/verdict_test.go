@@ -27,7 +27,8 @@ func TestAccepted(t *testing.T) {
 	before := time.Now().Add(-time.Microsecond)
 	a := s.post("/hooks/demo/"+token+"/start?lang=ru", body, "Content-Type: application/ json")
 	var said struct{ ID, ReceivedAt string }
-	if err := json.Unmarshal([]byte(strings.Replace(a.body, "received_at", "ReceivedAt", 1)), &said); err != nil || a.StatusCode != 200 ||
+	if err := json.Unmarshal([]byte(strings.Replace(a.body, "received_at", "ReceivedAt", 1)), &said); err != nil ||
+		a.StatusCode != 200 ||
 		a.Header.Get("Content-Type") != "application/json" {
 		t.Fatalf("%s %q %v", a.Status, a.body, err)
 	}
@@ -39,10 +40,13 @@ func TestAccepted(t *testing.T) {
 	if e.ID.Version() != 7 || said.ID != e.ID.String() || e.ID == uuid.Nil {
 		t.Errorf("id %q, captured %s", said.ID, e.ID)
 	}
-	want := event.Received{ID: e.ID, ReceivedAt: e.ReceivedAt, Source: "demo", Step: "start", Verdict: event.Accepted, Method: "POST", Path: "/hooks/demo/***/start",
-		Query: "lang=ru", RemoteIP: e.RemoteIP, Body: []byte(body), BodySHA256: sha256.Sum256([]byte(body)), TraceID: e.TraceID, SpanID: e.SpanID,
-		Headers: []event.Header{{Name: "Content-Length", Value: fmt.Sprint(len(body))}, {Name: "Content-Type", Value: "application/ json"}, {Name: "Host", Value: "hooks.example.com"}}}
-	if !reflect.DeepEqual(e, want) || e.RemoteIP.String() != "127.0.0.1" || e.TraceID == [16]byte{} || e.SpanID == [8]byte{} {
+	want := event.Received{ID: e.ID, ReceivedAt: e.ReceivedAt, Source: "demo", Step: "start", Verdict: event.Accepted,
+		Method: "POST", Path: "/hooks/demo/***/start", Query: "lang=ru", RemoteIP: e.RemoteIP, Body: []byte(body),
+		BodySHA256: sha256.Sum256([]byte(body)), TraceID: e.TraceID, SpanID: e.SpanID,
+		Headers: []event.Header{{Name: "Content-Length", Value: fmt.Sprint(len(body))},
+			{Name: "Content-Type", Value: "application/ json"}, {Name: "Host", Value: "hooks.example.com"}}}
+	if !reflect.DeepEqual(e, want) || e.RemoteIP.String() != "127.0.0.1" || e.TraceID == [16]byte{} ||
+		e.SpanID == [8]byte{} {
 		t.Errorf("\n got %+v\nwant %+v", e, want)
 	}
 }
@@ -50,7 +54,8 @@ func TestAccepted(t *testing.T) {
 func TestVerdicts(t *testing.T) {
 	s := newServer(t, nil)
 	chunked := func(target string, body string) string {
-		return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", target, len(body), body)
+		return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
+			target, len(body), body)
 	}
 	large := strings.Repeat("0123456789abcdef", 200_000/16)
 	first := large[:64<<10]
@@ -70,12 +75,15 @@ func TestVerdicts(t *testing.T) {
 		{"too large by one, chunked", chunked(demo, large[:100_001]), 413, event.TooLarge, "demo", first},
 		{"too large", request("POST", demo, large), 413, event.TooLarge, "demo", first},
 		{"too large, chunked", chunked(demo, large), 413, event.TooLarge, "demo", first},
-		{"too large for a small source", request("POST", small, large[:5000]), 413, event.TooLarge, "small", large[:5000]},
+		{"too large for a small source", request("POST", small, large[:5000]), 413, event.TooLarge, "small",
+			large[:5000]},
 		{"much too large for a small source", request("POST", small, large), 413, event.TooLarge, "small", first},
 		{"no signature", request("POST", "/hooks/chat/"+token, "{}"), 401, event.BadSignature, "chat", "{}"},
-		{"wrong signature, large", request("POST", "/hooks/chat/"+token, large, "X-Wh-Sign: 00"), 401, event.BadSignature, "chat", first},
+		{"wrong signature, large", request("POST", "/hooks/chat/"+token, large, "X-Wh-Sign: 00"), 401,
+			event.BadSignature, "chat", first},
 		{"unknown source", request("POST", "/hooks/nobody/"+token, "{}"), 404, event.UnknownSource, "nobody", "{}"},
-		{"unknown source, large", request("POST", "/hooks/nobody/"+token, large), 404, event.UnknownSource, "nobody", first},
+		{"unknown source, large", request("POST", "/hooks/nobody/"+token, large), 404, event.UnknownSource, "nobody",
+			first},
 		{"bad token", request("POST", "/hooks/demo/nonsense", "{}"), 404, event.BadToken, "demo", "{}"},
 		{"token of another source", request("POST", "/hooks/demo/"+other, "{}"), 404, event.BadToken, "demo", "{}"},
 		{"no token", request("POST", "/hooks/demo/", "{}"), 404, event.BadToken, "demo", "{}"},
@@ -96,8 +104,10 @@ func TestVerdicts(t *testing.T) {
 			t.Errorf("%s: %s, want %d", c.name, a.Status, c.status)
 		}
 		method, _, _ := strings.Cut(c.request, " ")
-		if e := s.one(); e.Verdict != c.verdict || e.Source != c.source || string(e.Body) != c.body || e.Method != method || e.BodySHA256 != sha256.Sum256(e.Body) {
-			t.Errorf("%s: captured %s of %q by %s with %d bytes, want %s of %q with %d", c.name, e.Verdict, e.Source, e.Method, len(e.Body), c.verdict, c.source, len(c.body))
+		if e := s.one(); e.Verdict != c.verdict || e.Source != c.source || string(e.Body) != c.body ||
+			e.Method != method || e.BodySHA256 != sha256.Sum256(e.Body) {
+			t.Errorf("%s: captured %s of %q by %s with %d bytes, want %s of %q with %d", c.name, e.Verdict, e.Source,
+				e.Method, len(e.Body), c.verdict, c.source, len(c.body))
 		}
 		if says := strings.Contains(a.body, `"message":`); says == (c.status == 200) && method != "HEAD" {
 			t.Errorf("%s: the answer %q does not say what to do", c.name, a.body)
@@ -107,8 +117,9 @@ func TestVerdicts(t *testing.T) {
 		}
 	}
 	grown := since(before, sums(t, "hooktape.ingest.requests", "hooktape.source", "hooktape.verdict", "hooktape.kept"))
-	want := map[string]int64{"true demo accepted": 4, "true demo too_large": 4, "true small too_large": 2, "true chat bad_signature": 2,
-		"true (unknown) unknown_source": 3, "true demo bad_token": 5, "true demo method_not_allowed": 8}
+	want := map[string]int64{"true demo accepted": 4, "true demo too_large": 4, "true small too_large": 2,
+		"true chat bad_signature": 2, "true (unknown) unknown_source": 3, "true demo bad_token": 5,
+		"true demo method_not_allowed": 8}
 	if !reflect.DeepEqual(grown, want) {
 		t.Errorf("counted %v\nwant    %v", grown, want)
 	}
@@ -123,7 +134,8 @@ func TestUnknownSendersLearnNothing(t *testing.T) {
 		return fmt.Sprint(a.Status, a.Header, a.body)
 	}
 	want := text("/hooks/nobody/nothing")
-	for _, target := range []string{"/hooks/demo/nothing", "/hooks/demo/", "/hooks/demo", "/hooks/chat/nothing", "/hooks/", "/hooks/demo/" + other, "/nowhere", "/"} {
+	for _, target := range []string{"/hooks/demo/nothing", "/hooks/demo/", "/hooks/demo", "/hooks/chat/nothing",
+		"/hooks/", "/hooks/demo/" + other, "/nowhere", "/"} {
 		if got := text(target); got != want {
 			t.Errorf("%s: %s, an unknown source: %s", target, got, want)
 		}
@@ -152,8 +164,10 @@ func TestSignatures(t *testing.T) {
 		}
 	}
 	good := hex.EncodeToString(sum(signing))
-	for _, bad := range []string{"", good[1:], good + "0", hex.EncodeToString(sum("wrong")), hex.EncodeToString(sum("")), "sha256=", "sha1=" + good} {
-		if a := s.post("/hooks/chat/"+token, body, "X-Wh-Sign: "+bad); a.StatusCode != 401 || s.one().Verdict != event.BadSignature {
+	for _, bad := range []string{"", good[1:], good + "0", hex.EncodeToString(sum("wrong")),
+		hex.EncodeToString(sum("")), "sha256=", "sha1=" + good} {
+		if a := s.post("/hooks/chat/"+token, body, "X-Wh-Sign: "+bad); a.StatusCode != 401 ||
+			s.one().Verdict != event.BadSignature {
 			t.Errorf("%q: %s", bad, a.Status)
 		}
 	}
@@ -190,7 +204,8 @@ func TestAborted(t *testing.T) {
 	}
 
 	conn = s.dial()
-	io.WriteString(conn, "POST /hooks/demo/"+token+" HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\nzz\r\n")
+	io.WriteString(conn, "POST /hooks/demo/"+token+
+		" HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\nzz\r\n")
 	if a := s.read(bufio.NewReader(conn), "POST"); a.StatusCode == 200 {
 		t.Errorf("broken chunk: %s", a.Status)
 	}
@@ -236,7 +251,8 @@ func TestRejectedRequestsAreLimited(t *testing.T) {
 	}
 	s.take(20)
 	grown := since(before, sums(t, "hooktape.ingest.requests", "hooktape.verdict", "hooktape.kept"))
-	if want := map[string]int64{"true unknown_source": 10, "false unknown_source": 6, "true accepted": 20}; !reflect.DeepEqual(grown, want) {
+	if want := map[string]int64{"true unknown_source": 10, "false unknown_source": 6,
+		"true accepted": 20}; !reflect.DeepEqual(grown, want) {
 		t.Errorf("counted %v, want %v", grown, want)
 	}
 }

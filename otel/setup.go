@@ -61,7 +61,8 @@ const (
 // still works.
 func Setup(ctx context.Context, o Options) (shutdown func(context.Context) error, err error) {
 	res, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithService(), // a service.instance.id, random
-		resource.WithAttributes(semconv.ServiceName(o.ServiceName), semconv.ServiceVersion(o.Version)), resource.WithFromEnv())
+		resource.WithAttributes(semconv.ServiceName(o.ServiceName),
+			semconv.ServiceVersion(o.Version)), resource.WithFromEnv())
 	if err != nil {
 		return nil, fmt.Errorf("telemetry resource: %w", err)
 	}
@@ -88,9 +89,10 @@ func Setup(ctx context.Context, o Options) (shutdown func(context.Context) error
 		readers = append(readers, metric.WithReader(exporter))
 	}
 
-	tracers := sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithSampler(newSampler(o.Sample)), sdktrace.WithBatcher(spans,
-		sdktrace.WithMaxQueueSize(spanQueue), sdktrace.WithMaxExportBatchSize(spanBatch),
-		sdktrace.WithBatchTimeout(spanDelay), sdktrace.WithExportTimeout(spanTimeout)))
+	tracers := sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithSampler(newSampler(o.Sample)),
+		sdktrace.WithBatcher(spans,
+			sdktrace.WithMaxQueueSize(spanQueue), sdktrace.WithMaxExportBatchSize(spanBatch),
+			sdktrace.WithBatchTimeout(spanDelay), sdktrace.WithExportTimeout(spanTimeout)))
 	meters := metric.NewMeterProvider(readers...)
 	loggers := log.NewLoggerProvider(logs...)
 	otel.SetTracerProvider(tracers)

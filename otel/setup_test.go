@@ -21,7 +21,8 @@ func TestSample(t *testing.T) {
 		least, most int
 	}{{0, 0, 0}, {0.5, 400, 600}, {1, spans, spans}} {
 		kept := new(counting)
-		shutdown, err := otel.Setup(t.Context(), otel.Options{ServiceName: "test", Spans: kept, Sample: c.share, Logger: slog.New(slog.DiscardHandler)})
+		shutdown, err := otel.Setup(t.Context(), otel.Options{ServiceName: "test", Spans: kept, Sample: c.share,
+			Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +47,8 @@ func TestSample(t *testing.T) {
 func TestSampleOfWebhooks(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 	for _, share := range []float64{0, 0.5, 1} {
-		shutdown, err := otel.Setup(t.Context(), otel.Options{ServiceName: "test", Spans: new(counting), Sample: share, Logger: slog.New(slog.DiscardHandler)})
+		shutdown, err := otel.Setup(t.Context(), otel.Options{ServiceName: "test", Spans: new(counting), Sample: share,
+			Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,13 +59,17 @@ func TestSampleOfWebhooks(t *testing.T) {
 			return span.SpanContext()
 		}
 		for range 200 {
-			other := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{15: 1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled})
-			request := start(trace.SpanKindServer, trace.Link{SpanContext: other}) // the smallest id, which every share includes
+			other := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{15: 1},
+				SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled})
+			// the smallest id, which every share includes
+			request := start(trace.SpanKindServer, trace.Link{SpanContext: other})
 			if request.IsSampled() {
 				kept++
 			}
-			if delivery := start(trace.SpanKindClient, trace.Link{SpanContext: request}); delivery.IsSampled() != request.IsSampled() {
-				t.Fatalf("share %v: request sampled %v, delivery sampled %v", share, request.IsSampled(), delivery.IsSampled())
+			if delivery := start(trace.SpanKindClient,
+				trace.Link{SpanContext: request}); delivery.IsSampled() != request.IsSampled() {
+				t.Fatalf("share %v: request sampled %v, delivery sampled %v", share, request.IsSampled(),
+					delivery.IsSampled())
 			}
 			if insert := start(trace.SpanKindClient); insert.IsSampled() != (share > 0) {
 				t.Fatalf("share %v: insert sampled %v", share, insert.IsSampled())

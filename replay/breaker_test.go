@@ -29,8 +29,10 @@ func TestBreakerIsLogged(t *testing.T) {
 		now = now.Add(time.Hour)
 	}
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	if len(lines) != 2 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "breaker opens") || !strings.Contains(lines[0], "failed_attempts=3 next_attempt_in=10s") ||
-		!strings.Contains(lines[1], "level=INFO") || !strings.Contains(lines[1], "breaker closes") || !strings.Contains(lines[1], "failed_attempts=5") {
+	if len(lines) != 2 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "breaker opens") ||
+		!strings.Contains(lines[0], "failed_attempts=3 next_attempt_in=10s") ||
+		!strings.Contains(lines[1], "level=INFO") || !strings.Contains(lines[1], "breaker closes") ||
+		!strings.Contains(lines[1], "failed_attempts=5") {
 		t.Errorf("got the log\n%s", log.String())
 	}
 }

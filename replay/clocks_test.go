@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,7 +25,8 @@ func TestAnotherClockIsAhead(t *testing.T) {
 	insert(t, db, events...)
 	got := startReceiver(t)
 	ahead := time.Now().Add(time.Hour)
-	if err := db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "crm", State: "broken", UpdatedAt: ahead}); err != nil {
+	if err := db.SaveEndpointState(context.Background(),
+		event.EndpointState{Endpoint: "crm", State: "broken", UpdatedAt: ahead}); err != nil {
 		t.Fatal(err)
 	}
 	r := startReplay(t, db, "demo", got.URL, func(r *event.Replay) { r.CreatedAt, r.UpdatedAt = ahead, ahead })
@@ -33,7 +35,8 @@ func TestAnotherClockIsAhead(t *testing.T) {
 	assertEachOnce(t, events, got)
 	testutil.Eventually(t, 10*time.Second, func() error {
 		states, err := db.EndpointStates(context.Background())
-		if err == nil && (len(states) != 1 || states[0].State != "active") {
+		active := func(s event.EndpointState) bool { return s.Endpoint == "crm" && s.State == "active" }
+		if err == nil && !slices.ContainsFunc(states, active) {
 			err = fmt.Errorf("got the states %+v", states)
 		}
 		return err
@@ -67,7 +70,8 @@ func TestACancelIsFinal(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
 	r := startReplay(t, db, "demo", "http://127.0.0.1:1/", nil)
-	for _, action := range []event.Action{event.ActionPause, event.ActionCancel, event.ActionPause, event.ActionResume} {
+	for _, action := range []event.Action{event.ActionPause, event.ActionCancel, event.ActionPause,
+		event.ActionResume} {
 		steer(t, db, r.ID.String(), action)
 	}
 	steering, err := db.Steering(context.Background())
@@ -90,7 +94,9 @@ func TestMaxAgeIsOfRetries(t *testing.T) {
 	}))
 	defer server.Close()
 	steer(t, db, "crm", event.ActionPause)
-	startSender(t, db, t.TempDir(), private, endpointAt("crm", server.URL, func(e *replay.Endpoint) { e.Retry.MaxAge = time.Millisecond }))
+	startSender(t, db, t.TempDir(), private, endpointAt("crm", server.URL, func(e *replay.Endpoint) {
+		e.Retry.MaxAge = time.Millisecond
+	}))
 	awaitPoller(t, db, "crm")
 	e := newEvents("demo", 1)
 	insert(t, db, e...)

@@ -79,7 +79,8 @@ func TestFailingEndpoints(t *testing.T) {
 		"refused": {refused, event.OutcomeNoConn, 0, "connect to " + address(refused) + ": connection refused", true},
 		"closed in mid-body": {rawEndpoint(t, func(c *net.TCPConn) {
 			c.Write([]byte("HTTP/1.1 200 Fine\r\nContent-Length: 10\r\n\r\n12345"))
-		}), event.OutcomeDelivered, 200, "answered 200 Fine, then: the endpoint closed the connection in mid-answer", false},
+		}), event.OutcomeDelivered, 200, "answered 200 Fine, then: the endpoint closed the connection in mid-answer",
+			false},
 		"404": {server.URL + "/404", event.OutcomeStatus, 404, "answered 404 Not Found", false},
 		"500": {server.URL + "/500", event.OutcomeStatus, 500, "answered 500 Internal Server Error", true},
 		"204": {server.URL + "/204", event.OutcomeDelivered, 204, "", false},
@@ -97,7 +98,8 @@ func TestFailingEndpoints(t *testing.T) {
 	begun := time.Now()
 	startSender(t, db, t.TempDir(), private)
 	for name, c := range cases {
-		awaitDone(t, db, replays[name].ID, 4*time.Minute) // many replays run at the same time, which takes long on a slow machine
+		// many replays run at the same time, which takes long on a slow machine
+		awaitDone(t, db, replays[name].ID, 4*time.Minute)
 		attempts := attemptsOf(t, db, events[name].ID)
 		want, state := 1, event.Failed
 		if c.retried {
@@ -110,10 +112,13 @@ func TestFailingEndpoints(t *testing.T) {
 			t.Errorf("%s: attempts %s, want %d", name, outcomes(attempts), want)
 		}
 		for i, a := range attempts {
-			if a.Outcome != c.outcome || a.StatusCode != c.status || !strings.Contains(a.Error, c.err) || (a.Error == "") != (c.err == "" && c.outcome == event.OutcomeDelivered) {
-				t.Errorf("%s: attempt %q %d %q\n     want %q %d %q", name, a.Outcome, a.StatusCode, a.Error, c.outcome, c.status, c.err)
+			if a.Outcome != c.outcome || a.StatusCode != c.status || !strings.Contains(a.Error, c.err) ||
+				(a.Error == "") != (c.err == "" && c.outcome == event.OutcomeDelivered) {
+				t.Errorf("%s: attempt %q %d %q\n     want %q %d %q", name, a.Outcome, a.StatusCode, a.Error, c.outcome,
+					c.status, c.err)
 			}
-			if a.Number != uint32(i+1) || a.URL != c.url || a.TraceID == [16]byte{} || a.Duration <= 0 || a.StartedAt.Before(begun.Truncate(time.Microsecond)) || a.StartedAt.After(time.Now()) {
+			if a.Number != uint32(i+1) || a.URL != c.url || a.TraceID == [16]byte{} || a.Duration <= 0 ||
+				a.StartedAt.Before(begun.Truncate(time.Microsecond)) || a.StartedAt.After(time.Now()) {
 				t.Errorf("%s: attempt %+v, want number %d since %s", name, a, i+1, begun)
 			}
 		}
@@ -122,7 +127,8 @@ func TestFailingEndpoints(t *testing.T) {
 		if d.State == event.Delivered {
 			why = "" // an unreadable body does not fail the delivery
 		}
-		if d.State != state || int(d.Attempts) != want || d.StatusCode != c.status || !strings.HasPrefix(d.Error, why) || (d.Error == "") != (why == "") {
+		if d.State != state || int(d.Attempts) != want || d.StatusCode != c.status ||
+			!strings.HasPrefix(d.Error, why) || (d.Error == "") != (why == "") {
 			t.Errorf("%s: delivery %+v", name, d)
 		}
 	}
@@ -152,7 +158,9 @@ func TestRetriesUntilItWorks(t *testing.T) {
 	}))
 	defer endpoint.Close()
 	startSender(t, db, t.TempDir(), private)
-	awaitDone(t, db, startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.MaxAttempts = 5 }).ID, 30*time.Second)
+	awaitDone(t, db, startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) {
+		r.MaxAttempts = 5
+	}).ID, 30*time.Second)
 	if list := outcomes(attemptsOf(t, db, events[1].ID)); list != "1:bad_status 2:bad_status 3:delivered" {
 		t.Errorf("attempts %s", list)
 	}
@@ -219,7 +227,8 @@ func TestPublicOnly(t *testing.T) {
 		}
 	}
 	for _, a := range attemptsOf(t, db, events[0].ID) {
-		if refused := a.ReplayID != made[1].ID; refused != (a.Outcome == event.OutcomeForbidden) || len(a.ResponseBody) > 0 {
+		if refused := a.ReplayID != made[1].ID; refused != (a.Outcome == event.OutcomeForbidden) ||
+			len(a.ResponseBody) > 0 {
 			t.Errorf("attempt %+v", a)
 		}
 	}
@@ -268,7 +277,8 @@ func TestAttemptIsStored(t *testing.T) {
 	awaitDone(t, db, startReplay(t, db, "demo", endpoint.URL, nil).ID, atLeast)
 	assertEachOnce(t, events, &got)
 	attempts := attemptsOf(t, db, events[0].ID)
-	if len(attempts) != 1 || string(attempts[0].ResponseBody) != "\xff\x00 ok" || !hasHeader(attempts[0].ResponseHeaders, "X-City", "K\xf6ln") {
+	if len(attempts) != 1 || string(attempts[0].ResponseBody) != "\xff\x00 ok" ||
+		!hasHeader(attempts[0].ResponseHeaders, "X-City", "K\xf6ln") {
 		t.Fatalf("attempts %+v", attempts)
 	}
 	header := got.all()[0].header
@@ -279,7 +289,9 @@ func TestAttemptIsStored(t *testing.T) {
 	if !reflect.DeepEqual(sent, header) {
 		t.Errorf("stored headers\n%q\nthe endpoint got\n%q", sent, header)
 	}
-	if parent := header.Get("Traceparent"); !strings.HasPrefix(parent, fmt.Sprintf("00-%x-", attempts[0].TraceID)) || attempts[0].TraceID == events[0].TraceID {
-		t.Errorf("traceparent %q, trace of the attempt %x, trace of the event %x", parent, attempts[0].TraceID, events[0].TraceID)
+	if parent := header.Get("Traceparent"); !strings.HasPrefix(parent, fmt.Sprintf("00-%x-", attempts[0].TraceID)) ||
+		attempts[0].TraceID == events[0].TraceID {
+		t.Errorf("traceparent %q, trace of the attempt %x, trace of the event %x", parent, attempts[0].TraceID,
+			events[0].TraceID)
 	}
 }

@@ -42,7 +42,8 @@ func TestADeadProcessDoesNotKeepTheLock(t *testing.T) {
 		t.Error("the lock is not held")
 	}
 	waiting.mu.Lock()
-	waiting.renewed = time.Now().Add(-leaseTime) // the process was stopped for so long that another may have held the lock
+	// the process was stopped for so long that another may have held the lock
+	waiting.renewed = time.Now().Add(-leaseTime)
 	waiting.mu.Unlock()
 	waiting.renew(ctx)
 	if waiting.held() {

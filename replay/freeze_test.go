@@ -28,11 +28,14 @@ func TestSimultaneousReplays(t *testing.T) {
 	made := make([]event.Replay, 6)
 	errs := make([]error, 6)
 	for process := range 3 {
-		service := replay.NewService(openStore(t, dsn), func() []replay.Endpoint { return []replay.Endpoint{crm} }, true)
+		service := replay.NewService(openStore(t, dsn), func() []replay.Endpoint {
+			return []replay.Endpoint{crm}
+		}, true)
 		for n := 2 * process; n < 2*process+2; n++ {
 			creating.Go(func() {
 				begin.Wait()
-				made[n], errs[n] = service.Create(context.Background(), replay.Actor{Name: "test"}, "", replay.Request{To: "crm"})
+				made[n], errs[n] = service.Create(context.Background(), replay.Actor{Name: "test"}, "",
+					replay.Request{To: "crm"})
 			})
 		}
 	}
@@ -70,9 +73,12 @@ func TestSameKeyInTwoProcesses(t *testing.T) {
 	made := make([]event.Replay, 2)
 	errs := make([]error, 2)
 	for n := range made {
-		service := replay.NewService(openStore(t, dsn), func() []replay.Endpoint { return []replay.Endpoint{crm} }, true)
+		service := replay.NewService(openStore(t, dsn), func() []replay.Endpoint {
+			return []replay.Endpoint{crm}
+		}, true)
 		creating.Go(func() {
-			made[n], errs[n] = service.Create(context.Background(), replay.Actor{Name: "test"}, "once", replay.Request{To: "crm", ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}})
+			made[n], errs[n] = service.Create(context.Background(), replay.Actor{Name: "test"}, "once",
+				replay.Request{To: "crm", ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}})
 		})
 	}
 	creating.Wait()

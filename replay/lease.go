@@ -100,8 +100,8 @@ func (l *lease) state() error {
 // held reports whether this process may deliver now.
 func (l *lease) held() bool { return l.state() == nil }
 
-// within reports whether t is less than d ago by both clocks: the wall clock continues while the machine sleeps, and the
-// monotonic one when someone sets the wall clock.
+// within reports whether t is less than d ago by both clocks: the wall clock continues while the machine sleeps, and
+// the monotonic one when someone sets the wall clock.
 func within(t time.Time, d time.Duration) bool {
 	now := time.Now()
 	return now.Sub(t) < d && now.Round(0).Sub(t.Round(0)) < d
@@ -216,7 +216,8 @@ func (l *lease) apply(claims []store.LeaseClaim, asked time.Time) {
 	l.rounds++
 	if first := claims[0]; !l.isSelf(first) {
 		l.rounds = 0
-		l.err = fmt.Errorf("%w: %s has the lease; this process takes over %v after that ends", ErrStandby, first.Host, leaseTime)
+		l.err = fmt.Errorf("%w: %s has the lease; this process takes over %v after that ends", ErrStandby, first.Host,
+			leaseTime)
 		l.quiet.Do(func() { l.logger.Warn("this process stands by and delivers nothing", "reason", l.err) })
 		return
 	}

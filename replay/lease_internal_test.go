@@ -60,7 +60,8 @@ func TestClaimIsNotSeen(t *testing.T) {
 	}
 }
 
-// TestStoppedProcessWithoutClickHouse verifies that a process that was stopped sends nothing until it can check its lease.
+// TestStoppedProcessWithoutClickHouse verifies that a process that was stopped sends nothing until it can check its
+// lease.
 func TestStoppedProcessWithoutClickHouse(t *testing.T) {
 	db, err := store.Open("http://127.0.0.1:1/hooktape")
 	if err != nil {
@@ -97,7 +98,8 @@ func TestAloneWithoutClickHouse(t *testing.T) {
 	}
 }
 
-// TestProcessIsAliveWhileClaimChanges verifies that a process counts as alive while its claim changes, whatever its clock says.
+// TestProcessIsAliveWhileClaimChanges verifies that a process counts as alive while its claim changes, whatever its
+// clock says.
 func TestProcessIsAliveWhileClaimChanges(t *testing.T) {
 	l := &lease{self: store.LeaseClaim{ID: "self"}}
 	future, now := time.Now().Add(2*time.Hour), time.Now()
@@ -107,7 +109,8 @@ func TestProcessIsAliveWhileClaimChanges(t *testing.T) {
 		alive bool
 	}{
 		{0, future, true}, {leaseTime - 1, future, true}, {leaseTime, future, false},
-		{leaseTime + time.Second, future.Add(-time.Hour), true}, {2 * leaseTime, future.Add(-time.Hour), true}, {2*leaseTime + time.Second, future.Add(-time.Hour), false},
+		{leaseTime + time.Second, future.Add(-time.Hour), true}, {2 * leaseTime, future.Add(-time.Hour), true},
+		{2*leaseTime + time.Second, future.Add(-time.Hour), false},
 	} {
 		alive, dead := l.split([]store.LeaseClaim{{ID: "other", SeenAt: c.mark}, {ID: "self"}}, now.Add(c.after))
 		if got := len(alive) == 2; got != c.alive || len(alive)+len(dead) != 2 {

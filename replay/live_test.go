@@ -113,7 +113,9 @@ func TestOrderOfASubscriber(t *testing.T) {
 		got.note(r)
 	}))
 	defer endpoint.Close()
-	crm := endpointAt("crm", endpoint.URL, func(e *replay.Endpoint) { e.Order, e.Concurrency = event.OrderSubscriber, 8 })
+	crm := endpointAt("crm", endpoint.URL, func(e *replay.Endpoint) {
+		e.Order, e.Concurrency = event.OrderSubscriber, 8
+	})
 	dir := t.TempDir()
 	s := startSender(t, db, dir, replay.Options{}, crm)
 	awaitPoller(t, db, "crm")
@@ -195,7 +197,9 @@ func TestOrderOverASetBackClock(t *testing.T) {
 	startSender(t, db, dir, private, crm)
 	awaitDelivered(t, db, events, atLeast)
 	assertInOrder(t, events, 3, &live)
-	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Concurrency, r.Order = 8, event.OrderSubscriber })
+	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) {
+		r.Concurrency, r.Order = 8, event.OrderSubscriber
+	})
 	awaitDone(t, db, r.ID, atLeast)
 	assertEachOnce(t, events, &replayed)
 	assertInOrder(t, events, 3, &replayed)

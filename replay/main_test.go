@@ -154,10 +154,11 @@ func (s *sender) stop() {
 func newEvent(source string, n int) event.Event {
 	at := time.Now().UTC().Truncate(time.Microsecond).Add(-time.Minute + time.Duration(n)*time.Millisecond)
 	return event.Event{
-		Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: source, Verdict: event.Accepted, Method: "POST",
-			Path: "/hooks/" + source + "/***", RemoteIP: netip.MustParseAddr("192.0.2.1"),
+		Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: source, Verdict: event.Accepted,
+			Method: "POST", Path: "/hooks/" + source + "/***", RemoteIP: netip.MustParseAddr("192.0.2.1"),
 			Headers: []event.Header{{Name: "Content-Type", Value: "application/ json"}},
-			Body:    fmt.Appendf(nil, `{"bothelp_user_id":%d}`, n), TraceID: [16]byte{1, byte(n)}, SpanID: [8]byte{2, byte(n)}},
+			Body:    fmt.Appendf(nil, `{"bothelp_user_id":%d}`, n), TraceID: [16]byte{1, byte(n)}, SpanID: [8]byte{2,
+				byte(n)}},
 		Decoded: event.Decoded{Kind: event.KindFlow},
 	}
 }
@@ -192,8 +193,9 @@ func insertAs(t *testing.T, db *store.Store, spool string, first uint64, events 
 func startReplay(t *testing.T, db *store.Store, source, url string, change func(*event.Replay)) event.Replay {
 	t.Helper()
 	now := time.Now()
-	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, State: event.ReplayRunning, Endpoint: url, URL: url,
-		Selection: event.Selection{Sources: []string{source}}, ReplayOptions: event.ReplayOptions{Concurrency: 1, MaxAttempts: 1}}
+	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, State: event.ReplayRunning,
+		Endpoint: url, URL: url, Selection: event.Selection{Sources: []string{source}},
+		ReplayOptions: event.ReplayOptions{Concurrency: 1, MaxAttempts: 1}}
 	if change != nil {
 		change(&r)
 	}
@@ -210,7 +212,8 @@ func startReplay(t *testing.T, db *store.Store, source, url string, change func(
 // steer gives a command to a replay (by its id) or an endpoint.
 func steer(t *testing.T, db *store.Store, target string, action event.Action) {
 	t.Helper()
-	if err := db.AddCommand(context.Background(), event.Command{Target: target, Action: action, By: "test"}); err != nil {
+	if err := db.AddCommand(context.Background(), event.Command{Target: target, Action: action,
+		By: "test"}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -230,7 +233,8 @@ func awaitDone(t *testing.T, db *store.Store, id uuid.UUID, patience time.Durati
 	})
 }
 
-func awaitState(t *testing.T, db *store.Store, id uuid.UUID, state event.ReplayState, patience time.Duration) (r event.Replay) {
+func awaitState(t *testing.T, db *store.Store, id uuid.UUID, state event.ReplayState,
+	patience time.Duration) (r event.Replay) {
 	t.Helper()
 	testutil.Eventually(t, max(patience, atLeast), func() (err error) {
 		r, err = db.Replay(context.Background(), id)
@@ -271,7 +275,8 @@ func startReceiver(t *testing.T) *receiver {
 func (r *receiver) note(req *http.Request) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.receipts = append(r.receipts, receipt{req.Header.Get("X-Hooktape-Event-Id"), req.Header.Get("X-Hooktape-Attempt"), req.Header.Clone(), time.Now()})
+	r.receipts = append(r.receipts, receipt{req.Header.Get("X-Hooktape-Event-Id"), req.Header.Get("X-Hooktape-Attempt"),
+		req.Header.Clone(), time.Now()})
 	return len(r.receipts)
 }
 

@@ -77,9 +77,11 @@ func observe(now func() observation) (stop func()) {
 		return g
 	}
 	endpoints := gauge("hooktape.endpoint.state", "{endpoint}",
-		"1 for the state that an endpoint is in, 0 for the others: active, paused by a person, broken (its breaker is open).")
+		"1 for the state that an endpoint is in, 0 for the others: active, paused by a person, broken (its breaker "+
+			"is open).")
 	waiting := gauge("hooktape.delivery.waiting", "{delivery}",
-		"Open deliveries that the process has in memory, by endpoint, live and of replays; of a long backlog the rest is in ClickHouse.")
+		"Open deliveries that the process has in memory, by endpoint, live and of replays; of a long backlog the "+
+			"rest is in ClickHouse.")
 	replays := gauge("hooktape.replays", "{replay}", "Unfinished replays, by state: running or paused.")
 	progress := gauge("hooktape.replay.deliveries", "{delivery}",
 		"Deliveries of unfinished replays, by endpoint and state: open, delivered, failed.")

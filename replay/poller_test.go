@@ -152,7 +152,9 @@ func TestALeaseWithoutClocks(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.DSN(t)
 	db := openStore(t, dsn)
-	execute(t, dsn, "INSERT INTO holders (shard, holder, host, since, seen_at, released) SELECT '1/1', 'dead', 'a host', now64(6) + INTERVAL 1 HOUR, now64(6) + INTERVAL 2 HOUR, false")
+	execute(t, dsn,
+		"INSERT INTO holders (shard, holder, host, since, seen_at, released) SELECT '1/1', 'dead', 'a host', "+
+			"now64(6) + INTERVAL 1 HOUR, now64(6) + INTERVAL 2 HOUR, false")
 	startSender(t, db, t.TempDir(), replay.Options{})
 	testutil.Eventually(t, 30*time.Second, func() error {
 		holders, err := db.LeaseClaims(context.Background(), store.DeliveryLease)

@@ -238,7 +238,9 @@ func (q *readyQueue) add(it *item, origin int, now time.Time) {
 
 // insert puts a delivery behind the earlier ones. A late spool may bring earlier deliveries after later ones.
 func (c *chain) insert(it *item) {
-	i, _ := slices.BinarySearchFunc(c.next, it, func(a, b *item) int { return compare(placeOf(a.Delivery), placeOf(b.Delivery)) })
+	i, _ := slices.BinarySearchFunc(c.next, it, func(a, b *item) int {
+		return compare(placeOf(a.Delivery), placeOf(b.Delivery))
+	})
 	c.next = slices.Insert(c.next, i, it)
 }
 
@@ -377,7 +379,8 @@ func (q *readyQueue) attach(asked []*item, events []event.Event) {
 		switch last := len(events) - 1; {
 		case it.event != nil:
 			q.bytes[it.from] += len(it.event.Body)
-		case whole, it.EventReceivedAt.Before(events[last].ReceivedAt): // ClickHouse orders the ids of one moment otherwise
+		// ClickHouse orders the ids of one moment otherwise
+		case whole, it.EventReceivedAt.Before(events[last].ReceivedAt):
 			it.gone = true
 		}
 	}

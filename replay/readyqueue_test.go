@@ -20,7 +20,8 @@ type table struct {
 
 func (t *table) open(after, upTo store.Cursor, limit int) (page []event.Delivery) {
 	for _, d := range t.rows {
-		if len(page) < limit && !d.State.Final() && compare(placeOf(d), after) > 0 && (upTo.At.IsZero() || compare(placeOf(d), upTo) <= 0) {
+		if len(page) < limit && !d.State.Final() && compare(placeOf(d), after) > 0 &&
+			(upTo.At.IsZero() || compare(placeOf(d), upTo) <= 0) {
 			page = append(page, d)
 		}
 	}
@@ -67,8 +68,8 @@ func simulate(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 			at = at.Add(-time.Duration(dice.IntN(100_000)) * time.Microsecond)
 		}
 		offset := time.Duration(dice.IntN(2)*dice.IntN(100_000)) * time.Microsecond
-		d := event.Delivery{DeliveryKey: event.DeliveryKey{EventID: uuid.New()}, EventReceivedAt: at.Add(-offset), PositionOffset: offset, State: event.Pending,
-			Subscriber: fmt.Sprint(dice.IntN(4))}
+		d := event.Delivery{DeliveryKey: event.DeliveryKey{EventID: uuid.New()}, EventReceivedAt: at.Add(-offset),
+			PositionOffset: offset, State: event.Pending, Subscriber: fmt.Sprint(dice.IntN(4))}
 		if dice.IntN(10) == 0 { // an earlier process has tried it
 			d.State = event.Retrying
 			d.Attempts = 1
@@ -99,7 +100,8 @@ func simulate(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 				t.Fatalf("subscriber %s: out of order", it.Subscriber)
 			}
 			for _, d := range db.rows {
-				if !twoSpools && d.Subscriber == it.Subscriber && d.Position().Before(it.Position()) && !ended[d.EventID] {
+				if !twoSpools && d.Subscriber == it.Subscriber && d.Position().Before(it.Position()) &&
+					!ended[d.EventID] {
 					t.Fatalf("subscriber %s: an earlier delivery is still open", it.Subscriber)
 				}
 			}
@@ -179,7 +181,8 @@ func simulate(t *testing.T, seed uint64, order event.Order, twoSpools bool) {
 		}
 	}
 	if !q.empty() || len(q.inMemory) > 0 || len(q.chains) > 0 || q.behind != 0 || len(q.retries) > 0 {
-		t.Fatalf("not empty at the end: %d in memory, %d chains, %d behind, %d retries, %+v", len(q.inMemory), len(q.chains), q.behind, len(q.retries), q)
+		t.Fatalf("not empty at the end: %d in memory, %d chains, %d behind, %d retries, %+v", len(q.inMemory),
+			len(q.chains), q.behind, len(q.retries), q)
 	}
 }
 

@@ -20,10 +20,12 @@ func TestOutcomesRepeatedLongAfter(t *testing.T) {
 	}
 	defer db.Close()
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	d := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: event.NewID(now)}, EventReceivedAt: now, State: event.Delivered, Attempts: 2, UpdatedAt: now}
+	d := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: event.NewID(now)},
+		EventReceivedAt: now, State: event.Delivered, Attempts: 2, UpdatedAt: now}
 	batch := spool.Batch{First: 1, Last: 2, Appended: now}
 	for n := range uint32(2) {
-		a := &event.Attempt{ID: d.AttemptID(n + 1), EventID: d.EventID, Endpoint: "crm", Number: n + 1, StartedAt: now.Add(time.Duration(n) * time.Second), Outcome: event.OutcomeDelivered}
+		a := &event.Attempt{ID: d.AttemptID(n + 1), EventID: d.EventID, Endpoint: "crm", Number: n + 1,
+			StartedAt: now.Add(time.Duration(n) * time.Second), Outcome: event.OutcomeDelivered}
 		data, err := event.Encoding.Marshal(outcome{d, a})
 		if err != nil {
 			t.Fatal(err)

@@ -22,8 +22,9 @@ func TestReplayToARemovedEndpoint(t *testing.T) {
 	})
 	insert(t, db, newEvents("demo", 40)...)
 	service := replay.NewService(db, func() []replay.Endpoint { return []replay.Endpoint{crm} }, true)
-	r, err := service.Create(context.Background(), replay.Actor{Name: "test"}, "", replay.Request{Selection: event.Selection{Sources: []string{"demo"}}, To: "crm",
-		ReplayOptions: event.ReplayOptions{Rate: 10, Concurrency: 1}})
+	r, err := service.Create(context.Background(), replay.Actor{Name: "test"}, "",
+		replay.Request{Selection: event.Selection{Sources: []string{"demo"}}, To: "crm",
+			ReplayOptions: event.ReplayOptions{Rate: 10, Concurrency: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}

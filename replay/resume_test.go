@@ -43,8 +43,8 @@ func awaitTried(t *testing.T, db *store.Store, events []event.Event, state event
 	}
 }
 
-// TestResumeRetriesWaitingEvents: an endpoint works again while its events wait for hours. The test verifies that resuming
-// the endpoint sends them immediately: those in memory, and those that the next process reads.
+// TestResumeRetriesWaitingEvents: an endpoint works again while its events wait for hours. The test verifies that
+// resuming the endpoint sends them immediately: those in memory, and those that the next process reads.
 func TestResumeRetriesWaitingEvents(t *testing.T) {
 	t.Parallel()
 	for name, restart := range map[string]bool{"in memory": false, "in ClickHouse": true} {
@@ -89,7 +89,9 @@ func TestResumeRetriesWaitingEvents(t *testing.T) {
 func TestResumeClosesTheBreaker(t *testing.T) {
 	t.Parallel()
 	db := newStore(t)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+	}))
 	defer server.Close()
 	crm := endpointAt("crm", server.URL, func(e *replay.Endpoint) {
 		e.Breaker = outbound.BreakerOptions{Failures: 1, ProbeAfter: time.Hour, ProbeMax: time.Hour}

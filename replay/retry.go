@@ -45,7 +45,8 @@ func DefaultRetry() RetryPolicy {
 // Next returns what follows attempt number attempts, with answer a, of a delivery of the given age: another attempt
 // after delay, or none and why. The delay is at least the answer's Retry-After, with up to 10 % random jitter, and at
 // most a day.
-func (p RetryPolicy) Next(a outbound.Answer, attempts uint32, age time.Duration) (delay time.Duration, again bool, why string) {
+func (p RetryPolicy) Next(a outbound.Answer, attempts uint32, age time.Duration) (delay time.Duration, again bool,
+	why string) {
 	if why := p.final(a); why != "" {
 		return 0, false, why
 	}
@@ -91,10 +92,12 @@ func (p RetryPolicy) validate(f *setting.Faults) {
 	for i, step := range p.Schedule {
 		f.Unless(step > 0, fmt.Sprintf("retry.schedule[%d]", i), "must be more than 0")
 	}
-	f.Unless(p.MaxAttempts >= 0 && p.MaxAttempts <= math.MaxUint16, "retry.max_attempts", "must be between 1 and %d", math.MaxUint16)
+	f.Unless(p.MaxAttempts >= 0 && p.MaxAttempts <= math.MaxUint16, "retry.max_attempts", "must be between 1 and %d",
+		math.MaxUint16)
 	f.Unless(p.MaxAge >= 0, "retry.max_age", "must not be negative")
 	for i, on := range p.On {
-		f.Unless(on == RetryNoAnswer || isFailure(on), fmt.Sprintf("retry_on[%d]", i), "%q must be no_answer, a status such as 429, or a class such as 5xx", on)
+		f.Unless(on == RetryNoAnswer || isFailure(on), fmt.Sprintf("retry_on[%d]", i),
+			"%q must be no_answer, a status such as 429, or a class such as 5xx", on)
 	}
 }
 

@@ -79,7 +79,8 @@ func TestGivingUp(t *testing.T) {
 		{"too old", p, hurt, 1, 72 * time.Hour, "gave up: older than 72h by the next attempt"},
 		{"too old at the next attempt", p, hurt, 8, 66 * time.Hour, "gave up: older than 72h by the next attempt"},
 		{"not too old at the next attempt", p, hurt, 8, 59 * time.Hour, ""},
-		{"too old after Retry-After", p, outbound.Answer{Outcome: event.OutcomeStatus, Status: 503, RetryAfter: 3 * time.Hour}, 1, 70 * time.Hour, "gave up: older than 72h by the next attempt"},
+		{"too old after Retry-After", p, outbound.Answer{Outcome: event.OutcomeStatus, Status: 503,
+			RetryAfter: 3 * time.Hour}, 1, 70 * time.Hour, "gave up: older than 72h by the next attempt"},
 		{"only some: 302", picky, status(302), 1, 0, ""},
 		{"only some: 429", picky, status(429), 1, 0, "429 is not tried again"},
 		{"only some: no answer", picky, hurt, 1, 0, "what gets no answer is not tried again"},
@@ -112,7 +113,8 @@ func TestRetryAfterIsALowerBound(t *testing.T) {
 }
 
 func TestBrief(t *testing.T) {
-	for d, want := range map[time.Duration]string{72 * time.Hour: "72h", 90 * time.Minute: "1h30m", 10 * time.Minute: "10m", 10 * time.Second: "10s", 100 * time.Millisecond: "100ms",
+	for d, want := range map[time.Duration]string{72 * time.Hour: "72h", 90 * time.Minute: "1h30m",
+		10 * time.Minute: "10m", 10 * time.Second: "10s", 100 * time.Millisecond: "100ms",
 		time.Hour + 10*time.Second: "1h0m10s"} {
 		if got := brief(d); got != want {
 			t.Errorf("%s, want %s", got, want)

@@ -42,9 +42,9 @@ const (
 	maxTarget        = 2000 // bytes of the selection in the audit log; it may name many ids
 )
 
-// Retry tries deliveries again. Open ones with a retry ahead are tried now. Those that failed or were cancelled are sent
-// by new replays to the same endpoint, with the options of the replay in which they failed, or of the endpoint's live
-// delivery. Delivered ones are never sent again, nor are those that a later replay has delivered or still will.
+// Retry tries deliveries again. Open ones with a retry ahead are tried now. Those that failed or were cancelled are
+// sent by new replays to the same endpoint, with the options of the replay in which they failed, or of the endpoint's
+// live delivery. Delivered ones are never sent again, nor are those that a later replay has delivered or still will.
 //
 // Another call of the same actor with the same key creates no further replays. A dry run changes nothing.
 func (s *Service) Retry(ctx context.Context, by Actor, key string, sel event.DeliverySelection, dryRun bool) (
@@ -131,8 +131,8 @@ func inQueue(sel event.DeliverySelection, q store.Queue, states ...event.Deliver
 }
 
 // retryFailed sends the selected failed deliveries of a queue, n in number, in new replays.
-func (s *Service) retryFailed(ctx context.Context, by Actor, key string, sel event.DeliverySelection, q store.Queue, n uint64,
-	dryRun bool, result *Retried) error {
+func (s *Service) retryFailed(ctx context.Context, by Actor, key string, sel event.DeliverySelection, q store.Queue,
+	n uint64, dryRun bool, result *Retried) error {
 	if n > maxRetryReplays*maxRetryEvents {
 		return invalid("%d deliveries to %s have failed; at most %d are retried at once: narrow the selection",
 			n, q.Endpoint, maxRetryReplays*maxRetryEvents)
@@ -178,8 +178,8 @@ func (s *Service) retryFailed(ctx context.Context, by Actor, key string, sel eve
 func (s *Service) asBefore(ctx context.Context, q store.Queue) (want Request, parent event.Replay, err error) {
 	if q.ReplayID == uuid.Nil {
 		e, err := s.resolve(q.Endpoint)
-		return Request{To: q.Endpoint, ReplayOptions: event.ReplayOptions{Rate: e.Rate, Concurrency: uint16(e.Concurrency),
-			Order: e.Order, Mode: event.ModeUndelivered}}, parent, err
+		return Request{To: q.Endpoint, ReplayOptions: event.ReplayOptions{Rate: e.Rate,
+			Concurrency: uint16(e.Concurrency), Order: e.Order, Mode: event.ModeUndelivered}}, parent, err
 	}
 	if parent, err = s.store.Replay(ctx, q.ReplayID); err != nil {
 		return want, parent, err

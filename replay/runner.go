@@ -37,8 +37,8 @@ const (
 // Runner delivers: live events to the endpoints that subscribe to them, and replays.
 //
 // Twice a second it reconciles the running workers with those that should run: one for each endpoint that subscribes to
-// something and one for each running replay. Only the configuration and ClickHouse decide what should run. So a crash, a
-// pause and a changed configuration end in the same way: by the next reconcile.
+// something and one for each running replay. Only the configuration and ClickHouse decide what should run. So a crash,
+// a pause and a changed configuration end in the same way: by the next reconcile.
 type Runner struct {
 	options  Options
 	store    *store.Store
@@ -295,7 +295,8 @@ func (r *Runner) start(ctx context.Context, c workerConfig) error {
 	if c.isReplay() {
 		logger = logger.With("replay_id", c.queue.ReplayID.String())
 	}
-	sender := sender{target: target, instruments: r.instruments, recorder: r.recorder, headers: c.headers, retry: c.retry}
+	sender := sender{target: target, instruments: r.instruments, recorder: r.recorder, headers: c.headers,
+		retry: c.retry}
 	w := newWorker(r.store, sender, c, logger)
 	w.mayDeliver = r.lease.held
 	if !c.isReplay() {
@@ -368,8 +369,8 @@ func (r *Runner) retryNow(ctx context.Context) error {
 	return nil
 }
 
-// retryMemory is how old a command to try deliveries now may be: a process that starts, or takes over, carries out those
-// of the last hours. A command does not concern deliveries that were tried after it.
+// retryMemory is how old a command to try deliveries now may be: a process that starts, or takes over, carries out
+// those of the last hours. A command does not concern deliveries that were tried after it.
 const retryMemory = 24 * time.Hour
 
 // withAdHoc adds the endpoints of running replays to a URL to the configured ones.

@@ -101,7 +101,8 @@ func TestPauseAndResume(t *testing.T) {
 	r := startReplay(t, db, "demo", endpoint.URL, nil)
 	<-reached
 	steer(t, db, r.ID.String(), event.ActionPause)
-	testutil.Eventually(t, 10*time.Second, func() error { // the runner has seen the command, which is more than having it stored
+	// the runner has seen the command, which is more than having it stored
+	testutil.Eventually(t, 10*time.Second, func() error {
 		replays, err := db.UnfinishedReplays(context.Background())
 		if err == nil && (len(replays) != 1 || replays[0].Saved != event.ReplayPaused) {
 			err = fmt.Errorf("got the replays %+v", replays)
@@ -137,7 +138,8 @@ func assertEachOnce(t *testing.T, events []event.Event, got *receiver) {
 
 // assertAllDelivered verifies that every event is delivered, and that no endpoint saw an event more often than its
 // recorded attempts.
-func assertAllDelivered(t *testing.T, events []event.Event, got *receiver, attemptsOf func(event.Event) (event.Delivery, []event.Attempt)) {
+func assertAllDelivered(t *testing.T, events []event.Event, got *receiver,
+	attemptsOf func(event.Event) (event.Delivery, []event.Attempt)) {
 	t.Helper()
 	counts := got.countByID()
 	for _, e := range events {
@@ -365,18 +367,21 @@ func TestNothingToSend(t *testing.T) {
 	r := startReplay(t, db, "demo", got.URL, nil)
 	var late []event.Delivery
 	for _, e := range []event.Event{withoutBody, gone} {
-		late = append(late, event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: r.ID, Endpoint: r.Endpoint, EventID: e.ID},
-			EventReceivedAt: e.ReceivedAt, State: event.Pending, UpdatedAt: time.Now()})
+		late = append(late,
+			event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: r.ID, Endpoint: r.Endpoint, EventID: e.ID},
+				EventReceivedAt: e.ReceivedAt, State: event.Pending, UpdatedAt: time.Now()})
 	}
 	if err := db.InsertDeliveries(context.Background(), late); err != nil {
 		t.Fatal(err)
 	}
 	startSender(t, db, t.TempDir(), private)
 	awaitDone(t, db, r.ID, atLeast)
-	if d := deliveryOf(t, db, gone.ID); d.State != event.Failed || d.Error != "the event is no longer stored" || d.Attempts != 0 {
+	if d := deliveryOf(t, db, gone.ID); d.State != event.Failed || d.Error != "the event is no longer stored" ||
+		d.Attempts != 0 {
 		t.Errorf("delivery without an event: %+v", d)
 	}
-	if d := deliveryOf(t, db, withoutBody.ID); d.State != event.Failed || !strings.Contains(d.Error, "past its retention") || d.Attempts != 0 {
+	if d := deliveryOf(t, db, withoutBody.ID); d.State != event.Failed ||
+		!strings.Contains(d.Error, "past its retention") || d.Attempts != 0 {
 		t.Errorf("delivery without a body: %+v", d)
 	}
 	assertEachOnce(t, []event.Event{whole}, got)

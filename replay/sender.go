@@ -121,7 +121,8 @@ func (s *sender) attempt(ctx context.Context, d *event.Delivery, e *event.Event)
 func (s *sender) send(ctx context.Context, a *event.Attempt, d *event.Delivery, e *event.Event) outbound.Answer {
 	request, err := s.client.NewRequest(ctx, s.headers, e, d, a.StartedAt)
 	if err != nil {
-		return outbound.Answer{Outcome: event.OutcomeImpossible, Err: fmt.Sprintf("the request cannot be made: %v", err)}
+		return outbound.Answer{Outcome: event.OutcomeImpossible,
+			Err: fmt.Sprintf("the request cannot be made: %v", err)}
 	}
 	a.RequestHeaders = s.client.StoredHeaders(request, s.headers)
 	return s.client.Send(request)

@@ -123,7 +123,8 @@ func (s *Service) Create(ctx context.Context, by Actor, key string, want Request
 	return s.create(ctx, by, key, want, uuid.Nil)
 }
 
-func (s *Service) create(ctx context.Context, by Actor, key string, want Request, parent uuid.UUID) (event.Replay, error) {
+func (s *Service) create(ctx context.Context, by Actor, key string, want Request, parent uuid.UUID) (event.Replay,
+	error) {
 	e, err := s.check(ctx, by, &want)
 	if err != nil {
 		return event.Replay{}, err
@@ -137,9 +138,10 @@ func (s *Service) create(ctx context.Context, by Actor, key string, want Request
 		}
 	}
 	now := time.Now()
-	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, CreatedBy: by.Name, IdempotencyKey: key,
-		State: event.ReplayRunning, Endpoint: e.Name, URL: e.replayURL(), Selection: want.Selection,
-		Parent: parent, PublicOnly: !by.MayReachPrivate, ReplayOptions: want.ReplayOptions}
+	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, CreatedBy: by.Name,
+		IdempotencyKey: key, State: event.ReplayRunning, Endpoint: e.Name, URL: e.replayURL(),
+		Selection: want.Selection,
+		Parent:    parent, PublicOnly: !by.MayReachPrivate, ReplayOptions: want.ReplayOptions}
 	err = freeze(ctx, s.store, s.self, &r, func() error {
 		// Nothing is done without an entry in the audit log.
 		if err := s.audit(ctx, by, "replay.create", r.ID.String(), withoutSecrets(want, e)); err != nil {
@@ -232,7 +234,8 @@ func checkReason(reason string) error {
 }
 
 // Steer pauses, resumes or cancels a replay, or changes its rate. reason may be empty.
-func (s *Service) Steer(ctx context.Context, by Actor, id uuid.UUID, action event.Action, perSecond float64, reason string) error {
+func (s *Service) Steer(ctx context.Context, by Actor, id uuid.UUID, action event.Action, perSecond float64,
+	reason string) error {
 	if err := checkReason(reason); err != nil {
 		return err
 	}
@@ -246,7 +249,8 @@ func (s *Service) Steer(ctx context.Context, by Actor, id uuid.UUID, action even
 	if perSecond < 0 {
 		return invalid("the rate must not be negative")
 	}
-	if err := s.audit(ctx, by, "replay."+string(action), id.String(), map[string]any{"rate": perSecond, "reason": reason}); err != nil {
+	if err := s.audit(ctx, by, "replay."+string(action), id.String(),
+		map[string]any{"rate": perSecond, "reason": reason}); err != nil {
 		return err
 	}
 	return s.store.AddCommand(ctx, event.Command{Target: id.String(), Action: action, Rate: perSecond, By: by.Name,
@@ -388,10 +392,12 @@ func (s *Service) TestEndpoint(ctx context.Context, by Actor, name string) (even
 		return event.Attempt{}, err
 	}
 	now := time.Now().UTC()
-	e := event.Event{Received: event.Received{ID: event.NewID(now), ReceivedAt: now, Method: "POST", Body: []byte(testBody),
-		Headers: []event.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "User-Agent", Value: "hooktape"}}}}
+	e := event.Event{Received: event.Received{ID: event.NewID(now), ReceivedAt: now, Method: "POST",
+		Body: []byte(testBody), Headers: []event.Header{{Name: "Content-Type", Value: "application/json"},
+			{Name: "User-Agent", Value: "hooktape"}}}}
 	d := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: ep.Name, EventID: e.ID}, Attempts: 1}
-	a := event.Attempt{ID: d.AttemptID(1), EventID: e.ID, Endpoint: ep.Name, URL: ep.StoredURL(), Number: 1, StartedAt: now}
+	a := event.Attempt{ID: d.AttemptID(1), EventID: e.ID, Endpoint: ep.Name, URL: ep.StoredURL(), Number: 1,
+		StartedAt: now}
 	r, err := client.NewRequest(ctx, nil, &e, &d, now)
 	if err != nil {
 		return event.Attempt{}, invalid("the request cannot be made: %v", err)

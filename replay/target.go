@@ -21,7 +21,8 @@ type targets struct {
 }
 
 func newTargets(own *outbound.OwnAddresses, logger *slog.Logger) *targets {
-	return &targets{own: own, logger: logger, quiet: rate.Sometimes{First: 1, Interval: time.Minute}, byKey: map[string]*target{}}
+	return &targets{own: own, logger: logger, quiet: rate.Sometimes{First: 1, Interval: time.Minute},
+		byKey: map[string]*target{}}
 }
 
 // targetKey identifies a target: the endpoint's name, or the whole URL of an ad-hoc endpoint. Two replays to one URL
@@ -93,11 +94,13 @@ func newTarget(e Endpoint, own *outbound.OwnAddresses) (*target, error) {
 	return &target{Endpoint: e, client: client, Breaker: outbound.NewBreaker(e.Breaker)}, nil
 }
 
-// logChange writes a line about a change of a breaker, in hooktape's words only: the endpoint's are in the table attempts.
+// logChange writes a line about a change of a breaker, in hooktape's words only: the endpoint's are in the table
+// attempts.
 func logChange(logger *slog.Logger, change outbound.BreakerChange) {
 	switch {
 	case change.Opened:
-		logger.Warn("the endpoint's circuit breaker opens: deliveries wait, with one attempt at a time until one succeeds",
+		logger.Warn("the endpoint's circuit breaker opens: deliveries wait, with one attempt at a time until one "+
+			"succeeds",
 			"failed_attempts", change.Failures, "next_attempt_in", change.ProbeIn)
 	case change.Closed:
 		logger.Info("the endpoint's circuit breaker closes: deliveries go on", "failed_attempts", change.Failures)

@@ -35,21 +35,27 @@ func TestTestEndpoint(t *testing.T) {
 	private := replay.DefaultEndpoint("private", receiver.URL)
 	service := replay.NewService(db, func() []replay.Endpoint { return []replay.Endpoint{crm, private} }, false)
 
-	a, err := service.TestEndpoint(context.Background(), replay.Actor{Name: "boss", RemoteIP: netip.MustParseAddr("192.0.2.1")}, "crm")
+	a, err := service.TestEndpoint(context.Background(),
+		replay.Actor{Name: "boss", RemoteIP: netip.MustParseAddr("192.0.2.1")}, "crm")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.StatusCode != http.StatusTeapot || a.Outcome != event.OutcomeStatus || !strings.Contains(string(a.ResponseBody), "closed today") || strings.Contains(a.URL, "secret") {
+	if a.StatusCode != http.StatusTeapot || a.Outcome != event.OutcomeStatus ||
+		!strings.Contains(string(a.ResponseBody), "closed today") || strings.Contains(a.URL, "secret") {
 		t.Errorf("got the attempt %+v", a)
 	}
-	if got.Header.Get("X-Hooktape-Test") != "1" || got.Header.Get("X-Key") != "secret" || got.Header.Get("Webhook-Signature") == "" || got.Header.Get("Content-Type") != "application/json" || got.Method != "POST" {
+	if got.Header.Get("X-Hooktape-Test") != "1" || got.Header.Get("X-Key") != "secret" ||
+		got.Header.Get("Webhook-Signature") == "" || got.Header.Get("Content-Type") != "application/json" ||
+		got.Method != "POST" {
 		t.Errorf("the receiver got %s %v", got.Method, got.Header)
 	}
 	sent := fmt.Sprint(a.RequestHeaders)
-	if !strings.Contains(sent, "X-Key ***}") || !strings.Contains(sent, "Webhook-Signature ***}") || !strings.Contains(sent, "X-Hooktape-Test 1}") || strings.Contains(sent, "secret") {
+	if !strings.Contains(sent, "X-Key ***}") || !strings.Contains(sent, "Webhook-Signature ***}") ||
+		!strings.Contains(sent, "X-Hooktape-Test 1}") || strings.Contains(sent, "secret") {
 		t.Errorf("the test was stored as %s", sent)
 	}
-	if a, err := service.TestEndpoint(context.Background(), replay.Actor{Name: "boss"}, "private"); err != nil || a.Outcome != event.OutcomeForbidden {
+	if a, err := service.TestEndpoint(context.Background(), replay.Actor{Name: "boss"}, "private"); err != nil ||
+		a.Outcome != event.OutcomeForbidden {
 		t.Errorf("test of a private address: %+v, %v", a, err)
 	}
 	for _, to := range []string{"nosuch", receiver.URL} {
@@ -58,7 +64,8 @@ func TestTestEndpoint(t *testing.T) {
 		}
 	}
 	entries, err := db.AuditLog(context.Background(), 10)
-	if err != nil || len(entries) != 2 || entries[1].Action != "endpoint.test" || entries[1].Target != "crm" || entries[1].Who != "boss" || entries[1].RemoteIP != "192.0.2.1" {
+	if err != nil || len(entries) != 2 || entries[1].Action != "endpoint.test" || entries[1].Target != "crm" ||
+		entries[1].Who != "boss" || entries[1].RemoteIP != "192.0.2.1" {
 		t.Errorf("got the audit log %+v, %v", entries, err)
 	}
 }

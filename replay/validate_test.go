@@ -38,10 +38,18 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{"name", func(e *Endpoint) { e.Name = e.URL }, "must be lower-case"},
 		{"name", func(e *Endpoint) { e.Name = strings.Repeat("a", 65) }, "at most 64"},
 		{"url", func(e *Endpoint) { e.URL = "crm.example.org/?t=" + secret }, "must begin with http:// or https://"},
-		{"url", func(e *Endpoint) { e.URL = "https://u:" + secret + "@crm.example.org/" }, "must have no user and password"},
-		{"subscribe.kinds[1]", func(e *Endpoint) { e.Subscribe = &Subscription{Kinds: []event.Kind{event.KindFlow, "flows"}} }, `invalid kind "flows": want one of [flow`},
-		{"headers[0]", func(e *Endpoint) { e.Headers = []event.Header{{Name: "Host", Value: secret}} }, "Host is written by"},
-		{"headers[1]", func(e *Endpoint) { e.Headers = []event.Header{{Name: "A"}, {Name: "X-Key", Value: secret + "\n"}} }, "the value of X-Key"},
+		{"url", func(e *Endpoint) {
+			e.URL = "https://u:" + secret + "@crm.example.org/"
+		}, "must have no user and password"},
+		{"subscribe.kinds[1]", func(e *Endpoint) {
+			e.Subscribe = &Subscription{Kinds: []event.Kind{event.KindFlow, "flows"}}
+		}, `invalid kind "flows": want one of [flow`},
+		{"headers[0]", func(e *Endpoint) {
+			e.Headers = []event.Header{{Name: "Host", Value: secret}}
+		}, "Host is written by"},
+		{"headers[1]", func(e *Endpoint) {
+			e.Headers = []event.Header{{Name: "A"}, {Name: "X-Key", Value: secret + "\n"}}
+		}, "the value of X-Key"},
 		{"timeout", func(e *Endpoint) { e.Timeout = 0 }, "must be more than 0"},
 		{"timeout", func(e *Endpoint) { e.Timeout = time.Hour }, "at most 10m"},
 		{"rate", func(e *Endpoint) { e.Rate = -1 }, "0 for no limit"},
@@ -62,7 +70,9 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{"breaker.failures", func(e *Endpoint) { e.Breaker.Failures = -1 }, "0 for never"},
 		{"breaker.probe_after", func(e *Endpoint) { e.Breaker.ProbeAfter = 0 }, "more than 0"},
 		{"breaker.probe_max", func(e *Endpoint) { e.Breaker.ProbeMax = time.Second }, "less than probe_after"},
-		{"sign.secrets[1]", func(e *Endpoint) { e.Sign.Secrets = []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", secret} }, "must be whsec_"},
+		{"sign.secrets[1]", func(e *Endpoint) {
+			e.Sign.Secrets = []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", secret}
+		}, "must be whsec_"},
 		{"tls.ca_file", func(e *Endpoint) { e.TLS.CAFile = "/nowhere" }, "open /nowhere"},
 	} {
 		e := DefaultEndpoint("crm", "https://crm.example.org/hooks")

@@ -62,7 +62,8 @@ func (w *waits) process() *event.Waiting {
 				first.Host, utc(first.SeenAt), w.claims[i].Host)}
 	}
 	return &event.Waiting{Code: event.WaitsForProcess, Since: &first.SeenAt,
-		Text: fmt.Sprintf("no process delivers: the last one (%s) was seen at %s; start `hooktape serve` or `hooktape replay serve`",
+		Text: fmt.Sprintf("no process delivers: the last one (%s) was seen at %s; start `hooktape serve` or "+
+			"`hooktape replay serve`",
 			first.Host, utc(first.SeenAt))}
 }
 
@@ -144,7 +145,8 @@ func (w *waits) ofReplay(r event.Replay) *event.Waiting {
 			Text: fmt.Sprintf("all %d open deliveries wait for their next attempt", open)}
 	}
 	if r.Pace > 0 {
-		return &event.Waiting{Code: event.WaitsForPace, Text: fmt.Sprintf("it keeps the original time between events, divided by %g", r.Pace)}
+		return &event.Waiting{Code: event.WaitsForPace,
+			Text: fmt.Sprintf("it keeps the original time between events, divided by %g", r.Pace)}
 	}
 	if r.Rate > 0 {
 		return rateLimit(r.Rate)
@@ -274,10 +276,12 @@ func (q *waitingQueue) waiting(d *event.Delivery, now time.Time) *event.Waiting 
 	case d.State == event.Retrying && d.NextAt.After(now):
 		last := lastFailure(d.Error, d.Answer)
 		return &event.Waiting{Code: event.WaitsForRetry, Action: "retry_now", Until: &d.NextAt, Answer: last,
-			Text: fmt.Sprintf("attempt %d follows at %s, as the retry schedule says (the last: %s)", d.Attempts+1, utc(d.NextAt), last)}
+			Text: fmt.Sprintf("attempt %d follows at %s, as the retry schedule says (the last: %s)", d.Attempts+1,
+				utc(d.NextAt), last)}
 	case ordered && first.EventID != d.EventID:
 		return &event.Waiting{Code: event.WaitsForEvent, Event: &first.EventID,
-			Text: fmt.Sprintf("it waits for event %s of the same subscriber, which is %s (order: subscriber)", first.EventID, first.State)}
+			Text: fmt.Sprintf("it waits for event %s of the same subscriber, which is %s (order: subscriber)",
+				first.EventID, first.State)}
 	case q.limit != nil:
 		return q.limit
 	}

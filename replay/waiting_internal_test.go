@@ -21,8 +21,9 @@ func TestWaitingSentences(t *testing.T) {
 	failing := event.EndpointState{State: outbound.StateBroken, Reason: "answered 503", Answer: "busy", Failures: 10,
 		FailingSince: now.Add(-time.Hour), NextProbe: now.Add(time.Minute)}
 	w := &waits{now: now, claims: []store.LeaseClaim{alive},
-		states:   map[string]event.EndpointState{"crm": failing, adHoc: failing, "paused": failing},
-		steering: map[string]store.Steered{"paused": {Action: event.ActionPause, Why: "it moves (by anna)", At: now.Add(-time.Hour)}}}
+		states: map[string]event.EndpointState{"crm": failing, adHoc: failing, "paused": failing},
+		steering: map[string]store.Steered{"paused": {Action: event.ActionPause, Why: "it moves (by anna)",
+			At: now.Add(-time.Hour)}}}
 	check := func(what string, got *event.Waiting, code event.WaitingCode, action string, parts ...string) {
 		t.Helper()
 		switch {
@@ -41,10 +42,12 @@ func TestWaitingSentences(t *testing.T) {
 			}
 		}
 	}
-	why := []string{"since 2026-03-01 11:00:00 UTC", "10 failed attempts", "answered 503: busy", "next attempt is at 2026-03-01 12:01:00 UTC"}
+	why := []string{"since 2026-03-01 11:00:00 UTC", "10 failed attempts", "answered 503: busy",
+		"next attempt is at 2026-03-01 12:01:00 UTC"}
 	check("a failing endpoint", w.endpoint("crm"), event.WaitsFailing, "retry_now", why...)
 	check("a failing URL", w.endpoint(adHoc), event.WaitsFailing, "retry_now", why...)
-	check("a paused endpoint", w.endpoint("paused"), event.WaitsEndpoint, "resume", "at 2026-03-01 11:00:00 UTC", "it moves (by anna)")
+	check("a paused endpoint", w.endpoint("paused"), event.WaitsEndpoint, "resume", "at 2026-03-01 11:00:00 UTC",
+		"it moves (by anna)")
 	check("an active endpoint", w.endpoint("sheet"), "", "")
 
 	r := event.Replay{State: event.ReplayRunning, Endpoint: "sheet", Total: 3}
@@ -63,21 +66,27 @@ func TestWaitingSentences(t *testing.T) {
 	check("an ended replay", w.ofReplay(r), "", "")
 
 	one, two := uuid.New(), uuid.New()
-	q := &waitingQueue{limit: rateLimit(5), earlier: map[string]store.Earlier{"7": {DeliveryKey: event.DeliveryKey{EventID: one}, State: event.Retrying}}}
+	q := &waitingQueue{limit: rateLimit(5),
+		earlier: map[string]store.Earlier{"7": {DeliveryKey: event.DeliveryKey{EventID: one}, State: event.Retrying}}}
 	d := func(id uuid.UUID, state event.DeliveryState, next time.Time) *event.Delivery {
-		return &event.Delivery{DeliveryKey: event.DeliveryKey{EventID: id}, State: state, Attempts: 2, NextAt: next, Subscriber: "7",
-			Error: "no answer within 10s", UpdatedAt: now}
+		return &event.Delivery{DeliveryKey: event.DeliveryKey{EventID: id}, State: state, Attempts: 2, NextAt: next,
+			Subscriber: "7", Error: "no answer within 10s", UpdatedAt: now}
 	}
-	check("a retry", q.waiting(d(one, event.Retrying, now.Add(time.Hour)), now), event.WaitsForRetry, "retry_now", "attempt 3 follows at 2026-03-01 13:00:00 UTC", "no answer within 10s")
-	check("a later event", q.waiting(d(two, event.Pending, time.Time{}), now), event.WaitsForEvent, "", one.String(), "retrying")
+	check("a retry", q.waiting(d(one, event.Retrying, now.Add(time.Hour)), now), event.WaitsForRetry, "retry_now",
+		"attempt 3 follows at 2026-03-01 13:00:00 UTC", "no answer within 10s")
+	check("a later event", q.waiting(d(two, event.Pending, time.Time{}), now), event.WaitsForEvent, "", one.String(),
+		"retrying")
 	check("the first event", q.waiting(d(one, event.Pending, time.Time{}), now), event.WaitsForRate, "", "5 requests")
-	check("a request under way", q.waiting(d(two, event.Delivering, time.Time{}), now), event.WaitsInQueue, "", "under way")
+	check("a request under way", q.waiting(d(two, event.Delivering, time.Time{}), now), event.WaitsInQueue, "",
+		"under way")
 	check("a pending one", (&waitingQueue{}).waiting(d(two, event.Pending, time.Time{}), now), event.WaitsInQueue, "")
 	q.why = w.endpoint("crm")
-	check("any at a failing endpoint", q.waiting(d(one, event.Retrying, now.Add(time.Hour)), now), event.WaitsFailing, "retry_now")
+	check("any at a failing endpoint", q.waiting(d(one, event.Retrying, now.Add(time.Hour)), now), event.WaitsFailing,
+		"retry_now")
 
 	w.claims = []store.LeaseClaim{silent, alive}
-	check("a silent process", w.endpoint("crm"), event.WaitsForTakeover, "", "two, process 2", "one, process 1 takes over")
+	check("a silent process", w.endpoint("crm"), event.WaitsForTakeover, "", "two, process 2",
+		"one, process 1 takes over")
 	w.claims = []store.LeaseClaim{silent}
 	check("a dead process", w.endpoint("crm"), event.WaitsForProcess, "", "was seen at 2026-03-01 11:59:00 UTC")
 	w.claims = nil

@@ -20,10 +20,11 @@ import (
 // A worker has in memory the keys of some thousand deliveries, the events of those that are next, and the keys of
 // deliveries that wait for a retry. The others stay in ClickHouse.
 const (
-	pageSize     = 10_000 // deliveries read at a time
-	fewReady     = 5_000
-	maxRetries   = 100_000
-	payloadCount = 3_000 // events loaded at a time: ClickHouse reads 8,192 rows for one as for all; a parameter takes no more ids
+	pageSize   = 10_000 // deliveries read at a time
+	fewReady   = 5_000
+	maxRetries = 100_000
+	// events loaded at a time: ClickHouse reads 8,192 rows for one as for all; a parameter takes no more ids
+	payloadCount = 3_000
 )
 
 const (
@@ -410,7 +411,8 @@ func (w *worker) countFailures(r result) {
 	}
 	w.failures++
 	if limit := w.config.stopAfterFailures; limit > 0 && w.failures >= limit && w.halted == "" {
-		w.halted = fmt.Sprintf("stopped by its rule after %d failed attempts in a row; the last: %s", w.failures, r.delivery.Error)
+		w.halted = fmt.Sprintf("stopped by its rule after %d failed attempts in a row; the last: %s", w.failures,
+			r.delivery.Error)
 	}
 }
 

@@ -31,7 +31,8 @@ func bareWorker(t *testing.T, recorder *Recorder, config workerConfig) *worker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newWorker(nil, sender{target: target, instruments: newInstruments(), recorder: recorder}, config, slog.New(slog.DiscardHandler))
+	return newWorker(nil, sender{target: target, instruments: newInstruments(), recorder: recorder}, config,
+		slog.New(slog.DiscardHandler))
 }
 
 func deliveryOf(id uuid.UUID, at time.Time) event.Delivery {
@@ -75,7 +76,8 @@ func TestUnreadEventsAreNotGone(t *testing.T) {
 	q := newReadyQueue(event.OrderNone, queueLimits{})
 	x := &item{Delivery: deliveryOf(first, at)}
 	y := &item{Delivery: deliveryOf(second, at)}
-	q.attach([]*item{x, y}, []event.Event{{Received: event.Received{ID: first, ReceivedAt: at, Body: make([]byte, payloadBytes)}}})
+	q.attach([]*item{x, y},
+		[]event.Event{{Received: event.Received{ID: first, ReceivedAt: at, Body: make([]byte, payloadBytes)}}})
 	if x.event == nil || y.gone {
 		t.Errorf("first loaded: %v; second taken for deleted: %v", x.event != nil, y.gone)
 	}

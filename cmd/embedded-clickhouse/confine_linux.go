@@ -24,8 +24,8 @@ const (
 // systemFiles are the other files that the engine and the C library read: shared libraries, time zones, the machine's
 // processors and this process's memory limit. None of them is secret. /proc/self as a whole is: it contains the
 // environment, and so the passwords.
-var systemFiles = []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo",
-	"/sys/devices/system", "/sys/fs/cgroup", "/proc/self/cgroup", "/dev/urandom"}
+var systemFiles = []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/localtime",
+	"/usr/share/zoneinfo", "/sys/devices/system", "/sys/fs/cgroup", "/proc/self/cgroup", "/dev/urandom"}
 
 // restrictFiles removes every right on files, TCP ports, abstract sockets and signals to other processes from the
 // calling thread, and so from the program that replaces it by exec. It leaves these: to use the files in can, to read
@@ -120,10 +120,11 @@ func allowPath(set int, path string, rights uint64) error {
 
 // forbidden are the system calls that the process no longer needs when it listens: they start programs, open sockets,
 // inspect other processes, and change the system.
-var forbidden = []string{"execve", "execveat", "socket", "socketpair", "connect", "bind", "listen", "ptrace", "process_vm_readv",
-	"process_vm_writev", "pidfd_getfd", "io_uring_setup", "bpf", "perf_event_open", "userfaultfd", "mount", "umount2", "move_mount",
-	"fsopen", "open_tree", "pivot_root", "chroot", "unshare", "setns", "add_key", "request_key", "keyctl", "init_module",
-	"finit_module", "delete_module", "kexec_load", "reboot", "swapon", "swapoff", "settimeofday", "clock_settime", "sethostname"}
+var forbidden = []string{"execve", "execveat", "socket", "socketpair", "connect", "bind", "listen", "ptrace",
+	"process_vm_readv", "process_vm_writev", "pidfd_getfd", "io_uring_setup", "bpf", "perf_event_open", "userfaultfd",
+	"mount", "umount2", "move_mount", "fsopen", "open_tree", "pivot_root", "chroot", "unshare", "setns", "add_key",
+	"request_key", "keyctl", "init_module", "finit_module", "delete_module", "kexec_load", "reboot", "swapon",
+	"swapoff", "settimeofday", "clock_settime", "sethostname"}
 
 // forbidCalls makes those calls fail in all present and future threads of the process.
 func forbidCalls() error {

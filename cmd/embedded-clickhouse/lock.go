@@ -30,13 +30,15 @@ func lockDirectory(ctx context.Context, path string, patience time.Duration) (*o
 	}
 	lock := func() error { return unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
 	err = lock()
-	for deadline := time.Now().Add(patience); errors.Is(err, unix.EWOULDBLOCK) && ctx.Err() == nil && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); errors.Is(err, unix.EWOULDBLOCK) && ctx.Err() == nil &&
+		time.Now().Before(deadline); {
 		time.Sleep(lockPause)
 		err = lock()
 	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		file.Close()
-		return nil, fmt.Errorf("the data in %s is in use by another embedded-clickhouse: stop it or choose another --path", path)
+		return nil, fmt.Errorf("the data in %s is in use by another embedded-clickhouse: stop it or choose another "+
+			"--path", path)
 	} else if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("lock the data directory: %w", err)

@@ -31,7 +31,8 @@ type process struct {
 // start runs the program and waits until it listens. The test fails if it does not.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(enginetest.Binary(t), append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...), stderr: new(bytes.Buffer)}
+	p := &process{cmd: exec.Command(enginetest.Binary(t),
+		append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...), stderr: new(bytes.Buffer)}
 	p.cmd.Stderr = p.stderr
 	p.cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir(), "HOOKTAPE_EMBEDDED_PASSWORD="+enginetest.Password,
 		"HOOKTAPE_EMBEDDED_READER_PASSWORD="+enginetest.ReaderPassword)
@@ -248,12 +249,14 @@ func TestTornInsert(t *testing.T) {
 	}
 	create(t, p)
 	post("CREATE TABLE torn (n UInt8) ENGINE = Memory")
-	for _, request := range []string{"Content-Length: 100\r\n\r\n1\n2\n", "Transfer-Encoding: chunked\r\n\r\n4\r\n1\n2\n\r\n"} {
+	for _, request := range []string{"Content-Length: 100\r\n\r\n1\n2\n",
+		"Transfer-Encoding: chunked\r\n\r\n4\r\n1\n2\n\r\n"} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(p.address, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(conn, "POST /?database=hooktape&password=%s&query=INSERT+INTO+torn+FORMAT+TSV HTTP/1.1\r\nHost: 127.0.0.1\r\n%s",
+		fmt.Fprintf(conn,
+			"POST /?database=hooktape&password=%s&query=INSERT+INTO+torn+FORMAT+TSV HTTP/1.1\r\nHost: 127.0.0.1\r\n%s",
 			enginetest.Password, request)
 		conn.(*net.TCPConn).CloseWrite()
 		answer, _ := io.ReadAll(conn)
@@ -283,7 +286,8 @@ func TestStopInOrder(t *testing.T) {
 		answer <- string(body)
 	}()
 	waitFor(t, func() bool {
-		_, count := get(t, p.writer()+"/?query=SELECT+count()+FROM+system.processes+WHERE+query+LIKE+'SELECT+sleep%25'", nil)
+		_, count := get(t, p.writer()+"/?query=SELECT+count()+FROM+system.processes+WHERE+query+LIKE+'SELECT+sleep%25'",
+			nil)
 		return count == "1\n"
 	})
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -305,13 +309,15 @@ func TestStopEndsLongStatements(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() {
-		req, _ := http.NewRequestWithContext(ctx, "GET", p.writer()+"/?query=SELECT+sum(sipHash64(number))+FROM+numbers(1000000000000)", nil)
+		req, _ := http.NewRequestWithContext(ctx, "GET",
+			p.writer()+"/?query=SELECT+sum(sipHash64(number))+FROM+numbers(1000000000000)", nil)
 		if resp, err := http.DefaultClient.Do(req); err == nil {
 			resp.Body.Close()
 		}
 	}()
 	waitFor(t, func() bool {
-		_, count := get(t, p.writer()+"/?query=SELECT+count()+FROM+system.processes+WHERE+query+LIKE+'SELECT+sum%25'", nil)
+		_, count := get(t, p.writer()+"/?query=SELECT+count()+FROM+system.processes+WHERE+query+LIKE+'SELECT+sum%25'",
+			nil)
 		return count == "1\n"
 	})
 	p.cmd.Process.Signal(syscall.SIGTERM)
@@ -376,7 +382,8 @@ func TestWhereDataBegin(t *testing.T) {
 		body, _ := io.ReadAll(resp.Body)
 		return resp.StatusCode, string(body)
 	}
-	for _, statement := range []string{"CREATE TABLE `values` (format String) ENGINE = Memory", "CREATE TABLE t (format String, a String DEFAULT 'd') ENGINE = Memory"} {
+	for _, statement := range []string{"CREATE TABLE `values` (format String) ENGINE = Memory",
+		"CREATE TABLE t (format String, a String DEFAULT 'd') ENGINE = Memory"} {
 		if status, body := post(statement); status != http.StatusOK {
 			t.Fatalf("%.50s: %s", statement, body)
 		}
@@ -431,7 +438,10 @@ func TestFunctionsAreReviewed(t *testing.T) {
 		}
 	}
 	p := start(t, "--temporary")
-	_, names := get(t, p.writer()+"/?query="+url.QueryEscape("SELECT DISTINCT lower(name) FROM (SELECT name FROM system.functions UNION ALL SELECT name FROM system.table_functions)"), nil)
+	_, names := get(t,
+		p.writer()+"/?query="+
+			url.QueryEscape("SELECT DISTINCT lower(name) FROM (SELECT name FROM system.functions UNION ALL SELECT "+
+				"name FROM system.table_functions)"), nil)
 	n := 0
 	for name := range strings.FieldsSeq(names) {
 		if n++; !reviewed[name] {

@@ -56,7 +56,9 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	}
 	if !c.Unconfined {
 		if err := forbidCalls(); err != nil {
-			fmt.Fprintf(std.stderr, "embedded-clickhouse: warning: this system lacks seccomp (%v): only the checks of statements keep the engine from the network\n", err)
+			fmt.Fprintf(std.stderr,
+				"embedded-clickhouse: warning: this system lacks seccomp (%v): only the checks of statements keep "+
+					"the engine from the network\n", err)
 		}
 	}
 	engine, err := c.startEngine(own)
@@ -64,9 +66,11 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	if c.Unjudged {
-		fmt.Fprintln(std.stderr, "embedded-clickhouse: WARNING: HOOKTAPE_EMBEDDED_UNJUDGED is set: statements are not checked")
+		fmt.Fprintln(std.stderr,
+			"embedded-clickhouse: WARNING: HOOKTAPE_EMBEDDED_UNJUDGED is set: statements are not checked")
 	}
-	handler := &chhttp.Server{Engine: engine, Password: own.Password, ReaderPassword: own.ReaderPassword, Unjudged: c.Unjudged, TempDir: own.Path, Log: log}
+	handler := &chhttp.Server{Engine: engine, Password: own.Password, ReaderPassword: own.ReaderPassword,
+		Unjudged: c.Unjudged, TempDir: own.Path, Log: log}
 	if err := handler.Init(); err != nil {
 		return err
 	}
@@ -81,14 +85,18 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 // not.
 func (c *serveCommand) confine(own *resources, stderr io.Writer) error {
 	if c.Unconfined {
-		fmt.Fprintln(stderr, "embedded-clickhouse: WARNING: HOOKTAPE_EMBEDDED_UNCONFINED is set: nothing keeps the engine from files, programs and networks but the checks of statements")
+		fmt.Fprintln(stderr,
+			"embedded-clickhouse: WARNING: HOOKTAPE_EMBEDDED_UNCONFINED is set: nothing keeps the engine from files, "+
+				"programs and networks but the checks of statements")
 		return nil
 	}
 	lacks, err := own.reexec()
 	if err != nil {
 		return fmt.Errorf("confine the engine: %w", err)
 	}
-	fmt.Fprintf(stderr, "embedded-clickhouse: warning: this system lacks %s: only the checks of statements keep the engine from the files of this user\n", lacks)
+	fmt.Fprintf(stderr,
+		"embedded-clickhouse: warning: this system lacks %s: only the checks of statements keep the engine from the "+
+			"files of this user\n", lacks)
 	return nil
 }
 
@@ -99,7 +107,8 @@ func (c *serveCommand) listen() (net.Listener, error) {
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is in use by another program: stop it or choose another address with --listen", c.Listen)
+		return nil, fmt.Errorf("%s is in use by another program: stop it or choose another address with --listen",
+			c.Listen)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", c.Listen, err)
@@ -125,12 +134,14 @@ func (c *serveCommand) library() (string, error) {
 func (c *serveCommand) startEngine(own *resources) (*libchdb.Engine, error) {
 	library, err := libchdb.Load(own.Library)
 	if err != nil {
-		return nil, fmt.Errorf("the engine %s is damaged or made for another system: run embedded-clickhouse fetch --force (%w)",
+		return nil, fmt.Errorf("the engine %s is damaged or made for another system: run embedded-clickhouse fetch "+
+			"--force (%w)",
 			own.Library, err)
 	}
 	engine, err := library.Start(own.Path, c.Databases)
 	if err != nil {
-		return nil, fmt.Errorf("%w: is the data there of a newer version, the disk full, or the directory not yours?", err)
+		return nil, fmt.Errorf("%w: is the data there of a newer version, the disk full, or the directory not yours?",
+			err)
 	}
 	return engine, nil
 }
@@ -139,7 +150,8 @@ func (c *serveCommand) startEngine(own *resources) (*libchdb.Engine, error) {
 //  1. take no new connections, let running statements finish for a while;
 //  2. cancel those that go on;
 //  3. close the engine, unless a statement cannot be cancelled: acknowledged data is safe without.
-func serve(ctx context.Context, listener net.Listener, handler http.Handler, engine *libchdb.Engine, log *slog.Logger) error {
+func serve(ctx context.Context, listener net.Listener, handler http.Handler, engine *libchdb.Engine,
+	log *slog.Logger) error {
 	base, cancelStatements := context.WithCancel(context.Background())
 	defer cancelStatements()
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second,

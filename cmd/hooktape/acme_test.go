@@ -53,15 +53,18 @@ func newAuthority(i *instance, tlsAddr, httpAddr string) *authority {
 	}
 	trusted := x509.NewCertPool()
 	trusted.AddCert(writePair(t, dir, 1, time.Now().Add(24*time.Hour)))
-	a := &authority{i: i, directory: freeAddr(t), management: freeAddr(t), trust: &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: trusted}, DisableKeepAlives: true}}}
+	a := &authority{i: i, directory: freeAddr(t), management: freeAddr(t),
+		trust: &http.Client{Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: trusted}, DisableKeepAlives: true}}}
 	dns := freeAddr(t)
 	writeFile(t, filepath.Join(dir, "pebble.json"), fmt.Sprintf(`{"pebble": {"listenAddress": %q, "managementListenAddress": %q, "certificate": %q, "privateKey": %q,
 		"tlsPort": %s, "httpPort": %s, "retryAfter": {"authz": 1, "order": 1}, "profiles": {"default": {"description": "90 days", "validityPeriod": 7776000}}}}`,
 		a.directory, a.management, dir+"/cert.pem", dir+"/key.pem", portOf(t, tlsAddr), portOf(t, httpAddr)))
-	i.run(filepath.Join(pebble, "pebble-challtestsrv"), "-dnsserver", dns, "-management", freeAddr(t), "-defaultIPv6", "", "-doh", "", "-http01", "", "-https01", "", "-tlsalpn01", "")
+	i.run(filepath.Join(pebble, "pebble-challtestsrv"), "-dnsserver", dns, "-management", freeAddr(t), "-defaultIPv6",
+		"", "-doh", "", "-http01", "", "-https01", "", "-tlsalpn01", "")
 	a.stop = i.run(filepath.Join(pebble, "pebble"), "-config", filepath.Join(dir, "pebble.json"), "-dnsserver", dns)
-	i.env = append(i.env, "SSL_CERT_FILE="+filepath.Join(dir, "cert.pem")) // hooktape needs it to trust the authority's own listener
+	// hooktape needs it to trust the authority's own listener
+	i.env = append(i.env, "SSL_CERT_FILE="+filepath.Join(dir, "cert.pem"))
 	i.eventually("Pebble answers", func() error {
 		response, err := a.trust.Get("https://" + a.directory + "/dir")
 		if err == nil {
@@ -128,11 +131,14 @@ func TestACME(t *testing.T) {
 				tlsPort = freeAddr(t) // no listener there, so only the other challenge can succeed
 			}
 			a := newAuthority(i, tlsPort, plain)
-			writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), fmt.Sprintf("sources:\n  - {name: demo, token: a-token-of-this-test}\ntls:\n  autocert: [%s]\n"+
-				"  email: admin@example.org\n  directory_url: https://%s/dir\n  http_addr: %s\n", acmeDomain, a.directory, plain))
+			writeFile(t, filepath.Join(i.dir, "hooktape.yaml"),
+				fmt.Sprintf("sources:\n  - {name: demo, token: a-token-of-this-test}\ntls:\n  autocert: [%s]\n"+
+					"  email: admin@example.org\n  directory_url: https://%s/dir\n  http_addr: %s\n", acmeDomain,
+					a.directory, plain))
 			i.start("ingest")
 			url := i.hookURL()
-			if want := "https://" + acmeDomain + ":" + portOf(t, i.ingest) + "/hooks/demo/"; !strings.HasPrefix(url, want) {
+			if want := "https://" + acmeDomain + ":" + portOf(t, i.ingest) + "/hooks/demo/"; !strings.HasPrefix(url,
+				want) {
 				t.Fatalf("the hook URL is %s, want %s…", url, want)
 			}
 			i.eventually("the certificate is in the cache before the first handshake", func() error {
@@ -184,12 +190,14 @@ func assertRedirected(i *instance, plain, url string) {
 	i.t.Helper()
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	defer client.CloseIdleConnections()
-	response, err := client.Post("http://"+plain+url[strings.Index(url, "/hooks/"):]+"/start?a=b", "application/json", strings.NewReader("{}"))
+	response, err := client.Post("http://"+plain+url[strings.Index(url, "/hooks/"):]+"/start?a=b", "application/json",
+		strings.NewReader("{}"))
 	if err != nil {
 		i.t.Fatal(err)
 	}
 	response.Body.Close()
-	if got := response.Header.Get("Location"); response.StatusCode != http.StatusPermanentRedirect || got != url+"/start?a=b" {
+	if got := response.Header.Get("Location"); response.StatusCode != http.StatusPermanentRedirect ||
+		got != url+"/start?a=b" {
 		i.t.Errorf("answered %s, Location %q", response.Status, got)
 	}
 	i.eventually("the log mentions the redirect", func() error {

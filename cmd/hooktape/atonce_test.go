@@ -12,8 +12,8 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// TestConcurrentReplays verifies that of six replays created at the same moment, by the command line and by the API, each
-// event is sent once.
+// TestConcurrentReplays verifies that of six replays created at the same moment, by the command line and by the API,
+// each event is sent once.
 func TestConcurrentReplays(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

@@ -74,7 +74,9 @@ func (e *env) apiToken() (string, error) {
 	}
 	cfg, err := e.config()
 	if err != nil || len(cfg.API.Tokens) == 0 {
-		return "", errors.Join(err, errors.New("there is no token for the API: set HOOKTAPE_API_TOKEN, or name a file with it by --api-token-file"))
+		return "", errors.Join(err,
+			errors.New("there is no token for the API: set HOOKTAPE_API_TOKEN, or name a file with it by "+
+				"--api-token-file"))
 	}
 	return cfg.API.Tokens[0].Secret, nil
 }

@@ -18,9 +18,9 @@ type backupCmd struct {
 
 // Help implements kong.HelpProvider.
 func (backupCmd) Help() string {
-	return `Without --disk each table becomes a Parquet file, with every byte as it was; "hooktape restore" brings them back into an
-empty database. hooktape may run meanwhile. What still waits in the spools (see "hooktape spool stat") is not in it.
-Rows that ClickHouse cannot read are named and left out; the exit code is then 2.
+	return `Without --disk each table becomes a Parquet file, with every byte as it was; "hooktape restore" brings them
+back into an empty database. hooktape may run meanwhile. What still waits in the spools (see "hooktape spool stat") is
+not in it. Rows that ClickHouse cannot read are named and left out; the exit code is then 2.
 
   hooktape backup /backup/hooktape-monday
   hooktape backup --disk backups monday.zip`
@@ -61,7 +61,9 @@ func (c backupCmd) Run(e *env) error {
 		safe(c.To), humanize.IBytes(bytes), time.Since(begun).Round(100*time.Millisecond))
 	for _, f := range m.Tables {
 		for _, u := range f.Unreadable {
-			fmt.Fprintf(e.stdout, "NOT in it, because ClickHouse cannot read them: rows %d to %d of the part %s of %s\n", u.From, u.To-1, u.Part, f.Table)
+			fmt.Fprintf(e.stdout,
+				"NOT in it, because ClickHouse cannot read them: rows %d to %d of the part %s of %s\n", u.From, u.To-1,
+				u.Part, f.Table)
 		}
 	}
 	return incomplete(m)

@@ -36,7 +36,8 @@ func testGrow(t *testing.T, two string) {
 	}
 	configure := func(cluster, dsn string) *store.Store {
 		t.Helper()
-		writeFile(t, filepath.Join(dir, "hooktape.yaml"), fmt.Sprintf("clickhouse: {cluster: %q, dsn: %q}\nretention: {events: 30d}\n", cluster, dsn))
+		writeFile(t, filepath.Join(dir, "hooktape.yaml"),
+			fmt.Sprintf("clickhouse: {cluster: %q, dsn: %q}\nretention: {events: 30d}\n", cluster, dsn))
 		db, err := store.OpenCluster(dsn, cluster)
 		if err != nil {
 			t.Fatal(err)
@@ -71,7 +72,8 @@ func testGrow(t *testing.T, two string) {
 			t.Fatalf("event %s: %v", e.ID, err)
 		}
 	}
-	if undelivered, err := to.CountEvents(t.Context(), event.Selection{UndeliveredTo: "crm"}, 0); err != nil || undelivered != 20 {
+	if undelivered, err := to.CountEvents(t.Context(), event.Selection{UndeliveredTo: "crm"}, 0); err != nil ||
+		undelivered != 20 {
 		t.Errorf("%d events are undelivered, %v; want the other half", undelivered, err)
 	}
 }
@@ -82,10 +84,12 @@ func fillForGrowth(t *testing.T, db *store.Store) (events []event.Event) {
 	var deliveries []event.Delivery
 	for i := range 40 {
 		at := time.Now().UTC().Truncate(time.Microsecond)
-		events = append(events, event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "demo", Verdict: event.Accepted,
-			Method: "POST", Path: "/hooks/demo/***", Body: fmt.Appendf(nil, "{\"n\": %d}", i)}, Decoded: event.Decoded{Kind: event.KindFlow}})
+		events = append(events, event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at,
+			Source: "demo", Verdict: event.Accepted, Method: "POST", Path: "/hooks/demo/***", Body: fmt.Appendf(nil,
+				"{\"n\": %d}", i)}, Decoded: event.Decoded{Kind: event.KindFlow}})
 		if i%2 == 0 {
-			deliveries = append(deliveries, event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: events[i].ID}, EventReceivedAt: at,
+			deliveries = append(deliveries, event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm",
+				EventID: events[i].ID}, EventReceivedAt: at,
 				State: event.Delivered, Attempts: 1, UpdatedAt: at})
 		}
 	}
@@ -120,7 +124,9 @@ func testSpoolToCluster(t *testing.T, two string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, path, fmt.Sprintf("%s\nclickhouse: {cluster: %s}\nendpoints:\n  - {name: crm, url: '%s/', allow_private: true, subscribe: {sources: [demo]}}\n", text, enginetest.ClusterName, crm.URL))
+	writeFile(t, path,
+		fmt.Sprintf("%s\nclickhouse: {cluster: %s}\nendpoints:\n  - {name: crm, url: '%s/', allow_private: true, "+
+			"subscribe: {sources: [demo]}}\n", text, enginetest.ClusterName, crm.URL))
 	i.env = append(i.env, "HOOKTAPE_CLICKHOUSE_DSN="+two)
 	i.startReady("serve")
 	db, err := store.OpenCluster(two, enginetest.ClusterName)

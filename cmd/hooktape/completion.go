@@ -29,7 +29,9 @@ func (c completionCmd) Run(e *env) error {
 	case "zsh":
 		script = "autoload -U +X bashcompinit && bashcompinit\n" + script
 	case "fish":
-		script = "function __complete_hooktape\n    set -lx COMP_LINE (commandline -cp)\n    test -z (commandline -ct); and set COMP_LINE \"$COMP_LINE \"\n    %s\nend\ncomplete -f -c hooktape -a \"(__complete_hooktape)\"\n"
+		script = "function __complete_hooktape\n    set -lx COMP_LINE (commandline -cp)\n    test -z (commandline " +
+			"-ct); and set COMP_LINE \"$COMP_LINE \"\n    %s\nend\ncomplete -f -c hooktape -a " +
+			"\"(__complete_hooktape)\"\n"
 	}
 	_, err = fmt.Fprintf(e.stdout, script, quoteWord(program))
 	return err

@@ -19,9 +19,9 @@ type configCheckCmd struct {
 
 // Help implements kong.HelpProvider.
 func (configCheckCmd) Help() string {
-	return `Reads the configuration as "hooktape serve" would, with the flags and the environment, and connects to nothing. It prints
-the configuration in force, including defaults, with *** for each secret. The exit code is 0 if the configuration is valid, and 1 if
-not: each error has its file, line and key.`
+	return `Reads the configuration as "hooktape serve" would, with the flags and the environment, and connects to
+nothing. It prints the configuration in force, including defaults, with *** for each secret. The exit code is 0 if the
+configuration is valid, and 1 if not: each error has its file, line and key.`
 }
 
 // checkedConfig is the result of a check.

@@ -14,7 +14,8 @@ func TestConfigCheck(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hooktape.yaml")
 	check := func(args ...string) (int, string, string) {
 		var out, errs bytes.Buffer
-		code := run(t.Context(), append([]string{"--config", path, "--ops-addr", "127.0.0.1:9999", "config", "check"}, args...), &out, &errs)
+		code := run(t.Context(), append([]string{"--config", path, "--ops-addr", "127.0.0.1:9999", "config", "check"},
+			args...), &out, &errs)
 		if strings.Contains(out.String()+errs.String(), "s3cret") {
 			t.Errorf("a secret is shown:\n%s%s", &out, &errs)
 		}
@@ -38,7 +39,9 @@ endpoints:
 	if code != 0 || !strings.Contains(errs, path+" is valid") {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
 	}
-	for _, line := range []string{"ops_addr: 127.0.0.1:9999", "max_bytes: 3GiB", "age: 1m30s", "token: \"***\"", "dsn: clickhouse://user:***@db:9000/hooktape?password=***", "url: https://crm.example.org/hooks?key=***", "events: forever"} {
+	for _, line := range []string{"ops_addr: 127.0.0.1:9999", "max_bytes: 3GiB", "age: 1m30s", "token: \"***\"",
+		"dsn: clickhouse://user:***@db:9000/hooktape?password=***", "url: https://crm.example.org/hooks?key=***",
+		"events: forever"} {
 		if !strings.Contains(out, line) {
 			t.Errorf("%q is not in\n%s", line, out)
 		}
@@ -48,7 +51,8 @@ endpoints:
 	}
 	var result checkedConfig
 	code, out, _ = check("--json")
-	if err := json.Unmarshal([]byte(out), &result); err != nil || code != 0 || !result.OK || result.File != path || !bytes.Contains(result.Config, []byte(`"3GiB"`)) {
+	if err := json.Unmarshal([]byte(out), &result); err != nil || code != 0 || !result.OK || result.File != path ||
+		!bytes.Contains(result.Config, []byte(`"3GiB"`)) {
 		t.Errorf("exit code %d, %v\n%s", code, err, out)
 	}
 
@@ -61,7 +65,9 @@ endpoints:
 		t.Errorf("an empty file: exit code %d\n%s%s", code, out, errs)
 	}
 	writeFile(t, path, "sources: [{name: demo, token: s3cret}]\npublic_url: x\n")
-	if code, out, errs := check(); code != 1 || out != "" || !strings.Contains(errs, path+":1: sources[0].token: must have at least 16") || !strings.Contains(errs, path+":2: public_url: ") {
+	if code, out, errs := check(); code != 1 || out != "" ||
+		!strings.Contains(errs, path+":1: sources[0].token: must have at least 16") ||
+		!strings.Contains(errs, path+":2: public_url: ") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 	result = checkedConfig{}

@@ -33,7 +33,8 @@ func TestConfigurationDocument(t *testing.T) {
 func configurationDocument(t *testing.T) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	out.WriteString("# Configuration\n\nMade of [hooktape.example.yaml](../hooktape.example.yaml) and the flags of the program; change it there.\n\n")
+	out.WriteString("# Configuration\n\nMade of [hooktape.example.yaml](../hooktape.example.yaml) and the flags of " +
+		"the program; change it there.\n\n")
 	text, err := os.ReadFile("../../hooktape.example.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -46,12 +47,15 @@ func configurationDocument(t *testing.T) []byte {
 	for line := range strings.Lines(intro) {
 		out.WriteString(strings.TrimPrefix(strings.TrimPrefix(line, "#"), " "))
 	}
-	out.WriteString("\n\n## The file\n\nA value is the default; within lists (`sources[]` and the like) it is an example.\n\n| key | value | what it is |\n|---|---|---|\n")
+	out.WriteString("\n\n## The file\n\nA value is the default; within lists (`sources[]` and the like) it is an " +
+		"example.\n\n| key | value | what it is |\n|---|---|---|\n")
 	k := keys{out: &out, intro: plainComment(intro), told: map[string]bool{}}
 	k.of(file.Docs[0].Body, "")
-	out.WriteString("\n## Flags and environment\n\nFor every command. A flag wins over the environment, which wins over the file.\n\n| flag | environment | what it is |\n|---|---|---|\n")
+	out.WriteString("\n## Flags and environment\n\nFor every command. A flag wins over the environment, which wins " +
+		"over the file.\n\n| flag | environment | what it is |\n|---|---|---|\n")
 	flags(t, &out)
-	out.WriteString("\nOpenTelemetry's own variables (`OTEL_EXPORTER_OTLP_ENDPOINT` and the rest of `OTEL_EXPORTER_OTLP_…`, `OTEL_SERVICE_NAME`,\n" +
+	out.WriteString("\nOpenTelemetry's own variables (`OTEL_EXPORTER_OTLP_ENDPOINT` and the rest of " +
+		"`OTEL_EXPORTER_OTLP_…`, `OTEL_SERVICE_NAME`,\n" +
 		"`OTEL_RESOURCE_ATTRIBUTES`) mean what its specification says.\n")
 	return out.Bytes()
 }
@@ -101,7 +105,8 @@ func (k keys) row(key string, n *ast.MappingValueNode) {
 		value = "`" + oneLine(inner) + "`"
 	}
 	if text != "" || value != "" && !k.told[key] {
-		fmt.Fprintf(k.out, "| `%s` | %s | %s |\n", key, value, strings.NewReplacer("|", "\\|", "<", "&lt;").Replace(text))
+		fmt.Fprintf(k.out, "| `%s` | %s | %s |\n", key, value,
+			strings.NewReplacer("|", "\\|", "<", "&lt;").Replace(text))
 	}
 	k.told[key] = true
 }

@@ -32,7 +32,8 @@ func TestConsole(t *testing.T) {
 	id := i.post(url+"/start", body)
 	target := newReceiver(t)
 	i.eventually("the banner", func() error {
-		if !strings.Contains(i.output.String(), "console     http://"+i.api) || !strings.Contains(i.output.String(), `with the token of "admin"`) {
+		if !strings.Contains(i.output.String(), "console     http://"+i.api) ||
+			!strings.Contains(i.output.String(), `with the token of "admin"`) {
 			return fmt.Errorf("got %s", i.output)
 		}
 		return nil
@@ -71,9 +72,10 @@ func TestConsole(t *testing.T) {
 		t.Errorf("the page shows the bytes %q, want %q", bytes, body)
 	}
 
-	b.Run(chromedp.SetValue("#deliveries input[name=url]", target.URL+"/crm", chromedp.ByQuery), chromedp.Submit("#deliveries form", chromedp.ByQuery))
+	b.Run(chromedp.SetValue("#deliveries input[name=url]", target.URL+"/crm", chromedp.ByQuery),
+		chromedp.Submit("#deliveries form", chromedp.ByQuery))
 	b.AwaitText("#progress", "completed")
-	b.AwaitText("#progress", "100.0 %")
+	b.AwaitText("#progress", "1 of 1 delivered")
 	if target.count() != 1 || target.body[id] != string(body) {
 		t.Errorf("the receiver got %d requests: %q", target.count(), target.body)
 	}
@@ -87,7 +89,8 @@ func TestConsole(t *testing.T) {
 	assertAPIBeside(t, base)
 	link := i.loginLink(base)
 	i.stop()
-	if log := i.output.String(); strings.Contains(log, string(token[1])) || strings.Contains(log, "/login/link#") || strings.Contains(log, link) || !strings.Contains(log, "wrong tokens are tried") {
+	if log := i.output.String(); strings.Contains(log, string(token[1])) || strings.Contains(log, "/login/link#") ||
+		strings.Contains(log, link) || !strings.Contains(log, "wrong tokens are tried") {
 		t.Errorf("unexpected lines, or missing ones, in the log:\n%s", log)
 	}
 }
@@ -144,7 +147,8 @@ func TestConsoleBehindProxy(t *testing.T) {
 		t.Errorf("another client got status %d", status)
 	}
 	i.stop()
-	if log := i.output.String(); !strings.Contains(log, "remote_ip=203.0.113.9") || !strings.Contains(log, "remote_ip=2001:db8::7") || strings.Contains(log, "remote_ip=127.0.0.1") {
+	if log := i.output.String(); !strings.Contains(log, "remote_ip=203.0.113.9") ||
+		!strings.Contains(log, "remote_ip=2001:db8::7") || strings.Contains(log, "remote_ip=127.0.0.1") {
 		t.Errorf("the log does not have the clients' addresses:\n%s", log)
 	}
 }
@@ -152,7 +156,9 @@ func TestConsoleBehindProxy(t *testing.T) {
 // assertAPIBeside verifies that the console does not change the answers at the API's paths.
 func assertAPIBeside(t *testing.T, base string) {
 	t.Helper()
-	for path, want := range map[string]string{"/healthz": "text/plain", "/readyz": "application/json", "/docs": "text/html", "/openapi.json": "application/openapi+json", "/api/v1/events": "application/problem+json", "/api/v1/nothing": "application/problem+json"} {
+	for path, want := range map[string]string{"/healthz": "text/plain", "/readyz": "application/json",
+		"/docs": "text/html", "/openapi.json": "application/openapi+json", "/api/v1/events": "application/problem+json",
+		"/api/v1/nothing": "application/problem+json"} {
 		response, err := http.Get(base + path)
 		if err != nil {
 			t.Fatal(err)

@@ -39,7 +39,8 @@ func TestDamagedSpool(t *testing.T) {
 	if err := image.Store(dir); err != nil {
 		t.Fatal(err)
 	}
-	if r := i.try("spool", "stat"); r.code == 0 || !strings.Contains(r.out, "events  damaged") || !strings.Contains(r.err, "start hooktape again") {
+	if r := i.try("spool", "stat"); r.code == 0 || !strings.Contains(r.out, "events  damaged") ||
+		!strings.Contains(r.err, "start hooktape again") {
 		t.Errorf("spool stat: %+v", r)
 	}
 	if out := i.try("doctor").out; !strings.Contains(out, "spool: damaged") {
@@ -56,10 +57,12 @@ func TestDamagedSpool(t *testing.T) {
 	if err := json.Unmarshal([]byte(i.cli("spool", "stat", "--json")), &list); err != nil {
 		t.Fatal(err)
 	}
-	if s := list[0]; len(s.Damaged) != 1 || s.Waiting+s.Damaged[0].Lost != 21 || s.Damaged[0].Lost == 0 || s.Damaged[0].Path == "" {
+	if s := list[0]; len(s.Damaged) != 1 || s.Waiting+s.Damaged[0].Lost != 21 || s.Damaged[0].Lost == 0 ||
+		s.Damaged[0].Path == "" {
 		t.Errorf("spool stat: %+v", s)
 	}
-	if out := i.cli("spool", "stat"); !strings.Contains(out, "records salvaged, ") || !strings.Contains(out, "set aside in "+dir) {
+	if out := i.cli("spool", "stat"); !strings.Contains(out, "records salvaged, ") ||
+		!strings.Contains(out, "set aside in "+dir) {
 		t.Errorf("spool stat:\n%s", out)
 	}
 	if n := strings.Count(i.cli("spool", "dump"), "\n"); n != int(list[0].Waiting) {

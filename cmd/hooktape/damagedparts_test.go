@@ -23,7 +23,8 @@ import (
 // others. After doctor's remedy everything is ok.
 func TestDamage(t *testing.T) {
 	t.Parallel()
-	const events = 9_000 // one granule of 8,192 and a small one, because ClickHouse takes long to detect damage in a large block
+	// one granule of 8,192 and a small one, because ClickHouse takes long to detect damage in a large block
+	const events = 9_000
 	i := newInstance(t, "")
 	i.configure("spool: {min_free: 1MiB}\n")
 	i.startReady("serve")
@@ -47,14 +48,17 @@ func TestDamage(t *testing.T) {
 		return contains(i.output.String(), `level=ERROR msg="ClickHouse cannot read a part" table=events part=`+part)
 	})
 	i.eventually("the delivering process is not ready", func() error {
-		return i.readyz(i.api, http.StatusServiceUnavailable, `"clickhouse":"has a part that it cannot read; see the log, or hooktape doctor"`)
+		return i.readyz(i.api, http.StatusServiceUnavailable,
+			`"clickhouse":"has a part that it cannot read; see the log, or hooktape doctor"`)
 	})
-	if err := i.readyz(i.ingest, http.StatusOK, `"clickhouse":"has a part that it cannot read; see the log, or hooktape doctor"`); err != nil {
+	if err := i.readyz(i.ingest, http.StatusOK,
+		`"clickhouse":"has a part that it cannot read; see the log, or hooktape doctor"`); err != nil {
 		t.Error(err)
 	}
 	drop := "ALTER TABLE `events` DROP DETACHED PART '" + part + "' SETTINGS allow_drop_detached = 1"
 	r := i.try("doctor")
-	if err := errors.Join(contains(r.out, "✗ ClickHouse", "the table events lacks the rows of the part "+part, drop)); r.code != 2 || err != nil {
+	if err := errors.Join(contains(r.out, "✗ ClickHouse", "the table events lacks the rows of the part "+part,
+		drop)); r.code != 2 || err != nil {
 		t.Errorf("doctor: exit code %d: %v", r.code, err)
 	}
 	i.query(drop)
@@ -70,13 +74,15 @@ func TestDamage(t *testing.T) {
 	flipped, path := i.part()
 	flip(t, filepath.Join(path, "id.bin"))
 	r = i.try("doctor", "--deep")
-	if err := contains(r.out, "✗ data", "the table events cannot be read completely: its part "+flipped+" in "+path, "ALTER TABLE `events` DROP PART '"+flipped+"'"); r.code != 2 || err != nil {
+	if err := contains(r.out, "✗ data", "the table events cannot be read completely: its part "+flipped+" in "+path,
+		"ALTER TABLE `events` DROP PART '"+flipped+"'"); r.code != 2 || err != nil {
 		t.Errorf("doctor --deep: exit code %d: %v", r.code, err)
 	}
 
 	dir := filepath.Join(i.dir, "backup")
 	r = i.try("backup", dir)
-	if err := contains(r.out, "NOT in it, because ClickHouse cannot read them: rows ", " of the part "+flipped+" of events"); r.code != 2 || err != nil {
+	if err := contains(r.out, "NOT in it, because ClickHouse cannot read them: rows ",
+		" of the part "+flipped+" of events"); r.code != 2 || err != nil {
 		t.Errorf("backup: exit code %d: %v%s", r.code, err, r.err)
 	}
 	m, err := archive.Check(dir)
@@ -119,7 +125,8 @@ func (i *instance) insert(n int) {
 	for k := range events {
 		at := now.Add(time.Duration(k) * time.Microsecond)
 		id := event.NewID(at)
-		events[k] = event.Event{Received: event.Received{ID: id, ReceivedAt: at, Source: "demo", Verdict: event.Accepted, Method: "POST", Body: id[:4]},
+		events[k] = event.Event{Received: event.Received{ID: id, ReceivedAt: at, Source: "demo",
+			Verdict: event.Accepted, Method: "POST", Body: id[:4]},
 			Decoded: event.Decoded{Kind: event.KindFlow}}
 	}
 	if err := i.db.InsertEvents(context.Background(), "", events); err != nil {
@@ -130,7 +137,8 @@ func (i *instance) insert(n int) {
 // part returns the name and path of the only part of events that has rows.
 func (i *instance) part() (name, path string) {
 	i.t.Helper()
-	name, path, _ = strings.Cut(strings.TrimSpace(i.query("SELECT name, path FROM system.parts WHERE active AND table = 'events' AND rows > 0")), "\t")
+	name, path, _ = strings.Cut(strings.TrimSpace(i.query("SELECT name, path FROM system.parts WHERE active AND "+
+		"table = 'events' AND rows > 0")), "\t")
 	return name, path
 }
 

@@ -32,8 +32,9 @@ func (dashboardsPushCmd) Help() string {
   hooktape dashboards push --grafana-url https://grafana.example.org --grafana-token-file token --dry-run
   hooktape dashboards push --grafana-url http://127.0.0.1:3000 --datasource-dsn clickhouse://grafana@clickhouse:9000/hooktape
 
-What is there already and not ours (in another folder, without our tag) is left as it is, and said; then the exit code is 1.
-Whoever may edit in Grafana can run any SQL as the data source's user: let it be one that only reads. The README says how.`
+What is there already and not ours (in another folder, without our tag) is left as it is, and said; then the exit code
+is 1. Whoever may edit in Grafana can run any SQL as the data source's user: let it be one that only reads. The README
+says how.`
 }
 
 // dataSourceUID is the uid of the data source. Provisioning uses the same.
@@ -46,7 +47,8 @@ func (c dashboardsPushCmd) Run(e *env) error {
 		return err
 	}
 	if token == "" {
-		return errors.New("there is no token for Grafana: set GRAFANA_TOKEN, or name a file with it by --grafana-token-file; Grafana makes one under Administration, Service accounts, with the role Admin")
+		return errors.New("there is no token for Grafana: set GRAFANA_TOKEN, or name a file with it by " +
+			"--grafana-token-file; Grafana makes one under Administration, Service accounts, with the role Admin")
 	}
 	b := push.Bundle{FolderUID: dashboards.FolderUID, Folder: dashboards.Folder}
 	if b.Dashboards, err = dashboards.All(); err != nil {

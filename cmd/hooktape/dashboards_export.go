@@ -78,7 +78,8 @@ func exportOf(dir string, d dashboard.Dashboard) (f exported, err error) {
 	case bytes.Equal(there, f.text):
 		f.Result = "unchanged"
 	case !isDashboard(there, d):
-		return f, fmt.Errorf("%s is no dashboard of hooktape's, so it is not written over; move it away, or name another directory", f.File)
+		return f, fmt.Errorf("%s is no dashboard of hooktape's, so it is not written over; move it away, or name "+
+			"another directory", f.File)
 	default:
 		f.Result = "updated"
 	}

@@ -131,7 +131,8 @@ func (w ndjsonWriter) Write(d *api.Delivery) error { return w.encoder.Encode(d) 
 func (w ndjsonWriter) Flush() error                { return nil }
 
 func printDeliveries(w io.Writer, list []api.Delivery) error {
-	t := newTable(w, "EVENT RECEIVED", "ENDPOINT", "STATE", "ATTEMPTS", "LAST ATTEMPT", "STATUS", "SUBSCRIBER", "LAST ANSWER, OR WHAT IT WAITS FOR", "ID")
+	t := newTable(w, "EVENT RECEIVED", "ENDPOINT", "STATE", "ATTEMPTS", "LAST ATTEMPT", "STATUS", "SUBSCRIBER",
+		"LAST ANSWER, OR WHAT IT WAITS FOR", "ID")
 	for _, d := range list {
 		tried := "-"
 		if d.LastAttemptAt != nil {
@@ -141,8 +142,8 @@ func printDeliveries(w io.Writer, list []api.Delivery) error {
 		if d.Waiting != nil {
 			why = d.Waiting.Text
 		}
-		t.row(local(d.EventReceivedAt), d.Endpoint, string(d.State), fmt.Sprint(d.AttemptCount), tried, statusText(d.StatusCode),
-			d.Subscriber, orDash(head(why, 80)), d.ID)
+		t.row(local(d.EventReceivedAt), d.Endpoint, string(d.State), fmt.Sprint(d.AttemptCount), tried,
+			statusText(d.StatusCode), d.Subscriber, orDash(head(why, 80)), d.ID)
 	}
 	return t.end()
 }
@@ -175,7 +176,8 @@ func (c deliveriesShowCmd) Run(e *env) error {
 		if c.JSON {
 			return printJSON(e.stdout, d)
 		}
-		fmt.Fprintf(e.stdout, "delivery    %s\nevent       %s, received %s\nsubscriber  %s\n", d.ID, d.EventID, local(d.EventReceivedAt), safe(d.Subscriber))
+		fmt.Fprintf(e.stdout, "delivery    %s\nevent       %s, received %s\nsubscriber  %s\n", d.ID, d.EventID,
+			local(d.EventReceivedAt), safe(d.Subscriber))
 		return showDeliveries(e.stdout, []api.Delivery{d})
 	})
 }
@@ -188,8 +190,8 @@ type deliveriesGroupsCmd struct {
 
 // Help implements kong.HelpProvider.
 func (deliveriesGroupsCmd) Help() string {
-	return `Deliveries that failed alike are one group: the same endpoint, status (or kind of error) and first line of the answer, in
-which numbers count as equal. Without --state they are the failed and the retrying ones.
+	return `Deliveries that failed alike are one group: the same endpoint, status (or kind of error) and first line of
+the answer, in which numbers count as equal. Without --state they are the failed and the retrying ones.
 
 What is wrong today?
 
@@ -221,14 +223,16 @@ func (c deliveriesGroupsCmd) Run(e *env) error {
 			fmt.Fprintln(e.stderr, "no failures match")
 			return nil
 		}
-		t := newTable(e.stdout, "ENDPOINT", "STATUS", "ANSWER", "COUNT", "FAILED", "RETRYING", "SUBSCRIBERS", "FIRST SEEN", "LAST SEEN", "GROUP")
+		t := newTable(e.stdout, "ENDPOINT", "STATUS", "ANSWER", "COUNT", "FAILED", "RETRYING", "SUBSCRIBERS",
+			"FIRST SEEN", "LAST SEEN", "GROUP")
 		for _, g := range groups {
 			status := string(g.Outcome)
 			if g.StatusCode != 0 {
 				status = statusText(g.StatusCode)
 			}
-			t.row(g.Endpoint, orDash(status), orDash(head(g.Line, 80)), fmt.Sprint(g.Count), fmt.Sprint(g.States[event.Failed]),
-				fmt.Sprint(g.States[event.Retrying]), fmt.Sprint(g.Subscribers), local(g.FirstSeen), local(g.LastSeen), g.Key)
+			t.row(g.Endpoint, orDash(status), orDash(head(g.Line, 80)), fmt.Sprint(g.Count),
+				fmt.Sprint(g.States[event.Failed]), fmt.Sprint(g.States[event.Retrying]), fmt.Sprint(g.Subscribers),
+				local(g.FirstSeen), local(g.LastSeen), g.Key)
 		}
 		return t.end()
 	})
@@ -249,8 +253,9 @@ type retryFlags struct {
 
 // Help implements kong.HelpProvider.
 func (deliveriesRetryCmd) Help() string {
-	return `Deliveries that are being retried are tried now. Those that failed or were cancelled go out in a new replay to the same
-endpoint, with the options of the replay in which they failed. What was delivered meanwhile is not sent again.
+	return `Deliveries that are being retried are tried now. Those that failed or were cancelled go out in a new replay
+to the same endpoint, with the options of the replay in which they failed. What was delivered meanwhile is not sent
+again.
 
   hooktape deliveries retry 01a204fa-08f1-752c-94ce-88b3d851a0db-1a2b3c4d
   hooktape deliveries retry --endpoint crm --state failed --last-attempt-from 01:00 --last-attempt-until 03:00
@@ -285,7 +290,8 @@ func (c retryFlags) retry(e *env, b backend, sel event.DeliverySelection) error 
 	if !c.DryRun {
 		var reasons []replay.Confirmation
 		if plan.Sent+plan.Asked > 1000 {
-			reasons = append(reasons, replay.Confirmation{Code: "many", Text: "this sends " + plural(plan.Sent+plan.Asked, "event")})
+			reasons = append(reasons, replay.Confirmation{Code: "many",
+				Text: "this sends " + plural(plan.Sent+plan.Asked, "event")})
 		}
 		if err := c.confirm(e, reasons); err != nil {
 			return err
@@ -324,7 +330,8 @@ func printRetried(w io.Writer, r api.Retried, dry bool) {
 		if !dry {
 			id = " by replay " + one.ID.String()
 		}
-		fmt.Fprintf(w, "%s that failed in %s %ssent to %s again%s\n", plural(one.Events, "event"), from, would, safe(one.Endpoint), id)
+		fmt.Fprintf(w, "%s that failed in %s %ssent to %s again%s\n", plural(one.Events, "event"), from, would,
+			safe(one.Endpoint), id)
 	}
 	if r.Asked+r.Waiting+r.Delivered+r.Failed == 0 {
 		fmt.Fprintln(w, "no deliveries match")

@@ -19,12 +19,12 @@ type doctorCmd struct {
 
 // Help implements kong.HelpProvider.
 func (doctorCmd) Help() string {
-	return `It works whether hooktape runs or not. Run it as the user that hooktape runs as, with the same configuration and environment. It
-changes nothing. ✓ is ok, ! a warning, ✗ a problem; warnings and problems say what to do. The exit code is 0 without a problem, and 2
-with one.
+	return `It works whether hooktape runs or not. Run it as the user that hooktape runs as, with the same
+configuration and environment. It changes nothing. ✓ is ok, ! a warning, ✗ a problem; warnings and problems say what to
+do. The exit code is 0 without a problem, and 2 with one.
 
-Problems are, among others: hooktape does not run, an endpoint fails (its breaker is open), or deliveries wait for an hour or are more
-than 10,000. A paused endpoint is a warning, whatever waits for it.`
+Problems are, among others: hooktape does not run, an endpoint fails (its breaker is open), or deliveries wait for an
+hour or are more than 10,000. A paused endpoint is a warning, whatever waits for it.`
 }
 
 // Run makes all checks and prints what they found.

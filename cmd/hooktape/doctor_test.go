@@ -25,11 +25,13 @@ func TestDoctor(t *testing.T) {
 	receiver := httptest.NewServer(http.NotFoundHandler())
 	defer receiver.Close()
 	i := newInstance(t, "")
-	i.configure(fmt.Sprintf("endpoints:\n  - {name: crm, url: '%s/', allow_private: true}\nspool: {min_free: 1MiB}\n", receiver.URL))
+	i.configure(fmt.Sprintf("endpoints:\n  - {name: crm, url: '%s/', allow_private: true}\nspool: {min_free: 1MiB}\n",
+		receiver.URL))
 	openToAll(t, i.dir)
 	stopped := i.try("doctor")
-	if err := contains(stopped.out, "✗ listeners       hooktape does not run here", "! ClickHouse      the embedded engine does not answer",
-		"✓ spool           events: all is in ClickHouse", "! data directory  others on this machine may read "+i.dir+"/spool",
+	if err := contains(stopped.out, "✗ listeners       hooktape does not run here",
+		"! ClickHouse      the embedded engine does not answer", "✓ spool           events: all is in ClickHouse",
+		"! data directory  others on this machine may read "+i.dir+"/spool",
 		"! configuration   everybody on this machine can read it"); err != nil || stopped.code != 2 {
 		t.Errorf("before the start: exit code %d, %v", stopped.code, err)
 	}
@@ -43,10 +45,12 @@ func TestDoctor(t *testing.T) {
 		}
 		return nil
 	})
-	if err := contains(i.cli("doctor"), "✓ configuration   "+filepath.Join(i.dir, "hooktape.yaml")+": 1 source, 1 endpoint",
-		"✓ data directory  "+i.dir+" can be written to; an fsync takes ", "✓ spool           events: in use by a running hooktape",
-		"✓ listeners       the API at "+i.api+": ready", "! hook URL        hook URLs begin with http://"+i.ingest,
-		"                  → set public_url", "✓ ClickHouse      answers; version 26.", "✓ ClickHouse      the tables are up to date",
+	if err := contains(i.cli("doctor"), "✓ configuration   "+filepath.Join(i.dir,
+		"hooktape.yaml")+": 1 source, 1 endpoint",
+		"✓ data directory  "+i.dir+" can be written to; an fsync takes ",
+		"✓ spool           events: in use by a running hooktape", "✓ listeners       the API at "+i.api+": ready",
+		"! hook URL        hook URLs begin with http://"+i.ingest, "                  → set public_url",
+		"✓ ClickHouse      answers; version 26.", "✓ ClickHouse      the tables are up to date",
 		"✓ ClickHouse      its clock agrees", "✓ endpoint crm    answers"); err != nil {
 		t.Error(err)
 	}
@@ -130,7 +134,8 @@ func TestCommandsAwaitTables(t *testing.T) {
 	for _, c := range []struct {
 		args []string
 		want string
-	}{{[]string{"retention"}, "otel_traces"}, {[]string{"sql", "SELECT 'events: ', count() FROM events"}, "events: \t0"}, {[]string{"backup", filepath.Join(t.TempDir(), "backup")}, "0 rows of "}} {
+	}{{[]string{"retention"}, "otel_traces"}, {[]string{"sql", "SELECT 'events: ', count() FROM events"},
+		"events: \t0"}, {[]string{"backup", filepath.Join(t.TempDir(), "backup")}, "0 rows of "}} {
 		w := waiting{i.program(c.args...), &testutil.Log{}, c.want}
 		w.Stderr = w.said
 		if err := w.Start(); err != nil {

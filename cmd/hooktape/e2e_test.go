@@ -100,7 +100,8 @@ func TestEndToEnd(t *testing.T) {
 	i.start("serve")
 	i.eventually("the engine answers again", func() error { return i.db.Ping(context.Background()) })
 	var listed []api.Event
-	if err := json.Unmarshal([]byte(i.cli("events", "list", "--json")), &listed); err != nil || len(listed) != len(sent) {
+	if err := json.Unmarshal([]byte(i.cli("events", "list", "--json")), &listed); err != nil ||
+		len(listed) != len(sent) {
 		t.Errorf("%d events after the second start, want %d, %v", len(listed), len(sent), err)
 	}
 	assertEngineRestarts(i, url)
@@ -118,7 +119,8 @@ func assertStored(i *instance, id uuid.UUID, body []byte, token string) {
 	if string(e.Body) != string(body) {
 		i.t.Errorf("stored body:\n%q\nsent:\n%q", e.Body, body)
 	}
-	if e.Verdict != event.Accepted || e.Source != "demo" || e.Step != "start" || e.Query != "lang=ru" || e.Method != "POST" {
+	if e.Verdict != event.Accepted || e.Source != "demo" || e.Step != "start" || e.Query != "lang=ru" ||
+		e.Method != "POST" {
 		i.t.Errorf("stored as %+v", e.Received)
 	}
 	if strings.Contains(e.Path, token) || e.Path != "/hooks/demo/***/start" {
@@ -129,12 +131,14 @@ func assertStored(i *instance, id uuid.UUID, body []byte, token string) {
 	}
 	i.eventually("the trace is stored", func() error {
 		spans, err := i.db.Spans(context.Background(), hex.EncodeToString(e.TraceID[:]), e.ReceivedAt)
-		if err == nil && (len(spans) != 1 || spans[0].Kind != "Server" || spans[0].ID != hex.EncodeToString(e.SpanID[:])) {
+		if err == nil && (len(spans) != 1 || spans[0].Kind != "Server" ||
+			spans[0].ID != hex.EncodeToString(e.SpanID[:])) {
 			err = fmt.Errorf("spans: %+v", spans)
 		}
 		return err
 	})
-	if shown := i.cli("events", "show", id.String()); !strings.Contains(shown, string(body)) || strings.Contains(shown, token) {
+	if shown := i.cli("events", "show", id.String()); !strings.Contains(shown, string(body)) ||
+		strings.Contains(shown, token) {
 		i.t.Errorf("events show printed\n%s", shown)
 	}
 }
@@ -176,8 +180,10 @@ func assertDelivered(i *instance, target *receiver, id uuid.UUID, body []byte) {
 			i.t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	if !strings.HasPrefix(r.Header.Get("Traceparent"), "00-"+hex.EncodeToString(a.TraceID[:])) || a.TraceID == e.TraceID {
-		i.t.Errorf("traceparent %q, trace of the attempt %x, trace of the event %x", r.Header.Get("Traceparent"), a.TraceID, e.TraceID)
+	if !strings.HasPrefix(r.Header.Get("Traceparent"), "00-"+hex.EncodeToString(a.TraceID[:])) ||
+		a.TraceID == e.TraceID {
+		i.t.Errorf("traceparent %q, trace of the attempt %x, trace of the event %x", r.Header.Get("Traceparent"),
+			a.TraceID, e.TraceID)
 	}
 	if d.State != event.Delivered || d.Attempts != 1 || a.Outcome != event.OutcomeDelivered || a.StatusCode != 200 ||
 		string(a.ResponseBody) != "taken" || a.ReplayID != d.ReplayID || a.Number != 1 {
@@ -208,7 +214,8 @@ func assertNoSecret(t *testing.T, i *instance, token string) {
 		}
 	}
 	for _, table := range []string{"events", "attempts", "deliveries", "replays", "otel_traces"} {
-		if n := i.query(fmt.Sprintf("SELECT countIf(position(formatRow('JSONEachRow', *), '%s') > 0), count() > 0 FROM %s", token, table)); n != "0\t1\n" {
+		if n := i.query(fmt.Sprintf("SELECT countIf(position(formatRow('JSONEachRow', *), '%s') > 0), count() > 0 "+
+			"FROM %s", token, table)); n != "0\t1\n" {
 			t.Errorf("rows of %s with the token, and whether it has rows: %s", table, n)
 		}
 	}
@@ -264,7 +271,8 @@ func assertEngineRestarts(i *instance, hook string) {
 		_, err := i.db.Event(context.Background(), id)
 		return err
 	})
-	if said := i.output.String(); !strings.Contains(said, "has ended; it is started again") || !strings.Contains(said, "is back") {
+	if said := i.output.String(); !strings.Contains(said, "has ended; it is started again") ||
+		!strings.Contains(said, "is back") {
 		i.t.Errorf("the log does not mention the restart:\n%s", said)
 	}
 }

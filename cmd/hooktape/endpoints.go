@@ -37,7 +37,8 @@ func (c endpointsListCmd) Run(e *env) error {
 }
 
 func printEndpoints(e *env, list []api.Endpoint) error {
-	t := newTable(e.stdout, "NAME", "STATE", "LIVE", "OPEN", "OLDEST", "FAILED", "IN REPLAYS", "URL", "WHAT IT WAITS FOR, OR ITS LAST FAILURE")
+	t := newTable(e.stdout, "NAME", "STATE", "LIVE", "OPEN", "OLDEST", "FAILED", "IN REPLAYS", "URL",
+		"WHAT IT WAITS FOR, OR ITS LAST FAILURE")
 	for _, p := range list {
 		live, oldest, reason := "-", "-", p.Reason
 		if p.Subscribed {

@@ -137,10 +137,13 @@ func (e *env) awaitTables(db *store.Store) error {
 			at, moved = s.At, time.Now()
 		}
 		if time.Since(moved) > tablesTimeout {
-			return fmt.Errorf("the tables are at version %d, and this program needs %d: run `hooktape migrate`, or see the log of `hooktape serve`", s.At, s.Known)
+			return fmt.Errorf("the tables are at version %d, and this program needs %d: run `hooktape migrate`, or "+
+				"see the log of `hooktape serve`", s.At, s.Known)
 		}
 		if !said {
-			fmt.Fprintf(e.stderr, "hooktape: the tables are not ready (version %d of %d); waiting for hooktape to finish its start\n", s.At, s.Known)
+			fmt.Fprintf(e.stderr,
+				"hooktape: the tables are not ready (version %d of %d); waiting for hooktape to finish its start\n",
+				s.At, s.Known)
 			said = true
 		}
 		select {

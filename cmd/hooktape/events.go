@@ -69,7 +69,8 @@ func (c eventsListCmd) Run(e *env) error {
 			}
 		}
 		if cursor != "" {
-			defer fmt.Fprintf(e.stderr, "there are more than these %d; --limit shows more, `hooktape events export` all\n", c.Limit)
+			defer fmt.Fprintf(e.stderr,
+				"there are more than these %d; --limit shows more, `hooktape events export` all\n", c.Limit)
 		}
 		switch {
 		case c.JSON:
@@ -172,7 +173,8 @@ func showEvent(w io.Writer, ev api.Event) {
 		local(ev.ReceivedAt),
 		safe(ev.RemoteIP), local(ev.StoredAt), safe(string(ev.Verdict)), safe(ev.TraceID))
 	if r := ev.Rejection; r != nil {
-		fmt.Fprintf(w, "rejected  %s; %s\n", r.Reason, cmp.Or(r.Obstacle, "`hooktape events accept` accepts it after all"))
+		fmt.Fprintf(w, "rejected  %s; %s\n", r.Reason,
+			cmp.Or(r.Obstacle, "`hooktape events accept` accepts it after all"))
 	}
 	if a := ev.Acceptance; a != nil {
 		fmt.Fprintf(w, "accepted  by %s, %s; rejected before: %s\n", safe(a.By), local(a.At), a.Was.Reason())
@@ -235,7 +237,8 @@ func showForward(w io.Writer, f api.Forward) {
 	list := [][2]string{{"url", f.URL}, {"started", local(f.StartedAt)},
 		{"took", millis(f.DurationMS) + ", and " + millis(f.OverheadMS) + " in hooktape"},
 		{"outcome", string(f.Outcome)}, {"status", statusText(f.StatusCode)}, {"error", f.Error},
-		{"fallback sent", string(f.Fallback)}, {"missing keys", strings.Join(f.MissingKeys, ", ")}, {"trace", f.TraceID}}
+		{"fallback sent", string(f.Fallback)}, {"missing keys", strings.Join(f.MissingKeys, ", ")},
+		{"trace", f.TraceID}}
 	for _, line := range list {
 		if line[1] != "" {
 			fmt.Fprintf(w, "%-20s %s\n", line[0], safe(line[1]))

@@ -13,9 +13,9 @@ type eventsAcceptCmd struct {
 
 // Help implements kong.HelpProvider.
 func (eventsAcceptCmd) Help() string {
-	return `The requests get the verdict accepted, with the fields of their bodies, under their time of receipt. From then
-on dashboards count them, and searches and replays find them. The audit log records who accepted them.
-Accepting one twice changes nothing. Only requests that are stored as a whole can be accepted.
+	return `The requests get the verdict accepted, with the fields of their bodies, under their time of receipt. From
+then on dashboards count them, and searches and replays find them. The audit log records who accepted them. Accepting
+one twice changes nothing. Only requests that are stored as a whole can be accepted.
 
 Nothing is sent: live delivery does not send accepted requests, a replay does.
 

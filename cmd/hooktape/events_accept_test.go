@@ -35,7 +35,8 @@ func TestEventsAccept(t *testing.T) {
 	}
 	var list result
 	i.eventually("both requests are stored", func() error {
-		if list = i.try("events", "list", "--rejected", "--since", "1h"); strings.Count(list.out, "the token in the URL is wrong") != 2 {
+		if list = i.try("events", "list", "--rejected", "--since", "1h"); strings.Count(list.out,
+			"the token in the URL is wrong") != 2 {
 			return errors.New(list.out + list.err)
 		}
 		return nil
@@ -56,7 +57,8 @@ func TestEventsAccept(t *testing.T) {
 			cut = words[len(words)-1]
 		}
 	}
-	if got := over("events", "accept", cut); got.code != 1 || !strings.Contains(got.err, "only the start of its body is stored") {
+	if got := over("events", "accept", cut); got.code != 1 ||
+		!strings.Contains(got.err, "only the start of its body is stored") {
 		t.Errorf("a part of a body: %+v", got)
 	}
 	for _, want := range []string{id + " accepted\n", id + " was accepted before\n"} {
@@ -64,7 +66,9 @@ func TestEventsAccept(t *testing.T) {
 			t.Errorf("events accept: %+v, want %q", got, want)
 		}
 	}
-	if got := i.try("events", "show", id); !strings.Contains(got.out, "accepted  by boss, ") || !strings.Contains(got.out, "rejected before: the token in the URL is wrong") || !strings.Contains(got.out, "47659") {
+	if got := i.try("events", "show", id); !strings.Contains(got.out, "accepted  by boss, ") ||
+		!strings.Contains(got.out, "rejected before: the token in the URL is wrong") ||
+		!strings.Contains(got.out, "47659") {
 		t.Errorf("the accepted event is\n%s%s", got.out, got.err)
 	}
 	if got := over("replay", "create", "--subscriber", "47659", "--to", "crm"); got.code != 0 {

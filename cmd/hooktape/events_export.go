@@ -26,15 +26,16 @@ type eventsExportCmd struct {
 
 // Help implements kong.HelpProvider.
 func (eventsExportCmd) Help() string {
-	return `Writes whole events, in order of arrival. The file appears under its name when it is complete, until then as FILE.partial.
+	return `Writes whole events, in order of arrival. The file appears under its name when it is complete, until then
+as FILE.partial.
 
-Text is UTF-8 in each format. What came over the network may be any bytes: body, query and the values of headers are columns of
-bytes in Parquet; in ndjson and csv they are text where they are UTF-8, else they stand in body_base64, query_base64 and
-value_base64.
+Text is UTF-8 in each format. What came over the network may be any bytes: body, query and the values of headers are
+columns of bytes in Parquet; in ndjson and csv they are text where they are UTF-8, else they stand in body_base64,
+query_base64 and value_base64.
 
-A csv file is for Excel: it begins with a byte order mark (not on standard output), and a value that a spreadsheet would take
-for a formula (beginning with = + - @, a tab or a line break) has an apostrophe before it. Telephone numbers such as +79161234567
-and negative numbers stay as they are. Programs read ndjson or Parquet without such changes.
+A csv file is for Excel: it begins with a byte order mark (not on standard output), and a value that a spreadsheet
+would take for a formula (beginning with = + - @, a tab or a line break) has an apostrophe before it. Telephone numbers
+such as +79161234567 and negative numbers stay as they are. Programs read ndjson or Parquet without such changes.
 
   hooktape events export --since 30d --source demo leads.csv
   hooktape events export --from 2026-01-01 --until 2026-02-01 january.parquet
@@ -48,7 +49,8 @@ var exportPage = 20_000
 // Run writes the selected events.
 func (c eventsExportCmd) Run(e *env) (err error) {
 	if e.flags.APIURL != "" {
-		return errors.New("an export reads the database itself; leave out --api-url and run it where the configuration is")
+		return errors.New("an export reads the database itself; leave out --api-url and run it where the " +
+			"configuration is")
 	}
 	format, err := c.format()
 	if err != nil {
@@ -107,7 +109,8 @@ func (c eventsExportCmd) output(e *env) (out io.Writer, commit func() error, dis
 }
 
 // write writes each event once, page by page, and returns their number.
-func (c eventsExportCmd) write(e *env, db *store.Store, sel event.Selection, format exportFormat, out io.Writer, progress func(n uint64)) (n uint64, err error) {
+func (c eventsExportCmd) write(e *env, db *store.Store, sel event.Selection, format exportFormat, out io.Writer,
+	progress func(n uint64)) (n uint64, err error) {
 	columns, err := db.EventColumns(e.ctx)
 	if err != nil {
 		return 0, err

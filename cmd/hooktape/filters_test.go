@@ -28,14 +28,17 @@ import (
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, storetest.DSN(t))
-	if err := os.WriteFile(filepath.Join(i.dir, "hooktape.yaml"), fmt.Appendf(nil, replayTestConfig, "http://127.0.0.1:1"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(i.dir, "hooktape.yaml"),
+		fmt.Appendf(nil, replayTestConfig, "http://127.0.0.1:1"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	i.startReady("serve")
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	lead := func(at time.Time, source, step, person string, kind event.Kind, verdict event.Verdict) event.Event {
-		return event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: source, Step: step, Verdict: verdict, Method: "POST", Body: []byte(person)},
-			Decoded: event.Decoded{Kind: kind, BothelpUserID: person, Name: person, Channel: person, UTMSource: person, UTMMedium: person, UTMCampaign: person, UTMContent: person, UTMTerm: person,
+		return event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: source, Step: step,
+			Verdict: verdict, Method: "POST", Body: []byte(person)},
+			Decoded: event.Decoded{Kind: kind, BothelpUserID: person, Name: person, Channel: person, UTMSource: person,
+				UTMMedium: person, UTMCampaign: person, UTMContent: person, UTMTerm: person,
 				Fields: map[string]string{"who": person}}}
 	}
 	wanted := lead(now.Add(-time.Minute), "demo", "paid", "anna", event.KindFlow, event.Accepted)
@@ -44,18 +47,23 @@ func TestFilters(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := i.db.RecordOutcomes(context.Background(), "", []event.Delivery{
-		{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: wanted.ID}, EventReceivedAt: wanted.ReceivedAt, State: event.Failed, Attempts: 1, UpdatedAt: now},
-		{DeliveryKey: event.DeliveryKey{Endpoint: "v2", EventID: other.ID}, EventReceivedAt: other.ReceivedAt, State: event.Delivered, Attempts: 1, UpdatedAt: now},
-	}, []event.Attempt{{ID: event.ForwardID(wanted.ID, "v2"), EventID: wanted.ID, Endpoint: "v2", Number: 1, StartedAt: wanted.ReceivedAt, Kind: event.AttemptForward,
-		Outcome: event.OutcomeTimeout, Fallback: event.FallbackDeadline, MissingKeys: []string{"price", "paid"}},
-		{ID: event.ForwardID(other.ID, "v2"), EventID: other.ID, Endpoint: "v2", Number: 1, StartedAt: other.ReceivedAt, Kind: event.AttemptForward, Outcome: event.OutcomeDelivered},
+		{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: wanted.ID}, EventReceivedAt: wanted.ReceivedAt,
+			State: event.Failed, Attempts: 1, UpdatedAt: now},
+		{DeliveryKey: event.DeliveryKey{Endpoint: "v2", EventID: other.ID}, EventReceivedAt: other.ReceivedAt,
+			State: event.Delivered, Attempts: 1, UpdatedAt: now},
+	}, []event.Attempt{{ID: event.ForwardID(wanted.ID, "v2"), EventID: wanted.ID, Endpoint: "v2", Number: 1,
+		StartedAt: wanted.ReceivedAt, Kind: event.AttemptForward, Outcome: event.OutcomeTimeout,
+		Fallback: event.FallbackDeadline, MissingKeys: []string{"price", "paid"}},
+		{ID: event.ForwardID(other.ID, "v2"), EventID: other.ID, Endpoint: "v2", Number: 1, StartedAt: other.ReceivedAt,
+			Kind: event.AttemptForward, Outcome: event.OutcomeDelivered},
 	}); err != nil {
 		t.Fatal(err)
 	}
 	yesterday := now.AddDate(0, 0, -1).Format(time.RFC3339)
-	find := map[string]string{"since": "1h", "from": yesterday, "until": yesterday, "source": "demo", "step": "paid", "kind": "flow", "verdict": "accepted", "channel": "anna", "subscriber": "anna",
-		"utm_source": "ANNA", "utm_medium": "anna", "utm_campaign": "anna", "utm_content": "anna", "utm_term": "anna", "field": "who=anna", "text": "anna", "undelivered_to": "v2", "failed_at": "crm",
-		"fallback": "any", "missing_key": "price",
+	find := map[string]string{"since": "1h", "from": yesterday, "until": yesterday, "source": "demo", "step": "paid",
+		"kind": "flow", "verdict": "accepted", "channel": "anna", "subscriber": "anna", "utm_source": "ANNA",
+		"utm_medium": "anna", "utm_campaign": "anna", "utm_content": "anna", "utm_term": "anna", "field": "who=anna",
+		"text": "anna", "undelivered_to": "v2", "failed_at": "crm", "fallback": "any", "missing_key": "price",
 		"rejected": "true", "failed": "true", "where": "name = 'anna'", "id": wanted.ID.String()}
 
 	jar, err := cookiejar.New(nil)

@@ -85,7 +85,8 @@ func TestFullDisk(t *testing.T) {
 	whole := func() error {
 		ids, _ := json.Marshal(acknowledged)
 		list := strings.NewReplacer(`"`, `'`).Replace(string(ids))
-		got, err := i.ask("SELECT count(), uniqExact(id), countIf(hex(SHA256(body)) != upper(body_sha256)) FROM events WHERE id IN " + list)
+		got, err := i.ask("SELECT count(), uniqExact(id), countIf(hex(SHA256(body)) != upper(body_sha256)) FROM " +
+			"events WHERE id IN " + list)
 		if want := fmt.Sprintf("%d\t%d\t0\n", len(acknowledged), len(acknowledged)); err != nil || got != want {
 			return errors.Join(err, fmt.Errorf("events, ids, altered: %q, want %q", got, want))
 		}

@@ -94,7 +94,8 @@ func newInstance(t *testing.T, dsn string) *instance {
 	i := &instance{t: t, ingest: freeAddr(t), api: freeAddr(t), dir: t.TempDir()}
 	embedded := freeAddr(t)
 	i.env = append(os.Environ(), "HOOKTAPE_DATA="+i.dir, "HOOKTAPE_INGEST_ADDR="+i.ingest, "HOOKTAPE_API_ADDR="+i.api,
-		"HOOKTAPE_EMBEDDED_ADDR="+embedded, "HOOKTAPE_CLICKHOUSE_DSN="+dsn, "HOOKTAPE_EMBEDDED_PASSWORD="+enginetest.Password)
+		"HOOKTAPE_EMBEDDED_ADDR="+embedded, "HOOKTAPE_CLICKHOUSE_DSN="+dsn,
+		"HOOKTAPE_EMBEDDED_PASSWORD="+enginetest.Password)
 	if dsn == "" {
 		dsn = "http://default:" + enginetest.Password + "@" + embedded + "/hooktape"
 	}
@@ -185,7 +186,8 @@ func (i *instance) cli(args ...string) string {
 	i.t.Helper()
 	r := i.try(args...)
 	if r.code != 0 {
-		i.t.Fatalf("hooktape %s: exit code %d\n%s%s\n--- output of the server\n%s", strings.Join(args, " "), r.code, r.out, r.err, i.output)
+		i.t.Fatalf("hooktape %s: exit code %d\n%s%s\n--- output of the server\n%s", strings.Join(args, " "), r.code,
+			r.out, r.err, i.output)
 	}
 	return r.out
 }
@@ -220,13 +222,15 @@ func (i *instance) resultOf(command *exec.Cmd, stdin string) result {
 	if exit, ok := errors.AsType[*exec.ExitError](command.Run()); ok && exit.ExitCode() < 0 {
 		i.t.Fatalf("command %v was killed: %v", command.Args, exit)
 	}
-	return result{command.Stdout.(*bytes.Buffer).String(), command.Stderr.(*bytes.Buffer).String(), command.ProcessState.ExitCode()}
+	return result{command.Stdout.(*bytes.Buffer).String(), command.Stderr.(*bytes.Buffer).String(),
+		command.ProcessState.ExitCode()}
 }
 
 // flags returns the variables of the instance's environment as flags.
 func (i *instance) flags() (flags []string) {
-	for flag, variable := range map[string]string{"--data": "HOOKTAPE_DATA", "--ingest-addr": "HOOKTAPE_INGEST_ADDR", "--api-addr": "HOOKTAPE_API_ADDR",
-		"--embedded-addr": "HOOKTAPE_EMBEDDED_ADDR", "--ops-addr": "HOOKTAPE_OPS_ADDR", "--clickhouse-dsn": "HOOKTAPE_CLICKHOUSE_DSN"} {
+	for flag, variable := range map[string]string{"--data": "HOOKTAPE_DATA", "--ingest-addr": "HOOKTAPE_INGEST_ADDR",
+		"--api-addr": "HOOKTAPE_API_ADDR", "--embedded-addr": "HOOKTAPE_EMBEDDED_ADDR",
+		"--ops-addr": "HOOKTAPE_OPS_ADDR", "--clickhouse-dsn": "HOOKTAPE_CLICKHOUSE_DSN"} {
 		if value := i.variable(variable); value != "" {
 			flags = append(flags, flag, value)
 		}

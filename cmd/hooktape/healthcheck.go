@@ -16,8 +16,9 @@ type healthcheckCmd struct {
 
 // Help implements kong.HelpProvider.
 func (healthcheckCmd) Help() string {
-	return `For containers and service managers. It asks hooktape's listeners on this machine, --ingest-addr and --api-addr, of which a
-process may have only one. The exit code is 0 if all that listen are healthy, and 1 if one is not, or if none listens.`
+	return `For containers and service managers. It asks hooktape's listeners on this machine, --ingest-addr and
+--api-addr, of which a process may have only one. The exit code is 0 if all that listen are healthy, and 1 if one is
+not, or if none listens.`
 }
 
 // Run probes the listeners of a running hooktape.

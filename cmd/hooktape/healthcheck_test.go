@@ -39,19 +39,23 @@ func TestHealthcheck(t *testing.T) {
 		stdout      string
 		stderr      string
 	}{
-		"both halves":              {ingest: well, api: well, stdout: "ingest: ok\nAPI: ok\n"},
-		"ingest only":              {ingest: well, api: nobody, stdout: "ingest: ok\n"},
-		"API only":                 {ingest: nobody, api: well, stdout: "API: ok\n"},
-		"neither":                  {ingest: nobody, api: nobody, code: 1, stderr: "no hooktape listens, neither its ingest on " + nobody},
-		"healthy, but not ready":   {ingest: full, api: nobody, stdout: "ingest: ok\n"},
-		"not ready, with --ready":  {ingest: full, api: nobody, flags: []string{"--ready"}, code: 1, stderr: `ingest: /readyz is answered with 503 Service Unavailable: {"ready":false,"spool":"full"}`},
-		"ready":                    {ingest: nobody, api: well, flags: []string{"--ready"}, stdout: "API: ok\n"},
-		"one of both is unhealthy": {ingest: well, api: broken, code: 1, stdout: "ingest: ok\n", stderr: "API: /healthz is answered with 500"},
+		"both halves": {ingest: well, api: well, stdout: "ingest: ok\nAPI: ok\n"},
+		"ingest only": {ingest: well, api: nobody, stdout: "ingest: ok\n"},
+		"API only":    {ingest: nobody, api: well, stdout: "API: ok\n"},
+		"neither": {ingest: nobody, api: nobody, code: 1,
+			stderr: "no hooktape listens, neither its ingest on " + nobody},
+		"healthy, but not ready": {ingest: full, api: nobody, stdout: "ingest: ok\n"},
+		"not ready, with --ready": {ingest: full, api: nobody, flags: []string{"--ready"}, code: 1,
+			stderr: `ingest: /readyz is answered with 503 Service Unavailable: {"ready":false,"spool":"full"}`},
+		"ready": {ingest: nobody, api: well, flags: []string{"--ready"}, stdout: "API: ok\n"},
+		"one of both is unhealthy": {ingest: well, api: broken, code: 1, stdout: "ingest: ok\n",
+			stderr: "API: /healthz is answered with 500"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := append([]string{"--ingest-addr", c.ingest, "--api-addr", c.api, "healthcheck"}, c.flags...)
 			var stdout, stderr bytes.Buffer
-			if code := run(t.Context(), args, &stdout, &stderr); code != c.code || stdout.String() != c.stdout || !strings.Contains(stderr.String(), c.stderr) {
+			if code := run(t.Context(), args, &stdout, &stderr); code != c.code || stdout.String() != c.stdout ||
+				!strings.Contains(stderr.String(), c.stderr) {
 				t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
 			}
 		})
@@ -63,11 +67,13 @@ func TestHealthcheckConfig(t *testing.T) {
 	t.Setenv("HOOKTAPE_INGEST_ADDR", "")
 	t.Setenv("HOOKTAPE_API_ADDR", "")
 	path := filepath.Join(t.TempDir(), "hooktape.yaml")
-	if err := os.WriteFile(path, []byte("ingest_addr: "+probed(t, 200, 200)+"\napi_addr: "+freeAddr(t)+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("ingest_addr: "+probed(t, 200, 200)+"\napi_addr: "+freeAddr(t)+"\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"--config", path, "healthcheck"}, &stdout, &stderr); code != 0 || stdout.String() != "ingest: ok\n" {
+	if code := run(t.Context(), []string{"--config", path, "healthcheck"}, &stdout, &stderr); code != 0 ||
+		stdout.String() != "ingest: ok\n" {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
 	}
 	if code := run(t.Context(), []string{"--config", path + ".gone", "healthcheck"}, &stdout, &stderr); code != 1 {
@@ -83,8 +89,10 @@ func TestHealthcheckTimeout(t *testing.T) {
 	}
 	defer silent.Close()
 	var stdout, stderr bytes.Buffer
-	args := []string{"--ingest-addr", silent.Addr().String(), "--api-addr", freeAddr(t), "healthcheck", "--timeout", "50ms"}
-	if code := run(context.Background(), args, &stdout, &stderr); code != 1 || !strings.Contains(stderr.String(), "deadline exceeded") {
+	args := []string{"--ingest-addr", silent.Addr().String(), "--api-addr", freeAddr(t), "healthcheck", "--timeout",
+		"50ms"}
+	if code := run(context.Background(), args, &stdout, &stderr); code != 1 ||
+		!strings.Contains(stderr.String(), "deadline exceeded") {
 		t.Errorf("exit code %d, stderr %q", code, &stderr)
 	}
 }

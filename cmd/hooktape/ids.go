@@ -60,8 +60,8 @@ func reference(kind, list, id string, newest bool) (string, error) {
 	case id == "":
 		return "", fmt.Errorf("give the %s's id, or --last; `%s` shows ids", kind, list)
 	case !idBeginning.MatchString(id):
-		return "", fmt.Errorf("%q is no %s id, and no beginning of one (at least %d characters); `%s` shows ids", id, kind,
-			shortest, list)
+		return "", fmt.Errorf("%q is no %s id, and no beginning of one (at least %d characters); `%s` shows ids", id,
+			kind, shortest, list)
 	}
 	return id, nil
 }
@@ -182,7 +182,8 @@ func deliveryOf(e *env, b backend, id string, newest bool) (event.DeliveryID, er
 func timesOf(beginning string) (from, until *time.Time, err error) {
 	digits := strings.ReplaceAll(beginning, "-", "")
 	if len(digits) < shortest {
-		return nil, nil, fmt.Errorf("%q is too short for the beginning of an id: give at least %d digits", beginning, shortest)
+		return nil, nil, fmt.Errorf("%q is too short for the beginning of an id: give at least %d digits", beginning,
+			shortest)
 	}
 	digits = digits[:min(len(digits), 12)]
 	at := func(fill string) *time.Time {

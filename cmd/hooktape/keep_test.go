@@ -38,8 +38,11 @@ func (i *instance) storeEvents(days ...int) (events []event.Event) {
 	i.t.Helper()
 	for _, n := range days {
 		at := time.Now().UTC().Truncate(time.Microsecond).AddDate(0, 0, -n)
-		e := event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "demo", Verdict: event.Accepted, Method: "POST", Query: "a=\xf1\xff", Body: []byte("\x00\xff,\"\r\n" + at.String())},
-			Decoded: event.Decoded{Kind: event.KindFlow, Name: "John \"Wick\",\n", Phone: "+79161234567", UTMSource: "=HYPERLINK(1)", Fields: map[string]string{"ё": "1"}}}
+		e := event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "demo",
+			Verdict: event.Accepted, Method: "POST", Query: "a=\xf1\xff",
+			Body: []byte("\x00\xff,\"\r\n" + at.String())},
+			Decoded: event.Decoded{Kind: event.KindFlow, Name: "John \"Wick\",\n", Phone: "+79161234567",
+				UTMSource: "=HYPERLINK(1)", Fields: map[string]string{"ё": "1"}}}
 		e.BodySHA256 = sha256.Sum256(e.Body)
 		events = append(events, e)
 	}
@@ -65,14 +68,17 @@ func assertContains(t *testing.T, out string, texts ...string) {
 func TestRetentionCommands(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, enginetest.DSN(t))
-	i.configure("    retention: {bodies: 5d}\nretention: {events: 30d, bodies: 20d, attempts: 90d}\nreplay: {allow_private: true}\n")
+	i.configure("    retention: {bodies: 5d}\nretention: {events: 30d, bodies: 20d, attempts: 90d}\nreplay: " +
+		"{allow_private: true}\n")
 	out := i.cli("migrate")
-	assertContains(t, out, "events are kept 30d, rejected 30d; before it was for ever", "events.body are kept 20d, demo 5d; before it was for ever", "attempts are kept 90d", "migrations applied")
+	assertContains(t, out, "events are kept 30d, rejected 30d; before it was for ever",
+		"events.body are kept 20d, demo 5d; before it was for ever", "attempts are kept 90d", "migrations applied")
 	if out := i.cli("migrate"); !strings.Contains(out, "nothing to do") {
 		t.Errorf("the second migrate printed %s", out)
 	}
 	events := i.storeEvents(40, 10, 1)
-	assertContains(t, i.cli("retention"), "events demo 30d 30d", "events.body demo 5d 5d", "deliveries - 90d 90d 0", "otel_traces - for ever for ever 0 - 0 0")
+	assertContains(t, i.cli("retention"), "events demo 30d 30d", "events.body demo 5d 5d", "deliveries - 90d 90d 0",
+		"otel_traces - for ever for ever 0 - 0 0")
 	var report []store.RetentionStatus
 	if err := json.Unmarshal([]byte(i.cli("retention", "--json")), &report); err != nil || len(report) < 8 {
 		t.Errorf("%v, %d lines", err, len(report))
@@ -86,9 +92,11 @@ func TestRetentionCommands(t *testing.T) {
 	})
 	id := events[1].ID.String()
 	assertContains(t, i.cli("events", "show", id), "(its body is past its retention; the SHA-256 of it was")
-	assertContains(t, i.cli("replay", "create", "--to", "http://127.0.0.1:9/", "--source", "demo", "--dry-run"), "1 event would go to", "1 event without a body, which is past its retention: left out")
+	assertContains(t, i.cli("replay", "create", "--to", "http://127.0.0.1:9/", "--source", "demo", "--dry-run"),
+		"1 event would go to", "1 event without a body, which is past its retention: left out")
 	var shown api.Event
-	if err := json.Unmarshal([]byte(i.cli("events", "show", id, "--json")), &shown); err != nil || !shown.Request.BodyGone {
+	if err := json.Unmarshal([]byte(i.cli("events", "show", id, "--json")), &shown); err != nil ||
+		!shown.Request.BodyGone {
 		t.Errorf("got the request %+v, %v", shown.Request, err)
 	}
 }
@@ -107,7 +115,8 @@ func TestRetentionAtStart(t *testing.T) {
 		return errors.Join(err, errors.New("no TTL"))
 	})
 	i.eventually("the retention is logged", func() error {
-		if !strings.Contains(i.output.String(), `msg="the retention is changed" of=otel_traces from="for ever" to=14d`) {
+		if !strings.Contains(i.output.String(),
+			`msg="the retention is changed" of=otel_traces from="for ever" to=14d`) {
 			return errors.New("no line about it")
 		}
 		return nil
@@ -132,13 +141,17 @@ func TestStorageCommand(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(i.dir, "spool", "events", "x"), make([]byte, 3<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	assertContains(t, i.cli("storage"), "TABLE ROWS ON DISK UNCOMPRESSED RATIO OLDEST NEWEST", "events 3 ", "demo 3 0 ", "events 3.0 MiB")
+	assertContains(t, i.cli("storage"), "TABLE ROWS ON DISK UNCOMPRESSED RATIO OLDEST NEWEST", "events 3 ", "demo 3 0 ",
+		"events 3.0 MiB")
 	var r storageReport
 	if err := json.Unmarshal([]byte(i.cli("storage", "--json")), &r); err != nil {
 		t.Fatal(err)
 	}
-	if r.Tables[0].Table != "events" || r.Tables[0].Rows != 3 || r.Tables[0].Bytes == 0 || r.Tables[0].Uncompressed == 0 || r.Tables[0].Newest.Sub(r.Tables[0].Oldest).Round(time.Minute) != 48*time.Hour ||
-		len(r.Sources) != 1 || r.Sources[0].Events != 3 || r.Sources[0].BodyBytes == 0 || len(r.Spools) != 1 || r.Spools[0].Bytes != 3<<20 {
+	if r.Tables[0].Table != "events" || r.Tables[0].Rows != 3 || r.Tables[0].Bytes == 0 ||
+		r.Tables[0].Uncompressed == 0 ||
+		r.Tables[0].Newest.Sub(r.Tables[0].Oldest).Round(time.Minute) != 48*time.Hour ||
+		len(r.Sources) != 1 || r.Sources[0].Events != 3 || r.Sources[0].BodyBytes == 0 || len(r.Spools) != 1 ||
+		r.Spools[0].Bytes != 3<<20 {
 		t.Errorf("got the report %+v", r)
 	}
 }
@@ -151,16 +164,19 @@ func TestExport(t *testing.T) {
 	if err := i.db.InsertEvents(context.Background(), "", events[1:2]); err != nil { // stored twice
 		t.Fatal(err)
 	}
-	if r := i.try("events", "list", "--limit", "2"); strings.Count(r.out, "\n") != 3 || !strings.Contains(r.err, "there are more than these 2; --limit shows more") {
+	if r := i.try("events", "list", "--limit", "2"); strings.Count(r.out, "\n") != 3 ||
+		!strings.Contains(r.err, "there are more than these 2; --limit shows more") {
 		t.Errorf("truncated list of ids: %s%s", r.out, r.err)
 	}
 	if r := i.try("events", "list", "--limit", "10"); strings.Count(r.out, "\n") != 5 || r.err != "" {
 		t.Errorf("complete list of ids: %s%s", r.out, r.err)
 	}
-	if r := i.try("events", "list", "--source", "nobody"); r.code != 0 || r.out != "" || !strings.Contains(r.err, "no events match") {
+	if r := i.try("events", "list", "--source", "nobody"); r.code != 0 || r.out != "" ||
+		!strings.Contains(r.err, "no events match") {
 		t.Errorf("empty list of ids: %d %s%s", r.code, r.out, r.err)
 	}
-	if r := i.try("events", "export", "--failed-at", "cmr", "-"); r.code != 1 || r.out != "" || !strings.Contains(r.err, `there is no endpoint "cmr"`) {
+	if r := i.try("events", "export", "--failed-at", "cmr", "-"); r.code != 1 || r.out != "" ||
+		!strings.Contains(r.err, `there is no endpoint "cmr"`) {
 		t.Errorf("unknown endpoint: %d %s%s", r.code, r.out, r.err)
 	}
 	path := func(name string) string { return filepath.Join(i.dir, name) }
@@ -169,7 +185,8 @@ func TestExport(t *testing.T) {
 			t.Errorf("%s: %s", name, out)
 		}
 	}
-	bodies := map[string][][]byte{"a.ndjson": jsonBodies(t, path("a.ndjson")), "a.csv": csvBodies(t, path("a.csv")), "a.parquet": parquetBodies(t, path("a.parquet"))}
+	bodies := map[string][][]byte{"a.ndjson": jsonBodies(t, path("a.ndjson")), "a.csv": csvBodies(t, path("a.csv")),
+		"a.parquet": parquetBodies(t, path("a.parquet"))}
 	for name, got := range bodies {
 		if len(got) != len(events) {
 			t.Errorf("%s: %d events, want %d", name, len(got), len(events))
@@ -181,10 +198,12 @@ func TestExport(t *testing.T) {
 			}
 		}
 	}
-	if out := i.cli("events", "export", "--since", "36h", "-"); strings.Count(out, "\n") != 1 || !strings.Contains(out, events[2].ID.String()) {
+	if out := i.cli("events", "export", "--since", "36h", "-"); strings.Count(out, "\n") != 1 ||
+		!strings.Contains(out, events[2].ID.String()) {
 		t.Errorf("export to standard output: %s", out)
 	}
-	if out := i.cli("events", "export", "--source", "nobody", path("none.parquet")); !strings.HasPrefix(out, "0 events in") || len(parquetBodies(t, path("none.parquet"))) != 0 {
+	if out := i.cli("events", "export", "--source", "nobody", path("none.parquet")); !strings.HasPrefix(out,
+		"0 events in") || len(parquetBodies(t, path("none.parquet"))) != 0 {
 		t.Errorf("export without events: %s", out)
 	}
 }
@@ -197,10 +216,12 @@ func TestExportColumns(t *testing.T) {
 	choose := func(format string) string {
 		return i.cli("events", "export", "--columns", "id,utm_source,fields", "--format", format, "-")
 	}
-	if got, want := choose("csv"), "id,utm_source,fields\n"+events[0].ID.String()+",'=HYPERLINK(1),\"{\"\"ё\"\":\"\"1\"\"}\"\n"; got != want {
+	if got, want := choose("csv"), "id,utm_source,fields\n"+events[0].ID.String()+
+		",'=HYPERLINK(1),\"{\"\"ё\"\":\"\"1\"\"}\"\n"; got != want {
 		t.Errorf("csv: %q, want %q", got, want)
 	}
-	if got, want := choose("ndjson"), `{"fields":{"ё":"1"},"id":"`+events[0].ID.String()+`","utm_source":"=HYPERLINK(1)"}`+"\n"; got != want {
+	if got, want := choose("ndjson"), `{"fields":{"ё":"1"},"id":"`+events[0].ID.String()+
+		`","utm_source":"=HYPERLINK(1)"}`+"\n"; got != want {
 		t.Errorf("ndjson: %s, want %s", got, want)
 	}
 	file := choose("parquet")
@@ -216,7 +237,9 @@ func TestExportColumns(t *testing.T) {
 		t.Errorf("parquet has %d rows of %v", f.NumRows(), names)
 	}
 	for _, format := range []string{"csv", "parquet"} {
-		if r := i.try("events", "export", "--columns", "nam", "--format", format, "-"); r.code != 1 || !strings.Contains(r.err, `--columns: there is no column "nam"; `) || !strings.Contains(r.err, "utm_source") {
+		if r := i.try("events", "export", "--columns", "nam", "--format", format, "-"); r.code != 1 ||
+			!strings.Contains(r.err, `--columns: there is no column "nam"; `) ||
+			!strings.Contains(r.err, "utm_source") {
 			t.Errorf("%s: %d %s", format, r.code, r.err)
 		}
 	}
@@ -328,14 +351,14 @@ func TestBackupCommands(t *testing.T) {
 	i := newStoreInstance(t, "")
 	events := i.storeEvents(3, 2, 1)
 	dir := filepath.Join(i.dir, "backup")
-	assertContains(t, i.cli("backup", dir), "3 rows of 12 tables are in")
+	assertContains(t, i.cli("backup", dir), "3 rows of 13 tables are in")
 	other := newInstance(t, enginetest.DSN(t)) // empty
 	to := []string{"--clickhouse-dsn", other.dsn, "restore", dir}
-	assertContains(t, i.cli(append(to, "--dry-run")...), "3 rows of 12 tables", "are whole and would be restored")
+	assertContains(t, i.cli(append(to, "--dry-run")...), "3 rows of 13 tables", "are whole and would be restored")
 	if n, err := other.db.FilledTable(context.Background()); n != "" || err != nil {
 		t.Errorf("events after a dry run: %q, %v", n, err)
 	}
-	assertContains(t, i.cli(to...), "3 rows of 12 tables", "are restored into the database test_")
+	assertContains(t, i.cli(to...), "3 rows of 13 tables", "are restored into the database test_")
 	for _, want := range events {
 		if got, err := other.db.Event(context.Background(), want.ID); err != nil || !bytes.Equal(got.Body, want.Body) {
 			t.Errorf("%s: %v", want.ID, err)

@@ -19,15 +19,15 @@ type loginCmd struct {
 
 // Help implements kong.HelpProvider.
 func (loginCmd) Help() string {
-	return `The link works once, within ten minutes, and only while the process that created it runs. Opening it shows a button;
-pressing the button logs in. Everybody who has the link can use it, so send it over a private channel only.
+	return `The link works once, within ten minutes, and only while the process that created it runs. Opening it shows
+a button; pressing the button logs in. Everybody who has the link can use it, so send it over a private channel only.
 
     hooktape login                    for yourself, on the machine of hooktape
     hooktape login --role read        for somebody who may look but change nothing
     hooktape login --api-url https://hooktape.example.org:8081 --api-token-file token
 
-The command asks the running hooktape, with a token of the role admin: of --api-token-file or HOOKTAPE_API_TOKEN, else of
-the configuration, which only the user of hooktape can read.`
+The command asks the running hooktape, with a token of the role admin: of --api-token-file or HOOKTAPE_API_TOKEN, else
+of the configuration, which only the user of hooktape can read.`
 }
 
 // Run prints a link.
@@ -52,7 +52,8 @@ func (c loginCmd) Run(e *env) error {
 		}{base + link.Path, link})
 	}
 	fmt.Fprintln(e.stdout, base+link.Path)
-	fmt.Fprintf(e.stderr, "It logs in once as %s (%s), until %s.\n", safe(link.Name), link.Role, link.ExpiresAt.Local().Format(time.TimeOnly))
+	fmt.Fprintf(e.stderr, "It logs in once as %s (%s), until %s.\n", safe(link.Name), link.Role,
+		link.ExpiresAt.Local().Format(time.TimeOnly))
 	return nil
 }
 
@@ -73,7 +74,8 @@ func (e *env) consoleAccess() (base, token string, err error) {
 	if token == "" {
 		i := slices.IndexFunc(cfg.API.Tokens, func(t api.Token) bool { return t.Role == api.RoleAdmin })
 		if i < 0 {
-			return "", "", errors.New("the configuration has no token with the role admin under api.tokens: add one, or set HOOKTAPE_API_TOKEN")
+			return "", "", errors.New("the configuration has no token with the role admin under api.tokens: add one, " +
+				"or set HOOKTAPE_API_TOKEN")
 		}
 		token = cfg.API.Tokens[i].Secret
 	}

@@ -38,7 +38,8 @@ func assertDocument(t *testing.T, page string) {
 		return
 	}
 	if listed = "| metric " + listed; listed != want {
-		t.Errorf("%s is out of date; `go test ./cmd/hooktape -run TestTelemetry -update` updates it\n%s", metricsDocument, difference(listed, want))
+		t.Errorf("%s is out of date; `go test ./cmd/hooktape -run TestTelemetry -update` updates it\n%s",
+			metricsDocument, difference(listed, want))
 	}
 }
 

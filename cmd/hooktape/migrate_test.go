@@ -9,9 +9,10 @@ import (
 	"hooktape/internal/testutil/enginetest"
 )
 
-// TestConcurrentMigrations verifies that processes that start together on an empty database all succeed, with the result of a
-// single one. goose has no lock for ClickHouse, so each process applies all migrations that it finds missing, some
-// several times. That is safe because each migration is one repeatable statement (store's TestMigrationsRepeat).
+// TestConcurrentMigrations verifies that processes that start together on an empty database all succeed, with the
+// result of a single one. goose has no lock for ClickHouse, so each process applies all migrations that it finds
+// missing, some several times. That is safe because each migration is one repeatable statement (store's
+// TestMigrationsRepeat).
 func TestConcurrentMigrations(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, enginetest.Start(t).DSN("hooktape"))
@@ -29,7 +30,8 @@ func TestConcurrentMigrations(t *testing.T) {
 		t.Errorf("a later migrate printed %q", said)
 	}
 	i.eventually("background mutations are done", func() error {
-		if left := i.query("SELECT command, latest_fail_reason FROM system.mutations WHERE database = 'hooktape' AND NOT is_done"); left != "" {
+		if left := i.query("SELECT command, latest_fail_reason FROM system.mutations WHERE database = 'hooktape' AND " +
+			"NOT is_done"); left != "" {
 			return errors.New(left)
 		}
 		return nil

@@ -59,8 +59,9 @@ func TestNothingIsSentToHooktape(t *testing.T) {
 			}
 		}
 		now := time.Now()
-		r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, State: event.ReplayRunning, Endpoint: to, URL: to,
-			ReplayOptions: event.ReplayOptions{Concurrency: 1, MaxAttempts: 1, Mode: event.ModeAll}}
+		r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, State: event.ReplayRunning,
+			Endpoint: to, URL: to, ReplayOptions: event.ReplayOptions{Concurrency: 1, MaxAttempts: 1,
+				Mode: event.ModeAll}}
 		if r.Total, err = i.db.FreezeReplay(context.Background(), r); err != nil || r.Total != 1 {
 			t.Fatalf("%d deliveries, %v", r.Total, err)
 		}
@@ -81,7 +82,8 @@ func TestNothingIsSentToHooktape(t *testing.T) {
 		return err
 	})
 	for _, a := range attempts {
-		if a.Outcome != event.OutcomeForbidden || len(a.ResponseBody) > 0 || !strings.Contains(a.Error, "is hooktape's own ") {
+		if a.Outcome != event.OutcomeForbidden || len(a.ResponseBody) > 0 ||
+			!strings.Contains(a.Error, "is hooktape's own ") {
 			t.Errorf("%s %s %q %s", a.URL, a.Outcome, a.Error, a.ResponseBody)
 		}
 	}

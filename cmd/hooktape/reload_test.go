@@ -151,7 +151,8 @@ func TestHalfWrittenConfig(t *testing.T) {
 		})
 		round++
 	}
-	for name, text := range map[string]string{"is empty: restore it": "", "has no source any more": "api_addr: 127.0.0.1:1\n"} {
+	for name, text := range map[string]string{"is empty: restore it": "",
+		"has no source any more": "api_addr: 127.0.0.1:1\n"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

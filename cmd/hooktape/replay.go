@@ -220,7 +220,8 @@ func (c replayDeliveriesCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return listDeliveries(e, event.DeliverySelection{Replays: []string{id.String()}, States: c.State}, c.Limit, c.Format, c.JSON)
+	return listDeliveries(e, event.DeliverySelection{Replays: []string{id.String()}, States: c.State}, c.Limit,
+		c.Format, c.JSON)
 }
 
 type replayRetryCmd struct {
@@ -230,7 +231,8 @@ type replayRetryCmd struct {
 
 // Help implements kong.HelpProvider.
 func (replayRetryCmd) Help() string {
-	return `The new replay names this one as its parent and has the same options. Events that were sent again since are left out.
+	return `The new replay names this one as its parent and has the same options. Events that were sent again since are
+left out.
 
   hooktape replay retry --last`
 }

@@ -56,7 +56,8 @@ Yesterday's payments to a new version of the CRM, ten times as fast as they came
   hooktape replay create --since 1d --step paid --mode all --to https://v2.example.org/hook --pace original×10
   hooktape replay diff ID --against crm
 
-It asks before it sends more than 1,000 events, sends events again (--mode all), or repeats a replay; scripts give --yes.
+It asks before it sends more than 1,000 events, sends events again (--mode all), or repeats a replay; scripts give
+--yes.
 
 Exit code: 0 completed (or nothing to send), 2 completed with failures, cancelled or paused, 130 Ctrl-C (it goes on).`
 }
@@ -164,7 +165,8 @@ func (c *replayCreateCmd) request(now time.Time) (want replay.Request, err error
 func (c *replayCreateCmd) target(now time.Time) (string, error) {
 	for _, to := range c.To {
 		if _, _, isTime := readTime(to, now); isTime {
-			return "", fmt.Errorf("--to %s is a time; --to is where the replay goes to, the end of the time is --until %s", quoteWord(to), quoteWord(to))
+			return "", fmt.Errorf("--to %s is a time; --to is where the replay goes to, the end of the time is "+
+				"--until %s", quoteWord(to), quoteWord(to))
 		}
 	}
 	if len(c.To) > 1 {

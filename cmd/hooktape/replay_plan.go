@@ -62,6 +62,8 @@ func printLeftOut(w io.Writer, plan api.Plan, want replay.Request) {
 		fmt.Fprintf(w, "%s without a body, which is past its retention: left out\n", plural(plan.BodiesGone, "event"))
 	}
 	if plan.Forgotten > 0 {
-		fmt.Fprintf(w, "%s, so old that deliveries of them were removed and nobody knows whether they arrived: left out; --mode all sends them too\n", plural(plan.Forgotten, "event"))
+		fmt.Fprintf(w,
+			"%s, so old that deliveries of them were removed and nobody knows whether they arrived: left out; --mode "+
+				"all sends them too\n", plural(plan.Forgotten, "event"))
 	}
 }

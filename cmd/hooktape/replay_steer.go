@@ -103,7 +103,9 @@ func untilApplied[T any](e *env, look func() (T, error), wanted func(T) bool) (n
 			return now, err
 		}
 		if time.Now().After(deadline) {
-			fmt.Fprintln(e.stderr, "hooktape: it is noted, but no process has taken it up yet; is `hooktape serve` or `hooktape replay serve` running?")
+			fmt.Fprintln(e.stderr,
+				"hooktape: it is noted, but no process has taken it up yet; is `hooktape serve` or `hooktape replay "+
+					"serve` running?")
 			return now, nil
 		}
 		if !pause(e.ctx, followPoll) {

@@ -56,7 +56,8 @@ func TestReplayCommands(t *testing.T) {
 	url := i.hookURL()
 	var ids []string
 	for n := range 30 {
-		ids = append(ids, i.post(url+"/paid", fmt.Appendf(nil, `{"bothelp_user_id":%d,"name":"Анна","город":"Омск"}`, n%5)))
+		ids = append(ids,
+			i.post(url+"/paid", fmt.Appendf(nil, `{"bothelp_user_id":%d,"name":"Анна","город":"Омск"}`, n%5)))
 	}
 	i.eventually("all events are stored", func() error {
 		stored, err := i.db.StoredEvents(context.Background(), uuids(ids))
@@ -86,41 +87,52 @@ func TestReplayCommands(t *testing.T) {
 	} {
 		here, there := i.try(args...), over(args...)
 		if here != there {
-			t.Errorf("%v\n--- with the database: %d\n%s%s\n--- with the API: %d\n%s%s", args, here.code, here.out, here.err, there.code, there.out, there.err)
+			t.Errorf("%v\n--- with the database: %d\n%s%s\n--- with the API: %d\n%s%s", args, here.code, here.out,
+				here.err, there.code, there.out, there.err)
 		}
 		if here.code != 0 && !strings.HasPrefix(here.err, "hooktape: ") {
 			t.Errorf("%v: exit code %d, %s", args, here.code, here.err)
 		}
 	}
-	if plan := over("replay", "create", "--source", "demo", "--to", "crm", "--rate", "10", "--dry-run"); plan.code != 0 ||
-		!strings.Contains(plan.out, "30 events would go to crm") || !strings.Contains(plan.out, "at 10 a second that takes 3s") || !strings.Contains(plan.out, "The first 10:") {
+	if plan := over("replay", "create", "--source", "demo", "--to", "crm", "--rate", "10",
+		"--dry-run"); plan.code != 0 ||
+		!strings.Contains(plan.out, "30 events would go to crm") ||
+		!strings.Contains(plan.out, "at 10 a second that takes 3s") || !strings.Contains(plan.out, "The first 10:") {
 		t.Errorf("plan: %d\n%s%s", plan.code, plan.out, plan.err)
 	}
-	if none := over("replay", "create", "--source", "nothing", "--to", "crm"); none.code != 0 || !strings.Contains(none.out, "there is nothing to replay") {
+	if none := over("replay", "create", "--source", "nothing", "--to", "crm"); none.code != 0 ||
+		!strings.Contains(none.out, "there is nothing to replay") {
 		t.Errorf("replay without events: %d\n%s%s", none.code, none.out, none.err)
 	}
 
 	// The CRM fails again: the replay pauses and says why and how to continue.
-	stopped := over("replay", "create", "--source", "demo", "--to", "crm", "--order", "subscriber", "--rate", "50", "--stop-after-failures", "4")
-	if stopped.code != 2 || !strings.Contains(stopped.out, "paused: 30 events:") || !strings.Contains(stopped.err, "4 failed attempts in a row") || !strings.Contains(stopped.err, "hooktape replay resume ") {
+	stopped := over("replay", "create", "--source", "demo", "--to", "crm", "--order", "subscriber", "--rate", "50",
+		"--stop-after-failures", "4")
+	if stopped.code != 2 || !strings.Contains(stopped.out, "paused: 30 events:") ||
+		!strings.Contains(stopped.err, "4 failed attempts in a row") ||
+		!strings.Contains(stopped.err, "hooktape replay resume ") {
 		t.Fatalf("replay to a failing endpoint: %d\n%s%s", stopped.code, stopped.out, stopped.err)
 	}
 	var list []event.Replay
-	if err := json.Unmarshal([]byte(over("replay", "list", "--state", "paused", "--json").out), &list); err != nil || len(list) != 1 || list[0].CreatedBy != "boss" {
+	if err := json.Unmarshal([]byte(over("replay", "list", "--state", "paused", "--json").out), &list); err != nil ||
+		len(list) != 1 || list[0].CreatedBy != "boss" {
 		t.Fatalf("replay list: %+v, %v", list, err)
 	}
 	id := list[0].ID.String()
 	close(broken)
-	if r := i.try("replay", "resume", id); r.code != 0 || !strings.HasPrefix(r.out, "running: ") && !strings.HasPrefix(r.out, "completed") || r.err != "" {
+	if r := i.try("replay", "resume", id); r.code != 0 || !strings.HasPrefix(r.out, "running: ") &&
+		!strings.HasPrefix(r.out, "completed") || r.err != "" {
 		t.Errorf("resume: %d %s%s", r.code, r.out, r.err)
 	}
-	if r := over("replay", "watch", id); r.code != 2 || !strings.HasPrefix(r.out, "completed with ") || !strings.Contains(r.out, " failures: 30 events: ") {
+	if r := over("replay", "watch", id); r.code != 2 || !strings.HasPrefix(r.out, "completed with ") ||
+		!strings.Contains(r.out, " failures: 30 events: ") {
 		t.Errorf("watch: %d %s%s", r.code, r.out, r.err)
 	}
 	// What failed, by a beginning of the id and as the last one; a repeat needs a confirmation.
 	failed := over("replay", "deliveries", id[:13], "--state", "failed", "--format", "ndjson")
 	var one api.Delivery
-	if err := json.Unmarshal([]byte(strings.SplitN(failed.out, "\n", 2)[0]), &one); err != nil || one.State != event.Failed || one.AttemptCount == 0 || one.ReplayID.String() != id {
+	if err := json.Unmarshal([]byte(strings.SplitN(failed.out, "\n", 2)[0]), &one); err != nil ||
+		one.State != event.Failed || one.AttemptCount == 0 || one.ReplayID.String() != id {
 		t.Errorf("what failed: %d %s%s, %v", failed.code, failed.out, failed.err, err)
 	}
 	for _, step := range []struct {
@@ -132,11 +144,15 @@ func TestReplayCommands(t *testing.T) {
 		{[]string{"deliveries", "show", one.ID[:3]}, 1, "at least 8 characters"},
 		{[]string{"deliveries", "show", "ffffffff"}, 1, "is no beginning of an id"},
 		{[]string{"deliveries", "list", "--endpoint", "crm", "--state", "failed", "--format", "csv"}, 0, one.ID + ","},
-		{[]string{"deliveries", "list", "--endpoint", "crm", "--state", "failed", "--last-attempt-from", "2020-01-01"}, 0, one.ID},
+		{[]string{"deliveries", "list", "--endpoint", "crm", "--state", "failed", "--last-attempt-from", "2020-01-01"},
+			0, one.ID},
 		{[]string{"deliveries", "list", "--stat", "failed"}, 1, "unknown flag --stat"},
 		{[]string{"deliveries", "groups", "--replay", id}, 0, "503"},
-		{[]string{"replay", "retry", "--last", "--dry-run"}, 0, "that failed in replay " + id + " would be sent to crm again"},
-		{[]string{"replay", "show", id[:13]}, 0, "repeat    hooktape replay create --source demo --to crm --order subscriber --rate 50 --stop-after-failures 4"},
+		{[]string{"replay", "retry", "--last", "--dry-run"},
+			0, "that failed in replay " + id + " would be sent to crm again"},
+		{[]string{"replay", "show", id[:13]}, 0,
+			"repeat    hooktape replay create --source demo --to crm --order subscriber --rate 50 " +
+				"--stop-after-failures 4"},
 		{[]string{"replay", "show", id[:13], "--last"}, 1, "give an id or --last, not both"},
 		{[]string{"events", "show", ids[0][:8]}, 1, "more than one event has an id that begins with"},
 		{[]string{"events", "show", "last", "--json"}, 0, `"id"`},
@@ -147,10 +163,12 @@ func TestReplayCommands(t *testing.T) {
 			there = over(step.args...)
 		}
 		if here != there || here.code != step.code || !strings.Contains(here.out+here.err, step.says) {
-			t.Errorf("%v: %d, want %d and %q\n%s%s\n--- by the API: %d\n%s%s", step.args, here.code, step.code, step.says, here.out, here.err, there.code, there.out, there.err)
+			t.Errorf("%v: %d, want %d and %q\n%s%s\n--- by the API: %d\n%s%s", step.args, here.code, step.code,
+				step.says, here.out, here.err, there.code, there.out, there.err)
 		}
 	}
-	if r := i.try("replay", "create", "--failed-at", "crm", "--to", "crm", "--json"); r.code != 0 || !strings.Contains(r.out, `"state": "completed"`) {
+	if r := i.try("replay", "create", "--failed-at", "crm", "--to", "crm", "--json"); r.code != 0 ||
+		!strings.Contains(r.out, `"state": "completed"`) {
 		t.Errorf("replay of failed events: %d %s%s", r.code, r.out, r.err)
 	}
 	if n := target.count(); n != 30 {
@@ -158,7 +176,8 @@ func TestReplayCommands(t *testing.T) {
 	}
 
 	// Ids from standard input, commands to a running replay, and a comparison.
-	detached := i.resultOf(i.program(append(remote, "replay", "create", "--ids-file", "-", "--to", "v2", "--rate", "2", "--header", "X-Who: me", "--detach")...), strings.Join(ids[:20], "\n"))
+	detached := i.resultOf(i.program(append(remote, "replay", "create", "--ids-file", "-", "--to", "v2", "--rate", "2",
+		"--header", "X-Who: me", "--detach")...), strings.Join(ids[:20], "\n"))
 	id = strings.TrimSpace(detached.out)
 	if _, err := uuid.Parse(id); err != nil || detached.code != 0 {
 		t.Fatalf("create --detach: %d %s%s", detached.code, detached.out, detached.err)
@@ -182,7 +201,8 @@ func TestReplayCommands(t *testing.T) {
 	}
 
 	// Ctrl-C leaves the replay running.
-	following := i.program(append(remote, "replay", "create", "--source", "demo", "--mode", "all", "--yes", "--to", "v2", "--rate", "1")...)
+	following := i.program(append(remote, "replay", "create", "--source", "demo", "--mode", "all", "--yes", "--to",
+		"v2", "--rate", "1")...)
 	if err := following.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -199,10 +219,12 @@ func TestReplayCommands(t *testing.T) {
 	time.Sleep(time.Second) // the answer to the creation has arrived by then
 	_ = following.Process.Signal(syscall.SIGINT)
 	_ = following.Wait()
-	if said := following.Stderr.(*bytes.Buffer).String(); following.ProcessState.ExitCode() != 130 || !strings.Contains(said, "the replay goes on; follow it again by `hooktape replay watch "+id) {
+	if said := following.Stderr.(*bytes.Buffer).String(); following.ProcessState.ExitCode() != 130 ||
+		!strings.Contains(said, "the replay goes on; follow it again by `hooktape replay watch "+id) {
 		t.Errorf("after Ctrl-C: %d %s", following.ProcessState.ExitCode(), said)
 	}
-	if r := over("replay", "cancel", id); r.code != 0 || !strings.HasPrefix(r.out, "cancelled: 30 events: ") || strings.Contains(r.out, "pending") {
+	if r := over("replay", "cancel", id); r.code != 0 || !strings.HasPrefix(r.out, "cancelled: 30 events: ") ||
+		strings.Contains(r.out, "pending") {
 		t.Errorf("cancel: %d %s%s", r.code, r.out, r.err)
 	}
 	if r := over("replay", "pause", id); r.code != 1 || r.err != "hooktape: the replay is cancelled already\n" {
@@ -212,7 +234,8 @@ func TestReplayCommands(t *testing.T) {
 	// Missing roles.
 	rob := filepath.Join(t.TempDir(), "token")
 	writeFile(t, rob, "the-token-of-rob-01234")
-	if r := over("--api-token-file", rob, "replay", "create", "--source", "demo", "--to", "crm"); r.code != 1 || !strings.Contains(r.err, `this needs the role replay; the token "rob" has the role read`) {
+	if r := over("--api-token-file", rob, "replay", "create", "--source", "demo", "--to", "crm"); r.code != 1 ||
+		!strings.Contains(r.err, `this needs the role replay; the token "rob" has the role read`) {
 		t.Errorf("without the role: %d %s%s", r.code, r.out, r.err)
 	}
 	for _, secret := range []string{"the-token-of-boss", "the-token-of-rob", "the-key-of-crm"} {
@@ -226,7 +249,8 @@ func TestReplayCommands(t *testing.T) {
 		defer client.Close()
 		log, err = client.AuditLog(context.Background(), 100)
 	}
-	if err != nil || len(log) != 14 || log[13].Action != "login-link.create" || log[12].Action != "event.view" || log[11].Action != "event.download" || log[10].Action != "replay.create" || log[10].Who != "boss" {
+	if err != nil || len(log) != 14 || log[13].Action != "login-link.create" || log[12].Action != "event.view" ||
+		log[11].Action != "event.download" || log[10].Action != "replay.create" || log[10].Who != "boss" {
 		t.Errorf("the audit log has %d entries: %+v, %v", len(log), log, err)
 	}
 	i.stop()

@@ -49,7 +49,8 @@ func follow(e *env, b backend, r event.Replay, asJSON bool) error {
 	f.clear()
 	switch {
 	case e.ctx.Err() != nil:
-		fmt.Fprintf(e.stderr, "the replay goes on; follow it again by `hooktape replay watch %s`, end it by `hooktape replay cancel %s`\n", r.ID, r.ID)
+		fmt.Fprintf(e.stderr,
+			"the replay goes on; follow it again by `hooktape replay watch %s`, end it by `hooktape replay cancel %s`\n", r.ID, r.ID)
 		return exitLeft
 	case err != nil && !errors.Is(err, errPaused):
 		return err
@@ -120,7 +121,9 @@ func finish(e *env, r event.Replay, asJSON bool) error {
 		if r.Reason != "" {
 			why = ": " + safe(r.Reason)
 		}
-		fmt.Fprintf(e.stderr, "the replay is paused%s\nto go on: hooktape replay resume %s && hooktape replay watch %s\n", why, r.ID, r.ID)
+		fmt.Fprintf(e.stderr,
+			"the replay is paused%s\nto go on: hooktape replay resume %s && hooktape replay watch %s\n", why, r.ID,
+			r.ID)
 	}
 	if r.State != event.ReplayCompleted {
 		return exitFailed

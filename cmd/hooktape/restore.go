@@ -15,8 +15,8 @@ type restoreCmd struct {
 
 // Help implements kong.HelpProvider.
 func (restoreCmd) Help() string {
-	return `The database must be empty or not there yet; --clickhouse-dsn names another one than the configuration. A backup that is
-torn, changed, somebody else's or a newer hooktape's is refused before anything is written.`
+	return `The database must be empty or not there yet; --clickhouse-dsn names another one than the configuration. A
+backup that is torn, changed, somebody else's or a newer hooktape's is refused before anything is written.`
 }
 
 // Run restores a backup.

@@ -12,10 +12,10 @@ type retentionCmd struct {
 
 // Help implements kong.HelpProvider.
 func (retentionCmd) Help() string {
-	return `Configured is what stands in the configuration, in force what ClickHouse does; "hooktape migrate" and each start bring
-them together. Expired is what is past the retention in force: it goes with the next merges, within hours; deliveries and
-replays at their end are removed once a day by the process that delivers. As configured is what would be past the
-configured one: look at it before you put a shorter one in force.`
+	return `Configured is what stands in the configuration, in force what ClickHouse does; "hooktape migrate" and each
+start bring them together. Expired is what is past the retention in force: it goes with the next merges, within hours;
+deliveries and replays at their end are removed once a day by the process that delivers. As configured is what would be
+past the configured one: look at it before you put a shorter one in force.`
 }
 
 // Run prints the configured retention, that in force, and what is expired.
@@ -43,7 +43,8 @@ func (c retentionCmd) Run(e *env) error {
 		return err
 	}
 	if differs {
-		fmt.Fprintln(e.stderr, "\nWhat is configured is not yet in force; `hooktape migrate` or the next start puts it in force.")
+		fmt.Fprintln(e.stderr,
+			"\nWhat is configured is not yet in force; `hooktape migrate` or the next start puts it in force.")
 	}
 	return nil
 }

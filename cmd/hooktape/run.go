@@ -67,7 +67,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	exited := -1
 	parser, err := kong.New(c, kong.Name("hooktape"), kong.Vars{"version": versionText()}, kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
-		kong.Description("hooktape is a flight recorder for BotHelp webhooks: it keeps every request as it came, and sends any of them again."),
+		kong.Description("hooktape is a flight recorder for BotHelp webhooks: it keeps every request as it came, and "+
+			"sends any of them again."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), kong.UsageOnError(),
 		kong.Help(printHelp), kong.ValueFormatter(helpWithDefault))
 	if err != nil {
@@ -124,7 +125,8 @@ func sentence(err error, e *env) string {
 	case errors.Is(err, spool.ErrLocked):
 		return err.Error() + "; another hooktape runs on this data directory"
 	case errors.Is(err, store.ErrUnauthorized) && e.usesEngine():
-		return err.Error() + "; `hooktape serve` keeps the embedded engine's password in " + embedded.WriterPasswordFile +
+		return err.Error() + "; `hooktape serve` keeps the embedded engine's password in " +
+			embedded.WriterPasswordFile +
 			" of its data directory: name that by --data, or remove a password that is set elsewhere"
 	case errors.Is(err, store.ErrUnauthorized):
 		return err.Error() + "; check the user and password in the DSN"

@@ -8,10 +8,11 @@ import (
 )
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
-		program, err := exec.LookPath("hooktape")
-		e.Setenv("HOOKTAPE", program)
-		e.Setenv("GORACE", noSleep)
-		return err
-	}})
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			program, err := exec.LookPath("hooktape")
+			e.Setenv("HOOKTAPE", program)
+			e.Setenv("GORACE", noSleep)
+			return err
+		}})
 }

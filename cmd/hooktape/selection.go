@@ -26,7 +26,8 @@ type selectionFlags struct {
 
 // flagHelp adds to the help of a filter which values its flag takes that the API does not.
 var flagHelp = map[string]string{
-	"from":  " Such as 13:00 (today), 2026-01-31, '2026-01-31 13:00' (in this machine's zone), '2026-01-31 13:00 Europe/Moscow' or RFC 3339. Of a time that clocks show twice the first.",
+	"from": " Such as 13:00 (today), 2026-01-31, '2026-01-31 13:00' (in this machine's zone), '2026-01-31 13:00 " +
+		"Europe/Moscow' or RFC 3339. Of a time that clocks show twice the first.",
 	"until": " Of a time that clocks show twice the second.",
 }
 
@@ -61,7 +62,8 @@ func filterFlags(filters []event.Filter, group string) kong.Plugins {
 		case f.IsFlag():
 			field.Type = reflect.TypeFor[bool]()
 		}
-		field.Tag = reflect.StructTag(fmt.Sprintf(`name:%q placeholder:%q help:%q group:%q sep:"none"`, flagName(f.Name), f.Placeholder, f.Help+flagHelp[f.Name], group))
+		field.Tag = reflect.StructTag(fmt.Sprintf(`name:%q placeholder:%q help:%q group:%q sep:"none"`,
+			flagName(f.Name), f.Placeholder, f.Help+flagHelp[f.Name], group))
 		fields = append(fields, field)
 	}
 	return kong.Plugins{reflect.New(reflect.StructOf(fields)).Interface()}
@@ -151,7 +153,9 @@ func (o oldTo) Validate() error {
 
 // quoteWord quotes a word for a shell, if necessary.
 func quoteWord(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return strings.ContainsRune(" '\"\\$`&|;<>()*?#~", r) || r < ' ' }) {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return strings.ContainsRune(" '\"\\$`&|;<>()*?#~", r) || r < ' '
+	}) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
@@ -192,7 +196,8 @@ func readIDs(r io.Reader) (ids []string, err error) {
 	return ids, nil
 }
 
-// parseTime parses the value of a flag. Of a time that clocks show twice, --until means the second and other flags the first.
+// parseTime parses the value of a flag. Of a time that clocks show twice, --until means the second and other flags the
+// first.
 func parseTime(s, flag string, now time.Time, otherwise *time.Time) (*time.Time, error) {
 	if s == "" {
 		return otherwise, nil
@@ -200,7 +205,8 @@ func parseTime(s, flag string, now time.Time, otherwise *time.Time) (*time.Time,
 	first, last, ok := readTime(s, now)
 	switch {
 	case !ok:
-		return nil, fmt.Errorf("%s: %q is no time such as 13:00, 2026-01-31, '2026-01-31 13:00', '2026-01-31 13:00 Europe/Moscow' or 2026-01-31T13:00:00+03:00", flag, s)
+		return nil, fmt.Errorf("%s: %q is no time such as 13:00, 2026-01-31, '2026-01-31 13:00', '2026-01-31 13:00 "+
+			"Europe/Moscow' or 2026-01-31T13:00:00+03:00", flag, s)
 	case strings.HasSuffix(flag, "until"):
 		return &last, nil
 	}
@@ -208,13 +214,15 @@ func parseTime(s, flag string, now time.Time, otherwise *time.Time) (*time.Time,
 }
 
 var (
-	zonedLayouts = []string{time.RFC3339Nano, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 Z07:00", "2006-01-02 15:04 Z07:00", "2006-01-02T15:04Z07:00"}
-	plainLayouts = []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02"}
+	zonedLayouts = []string{time.RFC3339Nano, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 Z07:00",
+		"2006-01-02 15:04 Z07:00", "2006-01-02T15:04Z07:00"}
+	plainLayouts = []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02T15:04",
+		"2006-01-02"}
 	clockLayouts = []string{"15:04:05", "15:04"}
 )
 
-// readTime parses a time. Without a zone it is in this machine's, without a day it is today. It returns the first and the last moment
-// that the text may mean; see api.LocalTimes.
+// readTime parses a time. Without a zone it is in this machine's, without a day it is today. It returns the first and
+// the last moment that the text may mean; see api.LocalTimes.
 func readTime(s string, now time.Time) (first, last time.Time, ok bool) {
 	for _, layout := range zonedLayouts {
 		if t, err := time.Parse(layout, s); err == nil {

@@ -31,7 +31,8 @@ func TestReadTime(t *testing.T) {
 			t.Errorf("%q is %s (%v), want %s", text, got, ok, want)
 		}
 	}
-	for _, text := range []string{"", " ", "crm", "http://crm.example.org", "25:00", "2026-02-30", "13:00 Mars/Olympus", "2026-01-31 13:00 ", "13:00 ../../etc/passwd"} {
+	for _, text := range []string{"", " ", "crm", "http://crm.example.org", "25:00", "2026-02-30", "13:00 Mars/Olympus",
+		"2026-01-31 13:00 ", "13:00 ../../etc/passwd"} {
 		if got, _, ok := readTime(text, now); ok {
 			t.Errorf("%q was accepted as %s", text, got)
 		}
@@ -39,12 +40,14 @@ func TestReadTime(t *testing.T) {
 }
 
 func TestParsePace(t *testing.T) {
-	for text, want := range map[string]float64{"": 0, "original": 1, "original×10": 10, "originalx2.5": 2.5, "original*2": 2, "4": 4, "0.5": 0.5} {
+	for text, want := range map[string]float64{"": 0, "original": 1, "original×10": 10, "originalx2.5": 2.5,
+		"original*2": 2, "4": 4, "0.5": 0.5} {
 		if got, err := parsePace(text); err != nil || got != want {
 			t.Errorf("%q is %v, %v, want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"original10", "10×", "×10", "-1", "0", "NaN", "Inf", "1e3", "1..2", "9999999999", "original×"} {
+	for _, text := range []string{"original10", "10×", "×10", "-1", "0", "NaN", "Inf", "1e3", "1..2", "9999999999",
+		"original×"} {
 		if got, err := parsePace(text); err == nil {
 			t.Errorf("%q was accepted as %v", text, got)
 		}
@@ -81,10 +84,12 @@ func TestSelectionFlags(t *testing.T) {
 		t.Errorf("got the selection %+v, %v", sel, err)
 	}
 	sel, err = selectionOf(url.Values{"from": {"2026-03-01T00:00:00+03:00"}, "until": {"2026-03-02"}}, now)
-	if err != nil || !sel.From.Equal(time.Date(2026, 2, 28, 21, 0, 0, 0, time.UTC)) || !sel.Until.Equal(time.Date(2026, 3, 2, 0, 0, 0, 0, time.Local)) {
+	if err != nil || !sel.From.Equal(time.Date(2026, 2, 28, 21, 0, 0, 0, time.UTC)) ||
+		!sel.Until.Equal(time.Date(2026, 3, 2, 0, 0, 0, 0, time.Local)) {
 		t.Errorf("got the selection %+v, %v", sel, err)
 	}
-	for _, wrong := range []url.Values{{"since": {"soon"}}, {"since": {"-1h"}}, {"since": {"1h"}, "from": {"2026-01-01"}}, {"from": {"yesterday"}},
+	for _, wrong := range []url.Values{{"since": {"soon"}}, {"since": {"-1h"}},
+		{"since": {"1h"}, "from": {"2026-01-01"}}, {"from": {"yesterday"}},
 		{"from": {"2026-01-02"}, "until": {"2026-01-01"}}, {"kind": {"flows"}}, {"verdict": {"ok"}}} {
 		if sel, err := selectionOf(wrong, now); err == nil {
 			t.Errorf("%+v was accepted as %+v", wrong, sel)

@@ -50,10 +50,13 @@ func (e *env) printBanner(cfg *config.Config, written bool, login string) {
 	fmt.Fprintf(out, "  config      %s%s\n", e.file().Path, note)
 	switch {
 	case login != "" && isTerminal(out):
-		fmt.Fprintf(out, "\nOpen the console (this link works once, for ten minutes; `hooktape login` prints another):\n  %s\n", login)
+		fmt.Fprintf(out,
+			"\nOpen the console (this link works once, for ten minutes; `hooktape login` prints another):\n  %s\n",
+			login)
 	case len(cfg.API.Tokens) > 0:
-		fmt.Fprintf(out, "\n`hooktape login` prints a one-time link to the console; or log in with the token of %q, which the configuration has under api.tokens.\n",
-			cfg.API.Tokens[0].Name)
+		fmt.Fprintf(out,
+			"\n`hooktape login` prints a one-time link to the console; or log in with the token of %q, which the "+
+				"configuration has under api.tokens.\n", cfg.API.Tokens[0].Name)
 	default:
 		fmt.Fprintf(out, "\nNobody can log in to the console: there is no token under api.tokens.\n")
 	}
@@ -67,5 +70,7 @@ func (e *env) printBanner(cfg *config.Config, written bool, login string) {
 	}
 	first := cfg.HookURL(cfg.Sources[0])
 	fmt.Fprintf(out, "\nPaste this into BotHelp, with a name for the step at its end:\n  %s/start\n", first)
-	fmt.Fprintf(out, "\nOr try it from another terminal:\n  curl -sS %s/start -H 'Content-Type: application/json' -d '%s'\n  bin/hooktape events list\n\n", first, sampleBody)
+	fmt.Fprintf(out,
+		"\nOr try it from another terminal:\n  curl -sS %s/start -H 'Content-Type: application/json' -d '%s'\n  "+
+			"bin/hooktape events list\n\n", first, sampleBody)
 }

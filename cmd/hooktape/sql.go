@@ -24,8 +24,8 @@ func (sqlCmd) Help() string {
   hooktape sql --format CSVWithNames -f report.sql > report.csv
   echo "SELECT * FROM deliveries LIMIT 10 FORMAT Vertical" | hooktape sql
 
-Without --write the statement cannot change anything: the embedded engine runs it as its user "reader", a server as the DSN's user,
-read-only.`
+Without --write the statement cannot change anything: the embedded engine runs it as its user "reader", a server as the
+DSN's user, read-only.`
 }
 
 // Run asks, and prints the result as it comes.

@@ -56,7 +56,8 @@ func TestEmbeddedPasswords(t *testing.T) {
 		}
 		for pid := range strings.FieldsSeq(string(children)) {
 			line, err := os.ReadFile("/proc/" + pid + "/cmdline")
-			if err == nil && (bytes.Contains(line, []byte(passwords[0])) || bytes.Contains(line, []byte(passwords[1]))) {
+			if err == nil && (bytes.Contains(line, []byte(passwords[0])) ||
+				bytes.Contains(line, []byte(passwords[1]))) {
 				t.Errorf("the engine's command line shows a password: %q", line)
 			}
 		}
@@ -111,7 +112,8 @@ func assertSQL(i *instance) {
 			i.t.Errorf("%q < %q: got %q, %s, %v; want %q", c.args, c.stdin, out, errs, err, c.want)
 		}
 	}
-	if out, errs, err := i.sql("", "SELECT repeat('x', 1000) FROM numbers(20000)"); err != nil || len(out) != 20_020_000 {
+	if out, errs, err := i.sql("", "SELECT repeat('x', 1000) FROM numbers(20000)"); err != nil ||
+		len(out) != 20_020_000 {
 		i.t.Errorf("got %d bytes of a large result, %s, %v", len(out), errs, err)
 	}
 	for _, c := range []struct{ statement, words string }{
@@ -122,15 +124,18 @@ func assertSQL(i *instance) {
 		{"SELECT throwIf(number = 9000000, 'late') FROM numbers(10000000)", ""},
 		{"SELECT nothing FROM events", "nothing"},
 	} {
-		if out, errs, err := i.sql(c.statement); err == nil || !strings.Contains(errs, c.words) || strings.Contains(errs, "Code:") || strings.Count(errs, "\n") > 2 {
+		if out, errs, err := i.sql(c.statement); err == nil || !strings.Contains(errs, c.words) ||
+			strings.Contains(errs, "Code:") || strings.Count(errs, "\n") > 2 {
 			i.t.Errorf("%s: got %.100q, %s, %v", c.statement, out, errs, err)
 		}
 	}
-	if _, errs, err := i.sql("", "--write", "ALTER TABLE events DELETE WHERE name = 'nobody' SETTINGS mutations_sync = 1"); err != nil {
+	if _, errs, err := i.sql("", "--write",
+		"ALTER TABLE events DELETE WHERE name = 'nobody' SETTINGS mutations_sync = 1"); err != nil {
 		i.t.Errorf("--write: %s", errs)
 	}
 	// Expressions run as this user, too.
-	if out := i.cli("events", "list", "--json", "--where", "currentRoles() = ['hooktape_reader']"); !strings.Contains(out, "Ада") {
+	if out := i.cli("events", "list", "--json", "--where",
+		"currentRoles() = ['hooktape_reader']"); !strings.Contains(out, "Ада") {
 		i.t.Errorf("user of an expression: %s", out)
 	}
 }
@@ -140,10 +145,12 @@ func TestSQLOnServer(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, storetest.DSN(t))
 	writeConfig(t, i)
-	if out, errs, err := i.sql("SELECT currentDatabase() = '" + i.db.Database() + "' FORMAT TSVWithNames"); err != nil || !strings.HasSuffix(out, "\n1\n") {
+	if out, errs, err := i.sql("SELECT currentDatabase() = '" + i.db.Database() +
+		"' FORMAT TSVWithNames"); err != nil || !strings.HasSuffix(out, "\n1\n") {
 		t.Errorf("got %q, %s, %v", out, errs, err)
 	}
-	if _, errs, err := i.sql("CREATE TABLE t (n UInt8) ENGINE = Memory"); err == nil || !strings.Contains(errs, "readonly") {
+	if _, errs, err := i.sql("CREATE TABLE t (n UInt8) ENGINE = Memory"); err == nil ||
+		!strings.Contains(errs, "readonly") {
 		t.Errorf("the statement may write: %s, %v", errs, err)
 	}
 	native, err := store.Open("clickhouse://127.0.0.1:9001/x")
@@ -151,7 +158,8 @@ func TestSQLOnServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer native.Close()
-	if err := native.RunSQL(t.Context(), new(bytes.Buffer), store.Statement{SQL: "SELECT 1"}); err == nil || !strings.Contains(err.Error(), "HTTP") {
+	if err := native.RunSQL(t.Context(), new(bytes.Buffer), store.Statement{SQL: "SELECT 1"}); err == nil ||
+		!strings.Contains(err.Error(), "HTTP") {
 		t.Errorf("HTTP port without a known native port: %v", err)
 	}
 }

@@ -81,7 +81,8 @@ func (m *serviceManager) awaitMessage(word string, times int) {
 // answers.
 func TestWatchdog(t *testing.T) {
 	i := newInstance(t, noClickHouse)
-	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), "sources:\n  - {name: demo, token: a-token-of-this-test}\ningest: {max_connections: 1}\n")
+	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"),
+		"sources:\n  - {name: demo, token: a-token-of-this-test}\ningest: {max_connections: 1}\n")
 	m := newServiceManager(i, 300*time.Millisecond)
 	i.start("ingest")
 	m.awaitMessage("READY=1", 1)
@@ -94,7 +95,8 @@ func TestWatchdog(t *testing.T) {
 		if only, err = net.Dial("tcp", i.ingest); err != nil {
 			return err
 		}
-		fmt.Fprint(only, "POST /hooks/demo/a-token-of-this-test/start HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\n{")
+		fmt.Fprint(only,
+			"POST /hooks/demo/a-token-of-this-test/start HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\n{")
 		client := http.Client{Timeout: 200 * time.Millisecond, Transport: &http.Transport{DisableKeepAlives: true}}
 		response, err := client.Get("http://" + i.ingest + "/healthz")
 		if err != nil {
@@ -143,7 +145,8 @@ func TestReadiness(t *testing.T) {
 	if err := ready(i.ingest); err != nil {
 		t.Errorf("the ingest is not ready, although it needs no ClickHouse: %v", err)
 	}
-	if err := ready(i.api); err == nil || m.count("READY=1") > 0 || strings.Contains(i.output.String(), "hooktape is ready") {
+	if err := ready(i.api); err == nil || m.count("READY=1") > 0 ||
+		strings.Contains(i.output.String(), "hooktape is ready") {
 		t.Errorf("ready without tables: %v\n%s", err, i.output)
 	}
 	engine.Restart()

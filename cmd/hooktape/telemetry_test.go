@@ -34,7 +34,8 @@ func TestTelemetry(t *testing.T) {
 		before := series(w.scrape())
 		for n := range 2 {
 			w.hostile(fmt.Sprintf("invented%d", n))
-			w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--yes", "--to", fmt.Sprintf("%s/invented%d", w.receiver.URL, n))
+			w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--yes", "--to",
+				fmt.Sprintf("%s/invented%d", w.receiver.URL, n))
 		}
 		w.eventually("series of replays disappear with the replays", func() error {
 			added := slices.DeleteFunc(series(w.scrape()), func(s string) bool { return slices.Contains(before, s) })
@@ -51,7 +52,8 @@ func TestTelemetry(t *testing.T) {
 		}
 		id, _ := hex.DecodeString(line[1])
 		w.eventually("the collector gets the log line with its trace", func() error {
-			if logs := w.collector.got("/v1/logs"); !bytes.Contains(logs, []byte("ClickHouse refuses an event")) || !bytes.Contains(logs, id) {
+			if logs := w.collector.got("/v1/logs"); !bytes.Contains(logs, []byte("ClickHouse refuses an event")) ||
+				!bytes.Contains(logs, id) {
 				return fmt.Errorf("logs: %q", logs)
 			}
 			return nil
@@ -60,8 +62,9 @@ func TestTelemetry(t *testing.T) {
 
 	page := w.scrape()
 	w.stop()
-	for where, text := range map[string]string{"the log": withoutBanner(w.output.String(), w.hook), "a metric": page, "OTLP traces": string(w.collector.got("/v1/traces")),
-		"OTLP metrics": string(w.collector.got("/v1/metrics")), "OTLP logs": string(w.collector.got("/v1/logs"))} {
+	for where, text := range map[string]string{"the log": withoutBanner(w.output.String(), w.hook), "a metric": page,
+		"OTLP traces": string(w.collector.got("/v1/traces")), "OTLP metrics": string(w.collector.got("/v1/metrics")),
+		"OTLP logs": string(w.collector.got("/v1/logs"))} {
 		if len(text) < 1000 {
 			t.Errorf("%s is nearly empty: %q", where, text)
 		}
@@ -103,7 +106,8 @@ func assertExemplars(t *testing.T, w *watched) {
 		})
 		found[name] = true
 	}
-	for _, name := range []string{"hooktape_ingest_request_duration_seconds", "hooktape_ingest_append_duration_seconds", "hooktape_delivery_duration_seconds"} {
+	for _, name := range []string{"hooktape_ingest_request_duration_seconds", "hooktape_ingest_append_duration_seconds",
+		"hooktape_delivery_duration_seconds"} {
 		if !found[name] {
 			t.Errorf("%s has no exemplar", name)
 		}

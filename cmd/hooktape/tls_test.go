@@ -32,8 +32,8 @@ func writePair(t *testing.T, dir string, serial int64, ends time.Time) *x509.Cer
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: ends.Add(-90 * 24 * time.Hour), NotAfter: ends,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"hooks.example.org"}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: ends.Add(-90 * 24 * time.Hour),
+		NotAfter: ends, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"hooks.example.org"}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -42,8 +42,10 @@ func writePair(t *testing.T, dir string, serial int64, ends time.Time) *x509.Cer
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(dir, "cert.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
-	writeFile(t, filepath.Join(dir, "key.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
+	writeFile(t, filepath.Join(dir, "cert.pem"),
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	writeFile(t, filepath.Join(dir, "key.pem"),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +66,9 @@ func newTLSInstance(t *testing.T, dsn, more string) (i *instance, trusted *x509.
 	i = newInstance(t, dsn)
 	trusted = x509.NewCertPool()
 	trusted.AddCert(writePair(t, i.dir, 1, time.Now().Add(90*24*time.Hour)))
-	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), fmt.Sprintf("sources:\n  - {name: demo, token: a-token-of-this-test}\ntls:\n  cert: %[1]s/cert.pem\n  key: %[1]s/key.pem\n%[2]s", i.dir, more))
+	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"),
+		fmt.Sprintf("sources:\n  - {name: demo, token: a-token-of-this-test}\ntls:\n  cert: %[1]s/cert.pem\n  key: "+
+			"%[1]s/key.pem\n%[2]s", i.dir, more))
 	return i, trusted
 }
 
@@ -78,7 +82,8 @@ type sender struct {
 }
 
 func newSender(url string, trusted *x509.CertPool, keepAlive bool) *sender {
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}, ForceAttemptHTTP2: true, DisableKeepAlives: !keepAlive}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}, ForceAttemptHTTP2: true,
+		DisableKeepAlives: !keepAlive}
 	return &sender{client: &http.Client{Transport: transport, Timeout: 20 * time.Second}, url: url}
 }
 
@@ -151,7 +156,9 @@ func TestTLSReload(t *testing.T) {
 	shows(2)
 	writeFile(t, filepath.Join(i.dir, "cert.pem"), "nonsense")
 	i.eventually("the broken one is refused", func() error {
-		if said := i.output.String(); !strings.Contains(said, "the changed certificate is refused; the old one stays in force") || !strings.Contains(said, i.dir+"/cert.pem") {
+		if said := i.output.String(); !strings.Contains(said,
+			"the changed certificate is refused; the old one stays in force") ||
+			!strings.Contains(said, i.dir+"/cert.pem") {
 			return errors.New("the log does not mention it")
 		}
 		return nil
@@ -186,7 +193,8 @@ func move(t *testing.T, from, to string) {
 // uses the right scheme for each.
 func TestTLSListeners(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ more, api string }{"the hooks alone": {"", "http"}, "the API too": {"  api: true\n", "https"}} {
+	for name, c := range map[string]struct{ more, api string }{"the hooks alone": {"", "http"},
+		"the API too": {"  api: true\n", "https"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			i, trusted := newTLSInstance(t, storetest.DSN(t), c.more)
@@ -199,7 +207,8 @@ func TestTLSListeners(t *testing.T) {
 						return err
 					}
 					response.Body.Close()
-					if response.StatusCode != http.StatusOK || n == 1 && response.TLS != nil && response.ProtoMajor != 2 {
+					if response.StatusCode != http.StatusOK || n == 1 && response.TLS != nil &&
+						response.ProtoMajor != 2 {
 						return fmt.Errorf("%s %s", response.Proto, response.Status)
 					}
 					return nil
@@ -210,7 +219,8 @@ func TestTLSListeners(t *testing.T) {
 			}
 			i.cli("simulate", "--rate", "30", "--for", "1s") // fails if an answer is unexpected
 			i.eventually("the banner has both addresses", func() error {
-				if said := i.output.String(); !strings.Contains(said, "webhooks    https://"+i.ingest) || !strings.Contains(said, "console     "+c.api+"://"+i.api) {
+				if said := i.output.String(); !strings.Contains(said, "webhooks    https://"+i.ingest) ||
+					!strings.Contains(said, "console     "+c.api+"://"+i.api) {
 					return fmt.Errorf("got\n%s", said)
 				}
 				return nil
@@ -227,8 +237,10 @@ func TestTLSFilesAtTheStart(t *testing.T) {
 	refused := func(want string) {
 		t.Helper()
 		var stdout, stderr testutil.Log
-		code := run(t.Context(), []string{"--data", i.dir, "--ingest-addr", i.ingest, "--clickhouse-dsn", i.dsn, "ingest"}, &stdout, &stderr)
-		if lines := strings.Count(stderr.String(), "\n"); code != 1 || lines != 1 || !strings.Contains(stderr.String(), want) {
+		code := run(t.Context(), []string{"--data", i.dir, "--ingest-addr", i.ingest, "--clickhouse-dsn", i.dsn,
+			"ingest"}, &stdout, &stderr)
+		if lines := strings.Count(stderr.String(), "\n"); code != 1 || lines != 1 ||
+			!strings.Contains(stderr.String(), want) {
 			t.Errorf("exit code %d, want 1 and %q:\n%s", code, want, stderr.String())
 		}
 	}
@@ -241,13 +253,15 @@ func TestTLSFilesAtTheStart(t *testing.T) {
 
 	expired := writePair(t, i.dir, 3, time.Now().Add(-time.Hour))
 	i.start("ingest")
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+		DisableKeepAlives: true}}
 	response, err := client.Post(i.hookURL(), "application/json", strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	response.Body.Close()
-	if response.StatusCode != http.StatusOK || response.TLS.PeerCertificates[0].SerialNumber.Cmp(expired.SerialNumber) != 0 {
+	if response.StatusCode != http.StatusOK ||
+		response.TLS.PeerCertificates[0].SerialNumber.Cmp(expired.SerialNumber) != 0 {
 		t.Errorf("got %s", response.Status)
 	}
 	if !strings.Contains(i.output.String(), "the certificate has expired") {

@@ -22,7 +22,8 @@ func TestPasswordIsWrong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine := exec.Command(filepath.Join(dir, "embedded-clickhouse"), "serve", "--temporary", "--listen", address, "--password", "n3w-password")
+	engine := exec.Command(filepath.Join(dir, "embedded-clickhouse"), "serve", "--temporary", "--listen", address,
+		"--password", "n3w-password")
 	if err := engine.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +40,8 @@ func TestPasswordIsWrong(t *testing.T) {
 		t.Errorf("the log shows the password:\n%s", text)
 	}
 	i.stop()
-	if out := i.cli("spool", "stat", "--json"); !strings.Contains(out, `"events"`) || strings.Count(out, `"waiting": 1,`) != 1 || !strings.Contains(out, `"outcomes"`) {
+	if out := i.cli("spool", "stat", "--json"); !strings.Contains(out, `"events"`) ||
+		strings.Count(out, `"waiting": 1,`) != 1 || !strings.Contains(out, `"outcomes"`) {
 		t.Errorf("got on disk:\n%s", out)
 	}
 	dsn := "http://default:n3w-password@" + address + "/hooktape"

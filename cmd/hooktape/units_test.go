@@ -42,11 +42,13 @@ func TestUnits(t *testing.T) {
 				t.Fatalf("ExecStart is %q", values["ExecStart"])
 			}
 			var out bytes.Buffer
-			if code := run(t.Context(), append(strings.Fields(args), "--help"), &out, &out); code != 0 || !strings.Contains(out.String(), "Usage: hooktape "+strings.TrimSpace(args)) {
+			if code := run(t.Context(), append(strings.Fields(args), "--help"), &out, &out); code != 0 ||
+				!strings.Contains(out.String(), "Usage: hooktape "+strings.TrimSpace(args)) {
 				t.Errorf("hooktape %s --help: exit code %d\n%s", args, code, &out)
 			}
 			for _, pair := range strings.Fields(values["Environment"]) {
-				if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "HOOKTAPE_") && !strings.Contains(help.String(), "$"+name) {
+				if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "HOOKTAPE_") &&
+					!strings.Contains(help.String(), "$"+name) {
 					t.Errorf("the program does not know %s", name)
 				}
 			}
@@ -74,7 +76,8 @@ func verify(t *testing.T, text, name string) {
 	if out, err := exec.Command(analyze, "verify", "--man=no", path).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
 	}
-	if out, err := exec.Command(analyze, "security", "--offline=true", "--threshold=20", path).CombinedOutput(); err != nil {
+	if out, err := exec.Command(analyze, "security", "--offline=true", "--threshold=20",
+		path).CombinedOutput(); err != nil {
 		t.Errorf("exposure over 2.0 of 10: %v\n%s", err, out)
 	}
 }

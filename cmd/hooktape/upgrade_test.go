@@ -35,7 +35,8 @@ func TestUpgrade(t *testing.T) {
 	i := newInstance(t, "")
 	if from := oldest(t); from != "" {
 		prepareOldData(i, buildAt(t, from))
-	} else if out, err := exec.Command("tar", "-xzf", "testdata/upgrade.tar.gz", "-C", i.dir).CombinedOutput(); err != nil {
+	} else if out, err := exec.Command("tar", "-xzf", "testdata/upgrade.tar.gz", "-C",
+		i.dir).CombinedOutput(); err != nil {
 		t.Fatalf("unpack the data directory: %v: %s", err, out)
 	}
 	if file := os.Getenv("HOOKTAPE_UPGRADE_SAVE"); file != "" {
@@ -87,8 +88,10 @@ func assertEventsKept(i *instance, left map[string]oldEvent) {
 		i.cli("events", "show", id)
 	}
 	var listed []api.Event
-	if err := json.Unmarshal([]byte(i.cli("events", "list", "--limit", "1000", "--json", "--verdict", "accepted", "--verdict", "bad_token", "--verdict", "unknown_source",
-		"--verdict", "bad_signature", "--verdict", "method_not_allowed", "--verdict", "too_large", "--verdict", "aborted", "--verdict", "malformed")), &listed); err != nil || len(listed) != len(left) {
+	if err := json.Unmarshal([]byte(i.cli("events", "list", "--limit", "1000", "--json", "--verdict", "accepted",
+		"--verdict", "bad_token", "--verdict", "unknown_source", "--verdict", "bad_signature", "--verdict",
+		"method_not_allowed", "--verdict", "too_large", "--verdict", "aborted", "--verdict", "malformed")),
+		&listed); err != nil || len(listed) != len(left) {
 		i.t.Errorf("%d events listed, want %d; %v", len(listed), len(left), err)
 	}
 	assertNumber(i, "events", "SELECT count() FROM events", uint64(len(left)))
@@ -96,17 +99,20 @@ func assertEventsKept(i *instance, left map[string]oldEvent) {
 
 func assertDeliveriesKept(i *instance) {
 	i.t.Helper()
-	const deliveries, attempts = "SELECT count() FROM deliveries FINAL WHERE endpoint LIKE '%/", "SELECT count() FROM attempts WHERE endpoint LIKE '%/"
+	const deliveries, attempts = "SELECT count() FROM deliveries FINAL WHERE endpoint LIKE '%/",
+		"SELECT count() FROM attempts WHERE endpoint LIKE '%/"
 	for what, c := range map[string]struct {
 		query string
 		want  int
 	}{
-		"delivered by the finished replay":    {deliveries + "over' AND state = 'delivered' AND attempts = 1", 1},
-		"refused in it":                       {deliveries + "over' AND state = 'failed' AND status_code = 404", 1},
-		"its answers":                         {attempts + "over' AND response_body = 'taken'", 2},
-		"delivered by the killed replay":      {deliveries + "killed' AND state = 'delivered' AND attempts = 1", beforeKill},
-		"deliveries of it with a subscriber":  {deliveries + "killed' AND subscriber != ''", 6},
-		"its answers, from the disk":          {attempts + "killed' AND outcome = 'delivered' AND response_body = 'taken'", beforeKill},
+		"delivered by the finished replay": {deliveries + "over' AND state = 'delivered' AND attempts = 1", 1},
+		"refused in it":                    {deliveries + "over' AND state = 'failed' AND status_code = 404", 1},
+		"its answers":                      {attempts + "over' AND response_body = 'taken'", 2},
+		"delivered by the killed replay": {deliveries + "killed' AND state = 'delivered' AND attempts = 1",
+			beforeKill},
+		"deliveries of it with a subscriber": {deliveries + "killed' AND subscriber != ''", 6},
+		"its answers, from the disk": {attempts +
+			"killed' AND outcome = 'delivered' AND response_body = 'taken'", beforeKill},
 		"its request with an unknown outcome": {attempts + "killed' AND outcome = 'unknown'", 1},
 	} {
 		i.eventually(what, func() error {
@@ -129,7 +135,8 @@ func prepareOldData(i *instance, program string) {
 	defer func() { i.old = "" }()
 	i.start("serve")
 	demo := i.hookURL()
-	_, chat, _ := strings.Cut(strings.TrimSpace(i.cli("sources", "add", "chat", "--signing-token", "a-token-of-bothelp")), "\t")
+	_, chat, _ := strings.Cut(strings.TrimSpace(i.cli("sources", "add", "chat", "--signing-token",
+		"a-token-of-bothelp")), "\t")
 	for n, body := range []string{`{"name":"Джон","bothelp_user_id":1,"Доп данные":"да"}`, `{"bothelp_user_id":"2"}`} {
 		i.post(fmt.Sprintf("%s/paid%d", demo, n), []byte(body))
 	}
@@ -145,7 +152,8 @@ func prepareOldData(i *instance, program string) {
 	for n, body := range []string{"", "no JSON \xff", `{"subscriber":{"user_id":9007199254740993}}`, `a=b`} {
 		i.post(fmt.Sprintf("%s/odd%d", demo, n), []byte(body))
 	}
-	for url, status := range map[string]int{strings.Replace(demo, "/demo/", "/nobody/", 1): http.StatusNotFound, demo + "x": http.StatusNotFound, chat: http.StatusUnauthorized} {
+	for url, status := range map[string]int{strings.Replace(demo, "/demo/", "/nobody/", 1): http.StatusNotFound,
+		demo + "x": http.StatusNotFound, chat: http.StatusUnauthorized} {
 		i.eventually("the request is refused", func() error { return statusOf(url, status) })
 	}
 	i.untilStored(9)
@@ -183,7 +191,8 @@ func prepareOldData(i *instance, program string) {
 func (i *instance) storedEvents() map[string]oldEvent {
 	i.t.Helper()
 	stored := map[string]oldEvent{}
-	for line := range strings.Lines(i.query("SELECT toString(id) AS ID, verdict AS Verdict, step AS Step, base64Encode(body) AS Body FROM events FORMAT JSONEachRow")) {
+	for line := range strings.Lines(i.query("SELECT toString(id) AS ID, verdict AS Verdict, step AS Step, " +
+		"base64Encode(body) AS Body FROM events FORMAT JSONEachRow")) {
 		var row struct {
 			ID string
 			oldEvent
@@ -222,7 +231,8 @@ func (i *instance) oldReplay(ctx context.Context, name string, answer func(http.
 	}
 	receiver.Start()
 	defer receiver.Close()
-	create := exec.CommandContext(ctx, i.old, "replay", "create", "--since", "1h", "--to", receiver.URL+"/"+name, "--concurrency", "1", "--max-attempts", "1")
+	create := exec.CommandContext(ctx, i.old, "replay", "create", "--since", "1h", "--to", receiver.URL+"/"+name,
+		"--concurrency", "1", "--max-attempts", "1")
 	create.Env = i.env
 	out, err := create.CombinedOutput()
 	i.t.Logf("%v: %s", err, out)

@@ -37,8 +37,8 @@ const (
 	personField   = "new overcoat"
 )
 
-var secrets = []string{hookToken, chatToken, signingToken, adminToken, enginePass, headerSecret, querySecret, replaySecret, signingSecret, wrongSecret,
-	personName, "Bashmachkin", personPhone, personMail, personField}
+var secrets = []string{hookToken, chatToken, signingToken, adminToken, enginePass, headerSecret, querySecret,
+	replaySecret, signingSecret, wrongSecret, personName, "Bashmachkin", personPhone, personMail, personField}
 
 const watchedConfig = `
 embedded: {password: %[1]s}
@@ -75,12 +75,15 @@ type watched struct {
 }
 
 func newWatched(t *testing.T) *watched {
-	w := &watched{instance: newInstance(t, ""), collector: newOTLPSink(t), receiver: newReceiver(t), parrot: newParrot(t), ops: freeAddr(t)}
+	w := &watched{instance: newInstance(t, ""), collector: newOTLPSink(t), receiver: newReceiver(t),
+		parrot: newParrot(t), ops: freeAddr(t)}
 	w.hook = "http://" + w.ingest + "/hooks/demo/"
 	w.dsn = strings.Replace(w.dsn, enginetest.Password, enginePass, 1)
 	w.configure("")
-	w.env = append(w.env, "HOOKTAPE_EMBEDDED_PASSWORD=", "HOOKTAPE_OPS_ADDR="+w.ops, "OTEL_EXPORTER_OTLP_ENDPOINT="+w.collector.URL, "OTEL_METRIC_EXPORT_INTERVAL=200",
-		"OTEL_BLRP_SCHEDULE_DELAY=200", "GOMEMLIMIT=4GiB", "HOOKTAPE_API_URL=http://"+w.api, "HOOKTAPE_API_TOKEN="+adminToken)
+	w.env = append(w.env, "HOOKTAPE_EMBEDDED_PASSWORD=", "HOOKTAPE_OPS_ADDR="+w.ops,
+		"OTEL_EXPORTER_OTLP_ENDPOINT="+w.collector.URL, "OTEL_METRIC_EXPORT_INTERVAL=200",
+		"OTEL_BLRP_SCHEDULE_DELAY=200", "GOMEMLIMIT=4GiB", "HOOKTAPE_API_URL=http://"+w.api,
+		"HOOKTAPE_API_TOKEN="+adminToken)
 	w.start("serve")
 	w.becomes("SELECT uniqExact(endpoint) FROM endpoint_states", "2") // later events are delivered
 	return w
@@ -88,7 +91,8 @@ func newWatched(t *testing.T) *watched {
 
 func (w *watched) configure(more string) {
 	w.t.Helper()
-	text := fmt.Sprintf(watchedConfig, enginePass, adminToken, hookToken, chatToken, signingToken, w.receiver.URL, querySecret, headerSecret, signingSecret, w.parrot)
+	text := fmt.Sprintf(watchedConfig, enginePass, adminToken, hookToken, chatToken, signingToken, w.receiver.URL,
+		querySecret, headerSecret, signingSecret, w.parrot)
 	if err := os.WriteFile(filepath.Join(w.dir, "hooktape.yaml"), []byte(text+more), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
@@ -108,7 +112,8 @@ func (w *watched) becomes(sql, want string) {
 
 // person returns a webhook about person n.
 func person(n int) string {
-	return fmt.Sprintf(`{"bothelp_user_id":%d,"name":%q,"phone":"+%s","email":%q,"custom_fields":{"wish":%q}}`, n, personName, personPhone, personMail, personField)
+	return fmt.Sprintf(`{"bothelp_user_id":%d,"name":%q,"phone":"+%s","email":%q,"custom_fields":{"wish":%q}}`, n,
+		personName, personPhone, personMail, personField)
 }
 
 // send sends a request with a person's data in every place where a sender may put it.
@@ -118,8 +123,10 @@ func (w *watched) send(method, url, body string, headers ...string) int {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for name, value := range map[string]string{"Cookie": "session=" + personMail, "Authorization": "Bearer " + wrongSecret, "X-Phone": personPhone,
-		"Referer": "https://shop.example/?token=" + hookToken + "&phone=" + personPhone, "Baggage": "phone=" + personPhone} {
+	for name, value := range map[string]string{"Cookie": "session=" + personMail,
+		"Authorization": "Bearer " + wrongSecret, "X-Phone": personPhone,
+		"Referer": "https://shop.example/?token=" + hookToken + "&phone=" + personPhone,
+		"Baggage": "phone=" + personPhone} {
 		request.Header.Set(name, value)
 	}
 	for i := 0; i < len(headers); i += 2 {
@@ -150,11 +157,13 @@ func (w *watched) hostile(name string) {
 		{"FROB" + strings.ToUpper(name), w.hook + hookToken, 405, []string{"X-Http-Method-Override", name}},
 		{"POST", root + "/hooks/chat/" + chatToken, 401, []string{"X-Wh-Sign", signingToken}},
 		{"POST", w.hook + hookToken + "/" + name + "?phone=" + personPhone + "&token=" + hookToken, 200,
-			[]string{"Traceparent", "00-" + strangersTrace + "-00f067aa0ba902b7-01", "User-Agent", name + "/" + hookToken}},
+			[]string{"Traceparent", "00-" + strangersTrace + "-00f067aa0ba902b7-01", "User-Agent",
+				name + "/" + hookToken}},
 		{"GET", root + "/" + name + "?phone=" + personPhone, 404, nil},
 		{"GET", "http://" + w.api + "/api/v1/" + name + "?phone=" + personPhone, 404, nil},
 		{"GET", "http://" + w.api + "/api/v1/events?text=" + personPhone, 401, nil},
-		{"POST", "http://" + w.api + "/api/v1/replays", 400, []string{"Authorization", "Bearer " + adminToken, "Content-Type", "application/json"}},
+		{"POST", "http://" + w.api + "/api/v1/replays", 400,
+			[]string{"Authorization", "Bearer " + adminToken, "Content-Type", "application/json"}},
 	} {
 		if got := w.send(c.method, c.url, "not JSON: "+person(1), c.headers...); got != c.want {
 			w.t.Errorf("%s %s: got status %d, want %d", c.method, c.url, got, c.want)
@@ -169,8 +178,10 @@ func (w *watched) traffic() {
 	for n := range 5 {
 		w.send("POST", w.hook+hookToken+"/start?phone="+personPhone, person(n))
 	}
-	for _, forwarded := range []string{"price/" + hookToken + "/start", "price/" + hookToken + "/..", "mimic/" + hookToken + "/start"} {
-		if status := w.send("PUT", "http://"+w.ingest+"/hooks/"+forwarded+"?phone="+personPhone+"&token="+hookToken, person(1)); status >= 300 && !strings.HasPrefix(forwarded, "mimic") {
+	for _, forwarded := range []string{"price/" + hookToken + "/start", "price/" + hookToken + "/..",
+		"mimic/" + hookToken + "/start"} {
+		if status := w.send("PUT", "http://"+w.ingest+"/hooks/"+forwarded+"?phone="+personPhone+"&token="+hookToken,
+			person(1)); status >= 300 && !strings.HasPrefix(forwarded, "mimic") {
 			w.t.Errorf("%s: got status %d", forwarded, status)
 		}
 	}
@@ -184,8 +195,10 @@ func (w *watched) traffic() {
 	if _, err := w.ask("ALTER TABLE events DROP CONSTRAINT picky"); err != nil {
 		w.t.Fatal(err)
 	}
-	w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--yes", "--to", w.receiver.URL+"/other?key="+replaySecret, "--header", "X-Key: "+headerSecret)
-	w.cli("replay", "create", "--source", "demo", "--where", "phone = '+"+personPhone+"'", "--mode", "all", "--yes", "--to", "parrot", "--detach")
+	w.cli("replay", "create", "--source", "demo", "--step", "start", "--mode", "all", "--yes", "--to",
+		w.receiver.URL+"/other?key="+replaySecret, "--header", "X-Key: "+headerSecret)
+	w.cli("replay", "create", "--source", "demo", "--where", "phone = '+"+personPhone+"'", "--mode", "all", "--yes",
+		"--to", "parrot", "--detach")
 	w.configure("nonsense: " + wrongSecret + "\n")
 	w.eventually("the invalid configuration is refused", func() error {
 		if !strings.Contains(w.output.String(), "the changed configuration is refused") {
@@ -223,7 +236,8 @@ func (w *watched) scrape() string {
 	}
 	defer response.Body.Close()
 	page, err := io.ReadAll(response.Body)
-	if err != nil || !strings.HasPrefix(response.Header.Get("Content-Type"), "application/openmetrics-text") || !strings.HasSuffix(string(page), "# EOF\n") {
+	if err != nil || !strings.HasPrefix(response.Header.Get("Content-Type"), "application/openmetrics-text") ||
+		!strings.HasSuffix(string(page), "# EOF\n") {
 		w.t.Fatalf("%s, %v: %s", response.Header.Get("Content-Type"), err, page)
 	}
 	return string(page)
@@ -244,7 +258,8 @@ func newOTLPSink(t *testing.T) *otlpSink {
 		if errors.Is(err, io.ErrUnexpectedEOF) && r.URL.Path == "/v1/metrics" {
 			return // the SDK aborts a running export of metrics when it ends, and sends all metrics in a last one
 		}
-		if err != nil || r.Header.Get("Content-Type") != "application/x-protobuf" || r.Header.Get("Content-Encoding") != "" {
+		if err != nil || r.Header.Get("Content-Type") != "application/x-protobuf" ||
+			r.Header.Get("Content-Encoding") != "" {
 			t.Errorf("%s: %v, %v", r.URL, r.Header, err)
 		}
 		c.mu.Lock()

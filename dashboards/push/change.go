@@ -51,7 +51,8 @@ func (c Change) settle(err error) (Change, error) {
 		return c, err
 	case refused.status == http.StatusPreconditionFailed && refused.kind == "version-mismatch":
 		return c.refused("it was changed at the same time; push again"), nil
-	case refused.status == http.StatusBadRequest, refused.status == http.StatusConflict, refused.status == http.StatusPreconditionFailed:
+	case refused.status == http.StatusBadRequest, refused.status == http.StatusConflict,
+		refused.status == http.StatusPreconditionFailed:
 		return c.refused("Grafana rejected it: " + refused.message), nil
 	}
 	return c, err

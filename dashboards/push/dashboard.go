@@ -29,9 +29,11 @@ func (p pusher) dashboard(d dashboard.Dashboard) (Change, error) {
 	case err != nil:
 		return c, p.explain("read dashboards", err)
 	case there.Meta.FolderUID != p.folderUID:
-		return c.refused(fmt.Sprintf("a dashboard with this uid is in another folder; move it to %q if it is hooktape's, else give it another uid", p.folderUID)), nil
+		return c.refused(fmt.Sprintf("a dashboard with this uid is in another folder; move it to %q if it is "+
+			"hooktape's, else give it another uid", p.folderUID)), nil
 	case !tagged(there.Dashboard, d.Tags):
-		return c.refused(fmt.Sprintf("the dashboard with this uid lacks the tag %q, so it is not hooktape's; give it another uid", strings.Join(d.Tags, " "))), nil
+		return c.refused(fmt.Sprintf("the dashboard with this uid lacks the tag %q, so it is not hooktape's; give it "+
+			"another uid", strings.Join(d.Tags, " "))), nil
 	}
 	theirs, version := stored(there.Dashboard)
 	switch {
@@ -72,7 +74,8 @@ func (p pusher) save(c Change, old *saved, ours map[string]any) (Change, error) 
 	if old != nil {
 		ours["version"] = old.version
 	}
-	_, err := p.api.NewDashboard(gapi.Dashboard{Model: ours, FolderUID: p.folderUID, Message: "hooktape dashboards push"})
+	_, err := p.api.NewDashboard(gapi.Dashboard{Model: ours, FolderUID: p.folderUID,
+		Message: "hooktape dashboards push"})
 	if c, err = c.settle(err); err != nil {
 		return c, p.explain("save dashboards", err)
 	}

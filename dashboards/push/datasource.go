@@ -26,7 +26,8 @@ type DataSource struct {
 	Database   string
 }
 
-var errDSN = errors.New("invalid DSN of the data source: want one such as clickhouse://user@host:9000/hooktape or https://user@host:8443/hooktape")
+var errDSN = errors.New("invalid DSN of the data source: want one such as clickhouse://user@host:9000/hooktape or " +
+	"https://user@host:8443/hooktape")
 
 // FromDSN parses a DSN of ClickHouse. Its errors do not contain the DSN, which may contain a password.
 func FromDSN(dsn string) (d DataSource, err error) {
@@ -42,8 +43,9 @@ func FromDSN(dsn string) (d DataSource, err error) {
 	if err != nil || len(o.Addr) == 0 {
 		return d, errDSN
 	}
-	d = DataSource{HTTP: o.Protocol == clickhouse.HTTP, Path: o.HttpUrlPath, Secure: o.TLS != nil, User: cmp.Or(o.Auth.Username, "default"),
-		Password: o.Auth.Password, Database: cmp.Or(o.Auth.Database, "hooktape")}
+	d = DataSource{HTTP: o.Protocol == clickhouse.HTTP, Path: o.HttpUrlPath, Secure: o.TLS != nil,
+		User: cmp.Or(o.Auth.Username, "default"), Password: o.Auth.Password, Database: cmp.Or(o.Auth.Database,
+			"hooktape")}
 	d.SkipVerify = d.Secure && o.TLS.InsecureSkipVerify
 	host, port, err := net.SplitHostPort(o.Addr[0])
 	if err != nil { // does not exist

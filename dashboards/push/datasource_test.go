@@ -24,7 +24,8 @@ func TestDataSourceIsMerged(t *testing.T) {
 		g.must("PUT", path, there)
 		changes := g.push(b, true)
 		c := of(t, changes, "data source", b.DataSource.UID)
-		if c.Result != push.Updated || !strings.Contains(c.Diff, `-    "host": "elsewhere"`) || strings.Contains(c.Diff, `-    "queryTimeout"`) {
+		if c.Result != push.Updated || !strings.Contains(c.Diff, `-    "host": "elsewhere"`) ||
+			strings.Contains(c.Diff, `-    "queryTimeout"`) {
 			t.Errorf("dry run: %+v", c)
 		}
 		if got := results(g.push(b, false)); got != "u........" {
@@ -32,8 +33,8 @@ func TestDataSourceIsMerged(t *testing.T) {
 		}
 		there = g.must("GET", path, nil)
 		settings = there["jsonData"].(map[string]any)
-		want := map[string]any{"host": "127.0.0.1", "server": "127.0.0.1", "port": 1.0, "protocol": "http", "secure": false, "username": "grafana",
-			"defaultDatabase": "hooktape", "queryTimeout": "120"}
+		want := map[string]any{"host": "127.0.0.1", "server": "127.0.0.1", "port": 1.0, "protocol": "http",
+			"secure": false, "username": "grafana", "defaultDatabase": "hooktape", "queryTimeout": "120"}
 		if !maps.Equal(settings, want) || there["name"] != b.DataSource.Name+" renamed" {
 			t.Errorf("got the data source %v", there)
 		}
@@ -56,7 +57,8 @@ func TestPassword(t *testing.T) {
 		for _, dry := range []bool{true, false} {
 			b.DataSource.Password = "n3w-s3cret"
 			changes := g.push(b, dry)
-			if c := of(t, changes, "data source", b.DataSource.UID); c.Result != push.Unchanged || !strings.Contains(c.Note, "the password is written again") || c.Diff != "" {
+			if c := of(t, changes, "data source", b.DataSource.UID); c.Result != push.Unchanged ||
+				!strings.Contains(c.Note, "the password is written again") || c.Diff != "" {
 				t.Errorf("with a password, dry %v: %+v", dry, c)
 			}
 			all = append(all, changes...)
@@ -70,7 +72,8 @@ func TestPassword(t *testing.T) {
 		if g.fake != nil && g.fake.Password(b.DataSource.UID) != "n3w-s3cret" {
 			t.Errorf("Grafana has the password %q", g.fake.Password(b.DataSource.UID))
 		}
-		if text, _ := json.Marshal(all); strings.Contains(string(text), "s3cret") || strings.Contains(string(text), g.token) {
+		if text, _ := json.Marshal(all); strings.Contains(string(text), "s3cret") ||
+			strings.Contains(string(text), g.token) {
 			t.Errorf("a secret is shown in %s", text)
 		}
 	})
@@ -87,7 +90,8 @@ func TestHealth(t *testing.T) {
 		}
 		for range 2 {
 			note := of(t, g.push(b, false), "data source", b.DataSource.UID).Note
-			if !strings.Contains(note, "Grafana got no answer from ClickHouse at 127.0.0.1:1 (") || strings.Contains(note, "stack") {
+			if !strings.Contains(note, "Grafana got no answer from ClickHouse at 127.0.0.1:1 (") ||
+				strings.Contains(note, "stack") {
 				t.Errorf("got the note %q", note)
 			}
 		}
@@ -109,21 +113,29 @@ func TestWithoutDataSource(t *testing.T) {
 
 func TestFromDSN(t *testing.T) {
 	for dsn, want := range map[string]push.DataSource{
-		"clickhouse://grafana:s3cret@ch:9001/tape": {Host: "ch", Port: 9001, User: "grafana", Password: "s3cret", Database: "tape"},
-		"clickhouse://ch":                          {Host: "ch", Port: 9000, User: "default", Database: "hooktape"},
-		"tcp://ch?secure=true":                     {Host: "ch", Port: 9440, Secure: true, User: "default", Database: "hooktape"},
-		"http://127.0.0.1:8123/hooktape":           {Host: "127.0.0.1", Port: 8123, HTTP: true, User: "default", Database: "hooktape"},
-		"http://ch":                                {Host: "ch", Port: 8123, HTTP: true, User: "default", Database: "hooktape"},
-		"https://ch/hooktape?skip_verify=true":     {Host: "ch", Port: 8443, HTTP: true, Secure: true, SkipVerify: true, User: "default", Database: "hooktape"},
-		"https://[::1]/hooktape":                   {Host: "::1", Port: 8443, HTTP: true, Secure: true, User: "default", Database: "hooktape"},
-		"clickhouse://a:9000,b:9000/hooktape":      {Host: "a", Port: 9000, User: "default", Database: "hooktape"},
+		"clickhouse://grafana:s3cret@ch:9001/tape": {Host: "ch", Port: 9001, User: "grafana", Password: "s3cret",
+			Database: "tape"},
+		"clickhouse://ch": {Host: "ch", Port: 9000, User: "default", Database: "hooktape"},
+		"tcp://ch?secure=true": {Host: "ch", Port: 9440, Secure: true, User: "default",
+			Database: "hooktape"},
+		"http://127.0.0.1:8123/hooktape": {Host: "127.0.0.1", Port: 8123, HTTP: true, User: "default",
+			Database: "hooktape"},
+		"http://ch": {Host: "ch", Port: 8123, HTTP: true, User: "default",
+			Database: "hooktape"},
+		"https://ch/hooktape?skip_verify=true": {Host: "ch", Port: 8443, HTTP: true, Secure: true, SkipVerify: true,
+			User: "default", Database: "hooktape"},
+		"https://[::1]/hooktape": {Host: "::1", Port: 8443, HTTP: true, Secure: true, User: "default",
+			Database: "hooktape"},
+		"clickhouse://a:9000,b:9000/hooktape": {Host: "a", Port: 9000, User: "default", Database: "hooktape"},
 	} {
 		if got, err := push.FromDSN(dsn); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", dsn, got, err)
 		}
 	}
-	for _, dsn := range []string{"", "ch:9000", "ftp://u:s3cret@ch", "clickhouse://", "http://u:s3cret@ch:port/x", "http://u:s3cret@:8123", "::s3cret"} {
-		if got, err := push.FromDSN(dsn); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "clickhouse://user@host") {
+	for _, dsn := range []string{"", "ch:9000", "ftp://u:s3cret@ch", "clickhouse://", "http://u:s3cret@ch:port/x",
+		"http://u:s3cret@:8123", "::s3cret"} {
+		if got, err := push.FromDSN(dsn); err == nil || strings.Contains(err.Error(), "s3cret") ||
+			!strings.Contains(err.Error(), "clickhouse://user@host") {
 			t.Errorf("%q: %+v, %v", dsn, got, err)
 		}
 	}

@@ -27,18 +27,21 @@ func (p pusher) dataSource(d DataSource) (Change, error) {
 	}
 	c.Title = theirs.Name
 	if theirs.Type != dashboards.PluginID {
-		return c.refused("the data source with this uid has another type (" + theirs.Type + "), so it is not hooktape's; give it another uid, or push the dashboards only"), nil
+		return c.refused("the data source with this uid has another type (" + theirs.Type +
+			"), so it is not hooktape's; give it another uid, or push the dashboards only"), nil
 	}
 	if reflect.DeepEqual(merged(theirs.JSONData, d.settings()), theirs.JSONData) {
 		return p.put(c.as(Unchanged), d, theirs)
 	}
 	if theirs.ReadOnly {
-		return c.refused("it is provisioned from a file and can only be changed there; change or delete it there, or push the dashboards only"), nil
+		return c.refused("it is provisioned from a file and can only be changed there; change or delete it there, or " +
+			"push the dashboards only"), nil
 	}
 	return p.put(c.as(Updated), d, theirs)
 }
 
-// put writes the data source. Grafana returns no passwords, so a given password is written even if nothing else changes.
+// put writes the data source. Grafana returns no passwords, so a given password is written even if nothing else
+// changes.
 func (p pusher) put(c Change, d DataSource, theirs *gapi.DataSource) (Change, error) {
 	next := *theirs
 	next.JSONData = merged(theirs.JSONData, d.settings())
@@ -62,7 +65,9 @@ func (p pusher) put(c Change, d DataSource, theirs *gapi.DataSource) (Change, er
 		return c, p.explainDataSource("change data sources", err)
 	}
 	if c.Result != Refused {
-		c.Note = strings.Join(slices.DeleteFunc([]string{c.Note, p.health(d)}, func(s string) bool { return s == "" }), "; ")
+		c.Note = strings.Join(slices.DeleteFunc([]string{c.Note, p.health(d)}, func(s string) bool {
+			return s == ""
+		}), "; ")
 	}
 	return c, nil
 }
@@ -84,7 +89,8 @@ func (p pusher) diff(c Change, theirs *gapi.DataSource, next gapi.DataSource) (C
 		before = map[string]any{"name": theirs.Name, "type": theirs.Type, "jsonData": theirs.JSONData}
 	}
 	var err error
-	c.Diff, err = compare(c.UID, before, map[string]any{"name": next.Name, "type": next.Type, "jsonData": next.JSONData})
+	c.Diff, err = compare(c.UID, before, map[string]any{"name": next.Name, "type": next.Type,
+		"jsonData": next.JSONData})
 	return c, err
 }
 
@@ -97,7 +103,8 @@ func (p pusher) health(d DataSource) string {
 	if !ok || refused.status == http.StatusForbidden {
 		return "" // healthy, or the token may not ask
 	}
-	return fmt.Sprintf("but Grafana got no answer from ClickHouse at %s:%d (%s); give the address at which Grafana reaches it",
+	return fmt.Sprintf("but Grafana got no answer from ClickHouse at %s:%d (%s); give the address at which Grafana "+
+		"reaches it",
 		d.Host, d.Port, refused.message)
 }
 

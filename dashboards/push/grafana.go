@@ -32,8 +32,10 @@ const timeout = 30 * time.Second
 // contain the address, which may contain a password.
 func Open(ctx context.Context, address, token string) (*Grafana, error) {
 	base, err := url.Parse(address)
-	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") || base.User != nil || base.RawQuery != "" {
-		return nil, errors.New("invalid URL of Grafana: want one such as https://grafana.example.org or https://example.org/grafana, without user and query")
+	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") || base.User != nil ||
+		base.RawQuery != "" {
+		return nil, errors.New("invalid URL of Grafana: want one such as https://grafana.example.org or " +
+			"https://example.org/grafana, without user and query")
 	}
 	// GF_LOG makes the client library log whole requests, with the password of the data source.
 	if err := os.Unsetenv("GF_LOG"); err != nil {
@@ -75,11 +77,13 @@ func (g *Grafana) check() error {
 	case err != nil:
 		return g.explain("report its health", err)
 	case tooOld(health.Version):
-		return fmt.Errorf("Grafana %s is too old: the dashboards need 9.4 at least, and are made for 10 to 13; update Grafana", health.Version)
+		return fmt.Errorf("Grafana %s is too old: the dashboards need 9.4 at least, and are made for 10 to 13; "+
+			"update Grafana", health.Version)
 	}
 	var plugin any
 	if err := g.get(&plugin, "api/plugins", dashboards.PluginID, "settings"); notFound(err) {
-		return fmt.Errorf("Grafana has no plugin %s; install it (grafana cli plugins install %[1]s, in Docker GF_INSTALL_PLUGINS=%[1]s), and start Grafana again", dashboards.PluginID)
+		return fmt.Errorf("Grafana has no plugin %s; install it (grafana cli plugins install %[1]s, in Docker "+
+			"GF_INSTALL_PLUGINS=%[1]s), and start Grafana again", dashboards.PluginID)
 	} else if err != nil {
 		return g.explain("read plugins", err)
 	}
@@ -105,7 +109,8 @@ func notFound(err error) bool {
 }
 
 func (g *Grafana) notGrafana() error {
-	return fmt.Errorf("the server at %s is not Grafana; give the address that a browser shows when Grafana is open, up to /login or /dashboards", g.base)
+	return fmt.Errorf("the server at %s is not Grafana; give the address that a browser shows when Grafana is open, "+
+		"up to /login or /dashboards", g.base)
 }
 
 // explain turns an error into a sentence: what failed, and what to do.
@@ -117,7 +122,8 @@ func (g *Grafana) explain(doing string, err error) error {
 		return g.explainRefusal(doing, refused)
 	}
 	if failed, ok := errors.AsType[*url.Error](err); ok {
-		return fmt.Errorf("Grafana does not answer at %s: %w; check the URL, and that this machine reaches it", g.base, failed.Err)
+		return fmt.Errorf("Grafana does not answer at %s: %w; check the URL, and that this machine reaches it", g.base,
+			failed.Err)
 	}
 	if notFound(err) {
 		return fmt.Errorf("Grafana cannot %s at %s; check the URL's path", doing, g.base)
@@ -128,7 +134,8 @@ func (g *Grafana) explain(doing string, err error) error {
 func (g *Grafana) explainRefusal(doing string, r *refusal) error {
 	switch r.status {
 	case http.StatusUnauthorized:
-		return fmt.Errorf("Grafana does not accept the token: %w; create one in Grafana under Administration, Service accounts, for an account with the role Admin", r)
+		return fmt.Errorf("Grafana does not accept the token: %w; create one in Grafana under Administration, "+
+			"Service accounts, for an account with the role Admin", r)
 	case http.StatusForbidden:
 		return fmt.Errorf("Grafana does not let this token %s: %w; give its service account the role Admin", doing, r)
 	}

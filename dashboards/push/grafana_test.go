@@ -18,21 +18,48 @@ func TestObstacles(t *testing.T) {
 		spoil func(g *target)
 		want  string
 	}{
-		"unknown token":       {func(g *target) { g.token = "glsa_unknown" }, "does not accept the token: Invalid API key; create one in Grafana under Administration, Service accounts"},
-		"no rights":           {func(g *target) { g.token = grafanatest.ViewerToken }, "does not let this token read data sources: You'll need additional permissions to perform this action. Permissions needed: datasources:read; give its service account the role Admin, or push the dashboards only"},
-		"no plugin":           {func(g *target) { g.fake.Plugins = nil }, "has no plugin grafana-clickhouse-datasource; install it (grafana cli plugins install grafana-clickhouse-datasource"},
-		"old":                 {func(g *target) { g.fake.Version = "9.3.16" }, "Grafana 9.3.16 is too old: the dashboards need 9.4"},
-		"very old":            {func(g *target) { g.fake.Version = "8.5.0-beta1" }, "too old"},
-		"no database":         {func(g *target) { g.fake.Down = true }, "Grafana does not report its health: status 503; its log says more"},
-		"broken":              {func(g *target) { g.fake.Refuse = 500 }, "Grafana does not read plugins: Refused; its log says more"},
-		"wrong path":          {func(g *target) { g.url += "/grafana" }, "/grafana is not Grafana; give the address that a browser shows"},
-		"no answer":           {func(g *target) { g.url = "http://127.0.0.1:1" }, "Grafana does not answer at http://127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused; check the URL"},
-		"another page":        {func(g *target) { g.serve("<html>Welcome", 200) }, "is not Grafana"},
-		"another API":         {func(g *target) { g.serve(`{"status":"ok"}`, 200) }, "is not Grafana"},
-		"a list":              {func(g *target) { g.serve(`[]`, 200) }, "is not Grafana"},
-		"refusal of a proxy":  {func(g *target) { g.serve("<html>Unauthorized", 401) }, "does not accept the token: status 401"},
-		"redirect to a login": {func(g *target) { g.redirect("https://login.example.org/oauth?state=s3cret") }, "redirects to https://login.example.org; give the address that Grafana itself answers at"},
-		"redirect to a path":  {func(g *target) { g.redirect("/login") }, "redirects to http://127.0.0.1"},
+		"unknown token": {func(g *target) {
+			g.token = "glsa_unknown"
+		}, "does not accept the token: Invalid API key; create one in Grafana under Administration, Service accounts"},
+		"no rights": {func(g *target) {
+			g.token = grafanatest.ViewerToken
+		},
+			"does not let this token read data sources: You'll need additional permissions to perform this action. " +
+				"Permissions needed: datasources:read; give its service account the role Admin, or push the " +
+				"dashboards only"},
+		"no plugin": {func(g *target) {
+			g.fake.Plugins = nil
+		},
+			"has no plugin grafana-clickhouse-datasource; install it (grafana cli plugins install " +
+				"grafana-clickhouse-datasource"},
+		"old": {func(g *target) {
+			g.fake.Version = "9.3.16"
+		}, "Grafana 9.3.16 is too old: the dashboards need 9.4"},
+		"very old": {func(g *target) { g.fake.Version = "8.5.0-beta1" }, "too old"},
+		"no database": {func(g *target) {
+			g.fake.Down = true
+		}, "Grafana does not report its health: status 503; its log says more"},
+		"broken": {func(g *target) {
+			g.fake.Refuse = 500
+		}, "Grafana does not read plugins: Refused; its log says more"},
+		"wrong path": {func(g *target) {
+			g.url += "/grafana"
+		}, "/grafana is not Grafana; give the address that a browser shows"},
+		"no answer": {func(g *target) {
+			g.url = "http://127.0.0.1:1"
+		},
+			"Grafana does not answer at http://127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused; check " +
+				"the URL"},
+		"another page": {func(g *target) { g.serve("<html>Welcome", 200) }, "is not Grafana"},
+		"another API":  {func(g *target) { g.serve(`{"status":"ok"}`, 200) }, "is not Grafana"},
+		"a list":       {func(g *target) { g.serve(`[]`, 200) }, "is not Grafana"},
+		"refusal of a proxy": {func(g *target) {
+			g.serve("<html>Unauthorized", 401)
+		}, "does not accept the token: status 401"},
+		"redirect to a login": {func(g *target) {
+			g.redirect("https://login.example.org/oauth?state=s3cret")
+		}, "redirects to https://login.example.org; give the address that Grafana itself answers at"},
+		"redirect to a path": {func(g *target) { g.redirect("/login") }, "redirects to http://127.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake := grafanatest.New(t)
@@ -87,7 +114,8 @@ func TestViewerWithoutDataSource(t *testing.T) {
 	g := target{t, fake.URL, grafanatest.ViewerToken, fake}
 	b := bundle(g)
 	b.DataSource = nil
-	if _, err := g.try(b, false); err == nil || !strings.Contains(err.Error(), "does not let this token create a folder") {
+	if _, err := g.try(b, false); err == nil ||
+		!strings.Contains(err.Error(), "does not let this token create a folder") {
 		t.Errorf("got error %v", err)
 	}
 }
@@ -143,14 +171,18 @@ func TestProvisioned(t *testing.T) {
 	if c := of(t, changes, "data source", b.DataSource.UID); !strings.Contains(c.Note, "provisioned from a file") {
 		t.Errorf("note on the data source: %q", c.Note)
 	}
-	if c := of(t, changes, "dashboard", *b.Dashboards[0].Uid); c.Note != "it is provisioned from a file; update the file with hooktape dashboards export" {
+	if c := of(t, changes, "dashboard",
+		*b.Dashboards[0].Uid); c.Note != "it is provisioned from a file; update the file with hooktape dashboards "+
+		"export" {
 		t.Errorf("note on the dashboard: %q", c.Note)
 	}
 }
 
 func TestOpenRefuses(t *testing.T) {
-	for _, address := range []string{"", "grafana:3000", "ftp://grafana", "http://", "http://admin:s3cret@grafana", "http://grafana?auth_token=s3cret", "::s3cret"} {
-		if _, err := push.Open(t.Context(), address, "t"); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "https://grafana.example.org") {
+	for _, address := range []string{"", "grafana:3000", "ftp://grafana", "http://", "http://admin:s3cret@grafana",
+		"http://grafana?auth_token=s3cret", "::s3cret"} {
+		if _, err := push.Open(t.Context(), address, "t"); err == nil || strings.Contains(err.Error(), "s3cret") ||
+			!strings.Contains(err.Error(), "https://grafana.example.org") {
 			t.Errorf("%q: %v", address, err)
 		}
 	}

@@ -57,8 +57,9 @@ func bundle(g target) push.Bundle {
 	}
 	g.t.Cleanup(func() { g.remove("/api/folders/" + own) })
 	g.t.Cleanup(func() { g.remove("/api/datasources/uid/" + own) })
-	return push.Bundle{FolderUID: own, Folder: own, Dashboards: all, DataSource: &push.DataSource{UID: own, Name: own, Host: "127.0.0.1",
-		Port: 1, HTTP: true, User: "grafana", Database: "hooktape"}}
+	return push.Bundle{FolderUID: own, Folder: own, Dashboards: all,
+		DataSource: &push.DataSource{UID: own, Name: own, Host: "127.0.0.1",
+			Port: 1, HTTP: true, User: "grafana", Database: "hooktape"}}
 }
 
 // remove deletes an object from a real Grafana, if it exists.
@@ -134,7 +135,8 @@ func (g target) try(b push.Bundle, dry bool) ([]push.Change, error) {
 func results(changes []push.Change) string {
 	text := ""
 	for _, c := range changes {
-		text += map[push.Result]string{push.Created: "c", push.Updated: "u", push.Unchanged: ".", push.Refused: "R"}[c.Result]
+		text += map[push.Result]string{push.Created: "c", push.Updated: "u", push.Unchanged: ".",
+			push.Refused: "R"}[c.Result]
 	}
 	return text
 }

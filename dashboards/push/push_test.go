@@ -44,7 +44,8 @@ func TestUpdate(t *testing.T) {
 			t.Errorf("dry run: %s", got)
 		}
 		diff := of(t, dry, "dashboard", uid).Diff
-		for _, want := range []string{"--- grafana/" + uid + ".json\n", "+++ hooktape/" + uid + ".json\n", "-  \"title\": \"Мои диалоги\"", "+  \"title\": \"Conversations\"", "<deploys>"} {
+		for _, want := range []string{"--- grafana/" + uid + ".json\n", "+++ hooktape/" + uid + ".json\n",
+			"-  \"title\": \"Мои диалоги\"", "+  \"title\": \"Conversations\"", "<deploys>"} {
 			if !strings.Contains(diff, want) {
 				t.Errorf("the diff does not contain %q:\n%s", want, diff)
 			}
@@ -71,10 +72,12 @@ func TestDryRunOfTheFirstPush(t *testing.T) {
 		if got := results(changes); got != "ccccccccc" {
 			t.Errorf("dry run: %s", got)
 		}
-		if diff := of(t, changes, "data source", b.DataSource.UID).Diff; !strings.HasPrefix(diff, "diff /dev/null hooktape/") || !strings.Contains(diff, `+    "host": "127.0.0.1"`) {
+		if diff := of(t, changes, "data source", b.DataSource.UID).Diff; !strings.HasPrefix(diff,
+			"diff /dev/null hooktape/") || !strings.Contains(diff, `+    "host": "127.0.0.1"`) {
 			t.Errorf("diff of the data source:\n%s", diff)
 		}
-		for _, path := range []string{"/api/folders/" + b.FolderUID, "/api/datasources/uid/" + b.FolderUID, "/api/dashboards/uid/" + *b.Dashboards[0].Uid} {
+		for _, path := range []string{"/api/folders/" + b.FolderUID, "/api/datasources/uid/" + b.FolderUID,
+			"/api/dashboards/uid/" + *b.Dashboards[0].Uid} {
 			if status, _ := g.ask("GET", path, nil); status != http.StatusNotFound {
 				t.Errorf("%s exists after a dry run: status %d", path, status)
 			}
@@ -94,23 +97,31 @@ func TestForeign(t *testing.T) {
 	eachGrafana(t, func(g target, b push.Bundle) {
 		elsewhere, untagged := *b.Dashboards[0].Uid, *b.Dashboards[5].Uid
 		g.must("POST", "/api/folders", map[string]any{"uid": b.FolderUID, "title": b.Folder})
-		g.must("POST", "/api/dashboards/db", map[string]any{"dashboard": map[string]any{"uid": elsewhere, "title": elsewhere, "tags": []string{"hooktape"}}})
-		g.must("POST", "/api/dashboards/db", map[string]any{"dashboard": map[string]any{"uid": untagged, "title": "mine", "tags": []string{"tape"}}, "folderUid": b.FolderUID})
-		g.must("POST", "/api/datasources", map[string]any{"uid": b.DataSource.UID, "name": b.DataSource.Name, "type": "prometheus", "access": "proxy", "url": "http://127.0.0.1:1"})
+		g.must("POST", "/api/dashboards/db",
+			map[string]any{"dashboard": map[string]any{"uid": elsewhere, "title": elsewhere,
+				"tags": []string{"hooktape"}}})
+		g.must("POST", "/api/dashboards/db",
+			map[string]any{"dashboard": map[string]any{"uid": untagged, "title": "mine", "tags": []string{"tape"}},
+				"folderUid": b.FolderUID})
+		g.must("POST", "/api/datasources", map[string]any{"uid": b.DataSource.UID, "name": b.DataSource.Name,
+			"type": "prometheus", "access": "proxy", "url": "http://127.0.0.1:1"})
 		for _, dry := range []bool{true, false} {
-			before := []any{g.dashboard(elsewhere), g.dashboard(untagged), g.must("GET", "/api/datasources/uid/"+b.DataSource.UID, nil)}
+			before := []any{g.dashboard(elsewhere), g.dashboard(untagged),
+				g.must("GET", "/api/datasources/uid/"+b.DataSource.UID, nil)}
 			changes := g.push(b, dry)
 			if got := results(changes); got != "R.RccccRc" {
 				t.Fatalf("push: %s", got)
 			}
 			for _, why := range []struct{ kind, uid, want string }{
-				{"data source", b.DataSource.UID, "another type (prometheus)"}, {"dashboard", elsewhere, "in another folder"}, {"dashboard", untagged, `lacks the tag "hooktape"`},
+				{"data source", b.DataSource.UID, "another type (prometheus)"},
+				{"dashboard", elsewhere, "in another folder"}, {"dashboard", untagged, `lacks the tag "hooktape"`},
 			} {
 				if c := of(t, changes, why.kind, why.uid); !strings.Contains(c.Note, why.want) || c.Diff != "" {
 					t.Errorf("note on %s: %q", why.uid, c.Note)
 				}
 			}
-			after := []any{g.dashboard(elsewhere), g.dashboard(untagged), g.must("GET", "/api/datasources/uid/"+b.DataSource.UID, nil)}
+			after := []any{g.dashboard(elsewhere), g.dashboard(untagged),
+				g.must("GET", "/api/datasources/uid/"+b.DataSource.UID, nil)}
 			if !reflect.DeepEqual(before, after) {
 				t.Errorf("foreign objects were %v and are now %v", before, after)
 			}
@@ -125,9 +136,11 @@ func TestTakenNames(t *testing.T) {
 		other := b.FolderUID + "-x"
 		t.Cleanup(func() { g.remove("/api/folders/" + other) })
 		t.Cleanup(func() { g.remove("/api/datasources/uid/" + other) })
-		g.must("POST", "/api/datasources", map[string]any{"uid": other, "name": b.DataSource.Name, "type": dashboards.PluginID, "access": "proxy"})
+		g.must("POST", "/api/datasources", map[string]any{"uid": other, "name": b.DataSource.Name,
+			"type": dashboards.PluginID, "access": "proxy"})
 		changes := g.push(b, false)
-		if c := of(t, changes, "data source", b.DataSource.UID); c.Result != push.Refused || !strings.Contains(c.Note, "same name already exists") {
+		if c := of(t, changes, "data source", b.DataSource.UID); c.Result != push.Refused ||
+			!strings.Contains(c.Note, "same name already exists") {
 			t.Errorf("data source: %+v", c)
 		}
 	})

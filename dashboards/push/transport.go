@@ -30,7 +30,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, refusalOf(response)
 }
 
-// redirect is the error for a redirect. It is not followed: a POST would become a GET, and the token would go to any host.
+// redirect is the error for a redirect. It is not followed: a POST would become a GET, and the token would go to any
+// host.
 type redirect struct{ to *url.URL }
 
 func (r *redirect) Error() string { return "redirected" }

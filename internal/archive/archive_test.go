@@ -107,8 +107,10 @@ func filled(t *testing.T) db {
 	}
 	var events []event.Event
 	for i, body := range [][]byte{every, nil, []byte("{\"a\":\"Ё\"}"), bytes.Repeat(every, 5000)} {
-		e := event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at.Add(time.Duration(i) * time.Microsecond), Source: "demo", Verdict: event.Accepted,
-			Method: "POST", Path: "/hooks/demo/***", Query: "a=\xff", RemoteIP: netip.MustParseAddr("2001:db8::1"), Body: body, BodySHA256: [32]byte{1, byte(i)}}}
+		e := event.Event{Received: event.Received{ID: event.NewID(at),
+			ReceivedAt: at.Add(time.Duration(i) * time.Microsecond), Source: "demo", Verdict: event.Accepted,
+			Method: "POST", Path: "/hooks/demo/***", Query: "a=\xff", RemoteIP: netip.MustParseAddr("2001:db8::1"),
+			Body: body, BodySHA256: [32]byte{1, byte(i)}}}
 		e.Headers = []event.Header{{Name: "X-A", Value: "\xff\x00"}, {Name: "X-A", Value: ""}}
 		count := uint64(1<<63 + uint64(i))
 		before := time.Date(1969, 12, 31, 23, 59, 59, 5e6, time.UTC)
@@ -125,23 +127,33 @@ func filled(t *testing.T) db {
 		events = append(events, e)
 	}
 	must(d.InsertEvents(background, "", events))
-	must(d.InsertQuarantine(background, "", store.Quarantined{ID: events[0].ID, ReceivedAt: at, Source: "demo", Error: "x", Record: every}))
+	must(d.InsertQuarantine(background, "", store.Quarantined{ID: events[0].ID, ReceivedAt: at, Source: "demo",
+		Error: "x", Record: every}))
 	key := event.DeliveryKey{Endpoint: "crm", EventID: events[0].ID}
 	for i, state := range []event.DeliveryState{event.Pending, event.Retrying, event.Delivered} {
-		must(d.RecordOutcomes(background, "", []event.Delivery{{DeliveryKey: key, EventReceivedAt: at, State: state, Attempts: uint32(i), NextAt: at, UpdatedAt: at, CreatedAt: at}},
-			[]event.Attempt{{ID: key.AttemptID(uint32(i)), EventID: key.EventID, Endpoint: "crm", URL: "http://crm", StartedAt: at, Duration: 1234567, Outcome: event.OutcomeStatus,
+		must(d.RecordOutcomes(background, "", []event.Delivery{{DeliveryKey: key, EventReceivedAt: at, State: state,
+			Attempts: uint32(i), NextAt: at, UpdatedAt: at, CreatedAt: at}},
+			[]event.Attempt{{ID: key.AttemptID(uint32(i)), EventID: key.EventID, Endpoint: "crm", URL: "http://crm",
+				StartedAt: at, Duration: 1234567, Outcome: event.OutcomeStatus,
 				ResponseHeaders: []event.Header{{Name: "A", Value: "b"}}, ResponseBody: every,
-				Kind: event.AttemptForward, Fallback: event.FallbackRefused, MissingKeys: []string{"price", "paid"}, ResponseBytes: 1 << 40, Overhead: 1234567}}))
+				Kind: event.AttemptForward, Fallback: event.FallbackRefused, MissingKeys: []string{"price",
+					"paid"}, ResponseBytes: 1 << 40, Overhead: 1234567}}))
 	}
-	must(d.SaveReplay(background, event.Replay{ID: uuid.New(), CreatedAt: at, UpdatedAt: at, State: event.ReplayCompleted, Selection: event.Selection{Text: "ё"},
-		ReplayOptions: event.ReplayOptions{Rate: 0.1, Headers: []event.Header{{Name: "H", Value: "v"}}}, Counts: map[event.DeliveryState]uint64{event.Delivered: 1}}))
+	must(d.SaveReplay(background, event.Replay{ID: uuid.New(), CreatedAt: at, UpdatedAt: at,
+		State: event.ReplayCompleted, Selection: event.Selection{Text: "ё"},
+		ReplayOptions: event.ReplayOptions{Rate: 0.1, Headers: []event.Header{{Name: "H", Value: "v"}}},
+		Counts:        map[event.DeliveryState]uint64{event.Delivered: 1}}))
 	must(d.AddCommand(background, event.Command{Target: "crm", Action: event.ActionRate, Rate: 2.5}))
 	must(d.SaveEndpointState(background, event.EndpointState{Endpoint: "crm", UpdatedAt: at,
 		Subscription: "{}", StartedAfter: map[string]uint64{"spool": 1}, Positions: map[string]uint64{"spool": 4}}))
 	must(d.ReleaseLease(background, store.DeliveryLease, store.LeaseClaim{ID: "a", Host: "b"}))
+	must(d.SaveView(background, store.SavedView{Name: "Unpaid", Query: "step=cart", By: "ich"}))
 	must(d.Audit(background, store.AuditEntry{At: at, Who: "ich", Detail: "{}"}))
-	must(d.conn.Exec(background, "INSERT INTO stored_ranges (spool, bucket, last, received_from, received_until) VALUES ('a', 1, 65537, '2026-01-01 00:00:00.000001', '2026-01-01 00:00:00.000002')"))
-	must(d.conn.Exec(background, "INSERT INTO swept (endpoint, event_received_at) VALUES ('crm', '2026-01-01 00:00:00.000001')"))
+	must(d.conn.Exec(background,
+		"INSERT INTO stored_ranges (spool, bucket, last, received_from, received_until) VALUES ('a', 1, 65537, "+
+			"'2026-01-01 00:00:00.000001', '2026-01-01 00:00:00.000002')"))
+	must(d.conn.Exec(background,
+		"INSERT INTO swept (endpoint, event_received_at) VALUES ('crm', '2026-01-01 00:00:00.000001')"))
 	must(d.conn.Exec(background, `INSERT INTO otel_traces (Timestamp, TraceId, SpanAttributes, Duration, Events.Timestamp, Events.Name, Events.Attributes, Links.TraceId, Links.SpanId, Links.TraceState, Links.Attributes)
 		VALUES ('2026-03-01 12:00:00.123456789', 'abc', {'a': 'b'}, 18446744073709551615, ['2026-03-01 12:00:00.000000001', '1970-01-01 00:00:00'], ['x', ''], [{'k': 'v'}, {}], ['l'], [''], [''], [{}])`))
 	return d
@@ -179,7 +191,10 @@ func TestRoundTrip(t *testing.T) {
 // TestAllTablesAreBackedUp verifies that every table of the migrations is backed up or filled from one that is.
 func TestAllTablesAreBackedUp(t *testing.T) {
 	d := newTables(t)
-	got := d.text(t, "SELECT arrayStringConcat(arraySort(groupArray(name)), ' ') FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name NOT IN ('goose_db_version', 'otel_traces_trace_id_ts')")
+	got := d.text(t,
+		"SELECT arrayStringConcat(arraySort(groupArray(name)), ' ') FROM system.tables WHERE database = "+
+			"currentDatabase() AND engine LIKE '%MergeTree' AND name NOT IN ('goose_db_version', "+
+			"'otel_traces_trace_id_ts')")
 	want := map[string]bool{}
 	for _, table := range store.Tables {
 		want[table] = true
@@ -202,7 +217,8 @@ func TestRefusals(t *testing.T) {
 	if _, err := archive.Backup(background, from.Store, whole, "v1", quiet); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := archive.Backup(background, from.Store, whole, "v1", quiet); err == nil || !strings.Contains(err.Error(), "is not empty") {
+	if _, err := archive.Backup(background, from.Store, whole, "v1", quiet); err == nil ||
+		!strings.Contains(err.Error(), "is not empty") {
 		t.Errorf("backup into an existing backup: %v", err)
 	}
 	manifest := func(change func(m *archive.Manifest)) func(dir string) error {
@@ -222,14 +238,26 @@ func TestRefusals(t *testing.T) {
 		harm func(dir string) error
 		says string
 	}{
-		"not finished":   {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.json")) }, "an incomplete one"},
-		"torn":           {func(dir string) error { return os.Truncate(filepath.Join(dir, "events.parquet"), 100) }, "damaged or was changed (100 bytes"},
-		"flipped":        {flip, "damaged or was changed"},
-		"lacks a file":   {func(dir string) error { return os.Remove(filepath.Join(dir, "attempts.parquet")) }, "lacks its file attempts.parquet"},
-		"foreign":        {manifest(func(m *archive.Manifest) { m.Program = "other" }), "of another program"},
-		"no JSON":        {func(dir string) error { return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{"), 0o600) }, "of another program"},
-		"newer":          {manifest(func(m *archive.Manifest) { m.Schema, m.Version = 9999, "v9" }), "from hooktape v9, which has newer tables (9999)"},
-		"path traversal": {manifest(func(m *archive.Manifest) { m.Tables[0].Name = "../../etc/passwd" }), "unknown table"},
+		"not finished": {func(dir string) error {
+			return os.Remove(filepath.Join(dir, "manifest.json"))
+		}, "an incomplete one"},
+		"torn": {func(dir string) error {
+			return os.Truncate(filepath.Join(dir, "events.parquet"), 100)
+		}, "damaged or was changed (100 bytes"},
+		"flipped": {flip, "damaged or was changed"},
+		"lacks a file": {func(dir string) error {
+			return os.Remove(filepath.Join(dir, "attempts.parquet"))
+		}, "lacks its file attempts.parquet"},
+		"foreign": {manifest(func(m *archive.Manifest) { m.Program = "other" }), "of another program"},
+		"no JSON": {func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "manifest.json"), []byte("{"), 0o600)
+		}, "of another program"},
+		"newer": {manifest(func(m *archive.Manifest) {
+			m.Schema, m.Version = 9999, "v9"
+		}), "from hooktape v9, which has newer tables (9999)"},
+		"path traversal": {manifest(func(m *archive.Manifest) {
+			m.Tables[0].Name = "../../etc/passwd"
+		}), "unknown table"},
 	} {
 		dir := filepath.Join(t.TempDir(), "backup")
 		if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
@@ -247,7 +275,8 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := from.content(t, "events")
-	if err := archive.Restore(background, from.Store, whole, m, quiet); err == nil || !strings.Contains(err.Error(), "is not empty (") {
+	if err := archive.Restore(background, from.Store, whole, m, quiet); err == nil ||
+		!strings.Contains(err.Error(), "is not empty (") {
 		t.Errorf("restore into a database that is not empty: %v", err)
 	}
 	if after := from.content(t, "events"); after != before {

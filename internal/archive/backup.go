@@ -25,7 +25,8 @@ func Backup(ctx context.Context, db *store.Store, dir, version string, progress 
 	case err != nil:
 		return m, err
 	case schema.At != schema.Known:
-		return m, fmt.Errorf("the tables are at version %d and this program's at %d; back them up with the program that runs, or run `hooktape migrate` first", schema.At, schema.Known)
+		return m, fmt.Errorf("the tables are at version %d and this program's at %d; back them up with the program "+
+			"that runs, or run `hooktape migrate` first", schema.At, schema.Known)
 	}
 	if err := newDir(dir); err != nil {
 		return m, err

@@ -26,7 +26,8 @@ func TestTypes(t *testing.T) {
 		{Name: "x", Type: "Array(Tuple(a String, b UInt8))", Go: tuples},
 		{Name: "x", Type: "Point", Go: reflect.TypeFor[struct{ X, Y float64 }]()},
 	} {
-		if _, err := archive.NewWriter(io.Discard, "t", []store.Column{c}, archive.Exact); err == nil || !strings.Contains(err.Error(), "table t, column x: "+"unsupported type "+c.Type) {
+		if _, err := archive.NewWriter(io.Discard, "t", []store.Column{c}, archive.Exact); err == nil ||
+			!strings.Contains(err.Error(), "table t, column x: "+"unsupported type "+c.Type) {
 			t.Errorf("%s: %v", c.Type, err)
 		}
 	}

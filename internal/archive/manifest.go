@@ -81,7 +81,8 @@ func Check(dir string) (m Manifest, err error) {
 		return m, err
 	}
 	if m.Schema > known {
-		return m, fmt.Errorf("the backup is from hooktape %s, which has newer tables (%d) than this program (%d); install that version or a newer one", m.Version, m.Schema, known)
+		return m, fmt.Errorf("the backup is from hooktape %s, which has newer tables (%d) than this program (%d); "+
+			"install that version or a newer one", m.Version, m.Schema, known)
 	}
 	for _, f := range m.Tables {
 		if err := f.check(dir); err != nil {

@@ -25,7 +25,8 @@ const (
 func Empty(ctx context.Context, db *store.Store) error {
 	table, err := db.FilledTable(ctx)
 	if err == nil && table != "" {
-		err = fmt.Errorf("the database %s is not empty (%s has rows); restore into a new one, which `--clickhouse-dsn` names", db.Database(), table)
+		err = fmt.Errorf("the database %s is not empty (%s has rows); restore into a new one, which "+
+			"`--clickhouse-dsn` names", db.Database(), table)
 	}
 	return err
 }

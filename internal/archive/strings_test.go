@@ -63,7 +63,8 @@ func TestStringsOfBackup(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name := range texts(t, text) {
-			if table.Table != "otel_traces" || !strings.HasPrefix(name, "Events.Attributes.") && !strings.HasPrefix(name, "Links.Attributes.") {
+			if table.Table != "otel_traces" || !strings.HasPrefix(name, "Events.Attributes.") &&
+				!strings.HasPrefix(name, "Links.Attributes.") {
 				t.Errorf("%s: column %s is declared as UTF-8", table.Name, name)
 			}
 		}
@@ -101,7 +102,8 @@ func TestStringsOfExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := texts(t, file.Bytes())
-	for _, name := range []string{"source", "name", "utm_source", "fields.key_value.key", "fields.key_value.value", "headers.list.element.name"} {
+	for _, name := range []string{"source", "name", "utm_source", "fields.key_value.key", "fields.key_value.value",
+		"headers.list.element.name"} {
 		if !found[name] {
 			t.Errorf("column %s is not declared as UTF-8", name)
 		}

@@ -7,8 +7,8 @@ import "strings"
 var channelHosts = map[string]string{
 	"t.me": "telegram", "telegram.me": "telegram", "telegram.dog": "telegram", "telegram.org": "telegram",
 	"vk.com": "vk", "vk.me": "vk", "vk.ru": "vk", "vkontakte.ru": "vk",
-	"fb.com": "facebook", "facebook.com": "facebook", "m.me": "facebook", "fb.me": "facebook", "messenger.com": "facebook",
-	"instagram.com": "instagram", "instagr.am": "instagram", "ig.me": "instagram",
+	"fb.com": "facebook", "facebook.com": "facebook", "m.me": "facebook", "fb.me": "facebook",
+	"messenger.com": "facebook", "instagram.com": "instagram", "instagr.am": "instagram", "ig.me": "instagram",
 	"wa.me": "whatsapp", "whatsapp.com": "whatsapp",
 	"viber.com": "viber", "vb.me": "viber",
 	"ok.ru": "ok", "ok.me": "ok", "odnoklassniki.ru": "ok",

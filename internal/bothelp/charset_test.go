@@ -34,7 +34,8 @@ func TestWindows1251(t *testing.T) {
 		d.Name, d.Fields = "Анна", fields{"Имя": "Аня", "Тел": "«ЁЖ» №5"}
 	})
 	json := `{"name":"Анна","Имя":"Аня","Тел":"«ЁЖ» №5"}`
-	form := "name=" + escaped("Анна") + "&" + escaped("Имя") + "=" + escaped("Аня") + "&" + escaped("Тел") + "=" + escaped("«ЁЖ» №5")
+	form := "name=" + escaped("Анна") + "&" + escaped("Имя") + "=" + escaped("Аня") + "&" + escaped("Тел") + "=" +
+		escaped("«ЁЖ» №5")
 	for _, c := range []struct {
 		contentType, body string
 		want              event.Decoded
@@ -49,13 +50,18 @@ func TestWindows1251(t *testing.T) {
 		{"application/x-www-form-urlencoded", "name=" + old("Анна") + "&" + old("Имя=Аня&Тел=«ЁЖ» №5"), person},
 		{"application/json; charset=windows-1251", json, person}, // UTF-8
 		{"application/json; charset=windows-1251", old(`{"name":"Я"}`), flow(func(d *event.Decoded) { d.Name = "Я" })},
-		{"application/json", old(`{"name":"Я"}`), flow(func(d *event.Decoded) { d.Name, d.DecodeError = "\uFFFD", "name: "+replaced })},
-		{"application/json; charset=koi8-r", old(`{"name":"Анна"}`), flow(func(d *event.Decoded) { d.Name, d.DecodeError = strings.Repeat("\uFFFD", 4), "name: "+replaced })},
+		{"application/json", old(`{"name":"Я"}`), flow(func(d *event.Decoded) {
+			d.Name, d.DecodeError = "\uFFFD", "name: "+replaced
+		})},
+		{"application/json; charset=koi8-r", old(`{"name":"Анна"}`), flow(func(d *event.Decoded) {
+			d.Name, d.DecodeError = strings.Repeat("\uFFFD", 4), "name: "+replaced
+		})},
 		{"application/json", `{"name":"Анна Петрова` + "\xff\xfe\xfd" + `"}`, flow(func(d *event.Decoded) {
 			d.Name, d.DecodeError = "Анна Петрова\uFFFD\uFFFD\uFFFD", "name: "+replaced
 		})},
 	} {
-		got := bothelp.Decode(&event.Received{Headers: []event.Header{{Name: "Content-Type", Value: c.contentType}}, Body: []byte(c.body)})
+		got := bothelp.Decode(&event.Received{Headers: []event.Header{{Name: "Content-Type", Value: c.contentType}},
+			Body: []byte(c.body)})
 		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s, %q: got %s, want %s", c.contentType, c.body, dump(got), dump(c.want))
 		}

@@ -136,7 +136,8 @@ func (d *decoding) topMember() {
 	d.keyed = d.keyed || target != nil
 	switch {
 	case target == nil && c.value.Kind() == '{' && len(d.objects) < maxObjects:
-		d.objects = append(d.objects, object{path: string(chars.Cut(name, maxText)), text: c.value, whole: !c.part, down: 1})
+		d.objects = append(d.objects, object{path: string(chars.Cut(name, maxText)), text: c.value, whole: !c.part,
+			down: 1})
 	case c.part:
 		// Half an object is not a value.
 	case target != nil:

@@ -109,47 +109,55 @@ func TestValues(t *testing.T) {
 		{"strings as numbers", `{"user_id":784512369,"phone":79001234567,"name":12.5}`, flow(func(d *event.Decoded) {
 			d.MessengerUserID, d.Phone, d.Name = "784512369", "79001234567", "12.5"
 		})},
-		{"ids above 2^53", `{"user_id":9007199254740993,"bothelp_user_id":123456789012345678901234567890}`, flow(func(d *event.Decoded) {
-			d.MessengerUserID = "9007199254740993"
-			d.BothelpUserID = "123456789012345678901234567890"
-		})},
-		{"exponents", `{"user_id":1e3,"bothelp_user_id":47659.0,"cuid":1e400,"ref":1.5e-1,"conversations_count":1e1}`, flow(func(d *event.Decoded) {
-			d.MessengerUserID = "1000"
-			d.BothelpUserID = "47659"
-			d.CUID = "1e400"
-			d.Ref = "1.5e-1"
-			d.ConversationsCount = count(10)
-		})},
+		{"ids above 2^53", `{"user_id":9007199254740993,"bothelp_user_id":123456789012345678901234567890}`,
+			flow(func(d *event.Decoded) {
+				d.MessengerUserID = "9007199254740993"
+				d.BothelpUserID = "123456789012345678901234567890"
+			})},
+		{"exponents", `{"user_id":1e3,"bothelp_user_id":47659.0,"cuid":1e400,"ref":1.5e-1,"conversations_count":1e1}`,
+			flow(func(d *event.Decoded) {
+				d.MessengerUserID = "1000"
+				d.BothelpUserID = "47659"
+				d.CUID = "1e400"
+				d.Ref = "1.5e-1"
+				d.ConversationsCount = count(10)
+			})},
 		{"booleans", `{"name":true,"ref":false,"Подписка":true}`, flow(func(d *event.Decoded) {
 			d.Name, d.Ref, d.Fields = "true", "false", fields{"Подписка": "true"}
 		})},
 		{"null is absent", `{"name":null,"created_at":null,"conversations_count":null,"Подписка":null}`, flow(nil)},
-		{"empty is absent", `{"name":"","created_at":"","conversations_count":"","created_at_show":"","Подписка":""}`, flow(func(d *event.Decoded) {
-			d.Fields = fields{"Подписка": ""}
-		})},
-		{"keys twice", `{"name":"a","name":"b","name":null,"name":"","x":1,"x":2,"x":null}`, flow(func(d *event.Decoded) {
-			d.Name = "b"
-			d.Fields = fields{"x": "2"}
-			d.DecodeError = "name: has several values, the last one counts"
-		})},
+		{"empty is absent", `{"name":"","created_at":"","conversations_count":"","created_at_show":"","Подписка":""}`,
+			flow(func(d *event.Decoded) {
+				d.Fields = fields{"Подписка": ""}
+			})},
+		{"keys twice", `{"name":"a","name":"b","name":null,"name":"","x":1,"x":2,"x":null}`,
+			flow(func(d *event.Decoded) {
+				d.Name = "b"
+				d.Fields = fields{"x": "2"}
+				d.DecodeError = "name: has several values, the last one counts"
+			})},
 		{"a field twice", `{"name":"a","name":"a","x":"1","x":"1","y":1,"y":2}`, flow(func(d *event.Decoded) {
 			d.Name = "a"
 			d.Fields = fields{"x": "1", "y": "2"}
 			d.DecodeError = "y: has several values, the last one counts"
 		})},
-		{"escapes in objects and lists", `{"name":"a","o":{"\u0418\u043c\u044f":"https:\/\/t.me\/x","q":"\"\\\n"},"l":["\u0410\u043d\u043d\u0430",1.0],"z":["\u0000"]}`, flow(func(d *event.Decoded) {
-			d.Name = "a"
-			d.Fields = fields{"o": `{"Имя":"https://t.me/x","q":"\"\\\n"}`, "l": `["Анна",1.0]`, "z": `["\u0000"]`}
-		})},
+		{"escapes in objects and lists",
+			`{"name":"a","o":{"\u0418\u043c\u044f":"https:\/\/t.me\/x","q":"\"\\\n"},"l":["\u0410\u043d\u043d\u0430",1.0],"z":["\u0000"]}`, flow(func(d *event.Decoded) {
+				d.Name = "a"
+				d.Fields = fields{"o": `{"Имя":"https://t.me/x","q":"\"\\\n"}`, "l": `["Анна",1.0]`, "z": `["\u0000"]`}
+			})},
 		{"half a surrogate pair in a list", `{"name":"a","l":["\ud83d"]}`, flow(func(d *event.Decoded) {
 			d.Name = "a"
 			d.Fields = fields{"l": "[\"\uFFFD\"]"}
 			d.DecodeError = "l: NUL, or what is no character, replaced by \uFFFD"
 		})},
-		{"fields of all kinds", `{"name":"a","s":"1 \"2\"","n":1.50e3,"o":{"a" : [1]},"l":[1, "2"],"":"empty name","Доп данные":"да"}`, flow(func(d *event.Decoded) {
-			d.Name = "a"
-			d.Fields = fields{"s": `1 "2"`, "n": "1.50e3", "o": `{"a" : [1]}`, "l": `[1, "2"]`, "": "empty name", "Доп данные": "да"}
-		})},
+		{"fields of all kinds",
+			`{"name":"a","s":"1 \"2\"","n":1.50e3,"o":{"a" : [1]},"l":[1, "2"],"":"empty name","Доп данные":"да"}`,
+			flow(func(d *event.Decoded) {
+				d.Name = "a"
+				d.Fields = fields{"s": `1 "2"`, "n": "1.50e3", "o": `{"a" : [1]}`, "l": `[1, "2"]`, "": "empty name",
+					"Доп данные": "да"}
+			})},
 		{"names in capitals are custom fields", `{"Name":"x","name":"y"}`, flow(func(d *event.Decoded) {
 			d.Name, d.Fields = "y", fields{"Name": "x"}
 		})},
@@ -157,12 +165,13 @@ func TestValues(t *testing.T) {
 			d.Name, d.Fields = "y", fields{"Да": "z"}
 		})},
 		{"spaces stay", `{"name":"  Anna "}`, flow(func(d *event.Decoded) { d.Name = "  Anna " })},
-		{"NUL and lone surrogates", `{"name":"a\u0000b","x\u0000":"\ud83d","first_name":"\ud83d\ude00"}`, flow(func(d *event.Decoded) {
-			d.Name = "a\uFFFDb"
-			d.FirstName = "😀"
-			d.Fields = fields{"x\uFFFD": "\uFFFD"}
-			d.DecodeError = "name: NUL, or what is no character, replaced by \uFFFD"
-		})},
+		{"NUL and lone surrogates", `{"name":"a\u0000b","x\u0000":"\ud83d","first_name":"\ud83d\ude00"}`,
+			flow(func(d *event.Decoded) {
+				d.Name = "a\uFFFDb"
+				d.FirstName = "😀"
+				d.Fields = fields{"x\uFFFD": "\uFFFD"}
+				d.DecodeError = "name: NUL, or what is no character, replaced by \uFFFD"
+			})},
 		{"invalid UTF-8", "{\"name\":\"a\xffb\",\"x\xfe\":\"\xd0\",\"l\":[\"\xff\"]}", flow(func(d *event.Decoded) {
 			d.Name = "a\uFFFDb"
 			d.Fields = fields{"x\uFFFD": "\uFFFD", "l": "[\"\uFFFD\"]"}
@@ -180,17 +189,25 @@ func TestValues(t *testing.T) {
 		{"counts that are none", `{"conversations_count":-1}`, flow(func(d *event.Decoded) {
 			d.DecodeError = "conversations_count: not a whole number from 0 up"
 		})},
-		{"the first key is named", `{"conversations_count":"many","created_at":"yesterday","name":"a"}`, flow(func(d *event.Decoded) {
-			d.Name, d.DecodeError = "a", "conversations_count: not a whole number from 0 up"
+		{"the first key is named", `{"conversations_count":"many","created_at":"yesterday","name":"a"}`,
+			flow(func(d *event.Decoded) {
+				d.Name, d.DecodeError = "a", "conversations_count: not a whole number from 0 up"
+			})},
+		{"created_at_show", `{"created_at_show":"14/07/2017 07:56:32 UTC"}`, flow(func(d *event.Decoded) {
+			d.CreatedAt = at(1500018992)
 		})},
-		{"created_at_show", `{"created_at_show":"14/07/2017 07:56:32 UTC"}`, flow(func(d *event.Decoded) { d.CreatedAt = at(1500018992) })},
-		{"created_at_show gives way", `{"created_at_show":"soon","created_at":1499947711}`, flow(func(d *event.Decoded) { d.CreatedAt = at(1499947711) })},
-		{"created_at_show helps out", `{"created_at":"soon","created_at_show":"14/07/2017 07:56:32 UTC"}`, flow(func(d *event.Decoded) {
-			d.CreatedAt, d.DecodeError = at(1500018992), "created_at: not a time"
-		})},
-		{"created_at_show in another zone", `{"created_at_show":"14/07/2017 10:56:32 MSK"}`, flow(func(d *event.Decoded) {
-			d.DecodeError = "created_at_show: not a time"
-		})},
+		{"created_at_show gives way", `{"created_at_show":"soon","created_at":1499947711}`,
+			flow(func(d *event.Decoded) {
+				d.CreatedAt = at(1499947711)
+			})},
+		{"created_at_show helps out", `{"created_at":"soon","created_at_show":"14/07/2017 07:56:32 UTC"}`,
+			flow(func(d *event.Decoded) {
+				d.CreatedAt, d.DecodeError = at(1500018992), "created_at: not a time"
+			})},
+		{"created_at_show in another zone", `{"created_at_show":"14/07/2017 10:56:32 MSK"}`,
+			flow(func(d *event.Decoded) {
+				d.DecodeError = "created_at_show: not a time"
+			})},
 	})
 }
 
@@ -249,27 +266,33 @@ func TestKind(t *testing.T) {
 		{"closed", `{"event":"conversation_closed","event_timestamp":1726951234}`, chat(closed, sec, nil)},
 		{"viewed", `{"event_timestamp":"1726951234000","event":"user_profile_viewed"}`, chat(viewed, sec, nil)},
 		{"camel case", `{"event":"ConversationClosed","event_timestamp":1726951234}`, chat(closed, sec, nil)},
-		{"hyphens and capitals", `{"event":"USER-PROFILE-VIEWED","event_timestamp":1726951234}`, chat(viewed, sec, nil)},
+		{"hyphens and capitals", `{"event":"USER-PROFILE-VIEWED","event_timestamp":1726951234}`,
+			chat(viewed, sec, nil)},
 		{"spaces, no time", `{"event":"user profile viewed"}`, chat(viewed, 0, nil)},
-		{"unreadable time", `{"event":"conversation_closed","event_timestamp":"now"}`, chat(closed, 0, func(d *event.Decoded) {
-			d.DecodeError = "event_timestamp: not a time"
-		})},
-		{"another event", `{"event":"tag_added","event_timestamp":1726951234,"name":"A"}`, chat(event.KindUnknown, sec, func(d *event.Decoded) {
-			d.Name, d.Fields = "A", fields{"event": "tag_added"}
-		})},
+		{"unreadable time", `{"event":"conversation_closed","event_timestamp":"now"}`,
+			chat(closed, 0, func(d *event.Decoded) {
+				d.DecodeError = "event_timestamp: not a time"
+			})},
+		{"another event", `{"event":"tag_added","event_timestamp":1726951234,"name":"A"}`,
+			chat(event.KindUnknown, sec, func(d *event.Decoded) {
+				d.Name, d.Fields = "A", fields{"event": "tag_added"}
+			})},
 		{"custom field event", `{"event":"Вебинар","name":"A"}`, flow(func(d *event.Decoded) {
 			d.Name, d.Fields = "A", fields{"event": "Вебинар"}
 		})},
-		{"custom field event, empty time", `{"event":"Вебинар","event_timestamp":"","name":"A"}`, flow(func(d *event.Decoded) {
-			d.Name, d.Fields = "A", fields{"event": "Вебинар"}
-		})},
-		{"custom field event_timestamp", `{"event":null,"event_timestamp":"12:00","name":"A"}`, flow(func(d *event.Decoded) {
-			d.Name, d.Fields = "A", fields{"event_timestamp": "12:00"}
-		})},
+		{"custom field event, empty time", `{"event":"Вебинар","event_timestamp":"","name":"A"}`,
+			flow(func(d *event.Decoded) {
+				d.Name, d.Fields = "A", fields{"event": "Вебинар"}
+			})},
+		{"custom field event_timestamp", `{"event":null,"event_timestamp":"12:00","name":"A"}`,
+			flow(func(d *event.Decoded) {
+				d.Name, d.Fields = "A", fields{"event_timestamp": "12:00"}
+			})},
 		{"custom field event, list", `{"event":["a"],"event_timestamp":1,"name":"A"}`, flow(func(d *event.Decoded) {
 			d.Name, d.Fields = "A", fields{"event": `["a"]`, "event_timestamp": "1"}
 		})},
-		{"no subscriber", `{"Доп данные":"x"}`, event.Decoded{Kind: event.KindUnknown, Fields: fields{"Доп данные": "x"}}},
+		{"no subscriber", `{"Доп данные":"x"}`, event.Decoded{Kind: event.KindUnknown,
+			Fields: fields{"Доп данные": "x"}}},
 		{"nothing", `{}`, unknown("")},
 		{"known key without value", `{"email":null}`, flow(nil)},
 	})
@@ -279,51 +302,65 @@ func TestNested(t *testing.T) {
 	const closed, sec = event.KindConversationClosed, 1726951234
 	const head = `{"event":"conversation_closed","event_timestamp":1726951234,`
 	run(t, []decodeCase{
-		{"wrapped", `{"subscriber":{"bothelp_user_id":1,"created_at_show":"14/07/2017 07:56:32 UTC","Доп данные":"да","o":{"name":"x"}}}`, flow(func(d *event.Decoded) {
-			d.BothelpUserID, d.CreatedAt = "1", at(1500018992)
-			d.Fields = fields{"Доп данные": "да", "o": `{"name":"x"}`}
-		})},
+		{"wrapped",
+			`{"subscriber":{"bothelp_user_id":1,"created_at_show":"14/07/2017 07:56:32 UTC","Доп данные":"да","o":{"name":"x"}}}`, flow(func(d *event.Decoded) {
+				d.BothelpUserID, d.CreatedAt = "1", at(1500018992)
+				d.Fields = fields{"Доп данные": "да", "o": `{"name":"x"}`}
+			})},
 		{"array of one", `[{"name":"a"}]`, flow(func(d *event.Decoded) { d.Name = "a" })},
 		{"beside other objects", `{"bot":{"id":5},"subscriber":{"name":"a","age":21}}`, flow(func(d *event.Decoded) {
 			d.Name, d.Fields = "a", fields{"bot.id": "5", "subscriber.age": "21"}
 		})},
-		{"nested created_at_show", `{"data":{"created_at_show":"14/07/2017 07:56:32 UTC"}}`, flow(func(d *event.Decoded) {
-			d.CreatedAt = at(1500018992)
-		})},
-		{"created_at_show of the top level stays", `{"subscriber":{"created_at_show":"soon"},"created_at_show":"14/07/2017 07:56:32 UTC"}`, flow(func(d *event.Decoded) {
-			d.CreatedAt = at(1500018992)
-		})},
-		{"nested counts and times of the top level stay", `{"subscriber":{"conversations_count":2,"created_at":5},"conversations_count":1,"created_at":4}`, flow(func(d *event.Decoded) {
-			d.ConversationsCount, d.CreatedAt = count(1), at(4)
-			d.Fields = fields{"subscriber.conversations_count": "2", "subscriber.created_at": "5"}
-		})},
+		{"nested created_at_show", `{"data":{"created_at_show":"14/07/2017 07:56:32 UTC"}}`,
+			flow(func(d *event.Decoded) {
+				d.CreatedAt = at(1500018992)
+			})},
+		{"created_at_show of the top level stays",
+			`{"subscriber":{"created_at_show":"soon"},"created_at_show":"14/07/2017 07:56:32 UTC"}`,
+			flow(func(d *event.Decoded) {
+				d.CreatedAt = at(1500018992)
+			})},
+		{"nested counts and times of the top level stay",
+			`{"subscriber":{"conversations_count":2,"created_at":5},"conversations_count":1,"created_at":4}`,
+			flow(func(d *event.Decoded) {
+				d.ConversationsCount, d.CreatedAt = count(1), at(4)
+				d.Fields = fields{"subscriber.conversations_count": "2", "subscriber.created_at": "5"}
+			})},
 		{"one object down, of any name", `{"data":{"name":"a","age":21},"v":2}`, flow(func(d *event.Decoded) {
 			d.Name, d.Fields = "a", fields{"data.age": "21", "v": "2"}
 		})},
-		{"an object in a flat body is a custom field", `{"cuid":"1et0.301","order":{"name":"Course","id":7}}`, flow(func(d *event.Decoded) {
-			d.CUID, d.Fields = "1et0.301", fields{"order": `{"name":"Course","id":7}`}
-		})},
-		{"the top level stays", `{"subscriber":{"name":"b","email":"b@example.com"},"name":"a"}`, flow(func(d *event.Decoded) {
-			d.Name, d.Email, d.Fields = "a", "b@example.com", fields{"subscriber.name": "b"}
-		})},
+		{"an object in a flat body is a custom field", `{"cuid":"1et0.301","order":{"name":"Course","id":7}}`,
+			flow(func(d *event.Decoded) {
+				d.CUID, d.Fields = "1et0.301", fields{"order": `{"name":"Course","id":7}`}
+			})},
+		{"the top level stays", `{"subscriber":{"name":"b","email":"b@example.com"},"name":"a"}`,
+			flow(func(d *event.Decoded) {
+				d.Name, d.Email, d.Fields = "a", "b@example.com", fields{"subscriber.name": "b"}
+			})},
 		{"chat, at the top", head + `"user_id":5,"o":{"x":1}}`, chat(closed, sec, func(d *event.Decoded) {
 			d.MessengerUserID, d.Fields = "5", fields{"o.x": "1"}
 		})},
-		{"chat, the operator is not the subscriber", head + `"subscriber":{"name":"a","name":"b"},"operator":{"name":"o","email":"o@example.com"}}`, chat(closed, sec, func(d *event.Decoded) {
-			d.Name = "b"
-			d.Fields = fields{"operator.name": "o", "operator.email": "o@example.com"}
-			d.DecodeError = "subscriber.name: has several values, the last one counts"
-		})},
-		{"chat, two down", head + `"c":{"id":1,"subscriber":{"cuid":"x","tags":["a"],"o":{"p":1}},"name":"chat"}}`, chat(closed, sec, func(d *event.Decoded) {
-			d.CUID = "x"
-			d.Fields = fields{"c.id": "1", "c.name": "chat", "c.subscriber.tags": `["a"]`, "c.subscriber.o": `{"p":1}`}
-		})},
-		{"chat, no object called subscriber", head + `"contact":{"name":"a"},"c":{"user":{"user_id":"7"}}}`, chat(closed, sec, func(d *event.Decoded) {
-			d.Name, d.MessengerUserID = "a", "7"
-		})},
-		{"a nested key that cannot be read", head + `"conversation":{"subscriber":{"created_at":"x"}}}`, chat(closed, sec, func(d *event.Decoded) {
-			d.DecodeError = "conversation.subscriber.created_at: not a time"
-		})},
+		{"chat, the operator is not the subscriber",
+			head + `"subscriber":{"name":"a","name":"b"},"operator":{"name":"o","email":"o@example.com"}}`, chat(closed,
+				sec, func(d *event.Decoded) {
+					d.Name = "b"
+					d.Fields = fields{"operator.name": "o", "operator.email": "o@example.com"}
+					d.DecodeError = "subscriber.name: has several values, the last one counts"
+				})},
+		{"chat, two down", head + `"c":{"id":1,"subscriber":{"cuid":"x","tags":["a"],"o":{"p":1}},"name":"chat"}}`,
+			chat(closed, sec, func(d *event.Decoded) {
+				d.CUID = "x"
+				d.Fields = fields{"c.id": "1", "c.name": "chat", "c.subscriber.tags": `["a"]`,
+					"c.subscriber.o": `{"p":1}`}
+			})},
+		{"chat, no object called subscriber", head + `"contact":{"name":"a"},"c":{"user":{"user_id":"7"}}}`,
+			chat(closed, sec, func(d *event.Decoded) {
+				d.Name, d.MessengerUserID = "a", "7"
+			})},
+		{"a nested key that cannot be read", head + `"conversation":{"subscriber":{"created_at":"x"}}}`,
+			chat(closed, sec, func(d *event.Decoded) {
+				d.DecodeError = "conversation.subscriber.created_at: not a time"
+			})},
 	})
 }
 
@@ -371,17 +408,19 @@ func TestDamaged(t *testing.T) {
 		{"cut in a custom object", `{"name":"a","o":{"x":1,"y`, flow(func(d *event.Decoded) {
 			d.Name, d.DecodeError = "a", "body: ends too early, at byte 25, in o"
 		})},
-		{"cut two objects down", `{"event":"conversation_closed","c":{"id":5,"subscriber":{"cuid":"x","name":"An`, chat(event.KindConversationClosed, 0, func(d *event.Decoded) {
-			d.CUID = "x"
-			d.Fields = fields{"c.id": "5"}
-			d.DecodeError = "body: ends too early, at byte 78, in c"
-		})},
+		{"cut two objects down", `{"event":"conversation_closed","c":{"id":5,"subscriber":{"cuid":"x","name":"An`,
+			chat(event.KindConversationClosed, 0, func(d *event.Decoded) {
+				d.CUID = "x"
+				d.Fields = fields{"c.id": "5"}
+				d.DecodeError = "body: ends too early, at byte 78, in c"
+			})},
 		{"wrong in the middle", `{"name":"a","email":secret,"phone":"1"}`, flow(func(d *event.Decoded) {
 			d.Name, d.DecodeError = "a", "body: not JSON from byte 20 on, in email"
 		})},
-		{"wrong in an inner object", `{"subscriber":{"name":"a","email":secret},"phone":"1"}`, flow(func(d *event.Decoded) {
-			d.Name, d.DecodeError = "a", "body: not JSON from byte 34 on, in subscriber"
-		})},
+		{"wrong in an inner object", `{"subscriber":{"name":"a","email":secret},"phone":"1"}`,
+			flow(func(d *event.Decoded) {
+				d.Name, d.DecodeError = "a", "body: not JSON from byte 34 on, in subscriber"
+			})},
 		{"a bare NUL", "{\"name\":\"a\",\"email\":\"s\x00\"}", flow(func(d *event.Decoded) {
 			d.Name, d.DecodeError = "a", "body: not JSON from byte 22 on, in email"
 		})},
@@ -389,7 +428,8 @@ func TestDamaged(t *testing.T) {
 			d.DecodeError = "created_at: not a time; body: ends too early, at byte 27, in name"
 		})},
 		{"names not for printing", "{\"a\\nb\":", unknown(`body: ends too early, at byte 8, in "a\nb"`)},
-		{"long names", `{"` + strings.Repeat("я", 100) + `":`, unknown(`body: ends too early, at byte 204, in "` + strings.Repeat("я", 32) + `"…`)},
+		{"long names", `{"` + strings.Repeat("я", 100) + `":`,
+			unknown(`body: ends too early, at byte 204, in "` + strings.Repeat("я", 32) + `"…`)},
 	})
 }
 
@@ -398,7 +438,8 @@ func TestBounds(t *testing.T) {
 
 	t.Run("text", func(t *testing.T) {
 		got := decode(`{"name":"a` + strings.Repeat("я", 4096) + `"}`)
-		if want := "a" + strings.Repeat("я", 2047); got.Name != want || got.DecodeError != "name: longer than 4096 bytes, cut" {
+		if want := "a" + strings.Repeat("я", 2047); got.Name != want ||
+			got.DecodeError != "name: longer than 4096 bytes, cut" {
 			t.Errorf("%d bytes, %q", len(got.Name), got.DecodeError)
 		}
 	})
@@ -408,13 +449,15 @@ func TestBounds(t *testing.T) {
 			body.WriteString(`,"f` + strings.Repeat("x", i) + `":1`)
 		}
 		got := decode("{" + body.String()[1:] + `,"name":"a"}`)
-		if len(got.Fields) != 256 || got.Name != "a" || !strings.HasSuffix(got.DecodeError, "left out, for there are more than 256 fields") {
+		if len(got.Fields) != 256 || got.Name != "a" ||
+			!strings.HasSuffix(got.DecodeError, "left out, for there are more than 256 fields") {
 			t.Errorf("%d fields, %q", len(got.Fields), got.DecodeError)
 		}
 	})
 	t.Run("field bytes", func(t *testing.T) {
 		got := decode(`{"a":"` + strings.Repeat("x", 65000) + `","b":"` + strings.Repeat("y", 1000) + `","c":"z"}`)
-		if len(got.Fields) != 2 || got.Fields["c"] != "z" || got.DecodeError != "b: left out, for fields take more than 65536 bytes" {
+		if len(got.Fields) != 2 || got.Fields["c"] != "z" ||
+			got.DecodeError != "b: left out, for fields take more than 65536 bytes" {
 			t.Errorf("%d fields, %q", len(got.Fields), got.DecodeError)
 		}
 	})

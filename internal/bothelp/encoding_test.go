@@ -38,7 +38,8 @@ func TestContentEncoding(t *testing.T) {
 			}
 
 			plain := bothelp.Decode(encoded(coding, body))
-			if want := "body: not " + strings.ToLower(coding) + ", as its Content-Encoding says"; plain.DecodeError != want {
+			if want := "body: not " + strings.ToLower(coding) +
+				", as its Content-Encoding says"; plain.DecodeError != want {
 				t.Errorf("plain body: %q", plain.DecodeError)
 			}
 			if plain.BothelpUserID != "47659" {
@@ -76,7 +77,8 @@ func TestContentEncodingDamaged(t *testing.T) {
 	}
 	twice := encoded("gzip", zipped)
 	twice.Headers = append(twice.Headers, event.Header{Name: "Content-Encoding", Value: "br"})
-	if got := bothelp.Decode(twice); got.DecodeError != "body: unsupported Content-Encoding gzip, br: only gzip is decoded" {
+	if got := bothelp.Decode(twice); got.DecodeError != "body: unsupported Content-Encoding gzip, br: only gzip is "+
+		"decoded" {
 		t.Errorf("two headers: %q", got.DecodeError)
 	}
 	if got := bothelp.Decode(encoded("gzip", nil)); got.DecodeError != "body: empty" {

@@ -16,11 +16,12 @@ func TestForm(t *testing.T) {
 			d.CreatedAt = at(1499947711)
 			d.Fields = fields{"age": "21"}
 		})},
-		{"PHP", `subscriber[name]=A&subscriber%5Bemail%5D=a%40b.c&subscriber[%D0%94%D0%B0]=1`, flow(func(d *event.Decoded) {
-			d.Name, d.Email, d.Fields = "A", "a@b.c", fields{"Да": "1"}
-		})},
-		{"chat", "event=conversation_closed&event_timestamp=1726951234&conversation[id]=c&conversation[subscriber][name]=A\r\n",
-			chat(event.KindConversationClosed, 1726951234, func(d *event.Decoded) {
+		{"PHP", `subscriber[name]=A&subscriber%5Bemail%5D=a%40b.c&subscriber[%D0%94%D0%B0]=1`,
+			flow(func(d *event.Decoded) {
+				d.Name, d.Email, d.Fields = "A", "a@b.c", fields{"Да": "1"}
+			})},
+		{"chat",
+			"event=conversation_closed&event_timestamp=1726951234&conversation[id]=c&conversation[subscriber][name]=A\r\n", chat(event.KindConversationClosed, 1726951234, func(d *event.Decoded) {
 				d.Name, d.Fields = "A", fields{"conversation.id": "c"}
 			})},
 		{"odd brackets are names", `name=A&tags[]=x&[y]=1&a[b=2&c[d][e][f]=3`, flow(func(d *event.Decoded) {

@@ -115,7 +115,8 @@ func FuzzDecodeString(f *testing.F) {
 		if len(want) > 4<<10 {
 			t.Skip()
 		}
-		got := bothelp.Decode(&event.Received{Body: []byte(`{"name":` + string(quoted) + `,"x":` + string(quoted) + `}`)})
+		got := bothelp.Decode(&event.Received{Body: []byte(`{"name":` + string(quoted) + `,"x":` + string(quoted) +
+			`}`)})
 		if got.Name != want || got.Fields["x"] != want {
 			t.Errorf("name %q, field %q, want %q", got.Name, got.Fields["x"], want)
 		}

@@ -26,7 +26,8 @@ func TestVerifySignature(t *testing.T) {
 		if !bothelp.VerifySignature(right, body, "token") {
 			t.Errorf("refused: %s", right)
 		}
-		if !bothelp.VerifySignature(right, body, "new token", "token") || !bothelp.VerifySignature(right, body, "token", "old token") {
+		if !bothelp.VerifySignature(right, body, "new token", "token") ||
+			!bothelp.VerifySignature(right, body, "token", "old token") {
 			t.Errorf("refused beside another token: %s", right)
 		}
 		if bothelp.VerifySignature(right, body, "another token") {

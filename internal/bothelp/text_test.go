@@ -48,7 +48,8 @@ func TestText(t *testing.T) {
 		{"", "text/plain; charset=windows-1251", old("Я"), "Я"},
 		{"", "application/x-www-form-urlencoded", "name=%C0%ED%ed%e0+%2B%25&Имя=x", ""}, // two encodings
 		{"", "application/x-www-form-urlencoded", "name=%C0%ED%ed%e0+%2B%25&x=" + old("Аня"), "name=Анна+%2B%25&x=Аня"},
-		{"", "", "POST /?name=%C0%ED%ED%E0 HTTP/1.1\r\nHost: h\r\n\r\n", "POST /?name=Анна HTTP/1.1\r\nHost: h\r\n\r\n"},
+		{"", "", "POST /?name=%C0%ED%ED%E0 HTTP/1.1\r\nHost: h\r\n\r\n",
+			"POST /?name=Анна HTTP/1.1\r\nHost: h\r\n\r\n"},
 		{"", "", wide(unicode.LittleEndian, json), json},
 		{"gzip", "", string(compress(t, []byte(wide(unicode.BigEndian, json)))), json},
 		{"", "", "\xff\xfeA\x00\x00\xd8B", "A\uFFFD\uFFFD"},

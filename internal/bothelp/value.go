@@ -138,7 +138,8 @@ func (d *decoding) field(name []byte, value jsontext.Value) {
 		if bytes.IndexByte(text, '\\') >= 0 { // searches expect text without escapes that JSON does not need
 			plain, err := jsontext.AppendFormat(nil, text, jsontext.AllowDuplicateNames(true))
 			if err != nil { // half of a surrogate pair
-				plain, _ = jsontext.AppendFormat(nil, text, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+				plain, _ = jsontext.AppendFormat(nil, text, jsontext.AllowDuplicateNames(true),
+					jsontext.AllowInvalidUTF8(true))
 				d.replaced = true
 			}
 			text = plain

@@ -47,7 +47,8 @@ func NewACME(o ACMEOptions) (*ACME, error) {
 		return nil, err
 	}
 	return &ACME{options: o, own: own, manager: &autocert.Manager{
-		Prompt: autocert.AcceptTOS, Cache: autocert.DirCache(o.Cache), HostPolicy: autocert.HostWhitelist(o.Domains...), Email: o.Email,
+		Prompt: autocert.AcceptTOS, Cache: autocert.DirCache(o.Cache), HostPolicy: autocert.HostWhitelist(o.Domains...),
+		Email:  o.Email,
 		Client: &acme.Client{DirectoryURL: o.DirectoryURL, UserAgent: "hooktape"},
 	}}, nil
 }
@@ -135,7 +136,8 @@ func (a *ACME) obtain(daily map[string]*rate.Sometimes) time.Duration {
 		pair, err := a.manager.GetCertificate(modern(domain))
 		if err != nil {
 			again = acmeRetry
-			a.options.Logger.Error("there is no certificate yet: senders cannot deliver to this domain", "domain", domain, "error", err, "again", acmeRetry)
+			a.options.Logger.Error("there is no certificate yet: senders cannot deliver to this domain", "domain",
+				domain, "error", err, "again", acmeRetry)
 			continue
 		}
 		a.got.Store(domain, pair)

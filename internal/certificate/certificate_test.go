@@ -51,7 +51,8 @@ func (p *pair) texts(serial int64, ends time.Time) (cert, key []byte) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: ends.Add(-90 * 24 * time.Hour), NotAfter: ends, DNSNames: []string{"hooks.example.org"}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: ends.Add(-90 * 24 * time.Hour),
+		NotAfter: ends, DNSNames: []string{"hooks.example.org"}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, secret.Public(), secret)
 	if err != nil {
 		p.t.Fatal(err)
@@ -60,7 +61,8 @@ func (p *pair) texts(serial int64, ends time.Time) (cert, key []byte) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE",
+		Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
 }
 
 func (p *pair) write(serial int64, ends time.Time) {
@@ -176,13 +178,15 @@ func TestNearEnd(t *testing.T) {
 // TestOpen verifies that an unusable file is refused with its name, and that an expired certificate is a warning.
 func TestOpen(t *testing.T) {
 	p := newPair(t)
-	if _, err := certificate.Open(p.cert, p.key, p.logger()); err == nil || !strings.Contains(err.Error(), p.cert+": no such file") {
+	if _, err := certificate.Open(p.cert, p.key, p.logger()); err == nil ||
+		!strings.Contains(err.Error(), p.cert+": no such file") {
 		t.Errorf("missing file: %v", err)
 	}
 	p.write(1, inAYear())
 	_, other := p.texts(2, inAYear())
 	p.put(p.key, other)
-	if _, err := certificate.Open(p.cert, p.key, p.logger()); err == nil || !strings.Contains(err.Error(), p.key) || !strings.Contains(err.Error(), "does not match") {
+	if _, err := certificate.Open(p.cert, p.key, p.logger()); err == nil || !strings.Contains(err.Error(), p.key) ||
+		!strings.Contains(err.Error(), "does not match") {
 		t.Errorf("key of another certificate: %v", err)
 	}
 	p.write(3, time.Now().Add(-time.Hour))
@@ -208,7 +212,8 @@ func TestNoName(t *testing.T) {
 		}
 	}
 	cache := t.TempDir()
-	a, err := certificate.NewACME(certificate.ACMEOptions{Domains: []string{"hooks.example.org", "new.example.org"}, DirectoryURL: authority.URL, Cache: cache, Logger: slog.New(slog.DiscardHandler)})
+	a, err := certificate.NewACME(certificate.ACMEOptions{Domains: []string{"hooks.example.org", "new.example.org"},
+		DirectoryURL: authority.URL, Cache: cache, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +221,8 @@ func TestNoName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: http.NotFoundHandler(), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+	server := &http.Server{Handler: http.NotFoundHandler(),
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
 	go server.Serve(listener)
 	defer server.Close()
 	dial := func(config *tls.Config) error {
@@ -236,7 +242,8 @@ func TestNoName(t *testing.T) {
 	for _, name := range []string{"hooks.example.org", "stranger.example.org"} { // in the format of autocert's cache
 		p.put(filepath.Join(cache, name), append(key, cert...))
 	}
-	for name, there := range map[string]bool{"hooks.example.org": true, "HOOKS.example.org": true, "new.example.org": false, "stranger.example.org": false, "../hooks.example.org": false} {
+	for name, there := range map[string]bool{"hooks.example.org": true, "HOOKS.example.org": true,
+		"new.example.org": false, "stranger.example.org": false, "../hooks.example.org": false} {
 		if err := dial(&tls.Config{ServerName: name}); (err == nil) != there {
 			t.Errorf("handshake for %s: %v", name, err)
 		}

@@ -57,7 +57,8 @@ func Open(cert, key string, logger *slog.Logger) (*Files, error) {
 	}
 	f.inForce.Store(pair)
 	if expired(pair) {
-		logger.Error("the certificate has expired: senders that check it cannot deliver", "file", cert, "expired", pair.Leaf.NotAfter)
+		logger.Error("the certificate has expired: senders that check it cannot deliver", "file", cert, "expired",
+			pair.Leaf.NotAfter)
 	}
 	return f, nil
 }
@@ -90,7 +91,8 @@ func (f *Files) Config() *tls.Config {
 
 // config returns what all listeners have in common: TLS 1.2 or newer, and HTTP/2 with clients that support it.
 func config(get func(*tls.ClientHelloInfo) (*tls.Certificate, error), protocols ...string) *tls.Config {
-	return &tls.Config{GetCertificate: get, MinVersion: tls.VersionTLS12, NextProtos: append([]string{"h2", "http/1.1"}, protocols...)}
+	return &tls.Config{GetCertificate: get, MinVersion: tls.VersionTLS12,
+		NextProtos: append([]string{"h2", "http/1.1"}, protocols...)}
 }
 
 const (
@@ -146,7 +148,8 @@ func (f *Files) renew() error {
 func warnNearEnd(logger *slog.Logger, daily *rate.Sometimes, pair *tls.Certificate, name string) {
 	if left := time.Until(pair.Leaf.NotAfter); left < nearEnd {
 		daily.Do(func() {
-			logger.Warn("the certificate expires soon and has not been renewed", "certificate", name, "expires", pair.Leaf.NotAfter)
+			logger.Warn("the certificate expires soon and has not been renewed", "certificate", name, "expires",
+				pair.Leaf.NotAfter)
 		})
 	}
 }
@@ -157,7 +160,8 @@ func SelfSigned() (*tls.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), BasicConstraintsValid: true}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC),
+		BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return nil, err

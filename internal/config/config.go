@@ -167,7 +167,8 @@ func (c *Config) findPasswords(data DataDir, find func(file string) (string, err
 // OpenStore opens the store on ClickHouse. It connects when the store is first used.
 func (c *Config) OpenStore() (*store.Store, error) {
 	if c.ClickHouse.Cluster != "" && c.UsesEngine() {
-		return nil, errors.New("clickhouse.cluster: the embedded engine is no cluster; name a server of the cluster by clickhouse.dsn")
+		return nil, errors.New("clickhouse.cluster: the embedded engine is no cluster; name a server of the cluster " +
+			"by clickhouse.dsn")
 	}
 	db, err := store.OpenCluster(c.DSN(), c.ClickHouse.Cluster)
 	if err == nil && c.UsesEngine() && c.Embedded.ReaderPassword != "" {
@@ -264,7 +265,8 @@ func scheme(tls bool) string {
 // without sources and endpoints nothing would be received or delivered.
 func (c *Config) NotEmpty(path string) error {
 	if c.empty {
-		return fmt.Errorf("%s is empty: restore it; or remove it, and `hooktape serve` writes a new one with a new source", path)
+		return fmt.Errorf("%s is empty: restore it; or remove it, and `hooktape serve` writes a new one with a new "+
+			"source", path)
 	}
 	return nil
 }

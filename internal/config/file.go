@@ -49,7 +49,8 @@ func (f File) Load() (*Config, setting.Stamp, error) {
 	texts, stamp, err := setting.ReadFiles(f.Path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, stamp, fmt.Errorf("there is no configuration at %s; `hooktape serve` writes one at its first start, --config or --data names another place", f.Path)
+		return nil, stamp, fmt.Errorf("there is no configuration at %s; `hooktape serve` writes one at its first "+
+			"start, --config or --data names another place", f.Path)
 	case err != nil:
 		return nil, setting.StampOf(f.Path), err
 	}

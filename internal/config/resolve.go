@@ -42,7 +42,8 @@ func (c *Config) resolve(lookup func(string) (string, bool)) error {
 	check.section("ingest", c.Ingest.Validate())
 	c.resolveSources(check)
 	sample := c.Traces.Sample
-	check.Unless(sample >= 0 && sample <= 1, "traces.sample", "must lie between 0 and 1, is %v", sample) // false for .nan
+	// false for .nan
+	check.Unless(sample >= 0 && sample <= 1, "traces.sample", "must lie between 0 and 1, is %v", sample)
 	check.Err("drain", c.Drain.Validate())
 	c.resolveEndpoints(check)
 	check.Unless(c.Replay.Shard == "" || c.Replay.Shard == "1/1", "replay.shard",
@@ -64,7 +65,8 @@ func (c *Config) resolvePublicURL(check *checker) {
 		return
 	}
 	check.Unless(u.User == nil && !strings.ContainsAny(c.PublicURL, "?#"), "public_url",
-		"must end with the host or a path: hook URLs are made by adding /hooks/… to it, so there can be no query, fragment or user")
+		"must end with the host or a path: hook URLs are made by adding /hooks/… to it, so there can be no query, "+
+			"fragment or user")
 }
 
 // invisible reports whether a character is one that is copied along with a URL unnoticed.

@@ -29,7 +29,8 @@ func (d *doctor) clickhouse(ctx context.Context) []Finding {
 	h, err := db.Health(ctx)
 	switch {
 	case errors.Is(err, store.ErrUnavailable) && d.cfg.UsesEngine():
-		return []Finding{warn("it runs with `hooktape serve`", "the embedded engine does not answer at %s", d.cfg.Embedded.Addr)}
+		return []Finding{warn("it runs with `hooktape serve`", "the embedded engine does not answer at %s",
+			d.cfg.Embedded.Addr)}
 	case errors.Is(err, store.ErrUnavailable):
 		return []Finding{bad("start it, or correct the DSN; meanwhile webhooks wait on disk", "%v", err)}
 	case errors.Is(err, store.ErrUnauthorized):
@@ -59,7 +60,10 @@ func (d *doctor) clickhouse(ctx context.Context) []Finding {
 	}
 	detached, err := db.DetachedParts(ctx)
 	if err != nil {
-		return append(list, warn("GRANT SELECT ON system.detached_parts TO "+h.User+", and the same ON system.parts; or see ClickHouse's log", "damaged parts would not be noticed: %v", err))
+		return append(list,
+			warn("GRANT SELECT ON system.detached_parts TO "+h.User+
+				", and the same ON system.parts; or see ClickHouse's log", "damaged parts would not be noticed: %v",
+				err))
 	}
 	return append(list, damageFindings(detached)...)
 }
@@ -67,12 +71,15 @@ func (d *doctor) clickhouse(ctx context.Context) []Finding {
 // clusterFindings reports causes, and omits their consequences.
 func clusterFindings(name string, c store.ClusterHealth) []Finding {
 	if c.Servers == 0 {
-		return []Finding{bad("name one of `SELECT DISTINCT cluster FROM system.clusters`, or add it to remote_servers in the configuration of all servers", "the server knows no cluster %q", name)}
+		return []Finding{bad("name one of `SELECT DISTINCT cluster FROM system.clusters`, or add it to "+
+			"remote_servers in the configuration of all servers", "the server knows no cluster %q", name)}
 	}
 	list := []Finding{ok("the cluster %s has %s and %s", name, english.Plural(int(c.Shards), "shard", ""),
 		english.Plural(int(c.Servers), "server", ""))}
 	if c.WrittenTwice {
-		list = append(list, bad("set <internal_replication>true</internal_replication> for each shard in remote_servers", "what is inserted would be written to each replica twice"))
+		list = append(list,
+			bad("set <internal_replication>true</internal_replication> for each shard in remote_servers",
+				"what is inserted would be written to each replica twice"))
 	}
 	if len(c.Macros) > 0 {
 		list = append(list, bad("set them in <macros> of each server's configuration",
@@ -103,7 +110,9 @@ func schemaFinding(s store.Schema) Finding {
 		return bad("install the newer hooktape that has made them",
 			"the tables are newer (%d) than this program knows (%d)", s.At, s.Known)
 	case s.TooOld:
-		return bad("make a backup with the hooktape that runs there, and restore it with this one: docs/OPERATIONS.md, \"Upgrade\"", "the tables are at %d, and this program updates from %d on", s.At, store.OldestSchema)
+		return bad("make a backup with the hooktape that runs there, and restore it with this one: "+
+			"docs/OPERATIONS.md, \"Upgrade\"", "the tables are at %d, and this program updates from %d on", s.At,
+			store.OldestSchema)
 	case s.At == 0:
 		return warn("hooktape makes them at its start; or hooktape migrate", "there are no tables yet")
 	case s.At < s.Known:

@@ -95,11 +95,13 @@ func backlogFinding(e replay.EndpointStatus, now time.Time) *Finding {
 	var f Finding
 	switch {
 	case e.State == "broken":
-		f = bad("fix the endpoint; hooktape tries it again by itself, `hooktape endpoints resume "+e.Name+"` at once", "%s fails%s: %s", e.Name, reason, text)
+		f = bad("fix the endpoint; hooktape tries it again by itself, `hooktape endpoints resume "+e.Name+"` at once",
+			"%s fails%s: %s", e.Name, reason, text)
 	case e.State == "paused":
 		f = warn("hooktape endpoints resume "+e.Name, "%s is paused%s: %s", e.Name, reason, text)
 	case age > backlogProblem || waiting > mostWaiting:
-		f = bad("see `hooktape endpoints` and the last errors at the endpoint; more concurrency or rate lets more through", "%s: %s", e.Name, text)
+		f = bad("see `hooktape endpoints` and the last errors at the endpoint; more concurrency or rate lets more "+
+			"through", "%s: %s", e.Name, text)
 	case age > backlogNotice:
 		f = warn("see `hooktape endpoints` and the last errors at the endpoint", "%s: %s", e.Name, text)
 	case e.Delivery == nil && waiting == 0:

@@ -104,7 +104,8 @@ func openStore(t *testing.T, dsn string) *store.Store {
 // are not a problem of deliveries.
 func TestDeliveries(t *testing.T) {
 	o := options(t)
-	const endpoints = "endpoints: [{name: down, url: &url 'http://127.0.0.1:1/', allow_private: true}, {name: slow, url: *url, allow_private: true}, " +
+	const endpoints = "endpoints: [{name: down, url: &url 'http://127.0.0.1:1/', allow_private: true}, {name: slow, " +
+		"url: *url, allow_private: true}, " +
 		"{name: held, url: *url, allow_private: true}, {name: good, url: *url, allow_private: true}]\n"
 	d := diagnose(t, o, fmt.Sprintf("clickhouse: {dsn: %q}\n%s", enginetest.DSN(t), endpoints))
 	for _, f := range d.findings {
@@ -116,14 +117,15 @@ func TestDeliveries(t *testing.T) {
 	db, now := openStore(t, dsn), time.Now()
 	for name, state := range map[string]string{"down": "broken", "slow": "active", "held": "paused", "good": "active"} {
 		reason := map[string]string{"down": "status 503"}[name]
-		if err := db.SaveEndpointState(t.Context(), event.EndpointState{Endpoint: name, State: state, Reason: reason, UpdatedAt: now}); err != nil {
+		if err := db.SaveEndpointState(t.Context(),
+			event.EndpointState{Endpoint: name, State: state, Reason: reason, UpdatedAt: now}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	received := now.Add(-2 * time.Hour)
 	for _, name := range []string{"down", "slow", "held"} {
-		d := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: name, EventID: event.NewID(received)}, EventReceivedAt: received,
-			State: event.Retrying, NextAt: now, UpdatedAt: now, CreatedAt: received}
+		d := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: name, EventID: event.NewID(received)},
+			EventReceivedAt: received, State: event.Retrying, NextAt: now, UpdatedAt: now, CreatedAt: received}
 		if err := db.RecordOutcomes(t.Context(), "", []event.Delivery{d}, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +139,8 @@ func TestDeliveries(t *testing.T) {
 
 // TestBotsOf verifies that a finding about an endpoint names the sources whose bots wait for it.
 func TestBotsOf(t *testing.T) {
-	d := &doctor{cfg: &config.Config{Sources: []config.Source{{Name: "demo"}, {Name: "price", Forward: &ingest.Forward{To: "dead"}}}}}
+	d := &doctor{cfg: &config.Config{Sources: []config.Source{{Name: "demo"},
+		{Name: "price", Forward: &ingest.Forward{To: "dead"}}}}}
 	if got := d.botsOf("dead"); got != "; bots of the source price get the fallback" {
 		t.Errorf("got %q", got)
 	}
@@ -162,7 +165,8 @@ func TestProblems(t *testing.T) {
 	o, nobody := options(t), freeAddr(t)
 	dir := string(o.File.Data)
 	expiredPair(t, dir)
-	if err := os.MkdirAll(filepath.Join(o.File.Data.Spool(config.EventSpool), "damaged-20260101T000000.000Z"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(o.File.Data.Spool(config.EventSpool), "damaged-20260101T000000.000Z"),
+		0o700); err != nil {
 		t.Fatal(err)
 	}
 	writeFile(t, o.File.Path, "")
@@ -222,7 +226,8 @@ func expiredPair(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(-time.Hour), DNSNames: []string{"hooks.example.org"}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(-time.Hour),
+		DNSNames: []string{"hooks.example.org"}}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -231,8 +236,10 @@ func expiredPair(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(dir, "cert.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})))
-	writeFile(t, filepath.Join(dir, "key.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
+	writeFile(t, filepath.Join(dir, "cert.pem"),
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})))
+	writeFile(t, filepath.Join(dir, "key.pem"),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
 }
 
 // TestSchema verifies the findings for tables that are newer than this program, or too old for an update.
@@ -244,9 +251,12 @@ func TestSchema(t *testing.T) {
 		result    Result
 		says      string
 	}{
-		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (10000, 1)", Problem, "the tables are newer (10000) than this program knows"},
-		{"ALTER TABLE goose_db_version DELETE WHERE version_id > 25 SETTINGS mutations_sync = 2", Warning, "the tables are at 25, and this program brings them to"},
-		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, 1)", Problem, "the tables are at 25, and this program updates from 35 on"},
+		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (10000, 1)", Problem,
+			"the tables are newer (10000) than this program knows"},
+		{"ALTER TABLE goose_db_version DELETE WHERE version_id > 25 SETTINGS mutations_sync = 2", Warning,
+			"the tables are at 25, and this program brings them to"},
+		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, 1)", Problem,
+			"the tables are at 25, and this program updates from 35 on"},
 	} {
 		if err := conn.Exec(t.Context(), c.statement); err != nil {
 			t.Fatal(err)
@@ -286,7 +296,8 @@ func TestCluster(t *testing.T) {
 	d.finds(Problem, "ClickHouse", "the server that was asked has no macro shard, replica")
 	d.finds(Problem, "ClickHouse", "Keeper cannot be used")
 	d.finds(Warning, "ClickHouse", "there are no tables yet")
-	configured(enginetest.HalfCluster, dsn).finds(Problem, "ClickHouse", "of the servers 1 cannot be reached from the one that was asked")
+	configured(enginetest.HalfCluster, dsn).finds(Problem, "ClickHouse",
+		"of the servers 1 cannot be reached from the one that was asked")
 	configured("elsewhere", dsn).finds(Problem, "ClickHouse", `knows no cluster "elsewhere"`)
 	configured("two", "").finds(Problem, "ClickHouse", "the embedded engine is no cluster")
 
@@ -303,7 +314,8 @@ func TestCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	configured(enginetest.ClusterName, dsn).finds(OK, "ClickHouse", "the tables are up to date")
-	if err := migrate(""); err == nil || !strings.Contains(err.Error(), "set clickhouse.cluster to the cluster's name") {
+	if err := migrate(""); err == nil ||
+		!strings.Contains(err.Error(), "set clickhouse.cluster to the cluster's name") {
 		t.Errorf("cluster tables without the cluster's name: %v", err)
 	}
 }
@@ -314,7 +326,7 @@ func TestGrafana(t *testing.T) {
 	o.GrafanaURL = grafana.URL
 	t.Setenv("GRAFANA_TOKEN", grafanatest.AdminToken)
 	const noDatabase = "clickhouse: {dsn: 'http://127.0.0.1:1/'}\n"
-	diagnose(t, o, noDatabase).finds(Warning, "Grafana", "6 dashboards not there")
+	diagnose(t, o, noDatabase).finds(Warning, "Grafana", "7 dashboards not there")
 	if n := grafana.Writes(); n != 0 {
 		t.Errorf("doctor sent %d writes to Grafana", n)
 	}
@@ -327,7 +339,8 @@ func TestGrafana(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	if _, err := client.Push(push.Bundle{FolderUID: dashboards.FolderUID, Folder: dashboards.Folder, Dashboards: boards}, false); err != nil {
+	if _, err := client.Push(push.Bundle{FolderUID: dashboards.FolderUID, Folder: dashboards.Folder,
+		Dashboards: boards}, false); err != nil {
 		t.Fatal(err)
 	}
 	diagnose(t, o, noDatabase).finds(OK, "Grafana", "the dashboards are there")

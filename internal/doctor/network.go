@@ -145,10 +145,11 @@ func (d *doctor) endpoint(ctx context.Context, e replay.Endpoint) []Finding {
 	case noName:
 		return []Finding{bad("check the host in its url, and this machine's DNS", "%v", err)}
 	case untrusted:
-		return []Finding{bad("deliveries fail until it is right"+d.botsOf(e.Name)+"; tls.ca_file names an authority of your own",
-			"its certificate is refused: %v", err)}
+		return []Finding{bad("deliveries fail until it is right"+d.botsOf(e.Name)+
+			"; tls.ca_file names an authority of your own", "its certificate is refused: %v", err)}
 	}
-	return []Finding{bad("deliveries wait and are tried again"+d.botsOf(e.Name)+"; tell whoever runs it", "does not answer: %v", err)}
+	return []Finding{bad("deliveries wait and are tried again"+d.botsOf(e.Name)+"; tell whoever runs it",
+		"does not answer: %v", err)}
 }
 
 // botsOf says which sources' bots get the fallback because an endpoint does not answer, or nothing.
@@ -213,7 +214,8 @@ func collector(ctx context.Context) []Finding {
 	}
 	defer client.Stop(context.WithoutCancel(ctx))
 	if err := client.UploadTraces(ctx, nil); err != nil {
-		return []Finding{bad("start the collector, or correct OTEL_EXPORTER_OTLP_ENDPOINT; until then traces and metrics are lost, events are not", "does not take telemetry: %v", redact.WithoutURL(err))}
+		return []Finding{bad("start the collector, or correct OTEL_EXPORTER_OTLP_ENDPOINT; until then traces and "+
+			"metrics are lost, events are not", "does not take telemetry: %v", redact.WithoutURL(err))}
 	}
 	return []Finding{ok("takes telemetry")}
 }

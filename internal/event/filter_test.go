@@ -18,10 +18,15 @@ import (
 var wholeSelection = func() event.Selection {
 	from := time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 	until := from.Add(time.Hour)
-	return event.Selection{From: &from, Until: &until, Sources: []string{"demo", "a,b"}, Steps: []string{"", "paid"}, Kinds: event.Kinds, Verdicts: event.Verdicts,
-		Channels: []string{"telegram"}, IDs: []uuid.UUID{event.NewID(from), event.NewID(until)}, Subscribers: []string{"1", "2"}, UTMSources: []string{"ВК"}, UTMMediums: []string{"m"},
-		UTMCampaigns: []string{"c"}, UTMContents: []string{"o"}, UTMTerms: []string{"t"}, Fields: map[string]string{"город": "Омск=2", "b": ""}, Text: `"a b" c`,
-		UndeliveredTo: "crm", FailedAt: "https://x/?y", Rejected: true, Failed: true, Fallbacks: []event.Fallback{event.FallbackAny, event.FallbackDeadline}, MissingKeys: []string{"price", ""}, Where: "1 = 1"}
+	return event.Selection{From: &from, Until: &until, Sources: []string{"demo", "a,b"}, Steps: []string{"", "paid"},
+		Kinds: event.Kinds, Verdicts: event.Verdicts, Channels: []string{"telegram"},
+		IDs: []uuid.UUID{event.NewID(from), event.NewID(until)}, Subscribers: []string{"1",
+			"2"}, UTMSources: []string{"ВК"}, UTMMediums: []string{"m"},
+		UTMCampaigns: []string{"c"}, UTMContents: []string{"o"}, UTMTerms: []string{"t"},
+		Fields: map[string]string{"город": "Омск=2", "b": ""}, Text: `"a b" c`,
+		UndeliveredTo: "crm", FailedAt: "https://x/?y", Rejected: true, Failed: true,
+		Fallbacks: []event.Fallback{event.FallbackAny, event.FallbackDeadline}, MissingKeys: []string{"price",
+			""}, Where: "1 = 1"}
 }()
 
 // TestFilters verifies that each field of a selection has exactly one filter, that each filter has a description, and
@@ -30,7 +35,8 @@ func TestFilters(t *testing.T) {
 	rows, names := map[string]int{}, map[string]bool{}
 	for _, f := range event.Filters {
 		rows[f.Field]++
-		if f.Name == "" || f.Label == "" || f.Placeholder == "" || !strings.HasSuffix(f.Help, ".") || !slices.Contains(event.FilterGroups, f.Group) || names[f.Name] {
+		if f.Name == "" || f.Label == "" || f.Placeholder == "" || !strings.HasSuffix(f.Help, ".") ||
+			!slices.Contains(event.FilterGroups, f.Group) || names[f.Name] {
 			t.Errorf("incomplete or duplicate filter: %+v", f)
 		}
 		names[f.Name] = true
@@ -48,7 +54,8 @@ func TestFilters(t *testing.T) {
 			t.Errorf("%d filters for the field %s, want 1", rows[field.Name], field.Name)
 		}
 	}
-	if back, faults := event.ParseSelection(wholeSelection.Values(), time.Now()); faults != nil || !reflect.DeepEqual(back, wholeSelection) {
+	if back, faults := event.ParseSelection(wholeSelection.Values(), time.Now()); faults != nil ||
+		!reflect.DeepEqual(back, wholeSelection) {
 		t.Errorf("%v\n got %+v\nwant %+v", faults, back, wholeSelection)
 	}
 	text, err := json.Marshal(wholeSelection)

@@ -22,7 +22,8 @@ func TestHeaderJSON(t *testing.T) {
 			t.Errorf("%q was encoded as %s, %v; want %s", value, text, err, want)
 		}
 		var back []event.Header
-		if err := json.Unmarshal(text, &back); err != nil || len(back) != 1 || back[0].Name != "A" || back[0].Value != value {
+		if err := json.Unmarshal(text, &back); err != nil || len(back) != 1 || back[0].Name != "A" ||
+			back[0].Value != value {
 			t.Errorf("%s was decoded as %q, %v", text, back, err)
 		}
 	}
@@ -32,18 +33,21 @@ func TestHeaderJSON(t *testing.T) {
 // written for older programs.
 func TestSelectionJSON(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	for _, text := range []string{`{"until":"2026-03-01T12:00:00Z"}`, `{"to":"2026-03-01T12:00:00Z"}`, `{"to":"2026-03-01T15:00:00+03:00","until":"2026-03-01T12:00:00Z"}`} {
+	for _, text := range []string{`{"until":"2026-03-01T12:00:00Z"}`, `{"to":"2026-03-01T12:00:00Z"}`,
+		`{"to":"2026-03-01T15:00:00+03:00","until":"2026-03-01T12:00:00Z"}`} {
 		var sel event.Selection
 		if err := json.Unmarshal([]byte(text), &sel); err != nil || sel.Until == nil || !sel.Until.Equal(at) {
 			t.Errorf("%s: %v, %v", text, sel.Until, err)
 		}
 	}
 	text, err := json.Marshal(event.Selection{Until: &at, Sources: []string{"a"}})
-	if want := `{"until":"2026-03-01T12:00:00Z","sources":["a"],"to":"2026-03-01T12:00:00Z"}`; err != nil || string(text) != want {
+	if want := `{"until":"2026-03-01T12:00:00Z","sources":["a"],"to":"2026-03-01T12:00:00Z"}`; err != nil ||
+		string(text) != want {
 		t.Errorf("%s, %v; want %s", text, err, want)
 	}
 	var sel event.Selection
-	if err := json.Unmarshal([]byte(`{"to":"2026-03-01T12:00:00Z","until":"2026-03-01T12:00:01Z"}`), &sel); err == nil || !strings.Contains(err.Error(), "differ") {
+	if err := json.Unmarshal([]byte(`{"to":"2026-03-01T12:00:00Z","until":"2026-03-01T12:00:01Z"}`),
+		&sel); err == nil || !strings.Contains(err.Error(), "differ") {
 		t.Errorf("both names: %v", err)
 	}
 }

@@ -29,7 +29,8 @@ type Limiter struct {
 
 // NewLimiter returns a Limiter that allows each network a burst of events, and limit events a second afterwards.
 func NewLimiter(limit rate.Limit, burst int) *Limiter {
-	return &Limiter{limit: limit, burst: burst, known: map[netip.Prefix]*rate.Limiter{}, rest: rate.NewLimiter(limit, burst)}
+	return &Limiter{limit: limit, burst: burst, known: map[netip.Prefix]*rate.Limiter{},
+		rest: rate.NewLimiter(limit, burst)}
 }
 
 // Allow reports whether an address may act now, and counts the action.

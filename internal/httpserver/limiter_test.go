@@ -20,10 +20,12 @@ func TestLimiter(t *testing.T) {
 				t.Fatal("an address was limited within its burst of ten")
 			}
 		}
-		if l.Allow(one) || l.Open(one) || l.Open(netip.MustParseAddr("2001:db8::2")) || !l.Open(netip.MustParseAddr("2001:db8:0:1::1")) {
+		if l.Allow(one) || l.Open(one) || l.Open(netip.MustParseAddr("2001:db8::2")) ||
+			!l.Open(netip.MustParseAddr("2001:db8:0:1::1")) {
 			t.Error("two addresses of an IPv6 network have separate limits")
 		}
-		if !l.Open(netip.MustParseAddr("192.0.2.1")) || Network(netip.MustParseAddr("::ffff:192.0.2.1")) != netip.MustParsePrefix("192.0.2.1/32") {
+		if !l.Open(netip.MustParseAddr("192.0.2.1")) ||
+			Network(netip.MustParseAddr("::ffff:192.0.2.1")) != netip.MustParsePrefix("192.0.2.1/32") {
 			t.Error("two IPv4 addresses share a limit")
 		}
 		for i := range 3 * MaxAddresses {

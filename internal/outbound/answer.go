@@ -126,7 +126,8 @@ func classifyError(err error, at stage, timeout time.Duration) (event.Outcome, s
 		return event.OutcomeBroken, "the endpoint closed the connection in mid-answer"
 	case strings.Contains(text, "client conn could not be established"):
 		// HTTP/2 hides the TLS alert. The alert for a missing certificate arrives only now (RFC 8446, section 4.4.2.4).
-		return event.OutcomeNoConn, "TLS: the endpoint ended the connection after the handshake; it may want a client certificate"
+		return event.OutcomeNoConn, "TLS: the endpoint ended the connection after the handshake; it may want a " +
+			"client certificate"
 	case strings.Contains(text, "server closed idle connection"):
 		return event.OutcomeBroken, "the endpoint closed the connection before the request was sent"
 	case strings.Contains(text, "response headers exceeded"), strings.Contains(text, "header list larger"):

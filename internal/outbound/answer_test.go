@@ -26,7 +26,8 @@ func TestReadRetryAfter(t *testing.T) {
 		{"Wed Mar  4 12:00:30 2026", "", 30 * time.Second},
 		{"Wed, 04 Mar 2026 11:00:00 GMT", "", 0},
 		{"Wed, 04 Mar 2027 11:00:00 GMT", "", 24 * time.Hour},
-		{"Wed, 04 Mar 2026 09:01:00 GMT", "Wed, 04 Mar 2026 09:00:00 GMT", time.Minute}, // the endpoint's clock is behind
+		// the endpoint's clock is behind
+		{"Wed, 04 Mar 2026 09:01:00 GMT", "Wed, 04 Mar 2026 09:00:00 GMT", time.Minute},
 		{"Wed, 04 Mar 2026 12:01:00 GMT", "today", time.Minute},
 	} {
 		h := http.Header{"Retry-After": {c.text}, "Date": {c.date}}

@@ -89,7 +89,8 @@ func TestPauseAndResume(t *testing.T) {
 	b := &Breaker{options: BreakerOptions{Failures: 1, ProbeAfter: time.Hour, ProbeMax: time.Hour}}
 	b.Report(mustAdmit(t, b, noon), bad, noon)
 	mustHold(t, b, noon)
-	if changed := b.Resume(); !changed.Closed || changed.Failures != 1 { // open, not paused: it closes, and opens again if that was wrong
+	// open, not paused: it closes, and opens again if that was wrong
+	if changed := b.Resume(); !changed.Closed || changed.Failures != 1 {
 		t.Errorf("Resume returned %+v", changed)
 	}
 	if s := b.Snapshot(); s.State != StateActive || s.Reason != "" || s.Failures != 0 {

@@ -163,8 +163,8 @@ func drain(body io.Reader, cancel context.CancelFunc) int64 {
 	return n
 }
 
-// Probe connects to the endpoint like an attempt and sends nothing: the name must resolve, the address must be allowed and, with
-// https, the certificate valid. Probe returns when that certificate expires; the zero time without https.
+// Probe connects to the endpoint like an attempt and sends nothing: the name must resolve, the address must be allowed
+// and, with https, the certificate valid. Probe returns when that certificate expires; the zero time without https.
 func (c *Client) Probe(ctx context.Context) (expires time.Time, err error) {
 	host, port, err := c.hostPort()
 	if err != nil {

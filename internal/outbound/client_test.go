@@ -37,7 +37,8 @@ func local(url string) Endpoint {
 
 // adHoc returns the endpoint of a replay to a URL.
 func adHoc(url string, allowPrivate bool) Endpoint {
-	return Endpoint{Name: url, URL: url, Timeout: 10 * time.Second, AllowPrivate: allowPrivate, PrivateSetting: "replay.allow_private"}
+	return Endpoint{Name: url, URL: url, Timeout: 10 * time.Second, AllowPrivate: allowPrivate,
+		PrivateSetting: "replay.allow_private"}
 }
 
 func clientOf(t *testing.T, e Endpoint) *Client {
@@ -138,58 +139,88 @@ func TestFailures(t *testing.T) {
 		status  uint16
 		err     string // whole error, or its beginning followed by …
 	}{
-		{"unresolvable name", "http://no-such-host.invalid/", 0, event.OutcomeNoConn, 0, `name "no-such-host.invalid": …`},
-		{"refused", "http://" + refused + "/", 0, event.OutcomeNoConn, 0, "connect to " + refused + ": connection refused"},
-		{"unreachable", "http://255.255.255.255/", 0, event.OutcomeNoConn, 0, "connect to 255.255.255.255:80: network is unreachable"},
+		{"unresolvable name", "http://no-such-host.invalid/", 0, event.OutcomeNoConn, 0,
+			`name "no-such-host.invalid": …`},
+		{"refused", "http://" + refused + "/", 0, event.OutcomeNoConn, 0,
+			"connect to " + refused + ": connection refused"},
+		{"unreachable", "http://255.255.255.255/", 0, event.OutcomeNoConn, 0,
+			"connect to 255.255.255.255:80: network is unreachable"},
 		{"port out of range", "http://127.0.0.1:99999/", 0, event.OutcomeNoConn, 0, "…"},
 
-		{"unknown certificate", secure.URL, 0, event.OutcomeNoConn, 0, "TLS: failed to verify certificate: x509: certificate signed by unknown authority"},
+		{"unknown certificate", secure.URL, 0, event.OutcomeNoConn, 0,
+			"TLS: failed to verify certificate: x509: certificate signed by unknown authority"},
 		{"TLS too old", old.URL, 0, event.OutcomeNoConn, 0, "TLS: remote error: tls: protocol version not supported"},
-		{"HTTP instead of TLS", https(plain.URL), 0, event.OutcomeNoConn, 0, "TLS: server gave HTTP response to HTTPS client"},
-		{"garbage instead of TLS", https(acceptor(t, says("\xff\x00 what is this?"))), 0, event.OutcomeNoConn, 0, "TLS: first record does not look like a TLS handshake"},
-		{"closed in the handshake", https(acceptor(t, func(c *net.TCPConn) { _, _ = c.Read(make([]byte, 1<<16)) })), 0, event.OutcomeNoConn, 0,
+		{"HTTP instead of TLS", https(plain.URL), 0, event.OutcomeNoConn, 0,
+			"TLS: server gave HTTP response to HTTPS client"},
+		{"garbage instead of TLS", https(acceptor(t, says("\xff\x00 what is this?"))), 0, event.OutcomeNoConn, 0,
+			"TLS: first record does not look like a TLS handshake"},
+		{"closed in the handshake", https(acceptor(t, func(c *net.TCPConn) {
+			_, _ = c.Read(make([]byte, 1<<16))
+		})), 0, event.OutcomeNoConn, 0,
 			"TLS: the endpoint ended the connection in the handshake"},
-		{"hanging in the handshake", https(acceptor(t, untilGone)), soon, event.OutcomeNoConn, 0, "TLS: the handshake did not end in time"},
+		{"hanging in the handshake", https(acceptor(t, untilGone)), soon, event.OutcomeNoConn, 0,
+			"TLS: the handshake did not end in time"},
 
 		{"hanging before the header", rawServer(t, untilGone), soon, event.OutcomeTimeout, 0, "no answer within 300ms"},
-		{"hanging in the header", rawServer(t, func(c *net.TCPConn) { says("HTTP/1.1 200 OK\r\nX: ")(c); untilGone(c) }), soon, event.OutcomeTimeout, 0,
+		{"hanging in the header", rawServer(t, func(c *net.TCPConn) {
+			says("HTTP/1.1 200 OK\r\nX: ")(c)
+			untilGone(c)
+		}), soon, event.OutcomeTimeout, 0,
 			"no whole answer within 300ms"},
-		{"hanging in the body", rawServer(t, func(c *net.TCPConn) { says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\npart")(c); untilGone(c) }), soon, event.OutcomeDelivered, 200,
+		{"hanging in the body", rawServer(t, func(c *net.TCPConn) {
+			says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\npart")(c)
+			untilGone(c)
+		}), soon, event.OutcomeDelivered, 200,
 			"answered 200 OK, then: no whole answer within 300ms"},
 		{"hanging in the body of a 500", rawServer(t, func(c *net.TCPConn) {
 			says("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 10\r\n\r\npart")(c)
 			untilGone(c)
 		}), soon, event.OutcomeStatus, 500, "answered 500 Internal Server Error"},
 
-		{"reset", rawServer(t, func(c *net.TCPConn) { _ = c.SetLinger(0) }), 0, event.OutcomeBroken, 0, "the endpoint reset the connection"},
-		{"closed without an answer", rawServer(t, func(*net.TCPConn) {}), 0, event.OutcomeBroken, 0, "the endpoint closed the connection without an answer"},
-		{"closed in the header", rawServer(t, says("HTTP/1.1 200 OK\r\nX-A: 1\r\n")), 0, event.OutcomeBroken, 0, "the endpoint closed the connection in mid-answer"},
-		{"closed in a line of the header", rawServer(t, says("HTTP/1.1 200 OK\r\nContent-Le")), 0, event.OutcomeBroken, 0,
+		{"reset", rawServer(t, func(c *net.TCPConn) {
+			_ = c.SetLinger(0)
+		}), 0, event.OutcomeBroken, 0, "the endpoint reset the connection"},
+		{"closed without an answer", rawServer(t, func(*net.TCPConn) {}), 0, event.OutcomeBroken, 0,
+			"the endpoint closed the connection without an answer"},
+		{"closed in the header", rawServer(t, says("HTTP/1.1 200 OK\r\nX-A: 1\r\n")), 0, event.OutcomeBroken, 0,
+			"the endpoint closed the connection in mid-answer"},
+		{"closed in a line of the header", rawServer(t, says("HTTP/1.1 200 OK\r\nContent-Le")), 0, event.OutcomeBroken,
+			0,
 			`the answer is not HTTP: malformed MIME header: missing colon: "Content-Le"`},
-		{"closed after the header", rawServer(t, says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")), 0, event.OutcomeDelivered, 200,
-			"answered 200 OK, then: the endpoint closed the connection in mid-answer"},
-		{"closed in the body", rawServer(t, says("HTTP/1.1 200 Fine\r\nContent-Length: 10\r\n\r\n12345")), 0, event.OutcomeDelivered, 200,
-			"answered 200 Fine, then: the endpoint closed the connection in mid-answer"},
-		{"closed in a chunk", rawServer(t, says("HTTP/1.1 202 Sure\r\nTransfer-Encoding: chunked\r\n\r\na\r\n12345")), 0, event.OutcomeDelivered, 202,
+		{"closed after the header", rawServer(t, says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")),
+			0, event.OutcomeDelivered, 200, "answered 200 OK, then: the endpoint closed the connection in mid-answer"},
+		{"closed in the body", rawServer(t, says("HTTP/1.1 200 Fine\r\nContent-Length: 10\r\n\r\n12345")), 0,
+			event.OutcomeDelivered, 200, "answered 200 Fine, then: the endpoint closed the connection in mid-answer"},
+		{"closed in a chunk", rawServer(t, says("HTTP/1.1 202 Sure\r\nTransfer-Encoding: chunked\r\n\r\na\r\n12345")),
+			0, event.OutcomeDelivered, 202,
 			"answered 202 Sure, then: the endpoint closed the connection in mid-answer"},
 
-		{"garbage", rawServer(t, says("\xff\x00what?\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is not HTTP: malformed HTTP response "\xff\x00what?"`},
-		{"garbage that mentions TLS", rawServer(t, says("HTTP/1.1 tls: what?\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is not HTTP: malformed HTTP status code "tls:"`},
-		{"much garbage", rawServer(t, says(long[:50_000]+"\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is not HTTP: malformed HTTP response "xxx…`},
-		{"bad status", rawServer(t, says("HTTP/1.1 fine\r\n\r\n")), 0, event.OutcomeBroken, 0, `the answer is not HTTP: malformed HTTP status code "fine"`},
-		{"too large a header", rawServer(t, says("HTTP/1.1 200 OK\r\nX: "+long+"\r\n\r\n")), 0, event.OutcomeBroken, 0, "the answer's header is larger than 64 KiB"},
+		{"garbage", rawServer(t, says("\xff\x00what?\r\n\r\n")), 0, event.OutcomeBroken,
+			0, `the answer is not HTTP: malformed HTTP response "\xff\x00what?"`},
+		{"garbage that mentions TLS", rawServer(t, says("HTTP/1.1 tls: what?\r\n\r\n")), 0, event.OutcomeBroken,
+			0, `the answer is not HTTP: malformed HTTP status code "tls:"`},
+		{"much garbage", rawServer(t, says(long[:50_000]+"\r\n\r\n")), 0, event.OutcomeBroken, 0,
+			`the answer is not HTTP: malformed HTTP response "xxx…`},
+		{"bad status", rawServer(t, says("HTTP/1.1 fine\r\n\r\n")), 0, event.OutcomeBroken, 0,
+			`the answer is not HTTP: malformed HTTP status code "fine"`},
+		{"too large a header", rawServer(t, says("HTTP/1.1 200 OK\r\nX: "+long+"\r\n\r\n")), 0, event.OutcomeBroken,
+			0, "the answer's header is larger than 64 KiB"},
 		{"another protocol", rawServer(t, func(c *net.TCPConn) {
 			says("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")(c)
 			untilGone(c)
 		}), 0, event.OutcomeStatus, 101, "answered 101 Switching Protocols"},
 
-		{"redirect", rawServer(t, says("HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")), 0, event.OutcomeStatus, 302,
-			"answered 302 Found (redirects are not followed)"},
-		{"not modified", rawServer(t, says("HTTP/1.1 304 Not Modified\r\n\r\n")), 0, event.OutcomeStatus, 304, "answered 304 Not Modified"},
+		{"redirect", rawServer(t, says("HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")), 0,
+			event.OutcomeStatus, 302, "answered 302 Found (redirects are not followed)"},
+		{"not modified", rawServer(t, says("HTTP/1.1 304 Not Modified\r\n\r\n")), 0, event.OutcomeStatus, 304,
+			"answered 304 Not Modified"},
 		{"not found", plain.URL, 0, event.OutcomeStatus, 404, "answered 404 Not Found"},
-		{"nonstandard status", rawServer(t, says("HTTP/1.1 499 "+long[:1000]+"\r\nContent-Length: 0\r\n\r\n")), 0, event.OutcomeStatus, 499, "answered 499 xxx…"},
-		{"delivered", rawServer(t, says("HTTP/1.1 299 Yes\r\nContent-Length: 0\r\n\r\n")), 0, event.OutcomeDelivered, 299, ""},
-		{"delivered, to the end of the connection", rawServer(t, says("HTTP/1.0 200 OK\r\n\r\nyes")), 0, event.OutcomeDelivered, 200, ""},
+		{"nonstandard status", rawServer(t, says("HTTP/1.1 499 "+long[:1000]+"\r\nContent-Length: 0\r\n\r\n")), 0,
+			event.OutcomeStatus, 499, "answered 499 xxx…"},
+		{"delivered", rawServer(t, says("HTTP/1.1 299 Yes\r\nContent-Length: 0\r\n\r\n")), 0, event.OutcomeDelivered,
+			299, ""},
+		{"delivered, to the end of the connection", rawServer(t, says("HTTP/1.0 200 OK\r\n\r\nyes")), 0,
+			event.OutcomeDelivered, 200, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := local(c.url)
@@ -211,7 +242,8 @@ func TestFailures(t *testing.T) {
 // TestPartOfAnAnswerIsKept verifies that the received part of an interrupted answer is recorded.
 func TestPartOfAnAnswerIsKept(t *testing.T) {
 	e := local(rawServer(t, says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\nX-A: 1\r\n\r\npart")))
-	if a := attempt(t, clientOf(t, e), e); string(a.Body) != "part" || len(a.Headers) != 2 || a.Headers[1] != (event.Header{Name: "X-A", Value: "1"}) {
+	if a := attempt(t, clientOf(t, e), e); string(a.Body) != "part" || len(a.Headers) != 2 ||
+		a.Headers[1] != (event.Header{Name: "X-A", Value: "1"}) {
 		t.Errorf("got the answer %+v", a)
 	}
 }
@@ -241,8 +273,8 @@ func TestResponseIsKept(t *testing.T) {
 		if a.Outcome != event.OutcomeDelivered || !bytes.Equal(a.Body, body) {
 			t.Errorf("%s: %s, %d bytes, want %d", path, a.Outcome, len(a.Body), len(body))
 		}
-		for header, want := range map[event.Header]bool{{Name: "X-Twice", Value: "1"}: true, {Name: "X-Twice", Value: "2"}: true,
-			{Name: "Content-Encoding", Value: "gzip"}: path == "/gzip"} {
+		for header, want := range map[event.Header]bool{{Name: "X-Twice", Value: "1"}: true,
+			{Name: "X-Twice", Value: "2"}: true, {Name: "Content-Encoding", Value: "gzip"}: path == "/gzip"} {
 			if slices.Contains(a.Headers, header) != want {
 				t.Errorf("%s: headers %v", path, a.Headers)
 			}
@@ -268,12 +300,14 @@ func TestTimeoutIsOfTheWholeAttempt(t *testing.T) {
 		{9900 * time.Millisecond, 0, event.OutcomeDelivered, ""},
 		{5 * time.Second, 4900 * time.Millisecond, event.OutcomeDelivered, ""},
 		{10100 * time.Millisecond, 0, event.OutcomeTimeout, "no answer within 10s"},
-		{5 * time.Second, 5100 * time.Millisecond, event.OutcomeDelivered, "answered 200 OK, then: no whole answer within 10s"},
+		{5 * time.Second, 5100 * time.Millisecond, event.OutcomeDelivered,
+			"answered 200 OK, then: no whole answer within 10s"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			e := local("http://crm.example.org/")
 			client := clientOf(t, e)
-			client.http.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
+			client.http.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn,
+				error) {
 				ours, theirs := net.Pipe()
 				go func() {
 					defer theirs.Close()
@@ -347,7 +381,8 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 			untilGone(c)
 		}))
 		begun := time.Now()
-		if a := attempt(t, clientOf(t, e), e); a.Outcome != event.OutcomeDelivered || time.Since(begun) > 5*time.Second {
+		if a := attempt(t, clientOf(t, e), e); a.Outcome != event.OutcomeDelivered ||
+			time.Since(begun) > 5*time.Second {
 			t.Errorf("%s %q after %s", a.Outcome, a.Err, time.Since(begun))
 		}
 	})
@@ -381,7 +416,8 @@ func TestOneAttemptIsOneRequest(t *testing.T) {
 	if a := attempt(t, client, e); a.Outcome != event.OutcomeDelivered {
 		t.Fatalf("got the answer %+v", a)
 	}
-	if a := attempt(t, client, e); a.Outcome != event.OutcomeBroken || a.Err != "the endpoint closed the connection without an answer" {
+	if a := attempt(t, client, e); a.Outcome != event.OutcomeBroken ||
+		a.Err != "the endpoint closed the connection without an answer" {
 		t.Errorf("got the answer %+v", a)
 	}
 	if n := requests.Load(); n != 2 {
@@ -404,23 +440,28 @@ func TestForbiddenAtEveryDial(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
 	defer server.Close()
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
-	for _, host := range []string{"127.0.0.1", "127.9.9.9", "localhost", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::1]",
-		"127.1", "0x7f000001", "2130706433", "169.254.169.254", "[fd00:ec2::254]", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "[fc00::1]", "[fd12::1]",
-		"[fe80::1]", "[fe80::1%25lo]", "[ff02::1]", "224.0.0.1", "255.255.255.255"} {
+	for _, host := range []string{"127.0.0.1", "127.9.9.9", "localhost", "0.0.0.0", "[::1]", "[::]",
+		"[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::1]", "127.1", "0x7f000001",
+		"2130706433", "169.254.169.254", "[fd00:ec2::254]", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1",
+		"[fc00::1]", "[fd12::1]", "[fe80::1]", "[fe80::1%25lo]", "[ff02::1]", "224.0.0.1", "255.255.255.255"} {
 		e := endpointAt(fmt.Sprintf("http://%s:%s/", host, port))
 		client := clientOf(t, e)
 		for range 2 {
 			a := attempt(t, client, e)
-			if a.Outcome == event.OutcomeNoConn && strings.HasPrefix(a.Err, "name ") && slices.Contains([]string{"127.1", "0x7f000001", "2130706433"}, host) {
+			if a.Outcome == event.OutcomeNoConn && strings.HasPrefix(a.Err, "name ") &&
+				slices.Contains([]string{"127.1", "0x7f000001", "2130706433"}, host) {
 				continue // some resolvers parse such a number as an address, others fail to resolve it
 			}
-			if a.Outcome != event.OutcomeForbidden || !strings.HasSuffix(a.Err, " is not on the public internet; allow_private of the endpoint crm in the configuration allows it") {
+			if a.Outcome != event.OutcomeForbidden ||
+				!strings.HasSuffix(a.Err,
+					" is not on the public internet; allow_private of the endpoint crm in the configuration allows it") {
 				t.Errorf("%s: %s %q", host, a.Outcome, a.Err)
 			}
 		}
 	}
 	e := adHoc(server.URL, false)
-	if a := attempt(t, clientOf(t, e), e); a.Err != "127.0.0.1 is not on the public internet; replay.allow_private in the configuration allows it" {
+	if a := attempt(t, clientOf(t, e),
+		e); a.Err != "127.0.0.1 is not on the public internet; replay.allow_private in the configuration allows it" {
 		t.Errorf("%s %q", a.Outcome, a.Err)
 	}
 	if reached.Load() != 0 {
@@ -461,7 +502,8 @@ func TestStreaming(t *testing.T) {
 	close(goOn)
 	rest, err := io.ReadAll(response.Body)
 	failed, ok := errors.AsType[*Error](err)
-	if string(rest) != "678" || !ok || failed.Outcome != event.OutcomeBroken || failed.Text != "the endpoint closed the connection in mid-answer" {
+	if string(rest) != "678" || !ok || failed.Outcome != event.OutcomeBroken ||
+		failed.Text != "the endpoint closed the connection in mid-answer" {
 		t.Errorf("%q, %v", rest, err)
 	}
 }

@@ -89,7 +89,8 @@ func (e *Endpoint) Faults() (f setting.Faults) {
 		f.Err(fmt.Sprintf("headers[%d]", i), CheckHeader(h))
 	}
 	for i, name := range e.DropHeaders {
-		f.Unless(httpguts.ValidHeaderFieldName(name), fmt.Sprintf("drop_headers[%d]", i), "invalid header name %q", name)
+		f.Unless(httpguts.ValidHeaderFieldName(name), fmt.Sprintf("drop_headers[%d]", i), "invalid header name %q",
+			name)
 	}
 	dropped := headerSet(e.DropHeaders)
 	for i, name := range e.KeepHeaders {

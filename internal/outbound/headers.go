@@ -134,7 +134,8 @@ var proxyHeaders = []struct {
 	{"Cloudflare", []string{"Cf-*", "True-Client-Ip"}},
 	// https://www.fastly.com/documentation/reference/http/http-headers/
 	{"Fastly", []string{"Fastly-*", "X-Timer", "X-Varnish"}},
-	// https://techdocs.akamai.com/property-mgr/docs/content-tgting and its page on the True-Client-IP header of the origin server
+	// https://techdocs.akamai.com/property-mgr/docs/content-tgting and its page on the True-Client-IP header of the
+	// origin server
 	{"Akamai", []string{"Akamai-*", "X-Akamai-*", "True-Client-Ip"}},
 	// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
 	// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html

@@ -33,11 +33,13 @@ func TestNothingGoesToHooktapeItself(t *testing.T) {
 
 	listens, connects, byName := &OwnAddresses{}, &OwnAddresses{}, &OwnAddresses{}
 	listens.AddListener("127.0.0.1:0", "nothing yet")
-	listens.AddListener("127.0.0.1:"+port, "API and console") // on loopback only: its port is forbidden at each address of the machine
+	// on loopback only: its port is forbidden at each address of the machine
+	listens.AddListener("127.0.0.1:"+port, "API and console")
 	connects.AddServer("127.0.0.1", uint16(number), "ClickHouse")
 	byName.AddServer("localhost", uint16(number), "ClickHouse")
 
-	hosts := []string{"127.0.0.1", "127.0.0.2", "localhost", "LOCALHOST", "0.0.0.0", "[::]", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]"}
+	hosts := []string{"127.0.0.1", "127.0.0.2", "localhost", "LOCALHOST", "0.0.0.0", "[::]", "[::1]",
+		"[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]"}
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
 		t.Fatal(err)
@@ -47,17 +49,21 @@ func TestNothingGoesToHooktapeItself(t *testing.T) {
 			hosts = append(hosts, strings.Trim(net.JoinHostPort(ip.String(), ""), ":"))
 		}
 	}
-	for what, own := range map[string]*OwnAddresses{"a listener": listens, "a server": connects, "a server by its name": byName} {
+	for what, own := range map[string]*OwnAddresses{"a listener": listens, "a server": connects,
+		"a server by its name": byName} {
 		for _, host := range hosts {
-			for _, e := range []Endpoint{local("http://" + host + ":" + port + "/?query=SELECT+1"), adHoc("https://"+host+":"+port+"/", true)} {
+			for _, e := range []Endpoint{local("http://" + host + ":" + port + "/?query=SELECT+1"),
+				adHoc("https://"+host+":"+port+"/", true)} {
 				client, err := NewClient(e, own)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if a := attempt(t, client, e); a.Outcome != event.OutcomeForbidden || !strings.Contains(a.Err, "is hooktape's own ") || !strings.Contains(a.Err, "(port "+port+")") {
+				if a := attempt(t, client, e); a.Outcome != event.OutcomeForbidden ||
+					!strings.Contains(a.Err, "is hooktape's own ") || !strings.Contains(a.Err, "(port "+port+")") {
 					t.Errorf("%s as %s: %s %q", what, e.URL, a.Outcome, a.Err)
 				}
-				if _, err := client.Probe(context.Background()); err == nil || !strings.Contains(err.Error(), "is hooktape's own ") {
+				if _, err := client.Probe(context.Background()); err == nil ||
+					!strings.Contains(err.Error(), "is hooktape's own ") {
 					t.Errorf("%s as %s: Probe returned %v", what, e.URL, err)
 				}
 			}
@@ -68,8 +74,8 @@ func TestNothingGoesToHooktapeItself(t *testing.T) {
 	}
 }
 
-// TestOtherAddressesAreReached verifies that other ports of the same machine, and the same port of another machine, are reached,
-// and that everything is if hooktape's addresses are unknown.
+// TestOtherAddressesAreReached verifies that other ports of the same machine, and the same port of another machine, are
+// reached, and that everything is if hooktape's addresses are unknown.
 func TestOtherAddressesAreReached(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()

@@ -19,26 +19,33 @@ import (
 
 func aDelivery(body []byte, headers ...event.Header) (*event.Delivery, *event.Event) {
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-	e := &event.Event{Received: event.Received{ID: event.NewID(now), ReceivedAt: now, Method: "POST", Headers: headers, Body: body}}
-	return &event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: uuid.New(), Endpoint: "crm", EventID: e.ID}, Attempts: 1}, e
+	e := &event.Event{Received: event.Received{ID: event.NewID(now), ReceivedAt: now, Method: "POST", Headers: headers,
+		Body: body}}
+	return &event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: uuid.New(), Endpoint: "crm", EventID: e.ID},
+		Attempts: 1}, e
 }
 
 // TestHeadersReplace verifies that an endpoint's headers replace the event's, a replay's replace both, and hooktape's
 // replace all, and that recorded headers contain no secret.
 func TestHeadersReplace(t *testing.T) {
-	d, e := aDelivery(nil, event.Header{Name: "x-a", Value: "event"}, event.Header{Name: "X-A", Value: "event"}, event.Header{Name: "X-B", Value: "event"},
-		event.Header{Name: "X-C", Value: "event"}, event.Header{Name: "Authorization", Value: "event"}, event.Header{Name: "Webhook-Id", Value: "event"})
+	d, e := aDelivery(nil, event.Header{Name: "x-a", Value: "event"}, event.Header{Name: "X-A", Value: "event"},
+		event.Header{Name: "X-B", Value: "event"}, event.Header{Name: "X-C", Value: "event"},
+		event.Header{Name: "Authorization", Value: "event"}, event.Header{Name: "Webhook-Id", Value: "event"})
 	ep := endpointAt("http://example.com/hooks?token=x")
-	ep.Headers = []event.Header{{Name: "X-a", Value: "endpoint"}, {Name: "X-B", Value: "endpoint"}, {Name: "x-b", Value: "endpoint 2"}, {Name: "Authorization", Value: "Bearer endpoint"}}
+	ep.Headers = []event.Header{{Name: "X-a", Value: "endpoint"}, {Name: "X-B", Value: "endpoint"},
+		{Name: "x-b", Value: "endpoint 2"}, {Name: "Authorization", Value: "Bearer endpoint"}}
 	ep.Sign.Secrets = []string{newSecret}
-	extra := []event.Header{{Name: "x-B", Value: "replay"}, {Name: "X-D", Value: "replay"}, {Name: "Cookie", Value: "a=b"}}
+	extra := []event.Header{{Name: "x-B", Value: "replay"}, {Name: "X-D", Value: "replay"},
+		{Name: "Cookie", Value: "a=b"}}
 	r, err := ep.NewRequest(context.Background(), extra, e, d, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string][]string{"X-A": {"endpoint"}, "X-B": {"replay"}, "X-C": {"event"}, "X-D": {"replay"}, "Authorization": {"Bearer endpoint"}, "Cookie": {"a=b"},
-		"Webhook-Id": {d.IdempotencyKey()}, "X-Hooktape-Event-Id": {e.ID.String()}, "X-Hooktape-Replay-Id": {d.ReplayID.String()}, "X-Hooktape-Attempt": {"1"},
-		"X-Hooktape-Received-At": {"2026-03-04T12:00:00Z"}, "Idempotency-Key": {d.IdempotencyKey()}} {
+	for name, want := range map[string][]string{"X-A": {"endpoint"}, "X-B": {"replay"}, "X-C": {"event"},
+		"X-D": {"replay"}, "Authorization": {"Bearer endpoint"}, "Cookie": {"a=b"}, "Webhook-Id": {d.IdempotencyKey()},
+		"X-Hooktape-Event-Id": {e.ID.String()}, "X-Hooktape-Replay-Id": {d.ReplayID.String()},
+		"X-Hooktape-Attempt": {"1"}, "X-Hooktape-Received-At": {"2026-03-04T12:00:00Z"},
+		"Idempotency-Key": {d.IdempotencyKey()}} {
 		if got := r.Header[name]; !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
@@ -47,8 +54,9 @@ func TestHeadersReplace(t *testing.T) {
 	for _, h := range ep.StoredHeaders(r, extra) {
 		kept[h.Name] += h.Value
 	}
-	for name, want := range map[string]string{"X-A": "***", "X-B": "***", "X-C": "event", "X-D": "***", "Authorization": "***", "Cookie": "***", "Webhook-Signature": "***",
-		"Webhook-Id": d.IdempotencyKey(), "X-Hooktape-Attempt": "1"} {
+	for name, want := range map[string]string{"X-A": "***", "X-B": "***", "X-C": "event", "X-D": "***",
+		"Authorization": "***", "Cookie": "***", "Webhook-Signature": "***", "Webhook-Id": d.IdempotencyKey(),
+		"X-Hooktape-Attempt": "1"} {
 		if kept[name] != want {
 			t.Errorf("%s was recorded as %q, want %q", name, kept[name], want)
 		}
@@ -57,19 +65,23 @@ func TestHeadersReplace(t *testing.T) {
 		t.Errorf("sent to %s", r.URL)
 	}
 	ep.Headers = []event.Header{{Name: "X-B", Value: "endpoint"}, {Name: "x-b", Value: "endpoint 2"}}
-	if r, _ = ep.NewRequest(context.Background(), nil, e, d, time.Now()); !reflect.DeepEqual(r.Header["X-B"], []string{"endpoint", "endpoint 2"}) {
+	if r, _ = ep.NewRequest(context.Background(), nil, e, d, time.Now()); !reflect.DeepEqual(r.Header["X-B"],
+		[]string{"endpoint", "endpoint 2"}) {
 		t.Errorf("name with two values: %q", r.Header["X-B"])
 	}
 }
 
 func TestCheckHeader(t *testing.T) {
-	for _, good := range []string{"Authorization", "cookie", "User-Agent", "X-Key", "Content-Type", "X-Forwarded-For", "Webhook-Token"} {
+	for _, good := range []string{"Authorization", "cookie", "User-Agent", "X-Key", "Content-Type", "X-Forwarded-For",
+		"Webhook-Token"} {
 		if err := CheckHeader(event.Header{Name: good, Value: "secret é"}); err != nil {
 			t.Error(err)
 		}
 	}
-	for _, bad := range []string{"", "X Key", "X:Key", "X-Ключ", "host", "Content-Length", "TRANSFER-ENCODING", "Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Expect",
-		"Proxy-Authorization", "x-hooktape-attempt", "X-Hooktape-Anything", "idempotency-key", "Webhook-Id", "webhook-signature", "Webhook-Timestamp", "traceparent", "Tracestate", "Baggage"} {
+	for _, bad := range []string{"", "X Key", "X:Key", "X-Ключ", "host", "Content-Length", "TRANSFER-ENCODING",
+		"Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Expect", "Proxy-Authorization", "x-hooktape-attempt",
+		"X-Hooktape-Anything", "idempotency-key", "Webhook-Id", "webhook-signature", "Webhook-Timestamp", "traceparent",
+		"Tracestate", "Baggage"} {
 		if CheckHeader(event.Header{Name: bad, Value: "x"}) == nil {
 			t.Errorf("%q was accepted", bad)
 		}
@@ -85,12 +97,19 @@ func TestCheckHeader(t *testing.T) {
 // TestProxyHeadersStayHere verifies that headers of a CDN or proxy in front of hooktape are not sent to an endpoint,
 // which may be behind one itself.
 func TestProxyHeadersStayHere(t *testing.T) {
-	proxies := []string{"CF-Connecting-IP", "CF-RAY", "cf-ipcountry", "CF-Visitor", "CDN-Loop", "True-Client-IP", "Cf-Access-Jwt-Assertion", // Cloudflare
-		"Fastly-Client-IP", "Fastly-FF", "X-Varnish", "X-Timer", "Akamai-Origin-Hop", "X-Akamai-Edgescape", // Fastly, Akamai
-		"X-Amzn-Trace-Id", "X-Amz-Cf-Id", "CloudFront-Viewer-Country", "X-Amzn-Tls-Version", // AWS
-		"X-Azure-ClientIP", "X-Azure-FDID", "X-FD-HealthProbe", "X-AppGW-Trace-Id", "X-Original-Host", "X-ARR-LOG-ID", "X-MS-CLIENT-PRINCIPAL-NAME", "X-MS-TOKEN-AAD-ACCESS-TOKEN", // Azure
-		"X-Cloud-Trace-Context", "X-AppEngine-Country", "Fly-Client-IP", "Fly-Forwarded-Port", "X-Vercel-Id", "x-vercel-ip-country", // GCP, Fly, Vercel
-		"X-Envoy-External-Address", "X-Request-Id", "X-B3-TraceId", "X-Forwarded-Client-Cert", "X-Real-IP", "X-Scheme", "X-Original-Forwarded-For", // Envoy, nginx
+	// Cloudflare
+	proxies := []string{"CF-Connecting-IP", "CF-RAY", "cf-ipcountry", "CF-Visitor", "CDN-Loop", "True-Client-IP",
+		// Fastly, Akamai
+		"Cf-Access-Jwt-Assertion", "Fastly-Client-IP", "Fastly-FF", "X-Varnish", "X-Timer", "Akamai-Origin-Hop",
+		// AWS
+		"X-Akamai-Edgescape", "X-Amzn-Trace-Id", "X-Amz-Cf-Id", "CloudFront-Viewer-Country", "X-Amzn-Tls-Version",
+		// Azure
+		"X-Azure-ClientIP", "X-Azure-FDID", "X-FD-HealthProbe", "X-AppGW-Trace-Id", "X-Original-Host", "X-ARR-LOG-ID",
+		// GCP, Fly, Vercel
+		"X-MS-CLIENT-PRINCIPAL-NAME", "X-MS-TOKEN-AAD-ACCESS-TOKEN", "X-Cloud-Trace-Context", "X-AppEngine-Country",
+		// Envoy, nginx
+		"Fly-Client-IP", "Fly-Forwarded-Port", "X-Vercel-Id", "x-vercel-ip-country", "X-Envoy-External-Address",
+		"X-Request-Id", "X-B3-TraceId", "X-Forwarded-Client-Cert", "X-Real-IP", "X-Scheme", "X-Original-Forwarded-For",
 		"X-Forwarded-For", "X-Forwarded-Ssl", "X-Forwarded-Prefix", "Forwarded", "Via", "X-Request-Start"}
 	own := []string{"Content-Type", "User-Agent", "Accept", "X-Wh-Sign", "X-Custom", "Accept-Language"}
 	var headers []event.Header
@@ -117,7 +136,8 @@ func TestProxyHeadersStayHere(t *testing.T) {
 
 // TestDropAndKeepHeaders verifies that an endpoint's lists override the defaults, ignoring the case of names.
 func TestDropAndKeepHeaders(t *testing.T) {
-	d, e := aDelivery(nil, event.Header{Name: "X-Request-Id", Value: "event"}, event.Header{Name: "CF-RAY", Value: "event"}, event.Header{Name: "cookie", Value: "event"},
+	d, e := aDelivery(nil, event.Header{Name: "X-Request-Id", Value: "event"},
+		event.Header{Name: "CF-RAY", Value: "event"}, event.Header{Name: "cookie", Value: "event"},
 		event.Header{Name: "X-Custom", Value: "event"}, event.Header{Name: "Accept", Value: "event"})
 	ep := endpointAt("http://example.com/")
 	ep.KeepHeaders, ep.DropHeaders = []string{"x-request-id", "Cookie"}, []string{"x-CUSTOM"}
@@ -128,7 +148,8 @@ func TestDropAndKeepHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"X-Request-Id": "event", "Cf-Ray": "", "Cookie": "event", "X-Custom": "", "Accept": "event"} {
+	for name, want := range map[string]string{"X-Request-Id": "event", "Cf-Ray": "", "Cookie": "event", "X-Custom": "",
+		"Accept": "event"} {
 		if got := r.Header.Get(name); got != want {
 			t.Errorf("%s was sent as %q, want %q", name, got, want)
 		}
@@ -183,11 +204,12 @@ func TestSentRequest(t *testing.T) {
 	}
 	dropped := map[string]string{
 		"X-Request-Id": "r-1", "Connection": "keep-alive, X-Hop ,close", "X-Hop": "1", "Keep-Alive": "timeout=5",
-		"Proxy-Authenticate": "Basic", "Proxy-Authorization": "Basic eDp5", "Proxy-Connection": "keep-alive", "Te": "trailers",
-		"Trailer": "X-T", "Transfer-Encoding": "chunked", "Upgrade": "h2c", "Expect": "100-continue", "Host": "hooks.example.com",
-		"Content-Length": "7", "X-Hooktape-Attempt": "99", "X-Hooktape-Event-Id": "forged", "X-Hooktape-Anything": "forged",
-		"Idempotency-Key": "forged", "Traceparent": "00-11111111111111111111111111111111-2222222222222222-01", "Tracestate": "a=b",
-		"Baggage": "a=b", "Forwarded": "for=192.0.2.1", "X-Forwarded-For": "192.0.2.1", "X-Real-Ip": "192.0.2.1",
+		"Proxy-Authenticate": "Basic", "Proxy-Authorization": "Basic eDp5", "Proxy-Connection": "keep-alive",
+		"Te": "trailers", "Trailer": "X-T", "Transfer-Encoding": "chunked", "Upgrade": "h2c", "Expect": "100-continue",
+		"Host": "hooks.example.com", "Content-Length": "7", "X-Hooktape-Attempt": "99", "X-Hooktape-Event-Id": "forged",
+		"X-Hooktape-Anything": "forged", "Idempotency-Key": "forged",
+		"Traceparent": "00-11111111111111111111111111111111-2222222222222222-01", "Tracestate": "a=b", "Baggage": "a=b",
+		"Forwarded": "for=192.0.2.1", "X-Forwarded-For": "192.0.2.1", "X-Real-Ip": "192.0.2.1",
 		"X-Original-Uri": "/hooks/demo/***", "Via": "1.1 proxy", "Authorization": "Basic eDp5", "Cookie": "a=b",
 	}
 	d, stored := aDelivery([]byte("\xef\xbb\xbf{\"a\":\"\xff\x00\"}\r\n"))
@@ -210,14 +232,16 @@ func TestSentRequest(t *testing.T) {
 	if !reflect.DeepEqual(r.Header, want) {
 		t.Errorf("headers\n%q, want\n%q", r.Header, want)
 	}
-	if !bytes.Equal(r.body, stored.Body) || r.Method != "POST" || r.RequestURI != "/crm?key=a%2Fb" || r.Host != strings.TrimPrefix(server.URL, "http://") {
+	if !bytes.Equal(r.body, stored.Body) || r.Method != "POST" || r.RequestURI != "/crm?key=a%2Fb" ||
+		r.Host != strings.TrimPrefix(server.URL, "http://") {
 		t.Errorf("%s %s to %s with body %q", r.Method, r.RequestURI, r.Host, r.body)
 	}
 
 	d, stored = aDelivery(nil, event.Header{Name: "User-Agent", Value: "BotHelp/1.0"})
 	d.ReplayID = uuid.Nil // live
 	r = send(d, stored)
-	if r.Header.Get("User-Agent") != "BotHelp/1.0" || len(r.body) != 0 || r.ContentLength != 0 || r.Header.Get("Content-Type") != "" ||
+	if r.Header.Get("User-Agent") != "BotHelp/1.0" || len(r.body) != 0 || r.ContentLength != 0 ||
+		r.Header.Get("Content-Type") != "" ||
 		r.Header.Get("X-Hooktape-Replay-Id") != "" {
 		t.Errorf("the empty request arrived as %v, length %d", r.Header, r.ContentLength)
 	}

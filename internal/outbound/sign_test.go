@@ -20,7 +20,8 @@ const (
 // TestSignatureOfTheSpecification verifies the example of the Standard Webhooks libraries.
 func TestSignatureOfTheSpecification(t *testing.T) {
 	h := http.Header{}
-	err := SigningOptions{Secrets: []string{newSecret}}.sign(h, "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
+	err := SigningOptions{Secrets: []string{newSecret}}.sign(h, "msg_p5jXN8AQM9LWM0D4loKWxJek",
+		time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
 	if err != nil || h.Get("webhook-signature") != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
 		t.Errorf("got the headers %v, %v", h, err)
 	}
@@ -54,7 +55,8 @@ func TestSignedRequest(t *testing.T) {
 			}
 		}
 		first, _ := standardwebhooks.NewWebhook(newSecret)
-		if want, _ := first.Sign(d.IdempotencyKey(), now, sent); !strings.HasPrefix(r.Header.Get("webhook-signature"), want+" ") {
+		if want, _ := first.Sign(d.IdempotencyKey(), now, sent); !strings.HasPrefix(r.Header.Get("webhook-signature"),
+			want+" ") {
 			t.Errorf("the first secret's signature is not first: %s", r.Header.Get("webhook-signature"))
 		}
 		ids = append(ids, r.Header.Get("webhook-id"))
@@ -73,7 +75,8 @@ func TestSignedRequest(t *testing.T) {
 }
 
 func TestCheckSecret(t *testing.T) {
-	bad := []string{"", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ=", "whsec_not base64 not base64 not base", "whsec_" + strings.Repeat("QUJD", 30)}
+	bad := []string{"", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ=",
+		"whsec_not base64 not base64 not base", "whsec_" + strings.Repeat("QUJD", 30)}
 	for _, secret := range []string{newSecret, oldSecret} {
 		if err := checkSecret(secret); err != nil {
 			t.Error(err)

@@ -37,8 +37,9 @@ func newAuthority(t *testing.T) *authority {
 	t.Helper()
 	a := &authority{t: t, dir: t.TempDir()}
 	a.key = newKey(t)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true,
+		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, a.key.Public(), a.key)
 	if err != nil {
 		t.Fatal(err)
@@ -72,8 +73,9 @@ func (a *authority) write(name, kind string, der []byte) string {
 func (a *authority) issue(name string) (certFile, keyFile string) {
 	a.t.Helper()
 	key := newKey(a.t)
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name},
+		DNSNames: []string{name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
 	if err != nil {
 		a.t.Fatal(err)
@@ -95,10 +97,13 @@ func TestTLS(t *testing.T) {
 	clients := x509.NewCertPool()
 	clients.AddCert(ca.cert)
 	var proto string
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { proto = r.Proto }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		proto = r.Proto
+	}))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.EnableHTTP2 = true
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{serverCert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients}
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{serverCert}, ClientAuth: tls.RequireAndVerifyClientCert,
+		ClientCAs: clients}
 	server.StartTLS()
 	defer server.Close()
 
@@ -112,10 +117,16 @@ func TestTLS(t *testing.T) {
 		change func(*TLSOptions)
 		err    string
 	}{
-		"without the authority": {func(o *TLSOptions) { o.CAFile = "" }, "TLS: failed to verify certificate: x509: certificate signed by unknown authority"},
-		"another authority":     {func(o *TLSOptions) { o.CAFile = newAuthority(t).file }, "TLS: failed to verify certificate: x509: certificate signed by unknown authority"},
-		"without the name":      {func(o *TLSOptions) { o.ServerName = "" }, "TLS: failed to verify certificate: x509: "},
-		"another name":          {func(o *TLSOptions) { o.ServerName = "x.internal" }, "TLS: failed to verify certificate: x509: certificate is valid for crm.internal, not x.internal"},
+		"without the authority": {func(o *TLSOptions) {
+			o.CAFile = ""
+		}, "TLS: failed to verify certificate: x509: certificate signed by unknown authority"},
+		"another authority": {func(o *TLSOptions) {
+			o.CAFile = newAuthority(t).file
+		}, "TLS: failed to verify certificate: x509: certificate signed by unknown authority"},
+		"without the name": {func(o *TLSOptions) { o.ServerName = "" }, "TLS: failed to verify certificate: x509: "},
+		"another name": {func(o *TLSOptions) {
+			o.ServerName = "x.internal"
+		}, "TLS: failed to verify certificate: x509: certificate is valid for crm.internal, not x.internal"},
 	} {
 		e := full
 		c.change(&e.TLS)
@@ -154,8 +165,10 @@ func TestTLSFiles(t *testing.T) {
 		{TLSOptions{CAFile: junk}, "tls.ca_file", junk + " has no certificate in PEM"},
 		{TLSOptions{CertFile: cert}, "tls.key_file", "is missing, but cert_file is set"},
 		{TLSOptions{KeyFile: key}, "tls.cert_file", "is missing, but key_file is set"},
-		{TLSOptions{CertFile: cert, KeyFile: "/nowhere/key.pem"}, "tls.cert_file", "with key_file: open /nowhere/key.pem"},
-		{TLSOptions{CertFile: cert, KeyFile: other}, "tls.cert_file", "with key_file: tls: private key does not match public key"},
+		{TLSOptions{CertFile: cert, KeyFile: "/nowhere/key.pem"}, "tls.cert_file",
+			"with key_file: open /nowhere/key.pem"},
+		{TLSOptions{CertFile: cert, KeyFile: other}, "tls.cert_file",
+			"with key_file: tls: private key does not match public key"},
 		{TLSOptions{CertFile: junk, KeyFile: key}, "tls.cert_file", "with key_file: tls: failed to find any PEM data"},
 	} {
 		e := endpointAt("https://example.com/")

@@ -6,15 +6,18 @@ import (
 )
 
 func TestCleanURL(t *testing.T) {
-	for _, good := range []string{"http://example.com", "https://example.com:8443/a?b=c", "http://[2001:db8::1]:80/", "http://пример.рф/", "HTTP://EXAMPLE.COM/"} {
+	for _, good := range []string{"http://example.com", "https://example.com:8443/a?b=c", "http://[2001:db8::1]:80/",
+		"http://пример.рф/", "HTTP://EXAMPLE.COM/"} {
 		if _, err := CleanURL(good); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"", "example.com", "//example.com", "ftp://example.com/?t=secret", "file:///etc/passwd", "http://", "http:///path", "http://:80/",
-		"http://example.com:99999/?t=secret", "http://example.com:0/", "http://exa mple.com", "http://user:secret@example.com/", "http://user:secret@exa mple.com/",
-		"http://user:se/cret@example.com/", "http://example.com/\x00secret", "user:secret@example.com", "http://example.com/ok secret", "http://example.com/ok\u00a0secret", "http://example.com/ok\u200bsecret",
-		"http://exa\u00admple.com/", "http://-пример-.рф/"} {
+	for _, bad := range []string{"", "example.com", "//example.com", "ftp://example.com/?t=secret",
+		"file:///etc/passwd", "http://", "http:///path", "http://:80/", "http://example.com:99999/?t=secret",
+		"http://example.com:0/", "http://exa mple.com", "http://user:secret@example.com/",
+		"http://user:secret@exa mple.com/", "http://user:se/cret@example.com/", "http://example.com/\x00secret",
+		"user:secret@example.com", "http://example.com/ok secret", "http://example.com/ok\u00a0secret",
+		"http://example.com/ok\u200bsecret", "http://exa\u00admple.com/", "http://-пример-.рф/"} {
 		_, err := CleanURL(bad)
 		if err == nil {
 			t.Errorf("%q was accepted", bad)

@@ -106,7 +106,8 @@ func (p *process) loginLink(ctx context.Context) string {
 		return ""
 	}
 	first := p.cfg.API.Tokens[0]
-	link, err := p.direct.As(api.Principal{Name: first.Name, Role: api.RoleAdmin}, netip.Addr{}).CreateLoginLink(ctx, first.Role)
+	link, err := p.direct.As(api.Principal{Name: first.Name, Role: api.RoleAdmin}, netip.Addr{}).CreateLoginLink(ctx,
+		first.Role)
 	if err != nil {
 		return ""
 	}
@@ -118,7 +119,8 @@ func consoleSources(c *config.Config) *[]console.Source {
 	for i, s := range c.Sources {
 		list[i] = console.Source{Name: s.Name, HookURL: c.HookURL(s), Kind: s.Kind, Signed: s.SigningToken != ""}
 		if f := s.Forward; f != nil {
-			list[i].Forward = &console.Forward{Expect: f.Expect, Status: f.Fallback.Status, Headers: f.Fallback.Headers, Body: f.Fallback.Body}
+			list[i].Forward = &console.Forward{Expect: f.Expect, Status: f.Fallback.Status, Headers: f.Fallback.Headers,
+				Body: f.Fallback.Body}
 		}
 	}
 	return &list

@@ -77,7 +77,8 @@ func newEngine(cfg *config.Config, dir string, log *slog.Logger) (*engine, error
 	}
 	binary, err := exec.LookPath("embedded-clickhouse")
 	if err != nil {
-		return nil, errors.New("the program embedded-clickhouse is neither beside hooktape nor in PATH; run `make build`, or name a ClickHouse by --clickhouse-dsn")
+		return nil, errors.New("the program embedded-clickhouse is neither beside hooktape nor in PATH; run `make " +
+			"build`, or name a ClickHouse by --clickhouse-dsn")
 	}
 	e.binary = binary
 	return e, nil
@@ -126,7 +127,8 @@ func explain(err error) error {
 func (e *engine) once(ctx context.Context, ready func()) (said string, err error) {
 	command := exec.CommandContext(ctx, e.binary, "serve", "--path", e.dir, "--listen", e.addr, "--exit-with-stdin")
 	command.Env = append(os.Environ(), e.passwords...)
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C at the terminal must not end it before the other parts
+	// Ctrl-C at the terminal must not end it before the other parts
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = engineStopGrace
 	command.Stdout = lines(func(line string) {

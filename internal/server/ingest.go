@@ -24,7 +24,8 @@ func (p *process) startIngest(ctx context.Context, accepting, storing *stage) (*
 	options.Limits.MaxConnections = min(options.Limits.MaxConnections, p.budget.Ingest)
 	options.Limits.MaxConnectionsPerAddress = min(options.Limits.MaxConnectionsPerAddress,
 		options.Limits.MaxConnections)
-	options.Limits.MaxForwards = min(options.Limits.MaxForwards, p.budget.Forwards, max(1, options.Limits.MaxConnections/4))
+	options.Limits.MaxForwards = min(options.Limits.MaxForwards, p.budget.Forwards,
+		max(1, options.Limits.MaxConnections/4))
 	if p.tls != nil {
 		options.TLS = p.tls.Config()
 	}

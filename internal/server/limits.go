@@ -32,12 +32,13 @@ const (
 	opsConnections        = 16
 )
 
-// divide divides limit descriptors. Of those that hooktape does not need itself, the ingest gets half, of which a quarter is for
-// forwarded requests, and the API and the deliveries a quarter each.
+// divide divides limit descriptors. Of those that hooktape does not need itself, the ingest gets half, of which a
+// quarter is for forwarded requests, and the API and the deliveries a quarter each.
 func divide(limit int) descriptors {
 	tables := max(minTables, min(limit/16, maxTables))
 	rest := limit - ownDescriptors - len(config.SpoolNames)*(tables+spoolDescriptors) - clickhouseDescriptors
-	return descriptors{Tables: tables, Ingest: rest/2 - rest/8, Forwards: rest / 8, API: min(rest/4, maxAPIConnections), Deliveries: rest / 4}
+	return descriptors{Tables: tables, Ingest: rest/2 - rest/8, Forwards: rest / 8, API: min(rest/4, maxAPIConnections),
+		Deliveries: rest / 4}
 }
 
 // descriptorBudget divides the descriptors that this process may have. Go has raised the limit as far as allowed.
@@ -47,7 +48,8 @@ func descriptorBudget() (descriptors, error) {
 		return descriptors{}, fmt.Errorf("ask for the limit of open files: %w", err)
 	}
 	if limit.Cur < minDescriptors {
-		return descriptors{}, fmt.Errorf("this process may open %d files and needs %d: raise the limit (ulimit -n, LimitNOFILE=)", limit.Cur, minDescriptors)
+		return descriptors{}, fmt.Errorf("this process may open %d files and needs %d: raise the limit (ulimit -n, "+
+			"LimitNOFILE=)", limit.Cur, minDescriptors)
 	}
 	return divide(int(min(limit.Cur, 1<<20))), nil
 }

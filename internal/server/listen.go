@@ -43,7 +43,8 @@ func (p *process) startOps(accepting *stage) error {
 func (p *process) listen(addr, flag, what string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is taken by another program (another hooktape?); stop that, or choose another address by %s", addr, flag)
+		return nil, fmt.Errorf("%s is taken by another program (another hooktape?); stop that, or choose another "+
+			"address by %s", addr, flag)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, err)

@@ -32,8 +32,8 @@ func (p *process) migrate(ctx context.Context, engineUp <-chan struct{}) error {
 			p.applyRetention(ctx)
 			close(p.migrated)
 			return nil
-		case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrOlderSchema), errors.Is(err, store.ErrOtherLayout),
-			errors.Is(err, store.ErrUnauthorized) && !p.Parts.Ingest:
+		case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrOlderSchema),
+			errors.Is(err, store.ErrOtherLayout), errors.Is(err, store.ErrUnauthorized) && !p.Parts.Ingest:
 			return err
 		}
 		log.Do(func() {
@@ -76,7 +76,8 @@ func (p *process) purge(ctx context.Context) error {
 }
 
 const (
-	purgeDelay    = 10 * time.Minute // by then the pollers have looked at all events that they look at again after a start
+	// by then the pollers have looked at all events that they look at again after a start
+	purgeDelay    = 10 * time.Minute
 	purgeInterval = 24 * time.Hour
 )
 

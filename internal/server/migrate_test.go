@@ -28,7 +28,8 @@ func TestDaily(t *testing.T) {
 		if err != nil || len(after) != 3 || after[0] != purgeDelay || after[2]-after[1] != purgeInterval {
 			t.Errorf("purged %v, %v", after, err)
 		}
-		if text := log.String(); !strings.Contains(text, "it is away") || !strings.Contains(text, "deliveries=3") {
+		if text := log.String(); !strings.Contains(text, "ClickHouse is away") ||
+			!strings.Contains(text, "deliveries=3") {
 			t.Errorf("got the log %s", text)
 		}
 	})

@@ -25,8 +25,8 @@ type Options struct {
 	Parts   Parts
 	Version string
 	Logger  *slog.Logger
-	// Ready is called once everything answers. login is a one-time link to log in to the console; it is empty unless the
-	// console listens on a loopback address and has a token.
+	// Ready is called once everything answers. login is a one-time link to log in to the console; it is empty unless
+	// the console listens on a loopback address and has a token.
 	Ready func(cfg *config.Config, login string)
 }
 
@@ -42,8 +42,9 @@ type process struct {
 	Options
 	cfg *config.Config // as of the start
 
-	db       *store.Store
-	own      *outbound.OwnAddresses // addresses of this process, and those that the configuration has for other processes
+	db *store.Store
+	// addresses of this process, and those that the configuration has for other processes
+	own      *outbound.OwnAddresses
 	budget   descriptors
 	damage   *damageWatch
 	registry *prometheus.Registry

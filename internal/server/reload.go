@@ -73,7 +73,8 @@ func (p *process) reload() error {
 	}
 	p.Logger.Info("the configuration is reloaded", "sources", len(fresh.Sources), "endpoints", len(fresh.Endpoints))
 	if !reflect.DeepEqual(needsRestart(p.cfg), needsRestart(fresh)) {
-		p.Logger.Warn("only sources and endpoints are changed while running; the other changes take effect at the next start")
+		p.Logger.Warn("only sources and endpoints are changed while running; the other changes take effect at the " +
+			"next start")
 	}
 	return nil
 }

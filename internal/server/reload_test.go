@@ -24,9 +24,12 @@ func TestReloadOfTheSame(t *testing.T) {
 	}
 	text := "sources: [{name: demo, token: a-token-of-demo-01}]\n"
 	writeFile(t, path, text)
-	for added, restart := range map[string]bool{"": false, "endpoints: [{name: crm, url: \"https://crm.example.org/\"}]\n": false, "public_url: https://hooks.example.org\n": true} {
+	for added, restart := range map[string]bool{"": false,
+		"endpoints: [{name: crm, url: \"https://crm.example.org/\"}]\n": false,
+		"public_url: https://hooks.example.org\n":                       true} {
 		var log testutil.Log
-		p := &process{Options: Options{File: config.File{Path: path, Data: config.DataDir(dir)}, Logger: slog.New(slog.NewTextHandler(&log, nil))}}
+		p := &process{Options: Options{File: config.File{Path: path, Data: config.DataDir(dir)},
+			Logger: slog.New(slog.NewTextHandler(&log, nil))}}
 		writeFile(t, path, text)
 		var err error
 		if p.cfg, p.read, err = p.File.Load(); err != nil || p.cfg.Embedded.Password == "" {

@@ -140,10 +140,12 @@ func recordStore(name string) func(spool.Store) {
 	quarantined := counter("hooktape.drain.quarantined", "{record}",
 		"Records that ClickHouse refuses and that went to the table quarantine.")
 	took, _ := m.Float64Histogram("hooktape.drain.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time to decode a batch and to bring it to ClickHouse; its count is the number of batches."),
+		metric.WithDescription("Time to decode a batch and to bring it to ClickHouse; its count is the number of "+
+			"batches."),
 		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30))
 	size, _ := m.Int64Histogram("hooktape.drain.batch.rows", metric.WithUnit("{record}"),
-		metric.WithDescription("Records in a batch that was brought to ClickHouse."), metric.WithExplicitBucketBoundaries(1, 10, 100, 500, 1000, 2500, 5000, 10_000))
+		metric.WithDescription("Records in a batch that was brought to ClickHouse."),
+		metric.WithExplicitBucketBoundaries(1, 10, 100, 500, 1000, 2500, 5000, 10_000))
 	return func(s spool.Store) {
 		switch {
 		case s.Err != nil:

@@ -35,7 +35,8 @@ func (p *process) openTLS(accepting *stage) (certificates, error) {
 		}
 		return files, nil
 	case !p.Parts.Ingest:
-		return nil, errors.New("tls.api with tls.autocert goes only where the hooks are taken too, for the authority asks there; take tls.cert and tls.key, or a proxy")
+		return nil, errors.New("tls.api with tls.autocert goes only where the hooks are taken too, for the authority " +
+			"asks there; take tls.cert and tls.key, or a proxy")
 	}
 	return p.openACME(accepting)
 }

@@ -255,7 +255,8 @@ type markers struct {
 }
 
 func (m *markers) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if _, manifest, found := strings.Cut(m.PathBase(name), "MANIFEST-"); found && strings.HasPrefix(m.PathBase(name), markerPrefix) {
+	if _, manifest, found := strings.Cut(m.PathBase(name), "MANIFEST-"); found &&
+		strings.HasPrefix(m.PathBase(name), markerPrefix) {
 		m.made++
 		after := m.CrashClone(vfs.CrashCloneCfg{})
 		if _, err := after.Stat(m.PathJoin(m.PathDir(name), "MANIFEST-"+manifest)); err != nil {

@@ -149,7 +149,9 @@ func TestDamage(t *testing.T) {
 		}, 300},
 		"options: garbage": {func(t *testing.T, db string) {
 			for _, file := range glob(t, db, "OPTIONS-*") {
-				change(t, file, func([]byte) []byte { return []byte("[Version]\n  pebble_version=9\n[Options]\n  comparer=other\n") })
+				change(t, file, func([]byte) []byte {
+					return []byte("[Version]\n  pebble_version=9\n[Options]\n  comparer=other\n")
+				})
 			}
 		}, 300},
 		"every file garbage": {func(t *testing.T, db string) {
@@ -178,7 +180,8 @@ func TestDamage(t *testing.T) {
 				t.Fatalf("damage %+v", damaged)
 			}
 			d := damaged[0]
-			if d.Reason == "" || d.Found.IsZero() || d.Salvaged > s.Stat().Records || d.Salvaged+d.Lost < s.Stat().Records {
+			if d.Reason == "" || d.Found.IsZero() || d.Salvaged > s.Stat().Records ||
+				d.Salvaged+d.Lost < s.Stat().Records {
 				t.Fatalf("damage %+v, stat %+v", d, s.Stat())
 			}
 			if info, err := os.Stat(d.Path); err != nil || !info.IsDir() || filepath.Dir(d.Path) != s.dir {
@@ -223,7 +226,8 @@ func TestDamage(t *testing.T) {
 			if known := err == nil && tail.log > 0; known && found+int(d.Lost) != 300 {
 				t.Fatalf("got %d of 300 records; %+v", found, d)
 			}
-			t.Logf("%d of 300; salvaged %d, lost %d, unreadable %q; %s", found, d.Salvaged, d.Lost, d.Unreadable, d.Reason)
+			t.Logf("%d of 300; salvaged %d, lost %d, unreadable %q; %s", found, d.Salvaged, d.Lost, d.Unreadable,
+				d.Reason)
 
 			s = reopen(t, s)
 			if st := s.Stat(); len(st.Damaged) != 1 || st.Damaged[0].Reason != d.Reason || st.Records != 0 {
@@ -433,8 +437,8 @@ func TestSalvageIsRepeated(t *testing.T) {
 	}
 }
 
-// TestTemporaryErrorIsNotDamage verifies that a spool that cannot be opened because of a temporary error is not opened, and
-// that nothing is quarantined.
+// TestTemporaryErrorIsNotDamage verifies that a spool that cannot be opened because of a temporary error is not opened,
+// and that nothing is quarantined.
 func TestTemporaryErrorIsNotDamage(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EACCES, syscall.EMFILE, syscall.ENOSPC, syscall.EROFS} {
 		was, _ := filled(t)

@@ -75,7 +75,8 @@ const defaultReadPause = 2 * time.Second
 func (d *Drain) stuck(ctx context.Context, err error) {
 	d.failing.Store(&err)
 	d.unreadable.Do(func() {
-		d.logger.Error("the spool cannot be read; new records are accepted, none is stored, and reading is tried again", "error", err)
+		d.logger.Error("the spool cannot be read; new records are accepted, none is stored, and reading is tried again",
+			"error", err)
 	})
 	select {
 	case <-time.After(d.readPause):

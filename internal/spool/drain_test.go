@@ -122,7 +122,8 @@ func TestDrain(t *testing.T) {
 		t.Error(err)
 	}
 	if stored != len(want) || quarantined != 3 || away != 3 || refused < 3 {
-		t.Errorf("OnStore got %d stored, %d quarantined, %d failures and %d refusals", stored, quarantined, away, refused)
+		t.Errorf("OnStore got %d stored, %d quarantined, %d failures and %d refusals", stored, quarantined, away,
+			refused)
 	}
 }
 

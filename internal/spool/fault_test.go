@@ -61,15 +61,23 @@ func (f *faults) heal() { f.rule.Store(nil) }
 // and nothing may hang, and all acknowledged records must exist when the spool is opened again.
 func TestFailure(t *testing.T) {
 	for name, refuse := range map[string]func(*faults){
-		"log fsync":        func(f *faults) { f.refuse(syscall.EIO, ".log", errorfs.OpFileSync, errorfs.OpFileSyncData) },
-		"log write":        func(f *faults) { f.refuse(syscall.EIO, ".log", errorfs.OpFileWrite) },
-		"log full":         func(f *faults) { f.refuse(syscall.ENOSPC, ".log", errorfs.OpFileWrite) },
-		"new log":          func(f *faults) { f.refuse(syscall.EIO, ".log", errorfs.OpCreate, errorfs.OpReuseForWrite) },
-		"directory fsync":  func(f *faults) { f.refuse(syscall.EIO, dbName, errorfs.OpFileSync) },
-		"table fsync":      func(f *faults) { f.refuse(syscall.EIO, ".sst", errorfs.OpFileSync, errorfs.OpFileSyncData) },
-		"table write":      func(f *faults) { f.refuse(syscall.EIO, ".sst", errorfs.OpFileWrite) },
-		"manifest write":   func(f *faults) { f.refuseManifest(syscall.EIO, errorfs.OpFileWrite) },
-		"manifest fsync":   func(f *faults) { f.refuseManifest(syscall.EIO, errorfs.OpFileSync, errorfs.OpFileSyncData) },
+		"log fsync": func(f *faults) {
+			f.refuse(syscall.EIO, ".log", errorfs.OpFileSync, errorfs.OpFileSyncData)
+		},
+		"log write": func(f *faults) { f.refuse(syscall.EIO, ".log", errorfs.OpFileWrite) },
+		"log full":  func(f *faults) { f.refuse(syscall.ENOSPC, ".log", errorfs.OpFileWrite) },
+		"new log": func(f *faults) {
+			f.refuse(syscall.EIO, ".log", errorfs.OpCreate, errorfs.OpReuseForWrite)
+		},
+		"directory fsync": func(f *faults) { f.refuse(syscall.EIO, dbName, errorfs.OpFileSync) },
+		"table fsync": func(f *faults) {
+			f.refuse(syscall.EIO, ".sst", errorfs.OpFileSync, errorfs.OpFileSyncData)
+		},
+		"table write":    func(f *faults) { f.refuse(syscall.EIO, ".sst", errorfs.OpFileWrite) },
+		"manifest write": func(f *faults) { f.refuseManifest(syscall.EIO, errorfs.OpFileWrite) },
+		"manifest fsync": func(f *faults) {
+			f.refuseManifest(syscall.EIO, errorfs.OpFileSync, errorfs.OpFileSyncData)
+		},
 		"manifest no room": func(f *faults) { f.refuseManifest(syscall.ENOSPC, errorfs.OpFileWrite) },
 	} {
 		t.Run(name, func(t *testing.T) {

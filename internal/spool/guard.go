@@ -2,6 +2,7 @@ package spool
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -51,7 +52,8 @@ func (g guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) 
 // end of an unclosed new one, where a start searches for commits, and senders chose what old records contain.
 func (g guardFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	return g.open("create", to, func() (vfs.File, error) {
-		if err := g.FS.Remove(from); err != nil {
+		// A second try, after one without descriptors, finds it removed.
+		if err := g.FS.Remove(from); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 		return g.FS.Create(to, c)
@@ -234,7 +236,8 @@ func (g guardFS) insist(open func() (vfs.File, error)) (vfs.File, error) {
 		}
 		g.s.disk.refused(g.s.now(), err)
 		g.s.starved.Do(func() {
-			g.s.log.Error("spool: no file can be opened; nothing is accepted until one can", "path", g.s.dir, "error", err)
+			g.s.log.Error("spool: no file can be opened; nothing is accepted until one can", "path", g.s.dir, "error",
+				err)
 		})
 		select {
 		case <-time.After(openPause):

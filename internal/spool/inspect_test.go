@@ -22,7 +22,8 @@ func TestInspect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := i.Stat(); got.Records != 20 || got.Bytes != want.Bytes || !got.Oldest.Equal(want.Oldest) || i.ID() != s.ID() {
+		if got := i.Stat(); got.Records != 20 || got.Bytes != want.Bytes || !got.Oldest.Equal(want.Oldest) ||
+			i.ID() != s.ID() {
 			t.Fatalf("%+v, want %+v", got, want)
 		}
 		var got []string

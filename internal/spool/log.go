@@ -127,14 +127,16 @@ func hasMark(commit, mark []byte) bool {
 // returns where the damage begins, or -1. A closed log is damaged unless it is
 // whole up to its end. Behind a bad place only commits with the mark count. The
 // commit is valid during visit.
-func readLog(r io.Reader, log uint32, closed bool, mark []byte, visit func(commit []byte) error) (damage int64, err error) {
+func readLog(r io.Reader, log uint32, closed bool, mark []byte, visit func(commit []byte) error) (damage int64,
+	err error) {
 	return readChunks(r, func(b []byte) (chunkKind, []byte, int) { return parseChunk(b, log) }, closed, mark, visit)
 }
 
 // parser returns the chunk at the start of b, and its length.
 type parser func(b []byte) (kind chunkKind, payload []byte, length int)
 
-func readChunks(r io.Reader, parse parser, closed bool, mark []byte, visit func(commit []byte) error) (damage int64, err error) {
+func readChunks(r io.Reader, parse parser, closed bool, mark []byte, visit func(commit []byte) error) (damage int64,
+	err error) {
 	damage = -1
 	bad := int64(-1) // first place that is not a chunk
 	var commit []byte

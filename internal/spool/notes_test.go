@@ -32,8 +32,8 @@ func notes(t testing.TB, s *Spool) (list []string) {
 	return list
 }
 
-// TestNotes: a note is on disk with the record that brought it, in one commit, until another record removes it. It outlives
-// the ack of its record, a kill, a salvage, and compactions.
+// TestNotes: a note is on disk with the record that brought it, in one commit, until another record removes it. It
+// outlives the ack of its record, a kill, a salvage, and compactions.
 func TestNotes(t *testing.T) {
 	o := options(vfs.Default)
 	commits := 0

@@ -3,7 +3,10 @@ package spool
 import (
 	"context"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -41,5 +44,38 @@ func TestNoOldBytesInLogs(t *testing.T) {
 	}
 	if n.Load() > 0 {
 		t.Errorf("%d logs reused an older file", n.Load())
+	}
+}
+
+// starved has no descriptor for the first file that is created under a name.
+type starved struct {
+	vfs.FS
+	name  string
+	tries *int
+}
+
+func (f starved) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if name == f.name {
+		if *f.tries++; *f.tries == 1 {
+			return nil, syscall.EMFILE
+		}
+	}
+	return f.FS.Create(name, c)
+}
+
+// TestReuseWithoutDescriptors verifies that a log replaces an old one although there is no descriptor for it at first.
+func TestReuseWithoutDescriptors(t *testing.T) {
+	dir, tries := t.TempDir(), 0
+	old, fresh := filepath.Join(dir, "old"), filepath.Join(dir, "fresh")
+	s := open(t, filepath.Join(dir, "spool"), options(starved{vfs.Default, fresh, &tries}))
+	if err := os.WriteFile(old, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := guardFS{FS: s.fs, s: s}.ReuseForWrite(old, fresh, vfs.WriteCategoryUnspecified)
+	if err != nil || s.failure() != nil || tries != 2 {
+		t.Fatalf("%d tries, %v, %v", tries, err, s.failure())
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -78,8 +78,8 @@ func mounted(t *testing.T, i testutil.Files) vfs.FS {
 	return fs
 }
 
-// drainDamaged opens a damaged spool, which must succeed, and drains it. It returns the missing records, and whether their
-// loss is reported by Stat and in the log.
+// drainDamaged opens a damaged spool, which must succeed, and drains it. It returns the missing records, and whether
+// their loss is reported by Stat and in the log.
 func drainDamaged(t *testing.T, i testutil.Files, records []string) (missing []string, reported bool) {
 	t.Helper()
 	var log testutil.Log
@@ -126,8 +126,8 @@ func drainDamaged(t *testing.T, i testutil.Files, records []string) (missing []s
 	return missing, lost >= len(missing) || uncounted
 }
 
-// lossAllowed reports whether a loss cannot be distinguished from a crash: of the end of the newest log of a spool that was
-// not closed; for a flipped bit, of its last commit only.
+// lossAllowed reports whether a loss cannot be distinguished from a crash: of the end of the newest log of a spool that
+// was not closed; for a flipped bit, of its last commit only.
 func lossAllowed(killed bool, i testutil.Files, file, how string, missing []string) bool {
 	logs := slices.DeleteFunc(i.Names(), func(name string) bool { return path.Ext(name) != ".log" })
 	if !killed || file != logs[len(logs)-1] {
@@ -164,7 +164,8 @@ func TestRot(t *testing.T) {
 					t.Parallel()
 					missing, reported := drainDamaged(t, i, records)
 					if len(missing) > 0 && !reported && !lossAllowed(state == "killed", image, name, how, missing) {
-						t.Errorf("%d of %d records are missing from %.5s on, without a report", len(missing), len(records), missing[0])
+						t.Errorf("%d of %d records are missing from %.5s on, without a report", len(missing),
+							len(records), missing[0])
 					}
 				})
 			}
@@ -199,7 +200,8 @@ func TestManifestForgets(t *testing.T) {
 		}
 		for _, behind := range []int{1, 5, 20} {
 			if missing, _ := drainDamaged(t, image.Flip(name, 8*(len(data)-behind)), records); len(missing) > 0 {
-				t.Errorf("a bit %d bytes before the end of the manifest: %d readable records are lost", behind, len(missing))
+				t.Errorf("a bit %d bytes before the end of the manifest: %d readable records are lost", behind,
+					len(missing))
 			}
 		}
 	}

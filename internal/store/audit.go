@@ -59,8 +59,9 @@ func (s *Store) AuditPage(ctx context.Context, f AuditFilter) ([]AuditEntry, err
 		where.require("(at, " + auditHash + ") < (" + where.bind("DateTime64(6,'UTC')", micros(f.Before.At)) + ", " +
 			where.bind("UInt64", f.Before.Hash) + ")")
 	}
-	return collect(ctx, s.conn, "read the audit log", fmt.Sprintf("SELECT %s, %s AS hash FROM audit_log WHERE %s ORDER BY at DESC, hash DESC LIMIT %d",
-		auditColumns, auditHash, where, f.Limit), where.args,
+	return collect(ctx, s.conn, "read the audit log",
+		fmt.Sprintf("SELECT %s, %s AS hash FROM audit_log WHERE %s ORDER BY at DESC, hash DESC LIMIT %d",
+			auditColumns, auditHash, where, f.Limit), where.args,
 		func(rows driver.Rows, e *AuditEntry) error {
 			return rows.Scan(&e.At, &e.Who, &e.Action, &e.Target, &e.Detail, &e.RemoteIP, &e.hash)
 		})
@@ -71,7 +72,8 @@ func (e AuditEntry) Cursor() AuditCursor { return AuditCursor{e.At, e.hash} }
 
 // AuditNames returns everybody who is in the audit log, and all actions.
 func (s *Store) AuditNames(ctx context.Context) (who, actions []string, err error) {
-	err = s.conn.QueryRow(ctx, "SELECT arraySort(groupUniqArray(1000)(who)), arraySort(groupUniqArray(1000)(toString(action))) FROM audit_log").
+	err = s.conn.QueryRow(ctx,
+		"SELECT arraySort(groupUniqArray(1000)(who)), arraySort(groupUniqArray(1000)(toString(action))) FROM audit_log").
 		Scan(&who, &actions)
 	return who, actions, explain("read the names of the audit log", err)
 }

@@ -120,7 +120,8 @@ var ErrOtherLayout = errors.New("the database's tables have another layout than 
 // table of versions, because goose would create it on this server alone.
 func (s *Store) checkLayout(ctx context.Context) error {
 	var engine string
-	err := s.conn.QueryRow(ctx, "SELECT any(engine) FROM system.tables WHERE database = currentDatabase() AND name = "+quoteText(versions)).Scan(&engine)
+	err := s.conn.QueryRow(ctx, "SELECT any(engine) FROM system.tables WHERE database = currentDatabase() AND name = "+
+		quoteText(versions)).Scan(&engine)
 	if err != nil {
 		return explain("read the layout of the tables", err)
 	}
@@ -130,7 +131,8 @@ func (s *Store) checkLayout(ctx context.Context) error {
 		return fmt.Errorf("%w: %s belongs to a cluster; set clickhouse.cluster to the cluster's name", ErrOtherLayout,
 			s.Database())
 	case !s.cluster.one() && engine != "" && !spread:
-		return fmt.Errorf("%w: %s belongs to a single server; name a new database in the DSN, and move the data there with backup and restore", ErrOtherLayout, s.Database())
+		return fmt.Errorf("%w: %s belongs to a single server; name a new database in the DSN, and move the data "+
+			"there with backup and restore", ErrOtherLayout, s.Database())
 	case s.cluster.one():
 		return nil
 	case !spread:
@@ -140,7 +142,8 @@ func (s *Store) checkLayout(ctx context.Context) error {
 	}
 	// Goose expects this row in the table.
 	return explain("fill the table of versions",
-		s.conn.Exec(ctx, "INSERT INTO "+versions+" (version_id, is_applied) SELECT 0, 1 WHERE (SELECT count() FROM "+versions+") = 0"))
+		s.conn.Exec(ctx, "INSERT INTO "+versions+" (version_id, is_applied) SELECT 0, 1 WHERE (SELECT count() FROM "+
+			versions+") = 0"))
 }
 
 func (s *Store) makeVersions(ctx context.Context) error {

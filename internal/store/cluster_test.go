@@ -49,9 +49,10 @@ func (d db) localTable(table string) string {
 
 // singleAlone has the tests that only work on a single server, with the reason for each.
 var singleAlone = map[string]string{
-	"TestOnCluster":              "is this test",
-	"TestErrorClasses":           "breaks tables in ways that no cluster has",
-	"TestProjections":            "a projection lacks the column that selects a shard; on a cluster each server uses its own",
+	"TestOnCluster":    "is this test",
+	"TestErrorClasses": "breaks tables in ways that no cluster has",
+	"TestProjections": "a projection lacks the column that selects a shard; on a cluster each server uses " +
+		"its own",
 	"TestCluster":                "starts its own cluster",
 	"TestDeliveriesAreReordered": "creates tables of an earlier version",
 	"TestSpread":                 "needs no ClickHouse, like TestSpreadRefuses", "TestSpreadRefuses": "",
@@ -78,10 +79,13 @@ func TestCluster(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T, d db, dsns string)
-	}{{"shards", testShards}, {"storage", testStorageOfCluster}, {"subscriber on one shard", testSubscriberOnOneShard}, {"health", testClusterHealth}, {"layout is kept", testLayoutIsKept}} {
+	}{{"shards", testShards}, {"storage", testStorageOfCluster}, {"subscriber on one shard", testSubscriberOnOneShard},
+		{"health", testClusterHealth}, {"layout is kept", testLayoutIsKept}} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, d, dsns) })
 	}
-	t.Run("deliveries are reordered", func(t *testing.T) { testDeliveriesAreReorderedOnACluster(t, fmt.Sprintf(dsns, 1)) })
+	t.Run("deliveries are reordered", func(t *testing.T) {
+		testDeliveriesAreReorderedOnACluster(t, fmt.Sprintf(dsns, 1))
+	})
 }
 
 // testShards verifies that both shards have some of the rows, and that repeated inserts are dropped.
@@ -95,7 +99,8 @@ func testShards(t *testing.T, d db, _ string) {
 		if err := d.InsertEvents(background, "spool-1-50", batch); err != nil {
 			t.Fatal(err)
 		}
-		if got := d.text(t, "SELECT toString((min(n) > 10, count(), sum(n))) FROM (SELECT count() AS n FROM events GROUP BY shardNum())"); got != "(1,2,50)" {
+		if got := d.text(t,
+			"SELECT toString((min(n) > 10, count(), sum(n))) FROM (SELECT count() AS n FROM events GROUP BY shardNum())"); got != "(1,2,50)" {
 			t.Errorf("%s: each shard has more than ten rows, number of shards, rows: %s", when, got)
 		}
 	}
@@ -129,20 +134,23 @@ func TestSpread(t *testing.T) {
 		}
 	}
 	if want, err := os.ReadFile(golden); err != nil || string(want) != all.String() {
-		t.Errorf("the migrations' statements differ from %s (%v): run go test ./internal/store -run TestSpread -update and review git diff", golden, err)
+		t.Errorf("the migrations' statements differ from %s (%v): run go test ./internal/store -run TestSpread "+
+			"-update and review git diff", golden, err)
 	}
 }
 
 // TestSpreadRefuses verifies that an unknown kind of statement is an error instead of running on one server only.
 func TestSpreadRefuses(t *testing.T) {
 	for name, statement := range map[string]string{
-		"a table without a key":    "CREATE TABLE IF NOT EXISTS new\n(\n    id UUID\n)\nENGINE = MergeTree\nORDER BY id",
-		"another engine":           "CREATE TABLE IF NOT EXISTS events\n(\n    id UUID\n)\nENGINE = SummingMergeTree\nORDER BY id",
-		"another form":             "CREATE TABLE IF NOT EXISTS events (id UUID) ENGINE = MergeTree ORDER BY id",
-		"a dropped column":         "ALTER TABLE events DROP COLUMN IF EXISTS ref",
-		"changes of two kinds":     "ALTER TABLE events ADD COLUMN IF NOT EXISTS a String, MATERIALIZE COLUMN a",
-		"an index":                 "ALTER TABLE events ADD INDEX IF NOT EXISTS b a TYPE minmax",
-		"the same, line by line":   "ALTER TABLE events\n    ADD COLUMN IF NOT EXISTS a String,\n    DROP COLUMN IF EXISTS b",
+		"a table without a key": "CREATE TABLE IF NOT EXISTS new\n(\n    id UUID\n)\nENGINE = MergeTree\nORDER BY id",
+		"another engine": "CREATE TABLE IF NOT EXISTS events\n(\n    id UUID\n)\nENGINE = " +
+			"SummingMergeTree\nORDER BY id",
+		"another form":         "CREATE TABLE IF NOT EXISTS events (id UUID) ENGINE = MergeTree ORDER BY id",
+		"a dropped column":     "ALTER TABLE events DROP COLUMN IF EXISTS ref",
+		"changes of two kinds": "ALTER TABLE events ADD COLUMN IF NOT EXISTS a String, MATERIALIZE COLUMN a",
+		"an index":             "ALTER TABLE events ADD INDEX IF NOT EXISTS b a TYPE minmax",
+		"the same, line by line": "ALTER TABLE events\n    ADD COLUMN IF NOT EXISTS a String,\n    DROP COLUMN IF " +
+			"EXISTS b",
 		"no change":                "ALTER TABLE events",
 		"rows changed":             "ALTER TABLE events UPDATE ref = '' WHERE true",
 		"a function":               "CREATE FUNCTION IF NOT EXISTS f AS x -> x",
@@ -201,8 +209,10 @@ func testSubscriberOnOneShard(t *testing.T, d db, _ string) {
 	if err := d.InsertDeliveries(background, found); err != nil {
 		t.Fatal(err)
 	}
-	for table, subscriber := range map[string]string{"events": "bothelp_user_id || '/' || messenger_user_id || if(bothelp_user_id || messenger_user_id = '', toString(id), '')", "deliveries": "subscriber"} {
-		if got := d.text(t, "SELECT toString((uniqExactArray(shards), max(length(shards)))) FROM (SELECT "+subscriber+" AS whom, groupUniqArray(shardNum()) AS shards FROM "+table+" GROUP BY whom)"); got != "(2,1)" {
+	for table, subscriber := range map[string]string{"events": "bothelp_user_id || '/' || messenger_user_id || " +
+		"if(bothelp_user_id || messenger_user_id = '', toString(id), '')", "deliveries": "subscriber"} {
+		if got := d.text(t, "SELECT toString((uniqExactArray(shards), max(length(shards)))) FROM (SELECT "+subscriber+
+			" AS whom, groupUniqArray(shardNum()) AS shards FROM "+table+" GROUP BY whom)"); got != "(2,1)" {
 			t.Errorf("%s: number of shards, and the largest number for one subscriber: %s", table, got)
 		}
 	}
@@ -217,7 +227,8 @@ func testClusterHealth(t *testing.T, d db, dsns string) {
 		t.Fatalf("health %+v, %v", h, err)
 	}
 	c := *h.Cluster
-	if c.Shards != 2 || c.Servers != 1 || c.WrittenTwice || strings.Join(c.Macros, " ") != "shard replica" || c.Keeper == nil || c.Silent != 0 || len(c.Differing)+len(c.Behind) > 0 {
+	if c.Shards != 2 || c.Servers != 1 || c.WrittenTwice || strings.Join(c.Macros, " ") != "shard replica" ||
+		c.Keeper == nil || c.Silent != 0 || len(c.Differing)+len(c.Behind) > 0 {
 		t.Errorf("health of the cluster %+v", c)
 	}
 	elsewhere, err := store.OpenCluster(dsn, "elsewhere")
@@ -225,7 +236,9 @@ func testClusterHealth(t *testing.T, d db, dsns string) {
 		t.Fatal(err)
 	}
 	defer elsewhere.Close()
-	queued, err := store.OpenCluster(dsn+"&distributed_foreground_insert=0&skip_unavailable_shards=1&distributed_product_mode=local", enginetest.ClusterName)
+	queued, err := store.OpenCluster(dsn+
+		"&distributed_foreground_insert=0&skip_unavailable_shards=1&distributed_product_mode=local",
+		enginetest.ClusterName)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +254,8 @@ func testClusterHealth(t *testing.T, d db, dsns string) {
 		t.Fatal(err)
 	}
 	defer half.Close()
-	if h, err := half.Health(background); err != nil || h.Cluster == nil || h.Cluster.Servers != 2 || h.Cluster.Silent != 1 {
+	if h, err := half.Health(background); err != nil || h.Cluster == nil || h.Cluster.Servers != 2 ||
+		h.Cluster.Silent != 1 {
 		t.Errorf("cluster with an unreachable server: %+v, %v", h, err)
 	}
 }
@@ -253,7 +267,8 @@ func testStorageOfCluster(t *testing.T, d db, _ string) {
 		d.insert(t, eventAt(dawn, i))
 	}
 	report, err := d.StorageReport(background)
-	if err != nil || len(report) == 0 || report[0].Table != "events" || report[0].Rows != 20 || !report[0].Oldest.Equal(dawn) {
+	if err != nil || len(report) == 0 || report[0].Table != "events" || report[0].Rows != 20 ||
+		!report[0].Oldest.Equal(dawn) {
 		t.Errorf("storage report %+v, %v", report, err)
 	}
 	if table, err := d.FilledTable(background); table != "events" || err != nil {

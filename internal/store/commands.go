@@ -78,7 +78,8 @@ func (s *Store) RetryCommands(ctx context.Context, since time.Time) ([]RetryComm
 	where := &conditions{}
 	where.add("at >= {}", "DateTime64(6,'UTC')", micros(since))
 	where.require("action = 'retry'")
-	return collect(ctx, s.conn, "read commands", "SELECT target, number, at, events FROM commands WHERE "+where.String()+
+	return collect(ctx, s.conn, "read commands", "SELECT target, number, at, events FROM commands WHERE "+
+		where.String()+
 		" ORDER BY at, target, number", where.args, func(rows driver.Rows, c *RetryCommand) error {
 		return rows.Scan(&c.Target, &c.Number, &c.At, &c.Events)
 	})

@@ -14,7 +14,8 @@ func TestSteering(t *testing.T) {
 	d := newDB(t)
 	give := func(action event.Action, rate float64) {
 		t.Helper()
-		if err := d.AddCommand(background, event.Command{Target: "crm", Action: action, Rate: rate, By: "anna"}); err != nil {
+		if err := d.AddCommand(background, event.Command{Target: "crm", Action: action, Rate: rate,
+			By: "anna"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -30,7 +31,8 @@ func TestSteering(t *testing.T) {
 		}
 		return s.Action, *s.Rate
 	}
-	for n, action := range []event.Action{event.ActionPause, event.ActionResume, event.ActionPause, event.ActionResume} {
+	for n, action := range []event.Action{event.ActionPause, event.ActionResume, event.ActionPause,
+		event.ActionResume} {
 		give(action, 0)
 		if got, rate := wanted(); got != action || rate != -1 {
 			t.Errorf("after command %d: %s, rate %v, want %s and no rate", n, got, rate, action)
@@ -49,8 +51,11 @@ func TestSteering(t *testing.T) {
 func TestSteeringWithoutClocks(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
-	d.exec(t, "INSERT INTO commands (at, target, action, rate) VALUES (now64(6) + INTERVAL 2 HOUR, 'crm', 'pause', 0), (now64(6) + INTERVAL 2 HOUR, 'crm', 'set-rate', 5)")
-	for _, c := range []event.Command{{Target: "crm", Action: event.ActionResume}, {Target: "crm", Action: event.ActionRate, Rate: 7}} {
+	d.exec(t,
+		"INSERT INTO commands (at, target, action, rate) VALUES (now64(6) + INTERVAL 2 HOUR, 'crm', 'pause', 0), "+
+			"(now64(6) + INTERVAL 2 HOUR, 'crm', 'set-rate', 5)")
+	for _, c := range []event.Command{{Target: "crm", Action: event.ActionResume},
+		{Target: "crm", Action: event.ActionRate, Rate: 7}} {
 		if err := d.AddCommand(background, c); err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +71,9 @@ func TestSteeringWithoutClocks(t *testing.T) {
 func TestLeaseWithoutClocks(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
-	d.exec(t, "INSERT INTO holders (shard, holder, since, seen_at, released) SELECT '1/1', h, now64(6) + INTERVAL 2 HOUR, now64(6) + INTERVAL 2 HOUR, false FROM (SELECT arrayJoin(['first', 'second']) AS h)")
+	d.exec(t,
+		"INSERT INTO holders (shard, holder, since, seen_at, released) SELECT '1/1', h, now64(6) + INTERVAL 2 HOUR, "+
+			"now64(6) + INTERVAL 2 HOUR, false FROM (SELECT arrayJoin(['first', 'second']) AS h)")
 	marks := map[time.Time]bool{}
 	for range 3 {
 		if err := d.RenewLease(background, store.DeliveryLease, store.LeaseClaim{ID: "second"}); err != nil {

@@ -212,8 +212,10 @@ func (s *Store) DeliverySummaries(ctx context.Context, ids []uuid.UUID, from, to
 	where.add("event_id IN {}", "Array(UUID)", uuidStrings(ids))
 	where.require(made)
 	return collect(ctx, s.conn, "read deliveries",
-		"SELECT event_id, endpoint, if(countIf(state = 'delivered') > 0, 'delivered', argMax(state, (updated_at, version))) FROM deliveries WHERE "+where.String()+
-			" GROUP BY event_id, endpoint ORDER BY endpoint", where.args, func(rows driver.Rows, f *DeliverySummary) error {
+		"SELECT event_id, endpoint, if(countIf(state = 'delivered') > 0, 'delivered', argMax(state, (updated_at, "+
+			"version))) FROM deliveries WHERE "+where.String()+
+			" GROUP BY event_id, endpoint ORDER BY endpoint", where.args,
+		func(rows driver.Rows, f *DeliverySummary) error {
 			return rows.Scan(&f.EventID, &f.Endpoint, (*string)(&f.State))
 		})
 }

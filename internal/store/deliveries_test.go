@@ -14,8 +14,9 @@ import (
 )
 
 func newReplay(n int) event.Replay {
-	return event.Replay{ID: idAt(dawn, 1000+n), CreatedAt: dawn.Add(time.Duration(n) * time.Second), UpdatedAt: dawn, CreatedBy: "cli:я", State: event.ReplayRunning,
-		Endpoint: "crm", URL: "http://crm.example/", Selection: event.Selection{Sources: []string{"demo"}},
+	return event.Replay{ID: idAt(dawn, 1000+n), CreatedAt: dawn.Add(time.Duration(n) * time.Second), UpdatedAt: dawn,
+		CreatedBy: "cli:я", State: event.ReplayRunning, Endpoint: "crm", URL: "http://crm.example/",
+		Selection:     event.Selection{Sources: []string{"demo"}},
 		ReplayOptions: event.ReplayOptions{Rate: 2.5, Concurrency: 3, MaxAttempts: 4}}
 }
 
@@ -32,20 +33,23 @@ func TestFreezeReplay(t *testing.T) {
 	d.insert(t, events...)
 	d.insert(t, events[0]) // stored twice
 	r := newReplay(1)
-	if plan, err := d.PlanReplay(background, store.PlanRequest{Selection: r.Selection}); err != nil || plan.Count != 5 || !plan.First.Equal(events[0].ReceivedAt) || !plan.Last.Equal(events[8].ReceivedAt) ||
+	if plan, err := d.PlanReplay(background, store.PlanRequest{Selection: r.Selection}); err != nil ||
+		plan.Count != 5 || !plan.First.Equal(events[0].ReceivedAt) || !plan.Last.Equal(events[8].ReceivedAt) ||
 		len(plan.Parts) != 1 || plan.Parts[0] != (store.PlanPart{Source: "demo", Day: "2026-03-01", Count: 5}) {
 		t.Errorf("plan %+v, %v", plan, err)
 	}
 	if n, err := d.FreezeReplay(background, r); err != nil || n != 5 {
 		t.Errorf("%d frozen, %v", n, err)
 	}
-	due, err := d.OpenDeliveries(background, store.Queue{ReplayID: r.ID, Endpoint: r.Endpoint}, store.Cursor{}, store.Cursor{}, 100)
+	due, err := d.OpenDeliveries(background, store.Queue{ReplayID: r.ID, Endpoint: r.Endpoint}, store.Cursor{},
+		store.Cursor{}, 100)
 	if err != nil || len(due) != 5 {
 		t.Fatalf("%d open, %v", len(due), err)
 	}
 	for i, got := range due {
 		e := events[2*i]
-		if got.EventID != e.ID || !got.EventReceivedAt.Equal(e.ReceivedAt) || got.ReplayID != r.ID || got.Endpoint != "crm" || got.State != event.Pending || got.Attempts != 0 {
+		if got.EventID != e.ID || !got.EventReceivedAt.Equal(e.ReceivedAt) || got.ReplayID != r.ID ||
+			got.Endpoint != "crm" || got.State != event.Pending || got.Attempts != 0 {
 			t.Errorf("delivery %d is %+v", i, got)
 		}
 	}
@@ -67,9 +71,10 @@ func TestOpenDeliveries(t *testing.T) {
 	}
 	states := []event.Delivery{
 		{State: event.Pending}, {State: event.Delivering, Attempts: 1}, {State: event.Unknown, Attempts: 1},
-		{State: event.Retrying, Attempts: 1, NextAt: now}, {State: event.Retrying, Attempts: 1, NextAt: now.Add(-time.Millisecond)},
-		{State: event.Retrying, Attempts: 1, NextAt: now.Add(time.Millisecond)},
-		{State: event.Delivered, Attempts: 1}, {State: event.Failed, Attempts: 1}, {State: event.Cancelled, Attempts: 1},
+		{State: event.Retrying, Attempts: 1, NextAt: now},
+		{State: event.Retrying, Attempts: 1, NextAt: now.Add(-time.Millisecond)},
+		{State: event.Retrying, Attempts: 1, NextAt: now.Add(time.Millisecond)}, {State: event.Delivered, Attempts: 1},
+		{State: event.Failed, Attempts: 1}, {State: event.Cancelled, Attempts: 1},
 	}
 	var all []event.Delivery
 	for i := range 45 {
@@ -92,7 +97,8 @@ func TestOpenDeliveries(t *testing.T) {
 		var got []int
 		var after store.Cursor
 		for {
-			page, err := d.OpenDeliveries(background, store.Queue{ReplayID: idAt(dawn, 1), Endpoint: "crm"}, after, store.Cursor{}, size)
+			page, err := d.OpenDeliveries(background, store.Queue{ReplayID: idAt(dawn, 1), Endpoint: "crm"}, after,
+				store.Cursor{}, size)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +108,8 @@ func TestOpenDeliveries(t *testing.T) {
 			for _, one := range page {
 				n := int(one.EventID[15])
 				got = append(got, n)
-				if one.State != all[n].State || one.Attempts != all[n].Attempts || !one.EventReceivedAt.Equal(all[n].EventReceivedAt) {
+				if one.State != all[n].State || one.Attempts != all[n].Attempts ||
+					!one.EventReceivedAt.Equal(all[n].EventReceivedAt) {
 					t.Errorf("got delivery %+v, want %+v", one, all[n])
 				}
 			}
@@ -124,20 +131,27 @@ func TestOutcomes(t *testing.T) {
 	}
 	key := event.DeliveryKey{ReplayID: r.ID, Endpoint: "crm", EventID: idAt(dawn, 2)}
 	at := func(state event.DeliveryState, attempts uint32) event.Delivery {
-		return event.Delivery{DeliveryKey: key, EventReceivedAt: dawn, State: state, Attempts: attempts, UpdatedAt: dawn.Add(time.Duration(attempts) * time.Second), Error: string(state)}
+		return event.Delivery{DeliveryKey: key, EventReceivedAt: dawn, State: state, Attempts: attempts,
+			UpdatedAt: dawn.Add(time.Duration(attempts) * time.Second), Error: string(state)}
 	}
-	history := []event.Delivery{at(event.Pending, 0), at(event.Delivering, 1), at(event.Retrying, 1), at(event.Delivering, 2), at(event.Unknown, 2), at(event.Delivering, 3), at(event.Delivered, 3)}
+	history := []event.Delivery{at(event.Pending, 0), at(event.Delivering, 1), at(event.Retrying, 1),
+		at(event.Delivering, 2), at(event.Unknown, 2), at(event.Delivering, 3), at(event.Delivered, 3)}
 	for i := range history {
 		record(t, d, "", history[i])
 		record(t, d, "", history[max(0, i-1)]) // an older one arrives late
 		got, err := d.DeliveriesOf(background, key.EventID)
-		if err != nil || len(got) != 1 || got[0].State != history[i].State || got[0].Attempts != history[i].Attempts || got[0].Error != history[i].Error {
+		if err != nil || len(got) != 1 || got[0].State != history[i].State || got[0].Attempts != history[i].Attempts ||
+			got[0].Error != history[i].Error {
 			t.Errorf("after %s %d: %+v, %v", history[i].State, history[i].Attempts, got, err)
 		}
 	}
-	attempt := event.Attempt{ID: key.AttemptID(1), EventID: key.EventID, Endpoint: "crm", URL: "http://crm.example/?a=я", ReplayID: key.ReplayID, Number: 1,
-		StartedAt: dawn.Add(654321 * time.Microsecond), Duration: 1500 * time.Microsecond, Outcome: event.OutcomeStatus, StatusCode: 503, Error: "answered 503",
-		RequestHeaders: []event.Header{{Name: "X-Key", Value: "***"}}, ResponseHeaders: []event.Header{{Name: "A", Value: "1"}, {Name: "A", Value: "\xff"}}, ResponseBody: []byte("\x00\xff"), TraceID: [16]byte{1, 15: 2}, Kind: event.AttemptDelivery}
+	attempt := event.Attempt{ID: key.AttemptID(1), EventID: key.EventID, Endpoint: "crm",
+		URL: "http://crm.example/?a=я", ReplayID: key.ReplayID, Number: 1,
+		StartedAt: dawn.Add(654321 * time.Microsecond), Duration: 1500 * time.Microsecond, Outcome: event.OutcomeStatus,
+		StatusCode: 503, Error: "answered 503",
+		RequestHeaders:  []event.Header{{Name: "X-Key", Value: "***"}},
+		ResponseHeaders: []event.Header{{Name: "A", Value: "1"}, {Name: "A", Value: "\xff"}},
+		ResponseBody:    []byte("\x00\xff"), TraceID: [16]byte{1, 15: 2}, Kind: event.AttemptDelivery}
 	second := attempt
 	second.ID, second.Number = key.AttemptID(2), 2
 	second.Kind = event.AttemptForward
@@ -145,7 +159,8 @@ func TestOutcomes(t *testing.T) {
 	second.MissingKeys = []string{"price", "я"}
 	second.ResponseBytes, second.Overhead = 1<<40, 1500*time.Microsecond
 	for range 2 {
-		if err := d.RecordOutcomes(background, "outcomes-1-2", []event.Delivery{at(event.Delivered, 3)}, []event.Attempt{second, attempt}); err != nil {
+		if err := d.RecordOutcomes(background, "outcomes-1-2", []event.Delivery{at(event.Delivered, 3)},
+			[]event.Attempt{second, attempt}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -195,7 +210,8 @@ func TestUnsavedReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	left("saved", 1, 0, 1)
-	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: idAt(dawn, 7), Endpoint: "crm", EventID: e.ID}, EventReceivedAt: e.ReceivedAt,
+	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: idAt(dawn, 7), Endpoint: "crm",
+		EventID: e.ID}, EventReceivedAt: e.ReceivedAt,
 		State: event.Pending, UpdatedAt: dawn, CreatedAt: time.Now().AddDate(0, 0, -2)})
 	left("another, two days ago", 1, 0, 1)
 }
@@ -203,8 +219,8 @@ func TestUnsavedReplay(t *testing.T) {
 func TestReplays(t *testing.T) {
 	d := newDB(t)
 	a, b := newReplay(1), newReplay(2)
-	a.Selection = event.Selection{From: ptr(dawn), Until: ptr(dawn.Add(time.Microsecond)), Sources: []string{"'\\"}, Steps: []string{"шаг"}, Kinds: event.Kinds, Verdicts: event.Verdicts,
-		IDs: []uuid.UUID{idAt(dawn, 1)}}
+	a.Selection = event.Selection{From: ptr(dawn), Until: ptr(dawn.Add(time.Microsecond)), Sources: []string{"'\\"},
+		Steps: []string{"шаг"}, Kinds: event.Kinds, Verdicts: event.Verdicts, IDs: []uuid.UUID{idAt(dawn, 1)}}
 	a.Total = 12
 	for _, r := range []event.Replay{a, b} {
 		if err := d.SaveReplay(background, r); err != nil {

@@ -84,7 +84,9 @@ func (d *diffing) look(ctx context.Context, s *Store, replayID uuid.UUID, agains
 	d.replay = d.bind("UUID", replayID.String())
 	var endpoint string
 	var oldest time.Time
-	err := s.conn.QueryRow(ctx, "SELECT any(endpoint), uniqExact(event_id), min(event_received_at) FROM deliveries WHERE replay_id = "+d.replay, d.args...).
+	err := s.conn.QueryRow(ctx,
+		"SELECT any(endpoint), uniqExact(event_id), min(event_received_at) FROM deliveries WHERE replay_id = "+d.replay,
+		d.args...).
 		Scan(&endpoint, &d.events, &oldest)
 	if against == "" {
 		against = endpoint
@@ -110,7 +112,8 @@ func (d *diffing) pairs() string {
 func (d *diffing) rows(ctx context.Context, s *Store, limit int) ([]DiffRow, error) {
 	type pair struct{ event, here, there uuid.UUID }
 	pairs, err := collect(ctx, s.patient, "compare replay",
-		fmt.Sprintf("SELECT event_id, here.1, there.1 FROM %s WHERE verdict != 'same' ORDER BY toString(event_id) LIMIT %d",
+		fmt.Sprintf("SELECT event_id, here.1, there.1 FROM %s WHERE verdict != 'same' ORDER BY toString(event_id) "+
+			"LIMIT %d",
 			d.pairs(), min(limit, maxParameters/2)), d.args, func(rows driver.Rows,
 			p *pair) error {
 			return rows.Scan(&p.event, &p.here, &p.there)

@@ -9,7 +9,8 @@ import (
 	"hooktape/internal/event"
 )
 
-const endpointStateColumns = "endpoint, url, state, reason, failures, next_probe, updated_at, followed_since, followed_until, subscription, started_after, positions, failing_since, answer"
+const endpointStateColumns = "endpoint, url, state, reason, failures, next_probe, updated_at, followed_since, " +
+	"followed_until, subscription, started_after, positions, failing_since, answer"
 
 // SaveEndpointState stores the state of the delivery to an endpoint. UpdatedAt orders the states.
 func (s *Store) SaveEndpointState(ctx context.Context, e event.EndpointState) error {
@@ -40,5 +41,6 @@ func (s *Store) EndpointStates(ctx context.Context) ([]event.EndpointState, erro
 // the masked URLs of replays.
 func (s *Store) EndpointNames(ctx context.Context) ([]string, error) {
 	return collect(ctx, s.conn, "read endpoint names",
-		"SELECT DISTINCT endpoint FROM (SELECT endpoint FROM endpoint_states UNION ALL SELECT endpoint FROM replays) ORDER BY endpoint", nil, scanText)
+		"SELECT DISTINCT endpoint FROM (SELECT endpoint FROM endpoint_states UNION ALL SELECT endpoint FROM replays) "+
+			"ORDER BY endpoint", nil, scanText)
 }

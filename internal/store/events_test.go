@@ -20,17 +20,24 @@ import (
 func wholeEvent() event.Event {
 	return event.Event{
 		Received: event.Received{
-			ID: idAt(dawn.Add(678*time.Millisecond), 7), ReceivedAt: dawn.Add(678901 * time.Microsecond), Source: "демо", Step: "шаг \x00'\\\t\n", Verdict: event.Accepted, Method: "POST",
+			ID: idAt(dawn.Add(678*time.Millisecond), 7), ReceivedAt: dawn.Add(678901 * time.Microsecond),
+			Source: "демо", Step: "шаг \x00'\\\t\n", Verdict: event.Accepted, Method: "POST",
 			Path: "/hooks/demo/***/%D1%88", Query: "a=\xff&b={p0:String}", RemoteIP: netip.MustParseAddr("2001:db8::1"),
 			Headers: []event.Header{{Name: "X-A", Value: "1"}, {Name: "X-A", Value: "\xfe"}, {Name: "X-B", Value: ""}},
-			Body:    []byte("\xef\xbb\xbf{\x00'\\\"\xff"), BodySHA256: [32]byte{1, 2, 31: 3}, TraceID: [16]byte{4, 15: 5}, SpanID: [8]byte{6, 7: 7},
+			Body:    []byte("\xef\xbb\xbf{\x00'\\\"\xff"), BodySHA256: [32]byte{1, 2, 31: 3}, TraceID: [16]byte{4,
+				15: 5}, SpanID: [8]byte{6, 7: 7},
 		},
 		Decoded: event.Decoded{
-			Kind: event.KindConversationClosed, EventAt: ptr(dawn.Add(-time.Microsecond)), BothelpUserID: "9007199254740993", MessengerUserID: "u", MessengerUsername: "mu",
-			CUID: "c", Ref: "r", Name: "Анна", FirstName: "fn", LastName: "ln", Email: "e@x", Phone: "+7", ProfileLink: "https://t.me/a", Channel: "telegram",
-			ConversationsCount: ptr(uint64(1<<64 - 1)), CreatedAt: ptr(dawn.Add(1 * time.Millisecond)), FirstContactAt: ptr(time.UnixMilli(0).UTC()),
-			LastContactAt: ptr(time.Date(2099, 12, 31, 23, 59, 59, 999e6, time.UTC)), UTMSource: "us", UTMMedium: "um", UTMCampaign: "осень", UTMContent: "uc", UTMTerm: "ut",
-			Fields: map[string]string{"Доп данные": "оплатила", "": "empty key", "a'b\\": "\n"}, DecodeError: "key x: no",
+			Kind: event.KindConversationClosed, EventAt: ptr(dawn.Add(-time.Microsecond)),
+			BothelpUserID: "9007199254740993", MessengerUserID: "u", MessengerUsername: "mu",
+			CUID: "c", Ref: "r", Name: "Анна", FirstName: "fn", LastName: "ln", Email: "e@x", Phone: "+7",
+			ProfileLink: "https://t.me/a", Channel: "telegram",
+			ConversationsCount: ptr(uint64(1<<64 - 1)), CreatedAt: ptr(dawn.Add(1 * time.Millisecond)),
+			FirstContactAt: ptr(time.UnixMilli(0).UTC()),
+			LastContactAt:  ptr(time.Date(2099, 12, 31, 23, 59, 59, 999e6, time.UTC)), UTMSource: "us", UTMMedium: "um",
+			UTMCampaign: "осень", UTMContent: "uc", UTMTerm: "ut",
+			Fields: map[string]string{"Доп данные": "оплатила", "": "empty key",
+				"a'b\\": "\n"}, DecodeError: "key x: no",
 		},
 		DuplicateOf: idAt(dawn.Add(-time.Hour), 3),
 	}
@@ -39,7 +46,8 @@ func wholeEvent() event.Event {
 // TestEventSurvives verifies that an event is read with the values it was stored with, in every field.
 func TestEventSurvives(t *testing.T) {
 	d := newDB(t)
-	bare := event.Event{Received: event.Received{ID: idAt(dawn, 1), ReceivedAt: dawn, Source: "s", Verdict: event.UnknownSource, Method: "GET", Path: "/hooks/s"},
+	bare := event.Event{Received: event.Received{ID: idAt(dawn, 1), ReceivedAt: dawn, Source: "s",
+		Verdict: event.UnknownSource, Method: "GET", Path: "/hooks/s"},
 		Decoded: event.Decoded{Kind: event.KindUnknown}}
 	whole := wholeEvent()
 	before := time.Now().Add(-time.Second)
@@ -76,15 +84,18 @@ func TestEventSurvives(t *testing.T) {
 		t.Errorf("event_at of an event without one is %s", at)
 	}
 	if sha := d.text(t, "SELECT body_sha256 || trace_id || span_id FROM events WHERE source = 'демо'"); sha !=
-		"0102000000000000000000000000000000000000000000000000000000000003"+"04000000000000000000000000000005"+"0600000000000007" {
+		"0102000000000000000000000000000000000000000000000000000000000003"+"04000000000000000000000000000005"+
+			"0600000000000007" {
 		t.Errorf("hex columns: %s", sha)
 	}
 }
 
 // TestHostileSelections verifies that a value selects exactly the rows that have it, whatever characters it contains.
 func TestHostileSelections(t *testing.T) {
-	values := []string{"", "demo", "'", "\\", "\\'", "\\\\'", "{p0:String}", "{p1:Array(String)}", "a\x00b", "a\nb", "a\tb", "a\rb", "осень", "'] OR 1=1 --",
-		"%27", "a,b", "[]", "\\N", "NULL", "\\n", "\xff", "🦊", " ", `"`, "`", "?", "$1", "@p0", ":p0", "x'; DROP TABLE events; --"}
+	values := []string{"", "demo", "'", "\\", "\\'", "\\\\'", "{p0:String}", "{p1:Array(String)}", "a\x00b", "a\nb",
+		"a\tb", "a\rb", "осень", "'] OR 1=1 --",
+		"%27", "a,b", "[]", "\\N", "NULL", "\\n", "\xff", "🦊", " ", `"`, "`", "?", "$1", "@p0", ":p0",
+		"x'; DROP TABLE events; --"}
 	d := newDB(t)
 	for _, column := range []string{"source", "step"} {
 		d.exec(t, "TRUNCATE TABLE "+d.localTable("events"))
@@ -126,7 +137,8 @@ func TestHostileSelections(t *testing.T) {
 // escaping.
 func TestHostileEndpoints(t *testing.T) {
 	d := newDB(t)
-	for i, endpoint := range []string{"http://x/'", "http://x/\\", "http://x/\\n", "http://x/a\tb\nc", "http://x/{p0:String}", "http://x/ё", "\\N", ""} {
+	for i, endpoint := range []string{"http://x/'", "http://x/\\", "http://x/\\n", "http://x/a\tb\nc",
+		"http://x/{p0:String}", "http://x/ё", "\\N", ""} {
 		r := event.Replay{ID: idAt(dawn, i), CreatedAt: dawn.Add(24 * time.Hour), Endpoint: endpoint}
 		e := eventAt(dawn.Add(time.Duration(i)*time.Hour), i)
 		d.insert(t, e)
@@ -135,7 +147,8 @@ func TestHostileEndpoints(t *testing.T) {
 			t.Errorf("%q: %d frozen, %v", endpoint, n, err)
 			continue
 		}
-		due, err := d.OpenDeliveries(background, store.Queue{ReplayID: r.ID, Endpoint: endpoint}, store.Cursor{}, store.Cursor{}, 10)
+		due, err := d.OpenDeliveries(background, store.Queue{ReplayID: r.ID, Endpoint: endpoint}, store.Cursor{},
+			store.Cursor{}, 10)
 		if err != nil || len(due) != 1 || due[0].Endpoint != endpoint {
 			t.Errorf("%q: due %+v, %v", endpoint, due, err)
 		}
@@ -152,10 +165,12 @@ func TestSelection(t *testing.T) {
 		events = append(events, e)
 	}
 	d.insert(t, events...)
-	if got := numbers(d.list(t, event.Selection{Verdicts: verdicts[1:3], Kinds: kinds[:1]})); !slices.Equal(got, []int{16, 8}) {
+	if got := numbers(d.list(t, event.Selection{Verdicts: verdicts[1:3], Kinds: kinds[:1]})); !slices.Equal(got,
+		[]int{16, 8}) {
 		t.Errorf("two verdicts and a kind: %v", got)
 	}
-	if got := numbers(d.list(t, event.Selection{IDs: []uuid.UUID{events[3].ID, events[5].ID, uuid.Nil}})); !slices.Equal(got, []int{5, 3}) {
+	if got := numbers(d.list(t,
+		event.Selection{IDs: []uuid.UUID{events[3].ID, events[5].ID, uuid.Nil}})); !slices.Equal(got, []int{5, 3}) {
 		t.Errorf("ids: %v", got)
 	}
 	if got := len(d.list(t, event.Selection{})); got != 28 {
@@ -174,8 +189,8 @@ func TestBoundaries(t *testing.T) {
 		from, to *time.Time
 		want     []int
 	}{
-		{&at, nil, []int{3, 2}}, {nil, &at, []int{1}}, {&at, &at, nil}, {ptr(at.Add(-step)), ptr(at.Add(step)), []int{2, 1}},
-		{ptr(at.In(zone)), ptr(at.Add(step).In(zone)), []int{2}},
+		{&at, nil, []int{3, 2}}, {nil, &at, []int{1}}, {&at, &at, nil},
+		{ptr(at.Add(-step)), ptr(at.Add(step)), []int{2, 1}}, {ptr(at.In(zone)), ptr(at.Add(step).In(zone)), []int{2}},
 		{ptr(time.Unix(0, 0)), ptr(time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)), []int{3, 2, 1}},
 		{ptr(time.Time{}), ptr(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)), []int{3, 2, 1}},
 	} {
@@ -247,8 +262,9 @@ func TestEventsByID(t *testing.T) {
 	if found, err := d.Events(background, nil); err != nil || found != nil {
 		t.Errorf("no ids: %v, %v", found, err)
 	}
-	for _, id := range []uuid.UUID{{}, uuid.Max, uuid.MustParse("f47ac10b-58cc-4372-a567-0e02b2c3d479"), uuid.MustParse("6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
-		uuid.MustParse("ffffffff-ffff-7fff-8fff-ffffffffffff"), idAt(dawn, 99)} {
+	for _, id := range []uuid.UUID{{}, uuid.Max, uuid.MustParse("f47ac10b-58cc-4372-a567-0e02b2c3d479"),
+		uuid.MustParse("6ba7b810-9dad-11d1-80b4-00c04fd430c8"), uuid.MustParse("ffffffff-ffff-7fff-8fff-ffffffffffff"),
+		idAt(dawn, 99)} {
 		if _, err := d.Event(background, id); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s: %v", id, err)
 		}
@@ -278,7 +294,8 @@ func TestLargeBatches(t *testing.T) {
 		e.ID, e.ReceivedAt = idAt(e.ReceivedAt.Add(time.Hour), i), e.ReceivedAt.Add(time.Hour)
 		again[i] = e
 	}
-	if originals, err := d.Originals(background, again); err != nil || len(originals) != n || originals[again[9].ID] != events[9].ID {
+	if originals, err := d.Originals(background, again); err != nil || len(originals) != n ||
+		originals[again[9].ID] != events[9].ID {
 		t.Errorf("%d originals found for %d events, %v", len(originals), n, err)
 	}
 }
@@ -306,9 +323,11 @@ func TestOriginals(t *testing.T) {
 		hook(16, time.Minute, func(e *event.Event) { e.BodySHA256 = [32]byte{8} }), // equal to a rejected event
 		hook(17, time.Hour, func(e *event.Event) { e.Source = "twice" }),
 		hook(18, 2*time.Hour, func(e *event.Event) { e.Source = "twice" }),
-		hook(19, 2*time.Hour+day, func(e *event.Event) { e.Source = "twice" }), // a duplicate of the second event; the first is too old
+		// a duplicate of the second event; the first is too old
+		hook(19, 2*time.Hour+day, func(e *event.Event) { e.Source = "twice" }),
 	}
-	want := map[uuid.UUID]uuid.UUID{given[0].ID: first.ID, given[1].ID: first.ID, given[2].ID: given[0].ID, given[8].ID: given[7].ID, given[9].ID: given[8].ID}
+	want := map[uuid.UUID]uuid.UUID{given[0].ID: first.ID, given[1].ID: first.ID, given[2].ID: given[0].ID,
+		given[8].ID: given[7].ID, given[9].ID: given[8].ID}
 	for round := range 2 { // in the second round all are stored already, as when the drain repeats a batch
 		got, err := d.Originals(background, given)
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -356,7 +375,8 @@ func TestSubscriberKey(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	numbers := map[string]string{"": "0", "1": "1", "1000042": "1000042", "9223372036854775807": "9223372036854775807"}
-	others := []string{"0", "01", "+1", "-1", " 1", "1 ", "1.0", "1e3", "9223372036854775808", "18446744073709551615", "18446744073709551617", "u1", "U1", "Анна", "\x00"}
+	others := []string{"0", "01", "+1", "-1", " 1", "1 ", "1.0", "1e3", "9223372036854775808", "18446744073709551615",
+		"18446744073709551617", "u1", "U1", "Анна", "\x00"}
 	var events []event.Event
 	for _, id := range append(slices.Collect(maps.Keys(numbers)), others...) {
 		e := eventAt(dawn, len(events)+1)
@@ -365,11 +385,13 @@ func TestSubscriberKey(t *testing.T) {
 	}
 	d.insert(t, events...)
 	for id, number := range numbers {
-		if key := d.text(t, "SELECT toString(subscriber_key) FROM events WHERE bothelp_user_id = '"+id+"'"); key != number {
+		if key := d.text(t, "SELECT toString(subscriber_key) FROM events WHERE bothelp_user_id = '"+
+			id+"'"); key != number {
 			t.Errorf("key of %q is %s", id, key)
 		}
 	}
-	if n := d.text(t, "SELECT toString(uniqExactIf(subscriber_key, subscriber_key > 9223372036854775808)) FROM events"); n != fmt.Sprint(len(others)) {
+	if n := d.text(t,
+		"SELECT toString(uniqExactIf(subscriber_key, subscriber_key > 9223372036854775808)) FROM events"); n != fmt.Sprint(len(others)) {
 		t.Errorf("%s of %d other ids have a key of their own", n, len(others))
 	}
 }

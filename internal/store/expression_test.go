@@ -175,8 +175,10 @@ func TestFreezingTriesReadOnly(t *testing.T) {
 	if fault, ok := errors.AsType[*store.ExpressionError](err); !ok || !strings.Contains(fault.Text, "seen read-only") {
 		t.Errorf("got error %v", err)
 	}
-	for setting, want := range map[string]string{"readonly": "1", "max_execution_time": "30", "max_memory_usage": "1073741824"} {
-		if got, _, err := d.where("toString(getSetting('" + setting + "')) = '" + want + "'"); err != nil || len(got) != 1 {
+	for setting, want := range map[string]string{"readonly": "1", "max_execution_time": "30",
+		"max_memory_usage": "1073741824"} {
+		if got, _, err := d.where("toString(getSetting('" + setting + "')) = '" + want + "'"); err != nil ||
+			len(got) != 1 {
 			t.Errorf("setting %s is not %s: %v", setting, want, err)
 		}
 	}
@@ -187,7 +189,8 @@ func TestFreezingTriesReadOnly(t *testing.T) {
 func TestExpressionErrors(t *testing.T) {
 	d := newDB(t)
 	for expression, want := range map[string]store.ExpressionError{
-		"source = = 1":                 {Text: "Syntax error: failed at position 10: \"= 1\". Expected one of", Position: 10},
+		"source = = 1": {Text: "Syntax error: failed at position 10: \"= 1\". Expected one of",
+			Position: 10},
 		"name = 'яё' AND\n source ! 1": {Text: "failed at position 25: \"! 1\"", Position: 25},
 		"source =":                     {Text: "failed at position 9: \"\"", Position: 9},
 		"no_such_column = 1":           {Text: "no_such_column"},
@@ -195,14 +198,16 @@ func TestExpressionErrors(t *testing.T) {
 		strings.Repeat("(", 100) + "+": {Position: 1},
 	} {
 		_, fault, err := d.where(expression)
-		if fault == nil || !strings.Contains(fault.Text, want.Text) || want.Position != fault.Position || strings.Contains(fault.Text, "received_at") ||
+		if fault == nil || !strings.Contains(fault.Text, want.Text) || want.Position != fault.Position ||
+			strings.Contains(fault.Text, "received_at") ||
 			strings.HasPrefix(fault.Text, "Code") {
 			t.Errorf("%s: %v", expression, err)
 		}
 	}
 	d.exec(t, "DROP TABLE events")
 	d.Close()
-	if _, fault, err := open(t, "http://127.0.0.1:1/x").where("true"); fault != nil || !errors.Is(err, store.ErrUnavailable) {
+	if _, fault, err := open(t, "http://127.0.0.1:1/x").where("true"); fault != nil ||
+		!errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("expression check without a server: %v", err)
 	}
 }

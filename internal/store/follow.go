@@ -117,7 +117,8 @@ func (s *Store) undelivered(ctx context.Context, q Queue, where *conditions, ord
 }
 
 // subscriber is the person of an event, as an expression over the table events: the value of Delivery.Subscriber.
-const subscriber = "multiIf(bothelp_user_id != '', bothelp_user_id, messenger_user_id != '', concat('m:', messenger_user_id), toString(id))"
+const subscriber = "multiIf(bothelp_user_id != '', bothelp_user_id, messenger_user_id != '', concat('m:', " +
+	"messenger_user_id), toString(id))"
 
 // eventPosition is event.Event.Position as an expression over the table events.
 const eventPosition = "addMicroseconds(received_at, position_offset)"

@@ -26,18 +26,21 @@ func (s *Store) FrequentValues(ctx context.Context, filters []string) (map[strin
 			return nil, fmt.Errorf("the filter %s has no column", name)
 		}
 		columns[i] = f.Column
-		values[i] = fmt.Sprintf("arrayFilter(v -> v != '', CAST(topK(%d)(%s), 'Array(String)'))", frequentValues, f.Column)
+		values[i] = fmt.Sprintf("arrayFilter(v -> v != '', CAST(topK(%d)(%s), 'Array(String)'))", frequentValues,
+			f.Column)
 	}
-	sql := fmt.Sprintf("SELECT %s FROM (SELECT %s FROM events WHERE verdict = 'accepted' ORDER BY received_at DESC LIMIT %d)",
+	sql := fmt.Sprintf("SELECT %s FROM (SELECT %s FROM events WHERE verdict = 'accepted' ORDER BY received_at DESC "+
+		"LIMIT %d)",
 		strings.Join(values, ", "), strings.Join(columns, ", "), frequentEvents)
-	lists, err := collect(ctx, s.conn, "find frequent values", sql, nil, func(rows driver.Rows, lists *[][]string) error {
-		*lists = make([][]string, len(filters))
-		into := make([]any, len(filters))
-		for i := range *lists {
-			into[i] = &(*lists)[i]
-		}
-		return rows.Scan(into...)
-	})
+	lists, err := collect(ctx, s.conn, "find frequent values", sql, nil,
+		func(rows driver.Rows, lists *[][]string) error {
+			*lists = make([][]string, len(filters))
+			into := make([]any, len(filters))
+			for i := range *lists {
+				into[i] = &(*lists)[i]
+			}
+			return rows.Scan(into...)
+		})
 	found := map[string][]string{}
 	for _, list := range lists {
 		for i, name := range filters {

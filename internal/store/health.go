@@ -134,7 +134,9 @@ var neededOnCluster = []string{"CLUSTER", "REMOTE", "CREATE TEMPORARY TABLE"}
 // health checks the cluster through a connection to one of its servers.
 func (c cluster) health(ctx context.Context, conn driver.Conn) (h ClusterHealth, err error) {
 	var alone uint8
-	err = conn.QueryRow(ctx, "SELECT uniqExact(shard_num), uniqExact((host_name, port)), min(internal_replication) FROM system.clusters WHERE cluster = "+quoteText(c.name)).Scan(&h.Shards, &h.Servers, &alone)
+	err = conn.QueryRow(ctx,
+		"SELECT uniqExact(shard_num), uniqExact((host_name, port)), min(internal_replication) FROM system.clusters "+
+			"WHERE cluster = "+quoteText(c.name)).Scan(&h.Shards, &h.Servers, &alone)
 	if err != nil || h.Servers == 0 {
 		return h, err
 	}
@@ -158,7 +160,8 @@ func (c cluster) health(ctx context.Context, conn driver.Conn) (h ClusterHealth,
 		return h, err
 	}
 	h.Behind, err = collect(ctx, conn, "check the replicas",
-		fmt.Sprintf("SELECT %s || ' ' || table FROM %s WHERE database = %s AND (is_readonly OR absolute_delay > 60) ORDER BY 1",
+		fmt.Sprintf("SELECT %s || ' ' || table FROM %s WHERE database = %s AND (is_readonly OR absolute_delay > 60) "+
+			"ORDER BY 1",
 			server, c.all("system.replicas"), quoteText(c.database)), nil, scanText)
 	return h, err
 }
@@ -173,9 +176,11 @@ func (c cluster) all(table string) string {
 
 // differing returns the servers whose tables differ from those of the connection's server.
 func (c cluster) differing(ctx context.Context, conn driver.Conn) ([]string, error) {
-	const tables = "SELECT groupArray((name, create_table_query)) FROM (SELECT name, create_table_query FROM system.tables WHERE database = %s ORDER BY name)"
+	const tables = "SELECT groupArray((name, create_table_query)) FROM (SELECT name, create_table_query FROM " +
+		"system.tables WHERE database = %s ORDER BY name)"
 	ours := fmt.Sprintf("SELECT sipHash64((%s)) AS here, ", fmt.Sprintf(tables, quoteText(c.database)))
-	sql := ours + fmt.Sprintf("%s AS host, sipHash64(arraySort(groupArrayIf((name, create_table_query), database = %s))) AS there FROM %s GROUP BY host",
+	sql := ours + fmt.Sprintf("%s AS host, sipHash64(arraySort(groupArrayIf((name, create_table_query), database = "+
+		"%s))) AS there FROM %s GROUP BY host",
 		server, quoteText(c.database), c.all("system.tables"))
 	return collect(ctx, conn, "compare the tables of the servers",
 		"SELECT host FROM ("+sql+") WHERE here != there ORDER BY host", nil, scanText)

@@ -32,7 +32,8 @@ func TestJourneys(t *testing.T) {
 		goals = append(goals, fmt.Sprint("s", n))
 		var want []string
 		for subscriber := 1; subscriber <= most; subscriber++ {
-			want = append(want, fmt.Sprintf("%d came to %d, the last at %d, converted: %t", subscriber, min(subscriber, n), min(subscriber, n), subscriber >= n))
+			want = append(want, fmt.Sprintf("%d came to %d, the last at %d, converted: %t", subscriber,
+				min(subscriber, n), min(subscriber, n), subscriber >= n))
 		}
 		got := d.text(t, fmt.Sprintf(`SELECT arrayStringConcat(arraySort(groupArray(format('{} came to {}, the last at {}, converted: {}',
 				toString(subscriber_key), toString(reached), toString(dateDiff('minute', toDateTime('%s', 'UTC'), arrayMax(visited_at))), if(converted, 'true', 'false')))), '\n')

@@ -22,8 +22,8 @@ type LeaseClaim struct {
 	SeenAt time.Time
 }
 
-// RenewLease records that the process with this claim is alive. The server's clock sets SeenAt and a zero Since; if that
-// clock was set back, they are a microsecond after the latest stored one.
+// RenewLease records that the process with this claim is alive. The server's clock sets SeenAt and a zero Since; if
+// that clock was set back, they are a microsecond after the latest stored one.
 func (s *Store) RenewLease(ctx context.Context, lease string, c LeaseClaim) error {
 	return s.writeLease(ctx, lease, c, false)
 }

@@ -30,7 +30,8 @@ const fork = "lower(substring(hex(SHA256(concat(toString(replay_id), endpoint)))
 
 // failureLine is the line that deliveries of a failure group share: the first line of the answer or, without an answer,
 // the error. Numbers, and hexadecimal ids, are #.
-const failureLine = "replaceRegexpAll(if(status_code != 0, answer, splitByString('; ', error)[1]), '\\\\b[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*\\\\b|[0-9]+', '#')"
+const failureLine = "replaceRegexpAll(if(status_code != 0, answer, splitByString('; ', error)[1]), " +
+	"'\\\\b[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*\\\\b|[0-9]+', '#')"
 
 // failureGroup is the key of a delivery's failure group.
 const failureGroup = "lower(hex(sipHash64(endpoint, status_code, outcome, " + failureLine + ")))"
@@ -155,7 +156,8 @@ func (s *Store) deliveriesBetween(ctx context.Context, sel event.DeliverySelecti
 			at, where.bind("UUID", page.Before.ID.Event.String()), where.bind("String", page.Before.ID.Fork)))
 	}
 	return collect(with(ctx, byMonth), s.conn, "read deliveries",
-		fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY event_received_at DESC, event_id DESC, %s DESC LIMIT %d",
+		fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY event_received_at DESC, event_id DESC, %s "+
+			"DESC LIMIT %d",
 			deliveryColumns, where, fork, page.Limit), where.args, scanDelivery)
 }
 
@@ -247,10 +249,10 @@ func scanGroup(rows driver.Rows, g *FailureGroup) error {
 }
 
 // EventsToRetry returns the events of selected deliveries in order of arrival, each once; at most limit. Those with a
-// delivered or open delivery in a replay to the same endpoint that was created after a time were sent again already, and
-// are left out; a zero time leaves out none.
-func (s *Store) EventsToRetry(ctx context.Context, sel event.DeliverySelection, after time.Time, limit int) ([]uuid.UUID,
-	error) {
+// delivered or open delivery in a replay to the same endpoint that was created after a time were sent again already,
+// and are left out; a zero time leaves out none.
+func (s *Store) EventsToRetry(ctx context.Context, sel event.DeliverySelection, after time.Time,
+	limit int) ([]uuid.UUID, error) {
 	where, err := deliveriesMatching(sel)
 	if err != nil {
 		return nil, err

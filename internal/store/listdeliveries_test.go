@@ -52,14 +52,17 @@ func TestListDeliveries(t *testing.T) {
 	one := func(n int, replay uuid.UUID, endpoint string, state event.DeliveryState, attempts uint32, status uint16,
 		outcome event.Outcome, answer string) event.Delivery {
 		// Each pair of events has the same time of receipt.
-		e := event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: replay, Endpoint: endpoint, EventID: idAt(at(n/2*2), n)},
-			EventReceivedAt: at(n / 2 * 2), State: state, Attempts: attempts, StatusCode: status, Outcome: outcome, Answer: answer,
+		e := event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: replay, Endpoint: endpoint,
+			EventID: idAt(at(n/2*2), n)},
+			EventReceivedAt: at(n / 2 * 2), State: state, Attempts: attempts, StatusCode: status, Outcome: outcome,
+			Answer:    answer,
 			UpdatedAt: at(100 + n), CreatedAt: at(n), Subscriber: fmt.Sprint("p", n%3)}
 		if attempts > 0 {
 			e.FirstAttemptAt, e.LastAttemptAt = at(50+n), at(100+n)
 		}
 		if outcome == event.OutcomeNoConn {
-			e.Error = fmt.Sprintf("connect to 127.0.0.%d:80: connection refused; gave up after %d attempts", n, attempts)
+			e.Error = fmt.Sprintf("connect to 127.0.0.%d:80: connection refused; gave up after %d attempts",
+				n, attempts)
 		}
 		return e
 	}
@@ -90,12 +93,15 @@ func TestListDeliveries(t *testing.T) {
 		t.Fatalf("%d groups, %v: %+v", len(groups), err, groups)
 	}
 	busy := groups[0]
-	if busy.Line != "worker # of # is busy, id #-#" || busy.StatusCode != 503 || busy.Endpoint != "crm" || busy.Subscribers != 3 ||
-		busy.States[event.Failed] != 3 || busy.States[event.Retrying] != 1 || !busy.FirstSeen.Equal(at(51)) || !busy.LastSeen.Equal(at(108)) ||
+	if busy.Line != "worker # of # is busy, id #-#" || busy.StatusCode != 503 || busy.Endpoint != "crm" ||
+		busy.Subscribers != 3 ||
+		busy.States[event.Failed] != 3 || busy.States[event.Retrying] != 1 || !busy.FirstSeen.Equal(at(51)) ||
+		!busy.LastSeen.Equal(at(108)) ||
 		busy.Example.EventID != all[8].EventID || busy.Example.ReplayID != r.ID {
 		t.Errorf("group of busy failures: %+v", busy)
 	}
-	if g := groups[1]; g.Line != "connect to #.#.#.#:#: connection refused" || g.Outcome != event.OutcomeNoConn || g.States[event.Failed] != 2 {
+	if g := groups[1]; g.Line != "connect to #.#.#.#:#: connection refused" || g.Outcome != event.OutcomeNoConn ||
+		g.States[event.Failed] != 2 {
 		t.Errorf("group of refused connections: %+v", g)
 	}
 	utc := func(minutes int) string { return at(minutes).Format(time.RFC3339) }
@@ -135,8 +141,10 @@ func TestListDeliveries(t *testing.T) {
 			}
 		}
 	}
-	counts, err := d.CountSelectedDeliveries(background, event.DeliverySelection{States: []event.DeliveryState{event.Failed, event.Cancelled}})
-	want := []store.DeliveryCount{{Queue: store.Queue{Endpoint: "crm"}, State: event.Failed, N: 5}, {Queue: store.Queue{ReplayID: r.ID, Endpoint: "crm"}, State: event.Failed, N: 1},
+	counts, err := d.CountSelectedDeliveries(background,
+		event.DeliverySelection{States: []event.DeliveryState{event.Failed, event.Cancelled}})
+	want := []store.DeliveryCount{{Queue: store.Queue{Endpoint: "crm"}, State: event.Failed, N: 5},
+		{Queue: store.Queue{ReplayID: r.ID, Endpoint: "crm"}, State: event.Failed, N: 1},
 		{Queue: store.Queue{ReplayID: r.ID, Endpoint: url1}, State: event.Cancelled, N: 1}}
 	if err != nil || !slices.Equal(counts, want) {
 		t.Errorf("counts %v, %v", counts, err)

@@ -95,8 +95,9 @@ func idAt(at time.Time, n int) uuid.UUID {
 // eventAt returns an accepted event that arrived at a time.
 func eventAt(at time.Time, n int) event.Event {
 	return event.Event{
-		Received: event.Received{ID: idAt(at, n), ReceivedAt: at, Source: "demo", Verdict: event.Accepted, Method: "POST",
-			Path: "/hooks/demo/***", RemoteIP: netip.MustParseAddr("192.0.2.1"), Body: fmt.Appendf(nil, "%d", n), BodySHA256: [32]byte{byte(n)}},
+		Received: event.Received{ID: idAt(at, n), ReceivedAt: at, Source: "demo", Verdict: event.Accepted,
+			Method: "POST", Path: "/hooks/demo/***", RemoteIP: netip.MustParseAddr("192.0.2.1"), Body: fmt.Appendf(nil,
+				"%d", n), BodySHA256: [32]byte{byte(n)}},
 		Decoded: event.Decoded{Kind: event.KindFlow},
 	}
 }

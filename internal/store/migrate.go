@@ -40,8 +40,10 @@ func (s Schema) Err() error {
 		return fmt.Errorf("%w: it is at %d, this program knows %d; install the newer hooktape", ErrNewerSchema, s.At,
 			s.Known)
 	case s.TooOld:
-		return fmt.Errorf("%w: it is at %d, this program updates from %d on; make a backup with the hooktape that runs there (`hooktape backup DIR`), "+
-			"and restore it into a new database with this one (`hooktape restore DIR`); docs/OPERATIONS.md, Upgrade, has the steps", ErrOlderSchema, s.At, OldestSchema)
+		return fmt.Errorf("%w: it is at %d, this program updates from %d on; make a backup with the hooktape that "+
+			"runs there (`hooktape backup DIR`), "+
+			"and restore it into a new database with this one (`hooktape restore DIR`); docs/OPERATIONS.md, Upgrade, "+
+			"has the steps", ErrOlderSchema, s.At, OldestSchema)
 	}
 	return nil
 }
@@ -182,7 +184,8 @@ func (s *Store) Rebuild(ctx context.Context, projection string) error {
 	}
 	ctx = with(ctx, clickhouse.Settings{"mutations_sync": 2, "distributed_ddl_task_timeout": int(patience.Seconds())})
 	for _, step := range []string{"CLEAR", "MATERIALIZE"} {
-		if err := s.patient.Exec(ctx, "ALTER TABLE "+s.cluster.altered("events")+" "+step+" PROJECTION "+projection); err != nil {
+		if err := s.patient.Exec(ctx, "ALTER TABLE "+s.cluster.altered("events")+" "+step+" PROJECTION "+
+			projection); err != nil {
 			return explain("rebuild "+projection, err)
 		}
 	}

@@ -23,11 +23,14 @@ func TestDamagedParts(t *testing.T) {
 	d.exec(t, "SYSTEM STOP MERGES")
 	var paths []string
 	for n := range 3 {
-		if err := d.InsertEvents(background, "", []event.Event{eventAt(dawn, 10*n+1), eventAt(dawn, 10*n+2)}); err != nil {
+		if err := d.InsertEvents(background, "", []event.Event{eventAt(dawn, 10*n+1),
+			eventAt(dawn, 10*n+2)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := d.conn.QueryRow(background, "SELECT groupArray(path) FROM (SELECT path FROM system.parts WHERE active AND table = 'events' ORDER BY min_block_number)").Scan(&paths); err != nil {
+	if err := d.conn.QueryRow(background,
+		"SELECT groupArray(path) FROM (SELECT path FROM system.parts WHERE active AND table = 'events' ORDER BY "+
+			"min_block_number)").Scan(&paths); err != nil {
 		t.Fatal(err)
 	}
 	find := func(since time.Time) []store.DamagedPart {
@@ -47,7 +50,8 @@ func TestDamagedParts(t *testing.T) {
 	}
 	flip(t, filepath.Join(paths[0], "data.bin"))
 	found := find(time.Time{})
-	if len(found) != 1 || found[0].Path != paths[0] || found[0].Table != "events" || found[0].Detached || found[0].Reason == "" {
+	if len(found) != 1 || found[0].Path != paths[0] || found[0].Table != "events" || found[0].Detached ||
+		found[0].Reason == "" {
 		t.Fatalf("found %+v, want the part in %s", found, paths[0])
 	}
 	if found := find(time.Now().Add(time.Hour)); len(found) != 0 {

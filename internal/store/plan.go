@@ -21,8 +21,8 @@ type PlanRequest struct {
 }
 
 // Plan is the effect that a replay would have. Each event of the selection that may be sent is in exactly one of
-// Delivered, OnTheirWay, Repeats, BodiesGone, Forgotten and the rest. Count is the rest and, with event.ModeAll, also those
-// delivered and on their way.
+// Delivered, OnTheirWay, Repeats, BodiesGone, Forgotten and the rest. Count is the rest and, with event.ModeAll, also
+// those delivered and on their way.
 type Plan struct {
 	Count      uint64 `json:"count"`        // events that would be sent
 	Delivered  uint64 `json:"delivered"`    // already delivered to the endpoint, live or in a replay

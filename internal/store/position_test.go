@@ -110,7 +110,8 @@ func TestOrderOverASetBackClock(t *testing.T) {
 			t.Errorf("%s: %d open deliveries left", what, len(left))
 		}
 	}
-	if n := d.text(t, "SELECT toString((count(), uniqExact(replay_id, event_id), groupUniqArray(state))) FROM deliveries FINAL"); n != "(20,20,['cancelled'])" {
+	if n := d.text(t,
+		"SELECT toString((count(), uniqExact(replay_id, event_id), groupUniqArray(state))) FROM deliveries FINAL"); n != "(20,20,['cancelled'])" {
 		t.Errorf("number of rows, deliveries and states: %s", n)
 	}
 }
@@ -121,7 +122,10 @@ func TestFollowedByAnOlderVersion(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	d.insert(t, setBack(10)...)
-	d.exec(t, "INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_id, state) SELECT toUUID('00000000-0000-0000-0000-000000000000'), 'crm', received_at, id, 'pending' FROM events WHERE spool_number != 8")
+	d.exec(t,
+		"INSERT INTO deliveries (replay_id, endpoint, event_received_at, event_id, state) SELECT "+
+			"toUUID('00000000-0000-0000-0000-000000000000'), 'crm', received_at, id, 'pending' FROM events WHERE "+
+			"spool_number != 8")
 	ranges, err := d.Ranges(background, nil)
 	if err != nil || len(ranges) != 1 {
 		t.Fatalf("ranges %+v, %v", ranges, err)
@@ -148,10 +152,13 @@ func TestDeliveriesAreReordered(t *testing.T) {
 	migrate(45)
 	var before []string // the statements that create the tables of version 45
 	for _, table := range []string{"deliveries", "deliveries_by_position"} {
-		before = append(before, d.text(t, "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = '"+table+"'"))
+		before = append(before,
+			d.text(t, "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = '"+
+				table+"'"))
 	}
 	const again = "ALTER TABLE goose_db_version DELETE WHERE version_id >= 46 SETTINGS mutations_sync = 1"
-	const copied = "INSERT INTO deliveries_by_position (" + unpositioned + ") SELECT " + unpositioned + " FROM deliveries WHERE version = 0"
+	const copied = "INSERT INTO deliveries_by_position (" + unpositioned + ") SELECT " + unpositioned +
+		" FROM deliveries WHERE version = 0"
 	const moved = "RENAME TABLE deliveries TO deliveries_by_time"
 	for _, c := range []struct {
 		name  string
@@ -162,7 +169,8 @@ func TestDeliveriesAreReordered(t *testing.T) {
 		{"done and not recorded", true, nil},
 		{"interrupted while copying", false, []string{copied}},
 		{"interrupted while renaming", false, []string{copied, moved}},
-		{"interrupted before the second copy", false, []string{copied, moved, "RENAME TABLE deliveries_by_position TO deliveries"}},
+		{"interrupted before the second copy", false,
+			[]string{copied, moved, "RENAME TABLE deliveries_by_position TO deliveries"}},
 	} {
 		if c.name != "whole" {
 			d.exec(t, again)
@@ -192,20 +200,28 @@ const unpositioned = "replay_id, endpoint, event_received_at, event_id, state, a
 func fillUnpositioned(t *testing.T, d db) {
 	t.Helper()
 	for version, state := range []string{"pending", "delivered"} {
-		d.exec(t, fmt.Sprintf("INSERT INTO deliveries (%s) SELECT toUUID('00000000-0000-0000-0000-000000000000'), 'crm', toDateTime64('2026-02-28 23:59:59', 6, 'UTC') + toIntervalMillisecond(number * 10), "+
-			"toUUID(concat('00000000-0000-7000-8000-', leftPad(toString(number), 12, '0'))), '%s', %[3]d, %[3]d * 12 FROM numbers(200) WHERE number %% 2 >= %[3]d", unpositioned, state, version))
+		d.exec(t,
+			fmt.Sprintf("INSERT INTO deliveries (%s) SELECT toUUID('00000000-0000-0000-0000-000000000000'), 'crm', "+
+				"toDateTime64('2026-02-28 23:59:59', 6, 'UTC') + toIntervalMillisecond(number * 10), "+
+				"toUUID(concat('00000000-0000-7000-8000-', leftPad(toString(number), 12, '0'))), '%s', %[3]d, %[3]d "+
+				"* 12 FROM numbers(200) WHERE number %% 2 >= %[3]d", unpositioned, state, version))
 	}
 }
 
 func assertReordered(t *testing.T, d db) {
 	t.Helper()
-	if got := d.text(t, "SELECT toString((count(), countIf(state = 'delivered'), countIf(event_position = event_received_at), countIf(subscriber = toString(event_id)))) FROM deliveries FINAL"); got != "(200,100,200,200)" {
+	if got := d.text(t,
+		"SELECT toString((count(), countIf(state = 'delivered'), countIf(event_position = event_received_at), "+
+			"countIf(subscriber = toString(event_id)))) FROM deliveries FINAL"); got != "(200,100,200,200)" {
 		t.Errorf("number of deliveries, delivered ones, ones with a position and ones with a subscriber: %s", got)
 	}
-	if key := d.text(t, "SELECT sorting_key FROM system.tables WHERE database = currentDatabase() AND name = '"+d.localTable("deliveries")+"'"); key != "replay_id, endpoint, event_position, event_id, event_received_at" {
+	if key := d.text(t, "SELECT sorting_key FROM system.tables WHERE database = currentDatabase() AND name = '"+
+		d.localTable("deliveries")+"'"); key != "replay_id, endpoint, event_position, event_id, event_received_at" {
 		t.Errorf("the sorting key is %s", key)
 	}
-	if left := d.text(t, "SELECT toString(groupArray(name)) FROM system.tables WHERE database = currentDatabase() AND name LIKE 'deliveries\\_%' AND name != 'deliveries_local'"); left != "[]" {
+	if left := d.text(t,
+		"SELECT toString(groupArray(name)) FROM system.tables WHERE database = currentDatabase() AND name LIKE "+
+			"'deliveries\\_%' AND name != 'deliveries_local'"); left != "[]" {
 		t.Errorf("leftover tables: %s", left)
 	}
 	if open := d.open(t, store.Queue{Endpoint: "crm"}, 50); len(open) != 100 {
@@ -231,7 +247,8 @@ func testDeliveriesAreReorderedOnACluster(t *testing.T, dsn string) {
 		assertReordered(t, d)
 		d.exec(t, "ALTER TABLE goose_db_version_local DELETE WHERE version_id >= 46 SETTINGS mutations_sync = 1")
 	}
-	if got := d.text(t, "SELECT toString(count()) FROM (SELECT shardNum() FROM deliveries GROUP BY shardNum())"); got != "2" {
+	if got := d.text(t,
+		"SELECT toString(count()) FROM (SELECT shardNum() FROM deliveries GROUP BY shardNum())"); got != "2" {
 		t.Errorf("the rows are on %s shards", got)
 	}
 }

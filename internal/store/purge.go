@@ -136,7 +136,8 @@ func (s *Store) removeReplays(ctx context.Context, cutoff time.Time) error {
 		return err
 	}
 	for part := range slices.Chunk(ids, maxParameters) {
-		if err := s.patient.Exec(ctx, "ALTER TABLE "+s.cluster.altered("replays")+" DELETE WHERE id IN ("+quoteIDs(part)+")"); err != nil {
+		if err := s.patient.Exec(ctx, "ALTER TABLE "+s.cluster.altered("replays")+" DELETE WHERE id IN ("+
+			quoteIDs(part)+")"); err != nil {
 			return err
 		}
 	}
@@ -149,10 +150,13 @@ func (s *Store) checkMerged(ctx context.Context, table, partition string) error 
 		return nil
 	}
 	var most uint64
-	err := s.conn.QueryRow(ctx, "SELECT max(n) FROM (SELECT count() AS n FROM "+s.cluster.parts()+" WHERE active AND database = "+quoteText(s.Database())+
-		" AND table = "+quoteText(s.cluster.own(table))+" AND partition = "+quoteText(partition)+" GROUP BY _shard_num, partition)").Scan(&most)
+	err := s.conn.QueryRow(ctx, "SELECT max(n) FROM (SELECT count() AS n FROM "+s.cluster.parts()+
+		" WHERE active AND database = "+quoteText(s.Database())+
+		" AND table = "+quoteText(s.cluster.own(table))+" AND partition = "+quoteText(partition)+
+		" GROUP BY _shard_num, partition)").Scan(&most)
 	if err == nil && most > 1 {
-		err = fmt.Errorf("partition %s of %s is in %d parts on a shard and could not be merged; the next purge tries again", partition, table, most)
+		err = fmt.Errorf("partition %s of %s is in %d parts on a shard and could not be merged; the next purge tries "+
+			"again", partition, table, most)
 	}
 	return err
 }
@@ -195,7 +199,8 @@ type purgeable struct {
 
 func (s *Store) purgeable(ctx context.Context, ended string) ([]purgeable, error) {
 	return collect(ctx, s.patient, "find old deliveries",
-		"SELECT endpoint, toYYYYMM(event_received_at) AS month, count(), max(event_received_at) FROM deliveries FINAL WHERE "+
+		"SELECT endpoint, toYYYYMM(event_received_at) AS month, count(), max(event_received_at) FROM deliveries "+
+			"FINAL WHERE "+
 			ended+" GROUP BY endpoint, month", nil, func(rows driver.Rows, f *purgeable) error {
 			return rows.Scan(&f.endpoint, &f.month, &f.count, &f.newest)
 		})

@@ -15,7 +15,8 @@ import (
 func TestPurge(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
-	d.exec(t, "ALTER TABLE "+d.localTable("deliveries")+" MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1") // each version stays in its own part
+	// each version stays in its own part
+	d.exec(t, "ALTER TABLE "+d.localTable("deliveries")+" MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1")
 	running, over := newReplay(1), newReplay(2)
 	over.State, over.UpdatedAt = event.ReplayCompleted, time.Now().AddDate(0, 0, -50)
 	for _, r := range []event.Replay{running, over} {
@@ -31,7 +32,8 @@ func TestPurge(t *testing.T) {
 		e := daysAgo(receivedDays, n, "demo", event.Accepted)
 		d.insert(t, e)
 		for i, state := range states {
-			record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: replay, Endpoint: endpoint, EventID: e.ID}, EventReceivedAt: e.ReceivedAt,
+			record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: replay, Endpoint: endpoint,
+				EventID: e.ID}, EventReceivedAt: e.ReceivedAt,
 				State: state, Attempts: uint32(i), UpdatedAt: e.ReceivedAt.Add(time.Duration(i) * time.Minute)})
 		}
 		return e
@@ -42,8 +44,8 @@ func TestPurge(t *testing.T) {
 	kept := deliver("crm", uuid.Nil, 20, event.Pending, event.Delivered)
 	ofRunning := deliver("v2", running.ID, 51, event.Pending, event.Delivered)
 	late := deliver("v2", uuid.Nil, 70, event.Pending) // paused for a long time, delivered yesterday
-	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "v2", EventID: late.ID}, EventReceivedAt: late.ReceivedAt,
-		State: event.Delivered, Attempts: 1, UpdatedAt: now.AddDate(0, 0, -1)})
+	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "v2", EventID: late.ID},
+		EventReceivedAt: late.ReceivedAt, State: event.Delivered, Attempts: 1, UpdatedAt: now.AddDate(0, 0, -1)})
 
 	if swept, err := d.Purge(background, 30); err != nil || swept != 2 {
 		t.Errorf("%d removed, %v", swept, err)
@@ -51,17 +53,20 @@ func TestPurge(t *testing.T) {
 	for _, c := range []struct {
 		of   event.Event
 		want event.DeliveryState
-	}{{ended, ""}, {open, event.Retrying}, {kept, event.Delivered}, {ofRunning, event.Delivered}, {late, event.Delivered}} {
+	}{{ended, ""}, {open, event.Retrying}, {kept, event.Delivered}, {ofRunning, event.Delivered},
+		{late, event.Delivered}} {
 		deliveries, err := d.DeliveriesOf(background, c.of.ID)
 		state := event.DeliveryState("")
 		if len(deliveries) > 0 {
 			state = deliveries[0].State
 		}
 		if err != nil || state != c.want {
-			t.Errorf("delivery of an event received %s ago: %q, %v, want %q", time.Since(c.of.ReceivedAt), state, err, c.want)
+			t.Errorf("delivery of an event received %s ago: %q, %v, want %q", time.Since(c.of.ReceivedAt), state, err,
+				c.want)
 		}
 	}
-	if due, err := d.OpenDeliveries(background, store.Queue{Endpoint: "crm"}, store.Cursor{}, store.Cursor{}, 10); err != nil || len(due) != 1 || due[0].EventID != open.ID {
+	if due, err := d.OpenDeliveries(background, store.Queue{Endpoint: "crm"}, store.Cursor{}, store.Cursor{},
+		10); err != nil || len(due) != 1 || due[0].EventID != open.ID {
 		t.Errorf("open deliveries: %+v, %v", due, err)
 	}
 	if _, err := d.Replay(background, over.ID); err == nil {
@@ -79,7 +84,8 @@ func TestPurge(t *testing.T) {
 
 	// It is unknown whether events older than the purge were delivered.
 	plan, err := d.PlanReplay(background, store.PlanRequest{Endpoint: "crm", Mode: event.ModeUndelivered})
-	if err != nil || plan.Forgotten != 4 || plan.Count != 0 || plan.Delivered != 1 || plan.OnTheirWay != 1 || len(plan.Heads) != 0 {
+	if err != nil || plan.Forgotten != 4 || plan.Count != 0 || plan.Delivered != 1 || plan.OnTheirWay != 1 ||
+		len(plan.Heads) != 0 {
 		t.Errorf("plan %+v, %v", plan, err)
 	}
 	r := newReplay(9)
@@ -90,10 +96,12 @@ func TestPurge(t *testing.T) {
 	if found := d.list(t, event.Selection{UndeliveredTo: "crm"}); len(found) != 0 {
 		t.Errorf("events undelivered to crm: %v", numbers(found))
 	}
-	if plan, err := d.PlanReplay(background, store.PlanRequest{Endpoint: "crm", Mode: event.ModeAll}); err != nil || plan.Count != 6 || plan.Forgotten != 0 {
+	if plan, err := d.PlanReplay(background, store.PlanRequest{Endpoint: "crm", Mode: event.ModeAll}); err != nil ||
+		plan.Count != 6 || plan.Forgotten != 0 {
 		t.Errorf("mode all: plan %+v, %v", plan, err)
 	}
-	if plan, err := d.PlanReplay(background, store.PlanRequest{Endpoint: "new", Mode: event.ModeUndelivered}); err != nil || plan.Count != 6 {
+	if plan, err := d.PlanReplay(background, store.PlanRequest{Endpoint: "new",
+		Mode: event.ModeUndelivered}); err != nil || plan.Count != 6 {
 		t.Errorf("to another endpoint: plan %+v, %v", plan, err)
 	}
 }
@@ -106,12 +114,15 @@ func TestPurgeInterrupted(t *testing.T) {
 	d.exec(t, "ALTER TABLE "+d.localTable("deliveries")+" MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1")
 	e := daysAgo(50, 1, "demo", event.Accepted)
 	for i, state := range []event.DeliveryState{event.Pending, event.Retrying, event.Delivered} {
-		record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: e.ID}, EventReceivedAt: e.ReceivedAt, State: state,
-			Attempts: uint32(i), UpdatedAt: e.ReceivedAt.Add(time.Duration(i) * time.Minute)})
+		record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: e.ID},
+			EventReceivedAt: e.ReceivedAt, State: state, Attempts: uint32(i),
+			UpdatedAt: e.ReceivedAt.Add(time.Duration(i) * time.Minute)})
 	}
 	parts := func() (n uint64) {
 		t.Helper()
-		if err := d.conn.QueryRow(background, "SELECT count() FROM system.parts WHERE active AND database = currentDatabase() AND table = '"+d.localTable("deliveries")+"' AND rows > 0").Scan(&n); err != nil {
+		if err := d.conn.QueryRow(background,
+			"SELECT count() FROM system.parts WHERE active AND database = currentDatabase() AND table = '"+
+				d.localTable("deliveries")+"' AND rows > 0").Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n
@@ -125,10 +136,12 @@ func TestPurgeInterrupted(t *testing.T) {
 	}
 	d.exec(t, "SYSTEM START MERGES "+d.localTable("deliveries"))
 	var noted uint64
-	if err := d.conn.QueryRow(background, "SELECT count() FROM swept WHERE endpoint = 'crm'").Scan(&noted); err != nil || noted == 0 {
+	if err := d.conn.QueryRow(background,
+		"SELECT count() FROM swept WHERE endpoint = 'crm'").Scan(&noted); err != nil || noted == 0 {
 		t.Errorf("the purge was not recorded before it began: %d, %v", noted, err)
 	}
-	if open, err := d.OpenDeliveries(background, store.Queue{Endpoint: "crm"}, store.Cursor{}, store.Cursor{}, 1); err != nil || len(open) != 0 || parts() != 3 {
+	if open, err := d.OpenDeliveries(background, store.Queue{Endpoint: "crm"}, store.Cursor{}, store.Cursor{},
+		1); err != nil || len(open) != 0 || parts() != 3 {
 		t.Errorf("%d open deliveries in %d parts, %v", len(open), parts(), err)
 	}
 	if swept, err := d.Purge(background, 30); err != nil || swept != 1 || parts() != 0 {
@@ -142,12 +155,12 @@ func TestPurgeWaitsForPollers(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	e := daysAgo(50, 1, "demo", event.Accepted)
-	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: e.ID}, EventReceivedAt: e.ReceivedAt, State: event.Delivered, Attempts: 1,
-		UpdatedAt: e.ReceivedAt.Add(time.Second)})
+	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: e.ID},
+		EventReceivedAt: e.ReceivedAt, State: event.Delivered, Attempts: 1, UpdatedAt: e.ReceivedAt.Add(time.Second)})
 	follow := func(endpoint, state string, until time.Time) {
 		t.Helper()
-		if err := d.SaveEndpointState(background, event.EndpointState{Endpoint: endpoint, State: state, UpdatedAt: time.Now(),
-			FollowedSince: e.ReceivedAt.AddDate(0, 0, -1), FollowedUntil: until}); err != nil {
+		if err := d.SaveEndpointState(background, event.EndpointState{Endpoint: endpoint, State: state,
+			UpdatedAt: time.Now(), FollowedSince: e.ReceivedAt.AddDate(0, 0, -1), FollowedUntil: until}); err != nil {
 			t.Fatal(err)
 		}
 	}

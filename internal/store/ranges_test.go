@@ -46,7 +46,8 @@ func TestRanges(t *testing.T) {
 				t.Fatalf("after position %d, range at %d: %+v", position, at, r)
 			}
 			for rest := r; ; {
-				deliveries, last, err := d.Follow(background, store.Queue{Endpoint: "crm"}, store.Subscription{}, rest, 5000)
+				deliveries, last, err := d.Follow(background, store.Queue{Endpoint: "crm"}, store.Subscription{}, rest,
+					5000)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -81,7 +82,8 @@ func TestMarkStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	ranges, err := d.Ranges(background, nil)
-	if err != nil || len(ranges) != 1 || fmt.Sprint(ranges[0].After, ranges[0].Last, ranges[0].From.Sub(dawn), ranges[0].Until.Sub(dawn)) != "0 3 1ms 3ms" {
+	if err != nil || len(ranges) != 1 || fmt.Sprint(ranges[0].After, ranges[0].Last, ranges[0].From.Sub(dawn),
+		ranges[0].Until.Sub(dawn)) != "0 3 1ms 3ms" {
 		t.Errorf("ranges %+v, %v", ranges, err)
 	}
 }
@@ -101,7 +103,8 @@ func TestTokenWithoutRows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := d.text(t, "SELECT toString(groupArray(spool_number)) FROM (SELECT spool_number FROM events ORDER BY spool_number)"); got != "[1,2,3]" {
+	if got := d.text(t,
+		"SELECT toString(groupArray(spool_number)) FROM (SELECT spool_number FROM events ORDER BY spool_number)"); got != "[1,2,3]" {
 		t.Errorf("stored numbers: %s", got)
 	}
 }

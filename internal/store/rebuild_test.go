@@ -28,7 +28,8 @@ func sum(t *testing.T, conn driver.Conn, query, projection string) (text string)
 	if projection != "" {
 		settings = clickhouse.Settings{"force_optimize_projection": 1, "force_optimize_projection_name": projection}
 	}
-	if err := conn.QueryRow(clickhouse.Context(context.Background(), clickhouse.WithSettings(settings)), query).Scan(&text); err != nil {
+	if err := conn.QueryRow(clickhouse.Context(context.Background(), clickhouse.WithSettings(settings)),
+		query).Scan(&text); err != nil {
 		t.Fatalf("with the projection %q: %v", projection, err)
 	}
 	return text
@@ -53,7 +54,8 @@ func TestProjections(t *testing.T) {
 			}
 		}
 	}
-	for _, c := range []struct{ projection, query, rows string }{{"visits", sums, "(150,"}, {"newcomers", begun, "(7,"}} {
+	for _, c := range []struct{ projection, query, rows string }{{"visits", sums, "(150,"},
+		{"newcomers", begun, "(7,"}} {
 		want := sum(t, d.conn, c.query, "")
 		if !strings.HasPrefix(want, c.rows) {
 			t.Fatalf("the table has %s", want)
@@ -68,7 +70,8 @@ func TestProjections(t *testing.T) {
 			t.Errorf("%s rebuilt: %s, the table %s", c.projection, got, want)
 		}
 	}
-	if err := d.Rebuild(background, "events; DROP TABLE events"); err == nil || !strings.Contains(err.Error(), "want visits, newcomers") {
+	if err := d.Rebuild(background, "events; DROP TABLE events"); err == nil ||
+		!strings.Contains(err.Error(), "want visits, newcomers") {
 		t.Errorf("unknown projection: %v", err)
 	}
 }

@@ -74,7 +74,9 @@ func (s *Store) sortingKeys(ctx context.Context, tables ...string) (map[string]s
 	keys := map[string]string{}
 	for _, table := range tables {
 		var key string
-		err := s.conn.QueryRow(ctx, "SELECT any(sorting_key) FROM system.tables WHERE database = currentDatabase() AND name = "+quoteText(s.cluster.own(table))).Scan(&key)
+		err := s.conn.QueryRow(ctx,
+			"SELECT any(sorting_key) FROM system.tables WHERE database = currentDatabase() AND name = "+
+				quoteText(s.cluster.own(table))).Scan(&key)
 		if err != nil {
 			return nil, err
 		}

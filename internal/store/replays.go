@@ -136,7 +136,8 @@ func scanReplay(rows driver.Rows, r *event.Replay, more ...any) error {
 		&r.Endpoint, &r.URL, &selection, &r.Total,
 		&r.Rate, &r.Concurrency, (*string)(&r.Order), (*string)(&r.Mode), (*string)(&r.Retry), &r.MaxAttempts, &r.Pace,
 		&r.StopAfterFailures, &headers,
-		&r.IdempotencyKey, &counts, &r.PerSecond, &r.PublicOnly, &r.IncludeRejected, &r.Parent}, more...)...); err != nil {
+		&r.IdempotencyKey, &counts, &r.PerSecond, &r.PublicOnly, &r.IncludeRejected, &r.Parent},
+		more...)...); err != nil {
 		return err
 	}
 	if len(headers) > 0 {

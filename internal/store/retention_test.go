@@ -47,7 +47,8 @@ func (d db) apply(t *testing.T, r store.Retention) []store.RetentionChange {
 func (d db) settle(t *testing.T) {
 	t.Helper()
 	testutil.Eventually(t, 30*time.Second, func() error {
-		if n := d.text(t, "SELECT toString(count()) FROM system.mutations WHERE database = currentDatabase() AND NOT is_done"); n != "0" {
+		if n := d.text(t,
+			"SELECT toString(count()) FROM system.mutations WHERE database = currentDatabase() AND NOT is_done"); n != "0" {
 			return fmt.Errorf("%s mutations are not done", n)
 		}
 		return nil
@@ -85,15 +86,17 @@ func (d db) left(t *testing.T, source string, verdict event.Verdict) (rows, bodi
 }
 
 var someRetention = store.Retention{Events: 90, Bodies: 50, Rejected: 20, Attempts: 30, Traces: 7,
-	Sources: map[string]store.SourceRetention{"demo": {Events: store.Forever, Bodies: 10}, "chat": {Events: 40}, "o'clock": {Events: 5}}}
+	Sources: map[string]store.SourceRetention{"demo": {Events: store.Forever, Bodies: 10}, "chat": {Events: 40},
+		"o'clock": {Events: 5}}}
 
 // TestRetention verifies that expired rows and no others are removed, by source, also from projections.
 func TestRetention(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	d.insert(t, aged()...)
-	if changes := d.apply(t, someRetention); len(changes) != 6 || changes[0] != (store.RetentionChange{What: "events", Before: "for ever",
-		After: "90d, chat 40d, demo for ever, o'clock 5d, rejected 20d"}) {
+	if changes := d.apply(t, someRetention); len(changes) != 6 ||
+		changes[0] != (store.RetentionChange{What: "events", Before: "for ever",
+			After: "90d, chat 40d, demo for ever, o'clock 5d, rejected 20d"}) {
 		t.Errorf("changes %+v", changes)
 	}
 	for _, c := range []struct {
@@ -106,11 +109,15 @@ func TestRetention(t *testing.T) {
 		{"shop", event.Accepted, []int{1, 15, 35, 65}, []int{1, 15, 35}},
 		{"demo", event.BadToken, []int{1, 15}, []int{1}},
 	} {
-		if rows, bodies := d.left(t, c.source, c.verdict); !slices.Equal(rows, c.rows) || !slices.Equal(bodies, c.bodies) {
-			t.Errorf("%s, %s: events of the days %v left, %v with bodies; want %v and %v", c.source, c.verdict, rows, bodies, c.rows, c.bodies)
+		if rows, bodies := d.left(t, c.source, c.verdict); !slices.Equal(rows, c.rows) ||
+			!slices.Equal(bodies, c.bodies) {
+			t.Errorf("%s, %s: events of the days %v left, %v with bodies; want %v and %v", c.source, c.verdict, rows,
+				bodies, c.rows, c.bodies)
 		}
 	}
-	if got := d.text(t, "SELECT toString(arraySort(groupUniqArray((body = '', body_text, search_body = concat(path, '\\x1F', body_text))))) FROM events WHERE verdict != 'accepted'"); got != "[(0,'gone with the body',1),(1,'',1)]" {
+	if got := d.text(t,
+		"SELECT toString(arraySort(groupUniqArray((body = '', body_text, search_body = concat(path, '\\x1F', "+
+			"body_text))))) FROM events WHERE verdict != 'accepted'"); got != "[(0,'gone with the body',1),(1,'',1)]" {
 		t.Errorf("search finds an event without and one with a body: %s", got)
 	}
 	for projection, query := range map[string]string{"visits": sums, "newcomers": begun} {
@@ -142,16 +149,19 @@ func TestRetentionChanges(t *testing.T) {
 	d.settle(t) // expired rows may be removed until the new times are computed
 	d.exec(t, "SYSTEM START TTL MERGES "+d.localTable("events"))
 	d.merge(t)
-	if rows, bodies := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65}) || !slices.Equal(bodies, []int{1, 15}) {
+	if rows, bodies := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65}) ||
+		!slices.Equal(bodies, []int{1, 15}) {
 		t.Errorf("after a longer retention: %v, bodies %v", rows, bodies)
 	}
 	changes := d.apply(t, store.Retention{})
-	if len(changes) != 3 || changes[1] != (store.RetentionChange{What: "events.body", Before: "20d", After: "for ever"}) {
+	if len(changes) != 3 ||
+		changes[1] != (store.RetentionChange{What: "events.body", Before: "20d", After: "for ever"}) {
 		t.Errorf("removed: %+v", changes)
 	}
 	d.insert(t, daysAgo(500, 500, "demo", event.Accepted))
 	d.merge(t)
-	if rows, bodies := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65, 500}) || !slices.Equal(bodies, []int{1, 15, 500}) {
+	if rows, bodies := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65, 500}) ||
+		!slices.Equal(bodies, []int{1, 15, 500}) {
 		t.Errorf("without a retention: %v, bodies %v", rows, bodies)
 	}
 }
@@ -178,8 +188,9 @@ func TestDefaultRetention(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	d.insert(t, aged()...)
-	if changes := d.apply(t, store.DefaultRetention); len(changes) != 1 || changes[0] != (store.RetentionChange{What: "events", Before: "for ever",
-		After: "for ever, rejected 30d"}) {
+	if changes := d.apply(t, store.DefaultRetention); len(changes) != 1 ||
+		changes[0] != (store.RetentionChange{What: "events", Before: "for ever",
+			After: "for ever, rejected 30d"}) {
 		t.Errorf("changes %+v", changes)
 	}
 	d.merge(t)
@@ -189,7 +200,8 @@ func TestDefaultRetention(t *testing.T) {
 			t.Errorf("%s: events of the days %v left, %v with bodies; want %v", verdict, rows, bodies, want)
 		}
 	}
-	if changes := d.apply(t, store.Retention{Rejected: store.Forever}); len(changes) != 1 || changes[0].After != "for ever" {
+	if changes := d.apply(t, store.Retention{Rejected: store.Forever}); len(changes) != 1 ||
+		changes[0].After != "for ever" {
 		t.Errorf("forever: changes %+v", changes)
 	}
 }
@@ -208,7 +220,9 @@ func TestForeignTTL(t *testing.T) {
 		t.Errorf("the default retention changes %+v", changes)
 	}
 	changes := d.apply(t, store.Retention{Traces: 7})
-	if len(changes) != 2 || changes[0] != (store.RetentionChange{What: "otel_traces", Before: "toDateTime(Timestamp) + toIntervalWeek(2)", After: "7d"}) {
+	if len(changes) != 2 ||
+		changes[0] != (store.RetentionChange{What: "otel_traces", Before: "toDateTime(Timestamp) + toIntervalWeek(2)",
+			After: "7d"}) {
 		t.Errorf("changes %+v", changes)
 	}
 }
@@ -234,7 +248,8 @@ func TestRetentionReport(t *testing.T) {
 		}
 		return found
 	}
-	if k := find("events", "chat", false); k != (store.RetentionStatus{What: "events", Source: "chat", Configured: "40d", InForce: "for ever", Rows: 5, ExpiredAsConfigured: 2}) {
+	if k := find("events", "chat", false); k != (store.RetentionStatus{What: "events", Source: "chat",
+		Configured: "40d", InForce: "for ever", Rows: 5, ExpiredAsConfigured: 2}) {
 		t.Errorf("before: %+v", k)
 	}
 	if _, err := d.ApplyRetention(background, someRetention); err != nil {

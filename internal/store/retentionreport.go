@@ -124,7 +124,8 @@ func (s *Store) purgeReport(ctx context.Context, kept Days) ([]RetentionStatus, 
 	var report []RetentionStatus
 	for _, t := range []struct{ table, expired string }{{"deliveries", deliveries}, {"replays", replays}} {
 		k := RetentionStatus{What: t.table, Configured: kept.String(), InForce: kept.String()}
-		err := s.patient.QueryRow(ctx, "SELECT count(), min(updated_at), countIf("+t.expired+") FROM "+t.table+" FINAL").
+		err := s.patient.QueryRow(ctx, "SELECT count(), min(updated_at), countIf("+t.expired+") FROM "+t.table+
+			" FINAL").
 			Scan(&k.Rows, &k.Oldest, &k.Expired)
 		if err != nil {
 			return nil, explain("count rows of "+t.table, err)

@@ -78,7 +78,8 @@ func (u Unreadable) condition() string {
 func (s *Store) granules(ctx context.Context, table, part string) (list []Unreadable, err error) {
 	var at uint64
 	return collect(ctx, s.conn, "read the index of "+table,
-		fmt.Sprintf("SELECT rows_in_granule FROM mergeTreeIndex(currentDatabase(), %s) WHERE part_name = %s AND rows_in_granule > 0 ORDER BY mark_number",
+		fmt.Sprintf("SELECT rows_in_granule FROM mergeTreeIndex(currentDatabase(), %s) WHERE part_name = %s AND "+
+			"rows_in_granule > 0 ORDER BY mark_number",
 			quoteText(table), quoteText(part)), nil, func(rows driver.Rows, g *Unreadable) error {
 			var n uint64
 			if err := rows.Scan(&n); err != nil {

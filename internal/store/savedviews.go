@@ -18,8 +18,8 @@ type SavedView struct {
 // SavedViews returns all views, by name.
 func (s *Store) SavedViews(ctx context.Context) ([]SavedView, error) {
 	return collect(ctx, s.conn, "read saved views",
-		"SELECT name, query, saved_by, saved_at FROM saved_views FINAL WHERE NOT deleted ORDER BY lower(name), name", nil,
-		func(rows driver.Rows, v *SavedView) error { return rows.Scan(&v.Name, &v.Query, &v.By, &v.At) })
+		"SELECT name, query, saved_by, saved_at FROM saved_views FINAL WHERE NOT deleted ORDER BY lower(name), name",
+		nil, func(rows driver.Rows, v *SavedView) error { return rows.Scan(&v.Name, &v.Query, &v.By, &v.At) })
 }
 
 // SaveView saves a view, or replaces the one with its name.

@@ -51,7 +51,8 @@ func TestConcurrentMigrations(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n := a.text(t, "SELECT toString(count()) FROM system.tables WHERE database = currentDatabase() AND name IN "+
-			"('events', 'quarantine', 'replays', 'deliveries', 'attempts', 'otel_traces', 'otel_traces_trace_id_ts', 'otel_traces_trace_id_ts_mv')"); n != "8" {
+			"('events', 'quarantine', 'replays', 'deliveries', 'attempts', 'otel_traces', 'otel_traces_trace_id_ts', "+
+			"'otel_traces_trace_id_ts_mv')"); n != "8" {
 			t.Errorf("%s of 8 tables exist", n)
 		}
 		if applied, err := a.Migrate(background); err != nil || applied != 0 {
@@ -80,7 +81,8 @@ func TestMigrateCreatesTheDatabase(t *testing.T) {
 func TestNewerSchemaIsRefused(t *testing.T) {
 	d := newDB(t)
 	d.exec(t, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (10000, 1)")
-	if _, err := d.Migrate(background); !errors.Is(err, store.ErrNewerSchema) || !strings.Contains(err.Error(), "10000") {
+	if _, err := d.Migrate(background); !errors.Is(err, store.ErrNewerSchema) ||
+		!strings.Contains(err.Error(), "10000") {
 		t.Errorf("got error %v", err)
 	}
 }
@@ -120,7 +122,8 @@ func TestErrorClasses(t *testing.T) {
 		{"constraint", refused("ALTER TABLE events ADD CONSTRAINT never CHECK source != 'demo'"), store.ErrRefused},
 		{"missing column", refused("ALTER TABLE events DROP CONSTRAINT never, DROP COLUMN last_contact_at"), nil},
 		{"connection refused", open(t, closed).Ping(background), store.ErrUnavailable},
-		{"insert, connection refused", open(t, closed).InsertEvents(background, "", []event.Event{eventAt(dawn, 1)}), store.ErrUnavailable},
+		{"insert, connection refused", open(t, closed).InsertEvents(background, "", []event.Event{eventAt(dawn, 1)}),
+			store.ErrUnavailable},
 		{"migrate, connection refused", migrateErr(open(t, closed)), store.ErrUnavailable},
 		{"deadline exceeded", open(t, "http://"+hanging.Addr().String()+"/hooktape").Ping(soon), store.ErrUnavailable},
 		{"unknown host", open(t, "http://no-such-host.invalid:8123/hooktape").Ping(background), store.ErrUnavailable},
@@ -166,11 +169,13 @@ func TestErrorsAreShort(t *testing.T) {
 		if err == nil {
 			t.Fatal("no error")
 		}
-		if text := err.Error(); strings.Contains(text, enginetest.Password) || strings.Contains(text, "looked-for") || strings.Contains(text, "param_") {
+		if text := err.Error(); strings.Contains(text, enginetest.Password) || strings.Contains(text, "looked-for") ||
+			strings.Contains(text, "param_") {
 			t.Errorf("got the error %s", text)
 		}
 	}
-	if _, err := store.Open("http://someone:s3cret@host:notaport/"); err == nil || strings.Contains(err.Error(), "s3cret") {
+	if _, err := store.Open("http://someone:s3cret@host:notaport/"); err == nil ||
+		strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("a wrong DSN: %v", err)
 	}
 }
@@ -243,7 +248,8 @@ func TestDeduplication(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := d.text(t, "SELECT formatRow('CSV', count(), any(id), any(source), any(error), hex(any(record))) FROM quarantine"); got != `1,"`+q.ID.String()+"\",\"demo\",\"x\",\"00FF\"\n" {
+	if got := d.text(t,
+		"SELECT formatRow('CSV', count(), any(id), any(source), any(error), hex(any(record))) FROM quarantine"); got != `1,"`+q.ID.String()+"\",\"demo\",\"x\",\"00FF\"\n" {
 		t.Errorf("quarantine: %s", got)
 	}
 }
@@ -273,7 +279,8 @@ func TestMigrationsRepeat(t *testing.T) {
 		}
 		statement := strings.TrimSpace(space.ReplaceAllString(comment.ReplaceAllString(string(text), ""), " "))
 		adds := strings.Count(statement, "ADD ")
-		if !repeats.MatchString(statement) || strings.Contains(strings.TrimSuffix(statement, ";"), ";") || (adds > 0 && adds != strings.Count(statement, " IF NOT EXISTS ")) {
+		if !repeats.MatchString(statement) || strings.Contains(strings.TrimSuffix(statement, ";"), ";") ||
+			(adds > 0 && adds != strings.Count(statement, " IF NOT EXISTS ")) {
 			t.Errorf("%s is not repeatable: %s", file, statement)
 		}
 	}

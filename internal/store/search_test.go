@@ -48,7 +48,8 @@ func TestSearchEvents(t *testing.T) {
 			if !slices.Equal(got, want) {
 				t.Errorf("found %v, want %v", got, want)
 			}
-			if at, _, err := d.SearchEvents(background, sel, store.Page{Limit: 1000}, time.Minute); err != nil || !slices.Equal(numbers(at), want) {
+			if at, _, err := d.SearchEvents(background, sel, store.Page{Limit: 1000}, time.Minute); err != nil ||
+				!slices.Equal(numbers(at), want) {
 				t.Errorf("in one call with many steps: %v, %v, want %v", numbers(at), err, want)
 			}
 			if stops < 10 {
@@ -61,17 +62,19 @@ func TestSearchEvents(t *testing.T) {
 
 func TestSearchEventsWithin(t *testing.T) {
 	d := newDB(t)
-	d.insert(t, eventAt(dawn, 1), eventAt(dawn.Add(time.Hour), 2), eventAt(dawn.Add(2*time.Hour), 3), eventAt(dawn.Add(48*time.Hour), 4))
+	d.insert(t, eventAt(dawn, 1), eventAt(dawn.Add(time.Hour), 2), eventAt(dawn.Add(2*time.Hour), 3),
+		eventAt(dawn.Add(48*time.Hour), 4))
 	for name, test := range map[string]struct {
 		sel  event.Selection
 		want []int
 	}{
-		"all of them":          {event.Selection{Where: "true"}, []int{4, 3, 2, 1}},
-		"from, included":       {event.Selection{Where: "true", From: ptr(dawn.Add(time.Hour))}, []int{4, 3, 2}},
-		"until, not included":  {event.Selection{Where: "true", Until: ptr(dawn.Add(2 * time.Hour))}, []int{2, 1}},
-		"nothing in that time": {event.Selection{Where: "true", From: ptr(dawn.Add(3 * time.Hour)), Until: ptr(dawn.Add(4 * time.Hour))}, nil},
-		"before all of them":   {event.Selection{Where: "true", Until: ptr(dawn)}, nil},
-		"with an index":        {event.Selection{Sources: []string{"demo"}}, []int{4, 3, 2, 1}},
+		"all of them":         {event.Selection{Where: "true"}, []int{4, 3, 2, 1}},
+		"from, included":      {event.Selection{Where: "true", From: ptr(dawn.Add(time.Hour))}, []int{4, 3, 2}},
+		"until, not included": {event.Selection{Where: "true", Until: ptr(dawn.Add(2 * time.Hour))}, []int{2, 1}},
+		"nothing in that time": {event.Selection{Where: "true", From: ptr(dawn.Add(3 * time.Hour)),
+			Until: ptr(dawn.Add(4 * time.Hour))}, nil},
+		"before all of them": {event.Selection{Where: "true", Until: ptr(dawn)}, nil},
+		"with an index":      {event.Selection{Sources: []string{"demo"}}, []int{4, 3, 2, 1}},
 	} {
 		found, rest, err := d.SearchEvents(background, test.sel, store.Page{Limit: 10}, time.Minute)
 		if err != nil || rest != nil || !slices.Equal(numbers(found), test.want) {
@@ -101,7 +104,8 @@ func TestSubscriberByEitherID(t *testing.T) {
 			t.Errorf("events of %q: %v, want %v", id, got, want)
 		}
 	}
-	if got := numbers(d.list(t, event.Selection{Subscribers: []string{"b"}, From: ptr(dawn.Add(time.Second)), Where: "id != toUUID('" + three.ID.String() + "')"})); !slices.Equal(got, []int{2}) {
+	if got := numbers(d.list(t, event.Selection{Subscribers: []string{"b"}, From: ptr(dawn.Add(time.Second)),
+		Where: "id != toUUID('" + three.ID.String() + "')"})); !slices.Equal(got, []int{2}) {
 		t.Errorf("events with other conditions: %v", got)
 	}
 }

@@ -79,7 +79,8 @@ var conditionOf = map[string]func(*conditions, event.Selection){
 		c.addForwarded(sel, "fallback != '' AND hasAny({}, ['any', fallback])", event.Texts(sel.Fallbacks))
 	},
 	"missing_key": func(c *conditions, sel event.Selection) {
-		c.addForwarded(sel, "notEmpty(missing_keys) AND hasAny({}, arrayPushBack(missing_keys, 'any'))", sel.MissingKeys)
+		c.addForwarded(sel, "notEmpty(missing_keys) AND hasAny({}, arrayPushBack(missing_keys, 'any'))",
+			sel.MissingKeys)
 	},
 }
 
@@ -89,7 +90,8 @@ func (c *conditions) addSubscribers(ids []string) {
 	known := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" })
 	// Both columns have an index, and ClickHouse uses neither of them if OR joins them. GLOBAL is for clusters, where
 	// the setting does not apply to two tables in one IN.
-	c.add("(received_at, id) GLOBAL IN (SELECT received_at, id FROM events WHERE bothelp_user_id IN {} UNION ALL SELECT received_at, id FROM events WHERE messenger_user_id IN {})",
+	c.add("(received_at, id) GLOBAL IN (SELECT received_at, id FROM events WHERE bothelp_user_id IN {} UNION ALL "+
+		"SELECT received_at, id FROM events WHERE messenger_user_id IN {})",
 		"Array(String)", known)
 }
 

@@ -13,7 +13,8 @@ import (
 )
 
 // awkward are values that careless quoting would change.
-var awkward = []string{"Анна", "'", `\`, `\'`, `a"b`, "`", "", "{p0:String}", "a\tb\nc\rd", "x\x00y", "\xff\xfe", "%", "'] OR 1=1 --", `\n`, `\N`, "NULL", "🦊"}
+var awkward = []string{"Анна", "'", `\`, `\'`, `a"b`, "`", "", "{p0:String}", "a\tb\nc\rd", "x\x00y", "\xff\xfe", "%",
+	"'] OR 1=1 --", `\n`, `\N`, "NULL", "🦊"}
 
 // alike returns the numbers of the awkward values that equal v except for case, including v.
 func alike(v string) (list []int) {
@@ -52,12 +53,24 @@ func TestSelectedByOneField(t *testing.T) {
 		set  func(*event.Event, string)
 		sel  func(...string) event.Selection
 	}{
-		{"channel", func(e *event.Event, v string) { e.Channel = v }, func(v ...string) event.Selection { return event.Selection{Channels: v} }},
-		{"utm_source", func(e *event.Event, v string) { e.UTMSource = v }, func(v ...string) event.Selection { return event.Selection{UTMSources: v} }},
-		{"utm_medium", func(e *event.Event, v string) { e.UTMMedium = v }, func(v ...string) event.Selection { return event.Selection{UTMMediums: v} }},
-		{"utm_campaign", func(e *event.Event, v string) { e.UTMCampaign = v }, func(v ...string) event.Selection { return event.Selection{UTMCampaigns: v} }},
-		{"utm_content", func(e *event.Event, v string) { e.UTMContent = v }, func(v ...string) event.Selection { return event.Selection{UTMContents: v} }},
-		{"utm_term", func(e *event.Event, v string) { e.UTMTerm = v }, func(v ...string) event.Selection { return event.Selection{UTMTerms: v} }},
+		{"channel", func(e *event.Event, v string) {
+			e.Channel = v
+		}, func(v ...string) event.Selection { return event.Selection{Channels: v} }},
+		{"utm_source", func(e *event.Event, v string) {
+			e.UTMSource = v
+		}, func(v ...string) event.Selection { return event.Selection{UTMSources: v} }},
+		{"utm_medium", func(e *event.Event, v string) {
+			e.UTMMedium = v
+		}, func(v ...string) event.Selection { return event.Selection{UTMMediums: v} }},
+		{"utm_campaign", func(e *event.Event, v string) {
+			e.UTMCampaign = v
+		}, func(v ...string) event.Selection { return event.Selection{UTMCampaigns: v} }},
+		{"utm_content", func(e *event.Event, v string) {
+			e.UTMContent = v
+		}, func(v ...string) event.Selection { return event.Selection{UTMContents: v} }},
+		{"utm_term", func(e *event.Event, v string) {
+			e.UTMTerm = v
+		}, func(v ...string) event.Selection { return event.Selection{UTMTerms: v} }},
 	}
 	d := newDB(t)
 	var events []event.Event
@@ -119,7 +132,8 @@ func TestSelectedBySubscriber(t *testing.T) {
 			t.Errorf("%q finds %v, want %v", v, got, want)
 		}
 	}
-	if got := d.found(t, event.Selection{Subscribers: []string{"", awkward[0], awkward[3]}}); !slices.Equal(got, []int{0, 3}) {
+	if got := d.found(t, event.Selection{Subscribers: []string{"", awkward[0], awkward[3]}}); !slices.Equal(got,
+		[]int{0, 3}) {
 		t.Errorf("one of each kind: %v", got)
 	}
 }
@@ -153,9 +167,11 @@ func TestSelectedByFields(t *testing.T) {
 func TestSelectedByState(t *testing.T) {
 	d := newDB(t)
 	const endpoint = `crm'\я`
-	delivery := func(n int, replay int, endpoint string, state event.DeliveryState, attempts uint32, minute int) event.Delivery {
+	delivery := func(n int, replay int, endpoint string, state event.DeliveryState, attempts uint32,
+		minute int) event.Delivery {
 		at := dawn.Add(time.Duration(n) * time.Hour)
-		one := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: endpoint, EventID: idAt(at, n)}, EventReceivedAt: at, State: state, Attempts: attempts,
+		one := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: endpoint, EventID: idAt(at, n)},
+			EventReceivedAt: at, State: state, Attempts: attempts,
 			UpdatedAt: dawn.Add(time.Duration(minute) * time.Minute)}
 		if replay > 0 {
 			one.ReplayID = idAt(dawn, 1000+replay)
@@ -172,12 +188,15 @@ func TestSelectedByState(t *testing.T) {
 	for _, one := range []event.Delivery{
 		// 0: nothing at all
 		delivery(1, 0, endpoint, event.Delivered, 1, 10),
-		delivery(2, 0, endpoint, event.Failed, 3, 10), delivery(2, 1, endpoint, event.Delivered, 1, 20), // delivered by a replay
+		// delivered by a replay
+		delivery(2, 0, endpoint, event.Failed, 3, 10), delivery(2, 1, endpoint, event.Delivered, 1, 20),
 		delivery(3, 0, endpoint, event.Failed, 3, 10),
-		delivery(4, 0, endpoint, event.Failed, 3, 30), delivery(4, 1, endpoint, event.Retrying, 1, 20), // an older delivery is still retrying
+		// an older delivery is still retrying
+		delivery(4, 0, endpoint, event.Failed, 3, 30), delivery(4, 1, endpoint, event.Retrying, 1, 20),
 		delivery(5, 0, endpoint, event.Failed, 3, 10), delivery(5, 1, endpoint, event.Pending, 0, 20), // sent again now
 		delivery(6, 0, "other", event.Delivered, 1, 10), delivery(6, 1, "other", event.Failed, 1, 20),
-		delivery(7, 0, endpoint, event.Failed, 1, 10), delivery(7, 0, endpoint, event.Delivered, 2, 20), // two versions of one delivery
+		// two versions of one delivery
+		delivery(7, 0, endpoint, event.Failed, 1, 10), delivery(7, 0, endpoint, event.Delivered, 2, 20),
 		delivery(8, 2, endpoint, event.Delivered, 1, 10), delivery(8, 1, endpoint, event.Failed, 1, 20),
 	} {
 		record(t, d, "", one) // one part each, so that FINAL has an effect
@@ -191,9 +210,12 @@ func TestSelectedByState(t *testing.T) {
 		{"failed", event.Selection{FailedAt: endpoint}, []int{3, 4, 8}},
 		{"both", event.Selection{FailedAt: endpoint, UndeliveredTo: endpoint}, []int{3, 4}},
 		{"at different endpoints", event.Selection{FailedAt: "other", UndeliveredTo: endpoint}, []int{6}},
-		{"bounded", event.Selection{FailedAt: endpoint, From: ptr(dawn.Add(4 * time.Hour)), Until: ptr(dawn.Add(8 * time.Hour))}, []int{4}},
-		{"bounded at both ends", event.Selection{UndeliveredTo: endpoint, From: ptr(dawn), Until: ptr(dawn.Add(time.Hour))}, []int{0}},
-		{"by id", event.Selection{UndeliveredTo: endpoint, IDs: []uuid.UUID{idAt(dawn.Add(time.Hour), 1), idAt(dawn.Add(3*time.Hour), 3)}}, []int{3}},
+		{"bounded", event.Selection{FailedAt: endpoint, From: ptr(dawn.Add(4 * time.Hour)),
+			Until: ptr(dawn.Add(8 * time.Hour))}, []int{4}},
+		{"bounded at both ends", event.Selection{UndeliveredTo: endpoint, From: ptr(dawn),
+			Until: ptr(dawn.Add(time.Hour))}, []int{0}},
+		{"by id", event.Selection{UndeliveredTo: endpoint,
+			IDs: []uuid.UUID{idAt(dawn.Add(time.Hour), 1), idAt(dawn.Add(3*time.Hour), 3)}}, []int{3}},
 		{"no endpoint of that name", event.Selection{FailedAt: endpoint + "x"}, nil},
 		{"nothing delivered there", event.Selection{UndeliveredTo: endpoint + "x", Where: "body = '7'"}, []int{7}},
 	} {
@@ -210,7 +232,8 @@ func TestCountEvents(t *testing.T) {
 		d.insert(t, eventAt(dawn.Add(time.Duration(i)*time.Second), i))
 	}
 	for _, c := range []struct{ atMost, want uint64 }{{0, 5}, {3, 3}, {5, 5}, {9, 5}} {
-		if n, err := d.CountEvents(background, event.Selection{Where: "source = 'demo'"}, c.atMost); err != nil || n != c.want {
+		if n, err := d.CountEvents(background, event.Selection{Where: "source = 'demo'"}, c.atMost); err != nil ||
+			n != c.want {
 			t.Errorf("at most %d: %d, %v", c.atMost, n, err)
 		}
 	}
@@ -225,7 +248,8 @@ func TestPagesOfAnExpression(t *testing.T) {
 	var got []int
 	page := store.Page{Limit: 2}
 	for {
-		events, err := d.ListEvents(background, event.Selection{Where: "toUInt8(body) % 2 = 0 -- even", Until: ptr(dawn.Add(7 * time.Second))}, page)
+		events, err := d.ListEvents(background, event.Selection{Where: "toUInt8(body) % 2 = 0 -- even",
+			Until: ptr(dawn.Add(7 * time.Second))}, page)
 		if err != nil {
 			t.Fatal(err)
 		}

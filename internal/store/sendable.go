@@ -54,8 +54,8 @@ const (
 	groupRest       = "rest"
 )
 
-// groups is the rule that says which of the candidates a replay sends. An event is in the first group whose condition it
-// meets. With event.ModeAll the bodies come before the deliveries, because an event that was delivered is sent again
+// groups is the rule that says which of the candidates a replay sends. An event is in the first group whose condition
+// it meets. With event.ModeAll the bodies come before the deliveries, because an event that was delivered is sent again
 // only if it has its body.
 func (req PlanRequest) groups(c *conditions) (groups []group) {
 	if len(req.Selection.IDs) == 0 { // an id means this event, duplicate or not

@@ -24,8 +24,8 @@ func TestBodyGone(t *testing.T) {
 	delivered := daysAgo(30, 4, "demo", event.Accepted)
 	empty.Body, empty.BodySHA256 = nil, sha256.Sum256(nil)
 	d.insert(t, old, fresh, empty, delivered)
-	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: delivered.ID}, EventReceivedAt: delivered.ReceivedAt,
-		State: event.Delivered, Attempts: 1, UpdatedAt: delivered.ReceivedAt})
+	record(t, d, "", event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: delivered.ID},
+		EventReceivedAt: delivered.ReceivedAt, State: event.Delivered, Attempts: 1, UpdatedAt: delivered.ReceivedAt})
 	d.apply(t, store.Retention{Bodies: 10})
 
 	for _, c := range []struct {
@@ -36,7 +36,8 @@ func TestBodyGone(t *testing.T) {
 		{event.ModeAll, store.Plan{Count: 2, BodiesGone: 2}},
 	} {
 		plan, err := d.PlanReplay(background, store.PlanRequest{Endpoint: "crm", Mode: c.mode})
-		if err != nil || plan.Count != c.want.Count || plan.Delivered != c.want.Delivered || plan.BodiesGone != c.want.BodiesGone || len(plan.Heads) != 2 {
+		if err != nil || plan.Count != c.want.Count || plan.Delivered != c.want.Delivered ||
+			plan.BodiesGone != c.want.BodiesGone || len(plan.Heads) != 2 {
 			t.Errorf("%s: plan %+v, %v", c.mode, plan, err)
 		}
 		r := newReplay(len(c.mode))
@@ -61,7 +62,8 @@ type sendCase struct {
 	event     event.Event
 	forgotten bool // its deliveries may have been purged
 	delivery  event.Delivery
-	replay    string // replay of the delivery: "" for live, "none" for an unsaved one, "cancel" for one with a new command, or its state
+	// replay of the delivery: "" for live, "none" for an unsaved one, "cancel" for one with a new command, or its state
+	replay string
 }
 
 // sent is the rule, implemented in Go.
@@ -89,7 +91,8 @@ func (c sendCase) sent(mode event.Mode, byID bool) bool {
 
 // sendCases returns all combinations. The step of each event is its number.
 func sendCases(replays map[string]uuid.UUID) (cases []sendCase) {
-	states := []event.DeliveryState{"", event.Pending, event.Delivering, event.Retrying, event.Unknown, event.Delivered, event.Failed, event.Cancelled}
+	states := []event.DeliveryState{"", event.Pending, event.Delivering, event.Retrying, event.Unknown, event.Delivered,
+		event.Failed, event.Cancelled}
 	for _, verdict := range []event.Verdict{event.Accepted, event.BadToken} {
 		for _, duplicate := range []bool{false, true} {
 			for _, body := range []string{"whole", "gone", "never"} {
@@ -116,7 +119,8 @@ func sendCases(replays map[string]uuid.UUID) (cases []sendCase) {
 							if duplicate {
 								e.DuplicateOf = idAt(dawn, 1)
 							}
-							d := event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: id, Endpoint: "crm", EventID: e.ID}, EventReceivedAt: at, State: state, UpdatedAt: dawn}
+							d := event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: id, Endpoint: "crm",
+								EventID: e.ID}, EventReceivedAt: at, State: state, UpdatedAt: dawn}
 							if state != event.Pending && state != event.Cancelled {
 								d.Attempts = 1
 							}
@@ -137,7 +141,8 @@ func TestSendable(t *testing.T) {
 	d := newDB(t)
 	replays := map[string]uuid.UUID{"": uuid.Nil, "none": idAt(dawn, 5000), "cancel": uuid.Nil}
 	states := map[string]event.ReplayState{"cancel": event.ReplayRunning}
-	for _, state := range []event.ReplayState{event.ReplayRunning, event.ReplayPaused, event.ReplayCompleted, event.ReplayCancelled} {
+	for _, state := range []event.ReplayState{event.ReplayRunning, event.ReplayPaused, event.ReplayCompleted,
+		event.ReplayCancelled} {
 		states[string(state)] = state
 	}
 	for name, state := range states {
@@ -148,7 +153,8 @@ func TestSendable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := d.AddCommand(background, event.Command{Target: replays["cancel"].String(), Action: event.ActionCancel}); err != nil {
+	if err := d.AddCommand(background, event.Command{Target: replays["cancel"].String(),
+		Action: event.ActionCancel}); err != nil {
 		t.Fatal(err)
 	}
 	cases := sendCases(replays)
@@ -180,7 +186,8 @@ func TestSendable(t *testing.T) {
 					want = append(want, c.event.Step)
 				}
 			}
-			plan, err := d.PlanReplay(background, store.PlanRequest{Selection: r.Selection, Endpoint: "crm", Mode: mode})
+			plan, err := d.PlanReplay(background, store.PlanRequest{Selection: r.Selection, Endpoint: "crm",
+				Mode: mode})
 			var planned, frozen []string
 			for _, part := range plan.Parts {
 				planned = append(planned, part.Step)
@@ -188,7 +195,8 @@ func TestSendable(t *testing.T) {
 			slices.Sort(planned)
 			slices.Sort(want)
 			if err != nil || !slices.Equal(planned, want) || plan.Count != uint64(len(want)) {
-				t.Errorf("%s, by id %v: planned %d events (%d), want %d; %v", mode, byID, len(planned), plan.Count, len(want), err)
+				t.Errorf("%s, by id %v: planned %d events (%d), want %d; %v", mode, byID, len(planned), plan.Count,
+					len(want), err)
 			}
 			if _, err := d.FreezeReplay(background, r); err != nil {
 				t.Fatal(err)
@@ -213,8 +221,8 @@ func TestCancelledVersion(t *testing.T) {
 	for _, state := range []event.DeliveryState{event.Pending, event.Delivering, event.Retrying, event.Unknown} {
 		for attempts := range uint32(4) {
 			id := idAt(dawn, len(deliveries))
-			deliveries = append(deliveries, event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: id}, EventReceivedAt: dawn,
-				State: state, Attempts: attempts, UpdatedAt: dawn})
+			deliveries = append(deliveries, event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: id},
+				EventReceivedAt: dawn, State: state, Attempts: attempts, UpdatedAt: dawn})
 		}
 	}
 	record(t, d, "", deliveries...)
@@ -223,7 +231,8 @@ func TestCancelledVersion(t *testing.T) {
 	}
 	for _, one := range deliveries {
 		one.State = event.Cancelled
-		query := "SELECT state || ' ' || toString(version) FROM deliveries FINAL WHERE event_id = '" + one.EventID.String() + "'"
+		query := "SELECT state || ' ' || toString(version) FROM deliveries FINAL WHERE event_id = '" +
+			one.EventID.String() + "'"
 		if got, want := d.text(t, query), fmt.Sprint("cancelled ", one.Version()); got != want {
 			t.Errorf("with %d attempts: %s, want %s", one.Attempts, got, want)
 		}

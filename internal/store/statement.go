@@ -83,7 +83,8 @@ func (s *Store) httpAddress() (*url.URL, error) {
 	host, port, err := net.SplitHostPort(u.Host)
 	http, known := map[string]string{"9000": "8123", "9440": "8443"}[port]
 	if err != nil || !known {
-		return nil, errors.New("ClickHouse formats results only over HTTP, and the DSN has another port: set --clickhouse-dsn to one such as http://user:password@host:8123/hooktape")
+		return nil, errors.New("ClickHouse formats results only over HTTP, and the DSN has another port: set " +
+			"--clickhouse-dsn to one such as http://user:password@host:8123/hooktape")
 	}
 	u.Host = net.JoinHostPort(host, http)
 	return u, nil

@@ -74,8 +74,11 @@ type Disk struct {
 
 // Disks returns the disks of the ClickHouse server.
 func (s *Store) Disks(ctx context.Context) ([]Disk, error) {
-	return collect(ctx, s.conn, "read the free space of disks", "SELECT name, free_space, total_space FROM system.disks ORDER BY name", nil,
-		func(rows driver.Rows, d *Disk) error { return rows.Scan(&d.Name, &d.Free, &d.Total) })
+	return collect(ctx, s.conn, "read the free space of disks",
+		"SELECT name, free_space, total_space FROM system.disks ORDER BY name", nil,
+		func(rows driver.Rows, d *Disk) error {
+			return rows.Scan(&d.Name, &d.Free, &d.Total)
+		})
 }
 
 // StorageBySource returns the size of each source's events, the one with the most events first. All names that are not

@@ -66,7 +66,8 @@ func OpenCluster(dsn, name string) (*Store, error) {
 		options.DialTimeout = 5 * time.Second
 	}
 	if options.ReadTimeout == 0 {
-		options.ReadTimeout = 60 * time.Second // without a byte; the driver's default of five minutes would block a drain as long
+		// without a byte; the driver's default of five minutes would block a drain as long
+		options.ReadTimeout = 60 * time.Second
 	}
 	options.MaxOpenConns = max(options.MaxOpenConns, 16)
 	if name != "" {
@@ -86,7 +87,8 @@ const patience = 10 * time.Minute
 
 var (
 	schemes   = []string{"clickhouse", "tcp", "http", "https"}
-	errBadDSN = errors.New("invalid ClickHouse DSN: want clickhouse://user:password@host:9000/hooktape or https://user:password@host:8443/hooktape")
+	errBadDSN = errors.New("invalid ClickHouse DSN: want clickhouse://user:password@host:9000/hooktape or " +
+		"https://user:password@host:8443/hooktape")
 )
 
 // Close releases the connections.

@@ -107,7 +107,8 @@ func (s *Store) FilledTable(ctx context.Context) (string, error) {
 	}
 	defer server.Close()
 	var there []string
-	err = server.QueryRow(ctx, "SELECT groupArray(name) FROM system.tables WHERE database = "+quoteText(s.Database())).Scan(&there)
+	err = server.QueryRow(ctx, "SELECT groupArray(name) FROM system.tables WHERE database = "+
+		quoteText(s.Database())).Scan(&there)
 	for _, table := range Tables {
 		if err != nil || !slices.Contains(there, table) {
 			continue

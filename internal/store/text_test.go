@@ -43,16 +43,24 @@ func TestText(t *testing.T) {
 	d := newDB(t)
 	form := event.Header{Name: "Content-Type", Value: "application/x-www-form-urlencoded"}
 	events := []event.Event{
-		requested(0, `{"bothelp_user_id":47659,"name":"Анна Петрова","phone":"+79161234567","profile_link":"https:\/\/t.me\/anna_p","email":"Anna@Example.org","utm_source":"vk\u0026co"}`),
-		requested(1, `{"bothelp_user_id":2,"name":"\u0410\u043d\u043d\u0430 \u0421\u0435\u0440\u0433\u0435\u0435\u0432\u043d\u0430","\u0422\u0435\u043b":"8 (926) 765\u201343\u201321"}`),
-		requested(2, "bothelp_user_id=3&name=%d0%9f%d1%91%d1%82%d1%80+%d0%a4%d1%91%d0%b4%d0%be%d1%80%d0%be%d0%b2&email=a%2Bx%40b.c&company=%D0%9E%D0%9E%D0%9E+%22%D0%A0%D0%BE%D0%BC%D0%B0%D1%88%D0%BA%D0%B0%22", form),
-		requested(3, gzipped(`{"bothelp_user_id":4,"name":"Андрей Й\u00a0Сжатый","Комментарий":"перезвонить  после\tобеда"}`), event.Header{Name: "Content-Encoding", Value: "gzip"}),
+		requested(0,
+			`{"bothelp_user_id":47659,"name":"Анна Петрова","phone":"+79161234567","profile_link":"https:\/\/t.me\/anna_p","email":"Anna@Example.org","utm_source":"vk\u0026co"}`),
+		requested(1,
+			`{"bothelp_user_id":2,"name":"\u0410\u043d\u043d\u0430 \u0421\u0435\u0440\u0433\u0435\u0435\u0432\u043d\u0430","\u0422\u0435\u043b":"8 (926) 765\u201343\u201321"}`),
+		requested(2,
+			"bothelp_user_id=3&name=%d0%9f%d1%91%d1%82%d1%80+%d0%a4%d1%91%d0%b4%d0%be%d1%80%d0%be%d0%b2&email=a%2Bx%40b.c&company=%D0%9E%D0%9E%D0%9E+%22%D0%A0%D0%BE%D0%BC%D0%B0%D1%88%D0%BA%D0%B0%22", form),
+		requested(3,
+			gzipped(`{"bothelp_user_id":4,"name":"Андрей Й\u00a0Сжатый","Комментарий":"перезвонить  после\tобеда"}`),
+			event.Header{Name: "Content-Encoding", Value: "gzip"}),
 		requested(4, `{"bothelp_user_id":5,"name":"Андреи`+"\u0306"+` И`+"\u0306"+`","city":"ＭＯＳＫＶＡ 🦊❤️"}`),
-		requested(5, `{"bothelp_user_id":6,"name":"\u041e\u043b\u044c\u0433\u0430","last_name":"\u0411\u0435\u043b\u043e\u0432\u0430 \"\u0421\u043e\u043b\u043d\u044b\u0448\u043a\u043e\"","phone":"+7 916 000-11-22","x":{"link":"https:\/\/vk.com\/o`), // truncated
+		// truncated
+		requested(5,
+			`{"bothelp_user_id":6,"name":"\u041e\u043b\u044c\u0433\u0430","last_name":"\u0411\u0435\u043b\u043e\u0432\u0430 \"\u0421\u043e\u043b\u043d\u044b\u0448\u043a\u043e\"","phone":"+7 916 000-11-22","x":{"link":"https:\/\/vk.com\/o`),
 		requested(6, "позвоните Ивану: +7 (495) 111-22-33"),
 		requested(7, "\xff\x00binary \xd0 Щ"),
 	}
-	rejected := requested(8, `{"name":"\u0417\u043e\u044f \ud83e\udd8a","link":"https:\/\/t.me\/zoya","note":"a\\b \"c\" 100%25+1","phone":"8-903-555-66-77"}`)
+	rejected := requested(8,
+		`{"name":"\u0417\u043e\u044f \ud83e\udd8a","link":"https:\/\/t.me\/zoya","note":"a\\b \"c\" 100%25+1","phone":"8-903-555-66-77"}`)
 	rejected.Verdict, rejected.Decoded = event.BadToken, event.Decoded{Kind: event.KindUnknown}
 	rejectedForm := requested(9, "name=%D0%97%D0%BE%D1%8F+%D0%92%D1%82%D0%BE%D1%80%D0%B0%D1%8F", form)
 	rejectedForm.Verdict = event.UnknownSource
@@ -63,27 +71,35 @@ func TestText(t *testing.T) {
 	d.insert(t, append(events, rejected, rejectedForm, byQuery)...)
 
 	for text, want := range map[string][]int{
-		"анна петрова": {0}, "Петрова Анна": {0}, "ПЕТРОВА": {0}, "петрова, анна": {0}, "анна": {0, 1}, "петрова сергеевна": nil, `"анна петрова"`: {0}, `"петрова анна"`: nil,
+		"анна петрова": {0}, "Петрова Анна": {0}, "ПЕТРОВА": {0}, "петрова, анна": {0}, "анна": {0, 1},
+		"петрова сергеевна": nil, `"анна петрова"`: {0}, `"петрова анна"`: nil,
 		"нна серг": {1}, `"анна" сергеевна`: {1}, "«Анна» (сергеевна)": {1},
-		"https://t.me/anna_p": {0}, `https:\/\/t.me\/anna_p`: {0}, "t.me/": {0, 8}, "anna@example.ORG": {0}, "vk&co": {0}, `vk\u0026co`: {0}, "47659": {0},
-		"+7 916 123-45-67": {0}, "8 (916) 1234567": {0}, "89161234567": {0}, "9161234567": {0}, "123-45-67": {0}, "+7 (916) 123–45–67 анна": {0}, "47659 анна": {0}, "47659 79161234567": {0},
-		"+7 926 765-43-21": {1}, "79267654321": {1}, "765 43 21": {1}, "тел": {1}, "89267654320": nil,
-		"петр федоров": {2}, "Пётр Фёдоров": {2}, "a+x@b.c": {2}, `ООО "Ромашка"`: {2}, "ромашка ооо": {2}, `"ООО ""Ромашка"`: {2}, `company`: {2}, "«ромашка»": {2},
-		"андрей": {3, 4}, "АНДРЕИ" + "\u0306": {3, 4}, "й сжатый": {3}, `"после обеда"`: {3}, "\"после\u00a0обеда\"": {3}, "moskva": {4}, "🦊": {4, 8}, "❤": {4}, "a❤": nil,
-		"ольга белова": {5}, "солнышко": {5}, "vk.com/o": {5}, "79160001122": {5}, "ольга солнышко vk.com": {5},
-		"иван 4951112233": {6}, "+7 495 111 22 33": {6}, "щ": {7}, "binary": {7}, "\x00binary": {7},
-		"зоя": {8, 9}, "зоя t.me/zoya": {8}, "89035556677": {8}, "зоя вторая": {9}, "typo": {9},
+		"https://t.me/anna_p": {0}, `https:\/\/t.me\/anna_p`: {0}, "t.me/": {0, 8}, "anna@example.ORG": {0},
+		"vk&co": {0}, `vk\u0026co`: {0}, "47659": {0}, "+7 916 123-45-67": {0}, "8 (916) 1234567": {0},
+		"89161234567": {0}, "9161234567": {0}, "123-45-67": {0}, "+7 (916) 123–45–67 анна": {0}, "47659 анна": {0},
+		"47659 79161234567": {0}, "+7 926 765-43-21": {1}, "79267654321": {1}, "765 43 21": {1}, "тел": {1},
+		"89267654320":  nil,
+		"петр федоров": {2}, "Пётр Фёдоров": {2}, "a+x@b.c": {2}, `ООО "Ромашка"`: {2}, "ромашка ооо": {2},
+		`"ООО ""Ромашка"`: {2}, `company`: {2}, "«ромашка»": {2},
+		"андрей": {3, 4}, "АНДРЕИ" + "\u0306": {3, 4}, "й сжатый": {3}, `"после обеда"`: {3},
+		"\"после\u00a0обеда\"": {3}, "moskva": {4}, "🦊": {4, 8}, "❤": {4}, "a❤": nil, "ольга белова": {5},
+		"солнышко": {5}, "vk.com/o": {5}, "79160001122": {5}, "ольга солнышко vk.com": {5}, "иван 4951112233": {6},
+		"+7 495 111 22 33": {6}, "щ": {7}, "binary": {7}, "\x00binary": {7}, "зоя": {8, 9}, "зоя t.me/zoya": {8},
+		"89035556677": {8}, "зоя вторая": {9}, "typo": {9},
 		"клава": {10}, "оплата": {10}, `"оплата курса" клава`: {10},
-		`"`: nil, `""`: nil, " ": nil, "\u200b": nil, "\u00ad\ufe0f": nil, "...": nil, `"."`: {0, 2, 5, 8}, "%": nil, "{": nil, `\`: nil,
+		`"`: nil, `""`: nil, " ": nil, "\u200b": nil, "\u00ad\ufe0f": nil, "...": nil, `"."`: {0, 2, 5, 8}, "%": nil,
+		"{": nil, `\`: nil,
 	} {
 		if got := d.listed(t, event.Selection{Text: text}); !slices.Equal(got, want) {
 			t.Errorf("%q finds %v, want %v", text, got, want)
 		}
 	}
-	if got := d.found(t, event.Selection{Text: "анна петрова", Where: "length(body) > 0"}); !slices.Equal(got, []int{0}) {
+	if got := d.found(t, event.Selection{Text: "анна петрова", Where: "length(body) > 0"}); !slices.Equal(got,
+		[]int{0}) {
 		t.Errorf("with an expression it finds %v", got)
 	}
-	if list, err := d.ListEvents(background, event.Selection{Text: "анна", Where: "('анна' AS search_text) != ''"}, store.Page{Limit: 100}); err == nil {
+	if list, err := d.ListEvents(background, event.Selection{Text: "анна", Where: "('анна' AS search_text) != ''"},
+		store.Page{Limit: 100}); err == nil {
 		t.Errorf("an expression changed the result of a text search: %v", numbers(list))
 	}
 }
@@ -92,7 +108,8 @@ func TestText(t *testing.T) {
 // encoding, and that the text of other events is not stored a second time.
 func TestTextOfEncodedRequests(t *testing.T) {
 	d := newDB(t)
-	wide, err := utf16.UTF16(utf16.LittleEndian, utf16.UseBOM).NewEncoder().String(`{"name":"\u041c\u0430\u0439\u044f Широкая"}`)
+	wide, err := utf16.UTF16(utf16.LittleEndian,
+		utf16.UseBOM).NewEncoder().String(`{"name":"\u041c\u0430\u0439\u044f Широкая"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +130,8 @@ func TestTextOfEncodedRequests(t *testing.T) {
 		rejected(1, event.BadSignature, old),
 		rejected(2, event.UnknownSource, "name=%C2%E5%F0%E0+%D4%EE%F0%EC%E0&mail=a%2Bx%40b.c", form),
 		rejected(3, event.MethodNotAllowed, wide),
-		rejected(4, event.Malformed, "POST /hooks/demo/***/%D0%AF HTTP/1.1\r\nBad Name: 1\r\n\r\n"+`{"name":"\u0413\u043b\u0435\u0431 \ud83e\udd8a","link":"https:\/\/t.me\/gleb"}`),
+		rejected(4, event.Malformed, "POST /hooks/demo/***/%D0%AF HTTP/1.1\r\nBad Name: 1\r\n\r\n"+
+			`{"name":"\u0413\u043b\u0435\u0431 \ud83e\udd8a","link":"https:\/\/t.me\/gleb"}`),
 		rejected(5, event.BadToken, "\ufeff"+`{"name":"\u041e\u043b\u044c\u0433\u0430 +7%41"}`),
 		rejected(6, event.BadToken, `"{\"name\":\"\\u0418\\u0440\\u0430\"}"`),
 		rejected(7, event.BadToken, `C:\users\new \\server\unit \`),
@@ -122,20 +140,24 @@ func TestTextOfEncodedRequests(t *testing.T) {
 		requested(10, gzipped(`{"name":"Рита","x":"\ud83d","city":"\u041e\u043c\u0441\u043a`), packed), // truncated
 		requested(11, wide),
 		requested(12, gzipped(`{"bothelp_user_id":1,"name":"Лена"}`), packed),
-		requested(13, `{"bothelp_user_id":1,"name":"Лена `+"\xc0\xed\xed\xe0"+`"}`, event.Header{Name: "Content-Type", Value: "application/json"}),
+		requested(13, `{"bothelp_user_id":1,"name":"Лена `+"\xc0\xed\xed\xe0"+`"}`,
+			event.Header{Name: "Content-Type", Value: "application/json"}),
 		requested(14, `{"bothelp_user_id":1,"name":"`+"\xcb\xe5\xed\xe0"+`"}`),
 	)
 	for text, want := range map[string][]int{
-		"зоя": {0}, "+7 903 555-66-77": {0}, "вера старая": {1}, "https://t.me/vera": {1}, "вера": {1, 2}, "форма вера a+x@b.c": {2}, "майя широкая": {3, 11},
+		"зоя": {0}, "+7 903 555-66-77": {0}, "вера старая": {1}, "https://t.me/vera": {1}, "вера": {1, 2},
+		"форма вера a+x@b.c": {2}, "майя широкая": {3, 11},
 		"глеб t.me/gleb": {4}, "🦊": {4}, `"***/я http"`: {4}, "ольга": {5}, "+7%41": {5}, "ира": {6},
-		`C:\users\new`: {7}, `\\server\unit`: {7}, `users`: {7, 8}, "яна": {8}, "бомба": {9}, "рита омск": {10}, "лена": {12, 13, 14},
+		`C:\users\new`: {7}, `\\server\unit`: {7}, `users`: {7, 8}, "яна": {8}, "бомба": {9}, "рита омск": {10},
+		"лена": {12, 13, 14},
 	} {
 		if got := d.listed(t, event.Selection{Text: text}); !slices.Equal(got, want) {
 			t.Errorf("%q finds %v, want %v", text, got, want)
 		}
 	}
 	numbered := "(SELECT dateDiff('second', min(received_at) OVER (), received_at) AS n, body_text FROM events)"
-	if got := d.text(t, "SELECT toString(arraySort(groupArray(n))) FROM "+numbered+" WHERE body_text != ''"); got != "[0,1,2,3,9,10,11]" {
+	if got := d.text(t, "SELECT toString(arraySort(groupArray(n))) FROM "+numbered+
+		" WHERE body_text != ''"); got != "[0,1,2,3,9,10,11]" {
 		t.Errorf("events %s have a stored text besides the body", got)
 	}
 	if got := d.text(t, "SELECT toString(max(length(body_text))) FROM events"); got != "65535" {
@@ -156,12 +178,15 @@ func TestTextOfLongRequests(t *testing.T) {
 	odd.Fields = map[string]string{"\xed\xa0\x80": "\xf4\x90\x80\x80 \xc0\x80"}
 	odd.UTMTerm = "\xe2\x80"
 	d.insert(t, e, rejected, odd)
-	for text, want := range map[string][]int{"first": {1, 2}, "last": nil, "صلى": {1, 2}, "\xff": {2, 3}, "\ufffd": {2, 3}} {
+	for text, want := range map[string][]int{"first": {1, 2}, "last": nil, "صلى": {1, 2}, "\xff": {2, 3},
+		"\ufffd": {2, 3}} {
 		if got := d.listed(t, event.Selection{Text: text}); !slices.Equal(got, want) {
 			t.Errorf("%.10q finds %v, want %v", text, got, want)
 		}
 	}
-	if got := d.text(t, "SELECT toString(max(length(search_text)) > 65536 AND max(length(search_text)) < 262144 * 12 AND max(length(search_body)) < 65536 * 12) FROM events"); got != "1" {
+	if got := d.text(t,
+		"SELECT toString(max(length(search_text)) > 65536 AND max(length(search_text)) < 262144 * 12 AND "+
+			"max(length(search_body)) < 65536 * 12) FROM events"); got != "1" {
 		t.Errorf("unexpected column sizes: %s", got)
 	}
 }
@@ -172,7 +197,8 @@ func normalized(text string) string {
 	fold := cases.Fold()
 	for range 2 { // NFKC may produce letters to fold
 		text = norm.NFKC.String(fold.String(norm.NFKC.String(strings.Map(func(r rune) rune {
-			if unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || strings.ContainsRune("\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff", r) {
+			if unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) ||
+				strings.ContainsRune("\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff", r) {
 				return -1
 			}
 			return r
@@ -190,15 +216,20 @@ func TestNormalized(t *testing.T) {
 	for r := rune(0); r < 0x530; r++ {
 		texts = append(texts, "<"+string(r)+">", string(r)+"А")
 	}
-	for _, runes := range [][2]rune{{0x1c80, 0x1c88}, {0x1e00, 0x2200}, {0x2de0, 0x2dff}, {0x3000, 0x3100}, {0xa640, 0xa69f}, {0xfb00, 0xfb10}, {0xff00, 0xffef}, {0x1f300, 0x1f650}} {
+	for _, runes := range [][2]rune{{0x1c80, 0x1c88}, {0x1e00, 0x2200}, {0x2de0, 0x2dff}, {0x3000, 0x3100},
+		{0xa640, 0xa69f}, {0xfb00, 0xfb10}, {0xff00, 0xffef}, {0x1f300, 0x1f650}} {
 		for r := runes[0]; r <= runes[1]; r++ {
-			if r != 0x2065 && (r < 0x206a || r > 0x206f) && (r < 0x202a || r > 0x202e) && (r < 0x2061 || r > 0x2064) && (r < 0x2066 || r > 0x2069) { // invisible, see below
+			// invisible, see below
+			if r != 0x2065 && (r < 0x206a || r > 0x206f) && (r < 0x202a || r > 0x202e) && (r < 0x2061 || r > 0x2064) &&
+				(r < 0x2066 || r > 0x2069) {
 				texts = append(texts, "<"+string(r)+">")
 			}
 		}
 	}
 	chance := rand.New(rand.NewPCG(1, 2))
-	letters := []string{"a", "B", "Я", "ё", "Ё", "Е\u0308", "й", "И", "\u0306", "ß", "Σ", "ς", "İ", "ı", "ﬁ", "Ａ", "①", "½", "\u00a0", "\u200b", "\u00ad", "\u2003", "\t", "\n", " ", "  ", "\x00", "\xff", "\xd0", "\xed\xa0\x80", "🦊", "❤\ufe0f", "👩\u200d💻", "%", "'", `\`}
+	letters := []string{"a", "B", "Я", "ё", "Ё", "Е\u0308", "й", "И", "\u0306", "ß", "Σ", "ς", "İ", "ı", "ﬁ", "Ａ", "①",
+		"½", "\u00a0", "\u200b", "\u00ad", "\u2003", "\t", "\n", " ", "  ", "\x00", "\xff", "\xd0", "\xed\xa0\x80", "🦊",
+		"❤\ufe0f", "👩\u200d💻", "%", "'", `\`}
 	for range 4000 {
 		var b strings.Builder
 		for range chance.IntN(30) {
@@ -207,8 +238,8 @@ func TestNormalized(t *testing.T) {
 		texts = append(texts, b.String())
 	}
 	var got []string
-	if err := d.conn.QueryRow(background, "SELECT groupArray(n) FROM (SELECT "+store.Normalized("t")+" AS n FROM (SELECT arrayJoin({texts:Array(String)}) AS t))",
-		named("texts", texts)).Scan(&got); err != nil {
+	if err := d.conn.QueryRow(background, "SELECT groupArray(n) FROM (SELECT "+store.Normalized("t")+
+		" AS n FROM (SELECT arrayJoin({texts:Array(String)}) AS t))", named("texts", texts)).Scan(&got); err != nil {
 		t.Fatal(err)
 	}
 	differ := 0
@@ -248,7 +279,8 @@ func TestEmptySearch(t *testing.T) {
 // TestMigrationsNormalize verifies that the columns and the dashboards use the same normalization as the filters.
 func TestMigrationsNormalize(t *testing.T) {
 	before, after, _ := strings.Cut(store.Normalized("|"), "|")
-	for file, want := range map[string]int{"migrations/00041_events_search.sql": 2, "../../dashboards/sql/conversion/spellings.sql": 1, "../../dashboards/sql/variables/subscribers.sql": 2} {
+	for file, want := range map[string]int{"migrations/00041_events_search.sql": 2,
+		"../../dashboards/sql/conversion/spellings.sql": 1, "../../dashboards/sql/variables/subscribers.sql": 2} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -283,7 +315,8 @@ func TestTextIsFoundAsGoFindsIt(t *testing.T) {
 	d.insert(t, events...)
 	for range 60 {
 		wanted := text(3)
-		if value := values[chance.IntN(len(values))]; chance.IntN(3) == 0 && value != "" { // part of a value, of any length
+		// part of a value, of any length
+		if value := values[chance.IntN(len(values))]; chance.IntN(3) == 0 && value != "" {
 			from := chance.IntN(len(value))
 			wanted = value[from : from+1+chance.IntN(len(value)-from)]
 		}

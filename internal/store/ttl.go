@@ -93,7 +93,9 @@ func (x expiring) alter(table, ttl string) string {
 // ttlOf returns the current expression as ClickHouse formats it, or "" if there is none.
 func (s *Store) ttlOf(ctx context.Context, x expiring) (ttl string, err error) {
 	var engine, create string
-	err = s.conn.QueryRow(ctx, "SELECT engine_full, create_table_query FROM system.tables WHERE database = currentDatabase() AND name = "+quoteText(s.cluster.own(x.table))).Scan(&engine, &create)
+	err = s.conn.QueryRow(ctx,
+		"SELECT engine_full, create_table_query FROM system.tables WHERE database = currentDatabase() AND name = "+
+			quoteText(s.cluster.own(x.table))).Scan(&engine, &create)
 	if err != nil {
 		return "", explain("read the retention of "+x.String(), err)
 	}

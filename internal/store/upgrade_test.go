@@ -40,13 +40,16 @@ func (d db) tables(t *testing.T) map[string][]string {
 	t.Helper()
 	tables := map[string][]string{}
 	var rows []struct{ Name, Query string }
-	if err := d.conn.Select(background, &rows, "SELECT name AS Name, create_table_query AS Query FROM system.tables WHERE database = currentDatabase()"); err != nil {
+	if err := d.conn.Select(background, &rows,
+		"SELECT name AS Name, create_table_query AS Query FROM system.tables WHERE database = currentDatabase()"); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range rows {
 		var columns []string
-		err := d.conn.QueryRow(background, "SELECT groupArray(toString((name, type, default_kind, default_expression, compression_codec))) FROM "+
-			"(SELECT * FROM system.columns WHERE database = currentDatabase() AND table = "+quoted(row.Name)+" ORDER BY position)").Scan(&columns)
+		err := d.conn.QueryRow(background,
+			"SELECT groupArray(toString((name, type, default_kind, default_expression, compression_codec))) FROM "+
+				"(SELECT * FROM system.columns WHERE database = currentDatabase() AND table = "+quoted(row.Name)+
+				" ORDER BY position)").Scan(&columns)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +75,8 @@ func (d db) contents(t *testing.T, columns map[string]string) map[string]string 
 		if slices.Contains(store.Versioned, table) {
 			from += " FINAL"
 		}
-		contents[table] = d.text(t, "SELECT toString((count(), sum(sipHash64(formatRow('RowBinary', "+list+"))))) FROM "+from)
+		contents[table] = d.text(t, "SELECT toString((count(), sum(sipHash64(formatRow('RowBinary', "+list+
+			"))))) FROM "+from)
 	}
 	return contents
 }
@@ -88,25 +92,37 @@ func TestUpgradeOfOldestSchema(t *testing.T) {
 	id := eventAt(dawn, 1).ID.String()
 	for table, row := range map[string]string{
 		"events": "(id, received_at, source, kind, verdict, method, body, bothelp_user_id, name, phone, fields) VALUES " +
-			"('" + id + "', '2026-03-01 00:00:00', 'demo', 'flow', 'accepted', 'POST', 'b', '47659', 'Ада', '+7 (916) 123-45-67', {'a': 'b'}), " +
-			"('019c1f00-0000-7000-8000-000000000001', '2026-02-01 00:00:00', 'demo', '', 'bad_token', 'POST', 'lost and found', '', '', '', {})",
-		"quarantine":      "(id, received_at, error) VALUES ('019c1f00-0000-7000-8000-000000000001', '2026-03-01 00:00:00', 'x')",
-		"replays":         "(id, created_at, state, selection, total) VALUES ('019c1f00-0000-7000-8000-000000000001', '2026-03-01 00:00:00', 'done', '{}', 3)",
-		"deliveries":      "(endpoint, event_received_at, event_id, state, version) VALUES ('crm', '2026-03-01 00:00:00', '" + id + "', 'delivered', 1)",
-		"attempts":        "(id, event_id, endpoint, started_at, outcome, request_headers) VALUES ('019c1f00-0000-7000-8000-000000000001', '" + id + "', 'crm', '2026-03-01 00:00:00', 'delivered', [('a', 'b')])",
-		"otel_traces":     "(Timestamp, TraceId, SpanAttributes, Events.Timestamp, Events.Name, Events.Attributes) VALUES ('2026-03-01 00:00:00.123456789', 'abc', {'a': 'b'}, ['2026-03-01 00:00:00'], ['x'], [{'k': 'v'}])",
-		"commands":        "(target, action, by) VALUES ('crm', 'pause', 'me'), ('crm', 'resume', 'me')",
-		"endpoint_states": "(endpoint, shard, state, followed_until) VALUES ('crm', '1/1', 'active', '2026-03-01 00:00:00')",
-		"audit_log":       "(at, who) VALUES ('2026-03-01 00:00:00', 'me')",
-		"holders":         "(shard, holder) VALUES ('1/1', 'me')",
-		"swept":           "(endpoint, event_received_at) VALUES ('crm', '2026-03-01 00:00:00')",
+			"('" + id +
+			"', '2026-03-01 00:00:00', 'demo', 'flow', 'accepted', 'POST', 'b', '47659', 'Ада', '+7 (916) " +
+			"123-45-67', {'a': 'b'}), " +
+			"('019c1f00-0000-7000-8000-000000000001', '2026-02-01 00:00:00', 'demo', '', 'bad_token', 'POST', 'lost " +
+			"and found', '', '', '', {})",
+		"quarantine": "(id, received_at, error) VALUES ('019c1f00-0000-7000-8000-000000000001', '2026-03-01 " +
+			"00:00:00', 'x')",
+		"replays": "(id, created_at, state, selection, total) VALUES " +
+			"('019c1f00-0000-7000-8000-000000000001', '2026-03-01 00:00:00', 'done', '{}', 3)",
+		"deliveries": "(endpoint, event_received_at, event_id, state, version) VALUES ('crm', '2026-03-01 " +
+			"00:00:00', '" + id + "', 'delivered', 1)",
+		"attempts": "(id, event_id, endpoint, started_at, outcome, request_headers) VALUES " +
+			"('019c1f00-0000-7000-8000-000000000001', '" + id +
+			"', 'crm', '2026-03-01 00:00:00', 'delivered', [('a', 'b')])",
+		"otel_traces": "(Timestamp, TraceId, SpanAttributes, Events.Timestamp, Events.Name, Events.Attributes) " +
+			"VALUES ('2026-03-01 00:00:00.123456789', 'abc', {'a': 'b'}, ['2026-03-01 00:00:00'], ['x'], [{'k': 'v'}])",
+		"commands": "(target, action, by) VALUES ('crm', 'pause', 'me'), ('crm', 'resume', 'me')",
+		"endpoint_states": "(endpoint, shard, state, followed_until) VALUES ('crm', '1/1', 'active', '2026-03-01 " +
+			"00:00:00')",
+		"audit_log": "(at, who) VALUES ('2026-03-01 00:00:00', 'me')",
+		"holders":   "(shard, holder) VALUES ('1/1', 'me')",
+		"swept":     "(endpoint, event_received_at) VALUES ('crm', '2026-03-01 00:00:00')",
 	} {
 		d.exec(t, "INSERT INTO "+table+" "+row)
 	}
 	columns := map[string]string{}
 	var rows []struct{ Table, Columns string }
-	err := d.conn.Select(background, &rows, "SELECT table AS Table, arrayStringConcat(groupArray('`' || name || '`'), ', ') AS Columns FROM system.columns "+
-		"WHERE database = currentDatabase() AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree') AND table != 'goose_db_version' GROUP BY table")
+	err := d.conn.Select(background, &rows,
+		"SELECT table AS Table, arrayStringConcat(groupArray('`' || name || '`'), ', ') AS Columns FROM system.columns "+
+			"WHERE database = currentDatabase() AND table IN (SELECT name FROM system.tables WHERE database = "+
+			"currentDatabase() AND engine LIKE '%MergeTree') AND table != 'goose_db_version' GROUP BY table")
 	if err != nil || len(rows) != 12 {
 		t.Fatalf("%d tables, %v", len(rows), err)
 	}
@@ -119,7 +135,9 @@ func TestUpgradeOfOldestSchema(t *testing.T) {
 		t.Fatalf("%d migrations applied, %v", applied, err)
 	}
 	testutil.Eventually(t, time.Minute, func() error {
-		if left := d.text(t, "SELECT toString(groupArray((command, latest_fail_reason))) FROM system.mutations WHERE database = currentDatabase() AND NOT is_done"); left != "[]" {
+		if left := d.text(t,
+			"SELECT toString(groupArray((command, latest_fail_reason))) FROM system.mutations WHERE database = "+
+				"currentDatabase() AND NOT is_done"); left != "[]" {
 			return errors.New(left)
 		}
 		return nil
@@ -150,8 +168,10 @@ func TestUpgradeOfOldestSchema(t *testing.T) {
 	if n := d.text(t, "SELECT toString(countIf(number = toUnixTimestamp64Micro(at))) FROM commands"); n != "2" {
 		t.Errorf("%s of 2 commands have a numeric time", n)
 	}
-	journeys := "SELECT toString(count()) FROM journeys(from = '1769904000', to = '1772409600', source = 'demo', goals = 'a', window_days = 1, " +
-		"attribution = 'first', channel = '*', utm_source = '*', utm_medium = '*', utm_campaign = '*', utm_content = '*', utm_term = '*')"
+	journeys := "SELECT toString(count()) FROM journeys(from = '1769904000', to = '1772409600', source = 'demo', " +
+		"goals = 'a', window_days = 1, " +
+		"attribution = 'first', channel = '*', utm_source = '*', utm_medium = '*', utm_campaign = '*', utm_content = " +
+		"'*', utm_term = '*')"
 	if n := d.text(t, journeys); n != "1" {
 		t.Errorf("journeys returns %s subscribers", n)
 	}
@@ -169,7 +189,8 @@ func TestOlderSchemaIsRefused(t *testing.T) {
 		func() error { is, _ := d.SchemaNow(background); return is.Err() },
 	} {
 		err := what()
-		if !errors.Is(err, store.ErrOlderSchema) || !strings.Contains(err.Error(), "it is at 34") || !strings.Contains(err.Error(), "hooktape backup") || !strings.Contains(err.Error(), "hooktape restore") {
+		if !errors.Is(err, store.ErrOlderSchema) || !strings.Contains(err.Error(), "it is at 34") ||
+			!strings.Contains(err.Error(), "hooktape backup") || !strings.Contains(err.Error(), "hooktape restore") {
 			t.Errorf("got error %v", err)
 		}
 	}

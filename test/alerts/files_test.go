@@ -121,7 +121,8 @@ func TestDataSource(t *testing.T) {
 		t.Fatalf("got the file %+v", file)
 	}
 	d := file.Datasources[0]
-	if d.UID != dataSourceUID || d.Type != dashboards.PluginID || d.SecureJSONData["password"] != "$HOOKTAPE_GRAFANA_PASSWORD" || d.JSONData["username"] != "grafana" {
+	if d.UID != dataSourceUID || d.Type != dashboards.PluginID ||
+		d.SecureJSONData["password"] != "$HOOKTAPE_GRAFANA_PASSWORD" || d.JSONData["username"] != "grafana" {
 		t.Errorf("got the data source %+v", d)
 	}
 	if d.JSONData["host"] != d.JSONData["server"] || d.JSONData["dialTimeout"] != d.JSONData["timeout"] {
@@ -136,17 +137,20 @@ func TestDataSource(t *testing.T) {
 
 func TestDashboards(t *testing.T) {
 	file := read[dashboardFile](t, "dashboards/hooktape.yaml")
-	if p := file.Providers[0]; file.APIVersion != 1 || p.Folder != dashboards.Folder || p.FolderUID != dashboards.FolderUID || p.Type != "file" || p.AllowUIUpdates || p.Options.Path == "" {
+	if p := file.Providers[0]; file.APIVersion != 1 || p.Folder != dashboards.Folder ||
+		p.FolderUID != dashboards.FolderUID || p.Type != "file" || p.AllowUIUpdates || p.Options.Path == "" {
 		t.Errorf("got %+v", file)
 	}
 }
 
 func TestContact(t *testing.T) {
 	file := read[contactFile](t, "alerting/contact.yaml")
-	if file.APIVersion != 1 || len(file.ContactPoints) != 1 || len(file.Policies) != 1 || file.Policies[0].Receiver != file.ContactPoints[0].Name {
+	if file.APIVersion != 1 || len(file.ContactPoints) != 1 || len(file.Policies) != 1 ||
+		file.Policies[0].Receiver != file.ContactPoints[0].Name {
 		t.Fatalf("got the file %+v", file)
 	}
-	if r := file.ContactPoints[0].Receivers; len(r) != 1 || r[0].UID == "" || r[0].Settings["addresses"] != "you@example.org" {
+	if r := file.ContactPoints[0].Receivers; len(r) != 1 || r[0].UID == "" ||
+		r[0].Settings["addresses"] != "you@example.org" {
 		t.Errorf("got the receivers %+v", r)
 	}
 }
@@ -164,14 +168,17 @@ func TestRules(t *testing.T) {
 		switch {
 		case seen[r.UID] || seen[r.Title] || len(r.UID) > 40 || !strings.HasPrefix(r.UID, "hooktape-"):
 			t.Errorf("%s: uid or title is used twice or lacks hooktape's prefix", r.UID)
-		case r.Labels["service"] != "hooktape" || r.Labels["severity"] == "" || r.Annotations["summary"] == "" || r.Annotations["description"] == "":
+		case r.Labels["service"] != "hooktape" || r.Labels["severity"] == "" || r.Annotations["summary"] == "" ||
+			r.Annotations["description"] == "":
 			t.Errorf("%s: a label or annotation is missing: %v %v", r.UID, r.Labels, r.Annotations)
 		case r.NoDataState != "OK" || r.ExecErrState != "Error" || r.For != "0s":
 			t.Errorf("%s: unexpected state or duration: %+v", r.UID, r)
-		case query.DatasourceUID != dataSourceUID || query.RefID != "A" || query.Model.RefID != "A" || query.Model.Format != dashboards.Table ||
+		case query.DatasourceUID != dataSourceUID || query.RefID != "A" || query.Model.RefID != "A" ||
+			query.Model.Format != dashboards.Table ||
 			query.Model.EditorType != "sql" || query.RelativeTimeRange.From <= 0 || query.RelativeTimeRange.To != 0:
 			t.Errorf("%s: the query is %+v", r.UID, query)
-		case threshold.DatasourceUID != "__expr__" || threshold.RefID != r.Condition || threshold.Model.Type != "threshold" || threshold.Model.Expression != "A" ||
+		case threshold.DatasourceUID != "__expr__" || threshold.RefID != r.Condition ||
+			threshold.Model.Type != "threshold" || threshold.Model.Expression != "A" ||
 			len(threshold.Model.Conditions) != 1 || threshold.Model.Conditions[0].Evaluator.Type != "gt":
 			t.Errorf("%s: the threshold is %+v", r.UID, threshold)
 		}

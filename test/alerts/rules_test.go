@@ -78,23 +78,28 @@ func row(t *testing.T, values []any) (label string, number float64) {
 
 // events returns an INSERT of one request every `every` seconds, from fromHours to toHours ago.
 func events(source, verdict string, fromHours, toHours float64, every int) string {
-	return fmt.Sprintf("INSERT INTO events (id, received_at, stored_at, source, verdict) SELECT generateUUIDv4(), at, at + INTERVAL 1 SECOND, '%s', '%s' FROM "+
+	return fmt.Sprintf("INSERT INTO events (id, received_at, stored_at, source, verdict) SELECT generateUUIDv4(), "+
+		"at, at + INTERVAL 1 SECOND, '%s', '%s' FROM "+
 		"(SELECT now64(6) - toIntervalSecond(%d) + toIntervalSecond(number * %d) AS at FROM numbers(%d))",
 		source, verdict, int(fromHours*3600), every, int((fromHours-toHours)*3600)/every)
 }
 
 func delivery(endpoint, state, ago string, version int) string {
-	return fmt.Sprintf("INSERT INTO deliveries (endpoint, event_received_at, event_id, state, updated_at, version) SELECT '%s', toDateTime64('2026-01-02 03:04:05', 6, 'UTC'),"+
-		" toUUID('00000000-0000-0000-0000-000000000001'), '%s', now64(6) - INTERVAL %s, %d", endpoint, state, ago, version)
+	return fmt.Sprintf("INSERT INTO deliveries (endpoint, event_received_at, event_id, state, updated_at, version) "+
+		"SELECT '%s', toDateTime64('2026-01-02 03:04:05', 6, 'UTC'),"+
+		" toUUID('00000000-0000-0000-0000-000000000001'), '%s', now64(6) - INTERVAL %s, %d", endpoint, state, ago,
+		version)
 }
 
 func endpointState(endpoint, state, ago string) string {
-	return fmt.Sprintf("INSERT INTO endpoint_states (endpoint, state, updated_at) SELECT '%s', '%s', now64(6) - INTERVAL %s", endpoint, state, ago)
+	return fmt.Sprintf("INSERT INTO endpoint_states (endpoint, state, updated_at) SELECT '%s', '%s', now64(6) - "+
+		"INTERVAL %s", endpoint, state, ago)
 }
 
 // external inserts n external requests to an endpoint, of so many seconds ago, with the reason of their fallback.
 func external(endpoint, fallback string, n, ago int) string {
-	return fmt.Sprintf("INSERT INTO attempts (id, event_id, endpoint, kind, fallback, started_at) SELECT generateUUIDv4(), generateUUIDv4(), '%s', 'forward', '%s',"+
+	return fmt.Sprintf("INSERT INTO attempts (id, event_id, endpoint, kind, fallback, started_at) SELECT "+
+		"generateUUIDv4(), generateUUIDv4(), '%s', 'forward', '%s',"+
 		" now64(6) - toIntervalSecond(%d) FROM numbers(%d)", endpoint, fallback, ago, n)
 }
 
@@ -127,10 +132,12 @@ var cases = map[string]struct {
 	"hooktape-storing-lag": {
 		calm: []string{
 			events("shop", "accepted", 1, 0, 60),
-			"INSERT INTO events (id, received_at, stored_at) SELECT generateUUIDv4(), now64(6) - INTERVAL 3 HOUR, now64(6) - INTERVAL 1 HOUR",
+			"INSERT INTO events (id, received_at, stored_at) SELECT generateUUIDv4(), now64(6) - INTERVAL 3 HOUR, " +
+				"now64(6) - INTERVAL 1 HOUR",
 		},
-		alarm: []string{"INSERT INTO events (id, received_at, stored_at) SELECT generateUUIDv4(), now64(6) - INTERVAL 3 MINUTE, now64(6) - INTERVAL 1 MINUTE"},
-		want:  []string{""},
+		alarm: []string{"INSERT INTO events (id, received_at, stored_at) SELECT generateUUIDv4(), now64(6) - " +
+			"INTERVAL 3 MINUTE, now64(6) - INTERVAL 1 MINUTE"},
+		want: []string{""},
 	},
 	"hooktape-rejected-share": {
 		calm: []string{
@@ -147,14 +154,16 @@ var cases = map[string]struct {
 			external("price", "", 30, 60), external("price", "deadline", 3, 60), // 3 of 33
 			external("few", "failing", 9, 60),
 			external("before", "refused", 30, 2*3600),
-			"INSERT INTO attempts (endpoint, started_at, outcome) SELECT 'crm', now64(6) - INTERVAL 1 MINUTE, 'timeout' FROM numbers(50)",
+			"INSERT INTO attempts (endpoint, started_at, outcome) SELECT 'crm', now64(6) - INTERVAL 1 MINUTE, " +
+				"'timeout' FROM numbers(50)",
 		},
 		alarm: []string{external("price", "refused", 2, 60)}, // 5 of 35
 		want:  []string{"price"},
 	},
 	"hooktape-quarantine": {
-		alarm: []string{"INSERT INTO quarantine (id, received_at, source) SELECT generateUUIDv4(), now64(6) - INTERVAL 40 DAY, 'shop'"},
-		want:  []string{""},
+		alarm: []string{"INSERT INTO quarantine (id, received_at, source) SELECT generateUUIDv4(), now64(6) - " +
+			"INTERVAL 40 DAY, 'shop'"},
+		want: []string{""},
 	},
 	"hooktape-source-silent": {
 		calm: []string{
@@ -179,8 +188,10 @@ var cases = map[string]struct {
 			// No request at this time a week ago either.
 			events("rested", "accepted", 34*days, 8*days, 600), events("rested", "accepted", 6*days, 6, 600),
 			// Requests once a week, but not today.
-			events("mondays", "accepted", 28*days+3, 28*days+1, 60), events("mondays", "accepted", 21*days+3, 21*days+1, 60),
-			events("mondays", "accepted", 14*days+3, 14*days+1, 60), events("mondays", "accepted", 7*days+3, 7*days+1, 60),
+			events("mondays", "accepted", 28*days+3, 28*days+1, 60), events("mondays", "accepted", 21*days+3, 21*days+1,
+				60),
+			events("mondays", "accepted", 14*days+3, 14*days+1, 60), events("mondays", "accepted", 7*days+3, 7*days+1,
+				60),
 		},
 		want: []string{"gone", "gone for days", "mondays", "rejected now", "rested"},
 	},

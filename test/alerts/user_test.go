@@ -24,9 +24,11 @@ func TestUser(t *testing.T) {
 	engine.Restart()
 	conn := enginetest.Connect(t, engine.DSN("hooktape"))
 	allowed := []string{
-		"SELECT body, headers, fields FROM events", "SELECT count() FROM deliveries FINAL", "SELECT endpoint, state, counts FROM replays FINAL",
-		"SELECT * FROM otel_traces", "SELECT count() FROM replays", "SELECT count() FROM audit_log", "SELECT database, name FROM system.tables", "SELECT name, type FROM system.columns",
-		"SELECT name FROM system.databases", "SELECT name FROM system.functions", "SELECT count() FROM system.time_zones", "SELECT version(), timezone()",
+		"SELECT body, headers, fields FROM events", "SELECT count() FROM deliveries FINAL",
+		"SELECT endpoint, state, counts FROM replays FINAL", "SELECT * FROM otel_traces", "SELECT count() FROM replays",
+		"SELECT count() FROM audit_log", "SELECT database, name FROM system.tables",
+		"SELECT name, type FROM system.columns", "SELECT name FROM system.databases",
+		"SELECT name FROM system.functions", "SELECT count() FROM system.time_zones", "SELECT version(), timezone()",
 		// The plugin sets max_execution_time to its timeout of 60 s plus 5 s.
 		"SELECT 1 SETTINGS max_execution_time = 65", "SELECT 1 SETTINGS max_execution_time = 14, max_threads = 2",
 	}
@@ -80,7 +82,8 @@ func become(t *testing.T, engine *enginetest.Engine, user string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := strings.NewReplacer("<grafana>", "<"+user+` replace="replace">`, "</grafana>", "</"+user+">", passwordElement, "<password></password>").Replace(string(text))
+	file := strings.NewReplacer("<grafana>", "<"+user+` replace="replace">`, "</grafana>", "</"+user+">",
+		passwordElement, "<password></password>").Replace(string(text))
 	dir := filepath.Join(engine.Dir(), "hooktape-users.d")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)

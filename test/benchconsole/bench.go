@@ -57,8 +57,11 @@ func newBench(ctx context.Context, out io.Writer, dsn string, times int) (*bench
 	endpoints := []replay.Endpoint{replay.DefaultEndpoint("crm", "https://crm.example.org/")}
 	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, false)
 	logger := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	handler, err := console.New(console.Options{Direct: api.NewDirect(db, service, replay.Actor{}), Guard: api.NewGuard(logger), Logger: logger, Version: "bench",
-		Tokens: []api.Token{{Name: "bench", Secret: secret, Role: api.RoleAdmin}}, Sources: func() []console.Source { return nil }})
+	handler, err := console.New(console.Options{Direct: api.NewDirect(db, service, replay.Actor{}),
+		Guard: api.NewGuard(logger), Logger: logger, Version: "bench", Tokens: []api.Token{{Name: "bench",
+			Secret: secret, Role: api.RoleAdmin}}, Sources: func() []console.Source {
+			return nil
+		}})
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +102,8 @@ func (b *bench) pages() (list []page) {
 	for _, since := range []string{"15m", "1h", "24h", "7d", "30d"} {
 		filter("the last "+since, "since", since)
 	}
-	filter("an hour in the middle", "from", middle.Format(time.RFC3339), "to", middle.Add(time.Hour).Format(time.RFC3339))
+	filter("an hour in the middle", "from", middle.Format(time.RFC3339), "to",
+		middle.Add(time.Hour).Format(time.RFC3339))
 	filter("source", "source", k.Source)
 	filter("unknown source", "source", "nothing")
 	filter("step", "step", k.Step)
@@ -133,10 +137,13 @@ func (b *bench) pages() (list []page) {
 		page{name: "deliveries and failure groups", path: "/deliveries", aim: listAim},
 		page{name: "failed deliveries", path: "/deliveries?state=failed", aim: listAim},
 		page{name: "deliveries with a status", path: "/deliveries?status_code=5xx", aim: listAim},
-		page{name: "deliveries about a subscriber", path: "/deliveries?subscriber=" + url.QueryEscape(k.Subscriber), aim: listAim},
+		page{name: "deliveries about a subscriber", path: "/deliveries?subscriber=" + url.QueryEscape(k.Subscriber),
+			aim: listAim},
 		page{name: "deliveries to an endpoint", path: "/endpoints/crm", aim: listAim},
-		page{name: "endpoints", path: "/endpoints", aim: listAim}, page{name: "sources", path: "/sources", aim: listAim}, page{name: "replays", path: "/replays", aim: listAim},
-		page{name: "analytics of 24 h", path: "/analytics?since=24h", aim: analyticsAim}, page{name: "analytics of 30 days", path: "/analytics?since=30d", aim: analyticsAim})
+		page{name: "endpoints", path: "/endpoints", aim: listAim}, page{name: "sources", path: "/sources",
+			aim: listAim}, page{name: "replays", path: "/replays", aim: listAim},
+		page{name: "analytics of 24 h", path: "/analytics?since=24h",
+			aim: analyticsAim}, page{name: "analytics of 30 days", path: "/analytics?since=30d", aim: analyticsAim})
 }
 
 // all measures each page and prints the times.
@@ -165,7 +172,8 @@ func (b *bench) all(ctx context.Context) error {
 			}
 			chart = fmt.Sprint(middleOf(took).Milliseconds())
 		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t\n", p.name, took[0].Milliseconds(), median.Milliseconds(), slowest.Milliseconds(), p.aim.Milliseconds(), mark, end, chart)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t\n", p.name, took[0].Milliseconds(), median.Milliseconds(),
+			slowest.Milliseconds(), p.aim.Milliseconds(), mark, end, chart)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -48,7 +48,8 @@ func prepare(ctx context.Context, out io.Writer, dsn string) (k known, err error
 	}
 	defer conn.Close()
 	var events, attempts uint64
-	if err := conn.QueryRow(ctx, "SELECT (SELECT count() FROM events), (SELECT count() FROM attempts)").Scan(&events, &attempts); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT (SELECT count() FROM events), (SELECT count() FROM attempts)").Scan(&events,
+		&attempts); err != nil {
 		return k, err
 	}
 	if attempts == 0 {
@@ -62,7 +63,8 @@ func prepare(ctx context.Context, out io.Writer, dsn string) (k known, err error
 		SELECT toString(id), bothelp_user_id, source, step, channel, utm_source, utm_medium, utm_campaign, utm_content, utm_term, phone, name, fields['Город'],
 			(SELECT min(received_at) FROM events), (SELECT max(received_at) FROM events), (SELECT toString(argMax(event_id, event_received_at)) FROM deliveries WHERE state = 'failed')
 		FROM events WHERE received_at >= toDateTime(middle) AND verdict = 'accepted' AND phone != '' AND utm_campaign != '' AND fields['Город'] != '' LIMIT 1`).
-		Scan(&k.Old, &k.Subscriber, &k.Source, &k.Step, &k.Channel, &k.UTM, &k.Medium, &k.Campaign, &k.Content, &k.Term, &k.Phone, &k.Name, &k.Field, &k.From, &k.To, &k.New)
+		Scan(&k.Old, &k.Subscriber, &k.Source, &k.Step, &k.Channel, &k.UTM, &k.Medium, &k.Campaign, &k.Content, &k.Term,
+			&k.Phone, &k.Name, &k.Field, &k.From, &k.To, &k.New)
 	fmt.Fprintf(out, "%d events from %s to %s\n\n", events, k.From.Format(time.DateTime), k.To.Format(time.DateTime))
 	return k, err
 }

@@ -87,7 +87,9 @@ func (b *bench) all(ctx context.Context) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(b.out, "\nmedians of %d; aims: each query ≤ %v and a dashboard ≤ %v for 30 days, ≤ %v times that for 90 days; %d not reached (✗)\n", rounds, queryAim, dashboardAim, longerAim, missed)
+	fmt.Fprintf(b.out,
+		"\nmedians of %d; aims: each query ≤ %v and a dashboard ≤ %v for 30 days, ≤ %v times that for 90 days; %d "+
+			"not reached (✗)\n", rounds, queryAim, dashboardAim, longerAim, missed)
 	return nil
 }
 
@@ -145,8 +147,9 @@ func thousands(n uint64) string {
 // view returns a time range with the default variables of a dashboard.
 func (b *bench) view(days float64) dashboards.View {
 	goals, _ := simulate.Steps()
-	return dashboards.View{From: b.until.Add(-time.Duration(days * 24 * float64(time.Hour))), To: b.until, Interval: time.Duration(days * 24 * float64(time.Hour) / 200),
-		Zone: "Europe/Moscow", Plugin: 4, Values: map[string][]string{"source": {simulate.DefaultSources.Course}, "goals": {strings.Join(goals, ",")},
+	return dashboards.View{From: b.until.Add(-time.Duration(days * 24 * float64(time.Hour))), To: b.until,
+		Interval: time.Duration(days * 24 * float64(time.Hour) / 200), Zone: "Europe/Moscow", Plugin: 4,
+		Values: map[string][]string{"source": {simulate.DefaultSources.Course}, "goals": {strings.Join(goals, ",")},
 			"window_days": {"7"}, "attribution": {"first"}}}
 }
 

@@ -1,6 +1,6 @@
 // Command benchforward measures what it costs a bot that its External Request goes through hooktape: requests to a
-// backend directly, and the same through `hooktape ingest` with ClickHouse. The load generator, the backend, hooktape and
-// ClickHouse share the machine.
+// backend directly, and the same through `hooktape ingest` with ClickHouse. The load generator, the backend, hooktape
+// and ClickHouse share the machine.
 package main
 
 import (
@@ -88,12 +88,15 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	beside := b.load(ctx, fmt.Sprintf("another source, beside %d hanging requests", hanging), h.Addr, harness.Source, calm)
+	beside := b.load(ctx, fmt.Sprintf("another source, beside %d hanging requests", hanging), h.Addr, harness.Source,
+		calm)
 	release()
 	added := func(p float64) time.Duration { return through.Percentile(p) - direct.Percentile(p) }
-	fmt.Fprintf(b.out, "\nadded p50 %v (aim: at most %v, one fsync and 1 ms)\nadded p99 %v (aim: at most 10 ms)\n", added(50), sync+time.Millisecond, added(99))
+	fmt.Fprintf(b.out, "\nadded p50 %v (aim: at most %v, one fsync and 1 ms)\nadded p99 %v (aim: at most 10 ms)\n",
+		added(50), sync+time.Millisecond, added(99))
 	fmt.Fprintf(b.out, "sustained %.0f/s (aim: at least 4000)\n", most.Rate())
-	fmt.Fprintf(b.out, "p99 of another source %v later beside hanging requests (aim: at most 5 ms)\n", beside.Percentile(99)-alone.Percentile(99))
+	fmt.Fprintf(b.out, "p99 of another source %v later beside hanging requests (aim: at most 5 ms)\n",
+		beside.Percentile(99)-alone.Percentile(99))
 	return ctx.Err()
 }
 
@@ -102,12 +105,13 @@ func (b *bench) load(ctx context.Context, name, addr, source string, rate float6
 	var ledger *load.Ledger
 	for _, d := range []time.Duration{b.each / 5, b.each} {
 		timed, cancel := context.WithTimeout(ctx, d)
-		ledger = load.Start(timed, load.Options{Addr: addr, Source: source, Token: harness.Token, Bodies: simulate.NewWebhooks(1), First: b.next,
-			Connections: connections, Rate: rate}).Wait()
+		ledger = load.Start(timed, load.Options{Addr: addr, Source: source, Token: harness.Token,
+			Bodies: simulate.NewWebhooks(1), First: b.next, Connections: connections, Rate: rate}).Wait()
 		cancel()
 		b.next = ledger.Next
 	}
-	fmt.Fprintf(b.out, "%-46s %6.0f/s, p50 %8v, p99 %8v, failed %d\n", name, ledger.Rate(), ledger.Percentile(50), ledger.Percentile(99), ledger.Sent-len(ledger.Acks))
+	fmt.Fprintf(b.out, "%-46s %6.0f/s, p50 %8v, p99 %8v, failed %d\n", name, ledger.Rate(), ledger.Percentile(50),
+		ledger.Percentile(99), ledger.Sent-len(ledger.Acks))
 	return ledger
 }
 
@@ -117,11 +121,12 @@ func serve(ctx context.Context) (addr string, err error) {
 	if err != nil {
 		return "", err
 	}
-	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"price":"1990","paid":"no"}`)
-	})}
+	server := &http.Server{ReadHeaderTimeout: time.Minute,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"price":"1990","paid":"no"}`)
+		})}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	go func() { _ = server.Serve(listener) }()
 	return listener.Addr().String(), nil

@@ -78,7 +78,8 @@ func (b *bench) load(ctx context.Context, s server, name string, connections int
 		}
 	}
 	m = measured{part: name, connections: connections, rate: ledger.Rate(), p50: ledger.Percentile(50),
-		p99: ledger.Percentile(99), slowest: ledger.Percentile(100), peakRSS: peak, failed: ledger.Sent - len(ledger.Acks)}
+		p99: ledger.Percentile(99), slowest: ledger.Percentile(100), peakRSS: peak,
+		failed: ledger.Sent - len(ledger.Acks)}
 	if ledger.Sent > 0 {
 		m.cpu = after.since(before, ledger.Sent)
 	}
@@ -88,8 +89,8 @@ func (b *bench) load(ctx context.Context, s server, name string, connections int
 }
 
 func (b *bench) to(addr string, connections int, rate float64) load.Options {
-	return load.Options{Addr: addr, Source: harness.Source, Token: harness.Token, Bodies: simulate.NewWebhooks(seed), First: b.next,
-		Connections: connections, Rate: rate}
+	return load.Options{Addr: addr, Source: harness.Source, Token: harness.Token, Bodies: simulate.NewWebhooks(seed),
+		First: b.next, Connections: connections, Rate: rate}
 }
 
 // fill fills the spool of a hooktape without ClickHouse with a number of events.

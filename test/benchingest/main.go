@@ -44,7 +44,8 @@ func parse(args []string) (o options, err error) {
 	flags.StringVar(&o.bin, "bin", "", "directory of the built programs (default: they are built)")
 	flags.StringVar(&o.profiles, "profiles", "", "directory to put hooktape's CPU profiles of b, c and d into")
 	flags.DurationVar(&o.each, "each", 10*time.Second, "time of each run of a, b and c")
-	flags.DurationVar(&o.sustain, "sustain", time.Minute, "time of the sustained run of c; the one at half its rate takes half of that")
+	flags.DurationVar(&o.sustain, "sustain", time.Minute,
+		"time of the sustained run of c; the one at half its rate takes half of that")
 	flags.DurationVar(&o.away, "away", time.Minute, "how long ClickHouse is away in rss")
 	flags.Uint64Var(&o.backlog, "backlog", 500_000, "events of the backlog in d")
 	flags.StringVar(&o.baseline, "serve-baseline", "", "only be the handler of a, at this address")
@@ -73,7 +74,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	defer processes.Close()
 	b := &bench{options: o, harness: processes, out: stdout, begun: time.Now()}
-	b.say("%s, %d processors, GOMAXPROCS=%q GOGC=%q", runtime.Version(), runtime.NumCPU(), os.Getenv("GOMAXPROCS"), os.Getenv("GOGC"))
+	b.say("%s, %d processors, GOMAXPROCS=%q GOGC=%q", runtime.Version(), runtime.NumCPU(), os.Getenv("GOMAXPROCS"),
+		os.Getenv("GOGC"))
 	for _, p := range all {
 		if !strings.Contains(","+o.parts+",", ","+p.name+",") {
 			continue

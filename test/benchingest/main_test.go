@@ -32,7 +32,8 @@ func TestFigures(t *testing.T) {
 		}
 	}
 	b.print()
-	for _, figure := range []string{"drained, per second", "(d)/plain", "RSS while", "bytes an event on", "body_sha256"} {
+	for _, figure := range []string{"drained, per second", "(d)/plain", "RSS while", "bytes an event on",
+		"body_sha256"} {
 		if !strings.Contains(out.String(), figure) {
 			t.Errorf("%q is missing", figure)
 		}

@@ -22,17 +22,18 @@ func outage(ctx context.Context, b *bench) error {
 	}
 	defer h.Kill()
 	var largest int64
-	m, err := b.load(ctx, server{h.Process, h.Addr, nil}, "rss", most, 0, b.away, func(ctx context.Context, _ *load.Run) error {
-		engine.Kill()
-		for harness.Pause(ctx, 200*time.Millisecond) == nil {
-			now, err := h.RSS()
-			if err != nil {
-				return err
+	m, err := b.load(ctx, server{h.Process, h.Addr, nil}, "rss", most, 0, b.away,
+		func(ctx context.Context, _ *load.Run) error {
+			engine.Kill()
+			for harness.Pause(ctx, 200*time.Millisecond) == nil {
+				now, err := h.RSS()
+				if err != nil {
+					return err
+				}
+				largest = max(largest, now)
 			}
-			largest = max(largest, now)
-		}
-		return nil
-	})
+			return nil
+		})
 	if err != nil {
 		return err
 	}

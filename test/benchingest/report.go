@@ -56,11 +56,14 @@ func (b *bench) rateOf(part string, connections int) float64 {
 func (b *bench) print() {
 	table := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	if len(b.runs) > 0 {
-		fmt.Fprintln(table, "\npart\tconnections\trequests/s\tp50 ms\tp99 ms\tslowest ms\tCPU s/1,000\tof ClickHouse\tof the load\tpeak RSS MiB\tfailed\t")
+		fmt.Fprintln(table,
+			"\npart\tconnections\trequests/s\tp50 ms\tp99 ms\tslowest ms\tCPU s/1,000\tof ClickHouse\tof the "+
+				"load\tpeak RSS MiB\tfailed\t")
 	}
 	for _, m := range b.runs {
-		fmt.Fprintf(table, "%s\t%d\t%.0f\t%.2f\t%.2f\t%.1f\t%.3f\t%.3f\t%.3f\t%d\t%d\t\n", m.part, m.connections, m.rate, milliseconds(m.p50),
-			milliseconds(m.p99), milliseconds(m.slowest), m.cpu.server.Seconds(), m.cpu.engine.Seconds(), m.cpu.load.Seconds(), m.peakRSS>>20, m.failed)
+		fmt.Fprintf(table, "%s\t%d\t%.0f\t%.2f\t%.2f\t%.1f\t%.3f\t%.3f\t%.3f\t%d\t%d\t\n", m.part, m.connections,
+			m.rate, milliseconds(m.p50), milliseconds(m.p99), milliseconds(m.slowest), m.cpu.server.Seconds(),
+			m.cpu.engine.Seconds(), m.cpu.load.Seconds(), m.peakRSS>>20, m.failed)
 	}
 	table.Flush()
 	if len(b.columns) > 0 {

@@ -58,8 +58,10 @@ func (b *bench) live(ctx context.Context) (m beside, err error) {
 }
 
 // latency measures the time from an event's arrival, which its id has, to the request at the endpoint.
-func (b *bench) latency(ctx context.Context, engine *harness.Engine, receiver *receiver.Receiver, to load.Options) (p50, p99 time.Duration, err error) {
-	deliverer, err := b.harness.NewDeliverer(ctx, engine.DSN("hooktape"), fmt.Sprintf(settings, receiver.URL(), b.connections, 10)+"    subscribe: {}\n")
+func (b *bench) latency(ctx context.Context, engine *harness.Engine, receiver *receiver.Receiver, to load.Options) (p50,
+	p99 time.Duration, err error) {
+	deliverer, err := b.harness.NewDeliverer(ctx, engine.DSN("hooktape"),
+		fmt.Sprintf(settings, receiver.URL(), b.connections, 10)+"    subscribe: {}\n")
 	if err != nil {
 		return 0, 0, err
 	}
@@ -69,7 +71,9 @@ func (b *bench) latency(ctx context.Context, engine *harness.Engine, receiver *r
 	}
 	to.Connections, to.Rate, to.Requests = 16, liveRate, uint64(liveRate*liveTime.Seconds())
 	acks := load.Start(ctx, to).Wait().Acks
-	if err := harness.Until(ctx, time.Minute, "the last delivery", func() bool { return receiver.Accepted() >= len(acks) }); err != nil {
+	if err := harness.Until(ctx, time.Minute, "the last delivery", func() bool {
+		return receiver.Accepted() >= len(acks)
+	}); err != nil {
 		return 0, 0, err
 	}
 	var took []time.Duration
@@ -82,13 +86,15 @@ func (b *bench) latency(ctx context.Context, engine *harness.Engine, receiver *r
 }
 
 // throughput loads the ingest alone, and again while all stored events are replayed.
-func (b *bench) throughput(ctx context.Context, engine *harness.Engine, receiver *receiver.Receiver, to load.Options, m *beside) error {
+func (b *bench) throughput(ctx context.Context, engine *harness.Engine, receiver *receiver.Receiver, to load.Options,
+	m *beside) error {
 	db, err := store.Open(engine.DSN("hooktape"))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	deliverer, err := b.harness.NewDeliverer(ctx, engine.DSN("hooktape"), fmt.Sprintf(settings, receiver.URL(), b.connections, 10))
+	deliverer, err := b.harness.NewDeliverer(ctx, engine.DSN("hooktape"),
+		fmt.Sprintf(settings, receiver.URL(), b.connections, 10))
 	if err != nil {
 		return err
 	}
@@ -106,12 +112,15 @@ func (b *bench) throughput(ctx context.Context, engine *harness.Engine, receiver
 	crm := replay.DefaultEndpoint("crm", receiver.URL())
 	crm.AllowPrivate = true
 	service := replay.NewService(db, func() []replay.Endpoint { return []replay.Endpoint{crm} }, true)
-	job, err := service.Create(ctx, replay.Actor{Name: "bench"}, "", replay.Request{To: "crm", ReplayOptions: event.ReplayOptions{Concurrency: uint16(b.connections)}})
+	job, err := service.Create(ctx, replay.Actor{Name: "bench"}, "",
+		replay.Request{To: "crm", ReplayOptions: event.ReplayOptions{Concurrency: uint16(b.connections)}})
 	if err != nil {
 		return err
 	}
 	begun := receiver.Accepted()
-	if err := harness.Until(ctx, time.Minute, "the replay's beginning", func() bool { return receiver.Accepted() > begun }); err != nil {
+	if err := harness.Until(ctx, time.Minute, "the replay's beginning", func() bool {
+		return receiver.Accepted() > begun
+	}); err != nil {
 		return err
 	}
 	m.shared = loaded().Rate()

@@ -77,7 +77,8 @@ func (b *bench) report(bare, replayed speed, live beside, waiting int64) error {
 	fmt.Fprintf(w, "\npart\tdeliveries/s\tCPU s/1,000 of hooktape\tof ClickHouse\tpeak RSS MiB\t\n")
 	fmt.Fprintf(w, "(a) bare loop\t%.0f\t\t\t\t\n", bare.perSecond())
 	each := func(d time.Duration) float64 { return d.Seconds() * 1000 / float64(replayed.events) }
-	fmt.Fprintf(w, "(b) replay\t%.0f\t%.3f\t%.3f\t%d\t\n", replayed.perSecond(), each(replayed.hooktape), each(replayed.engine), replayed.peak>>20)
+	fmt.Fprintf(w, "(b) replay\t%.0f\t%.3f\t%.3f\t%d\t\n", replayed.perSecond(), each(replayed.hooktape),
+		each(replayed.engine), replayed.peak>>20)
 	if err := w.Flush(); err != nil {
 		return err
 	}
@@ -98,8 +99,10 @@ func (b *bench) report(bare, replayed speed, live beside, waiting int64) error {
 	}
 	atLeast("(b)/(a), at least", "%.2f", replayed.perSecond()/bare.perSecond(), 0.5)
 	atLeast("(b), deliveries/s, at least", "%.0f", replayed.perSecond(), 5000)
-	atMost(fmt.Sprintf("RSS with %d pending for a dead endpoint, MiB, at most", b.pending), "%.0f", float64(waiting>>20), 300)
-	atMost(fmt.Sprintf("%d events frozen, s, at most", replayed.events), "%.1f", replayed.frozen.Seconds(), 10*float64(replayed.events)/1e6)
+	atMost(fmt.Sprintf("RSS with %d pending for a dead endpoint, MiB, at most", b.pending), "%.0f",
+		float64(waiting>>20), 300)
+	atMost(fmt.Sprintf("%d events frozen, s, at most", replayed.events), "%.1f", replayed.frozen.Seconds(),
+		10*float64(replayed.events)/1e6)
 	atMost("live: from arrival to the endpoint, p50, s, at most", "%.2f", live.p50.Seconds(), 1.5)
 	fmt.Fprintf(w, "… p99, s\t%.2f\t\t\t\n", live.p99.Seconds())
 	atLeast("webhooks/s beside a replay, of those alone, at least", "%.2f", live.shared/live.alone, 0.5)

@@ -87,9 +87,11 @@ func (b *bench) database(ctx context.Context, n int) (*harness.Engine, *store.St
 		events := make([]event.Event, min(batch, n-from))
 		for i := range events {
 			at := begin.Add(time.Duration(from+i) * 10 * time.Millisecond)
-			events[i] = event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "demo", Verdict: event.Accepted, Method: "POST",
-				Path: "/hooks/demo/***", RemoteIP: netip.MustParseAddr("192.0.2.1"), Headers: []event.Header{{Name: "Content-Type", Value: "application/json"}},
-				Body: source.Append(nil, uint64(from+i)), TraceID: [16]byte{1}, SpanID: [8]byte{1}},
+			events[i] = event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "demo",
+				Verdict: event.Accepted, Method: "POST", Path: "/hooks/demo/***",
+				RemoteIP: netip.MustParseAddr("192.0.2.1"),
+				Headers:  []event.Header{{Name: "Content-Type", Value: "application/json"}},
+				Body:     source.Append(nil, uint64(from+i)), TraceID: [16]byte{1}, SpanID: [8]byte{1}},
 				Decoded: event.Decoded{Kind: event.KindFlow, BothelpUserID: fmt.Sprint((from + i) % 10_000)}}
 		}
 		if err := db.InsertEvents(ctx, "", events); err != nil {
@@ -114,7 +116,8 @@ func (b *bench) replay(ctx context.Context) (s speed, err error) {
 		return s, err
 	}
 	defer db.Close()
-	h, err := b.harness.NewDeliverer(ctx, engine.DSN("hooktape"), fmt.Sprintf(settings, receiver.URL(), b.connections, 10))
+	h, err := b.harness.NewDeliverer(ctx, engine.DSN("hooktape"),
+		fmt.Sprintf(settings, receiver.URL(), b.connections, 10))
 	if err != nil {
 		return s, err
 	}
@@ -137,7 +140,8 @@ func (b *bench) replay(ctx context.Context) (s speed, err error) {
 	}); err != nil {
 		return s, err
 	}
-	s = speed{events: b.events, frozen: freezing, took: time.Since(begun), hooktape: cpu(h.Process) - ours, engine: cpu(engine.Process) - theirs}
+	s = speed{events: b.events, frozen: freezing, took: time.Since(begun), hooktape: cpu(h.Process) - ours,
+		engine: cpu(engine.Process) - theirs}
 	s.peak, err = h.PeakRSS()
 	if n := receiver.Accepted(); n != b.events {
 		return s, fmt.Errorf("the receiver has %d requests for %d events", n, b.events)
@@ -169,7 +173,8 @@ func (b *bench) waiting(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	h, err := b.harness.NewDeliverer(ctx, engine.DSN("hooktape"), fmt.Sprintf(settings, "http://"+addr+"/", b.connections, 10)+"    subscribe: {}\n")
+	h, err := b.harness.NewDeliverer(ctx, engine.DSN("hooktape"),
+		fmt.Sprintf(settings, "http://"+addr+"/", b.connections, 10)+"    subscribe: {}\n")
 	if err != nil {
 		return 0, err
 	}

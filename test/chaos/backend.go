@@ -82,7 +82,8 @@ func (b *backend) up() error {
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n := r.URL.Query().Get("n")
 	body, err := io.ReadAll(r.Body)
-	if err != nil || r.Method != http.MethodPut || r.URL.Path != "/backend/quote" || r.URL.Query().Get("key") != "1" || string(body) != question(n) {
+	if err != nil || r.Method != http.MethodPut || r.URL.Path != "/backend/quote" || r.URL.Query().Get("key") != "1" ||
+		string(body) != question(n) {
 		n += " altered"
 	}
 	b.mu.Lock()

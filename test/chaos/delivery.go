@@ -97,7 +97,8 @@ func (t *trial) beginLive(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := t.startLoadOf(ctx, load.Options{Bodies: simulate.NewWebhooks(seed).Among(subscribers), Rate: t.arrivals}); err != nil {
+	if err := t.startLoadOf(ctx, load.Options{Bodies: simulate.NewWebhooks(seed).Among(subscribers),
+		Rate: t.arrivals}); err != nil {
 		return err
 	}
 	return t.arrives(ctx)

@@ -29,7 +29,9 @@ func (t *trial) diskFails(ctx context.Context, kinds ...errorfs.OpKind) error {
 	if err != nil {
 		return err
 	}
-	operations := func(op errorfs.Op) bool { return slices.Contains(kinds, op.Kind) && strings.HasSuffix(op.Path, ".log") }
+	operations := func(op errorfs.Op) bool {
+		return slices.Contains(kinds, op.Kind) && strings.HasSuffix(op.Path, ".log")
+	}
 	d := newDisk(vfs.Default, operations)
 	if err := t.beginLocal(ctx, d, dir); err != nil {
 		return err
@@ -60,7 +62,8 @@ func powerCut(ctx context.Context, t *trial) error {
 		if err := t.acknowledgesNothing(ctx); err != nil {
 			return err
 		}
-		memory = memory.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: cuts % 2 * 50, RNG: rand.New(rand.NewPCG(seed, uint64(cuts)))})
+		memory = memory.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: cuts % 2 * 50,
+			RNG: rand.New(rand.NewPCG(seed, uint64(cuts)))})
 		memory.TestingSetDiskUsage(plenty)
 		d = newDisk(memory, everything)
 		cuts++

@@ -65,7 +65,8 @@ func (t *trial) endpointFails(ctx context.Context, fail func(*receiver.Receiver)
 	if err := errors.Join(err, recover()); err != nil {
 		return err
 	}
-	t.say(t.name, "over; %d requests, %d of them accepted", t.delivery.receiver.Requests(), t.delivery.receiver.Accepted())
+	t.say(t.name, "over; %d requests, %d of them accepted", t.delivery.receiver.Requests(),
+		t.delivery.receiver.Accepted())
 	return t.arrives(ctx)
 }
 
@@ -84,7 +85,9 @@ func replayKilled(ctx context.Context, t *trial) error {
 	}
 	for i := range t.kills {
 		moment := int((float64(i) + rand.Float64()) / float64(t.kills+1) * float64(t.replayed))
-		if err := t.until(ctx, fmt.Sprintf("request %d", moment), func() bool { return t.delivery.receiver.Requests() >= moment }); err != nil {
+		if err := t.until(ctx, fmt.Sprintf("request %d", moment), func() bool {
+			return t.delivery.receiver.Requests() >= moment
+		}); err != nil {
 			return err
 		}
 		t.delivery.Kill()
@@ -106,7 +109,8 @@ func (t *trial) fillFor(ctx context.Context) (err error) {
 		return err
 	}
 	t.addr = t.hooktape.Addr
-	if err := t.startLoadOf(ctx, load.Options{Bodies: simulate.NewWebhooks(seed).Among(subscribers), Requests: t.replayed}); err != nil {
+	if err := t.startLoadOf(ctx, load.Options{Bodies: simulate.NewWebhooks(seed).Among(subscribers),
+		Requests: t.replayed}); err != nil {
 		return err
 	}
 	if ledger := t.load.Wait(); len(ledger.Acks) != int(t.replayed) {
@@ -125,8 +129,9 @@ func (t *trial) createReplay(ctx context.Context) error {
 	crm := replay.DefaultEndpoint(endpoint, t.delivery.receiver.URL())
 	crm.AllowPrivate = true
 	service := replay.NewService(db, func() []replay.Endpoint { return []replay.Endpoint{crm} }, true)
-	job, err := service.Create(ctx, replay.Actor{Name: "chaos", RemoteIP: netip.IPv6Loopback()}, "", replay.Request{To: endpoint,
-		ReplayOptions: event.ReplayOptions{Rate: t.replayRate, Concurrency: 64, Order: event.OrderSubscriber}})
+	job, err := service.Create(ctx, replay.Actor{Name: "chaos", RemoteIP: netip.IPv6Loopback()}, "",
+		replay.Request{To: endpoint,
+			ReplayOptions: event.ReplayOptions{Rate: t.replayRate, Concurrency: 64, Order: event.OrderSubscriber}})
 	t.delivery.replay = job.ID
 	return err
 }

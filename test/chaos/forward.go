@@ -85,8 +85,8 @@ func backendFails(ctx context.Context, t *trial) error {
 		name   string
 		answer conduct // nil: killed
 		want   string
-	}{{"slow", slow(deadline / 4), gotAnswer}, {"hanging", hangs, gotFallback}, {"garbage", garbage, gotFallback}, {"cut off", cutOff, gotPart},
-		{"endless", endless, gotPart}, {"killed", nil, gotFallback}} {
+	}{{"slow", slow(deadline / 4), gotAnswer}, {"hanging", hangs, gotFallback}, {"garbage", garbage, gotFallback},
+		{"cut off", cutOff, gotPart}, {"endless", endless, gotPart}, {"killed", nil, gotFallback}} {
 		if way.answer == nil {
 			f.down()
 		} else {
@@ -240,14 +240,16 @@ func (t *trial) judgeForwarded(ctx context.Context, r *forwardRow) error {
 	f := t.forwarding
 	f.stop()
 	err := errors.Join(t.settle(ctx), t.until(ctx, "an attempt for each event", func() bool {
-		return t.number(ctx, "SELECT count() FROM events") > 0 && t.number(ctx, "SELECT count() FROM events WHERE id NOT IN (SELECT event_id FROM attempts)") == 0
+		return t.number(ctx, "SELECT count() FROM events") > 0 &&
+			t.number(ctx, "SELECT count() FROM events WHERE id NOT IN (SELECT event_id FROM attempts)") == 0
 	}))
 	stored, failed := t.told(ctx)
 	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
 	r.sent, r.latest = len(f.ledger), int(-deadline.Milliseconds())
-	r.answers, r.fallbacks, r.parts, r.nothing = f.counts[gotAnswer], f.counts[gotFallback], f.counts[gotPart], f.counts[gotNothing]
+	r.answers, r.fallbacks, r.parts, r.nothing = f.counts[gotAnswer], f.counts[gotFallback], f.counts[gotPart],
+		f.counts[gotNothing]
 	sent := f.requests()
 	for n, got := range f.ledger {
 		is, ok := stored[n]
@@ -280,7 +282,8 @@ func (t *trial) judgeForwarded(ctx context.Context, r *forwardRow) error {
 			r.wrong++ // the backend got what no bot sent
 		}
 	}
-	t.say(t.name, "%d answers, %d fallbacks, %d unknown; the latest reply came %d ms after the deadline", r.answers, r.fallbacks, r.unknown, r.latest)
+	t.say(t.name, "%d answers, %d fallbacks, %d unknown; the latest reply came %d ms after the deadline", r.answers,
+		r.fallbacks, r.unknown, r.latest)
 	return r.broken()
 }
 

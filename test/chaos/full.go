@@ -65,7 +65,8 @@ func diskFilled(ctx context.Context, t *trial) (err error) {
 		return err
 	}
 	t.addr = t.hooktape.Addr
-	if err := t.startLoadOf(ctx, load.Options{Bodies: simulate.NewWebhooks(seed), Rate: min(t.rate, fullRate)}); err != nil {
+	if err := t.startLoadOf(ctx, load.Options{Bodies: simulate.NewWebhooks(seed),
+		Rate: min(t.rate, fullRate)}); err != nil {
 		return err
 	}
 	beside, stop := context.WithCancel(ctx)
@@ -73,7 +74,9 @@ func diskFilled(ctx context.Context, t *trial) (err error) {
 	defer func() { stop(); err = errors.Join(err, group.Wait()) }()
 	group.Go(func() error {
 		for harness.Pause(beside, 100*time.Millisecond) == nil {
-			_ = t.query(beside, func(conn driver.Conn) error { return conn.Exec(beside, "OPTIMIZE TABLE events FINAL") })
+			_ = t.query(beside, func(conn driver.Conn) error {
+				return conn.Exec(beside, "OPTIMIZE TABLE events FINAL")
+			})
 		}
 		return nil
 	})
@@ -96,7 +99,8 @@ func diskFilled(ctx context.Context, t *trial) (err error) {
 		if err := t.goesOn(ctx); err != nil {
 			return err
 		}
-		t.say(t.name, "%d of %d, ClickHouse ended %d times, %d acknowledged so far", i+1, fills, struck.Load(), t.load.Counts().Acked)
+		t.say(t.name, "%d of %d, ClickHouse ended %d times, %d acknowledged so far", i+1, fills, struck.Load(),
+			t.load.Counts().Acked)
 	}
 	if struck.Load() == 0 {
 		return errors.New("ClickHouse was never at work when the disk was filled")

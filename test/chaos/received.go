@@ -13,24 +13,26 @@ import (
 
 // receivedRow has the results of the deliveries under one fault.
 type receivedRow struct {
-	fault      string `column:"fault"`
-	selected   int    `column:"selected"`
-	delivered  int    `column:"delivered"`    // as ClickHouse says
-	failed     int    `column:"failed"`       // as ClickHouse says
-	missing    int    `column:"MISSING"`      // neither, or recorded as delivered but not accepted by the endpoint
-	overSent   int    `column:"OVER-SENT"`    // requests beyond the recorded attempts, or with a repeated attempt number
-	disordered int    `column:"OUT OF ORDER"` // accepted after a later event of the same subscriber, by their numbers
-	early      int    `column:"TOO EARLY"`    // sent before a Retry-After had passed
-	attempts   int    `column:"attempts"`     // recorded
-	unknown    int    `column:"unknown"`      // attempts whose outcome was lost
-	requests   int    `column:"requests"`     // at the endpoint
+	fault     string `column:"fault"`
+	selected  int    `column:"selected"`
+	delivered int    `column:"delivered"` // as ClickHouse says
+	failed    int    `column:"failed"`    // as ClickHouse says
+	missing   int    `column:"MISSING"`   // neither, or recorded as delivered but not accepted by the endpoint
+	// requests beyond the recorded attempts, or with a repeated attempt number
+	overSent   int `column:"OVER-SENT"`
+	disordered int `column:"OUT OF ORDER"` // accepted after a later event of the same subscriber, by their numbers
+	early      int `column:"TOO EARLY"`    // sent before a Retry-After had passed
+	attempts   int `column:"attempts"`     // recorded
+	unknown    int `column:"unknown"`      // attempts whose outcome was lost
+	requests   int `column:"requests"`     // at the endpoint
 }
 
 // broken returns the broken promises as an error.
 func (r *receivedRow) broken() error {
 	switch {
 	case r.missing+r.overSent+r.disordered+r.early > 0:
-		return fmt.Errorf("%d missing, %d over-sent, %d out of order, %d too early", r.missing, r.overSent, r.disordered, r.early)
+		return fmt.Errorf("%d missing, %d over-sent, %d out of order, %d too early", r.missing, r.overSent,
+			r.disordered, r.early)
 	case r.delivered+r.failed != r.selected:
 		return fmt.Errorf("%d delivered and %d failed of %d selected", r.delivered, r.failed, r.selected)
 	case r.delivered == 0:

@@ -62,9 +62,14 @@ func (a *suite) all(ctx context.Context, only string) error {
 		}
 		return err != nil
 	})
-	there := slices.DeleteFunc(slices.Clone(endpointFaults), func(f endpointFault) bool { return !strings.Contains(f.name, only) })
-	between := slices.DeleteFunc(slices.Clone(forwardFaults), func(f endpointFault) bool { return !strings.Contains(f.name, only) })
-	stored, received, forwarded := make([]row, len(here)), make([]receivedRow, len(there)), make([]forwardRow, len(between))
+	there := slices.DeleteFunc(slices.Clone(endpointFaults), func(f endpointFault) bool {
+		return !strings.Contains(f.name, only)
+	})
+	between := slices.DeleteFunc(slices.Clone(forwardFaults), func(f endpointFault) bool {
+		return !strings.Contains(f.name, only)
+	})
+	stored, received, forwarded := make([]row, len(here)), make([]receivedRow, len(there)), make([]forwardRow,
+		len(between))
 	failed := make([]error, len(here)+len(there)+len(between))
 	var group errgroup.Group
 	group.SetLimit(a.atOnce)
@@ -97,7 +102,8 @@ func (a *suite) all(ctx context.Context, only string) error {
 }
 
 // one injects one fault and checks the result.
-func (a *suite) one(ctx context.Context, name string, strike func(context.Context, *trial) error, judge func(*trial) error) (err error) {
+func (a *suite) one(ctx context.Context, name string, strike func(context.Context, *trial) error,
+	judge func(*trial) error) (err error) {
 	t := &trial{suite: a, name: name}
 	defer t.end()
 	if t.engine, err = a.harness.NewEngine(ctx); err == nil {

@@ -26,7 +26,8 @@ type row struct {
 // broken returns the broken promises as an error.
 func (r *row) broken() error {
 	if silently := r.lost - r.reported; silently > 0 && !r.uncounted || r.duplicated+r.altered > 0 {
-		return fmt.Errorf("%d lost, %d of them reported, %d duplicated, %d altered", r.lost, r.reported, r.duplicated, r.altered)
+		return fmt.Errorf("%d lost, %d of them reported, %d duplicated, %d altered", r.lost, r.reported, r.duplicated,
+			r.altered)
 	}
 	return nil
 }

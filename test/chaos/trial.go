@@ -60,8 +60,8 @@ func (t *trial) startLoadOf(ctx context.Context, o load.Options) error {
 	return t.until(ctx, "the first event in ClickHouse", func() bool { return t.stored(ctx) > 0 })
 }
 
-// until waits until done returns true. It returns an error if a hooktape process exits meanwhile. The error of a wait in
-// vain has what the processes logged.
+// until waits until done returns true. It returns an error if a hooktape process exits meanwhile. The error of a wait
+// in vain has what the processes logged.
 func (t *trial) until(ctx context.Context, what string, done func() bool) error {
 	var ended *harness.Hooktape
 	err := harness.Until(ctx, patience, what, func() bool {

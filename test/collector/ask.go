@@ -17,12 +17,14 @@ const pipeline = "hooktape-pipeline"
 // ask runs the queries of the dashboard on the collector's tables: each must return rows. The trace of a webhook must
 // link to its insert and its delivery, and a metric to a trace.
 func (t *trial) ask(ctx context.Context) error {
-	trace, err := t.db.Text(ctx, "SELECT Links.TraceId[1] FROM otel_traces WHERE SpanName = 'drain insert' AND StatusCode != 'Error' ORDER BY Timestamp LIMIT 1")
+	trace, err := t.db.Text(ctx,
+		"SELECT Links.TraceId[1] FROM otel_traces WHERE SpanName = 'drain insert' AND StatusCode != 'Error' ORDER BY "+
+			"Timestamp LIMIT 1")
 	if err != nil {
 		return err
 	}
-	view := dashboards.View{From: t.begun.Add(-time.Minute), To: time.Now().Add(time.Minute), Interval: 10 * time.Second, Zone: "UTC", Plugin: 4,
-		Values: map[string][]string{"trace_id": {trace}}}
+	view := dashboards.View{From: t.begun.Add(-time.Minute), To: time.Now().Add(time.Minute),
+		Interval: 10 * time.Second, Zone: "UTC", Plugin: 4, Values: map[string][]string{"trace_id": {trace}}}
 	queries, err := panels.All()
 	if err != nil {
 		return err

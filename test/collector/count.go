@@ -30,7 +30,8 @@ const settling = 30 * time.Second
 func (t *trial) count(ctx context.Context, ledger *load.Ledger) error {
 	var rows []row
 	var failed []error
-	for _, count := range []func(context.Context, *load.Ledger) (row, error){t.requestSpans, t.attemptSpans, t.requestCounter, t.logLines} {
+	for _, count := range []func(context.Context, *load.Ledger) (row, error){t.requestSpans, t.attemptSpans,
+		t.requestCounter, t.logLines} {
 		var r row
 		var err error
 		_ = harness.Until(ctx, settling, "what was told last", func() bool {
@@ -56,7 +57,8 @@ func (t *trial) count(ctx context.Context, ledger *load.Ledger) error {
 // requestSpans checks that each acknowledged request has its span.
 func (t *trial) requestSpans(ctx context.Context, ledger *load.Ledger) (row, error) {
 	r := row{what: "spans of requests", told: len(ledger.Acks)}
-	lines, err := t.db.Lines(ctx, "SELECT SpanAttributes['hooktape.event.id'], count() FROM otel_traces WHERE SpanKind = 'Server' GROUP BY ALL")
+	lines, err := t.db.Lines(ctx,
+		"SELECT SpanAttributes['hooktape.event.id'], count() FROM otel_traces WHERE SpanKind = 'Server' GROUP BY ALL")
 	if err != nil {
 		return r, err
 	}
@@ -84,10 +86,13 @@ func (t *trial) attemptSpans(ctx context.Context, _ *load.Ledger) (r row, err er
 	if r.told, err = t.db.Number(ctx, "SELECT uniqExact(trace_id) FROM attempts"); err != nil {
 		return r, err
 	}
-	if r.lost, err = t.db.Number(ctx, "SELECT uniqExact(trace_id) FROM attempts WHERE trace_id NOT IN (SELECT TraceId FROM otel_traces WHERE SpanName = 'deliver')"); err != nil {
+	if r.lost, err = t.db.Number(ctx,
+		"SELECT uniqExact(trace_id) FROM attempts WHERE trace_id NOT IN (SELECT TraceId FROM otel_traces WHERE "+
+			"SpanName = 'deliver')"); err != nil {
 		return r, err
 	}
-	r.duplicated, err = t.db.Number(ctx, "SELECT count() - uniqExact(SpanId) FROM otel_traces WHERE SpanName = 'deliver'")
+	r.duplicated, err = t.db.Number(ctx,
+		"SELECT count() - uniqExact(SpanId) FROM otel_traces WHERE SpanName = 'deliver'")
 	return r, err
 }
 

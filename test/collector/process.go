@@ -29,8 +29,9 @@ func (t *trial) startCollector(ctx context.Context, clickhouse, dir, addr string
 			return nil, err
 		}
 	}
-	t.harness.Env = []string{"HOOKTAPE_COLLECTOR_CLICKHOUSE=" + clickhouse, "HOOKTAPE_COLLECTOR_USER=default", "HOOKTAPE_COLLECTOR_PASSWORD=",
-		"HOOKTAPE_COLLECTOR_DIR=" + dir, "HOOKTAPE_COLLECTOR_GRPC=" + grpc, "HOOKTAPE_COLLECTOR_HTTP=" + addr}
+	t.harness.Env = []string{"HOOKTAPE_COLLECTOR_CLICKHOUSE=" + clickhouse, "HOOKTAPE_COLLECTOR_USER=default",
+		"HOOKTAPE_COLLECTOR_PASSWORD=", "HOOKTAPE_COLLECTOR_DIR=" + dir, "HOOKTAPE_COLLECTOR_GRPC=" + grpc,
+		"HOOKTAPE_COLLECTOR_HTTP=" + addr}
 	defer func() { t.harness.Env = nil }()
 	c = &collector{addr: addr}
 	if c.Process, err = t.harness.StartProgram(t.program, "--config="+t.file); err != nil {

@@ -50,7 +50,8 @@ func (t *trial) sameTables(ctx context.Context) error {
 	var different []error
 	for _, table := range traceTables {
 		if ours[table] != collectors[table] {
-			different = append(different, fmt.Errorf("hooktape creates\n%s\nthe collector creates\n%s", ours[table], collectors[table]))
+			different = append(different, fmt.Errorf("hooktape creates\n%s\nthe collector creates\n%s", ours[table],
+				collectors[table]))
 		}
 	}
 	if different == nil {

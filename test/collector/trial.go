@@ -100,7 +100,8 @@ func (t *trial) begin(ctx context.Context) (err error) {
 	}
 	t.harness.Env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + t.collector.addr, metricsEvery}
 	defer func() { t.harness.Env = nil }()
-	if t.replay, err = t.harness.NewDeliverer(ctx, t.engine.DSN("hooktape"), fmt.Sprintf(settings, t.receiver.URL())); err != nil {
+	if t.replay, err = t.harness.NewDeliverer(ctx, t.engine.DSN("hooktape"),
+		fmt.Sprintf(settings, t.receiver.URL())); err != nil {
 		return err
 	}
 	if err := t.until(ctx, "the endpoint to be followed", "SELECT count() FROM endpoint_states", 1); err != nil {
@@ -109,14 +110,16 @@ func (t *trial) begin(ctx context.Context) (err error) {
 	if t.ingest, err = t.harness.NewHooktape(ctx, t.engine.DSN("hooktape"), ""); err != nil {
 		return err
 	}
-	t.load = load.Start(ctx, load.Options{Addr: t.ingest.Addr, Source: harness.Source, Token: harness.Token, Bodies: simulate.NewWebhooks(1), Rate: rate, Connections: connections})
+	t.load = load.Start(ctx, load.Options{Addr: t.ingest.Addr, Source: harness.Source, Token: harness.Token,
+		Bodies: simulate.NewWebhooks(1), Rate: rate, Connections: connections})
 	return nil
 }
 
 // works runs without faults for a while.
 func (t *trial) works(ctx context.Context) error {
 	t.say("all runs, at %d requests a second", rate)
-	return errors.Join(harness.Pause(ctx, calm), t.until(ctx, "spans in ClickHouse", "SELECT count() FROM otel_traces", 100))
+	return errors.Join(harness.Pause(ctx, calm), t.until(ctx, "spans in ClickHouse", "SELECT count() FROM otel_traces",
+		100))
 }
 
 // withoutClickHouse kills ClickHouse and restarts it after a while.
@@ -163,7 +166,8 @@ func (t *trial) killedMeanwhile(ctx context.Context) error {
 
 // end waits until all acknowledged events are delivered, and stops both processes.
 func (t *trial) end(ctx context.Context, acked int) error {
-	if err := t.until(ctx, "all events to be delivered", "SELECT uniqExact(event_id) FROM deliveries WHERE state = 'delivered'", acked); err != nil {
+	if err := t.until(ctx, "all events to be delivered",
+		"SELECT uniqExact(event_id) FROM deliveries WHERE state = 'delivered'", acked); err != nil {
 		return err
 	}
 	return errors.Join(t.ingest.Stop(patience), t.replay.Stop(patience))

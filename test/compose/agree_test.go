@@ -90,7 +90,8 @@ func TestServerConfig(t *testing.T) {
 	if err := xml.Unmarshal([]byte(text(t, "deploy/clickhouse/config.xml")), &file); err != nil {
 		t.Fatal(err)
 	}
-	if limit := int64(project(t).Services["clickhouse"].MemLimit); file.Memory <= 0 || file.Memory > limit*85/100 || file.Console != 1 {
+	if limit := int64(project(t).Services["clickhouse"].MemLimit); file.Memory <= 0 || file.Memory > limit*85/100 ||
+		file.Console != 1 {
 		t.Errorf("server configuration %+v does not fit a container of %d bytes", file, limit)
 	}
 }
@@ -121,10 +122,12 @@ func TestHooktapeAgrees(t *testing.T) {
 		}
 		u, known := users(t)[dsn.User.Username()]
 		password, _ := dsn.User.Password()
-		if !known || dsn.Scheme != "clickhouse" || dsn.Host != clickhouse.Name+":9000" || dsn.Path != "/hooktape" || password != value(t, clickhouse, u.Password.FromEnv) {
+		if !known || dsn.Scheme != "clickhouse" || dsn.Host != clickhouse.Name+":9000" || dsn.Path != "/hooktape" ||
+			password != value(t, clickhouse, u.Password.FromEnv) {
 			t.Errorf("%s: DSN %s does not name a user of ClickHouse with its password", s.Name, dsn)
 		}
-		if otlp := value(t, s, "OTEL_EXPORTER_OTLP_ENDPOINT"); otlp != "http://collector:"+port(t, readCollector(t).httpAddr()) {
+		if otlp := value(t, s, "OTEL_EXPORTER_OTLP_ENDPOINT"); otlp != "http://collector:"+port(t,
+			readCollector(t).httpAddr()) {
 			t.Errorf("%s sends its telemetry to %s, where no collector listens", s.Name, otlp)
 		}
 	}
@@ -153,7 +156,9 @@ func TestGrafanaAgrees(t *testing.T) {
 	grafana := p.Services["grafana"]
 	source := sources.Datasources[0].JSONData
 	u, known := users(t)[source.Username]
-	if !known || source.Host != "$HOOKTAPE_CLICKHOUSE_HOST" || value(t, grafana, "HOOKTAPE_CLICKHOUSE_HOST") != "clickhouse" || source.Port != 9000 || source.DefaultDatabase != "hooktape" {
+	if !known || source.Host != "$HOOKTAPE_CLICKHOUSE_HOST" ||
+		value(t, grafana, "HOOKTAPE_CLICKHOUSE_HOST") != "clickhouse" || source.Port != 9000 ||
+		source.DefaultDatabase != "hooktape" {
 		t.Errorf("the data source does not match ClickHouse's user: %+v", source)
 	}
 	if value(t, grafana, u.Password.FromEnv) != value(t, p.Services["clickhouse"], u.Password.FromEnv) {
@@ -178,7 +183,8 @@ func TestGrafanaAgrees(t *testing.T) {
 			t.Errorf("%s is not mounted at %s", source, target)
 		}
 	}
-	for _, path := range []string{"dashboards/provisioning/alerting/hooktape.yaml", "dashboards/provisioning/alerting/contact.yaml"} {
+	for _, path := range []string{"dashboards/provisioning/alerting/hooktape.yaml",
+		"dashboards/provisioning/alerting/contact.yaml"} {
 		var file map[string]any
 		parse(t, path, &file)
 	}
@@ -233,16 +239,20 @@ func TestCollector(t *testing.T) {
 	service := p.Services["collector"]
 	for _, signal := range []string{"traces", "metrics", "logs"} {
 		pipeline := c.Service.Pipelines[signal]
-		if !slices.Equal(pipeline.Receivers, []string{"otlp"}) || !slices.Equal(pipeline.Processors, []string{"memory_limiter"}) || !slices.Equal(pipeline.Exporters, []string{"clickhouse"}) {
+		if !slices.Equal(pipeline.Receivers, []string{"otlp"}) ||
+			!slices.Equal(pipeline.Processors, []string{"memory_limiter"}) ||
+			!slices.Equal(pipeline.Exporters, []string{"clickhouse"}) {
 			t.Errorf("the pipeline of %s is %+v", signal, pipeline)
 		}
 	}
 	e := c.Exporters["clickhouse"]
 	u, known := users(t)[defaultOf(e.Username)]
 	switch {
-	case !known || defaultOf(e.Username) != value(t, service, "HOOKTAPE_COLLECTOR_USER") || e.Password != "${env:"+u.Password.FromEnv+"}":
+	case !known || defaultOf(e.Username) != value(t, service, "HOOKTAPE_COLLECTOR_USER") ||
+		e.Password != "${env:"+u.Password.FromEnv+"}":
 		t.Errorf("the collector logs in to ClickHouse as %s with password %s", e.Username, e.Password)
-	case value(t, service, "HOOKTAPE_COLLECTOR_CLICKHOUSE") != "tcp://clickhouse:9000" || e.Endpoint != "${env:HOOKTAPE_COLLECTOR_CLICKHOUSE}" || e.Database != "hooktape":
+	case value(t, service, "HOOKTAPE_COLLECTOR_CLICKHOUSE") != "tcp://clickhouse:9000" ||
+		e.Endpoint != "${env:HOOKTAPE_COLLECTOR_CLICKHOUSE}" || e.Database != "hooktape":
 		t.Errorf("the collector writes to %+v", e)
 	case !strings.Contains(text(t, "internal/store/migrations/00028_otel_traces.sql"), "IF NOT EXISTS "+e.Traces+"\n"):
 		t.Errorf("spans go to table %s, which no migration creates", e.Traces)

@@ -201,7 +201,10 @@ func TestImageProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if libraries, _ := file.ImportedLibraries(); len(libraries) > 0 || slices.ContainsFunc(file.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
+	if libraries, _ := file.ImportedLibraries(); len(libraries) > 0 ||
+		slices.ContainsFunc(file.Progs, func(p *elf.Prog) bool {
+			return p.Type == elf.PT_INTERP
+		}) {
 		t.Errorf("the program is not static: %v", libraries)
 	}
 }
@@ -222,22 +225,27 @@ func TestDockerfile(t *testing.T) {
 		t.Fatal("no build flags found in the Makefile")
 	}
 	flags := strings.NewReplacer("'", `"`, "$(version)", "$VERSION").Replace(made[1])
-	if !slices.ContainsFunc(argumentsOf(all[0], "RUN"), func(run string) bool { return strings.HasPrefix(run, flags+" -o ") }) {
+	if !slices.ContainsFunc(argumentsOf(all[0], "RUN"), func(run string) bool {
+		return strings.HasPrefix(run, flags+" -o ")
+	}) {
 		t.Errorf("no RUN has the flags %s", flags)
 	}
 	last := all[1]
-	for name, want := range map[string]string{"USER": "10001:10001", "ENTRYPOINT": `["hooktape"]`, "VOLUME": "/var/lib/hooktape"} {
+	for name, want := range map[string]string{"USER": "10001:10001", "ENTRYPOINT": `["hooktape"]`,
+		"VOLUME": "/var/lib/hooktape"} {
 		if got := argumentsOf(last, name); !slices.Equal(got, []string{want}) {
 			t.Errorf("%s is %v, want %s", name, got, want)
 		}
 	}
-	if probe := argumentsOf(last, "HEALTHCHECK"); len(probe) != 1 || !strings.HasSuffix(probe[0], `CMD ["hooktape", "healthcheck"]`) {
+	if probe := argumentsOf(last, "HEALTHCHECK"); len(probe) != 1 ||
+		!strings.HasSuffix(probe[0], `CMD ["hooktape", "healthcheck"]`) {
 		t.Errorf("HEALTHCHECK is %v", probe)
 	}
 	// The image sets the same variables as the services, so that a container started without Compose behaves the same.
 	for _, s := range hooktapeServices(project(t)) {
 		for _, pair := range strings.Fields(argumentsOf(last, "ENV")[0]) {
-			if name, want, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "HOOKTAPE_") && value(t, s, name) != want {
+			if name, want, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "HOOKTAPE_") &&
+				value(t, s, name) != want {
 				t.Errorf("%s has %s=%s, the image %s", s.Name, name, value(t, s, name), want)
 			}
 		}
@@ -281,8 +289,9 @@ func TestHealthcheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr, nobody := freeAddr(t), freeAddr(t)
-	env := append(environment(s), "HOOKTAPE_CONFIG="+config, "HOOKTAPE_DATA="+t.TempDir(), "HOOKTAPE_INGEST_ADDR="+addr, "HOOKTAPE_API_ADDR="+nobody,
-		"HOOKTAPE_CLICKHOUSE_DSN=http://127.0.0.1:1/hooktape", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1")
+	env := append(environment(s), "HOOKTAPE_CONFIG="+config, "HOOKTAPE_DATA="+t.TempDir(), "HOOKTAPE_INGEST_ADDR="+addr,
+		"HOOKTAPE_API_ADDR="+nobody, "HOOKTAPE_CLICKHOUSE_DSN=http://127.0.0.1:1/hooktape",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1")
 	probe := func() (said string, err error) {
 		command := exec.Command(b.program(), s.HealthCheck.Test[2:]...)
 		command.Env = env

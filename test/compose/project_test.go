@@ -85,8 +85,9 @@ func load(t *testing.T, env map[string]string, profiles ...string) (*types.Proje
 	if err := os.WriteFile(path, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")}, cli.WithWorkingDirectory(root),
-		cli.WithEnvFiles(path), cli.WithDotEnv, cli.WithResolvedPaths(true), cli.WithProfiles(profiles))
+	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")},
+		cli.WithWorkingDirectory(root), cli.WithEnvFiles(path), cli.WithDotEnv, cli.WithResolvedPaths(true),
+		cli.WithProfiles(profiles))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,8 @@ func TestUsersLoad(t *testing.T) {
 	var names []string
 	var limit, most string
 	err := errors.Join(
-		conn.QueryRow(context.Background(), "SELECT groupArray(name) FROM (SELECT name FROM system.users ORDER BY name)").Scan(&names),
+		conn.QueryRow(context.Background(),
+			"SELECT groupArray(name) FROM (SELECT name FROM system.users ORDER BY name)").Scan(&names),
 		conn.QueryRow(context.Background(), "SELECT any(value), any(max) FROM system.settings_profile_elements"+
 			" WHERE profile_name = 'hooktape_grafana' AND setting_name = 'max_memory_usage'").Scan(&limit, &most))
 	if err != nil {
@@ -153,22 +154,28 @@ func TestRights(t *testing.T) {
 	migrate(t, engine)
 	maintain(t, engine)
 	allowed(t, hooktape, "SELECT name FROM system.tables WHERE database = 'hooktape'",
-		"SELECT name FROM system.detached_parts WHERE database = 'hooktape'", "SELECT name FROM system.parts", "CHECK TABLE hooktape.quarantine",
+		"SELECT name FROM system.detached_parts WHERE database = 'hooktape'", "SELECT name FROM system.parts",
+		"CHECK TABLE hooktape.quarantine",
 		"INSERT INTO hooktape.quarantine (id, received_at) SELECT generateUUIDv4(), now64(6)",
 		"ALTER TABLE hooktape.quarantine DELETE WHERE 1")
 	denied(t, hooktape, "CREATE DATABASE other", "CREATE TABLE default.x (n UInt8) ENGINE = Memory", "CREATE USER eve",
-		"GRANT SELECT ON hooktape.* TO default", "SELECT * FROM system.users", "SELECT * FROM url('http://127.0.0.1:1', CSV, 'a Int')",
-		"SELECT * FROM file('/etc/passwd', CSV, 'a String')", "SYSTEM SHUTDOWN")
+		"GRANT SELECT ON hooktape.* TO default", "SELECT * FROM system.users",
+		"SELECT * FROM url('http://127.0.0.1:1', CSV, 'a Int')", "SELECT * FROM file('/etc/passwd', CSV, 'a String')",
+		"SYSTEM SHUTDOWN")
 
 	collector := become(t, engine, "collector")
-	for _, name := range []string{"00028_otel_traces", "00029_otel_traces_trace_id_ts", "00030_otel_traces_trace_id_ts_mv"} {
+	for _, name := range []string{"00028_otel_traces", "00029_otel_traces_trace_id_ts",
+		"00030_otel_traces_trace_id_ts_mv"} {
 		sql := text(t, "internal/store/migrations/"+name+".sql")
-		allowed(t, collector, strings.NewReplacer("-- +goose Up\n", "", "EXISTS otel", "EXISTS hooktape.otel", "TO otel", "TO hooktape.otel", "FROM otel", "FROM hooktape.otel").Replace(sql))
+		allowed(t, collector, strings.NewReplacer("-- +goose Up\n", "", "EXISTS otel", "EXISTS hooktape.otel",
+			"TO otel", "TO hooktape.otel", "FROM otel", "FROM hooktape.otel").Replace(sql))
 	}
 	allowed(t, collector, "CREATE DATABASE IF NOT EXISTS hooktape",
-		"CREATE TABLE IF NOT EXISTS hooktape.otel_metrics_sum (TimeUnix DateTime, Value Float64) ENGINE = MergeTree ORDER BY TimeUnix TTL TimeUnix + toIntervalDay(30)",
+		"CREATE TABLE IF NOT EXISTS hooktape.otel_metrics_sum (TimeUnix DateTime, Value Float64) ENGINE = MergeTree "+
+			"ORDER BY TimeUnix TTL TimeUnix + toIntervalDay(30)",
 		"INSERT INTO hooktape.otel_metrics_sum VALUES (now(), 1)", "DESCRIBE TABLE hooktape.otel_metrics_sum",
 		"INSERT INTO hooktape.otel_traces (Timestamp, TraceId) VALUES (now64(9), 'a')")
-	denied(t, collector, "SELECT body FROM hooktape.events", "INSERT INTO hooktape.events (id) SELECT generateUUIDv4()", "DROP TABLE hooktape.otel_traces",
-		"ALTER TABLE hooktape.otel_traces DELETE WHERE 1", "CREATE DATABASE other", "CREATE TABLE hooktape.x (n UInt8) ENGINE = Memory", "SELECT * FROM system.users")
+	denied(t, collector, "SELECT body FROM hooktape.events", "INSERT INTO hooktape.events (id) SELECT generateUUIDv4()",
+		"DROP TABLE hooktape.otel_traces", "ALTER TABLE hooktape.otel_traces DELETE WHERE 1", "CREATE DATABASE other",
+		"CREATE TABLE hooktape.x (n UInt8) ENGINE = Memory", "SELECT * FROM system.users")
 }

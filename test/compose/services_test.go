@@ -27,7 +27,8 @@ func TestHardened(t *testing.T) {
 	for _, s := range allServices(t).Services {
 		logging := s.Logging
 		switch {
-		case !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) || s.Privileged:
+		case !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) ||
+			!slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) || s.Privileged:
 			t.Errorf("%s has rights it does not need", s.Name)
 		case logging == nil || logging.Options["max-size"] == "" || logging.Options["max-file"] == "":
 			t.Errorf("%s has no limit for its log", s.Name)
@@ -76,7 +77,8 @@ func TestProfiles(t *testing.T) {
 func TestCaddy(t *testing.T) {
 	p := allServices(t)
 	file := text(t, "deploy/caddy/Caddyfile")
-	for _, want := range []string{"\n{$HOOKTAPE_DOMAIN} {\n\treverse_proxy ingest:8080\n}", "request>uri delete", "request>headers delete"} {
+	for _, want := range []string{"\n{$HOOKTAPE_DOMAIN} {\n\treverse_proxy ingest:8080\n}", "request>uri delete",
+		"request>headers delete"} {
 		if !strings.Contains(file, want) {
 			t.Errorf("the Caddyfile does not contain %q", want)
 		}
@@ -113,8 +115,8 @@ func TestCaddy(t *testing.T) {
 	}
 }
 
-// TestPublishedPorts verifies that the hooks are public, that the console and Grafana can be reached from this machine only, and
-// that ClickHouse has no connection to the outside in either direction.
+// TestPublishedPorts verifies that the hooks are public, that the console and Grafana can be reached from this machine
+// only, and that ClickHouse has no connection to the outside in either direction.
 func TestPublishedPorts(t *testing.T) {
 	p := allServices(t)
 	for _, s := range p.Services {
@@ -122,7 +124,8 @@ func TestPublishedPorts(t *testing.T) {
 		for _, port := range s.Ports {
 			open = append(open, port.HostIP+":"+port.Published)
 		}
-		want := map[string][]string{"ingest": {"0.0.0.0:8080"}, "replay": {"127.0.0.1:8081"}, "grafana": {"127.0.0.1:3000"}, "caddy": {":80", ":443"}}[s.Name]
+		want := map[string][]string{"ingest": {"0.0.0.0:8080"}, "replay": {"127.0.0.1:8081"},
+			"grafana": {"127.0.0.1:3000"}, "caddy": {":80", ":443"}}[s.Name]
 		if !slices.Equal(open, want) {
 			t.Errorf("%s publishes %v", s.Name, open)
 		}
@@ -214,8 +217,10 @@ func TestImages(t *testing.T) {
 			t.Errorf("%s has the image %s, want a pinned release", s.Name, s.Image)
 		}
 	}
-	engine := regexp.MustCompile(`const EngineVersion = "([0-9]+\.[0-9]+)\.`).FindStringSubmatch(text(t, "cmd/embedded-clickhouse/embedded/embedded.go"))
-	if image := p.Services["clickhouse"].Image; engine == nil || !strings.HasPrefix(image, "clickhouse/clickhouse-server:"+engine[1]+".") {
+	engine := regexp.MustCompile(`const EngineVersion = "([0-9]+\.[0-9]+)\.`).FindStringSubmatch(text(t,
+		"cmd/embedded-clickhouse/embedded/embedded.go"))
+	if image := p.Services["clickhouse"].Image; engine == nil ||
+		!strings.HasPrefix(image, "clickhouse/clickhouse-server:"+engine[1]+".") {
 		t.Errorf("the server's image is %s, but the embedded engine is %v", image, engine)
 	}
 	plugin := value(t, p.Services["grafana"], "GF_PLUGINS_PREINSTALL_SYNC")

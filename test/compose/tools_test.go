@@ -109,7 +109,8 @@ func TestBackupUnits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	verify := exec.Command(analyze, "verify", "--man=no", filepath.Join(dir, "hooktape-backup.service"), filepath.Join(dir, "hooktape-backup.timer"))
+	verify := exec.Command(analyze, "verify", "--man=no", filepath.Join(dir, "hooktape-backup.service"),
+		filepath.Join(dir, "hooktape-backup.timer"))
 	if out, err := verify.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
 	}

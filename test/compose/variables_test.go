@@ -41,8 +41,8 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// TestMissingSecrets verifies that Compose refuses to start, and names the variable, when a secret is missing or empty, also
-// with an unchanged copy of .env.example.
+// TestMissingSecrets verifies that Compose refuses to start, and names the variable, when a secret is missing or empty,
+// also with an unchanged copy of .env.example.
 func TestMissingSecrets(t *testing.T) {
 	e := readExample(t)
 	for _, name := range e.required {
@@ -52,7 +52,8 @@ func TestMissingSecrets(t *testing.T) {
 		} {
 			env := filled(e)
 			change(env)
-			if _, err := load(t, env); err == nil || !strings.Contains(err.Error(), "Set "+name+" in .env; .env.example says how.") {
+			if _, err := load(t, env); err == nil ||
+				!strings.Contains(err.Error(), "Set "+name+" in .env; .env.example says how.") {
 				t.Errorf("%s is %s: %v", name, how, err)
 			}
 		}
@@ -78,9 +79,9 @@ var known = map[string][]string{
 	"caddy":      {"GOMEMLIMIT"},
 	"clickhouse": {"CLICKHOUSE_SKIP_USER_SETUP"},
 	"collector":  {"GOMEMLIMIT"},
-	"grafana": {"GOMEMLIMIT", "GF_SECURITY_ADMIN_PASSWORD", "GF_AUTH_ANONYMOUS_ENABLED", "GF_USERS_ALLOW_SIGN_UP", "GF_SERVER_ROOT_URL",
-		"GF_PLUGINS_PREINSTALL_SYNC", "GF_PLUGINS_PREINSTALL_AUTO_UPDATE", "GF_ANALYTICS_REPORTING_ENABLED",
-		"GF_ANALYTICS_CHECK_FOR_UPDATES", "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES"},
+	"grafana": {"GOMEMLIMIT", "GF_SECURITY_ADMIN_PASSWORD", "GF_AUTH_ANONYMOUS_ENABLED", "GF_USERS_ALLOW_SIGN_UP",
+		"GF_SERVER_ROOT_URL", "GF_PLUGINS_PREINSTALL_SYNC", "GF_PLUGINS_PREINSTALL_AUTO_UPDATE",
+		"GF_ANALYTICS_REPORTING_ENABLED", "GF_ANALYTICS_CHECK_FOR_UPDATES", "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES"},
 }
 
 // TestVariables verifies that each service gets the variables that its files name, and no variable that neither its
@@ -90,10 +91,12 @@ func TestVariables(t *testing.T) {
 	xml := regexp.MustCompile(`from_env="([A-Z_]+)"`)
 	collector := code(text(t, "otel/collector.yaml"))
 	for service, names := range map[string][]string{
-		"caddy":      named(code(text(t, "deploy/caddy/Caddyfile")), regexp.MustCompile(`\{\$([A-Z_]+)\}`)),
-		"clickhouse": named(text(t, "deploy/clickhouse/users.xml")+text(t, "dashboards/provisioning/clickhouse/grafana.xml"), xml),
-		"grafana":    named(code(text(t, "dashboards/provisioning/datasources/hooktape.yaml")), regexp.MustCompile(`\$([A-Z_]+)`)),
-		"collector":  named(collector, regexp.MustCompile(`\$\{env:([A-Z_]+)\}`)),
+		"caddy": named(code(text(t, "deploy/caddy/Caddyfile")), regexp.MustCompile(`\{\$([A-Z_]+)\}`)),
+		"clickhouse": named(text(t, "deploy/clickhouse/users.xml")+text(t,
+			"dashboards/provisioning/clickhouse/grafana.xml"), xml),
+		"grafana": named(code(text(t, "dashboards/provisioning/datasources/hooktape.yaml")),
+			regexp.MustCompile(`\$([A-Z_]+)`)),
+		"collector": named(collector, regexp.MustCompile(`\$\{env:([A-Z_]+)\}`)),
 	} {
 		given := p.Services[service].Environment
 		for _, name := range names {

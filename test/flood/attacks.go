@@ -90,7 +90,8 @@ func trickle(ctx context.Context, c net.Conn) error {
 
 // largeBodies sends large bodies, repeatedly and in parallel.
 func largeBodies(ctx context.Context, t *target) {
-	request := append(fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", hook, largeBytes), bytes.Repeat([]byte("x"), largeBytes)...)
+	request := append(fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", hook, largeBytes),
+		bytes.Repeat([]byte("x"), largeBytes)...)
 	t.crowd(ctx, largeRequests, 1, func(c net.Conn) error {
 		for {
 			if _, err := c.Write(request); err != nil {

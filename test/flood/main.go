@@ -36,10 +36,14 @@ var attacks = []attack{
 	{"nothing", false, func(context.Context, *target) {}},
 	{"idle connections", false, idle},
 	{"headers of many lines", false, headers},
-	{"slow bodies, unknown senders", false, func(ctx context.Context, t *target) { slowBodies(ctx, t, "/hooks/nobody/nothing") }},
+	{"slow bodies, unknown senders", false, func(ctx context.Context, t *target) {
+		slowBodies(ctx, t, "/hooks/nobody/nothing")
+	}},
 	{"slow bodies, with a token", false, func(ctx context.Context, t *target) { slowBodies(ctx, t, hook) }},
 	{"idle TLS connections", true, idle},
-	{"slow bodies over TLS, unknown senders", true, func(ctx context.Context, t *target) { slowBodies(ctx, t, "/hooks/nobody/nothing") }},
+	{"slow bodies over TLS, unknown senders", true, func(ctx context.Context, t *target) {
+		slowBodies(ctx, t, "/hooks/nobody/nothing")
+	}},
 	{"slow bodies over TLS, with a token", true, func(ctx context.Context, t *target) { slowBodies(ctx, t, hook) }},
 	{"large bodies, with a token", false, largeBodies},
 }
@@ -72,10 +76,12 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", a.name, err)
 		}
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%.1f %%\t%d\t%d\t%d\t\n", a.name, r.opened, r.refused, r.rss>>20, r.sent,
-			100*r.good(), r.percentile(50), r.percentile(99), r.percentile(100))
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%.1f %%\t%d\t%d\t%d\t\n", a.name, r.opened, r.refused, r.rss>>20,
+			r.sent, 100*r.good(), r.percentile(50), r.percentile(99), r.percentile(100))
 		if r.rss > maxRSS || r.good() < goodFor {
-			failed = append(failed, fmt.Errorf("%s: %d MiB, %.1f %% of the known sender's webhooks answered with 200: %v", a.name, r.rss>>20, 100*r.good(), r.other))
+			failed = append(failed,
+				fmt.Errorf("%s: %d MiB, %.1f %% of the known sender's webhooks answered with 200: %v", a.name,
+					r.rss>>20, 100*r.good(), r.other))
 		}
 	}
 	table.Flush()
@@ -89,7 +95,8 @@ type result struct {
 	rss             int64
 }
 
-func one(ctx context.Context, processes *harness.Harness, a attack, settings string, hold time.Duration) (r result, err error) {
+func one(ctx context.Context, processes *harness.Harness, a attack, settings string, hold time.Duration) (r result,
+	err error) {
 	t, err := newTarget(ctx, processes, a.tls, settings)
 	if err != nil {
 		return r, err

@@ -31,8 +31,8 @@ const (
 
 func newSender(t *target) *sender {
 	client := func(fresh bool) *http.Client {
-		return &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: fresh, MaxIdleConnsPerHost: 16,
-			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+		return &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: fresh,
+			MaxIdleConnsPerHost: 16, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	}
 	url := "http://"
 	if t.tls {

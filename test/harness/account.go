@@ -21,7 +21,8 @@ type Account struct {
 func (a *Account) Flags(flags *flag.FlagSet) {
 	flags.IntVar(&a.subscribers, "subscribers", 1_000_000, "how many people, each with some ten events in 90 days")
 	flags.IntVar(&a.days, "days", 90, "days that they lie in")
-	flags.StringVar(&a.DSN, "dsn", "", "database that has them already, by HTTP (default: an engine is started and filled)")
+	flags.StringVar(&a.DSN, "dsn", "",
+		"database that has them already, by HTTP (default: an engine is started and filled)")
 }
 
 // Open starts an engine, fills it and sets DSN, unless the flag -dsn is set. end stops the engine.
@@ -72,6 +73,7 @@ func (a *Account) fill(ctx context.Context, stdout io.Writer) error {
 	}
 	begun, done := time.Now(), uint64(0)
 	err = account.Backfill(ctx, db.InsertEvents, func(p simulate.Progress) { done = p.Events })
-	fmt.Fprintf(stdout, "%d events of %d subscribers, inserted within %v\n", done, o.Subscribers, time.Since(begun).Round(time.Second))
+	fmt.Fprintf(stdout, "%d events of %d subscribers, inserted within %v\n", done, o.Subscribers,
+		time.Since(begun).Round(time.Second))
 	return err
 }

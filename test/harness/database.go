@@ -32,7 +32,8 @@ func (d Database) Ask(ctx context.Context, format, sql string) (answer string, r
 	if err != nil {
 		return "", 0, err
 	}
-	u.Path, u.RawQuery = "/", url.Values{"database": {strings.Trim(u.Path, "/")}, "default_format": {format}, "wait_end_of_query": {"1"}}.Encode()
+	u.Path, u.RawQuery = "/", url.Values{"database": {strings.Trim(u.Path, "/")}, "default_format": {format},
+		"wait_end_of_query": {"1"}}.Encode()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(sql))
 	if err != nil {
 		return "", 0, err

@@ -52,7 +52,8 @@ func TestLedger(t *testing.T) {
 		Bodies: source, First: 50, Requests: 1000, Connections: 4})
 	l := run.Wait()
 	if l.Sent != 1000 || len(l.Acks) != 900 || l.Refused[503] != 90 || l.Broken != 10 || l.Unsent != 0 {
-		t.Errorf("sent %d, acknowledged %d, refused %v, broken %d, unsent %d", l.Sent, len(l.Acks), l.Refused, l.Broken, l.Unsent)
+		t.Errorf("sent %d, acknowledged %d, refused %v, broken %d, unsent %d", l.Sent, len(l.Acks), l.Refused, l.Broken,
+			l.Unsent)
 	}
 	for _, ack := range l.Acks {
 		if h.acked[ack.ID] != string(source.Append(nil, ack.Number)) {

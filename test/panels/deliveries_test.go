@@ -35,18 +35,25 @@ func generateHistory() history {
 	replay := uuid.MustParse("01a30000-0000-7000-8000-000000000001")
 	for i := range 900 {
 		at := until.Add(-6 * time.Hour).Add(time.Duration(i) * 23 * time.Second)
-		e := event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "course", Step: "start", Verdict: event.Accepted, Method: "POST",
-			Path: "/hooks/course/***/start", RemoteIP: netip.MustParseAddr("192.0.2.1")}, Decoded: event.Decoded{Kind: event.KindFlow, BothelpUserID: fmt.Sprint(i % 70), Name: fmt.Sprint("Ада ", i)}}
+		e := event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "course", Step: "start",
+			Verdict: event.Accepted, Method: "POST", Path: "/hooks/course/***/start",
+			RemoteIP: netip.MustParseAddr("192.0.2.1")},
+			Decoded: event.Decoded{Kind: event.KindFlow, BothelpUserID: fmt.Sprint(i % 70),
+				Name: fmt.Sprint("Ада ", i)}}
 		p.events[e.ID] = e
 		way := []uuid.UUID{uuid.Nil, uuid.Nil, replay}[i%3]
-		d := event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: way, Endpoint: []string{"crm", "sheet", "o'dd \\ one"}[chance.IntN(3)], EventID: e.ID},
-			EventReceivedAt: at, Subscriber: e.BothelpUserID, CreatedAt: at.Add(time.Second), UpdatedAt: at.Add(time.Second), State: event.Pending}
+		d := event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: way,
+			Endpoint: []string{"crm", "sheet", "o'dd \\ one"}[chance.IntN(3)], EventID: e.ID},
+			EventReceivedAt: at, Subscriber: e.BothelpUserID, CreatedAt: at.Add(time.Second),
+			UpdatedAt: at.Add(time.Second), State: event.Pending}
 		p.send(chance, d)
 	}
 	p.replays = []event.Replay{
-		{ID: replay, CreatedAt: until.Add(-time.Hour), UpdatedAt: until, CreatedBy: "ада", State: event.ReplayRunning, Endpoint: "crm", Total: 10, PerSecond: 2,
-			Counts: map[event.DeliveryState]uint64{event.Delivered: 4, event.Failed: 1, event.Cancelled: 1, event.Pending: 4}},
-		{ID: uuid.MustParse("01a30000-0000-7000-8000-000000000002"), CreatedAt: until.Add(-5 * time.Hour), UpdatedAt: until, State: event.ReplayCompleted, Endpoint: "crm", Total: 2,
+		{ID: replay, CreatedAt: until.Add(-time.Hour), UpdatedAt: until, CreatedBy: "ада", State: event.ReplayRunning,
+			Endpoint: "crm", Total: 10, PerSecond: 2, Counts: map[event.DeliveryState]uint64{event.Delivered: 4,
+				event.Failed: 1, event.Cancelled: 1, event.Pending: 4}},
+		{ID: uuid.MustParse("01a30000-0000-7000-8000-000000000002"), CreatedAt: until.Add(-5 * time.Hour),
+			UpdatedAt: until, State: event.ReplayCompleted, Endpoint: "crm", Total: 2,
 			Counts: map[event.DeliveryState]uint64{event.Delivered: 2}},
 	}
 	return p
@@ -57,13 +64,15 @@ func (p *history) send(chance *rand.Rand, d event.Delivery) {
 	results := []struct {
 		outcome event.Outcome
 		status  uint16
-	}{{event.OutcomeDelivered, 200}, {event.OutcomeDelivered, 204}, {event.OutcomeStatus, 503}, {event.OutcomeStatus, 404}, {event.OutcomeTimeout, 0},
-		{event.OutcomeNoConn, 0}, {event.OutcomeBroken, 200}, {event.OutcomeUnknown, 0}}
+	}{{event.OutcomeDelivered, 200}, {event.OutcomeDelivered, 204}, {event.OutcomeStatus, 503},
+		{event.OutcomeStatus, 404}, {event.OutcomeTimeout, 0}, {event.OutcomeNoConn, 0}, {event.OutcomeBroken, 200},
+		{event.OutcomeUnknown, 0}}
 	for range chance.IntN(6) {
 		r := results[chance.IntN(len(results))]
 		d.Attempts++
-		a := event.Attempt{ID: uuid.Must(uuid.NewRandomFromReader(reader{chance})), EventID: d.EventID, Endpoint: d.Endpoint, ReplayID: d.ReplayID, Number: d.Attempts,
-			StartedAt: d.UpdatedAt.Add(time.Minute), Duration: time.Duration(chance.IntN(4000)) * time.Millisecond, Outcome: r.outcome, StatusCode: r.status}
+		a := event.Attempt{ID: uuid.Must(uuid.NewRandomFromReader(reader{chance})), EventID: d.EventID,
+			Endpoint: d.Endpoint, ReplayID: d.ReplayID, Number: d.Attempts, StartedAt: d.UpdatedAt.Add(time.Minute),
+			Duration: time.Duration(chance.IntN(4000)) * time.Millisecond, Outcome: r.outcome, StatusCode: r.status}
 		if !r.outcome.OK() {
 			a.Error = fmt.Sprint("no ", d.Attempts)
 		}
@@ -104,11 +113,14 @@ func (p history) insert(t *testing.T, db *store.Store) {
 	}
 	fresh := slices.Clone(p.deliveries)
 	for i := range fresh {
-		fresh[i].State, fresh[i].Attempts, fresh[i].UpdatedAt, fresh[i].NextAt = event.Pending, 0, fresh[i].CreatedAt, time.Time{}
+		fresh[i].State, fresh[i].Attempts, fresh[i].UpdatedAt, fresh[i].NextAt = event.Pending, 0, fresh[i].CreatedAt,
+			time.Time{}
 	}
 	for _, err := range []error{db.InsertEvents(ctx, "", events), db.InsertDeliveries(ctx, fresh),
-		db.RecordOutcomes(ctx, "once", p.deliveries, p.attempts), db.RecordOutcomes(ctx, "once", p.deliveries, p.attempts), db.InsertDeliveries(ctx, p.deliveries[:300]),
-		db.SaveEndpointState(ctx, event.EndpointState{Endpoint: "crm", State: "broken", Reason: "503", UpdatedAt: until})} {
+		db.RecordOutcomes(ctx, "once", p.deliveries, p.attempts), db.RecordOutcomes(ctx, "once", p.deliveries,
+			p.attempts), db.InsertDeliveries(ctx, p.deliveries[:300]),
+		db.SaveEndpointState(ctx, event.EndpointState{Endpoint: "crm", State: "broken", Reason: "503",
+			UpdatedAt: until})} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +145,8 @@ func TestDeliveriesTruth(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("plugin %d/%d hours/%s", plugin, hours, endpoint), func(t *testing.T) {
 					t.Parallel()
-					v := dashboards.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}
+					v := dashboards.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC",
+						Plugin: plugin, Interval: 10 * time.Minute}
 					if endpoint != "" {
 						v.Values = map[string][]string{"endpoints": {dashboards.Key(endpoint)}}
 					}
@@ -197,7 +210,8 @@ func (c comparison) deliveries(p history, all bool) {
 	got := c.see(deliveries, "Finished deliveries")[0]
 	delivered, failed := settled[event.Delivered], settled[event.Failed]
 	if s, want := fmt.Sprintf("%d %d %.6f", got.n("Delivered"), got.n("Failed"), got.f("Success")),
-		fmt.Sprintf("%d %d %.6f", delivered, failed, float64(delivered)/float64(delivered+failed)); s != want || failed == 0 {
+		fmt.Sprintf("%d %d %.6f", delivered, failed, float64(delivered)/float64(delivered+failed)); s != want ||
+		failed == 0 {
 		c.t.Errorf("finished: %s, want %s", s, want)
 	}
 	if n := c.see(deliveries, "Open deliveries")[0].n("Open"); n != uint64(open) {
@@ -222,7 +236,8 @@ func (c comparison) attempts(p history, byEndpoint map[string]map[event.Delivery
 	var took, again []float64
 	tookIn, endpoints := map[int64][]float64{}, map[string][]float64{}
 	answers, outcomes := map[string]int{}, map[string]int{}
-	words := map[event.Outcome]string{event.OutcomeDelivered: "delivered", event.OutcomeStatus: "bad status", event.OutcomeTimeout: "timeout", event.OutcomeNoConn: "no connection"}
+	words := map[event.Outcome]string{event.OutcomeDelivered: "delivered", event.OutcomeStatus: "bad status",
+		event.OutcomeTimeout: "timeout", event.OutcomeNoConn: "no connection"}
 	for _, a := range p.attempts {
 		if !c.within(a.StartedAt) {
 			continue
@@ -267,10 +282,12 @@ func (c comparison) attempts(p history, byEndpoint map[string]map[event.Delivery
 		return fmt.Sprintf("%d %.3f %.3f %.3f", at, quantile(ms, 0.5), quantile(ms, 0.95), quantile(ms, 0.99))
 	}))
 	c.equal("endpoints", lines(c.see(deliveries, "Endpoints"), func(r row) string {
-		return fmt.Sprintf("%s %s %d %d %d %d %.3f", r.s("Endpoint"), r.s("State"), r.n("Delivered"), r.n("Failed"), r.n("Open"), r.n("Attempts"), r.f("p95"))
+		return fmt.Sprintf("%s %s %d %d %d %d %.3f", r.s("Endpoint"), r.s("State"), r.n("Delivered"), r.n("Failed"),
+			r.n("Open"), r.n("Attempts"), r.f("p95"))
 	}), byKey(byEndpoint, func(name string, n map[event.DeliveryState]int) string {
 		state := map[string]string{"crm": "broken"}[name]
-		return fmt.Sprintf("%s %s %d %d %d %d %.3f", name, cmp.Or(state, "adhoc"), n[event.Delivered], n[event.Failed], n[event.Pending], len(endpoints[name]), quantile(endpoints[name], 0.95))
+		return fmt.Sprintf("%s %s %d %d %d %d %.3f", name, cmp.Or(state, "adhoc"), n[event.Delivered], n[event.Failed],
+			n[event.Pending], len(endpoints[name]), quantile(endpoints[name], 0.95))
 	}))
 }
 
@@ -304,10 +321,12 @@ func (c comparison) replays(p history, all bool) {
 			if r.PerSecond > 0 {
 				left = float64(open) / r.PerSecond
 			}
-			want = append(want, fmt.Sprintf("%s %s %d %d %d %.3f %.3f", r.ID, r.State, r.Total, r.Counts[event.Failed], open, float64(r.Counts[event.Delivered])/float64(r.Total), left))
+			want = append(want, fmt.Sprintf("%s %s %d %d %d %.3f %.3f", r.ID, r.State, r.Total, r.Counts[event.Failed],
+				open, float64(r.Counts[event.Delivered])/float64(r.Total), left))
 		}
 	}
 	c.equal("replays", lines(c.see(deliveries, "Replays"), func(r row) string {
-		return fmt.Sprintf("%s %s %d %d %d %.3f %.3f", r.s("Replay"), r.s("State"), r.n("Requests"), r.n("Failed"), r.n("Open"), r.f("Delivered"), r.f("Time left"))
+		return fmt.Sprintf("%s %s %d %d %d %.3f %.3f", r.s("Replay"), r.s("State"), r.n("Requests"), r.n("Failed"),
+			r.n("Open"), r.f("Delivered"), r.f("Time left"))
 	}), want)
 }

@@ -52,7 +52,8 @@ func empty(t *testing.T) (database, *store.Store) {
 	if password, _ := user.Password(); password == enginetest.Password && !enginetest.IsOnCluster() {
 		user = url.UserPassword("reader", enginetest.ReaderPassword) // as Grafana does
 	}
-	return database{(&url.URL{Scheme: "http", User: user, Host: u.Host, Path: "/", RawQuery: settings.Encode()}).String()}, db
+	return database{(&url.URL{Scheme: "http", User: user, Host: u.Host, Path: "/",
+		RawQuery: settings.Encode()}).String()}, db
 }
 
 // grafanasMode returns the distributed_product_mode of Grafana's user. Subqueries on the tables of a cluster depend on
@@ -73,9 +74,11 @@ func grafanasMode(t *testing.T) string {
 // TestOnCluster runs the panels' tests with the tables of two shards.
 func TestOnCluster(t *testing.T) {
 	// One time range is enough for deliveries, and one for the simulated account.
-	enginetest.OnCluster(t, store.ShardedBy(), 6, "-test.run", "^(TestDeliveriesTruth|TestExternalTruth|TestTruth)$/^plugin_4$/^(two_weeks|8_hours|6_hours)$")
+	enginetest.OnCluster(t, store.ShardedBy(), 6, "-test.run",
+		"^(TestDeliveriesTruth|TestExternalTruth|TestTruth)$/^plugin_4$/^(two_weeks|8_hours|6_hours)$")
 	if enginetest.Whole() {
-		enginetest.OnCluster(t, store.ShardedBy(), 2, "-test.run", "^(TestPipelineTruth|TestHostile)$/^(plugin_4|variables)$")
+		enginetest.OnCluster(t, store.ShardedBy(), 2, "-test.run",
+			"^(TestPipelineTruth|TestHostile)$/^(plugin_4|variables)$")
 	}
 }
 

@@ -16,8 +16,10 @@ import (
 )
 
 // hostile are texts that may come from a webhook, a link or a text box.
-var hostile = []string{"", "plain", "O'Brien", `"quoted"`, `back\slash`, `\`, `\'`, `\' OR 1=1 --`, "'; DROP TABLE events; --", "осень, 2026", "a,b", "{a,b}", "*", "%27",
-	"$__fromTime", "$__timeFilter(x)", "${source}", "$source", "(none)", "two\nlines", "a\x00b", "/*", "--", "`", "$$", "🙂", "{x:String}", "?", ") UNION SELECT 1 --"}
+var hostile = []string{"", "plain", "O'Brien", `"quoted"`, `back\slash`, `\`, `\'`, `\' OR 1=1 --`,
+	"'; DROP TABLE events; --", "осень, 2026", "a,b", "{a,b}", "*", "%27",
+	"$__fromTime", "$__timeFilter(x)", "${source}", "$source", "(none)", "two\nlines", "a\x00b", "/*", "--", "`", "$$",
+	"🙂", "{x:String}", "?", ") UNION SELECT 1 --"}
 
 // hostileAccount stores an account in whose events each hostile text is a UTM tag, a step, a messenger, a name and a
 // field once.
@@ -35,10 +37,13 @@ func hostileAccount(t *testing.T) database {
 		at := until.Add(-time.Duration(i+1) * time.Minute)
 		for k, step := range []string{"first", text} {
 			at := at.Add(time.Duration(k) * time.Second)
-			events = append(events, event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "hostile", Step: step,
-				Verdict: event.Accepted, Method: "POST", Path: "/hooks/hostile/***", RemoteIP: netip.MustParseAddr("192.0.2.1"), Body: []byte(text)},
-				Decoded: event.Decoded{Kind: event.KindFlow, BothelpUserID: fmt.Sprintf("h%d", i), Name: text, Channel: text, UTMSource: text, UTMMedium: text, UTMCampaign: text,
-					UTMContent: text, UTMTerm: text, Fields: map[string]string{"field " + text: text}}})
+			events = append(events,
+				event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "hostile", Step: step,
+					Verdict: event.Accepted, Method: "POST", Path: "/hooks/hostile/***",
+					RemoteIP: netip.MustParseAddr("192.0.2.1"), Body: []byte(text)},
+					Decoded: event.Decoded{Kind: event.KindFlow, BothelpUserID: fmt.Sprintf("h%d", i), Name: text,
+						Channel: text, UTMSource: text, UTMMedium: text, UTMCampaign: text, UTMContent: text,
+						UTMTerm: text, Fields: map[string]string{"field " + text: text}}})
 		}
 	}
 	if err := stored.InsertEvents(context.Background(), "", events); err != nil {
@@ -92,7 +97,8 @@ func hostileViews(sql string) (views []dashboards.View) {
 		names[m[1]] = true
 	}
 	view := func(plugin int, zone string, values func(name string) []string) {
-		v := dashboards.View{From: until.Add(-36 * time.Hour), To: until, Interval: time.Hour, Plugin: plugin, Zone: zone, Values: map[string][]string{}}
+		v := dashboards.View{From: until.Add(-36 * time.Hour), To: until, Interval: time.Hour, Plugin: plugin,
+			Zone: zone, Values: map[string][]string{}}
 		for name := range names {
 			if value, ok := fixed[name]; ok {
 				v.Values[name] = []string{value}
@@ -146,8 +152,10 @@ func hostileTags(t *testing.T, db database) {
 				if text == "" && c.variable != "channel" {
 					continue // a lead without any tag has no touch: it counts under (none)
 				}
-				v := dashboards.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"hostile"},
-					"goals": {c.goals(text)}, "window_days": {"1"}, "attribution": {"first"}, c.variable: {dashboards.Key(text)}}}
+				v := dashboards.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4,
+					Values: map[string][]string{"source": {"hostile"},
+						"goals": {c.goals(text)}, "window_days": {"1"}, "attribution": {"first"},
+						c.variable: {dashboards.Key(text)}}}
 				got := db.see(t, conversion, "Leads and conversions", v)[1]
 				if got.n("Leads") != 1 || got.n("Converted") != 1 {
 					t.Errorf("%q, goals %q: %v, want one lead, converted", text, v.Values["goals"], got)
@@ -167,7 +175,8 @@ func hostileVariables(t *testing.T, db database) {
 		if !q.Variable || q.Title != "utm_source" || q.Dashboard != conversion {
 			continue
 		}
-		sql, err := dashboards.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"hostile"}}}.Expand(q.SQL)
+		sql, err := dashboards.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4,
+			Values: map[string][]string{"source": {"hostile"}}}.Expand(q.SQL)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,13 +206,15 @@ func TestSuggestedGoals(t *testing.T) {
 	var events []event.Event
 	for i, step := range steps {
 		at := until.Add(time.Duration(i-60) * time.Minute)
-		events = append(events, event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "odd", Step: step, Verdict: event.Accepted},
+		events = append(events, event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "odd",
+			Step: step, Verdict: event.Accepted},
 			Decoded: event.Decoded{Kind: event.KindFlow, BothelpUserID: "7"}})
 	}
 	if err := stored.InsertEvents(context.Background(), "", events); err != nil {
 		t.Fatal(err)
 	}
-	v := dashboards.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4, Values: map[string][]string{"source": {"odd"}, "window_days": {"1"}, "attribution": {"first"}}}
+	v := dashboards.View{From: until.Add(-24 * time.Hour), To: until, Plugin: 4,
+		Values: map[string][]string{"source": {"odd"}, "window_days": {"1"}, "attribution": {"first"}}}
 	suggested := db.see(t, conversion, "goals", v)
 	if len(suggested) != 2 {
 		t.Fatalf("suggested goals: %v, want one for each step", suggested)
@@ -216,7 +227,8 @@ func TestSuggestedGoals(t *testing.T) {
 				want = steps[len(steps)-1]
 			}
 			if r.s("Step") != want || r.n("Leads") != 1 {
-				t.Errorf("goals %q: step %d is %q with %d leads, want %q with one", goals.s("goals"), i+1, r.s("Step"), r.n("Leads"), want)
+				t.Errorf("goals %q: step %d is %q with %d leads, want %q with one", goals.s("goals"), i+1, r.s("Step"),
+					r.n("Leads"), want)
 			}
 		}
 	}

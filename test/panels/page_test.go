@@ -20,9 +20,10 @@ func pageOn(db *store.Store) *api.Direct {
 }
 
 // pagePanels are the panels of the page by the titles of the dashboard's.
-var pagePanels = map[string]string{"Leads and conversions": "summary", "Funnel": "funnel", "Leads and conversion over time": "over_time",
-	"Leads by UTM tags": "utm", "Messengers": "channels", "Weekly cohorts": "cohorts", "Without UTM tags": "untagged",
-	"UTM spelling variants": "spellings", "Content and term": "content"}
+var pagePanels = map[string]string{"Leads and conversions": "summary", "Funnel": "funnel",
+	"Leads and conversion over time": "over_time", "Leads by UTM tags": "utm", "Messengers": "channels",
+	"Weekly cohorts": "cohorts", "Without UTM tags": "untagged", "UTM spelling variants": "spellings",
+	"Content and term": "content"}
 
 // samePage checks that a panel of the page has the figures of the dashboard's panel.
 func (c comparison) samePage(title string, shown []row) {
@@ -30,8 +31,8 @@ func (c comparison) samePage(title string, shown []row) {
 	if pagePanels[title] == "" {
 		c.t.Fatalf("the page has no panel for %q", title)
 	}
-	query := url.Values{"from": {c.view.From.Format(time.RFC3339)}, "until": {c.view.To.Format(time.RFC3339)}, "time_zone": {c.view.Zone},
-		"source": {c.source}, "goal": c.goals}
+	query := url.Values{"from": {c.view.From.Format(time.RFC3339)}, "until": {c.view.To.Format(time.RFC3339)},
+		"time_zone": {c.view.Zone}, "source": {c.source}, "goal": c.goals}
 	for name, values := range c.view.Values {
 		switch {
 		case name == "window_days" || name == "attribution":

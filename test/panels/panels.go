@@ -1,5 +1,5 @@
-// Package panels lists the dashboards' queries for tests, which run them without Grafana and compare the results with the
-// truth.
+// Package panels lists the dashboards' queries for tests, which run them without Grafana and compare the results with
+// the truth.
 package panels
 
 import (

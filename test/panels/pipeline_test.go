@@ -25,8 +25,10 @@ func spans() (list tracetest.SpanStubs) {
 	chance := rand.New(rand.NewPCG(3, 4))
 	for i := range 1200 {
 		at := until.Add(-4 * time.Hour).Add(time.Duration(i) * 11 * time.Second)
-		id := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1, byte(i >> 8), byte(i)}, SpanID: trace.SpanID{1, byte(i >> 8), byte(i)}})
-		s := tracetest.SpanStub{SpanContext: id, StartTime: at, EndTime: at.Add(time.Duration(chance.IntN(50_000)) * time.Microsecond), SpanKind: trace.SpanKindInternal}
+		id := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1, byte(i >> 8), byte(i)},
+			SpanID: trace.SpanID{1, byte(i >> 8), byte(i)}})
+		s := tracetest.SpanStub{SpanContext: id, StartTime: at,
+			EndTime: at.Add(time.Duration(chance.IntN(50_000)) * time.Microsecond), SpanKind: trace.SpanKindInternal}
 		switch i % 4 {
 		case 0, 1:
 			s.Name, s.SpanKind = "POST /hooks/:source/:token/*step", trace.SpanKindServer
@@ -43,7 +45,8 @@ func spans() (list tracetest.SpanStubs) {
 			s.Attributes = []attribute.KeyValue{attribute.Int("hooktape.batch.rows", chance.IntN(5000)+1)}
 		case 3:
 			s.Name, s.SpanKind = "deliver", trace.SpanKindClient
-			s.Attributes = []attribute.KeyValue{attribute.String("hooktape.endpoint", "crm"), attribute.Int("hooktape.attempt", 1)}
+			s.Attributes = []attribute.KeyValue{attribute.String("hooktape.endpoint", "crm"),
+				attribute.Int("hooktape.attempt", 1)}
 			if i%8 == 3 {
 				s.Name = "forward"
 			}
@@ -67,7 +70,8 @@ func TestPipelineTruth(t *testing.T) {
 		for _, hours := range []int{1, 5} {
 			t.Run(fmt.Sprintf("plugin %d/%d hours", plugin, hours), func(t *testing.T) {
 				t.Parallel()
-				c := comparison{t: t, db: db, view: dashboards.View{From: until.Add(-time.Duration(hours) * time.Hour), To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}}
+				c := comparison{t: t, db: db, view: dashboards.View{From: until.Add(-time.Duration(hours) * time.Hour),
+					To: until, Zone: "UTC", Plugin: plugin, Interval: 10 * time.Minute}}
 				c.pipeline(list)
 			})
 		}
@@ -91,7 +95,8 @@ func (s series) all() (list []float64) {
 func (c comparison) pipeline(list tracetest.SpanStubs) {
 	answers, appends, inserts, batches := series{}, series{}, series{}, series{}
 	failed, ours, theirs := map[string]int{}, 0, 0
-	words := map[string]string{"deliver": "delivery attempt", "forward": "external request", "drain insert": "insert", "POST /hooks/:source/:token/*step": "response to BotHelp"}
+	words := map[string]string{"deliver": "delivery attempt", "forward": "external request", "drain insert": "insert",
+		"POST /hooks/:source/:token/*step": "response to BotHelp"}
 	for _, s := range list {
 		if !c.within(s.StartTime) {
 			continue
@@ -113,7 +118,8 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 			}
 		}
 		_, endpoint := of.Value("hooktape.endpoint")
-		if attempt := s.Name == "deliver" || s.Name == "forward"; s.Status.Code == codes.Error && (attempt || !endpoint) {
+		if attempt := s.Name == "deliver" || s.Name == "forward"; s.Status.Code == codes.Error &&
+			(attempt || !endpoint) {
 			failed[fmt.Sprint(s.StartTime.Unix()/600*600, " ", words[s.Name])]++
 			if attempt {
 				theirs++
@@ -128,7 +134,8 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 	c.compareSeries("Disk write time over time", appends)
 	c.compareSeries("Insert duration over time", inserts)
 	got := c.see(pipeline, "Inserts")[0]
-	if s, want := fmt.Sprintf("%.3f %.3f", got.f("Batch size"), got.f("p95")), fmt.Sprintf("%.3f %.3f", average(batches.all()), quantile(inserts.all(), 0.95)); s != want {
+	if s, want := fmt.Sprintf("%.3f %.3f", got.f("Batch size"), got.f("p95")), fmt.Sprintf("%.3f %.3f",
+		average(batches.all()), quantile(inserts.all(), 0.95)); s != want {
 		c.t.Errorf("inserts: %s, want %s", s, want)
 	}
 	c.equal("batches", lines(c.see(pipeline, "Batch size over time"), func(r row) string {
@@ -136,14 +143,17 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 	}), byKey(batches, func(at int64, rows []float64) string {
 		return fmt.Sprintf("%d %.3f %.0f", at, average(rows), quantile(rows, 1))
 	}))
-	c.equal("errors", lines(c.see(pipeline, "Errors over time"), func(r row) string { return fmt.Sprint(c.unix(r), " ", r.s("series"), " ", r.n("errors")) }),
+	c.equal("errors", lines(c.see(pipeline, "Errors over time"), func(r row) string {
+		return fmt.Sprint(c.unix(r), " ", r.s("series"), " ", r.n("errors"))
+	}),
 		byKey(failed, func(what string, n int) string { return fmt.Sprint(what, " ", n) }))
 	trouble := c.see(pipeline, "Errors")[0]
 	if trouble.n("hooktape") != uint64(ours) || trouble.n("Endpoints") != uint64(theirs) || ours*theirs == 0 {
 		c.t.Errorf("errors: %v, want %d of hooktape and %d of endpoints", trouble, ours, theirs)
 	}
 	slowest := c.see(pipeline, "Slowest operations")
-	if got, want := slowest[0].f("Duration"), max(quantile(answers.all(), 1), quantile(inserts.all(), 1)); len(slowest) != 60 || got < want {
+	if got, want := slowest[0].f("Duration"), max(quantile(answers.all(), 1),
+		quantile(inserts.all(), 1)); len(slowest) != 60 || got < want {
 		c.t.Errorf("%d slowest operations, the first took %v; want 60, the first at least %v", len(slowest), got, want)
 	}
 }
@@ -151,7 +161,8 @@ func (c comparison) pipeline(list tracetest.SpanStubs) {
 // compareStats compares a panel of two numbers with the truth; compareSeries one of three lines over time.
 func (c comparison) compareStats(title string, want series) {
 	got := c.see(pipeline, title)[0]
-	if s, want := numbers(got.f("Median"), got.f("p99")), numbers(quantile(want.all(), 0.5), quantile(want.all(), 0.99)); s != want {
+	if s, want := numbers(got.f("Median"), got.f("p99")), numbers(quantile(want.all(), 0.5),
+		quantile(want.all(), 0.99)); s != want {
 		c.t.Errorf("%s: %s, want %s", title, s, want)
 	}
 }

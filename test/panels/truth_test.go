@@ -44,18 +44,24 @@ func TestTruth(t *testing.T) {
 		plugins []int // most questions run with 4 only, because the plugins differ only in their macros
 		sources []string
 	}{
-		{"all", simulate.Question{From: a.From, To: a.Until, Within: 30 * 24 * time.Hour}, []int{4}, []string{"course", "webinar"}},
-		{"two weeks", simulate.Question{From: until.Add(-15 * 24 * time.Hour), To: until.Add(-24 * time.Hour), Within: 7 * 24 * time.Hour}, []int{3, 4}, []string{"course"}},
+		{"all", simulate.Question{From: a.From, To: a.Until, Within: 30 * 24 * time.Hour}, []int{4},
+			[]string{"course", "webinar"}},
+		{"two weeks", simulate.Question{From: until.Add(-15 * 24 * time.Hour), To: until.Add(-24 * time.Hour),
+			Within: 7 * 24 * time.Hour}, []int{3, 4}, []string{"course"}},
 		{"some goals", simulate.Question{From: until.Add(-20 * 24 * time.Hour), To: until, Within: 24 * time.Hour,
-			Goals: map[string][]string{"course": {"offer", "payment"}, "webinar": {"webinar", "оплата"}}}, []int{4}, []string{"course", "webinar"}},
+			Goals: map[string][]string{"course": {"offer", "payment"}, "webinar": {"webinar", "оплата"}}}, []int{4},
+			[]string{"course", "webinar"}},
 		{"empty steps", simulate.Question{From: until.Add(-72 * time.Hour), To: until, Within: 24 * time.Hour,
 			Goals: map[string][]string{"course": {"start", "never", "paid"}}}, []int{4}, []string{"course"}},
-		{"last day", simulate.Question{From: until.Add(-24 * time.Hour), To: until, Within: 24 * time.Hour}, []int{4}, []string{"webinar"}},
-		{"before the first request", simulate.Question{From: a.From.Add(-48 * time.Hour), To: a.From.Add(-24 * time.Hour), Within: 24 * time.Hour}, []int{4}, []string{"course"}},
+		{"last day", simulate.Question{From: until.Add(-24 * time.Hour), To: until, Within: 24 * time.Hour}, []int{4},
+			[]string{"webinar"}},
+		{"before the first request", simulate.Question{From: a.From.Add(-48 * time.Hour),
+			To: a.From.Add(-24 * time.Hour), Within: 24 * time.Hour}, []int{4}, []string{"course"}},
 	} {
 		for _, plugin := range question.plugins {
 			q := question.q
-			c := comparison{db: db, page: pageOn(stored), a: a, first: first, q: q, view: dashboards.View{From: q.From, To: q.To, Zone: "Europe/Moscow", Plugin: plugin}}
+			c := comparison{db: db, page: pageOn(stored), a: a, first: first, q: q,
+				view: dashboards.View{From: q.From, To: q.To, Zone: "Europe/Moscow", Plugin: plugin}}
 			for _, source := range question.sources {
 				t.Run(fmt.Sprintf("plugin %d/%s/%s", plugin, question.name, source), func(t *testing.T) {
 					t.Parallel()
@@ -137,14 +143,16 @@ func (c comparison) conversion() {
 		c.t.Fatalf("summary: %d rows, want this period and the one before", len(got))
 	}
 	for i, want := range [][]string{toCompare(c.truth(before), !before.From.Before(c.first)), figures(truth)} {
-		if shown := got[i].figures("Leads", "With a contact", "Converted", "Conversion rate"); !slices.Equal(shown, want) {
+		if shown := got[i].figures("Leads", "With a contact", "Converted", "Conversion rate"); !slices.Equal(shown,
+			want) {
 			c.t.Errorf("summary, row %d: got %q, want %q", i, shown, want)
 		}
 	}
 	c.funnel(truth)
 	c.groups(truth)
 	c.hygiene(truth)
-	for attribution, touches := range map[string][]simulate.Touch{"first": truth.FirstTouch, "last": truth.LatestTouch} {
+	for attribution, touches := range map[string][]simulate.Touch{"first": truth.FirstTouch,
+		"last": truth.LatestTouch} {
 		c.view.Values["attribution"] = []string{attribution}
 		c.tags(attribution, touches)
 	}
@@ -165,7 +173,8 @@ func (c comparison) truth(q simulate.Question) *simulate.Source {
 // figures returns leads, contacts, conversions and rate.
 func figures(s *simulate.Source) []string {
 	f := s.Funnel
-	return []string{shown(float64(f.Leads)), shown(float64(f.Contacts)), shown(float64(f.Conversions)), share(f.Conversions, f.Leads)}
+	return []string{shown(float64(f.Leads)), shown(float64(f.Contacts)), shown(float64(f.Conversions)),
+		share(f.Conversions, f.Leads)}
 }
 
 // toCompare returns the figures of a period to compare another one with. It has none for a period that began before the
@@ -251,7 +260,9 @@ func (c comparison) groups(truth *simulate.Source) {
 	if c.q.To.Sub(c.q.From) > 72*time.Hour {
 		c.equal("days", lines(c.see(conversion, "Leads and conversion over time"), func(r row) string {
 			return fmt.Sprint(r.s("time")[:10], " ", r.n("Leads"), " ", r.n("Converted"))
-		}), byKey(truth.DayCohorts, func(day string, f *simulate.Funnel) string { return fmt.Sprint(day, " ", f.Leads, " ", f.Conversions) }))
+		}), byKey(truth.DayCohorts, func(day string, f *simulate.Funnel) string {
+			return fmt.Sprint(day, " ", f.Leads, " ", f.Conversions)
+		}))
 	}
 }
 
@@ -268,11 +279,13 @@ func (c comparison) hygiene(truth *simulate.Source) {
 			for _, n := range spellings {
 				total += n
 			}
-			want = append(want, fmt.Sprint(strings.TrimPrefix(column, "utm_"), " ", same, " ", len(spellings), " ", total))
+			want = append(want, fmt.Sprint(strings.TrimPrefix(column, "utm_"), " ", same, " ", len(spellings), " ",
+				total))
 		}
 	}
 	c.equal("spellings", lines(c.see(conversion, "UTM spelling variants"), func(r row) string {
-		return fmt.Sprint(r.s("Tag"), " ", r.s("Normalized"), " ", strings.Count(r.s("Spellings and requests"), " · ")+1, " ", r.n("Requests"))
+		return fmt.Sprint(r.s("Tag"), " ", r.s("Normalized"), " ",
+			strings.Count(r.s("Spellings and requests"), " · ")+1, " ", r.n("Requests"))
 	}), want)
 }
 
@@ -280,12 +293,14 @@ func (c comparison) tags(attribution string, touches []simulate.Touch) {
 	var want []string
 	for _, w := range touches {
 		if w.Leads > 0 {
-			want = append(want, fmt.Sprint(none(w.UTMSource), none(w.UTMMedium), none(w.UTMCampaign), w.Leads, " ", w.Conversions))
+			want = append(want, fmt.Sprint(none(w.UTMSource), none(w.UTMMedium), none(w.UTMCampaign), w.Leads, " ",
+				w.Conversions))
 		}
 	}
 	shown := c.see(conversion, "Leads by UTM tags")
 	c.equal(attribution+" touch", lines(shown, func(r row) string {
-		return fmt.Sprint(r.s("UTM source"), r.s("UTM medium"), r.s("UTM campaign"), r.n("Leads"), " ", r.n("Converted"))
+		return fmt.Sprint(r.s("UTM source"), r.s("UTM medium"), r.s("UTM campaign"), r.n("Leads"), " ",
+			r.n("Converted"))
 	}), want)
 	if len(shown) > 0 {
 		r := shown[0]
@@ -314,7 +329,8 @@ func (c comparison) conversations() {
 	truth := c.a.Truth().Between(c.q).All
 	got := c.see(conversations, "Subscribers")[0]
 	want := fmt.Sprint(truth.Subscribers, truth.New, truth.Returning, truth.Closed, truth.Viewed)
-	if s := fmt.Sprint(got.n("Active subscribers"), got.n("New"), got.n("Returning"), got.n("Conversations closed"), got.n("Profiles viewed")); s != want {
+	if s := fmt.Sprint(got.n("Active subscribers"), got.n("New"), got.n("Returning"), got.n("Conversations closed"),
+		got.n("Profiles viewed")); s != want {
 		c.t.Errorf("subscribers: %s, want %s", s, want)
 	}
 	moscow := time.FixedZone("MSK", 3*3600)
@@ -337,7 +353,8 @@ func (c comparison) webhooks() {
 		return
 	}
 	got := shown[0]
-	want := fmt.Sprint(truth.All.Events, " ", truth.All.Events-truth.All.Verdicts["accepted"], " ", truth.All.DecodeErrors)
+	want := fmt.Sprint(truth.All.Events, " ", truth.All.Events-truth.All.Verdicts["accepted"], " ",
+		truth.All.DecodeErrors)
 	if s := fmt.Sprint(got.n("Received"), " ", got.n("Rejected"), " ", got.n("Partly unreadable")); s != want {
 		c.t.Errorf("requests: %s, want %s", s, want)
 	}
@@ -362,10 +379,12 @@ func (c comparison) zoneOf(r row) *time.Location {
 
 // sums verifies that parts add up to their total.
 func sums(t *testing.T, a *simulate.Account, db database) {
-	v := dashboards.View{From: a.From, To: a.Until, Zone: "Asia/Tokyo", Plugin: 4, Values: map[string][]string{"source": {"course"},
-		"goals": {"start,paid"}, "window_days": {"30"}, "attribution": {"first"}}}
+	v := dashboards.View{From: a.From, To: a.Until, Zone: "Asia/Tokyo", Plugin: 4,
+		Values: map[string][]string{"source": {"course"},
+			"goals": {"start,paid"}, "window_days": {"30"}, "attribution": {"first"}}}
 	want := db.see(t, conversion, "Leads and conversions", v)[1].n("Leads")
-	for _, title := range []string{"Leads by UTM tags", "UTM content and term", "Messengers", "Weekly cohorts", "Leads and conversion over time"} {
+	for _, title := range []string{"Leads by UTM tags", "UTM content and term", "Messengers", "Weekly cohorts",
+		"Leads and conversion over time"} {
 		sum := uint64(0)
 		for _, r := range db.see(t, conversion, title, v) {
 			sum += r.n("Leads")

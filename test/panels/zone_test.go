@@ -29,7 +29,8 @@ func serversTimeZone(t *testing.T, db database) {
 		t.Fatal(err)
 	}
 	course, _ := simulate.Steps()
-	values := map[string][]string{"source": {"course"}, "goals": {strings.Join(course, ",")}, "window_days": {"1"}, "attribution": {"first"}}
+	values := map[string][]string{"source": {"course"}, "goals": {strings.Join(course, ",")}, "window_days": {"1"},
+		"attribution": {"first"}}
 	answered := 0
 	for _, q := range queries {
 		for _, v := range []dashboards.View{
@@ -59,7 +60,8 @@ func serversTimeZone(t *testing.T, db database) {
 			slices.Sort(want)
 			slices.Sort(got)
 			if answered += len(want); !reflect.DeepEqual(got, want) {
-				t.Errorf("%s, %s from %s to %s: Berlin shows\n%s\nUTC shows\n%s", q.Dashboard, q.Title, v.From, v.To, strings.Join(got, "\n"), strings.Join(want, "\n"))
+				t.Errorf("%s, %s from %s to %s: Berlin shows\n%s\nUTC shows\n%s", q.Dashboard, q.Title, v.From, v.To,
+					strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		}
 	}
@@ -74,19 +76,24 @@ func TestLeadsOfTheRepeatedHour(t *testing.T) {
 	var events []event.Event
 	for i, minutes := range []int{-15, 15} {
 		at := repeated.Add(time.Duration(minutes) * time.Minute)
-		events = append(events, event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "s", Step: "start", Verdict: event.Accepted},
+		events = append(events, event.Event{Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "s",
+			Step: "start", Verdict: event.Accepted},
 			Decoded: event.Decoded{Kind: event.KindFlow, BothelpUserID: fmt.Sprint(i + 1)}})
 	}
 	if err := stored.InsertEvents(context.Background(), "", events); err != nil {
 		t.Fatal(err)
 	}
 	for _, plugin := range []int{3, 4} {
-		for _, c := range []struct{ from, to, want int }{{-30, 0, 1}, {0, 30, 1}, {-30, 30, 2}, {-90, 0, 1}, {0, 90, 1}, {-90, -20, 0}, {20, 90, 0}} {
-			v := dashboards.View{From: repeated.Add(time.Duration(c.from) * time.Minute), To: repeated.Add(time.Duration(c.to) * time.Minute), Plugin: plugin,
-				Values: map[string][]string{"source": {"s"}, "goals": {"start"}, "window_days": {"1"}, "attribution": {"first"}}}
+		for _, c := range []struct{ from, to, want int }{{-30, 0, 1}, {0, 30, 1}, {-30, 30, 2}, {-90, 0, 1}, {0, 90, 1},
+			{-90, -20, 0}, {20, 90, 0}} {
+			v := dashboards.View{From: repeated.Add(time.Duration(c.from) * time.Minute),
+				To: repeated.Add(time.Duration(c.to) * time.Minute), Plugin: plugin,
+				Values: map[string][]string{"source": {"s"}, "goals": {"start"}, "window_days": {"1"},
+					"attribution": {"first"}}}
 			rows := db.inZone("Europe/Berlin").see(t, conversion, "Leads and conversions", v)
 			if got := rows[len(rows)-1].n("Leads"); got != uint64(c.want) {
-				t.Errorf("plugin %d: from %+d to %+d minutes there are %d leads, want %d", plugin, c.from, c.to, got, c.want)
+				t.Errorf("plugin %d: from %+d to %+d minutes there are %d leads, want %d", plugin, c.from, c.to, got,
+					c.want)
 			}
 		}
 	}

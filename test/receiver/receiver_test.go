@@ -30,7 +30,8 @@ func post(t *testing.T, s *receiver.Receiver, event, replay uuid.UUID, attempt s
 	t.Helper()
 	client := &http.Client{Timeout: 200 * time.Millisecond, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
-	request, err := http.NewRequest(http.MethodPost, s.URL(), strings.NewReader(`{"a":1,"bothelp_user_id":"47659","b":2}`))
+	request, err := http.NewRequest(http.MethodPost, s.URL(),
+		strings.NewReader(`{"a":1,"bothelp_user_id":"47659","b":2}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,8 @@ func TestBehaviours(t *testing.T) {
 	for i, c := range []struct {
 		behaviour receiver.Behaviour
 		status    int
-	}{{receiver.OK, 200}, {receiver.Unavailable, 503}, {receiver.Hang, 0}, {receiver.Reset, 0}, {receiver.Busy(7 * time.Second), 429}} {
+	}{{receiver.OK, 200}, {receiver.Unavailable, 503}, {receiver.Hang, 0}, {receiver.Reset, 0},
+		{receiver.Busy(7 * time.Second), 429}} {
 		s.Behave(c.behaviour)
 		response := post(t, s, event, replay, "3")
 		if (response == nil) != (c.status == 0) || response != nil && response.StatusCode != c.status {
@@ -66,7 +68,8 @@ func TestBehaviours(t *testing.T) {
 			t.Fatalf("case %d: %d requests in the ledger", i, len(got))
 		}
 		last := got[i]
-		if last.Event != event || last.Replay != replay || last.Attempt != 3 || last.Subscriber != 47659 || last.Status != c.status || time.Since(last.At) > time.Minute {
+		if last.Event != event || last.Replay != replay || last.Attempt != 3 || last.Subscriber != 47659 ||
+			last.Status != c.status || time.Since(last.At) > time.Minute {
 			t.Errorf("case %d: recorded %+v", i, last)
 		}
 	}

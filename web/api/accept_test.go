@@ -54,15 +54,19 @@ func TestAccept(t *testing.T) {
 	if got := idsOf(found); !slices.Equal(got, []uuid.UUID{chunked.ID, cut.ID, large.ID, old.ID}) {
 		t.Fatalf("rejected events: %v", got)
 	}
-	for i, want := range []api.Rejection{{Reason: "the signature is wrong"}, {Reason: "no source has this name", Obstacle: "only the start of its body is stored", Kept: "11 bytes of 99 bytes"},
-		{Reason: "the body is too large", Obstacle: "only the start of its body is stored", Kept: "64 KiB of 2.1 MiB"}, {Reason: "the token in the URL is wrong"}} {
+	for i, want := range []api.Rejection{{Reason: "the signature is wrong"},
+		{Reason: "no source has this name", Obstacle: "only the start of its body is stored",
+			Kept: "11 bytes of 99 bytes"},
+		{Reason: "the body is too large", Obstacle: "only the start of its body is stored", Kept: "64 KiB of 2.1 MiB"},
+		{Reason: "the token in the URL is wrong"}} {
 		got := *found[i].Rejection
 		got.Parsed = nil
 		if got.Reason != want.Reason || got.Obstacle != want.Obstacle || got.Kept != want.Kept {
 			t.Errorf("got the rejection %+v, want %+v", got, want)
 		}
 	}
-	if r := found[3].Rejection; r.Parsed["name"] != "Анна Петрова" || r.Parsed["phone"] != "+79161234567" || len(found[3].Decoded) != 0 {
+	if r := found[3].Rejection; r.Parsed["name"] != "Анна Петрова" || r.Parsed["phone"] != "+79161234567" ||
+		len(found[3].Decoded) != 0 {
 		t.Errorf("parsed fields %v, stored fields %v", r.Parsed, found[3].Decoded)
 	}
 
@@ -88,8 +92,9 @@ func TestAccept(t *testing.T) {
 			t.Fatalf("accepted as %+v, %v, want %+v", done, err, want)
 		}
 	}
-	for query, want := range map[string][]uuid.UUID{"": {newEvent("", 5).ID, chunked.ID, cut.ID, large.ID, old.ID}, "rejected=true": {chunked.ID, cut.ID, large.ID},
-		"verdict=accepted&utm_source=vk": {old.ID}, "text=" + escape("петрова"): {old.ID, chunked.ID}, "verdict=bad_token": nil} {
+	for query, want := range map[string][]uuid.UUID{"": {newEvent("", 5).ID, chunked.ID, cut.ID, large.ID, old.ID},
+		"rejected=true": {chunked.ID, cut.ID, large.ID}, "verdict=accepted&utm_source=vk": {old.ID},
+		"text=" + escape("петрова"): {old.ID, chunked.ID}, "verdict=bad_token": nil} {
 		got := idsOf(list(query))
 		if query == "" {
 			want[0] = got[0] // id of the accepted event
@@ -101,12 +106,14 @@ func TestAccept(t *testing.T) {
 		}
 	}
 	e, err := boss.Event(ctx, old.ID)
-	if err != nil || e.Verdict != event.Accepted || e.Decoded["name"] != "Анна Петрова" || e.Acceptance == nil || e.Acceptance.By != "boss" || e.Acceptance.Was != event.BadToken || e.Rejection != nil {
+	if err != nil || e.Verdict != event.Accepted || e.Decoded["name"] != "Анна Петрова" || e.Acceptance == nil ||
+		e.Acceptance.By != "boss" || e.Acceptance.Was != event.BadToken || e.Rejection != nil {
 		t.Errorf("accepted event: %+v, %v", e, err)
 	}
 	entries, err := boss.AuditLog(ctx, 100)
 	entries = slices.DeleteFunc(entries, func(a api.AuditEntry) bool { return a.Action != "event.accept" })
-	if err != nil || len(entries) != 1 || entries[0].Who != "boss" || entries[0].Target != old.ID.String() || entries[0].Detail != `{"was":"bad_token"}` {
+	if err != nil || len(entries) != 1 || entries[0].Who != "boss" || entries[0].Target != old.ID.String() ||
+		entries[0].Detail != `{"was":"bad_token"}` {
 		t.Errorf("audit log: %+v, %v", entries, err)
 	}
 	r := f.create("shop", func(want *replay.Request) { want.Selection.IDs = []uuid.UUID{old.ID, cut.ID, chunked.ID} })
@@ -123,11 +130,15 @@ func TestIncludeRejected(t *testing.T) {
 	ctx, boss := context.Background(), f.client(adminSecret)
 	old := rejected(1, event.BadToken, lead, leadLength...)
 	chunked := rejected(2, event.BadSignature, lead)
-	f.insert(old, chunked, rejected(3, event.TooLarge, lead, leadLength...), rejected(4, event.Aborted, lead, leadLength...), rejected(5, event.Malformed, lead, leadLength...),
-		rejected(6, event.UnknownSource, ""), rejected(7, event.UnknownSource, "{", "content-length", "2"), rejected(8, event.BadToken, "{"), newEvent("shop", 9))
-	want := replay.Request{Selection: event.Selection{Sources: []string{"shop"}}, To: "crm", ReplayOptions: event.ReplayOptions{IncludeRejected: true}}
+	f.insert(old, chunked, rejected(3, event.TooLarge, lead, leadLength...),
+		rejected(4, event.Aborted, lead, leadLength...), rejected(5, event.Malformed, lead, leadLength...), rejected(6,
+			event.UnknownSource, ""), rejected(7, event.UnknownSource, "{", "content-length", "2"),
+		rejected(8, event.BadToken, "{"), newEvent("shop", 9))
+	want := replay.Request{Selection: event.Selection{Sources: []string{"shop"}}, To: "crm",
+		ReplayOptions: event.ReplayOptions{IncludeRejected: true}}
 	_, err := f.client(replaySecret).Plan(ctx, want)
-	if p, ok := errors.AsType[*api.Problem](err); !ok || p.Status != http.StatusForbidden || !strings.Contains(p.Detail, "include_rejected needs the role admin") {
+	if p, ok := errors.AsType[*api.Problem](err); !ok || p.Status != http.StatusForbidden ||
+		!strings.Contains(p.Detail, "include_rejected needs the role admin") {
 		t.Errorf("without the role: %v", err)
 	}
 	plan, err := boss.Plan(ctx, want)
@@ -138,8 +149,10 @@ func TestIncludeRejected(t *testing.T) {
 	if err != nil || r.Total != 3 {
 		t.Fatalf("the replay has %d events, %v", r.Total, err)
 	}
-	if r = f.awaitState(r.ID, event.ReplayCompleted); !r.IncludeRejected || f.sent(old.ID) != 1 || f.sent(chunked.ID) != 1 {
-		t.Errorf("sent %d and %d times, want once each; IncludeRejected is %t", f.sent(old.ID), f.sent(chunked.ID), r.IncludeRejected)
+	if r = f.awaitState(r.ID, event.ReplayCompleted); !r.IncludeRejected || f.sent(old.ID) != 1 ||
+		f.sent(chunked.ID) != 1 {
+		t.Errorf("sent %d and %d times, want once each; IncludeRejected is %t", f.sent(old.ID), f.sent(chunked.ID),
+			r.IncludeRejected)
 	}
 	if e, err := boss.Event(ctx, old.ID); err != nil || e.Verdict != event.BadToken {
 		t.Errorf("a sent rejected request has verdict %s, %v", e.Verdict, err)
@@ -167,7 +180,8 @@ func TestAcceptChat(t *testing.T) {
 	}
 	var page api.EventPage
 	f.get(readSecret, "/api/v1/events?kind=conversation_closed&verdict=accepted", &page)
-	if len(page.Events) != 2 || page.Events[1].DuplicateOf != nil || page.Events[0].DuplicateOf == nil || *page.Events[0].DuplicateOf != first.ID {
+	if len(page.Events) != 2 || page.Events[1].DuplicateOf != nil || page.Events[0].DuplicateOf == nil ||
+		*page.Events[0].DuplicateOf != first.ID {
 		t.Errorf("got the events %+v", page.Events)
 	}
 }

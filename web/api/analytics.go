@@ -22,13 +22,14 @@ import (
 )
 
 // Panels are the names of the panels of analytics: the files of dashboards/sql/conversion.
-var Panels = []string{"summary", "over_time", "funnel", "utm", "content", "channels", "cohorts", "untagged", "spellings"}
+var Panels = []string{"summary", "over_time", "funnel", "utm", "content", "channels", "cohorts", "untagged",
+	"spellings"}
 
 // Analysis says what the panels of analytics count: leads of one source, within a range of time. A lead is a subscriber
 // who reached the first goal.
 type Analysis struct {
-	// Selection has From, Until, Sources, Channels and the UTM tags; its other fields are empty. Channels and tags select
-	// leads by their first visit and by the visit of the attribution.
+	// Selection has From, Until, Sources, Channels and the UTM tags; its other fields are empty. Channels and tags
+	// select leads by their first visit and by the visit of the attribution.
 	event.Selection
 	Goals       []string // steps in order; the last is the conversion
 	WindowDays  int      // how long after the first goal the last may be reached
@@ -49,17 +50,22 @@ const (
 )
 
 // analysisFilters are the filters of events that select leads too.
-var analysisFilters = []string{"since", "from", "until", "source", "channel", "utm_source", "utm_medium", "utm_campaign",
-	"utm_content", "utm_term"}
+var analysisFilters = []string{"since", "from", "until", "source", "channel", "utm_source", "utm_medium",
+	"utm_campaign", "utm_content", "utm_term"}
 
 // analysisParams are the other parameters.
 var analysisParams = []*huma.Param{
-	{Name: "goal", Description: "Steps in order: the first makes a lead, the last is the conversion. At most 8; without any, the steps of the source in the order in which subscribers reach them.",
-		Explode: new(true), Schema: &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}}, Example: []string{"start", "paid"}},
+	{Name: "goal",
+		Description: "Steps in order: the first makes a lead, the last is the conversion. At most 8; without any, " +
+			"the steps of the source in the order in which subscribers reach them.", Explode: new(true),
+		Schema: &huma.Schema{Type: huma.TypeArray,
+			Items: &huma.Schema{Type: huma.TypeString}}, Example: []string{"start", "paid"}},
 	{Name: "window_days", Description: "How many days after the first goal the last may be reached.",
 		Schema: &huma.Schema{Type: huma.TypeInteger, Default: 7, Minimum: new(1.0), Maximum: new(float64(maxWindow))}},
-	{Name: "attribution", Description: "Whose UTM tags count: of the first or of the last visit that has a source, medium or campaign.",
-		Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{AttributionFirst, AttributionLast}, Default: AttributionFirst}},
+	{Name: "attribution",
+		Description: "Whose UTM tags count: of the first or of the last visit that has a source, medium or campaign.",
+		Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{AttributionFirst, AttributionLast},
+			Default: AttributionFirst}},
 	{Name: "time_zone", Description: "The time zone in which days and weeks begin.", Example: "Europe/Moscow",
 		Schema: &huma.Schema{Type: huma.TypeString, Default: "UTC"}},
 }
@@ -167,8 +173,9 @@ type Panel struct {
 
 // AnalysisChoices fills in the defaults of an analysis: its source and its goals.
 func (d *Direct) AnalysisChoices(ctx context.Context, a Analysis) (AnalysisChoices, error) {
-	c := AnalysisChoices{From: *a.From, Until: *a.Until, Source: strings.Join(a.Sources, ""), Goals: a.Goals, WindowDays: a.WindowDays,
-		Attribution: a.Attribution, TimeZone: a.Zone.String(), Sources: []string{}, Steps: []string{}}
+	c := AnalysisChoices{From: *a.From, Until: *a.Until, Source: strings.Join(a.Sources, ""), Goals: a.Goals,
+		WindowDays: a.WindowDays, Attribution: a.Attribution, TimeZone: a.Zone.String(), Sources: []string{},
+		Steps: []string{}}
 	flows, err := d.ask(ctx, "variables/flows", a)
 	if err != nil {
 		return c, err
@@ -345,9 +352,10 @@ type panelOutput struct {
 
 func (s *server) analyticsRoutes() {
 	route(s, RoleRead, "GET /analytics", huma.Operation{OperationID: "get-analytics",
-		Parameters:  analyticsParams(),
-		Summary:     "Show what the panels count",
-		Description: "The range, the source and the goals that the panels have for these parameters, and the sources and steps to choose from."},
+		Parameters: analyticsParams(),
+		Summary:    "Show what the panels count",
+		Description: "The range, the source and the goals that the panels have for these parameters, and the sources " +
+			"and steps to choose from."},
 		func(ctx context.Context, in *struct{ AnalysisQuery }) (*struct{ Body AnalysisChoices }, error) {
 			c, err := s.as(ctx).AnalysisChoices(ctx, in.analysis)
 			return &struct{ Body AnalysisChoices }{c}, err
@@ -365,7 +373,8 @@ func (s *server) analyticsRoutes() {
 				Schema: &huma.Schema{Type: huma.TypeString, Enum: names}}),
 		Errors:  []int{http.StatusNotFound},
 		Summary: "Get a table of figures",
-		Description: "What the Grafana dashboard *Conversion and UTM* shows, from the same SQL. `summary` has a row for the preceding period, then one for the range; " +
+		Description: "What the Grafana dashboard *Conversion and UTM* shows, from the same SQL. `summary` has a row " +
+			"for the preceding period, then one for the range; " +
 			"its values are null where they cannot be compared. `median_time` is in minutes.",
 		Responses: map[string]*huma.Response{"200": {Description: "The figures", Content: content}}},
 		func(ctx context.Context, in *panelInput) (*panelOutput, error) {
@@ -376,7 +385,8 @@ func (s *server) analyticsRoutes() {
 			var body bytes.Buffer
 			if in.Format == "csv" {
 				err = p.CSV(&body)
-				return &panelOutput{csvType + "; charset=utf-8", `attachment; filename="` + in.Panel + `.csv"`, body.Bytes()}, err
+				return &panelOutput{csvType + "; charset=utf-8", `attachment; filename="` + in.Panel + `.csv"`,
+					body.Bytes()}, err
 			}
 			err = json.NewEncoder(&body).Encode(p)
 			return &panelOutput{"application/json", "", body.Bytes()}, err

@@ -30,7 +30,8 @@ func TestAnalytics(t *testing.T) {
 	f := newFixture(t)
 	var empty api.AnalysisChoices
 	f.get(readSecret, "/api/v1/analytics", &empty)
-	if empty.Source != "" || len(empty.Sources) != 0 || len(empty.Steps) != 0 || empty.WindowDays != 7 || empty.Until.Sub(empty.From) != 30*24*time.Hour {
+	if empty.Source != "" || len(empty.Sources) != 0 || len(empty.Steps) != 0 || empty.WindowDays != 7 ||
+		empty.Until.Sub(empty.From) != 30*24*time.Hour {
 		t.Errorf("without events: %+v", empty)
 	}
 	var none api.Panel
@@ -39,7 +40,8 @@ func TestAnalytics(t *testing.T) {
 		t.Errorf("without events: %+v", none)
 	}
 
-	tags := []string{"vk", "", "(none)", "=HYPERLINK(1)", "a,b", "{a,b}", "*", "%27", `\' OR 1=1 --`, "$__toTime", "${source}", "<b>", "two\nlines", "осень 2026", strings.Repeat("long ", 200)}
+	tags := []string{"vk", "", "(none)", "=HYPERLINK(1)", "a,b", "{a,b}", "*", "%27", `\' OR 1=1 --`, "$__toTime",
+		"${source}", "<b>", "two\nlines", "осень 2026", strings.Repeat("long ", 200)}
 	begin := time.Now().UTC().Add(-2 * time.Hour).Truncate(time.Microsecond)
 	var events []event.Event
 	for i, tag := range tags {
@@ -59,15 +61,18 @@ func TestAnalytics(t *testing.T) {
 
 	var choices api.AnalysisChoices
 	f.get(readSecret, "/api/v1/analytics", &choices)
-	if fmt.Sprintln(choices.Source, choices.Sources, choices.Steps, choices.Goals) != "course [course other] [start paid, full] [start paid, full]\n" {
+	if fmt.Sprintln(choices.Source, choices.Sources, choices.Steps,
+		choices.Goals) != "course [course other] [start paid, full] [start paid, full]\n" {
 		t.Errorf("choices: %+v", choices)
 	}
 	var summary api.Panel
 	f.get(readSecret, "/api/v1/analytics/summary", &summary)
-	if row := summary.Rows[1]; fmt.Sprint(row["leads"], row["with_a_contact"], row["converted"]) != "15 8 5" || summary.Rows[0]["leads"] != nil {
+	if row := summary.Rows[1]; fmt.Sprint(row["leads"], row["with_a_contact"], row["converted"]) != "15 8 5" ||
+		summary.Rows[0]["leads"] != nil {
 		t.Errorf("summary: %v", summary.Rows)
 	}
-	for panel, column := range map[string]string{"utm": "utm_source", "content": "utm_content", "channels": "messenger"} {
+	for panel, column := range map[string]string{"utm": "utm_source", "content": "utm_content",
+		"channels": "messenger"} {
 		var p api.Panel
 		f.get(readSecret, "/api/v1/analytics/"+panel, &p)
 		found := map[string]bool{}
@@ -85,7 +90,8 @@ func TestAnalytics(t *testing.T) {
 				continue // TestHostile of the dashboards tries every filter with every text
 			}
 			var only api.Panel
-			f.get(readSecret, "/api/v1/analytics/summary?goal=start&goal="+escape("paid, full")+"&"+column+"="+escape(tag), &only)
+			f.get(readSecret, "/api/v1/analytics/summary?goal=start&goal="+escape("paid, full")+"&"+column+"="+
+				escape(tag), &only)
 			if only.Rows[1]["leads"] != 1.0 {
 				t.Errorf("leads with the %s %q: %v", column, tag, only.Rows)
 			}
@@ -99,7 +105,8 @@ func TestAnalytics(t *testing.T) {
 
 	a := f.ask(readSecret, "GET", "/api/v1/analytics/utm?format=csv", nil)
 	lines, err := csv.NewReader(strings.NewReader(string(a.body))).ReadAll()
-	if err != nil || len(lines) != len(tags)+1 || lines[0][0] != "utm_source" || a.header.Get("Content-Type") != "text/csv; charset=utf-8" {
+	if err != nil || len(lines) != len(tags)+1 || lines[0][0] != "utm_source" ||
+		a.header.Get("Content-Type") != "text/csv; charset=utf-8" {
 		t.Errorf("CSV: %v, %d lines, %v", err, len(lines), a.header)
 	}
 	if !strings.Contains(string(a.body), "'=HYPERLINK(1)") {
@@ -131,10 +138,12 @@ func TestAnalyticsFaults(t *testing.T) {
 			t.Errorf("%s: %d %s", query, p.Status, p.Detail)
 		}
 	}
-	if a := f.ask(readSecret, "GET", "/api/v1/analytics/"+url.PathEscape("../../x"), nil); a.status != http.StatusNotFound {
+	if a := f.ask(readSecret, "GET", "/api/v1/analytics/"+url.PathEscape("../../x"),
+		nil); a.status != http.StatusNotFound {
 		t.Errorf("an unknown panel: %d %s", a.status, a.body)
 	}
-	if p := f.ask(readSecret, "GET", "/api/v1/analytics/nothing", nil).problem(t); p.Status != http.StatusNotFound && p.Status != http.StatusUnprocessableEntity {
+	if p := f.ask(readSecret, "GET", "/api/v1/analytics/nothing", nil).problem(t); p.Status != http.StatusNotFound &&
+		p.Status != http.StatusUnprocessableEntity {
 		t.Errorf("an unknown panel: %d %s", p.Status, p.Detail)
 	}
 }

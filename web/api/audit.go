@@ -57,7 +57,8 @@ func (d *Direct) AuditPage(ctx context.Context, f AuditFilter, limit int, cursor
 	if err != nil {
 		return page, err
 	}
-	found, err := d.store.AuditPage(ctx, store.AuditFilter{Who: f.Who, Actions: f.Actions, Limit: limit + 1, Before: before})
+	found, err := d.store.AuditPage(ctx, store.AuditFilter{Who: f.Who, Actions: f.Actions, Limit: limit + 1,
+		Before: before})
 	if len(found) > limit {
 		found = found[:limit]
 		page.Next = encodeAuditCursor(found[limit-1].Cursor())

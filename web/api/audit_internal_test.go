@@ -15,8 +15,10 @@ func TestRepeatedViews(t *testing.T) {
 		who, target string
 		after       time.Duration
 		due         bool
-	}{{"a", "1", 0, true}, {"a", "1", time.Minute, false}, {"b", "1", time.Minute, true}, {"a", "2", time.Minute, true}, {"a", "1", 59 * time.Minute, false}, {"a", "1", time.Hour, true}, {"a", "1", 119 * time.Minute, false}} {
-		if due := views.due(view{c.who, "event.view", sha256.Sum256([]byte(c.target))}, now.Add(c.after)); due != c.due {
+	}{{"a", "1", 0, true}, {"a", "1", time.Minute, false}, {"b", "1", time.Minute, true}, {"a", "2", time.Minute, true},
+		{"a", "1", 59 * time.Minute, false}, {"a", "1", time.Hour, true}, {"a", "1", 119 * time.Minute, false}} {
+		if due := views.due(view{c.who, "event.view", sha256.Sum256([]byte(c.target))},
+			now.Add(c.after)); due != c.due {
 			t.Errorf("view of %s by %s after %s: recorded %v", c.target, c.who, c.after, due)
 		}
 	}

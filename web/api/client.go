@@ -162,7 +162,8 @@ func (c *Client) post(ctx context.Context, path string, body, out any) error {
 }
 
 // Events returns a page of the selected events, newest first. The empty cursor is the beginning.
-func (c *Client) Events(ctx context.Context, sel event.Selection, limit int, cursor string) (page EventPage, err error) {
+func (c *Client) Events(ctx context.Context, sel event.Selection, limit int, cursor string) (page EventPage,
+	err error) {
 	query := sel.Values()
 	query.Set("limit", strconv.Itoa(limit))
 	if cursor != "" {
@@ -232,8 +233,8 @@ func (c *Client) SteerEndpoint(ctx context.Context, name string, action event.Ac
 
 // Deliveries returns a page of the selected deliveries, those of the newest events first. The empty cursor is the
 // beginning.
-func (c *Client) Deliveries(ctx context.Context, sel event.DeliverySelection, limit int, cursor string) (page DeliveryPage,
-	err error) {
+func (c *Client) Deliveries(ctx context.Context, sel event.DeliverySelection, limit int,
+	cursor string) (page DeliveryPage, err error) {
 	query := sel.Values()
 	query.Set("limit", strconv.Itoa(limit))
 	if cursor != "" {
@@ -262,7 +263,8 @@ func (c *Client) RetryDeliveries(ctx context.Context, key string, want DeliveryR
 	if key != "" {
 		header.Set("Idempotency-Key", key)
 	}
-	_, err = c.call(ctx, request{method: http.MethodPost, path: "deliveries/retry", header: header, body: want}, &result)
+	_, err = c.call(ctx, request{method: http.MethodPost, path: "deliveries/retry", header: header, body: want},
+		&result)
 	return result, err
 }
 
@@ -296,7 +298,8 @@ func withDefaults(want replay.Request) replay.Request {
 
 // Replays lists replays, newest first: those created before the given one unless it is uuid.Nil, in one of the states
 // if there are any.
-func (c *Client) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error) {
+func (c *Client) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay,
+	error) {
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
 	if before != uuid.Nil {
 		query.Set("before", before.String())

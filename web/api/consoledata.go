@@ -75,7 +75,8 @@ func (d *Direct) LastEvent(ctx context.Context, source string) (time.Time, uuid.
 }
 
 // Histogram counts the selected events in intervals of a width.
-func (d *Direct) Histogram(ctx context.Context, sel event.Selection, from, until time.Time, width time.Duration) ([]Bar, error) {
+func (d *Direct) Histogram(ctx context.Context, sel event.Selection, from, until time.Time, width time.Duration) ([]Bar,
+	error) {
 	sel, err := d.selected(ctx, sel)
 	if err != nil {
 		return nil, err

@@ -147,8 +147,8 @@ func DeliveryColumns() Columns[Delivery] {
 // ByteOrderMark at the beginning of a CSV makes Excel read it as UTF-8.
 const ByteOrderMark = "\uFEFF"
 
-// CSV writes events or deliveries as CSV with a header line. Values that are not text are JSON. An apostrophe precedes a
-// value that a spreadsheet would run as a formula.
+// CSV writes events or deliveries as CSV with a header line. Values that are not text are JSON. An apostrophe precedes
+// a value that a spreadsheet would run as a formula.
 type CSV[T any] struct {
 	columns Columns[T]
 	w       *csv.Writer
@@ -192,7 +192,8 @@ func harmlessCell(cell string) string {
 	switch {
 	case cell == "" || !strings.ContainsRune("=+-@\t\r\n＝＋－＠", first):
 		return cell
-	case strings.ContainsRune("+-", first) && strings.ContainsAny(rest, "0123456789") && strings.Trim(rest, "0123456789 ().-") == "":
+	case strings.ContainsRune("+-", first) && strings.ContainsAny(rest, "0123456789") &&
+		strings.Trim(rest, "0123456789 ().-") == "":
 		return cell
 	}
 	return "'" + cell

@@ -10,8 +10,10 @@ import (
 // TestHarmlessCell verifies that a value that a spreadsheet would evaluate becomes text, and that a phone number does
 // not change.
 func TestHarmlessCell(t *testing.T) {
-	for cell, want := range map[string]string{"=1+1": "'=1+1", "@SUM(A1)": "'@SUM(A1)", "+79991234567": "+79991234567", "-5": "-5", "-1.5": "-1.5", "+7 (916) 123-45-67": "+7 (916) 123-45-67",
-		"-1+cmd|' /C calc'!A0": "'-1+cmd|' /C calc'!A0", "\t=1": "'\t=1", "\r=1": "'\r=1", "＝1": "'＝1", "+1*2": "'+1*2", "Анна": "Анна", "": "", "+": "'+", "-": "'-", "+()": "'+()"} {
+	for cell, want := range map[string]string{"=1+1": "'=1+1", "@SUM(A1)": "'@SUM(A1)", "+79991234567": "+79991234567",
+		"-5": "-5", "-1.5": "-1.5", "+7 (916) 123-45-67": "+7 (916) 123-45-67",
+		"-1+cmd|' /C calc'!A0": "'-1+cmd|' /C calc'!A0", "\t=1": "'\t=1", "\r=1": "'\r=1", "＝1": "'＝1", "+1*2": "'+1*2",
+		"Анна": "Анна", "": "", "+": "'+", "-": "'-", "+()": "'+()"} {
 		if got := harmlessCell(cell); got != want {
 			t.Errorf("cell %q became %q, want %q", cell, got, want)
 		}
@@ -43,7 +45,8 @@ func TestCSVIsText(t *testing.T) {
 func TestDeliveryCSV(t *testing.T) {
 	var out strings.Builder
 	c := NewCSV(&out, DeliveryColumns())
-	d := Delivery{ID: "x", Endpoint: "crm", State: "failed", Answer: "=HYPERLINK(\"http://evil\")", Error: "@SUM(1)\x00"}
+	d := Delivery{ID: "x", Endpoint: "crm", State: "failed", Answer: "=HYPERLINK(\"http://evil\")",
+		Error: "@SUM(1)\x00"}
 	if err := errors.Join(c.Write(&d), c.Flush()); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +58,8 @@ func TestDeliveryCSV(t *testing.T) {
 	for i, name := range rows[0] {
 		row[name] = rows[1][i]
 	}
-	if row["answer"] != "'"+d.Answer || row["error"] != "'"+d.Error || row["replay_id"] != "" || row["status_code"] != "" || row["next_at"] != "" || row["waiting"] != "" {
+	if row["answer"] != "'"+d.Answer || row["error"] != "'"+d.Error || row["replay_id"] != "" ||
+		row["status_code"] != "" || row["next_at"] != "" || row["waiting"] != "" {
 		t.Errorf("the row is %q", row)
 	}
 }

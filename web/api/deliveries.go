@@ -181,7 +181,8 @@ func (s *server) deliveryRoutes() {
 	route(s, RoleRead, "GET /deliveries", huma.Operation{OperationID: "list-deliveries",
 		Parameters: selectionParams(event.DeliveryFilters),
 		Summary:    "List deliveries",
-		Description: "Those of the newest events first, in pages. A delivery matches one of the values of a repeated parameter, " +
+		Description: "Those of the newest events first, in pages. A delivery matches one of the values of a repeated " +
+			"parameter, " +
 			"and all different parameters."},
 		func(ctx context.Context, in *deliveriesInput) (*deliveriesOutput, error) {
 			page, err := s.as(ctx).Deliveries(ctx, in.selection, in.Limit, in.Cursor)
@@ -190,7 +191,8 @@ func (s *server) deliveryRoutes() {
 	route(s, RoleRead, "GET /deliveries/groups", huma.Operation{OperationID: "list-failure-groups",
 		Parameters: selectionParams(event.DeliveryFilters),
 		Summary:    "List failure groups",
-		Description: "Selected deliveries that failed, by endpoint, status, outcome, and first line of the answer without numbers. " +
+		Description: "Selected deliveries that failed, by endpoint, status, outcome, and first line of the answer " +
+			"without numbers. " +
 			"Without state: the failed and the retrying ones."},
 		func(ctx context.Context, in *groupsInput) (*struct{ Body FailureGroupList }, error) {
 			list, err := s.as(ctx).FailureGroups(ctx, in.selection, in.Limit)
@@ -211,14 +213,17 @@ func (s *server) deliveryRoutes() {
 	route(s, RoleReplay, "POST /deliveries/retry", huma.Operation{OperationID: "retry-deliveries",
 		MaxBodyBytes: maxBodyBytes, DefaultStatus: http.StatusOK,
 		Summary: "Retry deliveries",
-		Description: "Retrying ones are tried now. Those that failed or were cancelled are sent again by new replays, one for each endpoint " +
+		Description: "Retrying ones are tried now. Those that failed or were cancelled are sent again by new " +
+			"replays, one for each endpoint " +
 			"and replay in which they failed (its parent), with the same options. Delivered ones are never sent again; " +
 			"the events of those that a later replay has sent are left out."},
 		func(ctx context.Context, in *retryInput) (*struct{ Body Retried }, error) {
 			result, err := s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body)
 			return &struct{ Body Retried }{result}, err
 		})
-	ofReplay := slices.DeleteFunc(slices.Clone(event.DeliveryFilters), func(f event.Filter) bool { return f.Name == "replay" })
+	ofReplay := slices.DeleteFunc(slices.Clone(event.DeliveryFilters), func(f event.Filter) bool {
+		return f.Name == "replay"
+	})
 	route(s, RoleRead, "GET /replays/{id}/deliveries", huma.Operation{OperationID: "list-replay-deliveries",
 		Parameters: selectionParams(ofReplay), Errors: []int{http.StatusNotFound},
 		Summary: "List a replay's deliveries", Description: "As GET /api/v1/deliveries does with replay."},

@@ -46,8 +46,10 @@ func TestDeliveries(t *testing.T) {
 		f.get(readSecret, "/api/v1/deliveries?limit=2&replay="+r.ID.String()+"&cursor="+cursor, &page)
 		for _, d := range page.Deliveries {
 			seen[d.ID] = true
-			if d.State != event.Failed || d.AttemptCount != 2 || d.Answer != "busy: 17 of 20 \x1b[31m" || d.Outcome != event.OutcomeStatus || d.StatusCode != 503 ||
-				d.FirstAttemptAt == nil || !d.LastAttemptAt.After(*d.FirstAttemptAt) || d.ReplayID != r.ID || d.Endpoint != "crm" || d.Attempts != nil {
+			if d.State != event.Failed || d.AttemptCount != 2 || d.Answer != "busy: 17 of 20 \x1b[31m" ||
+				d.Outcome != event.OutcomeStatus || d.StatusCode != 503 ||
+				d.FirstAttemptAt == nil || !d.LastAttemptAt.After(*d.FirstAttemptAt) || d.ReplayID != r.ID ||
+				d.Endpoint != "crm" || d.Attempts != nil {
 				t.Errorf("got the delivery %+v", d)
 			}
 		}
@@ -67,7 +69,8 @@ func TestDeliveries(t *testing.T) {
 	}
 	var groups api.FailureGroupList
 	f.get(readSecret, "/api/v1/deliveries/groups?replay="+r.ID.String(), &groups)
-	if len(groups.Groups) != 1 || groups.Groups[0].Count != 5 || groups.Groups[0].Subscribers != 5 || groups.Groups[0].Line != "busy: # of # \x1b[#m" {
+	if len(groups.Groups) != 1 || groups.Groups[0].Count != 5 || groups.Groups[0].Subscribers != 5 ||
+		groups.Groups[0].Line != "busy: # of # \x1b[#m" {
 		t.Fatalf("got the groups %+v", groups)
 	}
 	f.get(readSecret, "/api/v1/deliveries?group="+groups.Groups[0].Key, &page)
@@ -122,11 +125,13 @@ func TestRetryDeliveries(t *testing.T) {
 		return result, a
 	}
 	of := map[string]any{"replays": []string{first.ID.String()}}
-	if result, a := retry(replaySecret, "", map[string]any{"selection": of, "dry_run": true}); result.Sent != 4 || result.Failed != 4 || len(result.Replays) != 1 ||
+	if result, a := retry(replaySecret, "", map[string]any{"selection": of, "dry_run": true}); result.Sent != 4 ||
+		result.Failed != 4 || len(result.Replays) != 1 ||
 		result.Replays[0].ID != uuid.Nil || result.Replays[0].Parent != first.ID {
 		t.Errorf("the plan is %+v, %s", result, a.body)
 	}
-	if _, a := retry(replaySecret, "", map[string]any{"selection": map[string]any{}}); a.status != http.StatusUnprocessableEntity {
+	if _, a := retry(replaySecret, "",
+		map[string]any{"selection": map[string]any{}}); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("everything at once: %d %s", a.status, a.body)
 	}
 	works.Store(true)
@@ -136,17 +141,21 @@ func TestRetryDeliveries(t *testing.T) {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	child := f.awaitEnd(result.Replays[0].ID)
-	if child.Parent != first.ID || child.State != event.ReplayCompleted || child.Rate != 100 || child.Order != event.OrderSubscriber {
+	if child.Parent != first.ID || child.State != event.ReplayCompleted || child.Rate != 100 ||
+		child.Order != event.OrderSubscriber {
 		t.Errorf("the new replay is %+v", child)
 	}
 	requests := f.receiver.requests()[sent:]
 	if len(requests) != 4 || requests[0].Header.Get("X-Key") != "kept" {
 		t.Errorf("%d requests, %v", len(requests), requests[0].Header)
 	}
-	if again, _ := retry(replaySecret, "monday", map[string]any{"selection": of}); again.Sent != 0 || len(again.Replays) != 0 {
+	if again, _ := retry(replaySecret, "monday", map[string]any{"selection": of}); again.Sent != 0 ||
+		len(again.Replays) != 0 {
 		t.Errorf("a second click sends %+v", again)
 	}
-	if again, _ := retry(replaySecret, "", map[string]any{"selection": map[string]any{"replays": []string{child.ID.String()}}}); again.Delivered != 4 || again.Sent != 0 {
+	if again, _ := retry(replaySecret, "",
+		map[string]any{"selection": map[string]any{"replays": []string{child.ID.String()}}}); again.Delivered != 4 ||
+		again.Sent != 0 {
 		t.Errorf("delivered ones are sent again: %+v", again)
 	}
 	var log api.AuditPage
@@ -179,19 +188,22 @@ func TestRetryNow(t *testing.T) {
 		return nil
 	})
 	d := page.Deliveries[0]
-	if w := d.Waiting; w == nil || w.Code != event.WaitsForRetry || w.Action != "retry_now" || !w.Until.Equal(*d.NextAt) || w.Answer != "answered 503 Service Unavailable: closed" ||
+	if w := d.Waiting; w == nil || w.Code != event.WaitsForRetry || w.Action != "retry_now" ||
+		!w.Until.Equal(*d.NextAt) || w.Answer != "answered 503 Service Unavailable: closed" ||
 		!strings.Contains(w.Text, d.NextAt.UTC().Format("2006-01-02 15:04:05 UTC")) {
 		t.Errorf("it waits for %+v", w)
 	}
 	var r event.Replay
 	testutil.Eventually(t, 20*time.Second, func() error {
-		if f.get(readSecret, "/api/v1/replays/"+made.ID.String(), &r); r.Waiting == nil || r.Waiting.Code != event.WaitsForRetry {
+		if f.get(readSecret, "/api/v1/replays/"+made.ID.String(), &r); r.Waiting == nil ||
+			r.Waiting.Code != event.WaitsForRetry {
 			return fmt.Errorf("the replay waits for %+v", r.Waiting)
 		}
 		return nil
 	})
 	f.receiver.answers(nil)
-	a := f.ask(replaySecret, "POST", "/api/v1/deliveries/retry", map[string]any{"selection": map[string]any{"ids": []string{d.ID}}})
+	a := f.ask(replaySecret, "POST", "/api/v1/deliveries/retry",
+		map[string]any{"selection": map[string]any{"ids": []string{d.ID}}})
 	if a.status != http.StatusOK || !strings.Contains(string(a.body), `"asked":1`) {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
@@ -200,13 +212,15 @@ func TestRetryNow(t *testing.T) {
 	}
 }
 
-// TestWaiting: what is paused says by whom and why, and an endpoint's counts of live deliveries and replays are separate.
+// TestWaiting: what is paused says by whom and why, and an endpoint's counts of live deliveries and replays are
+// separate.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.insert(newEvents("shop", 3)...)
 	client := f.client(replaySecret)
-	if err := client.SteerEndpoint(context.Background(), "crm", event.ActionPause, "the CRM moves\x1b[31m"); err != nil {
+	if err := client.SteerEndpoint(context.Background(), "crm", event.ActionPause,
+		"the CRM moves\x1b[31m"); err != nil {
 		t.Fatal(err)
 	}
 	r := f.create("shop", nil)
@@ -250,11 +264,13 @@ func TestWaiting(t *testing.T) {
 	}
 	f.get(readSecret, "/api/v1/replays/"+r.ID.String(), &r)
 	check("the replay", r.Waiting, event.WaitsReplay, "lunch", "replayer")
-	if a := f.ask(replaySecret, "POST", "/api/v1/endpoints/crm/pause?reason="+strings.Repeat("x", 501), nil); a.status != http.StatusUnprocessableEntity {
+	if a := f.ask(replaySecret, "POST", "/api/v1/endpoints/crm/pause?reason="+strings.Repeat("x", 501),
+		nil); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("a long reason: %d", a.status)
 	}
-	plan, err := client.Plan(context.Background(), replay.Request{Selection: event.Selection{Sources: []string{"shop"}}, To: "crm",
-		ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}})
+	plan, err := client.Plan(context.Background(),
+		replay.Request{Selection: event.Selection{Sources: []string{"shop"}}, To: "crm",
+			ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}})
 	if err != nil || len(plan.Confirm) != 2 || plan.Confirm[0].Code != "mode_all" || plan.Confirm[1].Code != "repeat" ||
 		!strings.Contains(plan.Confirm[1].Text, r.ID.String()) {
 		t.Errorf("the plan asks %+v, %v", plan.Confirm, err)

@@ -53,7 +53,8 @@ func (c *checker) RoundTrip(r *http.Request) (*http.Response, error) {
 		return response, nil // answered with 404 or 405, which the test itself checks
 	}
 	kind, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
-	at := []string{"paths", template, strings.ToLower(r.Method), "responses", fmt.Sprint(response.StatusCode), "content", kind}
+	at := []string{"paths", template, strings.ToLower(r.Method), "responses", fmt.Sprint(response.StatusCode),
+		"content", kind}
 	media, ok := dig(c.document, at...).(map[string]any)
 	if !ok {
 		c.t.Errorf("%s %s: got %d %s, which is not in the document", r.Method, r.URL.Path, response.StatusCode, kind)
@@ -100,7 +101,8 @@ func (c *checker) operation(method, path string) (template string, operation any
 		steps := strings.Split(template, "/")
 		fits := len(steps) == len(parts)
 		for i := range steps {
-			fits = fits && (steps[i] == parts[i] || strings.HasPrefix(steps[i], "{") && !fixed(paths, steps[:i], parts[i], steps[i+1:]))
+			fits = fits && (steps[i] == parts[i] || strings.HasPrefix(steps[i], "{") &&
+				!fixed(paths, steps[:i], parts[i], steps[i+1:]))
 		}
 		if fits {
 			if operation := dig(c.document, "paths", template, strings.ToLower(method)); operation != nil {
@@ -136,13 +138,16 @@ func TestDocument(t *testing.T) {
 		t.Errorf("got OpenAPI version %v", document["openapi"])
 	}
 	roles := map[string]string{
-		"get /events": "read", "post /events/search": "read", "get /events/{id}": "read", "get /events/{id}/raw": "read",
-		"get /deliveries": "read", "get /deliveries/groups": "read", "post /deliveries/retry": "replay", "get /deliveries/{id}": "read", "get /replays/{id}/deliveries": "read",
+		"get /events": "read", "post /events/search": "read", "get /events/{id}": "read",
+		"get /events/{id}/raw": "read", "get /deliveries": "read", "get /deliveries/groups": "read",
+		"post /deliveries/retry": "replay", "get /deliveries/{id}": "read", "get /replays/{id}/deliveries": "read",
 		"get /events/{id}/deliveries": "read", "get /endpoints": "read", "post /endpoints/{name}/pause": "replay",
-		"post /endpoints/{name}/resume": "replay", "post /replays": "replay", "get /replays": "read", "get /replays/{id}": "read",
-		"patch /replays/{id}": "replay", "post /replays/{id}/cancel": "replay", "get /replays/{id}/stream": "read",
-		"get /replays/{id}/diff": "read", "get /audit-log": "admin", "post /events/accept": "admin", "get /views": "read", "put /views/{name}": "replay", "delete /views/{name}": "replay",
-		"get /analytics": "read", "get /analytics/{panel}": "read", "post /login-links": "admin", "get /retention": "admin", "get /storage": "admin",
+		"post /endpoints/{name}/resume": "replay", "post /replays": "replay", "get /replays": "read",
+		"get /replays/{id}": "read", "patch /replays/{id}": "replay", "post /replays/{id}/cancel": "replay",
+		"get /replays/{id}/stream": "read", "get /replays/{id}/diff": "read", "get /audit-log": "admin",
+		"post /events/accept": "admin", "get /views": "read", "put /views/{name}": "replay",
+		"delete /views/{name}": "replay", "get /analytics": "read", "get /analytics/{panel}": "read",
+		"post /login-links": "admin", "get /retention": "admin", "get /storage": "admin",
 	}
 	found := 0
 	for path, methods := range document["paths"].(map[string]any) {
@@ -189,19 +194,23 @@ func TestPage(t *testing.T) {
 	f := newFixture(t)
 	a := f.ask("", "GET", "/docs", nil)
 	page := string(a.body)
-	for _, text := range []string{"/api/v1/replays/{id}/stream", "/api/v1/events/search", `id="NewReplay"`, "Idempotency-Key", "undelivered | all", "role admin", `<td class="type"><a href="#Event">`} {
+	for _, text := range []string{"/api/v1/replays/{id}/stream", "/api/v1/events/search", `id="NewReplay"`,
+		"Idempotency-Key", "undelivered | all", "role admin", `<td class="type"><a href="#Event">`} {
 		if !strings.Contains(page, text) {
 			t.Errorf("the page does not contain %s", text)
 		}
 	}
-	if policy := a.header.Get("Content-Security-Policy"); policy != "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" {
+	if policy := a.header.Get("Content-Security-Policy"); policy != "default-src 'none'; style-src 'self'; base-uri "+
+		"'none'; form-action 'none'; frame-ancestors 'none'" {
 		t.Errorf("got the policy %q", policy)
 	}
 	if strings.Contains(page, "<script") || strings.Contains(page, "://") {
 		t.Error("the page has a script or a link to elsewhere")
 	}
-	if style := f.ask("", "GET", "/docs/style.css", nil); style.status != 200 || style.header.Get("Content-Type") != "text/css; charset=utf-8" ||
-		bytes.Contains(style.body, []byte("url(")) || !bytes.Contains(style.body, []byte("prefers-color-scheme: dark")) {
+	if style := f.ask("", "GET", "/docs/style.css", nil); style.status != 200 ||
+		style.header.Get("Content-Type") != "text/css; charset=utf-8" ||
+		bytes.Contains(style.body, []byte("url(")) ||
+		!bytes.Contains(style.body, []byte("prefers-color-scheme: dark")) {
 		t.Errorf("the stylesheet: %d %v", style.status, style.header)
 	}
 }

@@ -111,9 +111,10 @@ func (s *server) endpointRoutes() {
 }
 
 func (s *server) steerEndpointRoute(action event.Action, summary, description string) {
-	route(s, RoleReplay, "POST /endpoints/{name}/"+string(action), huma.Operation{OperationID: string(action) + "-endpoint",
-		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
-		Summary: summary, Description: description + acceptedLater},
+	route(s, RoleReplay, "POST /endpoints/{name}/"+string(action),
+		huma.Operation{OperationID: string(action) + "-endpoint",
+			DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
+			Summary: summary, Description: description + acceptedLater},
 		func(ctx context.Context, in *endpointSteering) (*endpointOutput, error) {
 			d := s.as(ctx)
 			list, err := d.Endpoints(ctx)

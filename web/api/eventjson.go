@@ -190,8 +190,9 @@ func WholeAttempt(a event.Attempt) Attempt { return attemptJSON(a) }
 func attemptJSON(a event.Attempt) Attempt {
 	j := Attempt{ID: a.ID, Number: a.Number, URL: MaskedURL(a.URL), StartedAt: a.StartedAt,
 		DurationMS: milliseconds(a.Duration), Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error,
-		RequestHeaders: a.RequestHeaders, ResponseHeaders: notNil(a.ResponseHeaders), TraceID: hex.EncodeToString(a.TraceID[:]),
-		Kind: a.Kind, Fallback: a.Fallback, MissingKeys: a.MissingKeys, ResponseBytes: a.ResponseBytes,
+		RequestHeaders: a.RequestHeaders, ResponseHeaders: notNil(a.ResponseHeaders),
+		TraceID: hex.EncodeToString(a.TraceID[:]),
+		Kind:    a.Kind, Fallback: a.Fallback, MissingKeys: a.MissingKeys, ResponseBytes: a.ResponseBytes,
 		OverheadMS: milliseconds(a.Overhead)}
 	j.ResponseBody, j.ResponseBodyBase64 = split(a.ResponseBody)
 	return j

@@ -207,9 +207,10 @@ const octetStream = "application/octet-stream"
 
 func (s *server) eventRoutes() {
 	route(s, RoleRead, "GET /events", huma.Operation{OperationID: "list-events",
-		Parameters:  selectionParams(event.Filters),
-		Summary:     "List events",
-		Description: "Newest first, in pages. An event matches one of the values of a repeated parameter, and all different parameters."},
+		Parameters: selectionParams(event.Filters),
+		Summary:    "List events",
+		Description: "Newest first, in pages. An event matches one of the values of a repeated parameter, and all " +
+			"different parameters."},
 		func(ctx context.Context, in *eventsInput) (*eventsOutput, error) {
 			page, err := s.as(ctx).Events(ctx, in.selection, in.Limit, in.Cursor)
 			return &eventsOutput{page}, err
@@ -235,13 +236,15 @@ func (s *server) eventRoutes() {
 		Summary:     "Get an event's body",
 		Description: "The exact bytes. The audit log records the download.",
 		Responses: map[string]*huma.Response{"200": {Description: "The bytes of the body",
-			Content: map[string]*huma.MediaType{octetStream: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}},
+			Content: map[string]*huma.MediaType{octetStream: {Schema: &huma.Schema{Type: "string",
+				Format: "binary"}}}}}},
 		func(ctx context.Context, in *idPath) (*bodyOutput, error) {
 			body, err := s.as(ctx).Body(ctx, in.uuid())
 			if body == nil {
 				body = []byte{}
 			}
-			return &bodyOutput{ContentType: octetStream, Disposition: `attachment; filename="` + in.ID + `.body"`, Body: body}, err
+			return &bodyOutput{ContentType: octetStream, Disposition: `attachment; filename="` + in.ID + `.body"`,
+				Body: body}, err
 		})
 	route(s, RoleRead, "GET /events/{id}/deliveries", huma.Operation{OperationID: "list-event-deliveries",
 		Errors:      []int{http.StatusNotFound},

@@ -84,7 +84,8 @@ func TestSelection(t *testing.T) {
 	one.Body = []byte(`{"a":"50% & <b>"}`)
 	two.Step, two.Verdict = "", event.BadToken
 	f.insert(one, two)
-	if err := f.db.SaveEndpointState(context.Background(), event.EndpointState{Endpoint: "shop", State: "removed", UpdatedAt: time.Now()}); err != nil {
+	if err := f.db.SaveEndpointState(context.Background(),
+		event.EndpointState{Endpoint: "shop", State: "removed", UpdatedAt: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	between := one.ReceivedAt.Add(500 * time.Microsecond)
@@ -126,9 +127,12 @@ func TestSelection(t *testing.T) {
 		}
 	}
 	// The client sends a selection in the URL or, if that is too long, in a body.
-	sel := event.Selection{Sources: []string{"shop"}, Kinds: []event.Kind{event.KindConversationClosed}, Channels: []string{"telegram"}, Subscribers: []string{"1"},
-		UTMSources: []string{"vk"}, UTMMediums: []string{"cpc"}, UTMCampaigns: []string{"x, y"}, UTMContents: []string{"c=1&d"}, UTMTerms: []string{"ё"},
-		Text: `50% & <b>`, UndeliveredTo: "crm", Fields: map[string]string{"пусто": ""}, From: &one.ReceivedAt, Until: &between, Steps: []string{"paid"}, Verdicts: []event.Verdict{event.Accepted}}
+	sel := event.Selection{Sources: []string{"shop"}, Kinds: []event.Kind{event.KindConversationClosed},
+		Channels: []string{"telegram"}, Subscribers: []string{"1"}, UTMSources: []string{"vk"},
+		UTMMediums: []string{"cpc"}, UTMCampaigns: []string{"x, y"}, UTMContents: []string{"c=1&d"},
+		UTMTerms: []string{"ё"},
+		Text:     `50% & <b>`, UndeliveredTo: "crm", Fields: map[string]string{"пусто": ""}, From: &one.ReceivedAt,
+		Until: &between, Steps: []string{"paid"}, Verdicts: []event.Verdict{event.Accepted}}
 	for _, ids := range [][]uuid.UUID{{one.ID, two.ID}, append(slices.Repeat([]uuid.UUID{uuid.New()}, 5000), one.ID)} {
 		sel.IDs = ids
 		page, err := f.client(readSecret).Events(context.Background(), sel, 10, "")
@@ -170,12 +174,15 @@ func TestHostileRequests(t *testing.T) {
 		{"GET", "/events?verdict=good", "", 422, "query.verdict"},
 		{"GET", "/events?from=yesterday", "", 422, `query.from: invalid time "yesterday": want one such as`},
 		{"GET", "/events?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "", 422, "before it begins"},
-		{"GET", "/events?until=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "", 422, "until and to, its old name, differ"},
-		{"POST", "/events/search", `{"selection":{"until":"2026-01-02T00:00:00Z","to":"2026-01-01T00:00:00Z"}}`, 422, "until and to, its old name, differ"},
+		{"GET", "/events?until=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "", 422,
+			"until and to, its old name, differ"},
+		{"POST", "/events/search", `{"selection":{"until":"2026-01-02T00:00:00Z","to":"2026-01-01T00:00:00Z"}}`, 422,
+			"until and to, its old name, differ"},
 		{"GET", "/events?since=-1h", "", 422, "query.since"},
 		{"GET", "/events?since=1h&from=2026-01-01T00:00:00Z", "", 422, "exclude each other"},
 		{"GET", "/events?text=a&text=b", "", 422, "query.text: may be given only once"},
-		{"POST", "/replays", `{"to":"crm","mode":"all","selection":{"ids":[]}}`, 422, "an empty list, which would select everything"},
+		{"POST", "/replays", `{"to":"crm","mode":"all","selection":{"ids":[]}}`, 422,
+			"an empty list, which would select everything"},
 		{"POST", "/replays", `{"to":"crm","selection":{"sources":[]}}`, 422, "selection.sources"},
 		{"GET", "/events?field=novalue", "", 422, "query.field"},
 		{"GET", "/events?field=a=1&field=a=2", "", 422, "query.field"},
@@ -212,14 +219,19 @@ func TestHostileRequests(t *testing.T) {
 		{"POST", "/replays", `{"selection":{},"to":"crm"} trailing`, 400, ""},
 		{"POST", "/replays", `{"to":"crm"}`, 422, "selection"},
 		{"POST", "/replays", `{"selection":{}}`, 422, "to"},
-		{"POST", "/replays", `{"selection":{"sourc":["a"]},"to":"crm"}`, 422, "body.selection.sourc: unexpected property"},
+		{"POST", "/replays", `{"selection":{"sourc":["a"]},"to":"crm"}`, 422,
+			"body.selection.sourc: unexpected property"},
 		{"POST", "/replays", `{"selection":{"kinds":["x"]},"to":"crm"}`, 422, "body.selection.kinds[0]"},
 		{"POST", "/replays", `{"selection":{"from":"x"},"to":"crm"}`, 422, "body.selection.from"},
 		{"POST", "/replays", `{"selection":{"ids":["x"]},"to":"crm"}`, 422, "body.selection.ids[0]"},
-		{"POST", "/replays", `{"selection":{},"to":"nonsense"}`, 422, `there is no endpoint "nonsense"; the configuration has crm, elsewhere`},
-		{"POST", "/replays", `{"selection":{"failed_at":"nonsense"},"to":"crm"}`, 422, `there is no endpoint "nonsense"; known are crm, elsewhere`},
-		{"GET", "/events?undelivered_to=nonsense", "", 422, `there is no endpoint "nonsense"; known are crm, elsewhere`},
-		{"GET", "/events?failed_at=https://nowhere.example/", "", 422, `there is no endpoint "https://nowhere.example/"; known are crm, elsewhere`},
+		{"POST", "/replays", `{"selection":{},"to":"nonsense"}`, 422,
+			`there is no endpoint "nonsense"; the configuration has crm, elsewhere`},
+		{"POST", "/replays", `{"selection":{"failed_at":"nonsense"},"to":"crm"}`, 422,
+			`there is no endpoint "nonsense"; known are crm, elsewhere`},
+		{"GET", "/events?undelivered_to=nonsense", "", 422,
+			`there is no endpoint "nonsense"; known are crm, elsewhere`},
+		{"GET", "/events?failed_at=https://nowhere.example/", "", 422,
+			`there is no endpoint "https://nowhere.example/"; known are crm, elsewhere`},
 		{"POST", "/events/search", `{"selection":{"failed_at":"nonsense"}}`, 422, `there is no endpoint "nonsense"`},
 		{"POST", "/replays", `{"selection":{},"to":"ftp://x"}`, 422, "must begin with http"},
 		{"POST", "/replays", `{"selection":{},"to":"http://127.0.0.1:1/"}`, 422, "127.0.0.1"},
@@ -239,7 +251,8 @@ func TestHostileRequests(t *testing.T) {
 		a := f.ask(adminSecret, c.method, "/api/v1"+c.path, body)
 		p := a.problem(t)
 		if a.status != c.status || !strings.Contains(p.Detail, c.detail) {
-			t.Errorf("%s %s %s: %d %s, want %d with %q", c.method, c.path, c.body, a.status, p.Detail, c.status, c.detail)
+			t.Errorf("%s %s %s: %d %s, want %d with %q", c.method, c.path, c.body, a.status, p.Detail, c.status,
+				c.detail)
 		}
 		for _, internal := range []string{"SELECT", "DB::", "goroutine", "hooktape/", "unmarshal"} {
 			if strings.Contains(string(a.body), internal) {
@@ -247,7 +260,8 @@ func TestHostileRequests(t *testing.T) {
 			}
 		}
 	}
-	if a := f.ask(adminSecret, "POST", "/api/v1/events/search", `{"selection":{"text":"`+strings.Repeat("x", 9<<20)+`"}}`); a.status != http.StatusRequestEntityTooLarge {
+	if a := f.ask(adminSecret, "POST", "/api/v1/events/search",
+		`{"selection":{"text":"`+strings.Repeat("x", 9<<20)+`"}}`); a.status != http.StatusRequestEntityTooLarge {
 		t.Errorf("body of 9 MiB: %d %.200s", a.status, a.body)
 	}
 	if strings.Contains(f.log.String(), "level=ERROR") {
@@ -263,7 +277,8 @@ func TestRaw(t *testing.T) {
 	for i := range all {
 		all[i] = byte(i)
 	}
-	for name, body := range map[string][]byte{"every byte": all, "a page": []byte("<script>alert(1)</script>"), "nothing": {}, "a lot": bytes.Repeat([]byte("Ёlka\n"), 200_000)} {
+	for name, body := range map[string][]byte{"every byte": all, "a page": []byte("<script>alert(1)</script>"),
+		"nothing": {}, "a lot": bytes.Repeat([]byte("Ёlka\n"), 200_000)} {
 		e := newEvent("shop", 1)
 		e.ID, e.Body, e.BodySHA256 = uuid.New(), body, sha256.Sum256(body)
 		e.Headers = append(e.Headers, event.Header{Name: "X-A", Value: "\xff"}, event.Header{Name: "x-a", Value: "2"})
@@ -285,7 +300,8 @@ func TestRaw(t *testing.T) {
 		if !bytes.Equal(shown.Request.Bytes(), body) {
 			t.Errorf("%s: the event's JSON has different bytes", name)
 		}
-		if names := slices.Collect(maps.Keys(shown.Decoded)); len(names) == 0 || shown.Deliveries == nil || len(shown.Request.Headers) != 3 {
+		if names := slices.Collect(maps.Keys(shown.Decoded)); len(names) == 0 || shown.Deliveries == nil ||
+			len(shown.Request.Headers) != 3 {
 			t.Errorf("%s: got the event %+v", name, shown)
 		}
 		got, err := f.client(readSecret).Body(context.Background(), e.ID)
@@ -316,7 +332,8 @@ func TestViewsAreAudited(t *testing.T) {
 		lines = append(lines, e.Who+" "+e.Action+" "+e.Target+" "+e.RemoteIP)
 	}
 	id := e.ID.String() + " 127.0.0.1"
-	if want := []string{"boss event.view " + id, "reader event.download " + id, "reader event.view " + id}; strings.Join(lines, "\n") != strings.Join(want, "\n") {
+	if want := []string{"boss event.view " + id, "reader event.download " + id,
+		"reader event.view " + id}; strings.Join(lines, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the audit log:\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
 }
@@ -334,10 +351,12 @@ func TestBodyGone(t *testing.T) {
 	if !shown.Request.BodyGone || shown.Request.BodySHA256 != hex.EncodeToString(e.BodySHA256[:]) {
 		t.Errorf("got the request %+v", shown.Request)
 	}
-	if a := f.ask(readSecret, "GET", path+"/raw", nil); a.status != http.StatusGone || !strings.Contains(string(a.body), "past its retention") {
+	if a := f.ask(readSecret, "GET", path+"/raw", nil); a.status != http.StatusGone ||
+		!strings.Contains(string(a.body), "past its retention") {
 		t.Errorf("body: %d %s", a.status, a.body)
 	}
-	if body, err := f.client(readSecret).Body(context.Background(), e.ID); err == nil || !strings.Contains(err.Error(), "past its retention") {
+	if body, err := f.client(readSecret).Body(context.Background(), e.ID); err == nil ||
+		!strings.Contains(err.Error(), "past its retention") {
 		t.Errorf("the client got %q, %v", body, err)
 	}
 }
@@ -351,17 +370,20 @@ func TestClickHouseAway(t *testing.T) {
 	r := func(path string) answer { return f.ask(readSecret, "GET", path, nil) }
 	testutil.Eventually(f.t, 10*time.Second, func() error { return ready(r("/readyz"), 200, `"ready":true`) })
 	engine.Kill()
-	for _, path := range []string{"/events", "/events/" + uuid.NewString(), "/endpoints", "/replays", "/replays/" + uuid.NewString() + "/stream"} {
+	for _, path := range []string{"/events", "/events/" + uuid.NewString(), "/endpoints", "/replays",
+		"/replays/" + uuid.NewString() + "/stream"} {
 		a := r("/api/v1" + path)
 		p := a.problem(t)
-		if a.status != http.StatusServiceUnavailable || !strings.Contains(p.Detail, "ClickHouse does not answer now") || a.header.Get("Retry-After") == "" {
+		if a.status != http.StatusServiceUnavailable || !strings.Contains(p.Detail, "ClickHouse does not answer now") ||
+			a.header.Get("Retry-After") == "" {
 			t.Errorf("GET %s: %d %s %v", path, a.status, p.Detail, a.header)
 		}
 		if strings.Contains(string(a.body), "127.0.0.1") || strings.Contains(string(a.body), "SELECT") {
 			t.Errorf("GET %s shows something internal: %s", path, a.body)
 		}
 	}
-	if !strings.Contains(f.log.String(), "the API could not answer") || !strings.Contains(f.log.String(), "operation=list-events") {
+	if !strings.Contains(f.log.String(), "the API could not answer") ||
+		!strings.Contains(f.log.String(), "operation=list-events") {
 		t.Errorf("the log does not contain the reason:\n%s", f.log)
 	}
 	testutil.Eventually(f.t, 10*time.Second, func() error { return ready(r("/readyz"), 503, `"ready":false`) })
@@ -371,7 +393,8 @@ func TestClickHouseAway(t *testing.T) {
 	if a := r("/readyz"); strings.Contains(string(a.body), "SELECT") || strings.Contains(string(a.body), "127.0.0.1") {
 		t.Errorf("readyz shows an internal message: %s", a.body)
 	}
-	if _, err := f.client(readSecret).Replays(context.Background(), uuid.Nil, 1); err == nil || !strings.Contains(err.Error(), "ClickHouse does not answer") {
+	if _, err := f.client(readSecret).Replays(context.Background(), uuid.Nil, 1); err == nil ||
+		!strings.Contains(err.Error(), "ClickHouse does not answer") {
 		t.Errorf("the client returned %v", err)
 	}
 	f.server.Close()

@@ -35,12 +35,14 @@ func TestWrongTokens(t *testing.T) {
 	}
 	for _, secret := range []string{tried, readSecret} {
 		a := f.ask(secret, "GET", path, nil)
-		if p := a.problem(t); a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" || !strings.Contains(p.Detail, "too many wrong tokens") {
+		if p := a.problem(t); a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" ||
+			!strings.Contains(p.Detail, "too many wrong tokens") {
 			t.Errorf("after ten wrong tokens: %d %v %s", a.status, a.header, p.Detail)
 		}
 	}
 	log := f.log.String()
-	if strings.Contains(log, tried) || strings.Count(log, "wrong tokens are tried") != 1 || !strings.Contains(log, "at=api remote_ip=127.0.0.1") {
+	if strings.Contains(log, tried) || strings.Count(log, "wrong tokens are tried") != 1 ||
+		!strings.Contains(log, "at=api remote_ip=127.0.0.1") {
 		t.Errorf("got the log\n%s", log)
 	}
 }

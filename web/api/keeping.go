@@ -19,8 +19,8 @@ type Host struct {
 	DataDir   string // of the spools
 }
 
-// SetHost has the reports of retention and storage include what a process knows about itself. Without it, storage is that
-// of ClickHouse alone.
+// SetHost has the reports of retention and storage include what a process knows about itself. Without it, storage is
+// that of ClickHouse alone.
 func (d *Direct) SetHost(h Host) { d.host = h }
 
 // Kept says how long some rows are kept.
@@ -48,8 +48,8 @@ func (d *Direct) Retention(ctx context.Context) (RetentionReport, error) {
 	}
 	found, err := d.store.RetentionReport(ctx, d.host.Retention)
 	for _, k := range found {
-		report.Kept = append(report.Kept, Kept{What: k.What, Source: k.Source, Rejected: k.NotAccepted, Configured: k.Configured,
-			InForce: k.InForce, Rows: k.Rows, Oldest: orNil(k.Oldest), Expired: k.Expired})
+		report.Kept = append(report.Kept, Kept{What: k.What, Source: k.Source, Rejected: k.NotAccepted,
+			Configured: k.Configured, InForce: k.InForce, Rows: k.Rows, Oldest: orNil(k.Oldest), Expired: k.Expired})
 	}
 	return report, err
 }
@@ -105,13 +105,15 @@ type StorageReport struct {
 
 // Storage returns the space that everything takes. It needs the role admin.
 func (d *Direct) Storage(ctx context.Context) (StorageReport, error) {
-	r := StorageReport{Tables: []TableStorage{}, Sources: []SourceStorage{}, Spools: []SpoolStorage{}, Disks: []DiskStorage{}}
+	r := StorageReport{Tables: []TableStorage{}, Sources: []SourceStorage{}, Spools: []SpoolStorage{},
+		Disks: []DiskStorage{}}
 	if err := d.require(RoleAdmin); err != nil {
 		return r, err
 	}
 	tables, err := d.store.StorageReport(ctx)
 	for _, t := range tables {
-		r.Tables = append(r.Tables, TableStorage{t.Table, t.Rows, t.Bytes, t.Compressed, t.Uncompressed, orNil(t.Oldest), orNil(t.Newest)})
+		r.Tables = append(r.Tables, TableStorage{t.Table, t.Rows, t.Bytes, t.Compressed, t.Uncompressed,
+			orNil(t.Oldest), orNil(t.Newest)})
 	}
 	sources, failed := d.store.StorageBySource(ctx)
 	err = errors.Join(err, failed)
@@ -131,7 +133,8 @@ func (d *Direct) Storage(ctx context.Context) (StorageReport, error) {
 		if failed := syscall.Statfs(d.host.DataDir, &stat); failed != nil {
 			return r, errors.Join(err, fmt.Errorf("read the free space of the data directory: %w", failed))
 		}
-		r.Disks = append(r.Disks, DiskStorage{"Spools", uint64(stat.Bavail) * uint64(stat.Bsize), uint64(stat.Blocks) * uint64(stat.Bsize)})
+		r.Disks = append(r.Disks, DiskStorage{"Spools", uint64(stat.Bavail) * uint64(stat.Bsize),
+			uint64(stat.Blocks) * uint64(stat.Bsize)})
 	}
 	return r, err
 }

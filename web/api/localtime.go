@@ -6,7 +6,8 @@ import "time"
 // zone is ignored. The two differ when clocks show an hour twice because they are set back. For a time that clocks
 // skip, both are the moment at which they are set ahead.
 func LocalTimes(wall time.Time, zone *time.Location) (first, last time.Time) {
-	wall = time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), time.UTC)
+	wall = time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(),
+		wall.Nanosecond(), time.UTC)
 	shown := wall.Format(time.DateTime)
 	var found []time.Time
 	for _, day := range []int{-1, 1} { // clocks are set at most once in two days

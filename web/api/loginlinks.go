@@ -23,9 +23,9 @@ const (
 	maxLoginLinks = 100
 )
 
-// LoginLinkPath is the page of the console that uses a link. The secret is the fragment of its address: browsers send it
-// neither with the request nor as referrer, and whoever only fetches the address, such as a previewer of links, does not
-// use it up.
+// LoginLinkPath is the page of the console that uses a link. The secret is the fragment of its address: browsers send
+// it neither with the request nor as referrer, and whoever only fetches the address, such as a previewer of links, does
+// not use it up.
 const LoginLinkPath = "/login/link"
 
 // LoginLink logs its holder in to the console, once.
@@ -97,7 +97,8 @@ func (d *Direct) CreateLoginLink(ctx context.Context, role Role) (LoginLink, err
 	if err != nil {
 		return LoginLink{}, err
 	}
-	entry := store.AuditEntry{At: now, Who: d.actor.Name, Action: "login-link.create", Target: d.actor.Name, Detail: string(detail)}
+	entry := store.AuditEntry{At: now, Who: d.actor.Name, Action: "login-link.create", Target: d.actor.Name,
+		Detail: string(detail)}
 	if d.actor.RemoteIP.IsValid() {
 		entry.RemoteIP = d.actor.RemoteIP.String()
 	}
@@ -105,7 +106,8 @@ func (d *Direct) CreateLoginLink(ctx context.Context, role Role) (LoginLink, err
 		return LoginLink{}, fmt.Errorf("create a login link: %w", err)
 	}
 	secret, expires := d.links.create(Principal{d.actor.Name, role}, now)
-	return LoginLink{Path: LoginLinkPath + "#" + secret, ExpiresAt: expires.UTC().Truncate(time.Second), Name: d.actor.Name, Role: role}, nil
+	return LoginLink{Path: LoginLinkPath + "#" + secret, ExpiresAt: expires.UTC().Truncate(time.Second),
+		Name: d.actor.Name, Role: role}, nil
 }
 
 // UseLoginLink returns the user of the link with a secret, which is then used up. It returns false for a link that was
@@ -115,8 +117,8 @@ func (d *Direct) UseLoginLink(secret string) (Principal, bool) {
 }
 
 func (s *server) loginLinkRoute() {
-	route(s, RoleAdmin, "POST /login-links", huma.Operation{OperationID: "create-login-link", DefaultStatus: http.StatusCreated,
-		Summary: "Create a one-time link to log in to the console",
+	route(s, RoleAdmin, "POST /login-links", huma.Operation{OperationID: "create-login-link",
+		DefaultStatus: http.StatusCreated, Summary: "Create a one-time link to log in to the console",
 		Description: "The link logs in once, within ten minutes, at the console of the process that answers. " +
 			"It ends with the process. The audit log records its creation."},
 		func(ctx context.Context, in *struct{ Body NewLoginLink }) (*struct{ Body LoginLink }, error) {

@@ -11,7 +11,8 @@ func TestLoginLinkExpires(t *testing.T) {
 	l := &loginLinks{open: map[[sha256.Size]byte]openLink{}}
 	begin := time.Now()
 	user := Principal{"boss", RoleAdmin}
-	for after, ok := range map[time.Duration]bool{0: true, LoginLinkLife - time.Second: true, LoginLinkLife: false, time.Hour: false} {
+	for after, ok := range map[time.Duration]bool{0: true, LoginLinkLife - time.Second: true, LoginLinkLife: false,
+		time.Hour: false} {
 		secret, _ := l.create(user, begin)
 		if got, used := l.use(secret, begin.Add(after)); used != ok || ok && got != user {
 			t.Errorf("after %s: %v %v", after, got, used)

@@ -85,9 +85,11 @@ func fixtureOn(t *testing.T, dsn string, allowPrivate bool) *fixture {
 	t.Cleanup(func() { stopRunner(); stopRecorder(); outcomes.Close() })
 
 	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, allowPrivate)
-	f.options = api.Options{Direct: api.NewDirect(db, service, replay.Actor{}), Guard: api.PatientGuard(logger), Failing: f.runner.Failing, Version: "test", Logger: logger,
-		Tokens: []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay},
-			{Name: "other", Secret: otherSecret, Role: api.RoleReplay}, {Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}}}
+	f.options = api.Options{Direct: api.NewDirect(db, service, replay.Actor{}), Guard: api.PatientGuard(logger),
+		Failing: f.runner.Failing, Version: "test", Logger: logger, Tokens: []api.Token{{Name: "reader",
+			Secret: readSecret, Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay},
+			{Name: "other", Secret: otherSecret, Role: api.RoleReplay},
+			{Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}}}
 	handler, err := api.New(f.options)
 	if err != nil {
 		t.Fatal(err)
@@ -264,10 +266,12 @@ func (f *fixture) awaitEnd(id uuid.UUID) (r event.Replay) {
 func newEvent(source string, n int) event.Event {
 	at := time.Now().UTC().Truncate(time.Microsecond).Add(-time.Hour + time.Duration(n)*time.Millisecond)
 	return event.Event{
-		Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: source, Step: "paid", Verdict: event.Accepted, Method: "POST",
-			Path: "/hooks/" + source + "/***", RemoteIP: netip.MustParseAddr("192.0.2.1"),
+		Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: source, Step: "paid",
+			Verdict: event.Accepted, Method: "POST", Path: "/hooks/" + source +
+				"/***", RemoteIP: netip.MustParseAddr("192.0.2.1"),
 			Headers: []event.Header{{Name: "Content-Type", Value: "application/json"}},
-			Body:    fmt.Appendf(nil, `{"bothelp_user_id":%d}`, n), TraceID: [16]byte{1, byte(n)}, SpanID: [8]byte{2, byte(n)}},
+			Body:    fmt.Appendf(nil, `{"bothelp_user_id":%d}`, n), TraceID: [16]byte{1, byte(n)}, SpanID: [8]byte{2,
+				byte(n)}},
 		Decoded: event.Decoded{Kind: event.KindFlow, BothelpUserID: fmt.Sprint(n), Name: "Анна"},
 	}
 }

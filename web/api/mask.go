@@ -42,7 +42,8 @@ func maskedDetail(detail string) string {
 		return detail
 	}
 	shown := masked(event.Replay{Endpoint: made.To, Selection: made.Selection, ReplayOptions: made.ReplayOptions})
-	text, err := json.Marshal(replay.Request{Selection: shortened(shown.Selection), To: shown.Endpoint, ReplayOptions: shown.ReplayOptions})
+	text, err := json.Marshal(replay.Request{Selection: shortened(shown.Selection), To: shown.Endpoint,
+		ReplayOptions: shown.ReplayOptions})
 	if err != nil {
 		return ""
 	}

@@ -40,14 +40,16 @@ func configuration(version string) huma.Config {
 			Components: &huma.Components{Schemas: registry, SecuritySchemes: map[string]*huma.SecurityScheme{
 				scheme: {Type: "http", Scheme: "bearer", Description: "A token of api.tokens in the configuration."}}},
 		},
-		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		Formats: map[string]huma.Format{"application/json": huma.DefaultJSONFormat,
+			"json": huma.DefaultJSONFormat},
 		DefaultFormat: "application/json",
 	}
 }
 
 // requestSchemas are the schemas of requests, in which an unknown property is an error. Answers may have properties
 // that the document does not list, because later versions add some.
-var requestSchemas = []string{"DeliveryRetry", "DeliverySelection", "EventSearch", "Header", "NewLoginLink", "NewReplay", "ReplayPatch", "Selection"}
+var requestSchemas = []string{"DeliveryRetry", "DeliverySelection", "EventSearch", "Header", "NewLoginLink",
+	"NewReplay", "ReplayPatch", "Selection"}
 
 // serveDocument serves the document, and a page of it.
 func serveDocument(mux *http.ServeMux, doc *huma.OpenAPI) error {

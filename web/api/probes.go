@@ -33,10 +33,12 @@ func probes(mux *http.ServeMux, failing, broken func() error) {
 			answer["delivering"], answer["standby"] = false, err.Error()
 		case errors.Is(err, store.ErrDamaged):
 			status = http.StatusServiceUnavailable
-			answer = map[string]any{"ready": false, "clickhouse": "has a part that it cannot read; see the log, or hooktape doctor"}
+			answer = map[string]any{"ready": false,
+				"clickhouse": "has a part that it cannot read; see the log, or hooktape doctor"}
 		case err != nil:
 			status = http.StatusServiceUnavailable
-			answer = map[string]any{"ready": false, "clickhouse": "does not answer, or does not take outcomes; see the log"}
+			answer = map[string]any{"ready": false,
+				"clickhouse": "does not answer, or does not take outcomes; see the log"}
 		}
 		writeJSON(w, status, "application/json; charset=utf-8", answer)
 	})

@@ -82,7 +82,8 @@ func init() {
 			if d, ok := err.(huma.ErrorDetailer); ok {
 				f = Fault{Location: d.ErrorDetail().Location, Message: d.ErrorDetail().Message}
 			}
-			if strings.Contains(f.Message, "Go struct field") { // a number that the schema allows and the Go type cannot hold
+			// a number that the schema allows and the Go type cannot hold
+			if strings.Contains(f.Message, "Go struct field") {
 				f.Message = "a value is too large or too small for its place"
 			}
 			faults = append(faults, f)
@@ -114,7 +115,8 @@ func ProblemOf(err error) (p *Problem, internal bool) {
 	case errors.Is(err, store.ErrNotFound):
 		return Problemf(http.StatusNotFound, "there is no such thing"), false
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		return Problemf(http.StatusServiceUnavailable, "ClickHouse does not answer now, or not in time; try again"), true
+		return Problemf(http.StatusServiceUnavailable,
+			"ClickHouse does not answer now, or not in time; try again"), true
 	case errors.Is(err, context.Canceled):
 		return Problemf(http.StatusServiceUnavailable, "hooktape is stopping; try again"), false
 	}

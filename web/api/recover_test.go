@@ -22,9 +22,10 @@ func TestRecover(t *testing.T) {
 		_, _ = io.WriteString(w, strings.Repeat("a", 10_000))
 		panic("s3cret")
 	})
-	server := httptest.NewServer(api.Recover("API", slog.New(slog.NewTextHandler(&log, nil)), mux, func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "sorry", http.StatusInternalServerError)
-	}))
+	server := httptest.NewServer(api.Recover("API", slog.New(slog.NewTextHandler(&log, nil)), mux,
+		func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "sorry", http.StatusInternalServerError)
+		}))
 	get := func(path string) (int, string, error) {
 		response, err := http.Get(server.URL + path)
 		if err != nil {
@@ -34,14 +35,16 @@ func TestRecover(t *testing.T) {
 		text, err := io.ReadAll(response.Body)
 		return response.StatusCode, string(text), err
 	}
-	if status, text, err := get("/early/7"); status != http.StatusInternalServerError || text != "sorry\n" || err != nil {
+	if status, text, err := get("/early/7"); status != http.StatusInternalServerError || text != "sorry\n" ||
+		err != nil {
 		t.Errorf("before the answer: %d %q, %v", status, text, err)
 	}
 	if status, text, err := get("/late"); err == nil {
 		t.Errorf("in the middle of the answer: %d with %d bytes, as if it were complete", status, len(text))
 	}
 	server.Close() // ends the handlers, which write the log
-	if text := log.String(); strings.Count(text, "the API panicked") != 2 || !strings.Contains(text, "/early/{id}") || strings.Contains(text, "s3cret") {
+	if text := log.String(); strings.Count(text, "the API panicked") != 2 || !strings.Contains(text, "/early/{id}") ||
+		strings.Contains(text, "s3cret") {
 		t.Errorf("got the log %s", text)
 	}
 }

@@ -71,7 +71,8 @@ func (d *Direct) Create(ctx context.Context, key string, want replay.Request) (e
 
 // Replays lists replays, newest first: those created before the given one unless it is uuid.Nil, in one of the states
 // if there are any.
-func (d *Direct) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay, error) {
+func (d *Direct) Replays(ctx context.Context, before uuid.UUID, limit int, states ...event.ReplayState) ([]event.Replay,
+	error) {
 	replays, err := d.store.Replays(ctx, before, limit, states...)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, notFound("replay", before)
@@ -182,7 +183,8 @@ func (s *server) replayRoutes() {
 		Responses: map[string]*huma.Response{
 			"200": {Description: "Nothing was created; the plan", Content: s.json(Plan{})},
 			"201": {Description: "The running replay", Content: s.json(event.Replay{}), Headers: map[string]*huma.Param{
-				"Location": {Description: "The replay's path.", Schema: &huma.Schema{Type: "string", Format: "uri-reference"}}}}}},
+				"Location": {Description: "The replay's path.",
+					Schema: &huma.Schema{Type: "string", Format: "uri-reference"}}}}}},
 		s.create)
 	route(s, RoleRead, "GET /replays", huma.Operation{OperationID: "list-replays",
 		Errors:  []int{http.StatusNotFound},
@@ -193,19 +195,22 @@ func (s *server) replayRoutes() {
 			return &struct{ Body ReplayList }{ReplayList{list}}, err
 		})
 	route(s, RoleRead, "GET /replays/{id}", huma.Operation{OperationID: "get-replay",
-		Errors:  []int{http.StatusNotFound},
-		Summary: "Show a replay", Description: "With its counts as of updated_at; a running replay updates them every two seconds."},
+		Errors:      []int{http.StatusNotFound},
+		Summary:     "Show a replay",
+		Description: "With its counts as of updated_at; a running replay updates them every two seconds."},
 		func(ctx context.Context, in *ReplayPath) (*replayOutput, error) {
 			r, err := s.as(ctx).Replay(ctx, in.uuid())
 			return &replayOutput{r}, err
 		})
 	route(s, RoleReplay, "PATCH /replays/{id}", huma.Operation{OperationID: "change-replay",
 		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
-		Summary: "Pause or resume a replay, or change its rate", Description: "Only of an unfinished replay." + acceptedLater},
+		Summary: "Pause or resume a replay, or change its rate", Description: "Only of an unfinished replay." +
+			acceptedLater},
 		s.change)
 	route(s, RoleReplay, "POST /replays/{id}/cancel", huma.Operation{OperationID: "cancel-replay",
 		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
-		Summary: "Cancel a replay", Description: "Events that are not sent yet never will be; this cannot be undone." + acceptedLater},
+		Summary: "Cancel a replay", Description: "Events that are not sent yet never will be; this cannot be undone." +
+			acceptedLater},
 		func(ctx context.Context, in *ReplayPath) (*replayOutput, error) {
 			return s.steer(ctx, in.uuid(), steering{action: event.ActionCancel})
 		})
@@ -225,7 +230,8 @@ func (s *server) create(ctx context.Context, in *createInput) (*createOutput, er
 	if !in.Body.DryRun {
 		r, err := s.as(ctx).Create(ctx, in.Key, want)
 		if err == nil && !mayComeFrom(r, want) {
-			return nil, Problemf(http.StatusConflict, "this Idempotency-Key was used for another replay (%s); use a new one", r.ID)
+			return nil, Problemf(http.StatusConflict,
+				"this Idempotency-Key was used for another replay (%s); use a new one", r.ID)
 		}
 		if err == nil {
 			return &createOutput{Status: http.StatusCreated, Location: "/api/v1/replays/" + r.ID.String(), Body: r}, nil

@@ -27,11 +27,12 @@ func TestCreate(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.insert(newEvents("shop", 25)...)
-	want := map[string]any{"selection": map[string]any{"sources": []string{"shop"}}, "to": "crm", "rate": 1000, "dry_run": true,
-		"headers": []map[string]string{{"name": "X-Secret", "value": "only-for-crm"}}}
+	want := map[string]any{"selection": map[string]any{"sources": []string{"shop"}}, "to": "crm", "rate": 1000,
+		"dry_run": true, "headers": []map[string]string{{"name": "X-Secret", "value": "only-for-crm"}}}
 	a := f.ask(replaySecret, "POST", "/api/v1/replays", want)
 	var plan api.Plan
-	if err := json.Unmarshal(a.body, &plan); err != nil || a.status != http.StatusOK || plan.Count != 25 || len(plan.Samples) != 10 ||
+	if err := json.Unmarshal(a.body, &plan); err != nil || a.status != http.StatusOK || plan.Count != 25 ||
+		len(plan.Samples) != 10 ||
 		plan.Parts[0].Step != "paid" || plan.Seconds != 0.025 || plan.URL != f.receiver.URL+"/hooks?token=***" {
 		t.Fatalf("plan: %d %s", a.status, a.body)
 	}
@@ -43,17 +44,21 @@ func TestCreate(t *testing.T) {
 	delete(want, "dry_run")
 	a = f.ask(replaySecret, "POST", "/api/v1/replays", want)
 	var made event.Replay
-	if err := json.Unmarshal(a.body, &made); err != nil || a.status != http.StatusCreated || a.header.Get("Location") != "/api/v1/replays/"+made.ID.String() {
+	if err := json.Unmarshal(a.body, &made); err != nil || a.status != http.StatusCreated ||
+		a.header.Get("Location") != "/api/v1/replays/"+made.ID.String() {
 		t.Fatalf("create: %d %v %s", a.status, a.header, a.body)
 	}
 	done := f.awaitState(made.ID, event.ReplayCompleted)
 	for before, want := range map[uuid.UUID]int{uuid.Nil: 1, made.ID: 0} {
-		if list, err := f.client(readSecret).Replays(context.Background(), before, 10); err != nil || len(list) != want {
+		if list, err := f.client(readSecret).Replays(context.Background(), before, 10); err != nil ||
+			len(list) != want {
 			t.Errorf("before %s: %d replays, %v, want %d", before, len(list), err, want)
 		}
 	}
-	if done.Counts[event.Delivered] != 25 || done.Total != 25 || done.CreatedBy != "replayer" || done.Endpoint != "crm" || done.Rate != 1000 ||
-		done.Order != event.OrderNone || done.Mode != event.ModeUndelivered || done.Retry != event.RetryEndpoint || done.Concurrency != 4 {
+	if done.Counts[event.Delivered] != 25 || done.Total != 25 || done.CreatedBy != "replayer" ||
+		done.Endpoint != "crm" || done.Rate != 1000 ||
+		done.Order != event.OrderNone || done.Mode != event.ModeUndelivered || done.Retry != event.RetryEndpoint ||
+		done.Concurrency != 4 {
 		t.Errorf("finished replay: %+v", done)
 	}
 	for _, r := range f.receiver.requests() {
@@ -61,27 +66,33 @@ func TestCreate(t *testing.T) {
 			t.Errorf("a request without the replay's header: %v", r.Header)
 		}
 	}
-	for _, path := range []string{"/api/v1/replays", "/api/v1/replays/" + made.ID.String(), "/api/v1/endpoints", "/api/v1/audit-log"} {
-		if a := f.ask(adminSecret, "GET", path, nil); strings.Contains(string(a.body), "only-for-crm") || strings.Contains(string(a.body), "a-secret-of-crm") {
+	for _, path := range []string{"/api/v1/replays", "/api/v1/replays/" + made.ID.String(), "/api/v1/endpoints",
+		"/api/v1/audit-log"} {
+		if a := f.ask(adminSecret, "GET", path, nil); strings.Contains(string(a.body), "only-for-crm") ||
+			strings.Contains(string(a.body), "a-secret-of-crm") {
 			t.Errorf("GET %s shows a secret: %s", path, a.body)
 		}
 	}
 
 	a = f.ask(replaySecret, "POST", "/api/v1/replays", want) // all are delivered by now
-	if err := json.Unmarshal(a.body, &plan); err != nil || a.status != http.StatusOK || plan.Count != 0 || plan.Delivered != 25 || a.header.Get("Location") != "" {
+	if err := json.Unmarshal(a.body, &plan); err != nil || a.status != http.StatusOK || plan.Count != 0 ||
+		plan.Delivered != 25 || a.header.Get("Location") != "" {
 		t.Errorf("replay without events: %d %v %s", a.status, a.header, a.body)
 	}
-	if _, err := f.client(replaySecret).Create(context.Background(), "", replay.Request{To: "crm", Selection: event.Selection{Sources: []string{"shop"}}}); err != replay.ErrNothing {
+	if _, err := f.client(replaySecret).Create(context.Background(), "",
+		replay.Request{To: "crm", Selection: event.Selection{Sources: []string{"shop"}}}); err != replay.ErrNothing {
 		t.Errorf("the client returned %v", err)
 	}
 	var one api.Event
 	f.get(readSecret, "/api/v1/events/"+someEvent(t, f).String(), &one)
 	if len(one.Deliveries) != 1 || one.Deliveries[0].State != event.Delivered || len(one.Deliveries[0].Attempts) != 1 ||
-		string(one.Deliveries[0].Attempts[0].Response()) != "taken" || one.Deliveries[0].Attempts[0].URL != f.receiver.URL+"/hooks?token=***" {
+		string(one.Deliveries[0].Attempts[0].Response()) != "taken" ||
+		one.Deliveries[0].Attempts[0].URL != f.receiver.URL+"/hooks?token=***" {
 		t.Errorf("deliveries of the event: %+v", one.Deliveries)
 	}
 	var list api.DeliveryList
-	if f.get(readSecret, "/api/v1/events/"+one.ID.String()+"/deliveries", &list); len(list.Deliveries) != 1 || len(list.Deliveries[0].Attempts) != 1 {
+	if f.get(readSecret, "/api/v1/events/"+one.ID.String()+"/deliveries", &list); len(list.Deliveries) != 1 ||
+		len(list.Deliveries[0].Attempts) != 1 {
 		t.Errorf("list of deliveries: %+v", list)
 	}
 }
@@ -118,16 +129,19 @@ func TestIdempotency(t *testing.T) {
 	if len(ids) != 1 {
 		t.Errorf("six creations with one key: %v", ids)
 	}
-	if a := f.ask(replaySecret, "POST", "/api/v1/replays", `{"selection":{},"to":"crm","mode":"all"}`, "Idempotency-Key", "monday 1"); a.status != http.StatusConflict {
+	if a := f.ask(replaySecret, "POST", "/api/v1/replays", `{"selection":{},"to":"crm","mode":"all"}`,
+		"Idempotency-Key", "monday 1"); a.status != http.StatusConflict {
 		t.Errorf("same key, another request: %d %s", a.status, a.body)
 	}
-	if a := f.ask(otherSecret, "POST", "/api/v1/replays", body, "Idempotency-Key", "monday 1"); a.status != http.StatusCreated {
+	if a := f.ask(otherSecret, "POST", "/api/v1/replays", body, "Idempotency-Key",
+		"monday 1"); a.status != http.StatusCreated {
 		t.Errorf("same key of another creator: %d %s", a.status, a.body)
 	}
 	if a := f.ask(replaySecret, "POST", "/api/v1/replays", body); a.status != http.StatusCreated {
 		t.Errorf("without a key: %d %s", a.status, a.body)
 	}
-	if a := f.ask(replaySecret, "POST", "/api/v1/replays", body, "Idempotency-Key", strings.Repeat("k", 256)); a.status != http.StatusUnprocessableEntity {
+	if a := f.ask(replaySecret, "POST", "/api/v1/replays", body, "Idempotency-Key",
+		strings.Repeat("k", 256)); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("too long key: %d %s", a.status, a.body)
 	}
 	var list api.ReplayList
@@ -174,7 +188,8 @@ func TestSteer(t *testing.T) {
 		return nil
 	})
 	for method, path := range map[string]string{"PATCH": path, "POST": path + "/cancel"} {
-		if a := f.ask(replaySecret, method, path, map[string]any{"state": "running"}); method == "PATCH" && !strings.Contains(a.problem(t).Detail, "cancelled already") {
+		if a := f.ask(replaySecret, method, path, map[string]any{"state": "running"}); method == "PATCH" &&
+			!strings.Contains(a.problem(t).Detail, "cancelled already") {
 			t.Errorf("%s after the end: %d %s", method, a.status, a.body)
 		}
 	}
@@ -190,8 +205,10 @@ func TestSteer(t *testing.T) {
 		lines = append(lines, e.Who+" "+e.Action+" "+e.Target+" "+e.RemoteIP)
 	}
 	id := r.ID.String()
-	want := []string{"replayer endpoint.resume crm 127.0.0.1", "replayer endpoint.pause crm 127.0.0.1", "replayer replay.cancel " + id + " 127.0.0.1",
-		"other replay.resume " + id + " 127.0.0.1", "other replay.set-rate " + id + " 127.0.0.1", "replayer replay.pause " + id + " 127.0.0.1", "replayer replay.create " + id + " 127.0.0.1"}
+	want := []string{"replayer endpoint.resume crm 127.0.0.1", "replayer endpoint.pause crm 127.0.0.1",
+		"replayer replay.cancel " + id + " 127.0.0.1", "other replay.resume " + id + " 127.0.0.1",
+		"other replay.set-rate " + id + " 127.0.0.1", "replayer replay.pause " + id + " 127.0.0.1",
+		"replayer replay.create " + id + " 127.0.0.1"}
 	if strings.Join(lines, "\n") != strings.Join(want, "\n") {
 		t.Errorf("audit log:\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
@@ -235,11 +252,13 @@ func TestDiff(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff.Same+diff.DifferentStatus != 6 || diff.Here.P95MS <= 0 || (diff.DifferentStatus > 0) != (len(diff.Rows) == 1) {
+		if diff.Same+diff.DifferentStatus != 6 || diff.Here.P95MS <= 0 ||
+			(diff.DifferentStatus > 0) != (len(diff.Rows) == 1) {
 			t.Errorf("against %q: %+v", against, diff)
 		}
 		for _, row := range diff.Rows {
-			if row.Here.StatusCode != http.StatusTeapot || row.There.StatusCode != 200 || string(row.Here.Response()) != "\xff no" || strings.Join(row.Differs, " ") != "status outcome body" {
+			if row.Here.StatusCode != http.StatusTeapot || row.There.StatusCode != 200 ||
+				string(row.Here.Response()) != "\xff no" || strings.Join(row.Differs, " ") != "status outcome body" {
 				t.Errorf("a row: %+v\n%+v\n%+v", row, row.Here, row.There)
 			}
 		}
@@ -248,7 +267,8 @@ func TestDiff(t *testing.T) {
 	if err != nil || none.OnlyHere != 6 {
 		t.Errorf("against an endpoint without deliveries: %+v, %v", none, err)
 	}
-	if _, err := f.client(readSecret).Diff(context.Background(), again.ID, "cmr", 5); err == nil || !strings.Contains(err.Error(), `there is no endpoint "cmr"; known are crm, elsewhere`) {
+	if _, err := f.client(readSecret).Diff(context.Background(), again.ID, "cmr", 5); err == nil ||
+		!strings.Contains(err.Error(), `there is no endpoint "cmr"; known are crm, elsewhere`) {
 		t.Errorf("against an unknown endpoint: %v", err)
 	}
 }
@@ -268,7 +288,8 @@ func TestPrivateAddressesByRole(t *testing.T) {
 		"planned": func() error { _, err := replayer.Plan(context.Background(), want); return err },
 		"made":    func() error { _, err := replayer.Create(context.Background(), "", want); return err },
 	} {
-		if err := refused(); err == nil || !strings.Contains(err.Error(), "for the role admin and the local command line, replay.allow_private in the configuration allows it") {
+		if err := refused(); err == nil || !strings.Contains(err.Error(),
+			"for the role admin and the local command line, replay.allow_private in the configuration allows it") {
 			t.Errorf("replay to this machine %s by the role replay: %v", doing, err)
 		}
 	}
@@ -294,8 +315,11 @@ func TestMasking(t *testing.T) {
 	events := newEvents("shop", 150)
 	f.insert(events...)
 	const secret = "secret-of-the-receiver"
-	want := replay.Request{To: f.receiver.URL + "/hook?key=" + secret, Selection: event.Selection{IDs: make([]uuid.UUID, len(events)), UndeliveredTo: f.receiver.URL + "/hook?key=" + secret},
-		ReplayOptions: event.ReplayOptions{Rate: 1, MaxAttempts: 1, Headers: []event.Header{{Name: "Authorization", Value: secret}}}}
+	want := replay.Request{To: f.receiver.URL + "/hook?key=" + secret,
+		Selection: event.Selection{IDs: make([]uuid.UUID, len(events)),
+			UndeliveredTo: f.receiver.URL + "/hook?key=" + secret},
+		ReplayOptions: event.ReplayOptions{Rate: 1, MaxAttempts: 1,
+			Headers: []event.Header{{Name: "Authorization", Value: secret}}}}
 	for i, e := range events {
 		want.Selection.IDs[i] = e.ID
 	}
@@ -315,7 +339,8 @@ func TestMasking(t *testing.T) {
 	f.awaitState(r.ID, event.ReplayRunning)
 	testutil.Eventually(f.t, 10*time.Second, func() error {
 		a := f.ask(readSecret, "GET", "/api/v1/events/"+events[0].ID.String(), nil)
-		if !strings.Contains(string(a.body), `"endpoint":"`+replay.TargetName(want.To)+`"`) || !strings.Contains(string(a.body), f.receiver.URL+`/hook?key=***#`) {
+		if !strings.Contains(string(a.body), `"endpoint":"`+replay.TargetName(want.To)+`"`) ||
+			!strings.Contains(string(a.body), f.receiver.URL+`/hook?key=***#`) {
 			return fmt.Errorf("the delivery: %s", a.body)
 		}
 		return nil
@@ -324,8 +349,10 @@ func TestMasking(t *testing.T) {
 	defer response.Body.Close()
 	progress := make([]byte, 64<<10)
 	n, _ := response.Body.Read(progress)
-	shown := map[string]string{"the plan": plan.Endpoint + plan.URL, "the stream": string(progress[:n]), "the log": f.log.String()}
-	for _, path := range []string{"/api/v1/replays", "/api/v1/replays/" + r.ID.String(), "/api/v1/audit-log", "/api/v1/events/" + events[0].ID.String()} {
+	shown := map[string]string{"the plan": plan.Endpoint + plan.URL, "the stream": string(progress[:n]),
+		"the log": f.log.String()}
+	for _, path := range []string{"/api/v1/replays", "/api/v1/replays/" + r.ID.String(), "/api/v1/audit-log",
+		"/api/v1/events/" + events[0].ID.String()} {
 		shown[path] = string(f.ask(adminSecret, "GET", path, nil).body)
 	}
 	for where, text := range shown {
@@ -373,7 +400,8 @@ func TestTargetsOfOneReceiver(t *testing.T) {
 		if _, err := c.Create(context.Background(), "", replay.Request{To: r.Endpoint}); err == nil {
 			t.Errorf("a replay to the name %s was created", r.Endpoint)
 		}
-		if diff, err := c.Diff(context.Background(), r.ID, lead, 10); err != nil || diff.OnlyHere != uint64(3*(1-i)) || diff.Same != uint64(3*i) {
+		if diff, err := c.Diff(context.Background(), r.ID, lead, 10); err != nil || diff.OnlyHere != uint64(3*(1-i)) ||
+			diff.Same != uint64(3*i) {
 			t.Errorf("compared with %s: %+v, %v", lead, diff, err)
 		}
 	}

@@ -16,9 +16,9 @@ const (
 )
 
 // tags maps the first element of a path to the tag of its operations.
-var tags = map[string]string{"events": "Events", "deliveries": "Deliveries", "replays": "Replays", "endpoints": "Endpoints",
-	"audit-log": "Audit", "views": "Views", "analytics": "Analytics", "login-links": "Console",
-	"retention": "Storage", "storage": "Storage"}
+var tags = map[string]string{"events": "Events", "deliveries": "Deliveries", "replays": "Replays",
+	"endpoints": "Endpoints", "audit-log": "Audit", "views": "Views", "analytics": "Analytics",
+	"login-links": "Console", "retention": "Storage", "storage": "Storage"}
 
 // operation completes an operation with what all have in common: role, problems and limits. pattern is its method and
 // its path below /api/v1, such as "GET /events".
@@ -30,11 +30,11 @@ func (s *server) operation(role Role, pattern string, op huma.Operation) huma.Op
 	// A misspelt filter would select everything. Those of a selection are checked when it is parsed.
 	op.RejectUnknownQueryParameters = op.Parameters == nil
 	op.Middlewares = append(huma.Middlewares{s.authorize(role)}, op.Middlewares...)
-	op.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
-		http.StatusServiceUnavailable}, op.Errors...)
+	op.Errors = append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity,
+		http.StatusTooManyRequests, http.StatusServiceUnavailable}, op.Errors...)
 	if op.Method == http.MethodPost || op.Method == http.MethodPatch || op.Method == http.MethodPut {
-		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge,
-			http.StatusUnsupportedMediaType)
+		op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestTimeout,
+			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxSmallBytes
@@ -43,7 +43,8 @@ func (s *server) operation(role Role, pattern string, op huma.Operation) huma.Op
 }
 
 // route registers an operation for principals with a role.
-func route[I, O any](s *server, role Role, pattern string, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+func route[I, O any](s *server, role Role, pattern string, op huma.Operation,
+	handle func(context.Context, *I) (*O, error)) {
 	op = s.operation(role, pattern, op)
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 		ctx, cancel := context.WithTimeout(ctx, requestTimeout)

@@ -53,7 +53,8 @@ func TestSavedViews(t *testing.T) {
 	}
 	entries, err := f.client(adminSecret).AuditLog(ctx, 100)
 	entries = slices.DeleteFunc(entries, func(a api.AuditEntry) bool { return a.Target != name })
-	if err != nil || len(entries) != 5 || entries[1].Action != "view.delete" || entries[4].Action != "view.save" || entries[4].Detail != `{"query":"step=start"}` {
+	if err != nil || len(entries) != 5 || entries[1].Action != "view.delete" || entries[4].Action != "view.save" ||
+		entries[4].Detail != `{"query":"step=start"}` {
 		t.Errorf("the audit log has %+v, %v", entries, err)
 	}
 }

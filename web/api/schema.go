@@ -62,16 +62,22 @@ type description struct {
 }
 
 var optionTexts = map[string]string{
-	"rate":                "The most requests a second; 0 sends as fast as the endpoint answers.",
-	"concurrency":         "The most requests at the same time (default 4); with 1 the events are sent strictly in order of arrival.",
-	"order":               "none (the default): in order of arrival, without waiting. subscriber: the events of each subscriber one after the other.",
-	"mode":                "undelivered (the default): leaves out events that were delivered to the endpoint or are on their way there. all: everything selected.",
-	"retry":               "endpoint (the default): as the endpoint's configuration says. none: one attempt.",
-	"max_attempts":        "The most attempts for each event; 0 takes the endpoint's number.",
-	"pace":                "Keeps the original time between events, divided by this: 1 is the original pace, 10 ten times as fast; 0 ignores it.",
+	"rate": "The most requests a second; 0 sends as fast as the endpoint answers.",
+	"concurrency": "The most requests at the same time (default 4); with 1 the events are sent strictly in " +
+		"order of arrival.",
+	"order": "none (the default): in order of arrival, without waiting. subscriber: the events of each " +
+		"subscriber one after the other.",
+	"mode": "undelivered (the default): leaves out events that were delivered to the endpoint or are " +
+		"on their way there. all: everything selected.",
+	"retry":        "endpoint (the default): as the endpoint's configuration says. none: one attempt.",
+	"max_attempts": "The most attempts for each event; 0 takes the endpoint's number.",
+	"pace": "Keeps the original time between events, divided by this: 1 is the original pace, 10 ten " +
+		"times as fast; 0 ignores it.",
 	"stop_after_failures": "Pauses the replay after this many failed attempts in a row; 0 never does.",
-	"include_rejected":    "Also sends selected events that were rejected, if they are stored as a whole, without accepting them. Needs the role admin.",
-	"headers":             "Added to the event's own headers; they replace those of the same name. Their values are never shown again.",
+	"include_rejected": "Also sends selected events that were rejected, if they are stored as a whole, without " +
+		"accepting them. Needs the role admin.",
+	"headers": "Added to the event's own headers; they replace those of the same name. Their values are never shown " +
+		"again.",
 }
 
 // selectionDescription describes the filters of a selection. Answers have the old names beside the new ones.
@@ -115,7 +121,8 @@ func descriptions() []description {
 			of: reflect.TypeFor[NewReplay](),
 			properties: withOptions(map[string]string{
 				"selection": "The events: those that match everything that is set. {} selects every accepted event.",
-				"to": "The target: the name of a configured endpoint, or a URL. A URL with a private address needs the role admin and " +
+				"to": "The target: the name of a configured endpoint, or a URL. A URL with a private address needs " +
+					"the role admin and " +
 					"replay.allow_private in the configuration; hooktape never sends to itself or to its ClickHouse.",
 			}),
 			required: []string{"selection", "to"},
@@ -158,14 +165,16 @@ func descriptions() []description {
 				"on_their_way": "How many are on their way there: live, or by an unfinished replay.",
 				"repeats":      "How many are duplicates sent by BotHelp. They are left out unless selected by id.",
 				"bodies_gone":  "How many have no body any more, because it is past its retention; they are never sent.",
-				"forgotten": "How many are older than the retention of deliveries, so it is unknown whether they were delivered; " +
+				"forgotten": "How many are older than the retention of deliveries, so it is unknown whether they " +
+					"were delivered; " +
 					"the mode undelivered leaves them out.",
 				"rejected": "How many of those that would be sent were rejected; none without include_rejected.",
 				"parts":    "The same by day, source and step.",
 				"endpoint": target,
 				"url":      targetURL,
-				"confirm":  "The reasons to ask a person before the replay is created; absent without any. Creating it does not check them.",
-				"seconds":  "How long it takes at the requested rate; 0 without a rate.",
+				"confirm": "The reasons to ask a person before the replay is created; absent without any. Creating " +
+					"it does not check them.",
+				"seconds": "How long it takes at the requested rate; 0 without a rate.",
 			},
 		},
 	}

@@ -68,7 +68,8 @@ func newServer(o Options, mux *http.ServeMux) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{direct: o.Direct, keys: keys, guard: o.Guard, logger: o.Logger, streams: make(chan struct{}, maxStreams)}
+	s := &server{direct: o.Direct, keys: keys, guard: o.Guard, logger: o.Logger,
+		streams: make(chan struct{}, maxStreams)}
 	s.api = humago.New(mux, configuration(cmp.Or(o.Version, "unknown")))
 	s.describe()
 	s.eventRoutes()
@@ -95,7 +96,8 @@ func secured(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(requestTimeout + 10*time.Second)) // fails for a test's writer
+		// fails for a test's writer
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(requestTimeout + 10*time.Second))
 		next.ServeHTTP(w, r)
 	})
 }
@@ -117,7 +119,8 @@ func routed(mux *http.ServeMux) http.Handler {
 			}
 		}
 		if w.Header().Get("Allow") != "" {
-			writeProblem(w, Problemf(http.StatusMethodNotAllowed, "%s does not allow %s; /docs lists the methods", r.URL.Path, r.Method))
+			writeProblem(w, Problemf(http.StatusMethodNotAllowed, "%s does not allow %s; /docs lists the methods",
+				r.URL.Path, r.Method))
 			return
 		}
 		writeProblem(w, Problemf(http.StatusNotFound, "there is nothing at %s; /docs lists the paths", r.URL.Path))

@@ -31,7 +31,8 @@ func TestStream(t *testing.T) {
 	r := f.create("shop", func(want *replay.Request) { want.Rate = 10 })
 	response := f.stream(r.ID)
 	defer response.Body.Close()
-	if response.Header.Get("Content-Type") != "text/event-stream" || response.Header.Get("X-Accel-Buffering") != "no" || response.Header.Get("Cache-Control") != "no-store" {
+	if response.Header.Get("Content-Type") != "text/event-stream" || response.Header.Get("X-Accel-Buffering") != "no" ||
+		response.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("header of the stream: %v", response.Header)
 	}
 	check := f.web.Transport.(*checker)
@@ -49,7 +50,8 @@ func TestStream(t *testing.T) {
 			}
 		}
 	}
-	if n := len(names); n < 3 || names[n-1] != "end" || strings.Count(strings.Join(names, " "), "end") != 1 || names[0] != "progress" {
+	if n := len(names); n < 3 || names[n-1] != "end" || strings.Count(strings.Join(names, " "), "end") != 1 ||
+		names[0] != "progress" {
 		t.Errorf("got the messages %v", names)
 	}
 }
@@ -95,7 +97,8 @@ func TestWatchOverLostConnections(t *testing.T) {
 			return nil
 		}
 		if p.Replay.Counts[event.Delivered] < last.Counts[event.Delivered] {
-			t.Errorf("the number of delivered events fell from %d to %d", last.Counts[event.Delivered], p.Replay.Counts[event.Delivered])
+			t.Errorf("the number of delivered events fell from %d to %d", last.Counts[event.Delivered],
+				p.Replay.Counts[event.Delivered])
 		}
 		last = p.Replay
 		if told++; told == 2 || told == 4 {
@@ -118,15 +121,23 @@ func TestWatchEnds(t *testing.T) {
 	r := f.create("shop", func(want *replay.Request) { want.Rate = 1 })
 	client := f.client(readSecret)
 	enough := errors.New("enough")
-	if err := client.Watch(context.Background(), r.ID, func(api.Progress, error) error { return enough }); err != enough {
+	if err := client.Watch(context.Background(), r.ID, func(api.Progress, error) error {
+		return enough
+	}); err != enough {
 		t.Errorf("Watch returned %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := client.Watch(ctx, r.ID, func(api.Progress, error) error { cancel(); return nil }); !errors.Is(err, context.Canceled) {
+	if err := client.Watch(ctx, r.ID, func(api.Progress, error) error {
+		cancel()
+		return nil
+	}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Watch returned %v", err)
 	}
 	var problem *api.Problem
-	err := client.Watch(context.Background(), uuid.New(), func(api.Progress, error) error { t.Error("the callback was called"); return nil })
+	err := client.Watch(context.Background(), uuid.New(), func(api.Progress, error) error {
+		t.Error("the callback was called")
+		return nil
+	})
 	if !errors.As(err, &problem) || problem.Status != http.StatusNotFound {
 		t.Errorf("Watch of an unknown replay returned %v", err)
 	}
@@ -148,7 +159,9 @@ func TestWatchEnds(t *testing.T) {
 	}
 	testutil.Eventually(f.t, 10*time.Second, func() error {
 		had := errors.New("no stream is free yet")
-		err := client.Watch(context.Background(), r.ID, func(_ api.Progress, lost error) error { return cmp.Or(lost, had) })
+		err := client.Watch(context.Background(), r.ID, func(_ api.Progress, lost error) error {
+			return cmp.Or(lost, had)
+		})
 		if errors.Is(err, had) {
 			return nil
 		}

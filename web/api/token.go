@@ -40,7 +40,8 @@ type Principal struct {
 // Require returns a [*Problem] unless the principal has a role.
 func (p Principal) Require(role Role) error {
 	if !p.Role.Covers(role) {
-		return Problemf(http.StatusForbidden, "this needs the role %s; the token %q has the role %s", role, p.Name, p.Role)
+		return Problemf(http.StatusForbidden, "this needs the role %s; the token %q has the role %s", role, p.Name,
+			p.Role)
 	}
 	return nil
 }

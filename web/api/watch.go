@@ -181,7 +181,8 @@ func (s *server) limitStreams(ctx huma.Context, next func(huma.Context)) {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
 	default:
-		s.refuse(ctx, Problemf(http.StatusServiceUnavailable, "%d replays are being watched already; try again later", maxStreams))
+		s.refuse(ctx, Problemf(http.StatusServiceUnavailable, "%d replays are being watched already; try again later",
+			maxStreams))
 		return
 	}
 	if id, err := uuid.Parse(ctx.Param("id")); err == nil { // huma answers an invalid id

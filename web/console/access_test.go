@@ -45,8 +45,8 @@ func TestAccessible(t *testing.T) {
 	}))
 	replayed := f.replayOf(f.login(adminSecret), "since=1h&endpoint=crm&mode=all")
 	b := f.browser(adminSecret)
-	looked := append(pages(e, replayed), "/nowhere", "/?text=nothing", "/events/"+refused.ID.String(), "/events/"+asked.ID.String(), "/accept?id="+refused.ID.String(),
-		"/?rejected=true&text=nothing")
+	looked := append(pages(e, replayed), "/nowhere", "/?text=nothing", "/events/"+refused.ID.String(),
+		"/events/"+asked.ID.String(), "/accept?id="+refused.ID.String(), "/?rejected=true&text=nothing")
 	for _, page := range looked {
 		b.Open(f.url + page)
 		b.Await(`document.querySelector('h1') && !document.querySelector('[hx-trigger=load]:has(p.hint)')`)

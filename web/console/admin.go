@@ -72,8 +72,8 @@ func showAuditLog(v *visit) error {
 		return err
 	}
 	query := url.Values{"who": f.Who, "action": f.Actions}
-	p := auditLogPage{Who: chosen(who, f.Who), Actions: chosen(actions, f.Actions), Filtered: len(f.Who)+len(f.Actions) > 0,
-		CSV: link("/audit-log.csv", query)}
+	p := auditLogPage{Who: chosen(who, f.Who), Actions: chosen(actions, f.Actions),
+		Filtered: len(f.Who)+len(f.Actions) > 0, CSV: link("/audit-log.csv", query)}
 	if cursor != "" {
 		p.Newest = link("/audit-log", query)
 	}
@@ -127,7 +127,8 @@ func downloadAuditLog(v *visit) error {
 	}
 	h := v.w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="hooktape-audit-log-`+v.now.UTC().Format("20060102-150405")+`.csv"`)
+	h.Set("Content-Disposition", `attachment; filename="hooktape-audit-log-`+v.now.UTC().Format("20060102-150405")+
+		`.csv"`)
 	_, _ = io.WriteString(v.w, api.ByteOrderMark) // AuditCSV returns the error
 	return api.AuditCSV(v.w, entries)
 }

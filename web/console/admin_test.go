@@ -25,7 +25,9 @@ func TestAdmin(t *testing.T) {
 	f.insert(newLead("7", "Анна", time.Minute), refused)
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	for i := range 20 { // many in the same microsecond
-		e := store.AuditEntry{At: at.Add(time.Duration(i/10) * time.Second), Who: []string{"ада", `<img src=x onerror=alert(1)>`}[i%2], Action: []string{"event.view", "replay.create"}[i/10],
+		e := store.AuditEntry{At: at.Add(time.Duration(i/10) * time.Second),
+			Who: []string{"ада", `<img src=x onerror=alert(1)>`}[i%2], Action: []string{"event.view",
+				"replay.create"}[i/10],
 			Target: fmt.Sprintf("target %02d", i), Detail: `{"a":"=1+1"}`, RemoteIP: "192.0.2.1"}
 		if err := f.db.Audit(background, e); err != nil {
 			t.Fatal(err)
@@ -34,7 +36,8 @@ func TestAdmin(t *testing.T) {
 	reader, admin := f.login(readSecret), f.login(adminSecret)
 	for _, path := range []string{"/audit-log", "/audit-log.csv", "/retention", "/storage"} {
 		a := reader.get(path)
-		if a.status != http.StatusForbidden || !strings.Contains(a.body, "needs the role admin") || strings.Contains(a.body, "target") {
+		if a.status != http.StatusForbidden || !strings.Contains(a.body, "needs the role admin") ||
+			strings.Contains(a.body, "target") {
 			t.Errorf("%s for a reader: %d %s", path, a.status, a.body)
 		}
 		if a := f.login(replaySecret).get(path); a.status != http.StatusForbidden {
@@ -44,7 +47,8 @@ func TestAdmin(t *testing.T) {
 	if strings.Contains(reader.page("/"), ">Admin<") || !strings.Contains(admin.page("/"), ">Admin<") {
 		t.Error("the navigation does not depend on the role")
 	}
-	target, older := regexp.MustCompile(`target \d\d`), regexp.MustCompile(`<a class="button" href="([^"]*)" rel="next">Older`)
+	target, older := regexp.MustCompile(`target \d\d`),
+		regexp.MustCompile(`<a class="button" href="([^"]*)" rel="next">Older`)
 	walk := func(path string) (found []string, pages int) {
 		for path != "" {
 			page := admin.page(path)
@@ -57,7 +61,8 @@ func TestAdmin(t *testing.T) {
 		}
 		return found, pages
 	}
-	for path, want := range map[string][2]int{"/audit-log": {20, 3}, "/audit-log?who=%D0%B0%D0%B4%D0%B0&action=": {10, 2}, "/audit-log?who=&action=replay.create": {10, 2},
+	for path, want := range map[string][2]int{"/audit-log": {20, 3},
+		"/audit-log?who=%D0%B0%D0%B4%D0%B0&action=": {10, 2}, "/audit-log?who=&action=replay.create": {10, 2},
 		"/audit-log?who=%D0%B0%D0%B4%D0%B0&action=replay.create": {5, 1}, "/audit-log?who=nobody": {0, 1}} {
 		found, pages := walk(path)
 		once := map[string]bool{}

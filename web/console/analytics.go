@@ -173,7 +173,8 @@ func (a analysis) tagsPanel() string {
 
 // fill asks for all panels of the page at once.
 func (p *analyticsPage) fill() error {
-	panels := map[string]*api.Panel{"summary": {}, "over_time": {}, "funnel": {}, "channels": {}, "cohorts": {}, p.tagsPanel(): {}}
+	panels := map[string]*api.Panel{"summary": {}, "over_time": {}, "funnel": {}, "channels": {}, "cohorts": {},
+		p.tagsPanel(): {}}
 	var requests uint64
 	group, ctx := errgroup.WithContext(p.visit.Context())
 	for name, panel := range panels {
@@ -216,7 +217,8 @@ func downloadPanel(v *visit) error {
 	}
 	h := v.w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="hooktape-`+panel+"-"+v.now.UTC().Format("20060102-150405")+`.csv"`)
+	h.Set("Content-Disposition", `attachment; filename="hooktape-`+panel+"-"+v.now.UTC().Format("20060102-150405")+
+		`.csv"`)
 	_, _ = io.WriteString(v.w, api.ByteOrderMark) // CSV returns the error
 	return p.CSV(v.w)
 }
@@ -232,7 +234,8 @@ type analyticsForm struct {
 }
 
 func (a analysis) form() analyticsForm {
-	f := analyticsForm{ButDates: a.without("since", "from", "until"), ButGoals: a.without("goal", "window_days", "attribution"), First: a.From.In(a.visit.zone).Format(time.DateOnly),
+	f := analyticsForm{ButDates: a.without("since", "from", "until"),
+		ButGoals: a.without("goal", "window_days", "attribution"), First: a.From.In(a.visit.zone).Format(time.DateOnly),
 		Last: a.Until.In(a.visit.zone).Add(-time.Second).Format(time.DateOnly)}
 	steps := slices.Clone(a.Steps)
 	for _, goal := range a.Goals {
@@ -250,7 +253,8 @@ func (a analysis) form() analyticsForm {
 	if !slices.ContainsFunc(f.Windows, func(c choice) bool { return c.Chosen }) {
 		f.Windows = append(f.Windows, choice{number(a.WindowDays), count(uint64(a.WindowDays), "day"), true})
 	}
-	for _, c := range []choice{{api.AttributionFirst, "First touch", false}, {api.AttributionLast, "Last touch", false}} {
+	for _, c := range []choice{{api.AttributionFirst, "First touch", false},
+		{api.AttributionLast, "Last touch", false}} {
 		c.Chosen = c.Value == a.Attribution
 		f.Attribution = append(f.Attribution, c)
 	}

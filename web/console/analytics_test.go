@@ -38,7 +38,8 @@ func analyticsEvents(source string) (events []event.Event) {
 		if i == 1 {
 			reached = 2
 		}
-		events = append(events, flowOf(source, fmt.Sprint(source, i), utm, channel, reached, time.Duration(24+6*i)*time.Hour)...)
+		events = append(events, flowOf(source, fmt.Sprint(source, i), utm, channel, reached,
+			time.Duration(24+6*i)*time.Hour)...)
 	}
 	events = append(events, newLead(source+"0", "again", 10*time.Hour)) // a repeated visit
 	last := &events[len(events)-1]
@@ -58,14 +59,16 @@ func (f *fixture) testAnalytics() {
 		t.Fatal(err)
 	}
 	text := strings.Join(strings.Fields(textOf(root)), " ")
-	for _, want := range []string{"Leads 12", "up 1100 % from 1", "Converted 3", "Conversion rate 25.0 %", "Requests 24", "start 12 100.0 %", "offer 8 66.7 %", "paid 3 25.0 %", "telegram 8", "viber 4"} {
+	for _, want := range []string{"Leads 12", "up 1100 % from 1", "Converted 3", "Conversion rate 25.0 %",
+		"Requests 24", "start 12 100.0 %", "offer 8 66.7 %", "paid 3 25.0 %", "telegram 8", "viber 4"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q:\n%s", want, text)
 		}
 	}
 	// The lists behind the figures: the number of events, and of subscribers.
 	for name, want := range map[string][2]int{"Requests": {24, 12}, "Leads": {13, 12}, "Converted": {3, 3}} {
-		m := regexp.MustCompile(`<a href="([^"]*)" aria-label="[^"]* ` + name + `: show the requests"`).FindStringSubmatch(page)
+		m := regexp.MustCompile(`<a href="([^"]*)" aria-label="[^"]* ` + name +
+			`: show the requests"`).FindStringSubmatch(page)
 		if m == nil {
 			t.Errorf("%s leads nowhere", name)
 			continue
@@ -84,7 +87,9 @@ func (f *fixture) testAnalytics() {
 			t.Errorf("%s leads to %d events of %d subscribers, want %v", name, len(lines)-1, len(people), want)
 		}
 	}
-	for _, path := range []string{"/analytics/utm.csv?source=flow&since=7d", "/analytics?source=flow&since=24h", "/analytics?source=flow&since=7d&all=utm&goal=paid", "/analytics?source=flow&since=7d&tags=content&sort=content.utm_term"} {
+	for _, path := range []string{"/analytics/utm.csv?source=flow&since=7d", "/analytics?source=flow&since=24h",
+		"/analytics?source=flow&since=7d&all=utm&goal=paid",
+		"/analytics?source=flow&since=7d&tags=content&sort=content.utm_term"} {
 		p.page(path)
 	}
 	sorted := p.page("/analytics?source=flow&since=7d&sort=utm.leads")
@@ -119,7 +124,8 @@ func (f *fixture) testAnalyticsByHand() {
 	b.Click(`.chips a`)
 	b.AwaitText(".kpis", "12")
 	b.Click(`.bar details:nth-of-type(2) summary`)
-	b.Run(chromedp.SendKeys(`input[type=checkbox][value=paid]`, " ", chromedp.ByQuery), chromedp.Submit(`.bar details:nth-of-type(2) form`, chromedp.ByQuery))
+	b.Run(chromedp.SendKeys(`input[type=checkbox][value=paid]`, " ", chromedp.ByQuery),
+		chromedp.Submit(`.bar details:nth-of-type(2) form`, chromedp.ByQuery))
 	b.AwaitText(".kpis", "66.7 %")
 	b.Await(`new URLSearchParams(location.search).getAll('goal').join() === 'start,offer'`)
 	b.Click(`.kpis a`)
@@ -144,7 +150,8 @@ func textOf(n *html.Node) string {
 func TestAnalyticsEmpty(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	if page := f.login(readSecret).page("/analytics"); !strings.Contains(page, "Send subscriber data via webhook") || !strings.Contains(page, "hooktape simulate") {
+	if page := f.login(readSecret).page("/analytics"); !strings.Contains(page, "Send subscriber data via webhook") ||
+		!strings.Contains(page, "hooktape simulate") {
 		t.Errorf("the page says %s", page)
 	}
 }

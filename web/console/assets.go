@@ -34,7 +34,8 @@ type asset struct {
 	hash    string
 }
 
-var assetTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+var assetTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml"}
 
 func assetPath(name string) string { return "/assets/" + assets[name].hash + "/" + name }
 
@@ -51,7 +52,8 @@ func serveAsset(w http.ResponseWriter, r *http.Request) {
 
 // parsePages returns the templates of each page: the layout, the shared parts, and its own file.
 func parsePages() (map[string]*template.Template, error) {
-	shared, err := template.New("").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/forward.html")
+	shared, err := template.New("").Funcs(functions).ParseFS(templateFiles, "templates/layout.html",
+		"templates/parts.html", "templates/forward.html")
 	if err != nil {
 		return nil, err
 	}

@@ -47,9 +47,10 @@ func bodyOf(raw []byte, all string, whole bool) body {
 // some: a token of jsontext keeps it.
 func prettyJSON(raw []byte) (string, bool) {
 	var out bytes.Buffer
-	encoder := jsontext.NewEncoder(&out, jsontext.WithIndent("  "), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true),
-		jsontext.PreserveRawStrings(false))
-	decoder := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	encoder := jsontext.NewEncoder(&out, jsontext.WithIndent("  "), jsontext.AllowDuplicateNames(true),
+		jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(false))
+	decoder := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true),
+		jsontext.AllowInvalidUTF8(true))
 	for depth, any := 0, false; depth > 0 || !any; any = true {
 		token, err := decoder.ReadToken()
 		if err != nil {

@@ -53,7 +53,8 @@ func TestPauseAndResume(t *testing.T) {
 	if still == total {
 		t.Fatal("the replay ended before it was paused: the test proves nothing")
 	}
-	b.Run(chromedp.SetValue(`form[action$="/set-rate"] input`, "0", chromedp.ByQuery), chromedp.Submit(`form[action$="/set-rate"]`, chromedp.ByQuery))
+	b.Run(chromedp.SetValue(`form[action$="/set-rate"] input`, "0", chromedp.ByQuery),
+		chromedp.Submit(`form[action$="/set-rate"]`, chromedp.ByQuery))
 	b.AwaitText("#progress", "paused")
 	b.Click(`form[action$="/resume"] button`)
 	testutil.Eventually(f.t, 2*time.Minute, func() error {
@@ -127,7 +128,8 @@ func TestTailDisconnected(t *testing.T) {
 	b := f.browser(readSecret)
 	b.AwaitText("#rows", "Первая")
 	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === 'none'`)
-	b.Script(`window.after = document.querySelector('#rows').dataset.after, document.querySelector('#rows').dataset.after = 'no time', 0`, nil) // for an answer that is an error
+	// for an answer that is an error
+	b.Script(`window.after = document.querySelector('#rows').dataset.after, document.querySelector('#rows').dataset.after = 'no time', 0`, nil)
 	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Disconnected"'`)
 	b.Script(`document.querySelector('#rows').dataset.after = window.after, 0`, nil)
 	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === 'none'`)
@@ -234,7 +236,8 @@ func TestWithoutJavaScript(t *testing.T) {
 	b.Click("#rows input")
 	b.Click("#replay-chosen")
 	b.AwaitText("h2", "New replay")
-	b.Run(chromedp.SetValue("select[name=endpoint]", "crm", chromedp.ByQuery), chromedp.Submit("form.fields", chromedp.ByQuery))
+	b.Run(chromedp.SetValue("select[name=endpoint]", "crm", chromedp.ByQuery),
+		chromedp.Submit("form.fields", chromedp.ByQuery))
 	b.AwaitText(".plan", "To be sent1")
 	b.Run(chromedp.Submit(".go", chromedp.ByQuery))
 	b.AwaitText("h1", "Replay")
@@ -295,11 +298,13 @@ func TestDrag(t *testing.T) {
 	b.Await(`document.querySelector('#spark .all')`)
 	scripted(b)
 	var box []float64
-	b.Script(`(r => [r.left, r.top + r.height / 2, r.width])(document.querySelector('#spark').getBoundingClientRect())`, &box)
+	b.Script(`(r => [r.left, r.top + r.height / 2, r.width])(document.querySelector('#spark').getBoundingClientRect())`,
+		&box)
 	at := func(part float64) float64 { return box[0] + part*box[2] }
 	left := chromedp.ButtonType(input.Left)
-	b.Run(chromedp.MouseEvent(input.MousePressed, at(0.25), box[1], left), chromedp.MouseEvent(input.MouseMoved, at(0.5), box[1], left),
-		chromedp.MouseEvent(input.MouseMoved, at(0.75), box[1], left), chromedp.MouseEvent(input.MouseReleased, at(0.75), box[1], left))
+	b.Run(chromedp.MouseEvent(input.MousePressed, at(0.25), box[1], left),
+		chromedp.MouseEvent(input.MouseMoved, at(0.5), box[1], left), chromedp.MouseEvent(input.MouseMoved, at(0.75),
+			box[1], left), chromedp.MouseEvent(input.MouseReleased, at(0.75), box[1], left))
 	b.Await(`new URLSearchParams(location.search).has('until')`)
 	b.Await(`document.querySelectorAll('#rows tr').length === 1`)
 	b.AwaitText("#rows", "Анна")
@@ -363,10 +368,11 @@ func (f *fixture) testRelativeTimes() {
 	f.insert(e)
 	b := f.browser(readSecret)
 	b.Open(f.url + "/events/" + e.ID.String())
-	b.Await(`document.querySelector('time.ago').dateTime.startsWith('` + e.ReceivedAt.Format("2006-01-02T15:04:05.000000") + `')`)
+	b.Await(`document.querySelector('time.ago').dateTime.startsWith('` +
+		e.ReceivedAt.Format("2006-01-02T15:04:05.000000") + `')`)
 	b.Await(`document.querySelector('time.ago').textContent.match(/^[5-9] s ago/)`)
-	for _, away := range []time.Duration{0, 1999 * time.Millisecond, 2 * time.Second, time.Minute - 1, time.Minute, 119 * time.Minute,
-		2 * time.Hour, 24*time.Hour - 1, -time.Millisecond, -61 * time.Second, -3 * time.Hour} {
+	for _, away := range []time.Duration{0, 1999 * time.Millisecond, 2 * time.Second, time.Minute - 1, time.Minute,
+		119 * time.Minute, 2 * time.Hour, 24*time.Hour - 1, -time.Millisecond, -61 * time.Second, -3 * time.Hour} {
 		var script string
 		b.Script(fmt.Sprintf("ago(%f)", away.Seconds()*1000), &script)
 		if server := console.Ago(away); script != server {
@@ -388,7 +394,8 @@ func (f *fixture) testZone() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := e.ReceivedAt.In(zone).Format("2006-01-02 15:04:05.000 ") + "+05:45"; !strings.Contains(page, want) || !strings.Contains(page, "Asia/Kathmandu, UTC&#43;5:45") {
+	if want := e.ReceivedAt.In(zone).Format("2006-01-02 15:04:05.000 ") + "+05:45"; !strings.Contains(page, want) ||
+		!strings.Contains(page, "Asia/Kathmandu, UTC&#43;5:45") {
 		t.Errorf("the page does not show %s and the zone", want)
 	}
 	a := p.get("/?f.from=2026-01-31T13:00&f.step=(none)&f.channel=")
@@ -401,7 +408,8 @@ func (f *fixture) testZone() {
 		"from=2026-10-25T02:15:30%2B01:00&to=2026-10-25T02:45:00%2B02:00&f.from=2026-10-25T02:15&f.to=2026-10-25T02:45&f.step=a": "from=2026-10-25T02:15:30+01:00&step=a&until=2026-10-25T02:45:00+02:00",
 		"from=2026-10-25T02:15:30%2B01:00&f.from=2026-10-25T02:16":                                                               "from=2026-10-25T02:16:00+02:00",
 	} {
-		if got, _ := url.QueryUnescape(strings.ReplaceAll(p.get("/?"+form).header.Get("Location"), "%2B", "%252B")); strings.TrimPrefix(strings.ReplaceAll(got, "%2B", "+"), "/?") != want {
+		if got, _ := url.QueryUnescape(strings.ReplaceAll(p.get("/?"+form).header.Get("Location"), "%2B",
+			"%252B")); strings.TrimPrefix(strings.ReplaceAll(got, "%2B", "+"), "/?") != want {
 			t.Errorf("the form %s leads to %s, want %s", form, got, want)
 		}
 	}

@@ -29,8 +29,8 @@ const (
 )
 
 // intervals are the possible intervals of a bar.
-var intervals = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute,
-	15 * time.Minute, 30 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
+var intervals = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute,
+	5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
 	24 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour}
 
 func intervalFor(d time.Duration) time.Duration {
@@ -73,9 +73,9 @@ func (v *visit) chart(f filters) (*chart, error) {
 	}
 	for _, b := range bars {
 		height := max(chartHeight*float64(b.Events)/float64(most), 1.5)
-		c.Bars = append(c.Bars, bar{X: barStep * float64(b.At.Sub(*from)/interval), Y: chartHeight - height, Height: height,
-			RejectedHeight: height * float64(b.Refused) / float64(b.Events),
-			Title:          fmt.Sprintf("%s, %s: %s", v.at(b.At).Format(time.DateTime), c.Width, count(b.Events, "event"))})
+		c.Bars = append(c.Bars, bar{X: barStep * float64(b.At.Sub(*from)/interval), Y: chartHeight - height,
+			Height: height, RejectedHeight: height * float64(b.Refused) / float64(b.Events),
+			Title: fmt.Sprintf("%s, %s: %s", v.at(b.At).Format(time.DateTime), c.Width, count(b.Events, "event"))})
 	}
 	return c, nil
 }
@@ -150,7 +150,8 @@ func (a analysis) leadsChart(rows []map[string]any) *leadsChart {
 	for ; at.Before(until); at = next(at) {
 		marks = append(marks, at.Format(brief))
 		row := found[at.Unix()]
-		b := leadsBar{X: barStep * float64(len(c.Bars)), At: at.Format(format), Leads: uint64Of(row["leads"]), Converted: uint64Of(row["converted"])}
+		b := leadsBar{X: barStep * float64(len(c.Bars)), At: at.Format(format), Leads: uint64Of(row["leads"]),
+			Converted: uint64Of(row["converted"])}
 		b.Height = leadsHeight * float64(b.Leads) / float64(c.Top)
 		b.Y = leadsHeight - b.Height
 		b.ConvertedHeight = leadsHeight * float64(b.Converted) / float64(c.Top)

@@ -12,10 +12,10 @@ type column struct{ Name, Title string }
 
 // columns lists all columns in their order.
 var columns = []column{
-	{"time", "Received"}, {"verdict", "Verdict"}, {"place", "Source / step"}, {"kind", "Kind"}, {"person", "Subscriber"},
-	{"contact", "Contact"}, {"channel", "Channel"}, {"utm_source", "UTM source"}, {"utm_medium", "UTM medium"},
-	{"utm_campaign", "UTM campaign"}, {"utm_content", "UTM content"}, {"utm_term", "UTM term"}, {"deliveries", "Deliveries"},
-	{"note", "Not parsed"}, {"address", "Client"}, {"id", "ID"},
+	{"time", "Received"}, {"verdict", "Verdict"}, {"place", "Source / step"}, {"kind", "Kind"},
+	{"person", "Subscriber"}, {"contact", "Contact"}, {"channel", "Channel"}, {"utm_source", "UTM source"},
+	{"utm_medium", "UTM medium"}, {"utm_campaign", "UTM campaign"}, {"utm_content", "UTM content"},
+	{"utm_term", "UTM term"}, {"deliveries", "Deliveries"}, {"note", "Not parsed"}, {"address", "Client"}, {"id", "ID"},
 }
 
 // rejectedColumns are the columns of a list of rejected requests.

@@ -17,5 +17,6 @@ func (v *visit) confirmed(question, button string, reasons []template.HTML) (boo
 	if len(reasons) == 0 || v.PostForm.Has("confirmed") {
 		return true, nil
 	}
-	return false, v.show("confirm", "Confirm", confirmPage{question, button, reasons, v.URL.RequestURI(), v.PostForm, backOf(v.Request)})
+	return false, v.show("confirm", "Confirm", confirmPage{question, button, reasons, v.URL.RequestURI(), v.PostForm,
+		backOf(v.Request)})
 }

@@ -95,7 +95,8 @@ func secured(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		if r.Method == http.MethodPost {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) // fails for a test's writer; readForm lifts it
+			// fails for a test's writer; readForm lifts it
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout))
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -53,7 +53,8 @@ func (v *visit) curl(e api.Event) string {
 	for ; len(text) > 76; text = text[76:] {
 		wrapped.WriteString(text[:76] + "\n")
 	}
-	return "base64 -d <<'END' | " + strings.Join(append(lines, "--data-binary @-"), " \\\n  ") + "\n" + wrapped.String() + text + "\nEND"
+	return "base64 -d <<'END' | " + strings.Join(append(lines, "--data-binary @-"),
+		" \\\n  ") + "\n" + wrapped.String() + text + "\nEND"
 }
 
 // maxArgument limits a word of the command, in bytes; the limit of Linux is 128 KiB.

@@ -135,7 +135,8 @@ func (v *visit) deliveryFilters(fixed url.Values, own ...string) (deliveryFilter
 		if _, known := deliveryFilter(name); known && fixed[name] == nil {
 			f.Shown[name], all[name] = values, values
 		} else if !slices.Contains(own, name) {
-			return f, api.Invalidf("there is no filter %q here; the filters are the API's query parameters, see /docs", name)
+			return f, api.Invalidf("there is no filter %q here; the filters are the API's query parameters, see /docs",
+				name)
 		}
 	}
 	for name, values := range fixed {
@@ -158,7 +159,8 @@ func (v *visit) deliveryList(fixed url.Values, own ...string) (list deliveryList
 	if err != nil {
 		return list, err
 	}
-	list = deliveryList{deliveryFilters: f, Path: v.URL.Path, MayRetry: v.user.Role.Covers(api.RoleReplay), Key: rand.Text()}
+	list = deliveryList{deliveryFilters: f, Path: v.URL.Path, MayRetry: v.user.Role.Covers(api.RoleReplay),
+		Key: rand.Text()}
 	list.Tabs, list.Presets = list.tabs(), list.presets()
 	list.Inputs, list.Keep = v.deliveryForm(f)
 	list.Chips = v.chipsOf(chipFilters, filters{Values: f.Shown}, list.Path)
@@ -198,8 +200,8 @@ func (v *visit) addGroups(list *deliveryList) error {
 	}
 	groups, err := v.direct.FailureGroups(v.Context(), sel, maxGroups)
 	for _, g := range groups {
-		list.Groups = append(list.Groups, failureGroup{g, v.at(g.FirstSeen), v.at(g.LastSeen), resultOf(g.Outcome, g.StatusCode),
-			link(list.Path, list.with("group", g.Key))})
+		list.Groups = append(list.Groups, failureGroup{g, v.at(g.FirstSeen), v.at(g.LastSeen),
+			resultOf(g.Outcome, g.StatusCode), link(list.Path, list.with("group", g.Key))})
 		list.Failed += g.Count
 	}
 	return err
@@ -235,7 +237,8 @@ func (l deliveryList) tabs() (tabs []preset) {
 		states []string
 	}{{"All", nil}, {"Failed", []string{"failed"}}, {"Waiting", openStates},
 		{"Delivered", []string{"delivered"}}, {"Cancelled", []string{"cancelled"}}} {
-		tabs = append(tabs, preset{t.label, link(l.Path, l.with("state", t.states...)), slices.Equal(l.Shown["state"], t.states)})
+		tabs = append(tabs, preset{t.label, link(l.Path, l.with("state", t.states...)),
+			slices.Equal(l.Shown["state"], t.states)})
 	}
 	return tabs
 }
@@ -244,7 +247,8 @@ func (l deliveryList) presets() (list []preset) {
 	values := l.with("since")
 	values.Del("from")
 	values.Del("until")
-	for _, p := range []struct{ label, since string }{{"1 h", "1h"}, {"24 h", "24h"}, {"7 d", "7d"}, {"30 d", "30d"}, {"all", ""}} {
+	for _, p := range []struct{ label, since string }{{"1 h", "1h"}, {"24 h", "24h"}, {"7 d", "7d"}, {"30 d", "30d"},
+		{"all", ""}} {
 		within := filters{Values: values}.without()
 		if p.since != "" {
 			within.Set("since", p.since)
@@ -256,7 +260,9 @@ func (l deliveryList) presets() (list []preset) {
 }
 
 // chipFilters are the filters with chips. The others have tabs and links.
-var chipFilters = slices.DeleteFunc(slices.Clone(event.DeliveryFilters), func(f event.Filter) bool { return f.Name == "state" || f.Name == "since" })
+var chipFilters = slices.DeleteFunc(slices.Clone(event.DeliveryFilters), func(f event.Filter) bool {
+	return f.Name == "state" || f.Name == "since"
+})
 
 // deliveryInputs are the filters in the form, in its order.
 var deliveryInputs = []string{"endpoint", "from", "until", "status_code", "outcome", "subscriber"}

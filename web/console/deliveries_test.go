@@ -87,15 +87,18 @@ func TestDeliveries(t *testing.T) {
 		}
 	}
 	page := p.page(ofReplay)
-	for _, want := range []string{"completed with 2 failures", "2 of 4 delivered", "phone # is wrong", "the database is locked", "Анна Петрова"} {
+	for _, want := range []string{"completed with 2 failures", "2 of 4 delivered", "phone # is wrong",
+		"the database is locked", "Анна Петрова"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page of the replay has no %q", want)
 		}
 	}
-	if strings.Contains(page, "No event matches") || strings.Contains(page, "100.0 %") || strings.Contains(page, `label good">completed`) {
+	if strings.Contains(page, "No event matches") || strings.Contains(page, "100.0 %") ||
+		strings.Contains(page, `label good">completed`) {
 		t.Error("the page of a replay with failures looks like a success")
 	}
-	if page = p.page("/replays"); !strings.Contains(page, `label bad">completed with 2 failures`) || !strings.Contains(page, `label good">completed<`) {
+	if page = p.page("/replays"); !strings.Contains(page, `label bad">completed with 2 failures`) ||
+		!strings.Contains(page, `label good">completed<`) {
 		t.Error("the list of replays does not tell a success from failures")
 	}
 	group := linkIn(p.page("/deliveries"), `data-label="Deliveries"><a href="`)
@@ -103,11 +106,13 @@ func TestDeliveries(t *testing.T) {
 		t.Errorf("the first group %s has %v", group, got)
 	}
 	attempts := p.get("/deliveries/"+deliveryIDs(p.page("/deliveries?status_code=503"))[0], "HX-Request", "true")
-	if n := strings.Count(attempts.body, `<details class="attempt"`); n != 2 || !strings.Contains(attempts.body, "the database is locked") {
+	if n := strings.Count(attempts.body, `<details class="attempt"`); n != 2 ||
+		!strings.Contains(attempts.body, "the database is locked") {
 		t.Errorf("a row opens %d attempts: %s", n, attempts.body)
 	}
-	for path, status := range map[string]int{"/deliveries?stat=failed": 422, "/deliveries?state=done": 422, ofReplay + "?replay=live": 422, ofCRM + "?endpoint=billing": 422,
-		"/deliveries/x": 404, "/deliveries/" + uuid.NewString() + "-00000000": 404, "/endpoints/nowhere": 404, "/deliveries?cursor=x": 422} {
+	for path, status := range map[string]int{"/deliveries?stat=failed": 422, "/deliveries?state=done": 422,
+		ofReplay + "?replay=live": 422, ofCRM + "?endpoint=billing": 422, "/deliveries/x": 404, "/deliveries/" +
+			uuid.NewString() + "-00000000": 404, "/endpoints/nowhere": 404, "/deliveries?cursor=x": 422} {
 		if a := p.get(path); a.status != status {
 			t.Errorf("%s: %d, want %d", path, a.status, status)
 		}
@@ -139,7 +144,8 @@ func TestLastError(t *testing.T) {
 	f.receiver.answers(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "closed", http.StatusBadRequest) })
 	p := f.login(replaySecret)
 	f.replayOf(p, "id="+e.ID.String()+"&endpoint=crm")
-	if page := p.page("/endpoints"); !strings.Contains(page, "not delivered since") || !strings.Contains(page, "400 Bad Request") || !strings.Contains(page, "Latency p50") {
+	if page := p.page("/endpoints"); !strings.Contains(page, "not delivered since") ||
+		!strings.Contains(page, "400 Bad Request") || !strings.Contains(page, "Latency p50") {
 		t.Errorf("the page of endpoints is %s", page)
 	}
 	f.receiver.answers(nil)
@@ -206,7 +212,9 @@ func TestResendAnOutage(t *testing.T) {
 	})
 	f.replayOf(f.login(replaySecret), "source=demo&endpoint=crm")
 	var sent sync.Map
-	f.receiver.answers(func(_ http.ResponseWriter, r *http.Request) { sent.Store(r.Header.Get("X-Hooktape-Event-Id"), true) })
+	f.receiver.answers(func(_ http.ResponseWriter, r *http.Request) {
+		sent.Store(r.Header.Get("X-Hooktape-Event-Id"), true)
+	})
 
 	b := &clicks{Browser: f.browser(replaySecret)}
 	b.Run(emulation.SetTimezoneOverride("UTC"))
@@ -216,7 +224,8 @@ func TestResendAnOutage(t *testing.T) {
 	b.AwaitText("#groups", "Retry all 13")
 	b.Click(`[name=from]`)
 	b.Run(chromedp.SetValue("[name=from]", at(1, 0).Format("2006-01-02T15:04"), chromedp.ByQuery),
-		chromedp.SetValue("[name=until]", at(3, 0).Format("2006-01-02T15:04"), chromedp.ByQuery), chromedp.Submit(".fields", chromedp.ByQuery))
+		chromedp.SetValue("[name=until]", at(3, 0).Format("2006-01-02T15:04"),
+			chromedp.ByQuery), chromedp.Submit(".fields", chromedp.ByQuery))
 	b.AwaitText("#groups", "Retry all 12")
 	b.Click("#groups .primary")
 	b.AwaitText("#progress", "completed")
@@ -248,7 +257,8 @@ func TestRetryDeliveries(t *testing.T) {
 	form := url.Values{"key": {field(group, "key")}, "query": {field(group, "query")}, "group": {field(group, "group")}}
 	first := p.post("/deliveries/retry", form)
 	f.awaitEnd(first.header.Get("Location"))
-	if again := p.post("/deliveries/retry", form); again.status == http.StatusSeeOther && again.header.Get("Location") != first.header.Get("Location") {
+	if again := p.post("/deliveries/retry", form); again.status == http.StatusSeeOther &&
+		again.header.Get("Location") != first.header.Get("Location") {
 		t.Errorf("the form, sent twice, makes another replay: %s", again.header.Get("Location"))
 	}
 	if got := deliveredIn(p.page(first.header.Get("Location"))); len(got) != 1 {
@@ -264,15 +274,19 @@ func TestRetryDeliveries(t *testing.T) {
 		}
 	}
 	delivered := deliveryIDs(p.page("/deliveries?state=delivered"))
-	if a := p.post("/deliveries/retry", url.Values{"key": {"delivered"}, "id": delivered}); a.status != http.StatusUnprocessableEntity {
+	if a := p.post("/deliveries/retry", url.Values{"key": {"delivered"},
+		"id": delivered}); a.status != http.StatusUnprocessableEntity {
 		t.Errorf("delivered ones: %d %s", a.status, a.body)
 	}
-	for _, form := range []url.Values{{"key": {"none"}}, {"key": {"bad"}, "id": {"x"}}, {"key": {"all"}, "matching": {"1"}, "query": {""}}, {"key": {"misspelt"}, "matching": {"1"}, "query": {"state=done"}}} {
+	for _, form := range []url.Values{{"key": {"none"}}, {"key": {"bad"}, "id": {"x"}},
+		{"key": {"all"}, "matching": {"1"}, "query": {""}},
+		{"key": {"misspelt"}, "matching": {"1"}, "query": {"state=done"}}} {
 		if a := p.post("/deliveries/retry", form); a.status != http.StatusUnprocessableEntity {
 			t.Errorf("%v: %d", form, a.status)
 		}
 	}
-	if a := f.login(readSecret).post("/deliveries/retry", url.Values{"id": delivered}); a.status != http.StatusForbidden {
+	if a := f.login(readSecret).post("/deliveries/retry",
+		url.Values{"id": delivered}); a.status != http.StatusForbidden {
 		t.Errorf("a reader: %d", a.status)
 	}
 	if page := f.login(readSecret).page("/deliveries"); strings.Contains(page, "/deliveries/retry") {
@@ -287,7 +301,8 @@ func TestWaiting(t *testing.T) {
 	e := newLead("7", "Анна", time.Minute)
 	f.insert(e)
 	p := f.login(replaySecret)
-	if a := p.post("/endpoints/crm/pause", url.Values{"reason": {"release <b>of the CRM"}}); a.status != http.StatusSeeOther {
+	if a := p.post("/endpoints/crm/pause",
+		url.Values{"reason": {"release <b>of the CRM"}}); a.status != http.StatusSeeOther {
 		t.Fatalf("pause: %d", a.status)
 	}
 	created := p.post("/replays?since=1h&endpoint=crm", url.Values{"key": {"waiting"}}).header.Get("Location")
@@ -296,7 +311,8 @@ func TestWaiting(t *testing.T) {
 			page := p.page(path)
 			_, note, _ := strings.Cut(page, `class="note doubt waiting"`)
 			note, _, _ = strings.Cut(note, "</div>")
-			if !strings.Contains(note, "release &lt;b&gt;of the CRM") || !strings.Contains(note, "replayer") || !strings.Contains(note, `action="/endpoints/crm/resume"`) {
+			if !strings.Contains(note, "release &lt;b&gt;of the CRM") || !strings.Contains(note, "replayer") ||
+				!strings.Contains(note, `action="/endpoints/crm/resume"`) {
 				return fmt.Errorf("%s says %s", path, note)
 			}
 			return nil

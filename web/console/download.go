@@ -27,7 +27,9 @@ func downloadCSV(v *visit) error {
 }
 
 func downloadNDJSON(v *visit) error {
-	return v.download("ndjson", "application/x-ndjson", func(w io.Writer) rowWriter[api.Event] { return ndjson{json.NewEncoder(w)} })
+	return v.download("ndjson", "application/x-ndjson", func(w io.Writer) rowWriter[api.Event] {
+		return ndjson{json.NewEncoder(w)}
+	})
 }
 
 type ndjson struct{ encoder *json.Encoder }
@@ -49,7 +51,8 @@ func (v *visit) download(extension, contentType string, open func(io.Writer) row
 		return err
 	}
 	if n > maxDownload {
-		return api.Invalidf("these are more than %s events, the limit of a download; `hooktape events export` writes any number to a file", number(maxDownload))
+		return api.Invalidf("these are more than %s events, the limit of a download; `hooktape events export` writes "+
+			"any number to a file", number(maxDownload))
 	}
 	page, err := v.direct.Events(v.Context(), f.Selection, 1000, "")
 	if err != nil {
@@ -59,10 +62,11 @@ func (v *visit) download(extension, contentType string, open func(io.Writer) row
 		return err
 	}
 	v.attach("events", extension, contentType)
-	sendPages(v, open(v.w), page.Events, page.Next, func(ctx context.Context, cursor string) ([]api.Event, string, error) {
-		page, err := v.direct.Events(ctx, f.Selection, 1000, cursor)
-		return page.Events, page.Next, err
-	})
+	sendPages(v, open(v.w), page.Events, page.Next,
+		func(ctx context.Context, cursor string) ([]api.Event, string, error) {
+			page, err := v.direct.Events(ctx, f.Selection, 1000, cursor)
+			return page.Events, page.Next, err
+		})
 	return nil
 }
 
@@ -93,12 +97,14 @@ func downloadDeliveries(v *visit) error {
 func (v *visit) attach(name, extension, contentType string) {
 	h := v.w.Header()
 	h.Set("Content-Type", contentType)
-	h.Set("Content-Disposition", `attachment; filename="hooktape-`+name+`-`+v.now.UTC().Format("20060102-150405")+"."+extension+`"`)
+	h.Set("Content-Disposition", `attachment; filename="hooktape-`+name+`-`+v.now.UTC().Format("20060102-150405")+"."+
+		extension+`"`)
 }
 
 // sendPages sends a page and all that follow. Each page extends the time limits: a download may take longer than a
 // page.
-func sendPages[T any](v *visit, w rowWriter[T], rows []T, next string, page func(context.Context, string) ([]T, string, error)) {
+func sendPages[T any](v *visit, w rowWriter[T], rows []T, next string,
+	page func(context.Context, string) ([]T, string, error)) {
 	err := func() error {
 		for {
 			for i := range rows {

@@ -17,7 +17,8 @@ func (c *console) endpointsRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /endpoints/{name}", c.page(showEndpoint))
 	steer := func(action event.Action) http.Handler {
 		return c.page(func(v *visit) error {
-			if err := v.direct.SteerEndpoint(v.Context(), v.PathValue("name"), action, v.PostFormValue("reason")); err != nil {
+			if err := v.direct.SteerEndpoint(v.Context(), v.PathValue("name"), action,
+				v.PostFormValue("reason")); err != nil {
 				return err
 			}
 			return v.redirect(link("/endpoints", url.Values{"done": {string(action)}, "name": {v.PathValue("name")}}))
@@ -65,7 +66,9 @@ func showEndpoints(v *visit) error {
 	if slices.ContainsFunc(p.Endpoints, func(e endpointCard) bool { return e.Name == name }) {
 		switch v.URL.Query().Get("done") {
 		case "pause":
-			p.Said = name + " is being paused. Nothing is sent to it, live or in a replay, until it is resumed; its deliveries wait."
+			p.Said = name +
+				" is being paused. Nothing is sent to it, live or in a replay, until it is resumed; its deliveries " +
+				"wait."
 		case "resume":
 			p.Said = name + " is being resumed. The next attempt is made within a second."
 		}
@@ -179,8 +182,9 @@ func (v *visit) lastError(endpoint string) (*lastError, error) {
 		return nil, err
 	}
 	last := &lastError{attempt: v.attempt(failed[0].Attempt), EventID: failed[0].EventID}
-	since, err := v.direct.Deliveries(v.Context(), event.DeliverySelection{Endpoints: []string{endpoint}, Events: []uuid.UUID{last.EventID},
-		States: []event.DeliveryState{event.Delivered}}, 1, "")
+	since, err := v.direct.Deliveries(v.Context(),
+		event.DeliverySelection{Endpoints: []string{endpoint}, Events: []uuid.UUID{last.EventID},
+			States: []event.DeliveryState{event.Delivered}}, 1, "")
 	if len(since.Deliveries) > 0 {
 		last.Resolved = v.at(since.Deliveries[0].UpdatedAt)
 	}

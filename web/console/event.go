@@ -111,8 +111,8 @@ func showEvent(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := eventPage{row: row{Event: e, At: v.at(e.ReceivedAt)}, Fields: sorted(e.Fields), Curl: v.curl(e), Signature: v.signature(e),
-		MayReplay: v.user.Role.Covers(api.RoleReplay), Key: rand.Text()}
+	p := eventPage{row: row{Event: e, At: v.at(e.ReceivedAt)}, Fields: sorted(e.Fields), Curl: v.curl(e),
+		Signature: v.signature(e), MayReplay: v.user.Role.Covers(api.RoleReplay), Key: rand.Text()}
 	if e.Acceptance != nil {
 		p.Accepted = v.at(e.Acceptance.At)
 	}
@@ -136,8 +136,8 @@ func showEvent(v *visit) error {
 	return v.show("event", "Event "+id.String(), p)
 }
 
-// openFailures shows the answer of the last attempt at each endpoint where the event's newest delivery is not successful,
-// and returns these endpoints.
+// openFailures shows the answer of the last attempt at each endpoint where the event's newest delivery is not
+// successful, and returns these endpoints.
 func openFailures(deliveries []delivery) (endpoints []string) {
 	newest := map[string]*delivery{}
 	for i := range deliveries {
@@ -178,8 +178,8 @@ func (v *visit) signature(e api.Event) string {
 }
 
 func (v *visit) delivery(d api.Delivery) delivery {
-	shown := delivery{Delivery: d, Received: v.at(d.EventReceivedAt), Updated: v.at(d.UpdatedAt), Last: v.atOr(d.LastAttemptAt),
-		Next: v.atOr(d.NextAt), Result: resultOf(d.Outcome, d.StatusCode),
+	shown := delivery{Delivery: d, Received: v.at(d.EventReceivedAt), Updated: v.at(d.UpdatedAt),
+		Last: v.atOr(d.LastAttemptAt), Next: v.atOr(d.NextAt), Result: resultOf(d.Outcome, d.StatusCode),
 		Waits: v.waits(d.Waiting, d.Endpoint, d.ReplayID, d.ID)}
 	for _, a := range d.Attempts {
 		shown.Attempts = append(shown.Attempts, v.attempt(a))
@@ -272,7 +272,8 @@ func replayEvent(v *visit) error {
 		return err
 	}
 	created, err := v.direct.Create(v.Context(), v.PostFormValue("key"),
-		replay.Request{To: to, Selection: event.Selection{IDs: []uuid.UUID{id}}, ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}})
+		replay.Request{To: to, Selection: event.Selection{IDs: []uuid.UUID{id}},
+			ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}})
 	if err != nil {
 		return err
 	}

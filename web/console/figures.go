@@ -40,7 +40,8 @@ func (a analysis) kpis(rows []map[string]any, requests uint64) (list []kpi) {
 	for _, k := range []struct{ name, column, help, url string }{
 		{"Leads", "leads", "Subscribers who reached “" + a.Goals[0] + "”", a.goalEvents(0)},
 		{"With a contact", "with_a_contact", "Leads with an e-mail address or a phone number", contact},
-		{"Converted", "converted", "Leads who reached all goals in order, up to “" + a.Goals[last] + "”", a.goalEvents(last)},
+		{"Converted", "converted", "Leads who reached all goals in order, up to “" + a.Goals[last] + "”",
+			a.goalEvents(last)},
 		{"Conversion rate", "conversion_rate", "Converted leads of all leads", ""},
 	} {
 		value, known := figure(now[k.column])
@@ -55,7 +56,8 @@ func (a analysis) kpis(rows []map[string]any, requests uint64) (list []kpi) {
 		}
 		list = append(list, f)
 	}
-	return append(list, kpi{Name: "Requests", Help: "Accepted requests of the flow", Value: number(requests), URL: a.events()})
+	return append(list, kpi{Name: "Requests", Help: "Accepted requests of the flow", Value: number(requests),
+		URL: a.events()})
 }
 
 // compare sets the change from a value of the preceding range: in percent of it or, of a share, in points.
@@ -91,8 +93,9 @@ type funnelStep struct {
 func (a analysis) funnel(rows []map[string]any) (list []funnelStep) {
 	for i, row := range rows {
 		share, _ := figure(row["of_all_leads"])
-		s := funnelStep{Step: fmt.Sprint(row["step"]), Leads: uint64Of(row["leads"]), OfAll: shareOf(row["of_all_leads"]),
-			Previous: shareOf(row["of_previous_step"]), Width: 100 * share, Took: tookOf(row["median_time"])}
+		s := funnelStep{Step: fmt.Sprint(row["step"]), Leads: uint64Of(row["leads"]),
+			OfAll: shareOf(row["of_all_leads"]), Previous: shareOf(row["of_previous_step"]), Width: 100 * share,
+			Took: tookOf(row["median_time"])}
 		if i < len(a.Goals) {
 			s.URL = a.goalEvents(i)
 		}
@@ -131,7 +134,8 @@ type figureCell struct {
 	Absent  bool // the text stands for an absent one
 }
 
-const tagsHelp = "Leads by the tags of their first tagged request, or of the last one with last touch. Choose a value to see its leads only."
+const tagsHelp = "Leads by the tags of their first tagged request, or of the last one with last touch. Choose a " +
+	"value to see its leads only."
 
 // maxFigureRows limits the rows of a table unless the address asks for all.
 const maxFigureRows = 10
@@ -145,11 +149,14 @@ func (a analysis) figureTables(panels map[string]*api.Panel) (list []figureTable
 		columns            []tableColumn
 	}{
 		{"utm", "UTM tags", tagsHelp, true,
-			[]tableColumn{{"utm_source", "Source", "utm_source"}, {"utm_medium", "Medium", "utm_medium"}, {"utm_campaign", "Campaign", "utm_campaign"}}},
-		{"content", "UTM tags", tagsHelp, true, []tableColumn{{"utm_content", "Content", "utm_content"}, {"utm_term", "Term", "utm_term"}}},
-		{"channels", "Messengers", "Leads by the messenger of their first request.", false, []tableColumn{{"messenger", "Messenger", "channel"}}},
-		{"cohorts", "Weekly cohorts", "Leads by the week, from Monday, of their first visit to the first goal, and how many have converted since.", false,
-			[]tableColumn{{"week_from", "Week from", ""}}},
+			[]tableColumn{{"utm_source", "Source", "utm_source"}, {"utm_medium", "Medium", "utm_medium"},
+				{"utm_campaign", "Campaign", "utm_campaign"}}},
+		{"content", "UTM tags", tagsHelp, true, []tableColumn{{"utm_content", "Content", "utm_content"},
+			{"utm_term", "Term", "utm_term"}}},
+		{"channels", "Messengers", "Leads by the messenger of their first request.", false,
+			[]tableColumn{{"messenger", "Messenger", "channel"}}},
+		{"cohorts", "Weekly cohorts",
+			"Leads by the week, from Monday, of their first visit to the first goal, and how many have converted since.", false, []tableColumn{{"week_from", "Week from", ""}}},
 	} {
 		panel := panels[t.panel]
 		if panel == nil || len(panel.Rows) == 0 {
@@ -157,7 +164,8 @@ func (a analysis) figureTables(panels map[string]*api.Panel) (list []figureTable
 		}
 		table := figureTable{Panel: t.panel, Title: t.title, Help: t.help, Wide: t.wide}
 		if t.panel == a.tagsPanel() {
-			table.Tabs = []preset{{"Source, medium, campaign", a.with("tags", "", "sort", "all") + "#utm", t.panel == "utm"},
+			table.Tabs = []preset{{"Source, medium, campaign", a.with("tags", "", "sort", "all") + "#utm",
+				t.panel == "utm"},
 				{"Content, term", a.with("tags", "content", "sort", "all") + "#content", t.panel == "content"}}
 		}
 		columns := slices.Clone(t.columns)
@@ -188,8 +196,8 @@ func (a analysis) figureTables(panels map[string]*api.Panel) (list []figureTable
 type tableColumn struct{ name, title, filter string }
 
 // figureColumns are the figures of a group of leads.
-var figureColumns = []tableColumn{{"leads", "Leads", ""}, {"with_a_contact", "With a contact", ""}, {"converted", "Converted", ""},
-	{"conversion_rate", "Rate", ""}, {"median_time", "Median time", ""}}
+var figureColumns = []tableColumn{{"leads", "Leads", ""}, {"with_a_contact", "With a contact", ""},
+	{"converted", "Converted", ""}, {"conversion_rate", "Rate", ""}, {"median_time", "Median time", ""}}
 
 // isFigure reports whether the column has numbers.
 func (c tableColumn) isFigure() bool { return slices.Contains(figureColumns, c) }

@@ -96,8 +96,9 @@ var fallbackWords = map[event.Fallback]string{
 	event.FallbackDeadline: "the endpoint did not answer within the deadline",
 	event.FallbackRefused:  "hooktape could not connect to the endpoint",
 	event.FallbackFailing:  "the endpoint is failing (its breaker was open), so hooktape did not send the request",
-	event.FallbackInFlight: "too many requests were waiting for their answer (max_in_flight), so hooktape did not send this one",
-	event.FallbackError:    "the endpoint did not send a valid answer",
+	event.FallbackInFlight: "too many requests were waiting for their answer (max_in_flight), so hooktape did not " +
+		"send this one",
+	event.FallbackError: "the endpoint did not send a valid answer",
 }
 
 // forwarded returns the external request of an event; nil if no bot waited for an answer.
@@ -114,7 +115,9 @@ func (v *visit) forwarded(e api.Event, sent body) *forwarded {
 	f.Lost = max(f.ResponseBytes, uint64(len(response))) - uint64(len(response))
 	read, whole := response, f.Lost == 0 && f.Outcome != event.OutcomeUnknown
 	var expect []string
-	if i := slices.IndexFunc(v.Sources(), func(s Source) bool { return s.Name == e.Source && s.Forward != nil }); i >= 0 {
+	if i := slices.IndexFunc(v.Sources(), func(s Source) bool {
+		return s.Name == e.Source && s.Forward != nil
+	}); i >= 0 {
 		now := v.Sources()[i].Forward
 		expect = now.Expect
 		if f.Fallback != "" {

@@ -11,17 +11,22 @@ import (
 )
 
 // price is a source whose bots wait for an answer.
-var price = console.Source{Name: "price", HookURL: "https://hooks.example.org/hooks/price/" + hookSecret, Forward: &console.Forward{
-	Expect: []string{"price", "items[0].id", "paid"}, Status: 200, Headers: []event.Header{{Name: "Content-Type", Value: "application/json"}},
-	Body: `{"price":"","items":[],"error":"unavailable"}`}}
+var price = console.Source{Name: "price", HookURL: "https://hooks.example.org/hooks/price/" + hookSecret,
+	Forward: &console.Forward{
+		Expect: []string{"price", "items[0].id", "paid"}, Status: 200,
+		Headers: []event.Header{{Name: "Content-Type", Value: "application/json"}},
+		Body:    `{"price":"","items":[],"error":"unavailable"}`}}
 
 // external returns an event with an external request, and its attempt.
 func external(answer string, change func(*event.Attempt)) (event.Event, event.Attempt) {
 	e := newLead("7", "Анна Петрова", time.Minute)
 	e.Source, e.Step, e.Method, e.Path, e.Query = "price", "quote", "PUT", "/hooks/price/***/quote", "sku=12"
-	a := event.Attempt{ID: event.ForwardID(e.ID, "backend"), EventID: e.ID, Endpoint: "backend", URL: "https://crm.example.org/quote", Number: 1, StartedAt: e.ReceivedAt, Kind: event.AttemptForward,
-		Outcome: event.OutcomeDelivered, StatusCode: 200, Duration: 312 * time.Millisecond, Overhead: 3 * time.Millisecond,
-		ResponseHeaders: []event.Header{{Name: "Content-Type", Value: "application/json"}}, ResponseBody: []byte(answer), ResponseBytes: uint64(len(answer))}
+	a := event.Attempt{ID: event.ForwardID(e.ID, "backend"), EventID: e.ID, Endpoint: "backend",
+		URL: "https://crm.example.org/quote", Number: 1, StartedAt: e.ReceivedAt, Kind: event.AttemptForward,
+		Outcome: event.OutcomeDelivered, StatusCode: 200, Duration: 312 * time.Millisecond,
+		Overhead:        3 * time.Millisecond,
+		ResponseHeaders: []event.Header{{Name: "Content-Type", Value: "application/json"}},
+		ResponseBody:    []byte(answer), ResponseBytes: uint64(len(answer))}
 	if change != nil {
 		change(&a)
 	}
@@ -50,25 +55,35 @@ func (f *fixture) testExternalRequest() {
 		flags  string   // in the list
 	}{
 		"answered": {`{"price":1200.50,"items":[{"id":"a<b"}],"paid":null}`, nil,
-			[]string{"200OKthebotwaited315ms:312msfortheendpoint,3msinhooktape", "PUT/hooks/price/***/quote?sku=12", "price1200.50items[0].ida&lt;bpaidnullForwarded"}, ""},
+			[]string{"200OKthebotwaited315ms:312msfortheendpoint,3msinhooktape", "PUT/hooks/price/***/quote?sku=12",
+				"price1200.50items[0].ida&lt;bpaidnullForwarded"}, ""},
 		"missing": {`{"price":"7"}`, func(a *event.Attempt) { a.MissingKeys = []string{"items[0].id", "paid"} },
-			[]string{"Missingintheanswer:items[0].id,paid.", "price7items[0].idmissingpaidmissingForwarded"}, "missingitems[0].id,paid"},
-		"expected then": {`{"price":"7","items":[{"id":1}],"paid":"no"}`, func(a *event.Attempt) { a.MissingKeys = []string{"name"} },
+			[]string{"Missingintheanswer:items[0].id,paid.",
+				"price7items[0].idmissingpaidmissingForwarded"}, "missingitems[0].id,paid"},
+		"expected then": {`{"price":"7","items":[{"id":1}],"paid":"no"}`, func(a *event.Attempt) {
+			a.MissingKeys = []string{"name"}
+		},
 			[]string{"paidnonamemissingForwarded"}, "missingname"},
 		"fallback": {"", func(a *event.Attempt) {
-			a.Outcome, a.StatusCode, a.Fallback, a.Error, a.ResponseHeaders = event.OutcomeTimeout, 0, event.FallbackDeadline, "no answer within 8s", nil
-		}, []string{"Thebotgotthefallback:theendpointdidnotanswerwithinthedeadline.(noanswerwithin8s)", "Fallbackasconfigurednow200OK", "unavailable",
+			a.Outcome, a.StatusCode, a.Fallback, a.Error, a.ResponseHeaders = event.OutcomeTimeout, 0,
+				event.FallbackDeadline, "no answer within 8s", nil
+		}, []string{"Thebotgotthefallback:theendpointdidnotanswerwithinthedeadline.(noanswerwithin8s)",
+			"Fallbackasconfigurednow200OK", "unavailable",
 			"priceemptyitems[0].idmissingpaidmissingForwardedrequestandtheendpoint’sanswer"}, "fallback"},
 		"not sent": {"", func(a *event.Attempt) {
 			a.Outcome, a.StatusCode, a.Fallback = event.OutcomeNotSent, 0, event.FallbackInFlight
 		}, []string{"toomanyrequestswerewaiting", "Answeroftheendpointnone"}, "fallback"},
 		"long": {`{"price":"7","text":"`, func(a *event.Attempt) { a.ResponseBytes += 2_000_000 },
 			[]string{"2000000morebytesarenotstored", "pricenotinthestoredpartoftheanswer"}, ""},
-		"interrupted": {`{"price":"7`, func(a *event.Attempt) { a.Outcome, a.Error = event.OutcomeBroken, "unexpected EOF" },
+		"interrupted": {`{"price":"7`, func(a *event.Attempt) {
+			a.Outcome, a.Error = event.OutcomeBroken, "unexpected EOF"
+		},
 			[]string{"brokenoff", "Theanswerbrokeoff.Thebotgotitsbeginning.(unexpectedEOF)"}, ""},
 		"unknown": {"", func(a *event.Attempt) { a.Outcome, a.StatusCode, a.Duration = event.OutcomeUnknown, 0, 0 },
 			[]string{"hooktapewasstoppedbeforeitcouldrecordtheanswer", "pricenotinthestoredpartoftheanswer"}, ""},
-		"hostile": {`{"price":"<script>alert(1)</script>\u202e"}`, func(a *event.Attempt) { a.MissingKeys = []string{"<b>", "paid"} },
+		"hostile": {`{"price":"<script>alert(1)</script>\u202e"}`, func(a *event.Attempt) {
+			a.MissingKeys = []string{"<b>", "paid"}
+		},
 			[]string{"&lt;script&gt;alert(1)&lt;/script&gt;U+202E", "&lt;b&gt;"}, "missing&lt;b&gt;,paid"},
 	} {
 		t.Run(name, func(t *testing.T) {

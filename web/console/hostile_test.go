@@ -86,7 +86,8 @@ func hostileFixture(t *testing.T) (*fixture, event.Event, uuid.UUID) {
 		fmt.Fprint(w, hostile["image"]+hostile["terminal escape"]+hostile["bidi override"]+hostile["closed attribute"])
 	})
 	var events []event.Event
-	for _, name := range slices.Sorted(maps.Keys(hostile)) { // in order, so that each run checks the same pages; a megabyte on one line takes a browser seconds
+	// in order, so that each run checks the same pages; a megabyte on one line takes a browser seconds
+	for _, name := range slices.Sorted(maps.Keys(hostile)) {
 		text := hostile[name]
 		ago := time.Minute + time.Duration(len(events))*time.Second
 		e := hostileEvent("evil", text, ago)
@@ -135,12 +136,17 @@ func (f *fixture) testHostileText(e event.Event, replayed uuid.UUID) {
 		t.Fatalf("%d events stored, %v", len(list), err)
 	}
 	for _, e := range list { // testHostileHTML checks the pages of the other events
-		if slices.Contains([]string{hostile["script"], hostile["image"], hostile["htmx"], hostile["closed attribute"], hostile["control characters"], hostile["bidi override"], hostile["megabyte"], hostile["no UTF-8"]}, string(e.Body)) {
+		if slices.Contains([]string{hostile["script"], hostile["image"], hostile["htmx"], hostile["closed attribute"],
+			hostile["control characters"], hostile["bidi override"], hostile["megabyte"], hostile["no UTF-8"]},
+			string(e.Body)) {
 			looked = append(looked, "/events/"+e.ID.String())
 		}
 	}
-	looked = append(looked, "/?text="+"%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/?step=%E2%80%AE%1B%5B2J", "/?field=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E%3D1", "/nowhere/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
-		"/?cursor=%3Cscript%3E", "/accept?rejected=true", "/subscribers/"+url.PathEscape(hostile["bidi override"]), "/subscribers/"+url.PathEscape(hostile["control characters"]), "/?%3Cscript%3Ealert(1)%3C%2Fscript%3E=1", "/subscribers/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/replays?endpoint=%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+	looked = append(looked, "/?text="+"%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/?step=%E2%80%AE%1B%5B2J",
+		"/?field=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E%3D1", "/nowhere/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+		"/?cursor=%3Cscript%3E", "/accept?rejected=true", "/subscribers/"+url.PathEscape(hostile["bidi override"]),
+		"/subscribers/"+url.PathEscape(hostile["control characters"]), "/?%3Cscript%3Ealert(1)%3C%2Fscript%3E=1",
+		"/subscribers/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/replays?endpoint=%3Cscript%3Ealert(1)%3C%2Fscript%3E",
 		"/replays?endpoint=javascript:alert(1)", "/events/"+e.ID.String()+"?all=1")
 	for _, page := range looked {
 		b.Open(f.url + page)
@@ -193,7 +199,8 @@ func (f *fixture) testHostileHTML(e event.Event, replayed uuid.UUID) {
 		if a.status != http.StatusOK || len(a.body) > 2<<20 {
 			t.Errorf("%s: %d, %d bytes", path, a.status, len(a.body))
 		}
-		for _, markup := range []string{"<script>", "<img", "onerror=alert", "<iframe", "<style", "<base", "onload=", "\x1b", "\u202e", "\x00", `href="javascript`, "style=\""} {
+		for _, markup := range []string{"<script>", "<img", "onerror=alert", "<iframe", "<style", "<base", "onload=",
+			"\x1b", "\u202e", "\x00", `href="javascript`, "style=\""} {
 			text := a.body
 			if markup == "onerror=alert" || markup == "onload=" { // these are on the page as escaped text
 				text = strings.NewReplacer("&lt;img src=x onerror=alert", "", "&lt;svg/onload=", "").Replace(text)
@@ -202,7 +209,8 @@ func (f *fixture) testHostileHTML(e event.Event, replayed uuid.UUID) {
 				t.Errorf("%s contains %q", path, markup)
 			}
 		}
-		if got := a.header.Get("Content-Security-Policy"); !strings.HasPrefix(got, "default-src 'none'; script-src 'self'; style-src 'self'") || strings.Contains(got, "unsafe") {
+		if got := a.header.Get("Content-Security-Policy"); !strings.HasPrefix(got,
+			"default-src 'none'; script-src 'self'; style-src 'self'") || strings.Contains(got, "unsafe") {
 			t.Errorf("%s has the policy %q", path, got)
 		}
 	}

@@ -15,13 +15,13 @@ type label struct{ Text, Tone string }
 
 // tones has the tone of each value, by list.
 var tones = map[string]map[string]string{
-	"verdict": {"accepted": "good", "bad_signature": "bad", "unknown_source": "bad", "bad_token": "bad", "too_large": "bad",
-		"method_not_allowed": "bad", "aborted": "bad", "malformed": "bad"},
+	"verdict": {"accepted": "good", "bad_signature": "bad", "unknown_source": "bad", "bad_token": "bad",
+		"too_large": "bad", "method_not_allowed": "bad", "aborted": "bad", "malformed": "bad"},
 	"kind": {"flow": "", "conversation_closed": "", "user_profile_viewed": ""},
 	"delivery": {"delivered": "good", "failed": "bad", "pending": "doubt", "retrying": "doubt", "delivering": "neutral",
 		"unknown": "doubt", "cancelled": "quiet"},
-	"outcome": {"delivered": "good", "bad_status": "bad", "timeout": "bad", "no_connection": "bad", "broken_answer": "bad",
-		"forbidden_addr": "bad", "impossible": "bad", "unknown": "doubt", "not_sent": "bad"},
+	"outcome": {"delivered": "good", "bad_status": "bad", "timeout": "bad", "no_connection": "bad",
+		"broken_answer": "bad", "forbidden_addr": "bad", "impossible": "bad", "unknown": "doubt", "not_sent": "bad"},
 	"differs":  {"status": "doubt", "outcome": "doubt", "body": "doubt"},
 	"endpoint": {"active": "good", "broken": "bad", "paused": "doubt"},
 	"replay":   {"running": "neutral", "paused": "doubt", "completed": "good"},
@@ -67,13 +67,17 @@ func replayLabel(r event.Replay) label {
 
 // verdictHelp says why a request was rejected, and what to do.
 var verdictHelp = map[string]string{
-	"bad_signature":      "The signature does not match the source's signing_token: it was changed at BotHelp, or somebody else sends. Copy it from BotHelp again.",
-	"unknown_source":     "The URL names a source that the configuration does not have. Correct the URL in BotHelp, or add the source.",
-	"bad_token":          "The token in the URL is not the source's. Copy the hook URL from the page Sources again.",
-	"too_large":          "The body is larger than the source's max_body. Raise it in the configuration if such bodies are legitimate.",
+	"bad_signature": "The signature does not match the source's signing_token: it was changed at BotHelp, or " +
+		"somebody else sends. Copy it from BotHelp again.",
+	"unknown_source": "The URL names a source that the configuration does not have. Correct the URL in BotHelp, " +
+		"or add the source.",
+	"bad_token": "The token in the URL is not the source's. Copy the hook URL from the page Sources again.",
+	"too_large": "The body is larger than the source's max_body. Raise it in the configuration if such " +
+		"bodies are legitimate.",
 	"method_not_allowed": "The request is not a POST: somebody opened the hook's URL in a browser.",
 	"aborted":            "The sender disconnected before its request was complete.",
-	"malformed":          "The request is not HTTP; the body shows its beginning. Correct the sender, or the proxy in front.",
+	"malformed": "The request is not HTTP; the body shows its beginning. Correct the sender, or the proxy " +
+		"in front.",
 }
 
 // number formats a number with thin spaces between thousands.
@@ -107,8 +111,8 @@ func count(n uint64, noun string) string {
 // functions are the functions of the templates.
 var functions = template.FuncMap{
 	"visible": visible, "line": line, "cell": cell, "long": blockOf, "label": labelOf, "replay": replayLabel,
-	"number": number, "size": size, "count": count, "span": span, "when": when, "minute": minute, "exact": exact, "asset": assetPath,
-	"help":          func(verdict any) string { return verdictHelp[fmt.Sprint(verdict)] },
+	"number": number, "size": size, "count": count, "span": span, "when": when, "minute": minute, "exact": exact,
+	"asset": assetPath, "help": func(verdict any) string { return verdictHelp[fmt.Sprint(verdict)] },
 	"subscriberURL": subscriberURL,
 	"tab":           func(f frame, section, path, name string) tab { return tab{path, name, f.Section == section} },
 	"source":        func(p sourcesPage, c sourceCard) shownSource { return shownSource{p.MayReveal, c} },

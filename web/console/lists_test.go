@@ -58,9 +58,11 @@ func TestFilters(t *testing.T) {
 	f.insert(wanted, other)
 	p := f.login(adminSecret)
 	at := wanted.ReceivedAt.Add(time.Second).Format(time.RFC3339)
-	for _, query := range []string{"source=course", "step=paid", "kind=flow", "verdict=accepted", "channel=telegram", "subscriber=7", "subscriber=777", "utm_source=vk", "utm_medium=cpc", "utm_campaign=" + url.QueryEscape("осень"),
-		"utm_content=a%26b", "utm_term=", "field=" + url.QueryEscape("Доп данные=оплатила"), "text=" + url.QueryEscape("Петров"), "id=" + wanted.ID.String(), "until=" + url.QueryEscape(at), "to=" + url.QueryEscape(at), "where=" + url.QueryEscape("name LIKE 'Анна%'"),
-		"since=1h&verdict=accepted"} {
+	for _, query := range []string{"source=course", "step=paid", "kind=flow", "verdict=accepted", "channel=telegram",
+		"subscriber=7", "subscriber=777", "utm_source=vk", "utm_medium=cpc", "utm_campaign=" + url.QueryEscape("осень"),
+		"utm_content=a%26b", "utm_term=", "field=" + url.QueryEscape("Доп данные=оплатила"),
+		"text=" + url.QueryEscape("Петров"), "id=" + wanted.ID.String(), "until=" + url.QueryEscape(at),
+		"to=" + url.QueryEscape(at), "where=" + url.QueryEscape("name LIKE 'Анна%'"), "since=1h&verdict=accepted"} {
 		page := p.page("/?" + query)
 		if got := listed(page); !slices.Equal(got, []string{wanted.ID.String()}) {
 			t.Errorf("%s lists %v", query, got)
@@ -72,14 +74,22 @@ func TestFilters(t *testing.T) {
 	if got := listed(p.page("/")); !slices.Equal(got, []string{other.ID.String(), wanted.ID.String()}) {
 		t.Errorf("got the list %v, want the newest first", got)
 	}
-	for query, status := range map[string]int{"sinse=1h": 422, "since=tomorrow": 422, "kind=nothing": 422, "id=1": 422, "cursor=x": 422, "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": 422, "text=a&text=b": 422, "until=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": 422} {
+	for query, status := range map[string]int{"sinse=1h": 422, "since=tomorrow": 422, "kind=nothing": 422, "id=1": 422,
+		"cursor=x": 422, "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": 422, "text=a&text=b": 422,
+		"until=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": 422} {
 		if a := p.get("/?" + query); a.status != status {
 			t.Errorf("%s: %d, want %d", query, a.status, status)
 		}
 	}
-	for form, want := range map[string]string{"f.q=" + url.QueryEscape("step:paid"): "/?step=paid", "f.q=" + wanted.ID.String(): "/events/" + wanted.ID.String(), "f.q=a+b&source=course": "/?source=course&text=a+b",
-		"f.source=course&f.kind=&f.step=&f.since=": "/?source=course", "since=1h&f.from=2026-01-01T10:00": "/?from=2026-01-01T10%3A00%3A00Z", "f.text=": "/", "f.verdict=accepted&verdict=accepted": "/?verdict=accepted",
-		"text=a&f.q=b": "/?text=b", "since=1h&f.q=since:2h": "/?since=2h", "source=a&f.q=source:b": "/?source=b", "text=a&f.q=": "/", "text=a&f.q=step:b": "/?step=b", "f.source=a&f.source=b&f.source=": "/?source=a&source=b", "f.rejected=true": "/?rejected=true",
+	for form, want := range map[string]string{"f.q=" + url.QueryEscape("step:paid"): "/?step=paid",
+		"f.q=" + wanted.ID.String():                "/events/" + wanted.ID.String(),
+		"f.q=a+b&source=course":                    "/?source=course&text=a+b",
+		"f.source=course&f.kind=&f.step=&f.since=": "/?source=course",
+		"since=1h&f.from=2026-01-01T10:00":         "/?from=2026-01-01T10%3A00%3A00Z", "f.text=": "/",
+		"f.verdict=accepted&verdict=accepted": "/?verdict=accepted", "text=a&f.q=b": "/?text=b",
+		"since=1h&f.q=since:2h": "/?since=2h", "source=a&f.q=source:b": "/?source=b", "text=a&f.q=": "/",
+		"text=a&f.q=step:b": "/?step=b", "f.source=a&f.source=b&f.source=": "/?source=a&source=b",
+		"f.rejected=true": "/?rejected=true",
 		"from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&f.from=2026-01-01T10:00&f.until=2026-01-01T11:00": "/?from=2026-01-01T10%3A00%3A00Z&until=2026-01-01T11%3A00%3A00Z"} {
 		for range 5 { // maps have a random order
 			if got := p.get("/?" + form).header.Get("Location"); got != want {
@@ -138,7 +148,8 @@ func TestPages(t *testing.T) {
 func TestSearchGoesOn(t *testing.T) {
 	console.ShortenSteps(t)
 	f := newFixture(t)
-	f.insert(newLead("1", "Первая", 40*time.Hour), newLead("2", "Вторая", 20*time.Hour), newLead("3", "Третья", time.Hour))
+	f.insert(newLead("1", "Первая", 40*time.Hour), newLead("2", "Вторая", 20*time.Hour),
+		newLead("3", "Третья", time.Hour))
 	b := f.browser(readSecret)
 	b.Open(f.url + "/?text=" + url.QueryEscape("ервая"))
 	b.AwaitText("table.events", "Первая")
@@ -198,7 +209,8 @@ func TestTailLooksBack(t *testing.T) {
 	if got := listed(a.body); !slices.Equal(got, []string{e.ID.String()}) {
 		t.Errorf("a poll three seconds later returned %v", got)
 	}
-	if after, err := time.Parse(time.RFC3339Nano, a.header.Get("X-Hooktape-After")); err != nil || time.Since(after).Abs() > time.Minute {
+	if after, err := time.Parse(time.RFC3339Nano, a.header.Get("X-Hooktape-After")); err != nil ||
+		time.Since(after).Abs() > time.Minute {
 		t.Errorf("the next poll starts at %s", a.header.Get("X-Hooktape-After"))
 	}
 	many := make([]event.Event, 120)
@@ -206,8 +218,10 @@ func TestTailLooksBack(t *testing.T) {
 		many[i] = newLead("8", "Иван", time.Duration(i)*time.Millisecond)
 	}
 	f.insert(many...)
-	if a := p.get("/events/newer?after=" + later(-time.Minute)); a.header.Get("X-Hooktape-Most") != "100" || len(listed(a.body)) != 100 {
-		t.Errorf("a poll of 120 events returned %d, and says at most %s", len(listed(a.body)), a.header.Get("X-Hooktape-Most"))
+	if a := p.get("/events/newer?after=" + later(-time.Minute)); a.header.Get("X-Hooktape-Most") != "100" ||
+		len(listed(a.body)) != 100 {
+		t.Errorf("a poll of 120 events returned %d, and says at most %s", len(listed(a.body)),
+			a.header.Get("X-Hooktape-Most"))
 	}
 	for _, query := range []string{"after=" + later(time.Minute), "source=nosuch&after=" + later(-time.Minute)} {
 		if a := p.get("/events/newer?" + query); a.status != http.StatusNoContent || a.body != "" {
@@ -222,13 +236,16 @@ func TestChart(t *testing.T) {
 	f := newFixture(t)
 	refused := newEvent("", 50*time.Minute)
 	refused.Verdict = event.BadToken
-	f.insert(newEvent("", 55*time.Minute), newEvent("", 54*time.Minute), newEvent("", time.Minute), refused, newEvent("", 25*time.Hour))
+	f.insert(newEvent("", 55*time.Minute), newEvent("", 54*time.Minute), newEvent("", time.Minute), refused,
+		newEvent("", 25*time.Hour))
 	p := f.login(readSecret)
 	page := p.page("/?since=1h&chart=1")
-	if !strings.Contains(page, "<b>4 events</b>") || !strings.Contains(page, "1 rejected") || !strings.Contains(page, "30 s per bar") || strings.Contains(page, "since=1h&amp;to=") {
+	if !strings.Contains(page, "<b>4 events</b>") || !strings.Contains(page, "1 rejected") ||
+		!strings.Contains(page, "30 s per bar") || strings.Contains(page, "since=1h&amp;to=") {
 		t.Errorf("the chart shows %s", page[strings.Index(page, `class="sum"`):][:300])
 	}
-	if a := p.get("/events/chart?since=1h", "HX-Request", "true"); !strings.Contains(a.body, `<span id="matching" hx-swap-oob="true">All 4 matching:</span>`) {
+	if a := p.get("/events/chart?since=1h", "HX-Request", "true"); !strings.Contains(a.body,
+		`<span id="matching" hx-swap-oob="true">All 4 matching:</span>`) {
 		t.Errorf("the links for all events get no count: %s", a.body)
 	}
 	if n := strings.Count(page, `<rect class="all"`); n != 4 {
@@ -244,11 +261,14 @@ func (f *fixture) testColumns() {
 	t := f.t
 	f.insert(newLead("7", "Анна", time.Minute))
 	p := f.login(readSecret)
-	if a := p.post("/columns", url.Values{"column": {"kind", "id", "<script>"}, "query": {"since=1h"}}); a.header.Get("Location") != "/?since=1h" {
+	if a := p.post("/columns", url.Values{"column": {"kind", "id", "<script>"},
+		"query": {"since=1h"}}); a.header.Get("Location") != "/?since=1h" {
 		t.Errorf("the choice redirects to %s", a.header.Get("Location"))
 	}
 	page := p.page("/?since=1h")
-	if !strings.Contains(page, `class="c-time"`) || !strings.Contains(page, `class="c-kind"`) || !strings.Contains(page, `class="c-id"`) || strings.Contains(page, `class="c-person"`) || strings.Contains(page, "c-<script") {
+	if !strings.Contains(page, `class="c-time"`) || !strings.Contains(page, `class="c-kind"`) ||
+		!strings.Contains(page, `class="c-id"`) || strings.Contains(page, `class="c-person"`) ||
+		strings.Contains(page, "c-<script") {
 		t.Error("the list does not have the chosen columns")
 	}
 	p.post("/columns", url.Values{"default": {"1"}})
@@ -269,7 +289,8 @@ func TestDownloads(t *testing.T) {
 	f.insert(events...)
 	p := f.login(readSecret)
 	a := p.get("/events.csv?source=demo")
-	if got := a.header.Get("Content-Disposition"); !strings.HasPrefix(got, "attachment; filename=") || a.header.Get("X-Content-Type-Options") != "nosniff" {
+	if got := a.header.Get("Content-Disposition"); !strings.HasPrefix(got, "attachment; filename=") ||
+		a.header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("the CSV has the name %q", got)
 	}
 	text, marked := strings.CutPrefix(a.body, api.ByteOrderMark)
@@ -282,13 +303,16 @@ func TestDownloads(t *testing.T) {
 	}
 	name := slices.Index(records[0], "name")
 	phone := slices.Index(records[0], "phone")
-	if records[1][name] != `'=HYPERLINK("http://evil.example")` || records[1][phone] != "+79001234567" || records[2][name] != "Анна" {
+	if records[1][name] != `'=HYPERLINK("http://evil.example")` || records[1][phone] != "+79001234567" ||
+		records[2][name] != "Анна" {
 		t.Errorf("the first records are %q, %q", records[1], records[2])
 	}
-	if a := p.get("/events.csv?chosen=1&id=" + events[3].ID.String() + "&id=" + events[5].ID.String()); strings.Count(a.body, "\n") != 3 || !strings.Contains(a.body, events[5].ID.String()) {
+	if a := p.get("/events.csv?chosen=1&id=" + events[3].ID.String() + "&id=" +
+		events[5].ID.String()); strings.Count(a.body, "\n") != 3 || !strings.Contains(a.body, events[5].ID.String()) {
 		t.Errorf("the CSV of two has %d lines", strings.Count(a.body, "\n"))
 	}
-	if a := p.get("/events.csv?chosen=1"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "no event is selected") {
+	if a := p.get("/events.csv?chosen=1"); a.status != http.StatusUnprocessableEntity ||
+		!strings.Contains(a.body, "no event is selected") {
 		t.Errorf("the CSV of no events: %d", a.status)
 	}
 	seen := map[uuid.UUID]bool{}
@@ -311,7 +335,9 @@ func (f *fixture) testBytes() {
 	e := newEvent(raw, time.Minute)
 	f.insert(e)
 	a := f.login(readSecret).get("/events/" + e.ID.String() + "/raw")
-	if a.body != raw || a.header.Get("Content-Type") != "application/octet-stream" || !strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment;") || a.header.Get("X-Content-Type-Options") != "nosniff" {
+	if a.body != raw || a.header.Get("Content-Type") != "application/octet-stream" ||
+		!strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment;") ||
+		a.header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("got the bytes %q with the header %v", a.body, a.header)
 	}
 }
@@ -322,11 +348,16 @@ func (f *fixture) testCurl() {
 	p := f.login(readSecret)
 	dir := t.TempDir()
 	fake := filepath.Join(dir, "curl")
-	writeFile(t, fake, "#!/bin/sh\nfor word; do printf '%s\\0' \"$word\"; done\nfor word; do [ \"$word\" = @- ] && { printf 'INPUT\\0'; cat; }; done\nexit 0\n")
-	for _, body := range []string{`{"name":"O'Brien \\ $HOME"}`, "@/etc/passwd", "two\nlines\n", "nul\x00byte", "\x1b[31m\ttab", strings.Repeat("long", 10_000), "", "caf\xe9", strings.Repeat("long", 50_000)} {
+	writeFile(t, fake,
+		"#!/bin/sh\nfor word; do printf '%s\\0' \"$word\"; done\nfor word; do [ \"$word\" = @- ] && { printf "+
+			"'INPUT\\0'; cat; }; done\nexit 0\n")
+	for _, body := range []string{`{"name":"O'Brien \\ $HOME"}`, "@/etc/passwd", "two\nlines\n", "nul\x00byte",
+		"\x1b[31m\ttab", strings.Repeat("long", 10_000), "", "caf\xe9", strings.Repeat("long", 50_000)} {
 		e := newEvent(body, time.Minute)
 		e.Query = "a=it's&b=$(id)"
-		e.Headers = append(e.Headers, event.Header{Name: "X-Odd", Value: "a\x1bb'c"}, event.Header{Name: "Connection", Value: "X-Hop"}, event.Header{Name: "X-Hop", Value: "1"}, event.Header{Name: "Cookie", Value: "secret"}, event.Header{Name: "X-Empty"})
+		e.Headers = append(e.Headers, event.Header{Name: "X-Odd", Value: "a\x1bb'c"},
+			event.Header{Name: "Connection", Value: "X-Hop"}, event.Header{Name: "X-Hop",
+				Value: "1"}, event.Header{Name: "Cookie", Value: "secret"}, event.Header{Name: "X-Empty"})
 		f.insert(e)
 		page := p.page("/events/" + e.ID.String())
 		_, rest, _ := strings.Cut(page, `<pre id="curl" tabindex="0">`)
@@ -344,11 +375,13 @@ func (f *fixture) testCurl() {
 		}
 		words := strings.Split(string(out), "\x00")
 		has := func(word string) bool { return slices.Contains(words, word) }
-		if !has("https://hooks.example.org/hooks/demo/TOKEN/paid?a=it's&b=$(id)") || !has("Content-Type: application/json") || !has("X-Odd: a\x1bb'c") || !has("X-Empty;") {
+		if !has("https://hooks.example.org/hooks/demo/TOKEN/paid?a=it's&b=$(id)") ||
+			!has("Content-Type: application/json") || !has("X-Odd: a\x1bb'c") || !has("X-Empty;") {
 			t.Errorf("curl got %q", words)
 		}
 		for _, word := range words {
-			if strings.HasPrefix(word, "Authorization") || strings.HasPrefix(word, "Cookie") || strings.HasPrefix(word, "X-Hop") || strings.HasPrefix(word, "Connection") {
+			if strings.HasPrefix(word, "Authorization") || strings.HasPrefix(word, "Cookie") ||
+				strings.HasPrefix(word, "X-Hop") || strings.HasPrefix(word, "Connection") {
 				t.Errorf("curl got %q", word)
 			}
 		}
@@ -378,7 +411,8 @@ func (f *fixture) testSubscriber() {
 	second.Phone, second.ProfileLink = "+7900", "javascript:alert(1)"
 	f.insert(first, second)
 	page := f.login(readSecret).page("/subscribers/7%2F8")
-	for _, want := range []string{`https://school.bothelp.io/flow2/people/7%2F8`, "<del><bdi>оплатила</bdi></del>", "<ins><bdi>отказ</bdi></ins>", "<del><bdi>Анна</bdi></del>", "59 min later", "+7900", first.ID.String()} {
+	for _, want := range []string{`https://school.bothelp.io/flow2/people/7%2F8`, "<del><bdi>оплатила</bdi></del>",
+		"<ins><bdi>отказ</bdi></ins>", "<del><bdi>Анна</bdi></del>", "59 min later", "+7900", first.ID.String()} {
 		if !strings.Contains(strings.ReplaceAll(page, "&#43;", "+"), want) {
 			t.Errorf("the page does not contain %q", want)
 		}
@@ -452,7 +486,8 @@ func TestEndpointsAndSources(t *testing.T) {
 			t.Errorf("the endpoints' page does not contain %q", want)
 		}
 	}
-	if page := p.post("/endpoints/crm/test", nil).body; !strings.Contains(page, "test taken") || !strings.Contains(page, "200 OK") {
+	if page := p.post("/endpoints/crm/test", nil).body; !strings.Contains(page, "test taken") ||
+		!strings.Contains(page, "200 OK") {
 		t.Error("the page does not show the answer to the test request")
 	}
 	if a := p.post("/endpoints/nosuch/test", nil); a.status != http.StatusUnprocessableEntity {
@@ -462,13 +497,15 @@ func TestEndpointsAndSources(t *testing.T) {
 		t.Errorf("pause an endpoint: %d", a.status)
 	}
 	testutil.Eventually(f.t, 10*time.Second, func() error {
-		if page := p.page("/endpoints"); !strings.Contains(page, `>paused</span>`) || !strings.Contains(page, "Resume") {
+		if page := p.page("/endpoints"); !strings.Contains(page, `>paused</span>`) ||
+			!strings.Contains(page, "Resume") {
 			return fmt.Errorf("the endpoint is not shown as paused")
 		}
 		return nil
 	})
 	page = p.page("/sources")
-	for _, want := range []string{"https://hooks.example.org/hooks/demo/***", "bad signature", "nosuch", "Unknown sources", ">required</dd>"} {
+	for _, want := range []string{"https://hooks.example.org/hooks/demo/***", "bad signature", "nosuch",
+		"Unknown sources", ">required</dd>"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the sources' page does not contain %q", want)
 		}
@@ -485,12 +522,15 @@ func TestEvent(t *testing.T) {
 	p := f.login(adminSecret)
 	f.replayOf(p, "id="+e.ID.String()+"&endpoint=crm&mode=all")
 	page := p.page("/events/" + e.ID.String())
-	for _, want := range []string{"Анна Петрова", "59 min earlier", "<del><bdi>Анна</bdi></del>", "200 OK", "принят", "Idempotency-Key", "X-Api-Key", "***", "stored in ClickHouse", "attempt 1", "01020300000000000000000000000000", "Доп данные"} {
+	for _, want := range []string{"Анна Петрова", "59 min earlier", "<del><bdi>Анна</bdi></del>", "200 OK", "принят",
+		"Idempotency-Key", "X-Api-Key", "***", "stored in ClickHouse", "attempt 1", "01020300000000000000000000000000",
+		"Доп данные"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not contain %q", want)
 		}
 	}
-	for _, path := range []string{"/events/nothing", "/events/" + uuid.NewString(), "/replays/nothing", "/replays/" + uuid.NewString(), "/nowhere"} {
+	for _, path := range []string{"/events/nothing", "/events/" + uuid.NewString(), "/replays/nothing",
+		"/replays/" + uuid.NewString(), "/nowhere"} {
 		if a := p.get(path); a.status != http.StatusNotFound || !strings.Contains(a.body, "<h1>Not found</h1>") {
 			t.Errorf("%s: %d", path, a.status)
 		}
@@ -504,7 +544,8 @@ func TestOlderReplays(t *testing.T) {
 	at := time.Now().UTC().Truncate(time.Second)
 	for i := range 12 {
 		made := at.Add(-time.Duration(i/4) * time.Hour) // so that pages end among replays of the same time
-		r := event.Replay{ID: event.NewID(made), CreatedAt: made, UpdatedAt: made, State: event.ReplayCompleted, Endpoint: "crm", CreatedBy: "boss"}
+		r := event.Replay{ID: event.NewID(made), CreatedAt: made, UpdatedAt: made, State: event.ReplayCompleted,
+			Endpoint: "crm", CreatedBy: "boss"}
 		if err := f.db.SaveReplay(background, r); err != nil {
 			t.Fatal(err)
 		}
@@ -552,7 +593,8 @@ func TestReplayIsCreatedOnce(t *testing.T) {
 	f.insert(newLead("8", "Иван", 0)) // received after the plan
 	var made []string
 	for range 2 {
-		made = append(made, p.post(unescape(action), url.Values{"key": {key}, "confirmed": {"1"}}).header.Get("Location"))
+		made = append(made, p.post(unescape(action),
+			url.Values{"key": {key}, "confirmed": {"1"}}).header.Get("Location"))
 	}
 	if made[0] != made[1] || !strings.HasPrefix(made[0], "/replays/") {
 		t.Fatalf("the form created %v", made)
@@ -561,7 +603,9 @@ func TestReplayIsCreatedOnce(t *testing.T) {
 	if err != nil || r.Total != 1 || r.CreatedBy != "replayer" {
 		t.Errorf("got the replay %+v, %v", r, err)
 	}
-	for query, want := range map[string]string{"endpoint=nosuch": "nosuch", "endpoint=crm&rate=fast": "invalid rate", "endpoint=crm&concurrency=70000": "want a whole number", "endpoint=crm&rate=-1": "want a number", "url=ftp://x&since=1h": "ftp", "endpoint=crm&order=sideways": "sideways"} {
+	for query, want := range map[string]string{"endpoint=nosuch": "nosuch", "endpoint=crm&rate=fast": "invalid rate",
+		"endpoint=crm&concurrency=70000": "want a whole number", "endpoint=crm&rate=-1": "want a number",
+		"url=ftp://x&since=1h": "ftp", "endpoint=crm&order=sideways": "sideways"} {
 		a := p.get("/replays?" + query)
 		if !strings.Contains(a.body, want) || strings.Contains(a.body, `class="go"`) {
 			t.Errorf("%s: %d without %q", query, a.status, want)
@@ -580,7 +624,8 @@ func TestLongWork(t *testing.T) {
 		time.Sleep(*console.FormTimeout + time.Second) // a slow endpoint
 		fmt.Fprint(w, "at last")
 	})
-	if a := f.login(replaySecret).post("/endpoints/crm/test", nil); a.status != http.StatusOK || !strings.Contains(a.body, "at last") {
+	if a := f.login(replaySecret).post("/endpoints/crm/test", nil); a.status != http.StatusOK ||
+		!strings.Contains(a.body, "at last") {
 		t.Errorf("test request: %d %s", a.status, a.body)
 	}
 }
@@ -591,7 +636,8 @@ func TestDownloadTooLarge(t *testing.T) {
 	f.insert(newLead("7", "Анна", time.Minute), newLead("8", "Иван", time.Minute))
 	console.LimitDownloads(t, 1)
 	p := f.login(readSecret)
-	if a := p.get("/events.csv?since=1h"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "hooktape events export") {
+	if a := p.get("/events.csv?since=1h"); a.status != http.StatusUnprocessableEntity ||
+		!strings.Contains(a.body, "hooktape events export") {
 		t.Errorf("two events, limit one: %d", a.status)
 	}
 	if a := p.get("/events.csv?subscriber=7"); a.status != http.StatusOK {
@@ -621,14 +667,17 @@ func TestBodyPastRetention(t *testing.T) {
 	f.insert(e)
 	p := f.login(adminSecret)
 	page := p.page("/events/" + e.ID.String())
-	if !strings.Contains(page, "The body is past its retention") || strings.Contains(page, `action="/events/`+e.ID.String()+`/replay"`) {
+	if !strings.Contains(page, "The body is past its retention") ||
+		strings.Contains(page, `action="/events/`+e.ID.String()+`/replay"`) {
 		t.Error("the event's page does not say that the body was deleted, or has a form to send it")
 	}
-	if a := p.get("/events/" + e.ID.String() + "/raw"); a.status != http.StatusGone || !strings.Contains(a.body, "retention") {
+	if a := p.get("/events/" + e.ID.String() + "/raw"); a.status != http.StatusGone ||
+		!strings.Contains(a.body, "retention") {
 		t.Errorf("bytes of the body: %d", a.status)
 	}
 	page = p.page("/replays?since=1h&endpoint=crm&mode=all")
-	if !strings.Contains(page, "Body past its retention") || !strings.Contains(page, "There is nothing to send: the bodies are past their retention") {
+	if !strings.Contains(page, "Body past its retention") ||
+		!strings.Contains(page, "There is nothing to send: the bodies are past their retention") {
 		t.Error("the plan does not say why it has no events")
 	}
 }

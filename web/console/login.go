@@ -107,7 +107,8 @@ func (c *console) loginByLink(w http.ResponseWriter, r *http.Request) {
 }
 
 // enter begins a session of a user and continues to a page; without a user it shows the page again.
-func (c *console) enter(w http.ResponseWriter, r *http.Request, by string, user api.Principal, ok bool, page loginPage) {
+func (c *console) enter(w http.ResponseWriter, r *http.Request, by string, user api.Principal, ok bool,
+	page loginPage) {
 	remote := remoteOf(r)
 	switch {
 	case !c.Guard.Open(remote):
@@ -136,7 +137,8 @@ func (c *console) logout(w http.ResponseWriter, r *http.Request) {
 func localPath(to string) string {
 	u, err := url.Parse(to)
 	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") ||
-		strings.ContainsAny(to, "\\\r\n\t") || u.Path == "/login" || u.Path == api.LoginLinkPath || u.Path == "/logout" {
+		strings.ContainsAny(to, "\\\r\n\t") || u.Path == "/login" || u.Path == api.LoginLinkPath ||
+		u.Path == "/logout" {
 		return "/"
 	}
 	return to

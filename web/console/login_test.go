@@ -25,12 +25,17 @@ func (f *fixture) testLogin() {
 	e := newLead("7", "Анна", time.Minute)
 	f.insert(e)
 	p := f.stranger()
-	for path, to := range map[string]string{"/": "/login", "/events/" + e.ID.String() + "?all=1": "/login?to=%2Fevents%2F" + e.ID.String() + "%3Fall%3D1", "/nowhere": "/login?to=%2Fnowhere"} {
-		if a := p.get(path); a.status != http.StatusSeeOther || a.header.Get("Location") != to || strings.Contains(a.body, "Анна") {
+	for path, to := range map[string]string{"/": "/login",
+		"/events/" + e.ID.String() + "?all=1": "/login?to=%2Fevents%2F" + e.ID.String() + "%3Fall%3D1",
+		"/nowhere":                            "/login?to=%2Fnowhere"} {
+		if a := p.get(path); a.status != http.StatusSeeOther || a.header.Get("Location") != to ||
+			strings.Contains(a.body, "Анна") {
 			t.Errorf("%s without a login: %d to %s", path, a.status, a.header.Get("Location"))
 		}
 	}
-	if a := p.get("/events/newer?after=2026-01-01T00:00:00Z", "HX-Request", "true", "Referer", f.url+"/?since=1h"); a.status != http.StatusUnauthorized || a.header.Get("HX-Redirect") != "/login?to=%2F%3Fsince%3D1h" {
+	if a := p.get("/events/newer?after=2026-01-01T00:00:00Z", "HX-Request", "true", "Referer",
+		f.url+"/?since=1h"); a.status != http.StatusUnauthorized ||
+		a.header.Get("HX-Redirect") != "/login?to=%2F%3Fsince%3D1h" {
 		t.Errorf("part of a page without a login: %d to %s", a.status, a.header.Get("HX-Redirect"))
 	}
 	a := p.post("/login", url.Values{"token": {" " + readSecret + "\n"}, "to": {"/events/" + e.ID.String()}})
@@ -68,8 +73,11 @@ func (f *fixture) testLogin() {
 // testLoginOverTLS verifies that behind a proxy with TLS the cookie is sent over TLS only.
 func (f *fixture) testLoginOverTLS() {
 	t := f.t
-	a := f.stranger().post("/login", url.Values{"token": {readSecret}}, "X-Forwarded-Proto", "https", "Sec-Fetch-Site", "same-origin")
-	if cookie := a.header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "__Host-hooktape_session=") || !strings.Contains(cookie, "; Secure") || !strings.Contains(cookie, "Path=/;") || strings.Contains(cookie, "Domain") {
+	a := f.stranger().post("/login", url.Values{"token": {readSecret}}, "X-Forwarded-Proto", "https", "Sec-Fetch-Site",
+		"same-origin")
+	if cookie := a.header.Get("Set-Cookie"); !strings.HasPrefix(cookie, "__Host-hooktape_session=") ||
+		!strings.Contains(cookie, "; Secure") || !strings.Contains(cookie, "Path=/;") ||
+		strings.Contains(cookie, "Domain") {
 		t.Errorf("got the cookie %q", cookie)
 	}
 }
@@ -81,15 +89,18 @@ func TestWrongTokens(t *testing.T) {
 	p := f.stranger()
 	const tried = "a-wrong-token-of-somebody"
 	for i := range 10 {
-		if a := p.post("/login", url.Values{"token": {tried}}); a.status != http.StatusUnauthorized || a.header.Get("Set-Cookie") != "" {
+		if a := p.post("/login", url.Values{"token": {tried}}); a.status != http.StatusUnauthorized ||
+			a.header.Get("Set-Cookie") != "" {
 			t.Fatalf("wrong token %d: %d", i, a.status)
 		}
 	}
-	if a := p.post("/login", url.Values{"token": {readSecret}}); a.status != http.StatusTooManyRequests || !strings.Contains(a.body, "Wait half a minute") {
+	if a := p.post("/login", url.Values{"token": {readSecret}}); a.status != http.StatusTooManyRequests ||
+		!strings.Contains(a.body, "Wait half a minute") {
 		t.Errorf("after ten wrong tokens: %d", a.status)
 	}
 	log := f.log.String()
-	if strings.Contains(log, tried) || strings.Count(log, "wrong tokens are tried") != 1 || !strings.Contains(log, "at=console remote_ip=127.0.0.1 since_last_line=1") {
+	if strings.Contains(log, tried) || strings.Count(log, "wrong tokens are tried") != 1 ||
+		!strings.Contains(log, "at=console remote_ip=127.0.0.1 since_last_line=1") {
 		t.Errorf("got the log\n%s", log)
 	}
 	other := httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"token": {readSecret}}.Encode()))
@@ -146,9 +157,14 @@ func TestOtherSites(t *testing.T) {
 	e := newLead("7", "Анна", time.Minute)
 	f.insert(e)
 	p := f.login(adminSecret)
-	for _, path := range []string{"/login", "/logout", "/events/" + e.ID.String() + "/replay", "/replays?since=1h&endpoint=crm", "/endpoints/crm/pause", "/endpoints/crm/test", "/sources/demo/reveal", "/columns"} {
-		for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}} {
-			if a := p.post(path, url.Values{"endpoint": {"crm"}, "token": {adminSecret}}, header...); a.status != http.StatusForbidden || a.header.Get("Set-Cookie") != "" || strings.Contains(a.body, hookSecret) {
+	for _, path := range []string{"/login", "/logout", "/events/" + e.ID.String() + "/replay",
+		"/replays?since=1h&endpoint=crm", "/endpoints/crm/pause", "/endpoints/crm/test", "/sources/demo/reveal",
+		"/columns"} {
+		for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"},
+			{"Origin", "https://evil.example"}, {"Origin", "null"}} {
+			if a := p.post(path, url.Values{"endpoint": {"crm"}, "token": {adminSecret}},
+				header...); a.status != http.StatusForbidden || a.header.Get("Set-Cookie") != "" ||
+				strings.Contains(a.body, hookSecret) {
 				t.Errorf("POST %s with %v: %d", path, header, a.status)
 			}
 		}
@@ -159,7 +175,8 @@ func TestOtherSites(t *testing.T) {
 	if events, _ := f.receiver.count(); events != 0 {
 		t.Error("a rejected request sent an event")
 	}
-	if a := p.post("/events/"+e.ID.String()+"/replay", url.Values{"endpoint": {"crm"}}, "Origin", f.url); a.status != http.StatusSeeOther {
+	if a := p.post("/events/"+e.ID.String()+"/replay", url.Values{"endpoint": {"crm"}}, "Origin",
+		f.url); a.status != http.StatusSeeOther {
 		t.Errorf("request from the console's own page: %d", a.status)
 	}
 }
@@ -173,12 +190,15 @@ func TestRoles(t *testing.T) {
 	reader := f.login(readSecret)
 	replayer := f.login(replaySecret)
 	boss := f.login(adminSecret)
-	for _, path := range []string{"/events/" + e.ID.String() + "/replay", "/replays?since=1h&endpoint=crm", "/replays/" + e.ID.String() + "/pause", "/endpoints/crm/pause", "/endpoints/crm/test"} {
-		if a := reader.post(path, url.Values{"endpoint": {"crm"}}); a.status != http.StatusForbidden || !strings.Contains(a.body, "this needs the role replay; the token &#34;reader&#34; has the role read") {
+	for _, path := range []string{"/events/" + e.ID.String() + "/replay", "/replays?since=1h&endpoint=crm",
+		"/replays/" + e.ID.String() + "/pause", "/endpoints/crm/pause", "/endpoints/crm/test"} {
+		if a := reader.post(path, url.Values{"endpoint": {"crm"}}); a.status != http.StatusForbidden ||
+			!strings.Contains(a.body, "this needs the role replay; the token &#34;reader&#34; has the role read") {
 			t.Errorf("POST %s by a reader: %d %s", path, a.status, a.body)
 		}
 	}
-	if page := reader.page("/events/"+e.ID.String()) + reader.page("/endpoints") + reader.page("/replays?since=1h&endpoint=crm") + reader.page("/"); strings.Contains(page, `method="post" action="/e`) || strings.Contains(page, `method="post" action="/r`) {
+	if page := reader.page("/events/"+
+		e.ID.String()) + reader.page("/endpoints") + reader.page("/replays?since=1h&endpoint=crm") + reader.page("/"); strings.Contains(page, `method="post" action="/e`) || strings.Contains(page, `method="post" action="/r`) {
 		t.Error("the page offers a reader an action that needs another role")
 	}
 	for who, p := range map[string]*person{"reader": reader, "replayer": replayer} {
@@ -188,12 +208,15 @@ func TestRoles(t *testing.T) {
 		if a := p.post("/replays?where=1&endpoint=crm", nil); a.status != http.StatusForbidden {
 			t.Errorf("replay of an expression by a %s: %d", who, a.status)
 		}
-		for _, path := range []string{"/events.csv?where=1", "/events.ndjson?where=1", "/events/newer?where=1&after=2026-01-01T00:00:00Z", "/events/chart?where=1", "/events/further?where=1&found=0"} {
+		for _, path := range []string{"/events.csv?where=1", "/events.ndjson?where=1",
+			"/events/newer?where=1&after=2026-01-01T00:00:00Z", "/events/chart?where=1",
+			"/events/further?where=1&found=0"} {
 			if a := p.get(path); a.status != http.StatusForbidden {
 				t.Errorf("%s by a %s: %d", path, who, a.status)
 			}
 		}
-		if a := p.post("/sources/demo/reveal", nil); a.status != http.StatusForbidden || strings.Contains(a.body, hookSecret) {
+		if a := p.post("/sources/demo/reveal", nil); a.status != http.StatusForbidden ||
+			strings.Contains(a.body, hookSecret) {
 			t.Errorf("token of the hook for a %s: %d", who, a.status)
 		}
 	}
@@ -208,7 +231,8 @@ func TestRoles(t *testing.T) {
 	}
 	for _, p := range []*person{reader, replayer, boss} {
 		for _, path := range []string{"/sources", "/events/" + e.ID.String(), "/endpoints"} {
-			if page := p.page(path); strings.Contains(page, hookSecret) || strings.Contains(page, queryOfCRM) || strings.Contains(page, headerOfCRM) {
+			if page := p.page(path); strings.Contains(page, hookSecret) || strings.Contains(page, queryOfCRM) ||
+				strings.Contains(page, headerOfCRM) {
 				t.Errorf("%s shows a secret", path)
 			}
 		}
@@ -236,8 +260,10 @@ func TestAudit(t *testing.T) {
 		chosen.WriteString("&id=" + uuid.NewString())
 	}
 	boss.page("/events.ndjson?chosen=1" + chosen.String())
-	boss.page("/events.ndjson?chosen=1" + chosen.String() + "&id=" + uuid.NewString()) // another selection with the same beginning
-	sent := event.Replay{ID: uuid.New(), CreatedAt: time.Now(), UpdatedAt: time.Now(), State: event.ReplayCompleted, Endpoint: replay.TargetName("https://evil.example/?key=" + queryOfCRM)}
+	// another selection with the same beginning
+	boss.page("/events.ndjson?chosen=1" + chosen.String() + "&id=" + uuid.NewString())
+	sent := event.Replay{ID: uuid.New(), CreatedAt: time.Now(), UpdatedAt: time.Now(), State: event.ReplayCompleted,
+		Endpoint: replay.TargetName("https://evil.example/?key=" + queryOfCRM)}
 	if err := f.db.SaveReplay(background, sent); err != nil {
 		t.Fatal(err)
 	}
@@ -251,18 +277,22 @@ func TestAudit(t *testing.T) {
 	for _, entry := range entries {
 		count[entry.Who+" "+entry.Action]++
 		targets[entry.Who+" "+entry.Action] = entry.Target
-		if entry.Who+entry.Action == "readerevents.download" && !strings.HasPrefix(entry.Target, "/?from=20") && !strings.HasPrefix(entry.Target, "/?undelivered_to=https%3A%2F%2Fevil.example%2F%3Fkey%3D%2A%2A%2A") {
+		if entry.Who+entry.Action == "readerevents.download" && !strings.HasPrefix(entry.Target, "/?from=20") &&
+			!strings.HasPrefix(entry.Target, "/?undelivered_to=https%3A%2F%2Fevil.example%2F%3Fkey%3D%2A%2A%2A") {
 			t.Errorf("audit entry of a download has the target %q", entry.Target)
 		}
 		if entry.RemoteIP != "127.0.0.1" {
 			t.Errorf("%s by %s has the address %q", entry.Action, entry.Who, entry.RemoteIP)
 		}
 	}
-	want := map[string]int{"reader event.view": 1, "reader event.download": 1, "boss event.view": 1, "reader events.download": 2, "boss events.download": 2, "boss source.reveal": 1, "boss endpoint.test": 1, "boss replay.create": 1}
+	want := map[string]int{"reader event.view": 1, "reader event.download": 1, "boss event.view": 1,
+		"reader events.download": 2, "boss events.download": 2, "boss source.reveal": 1, "boss endpoint.test": 1,
+		"boss replay.create": 1}
 	if fmt.Sprint(count) != fmt.Sprint(want) {
 		t.Errorf("audit log: %v, want %v", count, want)
 	}
-	for entry, want := range map[string]string{"reader event.view": e.ID.String(), "reader event.download": e.ID.String(), "boss source.reveal": "demo", "boss endpoint.test": "crm"} {
+	for entry, want := range map[string]string{"reader event.view": e.ID.String(),
+		"reader event.download": e.ID.String(), "boss source.reveal": "demo", "boss endpoint.test": "crm"} {
 		if targets[entry] != want {
 			t.Errorf("%s has the targets %q, want %q", entry, targets[entry], want)
 		}
@@ -276,15 +306,19 @@ func TestAudit(t *testing.T) {
 func (f *fixture) testHeaders() {
 	t := f.t
 	a := f.stranger().get("/login")
-	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Content-Type": "text/html; charset=utf-8",
-		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"} {
+	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+		"Referrer-Policy": "same-origin", "Content-Type": "text/html; charset=utf-8",
+		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+			"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"} {
 		if got := a.header.Get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
 	_, rest, _ := strings.Cut(a.body, `<script src="`)
 	path, _, _ := strings.Cut(rest, `"`)
-	if a := f.stranger().get(path); a.status != http.StatusOK || a.header.Get("Cache-Control") != "public, max-age=31536000, immutable" || !strings.Contains(a.header.Get("Content-Type"), "javascript") {
+	if a := f.stranger().get(path); a.status != http.StatusOK ||
+		a.header.Get("Cache-Control") != "public, max-age=31536000, immutable" ||
+		!strings.Contains(a.header.Get("Content-Type"), "javascript") {
 		t.Errorf("%s: %d, %s", path, a.status, a.header)
 	}
 	if a := f.stranger().get(strings.Replace(path, "/assets/", "/assets/0", 1)); a.status != http.StatusNotFound {
@@ -295,7 +329,10 @@ func (f *fixture) testHeaders() {
 // TestNoTokens verifies that without tokens the login says what is missing, and that nobody can log in.
 func TestNoTokens(t *testing.T) {
 	t.Parallel()
-	handler, err := console.New(console.Options{Guard: api.NewGuard(slog.New(slog.DiscardHandler)), Sources: func() []console.Source { return nil }, Logger: slog.New(slog.DiscardHandler)})
+	handler, err := console.New(console.Options{Guard: api.NewGuard(slog.New(slog.DiscardHandler)),
+		Sources: func() []console.Source {
+			return nil
+		}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

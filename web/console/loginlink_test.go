@@ -16,7 +16,8 @@ import (
 // loginLink returns the address of a new link for a role, and its secret.
 func (f *fixture) loginLink(role api.Role) (address, secret string) {
 	f.t.Helper()
-	link, err := f.direct.As(api.Principal{Name: "boss", Role: api.RoleAdmin}, netip.MustParseAddr("192.0.2.9")).CreateLoginLink(background, role)
+	link, err := f.direct.As(api.Principal{Name: "boss", Role: api.RoleAdmin},
+		netip.MustParseAddr("192.0.2.9")).CreateLoginLink(background, role)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -31,7 +32,8 @@ func (f *fixture) testLoginLink() {
 	address, secret := f.loginLink(api.RoleRead)
 	p := f.stranger()
 	for range 3 {
-		if a := p.get("/login/link"); a.status != http.StatusOK || !strings.Contains(a.body, `action="/login/link"`) || a.header.Get("Set-Cookie") != "" {
+		if a := p.get("/login/link"); a.status != http.StatusOK || !strings.Contains(a.body, `action="/login/link"`) ||
+			a.header.Get("Set-Cookie") != "" {
 			t.Errorf("the page: %d %s", a.status, a.body)
 		}
 	}
@@ -39,19 +41,23 @@ func (f *fixture) testLoginLink() {
 		t.Error("a GET has logged in")
 	}
 	for _, from := range []string{"cross-site", "same-site"} {
-		if a := p.post("/login/link", url.Values{"link": {secret}}, "Sec-Fetch-Site", from, "Origin", "https://evil.example"); a.status != http.StatusForbidden || a.header.Get("Set-Cookie") != "" {
+		if a := p.post("/login/link", url.Values{"link": {secret}}, "Sec-Fetch-Site", from, "Origin",
+			"https://evil.example"); a.status != http.StatusForbidden || a.header.Get("Set-Cookie") != "" {
 			t.Errorf("a form of another site: %d", a.status)
 		}
 	}
 	a := p.post("/login/link", url.Values{"link": {" " + address + "\n"}}) // pasted as a whole
-	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/" || !strings.Contains(a.header.Get("Set-Cookie"), "HttpOnly") {
+	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/" ||
+		!strings.Contains(a.header.Get("Set-Cookie"), "HttpOnly") {
 		t.Fatalf("the login: %d %v", a.status, a.header)
 	}
 	if page := p.page("/"); !strings.Contains(page, "<bdi>boss</bdi> <small>read</small>") {
 		t.Error("the page does not name the link's user and role")
 	}
 	other := f.stranger()
-	if a := other.post("/login/link", url.Values{"link": {secret}}); a.status != http.StatusUnauthorized || !strings.Contains(a.body, "was used already") || !strings.Contains(a.body, "hooktape login") || a.header.Get("Set-Cookie") != "" {
+	if a := other.post("/login/link", url.Values{"link": {secret}}); a.status != http.StatusUnauthorized ||
+		!strings.Contains(a.body, "was used already") || !strings.Contains(a.body, "hooktape login") ||
+		a.header.Get("Set-Cookie") != "" {
 		t.Errorf("the second use: %d %s", a.status, a.body)
 	}
 	if a := other.post("/login", url.Values{"token": {secret}}); a.status != http.StatusUnauthorized {
@@ -63,7 +69,8 @@ func (f *fixture) testLoginLink() {
 	entries, err := f.db.AuditLog(background, 100)
 	found := false
 	for _, e := range entries {
-		found = found || e.Action == "login-link.create" && e.Who == "boss" && e.RemoteIP == "192.0.2.9" && e.Detail == `{"role":"read"}`
+		found = found || e.Action == "login-link.create" && e.Who == "boss" && e.RemoteIP == "192.0.2.9" &&
+			e.Detail == `{"role":"read"}`
 		if strings.Contains(e.Detail+e.Target, secret) {
 			t.Errorf("the audit log has the secret: %+v", e)
 		}
@@ -103,7 +110,8 @@ func TestWrongLinks(t *testing.T) {
 	p := f.stranger()
 	for i := range 11 {
 		a := p.post("/login/link", url.Values{"link": {"wrong"}})
-		if want := map[bool]int{true: http.StatusUnauthorized, false: http.StatusTooManyRequests}[i < 10]; a.status != want {
+		if want := map[bool]int{true: http.StatusUnauthorized,
+			false: http.StatusTooManyRequests}[i < 10]; a.status != want {
 			t.Fatalf("wrong link %d: %d", i+1, a.status)
 		}
 	}

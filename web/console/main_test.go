@@ -96,11 +96,16 @@ func newFixture(t *testing.T, more ...replay.Endpoint) *fixture {
 	stopRecorder, stopRunner := start(t, recorder.Run), start(t, runner.Run)
 	t.Cleanup(func() { stopRunner(); stopRecorder(); outcomes.Close() })
 
-	f.direct = api.NewDirect(db, replay.NewService(db, func() []replay.Endpoint { return endpoints }, true), replay.Actor{})
-	f.handler, err = console.New(console.Options{Direct: f.direct, Guard: api.NewGuard(logger), Version: "test", Logger: logger, BothelpAccount: "school",
-		Tokens: []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay}, {Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}},
+	f.direct = api.NewDirect(db, replay.NewService(db, func() []replay.Endpoint {
+		return endpoints
+	}, true), replay.Actor{})
+	f.handler, err = console.New(console.Options{Direct: f.direct, Guard: api.NewGuard(logger), Version: "test",
+		Logger: logger, BothelpAccount: "school", Tokens: []api.Token{{Name: "reader", Secret: readSecret,
+			Role: api.RoleRead}, {Name: "replayer", Secret: replaySecret, Role: api.RoleReplay},
+			{Name: "boss", Secret: adminSecret, Role: api.RoleAdmin}},
 		Sources: func() []console.Source {
-			return []console.Source{{Name: "demo", HookURL: "https://hooks.example.org/hooks/demo/" + hookSecret, Signed: true}, price}
+			return []console.Source{{Name: "demo", HookURL: "https://hooks.example.org/hooks/demo/" + hookSecret,
+				Signed: true}, price}
 		}})
 	if err != nil {
 		t.Fatal(err)
@@ -133,9 +138,11 @@ func TestShared(t *testing.T) {
 	t.Parallel()
 	shared := newFixture(t)
 	for name, test := range map[string]func(*fixture){
-		"Login": (*fixture).testLogin, "LoginOverTLS": (*fixture).testLoginOverTLS, "LinkFromElsewhere": (*fixture).testLinkFromElsewhere,
-		"Headers": (*fixture).testHeaders, "Columns": (*fixture).testColumns, "Zone": (*fixture).testZone, "BrowsersZone": (*fixture).testBrowsersZone,
-		"RelativeTimes": (*fixture).testRelativeTimes, "Bytes": (*fixture).testBytes, "Curl": (*fixture).testCurl, "VisibleTitle": (*fixture).testVisibleTitle, "Subscriber": (*fixture).testSubscriber,
+		"Login": (*fixture).testLogin, "LoginOverTLS": (*fixture).testLoginOverTLS,
+		"LinkFromElsewhere": (*fixture).testLinkFromElsewhere, "Headers": (*fixture).testHeaders,
+		"Columns": (*fixture).testColumns, "Zone": (*fixture).testZone, "BrowsersZone": (*fixture).testBrowsersZone,
+		"RelativeTimes": (*fixture).testRelativeTimes, "Bytes": (*fixture).testBytes, "Curl": (*fixture).testCurl,
+		"VisibleTitle": (*fixture).testVisibleTitle, "Subscriber": (*fixture).testSubscriber,
 		"AcceptRoles": (*fixture).testAcceptRoles, "ExternalRequest": (*fixture).testExternalRequest,
 		"LoginLink": (*fixture).testLoginLink, "LoginLinkInBrowser": (*fixture).testLoginLinkInBrowser,
 		"Analytics": (*fixture).testAnalytics, "AnalyticsByHand": (*fixture).testAnalyticsByHand,
@@ -194,7 +201,10 @@ func (j *jar) Cookies(*url.URL) (list []*http.Cookie) {
 
 // stranger returns a user without a login. The client does not follow redirects.
 func (f *fixture) stranger() *person {
-	return &person{f, &http.Client{Jar: &jar{cookies: map[string]*http.Cookie{}}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &person{f, &http.Client{Jar: &jar{cookies: map[string]*http.Cookie{}},
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		}}}
 }
 
 // login logs a person in.
@@ -265,8 +275,10 @@ func (f *fixture) browser(secret string) *browsertest.Browser {
 	f.t.Helper()
 	b := browsertest.New(f.t)
 	b.Open(f.url + "/")
-	b.Run(chromedp.SendKeys("#token", secret+"\r", chromedp.ByQuery), chromedp.WaitVisible("main h1", chromedp.ByQuery), chromedp.WaitVisible("header.top", chromedp.ByQuery))
-	b.Await(`!document.querySelector('[hx-trigger=load]:has(p.hint)')`) // htmx reports a request that leaving the page aborts
+	b.Run(chromedp.SendKeys("#token", secret+"\r", chromedp.ByQuery), chromedp.WaitVisible("main h1", chromedp.ByQuery),
+		chromedp.WaitVisible("header.top", chromedp.ByQuery))
+	// htmx reports a request that leaving the page aborts
+	b.Await(`!document.querySelector('[hx-trigger=load]:has(p.hint)')`)
 	return b
 }
 
@@ -292,10 +304,13 @@ func (f *fixture) insert(events ...event.Event) {
 func newEvent(body string, ago time.Duration) event.Event {
 	at := time.Now().UTC().Truncate(time.Microsecond).Add(-ago)
 	return event.Event{
-		Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "demo", Step: "paid", Verdict: event.Accepted, Method: "POST",
-			Path: "/hooks/demo/***/paid", RemoteIP: netip.MustParseAddr("192.0.2.1"),
-			Headers: []event.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "Authorization", Value: "Bearer secret"}},
-			Body:    []byte(body), BodySHA256: sha256.Sum256([]byte(body)), TraceID: [16]byte{1, 2, 3}, SpanID: [8]byte{4}},
+		Received: event.Received{ID: event.NewID(at), ReceivedAt: at, Source: "demo", Step: "paid",
+			Verdict: event.Accepted, Method: "POST", Path: "/hooks/demo/***/paid",
+			RemoteIP: netip.MustParseAddr("192.0.2.1"),
+			Headers: []event.Header{{Name: "Content-Type", Value: "application/json"},
+				{Name: "Authorization", Value: "Bearer secret"}},
+			Body: []byte(body), BodySHA256: sha256.Sum256([]byte(body)), TraceID: [16]byte{1, 2,
+				3}, SpanID: [8]byte{4}},
 		Decoded: event.Decoded{Kind: event.KindFlow},
 	}
 }
@@ -362,8 +377,10 @@ func (s *receiver) requests(id uuid.UUID) int {
 
 // pages returns the address of each kind of page, about an event of a subscriber and a replay of it.
 func pages(e event.Event, replayID uuid.UUID) []string {
-	return []string{"/", "/?since=1h&verdict=accepted&chart=1", "/events/" + e.ID.String(), "/subscribers/" + url.PathEscape(e.BothelpUserID), "/replays?since=1h&endpoint=crm&mode=all",
-		"/replays", "/replays/" + replayID.String() + "?compare=1", "/deliveries", "/endpoints", "/endpoints/crm?state=failed", "/sources", "/?rejected=true", "/analytics", "/audit-log", "/retention", "/storage"}
+	return []string{"/", "/?since=1h&verdict=accepted&chart=1", "/events/" + e.ID.String(),
+		"/subscribers/" + url.PathEscape(e.BothelpUserID), "/replays?since=1h&endpoint=crm&mode=all", "/replays",
+		"/replays/" + replayID.String() + "?compare=1", "/deliveries", "/endpoints", "/endpoints/crm?state=failed",
+		"/sources", "/?rejected=true", "/analytics", "/audit-log", "/retention", "/storage"}
 }
 
 // replayOf creates a replay of the selected events and waits for its end.

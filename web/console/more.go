@@ -94,7 +94,8 @@ func showNewer(v *visit) error {
 		return err
 	}
 	v.w.Header().Set("X-Hooktape-After", now.UTC().Format(time.RFC3339Nano))
-	v.w.Header().Set("X-Hooktape-Most", strconv.Itoa(maxNewer)) // with this many new events there may be more, which the page does not get
+	// with this many new events there may be more, which the page does not get
+	v.w.Header().Set("X-Hooktape-Most", strconv.Itoa(maxNewer))
 	if len(events) == 0 {
 		v.w.WriteHeader(http.StatusNoContent)
 		return nil

@@ -88,8 +88,8 @@ func targetIn(form url.Values) string {
 }
 
 // optionNames are the parameters of a replay besides its selection.
-var optionNames = []string{"endpoint", "url", "mode", "order", "rate", "pace", "concurrency", "stop_after_failures", "retry", "max_attempts",
-	"include_rejected"}
+var optionNames = []string{"endpoint", "url", "mode", "order", "rate", "pace", "concurrency", "stop_after_failures",
+	"retry", "max_attempts", "include_rejected"}
 
 // requested reads a replay's selection, target and options from the address. Empty options are not set.
 func (v *visit) requested() (f filters, want replay.Request, err error) {
@@ -97,7 +97,8 @@ func (v *visit) requested() (f filters, want replay.Request, err error) {
 		return f, want, err
 	}
 	query := v.URL.Query()
-	o := event.ReplayOptions{Mode: event.Mode(query.Get("mode")), Order: event.Order(query.Get("order")), Retry: event.Retry(query.Get("retry"))}
+	o := event.ReplayOptions{Mode: event.Mode(query.Get("mode")), Order: event.Order(query.Get("order")),
+		Retry: event.Retry(query.Get("retry"))}
 	numbers := numbers{values: query}
 	o.Rate, o.Pace = numbers.float("rate"), numbers.float("pace")
 	o.Concurrency = uint16(numbers.whole("concurrency", 16))
@@ -230,7 +231,8 @@ func createReplay(v *visit) error {
 			return err
 		}
 		events := count(planned.Count, "event")
-		if ok, err := v.confirmed("Replay "+events+" to "+planned.Endpoint+"?", "Replay "+events, reasonsOf(planned.Confirm)); !ok {
+		if ok, err := v.confirmed("Replay "+events+" to "+planned.Endpoint+"?", "Replay "+events,
+			reasonsOf(planned.Confirm)); !ok {
 			return err
 		}
 	}

@@ -19,8 +19,9 @@ func TestNewReplay(t *testing.T) {
 	billing := replay.DefaultEndpoint("billing", newReceiver(t).URL)
 	billing.AllowPrivate = true
 	f := newFixture(t, billing)
-	for name, test := range map[string]func(*fixture){"Target": (*fixture).testTarget, "PlanAgain": (*fixture).testPlanAgain,
-		"Confirm": (*fixture).testConfirm, "SendAgain": (*fixture).testSendAgain, "OpenFailure": (*fixture).testOpenFailure} {
+	for name, test := range map[string]func(*fixture){"Target": (*fixture).testTarget,
+		"PlanAgain": (*fixture).testPlanAgain, "Confirm": (*fixture).testConfirm, "SendAgain": (*fixture).testSendAgain,
+		"OpenFailure": (*fixture).testOpenFailure} {
 		t.Run(name, func(t *testing.T) { test(f.on(t)) })
 	}
 }
@@ -30,23 +31,28 @@ func TestNewReplay(t *testing.T) {
 func (f *fixture) testTarget() {
 	p := f.login(replaySecret)
 	page := p.page("/replays?since=1h")
-	if !strings.Contains(page, `<select name="endpoint" required><option value="">Choose…</option><option>crm`) || strings.Contains(page, `class="plan"`) {
+	if !strings.Contains(page, `<select name="endpoint" required><option value="">Choose…</option><option>crm`) ||
+		strings.Contains(page, `class="plan"`) {
 		f.t.Errorf("form without a target: %s", page)
 	}
-	if strings.Index(page, `name="endpoint"`) > strings.Index(page, `name="mode"`) || strings.Contains(page, `<details class="wide" open>`) {
+	if strings.Index(page, `name="endpoint"`) > strings.Index(page, `name="mode"`) ||
+		strings.Contains(page, `<details class="wide" open>`) {
 		f.t.Error("the target is not first, or advanced options are open")
 	}
-	for _, name := range []string{"Order", "Max requests per second", "Concurrency", "Playback speed", "Stop after N consecutive failures"} {
+	for _, name := range []string{"Order", "Max requests per second", "Concurrency", "Playback speed",
+		"Stop after N consecutive failures"} {
 		if i := strings.Index(page, "<label>"+name); i < strings.Index(page, "<summary>Advanced") {
 			f.t.Errorf("%s is not an advanced option", name)
 		}
 	}
 	for _, query := range []string{"failed_at=billing&since=1h", "undelivered_to=billing"} {
-		if page = p.page("/replays?" + query); !strings.Contains(page, "<option selected>billing") || !strings.Contains(page, `class="plan"`) {
+		if page = p.page("/replays?" + query); !strings.Contains(page, "<option selected>billing") ||
+			!strings.Contains(page, `class="plan"`) {
 			f.t.Errorf("%s does not select billing and show a plan", query)
 		}
 	}
-	if page = p.page("/replays?since=1h&endpoint=:url&url=" + url.QueryEscape("https://crm.example.org/x")); !strings.Contains(page, `value="https://crm.example.org/x"`) {
+	if page = p.page("/replays?since=1h&endpoint=:url&url=" +
+		url.QueryEscape("https://crm.example.org/x")); !strings.Contains(page, `value="https://crm.example.org/x"`) {
 		f.t.Error("the form does not show the URL again")
 	}
 }
@@ -65,8 +71,10 @@ func (f *fixture) testPlanAgain() {
 		f.t.Errorf("planned again with %s, want %s", got.Encode(), want.Encode())
 	}
 	page := p.page("/replays?" + again)
-	for _, field := range []string{`value="all" checked`, `value="subscriber" selected`, `name="rate" type="number" min="0" step="any" value="7.5"`, `value="none" selected`,
-		`name="max_attempts" type="number" min="0" max="65535" value="2"`, `<details class="wide" open>`, "Replay 1 event"} {
+	for _, field := range []string{`value="all" checked`, `value="subscriber" selected`,
+		`name="rate" type="number" min="0" step="any" value="7.5"`, `value="none" selected`,
+		`name="max_attempts" type="number" min="0" max="65535" value="2"`, `<details class="wide" open>`,
+		"Replay 1 event"} {
 		if !strings.Contains(page, field) {
 			f.t.Errorf("the form does not have %s", field)
 		}
@@ -88,7 +96,8 @@ func (f *fixture) testConfirm() {
 		}
 		return len(list)
 	}
-	for query, reason := range map[string]string{"subscriber=many&endpoint=crm&mode=all": "It sends 1001 events.", "subscriber=few&endpoint=crm&mode=all": "(mode all)"} {
+	for query, reason := range map[string]string{"subscriber=many&endpoint=crm&mode=all": "It sends 1001 events.",
+		"subscriber=few&endpoint=crm&mode=all": "(mode all)"} {
 		action := linkIn(p.page("/replays?"+query), `<form class="go" method="post" action="`)
 		form := url.Values{"key": {query}}
 		before := replays()
@@ -96,7 +105,8 @@ func (f *fixture) testConfirm() {
 		if a.status != http.StatusOK || !strings.Contains(a.body, reason) || replays() != before {
 			f.t.Errorf("%s is created without a confirmation: %d %s", query, a.status, a.body)
 		}
-		for _, hidden := range []string{`name="key" value="`, `name="confirmed" value="1"`, `action="` + strings.ReplaceAll(action, "&", "&amp;") + `"`} {
+		for _, hidden := range []string{`name="key" value="`, `name="confirmed" value="1"`,
+			`action="` + strings.ReplaceAll(action, "&", "&amp;") + `"`} {
 			if !strings.Contains(a.body, hidden) {
 				f.t.Errorf("the page that asks has no %s:\n%s", hidden, a.body)
 			}
@@ -106,11 +116,13 @@ func (f *fixture) testConfirm() {
 			f.t.Errorf("%s is not created after the confirmation: %d", query, a.status)
 		}
 		form = url.Values{"key": {"another " + query}}
-		if a := p.post(action, form); !strings.Contains(a.body, "the same selection was replayed") && !strings.Contains(a.body, "The same selection was replayed") || replays() != before+1 {
+		if a := p.post(action, form); !strings.Contains(a.body, "the same selection was replayed") &&
+			!strings.Contains(a.body, "The same selection was replayed") || replays() != before+1 {
 			f.t.Errorf("%s is repeated without a confirmation: %d %s", query, a.status, a.body)
 		}
 	}
-	if a := p.post("/replays?source=demo&subscriber=few&endpoint=billing", url.Values{"key": {"harmless"}}); a.status != http.StatusSeeOther {
+	if a := p.post("/replays?source=demo&subscriber=few&endpoint=billing",
+		url.Values{"key": {"harmless"}}); a.status != http.StatusSeeOther {
 		f.t.Errorf("a harmless replay needs a confirmation: %s", a.body)
 	}
 }
@@ -128,7 +140,8 @@ func (f *fixture) testSendAgain() {
 	}
 	f.awaitEnd(first.header.Get("Location"))
 	again := p.post(path, form("again"))
-	if again.status != http.StatusOK || !strings.Contains(again.body, "has this event since <time") || !strings.Contains(again.body, "Send it again?") {
+	if again.status != http.StatusOK || !strings.Contains(again.body, "has this event since <time") ||
+		!strings.Contains(again.body, "Send it again?") {
 		f.t.Fatalf("second time: %d %s", again.status, again.body)
 	}
 	if n := f.receiver.requests(e.ID); n != 1 {
@@ -157,7 +170,8 @@ func (f *fixture) testOpenFailure() {
 	page := p.page("/events/" + e.ID.String())
 	_, open, _ := strings.Cut(page, `<details class="attempt" open>`)
 	open, _, _ = strings.Cut(open, "</details>")
-	if strings.Count(page, `<details class="attempt" open>`) != 1 || !strings.Contains(open, "the database is locked") || !strings.Contains(open, "attempt 1") {
+	if strings.Count(page, `<details class="attempt" open>`) != 1 ||
+		!strings.Contains(open, "the database is locked") || !strings.Contains(open, "attempt 1") {
 		f.t.Errorf("got the open element %s", open)
 	}
 	if n := strings.Count(page, "of a replay"); n != 3 || !strings.Contains(page, ">received<") {

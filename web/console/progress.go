@@ -52,8 +52,8 @@ func (v *visit) progress(r event.Replay) progress {
 	return p
 }
 
-// showProgress answers with the part of the page that changes. When the replay's state has changed, htmx loads the whole
-// page, whose buttons and list depend on it.
+// showProgress answers with the part of the page that changes. When the replay's state has changed, htmx loads the
+// whole page, whose buttons and list depend on it.
 func showProgress(v *visit) error {
 	id, err := replayID(v.PathValue("id"))
 	if err != nil {

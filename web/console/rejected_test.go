@@ -43,8 +43,10 @@ func TestAcceptRejected(t *testing.T) {
 	f := newFixture(t)
 	body := `{"bothelp_user_id":47659,"name":"Анна Петрова","phone":"+79161234567","utm_source":"vk"}`
 	lead := newRejected(event.BadToken, body, len(body), 20*time.Minute)
-	f.insert(newLead("7", "Иван", 5*time.Minute), lead, newRejected(event.TooLarge, strings.Repeat("x", 64<<10), 2202009, 30*time.Minute),
-		newRejected(event.UnknownSource, "{}", 2, 90*time.Minute), newRejected(event.Malformed, "\x16\x03\x01", 3, 40*time.Minute))
+	f.insert(newLead("7", "Иван", 5*time.Minute), lead,
+		newRejected(event.TooLarge, strings.Repeat("x", 64<<10), 2202009,
+			30*time.Minute), newRejected(event.UnknownSource, "{}", 2, 90*time.Minute),
+		newRejected(event.Malformed, "\x16\x03\x01", 3, 40*time.Minute))
 	b := &clicker{Browser: f.browser(adminSecret)}
 	b.AwaitText(".recent", "3 rejected in the last hour")
 	b.click(".recent")
@@ -66,10 +68,13 @@ func TestAcceptRejected(t *testing.T) {
 	b.AwaitText("h1", "Анна Петрова")
 	p := f.login(adminSecret)
 	page := p.page("/?rejected=true&since=1h")
-	if strings.Contains(page, lead.ID.String()) || len(listed(page)) != 2 || !strings.Contains(page, "2 rejected in the last hour") {
+	if strings.Contains(page, lead.ID.String()) || len(listed(page)) != 2 ||
+		!strings.Contains(page, "2 rejected in the last hour") {
 		t.Error("an accepted request is still in the list of rejected ones")
 	}
-	if page := p.page("/?utm_source=vk&verdict=accepted&text=" + url.QueryEscape("ПЕТРОВА")); !slices.Equal(listed(page), []string{lead.ID.String()}) || !strings.Contains(page, ">boss<") {
+	if page := p.page("/?utm_source=vk&verdict=accepted&text=" +
+		url.QueryEscape("ПЕТРОВА")); !slices.Equal(listed(page), []string{lead.ID.String()}) ||
+		!strings.Contains(page, ">boss<") {
 		t.Error("the accepted lead is not found by its fields, or not marked")
 	}
 	// Accepting it again sends it again. The first person stays the one who accepted it.
@@ -106,13 +111,15 @@ func (f *fixture) testAcceptRoles() {
 		}
 	}
 	p := f.login(adminSecret)
-	for body, want := range map[string]string{"id=" + cut.ID.String(): "only the start of its body is stored", "id=x": "invalid event id", "": "no request is chosen"} {
+	for body, want := range map[string]string{"id=" + cut.ID.String(): "only the start of its body is stored",
+		"id=x": "invalid event id", "": "no request is chosen"} {
 		form, _ := url.ParseQuery(body)
 		if a := p.post("/accept", form); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, want) {
 			t.Errorf("accepting %q: %d", body, a.status)
 		}
 	}
-	if page := p.page("/accept?id=" + cut.ID.String()); !strings.Contains(page, "None of these requests can be accepted.") {
+	if page := p.page("/accept?id=" + cut.ID.String()); !strings.Contains(page,
+		"None of these requests can be accepted.") {
 		t.Error("the page offers to accept an incomplete body")
 	}
 }
@@ -122,12 +129,14 @@ func (f *fixture) testAcceptRoles() {
 func TestSelected(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.insert(newLead("1", "Анна", time.Minute), newLead("2", "Иван", 2*time.Minute), newLead("3", "Олег", 3*time.Minute))
+	f.insert(newLead("1", "Анна", time.Minute), newLead("2", "Иван", 2*time.Minute),
+		newLead("3", "Олег", 3*time.Minute))
 	b := f.browser(replaySecret)
 	b.Open(f.url + "/?source=demo")
 	scripted(b)
 	b.Await(`document.querySelector('#count').hidden`)
-	b.Run(chromedp.Click("#rows tr:nth-child(1) input", chromedp.ByQuery), chromedp.Click("#rows tr:nth-child(3) input", chromedp.ByQuery))
+	b.Run(chromedp.Click("#rows tr:nth-child(1) input", chromedp.ByQuery),
+		chromedp.Click("#rows tr:nth-child(3) input", chromedp.ByQuery))
 	b.AwaitText("#count", "2 selected")
 	b.Await(`getComputedStyle(document.querySelector('.selected')).position === 'sticky'`)
 	b.Click(".selected button[type=reset]")
@@ -143,7 +152,8 @@ func TestSelected(t *testing.T) {
 	b.Await(`location.pathname === '/replays' && location.search === '?source=demo'`)
 	p := f.login(readSecret)
 	for query, want := range map[string]string{"do=csv": "no event is selected", "do=explode&id=1": "unknown action"} {
-		if a := p.get("/events/selected?" + query); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, want) {
+		if a := p.get("/events/selected?" + query); a.status != http.StatusUnprocessableEntity ||
+			!strings.Contains(a.body, want) {
 			t.Errorf("%s: %d", query, a.status)
 		}
 	}
@@ -162,7 +172,8 @@ func TestSearchLimitsAreShown(t *testing.T) {
 	b.Run(chromedp.SendKeys("#q", "ПЕТРОВА анна\r", chromedp.ByQuery))
 	b.AwaitText("main", "Nothing matches “ПЕТРОВА анна” in the last 24h.")
 	b.Await(`document.querySelector('#q').value === 'ПЕТРОВА анна'`)
-	b.Run(chromedp.Click(`a[href="/?text=`+strings.ReplaceAll(url.QueryEscape("ПЕТРОВА анна"), "%20", "+")+`"]`, chromedp.ByQuery))
+	b.Run(chromedp.Click(`a[href="/?text=`+strings.ReplaceAll(url.QueryEscape("ПЕТРОВА анна"), "%20", "+")+`"]`,
+		chromedp.ByQuery))
 	b.AwaitText("table.events", "Анна Пётрова")
 	b.Run(chromedp.SetValue("#q", "Иван", chromedp.ByQuery), chromedp.Submit("#q", chromedp.ByQuery))
 	b.AwaitText("table.events", "Иван")
@@ -182,8 +193,9 @@ func TestSuggestions(t *testing.T) {
 	b.Click(".filters summary")
 	b.Await(`[...document.querySelectorAll('#suggest-utm_source option')].map(o => o.value).sort().join() === '"><b>vk</b>,vk'`)
 	b.Await(`document.querySelector('input[name="f.step"][list]').list.querySelector('option[value="вебинар"]')`)
-	b.Run(chromedp.Click(`input[name="f.step"][value=start]`, chromedp.ByQuery), chromedp.SendKeys(`input[name="f.step"][list]`, "вебинар", chromedp.ByQuery),
-		chromedp.Submit(".filters form", chromedp.ByQuery))
+	b.Run(chromedp.Click(`input[name="f.step"][value=start]`, chromedp.ByQuery),
+		chromedp.SendKeys(`input[name="f.step"][list]`, "вебинар", chromedp.ByQuery), chromedp.Submit(".filters form",
+			chromedp.ByQuery))
 	b.Await(`new URLSearchParams(location.search).getAll('step').sort().join() === 'paid,вебинар'`)
 	b.Await(`document.querySelectorAll('#rows tr').length === 2`)
 	f.assertClean(b)
@@ -201,16 +213,20 @@ func TestSavedViews(t *testing.T) {
 	b.AwaitText(".views", hostile["image"])
 	b.Await(`document.querySelector('.views [aria-current]') && location.search === '?step=paid&subscriber=7'`)
 	reader := f.login(readSecret)
-	if page := reader.page("/"); linkIn(page, `aria-label="Saved views"><a href="`) != "/?step=paid&subscriber=7" || strings.Contains(page, "Save view") {
+	if page := reader.page("/"); linkIn(page, `aria-label="Saved views"><a href="`) != "/?step=paid&subscriber=7" ||
+		strings.Contains(page, "Save view") {
 		t.Error("a reader does not see the view, or may save one")
 	}
-	for path, form := range map[string]url.Values{"/views": {"name": {"x"}}, "/views/delete": {"name": {hostile["image"]}}} {
+	for path, form := range map[string]url.Values{"/views": {"name": {"x"}},
+		"/views/delete": {"name": {hostile["image"]}}} {
 		if a := reader.post(path, form); a.status != http.StatusForbidden {
 			t.Errorf("a reader may post to %s: %d", path, a.status)
 		}
 	}
 	p := f.login(replaySecret)
-	for body, want := range map[string]string{"name=+": "invalid name", "name=x&query=sinse%3D1h": "there is no filter", "name=x&query=since%3Dtomorrow": "invalid duration", "name=x&query=where%3D1": "where needs the role admin", "name=a%2Fb": "without a slash", "name=" + strings.Repeat("x", 61): "invalid name"} {
+	for body, want := range map[string]string{"name=+": "invalid name", "name=x&query=sinse%3D1h": "there is no filter",
+		"name=x&query=since%3Dtomorrow": "invalid duration", "name=x&query=where%3D1": "where needs the role admin",
+		"name=a%2Fb": "without a slash", "name=" + strings.Repeat("x", 61): "invalid name"} {
 		form, _ := url.ParseQuery(body)
 		if a := p.post("/views", form); a.status/100 != 4 || !strings.Contains(a.body, want) {
 			t.Errorf("saving %q: %d", body, a.status)

@@ -7,7 +7,8 @@ import (
 )
 
 // selectedPages are the pages that a button of the bar of selected events leads to.
-var selectedPages = map[string]string{"replay": "/replays", "csv": "/events.csv", "ndjson": "/events.ndjson", "accept": "/accept"}
+var selectedPages = map[string]string{"replay": "/replays", "csv": "/events.csv", "ndjson": "/events.ndjson",
+	"accept": "/accept"}
 
 // useSelected leads to a page about the events that are selected in the list: those with a tick, or all that match.
 func useSelected(v *visit) error {

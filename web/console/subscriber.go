@@ -41,12 +41,14 @@ type step struct {
 
 func showSubscriber(v *visit) error {
 	id := v.PathValue("id")
-	found, err := v.direct.Events(v.Context(), event.Selection{Subscribers: []string{id}}, timelineSize, v.URL.Query().Get("cursor"))
+	found, err := v.direct.Events(v.Context(), event.Selection{Subscribers: []string{id}}, timelineSize,
+		v.URL.Query().Get("cursor"))
 	if err != nil {
 		return err
 	}
 	if len(found.Events) == 0 {
-		return api.Problemf(http.StatusNotFound, "there is no event of a subscriber %q: want the complete id of BotHelp or of the messenger", id)
+		return api.Problemf(http.StatusNotFound,
+			"there is no event of a subscriber %q: want the complete id of BotHelp or of the messenger", id)
 	}
 	p := subscriberPage{ID: id, All: link("/", url.Values{"subscriber": {id}})}
 	if found.Next != "" {
@@ -61,13 +63,16 @@ func showSubscriber(v *visit) error {
 		if i+1 < len(rows) {
 			s.After = span(r.ReceivedAt.Sub(rows[i+1].ReceivedAt))
 		}
-		if before := slices.IndexFunc(rows[i+1:], func(older row) bool { return older.Kind == event.KindFlow }); before >= 0 {
+		if before := slices.IndexFunc(rows[i+1:], func(older row) bool {
+			return older.Kind == event.KindFlow
+		}); before >= 0 {
 			s.Changes = changed(rows[i+1+before].Event, r.Event)
 		}
 		p.Timeline = append(p.Timeline, s)
 	}
 	if v.URL.Query().Has("cursor") { // the facts come from the newest events
-		if found, err = v.direct.Events(v.Context(), event.Selection{Subscribers: []string{id}}, timelineSize, ""); err != nil {
+		if found, err = v.direct.Events(v.Context(), event.Selection{Subscribers: []string{id}}, timelineSize,
+			""); err != nil {
 			return err
 		}
 	}
@@ -80,7 +85,8 @@ func showSubscriber(v *visit) error {
 
 // factNames are the fields that the page shows as facts.
 var factNames = []string{"name", "first_name", "last_name", "phone", "email", "messenger_username", "bothelp_user_id",
-	"messenger_user_id", "channel", "cuid", "ref", "created_at", "first_contact_at", "last_contact_at", "conversations_count"}
+	"messenger_user_id", "channel", "cuid", "ref", "created_at", "first_contact_at", "last_contact_at",
+	"conversations_count"}
 
 // describe sets the facts: the newest value of each field.
 func (p *subscriberPage) describe(v *visit, events []api.Event) {
@@ -104,7 +110,9 @@ func (p *subscriberPage) describe(v *visit, events []api.Event) {
 	} else if link != "" {
 		p.Facts = append(p.Facts, pair{"profile_link", link})
 	}
-	if id := newest(func(e api.Event) string { return e.Decoded["bothelp_user_id"] }); id != "" && v.BothelpAccount != "" {
+	if id := newest(func(e api.Event) string {
+		return e.Decoded["bothelp_user_id"]
+	}); id != "" && v.BothelpAccount != "" {
 		p.Bothelp = "https://" + v.BothelpAccount + ".bothelp.io/flow2/people/" + url.PathEscape(id)
 	}
 	fields := map[string]string{}

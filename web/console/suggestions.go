@@ -1,7 +1,8 @@
 package console
 
 // suggested are the filters with suggestions.
-var suggested = []string{"source", "step", "channel", "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"}
+var suggested = []string{"source", "step", "channel", "utm_source", "utm_medium", "utm_campaign", "utm_content",
+	"utm_term"}
 
 // suggestion is the frequent values of a filter.
 type suggestion struct {

@@ -86,7 +86,8 @@ func line(text string) template.HTML {
 		return ""
 	}
 	head, cut := clip(text)
-	html := strings.NewReplacer("\n", `<i class="sign">␊</i>`, "\t", `<i class="sign">␉</i>`).Replace(string(visible(head)))
+	html := strings.NewReplacer("\n", `<i class="sign">␊</i>`, "\t",
+		`<i class="sign">␉</i>`).Replace(string(visible(head)))
 	if cut {
 		html += "…"
 	}

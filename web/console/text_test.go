@@ -31,7 +31,9 @@ func TestVisible(t *testing.T) {
 			t.Errorf("%q was shown as %s, want %s", text, got, want)
 		}
 	}
-	if got := string(console.Line("a\nb\r" + strings.Repeat("ж", 1000))); !strings.Contains(got, "␊") || !strings.Contains(got, "␍") || strings.Contains(got, "\n") || strings.Count(got, "ж") != 116 || !strings.Contains(got, "…") {
+	if got := string(console.Line("a\nb\r" + strings.Repeat("ж", 1000))); !strings.Contains(got, "␊") ||
+		!strings.Contains(got, "␍") || strings.Contains(got, "\n") || strings.Count(got, "ж") != 116 ||
+		!strings.Contains(got, "…") {
 		t.Errorf("long text on one line: %s", got)
 	}
 }
@@ -52,11 +54,14 @@ func FuzzVisible(f *testing.F) {
 			t.Fatalf("%q became %q", text, out)
 		}
 		for _, r := range html.UnescapeString(rest) {
-			if r != '\n' && r != '\t' && r != '\u200c' && r != '\u200d' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+			if r != '\n' && r != '\t' && r != '\u200c' && r != '\u200d' &&
+				(unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
 				t.Fatalf("%q became %q, with the character %U", text, out, r)
 			}
 		}
-		if utf8.ValidString(text) && utf8.RuneCountInString(html.UnescapeString(rest))+len(signs.FindAllString(out, -1)) != utf8.RuneCountInString(text) {
+		if utf8.ValidString(text) &&
+			utf8.RuneCountInString(html.UnescapeString(rest))+len(signs.FindAllString(out,
+				-1)) != utf8.RuneCountInString(text) {
 			t.Fatalf("%q became %q: characters are missing", text, out)
 		}
 	})
@@ -81,8 +86,11 @@ func TestPrettyJSON(t *testing.T) {
 }
 
 func TestChanges(t *testing.T) {
-	got, ok := console.ChangesOf([]byte(`{"a":1,"b":"x","c":{"d":[1,2]},"gone":null,"n":1.0}`), []byte(`{"a":1,"b":"y","c":{"d":[1,3]},"n":1.00,"new":"\u0434а"}`))
-	want := []console.Change{{Name: "b", Before: "x", After: "y"}, {Name: "c.d[1]", Before: "2", After: "3"}, {Name: "n", Before: "1.0", After: "1.00"}, {Name: "new", After: "да", Added: true}, {Name: "gone", Before: "null", Removed: true}}
+	got, ok := console.ChangesOf([]byte(`{"a":1,"b":"x","c":{"d":[1,2]},"gone":null,"n":1.0}`),
+		[]byte(`{"a":1,"b":"y","c":{"d":[1,3]},"n":1.00,"new":"\u0434а"}`))
+	want := []console.Change{{Name: "b", Before: "x", After: "y"}, {Name: "c.d[1]", Before: "2", After: "3"},
+		{Name: "n", Before: "1.0", After: "1.00"}, {Name: "new", After: "да", Added: true},
+		{Name: "gone", Before: "null", Removed: true}}
 	if !ok || len(got) != len(want) {
 		t.Fatalf("got the changes %+v, want %+v", got, want)
 	}
@@ -98,7 +106,8 @@ func TestChanges(t *testing.T) {
 
 // TestShellWord verifies that a real shell reads the words back unchanged.
 func TestShellWord(t *testing.T) {
-	words := []string{"", "plain", "it's", `"$HOME" \ $(id) ` + "`id`", "100%s \\n", "café", "tab\tand\x1bescape", "line\nbreak", "\xff\xfe", "-n", "ends in newlines is not asked for"}
+	words := []string{"", "plain", "it's", `"$HOME" \ $(id) ` + "`id`", "100%s \\n", "café", "tab\tand\x1bescape",
+		"line\nbreak", "\xff\xfe", "-n", "ends in newlines is not asked for"}
 	for _, text := range hostile {
 		if len(text) < 1000 && !strings.Contains(text, "\x00") && !strings.HasSuffix(text, "\n") {
 			words = append(words, text)
@@ -134,8 +143,10 @@ func FuzzShellWord(f *testing.F) {
 }
 
 func TestLocalPath(t *testing.T) {
-	for to, want := range map[string]string{"/events/1?all=1#body": "/events/1?all=1#body", "": "/", "//evil.example": "/", "https://evil.example/": "/", `/\evil.example`: "/", "javascript:alert(1)": "/",
-		"/\t/evil.example": "/", "events": "/", "/login?to=/login": "/", "/logout": "/", "/?text=%0d%0aSet-Cookie:x": "/?text=%0d%0aSet-Cookie:x"} {
+	for to, want := range map[string]string{"/events/1?all=1#body": "/events/1?all=1#body", "": "/",
+		"//evil.example": "/", "https://evil.example/": "/", `/\evil.example`: "/", "javascript:alert(1)": "/",
+		"/\t/evil.example": "/", "events": "/", "/login?to=/login": "/", "/logout": "/",
+		"/?text=%0d%0aSet-Cookie:x": "/?text=%0d%0aSet-Cookie:x"} {
 		if got := console.LocalPath(to); got != want {
 			t.Errorf("LocalPath(%q) is %q, want %q", to, got, want)
 		}

@@ -27,7 +27,8 @@ type timelineLine struct {
 }
 
 // spanTexts are the spans that a page does not show by their names.
-var spanTexts = map[string]string{"POST /hooks/{source}/{token}/{step}": "received and answered", "drain insert": "insert into ClickHouse"}
+var spanTexts = map[string]string{"POST /hooks/{source}/{token}/{step}": "received and answered",
+	"drain insert": "insert into ClickHouse"}
 
 func (v *visit) timeline(e api.Event) (timeline, error) {
 	t := timeline{ID: e.TraceID}

@@ -29,7 +29,8 @@ func (c *console) page(handle func(*visit) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(requestTimeout + 10*time.Second)) // fails for a test's writer
+		// fails for a test's writer
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(requestTimeout + 10*time.Second))
 		user, ok := c.session(r)
 		if !ok {
 			redirectToLogin(w, r)
@@ -94,9 +95,10 @@ func (v *visit) frame(title string, content any) frame {
 }
 
 // sections maps pages to the entries of the navigation.
-var sections = map[string]string{"events": "events", "event": "events", "subscriber": "events", "deliveries": "deliveries", "delivery": "deliveries", "replays": "replays", "replay": "replays", "confirm": "replays",
-	"endpoints": "endpoints", "endpoint": "endpoints", "sources": "sources", "accept": "events", "analytics": "analytics",
-	"auditlog": "admin", "retention": "admin", "storage": "admin"}
+var sections = map[string]string{"events": "events", "event": "events", "subscriber": "events",
+	"deliveries": "deliveries", "delivery": "deliveries", "replays": "replays", "replay": "replays",
+	"confirm": "replays", "endpoints": "endpoints", "endpoint": "endpoints", "sources": "sources", "accept": "events",
+	"analytics": "analytics", "auditlog": "admin", "retention": "admin", "storage": "admin"}
 
 // show answers with a page.
 func (v *visit) show(name, title string, content any) error {

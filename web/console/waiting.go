@@ -37,7 +37,8 @@ func (v *visit) waits(w *api.Waiting, endpoint string, replayID uuid.UUID, deliv
 		shown.Button, shown.Action, shown.Form = "Retry now", "/deliveries/retry", url.Values{"id": {deliveryID}}
 	case replayID != uuid.Nil:
 		shown.Button, shown.Action = "Retry now", "/deliveries/retry"
-		shown.Form = url.Values{"matching": {"1"}, "query": {url.Values{"replay": {replayID.String()}, "state": openStates}.Encode()}}
+		shown.Form = url.Values{"matching": {"1"},
+			"query": {url.Values{"replay": {replayID.String()}, "state": openStates}.Encode()}}
 	default:
 		shown.Button, shown.Action = "Retry now", "/endpoints/"+url.PathEscape(endpoint)+"/resume"
 	}
@@ -45,4 +46,5 @@ func (v *visit) waits(w *api.Waiting, endpoint string, replayID uuid.UUID, deliv
 }
 
 // openStates are the states of deliveries that wait.
-var openStates = []string{string(event.Pending), string(event.Delivering), string(event.Retrying), string(event.Unknown)}
+var openStates = []string{string(event.Pending), string(event.Delivering), string(event.Retrying),
+	string(event.Unknown)}

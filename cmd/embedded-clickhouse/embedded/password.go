@@ -29,7 +29,8 @@ func ReadPassword(file string) (string, error) {
 	}
 	password := strings.TrimSpace(string(text))
 	if password == "" {
-		return "", fmt.Errorf("read the embedded engine's password: %s is empty; remove it, and the next start writes a new one", file)
+		return "", fmt.Errorf("read the embedded engine's password: %s is empty; remove it, and the next start "+
+			"writes a new one", file)
 	}
 	return password, nil
 }

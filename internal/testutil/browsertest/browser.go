@@ -98,8 +98,9 @@ func start() (context.Context, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(dir),
-		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.UserDataDir(dir), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic",
+			true), chromedp.Flag("disable-component-update", true))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, _ := chromedp.NewContext(allocator)
 	shared.stop = func() {
@@ -126,7 +127,8 @@ func release() {
 }
 
 func find() string {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium"} {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome",
+		"/Applications/Chromium.app/Contents/MacOS/Chromium"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
@@ -196,7 +198,8 @@ func (b *Browser) try(within time.Duration, actions ...chromedp.Action) error {
 // snapshot describes the current page for a failed test.
 func (b *Browser) snapshot() string {
 	var url, text string
-	if err := b.try(5*time.Second, chromedp.Location(&url), chromedp.Evaluate("document.body ? document.body.innerText.slice(0, 3000) : ''", &text)); err != nil {
+	if err := b.try(5*time.Second, chromedp.Location(&url),
+		chromedp.Evaluate("document.body ? document.body.innerText.slice(0, 3000) : ''", &text)); err != nil {
 		return "(the page does not answer)"
 	}
 	return "--- " + url + "\n" + text
@@ -253,7 +256,8 @@ func (b *Browser) Text(selector string) (text string) {
 // handles the key.
 func (b *Browser) Press(key string) {
 	b.t.Helper()
-	b.Run(input.DispatchKeyEvent(input.KeyDown).WithKey(key).WithText(key), input.DispatchKeyEvent(input.KeyUp).WithKey(key))
+	b.Run(input.DispatchKeyEvent(input.KeyDown).WithKey(key).WithText(key),
+		input.DispatchKeyEvent(input.KeyUp).WithKey(key))
 }
 
 // Click clicks the first element that a selector finds, and waits for the page that it opens, if any.
@@ -272,7 +276,8 @@ func (b *Browser) Resize(width, height int64) {
 func (b *Browser) Dark(dark bool) {
 	b.t.Helper()
 	scheme := map[bool]string{true: "dark", false: "light"}[dark]
-	b.Run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
+	b.Run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme",
+		Value: scheme}}))
 }
 
 // WithoutScripts switches JavaScript off in pages opened from now on.

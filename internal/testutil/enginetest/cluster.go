@@ -44,14 +44,16 @@ func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
 		return fmt.Sprintf("<shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>%d</port></replica></shard>", port)
 	}
 	here, away := shard(clusterPort), shard(clusterPort+1)
-	e.configure("config", fmt.Sprintf(`<clickhouse><tcp_port>%d</tcp_port><remote_servers><%[2]s>%[4]s%[4]s</%[2]s><%[3]s>%[4]s%[5]s</%[3]s></remote_servers></clickhouse>`,
-		clusterPort, ClusterName, HalfCluster, here, away))
+	e.configure("config",
+		fmt.Sprintf(`<clickhouse><tcp_port>%d</tcp_port><remote_servers><%[2]s>%[4]s%[4]s</%[2]s><%[3]s>%[4]s%[5]s</%[3]s></remote_servers></clickhouse>`,
+			clusterPort, ClusterName, HalfCluster, here, away))
 	e.configure("users", policies(shardedBy))
 	e.begin()
-	front := httptest.NewServer(&httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(&url.URL{Scheme: "http", Host: e.child.address})
-		adapt(r.Out, shardedBy)
-	}})
+	front := httptest.NewServer(&httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0),
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&url.URL{Scheme: "http", Host: e.child.address})
+			adapt(r.Out, shardedBy)
+		}})
 	t.Cleanup(front.Close)
 	// The engine could not reach itself over the network.
 	return dsn(strings.TrimPrefix(front.URL, "http://"), "") + "cluster_%d?prefer_localhost_replica=1"
@@ -61,12 +63,14 @@ func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
 func policies(shardedBy map[string]string) string {
 	var tables, databases strings.Builder
 	for table, column := range shardedBy {
-		fmt.Fprintf(&tables, "<%[1]s><filter>shardNum() = 0 OR %[2]s + 1 = shardNum()</filter></%[1]s>", table, shardOf(column))
+		fmt.Fprintf(&tables, "<%[1]s><filter>shardNum() = 0 OR %[2]s + 1 = shardNum()</filter></%[1]s>", table,
+			shardOf(column))
 	}
 	for n := range clusterDatabases {
 		fmt.Fprintf(&databases, "<cluster_%[1]d>%[2]s</cluster_%[1]d>", n, tables.String())
 	}
-	return `<clickhouse><users><default><grants replace="replace"><query>GRANT ALL ON *.*</query></grants><databases>` + databases.String() +
+	return `<clickhouse><users><default><grants replace="replace"><query>GRANT ALL ON *.*</query></grants><databases>` +
+		databases.String() +
 		`<system><parts><filter>shardNum() != 2</filter></parts></system></databases></default></users></clickhouse>`
 }
 
@@ -104,7 +108,10 @@ func adapt(r *http.Request, shardedBy map[string]string) {
 		return // the engine reports the incomplete statement
 	}
 	statement := replicated.ReplaceAllString(onCluster.ReplaceAllString(string(text), ""), "$1")
-	statement = strings.Replace(statement, "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_dedup", "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_dedup", 1)
+	statement = strings.Replace(statement,
+		"SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_dedup",
+		"SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, "+
+			"replicated_dedup", 1)
 	if m := ownTable.FindStringSubmatch(statement); m != nil && shardedBy[m[1]] != "" {
 		shard := shardOf(shardedBy[m[1]])
 		if partitionBy.MatchString(statement) {

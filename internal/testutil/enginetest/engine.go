@@ -42,7 +42,8 @@ func StartIn(t testing.TB, dir string) *Engine {
 func StartServer(t testing.TB) *Engine {
 	t.Helper()
 	e := prepare(t, t.TempDir(), "--unjudged")
-	e.configure("users", `<clickhouse><users><default><grants replace="replace"><query>GRANT ALL ON *.*</query></grants></default></users></clickhouse>`)
+	e.configure("users",
+		`<clickhouse><users><default><grants replace="replace"><query>GRANT ALL ON *.*</query></grants></default></users></clickhouse>`)
 	return e.begin()
 }
 
@@ -113,7 +114,8 @@ func (e *Engine) start() {
 }
 
 func dsn(address, database string) string {
-	return (&url.URL{Scheme: "http", User: url.UserPassword("default", Password), Host: address, Path: "/" + database}).String()
+	return (&url.URL{Scheme: "http", User: url.UserPassword("default", Password), Host: address,
+		Path: "/" + database}).String()
 }
 
 // Password is the password of the user "default" of tests' engines, ReaderPassword that of the user "reader".
@@ -140,9 +142,11 @@ func startChild(args []string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.Command(path, append([]string{"serve", "--exit-with-stdin", "--databases", databases}, args...)...)}
+	c := &child{cmd: exec.Command(path, append([]string{"serve", "--exit-with-stdin", "--databases", databases},
+		args...)...)}
 	// The product's settings in the environment are not meant for the engine of a test.
-	c.cmd.Env = append(os.Environ(), "HOOKTAPE_EMBEDDED_PASSWORD="+Password, "HOOKTAPE_EMBEDDED_READER_PASSWORD="+ReaderPassword)
+	c.cmd.Env = append(os.Environ(), "HOOKTAPE_EMBEDDED_PASSWORD="+Password,
+		"HOOKTAPE_EMBEDDED_READER_PASSWORD="+ReaderPassword)
 	// A file, because a buffer needs a goroutine, which goleak would report in the tests.
 	if c.stderr, err = os.CreateTemp("", "embedded-clickhouse-stderr-"); err != nil {
 		return nil, err

@@ -29,10 +29,13 @@ func TestMergeOnFullDisk(t *testing.T) {
 	disk := testutil.NewDisk(t, dir, 2<<30)
 	engine := enginetest.StartIn(t, dir)
 	conn := openDSN(t, engine.DSN("default"))
-	mustExec(t, conn, "CREATE TABLE source (n UInt64, s String CODEC(NONE)) ENGINE = MergeTree ORDER BY n SETTINGS old_parts_lifetime = 1,"+
-		" max_bytes_to_merge_at_max_space_in_pool = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 1")
+	mustExec(t, conn,
+		"CREATE TABLE source (n UInt64, s String CODEC(NONE)) ENGINE = MergeTree ORDER BY n SETTINGS "+
+			"old_parts_lifetime = 1,"+
+			" max_bytes_to_merge_at_max_space_in_pool = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 1")
 	insert := func(n int) {
-		mustExec(t, conn, fmt.Sprintf("INSERT INTO source SELECT %d + number, randomString(%d) FROM numbers(%d)", n*rows, rowBytes, rows))
+		mustExec(t, conn, fmt.Sprintf("INSERT INTO source SELECT %d + number, randomString(%d) FROM numbers(%d)",
+			n*rows, rowBytes, rows))
 	}
 	for n := range parts {
 		insert(n)
@@ -68,7 +71,8 @@ func TestMergeOnFullDisk(t *testing.T) {
 			struck++
 			engine.Restart()
 		}
-		if got := one[uint64](t, conn, "SELECT uniqExact(n) + sum(length(s) != ?) FROM source", rowBytes); got != inserted*rows {
+		if got := one[uint64](t, conn, "SELECT uniqExact(n) + sum(length(s) != ?) FROM source",
+			rowBytes); got != inserted*rows {
 			t.Fatalf("%d of %d rows are intact after attempt %d", got, inserted*rows, attempt)
 		}
 		if err == nil { // the merge ended before the disk was full
@@ -81,7 +85,8 @@ func TestMergeOnFullDisk(t *testing.T) {
 	}
 	mustExec(t, conn, "OPTIMIZE TABLE source FINAL")
 	err := testutil.Poll(time.Minute, func() error {
-		if old := one[uint64](t, conn, "SELECT count() FROM system.parts WHERE table = 'source' AND NOT active"); old > 0 {
+		if old := one[uint64](t, conn,
+			"SELECT count() FROM system.parts WHERE table = 'source' AND NOT active"); old > 0 {
 			return fmt.Errorf("%d merged parts still exist", old)
 		}
 		return nil
@@ -90,7 +95,8 @@ func TestMergeOnFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if got := one[uint64](t, conn, "SELECT uniqExact(n) + sum(length(s) != ?) FROM source", rowBytes); got != inserted*rows {
+		if got := one[uint64](t, conn, "SELECT uniqExact(n) + sum(length(s) != ?) FROM source",
+			rowBytes); got != inserted*rows {
 			t.Errorf("%d of %d rows are intact after the removal of the merged parts", got, inserted*rows)
 		}
 		if got := one[uint64](t, conn, "SELECT count() FROM system.detached_parts"); got != 0 {
@@ -132,7 +138,9 @@ func TestStartOnFullDisk(t *testing.T) {
 func TestInsertCutShort(t *testing.T) {
 	engine := enginetest.Start(t)
 	conn := openDSN(t, engine.DSN("default"))
-	mustExec(t, conn, "CREATE TABLE source (n UInt64) ENGINE = MergeTree PARTITION BY n < 10 ORDER BY n SETTINGS non_replicated_deduplication_window = 100")
+	mustExec(t, conn,
+		"CREATE TABLE source (n UInt64) ENGINE = MergeTree PARTITION BY n < 10 ORDER BY n SETTINGS "+
+			"non_replicated_deduplication_window = 100")
 	insertOnce(t, conn, "kept", 1)
 	insertOnce(t, conn, "merged", 2)
 	mustExec(t, conn, "OPTIMIZE TABLE source FINAL")

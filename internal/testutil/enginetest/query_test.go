@@ -29,7 +29,8 @@ func TestEmptyResult(t *testing.T) {
 
 func TestManyBlocks(t *testing.T) {
 	conn := open(t)
-	rows, err := conn.Query(context.Background(), "SELECT number, toString(number) FROM numbers(100000) WHERE number % 2 = 0")
+	rows, err := conn.Query(context.Background(),
+		"SELECT number, toString(number) FROM numbers(100000) WHERE number % 2 = 0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,8 @@ func TestErrors(t *testing.T) {
 		{"unknown setting in the text", "SELECT 1 SETTINGS no_such_setting = 1", nil, 115},
 		{"constraint violated", "INSERT INTO strict VALUES (-1)", nil, 469},
 		{"table exists", "CREATE TABLE strict (n Int64) ENGINE = MergeTree ORDER BY n", nil, 57},
-		{"timeout", "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)", clickhouse.Settings{"max_execution_time": 1}, 159},
+		{"timeout", "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)",
+			clickhouse.Settings{"max_execution_time": 1}, 159},
 		{"parameter missing", "SELECT {x:UInt8}", nil, 456},
 		{"several statements", "SELECT 1; SELECT 2", nil, 62},
 		{"read only", "CREATE TABLE other (n Int64) ENGINE = Memory", clickhouse.Settings{"readonly": 1}, 164},
@@ -84,7 +86,8 @@ func TestErrorInTheMiddle(t *testing.T) {
 		clickhouse.CompressionGZIP} {
 		t.Run(method.String(), func(t *testing.T) {
 			conn := open(t, func(o *clickhouse.Options) { o.Compression = &clickhouse.Compression{Method: method} })
-			rows, err := conn.Query(context.Background(), "SELECT throwIf(number = 900000, 'late') FROM numbers(1000000)")
+			rows, err := conn.Query(context.Background(),
+				"SELECT throwIf(number = 900000, 'late') FROM numbers(1000000)")
 			if err == nil {
 				defer rows.Close()
 				for rows.Next() {
@@ -118,8 +121,9 @@ func TestParameters(t *testing.T) {
 	var text string
 	var n uint64
 	var at time.Time
-	err := conn.QueryRow(ctx, "SELECT {text:String}, {n:UInt64}, {at:DateTime64(6, 'UTC')} FROM system.{table:Identifier}"+
-		" LIMIT 1").Scan(&text, &n, &at)
+	err := conn.QueryRow(ctx,
+		"SELECT {text:String}, {n:UInt64}, {at:DateTime64(6, 'UTC')} FROM system.{table:Identifier}"+
+			" LIMIT 1").Scan(&text, &n, &at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +150,8 @@ func TestStructs(t *testing.T) {
 		Number uint64 `ch:"number"`
 		Text   string `ch:"text"`
 	}
-	if err := conn.Select(context.Background(), &rows, "SELECT number, toString(number) AS text FROM numbers(3)"); err != nil {
+	if err := conn.Select(context.Background(), &rows,
+		"SELECT number, toString(number) AS text FROM numbers(3)"); err != nil {
 		t.Fatal(err)
 	}
 	if len(rows) != 3 || rows[2].Number != 2 || rows[2].Text != "2" {
@@ -166,7 +171,8 @@ func TestCancel(t *testing.T) {
 		t.Fatalf("got error %v, want that of the context", err)
 	}
 	deadline := time.Now().Add(10 * time.Second)
-	for one[uint64](t, conn, "SELECT count() FROM system.processes WHERE query LIKE '%to be "+"cancelled%' AND query NOT LIKE '%processes%'") > 0 {
+	for one[uint64](t, conn, "SELECT count() FROM system.processes WHERE query LIKE '%to be "+
+		"cancelled%' AND query NOT LIKE '%processes%'") > 0 {
 		if time.Now().After(deadline) {
 			t.Fatal("the query still runs after 10 s")
 		}
@@ -181,12 +187,14 @@ func TestConcurrent(t *testing.T) {
 	for worker := range uint64(8) {
 		wg.Go(func() {
 			for n := range uint64(5) {
-				ctx := clickhouse.Context(context.Background(), clickhouse.WithSettings(clickhouse.Settings{"max_block_size": 1000 + worker}))
+				ctx := clickhouse.Context(context.Background(),
+					clickhouse.WithSettings(clickhouse.Settings{"max_block_size": 1000 + worker}))
 				if err := conn.Exec(ctx, "INSERT INTO c VALUES (?, ?)", worker, n); err != nil {
 					t.Errorf("insert: %v", err)
 				}
 				var count, setting uint64
-				if err := conn.QueryRow(ctx, "SELECT count(), toUInt64(getSetting('max_block_size')) FROM c WHERE worker = ?", worker).
+				if err := conn.QueryRow(ctx,
+					"SELECT count(), toUInt64(getSetting('max_block_size')) FROM c WHERE worker = ?", worker).
 					Scan(&count, &setting); err != nil || count != n+1 || setting != 1000+worker {
 					t.Errorf("worker %d got count %d, setting %d, %v", worker, count, setting, err)
 				}
@@ -200,7 +208,9 @@ func TestCompressions(t *testing.T) {
 	for _, method := range []clickhouse.CompressionMethod{clickhouse.CompressionNone, clickhouse.CompressionLZ4,
 		clickhouse.CompressionZSTD, clickhouse.CompressionGZIP} {
 		t.Run(method.String(), func(t *testing.T) {
-			conn := open(t, func(o *clickhouse.Options) { o.Compression = &clickhouse.Compression{Method: method, Level: 3} })
+			conn := open(t, func(o *clickhouse.Options) {
+				o.Compression = &clickhouse.Compression{Method: method, Level: 3}
+			})
 			mustExec(t, conn, "CREATE TABLE z (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
 			batch, err := conn.PrepareBatch(context.Background(), "INSERT INTO z")
 			if err != nil {

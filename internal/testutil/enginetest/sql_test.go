@@ -13,7 +13,8 @@ func TestDatabaseSQL(t *testing.T) {
 	db := openSQL(t)
 	ctx := context.Background()
 	for _, statement := range []string{
-		"CREATE TABLE IF NOT EXISTS versions (version_id Int64, is_applied UInt8, date Date DEFAULT now(), tstamp DateTime('UTC')" +
+		"CREATE TABLE IF NOT EXISTS versions (version_id Int64, is_applied UInt8, date Date DEFAULT now(), tstamp " +
+			"DateTime('UTC')" +
 			" DEFAULT now()) ENGINE = MergeTree ORDER BY date",
 		"INSERT INTO versions (version_id, is_applied) VALUES (0, 1)",
 		"ALTER TABLE versions ADD COLUMN note String DEFAULT 'none'",
@@ -23,7 +24,8 @@ func TestDatabaseSQL(t *testing.T) {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
-	if _, err := db.ExecContext(ctx, "INSERT INTO versions (version_id, is_applied) VALUES ($1, $2)", 1, 1); err != nil {
+	if _, err := db.ExecContext(ctx, "INSERT INTO versions (version_id, is_applied) VALUES ($1, $2)", 1,
+		1); err != nil {
 		t.Fatal(err)
 	}
 	var version int64

@@ -32,8 +32,12 @@ func insertOnce(t *testing.T, conn driver.Conn, token string, rows ...uint64) {
 
 func TestDeduplication(t *testing.T) {
 	conn := open(t)
-	mustExec(t, conn, "CREATE TABLE source (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 100")
-	mustExec(t, conn, "CREATE TABLE target (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 100")
+	mustExec(t, conn,
+		"CREATE TABLE source (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = "+
+			"100")
+	mustExec(t, conn,
+		"CREATE TABLE target (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = "+
+			"100")
 	mustExec(t, conn, "CREATE MATERIALIZED VIEW view TO target AS SELECT n * 2 AS n FROM source")
 	insertOnce(t, conn, "spool-1-2", 1, 2)
 	insertOnce(t, conn, "spool-1-2", 1, 2)
@@ -48,7 +52,8 @@ func TestDeduplication(t *testing.T) {
 
 // TestLargeInsert verifies that the engine accepts a body larger than its buffer, with each compression.
 func TestLargeInsert(t *testing.T) {
-	for _, method := range []clickhouse.CompressionMethod{clickhouse.CompressionNone, clickhouse.CompressionLZ4, clickhouse.CompressionZSTD} {
+	for _, method := range []clickhouse.CompressionMethod{clickhouse.CompressionNone, clickhouse.CompressionLZ4,
+		clickhouse.CompressionZSTD} {
 		conn := open(t, func(o *clickhouse.Options) { o.Compression = &clickhouse.Compression{Method: method} })
 		mustExec(t, conn, "CREATE TABLE large (n UInt64, text String) ENGINE = MergeTree ORDER BY n")
 		batch, err := conn.PrepareBatch(context.Background(), "INSERT INTO large")
@@ -73,8 +78,9 @@ func TestLargeInsert(t *testing.T) {
 // reports them in its system tables.
 func TestBackground(t *testing.T) {
 	conn := open(t)
-	mustExec(t, conn, "CREATE TABLE b (n UInt64, at DateTime('UTC')) ENGINE = ReplacingMergeTree ORDER BY n TTL at + INTERVAL 1 DAY"+
-		" SETTINGS fsync_after_insert = 1, merge_with_ttl_timeout = 0")
+	mustExec(t, conn,
+		"CREATE TABLE b (n UInt64, at DateTime('UTC')) ENGINE = ReplacingMergeTree ORDER BY n TTL at + INTERVAL 1 DAY"+
+			" SETTINGS fsync_after_insert = 1, merge_with_ttl_timeout = 0")
 	for range 3 {
 		mustExec(t, conn, "INSERT INTO b VALUES (1, now()), (2, now() - INTERVAL 7 DAY)")
 	}
@@ -82,7 +88,8 @@ func TestBackground(t *testing.T) {
 	if got := one[uint64](t, conn, "SELECT count() FROM b"); got != 1 {
 		t.Errorf("got %d rows, want 1: merged and expired", got)
 	}
-	if got := one[uint64](t, conn, "SELECT count() FROM system.parts WHERE database = currentDatabase() AND table = 'b' AND active"); got != 1 {
+	if got := one[uint64](t, conn,
+		"SELECT count() FROM system.parts WHERE database = currentDatabase() AND table = 'b' AND active"); got != 1 {
 		t.Errorf("got %d active parts, want 1", got)
 	}
 	mustExec(t, conn, "CREATE TABLE m (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS merge_selecting_sleep_ms = 100")
@@ -90,7 +97,8 @@ func TestBackground(t *testing.T) {
 		mustExec(t, conn, "INSERT INTO m VALUES (?)", n)
 	}
 	deadline := time.Now().Add(20 * time.Second)
-	for one[uint64](t, conn, "SELECT count() FROM system.parts WHERE database = currentDatabase() AND table = 'm' AND active") >= 12 {
+	for one[uint64](t, conn,
+		"SELECT count() FROM system.parts WHERE database = currentDatabase() AND table = 'm' AND active") >= 12 {
 		if time.Now().After(deadline) {
 			t.Fatal("no background merge within 20 s")
 		}

@@ -31,7 +31,8 @@ var typeCases = []struct {
 	{"Enum8", "Enum8('accepted' = 1, 'refused' = 2)", "refused"},
 	{"String of any bytes", "String", "\x00\xff\xfe\n\t'\\\"\r\n`{x:String}"},
 	{"String empty", "String", ""},
-	{"FixedString", "FixedString(32)", "0123456789abcdef\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\xff"},
+	{"FixedString", "FixedString(32)",
+		"0123456789abcdef\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\xff"},
 	{"UInt8", "UInt8", uint8(255)},
 	{"UInt16", "UInt16", uint16(65535)},
 	{"UInt32", "UInt32", uint32(4294967295)},
@@ -88,7 +89,8 @@ func TestJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, document := range []string{`{"city":"Riga","age":31,"tags":["a","b"],"deep":{"x":1.5}}`, `{}`, `{"city":null}`} {
+	for _, document := range []string{`{"city":"Riga","age":31,"tags":["a","b"],"deep":{"x":1.5}}`, `{}`,
+		`{"city":null}`} {
 		if err := batch.Append(document); err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +102,8 @@ func TestJSON(t *testing.T) {
 		t.Errorf("got city %q, want Riga", got)
 	}
 	var document clickhouse.JSON
-	if err := conn.QueryRow(context.Background(), "SELECT fields FROM j WHERE fields.age::Int64 = 31").Scan(&document); err != nil {
+	if err := conn.QueryRow(context.Background(),
+		"SELECT fields FROM j WHERE fields.age::Int64 = 31").Scan(&document); err != nil {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal(document.NestedMap())
@@ -118,8 +121,9 @@ func TestJSON(t *testing.T) {
 
 func TestNested(t *testing.T) {
 	conn := open(t)
-	mustExec(t, conn, "CREATE TABLE n (Events Nested(Name LowCardinality(String), Attributes Map(LowCardinality(String), String)))"+
-		" ENGINE = MergeTree ORDER BY tuple()")
+	mustExec(t, conn,
+		"CREATE TABLE n (Events Nested(Name LowCardinality(String), Attributes Map(LowCardinality(String), String)))"+
+			" ENGINE = MergeTree ORDER BY tuple()")
 	batch, err := conn.PrepareBatch(context.Background(), "INSERT INTO n (Events.Name, Events.Attributes)")
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +139,8 @@ func TestNested(t *testing.T) {
 		Names      []string            `ch:"Events.Name"`
 		Attributes []map[string]string `ch:"Events.Attributes"`
 	}
-	if err := conn.QueryRow(context.Background(), "SELECT Events.Name, Events.Attributes FROM n").ScanStruct(&row); err != nil {
+	if err := conn.QueryRow(context.Background(),
+		"SELECT Events.Name, Events.Attributes FROM n").ScanStruct(&row); err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(row.Names, names) || !reflect.DeepEqual(row.Attributes, attributes) {

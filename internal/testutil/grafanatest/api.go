@@ -25,7 +25,8 @@ func (s *Server) plugin(w http.ResponseWriter, r *http.Request) {
 		say(w, http.StatusNotFound, "Plugin not found, no installed plugin with that id")
 		return
 	}
-	answer(w, http.StatusOK, map[string]any{"id": id, "type": "datasource", "info": map[string]any{"version": "4.20.0"}})
+	answer(w, http.StatusOK, map[string]any{"id": id, "type": "datasource",
+		"info": map[string]any{"version": "4.20.0"}})
 }
 
 func (s *Server) getFolder(w http.ResponseWriter, r *http.Request) {
@@ -49,7 +50,8 @@ func (s *Server) postFolder(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	uid, _ := folder["uid"].(string)
-	s.folders[uid] = map[string]any{"id": s.nextID(), "uid": uid, "title": folder["title"], "url": "/dashboards/f/" + uid}
+	s.folders[uid] = map[string]any{"id": s.nextID(), "uid": uid, "title": folder["title"],
+		"url": "/dashboards/f/" + uid}
 	answer(w, http.StatusOK, s.folders[uid])
 }
 
@@ -59,7 +61,8 @@ func (s *Server) getDashboard(w http.ResponseWriter, r *http.Request) {
 		say(w, http.StatusNotFound, "Dashboard not found")
 		return
 	}
-	answer(w, http.StatusOK, map[string]any{"dashboard": b.model, "meta": map[string]any{"folderUid": b.folder, "provisioned": b.provisioned}})
+	answer(w, http.StatusOK, map[string]any{"dashboard": b.model,
+		"meta": map[string]any{"folderUid": b.folder, "provisioned": b.provisioned}})
 }
 
 func (s *Server) postDashboard(w http.ResponseWriter, r *http.Request) {

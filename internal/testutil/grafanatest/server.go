@@ -46,8 +46,9 @@ type board struct {
 // New starts a Grafana 11 with the ClickHouse plugin. It stops when the test ends.
 func New(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{Version: "11.2.0", Plugins: []string{"grafana-clickhouse-datasource"}, folders: map[string]map[string]any{},
-		boards: map[string]*board{}, dataSources: map[string]map[string]any{}, passwords: map[string]string{}}
+	s := &Server{Version: "11.2.0", Plugins: []string{"grafana-clickhouse-datasource"},
+		folders: map[string]map[string]any{}, boards: map[string]*board{}, dataSources: map[string]map[string]any{},
+		passwords: map[string]string{}}
 	server := httptest.NewServer(s.routes())
 	t.Cleanup(server.Close)
 	s.URL = server.URL
@@ -101,7 +102,8 @@ func (s *Server) signedIn(next http.HandlerFunc) http.HandlerFunc {
 func (s *Server) admin(next http.HandlerFunc) http.HandlerFunc {
 	return s.signedIn(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+AdminToken {
-			say(w, http.StatusForbidden, "You'll need additional permissions to perform this action. Permissions needed: datasources:read")
+			say(w, http.StatusForbidden,
+				"You'll need additional permissions to perform this action. Permissions needed: datasources:read")
 			return
 		}
 		if r.Method != http.MethodGet {

@@ -69,9 +69,12 @@ func template(t testing.TB, cluster string) (statements []string) {
 	var database string
 	var tables []string
 	var versions []int64
-	const query = "SELECT currentDatabase(), (SELECT groupArray(version_id) FROM goose_db_version), groupArray(create_table_query) " +
-		"FROM (SELECT create_table_query FROM system.tables WHERE database = currentDatabase() ORDER BY engine LIKE '%View', name)"
-	if err := enginetest.Connect(t, dsn).QueryRow(context.Background(), query).Scan(&database, &versions, &tables); err != nil {
+	const query = "SELECT currentDatabase(), (SELECT groupArray(version_id) FROM goose_db_version), " +
+		"groupArray(create_table_query) " +
+		"FROM (SELECT create_table_query FROM system.tables WHERE database = currentDatabase() ORDER BY engine LIKE " +
+		"'%View', name)"
+	if err := enginetest.Connect(t, dsn).QueryRow(context.Background(), query).Scan(&database, &versions,
+		&tables); err != nil {
 		t.Fatal(err)
 	}
 	// Without the name of the database the statements are the same for every test, so the engine checks each of them
@@ -81,7 +84,8 @@ func template(t testing.TB, cluster string) (statements []string) {
 		statements = append(statements, nameless.Replace(table))
 	}
 	list := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(versions)), ", "), "[]")
-	statements = append(statements, "INSERT INTO goose_db_version (version_id, is_applied) SELECT arrayJoin(["+list+"]), 1")
+	statements = append(statements, "INSERT INTO goose_db_version (version_id, is_applied) SELECT arrayJoin(["+list+
+		"]), 1")
 	templates[cluster] = statements
 	return statements
 }
@@ -95,7 +99,8 @@ func empty(t testing.TB, cluster string) (dsn string) {
 	dsn = enginetest.ClusterDSN()
 	at, name, _ := strings.Cut(dsn, "/cluster_")
 	name, settings, _ := strings.Cut(name, "?")
-	if err := enginetest.Connect(t, at+"/?"+settings).Exec(context.Background(), "CREATE DATABASE cluster_"+name); err != nil {
+	if err := enginetest.Connect(t, at+"/?"+settings).Exec(context.Background(),
+		"CREATE DATABASE cluster_"+name); err != nil {
 		t.Fatal(err)
 	}
 	return dsn + "&distributed_foreground_insert=1"

@@ -14,7 +14,8 @@ import (
 // schema returns the CREATE statements of a database's tables, without the database's name.
 func schema(t *testing.T, dsn string) (statements []string) {
 	t.Helper()
-	const query = "SELECT groupArray(replaceAll(create_table_query, currentDatabase() || '.', '')) FROM (SELECT create_table_query FROM system.tables WHERE database = currentDatabase() ORDER BY name)"
+	const query = "SELECT groupArray(replaceAll(create_table_query, currentDatabase() || '.', '')) FROM (SELECT " +
+		"create_table_query FROM system.tables WHERE database = currentDatabase() ORDER BY name)"
 	if err := enginetest.Connect(t, dsn).QueryRow(context.Background(), query).Scan(&statements); err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,8 @@ func decoded(body io.Reader, encoding string) (io.Reader, error) {
 		return http.NoBody, nil
 	}
 	if err != nil {
-		return nil, codeCannotDecompress.errorf("The request's body is not in its Content-Encoding %q: %v.", encoding, err)
+		return nil, codeCannotDecompress.errorf("The request's body is not in its Content-Encoding %q: %v.", encoding,
+			err)
 	}
 	return unzipped, nil
 }

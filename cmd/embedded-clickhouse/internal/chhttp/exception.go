@@ -41,7 +41,8 @@ type named struct {
 
 // errorf returns the exception that the engine would have raised with this code.
 func (n named) errorf(format string, args ...any) error {
-	return &exception{n.code, fmt.Sprintf("Code: %d. DB::Exception: %s (%s)", n.code, fmt.Sprintf(format, args...), n.name)}
+	return &exception{n.code, fmt.Sprintf("Code: %d. DB::Exception: %s (%s)", n.code, fmt.Sprintf(format, args...),
+		n.name)}
 }
 
 var codePrefix = regexp.MustCompile(`^Code: (\d+)\.`)
@@ -68,8 +69,8 @@ var statuses = func() map[int]int {
 		202: http.StatusServiceUnavailable, 381: http.StatusLengthRequired}
 	for status, codes := range map[int][]int{
 		http.StatusForbidden: {192, 193, 497, 516},
-		http.StatusBadRequest: {6, 25, 26, 27, 36, 38, 41, 53, 62, 69, 72, 117, 130, 167, 168, 271, 321, 427, 441, 456, 457,
-			675, 676},
+		http.StatusBadRequest: {6, 25, 26, 27, 36, 38, 41, 53, 62, 69, 72, 117, 130, 167, 168, 271, 321, 427, 441, 456,
+			457, 675, 676},
 		http.StatusNotFound: {46, 47, 50, 56, 60, 63, 73, 78, 81, 99, 115, 511},
 	} {
 		for _, code := range codes {

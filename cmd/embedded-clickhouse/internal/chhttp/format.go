@@ -13,9 +13,9 @@ import (
 
 // joinable are the formats whose pieces can be concatenated. The engine formats each piece of a streamed result as a
 // document of its own, which for JSON or Parquet would give several documents.
-var joinable = map[string]bool{"native": true, "rowbinary": true, "tabseparated": true, "tsv": true, "tabseparatedraw": true,
-	"tsvraw": true, "csv": true, "jsoneachrow": true, "jsonlines": true, "ndjson": true, "jsoncompacteachrow": true,
-	"jsonstringseachrow": true, "jsoncompactstringseachrow": true, "rawblob": true}
+var joinable = map[string]bool{"native": true, "rowbinary": true, "tabseparated": true, "tsv": true,
+	"tabseparatedraw": true, "tsvraw": true, "csv": true, "jsoneachrow": true, "jsonlines": true, "ndjson": true,
+	"jsoncompacteachrow": true, "jsonstringseachrow": true, "jsoncompactstringseachrow": true, "rawblob": true}
 
 // isJoinable reports whether the pieces of a result can be concatenated. The setting that makes one array of JSON rows
 // prevents it.

@@ -13,7 +13,8 @@ import (
 // checkOrigin rejects requests that a web page makes the user's browser send. A page does not know the password, but
 // the browser may have stored it and add it.
 func checkOrigin(r *http.Request) error {
-	browser := r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" || strings.HasPrefix(r.UserAgent(), "Mozilla/")
+	browser := r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" ||
+		strings.HasPrefix(r.UserAgent(), "Mozilla/")
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -56,7 +57,8 @@ func (s *Server) authenticate(r *http.Request) (reader bool, err error) {
 	if user == "reader" && same(given, s.ReaderPassword) {
 		return true, nil
 	}
-	return false, codeAuthenticationFailed.errorf("%s: Authentication failed: password is incorrect, or there is no user with "+
+	return false, codeAuthenticationFailed.errorf("%s: Authentication failed: password is incorrect, or there is no "+
+		"user with "+
 		"such name.", user)
 }
 

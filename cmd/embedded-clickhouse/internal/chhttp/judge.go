@@ -46,7 +46,8 @@ var functionList string
 
 // newJudge queries the engine for the names of all functions.
 func newJudge(conn *libchdb.Conn) (*judge, error) {
-	result, err := conn.Query("SELECT DISTINCT lower(name) FROM (SELECT name FROM system.functions UNION ALL SELECT name FROM system.table_functions)",
+	result, err := conn.Query("SELECT DISTINCT lower(name) FROM (SELECT name FROM system.functions UNION ALL SELECT "+
+		"name FROM system.table_functions)",
 		"TSVRaw", nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask the engine for its functions: %w", err)
@@ -101,7 +102,8 @@ func (j *judge) read(conn *libchdb.Conn, sql string) (*statement, error) {
 
 // format returns a statement as the engine's parser has understood it. More than one statement is an error.
 func format(conn *libchdb.Conn, sql string) (string, error) {
-	result, err := conn.Query(fmt.Sprintf("SELECT formatQuerySingleLine({sql:String}) SETTINGS max_query_size = %d", 4*maxStatement),
+	result, err := conn.Query(fmt.Sprintf("SELECT formatQuerySingleLine({sql:String}) SETTINGS max_query_size = %d",
+		4*maxStatement),
 		"RawBLOB", map[string]string{"sql": escape(sql)})
 	if err != nil {
 		text, _, _ := strings.Cut(err.Error(), ": In scope SELECT formatQuery")
@@ -122,8 +124,8 @@ var kinds = []struct {
 	reads bool
 }{
 	{"SELECT", true}, {"WITH", true}, {"(", true}, {"EXPLAIN", true}, {"DESCRIBE TABLE", true}, {"EXISTS", true},
-	{"SHOW CREATE", true}, {"SHOW TABLES", true}, {"SHOW DATABASES", true}, {"SHOW COLUMNS", true}, {"SHOW INDEXES", true},
-	{"SHOW FULL", true}, {"CHECK TABLE", false}, {"CHECK GRANT", true},
+	{"SHOW CREATE", true}, {"SHOW TABLES", true}, {"SHOW DATABASES", true}, {"SHOW COLUMNS", true},
+	{"SHOW INDEXES", true}, {"SHOW FULL", true}, {"CHECK TABLE", false}, {"CHECK GRANT", true},
 	{"INSERT INTO", false},
 	{"CREATE DATABASE", false}, {"CREATE TABLE", false}, {"CREATE OR REPLACE TABLE", false}, {"CREATE VIEW", false},
 	{"CREATE OR REPLACE VIEW", false}, {"CREATE MATERIALIZED VIEW", false}, {"CREATE TEMPORARY TABLE", false},
@@ -132,15 +134,16 @@ var kinds = []struct {
 	{"DROP DATABASE", false}, {"DROP TABLE", false}, {"DROP VIEW", false}, {"TRUNCATE TABLE", false},
 	{"RENAME TABLE", false}, {"EXCHANGE TABLES", false}, {"OPTIMIZE TABLE", false},
 	{"KILL QUERY", false}, {"KILL MUTATION", false},
-	{"SYSTEM STOP MERGES", false}, {"SYSTEM START MERGES", false}, {"SYSTEM STOP TTL MERGES", false}, {"SYSTEM START TTL MERGES", false},
-	{"SET", false},
+	{"SYSTEM STOP MERGES", false}, {"SYSTEM START MERGES", false}, {"SYSTEM STOP TTL MERGES", false},
+	{"SYSTEM START TTL MERGES", false}, {"SET", false},
 }
 
 var (
 	formats = regexp.MustCompile(`(?i)^(Native|(TabSeparated|TSV|CSV|Raw|LineAsString|CustomSeparated)\w*|JSON\w*|NDJSON|GeoJSON|(\w*Pretty)\w*|RowBinary\w*|RawBLOB|` +
 		`Parquet|Arrow|ArrowStream|ORC|Avro|Values|Vertical|XML|Markdown|MD|MsgPack|BSONEachRow|SQLInsert|TSKV|Npy|Null|One|Hash|Form|Regexp|Prometheus)$`)
-	engines = []string{"Atomic", "Memory", "Null", "MergeTree", "ReplacingMergeTree", "SummingMergeTree", "AggregatingMergeTree",
-		"CollapsingMergeTree", "VersionedCollapsingMergeTree", "CoalescingMergeTree", "Log", "TinyLog", "StripeLog", "Set", "Join", "View", "MaterializedView"}
+	engines = []string{"Atomic", "Memory", "Null", "MergeTree", "ReplacingMergeTree", "SummingMergeTree",
+		"AggregatingMergeTree", "CollapsingMergeTree", "VersionedCollapsingMergeTree", "CoalescingMergeTree", "Log",
+		"TinyLog", "StripeLog", "Set", "Join", "View", "MaterializedView"}
 	// settings are the allowed settings of queries and tables. None of them names a file, an address or a dialect, or
 	// makes the engine compute an expression that was not judged.
 	settings = regexp.MustCompile(`^(readonly|log_comment|extremes|priority|workload|final|session_timezone|async_insert\w*|wait_for_async_insert\w*|` +
@@ -171,14 +174,16 @@ var (
 // check returns an exception if the statement may not run.
 func (j *judge) check(s *statement) error {
 	if s.kind == "" {
-		return codeAccessDenied.errorf("Statements such as %q are not allowed in the embedded engine.", beginning(s.text))
+		return codeAccessDenied.errorf("Statements such as %q are not allowed in the embedded engine.",
+			beginning(s.text))
 	}
 	for i, t := range s.tokens {
 		after := s.at(i + 1)
 		switch {
 		case t.called && strings.EqualFold(t.text, "format") && !isPattern(s.at(i+2)):
 			// The table function of this name computes the expressions in a text, which are not judged.
-			return codeAccessDenied.errorf("Function format is allowed with a pattern such as '{}' only in the embedded engine.")
+			return codeAccessDenied.errorf("Function format is allowed with a pattern such as '{}' only in the " +
+				"embedded engine.")
 		case t.called && !j.mayCall(t.text):
 			return codeAccessDenied.errorf("Function %s is not allowed in the embedded engine.", t.text)
 		case t.is("APPLY") && (after.kind == word || after.kind == name) && !j.mayCall(after.text):
@@ -268,7 +273,8 @@ func (j *judge) admits(req *request, s *statement) error {
 		if t.kind == symbol && strings.HasSuffix(t.text, ":Identifier}") {
 			return codeAccessDenied.errorf("The user reader may not use parameters of the type Identifier.")
 		}
-		if t.kind != symbol && strings.EqualFold(t.text, "system") && s.at(i+1).is(".") && !slices.Contains(readable, s.at(i+2).text) {
+		if t.kind != symbol && strings.EqualFold(t.text, "system") && s.at(i+1).is(".") &&
+			!slices.Contains(readable, s.at(i+2).text) {
 			return codeAccessDenied.errorf("The user reader may not read system.%s.", s.at(i+2).text)
 		}
 	}
@@ -277,5 +283,5 @@ func (j *judge) admits(req *request, s *statement) error {
 
 // readable are the tables of system that the user reader may read: those that Grafana's editor and the dashboards need,
 // and the sizes of tables. Other tables show what other users do.
-var readable = []string{"columns", "data_type_families", "databases", "formats", "functions", "numbers", "one", "parts", "parts_columns",
-	"settings", "table_engines", "tables", "time_zones"}
+var readable = []string{"columns", "data_type_families", "databases", "formats", "functions", "numbers", "one", "parts",
+	"parts_columns", "settings", "table_engines", "tables", "time_zones"}

@@ -32,8 +32,8 @@ type request struct {
 }
 
 // reserved are the URL parameters that are not settings.
-var reserved = []string{"query", "query_id", "database", "default_format", "client_protocol_version", "compress", "decompress",
-	"wait_end_of_query", "user", "password", "quota_key", "buffer_size", "stacktrace"}
+var reserved = []string{"query", "query_id", "database", "default_format", "client_protocol_version", "compress",
+	"decompress", "wait_end_of_query", "user", "password", "quota_key", "buffer_size", "stacktrace"}
 
 var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 

@@ -44,7 +44,8 @@ func (s *statement) classify() {
 	for i, t := range s.tokens {
 		selects = selects || t.depth == 0 && t.is("SELECT")
 		// Only SETTINGS may follow the clause; otherwise FORMAT is a column's name.
-		if after := s.at(i + 2); t.depth == 0 && t.is("FORMAT") && s.at(i+1).kind != symbol && (after.text == "" || after.is("SETTINGS")) {
+		if after := s.at(i + 2); t.depth == 0 && t.is("FORMAT") && s.at(i+1).kind != symbol &&
+			(after.text == "" || after.is("SETTINGS")) {
 			s.format = s.at(i + 1).text
 			if s.kind == "INSERT INTO" && !selects {
 				s.hasData = true

@@ -23,7 +23,8 @@ func TestTokenize(t *testing.T) {
 	if got := strings.Join(got, "|"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	for _, sql := range []string{"SELECT 1 -- x", "SELECT /* */ 1", `SELECT "a"`, "SELECT 'a", "SELECT `a", "SELECT 1;", "SELECT $x$", "SELECT é", "SELECT 1)", "SELECT {x", "SELECT \\"} {
+	for _, sql := range []string{"SELECT 1 -- x", "SELECT /* */ 1", `SELECT "a"`, "SELECT 'a", "SELECT `a", "SELECT 1;",
+		"SELECT $x$", "SELECT é", "SELECT 1)", "SELECT {x", "SELECT \\"} {
 		if tokens, err := tokenize(sql); err == nil {
 			t.Errorf("invalid %q: got tokens %v, want an error", sql, tokens)
 		}
@@ -55,7 +56,8 @@ func FuzzTokenize(f *testing.F) {
 }
 
 func TestAcceptsGzip(t *testing.T) {
-	for header, want := range map[string]bool{"": false, "gzip": true, "br, gzip;q=0.5": true, "zstd, gzip;q=0": false, "deflate": false} {
+	for header, want := range map[string]bool{"": false, "gzip": true, "br, gzip;q=0.5": true, "zstd, gzip;q=0": false,
+		"deflate": false} {
 		if got := acceptsGzip(header); got != want {
 			t.Errorf("%q: got %v, want %v", header, got, want)
 		}

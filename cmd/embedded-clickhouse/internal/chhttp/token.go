@@ -67,11 +67,13 @@ func tokenize(sql string) ([]token, error) {
 		case c == ')' || c == ']':
 			depth--
 			t.depth = depth
-		case strings.IndexByte("+-*/%=!<>?:|.,", c) < 0, strings.HasPrefix(sql[pos:], "--"), strings.HasPrefix(sql[pos:], "/*"):
+		case strings.IndexByte("+-*/%=!<>?:|.,", c) < 0, strings.HasPrefix(sql[pos:], "--"),
+			strings.HasPrefix(sql[pos:], "/*"):
 			t.end = -1
 		}
 		if t.end < 0 || depth < 0 {
-			return nil, codeSyntaxError.errorf("The engine does not take this statement, because of %q in it.", beginning(sql[pos:]))
+			return nil, codeSyntaxError.errorf("The engine does not take this statement, because of %q in it.",
+				beginning(sql[pos:]))
 		}
 		t.text = sql[pos:t.end]
 		if t.kind == name {

@@ -35,7 +35,8 @@ func fakeNPM(t *testing.T, script string) (cache string) {
 	builds[system] = build{npm: "fake", integrity: "sha512-" + base64.StdEncoding.EncodeToString(sum[:]),
 		packed: int64(len(data)), library: int64(len(engine))}
 	bin := t.TempDir()
-	if err := os.WriteFile(filepath.Join(bin, "npm"), []byte("#!/bin/sh\ntarball="+tarball+"\n"+script+"\n"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(bin, "npm"), []byte("#!/bin/sh\ntarball="+tarball+"\n"+script+"\n"),
+		0o755); err != nil {
 		t.Fatal(err)
 	}
 	cache = t.TempDir()
@@ -51,7 +52,8 @@ func pack(t *testing.T) string {
 	zipped := gzip.NewWriter(&packed)
 	archive := tar.NewWriter(zipped)
 	for _, file := range []struct{ name, text string }{{"package/index.js", "x"}, {"package/libchdb.so", engine}} {
-		if err := archive.WriteHeader(&tar.Header{Name: file.name, Size: int64(len(file.text)), Typeflag: tar.TypeReg}); err != nil {
+		if err := archive.WriteHeader(&tar.Header{Name: file.name, Size: int64(len(file.text)),
+			Typeflag: tar.TypeReg}); err != nil {
 			t.Fatal(err)
 		}
 		archive.Write([]byte(file.text))
@@ -76,7 +78,10 @@ func run(t *testing.T, o Options) (string, error) {
 func TestFetch(t *testing.T) {
 	cache := fakeNPM(t, `cp $tarball "$4/lib.tgz"`)
 	out, err := run(t, Options{})
-	if err != nil || !strings.HasPrefix(out, "fetching the engine, "+humanize.Bytes(uint64(builds[runtime.GOOS+"-"+runtime.GOARCH].packed))+", once\n") || !strings.Contains(out, "the engine is ready") {
+	if err != nil ||
+		!strings.HasPrefix(out, "fetching the engine, "+
+			humanize.Bytes(uint64(builds[runtime.GOOS+"-"+runtime.GOARCH].packed))+", once\n") ||
+		!strings.Contains(out, "the engine is ready") {
 		t.Fatalf("got %q, %v", out, err)
 	}
 	library, err := LibraryPath()
@@ -98,7 +103,8 @@ func TestFetch(t *testing.T) {
 	if err := os.WriteFile(library, []byte("the_engine"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := run(t, Options{Verify: true}); err == nil || !strings.Contains(err.Error(), "damaged: run embedded-clickhouse fetch --force") {
+	if _, err := run(t, Options{Verify: true}); err == nil ||
+		!strings.Contains(err.Error(), "damaged: run embedded-clickhouse fetch --force") {
 		t.Errorf("got error %v for a damaged engine", err)
 	}
 	if _, err := run(t, Options{Force: true}); err != nil {

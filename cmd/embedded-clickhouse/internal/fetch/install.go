@@ -26,7 +26,8 @@ func verifyTarball(tarball string, b build) error {
 		return err
 	}
 	if got := "sha512-" + base64.StdEncoding.EncodeToString(sum); got != b.integrity {
-		return fmt.Errorf("the engine that npm fetched is not the one that hooktape knows (checksum %s… instead of %s…): "+
+		return fmt.Errorf("the engine that npm fetched is not the one that hooktape knows (checksum %s… instead of "+
+			"%s…): "+
 			"nothing was installed; if your npm registry is a mirror, ask who runs it", got[:19], b.integrity[:19])
 	}
 	return nil

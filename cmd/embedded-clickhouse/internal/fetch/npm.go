@@ -20,7 +20,8 @@ import (
 func npmPack(ctx context.Context, dir string, b build, out io.Writer) (string, error) {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		return "", errors.New("npm is not installed: install Node.js, which brings it, or put libchdb.so somewhere and set CHDB_LIB_PATH")
+		return "", errors.New("npm is not installed: install Node.js, which brings it, or put libchdb.so somewhere " +
+			"and set CHDB_LIB_PATH")
 	}
 	cache := filepath.Join(dir, "npm")
 	// The growth of a separate cache shows the progress.
@@ -68,6 +69,7 @@ func npmError(err error, messages string) error {
 		}
 	}
 	last = last[max(0, len(last)-lines):]
-	return fmt.Errorf("npm could not fetch the engine (%w): %s; check the network and npm's registry setting, then try again",
+	return fmt.Errorf("npm could not fetch the engine (%w): %s; check the network and npm's registry setting, then "+
+		"try again",
 		err, strings.Join(last, "; "))
 }

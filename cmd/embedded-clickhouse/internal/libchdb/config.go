@@ -64,7 +64,8 @@ const usersConfig = `<clickhouse>
 `
 
 // writerRights are the rights on hooktape's databases: reading, writing, migrations and retention.
-const writerRights = "SELECT, INSERT, SHOW, CHECK, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP, TRUNCATE, OPTIMIZE, " +
+const writerRights = "SELECT, INSERT, SHOW, CHECK, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP, " +
+	"TRUNCATE, OPTIMIZE, " +
 	"SYSTEM MERGES, SYSTEM TTL MERGES"
 
 // grants returns the rights on each of the databases. A name that ends in * matches all names with that prefix. The
@@ -99,7 +100,8 @@ func writeConfig(dir string, databases []string) (string, error) {
 	if err := xml.EscapeText(&escaped, []byte(users)); err != nil {
 		return "", err
 	}
-	config := strings.NewReplacer("%USERS%", escaped.String(), "%KEEPFREE%", strconv.Itoa(keepFree)).Replace(serverConfig)
+	config := strings.NewReplacer("%USERS%", escaped.String(), "%KEEPFREE%",
+		strconv.Itoa(keepFree)).Replace(serverConfig)
 	reader, writer := grants(databases)
 	rights := strings.NewReplacer("%READER%", reader, "%WRITER%", writer).Replace(usersConfig)
 	if err := os.WriteFile(users, []byte(rights), 0o600); err != nil {

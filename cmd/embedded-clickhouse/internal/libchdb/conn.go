@@ -101,8 +101,8 @@ const insertChunk = 1 << 20
 func (c *Conn) Insert(sql, format string, params map[string]string, data io.Reader) (Stats, error) {
 	p := newParams(params)
 	defer p.release()
-	stream := c.symbols.streamInsertWithParams(c.handle, text(sql), uintptr(len(sql)), text(format), uintptr(len(format)),
-		p.names, p.nameLens, p.values, p.valueLens, p.count)
+	stream := c.symbols.streamInsertWithParams(c.handle, text(sql), uintptr(len(sql)), text(format),
+		uintptr(len(format)), p.names, p.nameLens, p.values, p.valueLens, p.count)
 	runtime.KeepAlive(sql)
 	runtime.KeepAlive(format)
 	defer c.symbols.destroyInsertStream(stream)
