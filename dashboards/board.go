@@ -29,7 +29,9 @@ func board(uid, title, text string) *dashboard.DashboardBuilder {
 		Timezone("browser").
 		Time("now-30d", "now").
 		Refresh("").
-		Link(dashboard.NewDashboardLinkBuilder("hooktape").Type(dashboard.DashboardLinkTypeDashboards).Tags([]string{tag}).KeepTime(true).IncludeVars(true)).
+		Link(dashboard.NewDashboardLinkBuilder("hooktape").Type(dashboard.DashboardLinkTypeDashboards).
+			Tags([]string{tag}).
+			KeepTime(true).IncludeVars(true)).
 		WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Data source").Type(PluginID))
 }
 

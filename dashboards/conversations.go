@@ -71,5 +71,6 @@ func groups(a about, color string) *barchart.PanelBuilder {
 		ShowValue(common.VisibilityModeAuto).
 		XTickLabelMaxLength(100).
 		Tooltip(common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeSingle).Sort(common.SortOrderNone)).
-		Legend(common.NewVizLegendOptionsBuilder().ShowLegend(false).DisplayMode(common.LegendDisplayModeHidden).Placement(common.LegendPlacementBottom))
+		Legend(common.NewVizLegendOptionsBuilder().ShowLegend(false).DisplayMode(common.LegendDisplayModeHidden).
+			Placement(common.LegendPlacementBottom))
 }

@@ -124,6 +124,7 @@ func conversion() *dashboard.DashboardBuilder {
 // only leads from a value to the leads that have it. The key is encoded already: the variable's values are.
 func only(variable, key string) dashboard.DynamicConfigValue {
 	return link("Show only these leads",
-		"/d/hooktape-conversion?${__url_time_range}&${datasource:queryparam}&${source:queryparam}&${goals:queryparam}&${window_days:queryparam}&${attribution:queryparam}&${channel:queryparam}&var-"+
+		"/d/hooktape-conversion?${__url_time_range}&${datasource:queryparam}&${source:queryparam}&"+
+			"${goals:queryparam}&${window_days:queryparam}&${attribution:queryparam}&${channel:queryparam}&var-"+
 			variable+"=${__data.fields."+key+":percentencode}")
 }

@@ -37,7 +37,8 @@ type constant struct {
 }
 
 func newConstant(name, label, value string) constant {
-	return constant{dashboard.NewConstantVariableBuilder(name).Label(label).Value(dashboard.StringOrMap{String: &value})}
+	return constant{dashboard.NewConstantVariableBuilder(name).Label(label).
+		Value(dashboard.StringOrMap{String: &value})}
 }
 
 // Build implements cog.Builder.
@@ -49,5 +50,6 @@ func (c constant) Build() (dashboard.VariableModel, error) {
 
 // box is a variable with a text box.
 func box(name, label, text string) *dashboard.TextBoxVariableBuilder {
-	return dashboard.NewTextBoxVariableBuilder(name).Label(label).Description(text).DefaultValue(dashboard.StringOrMap{String: new("")})
+	return dashboard.NewTextBoxVariableBuilder(name).Label(label).Description(text).
+		DefaultValue(dashboard.StringOrMap{String: new("")})
 }

@@ -10,7 +10,8 @@ import (
 // webhooks shows the requests of BotHelp, and whether some are missing.
 func webhooks() *dashboard.DashboardBuilder {
 	return board("hooktape-webhooks", "Webhooks",
-		"The requests of BotHelp: how many, whether they were accepted and decoded, and which source has become quiet.").
+		"The requests of BotHelp: how many, whether they were accepted and decoded, and which source "+
+			"has become quiet.").
 		WithVariable(several("sources", "Sources", "source")).
 		WithVariable(hooktapeURL()).
 		WithPanel(figures(about{sql: "webhooks/summary", title: "Requests", width: 12, height: 4,
@@ -47,8 +48,9 @@ func webhooks() *dashboard.DashboardBuilder {
 			empty: "No requests in this time"}))).
 		WithPanel(stacked(about{sql: "webhooks/by_verdict", title: "Rejected and partly unreadable requests", width: 12,
 			height: 8,
-			text:   "Rejected requests over time by reason, and accepted requests that could not be decoded completely.",
-			empty:  "No errors"}).
+			text: "Rejected requests over time by reason, and accepted requests that could not be decoded " +
+				"completely.",
+			empty: "No errors"}).
 			OverrideByName("partly unreadable", colored(doubt)).
 			OverrideByName("bad token", colored("dark-red")).
 			OverrideByName("unknown source", colored("light-red")).

@@ -155,7 +155,8 @@ func (s *Server) readAll(c *gin.Context, h *judged, limit int64) ([]byte, error)
 		if err != nil {
 			return body, err
 		}
-		earned := s.options.Timeouts.BodyGrace + time.Duration(len(body))*time.Second/time.Duration(s.options.Limits.MinBodyRate)
+		earned := s.options.Timeouts.BodyGrace +
+			time.Duration(len(body))*time.Second/time.Duration(s.options.Limits.MinBodyRate)
 		// fails only in tests, without a connection
 		_ = control.SetReadDeadline(begun.Add(min(earned, s.options.Timeouts.Read)))
 	}

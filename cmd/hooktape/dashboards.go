@@ -30,7 +30,8 @@ func (dashboardsPushCmd) Help() string {
 	return `Examples:
 
   hooktape dashboards push --grafana-url https://grafana.example.org --grafana-token-file token --dry-run
-  hooktape dashboards push --grafana-url http://127.0.0.1:3000 --datasource-dsn clickhouse://grafana@clickhouse:9000/hooktape
+  hooktape dashboards push --grafana-url http://127.0.0.1:3000 \
+    --datasource-dsn clickhouse://grafana@clickhouse:9000/hooktape
 
 What is there already and not ours (in another folder, without our tag) is left as it is, and said; then the exit code
 is 1. Whoever may edit in Grafana can run any SQL as the data source's user: let it be one that only reads. The README

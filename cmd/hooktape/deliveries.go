@@ -37,7 +37,8 @@ func (deliveriesListCmd) Help() string {
 
 What failed there between one and three, at its own fault?
 
-  hooktape deliveries list --endpoint crm --state failed --last-attempt-from 01:00 --last-attempt-until 03:00 --status-code 5xx
+  hooktape deliveries list --endpoint crm --state failed --status-code 5xx \
+    --last-attempt-from 01:00 --last-attempt-until 03:00
 
 Everything that one person's events led to, for a spreadsheet:
 

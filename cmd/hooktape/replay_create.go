@@ -45,7 +45,8 @@ Examples:
 
 The CRM was down from one to three; send what it missed, in order, 20 a second, and stop when it breaks again:
 
-  hooktape replay create --from 01:00 --until 03:00 --undelivered-to crm --to crm --order subscriber --rate 20 --stop-after-failures 10
+  hooktape replay create --from 01:00 --until 03:00 --undelivered-to crm --to crm --order subscriber \
+    --rate 20 --stop-after-failures 10
 
 What would that be?
 

@@ -158,8 +158,9 @@ func TestReplayCommands(t *testing.T) {
 		{[]string{"events", "show", "last", "--json"}, 0, `"id"`},
 		{[]string{"replay", "create", "--source", "demo", "--to", "crm"}, 1, "add --yes"},
 	} {
-		here, there := i.try(step.args...), result{}
-		if there = here; step.args[0] != "events" && step.args[1] != "show" { // the audit log has those
+		here := i.try(step.args...)
+		there := here
+		if step.args[0] != "events" && step.args[1] != "show" { // the audit log has those
 			there = over(step.args...)
 		}
 		if here != there || here.code != step.code || !strings.Contains(here.out+here.err, step.says) {

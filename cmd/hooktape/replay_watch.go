@@ -50,7 +50,8 @@ func follow(e *env, b backend, r event.Replay, asJSON bool) error {
 	switch {
 	case e.ctx.Err() != nil:
 		fmt.Fprintf(e.stderr,
-			"the replay goes on; follow it again by `hooktape replay watch %s`, end it by `hooktape replay cancel %s`\n", r.ID, r.ID)
+			"the replay goes on; follow it again by `hooktape replay watch %[1]s`, "+
+				"end it by `hooktape replay cancel %[1]s`\n", r.ID)
 		return exitLeft
 	case err != nil && !errors.Is(err, errPaused):
 		return err

@@ -27,7 +27,9 @@ func (serveCmd) Run(e *env) error {
 }
 
 // sampleBody is BotHelp's example of a flow webhook, shortened.
-const sampleBody = `{"created_at":1499947711,"name":"John Wick","email":"john@gmail.com","phone":"+14123456789","conversations_count":10,"profile_link":"https://fb.com/1941325716136721","user_id":"1234567890","bothelp_user_id":"47659","utm_source":"VK","utm_medium":"social_cpc","age":"21"}`
+const sampleBody = `{"created_at":1499947711,"name":"John Wick","email":"john@gmail.com","phone":"+14123456789",` +
+	`"conversations_count":10,"profile_link":"https://fb.com/1941325716136721","user_id":"1234567890",` +
+	`"bothelp_user_id":"47659","utm_source":"VK","utm_medium":"social_cpc","age":"21"}`
 
 // printBanner prints the addresses. Secrets are for people at a terminal only, because a file or a journal would keep
 // them: the link to log in, and the first hook URL if it is new.

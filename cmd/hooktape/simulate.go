@@ -30,9 +30,9 @@ type simulateCmd struct {
 
 // Help is shown below the flags.
 func (simulateCmd) Help() string {
-	return `It simulates a BotHelp account: messengers, UTM tags that convert differently, two flows ("course" and "webinar") and a chat,
-people who drop out and come back, and faulty requests. In the dashboards it looks like a real account; its requests have the
-User-Agent ` + simulate.UserAgent + `. The same flags generate the same events.
+	return `It simulates a BotHelp account: messengers, UTM tags that convert differently, two flows ("course" and
+"webinar") and a chat, people who drop out and come back, and faulty requests. In the dashboards it looks like a real
+account; its requests have the User-Agent ` + simulate.UserAgent + `. The same flags generate the same events.
 
   hooktape simulate --days 30                          a month of history, at once
   hooktape simulate --days 90 --subscribers 1000000    as much as a large account has

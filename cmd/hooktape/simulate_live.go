@@ -63,7 +63,8 @@ func (c simulateCmd) post(e *env, within time.Duration) error {
 // startBackend starts the simulated backend.
 func startBackend(address string, to targets) (*http.Server, error) {
 	if to.external == "" {
-		return nil, errors.New("--backend: no source forwards to it; docs/EXTERNAL-REQUEST.md has a configuration with such a source")
+		return nil, errors.New("--backend: no source forwards to it; docs/EXTERNAL-REQUEST.md has a configuration " +
+			"with such a source")
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -92,7 +93,8 @@ func (c simulateCmd) targets(e *env) (to targets, err error) {
 		}
 		parts := strings.Split(strings.Trim(u.Path, "/"), "/")
 		if len(parts) != 3 || parts[0] != "hooks" {
-			return to, errors.New("--url must be a hook URL without a step, such as http://127.0.0.1:8080/hooks/demo/TOKEN")
+			return to, errors.New("--url must be a hook URL without a step, such as " +
+				"http://127.0.0.1:8080/hooks/demo/TOKEN")
 		}
 		name := parts[1]
 		return targets{sources: simulate.Sources{Course: name, Webinar: name, Chat: name},
@@ -102,18 +104,25 @@ func (c simulateCmd) targets(e *env) (to targets, err error) {
 	if err != nil {
 		return to, err
 	}
-	first := slices.IndexFunc(cfg.Sources, func(s config.Source) bool { return s.SigningToken == "" && s.Forward == nil })
+	first := slices.IndexFunc(cfg.Sources, func(s config.Source) bool {
+		return s.SigningToken == "" && s.Forward == nil
+	})
 	if first < 0 {
-		return to, errors.New("there is no source without signing_token and forward to post to; `hooktape sources add NAME` makes one")
+		return to, errors.New("there is no source without signing_token and forward to post to; `hooktape sources " +
+			"add NAME` makes one")
 	}
 	to.urls, to.own = map[string]string{}, true
 	hook := func(s config.Source) string { return cfg.IngestURL() + "/hooks/" + s.Name + "/" + s.Token }
-	if i := slices.IndexFunc(cfg.Sources, func(s config.Source) bool { return s.SigningToken == "" && s.Forward != nil }); i >= 0 {
+	if i := slices.IndexFunc(cfg.Sources, func(s config.Source) bool {
+		return s.SigningToken == "" && s.Forward != nil
+	}); i >= 0 {
 		to.external = hook(cfg.Sources[i])
 	}
 	find := func(name string) config.Source {
 		source := cfg.Sources[first]
-		if i := slices.IndexFunc(cfg.Sources, func(s config.Source) bool { return s.Name == name && s.Forward == nil }); i >= 0 {
+		if i := slices.IndexFunc(cfg.Sources, func(s config.Source) bool {
+			return s.Name == name && s.Forward == nil
+		}); i >= 0 {
 			source = cfg.Sources[i]
 		}
 		to.urls[source.Name] = hook(source)
@@ -199,7 +208,8 @@ func (p *poster) tally() string {
 	line := fmt.Sprintf("%d posted, %.1f/s, %d refused as meant", n, float64(n)/time.Since(p.begun).Seconds(),
 		p.refused.Load())
 	if n := p.external.Load(); n > 0 {
-		line += fmt.Sprintf(", %s (%d without a whole answer of status 200)", plural(n, "external request"), p.unanswered.Load())
+		line += fmt.Sprintf(", %s (%d without a whole answer of status 200)", plural(n, "external request"),
+			p.unanswered.Load())
 	}
 	if failed := p.failed.Load(); failed > 0 {
 		p.mu.Lock()

@@ -40,7 +40,8 @@ func TestSimulateLive(t *testing.T) {
 	if r.All.Events < 150 || r.All.Events > 1500 {
 		t.Errorf("%d requests in 8 s at 60 a second", r.All.Events)
 	}
-	i.eventually("all events are stored", func() error { // on a busy machine the engine may start after the last webhook
+	// on a busy machine the engine may start after the last webhook
+	i.eventually("all events are stored", func() error {
 		got, err := i.ask("SELECT count() FROM events")
 		if err == nil && strings.TrimSpace(got) != fmt.Sprint(r.All.Events) {
 			err = fmt.Errorf("%s events stored, %d posted", got, r.All.Events)
@@ -51,25 +52,30 @@ func TestSimulateLive(t *testing.T) {
 		assertNumber(i, verdict, "SELECT count() FROM events WHERE verdict = '"+verdict+"'", n)
 	}
 	assertNumber(i, "decode errors", "SELECT countIf(decode_error != '') FROM events", r.All.DecodeErrors)
-	assertNumber(i, "retries", "SELECT countIf(duplicate_of != toUUID('00000000-0000-0000-0000-000000000000')) FROM events", r.All.Duplicates)
+	assertNumber(i, "retries",
+		"SELECT countIf(duplicate_of != toUUID('00000000-0000-0000-0000-000000000000')) FROM events", r.All.Duplicates)
 	for source, s := range r.Sources {
 		for step, n := range s.Steps {
-			assertNumber(i, source+", "+step, fmt.Sprintf("SELECT uniqExact(bothelp_user_id) FROM events WHERE kind = 'flow' AND bothelp_user_id != '' AND source = '%s' AND step = '%s'", source, step), n)
+			assertNumber(i, source+", "+step,
+				fmt.Sprintf("SELECT uniqExact(bothelp_user_id) FROM events WHERE kind = 'flow' AND bothelp_user_id "+
+					"!= '' AND source = '%s' AND step = '%s'", source, step), n)
 		}
 	}
-	if r.Sources["demo"] == nil || len(r.Sources["demo"].Steps) < 4 || r.Sources["webinar"] == nil || r.Sources["chat"] == nil {
+	if r.Sources["demo"] == nil || len(r.Sources["demo"].Steps) < 4 || r.Sources["webinar"] == nil ||
+		r.Sources["chat"] == nil {
 		t.Errorf("sources and steps: %s", text)
 	}
 }
 
 // TestSimulateExternalRequests posts External Requests through the real ingest to the simulated backend, and compares
-// what the bots got with the stored attempts. Ordinary webhooks avoid the source that forwards, although it has the name
-// of a simulated flow.
+// what the bots got with the stored attempts. Ordinary webhooks avoid the source that forwards, although it has the
+// name of a simulated flow.
 func TestSimulateExternalRequests(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, storetest.DSN(t))
 	i.configure("")
-	if r := i.try("simulate", "--rate", "60", "--for", "6s", "--backend", freeAddr(t)); r.code == 0 || !strings.Contains(r.err, "no source forwards") {
+	if r := i.try("simulate", "--rate", "60", "--for", "6s", "--backend", freeAddr(t)); r.code == 0 ||
+		!strings.Contains(r.err, "no source forwards") {
 		t.Errorf("without a source that forwards: exit code %d, %s", r.code, r.err)
 	}
 	backend := freeAddr(t)
@@ -79,7 +85,8 @@ endpoints:
 `)
 	i.start("serve")
 	r := i.try("simulate", "--rate", "60", "--for", "6s", "--backend", backend)
-	counts := regexp.MustCompile(`(\d+) external requests \((\d+) without.*\n$`).FindStringSubmatch(r.err) // the last line
+	// the last line
+	counts := regexp.MustCompile(`(\d+) external requests \((\d+) without.*\n$`).FindStringSubmatch(r.err)
 	if r.code != 0 || counts == nil {
 		t.Fatalf("exit code %d, %s", r.code, r.err)
 	}
@@ -96,18 +103,20 @@ endpoints:
 	if got := forwarded("fallback = '' AND outcome != 'delivered'"); got != counts[2] {
 		t.Errorf("%s bots without a whole answer of status 200, %s such attempts", counts[2], got)
 	}
-	for _, some := range []string{`startsWith(response_body, '{"price":"') AND status_code = 200 AND missing_keys = []`, "missing_keys = ['paid']",
-		"status_code = 500", "outcome = 'broken_answer'", "fallback = 'deadline'"} {
+	for _, some := range []string{`startsWith(response_body, '{"price":"') AND status_code = 200 AND missing_keys = []`,
+		"missing_keys = ['paid']", "status_code = 500", "outcome = 'broken_answer'", "fallback = 'deadline'"} {
 		if forwarded(some) == "0" {
 			t.Errorf("no attempt with %s", some)
 		}
 	}
-	for _, method := range []string{"method = 'GET' AND query LIKE '%bothelp_user_id=%'", "method = 'POST' AND bothelp_user_id != ''"} {
+	for _, method := range []string{"method = 'GET' AND query LIKE '%bothelp_user_id=%'",
+		"method = 'POST' AND bothelp_user_id != ''"} {
 		if n := strings.TrimSpace(i.query("SELECT count() FROM events WHERE source = 'webinar' AND step = 'quote' AND " + method)); n == "0" {
 			t.Errorf("no event with %s", method)
 		}
 	}
-	assertNumber(i, "webhooks to the source that forwards", "SELECT count() FROM events WHERE source = 'webinar' AND step != 'quote'", 0)
+	assertNumber(i, "webhooks to the source that forwards",
+		"SELECT count() FROM events WHERE source = 'webinar' AND step != 'quote'", 0)
 }
 
 func assertNumber(i *instance, what, query string, want uint64) {
@@ -129,7 +138,9 @@ func TestSimulateBackfill(t *testing.T) {
 		t.Fatalf("%v, %d and %d bytes", err, len(first), len(second))
 	}
 	assertNumber(i, "events", "SELECT count() FROM events", r.All.Events)
-	assertNumber(i, "leads", "SELECT uniqExact(bothelp_user_id) FROM events WHERE source = 'course' AND step = 'start' AND kind = 'flow' AND bothelp_user_id != ''", r.Sources["course"].Funnel.Leads)
+	assertNumber(i, "leads",
+		"SELECT uniqExact(bothelp_user_id) FROM events WHERE source = 'course' AND step = 'start' AND kind = 'flow' "+
+			"AND bothelp_user_id != ''", r.Sources["course"].Funnel.Leads)
 	if dry := i.cli(append(args, "--dry-run")...); dry != first {
 		t.Error("a dry run reports another truth")
 	}

@@ -107,7 +107,8 @@ var Filters = []Filter{
 		Example: "price", FullScan: true,
 		Help: "Whose bot got an answer without one of these expected keys; any for all."},
 	{Name: "text", Group: groupPerson, Field: "Text", Label: "text", Placeholder: "TEXT", FullScan: true,
-		Help: `With all of these words, in any order and spelling, in the parsed fields (of a rejected request: in its path and body). A text in double quotes is one word. Of phone numbers the digits count.`},
+		Help: "With all of these words, in any order and spelling, in the parsed fields (of a rejected request: in " +
+			"its path and body). A text in double quotes is one word. Of phone numbers the digits count."},
 	{Name: "where", Group: groupDelivery, Field: "Where", Label: "where", Placeholder: "EXPRESSION",
 		Example: "length(body) > 10000", FullScan: true,
 		Help: "Matching a ClickHouse expression over the columns of the table events, such as length(body) > 10000. " +

@@ -80,7 +80,8 @@ func checkURL(raw string) error {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return errors.New("must begin with http:// or https://")
 	case u.User != nil:
-		return errors.New("must have no user and password: they would be stored with each attempt; set a header instead")
+		return errors.New("must have no user and password: they would be stored with each attempt; " +
+			"set a header instead")
 	case u.Hostname() == "":
 		return errors.New("must have a host")
 	case u.Port() != "" && !validPort(u.Port()):

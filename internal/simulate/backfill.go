@@ -94,6 +94,7 @@ func (a *Account) Events(batch []Visit) []event.Event {
 // name returns a name that differs between accounts.
 func (a *Account) name() string {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%d %d %d %d %d %t %q %q", a.Seed, a.From.UnixMicro(), a.until, a.Subscribers, a.Speed, a.Even, a.sources, a.ChatSigningToken)
+	fmt.Fprintf(h, "%d %d %d %d %d %t %q %q", a.Seed, a.From.UnixMicro(), a.until, a.Subscribers, a.Speed, a.Even,
+		a.sources, a.ChatSigningToken)
 	return fmt.Sprintf("%016x", h.Sum64())
 }

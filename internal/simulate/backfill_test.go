@@ -58,7 +58,8 @@ func TestBackfill(t *testing.T) {
 	if n := number(t, conn, "SELECT count() FROM events"); n != whole.All.Events || n != last.Events {
 		t.Errorf("%d events stored, %d reported, want %d", n, last.Events, whole.All.Events)
 	}
-	inside := fmt.Sprintf("received_at >= fromUnixTimestamp64Micro(%d) AND received_at < fromUnixTimestamp64Micro(%d)", from.UnixMicro(), to.UnixMicro())
+	inside := fmt.Sprintf("received_at >= fromUnixTimestamp64Micro(%d) AND received_at < fromUnixTimestamp64Micro(%d)",
+		from.UnixMicro(), to.UnixMicro())
 	flow := inside + " AND verdict = 'accepted' AND kind = 'flow' AND bothelp_user_id != ''"
 	equal := func(what, query string, want uint64) {
 		t.Helper()
@@ -70,31 +71,41 @@ func TestBackfill(t *testing.T) {
 	for source, steps := range map[string][]string{"course": courseSteps, "webinar": webinarSteps} {
 		s := r.Sources[source]
 		of := flow + " AND source = '" + source + "'"
-		equal(source+": leads", "SELECT uniqExact(bothelp_user_id) FROM events WHERE step = '"+steps[0]+"' AND "+of, s.Funnel.Leads)
+		equal(source+": leads", "SELECT uniqExact(bothelp_user_id) FROM events WHERE step = '"+steps[0]+"' AND "+of,
+			s.Funnel.Leads)
 		conditions := make([]string, len(steps))
 		for i, step := range steps {
-			equal(source+": "+step, "SELECT uniqExact(bothelp_user_id) FROM events WHERE step = '"+step+"' AND "+of, s.Steps[step])
+			equal(source+": "+step, "SELECT uniqExact(bothelp_user_id) FROM events WHERE step = '"+step+"' AND "+of,
+				s.Steps[step])
 			conditions[i] = "step = '" + step + "'"
 		}
 		for k, want := range s.Funnel.Reached {
 			equal(fmt.Sprintf("%s: level %d", source, k+1), fmt.Sprintf(`SELECT countIf(level >= %d) FROM (SELECT windowFunnel(%d)(toUInt64(toUnixTimestamp64Micro(received_at)), %s) AS level
 				FROM events WHERE %s GROUP BY bothelp_user_id)`, k+1, window.Microseconds(), strings.Join(conditions, ", "), of), want)
 		}
-		equal(source+": contacts", "SELECT uniqExactIf(bothelp_user_id, email != '' OR phone != '') FROM events WHERE "+of, s.Contacts)
+		equal(source+": contacts", "SELECT uniqExactIf(bothelp_user_id, email != '' OR phone != '') FROM events WHERE "+
+			of, s.Contacts)
 		for which, touches := range map[string][]simulate.Touch{"argMinIf": s.FirstTouch, "argMaxIf": s.LatestTouch} {
 			i := slices.IndexFunc(touches, func(g simulate.Touch) bool { return g.UTMSource != "" })
 			equal(source+": "+which, fmt.Sprintf(`SELECT countIf(lead AND touch.1 = '%s' AND touch.2 = '%s' AND touch.3 = '%s') FROM (SELECT countIf(step = '%s') > 0 AS lead,
 				%s((utm_source, utm_medium, utm_campaign), received_at, utm_source || utm_medium || utm_campaign != '') AS touch FROM events WHERE %s GROUP BY bothelp_user_id)`,
-				touches[i].UTMSource, touches[i].UTMMedium, touches[i].UTMCampaign, steps[0], which, of), touches[i].Leads)
+				touches[i].UTMSource, touches[i].UTMMedium, touches[i].UTMCampaign, steps[0], which, of),
+				touches[i].Leads)
 		}
 	}
-	equal("conversations", "SELECT countIf(kind = 'conversation_closed' AND duplicate_of = toUUID('"+uuid.Nil.String()+"')) FROM events WHERE verdict = 'accepted' AND "+inside, r.All.Closed)
-	equal("duplicates", "SELECT countIf(duplicate_of != toUUID('"+uuid.Nil.String()+"')) FROM events WHERE "+inside, r.All.Duplicates)
+	equal("conversations", "SELECT countIf(kind = 'conversation_closed' AND duplicate_of = toUUID('"+uuid.Nil.String()+
+		"')) FROM events WHERE verdict = 'accepted' AND "+inside, r.All.Closed)
+	equal("duplicates", "SELECT countIf(duplicate_of != toUUID('"+uuid.Nil.String()+"')) FROM events WHERE "+inside,
+		r.All.Duplicates)
 	equal("decode errors", "SELECT countIf(decode_error != '') FROM events WHERE "+inside, r.All.DecodeErrors)
 	equal("bad tokens", "SELECT countIf(verdict = 'bad_token') FROM events WHERE "+inside, r.All.Verdicts["bad_token"])
-	equal("subscribers", "SELECT uniqExactIf(bothelp_user_id, bothelp_user_id != '') FROM events WHERE verdict = 'accepted' AND "+inside, r.All.Subscribers)
+	equal("subscribers",
+		"SELECT uniqExactIf(bothelp_user_id, bothelp_user_id != '') FROM events WHERE verdict = 'accepted' AND "+inside,
+		r.All.Subscribers)
 	day := "2026-10-20"
-	equal("active on a day", "SELECT uniqExactIf(bothelp_user_id, bothelp_user_id != '') FROM events WHERE toDate(received_at, 'Europe/Moscow') = '"+day+"' AND "+inside, r.All.Days[day].Active)
+	equal("active on a day",
+		"SELECT uniqExactIf(bothelp_user_id, bothelp_user_id != '') FROM events WHERE toDate(received_at, "+
+			"'Europe/Moscow') = '"+day+"' AND "+inside, r.All.Days[day].Active)
 	assertRetries(t, db, a)
 }
 
@@ -136,11 +147,15 @@ func TestBackfillStops(t *testing.T) {
 		}
 		return nil
 	}
-	if err := simulate.BackfillBatches(a, t.Context(), 100, insert, func(simulate.Progress) {}); !errors.Is(err, broken) || batches != 2 {
+	if err := simulate.BackfillBatches(a, t.Context(), 100, insert, func(simulate.Progress) {}); !errors.Is(err,
+		broken) || batches != 2 {
 		t.Errorf("after %d batches: %v", batches, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	if err := simulate.BackfillBatches(a, ctx, 100, func(context.Context, string, []event.Event) error { cancel(); return nil }, func(simulate.Progress) {}); !errors.Is(err, context.Canceled) {
+	if err := simulate.BackfillBatches(a, ctx, 100, func(context.Context, string, []event.Event) error {
+		cancel()
+		return nil
+	}, func(simulate.Progress) {}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

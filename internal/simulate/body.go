@@ -101,7 +101,8 @@ func (p *person) appendFields(dst []byte, v *visit, d *people.Dice) []byte {
 		dst = append(dst, `,"Доп данные":"оплатила"`...)
 		dst = append(strconv.AppendInt(append(dst, `,"Сумма":"`...), int64(f.price), 10), '"')
 	} else if v.talks > 1 {
-		dst = append(append(append(dst, `,"Доп данные":"`...), people.Answers[1+d.Early(len(people.Answers)-1)]...), '"')
+		dst = append(append(append(dst, `,"Доп данные":"`...), people.Answers[1+d.Early(len(people.Answers)-1)]...),
+			'"')
 	}
 	return dst
 }

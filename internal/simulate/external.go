@@ -13,8 +13,8 @@ import (
 )
 
 // ExternalRequest returns a request of BotHelp's step External Request: the bot of the visit's subscriber asks for the
-// price of an article. Half of the subscribers send GET with a query, half POST with a JSON body. The hook is the URL of a
-// source without a step. The [Truth] does not count these requests.
+// price of an article. Half of the subscribers send GET with a query, half POST with a JSON body. The hook is the URL
+// of a source without a step. The [Truth] does not count these requests.
 func (a *Account) ExternalRequest(ctx context.Context, hook string, v Visit) (*http.Request, error) {
 	var l life
 	a.live(&l, uint64(v.number))
@@ -24,7 +24,8 @@ func (a *Account) ExternalRequest(ctx context.Context, hook string, v Visit) (*h
 	if v.number%2 == 0 {
 		url += "&bothelp_user_id=" + id
 	} else {
-		text, err := json.Marshal(map[string]string{"bothelp_user_id": id, "name": string(p.appendName(nil)), "phone": p.phone})
+		text, err := json.Marshal(map[string]string{"bothelp_user_id": id, "name": string(p.appendName(nil)),
+			"phone": p.phone})
 		if err != nil {
 			return nil, err
 		}

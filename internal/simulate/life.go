@@ -148,7 +148,8 @@ func (a *Account) run(l *life, now *visit, f, from int, d *people.Dice) int {
 				l.add(*now, whole)
 			}
 		}
-		if s+1 == len(steps) || d.UpTo(1000) >= min(steps[s+1].pass*worth/1_000_000, 960) || len(l.visits) >= mostVisits {
+		if s+1 == len(steps) || d.UpTo(1000) >= min(steps[s+1].pass*worth/1_000_000, 960) ||
+			len(l.visits) >= mostVisits {
 			return s
 		}
 		now.at += a.pause(steps[s+1].wait, d)
@@ -205,7 +206,9 @@ func (a *Account) pause(w wait, d *people.Dice) int64 { return max(gap, w.draw(d
 
 // settle puts the visits in order, none at the time of another, and leaves out those after the history's end.
 func (a *Account) settle(l *life) {
-	slices.SortFunc(l.visits, func(v, w visit) int { return cmp.Or(cmp.Compare(v.at, w.at), cmp.Compare(v.key, w.key)) })
+	slices.SortFunc(l.visits, func(v, w visit) int {
+		return cmp.Or(cmp.Compare(v.at, w.at), cmp.Compare(v.key, w.key))
+	})
 	for i := range l.visits {
 		v := &l.visits[i]
 		if i > 0 {

@@ -33,7 +33,8 @@ func LiveOptions(o Options, now time.Time, rate float64, lasts time.Duration) Op
 func (o Options) visitsWithin(first time.Duration) float64 {
 	const sample = 4000
 	o.Subscribers, o.Until = sample, o.From.Add(maxSpan)
-	a := &Account{Options: o, calendar: newCalendar(Options{From: o.From, Until: o.From.Add(time.Minute), Even: true}), until: o.Until.UnixMicro()}
+	a := &Account{Options: o, calendar: newCalendar(Options{From: o.From, Until: o.From.Add(time.Minute), Even: true}),
+		until: o.Until.UnixMicro()}
 	var l life
 	count := 0
 	for n := range uint64(sample) {

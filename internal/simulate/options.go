@@ -48,8 +48,10 @@ const (
 // Validate returns an error that names the invalid fields.
 func (o Options) Validate() error {
 	var errs []error
-	if span := o.Until.Sub(o.From); span < time.Minute || span > maxSpan || o.From.Year() < 2000 || o.Until.Year() > 2099 {
-		errs = append(errs, errors.New("fields From and Until must lie between 2000 and 2099, a minute to ten years apart"))
+	if span := o.Until.Sub(o.From); span < time.Minute || span > maxSpan || o.From.Year() < 2000 ||
+		o.Until.Year() > 2099 {
+		errs = append(errs,
+			errors.New("fields From and Until must lie between 2000 and 2099, a minute to ten years apart"))
 	}
 	if o.Subscribers < 1 || o.Subscribers > maxSubscribers {
 		errs = append(errs, errors.New("field Subscribers must be between 1 and a billion"))

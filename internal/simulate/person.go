@@ -38,7 +38,8 @@ func (a *Account) person(l *life) (p person) {
 		p.last = pick(&d, people.LatinSurnames)
 	}
 	p.handle = p.first.Latin + "_" + p.last.Latin + strconv.Itoa(d.UpTo(9999))
-	p.mail = p.last.Latin + "." + p.first.Latin[:1] + strconv.FormatUint(l.number%100_000, 10) + "@" + people.MailHosts[d.Early(len(people.MailHosts))]
+	p.mail = p.last.Latin + "." + p.first.Latin[:1] + strconv.FormatUint(l.number%100_000,
+		10) + "@" + people.MailHosts[d.Early(len(people.MailHosts))]
 	p.id = p.channel.smallest + d.Next()%p.channel.ids
 	p.phone, p.otherPhone = phone(&d), phone(&d)
 	if p.channel.phone {

@@ -42,9 +42,11 @@ func all(a *simulate.Account) (events []event.Event) {
 // TestTruth compares the truth with a count of the decoded requests.
 func TestTruth(t *testing.T) {
 	for name, change := range map[string]func(*simulate.Options){
-		"usual":      nil,
-		"one source": func(o *simulate.Options) { o.Sources = simulate.Sources{Course: "demo", Webinar: "demo", Chat: "demo"} },
-		"fast":       func(o *simulate.Options) { o.Speed, o.Even = 400, true },
+		"usual": nil,
+		"one source": func(o *simulate.Options) {
+			o.Sources = simulate.Sources{Course: "demo", Webinar: "demo", Chat: "demo"}
+		},
+		"fast": func(o *simulate.Options) { o.Speed, o.Even = 400, true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := account(t, change)
@@ -52,9 +54,11 @@ func TestTruth(t *testing.T) {
 			for _, q := range []simulate.Question{
 				{From: a.From, To: a.Until, Within: 24 * time.Hour},
 				{From: a.From, To: a.Until, Within: 30 * 24 * time.Hour, Fold: true},
-				{From: until.Add(-9*24*time.Hour - 7*time.Hour), To: until.Add(-2 * 24 * time.Hour), Within: 2 * time.Hour},
+				{From: until.Add(-9*24*time.Hour - 7*time.Hour), To: until.Add(-2 * 24 * time.Hour),
+					Within: 2 * time.Hour},
 				{From: until.Add(-20 * 24 * time.Hour), To: until, Within: 72 * time.Hour,
-					Goals: map[string][]string{"course": {"offer", "payment"}, "webinar": {"webinar", "watched", "оплата"}}},
+					Goals: map[string][]string{"course": {"offer", "payment"},
+						"webinar": {"webinar", "watched", "оплата"}}},
 				{From: until.Add(-90 * time.Minute), To: until, Within: time.Hour},
 			} {
 				got := asJSON(t, a.Truth().Between(q))
@@ -81,7 +85,8 @@ func difference(got, want string) string {
 	for i := range min(len(g), len(w)) {
 		if g[i] != w[i] {
 			from := max(0, i-6)
-			return fmt.Sprintf("line %d: got\n%s\nwant\n%s", i, strings.Join(g[from:min(i+4, len(g))], "\n"), strings.Join(w[from:min(i+4, len(w))], "\n"))
+			return fmt.Sprintf("line %d: got\n%s\nwant\n%s", i, strings.Join(g[from:min(i+4, len(g))], "\n"),
+				strings.Join(w[from:min(i+4, len(w))], "\n"))
 		}
 	}
 	return fmt.Sprintf("%d lines, want %d", len(g), len(w))
@@ -89,7 +94,8 @@ func difference(got, want string) string {
 
 // recount computes the truth from decoded events alone, simply instead of fast.
 func recount(a *simulate.Account, events []event.Event, q simulate.Question) simulate.Report {
-	r := simulate.Report{From: q.From.UTC(), To: q.To.UTC(), Within: q.Within.String(), Sources: map[string]*simulate.Source{}}
+	r := simulate.Report{From: q.From.UTC(), To: q.To.UTC(), Within: q.Within.String(),
+		Sources: map[string]*simulate.Source{}}
 	courseSteps, webinarSteps := simulate.Steps()
 	goals := map[string][]string{a.Sources.Webinar: webinarSteps}
 	goals[a.Sources.Course] = courseSteps
@@ -110,9 +116,11 @@ func recount(a *simulate.Account, events []event.Event, q simulate.Question) sim
 }
 
 func recountSource(events []event.Event, q simulate.Question, goals []string) *simulate.Source {
-	s := &simulate.Source{Verdicts: map[string]uint64{}, Kinds: map[string]uint64{}, StepEvents: map[string]uint64{}, Steps: map[string]uint64{},
-		Days: map[string]simulate.Activity{}, Weeks: map[string]simulate.Activity{}, Channels: map[string]*simulate.Funnel{},
-		DayCohorts: map[string]*simulate.Funnel{}, WeekCohorts: map[string]*simulate.Funnel{}, Funnel: &simulate.Funnel{},
+	s := &simulate.Source{Verdicts: map[string]uint64{}, Kinds: map[string]uint64{}, StepEvents: map[string]uint64{},
+		Steps: map[string]uint64{}, Days: map[string]simulate.Activity{}, Weeks: map[string]simulate.Activity{},
+		Channels:   map[string]*simulate.Funnel{},
+		DayCohorts: map[string]*simulate.Funnel{}, WeekCohorts: map[string]*simulate.Funnel{},
+		Funnel:    &simulate.Funnel{},
 		Spellings: map[string]map[string]map[string]uint64{}, MedianStep: map[string]float64{}}
 	people := map[string][]event.Event{}
 	everFirst := map[string]time.Time{}
@@ -145,7 +153,8 @@ func recountSource(events []event.Event, q simulate.Question, goals []string) *s
 			s.StepEvents[e.Step]++
 		}
 		if e.Kind == event.KindFlow {
-			for field, value := range map[string]string{"utm_source": e.UTMSource, "utm_medium": e.UTMMedium, "utm_campaign": e.UTMCampaign} {
+			for field, value := range map[string]string{"utm_source": e.UTMSource, "utm_medium": e.UTMMedium,
+				"utm_campaign": e.UTMCampaign} {
 				key := strings.ToLower(strings.TrimSpace(value))
 				if key == "" {
 					continue
@@ -215,7 +224,8 @@ func recountSource(events []event.Event, q simulate.Question, goals []string) *s
 		lead := firstAt(flow, goals[0])
 		reached, done := chains(flow, goals, q.Within)
 		if !lead.IsZero() {
-			for _, f := range []*simulate.Funnel{s.Funnel, at(s.Channels, flow[0].Channel), at(s.DayCohorts, dayOf(lead)), at(s.WeekCohorts, weekOf(lead))} {
+			for _, f := range []*simulate.Funnel{s.Funnel, at(s.Channels, flow[0].Channel),
+				at(s.DayCohorts, dayOf(lead)), at(s.WeekCohorts, weekOf(lead))} {
 				if f.Reached == nil {
 					f.Reached = make([]uint64, len(goals))
 				}
@@ -231,7 +241,8 @@ func recountSource(events []event.Event, q simulate.Question, goals []string) *s
 			if moment.IsZero() {
 				continue
 			}
-			for which, key := range [][3]string{firstTouch(flow, q.Fold), lastTouch(flow, moment, q.Fold), lastTouch(flow, q.To, q.Fold)} {
+			for which, key := range [][3]string{firstTouch(flow, q.Fold), lastTouch(flow, moment, q.Fold),
+				lastTouch(flow, q.To, q.Fold)} {
 				g := touches[which][key]
 				if g == nil {
 					g = &simulate.Touch{UTMSource: key[0], UTMMedium: key[1], UTMCampaign: key[2]}
@@ -290,7 +301,8 @@ func weekOf(t time.Time) string {
 	return t.AddDate(0, 0, -(int(t.Weekday())+6)%7).Format(time.DateOnly)
 }
 
-func countActive(m map[string]simulate.Activity, list []event.Event, first time.Time, isNew bool, name func(time.Time) string) {
+func countActive(m map[string]simulate.Activity, list []event.Event, first time.Time, isNew bool,
+	name func(time.Time) string) {
 	seen := map[string]bool{}
 	for _, e := range list {
 		key := name(e.ReceivedAt)

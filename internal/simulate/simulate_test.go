@@ -31,7 +31,9 @@ func TestSameAccountSameBytes(t *testing.T) {
 	if hashOf(t, account(t, nil)) != hashOf(t, a) {
 		t.Error("the account depends on the number of processors")
 	}
-	if asJSON(t, a.Truth().Whole(time.Hour)) == asJSON(t, account(t, func(o *simulate.Options) { o.Seed++ }).Truth().Whole(time.Hour)) {
+	if asJSON(t, a.Truth().Whole(time.Hour)) == asJSON(t, account(t, func(o *simulate.Options) {
+		o.Seed++
+	}).Truth().Whole(time.Hour)) {
 		t.Error("two seeds have the same account")
 	}
 }
@@ -69,14 +71,18 @@ func TestStream(t *testing.T) {
 			}
 			last = e.ReceivedAt
 			ids[e.ID.String()] = true
-			if e.ID.Version() != 7 || e.TraceID == [16]byte{} || e.SpanID == [8]byte{} || e.BodySHA256 != sha256.Sum256(e.Body) {
+			if e.ID.Version() != 7 || e.TraceID == [16]byte{} || e.SpanID == [8]byte{} ||
+				e.BodySHA256 != sha256.Sum256(e.Body) {
 				t.Fatalf("ids of %+v", e.Received)
 			}
-			if previous, ok := lastOf[e.BothelpUserID]; ok && e.BothelpUserID != "" && e.ReceivedAt.Sub(previous) < 2*time.Second {
+			if previous, ok := lastOf[e.BothelpUserID]; ok && e.BothelpUserID != "" &&
+				e.ReceivedAt.Sub(previous) < 2*time.Second {
 				t.Fatalf("two visits of subscriber %s in %s", e.BothelpUserID, e.ReceivedAt.Sub(previous))
 			}
 			lastOf[e.BothelpUserID] = e.ReceivedAt
-			if e.Source == "chat" && e.Verdict == event.Accepted != bothelp.VerifySignature(header(e, bothelp.SignatureHeader), e.Body, a.ChatSigningToken) {
+			if e.Source == "chat" &&
+				e.Verdict == event.Accepted != bothelp.VerifySignature(header(e, bothelp.SignatureHeader), e.Body,
+					a.ChatSigningToken) {
 				t.Fatalf("%s chat webhook: signature %q", e.Verdict, header(e, bothelp.SignatureHeader))
 			}
 			if i == 0 {
@@ -138,7 +144,8 @@ func TestRealistic(t *testing.T) {
 			t.Errorf("no spelling variants in %s", column)
 		}
 	}
-	for _, verdict := range []event.Verdict{event.BadToken, event.UnknownSource, event.MethodNotAllowed, event.BadSignature} {
+	for _, verdict := range []event.Verdict{event.BadToken, event.UnknownSource, event.MethodNotAllowed,
+		event.BadSignature} {
 		if r.All.Verdicts[string(verdict)] == 0 {
 			t.Errorf("no request with verdict %s", verdict)
 		}
@@ -157,7 +164,8 @@ func TestLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(24 * time.Hour) // past the beginning of the year 2000
 		now := time.Now()
-		a, err := simulate.New(simulate.LiveOptions(simulate.Options{Seed: 1, Speed: 60, Sources: simulate.DefaultSources}, now, 5, 10*time.Minute))
+		a, err := simulate.New(simulate.LiveOptions(simulate.Options{Seed: 1, Speed: 60,
+			Sources: simulate.DefaultSources}, now, 5, 10*time.Minute))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +185,8 @@ func TestLive(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		b, err := simulate.New(simulate.LiveOptions(simulate.Options{Seed: 1, Speed: 1, Sources: simulate.DefaultSources}, time.Now(), 5, 0))
+		b, err := simulate.New(simulate.LiveOptions(simulate.Options{Seed: 1, Speed: 1,
+			Sources: simulate.DefaultSources}, time.Now(), 5, 0))
 		if err != nil {
 			t.Fatal(err)
 		}

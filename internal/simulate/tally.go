@@ -33,8 +33,9 @@ func newTally(a *Account, q Question) *tally {
 }
 
 func newSource() *Source {
-	s := &Source{Verdicts: map[string]uint64{}, Kinds: map[string]uint64{}, days: map[int64]Activity{}, weeks: map[int64]Activity{},
-		StepEvents: map[string]uint64{}, Steps: map[string]uint64{}, Funnel: &Funnel{}, Channels: map[string]*Funnel{},
+	s := &Source{Verdicts: map[string]uint64{}, Kinds: map[string]uint64{}, days: map[int64]Activity{},
+		weeks: map[int64]Activity{}, StepEvents: map[string]uint64{}, Steps: map[string]uint64{}, Funnel: &Funnel{},
+		Channels:   map[string]*Funnel{},
 		dayCohorts: map[int64]*Funnel{}, weekCohorts: map[int64]*Funnel{}, stepTimes: map[string][]int64{},
 		tagged: map[*campaign]uint64{}}
 	for i := range s.touches {
@@ -129,7 +130,8 @@ func (t *tally) subscriber(name string, l *life) {
 	lead := t.first(goals[0])
 	levels, done := t.levels(goals)
 	if lead != 0 {
-		for _, f := range []*Funnel{s.Funnel, funnel(s.Channels, channels[l.channel].name), funnel(s.dayCohorts, dayNumber(lead)), funnel(s.weekCohorts, weekNumber(lead))} {
+		for _, f := range []*Funnel{s.Funnel, funnel(s.Channels, channels[l.channel].name),
+			funnel(s.dayCohorts, dayNumber(lead)), funnel(s.weekCohorts, weekNumber(lead))} {
 			f.count(len(goals), levels, contact != 0)
 		}
 	}

@@ -173,7 +173,8 @@ func (s *Source) spell() {
 	s.Untagged.Events = s.tagged[untagged]
 	s.Spellings = map[string]map[string]map[string]uint64{"utm_source": {}, "utm_medium": {}, "utm_campaign": {}}
 	for c, n := range s.tagged {
-		for column, value := range map[string]string{"utm_source": c.source, "utm_medium": c.medium, "utm_campaign": c.name} {
+		for column, value := range map[string]string{"utm_source": c.source, "utm_medium": c.medium,
+			"utm_campaign": c.name} {
 			if value == "" {
 				continue
 			}
@@ -187,5 +188,7 @@ func (s *Source) spell() {
 	for _, spellings := range s.Spellings {
 		maps.DeleteFunc(spellings, func(_ string, of map[string]uint64) bool { return len(of) < 2 })
 	}
-	maps.DeleteFunc(s.Spellings, func(_ string, spellings map[string]map[string]uint64) bool { return len(spellings) == 0 })
+	maps.DeleteFunc(s.Spellings, func(_ string, spellings map[string]map[string]uint64) bool {
+		return len(spellings) == 0
+	})
 }

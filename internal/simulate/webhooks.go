@@ -46,8 +46,8 @@ func (w Webhooks) visit(number uint64) (l life, v visit) {
 	}
 	own := people.Throw(w.account.Seed, streamLives, l.number)
 	l.channel = pickChannel(&own)
-	v = visit{at: firstWebhook.Add(time.Duration(number) * webhookPace).UnixMicro(), key: uint8(number), flow: uint8(d.UpTo(len(flows))),
-		mail: own.Percent(50), phone: own.Percent(70), talks: uint16(1 + d.Early(3))}
+	v = visit{at: firstWebhook.Add(time.Duration(number) * webhookPace).UnixMicro(), key: uint8(number),
+		flow: uint8(d.UpTo(len(flows))), mail: own.Percent(50), phone: own.Percent(70), talks: uint16(1 + d.Early(3))}
 	if own.Percent(50) {
 		v.touch = pickCampaign(l.channel, &own)
 	}

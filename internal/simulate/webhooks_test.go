@@ -40,10 +40,12 @@ func TestWebhooks(t *testing.T) {
 
 func TestSameSeedSameWebhooks(t *testing.T) {
 	const number = 123_456
-	if a, b := simulate.NewWebhooks(7).Append(nil, number), simulate.NewWebhooks(7).Append(nil, number); string(a) != string(b) {
+	if a, b := simulate.NewWebhooks(7).Append(nil, number), simulate.NewWebhooks(7).Append(nil,
+		number); string(a) != string(b) {
 		t.Errorf("the same seed has two bodies:\n%s\n%s", a, b)
 	}
-	if a, b := simulate.NewWebhooks(7).Append(nil, number), simulate.NewWebhooks(8).Append(nil, number); string(a) == string(b) {
+	if a, b := simulate.NewWebhooks(7).Append(nil, number), simulate.NewWebhooks(8).Append(nil,
+		number); string(a) == string(b) {
 		t.Error("two seeds have the same body")
 	}
 }

@@ -78,12 +78,18 @@ type channel struct {
 }
 
 var channels = []channel{
-	{name: "telegram", weight: 48, link: "https://t.me/", handle: true, quality: 104, smallest: 100_000_000, ids: 7_400_000_000, numericID: true},
-	{name: "vk", weight: 20, link: "https://vk.com/id", quality: 96, smallest: 1_000_000, ids: 860_000_000, numericID: true},
-	{name: "whatsapp", weight: 12, link: "https://wa.me/", phone: true, quality: 108, smallest: 79_000_000_000, ids: 999_999_999},
-	{name: "instagram", weight: 10, link: "https://instagram.com/", handle: true, quality: 92, smallest: 1_000_000_000, ids: 60_000_000_000},
-	{name: "facebook", weight: 6, link: `https:\/\/fb.com\/`, quality: 90, smallest: 1_000_000_000_000_000, ids: 8_000_000_000_000_000},
-	{name: "viber", weight: 4, link: "viber://chat?number=%2B", phone: true, quality: 95, smallest: 79_000_000_000, ids: 999_999_999},
+	{name: "telegram", weight: 48, link: "https://t.me/", handle: true, quality: 104, smallest: 100_000_000,
+		ids: 7_400_000_000, numericID: true},
+	{name: "vk", weight: 20, link: "https://vk.com/id", quality: 96, smallest: 1_000_000, ids: 860_000_000,
+		numericID: true},
+	{name: "whatsapp", weight: 12, link: "https://wa.me/", phone: true, quality: 108, smallest: 79_000_000_000,
+		ids: 999_999_999},
+	{name: "instagram", weight: 10, link: "https://instagram.com/", handle: true, quality: 92, smallest: 1_000_000_000,
+		ids: 60_000_000_000},
+	{name: "facebook", weight: 6, link: `https:\/\/fb.com\/`, quality: 90, smallest: 1_000_000_000_000_000,
+		ids: 8_000_000_000_000_000},
+	{name: "viber", weight: 4, link: "viber://chat?number=%2B", phone: true, quality: 95, smallest: 79_000_000_000,
+		ids: 999_999_999},
 }
 
 // campaign is where people come from: UTM tags and what such people are worth.

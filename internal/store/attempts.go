@@ -14,8 +14,9 @@ import (
 	"hooktape/internal/event"
 )
 
-const attemptColumns = `id, event_id, endpoint, url, replay_id, number, started_at, duration_ms, outcome, status_code, error, request_headers, response_headers, response_body, trace_id,
-	kind, fallback, missing_keys, response_bytes, overhead_ms`
+const attemptColumns = `id, event_id, endpoint, url, replay_id, number, started_at, duration_ms, outcome,
+	status_code, error, request_headers, response_headers, response_body,
+	trace_id, kind, fallback, missing_keys, response_bytes, overhead_ms`
 
 func (s *Store) insertAttempts(ctx context.Context, token string, attempts []event.Attempt) error {
 	return s.insert(ctx, token, "attempts ("+attemptColumns+")", func(batch driver.Batch) error {

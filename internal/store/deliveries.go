@@ -26,7 +26,9 @@ func (q Queue) conditions() *conditions {
 	return c
 }
 
-const deliveryColumns = `replay_id, endpoint, event_received_at, event_position, event_id, state, attempts, next_at, status_code, error, updated_at, subscriber, created_at, first_attempt_at, last_attempt_at, outcome, answer`
+const deliveryColumns = `replay_id, endpoint, event_received_at, event_position, event_id, state,
+	attempts, next_at, status_code, error, updated_at, subscriber, created_at, first_attempt_at, last_attempt_at,
+	outcome, answer`
 
 func scanDelivery(rows driver.Rows, d *event.Delivery) error {
 	var position time.Time

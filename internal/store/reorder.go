@@ -15,7 +15,8 @@ const (
 )
 
 // reorderedColumns are the columns of deliveries at migration 46.
-const reorderedColumns = `replay_id, endpoint, event_received_at, event_position, event_id, state, attempts, next_at, status_code, error, updated_at, subscriber, created_at`
+const reorderedColumns = `replay_id, endpoint, event_received_at, event_position, event_id, state,
+	attempts, next_at, status_code, error, updated_at, subscriber, created_at`
 
 // reordering is migration 46: reorderDeliveries.
 func (s *Store) reordering() *goose.Migration {

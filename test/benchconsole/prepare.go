@@ -25,10 +25,12 @@ var deliver = []string{
 			if(cityHash64(id) % 20 = 0, 'failed', 'delivered'), 1, received_at, bothelp_user_id, received_at, 12
 		FROM events WHERE verdict = 'accepted' ORDER BY received_at DESC LIMIT (SELECT intDiv(count(), 10) FROM events)`,
 	`INSERT INTO attempts
-		(id, event_id, endpoint, url, replay_id, number, started_at, duration_ms, outcome, status_code, response_headers, response_body, trace_id)
+		(id, event_id, endpoint, url, replay_id, number, started_at, duration_ms, outcome, status_code,
+			response_headers, response_body, trace_id)
 		SELECT generateUUIDv4(), event_id, endpoint, 'https://crm.example.org/', replay_id, 1, event_received_at + toIntervalMillisecond(600), 42,
 			if(state = 'failed', 'bad_status', 'delivered'), if(state = 'failed', 500, 200),
-			[('Content-Type', 'application/json'), ('Date', 'Thu, 01 Jan 1970 00:00:00 GMT')], '{"ok":true}', lower(hex(MD5(toString(event_id))))
+			[('Content-Type', 'application/json'), ('Date', 'Thu, 01 Jan 1970 00:00:00 GMT')], '{"ok":true}',
+			lower(hex(MD5(toString(event_id))))
 		FROM deliveries`,
 	`INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanName, SpanKind, ServiceName, SpanAttributes, Duration)
 		SELECT received_at, trace_id, span_id, 'POST /hooks/{source}/{token}/{step}', 'Server', 'hooktape', map('hooktape.event.id', toString(id)), 700000

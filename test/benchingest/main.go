@@ -4,7 +4,7 @@
 //	a     a gin handler that reads the body and answers 200
 //	b     hooktape ingest with fsync and tracing, nothing drained: ClickHouse is not there, spans are made and dropped
 //	c     the same with ClickHouse: drain and span export run; what is sustained with a bounded backlog
-//	d     a backlog drained with no other load, beside a plain insert of the same rows; bytes per event on ClickHouse's disk
+//	d     a backlog drained with no other load, beside a plain insert of the same rows; bytes per event on disk
 //	rss   the memory of hooktape while ClickHouse is away at full load
 //
 // hooktape and the handler run with the same settings, those of the environment. Times are of the load generator, which

@@ -215,7 +215,8 @@ func (s *server) deliveryRoutes() {
 		Summary: "Retry deliveries",
 		Description: "Retrying ones are tried now. Those that failed or were cancelled are sent again by new " +
 			"replays, one for each endpoint " +
-			"and replay in which they failed (its parent), with the same options. Delivered ones are never sent again; " +
+			"and replay in which they failed (its parent), with the same options. Delivered ones are never sent " +
+			"again; " +
 			"the events of those that a later replay has sent are left out."},
 		func(ctx context.Context, in *retryInput) (*struct{ Body Retried }, error) {
 			result, err := s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body)

@@ -164,7 +164,8 @@ func descriptions() []description {
 				"delivered":    "How many of the selected events were already delivered to the endpoint.",
 				"on_their_way": "How many are on their way there: live, or by an unfinished replay.",
 				"repeats":      "How many are duplicates sent by BotHelp. They are left out unless selected by id.",
-				"bodies_gone":  "How many have no body any more, because it is past its retention; they are never sent.",
+				"bodies_gone": "How many have no body any more, because it is past its retention; they are " +
+					"never sent.",
 				"forgotten": "How many are older than the retention of deliveries, so it is unknown whether they " +
 					"were delivered; " +
 					"the mode undelivered leaves them out.",

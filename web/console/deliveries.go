@@ -347,7 +347,8 @@ func retryDeliveries(v *visit) error {
 	case len(done.Replays) > 0:
 		return v.redirect("/replays")
 	case done.Asked+done.Waiting == 0:
-		return api.Invalidf("nothing was sent: these deliveries were delivered, or sent again, or have no body any more")
+		return api.Invalidf("nothing was sent: these deliveries were delivered, or sent again, " +
+			"or have no body any more")
 	}
 	return v.redirect(backOf(v.Request))
 }

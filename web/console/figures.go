@@ -156,7 +156,8 @@ func (a analysis) figureTables(panels map[string]*api.Panel) (list []figureTable
 		{"channels", "Messengers", "Leads by the messenger of their first request.", false,
 			[]tableColumn{{"messenger", "Messenger", "channel"}}},
 		{"cohorts", "Weekly cohorts",
-			"Leads by the week, from Monday, of their first visit to the first goal, and how many have converted since.", false, []tableColumn{{"week_from", "Week from", ""}}},
+			"Leads by the week, from Monday, of their first visit to the first goal, and how many " +
+				"have converted since.", false, []tableColumn{{"week_from", "Week from", ""}}},
 	} {
 		panel := panels[t.panel]
 		if panel == nil || len(panel.Rows) == 0 {

@@ -9,11 +9,13 @@ var (
 		{"Екатерина", "katya"}, {"Татьяна", "tatyana"}, {"Ирина", "irina"}, {"Светлана", "sveta"}, {"Юлия", "yulia"},
 		{"Анастасия", "nastya"}, {"Дарья", "dasha"}, {"Виктория", "vika"}, {"Марина", "marina"}, {"Ксения", "ksenia"},
 		{"Людмила", "mila"}, {"Алина", "alina"}, {"Полина", "polina"}, {"Валентина", "valya"}, {"Галина", "galina"},
-		{"Евгения", "zhenya"}, {"Кристина", "kristina"}, {"Лариса", "larisa"}, {"Надежда", "nadezhda"}, {"Вера", "vera"}}
+		{"Евгения", "zhenya"}, {"Кристина", "kristina"}, {"Лариса", "larisa"}, {"Надежда", "nadezhda"},
+		{"Вера", "vera"}}
 	Men = []Name{{"Александр", "alex"}, {"Дмитрий", "dmitry"}, {"Сергей", "sergey"}, {"Андрей", "andrey"},
 		{"Алексей", "alexey"}, {"Максим", "max"}, {"Иван", "ivan"}, {"Михаил", "misha"}, {"Евгений", "eugene"},
 		{"Николай", "nikolay"}, {"Владимир", "vladimir"}, {"Павел", "pavel"}, {"Роман", "roman"}, {"Артём", "artem"},
-		{"Денис", "denis"}, {"Илья", "ilya"}, {"Антон", "anton"}, {"Виктор", "viktor"}, {"Игорь", "igor"}, {"Олег", "oleg"}}
+		{"Денис", "denis"}, {"Илья", "ilya"}, {"Антон", "anton"}, {"Виктор", "viktor"}, {"Игорь", "igor"},
+		{"Олег", "oleg"}}
 	Surnames = []Name{{"Иванов", "ivanov"}, {"Смирнов", "smirnov"}, {"Кузнецов", "kuznetsov"}, {"Попов", "popov"},
 		{"Васильев", "vasilev"}, {"Петров", "petrov"}, {"Соколов", "sokolov"}, {"Михайлов", "mikhailov"},
 		{"Новиков", "novikov"}, {"Фёдоров", "fedorov"}, {"Морозов", "morozov"}, {"Волков", "volkov"},
@@ -25,22 +27,24 @@ var (
 		{"Сергеев", "sergeev"}, {"Кузьмин", "kuzmin"}, {"Фролов", "frolov"}, {"Александров", "alexandrov"},
 		{"Дмитриев", "dmitriev"}, {"Королёв", "korolev"}, {"Гусев", "gusev"}, {"Киселёв", "kiselev"}}
 	LatinNames = []Name{{"John", "john"}, {"Emma", "emma"}, {"Liam", "liam"}, {"Olivia", "olivia"}, {"Noah", "noah"},
-		{"Ava", "ava"}, {"Lucas", "lucas"}, {"Sofia", "sofia"}, {"Mateo", "mateo"}, {"Aylin", "aylin"}, {"Emir", "emir"},
-		{"Zeynep", "zeynep"}, {"Daniel", "daniel"}, {"Camila", "camila"}, {"Gabriel", "gabriel"}, {"Laura", "laura"},
-		{"Thomas", "thomas"}, {"Julia", "julia"}, {"Marta", "marta"}, {"Victor", "victor"}}
+		{"Ava", "ava"}, {"Lucas", "lucas"}, {"Sofia", "sofia"}, {"Mateo", "mateo"}, {"Aylin", "aylin"},
+		{"Emir", "emir"}, {"Zeynep", "zeynep"}, {"Daniel", "daniel"}, {"Camila", "camila"}, {"Gabriel", "gabriel"},
+		{"Laura", "laura"}, {"Thomas", "thomas"}, {"Julia", "julia"}, {"Marta", "marta"}, {"Victor", "victor"}}
 	LatinSurnames = []Name{{"Wick", "wick"}, {"Smith", "smith"}, {"Garcia", "garcia"}, {"Müller", "mueller"},
 		{"Yılmaz", "yilmaz"}, {"Silva", "silva"}, {"Kowalski", "kowalski"}, {"Rossi", "rossi"}, {"Brown", "brown"},
 		{"Martin", "martin"}, {"Novak", "novak"}, {"Demir", "demir"}, {"Lopez", "lopez"}, {"Andersson", "andersson"},
-		{"Popescu", "popescu"}, {"Nguyen", "nguyen"}, {"Costa", "costa"}, {"Weber", "weber"}, {"Moreau", "moreau"}, {"Haddad", "haddad"}}
+		{"Popescu", "popescu"}, {"Nguyen", "nguyen"}, {"Costa", "costa"}, {"Weber", "weber"}, {"Moreau", "moreau"},
+		{"Haddad", "haddad"}}
 )
 
 // What people are asked, and answer.
 var (
-	MailHosts = []string{"gmail.com", "mail.ru", "yandex.ru", "bk.ru", "inbox.ru", "list.ru", "icloud.com", "outlook.com", "rambler.ru"}
-	Cities    = []string{"Москва", "Санкт-Петербург", "Казань", "Новосибирск", "Екатеринбург", "Самара", "Краснодар",
+	MailHosts = []string{"gmail.com", "mail.ru", "yandex.ru", "bk.ru", "inbox.ru", "list.ru", "icloud.com",
+		"outlook.com", "rambler.ru"}
+	Cities = []string{"Москва", "Санкт-Петербург", "Казань", "Новосибирск", "Екатеринбург", "Самара", "Краснодар",
 		"Алматы", "Минск", "Уфа", "Пермь", "Ростов-на-Дону", "Тюмень", "Сочи", "Воронеж"}
 	Answers = []string{"оплатила", "думает", "перезвонить вечером", "хочет скидку", "была на вебинаре", "просит счёт",
 		"не дозвонились", "нужна рассрочка", "оплата частями", "записалась на разбор"}
-	Jobs = []string{"маркетолог", "психолог", "CEO at Pineapple", "designer", "бухгалтер", "владелец бизнеса", "student",
-		"SMM", "учитель", "в декрете", "sales manager", "фрилансер"}
+	Jobs = []string{"маркетолог", "психолог", "CEO at Pineapple", "designer", "бухгалтер", "владелец бизнеса",
+		"student", "SMM", "учитель", "в декрете", "sales manager", "фрилансер"}
 )

@@ -41,11 +41,13 @@ func Cluster(t testing.TB, shardedBy map[string]string) (dsns string) {
 	t.Helper()
 	e := &Engine{t: t, args: []string{"--path", t.TempDir(), "--listen", "127.0.0.1:0", "--unjudged", "--unconfined"}}
 	shard := func(port int) string {
-		return fmt.Sprintf("<shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>%d</port></replica></shard>", port)
+		return fmt.Sprintf("<shard><internal_replication>true</internal_replication>"+
+			"<replica><host>127.0.0.1</host><port>%d</port></replica></shard>", port)
 	}
 	here, away := shard(clusterPort), shard(clusterPort+1)
 	e.configure("config",
-		fmt.Sprintf(`<clickhouse><tcp_port>%d</tcp_port><remote_servers><%[2]s>%[4]s%[4]s</%[2]s><%[3]s>%[4]s%[5]s</%[3]s></remote_servers></clickhouse>`,
+		fmt.Sprintf("<clickhouse><tcp_port>%d</tcp_port><remote_servers><%[2]s>%[4]s%[4]s</%[2]s>"+
+			"<%[3]s>%[4]s%[5]s</%[3]s></remote_servers></clickhouse>",
 			clusterPort, ClusterName, HalfCluster, here, away))
 	e.configure("users", policies(shardedBy))
 	e.begin()

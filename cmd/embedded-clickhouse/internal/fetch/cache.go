@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,7 +43,7 @@ func currentBuild() (build, error) {
 		return build{}, fmt.Errorf("there is no engine for %s: use a ClickHouse server and its DSN instead", system)
 	}
 	if musl, _ := filepath.Glob("/lib/ld-musl-*"); runtime.GOOS == "linux" && len(musl) > 0 && !hasGlibc() {
-		return build{}, fmt.Errorf("there is no engine for Linux with musl: use a ClickHouse server and its DSN instead")
+		return build{}, errors.New("there is no engine for Linux with musl: use a ClickHouse server and its DSN")
 	}
 	return b, nil
 }

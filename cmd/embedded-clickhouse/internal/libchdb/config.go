@@ -25,7 +25,9 @@ const serverConfig = `<clickhouse>
     <iceberg_metadata_files_cache_size>16777216</iceberg_metadata_files_cache_size>
     <query_condition_cache_size>33554432</query_condition_cache_size>
     <compiled_expression_cache_size>33554432</compiled_expression_cache_size>
-    <storage_configuration><disks><default><keep_free_space_bytes>%KEEPFREE%</keep_free_space_bytes></default></disks></storage_configuration>
+    <storage_configuration><disks>
+        <default><keep_free_space_bytes>%KEEPFREE%</keep_free_space_bytes></default>
+    </disks></storage_configuration>
 </clickhouse>
 `
 
