@@ -40,12 +40,12 @@ account; its requests have the User-Agent ` + simulate.UserAgent + `. The same f
   hooktape simulate --rate 20 --backend 127.0.0.1:9090 the same, with a backend for a source that forwards
   hooktape simulate --days 30 --dry-run --json         the right answers: leads, funnels, conversions by UTM …
 
-Live requests go to the sources called course, webinar and chat, or to the first source where
-the configuration has no such source. If a source has forward, External Requests go to the first such source, and
-hooktape forwards them to its endpoint; --backend answers there. docs/EXTERNAL-REQUEST.md has a configuration to try it. The
-right answers do not count External Requests. Simulated events are events like others: endpoints that follow live deliveries get them, so
-use a database of its own (--clickhouse-dsn, --data). A history is stored now, days after the times of its requests; dashboards of
-the storage lag show that.`
+Live requests go to the sources called course, webinar and chat, or to the first source where the configuration has no
+such source. If a source has forward, External Requests go to the first such source, and hooktape forwards them to its
+endpoint; --backend answers there. docs/EXTERNAL-REQUEST.md has a configuration to try it. The right answers do not
+count External Requests. Simulated events are events like others: endpoints that follow live deliveries get them, so
+use a database of its own (--clickhouse-dsn, --data). A history is stored now, days after the times of its requests;
+dashboards of the storage lag show that.`
 }
 
 // Run simulates an account.
