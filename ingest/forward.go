@@ -4,65 +4,17 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"reflect"
-	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 	"go.opentelemetry.io/otel/trace"
-	"golang.org/x/sync/semaphore"
 
 	"hooktape/internal/event"
 	"hooktape/internal/outbound"
 	"hooktape/internal/spool"
 )
-
-// forwarder forwards the requests of a source, and is in use until the settings of the source or its endpoint change.
-type forwarder struct {
-	Forward
-	client  *outbound.Client // nil if a file of the endpoint's TLS cannot be read
-	breaker *outbound.Breaker
-	places  *semaphore.Weighted // for requests in flight
-}
-
-// setForwarders gives each source its forwarder, or that of the sources before if nothing has changed.
-func (s *Server) setForwarders(sources, before *Sources) {
-	breakers := map[string]*outbound.Breaker{} // two sources that forward to one endpoint share its breaker
-	for name, source := range sources.byName {
-		if old := before.byName[name]; source.Forward != nil && old != nil &&
-			reflect.DeepEqual(source.Forward, old.Forward) {
-			source.forwarder = old.forwarder
-			breakers[source.Forward.To] = old.forwarder.breaker
-		}
-	}
-	for name, source := range sources.byName {
-		if source.Forward == nil || source.forwarder != nil {
-			continue
-		}
-		f := &forwarder{Forward: *source.Forward, places: semaphore.NewWeighted(int64(source.Forward.MaxInFlight))}
-		if f.breaker = breakers[f.To]; f.breaker == nil {
-			f.breaker = outbound.NewBreaker(f.Breaker)
-			breakers[f.To] = f.breaker
-		}
-		endpoint := f.Endpoint
-		endpoint.Timeout = f.Deadline
-		var err error
-		if f.client, err = outbound.NewClient(endpoint, s.options.Own); err != nil {
-			s.logger.Error("nothing can be forwarded to an endpoint, and bots get the fallback", "source", name,
-				"endpoint", f.To, "error", err)
-		}
-		source.forwarder = f
-	}
-	for name, old := range before.byName {
-		if kept := sources.byName[name]; old.forwarder != nil && old.forwarder.client != nil &&
-			(kept == nil || kept.forwarder != old.forwarder) {
-			old.forwarder.client.CloseIdleConnections()
-		}
-	}
-}
 
 // exchange is a request that is forwarded, and its answer.
 type exchange struct {
@@ -251,7 +203,8 @@ func (x *exchange) send(ctx context.Context, c *gin.Context, admitted outbound.A
 		_ = response.Body.Close() // cancels what is unread
 	}
 	x.attempt.Duration = x.waited // with Overhead it is the whole time that the bot waited
-	x.setSpanStatus(span)
+	outbound.SetSpanStatus(span, &x.attempt)
+	span.SetAttributes(attrResult.String(x.result))
 }
 
 // do sends the request, and returns the response when its header has arrived. Its error is an [*outbound.Error].
@@ -327,24 +280,6 @@ func reasonOf(err error) (event.Outcome, event.Fallback) {
 func (x *exchange) setOutcome(outcome event.Outcome, why event.Fallback, text string) {
 	x.attempt.Outcome, x.attempt.Fallback, x.attempt.Error = outcome, why, text
 	x.result = resultFallback
-}
-
-// setSpanStatus tells the span how the exchange ended, in hooktape's words only.
-func (x *exchange) setSpanStatus(span trace.Span) {
-	a := &x.attempt
-	span.SetAttributes(attrOutcome.String(string(a.Outcome)), attrResult.String(x.result))
-	if a.StatusCode != 0 {
-		span.SetAttributes(semconv.HTTPResponseStatusCode(int(a.StatusCode)))
-	}
-	switch {
-	case a.Outcome.OK():
-	case a.Outcome == event.OutcomeStatus:
-		span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(int(a.StatusCode))))
-		span.SetStatus(codes.Error, "")
-	default:
-		span.SetAttributes(semconv.ErrorTypeKey.String(string(a.Outcome)))
-		span.SetStatus(codes.Error, string(a.Outcome))
-	}
 }
 
 // finish measures an exchange that has been answered.

@@ -26,7 +26,6 @@ const (
 	attrLimit      = attribute.Key("hooktape.limit")
 	attrConnection = attribute.Key("hooktape.connection")
 	attrEndpoint   = attribute.Key("hooktape.endpoint")
-	attrOutcome    = attribute.Key("hooktape.outcome")
 	attrResult     = attribute.Key("hooktape.result")
 	attrReason     = attribute.Key("hooktape.reason")
 	attrKey        = attribute.Key("hooktape.key")

@@ -20,7 +20,6 @@ const (
 	attrReplayID = attribute.Key("hooktape.replay.id")
 	attrEndpoint = attribute.Key("hooktape.endpoint")
 	attrAttempt  = attribute.Key("hooktape.attempt")
-	attrOutcome  = attribute.Key("hooktape.outcome")
 	attrState    = attribute.Key("hooktape.state")
 	attrQueue    = attribute.Key("hooktape.queue") // live or replay
 )

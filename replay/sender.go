@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 	"go.opentelemetry.io/otel/trace"
@@ -111,10 +109,10 @@ func (s *sender) attempt(ctx context.Context, d *event.Delivery, e *event.Event)
 	setAnswer(a, answer)
 	s.settle(d, answer)
 
-	labels := metric.WithAttributes(endpoint, attrOutcome.String(string(a.Outcome)))
+	labels := metric.WithAttributes(endpoint, outbound.AttrOutcome.String(string(a.Outcome)))
 	s.attempts.Add(ctx, 1, labels)
 	s.duration.Record(ctx, a.Duration.Seconds(), labels)
-	setSpanStatus(span, a)
+	outbound.SetSpanStatus(span, a)
 	return a, answer
 }
 
@@ -154,24 +152,6 @@ func (s *sender) settle(d *event.Delivery, answer outbound.Answer) {
 func setAnswer(a *event.Attempt, answer outbound.Answer) {
 	a.Outcome, a.StatusCode, a.Error = answer.Outcome, answer.Status, answer.Err
 	a.ResponseHeaders, a.ResponseBody = answer.Headers, answer.Body
-}
-
-// setSpanStatus records an attempt's result in its span, in hooktape's words only: the endpoint's may quote the
-// request.
-func setSpanStatus(span trace.Span, a *event.Attempt) {
-	span.SetAttributes(attrOutcome.String(string(a.Outcome)))
-	if a.StatusCode != 0 {
-		span.SetAttributes(semconv.HTTPResponseStatusCode(int(a.StatusCode)))
-	}
-	switch {
-	case a.Outcome.OK():
-	case a.Outcome == event.OutcomeStatus:
-		span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(int(a.StatusCode))))
-		span.SetStatus(codes.Error, "")
-	default:
-		span.SetAttributes(semconv.ErrorTypeKey.String(string(a.Outcome)))
-		span.SetStatus(codes.Error, string(a.Outcome))
-	}
 }
 
 // requestSpan returns the span of the request that brought the event.

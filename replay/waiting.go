@@ -42,9 +42,6 @@ func (s *Service) waits(ctx context.Context) (*waits, error) {
 	return w, err
 }
 
-// utc formats a time for a sentence.
-func utc(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
-
 // process returns why nothing is delivered at all, or nil.
 func (w *waits) process() *event.Waiting {
 	if len(w.claims) == 0 {
