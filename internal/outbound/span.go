@@ -14,7 +14,8 @@ import (
 // AttrOutcome is the attribute of spans and metrics that has an attempt's outcome.
 const AttrOutcome = attribute.Key("hooktape.outcome")
 
-// SetSpanStatus records an attempt's result in its span, in hooktape's words only: the endpoint's may quote the request.
+// SetSpanStatus records an attempt's result in its span, in hooktape's words only: the endpoint's may quote the
+// request.
 func SetSpanStatus(span trace.Span, a *event.Attempt) {
 	span.SetAttributes(AttrOutcome.String(string(a.Outcome)))
 	if a.StatusCode != 0 {
