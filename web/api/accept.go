@@ -118,7 +118,8 @@ func (d *Direct) Accept(ctx context.Context, ids []uuid.UUID) (AcceptedList, err
 	return done, nil
 }
 
-// acceptable returns events that are accepted, or can be. It returns a [*Problem] with a fault for each other one.
+// acceptable returns the events, all of which are accepted already or can be accepted. Otherwise it returns a
+// [*Problem] with a fault for each event that cannot.
 func (d *Direct) acceptable(ctx context.Context, ids []uuid.UUID) ([]event.Event, error) {
 	events, err := d.store.Events(ctx, ids)
 	if err != nil {
@@ -144,7 +145,7 @@ func (d *Direct) acceptable(ctx context.Context, ids []uuid.UUID) ([]event.Event
 	return events, nil
 }
 
-// accept stores the accepted row of a rejected event. Nothing is done without an entry in the audit log.
+// accept stores the accepted row of a rejected event, after the entry in the audit log.
 func (d *Direct) accept(ctx context.Context, e *event.Event) error {
 	if err := d.audit(ctx, "event.accept", e.ID.String(), map[string]any{"was": e.Verdict}); err != nil {
 		return err

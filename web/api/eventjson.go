@@ -184,7 +184,7 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 	return list
 }
 
-// WholeAttempt returns an attempt with all that is stored of it.
+// WholeAttempt returns an attempt with its headers and bodies.
 func WholeAttempt(a event.Attempt) Attempt { return attemptJSON(a) }
 
 func attemptJSON(a event.Attempt) Attempt {

@@ -12,18 +12,18 @@ import (
 	"hooktape/internal/store"
 )
 
-// Host is what the process knows about itself, beside the database.
+// Host describes the process that answers.
 type Host struct {
 	Retention store.Retention // as configured
 	Spools    func() []SpoolStorage
 	DataDir   string // of the spools
 }
 
-// SetHost has the reports of retention and storage include what a process knows about itself. Without it, storage is
-// that of ClickHouse alone.
+// SetHost adds a process's configured retention, spools and disk to the reports of retention and storage. Without it,
+// storage covers ClickHouse only.
 func (d *Direct) SetHost(h Host) { d.host = h }
 
-// Kept says how long some rows are kept.
+// Kept is the retention of a group of rows.
 type Kept struct {
 	What       string     `json:"what" doc:"A table, or a column such as events.body." example:"events"`
 	Source     string     `json:"source,omitempty" doc:"The source of the rows; absent if the retention is the same for all."`
@@ -40,7 +40,7 @@ type RetentionReport struct {
 	Kept []Kept `json:"kept" doc:"By table and, of events, by source."`
 }
 
-// Retention returns how long what is kept. It needs the role admin.
+// Retention returns the retention of every table and source. It needs the role admin.
 func (d *Direct) Retention(ctx context.Context) (RetentionReport, error) {
 	report := RetentionReport{Kept: []Kept{}}
 	if err := d.require(RoleAdmin); err != nil {

@@ -24,8 +24,7 @@ const (
 )
 
 // LoginLinkPath is the page of the console that uses a link. The secret is the fragment of its address: browsers send
-// it neither with the request nor as referrer, and whoever only fetches the address, such as a previewer of links, does
-// not use it up.
+// it neither with the request nor as referrer. A GET of the address, such as that of a link previewer, does not use it.
 const LoginLinkPath = "/login/link"
 
 // LoginLink logs its holder in to the console, once.
