@@ -25,8 +25,8 @@ import (
 var Panels = []string{"summary", "over_time", "funnel", "utm", "content", "channels", "cohorts", "untagged",
 	"spellings"}
 
-// Analysis selects what the panels of analytics count: leads of one source, within a range of time. A lead is a subscriber
-// who reached the first goal.
+// Analysis selects what the panels of analytics count: leads of one source, within a range of time. A lead is a
+// subscriber who reached the first goal.
 type Analysis struct {
 	// Selection has From, Until, Sources, Channels and the UTM tags; its other fields are empty. Channels and tags
 	// select leads by their first visit and by the visit of the attribution.
