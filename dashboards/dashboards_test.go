@@ -138,7 +138,7 @@ func TestQueries(t *testing.T) {
 		}
 		data, err := fs.ReadFile(files, path)
 		text := strings.TrimSpace(string(data))
-		if !used[text] {
+		if !used[text] && path != "sql/conversion/people.sql" { // the console has it
 			t.Errorf("%s is not used", path)
 		}
 		if !strings.HasPrefix(path, "sql/variables/") && !strings.HasPrefix(text, "-- ") {

@@ -138,6 +138,16 @@ func ParseAnalysis(values url.Values, now time.Time) (Analysis, []event.Selectio
 	return a, append(faults, wrong...)
 }
 
+// Values returns the query parameters of the analysis: the inverse of [ParseAnalysis].
+func (a Analysis) Values() url.Values {
+	values := a.Selection.Values()
+	values["goal"] = a.Goals
+	values.Set("window_days", strconv.Itoa(a.WindowDays))
+	values.Set("attribution", a.Attribution)
+	values.Set("time_zone", a.Zone.String())
+	return values
+}
+
 // view returns the analysis as the queries of the dashboards take it.
 func (a Analysis) view() dashboards.View {
 	keys := func(texts []string) (list []string) {
@@ -304,6 +314,42 @@ func (d *Direct) Panels(ctx context.Context, names []string, a Analysis) (map[st
 		panels[p.Panel] = p
 	}
 	return panels, nil
+}
+
+// Figure is a number of leads of an analysis.
+type Figure struct {
+	Reached     int       // how many goals they reached, from 1 on
+	Contact     bool      // only those with an e-mail address or a phone number
+	From, Until time.Time // the range of their first visits to the first goal; Until is excluded
+}
+
+// MaxPeople is the largest number of people that [Direct.People] returns.
+const MaxPeople = 200
+
+// People returns the ids of the subscribers behind a figure of an analysis with a source and goals; nil if there are
+// more than [MaxPeople].
+func (d *Direct) People(ctx context.Context, a Analysis, f Figure) (ids []string, err error) {
+	sql, err := dashboards.SQL(panelFile("people"))
+	if err != nil {
+		return nil, err
+	}
+	view := a.view()
+	view.Values["reached"] = []string{strconv.Itoa(f.Reached)}
+	view.Values["contact"] = []string{map[bool]string{false: "0", true: "1"}[f.Contact]}
+	view.Values["lead_from"] = []string{strconv.FormatInt(f.From.UnixMicro(), 10)}
+	view.Values["lead_until"] = []string{strconv.FormatInt(f.Until.UnixMicro(), 10)}
+	if sql, err = view.Expand(sql); err != nil {
+		return nil, err
+	}
+	answer, err := d.store.Ask(ctx, sql)
+	if err != nil || len(answer.Rows) > MaxPeople {
+		return nil, err
+	}
+	ids = []string{}
+	for _, row := range answer.Rows {
+		ids = append(ids, fmt.Sprint(row[0]))
+	}
+	return ids, nil
 }
 
 func panelFile(name string) string { return "conversion/" + name }

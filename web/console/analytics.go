@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 func (c *console) analyticsRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /analytics", c.page(showAnalytics))
+	mux.Handle("GET /analytics/people", c.page(showPeople))
 	mux.Handle("GET /analytics/{file}", c.page(downloadPanel))
 }
 
@@ -45,15 +47,15 @@ type analysis struct {
 // ownParams are the parameters of the page that the API does not have.
 var ownParams = []string{"sort", "all", "tags"}
 
-// analysis reads the address of a page.
-func (v *visit) analysis() (analysis, error) {
+// analysis reads the address of a page, which may have further parameters.
+func (v *visit) analysis(further ...string) (analysis, error) {
 	query, err := url.ParseQuery(v.URL.RawQuery)
 	if err != nil {
 		return analysis{}, api.Invalidf("invalid query in the address: %v", err)
 	}
 	asked := url.Values{}
 	for name, values := range query {
-		if !slices.Contains(ownParams, name) {
+		if !slices.Contains(ownParams, name) && !slices.Contains(further, name) {
 			asked[name] = values
 		}
 	}
@@ -115,9 +117,62 @@ func (a analysis) selection(pairs ...string) url.Values {
 	return values
 }
 
-// CSV returns the address of a panel's figures as CSV.
-func (a analysis) CSV(panel string) string {
-	return link("/analytics/"+panel+".csv", a.without(ownParams...))
+// CSV returns the address of a panel's figures as CSV, for the very range and goals of the page.
+func (a analysis) CSV(panel string) string { return link("/analytics/"+panel+".csv", a.asked.Values()) }
+
+// figureParams are the parameters of the address of the people behind a figure, beside those of the analysis.
+var figureParams = []string{"reached", "contact", "lead_from", "lead_until"}
+
+// people returns the address that leads to the requests of the people behind a figure: at the last of the goals that
+// they reached, counted from 1. pairs are names and values of further parameters in turn; filters replace those of the
+// page.
+func (a analysis) people(reached int, pairs ...string) string {
+	values := a.asked.Values()
+	values.Set("reached", number(reached))
+	for i := 0; i < len(pairs); i += 2 {
+		values.Set(pairs[i], pairs[i+1])
+	}
+	return link("/analytics/people", values)
+}
+
+// showPeople leads to the list of the requests behind a figure. If it has more people than an address can name, the list
+// has the requests of everybody at that step with these tags, and says so.
+func showPeople(v *visit) error {
+	a, err := v.analysis(figureParams...)
+	if err != nil {
+		return err
+	}
+	query := v.URL.Query()
+	f := api.Figure{Contact: query.Get("contact") == "1", From: *a.asked.From,
+		Until: a.asked.Until.Add(time.Microsecond)}
+	f.Reached, _ = strconv.Atoi(query.Get("reached"))
+	if f.Reached < 1 || f.Reached > len(a.asked.Goals) || len(a.asked.Sources) == 0 {
+		return api.Invalidf("a figure needs a source, its goals, and in reached the number of goals that were reached")
+	}
+	if from, err := time.Parse(time.RFC3339Nano, query.Get("lead_from")); err == nil && from.After(f.From) {
+		f.From = from
+	}
+	if until, err := time.Parse(time.RFC3339Nano, query.Get("lead_until")); err == nil && until.Before(f.Until) {
+		f.Until = until
+	}
+	ids, err := v.direct.People(v.Context(), a.asked, f)
+	if err != nil {
+		return err
+	}
+	selection := a.selection("step", a.asked.Goals[f.Reached-1])
+	if ids == nil {
+		selection.Set("instead", "1")
+		return v.redirect(link("/", selection))
+	}
+	for _, f := range event.Filters {
+		if f.AnySpelling || f.Name == "channel" { // their tags may be on other requests
+			selection.Del(f.Name)
+		}
+	}
+	if selection["subscriber"] = ids; len(ids) == 0 {
+		selection["subscriber"] = []string{""} // nobody
+	}
+	return v.redirect(link("/", selection))
 }
 
 // analyticsPresets are the ranges to choose.

@@ -77,18 +77,9 @@ func (f *fixture) testAnalytics() {
 			t.Errorf("%s leads nowhere", name)
 			continue
 		}
-		query := strings.TrimPrefix(html.UnescapeString(m[1]), "/?")
-		answer := p.get("/events.csv?" + query)
-		lines, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(answer.body, "\ufeff"))).ReadAll()
-		if err != nil || len(lines) == 0 {
-			t.Fatalf("%s: %d %v %s", name, answer.status, err, answer.body)
-		}
-		column, people := slices.Index(lines[0], "bothelp_user_id"), map[string]bool{}
-		for _, l := range lines[1:] {
-			people[l[column]] = true
-		}
-		if len(lines)-1 != want[0] || len(people) != want[1] {
-			t.Errorf("%s leads to %d events of %d subscribers, want %v", name, len(lines)-1, len(people), want)
+		lines, people := p.behind(html.UnescapeString(m[1]))
+		if lines != want[0] || people != want[1] {
+			t.Errorf("%s leads to %d events of %d subscribers, want %v", name, lines, people, want)
 		}
 	}
 	for _, path := range []string{"/analytics/utm.csv?source=flow&since=7d", "/analytics?source=flow&since=24h",
@@ -116,6 +107,80 @@ func (f *fixture) testAnalytics() {
 	}
 	if nobody := p.page("/analytics?source=nobody"); !strings.Contains(nobody, "No leads in this time") {
 		t.Error("a source without leads says nothing")
+	}
+}
+
+// behind returns the numbers of events and of people in the list to which a figure's address leads.
+func (p *person) behind(address string) (events, people int) {
+	p.f.t.Helper()
+	if a := p.get(address); a.status == http.StatusSeeOther {
+		address = a.header.Get("Location")
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Path != "/" {
+		p.f.t.Fatalf("a figure leads to %s: %v", address, err)
+	}
+	query := u.Query()
+	query.Del("instead")
+	a := p.get("/events.csv?" + query.Encode())
+	lines, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(a.body, "\ufeff"))).ReadAll()
+	if err != nil || len(lines) == 0 {
+		p.f.t.Fatalf("%s: %d %v %s", address, a.status, err, a.body)
+	}
+	column, ids := slices.Index(lines[0], "bothelp_user_id"), map[string]bool{}
+	for _, l := range lines[1:] {
+		ids[l[column]] = true
+	}
+	return len(lines) - 1, len(ids)
+}
+
+// testAnalyticsPeople verifies that each figure of leads leads to the requests of as many people: also where a tag came
+// with a later request, where a value has several spellings, and where people visit a step again.
+func (f *fixture) testAnalyticsPeople() {
+	t := f.t
+	day := 24 * time.Hour
+	late := flowOf("people", "people-late", "", "telegram", 3, 2*day)
+	late[1].UTMSource = "google"
+	empty := flowOf("people", "people-none", "", "", 1, 3*day)
+	empty[0].Phone = ""
+	var events []event.Event
+	for _, more := range [][]event.Event{late, empty,
+		flowOf("people", "people-1", "VK", "telegram", 3, 12*day), flowOf("people", "people-1", "vk", "viber", 1, 2*day),
+		flowOf("people", "people-2", "vk", "viber", 2, 2*day), flowOf("people", "people-3", "В К", "viber", 1, day),
+		flowOf("people", "people-4", "in the last minute", "viber", 1, time.Second)} {
+		events = append(events, more...)
+	}
+	skipped := flowOf("people", "people-skipped", "vk", "viber", 3, 4*day)
+	events = append(events, skipped[2]) // paid without a start: no lead
+	f.insert(events...)
+	p := f.login(readSecret)
+	for _, attribution := range []string{"first", "last"} {
+		page := p.page("/analytics?source=people&since=30d&goal=start&goal=offer&goal=paid&attribution=" + attribution)
+		links := regexp.MustCompile(
+			`<a href="(/analytics/people[^"]*)"[^>]*>(?:<[^>]*>)?(\d+)<`).FindAllStringSubmatch(page, -1)
+		if len(links) < 25 {
+			t.Errorf("the page has %d figures with a link", len(links))
+		}
+		for _, m := range links {
+			address := html.UnescapeString(m[1])
+			if _, people := p.behind(address); fmt.Sprint(people) != m[2] {
+				t.Errorf("the figure %s leads to %d people: %s", m[2], people, address)
+			}
+		}
+	}
+	var crowd []event.Event
+	for i := range 201 {
+		crowd = append(crowd, flowOf("crowd", fmt.Sprint("crowd", i), "vk", "viber", 1, time.Hour)...)
+	}
+	f.insert(crowd...)
+	a := p.get("/analytics/people?source=crowd&goal=start&reached=1")
+	if page := p.page(a.header.Get("Location")); !strings.Contains(page, "More than 200 people") {
+		t.Errorf("%s does not say that it has other requests", a.header.Get("Location"))
+	}
+	for _, wrong := range []string{"", "?source=crowd&goal=start&reached=2", "?source=crowd&goal=start&reached=0"} {
+		if a := p.get("/analytics/people" + wrong); a.status != http.StatusUnprocessableEntity {
+			t.Errorf("people%s: %d", wrong, a.status)
+		}
 	}
 }
 

@@ -118,7 +118,7 @@ type leadsBar struct {
 	X, Y, Height, ConvertedHeight float64
 	At                            string
 	Leads, Converted              uint64
-	Rate, URL                     string
+	Rate, URL, ConvertedURL       string
 }
 
 // leadsHeight is in units of the drawing; a bar and the gap after it are barStep wide.
@@ -165,7 +165,10 @@ func (a analysis) leadsChart(rows []map[string]any) *leadsChart {
 		if i+1 < len(starts) {
 			end = starts[i+1]
 		}
-		b.URL = a.goalEvents(0, "from", later(at, *a.asked.From), "until", earlier(end, *a.asked.Until))
+		b.URL = a.people(1, leadsWithin(at, end)...)
+		if b.Converted > 0 {
+			b.ConvertedURL = a.people(len(a.Goals), leadsWithin(at, end)...)
+		}
 	}
 	if c.Each = len(marks) <= maxEach; c.Each {
 		c.Marks = marks
@@ -222,17 +225,8 @@ func niceTop(n uint64) uint64 {
 	return max((n+2*scale-1)/(2*scale)*(2*scale), 2)
 }
 
-// later and earlier return the later and the earlier of two times, as a filter has them.
-func later(t, other time.Time) string {
-	if t.Before(other) {
-		t = other
-	}
-	return t.Format(time.RFC3339Nano)
-}
-
-func earlier(t, other time.Time) string {
-	if t.After(other) {
-		t = other.Add(time.Microsecond)
-	}
-	return t.Format(time.RFC3339Nano)
+// leadsWithin returns the parameters of a figure of the leads who first visited the first goal within a range.
+func leadsWithin(from, until time.Time) []string {
+	return []string{"lead_from", from.UTC().Format(time.RFC3339Nano), "lead_until",
+		until.UTC().Format(time.RFC3339Nano)}
 }

@@ -30,6 +30,7 @@ type eventsPage struct {
 	filters
 	Tabs       []preset
 	Recent     *recent // rejected requests; nil if there are none
+	Instead    bool    // in place of the people behind a figure of analytics, who are too many
 	Views      []savedView
 	Chips      []chip
 	Presets    []preset
@@ -120,7 +121,7 @@ func showEvents(v *visit) error {
 	if tidied != nil {
 		return v.redirect(pageFor(tidied))
 	}
-	f, err := v.filters("cursor", "chart")
+	f, err := v.filters("cursor", "chart", "instead")
 	if err != nil {
 		return err
 	}
@@ -128,6 +129,7 @@ func showEvents(v *visit) error {
 	if err != nil {
 		return err
 	}
+	p.Instead = v.URL.Query().Has("instead")
 	return v.show("events", "Events", p)
 }
 

@@ -21,11 +21,6 @@ type kpi struct {
 	Before     string // the value of the preceding range
 }
 
-// goalEvents returns the address of the requests that reached a goal.
-func (a analysis) goalEvents(goal int, pairs ...string) string {
-	return a.events(append([]string{"step", a.Goals[goal]}, pairs...)...)
-}
-
 // kpis reads the panel summary: a row for the preceding range, then one for the range.
 func (a analysis) kpis(rows []map[string]any, requests *uint64) (list []kpi) {
 	if len(rows) != 2 {
@@ -33,16 +28,12 @@ func (a analysis) kpis(rows []map[string]any, requests *uint64) (list []kpi) {
 	}
 	before, now := rows[0], rows[1]
 	last := len(a.Goals) - 1
-	contact := a.goalEvents(0)
-	if a.visit.user.Role.Covers(api.RoleAdmin) {
-		contact = a.goalEvents(0, "where", "contact")
-	}
 	for _, k := range []struct{ name, column, help, url string }{
-		{"Leads", "leads", "Subscribers who reached “" + a.Goals[0] + "”", a.goalEvents(0)},
-		{"With a contact", "with_a_contact", "Leads with an e-mail address or a phone number", contact},
+		{"Leads", "leads", "Subscribers who reached “" + a.Goals[0] + "”", a.people(1)},
+		{"With a contact", "with_a_contact", "Leads with an e-mail address or a phone number", a.people(1, "contact", "1")},
 		{"Converted", "converted", "Leads who reached all goals in order, up to “" + a.Goals[last] + "”",
-			a.goalEvents(last)},
-		{"Conversion rate", "conversion_rate", "Converted leads of all leads", ""},
+			a.people(last + 1)},
+		{"Conversion rate", "conversion_rate", "Converted leads of all leads", a.people(last + 1)},
 	} {
 		value, known := figure(now[k.column])
 		f := kpi{Name: k.name, Help: k.help, URL: k.url, Value: number(uint64(value))}
@@ -99,8 +90,8 @@ func (a analysis) funnel(rows []map[string]any) (list []funnelStep) {
 		s := funnelStep{Step: fmt.Sprint(row["step"]), Leads: uint64Of(row["leads"]),
 			OfAll: shareOf(row["of_all_leads"]), Previous: shareOf(row["of_previous_step"]), Width: 100 * share,
 			Took: tookOf(row["median_time"])}
-		if i < len(a.Goals) {
-			s.URL = a.goalEvents(i)
+		if i < len(a.Goals) && s.Leads > 0 {
+			s.URL = a.people(i + 1)
 		}
 		list = append(list, s)
 	}
@@ -245,17 +236,16 @@ func compareFigures(x, y any) int {
 func (a analysis) figureRow(row map[string]any, columns []tableColumn, most float64) figureRow {
 	leads, _ := figure(row["leads"])
 	r := figureRow{Width: 100 * leads / max(most, 1)}
-	var pairs, arrived []string
+	var pairs []string
 	for _, c := range columns {
 		if text, ok := row[c.name].(string); ok && c.filter != "" {
 			pairs = append(pairs, c.filter, text)
 		}
 	}
 	if week, err := time.Parse(time.DateOnly, fmt.Sprint(row["week_from"])); err == nil {
-		begin, _ := api.LocalTimes(week, a.visit.zone)
-		end, _ := api.LocalTimes(week.AddDate(0, 0, 7), a.visit.zone)
-		pairs = append(pairs, "from", later(begin, *a.asked.From))
-		arrived = append(arrived, "until", earlier(end, *a.asked.Until)) // they may have converted later
+		begin, _ := api.LocalTimes(week, a.asked.Zone)
+		end, _ := api.LocalTimes(week.AddDate(0, 0, 7), a.asked.Zone)
+		pairs = append(pairs, leadsWithin(begin, end)...)
 	}
 	for _, c := range columns {
 		cell := figureCell{Name: c.name, Numeric: c.isFigure()}
@@ -275,11 +265,14 @@ func (a analysis) figureRow(row map[string]any, columns []tableColumn, most floa
 		default:
 			n := uint64Of(row[c.name])
 			cell.Text = number(n)
-			if n > 0 && c.name == "leads" {
-				cell.URL = a.goalEvents(0, append(arrived, pairs...)...)
-			}
-			if n > 0 && c.name == "converted" {
-				cell.URL = a.goalEvents(len(a.Goals)-1, pairs...)
+			switch {
+			case n == 0:
+			case c.name == "leads":
+				cell.URL = a.people(1, pairs...)
+			case c.name == "with_a_contact":
+				cell.URL = a.people(1, append(pairs, "contact", "1")...)
+			case c.name == "converted":
+				cell.URL = a.people(len(a.Goals), pairs...)
 			}
 		}
 		r.Cells = append(r.Cells, cell)
