@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -66,6 +67,17 @@ func reference(kind, list, id string, newest bool) (string, error) {
 	return id, nil
 }
 
+// idOf returns the whole id that a person means by one, by the beginning of one, or by last.
+type idOf func(e *env, b backend, id string) (string, error)
+
+// asText returns the function for ids as text.
+func asText[T fmt.Stringer](of func(*env, backend, string, bool) (T, error)) idOf {
+	return func(e *env, b backend, text string) (string, error) {
+		id, err := of(e, b, text, false)
+		return id.String(), err
+	}
+}
+
 // replayOf returns the id of the replay that a person means.
 func replayOf(e *env, b backend, id string, newest bool) (uuid.UUID, error) {
 	const kind, list = "replay", "hooktape replay list"
@@ -76,13 +88,20 @@ func replayOf(e *env, b backend, id string, newest bool) (uuid.UUID, error) {
 	if whole, err := uuid.Parse(id); err == nil {
 		return whole, nil
 	}
-	replays, err := b.Replays(e.ctx, uuid.Nil, 1000)
-	if err != nil {
-		return uuid.Nil, err
-	}
 	var ids []string
-	for _, r := range replays {
-		ids = append(ids, r.ID.String())
+	most := pageSize
+	if id == lastID {
+		most = 1
+	}
+	for before, more := uuid.Nil, true; more; {
+		replays, err := b.Replays(e.ctx, before, most)
+		if err != nil {
+			return uuid.Nil, err
+		}
+		for _, r := range replays {
+			ids, before = append(ids, r.ID.String()), r.ID
+		}
+		more = len(replays) == most && id != lastID
 	}
 	if id == lastID && len(ids) > 0 {
 		return uuid.Parse(ids[0])
@@ -95,7 +114,17 @@ func replayOf(e *env, b backend, id string, newest bool) (uuid.UUID, error) {
 
 // eventOf returns the id of the event that a person means.
 func eventOf(e *env, b backend, id string, newest bool) (uuid.UUID, error) {
-	const kind, list = "event", "hooktape events list"
+	return eventAmong(e, b, event.Selection{}, "event", "hooktape events list", id, newest)
+}
+
+// rejectedOf returns the id of the rejected event that a person means.
+func rejectedOf(e *env, b backend, id string, newest bool) (uuid.UUID, error) {
+	return eventAmong(e, b, event.Selection{Rejected: true}, "rejected event", "hooktape events list --rejected", id,
+		newest)
+}
+
+// eventAmong returns the id of the event that a person means among those of a selection.
+func eventAmong(e *env, b backend, sel event.Selection, kind, list, id string, newest bool) (uuid.UUID, error) {
 	id, err := reference(kind, list, id, newest)
 	if err != nil {
 		return uuid.Nil, err
@@ -103,7 +132,6 @@ func eventOf(e *env, b backend, id string, newest bool) (uuid.UUID, error) {
 	if whole, err := uuid.Parse(id); err == nil {
 		return whole, nil
 	}
-	var sel event.Selection
 	most := 1
 	if id != lastID {
 		most = pageSize
@@ -175,6 +203,25 @@ func deliveryOf(e *env, b backend, id string, newest bool) (event.DeliveryID, er
 		return event.DeliveryID{}, err
 	}
 	return event.ParseDeliveryID(id)
+}
+
+// wholeIDs replaces beginnings of ids, and last, among the values of filters by whole ids.
+func wholeIDs(e *env, values url.Values, kinds map[string]idOf) error {
+	for filter, of := range kinds {
+		for i, text := range values[filter] {
+			if text == event.LiveDelivery || text == event.AnyReplay || uuid.Validate(text) == nil || len(text) > 36 && idBeginning.MatchString(text) {
+				continue
+			}
+			if err := e.withBackend(func(b backend) error {
+				id, err := of(e, b, text)
+				values[filter][i] = id
+				return err
+			}); err != nil {
+				return fmt.Errorf("--%s: %w", flagName(filter), err)
+			}
+		}
+	}
+	return nil
 }
 
 // timesOf returns the first and the last time of receipt of events whose ids have a beginning: the ids are UUIDs of

@@ -73,6 +73,9 @@ type Replay struct {
 	Endpoint       string      `json:"endpoint"`
 	URL            string      `json:"url"`
 	Selection      Selection   `json:"selection"`
+	// Retries selects the failed deliveries that it sends again: those of Parent or, without one, live ones. It is nil
+	// for a replay of a selection of events.
+	Retries *DeliverySelection `json:"retries,omitempty"`
 	// Parent is the replay whose failed deliveries this one sends again; zero for none.
 	Parent uuid.UUID `json:"parent,omitzero"`
 	// PublicOnly keeps a replay to a URL from private addresses, whatever the configuration allows, because its
@@ -148,9 +151,11 @@ type EndpointState struct {
 	Endpoint string `json:"endpoint"`
 	URL      string `json:"url"`
 	// State is active, paused (by a person), broken (the breaker is open) or removed (from the configuration).
-	State     string    `json:"state"`
-	Reason    string    `json:"reason,omitempty"`
-	Failures  uint32    `json:"failures"` // consecutive
+	State    string `json:"state"`
+	Reason   string `json:"reason,omitempty"`
+	Failures uint32 `json:"failures"` // consecutive
+	// NextProbe is when the next attempt is allowed: while the breaker is open, and for as long as an answer's
+	// Retry-After asks. It is zero if one is allowed now.
 	NextProbe time.Time `json:"next_probe,omitzero"`
 	// FailingSince is when the first of these failures was, and Answer the first line of the last answer.
 	FailingSince time.Time `json:"failing_since,omitzero"`

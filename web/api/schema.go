@@ -124,6 +124,8 @@ func descriptions() []description {
 				"to": "The target: the name of a configured endpoint, or a URL. A URL with a private address needs " +
 					"the role admin and " +
 					"replay.allow_private in the configuration; hooktape never sends to itself or to its ClickHouse.",
+				"again": "A replay to repeat: its events are selected, and selection must be {}. If to is its endpoint, or " +
+					"empty, its headers are sent too, unless the request has others. The options are those of the request.",
 			}),
 			required: []string{"selection", "to"},
 			maximum: map[string]float64{"rate": 1e6, "pace": 1e6, "concurrency": 1024, "max_attempts": math.MaxUint16,
@@ -142,6 +144,7 @@ func descriptions() []description {
 				"url":        targetURL,
 				"parent":     "The replay whose failed deliveries this one sends again; absent for others.",
 				"waiting":    "Why it does not go on, or what limits it; absent in a final state.",
+				"retries":    "The failed deliveries whose events it sends; absent unless it is a retry. Lists and streams contain at most the first 100 ids.",
 				"selection":  "The selection it was created with. Lists and streams contain at most the first 100 ids.",
 				"total":      "How many deliveries it has.",
 				"counts":     "How many deliveries are in each state, as of updated_at.",
