@@ -73,6 +73,7 @@ func (s *Service) Retry(ctx context.Context, by Actor, key string, sel event.Del
 	if len(sel.Values()) == 0 {
 		return result, invalid("this would retry every delivery: give a filter, such as an endpoint or a replay")
 	}
+	sel = sel.Complete()
 	r := retry{Service: s, by: by, key: key, sel: sel, dryRun: dryRun, planned: map[string][]event.DeliverySelection{},
 		result: Retried{Replays: []RetriedReplay{}, Refused: []RefusedRetry{}}}
 	counts, err := s.store.CountSelectedDeliveries(ctx, sel)

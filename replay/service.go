@@ -190,7 +190,10 @@ func (s *Service) Repeat(ctx context.Context, want *Request) error {
 	if err != nil {
 		return err
 	}
-	want.Selection, want.retries, want.parent = r.Selection, r.Retries, r.Parent
+	want.Selection, want.parent = r.Selection, r.Parent
+	if r.Retries != nil {
+		want.retries = &event.DeliverySelection{Endpoints: []string{r.Endpoint}, Replays: []string{r.ID.String()}}
+	}
 	if want.Selection.Until == nil || want.Selection.Until.After(r.CreatedAt) {
 		want.Selection.Until = &r.CreatedAt // the replay has no later events
 	}

@@ -96,6 +96,11 @@ func (w *waits) endpoint(name string) *event.Waiting {
 		Since: unlessZero(state.FailingSince), Until: unlessZero(state.NextProbe)}
 }
 
+// endsBefore reports whether an endpoint only asked to wait until a time before another one.
+func endsBefore(why *event.Waiting, at time.Time) bool {
+	return why.Code == event.WaitsRetryAfter && why.Until.Before(at)
+}
+
 // lastFailure joins an error and the first line of the answer.
 func lastFailure(err, answer string) string {
 	switch {
@@ -188,11 +193,12 @@ func (w *waits) ofReplay(r event.Replay) *event.Waiting {
 	if r.State == event.ReplayPaused {
 		return replayPaused(r)
 	}
-	if why := w.endpoint(r.Endpoint); why != nil {
+	why, retries := w.endpoint(r.Endpoint), w.ofRetries(r)
+	switch {
+	case why != nil && (retries == nil || !endsBefore(why, *retries.Until)):
 		return why
-	}
-	if why := w.ofRetries(r); why != nil {
-		return why
+	case retries != nil:
+		return retries
 	}
 	if r.Pace > 0 {
 		return &event.Waiting{Code: event.WaitsForPace,
@@ -365,7 +371,7 @@ func (q *waitingQueue) waiting(d *event.Delivery, now time.Time) *event.Waiting 
 	switch {
 	case d.State == event.Delivering && now.Sub(d.UpdatedAt) < time.Minute:
 		return &event.Waiting{Code: event.WaitsInQueue, Text: "its request is under way", Since: &d.UpdatedAt}
-	case q.why != nil:
+	case q.why != nil && !(d.State == event.Retrying && endsBefore(q.why, d.NextAt)):
 		return q.why
 	case d.State == event.Retrying && d.NextAt.After(now):
 		last := lastFailure(d.Error, d.Answer)

@@ -108,6 +108,16 @@ func TestWaitingSentences(t *testing.T) {
 	check("any at a failing endpoint", q.waiting(d(one, event.Retrying, now.Add(time.Hour)), now), event.WaitsFailing,
 		"retry_now")
 
+	q.why = w.endpoint("busy")
+	check("a retry before the endpoint's Retry-After", q.waiting(d(one, event.Retrying, now.Add(time.Minute)), now),
+		event.WaitsRetryAfter, "retry_now")
+	check("a retry after it", q.waiting(d(one, event.Retrying, now.Add(24*time.Hour)), now), event.WaitsForRetry,
+		"retry_now", "2026-03-02 12:00:00 UTC")
+	r = event.Replay{State: event.ReplayRunning, Endpoint: "busy"}
+	check("a replay at an endpoint that asked to wait", w.ofReplay(r), event.WaitsRetryAfter, "retry_now")
+	retries(store.OpenRetries{Retrying: 2, Next: now.Add(24 * time.Hour)})
+	check("a replay of later retries", w.ofReplay(r), event.WaitsForRetry, "retry_now", "2026-03-02 12:00:00 UTC")
+
 	w.claims = []store.LeaseClaim{silent, alive}
 	check("a silent process", w.endpoint("crm"), event.WaitsForTakeover, "", "two, process 2",
 		"one, process 1 takes over")

@@ -303,15 +303,16 @@ func (s *Store) EventsToRetry(ctx context.Context, sel event.DeliverySelection, 
 		where, limit), where.args, scanID)
 }
 
-// retried returns the condition that an event has one of the selected deliveries. Those of a replay whose events a
-// later replay to the same endpoint has delivered, or still will, do not count.
+// retried returns the condition that an event has one of the selected deliveries. If only those in some states are
+// selected, those of a replay whose events a later replay to the same endpoint has delivered, or still will, do not
+// count.
 func (c *conditions) retried(sel event.DeliverySelection) (string, error) {
 	d := &conditions{args: c.args}
 	if err := d.addDeliveries(sel); err != nil {
 		return "", err
 	}
 	parents := slices.DeleteFunc(slices.Clone(sel.Replays), func(id string) bool { return uuid.Validate(id) != nil })
-	if len(parents) > 0 {
+	if len(parents) > 0 && len(sel.States) > 0 {
 		d.require("(endpoint, event_id) NOT IN (SELECT endpoint, event_id FROM deliveries FINAL WHERE " +
 			"state NOT IN ('failed', 'cancelled') AND replay_id GLOBAL IN (SELECT id FROM replays WHERE created_at > " +
 			"(SELECT max(created_at) FROM replays WHERE id IN " + d.bind("Array(UUID)", parents) + ")))")

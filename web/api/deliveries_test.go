@@ -201,7 +201,8 @@ func TestRefusedRetry(t *testing.T) {
 			Subscriber: fmt.Sprint(n)}
 	}
 	if err := f.db.RecordOutcomes(context.Background(), "", []event.Delivery{one(0, "crm", event.Failed),
-		one(1, "crm", event.Pending), one(2, "old", event.Failed), one(3, "old", event.Retrying)}, nil); err != nil {
+		one(1, "crm", event.Pending), one(2, "old", event.Failed), one(3, "old", event.Retrying),
+		one(2, "crm", event.Cancelled)}, nil); err != nil {
 		t.Fatal(err)
 	}
 	// The same event failed in a replay, too.
@@ -218,9 +219,20 @@ func TestRefusedRetry(t *testing.T) {
 			event.Failed}}}); err != nil || plan.Failed != 2 || plan.Sent != 1 || len(plan.Replays) != 1 {
 		t.Errorf("the plan is %+v, %v", plan, err)
 	}
+	// A cancelled delivery is alike, and not of the group.
+	groups, err := f.client(readSecret).FailureGroups(context.Background(),
+		event.DeliverySelection{Endpoints: []string{"crm"}}, 10)
+	if err != nil || len(groups.Groups) != 1 || groups.Count != 2 {
+		t.Fatalf("%+v, %v", groups, err)
+	}
+	if plan, err := f.client(replaySecret).RetryDeliveries(context.Background(), "", api.DeliveryRetry{DryRun: true,
+		Selection: event.DeliverySelection{Groups: []string{groups.Groups[0].Key}}}); err != nil || plan.Failed != 2 ||
+		plan.Sent != 1 {
+		t.Errorf("the plan of the group is %+v, %v", plan, err)
+	}
 	result, err := f.client(replaySecret).RetryDeliveries(context.Background(), "", api.DeliveryRetry{
 		Selection: event.DeliverySelection{Replays: []string{event.LiveDelivery}}})
-	if err != nil || result.Sent != 1 || len(result.Replays) != 1 || result.Replays[0].Endpoint != "crm" ||
+	if err != nil || result.Sent != 2 || len(result.Replays) != 1 || result.Replays[0].Endpoint != "crm" ||
 		result.Asked+result.Waiting != 0 {
 		t.Fatalf("%+v, %v", result, err)
 	}
@@ -254,7 +266,8 @@ func TestRetryOfSomeStates(t *testing.T) {
 	events := newEvents("shop", 2)
 	f.insert(events...)
 	r := event.Replay{ID: uuid.New(), CreatedAt: time.Now(), UpdatedAt: time.Now(), State: event.ReplayRunning,
-		Endpoint: "crm", Total: 2, ReplayOptions: event.ReplayOptions{Order: event.OrderSubscriber}}
+		Endpoint: "crm", Total: 2, ReplayOptions: event.ReplayOptions{Order: event.OrderSubscriber,
+			Mode: event.ModeUndelivered, Retry: event.RetryEndpoint}}
 	var list []event.Delivery
 	for i, state := range []event.DeliveryState{event.Retrying, event.Pending} { // the second waits for the first
 		list = append(list, event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: r.ID, Endpoint: r.Endpoint,
