@@ -161,6 +161,19 @@ func (s *Store) RecordOutcomes(ctx context.Context, token string, deliveries []e
 	return s.insertDeliveries(ctx, token, deliveries)
 }
 
+// RecordOutcomesAgain is RecordOutcomes for a token that may have been sent before: see InsertEventsAgain.
+func (s *Store) RecordOutcomesAgain(ctx context.Context, token string, deliveries []event.Delivery,
+	attempts []event.Attempt) error {
+	if err := s.RecordOutcomes(ctx, token, deliveries, attempts); err != nil {
+		return err
+	}
+	missing, err := s.MissingAttempts(ctx, attempts)
+	if err != nil {
+		return err
+	}
+	return s.RecordOutcomes(ctx, token+againSuffix, deliveries, missing)
+}
+
 // InsertDeliveries stores new deliveries. Repeating it changes nothing: a state never replaces a later one.
 func (s *Store) InsertDeliveries(ctx context.Context, deliveries []event.Delivery) error {
 	return s.insertDeliveries(ctx, "", deliveries)

@@ -30,17 +30,17 @@ func (s *Store) InsertEventsAgain(ctx context.Context, token string, events []ev
 	if err := s.insertEvents(ctx, token, events); err != nil {
 		return err
 	}
-	missing, err := s.withoutStored(ctx, events)
+	missing, _, err := s.SplitStored(ctx, events)
 	if err == nil && len(missing) > 0 {
 		select { // the earlier insert may be about to finish
 		case <-time.After(insertSettles):
-			missing, err = s.withoutStored(ctx, missing)
+			missing, _, err = s.SplitStored(ctx, missing)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 	if err == nil && len(missing) > 0 {
-		err = s.insertEvents(ctx, token+AgainSuffix, missing)
+		err = s.insertEvents(ctx, token+againSuffix, missing)
 	}
 	if err != nil {
 		return err
@@ -48,27 +48,31 @@ func (s *Store) InsertEventsAgain(ctx context.Context, token string, events []ev
 	return s.markStored(ctx, events)
 }
 
-// AgainSuffix turns a token whose rows ClickHouse has lost into another one.
-const AgainSuffix = "-again"
+// againSuffix turns a token whose rows ClickHouse has lost into another one.
+const againSuffix = "-again"
 
 // insertSettles is longer than an insert takes from its token to its rows.
 const insertSettles = 2 * time.Second
 
-func (s *Store) withoutStored(ctx context.Context, events []event.Event) (missing []event.Event, err error) {
+// SplitStored splits events into those that are not stored and the ids of those that are.
+func (s *Store) SplitStored(ctx context.Context, events []event.Event) (missing []event.Event, stored []uuid.UUID,
+	err error) {
 	ids := make([]uuid.UUID, len(events))
 	for i := range events {
 		ids[i] = events[i].ID
 	}
-	stored, err := s.StoredEvents(ctx, ids)
+	there, err := s.StoredEvents(ctx, ids)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i := range events {
-		if !stored[events[i].ID] {
+		if id := events[i].ID; there[id] {
+			stored = append(stored, id)
+		} else {
 			missing = append(missing, events[i])
 		}
 	}
-	return missing, nil
+	return missing, stored, nil
 }
 
 func (s *Store) insertEvents(ctx context.Context, token string, events []event.Event) error {
