@@ -76,7 +76,7 @@ type RetryCommand struct {
 // RetryCommands returns the commands to try deliveries that were given since a time of the server's clock.
 func (s *Store) RetryCommands(ctx context.Context, since time.Time) ([]RetryCommand, error) {
 	where := &conditions{}
-	where.add("at >= {}", "DateTime64(6,'UTC')", micros(since))
+	where.addTime("at >= {}", since)
 	where.require("action = 'retry'")
 	return collect(ctx, s.conn, "read commands", "SELECT target, number, at, events FROM commands WHERE "+
 		where.String()+

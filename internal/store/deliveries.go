@@ -55,7 +55,7 @@ func (s *Store) OpenDeliveries(ctx context.Context, q Queue, after, upTo Cursor,
 	where := q.conditions()
 	bound := func(c Cursor, loose, strict string) {
 		if !c.At.IsZero() {
-			at := where.bind("DateTime64(6,'UTC')", micros(c.At))
+			at := where.bindTime(c.At)
 			// Only the first of these can use the primary key.
 			where.require("event_position "+loose+" "+at,
 				"(event_position, event_id) "+strict+" ("+at+", "+where.bind("UUID", c.ID.String())+")")
@@ -222,8 +222,7 @@ func (s *Store) DeliverySummaries(ctx context.Context, ids []uuid.UUID, from, to
 		return nil, nil
 	}
 	where := &conditions{}
-	where.add("event_received_at >= {}", "DateTime64(6,'UTC')", micros(from))
-	where.add("event_received_at <= {}", "DateTime64(6,'UTC')", micros(to))
+	where.addBetween("event_received_at", from, to)
 	where.add("event_id IN {}", "Array(UUID)", uuidStrings(ids))
 	where.require(made)
 	return collect(ctx, s.conn, "read deliveries",

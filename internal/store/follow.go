@@ -68,8 +68,7 @@ func (c *conditions) within(r Range) {
 	c.add("spool = {}", "String", r.Spool)
 	c.add("spool_number > {}", "UInt64", r.After)
 	c.add("spool_number <= {}", "UInt64", r.Last)
-	c.add("received_at >= {}", "DateTime64(6,'UTC')", micros(r.From))
-	c.add("received_at <= {}", "DateTime64(6,'UTC')", micros(r.Until))
+	c.addBetween("received_at", r.From, r.Until)
 }
 
 func (sub Subscription) conditions() *conditions {

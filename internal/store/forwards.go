@@ -41,10 +41,10 @@ func (s *Store) Forwards(ctx context.Context, ids []uuid.UUID, from, to time.Tim
 func (c *conditions) forwarded(from, to *time.Time) string {
 	term := "kind = 'forward'"
 	if from != nil {
-		term += " AND started_at >= " + c.bind("DateTime64(6,'UTC')", micros(from.Add(-forwardSpan)))
+		term += " AND started_at >= " + c.bindTime(from.Add(-forwardSpan))
 	}
 	if to != nil {
-		term += " AND started_at <= " + c.bind("DateTime64(6,'UTC')", micros(to.Add(forwardSpan)))
+		term += " AND started_at <= " + c.bindTime(to.Add(forwardSpan))
 	}
 	return term
 }

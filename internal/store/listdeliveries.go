@@ -101,14 +101,14 @@ var deliveryConditionOf = map[string]func(*conditions, event.DeliverySelection){
 
 func since(column string, of func(event.DeliverySelection) *time.Time) func(*conditions, event.DeliverySelection) {
 	return func(c *conditions, sel event.DeliverySelection) {
-		c.add(column+" >= {}", "DateTime64(6,'UTC')", micros(*of(sel)))
+		c.addTime(column+" >= {}", *of(sel))
 	}
 }
 
 // until also excludes the zero time of deliveries without an attempt.
 func until(column string, of func(event.DeliverySelection) *time.Time) func(*conditions, event.DeliverySelection) {
 	return func(c *conditions, sel event.DeliverySelection) {
-		c.add(column+" < {}", "DateTime64(6,'UTC')", micros(*of(sel)))
+		c.addTime(column+" < {}", *of(sel))
 		c.require(column + " > toDateTime64(0, 6, 'UTC')")
 	}
 }
@@ -116,8 +116,7 @@ func until(column string, of func(event.DeliverySelection) *time.Time) func(*con
 // ofEvents requires that a delivery is of one of these events.
 func (c *conditions) ofEvents(ids []uuid.UUID) {
 	if from, to, ok := event.IDRange(ids); ok {
-		c.add("event_received_at >= {}", "DateTime64(6,'UTC')", micros(from))
-		c.add("event_received_at <= {}", "DateTime64(6,'UTC')", micros(to))
+		c.addBetween("event_received_at", from, to)
 	}
 	c.add("event_id IN {}", "Array(UUID)", uuidStrings(ids))
 }
@@ -151,7 +150,7 @@ func (s *Store) deliveriesBetween(ctx context.Context, sel event.DeliverySelecti
 		return nil, err
 	}
 	if page.Before != nil {
-		at := where.bind("DateTime64(6,'UTC')", micros(page.Before.At))
+		at := where.bindTime(page.Before.At)
 		where.require("event_received_at <= "+at, fmt.Sprintf("(event_received_at, event_id, %s) < (%s, %s, %s)", fork,
 			at, where.bind("UUID", page.Before.ID.Event.String()), where.bind("String", page.Before.ID.Fork)))
 	}
@@ -174,7 +173,7 @@ func (s *Store) deliverySpan(ctx context.Context, sel event.DeliverySelection, p
 		return begin, end, 0, err
 	}
 	if page.Before != nil {
-		where.add("event_received_at <= {}", "DateTime64(6,'UTC')", micros(page.Before.At))
+		where.addTime("event_received_at <= {}", page.Before.At)
 	}
 	var rows uint64
 	err = s.conn.QueryRow(ctx, "SELECT min(event_received_at), max(event_received_at), count() FROM deliveries WHERE "+
@@ -260,7 +259,7 @@ func (s *Store) EventsToRetry(ctx context.Context, sel event.DeliverySelection, 
 	if !after.IsZero() {
 		where.require("(endpoint, event_id) NOT IN (SELECT endpoint, event_id FROM deliveries FINAL WHERE " +
 			"state NOT IN ('failed', 'cancelled') AND replay_id GLOBAL IN (SELECT id FROM replays WHERE created_at > " +
-			where.bind("DateTime64(6,'UTC')", micros(after)) + "))")
+			where.bindTime(after) + "))")
 	}
 	return collect(with(ctx, byMonth), s.patient, "read deliveries", fmt.Sprintf(
 		"SELECT event_id FROM deliveries FINAL WHERE %s ORDER BY event_position, event_id LIMIT 1 BY event_id LIMIT %d",

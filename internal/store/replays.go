@@ -53,8 +53,8 @@ func (s *Store) Replays(ctx context.Context, before uuid.UUID, limit int, states
 		if err != nil {
 			return nil, err
 		}
-		where.require(fmt.Sprintf("(created_at, id) < (%s, %s)", where.bind("DateTime64(6,'UTC')",
-			micros(r.CreatedAt)), where.bind("UUID", before.String())))
+		where.require(fmt.Sprintf("(created_at, id) < (%s, %s)", where.bindTime(r.CreatedAt),
+			where.bind("UUID", before.String())))
 	}
 	return s.steeredReplays(ctx, where, fmt.Sprintf("created_at DESC, id DESC LIMIT %d", limit))
 }
