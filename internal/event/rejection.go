@@ -2,10 +2,11 @@ package event
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // reasons says in words why a request was rejected.
@@ -73,20 +74,9 @@ func (r *Received) Kept() string {
 	case r.BodyGone() || known && kept >= declared:
 		return ""
 	case known:
-		return bytesText(kept) + " of " + bytesText(declared)
+		return humanize.IBytes(kept) + " of " + humanize.IBytes(declared)
 	case r.Verdict == TooLarge || r.Verdict == Aborted:
-		return "the first " + bytesText(kept)
+		return "the first " + humanize.IBytes(kept)
 	}
 	return ""
-}
-
-// bytesText formats a size for people.
-func bytesText(n uint64) string {
-	switch {
-	case n < 1<<10:
-		return fmt.Sprintf("%d bytes", n)
-	case n < 1<<20:
-		return strings.Replace(fmt.Sprintf("%.1f KiB", float64(n)/(1<<10)), ".0 ", " ", 1)
-	}
-	return strings.Replace(fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)), ".0 ", " ", 1)
 }
