@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -45,6 +46,7 @@ const (
 
 const (
 	defaultRange = 30 * 24 * time.Hour
+	maxRange     = 3660 * 24 * time.Hour
 	maxGoals     = 8 // of the view journeys
 	maxWindow    = 365
 )
@@ -71,7 +73,8 @@ var analysisParams = []*huma.Param{
 }
 
 // ParseAnalysis reads an Analysis from the query parameters of the API. Without a range it has the last 30 days, and
-// without an end it ends with the current minute. It returns all faults; an unknown parameter is one.
+// without an end, or with one to come, it ends with the current minute. It returns all faults; an unknown parameter is
+// one.
 func ParseAnalysis(values url.Values, now time.Time) (Analysis, []event.SelectionFault) {
 	now = now.Truncate(time.Minute).Add(time.Minute) // within a minute, the same query has the same text and is cached
 	a := Analysis{WindowDays: 7, Attribution: AttributionFirst, Zone: time.UTC}
@@ -114,8 +117,9 @@ func ParseAnalysis(values url.Values, now time.Time) (Analysis, []event.Selectio
 		fault("source", "leads are counted for one source at a time")
 	}
 	sel, wrong := event.ParseSelection(filters, now)
-	if sel.Until == nil {
-		sel.Until = &now
+	ahead := sel.From != nil && sel.From.After(now)
+	if sel.Until == nil || sel.Until.After(now) && !ahead {
+		sel.Until = &now // the time to come has no leads, and would lengthen the period to compare with
 	}
 	if sel.From == nil {
 		from := sel.Until.Add(-defaultRange)
@@ -124,6 +128,10 @@ func ParseAnalysis(values url.Values, now time.Time) (Analysis, []event.Selectio
 	a.Selection = sel
 	if len(wrong) == 0 {
 		wrong = sel.Faults()
+	}
+	if sel.From.Before(time.Unix(0, 0)) || sel.Until.Unix() > math.MaxUint32 || sel.Until.Sub(*sel.From) > maxRange {
+		fault("from", "invalid range from %s until %s: want at most ten years between 1970 and 2106",
+			sel.From.Format(time.DateOnly), sel.Until.Format(time.DateOnly))
 	}
 	return a, append(faults, wrong...)
 }

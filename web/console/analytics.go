@@ -61,6 +61,7 @@ func (v *visit) analysis() (analysis, error) {
 		asked.Set("time_zone", v.zone.String())
 	}
 	parsed, faults := api.ParseAnalysis(asked, v.now)
+	v.zone = parsed.Zone
 	a := analysis{asked: parsed, query: query, visit: v}
 	if err := api.CheckSelection(faults); err != nil {
 		return a, err
@@ -262,9 +263,13 @@ func (a analysis) form() analyticsForm {
 }
 
 // typedDates returns the query for the days that the form has: from the beginning of the first to the end of the last,
-// in the user's zone. changed reports whether the form was sent.
+// in the time zone of the address, else of the browser. changed reports whether the form was sent.
 func (v *visit) typedDates() (query url.Values, changed bool) {
 	query = v.URL.Query()
+	zone := v.zone
+	if named, err := time.LoadLocation(query.Get("time_zone")); err == nil && query.Has("time_zone") {
+		zone = named
+	}
 	first, firstErr := time.Parse(time.DateOnly, query.Get("first"))
 	last, lastErr := time.Parse(time.DateOnly, query.Get("last"))
 	changed = query.Has("first") || query.Has("last")
@@ -276,8 +281,8 @@ func (v *visit) typedDates() (query url.Values, changed bool) {
 	if last.Before(first) {
 		first, last = last, first
 	}
-	begin, _ := api.LocalTimes(first, v.zone)
-	end, _ := api.LocalTimes(last.AddDate(0, 0, 1), v.zone)
+	begin, _ := api.LocalTimes(first, zone)
+	end, _ := api.LocalTimes(last.AddDate(0, 0, 1), zone)
 	query.Del("since")
 	query.Set("from", begin.Format(time.RFC3339))
 	query.Set("until", end.Format(time.RFC3339))

@@ -3,9 +3,12 @@ package console_test
 import (
 	"encoding/csv"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +112,73 @@ func (f *fixture) testAnalytics() {
 	}
 	if nobody := p.page("/analytics?source=nobody"); !strings.Contains(nobody, "No leads in this time") {
 		t.Error("a source without leads says nothing")
+	}
+}
+
+// testAnalyticsZones verifies that every lead is in the bar of its day or hour, whose beginning is that of the zone: in
+// zones whose clocks skip midnight or show it twice, and in zones whose offset has minutes.
+func (f *fixture) testAnalyticsZones() {
+	const (
+		days, dayFormat   = 10 * 24 * time.Hour, "Mon, 2 Jan 2006"
+		hours, hourFormat = 36 * time.Hour, "Mon, 2 Jan, 15:00"
+	)
+	t := f.t
+	p := f.login(readSecret)
+	var events []event.Event
+	var checks []func()
+	for i, c := range []struct {
+		zone, change string // when clocks are set
+		around       time.Duration
+		format       string
+	}{
+		{"America/Santiago", "2026-09-06T04:00:00Z", days, dayFormat},
+		{"America/Santiago", "2026-04-05T03:00:00Z", days, dayFormat},
+		{"America/Havana", "2026-03-08T05:00:00Z", days, dayFormat},
+		{"Atlantic/Azores", "2026-03-29T01:00:00Z", days, dayFormat},
+		{"America/Sao_Paulo", "2018-11-04T03:00:00Z", days, dayFormat},
+		{"Asia/Tehran", "2022-03-21T20:30:00Z", hours, hourFormat},
+		{"Asia/Kolkata", "2026-05-05T00:00:00Z", hours, hourFormat}, // never set
+		{"Europe/Berlin", "2026-10-25T01:00:00Z", hours, hourFormat},
+	} {
+		zone, err := time.LoadLocation(c.zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change, err := time.Parse(time.RFC3339, c.change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source, want := fmt.Sprint("zone", i), map[string]int{}
+		for n, away := range []time.Duration{-25 * time.Hour, -time.Hour, -time.Minute, 0, time.Minute, 2 * time.Hour,
+			23 * time.Hour, 25 * time.Hour} {
+			at := change.Add(away)
+			e := newLead(fmt.Sprint(source, n), "Лид", 0)
+			e.ID, e.ReceivedAt, e.Source, e.Step = event.NewID(at), at, source, "start"
+			events = append(events, e)
+			want[at.In(zone).Format(c.format)]++
+		}
+		address := "/analytics?" + url.Values{"source": {source}, "time_zone": {c.zone}, "goal": {"start"},
+			"from":  {change.Add(-c.around).Format(time.RFC3339)},
+			"until": {change.Add(c.around).Format(time.RFC3339)}}.Encode()
+		checks = append(checks, func() {
+			page := p.page(address)
+			got := map[string]int{}
+			for _, m := range regexp.MustCompile(
+				`<tr><td>([^<]+)</td><td class="num"><a [^>]+>(\d)</a>`).FindAllStringSubmatch(page, -1) {
+				leads, _ := strconv.Atoi(m[2])
+				got[m[1]] += leads
+			}
+			if !maps.Equal(got, want) {
+				t.Errorf("%s around %s: %v, want %v", c.zone, c.change, got, want)
+			}
+			if !strings.Contains(page, `all times">`+c.zone) {
+				t.Errorf("the page does not name the zone %s", c.zone)
+			}
+		})
+	}
+	f.insert(events...)
+	for _, check := range checks {
+		check()
 	}
 }
 

@@ -146,6 +146,7 @@ func TestShared(t *testing.T) {
 		"AcceptRoles": (*fixture).testAcceptRoles, "ExternalRequest": (*fixture).testExternalRequest,
 		"LoginLink": (*fixture).testLoginLink, "LoginLinkInBrowser": (*fixture).testLoginLinkInBrowser,
 		"Analytics": (*fixture).testAnalytics, "AnalyticsByHand": (*fixture).testAnalyticsByHand,
+		"AnalyticsZones": (*fixture).testAnalyticsZones,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
