@@ -164,14 +164,14 @@ func (s *Store) RecordOutcomes(ctx context.Context, token string, deliveries []e
 // RecordOutcomesAgain is RecordOutcomes for a token that may have been sent before: see InsertEventsAgain.
 func (s *Store) RecordOutcomesAgain(ctx context.Context, token string, deliveries []event.Delivery,
 	attempts []event.Attempt) error {
-	if err := s.RecordOutcomes(ctx, token, deliveries, attempts); err != nil {
-		return err
+	err := s.RecordOutcomes(ctx, token, deliveries, attempts)
+	for try := 0; err == nil && try < otherTokens; try++ {
+		token += againSuffix
+		if attempts, err = s.MissingAttempts(ctx, attempts); err == nil {
+			err = s.RecordOutcomes(ctx, token, deliveries, attempts)
+		}
 	}
-	missing, err := s.MissingAttempts(ctx, attempts)
-	if err != nil {
-		return err
-	}
-	return s.RecordOutcomes(ctx, token+againSuffix, deliveries, missing)
+	return err
 }
 
 // InsertDeliveries stores new deliveries. Repeating it changes nothing: a state never replaces a later one.

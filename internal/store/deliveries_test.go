@@ -171,6 +171,18 @@ func TestOutcomes(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, []event.Attempt{attempt, second}) {
 		t.Errorf("%v\n got %+v\nwant %+v", err, got, []event.Attempt{attempt, second})
 	}
+	for range 2 { // a server that was killed twice between storing an insert's token and its rows
+		for _, table := range []string{"attempts", "deliveries"} {
+			d.exec(t, "ALTER TABLE "+table+" DELETE WHERE true SETTINGS mutations_sync = 1")
+		}
+		if err := d.RecordOutcomesAgain(background, "outcomes-1-2", []event.Delivery{at(event.Delivered, 3)},
+			[]event.Attempt{second, attempt}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := d.text(t, "SELECT toString((SELECT count() FROM attempts)) || ' ' || toString((SELECT count() FROM deliveries FINAL))"); n != "2 1" {
+		t.Errorf("attempts and deliveries after lost inserts: %s", n)
+	}
 }
 
 // TestUnsavedReplay verifies that deliveries frozen for a replay that was never saved are not shown, do not block their

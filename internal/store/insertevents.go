@@ -26,22 +26,16 @@ func (s *Store) InsertEvents(ctx context.Context, token string, events []event.E
 
 // InsertEventsAgain is InsertEvents for a token that may have been sent before. ClickHouse writes an insert's token
 // before its rows: a server that was killed in between knows the token and lacks the rows. Missing events are
-// therefore inserted with another token.
+// therefore inserted with another token, and with a third one if the server was killed there, too.
 func (s *Store) InsertEventsAgain(ctx context.Context, token string, events []event.Event) error {
-	if err := s.insertEvents(ctx, token, events); err != nil {
-		return err
-	}
-	missing, _, err := s.SplitStored(ctx, events)
-	if err == nil && len(missing) > 0 {
-		select { // the earlier insert may be about to finish
-		case <-time.After(insertSettles):
-			missing, _, err = s.SplitStored(ctx, missing)
-		case <-ctx.Done():
-			return ctx.Err()
+	err := s.insertEvents(ctx, token, events)
+	missing := events
+	for try := 0; err == nil && try < otherTokens; try++ {
+		if missing, err = s.lost(ctx, missing); err != nil || len(missing) == 0 {
+			break
 		}
-	}
-	if err == nil && len(missing) > 0 {
-		err = s.insertEvents(ctx, token+againSuffix, missing)
+		token += againSuffix
+		err = s.insertEvents(ctx, token, missing)
 	}
 	if err != nil {
 		return err
@@ -49,11 +43,28 @@ func (s *Store) InsertEventsAgain(ctx context.Context, token string, events []ev
 	return s.markStored(ctx, events)
 }
 
-// againSuffix turns a token whose rows ClickHouse has lost into another one.
-const againSuffix = "-again"
+const (
+	// againSuffix turns a token whose rows ClickHouse has lost into another one. An insert is tried with otherTokens.
+	againSuffix = "-again"
+	otherTokens = 2
+	// insertSettles is longer than an insert takes from its token to its rows.
+	insertSettles = 2 * time.Second
+)
 
-// insertSettles is longer than an insert takes from its token to its rows.
-const insertSettles = 2 * time.Second
+// lost returns the inserted events that are not stored, and will not be.
+func (s *Store) lost(ctx context.Context, events []event.Event) ([]event.Event, error) {
+	missing, _, err := s.SplitStored(ctx, events)
+	if err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	select { // an earlier insert may be about to finish
+	case <-time.After(insertSettles):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	missing, _, err = s.SplitStored(ctx, missing)
+	return missing, err
+}
 
 // SplitStored splits events into those that are not stored and the ids of those that are.
 func (s *Store) SplitStored(ctx context.Context, events []event.Event) (missing []event.Event, stored []uuid.UUID,
@@ -124,7 +135,7 @@ type Quarantined struct {
 // server that was killed between an insert's token and its rows would drop the event when it is sent again.
 func (s *Store) InsertQuarantine(ctx context.Context, q Quarantined) error {
 	where := &conditions{}
-	where.add("received_at = {}", "DateTime64(6,'UTC')", micros(q.ReceivedAt))
+	where.addTime("received_at = {}", q.ReceivedAt)
 	where.add("id = {}", "UUID", q.ID.String())
 	sum := sha256.Sum256(q.Record) // the record may be too long for a parameter
 	where.add("lower(hex(SHA256(record))) = {}", "String", hex.EncodeToString(sum[:]))
