@@ -30,7 +30,6 @@ const (
 	attrReason     = attribute.Key("hooktape.reason")
 	attrKey        = attribute.Key("hooktape.key")
 	attrBatchRows  = attribute.Key("hooktape.batch.rows")
-	attrBatchBytes = attribute.Key("hooktape.batch.bytes")
 	attrBatchToken = attribute.Key("hooktape.batch.token")
 )
 

@@ -137,7 +137,7 @@ func (w *waits) ofReplay(r event.Replay) *event.Waiting {
 		return why
 	}
 	counts := shownCounts(r)
-	if open := open(counts); open > 0 && open == counts[event.Retrying] {
+	if open := event.Open(counts); open > 0 && open == counts[event.Retrying] {
 		return &event.Waiting{Code: event.WaitsForRetry, Action: "retry_now",
 			Text: fmt.Sprintf("all %d open deliveries wait for their next attempt", open)}
 	}
@@ -161,16 +161,6 @@ func shownCounts(r event.Replay) map[event.DeliveryState]uint64 {
 		return map[event.DeliveryState]uint64{event.Pending: r.Total}
 	}
 	return r.Counts
-}
-
-// open returns the number of deliveries that are not final.
-func open(counts map[event.DeliveryState]uint64) (n uint64) {
-	for state, count := range counts {
-		if !state.Final() {
-			n += count
-		}
-	}
-	return n
 }
 
 // WaitingReplays sets why each replay waits.
