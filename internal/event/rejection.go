@@ -2,11 +2,10 @@ package event
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/dustin/go-humanize"
 )
 
 // reasons says in words why a request was rejected.
@@ -74,9 +73,20 @@ func (r *Received) Kept() string {
 	case r.BodyGone() || known && kept >= declared:
 		return ""
 	case known:
-		return humanize.IBytes(kept) + " of " + humanize.IBytes(declared)
+		return bytesText(kept) + " of " + bytesText(declared)
 	case r.Verdict == TooLarge || r.Verdict == Aborted:
-		return "the first " + humanize.IBytes(kept)
+		return "the first " + bytesText(kept)
 	}
 	return ""
+}
+
+// bytesText formats a size for people.
+func bytesText(n uint64) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d bytes", n)
+	case n < 1<<20:
+		return strings.Replace(fmt.Sprintf("%.1f KiB", float64(n)/(1<<10)), ".0 ", " ", 1)
+	}
+	return strings.Replace(fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)), ".0 ", " ", 1)
 }

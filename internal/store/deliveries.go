@@ -164,14 +164,17 @@ func (s *Store) RecordOutcomes(ctx context.Context, token string, deliveries []e
 // RecordOutcomesAgain is RecordOutcomes for a token that may have been sent before: see InsertEventsAgain.
 func (s *Store) RecordOutcomesAgain(ctx context.Context, token string, deliveries []event.Delivery,
 	attempts []event.Attempt) error {
-	err := s.RecordOutcomes(ctx, token, deliveries, attempts)
+	err := s.RecordOutcomes(ctx, token, nil, attempts)
 	for try := 0; err == nil && try < otherTokens; try++ {
 		token += againSuffix
 		if attempts, err = s.MissingAttempts(ctx, attempts); err == nil {
-			err = s.RecordOutcomes(ctx, token, deliveries, attempts)
+			err = s.RecordOutcomes(ctx, token, nil, attempts)
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.InsertDeliveries(ctx, deliveries)
 }
 
 // InsertDeliveries stores new deliveries. Repeating it changes nothing: a state never replaces a later one.

@@ -56,7 +56,7 @@ func TestAccept(t *testing.T) {
 	}
 	for i, want := range []api.Rejection{{Reason: "the signature is wrong"},
 		{Reason: "no source has this name", Obstacle: "only the start of its body is stored",
-			Kept: "11 B of 99 B"},
+			Kept: "11 bytes of 99 bytes"},
 		{Reason: "the body is too large", Obstacle: "only the start of its body is stored", Kept: "64 KiB of 2.1 MiB"},
 		{Reason: "the token in the URL is wrong"}} {
 		got := *found[i].Rejection

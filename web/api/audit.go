@@ -40,12 +40,6 @@ type AuditFilter struct {
 	Actions []string `query:"action,explode" doc:"With one of these actions, such as replay.create."`
 }
 
-// AuditLog returns the newest entries of the audit log, the newest first.
-func (d *Direct) AuditLog(ctx context.Context, limit int) ([]AuditEntry, error) {
-	page, err := d.AuditPage(ctx, AuditFilter{}, limit, "")
-	return page.Entries, err
-}
-
 // AuditPage returns a page of the selected entries, the newest first. The empty cursor is the beginning.
 func (d *Direct) AuditPage(ctx context.Context, f AuditFilter, limit int, cursor string) (AuditPage, error) {
 	const hashSize = 8
