@@ -52,7 +52,7 @@ func TestReplayCommands(t *testing.T) {
 	})
 	i := newInstance(t, storetest.DSN(t))
 	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), fmt.Sprintf(replayTestConfig, target.URL))
-	i.start("serve")
+	i.startReady("serve")
 	url := i.hookURL()
 	var ids []string
 	for n := range 30 {
