@@ -85,9 +85,9 @@ func (d *decoding) body(req *event.Received) {
 func (d *decoding) query(req *event.Received) {
 	if text := []byte(req.Query); bytes.IndexByte(text, '=') > 0 {
 		d.top(d.formObject(req, text))
-		d.judge()
-		d.nested()
 	}
+	d.judge()
+	d.nested()
 	d.finish()
 }
 
