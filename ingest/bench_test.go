@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -102,14 +103,15 @@ func quickBackend(b *testing.B) (url string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { listener.Close() })
-	go func() {
+	var connections sync.WaitGroup
+	connections.Go(func() {
 		for {
 			c, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			go func() {
+			context.AfterFunc(b.Context(), func() { c.Close() })
+			connections.Go(func() {
 				defer c.Close()
 				for buffer := make([]byte, 64<<10); ; {
 					if _, err := c.Read(buffer); err != nil {
@@ -118,9 +120,10 @@ func quickBackend(b *testing.B) (url string) {
 					io.WriteString(c, "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nDate: "+
 						"Mon, 30 Nov 2026 04:00:00 GMT\r\nContent-Length: 29\r\n\r\n"+`{"price":"1990","paid":"yes"}`)
 				}
-			}()
+			})
 		}
-	}()
+	})
+	b.Cleanup(func() { listener.Close(); connections.Wait() })
 	return "http://" + listener.Addr().String() + "/bot"
 }
 

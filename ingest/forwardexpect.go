@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -41,6 +42,9 @@ func (b *answerBody) text() ([]byte, error) {
 		return nil, fmt.Errorf("it has %d bytes, which is more than max_answer, or more than memory was left for",
 			b.size)
 	}
+	if b.encoding == "" {
+		return b.start, nil
+	}
 	plain, err := outbound.Plain(b.encoding, b.start)
 	if err != nil {
 		return nil, err
@@ -50,7 +54,7 @@ func (b *answerBody) text() ([]byte, error) {
 		return nil, err
 	}
 	if text.cut {
-		return nil, fmt.Errorf("unzipped it has more than max_answer, or more than memory was left for")
+		return nil, errors.New("unzipped it has more than max_answer, or more than memory was left for")
 	}
 	return text.start, nil
 }

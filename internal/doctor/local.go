@@ -16,7 +16,6 @@ import (
 	"github.com/dustin/go-humanize/english"
 	"golang.org/x/sys/unix"
 
-	"hooktape/internal/bothelp"
 	"hooktape/internal/config"
 	"hooktape/internal/server"
 	"hooktape/internal/spool"
@@ -49,7 +48,7 @@ func (d *doctor) configuration(context.Context) []Finding {
 
 // forward checks what a valid configuration of a source that forwards may get wrong.
 func (d *doctor) forward(s config.Source) (list []Finding) {
-	if missing := bothelp.MissingKeys(s.Forward.Expect, []byte(s.Forward.Fallback.Body)); len(missing) > 0 {
+	if missing := s.Forward.MissingInFallback(); len(missing) > 0 {
 		list = append(list, warn("add them to its forward.fallback.body, empty: BotHelp keeps the old value of a missing key",
 			"source %s: the fallback lacks expected keys: %s", s.Name, strings.Join(missing, ", ")))
 	}
