@@ -24,7 +24,7 @@ type EventStore interface {
 	InsertEvents(ctx context.Context, token string, events []event.Event) error
 	// InsertEventsAgain is InsertEvents for a token that may have been sent before.
 	InsertEventsAgain(ctx context.Context, token string, events []event.Event) error
-	InsertQuarantine(ctx context.Context, token string, q store.Quarantined) error
+	InsertQuarantine(ctx context.Context, q store.Quarantined) error
 	// Originals returns the stored original of each of these events that is a duplicate.
 	Originals(ctx context.Context, events []event.Event) (map[uuid.UUID]uuid.UUID, error)
 	// Stored returns the ids that are stored.
@@ -183,7 +183,7 @@ func (s *Sink) Quarantine(ctx context.Context, batch spool.Batch, refusal error)
 		q.ID, q.ReceivedAt, q.Source = received.ID, received.ReceivedAt, received.Source
 		ctx = trace.ContextWithSpanContext(ctx, arrivalOf(&received.Received)) // the log line is about this request
 	}
-	if err := s.store.InsertQuarantine(ctx, batch.Token(), q); err != nil {
+	if err := s.store.InsertQuarantine(ctx, q); err != nil {
 		return err
 	}
 	s.logger.ErrorContext(ctx, "ClickHouse refuses an event; the table quarantine has it, with ClickHouse's message",

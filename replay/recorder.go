@@ -106,6 +106,6 @@ func decode(records [][]byte) (deliveries []event.Delivery, attempts []event.Att
 // Quarantine keeps a record that ClickHouse refuses in the table quarantine.
 func (s *sink) Quarantine(ctx context.Context, batch spool.Batch, refusal error) error {
 	s.logger.Error("ClickHouse refuses an outcome; the table quarantine has it, and ClickHouse's words")
-	return s.store.InsertQuarantine(ctx, batch.Token(), store.Quarantined{
+	return s.store.InsertQuarantine(ctx, store.Quarantined{
 		ReceivedAt: batch.Appended, Source: "(replay)", Error: refusal.Error(), Record: batch.Records[0]})
 }

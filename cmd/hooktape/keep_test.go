@@ -101,27 +101,34 @@ func TestRetentionCommands(t *testing.T) {
 	}
 }
 
-// TestRetentionAtStart verifies that a start applies the configured retention and logs it.
+// TestRetentionAtStart verifies that a start applies the configured retention and logs it: as a warning only where there
+// may be rows that it removes.
 func TestRetentionAtStart(t *testing.T) {
-	i := newStoreInstance(t, "retention: {traces: 14d}\n")
-	i.start("ingest")
-	i.eventually("the retention is applied", func() error {
-		report, err := i.db.RetentionReport(context.Background(), store.Retention{})
-		for _, k := range report {
-			if k.What == "otel_traces" && k.InForce == "14d" {
+	for name, dsn := range map[string]func(testing.TB) string{"WARN": storetest.DSN, "INFO": enginetest.DSN} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i := newInstance(t, dsn(t))
+			i.configure("retention: {traces: 14d}\n")
+			i.start("ingest")
+			i.eventually("the retention is applied", func() error {
+				report, err := i.db.RetentionReport(context.Background(), store.Retention{})
+				for _, k := range report {
+					if k.What == "otel_traces" && k.InForce == "14d" {
+						return nil
+					}
+				}
+				return errors.Join(err, errors.New("no TTL"))
+			})
+			i.eventually("the retention is logged", func() error {
+				if !strings.Contains(i.output.String(), "level="+name+
+					` msg="the retention is changed" of=otel_traces from="for ever" to=14d`) {
+					return errors.New("no line about it")
+				}
 				return nil
-			}
-		}
-		return errors.Join(err, errors.New("no TTL"))
-	})
-	i.eventually("the retention is logged", func() error {
-		if !strings.Contains(i.output.String(),
-			`msg="the retention is changed" of=otel_traces from="for ever" to=14d`) {
-			return errors.New("no line about it")
-		}
-		return nil
-	})
-	i.stop()
+			})
+			i.stop()
+		})
+	}
 }
 
 // optimize runs the merges that ClickHouse would run later. Its error makes eventually try again.

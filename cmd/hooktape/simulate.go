@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"hooktape/internal/event"
 	"hooktape/internal/simulate"
+	"hooktape/internal/store"
 )
 
 type simulateCmd struct {
@@ -20,6 +22,7 @@ type simulateCmd struct {
 	For         string  `placeholder:"SPAN" help:"Stop posting after this time: 90s, 10m, 2h (default: at Ctrl-C)."`
 	Speed       int64   `default:"60" placeholder:"N" help:"While posting: people take an N-th of the time that they would, so that funnels fill while you watch."`
 	URL         string  `name:"url" placeholder:"URL" help:"Post to this hook URL, without a step (default: to the sources of the configuration)."`
+	External    bool    `name:"external-requests" help:"With --days: External Requests too, to a source called price, and what became of them."`
 	Backend     string  `placeholder:"HOST:PORT" help:"While posting: listen here as the backend that answers External Requests, at times late, wrong or not at all."`
 	Seed        uint64  `default:"1" help:"Another seed is another account."`
 	Truth       string  `type:"path" placeholder:"FILE" help:"Write the right answers about the account to FILE, as JSON."`
@@ -36,6 +39,7 @@ account; its requests have the User-Agent ` + simulate.UserAgent + `. The same f
 
   hooktape simulate --days 30                          a month of history, at once
   hooktape simulate --days 90 --subscribers 1000000    as much as a large account has
+  hooktape simulate --days 30 --external-requests      for the dashboard of External Requests too
   hooktape simulate --rate 20 --for 10m                live, through the ingest; Ctrl-C stops it
   hooktape simulate --rate 20 --backend 127.0.0.1:9090 the same, with a backend for a source that forwards
   hooktape simulate --days 30 --dry-run --json         the right answers: leads, funnels, conversions by UTM …
@@ -68,8 +72,8 @@ func (c simulateCmd) Run(e *env) error {
 		return errors.New("--for, --url and --backend go with --rate, not with --days")
 	case c.URL != "" && c.Backend != "":
 		return errors.New("--backend goes with the sources of the configuration, not with --url")
-	case live && (c.Until != "" || c.DryRun):
-		return errors.New("--until and --dry-run go with --days, not with --rate")
+	case live && (c.Until != "" || c.DryRun || c.External):
+		return errors.New("--until, --dry-run and --external-requests go with --days, not with --rate")
 	}
 	if live {
 		return c.post(e, within)
@@ -114,7 +118,11 @@ func (c simulateCmd) insert(e *env, account *simulate.Account) error {
 	begun := time.Now()
 	line := newStatus(e)
 	var done simulate.Progress
-	err = account.Backfill(e.ctx, db.InsertEvents, func(p simulate.Progress) {
+	insert := db.InsertEvents
+	if c.External {
+		insert = withExchanges(db)
+	}
+	err = account.Backfill(e.ctx, insert, func(p simulate.Progress) {
 		done = p
 		line.show(func() string { return backfillBar(account, p, time.Since(begun)) })
 	})
@@ -132,6 +140,24 @@ func (c simulateCmd) insert(e *env, account *simulate.Account) error {
 		local(account.From), local(account.Until),
 		elapsed.Round(100*time.Millisecond), float64(done.Events)/elapsed.Seconds())
 	return nil
+}
+
+// withExchanges returns an insert of webhooks, and of the External Requests after them.
+func withExchanges(db *store.Store) simulate.Insert {
+	return func(ctx context.Context, token string, webhooks []event.Event) error {
+		if err := db.InsertEvents(ctx, token, webhooks); err != nil {
+			return err
+		}
+		requests, attempts := simulate.Exchanges(webhooks)
+		if len(requests) == 0 {
+			return nil
+		}
+		token += "-external"
+		if err := db.InsertEvents(ctx, token, requests); err != nil {
+			return err
+		}
+		return db.RecordOutcomes(ctx, token, nil, attempts)
+	}
 }
 
 // backfillBar shows how much of the history is done, by its time.

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"hooktape/internal/bothelp"
 	"hooktape/internal/config"
 	"hooktape/internal/event"
 	"hooktape/internal/redact"
@@ -147,12 +148,8 @@ type poster struct {
 	lastFailure             string
 }
 
-const (
-	// posters is the largest number of concurrent webhooks, and of concurrent External Requests.
-	posters = 16
-	// webhooksPerExternal is how many webhooks come with each External Request.
-	webhooksPerExternal = 4
-)
+// posters is the largest number of concurrent webhooks, and of concurrent External Requests.
+const posters = 16
 
 func newPoster(account *simulate.Account, to targets) *poster {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -167,37 +164,33 @@ func newPoster(account *simulate.Account, to targets) *poster {
 // flight.
 func (p *poster) run(e *env, from time.Time) (last time.Time) {
 	defer p.client.CloseIdleConnections()
-	visits, asking := make(chan simulate.Visit), make(chan simulate.Visit)
-	var workers sync.WaitGroup
+	visits, asking := make(chan simulate.Visit), make(chan event.Event)
+	var workers, bots sync.WaitGroup
 	for range posters {
 		workers.Go(func() {
 			for v := range visits {
-				p.post(context.WithoutCancel(e.ctx), p.account.Request(v))
+				posted := p.account.Request(v)
+				p.post(context.WithoutCancel(e.ctx), posted)
+				p.offer(asking, posted)
 			}
 		})
-		workers.Go(func() {
-			for v := range asking {
-				p.ask(context.WithoutCancel(e.ctx), v)
+		bots.Go(func() {
+			for asked := range asking {
+				p.ask(context.WithoutCancel(e.ctx), asked)
 			}
 		})
 	}
 	line := newStatus(e)
 	p.begun, last = time.Now(), from
-	count := 0
 	for v := range p.account.Live(e.ctx, from) {
 		visits <- v
-		if count++; p.to.external != "" && count%webhooksPerExternal == 0 {
-			select {
-			case asking <- v:
-			default: // enough bots wait; a slow backend does not hold up webhooks
-			}
-		}
 		last = v.At()
 		line.show(p.tally)
 	}
 	close(visits)
-	close(asking)
 	workers.Wait()
+	close(asking)
+	bots.Wait()
 	line.clear()
 	return last
 }
@@ -230,7 +223,7 @@ var answers = map[event.Verdict]int{
 
 func (p *poster) post(ctx context.Context, e event.Event) {
 	p.posted.Add(1)
-	status, err := p.send(ctx, e)
+	status, err := send(ctx, &p.client, p.url(e), e)
 	switch {
 	case err != nil:
 		p.fail(err.Error())
@@ -241,23 +234,28 @@ func (p *poster) post(ctx context.Context, e event.Event) {
 	}
 }
 
-// ask sends an External Request, as the bot of the visit's subscriber.
-func (p *poster) ask(ctx context.Context, v simulate.Visit) {
-	request, err := p.account.ExternalRequest(ctx, p.to.external, v)
-	if err != nil {
-		p.fail("the URL of the source that forwards cannot be used") // its text has the token
+// offer passes on the External Request after a webhook, if there is one.
+func (p *poster) offer(asking chan<- event.Event, posted event.Event) {
+	bothelp.Read(&posted, "")
+	asked, ok := simulate.ExternalRequest(&posted)
+	if !ok || p.to.external == "" {
 		return
 	}
+	select {
+	case asking <- asked:
+	default: // enough bots wait; a slow backend does not hold up webhooks
+	}
+}
+
+// ask sends an External Request, as a bot.
+func (p *poster) ask(ctx context.Context, asked event.Event) {
 	p.external.Add(1)
 	client := http.Client{Transport: p.client.Transport} // the deadline of the source is its timeout
-	response, err := client.Do(request)
-	if err != nil {
-		p.fail(redact.WithoutURL(err).Error())
-		return
-	}
-	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK {
+	switch status, err := send(ctx, &client, p.to.external+"/"+asked.Step+"?"+asked.Query, asked); {
+	case errors.Is(err, errCutOff) || err == nil && status != http.StatusOK:
 		p.unanswered.Add(1)
+	case err != nil:
+		p.fail(err.Error())
 	}
 }
 
@@ -268,8 +266,11 @@ func (p *poster) fail(why string) {
 	p.lastFailure = why
 }
 
-func (p *poster) send(ctx context.Context, e event.Event) (status int, err error) {
-	request, err := http.NewRequestWithContext(ctx, e.Method, p.url(e), bytes.NewReader(e.Body))
+// errCutOff means that an answer breaks off.
+var errCutOff = errors.New("the answer breaks off")
+
+func send(ctx context.Context, client *http.Client, to string, e event.Event) (status int, err error) {
+	request, err := http.NewRequestWithContext(ctx, e.Method, to, bytes.NewReader(e.Body))
 	if err != nil {
 		return 0, errors.New("the URL cannot be used") // its text has the token
 	}
@@ -278,12 +279,14 @@ func (p *poster) send(ctx context.Context, e event.Event) (status int, err error
 			request.Header.Set(h.Name, h.Value)
 		}
 	}
-	response, err := p.client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return 0, redact.WithoutURL(err)
 	}
 	defer response.Body.Close()
-	_, _ = io.Copy(io.Discard, response.Body)
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return response.StatusCode, errCutOff
+	}
 	return response.StatusCode, nil
 }
 

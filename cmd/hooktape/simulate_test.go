@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -143,5 +144,24 @@ func TestSimulateBackfill(t *testing.T) {
 			"AND bothelp_user_id != ''", r.Sources["course"].Funnel.Leads)
 	if dry := i.cli(append(args, "--dry-run")...); dry != first {
 		t.Error("a dry run reports another truth")
+	}
+	for range 2 {
+		if with := i.cli(append(args, "--external-requests")...); with != first {
+			t.Error("External Requests change the truth")
+		}
+	}
+	assertNumber(i, "webhooks", "SELECT count() FROM events WHERE source != 'price'", r.All.Events)
+	external, err := strconv.ParseUint(strings.TrimSpace(i.query("SELECT count() FROM events WHERE source = 'price'")),
+		10, 64)
+	if err != nil || external < r.All.Events/8 {
+		t.Errorf("%d External Requests with %d webhooks, %v", external, r.All.Events, err)
+	}
+	assertNumber(i, "attempts of External Requests", `SELECT uniqExact(id) FROM attempts WHERE kind = 'forward'
+		AND event_id IN (SELECT id FROM events WHERE source = 'price')`, external)
+	for _, some := range []string{"fallback = 'deadline' AND status_code = 0", "missing_keys = ['paid']", "status_code = 500",
+		"outcome = 'broken_answer'", "fallback = '' AND outcome = 'delivered' AND overhead_ms > 0"} {
+		if strings.TrimSpace(i.query("SELECT count() FROM attempts WHERE "+some)) == "0" {
+			t.Errorf("no attempt with %s", some)
+		}
 	}
 }

@@ -127,7 +127,7 @@ func filled(t *testing.T) db {
 		events = append(events, e)
 	}
 	must(d.InsertEvents(background, "", events))
-	must(d.InsertQuarantine(background, "", store.Quarantined{ID: events[0].ID, ReceivedAt: at, Source: "demo",
+	must(d.InsertQuarantine(background, store.Quarantined{ID: events[0].ID, ReceivedAt: at, Source: "demo",
 		Error: "x", Record: every}))
 	key := event.DeliveryKey{Endpoint: "crm", EventID: events[0].ID}
 	for i, state := range []event.DeliveryState{event.Pending, event.Retrying, event.Delivered} {

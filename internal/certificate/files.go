@@ -95,12 +95,12 @@ func config(get func(*tls.ClientHelloInfo) (*tls.Certificate, error), protocols 
 		NextProtos: append([]string{"h2", "http/1.1"}, protocols...)}
 }
 
-const (
-	look = time.Second
-	// nearEnd is the time before the end at which warnings begin: authorities renew a month, or a third of the life,
-	// before it.
-	nearEnd = 10 * 24 * time.Hour
-)
+// look is the interval at which Run reads the files. A test of whole days lengthens it.
+var look = time.Second
+
+// nearEnd is the time before the end at which warnings begin: authorities renew a month, or a third of the life, before
+// it.
+const nearEnd = 10 * 24 * time.Hour
 
 // Run loads the changed files until ctx ends. It refuses a new pair that is invalid or has expired.
 func (f *Files) Run(ctx context.Context) error {

@@ -23,13 +23,17 @@ func (p *process) migrate(ctx context.Context, engineUp <-chan struct{}) error {
 		return nil
 	}
 	log := rate.Sometimes{First: 1, Interval: time.Minute}
+	created := false
 	for {
+		if was, err := p.db.SchemaNow(ctx); err == nil && was.At == 0 {
+			created = true
+		}
 		_, err := p.db.Migrate(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil:
-			p.applyRetention(ctx)
+			p.applyRetention(ctx, created)
 			close(p.migrated)
 			return nil
 		case errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrOlderSchema),
@@ -57,11 +61,16 @@ func (p *process) whenMigrated(act actor) actor {
 	}
 }
 
-// applyRetention applies the configured retention and logs what that changes.
-func (p *process) applyRetention(ctx context.Context) {
+// applyRetention applies the configured retention and logs what that changes. In existing tables the change may remove
+// rows.
+func (p *process) applyRetention(ctx context.Context, created bool) {
+	level := slog.LevelWarn
+	if created {
+		level = slog.LevelInfo
+	}
 	changes, err := p.db.ApplyRetention(ctx, p.cfg.StoreRetention())
 	for _, c := range changes {
-		p.Logger.Warn("the retention is changed", "of", c.What, "from", c.Before, "to", c.After)
+		p.Logger.Log(ctx, level, "the retention is changed", "of", c.What, "from", c.Before, "to", c.After)
 	}
 	if err != nil {
 		p.Logger.Warn("the retention cannot be put in force; `hooktape migrate` tries it again", "error", err)

@@ -1,89 +1,100 @@
 package simulate
 
 import (
-	"context"
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
+	"net/url"
 	"strconv"
-	"strings"
-	"sync/atomic"
 	"time"
+
+	"hooktape/internal/bothelp"
+	"hooktape/internal/event"
+	"hooktape/internal/simulate/people"
 )
 
-// ExternalRequest returns a request of BotHelp's step External Request: the bot of the visit's subscriber asks for the
-// price of an article. Half of the subscribers send GET with a query, half POST with a JSON body. The hook is the URL
-// of a source without a step. The [Truth] does not count these requests.
-func (a *Account) ExternalRequest(ctx context.Context, hook string, v Visit) (*http.Request, error) {
-	var l life
-	a.live(&l, uint64(v.number))
-	p := a.person(&l)
-	id := strconv.FormatUint(firstID+p.number, 10)
-	method, url, body := http.MethodGet, fmt.Sprintf("%s/quote?sku=%d", hook, v.number%articles), ""
-	if v.number%2 == 0 {
-		url += "&bothelp_user_id=" + id
-	} else {
-		text, err := json.Marshal(map[string]string{"bothelp_user_id": id, "name": string(p.appendName(nil)),
-			"phone": p.phone})
-		if err != nil {
-			return nil, err
-		}
-		method, body = http.MethodPost, string(text)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("User-Agent", UserAgent)
-	if body != "" {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	return request, nil
-}
-
-// articles is the number of articles in the simulated shop.
-const articles = 20
-
-// Backend simulates the backend of External Requests. It answers {"price":"4900","paid":"yes"}, with the price of the
-// article sku of the query. Of each 25 requests one gets a late answer, one none, one the status 500, one an answer
-// without paid, and one half an answer. The zero Backend is ready for use.
-type Backend struct{ requests atomic.Uint64 }
-
+// The source and step of External Requests, and the endpoint that answers them in a history.
 const (
-	backendSlow = 1500 * time.Millisecond
-	// backendSilence is longer than the longest deadline of a source.
-	backendSilence = 3 * time.Minute
+	ExternalSource   = "price"
+	externalStep     = "quote"
+	externalEndpoint = "backend"
+	externalURL      = "https://backend.example.org/bot"
+	externalDeadline = 8 * time.Second
+	// askedAfter is the time from a webhook to the External Request of the same bot.
+	askedAfter = 300 * time.Millisecond
 )
 
-// ServeHTTP answers a request.
-func (b *Backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body) // afterwards the server notices when the client leaves
-	sku, _ := strconv.ParseUint(r.URL.Query().Get("sku"), 10, 64)
-	price := 900 + sku%articles*500
-	answer := fmt.Sprintf(`{"price":"%d","paid":"yes"}`, price)
-	status := http.StatusOK
-	switch b.requests.Add(1) % 25 {
-	case 5:
-		pause(r.Context(), backendSlow)
-	case 10:
-		pause(r.Context(), backendSilence)
-		panic(http.ErrAbortHandler)
-	case 15:
-		status, answer = http.StatusInternalServerError, `{"error":"the database is locked"}`
-	case 20:
-		answer = fmt.Sprintf(`{"price":"%d"}`, price)
-	case 24:
-		w.Header().Set("Content-Length", strconv.Itoa(2*len(answer)))
+// ExternalRequest returns the request of BotHelp's step External Request that a bot sends after a webhook, decoded. A
+// quarter of the flow webhooks have one: the bot asks for the price of an article. Half of the subscribers send GET
+// with a query, half POST with a JSON body. The [Truth] does not count these requests.
+func ExternalRequest(after *event.Event) (asked event.Event, ok bool) {
+	d := externalDice(after)
+	if after.Kind != event.KindFlow || after.BothelpUserID == "" || d.UpTo(4) > 0 {
+		return asked, false
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, answer) // the server closes the connection if it is shorter than Content-Length
+	asked.ReceivedAt = after.ReceivedAt.Add(askedAfter)
+	asked.ID = event.StampID(randomID(&d), asked.ReceivedAt)
+	binary.BigEndian.PutUint64(asked.TraceID[:8], d.Next())
+	binary.BigEndian.PutUint64(asked.TraceID[8:], d.Next())
+	binary.BigEndian.PutUint64(asked.SpanID[:], d.Next())
+	asked.Source, asked.Step, asked.Verdict, asked.RemoteIP = ExternalSource, externalStep, event.Accepted,
+		after.RemoteIP
+	asked.Method, asked.Query = "GET", "sku="+strconv.Itoa(d.UpTo(articles))
+	if after.BothelpUserID[len(after.BothelpUserID)-1]%2 == 0 {
+		asked.Query += "&bothelp_user_id=" + url.QueryEscape(after.BothelpUserID)
+	} else {
+		asked.Method = "POST"
+		asked.Body, _ = json.Marshal(map[string]string{"bothelp_user_id": after.BothelpUserID, "name": after.Name,
+			"phone": after.Phone}) // strings have no error
+	}
+	asked.BodySHA256 = sha256.Sum256(asked.Body)
+	(&Account{}).fillHeaders(&asked, &visit{})
+	bothelp.Read(&asked, "")
+	return asked, true
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
+func externalDice(of *event.Event) people.Dice {
+	return people.Throw(0, streamExternal, binary.BigEndian.Uint64(of.ID[8:]))
+}
+
+// Exchanges returns the External Requests after a batch of webhooks, and the attempt of each: what the backend answered
+// and what the bot got.
+func Exchanges(webhooks []event.Event) (requests []event.Event, attempts []event.Attempt) {
+	for i := range webhooks {
+		if asked, ok := ExternalRequest(&webhooks[i]); ok {
+			requests, attempts = append(requests, asked), append(attempts, exchange(&asked))
+		}
 	}
+	return requests, attempts
+}
+
+func exchange(asked *event.Event) event.Attempt {
+	d := externalDice(asked)
+	a := event.Attempt{ID: event.ForwardID(asked.ID, externalEndpoint), EventID: asked.ID, Endpoint: externalEndpoint,
+		URL: externalURL, Number: 1, StartedAt: asked.ReceivedAt.Add(time.Millisecond), Kind: event.AttemptForward,
+		Outcome: event.OutcomeDelivered, TraceID: asked.TraceID,
+		Duration: time.Duration(20+d.Early(300)) * time.Millisecond,
+		Overhead: time.Duration(600+d.Early(6000)) * time.Microsecond}
+	query, _ := url.ParseQuery(asked.Query) // it is ours
+	fault := faultOf(d.Next())
+	status, body := answerOf(query, fault)
+	a.StatusCode, a.ResponseBody = uint16(status), []byte(body)
+	a.ResponseHeaders = []event.Header{{Name: "Content-Type", Value: "application/json"}}
+	switch fault {
+	case late:
+		a.Duration += backendSlow
+	case silent:
+		a.Outcome, a.Fallback, a.Error = event.OutcomeTimeout, event.FallbackDeadline, "no answer within the deadline"
+		a.Duration, a.StatusCode, a.ResponseBody, a.ResponseHeaders = externalDeadline, 0, nil, nil
+	case failing:
+		a.Outcome, a.Error = event.OutcomeStatus, "status "+strconv.Itoa(status)
+	case incomplete:
+		a.MissingKeys = []string{"paid"}
+	case cutOff:
+		a.Outcome, a.Error = event.OutcomeBroken, "the answer ends before it is complete"
+		a.ResponseBody = bytes.TrimSuffix(a.ResponseBody, []byte("}"))
+	}
+	a.ResponseBytes = uint64(len(a.ResponseBody))
+	return a
 }

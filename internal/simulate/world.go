@@ -10,6 +10,7 @@ const (
 	streamBodies
 	streamIDs
 	streamWebhooks
+	streamExternal
 )
 
 // step is a step of a flow with a webhook in it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -16,15 +17,38 @@ import (
 
 // AcceptEvent stores the accepted row of a rejected event. It returns false, and changes nothing, if there is one.
 func (s *Store) AcceptEvent(ctx context.Context, e event.Event) (bool, error) {
-	where := &conditions{}
-	where.identified([]uuid.UUID{e.ID})
-	where.require("verdict = 'accepted'")
-	accepted := map[uuid.UUID]bool{}
-	if err := s.addIDs(ctx, "events", where, accepted); err != nil || accepted[e.ID] {
+	if stored, err := s.isAccepted(ctx, e.ID); err != nil || stored {
 		return false, err
 	}
 	// Of two processes that accept it at the same time, the token lets one store it.
-	return true, s.insertEvents(ctx, "accept "+e.ID.String(), []event.Event{e})
+	token := "accept " + e.ID.String()
+	if err := s.insertEvents(ctx, token, []event.Event{e}); err != nil {
+		return false, err
+	}
+	stored, err := s.isAccepted(ctx, e.ID)
+	if err != nil || stored {
+		return stored, err
+	}
+	// As in InsertEventsAgain: a server was killed between the token and the row, or another process is about to finish.
+	select {
+	case <-time.After(insertSettles):
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	if stored, err := s.isAccepted(ctx, e.ID); err != nil || stored {
+		return stored, err
+	}
+	err = s.insertEvents(ctx, token+AgainSuffix, []event.Event{e})
+	return err == nil, err
+}
+
+func (s *Store) isAccepted(ctx context.Context, id uuid.UUID) (bool, error) {
+	where := &conditions{}
+	where.identified([]uuid.UUID{id})
+	where.require("verdict = 'accepted'")
+	accepted := map[uuid.UUID]bool{}
+	err := s.addIDs(ctx, "events", where, accepted)
+	return accepted[id], err
 }
 
 // superseded is the condition that an event was rejected, and accepted later.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -115,9 +116,20 @@ type Quarantined struct {
 	Record     []byte // as in the spool
 }
 
-// InsertQuarantine stores an event that the table events refuses.
-func (s *Store) InsertQuarantine(ctx context.Context, token string, q Quarantined) error {
-	return s.insert(ctx, token, "quarantine (id, received_at, source, error, record)", func(batch driver.Batch) error {
+// InsertQuarantine stores an event that the table events refuses, unless it is stored already. It uses no token: a
+// server that was killed between an insert's token and its rows would drop the event when it is sent again.
+func (s *Store) InsertQuarantine(ctx context.Context, q Quarantined) error {
+	where := &conditions{}
+	where.add("received_at = {}", "DateTime64(6,'UTC')", micros(q.ReceivedAt))
+	where.add("id = {}", "UUID", q.ID.String())
+	sum := sha256.Sum256(q.Record) // the record may be too long for a parameter
+	where.add("lower(hex(SHA256(record))) = {}", "String", hex.EncodeToString(sum[:]))
+	var stored uint64
+	if err := s.conn.QueryRow(ctx, "SELECT count() FROM quarantine WHERE "+where.String(),
+		where.args...).Scan(&stored); err != nil || stored > 0 {
+		return explain("look for a quarantined event", err)
+	}
+	return s.insert(ctx, "", "quarantine (id, received_at, source, error, record)", func(batch driver.Batch) error {
 		return batch.Append(q.ID, q.ReceivedAt, q.Source, q.Error, q.Record)
 	})
 }

@@ -244,7 +244,7 @@ func TestDeduplication(t *testing.T) {
 	count("4")
 	q := store.Quarantined{ID: batch[0].ID, ReceivedAt: dawn, Source: "demo", Error: "x", Record: []byte{0, 0xff}}
 	for range 2 {
-		if err := d.InsertQuarantine(background, "spool-9-9", q); err != nil {
+		if err := d.InsertQuarantine(background, q); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -131,7 +131,11 @@ func TestAnalyticsFaults(t *testing.T) {
 		strings.Repeat("goal=a&", 9):      "one to 8 steps",
 		"since=never":                     "invalid duration",
 		"from=2026-02-01T00:00:00Z&until=2026-01-01T00:00:00Z": "before it begins",
-		"format=xml&since=1d": "",
+		"from=0001-01-01T00:00:00Z&until=9999-01-01T00:00:00Z": "at most ten years",
+		"from=2010-01-01T00:00:00Z":                            "at most ten years",
+		"from=1969-12-31T00:00:00Z&until=1970-02-01T00:00:00Z": "between 1970 and 2106",
+		"from=2106-01-01T00:00:00Z&until=2107-01-01T00:00:00Z": "between 1970 and 2106",
+		"format=xml&since=1d":                                  "",
 	} {
 		p := f.ask(readSecret, "GET", "/api/v1/analytics/summary?"+query, nil).problem(t)
 		if p.Status != http.StatusUnprocessableEntity || !strings.Contains(p.Detail, want) {
@@ -145,5 +149,28 @@ func TestAnalyticsFaults(t *testing.T) {
 	if p := f.ask(readSecret, "GET", "/api/v1/analytics/nothing", nil).problem(t); p.Status != http.StatusNotFound &&
 		p.Status != http.StatusUnprocessableEntity {
 		t.Errorf("an unknown panel: %d %s", p.Status, p.Detail)
+	}
+}
+
+// TestAnalysisUntil verifies that a range never ends later than the current minute, so that the preceding period is as
+// long as what has passed of it.
+func TestAnalysisUntil(t *testing.T) {
+	now := time.Date(2026, 11, 30, 10, 0, 30, 0, time.UTC)
+	for query, want := range map[string]string{
+		"":                          "2026-10-31T10:01:00Z 2026-11-30T10:01:00Z",
+		"from=2026-11-30T00:00:00Z": "2026-11-30T00:00:00Z 2026-11-30T10:01:00Z",
+		"from=2026-11-30T00:00:00Z&until=2026-12-01T00:00:00Z": "2026-11-30T00:00:00Z 2026-11-30T10:01:00Z",
+		"until=2026-12-01T00:00:00Z":                           "2026-10-31T10:01:00Z 2026-11-30T10:01:00Z",
+		"from=2026-11-29T00:00:00Z&until=2026-11-30T00:00:00Z": "2026-11-29T00:00:00Z 2026-11-30T00:00:00Z",
+		"from=2026-12-01T00:00:00Z&until=2026-12-02T00:00:00Z": "2026-12-01T00:00:00Z 2026-12-02T00:00:00Z",
+	} {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, faults := api.ParseAnalysis(values, now)
+		if got := a.From.Format(time.RFC3339) + " " + a.Until.Format(time.RFC3339); got != want || len(faults) > 0 {
+			t.Errorf("%s: %s %v, want %s", query, got, faults, want)
+		}
 	}
 }

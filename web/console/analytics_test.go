@@ -3,9 +3,12 @@ package console_test
 import (
 	"encoding/csv"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"golang.org/x/net/html"
 
 	"hooktape/internal/event"
+	"hooktape/internal/testutil/enginetest"
 )
 
 // flowOf returns the requests of a subscriber at the steps start, offer and paid, as many as reached, an hour apart.
@@ -107,8 +111,78 @@ func (f *fixture) testAnalytics() {
 	if a := p.get("/analytics/nothing.csv"); a.status != http.StatusNotFound {
 		t.Errorf("an unknown panel: %d", a.status)
 	}
+	if strings.Contains(f.log.String(), "one by one") {
+		t.Error("the panels were asked for one by one")
+	}
 	if nobody := p.page("/analytics?source=nobody"); !strings.Contains(nobody, "No leads in this time") {
 		t.Error("a source without leads says nothing")
+	}
+}
+
+// testAnalyticsZones verifies that every lead is in the bar of its day or hour, whose beginning is that of the zone: in
+// zones whose clocks skip midnight or show it twice, and in zones whose offset has minutes.
+func (f *fixture) testAnalyticsZones() {
+	const (
+		days, dayFormat   = 10 * 24 * time.Hour, "Mon, 2 Jan 2006"
+		hours, hourFormat = 36 * time.Hour, "Mon, 2 Jan, 15:00"
+	)
+	t := f.t
+	p := f.login(readSecret)
+	var events []event.Event
+	var checks []func()
+	for i, c := range []struct {
+		zone, change string // when clocks are set
+		around       time.Duration
+		format       string
+	}{
+		{"America/Santiago", "2026-09-06T04:00:00Z", days, dayFormat},
+		{"America/Santiago", "2026-04-05T03:00:00Z", days, dayFormat},
+		{"America/Havana", "2026-03-08T05:00:00Z", days, dayFormat},
+		{"Atlantic/Azores", "2026-03-29T01:00:00Z", days, dayFormat},
+		{"America/Sao_Paulo", "2018-11-04T03:00:00Z", days, dayFormat},
+		{"Asia/Tehran", "2022-03-21T20:30:00Z", hours, hourFormat},
+		{"Asia/Kolkata", "2026-05-05T00:00:00Z", hours, hourFormat}, // never set
+		{"Europe/Berlin", "2026-10-25T01:00:00Z", hours, hourFormat},
+	} {
+		zone, err := time.LoadLocation(c.zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change, err := time.Parse(time.RFC3339, c.change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source, want := fmt.Sprint("zone", i), map[string]int{}
+		for n, away := range []time.Duration{-25 * time.Hour, -time.Hour, -time.Minute, 0, time.Minute, 2 * time.Hour,
+			23 * time.Hour, 25 * time.Hour} {
+			at := change.Add(away)
+			e := newLead(fmt.Sprint(source, n), "Лид", 0)
+			e.ID, e.ReceivedAt, e.Source, e.Step = event.NewID(at), at, source, "start"
+			events = append(events, e)
+			want[at.In(zone).Format(c.format)]++
+		}
+		address := "/analytics?" + url.Values{"source": {source}, "time_zone": {c.zone}, "goal": {"start"},
+			"from":  {change.Add(-c.around).Format(time.RFC3339)},
+			"until": {change.Add(c.around).Format(time.RFC3339)}}.Encode()
+		checks = append(checks, func() {
+			page := p.page(address)
+			got := map[string]int{}
+			for _, m := range regexp.MustCompile(
+				`<tr><td>([^<]+)</td><td class="num"><a [^>]+>(\d)</a>`).FindAllStringSubmatch(page, -1) {
+				leads, _ := strconv.Atoi(m[2])
+				got[m[1]] += leads
+			}
+			if !maps.Equal(got, want) {
+				t.Errorf("%s around %s: %v, want %v", c.zone, c.change, got, want)
+			}
+			if !strings.Contains(page, `all times">`+c.zone) {
+				t.Errorf("the page does not name the zone %s", c.zone)
+			}
+		})
+	}
+	f.insert(events...)
+	for _, check := range checks {
+		check()
 	}
 }
 
@@ -153,5 +227,29 @@ func TestAnalyticsEmpty(t *testing.T) {
 	if page := f.login(readSecret).page("/analytics"); !strings.Contains(page, "Send subscriber data via webhook") ||
 		!strings.Contains(page, "hooktape simulate") {
 		t.Errorf("the page says %s", page)
+	}
+}
+
+// TestAnalyticsPartly verifies that a panel that ClickHouse cannot compute does not hide the others.
+func TestAnalyticsPartly(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.insert(analyticsEvents("flow")...)
+	conn := enginetest.Connect(t, f.dsn)
+	var view string
+	if err := conn.QueryRow(background, "SELECT create_table_query FROM system.tables WHERE database = "+
+		"currentDatabase() AND name = 'journeys'").Scan(&view); err != nil {
+		t.Fatal(err)
+	}
+	broken := strings.NewReplacer("CREATE VIEW", "CREATE OR REPLACE VIEW", "first_channel AS channel,", "").Replace(view)
+	if err := conn.Exec(background, broken); err != nil {
+		t.Fatal(err)
+	}
+	page := f.login(readSecret).page("/analytics?source=flow&since=7d")
+	for _, want := range []string{"could not compute: channels.", "<h2>Funnel</h2>", "<h2>UTM tags</h2>",
+		"<h2>Leads over time</h2>", "12 Leads"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
 	}
 }

@@ -2,7 +2,10 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"time"
+
+	"hooktape/web/api"
 )
 
 // chart is the number of selected events over time.
@@ -127,39 +130,42 @@ const (
 
 // leadsChart draws the panel over_time, whose rows lack the days without leads.
 func (a analysis) leadsChart(rows []map[string]any) *leadsChart {
-	zone := a.visit.zone
 	c := &leadsChart{}
-	from, until := a.From.In(zone), a.Until.In(zone)
-	at := time.Date(from.Year(), from.Month(), from.Day(), 0, 0, 0, 0, zone)
-	next := func(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, zone) }
-	format, brief := "Mon, 2 Jan 2006", "2 Jan"
-	if until.Sub(from) <= 72*time.Hour { // as over_time.sql decides
-		format, brief = "Mon, 2 Jan, 15:04", "2 Jan 15:04"
-		at = from.Truncate(time.Hour)
-		next = func(t time.Time) time.Time { return t.Add(time.Hour) }
+	format, brief, starts := "Mon, 2 Jan 2006", "2 Jan", a.days()
+	if a.asked.Until.Sub(*a.asked.From) <= 72*time.Hour { // as over_time.sql decides
+		format, brief, starts = "Mon, 2 Jan, 15:04", "2 Jan 15:04", a.hours()
 	}
-	found := map[int64]map[string]any{}
+	c.Bars = make([]leadsBar, len(starts))
 	for _, row := range rows {
-		if t, ok := row["time"].(time.Time); ok {
-			found[t.Unix()] = row
-			c.Top = max(c.Top, uint64Of(row["leads"]))
+		t, _ := row["time"].(time.Time)
+		i, begins := slices.BinarySearchFunc(starts, t, time.Time.Compare)
+		if !begins { // after a change of the clocks, ClickHouse's hour may begin within a bar
+			i--
+		}
+		if i >= 0 {
+			c.Bars[i].Leads += uint64Of(row["leads"])
+			c.Bars[i].Converted += uint64Of(row["converted"])
+			c.Top = max(c.Top, c.Bars[i].Leads)
 		}
 	}
 	c.Top = niceTop(c.Top)
 	var marks []string
-	for ; at.Before(until); at = next(at) {
+	for i, at := range starts {
 		marks = append(marks, at.Format(brief))
-		row := found[at.Unix()]
-		b := leadsBar{X: barStep * float64(len(c.Bars)), At: at.Format(format), Leads: uint64Of(row["leads"]),
-			Converted: uint64Of(row["converted"])}
+		b := &c.Bars[i]
+		b.X, b.At = barStep*float64(i), at.Format(format)
 		b.Height = leadsHeight * float64(b.Leads) / float64(c.Top)
 		b.Y = leadsHeight - b.Height
 		b.ConvertedHeight = leadsHeight * float64(b.Converted) / float64(c.Top)
-		b.Rate = shareOf(row["conversion_rate"])
-		if b.Leads > 0 {
-			b.URL = a.goalEvents(0, "from", later(at, *a.asked.From), "until", earlier(next(at), *a.asked.Until))
+		if b.Leads == 0 {
+			continue
 		}
-		c.Bars = append(c.Bars, b)
+		b.Rate = percent(float64(b.Converted) / float64(b.Leads))
+		end := a.asked.Until.Add(time.Microsecond)
+		if i+1 < len(starts) {
+			end = starts[i+1]
+		}
+		b.URL = a.goalEvents(0, "from", later(at, *a.asked.From), "until", earlier(end, *a.asked.Until))
 	}
 	if c.Each = len(marks) <= maxEach; c.Each {
 		c.Marks = marks
@@ -169,6 +175,31 @@ func (a analysis) leadsChart(rows []map[string]any) *leadsChart {
 		c.Marks = append(c.Marks, marks[i*(len(marks)-1)/(maxMarks-1)])
 	}
 	return c
+}
+
+// days returns the beginnings of the days of the range in its time zone. Where clocks skip midnight, the day begins
+// when they are set.
+func (a analysis) days() (starts []time.Time) {
+	from := a.asked.From.In(a.asked.Zone)
+	day := time.Date(from.Year(), from.Month(), from.Day(), 0, 0, 0, 0, time.UTC)
+	for ; ; day = day.AddDate(0, 0, 1) {
+		at, _ := api.LocalTimes(day, a.asked.Zone)
+		if !at.Before(*a.asked.Until) {
+			return starts
+		}
+		starts = append(starts, at)
+	}
+}
+
+// hours returns the beginnings of the hours of the range in its time zone, whose offset may have minutes.
+func (a analysis) hours() (starts []time.Time) {
+	from := a.asked.From.In(a.asked.Zone)
+	_, seconds := from.Zone()
+	offset := time.Duration(seconds) * time.Second
+	for at := from.Add(offset).Truncate(time.Hour).Add(-offset); at.Before(*a.asked.Until); at = at.Add(time.Hour) {
+		starts = append(starts, at)
+	}
+	return starts
 }
 
 // ConvertedY returns the top of the part for converted leads.

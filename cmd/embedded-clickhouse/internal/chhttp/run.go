@@ -77,8 +77,7 @@ func (s *Server) query(r *http.Request, reader bool, o *response) error {
 		}
 		if stmt.hasData {
 			data := io.MultiReader(bytes.NewReader(head[dataAt:]), text)
-			o.stats, err = conn.Insert(stmt.text, stmt.format, req.params, data)
-			return err
+			return conn.Insert(stmt.text, stmt.format, req.params, data)
 		}
 		return send(r.Context(), conn, req, stmt, o)
 	})
@@ -188,7 +187,7 @@ func sendPieces(ctx context.Context, stream *libchdb.Stream, req *request, forma
 }
 
 func sendPiece(piece *libchdb.Result, req *request, format string, o *response) error {
-	o.stats = piece.Stats()
+	o.readRows = piece.ReadRows()
 	data := piece.Bytes()
 	if len(data) == 0 {
 		return nil
