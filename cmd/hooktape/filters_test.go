@@ -67,7 +67,7 @@ func TestFilters(t *testing.T) {
 		"utm_medium": "anna", "utm_campaign": "anna", "utm_content": "anna", "utm_term": "anna", "field": "who=anna",
 		"text": "anna", "undelivered_to": "v2", "failed_at": "crm", "fallback": "any", "missing_key": "price",
 		"broken_off": "true",
-		"rejected": "true", "failed": "true", "where": "name = 'anna'", "id": wanted.ID.String()}
+		"rejected":   "true", "failed": "true", "where": "name = 'anna'", "id": wanted.ID.String()}
 
 	jar, err := cookiejar.New(nil)
 	if err != nil {
