@@ -117,6 +117,9 @@ func flaws(ev api.Event) string {
 	if ev.Fallback != "" {
 		list = append(list, "fallback ("+string(ev.Fallback)+")")
 	}
+	if ev.BrokenOff {
+		list = append(list, "answer broke off")
+	}
 	if len(ev.MissingKeys) > 0 {
 		list = append(list, "no "+strings.Join(ev.MissingKeys, ", "))
 	}

@@ -219,6 +219,15 @@ type Attempt struct {
 	Overhead time.Duration `cbor:"20,keyasint,omitempty"`
 }
 
+// BrokenOff reports whether the bot of an attempt of AttemptForward got neither a whole answer nor the fallback: the
+// answer broke off, or hooktape was stopped before it recorded what the bot got.
+func BrokenOff(f Fallback, o Outcome) bool {
+	return f == FallbackNone && slices.Contains(BrokenOutcomes, o)
+}
+
+// BrokenOutcomes lists the outcomes of BrokenOff.
+var BrokenOutcomes = []Outcome{OutcomeTimeout, OutcomeBroken, OutcomeUnknown}
+
 // maxLine is the length of FirstLine in bytes.
 const maxLine = 200
 

@@ -78,6 +78,9 @@ var conditionOf = map[string]func(*conditions, event.Selection){
 	"fallback": func(c *conditions, sel event.Selection) {
 		c.addForwarded(sel, "fallback != '' AND hasAny({}, ['any', fallback])", event.Texts(sel.Fallbacks))
 	},
+	"broken_off": func(c *conditions, sel event.Selection) {
+		c.addForwarded(sel, "fallback = '' AND has({}, outcome)", event.Texts(event.BrokenOutcomes))
+	},
 	"missing_key": func(c *conditions, sel event.Selection) {
 		c.addForwarded(sel, "notEmpty(missing_keys) AND hasAny({}, arrayPushBack(missing_keys, 'any'))",
 			sel.MissingKeys)

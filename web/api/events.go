@@ -94,6 +94,7 @@ func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
 	j := WholeEvent(e, deliveries)
 	if j.Forward = forward; forward != nil {
 		j.Fallback, j.MissingKeys = forward.Fallback, forward.MissingKeys
+		j.BrokenOff = event.BrokenOff(forward.Fallback, forward.Outcome)
 	}
 	return j, err
 }
